@@ -1,0 +1,57 @@
+//! Labelled images, in memory as bytes.
+
+/// Images of one size and their labels.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Images {
+    /// Pixels an image is wide.
+    pub width: usize,
+    /// Pixels an image is high.
+    pub height: usize,
+    /// Image after image, row by row; 0 is background, 255 is ink.
+    pub pixels: Vec<u8>,
+    /// One label an image, below the number of classes.
+    pub labels: Vec<u8>,
+}
+
+impl Images {
+    /// Number of images.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.labels.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.labels.is_empty()
+    }
+
+    /// Values an image has.
+    #[must_use]
+    pub fn pixels_per_image(&self) -> usize {
+        self.width * self.height
+    }
+
+    /// The pixels of one image.
+    ///
+    /// # Panics
+    /// Where `index` is not below [`Images::len`].
+    #[must_use]
+    pub fn image(&self, index: usize) -> &[u8] {
+        let size = self.pixels_per_image();
+        &self.pixels[index * size..(index + 1) * size]
+    }
+}
+
+/// Training, validation and test images. The book's split of MNIST: 50,000, 10,000 (the last of
+/// the 60,000) and 10,000.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Dataset {
+    /// Such as `MNIST`, or the name of the directory it was read from.
+    pub name: String,
+    /// The name of each class, in order of its label.
+    pub classes: Vec<String>,
+    pub train: Images,
+    pub validation: Images,
+    pub test: Images,
+}

@@ -1,0 +1,5 @@
+//! The training thread: spec, trainer, control, metrics, probes, checkpoints.
+
+mod spec;
+
+pub use spec::{EarlyStopping, Expansion, Optimizer, Readout, Schedule, Spec};

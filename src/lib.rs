@@ -1,0 +1,11 @@
+//! nntop: the neural-network lab that lives in a terminal.
+
+pub mod cli;
+pub mod data;
+pub mod engine;
+pub mod experiments;
+pub mod nn;
+pub mod protocol;
+pub mod rng;
+pub mod session;
+pub mod ui;

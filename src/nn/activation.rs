@@ -1,0 +1,78 @@
+//! Activation functions a = σ(z) and their derivatives.
+
+use super::Real;
+use ndarray::{ArrayView2, ArrayViewMut2, Zip};
+use serde::{Deserialize, Serialize};
+
+/// How a unit's weighted input z becomes its activation a.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Activation {
+    /// σ(z) = 1 / (1 + e^−z), between 0 and 1 (section 1.2).
+    #[default]
+    Sigmoid,
+    /// tanh(z), between −1 and 1 (section 3.6).
+    Tanh,
+    /// max(0, z) (section 3.6).
+    Relu,
+    /// z itself.
+    Linear,
+    /// The perceptron: 1 where z > 0, else 0 (section 1.1). Its derivative is 0: it cannot learn.
+    Step,
+    /// e^z over the sum of e^z along the layer (section 3.1).
+    Softmax,
+}
+
+impl Activation {
+    /// a = σ(z), row by row; both of shape (samples, units).
+    pub fn apply(self, z: ArrayView2<Real>, mut a: ArrayViewMut2<Real>) {
+        match self {
+            Self::Sigmoid => Zip::from(&mut a).and(z).for_each(|a, &z| *a = sigmoid(z)),
+            Self::Tanh => Zip::from(&mut a).and(z).for_each(|a, &z| *a = z.tanh()),
+            Self::Relu => Zip::from(&mut a).and(z).for_each(|a, &z| *a = z.max(0.0)),
+            Self::Linear => a.assign(&z),
+            Self::Step => {
+                Zip::from(&mut a).and(z).for_each(|a, &z| *a = Real::from(u8::from(z > 0.0)));
+            }
+            Self::Softmax => softmax(z, a),
+        }
+    }
+
+    /// Multiplies `delta`, which holds ∂C/∂a, by σ′(z), expressed through the activation: BP2's
+    /// second factor (section 2.4). All of shape (samples, units).
+    pub fn multiply_by_derivative(self, a: ArrayView2<Real>, mut delta: ArrayViewMut2<Real>) {
+        match self {
+            Self::Sigmoid => Zip::from(&mut delta).and(a).for_each(|d, &a| *d *= a * (1.0 - a)),
+            Self::Tanh => Zip::from(&mut delta).and(a).for_each(|d, &a| *d *= 1.0 - a * a),
+            Self::Relu => Zip::from(&mut delta).and(a).for_each(|d, &a| {
+                if a <= 0.0 {
+                    *d = 0.0;
+                }
+            }),
+            Self::Linear => {}
+            Self::Step => delta.fill(0.0),
+            Self::Softmax => {
+                for (mut d, a) in delta.rows_mut().into_iter().zip(a.rows()) {
+                    let mean = d.dot(&a);
+                    Zip::from(&mut d).and(a).for_each(|d, &a| *d = a * (*d - mean));
+                }
+            }
+        }
+    }
+}
+
+/// σ(z) = 1 / (1 + e^−z).
+#[must_use]
+pub(crate) fn sigmoid(z: Real) -> Real {
+    1.0 / (1.0 + (-z).exp())
+}
+
+fn softmax(z: ArrayView2<Real>, mut a: ArrayViewMut2<Real>) {
+    for (z, mut a) in z.rows().into_iter().zip(a.rows_mut()) {
+        // The largest z is taken off first: the result is the same, and nothing overflows.
+        let largest = z.fold(Real::NEG_INFINITY, |m, &z| m.max(z));
+        Zip::from(&mut a).and(z).for_each(|a, &z| *a = (z - largest).exp());
+        let sum = a.sum();
+        a.mapv_inplace(|a| a / sum);
+    }
+}

@@ -1,0 +1,77 @@
+//! Cost functions C(a, y) and the output error δᴸ.
+
+use super::{Activation, Real};
+use ndarray::{ArrayView2, ArrayViewMut2, Zip};
+use serde::{Deserialize, Serialize};
+
+/// How wrong an output is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Cost {
+    /// C = ½‖y − a‖² a sample (equation 6).
+    #[default]
+    Quadratic,
+    /// C = −Σ [y ln a + (1 − y) ln(1 − a)] a sample (equation 57).
+    CrossEntropy,
+    /// C = −ln a_y a sample (equation 80); with softmax.
+    LogLikelihood,
+}
+
+impl Cost {
+    /// The cost summed over the samples; `a` and `y` of shape (samples, outputs). Divide by their
+    /// number for the book's C.
+    #[must_use]
+    pub fn sum(self, a: ArrayView2<Real>, y: ArrayView2<Real>) -> f64 {
+        let term: fn(f64, f64) -> f64 = match self {
+            Self::Quadratic => |a, y| 0.5 * (a - y) * (a - y),
+            Self::CrossEntropy => |a, y| -times_ln(y, a) - times_ln(1.0 - y, 1.0 - a),
+            Self::LogLikelihood => |a, y| -times_ln(y, a),
+        };
+        let mut sum = 0.0;
+        #[allow(clippy::useless_conversion, reason = "Real is f64 with the feature f64")]
+        Zip::from(a).and(y).for_each(|&a, &y| sum += term(f64::from(a), f64::from(y)));
+        sum
+    }
+
+    /// BP1: δᴸ = ∇ₐC ⊙ σ′(zᴸ), one row a sample. Where cost and activation belong together
+    /// (cross-entropy with sigmoid, log-likelihood with softmax) the factors cancel to a − y.
+    pub fn delta(
+        self,
+        activation: Activation,
+        a: ArrayView2<Real>,
+        y: ArrayView2<Real>,
+        mut delta: ArrayViewMut2<Real>,
+    ) {
+        let difference = |d: &mut Real, &a: &Real, &y: &Real| *d = a - y;
+        match (self, activation) {
+            (Self::CrossEntropy, Activation::Sigmoid)
+            | (Self::LogLikelihood, Activation::Softmax) => {
+                Zip::from(&mut delta).and(a).and(y).for_each(difference);
+            }
+            _ => {
+                match self {
+                    Self::Quadratic => Zip::from(&mut delta).and(a).and(y).for_each(difference),
+                    Self::CrossEntropy => Zip::from(&mut delta)
+                        .and(a)
+                        .and(y)
+                        .for_each(|d, &a, &y| *d = (a - y) / bounded(a * (1.0 - a))),
+                    Self::LogLikelihood => Zip::from(&mut delta)
+                        .and(a)
+                        .and(y)
+                        .for_each(|d, &a, &y| *d = -y / bounded(a)),
+                }
+                activation.multiply_by_derivative(a, delta);
+            }
+        }
+    }
+}
+
+/// p ln q with 0 ln 0 = 0.
+fn times_ln(p: f64, q: f64) -> f64 {
+    if p == 0.0 { 0.0 } else { p * q.ln() }
+}
+
+/// Keeps a divisor that should be positive away from 0.
+fn bounded(divisor: Real) -> Real {
+    divisor.max(Real::MIN_POSITIVE)
+}

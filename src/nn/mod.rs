@@ -1,0 +1,28 @@
+//! The networks of the book: pure mathematics on `ndarray`, without IO, threads or clock.
+//!
+//! A batch is an `Array2<Real>` whose rows are samples. Shapes in the docs are (rows, columns).
+
+mod activation;
+mod cost;
+mod gradients;
+mod init;
+pub mod layer;
+mod network;
+mod regularizer;
+mod sgd;
+
+pub use activation::Activation;
+pub use cost::Cost;
+pub use gradients::{Gradients, LayerGradients};
+pub use init::Init;
+pub use layer::{Layer, Shape};
+pub use network::{Mode, Network, Tape};
+pub use regularizer::{Penalty, Regularizer};
+pub use sgd::Sgd;
+
+/// The number type of all weights and activations; the feature `f64` flips it.
+#[cfg(not(feature = "f64"))]
+pub type Real = f32;
+/// The number type of all weights and activations; the feature `f64` flips it.
+#[cfg(feature = "f64")]
+pub type Real = f64;

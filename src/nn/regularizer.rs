@@ -1,0 +1,23 @@
+//! Regularization: what large weights cost.
+
+use serde::{Deserialize, Serialize};
+
+/// Which norm of the weights is added to the cost; biases are left alone (section 3.2).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Penalty {
+    #[default]
+    None,
+    /// (λ/n) Σ|w| (equation 95).
+    L1,
+    /// (λ/2n) Σw² (equation 87).
+    L2,
+}
+
+/// A penalty and its weight λ.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Regularizer {
+    pub penalty: Penalty,
+    /// λ, divided by the size n of the training set wherever it is used.
+    pub lambda: f64,
+}

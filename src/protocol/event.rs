@@ -1,0 +1,269 @@
+//! What a run tells its front ends.
+
+use super::command::{Pace, Tune};
+use super::figure::Figure;
+use super::probe::Frame;
+use serde::{Deserialize, Serialize};
+
+/// Something that happened in a run. Facts are never dropped; samples are (newest wins, at most
+/// ten a second). New variants go to the end.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Event {
+    /// Fact: the first event of a run, and of every resumption of it.
+    Started(Box<RunInfo>),
+    /// Fact: an epoch was trained and measured; epoch 0 is the untrained network.
+    EpochEnded(EpochStats),
+    /// Fact: what was asked for, or what is being done, changed.
+    StatusChanged(Status),
+    /// Fact: a hyper-parameter was changed by hand.
+    Tuned(Tuned),
+    /// Fact: a model or checkpoint was written.
+    Saved(Saved),
+    /// Fact: a figure of an experiment; replaces the one with the same id.
+    Figure(Figure),
+    /// Fact: a claim of the book was checked.
+    Claim(Claim),
+    /// Fact: something worth telling in words.
+    Log(LogLine),
+    /// Fact: the run is over. It can still be browsed.
+    Finished(Outcome),
+    /// Sample: where in the epoch training is.
+    Progress(Progress),
+    /// Sample: what a watched probe shows.
+    Frame(Box<Frame>),
+    /// Sample: the answer to `Command::Classify`.
+    Classified(Classified),
+}
+
+impl Event {
+    /// Whether the event may be dropped when a front end is slow.
+    #[must_use]
+    pub fn is_sample(&self) -> bool {
+        matches!(self, Self::Progress(_) | Self::Frame(_) | Self::Classified(_))
+    }
+}
+
+/// What a run is: everything a front end shows about it that does not change while it trains.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct RunInfo {
+    /// A short title, such as `784-30-10` or an experiment's id.
+    pub title: String,
+    /// The network as text, as `--layers` takes it.
+    pub network: String,
+    /// One entry a layer, from the input side.
+    pub layers: Vec<LayerInfo>,
+    /// Number of weights and biases.
+    pub parameters: u64,
+    pub cost: String,
+    pub optimizer: String,
+    pub regularizer: String,
+    pub schedule: String,
+    /// The learning rate η at the start.
+    pub learning_rate: f64,
+    /// The regularization parameter λ at the start.
+    pub regularization: f64,
+    /// The momentum coefficient μ at the start.
+    pub momentum: f64,
+    /// Images a mini-batch.
+    pub batch_size: u32,
+    /// Epochs to train in all.
+    pub epochs: u32,
+    pub seed: u64,
+    pub threads: u32,
+    /// Name of the data set, such as `MNIST`.
+    pub data: String,
+    pub train_size: u32,
+    pub validation_size: u32,
+    pub test_size: u32,
+    /// Pixels of an image.
+    pub image_width: u32,
+    pub image_height: u32,
+    /// The name of every class, in order of its label.
+    pub classes: Vec<String>,
+}
+
+/// A layer, described.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct LayerInfo {
+    /// As the network's text writes it, such as `dense30` or `conv20x5`.
+    pub name: String,
+    /// Values that go in: (maps, height, width); a vector is (1, 1, n).
+    pub input: [u32; 3],
+    /// Values that come out.
+    pub output: [u32; 3],
+    /// Activation function, empty when the layer has none.
+    pub activation: String,
+    /// Number of weights, 0 for a layer that learns nothing.
+    pub weights: u64,
+    /// Number of biases.
+    pub biases: u64,
+}
+
+/// The statistics of one epoch. Accuracies are fractions from 0 to 1; a cost that is not a number
+/// or a figure that was not measured is `None`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct EpochStats {
+    /// 0 is the network before any training.
+    pub epoch: u32,
+    /// Cost on the training sample, regularization term included.
+    pub train_cost: Option<f64>,
+    pub validation_cost: Option<f64>,
+    pub test_cost: Option<f64>,
+    pub train_accuracy: Option<f64>,
+    pub validation_accuracy: Option<f64>,
+    pub test_accuracy: Option<f64>,
+    /// Seconds in mini-batches alone, without evaluation, pauses or slow motion.
+    pub train_seconds: f64,
+    /// Images a second over `train_seconds`.
+    pub samples_per_second: f64,
+    /// The learning rate η that the epoch ended with.
+    pub learning_rate: f64,
+    /// One entry a layer that learns, from the input side.
+    pub layers: Vec<LayerStats>,
+}
+
+/// How one layer learns, as of the last mini-batch of an epoch.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct LayerStats {
+    /// Index among all layers.
+    pub layer: u32,
+    /// Euclidean norm of the gradient with respect to the biases: the book's speed of learning
+    /// (chapter 5).
+    pub bias_gradient_norm: f64,
+    /// Euclidean norm of the gradient with respect to the weights.
+    pub weight_gradient_norm: f64,
+    /// Norm of one update divided by the norm of the weights.
+    pub update_ratio: f64,
+    /// Fraction of activations within 1% of a bound of their range (0 where there is none).
+    pub saturated: f64,
+    /// Fraction of units that were zero for every image looked at.
+    pub dead: f64,
+}
+
+/// What is being done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Activity {
+    /// Loading data, making the network.
+    #[default]
+    Starting,
+    Training,
+    /// Measuring costs and accuracies.
+    Evaluating,
+    Paused,
+    /// Over; the network still answers probes.
+    Finished,
+}
+
+/// What was asked for beside what is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Status {
+    pub activity: Activity,
+    /// A pause was asked for and has not taken effect.
+    pub pausing: bool,
+    /// A stop was asked for and has not taken effect.
+    pub stopping: bool,
+    pub pace: Pace,
+    /// Mini-batches left until the run pauses by itself, when stepping by batches.
+    pub batches_left: Option<u32>,
+    /// The epoch after which the run pauses by itself, when stepping by epochs.
+    pub pause_after_epoch: Option<u32>,
+}
+
+/// A change of a hyper-parameter by hand, and when it took effect.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Tuned {
+    pub change: Tune,
+    pub previous: f64,
+    /// Completed epochs and mini-batches of the next one at that moment.
+    pub epoch: u32,
+    pub batch: u32,
+}
+
+/// A file that was written.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Saved {
+    pub path: String,
+    pub epoch: u32,
+    pub batch: u32,
+    pub bytes: u64,
+}
+
+/// How grave a log line is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Level {
+    Info,
+    Warning,
+    Error,
+}
+
+/// Something told in words.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LogLine {
+    pub level: Level,
+    pub text: String,
+}
+
+/// How a run ended.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Outcome {
+    /// Every epoch was trained, or early stopping ended it; the text says which.
+    Completed(String),
+    Stopped,
+    /// A cost or weight became infinite or not a number.
+    Diverged {
+        epoch: u32,
+        hint: String,
+    },
+    Failed(String),
+}
+
+/// Where training is within an epoch.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Progress {
+    /// Completed epochs.
+    pub epoch: u32,
+    /// Completed mini-batches of the next one.
+    pub batch: u32,
+    pub batches: u32,
+    /// Images a second over the last moments, mini-batches alone.
+    pub samples_per_second: f64,
+    /// Estimated seconds until the run ends at this pace.
+    pub seconds_left: Option<f64>,
+    /// Seconds since the run started, pauses left out.
+    pub elapsed_seconds: f64,
+    /// Mean cost of the last mini-batches, when something watches.
+    pub batch_cost: Option<f64>,
+}
+
+/// The answer to a `Classify`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Classified {
+    pub id: u64,
+    /// The output activations, one a class.
+    pub outputs: Vec<f32>,
+    pub prediction: u32,
+    /// Who of an ensemble said what; empty for one network.
+    pub votes: Vec<u32>,
+}
+
+/// A number or a phrase.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Quantity {
+    Number(f64),
+    Text(String),
+}
+
+/// A claim of the book beside what was measured.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Claim {
+    /// The experiment's id.
+    pub id: String,
+    pub claim: String,
+    pub expected: Quantity,
+    pub measured: Quantity,
+    /// How far off still counts, in words, such as `±0.4 points`.
+    pub tolerance: String,
+    pub holds: bool,
+    pub seed: u64,
+    pub seconds: f64,
+}

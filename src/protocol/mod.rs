@@ -1,0 +1,29 @@
+//! What the training thread and its front ends say to each other: plain data, nothing else.
+//!
+//! A front end holds a [`Link`]: it sends [`Command`]s and receives [`Update`]s. Whether the other
+//! end is a thread, a socket or a replayed file, it cannot tell. [`RunView::apply`] is the one
+//! reducer; everybody who wants to know how a run stands folds events with it.
+
+mod command;
+mod event;
+mod figure;
+mod link;
+mod probe;
+mod run_view;
+mod series;
+
+pub use command::{Command, Pace, Step, Tune};
+pub use event::{
+    Activity, Claim, Classified, EpochStats, Event, LayerInfo, LayerStats, Level, LogLine, Outcome,
+    Progress, Quantity, RunInfo, Saved, Status, Tuned,
+};
+pub use figure::{Bar, Cell, Curve, Figure, FigureBody, Scale};
+pub use link::{Link, Update};
+pub use probe::{
+    Card, Content, DigitFilter, DigitOrder, DigitQuery, Frame, Moment, Probe, Tensor, Verdict, What,
+};
+pub use run_view::RunView;
+pub use series::Series;
+
+/// Raised whenever a message changes; both sides of a socket say theirs first.
+pub const PROTOCOL_VERSION: u32 = 1;

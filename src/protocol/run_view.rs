@@ -1,0 +1,112 @@
+//! How a run stands: the fold of its events.
+
+use super::{
+    Activity, Claim, Classified, EpochStats, Event, Figure, Frame, LogLine, Outcome, Probe,
+    Progress, RunInfo, Saved, Series, Status, Tuned,
+};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Log lines kept in a view; older ones are in the run's log file.
+const LOG_LINES: usize = 200;
+/// Manual changes and saves kept in a view.
+const MARKS: usize = 1000;
+/// Frames kept in a view: more than any screen watches at once.
+const FRAMES: usize = 64;
+
+/// Everything known of a run. The hub, the dashboard and the headless printer all fold with
+/// [`RunView::apply`], so they cannot disagree.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct RunView {
+    pub info: Option<RunInfo>,
+    pub status: Status,
+    pub epochs: Series<EpochStats>,
+    /// The epoch with the best accuracy on validation (on test where there is no validation).
+    pub best: Option<EpochStats>,
+    pub progress: Option<Progress>,
+    pub tuned: Vec<Tuned>,
+    pub saved: Vec<Saved>,
+    pub figures: Vec<Figure>,
+    pub claims: Vec<Claim>,
+    pub log: Vec<LogLine>,
+    pub outcome: Option<Outcome>,
+    /// The newest answer to each probe.
+    pub frames: BTreeMap<Probe, Frame>,
+    pub classified: Option<Classified>,
+}
+
+impl RunView {
+    /// The one reducer.
+    pub fn apply(&mut self, event: &Event) {
+        match event {
+            Event::Started(info) => {
+                self.info = Some((**info).clone());
+                self.outcome = None;
+            }
+            Event::EpochEnded(stats) => self.end_epoch(stats),
+            Event::StatusChanged(status) => self.status = *status,
+            Event::Tuned(tuned) => push_bounded(&mut self.tuned, tuned, MARKS),
+            Event::Saved(saved) => push_bounded(&mut self.saved, saved, MARKS),
+            Event::Figure(figure) => self.show(figure),
+            Event::Claim(claim) => self.claims.push(claim.clone()),
+            Event::Log(line) => push_bounded(&mut self.log, line, LOG_LINES),
+            Event::Finished(outcome) => {
+                self.outcome = Some(outcome.clone());
+                self.status.activity = Activity::Finished;
+                self.status.pausing = false;
+                self.status.stopping = false;
+            }
+            Event::Progress(progress) => self.progress = Some(progress.clone()),
+            Event::Frame(frame) => self.keep_frame(frame),
+            Event::Classified(classified) => self.classified = Some(classified.clone()),
+        }
+    }
+
+    fn end_epoch(&mut self, stats: &EpochStats) {
+        let score = |s: &EpochStats| s.validation_accuracy.or(s.test_accuracy).unwrap_or(0.0);
+        if self.best.as_ref().is_none_or(|best| score(stats) > score(best)) {
+            self.best = Some(stats.clone());
+        }
+        self.epochs.push(stats.clone());
+    }
+
+    fn show(&mut self, figure: &Figure) {
+        match self.figures.iter_mut().find(|kept| kept.id == figure.id) {
+            Some(kept) => kept.clone_from(figure),
+            None => self.figures.push(figure.clone()),
+        }
+    }
+
+    fn keep_frame(&mut self, frame: &Frame) {
+        if self.frames.len() >= FRAMES && !self.frames.contains_key(&frame.probe) {
+            self.frames.clear();
+        }
+        self.frames.insert(frame.probe.clone(), frame.clone());
+    }
+
+    /// The statistics of the newest epoch.
+    #[must_use]
+    pub fn latest(&self) -> Option<&EpochStats> {
+        self.epochs.last()
+    }
+
+    /// Completed epochs.
+    #[must_use]
+    pub fn epoch(&self) -> u32 {
+        self.latest().map_or(0, |stats| stats.epoch)
+    }
+
+    /// The best accuracy on the test set so far.
+    #[must_use]
+    pub fn best_test_accuracy(&self) -> Option<f64> {
+        let accuracies = self.epochs.points().iter().filter_map(|stats| stats.test_accuracy);
+        accuracies.max_by(f64::total_cmp)
+    }
+}
+
+fn push_bounded<T: Clone>(list: &mut Vec<T>, value: &T, limit: usize) {
+    if list.len() == limit {
+        list.remove(0);
+    }
+    list.push(value.clone());
+}

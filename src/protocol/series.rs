@@ -1,0 +1,88 @@
+//! A curve's memory: bounded, yet whole.
+
+use serde::{Deserialize, Serialize};
+
+/// Values over epochs: everything while there is room, then thinned by halves, oldest and newest
+/// always kept. Holds at most `2 * LIMIT` points however long the run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Series<T> {
+    points: Vec<T>,
+    /// Only every `stride`th value is kept, apart from the newest.
+    stride: u64,
+    /// Values seen in all.
+    seen: u64,
+}
+
+/// Thinning starts at twice this many points.
+const LIMIT: usize = 4096;
+
+impl<T> Default for Series<T> {
+    fn default() -> Self {
+        Self { points: Vec::new(), stride: 1, seen: 0 }
+    }
+}
+
+impl<T> Series<T> {
+    /// Adds the newest value.
+    pub fn push(&mut self, value: T) {
+        let newest_is_kept = self.seen == 0 || (self.seen - 1).is_multiple_of(self.stride);
+        if !newest_is_kept {
+            self.points.pop();
+        }
+        self.points.push(value);
+        self.seen += 1;
+        if self.points.len() >= 2 * LIMIT {
+            self.thin();
+        }
+    }
+
+    fn thin(&mut self) {
+        let newest = self.points.pop();
+        let mut index = 0;
+        self.points.retain(|_| {
+            index += 1;
+            index % 2 == 1
+        });
+        self.points.extend(newest);
+        self.stride *= 2;
+    }
+
+    /// The values kept, oldest first.
+    #[must_use]
+    pub fn points(&self) -> &[T] {
+        &self.points
+    }
+
+    /// The newest value.
+    #[must_use]
+    pub fn last(&self) -> Option<&T> {
+        self.points.last()
+    }
+
+    /// How many values were pushed in all.
+    #[must_use]
+    pub fn seen(&self) -> u64 {
+        self.seen
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn stays_bounded_ordered_and_keeps_both_ends(count in 1_u64..40_000) {
+            let mut series = Series::default();
+            for value in 0..count {
+                series.push(value);
+            }
+            let points = series.points();
+            prop_assert!(points.len() <= 2 * LIMIT);
+            prop_assert_eq!(points[0], 0);
+            prop_assert_eq!(*points.last().unwrap(), count - 1);
+            prop_assert!(points.windows(2).all(|pair| pair[0] < pair[1]));
+        }
+    }
+}
