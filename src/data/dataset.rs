@@ -55,3 +55,22 @@ pub struct Dataset {
     pub validation: Images,
     pub test: Images,
 }
+
+/// Takes the last sixth of `all` as the validation images: 10,000 of MNIST's 60,000.
+pub(super) fn assemble(
+    name: String,
+    classes: Vec<String>,
+    mut all: Images,
+    test: Images,
+) -> Dataset {
+    let kept = all.len() - all.len() / 6;
+    let validation = Images {
+        width: all.width,
+        height: all.height,
+        pixels: all.pixels.split_off(kept * all.pixels_per_image()),
+        labels: all.labels.split_off(kept),
+    };
+    all.pixels.shrink_to_fit();
+    all.labels.shrink_to_fit();
+    Dataset { name, classes, train: all, validation, test }
+}
