@@ -4,6 +4,8 @@ mod dense;
 
 pub use dense::Dense;
 
+use super::Real;
+use ndarray::{ArrayViewD, ArrayViewMutD};
 use serde::{Deserialize, Serialize};
 
 /// What goes in or comes out of a layer: feature maps of height × width. A vector of n is (1, 1, n).
@@ -62,6 +64,28 @@ impl Layer {
     pub fn name(&self) -> String {
         match self {
             Self::Dense(dense) => format!("dense{}", dense.biases.len()),
+        }
+    }
+
+    /// The arrays that the layer learns, by name; none for a layer that learns nothing. Model files
+    /// keep them under these names.
+    #[must_use]
+    pub fn parameters(&self) -> Vec<(&'static str, ArrayViewD<'_, Real>)> {
+        match self {
+            Self::Dense(dense) => vec![
+                ("weights", dense.weights.view().into_dyn()),
+                ("biases", dense.biases.view().into_dyn()),
+            ],
+        }
+    }
+
+    /// [`Layer::parameters`], to be changed.
+    pub fn parameters_mut(&mut self) -> Vec<(&'static str, ArrayViewMutD<'_, Real>)> {
+        match self {
+            Self::Dense(dense) => vec![
+                ("weights", dense.weights.view_mut().into_dyn()),
+                ("biases", dense.biases.view_mut().into_dyn()),
+            ],
         }
     }
 }

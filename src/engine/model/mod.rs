@@ -1,0 +1,146 @@
+//! Trained networks in files: safetensors, and the JSON of the book's network2.py.
+
+mod network2;
+mod safetensors;
+
+use super::{Spec, atomic};
+use crate::nn::Network;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+/// Largest file that is read as a model.
+const MAX_BYTES: u64 = 2 << 30;
+
+/// A network with all that is needed to use it: what its inputs and outputs stand for, and the
+/// recipe that made it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Model {
+    pub spec: Spec,
+    pub network: Network,
+    /// Pixels an image is wide and high; their product is the number of inputs.
+    pub image: (usize, usize),
+    /// The name of each class, in order of its label.
+    pub classes: Vec<String>,
+    /// Completed epochs.
+    pub epoch: u32,
+}
+
+/// Why a model cannot be read or written: which file, what is wrong, what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum ModelError {
+    #[error("{}: cannot be read: {source}", file.display())]
+    Read { file: PathBuf, source: io::Error },
+    #[error("{}: larger than {MAX_BYTES} bytes, so no model of this program", file.display())]
+    TooLarge { file: PathBuf },
+    #[error(
+        "{}: is no model: {problem}; give a .safetensors file written by `nntop train --save`, \
+         or a .json file written by the book's network2.py",
+        file.display()
+    )]
+    Foreign { file: PathBuf, problem: String },
+    #[error("{}: is torn or was changed: {problem}; use another copy of it", file.display())]
+    Broken { file: PathBuf, problem: String },
+    #[error("{}: {problem}; save it as .safetensors instead", file.display())]
+    Unsupported { file: PathBuf, problem: String },
+    #[error("{}: cannot be written: {source}", file.display())]
+    Write { file: PathBuf, source: io::Error },
+    #[error("{}: cannot be written: {source}; the model was kept in {} instead", file.display(), rescued.display())]
+    Rescued { file: PathBuf, rescued: PathBuf, source: io::Error },
+}
+
+impl Model {
+    /// Reads a model: network2's JSON where the name ends in `.json`, else safetensors.
+    ///
+    /// # Errors
+    /// Where the file is missing, foreign, torn or inconsistent; the error names it and says which.
+    pub fn load(file: &Path) -> Result<Self, ModelError> {
+        Self::from_bytes(file, &read(file)?)
+    }
+
+    /// [`Model::load`] for bytes that were read already; `file` gives the format and the error's
+    /// words.
+    ///
+    /// # Errors
+    /// As [`Model::load`].
+    pub fn from_bytes(file: &Path, bytes: &[u8]) -> Result<Self, ModelError> {
+        if is_json(file) { network2::decode(file, bytes) } else { safetensors::decode(file, bytes) }
+    }
+
+    /// The bytes of the file; equal models give equal bytes.
+    ///
+    /// # Errors
+    /// Where the format that the name asks for cannot hold this network.
+    pub fn to_bytes(&self, file: &Path) -> Result<Vec<u8>, ModelError> {
+        if is_json(file) { network2::encode(file, self) } else { safetensors::encode(file, self) }
+    }
+
+    /// Writes the model in one step and returns the number of bytes. Where the disk is full or
+    /// read-only, the model goes to the system's temporary directory instead and the error says
+    /// so: hours of training are not lost to a full disk.
+    ///
+    /// # Errors
+    /// Where it could not be written where it should.
+    pub fn save(&self, file: &Path) -> Result<u64, ModelError> {
+        let bytes = self.to_bytes(file)?;
+        match atomic::write(file, &bytes) {
+            Ok(()) => Ok(bytes.len() as u64),
+            Err(source) => Err(match rescue(file, &bytes) {
+                Some(rescued) => ModelError::Rescued { file: file.into(), rescued, source },
+                None => ModelError::Write { file: file.into(), source },
+            }),
+        }
+    }
+}
+
+/// A place in the temporary directory that did take the bytes.
+fn rescue(file: &Path, bytes: &[u8]) -> Option<PathBuf> {
+    let extension = if is_json(file) { ".json" } else { ".safetensors" };
+    let kept = tempfile::Builder::new()
+        .prefix("nntop-rescued-")
+        .suffix(extension)
+        .disable_cleanup(true)
+        .tempfile()
+        .ok()?;
+    atomic::write(kept.path(), bytes).ok()?;
+    Some(kept.path().into())
+}
+
+fn is_json(file: &Path) -> bool {
+    file.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"))
+}
+
+fn read(file: &Path) -> Result<Vec<u8>, ModelError> {
+    let wrap = |source| ModelError::Read { file: file.into(), source };
+    let mut bytes = Vec::new();
+    File::open(file).map_err(wrap)?.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(wrap)?;
+    if bytes.len() as u64 > MAX_BYTES {
+        return Err(ModelError::TooLarge { file: file.into() });
+    }
+    Ok(bytes)
+}
+
+/// A network as the spec describes it, its weights yet to be filled in.
+fn skeleton(spec: &Spec, image: (usize, usize), classes: usize) -> Result<Network, String> {
+    let sizes: Result<Vec<usize>, _> = spec.layers.split(',').map(|s| s.trim().parse()).collect();
+    let sizes = sizes.map_err(|error| format!("layers `{}`: {error}", spec.layers))?;
+    let units = sizes.get(1..).unwrap_or_default();
+    let limit = 1 << 28;
+    if sizes.windows(2).any(|pair| pair[0].saturating_mul(pair[1]) > limit) {
+        return Err(format!("layers `{}` are too large", spec.layers));
+    }
+    if sizes.first() != Some(&(image.0 * image.1)) || units.last() != Some(&classes) {
+        return Err(format!("layers `{}` do not fit its images and classes", spec.layers));
+    }
+    let layers = sizes.windows(2).map(|pair| {
+        crate::nn::Layer::Dense(crate::nn::layer::Dense {
+            weights: ndarray::Array2::zeros((pair[0], pair[1])),
+            biases: ndarray::Array1::zeros(pair[1]),
+            activation: spec.activation,
+        })
+    });
+    Ok(Network { layers: layers.collect(), cost: spec.cost })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,172 @@
+use super::*;
+use crate::nn::layer::Dense;
+use crate::nn::{Activation, Cost, Init, Layer};
+use crate::rng::{Purpose, stream};
+use proptest::prelude::*;
+use std::fs;
+
+/// A network of random weights for images of 3×2 pixels.
+fn model(hidden: usize, classes: usize, seed: u64) -> Model {
+    model_of(Activation::Sigmoid, hidden, classes, seed)
+}
+
+fn model_of(activation: Activation, hidden: usize, classes: usize, seed: u64) -> Model {
+    let mut stream = stream(seed, Purpose::Initialization, 0, 0);
+    let mut dense = |inputs, units| {
+        Layer::Dense(Dense::random(inputs, units, activation, Init::Large, &mut stream))
+    };
+    let layers = vec![dense(6, hidden), dense(hidden, classes)];
+    Model {
+        spec: Spec {
+            layers: format!("6,{hidden},{classes}"),
+            cost: Cost::CrossEntropy,
+            seed,
+            ..Spec::default()
+        },
+        network: Network { layers, cost: Cost::CrossEntropy },
+        image: (3, 2),
+        classes: (0..classes).map(|class| format!("class {class}")).collect(),
+        epoch: 7,
+    }
+}
+
+fn tensors() -> &'static Path {
+    Path::new("m.safetensors")
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn safetensors_bring_a_model_back_and_equal_models_give_equal_bytes(
+        hidden in 1_usize..9, classes in 2_usize..6, seed: u64,
+    ) {
+        let model = model(hidden, classes, seed);
+        let bytes = model.to_bytes(tensors()).unwrap();
+        prop_assert_eq!(&bytes, &model.clone().to_bytes(tensors()).unwrap());
+        prop_assert_eq!(Model::from_bytes(tensors(), &bytes).unwrap(), model);
+    }
+
+    #[test]
+    fn network2_json_brings_a_network_back(hidden in 1_usize..9, classes in 2_usize..6, seed: u64) {
+        let model = model(hidden, classes, seed);
+        let json = Path::new("m.json");
+        let back = Model::from_bytes(json, &model.to_bytes(json).unwrap()).unwrap();
+        prop_assert_eq!(back.network, model.network);
+        prop_assert_eq!(back.spec.layers, model.spec.layers);
+    }
+
+    #[test]
+    fn every_cut_is_refused(cut in 0.0_f64..1.0) {
+        for file in [tensors(), Path::new("m.json")] {
+            let bytes = model(4, 3, 1).to_bytes(file).unwrap();
+            let cut = (bytes.len() as f64 * cut) as usize;
+            let error = Model::from_bytes(file, &bytes[..cut]).unwrap_err().to_string();
+            prop_assert!(error.starts_with(&file.display().to_string()), "{}", error);
+        }
+    }
+
+    #[test]
+    fn changed_bytes_never_panic(at in 0.0_f64..1.0, value: u8) {
+        for file in [tensors(), Path::new("m.json")] {
+            let mut bytes = model(4, 3, 1).to_bytes(file).unwrap();
+            let at = (bytes.len() as f64 * at) as usize;
+            bytes[at] = value;
+            let _ = Model::from_bytes(file, &bytes);
+        }
+    }
+
+    #[test]
+    fn any_bytes_are_refused(bytes: Vec<u8>) {
+        prop_assert!(Model::from_bytes(tensors(), &bytes).is_err());
+        prop_assert!(Model::from_bytes(Path::new("m.json"), &bytes).is_err());
+    }
+}
+
+#[test]
+fn what_network2_py_writes_is_read_with_rows_as_units() {
+    // As json.dump writes a Network([2, 1, 2], cost=QuadraticCost).
+    let json = r#"{"sizes": [2, 1, 2], "weights": [[[0.5, -1.5]], [[2.0], [3.0]]],
+        "biases": [[[0.25]], [[-1.0], [1.0]]], "cost": "QuadraticCost"}"#;
+    let model = Model::from_bytes(Path::new("net.json"), json.as_bytes()).unwrap();
+    assert_eq!(model.network.cost, Cost::Quadratic);
+    assert_eq!(model.image, (2, 1));
+    let array =
+        |layer: usize, index: usize| model.network.layers[layer].parameters()[index].1.clone();
+    assert_eq!(array(0, 0), ndarray::array![[0.5], [-1.5]].into_dyn());
+    assert_eq!(array(1, 0), ndarray::array![[2.0, 3.0]].into_dyn());
+    assert_eq!(array(1, 1), ndarray::array![-1.0, 1.0].into_dyn());
+}
+
+#[test]
+fn inconsistent_network2_files_say_what_is_wrong() {
+    for (json, problem) in [
+        (r#"{"sizes":[2],"weights":[],"biases":[],"cost":"QuadraticCost"}"#, "1 layers"),
+        (r#"{"sizes":[2,1],"weights":[],"biases":[],"cost":"QuadraticCost"}"#, "arrays of weights"),
+        (
+            r#"{"sizes":[2,1],"weights":[[[1]]],"biases":[[[0]]],"cost":"QuadraticCost"}"#,
+            "1 weights for 2",
+        ),
+        (r#"{"sizes":[2,0],"weights":[[]],"biases":[[]],"cost":"QuadraticCost"}"#, "size of 0"),
+        (r#"{"sizes":[1,1],"weights":[[[1]]],"biases":[[[0]]],"cost":"Other"}"#, "Other"),
+        (r#"{"sizes":[1,1]}"#, "missing field"),
+    ] {
+        let error =
+            Model::from_bytes(Path::new("n.json"), json.as_bytes()).unwrap_err().to_string();
+        assert!(error.contains(problem) && error.contains("n.json"), "{error}");
+    }
+}
+
+#[test]
+fn foreign_and_inconsistent_safetensors_say_what_is_wrong() {
+    let whole = model(4, 3, 1);
+    let error = |bytes: &[u8]| Model::from_bytes(tensors(), bytes).unwrap_err();
+    let foreign = safetensors_without_metadata();
+    assert!(matches!(error(&foreign), ModelError::Foreign { .. }), "{}", error(&foreign));
+    let mut other = whole.clone();
+    other.spec.layers = "6,5,3".into();
+    let other = error(&other.to_bytes(tensors()).unwrap()).to_string();
+    assert!(other.contains("shape [6, 4], not [6, 5]"), "{other}");
+    let mut fewer = whole.clone();
+    fewer.spec.layers = "6,4,4,3".into();
+    let fewer = error(&fewer.to_bytes(tensors()).unwrap()).to_string();
+    assert!(fewer.contains("4 tensors, its spec asks for 6"), "{fewer}");
+    let bytes = whole.to_bytes(tensors()).unwrap();
+    let torn = error(&bytes[..bytes.len() - 1]);
+    assert!(matches!(torn, ModelError::Broken { .. }), "{torn}");
+}
+
+fn safetensors_without_metadata() -> Vec<u8> {
+    let data = [0_u8; 4];
+    let tensor =
+        ::safetensors::tensor::TensorView::new(::safetensors::Dtype::F32, vec![1], &data).unwrap();
+    ::safetensors::serialize([("w", tensor)], None).unwrap()
+}
+
+#[test]
+fn only_sigmoid_networks_fit_network2() {
+    let relu = model_of(Activation::Relu, 4, 3, 1);
+    let error = relu.to_bytes(Path::new("m.json")).unwrap_err().to_string();
+    assert!(error.contains("sigmoid") && error.contains(".safetensors"), "{error}");
+}
+
+#[test]
+fn a_model_that_cannot_be_written_is_kept_elsewhere() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("gone/m.safetensors");
+    let model = model(4, 3, 1);
+    let Err(ModelError::Rescued { rescued, .. }) = model.save(&file) else {
+        panic!("the directory is missing")
+    };
+    assert_eq!(Model::load(&rescued).unwrap(), model);
+    fs::remove_file(rescued).unwrap();
+}
+
+#[test]
+fn a_saved_file_is_loaded() {
+    let dir = tempfile::tempdir().unwrap();
+    let model = model(4, 3, 1);
+    let file = dir.path().join("m.safetensors");
+    assert_eq!(model.save(&file).unwrap(), fs::metadata(&file).unwrap().len());
+    assert_eq!(Model::load(&file).unwrap(), model);
+}
