@@ -1,8 +1,30 @@
 //! The training thread: spec, trainer, control, metrics, probes, checkpoints.
 
 pub mod atomic;
+mod build;
+mod control;
+mod describe;
+mod desk;
+mod feed;
+mod history;
+mod meter;
+mod metrics;
 mod model;
+mod monitors;
+mod pace;
+mod probes;
+mod readout;
+mod run;
 mod spec;
+#[cfg(test)]
+mod testing;
+mod trainer;
+mod validate;
+mod watch;
 
+pub use build::build;
+pub use describe::describe;
 pub use model::{Model, ModelError};
+pub use run::{Engine, Options};
 pub use spec::{EarlyStopping, Expansion, Optimizer, Readout, Schedule, Spec};
+pub use validate::SpecError;

@@ -1,0 +1,218 @@
+//! What the training thread should do next: a pure state machine over commands and progress.
+//!
+//! What was asked for and what is being done are kept apart, so that a front end can tell
+//! "pausing…" from "paused".
+
+use crate::protocol::{Activity, Command, Pace, Status, Step};
+
+/// Where the thread asks what to do next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Gate {
+    /// Before a mini-batch.
+    Batch,
+    /// Between two chunks of an evaluation. A step's pause does not take effect here: a step of
+    /// an epoch shows that epoch measured.
+    Evaluation,
+}
+
+/// What to do next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    Work,
+    /// Block until a command arrives.
+    Wait,
+    End,
+}
+
+/// The requests in force and the activity they led to.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Control {
+    pause: bool,
+    stop: bool,
+    pace: Pace,
+    batches_left: Option<u32>,
+    pause_after_epoch: Option<u32>,
+    activity: Activity,
+}
+
+impl Control {
+    /// A run that starts at the given pace. A paused start still measures the epoch it starts
+    /// from: it pauses as if it had been asked to step up to there.
+    pub(super) fn new(pace: Pace, paused_at: Option<u32>) -> Self {
+        Self { pace, pause_after_epoch: paused_at, ..Self::default() }
+    }
+
+    /// Takes a command into account; `epoch` counts the completed ones. Commands that are no
+    /// matter of control change nothing, and a run that is over takes no orders but the pace.
+    pub(super) fn obey(&mut self, command: &Command, epoch: u32) {
+        if let Command::Pace(pace) = command {
+            self.pace = *pace;
+        }
+        if self.activity == Activity::Finished {
+            return;
+        }
+        match command {
+            Command::Pause => self.go(true, None, None),
+            Command::Resume => self.go(false, None, None),
+            Command::Step(Step::Batches(count)) => self.go(*count == 0, Some(*count), None),
+            Command::Step(Step::Epochs(count)) => {
+                self.go(*count == 0, None, Some(epoch.saturating_add(*count)));
+            }
+            Command::Stop => self.stop = true,
+            _ => {}
+        }
+    }
+
+    fn go(&mut self, pause: bool, batches_left: Option<u32>, pause_after_epoch: Option<u32>) {
+        self.pause = pause;
+        self.batches_left = batches_left.filter(|_| !pause);
+        self.pause_after_epoch = pause_after_epoch.filter(|_| !pause);
+    }
+
+    /// Stops the run: nobody is left to resume it.
+    pub(super) fn abandon(&mut self) {
+        self.stop = true;
+    }
+
+    /// What to do at a gate; `epoch` counts the completed ones.
+    pub(super) fn next(&mut self, gate: Gate, epoch: u32) -> Next {
+        if gate == Gate::Batch {
+            let stepped = self.batches_left == Some(0)
+                || self.pause_after_epoch.is_some_and(|last| epoch >= last);
+            if stepped {
+                self.go(true, None, None);
+            }
+        }
+        if self.stop {
+            Next::End
+        } else if self.pause {
+            Next::Wait
+        } else {
+            Next::Work
+        }
+    }
+
+    /// Counts a trained mini-batch.
+    pub(super) fn batch_done(&mut self) {
+        self.batches_left = self.batches_left.map(|left| left.saturating_sub(1));
+    }
+
+    /// Records what is being done from now on.
+    pub(super) fn enter(&mut self, activity: Activity) {
+        self.activity = activity;
+    }
+
+    pub(super) fn activity(&self) -> Activity {
+        self.activity
+    }
+
+    pub(super) fn pace(&self) -> Pace {
+        self.pace
+    }
+
+    /// What was asked for beside what is.
+    pub(super) fn status(&self) -> Status {
+        let over = self.activity == Activity::Finished;
+        Status {
+            activity: self.activity,
+            pausing: self.pause && self.activity != Activity::Paused && !over,
+            stopping: self.stop && !over,
+            pace: self.pace,
+            batches_left: self.batches_left,
+            pause_after_epoch: self.pause_after_epoch,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn training() -> Control {
+        let mut control = Control::new(Pace::Full, None);
+        control.enter(Activity::Training);
+        control
+    }
+
+    #[test]
+    fn a_pause_is_requested_first_and_effective_later() {
+        let mut control = training();
+        control.obey(&Command::Pause, 0);
+        assert!(control.status().pausing);
+        assert_eq!(control.status().activity, Activity::Training);
+        assert_eq!(control.next(Gate::Evaluation, 0), Next::Wait);
+        control.enter(Activity::Paused);
+        assert!(!control.status().pausing);
+        control.obey(&Command::Resume, 0);
+        assert_eq!(control.next(Gate::Batch, 0), Next::Work);
+    }
+
+    #[test]
+    fn a_step_of_batches_counts_down_and_then_waits() {
+        let mut control = training();
+        control.obey(&Command::Pause, 0);
+        control.obey(&Command::Step(Step::Batches(2)), 0);
+        for left in [2, 1] {
+            assert_eq!(control.status().batches_left, Some(left));
+            assert_eq!(control.next(Gate::Batch, 0), Next::Work);
+            control.batch_done();
+        }
+        assert_eq!(control.next(Gate::Evaluation, 1), Next::Work, "the epoch is measured first");
+        assert_eq!(control.next(Gate::Batch, 1), Next::Wait);
+        assert_eq!(control.status().batches_left, None);
+    }
+
+    #[test]
+    fn a_step_of_epochs_is_counted_from_now_and_pauses_once_measured() {
+        let mut control = training();
+        control.obey(&Command::Step(Step::Epochs(2)), 3);
+        assert_eq!(control.status().pause_after_epoch, Some(5));
+        assert_eq!(control.next(Gate::Batch, 4), Next::Work);
+        assert_eq!(control.next(Gate::Evaluation, 5), Next::Work);
+        assert_eq!(control.next(Gate::Batch, 5), Next::Wait);
+        control.obey(&Command::Resume, 5);
+        assert_eq!(control.next(Gate::Batch, 5), Next::Work, "the step is over");
+    }
+
+    #[test]
+    fn a_step_of_nothing_is_a_pause() {
+        for step in [Step::Batches(0), Step::Epochs(0)] {
+            let mut control = training();
+            control.obey(&Command::Step(step), 3);
+            assert_eq!(control.next(Gate::Batch, 3), Next::Wait);
+        }
+    }
+
+    #[test]
+    fn a_stop_wins_over_a_pause_and_nothing_undoes_it() {
+        let mut control = training();
+        control.obey(&Command::Pause, 0);
+        control.obey(&Command::Stop, 0);
+        control.obey(&Command::Resume, 0);
+        assert!(control.status().stopping);
+        assert_eq!(control.next(Gate::Evaluation, 0), Next::End);
+        control.enter(Activity::Finished);
+        assert!(!control.status().stopping);
+    }
+
+    #[test]
+    fn a_finished_run_takes_no_orders_but_the_pace() {
+        let mut control = training();
+        control.enter(Activity::Finished);
+        control.obey(&Command::Pause, 1);
+        control.obey(&Command::Pace(Pace::SecondsPerEpoch(1.0)), 1);
+        let expected = Status {
+            activity: Activity::Finished,
+            pace: Pace::SecondsPerEpoch(1.0),
+            ..Status::default()
+        };
+        assert_eq!(control.status(), expected);
+    }
+
+    #[test]
+    fn a_paused_start_measures_first() {
+        let mut control = Control::new(Pace::Full, Some(0));
+        assert_eq!(control.next(Gate::Evaluation, 0), Next::Work);
+        assert_eq!(control.next(Gate::Batch, 0), Next::Wait);
+    }
+}

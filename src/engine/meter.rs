@@ -1,0 +1,106 @@
+//! How fast training goes. The caller hands in the time.
+
+use std::time::{Duration, Instant};
+
+/// The rate shown looks back about this many seconds.
+const MEMORY: f64 = 2.0;
+
+/// Counts seconds in mini-batches alone, and the seconds of the run without its pauses.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Meter {
+    /// In mini-batches of the epoch under way.
+    pub epoch_seconds: f64,
+    /// Images of the epoch that were trained within `epoch_seconds`.
+    pub epoch_samples: u64,
+    /// Since the run started, pauses left out.
+    pub elapsed_seconds: f64,
+    recent_seconds: f64,
+    recent_samples: f64,
+    /// Wall-clock seconds a mini-batch lately, slow motion and evaluations included.
+    last: Option<Instant>,
+}
+
+impl Meter {
+    /// Notes a mini-batch of so many images.
+    pub(super) fn batch(&mut self, took: Duration, samples: usize) {
+        let seconds = took.as_secs_f64();
+        self.epoch_seconds += seconds;
+        self.epoch_samples += samples as u64;
+        let keep = (-seconds / MEMORY).exp();
+        self.recent_seconds = self.recent_seconds * keep + seconds;
+        self.recent_samples = self.recent_samples * keep + samples as f64;
+    }
+
+    /// Images a second over the last moments, mini-batches alone.
+    pub(super) fn rate(&self) -> f64 {
+        ratio(self.recent_samples, self.recent_seconds)
+    }
+
+    /// Images a second over the epoch under way.
+    pub(super) fn epoch_rate(&self) -> f64 {
+        ratio(self.epoch_samples as f64, self.epoch_seconds)
+    }
+
+    /// Starts another epoch.
+    pub(super) fn end_epoch(&mut self) {
+        self.epoch_seconds = 0.0;
+        self.epoch_samples = 0;
+    }
+
+    /// Lets the run's clock go on to `now`.
+    pub(super) fn tick(&mut self, now: Instant) {
+        if let Some(last) = self.last.replace(now) {
+            self.elapsed_seconds += now.saturating_duration_since(last).as_secs_f64();
+        }
+    }
+
+    /// Stops the run's clock until the next tick: a pause does not count.
+    pub(super) fn hold(&mut self) {
+        self.last = None;
+    }
+}
+
+fn ratio(samples: f64, seconds: f64) -> f64 {
+    if seconds > 0.0 { samples / seconds } else { 0.0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rates_are_images_over_seconds_in_mini_batches() {
+        let mut meter = Meter::default();
+        assert!(meter.rate().abs() < 1e-9);
+        for _ in 0..100 {
+            meter.batch(Duration::from_millis(1), 10);
+        }
+        assert!((meter.epoch_rate() - 10_000.0).abs() < 1.0);
+        assert!((meter.rate() - 10_000.0).abs() < 1.0);
+        meter.end_epoch();
+        assert!(meter.epoch_seconds.abs() < 1e-9);
+        assert!((meter.rate() - 10_000.0).abs() < 1.0, "the recent rate outlives the epoch");
+    }
+
+    #[test]
+    fn the_recent_rate_forgets() {
+        let mut meter = Meter::default();
+        meter.batch(Duration::from_secs(10), 1000);
+        for _ in 0..10_000 {
+            meter.batch(Duration::from_millis(2), 10);
+        }
+        assert!((meter.rate() - 5000.0).abs() < 50.0, "{}", meter.rate());
+    }
+
+    #[test]
+    fn pauses_do_not_count() {
+        let mut meter = Meter::default();
+        let start = Instant::now();
+        meter.tick(start);
+        meter.tick(start + Duration::from_secs(2));
+        meter.hold();
+        meter.tick(start + Duration::from_secs(60));
+        meter.tick(start + Duration::from_secs(61));
+        assert!((meter.elapsed_seconds - 3.0).abs() < 1e-6);
+    }
+}

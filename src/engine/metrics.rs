@@ -1,0 +1,197 @@
+//! Costs and accuracies, measured in chunks so that commands are obeyed in between.
+
+use super::Readout;
+use crate::data::batch::scale;
+use crate::data::{Dataset, Images};
+use crate::nn::{Layer, Mode, Network, Penalty, Real, Regularizer, Tape};
+use crate::protocol::EpochStats;
+use crate::rng::{self, Purpose};
+use ndarray::{Array2, ArrayView2, s};
+
+/// Multiplications a chunk may take: a few milliseconds' worth.
+const CHUNK_WORK: usize = 50_000_000;
+/// Rows a chunk has at most: more would not stay in the cache.
+const CHUNK_ROWS: usize = 256;
+/// Training images that are measured at most; the others would only cost time.
+const TRAIN_SAMPLE: usize = 10_000;
+
+/// Feeds images forward, chunk by chunk, in buffers that are reused.
+#[derive(Debug)]
+pub(super) struct Evaluator {
+    x: Array2<Real>,
+    y: Array2<Real>,
+    tape: Tape,
+    readout: Readout,
+}
+
+/// Sums over the images seen so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Tally {
+    cost: f64,
+    right: usize,
+    seen: usize,
+}
+
+impl Evaluator {
+    pub(super) fn new(network: &Network, readout: Readout) -> Self {
+        let weights: usize = network.layers.iter().map(multiplications).sum();
+        let rows = (CHUNK_WORK / weights.max(1)).clamp(1, CHUNK_ROWS);
+        Self {
+            x: Array2::zeros((rows, network.inputs())),
+            y: Array2::zeros((rows, network.outputs())),
+            tape: Tape::new(network, rows),
+            readout,
+        }
+    }
+
+    /// Images a chunk holds.
+    pub(super) fn rows(&self) -> usize {
+        self.x.nrows()
+    }
+
+    /// Measures the images of `indices`, at most [`Evaluator::rows`]; returns their outputs, of
+    /// shape (samples, outputs).
+    pub(super) fn measure(
+        &mut self,
+        network: &Network,
+        images: &Images,
+        indices: impl Iterator<Item = usize>,
+        tally: &mut Tally,
+    ) -> ArrayView2<'_, Real> {
+        let mut rows = 0;
+        let mut labels = [0_u8; CHUNK_ROWS];
+        for index in indices {
+            labels[rows] = images.labels[index];
+            scale(images.image(index), self.x.row_mut(rows));
+            self.readout.target(labels[rows], self.y.row_mut(rows));
+            rows += 1;
+        }
+        network.forward(self.x.slice(s![..rows, ..]), &mut self.tape, Mode::Inference);
+        let outputs = self.tape.outputs();
+        tally.cost += network.cost.sum(outputs, self.y.slice(s![..rows, ..]));
+        tally.seen += rows;
+        let answers = outputs.rows().into_iter().zip(&labels);
+        tally.right += answers
+            .filter(|(a, label)| self.readout.predict(*a) == self.readout.answer(**label))
+            .count();
+        self.tape.outputs()
+    }
+}
+
+fn multiplications(layer: &Layer) -> usize {
+    match layer {
+        Layer::Dense(dense) => dense.weights.len(),
+    }
+}
+
+impl Tally {
+    /// The book's C without the regularization term, `None` when nothing was seen.
+    fn cost(self) -> Option<f64> {
+        (self.seen > 0).then(|| self.cost / self.seen as f64)
+    }
+
+    /// The fraction that was answered rightly.
+    fn accuracy(self) -> Option<f64> {
+        (self.seen > 0).then(|| self.right as f64 / self.seen as f64)
+    }
+}
+
+/// Which training images are measured: all, or a sample of them that depends on the seed alone.
+pub(super) fn training_sample(seed: u64, train_size: usize) -> Vec<u32> {
+    if train_size <= TRAIN_SAMPLE {
+        return (0..train_size as u32).collect();
+    }
+    let mut stream = rng::stream(seed, Purpose::Sample, 0, 0);
+    let mut sample: Vec<u32> = rand::seq::index::sample(&mut stream, train_size, TRAIN_SAMPLE)
+        .into_iter()
+        .map(|index| index as u32)
+        .collect();
+    sample.sort_unstable();
+    sample
+}
+
+/// λ/2n Σw² or λ/n Σ|w| (equations 87 and 95); n is the number of training images.
+pub(super) fn regularization_term(
+    network: &Network,
+    regularizer: Regularizer,
+    train_size: usize,
+) -> f64 {
+    let term: fn(f64) -> f64 = match regularizer.penalty {
+        Penalty::None => return 0.0,
+        Penalty::L1 => f64::abs,
+        Penalty::L2 => |w| 0.5 * w * w,
+    };
+    #[allow(clippy::useless_conversion, reason = "Real is f64 with the feature f64")]
+    let sum = |layer: &Layer| match layer {
+        Layer::Dense(dense) => dense.weights.iter().map(|&w| term(f64::from(w))).sum::<f64>(),
+    };
+    regularizer.lambda / train_size as f64 * network.layers.iter().map(sum).sum::<f64>()
+}
+
+/// A measurement of all three sets under way.
+#[derive(Debug)]
+pub(super) struct Measurement {
+    tallies: [Tally; 3],
+    /// Outputs on the test set, shape (test images, outputs).
+    pub(super) outputs: Array2<Real>,
+}
+
+impl Measurement {
+    pub(super) fn new(network: &Network, data: &Dataset) -> Self {
+        Self {
+            tallies: [Tally::default(); 3],
+            outputs: Array2::zeros((data.test.len(), network.outputs())),
+        }
+    }
+
+    /// Measures one more chunk; false when there was none left. `sample` are the training images
+    /// to look at.
+    pub(super) fn advance(
+        &mut self,
+        evaluator: &mut Evaluator,
+        network: &Network,
+        data: &Dataset,
+        sample: &[u32],
+    ) -> bool {
+        let rows = evaluator.rows();
+        let chunk = |seen: usize, len: usize| seen..(seen + rows).min(len);
+        let [train, validation, test] = &mut self.tallies;
+        if train.seen < sample.len() {
+            let picked = &sample[chunk(train.seen, sample.len())];
+            let indices = picked.iter().map(|&index| index as usize);
+            evaluator.measure(network, &data.train, indices, train);
+        } else if validation.seen < data.validation.len() {
+            let indices = chunk(validation.seen, data.validation.len());
+            evaluator.measure(network, &data.validation, indices, validation);
+        } else if test.seen < data.test.len() {
+            let indices = chunk(test.seen, data.test.len());
+            let outputs = evaluator.measure(network, &data.test, indices.clone(), test);
+            self.outputs.slice_mut(s![indices, ..]).assign(&outputs);
+        } else {
+            return false;
+        }
+        true
+    }
+
+    /// The costs and accuracies; `term` is added to every cost. A cost that is not finite is
+    /// `None`.
+    pub(super) fn stats(&self, term: f64) -> EpochStats {
+        let [train, validation, test] = self.tallies;
+        let cost =
+            |tally: Tally| tally.cost().map(|cost| cost + term).filter(|cost| cost.is_finite());
+        EpochStats {
+            train_cost: cost(train),
+            validation_cost: cost(validation),
+            test_cost: cost(test),
+            train_accuracy: train.accuracy(),
+            validation_accuracy: validation.accuracy(),
+            test_accuracy: test.accuracy(),
+            ..EpochStats::default()
+        }
+    }
+
+    /// Whether a cost became infinite or not a number.
+    pub(super) fn diverged(&self) -> bool {
+        self.tallies.iter().any(|tally| !tally.cost.is_finite())
+    }
+}

@@ -1,0 +1,131 @@
+//! Slow motion: when the next mini-batch may start.
+//!
+//! Pure arithmetic on instants that the caller hands in; the waiting itself happens where
+//! commands are received, so that it can be cut short.
+
+use crate::protocol::Pace;
+use std::time::{Duration, Instant};
+
+/// Waits shorter than this are saved up: a sleep has a cost of its own, and 250 a second look
+/// even to any eye.
+const SHORTEST_WAIT: Duration = Duration::from_millis(4);
+/// The slowest pace, so that an absurd one is no arithmetic overflow: one mini-batch an hour.
+const LONGEST_INTERVAL: f64 = 3600.0;
+
+/// Spreads mini-batches evenly over time.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Pacer {
+    interval: Option<Duration>,
+    due: Option<Instant>,
+}
+
+impl Pacer {
+    /// Takes up a pace. `batches` is the number of mini-batches an epoch. A pace that is no
+    /// positive number is full speed.
+    pub(super) fn set(&mut self, pace: Pace, batches: usize) {
+        let seconds = match pace {
+            Pace::Full => 0.0,
+            Pace::SecondsPerEpoch(seconds) => seconds / batches.max(1) as f64,
+            Pace::BatchesPerSecond(rate) => 1.0 / rate,
+        };
+        let slow = seconds > 0.0;
+        self.interval = slow.then(|| Duration::from_secs_f64(seconds.min(LONGEST_INTERVAL)));
+        self.due = None;
+    }
+
+    /// Notes that a mini-batch ended at `now`, and says until when to wait before the next one.
+    /// Time lost to evaluations or pauses is not made up for.
+    pub(super) fn wait_until(&mut self, now: Instant) -> Option<Instant> {
+        let interval = self.interval?;
+        let due = self.due.map_or(now + interval, |due| (due + interval).max(now));
+        self.due = Some(due);
+        (due - now >= SHORTEST_WAIT).then_some(due)
+    }
+
+    /// Forgets the last mini-batch: there was a pause.
+    pub(super) fn restart(&mut self) {
+        self.due = None;
+    }
+
+    /// Time from mini-batch to mini-batch in slow motion.
+    pub(super) fn interval(&self) -> Option<Duration> {
+        self.interval
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Runs so many mini-batches of the given length on a clock that only waits and work move,
+    /// and returns how long they took.
+    fn run(pacer: &mut Pacer, batches: u32, work: Duration) -> Duration {
+        let start = Instant::now();
+        let mut now = start;
+        for _ in 0..batches {
+            now += work;
+            now = pacer.wait_until(now).unwrap_or(now);
+        }
+        now - start
+    }
+
+    #[test]
+    fn full_speed_never_waits() {
+        let mut pacer = Pacer::default();
+        pacer.set(Pace::Full, 5000);
+        assert_eq!(run(&mut pacer, 5000, Duration::from_micros(20)), Duration::from_millis(100));
+    }
+
+    #[test]
+    fn an_epoch_takes_the_seconds_asked_for() {
+        let mut pacer = Pacer::default();
+        pacer.set(Pace::SecondsPerEpoch(1.0), 5000);
+        let took = run(&mut pacer, 5000, Duration::from_micros(20)).as_secs_f64();
+        assert!((took - 1.0).abs() < 0.01, "{took}");
+    }
+
+    #[test]
+    fn slow_motion_keeps_its_rate() {
+        let mut pacer = Pacer::default();
+        pacer.set(Pace::BatchesPerSecond(4.0), 5000);
+        let took = run(&mut pacer, 8, Duration::from_millis(1)).as_secs_f64();
+        assert!((took - 2.0).abs() < 0.01, "{took}");
+    }
+
+    #[test]
+    fn a_machine_too_slow_for_the_pace_is_not_slowed_further() {
+        let mut pacer = Pacer::default();
+        pacer.set(Pace::SecondsPerEpoch(1.0), 100);
+        let work = Duration::from_millis(30);
+        let took = run(&mut pacer, 100, work);
+        assert!(took <= work * 101, "{took:?}");
+    }
+
+    #[test]
+    fn lost_time_is_not_made_up_for() {
+        let mut pacer = Pacer::default();
+        pacer.set(Pace::BatchesPerSecond(10.0), 100);
+        let start = Instant::now();
+        let interval = Duration::from_millis(100);
+        assert_eq!(pacer.wait_until(start), Some(start + interval));
+        let later = start + Duration::from_secs(60);
+        assert_eq!(pacer.wait_until(later), None);
+        assert_eq!(pacer.wait_until(later), Some(later + interval));
+        pacer.restart();
+        assert_eq!(pacer.wait_until(later), Some(later + interval));
+    }
+
+    #[test]
+    fn absurd_paces_neither_panic_nor_hang() {
+        for seconds in [0.0, -1.0, f64::NAN, f64::INFINITY, 1e300] {
+            let mut pacer = Pacer::default();
+            for pace in [Pace::SecondsPerEpoch(seconds), Pace::BatchesPerSecond(seconds)] {
+                pacer.set(pace, 1);
+                let now = Instant::now();
+                if let Some(due) = pacer.wait_until(now) {
+                    assert!(due - now <= Duration::from_secs_f64(LONGEST_INTERVAL));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! A run: the training thread and the channels to it.
+
+use super::control::Control;
+use super::describe::describe;
+use super::trainer::{Setup, Trainer};
+use super::{Spec, SpecError, build};
+use crate::data::Dataset;
+use crate::nn::Network;
+use crate::protocol::{Activity, Command, Event, Outcome, Pace, Status};
+use crossbeam_channel::{Receiver, Sender, unbounded};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::thread::{Builder, JoinHandle};
+
+/// What decides how a run is watched and kept, not what it computes.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    pub pace: Pace,
+    /// Data that is already loaded; otherwise the thread loads what the spec names.
+    pub dataset: Option<Arc<Dataset>>,
+    /// Measure the untrained network, then wait for a command.
+    pub start_paused: bool,
+}
+
+/// A run in a thread of its own.
+#[derive(Debug)]
+pub struct Engine {
+    pub commands: Sender<Command>,
+    /// `Started` first, then what happens; never ends before every sender of commands is gone.
+    pub events: Receiver<Event>,
+    thread: JoinHandle<Option<Network>>,
+}
+
+impl Engine {
+    /// Starts a run. The thread is called `nntop-train`; after the run it goes on answering
+    /// probes until every sender of commands is dropped.
+    ///
+    /// # Errors
+    /// Where the spec cannot be trained, whatever the data; the error names the argument. What
+    /// only the data can tell ends the run as `Finished(Failed)`.
+    ///
+    /// # Panics
+    /// Where the system has no thread left.
+    pub fn spawn(spec: Spec, options: Options) -> Result<Self, SpecError> {
+        spec.validate()?;
+        if let Some(data) = &options.dataset {
+            spec.validate_for(data)?;
+        }
+        let (commands, received) = unbounded();
+        let (sent, events) = unbounded();
+        let thread = Builder::new()
+            .name("nntop-train".into())
+            .spawn(move || thread_main(spec, options, received, sent))
+            .expect("the system gives a program a second thread");
+        Ok(Self { commands, events, thread })
+    }
+
+    /// Drops the channels, waits for the run to end, and returns its network; `None` when it
+    /// failed. A paused run ends at once: nobody is left to resume it.
+    #[must_use]
+    pub fn join(self) -> Option<Network> {
+        let Self { commands, events, thread } = self;
+        drop((commands, events));
+        thread.join().ok().flatten()
+    }
+}
+
+/// The thread's edge: a panic ends the run, not the program.
+fn thread_main(
+    spec: Spec,
+    options: Options,
+    commands: Receiver<Command>,
+    events: Sender<Event>,
+) -> Option<Network> {
+    let kept = commands.clone();
+    let told = events.clone();
+    let run = AssertUnwindSafe(|| train(spec, options, commands, events));
+    let reason = match catch_unwind(run) {
+        Ok(Ok(network)) => return Some(network),
+        Ok(Err(reason)) => reason,
+        Err(panic) => format!("a fault in the program: {}", message(&*panic)),
+    };
+    let status = Status { activity: Activity::Finished, ..Status::default() };
+    // Whoever listened may be gone.
+    let _ = told.send(Event::StatusChanged(status));
+    let _ = told.send(Event::Finished(Outcome::Failed(reason)));
+    // Commands go unanswered, but sending them stays possible: the page can be browsed.
+    kept.iter().for_each(drop);
+    None
+}
+
+fn message(panic: &(dyn std::any::Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
+}
+
+fn train(
+    spec: Spec,
+    options: Options,
+    commands: Receiver<Command>,
+    events: Sender<Event>,
+) -> Result<Network, String> {
+    let data = match (options.dataset, &spec.data) {
+        (Some(data), _) => data,
+        (None, Some(dir)) => {
+            let data = Dataset::from_dir(dir).map_err(|error| error.to_string())?;
+            spec.validate_for(&data).map_err(|error| error.to_string())?;
+            Arc::new(data)
+        }
+        (None, None) => {
+            let data = Dataset::embedded();
+            spec.validate_for(&data).map_err(|error| error.to_string())?;
+            Arc::new(data)
+        }
+    };
+    let network = build(&spec, &data).map_err(|error| error.to_string())?;
+    // Whoever listens may be gone; the run goes on.
+    let _ = events.send(Event::Started(Box::new(describe(&spec, &network, &data))));
+    let control = Control::new(options.pace, options.start_paused.then_some(0));
+    let setup = Setup { data, network, control, commands, events };
+    let mut trainer = Trainer::new(spec, setup);
+    let outcome = trainer.run();
+    Ok(trainer.serve(outcome))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,221 @@
+//! Whether a spec can be trained: every error names the argument and what would be right.
+
+use super::{Expansion, Optimizer, Readout, Schedule, Spec, build};
+use crate::data::Dataset;
+use crate::nn::{Activation, Cost};
+
+/// Most epochs, mini-batch images and threads that are taken for meant.
+const MOST_EPOCHS: u32 = 1_000_000;
+const MOST_BATCH: u32 = 100_000;
+const MOST_THREADS: u32 = 1024;
+
+/// Why a spec cannot be trained.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum SpecError {
+    #[error("layers `{layers}`: {problem}; give sizes such as `784,30,10`, from inputs to outputs")]
+    Layers { layers: String, problem: String },
+    #[error(
+        "layers `{layers}`: {found} inputs, but an image of {data} has {width}×{height} = {expected} pixels; start with {expected}"
+    )]
+    Inputs {
+        layers: String,
+        found: usize,
+        expected: usize,
+        width: usize,
+        height: usize,
+        data: String,
+    },
+    #[error("layers `{layers}`: {found} outputs, but {reason}; end with {expected}")]
+    Outputs { layers: String, found: usize, expected: usize, reason: String },
+    #[error("{argument} {found}: give {right}")]
+    Argument { argument: &'static str, found: String, right: String },
+    #[error("the data set {data} has no {what}; it needs some of each of training and test images")]
+    Data { data: String, what: &'static str },
+}
+
+/// The error for an argument unless `fine`.
+fn check(
+    fine: bool,
+    argument: &'static str,
+    found: impl ToString,
+    right: impl Into<String>,
+) -> Result<(), SpecError> {
+    if fine {
+        return Ok(());
+    }
+    Err(SpecError::Argument { argument, found: found.to_string(), right: right.into() })
+}
+
+fn within(count: u32, most: u32, argument: &'static str) -> Result<(), SpecError> {
+    let right = format!("a whole number from 1 to {most}");
+    check((1..=most).contains(&count), argument, count, right)
+}
+
+fn fraction(value: f64, argument: &'static str) -> Result<(), SpecError> {
+    check((0.0..1.0).contains(&value), argument, value, "a number from 0 to under 1")
+}
+
+impl Spec {
+    /// Checks what can be checked without the data.
+    ///
+    /// # Errors
+    /// Names the first argument that cannot be, and what would be right.
+    pub fn validate(&self) -> Result<(), SpecError> {
+        build::sizes(&self.layers)?;
+        within(self.batch, MOST_BATCH, "batch")?;
+        check(
+            self.epochs <= MOST_EPOCHS,
+            "epochs",
+            self.epochs,
+            format!("a whole number up to {MOST_EPOCHS}"),
+        )?;
+        let eta = self.eta;
+        check(eta.is_finite() && eta > 0.0, "eta", eta, "a number above 0")?;
+        let lambda = self.regularizer.lambda;
+        check(lambda.is_finite() && lambda >= 0.0, "lambda", lambda, "a number from 0 on")?;
+        fraction(self.momentum, "momentum")?;
+        fraction(self.dropout, "dropout")?;
+        let with_momentum = matches!(self.optimizer, Optimizer::Momentum | Optimizer::Nesterov);
+        check(
+            self.momentum == 0.0 || with_momentum,
+            "momentum",
+            self.momentum,
+            "0, or an optimizer that has momentum (`momentum` or `nesterov`)",
+        )?;
+        if let Some(threads) = self.threads {
+            within(threads, MOST_THREADS, "threads")?;
+        }
+        self.validate_functions()?;
+        self.validate_schedule()?;
+        self.validate_expansions()?;
+        if let Some(size) = self.train_size {
+            check(size > 0, "train-size", size, "a whole number above 0")?;
+            check(
+                self.batch <= size,
+                "batch",
+                self.batch,
+                format!("at most the {size} images of train-size"),
+            )?;
+        }
+        Ok(())
+    }
+
+    fn validate_functions(&self) -> Result<(), SpecError> {
+        check(
+            self.activation != Activation::Softmax,
+            "activation",
+            "softmax",
+            "sigmoid, tanh or relu: softmax is for the output layer, and comes with the cost \
+             log-likelihood",
+        )?;
+        // Both logarithms of the cross-entropy need outputs between 0 and 1.
+        check(
+            self.cost != Cost::CrossEntropy || self.activation == Activation::Sigmoid,
+            "cost",
+            "cross-entropy",
+            "quadratic or log-likelihood with this activation: the cross-entropy needs outputs \
+             between 0 and 1, as sigmoid neurons give them",
+        )?;
+        check(
+            self.cost != Cost::LogLikelihood || self.readout == Readout::OneHot,
+            "cost",
+            "log-likelihood",
+            "quadratic or cross-entropy with this readout: softmax outputs are one a class",
+        )
+    }
+
+    fn validate_schedule(&self) -> Result<(), SpecError> {
+        if let Schedule::HalveOnPlateau { patience, stop_at } = self.schedule {
+            within(patience, MOST_EPOCHS, "schedule: patience")?;
+            within(stop_at, u32::MAX, "schedule: stop-at")?;
+        }
+        if let super::EarlyStopping::NoImprovementIn(epochs) = self.early_stopping {
+            within(epochs, MOST_EPOCHS, "early-stopping")?;
+        }
+        Ok(())
+    }
+
+    fn validate_expansions(&self) -> Result<(), SpecError> {
+        for expansion in &self.expand {
+            match *expansion {
+                Expansion::Shifts => {}
+                Expansion::Rotation(degrees) => check(
+                    degrees > 0.0 && degrees <= 180.0,
+                    "expand: rotation",
+                    degrees,
+                    "degrees above 0, up to 180",
+                )?,
+                Expansion::Elastic { alpha, sigma } => {
+                    let fine = alpha.is_finite() && alpha > 0.0;
+                    check(fine, "expand: elastic alpha", alpha, "a number above 0")?;
+                    let fine = sigma > 0.0 && sigma <= 100.0;
+                    check(fine, "expand: elastic sigma", sigma, "pixels above 0, up to 100")?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks what only the data can tell.
+    ///
+    /// # Errors
+    /// As [`Spec::validate`].
+    pub fn validate_for(&self, data: &Dataset) -> Result<(), SpecError> {
+        for (what, empty) in
+            [("training images", data.train.is_empty()), ("test images", data.test.is_empty())]
+        {
+            if empty {
+                return Err(SpecError::Data { data: data.name.clone(), what });
+            }
+        }
+        self.validate_ends(data)?;
+        let available = data.train.len();
+        if let Some(size) = self.train_size {
+            check(
+                size as usize <= available,
+                "train-size",
+                size,
+                format!("at most the {available} training images of {}", data.name),
+            )?;
+        }
+        check(
+            self.batch as usize <= available,
+            "batch",
+            self.batch,
+            format!("at most the {available} training images of {}", data.name),
+        )
+    }
+
+    /// Whether inputs are the image's pixels and outputs those of the readout.
+    fn validate_ends(&self, data: &Dataset) -> Result<(), SpecError> {
+        let sizes = build::sizes(&self.layers)?;
+        let layers = self.layers.clone();
+        let (inputs, outputs) = (sizes[0], sizes[sizes.len() - 1]);
+        let (width, height) = (data.train.width, data.train.height);
+        if inputs != width * height {
+            return Err(SpecError::Inputs {
+                layers,
+                found: inputs,
+                expected: width * height,
+                width,
+                height,
+                data: data.name.clone(),
+            });
+        }
+        let classes = data.classes.len();
+        if let Readout::Is(class) = self.readout {
+            let right = format!("a class from 0 to {}", classes.saturating_sub(1));
+            check(usize::from(class) < classes, "readout: is", class, right)?;
+        }
+        let expected = self.readout.outputs(classes);
+        if outputs != expected {
+            let reason = match self.readout {
+                Readout::OneHot => format!("{} has {classes} classes", data.name),
+                Readout::Binary => format!("{classes} classes in binary are {expected} bits"),
+                Readout::Is(_) => "a yes or no is one output".into(),
+            };
+            return Err(SpecError::Outputs { layers, found: outputs, expected, reason });
+        }
+        Ok(())
+    }
+}
