@@ -1,0 +1,141 @@
+//! The house of the README's architecture section: a floor imports only what stands below it.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Every floor and what it may import.
+const FLOORS: [(&str, &[&str]); 9] = [
+    ("rng", &[]),
+    ("protocol", &[]),
+    ("nn", &["rng"]),
+    ("data", &["rng"]),
+    ("ui", &["protocol"]),
+    ("engine", &["protocol", "data", "nn", "rng"]),
+    ("experiments", &["protocol", "engine", "data", "nn", "rng"]),
+    ("session", &["protocol", "engine", "experiments"]),
+    ("cli", &["protocol", "ui", "data", "nn", "engine", "experiments", "session", "rng"]),
+];
+/// Lines a file has at most; whoever needs more has two things in one file.
+const LONGEST_FILE: usize = 400;
+
+#[test]
+fn every_floor_imports_only_what_stands_below_it() {
+    let mut forbidden = Vec::new();
+    for file in sources() {
+        let Some(floor) = floor_of(&file) else { continue };
+        let (_, allowed) = FLOORS
+            .iter()
+            .find(|(name, _)| *name == floor)
+            .unwrap_or_else(|| panic!("{}: no floor is called {floor}", file.display()));
+        let text = fs::read_to_string(&file).unwrap();
+        for imported in imports(&text, depth_of(&file)) {
+            let known = FLOORS.iter().any(|(name, _)| *name == imported);
+            if known && imported != floor && !allowed.contains(&imported.as_str()) {
+                forbidden.push(format!("{}: imports crate::{imported}", file.display()));
+            }
+        }
+    }
+    assert!(forbidden.is_empty(), "forbidden by the layering:\n{}", forbidden.join("\n"));
+}
+
+#[test]
+fn no_source_file_is_longer_than_a_reader_holds() {
+    let length = |file: &PathBuf| fs::read_to_string(file).unwrap().lines().count();
+    let long: Vec<_> = sources().into_iter().filter(|file| length(file) > LONGEST_FILE).collect();
+    assert!(long.is_empty(), "longer than {LONGEST_FILE} lines: {long:?}");
+}
+
+#[test]
+fn every_kind_of_import_is_seen() {
+    let names = |text| imports(text, 2).into_iter().collect::<Vec<_>>().join(" ");
+    assert_eq!(names("use crate::nn::{Cost, Init};"), "nn");
+    assert_eq!(names("use crate::{data::idx, nn::{self, Cost}, rng};"), "data nn rng");
+    assert_eq!(names("pub use crate::{\n    ui,\n    session as s,\n};"), "session ui");
+    assert_eq!(names("let x = crate::engine::build();"), "engine");
+    assert_eq!(names("use super::super::protocol::Event;"), "protocol");
+    assert_eq!(names("use super::protocol; // crate::ui\n/// crate::data"), "");
+    assert_eq!(names("pub(crate) fn f() {}"), "");
+}
+
+/// The Rust files under `src/`.
+fn sources() -> Vec<PathBuf> {
+    fn collect(dir: &Path, files: &mut Vec<PathBuf>) {
+        for entry in fs::read_dir(dir).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                collect(&path, files);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                files.push(path);
+            }
+        }
+    }
+    let mut files = Vec::new();
+    collect(&root(), &mut files);
+    assert!(files.len() > 20, "src/ was found");
+    files.sort();
+    files
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
+}
+
+/// `engine` for `src/engine/spec.rs`, `rng` for `src/rng.rs`; none for the roots of the crates.
+fn floor_of(file: &Path) -> Option<String> {
+    let first = file.strip_prefix(root()).unwrap().components().next()?;
+    let name = Path::new(first.as_os_str()).file_stem()?.to_str()?.to_owned();
+    (!["main", "lib"].contains(&name.as_str())).then_some(name)
+}
+
+/// How many times `super` leads from a file's module to the crate's root.
+fn depth_of(file: &Path) -> usize {
+    let below = file.strip_prefix(root()).unwrap();
+    below.components().count() - usize::from(below.ends_with("mod.rs"))
+}
+
+/// The top-level modules that a text names after `crate::`, or after so many `super::` that they
+/// lead to the root.
+fn imports(text: &str, depth: usize) -> BTreeSet<String> {
+    let lines = text.lines().map(|line| line.split("//").next().unwrap_or_default());
+    let code: String = lines.flat_map(|line| [line, "\n"]).collect();
+    let mut found = BTreeSet::new();
+    for prefix in ["crate::".to_owned(), "super::".repeat(depth)] {
+        for (at, _) in code.match_indices(&prefix) {
+            let preceded =
+                code[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == '$');
+            if !preceded {
+                let names = heads(&code[at + prefix.len()..]);
+                found.extend(names.into_iter().filter(|name| !name.is_empty()));
+            }
+        }
+    }
+    found
+}
+
+/// The first names of a path, or of every path of a group in braces.
+fn heads(rest: &str) -> Vec<String> {
+    let Some(group) = rest.strip_prefix('{') else { return vec![head(rest)] };
+    let mut level = 0;
+    let mut names = Vec::new();
+    let mut start = 0;
+    for (at, character) in group.char_indices() {
+        match character {
+            '{' => level += 1,
+            '}' | ',' if level == 0 => {
+                names.push(head(&group[start..at]));
+                start = at + 1;
+                if character == '}' {
+                    break;
+                }
+            }
+            '}' => level -= 1,
+            _ => {}
+        }
+    }
+    names
+}
+
+fn head(path: &str) -> String {
+    path.trim_start().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect()
+}
