@@ -1,0 +1,17 @@
+//! No bytes make the readers of model files panic; what they take, they write as they read it.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use nntop::engine::Model;
+use std::path::Path;
+
+fuzz_target!(|bytes: &[u8]| {
+    for name in ["model.safetensors", "model.json"] {
+        let file = Path::new(name);
+        if let Ok(model) = Model::from_bytes(file, bytes) {
+            let written = model.to_bytes(file).expect("what was read can be written");
+            let again = Model::from_bytes(file, &written).expect("what was written can be read");
+            assert_eq!(again.to_bytes(file).expect("as before"), written);
+        }
+    }
+});
