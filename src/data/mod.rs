@@ -1,12 +1,15 @@
 //! Images: the embedded MNIST, IDX files, batches, augmentation, pictures.
 
+pub mod augment;
 pub mod batch;
 mod dataset;
 mod directory;
 mod error;
 pub mod idx;
+mod image;
 mod mnist;
 
 pub use dataset::{Dataset, Images};
 pub use directory::FILE_NAMES;
 pub use error::DataError;
+pub use image::{Picture, PictureError};

@@ -1,1 +1,5 @@
-//! Floor to be built.
+//! A run that outlives its terminal: the hub, sockets, the session process and its clients.
+
+mod hub;
+
+pub use hub::{Attachment, Hub};

@@ -1,0 +1,348 @@
+//! One run, any number of front ends.
+//!
+//! The hub folds the engine's events into a [`RunView`] and passes them on. It never waits for a
+//! front end: each has a bounded queue; one that falls behind is skipped, then brought up to date
+//! with a snapshot. Facts are so never lost, samples are: the newest wins.
+
+use crate::protocol::{Command, Event, Link, Probe, RunView, Update};
+use crossbeam_channel::{Receiver, Select, Sender, TrySendError, bounded, unbounded};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::Duration;
+
+/// Updates that wait for one front end before it counts as behind.
+const QUEUE: usize = 256;
+/// Samples are left out while more updates than this wait; facts still get through.
+const ROOM_FOR_SAMPLES: usize = QUEUE / 2;
+/// How often a front end that is behind is looked at again.
+const RETRY: Duration = Duration::from_millis(50);
+
+/// The place where a run and its front ends meet. Dropping it lets the run end once no front end
+/// is left.
+#[derive(Clone, Debug)]
+pub struct Hub {
+    attach: Sender<Subscriber>,
+    clients: Arc<AtomicUsize>,
+}
+
+/// What a front end may do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Attachment {
+    /// Everything.
+    #[default]
+    Control,
+    /// Look and ask, but change nothing.
+    ReadOnly,
+}
+
+#[derive(Debug)]
+struct Subscriber {
+    updates: Sender<Update>,
+    commands: Receiver<Command>,
+    attachment: Attachment,
+    watched: Vec<Probe>,
+    /// Something was left out; a snapshot is due as soon as there is room.
+    behind: bool,
+}
+
+impl Hub {
+    /// Starts the hub's thread over a run's two channels.
+    ///
+    /// # Errors
+    /// Where the system gives no thread.
+    pub fn start(commands: Sender<Command>, events: Receiver<Event>) -> std::io::Result<Self> {
+        let (attach, attached) = unbounded();
+        let clients = Arc::new(AtomicUsize::new(0));
+        let publisher = Publisher {
+            view: RunView::default(),
+            subscribers: Vec::new(),
+            watched: Vec::new(),
+            engine: commands,
+            clients: Arc::clone(&clients),
+        };
+        thread::Builder::new()
+            .name("nntop-hub".into())
+            .spawn(move || publisher.run(&attached, &events))?;
+        Ok(Self { attach, clients })
+    }
+
+    /// A new link; its first update is a snapshot of everything so far.
+    #[must_use]
+    pub fn attach(&self, attachment: Attachment) -> Link {
+        let (updates, received) = bounded(QUEUE);
+        let (commands, sent) = unbounded();
+        let watched = Vec::new();
+        let subscriber = Subscriber { updates, commands: sent, attachment, watched, behind: false };
+        // The hub's thread ends only after every `Hub` is gone, so somebody takes this.
+        let _ = self.attach.send(subscriber);
+        Link { commands, updates: received }
+    }
+
+    /// Front ends attached at this moment.
+    #[must_use]
+    pub fn clients(&self) -> usize {
+        self.clients.load(Ordering::Relaxed)
+    }
+}
+
+/// The hub's thread.
+struct Publisher {
+    view: RunView,
+    subscribers: Vec<Subscriber>,
+    /// What the engine was last told to watch.
+    watched: Vec<Probe>,
+    engine: Sender<Command>,
+    clients: Arc<AtomicUsize>,
+}
+
+/// What woke the hub.
+enum News {
+    Event(Event),
+    EngineGone,
+    Attached(Subscriber),
+    NobodyCanAttach,
+    Command(usize, Command),
+    Detached(usize),
+    Retry,
+}
+
+impl Publisher {
+    fn run(mut self, attached: &Receiver<Subscriber>, events: &Receiver<Event>) {
+        let (mut engine_lives, mut may_attach) = (true, true);
+        while may_attach || !self.subscribers.is_empty() {
+            match self.wait(attached, may_attach, events, engine_lives) {
+                News::Event(event) => self.publish(&event),
+                News::EngineGone => engine_lives = false,
+                News::Attached(subscriber) => self.welcome(subscriber),
+                News::NobodyCanAttach => may_attach = false,
+                News::Command(from, command) => self.obey(from, command),
+                News::Detached(from) => {
+                    self.subscribers.remove(from);
+                    self.count_and_watch();
+                }
+                News::Retry => {}
+            }
+            self.catch_up();
+        }
+    }
+
+    fn wait(
+        &self,
+        attached: &Receiver<Subscriber>,
+        may_attach: bool,
+        events: &Receiver<Event>,
+        engine_lives: bool,
+    ) -> News {
+        let mut select = Select::new();
+        for subscriber in &self.subscribers {
+            select.recv(&subscriber.commands);
+        }
+        let attach_index = may_attach.then(|| select.recv(attached));
+        let event_index = engine_lives.then(|| select.recv(events));
+        let operation = if self.subscribers.iter().any(|subscriber| subscriber.behind) {
+            match select.select_timeout(RETRY) {
+                Ok(operation) => operation,
+                Err(_) => return News::Retry,
+            }
+        } else {
+            select.select()
+        };
+        let index = operation.index();
+        if Some(index) == attach_index {
+            operation.recv(attached).map_or(News::NobodyCanAttach, News::Attached)
+        } else if Some(index) == event_index {
+            operation.recv(events).map_or(News::EngineGone, News::Event)
+        } else {
+            let command = operation.recv(&self.subscribers[index].commands);
+            command.map_or(News::Detached(index), |command| News::Command(index, command))
+        }
+    }
+
+    fn publish(&mut self, event: &Event) {
+        self.view.apply(event);
+        for subscriber in &mut self.subscribers {
+            subscriber.offer(event);
+        }
+    }
+
+    fn welcome(&mut self, mut subscriber: Subscriber) {
+        subscriber.send_snapshot(&self.view);
+        self.subscribers.push(subscriber);
+        self.count_and_watch();
+    }
+
+    fn obey(&mut self, from: usize, command: Command) {
+        let subscriber = &mut self.subscribers[from];
+        match command {
+            Command::Watch(probes) => {
+                subscriber.watched = probes;
+                self.count_and_watch();
+            }
+            Command::Classify { .. } => self.tell_engine(command),
+            _ if subscriber.attachment == Attachment::Control => self.tell_engine(command),
+            _ => {}
+        }
+    }
+
+    fn count_and_watch(&mut self) {
+        self.clients.store(self.subscribers.len(), Ordering::Relaxed);
+        let union: BTreeSet<&Probe> = self.subscribers.iter().flat_map(|s| &s.watched).collect();
+        let union: Vec<Probe> = union.into_iter().cloned().collect();
+        if union != self.watched {
+            self.watched.clone_from(&union);
+            self.tell_engine(Command::Watch(union));
+        }
+    }
+
+    fn tell_engine(&self, command: Command) {
+        // An engine that is gone has said so in its last event; there is nothing to command.
+        let _ = self.engine.send(command);
+    }
+
+    /// Brings those who fell behind up to date, where they have room again.
+    fn catch_up(&mut self) {
+        for subscriber in self.subscribers.iter_mut().filter(|subscriber| subscriber.behind) {
+            if subscriber.updates.is_empty() {
+                subscriber.send_snapshot(&self.view);
+            }
+        }
+    }
+}
+
+impl Subscriber {
+    fn offer(&mut self, event: &Event) {
+        if self.behind {
+            return;
+        }
+        if event.is_sample() && self.updates.len() >= ROOM_FOR_SAMPLES {
+            // The snapshot that follows carries the newest sample.
+            self.behind = true;
+            return;
+        }
+        self.behind = is_full(self.updates.try_send(Update::Event(event.clone())));
+    }
+
+    fn send_snapshot(&mut self, view: &RunView) {
+        self.behind = is_full(self.updates.try_send(Update::Snapshot(Box::new(view.clone()))));
+    }
+}
+
+/// A queue without a receiver is no longer anybody's: its link's commands end next.
+fn is_full(sent: Result<(), TrySendError<Update>>) -> bool {
+    matches!(sent, Err(TrySendError::Full(_)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::{EpochStats, Outcome, Progress, What};
+
+    struct Rig {
+        hub: Hub,
+        events: Sender<Event>,
+        commands: Receiver<Command>,
+    }
+
+    fn rig() -> Rig {
+        let (events, received) = unbounded();
+        let (send, commands) = unbounded();
+        Rig { hub: Hub::start(send, received).unwrap(), events, commands }
+    }
+
+    fn epoch(epoch: u32) -> Event {
+        Event::EpochEnded(EpochStats { epoch, ..EpochStats::default() })
+    }
+
+    /// Folds a link's updates until the run is finished.
+    fn fold_to_the_end(link: &Link) -> RunView {
+        let mut view = RunView::default();
+        while view.outcome.is_none() {
+            match link.updates.recv_timeout(Duration::from_secs(20)).expect("an update") {
+                Update::Snapshot(snapshot) => view = *snapshot,
+                Update::Event(event) => view.apply(&event),
+                Update::Lost(why) => panic!("lost: {why}"),
+            }
+        }
+        view
+    }
+
+    #[test]
+    fn a_front_end_that_stalls_is_skipped_and_loses_no_fact() {
+        let rig = rig();
+        let stalled = rig.hub.attach(Attachment::Control);
+        let eager = rig.hub.attach(Attachment::Control);
+        let folding = thread::spawn(move || fold_to_the_end(&eager));
+        for number in 0..3000 {
+            rig.events.send(epoch(number)).unwrap();
+            rig.events.send(Event::Progress(Progress::default())).unwrap();
+        }
+        rig.events.send(Event::Finished(Outcome::Stopped)).unwrap();
+        let eager = folding.join().unwrap();
+        assert_eq!(eager.epochs.seen(), 3000);
+        assert!(stalled.updates.len() <= QUEUE);
+        assert_eq!(fold_to_the_end(&stalled), eager);
+    }
+
+    #[test]
+    fn who_comes_late_gets_the_whole_history_first() {
+        let rig = rig();
+        let first = rig.hub.attach(Attachment::Control);
+        for number in 0..400 {
+            rig.events.send(epoch(number)).unwrap();
+        }
+        rig.events.send(Event::Finished(Outcome::Stopped)).unwrap();
+        let whole = fold_to_the_end(&first);
+        let late = rig.hub.attach(Attachment::Control);
+        let update = late.updates.recv_timeout(Duration::from_secs(20)).unwrap();
+        assert_eq!(update, Update::Snapshot(Box::new(whole)));
+    }
+
+    #[test]
+    fn the_engine_watches_what_anybody_watches() {
+        let rig = rig();
+        let probes = [What::Confusion, What::Gradients].map(Probe::live);
+        let links = [Attachment::Control, Attachment::ReadOnly].map(|a| rig.hub.attach(a));
+        let next = || rig.commands.recv_timeout(Duration::from_secs(20)).unwrap();
+        links[0].commands.send(Command::Watch(vec![probes[0].clone()])).unwrap();
+        assert_eq!(next(), Command::Watch(vec![probes[0].clone()]));
+        links[1].commands.send(Command::Watch(probes.to_vec())).unwrap();
+        assert_eq!(next(), Command::Watch(probes.to_vec()));
+        let [leaves, stays] = links;
+        drop(leaves);
+        stays.commands.send(Command::Watch(vec![probes[1].clone()])).unwrap();
+        // The first link was dropped: only the second one's wishes are left, in some order of news.
+        while next() != Command::Watch(vec![probes[1].clone()]) {}
+        while rig.hub.clients() != 1 {
+            thread::yield_now();
+        }
+    }
+
+    #[test]
+    fn who_may_only_read_cannot_command() {
+        let rig = rig();
+        let reader = rig.hub.attach(Attachment::ReadOnly);
+        let controller = rig.hub.attach(Attachment::Control);
+        reader.commands.send(Command::Stop).unwrap();
+        reader.commands.send(Command::Classify { id: 1, pixels: Vec::new() }).unwrap();
+        controller.commands.send(Command::Pause).unwrap();
+        let next = || rig.commands.recv_timeout(Duration::from_secs(20)).unwrap();
+        let mut seen = [next(), next()];
+        seen.sort_by_key(|command| matches!(command, Command::Pause));
+        assert!(matches!(seen[0], Command::Classify { .. }));
+        assert_eq!(seen[1], Command::Pause);
+    }
+
+    #[test]
+    fn the_run_may_end_once_nobody_can_reach_it() {
+        let Rig { hub, events, commands } = rig();
+        let link = hub.attach(Attachment::Control);
+        drop(hub);
+        link.commands.send(Command::Save).unwrap();
+        assert_eq!(commands.recv_timeout(Duration::from_secs(20)), Ok(Command::Save));
+        drop(link);
+        assert!(commands.recv_timeout(Duration::from_secs(20)).is_err());
+        drop(events);
+    }
+}
