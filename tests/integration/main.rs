@@ -1,1 +1,4 @@
+//! Tests of the whole, in one binary.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 mod layering;
