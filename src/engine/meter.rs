@@ -1,5 +1,6 @@
 //! How fast training goes. The caller hands in the time.
 
+use super::checkpoint::Clock;
 use std::time::{Duration, Instant};
 
 /// The rate shown looks back about this many seconds.
@@ -8,24 +9,23 @@ const MEMORY: f64 = 2.0;
 /// Counts seconds in mini-batches alone, and the seconds of the run without its pauses.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Meter {
-    /// In mini-batches of the epoch under way.
-    pub epoch_seconds: f64,
-    /// Images of the epoch that were trained within `epoch_seconds`.
-    pub epoch_samples: u64,
-    /// Since the run started, pauses left out.
-    pub elapsed_seconds: f64,
+    pub clock: Clock,
     recent_seconds: f64,
     recent_samples: f64,
-    /// Wall-clock seconds a mini-batch lately, slow motion and evaluations included.
     last: Option<Instant>,
 }
 
 impl Meter {
+    /// Goes on from the seconds that were counted before.
+    pub(super) fn resumed(clock: Clock) -> Self {
+        Self { clock, ..Self::default() }
+    }
+
     /// Notes a mini-batch of so many images.
     pub(super) fn batch(&mut self, took: Duration, samples: usize) {
         let seconds = took.as_secs_f64();
-        self.epoch_seconds += seconds;
-        self.epoch_samples += samples as u64;
+        self.clock.epoch_seconds += seconds;
+        self.clock.epoch_samples += samples as u64;
         let keep = (-seconds / MEMORY).exp();
         self.recent_seconds = self.recent_seconds * keep + seconds;
         self.recent_samples = self.recent_samples * keep + samples as f64;
@@ -38,19 +38,19 @@ impl Meter {
 
     /// Images a second over the epoch under way.
     pub(super) fn epoch_rate(&self) -> f64 {
-        ratio(self.epoch_samples as f64, self.epoch_seconds)
+        ratio(self.clock.epoch_samples as f64, self.clock.epoch_seconds)
     }
 
     /// Starts another epoch.
     pub(super) fn end_epoch(&mut self) {
-        self.epoch_seconds = 0.0;
-        self.epoch_samples = 0;
+        self.clock.epoch_seconds = 0.0;
+        self.clock.epoch_samples = 0;
     }
 
     /// Lets the run's clock go on to `now`.
     pub(super) fn tick(&mut self, now: Instant) {
         if let Some(last) = self.last.replace(now) {
-            self.elapsed_seconds += now.saturating_duration_since(last).as_secs_f64();
+            self.clock.elapsed_seconds += now.saturating_duration_since(last).as_secs_f64();
         }
     }
 
@@ -78,7 +78,7 @@ mod tests {
         assert!((meter.epoch_rate() - 10_000.0).abs() < 1.0);
         assert!((meter.rate() - 10_000.0).abs() < 1.0);
         meter.end_epoch();
-        assert!(meter.epoch_seconds.abs() < 1e-9);
+        assert!(meter.clock.epoch_seconds.abs() < 1e-9);
         assert!((meter.rate() - 10_000.0).abs() < 1.0, "the recent rate outlives the epoch");
     }
 
@@ -101,6 +101,6 @@ mod tests {
         meter.hold();
         meter.tick(start + Duration::from_secs(60));
         meter.tick(start + Duration::from_secs(61));
-        assert!((meter.elapsed_seconds - 3.0).abs() < 1e-6);
+        assert!((meter.clock.elapsed_seconds - 3.0).abs() < 1e-6);
     }
 }

@@ -2,11 +2,13 @@
 
 pub mod atomic;
 mod build;
+mod checkpoint;
 mod control;
 mod describe;
 mod desk;
 mod feed;
 mod history;
+mod learner;
 mod meter;
 mod metrics;
 mod model;
@@ -15,6 +17,7 @@ mod pace;
 mod probes;
 mod readout;
 mod run;
+mod schedule;
 mod spec;
 #[cfg(test)]
 mod testing;
@@ -23,6 +26,9 @@ mod validate;
 mod watch;
 
 pub use build::build;
+pub use checkpoint::{
+    BEST, Checkpoint, CheckpointError, CheckpointPolicy, LAST, PREVIOUS, Position, Tuning,
+};
 pub use describe::describe;
 pub use model::{Model, ModelError};
 pub use run::{Engine, Options};

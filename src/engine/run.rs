@@ -1,5 +1,6 @@
 //! A run: the training thread and the channels to it.
 
+use super::checkpoint::{Checkpoint, CheckpointPolicy, Keeper};
 use super::control::Control;
 use super::describe::describe;
 use super::trainer::{Setup, Trainer};
@@ -9,6 +10,7 @@ use crate::nn::Network;
 use crate::protocol::{Activity, Command, Event, Outcome, Pace, Status};
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::{Builder, JoinHandle};
 
@@ -18,8 +20,14 @@ pub struct Options {
     pub pace: Pace,
     /// Data that is already loaded; otherwise the thread loads what the spec names.
     pub dataset: Option<Arc<Dataset>>,
-    /// Measure the untrained network, then wait for a command.
+    /// Measure the network, then wait for a command.
     pub start_paused: bool,
+    /// Where the model goes when the run is stopped or completed, and on `Command::Save`.
+    pub save: Option<PathBuf>,
+    pub checkpoints: Option<CheckpointPolicy>,
+    /// Go on from here; the spec must be the checkpoint's, but for epochs and threads. The past
+    /// epochs are told again after `Started`.
+    pub resume: Option<Box<Checkpoint>>,
 }
 
 /// A run in a thread of its own.
@@ -43,6 +51,9 @@ impl Engine {
     /// Where the system has no thread left.
     pub fn spawn(spec: Spec, options: Options) -> Result<Self, SpecError> {
         spec.validate()?;
+        if let Some(checkpoint) = &options.resume {
+            spec.validate_resumes(&checkpoint.spec)?;
+        }
         if let Some(data) = &options.dataset {
             spec.validate_for(data)?;
         }
@@ -116,9 +127,24 @@ fn train(
     let network = build(&spec, &data).map_err(|error| error.to_string())?;
     // Whoever listens may be gone; the run goes on.
     let _ = events.send(Event::Started(Box::new(describe(&spec, &network, &data))));
-    let control = Control::new(options.pace, options.start_paused.then_some(0));
-    let setup = Setup { data, network, control, commands, events };
-    let mut trainer = Trainer::new(spec, setup);
+    let state = match options.resume {
+        Some(checkpoint) => {
+            checkpoint.check_data(&data).map_err(|error| error.to_string())?;
+            checkpoint.check_network(&network).map_err(|error| error.to_string())?;
+            Checkpoint { spec, ..*checkpoint }
+        }
+        None => Checkpoint::start(spec, network, &data),
+    };
+    let epoch = state.position().epoch;
+    let setup = Setup {
+        data,
+        control: Control::new(options.pace, options.start_paused.then_some(epoch)),
+        keeper: options.checkpoints.map(|policy| Keeper::new(policy, state.best_accuracy())),
+        save: options.save,
+        commands,
+        events,
+    };
+    let mut trainer = Trainer::new(state, setup);
     let outcome = trainer.run();
     Ok(trainer.serve(outcome))
 }

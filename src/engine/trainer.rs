@@ -1,29 +1,25 @@
 //! The loop of the training thread: mini-batch after mini-batch, an evaluation after each epoch.
 
+mod epoch;
+mod keep;
 mod service;
 
-use super::Spec;
+use super::checkpoint::{Body, Checkpoint, Keeper, Position};
 use super::control::{Control, Gate, Next};
 use super::desk::Desk;
 use super::feed::Feed;
-use super::history::Kept;
+use super::learner::Learner;
 use super::meter::Meter;
-use super::metrics::{Evaluator, Measurement, regularization_term, training_sample};
+use super::metrics::{Evaluator, training_sample};
 use super::monitors::Monitor;
 use super::watch::Watch;
 use crate::data::Dataset;
-use crate::nn::{Gradients, Mode, Network, Sgd, Tape};
-use crate::protocol::{Activity, Command, Event, LayerStats, Outcome};
+use crate::nn::{Mode, Network};
+use crate::protocol::{Activity, Command, Event, Level, Outcome};
 use crossbeam_channel::{Receiver, Sender};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
-
-/// Completed epochs, and completed mini-batches of the next one.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Position {
-    pub epoch: u32,
-    pub batch: u32,
-}
 
 /// Whether to go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,42 +31,43 @@ enum Flow {
 /// Everything the training thread holds.
 #[derive(Debug)]
 pub(super) struct Trainer {
-    spec: Spec,
+    /// What a checkpoint keeps: spec, network, position, tuning, history.
+    state: Checkpoint,
     data: Arc<Dataset>,
+    /// n, the number of training images (without copies made by expansion).
     train_size: usize,
+    /// The training images that are measured.
     sample: Vec<u32>,
-    network: Network,
-    sgd: Sgd,
-    tape: Tape,
-    gradients: Gradients,
+    learner: Learner,
     feed: Feed,
     evaluator: Evaluator,
     monitor: Monitor,
-    layers: Vec<LayerStats>,
     watch: Watch,
     desk: Desk,
     meter: Meter,
-    position: Position,
-    /// The last epoch that was measured.
-    measured: Option<u32>,
+    keeper: Option<Keeper>,
+    save: Option<PathBuf>,
     next_sample: Instant,
     /// Seconds that the last evaluation took.
     evaluation_seconds: f64,
 }
 
-/// What a trainer needs beside its spec.
+/// What a trainer needs beside the state it starts from.
 #[derive(Debug)]
 pub(super) struct Setup {
     pub data: Arc<Dataset>,
-    pub network: Network,
     pub control: Control,
+    pub keeper: Option<Keeper>,
+    /// Where the model goes at the end.
+    pub save: Option<PathBuf>,
     pub commands: Receiver<Command>,
     pub events: Sender<Event>,
 }
 
 impl Trainer {
-    pub(super) fn new(spec: Spec, setup: Setup) -> Self {
-        let Setup { data, network, control, commands, events } = setup;
+    pub(super) fn new(state: Checkpoint, setup: Setup) -> Self {
+        let Setup { data, control, keeper, save, commands, events } = setup;
+        let Checkpoint { spec, body: Body { network, clock, .. }, .. } = &state;
         let available = data.train.len();
         let train_size = spec.train_size.map_or(available, |size| available.min(size as usize));
         let batch = spec.batch as usize;
@@ -79,37 +76,39 @@ impl Trainer {
         let desk = Desk::new(commands, events, control, feed.batches());
         Self {
             sample: training_sample(spec.seed, train_size),
-            sgd: Sgd { learning_rate: spec.eta, regularizer: spec.regularizer, train_size },
-            tape: Tape::new(&network, batch),
-            gradients: Gradients::zeros(&network),
-            evaluator: Evaluator::new(&network, spec.readout),
-            monitor: Monitor::new(&network),
-            watch: Watch::new(&network, spec.readout),
-            layers: Vec::new(),
-            meter: Meter::default(),
-            position: Position::default(),
-            measured: None,
+            learner: Learner::new(network, batch),
+            evaluator: Evaluator::new(network, spec.readout),
+            monitor: Monitor::new(network),
+            watch: Watch::new(network, spec.readout),
+            meter: Meter::resumed(*clock),
             next_sample: Instant::now(),
             evaluation_seconds: 0.0,
-            spec,
+            state,
             data,
             train_size,
-            network,
             feed,
             desk,
+            keeper,
+            save,
         }
     }
 
     /// Trains until the run is over, for whatever reason.
     pub(super) fn run(&mut self) -> Outcome {
+        self.recall();
         loop {
-            if self.measured != Some(self.position.epoch)
+            let epoch = self.state.body.position.epoch;
+            let measured = self.state.body.epochs.last().map(|stats| stats.epoch);
+            if measured != Some(epoch)
                 && let Some(outcome) = self.end_epoch()
             {
                 return outcome;
             }
-            if self.position.epoch >= self.spec.epochs {
-                return Outcome::Completed(format!("all {} epochs trained", self.spec.epochs));
+            if let Some(reason) = &self.state.body.ended {
+                return Outcome::Completed(reason.clone());
+            }
+            if epoch >= self.state.spec.epochs {
+                return Outcome::Completed(format!("all {epoch} epochs trained"));
             }
             if self.attend(Gate::Batch) == Flow::End {
                 return Outcome::Stopped;
@@ -120,8 +119,28 @@ impl Trainer {
         }
     }
 
-    /// Answers probes until nobody is left to ask.
+    /// Tells the history of a resumed run, so that its curves go on unbroken.
+    fn recall(&mut self) {
+        if let Some(refused) = self.state.refused.take() {
+            self.desk.log(Level::Warning, refused);
+        }
+        let body = &self.state.body;
+        for stats in body.epochs.points() {
+            self.desk.tell(Event::EpochEnded(stats.clone()));
+        }
+        for tuned in &body.tuned {
+            self.desk.tell(Event::Tuned(tuned.clone()));
+        }
+        let Position { epoch, batch } = body.position;
+        if body.position != Position::default() {
+            let text = format!("resumed after epoch {epoch} and {batch} mini-batches of the next");
+            self.desk.log(Level::Info, text);
+        }
+    }
+
+    /// Keeps what is to be kept, and answers probes until nobody is left to ask.
     pub(super) fn serve(mut self, outcome: Outcome) -> Network {
+        let outcome = self.keep_at_end(outcome);
         self.show();
         self.desk.enter(Activity::Finished);
         self.desk.tell(Event::Finished(outcome));
@@ -131,7 +150,7 @@ impl Trainer {
                 self.obey_mail();
                 continue;
             }
-            let Some(command) = self.desk.wait() else { return self.network };
+            let Some(command) = self.desk.wait() else { return self.state.body.network };
             self.handle(command);
             self.obey_mail();
             self.show_frames();
@@ -140,26 +159,27 @@ impl Trainer {
 
     /// Trains on one mini-batch; true when its cost, looked at now and then, is not finite.
     fn train_batch(&mut self) -> bool {
-        let Position { epoch, batch } = self.position;
+        let Checkpoint { spec, body, .. } = &mut self.state;
+        let Position { epoch, batch } = body.position;
         let last = batch as usize + 1 == self.feed.batches();
+        let start = Instant::now();
+        let looked_at = last || start >= self.next_sample && self.watch.wants_gradients();
+        if looked_at {
+            self.monitor.before(&body.network);
+        }
         let start = Instant::now();
         self.feed.open(epoch);
         let samples = self.feed.gather(&self.data.train, batch as usize);
-        let looked_at = last || start >= self.next_sample && self.watch.wants_gradients();
-        if looked_at {
-            self.monitor.before(&self.network);
-        }
-        let (seed, epoch_name, step) = (self.spec.seed, u64::from(epoch), u64::from(batch));
-        let mode = Mode::Training { seed, epoch: epoch_name, step };
-        self.network.forward(self.feed.x(), &mut self.tape, mode);
-        self.network.backward(self.feed.x(), self.feed.y(), &mut self.tape, &mut self.gradients);
-        self.sgd.step(&mut self.network, &self.gradients);
+        let mode = Mode::Training { seed: spec.seed, epoch: epoch.into(), step: batch.into() };
+        let (x, y) = (self.feed.x(), self.feed.y());
+        self.learner.step(&mut body.network, x, y, &body.tuning, self.train_size, mode);
         let end = Instant::now();
         self.meter.batch(end - start, samples);
         if looked_at {
-            self.layers = self.monitor.after(&self.network, &self.gradients, &self.tape);
+            let learner = &self.learner;
+            body.layers = self.monitor.after(&body.network, learner.gradients(), learner.tape());
         }
-        self.position = if last {
+        body.position = if last {
             Position { epoch: epoch + 1, batch: 0 }
         } else {
             Position { epoch, batch: batch + 1 }
@@ -186,8 +206,7 @@ impl Trainer {
                 Some(command) => {
                     let repaced = matches!(command, Command::Pace(_));
                     self.handle(command);
-                    let next = self.desk.next(Gate::Evaluation, self.position.epoch);
-                    if repaced || next != Next::Work {
+                    if repaced || self.next(Gate::Evaluation) != Next::Work {
                         return;
                     }
                     self.show_frames();
@@ -202,43 +221,8 @@ impl Trainer {
         }
     }
 
-    /// Measures the epoch that was just completed (0: the untrained network) and tells it. The
-    /// run's outcome when it ends here.
-    fn end_epoch(&mut self) -> Option<Outcome> {
-        let epoch = self.position.epoch;
-        let start = Instant::now();
-        let mut measurement = Measurement::new(&self.network, &self.data);
-        while measurement.advance(&mut self.evaluator, &self.network, &self.data, &self.sample) {
-            if self.attend(Gate::Evaluation) == Flow::End {
-                return Some(Outcome::Stopped);
-            }
-        }
-        self.evaluation_seconds = start.elapsed().as_secs_f64();
-        let term = regularization_term(&self.network, self.sgd.regularizer, self.train_size);
-        let mut stats = measurement.stats(term);
-        stats.epoch = epoch;
-        stats.train_seconds = self.meter.epoch_seconds;
-        stats.samples_per_second = self.meter.epoch_rate();
-        stats.learning_rate = self.sgd.learning_rate;
-        stats.layers.clone_from(&self.layers);
-        self.meter.end_epoch();
-        self.measured = Some(epoch);
-        let diverged = measurement.diverged() || !self.network_is_finite();
-        let kept = Kept { epoch, network: self.network.clone(), layers: self.layers.clone() };
-        self.watch.epoch_ended(kept, measurement.outputs);
-        self.desk.tell(Event::EpochEnded(stats));
-        self.show();
-        diverged.then(|| self.diverged())
-    }
-
-    fn diverged(&self) -> Outcome {
-        let eta = self.sgd.learning_rate;
-        let hint = format!(
-            "a cost or weight is no longer a finite number; the learning rate η = {eta} is too \
-             large here: try {}",
-            eta / 10.0
-        );
-        Outcome::Diverged { epoch: self.position.epoch, hint }
+    fn next(&mut self, gate: Gate) -> Next {
+        self.desk.next(gate, self.state.body.position.epoch)
     }
 
     /// Obeys the commands that have arrived; blocks while paused.
@@ -248,7 +232,7 @@ impl Trainer {
             self.show_frames();
         }
         loop {
-            match self.desk.next(gate, self.position.epoch) {
+            match self.next(gate) {
                 Next::End => return Flow::End,
                 Next::Work => break,
                 Next::Wait => self.idle(),

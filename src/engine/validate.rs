@@ -29,6 +29,10 @@ pub enum SpecError {
     Outputs { layers: String, found: usize, expected: usize, reason: String },
     #[error("{argument} {found}: give {right}")]
     Argument { argument: &'static str, found: String, right: String },
+    #[error(
+        "{argument} {found}: the checkpoint was made with {kept}; only epochs and threads may change on resuming"
+    )]
+    Resume { argument: String, found: String, kept: String },
     #[error("the data set {data} has no {what}; it needs some of each of training and test images")]
     Data { data: String, what: &'static str },
 }
@@ -151,6 +155,28 @@ impl Spec {
                     let fine = sigma > 0.0 && sigma <= 100.0;
                     check(fine, "expand: elastic sigma", sigma, "pixels above 0, up to 100")?;
                 }
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks that a run made with the spec `kept` can go on as this one.
+    ///
+    /// # Errors
+    /// Names the first argument that differs, unless it cannot change what is computed.
+    pub fn validate_resumes(&self, kept: &Self) -> Result<(), SpecError> {
+        // Field by field without naming them: a field added later is compared as well.
+        let fields = |spec: &Self| match serde_json::to_value(spec) {
+            Ok(serde_json::Value::Object(fields)) => fields,
+            _ => serde_json::Map::new(),
+        };
+        let (mine, theirs) = (fields(self), fields(kept));
+        let free = ["epochs", "threads", "data"];
+        for (argument, found) in mine.iter().filter(|(name, _)| !free.contains(&name.as_str())) {
+            let kept = theirs.get(argument).cloned().unwrap_or_default();
+            if *found != kept {
+                let (argument, found) = (argument.clone(), found.to_string());
+                return Err(SpecError::Resume { argument, found, kept: kept.to_string() });
             }
         }
         Ok(())

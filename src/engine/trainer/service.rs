@@ -1,8 +1,9 @@
 //! What the training thread does for its front ends: progress, frames, tuning, classification.
 
 use super::{Position, Trainer};
+use crate::engine::Optimizer;
 use crate::engine::watch::Live;
-use crate::nn::{Layer, Penalty};
+use crate::nn::Penalty;
 use crate::protocol::{Classified, Command, Event, Level, Progress, Tune, Tuned};
 use std::time::{Duration, Instant};
 
@@ -21,7 +22,7 @@ impl Trainer {
 
     /// Obeys one command.
     pub(super) fn handle(&mut self, command: Command) {
-        self.desk.obey(&command, self.position.epoch);
+        self.desk.obey(&command, self.state.body.position.epoch);
         match command {
             Command::Watch(probes) => {
                 self.watch.set(probes);
@@ -30,7 +31,7 @@ impl Trainer {
             }
             Command::Set(tune) => self.tune(tune),
             Command::Classify { id, pixels } => self.classify(id, &pixels),
-            Command::Save => self.desk.log(Level::Warning, "there is nowhere to save to"),
+            Command::Save => self.save_now(),
             _ => {}
         }
     }
@@ -51,8 +52,9 @@ impl Trainer {
 
     /// Sends the frames that are due.
     pub(super) fn show_frames(&mut self) {
-        let Position { epoch, batch } = self.position;
-        let live = Live { network: &self.network, epoch, batch, layers: &self.layers };
+        let body = &self.state.body;
+        let Position { epoch, batch } = body.position;
+        let live = Live { network: &body.network, epoch, batch, layers: &body.layers };
         let desk = &self.desk;
         self.watch.answer(live, &self.data, |frame| desk.tell(Event::Frame(Box::new(frame))));
     }
@@ -60,17 +62,20 @@ impl Trainer {
     /// The mean cost of the last mini-batch, `None` before there was one.
     fn batch_cost(&self) -> Option<f64> {
         let y = self.feed.y();
-        (y.nrows() > 0).then(|| self.network.cost.sum(self.tape.outputs(), y) / y.nrows() as f64)
+        (y.nrows() > 0).then(|| {
+            self.state.body.network.cost.sum(self.learner.tape().outputs(), y) / y.nrows() as f64
+        })
     }
 
     fn progress(&self, cost: Option<f64>) -> Progress {
+        let Position { epoch, batch } = self.state.body.position;
         Progress {
-            epoch: self.position.epoch,
-            batch: self.position.batch,
+            epoch,
+            batch,
             batches: self.feed.batches() as u32,
             samples_per_second: self.meter.rate(),
             seconds_left: self.seconds_left(),
-            elapsed_seconds: self.meter.elapsed_seconds,
+            elapsed_seconds: self.meter.clock.elapsed_seconds,
             batch_cost: cost.filter(|cost| cost.is_finite()),
         }
     }
@@ -81,9 +86,10 @@ impl Trainer {
         if rate <= 0.0 {
             return None;
         }
+        let at = self.state.body.position;
         let batches = self.feed.batches() as f64;
-        let epochs_left = f64::from(self.spec.epochs) - f64::from(self.position.epoch);
-        let batches_left = (epochs_left * batches - f64::from(self.position.batch)).max(0.0);
+        let epochs_left = f64::from(self.state.spec.epochs) - f64::from(at.epoch);
+        let batches_left = (epochs_left * batches - f64::from(at.batch)).max(0.0);
         let batch = self.train_size as f64 / batches / rate;
         let paced = self.desk.pacer.interval().map_or(0.0, |interval| interval.as_secs_f64());
         Some(batches_left * batch.max(paced) + epochs_left.max(0.0) * self.evaluation_seconds)
@@ -95,20 +101,23 @@ impl Trainer {
             Ok(previous) => previous,
             Err(reason) => return self.desk.log(Level::Warning, reason),
         };
-        let Position { epoch, batch } = self.position;
-        self.desk.tell(Event::Tuned(Tuned { change: tune, previous, epoch, batch }));
+        let Position { epoch, batch } = self.state.body.position;
+        let tuned = Tuned { change: tune, previous, epoch, batch };
+        self.state.body.tuned.push(tuned.clone());
+        self.desk.tell(Event::Tuned(tuned));
     }
 
     fn try_tune(&mut self, tune: Tune) -> Result<f64, String> {
+        let tuning = &mut self.state.body.tuning;
         match tune {
             Tune::LearningRate(rate) if rate.is_finite() && rate > 0.0 => {
-                Ok(std::mem::replace(&mut self.sgd.learning_rate, rate))
+                Ok(std::mem::replace(&mut tuning.learning_rate, rate))
             }
             Tune::LearningRate(rate) => {
                 Err(format!("the learning rate η cannot become {rate}: give a number above 0"))
             }
             Tune::Regularization(lambda) if lambda.is_finite() && lambda >= 0.0 => {
-                let regularizer = &mut self.sgd.regularizer;
+                let regularizer = &mut tuning.regularizer;
                 // λ alone says nothing; the book's choice of a penalty is L2.
                 if regularizer.penalty == Penalty::None {
                     regularizer.penalty = Penalty::L2;
@@ -118,14 +127,25 @@ impl Trainer {
             Tune::Regularization(lambda) => {
                 Err(format!("λ cannot become {lambda}: give a number from 0 on"))
             }
-            Tune::Momentum(_) => {
-                Err("this run's optimizer has no momentum: start one with momentum".into())
+            Tune::Momentum(_)
+                if !matches!(
+                    self.state.spec.optimizer,
+                    Optimizer::Momentum | Optimizer::Nesterov
+                ) =>
+            {
+                Err("this run's optimizer has no momentum: start one with `momentum`".into())
+            }
+            Tune::Momentum(momentum) if (0.0..1.0).contains(&momentum) => {
+                Ok(std::mem::replace(&mut tuning.momentum, momentum))
+            }
+            Tune::Momentum(momentum) => {
+                Err(format!("μ cannot become {momentum}: give a number from 0 to under 1"))
             }
         }
     }
 
     fn classify(&mut self, id: u64, pixels: &[u8]) {
-        let expected = self.network.inputs();
+        let expected = self.state.body.network.inputs();
         if pixels.len() != expected {
             let text = format!(
                 "an image to classify has {} pixels, but this network takes {expected}",
@@ -133,17 +153,8 @@ impl Trainer {
             );
             return self.desk.log(Level::Warning, text);
         }
-        let (outputs, prediction) = self.watch.classify(&self.network, pixels);
+        let (outputs, prediction) = self.watch.classify(&self.state.body.network, pixels);
         let classified = Classified { id, outputs, prediction, votes: Vec::new() };
         self.desk.tell(Event::Classified(classified));
-    }
-
-    /// Whether every weight and bias is a finite number.
-    pub(super) fn network_is_finite(&self) -> bool {
-        self.network.layers.iter().all(|layer| match layer {
-            Layer::Dense(dense) => {
-                dense.weights.iter().chain(&dense.biases).all(|value| value.is_finite())
-            }
-        })
     }
 }
