@@ -1,1 +1,44 @@
-//! Floor to be built.
+//! The command line: arguments, dispatch, headless printing. Wiring only.
+
+mod args;
+mod error;
+mod eval;
+mod headless;
+mod predict;
+mod signals;
+mod spec_args;
+mod train;
+
+use args::{Cli, Subcommand};
+use clap::Parser;
+use error::Usage;
+use std::io::Write;
+use std::process::ExitCode;
+
+/// Bad arguments, or files that they name.
+const USAGE: u8 = 2;
+/// The run failed or diverged.
+const FAILURE: u8 = 1;
+
+/// Runs the program with the process's own arguments.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    run(cli).unwrap_or_else(|error| {
+        if error::is_broken_pipe(&error) {
+            return ExitCode::SUCCESS;
+        }
+        // Nobody is left to tell when standard error is gone too.
+        let _ = writeln!(std::io::stderr(), "error: {error:#}");
+        ExitCode::from(if error.is::<Usage>() { USAGE } else { FAILURE })
+    })
+}
+
+fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    match cli.command {
+        None => train::default(),
+        Some(Subcommand::Train(args)) => train::run(&args),
+        Some(Subcommand::Eval(args)) => eval::run(&args),
+        Some(Subcommand::Predict(args)) => predict::run(&args),
+    }
+}

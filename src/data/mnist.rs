@@ -64,6 +64,20 @@ impl Dataset {
         let classes = (0..10).map(|digit| digit.to_string()).collect();
         assemble("MNIST".into(), classes, train, test)
     }
+
+    /// What [`Dataset::embedded`] will be, without pixels and labels: enough to check a spec
+    /// against before anything is unpacked, and good for nothing else.
+    #[must_use]
+    pub fn embedded_outline() -> Self {
+        let part = |count| Images { width: 28, height: 28, pixels: vec![], labels: vec![0; count] };
+        Self {
+            name: "MNIST".into(),
+            classes: (0..10).map(|digit| digit.to_string()).collect(),
+            train: part(50_000),
+            validation: part(10_000),
+            test: part(10_000),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -95,6 +109,10 @@ mod tests {
         let mnist = Dataset::embedded();
         let sizes = [&mnist.train, &mnist.validation, &mnist.test].map(Images::len);
         assert_eq!(sizes, [50_000, 10_000, 10_000]);
+        let outline = Dataset::embedded_outline();
+        assert_eq!((&outline.name, &outline.classes), (&mnist.name, &mnist.classes));
+        assert_eq!([&outline.train, &outline.validation, &outline.test].map(Images::len), sizes);
+        assert_eq!((outline.train.width, outline.train.height), (28, 28));
         for images in [&mnist.train, &mnist.validation, &mnist.test] {
             assert_eq!((images.width, images.height), (28, 28));
             assert_eq!(images.pixels.len(), images.len() * 784);

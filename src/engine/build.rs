@@ -39,7 +39,27 @@ pub(super) fn sizes(layers: &str) -> Result<Vec<usize>, SpecError> {
 /// Where the layers cannot be read or do not fit the data.
 pub fn build(spec: &Spec, data: &Dataset) -> Result<Network, SpecError> {
     spec.validate_for(data)?;
+    Ok(assemble(spec, &sizes(&spec.layers)?))
+}
+
+/// A network of the spec's shape for images and classes that are known otherwise, such as from a
+/// model's file; its weights wait to be filled in.
+pub(super) fn skeleton(
+    spec: &Spec,
+    image: (usize, usize),
+    classes: usize,
+) -> Result<Network, SpecError> {
+    spec.validate()?;
     let sizes = sizes(&spec.layers)?;
+    let ends = (image.0.saturating_mul(image.1), spec.readout.outputs(classes));
+    if (sizes[0], sizes[sizes.len() - 1]) != ends {
+        let problem = format!("{} inputs and {} outputs are needed", ends.0, ends.1);
+        return Err(SpecError::Layers { layers: spec.layers.clone(), problem });
+    }
+    Ok(assemble(spec, &sizes))
+}
+
+fn assemble(spec: &Spec, sizes: &[usize]) -> Network {
     let last = sizes.len() - 2;
     let layers = sizes.windows(2).enumerate().map(|(index, pair)| {
         let mut stream = stream(spec.seed, Purpose::Initialization, 0, index as u64);
@@ -49,5 +69,5 @@ pub fn build(spec: &Spec, data: &Dataset) -> Result<Network, SpecError> {
         };
         Layer::Dense(Dense::random(pair[0], pair[1], activation, spec.init, &mut stream))
     });
-    Ok(Network { layers: layers.collect(), cost: spec.cost })
+    Network { layers: layers.collect(), cost: spec.cost }
 }

@@ -86,12 +86,12 @@ fn multiplications(layer: &Layer) -> usize {
 
 impl Tally {
     /// The book's C without the regularization term, `None` when nothing was seen.
-    fn cost(self) -> Option<f64> {
+    pub(super) fn cost(self) -> Option<f64> {
         (self.seen > 0).then(|| self.cost / self.seen as f64)
     }
 
     /// The fraction that was answered rightly.
-    fn accuracy(self) -> Option<f64> {
+    pub(super) fn accuracy(self) -> Option<f64> {
         (self.seen > 0).then(|| self.right as f64 / self.seen as f64)
     }
 }

@@ -30,7 +30,7 @@ pub use checkpoint::{
     BEST, Checkpoint, CheckpointError, CheckpointPolicy, LAST, PREVIOUS, Position, Tuning,
 };
 pub use describe::describe;
-pub use model::{Model, ModelError};
+pub use model::{Answer, Evaluation, MismatchError, Model, ModelError};
 pub use run::{Engine, Options};
 pub use spec::{EarlyStopping, Expansion, Optimizer, Readout, Schedule, Spec};
 pub use validate::SpecError;

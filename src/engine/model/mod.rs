@@ -1,7 +1,10 @@
 //! Trained networks in files: safetensors, and the JSON of the book's network2.py.
 
+mod evaluate;
 mod network2;
 mod safetensors;
+
+pub use evaluate::{Answer, Evaluation, MismatchError};
 
 use super::{Spec, atomic};
 use crate::nn::Network;
@@ -118,28 +121,6 @@ fn read(file: &Path) -> Result<Vec<u8>, ModelError> {
         return Err(ModelError::TooLarge { file: file.into() });
     }
     Ok(bytes)
-}
-
-/// A network as the spec describes it, its weights yet to be filled in.
-fn skeleton(spec: &Spec, image: (usize, usize), classes: usize) -> Result<Network, String> {
-    let sizes: Result<Vec<usize>, _> = spec.layers.split(',').map(|s| s.trim().parse()).collect();
-    let sizes = sizes.map_err(|error| format!("layers `{}`: {error}", spec.layers))?;
-    let units = sizes.get(1..).unwrap_or_default();
-    let limit = 1 << 28;
-    if sizes.windows(2).any(|pair| pair[0].saturating_mul(pair[1]) > limit) {
-        return Err(format!("layers `{}` are too large", spec.layers));
-    }
-    if sizes.first() != Some(&(image.0 * image.1)) || units.last() != Some(&classes) {
-        return Err(format!("layers `{}` do not fit its images and classes", spec.layers));
-    }
-    let layers = sizes.windows(2).map(|pair| {
-        crate::nn::Layer::Dense(crate::nn::layer::Dense {
-            weights: ndarray::Array2::zeros((pair[0], pair[1])),
-            biases: ndarray::Array1::zeros(pair[1]),
-            activation: spec.activation,
-        })
-    });
-    Ok(Network { layers: layers.collect(), cost: spec.cost })
 }
 
 #[cfg(test)]

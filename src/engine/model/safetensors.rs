@@ -6,6 +6,7 @@
 
 use super::{Model, ModelError};
 use crate::engine::Spec;
+use crate::engine::build::skeleton;
 use crate::nn::{Network, Real};
 use ndarray::{ArrayViewD, ArrayViewMutD};
 use safetensors::tensor::{Dtype, TensorView};
@@ -91,7 +92,8 @@ pub(super) fn decode(file: &Path, bytes: &[u8]) -> Result<Model, ModelError> {
 
 /// The network of the spec with the arrays of the file.
 fn restore(header: &Header, tensors: &SafeTensors) -> Result<Network, String> {
-    let mut network = header.skeleton()?;
+    let mut network = skeleton(&header.spec, header.image, header.classes.len())
+        .map_err(|error| error.to_string())?;
     let expected = named(&network).count();
     if tensors.len() != expected {
         return Err(format!("it has {} tensors, its spec asks for {expected}", tensors.len()));
@@ -104,14 +106,6 @@ fn restore(header: &Header, tensors: &SafeTensors) -> Result<Network, String> {
         }
     }
     Ok(network)
-}
-
-impl Header {
-    /// The spec's network, its arrays yet to be filled.
-    fn skeleton(&self) -> Result<Network, String> {
-        let (width, height) = self.image;
-        crate::engine::model::skeleton(&self.spec, (width, height), self.classes.len())
-    }
 }
 
 fn name_of(layer: usize, name: &str) -> String {

@@ -1,0 +1,76 @@
+//! The arguments. What they mean is the contract that scripts rely on.
+
+use super::spec_args::SpecArgs;
+use clap::{Args, Parser};
+use std::path::PathBuf;
+
+const AFTER_HELP: &str = "\
+Without a command the default network (784,30,10) is trained on the embedded MNIST, shown live, at
+one epoch a second; press + there to go faster, ? for all keys.
+
+Exit codes: 0 completed or stopped, 1 failed or diverged, 2 bad arguments, 3 a claim of the book
+does not hold.";
+
+/// The neural-network lab that lives in a terminal: train, watch, pause and take apart the networks
+/// of Michael Nielsen's "Neural Networks and Deep Learning".
+#[derive(Debug, Parser)]
+#[command(name = "nntop", version, about, after_help = AFTER_HELP)]
+pub(super) struct Cli {
+    #[command(subcommand)]
+    pub(super) command: Option<Subcommand>,
+}
+
+#[derive(Debug, clap::Subcommand)]
+pub(super) enum Subcommand {
+    /// Train a network: live on a terminal, a line an epoch elsewhere
+    Train(Box<TrainArgs>),
+    /// Measure a model on the test images
+    Eval(EvalArgs),
+    /// Say which digits pictures show
+    Predict(PredictArgs),
+}
+
+#[derive(Debug, Default, Args)]
+pub(super) struct TrainArgs {
+    #[command(flatten)]
+    pub(super) spec: SpecArgs,
+    #[command(flatten)]
+    pub(super) output: OutputArgs,
+    /// Write the model here when the run ends (.safetensors, or .json as network2.py)
+    #[arg(long, value_name = "FILE")]
+    pub(super) save: Option<PathBuf>,
+}
+
+#[derive(Debug, Default, Args)]
+pub(super) struct OutputArgs {
+    /// Print lines instead of drawing, also on a terminal
+    #[arg(long)]
+    pub(super) headless: bool,
+    /// Print one JSON object a line; implies --headless
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct EvalArgs {
+    /// A model written by --save, or by network2.py (.json)
+    pub(super) model: PathBuf,
+    /// A directory of four IDX files instead of the embedded MNIST
+    #[arg(long, value_name = "DIR")]
+    pub(super) data: Option<PathBuf>,
+    /// Print one JSON object
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct PredictArgs {
+    /// A model written by --save, or by network2.py (.json)
+    pub(super) model: PathBuf,
+    /// Pictures of one digit each (PNG, JPEG or PGM), dark on light or light on dark
+    #[arg(required = true, value_name = "IMAGE")]
+    pub(super) images: Vec<PathBuf>,
+    /// Print one JSON object a picture
+    #[arg(long)]
+    pub(super) json: bool,
+}

@@ -1,0 +1,32 @@
+//! Which errors are the user's arguments, and which are none at all.
+
+use crate::engine::SpecError;
+use std::fmt::Display;
+use std::io;
+
+/// A wrong argument, or a wrong file named by one; the program ends with exit code 2.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct Usage(String);
+
+impl Usage {
+    /// In clap's words, so that all wrong arguments read alike.
+    pub(super) fn value(argument: &str, problem: impl Display) -> Self {
+        Self(format!("invalid value for '{argument}': {problem}"))
+    }
+}
+
+impl From<SpecError> for Usage {
+    /// The error names the argument already.
+    fn from(error: SpecError) -> Self {
+        Self(error.to_string())
+    }
+}
+
+/// Whether the reader of our output has gone, which is an end and no error.
+pub(super) fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        let io = cause.downcast_ref::<io::Error>();
+        io.is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+    })
+}

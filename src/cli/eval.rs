@@ -1,0 +1,96 @@
+//! `nntop eval`: how a model does on the test images.
+
+use super::args::EvalArgs;
+use super::error::Usage;
+use crate::data::{Dataset, Images};
+use crate::engine::{Evaluation, Model};
+use serde::Serialize;
+use std::io::{self, Write};
+use std::path::Path;
+use std::process::ExitCode;
+
+/// The one line of `--json`. Fields are added, never renamed.
+#[derive(Serialize)]
+struct Line<'a> {
+    event: &'static str,
+    model: &'a Path,
+    data: &'a str,
+    epoch: u32,
+    test_images: usize,
+    test_cost: Option<f64>,
+    test_accuracy: Option<f64>,
+    validation_images: usize,
+    validation_cost: Option<f64>,
+    validation_accuracy: Option<f64>,
+    /// Names of the answers, in the order of `confusion`.
+    answers: &'a [String],
+    /// On the test images: a row an answer that is right, a column an answer that was given.
+    confusion: &'a [Vec<u32>],
+}
+
+/// Measures a model on validation and test images.
+pub(super) fn run(args: &EvalArgs) -> anyhow::Result<ExitCode> {
+    let model = Model::load(&args.model).map_err(|error| Usage::value("<MODEL>", error))?;
+    let data = match &args.data {
+        Some(dir) => Dataset::from_dir(dir).map_err(|error| Usage::value("--data", error))?,
+        None => Dataset::embedded(),
+    };
+    model.check_data(&data).map_err(|error| Usage::value("<MODEL>", error))?;
+    let validation = model.evaluate(&data.validation);
+    let test = model.evaluate(&data.test);
+    let answers = model.spec.readout.names(&model.classes);
+    let mut out = io::stdout().lock();
+    if args.json {
+        let line = Line {
+            event: "evaluation",
+            model: &args.model,
+            data: &data.name,
+            epoch: model.epoch,
+            test_images: test.images,
+            test_cost: test.cost,
+            test_accuracy: test.accuracy,
+            validation_images: validation.images,
+            validation_cost: validation.cost,
+            validation_accuracy: validation.accuracy,
+            answers: &answers,
+            confusion: &test.confusion,
+        };
+        writeln!(out, "{}", serde_json::to_string(&line)?)?;
+    } else {
+        let name = args.model.display();
+        writeln!(out, "# {name}: {}, {} epochs, on {}", model.spec.layers, model.epoch, data.name)?;
+        part(&mut out, "validation", &data.validation, &validation)?;
+        part(&mut out, "test", &data.test, &test)?;
+        confusion(&mut out, &answers, &test.confusion)?;
+    }
+    out.flush()?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn part(out: &mut dyn Write, name: &str, images: &Images, measured: &Evaluation) -> io::Result<()> {
+    let (Some(accuracy), Some(cost)) = (measured.accuracy, measured.cost) else { return Ok(()) };
+    let percent = accuracy * 100.0;
+    writeln!(out, "{name:<10} {percent:6.2}% of {:>6} images, cost {cost:.5}", images.len())
+}
+
+/// Which answers are taken for which, test images.
+fn confusion(out: &mut dyn Write, answers: &[String], counts: &[Vec<u32>]) -> io::Result<()> {
+    let longest = answers.iter().map(|name| name.chars().count()).max().unwrap_or(0);
+    let width = longest.max(5);
+    write!(out, "\n# right answer in rows, given answer in columns\n{:width$}", "")?;
+    for name in answers {
+        write!(out, " {name:>width$}")?;
+    }
+    writeln!(out, "  accuracy")?;
+    for (index, (name, row)) in answers.iter().zip(counts).enumerate() {
+        write!(out, "{name:>width$}")?;
+        for count in row {
+            write!(out, " {count:>width$}")?;
+        }
+        match row.iter().sum::<u32>() {
+            0 => writeln!(out, "         -")?,
+            sum => writeln!(out, "   {:6.2}%", f64::from(row[index]) / f64::from(sum) * 100.0)?,
+        }
+    }
+    Ok(())
+}

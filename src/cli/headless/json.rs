@@ -1,0 +1,73 @@
+//! One JSON object a line: a contract that scripts rely on. Fields are added, never renamed.
+
+use crate::protocol::{EpochStats, Event, Outcome, RunView};
+use serde::Serialize;
+use std::io::{self, Write};
+
+/// An object that says first what it is.
+#[derive(Serialize)]
+struct Line<'a, T> {
+    event: &'static str,
+    #[serde(flatten)]
+    body: &'a T,
+}
+
+/// How a run ended, and its best epoch: the one with the best accuracy on validation.
+#[derive(Serialize)]
+struct Finished<'a> {
+    outcome: &'static str,
+    /// Why it completed, failed or diverged, in words.
+    reason: Option<&'a str>,
+    /// Completed epochs.
+    epochs: u32,
+    best_epoch: Option<u32>,
+    best_validation_accuracy: Option<f64>,
+    /// On the test images, at the best epoch.
+    test_accuracy: Option<f64>,
+    best_test_accuracy: Option<f64>,
+    /// In mini-batches alone, all epochs.
+    train_seconds: f64,
+}
+
+pub(super) fn print(event: &Event, view: &RunView, out: &mut dyn Write) -> io::Result<()> {
+    match event {
+        Event::Started(info) => line(out, "started", info.as_ref()),
+        Event::EpochEnded(stats) => line(out, "epoch", stats),
+        Event::Tuned(tuned) => line(out, "tuned", tuned),
+        Event::Saved(saved) => line(out, "saved", saved),
+        Event::Claim(claim) => line(out, "claim", claim),
+        Event::Log(entry) => line(out, "log", entry),
+        Event::Finished(outcome) => line(out, "finished", &finished(outcome, view)),
+        Event::StatusChanged(_)
+        | Event::Figure(_)
+        | Event::Progress(_)
+        | Event::Frame(_)
+        | Event::Classified(_) => Ok(()),
+    }
+}
+
+/// NaN and infinity become null.
+fn line<T: Serialize>(out: &mut dyn Write, event: &'static str, body: &T) -> io::Result<()> {
+    serde_json::to_writer(&mut *out, &Line { event, body })?;
+    out.write_all(b"\n")
+}
+
+fn finished<'a>(outcome: &'a Outcome, view: &RunView) -> Finished<'a> {
+    let (outcome, reason) = match outcome {
+        Outcome::Completed(reason) => ("completed", Some(reason.as_str())),
+        Outcome::Stopped => ("stopped", None),
+        Outcome::Diverged { hint, .. } => ("diverged", Some(hint.as_str())),
+        Outcome::Failed(reason) => ("failed", Some(reason.as_str())),
+    };
+    let best: Option<&EpochStats> = view.best.as_ref();
+    Finished {
+        outcome,
+        reason,
+        epochs: view.epoch(),
+        best_epoch: best.map(|stats| stats.epoch),
+        best_validation_accuracy: best.and_then(|stats| stats.validation_accuracy),
+        test_accuracy: best.and_then(|stats| stats.test_accuracy),
+        best_test_accuracy: view.best_test_accuracy(),
+        train_seconds: view.epochs.points().iter().map(|stats| stats.train_seconds).sum(),
+    }
+}

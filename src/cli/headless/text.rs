@@ -1,0 +1,155 @@
+//! Aligned columns for people. Everything that is no epoch starts with `#`, so that plotting
+//! programs read the rest as it is.
+
+use crate::protocol::{EpochStats, Event, Outcome, Progress, RunInfo, RunView};
+use std::io::{self, Write};
+
+/// Cells of the progress bar.
+const BAR: usize = 30;
+
+pub(super) fn print(event: &Event, view: &RunView, out: &mut dyn Write) -> io::Result<()> {
+    match event {
+        Event::Started(info) => started(info, out),
+        Event::EpochEnded(stats) => epoch(stats, out),
+        Event::Tuned(tuned) => writeln!(
+            out,
+            "# epoch {}, mini-batch {}: {:?} (was {})",
+            tuned.epoch, tuned.batch, tuned.change, tuned.previous
+        ),
+        Event::Saved(saved) => writeln!(out, "# saved {} ({} bytes)", saved.path, saved.bytes),
+        Event::Claim(claim) => {
+            let verdict = if claim.holds { "holds" } else { "does not hold" };
+            writeln!(out, "# {}: {} {verdict}", claim.id, claim.claim)
+        }
+        Event::Log(line) => writeln!(out, "# {}", line.text),
+        Event::Finished(outcome) => finished(outcome, view, out),
+        Event::StatusChanged(_)
+        | Event::Figure(_)
+        | Event::Progress(_)
+        | Event::Frame(_)
+        | Event::Classified(_) => Ok(()),
+    }
+}
+
+fn started(info: &RunInfo, out: &mut dyn Write) -> io::Result<()> {
+    writeln!(
+        out,
+        "# {} | {} parameters | {}: {} training, {} validation, {} test images",
+        info.network,
+        info.parameters,
+        info.data,
+        info.train_size,
+        info.validation_size,
+        info.test_size
+    )?;
+    writeln!(
+        out,
+        "# {} cost | {} | regularizer {} | eta {} | mini-batch {} | {} epochs | seed {} | {} threads",
+        info.cost,
+        info.optimizer,
+        info.regularizer,
+        info.learning_rate,
+        info.batch_size,
+        info.epochs,
+        info.seed,
+        info.threads
+    )?;
+    writeln!(
+        out,
+        "#{:>5} {:>10} {:>10} {:>10} {:>9} {:>9} {:>9} {:>9} {:>8} {:>10}  bias gradient norms",
+        "epoch",
+        "cost train",
+        "validation",
+        "test",
+        "acc train",
+        "validat.",
+        "test",
+        "eta",
+        "seconds",
+        "images/s",
+    )
+}
+
+fn epoch(stats: &EpochStats, out: &mut dyn Write) -> io::Result<()> {
+    write!(
+        out,
+        "{:>6} {:>10} {:>10} {:>10} {:>9} {:>9} {:>9} {:>9} {:>8.3} {:>10.0} ",
+        stats.epoch,
+        cost(stats.train_cost),
+        cost(stats.validation_cost),
+        cost(stats.test_cost),
+        percent(stats.train_accuracy),
+        percent(stats.validation_accuracy),
+        percent(stats.test_accuracy),
+        significant(stats.learning_rate),
+        stats.train_seconds,
+        stats.samples_per_second,
+    )?;
+    for layer in &stats.layers {
+        write!(out, " {:.1e}", layer.bias_gradient_norm)?;
+    }
+    writeln!(out)
+}
+
+fn finished(outcome: &Outcome, view: &RunView, out: &mut dyn Write) -> io::Result<()> {
+    match outcome {
+        Outcome::Completed(reason) if reason.is_empty() => write!(out, "# completed")?,
+        Outcome::Completed(reason) => write!(out, "# completed: {reason}")?,
+        Outcome::Stopped => write!(out, "# stopped")?,
+        Outcome::Diverged { epoch, hint } => write!(out, "# diverged in epoch {epoch}: {hint}")?,
+        Outcome::Failed(reason) => write!(out, "# failed: {reason}")?,
+    }
+    if let Some(best) = &view.best {
+        write!(
+            out,
+            " | best epoch {}: validation {}, test {}",
+            best.epoch,
+            percent(best.validation_accuracy),
+            percent(best.test_accuracy)
+        )?;
+    }
+    writeln!(out, " | best test {}", percent(view.best_test_accuracy()))
+}
+
+/// Draws the progress of the epoch over itself; clears it before anything else is printed.
+pub(super) fn bar(event: &Event, view: &RunView, bar: &mut dyn Write) -> io::Result<()> {
+    write!(bar, "\r\x1b[K")?;
+    if let Event::Progress(progress) = event {
+        let epochs = view.info.as_ref().map_or(0, |info| info.epochs);
+        write!(bar, "{}", bar_text(progress, epochs))?;
+    }
+    bar.flush()
+}
+
+fn bar_text(progress: &Progress, epochs: u32) -> String {
+    let fraction = f64::from(progress.batch) / f64::from(progress.batches.max(1));
+    let filled = ((fraction * BAR as f64) as usize).min(BAR);
+    let left = progress.seconds_left.map_or(String::new(), |s| format!("  {s:.0} s left"));
+    format!(
+        "epoch {}/{epochs} [{}{}] {:3.0}%  {:.0} images/s{left}",
+        (progress.epoch + 1).min(epochs),
+        "#".repeat(filled),
+        "-".repeat(BAR - filled),
+        fraction * 100.0,
+        progress.samples_per_second,
+    )
+}
+
+fn cost(cost: Option<f64>) -> String {
+    cost.map_or("-".into(), significant)
+}
+
+fn percent(fraction: Option<f64>) -> String {
+    fraction.map_or("-".into(), |fraction| format!("{:.2}%", fraction * 100.0))
+}
+
+/// Five digits, whatever the magnitude.
+fn significant(value: f64) -> String {
+    let magnitude = value.abs();
+    if magnitude == 0.0 || (1e-3..1e5).contains(&magnitude) {
+        let text = format!("{value:.5}");
+        text.trim_end_matches('0').trim_end_matches('.').into()
+    } else {
+        format!("{value:.3e}")
+    }
+}

@@ -1,0 +1,66 @@
+//! `nntop predict`: which digits pictures show.
+
+use super::args::PredictArgs;
+use super::error::Usage;
+use crate::data::{Picture, PictureError};
+use crate::engine::{Answer, Model};
+use serde::Serialize;
+use std::io::{self, Write};
+use std::path::Path;
+use std::process::ExitCode;
+
+/// A line of `--json`. Fields are added, never renamed.
+#[derive(Serialize)]
+struct Line<'a> {
+    event: &'static str,
+    image: &'a Path,
+    prediction: usize,
+    name: &'a str,
+    strength: f32,
+    outputs: &'a [f64],
+}
+
+/// Prints a line a picture. A picture that cannot be read is told on standard error, and the
+/// others are answered all the same.
+pub(super) fn run(args: &PredictArgs) -> anyhow::Result<ExitCode> {
+    let model = Model::load(&args.model).map_err(|error| Usage::value("<MODEL>", error))?;
+    let mut out = io::stdout().lock();
+    let mut code = ExitCode::SUCCESS;
+    for image in &args.images {
+        match answer(&model, image) {
+            Ok(answer) => print(&mut out, image, &answer, args.json)?,
+            Err(error) => {
+                out.flush()?;
+                // Nobody is left to tell when standard error is gone too.
+                let _ = writeln!(io::stderr(), "error: {}", Usage::value("<IMAGE>", error));
+                code = ExitCode::from(super::USAGE);
+            }
+        }
+    }
+    out.flush()?;
+    Ok(code)
+}
+
+fn answer(model: &Model, image: &Path) -> Result<Answer, PictureError> {
+    let (width, height) = model.image;
+    let images = Picture::open(image)?.to_images(width, height);
+    Ok(model.answer(&images).swap_remove(0))
+}
+
+fn print(out: &mut dyn Write, image: &Path, answer: &Answer, json: bool) -> anyhow::Result<()> {
+    if json {
+        let line = Line {
+            event: "prediction",
+            image,
+            prediction: answer.answer,
+            name: &answer.name,
+            strength: answer.strength,
+            outputs: &answer.outputs,
+        };
+        writeln!(out, "{}", serde_json::to_string(&line)?)?;
+    } else {
+        let percent = answer.strength * 100.0;
+        writeln!(out, "{}: {} ({percent:.1}%)", image.display(), answer.name)?;
+    }
+    Ok(())
+}

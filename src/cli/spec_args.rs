@@ -1,0 +1,225 @@
+//! From arguments to a spec: defaults, then the spec file, then what was said on the command line.
+
+use super::error::Usage;
+use crate::engine::{EarlyStopping, Expansion, Optimizer, Schedule, Spec};
+use crate::nn::{Activation, Cost, Init, Penalty};
+use clap::Args;
+use serde::de::value::{Error as NameError, StrDeserializer};
+use serde::de::{DeserializeOwned, IntoDeserializer};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Everything that decides a run's result.
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = "Recipe")]
+pub(super) struct SpecArgs {
+    /// Take the recipe from a file; arguments override it
+    #[arg(long, value_name = "FILE.toml")]
+    pub(super) spec: Option<PathBuf>,
+    /// Sizes of the layers (784,30,10), or a run of layers (conv20x5-pool2-dense100-softmax10)
+    #[arg(long, allow_hyphen_values = true)]
+    pub(super) layers: Option<String>,
+    /// Passes over the training images [default: 30]
+    #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
+    pub(super) epochs: Option<u32>,
+    /// Images a mini-batch [default: 10]
+    #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
+    pub(super) batch: Option<u32>,
+    /// The learning rate [default: 3]
+    #[arg(long, value_name = "X", value_parser = rate, allow_negative_numbers = true)]
+    pub(super) eta: Option<f64>,
+    /// The regularization parameter; means --regularizer l2 where none is given [default: 0]
+    #[arg(long, value_name = "X", value_parser = parameter, allow_negative_numbers = true)]
+    pub(super) lambda: Option<f64>,
+    /// Momentum; means --optimizer momentum where none is given [default: 0]
+    #[arg(long, value_name = "X", value_parser = fraction, allow_negative_numbers = true)]
+    pub(super) momentum: Option<f64>,
+    /// quadratic, cross-entropy or log-likelihood (with softmax outputs) [default: quadratic]
+    #[arg(long, value_parser = named::<Cost>)]
+    pub(super) cost: Option<Cost>,
+    /// Of the hidden layers: sigmoid, tanh or relu [default: sigmoid]
+    #[arg(long, value_parser = named::<Activation>)]
+    pub(super) activation: Option<Activation>,
+    /// Initial weights: large (unit Gaussians) or scaled (by 1/sqrt(inputs)) [default: large]
+    #[arg(long, value_parser = named::<Init>)]
+    pub(super) init: Option<Init>,
+    /// l1, l2 or none [default: none]
+    #[arg(long, value_parser = named::<Penalty>)]
+    pub(super) regularizer: Option<Penalty>,
+    /// sgd, momentum, nesterov or adam [default: sgd]
+    #[arg(long, value_parser = named::<Optimizer>)]
+    pub(super) optimizer: Option<Optimizer>,
+    /// Fraction of hidden units left out of each mini-batch [default: 0]
+    #[arg(long, value_name = "P", value_parser = fraction, allow_negative_numbers = true)]
+    pub(super) dropout: Option<f64>,
+    /// Halve eta after N epochs without improvement, until it is 1/128 of its start
+    #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
+    pub(super) halve_after: Option<u32>,
+    /// End the run after N epochs without improvement on the validation images
+    #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
+    pub(super) stop_after: Option<u32>,
+    /// More training images, by: shifts, rotation:DEGREES, elastic:ALPHA:SIGMA
+    #[arg(long, value_name = "HOW", value_parser = expansion, value_delimiter = ',')]
+    pub(super) expand: Vec<Expansion>,
+    /// How many training images to use, the first ones [default: all]
+    #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
+    pub(super) train_size: Option<u32>,
+    /// Where all randomness starts: same seed, same result [default: 1]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    pub(super) seed: Option<u64>,
+    /// Worker threads; never changes a result [default: the machine's cores]
+    #[arg(long, value_name = "N", value_parser = threads, allow_negative_numbers = true)]
+    pub(super) threads: Option<u32>,
+    /// A directory of four IDX files (plain or .gz) instead of the embedded MNIST
+    #[arg(long, value_name = "DIR")]
+    pub(super) data: Option<PathBuf>,
+}
+
+impl SpecArgs {
+    /// The recipe that file and arguments ask for.
+    ///
+    /// # Errors
+    /// Where the file cannot be read or says something that no spec has.
+    pub(super) fn assemble(&self) -> Result<Spec, Usage> {
+        let mut spec = match &self.spec {
+            Some(file) => read(file)?,
+            None => Spec::default(),
+        };
+        set(&mut spec.layers, self.layers.as_ref());
+        set(&mut spec.epochs, self.epochs.as_ref());
+        set(&mut spec.batch, self.batch.as_ref());
+        set(&mut spec.eta, self.eta.as_ref());
+        set(&mut spec.cost, self.cost.as_ref());
+        set(&mut spec.activation, self.activation.as_ref());
+        set(&mut spec.init, self.init.as_ref());
+        set(&mut spec.dropout, self.dropout.as_ref());
+        set(&mut spec.seed, self.seed.as_ref());
+        spec.train_size = self.train_size.or(spec.train_size);
+        spec.threads = self.threads.or(spec.threads);
+        spec.data = self.data.clone().or(spec.data);
+        if !self.expand.is_empty() {
+            spec.expand.clone_from(&self.expand);
+        }
+        if let Some(patience) = self.halve_after {
+            spec.schedule = Schedule::HalveOnPlateau { patience, stop_at: 128 };
+        }
+        if let Some(epochs) = self.stop_after {
+            spec.early_stopping = EarlyStopping::NoImprovementIn(epochs);
+        }
+        self.regularize(&mut spec)?;
+        self.optimize(&mut spec)?;
+        Ok(spec)
+    }
+
+    /// λ alone asks for L2, the book's first regularizer.
+    fn regularize(&self, spec: &mut Spec) -> Result<(), Usage> {
+        set(&mut spec.regularizer.lambda, self.lambda.as_ref());
+        set(&mut spec.regularizer.penalty, self.regularizer.as_ref());
+        let lambda = spec.regularizer.lambda;
+        match (self.regularizer, self.lambda) {
+            (None, Some(_)) if lambda > 0.0 && spec.regularizer.penalty == Penalty::None => {
+                spec.regularizer.penalty = Penalty::L2;
+            }
+            (Some(Penalty::None), Some(_)) if lambda > 0.0 => {
+                return Err(Usage::value("--lambda", "means nothing with --regularizer none"));
+            }
+            (Some(Penalty::L1 | Penalty::L2), None) if lambda == 0.0 => {
+                return Err(Usage::value("--regularizer", "needs --lambda, such as --lambda 5"));
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// μ alone asks for momentum-based gradient descent.
+    fn optimize(&self, spec: &mut Spec) -> Result<(), Usage> {
+        set(&mut spec.momentum, self.momentum.as_ref());
+        set(&mut spec.optimizer, self.optimizer.as_ref());
+        let uses = |optimizer| matches!(optimizer, Optimizer::Momentum | Optimizer::Nesterov);
+        match (self.optimizer, self.momentum) {
+            (None, Some(momentum)) if momentum > 0.0 && spec.optimizer == Optimizer::Sgd => {
+                spec.optimizer = Optimizer::Momentum;
+            }
+            (Some(optimizer), Some(momentum)) if momentum > 0.0 && !uses(optimizer) => {
+                return Err(Usage::value(
+                    "--momentum",
+                    "means nothing with this --optimizer; take momentum or nesterov",
+                ));
+            }
+            (Some(optimizer), None) if uses(optimizer) && spec.momentum == 0.0 => {
+                return Err(Usage::value(
+                    "--optimizer",
+                    "needs --momentum, such as --momentum 0.9",
+                ));
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+fn set<T: Clone>(field: &mut T, given: Option<&T>) {
+    if let Some(value) = given {
+        field.clone_from(value);
+    }
+}
+
+fn read(file: &Path) -> Result<Spec, Usage> {
+    let wrong = |problem: String| Usage::value("--spec", format!("{}: {problem}", file.display()));
+    let text =
+        fs::read_to_string(file).map_err(|error| wrong(format!("cannot be read: {error}")))?;
+    toml::from_str(&text).map_err(|error| wrong(error.to_string()))
+}
+
+/// A value of an enum by the name that spec files use; the error lists them all.
+fn named<T: DeserializeOwned>(text: &str) -> Result<T, String> {
+    let name: StrDeserializer<NameError> = text.into_deserializer();
+    T::deserialize(name).map_err(|error| error.to_string())
+}
+
+fn count(text: &str) -> Result<u32, String> {
+    whole(text, 1_000_000)
+}
+
+fn threads(text: &str) -> Result<u32, String> {
+    whole(text, 1024)
+}
+
+fn whole(text: &str, most: u32) -> Result<u32, String> {
+    let value = text.parse().ok().filter(|value| (1..=most).contains(value));
+    value.ok_or_else(|| format!("give a whole number from 1 to {most}"))
+}
+
+fn rate(text: &str) -> Result<f64, String> {
+    real(text, |x| x > 0.0 && x <= 1e6, "give a number above 0, at most 1000000")
+}
+
+fn parameter(text: &str) -> Result<f64, String> {
+    real(text, |x| (0.0..=1e6).contains(&x), "give a number from 0 to 1000000")
+}
+
+fn fraction(text: &str) -> Result<f64, String> {
+    real(text, |x| (0.0..1.0).contains(&x), "give a number from 0 to under 1")
+}
+
+fn real(text: &str, right: impl Fn(f64) -> bool, advice: &str) -> Result<f64, String> {
+    text.parse().ok().filter(|x| right(*x)).ok_or_else(|| advice.into())
+}
+
+fn expansion(text: &str) -> Result<Expansion, String> {
+    let parts: Vec<&str> = text.split(':').collect();
+    let above_0 = |text: &str| real(text, |x| x > 0.0 && x <= 1000.0, "give numbers above 0");
+    match parts[..] {
+        ["shifts"] => Ok(Expansion::Shifts),
+        ["rotation", degrees] => Ok(Expansion::Rotation(above_0(degrees)?)),
+        ["elastic", alpha, sigma] => {
+            Ok(Expansion::Elastic { alpha: above_0(alpha)?, sigma: above_0(sigma)? })
+        }
+        _ => {
+            Err("give shifts, rotation:DEGREES or elastic:ALPHA:SIGMA, such as rotation:15".into())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,82 @@
+//! `nntop train`, and `nntop` alone.
+
+use super::args::{OutputArgs, TrainArgs};
+use super::error::Usage;
+use super::headless::{self, Format};
+use super::signals;
+use crate::data::Dataset;
+use crate::engine::{Engine, Options, Spec, atomic};
+use crate::protocol::{Command, Outcome, Pace};
+use anyhow::{Context, bail};
+use std::io::{self, IsTerminal, Write};
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+/// The pace of `nntop` alone: an eye can follow.
+const LEISURELY: Pace = Pace::SecondsPerEpoch(1.0);
+
+/// Trains the default network at a pace that an eye can follow.
+pub(super) fn default() -> anyhow::Result<ExitCode> {
+    train(&TrainArgs::default(), LEISURELY)
+}
+
+/// Trains what the arguments ask for, at full speed.
+pub(super) fn run(args: &TrainArgs) -> anyhow::Result<ExitCode> {
+    train(args, Pace::Full)
+}
+
+fn train(args: &TrainArgs, pace: Pace) -> anyhow::Result<ExitCode> {
+    let mut spec = args.spec.assemble()?;
+    if let Some(file) = &args.save {
+        atomic::check_writable(file).map_err(|error| unwritable(file, &error))?;
+    }
+    let dataset = load(&mut spec, args.spec.layers.is_some() || args.spec.spec.is_some())?;
+    let options = Options { pace, dataset, save: args.save.clone(), ..Options::default() };
+    let engine = Engine::spawn(spec, options).map_err(Usage::from)?;
+    headless(&engine, &args.output)
+}
+
+/// The spec's own data, read now so that what is wrong with it is told at once; the layers of a
+/// spec that nobody chose are made to fit it. MNIST is left to the training thread to unpack.
+fn load(spec: &mut Spec, layers_chosen: bool) -> Result<Option<Arc<Dataset>>, Usage> {
+    let Some(dir) = &spec.data else {
+        spec.validate_for(&Dataset::embedded_outline())?;
+        return Ok(None);
+    };
+    let data = Dataset::from_dir(dir).map_err(|error| Usage::value("--data", error))?;
+    if !layers_chosen {
+        let outputs = spec.readout.outputs(data.classes.len());
+        spec.layers = format!("{},30,{outputs}", data.train.pixels_per_image());
+    }
+    if spec.train_size.is_none() {
+        // A small data set can be smaller than a mini-batch.
+        spec.batch = spec.batch.min(data.train.len() as u32);
+    }
+    Ok(Some(Arc::new(data)))
+}
+
+fn unwritable(file: &Path, error: &io::Error) -> Usage {
+    let problem =
+        format!("{}: {error}; give a file in a directory that can be written", file.display());
+    Usage::value("--save", problem)
+}
+
+/// Prints the run; a signal ends it cleanly.
+fn headless(engine: &Engine, output: &OutputArgs) -> anyhow::Result<ExitCode> {
+    let commands = engine.commands.clone();
+    signals::on_signal(move || {
+        // A run that is over needs no stopping.
+        let _ = commands.send(Command::Stop);
+    })
+    .context("cannot listen for signals")?;
+    let format = if output.json { Format::Json } else { Format::Text };
+    let (mut out, mut bar) = (io::stdout().lock(), io::stderr());
+    let bar: Option<&mut dyn Write> = if bar.is_terminal() { Some(&mut bar) } else { None };
+    let outcome = headless::follow(&engine.events, &engine.commands, format, &mut out, bar)?;
+    match outcome {
+        Outcome::Completed(_) | Outcome::Stopped => Ok(ExitCode::SUCCESS),
+        Outcome::Diverged { epoch, hint } => bail!("diverged in epoch {epoch}: {hint}"),
+        Outcome::Failed(reason) => bail!("{reason}"),
+    }
+}
