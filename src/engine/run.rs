@@ -150,4 +150,6 @@ fn train(
 }
 
 #[cfg(test)]
+mod numbers;
+#[cfg(test)]
 mod tests;

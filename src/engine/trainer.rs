@@ -34,8 +34,6 @@ pub(super) struct Trainer {
     /// What a checkpoint keeps: spec, network, position, tuning, history.
     state: Checkpoint,
     data: Arc<Dataset>,
-    /// n, the number of training images (without copies made by expansion).
-    train_size: usize,
     /// The training images that are measured.
     sample: Vec<u32>,
     learner: Learner,
@@ -68,15 +66,11 @@ impl Trainer {
     pub(super) fn new(state: Checkpoint, setup: Setup) -> Self {
         let Setup { data, control, keeper, save, commands, events } = setup;
         let Checkpoint { spec, body: Body { network, clock, .. }, .. } = &state;
-        let available = data.train.len();
-        let train_size = spec.train_size.map_or(available, |size| available.min(size as usize));
-        let batch = spec.batch as usize;
-        let outputs = network.outputs();
-        let feed = Feed::new(&data.train, train_size, batch, outputs, spec.readout, spec.seed);
+        let feed = Feed::new(spec, &data.train, network.outputs());
         let desk = Desk::new(commands, events, control, feed.batches());
         Self {
-            sample: training_sample(spec.seed, train_size),
-            learner: Learner::new(network, batch),
+            sample: training_sample(spec.seed, feed.images()),
+            learner: Learner::new(network, spec.batch as usize),
             evaluator: Evaluator::new(network, spec.readout),
             monitor: Monitor::new(network),
             watch: Watch::new(network, spec.readout),
@@ -85,7 +79,6 @@ impl Trainer {
             evaluation_seconds: 0.0,
             state,
             data,
-            train_size,
             feed,
             desk,
             keeper,
@@ -168,11 +161,10 @@ impl Trainer {
             self.monitor.before(&body.network);
         }
         let start = Instant::now();
-        self.feed.open(epoch);
-        let samples = self.feed.gather(&self.data.train, batch as usize);
+        let samples = self.feed.gather(&self.data.train, epoch, batch as usize);
         let mode = Mode::Training { seed: spec.seed, epoch: epoch.into(), step: batch.into() };
         let (x, y) = (self.feed.x(), self.feed.y());
-        self.learner.step(&mut body.network, x, y, &body.tuning, self.train_size, mode);
+        self.learner.step(&mut body.network, x, y, &body.tuning, self.feed.samples(), mode);
         let end = Instant::now();
         self.meter.batch(end - start, samples);
         if looked_at {

@@ -1,6 +1,6 @@
 use super::*;
 use crate::engine::testing::{dataset, spec};
-use crate::engine::{EarlyStopping, Engine, Options, Schedule};
+use crate::engine::{EarlyStopping, Engine, Expansion, Options, Schedule};
 use crate::nn::Penalty;
 use crate::protocol::{Activity, Command, Event, Outcome, RunView, Step, Tune};
 use proptest::prelude::*;
@@ -88,7 +88,9 @@ fn recipes() -> Vec<Spec> {
     let mut recipes: Vec<Spec> = schedules.into_iter().map(with).collect();
     let regularizer = Regularizer { penalty: Penalty::L2, lambda: 0.5 };
     let early_stopping = EarlyStopping::NoImprovementIn(3);
-    recipes.push(Spec { regularizer, early_stopping, ..base });
+    recipes.push(Spec { regularizer, early_stopping, ..base.clone() });
+    let expand = vec![Expansion::Shifts, Expansion::Rotation(10.0)];
+    recipes.push(Spec { expand, epochs: 2, ..base });
     recipes
 }
 

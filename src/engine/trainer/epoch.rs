@@ -56,7 +56,7 @@ impl Trainer {
     fn epoch_stats(&self, measurement: &Measurement) -> EpochStats {
         let body = &self.state.body;
         let tuning = &body.tuning;
-        let term = regularization_term(&body.network, tuning.regularizer, self.train_size);
+        let term = regularization_term(&body.network, tuning.regularizer, self.feed.samples());
         EpochStats {
             epoch: body.position.epoch,
             train_seconds: self.meter.clock.epoch_seconds,

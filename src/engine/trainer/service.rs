@@ -90,7 +90,7 @@ impl Trainer {
         let batches = self.feed.batches() as f64;
         let epochs_left = f64::from(self.state.spec.epochs) - f64::from(at.epoch);
         let batches_left = (epochs_left * batches - f64::from(at.batch)).max(0.0);
-        let batch = self.train_size as f64 / batches / rate;
+        let batch = self.feed.samples() as f64 / batches / rate;
         let paced = self.desk.pacer.interval().map_or(0.0, |interval| interval.as_secs_f64());
         Some(batches_left * batch.max(paced) + epochs_left.max(0.0) * self.evaluation_seconds)
     }
