@@ -1,7 +1,19 @@
 //! The dashboard. It knows the protocol and nothing else: never a network, never a data set.
 
-pub mod svg;
-pub mod theme;
-pub mod view;
-pub mod views;
-pub mod widgets;
+mod app;
+mod chrome;
+mod event_loop;
+mod keymap;
+mod overlay;
+mod palette;
+mod screen;
+mod svg;
+mod theme;
+mod view;
+mod views;
+mod widgets;
+
+pub use app::{App, Exit, Setup};
+pub use event_loop::{Error, Limits, run};
+pub use svg::svg;
+pub use theme::{ColorDepth, Environment, Theme};

@@ -1,4 +1,7 @@
 //! One theme: every colour on the screen comes from here.
+//!
+//! The palette follows Okabe and Ito: its hues stay apart for people who do not see red and green
+//! as different. Nothing is told by colour alone.
 
 use ratatui::style::{Color, Modifier, Style};
 
@@ -42,33 +45,242 @@ pub enum Role {
     Accent,
 }
 
+/// A colour for a dark background, one for a light one, and the nearest of the sixteen.
+struct Tone {
+    dark: [u8; 3],
+    light: [u8; 3],
+    ansi: Color,
+}
+
+const DIM: Tone = Tone { dark: [132, 140, 154], light: [101, 109, 118], ansi: Color::DarkGray };
+const BORDER: Tone = Tone { dark: [66, 74, 90], light: [190, 198, 208], ansi: Color::DarkGray };
+const GOOD: Tone = Tone { dark: [64, 192, 144], light: [0, 120, 84], ansi: Color::Green };
+const BAD: Tone = Tone { dark: [240, 120, 72], light: [186, 74, 0], ansi: Color::Red };
+const WARNING: Tone = Tone { dark: [240, 200, 80], light: [138, 100, 0], ansi: Color::Yellow };
+const ACCENT: Tone = Tone { dark: [98, 182, 240], light: [0, 104, 168], ansi: Color::Cyan };
+const SELECTION: Tone = Tone { dark: [44, 58, 84], light: [212, 228, 246], ansi: Color::Blue };
+
+const SERIES: [Tone; 6] = [
+    Tone { dark: [98, 182, 240], light: [0, 104, 168], ansi: Color::LightCyan },
+    Tone { dark: [240, 168, 56], light: [176, 104, 0], ansi: Color::Yellow },
+    Tone { dark: [64, 192, 144], light: [0, 120, 84], ansi: Color::Green },
+    Tone { dark: [216, 140, 190], light: [160, 70, 126], ansi: Color::LightMagenta },
+    Tone { dark: [240, 228, 96], light: [128, 118, 0], ansi: Color::LightYellow },
+    Tone { dark: [236, 112, 70], light: [186, 74, 0], ansi: Color::LightRed },
+];
+
+/// The ends of the diverging scale: blue below zero, orange above.
+const NEGATIVE: Tone = Tone { dark: [72, 160, 248], light: [0, 92, 184], ansi: Color::Blue };
+const POSITIVE: Tone = Tone { dark: [255, 156, 48], light: [204, 88, 0], ansi: Color::Yellow };
+/// The middle of the diverging scale and the start of the sequential one.
+const NOTHING: Tone = Tone { dark: [20, 23, 30], light: [244, 245, 247], ansi: Color::Black };
+/// The end of the sequential scale.
+const INK: Tone = Tone { dark: [250, 250, 245], light: [16, 18, 24], ansi: Color::White };
+
 impl Theme {
     /// The style of a piece of text.
     #[must_use]
     pub fn style(&self, role: Role) -> Style {
         let style = Style::default();
         match role {
-            Role::Title | Role::Accent => style.add_modifier(Modifier::BOLD),
-            Role::Selected => style.add_modifier(Modifier::REVERSED),
-            _ => style,
+            Role::Text => style,
+            Role::Dim if self.depth == ColorDepth::None => style.add_modifier(Modifier::DIM),
+            Role::Dim => style.fg(self.tone(&DIM)),
+            Role::Title => style.add_modifier(Modifier::BOLD),
+            Role::Border => style.fg(self.tone(&BORDER)),
+            Role::Selected if self.depth <= ColorDepth::Ansi16 => {
+                style.add_modifier(Modifier::REVERSED)
+            }
+            Role::Selected => style.bg(self.tone(&SELECTION)).add_modifier(Modifier::BOLD),
+            Role::Good => style.fg(self.tone(&GOOD)),
+            Role::Bad => style.fg(self.tone(&BAD)).add_modifier(Modifier::BOLD),
+            Role::Warning => style.fg(self.tone(&WARNING)),
+            Role::Accent => style.fg(self.tone(&ACCENT)).add_modifier(Modifier::BOLD),
         }
     }
 
-    /// The style of the n-th curve of a chart; neighbours differ for colour-blind people too.
+    /// The style of the n-th curve of a chart.
     #[must_use]
-    pub fn series(&self, _index: usize) -> Style {
-        Style::default()
+    pub fn series(&self, index: usize) -> Style {
+        Style::default().fg(self.tone(&SERIES[index % SERIES.len()]))
     }
 
     /// A value from −1 to 1 as a colour, 0 the background: weights.
     #[must_use]
-    pub fn diverging(&self, _value: f32) -> Color {
-        Color::Reset
+    pub fn diverging(&self, value: f32) -> Color {
+        let end = if value < 0.0 { &NEGATIVE } else { &POSITIVE };
+        self.between(end, value.abs())
     }
 
     /// A value from 0 to 1 as a colour, 0 the background: pixels.
     #[must_use]
-    pub fn sequential(&self, _value: f32) -> Color {
-        Color::Reset
+    pub fn sequential(&self, value: f32) -> Color {
+        self.between(&INK, value)
+    }
+
+    /// Whether a cell can carry two pixels of different colours.
+    #[must_use]
+    pub fn has_half_blocks(&self) -> bool {
+        self.unicode && self.depth >= ColorDepth::Ansi256
+    }
+
+    fn between(&self, end: &Tone, share: f32) -> Color {
+        // A broken number shows as nothing rather than as a colour.
+        let share = if share.is_finite() { share.clamp(0.0, 1.0) } else { 0.0 };
+        match self.depth {
+            ColorDepth::None => Color::Reset,
+            ColorDepth::Ansi16 if share < 0.25 => NOTHING.ansi,
+            ColorDepth::Ansi16 => end.ansi,
+            _ => {
+                let (from, to) = (self.rgb(&NOTHING), self.rgb(end));
+                let mix =
+                    |a: u8, b: u8| (f32::from(a) + share * (f32::from(b) - f32::from(a))) as u8;
+                self.color([0, 1, 2].map(|channel| mix(from[channel], to[channel])))
+            }
+        }
+    }
+
+    fn rgb(&self, tone: &Tone) -> [u8; 3] {
+        if self.light { tone.light } else { tone.dark }
+    }
+
+    fn tone(&self, tone: &Tone) -> Color {
+        if self.depth == ColorDepth::Ansi16 { tone.ansi } else { self.color(self.rgb(tone)) }
+    }
+
+    fn color(&self, [r, g, b]: [u8; 3]) -> Color {
+        match self.depth {
+            ColorDepth::True => Color::Rgb(r, g, b),
+            ColorDepth::Ansi256 => Color::Indexed(nearest_of_256([r, g, b])),
+            ColorDepth::None | ColorDepth::Ansi16 => Color::Reset,
+        }
+    }
+}
+
+/// The nearest of xterm's 240 fixed colours: from the 6×6×6 cube or the 24 greys.
+fn nearest_of_256(rgb: [u8; 3]) -> u8 {
+    const LEVELS: [i32; 6] = [0, 95, 135, 175, 215, 255];
+    let channels = rgb.map(i32::from);
+    let distance = |other: [i32; 3]| -> i32 {
+        channels.iter().zip(other).map(|(a, b)| (a - b) * (a - b)).sum()
+    };
+    let steps = channels.map(|channel| {
+        (0..6_u8).min_by_key(|&step| (LEVELS[usize::from(step)] - channel).abs()).unwrap_or(0)
+    });
+    let cube = steps.map(|step| LEVELS[usize::from(step)]);
+    let grey_step = ((channels.iter().sum::<i32>() / 3 - 8 + 5) / 10).clamp(0, 23);
+    let grey = 8 + 10 * grey_step;
+    if distance([grey; 3]) < distance(cube) {
+        232 + grey_step as u8
+    } else {
+        16 + 36 * steps[0] + 6 * steps[1] + steps[2]
+    }
+}
+
+/// What is known of a terminal before anything is drawn on it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Environment {
+    pub term: String,
+    pub colorterm: String,
+    /// `COLORFGBG`, such as `15;0`: the last number is the background.
+    pub colorfgbg: String,
+    /// `NO_COLOR` is set and not empty.
+    pub no_color: bool,
+    /// The locale in force: `LC_ALL`, else `LC_CTYPE`, else `LANG`.
+    pub locale: String,
+}
+
+impl Environment {
+    /// Reads the process's environment.
+    #[must_use]
+    pub fn read() -> Self {
+        let get = |name: &str| std::env::var(name).unwrap_or_default();
+        let locale = ["LC_ALL", "LC_CTYPE", "LANG"].map(get).into_iter().find(|v| !v.is_empty());
+        Self {
+            term: get("TERM"),
+            colorterm: get("COLORTERM"),
+            colorfgbg: get("COLORFGBG"),
+            no_color: !get("NO_COLOR").is_empty(),
+            locale: locale.unwrap_or_default(),
+        }
+    }
+
+    /// What the terminal can most likely show.
+    #[must_use]
+    pub fn theme(&self) -> Theme {
+        let locale = self.locale.to_lowercase();
+        let background = self.colorfgbg.rsplit(';').next().unwrap_or_default();
+        Theme {
+            depth: self.depth(),
+            light: matches!(background, "7" | "15"),
+            unicode: (locale.contains("utf-8") || locale.contains("utf8"))
+                && !matches!(self.term.as_str(), "dumb" | "linux"),
+        }
+    }
+
+    fn depth(&self) -> ColorDepth {
+        if self.no_color || matches!(self.term.as_str(), "dumb" | "") {
+            ColorDepth::None
+        } else if matches!(self.colorterm.as_str(), "truecolor" | "24bit")
+            || self.term.ends_with("-direct")
+        {
+            ColorDepth::True
+        } else if self.term.contains("256color") {
+            ColorDepth::Ansi256
+        } else {
+            ColorDepth::Ansi16
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn theme(term: &str, colorterm: &str, no_color: bool) -> Theme {
+        let environment = Environment {
+            term: term.into(),
+            colorterm: colorterm.into(),
+            no_color,
+            locale: "C.UTF-8".into(),
+            ..Environment::default()
+        };
+        environment.theme()
+    }
+
+    #[test]
+    fn climbs_down_the_colour_ladder() {
+        assert_eq!(theme("xterm-256color", "truecolor", false).depth, ColorDepth::True);
+        assert_eq!(theme("xterm-256color", "", false).depth, ColorDepth::Ansi256);
+        assert_eq!(theme("xterm", "", false).depth, ColorDepth::Ansi16);
+        assert_eq!(theme("dumb", "", false).depth, ColorDepth::None);
+        assert_eq!(theme("xterm-256color", "truecolor", true).depth, ColorDepth::None);
+        assert!(!theme("dumb", "", false).unicode);
+    }
+
+    #[test]
+    fn nothing_but_resets_without_colours() {
+        let theme = Theme { depth: ColorDepth::None, ..Theme::default() };
+        for role in [Role::Text, Role::Dim, Role::Selected, Role::Bad, Role::Accent] {
+            let style = theme.style(role);
+            assert!(matches!(style.fg, None | Some(Color::Reset)), "{role:?}");
+            assert!(style.bg.is_none(), "{role:?}");
+        }
+        assert_eq!(theme.diverging(-1.0), Color::Reset);
+    }
+
+    #[test]
+    fn finds_the_nearest_fixed_colour() {
+        assert_eq!(nearest_of_256([255, 0, 0]), 196);
+        assert_eq!(nearest_of_256([255, 255, 255]), 231);
+        assert_eq!(nearest_of_256([128, 128, 128]), 244);
+        assert_eq!(nearest_of_256([0, 0, 0]), 16);
+    }
+
+    #[test]
+    fn a_broken_number_has_the_colour_of_nothing() {
+        let theme = Theme::default();
+        assert_eq!(theme.diverging(f32::NAN), theme.diverging(0.0));
+        assert_eq!(theme.sequential(f32::INFINITY), theme.sequential(0.0));
     }
 }

@@ -1,7 +1,7 @@
 //! What a view is. Adding one is a file under `views/` and a line in its table.
 
 use super::theme::Theme;
-use crate::protocol::{Command, DigitFilter, Moment, RunView, What};
+use crate::protocol::{DigitFilter, EpochStats, Frame, Moment, Probe, RunView, What};
 use crossterm::event::{KeyEvent, MouseEvent};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -19,6 +19,58 @@ pub struct Context<'a> {
     pub layer: u32,
 }
 
+impl<'a> Context<'a> {
+    /// The answer to a probe of the moment shown, once it has come.
+    #[must_use]
+    pub fn frame(&self, what: &What) -> Option<&'a Frame> {
+        self.run.frames.get(&Probe { what: what.clone(), at: self.moment })
+    }
+
+    /// The newest answer that a test accepts: what a view shows while the exact one is on its way.
+    pub fn latest_frame(&self, accepts: impl Fn(&What) -> bool) -> Option<&'a Frame> {
+        let fits = |frame: &&Frame| accepts(&frame.probe.what) && frame.probe.at == self.moment;
+        self.run.frames.values().filter(fits).max_by_key(|frame| (frame.epoch, frame.batch))
+    }
+
+    /// The statistics of the epoch shown.
+    #[must_use]
+    pub fn stats(&self) -> Option<&'a EpochStats> {
+        match self.moment {
+            Moment::Live => self.run.latest(),
+            Moment::Epoch(epoch) => {
+                let points = self.run.epochs.points();
+                let after = points.partition_point(|stats| stats.epoch <= epoch);
+                after.checked_sub(1).map(|index| &points[index])
+            }
+        }
+    }
+
+    /// The name of a class, its number where it has none.
+    #[must_use]
+    pub fn class(&self, label: u32) -> String {
+        let classes = self.run.info.as_ref().map(|info| &info.classes);
+        let name = classes.and_then(|classes| classes.get(label as usize));
+        name.cloned().unwrap_or_else(|| label.to_string())
+    }
+
+    /// Indices of the layers that have weights.
+    #[must_use]
+    pub fn weighted_layers(&self) -> Vec<u32> {
+        let layers = self.run.info.iter().flat_map(|info| &info.layers);
+        layers.enumerate().filter(|(_, l)| l.weights > 0).map(|(index, _)| index as u32).collect()
+    }
+}
+
+/// When a frame is from, in words.
+#[must_use]
+pub fn as_of(frame: &Frame) -> String {
+    if frame.batch == 0 {
+        format!("epoch {}", frame.epoch)
+    } else {
+        format!("epoch {} + {} batches", frame.epoch, frame.batch)
+    }
+}
+
 /// What a key or click in a view leads to.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Reaction {
@@ -26,14 +78,14 @@ pub enum Reaction {
     Ignored,
     /// The view changed; draw it again.
     Redraw,
-    /// Ask the run for something.
-    Send(Command),
     /// Select a test image everywhere.
     SelectDigit(u32),
     /// Select a layer everywhere.
     SelectLayer(u32),
     /// Go to the digits of a filter, such as a cell of the confusion matrix.
     OpenDigits(DigitFilter),
+    /// Look at the run as it was after an epoch, or live.
+    Show(Moment),
 }
 
 /// A key and what it does, for the help overlay.
@@ -51,7 +103,7 @@ pub trait View {
     /// The keys that only this view takes.
     fn keys(&self) -> &'static [KeyHelp];
 
-    /// What must be computed for it while it is visible.
+    /// What must be computed for it while it is visible, as large as it was last drawn.
     fn probes(&self, context: &Context) -> Vec<What>;
 
     /// A key press.
@@ -65,6 +117,13 @@ pub trait View {
     /// Draws into any area, down to nothing at all.
     fn render(&mut self, area: Rect, buffer: &mut Buffer, context: &Context);
 
-    /// Shows the digits of a filter; only the digits view does something.
-    fn open_digits(&mut self, _filter: DigitFilter) {}
+    /// News of the run came in; lets a view follow what it selected.
+    fn updated(&mut self, _context: &Context) -> Reaction {
+        Reaction::Ignored
+    }
+
+    /// Shows the digits of a filter; true for the view that can.
+    fn open_digits(&mut self, _filter: DigitFilter) -> bool {
+        false
+    }
 }

@@ -1,1 +1,51 @@
 //! Things that views draw with.
+
+mod bars;
+mod chart;
+mod gauge;
+mod histogram;
+mod pane;
+mod raster;
+
+pub use bars::{Bars, Row};
+pub use chart::{Line, LineChart, Mark, percent, short};
+pub use gauge::Gauge;
+pub use histogram::Histogram;
+pub use pane::Pane;
+pub use raster::{Legend, Raster};
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use unicode_width::UnicodeWidthStr;
+
+/// Writes a line of text, cut to the area's width; returns the columns it took.
+pub fn write(buffer: &mut Buffer, area: Rect, row: u16, text: &str, style: Style) -> u16 {
+    write_at(buffer, area, 0, row, text, style)
+}
+
+/// Writes text from a column of the area on, cut to what is left; returns the next free column.
+pub fn write_at(
+    buffer: &mut Buffer,
+    area: Rect,
+    column: u16,
+    row: u16,
+    text: &str,
+    style: Style,
+) -> u16 {
+    let area = area.intersection(buffer.area);
+    if row >= area.height || column >= area.width {
+        return column;
+    }
+    let room = usize::from(area.width - column);
+    let (end, _) = buffer.set_stringn(area.x + column, area.y + row, text, room, style);
+    end - area.x
+}
+
+/// Writes text so that it ends at the right edge; nothing where it does not fit.
+pub fn write_right(buffer: &mut Buffer, area: Rect, row: u16, text: &str, style: Style) {
+    let width = u16::try_from(text.width()).unwrap_or(u16::MAX);
+    if width <= area.width {
+        write_at(buffer, area, area.width - width, row, text, style);
+    }
+}

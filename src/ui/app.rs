@@ -1,0 +1,335 @@
+//! The dashboard's state: input and news in, effects out. Knows no terminal.
+
+use super::chrome;
+use super::keymap::{self, Action};
+use super::overlay::{Answer, Overlay};
+use super::theme::Theme;
+use super::view::{Context, Reaction, View};
+use super::{palette, views};
+use crate::protocol::{Activity, Command, Event, Moment, Pace, Probe, RunView, Step, Update, What};
+use crossterm::event::{KeyEvent, MouseButton, MouseEvent, MouseEventKind};
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Position, Rect};
+
+/// How a dashboard is set up.
+#[derive(Clone, Debug, Default)]
+pub struct Setup {
+    pub theme: Theme,
+    /// The name of the run, where it has one.
+    pub name: String,
+    /// The run goes on without this dashboard.
+    pub detachable: bool,
+    /// Look only.
+    pub read_only: bool,
+}
+
+/// How the dashboard was left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// The run may go on, where it can.
+    Detach,
+    /// The run is to end.
+    Stop,
+    /// The run was over.
+    Done,
+    /// A signal asked the program to end.
+    Terminated,
+    /// The terminal is gone.
+    Gone,
+}
+
+/// What the world outside has to do.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Effect {
+    Send(Command),
+    Show(Moment),
+    SelectDigit(u32),
+    /// The user wants out; asked first while a run is going.
+    Quit,
+    Leave(Exit),
+}
+
+/// The dashboard.
+pub struct App {
+    pub(super) setup: Setup,
+    pub(super) run: RunView,
+    pub(super) views: Vec<Box<dyn View>>,
+    pub(super) current: usize,
+    pub(super) moment: Moment,
+    digit: u32,
+    layer: u32,
+    pub(super) overlay: Option<Overlay>,
+    /// Why what is shown is stale, once the run cannot be reached.
+    pub(super) lost: Option<String>,
+    /// A sentence in the footer until the next key.
+    pub(super) notice: Option<String>,
+    /// Where the view was last drawn.
+    body: Rect,
+    /// Columns of each tab in the tab line, as last drawn.
+    pub(super) tabs: Vec<Rect>,
+    watched: Vec<Probe>,
+    exit: Option<Exit>,
+}
+
+impl std::fmt::Debug for App {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("App").field("current", &self.current).finish_non_exhaustive()
+    }
+}
+
+macro_rules! context {
+    ($app:expr) => {
+        Context {
+            run: &$app.run,
+            theme: &$app.setup.theme,
+            moment: $app.moment,
+            digit: $app.digit,
+            layer: $app.layer,
+        }
+    };
+}
+
+impl App {
+    /// A dashboard that knows nothing of its run yet.
+    #[must_use]
+    pub fn new(setup: Setup) -> Self {
+        Self {
+            setup,
+            run: RunView::default(),
+            views: views::all(),
+            current: 0,
+            moment: Moment::Live,
+            digit: 0,
+            layer: 0,
+            overlay: None,
+            lost: None,
+            notice: None,
+            body: Rect::default(),
+            tabs: Vec::new(),
+            watched: Vec::new(),
+            exit: None,
+        }
+    }
+
+    /// Takes news of the run.
+    pub fn update(&mut self, update: Update) -> Vec<Command> {
+        match update {
+            Update::Snapshot(view) => self.run = *view,
+            Update::Event(event) => {
+                if let Event::Saved(saved) = &event {
+                    self.notice = Some(format!("saved {}", saved.path));
+                }
+                self.run.apply(&event);
+            }
+            Update::Lost(why) => self.lost = Some(why),
+        }
+        let reaction = self.views[self.current].updated(&context!(self));
+        self.react(reaction)
+    }
+
+    /// A key press.
+    pub fn key(&mut self, key: KeyEvent) -> Vec<Command> {
+        self.notice = None;
+        if let Some(overlay) = &mut self.overlay {
+            let answer = overlay.key(key);
+            return self.answer(answer);
+        }
+        let reaction = self.views[self.current].key(key, &context!(self));
+        if reaction != Reaction::Ignored {
+            return self.react(reaction);
+        }
+        keymap::action(key).map_or_else(Vec::new, |action| self.act(action))
+    }
+
+    /// A mouse event.
+    pub fn mouse(&mut self, event: MouseEvent) -> Vec<Command> {
+        if self.overlay.is_some() {
+            return Vec::new();
+        }
+        let at = Position::new(event.column, event.row);
+        if event.kind == MouseEventKind::Down(MouseButton::Left)
+            && let Some(tab) = self.tabs.iter().position(|tab| tab.contains(at))
+        {
+            self.current = tab;
+            return Vec::new();
+        }
+        if self.body.contains(at) {
+            let reaction = self.views[self.current].mouse(event, self.body, &context!(self));
+            return self.react(reaction);
+        }
+        Vec::new()
+    }
+
+    /// Draws everything.
+    pub fn render(&mut self, buffer: &mut Buffer) {
+        let area = buffer.area;
+        self.body = chrome::body(area);
+        self.tabs = chrome::draw(self, area, buffer);
+        if let Some(page) = chrome::failure(&self.run) {
+            chrome::draw_failure(&page, self.body, buffer, &self.setup.theme);
+        } else {
+            self.views[self.current].render(self.body, buffer, &context!(self));
+        }
+        if let Some(overlay) = &self.overlay {
+            let view = &self.views[self.current];
+            overlay.render(area, buffer, &self.setup.theme, view.name(), view.keys());
+        }
+        if !self.setup.theme.unicode {
+            chrome::to_ascii(buffer);
+        }
+    }
+
+    /// What is to be watched, where that changed since it was last asked.
+    pub fn new_wishes(&mut self) -> Option<Command> {
+        let whats: Vec<What> = self.views[self.current].probes(&context!(self));
+        let at = self.moment;
+        let probes: Vec<Probe> = whats.into_iter().map(|what| Probe { what, at }).collect();
+        if probes == self.watched {
+            return None;
+        }
+        self.watched.clone_from(&probes);
+        Some(Command::Watch(probes))
+    }
+
+    /// How the dashboard was left, once it was.
+    #[must_use]
+    pub fn exit(&self) -> Option<Exit> {
+        self.exit
+    }
+
+    /// Whether training could still go on.
+    #[must_use]
+    pub fn run_is_going(&self) -> bool {
+        self.run.outcome.is_none() && self.lost.is_none()
+    }
+
+    fn react(&mut self, reaction: Reaction) -> Vec<Command> {
+        match reaction {
+            Reaction::Ignored | Reaction::Redraw => Vec::new(),
+            Reaction::SelectDigit(index) => self.effect(Effect::SelectDigit(index)),
+            Reaction::Show(moment) => self.effect(Effect::Show(moment)),
+            Reaction::SelectLayer(layer) => {
+                self.layer = layer;
+                Vec::new()
+            }
+            Reaction::OpenDigits(filter) => {
+                if let Some(index) = self.views.iter_mut().position(|v| v.open_digits(filter)) {
+                    self.current = index;
+                }
+                Vec::new()
+            }
+        }
+    }
+
+    fn act(&mut self, action: Action) -> Vec<Command> {
+        let send = |command| Effect::Send(command);
+        let effect = match action {
+            Action::Help => return self.open(Overlay::help()),
+            Action::Palette => return self.open(Overlay::palette()),
+            Action::Stop if self.run_is_going() => return self.open(Overlay::ask_stop()),
+            Action::Stop => return Vec::new(),
+            Action::NextView => return self.show_view(self.current + 1),
+            Action::PreviousView => return self.show_view(self.current + self.views.len() - 1),
+            Action::View(index) if index < self.views.len() => return self.show_view(index),
+            Action::View(_) => return Vec::new(),
+            Action::Out if self.moment != Moment::Live => Effect::Show(Moment::Live),
+            Action::Out => return Vec::new(),
+            Action::Quit => Effect::Quit,
+            Action::QuitNow if self.setup.detachable => Effect::Leave(Exit::Detach),
+            Action::QuitNow => Effect::Leave(Exit::Stop),
+            Action::Detach if self.setup.detachable => Effect::Leave(Exit::Detach),
+            Action::Detach => {
+                self.notice = Some("this run lives in this terminal; it cannot be left".into());
+                return Vec::new();
+            }
+            Action::PauseOrResume => send(self.pause_or_resume()),
+            Action::StepBatch => send(Command::Step(Step::Batches(1))),
+            Action::StepEpoch => send(Command::Step(Step::Epochs(1))),
+            Action::Save => send(Command::Save),
+            Action::FullSpeed => send(Command::Pace(Pace::Full)),
+            Action::EpochASecond => send(Command::Pace(Pace::SecondsPerEpoch(1.0))),
+            Action::SlowMotion => send(Command::Pace(Pace::BatchesPerSecond(10.0))),
+            Action::EarlierEpoch => Effect::Show(self.neighbour(-1)),
+            Action::LaterEpoch => Effect::Show(self.neighbour(1)),
+            Action::Live => Effect::Show(Moment::Live),
+        };
+        self.effect(effect)
+    }
+
+    fn effect(&mut self, effect: Effect) -> Vec<Command> {
+        match effect {
+            Effect::Send(_) if self.lost.is_some() => {
+                self.notice = Some("the run cannot be reached".into());
+            }
+            Effect::Send(_) if self.setup.read_only => {
+                self.notice = Some("read-only: this terminal only looks".into());
+            }
+            Effect::Send(command) => return vec![command],
+            Effect::Show(moment) => self.moment = moment,
+            Effect::SelectDigit(index) => self.digit = index.min(self.last_digit()),
+            Effect::Quit if !self.run_is_going() => self.exit = Some(Exit::Done),
+            Effect::Quit if self.setup.read_only => self.exit = Some(Exit::Detach),
+            Effect::Quit => return self.open(Overlay::ask_quit(self.setup.detachable)),
+            Effect::Leave(exit) => self.exit = Some(exit),
+        }
+        Vec::new()
+    }
+
+    fn answer(&mut self, answer: Answer) -> Vec<Command> {
+        match answer {
+            Answer::Stay => return Vec::new(),
+            Answer::Close => {}
+            Answer::Line(line) => {
+                self.overlay = None;
+                return match palette::parse(&line) {
+                    Ok(effect) => self.effect(effect),
+                    Err(sentence) => {
+                        self.notice = Some(sentence);
+                        Vec::new()
+                    }
+                };
+            }
+            Answer::Effect(effect) => {
+                self.overlay = None;
+                return self.effect(effect);
+            }
+        }
+        self.overlay = None;
+        Vec::new()
+    }
+
+    fn open(&mut self, overlay: Overlay) -> Vec<Command> {
+        self.overlay = Some(overlay);
+        Vec::new()
+    }
+
+    fn show_view(&mut self, index: usize) -> Vec<Command> {
+        self.current = index % self.views.len();
+        Vec::new()
+    }
+
+    /// Space resumes what is paused, or will be, and pauses everything else.
+    fn pause_or_resume(&self) -> Command {
+        let status = &self.run.status;
+        if status.activity == Activity::Paused || status.pausing {
+            Command::Resume
+        } else {
+            Command::Pause
+        }
+    }
+
+    /// The epoch before or after the one shown; after the newest comes now.
+    fn neighbour(&self, step: i64) -> Moment {
+        let newest = i64::from(self.run.epoch());
+        let shown = match self.moment {
+            Moment::Live => newest + 1,
+            Moment::Epoch(epoch) => i64::from(epoch),
+        };
+        let wanted = (shown + step).max(0);
+        if wanted > newest { Moment::Live } else { Moment::Epoch(wanted as u32) }
+    }
+
+    fn last_digit(&self) -> u32 {
+        self.run.info.as_ref().map_or(0, |info| info.test_size.saturating_sub(1))
+    }
+}

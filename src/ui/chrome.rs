@@ -1,0 +1,221 @@
+//! The frame around the views: header, tabs, footer.
+
+use super::app::App;
+use super::theme::{Role, Theme};
+use super::widgets::{write, write_at, write_right};
+use crate::protocol::{Activity, Moment, Outcome, Pace, RunView};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use unicode_width::UnicodeWidthStr;
+
+/// Where the view goes: all but header, tabs and footer, as far as there is room for those.
+#[must_use]
+pub fn body(area: Rect) -> Rect {
+    let (top, bottom) = match area.height {
+        0..=3 => (0, 0),
+        4..=7 => (1, 0),
+        _ => (2, 1),
+    };
+    Rect { y: area.y + top, height: area.height - top - bottom, ..area }
+}
+
+/// Draws the frame; returns where each tab is.
+pub(super) fn draw(app: &App, area: Rect, buffer: &mut Buffer) -> Vec<Rect> {
+    let line = |row| Rect { y: area.y + row, height: 1, ..area };
+    if area.height >= 4 {
+        header(app, line(0), buffer);
+    }
+    if area.height < 8 {
+        return Vec::new();
+    }
+    footer(app, line(area.height - 1), buffer);
+    tabs(app, line(1), buffer)
+}
+
+/// What the run is doing, and how grave that is. What was asked for comes before what is.
+#[must_use]
+pub fn state(run: &RunView) -> (String, Role) {
+    let status = &run.status;
+    match &run.outcome {
+        Some(Outcome::Completed(_)) => return ("finished".into(), Role::Good),
+        Some(Outcome::Stopped) => return ("stopped".into(), Role::Warning),
+        Some(Outcome::Diverged { epoch, .. }) => {
+            return (format!("diverged in epoch {epoch}"), Role::Bad);
+        }
+        Some(Outcome::Failed(_)) => return ("failed".into(), Role::Bad),
+        None => {}
+    }
+    match status.activity {
+        _ if status.stopping => ("stopping…".into(), Role::Warning),
+        Activity::Paused => ("paused".into(), Role::Warning),
+        _ if status.pausing => ("pausing…".into(), Role::Warning),
+        Activity::Starting => ("starting…".into(), Role::Dim),
+        Activity::Training | Activity::Evaluating => ("training".into(), Role::Good),
+        Activity::Finished => ("finished".into(), Role::Good),
+    }
+}
+
+/// The pace in words, with the key that changes it; empty at full speed.
+fn pace(run: &RunView) -> String {
+    if run.outcome.is_some() {
+        return String::new();
+    }
+    match run.status.pace {
+        Pace::Full => String::new(),
+        Pace::SecondsPerEpoch(seconds) => {
+            let each =
+                if (seconds - 1.0).abs() < 1e-9 { "1 s".into() } else { format!("{seconds} s") };
+            format!("slowed to {each} an epoch · F full speed")
+        }
+        Pace::BatchesPerSecond(rate) => format!("slow motion, {rate} batches/s · F full speed"),
+    }
+}
+
+fn header(app: &App, line: Rect, buffer: &mut Buffer) {
+    let theme = &app.setup.theme;
+    let run = &app.run;
+    let mut end = write(buffer, line, 0, " nntop ", theme.style(Role::Accent));
+    let (state, role) = state(run);
+    end = write_at(buffer, line, end + 1, 0, &state, theme.style(role));
+    let total = run.info.as_ref().map_or(0, |info| info.epochs);
+    end = write_at(
+        buffer,
+        line,
+        end + 2,
+        0,
+        &format!("epoch {}/{total}", run.epoch()),
+        theme.style(Role::Text),
+    );
+    if let Moment::Epoch(epoch) = app.moment {
+        let text = format!(" showing epoch {epoch} · Esc back to now ");
+        write_at(buffer, line, end + 2, 0, &text, theme.style(Role::Selected));
+        return;
+    }
+    let pace = pace(run);
+    if !pace.is_empty() {
+        end = write_at(buffer, line, end + 2, 0, &pace, theme.style(Role::Warning));
+    }
+    let Some(info) = &run.info else { return };
+    let what = format!("{} · {} · {}", info.data, info.network, info.cost);
+    let named = if app.setup.name.is_empty() {
+        what.clone()
+    } else {
+        format!("{} · {what}", app.setup.name)
+    };
+    let room = usize::from(line.width.saturating_sub(end + 3));
+    let fitting = [named, what, app.setup.name.clone()].into_iter().find(|t| t.width() <= room);
+    write_right(
+        buffer,
+        line,
+        0,
+        &format!("{} ", fitting.unwrap_or_default()),
+        theme.style(Role::Dim),
+    );
+}
+
+fn tabs(app: &App, line: Rect, buffer: &mut Buffer) -> Vec<Rect> {
+    let theme = &app.setup.theme;
+    let names: Vec<&str> = app.views.iter().map(|view| view.name()).collect();
+    let whole: usize = names.iter().map(|name| name.width() + 5).sum();
+    let short = whole > usize::from(line.width);
+    let mut column = 0;
+    let mut places = Vec::new();
+    for (index, name) in names.into_iter().enumerate() {
+        let current = index == app.current;
+        let text = match (short, current) {
+            (true, false) => format!(" {} ", index + 1),
+            _ => format!(" {} {name} ", index + 1),
+        };
+        let role = if current { Role::Selected } else { Role::Dim };
+        let end = write_at(buffer, line, column, 0, &text, theme.style(role));
+        places.push(Rect { x: line.x + column, width: end.saturating_sub(column), ..line });
+        column = end + 1;
+    }
+    places
+}
+
+fn footer(app: &App, line: Rect, buffer: &mut Buffer) {
+    let theme = &app.setup.theme;
+    if let Some(why) = &app.lost {
+        let text = format!(" stale: {why} ");
+        write(buffer, line, 0, &text, theme.style(Role::Bad));
+        return;
+    }
+    if let Some(notice) = &app.notice {
+        write_at(buffer, line, 1, 0, notice, theme.style(Role::Warning));
+        return;
+    }
+    if let Some(Outcome::Completed(why)) = &app.run.outcome
+        && !why.is_empty()
+    {
+        write_right(buffer, line, 0, &format!("{why} "), theme.style(Role::Good));
+    }
+    let view = app.views[app.current].keys().iter().map(|key| (key.keys, key.does));
+    let pause = if state(&app.run).0 == "paused" { "resume" } else { "pause" };
+    let going = app.run.outcome.is_none();
+    let everywhere = [("space", pause), (".", "step")].into_iter().filter(|_| going);
+    let hints = everywhere.chain([("?", "help"), ("q", "quit")]).chain(view);
+    let mut column = 1;
+    for (keys, does) in hints {
+        let width = (keys.width() + 1 + does.width()) as u16;
+        if column + width > line.width {
+            break;
+        }
+        column = write_at(buffer, line, column, 0, keys, theme.style(Role::Accent));
+        column = write_at(buffer, line, column + 1, 0, does, theme.style(Role::Dim)) + 2;
+    }
+}
+
+/// The page of a run that broke: what happened, and what to do.
+#[must_use]
+pub fn failure(run: &RunView) -> Option<[String; 2]> {
+    match &run.outcome {
+        Some(Outcome::Failed(why)) => Some(["The run failed.".into(), why.clone()]),
+        _ => None,
+    }
+}
+
+/// Draws the page of a run that broke.
+pub fn draw_failure(page: &[String; 2], area: Rect, buffer: &mut Buffer, theme: &Theme) {
+    let inside = super::widgets::Pane::new("Failed", theme).draw(area, buffer);
+    write(buffer, inside, 0, &page[0], theme.style(Role::Bad));
+    let width = usize::from(inside.width).max(1);
+    let characters: Vec<char> = page[1].chars().collect();
+    for (row, part) in (2..).zip(characters.chunks(width)) {
+        write(buffer, inside, row, &part.iter().collect::<String>(), theme.style(Role::Text));
+    }
+}
+
+/// Replaces what is not ASCII, for terminals without Unicode.
+pub fn to_ascii(buffer: &mut Buffer) {
+    for cell in &mut buffer.content {
+        let replacement = match cell.symbol().chars().next() {
+            Some(character) if !character.is_ascii() => ascii(character),
+            _ => continue,
+        };
+        cell.set_char(replacement);
+    }
+}
+
+fn ascii(character: char) -> char {
+    match character {
+        '─' | '━' | '−' | '–' | '—' | '╴' | '╶' => '-',
+        '│' | '┃' | '╵' | '╷' => '|',
+        '┌' | '┐' | '└' | '┘' | '╭' | '╮' | '╰' | '╯' | '├' | '┤' | '┬' | '┴' | '┼' => {
+            '+'
+        }
+        '…' | '·' | '•' => '.',
+        '×' | '✗' => 'x',
+        '✓' => 'v',
+        '▶' | '→' | '›' => '>',
+        '◀' | '←' | '‹' => '<',
+        '↑' | '▲' | '⇧' => '^',
+        '↓' | '▼' => 'v',
+        'η' => 'n',
+        'λ' => 'l',
+        'μ' => 'm',
+        'σ' => 's',
+        '█' | '▓' => '#',
+        _ => '?',
+    }
+}

@@ -1,0 +1,265 @@
+//! One loop over everything that can happen: news of the run, keys, signals, the terminal's end.
+
+use super::app::{App, Exit, Setup};
+use super::screen::{Guard, Screen};
+use crate::protocol::{Command, Link, Update};
+use crossbeam_channel::{Receiver, Sender, bounded, never, select, unbounded};
+use crossterm::event::{Event as Input, KeyEventKind};
+use ratatui::buffer::Buffer;
+use rustix::event::{PollFd, PollFlags, poll};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use std::io::{self, Write};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How much may be drawn.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Limits {
+    /// Frames a second at most, above 0.
+    pub frames_per_second: f64,
+    /// Bytes a second that news may cause on average; keys are answered at once.
+    pub bytes_per_second: f64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { frames_per_second: 10.0, bytes_per_second: 24_000.0 }
+    }
+}
+
+impl Limits {
+    /// For a slow line: at most 3 KB a second.
+    #[must_use]
+    pub fn low_bandwidth() -> Self {
+        Self { frames_per_second: 2.0, bytes_per_second: 2_500.0 }
+    }
+}
+
+/// Why a dashboard could not be shown.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("the terminal cannot be used: {0}; try --headless")]
+    Terminal(#[from] io::Error),
+}
+
+/// What the threads around the loop report.
+#[derive(Debug)]
+enum Outside {
+    Input(Input),
+    Signal,
+    TerminalGone,
+}
+
+/// Shows a run on this process's terminal until the user leaves or the terminal is gone.
+///
+/// # Errors
+/// Where the terminal cannot be taken over.
+pub fn run(link: &Link, setup: Setup, limits: Limits) -> Result<Exit, Error> {
+    let (send, outside) = unbounded();
+    watch_for_hang_up(send.clone())?;
+    watch_for_signals(send.clone())?;
+    let guard = Guard::take()?;
+    let exit = match Screen::new(io::stdout()) {
+        Ok(screen) => {
+            read_input(send)?;
+            Loop { app: App::new(setup), screen, link, pacer: Pacer::new(limits) }.run(&outside)
+        }
+        Err(error) => Err(error),
+    };
+    drop(guard);
+    match exit {
+        Ok(exit) => Ok(exit),
+        // A terminal that cannot be written to is one that is gone.
+        Err(_) => Ok(Exit::Gone),
+    }
+}
+
+struct Loop<'a, W: Write> {
+    app: App,
+    screen: Screen<W>,
+    link: &'a Link,
+    pacer: Pacer,
+}
+
+impl<W: Write> Loop<'_, W> {
+    fn run(mut self, outside: &Receiver<Outside>) -> io::Result<Exit> {
+        let mut updates = self.link.updates.clone();
+        let mut dirty = true;
+        loop {
+            if dirty && self.pacer.may_draw(Instant::now()) {
+                self.draw()?;
+                dirty = false;
+            }
+            let timer =
+                if dirty { crossbeam_channel::at(self.pacer.next_frame()) } else { never() };
+            select! {
+                recv(outside) -> news => match news {
+                    Ok(Outside::Input(input)) => {
+                        self.input(input)?;
+                        self.pacer.hurry();
+                        dirty = true;
+                    }
+                    Ok(Outside::Signal) => return Ok(Exit::Terminated),
+                    Ok(Outside::TerminalGone) | Err(_) => return Ok(Exit::Gone),
+                },
+                recv(updates) -> update => {
+                    dirty = true;
+                    if let Ok(update) = update {
+                        self.update(update);
+                        // Whatever came with it is folded into the same frame.
+                        while let Ok(update) = updates.try_recv() {
+                            self.update(update);
+                        }
+                    } else {
+                        updates = never();
+                        let why = "the run's end of the connection is gone";
+                        self.update(Update::Lost(why.into()));
+                    }
+                }
+                recv(timer) -> _ => {}
+            }
+            if let Some(exit) = self.app.exit() {
+                return Ok(exit);
+            }
+        }
+    }
+
+    fn draw(&mut self) -> io::Result<()> {
+        let mut frame = Buffer::empty(self.screen.area()?);
+        self.app.render(&mut frame);
+        let bytes = self.screen.draw(frame)?;
+        self.pacer.drawn(Instant::now(), bytes);
+        // After drawing, views know how large they are and what they want to see.
+        if let Some(watch) = self.app.new_wishes() {
+            self.send(vec![watch]);
+        }
+        Ok(())
+    }
+
+    fn update(&mut self, update: Update) {
+        let commands = self.app.update(update);
+        self.send(commands);
+    }
+
+    fn input(&mut self, input: Input) -> io::Result<()> {
+        let commands = match input {
+            Input::Key(key) if key.kind != KeyEventKind::Release => self.app.key(key),
+            Input::Mouse(mouse) => self.app.mouse(mouse),
+            Input::Resize(..) => {
+                self.screen.invalidate()?;
+                Vec::new()
+            }
+            _ => Vec::new(),
+        };
+        self.send(commands);
+        Ok(())
+    }
+
+    fn send(&self, commands: Vec<Command>) {
+        for command in commands {
+            // A run that is gone shows as `Lost` through the other channel.
+            let _ = self.link.commands.send(command);
+        }
+    }
+}
+
+/// When the next frame may be drawn: a bound on frames a second, and one on bytes a second that
+/// is paid for after each frame.
+#[derive(Debug)]
+struct Pacer {
+    limits: Limits,
+    next: Option<Instant>,
+}
+
+impl Pacer {
+    fn new(limits: Limits) -> Self {
+        Self { limits, next: None }
+    }
+
+    fn may_draw(&self, now: Instant) -> bool {
+        self.next.is_none_or(|next| next <= now)
+    }
+
+    fn next_frame(&self) -> Instant {
+        self.next.unwrap_or_else(Instant::now)
+    }
+
+    fn drawn(&mut self, now: Instant, bytes: usize) {
+        let frame = 1.0 / self.limits.frames_per_second;
+        let line = bytes as f64 / self.limits.bytes_per_second;
+        self.next = Some(now + Duration::from_secs_f64(frame.max(line)));
+    }
+
+    /// A person waits for an answer.
+    fn hurry(&mut self) {
+        self.next = None;
+    }
+}
+
+fn read_input(send: Sender<Outside>) -> io::Result<()> {
+    // The thread is never joined: it ends with the process, blocked in a read.
+    thread::Builder::new().name("nntop-input".into()).spawn(move || {
+        while let Ok(input) = crossterm::event::read() {
+            if send.send(Outside::Input(input)).is_err() {
+                return;
+            }
+        }
+        let _ = send.send(Outside::TerminalGone);
+    })?;
+    Ok(())
+}
+
+/// Reads of a terminal that is gone return at once and for ever (crossterm issue 793), so
+/// somebody else has to notice.
+fn watch_for_hang_up(send: Sender<Outside>) -> io::Result<()> {
+    thread::Builder::new().name("nntop-hang-up".into()).spawn(move || {
+        let stdin = io::stdin();
+        loop {
+            // No events are asked for: only hang-up and error are ever reported.
+            let mut polled = [PollFd::new(&stdin, PollFlags::empty())];
+            match poll(&mut polled, None) {
+                Ok(_) => break,
+                Err(rustix::io::Errno::INTR) => {}
+                Err(_) => break,
+            }
+        }
+        let _ = send.send(Outside::TerminalGone);
+    })?;
+    Ok(())
+}
+
+fn watch_for_signals(send: Sender<Outside>) -> io::Result<()> {
+    let mut signals = signal_hook::iterator::Signals::new([SIGTERM, SIGHUP, SIGINT])?;
+    let (ready, started) = bounded::<()>(1);
+    thread::Builder::new().name("nntop-signals".into()).spawn(move || {
+        drop(ready);
+        for signal in signals.forever() {
+            let news = if signal == SIGHUP { Outside::TerminalGone } else { Outside::Signal };
+            if send.send(news).is_err() {
+                return;
+            }
+        }
+    })?;
+    let _ = started.recv();
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_large_frame_is_paid_for_by_waiting() {
+        let limits = Limits { frames_per_second: 10.0, bytes_per_second: 1000.0 };
+        let mut pacer = Pacer::new(limits);
+        let start = Instant::now();
+        assert!(pacer.may_draw(start));
+        pacer.drawn(start, 10);
+        assert!(!pacer.may_draw(start + Duration::from_millis(99)));
+        assert!(pacer.may_draw(start + Duration::from_millis(100)));
+        pacer.drawn(start, 2000);
+        assert!(!pacer.may_draw(start + Duration::from_millis(1999)));
+        pacer.hurry();
+        assert!(pacer.may_draw(start));
+    }
+}

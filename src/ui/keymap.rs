@@ -1,0 +1,99 @@
+//! One table of keys. Dispatch, the help overlay and the footer all read it.
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+
+/// What a key does, whichever view is open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    Help,
+    Quit,
+    QuitNow,
+    Detach,
+    PauseOrResume,
+    StepBatch,
+    StepEpoch,
+    Stop,
+    Save,
+    FullSpeed,
+    EpochASecond,
+    SlowMotion,
+    EarlierEpoch,
+    LaterEpoch,
+    Live,
+    Palette,
+    NextView,
+    PreviousView,
+    /// The n-th view, from 0.
+    View(usize),
+    Out,
+}
+
+/// A key and what it does.
+#[derive(Clone, Copy, Debug)]
+pub struct Binding {
+    /// As the help writes it.
+    pub keys: &'static str,
+    pub does: &'static str,
+    code: KeyCode,
+    action: Action,
+}
+
+const fn bind(keys: &'static str, code: KeyCode, action: Action, does: &'static str) -> Binding {
+    Binding { keys, does, code, action }
+}
+
+/// Every key that works in every view, in the order of the help.
+pub const BINDINGS: &[Binding] = &[
+    bind("space", KeyCode::Char(' '), Action::PauseOrResume, "pause or resume training"),
+    bind(".", KeyCode::Char('.'), Action::StepBatch, "train one mini-batch, then pause"),
+    bind(",", KeyCode::Char(','), Action::StepEpoch, "train one epoch, then pause"),
+    bind("F", KeyCode::Char('F'), Action::FullSpeed, "full speed"),
+    bind("O", KeyCode::Char('O'), Action::EpochASecond, "one epoch a second"),
+    bind("M", KeyCode::Char('M'), Action::SlowMotion, "slow motion: ten mini-batches a second"),
+    bind("[", KeyCode::Char('['), Action::EarlierEpoch, "look at an earlier epoch"),
+    bind("]", KeyCode::Char(']'), Action::LaterEpoch, "look at a later epoch"),
+    bind("L", KeyCode::Char('L'), Action::Live, "back to now"),
+    bind("S", KeyCode::Char('S'), Action::Save, "save a checkpoint"),
+    bind("s", KeyCode::Char('s'), Action::Stop, "stop the run"),
+    bind(":", KeyCode::Char(':'), Action::Palette, "type a command"),
+    bind("Tab", KeyCode::Tab, Action::NextView, "next view"),
+    bind("⇧Tab", KeyCode::BackTab, Action::PreviousView, "previous view"),
+    bind("d", KeyCode::Char('d'), Action::Detach, "detach: the run goes on"),
+    bind("?", KeyCode::Char('?'), Action::Help, "this help"),
+    bind("Esc", KeyCode::Esc, Action::Out, "one layer out"),
+    bind("q", KeyCode::Char('q'), Action::Quit, "quit"),
+];
+
+/// What a key press means in every view, if anything. Views are asked first.
+#[must_use]
+pub fn action(key: KeyEvent) -> Option<Action> {
+    if key.modifiers.contains(KeyModifiers::CONTROL) {
+        return (key.code == KeyCode::Char('c')).then_some(Action::QuitNow);
+    }
+    if let KeyCode::Char(digit @ '1'..='9') = key.code {
+        return Some(Action::View(digit as usize - '1' as usize));
+    }
+    BINDINGS.iter().find(|binding| binding.code == key.code).map(|binding| binding.action)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn no_key_is_bound_twice() {
+        let codes: HashSet<_> = BINDINGS.iter().map(|binding| binding.code).collect();
+        assert_eq!(codes.len(), BINDINGS.len());
+    }
+
+    #[test]
+    fn every_binding_leads_to_its_action() {
+        for binding in BINDINGS {
+            assert_eq!(action(KeyEvent::from(binding.code)), Some(binding.action));
+        }
+        let ctrl_c = KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL);
+        assert_eq!(action(ctrl_c), Some(Action::QuitNow));
+        assert_eq!(action(KeyEvent::from(KeyCode::Char('3'))), Some(Action::View(2)));
+    }
+}

@@ -1,0 +1,212 @@
+//! What lies over the views: help, the command line, a question.
+
+use super::app::{Effect, Exit};
+use super::keymap::BINDINGS;
+use super::palette::ENTRIES;
+use super::theme::{Role, Theme};
+use super::view::KeyHelp;
+use super::widgets::{Pane, write, write_at};
+use crate::protocol::Command;
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::widgets::{Clear, Widget};
+
+/// The topmost layer.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Overlay {
+    /// Scrolled down by so many lines.
+    Help(u16),
+    /// The command line so far.
+    Palette(String),
+    Question {
+        text: &'static str,
+        choices: Vec<(char, &'static str, Effect)>,
+    },
+}
+
+/// What a key in an overlay leads to.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Answer {
+    Stay,
+    Close,
+    /// A command was typed.
+    Line(String),
+    Effect(Effect),
+}
+
+impl Overlay {
+    /// The list of keys.
+    #[must_use]
+    pub fn help() -> Self {
+        Self::Help(0)
+    }
+
+    /// An empty command line.
+    #[must_use]
+    pub fn palette() -> Self {
+        Self::Palette(String::new())
+    }
+
+    /// Asks before a run ends.
+    #[must_use]
+    pub fn ask_stop() -> Self {
+        let choices = vec![
+            ('y', "stop", Effect::Send(Command::Stop)),
+            ('n', "go on training", Effect::Show(crate::protocol::Moment::Live)),
+        ];
+        Self::Question { text: "Stop the run? It can still be browsed.", choices }
+    }
+
+    /// Asks what becomes of a run that is going.
+    #[must_use]
+    pub fn ask_quit(detachable: bool) -> Self {
+        let stop = ('s', "stop it and quit", Effect::Leave(Exit::Stop));
+        if detachable {
+            let detach = ('d', "detach: it goes on", Effect::Leave(Exit::Detach));
+            Self::Question { text: "The run is still going.", choices: vec![detach, stop] }
+        } else {
+            let quit = ('q', "quit", Effect::Leave(Exit::Stop));
+            Self::Question { text: "Quitting ends the run.", choices: vec![quit, stop] }
+        }
+    }
+
+    /// A key press.
+    pub fn key(&mut self, key: KeyEvent) -> Answer {
+        if key.modifiers.contains(KeyModifiers::CONTROL) && key.code == KeyCode::Char('c') {
+            return Answer::Effect(Effect::Leave(Exit::Stop));
+        }
+        match self {
+            Self::Help(scroll) => help_key(scroll, key.code),
+            Self::Palette(line) => palette_key(line, key.code),
+            Self::Question { choices, .. } => {
+                let chosen = choices.iter().find(|choice| key.code == KeyCode::Char(choice.0));
+                match chosen {
+                    Some(choice) => Answer::Effect(choice.2.clone()),
+                    None if key.code == KeyCode::Esc => Answer::Close,
+                    None => Answer::Stay,
+                }
+            }
+        }
+    }
+
+    /// Draws it over the whole screen's `area`; help also lists the keys of the view below.
+    pub fn render(
+        &self,
+        area: Rect,
+        buffer: &mut Buffer,
+        theme: &Theme,
+        view: &str,
+        keys: &[KeyHelp],
+    ) {
+        match self {
+            Self::Help(scroll) => draw_help(area, buffer, theme, *scroll, view, keys),
+            Self::Palette(line) => draw_palette(area, buffer, theme, line),
+            Self::Question { text, choices } => {
+                let inside = window(area, 48, choices.len() as u16 + 4, "", buffer, theme);
+                write(buffer, inside, 0, text, theme.style(Role::Title));
+                for (row, (key, does, _)) in (2..).zip(choices) {
+                    write(buffer, inside, row, &key.to_string(), theme.style(Role::Accent));
+                    write_at(buffer, inside, 4, row, does, theme.style(Role::Text));
+                }
+            }
+        }
+    }
+}
+
+fn help_key(scroll: &mut u16, code: KeyCode) -> Answer {
+    match code {
+        KeyCode::Down | KeyCode::Char('j') => *scroll = scroll.saturating_add(1),
+        KeyCode::Up | KeyCode::Char('k') => *scroll = scroll.saturating_sub(1),
+        KeyCode::PageDown | KeyCode::Char(' ') => *scroll = scroll.saturating_add(10),
+        KeyCode::PageUp => *scroll = scroll.saturating_sub(10),
+        KeyCode::Home => *scroll = 0,
+        _ => return Answer::Close,
+    }
+    Answer::Stay
+}
+
+fn palette_key(line: &mut String, code: KeyCode) -> Answer {
+    match code {
+        KeyCode::Esc => return Answer::Close,
+        KeyCode::Enter => return Answer::Line(line.clone()),
+        KeyCode::Backspace if line.is_empty() => return Answer::Close,
+        KeyCode::Backspace => {
+            line.pop();
+        }
+        KeyCode::Tab => complete(line),
+        KeyCode::Char(character) => line.push(character),
+        _ => {}
+    }
+    Answer::Stay
+}
+
+/// Finishes the command's name where only one begins like it.
+fn complete(line: &mut String) {
+    let mut fitting = ENTRIES.iter().filter(|entry| entry.name.starts_with(line.as_str()));
+    if let (Some(only), None) = (fitting.next(), fitting.next()) {
+        *line = format!("{} ", only.name);
+    }
+}
+
+/// Clears a window in the middle of the screen; returns its inside.
+fn window(
+    area: Rect,
+    width: u16,
+    height: u16,
+    title: &str,
+    buffer: &mut Buffer,
+    theme: &Theme,
+) -> Rect {
+    let (width, height) = (width.min(area.width), height.min(area.height));
+    let window = Rect {
+        x: area.x + (area.width - width) / 2,
+        y: area.y + (area.height - height) / 2,
+        width,
+        height,
+    };
+    Clear.render(window, buffer);
+    let inside = Pane::new(title, theme).draw(window, buffer);
+    let margin = u16::from(inside.width > 30);
+    Rect { x: inside.x + margin, width: inside.width - 2 * margin, ..inside }
+}
+
+fn draw_palette(area: Rect, buffer: &mut Buffer, theme: &Theme, line: &str) {
+    let typed = line.split(' ').next().unwrap_or_default();
+    let fitting: Vec<_> = ENTRIES.iter().filter(|entry| entry.name.starts_with(typed)).collect();
+    let height = fitting.len() as u16 + 4;
+    let inside = window(area, 66, height, "Command", buffer, theme);
+    let end = write(buffer, inside, 0, &format!(":{line}"), theme.style(Role::Title));
+    write_at(buffer, inside, end, 0, " ", theme.style(Role::Selected));
+    for (row, entry) in (2..).zip(fitting) {
+        let usage = format!("{} {}", entry.name, entry.argument);
+        write(buffer, inside, row, &usage, theme.style(Role::Accent));
+        write_at(buffer, inside, 18, row, entry.does, theme.style(Role::Dim));
+    }
+}
+
+fn draw_help(
+    area: Rect,
+    buffer: &mut Buffer,
+    theme: &Theme,
+    scroll: u16,
+    view: &str,
+    keys: &[KeyHelp],
+) {
+    let mut lines: Vec<(String, &str)> = Vec::new();
+    if !keys.is_empty() {
+        lines.push((format!("In {view}"), ""));
+        lines.extend(keys.iter().map(|key| (key.keys.to_string(), key.does)));
+        lines.push((String::new(), ""));
+    }
+    lines.push(("Everywhere".into(), ""));
+    lines.push(("1 … 9".into(), "views"));
+    lines.extend(BINDINGS.iter().map(|binding| (binding.keys.to_string(), binding.does)));
+    let inside = window(area, 62, lines.len() as u16 + 2, "Keys", buffer, theme);
+    let most = (lines.len() as u16).saturating_sub(inside.height);
+    for (row, (keys, does)) in (0..inside.height).zip(&lines[usize::from(scroll.min(most))..]) {
+        let role = if does.is_empty() { Role::Title } else { Role::Accent };
+        write(buffer, inside, row, keys, theme.style(role));
+        write_at(buffer, inside, 16, row, does, theme.style(Role::Text));
+    }
+}

@@ -1,0 +1,142 @@
+//! Commands by name: what `:` takes.
+
+use super::app::Effect;
+use crate::protocol::{Command, Moment, Pace, Step, Tune};
+
+/// A command of the palette.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry {
+    pub name: &'static str,
+    /// The argument as the help writes it; empty for none.
+    pub argument: &'static str,
+    pub does: &'static str,
+    parse: fn(&str) -> Option<Effect>,
+}
+
+const fn entry(
+    name: &'static str,
+    argument: &'static str,
+    does: &'static str,
+    parse: fn(&str) -> Option<Effect>,
+) -> Entry {
+    Entry { name, argument, does, parse }
+}
+
+/// Every command, in the order of the help.
+pub const ENTRIES: &[Entry] = &[
+    entry("eta", "0.5", "change the learning rate η, above 0", |text| {
+        number(text).filter(|eta| *eta > 0.0).map(|eta| tune(Tune::LearningRate(eta)))
+    }),
+    entry("lambda", "5", "change the regularization λ, at least 0", |text| {
+        number(text).filter(|l| *l >= 0.0).map(|l| tune(Tune::Regularization(l)))
+    }),
+    entry("momentum", "0.9", "change the momentum μ, from 0 to under 1", |text| {
+        number(text).filter(|m| (0.0..1.0).contains(m)).map(|m| tune(Tune::Momentum(m)))
+    }),
+    entry("epochs", "5", "train so many epochs, then pause", |text| {
+        count(text).map(|n| Effect::Send(Command::Step(Step::Epochs(n))))
+    }),
+    entry("batches", "100", "train so many mini-batches, then pause", |text| {
+        count(text).map(|n| Effect::Send(Command::Step(Step::Batches(n))))
+    }),
+    entry("pace", "full|2", "full speed, or so many seconds an epoch", |text| match text {
+        "full" => Some(Effect::Send(Command::Pace(Pace::Full))),
+        _ => number(text)
+            .filter(|seconds| *seconds > 0.0)
+            .map(|seconds| Effect::Send(Command::Pace(Pace::SecondsPerEpoch(seconds)))),
+    }),
+    entry("slow", "10", "slow motion: so many mini-batches a second", |text| {
+        number(text)
+            .filter(|rate| *rate > 0.0)
+            .map(|rate| Effect::Send(Command::Pace(Pace::BatchesPerSecond(rate))))
+    }),
+    entry("epoch", "3", "look at the run as it was after this epoch", |text| {
+        text.parse().ok().map(|epoch| Effect::Show(Moment::Epoch(epoch)))
+    }),
+    entry("live", "", "back to now", |text| bare(text, Effect::Show(Moment::Live))),
+    entry("digit", "42", "select a test image by its index", |text| {
+        text.parse().ok().map(Effect::SelectDigit)
+    }),
+    entry("pause", "", "pause training", |text| bare(text, Effect::Send(Command::Pause))),
+    entry("resume", "", "resume training", |text| bare(text, Effect::Send(Command::Resume))),
+    entry("stop", "", "end the run; it can still be browsed", |text| {
+        bare(text, Effect::Send(Command::Stop))
+    }),
+    entry("save", "", "save a checkpoint", |text| bare(text, Effect::Send(Command::Save))),
+    entry("quit", "", "leave the dashboard", |text| bare(text, Effect::Quit)),
+];
+
+/// What a typed line asks for.
+///
+/// # Errors
+/// A sentence that says what would be right.
+pub fn parse(line: &str) -> Result<Effect, String> {
+    let line = line.trim();
+    let (name, argument) = line.split_once(' ').unwrap_or((line, ""));
+    let candidates: Vec<&Entry> = match ENTRIES.iter().find(|entry| entry.name == name) {
+        Some(exact) => vec![exact],
+        None => ENTRIES.iter().filter(|e| !name.is_empty() && e.name.starts_with(name)).collect(),
+    };
+    match candidates.as_slice() {
+        [entry] => (entry.parse)(argument.trim()).ok_or_else(|| {
+            format!("{}: {}, such as `:{} {}`", entry.name, entry.does, entry.name, entry.argument)
+        }),
+        [] => Err(format!("there is no command {name:?}; ? lists them")),
+        several => {
+            let names: Vec<&str> = several.iter().map(|entry| entry.name).collect();
+            Err(format!("{name:?} could be {}", names.join(" or ")))
+        }
+    }
+}
+
+fn number(text: &str) -> Option<f64> {
+    text.parse().ok().filter(|value: &f64| value.is_finite())
+}
+
+fn count(text: &str) -> Option<u32> {
+    text.parse().ok().filter(|count| *count > 0)
+}
+
+fn tune(change: Tune) -> Effect {
+    Effect::Send(Command::Set(change))
+}
+
+fn bare(text: &str, effect: Effect) -> Option<Effect> {
+    text.is_empty().then_some(effect)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn commands_can_be_shortened_and_say_what_they_want() {
+        assert_eq!(parse("eta 0.5"), Ok(tune(Tune::LearningRate(0.5))));
+        assert_eq!(parse(" ep 3").unwrap_err(), "\"ep\" could be epochs or epoch");
+        assert_eq!(parse("lam 5"), Ok(tune(Tune::Regularization(5.0))));
+        assert!(parse("eta -1").unwrap_err().contains("above 0"));
+        assert!(parse("momentum 1").is_err());
+        assert!(parse("").is_err());
+        assert!(parse("pause now").is_err());
+    }
+
+    #[test]
+    fn every_example_in_the_help_is_right() {
+        for entry in ENTRIES {
+            for argument in entry.argument.split('|') {
+                let line = format!("{} {argument}", entry.name);
+                assert!(parse(&line).is_ok(), "{line}");
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_line_is_a_command_or_a_sentence(line in ".{0,40}") {
+            if let Err(sentence) = parse(&line) {
+                prop_assert!(!sentence.is_empty());
+            }
+        }
+    }
+}

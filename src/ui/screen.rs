@@ -1,0 +1,135 @@
+//! The terminal: taken over, drawn on frame by frame, given back whatever happens.
+
+use ratatui::Terminal;
+use ratatui::backend::CrosstermBackend;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use std::cell::RefCell;
+use std::io::{self, Write};
+use std::rc::Rc;
+use std::sync::Once;
+use std::thread::{self, ThreadId};
+
+use crossterm::cursor::{Hide, Show};
+use crossterm::style::Print;
+use crossterm::terminal::{
+    BeginSynchronizedUpdate, EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen,
+    disable_raw_mode, enable_raw_mode,
+};
+use crossterm::{execute, queue};
+
+/// Clicks, drags and the wheel, in SGR coordinates; not every movement, which would flood a slow
+/// line.
+const MOUSE_ON: &str = "\x1b[?1000h\x1b[?1002h\x1b[?1006h";
+const MOUSE_OFF: &str = "\x1b[?1006l\x1b[?1002l\x1b[?1000l";
+
+/// Where the backend writes: a whole frame is collected, then written at once. Its flushes in the
+/// middle of a frame do nothing.
+#[derive(Clone, Debug, Default)]
+struct Frame(Rc<RefCell<Vec<u8>>>);
+
+impl Write for Frame {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.borrow_mut().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A terminal that frames are drawn on.
+#[derive(Debug)]
+pub(super) struct Screen<W: Write> {
+    terminal: Terminal<CrosstermBackend<Frame>>,
+    frame: Frame,
+    out: W,
+    /// What is on the screen now.
+    shown: Buffer,
+}
+
+impl<W: Write> Screen<W> {
+    /// A screen over a writer; the terminal is as it was until [`Guard::take`] changes it.
+    pub(super) fn new(out: W) -> io::Result<Self> {
+        let frame = Frame::default();
+        let terminal = Terminal::new(CrosstermBackend::new(frame.clone()))?;
+        Ok(Self { terminal, frame, out, shown: Buffer::default() })
+    }
+
+    /// The terminal's size.
+    pub(super) fn area(&self) -> io::Result<Rect> {
+        Ok(Rect::from((ratatui::layout::Position::ORIGIN, self.terminal.size()?)))
+    }
+
+    /// Draws a frame; returns the bytes it took: 0 where nothing changed.
+    pub(super) fn draw(&mut self, next: Buffer) -> io::Result<usize> {
+        if next == self.shown {
+            return Ok(0);
+        }
+        queue!(self.terminal.backend_mut(), BeginSynchronizedUpdate)?;
+        self.terminal.draw(|frame| {
+            let buffer = frame.buffer_mut();
+            // Where the terminal changed its size meanwhile, the next frame fits.
+            for position in buffer.area.intersection(next.area).positions() {
+                buffer[position].clone_from(&next[position]);
+            }
+        })?;
+        queue!(self.terminal.backend_mut(), EndSynchronizedUpdate)?;
+        self.shown = next;
+        let mut frame = self.frame.0.borrow_mut();
+        self.out.write_all(&frame)?;
+        self.out.flush()?;
+        let bytes = frame.len();
+        frame.clear();
+        Ok(bytes)
+    }
+
+    /// Forgets what is shown, so that the next frame is drawn whole.
+    pub(super) fn invalidate(&mut self) -> io::Result<()> {
+        self.shown = Buffer::default();
+        self.terminal.clear()
+    }
+}
+
+/// Holds the terminal in raw mode on the alternate screen; gives it back when dropped.
+#[derive(Debug)]
+pub(super) struct Guard;
+
+impl Guard {
+    /// Takes the terminal over.
+    pub(super) fn take() -> io::Result<Self> {
+        restore_on_panic(thread::current().id());
+        enable_raw_mode()?;
+        let guard = Self;
+        execute!(io::stdout(), EnterAlternateScreen, Hide, Print(MOUSE_ON))?;
+        Ok(guard)
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        restore();
+    }
+}
+
+/// Gives the terminal back. One that is gone needs nothing.
+fn restore() {
+    let _ =
+        execute!(io::stdout(), EndSynchronizedUpdate, Print(MOUSE_OFF), LeaveAlternateScreen, Show);
+    let _ = disable_raw_mode();
+}
+
+/// A panic's message must not land on the alternate screen. Only the thread that draws restores:
+/// a panic in the training thread is caught and shown by the dashboard.
+fn restore_on_panic(drawing: ThreadId) {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let previous = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |info| {
+            if thread::current().id() == drawing {
+                restore();
+                previous(info);
+            }
+        }));
+    });
+}

@@ -1,0 +1,153 @@
+//! Accuracy and cost over the epochs, large.
+
+use crate::protocol::{EpochStats, Moment, What};
+use crate::ui::theme::Role;
+use crate::ui::view::{Context, KeyHelp, Reaction, View};
+use crate::ui::widgets::{Line, LineChart, Mark, Pane, percent, short};
+use crossterm::event::{KeyCode, KeyEvent};
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::widgets::Widget;
+
+/// Epochs shown when zoomed in.
+const WINDOW: usize = 20;
+
+/// The view.
+#[derive(Debug, Default)]
+pub struct Curves {
+    /// Only the newest epochs.
+    zoomed: bool,
+    /// A logarithmic cost axis.
+    log: bool,
+}
+
+impl View for Curves {
+    fn name(&self) -> &'static str {
+        "Curves"
+    }
+
+    fn keys(&self) -> &'static [KeyHelp] {
+        &[
+            KeyHelp { keys: "z", does: "newest 20 epochs or all" },
+            KeyHelp { keys: "g", does: "logarithmic cost" },
+            KeyHelp { keys: "←→", does: "read an epoch" },
+        ]
+    }
+
+    fn probes(&self, _context: &Context) -> Vec<What> {
+        Vec::new()
+    }
+
+    fn key(&mut self, key: KeyEvent, context: &Context) -> Reaction {
+        let newest = context.run.epoch();
+        match (key.code, context.moment) {
+            (KeyCode::Char('z'), _) => self.zoomed = !self.zoomed,
+            (KeyCode::Char('g'), _) => self.log = !self.log,
+            (KeyCode::Left | KeyCode::Char('h'), Moment::Live) => {
+                return Reaction::Show(Moment::Epoch(newest));
+            }
+            (KeyCode::Left | KeyCode::Char('h'), Moment::Epoch(epoch)) => {
+                return Reaction::Show(Moment::Epoch(epoch.saturating_sub(1)));
+            }
+            (KeyCode::Right | KeyCode::Char('l'), Moment::Epoch(epoch)) if epoch < newest => {
+                return Reaction::Show(Moment::Epoch(epoch + 1));
+            }
+            (KeyCode::Right | KeyCode::Char('l') | KeyCode::End, _) => {
+                return Reaction::Show(Moment::Live);
+            }
+            (KeyCode::Home, _) => return Reaction::Show(Moment::Epoch(0)),
+            _ => return Reaction::Ignored,
+        }
+        Reaction::Redraw
+    }
+
+    fn render(&mut self, area: Rect, buffer: &mut Buffer, context: &Context) {
+        let points = context.run.epochs.points();
+        let from = if self.zoomed { points.len().saturating_sub(WINDOW) } else { 0 };
+        let shown = &points[from..];
+        if area.width >= 100 || area.height < 16 {
+            let halves = Layout::horizontal([Constraint::Fill(1); 2]).split(area);
+            let narrow = area.width < 60;
+            accuracy(if narrow { area } else { halves[0] }, buffer, context, shown);
+            if !narrow {
+                cost(halves[1], buffer, context, shown, self.log);
+            }
+        } else {
+            let halves = Layout::vertical([Constraint::Fill(1); 2]).split(area);
+            accuracy(halves[0], buffer, context, shown);
+            cost(halves[1], buffer, context, shown, self.log);
+        }
+    }
+}
+
+/// Draws accuracies over epochs in a pane.
+pub(super) fn accuracy(area: Rect, buffer: &mut Buffer, context: &Context, epochs: &[EpochStats]) {
+    let lines = [
+        line("training", 0, epochs, context, |stats| stats.train_accuracy, percent_2),
+        line("validation", 1, epochs, context, |stats| stats.validation_accuracy, percent_2),
+        line("test", 2, epochs, context, |stats| stats.test_accuracy, percent_2),
+    ];
+    chart("Accuracy", area, buffer, context, lines.into(), percent, Some(1.0), false);
+}
+
+/// Draws costs over epochs in a pane.
+pub(super) fn cost(
+    area: Rect,
+    buffer: &mut Buffer,
+    context: &Context,
+    epochs: &[EpochStats],
+    log: bool,
+) {
+    let lines = [
+        line("training", 0, epochs, context, |stats| stats.train_cost, short),
+        line("validation", 1, epochs, context, |stats| stats.validation_cost, short),
+        line("test", 2, epochs, context, |stats| stats.test_cost, short),
+    ];
+    chart("Cost", area, buffer, context, lines.into(), short, None, log);
+}
+
+fn percent_2(fraction: f64) -> String {
+    format!("{:.2}%", 100.0 * fraction)
+}
+
+fn line(
+    name: &str,
+    series: usize,
+    epochs: &[EpochStats],
+    context: &Context,
+    pick: fn(&EpochStats) -> Option<f64>,
+    text: fn(f64) -> String,
+) -> Line {
+    let point = |stats: &EpochStats| Some((f64::from(stats.epoch), pick(stats)?));
+    let points: Vec<(f64, f64)> = epochs.iter().filter_map(point).collect();
+    let value = context.stats().and_then(pick).map_or_else(String::new, text);
+    let name = if points.is_empty() { String::new() } else { name.into() };
+    Line { name, points, value, style: context.theme.series(series), scatter: false }
+}
+
+#[allow(clippy::too_many_arguments, reason = "one call draws a whole chart")]
+fn chart(
+    title: &str,
+    area: Rect,
+    buffer: &mut Buffer,
+    context: &Context,
+    lines: Vec<Line>,
+    y_text: fn(f64) -> String,
+    highest: Option<f64>,
+    log: bool,
+) {
+    let theme = context.theme;
+    let note = context.stats().map_or_else(String::new, |stats| format!("epoch {}", stats.epoch));
+    let inside = Pane::new(title, theme).note(&note).draw(area, buffer);
+    let mut marks: Vec<Mark> = context
+        .run
+        .tuned
+        .iter()
+        .map(|tuned| Mark { x: f64::from(tuned.epoch), style: theme.style(Role::Warning) })
+        .collect();
+    if let Moment::Epoch(epoch) = context.moment {
+        marks.push(Mark { x: f64::from(epoch), style: theme.style(Role::Dim) });
+    }
+    let chart = LineChart { lines, marks, x_label: "epoch", y_text, log, highest, theme: *theme };
+    (&chart).render(inside, buffer);
+}

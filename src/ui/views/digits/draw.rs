@@ -1,0 +1,175 @@
+//! How the digits look.
+
+use super::{Digits, List, filter};
+use crate::protocol::{Card, Content, DigitOrder, Frame, What};
+use crate::ui::theme::Role;
+use crate::ui::view::{Context, as_of};
+use crate::ui::widgets::{Bars, Pane, Raster, Row, write, write_at};
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::widgets::Widget;
+
+/// A card of the contact sheet, in cells: the picture, a line of text, a gap.
+const CARD: [u16; 2] = [15, 8];
+
+pub(super) fn draw(view: &mut Digits, area: Rect, buffer: &mut Buffer, context: &Context) {
+    let theme = context.theme;
+    let list = view.list(context);
+    let note = list.map_or_else(String::new, |list| as_of(list.frame));
+    let title = title(view, list);
+    let inside = Pane::new(&title, theme).note(&note).draw(area, buffer);
+    let line = u16::from(view.typing.is_some() || view.complaint.is_some());
+    let [prompt, body] =
+        Layout::vertical([Constraint::Length(line), Constraint::Fill(1)]).areas(inside);
+    if let Some(text) = &view.typing {
+        let end = write(buffer, prompt, 0, &format!("/{text}"), theme.style(Role::Title));
+        write_at(buffer, prompt, end, 0, " ", theme.style(Role::Selected));
+        write_at(buffer, prompt, end + 2, 0, "all right wrong is N said N", theme.style(Role::Dim));
+    } else if let Some(complaint) = &view.complaint {
+        write(buffer, prompt, 0, complaint, theme.style(Role::Warning));
+    }
+    view.place = body;
+    view.grid =
+        [u32::from((body.width + 1) / CARD[0]).max(1), u32::from(body.height / CARD[1]).max(1)];
+    if view.sheet {
+        sheet(view, body, buffer, context, list);
+    } else {
+        one(view, body, buffer, context, list);
+    }
+}
+
+fn title(view: &Digits, list: Option<List>) -> String {
+    let order = match view.order {
+        DigitOrder::Index => "",
+        DigitOrder::ConfidentlyWrong => " · most confidently wrong first",
+    };
+    let place = match list {
+        Some(List { total: 0, .. }) => "none".to_string(),
+        Some(List { total, selected_rank: Some(rank), .. }) => format!("{} of {total}", rank + 1),
+        Some(List { total, .. }) => format!("{total}"),
+        None => String::new(),
+    };
+    format!("Digits · {} · {place}{order}", filter::describe(view.filter))
+}
+
+/// The card of the contact sheet at a place on the screen.
+pub(super) fn hit(place: Rect, grid: [u32; 2], column: u16, row: u16) -> Option<u32> {
+    if !place.contains((column, row).into()) {
+        return None;
+    }
+    let across = u32::from((column - place.x) / CARD[0]);
+    let down = u32::from((row - place.y) / CARD[1]);
+    (across < grid[0] && down < grid[1]).then_some(down * grid[0] + across)
+}
+
+fn sheet(view: &Digits, area: Rect, buffer: &mut Buffer, context: &Context, list: Option<List>) {
+    let Some(list) = list else { return };
+    for (at, card) in (0_u32..).zip(list.cards) {
+        let (across, down) = (at % view.grid[0], at / view.grid[0]);
+        if down >= view.grid[1] {
+            return;
+        }
+        let place = Rect {
+            x: area.x + across as u16 * CARD[0],
+            y: area.y + down as u16 * CARD[1],
+            width: CARD[0] - 1,
+            height: CARD[1],
+        };
+        one_card(card, place.intersection(area), buffer, context);
+    }
+}
+
+fn one_card(card: &Card, place: Rect, buffer: &mut Buffer, context: &Context) {
+    let picture = Rect { height: place.height.saturating_sub(1), ..place };
+    image(card, picture, buffer, context);
+    let (verdict, role) = verdict(card, context);
+    let role = if card.index == context.digit { Role::Selected } else { role };
+    let text = format!("{verdict:<width$}", width = usize::from(place.width));
+    write(buffer, place, place.height.saturating_sub(1), &text, context.theme.style(role));
+}
+
+fn one(view: &Digits, area: Rect, buffer: &mut Buffer, context: &Context, list: Option<List>) {
+    let theme = context.theme;
+    let frame = context.frame(&What::Digit { index: context.digit });
+    let Some(Content::Digit { card, outputs, votes }) = frame.map(|frame| &frame.content) else {
+        write(buffer, area, 0, "waiting for the network…", theme.style(Role::Dim));
+        return;
+    };
+    let narrow = area.width < 50;
+    let beside = if narrow { 14 } else { (area.width / 3).clamp(26, 44) };
+    let picture = Rect { width: area.width.saturating_sub(beside + 2), ..area };
+    let drawn = image(card, picture, buffer, context);
+    let text = Rect {
+        x: area.x + drawn.width + 2,
+        width: area.width.saturating_sub(drawn.width + 2).min(beside + 20),
+        ..area
+    };
+    let (verdict, role) = verdict(card, context);
+    write(buffer, text, 0, &verdict, theme.style(role));
+    let is = format!("true label {}", context.class(card.label));
+    write(buffer, text, 1, &is, theme.style(Role::Text));
+    let said = format!("prediction {} at {:.3}", context.class(card.prediction), card.confidence);
+    write(buffer, text, 2, &said, theme.style(Role::Text));
+    write(buffer, text, 3, &format!("test image {}", card.index), theme.style(Role::Dim));
+    if let Some(sentence) = left_the_list(view, list, frame) {
+        write(buffer, text, 4, &sentence, theme.style(Role::Warning));
+    }
+    let rows = outputs.iter().zip(0_u32..).map(|(&output, class)| {
+        let role = match class {
+            class if class == card.label => Role::Good,
+            class if class == card.prediction => Role::Bad,
+            _ => Role::Text,
+        };
+        let mark = if class == card.prediction { "›" } else { " " };
+        Row {
+            name: format!("{mark}{}", context.class(class)),
+            share: f64::from(output),
+            value: format!("{output:.3}"),
+            style: theme.style(role),
+        }
+    });
+    let bars = Bars { rows: rows.collect(), theme: *theme };
+    let below = Rect { y: text.y + 6, height: text.height.saturating_sub(6), ..text };
+    (&bars).render(below.intersection(area), buffer);
+    if !votes.is_empty() {
+        let said: Vec<String> = votes.iter().map(|&vote| context.class(vote)).collect();
+        let line = format!("votes: {}", said.join(" "));
+        write(buffer, text, text.height.saturating_sub(1), &line, theme.style(Role::Dim));
+    }
+}
+
+/// The selected image no longer belongs to the list, in words.
+fn left_the_list(view: &Digits, list: Option<List>, frame: Option<&Frame>) -> Option<String> {
+    let list = list?;
+    let known =
+        matches!(&list.frame.probe.what, What::Digits(q) if Some(q.selected?) == digit(frame));
+    (known && list.selected_rank.is_none() && view.wanted.is_none())
+        .then(|| format!("no longer among: {}", filter::describe(view.filter)))
+}
+
+fn digit(frame: Option<&Frame>) -> Option<u32> {
+    match frame?.probe.what {
+        What::Digit { index } => Some(index),
+        _ => None,
+    }
+}
+
+/// Draws a card's pixels; returns the cells they took.
+fn image(card: &Card, area: Rect, buffer: &mut Buffer, context: &Context) -> Rect {
+    let info = context.run.info.as_ref();
+    let size = info.map_or([0, 0], |info| [info.image_width as usize, info.image_height as usize]);
+    let pixels: Vec<f32> = card.pixels.iter().map(|&pixel| f32::from(pixel)).collect();
+    let raster = Raster::image(&pixels, size, 255.0, context.theme);
+    (&raster).render(area, buffer);
+    raster.fitted(area)
+}
+
+/// Right or wrong, told by a sign as well as by colour.
+fn verdict(card: &Card, context: &Context) -> (String, Role) {
+    let (is, said) = (context.class(card.label), context.class(card.prediction));
+    if card.label == card.prediction {
+        (format!("✓ {said}"), Role::Good)
+    } else {
+        (format!("✗ {said}, is {is}"), Role::Bad)
+    }
+}

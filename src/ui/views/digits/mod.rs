@@ -1,0 +1,339 @@
+//! Test images one by one or many at once, and what the network says of them.
+//!
+//! The selection is an image, not a place in the list: it stays while training changes the list
+//! underneath.
+
+mod draw;
+mod filter;
+
+use crate::protocol::{Card, Content, DigitFilter, DigitOrder, DigitQuery, Frame, Verdict, What};
+use crate::ui::view::{Context, KeyHelp, Reaction, View};
+use crossterm::event::{KeyCode, KeyEvent, MouseButton, MouseEvent, MouseEventKind};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+/// Cards asked for around the selected one when one image is shown.
+const AROUND: u32 = 32;
+/// Cards of a contact sheet at most.
+const SHEET: u32 = 240;
+
+/// The view.
+#[derive(Debug, Default)]
+pub struct Digits {
+    filter: DigitFilter,
+    order: DigitOrder,
+    sheet: bool,
+    /// The list is asked for from this rank on.
+    offset: u32,
+    /// Where the selected image was in the list when it last was in it.
+    rank: u32,
+    /// The image at this rank is to be selected as soon as it is known.
+    wanted: Option<u32>,
+    /// The filter being typed.
+    typing: Option<String>,
+    /// Why the filter typed last was refused.
+    complaint: Option<String>,
+    /// Columns and rows of the sheet, and where it is, as last drawn.
+    grid: [u32; 2],
+    place: Rect,
+}
+
+/// The list as far as it is known.
+#[derive(Clone, Copy)]
+struct List<'a> {
+    frame: &'a Frame,
+    total: u32,
+    offset: u32,
+    cards: &'a [Card],
+    selected_rank: Option<u32>,
+}
+
+impl List<'_> {
+    fn card(&self, rank: u32) -> Option<&Card> {
+        rank.checked_sub(self.offset).and_then(|at| self.cards.get(at as usize))
+    }
+}
+
+impl Digits {
+    fn query(&self, context: &Context) -> DigitQuery {
+        DigitQuery {
+            filter: self.filter,
+            order: self.order,
+            offset: self.offset,
+            count: if self.sheet { (self.grid[0] * self.grid[1]).clamp(1, SHEET) } else { AROUND },
+            pixels: self.sheet,
+            selected: Some(context.digit),
+        }
+    }
+
+    /// The answer to this very question, or else the newest to one about the same list.
+    fn list<'a>(&self, context: &Context<'a>) -> Option<List<'a>> {
+        let exact = context.frame(&What::Digits(self.query(context)));
+        let same = |what: &What| {
+            matches!(what, What::Digits(q)
+                if (q.filter, q.order, q.pixels) == (self.filter, self.order, self.sheet)
+                    && q.offset == self.offset)
+        };
+        let frame = exact.or_else(|| context.latest_frame(same))?;
+        let (What::Digits(query), Content::Digits { total, selected_rank, cards }) =
+            (&frame.probe.what, &frame.content)
+        else {
+            return None;
+        };
+        // An answer for another selection still knows where this one is, if it lists it.
+        let listed = || {
+            let at = cards.iter().position(|card| card.index == context.digit)?;
+            Some(query.offset + at as u32)
+        };
+        let selected_rank =
+            if query.selected == Some(context.digit) { *selected_rank } else { listed() };
+        Some(List { frame, total: *total, offset: query.offset, cards, selected_rank })
+    }
+
+    /// Goes by so many places through the list.
+    fn go(&mut self, step: i64, context: &Context) -> Reaction {
+        let Some(list) = self.list(context) else { return Reaction::Redraw };
+        let here = self.wanted.or(list.selected_rank);
+        let wanted = match here {
+            Some(rank) => i64::from(rank) + step,
+            // The image left the list: what took its place is one step forward.
+            None if step > 0 => i64::from(self.rank) + step - 1,
+            None => i64::from(self.rank) + step,
+        };
+        self.want(wanted.clamp(0, i64::from(list.total.saturating_sub(1))) as u32, context)
+    }
+
+    fn want(&mut self, rank: u32, context: &Context) -> Reaction {
+        self.wanted = Some(rank);
+        self.follow(context)
+    }
+
+    /// Selects the wanted image where it is known, else asks for its part of the list.
+    fn follow(&mut self, context: &Context) -> Reaction {
+        let list = self.list(context);
+        if let Some(list) = list
+            && let Some(rank) = list.selected_rank
+            && self.wanted.is_none()
+        {
+            self.rank = rank;
+        }
+        let Some(wanted) = self.wanted else { return Reaction::Ignored };
+        self.scroll_to(wanted);
+        let Some(list) = list else { return Reaction::Redraw };
+        if list.total == 0 {
+            self.wanted = None;
+            return Reaction::Redraw;
+        }
+        match list.card(wanted.min(list.total - 1)) {
+            Some(card) => {
+                (self.rank, self.wanted) = (wanted, None);
+                Reaction::SelectDigit(card.index)
+            }
+            None => Reaction::Redraw,
+        }
+    }
+
+    /// Moves the window of the list so that it shows a rank.
+    fn scroll_to(&mut self, rank: u32) {
+        if self.sheet {
+            let [columns, rows] = self.grid.map(|side| side.max(1));
+            let (row, top) = (rank / columns, self.offset / columns);
+            self.offset = top.clamp((row + 1).saturating_sub(rows), row) * columns;
+        } else if !(self.offset..self.offset + AROUND).contains(&rank) {
+            self.offset = rank.saturating_sub(AROUND / 2);
+        }
+    }
+
+    fn set_filter(&mut self, filter: DigitFilter) -> Reaction {
+        self.filter = filter;
+        self.restart()
+    }
+
+    /// Another list: from its start.
+    fn restart(&mut self) -> Reaction {
+        (self.offset, self.rank, self.wanted) = (0, 0, Some(0));
+        Reaction::Redraw
+    }
+
+    fn type_key(&mut self, code: KeyCode, context: &Context) -> Reaction {
+        let Some(text) = &mut self.typing else { return Reaction::Ignored };
+        match code {
+            KeyCode::Esc => self.typing = None,
+            KeyCode::Backspace => {
+                text.pop();
+            }
+            KeyCode::Char(character) => text.push(character),
+            KeyCode::Enter => {
+                let classes = context.run.info.as_ref().map_or(0, |info| info.classes.len());
+                let parsed = filter::parse(text, classes as u32);
+                self.typing = None;
+                match parsed {
+                    Ok(filter) => return self.set_filter(filter),
+                    Err(complaint) => self.complaint = Some(complaint),
+                }
+            }
+            _ => {}
+        }
+        Reaction::Redraw
+    }
+}
+
+impl View for Digits {
+    fn name(&self) -> &'static str {
+        "Digits"
+    }
+
+    fn keys(&self) -> &'static [KeyHelp] {
+        &[
+            KeyHelp { keys: "←→", does: "leaf" },
+            KeyHelp { keys: "w r a", does: "wrong, right, all" },
+            KeyHelp { keys: "/", does: "filter, such as: wrong is 4 said 9" },
+            KeyHelp { keys: "o", does: "order: by index, or most confidently wrong first" },
+            KeyHelp { keys: "Enter", does: "contact sheet" },
+        ]
+    }
+
+    fn probes(&self, context: &Context) -> Vec<What> {
+        vec![What::Digits(self.query(context)), What::Digit { index: context.digit }]
+    }
+
+    fn key(&mut self, key: KeyEvent, context: &Context) -> Reaction {
+        if self.typing.is_some() {
+            return self.type_key(key.code, context);
+        }
+        self.complaint = None;
+        let columns = if self.sheet { i64::from(self.grid[0].max(1)) } else { 1 };
+        let page = if self.sheet { columns * i64::from(self.grid[1].max(1)) } else { 10 };
+        match key.code {
+            KeyCode::Left | KeyCode::Char('h') => self.go(-1, context),
+            KeyCode::Right | KeyCode::Char('l') => self.go(1, context),
+            KeyCode::Up | KeyCode::Char('k') => self.go(-columns, context),
+            KeyCode::Down | KeyCode::Char('j') => self.go(columns, context),
+            KeyCode::PageUp => self.go(-page, context),
+            KeyCode::PageDown => self.go(page, context),
+            KeyCode::Home => self.want(0, context),
+            KeyCode::End => self.go(i64::from(u32::MAX), context),
+            KeyCode::Char('w') => {
+                self.set_filter(DigitFilter { verdict: Verdict::Wrong, ..self.filter })
+            }
+            KeyCode::Char('r') => {
+                self.set_filter(DigitFilter { verdict: Verdict::Right, ..self.filter })
+            }
+            KeyCode::Char('a') => self.set_filter(DigitFilter::default()),
+            KeyCode::Char('o') => {
+                self.order = match self.order {
+                    DigitOrder::Index => DigitOrder::ConfidentlyWrong,
+                    DigitOrder::ConfidentlyWrong => DigitOrder::Index,
+                };
+                self.restart()
+            }
+            KeyCode::Char('/') => {
+                self.typing = Some(String::new());
+                Reaction::Redraw
+            }
+            KeyCode::Enter | KeyCode::Char('g') => {
+                self.sheet = !self.sheet;
+                self.scroll_to(self.rank);
+                Reaction::Redraw
+            }
+            KeyCode::Esc if self.sheet => {
+                self.sheet = false;
+                self.scroll_to(self.rank);
+                Reaction::Redraw
+            }
+            _ => Reaction::Ignored,
+        }
+    }
+
+    fn mouse(&mut self, event: MouseEvent, _area: Rect, context: &Context) -> Reaction {
+        match event.kind {
+            MouseEventKind::ScrollDown => self.go(i64::from(self.grid[0].max(1)), context),
+            MouseEventKind::ScrollUp => self.go(-i64::from(self.grid[0].max(1)), context),
+            MouseEventKind::Down(MouseButton::Left) if self.sheet => {
+                let hit = draw::hit(self.place, self.grid, event.column, event.row);
+                hit.map_or(Reaction::Ignored, |at| self.want(self.offset + at, context))
+            }
+            _ => Reaction::Ignored,
+        }
+    }
+
+    fn updated(&mut self, context: &Context) -> Reaction {
+        self.follow(context)
+    }
+
+    fn open_digits(&mut self, filter: DigitFilter) -> bool {
+        self.set_filter(filter);
+        true
+    }
+
+    fn render(&mut self, area: Rect, buffer: &mut Buffer, context: &Context) {
+        draw::draw(self, area, buffer, context);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::{Moment, Probe, RunView};
+    use crate::ui::theme::Theme;
+
+    /// Answers the view's question from a list of image indices.
+    fn answer(view: &Digits, run: &mut RunView, digit: u32, listed: &[u32]) {
+        let theme = Theme::default();
+        let context = Context { run, theme: &theme, moment: Moment::Live, digit, layer: 0 };
+        let query = view.query(&context);
+        let window = listed.iter().skip(query.offset as usize).take(query.count as usize);
+        let list = Content::Digits {
+            total: listed.len() as u32,
+            selected_rank: listed.iter().position(|&index| index == digit).map(|at| at as u32),
+            cards: window.map(|&index| Card { index, ..Card::default() }).collect(),
+        };
+        let probe = Probe::live(What::Digits(query));
+        let frame = Frame { probe: probe.clone(), epoch: 1, batch: 0, content: list };
+        run.frames.insert(probe, frame);
+    }
+
+    fn press(view: &mut Digits, run: &RunView, digit: u32, code: KeyCode) -> Reaction {
+        let theme = Theme::default();
+        let context = Context { run, theme: &theme, moment: Moment::Live, digit, layer: 0 };
+        view.key(KeyEvent::from(code), &context)
+    }
+
+    #[test]
+    fn leafs_through_the_list() {
+        let (mut view, mut run) = (Digits::default(), RunView::default());
+        answer(&view, &mut run, 5, &[1, 5, 9]);
+        assert_eq!(press(&mut view, &run, 5, KeyCode::Right), Reaction::SelectDigit(9));
+        assert_eq!(press(&mut view, &run, 5, KeyCode::Left), Reaction::SelectDigit(1));
+    }
+
+    #[test]
+    fn the_selection_stays_put_while_the_list_changes_underneath() {
+        let (mut view, mut run) = (Digits::default(), RunView::default());
+        answer(&view, &mut run, 5, &[1, 5, 9]);
+        let theme = Theme::default();
+        let context =
+            |run| Context { run, theme: &theme, moment: Moment::Live, digit: 5, layer: 0 };
+        assert_eq!(view.updated(&context(&run)), Reaction::Ignored);
+        // The network learned 5: it is no longer listed, yet stays selected until a key is pressed.
+        let mut run = RunView::default();
+        answer(&view, &mut run, 5, &[1, 9]);
+        assert_eq!(view.updated(&context(&run)), Reaction::Ignored);
+        assert_eq!(press(&mut view, &run, 5, KeyCode::Right), Reaction::SelectDigit(9));
+        view.wanted = None;
+        assert_eq!(press(&mut view, &run, 5, KeyCode::Left), Reaction::SelectDigit(1));
+    }
+
+    #[test]
+    fn asks_for_the_part_of_the_list_it_goes_to() {
+        let (mut view, mut run) = (Digits::default(), RunView::default());
+        let list: Vec<u32> = (0..500).map(|n| 3 * n).collect();
+        answer(&view, &mut run, 0, &list);
+        assert_eq!(press(&mut view, &run, 0, KeyCode::End), Reaction::Redraw);
+        answer(&view, &mut run, 0, &list);
+        let theme = Theme::default();
+        let context =
+            Context { run: &run, theme: &theme, moment: Moment::Live, digit: 0, layer: 0 };
+        assert_eq!(view.updated(&context), Reaction::SelectDigit(3 * 499));
+    }
+}

@@ -1,0 +1,233 @@
+//! Everything at a glance.
+
+use super::curves;
+use crate::protocol::{Content, EpochStats, What};
+use crate::ui::theme::Role;
+use crate::ui::view::{Context, KeyHelp, Reaction, View};
+use crate::ui::widgets::{Bars, Gauge, Pane, Raster, Row, write, write_at};
+use crossterm::event::{KeyCode, KeyEvent};
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::widgets::Widget;
+
+/// Units in the strip of heatmaps at most; as many as fit are drawn.
+const STRIP: u32 = 16;
+
+/// The view.
+#[derive(Debug, Default)]
+pub struct Overview;
+
+impl View for Overview {
+    fn name(&self) -> &'static str {
+        "Overview"
+    }
+
+    fn keys(&self) -> &'static [KeyHelp] {
+        &[KeyHelp { keys: "←→", does: "another digit" }]
+    }
+
+    fn probes(&self, context: &Context) -> Vec<What> {
+        let mut probes = vec![What::Digit { index: context.digit }];
+        if let Some(&layer) = context.weighted_layers().first() {
+            probes.push(What::Weights { layer, first: 0, count: STRIP });
+        }
+        probes
+    }
+
+    fn key(&mut self, key: KeyEvent, context: &Context) -> Reaction {
+        match key.code {
+            KeyCode::Left | KeyCode::Char('h') => {
+                Reaction::SelectDigit(context.digit.saturating_sub(1))
+            }
+            KeyCode::Right | KeyCode::Char('l') => Reaction::SelectDigit(context.digit + 1),
+            _ => Reaction::Ignored,
+        }
+    }
+
+    fn render(&mut self, area: Rect, buffer: &mut Buffer, context: &Context) {
+        let points = context.run.epochs.points();
+        if area.width < 60 || area.height < 14 {
+            let [bars, chart] =
+                Layout::vertical([Constraint::Length(3.min(area.height)), Constraint::Fill(1)])
+                    .areas(area);
+            progress(bars, buffer, context);
+            curves::accuracy(chart, buffer, context, points);
+            return;
+        }
+        // At least a digit of 14 rows fits at the bottom where there is room for it.
+        let bottom = if area.height >= 34 { 16 } else { area.height / 2 - 1 };
+        let [bars, charts, below] = Layout::vertical([
+            Constraint::Length(3),
+            Constraint::Fill(1),
+            Constraint::Length(bottom),
+        ])
+        .areas(area);
+        progress(bars, buffer, context);
+        let [left, right] = Layout::horizontal([Constraint::Fill(1); 2]).areas(charts);
+        curves::accuracy(left, buffer, context, points);
+        curves::cost(right, buffer, context, points, false);
+        let digit_width = (2 * bottom + 26).min(area.width / 2);
+        let [weights, digit] =
+            Layout::horizontal([Constraint::Fill(1), Constraint::Length(digit_width)]).areas(below);
+        strip(weights, buffer, context);
+        one_digit(digit, buffer, context);
+    }
+}
+
+/// Where the epoch and the run are, how fast, for how long still; and the best so far.
+fn progress(area: Rect, buffer: &mut Buffer, context: &Context) {
+    let (run, theme) = (context.run, context.theme);
+    let area = Rect { x: area.x + 1, width: area.width.saturating_sub(2), ..area };
+    let [epoch_line, run_line, best_line] =
+        Layout::vertical([Constraint::Length(1); 3]).areas(area);
+    let total = run.info.as_ref().map_or(0, |info| info.epochs);
+    if let Some(progress) = &run.progress {
+        let share = f64::from(progress.batch) / f64::from(progress.batches.max(1));
+        let whole = (f64::from(progress.epoch) + share) / f64::from(total.max(1));
+        let epoch = Gauge {
+            label: "epoch".into(),
+            share: if run.outcome.is_some() { 1.0 } else { share },
+            note: format!("{:>9} images/s", thousands(progress.samples_per_second)),
+            theme: *theme,
+        };
+        (&epoch).render(epoch_line, buffer);
+        let left = match (run.outcome.is_some(), progress.seconds_left) {
+            (true, _) => format!("took {}", duration(progress.elapsed_seconds)),
+            (false, Some(seconds)) => format!("{} left", duration(seconds)),
+            (false, None) => String::new(),
+        };
+        let gauge = Gauge {
+            label: "run  ".into(),
+            share: whole,
+            note: format!("{left:>18}"),
+            theme: *theme,
+        };
+        (&gauge).render(run_line, buffer);
+    }
+    best(best_line, buffer, context);
+}
+
+fn best(line: Rect, buffer: &mut Buffer, context: &Context) {
+    let (run, theme) = (context.run, context.theme);
+    let mut column = 0;
+    let mut pair = |name: &str, value: String, role| {
+        column = write_at(buffer, line, column, 0, name, theme.style(Role::Dim));
+        column = write_at(buffer, line, column + 1, 0, &value, theme.style(role)) + 3;
+    };
+    let percent = |fraction: f64| format!("{:.2}%", 100.0 * fraction);
+    let test = |stats: &EpochStats| stats.test_accuracy;
+    if let Some(accuracy) = context.stats().and_then(test) {
+        pair("test", percent(accuracy), Role::Title);
+    }
+    if let Some(best) =
+        run.epochs.points().iter().filter(|s| s.test_accuracy.is_some()).max_by(|a, b| {
+            let accuracy = |stats: &EpochStats| stats.test_accuracy.unwrap_or(0.0);
+            accuracy(a).total_cmp(&accuracy(b)).then(b.epoch.cmp(&a.epoch))
+        })
+    {
+        let accuracy = best.test_accuracy.unwrap_or(0.0);
+        pair("best", format!("{} in epoch {}", percent(accuracy), best.epoch), Role::Good);
+    }
+    if let Some(stats) = context.stats().filter(|stats| stats.train_seconds > 0.0) {
+        pair("epoch took", format!("{:.3} s", stats.train_seconds), Role::Text);
+    }
+    if let Some(stats) = context.stats() {
+        pair("η", crate::ui::widgets::short(stats.learning_rate), Role::Text);
+    }
+}
+
+/// The input weights of the first units, as many as fit.
+fn strip(area: Rect, buffer: &mut Buffer, context: &Context) {
+    let theme = context.theme;
+    let inside = Pane::new("What the first units look for", theme).draw(area, buffer);
+    let frame = context.latest_frame(|what| matches!(what, What::Weights { .. }));
+    let Some(Content::Weights { rows, largest }) = frame.map(|frame| &frame.content) else {
+        return;
+    };
+    let (mut x, mut y) = (0, 0);
+    for tensor in rows {
+        let [_, height, width] = tensor.shape.map(|side| side as usize);
+        let raster = Raster::heatmap(&tensor.values, [width, height], *largest, theme);
+        let tile = Rect { width: inside.width.min(14), height: inside.height.min(7), ..inside };
+        let fitted = raster.fitted(tile);
+        if x + fitted.width > inside.width {
+            (x, y) = (0, y + fitted.height);
+        }
+        if fitted.area() == 0 || y + fitted.height > inside.height {
+            return;
+        }
+        (&raster).render(Rect { x: inside.x + x, y: inside.y + y, ..fitted }, buffer);
+        x += fitted.width + 1;
+    }
+}
+
+/// One digit with its prediction.
+fn one_digit(area: Rect, buffer: &mut Buffer, context: &Context) {
+    let (theme, run) = (context.theme, context.run);
+    let title = format!("Test image {}", context.digit);
+    let inside = Pane::new(&title, theme).draw(area, buffer);
+    let frame = context.frame(&What::Digit { index: context.digit });
+    let Some(Content::Digit { card, outputs, .. }) = frame.map(|frame| &frame.content) else {
+        return;
+    };
+    let size =
+        run.info.as_ref().map_or([0, 0], |i| [i.image_width as usize, i.image_height as usize]);
+    let pixels: Vec<f32> = card.pixels.iter().map(|&pixel| f32::from(pixel)).collect();
+    let raster = Raster::image(&pixels, size, 255.0, theme);
+    let half = Rect { width: inside.width.saturating_sub(22), ..inside };
+    (&raster).render(half, buffer);
+    let taken = raster.fitted(half).width;
+    let beside =
+        Rect { x: inside.x + taken + 1, width: inside.width.saturating_sub(taken + 1), ..inside };
+    let right = card.prediction == card.label;
+    let (mark, role) = if right { ("✓", Role::Good) } else { ("✗", Role::Bad) };
+    let (said, is) = (context.class(card.prediction), context.class(card.label));
+    let verdict = if right { format!("{mark} {said}") } else { format!("{mark} {said}, is {is}") };
+    write(buffer, beside, 0, &verdict, theme.style(role));
+    let rows = outputs.iter().zip(0_u32..).map(|(&output, class)| Row {
+        name: context.class(class),
+        share: f64::from(output),
+        value: format!("{output:.2}"),
+        style: if class == card.label { theme.style(Role::Good) } else { theme.style(Role::Text) },
+    });
+    let bars = Bars { rows: rows.collect(), theme: *theme };
+    let below = Rect { y: beside.y + 1, height: beside.height.saturating_sub(1), ..beside };
+    (&bars).render(below, buffer);
+}
+
+/// A whole number with its thousands apart.
+fn thousands(value: f64) -> String {
+    let digits = format!("{value:.0}");
+    let mut out = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// Seconds as a person says them.
+fn duration(seconds: f64) -> String {
+    let whole = seconds.max(0.0).round() as u64;
+    match whole {
+        0..=59 => format!("{seconds:.0} s"),
+        60..=3599 => format!("{} min {:02} s", whole / 60, whole % 60),
+        _ => format!("{} h {:02} min", whole / 3600, whole / 60 % 60),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_read_well() {
+        assert_eq!(thousands(1_234_567.4), "1,234,567");
+        assert_eq!(thousands(42.0), "42");
+        assert_eq!(duration(59.2), "59 s");
+        assert_eq!(duration(61.0), "1 min 01 s");
+        assert_eq!(duration(3720.0), "1 h 02 min");
+    }
+}

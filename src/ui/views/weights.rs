@@ -1,0 +1,357 @@
+//! What each unit looks for: its incoming weights as a heatmap.
+
+use crate::protocol::{Content, Frame, Tensor, What};
+use crate::ui::theme::Role;
+use crate::ui::view::{Context, KeyHelp, Reaction, View, as_of};
+use crate::ui::widgets::{Histogram, Legend, Pane, Raster, short, write, write_at};
+use crossterm::event::{KeyCode, KeyEvent, MouseButton, MouseEvent, MouseEventKind};
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Constraint, Layout, Position, Rect};
+use ratatui::widgets::Widget;
+
+/// Bins of the histogram.
+const BINS: u32 = 60;
+/// Units probed at most, however large the screen.
+const MOST: usize = 256;
+
+/// The view.
+#[derive(Debug, Default)]
+pub struct Weights {
+    selected: usize,
+    /// The selected unit alone, as large as it gets.
+    enlarged: bool,
+    /// First unit on the screen.
+    first: usize,
+    grid: Grid,
+}
+
+/// How units are laid out, as last drawn.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Grid {
+    area: Rect,
+    tile: [u16; 2],
+    columns: usize,
+    rows: usize,
+}
+
+impl Grid {
+    /// Tiles for units of so many pixels across and down.
+    fn new(area: Rect, [width, height]: [usize; 2]) -> Self {
+        // A matrix row or an image: never wider than the screen, small enough to see many.
+        let wide = width.clamp(3, 28).min(usize::from(area.width).max(1)) as u16;
+        let proportion = height as f32 / width.max(1) as f32;
+        let high =
+            ((f32::from(wide) * proportion / 2.0).ceil() as u16).clamp(1, area.height.max(1));
+        let tile = [wide + 1, high + 1];
+        Self {
+            area,
+            tile,
+            columns: usize::from((area.width + 1) / tile[0]).max(1),
+            rows: usize::from((area.height + 1) / tile[1]).max(1),
+        }
+    }
+
+    fn count(&self) -> usize {
+        (self.columns * self.rows).min(MOST)
+    }
+
+    fn place(&self, index: usize) -> Rect {
+        let (column, row) = (index % self.columns, index / self.columns);
+        let rect = Rect {
+            x: self.area.x + column as u16 * self.tile[0],
+            y: self.area.y + row as u16 * self.tile[1],
+            width: self.tile[0] - 1,
+            height: self.tile[1],
+        };
+        rect.intersection(self.area)
+    }
+}
+
+impl Weights {
+    fn scroll_to_selection(&mut self, units: usize) {
+        let columns = self.grid.columns.max(1);
+        let rows = self.grid.rows.max(1);
+        let (row, top) = (self.selected / columns, self.first / columns);
+        let top = top.clamp((row + 1).saturating_sub(rows), row);
+        self.first = (top * columns).min(units.saturating_sub(1));
+    }
+
+    fn select(&mut self, unit: usize, context: &Context) -> Reaction {
+        let units = units(context);
+        self.selected = unit.min(units.saturating_sub(1));
+        self.scroll_to_selection(units);
+        Reaction::Redraw
+    }
+}
+
+/// The layer selected, or the first that has weights.
+fn layer(context: &Context) -> u32 {
+    let weighted = context.weighted_layers();
+    let chosen = weighted.iter().find(|&&layer| layer == context.layer);
+    chosen.or(weighted.first()).copied().unwrap_or(0)
+}
+
+/// Units of the layer shown.
+fn units(context: &Context) -> usize {
+    let layers = context.run.info.as_ref().map(|info| &info.layers);
+    let layer = layers.and_then(|layers| layers.get(layer(context) as usize));
+    layer.map_or(0, |layer| {
+        let [maps, _, width] = layer.output;
+        if maps > 1 { maps as usize } else { width as usize }
+    })
+}
+
+impl View for Weights {
+    fn name(&self) -> &'static str {
+        "Weights"
+    }
+
+    fn keys(&self) -> &'static [KeyHelp] {
+        &[
+            KeyHelp { keys: "←→↑↓", does: "another unit" },
+            KeyHelp { keys: "Enter", does: "enlarge it" },
+            KeyHelp { keys: "< >", does: "another layer" },
+        ]
+    }
+
+    fn probes(&self, context: &Context) -> Vec<What> {
+        let layer = layer(context);
+        let (first, count) =
+            if self.enlarged { (self.selected, 1) } else { (self.first, self.grid.count()) };
+        vec![
+            What::Weights { layer, first: first as u32, count: count as u32 },
+            What::Biases { layer },
+            What::Histogram { layer, bins: BINS },
+        ]
+    }
+
+    fn key(&mut self, key: KeyEvent, context: &Context) -> Reaction {
+        let columns = self.grid.columns.max(1);
+        let page = self.grid.count().max(1);
+        let last = units(context).saturating_sub(1);
+        match key.code {
+            KeyCode::Left | KeyCode::Char('h') => {
+                self.select(self.selected.saturating_sub(1), context)
+            }
+            KeyCode::Right | KeyCode::Char('l') => self.select(self.selected + 1, context),
+            KeyCode::Up | KeyCode::Char('k') => {
+                self.select(self.selected.saturating_sub(columns), context)
+            }
+            KeyCode::Down | KeyCode::Char('j') => self.select(self.selected + columns, context),
+            KeyCode::PageUp => self.select(self.selected.saturating_sub(page), context),
+            KeyCode::PageDown => self.select(self.selected + page, context),
+            KeyCode::Home => self.select(0, context),
+            KeyCode::End => self.select(last, context),
+            KeyCode::Enter => {
+                self.enlarged = !self.enlarged;
+                Reaction::Redraw
+            }
+            KeyCode::Esc if self.enlarged => {
+                self.enlarged = false;
+                Reaction::Redraw
+            }
+            KeyCode::Char('<' | '>') => {
+                let weighted = context.weighted_layers();
+                let here = weighted.iter().position(|&l| l == layer(context)).unwrap_or(0);
+                let count = weighted.len().max(1);
+                let step = if key.code == KeyCode::Char('>') { 1 } else { count - 1 };
+                (self.selected, self.first) = (0, 0);
+                let next = weighted.get((here + step) % count);
+                next.map_or(Reaction::Ignored, |&layer| Reaction::SelectLayer(layer))
+            }
+            _ => Reaction::Ignored,
+        }
+    }
+
+    fn mouse(&mut self, event: MouseEvent, _area: Rect, context: &Context) -> Reaction {
+        let at = Position::new(event.column, event.row);
+        match event.kind {
+            MouseEventKind::ScrollDown => self.select(self.selected + self.grid.columns, context),
+            MouseEventKind::ScrollUp => {
+                self.select(self.selected.saturating_sub(self.grid.columns), context)
+            }
+            MouseEventKind::Down(MouseButton::Left) if !self.enlarged => {
+                let hit = (0..self.grid.count()).find(|&index| self.grid.place(index).contains(at));
+                hit.map_or(Reaction::Ignored, |index| self.select(self.first + index, context))
+            }
+            _ => Reaction::Ignored,
+        }
+    }
+
+    fn render(&mut self, area: Rect, buffer: &mut Buffer, context: &Context) {
+        let sidebar = area.width >= 70 && area.height >= 12;
+        let [main, side] = Layout::horizontal([
+            Constraint::Fill(1),
+            Constraint::Length(if sidebar { 34 } else { 0 }),
+        ])
+        .areas(area);
+        let layer = layer(context);
+        let frame = context
+            .latest_frame(|what| matches!(what, What::Weights { layer: l, .. } if *l == layer));
+        self.main(main, buffer, context, frame);
+        if sidebar {
+            self.side(side, buffer, context, frame);
+        }
+    }
+}
+
+impl Weights {
+    fn main(&mut self, area: Rect, buffer: &mut Buffer, context: &Context, frame: Option<&Frame>) {
+        let theme = context.theme;
+        let index = layer(context) as usize;
+        let name = context.run.info.as_ref().and_then(|info| info.layers.get(index));
+        let title = name.map_or_else(
+            || "Weights".to_string(),
+            |layer| format!("Weights of layer {} · {}", index + 1, layer.name),
+        );
+        let note = frame.map_or_else(String::new, as_of);
+        let inside = Pane::new(&title, theme).note(&note).draw(area, buffer);
+        let Some(frame) = frame else {
+            write(buffer, inside, 0, "waiting for the network…", theme.style(Role::Dim));
+            return;
+        };
+        let (What::Weights { first, .. }, Content::Weights { rows, largest }) =
+            (&frame.probe.what, &frame.content)
+        else {
+            if let Content::Unavailable(why) = &frame.content {
+                write(buffer, inside, 0, why, theme.style(Role::Warning));
+            }
+            return;
+        };
+        let [legend, body] = Layout::vertical([
+            Constraint::Length(u16::from(inside.height > 3)),
+            Constraint::Fill(1),
+        ])
+        .areas(inside);
+        (&Legend { largest: *largest, theme: *theme }).render(legend, buffer);
+        let first = *first as usize;
+        if let Some(tensor) = rows.first() {
+            self.grid = Grid::new(body, size(tensor));
+        }
+        self.scroll_to_selection(units(context));
+        if self.enlarged {
+            if let Some(tensor) = self.selected.checked_sub(first).and_then(|at| rows.get(at)) {
+                (&Raster::heatmap(&tensor.values, size(tensor), *largest, theme))
+                    .render(body, buffer);
+            }
+            return;
+        }
+        for (unit, tensor) in (first..).zip(rows) {
+            let Some(at) = unit.checked_sub(self.first).filter(|at| *at < self.grid.count()) else {
+                continue;
+            };
+            self.tile(at, unit, tensor, *largest, buffer, context);
+        }
+    }
+
+    fn tile(
+        &self,
+        at: usize,
+        unit: usize,
+        tensor: &Tensor,
+        largest: f32,
+        buffer: &mut Buffer,
+        context: &Context,
+    ) {
+        let place = self.grid.place(at);
+        if place.height == 0 || place.width == 0 {
+            return;
+        }
+        let picture = Rect { height: place.height.saturating_sub(1).max(1), ..place };
+        (&Raster::heatmap(&tensor.values, size(tensor), largest, context.theme))
+            .render(picture, buffer);
+        if place.height > 1 {
+            let role = if unit == self.selected { Role::Selected } else { Role::Dim };
+            let label = format!("{unit:^width$}", width = usize::from(place.width.min(6)));
+            write(buffer, place, place.height - 1, &label, context.theme.style(role));
+        }
+    }
+
+    fn side(&self, area: Rect, buffer: &mut Buffer, context: &Context, frame: Option<&Frame>) {
+        let theme = context.theme;
+        let [unit, biases, histogram] = Layout::vertical([
+            Constraint::Length(7),
+            Constraint::Fill(1),
+            Constraint::Length((area.height / 3).max(5)),
+        ])
+        .areas(area);
+        let layer = layer(context);
+        let values = match context.frame(&What::Biases { layer }).map(|frame| &frame.content) {
+            Some(Content::Biases { values }) => values.as_slice(),
+            _ => &[],
+        };
+        self.unit(unit, buffer, context, frame, values);
+        let inside = Pane::new("Biases", theme).draw(biases, buffer);
+        draw_biases(inside, buffer, context, values, self.selected);
+        let inside = Pane::new("Distribution of the weights", theme).draw(histogram, buffer);
+        if let Some(Content::Histogram { low, high, counts }) =
+            context.frame(&What::Histogram { layer, bins: BINS }).map(|frame| &frame.content)
+        {
+            (&Histogram { low: *low, high: *high, counts, theme: *theme }).render(inside, buffer);
+        }
+    }
+
+    /// The selected unit in figures.
+    fn unit(
+        &self,
+        area: Rect,
+        buffer: &mut Buffer,
+        context: &Context,
+        frame: Option<&Frame>,
+        biases: &[f32],
+    ) {
+        let theme = context.theme;
+        let inside = Pane::new(&format!("Unit {}", self.selected), theme).draw(area, buffer);
+        let Some(frame) = frame else { return };
+        let (What::Weights { first, .. }, Content::Weights { rows, .. }) =
+            (&frame.probe.what, &frame.content)
+        else {
+            return;
+        };
+        let at = self.selected.checked_sub(*first as usize);
+        let Some(tensor) = at.and_then(|at| rows.get(at)) else { return };
+        let values = &tensor.values;
+        let norm = values.iter().map(|w| f64::from(*w).powi(2)).sum::<f64>().sqrt();
+        let low = values.iter().copied().fold(f32::INFINITY, f32::min);
+        let high = values.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        let bias = biases.get(self.selected).map_or_else(String::new, |b| short(f64::from(*b)));
+        let figures = [
+            ("bias", bias),
+            ("smallest weight", short(f64::from(low))),
+            ("largest weight", short(f64::from(high))),
+            ("norm", short(norm)),
+        ];
+        for (row, (name, value)) in (0..).zip(figures) {
+            write(buffer, inside, row, name, theme.style(Role::Dim));
+            write_at(buffer, inside, 17, row, &value, theme.style(Role::Text));
+        }
+    }
+}
+
+/// Biases as a list around the selected one.
+fn draw_biases(
+    area: Rect,
+    buffer: &mut Buffer,
+    context: &Context,
+    values: &[f32],
+    selected: usize,
+) {
+    let theme = context.theme;
+    let largest = values.iter().fold(0.0_f32, |most, bias| most.max(bias.abs()));
+    let from = selected.saturating_sub(usize::from(area.height) / 2);
+    let from = from.min(values.len().saturating_sub(usize::from(area.height)));
+    for (row, (unit, &bias)) in (0..area.height).zip(values.iter().enumerate().skip(from)) {
+        let role = if unit == selected { Role::Selected } else { Role::Dim };
+        write(buffer, area, row, &format!("{unit:>4} {bias:>7.2} "), theme.style(role));
+        let strip = Rect { x: area.x + 14, y: area.y + row, width: 6, height: 1 };
+        let pixels = [bias; 12];
+        let raster = Raster::heatmap(&pixels, [6, 2], largest.max(f32::MIN_POSITIVE), theme);
+        (&raster).render(strip.intersection(area), buffer);
+    }
+}
+
+/// Pixels of a unit across and down; a plain vector becomes a near-square block.
+fn size(tensor: &Tensor) -> [usize; 2] {
+    let [maps, height, width] = tensor.shape.map(|side| side as usize);
+    [width, maps * height]
+}

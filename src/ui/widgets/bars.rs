@@ -1,0 +1,80 @@
+//! Horizontal bars with their names and values.
+
+use super::{write_at, write_right};
+use crate::ui::theme::{Role, Theme};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use ratatui::widgets::Widget;
+use unicode_width::UnicodeWidthStr;
+
+/// Left-aligned blocks of one to eight eighths.
+const EIGHTHS: [char; 8] = ['▏', '▎', '▍', '▌', '▋', '▊', '▉', '█'];
+
+/// One bar.
+#[derive(Clone, Debug)]
+pub struct Row {
+    pub name: String,
+    /// Length as a fraction of the whole, from 0 to 1; clamped.
+    pub share: f64,
+    /// The value as text, with its unit.
+    pub value: String,
+    pub style: Style,
+}
+
+/// A list of bars, a row each.
+#[derive(Clone, Debug)]
+pub struct Bars {
+    pub rows: Vec<Row>,
+    pub theme: Theme,
+}
+
+impl Widget for &Bars {
+    fn render(self, area: Rect, buffer: &mut Buffer) {
+        let widest = |text: fn(&Row) -> &str| {
+            self.rows.iter().map(|row| text(row).width()).max().unwrap_or(0) as u16
+        };
+        let (names, values) = (widest(|row| &row.name), widest(|row| &row.value));
+        let room = area.width.saturating_sub(names + values + 2);
+        for (line, row) in (0..area.height).zip(&self.rows) {
+            write_at(buffer, area, 0, line, &row.name, row.style);
+            let bar = bar(row.share, room, &self.theme);
+            write_at(buffer, area, names + 1, line, &bar, row.style);
+            write_right(
+                buffer,
+                area,
+                line,
+                &row.value,
+                self.theme.style(Role::Dim).patch(row.style),
+            );
+        }
+    }
+}
+
+/// A bar of up to `width` cells, to an eighth of a cell where the terminal has the characters.
+fn bar(share: f64, width: u16, theme: &Theme) -> String {
+    let share = if share.is_finite() { share.clamp(0.0, 1.0) } else { 0.0 };
+    let eighths = (share * f64::from(width) * 8.0).round() as usize;
+    if !theme.unicode {
+        return "#".repeat(eighths / 8);
+    }
+    let mut bar = "█".repeat(eighths / 8);
+    if !eighths.is_multiple_of(8) {
+        bar.push(EIGHTHS[eighths % 8 - 1]);
+    }
+    bar
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bars_are_as_long_as_their_share() {
+        let theme = Theme::default();
+        assert_eq!(bar(1.0, 4, &theme), "████");
+        assert_eq!(bar(0.5, 3, &theme), "█▌");
+        assert_eq!(bar(f64::NAN, 3, &theme), "");
+        assert_eq!(bar(2.0, 2, &Theme { unicode: false, ..theme }), "##");
+    }
+}

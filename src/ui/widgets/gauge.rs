@@ -1,0 +1,44 @@
+//! A progress bar in one line.
+
+use super::write_at;
+use crate::ui::theme::{Role, Theme};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::widgets::Widget;
+
+/// Progress as a line: what, how far, and a word behind it.
+#[derive(Clone, Debug)]
+pub struct Gauge {
+    pub label: String,
+    /// From 0 to 1; clamped.
+    pub share: f64,
+    pub note: String,
+    pub theme: Theme,
+}
+
+impl Widget for &Gauge {
+    fn render(self, area: Rect, buffer: &mut Buffer) {
+        let dim = self.theme.style(Role::Dim);
+        let start = write_at(buffer, area, 0, 0, &self.label, dim);
+        let note = self.note.chars().count() as u16;
+        let width = area.width.saturating_sub(start + 1).saturating_sub(note + 1);
+        if width < 4 {
+            write_at(buffer, area, start + 1, 0, &self.note, self.theme.style(Role::Text));
+            return;
+        }
+        let share = if self.share.is_finite() { self.share.clamp(0.0, 1.0) } else { 0.0 };
+        let filled = (share * f64::from(width)).round() as usize;
+        let (full, rest) = if self.theme.unicode { ("━", "─") } else { ("=", "-") };
+        let middle = write_at(
+            buffer,
+            area,
+            start + 1,
+            0,
+            &full.repeat(filled),
+            self.theme.style(Role::Accent),
+        );
+        let rest = rest.repeat(usize::from(width) - filled);
+        write_at(buffer, area, middle, 0, &rest, self.theme.style(Role::Border));
+        write_at(buffer, area, start + 2 + width, 0, &self.note, self.theme.style(Role::Text));
+    }
+}

@@ -1,0 +1,51 @@
+//! Counts as vertical bars.
+
+use super::{write, write_right};
+use crate::ui::theme::{Role, Theme};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::widgets::{Sparkline, Widget};
+
+/// How values are distributed between `low` and `high`, in equal bins.
+#[derive(Clone, Copy, Debug)]
+pub struct Histogram<'a> {
+    pub low: f32,
+    pub high: f32,
+    pub counts: &'a [u32],
+    pub theme: Theme,
+}
+
+impl Widget for &Histogram<'_> {
+    fn render(self, area: Rect, buffer: &mut Buffer) {
+        if area.height < 2 || self.counts.is_empty() {
+            return;
+        }
+        let plot = Rect { height: area.height - 1, ..area };
+        let across = usize::from(plot.width).max(1);
+        let bins = self.counts.len();
+        // Stretched or squeezed to the width: a column shows the bin under its middle.
+        let columns =
+            (0..across).map(|x| u64::from(self.counts[(2 * x + 1) * bins / (2 * across)]));
+        let spark = Sparkline::default().data(columns).style(self.theme.series(0));
+        if self.theme.unicode {
+            spark.render(plot, buffer);
+        } else {
+            let ascii = ratatui::symbols::bar::Set {
+                full: "#",
+                seven_eighths: "#",
+                three_quarters: "#",
+                five_eighths: "#",
+                half: "|",
+                three_eighths: ".",
+                one_quarter: ".",
+                one_eighth: ".",
+                empty: " ",
+            };
+            spark.bar_set(ascii).render(plot, buffer);
+        }
+        let scale = Rect { y: area.bottom() - 1, height: 1, ..area };
+        let dim = self.theme.style(Role::Dim);
+        write(buffer, scale, 0, &format!("{:.2}", self.low), dim);
+        write_right(buffer, scale, 0, &format!("{:.2}", self.high), dim);
+    }
+}

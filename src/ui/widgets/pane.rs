@@ -1,0 +1,56 @@
+//! A titled part of the screen.
+
+use crate::ui::theme::{Role, Theme};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::widgets::{Block, BorderType, Widget};
+
+/// A frame with a title; without room for a frame, nothing but its inside.
+#[derive(Clone, Debug)]
+pub struct Pane<'a> {
+    pub title: &'a str,
+    /// A word at the right of the title, such as the epoch that is shown.
+    pub note: &'a str,
+    pub theme: Theme,
+}
+
+impl<'a> Pane<'a> {
+    /// A pane without a note.
+    #[must_use]
+    pub fn new(title: &'a str, theme: &Theme) -> Self {
+        Self { title, note: "", theme: *theme }
+    }
+
+    /// With a word at the right of the title.
+    #[must_use]
+    pub fn note(mut self, note: &'a str) -> Self {
+        self.note = note;
+        self
+    }
+
+    /// Draws the frame; returns the area inside.
+    pub fn draw(&self, area: Rect, buffer: &mut Buffer) -> Rect {
+        let area = area.intersection(buffer.area);
+        if area.width < 12 || area.height < 4 {
+            return area;
+        }
+        let block = Block::bordered()
+            .border_type(BorderType::Rounded)
+            .border_style(self.theme.style(Role::Border));
+        let inside = block.inner(area);
+        block.render(area, buffer);
+        let line = Rect { x: area.x + 2, width: area.width - 4, height: 1, ..area };
+        let end = super::write(
+            buffer,
+            line,
+            0,
+            &format!(" {} ", self.title),
+            self.theme.style(Role::Title),
+        );
+        let note = format!(" {} ", self.note);
+        if !self.note.is_empty() && end + note.chars().count() as u16 <= line.width {
+            super::write_right(buffer, line, 0, &note, self.theme.style(Role::Dim));
+        }
+        inside
+    }
+}
