@@ -1,12 +1,13 @@
 //! The arguments. What they mean is the contract that scripts rely on.
 
+use super::display::DisplayArgs;
 use super::spec_args::SpecArgs;
 use clap::{Args, Parser};
 use std::path::PathBuf;
 
 const AFTER_HELP: &str = "\
 Without a command the default network (784,30,10) is trained on the embedded MNIST, shown live, at
-one epoch a second; press + there to go faster, ? for all keys.
+one epoch a second; press F there for full speed, ? for all keys.
 
 Exit codes: 0 completed or stopped, 1 failed or diverged, 2 bad arguments, 3 a claim of the book
 does not hold.";
@@ -18,6 +19,8 @@ does not hold.";
 pub(super) struct Cli {
     #[command(subcommand)]
     pub(super) command: Option<Subcommand>,
+    #[command(flatten)]
+    pub(super) display: DisplayArgs,
 }
 
 #[derive(Debug, clap::Subcommand)]
@@ -36,6 +39,9 @@ pub(super) struct TrainArgs {
     pub(super) spec: SpecArgs,
     #[command(flatten)]
     pub(super) output: OutputArgs,
+    /// Keep the run in this process: it ends with its terminal
+    #[arg(long)]
+    pub(super) inline: bool,
     /// Write the model here when the run ends (.safetensors, or .json as network2.py)
     #[arg(long, value_name = "FILE")]
     pub(super) save: Option<PathBuf>,

@@ -1,6 +1,8 @@
 //! The command line: arguments, dispatch, headless printing. Wiring only.
 
 mod args;
+mod dashboard;
+mod display;
 mod error;
 mod eval;
 mod headless;
@@ -36,8 +38,8 @@ pub fn main() -> ExitCode {
 
 fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
-        None => train::default(),
-        Some(Subcommand::Train(args)) => train::run(&args),
+        None => train::default(&cli.display),
+        Some(Subcommand::Train(args)) => train::run(&args, &cli.display),
         Some(Subcommand::Eval(args)) => eval::run(&args),
         Some(Subcommand::Predict(args)) => predict::run(&args),
     }

@@ -1,6 +1,8 @@
 //! `nntop train`, and `nntop` alone.
 
 use super::args::{OutputArgs, TrainArgs};
+use super::dashboard;
+use super::display::DisplayArgs;
 use super::error::Usage;
 use super::headless::{self, Format};
 use super::signals;
@@ -17,16 +19,16 @@ use std::sync::Arc;
 const LEISURELY: Pace = Pace::SecondsPerEpoch(1.0);
 
 /// Trains the default network at a pace that an eye can follow.
-pub(super) fn default() -> anyhow::Result<ExitCode> {
-    train(&TrainArgs::default(), LEISURELY)
+pub(super) fn default(display: &DisplayArgs) -> anyhow::Result<ExitCode> {
+    train(&TrainArgs::default(), LEISURELY, display)
 }
 
 /// Trains what the arguments ask for, at full speed.
-pub(super) fn run(args: &TrainArgs) -> anyhow::Result<ExitCode> {
-    train(args, Pace::Full)
+pub(super) fn run(args: &TrainArgs, display: &DisplayArgs) -> anyhow::Result<ExitCode> {
+    train(args, Pace::Full, display)
 }
 
-fn train(args: &TrainArgs, pace: Pace) -> anyhow::Result<ExitCode> {
+fn train(args: &TrainArgs, pace: Pace, display: &DisplayArgs) -> anyhow::Result<ExitCode> {
     let mut spec = args.spec.assemble()?;
     if let Some(file) = &args.save {
         atomic::check_writable(file).map_err(|error| unwritable(file, &error))?;
@@ -34,7 +36,10 @@ fn train(args: &TrainArgs, pace: Pace) -> anyhow::Result<ExitCode> {
     let dataset = load(&mut spec, args.spec.layers.is_some() || args.spec.spec.is_some())?;
     let options = Options { pace, dataset, save: args.save.clone(), ..Options::default() };
     let engine = Engine::spawn(spec, options).map_err(Usage::from)?;
-    headless(&engine, &args.output)
+    if args.output.headless || args.output.json || !dashboard::has_terminal() {
+        return headless(&engine, &args.output);
+    }
+    dashboard::show(engine, display)
 }
 
 /// The spec's own data, read now so that what is wrong with it is told at once; the layers of a

@@ -1,0 +1,68 @@
+//! A run of this very process on its terminal.
+
+use super::display::DisplayArgs;
+use crate::engine::Engine;
+use crate::protocol::{Command, RunView, Update};
+use crate::session::{Attachment, Hub};
+use crate::ui::{self, Exit, Setup};
+use anyhow::Context;
+use std::io::{self, IsTerminal, Write};
+use std::process::ExitCode;
+
+/// Whether there is a terminal to draw on and to read keys from.
+pub(super) fn has_terminal() -> bool {
+    io::stdout().is_terminal() && io::stdin().is_terminal()
+}
+
+/// Shows the run until the user leaves; then ends it, and says how it went.
+pub(super) fn show(engine: Engine, display: &DisplayArgs) -> anyhow::Result<ExitCode> {
+    let hub = Hub::start(engine.commands.clone(), engine.events.clone())
+        .context("cannot start a thread")?;
+    let link = hub.attach(Attachment::Control);
+    let setup = Setup { theme: display.theme(), ..Setup::default() };
+    let exit = ui::run(&link, setup, display.limits());
+    // A run that is over ignores it; one that is going saves what it was asked to save.
+    let _ = engine.commands.send(Command::Stop);
+    drop(link);
+    let last = hub.attach(Attachment::ReadOnly);
+    drop(hub);
+    let view = wait_for_the_end(&last);
+    drop(last);
+    drop(engine.join());
+    let exit = exit?;
+    if exit != Exit::Gone {
+        summarize(&view);
+    }
+    Ok(if ended_badly(&view) { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// Folds what is left to come until the run is over.
+fn wait_for_the_end(link: &crate::protocol::Link) -> RunView {
+    let mut view = RunView::default();
+    for update in &link.updates {
+        match update {
+            Update::Snapshot(snapshot) => view = *snapshot,
+            Update::Event(event) => view.apply(&event),
+            Update::Lost(_) => break,
+        }
+        if view.outcome.is_some() {
+            break;
+        }
+    }
+    view
+}
+
+fn ended_badly(view: &RunView) -> bool {
+    use crate::protocol::Outcome::{Diverged, Failed};
+    matches!(view.outcome, Some(Diverged { .. } | Failed(_)))
+}
+
+/// A line that stays on the terminal after the dashboard is gone.
+fn summarize(view: &RunView) {
+    let mut parts = vec![format!("{} epochs", view.epoch())];
+    parts
+        .extend(view.best_test_accuracy().map(|a| format!("best test accuracy {:.2}%", 100.0 * a)));
+    parts.extend(view.saved.last().map(|saved| format!("saved to {}", saved.path)));
+    // Nobody may be there to read it.
+    let _ = writeln!(io::stdout(), "{}", parts.join(", "));
+}

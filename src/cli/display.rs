@@ -1,0 +1,72 @@
+//! What the terminal can show and how much may be sent to it.
+
+use crate::ui::{ColorDepth, Environment, Limits, Theme};
+use clap::{Args, ValueEnum};
+
+/// How the dashboard is drawn.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Display")]
+pub(super) struct DisplayArgs {
+    /// Colours to use
+    #[arg(long, value_enum, default_value_t, global = true, value_name = "DEPTH")]
+    color: Color,
+    /// Background of the terminal; guessed from COLORFGBG, else dark
+    #[arg(long, value_enum, global = true)]
+    background: Option<Background>,
+    /// Draw with ASCII characters only
+    #[arg(long, global = true)]
+    ascii: bool,
+    /// Frames a second at most, from 0.1 to 60
+    #[arg(long, value_parser = frames, global = true, value_name = "N")]
+    fps: Option<f64>,
+    /// Send at most 3 KB a second, for slow lines
+    #[arg(long, global = true)]
+    low_bandwidth: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+enum Color {
+    /// What the terminal says it has
+    #[default]
+    Auto,
+    Truecolor,
+    #[value(name = "256")]
+    Ansi256,
+    #[value(name = "16")]
+    Ansi16,
+    None,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Background {
+    Dark,
+    Light,
+}
+
+impl DisplayArgs {
+    pub(super) fn theme(&self) -> Theme {
+        let guessed = Environment::read().theme();
+        Theme {
+            depth: match self.color {
+                Color::Auto => guessed.depth,
+                Color::Truecolor => ColorDepth::True,
+                Color::Ansi256 => ColorDepth::Ansi256,
+                Color::Ansi16 => ColorDepth::Ansi16,
+                Color::None => ColorDepth::None,
+            },
+            light: self.background.map_or(guessed.light, |b| matches!(b, Background::Light)),
+            unicode: guessed.unicode && !self.ascii,
+        }
+    }
+
+    pub(super) fn limits(&self) -> Limits {
+        let limits = if self.low_bandwidth { Limits::low_bandwidth() } else { Limits::default() };
+        let frames_per_second = self.fps.unwrap_or(limits.frames_per_second);
+        Limits { frames_per_second, ..limits }
+    }
+}
+
+fn frames(text: &str) -> Result<f64, String> {
+    let frames: f64 = text.parse().map_err(|_| "not a number".to_string())?;
+    if (0.1..=60.0).contains(&frames) { Ok(frames) } else { Err("not from 0.1 to 60".into()) }
+}
