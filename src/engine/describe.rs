@@ -47,14 +47,14 @@ pub(super) fn threads(spec: &Spec) -> u32 {
 
 fn layer_info(layer: &Layer) -> LayerInfo {
     let shape = |shape: Shape| [shape.maps as u32, shape.height as u32, shape.width as u32];
-    let Layer::Dense(dense) = layer;
+    let weights = layer.weights().map(|array| array.len() as u64).sum();
     LayerInfo {
         name: layer.name(),
         input: shape(layer.input()),
         output: shape(layer.output()),
-        activation: name(&dense.activation),
-        weights: dense.weights.len() as u64,
-        biases: dense.biases.len() as u64,
+        activation: name(&layer.activation()),
+        weights,
+        biases: layer.biases().len() as u64,
     }
 }
 

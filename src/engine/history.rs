@@ -61,10 +61,8 @@ impl History {
 }
 
 fn bytes(network: &Network) -> usize {
-    let parameters = network.layers.iter().map(|layer| match layer {
-        Layer::Dense(dense) => dense.weights.len() + dense.biases.len(),
-    });
-    parameters.sum::<usize>() * size_of::<Real>()
+    let arrays = network.layers.iter().flat_map(Layer::parameters);
+    arrays.map(|(_, array)| array.len()).sum::<usize>() * size_of::<Real>()
 }
 
 #[cfg(test)]

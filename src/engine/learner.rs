@@ -1,7 +1,7 @@
 //! One mini-batch: forward, backward, update.
 
 use super::checkpoint::Tuning;
-use crate::nn::{Gradients, Mode, Network, Real, Sgd, Tape};
+use crate::nn::{Gradients, Hyper, Mode, Network, Optimizer, Real, Tape, Updater};
 use ndarray::ArrayView2;
 
 /// Buffers of a training step, made once.
@@ -9,11 +9,16 @@ use ndarray::ArrayView2;
 pub(super) struct Learner {
     tape: Tape,
     gradients: Gradients,
+    updater: Updater,
 }
 
 impl Learner {
     pub(super) fn new(network: &Network, batch: usize) -> Self {
-        Self { tape: Tape::new(network, batch), gradients: Gradients::zeros(network) }
+        Self {
+            tape: Tape::new(network, batch),
+            gradients: Gradients::zeros(network),
+            updater: Updater::new(Optimizer::Sgd, network),
+        }
     }
 
     /// Learns from a mini-batch; `x` of shape (samples, inputs), `y` of shape (samples, outputs).
@@ -29,8 +34,9 @@ impl Learner {
     ) {
         network.forward(x, &mut self.tape, mode);
         network.backward(x, y, &mut self.tape, &mut self.gradients);
-        let Tuning { learning_rate, regularizer, .. } = *tuning;
-        Sgd { learning_rate, regularizer, train_size }.step(network, &self.gradients);
+        let Tuning { learning_rate, regularizer, momentum } = *tuning;
+        let hyper = Hyper { learning_rate, regularizer, momentum, train_size };
+        self.updater.step(network, &self.gradients, &hyper);
     }
 
     /// What the last mini-batch left behind.

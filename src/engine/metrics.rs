@@ -34,7 +34,7 @@ pub(super) struct Tally {
 
 impl Evaluator {
     pub(super) fn new(network: &Network, readout: Readout) -> Self {
-        let weights: usize = network.layers.iter().map(multiplications).sum();
+        let weights: usize = network.layers.iter().map(Layer::multiplications).sum();
         let rows = (CHUNK_WORK / weights.max(1)).clamp(1, CHUNK_ROWS);
         Self {
             x: Array2::zeros((rows, network.inputs())),
@@ -78,12 +78,6 @@ impl Evaluator {
     }
 }
 
-fn multiplications(layer: &Layer) -> usize {
-    match layer {
-        Layer::Dense(dense) => dense.weights.len(),
-    }
-}
-
 impl Tally {
     /// The book's C without the regularization term, `None` when nothing was seen.
     pub(super) fn cost(self) -> Option<f64> {
@@ -122,8 +116,8 @@ pub(super) fn regularization_term(
         Penalty::L2 => |w| 0.5 * w * w,
     };
     #[allow(clippy::useless_conversion, reason = "Real is f64 with the feature f64")]
-    let sum = |layer: &Layer| match layer {
-        Layer::Dense(dense) => dense.weights.iter().map(|&w| term(f64::from(w))).sum::<f64>(),
+    let sum = |layer: &Layer| -> f64 {
+        layer.weights().flat_map(IntoIterator::into_iter).map(|&w| term(f64::from(w))).sum()
     };
     regularizer.lambda / train_size as f64 * network.layers.iter().map(sum).sum::<f64>()
 }

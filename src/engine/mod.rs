@@ -14,6 +14,7 @@ mod metrics;
 mod model;
 mod monitors;
 mod pace;
+pub mod parallel;
 mod probes;
 mod readout;
 mod run;

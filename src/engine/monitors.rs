@@ -1,8 +1,8 @@
 //! How each layer learns: gradient norms, size of the updates, saturated and dead units.
 
-use crate::nn::{Activation, Gradients, Layer, LayerGradients, Network, Real, Tape};
+use crate::nn::{Activation, Gradients, Layer, Network, Real, Tape};
 use crate::protocol::LayerStats;
-use ndarray::{Array2, ArrayView2};
+use ndarray::ArrayView2;
 
 /// A unit this close to a bound of its range, as a fraction of the range, is saturated.
 const MARGIN: f64 = 0.01;
@@ -11,19 +11,20 @@ const MARGIN: f64 = 0.01;
 /// measured whatever the optimizer did.
 #[derive(Debug)]
 pub(super) struct Monitor {
-    before: Vec<Array2<Real>>,
+    before: Vec<Vec<Real>>,
 }
 
 impl Monitor {
     pub(super) fn new(network: &Network) -> Self {
-        let before = network.layers.iter().map(|layer| weights(layer).to_owned());
+        let before = network.layers.iter().map(|layer| weights(layer).collect());
         Self { before: before.collect() }
     }
 
     /// Keeps the weights as they are before a mini-batch.
     pub(super) fn before(&mut self, network: &Network) {
         for (kept, layer) in self.before.iter_mut().zip(&network.layers) {
-            kept.assign(&weights(layer));
+            kept.clear();
+            kept.extend(weights(layer));
         }
     }
 
@@ -36,20 +37,20 @@ impl Monitor {
     ) -> Vec<LayerStats> {
         let layers = network.layers.iter().zip(&self.before).zip(&gradients.layers).enumerate();
         let stats = layers.filter_map(|(index, ((layer, before), gradient))| {
-            let LayerGradients::Dense { weights: by_weights, biases: by_biases } = gradient else {
+            if gradient.is_empty() {
                 return None;
-            };
+            }
             let now = weights(layer);
-            let update = norm(now.iter().zip(before).map(|(now, before)| now - before));
+            let update = norm(now.zip(before).map(|(now, before)| now - before));
             let length = norm(before.iter().copied());
-            let Layer::Dense(dense) = layer;
+            let by_weights = gradient.weights.iter().flatten();
             let activations = tape.activations(index);
             Some(LayerStats {
                 layer: index as u32,
-                bias_gradient_norm: norm(by_biases.iter().copied()),
-                weight_gradient_norm: norm(by_weights.iter().copied()),
+                bias_gradient_norm: norm(gradient.biases.iter().copied()),
+                weight_gradient_norm: norm(by_weights.copied()),
                 update_ratio: if length > 0.0 { update / length } else { 0.0 },
-                saturated: saturated(dense.activation, activations),
+                saturated: saturated(layer.activation(), activations),
                 dead: dead(activations),
             })
         });
@@ -57,10 +58,8 @@ impl Monitor {
     }
 }
 
-fn weights(layer: &Layer) -> ArrayView2<'_, Real> {
-    match layer {
-        Layer::Dense(dense) => dense.weights.view(),
-    }
+fn weights(layer: &Layer) -> impl Iterator<Item = Real> {
+    layer.weights().flat_map(|array| array.into_iter().copied())
 }
 
 /// The Euclidean norm.
@@ -92,7 +91,7 @@ fn dead(a: ArrayView2<Real>) -> f64 {
 mod tests {
     use super::*;
     use crate::nn::layer::Dense;
-    use crate::nn::{Cost, Mode, Sgd};
+    use crate::nn::{Cost, Hyper, Mode, Optimizer, Updater};
     use ndarray::array;
 
     #[test]
@@ -121,12 +120,13 @@ mod tests {
         network.forward(x.view(), &mut tape, Mode::Inference);
         network.backward(x.view(), y.view(), &mut tape, &mut gradients);
         monitor.before(&network);
-        let sgd = Sgd {
+        let hyper = Hyper {
             learning_rate: 0.1,
             regularizer: crate::nn::Regularizer::default(),
+            momentum: 0.0,
             train_size: 1,
         };
-        sgd.step(&mut network, &gradients);
+        Updater::new(Optimizer::Sgd, &network).step(&mut network, &gradients, &hyper);
         let stats = &monitor.after(&network, &gradients, &tape)[0];
         // a = 6, ∂C/∂b = a − y = 5, ∂C/∂w = 5 · 3 = 15, the update 1.5 on a weight of 2.
         assert!((stats.bias_gradient_norm - 5.0).abs() < 1e-5);

@@ -9,7 +9,6 @@ use crate::protocol::{
     Card, Content, DigitFilter, DigitOrder, DigitQuery, LayerStats, Tensor, Verdict, What,
 };
 use ndarray::{Array2, ArrayView1, ArrayView2};
-use std::borrow::Cow;
 
 /// What the test set looked like to a network: the material of lists and confusion matrices.
 #[derive(Clone, Debug)]
@@ -151,7 +150,7 @@ impl Subject<'_> {
                 Err(unavailable) => unavailable,
             },
             What::Biases { layer } => match self.layer(*layer) {
-                Ok(layer) => Content::Biases { values: floats(layer_biases(layer).iter()) },
+                Ok(layer) => Content::Biases { values: floats(layer.biases().iter()) },
                 Err(unavailable) => unavailable,
             },
             What::Histogram { layer, bins } => match self.layer(*layer) {
@@ -203,7 +202,11 @@ impl Subject<'_> {
                     let shape = layer.output();
                     Tensor {
                         shape: [shape.maps as u32, shape.height as u32, shape.width as u32],
-                        values: floats(single.tape.activations(index).iter()),
+                        values: floats(
+                            shape
+                                .maps_first(&single.tape.activations(index).row(0).to_vec())
+                                .iter(),
+                        ),
                     }
                 });
                 Content::Activations { layers: layers.collect() }
@@ -217,21 +220,19 @@ fn floats<'a>(values: impl Iterator<Item = &'a Real>) -> Vec<f32> {
     values.copied().map(to_f32).collect()
 }
 
-fn layer_biases(layer: &Layer) -> Cow<'_, ndarray::Array1<Real>> {
-    match layer {
-        Layer::Dense(dense) => Cow::Borrowed(&dense.biases),
-    }
-}
-
 /// The incoming weights of units `first..first + count`, a row a unit.
 fn weights(layer: &Layer, first: usize, count: usize) -> Content {
-    let Layer::Dense(dense) = layer;
-    let input = dense.input();
-    let shape = [input.maps as u32, input.height as u32, input.width as u32];
-    let columns = dense.weights.columns().into_iter();
-    let rows = columns.skip(first).take(count).map(|w| Tensor { shape, values: floats(w.iter()) });
+    let units = first..first.saturating_add(count).min(layer.units());
+    let rows = units.map(|unit| {
+        let (shape, values) = layer.unit_weights(unit);
+        let shape = [shape.maps as u32, shape.height as u32, shape.width as u32];
+        Tensor { shape, values: floats(values.iter()) }
+    });
     let rows = rows.collect();
-    let largest = dense.weights.fold(0.0, |largest: Real, w| largest.max(w.abs()));
+    let largest = layer
+        .weights()
+        .flat_map(IntoIterator::into_iter)
+        .fold(0.0, |largest: Real, w| largest.max(w.abs()));
     Content::Weights { rows, largest: to_f32(largest) }
 }
 
@@ -239,9 +240,8 @@ fn weights(layer: &Layer, first: usize, count: usize) -> Content {
 const MOST_BINS: u32 = 1000;
 
 fn histogram(layer: &Layer, bins: u32) -> Content {
-    let Layer::Dense(dense) = layer;
     let bins = bins.clamp(1, MOST_BINS) as usize;
-    let values = || dense.weights.iter().filter(|w| w.is_finite());
+    let values = || layer.weights().flat_map(IntoIterator::into_iter).filter(|w| w.is_finite());
     let low = values().fold(Real::INFINITY, |low, &w| low.min(w));
     let high = values().fold(Real::NEG_INFINITY, |high, &w| high.max(w));
     let mut counts = vec![0; bins];

@@ -1,5 +1,6 @@
 //! What to train, on what, and how: everything that decides a run's result.
 
+pub use crate::nn::Optimizer;
 use crate::nn::{Activation, Cost, Init, Regularizer};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -65,21 +66,6 @@ impl Default for Spec {
             readout: Readout::OneHot,
         }
     }
-}
-
-/// The rule that turns gradients into updates.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Optimizer {
-    /// w → w − η ∇C (equation 20).
-    #[default]
-    Sgd,
-    /// v → μv − η ∇C, w → w + v (equations 107 and 108).
-    Momentum,
-    /// Momentum with the gradient taken ahead, at w + μv.
-    Nesterov,
-    /// Adam with β₁ 0.9, β₂ 0.999, ε 1e-8.
-    Adam,
 }
 
 /// How the learning rate changes by itself.

@@ -1,7 +1,7 @@
 //! Activation functions a = σ(z) and their derivatives.
 
 use super::Real;
-use ndarray::{ArrayView2, ArrayViewMut2, Zip};
+use ndarray::{ArrayView2, ArrayViewMut1, ArrayViewMut2, Zip};
 use serde::{Deserialize, Serialize};
 
 /// How a unit's weighted input z becomes its activation a.
@@ -24,18 +24,23 @@ pub enum Activation {
 }
 
 impl Activation {
+    /// Replaces the weighted inputs z by the activations a = σ(z), row by row; shape
+    /// (samples, units).
+    pub fn apply_in_place(self, mut z: ArrayViewMut2<Real>) {
+        match self {
+            Self::Sigmoid => z.mapv_inplace(sigmoid),
+            Self::Tanh => z.mapv_inplace(Real::tanh),
+            Self::Relu => z.mapv_inplace(|z| z.max(0.0)),
+            Self::Linear => {}
+            Self::Step => z.mapv_inplace(|z| Real::from(u8::from(z > 0.0))),
+            Self::Softmax => z.rows_mut().into_iter().for_each(softmax),
+        }
+    }
+
     /// a = σ(z), row by row; both of shape (samples, units).
     pub fn apply(self, z: ArrayView2<Real>, mut a: ArrayViewMut2<Real>) {
-        match self {
-            Self::Sigmoid => Zip::from(&mut a).and(z).for_each(|a, &z| *a = sigmoid(z)),
-            Self::Tanh => Zip::from(&mut a).and(z).for_each(|a, &z| *a = z.tanh()),
-            Self::Relu => Zip::from(&mut a).and(z).for_each(|a, &z| *a = z.max(0.0)),
-            Self::Linear => a.assign(&z),
-            Self::Step => {
-                Zip::from(&mut a).and(z).for_each(|a, &z| *a = Real::from(u8::from(z > 0.0)));
-            }
-            Self::Softmax => softmax(z, a),
-        }
+        a.assign(&z);
+        self.apply_in_place(a);
     }
 
     /// Multiplies `delta`, which holds ∂C/∂a, by σ′(z), expressed through the activation: BP2's
@@ -67,12 +72,10 @@ pub(crate) fn sigmoid(z: Real) -> Real {
     1.0 / (1.0 + (-z).exp())
 }
 
-fn softmax(z: ArrayView2<Real>, mut a: ArrayViewMut2<Real>) {
-    for (z, mut a) in z.rows().into_iter().zip(a.rows_mut()) {
-        // The largest z is taken off first: the result is the same, and nothing overflows.
-        let largest = z.fold(Real::NEG_INFINITY, |m, &z| m.max(z));
-        Zip::from(&mut a).and(z).for_each(|a, &z| *a = (z - largest).exp());
-        let sum = a.sum();
-        a.mapv_inplace(|a| a / sum);
-    }
+/// The largest z is taken off first: the result is the same, and nothing overflows.
+fn softmax(mut z: ArrayViewMut1<Real>) {
+    let largest = z.fold(Real::NEG_INFINITY, |m, &z| m.max(z));
+    z.mapv_inplace(|z| (z - largest).exp());
+    let sum = z.sum();
+    z.mapv_inplace(|a| a / sum);
 }

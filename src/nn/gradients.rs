@@ -1,17 +1,43 @@
 //! The gradient of the cost with respect to every weight and bias.
 
-use super::{Layer, Network, Real};
-use ndarray::{Array1, Array2};
+use super::{Network, Real};
+use ndarray::{Array1, ArrayD};
 
-/// One layer's gradient, of the same shapes as its weights and biases.
-#[derive(Clone, Debug, PartialEq)]
-pub enum LayerGradients {
-    Dense {
-        weights: Array2<Real>,
-        biases: Array1<Real>,
-    },
-    /// The layer learns nothing.
-    None,
+/// One layer's gradient, in the shapes of what it learns; empty for a layer that learns nothing.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LayerGradients {
+    /// One array for each of the layer's arrays of weights.
+    pub weights: Vec<ArrayD<Real>>,
+    pub biases: Array1<Real>,
+}
+
+impl LayerGradients {
+    /// Whether the layer learns anything.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.weights.is_empty()
+    }
+
+    /// Its arrays, weights before biases, value after value.
+    ///
+    /// # Panics
+    /// Never: the arrays are row-major.
+    pub fn arrays(&self) -> impl Iterator<Item = &[Real]> {
+        let weights = self.weights.iter().map(|array| array.as_slice());
+        let biases = (!self.is_empty()).then(|| self.biases.as_slice());
+        weights.chain(biases).map(|array| array.expect("gradients are row-major"))
+    }
+
+    /// [`LayerGradients::arrays`], to be changed.
+    ///
+    /// # Panics
+    /// Never: the arrays are row-major.
+    pub fn arrays_mut(&mut self) -> impl Iterator<Item = &mut [Real]> {
+        let empty = self.is_empty();
+        let weights = self.weights.iter_mut().map(ArrayD::as_slice_mut);
+        let biases = (!empty).then(|| self.biases.as_slice_mut());
+        weights.chain(biases).map(|array| array.expect("gradients are row-major"))
+    }
 }
 
 /// One entry a layer, averaged over the mini-batch; without the regularization term.
@@ -24,12 +50,6 @@ impl Gradients {
     /// Zeros in the shapes of a network; made once, then reused for every mini-batch.
     #[must_use]
     pub fn zeros(network: &Network) -> Self {
-        let layers = network.layers.iter().map(|layer| match layer {
-            Layer::Dense(dense) => LayerGradients::Dense {
-                weights: Array2::zeros(dense.weights.raw_dim()),
-                biases: Array1::zeros(dense.biases.raw_dim()),
-            },
-        });
-        Self { layers: layers.collect() }
+        Self { layers: network.layers.iter().map(|layer| layer.kind().gradients()).collect() }
     }
 }

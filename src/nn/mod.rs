@@ -3,22 +3,26 @@
 //! A batch is an `Array2<Real>` whose rows are samples. Shapes in the docs are (rows, columns).
 
 mod activation;
+mod architecture;
 mod cost;
 mod gradients;
 mod init;
 pub mod layer;
 mod network;
+mod optimizer;
 mod regularizer;
-mod sgd;
+mod tape;
 
 pub use activation::Activation;
+pub use architecture::{Architecture, ArchitectureError, BuildOptions};
 pub use cost::Cost;
 pub use gradients::{Gradients, LayerGradients};
 pub use init::Init;
 pub use layer::{Layer, Shape};
-pub use network::{Mode, Network, Tape};
+pub use network::{Mode, Network};
+pub use optimizer::{Hyper, Optimizer, Updater};
 pub use regularizer::{Penalty, Regularizer};
-pub use sgd::Sgd;
+pub use tape::Tape;
 
 /// The number type of all weights and activations; the feature `f64` flips it.
 #[cfg(not(feature = "f64"))]

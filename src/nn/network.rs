@@ -1,7 +1,8 @@
 //! A network: layers one after another, and backpropagation through them (chapter 2).
 
-use super::{Activation, Cost, Gradients, Layer, LayerGradients, Real};
-use ndarray::{Array2, ArrayView2, s};
+use super::layer::Taped;
+use super::{Activation, Cost, Gradients, Layer, Real, Tape};
+use ndarray::{ArrayView2, s};
 use serde::{Deserialize, Serialize};
 
 /// Layers from the input side to the output, and the cost they are trained for.
@@ -20,76 +21,13 @@ pub enum Mode {
     Inference,
 }
 
-/// What a forward pass leaves behind for the backward pass; made once for the largest batch, then
-/// reused.
-#[derive(Clone, Debug)]
-pub struct Tape {
-    layers: Vec<LayerTape>,
-    samples: usize,
-}
-
-#[derive(Clone, Debug)]
-struct LayerTape {
-    /// z, shape (capacity, units).
-    weighted_inputs: Array2<Real>,
-    /// a, shape (capacity, units).
-    activations: Array2<Real>,
-    /// ∂C/∂z, shape (capacity, units).
-    delta: Array2<Real>,
-}
-
-impl Tape {
-    /// Room for batches of up to `capacity` samples.
-    #[must_use]
-    pub fn new(network: &Network, capacity: usize) -> Self {
-        let layers = network.layers.iter().map(|layer| {
-            let zeros = Array2::zeros((capacity, layer.output().len()));
-            LayerTape { weighted_inputs: zeros.clone(), activations: zeros.clone(), delta: zeros }
-        });
-        Self { layers: layers.collect(), samples: 0 }
-    }
-
-    /// A layer's activations in the last forward pass, shape (samples, units).
-    #[must_use]
-    pub fn activations(&self, layer: usize) -> ArrayView2<'_, Real> {
-        self.layers[layer].activations.slice(s![..self.samples, ..])
-    }
-
-    /// A layer's δ = ∂C/∂z in the last backward pass, shape (samples, units).
-    #[must_use]
-    pub fn delta(&self, layer: usize) -> ArrayView2<'_, Real> {
-        self.layers[layer].delta.slice(s![..self.samples, ..])
-    }
-
-    /// The output activations of the last forward pass, shape (samples, outputs).
-    ///
-    /// # Panics
-    /// Where the network has no layers.
-    #[must_use]
-    pub fn outputs(&self) -> ArrayView2<'_, Real> {
-        self.activations(self.layers.len() - 1)
-    }
-}
-
 impl Network {
     /// Feeds a batch forward; `x` of shape (samples, inputs), at most the tape's capacity.
-    pub fn forward(&self, x: ArrayView2<Real>, tape: &mut Tape, _mode: Mode) {
+    pub fn forward(&self, x: ArrayView2<Real>, tape: &mut Tape, mode: Mode) {
         let samples = x.nrows();
-        tape.samples = samples;
-        for (index, layer) in self.layers.iter().enumerate() {
-            let (before, rest) = tape.layers.split_at_mut(index);
-            let input = match before.last() {
-                Some(previous) => previous.activations.slice(s![..samples, ..]),
-                None => x,
-            };
-            let here = &mut rest[0];
-            match layer {
-                Layer::Dense(dense) => dense.forward(
-                    input,
-                    here.weighted_inputs.slice_mut(s![..samples, ..]),
-                    here.activations.slice_mut(s![..samples, ..]),
-                ),
-            }
+        tape.begin(mode, 0, samples, samples);
+        for index in 0..self.layers.len() {
+            self.forward_layer(index, x, tape);
         }
     }
 
@@ -102,45 +40,64 @@ impl Network {
         tape: &mut Tape,
         gradients: &mut Gradients,
     ) {
-        let samples = tape.samples;
-        let last = self.layers.len() - 1;
-        let output = &mut tape.layers[last];
-        self.cost.delta(
-            self.output_activation(),
-            output.activations.slice(s![..samples, ..]),
-            y,
-            output.delta.slice_mut(s![..samples, ..]),
-        );
-        for index in (0..=last).rev() {
-            let (before, rest) = tape.layers.split_at_mut(index);
-            let Layer::Dense(dense) = &self.layers[index];
-            let delta = rest[0].delta.slice(s![..samples, ..]);
-            let input = match before.last() {
-                Some(previous) => previous.activations.slice(s![..samples, ..]),
-                None => x,
-            };
-            if let LayerGradients::Dense { weights, biases } = &mut gradients.layers[index] {
-                dense.gradients(input, delta, weights, biases);
+        self.output_delta(y, tape);
+        for index in (0..self.layers.len()).rev() {
+            self.backward_layer(index, x, tape, gradients);
+        }
+    }
+
+    /// Feeds the tape's rows through one layer; `x` are the network's inputs.
+    pub(crate) fn forward_layer(&self, index: usize, x: ArrayView2<Real>, tape: &mut Tape) {
+        let rows = s![..tape.samples, ..];
+        let pass = tape.pass(index);
+        let (before, rest) = tape.layers.split_at_mut(index);
+        let input = before.last().map_or(x, |previous| previous.activations.slice(rows));
+        let here = &mut rest[0];
+        let a = here.activations.slice_mut(rows);
+        self.layers[index].kind().forward(input, a, &mut here.scratch, pass);
+    }
+
+    /// BP1: δ of the output layer.
+    pub(crate) fn output_delta(&self, y: ArrayView2<Real>, tape: &mut Tape) {
+        let rows = s![..tape.samples, ..];
+        let Some(output) = tape.layers.last_mut() else { return };
+        let (a, delta) = (output.activations.slice(rows), output.delta.slice_mut(rows));
+        self.cost.delta(self.output_activation(), a, y, delta);
+    }
+
+    /// From a layer's δ its gradient, and the δ of the layer before it (BP2).
+    pub(crate) fn backward_layer(
+        &self,
+        index: usize,
+        x: ArrayView2<Real>,
+        tape: &mut Tape,
+        gradients: &mut Gradients,
+    ) {
+        let rows = s![..tape.samples, ..];
+        let pass = tape.pass(index);
+        let (before, rest) = tape.layers.split_at_mut(index);
+        let here = &mut rest[0];
+        // The first layer's input is data: nothing learns from its delta.
+        let (input, input_delta) = match before.last_mut() {
+            Some(previous) => {
+                (previous.activations.slice(rows), Some(previous.delta.slice_mut(rows)))
             }
-            // The first layer's input is data: nothing learns from its delta.
-            if let Some(previous) = before.last_mut() {
-                dense.backward(delta, previous.delta.slice_mut(s![..samples, ..]));
-                let Layer::Dense(below) = &self.layers[index - 1];
-                below.activation.multiply_by_derivative(
-                    previous.activations.slice(s![..samples, ..]),
-                    previous.delta.slice_mut(s![..samples, ..]),
-                );
-            }
+            None => (x, None),
+        };
+        let (a, delta) = (here.activations.slice(rows), here.delta.slice(rows));
+        let taped = Taped { x: input, a, delta };
+        let gradients = &mut gradients.layers[index];
+        self.layers[index].kind().backward(taped, gradients, input_delta, &mut here.scratch, pass);
+        if let Some(previous) = before.last_mut() {
+            let (a, delta) = (previous.activations.slice(rows), previous.delta.slice_mut(rows));
+            self.layers[index - 1].activation().multiply_by_derivative(a, delta);
         }
     }
 
     /// The activation function of the last layer.
     #[must_use]
     pub fn output_activation(&self) -> Activation {
-        match self.layers.last() {
-            Some(Layer::Dense(dense)) => dense.activation,
-            None => Activation::Linear,
-        }
+        self.layers.last().map_or(Activation::Linear, Layer::activation)
     }
 
     /// Number of input values.

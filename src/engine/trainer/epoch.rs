@@ -6,7 +6,6 @@ use crate::engine::control::Gate;
 use crate::engine::history::Kept;
 use crate::engine::metrics::{Measurement, regularization_term};
 use crate::engine::schedule::Advice;
-use crate::nn::Layer;
 use crate::protocol::{EpochStats, Event, Level, Outcome};
 use std::time::Instant;
 
@@ -97,10 +96,8 @@ impl Trainer {
 
     /// Whether every weight and bias is a finite number.
     fn network_is_finite(&self) -> bool {
-        self.state.body.network.layers.iter().all(|layer| match layer {
-            Layer::Dense(dense) => {
-                dense.weights.iter().chain(&dense.biases).all(|value| value.is_finite())
-            }
+        self.state.body.network.layers.iter().all(|layer| {
+            layer.parameters().iter().all(|(_, array)| array.iter().all(|value| value.is_finite()))
         })
     }
 }

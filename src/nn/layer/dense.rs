@@ -1,10 +1,10 @@
 //! The fully connected layer: z = x W + b, a = σ(z).
 
-use super::Shape;
-use crate::nn::{Activation, Init, Real};
+use super::{BIASES, Kind, Pass, Role, Scratch, Shape, Taped};
+use crate::nn::{Activation, Init, LayerGradients, Real};
 use crate::rng::Stream;
 use ndarray::linalg::general_mat_mul;
-use ndarray::{Array1, Array2, ArrayView2, ArrayViewMut2, Axis};
+use ndarray::{Array1, Array2, ArrayView2, ArrayViewD, ArrayViewMut2, ArrayViewMutD, Axis, Ix2};
 use rand_distr::{Distribution, Normal};
 use serde::{Deserialize, Serialize};
 
@@ -40,44 +40,94 @@ impl Dense {
             Array2::from_shape_simple_fn((inputs, units), || normal.sample(stream) as Real);
         Self { weights, biases, activation }
     }
+}
 
-    /// Values that go in.
-    #[must_use]
-    pub fn input(&self) -> Shape {
+impl Kind for Dense {
+    fn input(&self) -> Shape {
         Shape::vector(self.weights.nrows())
     }
 
-    /// Values that come out.
-    #[must_use]
-    pub fn output(&self) -> Shape {
+    fn output(&self) -> Shape {
         Shape::vector(self.weights.ncols())
     }
 
-    /// z = x W + b and a = σ(z); x of shape (samples, inputs), z and a of shape (samples, units).
-    pub fn forward(&self, x: ArrayView2<Real>, mut z: ArrayViewMut2<Real>, a: ArrayViewMut2<Real>) {
-        z.assign(&self.biases);
-        general_mat_mul(1.0, &x, &self.weights, 1.0, &mut z);
-        self.activation.apply(z.view(), a);
-    }
-
-    /// BP3 and BP4: ∂C/∂b = Σ δ and ∂C/∂w = xᵀ δ, both divided by the number of samples.
-    pub fn gradients(
-        &self,
-        x: ArrayView2<Real>,
-        delta: ArrayView2<Real>,
-        weights: &mut Array2<Real>,
-        biases: &mut Array1<Real>,
-    ) {
-        let scale = 1.0 / delta.nrows() as Real;
-        general_mat_mul(scale, &x.t(), &delta, 0.0, weights);
-        biases.fill(0.0);
-        for row in delta.axis_iter(Axis(0)) {
-            biases.scaled_add(scale, &row);
+    fn name(&self) -> String {
+        match self.activation {
+            Activation::Softmax => format!("softmax{}", self.biases.len()),
+            _ => format!("dense{}", self.biases.len()),
         }
     }
 
-    /// BP2's first factor: ∂C/∂x = δ Wᵀ; the result of shape (samples, inputs).
-    pub fn backward(&self, delta: ArrayView2<Real>, mut input_delta: ArrayViewMut2<Real>) {
-        general_mat_mul(1.0, &delta, &self.weights.t(), 0.0, &mut input_delta);
+    fn activation(&self) -> Activation {
+        self.activation
+    }
+
+    fn multiplications(&self) -> usize {
+        self.weights.len()
+    }
+
+    fn parameters(&self) -> Vec<(&'static str, ArrayViewD<'_, Real>)> {
+        vec![("weights", self.weights.view().into_dyn()), (BIASES, self.biases.view().into_dyn())]
+    }
+
+    fn parameters_mut(&mut self) -> Vec<(&'static str, ArrayViewMutD<'_, Real>)> {
+        vec![
+            ("weights", self.weights.view_mut().into_dyn()),
+            (BIASES, self.biases.view_mut().into_dyn()),
+        ]
+    }
+
+    fn units(&self) -> usize {
+        self.biases.len()
+    }
+
+    fn unit_weights(&self, unit: usize) -> (Shape, Vec<Real>) {
+        (self.input(), self.weights.column(unit).to_vec())
+    }
+
+    fn visit_mut(&mut self, visit: &mut dyn FnMut(Role, &mut [Real])) {
+        visit(Role::Weights, self.weights.as_slice_mut().expect("weights are row-major"));
+        visit(Role::Biases, self.biases.as_slice_mut().expect("a vector of its own is contiguous"));
+    }
+
+    fn gradients(&self) -> LayerGradients {
+        LayerGradients {
+            weights: vec![Array2::zeros(self.weights.raw_dim()).into_dyn()],
+            biases: Array1::zeros(self.biases.raw_dim()),
+        }
+    }
+
+    fn forward(
+        &self,
+        x: ArrayView2<Real>,
+        mut a: ArrayViewMut2<Real>,
+        _scratch: &mut Scratch,
+        _pass: Pass,
+    ) {
+        a.assign(&self.biases);
+        general_mat_mul(1.0, &x, &self.weights, 1.0, &mut a);
+        self.activation.apply_in_place(a);
+    }
+
+    fn backward(
+        &self,
+        Taped { x, delta, .. }: Taped,
+        gradients: &mut LayerGradients,
+        input_delta: Option<ArrayViewMut2<Real>>,
+        _scratch: &mut Scratch,
+        pass: Pass,
+    ) {
+        let mut weights = gradients.weights[0]
+            .view_mut()
+            .into_dimensionality::<Ix2>()
+            .expect("a dense layer's gradient has two axes");
+        general_mat_mul(pass.scale, &x.t(), &delta, 0.0, &mut weights);
+        gradients.biases.fill(0.0);
+        for row in delta.axis_iter(Axis(0)) {
+            gradients.biases.scaled_add(pass.scale, &row);
+        }
+        if let Some(mut input_delta) = input_delta {
+            general_mat_mul(1.0, &delta, &self.weights.t(), 0.0, &mut input_delta);
+        }
     }
 }

@@ -1,14 +1,17 @@
 //! Layers: one file a kind, and this table of them.
 
 mod dense;
+mod dropout;
 
 pub use dense::Dense;
+pub use dropout::Dropout;
 
-use super::Real;
-use ndarray::{ArrayViewD, ArrayViewMutD};
+use super::{Activation, LayerGradients, Mode, Real};
+use ndarray::{ArrayView2, ArrayViewD, ArrayViewMut2, ArrayViewMutD};
 use serde::{Deserialize, Serialize};
 
 /// What goes in or comes out of a layer: feature maps of height × width. A vector of n is (1, 1, n).
+/// In the row of a batch, the maps of one pixel lie side by side: (height, width, maps).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shape {
     pub maps: usize,
@@ -23,10 +26,24 @@ impl Shape {
         Self { maps: 1, height: 1, width: len }
     }
 
+    /// A grey image.
+    #[must_use]
+    pub fn image(height: usize, width: usize) -> Self {
+        Self { maps: 1, height, width }
+    }
+
     /// Number of values.
     #[must_use]
     pub fn len(self) -> usize {
         self.maps * self.height * self.width
+    }
+
+    /// Values of a row of a batch, (height, width, maps), put into the order of pictures:
+    /// (maps, height, width).
+    #[must_use]
+    pub fn maps_first<T: Copy>(self, values: &[T]) -> Vec<T> {
+        let map = |map: usize| values.iter().skip(map).step_by(self.maps).copied();
+        (0..self.maps).flat_map(map).collect()
     }
 
     /// Whether there are no values at all.
@@ -36,56 +53,215 @@ impl Shape {
     }
 }
 
-/// A layer of a network: plain data, no hidden caches.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub enum Layer {
-    Dense(Dense),
+/// Whether a learned array is regularized.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    Weights,
+    /// Left alone by regularization (section 3.2).
+    Biases,
+}
+
+/// What every layer calls its biases among its parameters.
+pub(crate) const BIASES: &str = "biases";
+
+/// Which rows of which mini-batch a layer is working on.
+#[derive(Clone, Copy, Debug)]
+pub struct Pass {
+    pub mode: Mode,
+    /// The layer's index in the network.
+    pub layer: usize,
+    /// The first of the rows, counted in the whole mini-batch.
+    pub first_row: usize,
+    /// What every sum over samples is multiplied by: 1 / samples of the whole mini-batch.
+    pub scale: Real,
+}
+
+/// Buffers of a layer that keep their room from one mini-batch to the next.
+#[derive(Clone, Debug, Default)]
+pub struct Scratch {
+    pub(crate) first: Vec<Real>,
+}
+
+/// What backpropagation hands a layer: its input x, its activations a, and δ = ∂C/∂z, all of one
+/// row a sample.
+#[derive(Clone, Copy, Debug)]
+pub struct Taped<'a> {
+    pub x: ArrayView2<'a, Real>,
+    pub a: ArrayView2<'a, Real>,
+    pub delta: ArrayView2<'a, Real>,
+}
+
+/// What every kind of layer does.
+pub trait Kind {
+    /// Values that go in.
+    fn input(&self) -> Shape;
+
+    /// Values that come out.
+    fn output(&self) -> Shape;
+
+    /// As the network's text writes it, such as `dense30`.
+    fn name(&self) -> String;
+
+    /// The function between weighted inputs and activations.
+    fn activation(&self) -> Activation {
+        Activation::Linear
+    }
+
+    /// Multiplications that one sample takes on its way forward.
+    fn multiplications(&self) -> usize {
+        0
+    }
+
+    /// The arrays that the layer learns, by name; none for a layer that learns nothing. Model files
+    /// keep them under these names.
+    fn parameters(&self) -> Vec<(&'static str, ArrayViewD<'_, Real>)> {
+        Vec::new()
+    }
+
+    /// [`Kind::parameters`], to be changed.
+    fn parameters_mut(&mut self) -> Vec<(&'static str, ArrayViewMutD<'_, Real>)> {
+        Vec::new()
+    }
+
+    /// Number of units, or of feature maps that share their weights; 0 where nothing is learned.
+    fn units(&self) -> usize {
+        0
+    }
+
+    /// The incoming weights of a unit below [`Kind::units`], maps first: (maps, height, width).
+    fn unit_weights(&self, _unit: usize) -> (Shape, Vec<Real>) {
+        (Shape::vector(0), Vec::new())
+    }
+
+    /// Hands out every array that the layer learns, weights before biases, without allocating.
+    fn visit_mut(&mut self, _visit: &mut dyn FnMut(Role, &mut [Real])) {}
+
+    /// The gradient's room: zeros.
+    fn gradients(&self) -> LayerGradients {
+        LayerGradients::default()
+    }
+
+    /// a = σ(z) of x; `x` of shape (samples, inputs), `a` of shape (samples, outputs).
+    fn forward(
+        &self,
+        x: ArrayView2<Real>,
+        a: ArrayViewMut2<Real>,
+        scratch: &mut Scratch,
+        pass: Pass,
+    );
+
+    /// From δ = ∂C/∂z the gradient of what the layer learns (BP3, BP4), times `pass.scale`, and,
+    /// where it is asked for, ∂C/∂x of shape (samples, inputs) (BP2's first factor). `gradients`
+    /// and `input_delta` are overwritten.
+    fn backward(
+        &self,
+        taped: Taped,
+        gradients: &mut LayerGradients,
+        input_delta: Option<ArrayViewMut2<Real>>,
+        scratch: &mut Scratch,
+        pass: Pass,
+    );
+}
+
+macro_rules! layers {
+    ($($(#[$doc:meta])* $kind:ident,)+) => {
+        /// A layer of a network: plain data, no hidden caches.
+        #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+        pub enum Layer {
+            $($(#[$doc])* $kind($kind),)+
+        }
+
+        impl Layer {
+            pub(crate) fn kind(&self) -> &dyn Kind {
+                match self {
+                    $(Self::$kind(layer) => layer,)+
+                }
+            }
+
+            pub(crate) fn kind_mut(&mut self) -> &mut dyn Kind {
+                match self {
+                    $(Self::$kind(layer) => layer,)+
+                }
+            }
+        }
+    };
+}
+
+layers! {
+    /// Every unit sees every input.
+    Dense,
+    /// Leaves out units at random while training.
+    Dropout,
 }
 
 impl Layer {
     /// Values that go in.
     #[must_use]
     pub fn input(&self) -> Shape {
-        match self {
-            Self::Dense(dense) => dense.input(),
-        }
+        self.kind().input()
     }
 
     /// Values that come out.
     #[must_use]
     pub fn output(&self) -> Shape {
-        match self {
-            Self::Dense(dense) => dense.output(),
-        }
+        self.kind().output()
     }
 
     /// As the network's text writes it, such as `dense30`.
     #[must_use]
     pub fn name(&self) -> String {
-        match self {
-            Self::Dense(dense) => format!("dense{}", dense.biases.len()),
-        }
+        self.kind().name()
+    }
+
+    /// The function between weighted inputs and activations; linear where there is none.
+    #[must_use]
+    pub fn activation(&self) -> Activation {
+        self.kind().activation()
+    }
+
+    /// Multiplications that one sample takes on its way forward.
+    #[must_use]
+    pub fn multiplications(&self) -> usize {
+        self.kind().multiplications()
+    }
+
+    /// Number of units, or of feature maps that share their weights; 0 where nothing is learned.
+    #[must_use]
+    pub fn units(&self) -> usize {
+        self.kind().units()
+    }
+
+    /// The incoming weights of a unit below [`Layer::units`], maps first: (maps, height, width).
+    ///
+    /// # Panics
+    /// Where there is no such unit.
+    #[must_use]
+    pub fn unit_weights(&self, unit: usize) -> (Shape, Vec<Real>) {
+        self.kind().unit_weights(unit)
+    }
+
+    /// The arrays of weights that the layer learns; none for a layer that learns nothing.
+    pub fn weights(&self) -> impl Iterator<Item = ArrayViewD<'_, Real>> {
+        let arrays = self.parameters().into_iter();
+        arrays.filter(|(name, _)| *name != BIASES).map(|(_, array)| array)
+    }
+
+    /// The biases that the layer learns; empty for a layer that learns nothing.
+    #[must_use]
+    pub fn biases(&self) -> Vec<Real> {
+        let biases = self.parameters().into_iter().find(|(name, _)| *name == BIASES);
+        biases.map_or_else(Vec::new, |(_, array)| array.iter().copied().collect())
     }
 
     /// The arrays that the layer learns, by name; none for a layer that learns nothing. Model files
     /// keep them under these names.
     #[must_use]
     pub fn parameters(&self) -> Vec<(&'static str, ArrayViewD<'_, Real>)> {
-        match self {
-            Self::Dense(dense) => vec![
-                ("weights", dense.weights.view().into_dyn()),
-                ("biases", dense.biases.view().into_dyn()),
-            ],
-        }
+        self.kind().parameters()
     }
 
     /// [`Layer::parameters`], to be changed.
     pub fn parameters_mut(&mut self) -> Vec<(&'static str, ArrayViewMutD<'_, Real>)> {
-        match self {
-            Self::Dense(dense) => vec![
-                ("weights", dense.weights.view_mut().into_dyn()),
-                ("biases", dense.biases.view_mut().into_dyn()),
-            ],
-        }
+        self.kind_mut().parameters_mut()
     }
 }

@@ -1,0 +1,323 @@
+//! A network as text: `784,30,10`, or `dense100-drop0.5-softmax10`.
+
+use super::layer::{Dense, Dropout};
+use super::{Activation, Cost, Init, Layer, Network, Shape};
+use crate::rng::{Purpose, stream};
+use std::str::FromStr;
+
+/// Most weights and biases a network may have: 2 GB of them, and as much for gradients.
+const MOST_PARAMETERS: u128 = 500_000_000;
+/// Most values a layer may hand on for one image.
+const MOST_UNITS: usize = 1 << 24;
+
+/// A run of layers, read from text.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Architecture {
+    text: String,
+    /// The first size of the form `784,30,10`; the other form leaves it to the data.
+    inputs: Option<usize>,
+    layers: Vec<Stage>,
+}
+
+/// One layer as the text has it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Stage {
+    Dense(usize),
+    Softmax(usize),
+    Dropout(f64),
+}
+
+/// What the text leaves open.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct BuildOptions {
+    /// Of the hidden layers, and of the output layer unless the cost is log-likelihood (then
+    /// softmax).
+    pub activation: Activation,
+    pub cost: Cost,
+    pub init: Init,
+    /// Fraction of units left out behind every hidden dense layer that has no dropout of its own in
+    /// the text.
+    pub dropout: f64,
+}
+
+impl Default for BuildOptions {
+    fn default() -> Self {
+        Self {
+            activation: Activation::Sigmoid,
+            cost: Cost::Quadratic,
+            init: Init::Large,
+            dropout: 0.0,
+        }
+    }
+}
+
+/// Why a text is no network, or not one for this data.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ArchitectureError {
+    /// It cannot be read.
+    #[error("layers `{text}`: {problem}")]
+    Syntax { text: String, problem: String },
+    /// A layer does not fit what comes before it, or the network is too large.
+    #[error("layers `{text}`: {problem}")]
+    Shape { text: String, problem: String },
+    /// The first size is not the number of pixels.
+    #[error(
+        "layers `{text}` begin with {found} inputs, but an image has {height} × {width} = \
+         {expected} pixels: begin with {expected}"
+    )]
+    Inputs { text: String, found: usize, expected: usize, height: usize, width: usize },
+    /// The last layer is not of the number of outputs asked for.
+    #[error(
+        "layers `{text}` end with {found} outputs, but {expected} are needed: end with {expected}"
+    )]
+    Outputs { text: String, found: usize, expected: usize },
+}
+
+impl FromStr for Architecture {
+    type Err = ArchitectureError;
+
+    /// Sizes of the layers, input first (`784,30,10`), or the layers behind the input, joined by
+    /// `-`: `denseN`, `softmaxN` (last), `dropP`.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let named = text.trim_start().starts_with(|c: char| c.is_ascii_alphabetic());
+        let read = if named { stages(text).map(|layers| (None, layers)) } else { sizes(text) };
+        let (inputs, layers) =
+            read.map_err(|problem| ArchitectureError::Syntax { text: text.into(), problem })?;
+        Ok(Self { text: text.into(), inputs, layers })
+    }
+}
+
+fn sizes(text: &str) -> Result<(Option<usize>, Vec<Stage>), String> {
+    let sizes: Vec<usize> = text.split(',').map(whole).collect::<Result<_, _>>()?;
+    match &sizes[..] {
+        [inputs, rest @ ..] if !rest.is_empty() => {
+            Ok((Some(*inputs), rest.iter().map(|&units| Stage::Dense(units)).collect()))
+        }
+        _ => Err("at least an input and an output layer are needed, such as `784,10`".into()),
+    }
+}
+
+fn stages(text: &str) -> Result<Vec<Stage>, String> {
+    let stages: Vec<Stage> =
+        text.split('-').map(|part| stage(part.trim())).collect::<Result<_, _>>()?;
+    let (last, hidden) = stages.split_last().ok_or("no layers")?;
+    if !matches!(last, Stage::Dense(_) | Stage::Softmax(_)) {
+        return Err("the last layer must be `denseN` or `softmaxN`".into());
+    }
+    if hidden.iter().any(|stage| matches!(stage, Stage::Softmax(_))) {
+        return Err("`softmaxN` is for the last layer".into());
+    }
+    Ok(stages)
+}
+
+/// Reads one layer: a line a kind.
+fn stage(part: &str) -> Result<Stage, String> {
+    let digits = part.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(part.len());
+    let (name, argument) = part.split_at(digits);
+    match name {
+        "dense" => Ok(Stage::Dense(whole(argument)?)),
+        "softmax" => Ok(Stage::Softmax(whole(argument)?)),
+        "drop" => Ok(Stage::Dropout(rate(argument)?)),
+        _ => Err(format!("`{part}` is no layer; there are denseN, softmaxN and dropP")),
+    }
+}
+
+fn whole(text: &str) -> Result<usize, String> {
+    match text.trim().parse() {
+        Ok(0) => Err("a layer of 0 units".into()),
+        Ok(number) if number > MOST_UNITS => {
+            Err(format!("{number} is too large: at most {MOST_UNITS}"))
+        }
+        Ok(number) => Ok(number),
+        Err(_) => Err(format!("`{}` is no whole number above 0", text.trim())),
+    }
+}
+
+fn rate(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(rate) if (0.0..1.0).contains(&rate) => Ok(rate),
+        _ => Err(format!("`{text}` is no fraction from 0 to under 1, such as drop0.5")),
+    }
+}
+
+impl Architecture {
+    /// The untrained network: weights and biases of layer i from the stream named by (seed,
+    /// initialization, 0, i), where dropout is not counted.
+    ///
+    /// # Errors
+    /// Where a layer does not fit what comes before it, `input` or `outputs`, or where the network
+    /// is too large to train.
+    pub fn build(
+        &self,
+        input: Shape,
+        outputs: usize,
+        options: &BuildOptions,
+        seed: u64,
+    ) -> Result<Network, ArchitectureError> {
+        self.check_inputs(input)?;
+        let stages = self.stages_with_dropout(options.dropout);
+        self.check_size(&stages, input)?;
+        let mut shape = input;
+        let mut learning = 0;
+        let mut layers = Vec::with_capacity(stages.len());
+        for (index, stage) in stages.iter().enumerate() {
+            let mut stream = stream(seed, Purpose::Initialization, 0, learning);
+            let mut dense = |units, activation| {
+                learning += 1;
+                Layer::Dense(Dense::random(
+                    shape.len(),
+                    units,
+                    activation,
+                    options.init,
+                    &mut stream,
+                ))
+            };
+            let last = index + 1 == stages.len();
+            let layer = match *stage {
+                Stage::Dense(units) if last && options.cost == Cost::LogLikelihood => {
+                    dense(units, Activation::Softmax)
+                }
+                Stage::Dense(units) => dense(units, options.activation),
+                Stage::Softmax(units) => dense(units, Activation::Softmax),
+                Stage::Dropout(rate) => Layer::Dropout(Dropout { shape, rate }),
+            };
+            shape = layer.output();
+            layers.push(layer);
+        }
+        if shape.len() != outputs {
+            let (text, found) = (self.text.clone(), shape.len());
+            return Err(ArchitectureError::Outputs { text, found, expected: outputs });
+        }
+        Ok(Network { layers, cost: options.cost })
+    }
+
+    /// The inputs that the text names, if it does.
+    #[must_use]
+    pub fn inputs(&self) -> Option<usize> {
+        self.inputs
+    }
+
+    fn check_inputs(&self, input: Shape) -> Result<(), ArchitectureError> {
+        match self.inputs {
+            Some(found) if found != input.len() => Err(ArchitectureError::Inputs {
+                text: self.text.clone(),
+                found,
+                expected: input.len(),
+                height: input.height,
+                width: input.width,
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Counts the weights before any room is asked for.
+    fn check_size(&self, stages: &[Stage], input: Shape) -> Result<(), ArchitectureError> {
+        let mut units = input.len();
+        let mut parameters = 0_u128;
+        for stage in stages {
+            match *stage {
+                Stage::Dense(next) | Stage::Softmax(next) => {
+                    parameters += (units as u128 + 1) * next as u128;
+                    units = next;
+                }
+                Stage::Dropout(_) => {}
+            }
+        }
+        if parameters <= MOST_PARAMETERS {
+            return Ok(());
+        }
+        let problem = format!("{parameters} weights and biases, but at most {MOST_PARAMETERS} fit");
+        Err(ArchitectureError::Shape { text: self.text.clone(), problem })
+    }
+
+    fn stages_with_dropout(&self, rate: f64) -> Vec<Stage> {
+        let mut stages = Vec::with_capacity(2 * self.layers.len());
+        for (index, &stage) in self.layers.iter().enumerate() {
+            stages.push(stage);
+            let next = self.layers.get(index + 1);
+            let hidden = matches!(stage, Stage::Dense(_)) && next.is_some();
+            if hidden && rate > 0.0 && !matches!(next, Some(Stage::Dropout(_))) {
+                stages.push(Stage::Dropout(rate));
+            }
+        }
+        stages
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn build(text: &str, dropout: f64) -> Result<Network, ArchitectureError> {
+        let options = BuildOptions { dropout, ..BuildOptions::default() };
+        text.parse::<Architecture>()?.build(Shape::image(28, 28), 10, &options, 1)
+    }
+
+    fn names(text: &str, dropout: f64) -> String {
+        let network = build(text, dropout).unwrap();
+        network.layers.iter().map(Layer::name).collect::<Vec<_>>().join("-")
+    }
+
+    #[test]
+    fn both_forms_build_the_same_network() {
+        assert_eq!(build("784,30,10", 0.0), build("dense30-dense10", 0.0));
+        assert_eq!(names(" 784, 30 ,10", 0.0), "dense30-dense10");
+        assert_eq!(names("dense30-drop0.5-softmax10", 0.0), "dense30-drop0.5-softmax10");
+        assert_eq!(names("784,10", 0.0), "dense10");
+    }
+
+    #[test]
+    fn dropout_follows_hidden_layers_that_have_none_of_their_own() {
+        assert_eq!(names("784,30,20,10", 0.25), "dense30-drop0.25-dense20-drop0.25-dense10");
+        assert_eq!(
+            names("dense30-drop0.5-dense20-dense10", 0.25),
+            "dense30-drop0.5-dense20-drop0.25-dense10"
+        );
+    }
+
+    #[test]
+    fn log_likelihood_makes_the_output_softmax() {
+        let options = BuildOptions { cost: Cost::LogLikelihood, ..BuildOptions::default() };
+        let architecture: Architecture = "784,30,10".parse().unwrap();
+        let network = architecture.build(Shape::image(28, 28), 10, &options, 1).unwrap();
+        assert_eq!(network.output_activation(), Activation::Softmax);
+        assert_eq!(network.layers[0].activation(), Activation::Sigmoid);
+    }
+
+    #[test]
+    fn the_seed_decides_the_weights() {
+        let architecture: Architecture = "784,30,10".parse().unwrap();
+        let build = |seed| {
+            architecture.build(Shape::image(28, 28), 10, &BuildOptions::default(), seed).unwrap()
+        };
+        assert_eq!(build(1), build(1));
+        assert_ne!(build(1), build(2));
+    }
+
+    #[test]
+    fn what_is_wrong_is_said() {
+        for (text, expected) in [
+            ("784", "at least an input and an output layer"),
+            ("", "`` is no whole number"),
+            ("784,0,10", "a layer of 0 units"),
+            ("784,-5,10", "`-5` is no whole number above 0"),
+            ("784,3.5,10", "`3.5` is no whole number"),
+            ("784,abc,10", "`abc` is no whole number"),
+            ("784,,10", "`` is no whole number"),
+            ("784,99999999999,10", "too large"),
+            ("784,999999999999999999999999,10", "no whole number"),
+            ("784,1000000,1000000,10", "at most 500000000 fit"),
+            ("28,10", "784 pixels: begin with 784"),
+            ("784,30,11", "end with 10"),
+            ("dense30-pizza3-dense10", "`pizza3` is no layer"),
+            ("dense30-drop0.5", "last layer must be"),
+            ("dense30-drop1.0-dense10", "no fraction from 0 to under 1"),
+            ("softmax30-dense10", "is for the last layer"),
+            ("dense30--dense10", "`` is no layer"),
+            ("dense-dense10", "`` is no whole number"),
+        ] {
+            let error = build(text, 0.0).unwrap_err().to_string();
+            assert!(error.contains(expected), "{text}: {error}");
+        }
+    }
+}

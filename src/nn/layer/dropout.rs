@@ -1,0 +1,152 @@
+//! Dropout (section 3.2).
+
+use super::{Kind, Pass, Scratch, Shape, Taped};
+use crate::nn::{LayerGradients, Mode, Real};
+use crate::rng::{self, Purpose, Stream};
+use ndarray::{ArrayView2, ArrayViewMut2, Zip};
+use rand::Rng;
+use serde::{Deserialize, Serialize};
+
+/// Leaves each value out with probability `rate` while training, another choice for every sample,
+/// and hands all of them on otherwise.
+///
+/// The book trains with the thinned network as it is and afterwards, when all units take part,
+/// multiplies the weights behind them by 1 − `rate` (by ½ for its half). Here, the values that stay
+/// are divided by 1 − `rate` while training instead, so that trained weights are used as they are:
+/// with w = (1 − rate) w_book both networks compute the same in training and afterwards. The book
+/// draws one set of units a mini-batch; here, as in Srivastava et al. (2014), every sample has its
+/// own.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Dropout {
+    pub shape: Shape,
+    /// From 0 to under 1; resolved to 1/65,536.
+    pub rate: f64,
+}
+
+impl Dropout {
+    /// Opens the stream of the first of the rows; the rows follow one another in it by number, so
+    /// that parts of a mini-batch draw what the whole would.
+    fn stream(mode: Mode) -> Option<Stream> {
+        match mode {
+            Mode::Training { seed, epoch, step } => {
+                Some(rng::stream(seed, Purpose::Dropout, epoch, step))
+            }
+            Mode::Inference => None,
+        }
+    }
+
+    /// Fills `mask` with 0 for values left out and 1/(1 − rate) for the others.
+    fn draw(&self, stream: &mut Stream, mask: &mut [Real]) {
+        let keep = (1.0 / (1.0 - self.rate)) as Real;
+        let threshold = (self.rate * 65536.0).round() as u32;
+        let mut bytes = [0_u8; 256];
+        for mask in mask.chunks_mut(bytes.len() / 2) {
+            stream.fill_bytes(&mut bytes);
+            for (mask, pair) in mask.iter_mut().zip(bytes.as_chunks::<2>().0) {
+                let left_out = u32::from(u16::from_le_bytes(*pair)) < threshold;
+                *mask = if left_out { 0.0 } else { keep };
+            }
+        }
+    }
+}
+
+impl Kind for Dropout {
+    fn input(&self) -> Shape {
+        self.shape
+    }
+
+    fn output(&self) -> Shape {
+        self.shape
+    }
+
+    fn name(&self) -> String {
+        format!("drop{}", self.rate)
+    }
+
+    fn forward(
+        &self,
+        x: ArrayView2<Real>,
+        mut a: ArrayViewMut2<Real>,
+        scratch: &mut Scratch,
+        pass: Pass,
+    ) {
+        let Some(mut stream) = Self::stream(pass.mode) else { return a.assign(&x) };
+        let width = x.ncols();
+        scratch.first.resize(x.len(), 0.0);
+        let rows = x.rows().into_iter().zip(a.rows_mut()).zip(pass.first_row..);
+        for (((x, mut a), row), mask) in rows.zip(scratch.first.chunks_exact_mut(width)) {
+            stream.set_stream((pass.layer as u64) << 32 | row as u64);
+            stream.set_word_pos(0);
+            self.draw(&mut stream, mask);
+            Zip::from(&mut a).and(x).and(&*mask).for_each(|a, &x, &mask| *a = x * mask);
+        }
+    }
+
+    fn backward(
+        &self,
+        Taped { delta, .. }: Taped,
+        _gradients: &mut LayerGradients,
+        input_delta: Option<ArrayViewMut2<Real>>,
+        scratch: &mut Scratch,
+        pass: Pass,
+    ) {
+        let Some(mut input_delta) = input_delta else { return };
+        if pass.mode == Mode::Inference {
+            return input_delta.assign(&delta);
+        }
+        let rows = input_delta.rows_mut().into_iter().zip(delta.rows());
+        for ((mut dx, delta), mask) in rows.zip(scratch.first.chunks_exact(delta.ncols())) {
+            Zip::from(&mut dx).and(delta).and(mask).for_each(|dx, &d, &mask| *dx = d * mask);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::{Array2, s};
+
+    fn pass(step: u64, first_row: usize) -> Pass {
+        Pass { mode: Mode::Training { seed: 1, epoch: 2, step }, layer: 1, first_row, scale: 1.0 }
+    }
+
+    fn masked(rate: f64, rows: usize, pass: Pass) -> Array2<Real> {
+        let layer = Dropout { shape: Shape::vector(500), rate };
+        let mut a = Array2::zeros((rows, 500));
+        layer.forward(
+            Array2::ones((rows, 500)).view(),
+            a.view_mut(),
+            &mut Scratch::default(),
+            pass,
+        );
+        a
+    }
+
+    #[test]
+    fn the_share_left_out_is_the_rate_and_the_mean_is_kept() {
+        for rate in [0.1, 0.5, 0.8] {
+            let a = masked(rate, 40, pass(0, 0));
+            let share = a.iter().filter(|&&a| a == 0.0).count() as f64 / a.len() as f64;
+            // Four standard deviations of a share of 20,000 draws.
+            assert!(
+                (share - rate).abs() < 4.0 * (rate * (1.0 - rate) / 20_000.0).sqrt(),
+                "{share}"
+            );
+            let kept = a.iter().find(|&&a| a != 0.0).unwrap();
+            assert!((f64::from(*kept as f32) * (1.0 - rate) - 1.0).abs() < 1e-6);
+        }
+    }
+
+    #[test]
+    fn parts_of_a_mini_batch_draw_what_the_whole_does() {
+        let whole = masked(0.5, 8, pass(3, 0));
+        assert_eq!(whole.slice(s![5.., ..]), masked(0.5, 3, pass(3, 5)));
+    }
+
+    #[test]
+    fn another_step_draws_another_mask_and_inference_none() {
+        assert_ne!(masked(0.5, 2, pass(1, 0)), masked(0.5, 2, pass(2, 0)));
+        let inference = Pass { mode: Mode::Inference, ..pass(0, 0) };
+        assert_eq!(masked(0.5, 2, inference), Array2::<Real>::ones((2, 500)));
+    }
+}

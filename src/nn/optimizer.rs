@@ -1,0 +1,158 @@
+//! The rules that turn gradients into updates of the weights and biases.
+
+use super::layer::Role;
+use super::{Gradients, Network, Penalty, Real, Regularizer};
+use serde::{Deserialize, Serialize};
+
+/// The rule that turns gradients into updates.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Optimizer {
+    /// w → w − η ∇C (equation 20).
+    #[default]
+    Sgd,
+    /// v → μv − η ∇C, w → w + v (equations 107 and 108).
+    Momentum,
+    /// Momentum with the gradient taken ahead, at w + μv. The network holds w + μv at all times, so
+    /// a step is v → μv − η ∇C, w → w + μv − η ∇C: the same path by a change of variables.
+    Nesterov,
+    /// Adam (Kingma and Ba, 2015) with β₁ 0.9, β₂ 0.999, ε 1e-8.
+    Adam,
+}
+
+/// What a step depends on beside the gradient; may change from one to the next.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Hyper {
+    /// η, above 0.
+    pub learning_rate: f64,
+    pub regularizer: Regularizer,
+    /// μ of momentum and Nesterov momentum, from 0 to under 1.
+    pub momentum: f64,
+    /// n, the size of the training set that λ is divided by.
+    pub train_size: usize,
+}
+
+impl Hyper {
+    /// λ/n of the penalty asked for, 0 for any other.
+    fn decay(&self, penalty: Penalty) -> f64 {
+        if self.regularizer.penalty == penalty {
+            self.regularizer.lambda / self.train_size as f64
+        } else {
+            0.0
+        }
+    }
+}
+
+const BETA_1: f64 = 0.9;
+const BETA_2: f64 = 0.999;
+const EPSILON: f64 = 1e-8;
+
+/// An optimizer and what it remembers from step to step, which is part of a checkpoint.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Updater {
+    optimizer: Optimizer,
+    /// Steps taken.
+    steps: u64,
+    /// Momentum's v, or Adam's mean of gradients; one entry for each array that is learned.
+    first: Vec<Vec<Real>>,
+    /// Adam's mean of squared gradients.
+    second: Vec<Vec<Real>>,
+}
+
+impl Updater {
+    /// At rest: no velocity, no means.
+    #[must_use]
+    pub fn new(optimizer: Optimizer, network: &Network) -> Self {
+        let zeros = || -> Vec<Vec<Real>> {
+            let arrays = network.layers.iter().flat_map(|layer| layer.parameters());
+            arrays.map(|(_, array)| vec![0.0; array.len()]).collect()
+        };
+        let first = if optimizer == Optimizer::Sgd { Vec::new() } else { zeros() };
+        let second = if optimizer == Optimizer::Adam { zeros() } else { Vec::new() };
+        Self { optimizer, steps: 0, first, second }
+    }
+
+    /// Which rule it follows.
+    #[must_use]
+    pub fn optimizer(&self) -> Optimizer {
+        self.optimizer
+    }
+
+    /// Whether its memory has the shapes of this network: to be asked of a checkpoint before use.
+    #[must_use]
+    pub fn fits(&self, network: &Network) -> bool {
+        let fresh = Self::new(self.optimizer, network);
+        let lengths = |arrays: &[Vec<Real>]| arrays.iter().map(Vec::len).collect::<Vec<_>>();
+        lengths(&fresh.first) == lengths(&self.first)
+            && lengths(&fresh.second) == lengths(&self.second)
+    }
+
+    /// Takes one step against the gradient of a mini-batch. Regularization adds (λ/n) w (L2,
+    /// equation 91) or (λ/n) sgn(w) (L1, equation 96) to the gradient of every weight and leaves
+    /// biases alone; sgn(0) is 0.
+    ///
+    /// # Panics
+    /// Where `gradients` or the optimizer's memory are of another network.
+    pub fn step(&mut self, network: &mut Network, gradients: &Gradients, hyper: &Hyper) {
+        self.steps += 1;
+        let mut slot = 0;
+        for (layer, gradients) in network.layers.iter_mut().zip(&gradients.layers) {
+            let mut arrays = gradients.arrays();
+            layer.kind_mut().visit_mut(&mut |role, values| {
+                let gradient = arrays.next().expect("a gradient for every array that is learned");
+                self.step_array(slot, role, values, gradient, hyper);
+                slot += 1;
+            });
+        }
+    }
+
+    fn step_array(
+        &mut self,
+        slot: usize,
+        role: Role,
+        values: &mut [Real],
+        gradient: &[Real],
+        hyper: &Hyper,
+    ) {
+        let eta = hyper.learning_rate as Real;
+        let mu = hyper.momentum as Real;
+        let penalized = |penalty| if role == Role::Weights { hyper.decay(penalty) } else { 0.0 };
+        let (l1, l2) = (penalized(Penalty::L1) as Real, penalized(Penalty::L2) as Real);
+        let full = |w: Real, g: Real| g + l2 * w + l1 * sign(w);
+        let pairs = values.iter_mut().zip(gradient);
+        match self.optimizer {
+            Optimizer::Sgd => {
+                // Equation 93's form: the weight decays, then it is moved.
+                let keep = 1.0 - eta * l2;
+                pairs.for_each(|(w, &g)| *w = keep * *w - eta * (g + l1 * sign(*w)));
+            }
+            Optimizer::Momentum => pairs.zip(&mut self.first[slot]).for_each(|((w, &g), v)| {
+                *v = mu * *v - eta * full(*w, g);
+                *w += *v;
+            }),
+            Optimizer::Nesterov => pairs.zip(&mut self.first[slot]).for_each(|((w, &g), v)| {
+                let pull = eta * full(*w, g);
+                *v = mu * *v - pull;
+                *w += mu * *v - pull;
+            }),
+            Optimizer::Adam => {
+                let power = |beta: f64| 1.0 - beta.powf(self.steps as f64);
+                let rate = (hyper.learning_rate / power(BETA_1)) as Real;
+                let correction = (1.0 / power(BETA_2)) as Real;
+                let (b1, b2, epsilon) = (BETA_1 as Real, BETA_2 as Real, EPSILON as Real);
+                let memory = self.first[slot].iter_mut().zip(&mut self.second[slot]);
+                pairs.zip(memory).for_each(|((w, &g), (m, v))| {
+                    let g = full(*w, g);
+                    *m = b1 * *m + (1.0 - b1) * g;
+                    *v = b2 * *v + (1.0 - b2) * g * g;
+                    *w -= rate * *m / ((*v * correction).sqrt() + epsilon);
+                });
+            }
+        }
+    }
+}
+
+/// −1, 0 or 1.
+fn sign(w: Real) -> Real {
+    Real::from(u8::from(w > 0.0)) - Real::from(u8::from(w < 0.0))
+}

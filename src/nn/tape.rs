@@ -1,0 +1,73 @@
+//! What a forward pass leaves behind for the backward pass.
+
+use super::layer::{Pass, Scratch};
+use super::{Mode, Network, Real};
+use ndarray::{Array2, ArrayView2, s};
+
+/// Activations and deltas of every layer; made once for the largest batch, then reused.
+#[derive(Clone, Debug)]
+pub struct Tape {
+    pub(crate) layers: Vec<LayerTape>,
+    pub(crate) samples: usize,
+    mode: Mode,
+    first_row: usize,
+    /// Samples of the whole mini-batch, of which these rows may be a part.
+    batch: usize,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct LayerTape {
+    /// a, shape (capacity, units).
+    pub(crate) activations: Array2<Real>,
+    /// ∂C/∂z, shape (capacity, units).
+    pub(crate) delta: Array2<Real>,
+    pub(crate) scratch: Scratch,
+}
+
+impl Tape {
+    /// Room for batches of up to `capacity` samples.
+    #[must_use]
+    pub fn new(network: &Network, capacity: usize) -> Self {
+        let layers = network.layers.iter().map(|layer| {
+            let zeros = Array2::zeros((capacity, layer.output().len()));
+            LayerTape { activations: zeros.clone(), delta: zeros, scratch: Scratch::default() }
+        });
+        let layers = layers.collect();
+        Self { layers, samples: 0, mode: Mode::Inference, first_row: 0, batch: 1 }
+    }
+
+    /// Gets ready for rows of a mini-batch of `batch` samples.
+    pub(crate) fn begin(&mut self, mode: Mode, first_row: usize, samples: usize, batch: usize) {
+        self.mode = mode;
+        self.first_row = first_row;
+        self.samples = samples;
+        self.batch = batch;
+    }
+
+    /// What a layer is told of these rows.
+    pub(crate) fn pass(&self, layer: usize) -> Pass {
+        let scale = 1.0 / self.batch as Real;
+        Pass { mode: self.mode, layer, first_row: self.first_row, scale }
+    }
+
+    /// A layer's activations in the last forward pass, shape (samples, units).
+    #[must_use]
+    pub fn activations(&self, layer: usize) -> ArrayView2<'_, Real> {
+        self.layers[layer].activations.slice(s![..self.samples, ..])
+    }
+
+    /// A layer's δ = ∂C/∂z in the last backward pass, shape (samples, units).
+    #[must_use]
+    pub fn delta(&self, layer: usize) -> ArrayView2<'_, Real> {
+        self.layers[layer].delta.slice(s![..self.samples, ..])
+    }
+
+    /// The output activations of the last forward pass, shape (samples, outputs).
+    ///
+    /// # Panics
+    /// Where the network has no layers.
+    #[must_use]
+    pub fn outputs(&self) -> ArrayView2<'_, Real> {
+        self.activations(self.layers.len() - 1)
+    }
+}
