@@ -1,7 +1,7 @@
 //! The arguments. What they mean is the contract that scripts rely on.
 
 use super::display::DisplayArgs;
-use super::spec_args::SpecArgs;
+use super::spec_args::{SpecArgs, count};
 use clap::{Args, Parser};
 use std::path::PathBuf;
 
@@ -45,6 +45,16 @@ pub(super) struct TrainArgs {
     /// Write the model here when the run ends (.safetensors, or .json as network2.py)
     #[arg(long, value_name = "FILE")]
     pub(super) save: Option<PathBuf>,
+    /// Write a checkpoint every N epochs, and when the run ends
+    #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
+    pub(super) checkpoint_every: Option<u32>,
+    /// Where checkpoints go [default: a directory beside --save, else nntop-checkpoints]
+    #[arg(long, value_name = "DIR", requires = "checkpoint_every")]
+    pub(super) checkpoints: Option<PathBuf>,
+    /// Go on from a checkpoint (or the newest of a directory) to the very bytes of a run that was
+    /// never interrupted; only --epochs, --threads and --data may differ
+    #[arg(long, value_name = "FILE", conflicts_with = "spec")]
+    pub(super) resume: Option<PathBuf>,
 }
 
 #[derive(Debug, Default, Args)]

@@ -81,10 +81,30 @@ impl SpecArgs {
     /// # Errors
     /// Where the file cannot be read or says something that no spec has.
     pub(super) fn assemble(&self) -> Result<Spec, Usage> {
-        let mut spec = match &self.spec {
+        let base = match &self.spec {
             Some(file) => read(file)?,
             None => Spec::default(),
         };
+        self.assemble_over(base)
+    }
+
+    /// The recipe of an interrupted run, with what may change when it goes on.
+    ///
+    /// # Errors
+    /// Where the arguments ask for another run.
+    pub(super) fn assemble_resumed(&self, begun: &Spec) -> Result<Spec, Usage> {
+        let spec = self.assemble_over(begun.clone())?;
+        let Spec { epochs, threads, data, .. } = spec.clone();
+        if (Spec { epochs, threads, data, ..begun.clone() }) == spec {
+            return Ok(spec);
+        }
+        Err(Usage::value(
+            "--resume",
+            "the run goes on as it began; besides --epochs, --threads and --data give nothing that changes it",
+        ))
+    }
+
+    fn assemble_over(&self, mut spec: Spec) -> Result<Spec, Usage> {
         set(&mut spec.layers, self.layers.as_ref());
         set(&mut spec.epochs, self.epochs.as_ref());
         set(&mut spec.batch, self.batch.as_ref());
@@ -177,7 +197,7 @@ fn named<T: DeserializeOwned>(text: &str) -> Result<T, String> {
     T::deserialize(name).map_err(|error| error.to_string())
 }
 
-fn count(text: &str) -> Result<u32, String> {
+pub(super) fn count(text: &str) -> Result<u32, String> {
     whole(text, 1_000_000)
 }
 

@@ -7,9 +7,10 @@ use super::error::Usage;
 use super::headless::{self, Format};
 use super::signals;
 use crate::data::Dataset;
-use crate::engine::{Engine, Options, Spec, atomic};
+use crate::engine::{Checkpoint, CheckpointPolicy, Engine, Options, Spec, atomic};
 use crate::protocol::{Command, Outcome, Pace};
 use anyhow::{Context, bail};
+use std::fs;
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 use std::process::ExitCode;
@@ -29,12 +30,29 @@ pub(super) fn run(args: &TrainArgs, display: &DisplayArgs) -> anyhow::Result<Exi
 }
 
 fn train(args: &TrainArgs, pace: Pace, display: &DisplayArgs) -> anyhow::Result<ExitCode> {
-    let mut spec = args.spec.assemble()?;
+    let resume = args.resume.as_deref().map(Checkpoint::load).transpose();
+    let resume = resume.map_err(|error| Usage::value("--resume", error))?;
+    let mut spec = match &resume {
+        Some(checkpoint) => args.spec.assemble_resumed(&checkpoint.spec)?,
+        None => args.spec.assemble()?,
+    };
     if let Some(file) = &args.save {
         atomic::check_writable(file).map_err(|error| unwritable(file, &error))?;
     }
-    let dataset = load(&mut spec, args.spec.layers.is_some() || args.spec.spec.is_some())?;
-    let options = Options { pace, dataset, save: args.save.clone(), ..Options::default() };
+    let whole = resume.is_some() || args.spec.spec.is_some();
+    let chosen = Chosen {
+        layers: whole || args.spec.layers.is_some(),
+        batch: whole || args.spec.batch.is_some(),
+    };
+    let dataset = load(&mut spec, &chosen)?;
+    let options = Options {
+        pace,
+        dataset,
+        save: args.save.clone(),
+        checkpoints: checkpoints(args)?,
+        resume: resume.map(Box::new),
+        ..Options::default()
+    };
     let engine = Engine::spawn(spec, options).map_err(Usage::from)?;
     if args.output.headless || args.output.json || !dashboard::has_terminal() {
         return headless(&engine, &args.output);
@@ -42,19 +60,39 @@ fn train(args: &TrainArgs, pace: Pace, display: &DisplayArgs) -> anyhow::Result<
     dashboard::show(engine, display)
 }
 
-/// The spec's own data, read now so that what is wrong with it is told at once; the layers of a
-/// spec that nobody chose are made to fit it. MNIST is left to the training thread to unpack.
-fn load(spec: &mut Spec, layers_chosen: bool) -> Result<Option<Arc<Dataset>>, Usage> {
+/// Where checkpoints go, the directory made where it is missing.
+fn checkpoints(args: &TrainArgs) -> Result<Option<CheckpointPolicy>, Usage> {
+    let Some(every) = args.checkpoint_every else { return Ok(None) };
+    let dir = args.checkpoints.clone().unwrap_or_else(|| match &args.save {
+        Some(file) => file.with_extension("checkpoints"),
+        None => "nntop-checkpoints".into(),
+    });
+    fs::create_dir_all(&dir).map_err(|error| {
+        let problem = format!("{}: cannot be made: {error}", dir.display());
+        Usage::value("--checkpoints", problem)
+    })?;
+    Ok(Some(CheckpointPolicy { dir, every: Some(every) }))
+}
+
+/// What somebody asked for, and so is not made to fit the data.
+struct Chosen {
+    layers: bool,
+    batch: bool,
+}
+
+/// The spec's own data, read now so that what is wrong with it is told at once; what nobody chose
+/// is made to fit it. MNIST is left to the training thread to unpack.
+fn load(spec: &mut Spec, chosen: &Chosen) -> Result<Option<Arc<Dataset>>, Usage> {
     let Some(dir) = &spec.data else {
         spec.validate_for(&Dataset::embedded_outline())?;
         return Ok(None);
     };
     let data = Dataset::from_dir(dir).map_err(|error| Usage::value("--data", error))?;
-    if !layers_chosen {
+    if !chosen.layers {
         let outputs = spec.readout.outputs(data.classes.len());
         spec.layers = format!("{},30,{outputs}", data.train.pixels_per_image());
     }
-    if spec.train_size.is_none() {
+    if !chosen.batch {
         // A small data set can be smaller than a mini-batch.
         spec.batch = spec.batch.min(data.train.len() as u32);
     }

@@ -1,4 +1,7 @@
 //! Tests of the whole, in one binary.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod bad_input;
+mod headless;
 mod layering;
+mod small_data;

@@ -1,0 +1,12 @@
+//! No bytes make the reader of checkpoints panic.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use nntop::engine::Checkpoint;
+use std::io::Write;
+
+fuzz_target!(|bytes: &[u8]| {
+    let mut file = tempfile::NamedTempFile::new().expect("a temporary file");
+    file.write_all(bytes).expect("room for it");
+    let _ = Checkpoint::load(file.path());
+});
