@@ -148,6 +148,15 @@ fn chart(
     if let Moment::Epoch(epoch) = context.moment {
         marks.push(Mark { x: f64::from(epoch), style: theme.style(Role::Dim) });
     }
-    let chart = LineChart { lines, marks, x_label: "epoch", y_text, log, highest, theme: *theme };
+    let chart = LineChart {
+        lines,
+        marks,
+        x_label: "epoch",
+        y_text,
+        log,
+        log_x: false,
+        highest,
+        theme: *theme,
+    };
     (&chart).render(inside, buffer);
 }

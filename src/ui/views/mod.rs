@@ -3,6 +3,8 @@
 mod confusion;
 mod curves;
 mod digits;
+mod figures;
+mod gradients;
 mod overview;
 mod weights;
 
@@ -17,5 +19,7 @@ pub fn all() -> Vec<Box<dyn View>> {
         Box::<weights::Weights>::default(),
         Box::<digits::Digits>::default(),
         Box::<confusion::Confusion>::default(),
+        Box::<gradients::Gradients>::default(),
+        Box::<figures::Figures>::default(),
     ]
 }

@@ -40,6 +40,8 @@ pub struct LineChart<'a> {
     pub y_text: fn(f64) -> String,
     /// A logarithmic y axis; values that are not positive are left out.
     pub log: bool,
+    /// A logarithmic x axis, likewise.
+    pub log_x: bool,
     /// The y axis goes no higher, where the quantity has a bound.
     pub highest: Option<f64>,
     pub theme: Theme,
@@ -68,11 +70,12 @@ pub fn short(value: f64) -> String {
 
 impl LineChart<'_> {
     fn transformed(&self) -> Vec<Vec<(f64, f64)>> {
+        let x = |x: f64| if self.log_x { x.log10() } else { x };
         let y = |y: f64| if self.log { y.log10() } else { y };
         let finite = |(x, y): &(f64, f64)| x.is_finite() && y.is_finite();
         self.lines
             .iter()
-            .map(|line| line.points.iter().map(|&(x, v)| (x, y(v))).filter(finite).collect())
+            .map(|line| line.points.iter().map(|&(h, v)| (x(h), y(v))).filter(finite).collect())
             .collect()
     }
 
@@ -123,13 +126,10 @@ impl LineChart<'_> {
 
     fn x_labels(&self, [low, high]: [f64; 2]) -> Vec<Span<'static>> {
         let dim = self.theme.style(Role::Dim);
-        let middle = f64::midpoint(low, high);
-        let end = format!("{} {}", self.x_label, short_integer(high));
-        vec![
-            Span::styled(short_integer(low), dim),
-            Span::styled(short_integer(middle), dim),
-            Span::styled(end, dim),
-        ]
+        let text = |x: f64| short_integer(if self.log_x { 10_f64.powf(x) } else { x });
+        let middle = text(f64::midpoint(low, high));
+        let end = format!("{} {}", self.x_label, text(high));
+        vec![Span::styled(text(low), dim), Span::styled(middle, dim), Span::styled(end, dim)]
     }
 }
 

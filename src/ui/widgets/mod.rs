@@ -6,6 +6,7 @@ mod gauge;
 mod histogram;
 mod pane;
 mod raster;
+mod text;
 
 pub use bars::{Bars, Row};
 pub use chart::{Line, LineChart, Mark, percent, short};
@@ -13,6 +14,7 @@ pub use gauge::Gauge;
 pub use histogram::Histogram;
 pub use pane::Pane;
 pub use raster::{Legend, Raster};
+pub use text::wrap;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;

@@ -1,0 +1,211 @@
+//! What figures are made of, drawn.
+
+use super::surface;
+use crate::protocol::{Bar, Cell, Curve, FigureBody, Scale};
+use crate::ui::theme::Role;
+use crate::ui::view::Context;
+use crate::ui::widgets::{Bars, Line, LineChart, Raster, Row, short, wrap, write, write_at};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::widgets::Widget;
+use unicode_width::UnicodeWidthStr;
+
+/// Draws a figure's body; `scroll` is the first row shown of what is longer than the area, and is
+/// kept within it.
+pub(super) fn draw(
+    body: &FigureBody,
+    area: Rect,
+    buffer: &mut Buffer,
+    context: &Context,
+    scroll: &mut usize,
+) {
+    match body {
+        FigureBody::Chart { x_label, y_label, x_scale, y_scale, curves } => {
+            let top = Rect { height: area.height.min(1), ..area };
+            write(buffer, top, 0, y_label, context.theme.style(Role::Dim));
+            let below = Rect { y: area.y + top.height, height: area.height - top.height, ..area };
+            let chart = LineChart {
+                lines: lines(curves, context),
+                marks: Vec::new(),
+                x_label,
+                y_text: short,
+                log: *y_scale == Scale::Logarithmic,
+                log_x: *x_scale == Scale::Logarithmic,
+                highest: None,
+                theme: *context.theme,
+            };
+            (&chart).render(below, buffer);
+        }
+        FigureBody::Surface {
+            x_label,
+            y_label,
+            x_range,
+            y_range,
+            width,
+            height,
+            values,
+            paths,
+        } => {
+            let surface = surface::Surface {
+                labels: [x_label, y_label],
+                ranges: [*x_range, *y_range],
+                size: [*width as usize, *height as usize],
+                values,
+                paths,
+            };
+            surface.draw(area, buffer, context.theme);
+        }
+        FigureBody::Bars { unit, bars } => draw_bars(unit, bars, area, buffer, context, scroll),
+        FigureBody::Table { header, rows } => table(header, rows, area, buffer, context, scroll),
+        FigureBody::Images { width, height, diverging, images } => {
+            let pictures = Pictures {
+                size: [*width as usize, *height as usize],
+                diverging: *diverging,
+                images,
+            };
+            pictures.draw(area, buffer, context);
+        }
+        FigureBody::Text(lines) => {
+            let wrapped: Vec<String> =
+                lines.iter().flat_map(|line| wrap_kept(line, area.width)).collect();
+            let from = window(scroll, wrapped.len(), area.height);
+            for (row, line) in (0..area.height).zip(&wrapped[from..]) {
+                write(buffer, area, row, line, context.theme.style(Role::Text));
+            }
+        }
+    }
+}
+
+/// The first row shown of a list; brings `scroll` back within it.
+fn window(scroll: &mut usize, rows: usize, height: u16) -> usize {
+    *scroll = (*scroll).min(rows.saturating_sub(usize::from(height)));
+    *scroll
+}
+
+/// A line that fits stays as it is, its spaces too: it may be a drawing.
+fn wrap_kept(line: &str, width: u16) -> Vec<String> {
+    if line.width() <= usize::from(width) { vec![line.to_string()] } else { wrap(line, width) }
+}
+
+fn lines(curves: &[Curve], context: &Context) -> Vec<Line> {
+    let line = |(index, curve): (usize, &Curve)| Line {
+        name: curve.name.clone(),
+        points: curve.points.clone(),
+        value: match curve.points.last() {
+            Some((_, y)) if !curve.scatter => short(*y),
+            _ => String::new(),
+        },
+        style: context.theme.series(index),
+        scatter: curve.scatter,
+    };
+    curves.iter().enumerate().map(line).collect()
+}
+
+fn draw_bars(
+    unit: &str,
+    bars: &[Bar],
+    area: Rect,
+    buffer: &mut Buffer,
+    context: &Context,
+    scroll: &mut usize,
+) {
+    let theme = context.theme;
+    let largest = bars.iter().map(|bar| bar.value.abs()).fold(0.0, f64::max);
+    let from = window(scroll, bars.len(), area.height);
+    let rows = bars[from..].iter().map(|bar| Row {
+        name: format!("{} {}", if bar.highlighted { "›" } else { " " }, bar.name),
+        share: if largest > 0.0 { bar.value.abs() / largest } else { 0.0 },
+        value: format!("{} {unit}", short(bar.value)).trim_end().to_string(),
+        style: if bar.highlighted { theme.style(Role::Accent) } else { theme.series(0) },
+    });
+    (&Bars { rows: rows.collect(), theme: *theme }).render(area, buffer);
+}
+
+fn table(
+    header: &[String],
+    rows: &[Vec<Cell>],
+    area: Rect,
+    buffer: &mut Buffer,
+    context: &Context,
+    scroll: &mut usize,
+) {
+    let theme = context.theme;
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0).max(header.len());
+    let widths: Vec<u16> = (0..columns)
+        .map(|column| {
+            let cells = rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.text.width());
+            let title = header.get(column).map_or(0, |title| title.width());
+            cells.max().unwrap_or(0).max(title).min(usize::from(area.width)) as u16
+        })
+        .collect();
+    let mut column = 0;
+    for (title, width) in header.iter().zip(&widths) {
+        write_at(buffer, area, column, 0, title, theme.style(Role::Title));
+        column = column.saturating_add(width + 2);
+    }
+    let top = u16::from(!header.is_empty()).min(area.height);
+    let below = Rect { y: area.y + top, height: area.height - top, ..area };
+    let from = window(scroll, rows.len(), below.height);
+    for (line, row) in (0..below.height).zip(&rows[from..]) {
+        let mut column = 0;
+        for (cell, width) in row.iter().zip(&widths) {
+            let role = if cell.highlighted { Role::Accent } else { Role::Text };
+            write_at(buffer, below, column, line, &cell.text, theme.style(role));
+            column = u16::saturating_add(column, width + 2);
+        }
+    }
+}
+
+/// Small images with their names.
+struct Pictures<'a> {
+    size: [usize; 2],
+    diverging: bool,
+    images: &'a [(String, Vec<f32>)],
+}
+
+impl Pictures<'_> {
+    /// Draws the images as large as all of them fit.
+    fn draw(&self, area: Rect, buffer: &mut Buffer, context: &Context) {
+        let theme = context.theme;
+        let values = || self.images.iter().flat_map(|(_, pixels)| pixels);
+        let largest = values().fold(f32::MIN_POSITIVE, |most, value| most.max(value.abs()));
+        let [width, height] = self.tile(area);
+        let across = ((area.width + 1) / (width + 1)).max(1);
+        for (at, (name, pixels)) in (0_u16..).zip(self.images) {
+            let (column, row) = (at % across, at / across);
+            let place = Rect {
+                x: area.x + column * (width + 1),
+                y: area.y.saturating_add(row.saturating_mul(height + 1)),
+                width,
+                height: height + 1,
+            };
+            let place = place.intersection(area);
+            if place.area() == 0 {
+                return;
+            }
+            let picture = Rect { height: place.height.min(height), ..place };
+            let raster = if self.diverging {
+                Raster::heatmap(pixels, self.size, largest, theme)
+            } else {
+                Raster::image(pixels, self.size, largest, theme)
+            };
+            (&raster).render(picture, buffer);
+            write(buffer, place, height, name, theme.style(Role::Dim));
+        }
+    }
+
+    /// The largest tile, in cells, at which all images fit; a small one where they never do.
+    fn tile(&self, area: Rect) -> [u16; 2] {
+        let [width, height] = self.size.map(|side| side.max(1) as f64);
+        let count = self.images.len().max(1);
+        let high = |wide: u16| ((f64::from(wide) * height / width / 2.0).ceil() as u16).max(1);
+        let fits = |wide: u16| {
+            let across = usize::from((area.width + 1) / (wide + 1)).max(1);
+            let rows = count.div_ceil(across);
+            rows * usize::from(high(wide) + 1) <= usize::from(area.height)
+        };
+        let widest = area.width.clamp(1, 2 * self.size[0].clamp(1, 100) as u16);
+        let wide = (4..=widest).rev().find(|&wide| fits(wide)).unwrap_or(widest.min(7));
+        [wide, high(wide)]
+    }
+}

@@ -1,0 +1,114 @@
+//! The book's claims beside what was measured.
+
+use crate::protocol::{Claim, Quantity};
+use crate::ui::theme::Role;
+use crate::ui::view::Context;
+use crate::ui::widgets::{Pane, wrap, write, write_at};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+/// Rows that claims take at a width.
+pub(super) fn rows(claims: &[Claim], width: u16) -> u16 {
+    let rows: usize = claims.iter().map(|claim| lines(claim, width).len() + 1).sum();
+    u16::try_from(rows.saturating_sub(1)).unwrap_or(u16::MAX)
+}
+
+/// A claim in lines: the sentence, then each figure with its name.
+fn lines(claim: &Claim, width: u16) -> Vec<(Role, String)> {
+    let (mark, role) = if claim.holds { ("✓", Role::Good) } else { ("✗", Role::Bad) };
+    let verdict = if claim.holds { "holds" } else { "does not hold" };
+    let indented = width.saturating_sub(2);
+    let mut lines = Vec::new();
+    for (index, line) in wrap(&claim.claim, indented).into_iter().enumerate() {
+        let start = if index == 0 { mark } else { " " };
+        lines.push((if index == 0 { role } else { Role::Text }, format!("{start} {line}")));
+    }
+    let tolerance = match claim.tolerance.as_str() {
+        "" => String::new(),
+        tolerance => format!(" ({tolerance})"),
+    };
+    let figures = [
+        (Role::Dim, format!("expected {}{tolerance}", quantity(&claim.expected))),
+        (Role::Text, format!("measured {}", quantity(&claim.measured))),
+        (role, format!("{verdict} · seed {} · {}", claim.seed, seconds(claim.seconds))),
+    ];
+    for (role, text) in figures {
+        lines.extend(wrap(&text, indented).into_iter().map(|line| (role, format!("  {line}"))));
+    }
+    lines
+}
+
+/// Draws the claims from a row on; keeps that row within the list.
+pub(super) fn draw(area: Rect, buffer: &mut Buffer, context: &Context, scroll: &mut usize) {
+    let (claims, theme) = (&context.run.claims, context.theme);
+    let holding = claims.iter().filter(|claim| claim.holds).count();
+    let note = if claims.is_empty() {
+        String::new()
+    } else {
+        format!("{holding} of {} hold", claims.len())
+    };
+    let inside = Pane::new("Claims", theme).note(&note).draw(area, buffer);
+    if claims.is_empty() {
+        write(buffer, inside, 0, "none checked yet…", theme.style(Role::Dim));
+        return;
+    }
+    let all: Vec<(Role, String)> = claims
+        .iter()
+        .flat_map(|claim| {
+            lines(claim, inside.width).into_iter().chain([(Role::Dim, String::new())])
+        })
+        .collect();
+    let height = usize::from(inside.height);
+    *scroll = (*scroll).min((all.len() - 1).saturating_sub(height));
+    for (row, (role, line)) in (0..inside.height).zip(all.iter().skip(*scroll)) {
+        let end = write(buffer, inside, row, line, theme.style(*role));
+        let more = all.len() - 1 > *scroll + height;
+        if row + 1 == inside.height && more && end + 4 <= inside.width {
+            write_at(buffer, inside, inside.width - 2, row, "▼", theme.style(Role::Dim));
+        }
+    }
+}
+
+/// A number as it reads best, or the phrase itself.
+fn quantity(quantity: &Quantity) -> String {
+    match quantity {
+        Quantity::Text(text) => text.clone(),
+        Quantity::Number(number) => plain(*number),
+    }
+}
+
+/// At most five significant digits, no zeros at the end.
+fn plain(number: f64) -> String {
+    let size = number.abs();
+    if !number.is_finite() {
+        return "not a number".into();
+    }
+    if size != 0.0 && !(1e-3..1e7).contains(&size) {
+        return format!("{number:.2e}");
+    }
+    let decimals = if size >= 1.0 { (4.0 - size.log10().floor()).max(0.0) as usize } else { 5 };
+    let text = format!("{number:.decimals$}");
+    if !text.contains('.') {
+        return text;
+    }
+    text.trim_end_matches('0').trim_end_matches('.').to_string()
+}
+
+fn seconds(seconds: f64) -> String {
+    if seconds < 10.0 { format!("{seconds:.1} s") } else { format!("{seconds:.0} s") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_read_as_the_book_prints_them() {
+        for (number, text) in
+            [(95.42, "95.42"), (0.0, "0"), (10.0, "10"), (1e-9, "1.00e-9"), (0.25, "0.25")]
+        {
+            assert_eq!(plain(number), text);
+        }
+        assert_eq!(plain(f64::NAN), "not a number");
+    }
+}

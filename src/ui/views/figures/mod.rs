@@ -1,0 +1,228 @@
+//! The figures of an experiment and what it claims: the screen of `nntop book`.
+
+mod body;
+mod claims;
+mod surface;
+
+use crate::protocol::{Figure, What};
+use crate::ui::theme::Role;
+use crate::ui::view::{Context, KeyHelp, Reaction, View};
+use crate::ui::widgets::{Pane, wrap, write};
+use crossterm::event::{KeyCode, KeyEvent, MouseEvent, MouseEventKind};
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Constraint, Layout, Rect};
+
+/// What is on the screen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Panes {
+    /// The figure, and the claims where there is room.
+    #[default]
+    Both,
+    Figure,
+    Claims,
+}
+
+/// The view.
+#[derive(Debug, Default)]
+pub struct Figures {
+    /// The id of the figure chosen; the newest while none is.
+    chosen: Option<String>,
+    /// Rows of a table, text or bar list scrolled away.
+    scroll: usize,
+    panes: Panes,
+}
+
+impl Figures {
+    /// Where the figure shown is in the list.
+    fn index(&self, figures: &[Figure]) -> Option<usize> {
+        let chosen = self.chosen.as_ref();
+        let place = chosen.and_then(|id| figures.iter().position(|figure| &figure.id == id));
+        place.or(figures.len().checked_sub(1))
+    }
+
+    fn choose(&mut self, index: usize, figures: &[Figure]) -> Reaction {
+        let Some(last) = figures.len().checked_sub(1) else { return Reaction::Ignored };
+        self.scroll = 0;
+        self.chosen = Some(figures[index.min(last)].id.clone());
+        Reaction::Redraw
+    }
+
+    fn scroll(&mut self, rows: isize) -> Reaction {
+        self.scroll = self.scroll.saturating_add_signed(rows);
+        Reaction::Redraw
+    }
+}
+
+impl View for Figures {
+    fn name(&self) -> &'static str {
+        "Book"
+    }
+
+    fn keys(&self) -> &'static [KeyHelp] {
+        &[
+            KeyHelp { keys: "←→", does: "another figure" },
+            KeyHelp { keys: "↑↓", does: "scroll" },
+            KeyHelp { keys: "Enter", does: "figure, claims, or both" },
+        ]
+    }
+
+    fn probes(&self, _context: &Context) -> Vec<What> {
+        Vec::new()
+    }
+
+    fn key(&mut self, key: KeyEvent, context: &Context) -> Reaction {
+        let figures = &context.run.figures;
+        let here = self.index(figures).unwrap_or(0);
+        match key.code {
+            KeyCode::Left | KeyCode::Char('h') => self.choose(here.saturating_sub(1), figures),
+            KeyCode::Right | KeyCode::Char('l') => self.choose(here + 1, figures),
+            KeyCode::Home => self.choose(0, figures),
+            KeyCode::End => {
+                (self.chosen, self.scroll) = (None, 0);
+                Reaction::Redraw
+            }
+            KeyCode::Up | KeyCode::Char('k') => self.scroll(-1),
+            KeyCode::Down | KeyCode::Char('j') => self.scroll(1),
+            KeyCode::PageUp => self.scroll(-10),
+            KeyCode::PageDown => self.scroll(10),
+            KeyCode::Enter => {
+                self.panes = match self.panes {
+                    Panes::Both => Panes::Figure,
+                    Panes::Figure => Panes::Claims,
+                    Panes::Claims => Panes::Both,
+                };
+                self.scroll = 0;
+                Reaction::Redraw
+            }
+            _ => Reaction::Ignored,
+        }
+    }
+
+    fn mouse(&mut self, event: MouseEvent, _area: Rect, _context: &Context) -> Reaction {
+        match event.kind {
+            MouseEventKind::ScrollDown => self.scroll(1),
+            MouseEventKind::ScrollUp => self.scroll(-1),
+            _ => Reaction::Ignored,
+        }
+    }
+
+    fn render(&mut self, area: Rect, buffer: &mut Buffer, context: &Context) {
+        let run = context.run;
+        let [figure, beside] = self.split(area, context);
+        if figure.area() > 0 {
+            match self.index(&run.figures) {
+                Some(index) => self.figure(figure, buffer, context, index),
+                None => nothing(figure, buffer, context),
+            }
+        }
+        if beside.area() > 0 {
+            let scroll = if self.panes == Panes::Claims { &mut self.scroll } else { &mut 0 };
+            claims::draw(beside, buffer, context, scroll);
+        }
+    }
+}
+
+impl Figures {
+    /// The areas of the figure and of the claims, empty where there is no room or nothing to show.
+    fn split(&self, area: Rect, context: &Context) -> [Rect; 2] {
+        let claims = &context.run.claims;
+        let wide = area.width >= 90;
+        match self.panes {
+            Panes::Claims => [Rect::ZERO, area],
+            Panes::Both if !claims.is_empty() && wide => {
+                Layout::horizontal([Constraint::Fill(1), Constraint::Length(area.width / 3)])
+                    .areas(area)
+            }
+            Panes::Both if !claims.is_empty() && area.height >= 16 => {
+                let wanted = claims::rows(claims, area.width.saturating_sub(2)) + 2;
+                let height = wanted.min(area.height / 2);
+                Layout::vertical([Constraint::Fill(1), Constraint::Length(height)]).areas(area)
+            }
+            _ => [area, Rect::ZERO],
+        }
+    }
+
+    fn figure(&mut self, area: Rect, buffer: &mut Buffer, context: &Context, index: usize) {
+        let theme = context.theme;
+        let figures = &context.run.figures;
+        let figure = &figures[index];
+        let note = if figures.len() > 1 {
+            format!("{} of {}", index + 1, figures.len())
+        } else {
+            String::new()
+        };
+        let inside = Pane::new(&figure.title, theme).note(&note).draw(area, buffer);
+        let caption = wrap(&figure.caption, inside.width.saturating_sub(2));
+        let foot = match caption.len() as u16 {
+            _ if figure.caption.is_empty() || inside.height < 8 => 0,
+            lines => (lines + 1).min(inside.height / 3),
+        };
+        let [picture, below] =
+            Layout::vertical([Constraint::Fill(1), Constraint::Length(foot)]).areas(inside);
+        body::draw(&figure.body, picture, buffer, context, &mut self.scroll);
+        let below = Rect { x: below.x + 1, width: below.width.saturating_sub(2), ..below };
+        for (row, line) in (1..below.height).zip(&caption) {
+            write(buffer, below, row, line, theme.style(Role::Dim));
+        }
+    }
+}
+
+fn nothing(area: Rect, buffer: &mut Buffer, context: &Context) {
+    let inside = Pane::new("The book", context.theme).draw(area, buffer);
+    let text = if context.run.outcome.is_some() || !context.run.epochs.points().is_empty() {
+        "This run has no figures: it is no experiment of the book. `nntop book` lists the \
+         experiments, `nntop book ID` runs one and shows its figures here."
+    } else {
+        "The experiment's figures appear here as soon as they are measured…"
+    };
+    for (row, line) in (0..).zip(wrap(text, inside.width)) {
+        write(buffer, inside, row, &line, context.theme.style(Role::Dim));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::{Event, Moment, RunView};
+    use crate::ui::theme::Theme;
+
+    fn run(ids: &[&str]) -> RunView {
+        let mut run = RunView::default();
+        for id in ids {
+            run.apply(&Event::Figure(Figure { id: (*id).into(), ..Figure::default() }));
+        }
+        run
+    }
+
+    fn press(view: &mut Figures, run: &RunView, code: KeyCode) {
+        let theme = Theme::default();
+        let context = Context { run, theme: &theme, moment: Moment::Live, digit: 0, layer: 0 };
+        view.key(KeyEvent::from(code), &context);
+    }
+
+    #[test]
+    fn shows_the_newest_figure_until_one_is_chosen() {
+        let mut view = Figures::default();
+        assert_eq!(view.index(&[]), None);
+        let two = run(&["cost", "accuracy"]);
+        assert_eq!(view.index(&two.figures), Some(1));
+        press(&mut view, &two, KeyCode::Left);
+        let three = run(&["cost", "accuracy", "weights"]);
+        assert_eq!(view.index(&three.figures), Some(0), "the chosen one stays");
+        press(&mut view, &three, KeyCode::End);
+        assert_eq!(view.index(&three.figures), Some(2));
+    }
+
+    #[test]
+    fn paging_ends_at_both_ends() {
+        let (mut view, two) = (Figures::default(), run(&["a", "b"]));
+        for _ in 0..3 {
+            press(&mut view, &two, KeyCode::Right);
+        }
+        assert_eq!(view.index(&two.figures), Some(1));
+        for _ in 0..3 {
+            press(&mut view, &two, KeyCode::Left);
+        }
+        assert_eq!(view.index(&two.figures), Some(0));
+    }
+}

@@ -1,0 +1,326 @@
+//! How fast each layer learns: the book's chapter 5, live.
+
+use crate::protocol::{Content, EpochStats, LayerStats, Moment, What};
+use crate::ui::theme::Role;
+use crate::ui::view::{Context, KeyHelp, Reaction, View, as_of};
+use crate::ui::widgets::{Bars, Line, LineChart, Mark, Pane, Row, percent, short, write};
+use crossterm::event::{KeyCode, KeyEvent, MouseButton, MouseEvent, MouseEventKind};
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Constraint, Layout, Position, Rect};
+use ratatui::widgets::Widget;
+
+/// One figure of a layer.
+struct Quantity {
+    name: &'static str,
+    meaning: &'static str,
+    pick: fn(&LayerStats) -> f64,
+    /// Norms and ratios span decades; shares go from 0 to 1.
+    log: bool,
+}
+
+const QUANTITIES: [Quantity; 5] = [
+    Quantity {
+        name: "Speed of learning",
+        meaning: "norm of the gradient of the cost in the biases (chapter 5)",
+        pick: |layer| layer.bias_gradient_norm,
+        log: true,
+    },
+    Quantity {
+        name: "Weight gradient",
+        meaning: "norm of the gradient of the cost in the weights",
+        pick: |layer| layer.weight_gradient_norm,
+        log: true,
+    },
+    Quantity {
+        name: "Update ratio",
+        meaning: "norm of one update over the norm of the weights; near 0.001 is healthy",
+        pick: |layer| layer.update_ratio,
+        log: true,
+    },
+    Quantity {
+        name: "Saturated",
+        meaning: "activations within 1% of a bound of their range: they learn slowly",
+        pick: |layer| layer.saturated,
+        log: false,
+    },
+    Quantity {
+        name: "Dead",
+        meaning: "units that were zero for every image looked at: they learn nothing",
+        pick: |layer| layer.dead,
+        log: false,
+    },
+];
+
+impl Quantity {
+    fn text(&self, value: f64) -> String {
+        if self.log { short(value) } else { percent(value) }
+    }
+}
+
+/// The view.
+#[derive(Debug, Default)]
+pub struct Gradients {
+    /// Index of the quantity on the chart.
+    shown: usize,
+    /// Where each quantity's bars are, as last drawn.
+    sections: Vec<(usize, Rect)>,
+}
+
+impl View for Gradients {
+    fn name(&self) -> &'static str {
+        "Gradients"
+    }
+
+    fn keys(&self) -> &'static [KeyHelp] {
+        &[KeyHelp { keys: "↑↓", does: "another quantity" }]
+    }
+
+    fn probes(&self, _context: &Context) -> Vec<What> {
+        vec![What::Gradients]
+    }
+
+    fn key(&mut self, key: KeyEvent, _context: &Context) -> Reaction {
+        let last = QUANTITIES.len() - 1;
+        match key.code {
+            KeyCode::Up | KeyCode::Left | KeyCode::Char('k' | 'h') => {
+                self.shown = self.shown.saturating_sub(1);
+            }
+            KeyCode::Down | KeyCode::Right | KeyCode::Char('j' | 'l') => {
+                self.shown = (self.shown + 1).min(last);
+            }
+            KeyCode::Home => self.shown = 0,
+            KeyCode::End => self.shown = last,
+            _ => return Reaction::Ignored,
+        }
+        Reaction::Redraw
+    }
+
+    fn mouse(&mut self, event: MouseEvent, _area: Rect, context: &Context) -> Reaction {
+        let at = Position::new(event.column, event.row);
+        match event.kind {
+            MouseEventKind::ScrollDown => self.key(KeyCode::Down.into(), context),
+            MouseEventKind::ScrollUp => self.key(KeyCode::Up.into(), context),
+            MouseEventKind::Down(MouseButton::Left) => {
+                let hit = self.sections.iter().find(|(_, place)| place.contains(at));
+                let Some(&(quantity, _)) = hit else { return Reaction::Ignored };
+                self.shown = quantity;
+                Reaction::Redraw
+            }
+            _ => Reaction::Ignored,
+        }
+    }
+
+    fn render(&mut self, area: Rect, buffer: &mut Buffer, context: &Context) {
+        self.sections.clear();
+        let (layers, note) = layers(context);
+        if layers.is_empty() {
+            let inside = Pane::new("Gradients", context.theme).draw(area, buffer);
+            let waiting = unavailable(context).unwrap_or("waiting for the first mini-batch…");
+            write(buffer, inside, 0, waiting, context.theme.style(Role::Dim));
+            return;
+        }
+        if area.width >= 90 && area.height >= 14 {
+            let [bars, chart] =
+                Layout::horizontal([Constraint::Length(area.width * 2 / 5), Constraint::Fill(1)])
+                    .areas(area);
+            self.all_bars(bars, buffer, context, layers, &note);
+            self.history(chart, buffer, context);
+        } else {
+            let frame = if area.height >= 12 { 3 } else { 0 };
+            let wanted = layers.len() as u16 + frame;
+            let [bars, chart] = Layout::vertical([
+                Constraint::Length(wanted.min(area.height / 2).max(area.height.min(1))),
+                Constraint::Fill(1),
+            ])
+            .areas(area);
+            self.one_section(bars, buffer, context, layers, &note);
+            self.history(chart, buffer, context);
+        }
+    }
+}
+
+impl Gradients {
+    /// Every quantity with a bar a layer, from the one shown on where they do not all fit.
+    fn all_bars(
+        &mut self,
+        area: Rect,
+        buffer: &mut Buffer,
+        context: &Context,
+        layers: &[LayerStats],
+        note: &str,
+    ) {
+        let theme = context.theme;
+        let inside = Pane::new("Layer by layer", theme).note(note).draw(area, buffer);
+        let needed = layers.len() as u16 + 2;
+        let fit = usize::from((inside.height + 1) / needed).clamp(1, QUANTITIES.len());
+        let first = (self.shown + 1).saturating_sub(fit);
+        for (place, index) in (0_u16..).zip(first..first + fit) {
+            let y = inside.y + place * needed;
+            let section = Rect { y, height: needed - 1, ..inside }.intersection(inside);
+            let role = if index == self.shown { Role::Selected } else { Role::Title };
+            let name = format!(" {} ", QUANTITIES[index].name);
+            write(buffer, section, 0, &name, theme.style(role));
+            let bars = Rect {
+                y: section.y + 1,
+                height: section.height.saturating_sub(1),
+                x: section.x + 1,
+                width: section.width.saturating_sub(2),
+            };
+            draw_bars(bars, buffer, context, &QUANTITIES[index], layers);
+            self.sections.push((index, section));
+        }
+    }
+
+    /// The bars of the quantity shown.
+    fn one_section(
+        &mut self,
+        area: Rect,
+        buffer: &mut Buffer,
+        context: &Context,
+        layers: &[LayerStats],
+        note: &str,
+    ) {
+        let quantity = &QUANTITIES[self.shown];
+        let inside = Pane::new(quantity.name, context.theme).note(note).draw(area, buffer);
+        draw_bars(inside, buffer, context, quantity, layers);
+        self.sections.push((self.shown, area));
+    }
+
+    /// The quantity shown, over the epochs.
+    fn history(&self, area: Rect, buffer: &mut Buffer, context: &Context) {
+        let (quantity, theme) = (&QUANTITIES[self.shown], context.theme);
+        let note = if quantity.log { "logarithmic" } else { "" };
+        let inside = Pane::new(quantity.name, theme).note(note).draw(area, buffer);
+        let foot = u16::from(inside.height >= 10);
+        let [chart, meaning] =
+            Layout::vertical([Constraint::Fill(1), Constraint::Length(foot)]).areas(inside);
+        write(buffer, meaning, 0, quantity.meaning, theme.style(Role::Dim));
+        let mut marks: Vec<Mark> = context
+            .run
+            .tuned
+            .iter()
+            .map(|tuned| Mark { x: f64::from(tuned.epoch), style: theme.style(Role::Warning) })
+            .collect();
+        if let Moment::Epoch(epoch) = context.moment {
+            marks.push(Mark { x: f64::from(epoch), style: theme.style(Role::Dim) });
+        }
+        let line_chart = LineChart {
+            lines: lines(context, quantity),
+            marks,
+            x_label: "epoch",
+            y_text: if quantity.log { short } else { percent },
+            log: quantity.log,
+            log_x: false,
+            highest: (!quantity.log).then_some(1.0),
+            theme: *theme,
+        };
+        (&line_chart).render(chart, buffer);
+    }
+}
+
+/// What each layer does at the moment shown, and which moment that is.
+fn layers<'a>(context: &Context<'a>) -> (&'a [LayerStats], String) {
+    if let Some(frame) = context.frame(&What::Gradients)
+        && let Content::Gradients { layers } = &frame.content
+        && !layers.is_empty()
+    {
+        return (layers, as_of(frame));
+    }
+    let stats = context.stats().filter(|stats| !stats.layers.is_empty());
+    stats.map_or((&[], String::new()), |s| (&s.layers, format!("epoch {}", s.epoch)))
+}
+
+fn unavailable<'a>(context: &Context<'a>) -> Option<&'a str> {
+    match &context.frame(&What::Gradients)?.content {
+        Content::Unavailable(why) => Some(why),
+        _ => None,
+    }
+}
+
+fn layer_name(context: &Context, layer: u32) -> String {
+    let info = context.run.info.as_ref().and_then(|info| info.layers.get(layer as usize));
+    let number = layer + 1;
+    info.map_or_else(|| number.to_string(), |info| format!("{number} {}", info.name))
+}
+
+fn draw_bars(
+    area: Rect,
+    buffer: &mut Buffer,
+    context: &Context,
+    quantity: &Quantity,
+    layers: &[LayerStats],
+) {
+    let values: Vec<f64> = layers.iter().map(quantity.pick).collect();
+    let decades = decades(&values);
+    let rows = layers.iter().zip(&values).enumerate().map(|(index, (layer, &value))| Row {
+        name: layer_name(context, layer.layer),
+        share: if quantity.log { log_share(value, decades) } else { value },
+        value: format!("{:>7}", quantity.text(value)),
+        style: context.theme.series(index),
+    });
+    (&Bars { rows: rows.collect(), theme: *context.theme }).render(area, buffer);
+}
+
+/// The decades, as exponents of ten, that hold all positive values; the lowest has room below so
+/// that no bar vanishes.
+fn decades(values: &[f64]) -> [f64; 2] {
+    let logs = || values.iter().filter(|v| **v > 0.0 && v.is_finite()).map(|v| v.log10());
+    let low = logs().fold(f64::INFINITY, f64::min);
+    let high = logs().fold(f64::NEG_INFINITY, f64::max);
+    if low.is_finite() {
+        [low.floor() - 1.0, high.ceil().max(low.floor() + 1.0)]
+    } else {
+        [0.0, 1.0]
+    }
+}
+
+fn log_share(value: f64, [low, high]: [f64; 2]) -> f64 {
+    if value > 0.0 { ((value.log10() - low) / (high - low)).clamp(0.0, 1.0) } else { 0.0 }
+}
+
+/// A line a layer over the epochs, with the value of the epoch shown.
+fn lines(context: &Context, quantity: &Quantity) -> Vec<Line> {
+    let epochs = context.run.epochs.points();
+    let Some(layers) = epochs.iter().map(|stats| &stats.layers).find(|layers| !layers.is_empty())
+    else {
+        return Vec::new();
+    };
+    let at = |stats: &EpochStats, layer: u32| {
+        let found = stats.layers.iter().find(|stats| stats.layer == layer);
+        found.map(quantity.pick)
+    };
+    let line = |(index, layer): (usize, u32)| Line {
+        name: layer_name(context, layer),
+        points: epochs
+            .iter()
+            .filter_map(|stats| Some((f64::from(stats.epoch), at(stats, layer)?)))
+            .collect(),
+        value: context
+            .stats()
+            .and_then(|stats| at(stats, layer))
+            .map_or_else(String::new, |value| quantity.text(value)),
+        style: context.theme.series(index),
+        scatter: false,
+    };
+    layers.iter().map(|layer| layer.layer).enumerate().map(line).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_decade_is_the_same_length_everywhere() {
+        let decades = decades(&[0.001, 0.01, 0.1]);
+        let shares = [0.001, 0.01, 0.1].map(|value| log_share(value, decades));
+        assert!((shares[1] - shares[0] - (shares[2] - shares[1])).abs() < 1e-9);
+        assert!(shares[0] > 0.0, "the smallest is still to be seen");
+        assert!((shares[2] - 1.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn zero_and_broken_norms_have_no_bar() {
+        let decades = decades(&[0.0, f64::NAN]);
+        assert!([0.0, f64::NAN].iter().all(|&norm| log_share(norm, decades) <= 0.0));
+    }
+}
