@@ -2,36 +2,7 @@
 
 use super::{Spec, SpecError};
 use crate::data::Dataset;
-use crate::nn::layer::Dense;
-use crate::nn::{Activation, Cost, Layer, Network};
-use crate::rng::{Purpose, stream};
-
-/// Most weights and biases a network may have: 2 GB of them, and as much for gradients.
-const MOST_PARAMETERS: u128 = 500_000_000;
-
-/// Sizes of the layers of a spec such as `784,30,10`.
-pub(super) fn sizes(layers: &str) -> Result<Vec<usize>, SpecError> {
-    let wrong = |problem: String| SpecError::Layers { layers: layers.into(), problem };
-    let sizes: Vec<usize> = layers
-        .split(',')
-        .map(|size| match size.trim().parse() {
-            Ok(0) => Err(wrong("a layer of 0 units".into())),
-            Ok(size) => Ok(size),
-            Err(_) => Err(wrong(format!("`{size}` is no whole number above 0"))),
-        })
-        .collect::<Result<_, _>>()?;
-    if sizes.len() < 2 {
-        return Err(wrong("at least an input and an output layer are needed".into()));
-    }
-    let parameters: u128 =
-        sizes.windows(2).map(|pair| (pair[0] as u128 + 1) * pair[1] as u128).sum();
-    if parameters > MOST_PARAMETERS {
-        return Err(wrong(format!(
-            "{parameters} weights and biases, but at most {MOST_PARAMETERS} fit"
-        )));
-    }
-    Ok(sizes)
-}
+use crate::nn::{Architecture, BuildOptions, Network, Shape};
 
 /// The untrained network of a spec.
 ///
@@ -39,35 +10,36 @@ pub(super) fn sizes(layers: &str) -> Result<Vec<usize>, SpecError> {
 /// Where the layers cannot be read or do not fit the data.
 pub fn build(spec: &Spec, data: &Dataset) -> Result<Network, SpecError> {
     spec.validate_for(data)?;
-    Ok(assemble(spec, &sizes(&spec.layers)?))
+    assemble(spec, (data.train.width, data.train.height), data.classes.len())
 }
 
-/// A network of the spec's shape for images and classes that are known otherwise, such as from a
-/// model's file; its weights wait to be filled in.
+/// A network of the spec's shape for images (width, height) and classes that are known otherwise,
+/// such as from a model's file; its weights wait to be filled in.
+///
+/// # Errors
+/// As [`build`].
 pub(super) fn skeleton(
     spec: &Spec,
     image: (usize, usize),
     classes: usize,
 ) -> Result<Network, SpecError> {
     spec.validate()?;
-    let sizes = sizes(&spec.layers)?;
-    let ends = (image.0.saturating_mul(image.1), spec.readout.outputs(classes));
-    if (sizes[0], sizes[sizes.len() - 1]) != ends {
-        let problem = format!("{} inputs and {} outputs are needed", ends.0, ends.1);
-        return Err(SpecError::Layers { layers: spec.layers.clone(), problem });
-    }
-    Ok(assemble(spec, &sizes))
+    assemble(spec, image, classes)
 }
 
-fn assemble(spec: &Spec, sizes: &[usize]) -> Network {
-    let last = sizes.len() - 2;
-    let layers = sizes.windows(2).enumerate().map(|(index, pair)| {
-        let mut stream = stream(spec.seed, Purpose::Initialization, 0, index as u64);
-        let activation = match spec.cost {
-            Cost::LogLikelihood if index == last => Activation::Softmax,
-            _ => spec.activation,
-        };
-        Layer::Dense(Dense::random(pair[0], pair[1], activation, spec.init, &mut stream))
-    });
-    Network { layers: layers.collect(), cost: spec.cost }
+fn assemble(spec: &Spec, image: (usize, usize), classes: usize) -> Result<Network, SpecError> {
+    let architecture: Architecture = spec.layers.parse()?;
+    let options = BuildOptions {
+        activation: spec.activation,
+        cost: spec.cost,
+        init: spec.init,
+        dropout: spec.dropout,
+    };
+    let outputs = spec.readout.outputs(classes);
+    Ok(architecture.build(image_shape(image), outputs, &options, spec.seed)?)
+}
+
+/// One map of height × width.
+pub(super) fn image_shape((width, height): (usize, usize)) -> Shape {
+    Shape { maps: 1, height, width }
 }

@@ -1,8 +1,9 @@
 //! Whether a spec can be trained: every error names the argument and what would be right.
 
-use super::{Expansion, Optimizer, Readout, Schedule, Spec, build};
+use super::build::image_shape;
+use super::{Expansion, Optimizer, Readout, Schedule, Spec};
 use crate::data::Dataset;
-use crate::nn::{Activation, Cost};
+use crate::nn::{Activation, Architecture, ArchitectureError, Cost};
 
 /// Most epochs, mini-batch images and threads that are taken for meant.
 const MOST_EPOCHS: u32 = 1_000_000;
@@ -12,8 +13,8 @@ const MOST_THREADS: u32 = 1024;
 /// Why a spec cannot be trained.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum SpecError {
-    #[error("layers `{layers}`: {problem}; give sizes such as `784,30,10`, from inputs to outputs")]
-    Layers { layers: String, problem: String },
+    #[error("{0}; give sizes such as `784,30,10`, from inputs to outputs")]
+    Layers(#[from] ArchitectureError),
     #[error(
         "layers `{layers}`: {found} inputs, but an image of {data} has {width}×{height} = {expected} pixels; start with {expected}"
     )]
@@ -65,7 +66,7 @@ impl Spec {
     /// # Errors
     /// Names the first argument that cannot be, and what would be right.
     pub fn validate(&self) -> Result<(), SpecError> {
-        build::sizes(&self.layers)?;
+        self.layers.parse::<Architecture>()?;
         within(self.batch, MOST_BATCH, "batch")?;
         check(
             self.epochs <= MOST_EPOCHS,
@@ -214,11 +215,13 @@ impl Spec {
 
     /// Whether inputs are the image's pixels and outputs those of the readout.
     fn validate_ends(&self, data: &Dataset) -> Result<(), SpecError> {
-        let sizes = build::sizes(&self.layers)?;
+        let architecture: Architecture = self.layers.parse()?;
         let layers = self.layers.clone();
-        let (inputs, outputs) = (sizes[0], sizes[sizes.len() - 1]);
+        let outputs = architecture.outputs();
         let (width, height) = (data.train.width, data.train.height);
-        if inputs != width * height {
+        if let Some(inputs) = architecture.inputs()
+            && inputs != width * height
+        {
             return Err(SpecError::Inputs {
                 layers,
                 found: inputs,
@@ -228,6 +231,7 @@ impl Spec {
                 data: data.name.clone(),
             });
         }
+        architecture.check(image_shape((width, height)))?;
         let classes = data.classes.len();
         if let Readout::Is(class) = self.readout {
             let right = format!("a class from 0 to {}", classes.saturating_sub(1));

@@ -197,6 +197,24 @@ impl Architecture {
         self.inputs
     }
 
+    /// The outputs of the last layer.
+    #[must_use]
+    pub fn outputs(&self) -> usize {
+        match self.layers.last() {
+            Some(Stage::Dense(units) | Stage::Softmax(units)) => *units,
+            _ => 0,
+        }
+    }
+
+    /// Whether the layers fit each other, `input` and memory, found out without building them.
+    ///
+    /// # Errors
+    /// As [`Architecture::build`].
+    pub fn check(&self, input: Shape) -> Result<(), ArchitectureError> {
+        self.check_inputs(input)?;
+        self.check_size(&self.layers, input)
+    }
+
     fn check_inputs(&self, input: Shape) -> Result<(), ArchitectureError> {
         match self.inputs {
             Some(found) if found != input.len() => Err(ArchitectureError::Inputs {

@@ -170,3 +170,20 @@ fn a_saved_file_is_loaded() {
     assert_eq!(model.save(&file).unwrap(), fs::metadata(&file).unwrap().len());
     assert_eq!(Model::load(&file).unwrap(), model);
 }
+
+#[test]
+fn layers_without_parameters_come_back_from_the_spec() {
+    let spec = Spec {
+        layers: "dense5-drop0.5-softmax3".into(),
+        cost: Cost::LogLikelihood,
+        ..Spec::default()
+    };
+    let network = crate::engine::build::skeleton(&spec, (3, 2), 3).unwrap();
+    let classes = vec!["a".into(), "b".into(), "c".into()];
+    let mut model = Model { spec, network, image: (3, 2), classes, epoch: 1 };
+    for layer in &mut model.network.layers {
+        layer.parameters_mut().into_iter().for_each(|(_, mut array)| array.fill(0.25));
+    }
+    let bytes = model.to_bytes(tensors()).unwrap();
+    assert_eq!(Model::from_bytes(tensors(), &bytes).unwrap(), model);
+}
