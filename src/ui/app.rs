@@ -6,10 +6,13 @@ use super::overlay::{Answer, Overlay};
 use super::theme::Theme;
 use super::view::{Context, Reaction, View};
 use super::{palette, views};
-use crate::protocol::{Activity, Command, Event, Moment, Pace, Probe, RunView, Step, Update, What};
+use crate::protocol::{
+    Activity, Command, Event, Frame, Moment, Pace, Probe, RunView, Step, Update, What,
+};
 use crossterm::event::{KeyEvent, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
+use std::collections::BTreeMap;
 
 /// How a dashboard is set up.
 #[derive(Clone, Debug, Default)]
@@ -68,6 +71,9 @@ pub struct App {
     /// Columns of each tab in the tab line, as last drawn.
     pub(super) tabs: Vec<Rect>,
     watched: Vec<Probe>,
+    /// Newer answers to probes than those shown: pictures change much of the screen, so they wait
+    /// until the line can take them.
+    waiting: BTreeMap<Probe, Frame>,
     exit: Option<Exit>,
 }
 
@@ -107,6 +113,7 @@ impl App {
             body: Rect::default(),
             tabs: Vec::new(),
             watched: Vec::new(),
+            waiting: BTreeMap::new(),
             exit: None,
         }
     }
@@ -114,7 +121,14 @@ impl App {
     /// Takes news of the run.
     pub fn update(&mut self, update: Update) -> Vec<Command> {
         match update {
-            Update::Snapshot(view) => self.run = *view,
+            Update::Snapshot(view) => {
+                self.waiting.clear();
+                self.run = *view;
+            }
+            Update::Event(Event::Frame(frame)) if self.run.frames.contains_key(&frame.probe) => {
+                self.waiting.insert(frame.probe.clone(), *frame);
+                return Vec::new();
+            }
             Update::Event(event) => {
                 if let Event::Saved(saved) = &event {
                     self.notice = Some(format!("saved {}", saved.path));
@@ -125,6 +139,19 @@ impl App {
         }
         let reaction = self.views[self.current].updated(&context!(self));
         self.react(reaction)
+    }
+
+    /// Shows the newest answers to all probes.
+    pub fn settle(&mut self) {
+        for (_, frame) in std::mem::take(&mut self.waiting) {
+            self.run.apply(&Event::Frame(Box::new(frame)));
+        }
+    }
+
+    /// Whether newer answers wait to be shown.
+    #[must_use]
+    pub fn is_waiting(&self) -> bool {
+        !self.waiting.is_empty()
     }
 
     /// A key press.

@@ -1,6 +1,7 @@
 //! One loop over everything that can happen: news of the run, keys, signals, the terminal's end.
 
 use super::app::{App, Exit, Setup};
+use super::pacer::{Limits, Pacer};
 use super::screen::{Guard, Screen};
 use crate::protocol::{Command, Link, Update};
 use crossbeam_channel::{Receiver, Sender, bounded, never, select, unbounded};
@@ -10,30 +11,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use std::io::{self, Write};
 use std::thread;
-use std::time::{Duration, Instant};
-
-/// How much may be drawn.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Limits {
-    /// Frames a second at most, above 0.
-    pub frames_per_second: f64,
-    /// Bytes a second that news may cause on average; keys are answered at once.
-    pub bytes_per_second: f64,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self { frames_per_second: 10.0, bytes_per_second: 24_000.0 }
-    }
-}
-
-impl Limits {
-    /// For a slow line: at most 3 KB a second.
-    #[must_use]
-    pub fn low_bandwidth() -> Self {
-        Self { frames_per_second: 2.0, bytes_per_second: 2_500.0 }
-    }
-}
+use std::time::Instant;
 
 /// Why a dashboard could not be shown.
 #[derive(Debug, thiserror::Error)]
@@ -62,7 +40,8 @@ pub fn run(link: &Link, setup: Setup, limits: Limits) -> Result<Exit, Error> {
     let exit = match Screen::new(io::stdout()) {
         Ok(screen) => {
             read_input(send)?;
-            Loop { app: App::new(setup), screen, link, pacer: Pacer::new(limits) }.run(&outside)
+            Loop { app: App::new(setup), screen, link, pacer: Pacer::new(limits, Instant::now()) }
+                .run(&outside)
         }
         Err(error) => Err(error),
     };
@@ -88,7 +67,7 @@ impl<W: Write> Loop<'_, W> {
         loop {
             if dirty && self.pacer.may_draw(Instant::now()) {
                 self.draw()?;
-                dirty = false;
+                dirty = self.app.is_waiting();
             }
             let timer =
                 if dirty { crossbeam_channel::at(self.pacer.next_frame()) } else { never() };
@@ -125,6 +104,9 @@ impl<W: Write> Loop<'_, W> {
     }
 
     fn draw(&mut self) -> io::Result<()> {
+        if self.pacer.can_afford_pictures(Instant::now()) {
+            self.app.settle();
+        }
         let mut frame = Buffer::empty(self.screen.area()?);
         self.app.render(&mut frame);
         let bytes = self.screen.draw(frame)?;
@@ -160,39 +142,6 @@ impl<W: Write> Loop<'_, W> {
             // A run that is gone shows as `Lost` through the other channel.
             let _ = self.link.commands.send(command);
         }
-    }
-}
-
-/// When the next frame may be drawn: a bound on frames a second, and one on bytes a second that
-/// is paid for after each frame.
-#[derive(Debug)]
-struct Pacer {
-    limits: Limits,
-    next: Option<Instant>,
-}
-
-impl Pacer {
-    fn new(limits: Limits) -> Self {
-        Self { limits, next: None }
-    }
-
-    fn may_draw(&self, now: Instant) -> bool {
-        self.next.is_none_or(|next| next <= now)
-    }
-
-    fn next_frame(&self) -> Instant {
-        self.next.unwrap_or_else(Instant::now)
-    }
-
-    fn drawn(&mut self, now: Instant, bytes: usize) {
-        let frame = 1.0 / self.limits.frames_per_second;
-        let line = bytes as f64 / self.limits.bytes_per_second;
-        self.next = Some(now + Duration::from_secs_f64(frame.max(line)));
-    }
-
-    /// A person waits for an answer.
-    fn hurry(&mut self) {
-        self.next = None;
     }
 }
 
@@ -242,24 +191,4 @@ fn watch_for_signals(send: Sender<Outside>) -> io::Result<()> {
     })?;
     let _ = started.recv();
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_large_frame_is_paid_for_by_waiting() {
-        let limits = Limits { frames_per_second: 10.0, bytes_per_second: 1000.0 };
-        let mut pacer = Pacer::new(limits);
-        let start = Instant::now();
-        assert!(pacer.may_draw(start));
-        pacer.drawn(start, 10);
-        assert!(!pacer.may_draw(start + Duration::from_millis(99)));
-        assert!(pacer.may_draw(start + Duration::from_millis(100)));
-        pacer.drawn(start, 2000);
-        assert!(!pacer.may_draw(start + Duration::from_millis(1999)));
-        pacer.hurry();
-        assert!(pacer.may_draw(start));
-    }
 }

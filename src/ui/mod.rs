@@ -5,6 +5,7 @@ mod chrome;
 mod event_loop;
 mod keymap;
 mod overlay;
+mod pacer;
 mod palette;
 mod screen;
 mod svg;
@@ -14,6 +15,7 @@ mod views;
 mod widgets;
 
 pub use app::{App, Exit, Setup};
-pub use event_loop::{Error, Limits, run};
+pub use event_loop::{Error, run};
+pub use pacer::Limits;
 pub use svg::svg;
 pub use theme::{ColorDepth, Environment, Theme};

@@ -77,6 +77,9 @@ const NOTHING: Tone = Tone { dark: [20, 23, 30], light: [244, 245, 247], ansi: C
 /// The end of the sequential scale.
 const INK: Tone = Tone { dark: [250, 250, 245], light: [16, 18, 24], ansi: Color::White };
 
+/// Shades between the ends of a scale.
+const STEPS: f32 = 32.0;
+
 impl Theme {
     /// The style of a piece of text.
     #[must_use]
@@ -127,6 +130,8 @@ impl Theme {
     fn between(&self, end: &Tone, share: f32) -> Color {
         // A broken number shows as nothing rather than as a colour.
         let share = if share.is_finite() { share.clamp(0.0, 1.0) } else { 0.0 };
+        // Few steps: an eye sees no difference, and a slow line carries fewer changes.
+        let share = (share * STEPS).round() / STEPS;
         match self.depth {
             ColorDepth::None => Color::Reset,
             ColorDepth::Ansi16 if share < 0.25 => NOTHING.ansi,
