@@ -87,7 +87,10 @@ impl<W: Write> Screen<W> {
     /// Forgets what is shown, so that the next frame is drawn whole.
     pub(super) fn invalidate(&mut self) -> io::Result<()> {
         self.shown = Buffer::default();
-        self.terminal.clear()
+        // Not `clear`, which asks the terminal where its cursor is: one that is busy or gone does
+        // not answer.
+        let area = self.area()?;
+        self.terminal.resize(area)
     }
 }
 

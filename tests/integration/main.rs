@@ -4,4 +4,6 @@
 mod bad_input;
 mod headless;
 mod layering;
+mod pty;
 mod small_data;
+mod terminal;

@@ -1,0 +1,180 @@
+//! The real binary in a real terminal, as a user has it.
+
+use crate::terminal::{Start, Terminal};
+use rustix::process::Signal;
+use std::time::Duration;
+
+/// A run in this very process, slow enough to be caught in the middle.
+fn slow_run() -> Terminal {
+    Start::nntop(&["train", "--inline", "--epochs", "1000"]).spawn()
+}
+
+/// Whether the terminal is as a shell expects it.
+fn is_restored(terminal: &Terminal) -> bool {
+    terminal.with_screen(|screen| {
+        !screen.alternate_screen()
+            && !screen.hide_cursor()
+            && screen.mouse_protocol_mode() == vt100::MouseProtocolMode::None
+    })
+}
+
+#[test]
+fn shows_a_run_pauses_and_resumes_it() {
+    let mut terminal = slow_run();
+    terminal.wait_for("training");
+    terminal.wait_for("images/s");
+    terminal.wait_for("✓");
+    terminal.type_keys(" ");
+    terminal.wait_for("paused");
+    // Let the last frame out, then nothing may be written while nothing happens.
+    let quiet = quiet_bytes(&terminal);
+    std::thread::sleep(Duration::from_millis(700));
+    assert_eq!(terminal.bytes_written(), quiet, "an idle dashboard wrote to the terminal");
+    let paused_at = epoch(&terminal.text());
+    terminal.type_keys(".");
+    terminal.wait_for("paused");
+    terminal.type_keys(",");
+    terminal.wait_until("the next epoch, then paused", |screen| {
+        let text = screen.contents();
+        text.contains("paused") && epoch(&text) > paused_at
+    });
+    terminal.type_keys(" ");
+    terminal.wait_for("training");
+    quit(&mut terminal);
+}
+
+/// Waits until nothing was written for a while; how much was by then.
+fn quiet_bytes(terminal: &Terminal) -> usize {
+    loop {
+        let before = terminal.bytes_written();
+        std::thread::sleep(Duration::from_millis(400));
+        if terminal.bytes_written() == before {
+            return before;
+        }
+    }
+}
+
+/// The completed epochs in the header.
+fn epoch(text: &str) -> u32 {
+    let after = text.split("epoch ").nth(1).expect("an epoch in the header");
+    let digits: String = after.chars().take_while(char::is_ascii_digit).collect();
+    digits.parse().expect("a number of epochs")
+}
+
+/// Leaves by the keys, and looks at what is left behind.
+#[track_caller]
+fn quit(terminal: &mut Terminal) {
+    terminal.type_keys("q");
+    terminal.wait_for("Quitting ends the run");
+    terminal.type_keys("q");
+    let (_, code) = terminal.wait_for_exit();
+    assert_eq!(code, 0);
+    terminal.wait_until("a restored terminal", |screen| !screen.alternate_screen());
+    assert!(is_restored(terminal));
+    terminal.wait_for("best test accuracy");
+}
+
+#[test]
+fn leafs_through_the_digits_it_gets_wrong() {
+    let mut terminal = Start::nntop(&["train", "--inline", "--epochs", "1"]).spawn();
+    terminal.wait_for("finished");
+    terminal.type_keys("4");
+    terminal.wait_for("Digits");
+    terminal.type_keys("w");
+    let first = terminal.wait_until("the first wrong digit", |screen| {
+        let text = screen.contents();
+        text.contains("wrong · 1 of") && text.contains('✗')
+    });
+    terminal.type_keys("\x1b[C");
+    let second = terminal.wait_until("the second wrong digit", |screen| {
+        let text = screen.contents();
+        text.contains("wrong · 2 of") && text.contains('✗')
+    });
+    assert_ne!(test_image(&first), test_image(&second));
+    terminal.type_keys("\r");
+    terminal.wait_until("a contact sheet", |screen| screen.contents().matches('✗').count() > 5);
+    // Over: nothing to ask about.
+    terminal.type_keys("q");
+    assert_eq!(terminal.wait_for_exit().1, 0);
+}
+
+fn test_image(text: &str) -> u32 {
+    let after = text.split("test image ").nth(1).expect("the image's index");
+    let digits: String = after.chars().take_while(char::is_ascii_digit).collect();
+    digits.parse().expect("an index")
+}
+
+#[test]
+fn every_view_and_the_help_open_by_key() {
+    let mut terminal = slow_run();
+    terminal.wait_for("images/s");
+    for (key, sign) in [("2", "Cost"), ("3", "Biases"), ("4", "Digits ·"), ("5", "is↓ said→")]
+    {
+        terminal.type_keys(key);
+        terminal.wait_for(sign);
+    }
+    terminal.type_keys("?");
+    terminal.wait_for("Everywhere");
+    terminal.type_keys("\x1b");
+    terminal.wait_until("no help", |screen| !screen.contents().contains("Everywhere"));
+    terminal.type_keys(":eta 0.5\r");
+    terminal.type_keys("1");
+    terminal.wait_for("η 0.500");
+    terminal.type_keys("\x03");
+    terminal.wait_for_exit();
+}
+
+#[test]
+fn survives_the_smallest_terminal() {
+    let mut terminal = slow_run();
+    terminal.wait_for("images/s");
+    for (columns, rows) in [(1, 1), (2, 3), (40, 12), (7, 30), (120, 40)] {
+        terminal.resize(columns, rows);
+        terminal.type_keys("\t");
+    }
+    terminal.type_keys("1");
+    terminal.wait_for("images/s");
+    quit(&mut terminal);
+}
+
+#[test]
+fn without_colours_or_unicode_it_still_says_everything() {
+    let mut terminal = Start::nntop(&["train", "--inline", "--epochs", "1000"])
+        .env("TERM", "dumb")
+        .env("COLORTERM", "")
+        .env("NO_COLOR", "1")
+        .size(80, 24)
+        .spawn();
+    let text = terminal.wait_for("images/s");
+    assert!(text.is_ascii(), "not ASCII:\n{text}");
+    let coloured = terminal.with_screen(|screen| {
+        let (rows, columns) = screen.size();
+        let cells = (0..rows.get()).flat_map(|r| (0..columns.get()).map(move |c| (r, c)));
+        cells
+            .filter_map(|(row, column)| screen.cell(row, column))
+            .any(|cell| cell.fgcolor() != vt100::Color::Default)
+    });
+    assert!(!coloured, "NO_COLOR was not heeded");
+    terminal.type_keys("\x03");
+    terminal.wait_for_exit();
+}
+
+#[test]
+fn a_signal_ends_it_and_restores_the_terminal() {
+    let mut terminal = slow_run();
+    terminal.wait_for("images/s");
+    terminal.signal(Signal::TERM);
+    let (took, _) = terminal.wait_for_exit();
+    assert!(took < Duration::from_secs(10), "took {took:?}");
+    terminal.wait_until("a restored terminal", |screen| !screen.alternate_screen());
+    assert!(is_restored(&terminal));
+}
+
+#[test]
+fn ends_when_its_terminal_vanishes() {
+    let mut terminal = slow_run();
+    terminal.wait_for("images/s");
+    terminal.hang_up();
+    let (took, _) = terminal.wait_for_exit();
+    assert!(took < Duration::from_secs(10), "took {took:?}");
+}
