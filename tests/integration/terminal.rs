@@ -203,7 +203,7 @@ impl Drop for Terminal {
 
 /// Feeds the program's output to the parser until the program or the test hangs up.
 fn read_screen(mut stream: Box<dyn Read + Send>, fd: std::os::fd::RawFd, shared: &Shared) {
-    let mut buffer = [0_u8; 65536];
+    let mut buffer = vec![0_u8; 65536];
     while !shared.hang_up.load(Ordering::SeqCst) {
         if !readable(fd) {
             continue;
