@@ -31,7 +31,7 @@ pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     File::open(dir)?.sync_all()
 }
 
-/// Whether [`write`] could write here, found out without leaving anything behind.
+/// Whether [`write()`] could write here, found out without leaving anything behind.
 ///
 /// # Errors
 /// Where the path is a directory, or its directory is missing or read-only.
