@@ -8,7 +8,6 @@ mod describe;
 mod desk;
 mod feed;
 mod history;
-mod learner;
 mod meter;
 mod metrics;
 mod model;

@@ -6,12 +6,13 @@ mod service;
 
 use super::checkpoint::{Body, Checkpoint, Keeper, Position};
 use super::control::{Control, Gate, Next};
+use super::describe::threads;
 use super::desk::Desk;
 use super::feed::Feed;
-use super::learner::Learner;
 use super::meter::Meter;
 use super::metrics::{Evaluator, training_sample};
 use super::monitors::Monitor;
+use super::parallel::Stepper;
 use super::watch::Watch;
 use crate::data::Dataset;
 use crate::nn::{Mode, Network};
@@ -36,7 +37,7 @@ pub(super) struct Trainer {
     data: Arc<Dataset>,
     /// The training images that are measured.
     sample: Vec<u32>,
-    learner: Learner,
+    stepper: Stepper,
     feed: Feed,
     evaluator: Evaluator,
     monitor: Monitor,
@@ -65,12 +66,15 @@ pub(super) struct Setup {
 impl Trainer {
     pub(super) fn new(state: Checkpoint, setup: Setup) -> Self {
         let Setup { data, control, keeper, save, commands, events } = setup;
-        let Checkpoint { spec, body: Body { network, clock, .. }, .. } = &state;
+        let Checkpoint { spec, body: Body { network, clock, updater, .. }, .. } = &state;
+        let (batch, threads) = (spec.batch as usize, threads(spec) as usize);
+        let mut stepper = Stepper::new(network, batch, threads, spec.optimizer);
+        stepper.updater_mut().clone_from(updater);
         let feed = Feed::new(spec, &data.train, network.outputs());
         let desk = Desk::new(commands, events, control, feed.batches());
         Self {
             sample: training_sample(spec.seed, feed.images()),
-            learner: Learner::new(network, spec.batch as usize),
+            stepper,
             evaluator: Evaluator::new(network, spec.readout),
             monitor: Monitor::new(network),
             watch: Watch::new(network, spec.readout),
@@ -164,12 +168,17 @@ impl Trainer {
         let samples = self.feed.gather(&self.data.train, epoch, batch as usize);
         let mode = Mode::Training { seed: spec.seed, epoch: epoch.into(), step: batch.into() };
         let (x, y) = (self.feed.x(), self.feed.y());
-        self.learner.step(&mut body.network, x, y, &body.tuning, self.feed.samples(), mode);
+        let hyper = body.tuning.hyper(self.feed.samples());
+        if looked_at {
+            self.stepper.step_with_gradients(&mut body.network, x, y, &hyper, mode);
+        } else {
+            self.stepper.step(&mut body.network, x, y, &hyper, mode);
+        }
         let end = Instant::now();
         self.meter.batch(end - start, samples);
         if looked_at {
-            let learner = &self.learner;
-            body.layers = self.monitor.after(&body.network, learner.gradients(), learner.tape());
+            let stepper = &self.stepper;
+            body.layers = self.monitor.after(&body.network, stepper.gradients(), stepper.tape());
         }
         body.position = if last {
             Position { epoch: epoch + 1, batch: 0 }

@@ -66,9 +66,15 @@ impl Cost {
     }
 }
 
-/// p ln q with 0 ln 0 = 0.
+/// p ln q with 0 ln 0 = 0. An output that was rounded to exactly 0 or 1 stands for one so close to
+/// it that single precision cannot tell: its logarithm is large, not infinite.
 fn times_ln(p: f64, q: f64) -> f64 {
-    if p == 0.0 { 0.0 } else { p * q.ln() }
+    let least = f64::from(f32::MIN_POSITIVE);
+    match (p == 0.0, q < least) {
+        (true, _) => 0.0,
+        (false, true) => p * least.ln(),
+        (false, false) => p * q.ln(),
+    }
 }
 
 /// Keeps a divisor that should be positive away from 0.

@@ -5,5 +5,6 @@ mod bad_input;
 mod headless;
 mod layering;
 mod pty;
+mod resume;
 mod small_data;
 mod terminal;

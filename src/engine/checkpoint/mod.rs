@@ -14,7 +14,7 @@ pub(super) use policy::{Keeper, Moment};
 use super::schedule::Judge;
 use super::{Spec, atomic};
 use crate::data::Dataset;
-use crate::nn::{Network, Regularizer};
+use crate::nn::{Hyper, Network, Regularizer, Updater};
 use crate::protocol::{EpochStats, LayerStats, Series, Tuned};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -34,6 +34,14 @@ pub struct Tuning {
     pub regularizer: Regularizer,
     /// μ.
     pub momentum: f64,
+}
+
+impl Tuning {
+    /// What a step of the optimizer needs; `train_size` is the n that λ is divided by.
+    pub(super) fn hyper(&self, train_size: usize) -> Hyper {
+        let Self { learning_rate, regularizer, momentum } = *self;
+        Hyper { learning_rate, regularizer, momentum, train_size }
+    }
 }
 
 /// What tells two data sets apart.
@@ -87,6 +95,8 @@ pub(super) struct Body {
     pub position: Position,
     pub tuning: Tuning,
     pub network: Network,
+    /// The optimizer's memory.
+    pub updater: Updater,
     pub judge: Judge,
     pub epochs: Series<EpochStats>,
     pub tuned: Vec<Tuned>,
@@ -108,6 +118,7 @@ impl Checkpoint {
             data: Fingerprint::of(data),
             position: Position::default(),
             tuning,
+            updater: Updater::new(spec.optimizer, &network),
             network,
             judge: Judge::default(),
             epochs: Series::default(),
@@ -195,12 +206,13 @@ impl Checkpoint {
     pub(super) fn check_network(&self, fresh: &Network) -> Result<(), CheckpointError> {
         let shape = |network: &Network| {
             let layers = network.layers.iter();
-            let layers = layers.map(|layer| (layer.name(), layer.input(), layer.output()));
+            let layers = layers.map(|l| (l.name(), l.input(), l.output(), l.activation()));
             layers.collect::<Vec<_>>()
         };
         let alike = shape(fresh) == shape(&self.body.network)
             && fresh.cost == self.body.network.cost
-            && fresh.output_activation() == self.body.network.output_activation();
+            && self.body.updater.optimizer() == self.spec.optimizer
+            && self.body.updater.fits(fresh);
         alike.then_some(()).ok_or_else(|| CheckpointError::Network(self.spec.layers.clone()))
     }
 }

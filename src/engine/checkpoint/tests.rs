@@ -1,6 +1,6 @@
 use super::*;
 use crate::engine::testing::{dataset, spec};
-use crate::engine::{EarlyStopping, Engine, Expansion, Options, Schedule};
+use crate::engine::{EarlyStopping, Engine, Expansion, Optimizer, Options, Schedule};
 use crate::nn::Penalty;
 use crate::protocol::{Activity, Command, Event, Outcome, RunView, Step, Tune};
 use proptest::prelude::*;
@@ -80,12 +80,24 @@ fn train(spec: &Spec, tuned: u32, interruptions: &[u32]) -> (Network, RunView) {
     (engine.join().unwrap(), view)
 }
 
-/// Every rule that has a memory of its own.
+/// Every optimizer with every schedule, with and without dropout; and what else has a memory.
 fn recipes() -> Vec<Spec> {
-    let schedules = [Schedule::Constant, Schedule::HalveOnPlateau { patience: 1, stop_at: 64 }];
     let base = Spec { epochs: 6, train_size: Some(115), ..spec() };
-    let with = |schedule| Spec { schedule, ..base.clone() };
-    let mut recipes: Vec<Spec> = schedules.into_iter().map(with).collect();
+    let mut recipes = Vec::new();
+    for (optimizer, momentum, eta) in [
+        (Optimizer::Sgd, 0.0, 3.0),
+        (Optimizer::Momentum, 0.6, 1.0),
+        (Optimizer::Nesterov, 0.6, 1.0),
+        (Optimizer::Adam, 0.0, 0.01),
+    ] {
+        for schedule in [Schedule::Constant, Schedule::HalveOnPlateau { patience: 1, stop_at: 64 }]
+        {
+            for dropout in [0.0, 0.3] {
+                let base = base.clone();
+                recipes.push(Spec { optimizer, momentum, dropout, schedule, eta, ..base });
+            }
+        }
+    }
     let regularizer = Regularizer { penalty: Penalty::L2, lambda: 0.5 };
     let early_stopping = EarlyStopping::NoImprovementIn(3);
     recipes.push(Spec { regularizer, early_stopping, ..base.clone() });

@@ -11,6 +11,7 @@ impl Trainer {
     pub(super) fn keep_at(&mut self, moment: Moment) {
         let Some(keeper) = &mut self.keeper else { return };
         self.state.body.clock = self.meter.clock;
+        self.state.body.updater.clone_from(self.stepper.updater());
         for slot in keeper.decide(moment, self.state.position()) {
             match keeper.write(slot, &self.state) {
                 Ok((path, bytes)) => tell_saved(&self.desk, self.state.position(), &path, bytes),

@@ -63,7 +63,7 @@ impl Trainer {
     fn batch_cost(&self) -> Option<f64> {
         let y = self.feed.y();
         (y.nrows() > 0).then(|| {
-            self.state.body.network.cost.sum(self.learner.tape().outputs(), y) / y.nrows() as f64
+            self.state.body.network.cost.sum(self.stepper.tape().outputs(), y) / y.nrows() as f64
         })
     }
 
