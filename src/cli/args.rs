@@ -27,6 +27,8 @@ pub(super) struct Cli {
 pub(super) enum Subcommand {
     /// Train a network: live on a terminal, a line an epoch elsewhere
     Train(Box<TrainArgs>),
+    /// Measure this machine, and how fast networks are trained and asked on it
+    Bench(BenchArgs),
     /// Measure a model on the test images
     Eval(EvalArgs),
     /// Say which digits pictures show
@@ -63,6 +65,16 @@ pub(super) struct OutputArgs {
     #[arg(long)]
     pub(super) headless: bool,
     /// Print one JSON object a line; implies --headless
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct BenchArgs {
+    /// Fewer epochs
+    #[arg(long)]
+    pub(super) quick: bool,
+    /// Print one JSON object a line
     #[arg(long)]
     pub(super) json: bool,
 }

@@ -1,6 +1,7 @@
 //! The command line: arguments, dispatch, headless printing. Wiring only.
 
 mod args;
+mod bench;
 mod dashboard;
 mod display;
 mod error;
@@ -40,6 +41,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
         None => train::default(&cli.display),
         Some(Subcommand::Train(args)) => train::run(&args, &cli.display),
+        Some(Subcommand::Bench(args)) => bench::run(&args),
         Some(Subcommand::Eval(args)) => eval::run(&args),
         Some(Subcommand::Predict(args)) => predict::run(&args),
     }
