@@ -2,9 +2,11 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod bad_input;
+mod canned;
 mod headless;
 mod layering;
 mod pty;
 mod resume;
+mod screens;
 mod small_data;
 mod terminal;

@@ -3,16 +3,23 @@
 use crate::protocol::{Content, DigitFilter, Verdict, What};
 use crate::ui::theme::Role;
 use crate::ui::view::{Context, KeyHelp, Reaction, View, as_of};
-use crate::ui::widgets::{Pane, write, write_at};
+use crate::ui::widgets::{Pane, write, write_at, write_right};
 use crossterm::event::{KeyCode, KeyEvent, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use ratatui::style::{Color, Style};
+use ratatui::style::{Color, Modifier};
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-/// Columns of a cell.
-const CELL: u16 = 6;
-/// Columns of the true labels' names.
-const NAMES: u16 = 9;
+/// Columns of a cell at least, with the gap to the next.
+const NARROWEST: u16 = 5;
+/// Columns of a cell at most.
+const WIDEST: u16 = 9;
+/// Rows of a cell at most.
+const HIGHEST: u16 = 3;
+/// Columns of a name at most; longer ones are cut.
+const LONGEST_NAME: usize = 8;
+/// Columns right of the cells: how many images a class has and how many were found.
+const SUMS: u16 = 15;
 
 /// The view.
 #[derive(Debug, Default)]
@@ -24,6 +31,9 @@ pub struct Confusion {
     first: [u32; 2],
     /// Where the cells are, as last drawn.
     cells: Rect,
+    /// Columns and rows of a cell, and columns of the names, as last drawn.
+    cell: [u16; 2],
+    names: u16,
 }
 
 impl View for Confusion {
@@ -63,8 +73,9 @@ impl View for Confusion {
             return Reaction::Ignored;
         }
         let last = classes(context).saturating_sub(1);
-        let column = u32::from((event.column - self.cells.x) / CELL) + self.first[1];
-        let row = u32::from(event.row - self.cells.y) + self.first[0];
+        let [width, height] = self.cell.map(|side| side.max(1));
+        let column = u32::from((event.column - self.cells.x) / width) + self.first[1];
+        let row = u32::from((event.row - self.cells.y) / height) + self.first[0];
         if (row, column) == (self.row, self.column) {
             return self.open();
         }
@@ -94,10 +105,10 @@ impl View for Confusion {
                 return;
             }
         };
-        if classes == 0 || inside.height < 4 || inside.width < NAMES + CELL {
+        self.lay_out(inside, classes, context);
+        if self.cells.area() == 0 {
             return;
         }
-        self.lay_out(inside, classes);
         let matrix = Matrix { classes, counts };
         self.draw(inside, buffer, context, &matrix);
     }
@@ -112,49 +123,82 @@ impl Confusion {
         })
     }
 
-    /// Places the cells and scrolls to the selected one.
-    fn lay_out(&mut self, inside: Rect, classes: u32) {
-        let width = (inside.width.saturating_sub(NAMES)) / CELL;
-        let height = inside.height.saturating_sub(3);
-        let shown = [u32::from(height).min(classes), u32::from(width).min(classes)];
+    /// Places the cells, as large as all fit, and scrolls to the selected one where they do not.
+    fn lay_out(&mut self, inside: Rect, classes: u32, context: &Context) {
+        let longest = (0..classes).map(|class| context.class(class).width()).max().unwrap_or(0);
+        self.names = longest.clamp(2, LONGEST_NAME) as u16 + 1;
+        let sums = if inside.width >= 60 { SUMS } else { 0 };
+        let width = inside.width.saturating_sub(self.names + sums);
+        // Above the cells the predicted labels, below them sums, a gap and a sentence.
+        let height = inside.height.saturating_sub(4);
+        let count = classes.clamp(1, 1000) as u16;
+        self.cell = [(width / count).clamp(NARROWEST, WIDEST), (height / count).clamp(1, HIGHEST)];
+        let shown = [height / self.cell[1], width / self.cell[0]].map(|n| n.min(count));
         for (axis, selected) in [self.row, self.column].into_iter().enumerate() {
-            let lowest = (selected + 1).saturating_sub(shown[axis]);
+            let lowest = (selected + 1).saturating_sub(u32::from(shown[axis]).max(1));
             self.first[axis] = self.first[axis].clamp(lowest, selected);
         }
-        self.cells = Rect {
-            x: inside.x + NAMES,
+        let cells = Rect {
+            x: inside.x + self.names,
             y: inside.y + 1,
-            width: shown[1] as u16 * CELL,
-            height: shown[0] as u16,
+            width: shown[1] * self.cell[0],
+            height: shown[0] * self.cell[1],
         };
+        self.cells = if classes == 0 { Rect::ZERO } else { cells.intersection(inside) };
+    }
+
+    /// The cell of a row and a column on the screen.
+    fn place(&self, row: u16, column: u16) -> Rect {
+        let [width, height] = self.cell;
+        Rect {
+            x: self.cells.x + column * width,
+            y: self.cells.y + row * height,
+            // A gap to the next one, beside it and, where there is room, below it.
+            width: width - 1,
+            height: (height - u16::from(height == HIGHEST)).max(1),
+        }
     }
 
     fn draw(&self, inside: Rect, buffer: &mut Buffer, context: &Context, matrix: &Matrix) {
         let theme = context.theme;
         let dim = theme.style(Role::Dim);
-        write(buffer, inside, 0, "is↓ said→", dim);
-        let columns = self.cells.width / CELL;
+        let corner = if self.names > 8 { "is↓ said→" } else { "↓→" };
+        write(buffer, inside, 0, corner, dim);
+        let [width, height] = self.cell;
+        let (columns, rows) = (self.cells.width / width, self.cells.height / height);
         for column in 0..columns {
             let predicted = self.first[1] + u32::from(column);
-            let name = format!("{:>5.5}", context.class(predicted));
             let role = if predicted == self.column { Role::Accent } else { Role::Dim };
-            write_at(buffer, inside, NAMES + column * CELL, 0, &name, theme.style(role));
+            let head = Rect { y: inside.y, height: 1, ..counts(self.place(0, column)) };
+            let name = short_name(&context.class(predicted), head.width);
+            write_right(buffer, head, 0, &name, theme.style(role));
+            let foot = Rect { y: self.cells.bottom(), ..head };
+            let total = (0..matrix.classes).map(|label| matrix.at(label, predicted)).sum::<u32>();
+            write_right(buffer, foot.intersection(inside), 0, &total.to_string(), dim);
         }
-        let recall_at = NAMES + columns * CELL + 2;
-        write_at(buffer, inside, recall_at, 0, "found", dim);
-        for row in 0..self.cells.height {
+        for row in 0..rows {
             let label = self.first[0] + u32::from(row);
+            let place = self.place(row, 0);
+            let middle = place.y + (place.height - 1) / 2 - inside.y;
             let role = if label == self.row { Role::Accent } else { Role::Dim };
-            let name = format!("{:>8.8}", context.class(label));
-            write(buffer, inside, row + 1, &name, theme.style(role));
+            let name = short_name(&context.class(label), self.names - 1);
+            let side = Rect { width: self.names - 1, ..inside };
+            write_right(buffer, side, middle, &name, theme.style(role));
             for column in 0..columns {
                 self.cell(row, column, buffer, context, matrix);
             }
+            let right = self.cells.right() - inside.x;
+            let total = format!("{:>6}", matrix.row(label));
+            let end = write_at(buffer, inside, right, middle, &total, dim);
             let recall = percent(matrix.at(label, label), matrix.row(label));
-            write_at(buffer, inside, recall_at, row + 1, &recall, theme.style(Role::Text));
+            write_at(buffer, inside, end + 1, middle, &recall, theme.style(Role::Text));
         }
+        let right = self.cells.right() - inside.x;
+        write_at(buffer, inside, right, 0, " total   found", dim);
         let summary = self.summary(context, matrix);
-        write(buffer, inside, self.cells.height + 2, &summary, theme.style(Role::Text));
+        let last = inside.height.saturating_sub(1);
+        let below = (self.cells.bottom() + 2 - inside.y).min(last);
+        write(buffer, inside, below, &summary, theme.style(Role::Text));
     }
 
     fn cell(&self, row: u16, column: u16, buffer: &mut Buffer, context: &Context, matrix: &Matrix) {
@@ -162,34 +206,22 @@ impl Confusion {
         let label = self.first[0] + u32::from(row);
         let predicted = self.first[1] + u32::from(column);
         let count = matrix.at(label, predicted);
-        let text = if count == 0 { "  ·  ".to_string() } else { format!("{count:>5}") };
-        let place = Rect {
-            x: self.cells.x + column * CELL,
-            y: self.cells.y + row,
-            width: CELL - 1,
-            height: 1,
-        };
+        let place = self.place(row, column);
         // Right answers and errors have scales of their own: errors are few.
         let right = label == predicted;
         let largest = if right { matrix.row(label) } else { matrix.largest_error() };
         let share = count as f32 / largest.max(1) as f32;
-        let mut style = if count == 0 {
-            theme.style(Role::Dim)
-        } else {
-            let background = theme.diverging(if right { -0.55 * share } else { 0.85 * share });
-            let background = if background == Color::Reset {
-                Style::default()
-            } else {
-                Style::default().bg(background)
-            };
-            background.patch(theme.style(Role::Text))
-        };
-        if (label, predicted) == (self.row, self.column) {
-            style = style
-                .patch(theme.style(Role::Selected))
-                .add_modifier(ratatui::style::Modifier::REVERSED);
+        let mut style = theme.style(if count == 0 { Role::Dim } else { Role::Text });
+        if count > 0 {
+            let color = theme.diverging(if right { -0.55 * share } else { 0.1 + 0.6 * share });
+            style = if color == Color::Reset { style } else { style.bg(color) };
         }
-        write(buffer, place, 0, &text, style);
+        if (label, predicted) == (self.row, self.column) {
+            style = style.add_modifier(Modifier::REVERSED | Modifier::BOLD);
+        }
+        buffer.set_style(place.intersection(buffer.area), style);
+        let text = if count == 0 { "·".to_string() } else { count.to_string() };
+        write_right(buffer, counts(place), (place.height - 1) / 2, &text, style);
     }
 
     fn summary(&self, context: &Context, matrix: &Matrix) -> String {
@@ -199,6 +231,26 @@ impl Confusion {
         let errors = matrix.total() - matrix.right();
         format!("{count} of {of} × {is} read as {said} · {errors} wrong of {}", matrix.total())
     }
+}
+
+/// The part of a cell at whose right end its count stands.
+fn counts(cell: Rect) -> Rect {
+    Rect { width: cell.width - cell.width / 5, ..cell }
+}
+
+/// A name cut to so many columns.
+fn short_name(name: &str, width: u16) -> String {
+    if name.width() <= usize::from(width) {
+        return name.to_string();
+    }
+    let mut short = String::new();
+    for character in name.chars() {
+        if short.width() + character.width().unwrap_or(0) + 1 > usize::from(width) {
+            break;
+        }
+        short.push(character);
+    }
+    short + "…"
 }
 
 /// Counts, true label down.

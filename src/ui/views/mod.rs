@@ -5,6 +5,7 @@ mod curves;
 mod digits;
 mod figures;
 mod gradients;
+mod network;
 mod overview;
 mod weights;
 
@@ -20,6 +21,7 @@ pub fn all() -> Vec<Box<dyn View>> {
         Box::<digits::Digits>::default(),
         Box::<confusion::Confusion>::default(),
         Box::<gradients::Gradients>::default(),
+        Box::<network::Network>::default(),
         Box::<figures::Figures>::default(),
     ]
 }

@@ -35,10 +35,22 @@ struct Grid {
 }
 
 impl Grid {
-    /// Tiles for units of so many pixels across and down.
-    fn new(area: Rect, [width, height]: [usize; 2]) -> Self {
-        // A matrix row or an image: never wider than the screen, small enough to see many.
-        let wide = width.clamp(3, 28).min(usize::from(area.width).max(1)) as u16;
+    /// Tiles for units of so many pixels across and down: the largest at which all of them are
+    /// seen at once, else at half the size.
+    fn new(area: Rect, size: [usize; 2], units: usize) -> Self {
+        // A matrix row or an image: never wider than the screen.
+        let whole = size[0].clamp(3, 28);
+        let half = if size[1] > 1 { (whole / 2).max(3) } else { whole };
+        let widths = [2 * whole, whole, 3 * whole / 4, half];
+        let widths = widths.iter().filter(|&&wide| wide >= half && (size[1] > 1 || wide == whole));
+        let mut grids = widths.map(|&wide| Self::with_width(area, size, wide));
+        let fits = |grid: &Self| grid.columns * grid.rows >= units;
+        grids.find(fits).unwrap_or_else(|| Self::with_width(area, size, half))
+    }
+
+    /// Tiles of so many cells across.
+    fn with_width(area: Rect, [width, height]: [usize; 2], wide: usize) -> Self {
+        let wide = wide.min(usize::from(area.width).max(1)) as u16;
         let proportion = height as f32 / width.max(1) as f32;
         let high =
             ((f32::from(wide) * proportion / 2.0).ceil() as u16).clamp(1, area.height.max(1));
@@ -226,7 +238,7 @@ impl Weights {
         (&Legend { largest: *largest, theme: *theme }).render(legend, buffer);
         let first = *first as usize;
         if let Some(tensor) = rows.first() {
-            self.grid = Grid::new(body, size(tensor));
+            self.grid = Grid::new(body, size(tensor), units(context));
         }
         self.scroll_to_selection(units(context));
         if self.enlarged {

@@ -90,10 +90,15 @@ impl LineChart<'_> {
         if x[0] >= x[1] {
             x[1] = x[0] + 1.0;
         }
+        if self.log {
+            // Whole decades, so that the axis is marked at powers of ten.
+            let bottom = y[0].floor();
+            return Some((x, [bottom, y[1].ceil().max(bottom + 1.0)]));
+        }
         let air = if y[1] > y[0] { 0.05 * (y[1] - y[0]) } else { 0.05 * y[0].abs().max(0.1) };
         y = [y[0] - air, y[1] + air];
         if let Some(highest) = self.highest {
-            y[1] = y[1].min(if self.log { highest.log10() } else { highest });
+            y[1] = y[1].min(highest);
         }
         Some((x, y))
     }
@@ -115,11 +120,15 @@ impl LineChart<'_> {
     }
 
     fn y_labels(&self, [low, high]: [f64; 2], rows: u16) -> Vec<Span<'static>> {
-        let count = if rows >= 12 { 5 } else { 3 };
+        let count = match (self.log, rows >= 12) {
+            (true, _) => decades((high - low) as u16, rows) + 1,
+            (false, true) => 5,
+            (false, false) => 3,
+        };
         let dim = self.theme.style(Role::Dim);
         (0..count)
             .map(|step| low + (high - low) * f64::from(step) / f64::from(count - 1))
-            .map(|y| (self.y_text)(if self.log { 10_f64.powf(y) } else { y }))
+            .map(|y| if self.log { power_of_ten(y) } else { (self.y_text)(y) })
             .map(|text| Span::styled(format!("{text:>6}"), dim))
             .collect()
     }
@@ -130,6 +139,22 @@ impl LineChart<'_> {
         let middle = text(f64::midpoint(low, high));
         let end = format!("{} {}", self.x_label, text(high));
         vec![Span::styled(text(low), dim), Span::styled(middle, dim), Span::styled(end, dim)]
+    }
+}
+
+/// Steps that an axis of so many decades is divided into: as many as have room, all alike.
+fn decades(count: u16, rows: u16) -> u16 {
+    let most = (rows / 3).max(1);
+    (1..=count.min(most)).rev().find(|&steps| count.is_multiple_of(steps)).unwrap_or(1)
+}
+
+/// A power of ten, given its exponent.
+fn power_of_ten(exponent: f64) -> String {
+    let value = 10_f64.powf(exponent);
+    match exponent {
+        -4.0..0.0 => format!("{value:.decimals$}", decimals = -exponent.round() as usize),
+        0.0..5.0 => format!("{value:.0}"),
+        _ => format!("{value:.0e}"),
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::ui::theme::{Role, Theme};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use ratatui::style::Color;
 use ratatui::widgets::{Block, BorderType, Widget};
 
 /// A frame with a title; without room for a frame, nothing but its inside.
@@ -45,7 +46,8 @@ impl<'a> Pane<'a> {
             line,
             0,
             &format!(" {} ", self.title),
-            self.theme.style(Role::Title),
+            // The text's own colour, not the border's under it.
+            self.theme.style(Role::Title).fg(Color::Reset),
         );
         let note = format!(" {} ", self.note);
         if !self.note.is_empty() && end + note.chars().count() as u16 <= line.width {

@@ -104,17 +104,53 @@ fn one(view: &Digits, area: Rect, buffer: &mut Buffer, context: &Context, list: 
         width: area.width.saturating_sub(drawn.width + 2).min(beside + 20),
         ..area
     };
-    let (verdict, role) = verdict(card, context);
-    write(buffer, text, 0, &verdict, theme.style(role));
-    let is = format!("true label {}", context.class(card.label));
-    write(buffer, text, 1, &is, theme.style(Role::Text));
-    let said = format!("prediction {} at {:.3}", context.class(card.prediction), card.confidence);
-    write(buffer, text, 2, &said, theme.style(Role::Text));
-    write(buffer, text, 3, &format!("test image {}", card.index), theme.style(Role::Dim));
-    if let Some(sentence) = left_the_list(view, list, frame) {
-        write(buffer, text, 4, &sentence, theme.style(Role::Warning));
+    let taken = heading(view, card, text, buffer, context, list, frame);
+    let below = Rect { y: text.y + taken, height: text.height.saturating_sub(taken), ..text };
+    let below = below.intersection(area);
+    bars(card, outputs, below, buffer, context);
+    if !votes.is_empty() {
+        let said: Vec<String> = votes.iter().map(|&vote| context.class(vote)).collect();
+        let line = format!("votes: {}", said.join(" "));
+        write(buffer, text, text.height.saturating_sub(1), &line, theme.style(Role::Dim));
     }
-    let rows = outputs.iter().zip(0_u32..).map(|(&output, class)| {
+}
+
+/// What the image is and what it was taken for; returns the rows it took.
+fn heading(
+    view: &Digits,
+    card: &Card,
+    area: Rect,
+    buffer: &mut Buffer,
+    context: &Context,
+    list: Option<List>,
+    frame: Option<&Frame>,
+) -> u16 {
+    let theme = context.theme;
+    let (verdict, role) = verdict(card, context);
+    write(buffer, area, 0, &verdict, theme.style(role));
+    let left = left_the_list(view, list, frame);
+    if area.height < 16 {
+        if let Some(sentence) = &left {
+            write(buffer, area, 1, sentence, theme.style(Role::Warning));
+        }
+        return 1 + u16::from(left.is_some());
+    }
+    let is = format!("true label {}", context.class(card.label));
+    write(buffer, area, 1, &is, theme.style(Role::Text));
+    let said = format!("prediction {} at {:.3}", context.class(card.prediction), card.confidence);
+    write(buffer, area, 2, &said, theme.style(Role::Text));
+    write(buffer, area, 3, &format!("test image {}", card.index), theme.style(Role::Dim));
+    if let Some(sentence) = &left {
+        write(buffer, area, 4, sentence, theme.style(Role::Warning));
+    }
+    6
+}
+
+/// The outputs as bars, in two columns where one is too short for all.
+fn bars(card: &Card, outputs: &[f32], area: Rect, buffer: &mut Buffer, context: &Context) {
+    let theme = context.theme;
+    let narrow = area.width < 24;
+    let row = |(&output, class): (&f32, u32)| {
         let role = match class {
             class if class == card.label => Role::Good,
             class if class == card.prediction => Role::Bad,
@@ -124,17 +160,17 @@ fn one(view: &Digits, area: Rect, buffer: &mut Buffer, context: &Context, list: 
         Row {
             name: format!("{mark}{}", context.class(class)),
             share: f64::from(output),
-            value: format!("{output:.3}"),
+            value: if narrow { format!("{output:.2}") } else { format!("{output:.3}") },
             style: theme.style(role),
         }
-    });
-    let bars = Bars { rows: rows.collect(), theme: *theme };
-    let below = Rect { y: text.y + 6, height: text.height.saturating_sub(6), ..text };
-    (&bars).render(below.intersection(area), buffer);
-    if !votes.is_empty() {
-        let said: Vec<String> = votes.iter().map(|&vote| context.class(vote)).collect();
-        let line = format!("votes: {}", said.join(" "));
-        write(buffer, text, text.height.saturating_sub(1), &line, theme.style(Role::Dim));
+    };
+    let rows: Vec<Row> = outputs.iter().zip(0_u32..).map(row).collect();
+    let height = usize::from(area.height);
+    let columns = if height < rows.len() { 2 } else { 1 };
+    let each = rows.len().div_ceil(columns).min(height.max(1));
+    let areas = Layout::horizontal(vec![Constraint::Fill(1); columns]).spacing(1).split(area);
+    for (part, area) in rows.chunks(each.max(1)).zip(areas.iter()) {
+        (&Bars { rows: part.to_vec(), theme: *theme }).render(*area, buffer);
     }
 }
 

@@ -27,11 +27,14 @@ fn lines(claim: &Claim, width: u16) -> Vec<(Role, String)> {
         "" => String::new(),
         tolerance => format!(" ({tolerance})"),
     };
-    let figures = [
-        (Role::Dim, format!("expected {}{tolerance}", quantity(&claim.expected))),
-        (Role::Text, format!("measured {}", quantity(&claim.measured))),
-        (role, format!("{verdict} · seed {} · {}", claim.seed, seconds(claim.seconds))),
-    ];
+    let expected = format!("expected {}{tolerance}", quantity(&claim.expected));
+    let measured = format!("measured {}", quantity(&claim.measured));
+    let end = (role, format!("{verdict} · seed {} · {}", claim.seed, seconds(claim.seconds)));
+    let figures = if width >= 60 {
+        vec![(Role::Text, format!("{measured} · {expected}")), end]
+    } else {
+        vec![(Role::Dim, expected), (Role::Text, measured), end]
+    };
     for (role, text) in figures {
         lines.extend(wrap(&text, indented).into_iter().map(|line| (role, format!("  {line}"))));
     }

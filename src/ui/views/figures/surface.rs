@@ -49,7 +49,9 @@ impl Surface<'_> {
         }
         let pixels = self.pixels(map, [low, high]);
         let size = [usize::from(map.width), 2 * usize::from(map.height)];
-        (&Raster::image(&pixels, size, 1.0, theme)).render(map, buffer);
+        // The blue half of the diverging colours: paths in warm ones stand out.
+        let depths: Vec<f32> = pixels.iter().map(|pixel| -pixel).collect();
+        (&Raster::heatmap(&depths, size, 1.0, theme)).render(map, buffer);
         for (index, path) in self.paths.iter().enumerate() {
             self.path(path, map, buffer, theme, theme.series(index + 1));
         }

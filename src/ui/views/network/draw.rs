@@ -1,0 +1,374 @@
+//! How the network looks.
+
+use super::column::{Column, units};
+use super::{Lit, contributions, fabric, rows};
+use crate::protocol::LayerInfo;
+use crate::ui::theme::{Role, Theme};
+use crate::ui::view::{Context, as_of};
+use crate::ui::widgets::{Pane, Raster, short, write, write_at};
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::style::{Color, Style};
+use ratatui::symbols::Marker;
+use ratatui::widgets::Widget;
+use ratatui::widgets::canvas::{Canvas, Line};
+
+/// Connections drawn of a whole layer, the strongest.
+const CONNECTIONS: usize = 40;
+/// Connections drawn of the selected unit, the strongest.
+const SELECTED: usize = 16;
+/// Cells for the names and values of the outputs.
+const OUTPUTS: u16 = 12;
+/// A column of a layer and the gap before the next take at least this many cells.
+const NARROWEST: u16 = 10;
+
+/// Draws the view; returns where the layers are.
+pub(super) fn draw(
+    chosen: Option<(u32, usize)>,
+    area: Rect,
+    buffer: &mut Buffer,
+    context: &Context,
+) -> Vec<Column> {
+    let theme = context.theme;
+    let Some(lit) = Lit::new(context) else {
+        let inside = Pane::new("Network", theme).draw(area, buffer);
+        write(buffer, inside, 0, "waiting for the network…", theme.style(Role::Dim));
+        return Vec::new();
+    };
+    let selected = lit.selected(chosen);
+    let beside = match area.width {
+        100.. => 32,
+        60.. => 22,
+        _ => 0,
+    };
+    let [side, main] =
+        Layout::horizontal([Constraint::Length(beside), Constraint::Fill(1)]).areas(area);
+    if beside > 0 {
+        digit_and_voices(&lit, selected, side, buffer, context);
+    }
+    let title = format!("Test image {} on its way", context.digit);
+    let inside = Pane::new(&title, theme).note(&as_of(lit.frame)).draw(main, buffer);
+    let columns = lay_out(&lit, selected.0, inside);
+    for pair in columns.windows(2) {
+        strongest(&lit, pair, inside, buffer, context);
+    }
+    incoming(&lit, selected, &columns, inside, buffer, context);
+    for column in &columns {
+        layer(&lit, column, selected, inside, buffer, context);
+    }
+    columns
+}
+
+/// A layer that changes nothing while digits are read, such as dropout, is left out.
+fn is_drawn(info: &LayerInfo) -> bool {
+    info.weights > 0 || info.input != info.output
+}
+
+/// Columns for as many layers as fit around the selected one.
+fn lay_out(lit: &Lit, selected: u32, inside: Rect) -> Vec<Column> {
+    let drawn: Vec<u32> = (0_u32..)
+        .zip(lit.layers)
+        .filter(|(index, info)| is_drawn(info) || *index == selected)
+        .map(|(index, _)| index)
+        .collect();
+    let room = inside.width.saturating_sub(OUTPUTS);
+    let fit = usize::from(room / NARROWEST).clamp(1, drawn.len().max(1));
+    let here = drawn.iter().position(|&layer| layer == selected).unwrap_or(0);
+    let first = here.saturating_sub(fit / 2).min(drawn.len().saturating_sub(fit));
+    let shown = &drawn[first..(first + fit).min(drawn.len())];
+    let top = u16::from(inside.height > 3);
+    let mut x = inside.x;
+    let mut columns = Vec::with_capacity(shown.len());
+    for (at, &layer) in shown.iter().enumerate() {
+        let shape = lit.activations[layer as usize].shape;
+        let width = share(shape, lit, shown, room);
+        // A third of the width is left to the connections that come in.
+        let gap = if at == 0 { 2 } else { width / 3 };
+        let area = Rect {
+            x: x + gap,
+            y: inside.y + top,
+            width: width.saturating_sub(if at == 0 { width / 3 + 2 } else { gap }),
+            height: inside.height - top,
+        };
+        let column = Column::new(layer, shape, area.intersection(inside));
+        let end = (x + width).max(column.area.x + 8).min(inside.right());
+        columns.push(Column { room: end.saturating_sub(column.area.x), ..column });
+        x += width;
+    }
+    columns
+}
+
+/// The part of a width that a layer gets: feature maps twice that of a vector.
+fn share(shape: [u32; 3], lit: &Lit, shown: &[u32], room: u16) -> u16 {
+    let part = |shape: [u32; 3]| if shape[1] > 1 { 2 } else { 1 };
+    let whole: u16 = shown.iter().map(|&layer| part(lit.activations[layer as usize].shape)).sum();
+    (u32::from(room) * u32::from(part(shape)) / u32::from(whole.max(1))) as u16
+}
+
+/// A connection between units of two columns, and what it adds.
+struct Connection {
+    from: usize,
+    to: usize,
+    adds: f32,
+}
+
+/// The strongest connections between two layers that follow each other, faint.
+fn strongest(lit: &Lit, pair: &[Column], inside: Rect, buffer: &mut Buffer, context: &Context) {
+    let [before, after] = pair else { return };
+    let Some(what) = fabric(lit.layers, after.layer).filter(|_| before.shape[1] == 1) else {
+        return;
+    };
+    let input = lit.input(after.layer);
+    let mut connections: Vec<Connection> = rows(context, &what)
+        .iter()
+        .enumerate()
+        .flat_map(|(to, row)| {
+            let pairs = row.values.iter().zip(&input).enumerate();
+            pairs.map(move |(from, (weight, input))| Connection { from, to, adds: weight * input })
+        })
+        .collect();
+    connections.sort_by(|a, b| b.adds.abs().total_cmp(&a.adds.abs()));
+    connections.truncate(CONNECTIONS);
+    lines(&connections, [before, after], inside, buffer, context.theme, 0.45);
+}
+
+/// The strongest connections into the selected unit, bright.
+fn incoming(
+    lit: &Lit,
+    (layer, unit): (u32, usize),
+    columns: &[Column],
+    inside: Rect,
+    buffer: &mut Buffer,
+    context: &Context,
+) {
+    let Some(at) = columns.iter().position(|column| column.layer == layer) else { return };
+    let Some(before) = at.checked_sub(1).map(|before| &columns[before]) else { return };
+    let Some(adds) = contributions(context, lit, layer, unit) else { return };
+    let [_, height, width] = before.shape;
+    let map = if height > 1 { (height * width) as usize } else { 1 };
+    let mut connections: Vec<Connection> = adds
+        .chunks(map)
+        .enumerate()
+        .map(|(from, adds)| Connection { from, to: unit, adds: adds.iter().sum() })
+        .collect();
+    connections.sort_by(|a, b| b.adds.abs().total_cmp(&a.adds.abs()));
+    connections.truncate(SELECTED);
+    lines(&connections, [before, &columns[at]], inside, buffer, context.theme, 1.0);
+}
+
+/// Draws connections, the strongest last; `brightness` is the colour of the strongest, from 0 to 1.
+fn lines(
+    connections: &[Connection],
+    [before, after]: [&Column; 2],
+    inside: Rect,
+    buffer: &mut Buffer,
+    theme: &Theme,
+    brightness: f32,
+) {
+    let largest = connections.first().map_or(0.0, |connection| connection.adds.abs());
+    if largest <= 0.0 || inside.area() == 0 {
+        return;
+    }
+    let middle = |place: Rect, end: u16| {
+        let x = f64::from(place.x - inside.x + end) + 0.5;
+        let y = f64::from(place.y - inside.y) + f64::from(place.height) / 2.0;
+        (x, f64::from(inside.height) - y)
+    };
+    let marker = if theme.unicode { Marker::Braille } else { Marker::Custom('.') };
+    let drawn = connections.iter().rev().filter(|c| c.from < before.shown && c.to < after.shown);
+    let canvas = Canvas::default()
+        .marker(marker)
+        .x_bounds([0.0, f64::from(inside.width)])
+        .y_bounds([0.0, f64::from(inside.height)])
+        .paint(|painter| {
+            for connection in drawn.clone() {
+                let from = before.place(connection.from);
+                let (x1, y1) = middle(from, from.width.saturating_sub(1));
+                let (x2, y2) = middle(after.place(connection.to), 0);
+                let share = connection.adds / largest;
+                // The weakest are still to be seen.
+                let color = theme.diverging(brightness * (0.3 * share.signum() + 0.7 * share));
+                painter.draw(&Line { x1, y1, x2, y2, color });
+                painter.layer();
+            }
+        });
+    canvas.render(inside, buffer);
+}
+
+/// The units of a layer, lit by their activations, under its name.
+fn layer(
+    lit: &Lit,
+    column: &Column,
+    selected: (u32, usize),
+    inside: Rect,
+    buffer: &mut Buffer,
+    context: &Context,
+) {
+    let theme = context.theme;
+    let tensor = &lit.activations[column.layer as usize];
+    let [_, height, width] = tensor.shape.map(|side| side as usize);
+    let largest = tensor.values.iter().copied().fold(f32::MIN_POSITIVE, f32::max);
+    if column.area.y > inside.y {
+        let name = &lit.layers[column.layer as usize].name;
+        let role = if column.layer == selected.0 { Role::Accent } else { Role::Dim };
+        let count = units(tensor.shape);
+        let more = if column.shown < count {
+            format!("{name} ({} of {count})", column.shown)
+        } else {
+            name.clone()
+        };
+        let start = column.area.x.saturating_sub(1);
+        let room = Rect { x: start, width: column.room.min(inside.right() - start), ..inside };
+        let shorter = if more.chars().count() < usize::from(room.width) { &more } else { name };
+        write(buffer, room, 0, shorter, theme.style(role));
+    }
+    for unit in 0..column.shown {
+        let place = column.place(unit);
+        if place.area() == 0 {
+            continue;
+        }
+        let is_selected = (column.layer, unit) == selected;
+        if height > 1 {
+            let pixels = &tensor.values[unit * height * width..(unit + 1) * height * width];
+            (&Raster::image(pixels, [width, height], largest, theme)).render(place, buffer);
+        } else {
+            dot(tensor.values[unit] / largest, place, is_selected, buffer, theme);
+        }
+        if is_selected {
+            mark(place, buffer, inside, theme);
+        }
+    }
+    if column.layer as usize + 1 == lit.layers.len() {
+        outputs(lit, column, selected, inside, buffer, context);
+    }
+}
+
+/// A unit as a disc that shines as it is active.
+fn dot(activation: f32, place: Rect, selected: bool, buffer: &mut Buffer, theme: &Theme) {
+    let style = match theme.sequential(0.15 + 0.85 * activation.clamp(0.0, 1.0)) {
+        Color::Reset => Style::default(),
+        color => Style::default().fg(color),
+    };
+    let style = if selected { style.patch(theme.style(Role::Accent)) } else { style };
+    let symbol = match (theme.unicode, activation) {
+        (true, 0.5..) => "●",
+        (true, _) if selected => "◉",
+        (true, 0.1..) => "•",
+        (true, _) => "·",
+        (false, 0.5..) => "#",
+        (false, 0.1..) => "o",
+        (false, _) => ".",
+    };
+    write(buffer, place, 0, symbol, style);
+}
+
+/// A pointer before the selected unit.
+fn mark(place: Rect, buffer: &mut Buffer, inside: Rect, theme: &Theme) {
+    if place.x > inside.x {
+        let before = Rect { x: place.x - 1, width: 1, ..place };
+        write(buffer, before, place.height / 2, "▶", theme.style(Role::Accent));
+    }
+}
+
+/// The names and activations of the outputs, beside them.
+fn outputs(
+    lit: &Lit,
+    column: &Column,
+    selected: (u32, usize),
+    inside: Rect,
+    buffer: &mut Buffer,
+    context: &Context,
+) {
+    let theme = context.theme;
+    let values = &lit.activations[column.layer as usize].values;
+    for (unit, value) in values.iter().enumerate().take(column.shown) {
+        let place = column.place(unit);
+        // Beside the rightmost units alone there is room.
+        if place.area() == 0 || place.x < column.place(column.shown - 1).x {
+            continue;
+        }
+        let class = unit as u32;
+        let (mark, role) = match (class == lit.card.prediction, class == lit.card.label) {
+            (true, true) => (" ✓", Role::Good),
+            (true, false) => (" ✗", Role::Bad),
+            (false, true) => (" ‹", Role::Good),
+            (false, false) if (column.layer, unit) == selected => ("", Role::Accent),
+            (false, false) => ("", Role::Dim),
+        };
+        let text = format!("{:.5} {value:.2}{mark}", context.class(class));
+        let start = place.x - inside.x + 2;
+        write_at(buffer, inside, start, place.y - inside.y, &text, theme.style(role));
+    }
+}
+
+/// The digit, and below it what spoke for and against the selected unit.
+fn digit_and_voices(
+    lit: &Lit,
+    selected: (u32, usize),
+    area: Rect,
+    buffer: &mut Buffer,
+    context: &Context,
+) {
+    let theme = context.theme;
+    let info = context.run.info.as_ref();
+    let size = info.map_or([0, 0], |info| [info.image_width as usize, info.image_height as usize]);
+    let [above, below] = Layout::vertical([Constraint::Fill(1); 2]).areas(area);
+    let [above, below] = if area.height < 14 { [area, Rect::ZERO] } else { [above, below] };
+    let title = format!("Is {}", context.class(lit.card.label));
+    let inside = Pane::new(&title, theme).draw(above, buffer);
+    let pixels: Vec<f32> = lit.card.pixels.iter().map(|&pixel| f32::from(pixel)).collect();
+    (&Raster::image(&pixels, size, 255.0, theme)).render(inside, buffer);
+    let (layer, unit) = selected;
+    let name = if layer as usize + 1 == lit.layers.len() {
+        format!("output {}", context.class(unit as u32))
+    } else {
+        format!("unit {unit} of layer {}", layer + 1)
+    };
+    let inside = Pane::new(&format!("For {name}"), theme).draw(below, buffer);
+    let Some(adds) = contributions(context, lit, layer, unit) else {
+        filter(selected, inside, buffer, context);
+        return;
+    };
+    if layer == 0 && adds.len() == size[0] * size[1] {
+        let largest = adds.iter().fold(f32::MIN_POSITIVE, |most, add| most.max(add.abs()));
+        (&Raster::heatmap(&adds, size, largest, theme)).render(inside, buffer);
+    } else {
+        voices(&adds, lit, layer, inside, buffer, theme);
+    }
+}
+
+/// The filter of a unit that is not dense.
+fn filter((layer, unit): (u32, usize), area: Rect, buffer: &mut Buffer, context: &Context) {
+    let theme = context.theme;
+    let Some(tensor) = rows(context, &super::one(layer, unit)).first() else {
+        write(buffer, area, 0, "no weights of its own", theme.style(Role::Dim));
+        return;
+    };
+    let [maps, height, width] = tensor.shape.map(|side| side as usize);
+    let largest = tensor.values.iter().fold(f32::MIN_POSITIVE, |most, w| most.max(w.abs()));
+    (&Raster::heatmap(&tensor.values, [width, maps * height], largest, theme)).render(area, buffer);
+}
+
+/// The loudest voices for and against, as a list.
+fn voices(adds: &[f32], lit: &Lit, layer: u32, area: Rect, buffer: &mut Buffer, theme: &Theme) {
+    let input = lit.input(layer);
+    let mut order: Vec<usize> = (0..adds.len()).collect();
+    order.sort_by(|&a, &b| adds[b].abs().total_cmp(&adds[a].abs()));
+    let total: f32 = adds.iter().sum();
+    let heading = format!("they add up to {}", signed(total));
+    write(buffer, area, 0, &heading, theme.style(Role::Dim));
+    for (row, &unit) in (1..area.height).zip(&order) {
+        let color = theme.diverging(0.8 * adds[unit].signum());
+        let style =
+            if color == Color::Reset { Style::default() } else { Style::default().fg(color) };
+        let end = write(buffer, area, row, &format!("{:>6}", signed(adds[unit])), style);
+        let text = format!("unit {unit} at {:.2}", input[unit]);
+        write_at(buffer, area, end + 2, row, &text, theme.style(Role::Text));
+    }
+}
+
+/// A number with its sign.
+fn signed(value: f32) -> String {
+    let sign = if value < 0.0 { "−" } else { "+" };
+    format!("{sign}{}", short(f64::from(value.abs())))
+}

@@ -1,0 +1,196 @@
+//! The network itself: its units lit by the selected digit, and the connections that count.
+//!
+//! What an activation adds to the next weighted input is weight × activation; walking back from
+//! an output along the largest of these finds the hidden units and pixels that spoke for and
+//! against it.
+
+mod column;
+mod draw;
+
+use crate::protocol::{Card, Content, Frame, LayerInfo, Tensor, What};
+use crate::ui::view::{Context, KeyHelp, Reaction, View};
+use column::{Column, units};
+use crossterm::event::{KeyCode, KeyEvent, MouseButton, MouseEvent, MouseEventKind};
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Position, Rect};
+
+/// A layer's connections are all drawn up to this many inputs and units.
+const FABRIC: u64 = 128 * 128;
+
+/// The view.
+#[derive(Debug, Default)]
+pub struct Network {
+    /// The layer and unit chosen; the predicted output while none is.
+    chosen: Option<(u32, usize)>,
+    /// The layers, as last drawn.
+    columns: Vec<Column>,
+}
+
+/// A digit on its way through the network.
+#[derive(Clone, Copy)]
+struct Lit<'a> {
+    frame: &'a Frame,
+    layers: &'a [LayerInfo],
+    activations: &'a [Tensor],
+    card: &'a Card,
+}
+
+impl<'a> Lit<'a> {
+    fn new(context: &Context<'a>) -> Option<Self> {
+        let layers = &context.run.info.as_ref()?.layers;
+        let frame = context.frame(&What::Activations { index: context.digit })?;
+        let Content::Activations { layers: activations } = &frame.content else { return None };
+        let digit = context.frame(&What::Digit { index: context.digit })?;
+        let Content::Digit { card, .. } = &digit.content else { return None };
+        (activations.len() == layers.len()).then_some(Self { frame, layers, activations, card })
+    }
+
+    /// What goes into a layer: pixels from 0 to 1, or the layer before's activations.
+    fn input(&self, layer: u32) -> Vec<f32> {
+        match layer.checked_sub(1).and_then(|before| self.activations.get(before as usize)) {
+            Some(tensor) => tensor.values.clone(),
+            None => self.card.pixels.iter().map(|&pixel| f32::from(pixel) / 255.0).collect(),
+        }
+    }
+
+    /// The unit shown as selected: the one chosen, else the predicted output.
+    fn selected(&self, chosen: Option<(u32, usize)>) -> (u32, usize) {
+        let last = (self.layers.len() as u32).saturating_sub(1);
+        let (layer, unit) = chosen.unwrap_or((last, self.card.prediction as usize));
+        let layer = layer.min(last);
+        let shape = self.activations.get(layer as usize).map_or([1, 1, 1], |tensor| tensor.shape);
+        (layer, unit.min(units(shape).saturating_sub(1)))
+    }
+}
+
+/// Incoming weights of a layer's units from `first` on, as far as they are known.
+fn rows<'a>(context: &Context<'a>, what: &What) -> &'a [Tensor] {
+    match context.frame(what).map(|frame| &frame.content) {
+        Some(Content::Weights { rows, .. }) => rows,
+        _ => &[],
+    }
+}
+
+/// All weights of a layer, where they are few enough to be drawn.
+fn fabric(layers: &[LayerInfo], layer: u32) -> Option<What> {
+    let info = layers.get(layer as usize).filter(|info| info.output[1] == 1)?;
+    let first = layer == 0;
+    let few = info.weights > 0 && info.weights <= FABRIC && !first;
+    few.then(|| What::Weights { layer, first: 0, count: units(info.output) as u32 })
+}
+
+/// The incoming weights of one unit.
+fn one(layer: u32, unit: usize) -> What {
+    What::Weights { layer, first: unit as u32, count: 1 }
+}
+
+/// What each input of a unit adds to its weighted input: weight × activation. `None` where the
+/// layer is no dense one or its weights are not known yet.
+fn contributions(context: &Context, lit: &Lit, layer: u32, unit: usize) -> Option<Vec<f32>> {
+    let all = fabric(lit.layers, layer).map_or(&[][..], |what| rows(context, &what));
+    let row = all.get(unit).or_else(|| rows(context, &one(layer, unit)).first())?;
+    let input = lit.input(layer);
+    (row.values.len() == input.len())
+        .then(|| row.values.iter().zip(input).map(|(weight, input)| weight * input).collect())
+}
+
+impl Network {
+    /// Goes to the column so many places away, to the unit of the same height.
+    fn go_across(&mut self, step: isize, lit: &Lit) -> Reaction {
+        let (layer, unit) = lit.selected(self.chosen);
+        let here = self.columns.iter().position(|column| column.layer == layer);
+        let next = here.and_then(|here| self.columns.get(here.checked_add_signed(step)?));
+        let (Some(here), Some(next)) = (here, next) else { return Reaction::Redraw };
+        let from = units(self.columns[here].shape).max(1);
+        self.chosen = Some((next.layer, unit * next.shown / from));
+        Reaction::Redraw
+    }
+
+    fn go_along(&mut self, step: isize, lit: &Lit) -> Reaction {
+        let (layer, unit) = lit.selected(self.chosen);
+        let last = units(lit.activations[layer as usize].shape).saturating_sub(1);
+        self.chosen = Some((layer, unit.saturating_add_signed(step).min(last)));
+        Reaction::Redraw
+    }
+
+    /// Walks to the unit of the layer before that spoke loudest for the selected one.
+    fn walk_back(&mut self, context: &Context, lit: &Lit) -> Reaction {
+        let (layer, unit) = lit.selected(self.chosen);
+        let Some(before) = layer.checked_sub(1) else { return Reaction::Redraw };
+        let Some(contributions) = contributions(context, lit, layer, unit) else {
+            return Reaction::Redraw;
+        };
+        let loudest = contributions.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1));
+        // A feature map speaks with all its pixels.
+        let [_, height, width] = lit.activations[before as usize].shape;
+        let map = if height > 1 { (height * width) as usize } else { 1 };
+        self.chosen = loudest.map(|(index, _)| (before, index / map)).or(self.chosen);
+        Reaction::Redraw
+    }
+}
+
+impl View for Network {
+    fn name(&self) -> &'static str {
+        "Network"
+    }
+
+    fn keys(&self) -> &'static [KeyHelp] {
+        &[
+            KeyHelp { keys: "←→↑↓", does: "another unit" },
+            KeyHelp { keys: "Enter", does: "walk back to what spoke loudest for it" },
+            KeyHelp { keys: "Home", does: "the predicted output" },
+            KeyHelp { keys: "PgUp PgDn", does: "another digit" },
+        ]
+    }
+
+    fn probes(&self, context: &Context) -> Vec<What> {
+        let index = context.digit;
+        let mut probes = vec![What::Activations { index }, What::Digit { index }];
+        let Some(info) = &context.run.info else { return probes };
+        let layers = 0..info.layers.len() as u32;
+        probes.extend(layers.filter_map(|layer| fabric(&info.layers, layer)));
+        if let Some(lit) = Lit::new(context) {
+            let (layer, unit) = lit.selected(self.chosen);
+            let weighted = info.layers.get(layer as usize).is_some_and(|info| info.weights > 0);
+            if weighted && fabric(&info.layers, layer).is_none() {
+                probes.push(one(layer, unit));
+            }
+        }
+        probes
+    }
+
+    fn key(&mut self, key: KeyEvent, context: &Context) -> Reaction {
+        match key.code {
+            KeyCode::PageUp => return Reaction::SelectDigit(context.digit.saturating_sub(1)),
+            KeyCode::PageDown => return Reaction::SelectDigit(context.digit + 1),
+            _ => {}
+        }
+        let lit = Lit::new(context);
+        match (key.code, &lit) {
+            (KeyCode::Home | KeyCode::Esc, _) if self.chosen.is_some() => {
+                self.chosen = None;
+                Reaction::Redraw
+            }
+            (KeyCode::Left | KeyCode::Char('h'), Some(lit)) => self.go_across(-1, lit),
+            (KeyCode::Right | KeyCode::Char('l'), Some(lit)) => self.go_across(1, lit),
+            (KeyCode::Up | KeyCode::Char('k'), Some(lit)) => self.go_along(-1, lit),
+            (KeyCode::Down | KeyCode::Char('j'), Some(lit)) => self.go_along(1, lit),
+            (KeyCode::Enter, Some(lit)) => self.walk_back(context, lit),
+            _ => Reaction::Ignored,
+        }
+    }
+
+    fn mouse(&mut self, event: MouseEvent, _area: Rect, _context: &Context) -> Reaction {
+        let at = Position::new(event.column, event.row);
+        if event.kind != MouseEventKind::Down(MouseButton::Left) {
+            return Reaction::Ignored;
+        }
+        let hit = self.columns.iter().find_map(|column| Some((column.layer, column.hit(at)?)));
+        self.chosen = hit.or(self.chosen);
+        hit.map_or(Reaction::Ignored, |_| Reaction::Redraw)
+    }
+
+    fn render(&mut self, area: Rect, buffer: &mut Buffer, context: &Context) {
+        self.columns = draw::draw(self.chosen, area, buffer, context);
+    }
+}
