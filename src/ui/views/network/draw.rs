@@ -90,9 +90,10 @@ fn lay_out(lit: &Lit, selected: u32, inside: Rect) -> Vec<Column> {
             width: width.saturating_sub(if at == 0 { width / 3 + 2 } else { gap }),
             height: inside.height - top,
         };
-        let column = Column::new(layer, shape, area.intersection(inside));
+        let mut column = Column::new(layer, shape, area.intersection(inside));
         let end = (x + width).max(column.area.x + 8).min(inside.right());
-        columns.push(Column { room: end.saturating_sub(column.area.x), ..column });
+        column.room = end.saturating_sub(column.area.x);
+        columns.push(column);
         x += width;
     }
     columns
