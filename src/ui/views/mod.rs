@@ -3,6 +3,7 @@
 mod confusion;
 mod curves;
 mod digits;
+mod features;
 mod figures;
 mod gradients;
 mod network;
@@ -22,6 +23,7 @@ pub fn all() -> Vec<Box<dyn View>> {
         Box::<confusion::Confusion>::default(),
         Box::<gradients::Gradients>::default(),
         Box::<network::Network>::default(),
+        Box::<features::Features>::default(),
         Box::<figures::Figures>::default(),
     ]
 }

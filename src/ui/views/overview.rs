@@ -140,7 +140,9 @@ fn best(line: Rect, buffer: &mut Buffer, context: &Context) {
 fn strip(area: Rect, buffer: &mut Buffer, context: &Context) {
     let theme = context.theme;
     let inside = Pane::new("What the first units look for", theme).draw(area, buffer);
-    let frame = context.latest_frame(|what| matches!(what, What::Weights { .. }));
+    let first = context.weighted_layers().first().copied();
+    let what = first.map(|layer| What::Weights { layer, first: 0, count: STRIP });
+    let frame = what.and_then(|what| context.frame(&what));
     let Some(Content::Weights { rows, largest }) = frame.map(|frame| &frame.content) else {
         return;
     };

@@ -3,7 +3,7 @@
 use crate::protocol::{Content, Frame, Tensor, What};
 use crate::ui::theme::Role;
 use crate::ui::view::{Context, KeyHelp, Reaction, View, as_of};
-use crate::ui::widgets::{Histogram, Legend, Pane, Raster, short, write, write_at};
+use crate::ui::widgets::{Grid, Histogram, Legend, Pane, Raster, short, write, write_at};
 use crossterm::event::{KeyCode, KeyEvent, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Position, Rect};
@@ -11,8 +11,6 @@ use ratatui::widgets::Widget;
 
 /// Bins of the histogram.
 const BINS: u32 = 60;
-/// Units probed at most, however large the screen.
-const MOST: usize = 256;
 
 /// The view.
 #[derive(Debug, Default)]
@@ -25,67 +23,16 @@ pub struct Weights {
     grid: Grid,
 }
 
-/// How units are laid out, as last drawn.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-struct Grid {
-    area: Rect,
-    tile: [u16; 2],
-    columns: usize,
-    rows: usize,
-}
-
-impl Grid {
-    /// Tiles for units of so many pixels across and down: the largest at which all of them are
-    /// seen at once, else at half the size.
-    fn new(area: Rect, size: [usize; 2], units: usize) -> Self {
-        // A matrix row or an image: never wider than the screen.
-        let whole = size[0].clamp(3, 28);
-        let half = if size[1] > 1 { (whole / 2).max(3) } else { whole };
-        let widths = [2 * whole, whole, 3 * whole / 4, half];
-        let widths = widths.iter().filter(|&&wide| wide >= half && (size[1] > 1 || wide == whole));
-        let mut grids = widths.map(|&wide| Self::with_width(area, size, wide));
-        let fits = |grid: &Self| grid.columns * grid.rows >= units;
-        grids.find(fits).unwrap_or_else(|| Self::with_width(area, size, half))
-    }
-
-    /// Tiles of so many cells across.
-    fn with_width(area: Rect, [width, height]: [usize; 2], wide: usize) -> Self {
-        let wide = wide.min(usize::from(area.width).max(1)) as u16;
-        let proportion = height as f32 / width.max(1) as f32;
-        let high =
-            ((f32::from(wide) * proportion / 2.0).ceil() as u16).clamp(1, area.height.max(1));
-        let tile = [wide + 1, high + 1];
-        Self {
-            area,
-            tile,
-            columns: usize::from((area.width + 1) / tile[0]).max(1),
-            rows: usize::from((area.height + 1) / tile[1]).max(1),
-        }
-    }
-
-    fn count(&self) -> usize {
-        (self.columns * self.rows).min(MOST)
-    }
-
-    fn place(&self, index: usize) -> Rect {
-        let (column, row) = (index % self.columns, index / self.columns);
-        let rect = Rect {
-            x: self.area.x + column as u16 * self.tile[0],
-            y: self.area.y + row as u16 * self.tile[1],
-            width: self.tile[0] - 1,
-            height: self.tile[1],
-        };
-        rect.intersection(self.area)
-    }
-}
-
 impl Weights {
     fn scroll_to_selection(&mut self, units: usize) {
-        let columns = self.grid.columns.max(1);
-        let rows = self.grid.rows.max(1);
-        let (row, top) = (self.selected / columns, self.first / columns);
-        let top = top.clamp((row + 1).saturating_sub(rows), row);
-        self.first = (top * columns).min(units.saturating_sub(1));
+        self.first = self.grid.scroll(self.first, self.selected, units);
+    }
+
+    /// The units on the screen.
+    fn weights(&self, layer: u32) -> What {
+        let (first, count) =
+            if self.enlarged { (self.selected, 1) } else { (self.first, self.grid.count()) };
+        What::Weights { layer, first: first as u32, count: count as u32 }
     }
 
     fn select(&mut self, unit: usize, context: &Context) -> Reaction {
@@ -128,13 +75,7 @@ impl View for Weights {
 
     fn probes(&self, context: &Context) -> Vec<What> {
         let layer = layer(context);
-        let (first, count) =
-            if self.enlarged { (self.selected, 1) } else { (self.first, self.grid.count()) };
-        vec![
-            What::Weights { layer, first: first as u32, count: count as u32 },
-            What::Biases { layer },
-            What::Histogram { layer, bins: BINS },
-        ]
+        vec![self.weights(layer), What::Biases { layer }, What::Histogram { layer, bins: BINS }]
     }
 
     fn key(&mut self, key: KeyEvent, context: &Context) -> Reaction {
@@ -183,7 +124,7 @@ impl View for Weights {
                 self.select(self.selected.saturating_sub(self.grid.columns), context)
             }
             MouseEventKind::Down(MouseButton::Left) if !self.enlarged => {
-                let hit = (0..self.grid.count()).find(|&index| self.grid.place(index).contains(at));
+                let hit = self.grid.hit(at);
                 hit.map_or(Reaction::Ignored, |index| self.select(self.first + index, context))
             }
             _ => Reaction::Ignored,
@@ -198,8 +139,10 @@ impl View for Weights {
         ])
         .areas(area);
         let layer = layer(context);
-        let frame = context
-            .latest_frame(|what| matches!(what, What::Weights { layer: l, .. } if *l == layer));
+        let wanted = self.weights(layer);
+        let frame = context.frame(&wanted).or_else(|| {
+            context.latest_frame(|w| matches!(w, What::Weights { layer: l, .. } if *l == layer))
+        });
         self.main(main, buffer, context, frame);
         if sidebar {
             self.side(side, buffer, context, frame);

@@ -3,6 +3,7 @@
 mod bars;
 mod chart;
 mod gauge;
+mod grid;
 mod histogram;
 mod pane;
 mod raster;
@@ -11,6 +12,7 @@ mod text;
 pub use bars::{Bars, Row};
 pub use chart::{Line, LineChart, Mark, percent, short};
 pub use gauge::Gauge;
+pub use grid::Grid;
 pub use histogram::Histogram;
 pub use pane::Pane;
 pub use raster::{Legend, Raster};

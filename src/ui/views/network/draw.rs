@@ -219,7 +219,11 @@ fn layer(
             name.clone()
         };
         let start = column.area.x.saturating_sub(1);
-        let room = Rect { x: start, width: column.room.min(inside.right() - start), ..inside };
+        let room = Rect {
+            x: start,
+            width: column.room.min(inside.right().saturating_sub(start)),
+            ..inside
+        };
         let shorter = if more.chars().count() < usize::from(room.width) { &more } else { name };
         write(buffer, room, 0, shorter, theme.style(role));
     }

@@ -1,0 +1,288 @@
+//! What a layer makes of the selected digit: feature maps beside the filters that made them.
+
+use crate::protocol::{Content, LayerInfo, Tensor, What};
+use crate::ui::theme::Role;
+use crate::ui::view::{Context, KeyHelp, Reaction, View, as_of};
+use crate::ui::widgets::{Bars, Grid, Pane, Raster, Row, short, write};
+use crossterm::event::{KeyCode, KeyEvent, MouseButton, MouseEvent, MouseEventKind};
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Constraint, Layout, Position, Rect};
+use ratatui::widgets::Widget;
+
+/// Columns of the pane with the filter.
+const SIDE: u16 = 32;
+
+/// The view.
+#[derive(Debug, Default)]
+pub struct Features {
+    selected: usize,
+    /// First unit on the screen.
+    first: usize,
+    /// The selected map alone, as large as it gets.
+    enlarged: bool,
+    grid: Grid,
+}
+
+/// The units of a layer: its feature maps, or the numbers of a vector.
+fn units(layer: &LayerInfo) -> usize {
+    let [maps, height, width] = layer.output;
+    if height > 1 { maps as usize } else { (maps * width) as usize }
+}
+
+fn layer<'a>(context: &Context<'a>) -> Option<(u32, &'a LayerInfo)> {
+    let layers = &context.run.info.as_ref()?.layers;
+    let index = (context.layer as usize).min(layers.len().checked_sub(1)?);
+    Some((index as u32, &layers[index]))
+}
+
+impl Features {
+    fn select(&mut self, unit: usize, context: &Context) -> Reaction {
+        let units = layer(context).map_or(0, |(_, layer)| units(layer));
+        self.selected = unit.min(units.saturating_sub(1));
+        self.first = self.grid.scroll(self.first, self.selected, units);
+        Reaction::Redraw
+    }
+
+    fn go_layer(&mut self, step: isize, context: &Context) -> Reaction {
+        let Some((index, _)) = layer(context) else { return Reaction::Ignored };
+        let count = context.run.info.as_ref().map_or(1, |info| info.layers.len());
+        let next = (index as usize).saturating_add_signed(step).min(count.saturating_sub(1));
+        (self.selected, self.first) = (0, 0);
+        Reaction::SelectLayer(next as u32)
+    }
+
+    /// What the selected unit's weights are asked by, where its layer has any.
+    fn filter(&self, context: &Context) -> Option<What> {
+        let (index, _) = layer(context).filter(|(_, layer)| layer.weights > 0)?;
+        Some(What::Weights { layer: index, first: self.selected as u32, count: 1 })
+    }
+}
+
+impl View for Features {
+    fn name(&self) -> &'static str {
+        "Features"
+    }
+
+    fn keys(&self) -> &'static [KeyHelp] {
+        &[
+            KeyHelp { keys: "←→↑↓", does: "another unit" },
+            KeyHelp { keys: "< >", does: "another layer" },
+            KeyHelp { keys: "Enter", does: "enlarge it" },
+            KeyHelp { keys: "PgUp PgDn", does: "another digit" },
+        ]
+    }
+
+    fn probes(&self, context: &Context) -> Vec<What> {
+        let index = context.digit;
+        let mut probes = vec![What::Activations { index }, What::Digit { index }];
+        probes.extend(self.filter(context));
+        probes
+    }
+
+    fn key(&mut self, key: KeyEvent, context: &Context) -> Reaction {
+        let columns = self.grid.columns.max(1);
+        match key.code {
+            KeyCode::Left | KeyCode::Char('h') => {
+                self.select(self.selected.saturating_sub(1), context)
+            }
+            KeyCode::Right | KeyCode::Char('l') => self.select(self.selected + 1, context),
+            KeyCode::Up | KeyCode::Char('k') => {
+                self.select(self.selected.saturating_sub(columns), context)
+            }
+            KeyCode::Down | KeyCode::Char('j') => self.select(self.selected + columns, context),
+            KeyCode::Home => self.select(0, context),
+            KeyCode::End => self.select(usize::MAX, context),
+            KeyCode::PageUp => Reaction::SelectDigit(context.digit.saturating_sub(1)),
+            KeyCode::PageDown => Reaction::SelectDigit(context.digit + 1),
+            KeyCode::Char('<') => self.go_layer(-1, context),
+            KeyCode::Char('>') => self.go_layer(1, context),
+            KeyCode::Enter => {
+                self.enlarged = !self.enlarged;
+                Reaction::Redraw
+            }
+            KeyCode::Esc if self.enlarged => {
+                self.enlarged = false;
+                Reaction::Redraw
+            }
+            _ => Reaction::Ignored,
+        }
+    }
+
+    fn mouse(&mut self, event: MouseEvent, _area: Rect, context: &Context) -> Reaction {
+        let columns = self.grid.columns.max(1);
+        match event.kind {
+            MouseEventKind::ScrollDown => self.select(self.selected + columns, context),
+            MouseEventKind::ScrollUp => self.select(self.selected.saturating_sub(columns), context),
+            MouseEventKind::Down(MouseButton::Left) if !self.enlarged => {
+                let hit = self.grid.hit(Position::new(event.column, event.row));
+                hit.map_or(Reaction::Ignored, |index| self.select(self.first + index, context))
+            }
+            _ => Reaction::Ignored,
+        }
+    }
+
+    fn render(&mut self, area: Rect, buffer: &mut Buffer, context: &Context) {
+        let theme = context.theme;
+        let sidebar = if area.width >= 70 && area.height >= 12 { SIDE } else { 0 };
+        let [main, side] =
+            Layout::horizontal([Constraint::Fill(1), Constraint::Length(sidebar)]).areas(area);
+        let frame = context.frame(&What::Activations { index: context.digit });
+        let title = title(context);
+        let note = frame.map_or_else(String::new, as_of);
+        let inside = Pane::new(&title, theme).note(&note).draw(main, buffer);
+        let tensor = match (frame.map(|frame| &frame.content), layer(context)) {
+            (Some(Content::Activations { layers }), Some((index, _))) => layers.get(index as usize),
+            (Some(Content::Unavailable(why)), _) => {
+                write(buffer, inside, 0, why, theme.style(Role::Warning));
+                return;
+            }
+            _ => None,
+        };
+        let Some(tensor) = tensor else {
+            write(buffer, inside, 0, "waiting for the network…", theme.style(Role::Dim));
+            return;
+        };
+        if tensor.shape[1] > 1 {
+            self.maps(tensor, inside, buffer, context);
+        } else {
+            self.vector(tensor, inside, buffer, context);
+        }
+        if sidebar > 0 {
+            self.side(side, buffer, context);
+        }
+    }
+}
+
+impl Features {
+    /// The feature maps of a layer, with colours that fit the brightest of them.
+    fn maps(&mut self, tensor: &Tensor, area: Rect, buffer: &mut Buffer, context: &Context) {
+        let theme = context.theme;
+        let [maps, height, width] = tensor.shape.map(|side| side as usize);
+        let pixels =
+            |map: usize| tensor.values.get(map * height * width..(map + 1) * height * width);
+        let largest = tensor.values.iter().fold(f32::MIN_POSITIVE, |most, a| most.max(a.abs()));
+        let size = [width, height];
+        // Activations such as tanh's go below zero; they are told apart like weights.
+        let diverging = tensor.values.iter().any(|a| *a < 0.0);
+        let raster = |pixels| {
+            if diverging {
+                Raster::heatmap(pixels, size, largest, theme)
+            } else {
+                Raster::image(pixels, size, largest, theme)
+            }
+        };
+        self.grid = Grid::new(area, size, maps);
+        self.selected = self.selected.min(maps.saturating_sub(1));
+        self.first = self.grid.scroll(self.first, self.selected, maps);
+        if self.enlarged {
+            if let Some(pixels) = pixels(self.selected) {
+                (&raster(pixels)).render(area, buffer);
+            }
+            return;
+        }
+        for (at, map) in (self.first..maps).take(self.grid.count()).enumerate() {
+            let place = self.grid.place(at);
+            let Some(pixels) = pixels(map).filter(|_| place.area() > 0) else { continue };
+            let picture = Rect { height: place.height.saturating_sub(1).max(1), ..place };
+            (&raster(pixels)).render(picture, buffer);
+            let role = if map == self.selected { Role::Selected } else { Role::Dim };
+            let label = format!("{map:^width$}", width = usize::from(place.width.min(6)));
+            if place.height > 1 {
+                write(buffer, place, place.height - 1, &label, theme.style(role));
+            }
+        }
+    }
+
+    /// The activations of a vector as bars around the selected one.
+    fn vector(&mut self, tensor: &Tensor, area: Rect, buffer: &mut Buffer, context: &Context) {
+        let theme = context.theme;
+        let count = tensor.values.len();
+        self.selected = self.selected.min(count.saturating_sub(1));
+        let height = usize::from(area.height);
+        self.grid = Grid::default();
+        let first = self.selected.saturating_sub(height / 2).min(count.saturating_sub(height));
+        self.first = first;
+        let largest = tensor.values.iter().fold(f32::MIN_POSITIVE, |most, a| most.max(a.abs()));
+        let is_output = layer(context).is_some_and(|(index, _)| {
+            context.run.info.as_ref().is_some_and(|info| info.layers.len() == index as usize + 1)
+        });
+        let row = |(unit, &activation): (usize, &f32)| {
+            let name = if is_output { context.class(unit as u32) } else { unit.to_string() };
+            let selected = unit == self.selected;
+            Row {
+                name: format!("{}{name:>4}", if selected { "›" } else { " " }),
+                share: f64::from((activation / largest).abs()),
+                value: short(f64::from(activation)),
+                style: if selected { theme.style(Role::Accent) } else { theme.series(0) },
+            }
+        };
+        let rows = tensor.values.iter().enumerate().skip(first).take(height).map(row).collect();
+        (&Bars { rows, theme: *theme }).render(area, buffer);
+    }
+
+    /// The digit, and the weights of the selected unit.
+    fn side(&self, area: Rect, buffer: &mut Buffer, context: &Context) {
+        let theme = context.theme;
+        let [above, below] = Layout::vertical([Constraint::Fill(1); 2]).areas(area);
+        let title = format!("Test image {}", context.digit);
+        let inside = Pane::new(&title, theme).draw(above, buffer);
+        let digit = context.frame(&What::Digit { index: context.digit });
+        let info = context.run.info.as_ref();
+        if let (Some(Content::Digit { card, .. }), Some(info)) = (digit.map(|f| &f.content), info) {
+            let pixels: Vec<f32> = card.pixels.iter().map(|&pixel| f32::from(pixel)).collect();
+            let size = [info.image_width as usize, info.image_height as usize];
+            (&Raster::image(&pixels, size, 255.0, theme)).render(inside, buffer);
+        }
+        let title = format!("Weights of unit {}", self.selected);
+        let inside = Pane::new(&title, theme).draw(below, buffer);
+        let Some(what) = self.filter(context) else {
+            write(buffer, inside, 0, "this layer has no weights", theme.style(Role::Dim));
+            return;
+        };
+        if let Some(Content::Weights { rows, .. }) =
+            context.frame(&what).map(|frame| &frame.content)
+            && let Some(tensor) = rows.first()
+        {
+            filters(tensor, inside, buffer, context);
+        }
+    }
+}
+
+/// A filter for every map that comes in, side by side.
+fn filters(tensor: &Tensor, area: Rect, buffer: &mut Buffer, context: &Context) {
+    let [maps, height, width] = tensor.shape.map(|side| side as usize);
+    let largest = tensor.values.iter().fold(f32::MIN_POSITIVE, |most, w| most.max(w.abs()));
+    let size = [width, height];
+    if height == 1 {
+        // A vector's weights: as many to a row as fit.
+        let across = usize::from(area.width).clamp(1, width.max(1));
+        let mut values = tensor.values.clone();
+        values.resize(values.len().div_ceil(across) * across, 0.0);
+        let size = [across, values.len() / across];
+        (&Raster::heatmap(&values, size, largest, context.theme)).render(area, buffer);
+        return;
+    }
+    let grid = Grid::new(area, size, maps);
+    for (at, values) in tensor.values.chunks(height * width).take(grid.count()).enumerate() {
+        let place = grid.place(at);
+        let picture = Rect { height: place.height.saturating_sub(1).max(1), ..place };
+        if place.area() > 0 {
+            (&Raster::heatmap(values, size, largest, context.theme)).render(picture, buffer);
+        }
+    }
+}
+
+fn title(context: &Context) -> String {
+    layer(context).map_or_else(
+        || "Features".into(),
+        |(index, layer)| {
+            let [maps, height, width] = layer.output;
+            let what = if height > 1 {
+                format!("{maps} maps of {height}×{width}")
+            } else {
+                format!("{} activations", maps * width)
+            };
+            format!("Layer {} · {} · {what}", index + 1, layer.name)
+        },
+    )
+}

@@ -1,0 +1,104 @@
+//! A grid of tiles that scrolls.
+
+use ratatui::layout::{Position, Rect};
+
+/// Tiles on the screen at most, however large it is.
+const MOST: usize = 256;
+
+/// Tiles side by side, row by row.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Grid {
+    area: Rect,
+    tile: [u16; 2],
+    pub columns: usize,
+    rows: usize,
+}
+
+impl Grid {
+    /// Tiles for units of so many pixels across and down: the largest at which all of them are
+    /// seen at once, else at half the size.
+    #[must_use]
+    pub fn new(area: Rect, size: [usize; 2], units: usize) -> Self {
+        // A matrix row or an image: never wider than the screen.
+        let whole = size[0].clamp(3, 28);
+        let half = if size[1] > 1 { (whole / 2).max(3) } else { whole };
+        let widths = [2 * whole, whole, 3 * whole / 4, half];
+        let widths = widths.iter().filter(|&&wide| wide >= half && (size[1] > 1 || wide == whole));
+        let mut grids = widths.map(|&wide| Self::with_width(area, size, wide));
+        let fits = |grid: &Self| grid.columns * grid.rows >= units;
+        grids.find(fits).unwrap_or_else(|| Self::with_width(area, size, half))
+    }
+
+    /// Tiles of so many cells across.
+    fn with_width(area: Rect, [width, height]: [usize; 2], wide: usize) -> Self {
+        let wide = wide.min(usize::from(area.width).max(1)) as u16;
+        let proportion = height as f32 / width.max(1) as f32;
+        let high =
+            ((f32::from(wide) * proportion / 2.0).ceil() as u16).clamp(1, area.height.max(1));
+        let tile = [wide + 1, high + 1];
+        Self {
+            area,
+            tile,
+            columns: usize::from((area.width + 1) / tile[0]).max(1),
+            rows: usize::from((area.height + 1) / tile[1]).max(1),
+        }
+    }
+
+    /// Units on the screen at most.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        (self.columns * self.rows).min(MOST)
+    }
+
+    /// The cells of the n-th unit on the screen: its picture, and a line under it.
+    #[must_use]
+    pub fn place(&self, index: usize) -> Rect {
+        let (column, row) = (index % self.columns, index / self.columns);
+        let rect = Rect {
+            x: self.area.x + column as u16 * self.tile[0],
+            y: self.area.y + row as u16 * self.tile[1],
+            width: self.tile[0] - 1,
+            height: self.tile[1],
+        };
+        rect.intersection(self.area)
+    }
+
+    /// The place on the screen of the unit drawn there.
+    #[must_use]
+    pub fn hit(&self, at: Position) -> Option<usize> {
+        (0..self.count()).find(|&index| self.place(index).contains(at))
+    }
+
+    /// The first unit on the screen, moved by whole rows as far as it takes to show the selected
+    /// one.
+    #[must_use]
+    pub fn scroll(&self, first: usize, selected: usize, units: usize) -> usize {
+        let (columns, rows) = (self.columns.max(1), self.rows.max(1));
+        let (row, top) = (selected / columns, first / columns);
+        let top = top.clamp((row + 1).saturating_sub(rows), row);
+        (top * columns).min(units.saturating_sub(1))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tiles_are_as_large_as_all_of_them_fit() {
+        let area = Rect::new(0, 0, 90, 34);
+        let tile = |units| Grid::new(area, [28, 28], units).place(0).width;
+        assert_eq!(tile(1), 56);
+        assert_eq!(tile(6), 28);
+        assert_eq!(tile(1000), 14, "half size, and the rest is scrolled to");
+    }
+
+    #[test]
+    fn scrolls_by_rows_to_the_selected_unit() {
+        let grid = Grid::new(Rect::new(0, 0, 45, 16), [28, 28], 100);
+        assert_eq!((grid.columns, grid.rows), (3, 2));
+        assert_eq!(grid.scroll(0, 5, 100), 0);
+        assert_eq!(grid.scroll(0, 6, 100), 3);
+        assert_eq!(grid.scroll(30, 4, 100), 3);
+    }
+}
