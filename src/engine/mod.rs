@@ -18,6 +18,7 @@ mod probes;
 mod readout;
 mod run;
 mod schedule;
+pub mod search;
 mod spec;
 #[cfg(test)]
 mod testing;
