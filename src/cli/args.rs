@@ -1,6 +1,7 @@
 //! The arguments. What they mean is the contract that scripts rely on.
 
 use super::display::DisplayArgs;
+use super::search::SearchArgs;
 use super::spec_args::{SpecArgs, count};
 use clap::{Args, Parser};
 use std::path::PathBuf;
@@ -33,6 +34,8 @@ pub(super) enum Subcommand {
     Eval(EvalArgs),
     /// Say which digits pictures show
     Predict(PredictArgs),
+    /// Try hyper-parameters: every combination of a spec file's [search] table, or random ones
+    Search(SearchArgs),
 }
 
 #[derive(Debug, Default, Args)]

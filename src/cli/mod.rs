@@ -8,6 +8,7 @@ mod error;
 mod eval;
 mod headless;
 mod predict;
+mod search;
 mod signals;
 mod spec_args;
 mod train;
@@ -44,5 +45,6 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Some(Subcommand::Bench(args)) => bench::run(&args),
         Some(Subcommand::Eval(args)) => eval::run(&args),
         Some(Subcommand::Predict(args)) => predict::run(&args),
+        Some(Subcommand::Search(args)) => search::run(&args),
     }
 }

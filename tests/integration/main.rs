@@ -8,5 +8,6 @@ mod layering;
 mod pty;
 mod resume;
 mod screens;
+mod search;
 mod small_data;
 mod terminal;

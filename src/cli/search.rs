@@ -1,0 +1,152 @@
+//! `nntop search`: many runs, a table of results.
+
+use super::error::Usage;
+use super::signals;
+use super::spec_args::count;
+use crate::data::Dataset;
+use crate::engine::search::{self, Point, Row, Search};
+use anyhow::Context;
+use clap::Args;
+use serde::Serialize;
+use std::fs;
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::available_parallelism;
+
+#[derive(Debug, Args)]
+pub(super) struct SearchArgs {
+    /// A spec file with a [search] table: fields and the values to try, such as
+    /// eta = [0.3, 3.0] or batch = { from = 5, to = 50, steps = 4, scale = "log" }
+    #[arg(value_name = "SPEC.toml")]
+    file: PathBuf,
+    /// Draw N random choices instead of trying every combination
+    #[arg(long, value_name = "N", value_parser = count)]
+    random: Option<u32>,
+    /// Runs at once, a thread each [default: the machine's cores]
+    #[arg(long, value_name = "N", value_parser = count)]
+    workers: Option<u32>,
+    /// Print one JSON object a run, and the best last
+    #[arg(long)]
+    json: bool,
+}
+
+/// One line of `--json`. Fields are added, never renamed.
+#[derive(Serialize)]
+struct Line<'a> {
+    event: &'static str,
+    #[serde(flatten)]
+    row: &'a Row,
+}
+
+/// Trains every choice and prints the results, the best first.
+pub(super) fn run(args: &SearchArgs) -> anyhow::Result<ExitCode> {
+    let points = points(args)?;
+    let data = Arc::new(data(&points)?);
+    for point in &points {
+        point.spec.validate_for(&data).map_err(Usage::from)?;
+    }
+    let stop: &'static AtomicBool = Box::leak(Box::default());
+    signals::on_signal(|| stop.store(true, Ordering::Relaxed))
+        .context("cannot listen for signals")?;
+    let cores = || available_parallelism().map_or(1, usize::from);
+    let workers = args.workers.map_or_else(cores, |workers| workers as usize);
+    let mut out = io::stdout().lock();
+    let mut printed = Ok(());
+    if !args.json {
+        writeln!(out, "# {} runs, {workers} at once, on {}", points.len(), data.name)?;
+    }
+    let mut done = 0;
+    let rows = search::run(&points, &data, workers, stop, |row| {
+        done += 1;
+        let result = if args.json {
+            line(&mut out, "run", row)
+        } else {
+            let best = percent(row.validation_accuracy);
+            writeln!(out, "# {done}/{}: {} {best}", points.len(), settings(row))
+        };
+        if let Err(error) = result.and_then(|()| out.flush()) {
+            // Nobody reads the results: no further run is worth its time.
+            stop.store(true, Ordering::Relaxed);
+            printed = Err(error);
+        }
+    });
+    printed?;
+    match (args.json, rows.first()) {
+        (true, Some(best)) => line(&mut out, "best", best)?,
+        (true, None) => {}
+        (false, _) => table(&mut out, &rows)?,
+    }
+    out.flush()?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn points(args: &SearchArgs) -> Result<Vec<Point>, Usage> {
+    let file = args.file.display();
+    let wrong = |problem: String| Usage::value("<SPEC.toml>", format!("{file}: {problem}"));
+    let text = fs::read_to_string(&args.file)
+        .map_err(|error| wrong(format!("cannot be read: {error}")))?;
+    let search = Search::parse(&text).map_err(|error| wrong(error.to_string()))?;
+    let points = match args.random {
+        Some(count) => search.random(count as usize),
+        None => search.grid(),
+    };
+    points.map_err(|error| wrong(error.to_string()))
+}
+
+/// The data of the spec, which all runs share.
+fn data(points: &[Point]) -> Result<Dataset, Usage> {
+    match points.first().and_then(|point| point.spec.data.as_ref()) {
+        Some(dir) => Dataset::from_dir(dir).map_err(|error| Usage::value("data", error)),
+        None => Ok(Dataset::embedded()),
+    }
+}
+
+fn line(out: &mut dyn Write, event: &'static str, row: &Row) -> io::Result<()> {
+    serde_json::to_writer(&mut *out, &Line { event, row })?;
+    out.write_all(b"\n")
+}
+
+fn settings(row: &Row) -> String {
+    let values = row.values.iter().map(|(name, value)| format!("{name}={value}"));
+    values.collect::<Vec<_>>().join(" ")
+}
+
+fn percent(accuracy: Option<f64>) -> String {
+    accuracy.map_or("-".into(), |accuracy| format!("{:.2}%", accuracy * 100.0))
+}
+
+/// All runs in aligned columns, the best first.
+fn table(out: &mut dyn Write, rows: &[Row]) -> io::Result<()> {
+    let mut lines: Vec<Vec<String>> = Vec::new();
+    let names = rows.first().map(|row| row.values.iter().map(|(name, _)| name.clone()));
+    let measured = ["validation", "test", "training", "best at", "epochs", "seconds", "outcome"];
+    lines.push(names.into_iter().flatten().chain(measured.map(String::from)).collect());
+    lines.extend(rows.iter().map(|row| {
+        let values = row.values.iter().map(|(_, value)| value.clone());
+        let measured = [
+            percent(row.validation_accuracy),
+            percent(row.test_accuracy),
+            percent(row.train_accuracy),
+            row.best_epoch.to_string(),
+            row.epochs.to_string(),
+            format!("{:.2}", row.train_seconds),
+            row.outcome.clone(),
+        ];
+        values.chain(measured).collect()
+    }));
+    let columns = lines[0].len();
+    let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max();
+    let widths: Vec<usize> = (0..columns).map(|column| width(column).unwrap_or(0)).collect();
+    for line in &lines {
+        // The last column is words, so it starts where the others end.
+        let (outcome, numbers) = line.split_last().expect("a line has measured columns");
+        for (cell, width) in numbers.iter().zip(&widths) {
+            write!(out, "{cell:>width$}  ")?;
+        }
+        writeln!(out, "{outcome}")?;
+    }
+    Ok(())
+}
