@@ -36,6 +36,8 @@ pub(super) enum Subcommand {
     Predict(PredictArgs),
     /// Try hyper-parameters: every combination of a spec file's [search] table, or random ones
     Search(SearchArgs),
+    /// Read several digits in one picture
+    Read(ReadArgs),
 }
 
 #[derive(Debug, Default, Args)]
@@ -102,6 +104,17 @@ pub(super) struct PredictArgs {
     #[arg(required = true, value_name = "IMAGE")]
     pub(super) images: Vec<PathBuf>,
     /// Print one JSON object a picture
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ReadArgs {
+    /// A model written by --save, or by network2.py (.json)
+    pub(super) model: PathBuf,
+    /// A picture of digits that do not touch each other (PNG, JPEG or PGM)
+    pub(super) image: PathBuf,
+    /// Print one JSON object, with the place of every digit
     #[arg(long)]
     pub(super) json: bool,
 }

@@ -8,6 +8,7 @@ mod error;
 mod eval;
 mod headless;
 mod predict;
+mod read;
 mod search;
 mod signals;
 mod spec_args;
@@ -46,5 +47,6 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Some(Subcommand::Eval(args)) => eval::run(&args),
         Some(Subcommand::Predict(args)) => predict::run(&args),
         Some(Subcommand::Search(args)) => search::run(&args),
+        Some(Subcommand::Read(args)) => read::run(&args),
     }
 }

@@ -19,6 +19,7 @@ mod readout;
 mod run;
 mod schedule;
 pub mod search;
+mod segmentation;
 mod spec;
 #[cfg(test)]
 mod testing;
@@ -33,5 +34,6 @@ pub use checkpoint::{
 pub use describe::describe;
 pub use model::{Answer, Evaluation, MismatchError, Model, ModelError};
 pub use run::{Engine, Options};
+pub use segmentation::{Glyph, segment};
 pub use spec::{EarlyStopping, Expansion, Optimizer, Readout, Schedule, Spec};
 pub use validate::SpecError;

@@ -223,3 +223,32 @@ fn pictures_are_predicted_and_bad_ones_are_named() {
     assert_eq!((&answer["event"], &answer["prediction"]), (&"prediction".into(), &1.into()));
     assert_eq!(answer["outputs"].as_array().unwrap().len(), 3);
 }
+
+#[test]
+fn several_digits_in_one_picture_are_read_line_by_line() {
+    let dir = tempfile::tempdir().unwrap();
+    let model = dir.path().join("model.safetensors");
+    let mut command = nntop();
+    command.args(["train", "--cost", "cross-entropy", "--init", "scaled", "--eta", "0.5"]);
+    command.args(["--train-size", "10000", "--epochs", "3", "--headless", "--save"]);
+    assert_eq!(command.arg(&model).output().unwrap().status.code(), Some(0));
+    // The first ten test images in two lines, each in a frame of 40 pixels.
+    let mnist = nntop::data::Dataset::embedded().test;
+    let mut pixels = vec![255_u8; 200 * 80];
+    for index in 0..10 {
+        for (at, ink) in mnist.image(index).iter().enumerate() {
+            let (x, y) = (index % 5 * 40 + 6 + at % 28, index / 5 * 40 + 6 + at / 28);
+            pixels[y * 200 + x] = 255 - ink;
+        }
+    }
+    let picture = dir.path().join("digits.pgm");
+    fs::write(&picture, [b"P5 200 80 255 ".as_slice(), &pixels].concat()).unwrap();
+    let output = nntop().arg("read").arg(&model).arg(&picture).arg("--json").output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", err(&output));
+    let reading = objects(&output).remove(0);
+    let lines = reading["lines"].as_array().unwrap();
+    let read: String = lines.iter().map(|line| line.as_str().unwrap()).collect();
+    assert_eq!((lines.len(), read.len()), (2, 10), "{reading}");
+    let right = read.bytes().zip(&mnist.labels).filter(|(name, label)| name - b'0' == **label);
+    assert!(right.count() >= 8, "{read}");
+}
