@@ -1,7 +1,7 @@
 //! What a view is. Adding one is a file under `views/` and a line in its table.
 
 use super::theme::Theme;
-use crate::protocol::{DigitFilter, EpochStats, Frame, Moment, Probe, RunView, What};
+use crate::protocol::{DigitFilter, EpochStats, Frame, Moment, Probe, RunView, Tensor, What};
 use crossterm::event::{KeyEvent, MouseEvent};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -51,6 +51,21 @@ impl<'a> Context<'a> {
         let classes = self.run.info.as_ref().map(|info| &info.classes);
         let name = classes.and_then(|classes| classes.get(label as usize));
         name.cloned().unwrap_or_else(|| label.to_string())
+    }
+
+    /// The shape, (maps, height, width), in which a layer's incoming weights are drawn: those of a
+    /// layer that reads the images as a plain vector are an image too.
+    #[must_use]
+    pub fn weights_shape(&self, layer: u32, tensor: &Tensor) -> [usize; 3] {
+        let shape = tensor.shape.map(|side| side as usize);
+        let image =
+            self.run.info.as_ref().map(|i| [i.image_height as usize, i.image_width as usize]);
+        match (shape, image) {
+            ([1, 1, inputs], Some([height, width])) if layer == 0 && inputs == height * width => {
+                [1, height, width]
+            }
+            _ => shape,
+        }
     }
 
     /// Indices of the layers that have weights.

@@ -250,7 +250,8 @@ impl Features {
 
 /// A filter for every map that comes in, side by side.
 fn filters(tensor: &Tensor, area: Rect, buffer: &mut Buffer, context: &Context) {
-    let [maps, height, width] = tensor.shape.map(|side| side as usize);
+    let index = layer(context).map_or(0, |(index, _)| index);
+    let [maps, height, width] = context.weights_shape(index, tensor);
     let largest = tensor.values.iter().fold(f32::MIN_POSITIVE, |most, w| most.max(w.abs()));
     let size = [width, height];
     if height == 1 {

@@ -148,7 +148,8 @@ fn strip(area: Rect, buffer: &mut Buffer, context: &Context) {
     };
     let (mut x, mut y) = (0, 0);
     for tensor in rows {
-        let [_, height, width] = tensor.shape.map(|side| side as usize);
+        let layer = first.unwrap_or(0);
+        let [_, height, width] = context.weights_shape(layer, tensor);
         let raster = Raster::heatmap(&tensor.values, [width, height], *largest, theme);
         let tile = Rect { width: inside.width.min(14), height: inside.height.min(7), ..inside };
         let fitted = raster.fitted(tile);

@@ -181,12 +181,12 @@ impl Weights {
         (&Legend { largest: *largest, theme: *theme }).render(legend, buffer);
         let first = *first as usize;
         if let Some(tensor) = rows.first() {
-            self.grid = Grid::new(body, size(tensor), units(context));
+            self.grid = Grid::new(body, size(tensor, context), units(context));
         }
         self.scroll_to_selection(units(context));
         if self.enlarged {
             if let Some(tensor) = self.selected.checked_sub(first).and_then(|at| rows.get(at)) {
-                (&Raster::heatmap(&tensor.values, size(tensor), *largest, theme))
+                (&Raster::heatmap(&tensor.values, size(tensor, context), *largest, theme))
                     .render(body, buffer);
             }
             return;
@@ -213,7 +213,7 @@ impl Weights {
             return;
         }
         let picture = Rect { height: place.height.saturating_sub(1).max(1), ..place };
-        (&Raster::heatmap(&tensor.values, size(tensor), largest, context.theme))
+        (&Raster::heatmap(&tensor.values, size(tensor, context), largest, context.theme))
             .render(picture, buffer);
         if place.height > 1 {
             let role = if unit == self.selected { Role::Selected } else { Role::Dim };
@@ -305,8 +305,8 @@ fn draw_biases(
     }
 }
 
-/// Pixels of a unit across and down; a plain vector becomes a near-square block.
-fn size(tensor: &Tensor) -> [usize; 2] {
-    let [maps, height, width] = tensor.shape.map(|side| side as usize);
+/// Pixels of a unit across and down: feature maps below each other.
+fn size(tensor: &Tensor, context: &Context) -> [usize; 2] {
+    let [maps, height, width] = context.weights_shape(layer(context), tensor);
     [width, maps * height]
 }

@@ -22,10 +22,12 @@ impl Grid {
         // A matrix row or an image: never wider than the screen.
         let whole = size[0].clamp(3, 28);
         let half = if size[1] > 1 { (whole / 2).max(3) } else { whole };
-        let widths = [2 * whole, whole, 3 * whole / 4, half];
-        let widths = widths.iter().filter(|&&wide| wide >= half && (size[1] > 1 || wide == whole));
-        let mut grids = widths.map(|&wide| Self::with_width(area, size, wide));
-        let fits = |grid: &Self| grid.columns * grid.rows >= units;
+        let widths = [6, 5, 4, 3, 2, 1].map(|factor| factor * whole);
+        let widths = widths.into_iter().chain([3 * whole / 4, half]);
+        let widths = widths.filter(|&wide| wide >= half && (size[1] > 1 || wide == whole));
+        let mut grids = widths.map(|wide| Self::with_width(area, size, wide));
+        let fits =
+            |grid: &Self| grid.tile[1] <= area.height.max(2) && grid.columns * grid.rows >= units;
         grids.find(fits).unwrap_or_else(|| Self::with_width(area, size, half))
     }
 

@@ -40,7 +40,7 @@ fn layer(name: &str, input: [u32; 3], output: [u32; 3], weights: u64) -> LayerIn
 /// What the run is: the network of chapter 1, or a convolutional one.
 fn info(convolutional: bool) -> RunInfo {
     let dense = [
-        layer("dense30", [1, 28, 28], [1, 1, 30], 23_520),
+        layer("dense30", [1, 1, 784], [1, 1, 30], 23_520),
         layer("dense10", [1, 1, 30], [1, 1, 10], 300),
     ];
     let deep = [
@@ -180,7 +180,8 @@ fn digits(query: &DigitQuery) -> Content {
 fn weights(layer: &LayerInfo, unit: u32) -> Tensor {
     let convolution = layer.output[0] > 1;
     let shape = if convolution { [layer.input[0], 5, 5] } else { layer.input };
-    let [maps, height, width] = shape;
+    // An image read as a vector still is one to the eye.
+    let [maps, height, width] = if shape == [1, 1, 784] { [1, 28, 28] } else { shape };
     let seed = u64::from(unit);
     let (cx, cy) = (noise(seed) * width as f32, noise(seed + 77) * height as f32);
     let value = |index: u32| {

@@ -180,7 +180,7 @@ fn left_the_list(view: &Digits, list: Option<List>, frame: Option<&Frame>) -> Op
     let known =
         matches!(&list.frame.probe.what, What::Digits(q) if Some(q.selected?) == digit(frame));
     (known && list.selected_rank.is_none() && view.wanted.is_none())
-        .then(|| format!("no longer among: {}", filter::describe(view.filter)))
+        .then(|| format!("not among: {}", filter::describe(view.filter)))
 }
 
 fn digit(frame: Option<&Frame>) -> Option<u32> {

@@ -31,6 +31,8 @@ fn label(word: Option<&str>, classes: u32) -> Result<u32, String> {
 /// A filter in words; the opposite of [`parse`].
 pub(super) fn describe(filter: DigitFilter) -> String {
     let mut text = match filter.verdict {
+        // A label says enough.
+        Verdict::All if filter.label.or(filter.predicted).is_some() => String::new(),
         Verdict::All => "all".to_string(),
         Verdict::Right => "right".to_string(),
         Verdict::Wrong => "wrong".to_string(),
@@ -41,7 +43,7 @@ pub(super) fn describe(filter: DigitFilter) -> String {
     if let Some(predicted) = filter.predicted {
         let _ = write!(text, " said {predicted}");
     }
-    text
+    text.trim_start().to_string()
 }
 
 #[cfg(test)]
