@@ -1,31 +1,70 @@
-//! One mini-batch forward, backward and into the weights.
+//! One mini-batch forward, backward and into the weights, on any number of threads.
 
-use crate::nn::{Gradients, Hyper, Mode, Network, Optimizer, Real, Tape, Updater};
-use ndarray::ArrayView2;
+use crate::nn::{Gradients, Hyper, LayerGradients, Mode, Network, Optimizer, Real, Tape, Updater};
+use ndarray::{ArrayView2, Axis, s};
+
+/// Samples of a shard. Fixed, so that sums are taken in the same order by any number of threads.
+const SHARD: usize = 8;
+/// Shards of a mini-batch at most: each holds a gradient of its own.
+const MOST_SHARDS: usize = 16;
+/// Multiplications a sample takes from which a mini-batch is worth cutting up.
+const WORTH_CUTTING: usize = 500_000;
 
 /// Trains a network mini-batch by mini-batch, in buffers that are made once. The result never
 /// depends on the number of threads.
-#[derive(Debug)]
 pub struct Stepper {
-    tape: Tape,
+    /// One, unless the mini-batch is cut into shards.
+    shards: Vec<Shard>,
+    /// Samples of every shard but the last.
+    rows: usize,
     gradients: Gradients,
     updater: Updater,
+    /// `None` where one thread does it all.
+    pool: Option<rayon::ThreadPool>,
+}
+
+/// A fixed part of a mini-batch, worked on by one thread at a time.
+#[derive(Debug)]
+struct Shard {
+    tape: Tape,
+    gradients: Option<Gradients>,
+}
+
+impl std::fmt::Debug for Stepper {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Stepper").field("shards", &self.shards.len()).finish_non_exhaustive()
+    }
 }
 
 impl Stepper {
-    /// For mini-batches of up to `batch` samples.
+    /// For mini-batches of up to `batch` samples on `threads` threads. A network that is too small
+    /// for more uses one.
     #[must_use]
-    pub fn new(network: &Network, batch: usize, _threads: usize, optimizer: Optimizer) -> Self {
+    pub fn new(network: &Network, batch: usize, threads: usize, optimizer: Optimizer) -> Self {
+        let work: usize = network.layers.iter().map(crate::nn::Layer::multiplications).sum();
+        let cut = work >= WORTH_CUTTING && batch > 1;
+        let rows = if cut { shard_rows(batch) } else { batch };
+        let count = batch.div_ceil(rows).max(1);
+        let shard = |_| Shard {
+            tape: Tape::new(network, rows),
+            gradients: (count > 1).then(|| Gradients::zeros(network)),
+        };
+        let threads = threads.min(count);
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .thread_name(|index| format!("nntop-work-{index}"));
         Self {
-            tape: Tape::new(network, batch),
+            shards: (0..count).map(shard).collect(),
+            rows,
             gradients: Gradients::zeros(network),
             updater: Updater::new(optimizer, network),
+            // Without more threads the one there is does the same work to the same bits.
+            pool: if threads > 1 { pool.build().ok() } else { None },
         }
     }
 
     /// Forward, backward and update of one mini-batch; `x` of shape (samples, inputs), `y` of shape
-    /// (samples, outputs). Allocates nothing. [`Stepper::gradients`] need not be those of this
-    /// mini-batch afterwards.
+    /// (samples, outputs). [`Stepper::gradients`] need not be those of this mini-batch afterwards.
     pub fn step(
         &mut self,
         network: &mut Network,
@@ -34,7 +73,7 @@ impl Stepper {
         hyper: &Hyper,
         mode: Mode,
     ) {
-        self.step_with_gradients(network, x, y, hyper, mode);
+        self.advance(network, x, y, hyper, mode, false);
     }
 
     /// [`Stepper::step`] to the same bytes, and [`Stepper::gradients`] are this mini-batch's
@@ -47,9 +86,87 @@ impl Stepper {
         hyper: &Hyper,
         mode: Mode,
     ) {
-        network.forward(x, &mut self.tape, mode);
-        network.backward(x, y, &mut self.tape, &mut self.gradients);
-        self.updater.step(network, &self.gradients, hyper);
+        self.advance(network, x, y, hyper, mode, true);
+    }
+
+    fn advance(
+        &mut self,
+        network: &mut Network,
+        x: ArrayView2<Real>,
+        y: ArrayView2<Real>,
+        hyper: &Hyper,
+        mode: Mode,
+        asked: bool,
+    ) {
+        if self.shards.len() > 1 {
+            self.run_shards(network, x, y, mode);
+            self.sum_shards(x.nrows().div_ceil(self.rows));
+            self.updater.step(network, &self.gradients, hyper);
+            return;
+        }
+        let Self { shards, gradients, updater, .. } = self;
+        let tape = &mut shards[0].tape;
+        network.forward(x, tape, mode);
+        network.deltas(y, tape);
+        let plain = updater.optimizer() == Optimizer::Sgd;
+        if asked || !plain {
+            network.gradients(x, tape, gradients);
+        }
+        // Plain descent adds to the weights directly, whether the gradient was asked for or not:
+        // looking must not change a bit.
+        if plain {
+            network.descend(x, tape, hyper.descent(), gradients);
+        } else {
+            updater.step(network, gradients, hyper);
+        }
+    }
+
+    /// Forward and backward of every shard, each into its own gradient.
+    fn run_shards(
+        &mut self,
+        network: &Network,
+        x: ArrayView2<Real>,
+        y: ArrayView2<Real>,
+        mode: Mode,
+    ) {
+        let (rows, batch) = (self.rows, x.nrows());
+        let work = |index: usize, shard: &mut Shard| {
+            let Some(gradients) = &mut shard.gradients else { return };
+            let part = s![index * rows..((index + 1) * rows).min(batch), ..];
+            let (x, y) = (x.slice(part), y.slice(part));
+            network.forward_part(x, &mut shard.tape, mode, index * rows, batch);
+            network.deltas(y, &mut shard.tape);
+            network.gradients(x, &mut shard.tape, gradients);
+        };
+        let shards = self.shards.iter_mut().take(batch.div_ceil(rows)).enumerate();
+        match &self.pool {
+            None => shards.for_each(|(index, shard)| work(index, shard)),
+            Some(pool) => pool.in_place_scope(|scope| {
+                for (index, shard) in shards {
+                    scope.spawn(move |_| work(index, shard));
+                }
+            }),
+        }
+    }
+
+    /// Adds the shards' gradients up, the first first.
+    fn sum_shards(&mut self, count: usize) {
+        let total = self.gradients.layers.iter_mut().flat_map(LayerGradients::arrays_mut);
+        let mut parts: Vec<_> = self.shards[..count]
+            .iter()
+            .filter_map(|shard| shard.gradients.as_ref())
+            .map(|gradients| gradients.layers.iter().flat_map(LayerGradients::arrays))
+            .collect();
+        for total in total {
+            for (index, part) in parts.iter_mut().enumerate() {
+                let part = part.next().expect("shards have the gradients of one network");
+                if index == 0 {
+                    total.copy_from_slice(part);
+                } else {
+                    total.iter_mut().zip(part).for_each(|(total, part)| *total += part);
+                }
+            }
+        }
     }
 
     /// Gradients of the last mini-batch that [`Stepper::step_with_gradients`] was given.
@@ -58,10 +175,19 @@ impl Stepper {
         &self.gradients
     }
 
-    /// Activations and deltas of the last mini-batch.
+    /// Activations and deltas of the last mini-batch, or of its first samples where it was cut up.
     #[must_use]
     pub fn tape(&self) -> &Tape {
-        &self.tape
+        &self.shards[0].tape
+    }
+
+    /// The cost of the last mini-batch, averaged over its samples and without the regularization
+    /// term; `y` are its targets.
+    #[must_use]
+    pub fn cost(&self, network: &Network, y: ArrayView2<Real>) -> f64 {
+        let parts = y.axis_chunks_iter(Axis(0), self.rows).zip(&self.shards);
+        let sum: f64 = parts.map(|(y, shard)| network.cost.sum(shard.tape.outputs(), y)).sum();
+        sum / y.nrows() as f64
     }
 
     /// The optimizer's memory.
@@ -73,5 +199,65 @@ impl Stepper {
     /// The optimizer's memory, to be restored from a checkpoint.
     pub fn updater_mut(&mut self) -> &mut Updater {
         &mut self.updater
+    }
+}
+
+/// Samples a shard of such a mini-batch holds: halves of a small one, so that two threads find work.
+fn shard_rows(batch: usize) -> usize {
+    let least = batch.div_ceil(MOST_SHARDS);
+    batch.div_ceil(2).min(SHARD).max(least)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nn::{Architecture, BuildOptions, Init, Penalty, Regularizer, Shape};
+    use crate::rng::{Purpose, stream};
+    use ndarray::Array2;
+    use rand::RngExt;
+
+    /// The network after a few mini-batches, the last one short.
+    fn trained(text: &str, optimizer: Optimizer, threads: usize, looked_at: bool) -> Network {
+        let options = BuildOptions { init: Init::Scaled, dropout: 0.2, ..Default::default() };
+        let architecture: Architecture = text.parse().unwrap();
+        let mut network = architecture.build(Shape::image(28, 28), 10, &options, 1).unwrap();
+        let mut stepper = Stepper::new(&network, 20, threads, optimizer);
+        let hyper = Hyper {
+            learning_rate: 0.05,
+            regularizer: Regularizer { penalty: Penalty::L2, lambda: 0.1 },
+            momentum: 0.5,
+            train_size: 100,
+        };
+        let mut stream = stream(1, Purpose::Experiment, 0, 0);
+        for (step, samples) in [20, 20, 13].into_iter().enumerate() {
+            let x = Array2::from_shape_simple_fn((samples, 784), || {
+                stream.random_range(-1.0..1.0 as Real).max(0.0)
+            });
+            let y = Array2::from_shape_fn((samples, 10), |(row, column)| {
+                Real::from(u8::from(row % 10 == column))
+            });
+            let mode = Mode::Training { seed: 1, epoch: 0, step: step as u64 };
+            if looked_at {
+                stepper.step_with_gradients(&mut network, x.view(), y.view(), &hyper, mode);
+            } else {
+                stepper.step(&mut network, x.view(), y.view(), &hyper, mode);
+            }
+        }
+        network
+    }
+
+    #[test]
+    fn threads_and_looking_change_no_bit() {
+        for text in
+            ["784,30,10", "784,150,10", "784,700,10", "conv4x5-pool2-conv8x5-pool2-dense20-dense10"]
+        {
+            for optimizer in [Optimizer::Sgd, Optimizer::Nesterov, Optimizer::Adam] {
+                let expected = trained(text, optimizer, 1, false);
+                for (threads, looked_at) in [(1, true), (2, false), (3, true)] {
+                    let found = trained(text, optimizer, threads, looked_at);
+                    assert!(found == expected, "{text} {optimizer:?} on {threads} threads");
+                }
+            }
+        }
     }
 }

@@ -1,7 +1,8 @@
 //! Activation functions a = σ(z) and their derivatives.
 
 use super::Real;
-use ndarray::{ArrayView2, ArrayViewMut1, ArrayViewMut2, Zip};
+use super::kernels::{exponentials, sigmoids, tangents};
+use ndarray::{ArrayView2, ArrayViewMut2, Zip};
 use serde::{Deserialize, Serialize};
 
 /// How a unit's weighted input z becomes its activation a.
@@ -28,12 +29,12 @@ impl Activation {
     /// (samples, units).
     pub fn apply_in_place(self, mut z: ArrayViewMut2<Real>) {
         match self {
-            Self::Sigmoid => z.mapv_inplace(sigmoid),
-            Self::Tanh => z.mapv_inplace(Real::tanh),
+            Self::Sigmoid => rows(z, sigmoids),
+            Self::Tanh => rows(z, tangents),
             Self::Relu => z.mapv_inplace(|z| z.max(0.0)),
             Self::Linear => {}
             Self::Step => z.mapv_inplace(|z| Real::from(u8::from(z > 0.0))),
-            Self::Softmax => z.rows_mut().into_iter().for_each(softmax),
+            Self::Softmax => rows(z, softmax),
         }
     }
 
@@ -66,16 +67,21 @@ impl Activation {
     }
 }
 
-/// σ(z) = 1 / (1 + e^−z).
-#[must_use]
-pub(crate) fn sigmoid(z: Real) -> Real {
-    1.0 / (1.0 + (-z).exp())
+fn rows(mut z: ArrayViewMut2<Real>, replace: fn(&mut [Real])) {
+    for row in z.rows_mut() {
+        replace(row.into_slice().expect("the values of a batch's row lie side by side"));
+    }
 }
 
 /// The largest z is taken off first: the result is the same, and nothing overflows.
-fn softmax(mut z: ArrayViewMut1<Real>) {
-    let largest = z.fold(Real::NEG_INFINITY, |m, &z| m.max(z));
-    z.mapv_inplace(|z| (z - largest).exp());
-    let sum = z.sum();
-    z.mapv_inplace(|a| a / sum);
+fn softmax(z: &mut [Real]) {
+    let largest = z.iter().fold(Real::NEG_INFINITY, |m, &z| m.max(z));
+    for z in &mut *z {
+        *z -= largest;
+    }
+    exponentials(z);
+    let sum: Real = z.iter().sum();
+    for a in z {
+        *a /= sum;
+    }
 }

@@ -1,8 +1,8 @@
 //! A network as text: `784,30,10`, or `dense100-drop0.5-softmax10`.
 
-use super::layer::{Dense, Dropout};
+use super::layer::{Conv2d, Dense, Dropout, Pool2d, Pooling};
 use super::{Activation, Cost, Init, Layer, Network, Shape};
-use crate::rng::{Purpose, stream};
+use crate::rng::{Purpose, Stream, stream};
 use std::str::FromStr;
 
 /// Most weights and biases a network may have: 2 GB of them, and as much for gradients.
@@ -25,6 +25,59 @@ enum Stage {
     Dense(usize),
     Softmax(usize),
     Dropout(f64),
+    Conv2d { maps: usize, kernel: usize },
+    Pool2d(Pooling, usize),
+}
+
+impl Stage {
+    fn learns(self) -> bool {
+        matches!(self, Self::Dense(_) | Self::Softmax(_) | Self::Conv2d { .. })
+    }
+
+    /// What comes out for an input of `shape`, and the number of weights and biases.
+    fn output(self, shape: Shape) -> Result<(Shape, u128), String> {
+        let Shape { maps: before, height, width } = shape;
+        match self {
+            Self::Dense(units) | Self::Softmax(units) => {
+                Ok((Shape::vector(units), (shape.len() as u128 + 1) * units as u128))
+            }
+            Self::Dropout(_) => Ok((shape, 0)),
+            Self::Conv2d { kernel, .. } if kernel > height.min(width) => Err(format!(
+                "a kernel of {kernel} × {kernel} does not fit into maps of {height} × {width}"
+            )),
+            Self::Conv2d { maps, kernel } => {
+                let inputs = kernel as u128 * kernel as u128 * before as u128;
+                let shape = Shape { maps, height: height + 1 - kernel, width: width + 1 - kernel };
+                Ok((shape, (inputs + 1) * maps as u128))
+            }
+            Self::Pool2d(_, size) if height % size != 0 || width % size != 0 => Err(format!(
+                "pooling by {size} × {size} does not divide maps of {height} × {width}"
+            )),
+            Self::Pool2d(_, size) => {
+                Ok((Shape { maps: before, height: height / size, width: width / size }, 0))
+            }
+        }
+    }
+
+    /// The layer itself, behind an output of `shape` that [`Stage::output`] has found to fit.
+    fn layer(self, shape: Shape, last: bool, options: &BuildOptions, stream: &mut Stream) -> Layer {
+        let BuildOptions { activation, init, cost, .. } = *options;
+        let dense = |units, activation, stream| {
+            Layer::Dense(Dense::random(shape.len(), units, activation, init, stream))
+        };
+        match self {
+            Self::Dense(units) if last && cost == Cost::LogLikelihood => {
+                dense(units, Activation::Softmax, stream)
+            }
+            Self::Dense(units) => dense(units, activation, stream),
+            Self::Softmax(units) => dense(units, Activation::Softmax, stream),
+            Self::Dropout(rate) => Layer::Dropout(Dropout { shape, rate }),
+            Self::Conv2d { maps, kernel } => {
+                Layer::Conv2d(Conv2d::random(shape, maps, kernel, activation, init, stream))
+            }
+            Self::Pool2d(pooling, size) => Layer::Pool2d(Pool2d { input: shape, size, pooling }),
+        }
+    }
 }
 
 /// What the text leaves open.
@@ -77,7 +130,8 @@ impl FromStr for Architecture {
     type Err = ArchitectureError;
 
     /// Sizes of the layers, input first (`784,30,10`), or the layers behind the input, joined by
-    /// `-`: `denseN`, `softmaxN` (last), `dropP`.
+    /// `-`: `denseN`, `softmaxN` (last), `dropP`, `convMxK` (M maps, kernels of K × K pixels), and
+    /// pooling of S × S pixels: `poolS` (the largest), `ltwopoolS` (L2), `avgpoolS`.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let named = text.trim_start().starts_with(|c: char| c.is_ascii_alphabetic());
         let read = if named { stages(text).map(|layers| (None, layers)) } else { sizes(text) };
@@ -118,7 +172,17 @@ fn stage(part: &str) -> Result<Stage, String> {
         "dense" => Ok(Stage::Dense(whole(argument)?)),
         "softmax" => Ok(Stage::Softmax(whole(argument)?)),
         "drop" => Ok(Stage::Dropout(rate(argument)?)),
-        _ => Err(format!("`{part}` is no layer; there are denseN, softmaxN and dropP")),
+        "conv" => {
+            let (maps, kernel) =
+                argument.split_once('x').ok_or(format!("`{part}` is not of the form conv20x5"))?;
+            Ok(Stage::Conv2d { maps: whole(maps)?, kernel: whole(kernel)? })
+        }
+        "pool" => Ok(Stage::Pool2d(Pooling::Max, whole(argument)?)),
+        "ltwopool" => Ok(Stage::Pool2d(Pooling::L2, whole(argument)?)),
+        "avgpool" => Ok(Stage::Pool2d(Pooling::Average, whole(argument)?)),
+        _ => Err(format!(
+            "`{part}` is no layer; there are denseN, softmaxN, dropP, convMxK (M maps, K × K pixels), poolS, ltwopoolS and avgpoolS"
+        )),
     }
 }
 
@@ -161,26 +225,10 @@ impl Architecture {
         let mut learning = 0;
         let mut layers = Vec::with_capacity(stages.len());
         for (index, stage) in stages.iter().enumerate() {
-            let mut stream = stream(seed, Purpose::Initialization, 0, learning);
-            let mut dense = |units, activation| {
-                learning += 1;
-                Layer::Dense(Dense::random(
-                    shape.len(),
-                    units,
-                    activation,
-                    options.init,
-                    &mut stream,
-                ))
-            };
             let last = index + 1 == stages.len();
-            let layer = match *stage {
-                Stage::Dense(units) if last && options.cost == Cost::LogLikelihood => {
-                    dense(units, Activation::Softmax)
-                }
-                Stage::Dense(units) => dense(units, options.activation),
-                Stage::Softmax(units) => dense(units, Activation::Softmax),
-                Stage::Dropout(rate) => Layer::Dropout(Dropout { shape, rate }),
-            };
+            let mut stream = stream(seed, Purpose::Initialization, 0, learning);
+            learning += u64::from(stage.learns());
+            let layer = stage.layer(shape, last, options, &mut stream);
             shape = layer.output();
             layers.push(layer);
         }
@@ -228,24 +276,23 @@ impl Architecture {
         }
     }
 
-    /// Counts the weights before any room is asked for.
+    /// Follows the shapes and counts the weights before any room is asked for.
     fn check_size(&self, stages: &[Stage], input: Shape) -> Result<(), ArchitectureError> {
-        let mut units = input.len();
+        let wrong = |problem| ArchitectureError::Shape { text: self.text.clone(), problem };
+        let mut shape = input;
         let mut parameters = 0_u128;
         for stage in stages {
-            match *stage {
-                Stage::Dense(next) | Stage::Softmax(next) => {
-                    parameters += (units as u128 + 1) * next as u128;
-                    units = next;
-                }
-                Stage::Dropout(_) => {}
+            let (next, weights) = stage.output(shape).map_err(wrong)?;
+            parameters += weights;
+            if next.len() > MOST_UNITS {
+                return Err(wrong(format!("a layer of more than {MOST_UNITS} values")));
             }
+            shape = next;
         }
         if parameters <= MOST_PARAMETERS {
             return Ok(());
         }
-        let problem = format!("{parameters} weights and biases, but at most {MOST_PARAMETERS} fit");
-        Err(ArchitectureError::Shape { text: self.text.clone(), problem })
+        Err(wrong(format!("{parameters} weights and biases, but at most {MOST_PARAMETERS} fit")))
     }
 
     fn stages_with_dropout(&self, rate: f64) -> Vec<Stage> {
@@ -282,6 +329,8 @@ mod tests {
         assert_eq!(names(" 784, 30 ,10", 0.0), "dense30-dense10");
         assert_eq!(names("dense30-drop0.5-softmax10", 0.0), "dense30-drop0.5-softmax10");
         assert_eq!(names("784,10", 0.0), "dense10");
+        let text = "conv20x5-pool2-conv40x5-ltwopool2-avgpool2-dense100-softmax10";
+        assert_eq!(names(text, 0.0), text);
     }
 
     #[test]
@@ -333,6 +382,10 @@ mod tests {
             ("softmax30-dense10", "is for the last layer"),
             ("dense30--dense10", "`` is no layer"),
             ("dense-dense10", "`` is no whole number"),
+            ("conv20-dense10", "not of the form conv20x5"),
+            ("conv20x29-dense10", "29 × 29 does not fit into maps of 28 × 28"),
+            ("conv20x5-pool5-dense10", "does not divide maps of 24 × 24"),
+            ("pool0-dense10", "a layer of 0 units"),
         ] {
             let error = build(text, 0.0).unwrap_err().to_string();
             assert!(error.contains(expected), "{text}: {error}");

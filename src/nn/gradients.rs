@@ -50,6 +50,6 @@ impl Gradients {
     /// Zeros in the shapes of a network; made once, then reused for every mini-batch.
     #[must_use]
     pub fn zeros(network: &Network) -> Self {
-        Self { layers: network.layers.iter().map(|layer| layer.kind().gradients()).collect() }
+        Self { layers: network.layers.iter().map(|layer| layer.kind().zero_gradients()).collect() }
     }
 }

@@ -4,9 +4,12 @@
 
 mod activation;
 mod architecture;
+#[cfg(test)]
+mod checks;
 mod cost;
 mod gradients;
 mod init;
+mod kernels;
 pub mod layer;
 mod network;
 mod optimizer;

@@ -1,6 +1,6 @@
 //! A network: layers one after another, and backpropagation through them (chapter 2).
 
-use super::layer::Taped;
+use super::layer::{Descent, Role, Taped};
 use super::{Activation, Cost, Gradients, Layer, Real, Tape};
 use ndarray::{ArrayView2, s};
 use serde::{Deserialize, Serialize};
@@ -24,8 +24,19 @@ pub enum Mode {
 impl Network {
     /// Feeds a batch forward; `x` of shape (samples, inputs), at most the tape's capacity.
     pub fn forward(&self, x: ArrayView2<Real>, tape: &mut Tape, mode: Mode) {
-        let samples = x.nrows();
-        tape.begin(mode, 0, samples, samples);
+        self.forward_part(x, tape, mode, 0, x.nrows());
+    }
+
+    /// Feeds rows of a mini-batch of `batch` samples forward, the first of them its `first_row`.
+    pub(crate) fn forward_part(
+        &self,
+        x: ArrayView2<Real>,
+        tape: &mut Tape,
+        mode: Mode,
+        first_row: usize,
+        batch: usize,
+    ) {
+        tape.begin(mode, first_row, x.nrows(), batch);
         for index in 0..self.layers.len() {
             self.forward_layer(index, x, tape);
         }
@@ -40,9 +51,56 @@ impl Network {
         tape: &mut Tape,
         gradients: &mut Gradients,
     ) {
+        self.deltas(y, tape);
+        self.gradients(x, tape, gradients);
+    }
+
+    /// BP1 and BP2: δ of every layer; `y` of shape (samples, outputs).
+    pub(crate) fn deltas(&self, y: ArrayView2<Real>, tape: &mut Tape) {
         self.output_delta(y, tape);
-        for index in (0..self.layers.len()).rev() {
-            self.backward_layer(index, x, tape, gradients);
+        // The first layer's input is data: nothing learns from its delta.
+        for index in (1..self.layers.len()).rev() {
+            self.input_delta(index, tape);
+        }
+    }
+
+    /// BP3 and BP4, once every δ is known.
+    pub(crate) fn gradients(
+        &self,
+        x: ArrayView2<Real>,
+        tape: &mut Tape,
+        gradients: &mut Gradients,
+    ) {
+        for (index, gradients) in gradients.layers.iter_mut().enumerate() {
+            let (taped, scratch, pass) = tape.taped(index, x);
+            self.layers[index].kind().gradients(taped, gradients, scratch, pass);
+        }
+    }
+
+    /// A step of plain gradient descent once every δ is known, without writing the gradient down
+    /// where a layer can do so; `spare` has room for the others.
+    pub(crate) fn descend(
+        &mut self,
+        x: ArrayView2<Real>,
+        tape: &mut Tape,
+        descent: Descent,
+        spare: &mut Gradients,
+    ) {
+        for (index, spare) in spare.layers.iter_mut().enumerate() {
+            let layer = self.layers[index].kind_mut();
+            let (taped, scratch, pass) = tape.taped(index, x);
+            if layer.descend(taped, descent, scratch, pass) {
+                continue;
+            }
+            layer.gradients(taped, spare, scratch, pass);
+            let mut arrays = spare.arrays();
+            layer.visit_mut(&mut |role, values| {
+                if role == Role::Weights {
+                    descent.decay(values);
+                }
+                let gradient = arrays.next().expect("a gradient for every array that is learned");
+                values.iter_mut().zip(gradient).for_each(|(w, g)| *w -= descent.rate * g);
+            });
         }
     }
 
@@ -65,33 +123,18 @@ impl Network {
         self.cost.delta(self.output_activation(), a, y, delta);
     }
 
-    /// From a layer's δ its gradient, and the δ of the layer before it (BP2).
-    pub(crate) fn backward_layer(
-        &self,
-        index: usize,
-        x: ArrayView2<Real>,
-        tape: &mut Tape,
-        gradients: &mut Gradients,
-    ) {
+    /// BP2: from a layer's δ that of the layer before it.
+    pub(crate) fn input_delta(&self, index: usize, tape: &mut Tape) {
         let rows = s![..tape.samples, ..];
         let pass = tape.pass(index);
         let (before, rest) = tape.layers.split_at_mut(index);
-        let here = &mut rest[0];
-        // The first layer's input is data: nothing learns from its delta.
-        let (input, input_delta) = match before.last_mut() {
-            Some(previous) => {
-                (previous.activations.slice(rows), Some(previous.delta.slice_mut(rows)))
-            }
-            None => (x, None),
-        };
-        let (a, delta) = (here.activations.slice(rows), here.delta.slice(rows));
-        let taped = Taped { x: input, a, delta };
-        let gradients = &mut gradients.layers[index];
-        self.layers[index].kind().backward(taped, gradients, input_delta, &mut here.scratch, pass);
-        if let Some(previous) = before.last_mut() {
-            let (a, delta) = (previous.activations.slice(rows), previous.delta.slice_mut(rows));
-            self.layers[index - 1].activation().multiply_by_derivative(a, delta);
-        }
+        let (here, Some(previous)) = (&mut rest[0], before.last_mut()) else { return };
+        let previous_a = previous.activations.slice(rows);
+        let taped =
+            Taped { x: previous_a, a: here.activations.slice(rows), delta: here.delta.slice(rows) };
+        let mut delta = previous.delta.slice_mut(rows);
+        self.layers[index].kind().input_delta(taped, delta.view_mut(), &mut here.scratch, pass);
+        self.layers[index - 1].activation().multiply_by_derivative(previous_a, delta);
     }
 
     /// The activation function of the last layer.

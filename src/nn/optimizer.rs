@@ -1,6 +1,6 @@
 //! The rules that turn gradients into updates of the weights and biases.
 
-use super::layer::Role;
+use super::layer::{Descent, Role, sign};
 use super::{Gradients, Network, Penalty, Real, Regularizer};
 use serde::{Deserialize, Serialize};
 
@@ -33,6 +33,12 @@ pub struct Hyper {
 }
 
 impl Hyper {
+    /// A step of plain gradient descent.
+    pub(crate) fn descent(&self) -> Descent {
+        let decay = |penalty| (self.learning_rate * self.decay(penalty)) as Real;
+        Descent { rate: self.learning_rate as Real, l1: decay(Penalty::L1), l2: decay(Penalty::L2) }
+    }
+
     /// λ/n of the penalty asked for, 0 for any other.
     fn decay(&self, penalty: Penalty) -> f64 {
         if self.regularizer.penalty == penalty {
@@ -150,9 +156,4 @@ impl Updater {
             }
         }
     }
-}
-
-/// −1, 0 or 1.
-fn sign(w: Real) -> Real {
-    Real::from(u8::from(w > 0.0)) - Real::from(u8::from(w < 0.0))
 }

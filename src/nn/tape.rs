@@ -1,6 +1,6 @@
 //! What a forward pass leaves behind for the backward pass.
 
-use super::layer::{Pass, Scratch};
+use super::layer::{Pass, Scratch, Taped};
 use super::{Mode, Network, Real};
 use ndarray::{Array2, ArrayView2, s};
 
@@ -48,6 +48,21 @@ impl Tape {
     pub(crate) fn pass(&self, layer: usize) -> Pass {
         let scale = 1.0 / self.batch as Real;
         Pass { mode: self.mode, layer, first_row: self.first_row, scale }
+    }
+
+    /// What backpropagation hands a layer; `x` are the network's inputs.
+    pub(crate) fn taped<'a>(
+        &'a mut self,
+        index: usize,
+        x: ArrayView2<'a, Real>,
+    ) -> (Taped<'a>, &'a mut Scratch, Pass) {
+        let rows = s![..self.samples, ..];
+        let pass = self.pass(index);
+        let (before, rest) = self.layers.split_at_mut(index);
+        let LayerTape { activations, delta, scratch } = &mut rest[0];
+        let x = before.last().map_or(x, |previous| previous.activations.slice(rows));
+        let taped = Taped { x, a: activations.slice(rows), delta: delta.slice(rows) };
+        (taped, scratch, pass)
     }
 
     /// A layer's activations in the last forward pass, shape (samples, units).

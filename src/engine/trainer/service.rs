@@ -62,9 +62,7 @@ impl Trainer {
     /// The mean cost of the last mini-batch, `None` before there was one.
     fn batch_cost(&self) -> Option<f64> {
         let y = self.feed.y();
-        (y.nrows() > 0).then(|| {
-            self.state.body.network.cost.sum(self.stepper.tape().outputs(), y) / y.nrows() as f64
-        })
+        (y.nrows() > 0).then(|| self.stepper.cost(&self.state.body.network, y))
     }
 
     fn progress(&self, cost: Option<f64>) -> Progress {

@@ -1,7 +1,7 @@
 //! Dropout (section 3.2).
 
 use super::{Kind, Pass, Scratch, Shape, Taped};
-use crate::nn::{LayerGradients, Mode, Real};
+use crate::nn::{Mode, Real};
 use crate::rng::{self, Purpose, Stream};
 use ndarray::{ArrayView2, ArrayViewMut2, Zip};
 use rand::Rng;
@@ -82,15 +82,13 @@ impl Kind for Dropout {
         }
     }
 
-    fn backward(
+    fn input_delta(
         &self,
         Taped { delta, .. }: Taped,
-        _gradients: &mut LayerGradients,
-        input_delta: Option<ArrayViewMut2<Real>>,
+        mut input_delta: ArrayViewMut2<Real>,
         scratch: &mut Scratch,
         pass: Pass,
     ) {
-        let Some(mut input_delta) = input_delta else { return };
         if pass.mode == Mode::Inference {
             return input_delta.assign(&delta);
         }

@@ -1,11 +1,16 @@
 //! Layers: one file a kind, and this table of them.
 
+mod conv2d;
 mod dense;
 mod dropout;
+mod pool2d;
 
+pub use conv2d::Conv2d;
 pub use dense::Dense;
 pub use dropout::Dropout;
+pub use pool2d::{Pool2d, Pooling};
 
+use super::kernels::Term;
 use super::{Activation, LayerGradients, Mode, Real};
 use ndarray::{ArrayView2, ArrayViewD, ArrayViewMut2, ArrayViewMutD};
 use serde::{Deserialize, Serialize};
@@ -80,6 +85,42 @@ pub struct Pass {
 #[derive(Clone, Debug, Default)]
 pub struct Scratch {
     pub(crate) first: Vec<Real>,
+    pub(crate) second: Vec<Real>,
+    /// Terms of all rows, and where each row's end.
+    pub(crate) terms: Vec<Term>,
+    pub(crate) ends: Vec<usize>,
+}
+
+/// A step of plain gradient descent: w → (1 − l2) w − l1 sgn(w) − η ∇C.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Descent {
+    /// η.
+    pub rate: Real,
+    /// η λ/n of L1.
+    pub l1: Real,
+    /// η λ/n of L2.
+    pub l2: Real,
+}
+
+impl Descent {
+    /// Regularization's part of the step, on weights.
+    pub(crate) fn decay(&self, weights: &mut [Real]) {
+        if self.l2 != 0.0 {
+            for w in &mut *weights {
+                *w *= 1.0 - self.l2;
+            }
+        }
+        if self.l1 != 0.0 {
+            for w in weights {
+                *w -= self.l1 * sign(*w);
+            }
+        }
+    }
+}
+
+/// −1, 0 or 1.
+pub(crate) fn sign(w: Real) -> Real {
+    Real::from(u8::from(w > 0.0)) - Real::from(u8::from(w < 0.0))
 }
 
 /// What backpropagation hands a layer: its input x, its activations a, and δ = ∂C/∂z, all of one
@@ -137,7 +178,7 @@ pub trait Kind {
     fn visit_mut(&mut self, _visit: &mut dyn FnMut(Role, &mut [Real])) {}
 
     /// The gradient's room: zeros.
-    fn gradients(&self) -> LayerGradients {
+    fn zero_gradients(&self) -> LayerGradients {
         LayerGradients::default()
     }
 
@@ -150,17 +191,38 @@ pub trait Kind {
         pass: Pass,
     );
 
-    /// From δ = ∂C/∂z the gradient of what the layer learns (BP3, BP4), times `pass.scale`, and,
-    /// where it is asked for, ∂C/∂x of shape (samples, inputs) (BP2's first factor). `gradients`
-    /// and `input_delta` are overwritten.
-    fn backward(
+    /// BP2's first factor: from δ = ∂C/∂z the derivative ∂C/∂x, shape (samples, inputs), which is
+    /// overwritten.
+    fn input_delta(
         &self,
         taped: Taped,
-        gradients: &mut LayerGradients,
-        input_delta: Option<ArrayViewMut2<Real>>,
+        input_delta: ArrayViewMut2<Real>,
         scratch: &mut Scratch,
         pass: Pass,
     );
+
+    /// BP3 and BP4: from δ = ∂C/∂z the gradient of what the layer learns, times `pass.scale`;
+    /// `gradients` are overwritten.
+    fn gradients(
+        &self,
+        _taped: Taped,
+        _gradients: &mut LayerGradients,
+        _scratch: &mut Scratch,
+        _pass: Pass,
+    ) {
+    }
+
+    /// One step of plain gradient descent without writing the gradient down; false, and nothing
+    /// done, where the layer has no such way.
+    fn descend(
+        &mut self,
+        _taped: Taped,
+        _descent: Descent,
+        _scratch: &mut Scratch,
+        _pass: Pass,
+    ) -> bool {
+        false
+    }
 }
 
 macro_rules! layers {
@@ -192,6 +254,10 @@ layers! {
     Dense,
     /// Leaves out units at random while training.
     Dropout,
+    /// Feature maps that share their weights.
+    Conv2d,
+    /// Condenses blocks of pixels.
+    Pool2d,
 }
 
 impl Layer {

@@ -1,0 +1,40 @@
+//! The inner loops, each written once over [`lanes::Lanes`] and compiled twice: for any machine, and
+//! for AVX2 with fused multiply-add, which is chosen while running where the processor has it.
+//!
+//! Both add in the same order; only the rounding of a fused multiply-add differs.
+
+#![allow(
+    clippy::inline_always,
+    reason = "a body must become part of the function that is compiled for AVX2"
+)]
+
+mod exponential;
+mod lanes;
+mod rows;
+mod tile;
+
+pub(crate) use exponential::{exponentials, sigmoids, tangents};
+pub(crate) use rows::{Term, accumulate, nonzero, scatter};
+pub(crate) use tile::{Patches, padded, patches_times_weights};
+
+/// Defines a kernel by a body that is generic over the vector type.
+macro_rules! kernel {
+    ($(#[$doc:meta])* fn $name:ident($($arg:ident: $type:ty),* $(,)?) = $body:ident) => {
+        $(#[$doc])*
+        pub(crate) fn $name($($arg: $type),*) {
+            #[cfg(target_arch = "x86_64")]
+            {
+                #[target_feature(enable = "avx2,fma")]
+                fn with_avx2($($arg: $type),*) {
+                    $body::<crate::nn::kernels::lanes::Avx2>($($arg),*);
+                }
+                if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+                    // SAFETY: the processor has the features that the function is compiled for.
+                    return unsafe { with_avx2($($arg),*) };
+                }
+            }
+            $body::<crate::nn::kernels::lanes::Portable>($($arg),*);
+        }
+    };
+}
+use kernel;

@@ -1,0 +1,273 @@
+//! Convolution (section 6.1): feature maps that share their weights.
+
+use super::{BIASES, Kind, Pass, Role, Scratch, Shape, Taped};
+use crate::nn::kernels::{Patches, Term, accumulate, padded, patches_times_weights};
+use crate::nn::{Activation, Init, LayerGradients, Real};
+use crate::rng::Stream;
+use ndarray::{Array1, Array4, ArrayView2, ArrayViewD, ArrayViewMut2, ArrayViewMutD};
+use rand_distr::{Distribution, Normal};
+use serde::{Deserialize, Serialize};
+
+/// Every feature map looks at all maps of its input through one kernel that moves by one pixel;
+/// nothing is padded, so that maps shrink by kernel − 1.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Conv2d {
+    pub input: Shape,
+    /// Shape (kernel, kernel, maps in, maps out): the layout called HWIO.
+    pub weights: Array4<Real>,
+    /// Shape (maps out).
+    pub biases: Array1<Real>,
+    pub activation: Activation,
+}
+
+impl Conv2d {
+    /// A layer of `maps` feature maps with weights drawn as `init` says for kernel² · maps in
+    /// inputs, biases unit Gaussians. `kernel` is at most the input's height and width.
+    ///
+    /// # Panics
+    /// Never: a standard deviation of 1/√n is finite and positive.
+    #[must_use]
+    pub fn random(
+        input: Shape,
+        maps: usize,
+        kernel: usize,
+        activation: Activation,
+        init: Init,
+        stream: &mut Stream,
+    ) -> Self {
+        let normal = Normal::new(0.0, init.deviation(kernel * kernel * input.maps))
+            .expect("a deviation of 1/sqrt(n) is finite and positive");
+        let unit = Normal::new(0.0, 1.0).expect("1 is finite and positive");
+        let biases = Array1::from_shape_simple_fn(maps, || unit.sample(stream) as Real);
+        let shape = (kernel, kernel, input.maps, maps);
+        let weights = Array4::from_shape_simple_fn(shape, || normal.sample(stream) as Real);
+        Self { input, weights, biases, activation }
+    }
+
+    fn kernel(&self) -> usize {
+        self.weights.shape()[0]
+    }
+
+    /// The patches that the kernel looks at, in a row of the input.
+    fn patches(&self) -> Patches {
+        let output = self.output();
+        Patches {
+            height: output.height,
+            width: output.width,
+            rows: self.kernel(),
+            run: self.kernel() * self.input.maps,
+            pitch: self.input.width * self.input.maps,
+            step: self.input.maps,
+        }
+    }
+}
+
+/// The columns of `matrix` padded with zeros from `columns` to `width`.
+fn pad_columns(matrix: &[Real], columns: usize, width: usize, into: &mut Vec<Real>) {
+    into.clear();
+    for row in matrix.chunks_exact(columns) {
+        into.extend_from_slice(row);
+        into.resize(into.len() + width - columns, 0.0);
+    }
+}
+
+impl Kind for Conv2d {
+    fn input(&self) -> Shape {
+        self.input
+    }
+
+    fn output(&self) -> Shape {
+        Shape {
+            maps: self.biases.len(),
+            height: self.input.height + 1 - self.kernel(),
+            width: self.input.width + 1 - self.kernel(),
+        }
+    }
+
+    fn name(&self) -> String {
+        format!("conv{}x{}", self.biases.len(), self.kernel())
+    }
+
+    fn activation(&self) -> Activation {
+        self.activation
+    }
+
+    fn multiplications(&self) -> usize {
+        let output = self.output();
+        self.weights.len() * output.height * output.width
+    }
+
+    fn parameters(&self) -> Vec<(&'static str, ArrayViewD<'_, Real>)> {
+        vec![("weights", self.weights.view().into_dyn()), (BIASES, self.biases.view().into_dyn())]
+    }
+
+    fn parameters_mut(&mut self) -> Vec<(&'static str, ArrayViewMutD<'_, Real>)> {
+        vec![
+            ("weights", self.weights.view_mut().into_dyn()),
+            (BIASES, self.biases.view_mut().into_dyn()),
+        ]
+    }
+
+    fn units(&self) -> usize {
+        self.biases.len()
+    }
+
+    fn unit_weights(&self, unit: usize) -> (Shape, Vec<Real>) {
+        let kernel = self.kernel();
+        let shape = Shape { maps: self.input.maps, height: kernel, width: kernel };
+        let weights: Vec<Real> =
+            self.weights.iter().skip(unit).step_by(self.biases.len()).copied().collect();
+        (shape, shape.maps_first(&weights))
+    }
+
+    fn visit_mut(&mut self, visit: &mut dyn FnMut(Role, &mut [Real])) {
+        visit(Role::Weights, self.weights.as_slice_mut().expect("weights are row-major"));
+        visit(Role::Biases, self.biases.as_slice_mut().expect("a vector of its own is contiguous"));
+    }
+
+    fn zero_gradients(&self) -> LayerGradients {
+        LayerGradients {
+            weights: vec![Array4::zeros(self.weights.raw_dim()).into_dyn()],
+            biases: Array1::zeros(self.biases.raw_dim()),
+        }
+    }
+
+    fn forward(
+        &self,
+        x: ArrayView2<Real>,
+        mut a: ArrayViewMut2<Real>,
+        scratch: &mut Scratch,
+        _pass: Pass,
+    ) {
+        let Scratch { first: weights, second: z, .. } = scratch;
+        let (maps, patches) = (self.biases.len(), self.patches());
+        let columns = padded(maps);
+        pad_columns(self.weights.as_slice().expect(WEIGHTS), maps, columns, weights);
+        z.resize(patches.height * patches.width * columns, 0.0);
+        for (x, mut a) in x.rows().into_iter().zip(a.rows_mut()) {
+            let biases = self.biases.as_slice().expect(WEIGHTS);
+            z.chunks_exact_mut(columns).for_each(|z| z[..maps].copy_from_slice(biases));
+            patches_times_weights(z, x.to_slice().expect(ROWS), patches, weights, columns);
+            let a = a.as_slice_mut().expect(ROWS);
+            for (a, z) in a.chunks_exact_mut(maps).zip(z.chunks_exact(columns)) {
+                a.copy_from_slice(&z[..maps]);
+            }
+        }
+        self.activation.apply_in_place(a);
+    }
+
+    fn input_delta(
+        &self,
+        Taped { delta, .. }: Taped,
+        mut input_delta: ArrayViewMut2<Real>,
+        scratch: &mut Scratch,
+        _pass: Pass,
+    ) {
+        let Scratch { first: turned, second: sum, terms, ends } = scratch;
+        let (maps, patches) = (self.biases.len(), self.patches());
+        // The weights of one map side by side, run after run: (kernel row, map out, run).
+        turned.clear();
+        let weights = self.weights.as_slice().expect(WEIGHTS);
+        for row in weights.chunks_exact(patches.run * maps) {
+            (0..maps).for_each(|map| turned.extend(row.iter().skip(map).step_by(maps)));
+        }
+        sum.resize(patches.run, 0.0);
+        let run = patches.run;
+        for (delta, mut input_delta) in delta.rows().into_iter().zip(input_delta.rows_mut()) {
+            let input_delta = input_delta.as_slice_mut().expect(ROWS);
+            input_delta.fill(0.0);
+            list_by_patch(delta.to_slice().expect(ROWS), maps, run, terms, ends);
+            for (row, turned) in turned.chunks_exact(maps * run).enumerate() {
+                let mut start = 0;
+                for (patch, &end) in ends.iter().enumerate() {
+                    let terms = &terms[std::mem::replace(&mut start, end)..end];
+                    let (y, x) = (patch / patches.width, patch % patches.width);
+                    let at = patches.offset(y, x, row);
+                    accumulate(&mut input_delta[at..at + run], terms, turned);
+                }
+            }
+        }
+    }
+
+    fn gradients(
+        &self,
+        Taped { x, delta, .. }: Taped,
+        gradients: &mut LayerGradients,
+        scratch: &mut Scratch,
+        pass: Pass,
+    ) {
+        let Scratch { first: sums, terms, ends, .. } = scratch;
+        let (maps, patches) = (self.biases.len(), self.patches());
+        let (run, size) = (patches.run, patches.rows * patches.run);
+        // Shape (maps, rows, run): the transpose of the gradient, whose runs are summed whole.
+        sums.clear();
+        sums.resize(maps * size, 0.0);
+        gradients.biases.fill(0.0);
+        for (x, delta) in x.rows().into_iter().zip(delta.rows()) {
+            let (x, delta) = (x.to_slice().expect(ROWS), delta.to_slice().expect(ROWS));
+            list_by_map(delta, maps, &patches, terms, ends);
+            let room = patches.height * patches.width;
+            for (map, sums) in sums.chunks_exact_mut(size).enumerate() {
+                let terms = &terms[map * room..map * room + ends[map]];
+                gradients.biases[map] += terms.iter().map(|term| term.factor).sum::<Real>();
+                for (row, sum) in sums.chunks_exact_mut(run).enumerate() {
+                    accumulate(sum, terms, &x[row * patches.pitch..]);
+                }
+            }
+        }
+        gradients.biases *= pass.scale;
+        let weights = gradients.weights[0].as_slice_mut().expect(WEIGHTS);
+        for (at, row) in weights.chunks_exact_mut(maps).enumerate() {
+            let column = sums.iter().skip(at).step_by(size);
+            row.iter_mut().zip(column).for_each(|(g, sum)| *g = pass.scale * sum);
+        }
+    }
+}
+
+/// Deltas that are not zero, patch after patch; a map's turned run begins at map · `run`.
+fn list_by_patch(
+    delta: &[Real],
+    maps: usize,
+    run: usize,
+    terms: &mut Vec<Term>,
+    ends: &mut Vec<usize>,
+) {
+    terms.resize(delta.len(), Term::default());
+    ends.clear();
+    let mut end = 0;
+    for patch in delta.chunks_exact(maps) {
+        for (map, &factor) in patch.iter().enumerate() {
+            terms[end] = Term { offset: (map * run) as u32, factor };
+            end += usize::from(factor != 0.0);
+        }
+        ends.push(end);
+    }
+}
+
+/// Deltas that are not zero, map after map, each with the place of its patch; map m's list begins
+/// at m · patches and has `ends[m]` terms.
+fn list_by_map(
+    delta: &[Real],
+    maps: usize,
+    patches: &Patches,
+    terms: &mut Vec<Term>,
+    ends: &mut Vec<usize>,
+) {
+    let room = patches.height * patches.width;
+    terms.resize(delta.len(), Term::default());
+    ends.clear();
+    ends.resize(maps, 0);
+    for (patch, deltas) in delta.chunks_exact(maps).enumerate() {
+        let (y, x) = (patch / patches.width, patch % patches.width);
+        let offset = patches.offset(y, x, 0) as u32;
+        for ((map, &factor), end) in deltas.iter().enumerate().zip(ends.iter_mut()) {
+            terms[map * room + *end] = Term { offset, factor };
+            *end += usize::from(factor != 0.0);
+        }
+    }
+}
+
+/// Why a row of a batch is a slice.
+const ROWS: &str = "the values of a batch's row lie side by side";
+/// Why weights and their gradients are slices.
+const WEIGHTS: &str = "weights, biases and gradients are row-major";
