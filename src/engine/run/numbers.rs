@@ -45,3 +45,68 @@ fn a_hundred_hidden_neurons_reach_the_books_accuracy() {
     let median = median_of_five("784,100,10");
     assert!(median >= 0.964, "{median}");
 }
+
+/// Seconds in mini-batches an epoch, the median; and seconds an epoch that are not (evaluations).
+fn seconds_an_epoch(view: &RunView) -> (f64, f64) {
+    let mut seconds: Vec<f64> =
+        view.epochs.points()[1..].iter().map(|stats| stats.train_seconds).collect();
+    let elapsed = view.progress.as_ref().map_or(0.0, |p| p.elapsed_seconds);
+    let rest = (elapsed - seconds.iter().sum::<f64>()) / seconds.len() as f64;
+    seconds.sort_by(f64::total_cmp);
+    (seconds[seconds.len() / 2], rest)
+}
+
+#[test]
+#[ignore = "its figures need a quiet machine"]
+fn what_the_default_dashboard_costs() {
+    use crate::protocol::{DigitQuery, Probe, What};
+    let data = Arc::new(Dataset::embedded());
+    let query = DigitQuery { count: 30, pixels: true, ..DigitQuery::default() };
+    let watched = [
+        What::Weights { layer: 0, first: 0, count: 30 },
+        What::Digit { index: 0 },
+        What::Digits(query),
+        What::Confusion,
+        What::Gradients,
+    ];
+    for round in 0..4 {
+        let options = Options { dataset: Some(Arc::clone(&data)), ..Options::default() };
+        let engine = Engine::spawn(Spec { epochs: 10, ..Spec::default() }, options).unwrap();
+        let watching = round % 2 == 1;
+        if watching {
+            let probes = watched.iter().cloned().map(Probe::live).collect();
+            engine.commands.send(Command::Watch(probes)).unwrap();
+        }
+        let mut view = RunView::default();
+        while view.outcome.is_none() {
+            view.apply(&engine.events.recv().unwrap());
+        }
+        let (epoch, rest) = seconds_an_epoch(&view);
+        eprintln!("watching {watching}: {epoch:.4} s an epoch, {rest:.4} s beside it");
+    }
+}
+
+#[test]
+#[ignore = "its figures need a quiet machine"]
+fn how_soon_a_pause_takes_effect() {
+    let data = Arc::new(Dataset::embedded());
+    for layers in ["784,30,10", "784,1000,1000,10"] {
+        let options = Options { dataset: Some(Arc::clone(&data)), ..Options::default() };
+        let spec = Spec { layers: layers.into(), batch: 100, ..Spec::default() };
+        let engine = Engine::spawn(spec, options).unwrap();
+        let mut longest = std::time::Duration::ZERO;
+        for turn in 0..30 {
+            // In evaluations and in mini-batches, as it comes.
+            std::thread::sleep(std::time::Duration::from_millis(20 + 7 * turn));
+            let asked = std::time::Instant::now();
+            engine.commands.send(Command::Pause).unwrap();
+            let paused =
+                |event| matches!(event, Event::StatusChanged(s) if s.activity == Activity::Paused);
+            while !paused(engine.events.recv().unwrap()) {}
+            longest = longest.max(asked.elapsed());
+            engine.commands.send(Command::Resume).unwrap();
+        }
+        eprintln!("{layers}: paused after {longest:?} at most");
+        engine.commands.send(Command::Stop).unwrap();
+    }
+}
