@@ -108,7 +108,8 @@ fn test_image(text: &str) -> u32 {
 fn every_view_and_the_help_open_by_key() {
     let mut terminal = slow_run();
     terminal.wait_for("images/s");
-    for (key, sign) in [("2", "Cost"), ("3", "Biases"), ("4", "Digits ·"), ("5", "is↓ said→")]
+    for (key, sign) in
+        [("2", "Cost"), ("3", "Biases"), ("4", "Digits ·"), ("5", "Confusion on the test set")]
     {
         terminal.type_keys(key);
         terminal.wait_for(sign);
