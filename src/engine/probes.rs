@@ -4,7 +4,7 @@ use super::Readout;
 use super::readout::to_f32;
 use crate::data::Images;
 use crate::data::batch::scale;
-use crate::nn::{Layer, Mode, Network, Real, Tape};
+use crate::nn::{Layer, Mode, Network, Real, Shape, Tape};
 use crate::protocol::{
     Card, Content, DigitFilter, DigitOrder, DigitQuery, LayerStats, Tensor, Verdict, What,
 };
@@ -145,8 +145,10 @@ impl Subject<'_> {
     /// Answers a probe, or `None` when the test set has to be measured first.
     pub(super) fn answer(&self, what: &What, single: &mut Single) -> Option<Content> {
         Some(match what {
-            What::Weights { layer, first, count } => match self.layer(*layer) {
-                Ok(layer) => weights(layer, *first as usize, *count as usize),
+            What::Weights { layer: layer_index, first, count } => match self.layer(*layer_index) {
+                Ok(layer) => {
+                    weights(layer, self.seen_by(*layer_index), *first as usize, *count as usize)
+                }
                 Err(unavailable) => unavailable,
             },
             What::Biases { layer } => match self.layer(*layer) {
@@ -170,6 +172,15 @@ impl Subject<'_> {
         self.network.layers.get(index as usize).ok_or_else(|| {
             Content::Unavailable(format!("this network has {count} layers, none numbered {index}"))
         })
+    }
+
+    /// The shape of what a layer looks at: the image, or the layer before it. A dense layer itself
+    /// knows no more than how many inputs it has.
+    fn seen_by(&self, layer: u32) -> Shape {
+        match (layer as usize).checked_sub(1) {
+            Some(before) => self.network.layers[before].output(),
+            None => super::build::image_shape((self.test.width, self.test.height)),
+        }
     }
 
     fn image(&self, index: usize) -> Result<&[u8], Content> {
@@ -220,11 +231,18 @@ fn floats<'a>(values: impl Iterator<Item = &'a Real>) -> Vec<f32> {
     values.copied().map(to_f32).collect()
 }
 
-/// The incoming weights of units `first..first + count`, a row a unit.
-fn weights(layer: &Layer, first: usize, count: usize) -> Content {
+/// The incoming weights of units `first..first + count`, a row a unit, in the shape of what the
+/// unit looks at.
+fn weights(layer: &Layer, seen: Shape, first: usize, count: usize) -> Content {
     let units = first..first.saturating_add(count).min(layer.units());
     let rows = units.map(|unit| {
-        let (shape, values) = layer.unit_weights(unit);
+        let (own, values) = layer.unit_weights(unit);
+        let whole = own.maps == values.len() || own.width == values.len();
+        let (shape, values) = if whole && seen.len() == values.len() {
+            (seen, seen.maps_first(&values))
+        } else {
+            (own, values)
+        };
         let shape = [shape.maps as u32, shape.height as u32, shape.width as u32];
         Tensor { shape, values: floats(values.iter()) }
     });

@@ -157,6 +157,10 @@ impl App {
     /// A key press.
     pub fn key(&mut self, key: KeyEvent) -> Vec<Command> {
         self.notice = None;
+        if keymap::action(key) == Some(Action::QuitNow) {
+            // Whatever lies on top.
+            return self.act(Action::QuitNow);
+        }
         if let Some(overlay) = &mut self.overlay {
             let answer = overlay.key(key);
             return self.answer(answer);

@@ -2,7 +2,7 @@
 
 use super::app::App;
 use super::theme::{Role, Theme};
-use super::widgets::{write, write_at, write_right};
+use super::widgets::{wrap, write, write_at, write_right};
 use crate::protocol::{Activity, Moment, Outcome, Pace, RunView};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -55,20 +55,19 @@ pub fn state(run: &RunView) -> (String, Role) {
     }
 }
 
-/// The pace in words, with the key that changes it; empty at full speed.
-fn pace(run: &RunView) -> String {
-    if run.outcome.is_some() {
-        return String::new();
-    }
-    match run.status.pace {
-        Pace::Full => String::new(),
-        Pace::SecondsPerEpoch(seconds) => {
-            let each =
-                if (seconds - 1.0).abs() < 1e-9 { "1 s".into() } else { format!("{seconds} s") };
-            format!("slowed to {each} an epoch · F full speed")
-        }
-        Pace::BatchesPerSecond(rate) => format!("slow motion, {rate} batches/s · F full speed"),
-    }
+/// The pace in words, with the key that changes it, as much of it as there is room for; empty at
+/// full speed.
+fn pace(run: &RunView, room: u16) -> String {
+    let slowed = match run.status.pace {
+        Pace::Full => return String::new(),
+        _ if run.outcome.is_some() => return String::new(),
+        Pace::SecondsPerEpoch(seconds) => format!("slowed to {seconds} s an epoch"),
+        Pace::BatchesPerSecond(rate) => format!("slow motion, {rate} batches/s"),
+    };
+    [format!("{slowed} · F full speed"), "slowed · F full speed".into(), "F faster".into()]
+        .into_iter()
+        .find(|text| text.width() <= usize::from(room))
+        .unwrap_or_default()
 }
 
 fn header(app: &App, line: Rect, buffer: &mut Buffer) {
@@ -91,7 +90,7 @@ fn header(app: &App, line: Rect, buffer: &mut Buffer) {
         write_at(buffer, line, end + 2, 0, &text, theme.style(Role::Selected));
         return;
     }
-    let pace = pace(run);
+    let pace = pace(run, line.width.saturating_sub(end + 2));
     if !pace.is_empty() {
         end = write_at(buffer, line, end + 2, 0, &pace, theme.style(Role::Warning));
     }
@@ -145,6 +144,10 @@ fn footer(app: &App, line: Rect, buffer: &mut Buffer) {
         write_at(buffer, line, 1, 0, notice, theme.style(Role::Warning));
         return;
     }
+    if let Some(Outcome::Diverged { hint, .. }) = &app.run.outcome {
+        write_at(buffer, line, 1, 0, hint, theme.style(Role::Bad));
+        return;
+    }
     if let Some(Outcome::Completed(why)) = &app.run.outcome
         && !why.is_empty()
     {
@@ -179,10 +182,8 @@ pub fn failure(run: &RunView) -> Option<[String; 2]> {
 pub fn draw_failure(page: &[String; 2], area: Rect, buffer: &mut Buffer, theme: &Theme) {
     let inside = super::widgets::Pane::new("Failed", theme).draw(area, buffer);
     write(buffer, inside, 0, &page[0], theme.style(Role::Bad));
-    let width = usize::from(inside.width).max(1);
-    let characters: Vec<char> = page[1].chars().collect();
-    for (row, part) in (2..).zip(characters.chunks(width)) {
-        write(buffer, inside, row, &part.iter().collect::<String>(), theme.style(Role::Text));
+    for (row, part) in (2..).zip(wrap(&page[1], inside.width)) {
+        write(buffer, inside, row, &part, theme.style(Role::Text));
     }
 }
 

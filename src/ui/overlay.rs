@@ -7,7 +7,7 @@ use super::theme::{Role, Theme};
 use super::view::KeyHelp;
 use super::widgets::{Pane, write, write_at};
 use crate::protocol::Command;
-use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::widgets::{Clear, Widget};
@@ -73,9 +73,6 @@ impl Overlay {
 
     /// A key press.
     pub fn key(&mut self, key: KeyEvent) -> Answer {
-        if key.modifiers.contains(KeyModifiers::CONTROL) && key.code == KeyCode::Char('c') {
-            return Answer::Effect(Effect::Leave(Exit::Stop));
-        }
         match self {
             Self::Help(scroll) => help_key(scroll, key.code),
             Self::Palette(line) => palette_key(line, key.code),

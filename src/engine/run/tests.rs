@@ -190,3 +190,18 @@ fn slow_motion_can_be_left_at_once() {
     fold_until(&engine, &mut view, finished);
     assert_eq!(view.epoch(), 5);
 }
+
+#[test]
+fn the_weights_of_a_dense_layer_have_the_shape_of_what_it_looks_at() {
+    let shapes = |layers: &str, layer| {
+        let engine = start(Spec { layers: layers.into(), ..spec() }, true);
+        let content =
+            frame(&engine, &Probe::live(What::Weights { layer, first: 0, count: 2 })).content;
+        let Content::Weights { rows, .. } = content else { panic!("{content:?}") };
+        rows.into_iter().map(|row| row.shape).collect::<Vec<_>>()
+    };
+    assert_eq!(shapes("16,6,3", 0), [[1, 4, 4]; 2]);
+    assert_eq!(shapes("16,6,3", 1), [[1, 1, 6]; 2]);
+    assert_eq!(shapes("conv2x3-dense3", 0), [[1, 3, 3]; 2]);
+    assert_eq!(shapes("conv2x3-dense3", 1), [[2, 2, 2]; 2]);
+}

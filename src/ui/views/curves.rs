@@ -11,12 +11,24 @@ use ratatui::widgets::Widget;
 
 /// Epochs shown when zoomed in.
 const WINDOW: usize = 20;
+/// From so many epochs on, the untrained network is left out: it is so bad that beside it all that
+/// is learned later looks flat.
+const ENOUGH: usize = 4;
+
+/// Which epochs are shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Span {
+    /// Those in which something was learned.
+    #[default]
+    Trained,
+    Newest,
+    All,
+}
 
 /// The view.
 #[derive(Debug, Default)]
 pub struct Curves {
-    /// Only the newest epochs.
-    zoomed: bool,
+    span: Span,
     /// A logarithmic cost axis.
     log: bool,
 }
@@ -28,7 +40,7 @@ impl View for Curves {
 
     fn keys(&self) -> &'static [KeyHelp] {
         &[
-            KeyHelp { keys: "z", does: "newest 20 epochs or all" },
+            KeyHelp { keys: "z", does: "zoom: newest 20, from epoch 0, from epoch 1" },
             KeyHelp { keys: "g", does: "logarithmic cost" },
             KeyHelp { keys: "←→", does: "read an epoch" },
         ]
@@ -41,7 +53,13 @@ impl View for Curves {
     fn key(&mut self, key: KeyEvent, context: &Context) -> Reaction {
         let newest = context.run.epoch();
         match (key.code, context.moment) {
-            (KeyCode::Char('z'), _) => self.zoomed = !self.zoomed,
+            (KeyCode::Char('z'), _) => {
+                self.span = match self.span {
+                    Span::Trained => Span::Newest,
+                    Span::Newest => Span::All,
+                    Span::All => Span::Trained,
+                }
+            }
             (KeyCode::Char('g'), _) => self.log = !self.log,
             (KeyCode::Left | KeyCode::Char('h'), Moment::Live) => {
                 return Reaction::Show(Moment::Epoch(newest));
@@ -63,8 +81,11 @@ impl View for Curves {
 
     fn render(&mut self, area: Rect, buffer: &mut Buffer, context: &Context) {
         let points = context.run.epochs.points();
-        let from = if self.zoomed { points.len().saturating_sub(WINDOW) } else { 0 };
-        let shown = &points[from..];
+        let shown = match self.span {
+            Span::Trained => trained(points),
+            Span::Newest => &points[points.len().saturating_sub(WINDOW)..],
+            Span::All => points,
+        };
         if area.width >= 100 || area.height < 16 {
             let halves = Layout::horizontal([Constraint::Fill(1); 2]).split(area);
             let narrow = area.width < 60;
@@ -77,6 +98,14 @@ impl View for Curves {
             accuracy(halves[0], buffer, context, shown);
             cost(halves[1], buffer, context, shown, self.log);
         }
+    }
+}
+
+/// The epochs after the untrained network, once they are enough for a curve.
+pub(super) fn trained(epochs: &[EpochStats]) -> &[EpochStats] {
+    match epochs {
+        [first, rest @ ..] if first.epoch == 0 && epochs.len() >= ENOUGH => rest,
+        _ => epochs,
     }
 }
 

@@ -45,7 +45,7 @@ impl View for Overview {
     }
 
     fn render(&mut self, area: Rect, buffer: &mut Buffer, context: &Context) {
-        let points = context.run.epochs.points();
+        let points = curves::trained(context.run.epochs.points());
         if area.width < 60 || area.height < 14 {
             let [bars, chart] =
                 Layout::vertical([Constraint::Length(3.min(area.height)), Constraint::Fill(1)])

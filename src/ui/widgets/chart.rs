@@ -1,7 +1,7 @@
 //! Curves over common axes, with a legend that tells the newest values.
 
 use super::write_at;
-use crate::ui::theme::{Role, Theme};
+use crate::ui::theme::{ColorDepth, Role, Theme};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
@@ -9,6 +9,9 @@ use ratatui::symbols::Marker;
 use ratatui::text::Span;
 use ratatui::widgets::{Axis, Chart, Dataset, GraphType, Widget};
 use unicode_width::UnicodeWidthStr;
+
+/// Signs of curves where there are no colours.
+const MARKERS: [char; 6] = ['*', 'o', '+', 'x', '#', '%'];
 
 /// One curve.
 #[derive(Clone, Debug, Default)]
@@ -79,7 +82,8 @@ impl LineChart<'_> {
             .collect()
     }
 
-    fn bounds(&self, curves: &[Vec<(f64, f64)>]) -> Option<([f64; 2], [f64; 2])> {
+    /// The ends of both axes, and how many steps the upright one is divided into.
+    fn bounds(&self, curves: &[Vec<(f64, f64)>], rows: u16) -> Option<([f64; 2], [f64; 2], u16)> {
         let range = |pick: fn(&(f64, f64)) -> f64| {
             let values = || curves.iter().flatten().map(pick);
             let low = values().min_by(f64::total_cmp)?;
@@ -93,25 +97,35 @@ impl LineChart<'_> {
         if self.log {
             // Whole decades, so that the axis is marked at powers of ten.
             let bottom = y[0].floor();
-            return Some((x, [bottom, y[1].ceil().max(bottom + 1.0)]));
+            let top = y[1].ceil().max(bottom + 1.0);
+            return Some((x, [bottom, top], decades((top - bottom) as u16, rows)));
         }
-        let air = if y[1] > y[0] { 0.05 * (y[1] - y[0]) } else { 0.05 * y[0].abs().max(0.1) };
-        y = [y[0] - air, y[1] + air];
-        if let Some(highest) = self.highest {
-            y[1] = y[1].min(highest);
+        if y[1] <= y[0] {
+            let air = 0.05 * y[0].abs().max(0.1);
+            y = [y[0] - air, y[1] + air];
+            if let Some(highest) = self.highest {
+                y[1] = y[1].min(highest);
+            }
         }
-        Some((x, y))
+        let (y, steps) = rounded(y, (rows / 3).clamp(2, 6));
+        Some((x, y, steps))
     }
 
     fn legend(&self, area: Rect, buffer: &mut Buffer) {
+        let named = || self.lines.iter().enumerate().filter(|(_, line)| !line.name.is_empty());
+        let width = |line: &Line| 2 + line.name.width() + 1 + line.value.width();
+        let whole: usize = named().map(|(_, line)| width(line) + 3).sum();
+        if whole > usize::from(area.width) + 3 {
+            self.short_legend(area, buffer);
+            return;
+        }
         let mut column = 0;
-        let sample = if self.theme.unicode { "━ " } else { "- " };
-        for line in self.lines.iter().filter(|line| !line.name.is_empty()) {
-            let width = (2 + line.name.width() + 1 + line.value.width()) as u16;
-            if column + width > area.width {
-                break;
-            }
-            column = write_at(buffer, area, column, 0, sample, line.style);
+        for (index, line) in named() {
+            let sample = match self.marker(index) {
+                Marker::Custom(sign) => format!("{sign} "),
+                _ => "━ ".into(),
+            };
+            column = write_at(buffer, area, column, 0, &sample, line.style);
             column = write_at(buffer, area, column, 0, &line.name, self.theme.style(Role::Dim));
             column =
                 write_at(buffer, area, column + 1, 0, &line.value, self.theme.style(Role::Text));
@@ -119,15 +133,10 @@ impl LineChart<'_> {
         }
     }
 
-    fn y_labels(&self, [low, high]: [f64; 2], rows: u16) -> Vec<Span<'static>> {
-        let count = match (self.log, rows >= 12) {
-            (true, _) => decades((high - low) as u16, rows) + 1,
-            (false, true) => 5,
-            (false, false) => 3,
-        };
+    fn y_labels(&self, [low, high]: [f64; 2], steps: u16) -> Vec<Span<'static>> {
         let dim = self.theme.style(Role::Dim);
-        (0..count)
-            .map(|step| low + (high - low) * f64::from(step) / f64::from(count - 1))
+        (0..=steps)
+            .map(|step| low + (high - low) * f64::from(step) / f64::from(steps))
             .map(|y| if self.log { power_of_ten(y) } else { (self.y_text)(y) })
             .map(|text| Span::styled(format!("{text:>6}"), dim))
             .collect()
@@ -136,10 +145,58 @@ impl LineChart<'_> {
     fn x_labels(&self, [low, high]: [f64; 2]) -> Vec<Span<'static>> {
         let dim = self.theme.style(Role::Dim);
         let text = |x: f64| short_integer(if self.log_x { 10_f64.powf(x) } else { x });
-        let middle = text(f64::midpoint(low, high));
+        let middle = f64::midpoint(low, high);
         let end = format!("{} {}", self.x_label, text(high));
-        vec![Span::styled(text(low), dim), Span::styled(middle, dim), Span::styled(end, dim)]
+        // Between whole numbers stands a whole number or none: there is no epoch 3.5.
+        let whole = low.fract() == 0.0 && high.fract() == 0.0 && middle.fract() != 0.0;
+        let middle = (self.log_x || !whole).then(|| text(middle));
+        let labels = [Some(text(low)), middle, Some(end)].into_iter().flatten();
+        labels.map(|label| Span::styled(label, dim)).collect()
     }
+
+    /// What a curve is drawn with where colours cannot tell it from the others.
+    fn marker(&self, index: usize) -> Marker {
+        match (self.theme.depth, self.theme.unicode) {
+            (ColorDepth::None, _) => Marker::Custom(MARKERS[index % MARKERS.len()]),
+            (_, true) => Marker::Braille,
+            (_, false) => Marker::Custom('*'),
+        }
+    }
+
+    /// A legend in as few columns as possible: names cut short, in their curves' colours.
+    fn short_legend(&self, area: Rect, buffer: &mut Buffer) {
+        let mut column = 0;
+        for (index, line) in self.lines.iter().enumerate().filter(|(_, l)| !l.name.is_empty()) {
+            let sign = match self.marker(index) {
+                Marker::Custom(sign) if self.theme.depth == ColorDepth::None => sign.to_string(),
+                _ => String::new(),
+            };
+            let name: String = line.name.chars().take(5).collect();
+            let text = format!("{sign}{name}");
+            if column + (text.width() + 1 + line.value.width()) as u16 > area.width {
+                break;
+            }
+            column = write_at(buffer, area, column, 0, &text, line.style);
+            column =
+                write_at(buffer, area, column + 1, 0, &line.value, self.theme.style(Role::Text));
+            column += 1;
+        }
+    }
+}
+
+/// An axis of at most so many steps around a range, from a round number to a round number.
+fn rounded([low, high]: [f64; 2], most: u16) -> ([f64; 2], u16) {
+    let decade = 10_f64.powf(((high - low) / f64::from(most)).log10().floor());
+    let ends = |step: f64| {
+        // A hair of tolerance: 0.3 / 0.1 is not 3.
+        let (from, to) = ((low / step + 1e-9).floor(), (high / step - 1e-9).ceil());
+        ([from * step, to * step], (to - from).max(1.0) as u16)
+    };
+    [1.0, 2.0, 2.5, 5.0, 10.0, 20.0]
+        .into_iter()
+        .map(|times| ends(times * decade))
+        .find(|(_, steps)| *steps <= most)
+        .unwrap_or(([low, high], most))
 }
 
 /// Steps that an axis of so many decades is divided into: as many as have room, all alike.
@@ -172,31 +229,31 @@ impl Widget for &LineChart<'_> {
         self.legend(area, buffer);
         let plot = Rect { y: area.y + 1, height: area.height - 1, ..area };
         let curves = self.transformed();
-        let Some((x, y)) = self.bounds(&curves) else { return };
+        let Some((x, y, steps)) = self.bounds(&curves, plot.height) else { return };
         if plot.height < 3 {
             return;
         }
         let marks: Vec<[(f64, f64); 2]> =
             self.marks.iter().map(|mark| [(mark.x, y[0]), (mark.x, y[1])]).collect();
-        let marker = if self.theme.unicode { Marker::Braille } else { Marker::Custom('*') };
-        let set = |data, style, kind| {
+        let upright = if self.theme.unicode { Marker::Braille } else { Marker::Custom('|') };
+        let set = |data, style, kind, marker| {
             Dataset::default().data(data).style(style).marker(marker).graph_type(kind)
         };
         let mut datasets: Vec<Dataset> = marks
             .iter()
             .zip(&self.marks)
-            .map(|(data, mark)| set(data.as_slice(), mark.style, GraphType::Line))
+            .map(|(data, mark)| set(data.as_slice(), mark.style, GraphType::Line, upright))
             .collect();
-        for (line, data) in self.lines.iter().zip(&curves) {
+        for (index, (line, data)) in self.lines.iter().zip(&curves).enumerate() {
             let alone = line.scatter || data.len() == 1;
             let kind = if alone { GraphType::Scatter } else { GraphType::Line };
-            datasets.push(set(data, line.style, kind));
+            datasets.push(set(data, line.style, kind, self.marker(index)));
         }
         let border = self.theme.style(Role::Border);
         let axis = |bounds, labels| Axis::default().bounds(bounds).labels(labels).style(border);
         let chart = Chart::new(datasets)
             .x_axis(axis(x, self.x_labels(x)))
-            .y_axis(axis(y, self.y_labels(y, plot.height)))
+            .y_axis(axis(y, self.y_labels(y, steps)))
             .legend_position(None);
         chart.render(plot, buffer);
     }
@@ -205,6 +262,7 @@ impl Widget for &LineChart<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn numbers_are_short() {
@@ -220,5 +278,31 @@ mod tests {
             assert_eq!(short(value), text);
         }
         assert_eq!(percent(0.9542), "95.4%");
+    }
+
+    #[test]
+    fn axes_run_between_round_numbers() {
+        let near = |range: [f64; 2], most, wanted: [f64; 2], steps| {
+            let (ends, count) = rounded(range, most);
+            assert_eq!(count, steps, "{range:?}");
+            assert!(ends.iter().zip(wanted).all(|(a, b)| (a - b).abs() < 1e-9), "{ends:?}");
+        };
+        near([0.821, 0.954], 4, [0.8, 1.0], 4);
+        near([0.821, 0.954], 2, [0.8, 1.0], 2);
+        near([0.0153, 1.46], 4, [0.0, 1.5], 3);
+        near([-2.7, 3.1], 6, [-4.0, 4.0], 4);
+        near([0.3, 0.9], 6, [0.3, 0.9], 6);
+    }
+
+    proptest! {
+        #[test]
+        fn an_axis_holds_its_range(low in -1e6..1e6_f64, size in 1e-6..1e6_f64, most in 2..7_u16) {
+            let high = low + size;
+            let (ends, steps) = rounded([low, high], most);
+            let hair = 1e-6 * (low.abs() + size);
+            prop_assert!(steps >= 1 && steps <= most);
+            prop_assert!(ends[0] <= low + hair && ends[1] >= high - hair, "{ends:?}");
+            prop_assert!(ends[0] < ends[1]);
+        }
     }
 }
