@@ -32,6 +32,8 @@ pub(super) enum Subcommand {
     Bench(BenchArgs),
     /// Measure a model on the test images
     Eval(EvalArgs),
+    /// Train, then draw the dashboard into a file (.svg, or text)
+    Picture(Box<PictureArgs>),
     /// Say which digits pictures show
     Predict(PredictArgs),
     /// Try hyper-parameters: every combination of a spec file's [search] table, or random ones
@@ -82,6 +84,20 @@ pub(super) struct BenchArgs {
     /// Print one JSON object a line
     #[arg(long)]
     pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct PictureArgs {
+    #[command(flatten)]
+    pub(super) spec: SpecArgs,
+    /// Keys to type before the picture is taken, such as `4w→`
+    #[arg(long, default_value = "")]
+    pub(super) keys: String,
+    /// Columns and rows
+    #[arg(long, default_value = "120x40", value_name = "WxH")]
+    pub(super) size: String,
+    /// Where the picture goes
+    pub(super) file: PathBuf,
 }
 
 #[derive(Debug, Args)]

@@ -7,6 +7,8 @@ mod display;
 mod error;
 mod eval;
 mod headless;
+mod offscreen;
+mod picture;
 mod predict;
 mod read;
 mod search;
@@ -45,6 +47,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Some(Subcommand::Train(args)) => train::run(&args, &cli.display),
         Some(Subcommand::Bench(args)) => bench::run(&args),
         Some(Subcommand::Eval(args)) => eval::run(&args),
+        Some(Subcommand::Picture(args)) => picture::run(&args, &cli.display),
         Some(Subcommand::Predict(args)) => predict::run(&args),
         Some(Subcommand::Search(args)) => search::run(&args),
         Some(Subcommand::Read(args)) => read::run(&args),

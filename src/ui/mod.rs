@@ -17,5 +17,5 @@ mod widgets;
 pub use app::{App, Exit, Setup};
 pub use event_loop::{Error, run};
 pub use pacer::Limits;
-pub use svg::svg;
+pub use svg::{svg, text};
 pub use theme::{ColorDepth, Environment, Theme};

@@ -13,6 +13,19 @@ const HEIGHT: f32 = 18.0;
 /// Space around the screen in pixels.
 const MARGIN: f32 = 12.0;
 
+/// The buffer as plain lines of text.
+#[must_use]
+pub fn text(buffer: &Buffer) -> String {
+    let width = usize::from(buffer.area.width).max(1);
+    let mut out = String::new();
+    for row in buffer.content.chunks(width) {
+        let line: String = row.iter().map(Cell::symbol).collect();
+        out.push_str(line.trim_end());
+        out.push('\n');
+    }
+    out
+}
+
 /// The buffer as a whole SVG document.
 #[must_use]
 pub fn svg(buffer: &Buffer, theme: Theme) -> String {
