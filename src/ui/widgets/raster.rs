@@ -93,12 +93,19 @@ impl<'a> Raster<'a> {
         if self.largest > 0.0 { sum / count / self.largest } else { 0.0 }
     }
 
+    /// Weights are mostly small beside the largest one: their square root is shown, in the legend
+    /// too, so that a small one is seen at all.
+    fn scaled(&self, value: f32) -> f32 {
+        if self.diverging { value.signum() * value.abs().sqrt() } else { value }
+    }
+
     fn color(&self, value: f32) -> Color {
+        let value = self.scaled(value);
         if self.diverging { self.theme.diverging(value) } else { self.theme.sequential(value) }
     }
 
     fn shade(&self, value: f32) -> char {
-        let step = (value.abs().min(1.0) * 4.0).round() as usize;
+        let step = (self.scaled(value).abs().min(1.0) * 4.0).round() as usize;
         match (self.theme.unicode, self.diverging && value < 0.0) {
             (true, false) => SHADES[step],
             (false, false) => ASCII_SHADES[step],
