@@ -3,7 +3,6 @@
 pub mod cli;
 pub mod data;
 pub mod engine;
-pub mod experiments;
 pub mod nn;
 pub mod protocol;
 pub mod rng;

@@ -10,8 +10,7 @@ const AFTER_HELP: &str = "\
 Without a command the default network (784,30,10) is trained on the embedded MNIST, shown live, at
 one epoch a second; press F there for full speed, ? for all keys.
 
-Exit codes: 0 completed or stopped, 1 failed or diverged, 2 bad arguments, 3 a claim of the book
-does not hold.";
+Exit codes: 0 completed or stopped, 1 failed or diverged, 2 bad arguments.";
 
 /// The neural-network lab that lives in a terminal: train, watch, pause and take apart the networks
 /// of Michael Nielsen's "Neural Networks and Deep Learning".

@@ -64,7 +64,7 @@ pub(super) struct SpecArgs {
     /// How many training images to use, the first ones [default: all]
     #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
     pub(super) train_size: Option<u32>,
-    /// Where all randomness starts: same seed, same result [default: 1]
+    /// Where all randomness starts: same seed, same result [default: 3]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub(super) seed: Option<u64>,
     /// Worker threads; never changes a result [default: the machine's cores]

@@ -60,7 +60,7 @@ impl Default for Spec {
             batch: 10,
             eta: 3.0,
             train_size: None,
-            seed: 1,
+            seed: 3,
             threads: None,
             data: None,
             readout: Readout::OneHot,

@@ -1,1 +1,0 @@
-//! Floor to be built.
