@@ -49,7 +49,7 @@ fn train(args: &TrainArgs, pace: Pace, display: &DisplayArgs) -> anyhow::Result<
         pace,
         dataset,
         save: args.save.clone(),
-        checkpoints: checkpoints(args)?,
+        checkpoints: checkpoints(args)?.into_iter().collect(),
         resume: resume.map(Box::new),
         ..Options::default()
     };
@@ -71,7 +71,7 @@ fn checkpoints(args: &TrainArgs) -> Result<Option<CheckpointPolicy>, Usage> {
         let problem = format!("{}: cannot be made: {error}", dir.display());
         Usage::value("--checkpoints", problem)
     })?;
-    Ok(Some(CheckpointPolicy { dir, every: Some(every) }))
+    Ok(Some(CheckpointPolicy { dir, every: Some(every), ..CheckpointPolicy::default() }))
 }
 
 /// What somebody asked for, and so is not made to fit the data.

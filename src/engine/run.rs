@@ -24,7 +24,8 @@ pub struct Options {
     pub start_paused: bool,
     /// Where the model goes when the run is stopped or completed, and on `Command::Save`.
     pub save: Option<PathBuf>,
-    pub checkpoints: Option<CheckpointPolicy>,
+    /// Who keeps checkpoints where; each by its own rules.
+    pub checkpoints: Vec<CheckpointPolicy>,
     /// Go on from here; the spec must be the checkpoint's, but for epochs and threads. The past
     /// epochs are told again after `Started`.
     pub resume: Option<Box<Checkpoint>>,
@@ -139,7 +140,9 @@ fn train(
     let setup = Setup {
         data,
         control: Control::new(options.pace, options.start_paused.then_some(epoch)),
-        keeper: options.checkpoints.map(|policy| Keeper::new(policy, state.best_accuracy())),
+        keepers: (options.checkpoints.into_iter())
+            .map(|policy| Keeper::new(policy, state.best_accuracy()))
+            .collect(),
         save: options.save,
         commands,
         events,

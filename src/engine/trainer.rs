@@ -44,7 +44,7 @@ pub(super) struct Trainer {
     watch: Watch,
     desk: Desk,
     meter: Meter,
-    keeper: Option<Keeper>,
+    keepers: Vec<Keeper>,
     save: Option<PathBuf>,
     next_sample: Instant,
     /// Seconds that the last evaluation took.
@@ -56,7 +56,7 @@ pub(super) struct Trainer {
 pub(super) struct Setup {
     pub data: Arc<Dataset>,
     pub control: Control,
-    pub keeper: Option<Keeper>,
+    pub keepers: Vec<Keeper>,
     /// Where the model goes at the end.
     pub save: Option<PathBuf>,
     pub commands: Receiver<Command>,
@@ -65,7 +65,7 @@ pub(super) struct Setup {
 
 impl Trainer {
     pub(super) fn new(state: Checkpoint, setup: Setup) -> Self {
-        let Setup { data, control, keeper, save, commands, events } = setup;
+        let Setup { data, control, keepers, save, commands, events } = setup;
         let Checkpoint { spec, body: Body { network, clock, updater, .. }, .. } = &state;
         let (batch, threads) = (spec.batch as usize, threads(spec) as usize);
         let mut stepper = Stepper::new(network, batch, threads, spec.optimizer);
@@ -85,7 +85,7 @@ impl Trainer {
             data,
             feed,
             desk,
-            keeper,
+            keepers,
             save,
         }
     }

@@ -9,7 +9,7 @@ mod policy;
 
 pub use file::CheckpointError;
 pub use policy::{BEST, CheckpointPolicy, LAST, PREVIOUS};
-pub(super) use policy::{Keeper, Moment};
+pub(super) use policy::{Keeper, Moment, Written};
 
 use super::schedule::Judge;
 use super::{Spec, atomic};

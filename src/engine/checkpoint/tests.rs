@@ -11,7 +11,12 @@ use std::time::Duration;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 fn options(dir: Option<&Path>) -> Options {
-    let checkpoints = dir.map(|dir| CheckpointPolicy { dir: dir.into(), every: Some(1) });
+    let policy = |dir: &Path| CheckpointPolicy {
+        dir: dir.into(),
+        every: Some(1),
+        ..CheckpointPolicy::default()
+    };
+    let checkpoints = dir.map(policy).into_iter().collect();
     Options { dataset: Some(Arc::new(dataset())), checkpoints, ..Options::default() }
 }
 

@@ -1,7 +1,7 @@
 //! What a run leaves on the disk: checkpoints and the model.
 
 use super::Trainer;
-use crate::engine::checkpoint::{Moment, Position};
+use crate::engine::checkpoint::{Moment, Position, Written};
 use crate::engine::{Model, ModelError};
 use crate::protocol::{Event, Level, Outcome, Saved};
 use std::path::Path;
@@ -9,20 +9,27 @@ use std::path::Path;
 impl Trainer {
     /// Writes the checkpoints that are due; what cannot be written is told, and the run goes on.
     pub(super) fn keep_at(&mut self, moment: Moment) {
-        let Some(keeper) = &mut self.keeper else { return };
+        if self.keepers.is_empty() {
+            return;
+        }
         self.state.body.clock = self.meter.clock;
         self.state.body.updater.clone_from(self.stepper.updater());
-        for slot in keeper.decide(moment, self.state.position()) {
-            match keeper.write(slot, &self.state) {
-                Ok((path, bytes)) => tell_saved(&self.desk, self.state.position(), &path, bytes),
-                Err(error) => self.desk.log(Level::Error, error.to_string()),
+        for keeper in &mut self.keepers {
+            for told in keeper.keep(moment, &self.state) {
+                match told {
+                    Ok(written) => {
+                        let Written { path, bytes } = written;
+                        tell_saved(&self.desk, self.state.position(), &path, bytes);
+                    }
+                    Err(error) => self.desk.log(Level::Error, error.to_string()),
+                }
             }
         }
     }
 
     /// Saves on request: a checkpoint and the model, as far as there are places for them.
     pub(super) fn save_now(&mut self) {
-        if self.keeper.is_none() && self.save.is_none() {
+        if self.keepers.is_empty() && self.save.is_none() {
             let text = "there is nowhere to save to: start with --save or --checkpoint-every";
             return self.desk.log(Level::Warning, text);
         }
