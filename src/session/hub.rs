@@ -6,6 +6,7 @@
 
 use crate::protocol::{Command, Event, Link, Probe, RunView, Update};
 use crossbeam_channel::{Receiver, Select, Sender, TrySendError, bounded, unbounded};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -28,7 +29,8 @@ pub struct Hub {
 }
 
 /// What a front end may do.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Attachment {
     /// Everything.
     #[default]

@@ -1,0 +1,63 @@
+//! Names for runs: short, pronounceable, easy to tell apart.
+
+use std::hash::{BuildHasher, Hasher, RandomState};
+
+const ADJECTIVES: [&str; 48] = [
+    "amber", "bold", "brave", "brisk", "bright", "calm", "clever", "cosmic", "crisp", "dapper",
+    "eager", "early", "fair", "fleet", "gentle", "glad", "golden", "happy", "hardy", "humble",
+    "icy", "jolly", "keen", "kind", "lively", "lucky", "lunar", "merry", "mild", "misty", "neat",
+    "noble", "novel", "polar", "proud", "quick", "quiet", "rapid", "ready", "shiny", "silver",
+    "smart", "solar", "steady", "sunny", "swift", "vivid", "witty",
+];
+const NOUNS: [&str; 48] = [
+    "badger", "beaver", "bison", "cedar", "comet", "coral", "crane", "delta", "eagle", "ember",
+    "falcon", "fern", "finch", "gecko", "glacier", "harbor", "hawk", "heron", "ibis", "iris",
+    "jaguar", "lark", "lemur", "lotus", "lynx", "maple", "marmot", "meadow", "nova", "ocelot",
+    "orchid", "osprey", "otter", "owl", "panda", "pebble", "pine", "quail", "raven", "reef",
+    "robin", "sparrow", "spruce", "tiger", "tulip", "walrus", "willow", "wren",
+];
+/// Longest name that a person may choose: the socket's path has to hold it.
+const LONGEST: usize = 40;
+
+/// A name such as `calm-heron`; after some tries that were taken, with a number behind it.
+pub(super) fn draw(tries: u32) -> String {
+    let random = random();
+    let pick = |words: &[&'static str; 48], at: u64| words[(at % 48) as usize];
+    let name = format!("{}-{}", pick(&ADJECTIVES, random), pick(&NOUNS, random / 48));
+    if tries < 8 { name } else { format!("{name}-{}", random / (48 * 48) % 10_000) }
+}
+
+/// Eight hexadecimal digits that tell one run from another of the same name.
+pub(super) fn id() -> String {
+    format!("{:08x}", random() as u32)
+}
+
+/// Whether a person may call a run so: it becomes a directory, and is typed in a shell.
+pub(super) fn is_good(name: &str) -> bool {
+    let mut characters = name.chars();
+    characters.next().is_some_and(|first| first.is_ascii_alphanumeric())
+        && characters.all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
+        && name.len() <= LONGEST
+}
+
+/// Random bits from the keys of the standard library's hasher, which the system draws.
+fn random() -> u64 {
+    RandomState::new().build_hasher().finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_good_and_vary() {
+        let drawn: std::collections::BTreeSet<String> = (0..50).map(|_| draw(0)).collect();
+        assert!(drawn.len() > 25, "{drawn:?}");
+        assert!(drawn.iter().all(|name| is_good(name)));
+        assert!(is_good(&draw(9)));
+        assert_eq!(id().len(), 8);
+        for bad in ["", "-x", "../x", "a/b", "a b", ".hidden", "ä", &"x".repeat(41)] {
+            assert!(!is_good(bad), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,176 @@
+use super::*;
+use crate::protocol::{
+    Command, EpochStats, Event, Frame, LogLine, Pace, Probe, RunView, Step, Tune, Update, What,
+};
+use crate::protocol::{Content, Level, Tensor};
+use proptest::prelude::*;
+
+fn frame(payload: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    write_frame(&mut bytes, payload, MOST_UPDATE).unwrap();
+    bytes
+}
+
+/// A reader that hands out few bytes at a time, as a socket may.
+struct Dribble<'a>(&'a [u8], usize);
+
+impl Read for Dribble<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.1.min(buffer.len()).min(self.0.len());
+        buffer[..count].copy_from_slice(&self.0[..count]);
+        self.0 = &self.0[count..];
+        Ok(count)
+    }
+}
+
+fn probe() -> impl Strategy<Value = Probe> {
+    prop_oneof![
+        (any::<u32>(), any::<u32>(), any::<u32>())
+            .prop_map(|(layer, first, count)| What::Weights { layer, first, count }),
+        (any::<u32>(), any::<u32>()).prop_map(|(layer, bins)| What::Histogram { layer, bins }),
+        any::<u32>().prop_map(|index| What::Digit { index }),
+        Just(What::Confusion),
+    ]
+    .prop_map(Probe::live)
+}
+
+fn command() -> impl Strategy<Value = Command> {
+    prop_oneof![
+        Just(Command::Pause),
+        Just(Command::Resume),
+        any::<u32>().prop_map(|count| Command::Step(Step::Epochs(count))),
+        (0.0..10.0_f64).prop_map(|rate| Command::Pace(Pace::BatchesPerSecond(rate))),
+        (0.0..10.0_f64).prop_map(|rate| Command::Set(Tune::LearningRate(rate))),
+        proptest::collection::vec(probe(), 0..5).prop_map(Command::Watch),
+        (any::<u64>(), proptest::collection::vec(any::<u8>(), 0..800))
+            .prop_map(|(id, pixels)| Command::Classify { id, pixels }),
+    ]
+}
+
+fn update() -> impl Strategy<Value = Update> {
+    let epoch = (any::<u32>(), proptest::option::of(0.0..1.0_f64)).prop_map(|(epoch, accuracy)| {
+        EpochStats { epoch, test_accuracy: accuracy, ..EpochStats::default() }
+    });
+    let frame = (probe(), proptest::collection::vec(any::<f32>(), 0..50)).prop_map(|(probe, v)| {
+        let layers = vec![Tensor { shape: [1, 1, v.len() as u32], values: finite(v) }];
+        Frame { probe, epoch: 1, batch: 2, content: Content::Activations { layers } }
+    });
+    prop_oneof![
+        epoch.clone().prop_map(|stats| Update::Event(Event::EpochEnded(stats))),
+        frame.prop_map(|frame| Update::Event(Event::Frame(Box::new(frame)))),
+        ".*".prop_map(|text| Update::Event(Event::Log(LogLine { level: Level::Info, text }))),
+        proptest::collection::vec(epoch, 0..9).prop_map(|epochs| {
+            let mut view = RunView::default();
+            for stats in epochs {
+                view.apply(&Event::EpochEnded(stats));
+            }
+            Update::Snapshot(Box::new(view))
+        }),
+    ]
+}
+
+fn finite(values: Vec<f32>) -> Vec<f32> {
+    values.into_iter().map(|v| if v.is_finite() { v } else { 0.0 }).collect()
+}
+
+proptest! {
+    #[test]
+    fn what_is_written_is_read_in_pieces_of_any_size(
+        payloads in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..99), 0..9),
+        piece in 1_usize..9,
+    ) {
+        let bytes: Vec<u8> = payloads.iter().flat_map(|payload| frame(payload)).collect();
+        let mut input = Dribble(&bytes, piece);
+        let mut payload = Vec::new();
+        for expected in &payloads {
+            prop_assert!(read_frame(&mut input, 99, &mut payload).unwrap());
+            prop_assert_eq!(&payload, expected);
+        }
+        prop_assert!(!read_frame(&mut input, 99, &mut payload).unwrap());
+    }
+
+    #[test]
+    fn messages_come_back_as_they_were(command in command(), update in update()) {
+        prop_assert_eq!(decode::<Command>(&encode(&command).unwrap()).unwrap(), command);
+        prop_assert_eq!(decode::<Update>(&encode(&update).unwrap()).unwrap(), update);
+    }
+
+    #[test]
+    fn garbage_is_an_error_and_never_a_panic(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
+        let _ = decode::<Command>(&bytes);
+        let _ = decode::<Update>(&bytes);
+        let _ = read_hello::<ClientHello>(&mut &bytes[..]);
+        let _ = read_frame(&mut &bytes[..], MOST_COMMAND, &mut Vec::new());
+    }
+
+    #[test]
+    fn a_message_that_was_cut_or_bent_is_no_panic(
+        update in update(), at in any::<prop::sample::Index>(), byte in any::<u8>()
+    ) {
+        let mut bytes = encode(&update).unwrap();
+        let at = at.index(bytes.len());
+        prop_assert!(decode::<Update>(&bytes[..at]).is_err());
+        bytes[at] = byte;
+        let _ = decode::<Update>(&bytes);
+        bytes.push(0);
+        prop_assert!(decode::<Command>(&[encode(&Command::Pause).unwrap(), bytes].concat()).is_err());
+    }
+}
+
+#[test]
+fn four_gibibytes_are_refused_before_anything_is_allocated() {
+    let mut payload = Vec::new();
+    let error = read_frame(&mut &u32::MAX.to_le_bytes()[..], MOST_UPDATE, &mut payload);
+    assert!(matches!(error, Err(WireError::TooLong { length: 0xffff_ffff, .. })));
+    assert_eq!(payload.capacity(), 0);
+    // A length within the bound of which nothing arrives takes no room either.
+    let error = read_frame(&mut &MOST_UPDATE.to_le_bytes()[..], MOST_UPDATE, &mut payload);
+    assert!(matches!(error, Err(WireError::Torn { found: 0, .. })));
+    assert!(payload.capacity() < 1 << 16, "{}", payload.capacity());
+}
+
+#[test]
+fn half_a_frame_is_told() {
+    let bytes = frame(b"whole");
+    for cut in 1..bytes.len() {
+        let error = read_frame(&mut &bytes[..cut], 99, &mut Vec::new()).unwrap_err();
+        assert!(matches!(error, WireError::Torn { .. }), "{cut}: {error}");
+    }
+}
+
+#[test]
+fn a_list_that_claims_to_be_endless_is_an_error() {
+    // `Watch` of 2^63 probes, none of which follows.
+    let mut bytes = encode(&Command::Watch(Vec::new())).unwrap();
+    bytes.pop();
+    bytes.extend([0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f]);
+    assert!(decode::<Command>(&bytes).is_err());
+}
+
+#[test]
+fn a_hello_of_another_version_is_understood_so_far() {
+    let newer = br#"{"nntop":"9.0.0","protocol":77,"attachment":"control","colour":"red"}"#;
+    let hello: ClientHello = read_hello(&mut &frame(newer)[..]).unwrap();
+    assert_eq!((hello.protocol, hello.attachment), (77, Attachment::Control));
+    let refused = SessionHello::new(3, Some("no".into()));
+    let mut bytes = Vec::new();
+    write_hello(&mut bytes, &refused).unwrap();
+    assert_eq!(read_hello::<SessionHello>(&mut &bytes[..]).unwrap(), refused);
+}
+
+/// The bytes of protocol 1: a session started by an older program speaks these. Where this fails,
+/// raise [`PROTOCOL_VERSION`].
+#[test]
+fn the_bytes_of_the_first_commands_stay() {
+    let golden: [(Command, &[u8]); 6] = [
+        (Command::Pause, &[0]),
+        (Command::Resume, &[1]),
+        (Command::Step(Step::Epochs(1)), &[2, 1, 1]),
+        (Command::Stop, &[3]),
+        (Command::Save, &[4]),
+        (Command::Watch(Vec::new()), &[7, 0]),
+    ];
+    for (command, bytes) in golden {
+        assert_eq!(encode(&command).unwrap(), bytes, "{command:?}");
+    }
+}
