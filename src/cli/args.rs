@@ -2,6 +2,7 @@
 
 use super::display::DisplayArgs;
 use super::search::SearchArgs;
+use super::sessions::SessionCommand;
 use super::spec_args::{SpecArgs, count};
 use clap::{Args, Parser};
 use std::path::PathBuf;
@@ -9,6 +10,9 @@ use std::path::PathBuf;
 const AFTER_HELP: &str = "\
 Without a command the default network (784,30,10) is trained on the embedded MNIST, shown live, at
 one epoch a second; press F there for full speed, ? for all keys.
+
+On a terminal a run has a session of its own: d leaves it, `nntop attach` comes back, from anywhere;
+closing the terminal ends nothing. `nntop ls` lists runs, `nntop resume` continues interrupted ones.
 
 Exit codes: 0 completed or stopped, 1 failed or diverged, 2 bad arguments.";
 
@@ -39,6 +43,8 @@ pub(super) enum Subcommand {
     Search(SearchArgs),
     /// Read several digits in one picture
     Read(ReadArgs),
+    #[command(flatten)]
+    Session(SessionCommand),
 }
 
 #[derive(Debug, Default, Args)]
@@ -50,6 +56,12 @@ pub(super) struct TrainArgs {
     /// Keep the run in this process: it ends with its terminal
     #[arg(long)]
     pub(super) inline: bool,
+    /// Start the run without showing it, and print its name
+    #[arg(long, conflicts_with_all = ["inline", "headless", "json"])]
+    pub(super) detach: bool,
+    /// What to call the run [default: two words that are easy to tell apart]
+    #[arg(long, conflicts_with_all = ["inline", "headless", "json"])]
+    pub(super) name: Option<String>,
     /// Write the model here when the run ends (.safetensors, or .json as network2.py)
     #[arg(long, value_name = "FILE")]
     pub(super) save: Option<PathBuf>,

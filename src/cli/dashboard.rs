@@ -14,12 +14,20 @@ pub(super) fn has_terminal() -> bool {
     io::stdout().is_terminal() && io::stdin().is_terminal()
 }
 
-/// Shows the run until the user leaves; then ends it, and says how it went.
-pub(super) fn show(engine: Engine, display: &DisplayArgs) -> anyhow::Result<ExitCode> {
+/// Shows the run until the user leaves; then ends it, and says how it went. The notice is shown
+/// first, and stays on the terminal.
+pub(super) fn show(
+    engine: Engine,
+    display: &DisplayArgs,
+    notice: Option<String>,
+) -> anyhow::Result<ExitCode> {
+    if let Some(notice) = &notice {
+        writeln!(io::stderr(), "{notice}")?;
+    }
     let hub = Hub::start(engine.commands.clone(), engine.events.clone())
         .context("cannot start a thread")?;
     let link = hub.attach(Attachment::Control);
-    let setup = Setup { theme: display.theme(), ..Setup::default() };
+    let setup = Setup { theme: display.theme(), notice, ..Setup::default() };
     let exit = ui::run(&link, setup, display.limits());
     // A run that is over ignores it; one that is going saves what it was asked to save.
     let _ = engine.commands.send(Command::Stop);

@@ -14,6 +14,11 @@ impl Usage {
     pub(super) fn value(argument: &str, problem: impl Display) -> Self {
         Self(format!("invalid value for '{argument}': {problem}"))
     }
+
+    /// Something else that is wrong with what was asked.
+    pub(super) fn because(problem: impl Display) -> Self {
+        Self(problem.to_string())
+    }
 }
 
 impl From<SpecError> for Usage {

@@ -12,6 +12,7 @@ mod picture;
 mod predict;
 mod read;
 mod search;
+mod sessions;
 mod signals;
 mod spec_args;
 mod train;
@@ -51,5 +52,6 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Some(Subcommand::Predict(args)) => predict::run(&args),
         Some(Subcommand::Search(args)) => search::run(&args),
         Some(Subcommand::Read(args)) => read::run(&args),
+        Some(Subcommand::Session(command)) => sessions::run(command, &cli.display),
     }
 }

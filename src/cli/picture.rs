@@ -29,7 +29,7 @@ pub(super) fn run(args: &PictureArgs, display: &DisplayArgs) -> anyhow::Result<E
 }
 
 /// A size such as `120x40`.
-fn size(text: &str) -> Result<(u16, u16), Usage> {
+pub(super) fn size(text: &str) -> Result<(u16, u16), Usage> {
     let sides = text
         .split_once('x')
         .and_then(|(columns, rows)| Some((columns.parse().ok()?, rows.parse().ok()?)));

@@ -5,10 +5,12 @@ use super::dashboard;
 use super::display::DisplayArgs;
 use super::error::Usage;
 use super::headless::{self, Format};
+use super::sessions;
 use super::signals;
 use crate::data::Dataset;
 use crate::engine::{Checkpoint, CheckpointPolicy, Engine, Options, Spec, atomic};
 use crate::protocol::{Command, Outcome, Pace};
+use crate::session::{Attachment, RunDir};
 use anyhow::{Context, bail};
 use std::fs;
 use std::io::{self, IsTerminal, Write};
@@ -45,19 +47,49 @@ fn train(args: &TrainArgs, pace: Pace, display: &DisplayArgs) -> anyhow::Result<
         batch: whole || args.spec.batch.is_some(),
     };
     let dataset = load(&mut spec, &chosen)?;
+    let policy = checkpoints(args)?;
+    let headless = args.output.headless || args.output.json || !dashboard::has_terminal();
+    let mut notice = None;
+    if args.detach || !(args.inline || headless) {
+        spec.validate()?;
+        let start = sessions::Start {
+            name: args.name.as_deref(),
+            spec: &spec,
+            pace,
+            save: args.save.as_deref(),
+            checkpoints: policy.as_ref(),
+            resume: resume.as_ref(),
+        };
+        match sessions::begin(&start) {
+            Ok(run) => return in_session(&run, args.detach, display),
+            Err(error) if args.detach || error.is::<Usage>() => return Err(error),
+            Err(error) => {
+                notice = Some(format!("no session: this run ends with its terminal: {error:#}"));
+            }
+        }
+    }
     let options = Options {
         pace,
         dataset,
         save: args.save.clone(),
-        checkpoints: checkpoints(args)?.into_iter().collect(),
+        checkpoints: policy.into_iter().collect(),
         resume: resume.map(Box::new),
         ..Options::default()
     };
     let engine = Engine::spawn(spec, options).map_err(Usage::from)?;
-    if args.output.headless || args.output.json || !dashboard::has_terminal() {
-        return headless(&engine, &args.output);
+    if headless {
+        return print(&engine, &args.output);
     }
-    dashboard::show(engine, display)
+    dashboard::show(engine, display, notice)
+}
+
+/// Says the name of a run that has just begun, or shows it.
+fn in_session(run: &RunDir, detach: bool, display: &DisplayArgs) -> anyhow::Result<ExitCode> {
+    if !detach {
+        return sessions::show(run, Attachment::Control, display);
+    }
+    writeln!(io::stdout(), "{}", run.name())?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Where checkpoints go, the directory made where it is missing.
@@ -106,7 +138,7 @@ fn unwritable(file: &Path, error: &io::Error) -> Usage {
 }
 
 /// Prints the run; a signal ends it cleanly.
-fn headless(engine: &Engine, output: &OutputArgs) -> anyhow::Result<ExitCode> {
+fn print(engine: &Engine, output: &OutputArgs) -> anyhow::Result<ExitCode> {
     let commands = engine.commands.clone();
     signals::on_signal(move || {
         // A run that is over needs no stopping.

@@ -55,10 +55,22 @@ impl Hub {
     /// # Errors
     /// Where the system gives no thread.
     pub fn start(commands: Sender<Command>, events: Receiver<Event>) -> std::io::Result<Self> {
+        Self::start_from(RunView::default(), commands, events)
+    }
+
+    /// As [`Hub::start`], for a run of which something is known already.
+    ///
+    /// # Errors
+    /// Where the system gives no thread.
+    pub fn start_from(
+        view: RunView,
+        commands: Sender<Command>,
+        events: Receiver<Event>,
+    ) -> std::io::Result<Self> {
         let (attach, attached) = unbounded();
         let clients = Arc::new(AtomicUsize::new(0));
         let publisher = Publisher {
-            view: RunView::default(),
+            view,
             subscribers: Vec::new(),
             watched: Vec::new(),
             engine: commands,

@@ -83,15 +83,27 @@ impl Home {
         &self.runs
     }
 
+    /// Whether runs could be kept here; the directory is made.
+    ///
+    /// # Errors
+    /// Where it cannot be made or written to.
+    pub fn check_writable(&self) -> Result<(), PlaceError> {
+        self.make()?;
+        atomic::check_writable(&self.runs.join("check")).map_err(at(&self.runs))
+    }
+
+    fn make(&self) -> Result<(), PlaceError> {
+        DirBuilder::new().mode(0o700).recursive(true).create(&self.runs).map_err(at(&self.runs))
+    }
+
     /// Makes a directory for a new run, called as asked or by a name that is drawn.
     ///
     /// # Errors
     /// Where the name is bad or taken, or the directory cannot be made.
     pub fn create(&self, name: Option<&str>) -> Result<RunDir, PlaceError> {
+        self.make()?;
         let mut private = DirBuilder::new();
         private.mode(0o700);
-        private.recursive(true).create(&self.runs).map_err(at(&self.runs))?;
-        private.recursive(false);
         let mut tries = 0;
         loop {
             let called = name.map_or_else(|| names::draw(tries), str::to_owned);
@@ -241,6 +253,18 @@ impl RunDir {
     pub fn is_live(&self) -> bool {
         let Ok(file) = File::open(self.lock_file()) else { return false };
         flock(&file, FlockOperation::NonBlockingLockShared) == Err(Errno::WOULDBLOCK)
+    }
+
+    /// Removes the run and all that is kept of it; false where it is live.
+    ///
+    /// # Errors
+    /// Where something of it cannot be removed.
+    pub fn remove(&self) -> Result<bool, PlaceError> {
+        // Held until the end, so that nobody resumes what is being removed.
+        let Some(_lock) = self.lock()? else { return Ok(false) };
+        let _ = fs::remove_file(self.socket());
+        fs::remove_dir_all(&self.path).map_err(at(&self.path))?;
+        Ok(true)
     }
 
     /// Where clients find the socket.

@@ -119,6 +119,7 @@ struct Line {
 /// process at once, and the machine from the end of an epoch on.
 #[derive(Debug)]
 pub struct EventFile {
+    path: PathBuf,
     file: File,
     /// Bytes that could not be written yet: the disk is full.
     waiting: Vec<u8>,
@@ -133,9 +134,13 @@ impl EventFile {
     /// # Errors
     /// Where it cannot be opened or read.
     pub fn open(path: &Path) -> io::Result<Self> {
-        let mut options = OpenOptions::new();
-        let file = options.append(true).create(true).mode(0o600).open(path)?;
-        let mut opened = Self { file, waiting: Vec::new(), last_epoch: None, tuned: Vec::new() };
+        let mut opened = Self {
+            path: path.into(),
+            file: open_to_append(path)?,
+            waiting: Vec::new(),
+            last_epoch: None,
+            tuned: Vec::new(),
+        };
         if !path.metadata()?.is_file() {
             return Ok(opened);
         }
@@ -168,8 +173,13 @@ impl EventFile {
         if self.waiting.len() + bytes.len() <= MOST_WAITING {
             self.waiting.extend(bytes);
         }
+        let ends = matches!(event, Event::EpochEnded(_) | Event::Finished(_));
+        if ends && !self.path.exists() {
+            // Somebody removed it: what comes now is kept in a new one.
+            self.file = open_to_append(&self.path)?;
+        }
         self.write_out()?;
-        if matches!(event, Event::EpochEnded(_) | Event::Finished(_)) {
+        if ends {
             self.file.sync_data().or_else(ignore_unsupported)?;
         }
         Ok(())
@@ -205,6 +215,10 @@ impl EventFile {
             _ => false,
         }
     }
+}
+
+fn open_to_append(path: &Path) -> io::Result<File> {
+    OpenOptions::new().append(true).create(true).mode(0o600).open(path)
 }
 
 /// A device or pipe has nothing to synchronize.

@@ -24,6 +24,8 @@ pub struct Setup {
     pub detachable: bool,
     /// Look only.
     pub read_only: bool,
+    /// A sentence in the footer until the first key.
+    pub notice: Option<String>,
 }
 
 /// How the dashboard was left.
@@ -99,6 +101,7 @@ impl App {
     /// A dashboard that knows nothing of its run yet.
     #[must_use]
     pub fn new(setup: Setup) -> Self {
+        let notice = setup.notice.clone();
         Self {
             setup,
             run: RunView::default(),
@@ -109,7 +112,7 @@ impl App {
             layer: 0,
             overlay: None,
             lost: None,
-            notice: None,
+            notice,
             body: Rect::default(),
             tabs: Vec::new(),
             watched: Vec::new(),

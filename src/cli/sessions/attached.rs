@@ -1,0 +1,112 @@
+//! The dashboard of a run that lives elsewhere.
+
+use super::super::dashboard::has_terminal;
+use super::super::display::DisplayArgs;
+use super::super::error::Usage;
+use crate::protocol::{Command, Link, Update};
+use crate::session::{self, Attachment, ConnectError, RunDir, State, Summary};
+use crate::ui::{self, Exit, Setup};
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+/// Shows a run until the user leaves: live by its session, else from what is kept of it.
+pub(crate) fn show(
+    run: &RunDir,
+    attachment: Attachment,
+    display: &DisplayArgs,
+) -> anyhow::Result<ExitCode> {
+    if !has_terminal() {
+        return Err(Usage::because(format!(
+            "there is no terminal to draw on; `nntop attach {} --once` prints a picture",
+            run.name()
+        ))
+        .into());
+    }
+    let theme = display.theme();
+    let setup = Setup { theme, name: run.name(), ..Setup::default() };
+    match session::attach(run, attachment) {
+        Ok(connection) => {
+            let read_only = attachment == Attachment::ReadOnly;
+            let setup = Setup { detachable: true, read_only, ..setup };
+            let exit = ui::run(&connection.link, setup, display.limits())?;
+            Ok(leave(run, connection.link, exit))
+        }
+        Err(ConnectError::NotLive(_)) => {
+            let notice = notice(&session::summarize(run));
+            let setup = Setup { read_only: true, notice, ..setup };
+            ui::run(&session::browse(run)?, setup, display.limits())?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// What whoever looks at a run that is not live should know.
+pub(super) fn notice(summary: &Summary) -> Option<String> {
+    let Summary { name, epoch, epochs, .. } = summary;
+    match summary.state {
+        State::Interrupted => Some(format!(
+            "interrupted after epoch {epoch} of {epochs}; `nntop resume {name}` continues it"
+        )),
+        _ => None,
+    }
+}
+
+/// Ends the run where the user said so, and says what became of it.
+fn leave(run: &RunDir, link: Link, exit: Exit) -> ExitCode {
+    let name = run.name();
+    match exit {
+        Exit::Stop => {
+            // A session that is gone shows in the summary.
+            let _ = link.commands.send(Command::Stop);
+            wait_for_the_end(&link);
+        }
+        Exit::Detach | Exit::Terminated => {
+            say(&format!("left {name}; `nntop attach {name}` comes back to it"));
+            return ExitCode::SUCCESS;
+        }
+        Exit::Gone => return ExitCode::SUCCESS,
+        Exit::Done => {}
+    }
+    drop(link);
+    let summary = session::summarize(run);
+    say(&sentence(&summary));
+    match summary.state {
+        State::Diverged | State::Failed | State::Interrupted | State::Unreachable => {
+            ExitCode::FAILURE
+        }
+        _ => ExitCode::SUCCESS,
+    }
+}
+
+fn wait_for_the_end(link: &Link) {
+    for update in &link.updates {
+        let over = match &update {
+            Update::Snapshot(view) => view.outcome.is_some(),
+            Update::Event(event) => matches!(event, crate::protocol::Event::Finished(_)),
+            Update::Lost(_) => true,
+        };
+        if over {
+            return;
+        }
+    }
+}
+
+/// How a run stands, in a line that stays on the terminal.
+pub(super) fn sentence(summary: &Summary) -> String {
+    let Summary { name, state, epoch, epochs, .. } = summary;
+    let accuracy = summary.best_accuracy.map_or_else(String::new, |accuracy| {
+        format!(", best validation accuracy {:.2}%", 100.0 * accuracy)
+    });
+    let hint = match state {
+        State::Interrupted | State::Stopped => format!("; `nntop resume {name}` continues it"),
+        _ if summary.live => format!("; `nntop attach {name}` shows it"),
+        _ => String::new(),
+    };
+    format!("{name}: {} after {epoch} of {epochs} epochs{accuracy}{hint}", state.word())
+}
+
+/// Prints a line for whoever is still there to read it.
+fn say(line: &str) {
+    let _ = writeln!(io::stdout(), "{line}");
+}

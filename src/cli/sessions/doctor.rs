@@ -1,0 +1,199 @@
+//! `nntop doctor`: what this terminal and this system offer, and what helps.
+
+use super::logout::{Logout, lingers};
+use crate::protocol::PROTOCOL_VERSION;
+use crate::session::{self, Home};
+use crate::ui::{ColorDepth, Environment};
+use serde_json::{Map, Value, json};
+use std::io::{self, IsTerminal, Write};
+use std::path::Path;
+use std::process::ExitCode;
+
+/// A line of the report.
+struct Finding {
+    /// Names it in JSON.
+    key: &'static str,
+    title: &'static str,
+    value: Value,
+    /// For people.
+    text: String,
+    good: bool,
+}
+
+/// Prints the report.
+pub(super) fn run(json: bool) -> anyhow::Result<ExitCode> {
+    let findings = [
+        versions(),
+        terminal(),
+        size(),
+        colours(),
+        unicode(),
+        mouse(),
+        state_directory(),
+        logout(),
+        cpu(),
+        sessions(),
+    ];
+    let mut out = io::stdout().lock();
+    if json {
+        let object: Map<String, Value> =
+            findings.into_iter().map(|finding| (finding.key.into(), finding.value)).collect();
+        writeln!(out, "{}", Value::Object(object))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    for Finding { title, text, good, .. } in findings {
+        let mark = if good { "ok" } else { "!!" };
+        writeln!(out, "{mark}  {title:<16} {text}")?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn versions() -> Finding {
+    let version = env!("CARGO_PKG_VERSION");
+    Finding {
+        key: "version",
+        title: "nntop",
+        value: json!({ "nntop": version, "protocol": PROTOCOL_VERSION }),
+        text: format!("{version}, protocol {PROTOCOL_VERSION}"),
+        good: true,
+    }
+}
+
+fn terminal() -> Finding {
+    let here = io::stdin().is_terminal() && io::stdout().is_terminal();
+    let term = Environment::read().term;
+    let text = match (here, term.is_empty()) {
+        (true, false) => format!("TERM={term}"),
+        (true, true) => "TERM is not set: nothing but plain text can be drawn".into(),
+        (false, _) => "none here: runs are printed as lines, `nntop train --headless`".into(),
+    };
+    let good = here && !term.is_empty();
+    Finding { key: "terminal", title: "terminal", value: json!(here), text, good }
+}
+
+fn size() -> Finding {
+    // `stty size` is what a terminal says of itself; 0×0 is one that does not know.
+    let size = rustix::termios::tcgetwinsize(io::stdout()).ok();
+    let size = size.map(|size| (size.ws_col, size.ws_row)).filter(|size| size.0 > 0);
+    let (value, text, good) = match size {
+        Some((columns, rows)) => {
+            let advice = match (columns >= 120 && rows >= 40, columns >= 40 && rows >= 12) {
+                (true, _) => "everything fits",
+                (false, true) => "120×40 shows everything at once",
+                (false, false) => "40×12 is the least for a whole pane",
+            };
+            let fits = columns >= 40 && rows >= 12;
+            (json!([columns, rows]), format!("{columns}×{rows}; {advice}"), fits)
+        }
+        None => (Value::Null, "not known".into(), false),
+    };
+    Finding { key: "size", title: "size", value, text, good }
+}
+
+fn colours() -> Finding {
+    let environment = Environment::read();
+    let (name, text) = match environment.theme().depth {
+        ColorDepth::True => ("truecolor", "truecolor"),
+        ColorDepth::Ansi256 => ("256", "256; COLORTERM=truecolor if the terminal has more"),
+        ColorDepth::Ansi16 => ("16", "16; set TERM to one such as xterm-256color"),
+        ColorDepth::None if environment.no_color => ("none", "none: NO_COLOR is set"),
+        ColorDepth::None => ("none", "none: TERM says so"),
+    };
+    let good = matches!(name, "truecolor" | "256");
+    Finding { key: "colours", title: "colours", value: json!(name), text: text.into(), good }
+}
+
+fn unicode() -> Finding {
+    let environment = Environment::read();
+    let good = environment.theme().unicode;
+    let locale = &environment.locale;
+    let text = if good {
+        locale.clone()
+    } else {
+        format!("locale `{locale}`: ASCII is drawn; LANG=C.UTF-8 gives finer pictures")
+    };
+    Finding { key: "utf8", title: "UTF-8", value: json!(good), text, good }
+}
+
+fn mouse() -> Finding {
+    let term = Environment::read().term;
+    let good = !matches!(term.as_str(), "" | "dumb" | "linux");
+    let text = if good { "clicks and wheel, where the terminal reports them" } else { "none" };
+    Finding { key: "mouse", title: "mouse", value: json!(good), text: text.into(), good }
+}
+
+fn state_directory() -> Finding {
+    let (path, problem) = match Home::of_user() {
+        Ok(home) => (home.path().display().to_string(), home.check_writable().err()),
+        Err(error) => (String::new(), Some(error)),
+    };
+    let problem = problem.map(|error| error.to_string());
+    let text = match &problem {
+        None => path.clone(),
+        Some(problem) => format!("{problem}; runs end with their terminal"),
+    };
+    Finding {
+        key: "state_directory",
+        title: "state directory",
+        value: json!({ "path": path, "problem": problem }),
+        text,
+        good: problem.is_none(),
+    }
+}
+
+fn logout() -> Finding {
+    let root = Path::new("/");
+    let user = std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).unwrap_or_default();
+    let (logout, lingers) = (Logout::read(root), lingers(root, &user));
+    let kills = match logout {
+        Logout::Killed => json!(true),
+        Logout::Spared | Logout::NoSystemd => json!(false),
+        Logout::Unknown => Value::Null,
+    };
+    Finding {
+        key: "logout",
+        title: "log-out",
+        value: json!({ "kills_user_processes": kills, "linger": lingers }),
+        text: logout.advice(lingers),
+        good: matches!(logout, Logout::Spared | Logout::NoSystemd),
+    }
+}
+
+fn cpu() -> Finding {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let features = features();
+    let vectors = if features.is_empty() { "portable code".into() } else { features.join(" ") };
+    Finding {
+        key: "cpu",
+        title: "CPU",
+        value: json!({ "cores": cores, "features": features }),
+        text: format!("{cores} cores, {vectors}"),
+        good: true,
+    }
+}
+
+/// What the kernels could use.
+#[cfg(target_arch = "x86_64")]
+fn features() -> Vec<&'static str> {
+    let found = [
+        ("avx2", is_x86_feature_detected!("avx2")),
+        ("fma", is_x86_feature_detected!("fma")),
+        ("avx512f", is_x86_feature_detected!("avx512f")),
+    ];
+    found.into_iter().filter_map(|(name, there)| there.then_some(name)).collect()
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn features() -> Vec<&'static str> {
+    Vec::new()
+}
+
+fn sessions() -> Finding {
+    let runs = Home::of_user().and_then(|home| session::list(&home)).unwrap_or_default();
+    let live: Vec<&str> = runs.iter().filter(|run| run.live).map(|run| run.name.as_str()).collect();
+    let text = match live[..] {
+        [] => format!("none live, {} kept", runs.len()),
+        _ => format!("live: {}", live.join(", ")),
+    };
+    Finding { key: "sessions", title: "sessions", value: json!(live), text, good: true }
+}

@@ -1,0 +1,130 @@
+//! Which runs there are, what happened in them, and their removal.
+
+use super::super::error::Usage;
+use super::find;
+use crate::session::{self, Home, RunDir, Summary};
+use anyhow::{Context, bail};
+use std::fs;
+use std::io::{self, IsTerminal, Write};
+use std::process::ExitCode;
+
+/// `nntop ls`.
+pub(super) fn ls(json: bool) -> anyhow::Result<ExitCode> {
+    let runs = session::list(&Home::of_user()?)?;
+    let mut out = io::stdout().lock();
+    if json {
+        for run in &runs {
+            writeln!(out, "{}", serde_json::to_string(run)?)?;
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
+    if runs.is_empty() && out.is_terminal() {
+        writeln!(io::stderr(), "no runs yet; `nntop` starts one")?;
+    }
+    let header = ["NAME", "STATE", "EPOCH", "BEST", "AGE", "CLIENTS", "ID", "NETWORK"];
+    let rows: Vec<[String; 8]> = runs.iter().map(row).collect();
+    let widths: Vec<usize> = (0..header.len())
+        .map(|column| rows.iter().map(|row| row[column].len()).max().unwrap_or(0))
+        .zip(header.map(str::len))
+        .map(|(cells, header)| cells.max(header))
+        .collect();
+    if !rows.is_empty() {
+        writeln!(out, "{}", line(&header.map(String::from), &widths))?;
+    }
+    for row in &rows {
+        writeln!(out, "{}", line(row, &widths))?;
+    }
+    for run in &runs {
+        if let Some(problem) = &run.problem {
+            writeln!(io::stderr(), "{}: {problem}", run.name)?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn row(run: &Summary) -> [String; 8] {
+    [
+        run.name.clone(),
+        run.state.word().into(),
+        format!("{}/{}", run.epoch, run.epochs),
+        run.best_accuracy.map_or_else(|| "-".into(), |a| format!("{:.2}%", 100.0 * a)),
+        age(run.age_seconds),
+        if run.live { run.clients.to_string() } else { "-".into() },
+        run.id.clone(),
+        run.network.clone(),
+    ]
+}
+
+fn line(cells: &[String; 8], widths: &[usize]) -> String {
+    let padded = cells.iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}"));
+    padded.collect::<Vec<_>>().join("  ").trim_end().to_string()
+}
+
+/// Seconds in the largest unit that leaves a number.
+fn age(seconds: f64) -> String {
+    let seconds = seconds as u64;
+    match seconds {
+        0..60 => format!("{seconds}s"),
+        60..3600 => format!("{}m", seconds / 60),
+        3600..86_400 => format!("{}h", seconds / 3600),
+        _ => format!("{}d", seconds / 86_400),
+    }
+}
+
+/// `nntop logs`.
+pub(super) fn logs(run: &RunDir) -> anyhow::Result<ExitCode> {
+    let mut out = io::stdout().lock();
+    for path in [run.log().with_extension("old"), run.log()] {
+        match fs::read(&path) {
+            Ok(log) => out.write_all(&log)?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error).context(path.display().to_string()),
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// `nntop rm`.
+pub(super) fn rm(prefixes: &[String], sure: bool) -> anyhow::Result<ExitCode> {
+    let home = Home::of_user()?;
+    let runs = prefixes.iter().map(|prefix| find(&home, prefix));
+    let runs = runs.collect::<Result<Vec<RunDir>, _>>()?;
+    if let Some(live) = runs.iter().find(|run| run.is_live()) {
+        bail!("`{0}` is live; `nntop stop {0}` first", live.name());
+    }
+    for run in &runs {
+        if !sure && !ask(run)? {
+            continue;
+        }
+        if !run.remove()? {
+            bail!("`{0}` is live; `nntop stop {0}` first", run.name());
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Whether the user wants a run removed.
+fn ask(run: &RunDir) -> anyhow::Result<bool> {
+    if !io::stdin().is_terminal() {
+        return Err(Usage::because("there is nobody to ask; give --yes to remove runs").into());
+    }
+    let summary = session::summarize(run);
+    let state = summary.state.word();
+    let (name, epoch) = (&summary.name, summary.epoch);
+    write!(io::stdout(), "Remove {name} ({state}, {epoch} epochs) for good? [y/N] ")?;
+    io::stdout().flush()?;
+    let mut answer = String::new();
+    io::stdin().read_line(&mut answer)?;
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::age;
+
+    #[test]
+    fn ages_are_short() {
+        let ages = [0.0, 59.9, 60.0, 7199.0, 86_399.0, 200_000.0].map(age);
+        assert_eq!(ages, ["0s", "59s", "1m", "1h", "23h", "2d"]);
+    }
+}

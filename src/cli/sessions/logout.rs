@@ -1,0 +1,138 @@
+//! Whether the system ends a user's processes when the last login ends: systemd's
+//! `KillUserProcesses`. A session process leaves its login's process session, which is enough
+//! everywhere else; where logind kills by control group, only a scope of the user's own helps.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Where systemd's configuration lies, the strongest first.
+const PLACES: [&str; 4] =
+    ["etc/systemd", "run/systemd", "usr/local/lib/systemd", "usr/lib/systemd"];
+
+/// What becomes of processes at log-out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Logout {
+    /// No systemd looks after logins here.
+    NoSystemd,
+    /// They are left alone.
+    Spared,
+    /// They are killed, and so is a run.
+    Killed,
+    /// Systemd runs, but its configuration does not say.
+    Unknown,
+}
+
+impl Logout {
+    /// Reads the configuration of the system under `root`.
+    pub(super) fn read(root: &Path) -> Self {
+        if !root.join("run/systemd/system").is_dir() {
+            return Self::NoSystemd;
+        }
+        match setting(root) {
+            Some(true) => Self::Killed,
+            Some(false) => Self::Spared,
+            None => Self::Unknown,
+        }
+    }
+
+    /// What to know, and the command that helps.
+    pub(super) fn advice(self, lingers: bool) -> String {
+        let scope = "systemd-run --user --scope nntop train --detach";
+        match (self, lingers) {
+            (Self::NoSystemd, _) => "no systemd: processes go on".into(),
+            (Self::Spared, _) => "KillUserProcesses=no: processes go on".into(),
+            (Self::Unknown, _) => format!(
+                "not known; if runs end with your last login: `loginctl enable-linger`, then \
+                 `{scope}`"
+            ),
+            (Self::Killed, true) => {
+                format!("KillUserProcesses=yes: runs are killed, unless started by `{scope}`")
+            }
+            (Self::Killed, false) => format!(
+                "KillUserProcesses=yes: runs are killed; `loginctl enable-linger` once, then start \
+                 them by `{scope}`"
+            ),
+        }
+    }
+}
+
+/// Whether this user's own services outlive the last login.
+pub(super) fn lingers(root: &Path, user: &str) -> bool {
+    !user.is_empty() && root.join("var/lib/systemd/linger").join(user).exists()
+}
+
+/// The setting in force: of the drop-ins by name, then of the main file, where the compiled-in
+/// default stands as a comment.
+fn setting(root: &Path) -> Option<bool> {
+    let mut drop_ins: BTreeMap<OsString, PathBuf> = BTreeMap::new();
+    for place in PLACES {
+        let Ok(entries) = fs::read_dir(root.join(place).join("logind.conf.d")) else { continue };
+        for entry in
+            entries.flatten().filter(|entry| entry.path().extension() == Some("conf".as_ref()))
+        {
+            // One of the same name in a stronger place hides it.
+            drop_ins.entry(entry.file_name()).or_insert_with(|| entry.path());
+        }
+    }
+    let set = |path: &Path, key| fs::read_to_string(path).ok().and_then(|text| value(&text, key));
+    let by_drop_in = drop_ins.values().rev().find_map(|path| set(path, "KillUserProcesses="));
+    let main = PLACES.map(|place| root.join(place).join("logind.conf"));
+    let main = main.iter().find(|path| path.exists());
+    by_drop_in
+        .or_else(|| set(main?, "KillUserProcesses="))
+        .or_else(|| set(main?, "#KillUserProcesses="))
+}
+
+/// The last value of a key in a configuration file.
+fn value(text: &str, key: &str) -> Option<bool> {
+    let mut values = text.lines().filter_map(|line| line.trim().strip_prefix(key));
+    match values.next_back()?.trim().to_lowercase().as_str() {
+        "yes" | "true" | "on" | "1" => Some(true),
+        "no" | "false" | "off" | "0" => Some(false),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_setting_in_force_is_found() {
+        let root = tempfile::tempdir().unwrap();
+        let root = root.path();
+        let write = |path: &str, text: &str| {
+            let path = root.join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        };
+        assert_eq!(Logout::read(root), Logout::NoSystemd);
+        fs::create_dir_all(root.join("run/systemd/system")).unwrap();
+        assert_eq!(Logout::read(root), Logout::Unknown);
+        write("usr/lib/systemd/logind.conf", "[Login]\n#KillUserProcesses=yes\n");
+        assert_eq!(Logout::read(root), Logout::Killed);
+        write("etc/systemd/logind.conf", "[Login]\n#KillUserProcesses=no\n");
+        assert_eq!(Logout::read(root), Logout::Spared);
+        write("etc/systemd/logind.conf", "[Login]\n#KillUserProcesses=no\nKillUserProcesses=yes\n");
+        assert_eq!(Logout::read(root), Logout::Killed);
+        write("usr/lib/systemd/logind.conf.d/20-a.conf", "[Login]\nKillUserProcesses=off\n");
+        assert_eq!(Logout::read(root), Logout::Spared);
+        write("etc/systemd/logind.conf.d/10-b.conf", "[Login]\nKillUserProcesses=yes\n");
+        assert_eq!(Logout::read(root), Logout::Spared, "20 comes after 10");
+        write("etc/systemd/logind.conf.d/20-a.conf", "");
+        assert_eq!(Logout::read(root), Logout::Killed, "the stronger 20 hides the other");
+    }
+
+    #[test]
+    fn who_is_killed_is_told_what_helps() {
+        let root = tempfile::tempdir().unwrap();
+        assert!(!lingers(root.path(), "ann"));
+        fs::create_dir_all(root.path().join("var/lib/systemd/linger/ann")).unwrap();
+        assert!(lingers(root.path(), "ann") && !lingers(root.path(), ""));
+        assert!(Logout::Killed.advice(false).contains("loginctl enable-linger"));
+        assert!(!Logout::Killed.advice(true).contains("loginctl"));
+        assert!(Logout::Killed.advice(true).contains("systemd-run --user --scope"));
+    }
+}

@@ -1,0 +1,64 @@
+//! One picture of a run's dashboard, as plain text.
+
+use super::super::display::DisplayArgs;
+use super::super::picture;
+use super::attached::notice;
+use crate::protocol::{Command, Event, Link, Probe, Update};
+use crate::session::{self, Attachment, ConnectError, RunDir};
+use crate::ui::{App, Setup, text};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use std::collections::BTreeSet;
+use std::io::{self, Write};
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+/// How long the run has to answer what the picture shows; then it is taken as it is.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Prints the picture.
+pub(super) fn print(run: &RunDir, size: &str, display: &DisplayArgs) -> anyhow::Result<ExitCode> {
+    let (columns, rows) = picture::size(size)?;
+    let (link, notice) = match session::attach(run, Attachment::ReadOnly) {
+        Ok(connection) => (connection.link, None),
+        Err(ConnectError::NotLive(_)) => (session::browse(run)?, notice(&session::summarize(run))),
+        Err(error) => return Err(error.into()),
+    };
+    let setup = Setup { theme: display.theme(), name: run.name(), notice, ..Setup::default() };
+    let picture = draw(&link, setup, Rect::new(0, 0, columns, rows));
+    write!(io::stdout(), "{picture}")?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Draws until everything that the picture asks for is answered.
+fn draw(link: &Link, setup: Setup, area: Rect) -> String {
+    let mut app = App::new(setup);
+    let mut buffer = Buffer::empty(area);
+    let mut answered: BTreeSet<Probe> = BTreeSet::new();
+    let mut wanted = Vec::new();
+    let deadline = Instant::now() + PATIENCE;
+    while let Ok(update) = link.updates.recv_deadline(deadline) {
+        match &update {
+            Update::Snapshot(view) => answered.extend(view.frames.keys().cloned()),
+            Update::Event(Event::Frame(frame)) => {
+                answered.insert(frame.probe.clone());
+            }
+            _ => {}
+        }
+        for command in app.update(update) {
+            // A run that is gone ends the updates.
+            let _ = link.commands.send(command);
+        }
+        app.settle();
+        buffer.reset();
+        app.render(&mut buffer);
+        if let Some(Command::Watch(probes)) = app.new_wishes() {
+            wanted.clone_from(&probes);
+            let _ = link.commands.send(Command::Watch(probes));
+        }
+        if wanted.iter().all(|probe| answered.contains(probe)) {
+            break;
+        }
+    }
+    text(&buffer)
+}

@@ -1,0 +1,61 @@
+//! A run whose process is gone, as a [`Link`]: its facts from the record, its answers from the
+//! network of its last checkpoint. Nothing on the disk changes.
+
+use super::hub::{Attachment, Hub};
+use super::paths::RunDir;
+use super::record::replay;
+use crate::engine::{Checkpoint, Engine, Options};
+use crate::protocol::{Activity, Command, Event, Level, Link, LogLine, Outcome, Status};
+use crossbeam_channel::unbounded;
+use std::io;
+use std::thread;
+
+/// Opens a run that is not live, to look at it.
+///
+/// # Errors
+/// Where the system gives no thread.
+pub fn browse(run: &RunDir) -> io::Result<Link> {
+    let mut view = replay(run);
+    // An interrupted run is at rest as well; whoever shows it says that it can be resumed.
+    view.outcome.get_or_insert(Outcome::Stopped);
+    view.status = Status { activity: Activity::Finished, ..Status::default() };
+    let engine = match reopen(run) {
+        Ok(engine) => Some(engine),
+        Err(text) => {
+            view.log.push(LogLine { level: Level::Warning, text });
+            None
+        }
+    };
+    let (answers, answered) = unbounded();
+    let commands = match engine {
+        Some(engine) => {
+            let commands = engine.commands.clone();
+            thread::Builder::new().name("nntop-browse".into()).spawn(move || {
+                for event in engine.events {
+                    let answers_a_question =
+                        matches!(event, Event::Frame(_) | Event::Classified(_));
+                    if answers_a_question && answers.send(event).is_err() {
+                        return;
+                    }
+                }
+            })?;
+            commands
+        }
+        None => unbounded().0,
+    };
+    let hub = Hub::start_from(view, commands, answered)?;
+    Ok(hub.attach(Attachment::ReadOnly))
+}
+
+/// The network of the last checkpoint, at rest; why not, in words, where there is none.
+fn reopen(run: &RunDir) -> Result<Engine, String> {
+    let checkpoint = Checkpoint::load(&run.checkpoints())
+        .map_err(|error| format!("the network cannot be looked at, only its history: {error}"))?;
+    let spec = checkpoint.spec.clone();
+    let options =
+        Options { start_paused: true, resume: Some(Box::new(checkpoint)), ..Options::default() };
+    let engine = Engine::spawn(spec, options).map_err(|error| error.to_string())?;
+    // A thread that failed has said so; it takes commands all the same.
+    let _ = engine.commands.send(Command::Stop);
+    Ok(engine)
+}

@@ -1,0 +1,196 @@
+//! A front end's side of the socket: a [`Link`] like any other.
+
+use super::Attachment;
+use super::host::peer;
+use super::paths::RunDir;
+use super::record::replay;
+use super::wire::{
+    self, ClientHello, MOST_COMMAND, MOST_UPDATE, OLDEST_PROTOCOL, SessionHello, WireError,
+};
+use crate::protocol::{Command, Link, PROTOCOL_VERSION, Update};
+use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
+use rustix::io::Errno;
+use rustix::net::sockopt::{Timeout, set_socket_timeout};
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
+use std::io::{self, BufReader, BufWriter};
+use std::net::Shutdown;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// A session that lives answers within this, however loaded the machine is.
+const ANSWER_PATIENCE: Duration = Duration::from_secs(5);
+/// A session that lives but whose socket is missing makes it again within this.
+const SOCKET_PATIENCE: Duration = Duration::from_secs(3);
+/// How often the socket is looked for.
+const RETRY: Duration = Duration::from_millis(10);
+/// Updates that wait for the front end. The rest waits in the session, where it is skipped.
+const QUEUE: usize = 64;
+
+/// Why a session cannot be talked to.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    #[error("the run `{0}` is not live")]
+    NotLive(String),
+    #[error(
+        "the session of `{0}` lives but does not answer; if it was stopped, `kill -CONT` wakes it"
+    )]
+    NoAnswer(String),
+    #[error("the socket of `{run}` is served by user {user}, not by you; nothing was sent")]
+    Stranger { run: String, user: u32 },
+    #[error("the session of `{run}` refused: {reason}")]
+    Refused { run: String, reason: String },
+    #[error(
+        "`{run}` is trained by nntop {nntop}, which speaks protocol {protocol}, and this nntop \
+         {mine} speaks {PROTOCOL_VERSION}; attach with that version, or `kill {pid}`, which keeps a \
+         checkpoint, and `nntop resume {run}`",
+        mine = env!("CARGO_PKG_VERSION")
+    )]
+    Version { run: String, nntop: String, protocol: u32, pid: u32 },
+    #[error("the session of `{run}` cannot be reached: {source}")]
+    Wire { run: String, source: WireError },
+}
+
+/// A connection to a session process.
+#[derive(Debug)]
+pub struct Connection {
+    pub link: Link,
+    pub hello: SessionHello,
+}
+
+/// Connects to a run's session. Dropping the link ends the connection and its threads.
+///
+/// # Errors
+/// Where the run is not live, or its session cannot be talked to.
+pub fn attach(run: &RunDir, attachment: Attachment) -> Result<Connection, ConnectError> {
+    let name = run.name();
+    let wire = |source: WireError| ConnectError::Wire { run: name.clone(), source };
+    let stream = knock(run)?;
+    let user = peer(&stream).map_err(|error| wire(error.into()))?;
+    if user != rustix::process::geteuid().as_raw() {
+        return Err(ConnectError::Stranger { run: name, user });
+    }
+    let hello = match exchange_hellos(&stream, attachment) {
+        // It ended between being asked for and answering.
+        Err(_) if !run.is_live() => return Err(ConnectError::NotLive(name)),
+        Err(WireError::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
+            return Err(ConnectError::NoAnswer(name));
+        }
+        hello => hello.map_err(wire)?,
+    };
+    if let Some(reason) = hello.refused {
+        return Err(ConnectError::Refused { run: name, reason });
+    }
+    if !(OLDEST_PROTOCOL..=PROTOCOL_VERSION).contains(&hello.protocol) {
+        let SessionHello { nntop, protocol, pid, .. } = hello;
+        return Err(ConnectError::Version { run: name, nntop, protocol, pid });
+    }
+    let link = start_threads(stream, run).map_err(|error| wire(error.into()))?;
+    Ok(Connection { link, hello })
+}
+
+/// Finds the socket; one that was deleted is made again by its session.
+fn knock(run: &RunDir) -> Result<UnixStream, ConnectError> {
+    let start = Instant::now();
+    loop {
+        let error = match open(&run.socket()) {
+            Ok(stream) => return Ok(stream),
+            Err(Errno::AGAIN) => return Err(ConnectError::NoAnswer(run.name())),
+            Err(error) => error,
+        };
+        if !run.is_live() {
+            return Err(ConnectError::NotLive(run.name()));
+        }
+        let may_come = matches!(error, Errno::NOENT | Errno::CONNREFUSED);
+        if !may_come || start.elapsed() > SOCKET_PATIENCE {
+            let source = WireError::Io(error.into());
+            return Err(ConnectError::Wire { run: run.name(), source });
+        }
+        thread::sleep(RETRY);
+    }
+}
+
+/// Connects within a time: at a session that was stopped, the queue before its door can be full.
+fn open(path: &Path) -> rustix::io::Result<UnixStream> {
+    let (unix, stream) = (AddressFamily::UNIX, SocketType::STREAM);
+    let socket = socket_with(unix, stream, SocketFlags::CLOEXEC, None)?;
+    set_socket_timeout(&socket, Timeout::Send, Some(ANSWER_PATIENCE))?;
+    set_socket_timeout(&socket, Timeout::Recv, Some(ANSWER_PATIENCE))?;
+    connect(&socket, &SocketAddrUnix::new(path)?)?;
+    Ok(UnixStream::from(socket))
+}
+
+fn exchange_hellos(stream: &UnixStream, attachment: Attachment) -> Result<SessionHello, WireError> {
+    wire::write_hello(&mut &*stream, &ClientHello::new(attachment))?;
+    let hello = wire::read_hello(&mut &*stream)?;
+    stream.set_read_timeout(None)?;
+    stream.set_write_timeout(None)?;
+    Ok(hello)
+}
+
+fn start_threads(stream: UnixStream, run: &RunDir) -> io::Result<Link> {
+    let (commands, to_send) = unbounded();
+    let (received, updates) = bounded(QUEUE);
+    let out = stream.try_clone()?;
+    thread::Builder::new().name("nntop-send".into()).spawn(move || {
+        send_commands(&to_send, &out);
+        // The link was dropped, or the session is gone: the reading thread is to notice either.
+        let _ = out.shutdown(Shutdown::Both);
+    })?;
+    let run = run.clone();
+    thread::Builder::new().name("nntop-receive".into()).spawn(move || {
+        let why = receive_updates(&stream, &received, &run);
+        if let Some(why) = why {
+            // A front end that is gone wants to know nothing.
+            let _ = received.send(Update::Lost(why));
+        }
+        let _ = stream.shutdown(Shutdown::Both);
+    })?;
+    Ok(Link { commands, updates })
+}
+
+fn send_commands(commands: &Receiver<Command>, stream: &UnixStream) {
+    let mut out = BufWriter::new(stream);
+    for command in commands {
+        let sent = wire::encode(&command)
+            .and_then(|payload| wire::write_frame(&mut out, &payload, MOST_COMMAND));
+        if matches!(sent, Err(WireError::Io(_))) {
+            return;
+        }
+    }
+}
+
+/// Passes updates on; why no more come, unless it is the front end that is gone.
+fn receive_updates(stream: &UnixStream, updates: &Sender<Update>, run: &RunDir) -> Option<String> {
+    let mut input = BufReader::with_capacity(64 << 10, stream);
+    let mut payload = Vec::new();
+    loop {
+        match wire::read_frame(&mut input, MOST_UPDATE, &mut payload) {
+            Ok(true) => {}
+            Ok(false) | Err(WireError::Io(_) | WireError::Torn { .. }) => return Some(fate(run)),
+            Err(error) => return Some(error.to_string()),
+        }
+        match wire::decode(&payload) {
+            Ok(update) => updates.send(update).ok()?,
+            Err(error) => return Some(error.to_string()),
+        }
+    }
+}
+
+/// What became of a run whose session closed the connection, and what to do.
+fn fate(run: &RunDir) -> String {
+    let name = run.name();
+    let start = Instant::now();
+    // A process that ends closes its sockets a moment before it lets go of its lock.
+    while run.is_live() && start.elapsed() < Duration::from_millis(500) {
+        thread::sleep(RETRY);
+    }
+    if run.is_live() {
+        format!("the connection broke; `nntop attach {name}` comes back")
+    } else if replay(run).outcome.is_some() {
+        format!("the run is over and its session has ended; `nntop attach {name}` shows it")
+    } else {
+        format!("the session was ended from outside; `nntop resume {name}` continues the run")
+    }
+}

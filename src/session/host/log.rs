@@ -1,0 +1,90 @@
+//! The session's log: for people, a line a happening, with the time in UTC.
+
+use super::process::open_log;
+use crate::session::paths::RunDir;
+use crate::session::record::now;
+use std::fmt::Display;
+use std::io::{self, Write};
+use std::sync::Mutex;
+
+/// A log longer than this is put aside, so that nobody can fill a disk by knocking at a door.
+const LONGEST: u64 = 1 << 20;
+
+/// Writes to standard error, which leads to the log file: so do panics.
+#[derive(Debug)]
+pub(super) struct Log {
+    run: RunDir,
+    /// Bytes in the file.
+    length: Mutex<u64>,
+}
+
+impl Log {
+    pub(super) fn new(run: &RunDir) -> Self {
+        let length = run.log().metadata().map_or(0, |file| file.len());
+        Self { run: run.clone(), length: Mutex::new(length) }
+    }
+
+    /// Writes a line.
+    pub(super) fn say(&self, text: impl Display) {
+        let line = format!("{} {text}\n", timestamp(now()));
+        let mut length = self.length.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        // A disk that takes no log is no reason to end a run.
+        let _ = io::stderr().write_all(line.as_bytes());
+        *length += line.len() as u64;
+        if *length > LONGEST && self.begin_again().is_ok() {
+            *length = 0;
+        }
+    }
+
+    /// Puts the log aside as `log.old`.
+    fn begin_again(&self) -> io::Result<()> {
+        std::fs::rename(self.run.log(), self.run.log().with_extension("old"))?;
+        self.reopen()
+    }
+
+    /// Goes on in the file that is at the log's path now.
+    pub(super) fn reopen(&self) -> io::Result<()> {
+        Ok(rustix::stdio::dup2_stderr(open_log(&self.run)?)?)
+    }
+}
+
+/// Seconds since 1970 as `2026-11-23T23:04:21Z`.
+fn timestamp(seconds: f64) -> String {
+    let seconds = seconds.max(0.0) as u64;
+    let (days, rest) = (seconds / 86_400, seconds % 86_400);
+    let (year, month, day) = date(days);
+    let (hour, minute, second) = (rest / 3600, rest / 60 % 60, rest % 60);
+    format!("{year}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+}
+
+/// Days since 1970 as a date of the Gregorian calendar. Counts in years that begin in March, so
+/// that the leap day is the last of a year, and in eras of 400 years.
+fn date(days: u64) -> (u64, u64, u64) {
+    let days = days + 719_468;
+    let (era, day) = (days / 146_097, days % 146_097);
+    let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * day + 2) / 153;
+    let day = day - (153 * month + 2) / 5 + 1;
+    let month = if month < 10 { month + 3 } else { month - 9 };
+    (era * 400 + year + u64::from(month <= 2), month, day)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_those_of_the_calendar() {
+        // From `date -u -d @N`.
+        for (seconds, expected) in [
+            (0.0, "1970-01-01T00:00:00Z"),
+            (951_827_696.0, "2000-02-29T12:34:56Z"),
+            (1_763_938_821.9, "2025-11-23T23:00:21Z"),
+            (4_107_542_399.0, "2100-02-28T23:59:59Z"),
+            (4_107_542_400.0, "2100-03-01T00:00:00Z"),
+        ] {
+            assert_eq!(timestamp(seconds), expected);
+        }
+    }
+}

@@ -1,0 +1,257 @@
+//! The session process: one run, its socket, its files.
+//!
+//! It is started by [`super::launch`], leaves its starter's terminal and process session at once,
+//! and ends by itself when the run is over and no client is left.
+
+mod door;
+mod listener;
+mod log;
+mod process;
+mod recorder;
+
+pub(super) use listener::peer;
+
+use super::hub::Hub;
+use super::paths::{PlaceError, RunDir};
+use super::record::{EventFile, Record, RecordError};
+use crate::engine::{
+    Checkpoint, CheckpointError, CheckpointPolicy, Engine, LAST, Options, PREVIOUS, SpecError,
+};
+use crate::protocol::{Command, Status};
+use crossbeam_channel::{Receiver, unbounded};
+use door::Door;
+use listener::{Knock, Listener};
+use log::Log;
+use process::Inherited;
+use recorder::Recorder;
+use rustix::fd::AsFd;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use std::fs::{self, DirBuilder, File};
+use std::io::{self, IsTerminal, Read};
+use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How often the socket is looked after while a run is going.
+const TICK: Duration = Duration::from_secs(1);
+/// The same once it is over.
+const LAST_TICK: Duration = Duration::from_millis(100);
+/// A session stays for so long after its run and its last client: one may be on its way.
+const GRACE: Duration = Duration::from_secs(1);
+/// A clean end takes no longer; then the process ends as it is, and resumes from its checkpoint.
+const END_PATIENCE: Duration = Duration::from_secs(30);
+
+/// What a starter reads when all went well.
+pub(super) const READY: &str = process::Starter::READY;
+
+/// Why a session could not be started.
+#[derive(Debug, thiserror::Error)]
+pub enum HostError {
+    #[error(transparent)]
+    Place(#[from] PlaceError),
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    #[error(transparent)]
+    Spec(#[from] SpecError),
+    #[error("{what}: {source}")]
+    Io { what: String, source: io::Error },
+    #[error("this command is for nntop itself: start a run by `nntop train --detach`")]
+    NotStarted,
+}
+
+fn io_at(what: &Path) -> impl FnOnce(io::Error) -> HostError + '_ {
+    move |source| HostError::Io { what: what.display().to_string(), source }
+}
+
+/// Is the session process of the run in a directory; returns when that is over. To be called
+/// before the process opens anything or starts a thread.
+///
+/// # Errors
+/// Where the session cannot be started. The starter was told.
+pub fn serve(dir: &Path) -> Result<(), HostError> {
+    let run = RunDir::at(dir.into());
+    if io::stdin().is_terminal() {
+        return Err(HostError::NotStarted);
+    }
+    let Inherited { lock, starter } = process::detach(&run).map_err(io_at(run.path()))?;
+    match Session::start(run, lock) {
+        Ok(session) => {
+            starter.ready();
+            session.run();
+            Ok(())
+        }
+        Err(error) => {
+            starter.failed(&error.to_string());
+            Err(error)
+        }
+    }
+}
+
+struct Session {
+    run: RunDir,
+    record: Record,
+    lock: File,
+    listener: Listener,
+    door: Door,
+    engine: Engine,
+    log: Arc<Log>,
+    /// Readable once a signal has come.
+    signals: UnixStream,
+    /// Hears when the run is over.
+    over: Receiver<()>,
+    interrupted: Arc<AtomicBool>,
+}
+
+impl Session {
+    fn start(run: RunDir, lock: File) -> Result<Self, HostError> {
+        if !run.is_locked_by(&lock) {
+            return Err(HostError::NotStarted);
+        }
+        let record = Record::read(&run)?;
+        let log = Arc::new(Log::new(&run));
+        let signals = listen_for_signals()
+            .map_err(|source| HostError::Io { what: "cannot listen for signals".into(), source })?;
+        let engine = Engine::spawn(record.spec.clone(), options(&run, &record)?)?;
+        let (over_sender, over) = unbounded();
+        let (hub_sender, hub_events) = unbounded();
+        let interrupted = Arc::new(AtomicBool::new(false));
+        let recorder = Recorder {
+            events: engine.events.clone(),
+            hub: hub_sender,
+            file: EventFile::open(&run.events()).map_err(io_at(&run.events()))?,
+            log: Arc::clone(&log),
+            over: over_sender,
+            interrupted: Arc::clone(&interrupted),
+            failing: false,
+            status: Status::default(),
+        };
+        let no_thread =
+            |source| HostError::Io { what: "the system gives no thread".into(), source };
+        thread::Builder::new()
+            .name("nntop-record".into())
+            .spawn(move || recorder.run())
+            .map_err(no_thread)?;
+        let hub = Hub::start(engine.commands.clone(), hub_events).map_err(no_thread)?;
+        let socket = run.place_socket(&record.id)?;
+        let listener = Listener::bind(&socket).map_err(io_at(&socket))?;
+        let door = Door::new(hub, Arc::clone(&log));
+        let (pid, version) = (std::process::id(), env!("CARGO_PKG_VERSION"));
+        log.say(format_args!("nntop {version} serves {} as process {pid}", run.name()));
+        Ok(Self { run, record, lock, listener, door, engine, log, signals, over, interrupted })
+    }
+
+    /// Serves until the run is over and nobody looks at it, or a signal ends the process.
+    fn run(mut self) {
+        let mut over = false;
+        let mut alone_since = Instant::now();
+        loop {
+            over |= self.over.try_recv().is_ok();
+            let tick = if over { LAST_TICK } else { TICK };
+            match self.listener.wait(self.signals.as_fd(), tick) {
+                Ok(Knock::Client(stream)) => self.door.welcome(stream),
+                Ok(Knock::Woken) => return self.end_on_signal(over),
+                Ok(Knock::Nobody) => {}
+                Err(error) => {
+                    self.log.say(format_args!("cannot wait for clients: {error}"));
+                    thread::sleep(TICK);
+                }
+            }
+            if let Err(error) = self.look_after_files() {
+                self.log.say(error);
+            }
+            if !over || self.door.connections() > 0 {
+                alone_since = Instant::now();
+            } else if alone_since.elapsed() >= GRACE {
+                return self.log.say("the run is over and nobody looks at it: the session ends");
+            }
+        }
+    }
+
+    /// Keeps a checkpoint, then ends; the run can be resumed.
+    fn end_on_signal(&mut self, over: bool) {
+        let mut signal = [0];
+        let _ = self.signals.read(&mut signal);
+        self.log.say("asked to end by a signal");
+        if over {
+            return;
+        }
+        self.interrupted.store(true, Ordering::SeqCst);
+        // A training thread that is gone has told so, which ends the waiting too.
+        let _ = self.engine.commands.send(Command::Stop);
+        match self.over.recv_timeout(END_PATIENCE) {
+            Ok(()) => self.log.say(format_args!(
+                "interrupted, its state is kept: `nntop resume {}` continues it",
+                self.run.name()
+            )),
+            Err(_) => self.log.say("training did not stop in time; the last checkpoint stays"),
+        }
+    }
+
+    /// Makes again what somebody has deleted, so that clients find the run.
+    fn look_after_files(&mut self) -> Result<(), HostError> {
+        if self.listener.is_there() && self.run.is_locked_by(&self.lock) {
+            return Ok(());
+        }
+        if !self.run.path().exists() {
+            let mut private = DirBuilder::new();
+            private.recursive(true).mode(0o700);
+            private.create(self.run.checkpoints()).map_err(io_at(self.run.path()))?;
+            self.record.write(&self.run)?;
+            self.log.reopen().map_err(io_at(&self.run.log()))?;
+            self.log.say("the run's directory was deleted; it is made again");
+            let _ = self.engine.commands.send(Command::Save);
+        }
+        if !self.run.is_locked_by(&self.lock)
+            && let Some(lock) = self.run.lock()?
+        {
+            self.lock = lock;
+        }
+        if !self.listener.is_there() {
+            self.run.place_socket(&self.record.id)?;
+            let path = self.listener.path().to_path_buf();
+            self.listener = Listener::bind(&path).map_err(io_at(&path))?;
+            self.log.say("the socket was deleted; it is made again");
+        }
+        Ok(())
+    }
+}
+
+/// How the run is kept: checkpoints of its own beside those that were asked for, and from the
+/// newest of its own it goes on.
+fn options(run: &RunDir, record: &Record) -> Result<Options, HostError> {
+    let dir = run.checkpoints();
+    let mut private = DirBuilder::new();
+    private.recursive(true).mode(0o700).create(&dir).map_err(io_at(&dir))?;
+    let begun = [LAST, PREVIOUS].iter().any(|name| dir.join(name).exists());
+    let resume = begun.then(|| Checkpoint::load(&dir)).transpose()?;
+    let own = CheckpointPolicy { dir, every: Some(1), background: true };
+    let asked = record.policy();
+    if let Some(policy) = &asked {
+        fs::create_dir_all(&policy.dir).map_err(io_at(&policy.dir))?;
+    }
+    Ok(Options {
+        pace: record.pace,
+        save: record.save.clone(),
+        checkpoints: std::iter::once(own).chain(asked).collect(),
+        resume: resume.map(Box::new),
+        ..Options::default()
+    })
+}
+
+/// A socket on which a byte arrives for every signal that asks for an end. A hang-up does not: it
+/// is what a session exists to outlive.
+fn listen_for_signals() -> io::Result<UnixStream> {
+    let (receive, send) = UnixStream::pair()?;
+    receive.set_nonblocking(true)?;
+    for signal in [SIGTERM, SIGINT] {
+        signal_hook::low_level::pipe::register(signal, send.try_clone()?)?;
+    }
+    signal_hook::flag::register(SIGHUP, Arc::default())?;
+    Ok(receive)
+}

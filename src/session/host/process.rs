@@ -1,0 +1,79 @@
+//! Becoming a process that nothing but its own end can end.
+
+use crate::session::paths::RunDir;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::fd::{AsFd, BorrowedFd, RawFd};
+use std::os::unix::fs::OpenOptionsExt;
+
+/// What the starter handed over.
+#[derive(Debug)]
+pub(super) struct Inherited {
+    /// The run's lock. It came as standard input, so that from the moment the starter took it
+    /// there was none without an owner.
+    pub lock: File,
+    pub starter: Starter,
+}
+
+/// The pipe on which the starter waits to hear how it went.
+#[derive(Debug)]
+pub(super) struct Starter(File);
+
+impl Starter {
+    pub(super) const READY: &'static str = "ready\n";
+
+    /// The session serves: the starter may attach.
+    pub(super) fn ready(mut self) {
+        // A starter that is gone leaves a session that goes on.
+        let _ = self.0.write_all(Self::READY.as_bytes());
+    }
+
+    /// There will be no session, for a reason.
+    pub(super) fn failed(mut self, reason: &str) {
+        let _ = self.0.write_all(reason.as_bytes());
+    }
+}
+
+/// Leaves the starter's terminal, process session, directory and files behind.
+///
+/// # Errors
+/// Where the standard streams cannot be replaced.
+pub(super) fn detach(run: &RunDir) -> io::Result<Inherited> {
+    close_strangers();
+    // A process that leads a group already, as one started by a shell does, has no starter to
+    // leave.
+    let _ = rustix::process::setsid();
+    let lock = File::from(io::stdin().as_fd().try_clone_to_owned()?);
+    let starter = Starter(File::from(io::stdout().as_fd().try_clone_to_owned()?));
+    let null = OpenOptions::new().read(true).write(true).open("/dev/null")?;
+    rustix::stdio::dup2_stdin(&null)?;
+    rustix::stdio::dup2_stdout(&null)?;
+    // What a panic says goes to the log.
+    rustix::stdio::dup2_stderr(open_log(run).as_ref().unwrap_or(&null))?;
+    // A file system can be unmounted though a run was started in it.
+    std::env::set_current_dir("/")?;
+    Ok(Inherited { lock, starter })
+}
+
+/// The run's log, for appending.
+pub(super) fn open_log(run: &RunDir) -> io::Result<File> {
+    OpenOptions::new().append(true).create(true).mode(0o600).open(run.log())
+}
+
+/// Closes whatever files a careless parent of our starter left open: somebody may wait for their
+/// end, as a shell does for a pipe's.
+fn close_strangers() {
+    let Ok(entries) = fs::read_dir("/proc/self/fd") else { return };
+    let names: Vec<_> = entries.flatten().map(|entry| entry.file_name()).collect();
+    let numbers = names.iter().filter_map(|name| name.to_str()?.parse::<RawFd>().ok());
+    for fd in numbers.filter(|fd| *fd > 2) {
+        // SAFETY: called first of all, while this process has one thread and nothing in it owns a
+        // descriptor but the standard streams; the list's own one is closed by now, which is why
+        // each is looked at before it is closed.
+        unsafe {
+            if rustix::io::fcntl_getfd(BorrowedFd::borrow_raw(fd)).is_ok() {
+                rustix::io::close(fd);
+            }
+        }
+    }
+}

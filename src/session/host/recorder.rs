@@ -1,0 +1,96 @@
+//! Stands between the training thread and the hub: what clients see is on the disk already.
+
+use super::log::Log;
+use crate::protocol::{Activity, Event, Level, LogLine, Outcome, Status};
+use crate::session::record::EventFile;
+use crossbeam_channel::{Receiver, Sender};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Records events, then passes them on.
+#[derive(Debug)]
+pub(super) struct Recorder {
+    pub events: Receiver<Event>,
+    pub hub: Sender<Event>,
+    pub file: EventFile,
+    pub log: Arc<Log>,
+    /// Hears when the run is over and all of it recorded.
+    pub over: Sender<()>,
+    /// The process was asked to end: the run is interrupted by that, not stopped by its user.
+    pub interrupted: Arc<AtomicBool>,
+    /// Whether the last event could not be written: one full disk is told once.
+    pub failing: bool,
+    pub status: Status,
+}
+
+impl Recorder {
+    pub(super) fn run(mut self) {
+        for event in self.events.clone() {
+            let ends = matches!(event, Event::Finished(_));
+            let interrupted = matches!(event, Event::Finished(Outcome::Stopped))
+                && self.interrupted.load(Ordering::SeqCst);
+            if !interrupted {
+                self.record(&event);
+                self.tell(&event);
+                // The hub lives as long as the process.
+                let _ = self.hub.send(event);
+            }
+            if ends {
+                let _ = self.over.send(());
+            }
+        }
+    }
+
+    fn record(&mut self, event: &Event) {
+        let result = self.file.append(event);
+        if result.is_err() == self.failing {
+            return;
+        }
+        self.failing = result.is_err();
+        let (level, text) = match result {
+            Ok(()) => (Level::Info, "events are written again, none was lost".to_string()),
+            Err(error) => {
+                let text = format!(
+                    "events cannot be written: {error}; the run goes on, and they are written as \
+                     soon as there is room"
+                );
+                (Level::Error, text)
+            }
+        };
+        self.log.say(&text);
+        let _ = self.hub.send(Event::Log(LogLine { level, text }));
+    }
+
+    /// Tells people, in the log.
+    fn tell(&mut self, event: &Event) {
+        match event {
+            Event::Started(info) => self.log.say(format_args!(
+                "{} on {}, {} epochs, seed {}",
+                info.network, info.data, info.epochs, info.seed
+            )),
+            Event::EpochEnded(stats) => {
+                let accuracy = stats.validation_accuracy.or(stats.test_accuracy);
+                let accuracy =
+                    accuracy.map_or_else(String::new, |a| format!(", {:.2}%", 100.0 * a));
+                self.log.say(format_args!("epoch {} measured{accuracy}", stats.epoch));
+            }
+            Event::StatusChanged(status) => {
+                let paused = |status: &Status| status.activity == Activity::Paused;
+                if paused(status) != paused(&self.status) && status.activity != Activity::Finished {
+                    self.log.say(if paused(status) { "paused" } else { "resumed" });
+                }
+                self.status = *status;
+            }
+            Event::Tuned(tuned) => self.log.say(format_args!("tuned: {:?}", tuned.change)),
+            Event::Saved(saved) => self.log.say(format_args!("saved {}", saved.path)),
+            Event::Log(line) => self.log.say(&line.text),
+            Event::Finished(outcome) => self.log.say(match outcome {
+                Outcome::Completed(how) => format!("completed: {how}"),
+                Outcome::Stopped => "stopped".into(),
+                Outcome::Diverged { epoch, hint } => format!("diverged in epoch {epoch}: {hint}"),
+                Outcome::Failed(why) => format!("failed: {why}"),
+            }),
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! Starts the session process of a run.
+
+use super::host::READY;
+use super::paths::{PlaceError, RunDir};
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+/// The hidden command that makes this program a session process.
+pub const SESSION_COMMAND: &str = "__session";
+
+/// Why no session process was started.
+#[derive(Debug, thiserror::Error)]
+pub enum LaunchError {
+    #[error(transparent)]
+    Place(#[from] PlaceError),
+    #[error("the run `{0}` is live already; `nntop attach {0}` shows it")]
+    Live(String),
+    #[error("the session process cannot be started: {0}")]
+    Spawn(#[from] io::Error),
+    #[error("{0}")]
+    Failed(String),
+}
+
+/// Starts the session process of a run whose record is written, and waits until it serves.
+///
+/// # Errors
+/// Where the run is live already, or the process could not start or gave up.
+pub fn launch(run: &RunDir) -> Result<(), LaunchError> {
+    let lock = run.lock()?.ok_or_else(|| LaunchError::Live(run.name()))?;
+    launch_locked(run, lock)
+}
+
+/// As [`launch`], for somebody who holds the run's lock. It goes to the process as its standard
+/// input, so that the run is never without an owner in between.
+fn launch_locked(run: &RunDir, lock: File) -> Result<(), LaunchError> {
+    let mut command = Command::new(program()?);
+    command.arg0("nntop").arg(SESSION_COMMAND).arg(run.path());
+    command.stdin(lock).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut process = command.spawn()?;
+    // The parent's end of the lock must not outlive the process's.
+    drop(command);
+    let mut said = String::new();
+    if let Some(mut pipe) = process.stdout.take() {
+        pipe.read_to_string(&mut said)?;
+    }
+    if said == READY {
+        return Ok(());
+    }
+    // It is on its way out: nothing is left running.
+    let _ = process.wait();
+    if said.is_empty() {
+        let log = run.log();
+        said = format!("the session process ended without a word; see {}", log.display());
+    }
+    Err(LaunchError::Failed(said))
+}
+
+/// This very program, also when its file was replaced by an upgrade meanwhile.
+fn program() -> io::Result<PathBuf> {
+    let program = std::env::current_exe()?;
+    let itself = PathBuf::from("/proc/self/exe");
+    Ok(if program.exists() || !itself.exists() { program } else { itself })
+}

@@ -1,0 +1,181 @@
+//! How a run stands, in a line.
+
+use super::client::{self, ConnectError};
+use super::hub::Attachment;
+use super::paths::{Home, PlaceError, RunDir};
+use super::record::{Record, now, replay};
+use crate::protocol::{Activity, Outcome, RunView, Update};
+use serde::Serialize;
+use std::thread;
+use std::time::Duration;
+
+/// How long a session that said hello may take to say how its run stands.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What a run is doing, or how it ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum State {
+    Starting,
+    Training,
+    Paused,
+    Completed,
+    Stopped,
+    Diverged,
+    Failed,
+    /// Its process ended before the run did: `nntop resume` continues it.
+    Interrupted,
+    /// Its process lives but cannot be talked to.
+    Unreachable,
+    /// Its record is missing or cannot be read.
+    Unreadable,
+}
+
+impl State {
+    /// The word for it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Starting => "starting",
+            Self::Training => "training",
+            Self::Paused => "paused",
+            Self::Completed => "completed",
+            Self::Stopped => "stopped",
+            Self::Diverged => "diverged",
+            Self::Failed => "failed",
+            Self::Interrupted => "interrupted",
+            Self::Unreachable => "unreachable",
+            Self::Unreadable => "unreadable",
+        }
+    }
+
+    fn of(view: &RunView) -> Self {
+        match (&view.outcome, view.status.activity) {
+            (Some(Outcome::Completed(_)), _) => Self::Completed,
+            (Some(Outcome::Stopped), _) => Self::Stopped,
+            (Some(Outcome::Diverged { .. }), _) => Self::Diverged,
+            (Some(Outcome::Failed(_)), _) => Self::Failed,
+            (None, Activity::Starting) => Self::Starting,
+            (None, Activity::Paused) => Self::Paused,
+            (None, _) => Self::Training,
+        }
+    }
+}
+
+/// A run, summarized.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Summary {
+    pub id: String,
+    pub name: String,
+    pub state: State,
+    /// Whether its session process lives.
+    pub live: bool,
+    /// The process of a live session.
+    pub pid: Option<u32>,
+    pub network: String,
+    /// Completed epochs, of so many.
+    pub epoch: u32,
+    pub epochs: u32,
+    /// The best accuracy on the validation images (test where there are none), a fraction.
+    pub best_accuracy: Option<f64>,
+    /// Since the run was started.
+    pub age_seconds: f64,
+    /// Clients attached to a live session.
+    pub clients: u32,
+    pub directory: String,
+    /// Why the state is not known, where it is not.
+    pub problem: Option<String>,
+}
+
+/// All runs, the newest first. Sessions are asked at the same time, so that one that does not
+/// answer holds nobody else up.
+///
+/// # Errors
+/// Where the directory of the runs cannot be read.
+pub fn list(home: &Home) -> Result<Vec<Summary>, PlaceError> {
+    let runs = home.runs()?;
+    let mut summaries: Vec<Summary> = thread::scope(|scope| {
+        let asked: Vec<_> = runs.iter().map(|run| scope.spawn(move || summarize(run))).collect();
+        asked.into_iter().filter_map(|thread| thread.join().ok()).collect()
+    });
+    summaries.sort_by(|a, b| a.age_seconds.total_cmp(&b.age_seconds));
+    Ok(summaries)
+}
+
+/// How one run stands.
+#[must_use]
+pub fn summarize(run: &RunDir) -> Summary {
+    let live = run.is_live();
+    let mut summary = Summary {
+        id: String::new(),
+        name: run.name(),
+        state: State::Unreadable,
+        live,
+        pid: None,
+        network: String::new(),
+        epoch: 0,
+        epochs: 0,
+        best_accuracy: None,
+        age_seconds: 0.0,
+        clients: 0,
+        directory: run.path().display().to_string(),
+        problem: None,
+    };
+    match Record::read(run) {
+        Ok(record) => {
+            summary.id = record.id;
+            summary.network = record.spec.layers;
+            summary.epochs = record.spec.epochs;
+            summary.age_seconds = (now() - record.created).max(0.0);
+        }
+        Err(error) => {
+            summary.problem = Some(error.to_string());
+            return summary;
+        }
+    }
+    if live {
+        match ask(run, &mut summary) {
+            // It ended meanwhile, or has only just begun to.
+            Err(ConnectError::NotLive(_)) => summary.live = false,
+            Err(error) => {
+                summary.state = State::Unreachable;
+                summary.problem = Some(error.to_string());
+                return summary;
+            }
+            Ok(()) => return summary,
+        }
+    }
+    let view = replay(run);
+    summary.take(&view);
+    if view.outcome.is_none() {
+        summary.state = State::Interrupted;
+    }
+    summary
+}
+
+fn ask(run: &RunDir, summary: &mut Summary) -> Result<(), ConnectError> {
+    let client::Connection { link, hello } = client::attach(run, Attachment::ReadOnly)?;
+    summary.pid = Some(hello.pid);
+    summary.clients = hello.clients;
+    match link.updates.recv_timeout(PATIENCE) {
+        Ok(Update::Snapshot(view)) => {
+            summary.take(&view);
+            Ok(())
+        }
+        Ok(_) => Err(ConnectError::NotLive(run.name())),
+        Err(_) => Err(ConnectError::NoAnswer(run.name())),
+    }
+}
+
+impl Summary {
+    fn take(&mut self, view: &RunView) {
+        self.state = State::of(view);
+        self.epoch = view.epoch();
+        if let Some(info) = &view.info {
+            self.network.clone_from(&info.network);
+            self.epochs = info.epochs;
+        }
+        let best = view.best.as_ref();
+        self.best_accuracy = best.and_then(|best| best.validation_accuracy.or(best.test_accuracy));
+    }
+}
