@@ -4,7 +4,7 @@ use super::{Expansion, Readout, Spec};
 use crate::data::Images;
 use crate::data::augment::{Augmenter, SHIFTS};
 use crate::data::batch::scale;
-use crate::nn::Real;
+use crate::nn::{Listing, Real};
 use crate::rng::{self, Purpose, Stream};
 use ndarray::{Array2, ArrayView2, s};
 use rand::seq::SliceRandom;
@@ -107,8 +107,15 @@ impl Feed {
         self.order.shuffle(&mut stream);
     }
 
-    /// Gathers a mini-batch of an epoch and returns its number of images.
-    pub(super) fn gather(&mut self, images: &Images, epoch: u32, batch: usize) -> usize {
+    /// Gathers a mini-batch of an epoch and returns its number of images. Where there is a listing
+    /// the inputs go there, and [`Feed::x`] has no more than the right number of rows.
+    pub(super) fn gather(
+        &mut self,
+        images: &Images,
+        epoch: u32,
+        batch: usize,
+        mut listing: Option<Listing>,
+    ) -> usize {
         self.open(epoch);
         let size = self.x.nrows();
         let first = batch * size;
@@ -126,7 +133,10 @@ impl Feed {
                     changer.change(image, copy, &mut stream)
                 }
             };
-            scale(pixels, self.x.row_mut(row));
+            match &mut listing {
+                Some(listing) => listing.push(pixels),
+                None => scale(pixels, self.x.row_mut(row)),
+            }
             self.readout.target(images.labels[index], self.y.row_mut(row));
         }
         self.rows
@@ -164,7 +174,7 @@ mod tests {
     fn epoch(feed: &mut Feed, images: &Images, epoch: u32) -> Vec<u8> {
         let mut seen = Vec::new();
         for batch in 0..feed.batches() {
-            feed.gather(images, epoch, batch);
+            feed.gather(images, epoch, batch, None);
             seen.extend(feed.x().iter().map(|&x| (x * 255.0).round() as u8));
         }
         seen
@@ -187,7 +197,7 @@ mod tests {
     fn the_last_mini_batch_takes_the_rest() {
         let images = images(23);
         let mut feed = feed(&images, Vec::new());
-        assert_eq!([0, 1, 2].map(|batch| feed.gather(&images, 0, batch)), [10, 10, 3]);
+        assert_eq!([0, 1, 2].map(|batch| feed.gather(&images, 0, batch, None)), [10, 10, 3]);
         assert_eq!(feed.x().dim(), (3, 1));
     }
 
@@ -195,7 +205,7 @@ mod tests {
     fn targets_belong_to_their_images() {
         let images = images(9);
         let mut feed = feed(&images, Vec::new());
-        feed.gather(&images, 2, 0);
+        feed.gather(&images, 2, 0, None);
         for (x, y) in feed.x().rows().into_iter().zip(feed.y().rows()) {
             let index = (x[0] * 255.0).round() as usize;
             assert!((y[index % 3] - 1.0).abs() < 1e-6 && (y.sum() - 1.0).abs() < 1e-6);
@@ -209,7 +219,7 @@ mod tests {
         let images = Images { width: 3, height: 3, pixels, labels: vec![1] };
         let mut feed = feed(&images, vec![Expansion::Shifts]);
         assert_eq!((feed.samples(), feed.images(), feed.batches()), (5, 1, 1));
-        feed.gather(&images, 0, 0);
+        feed.gather(&images, 0, 0, None);
         let mut bright: Vec<usize> = feed
             .x()
             .rows()

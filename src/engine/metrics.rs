@@ -60,9 +60,13 @@ impl Evaluator {
     ) -> ArrayView2<'_, Real> {
         let mut rows = 0;
         let mut labels = [0_u8; CHUNK_ROWS];
+        let mut listing = self.tape.listing(network);
         for index in indices {
             labels[rows] = images.labels[index];
-            scale(images.image(index), self.x.row_mut(rows));
+            match &mut listing {
+                Some(listing) => listing.push(images.image(index)),
+                None => scale(images.image(index), self.x.row_mut(rows)),
+            }
             self.readout.target(labels[rows], self.y.row_mut(rows));
             rows += 1;
         }

@@ -1,6 +1,8 @@
 //! One mini-batch forward, backward and into the weights, on any number of threads.
 
-use crate::nn::{Gradients, Hyper, LayerGradients, Mode, Network, Optimizer, Real, Tape, Updater};
+use crate::nn::{
+    Gradients, Hyper, LayerGradients, Listing, Mode, Network, Optimizer, Real, Tape, Updater,
+};
 use ndarray::{ArrayView2, Axis, s};
 
 /// Samples of a shard. Fixed, so that sums are taken in the same order by any number of threads.
@@ -60,6 +62,14 @@ impl Stepper {
             updater: Updater::new(optimizer, network),
             // Without more threads the one there is does the same work to the same bits.
             pool: if threads > 1 { pool.build().ok() } else { None },
+        }
+    }
+
+    /// [`Tape::listing`] for the next mini-batch, unless it is cut up.
+    pub fn listing(&mut self, network: &Network) -> Option<Listing<'_>> {
+        match &mut self.shards[..] {
+            [whole] => whole.tape.listing(network),
+            _ => None,
         }
     }
 

@@ -165,7 +165,8 @@ impl Trainer {
             self.monitor.before(&body.network);
         }
         let start = Instant::now();
-        let samples = self.feed.gather(&self.data.train, epoch, batch as usize);
+        let listing = self.stepper.listing(&body.network);
+        let samples = self.feed.gather(&self.data.train, epoch, batch as usize, listing);
         let mode = Mode::Training { seed: spec.seed, epoch: epoch.into(), step: batch.into() };
         let (x, y) = (self.feed.x(), self.feed.y());
         let hyper = body.tuning.hyper(self.feed.samples());

@@ -29,8 +29,8 @@ impl Activation {
     /// (samples, units).
     pub fn apply_in_place(self, mut z: ArrayViewMut2<Real>) {
         match self {
-            Self::Sigmoid => rows(z, sigmoids),
-            Self::Tanh => rows(z, tangents),
+            Self::Sigmoid => all(z, sigmoids),
+            Self::Tanh => all(z, tangents),
             Self::Relu => z.mapv_inplace(|z| z.max(0.0)),
             Self::Linear => {}
             Self::Step => z.mapv_inplace(|z| Real::from(u8::from(z > 0.0))),
@@ -64,6 +64,14 @@ impl Activation {
                 }
             }
         }
+    }
+}
+
+/// Value by value, wherever the values lie.
+fn all(mut z: ArrayViewMut2<Real>, replace: fn(&mut [Real])) {
+    match z.as_slice_mut() {
+        Some(z) => replace(z),
+        None => rows(z, replace),
     }
 }
 

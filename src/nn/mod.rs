@@ -25,7 +25,7 @@ pub use layer::{Layer, Shape};
 pub use network::{Mode, Network};
 pub use optimizer::{Hyper, Optimizer, Updater};
 pub use regularizer::{Penalty, Regularizer};
-pub use tape::Tape;
+pub use tape::{Listing, Tape};
 
 /// The number type of all weights and activations; the feature `f64` flips it.
 #[cfg(not(feature = "f64"))]

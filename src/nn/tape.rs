@@ -1,6 +1,7 @@
 //! What a forward pass leaves behind for the backward pass.
 
 use super::layer::{Pass, Scratch, Taped};
+use super::kernels::{List, ink};
 use super::{Mode, Network, Real};
 use ndarray::{Array2, ArrayView2, s};
 
@@ -13,6 +14,31 @@ pub struct Tape {
     first_row: usize,
     /// Samples of the whole mini-batch, of which these rows may be a part.
     batch: usize,
+    inputs: Inputs,
+}
+
+/// Where the first layer finds its inputs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Inputs {
+    Given,
+    /// Listed for the next forward pass.
+    Announced,
+    /// Listed for the pass under way.
+    Listed,
+}
+
+/// The inputs of a mini-batch, told as bytes: only those that are not zero are kept.
+#[derive(Debug)]
+pub struct Listing<'a> {
+    inputs: &'a mut List,
+    stride: usize,
+}
+
+impl Listing<'_> {
+    /// Adds a sample; `pixels` as many as the network has inputs, 0 to 255 for 0 to 1.
+    pub fn push(&mut self, pixels: &[u8]) {
+        self.inputs.push(|terms| ink(pixels, self.stride, terms));
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -33,7 +59,24 @@ impl Tape {
             LayerTape { activations: zeros.clone(), delta: zeros, scratch: Scratch::default() }
         });
         let layers = layers.collect();
-        Self { layers, samples: 0, mode: Mode::Inference, first_row: 0, batch: 1 }
+        Self {
+            layers,
+            samples: 0,
+            mode: Mode::Inference,
+            first_row: 0,
+            batch: 1,
+            inputs: Inputs::Given,
+        }
+    }
+
+    /// Where the first layer is best told only what is not zero: the list of the samples of the
+    /// next forward pass, which then reads nothing of its `x` but the number of rows.
+    pub fn listing(&mut self, network: &Network) -> Option<Listing<'_>> {
+        let stride = network.layers.first()?.kind().listing_stride()?;
+        let LayerTape { activations, scratch, .. } = self.layers.first_mut()?;
+        scratch.inputs.clear(activations.nrows() * network.inputs());
+        self.inputs = Inputs::Announced;
+        Some(Listing { inputs: &mut scratch.inputs, stride })
     }
 
     /// Gets ready for rows of a mini-batch of `batch` samples.
@@ -42,12 +85,15 @@ impl Tape {
         self.first_row = first_row;
         self.samples = samples;
         self.batch = batch;
+        let announced = self.inputs == Inputs::Announced;
+        self.inputs = if announced { Inputs::Listed } else { Inputs::Given };
     }
 
     /// What a layer is told of these rows.
     pub(crate) fn pass(&self, layer: usize) -> Pass {
         let scale = 1.0 / self.batch as Real;
-        Pass { mode: self.mode, layer, first_row: self.first_row, scale }
+        let listed = layer == 0 && self.inputs == Inputs::Listed;
+        Pass { mode: self.mode, layer, first_row: self.first_row, scale, listed }
     }
 
     /// What backpropagation hands a layer; `x` are the network's inputs.

@@ -10,11 +10,13 @@
 
 mod exponential;
 mod lanes;
+mod listing;
 mod rows;
 mod tile;
 
 pub(crate) use exponential::{exponentials, sigmoids, tangents};
-pub(crate) use rows::{Term, accumulate, nonzero, scatter};
+pub(crate) use listing::{List, Term, ink, nonzero};
+pub(crate) use rows::{accumulate, scale_by, scatter_rows, sum_rows};
 pub(crate) use tile::{Patches, padded, patches_times_weights};
 
 /// Defines a kernel by a body that is generic over the vector type.

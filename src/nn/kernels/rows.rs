@@ -1,45 +1,9 @@
 //! Sums of rows with factors: what dense layers, and the gradients of convolutions, are made of.
-//!
-//! Only factors that are not zero are listed: four in five pixels of a digit are background, and of
-//! the deltas behind max-pooling three in four are zero.
 
 use super::kernel;
 use super::lanes::{LANES, Lanes};
+use super::listing::{List, Term};
 use crate::nn::Real;
-
-/// A row of an array, by the place of its first number, and what it is multiplied by.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(crate) struct Term {
-    pub(crate) offset: u32,
-    pub(crate) factor: Real,
-}
-
-/// Writes a term for every value that is not zero; value i has the offset `stride` · i. Returns
-/// their number; `terms` is as long as `values` at least.
-pub(crate) fn nonzero(values: &[Real], stride: usize, terms: &mut [Term]) -> usize {
-    const GROUP: usize = 8;
-    let mut end = 0;
-    let (groups, rest) = values.as_chunks::<GROUP>();
-    for (group, values) in groups.iter().enumerate() {
-        // Background comes in long runs. The sign of a zero is shifted out.
-        if values.iter().fold(0, |bits, value| bits | value.to_bits() << 1) == 0 {
-            continue;
-        }
-        let window = terms[end..].first_chunk_mut::<GROUP>().expect("a term a value");
-        let mut count = 0;
-        for (lane, &factor) in values.iter().enumerate() {
-            let offset = ((GROUP * group + lane) * stride) as u32;
-            window[count % GROUP] = Term { offset, factor };
-            count += usize::from(factor != 0.0);
-        }
-        end += count;
-    }
-    for (lane, &factor) in rest.iter().enumerate() {
-        terms[end] = Term { offset: ((GROUP * groups.len() + lane) * stride) as u32, factor };
-        end += usize::from(factor != 0.0);
-    }
-    end
-}
 
 kernel! {
     /// `out` += Σ factor · `source[offset..][..out.len()]`, term after term.
@@ -47,40 +11,135 @@ kernel! {
 }
 
 kernel! {
-    /// `out[offset..][..row.len()]` += factor · `row` for every term.
-    fn scatter(out: &mut [Real], terms: &[Term], row: &[Real]) = scatter_body
+    /// Every row of `out` becomes `start` + Σ factor · `source[offset..]` over its terms: rows of
+    /// `start.len()` numbers, as many as the list has.
+    fn sum_rows(out: &mut [Real], start: &[Real], list: &List, source: &[Real]) = sum_rows_body
+}
+
+kernel! {
+    /// `out[offset..]` += `rate` · factor · row for every term of every row; rows of `width`
+    /// numbers, as many as the list has.
+    fn scatter_rows(out: &mut [Real], list: &List, rows: &[Real], width: usize, rate: Real) =
+        scatter_rows_body
+}
+
+kernel! {
+    /// Multiplies every value.
+    fn scale_by(values: &mut [Real], factor: Real) = scale_by_body
 }
 
 /// Numbers that are summed in registers at once: twelve vectors and one that may overlap.
 const WIDEST: usize = 13 * LANES;
 
+/// Calls `$function::<V, HEAD>` for rows of `$len` numbers, more than a vector and at most
+/// [`WIDEST`]: so many whole vectors, then one that ends with the row and may overlap the last.
+macro_rules! by_width {
+    ($len:expr, $function:ident::<V>($($arg:expr),*)) => {
+        match ($len - 1) / LANES {
+            1 => $function::<V, 1>($($arg),*),
+            2 => $function::<V, 2>($($arg),*),
+            3 => $function::<V, 3>($($arg),*),
+            4 => $function::<V, 4>($($arg),*),
+            5 => $function::<V, 5>($($arg),*),
+            6 => $function::<V, 6>($($arg),*),
+            7 => $function::<V, 7>($($arg),*),
+            8 => $function::<V, 8>($($arg),*),
+            9 => $function::<V, 9>($($arg),*),
+            10 => $function::<V, 10>($($arg),*),
+            11 => $function::<V, 11>($($arg),*),
+            _ => $function::<V, 12>($($arg),*),
+        }
+    };
+}
+
+/// Columns `first..first + len` of rows of `width` numbers.
+#[derive(Clone, Copy)]
+struct Band {
+    first: usize,
+    len: usize,
+    width: usize,
+}
+
+/// The bands of rows of `width` numbers.
+fn bands(width: usize) -> impl Iterator<Item = Band> {
+    let band = move |first| Band { first, len: WIDEST.min(width - first), width };
+    (0..width).step_by(WIDEST).map(band)
+}
+
+#[inline(always)]
+fn scale_by_body<V: Lanes>(values: &mut [Real], factor: Real) {
+    let (vectors, rest) = values.as_chunks_mut::<LANES>();
+    for vector in vectors {
+        V::load(vector).multiply_add(V::splat(factor), V::splat(0.0)).store(vector);
+    }
+    rest.iter_mut().for_each(|value| *value *= factor);
+}
+
 #[inline(always)]
 fn accumulate_body<V: Lanes>(out: &mut [Real], terms: &[Term], source: &[Real]) {
-    let mut start = 0;
-    for out in out.chunks_mut(WIDEST) {
-        let source = &source[start.min(source.len())..];
-        start += out.len();
-        // So many whole vectors, then one that ends with the row and may overlap the last of them.
-        match (out.len() - 1) / LANES {
-            0 => accumulate_up_to_a_vector::<V>(out, terms, source),
-            1 => accumulate_twice::<V, 1>(out, terms, source),
-            2 => accumulate_twice::<V, 2>(out, terms, source),
-            3 => accumulate_twice::<V, 3>(out, terms, source),
-            4 => accumulate_twice::<V, 4>(out, terms, source),
-            5 => accumulate_once::<V, 5>(out, terms, source),
-            6 => accumulate_once::<V, 6>(out, terms, source),
-            7 => accumulate_once::<V, 7>(out, terms, source),
-            8 => accumulate_once::<V, 8>(out, terms, source),
-            9 => accumulate_once::<V, 9>(out, terms, source),
-            10 => accumulate_once::<V, 10>(out, terms, source),
-            11 => accumulate_once::<V, 11>(out, terms, source),
-            _ => accumulate_once::<V, 12>(out, terms, source),
+    for band in bands(out.len()) {
+        let out = &mut out[band.first..][..band.len];
+        let source = &source[band.first.min(source.len())..];
+        if band.len <= LANES {
+            accumulate_narrow::<V>(out, terms, source);
+        } else {
+            by_width!(band.len, accumulate_band::<V>(out, terms, source));
         }
     }
 }
 
 #[inline(always)]
-fn accumulate_up_to_a_vector<V: Lanes>(out: &mut [Real], terms: &[Term], source: &[Real]) {
+fn sum_rows_body<V: Lanes>(out: &mut [Real], start: &[Real], list: &List, source: &[Real]) {
+    for band in bands(start.len()) {
+        if band.len <= LANES {
+            sum_band_narrow::<V>(out, start, list, source, band);
+        } else {
+            by_width!(band.len, sum_band::<V>(out, start, list, source, band));
+        }
+    }
+}
+
+/// The terms of each row.
+#[inline(always)]
+fn rows_of(list: &List) -> impl Iterator<Item = &[Term]> {
+    let mut start = 0;
+    list.ends.iter().map(move |&end| &list.terms[std::mem::replace(&mut start, end)..end])
+}
+
+#[inline(always)]
+fn sum_band_narrow<V: Lanes>(
+    out: &mut [Real],
+    start: &[Real],
+    list: &List,
+    source: &[Real],
+    band: Band,
+) {
+    let Band { first, len, width } = band;
+    for (out, terms) in out.chunks_exact_mut(width).zip(rows_of(list)) {
+        let out = &mut out[first..][..len];
+        out.copy_from_slice(&start[first..][..len]);
+        accumulate_narrow::<V>(out, terms, &source[first..]);
+    }
+}
+
+#[inline(always)]
+fn sum_band<V: Lanes, const HEAD: usize>(
+    out: &mut [Real],
+    start: &[Real],
+    list: &List,
+    source: &[Real],
+    band: Band,
+) {
+    let Band { first, len, width } = band;
+    let (start, source) = (&start[first..][..len], &source[first..]);
+    for (out, terms) in out.chunks_exact_mut(width).zip(rows_of(list)) {
+        let sum = Row::<V, HEAD>::load(start).add_terms(terms, source, len);
+        sum.store(&mut out[first..][..len]);
+    }
+}
+
+#[inline(always)]
+fn accumulate_narrow<V: Lanes>(out: &mut [Real], terms: &[Term], source: &[Real]) {
     let len = out.len();
     if let Ok(out) = <&mut [Real; LANES]>::try_from(&mut *out) {
         let mut sum = V::load(out);
@@ -97,6 +156,12 @@ fn accumulate_up_to_a_vector<V: Lanes>(out: &mut [Real], terms: &[Term], source:
             *out = V::scalar(term.factor, value, *out);
         });
     }
+}
+
+#[inline(always)]
+fn accumulate_band<V: Lanes, const HEAD: usize>(out: &mut [Real], terms: &[Term], source: &[Real]) {
+    let sum = Row::<V, HEAD>::load(out).add_terms(terms, source, out.len());
+    sum.store(out);
 }
 
 /// A row's whole vectors and the one that ends with it.
@@ -128,7 +193,9 @@ impl<V: Lanes, const HEAD: usize> Row<V, HEAD> {
     fn store(&self, row: &mut [Real]) {
         let head = row.as_chunks_mut().0.first_chunk_mut();
         let head: &mut [[Real; LANES]; HEAD] = head.expect("the row is longer than its head");
-        head.iter_mut().zip(self.head).for_each(|(values, sum)| sum.store(values));
+        for (values, sum) in head.iter_mut().zip(self.head) {
+            sum.store(values);
+        }
         self.tail.store(row.last_chunk_mut().expect("the row is longer than a vector"));
     }
 
@@ -144,89 +211,105 @@ impl<V: Lanes, const HEAD: usize> Row<V, HEAD> {
 
     #[inline(always)]
     fn add(&mut self, other: &Self) {
-        self.head.iter_mut().zip(other.head).for_each(|(sum, other)| *sum = sum.add(other));
+        for (sum, other) in self.head.iter_mut().zip(other.head) {
+            *sum = sum.add(other);
+        }
         self.tail = self.tail.add(other.tail);
     }
-}
 
-#[inline(always)]
-fn accumulate_once<V: Lanes, const HEAD: usize>(out: &mut [Real], terms: &[Term], source: &[Real]) {
-    let mut sum = Row::<V, HEAD>::load(out);
-    for &term in terms {
-        sum.add_term(term, source, out.len());
+    /// Narrow rows in two sums, of every other term: one alone would wait for its own last
+    /// addition.
+    #[inline(always)]
+    fn add_terms(mut self, terms: &[Term], source: &[Real], len: usize) -> Self {
+        if HEAD > 4 {
+            for &term in terms {
+                self.add_term(term, source, len);
+            }
+            return self;
+        }
+        let mut other = Self::zero();
+        let (pairs, rest) = terms.as_chunks::<2>();
+        for &[first, second] in pairs {
+            self.add_term(first, source, len);
+            other.add_term(second, source, len);
+        }
+        for &term in rest {
+            self.add_term(term, source, len);
+        }
+        self.add(&other);
+        self
     }
-    sum.store(out);
+
+    #[inline(always)]
+    fn times(mut self, factor: V) -> Self {
+        let zero = V::splat(0.0);
+        for values in &mut self.head {
+            *values = values.multiply_add(factor, zero);
+        }
+        self.tail = self.tail.multiply_add(factor, zero);
+        self
+    }
 }
 
-/// Narrow rows in two sums, of every other term: one alone would wait for its own last addition.
 #[inline(always)]
-fn accumulate_twice<V: Lanes, const HEAD: usize>(
+fn scatter_rows_body<V: Lanes>(
     out: &mut [Real],
-    terms: &[Term],
-    source: &[Real],
+    list: &List,
+    rows: &[Real],
+    width: usize,
+    rate: Real,
 ) {
-    let mut sum = Row::<V, HEAD>::load(out);
-    let mut other = Row::<V, HEAD>::zero();
-    let (pairs, rest) = terms.as_chunks::<2>();
-    for &[first, second] in pairs {
-        sum.add_term(first, source, out.len());
-        other.add_term(second, source, out.len());
-    }
-    for &term in rest {
-        sum.add_term(term, source, out.len());
-    }
-    sum.add(&other);
-    sum.store(out);
-}
-
-#[inline(always)]
-fn scatter_body<V: Lanes>(out: &mut [Real], terms: &[Term], row: &[Real]) {
-    let mut start = 0;
-    for row in row.chunks(WIDEST) {
-        let begin = start.min(out.len());
-        let out = &mut out[begin..];
-        start += row.len();
-        match (row.len() - 1) / LANES {
-            0 => scatter_up_to_a_vector::<V>(out, terms, row),
-            1 => scatter_row::<V, 1>(out, terms, row),
-            2 => scatter_row::<V, 2>(out, terms, row),
-            3 => scatter_row::<V, 3>(out, terms, row),
-            4 => scatter_row::<V, 4>(out, terms, row),
-            5 => scatter_row::<V, 5>(out, terms, row),
-            6 => scatter_row::<V, 6>(out, terms, row),
-            7 => scatter_row::<V, 7>(out, terms, row),
-            8 => scatter_row::<V, 8>(out, terms, row),
-            9 => scatter_row::<V, 9>(out, terms, row),
-            10 => scatter_row::<V, 10>(out, terms, row),
-            11 => scatter_row::<V, 11>(out, terms, row),
-            _ => scatter_row::<V, 12>(out, terms, row),
+    for band in bands(width) {
+        if band.len <= LANES {
+            scatter_narrow::<V>(out, list, rows, band, rate);
+        } else {
+            by_width!(band.len, scatter_band::<V>(out, list, rows, band, rate));
         }
     }
 }
 
 #[inline(always)]
-fn scatter_up_to_a_vector<V: Lanes>(out: &mut [Real], terms: &[Term], row: &[Real]) {
-    for term in terms {
-        let out = &mut out[term.offset as usize..][..row.len()];
-        out.iter_mut().zip(row).for_each(|(out, &value)| {
-            *out = V::scalar(term.factor, value, *out);
-        });
+fn scatter_narrow<V: Lanes>(
+    out: &mut [Real],
+    list: &List,
+    rows: &[Real],
+    band: Band,
+    rate: Real,
+) {
+    let Band { first, len, width } = band;
+    for (row, terms) in rows.chunks_exact(width).zip(rows_of(list)) {
+        for term in terms {
+            let out = &mut out[first + term.offset as usize..][..len];
+            out.iter_mut().zip(&row[first..]).for_each(|(out, &value)| {
+                *out = V::scalar(term.factor, rate * value, *out);
+            });
+        }
     }
 }
 
 #[inline(always)]
-fn scatter_row<V: Lanes, const HEAD: usize>(out: &mut [Real], terms: &[Term], row: &[Real]) {
-    let values = Row::<V, HEAD>::load(row);
-    for term in terms {
-        let out = &mut out[term.offset as usize..][..row.len()];
-        let factor = V::splat(term.factor);
-        // All is loaded before anything is stored: head and tail may overlap.
-        let mut sum = Row::<V, HEAD>::load(out);
-        for (sum, values) in sum.head.iter_mut().zip(values.head) {
-            *sum = values.multiply_add(factor, *sum);
+fn scatter_band<V: Lanes, const HEAD: usize>(
+    out: &mut [Real],
+    list: &List,
+    rows: &[Real],
+    band: Band,
+    rate: Real,
+) {
+    let Band { first, len, width } = band;
+    let out = &mut out[first..];
+    for (row, terms) in rows.chunks_exact(width).zip(rows_of(list)) {
+        let values = Row::<V, HEAD>::load(&row[first..][..len]).times(V::splat(rate));
+        for term in terms {
+            let out = &mut out[term.offset as usize..][..len];
+            let factor = V::splat(term.factor);
+            // All is loaded before anything is stored: head and tail may overlap.
+            let mut sum = Row::<V, HEAD>::load(out);
+            for (sum, values) in sum.head.iter_mut().zip(values.head) {
+                *sum = values.multiply_add(factor, *sum);
+            }
+            sum.tail = values.tail.multiply_add(factor, sum.tail);
+            sum.store(out);
         }
-        sum.tail = values.tail.multiply_add(factor, sum.tail);
-        sum.store(out);
     }
 }
 
@@ -244,62 +327,85 @@ mod tests {
     }
 
     fn close(found: &[Real], expected: &[f64]) {
+        assert_eq!(found.len(), expected.len());
         for (found, expected) in found.iter().zip(expected) {
-            let error = (f64::from(*found as f32) - expected).abs();
+            let error = (wide(*found) - expected).abs();
             assert!(error < 2e-5, "{found} for {expected}");
         }
     }
 
+    fn wide(value: Real) -> f64 {
+        f64::from(value as f32)
+    }
+
+    const WIDTHS: [usize; 13] = [1, 3, 7, 8, 9, 10, 16, 30, 41, 69, 100, 105, 333];
+    const COUNTS: [usize; 5] = [0, 1, 2, 7, 3];
+
+    /// Rows of 0, 1, 2, … terms: term t of the source's row t.
+    fn list(width: usize) -> List {
+        let mut list = List::default();
+        list.clear(COUNTS.iter().sum());
+        for count in COUNTS {
+            let factors = numbers(count, 1 + count as u64);
+            list.push(|terms| {
+                for (at, &factor) in factors.iter().enumerate() {
+                    terms[at] = Term { offset: (at * width) as u32, factor };
+                }
+                count
+            });
+        }
+        list
+    }
+
     #[test]
-    fn nonzero_lists_every_value_that_counts() {
-        for len in 0..40 {
-            let mut values = numbers(len, 7);
-            values.iter_mut().step_by(3).for_each(|value| *value = 0.0);
-            values.iter_mut().skip(8).take(9).for_each(|value| *value = 0.0);
-            let mut terms = vec![Term::default(); len];
-            let count = nonzero(&values, 5, &mut terms);
-            let naive = values.iter().enumerate().filter(|(_, value)| **value != 0.0);
-            let naive = naive.map(|(at, &factor)| Term { offset: 5 * at as u32, factor });
-            assert!(terms[..count].iter().copied().eq(naive), "{len}");
+    fn rows_of_any_length_are_summed() {
+        for width in WIDTHS {
+            let (list, start, source) = (list(width), numbers(width, 2), numbers(7 * width, 3));
+            let row = |terms: &[Term]| -> Vec<f64> {
+                let at = |at: usize| {
+                    let product =
+                        |t: &Term| wide(t.factor) * wide(source[t.offset as usize + at]);
+                    wide(start[at]) + terms.iter().map(product).sum::<f64>()
+                };
+                (0..width).map(at).collect()
+            };
+            let expected: Vec<f64> = rows_of(&list).flat_map(row).collect();
+            let mut out = numbers(COUNTS.len() * width, 4);
+            sum_rows(&mut out, &start, &list, &source);
+            close(&out, &expected);
+            sum_rows_body::<Portable>(&mut out, &start, &list, &source);
+            close(&out, &expected);
+            for (terms, expected) in rows_of(&list).zip(expected.chunks(width)) {
+                let mut out = start.clone();
+                accumulate(&mut out, terms, &source);
+                close(&out, expected);
+            }
         }
     }
 
     #[test]
-    fn rows_of_any_length_are_summed_and_scattered() {
-        for len in (1..70).chain([96, 97, 100, 104, 105, 208, 333]) {
-            for count in [0, 1, 2, 7] {
-                let factors = numbers(count, 1);
-                let terms: Vec<Term> = factors
-                    .iter()
-                    .enumerate()
-                    .map(|(at, &factor)| Term { offset: (at * len) as u32, factor })
-                    .collect();
-                let (start, source) = (numbers(len, 2), numbers(count * len, 3));
-                let naive: Vec<f64> = (0..len)
-                    .map(|at| {
-                        let sum = terms.iter().enumerate().map(|(row, term)| {
-                            f64::from(term.factor as f32) * f64::from(source[row * len + at] as f32)
-                        });
-                        f64::from(start[at] as f32) + sum.sum::<f64>()
-                    })
-                    .collect();
-                let mut out = start.clone();
-                accumulate(&mut out, &terms, &source);
-                close(&out, &naive);
-                let mut portable = start.clone();
-                accumulate_body::<Portable>(&mut portable, &terms, &source);
-                close(&portable, &naive);
-
-                let mut spread = source.clone();
-                scatter(&mut spread, &terms, &start);
-                let naive: Vec<f64> = (0..count * len)
-                    .map(|at| {
-                        let factor = f64::from(terms[at / len].factor as f32);
-                        f64::from(source[at] as f32) + factor * f64::from(start[at % len] as f32)
-                    })
-                    .collect();
-                close(&spread, &naive);
+    fn rows_of_any_length_are_scattered() {
+        for width in WIDTHS {
+            let (list, rows) = (list(width), numbers(COUNTS.len() * width, 2));
+            let start = numbers(7 * width, 3);
+            let mut expected: Vec<f64> = start.iter().map(|&value| wide(value)).collect();
+            for (terms, row) in rows_of(&list).zip(rows.chunks(width)) {
+                for term in terms {
+                    for (at, &value) in row.iter().enumerate() {
+                        expected[term.offset as usize + at] -=
+                            0.3 * wide(term.factor) * wide(value);
+                    }
+                }
             }
+            let mut out = start.clone();
+            scatter_rows(&mut out, &list, &rows, width, -0.3);
+            close(&out, &expected);
+            let mut out = start.clone();
+            scatter_rows_body::<Portable>(&mut out, &list, &rows, width, -0.3);
+            close(&out, &expected);
+            scale_by(&mut out, 0.5);
+            expected.iter_mut().for_each(|value| *value *= 0.5);
+            close(&out, &expected);
         }
     }
 }

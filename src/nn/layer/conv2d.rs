@@ -1,7 +1,7 @@
 //! Convolution (section 6.1): feature maps that share their weights.
 
 use super::{BIASES, Kind, Pass, Role, Scratch, Shape, Taped};
-use crate::nn::kernels::{Patches, Term, accumulate, padded, patches_times_weights};
+use crate::nn::kernels::{List, Patches, Term, accumulate, padded, patches_times_weights};
 use crate::nn::{Activation, Init, LayerGradients, Real};
 use crate::rng::Stream;
 use ndarray::{Array1, Array4, ArrayView2, ArrayViewD, ArrayViewMut2, ArrayViewMutD};
@@ -163,7 +163,7 @@ impl Kind for Conv2d {
         scratch: &mut Scratch,
         _pass: Pass,
     ) {
-        let Scratch { first: turned, second: sum, terms, ends } = scratch;
+        let Scratch { first: turned, second: sum, deltas: List { terms, ends }, .. } = scratch;
         let (maps, patches) = (self.biases.len(), self.patches());
         // The weights of one map side by side, run after run: (kernel row, map out, run).
         turned.clear();
@@ -196,7 +196,7 @@ impl Kind for Conv2d {
         scratch: &mut Scratch,
         pass: Pass,
     ) {
-        let Scratch { first: sums, terms, ends, .. } = scratch;
+        let Scratch { first: sums, deltas: List { terms, ends }, .. } = scratch;
         let (maps, patches) = (self.biases.len(), self.patches());
         let (run, size) = (patches.run, patches.rows * patches.run);
         // Shape (maps, rows, run): the transpose of the gradient, whose runs are summed whole.

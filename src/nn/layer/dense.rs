@@ -1,7 +1,7 @@
 //! The fully connected layer: z = x W + b, a = σ(z).
 
 use super::{BIASES, Descent, Kind, Pass, Role, Scratch, Shape, Taped};
-use crate::nn::kernels::{Term, accumulate, nonzero, scatter};
+use crate::nn::kernels::{List, nonzero, scatter_rows, sum_rows};
 use crate::nn::{Activation, Init, LayerGradients, Real};
 use crate::rng::Stream;
 use ndarray::linalg::general_mat_mul;
@@ -108,33 +108,26 @@ impl Kind for Dense {
         }
     }
 
+    fn listing_stride(&self) -> Option<usize> {
+        (!self.is_wide()).then_some(self.biases.len())
+    }
+
     fn forward(
         &self,
         x: ArrayView2<Real>,
         mut a: ArrayViewMut2<Real>,
         scratch: &mut Scratch,
-        _pass: Pass,
+        pass: Pass,
     ) {
         if self.is_wide() {
             a.assign(&self.biases);
             general_mat_mul(1.0, &x, &self.weights, 1.0, &mut a);
         } else {
-            let units = self.biases.len();
-            let (weights, biases) = (slice(&self.weights), slice(&self.biases));
-            let Scratch { terms, ends, .. } = scratch;
-            if terms.len() < x.len() {
-                terms.resize(x.len(), Term::default());
+            if !pass.listed {
+                list(x, self.biases.len(), &mut scratch.inputs);
             }
-            ends.clear();
-            let mut start = 0;
-            for (x, mut a) in x.rows().into_iter().zip(a.rows_mut()) {
-                let count = nonzero(x.to_slice().expect(ROWS), units, &mut terms[start..]);
-                let a = a.as_slice_mut().expect(ROWS);
-                a.copy_from_slice(biases);
-                accumulate(a, &terms[start..start + count], weights);
-                start += count;
-                ends.push(start);
-            }
+            let out = a.as_slice_mut().expect(ROWS);
+            sum_rows(out, slice(&self.biases), &scratch.inputs, slice(&self.weights));
         }
         self.activation.apply_in_place(a);
     }
@@ -149,18 +142,17 @@ impl Kind for Dense {
         if self.weights.len() > SMALL {
             return general_mat_mul(1.0, &delta, &self.weights.t(), 0.0, &mut input_delta);
         }
-        // The weights of one unit side by side.
-        scratch.second.clear();
-        scratch.second.extend(self.weights.columns().into_iter().flatten());
-        for (delta, mut input_delta) in delta.rows().into_iter().zip(input_delta.rows_mut()) {
-            let input_delta = input_delta.as_slice_mut().expect(ROWS);
-            input_delta.fill(0.0);
-            let delta = delta.to_slice().expect(ROWS);
-            for (unit, &factor) in delta.iter().enumerate() {
-                let offset = (unit * input_delta.len()) as u32;
-                accumulate(input_delta, &[Term { offset, factor }], &scratch.second);
-            }
+        // The weights of one unit side by side, behind as many zeros.
+        let inputs = self.weights.nrows();
+        let Scratch { second: turned, deltas, .. } = scratch;
+        turned.clear();
+        turned.resize(inputs, 0.0);
+        for unit in 0..self.biases.len() {
+            turned.extend(slice(&self.weights)[unit..].iter().step_by(self.biases.len()));
         }
+        let (zeros, turned) = turned.split_at(inputs);
+        list(delta, inputs, deltas);
+        sum_rows(input_delta.as_slice_mut().expect(ROWS), zeros, deltas, turned);
     }
 
     fn gradients(
@@ -171,9 +163,7 @@ impl Kind for Dense {
         pass: Pass,
     ) {
         gradients.biases.fill(0.0);
-        for row in delta.rows() {
-            gradients.biases.scaled_add(pass.scale, &row);
-        }
+        add_rows(&mut gradients.biases, delta, pass.scale);
         let weights = &mut gradients.weights[0];
         if self.is_wide() {
             let weights = weights.view_mut().into_dimensionality::<Ix2>();
@@ -182,7 +172,8 @@ impl Kind for Dense {
         } else {
             weights.fill(0.0);
             let weights = weights.as_slice_mut().expect("gradients are row-major");
-            scatter_outer(weights, delta, pass.scale, scratch);
+            let (delta, units) = (delta.to_slice().expect(ROWS), self.biases.len());
+            scatter_rows(weights, &scratch.inputs, delta, units, pass.scale);
         }
     }
 
@@ -194,9 +185,7 @@ impl Kind for Dense {
         pass: Pass,
     ) -> bool {
         let factor = -descent.rate * pass.scale;
-        for row in delta.rows() {
-            self.biases.scaled_add(factor, &row);
-        }
+        add_rows(&mut self.biases, delta, factor);
         if self.is_wide() && descent.l1 == 0.0 {
             general_mat_mul(factor, &x.t(), &delta, 1.0 - descent.l2, &mut self.weights);
             return true;
@@ -207,31 +196,29 @@ impl Kind for Dense {
         if wide {
             general_mat_mul(factor, &x.t(), &delta, 1.0, &mut self.weights);
         } else {
-            scatter_outer(weights, delta, factor, scratch);
+            let (delta, units) = (delta.to_slice().expect(ROWS), self.biases.len());
+            scatter_rows(weights, &scratch.inputs, delta, units, factor);
         }
         true
     }
 }
 
-/// `weights` += factor · xᵀ δ, where `scratch` lists the x that are not zero.
-fn scatter_outer(
-    weights: &mut [Real],
-    delta: ArrayView2<Real>,
-    factor: Real,
-    scratch: &mut Scratch,
-) {
-    let Scratch { first: row, terms, ends, .. } = scratch;
-    let mut start = 0;
-    for (delta, &end) in delta.rows().into_iter().zip(&*ends) {
-        row.clear();
-        row.extend(delta.iter().map(|&delta| factor * delta));
-        scatter(weights, &terms[start..end], row);
-        start = end;
+/// Lists the values of a batch that are not zero; the weights of each are `stride` numbers.
+fn list(x: ArrayView2<Real>, stride: usize, into: &mut List) {
+    into.clear(x.len());
+    for x in x.rows() {
+        into.push(|terms| nonzero(x.to_slice().expect(ROWS), stride, terms));
     }
 }
 
-/// Why a row of a batch is a slice.
-const ROWS: &str = "the values of a batch's row lie side by side";
+/// `sum` += factor · every row.
+fn add_rows(sum: &mut Array1<Real>, rows: ArrayView2<Real>, factor: Real) {
+    let rows = rows.to_slice().expect(ROWS).chunks_exact(sum.len());
+    rows.for_each(|row| sum.iter_mut().zip(row).for_each(|(sum, &value)| *sum += factor * value));
+}
+
+/// Why a batch and its rows are slices.
+const ROWS: &str = "the values of a batch lie side by side";
 
 fn slice<D: ndarray::Dimension>(array: &ndarray::Array<Real, D>) -> &[Real] {
     array.as_slice().expect("weights and biases are row-major")

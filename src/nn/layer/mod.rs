@@ -10,7 +10,7 @@ pub use dense::Dense;
 pub use dropout::Dropout;
 pub use pool2d::{Pool2d, Pooling};
 
-use super::kernels::Term;
+use super::kernels::{List, scale_by};
 use super::{Activation, LayerGradients, Mode, Real};
 use ndarray::{ArrayView2, ArrayViewD, ArrayViewMut2, ArrayViewMutD};
 use serde::{Deserialize, Serialize};
@@ -79,6 +79,8 @@ pub struct Pass {
     pub first_row: usize,
     /// What every sum over samples is multiplied by: 1 / samples of the whole mini-batch.
     pub scale: Real,
+    /// Whether the layer's scratch lists its inputs already, and x is not to be read.
+    pub listed: bool,
 }
 
 /// Buffers of a layer that keep their room from one mini-batch to the next.
@@ -86,9 +88,10 @@ pub struct Pass {
 pub struct Scratch {
     pub(crate) first: Vec<Real>,
     pub(crate) second: Vec<Real>,
-    /// Terms of all rows, and where each row's end.
-    pub(crate) terms: Vec<Term>,
-    pub(crate) ends: Vec<usize>,
+    /// The layer's inputs that are not zero, row after row.
+    pub(crate) inputs: List,
+    /// Its deltas that are not zero.
+    pub(crate) deltas: List,
 }
 
 /// A step of plain gradient descent: w → (1 − l2) w − l1 sgn(w) − η ∇C.
@@ -106,9 +109,7 @@ impl Descent {
     /// Regularization's part of the step, on weights.
     pub(crate) fn decay(&self, weights: &mut [Real]) {
         if self.l2 != 0.0 {
-            for w in &mut *weights {
-                *w *= 1.0 - self.l2;
-            }
+            scale_by(weights, 1.0 - self.l2);
         }
         if self.l1 != 0.0 {
             for w in weights {
@@ -180,6 +181,12 @@ pub trait Kind {
     /// The gradient's room: zeros.
     fn zero_gradients(&self) -> LayerGradients {
         LayerGradients::default()
+    }
+
+    /// How far apart the weights of one input and of the next lie, where the layer is best told its
+    /// inputs as a list of those that are not zero.
+    fn listing_stride(&self) -> Option<usize> {
+        None
     }
 
     /// a = σ(z) of x; `x` of shape (samples, inputs), `a` of shape (samples, outputs).
