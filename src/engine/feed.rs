@@ -124,6 +124,10 @@ impl Feed {
         for (row, &place) in picked.iter().enumerate() {
             let (index, copy) = (place as usize % self.images, place as usize / self.images);
             let image = images.image(index);
+            // The images of a mini-batch lie anywhere: memory would be waited for.
+            if let Some(&later) = self.order.get(first + size + row) {
+                images.prefetch(later as usize % self.images);
+            }
             let pixels = match &mut self.changer {
                 None => image,
                 Some(changer) => {
