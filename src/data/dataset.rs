@@ -44,13 +44,8 @@ impl Images {
 
     /// Asks for an image to be in the processor's cache soon; there is no need for it to exist.
     pub(crate) fn prefetch(&self, index: usize) {
-        #[cfg(target_arch = "x86_64")]
         if index < self.len() {
-            use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-            for line in self.image(index).chunks(64) {
-                // SAFETY: a hint that reads nothing, of an address that is there.
-                unsafe { _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast()) };
-            }
+            super::ink::prefetch(self.image(index));
         }
     }
 }

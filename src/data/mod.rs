@@ -7,9 +7,11 @@ mod directory;
 mod error;
 pub mod idx;
 mod image;
+mod ink;
 mod mnist;
 
 pub use dataset::{Dataset, Images};
 pub use directory::FILE_NAMES;
 pub use error::DataError;
 pub use image::{Picture, PictureError};
+pub use ink::Ink;

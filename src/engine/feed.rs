@@ -1,9 +1,9 @@
 //! Mini-batches: the order of an epoch, and the gathering of its images.
 
 use super::{Expansion, Readout, Spec};
-use crate::data::Images;
 use crate::data::augment::{Augmenter, SHIFTS};
 use crate::data::batch::scale;
+use crate::data::{Images, Ink};
 use crate::nn::{Listing, Real};
 use crate::rng::{self, Purpose, Stream};
 use ndarray::{Array2, ArrayView2, s};
@@ -20,6 +20,8 @@ pub(super) struct Feed {
     order: Vec<u32>,
     opened: Option<u32>,
     changer: Option<Changer>,
+    /// The images once more, for a network that is told of nothing else.
+    ink: Option<Ink>,
     /// Shape (batch, pixels).
     x: Array2<Real>,
     /// Shape (batch, outputs).
@@ -75,9 +77,17 @@ impl Feed {
             order: vec![0; count * copies],
             opened: None,
             changer,
+            ink: None,
             x: Array2::zeros((batch, images.pixels_per_image())),
             y: Array2::zeros((batch, outputs)),
             rows: 0,
+        }
+    }
+
+    /// Gets ready to list images that are never changed faster: finds their ink beforehand.
+    pub(super) fn find_ink(&mut self, images: &Images) {
+        if self.changer.is_none() {
+            self.ink = Ink::of(images, self.images);
         }
     }
 
@@ -123,11 +133,17 @@ impl Feed {
         self.rows = picked.len();
         for (row, &place) in picked.iter().enumerate() {
             let (index, copy) = (place as usize % self.images, place as usize / self.images);
-            let image = images.image(index);
-            // The images of a mini-batch lie anywhere: memory would be waited for.
-            if let Some(&later) = self.order.get(first + size + row) {
-                images.prefetch(later as usize % self.images);
+            let later = self.order.get(first + size + row).map(|&c| c as usize % self.images);
+            if let (Some(listing), Some(ink)) = (&mut listing, &self.ink) {
+                let (places, values) = ink.image(index);
+                listing.push_ink(places, values);
+                later.inspect(|&later| ink.prefetch(later));
+                self.readout.target(images.labels[index], self.y.row_mut(row));
+                continue;
             }
+            // The images of a mini-batch lie anywhere: memory would be waited for.
+            later.inspect(|&later| images.prefetch(later));
+            let image = images.image(index);
             let pixels = match &mut self.changer {
                 None => image,
                 Some(changer) => {

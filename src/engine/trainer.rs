@@ -70,7 +70,10 @@ impl Trainer {
         let (batch, threads) = (spec.batch as usize, threads(spec) as usize);
         let mut stepper = Stepper::new(network, batch, threads, spec.optimizer);
         stepper.updater_mut().clone_from(updater);
-        let feed = Feed::new(spec, &data.train, network.outputs());
+        let mut feed = Feed::new(spec, &data.train, network.outputs());
+        if stepper.listing(network).is_some() {
+            feed.find_ink(&data.train);
+        }
         let desk = Desk::new(commands, events, control, feed.batches());
         Self {
             sample: training_sample(spec.seed, feed.images()),

@@ -1,7 +1,7 @@
 //! What a forward pass leaves behind for the backward pass.
 
+use super::kernels::{List, expand, ink};
 use super::layer::{Pass, Scratch, Taped};
-use super::kernels::{List, ink};
 use super::{Mode, Network, Real};
 use ndarray::{Array2, ArrayView2, s};
 
@@ -38,6 +38,14 @@ impl Listing<'_> {
     /// Adds a sample; `pixels` as many as the network has inputs, 0 to 255 for 0 to 1.
     pub fn push(&mut self, pixels: &[u8]) {
         self.inputs.push(|terms| ink(pixels, self.stride, terms));
+    }
+
+    /// Adds a sample by the inputs that are not zero: their places and values.
+    pub fn push_ink(&mut self, places: &[u16], values: &[u8]) {
+        self.inputs.push(|terms| {
+            expand(terms, places, values, self.stride as u32);
+            places.len()
+        });
     }
 }
 

@@ -3,6 +3,7 @@
 //! Four in five pixels of a digit are background, and of the deltas behind max-pooling three in four
 //! are zero: what is multiplied by them need not be touched.
 
+use super::kernel;
 use crate::nn::Real;
 
 /// A row of an array, by the place of its first number, and what it is multiplied by.
@@ -64,13 +65,24 @@ pub(crate) fn ink(pixels: &[u8], stride: usize, terms: &mut [Term]) -> usize {
     // Background comes in long runs: a bit for every group that is not all background.
     for (part, groups) in groups.chunks(64).enumerate() {
         let bits = groups.iter().enumerate();
-        let used = bits.fold(0, |used, (bit, group)| {
-            used | u64::from(u64::from_ne_bytes(*group) != 0) << bit
-        });
+        let used = bits
+            .fold(0, |used, (bit, group)| used | u64::from(u64::from_ne_bytes(*group) != 0) << bit);
         end = some_ink(groups, used, 64 * GROUP * part, stride, terms, end);
     }
     let rest: [Real; GROUP] = std::array::from_fn(|at| rest.get(at).map_or(0.0, |&p| real(p)));
     finish(&rest[..pixels.len() % GROUP], GROUP * groups.len(), stride, terms, end)
+}
+
+kernel! {
+    /// [`ink`] of an image without its background: term i has the offset `stride` · place i.
+    fn expand(terms: &mut [Term], places: &[u16], values: &[u8], stride: u32) = expand_body
+}
+
+#[inline(always)]
+fn expand_body<V>(terms: &mut [Term], places: &[u16], values: &[u8], stride: u32) {
+    for ((term, &place), &value) in terms.iter_mut().zip(places).zip(values) {
+        *term = Term { offset: u32::from(place) * stride, factor: real(value) };
+    }
 }
 
 /// Lists the groups whose bits are set in `used`; `first` is the place of the first group.
@@ -125,13 +137,12 @@ fn compress(values: [Real; GROUP], first: usize, stride: usize, terms: &mut [Ter
 mod avx2 {
     use super::{GROUP, Term, real};
     use std::arch::x86_64::{
-        __m256, __m256i, _CMP_NEQ_UQ, _mm_cvtsi64_si128, _mm256_add_epi32, 
-
-        _mm256_castsi256_ps, _mm256_cmp_ps, _mm256_cvtepi32_ps, _mm256_cvtepu8_epi32,
-        _mm256_loadu_ps, _mm256_movemask_ps, _mm256_mul_ps, _mm256_mullo_epi32,
-        _mm256_permute2f128_ps, _mm256_permutevar8x32_epi32, _mm256_permutevar8x32_ps,
-        _mm256_set1_epi32, _mm256_set1_ps, _mm256_setr_epi32, _mm256_setzero_ps, _mm256_storeu_ps,
-        _mm256_unpackhi_ps, _mm256_unpacklo_ps,
+        __m256, __m256i, _CMP_NEQ_UQ, _mm_cvtsi64_si128, _mm256_add_epi32, _mm256_castsi256_ps,
+        _mm256_cmp_ps, _mm256_cvtepi32_ps, _mm256_cvtepu8_epi32, _mm256_loadu_ps,
+        _mm256_movemask_ps, _mm256_mul_ps, _mm256_mullo_epi32, _mm256_permute2f128_ps,
+        _mm256_permutevar8x32_epi32, _mm256_permutevar8x32_ps, _mm256_set1_epi32, _mm256_set1_ps,
+        _mm256_setr_epi32, _mm256_setzero_ps, _mm256_storeu_ps, _mm256_unpackhi_ps,
+        _mm256_unpacklo_ps,
     };
 
     /// The places of the bits that are set in a number, the lowest first.
@@ -278,7 +289,13 @@ mod tests {
             let values: Vec<Real> = pixels.iter().map(|&p| Real::from(p) * unit).collect();
             let mut terms = vec![Term::default(); len];
             let count = ink(&pixels, 30, &mut terms);
-            assert_eq!(terms[..count], naive(&values, 30), "{len}");
+            let expected = naive(&values, 30);
+            assert_eq!(terms[..count], expected, "{len}");
+            let places = (0..).zip(&pixels).filter(|(_, p)| **p != 0);
+            let (places, values): (Vec<u16>, Vec<u8>) = places.unzip();
+            terms.fill(Term::default());
+            expand(&mut terms, &places, &values, 30);
+            assert_eq!(terms[..count], expected, "{len}");
         }
     }
 }

@@ -15,7 +15,7 @@ mod rows;
 mod tile;
 
 pub(crate) use exponential::{exponentials, sigmoids, tangents};
-pub(crate) use listing::{List, Term, ink, nonzero};
+pub(crate) use listing::{List, Term, expand, ink, nonzero};
 pub(crate) use rows::{accumulate, scale_by, scatter_rows, sum_rows};
 pub(crate) use tile::{Patches, padded, patches_times_weights};
 

@@ -269,13 +269,7 @@ fn scatter_rows_body<V: Lanes>(
 }
 
 #[inline(always)]
-fn scatter_narrow<V: Lanes>(
-    out: &mut [Real],
-    list: &List,
-    rows: &[Real],
-    band: Band,
-    rate: Real,
-) {
+fn scatter_narrow<V: Lanes>(out: &mut [Real], list: &List, rows: &[Real], band: Band, rate: Real) {
     let Band { first, len, width } = band;
     for (row, terms) in rows.chunks_exact(width).zip(rows_of(list)) {
         for term in terms {
@@ -363,8 +357,7 @@ mod tests {
             let (list, start, source) = (list(width), numbers(width, 2), numbers(7 * width, 3));
             let row = |terms: &[Term]| -> Vec<f64> {
                 let at = |at: usize| {
-                    let product =
-                        |t: &Term| wide(t.factor) * wide(source[t.offset as usize + at]);
+                    let product = |t: &Term| wide(t.factor) * wide(source[t.offset as usize + at]);
                     wide(start[at]) + terms.iter().map(product).sum::<f64>()
                 };
                 (0..width).map(at).collect()

@@ -105,7 +105,13 @@ mod tests {
     use ndarray::{Array2, s};
 
     fn pass(step: u64, first_row: usize) -> Pass {
-        Pass { mode: Mode::Training { seed: 1, epoch: 2, step }, layer: 1, first_row, scale: 1.0, listed: false }
+        Pass {
+            mode: Mode::Training { seed: 1, epoch: 2, step },
+            layer: 1,
+            first_row,
+            scale: 1.0,
+            listed: false,
+        }
     }
 
     fn masked(rate: f64, rows: usize, pass: Pass) -> Array2<Real> {
