@@ -65,11 +65,20 @@ impl Stepper {
         }
     }
 
-    /// [`Tape::listing`] for the next mini-batch, unless it is cut up.
-    pub fn listing(&mut self, network: &Network) -> Option<Listing<'_>> {
-        match &mut self.shards[..] {
-            [whole] => whole.tape.listing(network),
-            _ => None,
+    /// [`Tape::listing`] for the next mini-batch, unless it is cut up. Where its gradients are not
+    /// `asked` for, weights of the network may be moved here: see [`Stepper::settle`].
+    pub fn listing(&mut self, network: &Network, asked: bool) -> Option<Listing<'_>> {
+        let [Shard { tape, .. }] = &mut self.shards[..] else { return None };
+        if !asked && self.updater.optimizer() == Optimizer::Sgd {
+            tape.pack(network);
+        }
+        tape.listing(network)
+    }
+
+    /// Brings the network up to date: to be done before anything but a step looks at it.
+    pub fn settle(&mut self, network: &mut Network) {
+        if let [Shard { tape, .. }] = &mut self.shards[..] {
+            tape.unpack(network);
         }
     }
 

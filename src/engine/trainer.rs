@@ -71,7 +71,7 @@ impl Trainer {
         let mut stepper = Stepper::new(network, batch, threads, spec.optimizer);
         stepper.updater_mut().clone_from(updater);
         let mut feed = Feed::new(spec, &data.train, network.outputs());
-        if stepper.listing(network).is_some() {
+        if stepper.listing(network, true).is_some() {
             feed.find_ink(&data.train);
         }
         let desk = Desk::new(commands, events, control, feed.batches());
@@ -95,6 +95,12 @@ impl Trainer {
 
     /// Trains until the run is over, for whatever reason.
     pub(super) fn run(&mut self) -> Outcome {
+        let outcome = self.train();
+        self.settle();
+        outcome
+    }
+
+    fn train(&mut self) -> Outcome {
         self.recall();
         loop {
             let epoch = self.state.body.position.epoch;
@@ -165,10 +171,11 @@ impl Trainer {
         let start = Instant::now();
         let looked_at = last || start >= self.next_sample && self.watch.wants_gradients();
         if looked_at {
+            self.stepper.settle(&mut body.network);
             self.monitor.before(&body.network);
         }
         let start = Instant::now();
-        let listing = self.stepper.listing(&body.network);
+        let listing = self.stepper.listing(&body.network, looked_at);
         let samples = self.feed.gather(&self.data.train, epoch, batch as usize, listing);
         let mode = Mode::Training { seed: spec.seed, epoch: epoch.into(), step: batch.into() };
         let (x, y) = (self.feed.x(), self.feed.y());
@@ -224,6 +231,11 @@ impl Trainer {
                 }
             }
         }
+    }
+
+    /// Brings the network up to date, for whoever looks at it between two mini-batches.
+    fn settle(&mut self) {
+        self.stepper.settle(&mut self.state.body.network);
     }
 
     fn next(&mut self, gate: Gate) -> Next {

@@ -15,6 +15,8 @@ pub struct Tape {
     /// Samples of the whole mini-batch, of which these rows may be a part.
     batch: usize,
     inputs: Inputs,
+    /// Whether the first layer's weights are in its scratch.
+    packed: bool,
 }
 
 /// Where the first layer finds its inputs.
@@ -74,17 +76,37 @@ impl Tape {
             first_row: 0,
             batch: 1,
             inputs: Inputs::Given,
+            packed: false,
         }
     }
 
     /// Where the first layer is best told only what is not zero: the list of the samples of the
     /// next forward pass, which then reads nothing of its `x` but the number of rows.
     pub fn listing(&mut self, network: &Network) -> Option<Listing<'_>> {
-        let stride = network.layers.first()?.kind().listing_stride()?;
+        let stride = network.layers.first()?.kind().listing_stride(self.packed)?;
         let LayerTape { activations, scratch, .. } = self.layers.first_mut()?;
         scratch.inputs.clear(activations.nrows() * network.inputs());
         self.inputs = Inputs::Announced;
         Some(Listing { inputs: &mut scratch.inputs, stride })
+    }
+
+    /// Moves the weights of a first layer that takes a listing here, for passes and steps of descent
+    /// one after the other; until [`Tape::unpack`] those in the network are out of date.
+    pub(crate) fn pack(&mut self, network: &Network) {
+        let (Some(layer), Some(here)) = (network.layers.first(), self.layers.first_mut()) else {
+            return;
+        };
+        if !self.packed && layer.kind().listing_stride(true).is_some() {
+            layer.kind().pack(&mut here.scratch);
+            self.packed = true;
+        }
+    }
+
+    /// Moves the weights back.
+    pub(crate) fn unpack(&mut self, network: &mut Network) {
+        if std::mem::take(&mut self.packed) {
+            network.layers[0].kind_mut().unpack(&self.layers[0].scratch);
+        }
     }
 
     /// Gets ready for rows of a mini-batch of `batch` samples.
@@ -101,7 +123,8 @@ impl Tape {
     pub(crate) fn pass(&self, layer: usize) -> Pass {
         let scale = 1.0 / self.batch as Real;
         let listed = layer == 0 && self.inputs == Inputs::Listed;
-        Pass { mode: self.mode, layer, first_row: self.first_row, scale, listed }
+        let packed = layer == 0 && self.packed;
+        Pass { mode: self.mode, layer, first_row: self.first_row, scale, listed, packed }
     }
 
     /// What backpropagation hands a layer; `x` are the network's inputs.

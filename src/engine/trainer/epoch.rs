@@ -13,6 +13,7 @@ impl Trainer {
     /// Measures the epoch that was just completed (0: the untrained network) and tells it. The
     /// run's outcome when it ends here.
     pub(super) fn end_epoch(&mut self) -> Option<Outcome> {
+        self.settle();
         let start = Instant::now();
         let Some(measurement) = self.measure() else { return Some(Outcome::Stopped) };
         self.evaluation_seconds = start.elapsed().as_secs_f64();

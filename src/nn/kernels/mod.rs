@@ -11,11 +11,13 @@
 mod exponential;
 mod lanes;
 mod listing;
+mod packed;
 mod rows;
 mod tile;
 
 pub(crate) use exponential::{exponentials, sigmoids, tangents};
 pub(crate) use listing::{List, Term, expand, ink, nonzero};
+pub(crate) use packed::Packed;
 pub(crate) use rows::{accumulate, scale_by, scatter_rows, sum_rows};
 pub(crate) use tile::{Patches, padded, patches_times_weights};
 

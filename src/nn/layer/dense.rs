@@ -1,7 +1,7 @@
 //! The fully connected layer: z = x W + b, a = σ(z).
 
 use super::{BIASES, Descent, Kind, Pass, Role, Scratch, Shape, Taped};
-use crate::nn::kernels::{List, nonzero, scatter_rows, sum_rows};
+use crate::nn::kernels::{List, Packed, nonzero, scatter_rows, sum_rows};
 use crate::nn::{Activation, Init, LayerGradients, Real};
 use crate::rng::Stream;
 use ndarray::linalg::general_mat_mul;
@@ -108,8 +108,18 @@ impl Kind for Dense {
         }
     }
 
-    fn listing_stride(&self) -> Option<usize> {
-        (!self.is_wide()).then_some(self.biases.len())
+    fn listing_stride(&self, packed: bool) -> Option<usize> {
+        let units = self.biases.len();
+        (!self.is_wide()).then(|| if packed { Packed::stride(units) } else { units })
+    }
+
+    fn pack(&self, scratch: &mut Scratch) {
+        scratch.packed.fill(slice(&self.weights), self.biases.len());
+    }
+
+    fn unpack(&mut self, scratch: &Scratch) {
+        let weights = self.weights.as_slice_mut().expect("weights are row-major");
+        scratch.packed.copy_to(weights, self.biases.len());
     }
 
     fn forward(
@@ -126,8 +136,9 @@ impl Kind for Dense {
             if !pass.listed {
                 list(x, self.biases.len(), &mut scratch.inputs);
             }
-            let out = a.as_slice_mut().expect(ROWS);
-            sum_rows(out, slice(&self.biases), &scratch.inputs, slice(&self.weights));
+            let Scratch { inputs, packed, .. } = scratch;
+            let weights = if pass.packed { packed.values() } else { slice(&self.weights) };
+            sum_rows(a.as_slice_mut().expect(ROWS), slice(&self.biases), inputs, weights);
         }
         self.activation.apply_in_place(a);
     }
@@ -191,13 +202,18 @@ impl Kind for Dense {
             return true;
         }
         let wide = self.is_wide();
-        let weights = self.weights.as_slice_mut().expect("weights are row-major");
+        let Scratch { inputs, packed, .. } = scratch;
+        let weights = if pass.packed {
+            packed.values_mut()
+        } else {
+            self.weights.as_slice_mut().expect("weights are row-major")
+        };
         descent.decay(weights);
         if wide {
             general_mat_mul(factor, &x.t(), &delta, 1.0, &mut self.weights);
         } else {
             let (delta, units) = (delta.to_slice().expect(ROWS), self.biases.len());
-            scatter_rows(weights, &scratch.inputs, delta, units, factor);
+            scatter_rows(weights, inputs, delta, units, factor);
         }
         true
     }

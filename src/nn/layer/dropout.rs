@@ -111,6 +111,7 @@ mod tests {
             first_row,
             scale: 1.0,
             listed: false,
+            packed: false,
         }
     }
 

@@ -10,7 +10,7 @@ pub use dense::Dense;
 pub use dropout::Dropout;
 pub use pool2d::{Pool2d, Pooling};
 
-use super::kernels::{List, scale_by};
+use super::kernels::{List, Packed, scale_by};
 use super::{Activation, LayerGradients, Mode, Real};
 use ndarray::{ArrayView2, ArrayViewD, ArrayViewMut2, ArrayViewMutD};
 use serde::{Deserialize, Serialize};
@@ -81,6 +81,8 @@ pub struct Pass {
     pub scale: Real,
     /// Whether the layer's scratch lists its inputs already, and x is not to be read.
     pub listed: bool,
+    /// Whether the weights are in the scratch: see [`Kind::pack`].
+    pub packed: bool,
 }
 
 /// Buffers of a layer that keep their room from one mini-batch to the next.
@@ -92,6 +94,8 @@ pub struct Scratch {
     pub(crate) inputs: List,
     /// Its deltas that are not zero.
     pub(crate) deltas: List,
+    /// The layer's weights, while they are here instead of in the layer: see [`Kind::pack`].
+    pub(crate) packed: Packed,
 }
 
 /// A step of plain gradient descent: w → (1 − l2) w − l1 sgn(w) − η ∇C.
@@ -184,10 +188,18 @@ pub trait Kind {
     }
 
     /// How far apart the weights of one input and of the next lie, where the layer is best told its
-    /// inputs as a list of those that are not zero.
-    fn listing_stride(&self) -> Option<usize> {
+    /// inputs as a list of those that are not zero; `packed` as in [`Pass`].
+    fn listing_stride(&self, _packed: bool) -> Option<usize> {
         None
     }
+
+    /// Moves the weights into the scratch, where they lie as the processor likes it best. Until
+    /// [`Kind::unpack`] those in the layer are out of date. For layers with a
+    /// [`Kind::listing_stride`].
+    fn pack(&self, _scratch: &mut Scratch) {}
+
+    /// Moves the weights back.
+    fn unpack(&mut self, _scratch: &Scratch) {}
 
     /// a = σ(z) of x; `x` of shape (samples, inputs), `a` of shape (samples, outputs).
     fn forward(
