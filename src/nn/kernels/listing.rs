@@ -225,6 +225,7 @@ mod avx2 {
     }
 
     #[target_feature(enable = "avx2")]
+    #[allow(clippy::cast_possible_wrap, reason = "offsets are kept as bits")]
     fn lanes(stride: usize) -> __m256i {
         let lanes = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
         _mm256_mullo_epi32(lanes, _mm256_set1_epi32(stride as i32))

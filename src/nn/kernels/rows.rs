@@ -72,7 +72,9 @@ fn scale_by_body<V: Lanes>(values: &mut [Real], factor: Real) {
     for vector in vectors {
         V::load(vector).multiply_add(V::splat(factor), V::splat(0.0)).store(vector);
     }
-    rest.iter_mut().for_each(|value| *value *= factor);
+    for value in rest {
+        *value *= factor;
+    }
 }
 
 #[inline(always)]
@@ -397,7 +399,9 @@ mod tests {
             scatter_rows_body::<Portable>(&mut out, &list, &rows, width, -0.3);
             close(&out, &expected);
             scale_by(&mut out, 0.5);
-            expected.iter_mut().for_each(|value| *value *= 0.5);
+            for value in &mut expected {
+                *value *= 0.5;
+            }
             close(&out, &expected);
         }
     }
