@@ -7,6 +7,10 @@
     clippy::inline_always,
     reason = "a body must become part of the function that is compiled for AVX2"
 )]
+#![allow(
+    clippy::extra_unused_type_parameters,
+    reason = "some bodies leave the choice of vectors to the compiler"
+)]
 
 mod exponential;
 mod lanes;
