@@ -8,12 +8,14 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Raised whenever an older program would misread the record.
 const FORMAT: u32 = 1;
 /// Bytes of events that wait for a disk to have room again; later ones are given up.
 const MOST_WAITING: usize = 16 << 20;
+/// The disk is asked to keep what it has at most so often: epochs can be shorter than that takes.
+const SYNC_GAP: Duration = Duration::from_millis(250);
 
 /// Why a run's record cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -116,7 +118,7 @@ struct Line {
 }
 
 /// The file of a run's facts, an object a line. Only ever appended to; what is in it survives the
-/// process at once, and the machine from the end of an epoch on.
+/// process at once, and the machine within a moment after an epoch's end.
 #[derive(Debug)]
 pub struct EventFile {
     path: PathBuf,
@@ -126,6 +128,7 @@ pub struct EventFile {
     /// What an earlier process of this run has told: a resumed run tells it again.
     last_epoch: Option<u32>,
     tuned: Vec<Tuned>,
+    synced: Option<Instant>,
 }
 
 impl EventFile {
@@ -140,10 +143,8 @@ impl EventFile {
             waiting: Vec::new(),
             last_epoch: None,
             tuned: Vec::new(),
+            synced: None,
         };
-        if !path.metadata()?.is_file() {
-            return Ok(opened);
-        }
         let whole = for_each(path, |event| match event {
             Event::EpochEnded(stats) => {
                 opened.last_epoch = opened.last_epoch.max(Some(stats.epoch));
@@ -179,10 +180,18 @@ impl EventFile {
             self.file = open_to_append(&self.path)?;
         }
         self.write_out()?;
-        if ends {
+        let due = self.synced.is_none_or(|last| last.elapsed() >= SYNC_GAP);
+        if matches!(event, Event::Finished(_)) || ends && due {
             self.file.sync_data().or_else(ignore_unsupported)?;
+            self.synced = Some(Instant::now());
         }
         Ok(())
+    }
+
+    /// Whether something waits that the disk did not take.
+    #[must_use]
+    pub fn is_waiting(&self) -> bool {
+        !self.waiting.is_empty()
     }
 
     fn write_out(&mut self) -> io::Result<()> {
@@ -248,7 +257,12 @@ fn finite(event: &Event) -> Event {
 /// Hands out every event of a file, leaving out lines that are none; whether the last line is
 /// whole.
 fn for_each(path: &Path, mut take: impl FnMut(Event)) -> io::Result<bool> {
-    let mut input = BufReader::new(File::open(path)?);
+    let file = File::open(path)?;
+    if !file.metadata()?.is_file() {
+        // A device may never end, and has kept nothing.
+        return Ok(true);
+    }
+    let mut input = BufReader::new(file);
     let mut line = Vec::new();
     loop {
         let before = line.last().copied();

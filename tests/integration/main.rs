@@ -9,5 +9,6 @@ mod pty;
 mod resume;
 mod screens;
 mod search;
+mod sessions;
 mod small_data;
 mod terminal;

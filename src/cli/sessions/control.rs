@@ -113,7 +113,9 @@ fn tell(
             return Ok(ExitCode::SUCCESS);
         }
         match event {
-            Event::Log(said) if said.level != Level::Info => bail!("{}", said.text),
+            Event::Log(said) if command == Command::Save && said.level != Level::Info => {
+                bail!("{}", said.text)
+            }
             Event::Finished(_) => bail!("`{}` is over: {}", run.name(), ending(&view)),
             _ => {}
         }

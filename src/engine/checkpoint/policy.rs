@@ -85,21 +85,22 @@ impl Keeper {
         moment: Moment,
         checkpoint: &Checkpoint,
     ) -> Vec<Result<Written, CheckpointError>> {
-        let quiet = self.policy.background && moment != Moment::Asked;
+        let asked = moment == Moment::Asked;
         let mut told = Vec::new();
         for slot in self.decide(moment, checkpoint.position(), Instant::now()) {
             match self.carry_out(slot, checkpoint) {
                 Ok(written) => {
                     self.failing = false;
-                    told.extend(written.filter(|_| !quiet).map(Ok));
+                    let awaited = !self.policy.background || asked && slot == Slot::Last;
+                    told.extend(written.filter(|_| awaited).map(Ok));
                 }
                 Err(error) => {
                     let known = std::mem::replace(&mut self.failing, true);
-                    told.extend((!known || moment == Moment::Asked).then_some(Err(error)));
+                    told.extend((!known || asked).then_some(Err(error)));
                 }
             }
         }
-        if told.is_empty() && moment == Moment::Asked {
+        if told.is_empty() && asked {
             told.extend(self.written.clone().map(|(_, written)| Ok(written)));
         }
         told

@@ -43,10 +43,11 @@ impl Recorder {
 
     fn record(&mut self, event: &Event) {
         let result = self.file.append(event);
-        if result.is_err() == self.failing {
+        // An event that is not kept succeeds, and says nothing of the disk.
+        let failing = result.is_err() || self.failing && self.file.is_waiting();
+        if failing == std::mem::replace(&mut self.failing, failing) {
             return;
         }
-        self.failing = result.is_err();
         let (level, text) = match result {
             Ok(()) => (Level::Info, "events are written again, none was lost".to_string()),
             Err(error) => {

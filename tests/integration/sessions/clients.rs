@@ -1,0 +1,160 @@
+//! Several clients, several sessions.
+
+use super::*;
+use nntop::protocol::Command as Order;
+use nntop::session::wire::{ClientHello, MOST_UPDATE, decode, read_frame, write_hello};
+use std::os::unix::net::UnixStream;
+
+#[test]
+fn two_clients_that_pause_and_resume_at_once_agree_in_the_end() {
+    let place = Place::new();
+    let run = place.detach("torn", &format!("--epochs {ENDLESS}"));
+    std::thread::scope(|scope| {
+        for orders in [[Order::Pause, Order::Resume], [Order::Resume, Order::Pause]] {
+            let run = &run;
+            scope.spawn(move || {
+                let watcher = Watcher::attach(run, Attachment::Control);
+                for _ in 0..100 {
+                    for order in orders.clone() {
+                        watcher.link.commands.send(order).unwrap();
+                    }
+                }
+                // Sent, though not yet obeyed: a link that is dropped sends the rest.
+            });
+        }
+    });
+    for _ in 0..3 {
+        assert!(place.say("pause").contains("paused"));
+        assert_eq!(state(&run), State::Paused);
+        assert!(place.say("resume").contains("training"));
+        assert_eq!(state(&run), State::Training);
+    }
+}
+
+#[test]
+fn ten_sessions_live_beside_each_other() {
+    let place = Place::new();
+    let training = place.training(&format!("--detach --epochs {ENDLESS}"));
+    let started: Vec<_> =
+        (0..10).map(|_| place.nntop(&training).stdout(Stdio::piped()).spawn().unwrap()).collect();
+    let mut names: Vec<String> = started
+        .into_iter()
+        .map(|child| String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap())
+        .map(|name| name.trim().to_string())
+        .collect();
+    names.sort();
+    let mut listed: Vec<String> =
+        place.ls().iter().map(|run| run["name"].as_str().unwrap().into()).collect();
+    listed.sort();
+    assert_eq!(listed, names);
+    assert!(place.ls().iter().all(|run| run["live"] == true));
+    for name in &names {
+        place.say(&format!("stop {name}"));
+    }
+    for name in &names {
+        until_dead(&place.run(name));
+        assert_eq!(state(&place.run(name)), State::Stopped);
+    }
+}
+
+#[test]
+fn one_run_is_never_served_twice() {
+    let place = Place::new();
+    let run = place.detach("only", &format!("--epochs {ENDLESS}"));
+    signal(&run, Signal::KILL);
+    until_dead(&run);
+    let resumed: Vec<_> =
+        (0..6).map(|_| place.nntop("resume only --detach").spawn().unwrap()).collect();
+    for mut child in resumed {
+        child.wait().unwrap();
+    }
+    let served = std::fs::read_to_string(run.log()).unwrap();
+    let alive = served.lines().filter_map(|line| line.split("as process ").nth(1));
+    // One that was killed may be there still, unburied: it has no command line any more.
+    let alive = alive.filter(|pid| {
+        std::fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|line| !line.is_empty())
+    });
+    assert_eq!(alive.count(), 1, "{served}");
+    assert_eq!(state(&run), State::Training);
+}
+
+#[test]
+fn a_client_that_stalls_is_skipped_and_comes_back_up_to_date() {
+    let place = Place::new();
+    let run = place.detach("busy", &format!("--epochs {ENDLESS}"));
+    let stalled = UnixStream::connect(run.socket()).unwrap();
+    write_hello(&mut &stalled, &ClientHello::new(Attachment::Control)).unwrap();
+    // It reads nothing; far more happens than any queue on the way holds.
+    let mut watcher = Watcher::attach(&run, Attachment::ReadOnly);
+    watcher.until(|view| view.epoch() > 3000);
+    assert!(place.say("pause").contains("paused"), "nobody waits for the one that stalls");
+    watcher.until(|view| view.status.activity == nntop::protocol::Activity::Paused);
+    let paused = watcher.view;
+    // Now it reads: what was on its way, then a snapshot, then the same as everybody has.
+    stalled.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut payload = Vec::new();
+    // The hello is a frame as well.
+    assert!(read_frame(&mut &stalled, MOST_UPDATE, &mut payload).unwrap());
+    let (mut view, mut snapshots) = (RunView::default(), 0);
+    while view.epochs != paused.epochs || view.status != paused.status {
+        assert!(read_frame(&mut &stalled, MOST_UPDATE, &mut payload).unwrap());
+        match decode(&payload).unwrap() {
+            Update::Snapshot(snapshot) => {
+                snapshots += 1;
+                view = *snapshot;
+            }
+            Update::Event(event) => view.apply(&event),
+            Update::Lost(why) => panic!("{why}"),
+        }
+    }
+    assert!(snapshots >= 2, "it was left out of {snapshots} snapshots' worth of events");
+}
+
+#[test]
+fn who_comes_late_has_the_whole_history_at_once() {
+    let place = Place::new();
+    let run = place.detach("old", &format!("--epochs {ENDLESS}"));
+    Watcher::attach(&run, Attachment::ReadOnly).until(|view| view.epoch() >= 400);
+    let late = Watcher::attach(&run, Attachment::Control);
+    let epochs: Vec<u32> = late.view.epochs.points().iter().map(|stats| stats.epoch).collect();
+    assert!(epochs.len() > 400);
+    assert_eq!(epochs, (0..=late.view.epoch()).collect::<Vec<_>>());
+}
+
+/// Descriptors, threads, and kilobytes of anonymous memory of a process.
+fn usage(pid: u32) -> (usize, usize, i64) {
+    let count = |what: &str| std::fs::read_dir(format!("/proc/{pid}/{what}")).unwrap().count();
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let memory = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).unwrap();
+    let kilobytes = memory.trim().trim_end_matches(" kB").parse().unwrap();
+    (count("fd"), count("task"), kilobytes)
+}
+
+#[test]
+fn a_thousand_visits_leave_nothing_behind() {
+    let place = Place::new();
+    let run = place.detach("hall", &format!("--epochs {ENDLESS}"));
+    place.say("pause");
+    let pid = pid(&run);
+    let alone = || session::attach(&run, Attachment::Control).unwrap().hello.clients == 0;
+    let visit = |times: u32| {
+        for _ in 0..times {
+            drop(Watcher::attach(&run, Attachment::Control));
+        }
+        until("everybody's leave", || {
+            let left = alone();
+            std::thread::sleep(Duration::from_millis(5));
+            left && usage(pid).1 < 10
+        });
+    };
+    // The first ones make room that stays.
+    visit(200);
+    let (fds, threads, before) = usage(pid);
+    visit(1000);
+    let mut after = usage(pid);
+    until("the last one's leave", || {
+        after = usage(pid);
+        (after.0, after.1) == (fds, threads)
+    });
+    assert!(after.2 - before < 1024, "{before} kB grew to {} kB", after.2);
+}

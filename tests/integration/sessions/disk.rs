@@ -1,0 +1,104 @@
+//! Disks that are full, and directories that cannot be written to.
+
+use super::*;
+use nntop::protocol::Level;
+
+#[test]
+fn without_a_state_directory_the_run_stays_in_its_terminal_and_says_so() {
+    let mut place = Place::new();
+    let file = place.path("file");
+    std::fs::write(&file, "").unwrap();
+    // Below a file no directory can be made, whoever asks.
+    place.state = file.join("state");
+    let (code, error) = place.fail(&place.training("--detach --epochs 2"));
+    assert!(code == 1 && error.contains("state"), "{code} {error}");
+    let mut terminal = place.terminal(&place.training(&format!("--epochs {ENDLESS}")));
+    terminal.wait_for("no session: this run ends with its terminal");
+    terminal.type_keys("d");
+    terminal.wait_for("cannot be left");
+    terminal.type_keys("\x03");
+    terminal.wait_for_exit();
+    let headless = place.say(&place.training("--epochs 2 --json"));
+    assert!(headless.contains(r#""outcome":"completed""#));
+}
+
+/// Runs a script where `$1` is an empty disk of so many bytes.
+fn on_a_small_disk(place: &Place, bytes: u32, script: &str) -> Option<Output> {
+    if !has("unshare") {
+        return None;
+    }
+    let disk = place.path("disk");
+    std::fs::create_dir_all(&disk).unwrap();
+    let whole =
+        format!(r#"mount -t tmpfs -o size={bytes} tmpfs "$1" && touch "$1/mounted" && {script}"#);
+    let mut command = Command::new("unshare");
+    command.args(["-rm", "sh", "-c", &whole, "sh"]).arg(&disk);
+    command.env("NNTOP", env!("CARGO_BIN_EXE_nntop")).env(STATE_DIR, disk.join("state"));
+    let output = command.stdin(Stdio::null()).output().unwrap();
+    if err(&output).contains("unshare failed") || err(&output).contains("mount:") {
+        eprintln!("skipped: no disk can be mounted here: {}", err(&output));
+        return None;
+    }
+    Some(output)
+}
+
+#[test]
+fn on_a_full_disk_a_run_goes_on_and_says_so() {
+    let place = Place::new();
+    let training = place.training(&format!("--detach --name tight --epochs {ENDLESS}"));
+    // Checkpoints and events fill the disk until a request fails; then there is room again.
+    let script = format!(
+        r#"head -c 1600000 /dev/zero > "$1/ballast" && "$NNTOP" {training} > /dev/null
+        while "$NNTOP" save tight > /dev/null; do :; done
+        "$NNTOP" pause tight && rm "$1/ballast" && "$NNTOP" step tight && "$NNTOP" save tight
+        "$NNTOP" stop tight > /dev/null
+        "$NNTOP" ls --json; grep -c EpochEnded "$1/state/runs/tight/events.jsonl""#
+    );
+    let Some(output) = on_a_small_disk(&place, 2_000_000, &script) else { return };
+    let (out, complaints) = (String::from_utf8(output.stdout.clone()).unwrap(), err(&output));
+    let lines: Vec<&str> = out.lines().collect();
+    assert!(complaints.contains("cannot be written"), "{complaints}");
+    assert!(lines[0].starts_with("tight: paused after"), "{out}\n{complaints}");
+    assert!(lines[2].starts_with("tight: saved"), "{out}\n{complaints}");
+    let run: Value = serde_json::from_str(lines[3]).unwrap();
+    assert_eq!(run["state"], "stopped");
+    let recorded: u64 = lines[4].parse().unwrap();
+    assert_eq!(recorded, run["epoch"].as_u64().unwrap() + 1, "every epoch is in the events");
+}
+
+#[test]
+fn a_disk_too_full_for_a_session_leaves_no_run_behind() {
+    let place = Place::new();
+    let training = place.training("--detach --name none --epochs 2");
+    let script = format!(
+        r#"head -c 10000000 /dev/zero > "$1/ballast"; "$NNTOP" {training}; echo "code: $?"; "$NNTOP" ls"#
+    );
+    let Some(output) = on_a_small_disk(&place, 100_000, &script) else { return };
+    assert_eq!(
+        String::from_utf8(output.stdout.clone()).unwrap(),
+        "none\ncode: 1\n".replace("none\n", "")
+    );
+    assert!(err(&output).contains("No space left"), "{}", err(&output));
+}
+
+#[test]
+fn events_that_cannot_be_written_are_told_and_training_goes_on() {
+    if !Path::new("/dev/full").exists() {
+        return eprintln!("skipped: no /dev/full here");
+    }
+    let place = Place::new();
+    let run = place.detach("full", &format!("--epochs {ENDLESS}"));
+    signal(&run, Signal::KILL);
+    until_dead(&run);
+    std::fs::remove_file(run.events()).unwrap();
+    std::os::unix::fs::symlink("/dev/full", run.events()).unwrap();
+    place.say("resume full --detach");
+    let mut watcher = Watcher::attach(&run, Attachment::ReadOnly);
+    watcher
+        .until(|view| view.log.iter().any(|line| line.text.contains("events cannot be written")));
+    assert!(watcher.view.log.iter().any(|line| line.level == Level::Error));
+    let epoch = watcher.view.epoch();
+    watcher.until(|view| view.epoch() > epoch + 3);
+    let told = place.say("logs full").matches("events cannot be written").count();
+    assert_eq!(told, 1, "once, not every epoch");
+}

@@ -1,0 +1,261 @@
+//! Clients that mean harm, or do it: each loses its own connection and nothing else.
+
+use super::*;
+use nntop::protocol::{Command as Order, Pace, Probe, Step, Tune, What};
+use nntop::session::wire::{
+    ClientHello, MOST_HELLO, MOST_UPDATE, SessionHello, encode, read_frame, read_hello,
+    write_frame, write_hello,
+};
+use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::TestRunner;
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
+
+/// A paused run, whose state nothing but a command changes.
+fn paused(place: &Place) -> RunDir {
+    let run = place.detach("target", &format!("--epochs {ENDLESS}"));
+    place.say("pause");
+    run
+}
+
+/// A connection that has sent nothing yet.
+fn knock(run: &RunDir) -> UnixStream {
+    let stream = UnixStream::connect(run.socket()).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream
+}
+
+/// A connection that was let in.
+fn enter(run: &RunDir, attachment: Attachment) -> UnixStream {
+    let stream = knock(run);
+    write_hello(&mut &stream, &ClientHello::new(attachment)).unwrap();
+    assert_eq!(read_hello::<SessionHello>(&mut &stream).unwrap().refused, None);
+    stream
+}
+
+/// Reads until the session ends the connection.
+#[track_caller]
+fn until_closed(mut stream: &UnixStream) -> Vec<u8> {
+    let mut rest = Vec::new();
+    // A reset is an end too: we may have sent more than it read.
+    match stream.read_to_end(&mut rest) {
+        Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => panic!("never closed"),
+        _ => rest,
+    }
+}
+
+/// Waits for a line of the log.
+#[track_caller]
+fn until_logged(run: &RunDir, reason: &str) {
+    until(reason, || std::fs::read_to_string(run.log()).unwrap().contains(reason));
+}
+
+/// The session answers, and its run stands where it stood.
+#[track_caller]
+fn is_unharmed(run: &RunDir, before: &session::Summary) {
+    let after = session::summarize(run);
+    assert_eq!(
+        (after.state, after.epoch, after.pid),
+        (before.state, before.epoch, before.pid),
+        "{}",
+        std::fs::read_to_string(run.log()).unwrap()
+    );
+}
+
+#[test]
+fn garbage_ends_the_connection_with_a_logged_reason() {
+    let place = Place::new();
+    let run = paused(&place);
+    let before = session::summarize(&run);
+    let frame = |payload: &[u8]| {
+        let mut bytes = Vec::new();
+        write_frame(&mut bytes, payload, MOST_UPDATE).unwrap();
+        bytes
+    };
+    let too_long = (MOST_HELLO + 1).to_le_bytes();
+    let no_hello: [(&[u8], &str); 5] = [
+        (b"GET / HTTP/1.1\r\n\r\n", "a frame of 542393671 bytes was announced"),
+        (&u32::MAX.to_le_bytes(), "a frame of 4294967295 bytes was announced"),
+        (&too_long, "a frame of 4097 bytes was announced, but at most 4096"),
+        (&frame(b"{}"), "no hello: missing field"),
+        (&frame(&[0xff; 9]), "no hello: expected value"),
+    ];
+    for (bytes, reason) in no_hello {
+        let stream = knock(&run);
+        (&stream).write_all(bytes).unwrap();
+        assert!(until_closed(&stream).is_empty(), "{reason}");
+        until_logged(&run, reason);
+    }
+    let no_command: [(&[u8], &str); 4] = [
+        (&u32::MAX.to_le_bytes(), "but at most 1048576 are taken"),
+        (&frame(&[0xfe]), "a frame that is no message"),
+        (&frame(&[0, 1, 2]), "2 bytes too many"),
+        // `Watch` of 2^63 probes.
+        (&frame(&[7, 255, 255, 255, 255, 255, 255, 255, 255, 127]), "no message"),
+    ];
+    for (bytes, reason) in no_command {
+        let stream = enter(&run, Attachment::Control);
+        (&stream).write_all(bytes).unwrap();
+        until_closed(&stream);
+        until_logged(&run, reason);
+    }
+    // Half a frame, of the hello and of a command.
+    let mut half = knock(&run);
+    half.write_all(&[9, 0]).unwrap();
+    drop(half);
+    until_logged(&run, "2 of 4 bytes");
+    let mut half = enter(&run, Attachment::Control);
+    half.write_all(&[9, 0, 0, 0, 1, 2, 3]).unwrap();
+    drop(half);
+    until_logged(&run, "3 of 9 bytes");
+    is_unharmed(&run, &before);
+}
+
+#[test]
+fn another_version_is_refused_in_a_sentence() {
+    let place = Place::new();
+    let run = paused(&place);
+    let before = session::summarize(&run);
+    let stream = knock(&run);
+    let old = ClientHello { nntop: "0.0.1".into(), protocol: 0, attachment: Attachment::Control };
+    write_hello(&mut &stream, &old).unwrap();
+    let answer: SessionHello = read_hello(&mut &stream).unwrap();
+    assert!(answer.refused.unwrap().contains("use a newer nntop"));
+    assert!(until_closed(&stream).is_empty());
+    until_logged(&run, "nntop 0.0.1 speaks 0");
+    is_unharmed(&run, &before);
+    // A session of a later version, in whose place a socket of ours answers.
+    std::fs::remove_file(run.socket()).unwrap();
+    let listener = std::os::unix::net::UnixListener::bind(run.socket()).unwrap();
+    let newer = std::thread::spawn(move || {
+        let (stream, _) = listener.accept().unwrap();
+        read_hello::<ClientHello>(&mut &stream).unwrap();
+        let hello =
+            SessionHello { nntop: "9.9.9".into(), protocol: 99, ..SessionHello::new(0, None) };
+        write_hello(&mut &stream, &hello).unwrap();
+    });
+    let (code, error) = place.fail("pause target");
+    newer.join().unwrap();
+    assert_eq!(code, 1);
+    assert!(error.contains("nntop 9.9.9") && error.contains("nntop resume target"), "{error}");
+}
+
+#[test]
+fn ten_thousand_random_frames_do_no_harm() {
+    let place = Place::new();
+    let run = paused(&place);
+    let before = session::summarize(&run);
+    let mut runner = TestRunner::deterministic();
+    let bytes = proptest::collection::vec(any::<u8>(), 0..64);
+    let mut sent = 0;
+    while sent < 10_000 {
+        // Control would obey those that are commands by chance.
+        let stream = enter(&run, Attachment::ReadOnly);
+        // Nobody reads: what the session sends waits, or is left out.
+        loop {
+            let payload = bytes.new_tree(&mut runner).unwrap().current();
+            sent += 1;
+            if write_frame(&mut &stream, &payload, 64).is_err() || sent == 10_000 {
+                break;
+            }
+        }
+    }
+    is_unharmed(&run, &before);
+    assert!(place.say("resume").contains("training"));
+    let log = std::fs::read_to_string(run.log()).unwrap();
+    assert!(!log.contains("panicked"), "{log}");
+}
+
+#[test]
+fn absurd_commands_are_survived() {
+    let place = Place::new();
+    let run = paused(&place);
+    let extremes = [0, 1, 9, u32::MAX];
+    let mut probes = vec![Probe::live(What::Confusion), Probe::live(What::Gradients)];
+    for layer in extremes {
+        probes.push(Probe::live(What::Biases { layer }));
+        probes.push(Probe::live(What::Digit { index: layer }));
+        probes.push(Probe::live(What::Activations { index: layer }));
+        for x in extremes {
+            probes.push(Probe::live(What::Weights { layer, first: x, count: u32::MAX }));
+            probes.push(Probe::live(What::Histogram { layer, bins: x }));
+        }
+    }
+    let mut orders = vec![Order::Watch(probes), Order::Save];
+    for x in [f64::NAN, f64::INFINITY, -1.0, 0.0, 1e-300, 1e300] {
+        orders.extend([
+            Order::Pace(Pace::BatchesPerSecond(x)),
+            Order::Pace(Pace::SecondsPerEpoch(x)),
+        ]);
+        orders.extend(
+            [Tune::LearningRate(x), Tune::Regularization(x), Tune::Momentum(x)].map(Order::Set),
+        );
+    }
+    orders.extend([Step::Batches(u32::MAX), Step::Epochs(u32::MAX)].map(Order::Step));
+    orders.extend([0, 1, 64, 100_000].map(|n| Order::Classify { id: 1, pixels: vec![9; n] }));
+    let stream = enter(&run, Attachment::Control);
+    let reader = stream.try_clone().unwrap();
+    let reading = std::thread::spawn(move || {
+        let mut payload = Vec::new();
+        while read_frame(&mut &reader, MOST_UPDATE, &mut payload).is_ok_and(|more| more) {}
+    });
+    for order in orders.into_iter().chain([Order::Pace(Pace::Full), Order::Pause]) {
+        write_frame(&mut &stream, &encode(&order).unwrap(), u32::MAX).unwrap();
+    }
+    let mut watcher = Watcher::attach(&run, Attachment::Control);
+    watcher.until(|view| view.classified.is_some());
+    assert!(place.say("pause").contains("paused"));
+    stream.shutdown(std::net::Shutdown::Both).unwrap();
+    reading.join().unwrap();
+    let log = std::fs::read_to_string(run.log()).unwrap();
+    assert!(!log.contains("panicked"), "{log}");
+}
+
+#[test]
+fn who_may_only_read_changes_nothing() {
+    let place = Place::new();
+    let run = place.detach("target", &format!("--epochs {ENDLESS}"));
+    let reader = Watcher::attach(&run, Attachment::ReadOnly);
+    for order in [Order::Pause, Order::Stop, Order::Step(Step::Batches(1)), Order::Save] {
+        reader.link.commands.send(order).unwrap();
+    }
+    // Commands of one client are passed on in order: once this is answered, the others were seen.
+    let probe = Probe::live(What::Digit { index: 3 });
+    reader.link.commands.send(Order::Watch(vec![probe.clone()])).unwrap();
+    let mut reader = reader;
+    reader.until(|view| view.frames.contains_key(&probe));
+    assert!(!reader.view.status.pausing && !reader.view.status.stopping);
+    let epoch = reader.view.epoch();
+    reader.until(|view| view.epoch() > epoch + 1);
+    assert_eq!(reader.view.saved.len(), 0);
+}
+
+#[test]
+fn another_user_is_refused_though_every_door_stands_open() {
+    use rustix::fs::{Mode, chmod};
+    if !rustix::process::geteuid().is_root() {
+        return eprintln!("skipped: only root can be somebody else");
+    }
+    let place = Place::new();
+    let run = paused(&place);
+    let before = session::summarize(&run);
+    let mut open: Vec<PathBuf> = run.path().ancestors().map(PathBuf::from).collect();
+    open.retain(|dir| dir.starts_with(place.dir.path()));
+    open.push(run.socket());
+    for path in &open {
+        chmod(path, Mode::from_raw_mode(0o777)).unwrap();
+    }
+    let socket = run.socket();
+    // Credentials are a thread's own on Linux, when they are set past the C library.
+    let refused = std::thread::spawn(move || {
+        let nobody = rustix::process::Uid::from_raw(65_534);
+        rustix::thread::set_thread_res_uid(nobody, nobody, nobody).unwrap();
+        let stream = UnixStream::connect(socket).unwrap();
+        let _ = write_hello(&mut &stream, &ClientHello::new(Attachment::Control));
+        until_closed(&stream)
+    });
+    assert!(refused.join().unwrap().is_empty(), "not even a hello");
+    until_logged(&run, "user 65534 was refused");
+    is_unharmed(&run, &before);
+}

@@ -1,0 +1,209 @@
+//! Runs in session processes of their own, with the real binary.
+
+mod clients;
+mod disk;
+mod hostile;
+mod life;
+mod measures;
+mod ssh;
+mod survival;
+
+use crate::small_data::small_data;
+use crate::terminal::{Start, Terminal};
+use nntop::protocol::{Event, Link, RunView, Update};
+use nntop::session::{self, Attachment, Home, RunDir, STATE_DIR, State};
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+/// How long anything may take before a test gives up; a loaded machine is slow, never this slow.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// More epochs than any test waits for.
+const ENDLESS: &str = "1000000";
+
+/// A state directory of its own. Dropping it ends the sessions in it.
+struct Place {
+    dir: tempfile::TempDir,
+    /// Where runs are kept.
+    state: PathBuf,
+    data: tempfile::TempDir,
+}
+
+impl Place {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let state = dir.path().join("state");
+        Self { dir, state, data: small_data() }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    fn home(&self) -> Home {
+        Home::at(&self.state)
+    }
+
+    fn run(&self, name: &str) -> RunDir {
+        self.home().find(name).unwrap()
+    }
+
+    fn nntop(&self, arguments: &str) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_nntop"));
+        command.args(arguments.split_whitespace()).env(STATE_DIR, &self.state).stdin(Stdio::null());
+        command
+    }
+
+    /// What a command that has to succeed prints.
+    #[track_caller]
+    fn say(&self, arguments: &str) -> String {
+        let output = self.nntop(arguments).output().unwrap();
+        assert!(output.status.success(), "nntop {arguments}\n{}", err(&output));
+        String::from_utf8(output.stdout).unwrap().trim_end().to_string()
+    }
+
+    /// The exit code and the complaint of a command that has to fail.
+    #[track_caller]
+    fn fail(&self, arguments: &str) -> (i32, String) {
+        let output = self.nntop(arguments).output().unwrap();
+        assert!(!output.status.success(), "nntop {arguments}");
+        (output.status.code().unwrap(), err(&output))
+    }
+
+    /// Arguments of a training on the small data.
+    fn training(&self, arguments: &str) -> String {
+        format!(
+            "train --layers 64,12,3 --batch 7 --data {} {arguments}",
+            self.data.path().display()
+        )
+    }
+
+    /// Starts a run without showing it.
+    #[track_caller]
+    fn detach(&self, name: &str, arguments: &str) -> RunDir {
+        let said = self.say(&self.training(&format!("--detach --name {name} {arguments}")));
+        assert_eq!(said, name, "the name alone");
+        self.run(name)
+    }
+
+    /// In a terminal.
+    fn terminal(&self, arguments: &str) -> Terminal {
+        let arguments: Vec<&str> = arguments.split_whitespace().collect();
+        Start::nntop(&arguments).env(STATE_DIR, &self.state).spawn()
+    }
+
+    fn ls(&self) -> Vec<Value> {
+        self.say("ls --json").lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        for run in self.home().runs().unwrap_or_default() {
+            if let Some(pid) = session::summarize(&run).pid {
+                let _ = kill_process(pid_of(pid), Signal::KILL);
+            }
+        }
+    }
+}
+
+fn err(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+fn pid_of(pid: u32) -> Pid {
+    Pid::from_raw(pid.cast_signed()).unwrap()
+}
+
+/// The process of a live run.
+#[track_caller]
+fn pid(run: &RunDir) -> u32 {
+    session::summarize(run).pid.expect("a live run")
+}
+
+fn signal(run: &RunDir, signal: Signal) {
+    kill_process(pid_of(pid(run)), signal).unwrap();
+}
+
+fn state(run: &RunDir) -> State {
+    session::summarize(run).state
+}
+
+/// Waits until something holds that only another process can bring about.
+#[track_caller]
+fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !holds() {
+        assert!(start.elapsed() < PATIENCE, "never came: {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Waits until the session process is gone.
+#[track_caller]
+fn until_dead(run: &RunDir) {
+    until("the end of the session process", || !run.is_live());
+}
+
+/// A link to a live run, and how the run stands.
+struct Watcher {
+    link: Link,
+    view: RunView,
+}
+
+impl Watcher {
+    #[track_caller]
+    fn attach(run: &RunDir, attachment: Attachment) -> Self {
+        let link = session::attach(run, attachment).unwrap().link;
+        let mut watcher = Self { link, view: RunView::default() };
+        watcher.next();
+        watcher
+    }
+
+    /// Folds the next update; the event, where it is one.
+    #[track_caller]
+    fn next(&mut self) -> Option<Event> {
+        match self.link.updates.recv_timeout(PATIENCE).expect("an update") {
+            Update::Snapshot(view) => {
+                self.view = *view;
+                None
+            }
+            Update::Event(event) => {
+                self.view.apply(&event);
+                Some(event)
+            }
+            Update::Lost(why) => panic!("lost: {why}"),
+        }
+    }
+
+    #[track_caller]
+    fn until(&mut self, mut holds: impl FnMut(&RunView) -> bool) {
+        while !holds(&self.view) {
+            self.next();
+        }
+    }
+
+    /// The reason given when the session goes.
+    #[track_caller]
+    fn until_lost(&mut self) -> String {
+        loop {
+            match self.link.updates.recv_timeout(PATIENCE).expect("an update") {
+                Update::Lost(why) => return why,
+                Update::Snapshot(_) | Update::Event(_) => {}
+            }
+        }
+    }
+}
+
+/// Whether a program is there; says so where it is not.
+fn has(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let system = ["/usr/sbin", "/sbin"].map(PathBuf::from);
+    let there = std::env::split_paths(&path).chain(system).any(|dir| dir.join(program).is_file());
+    if !there {
+        eprintln!("skipped: {program} is not installed");
+    }
+    there
+}

@@ -1,0 +1,177 @@
+//! A real SSH server on this machine, and a network that is cut.
+
+use super::*;
+use portable_pty::CommandBuilder;
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::process::Child;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// `sshd` on loopback with keys and configuration of its own.
+struct Server {
+    process: Child,
+    port: u16,
+    key: PathBuf,
+}
+
+impl Server {
+    /// Starts it; says why it cannot where it cannot.
+    fn start(place: &Place) -> Option<Self> {
+        if !["sshd", "ssh", "ssh-keygen"].into_iter().all(has) {
+            return None;
+        }
+        let [host_key, key] = ["host_key", "key"].map(|name| place.path(name));
+        for file in [&host_key, &key] {
+            let mut keygen = Command::new("ssh-keygen");
+            keygen.args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(file);
+            assert!(keygen.status().unwrap().success());
+        }
+        fs::copy(key.with_extension("pub"), place.path("authorized")).unwrap();
+        // Root's sshd insists on this directory, which the system makes when it starts one.
+        let _ = fs::create_dir("/run/sshd");
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let config = format!(
+            "Port {port}\nListenAddress 127.0.0.1\nHostKey {}\nAuthorizedKeysFile {}\n\
+             PidFile none\nStrictModes no\nUsePAM no\nPermitRootLogin yes\n\
+             ClientAliveInterval 1\nClientAliveCountMax 2\n",
+            host_key.display(),
+            place.path("authorized").display()
+        );
+        fs::write(place.path("sshd_config"), config).unwrap();
+        let program = ["/usr/sbin/sshd", "/sbin/sshd", "/usr/bin/sshd"];
+        let program = program.into_iter().find(|path| Path::new(path).exists())?;
+        let mut command = Command::new(program);
+        command.args(["-D", "-e", "-f"]).arg(place.path("sshd_config"));
+        let process = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let server = Self { process, port, key };
+        until("the server's banner", || server.greets());
+        Some(server)
+    }
+
+    fn greets(&self) -> bool {
+        let Ok(stream) = TcpStream::connect(("127.0.0.1", self.port)) else { return false };
+        let mut banner = String::new();
+        BufReader::new(stream).read_line(&mut banner).is_ok() && banner.starts_with("SSH-2.0")
+    }
+
+    /// `ssh -tt` to a port, running nntop on the other side.
+    fn ssh(&self, place: &Place, port: u16, arguments: &str) -> Terminal {
+        let mut command = CommandBuilder::new("ssh");
+        command.args(["-tt", "-F", "none", "-q", "-o", "StrictHostKeyChecking=no"]);
+        command.args(["-o", "UserKnownHostsFile=/dev/null", "-o", "BatchMode=yes"]);
+        command.args(["-i", &self.key.display().to_string(), "-p", &port.to_string()]);
+        command.arg("127.0.0.1");
+        command.arg(format!(
+            "LANG=C.UTF-8 COLORTERM=truecolor {STATE_DIR}={} exec {} {arguments}",
+            place.state.display(),
+            env!("CARGO_BIN_EXE_nntop"),
+        ));
+        Start::command(command).spawn()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// A wire between a client and the server, which can be cut without either end hearing of it.
+struct Network {
+    port: u16,
+    cut: Arc<AtomicBool>,
+}
+
+impl Network {
+    fn to(port: u16) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let network = Self { port: listener.local_addr().unwrap().port(), cut: Arc::default() };
+        let cut = Arc::clone(&network.cut);
+        std::thread::spawn(move || {
+            let Ok((client, _)) = listener.accept() else { return };
+            let server = TcpStream::connect(("127.0.0.1", port)).unwrap();
+            let ends = [(&client, &server), (&server, &client)];
+            for (from, to) in ends.map(|(a, b)| (a.try_clone().unwrap(), b.try_clone().unwrap())) {
+                let cut = Arc::clone(&cut);
+                std::thread::spawn(move || carry(from, to, &cut));
+            }
+            // Both ends stay open: nothing tells them that nothing arrives any more.
+            while !cut.load(Ordering::SeqCst) || Arc::strong_count(&cut) > 1 {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+        });
+        network
+    }
+
+    fn cut(&self) {
+        self.cut.store(true, Ordering::SeqCst);
+    }
+}
+
+fn carry(mut from: TcpStream, mut to: TcpStream, cut: &AtomicBool) {
+    let mut buffer = vec![0; 1 << 16];
+    while let Ok(count @ 1..) = from.read(&mut buffer) {
+        if !cut.load(Ordering::SeqCst) && to.write_all(&buffer[..count]).is_err() {
+            return;
+        }
+    }
+}
+
+#[test]
+fn a_run_outlives_the_connection_it_was_started_over() {
+    let place = Place::new();
+    let Some(server) = Server::start(&place) else { return };
+    let network = Network::to(server.port);
+    let training = place.training(&format!("--name train --epochs {ENDLESS}"));
+    let mut there = server.ssh(&place, network.port, &training);
+    there.wait_for("images/s");
+    there.type_keys(" ");
+    there.wait_for("paused");
+    there.type_keys(" ");
+    let run = place.run("train");
+    until("the second key's effect", || state(&run) == State::Training);
+    network.cut();
+    // The server notices that nobody answers, and takes the terminal away.
+    let clients = || session::attach(&run, Attachment::ReadOnly).unwrap().hello.clients;
+    until("the end of the client", || {
+        std::thread::sleep(Duration::from_millis(100));
+        clients() == 0
+    });
+    let mut watcher = Watcher::attach(&run, Attachment::ReadOnly);
+    let epoch = watcher.view.epoch();
+    watcher.until(|view| view.epoch() > epoch + 2);
+    let mut anew = server.ssh(&place, server.port, "attach");
+    anew.wait_for("images/s");
+    anew.type_keys(" ");
+    anew.wait_for("paused");
+    assert_eq!(state(&run), State::Paused);
+    watcher.until(|view| view.status.activity == nntop::protocol::Activity::Paused);
+    let epochs: Vec<u32> = watcher.view.epochs.points().iter().map(|stats| stats.epoch).collect();
+    assert_eq!(epochs.first(), Some(&0));
+    let whole = watcher.view.epochs.seen();
+    assert_eq!(whole, u64::from(watcher.view.epoch()) + 1, "no epoch is missing");
+    anew.type_keys("d");
+    anew.wait_for_exit();
+    anew.wait_for("nntop attach train");
+    place.say("stop");
+}
+
+#[test]
+fn a_script_starts_a_run_over_ssh_and_is_not_kept_waiting() {
+    let place = Place::new();
+    let Some(server) = Server::start(&place) else { return };
+    let training = place.training(&format!("--detach --name batch --epochs {ENDLESS}"));
+    let mut there = server.ssh(&place, server.port, &training);
+    // ssh waits for the end of everything that holds its streams.
+    assert_eq!(there.wait_for_exit().1, 0);
+    there.wait_for("batch");
+    assert_eq!(state(&place.run("batch")), State::Training);
+}
