@@ -1,7 +1,9 @@
 //! Activation functions a = σ(z) and their derivatives.
 
 use super::Real;
-use super::kernels::{exponentials, sigmoids, tangents};
+use super::kernels::{
+    exponentials, rectify, sigmoids, tangents, times_sigmoid_slope, times_step, times_tanh_slope,
+};
 use ndarray::{ArrayView2, ArrayViewMut2, Zip};
 use serde::{Deserialize, Serialize};
 
@@ -31,7 +33,7 @@ impl Activation {
         match self {
             Self::Sigmoid => all(z, sigmoids),
             Self::Tanh => all(z, tangents),
-            Self::Relu => z.mapv_inplace(|z| z.max(0.0)),
+            Self::Relu => all(z, rectify),
             Self::Linear => {}
             Self::Step => z.mapv_inplace(|z| Real::from(u8::from(z > 0.0))),
             Self::Softmax => rows(z, softmax),
@@ -48,13 +50,9 @@ impl Activation {
     /// second factor (section 2.4). All of shape (samples, units).
     pub fn multiply_by_derivative(self, a: ArrayView2<Real>, mut delta: ArrayViewMut2<Real>) {
         match self {
-            Self::Sigmoid => Zip::from(&mut delta).and(a).for_each(|d, &a| *d *= a * (1.0 - a)),
-            Self::Tanh => Zip::from(&mut delta).and(a).for_each(|d, &a| *d *= 1.0 - a * a),
-            Self::Relu => Zip::from(&mut delta).and(a).for_each(|d, &a| {
-                if a <= 0.0 {
-                    *d = 0.0;
-                }
-            }),
+            Self::Sigmoid => pairs(a, delta, times_sigmoid_slope),
+            Self::Tanh => pairs(a, delta, times_tanh_slope),
+            Self::Relu => pairs(a, delta, times_step),
             Self::Linear => {}
             Self::Step => delta.fill(0.0),
             Self::Softmax => {
@@ -77,9 +75,18 @@ fn all(mut z: ArrayViewMut2<Real>, replace: fn(&mut [Real])) {
 
 fn rows(mut z: ArrayViewMut2<Real>, replace: fn(&mut [Real])) {
     for row in z.rows_mut() {
-        replace(row.into_slice().expect("the values of a batch's row lie side by side"));
+        replace(row.into_slice().expect(ROWS));
     }
 }
+
+fn pairs(a: ArrayView2<Real>, mut delta: ArrayViewMut2<Real>, change: fn(&mut [Real], &[Real])) {
+    for (a, delta) in a.rows().into_iter().zip(delta.rows_mut()) {
+        change(delta.into_slice().expect(ROWS), a.to_slice().expect(ROWS));
+    }
+}
+
+/// Why a row of a batch is a slice.
+const ROWS: &str = "the values of a batch's row lie side by side";
 
 /// The largest z is taken off first: the result is the same, and nothing overflows.
 fn softmax(z: &mut [Real]) {

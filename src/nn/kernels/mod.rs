@@ -12,18 +12,24 @@
     reason = "some bodies leave the choice of vectors to the compiler"
 )]
 
+mod blocks;
+mod elementwise;
 mod exponential;
 mod lanes;
 mod listing;
 mod packed;
 mod rows;
+mod runs;
 mod tile;
 
+pub(crate) use blocks::{Blocks, largest, to_largest};
+pub(crate) use elementwise::{rectify, times_sigmoid_slope, times_step, times_tanh_slope};
 pub(crate) use exponential::{exponentials, sigmoids, tangents};
 pub(crate) use listing::{List, Term, expand, ink, nonzero};
 pub(crate) use packed::Packed;
 pub(crate) use rows::{accumulate, scale_by, scatter_rows, sum_rows};
-pub(crate) use tile::{Patches, padded, patches_times_weights};
+pub(crate) use runs::{RUN, accumulate_runs};
+pub(crate) use tile::{Patches, padded, patches_times_weights, strip};
 
 /// Defines a kernel by a body that is generic over the vector type.
 macro_rules! kernel {

@@ -25,15 +25,35 @@ impl Patches {
 }
 
 kernel! {
-    /// `out` += patches · `weights`, patch after patch in rows of `columns` numbers, a whole number
-    /// of vectors; `weights` of shape (rows · run, columns).
+    /// `out` = `biases` + patches · `weights`, patch after patch in rows of `columns` numbers, a
+    /// whole number of vectors; `weights` of shape (rows · run, columns).
     fn patches_times_weights(
         out: &mut [Real],
         image: &[Real],
         patches: Patches,
         weights: &[Real],
-        columns: usize,
+        biases: &[Real],
     ) = body
+}
+
+kernel! {
+    /// Rows of `columns` numbers without their padding: `out` in rows of `kept`.
+    fn strip(out: &mut [Real], kept: usize, rows: &[Real], columns: usize) = strip_body
+}
+
+#[inline(always)]
+fn strip_body<V: Lanes>(out: &mut [Real], kept: usize, rows: &[Real], columns: usize) {
+    for (out, row) in out.chunks_exact_mut(kept).zip(rows.chunks_exact(columns)) {
+        if kept < LANES {
+            out.copy_from_slice(&row[..kept]);
+            continue;
+        }
+        for at in (0..kept).step_by(LANES) {
+            let at = at.min(kept - LANES);
+            let values = row[at..].first_chunk().expect("rows are a vector at least");
+            V::load(values).store(out[at..].first_chunk_mut().expect("rows are a vector at least"));
+        }
+    }
 }
 
 /// Numbers that rows of [`patches_times_weights`] are padded to.
@@ -47,8 +67,9 @@ fn body<V: Lanes>(
     image: &[Real],
     patches: Patches,
     weights: &[Real],
-    columns: usize,
+    biases: &[Real],
 ) {
+    let columns = biases.len();
     let vectors = columns / LANES;
     let size = patches.run * columns;
     // As many runs of all patches at a time as have weights that stay in the nearest cache.
@@ -58,7 +79,7 @@ fn body<V: Lanes>(
         let weights = &weights[row * size..][..rows * size];
         let mut first = 0;
         while first < vectors {
-            let job = Job { image, patches, row, weights, columns, first };
+            let job = Job { image, patches, row, weights, biases, columns, first };
             // Tiles of about twelve vectors: as many as there are registers.
             match vectors - first {
                 1 => job.run::<V, 1, 8>(out),
@@ -82,6 +103,7 @@ struct Job<'a> {
     patches: Patches,
     row: usize,
     weights: &'a [Real],
+    biases: &'a [Real],
     columns: usize,
     /// The band's first vector.
     first: usize,
@@ -110,8 +132,14 @@ impl Job<'_> {
             let (y, x) = ((patch + offset) / width, (patch + offset) % width);
             self.patches.offset(y, x, self.row)
         });
-        let mut sums = [[V::splat(0.0); WIDE]; TALL];
+        let biases = vectors::<WIDE>(&self.biases[at..]);
+        let biases: [V; WIDE] = std::array::from_fn(|column| V::load(&biases[column]));
+        let mut sums = [biases; TALL];
         for (offset, sums) in sums.iter_mut().enumerate() {
+            // The first runs begin with the biases, the others go on.
+            if self.row == 0 {
+                break;
+            }
             let out = vectors::<WIDE>(&out[(patch + offset) * self.columns + at..]);
             *sums = std::array::from_fn(|column| V::load(&out[column]));
         }

@@ -1,10 +1,13 @@
 //! Convolution (section 6.1): feature maps that share their weights.
 
 use super::{BIASES, Kind, Pass, Role, Scratch, Shape, Taped};
-use crate::nn::kernels::{List, Patches, Term, accumulate, padded, patches_times_weights};
+use crate::nn::kernels::{
+    List, Patches, RUN, Term, accumulate, accumulate_runs, nonzero, padded, patches_times_weights,
+    strip,
+};
 use crate::nn::{Activation, Init, LayerGradients, Real};
 use crate::rng::Stream;
-use ndarray::{Array1, Array4, ArrayView2, ArrayViewD, ArrayViewMut2, ArrayViewMutD};
+use ndarray::{Array1, Array4, ArrayView2, ArrayViewD, ArrayViewMut2, ArrayViewMutD, s};
 use rand_distr::{Distribution, Normal};
 use serde::{Deserialize, Serialize};
 
@@ -62,9 +65,8 @@ impl Conv2d {
     }
 }
 
-/// The columns of `matrix` padded with zeros from `columns` to `width`.
+/// Adds the rows of `matrix` padded with zeros from `columns` to `width`.
 fn pad_columns(matrix: &[Real], columns: usize, width: usize, into: &mut Vec<Real>) {
-    into.clear();
     for row in matrix.chunks_exact(columns) {
         into.extend_from_slice(row);
         into.resize(into.len() + width - columns, 0.0);
@@ -139,21 +141,33 @@ impl Kind for Conv2d {
         scratch: &mut Scratch,
         _pass: Pass,
     ) {
-        let Scratch { first: weights, second: z, .. } = scratch;
+        let Scratch { first: packed, second: z, .. } = scratch;
         let (maps, patches) = (self.biases.len(), self.patches());
         let columns = padded(maps);
-        pad_columns(self.weights.as_slice().expect(WEIGHTS), maps, columns, weights);
-        z.resize(patches.height * patches.width * columns, 0.0);
-        for (x, mut a) in x.rows().into_iter().zip(a.rows_mut()) {
-            let biases = self.biases.as_slice().expect(WEIGHTS);
-            z.chunks_exact_mut(columns).for_each(|z| z[..maps].copy_from_slice(biases));
-            patches_times_weights(z, x.to_slice().expect(ROWS), patches, weights, columns);
-            let a = a.as_slice_mut().expect(ROWS);
-            for (a, z) in a.chunks_exact_mut(maps).zip(z.chunks_exact(columns)) {
-                a.copy_from_slice(&z[..maps]);
-            }
+        let weights = self.weights.as_slice().expect(WEIGHTS);
+        let whole = columns == maps;
+        // Weights, then biases, padded to whole vectors.
+        packed.clear();
+        if !whole {
+            pad_columns(weights, maps, columns, packed);
         }
-        self.activation.apply_in_place(a);
+        pad_columns(self.biases.as_slice().expect(WEIGHTS), maps, columns, packed);
+        let (before, biases) = packed.split_at(packed.len() - columns);
+        let weights = if whole { weights } else { before };
+        z.resize(patches.height * patches.width * columns, 0.0);
+        for (index, x) in x.rows().into_iter().enumerate() {
+            let mut a = a.slice_mut(s![index..=index, ..]);
+            let to = a.as_slice_mut().expect(ROWS);
+            let x = x.to_slice().expect(ROWS);
+            if whole {
+                patches_times_weights(to, x, patches, weights, biases);
+            } else {
+                patches_times_weights(z, x, patches, weights, biases);
+                strip(to, maps, z, columns);
+            }
+            // One image after the other: it is still in the nearest cache.
+            self.activation.apply_in_place(a);
+        }
     }
 
     fn input_delta(
@@ -163,7 +177,7 @@ impl Kind for Conv2d {
         scratch: &mut Scratch,
         _pass: Pass,
     ) {
-        let Scratch { first: turned, second: sum, deltas: List { terms, ends }, .. } = scratch;
+        let Scratch { first: turned, deltas, .. } = scratch;
         let (maps, patches) = (self.biases.len(), self.patches());
         // The weights of one map side by side, run after run: (kernel row, map out, run).
         turned.clear();
@@ -171,16 +185,18 @@ impl Kind for Conv2d {
         for row in weights.chunks_exact(patches.run * maps) {
             (0..maps).for_each(|map| turned.extend(row.iter().skip(map).step_by(maps)));
         }
-        sum.resize(patches.run, 0.0);
         let run = patches.run;
         for (delta, mut input_delta) in delta.rows().into_iter().zip(input_delta.rows_mut()) {
             let input_delta = input_delta.as_slice_mut().expect(ROWS);
             input_delta.fill(0.0);
-            list_by_patch(delta.to_slice().expect(ROWS), maps, run, terms, ends);
+            deltas.clear(delta.len());
+            for delta in delta.to_slice().expect(ROWS).chunks_exact(maps) {
+                deltas.push(|terms| nonzero(delta, run, terms));
+            }
             for (row, turned) in turned.chunks_exact(maps * run).enumerate() {
                 let mut start = 0;
-                for (patch, &end) in ends.iter().enumerate() {
-                    let terms = &terms[std::mem::replace(&mut start, end)..end];
+                for (patch, &end) in deltas.ends.iter().enumerate() {
+                    let terms = &deltas.terms[std::mem::replace(&mut start, end)..end];
                     let (y, x) = (patch / patches.width, patch % patches.width);
                     let at = patches.offset(y, x, row);
                     accumulate(&mut input_delta[at..at + run], terms, turned);
@@ -196,20 +212,37 @@ impl Kind for Conv2d {
         scratch: &mut Scratch,
         pass: Pass,
     ) {
-        let Scratch { first: sums, deltas: List { terms, ends }, .. } = scratch;
+        let Scratch {
+            first: sums,
+            second: padded,
+            inputs: listed,
+            deltas: List { terms, ends },
+            ..
+        } = scratch;
         let (maps, patches) = (self.biases.len(), self.patches());
-        let (run, size) = (patches.run, patches.rows * patches.run);
-        // Shape (maps, rows, run): the transpose of the gradient, whose runs are summed whole.
+        let (rows, run, room) = (patches.rows, patches.run, patches.height * patches.width);
+        // Shape (maps, rows, run): the transpose of the gradient, whose runs are summed whole,
+        // short ones in a vector each.
+        let short = run <= RUN;
+        let width = run.max(RUN);
         sums.clear();
-        sums.resize(maps * size, 0.0);
+        sums.resize(maps * rows * width, 0.0);
         gradients.biases.fill(0.0);
         for (x, delta) in x.rows().into_iter().zip(delta.rows()) {
             let (x, delta) = (x.to_slice().expect(ROWS), delta.to_slice().expect(ROWS));
-            list_by_map(delta, maps, &patches, terms, ends);
-            let room = patches.height * patches.width;
-            for (map, sums) in sums.chunks_exact_mut(size).enumerate() {
-                let terms = &terms[map * room..map * room + ends[map]];
+            list_by_map(delta, maps, &patches, listed, terms, ends);
+            padded.clear();
+            if short {
+                padded.extend_from_slice(x);
+                padded.resize(x.len() + RUN, 0.0);
+            }
+            for (map, sums) in sums.chunks_exact_mut(rows * width).enumerate() {
+                let terms = &terms[map * room..][..ends[map]];
                 gradients.biases[map] += terms.iter().map(|term| term.factor).sum::<Real>();
+                if short {
+                    accumulate_runs(sums, terms, padded, patches.pitch);
+                    continue;
+                }
                 for (row, sum) in sums.chunks_exact_mut(run).enumerate() {
                     accumulate(sum, terms, &x[row * patches.pitch..]);
                 }
@@ -218,51 +251,37 @@ impl Kind for Conv2d {
         gradients.biases *= pass.scale;
         let weights = gradients.weights[0].as_slice_mut().expect(WEIGHTS);
         for (at, row) in weights.chunks_exact_mut(maps).enumerate() {
-            let column = sums.iter().skip(at).step_by(size);
+            let column = sums.iter().skip(at / run * width + at % run).step_by(rows * width);
             row.iter_mut().zip(column).for_each(|(g, sum)| *g = pass.scale * sum);
         }
     }
 }
 
-/// Deltas that are not zero, patch after patch; a map's turned run begins at map · `run`.
-fn list_by_patch(
-    delta: &[Real],
-    maps: usize,
-    run: usize,
-    terms: &mut Vec<Term>,
-    ends: &mut Vec<usize>,
-) {
-    terms.resize(delta.len(), Term::default());
-    ends.clear();
-    let mut end = 0;
-    for patch in delta.chunks_exact(maps) {
-        for (map, &factor) in patch.iter().enumerate() {
-            terms[end] = Term { offset: (map * run) as u32, factor };
-            end += usize::from(factor != 0.0);
-        }
-        ends.push(end);
-    }
-}
-
 /// Deltas that are not zero, map after map, each with the place of its patch; map m's list begins
-/// at m · patches and has `ends[m]` terms.
+/// at m · patches and has `ends[m]` terms. `listed` is room for those of a patch.
 fn list_by_map(
     delta: &[Real],
     maps: usize,
     patches: &Patches,
+    listed: &mut List,
     terms: &mut Vec<Term>,
     ends: &mut Vec<usize>,
 ) {
     let room = patches.height * patches.width;
-    terms.resize(delta.len(), Term::default());
+    listed.clear(maps);
+    if terms.len() < delta.len() {
+        terms.resize(delta.len(), Term::default());
+    }
     ends.clear();
     ends.resize(maps, 0);
     for (patch, deltas) in delta.chunks_exact(maps).enumerate() {
         let (y, x) = (patch / patches.width, patch % patches.width);
         let offset = patches.offset(y, x, 0) as u32;
-        for ((map, &factor), end) in deltas.iter().enumerate().zip(ends.iter_mut()) {
-            terms[map * room + *end] = Term { offset, factor };
-            *end += usize::from(factor != 0.0);
+        let count = nonzero(deltas, 1, &mut listed.terms);
+        for term in &listed.terms[..count] {
+            let map = term.offset as usize;
+            terms[map * room + ends[map]] = Term { offset, factor: term.factor };
+            ends[map] += 1;
         }
     }
 }

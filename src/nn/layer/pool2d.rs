@@ -2,6 +2,7 @@
 
 use super::{Kind, Pass, Scratch, Shape, Taped};
 use crate::nn::Real;
+use crate::nn::kernels::{Blocks, largest, to_largest};
 use ndarray::{ArrayView2, ArrayViewMut2};
 use serde::{Deserialize, Serialize};
 
@@ -40,18 +41,25 @@ impl Pool2d {
         }
     }
 
+    fn all(&self) -> Blocks {
+        Blocks { maps: self.input.maps, width: self.input.width, size: self.size }
+    }
+
     fn pool(&self, x: &[Real], a: &mut [Real]) {
+        if self.pooling == Pooling::Max {
+            return largest(a, x, self.all());
+        }
         let maps = self.input.maps;
         let count = (self.size * self.size) as Real;
         self.blocks(|to, pixels| {
             let a = &mut a[to..to + maps];
-            a.fill(if self.pooling == Pooling::Max { Real::NEG_INFINITY } else { 0.0 });
+            a.fill(0.0);
             for pixel in pixels {
                 let pairs = a.iter_mut().zip(&x[pixel..pixel + maps]);
-                match self.pooling {
-                    Pooling::Max => pairs.for_each(|(a, &x)| *a = if x > *a { x } else { *a }),
-                    Pooling::L2 => pairs.for_each(|(a, &x)| *a += x * x),
-                    Pooling::Average => pairs.for_each(|(a, &x)| *a += x / count),
+                if self.pooling == Pooling::L2 {
+                    pairs.for_each(|(a, &x)| *a += x * x);
+                } else {
+                    pairs.for_each(|(a, &x)| *a += x / count);
                 }
             }
             if self.pooling == Pooling::L2 {
@@ -62,29 +70,24 @@ impl Pool2d {
         });
     }
 
-    #[allow(clippy::float_cmp, reason = "the largest value was copied, not computed")]
-    /// ∂C/∂x; `open` holds, for max-pooling, the δ that has not found its pixel yet.
-    fn spread(&self, x: &[Real], a: &[Real], delta: &[Real], dx: &mut [Real], open: &mut [Real]) {
+    /// ∂C/∂x.
+    fn spread(&self, x: &[Real], a: &[Real], delta: &[Real], dx: &mut [Real]) {
+        if self.pooling == Pooling::Max {
+            return to_largest(dx, x, a, delta, self.all());
+        }
         let maps = self.input.maps;
         let count = (self.size * self.size) as Real;
         self.blocks(|from, pixels| {
             let (a, delta) = (&a[from..from + maps], &delta[from..from + maps]);
-            open.copy_from_slice(delta);
             for pixel in pixels {
                 let (x, dx) = (&x[pixel..pixel + maps], &mut dx[pixel..pixel + maps]);
-                let places = dx.iter_mut().zip(x).zip(a).zip(delta).zip(open.iter_mut());
-                match self.pooling {
-                    Pooling::Max => places.for_each(|((((dx, x), a), _), open)| {
-                        let found = x == a;
-                        *dx = if found { *open } else { 0.0 };
-                        *open = if found { 0.0 } else { *open };
-                    }),
-                    Pooling::L2 => places.for_each(|((((dx, x), a), delta), _)| {
+                let places = dx.iter_mut().zip(x).zip(a).zip(delta);
+                if self.pooling == Pooling::L2 {
+                    places.for_each(|(((dx, x), a), delta)| {
                         *dx = if *a > 0.0 { delta * x / a } else { 0.0 };
-                    }),
-                    Pooling::Average => {
-                        places.for_each(|((((dx, _), _), delta), _)| *dx = delta / count);
-                    }
+                    });
+                } else {
+                    places.for_each(|(((dx, _), _), delta)| *dx = delta / count);
                 }
             }
         });
@@ -125,10 +128,9 @@ impl Kind for Pool2d {
         &self,
         Taped { x, a, delta }: Taped,
         mut input_delta: ArrayViewMut2<Real>,
-        scratch: &mut Scratch,
+        _scratch: &mut Scratch,
         _pass: Pass,
     ) {
-        scratch.first.resize(self.input.maps, 0.0);
         let rows = x.rows().into_iter().zip(a.rows()).zip(delta.rows());
         for (((x, a), delta), mut dx) in rows.zip(input_delta.rows_mut()) {
             self.spread(
@@ -136,7 +138,6 @@ impl Kind for Pool2d {
                 a.to_slice().expect(ROWS),
                 delta.to_slice().expect(ROWS),
                 dx.as_slice_mut().expect(ROWS),
-                &mut scratch.first,
             );
         }
     }

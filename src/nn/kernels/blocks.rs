@@ -1,0 +1,148 @@
+//! Max-pooling: the largest of each block of pixels, all maps of a pixel at a time.
+
+use super::kernel;
+use super::lanes::{LANES, Lanes};
+use crate::nn::Real;
+
+/// How blocks of size × size pixels, each of `maps` values, lie in rows of `width` of them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Blocks {
+    pub(crate) maps: usize,
+    /// Pixels that a row of the input has.
+    pub(crate) width: usize,
+    pub(crate) size: usize,
+}
+
+impl Blocks {
+    /// The place of the first value of a block's pixel; blocks are counted row by row.
+    #[inline(always)]
+    fn pixel(self, block: usize, pixel: usize) -> usize {
+        let across = self.width / self.size;
+        let (y, x) = (block / across * self.size, block % across * self.size);
+        ((y + pixel / self.size) * self.width + x + pixel % self.size) * self.maps
+    }
+
+    /// Where vectors of the maps begin: the last ends with them and may overlap the one before.
+    #[inline(always)]
+    fn vectors(self) -> impl Iterator<Item = usize> {
+        (0..self.maps.div_ceil(LANES)).map(move |at| (at * LANES).min(self.maps - LANES))
+    }
+}
+
+kernel! {
+    /// `a` becomes the largest x of every block.
+    fn largest(a: &mut [Real], x: &[Real], blocks: Blocks) = largest_body
+}
+
+kernel! {
+    /// `dx` becomes the block's δ at the first of its pixels whose x is the largest, a, and 0 at
+    /// the others.
+    fn to_largest(dx: &mut [Real], x: &[Real], a: &[Real], delta: &[Real], blocks: Blocks) =
+        to_largest_body
+}
+
+#[inline(always)]
+fn vector(values: &[Real], at: usize) -> &[Real; LANES] {
+    values[at..].first_chunk().expect("maps are a vector at least")
+}
+
+#[inline(always)]
+fn vector_mut(values: &mut [Real], at: usize) -> &mut [Real; LANES] {
+    values[at..].first_chunk_mut().expect("maps are a vector at least")
+}
+
+#[inline(always)]
+fn largest_body<V: Lanes>(a: &mut [Real], x: &[Real], blocks: Blocks) {
+    let pixels = blocks.size * blocks.size;
+    for (block, a) in a.chunks_exact_mut(blocks.maps).enumerate() {
+        if blocks.maps < LANES {
+            a.copy_from_slice(&x[blocks.pixel(block, 0)..][..blocks.maps]);
+            for pixel in 1..pixels {
+                let x = &x[blocks.pixel(block, pixel)..][..blocks.maps];
+                for (a, &x) in a.iter_mut().zip(x) {
+                    *a = if x > *a { x } else { *a };
+                }
+            }
+            continue;
+        }
+        for map in blocks.vectors() {
+            let mut most = V::load(vector(x, blocks.pixel(block, 0) + map));
+            for pixel in 1..pixels {
+                most = V::load(vector(x, blocks.pixel(block, pixel) + map)).max(most);
+            }
+            most.store(vector_mut(a, map));
+        }
+    }
+}
+
+#[allow(clippy::float_cmp, reason = "the largest value was copied, not computed")]
+#[inline(always)]
+fn to_largest_body<V: Lanes>(
+    dx: &mut [Real],
+    x: &[Real],
+    a: &[Real],
+    delta: &[Real],
+    blocks: Blocks,
+) {
+    let pixels = blocks.size * blocks.size;
+    let pairs = a.chunks_exact(blocks.maps).zip(delta.chunks_exact(blocks.maps));
+    for (block, (a, delta)) in pairs.enumerate() {
+        if blocks.maps < LANES {
+            for (map, (&a, &delta)) in a.iter().zip(delta).enumerate() {
+                let mut open = delta;
+                for pixel in 0..pixels {
+                    let at = blocks.pixel(block, pixel) + map;
+                    let found = x[at] == a;
+                    dx[at] = if found { open } else { 0.0 };
+                    open = if found { 0.0 } else { open };
+                }
+            }
+            continue;
+        }
+        for map in blocks.vectors() {
+            let most = V::load(vector(a, map));
+            let mut open = V::load(vector(delta, map));
+            for pixel in 0..pixels {
+                let at = blocks.pixel(block, pixel) + map;
+                let (taken, left) = open.split(V::load(vector(x, at)), most);
+                taken.store(vector_mut(dx, at));
+                open = left;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nn::kernels::lanes::Portable;
+
+    #[test]
+    fn every_block_hands_on_its_largest_and_gets_its_delta_back_once() {
+        for maps in [1, 3, 8, 9, 20, 40] {
+            let blocks = Blocks { maps, width: 6, size: 2 };
+            // Ties are common: few different values.
+            let x: Vec<Real> = (0..24 * maps).map(|at| (at * 7 % 5) as Real).collect();
+            let delta: Vec<Real> = (0..6 * maps).map(|at| 1.0 + at as Real).collect();
+            let (mut a, mut dx) = (vec![0.0; 6 * maps], vec![9.0; 24 * maps]);
+            largest(&mut a, &x, blocks);
+            to_largest(&mut dx, &x, &a, &delta, blocks);
+            for block in 0..6 {
+                for map in 0..maps {
+                    let places = (0..4).map(|pixel| blocks.pixel(block, pixel) + map);
+                    let most = places.clone().map(|at| x[at]).fold(-1.0, Real::max);
+                    assert_eq!(a[block * maps + map], most);
+                    let first = places.clone().find(|&at| x[at] == most).unwrap();
+                    for at in places {
+                        let expected = if at == first { delta[block * maps + map] } else { 0.0 };
+                        assert_eq!(dx[at], expected, "{maps} {block} {map}");
+                    }
+                }
+            }
+            let (mut portable_a, mut portable_dx) = (a.clone(), dx.clone());
+            largest_body::<Portable>(&mut portable_a, &x, blocks);
+            to_largest_body::<Portable>(&mut portable_dx, &x, &a, &delta, blocks);
+            assert_eq!((portable_a, portable_dx), (a, dx));
+        }
+    }
+}
