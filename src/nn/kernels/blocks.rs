@@ -14,12 +14,19 @@ pub(crate) struct Blocks {
 }
 
 impl Blocks {
-    /// The place of the first value of a block's pixel; blocks are counted row by row.
+    /// The place of the first value of every block's first pixel, row by row.
     #[inline(always)]
-    fn pixel(self, block: usize, pixel: usize) -> usize {
-        let across = self.width / self.size;
-        let (y, x) = (block / across * self.size, block % across * self.size);
-        ((y + pixel / self.size) * self.width + x + pixel % self.size) * self.maps
+    fn places(self) -> impl Iterator<Item = usize> {
+        let Self { maps, width, size } = self;
+        let row = move |y| (0..width / size).map(move |x| (y * width + x) * size * maps);
+        (0..).flat_map(row)
+    }
+
+    /// Where a block's pixels lie behind its first.
+    #[inline(always)]
+    fn pixels(self) -> impl Iterator<Item = usize> + Clone {
+        let row = move |y| (0..self.size).map(move |x| (y * self.width + x) * self.maps);
+        (0..self.size).flat_map(row)
     }
 
     /// Where vectors of the maps begin: the last ends with them and may overlap the one before.
@@ -53,22 +60,24 @@ fn vector_mut(values: &mut [Real], at: usize) -> &mut [Real; LANES] {
 
 #[inline(always)]
 fn largest_body<V: Lanes>(a: &mut [Real], x: &[Real], blocks: Blocks) {
-    let pixels = blocks.size * blocks.size;
-    for (block, a) in a.chunks_exact_mut(blocks.maps).enumerate() {
+    for (a, place) in a.chunks_exact_mut(blocks.maps).zip(blocks.places()) {
+        let x = &x[place..];
         if blocks.maps < LANES {
-            a.copy_from_slice(&x[blocks.pixel(block, 0)..][..blocks.maps]);
-            for pixel in 1..pixels {
-                let x = &x[blocks.pixel(block, pixel)..][..blocks.maps];
-                for (a, &x) in a.iter_mut().zip(x) {
+            a.copy_from_slice(&x[..blocks.maps]);
+            for pixel in blocks.pixels() {
+                for (a, &x) in a.iter_mut().zip(&x[pixel..]) {
                     *a = if x > *a { x } else { *a };
                 }
             }
             continue;
         }
         for map in blocks.vectors() {
-            let mut most = V::load(vector(x, blocks.pixel(block, 0) + map));
-            for pixel in 1..pixels {
-                most = V::load(vector(x, blocks.pixel(block, pixel) + map)).max(most);
+            let mut most = V::load(vector(x, map));
+            for y in 0..blocks.size {
+                for pixel in 0..blocks.size {
+                    let at = (y * blocks.width + pixel) * blocks.maps + map;
+                    most = V::load(vector(x, at)).max(most);
+                }
             }
             most.store(vector_mut(a, map));
         }
@@ -84,16 +93,15 @@ fn to_largest_body<V: Lanes>(
     delta: &[Real],
     blocks: Blocks,
 ) {
-    let pixels = blocks.size * blocks.size;
     let pairs = a.chunks_exact(blocks.maps).zip(delta.chunks_exact(blocks.maps));
-    for (block, (a, delta)) in pairs.enumerate() {
+    for ((a, delta), place) in pairs.zip(blocks.places()) {
+        let (dx, x) = (&mut dx[place..], &x[place..]);
         if blocks.maps < LANES {
             for (map, (&a, &delta)) in a.iter().zip(delta).enumerate() {
                 let mut open = delta;
-                for pixel in 0..pixels {
-                    let at = blocks.pixel(block, pixel) + map;
-                    let found = x[at] == a;
-                    dx[at] = if found { open } else { 0.0 };
+                for pixel in blocks.pixels() {
+                    let found = x[pixel + map] == a;
+                    dx[pixel + map] = if found { open } else { 0.0 };
                     open = if found { 0.0 } else { open };
                 }
             }
@@ -102,11 +110,13 @@ fn to_largest_body<V: Lanes>(
         for map in blocks.vectors() {
             let most = V::load(vector(a, map));
             let mut open = V::load(vector(delta, map));
-            for pixel in 0..pixels {
-                let at = blocks.pixel(block, pixel) + map;
-                let (taken, left) = open.split(V::load(vector(x, at)), most);
-                taken.store(vector_mut(dx, at));
-                open = left;
+            for y in 0..blocks.size {
+                for pixel in 0..blocks.size {
+                    let at = (y * blocks.width + pixel) * blocks.maps + map;
+                    let (taken, left) = open.split(V::load(vector(x, at)), most);
+                    taken.store(vector_mut(dx, at));
+                    open = left;
+                }
             }
         }
     }
@@ -129,7 +139,8 @@ mod tests {
             to_largest(&mut dx, &x, &a, &delta, blocks);
             for block in 0..6 {
                 for map in 0..maps {
-                    let places = (0..4).map(|pixel| blocks.pixel(block, pixel) + map);
+                    let first = blocks.places().nth(block).unwrap() + map;
+                    let places = blocks.pixels().map(|pixel| first + pixel);
                     let most = places.clone().map(|at| x[at]).fold(-1.0, Real::max);
                     assert_eq!(a[block * maps + map], most);
                     let first = places.clone().find(|&at| x[at] == most).unwrap();

@@ -29,7 +29,7 @@ pub(crate) use listing::{List, Term, expand, ink, nonzero};
 pub(crate) use packed::Packed;
 pub(crate) use rows::{accumulate, scale_by, scatter_rows, sum_rows};
 pub(crate) use runs::{RUN, accumulate_runs};
-pub(crate) use tile::{Patches, padded, patches_times_weights, strip};
+pub(crate) use tile::{Patches, pack_bands, padded, patches_times_weights, strip, unfold};
 
 /// Defines a kernel by a body that is generic over the vector type.
 macro_rules! kernel {

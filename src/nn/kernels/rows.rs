@@ -181,7 +181,11 @@ impl<V: Lanes, const HEAD: usize> Row<V, HEAD> {
     #[inline(always)]
     fn load(row: &[Real]) -> Self {
         let (head, tail) = Self::parts(row);
-        Self { head: std::array::from_fn(|at| V::load(&head[at])), tail: V::load(tail) }
+        let mut row = Self { head: [V::splat(0.0); HEAD], tail: V::load(tail) };
+        for (to, from) in row.head.iter_mut().zip(head) {
+            *to = V::load(from);
+        }
+        row
     }
 
     #[inline(always)]

@@ -40,7 +40,10 @@ fn some<V: Lanes, const RUNS: usize>(
     pitch: usize,
 ) -> usize {
     let out = out.as_chunks_mut().0.first_chunk_mut::<RUNS>().expect("so many runs");
-    let mut sums: [V; RUNS] = std::array::from_fn(|run| V::load(&out[run]));
+    let mut sums = [V::splat(0.0); RUNS];
+    for (sum, out) in sums.iter_mut().zip(&*out) {
+        *sum = V::load(out);
+    }
     let reach = (RUNS - 1) * pitch + LANES;
     for term in terms {
         let source = &source[term.offset as usize..][..reach];

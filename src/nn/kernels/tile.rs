@@ -22,18 +22,93 @@ impl Patches {
     pub(crate) fn offset(&self, y: usize, x: usize, row: usize) -> usize {
         (y + row) * self.pitch + x * self.step
     }
+
+    /// How many there are.
+    pub(crate) fn count(&self) -> usize {
+        self.height * self.width
+    }
+
+    /// Where each begins, row by row.
+    pub(crate) fn starts(&self) -> impl Iterator<Item = usize> {
+        let row = move |y| (0..self.width).map(move |x| self.offset(y, x, 0));
+        (0..self.height).flat_map(row)
+    }
+
+    /// Where they lie once [`unfold`] has written them one after the other, as one run each.
+    pub(crate) fn unfolded(&self) -> Self {
+        let size = self.rows * self.run;
+        Self { height: 1, width: self.count(), rows: 1, run: size, pitch: 0, step: size }
+    }
+}
+
+/// Numbers that rows of [`patches_times_weights`] are padded to.
+pub(crate) fn padded(columns: usize) -> usize {
+    columns.next_multiple_of(LANES)
+}
+
+/// Vectors of the bands that rows of `vectors` of them are worked on in.
+fn bands(vectors: usize) -> impl Iterator<Item = usize> {
+    let mut left = vectors;
+    std::iter::from_fn(move || {
+        let wide = if left == 4 { 2 } else { left.min(3) };
+        left -= wide;
+        (wide > 0).then_some(wide)
+    })
+}
+
+/// Puts weights of shape (rows · run, columns) into `packed`, band after band, columns padded with
+/// zeros to whole vectors.
+pub(crate) fn pack_bands(weights: &[Real], columns: usize, packed: &mut Vec<Real>) {
+    packed.clear();
+    let mut first = 0;
+    for wide in bands(padded(columns) / LANES) {
+        let end = first + wide * LANES;
+        for row in weights.chunks_exact(columns) {
+            packed.extend_from_slice(&row[first..end.min(columns)]);
+            packed.resize(packed.len() + end - end.min(columns), 0.0);
+        }
+        first = end;
+    }
 }
 
 kernel! {
-    /// `out` = `biases` + patches · `weights`, patch after patch in rows of `columns` numbers, a
-    /// whole number of vectors; `weights` of shape (rows · run, columns).
+    /// `out` = `biases` + patches · weights, patch after patch in rows of `biases.len()` numbers, a
+    /// whole number of vectors; `packed` are the weights as [`pack_bands`] leaves them, `starts`
+    /// where the patches begin.
     fn patches_times_weights(
         out: &mut [Real],
         image: &[Real],
+        starts: &[usize],
         patches: Patches,
-        weights: &[Real],
+        packed: &[Real],
         biases: &[Real],
     ) = body
+}
+
+kernel! {
+    /// Writes the patches of an image one after the other; for runs of less than a vector `out` goes
+    /// on for a vector behind them, and so does the image.
+    fn unfold(out: &mut [Real], image: &[Real], patches: Patches) = unfold_body
+}
+
+#[inline(always)]
+fn unfold_body<V: Lanes>(out: &mut [Real], image: &[Real], patches: Patches) {
+    let mut to = 0;
+    for y in 0..patches.height {
+        for x in 0..patches.width {
+            for row in 0..patches.rows {
+                let from = &image[patches.offset(y, x, row)..];
+                if patches.run <= LANES {
+                    // What is written too much is written over by the next run.
+                    let values = from.first_chunk().expect("the image goes on");
+                    V::load(values).store(out[to..].first_chunk_mut().expect("so does the room"));
+                } else {
+                    out[to..][..patches.run].copy_from_slice(&from[..patches.run]);
+                }
+                to += patches.run;
+            }
+        }
+    }
 }
 
 kernel! {
@@ -56,118 +131,115 @@ fn strip_body<V: Lanes>(out: &mut [Real], kept: usize, rows: &[Real], columns: u
     }
 }
 
-/// Numbers that rows of [`patches_times_weights`] are padded to.
-pub(crate) fn padded(columns: usize) -> usize {
-    columns.next_multiple_of(LANES)
-}
-
 #[inline(always)]
 fn body<V: Lanes>(
     out: &mut [Real],
     image: &[Real],
+    starts: &[usize],
     patches: Patches,
-    weights: &[Real],
+    packed: &[Real],
     biases: &[Real],
 ) {
-    let columns = biases.len();
-    let vectors = columns / LANES;
-    let size = patches.run * columns;
-    // As many runs of all patches at a time as have weights that stay in the nearest cache.
-    let at_once = (NEAR / size.max(1)).clamp(1, patches.rows);
-    for row in (0..patches.rows).step_by(at_once) {
-        let rows = at_once.min(patches.rows - row);
-        let weights = &weights[row * size..][..rows * size];
-        let mut first = 0;
-        while first < vectors {
-            let job = Job { image, patches, row, weights, biases, columns, first };
-            // Tiles of about twelve vectors: as many as there are registers.
-            match vectors - first {
-                1 => job.run::<V, 1, 8>(out),
-                2 => job.run::<V, 2, 6>(out),
-                3 => job.run::<V, 3, 4>(out),
-                4 => job.run::<V, 4, 3>(out),
-                5 => job.run::<V, 5, 2>(out),
-                _ => job.run::<V, 6, 2>(out),
-            }
-            first += (vectors - first).min(6);
+    let size = patches.rows * patches.run;
+    let mut first = 0;
+    for wide in bands(biases.len() / LANES) {
+        let weights = packed[first * size..][..wide * LANES * size].as_chunks().0;
+        let job = Job { image, starts, patches, weights, biases, first };
+        // Tiles of twelve vectors: as many as there are registers.
+        match wide {
+            1 => job.run::<V, 1, 8>(out),
+            2 => job.run::<V, 2, 6>(out),
+            _ => job.run::<V, 3, 4>(out),
         }
+        first += wide * LANES;
     }
 }
 
-/// Weights that leave room for the image in the nearest cache: 16 KiB of single precision.
-const NEAR: usize = 4096;
+/// Weights that leave room for the image in the nearest cache: 20 KiB of single precision.
+const NEAR: usize = 5120;
 
-/// A few runs of all patches, one band of columns.
+/// One band of columns of all patches.
 struct Job<'a> {
     image: &'a [Real],
+    starts: &'a [usize],
     patches: Patches,
-    row: usize,
-    weights: &'a [Real],
+    weights: &'a [[Real; LANES]],
     biases: &'a [Real],
-    columns: usize,
-    /// The band's first vector.
+    /// The band's first column.
     first: usize,
 }
 
 impl Job<'_> {
     #[inline(always)]
     fn run<V: Lanes, const WIDE: usize, const TALL: usize>(&self, out: &mut [Real]) {
-        let count = self.patches.height * self.patches.width;
-        let mut patch = 0;
-        while patch + TALL <= count {
-            self.tile::<V, WIDE, TALL>(out, patch);
-            patch += TALL;
-        }
-        for patch in patch..count {
-            self.tile::<V, WIDE, 1>(out, patch);
+        // As many runs of all patches at a time as have weights that stay in the nearest cache.
+        let size = self.patches.run * WIDE * LANES;
+        let at_once = (NEAR / size.max(1)).clamp(1, self.patches.rows);
+        for row in (0..self.patches.rows).step_by(at_once) {
+            let rows = row..self.patches.rows.min(row + at_once);
+            let count = self.starts.len();
+            let mut patch = 0;
+            while patch + TALL <= count {
+                self.tile::<V, WIDE, TALL>(out, patch, rows.clone());
+                patch += TALL;
+            }
+            while patch + 4 <= count {
+                self.tile::<V, WIDE, 4>(out, patch, rows.clone());
+                patch += 4;
+            }
+            for patch in patch..count {
+                self.tile::<V, WIDE, 1>(out, patch, rows.clone());
+            }
         }
     }
 
+    /// Runs `rows` of patches `patch..patch + TALL`.
     #[inline(always)]
-    fn tile<V: Lanes, const WIDE: usize, const TALL: usize>(&self, out: &mut [Real], patch: usize) {
-        let at = self.first * LANES;
-        let run = self.patches.run;
-        let width = self.patches.width;
-        let starts: [usize; TALL] = std::array::from_fn(|offset| {
-            let (y, x) = ((patch + offset) / width, (patch + offset) % width);
-            self.patches.offset(y, x, self.row)
-        });
-        let biases = vectors::<WIDE>(&self.biases[at..]);
-        let biases: [V; WIDE] = std::array::from_fn(|column| V::load(&biases[column]));
-        let mut sums = [biases; TALL];
+    fn tile<V: Lanes, const WIDE: usize, const TALL: usize>(
+        &self,
+        out: &mut [Real],
+        patch: usize,
+        rows: std::ops::Range<usize>,
+    ) {
+        let Patches { run, pitch, .. } = self.patches;
+        let starts: &[usize; TALL] = self.starts[patch..].first_chunk().expect("so many patches");
+        let mut sums = [[V::splat(0.0); WIDE]; TALL];
         for (offset, sums) in sums.iter_mut().enumerate() {
             // The first runs begin with the biases, the others go on.
-            if self.row == 0 {
-                break;
+            let from = if rows.start == 0 {
+                &self.biases[self.first..]
+            } else {
+                &out[(patch + offset) * self.biases.len() + self.first..]
+            };
+            for (sum, values) in sums.iter_mut().zip(from.as_chunks().0) {
+                *sum = V::load(values);
             }
-            let out = vectors::<WIDE>(&out[(patch + offset) * self.columns + at..]);
-            *sums = std::array::from_fn(|column| V::load(&out[column]));
         }
-        for (row, weights) in self.weights.chunks_exact(run * self.columns).enumerate() {
-            let images: [&[Real]; TALL] = std::array::from_fn(|offset| {
-                &self.image[starts[offset] + row * self.patches.pitch..][..run]
-            });
-            for (k, weights) in weights.chunks_exact(self.columns).enumerate() {
-                let weights: &[[Real; LANES]; WIDE] = vectors(&weights[at..]);
-                let weights: [V; WIDE] = std::array::from_fn(|column| V::load(&weights[column]));
+        for row in rows {
+            let mut images: [&[Real]; TALL] = [&[]; TALL];
+            for (image, start) in images.iter_mut().zip(starts) {
+                *image = &self.image[start + row * pitch..][..run];
+            }
+            let weights = &self.weights[row * run * WIDE..][..run * WIDE];
+            for (k, weights) in weights.as_chunks::<WIDE>().0.iter().enumerate() {
+                let mut loaded = [V::splat(0.0); WIDE];
+                for (loaded, weights) in loaded.iter_mut().zip(weights) {
+                    *loaded = V::load(weights);
+                }
                 for (sums, image) in sums.iter_mut().zip(images) {
-                    let value = V::splat(image[k]);
-                    for (sum, weights) in sums.iter_mut().zip(weights) {
+                    // SAFETY: there are weights for `run` numbers, and every image has as many.
+                    let value = V::splat(unsafe { *image.get_unchecked(k) });
+                    for (sum, weights) in sums.iter_mut().zip(loaded) {
                         *sum = weights.multiply_add(value, *sum);
                     }
                 }
             }
         }
         for (offset, sums) in sums.iter().enumerate() {
-            let out = out[(patch + offset) * self.columns + at..].as_chunks_mut().0;
-            for (values, sum) in out.iter_mut().zip(sums) {
+            let out = &mut out[(patch + offset) * self.biases.len() + self.first..];
+            for (values, sum) in out.as_chunks_mut().0.iter_mut().zip(sums) {
                 sum.store(values);
             }
         }
     }
-}
-
-#[inline(always)]
-fn vectors<const WIDE: usize>(values: &[Real]) -> &[[Real; LANES]; WIDE] {
-    values.as_chunks().0.first_chunk().expect("rows are padded to whole vectors")
 }

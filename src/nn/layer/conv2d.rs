@@ -2,8 +2,8 @@
 
 use super::{BIASES, Kind, Pass, Role, Scratch, Shape, Taped};
 use crate::nn::kernels::{
-    List, Patches, RUN, Term, accumulate, accumulate_runs, nonzero, padded, patches_times_weights,
-    strip,
+    List, Patches, RUN, Term, accumulate, accumulate_runs, nonzero, pack_bands, padded,
+    patches_times_weights, strip, unfold,
 };
 use crate::nn::{Activation, Init, LayerGradients, Real};
 use crate::rng::Stream;
@@ -65,12 +65,14 @@ impl Conv2d {
     }
 }
 
-/// Adds the rows of `matrix` padded with zeros from `columns` to `width`.
-fn pad_columns(matrix: &[Real], columns: usize, width: usize, into: &mut Vec<Real>) {
-    for row in matrix.chunks_exact(columns) {
-        into.extend_from_slice(row);
-        into.resize(into.len() + width - columns, 0.0);
-    }
+/// The patches of an image one after the other; `room` is made as large as needed.
+fn unfolded<'a>(x: &[Real], patches: &Patches, room: &'a mut Vec<Real>) -> &'a [Real] {
+    let size = patches.count() * patches.rows * patches.run;
+    room.resize(size + RUN + x.len() + RUN, 0.0);
+    let (unfolded, image) = room.split_at_mut(size + RUN);
+    image[..x.len()].copy_from_slice(x);
+    unfold(unfolded, image, *patches);
+    &unfolded[..size]
 }
 
 impl Kind for Conv2d {
@@ -141,28 +143,31 @@ impl Kind for Conv2d {
         scratch: &mut Scratch,
         _pass: Pass,
     ) {
-        let Scratch { first: packed, second: z, .. } = scratch;
+        let Scratch { first: packed, second: z, third: wide, places: starts, .. } = scratch;
         let (maps, patches) = (self.biases.len(), self.patches());
-        let columns = padded(maps);
-        let weights = self.weights.as_slice().expect(WEIGHTS);
-        let whole = columns == maps;
-        // Weights, then biases, padded to whole vectors.
-        packed.clear();
-        if !whole {
-            pad_columns(weights, maps, columns, packed);
-        }
-        pad_columns(self.biases.as_slice().expect(WEIGHTS), maps, columns, packed);
-        let (before, biases) = packed.split_at(packed.len() - columns);
-        let weights = if whole { weights } else { before };
-        z.resize(patches.height * patches.width * columns, 0.0);
+        let (columns, room) = (padded(maps), patches.count());
+        pack_bands(slice(&self.weights), maps, packed);
+        // Behind them the biases, padded to whole vectors, and room for z where rows are padded.
+        let weights = packed.len();
+        packed.extend(self.biases.iter());
+        packed.resize(weights + columns, 0.0);
+        let (packed, biases) = packed.split_at(weights);
+        let short = patches.run <= RUN;
+        let looked_at = if short { patches.unfolded() } else { patches };
+        starts.clear();
+        starts.extend(looked_at.starts());
+        z.resize(room * columns, 0.0);
         for (index, x) in x.rows().into_iter().enumerate() {
+            let mut x = x.to_slice().expect(ROWS);
+            if short {
+                x = unfolded(x, &patches, wide);
+            }
             let mut a = a.slice_mut(s![index..=index, ..]);
             let to = a.as_slice_mut().expect(ROWS);
-            let x = x.to_slice().expect(ROWS);
-            if whole {
-                patches_times_weights(to, x, patches, weights, biases);
+            if columns == maps {
+                patches_times_weights(to, x, starts, looked_at, packed, biases);
             } else {
-                patches_times_weights(z, x, patches, weights, biases);
+                patches_times_weights(z, x, starts, looked_at, packed, biases);
                 strip(to, maps, z, columns);
             }
             // One image after the other: it is still in the nearest cache.
@@ -284,6 +289,10 @@ fn list_by_map(
             ends[map] += 1;
         }
     }
+}
+
+fn slice<D: ndarray::Dimension>(array: &ndarray::Array<Real, D>) -> &[Real] {
+    array.as_slice().expect(WEIGHTS)
 }
 
 /// Why a row of a batch is a slice.

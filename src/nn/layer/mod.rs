@@ -90,6 +90,9 @@ pub struct Pass {
 pub struct Scratch {
     pub(crate) first: Vec<Real>,
     pub(crate) second: Vec<Real>,
+    pub(crate) third: Vec<Real>,
+    /// Places in an image.
+    pub(crate) places: Vec<usize>,
     /// The layer's inputs that are not zero, row after row.
     pub(crate) inputs: List,
     /// Its deltas that are not zero.
