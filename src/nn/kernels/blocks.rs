@@ -123,6 +123,7 @@ fn to_largest_body<V: Lanes>(
 }
 
 #[cfg(test)]
+#[allow(clippy::float_cmp, reason = "values are copied, not computed")]
 mod tests {
     use super::*;
     use crate::nn::kernels::lanes::Portable;
