@@ -1,6 +1,6 @@
 //! A network as text: `784,30,10`, or `dense100-drop0.5-softmax10`.
 
-use super::layer::{Conv2d, Dense, Dropout, Pool2d, Pooling};
+use super::layer::{Conv2d, Dense, Dropout, Pool2d, Pooling, Recurrent};
 use super::{Activation, Cost, Init, Layer, Network, Shape};
 use crate::rng::{Purpose, Stream, stream};
 use std::str::FromStr;
@@ -27,11 +27,12 @@ enum Stage {
     Dropout(f64),
     Conv2d { maps: usize, kernel: usize },
     Pool2d(Pooling, usize),
+    Recurrent(usize),
 }
 
 impl Stage {
     fn learns(self) -> bool {
-        matches!(self, Self::Dense(_) | Self::Softmax(_) | Self::Conv2d { .. })
+        matches!(self, Self::Dense(_) | Self::Softmax(_) | Self::Conv2d { .. } | Self::Recurrent(_))
     }
 
     /// What comes out for an input of `shape`, and the number of weights and biases.
@@ -56,6 +57,10 @@ impl Stage {
             Self::Pool2d(_, size) => {
                 Ok((Shape { maps: before, height: height / size, width: width / size }, 0))
             }
+            Self::Recurrent(units) => {
+                let inputs = before as u128 * width as u128 + units as u128;
+                Ok((Shape::vector(units), (inputs + 1) * units as u128))
+            }
         }
     }
 
@@ -76,6 +81,9 @@ impl Stage {
                 Layer::Conv2d(Conv2d::random(shape, maps, kernel, activation, init, stream))
             }
             Self::Pool2d(pooling, size) => Layer::Pool2d(Pool2d { input: shape, size, pooling }),
+            Self::Recurrent(units) => {
+                Layer::Recurrent(Recurrent::random(shape, units, activation, init, stream))
+            }
         }
     }
 }
@@ -131,7 +139,8 @@ impl FromStr for Architecture {
 
     /// Sizes of the layers, input first (`784,30,10`), or the layers behind the input, joined by
     /// `-`: `denseN`, `softmaxN` (last), `dropP`, `convMxK` (M maps, kernels of K × K pixels), and
-    /// pooling of S × S pixels: `poolS` (the largest), `ltwopoolS` (L2), `avgpoolS`.
+    /// pooling of S × S pixels: `poolS` (the largest), `ltwopoolS` (L2), `avgpoolS`; `rnnN` (N
+    /// recurrent units that read an image row by row).
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let named = text.trim_start().starts_with(|c: char| c.is_ascii_alphabetic());
         let read = if named { stages(text).map(|layers| (None, layers)) } else { sizes(text) };
@@ -180,8 +189,9 @@ fn stage(part: &str) -> Result<Stage, String> {
         "pool" => Ok(Stage::Pool2d(Pooling::Max, whole(argument)?)),
         "ltwopool" => Ok(Stage::Pool2d(Pooling::L2, whole(argument)?)),
         "avgpool" => Ok(Stage::Pool2d(Pooling::Average, whole(argument)?)),
+        "rnn" => Ok(Stage::Recurrent(whole(argument)?)),
         _ => Err(format!(
-            "`{part}` is no layer; there are denseN, softmaxN, dropP, convMxK (M maps, K × K pixels), poolS, ltwopoolS and avgpoolS"
+            "`{part}` is no layer; there are denseN, softmaxN, dropP, convMxK (M maps, K × K pixels), poolS, ltwopoolS, avgpoolS and rnnN"
         )),
     }
 }
@@ -329,6 +339,8 @@ mod tests {
         assert_eq!(names(" 784, 30 ,10", 0.0), "dense30-dense10");
         assert_eq!(names("dense30-drop0.5-softmax10", 0.0), "dense30-drop0.5-softmax10");
         assert_eq!(names("784,10", 0.0), "dense10");
+        let text = "rnn60-dense10";
+        assert_eq!(names(text, 0.0), text);
         let text = "conv20x5-pool2-conv40x5-ltwopool2-avgpool2-dense100-softmax10";
         assert_eq!(names(text, 0.0), text);
     }

@@ -171,6 +171,13 @@ fn convolution_and_pooling_gradients_are_the_difference_quotients() {
     check_all("conv2x3-drop0.3-avgpool2-conv17x3-dense3", image);
 }
 
+#[test]
+fn recurrent_gradients_are_the_difference_quotients() {
+    check_all("rnn5-dense3", Shape::image(4, 3));
+    check_all("conv2x2-rnn4-dense3", Shape::image(4, 3));
+    check_all("rnn4-dense3", Shape::vector(5));
+}
+
 /// What a mini-batch of the book's network.py does to a network of sigmoid neurons, sample by
 /// sample and weight by weight.
 fn book_step(

@@ -4,11 +4,13 @@ mod conv2d;
 mod dense;
 mod dropout;
 mod pool2d;
+mod recurrent;
 
 pub use conv2d::Conv2d;
 pub use dense::Dense;
 pub use dropout::Dropout;
 pub use pool2d::{Pool2d, Pooling};
+pub use recurrent::Recurrent;
 
 use super::kernels::{List, Packed, scale_by};
 use super::{Activation, LayerGradients, Mode, Real};
@@ -280,6 +282,8 @@ layers! {
     Conv2d,
     /// Condenses blocks of pixels.
     Pool2d,
+    /// Reads an image row by row.
+    Recurrent,
 }
 
 impl Layer {
