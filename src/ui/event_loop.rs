@@ -11,7 +11,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use std::io::{self, Write};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Why a dashboard could not be shown.
 #[derive(Debug, thiserror::Error)]
@@ -53,6 +53,9 @@ pub fn run(link: &Link, setup: Setup, limits: Limits) -> Result<Exit, Error> {
     }
 }
 
+/// How long the first frame waits for something to show.
+const FIRST_NEWS: Duration = Duration::from_millis(200);
+
 struct Loop<'a, W: Write> {
     app: App,
     screen: Screen<W>,
@@ -64,6 +67,10 @@ impl<W: Write> Loop<'_, W> {
     fn run(mut self, outside: &Receiver<Outside>) -> io::Result<Exit> {
         let mut updates = self.link.updates.clone();
         let mut dirty = true;
+        // A frame without news would only put off the first one that has some.
+        if let Ok(update) = updates.recv_timeout(FIRST_NEWS) {
+            self.update(update);
+        }
         loop {
             if dirty && self.pacer.may_draw(Instant::now()) {
                 self.draw()?;
