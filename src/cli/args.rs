@@ -89,7 +89,7 @@ pub(super) struct OutputArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct BenchArgs {
-    /// Fewer epochs
+    /// Fewer epochs, and of convolutional networks a part of one
     #[arg(long)]
     pub(super) quick: bool,
     /// Print one JSON object a line

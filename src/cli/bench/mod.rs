@@ -30,9 +30,11 @@ pub(super) struct Speed {
     cost: &'static str,
     batch: u32,
     threads: usize,
+    /// Images that were shown to measure it: of long rows a part of them, when in a hurry.
+    images: usize,
     /// Median over the epochs measured.
     images_per_second: f64,
-    /// For 50,000 images when training, 10,000 when asking.
+    /// For 50,000 images when training, 10,000 when asking, at that pace.
     seconds_per_epoch: f64,
     /// Counting every weight, whether its input is zero or not.
     gflops: f64,
@@ -41,7 +43,7 @@ pub(super) struct Speed {
 
 /// Measures, and prints a line each as soon as it is known.
 pub(super) fn run(args: &BenchArgs) -> anyhow::Result<ExitCode> {
-    let mut report = Report { json: args.json, out: io::stdout() };
+    let mut report = Report { json: args.json, out: io::stdout(), network: "", batch: 0 };
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
     let mut counts = vec![1];
     if cores > 1 {
@@ -53,8 +55,7 @@ pub(super) fn run(args: &BenchArgs) -> anyhow::Result<ExitCode> {
         peaks.push((threads, flops));
         report.print(&Line::Peak { threads, gflops: flops / 1e9 })?;
     }
-    let epochs = if args.quick { 3 } else { 10 };
-    networks::measure(&peaks, epochs, |line| report.print(&line))?;
+    networks::measure(&peaks, args.quick, |line| report.print(&line))?;
     report.print(&frame::measure()?)?;
     Ok(ExitCode::SUCCESS)
 }
@@ -62,6 +63,9 @@ pub(super) fn run(args: &BenchArgs) -> anyhow::Result<ExitCode> {
 struct Report {
     json: bool,
     out: io::Stdout,
+    /// Of the line before.
+    network: &'static str,
+    batch: u32,
 }
 
 /// Width of a full bar.
@@ -90,12 +94,13 @@ impl Report {
         let full = (speed.share_of_peak * BAR).round() as usize;
         let unicode = self.out.is_terminal();
         let bar = if unicode { "█" } else { "#" }.repeat(full.min(BAR as usize));
+        if speed.network != self.network || speed.batch != self.batch {
+            (self.network, self.batch) = (speed.network, speed.batch);
+            writeln!(self.out, "\n{}, {}, batch {}", speed.network, speed.cost, speed.batch)?;
+        }
         writeln!(
             self.out,
-            "{what:<5} {:<12} {:<14} batch {:<4} {} thread(s) {:>9.0} images/s {:>7.3} s {:>6.1} GFLOP/s {:>4.0}% {bar}",
-            speed.network,
-            speed.cost,
-            speed.batch,
+            "  {what:<5} {} thread(s) {:>9.0} images/s {:>8.3} s {:>6.1} GFLOP/s {:>4.0}% {bar}",
             speed.threads,
             speed.images_per_second,
             speed.seconds_per_epoch,
