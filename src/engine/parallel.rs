@@ -1,9 +1,12 @@
 //! One mini-batch forward, backward and into the weights, on any number of threads.
 
+mod tail;
+
 use crate::nn::{
     Gradients, Hyper, LayerGradients, Listing, Mode, Network, Optimizer, Real, Tape, Updater,
 };
 use ndarray::{ArrayView2, Axis, s};
+use tail::Tail;
 
 /// Samples of a shard. Fixed, so that sums are taken in the same order by any number of threads.
 const SHARD: usize = 8;
@@ -19,6 +22,8 @@ pub struct Stepper {
     shards: Vec<Shard>,
     /// Samples of every shard but the last.
     rows: usize,
+    /// Layers that are not cut up with the others.
+    tail: Option<Tail>,
     gradients: Gradients,
     updater: Updater,
     /// `None` where one thread does it all.
@@ -30,6 +35,20 @@ pub struct Stepper {
 struct Shard {
     tape: Tape,
     gradients: Option<Gradients>,
+}
+
+/// Which samples of a mini-batch a shard holds.
+#[derive(Clone, Copy)]
+struct Part {
+    first: usize,
+    end: usize,
+    batch: usize,
+}
+
+impl Part {
+    fn rows(self) -> ndarray::SliceInfo<[ndarray::SliceInfoElem; 2], ndarray::Ix2, ndarray::Ix2> {
+        s![self.first..self.end, ..]
+    }
 }
 
 impl std::fmt::Debug for Stepper {
@@ -47,9 +66,11 @@ impl Stepper {
         let cut = work >= WORTH_CUTTING && batch > 1;
         let rows = if cut { shard_rows(batch) } else { batch };
         let count = batch.div_ceil(rows).max(1);
+        let tail = if count > 1 { Tail::of(network, batch) } else { None };
+        let front = tail.as_ref().map_or(network.layers.len(), |tail| tail.first);
         let shard = |_| Shard {
             tape: Tape::new(network, rows),
-            gradients: (count > 1).then(|| Gradients::zeros(network)),
+            gradients: (count > 1).then(|| Gradients::zeros_of(network, front)),
         };
         let threads = threads.min(count);
         let pool = rayon::ThreadPoolBuilder::new()
@@ -58,6 +79,7 @@ impl Stepper {
         Self {
             shards: (0..count).map(shard).collect(),
             rows,
+            tail,
             gradients: Gradients::zeros(network),
             updater: Updater::new(optimizer, network),
             // Without more threads the one there is does the same work to the same bits.
@@ -117,9 +139,18 @@ impl Stepper {
         mode: Mode,
         asked: bool,
     ) {
+        if self.tail.is_some() {
+            return self.advance_in_two(network, x, y, hyper, mode, asked);
+        }
         if self.shards.len() > 1 {
-            self.run_shards(network, x, y, mode);
-            self.sum_shards(x.nrows().div_ceil(self.rows));
+            self.each_shard(x.nrows(), |shard, part| {
+                let Some(gradients) = &mut shard.gradients else { return };
+                let (x, y) = (x.slice(part.rows()), y.slice(part.rows()));
+                network.forward_part(x, &mut shard.tape, mode, part.first, part.batch);
+                network.deltas(y, &mut shard.tape);
+                network.gradients(x, &mut shard.tape, gradients);
+            });
+            self.sum_shards(x.nrows().div_ceil(self.rows), network.layers.len());
             self.updater.step(network, &self.gradients, hyper);
             return;
         }
@@ -140,37 +171,85 @@ impl Stepper {
         }
     }
 
-    /// Forward and backward of every shard, each into its own gradient.
-    fn run_shards(
+    /// The front in shards, the tail as a whole, and the front in shards again.
+    fn advance_in_two(
         &mut self,
-        network: &Network,
+        network: &mut Network,
         x: ArrayView2<Real>,
         y: ArrayView2<Real>,
+        hyper: &Hyper,
         mode: Mode,
+        asked: bool,
     ) {
-        let (rows, batch) = (self.rows, x.nrows());
-        let work = |index: usize, shard: &mut Shard| {
-            let Some(gradients) = &mut shard.gradients else { return };
-            let part = s![index * rows..((index + 1) * rows).min(batch), ..];
-            let (x, y) = (x.slice(part), y.slice(part));
-            network.forward_part(x, &mut shard.tape, mode, index * rows, batch);
-            network.deltas(y, &mut shard.tape);
-            network.gradients(x, &mut shard.tape, gradients);
+        let Some(mut tail) = self.tail.take() else { return };
+        let (front, samples) = (tail.first, x.nrows());
+        tail.begin(mode, samples);
+        if front > 0 {
+            self.each_shard(samples, |shard, part| {
+                let x = x.slice(part.rows());
+                shard.tape.begin(mode, part.first, x.nrows(), part.batch);
+                for index in 0..front {
+                    network.forward_layer(index, x, &mut shard.tape);
+                }
+            });
+            for (shard, first) in self.shards.iter().zip((0..samples).step_by(self.rows)) {
+                tail.tape.take_activations(front - 1, first, &shard.tape);
+            }
+        }
+        tail.run(network, x, y, self.pool.as_ref());
+        if front > 0 {
+            self.each_shard(samples, |shard, part| {
+                let Some(gradients) = &mut shard.gradients else { return };
+                shard.tape.take_delta(front - 1, part.first, &tail.tape);
+                for index in (1..front).rev() {
+                    network.input_delta(index, &mut shard.tape);
+                }
+                network.gradients(x.slice(part.rows()), &mut shard.tape, gradients);
+            });
+            self.sum_shards(samples.div_ceil(self.rows), front);
+        }
+        let plain = self.updater.optimizer() == Optimizer::Sgd;
+        if asked || !plain {
+            tail.gradients(network, x, &mut self.gradients, self.pool.as_ref());
+        }
+        if plain {
+            self.updater.step_front(network, &self.gradients, hyper, front);
+            tail.descend(network, x, hyper, &mut self.gradients, self.pool.as_ref());
+        } else {
+            self.updater.step(network, &self.gradients, hyper);
+        }
+        if asked {
+            let part = &mut self.shards[0].tape;
+            part.begin(mode, 0, self.rows.min(samples), samples);
+            part.take_layers(front, &tail.tape);
+        }
+        self.tail = Some(tail);
+    }
+
+    /// Works on every shard of a mini-batch of `batch` samples.
+    fn each_shard(&mut self, batch: usize, work: impl Fn(&mut Shard, Part) + Sync) {
+        let rows = self.rows;
+        let part = |index: usize| Part {
+            first: index * rows,
+            end: ((index + 1) * rows).min(batch),
+            batch,
         };
         let shards = self.shards.iter_mut().take(batch.div_ceil(rows)).enumerate();
         match &self.pool {
-            None => shards.for_each(|(index, shard)| work(index, shard)),
+            None => shards.for_each(|(index, shard)| work(shard, part(index))),
             Some(pool) => pool.in_place_scope(|scope| {
+                let work = &work;
                 for (index, shard) in shards {
-                    scope.spawn(move |_| work(index, shard));
+                    scope.spawn(move |_| work(shard, part(index)));
                 }
             }),
         }
     }
 
-    /// Adds the shards' gradients up, the first first.
-    fn sum_shards(&mut self, count: usize) {
-        let total = self.gradients.layers.iter_mut().flat_map(LayerGradients::arrays_mut);
+    /// Adds the shards' gradients of so many layers up, the first shard's first.
+    fn sum_shards(&mut self, count: usize, layers: usize) {
+        let total = self.gradients.layers.iter_mut().take(layers);
+        let total = total.flat_map(LayerGradients::arrays_mut);
         let mut parts: Vec<_> = self.shards[..count]
             .iter()
             .filter_map(|shard| shard.gradients.as_ref())
@@ -204,6 +283,9 @@ impl Stepper {
     /// term; `y` are its targets.
     #[must_use]
     pub fn cost(&self, network: &Network, y: ArrayView2<Real>) -> f64 {
+        if let Some(tail) = &self.tail {
+            return network.cost.sum(tail.tape.outputs(), y) / y.nrows() as f64;
+        }
         let parts = y.axis_chunks_iter(Axis(0), self.rows).zip(&self.shards);
         let sum: f64 = parts.map(|(y, shard)| network.cost.sum(shard.tape.outputs(), y)).sum();
         sum / y.nrows() as f64
@@ -267,9 +349,13 @@ mod tests {
 
     #[test]
     fn threads_and_looking_change_no_bit() {
-        for text in
-            ["784,30,10", "784,150,10", "784,700,10", "conv4x5-pool2-conv8x5-pool2-dense20-dense10"]
-        {
+        for text in [
+            "784,30,10",
+            "784,150,10",
+            "784,700,10",
+            "conv4x5-pool2-conv8x5-pool2-dense20-dense10",
+            "conv4x5-pool2-dense400-drop0.5-dense700-dense10",
+        ] {
             for optimizer in [Optimizer::Sgd, Optimizer::Nesterov, Optimizer::Adam] {
                 let expected = trained(text, optimizer, 1, false);
                 for (threads, looked_at) in [(1, true), (2, false), (3, true)] {

@@ -50,6 +50,12 @@ impl Gradients {
     /// Zeros in the shapes of a network; made once, then reused for every mini-batch.
     #[must_use]
     pub fn zeros(network: &Network) -> Self {
-        Self { layers: network.layers.iter().map(|layer| layer.kind().zero_gradients()).collect() }
+        Self::zeros_of(network, network.layers.len())
+    }
+
+    /// [`Gradients::zeros`] of the first `layers` alone.
+    pub(crate) fn zeros_of(network: &Network, layers: usize) -> Self {
+        let layers = network.layers.iter().take(layers);
+        Self { layers: layers.map(|layer| layer.kind().zero_gradients()).collect() }
     }
 }

@@ -1,6 +1,7 @@
 //! A network: layers one after another, and backpropagation through them (chapter 2).
 
 use super::layer::{Descent, Role, Taped};
+use super::tape::LayerTape;
 use super::{Activation, Cost, Gradients, Layer, Real, Tape};
 use ndarray::{ArrayView2, s};
 use serde::{Deserialize, Serialize};
@@ -86,22 +87,35 @@ impl Network {
         descent: Descent,
         spare: &mut Gradients,
     ) {
-        for (index, spare) in spare.layers.iter_mut().enumerate() {
-            let layer = self.layers[index].kind_mut();
-            let (taped, scratch, pass) = tape.taped(index, x);
-            if layer.descend(taped, descent, scratch, pass) {
-                continue;
-            }
-            layer.gradients(taped, spare, scratch, pass);
-            let mut arrays = spare.arrays();
-            layer.visit_mut(&mut |role, values| {
-                if role == Role::Weights {
-                    descent.decay(values);
-                }
-                let gradient = arrays.next().expect("a gradient for every array that is learned");
-                values.iter_mut().zip(gradient).for_each(|(w, g)| *w -= descent.rate * g);
-            });
+        for index in 0..self.layers.len() {
+            self.descend_layer(index, x, tape, descent, spare);
         }
+    }
+
+    /// [`Network::descend`] of one layer.
+    pub(crate) fn descend_layer(
+        &mut self,
+        index: usize,
+        x: ArrayView2<Real>,
+        tape: &mut Tape,
+        descent: Descent,
+        spare: &mut Gradients,
+    ) {
+        let spare = &mut spare.layers[index];
+        let layer = self.layers[index].kind_mut();
+        let (taped, scratch, pass) = tape.taped(index, x);
+        if layer.descend(taped, descent, scratch, pass) {
+            return;
+        }
+        layer.gradients(taped, spare, scratch, pass);
+        let mut arrays = spare.arrays();
+        layer.visit_mut(&mut |role, values| {
+            if role == Role::Weights {
+                descent.decay(values);
+            }
+            let gradient = arrays.next().expect("a gradient for every array that is learned");
+            values.iter_mut().zip(gradient).for_each(|(w, g)| *w -= descent.rate * g);
+        });
     }
 
     /// Feeds the tape's rows through one layer; `x` are the network's inputs.
@@ -132,9 +146,17 @@ impl Network {
         let previous_a = previous.activations.slice(rows);
         let taped =
             Taped { x: previous_a, a: here.activations.slice(rows), delta: here.delta.slice(rows) };
-        let mut delta = previous.delta.slice_mut(rows);
-        self.layers[index].kind().input_delta(taped, delta.view_mut(), &mut here.scratch, pass);
-        self.layers[index - 1].activation().multiply_by_derivative(previous_a, delta);
+        let delta = previous.delta.slice_mut(rows);
+        self.layers[index].kind().input_delta(taped, delta, &mut here.scratch, pass);
+        self.through_activation(index - 1, tape);
+    }
+
+    /// BP2's second factor: turns ∂C/∂a of a layer into δ = ∂C/∂z.
+    pub(crate) fn through_activation(&self, index: usize, tape: &mut Tape) {
+        let rows = s![..tape.samples, ..];
+        let LayerTape { activations, delta, .. } = &mut tape.layers[index];
+        let (a, delta) = (activations.slice(rows), delta.slice_mut(rows));
+        self.layers[index].activation().multiply_by_derivative(a, delta);
     }
 
     /// The activation function of the last layer.

@@ -100,9 +100,21 @@ impl Updater {
     /// # Panics
     /// Where `gradients` or the optimizer's memory are of another network.
     pub fn step(&mut self, network: &mut Network, gradients: &Gradients, hyper: &Hyper) {
+        self.step_front(network, gradients, hyper, network.layers.len());
+    }
+
+    /// [`Updater::step`] of the first `layers` alone: for plain gradient descent, which remembers
+    /// nothing.
+    pub(crate) fn step_front(
+        &mut self,
+        network: &mut Network,
+        gradients: &Gradients,
+        hyper: &Hyper,
+        layers: usize,
+    ) {
         self.steps += 1;
         let mut slot = 0;
-        for (layer, gradients) in network.layers.iter_mut().zip(&gradients.layers) {
+        for (layer, gradients) in network.layers.iter_mut().zip(&gradients.layers).take(layers) {
             let mut arrays = gradients.arrays();
             layer.kind_mut().visit_mut(&mut |role, values| {
                 let gradient = arrays.next().expect("a gradient for every array that is learned");

@@ -119,6 +119,28 @@ impl Tape {
         self.inputs = if announced { Inputs::Listed } else { Inputs::Given };
     }
 
+    /// Takes over a layer's activations: all rows of `part` are the rows from `first` on.
+    pub(crate) fn take_activations(&mut self, layer: usize, first: usize, part: &Tape) {
+        let rows = s![first..first + part.samples, ..];
+        self.layers[layer].activations.slice_mut(rows).assign(&part.activations(layer));
+    }
+
+    /// Takes over a layer's δ: the rows from `first` on of `whole`.
+    pub(crate) fn take_delta(&mut self, layer: usize, first: usize, whole: &Tape) {
+        let (samples, from) = (self.samples, &whole.layers[layer].delta);
+        let mut rows = self.layers[layer].delta.slice_mut(s![..samples, ..]);
+        rows.assign(&from.slice(s![first..first + samples, ..]));
+    }
+
+    /// Takes over activations and δ of the layers from `first` on, the first rows of `whole`.
+    pub(crate) fn take_layers(&mut self, first: usize, whole: &Tape) {
+        let rows = s![..self.samples, ..];
+        for (here, from) in self.layers.iter_mut().zip(&whole.layers).skip(first) {
+            here.activations.slice_mut(rows).assign(&from.activations.slice(rows));
+            here.delta.slice_mut(rows).assign(&from.delta.slice(rows));
+        }
+    }
+
     /// What a layer is told of these rows.
     pub(crate) fn pass(&self, layer: usize) -> Pass {
         let scale = 1.0 / self.batch as Real;

@@ -48,8 +48,19 @@ impl Dense {
     }
 
     /// Whether blocks of a matrix product beat single rows.
-    fn is_wide(&self) -> bool {
+    pub(crate) fn is_wide(&self) -> bool {
         self.weights.len() > NARROW
+    }
+
+    /// BP3, times `pass.scale`.
+    pub(crate) fn bias_gradients(&self, taped: Taped, gradients: &mut LayerGradients, pass: Pass) {
+        gradients.biases.fill(0.0);
+        add_rows(&mut gradients.biases, taped.delta, pass.scale);
+    }
+
+    /// Adds factor · δ of every sample to the biases.
+    pub(crate) fn descend_biases(&mut self, delta: ArrayView2<Real>, factor: Real) {
+        add_rows(&mut self.biases, delta, factor);
     }
 }
 
@@ -168,13 +179,13 @@ impl Kind for Dense {
 
     fn gradients(
         &self,
-        Taped { x, delta, .. }: Taped,
+        taped: Taped,
         gradients: &mut LayerGradients,
         scratch: &mut Scratch,
         pass: Pass,
     ) {
-        gradients.biases.fill(0.0);
-        add_rows(&mut gradients.biases, delta, pass.scale);
+        self.bias_gradients(taped, gradients, pass);
+        let Taped { x, delta, .. } = taped;
         let weights = &mut gradients.weights[0];
         if self.is_wide() {
             let weights = weights.view_mut().into_dimensionality::<Ix2>();
@@ -196,7 +207,7 @@ impl Kind for Dense {
         pass: Pass,
     ) -> bool {
         let factor = -descent.rate * pass.scale;
-        add_rows(&mut self.biases, delta, factor);
+        self.descend_biases(delta, factor);
         if self.is_wide() && descent.l1 == 0.0 {
             general_mat_mul(factor, &x.t(), &delta, 1.0 - descent.l2, &mut self.weights);
             return true;
