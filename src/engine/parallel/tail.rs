@@ -74,7 +74,7 @@ impl Tail {
             let gradients = &mut gradients.layers[index];
             match &network.layers[index] {
                 Layer::Dense(dense) if dense.is_wide() => {
-                    dense.bias_gradients(taped, gradients, pass);
+                    Dense::bias_gradients(taped, gradients, pass);
                     let weights = gradients.weights[0].view_mut().into_dimensionality::<Ix2>();
                     let weights = weights.expect("a dense layer's gradient has two axes");
                     outer(weights, taped.x, taped.delta, pass.scale, 0.0, pool);

@@ -53,7 +53,7 @@ impl Dense {
     }
 
     /// BP3, times `pass.scale`.
-    pub(crate) fn bias_gradients(&self, taped: Taped, gradients: &mut LayerGradients, pass: Pass) {
+    pub(crate) fn bias_gradients(taped: Taped, gradients: &mut LayerGradients, pass: Pass) {
         gradients.biases.fill(0.0);
         add_rows(&mut gradients.biases, taped.delta, pass.scale);
     }
@@ -184,7 +184,7 @@ impl Kind for Dense {
         scratch: &mut Scratch,
         pass: Pass,
     ) {
-        self.bias_gradients(taped, gradients, pass);
+        Self::bias_gradients(taped, gradients, pass);
         let Taped { x, delta, .. } = taped;
         let weights = &mut gradients.weights[0];
         if self.is_wide() {
