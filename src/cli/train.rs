@@ -89,6 +89,9 @@ fn in_session(run: &RunDir, detach: bool, display: &DisplayArgs) -> anyhow::Resu
         return sessions::show(run, Attachment::Control, display);
     }
     writeln!(io::stdout(), "{}", run.name())?;
+    if let Some(warning) = sessions::warn_of_logout() {
+        writeln!(io::stderr(), "note: {warning}")?;
+    }
     Ok(ExitCode::SUCCESS)
 }
 

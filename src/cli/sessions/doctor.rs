@@ -1,12 +1,11 @@
 //! `nntop doctor`: what this terminal and this system offer, and what helps.
 
-use super::logout::{Logout, lingers};
+use super::logout::{self, Logout};
 use crate::protocol::PROTOCOL_VERSION;
 use crate::session::{self, Home};
 use crate::ui::{ColorDepth, Environment};
 use serde_json::{Map, Value, json};
 use std::io::{self, IsTerminal, Write};
-use std::path::Path;
 use std::process::ExitCode;
 
 /// A line of the report.
@@ -30,7 +29,7 @@ pub(super) fn run(json: bool) -> anyhow::Result<ExitCode> {
         unicode(),
         mouse(),
         state_directory(),
-        logout(),
+        at_logout(),
         cpu(),
         sessions(),
     ];
@@ -141,10 +140,8 @@ fn state_directory() -> Finding {
     }
 }
 
-fn logout() -> Finding {
-    let root = Path::new("/");
-    let user = std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).unwrap_or_default();
-    let (logout, lingers) = (Logout::read(root), lingers(root, &user));
+fn at_logout() -> Finding {
+    let (logout, lingers) = logout::here();
     let kills = match logout {
         Logout::Killed => json!(true),
         Logout::Spared | Logout::NoSystemd => json!(false),

@@ -58,8 +58,21 @@ impl Logout {
     }
 }
 
+/// What to know before leaving a run alone, where log-outs kill it.
+pub(crate) fn warn_of_logout() -> Option<String> {
+    let (logout, lingers) = here();
+    (logout == Logout::Killed).then(|| logout.advice(lingers))
+}
+
+/// What this system does, and whether this user lingers.
+pub(super) fn here() -> (Logout, bool) {
+    let root = Path::new("/");
+    let user = std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).unwrap_or_default();
+    (Logout::read(root), lingers(root, &user))
+}
+
 /// Whether this user's own services outlive the last login.
-pub(super) fn lingers(root: &Path, user: &str) -> bool {
+fn lingers(root: &Path, user: &str) -> bool {
     !user.is_empty() && root.join("var/lib/systemd/linger").join(user).exists()
 }
 

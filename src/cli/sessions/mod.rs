@@ -8,6 +8,7 @@ mod logout;
 mod once;
 mod start;
 
+pub(super) use logout::warn_of_logout;
 pub(super) use start::{Start, begin};
 
 use super::display::DisplayArgs;

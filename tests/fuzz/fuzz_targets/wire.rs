@@ -1,0 +1,26 @@
+//! No bytes make the decoder of a session's socket panic, or ask for more memory than they fill;
+//! what it takes, it encodes as it was, or to something that decodes to the same.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use nntop::protocol::{Command, Update};
+use nntop::session::wire::{
+    ClientHello, MOST_COMMAND, SessionHello, decode, encode, read_frame, read_hello,
+};
+
+fuzz_target!(|bytes: &[u8]| {
+    let mut input = bytes;
+    let mut payload = Vec::new();
+    while let Ok(true) = read_frame(&mut input, MOST_COMMAND, &mut payload) {
+        assert!(payload.capacity() <= 2 * bytes.len() + 1024);
+        if let Ok(command) = decode::<Command>(&payload) {
+            encode(&command).expect("what was decoded can be encoded");
+        }
+        if let Ok(update) = decode::<Update>(&payload) {
+            let again = encode(&update).expect("what was decoded can be encoded");
+            decode::<Update>(&again).expect("what was encoded can be decoded");
+        }
+    }
+    let _ = read_hello::<ClientHello>(&mut &bytes[..]);
+    let _ = read_hello::<SessionHello>(&mut &bytes[..]);
+});
