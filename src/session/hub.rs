@@ -4,7 +4,7 @@
 //! front end: each has a bounded queue; one that falls behind is skipped, then brought up to date
 //! with a snapshot. Facts are so never lost, samples are: the newest wins.
 
-use crate::protocol::{Command, Event, Link, Probe, RunView, Update};
+use crate::protocol::{Command, Event, Frame, Link, Probe, RunView, Update};
 use crossbeam_channel::{Receiver, Select, Sender, TrySendError, bounded, unbounded};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -191,7 +191,14 @@ impl Publisher {
         let subscriber = &mut self.subscribers[from];
         match command {
             Command::Watch(probes) => {
+                // What somebody else watches already is known, and may not change for long.
+                let new = probes.iter().filter(|probe| !subscriber.watched.contains(probe));
+                let known: Vec<Frame> =
+                    new.filter_map(|probe| self.view.frames.get(probe)).cloned().collect();
                 subscriber.watched = probes;
+                for frame in known {
+                    subscriber.offer(&Event::Frame(Box::new(frame)));
+                }
                 self.count_and_watch();
             }
             Command::Classify { .. } => self.tell_engine(command),
@@ -227,7 +234,8 @@ impl Publisher {
 
 impl Subscriber {
     fn offer(&mut self, event: &Event) {
-        if self.behind {
+        let unwanted = matches!(event, Event::Frame(frame) if !self.watched.contains(&frame.probe));
+        if self.behind || unwanted {
             return;
         }
         if event.is_sample() && self.updates.len() >= ROOM_FOR_SAMPLES {
@@ -249,114 +257,4 @@ fn is_full(sent: Result<(), TrySendError<Update>>) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::protocol::{EpochStats, Outcome, Progress, What};
-
-    struct Rig {
-        hub: Hub,
-        events: Sender<Event>,
-        commands: Receiver<Command>,
-    }
-
-    fn rig() -> Rig {
-        let (events, received) = unbounded();
-        let (send, commands) = unbounded();
-        Rig { hub: Hub::start(send, received).unwrap(), events, commands }
-    }
-
-    fn epoch(epoch: u32) -> Event {
-        Event::EpochEnded(EpochStats { epoch, ..EpochStats::default() })
-    }
-
-    /// Folds a link's updates until the run is finished.
-    fn fold_to_the_end(link: &Link) -> RunView {
-        let mut view = RunView::default();
-        while view.outcome.is_none() {
-            match link.updates.recv_timeout(Duration::from_secs(20)).expect("an update") {
-                Update::Snapshot(snapshot) => view = *snapshot,
-                Update::Event(event) => view.apply(&event),
-                Update::Lost(why) => panic!("lost: {why}"),
-            }
-        }
-        view
-    }
-
-    #[test]
-    fn a_front_end_that_stalls_is_skipped_and_loses_no_fact() {
-        let rig = rig();
-        let stalled = rig.hub.attach(Attachment::Control);
-        let eager = rig.hub.attach(Attachment::Control);
-        let folding = thread::spawn(move || fold_to_the_end(&eager));
-        for number in 0..3000 {
-            rig.events.send(epoch(number)).unwrap();
-            rig.events.send(Event::Progress(Progress::default())).unwrap();
-        }
-        rig.events.send(Event::Finished(Outcome::Stopped)).unwrap();
-        let eager = folding.join().unwrap();
-        assert_eq!(eager.epochs.seen(), 3000);
-        assert!(stalled.updates.len() <= QUEUE);
-        assert_eq!(fold_to_the_end(&stalled), eager);
-    }
-
-    #[test]
-    fn who_comes_late_gets_the_whole_history_first() {
-        let rig = rig();
-        let first = rig.hub.attach(Attachment::Control);
-        for number in 0..400 {
-            rig.events.send(epoch(number)).unwrap();
-        }
-        rig.events.send(Event::Finished(Outcome::Stopped)).unwrap();
-        let whole = fold_to_the_end(&first);
-        let late = rig.hub.attach(Attachment::Control);
-        let update = late.updates.recv_timeout(Duration::from_secs(20)).unwrap();
-        assert_eq!(update, Update::Snapshot(Box::new(whole)));
-    }
-
-    #[test]
-    fn the_engine_watches_what_anybody_watches() {
-        let rig = rig();
-        let probes = [What::Confusion, What::Gradients].map(Probe::live);
-        let links = [Attachment::Control, Attachment::ReadOnly].map(|a| rig.hub.attach(a));
-        let next = || rig.commands.recv_timeout(Duration::from_secs(20)).unwrap();
-        links[0].commands.send(Command::Watch(vec![probes[0].clone()])).unwrap();
-        assert_eq!(next(), Command::Watch(vec![probes[0].clone()]));
-        links[1].commands.send(Command::Watch(probes.to_vec())).unwrap();
-        assert_eq!(next(), Command::Watch(probes.to_vec()));
-        let [leaves, stays] = links;
-        drop(leaves);
-        stays.commands.send(Command::Watch(vec![probes[1].clone()])).unwrap();
-        // The first link was dropped: only the second one's wishes are left, in some order of news.
-        while next() != Command::Watch(vec![probes[1].clone()]) {}
-        while rig.hub.clients() != 1 {
-            thread::yield_now();
-        }
-    }
-
-    #[test]
-    fn who_may_only_read_cannot_command() {
-        let rig = rig();
-        let reader = rig.hub.attach(Attachment::ReadOnly);
-        let controller = rig.hub.attach(Attachment::Control);
-        reader.commands.send(Command::Stop).unwrap();
-        reader.commands.send(Command::Classify { id: 1, pixels: Vec::new() }).unwrap();
-        controller.commands.send(Command::Pause).unwrap();
-        let next = || rig.commands.recv_timeout(Duration::from_secs(20)).unwrap();
-        let mut seen = [next(), next()];
-        seen.sort_by_key(|command| matches!(command, Command::Pause));
-        assert!(matches!(seen[0], Command::Classify { .. }));
-        assert_eq!(seen[1], Command::Pause);
-    }
-
-    #[test]
-    fn the_run_may_end_once_nobody_can_reach_it() {
-        let Rig { hub, events, commands } = rig();
-        let link = hub.attach(Attachment::Control);
-        drop(hub);
-        link.commands.send(Command::Save).unwrap();
-        assert_eq!(commands.recv_timeout(Duration::from_secs(20)), Ok(Command::Save));
-        drop(link);
-        assert!(commands.recv_timeout(Duration::from_secs(20)).is_err());
-        drop(events);
-    }
-}
+mod tests;

@@ -138,7 +138,10 @@ impl App {
                 }
                 self.run.apply(&event);
             }
-            Update::Lost(why) => self.lost = Some(why),
+            // The first reason is the cause; what follows comes of it.
+            Update::Lost(why) => {
+                self.lost.get_or_insert(why);
+            }
         }
         let reaction = self.views[self.current].updated(&context!(self));
         self.react(reaction)

@@ -74,7 +74,7 @@ fn header(app: &App, line: Rect, buffer: &mut Buffer) {
     let theme = &app.setup.theme;
     let run = &app.run;
     let mut end = write(buffer, line, 0, " nntop ", theme.style(Role::Accent));
-    let (state, role) = state(run);
+    let (state, role) = if app.lost.is_some() { ("lost".into(), Role::Bad) } else { state(run) };
     end = write_at(buffer, line, end + 1, 0, &state, theme.style(role));
     let total = run.info.as_ref().map_or(0, |info| info.epochs);
     end = write_at(
@@ -155,9 +155,10 @@ fn footer(app: &App, line: Rect, buffer: &mut Buffer) {
     }
     let view = app.views[app.current].keys().iter().map(|key| (key.keys, key.does));
     let pause = if state(&app.run).0 == "paused" { "resume" } else { "pause" };
-    let going = app.run.outcome.is_none();
-    let everywhere = [("space", pause), (".", "step")].into_iter().filter(|_| going);
-    let hints = everywhere.chain([("?", "help"), ("q", "quit")]).chain(view);
+    let steers = app.run.outcome.is_none() && !app.setup.read_only;
+    let everywhere = [("space", pause), (".", "step")].into_iter().filter(|_| steers);
+    let detach = [("d", "detach")].into_iter().filter(|_| app.setup.detachable);
+    let hints = everywhere.chain([("?", "help")]).chain(detach).chain([("q", "quit")]).chain(view);
     let mut column = 1;
     for (keys, does) in hints {
         let width = (keys.width() + 1 + does.width()) as u16;
