@@ -74,6 +74,17 @@ fn names_are_checked_and_prefixes_must_be_unique() {
 }
 
 #[test]
+fn runs_are_kept_under_the_state_directory_of_the_xdg_specification() {
+    let place = Place::new();
+    let mut command = place.nntop(&place.training("--detach --name home --epochs 1"));
+    command.env_remove(STATE_DIR).env("XDG_STATE_HOME", &place.state);
+    assert!(command.status().unwrap().success());
+    let run = Home::at(&place.state.join("nntop")).find("home").unwrap();
+    until_dead(&run);
+    assert_eq!(state(&run), State::Completed);
+}
+
+#[test]
 fn a_run_without_a_name_gets_one() {
     let place = Place::new();
     let name = place.say(&place.training("--detach --epochs 1"));

@@ -99,6 +99,21 @@ fn a_terminal_that_vanishes_ends_nothing_but_its_client() {
 }
 
 #[test]
+fn a_dashboard_whose_session_is_killed_says_what_to_do() {
+    let place = Place::new();
+    let run = place.detach("gone", &format!("--epochs {ENDLESS}"));
+    let mut terminal = place.terminal("attach gone");
+    terminal.wait_for("images/s");
+    signal(&run, Signal::KILL);
+    terminal.wait_for("`nntop resume gone` continues the run");
+    terminal.wait_for("lost");
+    terminal.type_keys(" ");
+    terminal.type_keys("q");
+    assert_eq!(terminal.wait_for_exit().1, 1);
+    terminal.wait_for("gone: interrupted after");
+}
+
+#[test]
 fn nothing_of_the_starter_stays_open() {
     let place = Place::new();
     let held = place.path("held");
