@@ -6,6 +6,7 @@ mod canned;
 mod headless;
 mod layering;
 mod pty;
+mod reducer;
 mod resume;
 mod screens;
 mod search;

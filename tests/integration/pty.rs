@@ -160,22 +160,32 @@ fn without_colours_or_unicode_it_still_says_everything() {
     terminal.wait_for_exit();
 }
 
+/// Whether a run in a terminal ends within a second of something; a loaded machine gets a few
+/// chances, for it may be the machine that was late.
+#[track_caller]
+fn ends_within_a_second(end: impl Fn(&mut Terminal)) -> Terminal {
+    let mut slow = Vec::new();
+    for _ in 0..5 {
+        let mut terminal = slow_run();
+        terminal.wait_for("images/s");
+        end(&mut terminal);
+        let (took, _) = terminal.wait_for_exit();
+        if took <= Duration::from_secs(1) {
+            return terminal;
+        }
+        slow.push(took);
+    }
+    panic!("never within a second: {slow:?}");
+}
+
 #[test]
-fn a_signal_ends_it_and_restores_the_terminal() {
-    let mut terminal = slow_run();
-    terminal.wait_for("images/s");
-    terminal.signal(Signal::TERM);
-    let (took, _) = terminal.wait_for_exit();
-    assert!(took < Duration::from_secs(10), "took {took:?}");
+fn a_signal_ends_it_within_a_second_and_restores_the_terminal() {
+    let terminal = ends_within_a_second(|terminal| terminal.signal(Signal::TERM));
     terminal.wait_until("a restored terminal", |screen| !screen.alternate_screen());
     assert!(is_restored(&terminal));
 }
 
 #[test]
-fn ends_when_its_terminal_vanishes() {
-    let mut terminal = slow_run();
-    terminal.wait_for("images/s");
-    terminal.hang_up();
-    let (took, _) = terminal.wait_for_exit();
-    assert!(took < Duration::from_secs(10), "took {took:?}");
+fn ends_within_a_second_when_its_terminal_vanishes() {
+    ends_within_a_second(Terminal::hang_up);
 }

@@ -13,7 +13,24 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
-const SIZES: [(u16, u16); 3] = [(40, 12), (80, 24), (120, 40)];
+const SIZES: &[(u16, u16)] = &[(40, 12), (80, 24), (120, 40)];
+
+const fn theme(depth: ColorDepth, light: bool, unicode: bool) -> Theme {
+    Theme { depth, light, unicode }
+}
+
+/// A terminal whose screens are kept: a suffix of the file's name, what it can show, the sizes.
+type Kind = (&'static str, Theme, &'static [(u16, u16)]);
+
+const TERMINALS: &[Kind] = &[
+    ("", theme(ColorDepth::True, false, true), SIZES),
+    ("-light", theme(ColorDepth::True, true, true), &[(80, 24)]),
+    ("-256", theme(ColorDepth::Ansi256, false, true), &[(80, 24)]),
+    ("-16", theme(ColorDepth::Ansi16, false, true), &[(80, 24)]),
+    ("-16-light", theme(ColorDepth::Ansi16, true, true), &[(80, 24)]),
+    ("-colourless", theme(ColorDepth::None, false, true), &[(80, 24)]),
+    ("-ascii", theme(ColorDepth::None, false, false), &[(80, 24)]),
+];
 
 /// What a golden screen shows: its name, the run, the keys that lead there.
 type Scene = (&'static str, fn() -> RunView, &'static [KeyCode]);
@@ -109,33 +126,38 @@ fn golden(name: &str) -> PathBuf {
 }
 
 #[test]
-fn every_view_looks_as_it_did() {
-    let mut different = Vec::new();
-    for scene in SCENES {
-        for size in SIZES {
-            let name = format!("{}-{}x{}", scene.0, size.0, size.1);
-            let buffer = show(scene, Theme::default(), size);
-            if let Some(directory) = env::var_os("NNTOP_PICTURES") {
-                let path = Path::new(&directory).join(format!("{name}.svg"));
-                fs::write(path, svg(&buffer, Theme::default())).unwrap();
-            }
-            let screen = describe(&buffer);
-            let path = golden(&name);
-            if env::var_os("NNTOP_BLESS").is_some() {
-                fs::create_dir_all(path.parent().unwrap()).unwrap();
-                fs::write(&path, &screen).unwrap();
-            }
-            if fs::read_to_string(&path).unwrap_or_default() != screen {
-                different.push(format!("{name}:\n{screen}"));
-            }
-        }
-    }
+fn every_view_looks_as_it_did_on_every_terminal() {
+    let different: Vec<String> = TERMINALS
+        .iter()
+        .flat_map(|(suffix, theme, sizes)| sizes.iter().map(move |size| (suffix, theme, size)))
+        .flat_map(|(suffix, theme, size)| {
+            SCENES.iter().filter_map(|scene| difference(scene, suffix, *theme, *size))
+        })
+        .collect();
     assert!(different.is_empty(), "bless with NNTOP_BLESS=1 if right:\n{}", different.join("\n"));
+}
+
+/// The screen, where it is not the golden one.
+fn difference(scene: &Scene, suffix: &str, theme: Theme, size: (u16, u16)) -> Option<String> {
+    let name = format!("{}-{}x{}{suffix}", scene.0, size.0, size.1);
+    let buffer = show(scene, theme, size);
+    if let Some(directory) = env::var_os("NNTOP_PICTURES") {
+        let path = Path::new(&directory).join(format!("{name}.svg"));
+        fs::write(path, svg(&buffer, theme)).unwrap();
+    }
+    let screen = describe(&buffer);
+    let path = golden(&name);
+    if env::var_os("NNTOP_BLESS").is_some() {
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, &screen).unwrap();
+    }
+    let differs = fs::read_to_string(&path).unwrap_or_default() != screen;
+    differs.then(|| format!("{name}:\n{screen}"))
 }
 
 #[test]
 fn no_size_and_no_terminal_is_too_small() {
-    let plain = Theme { depth: ColorDepth::None, unicode: false, light: true };
+    let plain = theme(ColorDepth::None, true, false);
     for scene in SCENES {
         for theme in [Theme::default(), plain] {
             let mut dashboard = Dashboard::new(theme, scene.1());

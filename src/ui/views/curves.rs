@@ -14,6 +14,8 @@ const WINDOW: usize = 20;
 /// From so many epochs on, the untrained network is left out: it is so bad that beside it all that
 /// is learned later looks flat.
 const ENOUGH: usize = 4;
+/// Rows from which a chart has a frame.
+const FRAMED: u16 = 8;
 
 /// Which epochs are shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -167,7 +169,9 @@ fn chart(
 ) {
     let theme = context.theme;
     let note = context.stats().map_or_else(String::new, |stats| format!("epoch {}", stats.epoch));
-    let inside = Pane::new(title, theme).note(&note).draw(area, buffer);
+    // A frame around so few rows would leave none for the curves.
+    let framed = area.height >= FRAMED;
+    let inside = if framed { Pane::new(title, theme).note(&note).draw(area, buffer) } else { area };
     let mut marks: Vec<Mark> = context
         .run
         .tuned

@@ -132,7 +132,11 @@ fn best(line: Rect, buffer: &mut Buffer, context: &Context) {
         pair("epoch took", format!("{:.3} s", stats.train_seconds), Role::Text);
     }
     if let Some(stats) = context.stats() {
-        pair("η", crate::ui::widgets::short(stats.learning_rate), Role::Text);
+        pair(
+            if theme.unicode { "η" } else { "eta" },
+            crate::ui::widgets::short(stats.learning_rate),
+            Role::Text,
+        );
     }
 }
 
@@ -147,14 +151,15 @@ fn strip(area: Rect, buffer: &mut Buffer, context: &Context) {
         return;
     };
     let (mut x, mut y) = (0, 0);
+    let most = tile_width(inside.width);
     for tensor in rows {
         let layer = first.unwrap_or(0);
         let [_, height, width] = context.weights_shape(layer, tensor);
         let raster = Raster::heatmap(&tensor.values, [width, height], *largest, theme);
-        let tile = Rect { width: inside.width.min(14), height: inside.height.min(7), ..inside };
+        let tile = Rect { width: most, height: inside.height.min(7), ..inside };
         let fitted = raster.fitted(tile);
         if x + fitted.width > inside.width {
-            (x, y) = (0, y + fitted.height);
+            (x, y) = (0, y + fitted.height + 1);
         }
         if fitted.area() == 0 || y + fitted.height > inside.height {
             return;
@@ -162,6 +167,13 @@ fn strip(area: Rect, buffer: &mut Buffer, context: &Context) {
         (&raster).render(Rect { x: inside.x + x, y: inside.y + y, ..fitted }, buffer);
         x += fitted.width + 1;
     }
+}
+
+/// Columns of a heatmap, so that whole ones fill a row: 14 show every other pixel of an image.
+fn tile_width(room: u16) -> u16 {
+    const WIDEST: u16 = 14;
+    let count = (room + 1).div_ceil(WIDEST + 1).max(1);
+    ((room + 1) / count).saturating_sub(1)
 }
 
 /// One digit with its prediction.

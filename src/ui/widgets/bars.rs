@@ -22,7 +22,10 @@ pub struct Row {
     pub style: Style,
 }
 
-/// A list of bars, a row each.
+/// Columns that a bar with its name and value needs at least, to stand beside others.
+const NARROWEST: u16 = 11;
+
+/// A list of bars, a row each; in columns side by side where the rows do not suffice.
 #[derive(Clone, Debug)]
 pub struct Bars {
     pub rows: Vec<Row>,
@@ -31,12 +34,31 @@ pub struct Bars {
 
 impl Widget for &Bars {
     fn render(self, area: Rect, buffer: &mut Buffer) {
+        if area.is_empty() {
+            return;
+        }
+        let wanted = (self.rows.len() as u16).div_ceil(area.height).max(1);
+        let columns = wanted.min((area.width + 1) / (NARROWEST + 1)).max(1);
+        let width = (area.width + 1) / columns - 1;
+        let height = if columns < wanted {
+            area.height
+        } else {
+            (self.rows.len() as u16).div_ceil(columns).max(1)
+        };
+        for (column, rows) in (0..columns).zip(self.rows.chunks(usize::from(height))) {
+            self.column(rows, Rect { x: area.x + column * (width + 1), width, ..area }, buffer);
+        }
+    }
+}
+
+impl Bars {
+    fn column(&self, rows: &[Row], area: Rect, buffer: &mut Buffer) {
         let widest = |text: fn(&Row) -> &str| {
             self.rows.iter().map(|row| text(row).width()).max().unwrap_or(0) as u16
         };
         let (names, values) = (widest(|row| &row.name), widest(|row| &row.value));
         let room = area.width.saturating_sub(names + values + 2);
-        for (line, row) in (0..area.height).zip(&self.rows) {
+        for (line, row) in (0..area.height).zip(rows) {
             write_at(buffer, area, 0, line, &row.name, row.style);
             let bar = bar(row.share, room, &self.theme);
             write_at(buffer, area, names + 1, line, &bar, row.style);
@@ -68,6 +90,27 @@ fn bar(share: f64, width: u16, theme: &Theme) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn ten_bars_in_six_rows_stand_in_two_columns() {
+        let row = |class: u32| Row {
+            name: class.to_string(),
+            share: 0.5,
+            value: format!("{class}.0"),
+            style: Style::default(),
+        };
+        let bars = Bars { rows: (0..10).map(row).collect(), theme: Theme::default() };
+        let lines = |width, height| {
+            let area = Rect::new(0, 0, width, height);
+            let mut buffer = Buffer::empty(area);
+            (&bars).render(area, &mut buffer);
+            let line = |y| (0..width).map(|x| buffer[(x, y)].symbol()).collect::<String>();
+            (0..height).map(line).collect::<Vec<_>>()
+        };
+        assert_eq!(lines(23, 6)[0], "0 ███   0.0 5 ███   5.0");
+        assert_eq!(lines(23, 6)[4], "4 ███   4.0 9 ███   9.0");
+        assert_eq!(lines(11, 2), ["0 ███   0.0", "1 ███   1.0"], "no room for a second");
+    }
 
     #[test]
     fn bars_are_as_long_as_their_share() {

@@ -1,0 +1,148 @@
+//! The property that attaching rests on: a snapshot and the events after it tell as much as all
+//! events from the beginning.
+
+use nntop::protocol::{
+    Activity, Claim, Classified, Content, EpochStats, Event, Figure, FigureBody, Frame, Level,
+    LogLine, Outcome, Probe, Progress, Quantity, RunInfo, RunView, Saved, Status, Tune, Tuned,
+    What,
+};
+use nntop::session::wire;
+use proptest::prelude::*;
+
+fn fraction() -> impl Strategy<Value = Option<f64>> {
+    proptest::option::of(0.0..1.0_f64)
+}
+
+fn epoch_ended() -> impl Strategy<Value = Event> {
+    (0..3000_u32, fraction(), fraction(), fraction()).prop_map(
+        |(epoch, train, validation, test)| {
+            Event::EpochEnded(EpochStats {
+                epoch,
+                train_accuracy: train,
+                validation_accuracy: validation,
+                test_accuracy: test,
+                ..EpochStats::default()
+            })
+        },
+    )
+}
+
+fn frame() -> impl Strategy<Value = Event> {
+    let what = prop_oneof![
+        Just(What::Confusion),
+        Just(What::Gradients),
+        (0..100_u32).prop_map(|index| What::Digit { index }),
+    ];
+    (what, 0..9_u32).prop_map(|(what, epoch)| {
+        let content = Content::Unavailable(format!("as of {epoch}"));
+        Event::Frame(Box::new(Frame { probe: Probe::live(what), epoch, batch: 0, content }))
+    })
+}
+
+fn experiment() -> impl Strategy<Value = Event> {
+    let figure = ("[a-d]", ".{0,8}").prop_map(|(id, line)| {
+        let body = FigureBody::Text(vec![line]);
+        Event::Figure(Figure { id, title: String::new(), caption: String::new(), body })
+    });
+    let claim = (any::<bool>(), 0..9_u64).prop_map(|(holds, seed)| {
+        Event::Claim(Claim {
+            id: "1-nand".into(),
+            claim: String::new(),
+            expected: Quantity::Number(1.0),
+            measured: Quantity::Text("one".into()),
+            tolerance: String::new(),
+            holds,
+            seed,
+            seconds: 0.5,
+        })
+    });
+    prop_oneof![figure, claim]
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    let activity = prop_oneof![
+        Just(Activity::Training),
+        Just(Activity::Evaluating),
+        Just(Activity::Paused),
+        Just(Activity::Starting),
+    ];
+    let status =
+        (activity, any::<bool>(), any::<bool>()).prop_map(|(activity, pausing, stopping)| {
+            Event::StatusChanged(Status { activity, pausing, stopping, ..Status::default() })
+        });
+    let started = (1..99_u32)
+        .prop_map(|epochs| Event::Started(Box::new(RunInfo { epochs, ..RunInfo::default() })));
+    let tuned = (0.001..9.0_f64, 0..99_u32).prop_map(|(eta, epoch)| {
+        let change = Tune::LearningRate(eta);
+        Event::Tuned(Tuned { change, previous: 3.0, epoch, batch: 0 })
+    });
+    let saved = (0..99_u32)
+        .prop_map(|epoch| Event::Saved(Saved { path: "a".into(), epoch, batch: 0, bytes: 1 }));
+    let log = ".{0,12}".prop_map(|text| Event::Log(LogLine { level: Level::Info, text }));
+    let finished = prop_oneof![
+        Just(Outcome::Stopped),
+        Just(Outcome::Completed("all epochs".into())),
+        (0..9_u32).prop_map(|epoch| Outcome::Diverged { epoch, hint: String::new() }),
+    ];
+    let progress = (0..99_u32, 0..5000_u32).prop_map(|(epoch, batch)| {
+        Event::Progress(Progress { epoch, batch, ..Progress::default() })
+    });
+    let classified =
+        (0..9_u64).prop_map(|id| Event::Classified(Classified { id, ..Classified::default() }));
+    prop_oneof![
+        6 => epoch_ended(),
+        2 => frame(),
+        2 => experiment(),
+        1 => status,
+        1 => started,
+        1 => tuned,
+        1 => saved,
+        2 => log,
+        1 => finished.prop_map(Event::Finished),
+        1 => progress,
+        1 => classified,
+    ]
+}
+
+fn fold(mut view: RunView, events: &[Event]) -> RunView {
+    for event in events {
+        view.apply(event);
+    }
+    view
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn a_snapshot_and_what_follows_equal_the_whole(
+        events in proptest::collection::vec(event(), 0..120),
+    ) {
+        let whole = fold(RunView::default(), &events);
+        for k in 0..=events.len() {
+            let snapshot = fold(RunView::default(), &events[..k]);
+            // As it travels to a client, not only as it lies in memory.
+            let sent: RunView = wire::decode(&wire::encode(&snapshot).unwrap()).unwrap();
+            prop_assert_eq!(&fold(sent, &events[k..]), &whole, "snapshot {}", k);
+        }
+    }
+}
+
+#[test]
+fn so_does_a_snapshot_of_a_run_so_long_that_its_curves_are_thinned() {
+    let events: Vec<Event> = (0..9000_u32)
+        .flat_map(|epoch| {
+            let test_accuracy = Some(1.0 - 1.0 / f64::from(epoch + 2));
+            let stats = EpochStats { epoch, test_accuracy, ..EpochStats::default() };
+            let text = format!("epoch {epoch}");
+            [Event::EpochEnded(stats), Event::Log(LogLine { level: Level::Info, text })]
+        })
+        .collect();
+    let whole = fold(RunView::default(), &events);
+    assert!(whole.epochs.points().len() < 9000, "thinned");
+    for k in (0..events.len()).step_by(3001) {
+        let snapshot = fold(RunView::default(), &events[..k]);
+        let sent: RunView = wire::decode(&wire::encode(&snapshot).unwrap()).unwrap();
+        assert!(fold(sent, &events[k..]) == whole, "snapshot {k}");
+    }
+}
