@@ -370,3 +370,6 @@ impl App {
         self.run.info.as_ref().map_or(0, |info| info.test_size.saturating_sub(1))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -30,6 +30,10 @@ fn shows_a_run_pauses_and_resumes_it() {
     let quiet = quiet_bytes(&terminal);
     std::thread::sleep(Duration::from_millis(700));
     assert_eq!(terminal.bytes_written(), quiet, "an idle dashboard wrote to the terminal");
+    let before = processor_ticks(terminal.pid());
+    std::thread::sleep(Duration::from_secs(2));
+    let used = processor_ticks(terminal.pid()) - before;
+    assert!(used <= 2, "paused, it was on a processor for {used} ticks of 2 s");
     let paused_at = epoch(&terminal.text());
     terminal.type_keys(".");
     terminal.wait_for("paused");
@@ -52,6 +56,14 @@ fn quiet_bytes(terminal: &Terminal) -> usize {
             return before;
         }
     }
+}
+
+/// Hundredths of a second that a process was on a processor.
+fn processor_ticks(pid: u32) -> u64 {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+    // User and system time: fields 14 and 15 of the line, 12 and 13 behind the name.
+    fields[11..13].iter().map(|ticks| ticks.parse::<u64>().unwrap()).sum()
 }
 
 /// The completed epochs in the header.

@@ -1,0 +1,200 @@
+use super::*;
+use crate::protocol::{Content, EpochStats, Outcome, RunInfo, Status};
+use crossterm::event::{KeyCode, KeyModifiers};
+
+fn app(setup: Setup) -> App {
+    let mut app = App::new(setup);
+    let info = RunInfo { epochs: 30, test_size: 100, ..RunInfo::default() };
+    tell(&mut app, Event::Started(Box::new(info)));
+    turn(&mut app, Activity::Training, false);
+    app
+}
+
+fn tell(app: &mut App, event: Event) {
+    app.update(Update::Event(event));
+}
+
+fn turn(app: &mut App, activity: Activity, pausing: bool) {
+    tell(app, Event::StatusChanged(Status { activity, pausing, ..Status::default() }));
+}
+
+fn press(app: &mut App, code: KeyCode) -> Vec<Command> {
+    app.key(KeyEvent::from(code))
+}
+
+fn type_(app: &mut App, text: &str) -> Vec<Command> {
+    text.chars().flat_map(|character| press(app, KeyCode::Char(character))).collect()
+}
+
+fn screen(app: &mut App) -> String {
+    let area = Rect::new(0, 0, 100, 30);
+    let mut buffer = Buffer::empty(area);
+    app.render(&mut buffer);
+    buffer.content.iter().map(ratatui::buffer::Cell::symbol).collect()
+}
+
+#[test]
+fn space_asks_for_the_opposite_of_what_was_asked_before() {
+    let mut app = app(Setup::default());
+    assert_eq!(type_(&mut app, " "), [Command::Pause]);
+    turn(&mut app, Activity::Training, true);
+    assert!(screen(&mut app).contains("pausing…"));
+    assert_eq!(type_(&mut app, " "), [Command::Resume], "a pause that was asked for is taken back");
+    turn(&mut app, Activity::Paused, false);
+    assert!(screen(&mut app).contains("paused"));
+    assert_eq!(type_(&mut app, " "), [Command::Resume]);
+}
+
+#[test]
+fn every_key_that_steers_sends_its_command() {
+    let mut app = app(Setup::default());
+    for (key, command) in [
+        (".", Command::Step(Step::Batches(1))),
+        (",", Command::Step(Step::Epochs(1))),
+        ("F", Command::Pace(Pace::Full)),
+        ("O", Command::Pace(Pace::SecondsPerEpoch(1.0))),
+        ("M", Command::Pace(Pace::BatchesPerSecond(10.0))),
+        ("S", Command::Save),
+    ] {
+        assert_eq!(type_(&mut app, key), [command], "{key}");
+    }
+}
+
+#[test]
+fn a_stop_is_asked_about_first() {
+    let mut app = app(Setup::default());
+    assert_eq!(type_(&mut app, "s"), []);
+    assert_eq!(type_(&mut app, "n"), [], "no");
+    assert!(app.overlay.is_none());
+    assert_eq!(type_(&mut app, "sy"), [Command::Stop]);
+    tell(&mut app, Event::Finished(Outcome::Stopped));
+    assert_eq!(type_(&mut app, "sy"), [], "nothing is left to stop");
+    assert!(app.overlay.is_none());
+}
+
+#[test]
+fn who_only_looks_sends_nothing_and_is_told_why() {
+    let mut app = app(Setup { read_only: true, ..Setup::default() });
+    assert_eq!(type_(&mut app, " ,.S"), []);
+    assert!(screen(&mut app).contains("read-only"));
+    type_(&mut app, "q");
+    assert_eq!(app.exit(), Some(Exit::Detach), "without a question: nothing ends");
+}
+
+#[test]
+fn leaving_a_run_that_goes_is_asked_about_and_of_one_that_is_over_is_not() {
+    let mut inline = app(Setup::default());
+    type_(&mut inline, "q");
+    assert_eq!(inline.exit(), None);
+    press(&mut inline, KeyCode::Esc);
+    assert_eq!(inline.exit(), None);
+    type_(&mut inline, "qq");
+    assert_eq!(inline.exit(), Some(Exit::Stop));
+
+    let mut session = app(Setup { detachable: true, ..Setup::default() });
+    type_(&mut session, "qd");
+    assert_eq!(session.exit(), Some(Exit::Detach));
+
+    let mut over = app(Setup::default());
+    tell(&mut over, Event::Finished(Outcome::Stopped));
+    type_(&mut over, "q");
+    assert_eq!(over.exit(), Some(Exit::Done));
+}
+
+#[test]
+fn ctrl_c_leaves_whatever_lies_on_top() {
+    for (detachable, exit) in [(false, Exit::Stop), (true, Exit::Detach)] {
+        let mut app = app(Setup { detachable, ..Setup::default() });
+        type_(&mut app, "?");
+        app.key(KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL));
+        assert_eq!(app.exit(), Some(exit));
+    }
+}
+
+#[test]
+fn a_run_that_cannot_be_reached_takes_no_commands_and_says_so() {
+    let mut app = app(Setup::default());
+    app.update(Update::Lost("the session was killed".into()));
+    app.update(Update::Lost("and its socket closed".into()));
+    assert_eq!(app.lost.as_deref(), Some("the session was killed"), "the cause, not what followed");
+    assert!(screen(&mut app).contains("lost"));
+    assert_eq!(type_(&mut app, " "), []);
+    assert!(screen(&mut app).contains("the session was killed"), "the cause stays on the screen");
+}
+
+#[test]
+fn the_command_line_tunes_and_explains_its_mistakes() {
+    let mut app = app(Setup::default());
+    let tuned = type_(&mut app, ":eta 0.5").is_empty();
+    assert!(tuned, "nothing before Enter");
+    let command = press(&mut app, KeyCode::Enter);
+    assert_eq!(command, [Command::Set(crate::protocol::Tune::LearningRate(0.5))]);
+    type_(&mut app, ":eta lots");
+    assert_eq!(press(&mut app, KeyCode::Enter), []);
+    assert!(app.notice.is_some());
+}
+
+#[test]
+fn scrubbing_goes_back_epoch_by_epoch_and_out_to_now() {
+    let mut app = app(Setup::default());
+    for epoch in 0..=5 {
+        tell(&mut app, Event::EpochEnded(EpochStats { epoch, ..EpochStats::default() }));
+    }
+    type_(&mut app, "[");
+    assert_eq!(app.moment, Moment::Epoch(5));
+    type_(&mut app, "[[");
+    assert_eq!(app.moment, Moment::Epoch(3));
+    let Some(Command::Watch(probes)) = app.new_wishes() else { panic!("other probes are wanted") };
+    assert!(!probes.is_empty() && probes.iter().all(|probe| probe.at == Moment::Epoch(3)));
+    type_(&mut app, "]");
+    assert_eq!(app.moment, Moment::Epoch(4));
+    press(&mut app, KeyCode::Esc);
+    assert_eq!(app.moment, Moment::Live);
+    type_(&mut app, "[[[[[[[[[[");
+    assert_eq!(app.moment, Moment::Epoch(0), "no earlier than the beginning");
+}
+
+#[test]
+fn only_what_the_open_view_shows_is_asked_for_and_only_once() {
+    let mut app = app(Setup::default());
+    let Some(Command::Watch(first)) = app.new_wishes() else { panic!("a first wish") };
+    assert_eq!(app.new_wishes(), None, "nothing changed");
+    type_(&mut app, "5");
+    let Some(Command::Watch(confusion)) = app.new_wishes() else { panic!("another view") };
+    assert_ne!(first, confusion);
+    assert!(confusion.iter().any(|probe| probe.what == What::Confusion));
+    type_(&mut app, "2");
+    assert_eq!(app.new_wishes(), Some(Command::Watch(Vec::new())), "curves need no probe");
+}
+
+#[test]
+fn newer_pictures_wait_until_the_line_can_take_them() {
+    let mut app = app(Setup::default());
+    let probe = Probe::live(What::Confusion);
+    let frame = |epoch| {
+        let content = Content::Unavailable(String::new());
+        Event::Frame(Box::new(Frame { probe: probe.clone(), epoch, batch: 0, content }))
+    };
+    let shown = |app: &App| app.run.frames[&probe].epoch;
+    tell(&mut app, frame(1));
+    assert_eq!((shown(&app), app.is_waiting()), (1, false), "the first at once");
+    tell(&mut app, frame(2));
+    tell(&mut app, frame(3));
+    assert_eq!((shown(&app), app.is_waiting()), (1, true));
+    app.settle();
+    assert_eq!((shown(&app), app.is_waiting()), (3, false), "the newest wins");
+}
+
+#[test]
+fn a_click_on_a_tab_opens_its_view() {
+    let mut app = app(Setup::default());
+    screen(&mut app);
+    let tab = app.tabs[4];
+    app.mouse(MouseEvent {
+        kind: MouseEventKind::Down(MouseButton::Left),
+        column: tab.x,
+        row: tab.y,
+        modifiers: KeyModifiers::NONE,
+    });
+    assert_eq!(app.current, 4);
+}
