@@ -2,6 +2,7 @@
 
 pub mod cli;
 pub mod data;
+pub mod digit;
 pub mod engine;
 pub mod nn;
 pub mod protocol;

@@ -1,5 +1,6 @@
 //! More training images out of those there are (sections 3.2 and 6.2), made as they are needed.
 
+use crate::digit::shade_at;
 use crate::rng::Stream;
 use rand::RngExt;
 
@@ -113,24 +114,7 @@ impl Augmenter {
         for (at, pixel) in pixels.iter_mut().enumerate() {
             let x = (at % self.width) as f32 + self.right[at];
             let y = (at / self.width) as f32 + self.down[at];
-            *pixel = self.between(x, y);
-        }
-    }
-
-    fn between(&self, x: f32, y: f32) -> u8 {
-        let (left, top) = (x.floor(), y.floor());
-        let (dx, dy) = (x - left, y - top);
-        let (left, top) = (left as i64, top as i64);
-        let above = (1.0 - dx) * self.shade(left, top) + dx * self.shade(left + 1, top);
-        let below = (1.0 - dx) * self.shade(left, top + 1) + dx * self.shade(left + 1, top + 1);
-        ((1.0 - dy) * above + dy * below).round() as u8
-    }
-
-    fn shade(&self, x: i64, y: i64) -> f32 {
-        let inside = |at: i64, size: usize| usize::try_from(at).ok().filter(|at| *at < size);
-        match (inside(x, self.width), inside(y, self.height)) {
-            (Some(x), Some(y)) => f32::from(self.copy[y * self.width + x]),
-            _ => 0.0,
+            *pixel = shade_at(&self.copy, [self.width, self.height], x, y);
         }
     }
 }

@@ -1,9 +1,11 @@
 //! Pictures of digits, made into what MNIST's images are.
 
 use super::Images;
-use image::imageops::{self, FilterType};
-use image::{DynamicImage, GrayImage, ImageReader, Limits};
-use std::io;
+use crate::digit::Picture;
+use image::codecs::png::PngEncoder;
+use image::{DynamicImage, ExtendedColorType, GrayImage, ImageEncoder, ImageReader, Limits};
+use std::fs::File;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 /// Most pixels a picture may be wide or high.
@@ -12,8 +14,6 @@ const MAX_SIDE: u32 = 10_000;
 const MAX_BYTES: u64 = 512 << 20;
 /// Ink fainter than this, of 255, is paper: noise of a camera, not a stroke.
 const PAPER: u8 = 38;
-/// The digit's larger side in MNIST's 28 pixels.
-const BOX: f32 = 20.0 / 28.0;
 
 /// Why a picture cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -24,15 +24,6 @@ pub enum PictureError {
     Decode { file: PathBuf, source: image::ImageError },
     #[error("{}: shows nothing: all of it is of one shade", file.display())]
     Blank { file: PathBuf },
-}
-
-/// A picture as ink on paper, whichever of them was the darker one.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Picture {
-    pub width: usize,
-    pub height: usize,
-    /// Row by row; 0 is paper, 255 the strongest ink.
-    pub ink: Vec<u8>,
 }
 
 impl Picture {
@@ -72,60 +63,24 @@ impl Picture {
         Some(Self { width, height, ink: ink.collect() })
     }
 
-    /// One digit as MNIST's were prepared: its larger side scaled to 20 of 28 pixels, its centre of
-    /// mass moved to the centre. A picture that has the size asked for is taken as it is.
-    /// `width` and `height` are what the network sees, above 0.
-    #[must_use]
-    pub fn to_digit(&self, width: usize, height: usize) -> Vec<u8> {
-        if (self.width, self.height) == (width, height) {
-            return self.ink.clone();
-        }
-        let cropped = self.crop(self.bounds());
-        let scale = (width.min(height) as f32 * BOX) / cropped.width.max(cropped.height) as f32;
-        let scaled = |side: usize| ((side as f32 * scale).round() as u32).max(1);
-        let digit = imageops::resize(
-            &cropped.to_gray(),
-            scaled(cropped.width),
-            scaled(cropped.height),
-            FilterType::Triangle,
-        );
-        centred(&digit, width, height)
+    /// Writes a PNG picture, light ink on dark paper as MNIST's; a file that is there already is
+    /// not touched.
+    ///
+    /// # Errors
+    /// Where the file exists or cannot be written.
+    pub fn save_new_png(&self, file: &Path) -> io::Result<()> {
+        let mut png = Vec::new();
+        let (width, height) = (self.width as u32, self.height as u32);
+        PngEncoder::new(&mut png)
+            .write_image(&self.ink, width, height, ExtendedColorType::L8)
+            .map_err(io::Error::other)?;
+        File::create_new(file)?.write_all(&png)
     }
 
     /// The picture as a data set of one image without a meaningful label.
     #[must_use]
     pub fn to_images(&self, width: usize, height: usize) -> Images {
         Images { width, height, pixels: self.to_digit(width, height), labels: vec![0] }
-    }
-
-    /// A part of the picture: left, top, width, height.
-    ///
-    /// # Panics
-    /// Where the part reaches outside.
-    #[must_use]
-    pub fn crop(&self, (left, top, width, height): (usize, usize, usize, usize)) -> Self {
-        let rows = (top..top + height).map(|row| row * self.width + left);
-        let ink = rows.flat_map(|start| self.ink[start..start + width].iter().copied()).collect();
-        Self { width, height, ink }
-    }
-
-    /// Left, top, width and height of all ink; the whole picture where there is none.
-    #[must_use]
-    pub fn bounds(&self) -> (usize, usize, usize, usize) {
-        let inked = |(at, _): (usize, &u8)| (at % self.width, at / self.width);
-        let points = self.ink.iter().enumerate().filter(|(_, ink)| **ink > 0).map(inked);
-        let extent = points.fold(None, |extent: Option<[usize; 4]>, (x, y)| {
-            let [left, top, right, bottom] = extent.unwrap_or([x, y, x, y]);
-            Some([left.min(x), top.min(y), right.max(x), bottom.max(y)])
-        });
-        extent.map_or((0, 0, self.width, self.height), |[left, top, right, bottom]| {
-            (left, top, right - left + 1, bottom - top + 1)
-        })
-    }
-
-    fn to_gray(&self) -> GrayImage {
-        GrayImage::from_raw(self.width as u32, self.height as u32, self.ink.clone())
-            .expect("a picture holds one byte a pixel")
     }
 }
 
@@ -152,29 +107,6 @@ fn paper_of(shades: &GrayImage) -> Option<u8> {
     let mut border: Vec<u8> = border.map(|(_, _, shade)| shade[0]).collect();
     let middle = border.len() / 2;
     (!border.is_empty()).then(|| *border.select_nth_unstable(middle).1)
-}
-
-/// Moves the centre of mass to the centre; what falls off the edge is lost, as in MNIST.
-fn centred(digit: &GrayImage, width: usize, height: usize) -> Vec<u8> {
-    let mass: f64 = digit.as_raw().iter().map(|&ink| f64::from(ink)).sum::<f64>().max(1.0);
-    let centre = |coordinate: fn(u32, u32) -> u32| {
-        let moments = digit
-            .enumerate_pixels()
-            .map(|(x, y, ink)| (f64::from(coordinate(x, y)) + 0.5) * f64::from(ink[0]));
-        moments.sum::<f64>() / mass
-    };
-    let left = (width as f64 / 2.0 - centre(|x, _| x)).round() as i64;
-    let top = (height as f64 / 2.0 - centre(|_, y| y)).round() as i64;
-    let strongest = u32::from(digit.as_raw().iter().copied().max().unwrap_or(0).max(1));
-    let mut pixels = vec![0; width * height];
-    for (x, y, ink) in digit.enumerate_pixels() {
-        let (column, row) = (i64::from(x) + left, i64::from(y) + top);
-        let inside = |at: i64, size: usize| usize::try_from(at).ok().filter(|at| *at < size);
-        if let (Some(column), Some(row)) = (inside(column, width), inside(row, height)) {
-            pixels[row * width + column] = (u32::from(ink[0]) * 255 / strongest) as u8;
-        }
-    }
-    pixels
 }
 
 #[cfg(test)]
@@ -258,6 +190,17 @@ mod tests {
         assert!(bomb.contains("bomb.pgm"), "{bomb}");
         let missing = Picture::open(Path::new("/no/such.png")).unwrap_err().to_string();
         assert!(missing.contains("/no/such.png"), "{missing}");
+    }
+
+    #[test]
+    fn a_saved_picture_reads_back_and_is_never_written_over() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("drawn.png");
+        let drawn = Picture { width: 28, height: 28, ink: bar(28, 28, 0, 255).into_raw() };
+        drawn.save_new_png(&file).unwrap();
+        assert_eq!(Picture::open(&file).unwrap(), drawn);
+        let error = drawn.save_new_png(&file).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
     }
 
     proptest! {

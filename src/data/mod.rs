@@ -10,8 +10,9 @@ mod image;
 mod ink;
 mod mnist;
 
+pub use crate::digit::Picture;
 pub use dataset::{Dataset, Images};
 pub use directory::FILE_NAMES;
 pub use error::DataError;
-pub use image::{Picture, PictureError};
+pub use image::PictureError;
 pub use ink::Ink;
