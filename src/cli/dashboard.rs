@@ -1,6 +1,7 @@
 //! A run of this very process on its terminal.
 
 use super::display::DisplayArgs;
+use super::drawing;
 use crate::engine::Engine;
 use crate::protocol::{Command, RunView, Update};
 use crate::session::{Attachment, Hub};
@@ -27,7 +28,12 @@ pub(super) fn show(
     let hub = Hub::start(engine.commands.clone(), engine.events.clone())
         .context("cannot start a thread")?;
     let link = hub.attach(Attachment::Control);
-    let setup = Setup { theme: display.theme(), notice, ..Setup::default() };
+    let setup = Setup {
+        theme: display.theme(),
+        notice,
+        save_picture: Some(drawing::save),
+        ..Setup::default()
+    };
     let exit = ui::run(&link, setup, display.limits());
     // A run that is over ignores it; one that is going saves what it was asked to save.
     let _ = engine.commands.send(Command::Stop);

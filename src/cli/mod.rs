@@ -4,6 +4,7 @@ mod args;
 mod bench;
 mod dashboard;
 mod display;
+mod drawing;
 mod error;
 mod eval;
 mod headless;

@@ -6,6 +6,7 @@ use super::overlay::{Answer, Overlay};
 use super::theme::Theme;
 use super::view::{Context, Reaction, View};
 use super::{palette, views};
+use crate::digit::Picture;
 use crate::protocol::{
     Activity, Command, Event, Frame, Moment, Pace, Probe, RunView, Step, Update, What,
 };
@@ -26,7 +27,12 @@ pub struct Setup {
     pub read_only: bool,
     /// A sentence in the footer until the first key.
     pub notice: Option<String>,
+    /// Writes a picture that was drawn, where files may be written.
+    pub save_picture: Option<SavePicture>,
 }
+
+/// Writes a picture and says where, or why not.
+pub type SavePicture = fn(&Picture) -> Result<String, String>;
 
 /// How the dashboard was left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +55,8 @@ pub enum Effect {
     Send(Command),
     Show(Moment),
     SelectDigit(u32),
+    /// Opens the view whose name begins so, in small letters.
+    OpenView(String),
     /// The user wants out; asked first while a run is going.
     Quit,
     Leave(Exit),
@@ -187,8 +195,7 @@ impl App {
         if event.kind == MouseEventKind::Down(MouseButton::Left)
             && let Some(tab) = self.tabs.iter().position(|tab| tab.contains(at))
         {
-            self.current = tab;
-            return Vec::new();
+            return self.show_view(tab);
         }
         if self.body.contains(at) {
             let reaction = self.views[self.current].mouse(event, self.body, &context!(self));
@@ -249,6 +256,15 @@ impl App {
                 self.layer = layer;
                 Vec::new()
             }
+            Reaction::Classify { .. } if self.lost.is_some() => Vec::new(),
+            // A terminal that only looks may ask, too.
+            Reaction::Classify { id, pixels } => vec![Command::Classify { id, pixels }],
+            Reaction::SavePicture(picture) => {
+                let told = self.setup.save_picture.map(|save| save(&picture));
+                let unheard = || Err("no files are written here".into());
+                self.notice = Some(told.unwrap_or_else(unheard).unwrap_or_else(|why| why));
+                Vec::new()
+            }
             Reaction::OpenDigits(filter) => {
                 if let Some(index) = self.views.iter_mut().position(|v| v.open_digits(filter)) {
                     self.current = index;
@@ -304,6 +320,7 @@ impl App {
             Effect::Send(command) => return vec![command],
             Effect::Show(moment) => self.moment = moment,
             Effect::SelectDigit(index) => self.digit = index.min(self.last_digit()),
+            Effect::OpenView(name) => return self.open_view(&name),
             Effect::Quit if !self.run_is_going() => self.exit = Some(Exit::Done),
             Effect::Quit if self.setup.read_only => self.exit = Some(Exit::Detach),
             Effect::Quit => return self.open(Overlay::ask_quit(self.setup.detachable)),
@@ -340,9 +357,20 @@ impl App {
         Vec::new()
     }
 
+    fn open_view(&mut self, name: &str) -> Vec<Command> {
+        let mut names = self.views.iter().map(|view| view.name().to_lowercase());
+        if let Some(index) = names.position(|known| known.starts_with(name)) {
+            return self.show_view(index);
+        }
+        self.notice = Some(format!("there is no view {name:?}; the tabs name those there are"));
+        Vec::new()
+    }
+
     fn show_view(&mut self, index: usize) -> Vec<Command> {
         self.current = index % self.views.len();
-        Vec::new()
+        // What came while it was not seen is news to it.
+        let reaction = self.views[self.current].updated(&context!(self));
+        self.react(reaction)
     }
 
     /// Space resumes what is paused, or will be, and pauses everything else.

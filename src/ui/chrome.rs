@@ -2,6 +2,7 @@
 
 use super::app::App;
 use super::theme::{Role, Theme};
+use super::views;
 use super::widgets::{wrap, write, write_at, write_right};
 use crate::protocol::{Activity, Moment, Outcome, Pace, RunView};
 use ratatui::buffer::Buffer;
@@ -112,18 +113,26 @@ fn header(app: &App, line: Rect, buffer: &mut Buffer) {
     );
 }
 
+/// The tabs with all names and air between them, without the air, or with the current name alone,
+/// whichever there is room for.
 fn tabs(app: &App, line: Rect, buffer: &mut Buffer) -> Vec<Rect> {
     let theme = &app.setup.theme;
     let names: Vec<&str> = app.views.iter().map(|view| view.name()).collect();
-    let whole: usize = names.iter().map(|name| name.width() + 5).sum();
-    let short = whole > usize::from(line.width);
+    let letters: usize = names.iter().map(|name| name.width()).sum();
+    let fits =
+        |letters: usize, around: usize| letters + around * names.len() <= usize::from(line.width);
+    let all_fit = fits(letters, 3);
+    let longest = names.iter().map(|name| name.width()).max().unwrap_or(0);
+    let airy = if all_fit { fits(letters, 5) } else { fits(longest, 4) };
+    let pad = if airy { " " } else { "" };
     let mut column = 0;
     let mut places = Vec::new();
-    for (index, name) in names.into_iter().enumerate() {
+    for (index, (name, key)) in names.into_iter().zip(views::KEYS).enumerate() {
         let current = index == app.current;
-        let text = match (short, current) {
-            (true, false) => format!(" {} ", index + 1),
-            _ => format!(" {} {name} ", index + 1),
+        let text = if all_fit || current {
+            format!("{pad}{key} {name}{pad}")
+        } else {
+            format!("{pad}{key}{pad}")
         };
         let role = if current { Role::Selected } else { Role::Dim };
         let end = write_at(buffer, line, column, 0, &text, theme.style(role));
@@ -153,10 +162,12 @@ fn footer(app: &App, line: Rect, buffer: &mut Buffer) {
     {
         write_right(buffer, line, 0, &format!("{why} "), theme.style(Role::Good));
     }
-    let view = app.views[app.current].keys().iter().map(|key| (key.keys, key.does));
+    let keys = app.views[app.current].keys();
+    let view = keys.iter().map(|key| (key.keys, key.does));
     let pause = if state(&app.run).0 == "paused" { "resume" } else { "pause" };
     let steers = app.run.outcome.is_none() && !app.setup.read_only;
     let everywhere = [("space", pause), (".", "step")].into_iter().filter(|_| steers);
+    let everywhere = everywhere.filter(|(name, _)| !keys.iter().any(|key| key.keys == *name));
     let detach = [("d", "detach")].into_iter().filter(|_| app.setup.detachable);
     let hints = everywhere.chain([("?", "help")]).chain(detach).chain([("q", "quit")]).chain(view);
     let mut column = 1;

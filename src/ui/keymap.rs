@@ -1,5 +1,6 @@
 //! One table of keys. Dispatch, the help overlay and the footer all read it.
 
+use super::views;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 /// What a key does, whichever view is open.
@@ -70,8 +71,10 @@ pub fn action(key: KeyEvent) -> Option<Action> {
     if key.modifiers.contains(KeyModifiers::CONTROL) {
         return (key.code == KeyCode::Char('c')).then_some(Action::QuitNow);
     }
-    if let KeyCode::Char(digit @ '1'..='9') = key.code {
-        return Some(Action::View(digit as usize - '1' as usize));
+    if let KeyCode::Char(character) = key.code
+        && let Some(index) = views::KEYS.iter().position(|key| *key == character)
+    {
+        return Some(Action::View(index));
     }
     BINDINGS.iter().find(|binding| binding.code == key.code).map(|binding| binding.action)
 }
@@ -85,6 +88,7 @@ mod tests {
     fn no_key_is_bound_twice() {
         let codes: HashSet<_> = BINDINGS.iter().map(|binding| binding.code).collect();
         assert_eq!(codes.len(), BINDINGS.len());
+        assert!(views::KEYS.iter().all(|key| !codes.contains(&KeyCode::Char(*key))));
     }
 
     #[test]

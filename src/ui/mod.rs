@@ -14,7 +14,7 @@ mod view;
 mod views;
 mod widgets;
 
-pub use app::{App, Exit, Setup};
+pub use app::{App, Exit, SavePicture, Setup};
 pub use event_loop::{Error, run};
 pub use pacer::Limits;
 pub use svg::{svg, text};

@@ -5,6 +5,7 @@ use super::keymap::BINDINGS;
 use super::palette::ENTRIES;
 use super::theme::{Role, Theme};
 use super::view::KeyHelp;
+use super::views;
 use super::widgets::{Pane, write, write_at};
 use crate::protocol::Command;
 use crossterm::event::{KeyCode, KeyEvent};
@@ -182,6 +183,12 @@ fn draw_palette(area: Rect, buffer: &mut Buffer, theme: &Theme, line: &str) {
     }
 }
 
+/// The keys of the views: the digits as a range, the others one by one.
+fn view_keys() -> String {
+    let others = views::KEYS.iter().filter(|key| !('1'..='9').contains(*key));
+    others.fold("1 … 9".into(), |text, key| format!("{text} {key}"))
+}
+
 fn draw_help(
     area: Rect,
     buffer: &mut Buffer,
@@ -197,8 +204,11 @@ fn draw_help(
         lines.push((String::new(), ""));
     }
     lines.push(("Everywhere".into(), ""));
-    lines.push(("1 … 9".into(), "views"));
-    lines.extend(BINDINGS.iter().map(|binding| (binding.keys.to_string(), binding.does)));
+    lines.push((view_keys(), "views"));
+    // A key that the view takes for itself does nothing else while it is open.
+    let taken = |name: &str| keys.iter().any(|key| key.keys == name);
+    let free = BINDINGS.iter().filter(|binding| !taken(binding.keys));
+    lines.extend(free.map(|binding| (binding.keys.to_string(), binding.does)));
     let inside = window(area, 62, lines.len() as u16 + 2, "Keys", buffer, theme);
     let most = (lines.len() as u16).saturating_sub(inside.height);
     for (row, (keys, does)) in (0..inside.height).zip(&lines[usize::from(scroll.min(most))..]) {

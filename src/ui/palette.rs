@@ -57,6 +57,9 @@ pub const ENTRIES: &[Entry] = &[
     entry("digit", "42", "select a test image by its index", |text| {
         text.parse().ok().map(Effect::SelectDigit)
     }),
+    entry("view", "draw", "open a view by its name", |text| {
+        (!text.is_empty()).then(|| Effect::OpenView(text.to_lowercase()))
+    }),
     entry("pause", "", "pause training", |text| bare(text, Effect::Send(Command::Pause))),
     entry("resume", "", "resume training", |text| bare(text, Effect::Send(Command::Resume))),
     entry("stop", "", "end the run; it can still be browsed", |text| {

@@ -1,6 +1,7 @@
 //! What a view is. Adding one is a file under `views/` and a line in its table.
 
 use super::theme::Theme;
+use crate::digit::Picture;
 use crate::protocol::{DigitFilter, EpochStats, Frame, Moment, Probe, RunView, Tensor, What};
 use crossterm::event::{KeyEvent, MouseEvent};
 use ratatui::buffer::Buffer;
@@ -101,6 +102,10 @@ pub enum Reaction {
     OpenDigits(DigitFilter),
     /// Look at the run as it was after an epoch, or live.
     Show(Moment),
+    /// Ask the run what these pixels are; the answer has this id.
+    Classify { id: u64, pixels: Vec<u8> },
+    /// Write a picture to a file.
+    SavePicture(Picture),
 }
 
 /// A key and what it does, for the help overlay.

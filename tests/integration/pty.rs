@@ -201,3 +201,38 @@ fn a_signal_ends_it_within_a_second_and_restores_the_terminal() {
 fn ends_within_a_second_when_its_terminal_vanishes() {
     ends_within_a_second(Terminal::hang_up);
 }
+
+/// A mouse event as a terminal reports it (SGR): the button, the column and row from 1.
+fn mouse(button: u8, column: u16, row: u16, pressed: bool) -> String {
+    format!("\x1b[<{button};{column};{row}{}", if pressed { 'M' } else { 'm' })
+}
+
+#[test]
+fn a_digit_drawn_with_the_mouse_is_read_and_saved() {
+    let dir = tempfile::tempdir().unwrap();
+    let arguments = ["train", "--inline", "--epochs", "2"];
+    let mut terminal = Start::nntop(&arguments).directory(dir.path()).spawn();
+    terminal.wait_for("finished");
+    terminal.type_keys("D");
+    terminal.wait_for("draw a digit");
+    // An upright stroke in the middle of the canvas: a one, whoever reads it.
+    terminal.type_keys(&mouse(0, 30, 9, true));
+    for row in 10..28 {
+        terminal.type_keys(&mouse(32, 30, row, true));
+    }
+    terminal.type_keys(&mouse(0, 30, 28, false));
+    let text = terminal.wait_until("the answer to the whole stroke", |screen| {
+        let text = screen.contents();
+        text.contains("1 at 0.") && !text.contains("earlier stroke")
+    });
+    assert!(text.contains("›1"), "{text}");
+    terminal.type_keys("p");
+    terminal.wait_for("saved nntop-drawing-1.png");
+    // The network takes the stroke for nothing it knows once nothing is sure enough.
+    terminal.type_keys("a\x1b[A\x1b[B\x1b[B\x1b[B\x1b[B\x1b[B\x1b[F");
+    terminal.wait_for("I don't know");
+    terminal.type_keys("q");
+    assert_eq!(terminal.wait_for_exit().1, 0);
+    let saved = std::fs::read(dir.path().join("nntop-drawing-1.png")).unwrap();
+    assert!(saved.starts_with(b"\x89PNG"));
+}

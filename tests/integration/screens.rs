@@ -55,6 +55,9 @@ const fn key(character: char) -> KeyCode {
     KeyCode::Char(character)
 }
 
+/// The keys of all views.
+const VIEWS: &str = "123456789D";
+
 const SCENES: &[Scene] = &[
     ("overview", dense, &[]),
     ("curves", dense, &[key('2')]),
@@ -77,6 +80,46 @@ const SCENES: &[Scene] = &[
     ("book-bars", book, &[key('9'), KeyCode::Home, KeyCode::Right, KeyCode::Right]),
     ("book-images", book, &[key('9'), KeyCode::End, KeyCode::Left]),
     ("book-text", book, &[key('9')]),
+    ("draw-blank", dense, &[key('D')]),
+    ("draw-test-image", dense, &[key('D'), key('t')]),
+    (
+        "draw-strokes",
+        dense,
+        &[
+            key('D'),
+            key('b'),
+            KeyCode::Enter,
+            KeyCode::Down,
+            KeyCode::Down,
+            KeyCode::Down,
+            KeyCode::Down,
+            KeyCode::Right,
+            KeyCode::Right,
+            key('x'),
+        ],
+    ),
+    (
+        "draw-damaged",
+        dense,
+        &[
+            key('D'),
+            key('t'),
+            key('a'),
+            KeyCode::Right,
+            KeyCode::Right,
+            KeyCode::Right,
+            KeyCode::Down,
+            KeyCode::Down,
+            KeyCode::Left,
+            KeyCode::Down,
+            KeyCode::Down,
+            KeyCode::Left,
+            KeyCode::Left,
+            KeyCode::Down,
+            KeyCode::End,
+        ],
+    ),
+    ("draw-help", dense, &[key('D'), key('?')]),
     ("scrubbed", dense, &[key('5'), key('['), key('['), key('[')]),
     ("help", dense, &[key('?')]),
 ];
@@ -178,7 +221,7 @@ fn no_size_and_no_terminal_is_too_small() {
 
 #[test]
 fn a_run_that_told_nothing_yet_is_drawn_too() {
-    for view in '1'..='9' {
+    for view in VIEWS.chars() {
         let mut dashboard = Dashboard::new(Theme::default(), RunView::default());
         dashboard.press(key(view));
         for code in [KeyCode::Down, KeyCode::Right, KeyCode::End, KeyCode::Enter, key('>')] {
@@ -207,11 +250,15 @@ fn any_keys_in_any_order_at_any_size_leave_a_screen() {
         key('>'),
         key('w'),
         key('o'),
+        key(' '),
+        key('t'),
+        key('a'),
+        key('u'),
         key('['),
         key(']'),
     ];
     for convolutional in [false, true] {
-        for view in '1'..='9' {
+        for view in VIEWS.chars() {
             let mut dashboard = Dashboard::new(Theme::default(), canned::run(convolutional));
             dashboard.press(key(view));
             for step in 0..90_usize {

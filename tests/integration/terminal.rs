@@ -60,6 +60,12 @@ impl Start {
         self
     }
 
+    /// In a working directory.
+    pub fn directory(mut self, directory: &std::path::Path) -> Self {
+        self.command.cwd(directory);
+        self
+    }
+
     /// With an environment variable.
     pub fn env(mut self, name: &str, value: impl AsRef<std::ffi::OsStr>) -> Self {
         self.command.env(name, value);

@@ -2,6 +2,7 @@
 
 use super::super::dashboard::has_terminal;
 use super::super::display::DisplayArgs;
+use super::super::drawing;
 use super::super::error::Usage;
 use crate::protocol::{Command, Link, Update};
 use crate::session::{self, Attachment, ConnectError, RunDir, State, Summary};
@@ -23,7 +24,8 @@ pub(crate) fn show(
         .into());
     }
     let theme = display.theme();
-    let setup = Setup { theme, name: run.name(), ..Setup::default() };
+    let save_picture = Some(drawing::save as ui::SavePicture);
+    let setup = Setup { theme, name: run.name(), save_picture, ..Setup::default() };
     match session::attach(run, attachment) {
         Ok(connection) => {
             let read_only = attachment == Attachment::ReadOnly;

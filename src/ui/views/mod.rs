@@ -3,6 +3,7 @@
 mod confusion;
 mod curves;
 mod digits;
+mod draw;
 mod features;
 mod figures;
 mod gradients;
@@ -11,6 +12,9 @@ mod overview;
 mod weights;
 
 use super::view::View;
+
+/// The key that opens each view, in the order of [`all`].
+pub const KEYS: &[char] = &['1', '2', '3', '4', '5', '6', '7', '8', '9', 'D'];
 
 /// Every view, in the order of its tab.
 #[must_use]
@@ -25,5 +29,14 @@ pub fn all() -> Vec<Box<dyn View>> {
         Box::<network::Network>::default(),
         Box::<features::Features>::default(),
         Box::<figures::Figures>::default(),
+        Box::<draw::Draw>::default(),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn every_view_has_a_key() {
+        assert_eq!(super::KEYS.len(), super::all().len());
+    }
 }

@@ -1,0 +1,182 @@
+//! What is drawn on: ink that a brush lays down and takes away, and every stroke remembered.
+
+use crate::digit::Picture;
+
+/// Strokes that can be taken back.
+const REMEMBERED: usize = 100;
+
+/// How wide a stroke is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Brush {
+    /// One pixel exactly.
+    Fine,
+    /// As wide as MNIST's strokes are.
+    #[default]
+    Round,
+    Broad,
+}
+
+impl Brush {
+    /// The next one, round and round.
+    pub(super) fn next(self) -> Self {
+        match self {
+            Self::Fine => Self::Round,
+            Self::Round => Self::Broad,
+            Self::Broad => Self::Fine,
+        }
+    }
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Fine => "fine",
+            Self::Round => "round",
+            Self::Broad => "broad",
+        }
+    }
+
+    /// In pixels, from its middle to where its ink is half as strong.
+    fn radius(self) -> f32 {
+        match self {
+            Self::Fine => 0.5,
+            Self::Round => 1.1,
+            Self::Broad => 1.9,
+        }
+    }
+}
+
+/// A brush, and whether it lays ink down or takes it away.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Tool {
+    pub brush: Brush,
+    pub erases: bool,
+}
+
+/// A place on the canvas in pixels from its upper left corner.
+pub(super) type Point = (f32, f32);
+
+/// A picture in the making.
+#[derive(Debug)]
+pub(super) struct Canvas {
+    pub picture: Picture,
+    past: Vec<Vec<u8>>,
+    future: Vec<Vec<u8>>,
+}
+
+impl Canvas {
+    pub(super) fn new(width: usize, height: usize) -> Self {
+        Self { picture: Picture::blank(width, height), past: Vec::new(), future: Vec::new() }
+    }
+
+    /// Begins a stroke: what follows is taken back by one undo.
+    pub(super) fn begin(&mut self) {
+        if self.past.len() == REMEMBERED {
+            self.past.remove(0);
+        }
+        self.past.push(self.picture.ink.clone());
+        self.future.clear();
+    }
+
+    /// Moves the tool along a line.
+    pub(super) fn line(&mut self, from: Point, to: Point, tool: Tool) {
+        let (dx, dy) = (to.0 - from.0, to.1 - from.1);
+        // Two dabs a pixel leave no gaps.
+        let steps = (2.0 * dx.hypot(dy)).ceil().max(1.0);
+        for step in 0..=steps as u32 {
+            let share = step as f32 / steps;
+            self.dab((from.0 + share * dx, from.1 + share * dy), tool);
+        }
+    }
+
+    /// Touches the canvas once.
+    pub(super) fn dab(&mut self, (x, y): Point, tool: Tool) {
+        // A brush of one pixel has no edge to share between two.
+        let snap = |at: f32| if tool.brush == Brush::Fine { at.floor() + 0.5 } else { at };
+        let (x, y) = (snap(x), snap(y));
+        let radius = tool.brush.radius();
+        let width = self.picture.width;
+        for (at, ink) in self.picture.ink.iter_mut().enumerate() {
+            let (dx, dy) = ((at % width) as f32 + 0.5 - x, (at / width) as f32 + 0.5 - y);
+            let cover = (radius + 0.5 - dx.hypot(dy)).clamp(0.0, 1.0);
+            let cover = (255.0 * cover).round() as u8;
+            *ink = if tool.erases { (*ink).min(255 - cover) } else { (*ink).max(cover) };
+        }
+    }
+
+    /// Puts another picture of the same size in place, as one stroke.
+    pub(super) fn replace(&mut self, ink: Vec<u8>) {
+        if ink != self.picture.ink && ink.len() == self.picture.ink.len() {
+            self.begin();
+            self.picture.ink = ink;
+        }
+    }
+
+    /// Takes the last stroke back; false where there is none.
+    pub(super) fn undo(&mut self) -> bool {
+        let Some(before) = self.past.pop() else { return false };
+        self.future.push(std::mem::replace(&mut self.picture.ink, before));
+        true
+    }
+
+    /// Does again what was taken back; false where nothing was.
+    pub(super) fn redo(&mut self) -> bool {
+        let Some(after) = self.future.pop() else { return false };
+        self.past.push(std::mem::replace(&mut self.picture.ink, after));
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FINE: Tool = Tool { brush: Brush::Fine, erases: false };
+
+    fn inked(canvas: &Canvas) -> Vec<usize> {
+        let ink = canvas.picture.ink.iter().enumerate();
+        ink.filter(|(_, ink)| **ink > 0).map(|(at, _)| at).collect()
+    }
+
+    #[test]
+    fn a_line_has_no_gaps_however_fast_the_mouse_was() {
+        let mut canvas = Canvas::new(9, 9);
+        canvas.line((0.5, 4.5), (8.5, 4.5), FINE);
+        assert_eq!(inked(&canvas), (36..45).collect::<Vec<_>>());
+        let mut diagonal = Canvas::new(9, 9);
+        diagonal.line((0.5, 0.5), (8.5, 8.5), FINE);
+        assert!((0..9).all(|at| diagonal.picture.ink[10 * at] == 255));
+    }
+
+    #[test]
+    fn brushes_differ_in_width_and_have_soft_edges() {
+        let dab = |brush| {
+            let mut canvas = Canvas::new(9, 9);
+            canvas.dab((4.5, 4.5), Tool { brush, erases: false });
+            canvas.picture.ink
+        };
+        let covered = |ink: &[u8]| ink.iter().filter(|ink| **ink > 0).count();
+        let counts = [Brush::Fine, Brush::Round, Brush::Broad].map(|brush| covered(&dab(brush)));
+        assert!(counts[0] == 1 && counts[1] > 4 && counts[2] > counts[1], "{counts:?}");
+        assert!(dab(Brush::Round).iter().any(|ink| (1..255).contains(ink)), "grey at the edge");
+        assert_eq!(dab(Brush::Round)[40], 255);
+    }
+
+    #[test]
+    fn what_was_done_is_undone_and_redone_stroke_by_stroke() {
+        let mut canvas = Canvas::new(5, 5);
+        canvas.begin();
+        canvas.line((0.5, 0.5), (4.5, 0.5), FINE);
+        let first = canvas.picture.clone();
+        canvas.begin();
+        canvas.dab((2.5, 0.5), Tool { erases: true, ..FINE });
+        assert_eq!(canvas.picture.ink[2], 0, "erased");
+        assert!(canvas.undo());
+        assert_eq!(canvas.picture, first);
+        assert!(canvas.redo());
+        assert_eq!(canvas.picture.ink[2], 0);
+        assert!(canvas.undo() && canvas.undo());
+        assert!(canvas.picture.is_blank() && !canvas.undo());
+        canvas.replace(first.ink.clone());
+        assert!(!canvas.redo(), "another stroke ends what could be redone");
+        assert!(canvas.undo() && canvas.picture.is_blank());
+    }
+}

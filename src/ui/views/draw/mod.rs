@@ -1,0 +1,387 @@
+//! A canvas to draw a digit on, and what the network makes of it while it is drawn.
+//!
+//! The drawing is scaled and centred as MNIST's digits were, damaged as the sliders say, and sent
+//! to the run. One question is under way at a time: the next is asked when the answer is in, so a
+//! slow run is never flooded. A question is named by its pixels, so an answer to an earlier stroke
+//! (or to another terminal's drawing) is never taken for one to this.
+
+mod canvas;
+mod paint;
+mod sliders;
+
+use crate::digit::Picture;
+use crate::protocol::{Classified, Content, What};
+use crate::ui::view::{Context, KeyHelp, Reaction, View};
+use canvas::{Canvas, Point, Tool};
+use crossterm::event::{KeyCode, KeyEvent, MouseButton, MouseEvent, MouseEventKind};
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Position, Rect};
+use sliders::Sliders;
+
+/// The side of the canvas where the run does not say how large its images are.
+const SIDE: usize = 28;
+/// News of the run after which a question without an answer is asked again: answers are samples,
+/// and a sample may be dropped.
+const PATIENCE: u32 = 30;
+
+/// Where the keys go.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Focus {
+    #[default]
+    Canvas,
+    Sliders,
+}
+
+/// A question that is under way.
+#[derive(Clone, Copy, Debug)]
+struct Asked {
+    id: u64,
+    /// News of the run since.
+    waited: u32,
+}
+
+/// Where things were last drawn.
+#[derive(Clone, Debug, Default)]
+struct Places {
+    canvas: Rect,
+    /// The tracks of the sliders.
+    sliders: Vec<Rect>,
+}
+
+/// The view.
+#[derive(Debug)]
+pub struct Draw {
+    canvas: Canvas,
+    sliders: Sliders,
+    focus: Focus,
+    tool: Tool,
+    /// The pixel that the keys draw at: column, row.
+    cursor: [usize; 2],
+    /// The pen is down: moving the cursor draws.
+    down: bool,
+    /// Where the mouse was, while it draws.
+    drag: Option<Point>,
+    /// The drawing as the network sees it, and its name.
+    seen: Picture,
+    id: u64,
+    asked: Option<Asked>,
+    answer: Option<Classified>,
+    /// Completed epochs and mini-batches when the answer came: a network that learned since then
+    /// may think otherwise.
+    answered_at: (u32, u32),
+    places: Places,
+}
+
+impl Default for Draw {
+    fn default() -> Self {
+        Self {
+            canvas: Canvas::new(SIDE, SIDE),
+            sliders: Sliders::default(),
+            focus: Focus::Canvas,
+            tool: Tool::default(),
+            cursor: [SIDE / 2; 2],
+            down: false,
+            drag: None,
+            seen: Picture::blank(SIDE, SIDE),
+            id: 0,
+            asked: None,
+            answer: None,
+            answered_at: (0, 0),
+            places: Places::default(),
+        }
+    }
+}
+
+/// How far training is.
+fn progress(context: &Context) -> (u32, u32) {
+    let progress = context.run.progress.as_ref();
+    progress.map_or((context.run.epoch(), 0), |progress| (progress.epoch, progress.batch))
+}
+
+/// A name for pixels (FNV-1a), different for different pixels for all that matters.
+fn name(pixels: &[u8]) -> u64 {
+    pixels.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+    })
+}
+
+impl Draw {
+    /// The answer to what is drawn now, not to an earlier stroke.
+    fn current_answer(&self) -> Option<&Classified> {
+        self.answer.as_ref().filter(|answer| answer.id == self.id)
+    }
+
+    /// The drawing or the damage changed.
+    fn changed(&mut self, context: &Context) -> Reaction {
+        let Picture { width, height, .. } = self.canvas.picture;
+        // Noise on blank paper is not a question.
+        if self.canvas.picture.is_blank() {
+            self.seen = Picture::blank(width, height);
+        } else {
+            let normalized = self.canvas.picture.normalized(width, height);
+            let ink = self.sliders.damage().apply(&normalized, (width, height));
+            self.seen = Picture { width, height, ink };
+        }
+        self.id = name(&self.seen.ink);
+        self.ask(context)
+    }
+
+    /// Asks what the drawing is, where that is not known yet and nothing is under way.
+    fn ask(&mut self, context: &Context) -> Reaction {
+        let is_known = self.current_answer().is_some() && self.answered_at == progress(context);
+        let is_waiting = self.asked.is_some_and(|asked| asked.waited < PATIENCE);
+        if self.canvas.picture.is_blank() || is_known || is_waiting {
+            return Reaction::Redraw;
+        }
+        self.asked = Some(Asked { id: self.id, waited: 0 });
+        Reaction::Classify { id: self.id, pixels: self.seen.ink.clone() }
+    }
+
+    /// Takes the answer that was waited for.
+    fn take_answer(&mut self, context: &Context) {
+        let Some(asked) = &mut self.asked else { return };
+        asked.waited += 1;
+        if let Some(answer) = &context.run.classified
+            && answer.id == asked.id
+        {
+            self.answer = Some(answer.clone());
+            self.answered_at = progress(context);
+            self.asked = None;
+        }
+    }
+
+    /// A canvas of the size of the run's images.
+    fn fit(&mut self, context: &Context) {
+        let Some(info) = &context.run.info else { return };
+        let (width, height) = (info.image_width as usize, info.image_height as usize);
+        let fits = (self.canvas.picture.width, self.canvas.picture.height) == (width, height);
+        if !fits && width * height > 0 {
+            *self = Self {
+                canvas: Canvas::new(width, height),
+                seen: Picture::blank(width, height),
+                cursor: [width / 2, height / 2],
+                ..Self::default()
+            };
+        }
+    }
+
+    /// The middle of the pixel under the cursor.
+    fn at_cursor(&self) -> Point {
+        (self.cursor[0] as f32 + 0.5, self.cursor[1] as f32 + 0.5)
+    }
+
+    /// Moves the cursor, drawing where the pen is down.
+    fn go(&mut self, right: isize, down: isize, context: &Context) -> Reaction {
+        let from = self.at_cursor();
+        let Picture { width, height, .. } = self.canvas.picture;
+        let moved = |at: usize, by: isize, size: usize| at.saturating_add_signed(by).min(size - 1);
+        self.cursor = [moved(self.cursor[0], right, width), moved(self.cursor[1], down, height)];
+        if !self.down {
+            return Reaction::Redraw;
+        }
+        self.canvas.line(from, self.at_cursor(), self.tool);
+        self.changed(context)
+    }
+
+    fn dab(&mut self, tool: Tool, context: &Context) -> Reaction {
+        self.canvas.begin();
+        self.canvas.dab(self.at_cursor(), tool);
+        self.changed(context)
+    }
+
+    /// Puts the selected test image on the canvas.
+    fn trace(&mut self, context: &Context) -> Reaction {
+        let frame = context.frame(&What::Digit { index: context.digit });
+        let Some(Content::Digit { card, .. }) = frame.map(|frame| &frame.content) else {
+            return Reaction::Redraw;
+        };
+        self.canvas.replace(card.pixels.clone());
+        self.changed(context)
+    }
+
+    fn canvas_key(&mut self, code: KeyCode, context: &Context) -> Reaction {
+        match code {
+            KeyCode::Left | KeyCode::Char('h') => self.go(-1, 0, context),
+            KeyCode::Right | KeyCode::Char('l') => self.go(1, 0, context),
+            KeyCode::Up | KeyCode::Char('k') => self.go(0, -1, context),
+            KeyCode::Down | KeyCode::Char('j') => self.go(0, 1, context),
+            KeyCode::Char(' ') => self.dab(self.tool, context),
+            KeyCode::Char('x') | KeyCode::Delete | KeyCode::Backspace => {
+                self.dab(Tool { erases: true, ..self.tool }, context)
+            }
+            KeyCode::Enter => {
+                self.down = !self.down;
+                if self.down { self.dab(self.tool, context) } else { Reaction::Redraw }
+            }
+            KeyCode::Esc if self.down => {
+                self.down = false;
+                Reaction::Redraw
+            }
+            _ => Reaction::Ignored,
+        }
+    }
+
+    fn slider_key(&mut self, code: KeyCode, context: &Context) -> Reaction {
+        match code {
+            KeyCode::Up | KeyCode::Char('k') => self.sliders.select(-1),
+            KeyCode::Down | KeyCode::Char('j') => self.sliders.select(1),
+            KeyCode::Left | KeyCode::Char('h') => self.sliders.change(-1),
+            KeyCode::Right | KeyCode::Char('l') => self.sliders.change(1),
+            KeyCode::Home => self.sliders.set_to_end(false),
+            KeyCode::End => self.sliders.set_to_end(true),
+            KeyCode::Esc | KeyCode::Enter => self.focus = Focus::Canvas,
+            _ => return Reaction::Ignored,
+        }
+        self.changed(context)
+    }
+
+    /// Keys that mean the same whatever they act on.
+    fn common_key(&mut self, code: KeyCode, context: &Context) -> Reaction {
+        match code {
+            KeyCode::Char('a') => {
+                self.focus = match self.focus {
+                    Focus::Canvas => Focus::Sliders,
+                    Focus::Sliders => Focus::Canvas,
+                };
+            }
+            KeyCode::Char('e') => self.tool.erases = !self.tool.erases,
+            KeyCode::Char('b') => self.tool.brush = self.tool.brush.next(),
+            KeyCode::Char('u') => drop(self.canvas.undo()),
+            KeyCode::Char('U') => drop(self.canvas.redo()),
+            KeyCode::Char('c') => {
+                let Picture { width, height, .. } = self.canvas.picture;
+                self.canvas.replace(vec![0; width * height]);
+            }
+            KeyCode::Char('r') => self.sliders.reset(),
+            KeyCode::Char('t') => return self.trace(context),
+            KeyCode::Char('p') => {
+                return Reaction::SavePicture(self.seen.clone());
+            }
+            KeyCode::PageUp => return Reaction::SelectDigit(context.digit.saturating_sub(1)),
+            KeyCode::PageDown => return Reaction::SelectDigit(context.digit + 1),
+            _ => return Reaction::Ignored,
+        }
+        self.changed(context)
+    }
+
+    /// The place on the canvas under the mouse: the middle of the cell it is on.
+    fn point(&self, at: Position) -> Option<Point> {
+        let place = self.places.canvas;
+        let Picture { width, height, .. } = self.canvas.picture;
+        let along = |at: u16, start: u16, cells: u16, size: usize| {
+            (f32::from(at - start) + 0.5) * size as f32 / f32::from(cells)
+        };
+        place.contains(at).then(|| {
+            let x = along(at.x, place.x, place.width, width);
+            (x, along(at.y, place.y, place.height, height))
+        })
+    }
+
+    fn mouse_draws(&mut self, at: Position, begins: bool, erases: bool, c: &Context) -> Reaction {
+        let Some(point) = self.point(at) else { return Reaction::Ignored };
+        if begins {
+            self.canvas.begin();
+            self.focus = Focus::Canvas;
+        }
+        let tool = Tool { erases: self.tool.erases || erases, ..self.tool };
+        self.canvas.line(self.drag.unwrap_or(point), point, tool);
+        self.drag = Some(point);
+        let inside = |at: f32, size: usize| (at as usize).min(size - 1);
+        let Picture { width, height, .. } = self.canvas.picture;
+        self.cursor = [inside(point.0, width), inside(point.1, height)];
+        self.changed(c)
+    }
+
+    fn mouse_slides(&mut self, at: Position, begins: bool, context: &Context) -> Reaction {
+        let mut tracks = self.places.sliders.iter();
+        let hit = if begins {
+            tracks.position(|track| track.contains(at))
+        } else {
+            (self.focus == Focus::Sliders).then_some(self.sliders.selected)
+        };
+        let Some(index) = hit else { return Reaction::Ignored };
+        let Some(track) = self.places.sliders.get(index) else { return Reaction::Ignored };
+        let last = track.width.saturating_sub(1).max(1);
+        let share = f64::from(at.x.saturating_sub(track.x)) / f64::from(last);
+        self.focus = Focus::Sliders;
+        self.sliders.drag(index, share);
+        self.changed(context)
+    }
+}
+
+impl View for Draw {
+    fn name(&self) -> &'static str {
+        "Draw"
+    }
+
+    fn keys(&self) -> &'static [KeyHelp] {
+        &[
+            KeyHelp { keys: "space", does: "paint (to pause training here: type :pause)" },
+            KeyHelp { keys: "←→↑↓", does: "move the cursor" },
+            KeyHelp { keys: "Enter", does: "pen down or up: with it down, moving draws" },
+            KeyHelp { keys: "x", does: "erase at the cursor; e makes the pen an eraser" },
+            KeyHelp { keys: "mouse", does: "draw; the right button erases" },
+            KeyHelp { keys: "b", does: "brush: fine, round, broad" },
+            KeyHelp { keys: "u U", does: "undo, redo" },
+            KeyHelp { keys: "c", does: "clear" },
+            KeyHelp { keys: "t", does: "take the selected test image; PgUp PgDn: another" },
+            KeyHelp { keys: "a", does: "sliders: ↑↓ which, ←→ how much; r resets them" },
+            KeyHelp { keys: "p", does: "save as PNG what the network sees" },
+        ]
+    }
+
+    fn probes(&self, context: &Context) -> Vec<What> {
+        vec![What::Digit { index: context.digit }]
+    }
+
+    fn key(&mut self, key: KeyEvent, context: &Context) -> Reaction {
+        self.fit(context);
+        let reaction = match self.focus {
+            Focus::Canvas => self.canvas_key(key.code, context),
+            Focus::Sliders => self.slider_key(key.code, context),
+        };
+        if reaction == Reaction::Ignored { self.common_key(key.code, context) } else { reaction }
+    }
+
+    fn mouse(&mut self, event: MouseEvent, _area: Rect, context: &Context) -> Reaction {
+        let at = Position::new(event.column, event.row);
+        let (button, begins) = match event.kind {
+            MouseEventKind::Down(button) => (button, true),
+            MouseEventKind::Drag(button) => (button, false),
+            MouseEventKind::Up(_) => {
+                self.drag = None;
+                return Reaction::Redraw;
+            }
+            _ => return Reaction::Ignored,
+        };
+        if begins {
+            // The end of a drag may have been lost outside the view.
+            self.drag = None;
+        }
+        if self.drag.is_none() {
+            let slid = self.mouse_slides(at, begins, context);
+            if slid != Reaction::Ignored {
+                return slid;
+            }
+        }
+        // A drag that began elsewhere draws nothing.
+        if !begins && self.drag.is_none() {
+            return Reaction::Ignored;
+        }
+        self.mouse_draws(at, begins, button == MouseButton::Right, context)
+    }
+
+    fn render(&mut self, area: Rect, buffer: &mut Buffer, context: &Context) {
+        self.fit(context);
+        self.places = paint::paint(self, area, buffer, context);
+    }
+
+    fn updated(&mut self, context: &Context) -> Reaction {
+        self.fit(context);
+        self.take_answer(context);
+        self.ask(context)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,272 @@
+//! How the canvas and the answer look.
+
+use super::{Draw, Focus, Places};
+use crate::digit::Picture;
+use crate::protocol::Classified;
+use crate::ui::theme::{Role, Theme};
+use crate::ui::view::{Context, View};
+use crate::ui::widgets::{Bars, Pane, Raster, Row, write, write_at};
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::style::Style;
+use ratatui::widgets::Widget;
+
+/// Cells that the canvas takes, with its frame, at two columns and one row a pixel.
+const CANVAS: [u16; 2] = [58, 30];
+/// Cells that the network's picture takes, with its frame.
+const SEEN: [u16; 2] = [30, 16];
+/// Cells that the sliders take, with their frame, in one column and in two.
+const SLIDERS: [u16; 2] = [8, 5];
+/// Cells before a slider's track: a pointer, its name, a gap; and behind it for its value.
+const NAME: u16 = 11;
+const VALUE: u16 = 8;
+
+/// Draws the view; returns where things are.
+pub(super) fn paint(view: &Draw, area: Rect, buffer: &mut Buffer, context: &Context) -> Places {
+    if area.width >= 100 && area.height >= 30 {
+        // The canvas at two columns and one row a pixel: as exact as a mouse can be.
+        let [left, right] =
+            Layout::horizontal([Constraint::Length(CANVAS[0]), Constraint::Fill(1)]).areas(area);
+        let left = Rect { height: CANVAS[1], ..left };
+        let [above, below] =
+            Layout::vertical([Constraint::Length(SEEN[1]), Constraint::Fill(1)]).areas(right);
+        let [seen, said] =
+            Layout::horizontal([Constraint::Length(SEEN[0]), Constraint::Fill(1)]).areas(above);
+        let [sliders, keys] =
+            Layout::vertical([Constraint::Length(SLIDERS[0]), Constraint::Fill(1)]).areas(below);
+        key_list(view, keys, buffer, context.theme);
+        in_panes(view, [left, seen, said, sliders], buffer, context)
+    } else if area.width >= 76 && area.height >= SEEN[1] + SLIDERS[1] {
+        let [above, below] =
+            Layout::vertical([Constraint::Length(SEEN[1]), Constraint::Fill(1)]).areas(area);
+        let [canvas, seen, said] = Layout::horizontal([
+            Constraint::Length(SEEN[0]),
+            Constraint::Length(SEEN[0]),
+            Constraint::Fill(1),
+        ])
+        .areas(above);
+        in_panes(view, [canvas, seen, said, below], buffer, context)
+    } else {
+        small(view, area, buffer, context)
+    }
+}
+
+fn in_panes(
+    view: &Draw,
+    [canvas, seen, said, sliders]: [Rect; 4],
+    buffer: &mut Buffer,
+    context: &Context,
+) -> Places {
+    let theme = context.theme;
+    let tool = if canvas.width < 40 { short_tool(view) } else { tool(view) };
+    let inside = Pane::new("Draw", theme).note(&tool).draw(canvas, buffer);
+    let drawn = paint_canvas(view, inside, buffer, theme);
+    let inside = Pane::new("As the network sees it", theme).draw(seen, buffer);
+    picture(&view.seen, inside, buffer, theme);
+    let inside = Pane::new("It says", theme).draw(said, buffer);
+    answer(view, inside, buffer, context);
+    let inside = Pane::new("Damage, and how sure is sure", theme).draw(sliders, buffer);
+    Places { canvas: drawn, sliders: paint_sliders(view, inside, buffer, theme) }
+}
+
+/// Canvas and answer side by side; the sliders in place of the canvas while the keys move them.
+fn small(view: &Draw, area: Rect, buffer: &mut Buffer, context: &Context) -> Places {
+    let theme = context.theme;
+    let wide = (area.width / 2).min(2 * area.height);
+    let [left, right] =
+        Layout::horizontal([Constraint::Length(wide), Constraint::Fill(1)]).spacing(1).areas(area);
+    answer(view, right, buffer, context);
+    if view.focus == Focus::Sliders {
+        picture(&view.seen, left, buffer, theme);
+        let below = Rect {
+            y: right.y + right.height.min(3),
+            height: right.height.saturating_sub(3),
+            ..right
+        };
+        blank(below, buffer);
+        return Places { canvas: Rect::ZERO, sliders: paint_sliders(view, below, buffer, theme) };
+    }
+    Places { canvas: paint_canvas(view, left, buffer, theme), sliders: Vec::new() }
+}
+
+/// The keys, where there is room to have them in sight.
+fn key_list(view: &Draw, area: Rect, buffer: &mut Buffer, theme: &Theme) {
+    if area.height < 6 {
+        return;
+    }
+    let inside = Pane::new("Keys", theme).draw(area, buffer);
+    for (row, key) in (0..inside.height).zip(view.keys()) {
+        write(buffer, inside, row, key.keys, theme.style(Role::Accent));
+        write_at(buffer, inside, 7, row, key.does, theme.style(Role::Dim));
+    }
+}
+
+fn blank(area: Rect, buffer: &mut Buffer) {
+    let area = area.intersection(buffer.area);
+    for position in area.positions() {
+        buffer[position].reset();
+    }
+}
+
+fn tool(view: &Draw) -> String {
+    let tool = if view.tool.erases { "eraser" } else { "brush" };
+    let pen = if view.down { ", pen down" } else { "" };
+    format!("{} {tool}{pen}", view.tool.brush.name())
+}
+
+/// What differs from the usual, in a word.
+fn short_tool(view: &Draw) -> String {
+    match (view.tool.erases, view.down) {
+        (true, true) => "erasing".into(),
+        (true, false) => "eraser".into(),
+        (false, true) => "pen down".into(),
+        (false, false) => view.tool.brush.name().into(),
+    }
+}
+
+/// Pixels as cells; returns the cells they took.
+fn picture(picture: &Picture, area: Rect, buffer: &mut Buffer, theme: &Theme) -> Rect {
+    let values: Vec<f32> = picture.ink.iter().map(|&ink| f32::from(ink)).collect();
+    let raster = Raster::image(&values, [picture.width, picture.height], 255.0, theme);
+    (&raster).render(area, buffer);
+    raster.fitted(area)
+}
+
+fn paint_canvas(view: &Draw, area: Rect, buffer: &mut Buffer, theme: &Theme) -> Rect {
+    let place = picture(&view.canvas.picture, area, buffer, theme);
+    if view.focus == Focus::Canvas && place.area() > 0 {
+        cursor(view, place, buffer, theme);
+    }
+    place
+}
+
+/// Marks the pixel under the cursor: all of its cells, or the half of a cell that it is.
+fn cursor(view: &Draw, place: Rect, buffer: &mut Buffer, theme: &Theme) {
+    let Picture { width, height, .. } = view.canvas.picture;
+    let cell = |at: usize, cells: u16, size: usize| (at * usize::from(cells) / size) as u16;
+    let [column, row] = view.cursor;
+    let (x, y) = (cell(column, place.width, width), cell(row, place.height, height));
+    let wide = (usize::from(place.width) / width).max(1) as u16;
+    let symbol = match (view.tool.erases, theme.unicode) {
+        (_, false) => '+',
+        // Two pixels a cell: the half tells which one.
+        (_, true) if theme.has_half_blocks() && usize::from(place.height) * 2 == height => {
+            if row % 2 == 0 { '▀' } else { '▄' }
+        }
+        (false, true) => '┼',
+        (true, true) => '×',
+    };
+    for x in x..(x + wide).min(place.width) {
+        let at = (place.x + x, place.y + y);
+        if let Some(cell) = buffer.cell_mut(at) {
+            let paper = cell.bg;
+            cell.set_char(symbol).set_style(theme.style(Role::Accent)).set_bg(paper);
+        }
+    }
+}
+
+/// The verdict in words, and every output as a bar.
+fn answer(view: &Draw, area: Rect, buffer: &mut Buffer, context: &Context) {
+    let theme = context.theme;
+    if view.canvas.picture.is_blank() {
+        let hint = format!("draw a digit, or t takes test image {}", context.digit);
+        for (row, line) in (0..).zip(crate::ui::widgets::wrap(&hint, area.width)) {
+            write(buffer, area, row, &line, theme.style(Role::Dim));
+        }
+        return;
+    }
+    let Some(answer) = view.current_answer().or(view.answer.as_ref()) else {
+        write(buffer, area, 0, "waiting for the network…", theme.style(Role::Dim));
+        return;
+    };
+    let is_current = answer.id == view.id;
+    let (verdict, role) = verdict(view, answer, context);
+    let role = if is_current { role } else { Role::Dim };
+    write(buffer, area, 0, &verdict, theme.style(role));
+    let note = if is_current { "" } else { "of an earlier stroke…" };
+    write(buffer, area, 1, note, theme.style(Role::Dim));
+    let gap = if area.height > 13 { 3 } else { 1 + u16::from(area.height > 10 || !is_current) };
+    let below = Rect { y: area.y + gap, height: area.height.saturating_sub(gap), ..area };
+    bars(answer, is_current, below.intersection(area), buffer, context);
+}
+
+/// What the answer comes to, and how grave that is.
+fn verdict(view: &Draw, answer: &Classified, context: &Context) -> (String, Role) {
+    let strength = answer.outputs.get(answer.prediction as usize).copied().unwrap_or(0.0);
+    let name = context.class(answer.prediction);
+    if strength < view.sliders.threshold() {
+        (format!("I don't know: {name}?"), Role::Warning)
+    } else {
+        (format!("{name} at {strength:.3}"), Role::Good)
+    }
+}
+
+fn bars(answer: &Classified, is_current: bool, area: Rect, buffer: &mut Buffer, context: &Context) {
+    let theme = context.theme;
+    let row = |(&output, class): (&f32, u32)| {
+        let is_said = class == answer.prediction;
+        let role = match (is_current, is_said) {
+            (false, _) => Role::Dim,
+            (true, true) => Role::Accent,
+            (true, false) => Role::Text,
+        };
+        Row {
+            name: format!("{}{}", if is_said { "›" } else { " " }, context.class(class)),
+            share: f64::from(output),
+            value: format!("{output:.2}"),
+            style: theme.style(role),
+        }
+    };
+    let rows: Vec<Row> = answer.outputs.iter().zip(0_u32..).map(row).collect();
+    let columns = if usize::from(area.height) < rows.len() { 2 } else { 1 };
+    let each = rows.len().div_ceil(columns).max(1);
+    let areas = Layout::horizontal(vec![Constraint::Fill(1); columns]).spacing(1).split(area);
+    for (part, area) in rows.chunks(each).zip(areas.iter()) {
+        (&Bars { rows: part.to_vec(), theme: *theme }).render(*area, buffer);
+    }
+}
+
+/// The sliders in as few columns as the height allows; returns where their tracks are.
+fn paint_sliders(view: &Draw, area: Rect, buffer: &mut Buffer, theme: &Theme) -> Vec<Rect> {
+    let all = &view.sliders.all;
+    let two = usize::from(area.height) < all.len() && area.width >= 2 * (NAME + VALUE + 4);
+    let columns = if two { 2 } else { 1 };
+    let each = all.len().div_ceil(columns);
+    let areas = Layout::horizontal(vec![Constraint::Fill(1); columns]).spacing(2).split(area);
+    // Where not all fit, the selected one is among those that are seen.
+    let height = usize::from(area.height).max(1);
+    let first = (view.sliders.selected % each + 1).saturating_sub(height);
+    let place = |index: usize| {
+        let (column, row) = (areas[index / each], index % each);
+        let line = row.checked_sub(first).filter(|row| *row < usize::from(area.height));
+        line.map_or(Rect::ZERO, |line| Rect { y: column.y + line as u16, height: 1, ..column })
+    };
+    (0..all.len()).map(|index| slider(view, index, place(index), buffer, theme)).collect()
+}
+
+/// A slider in a line; returns where its track is.
+fn slider(view: &Draw, index: usize, line: Rect, buffer: &mut Buffer, theme: &Theme) -> Rect {
+    let slider = &view.sliders.all[index];
+    if line.area() == 0 {
+        return Rect::ZERO;
+    }
+    let is_selected = view.focus == Focus::Sliders && view.sliders.selected == index;
+    let role = if is_selected { Role::Accent } else { Role::Text };
+    let pointer = if is_selected { "›" } else { " " };
+    write(buffer, line, 0, &format!("{pointer}{}", slider.name), theme.style(role));
+    let track = Rect {
+        x: line.x + NAME.min(line.width),
+        width: line.width.saturating_sub(NAME + VALUE),
+        ..line
+    };
+    let knob = (slider.share() * f64::from(track.width.saturating_sub(1))).round() as u16;
+    let (rail, button) = if theme.unicode { ("─", "●") } else { ("-", "O") };
+    for x in 0..track.width {
+        let (symbol, style): (_, Style) =
+            if x == knob { (button, theme.style(role)) } else { (rail, theme.style(Role::Border)) };
+        write_at(buffer, track, x, 0, symbol, style);
+    }
+    let value = Rect { x: track.right(), width: VALUE, ..line }.intersection(line);
+    write_at(buffer, value, 1, 0, &slider.text(), theme.style(role));
+    track
+}

@@ -1,0 +1,182 @@
+use super::*;
+use crate::protocol::{Card, Event, Frame, Moment, Probe, Progress, RunInfo, RunView};
+use crate::ui::theme::Theme;
+use crossterm::event::KeyModifiers;
+
+/// A view over a run that may have told something already.
+struct Rig {
+    view: Draw,
+    run: RunView,
+}
+
+impl Rig {
+    fn new() -> Self {
+        let mut run = RunView::default();
+        let info = RunInfo { image_width: 28, image_height: 28, ..RunInfo::default() };
+        run.apply(&Event::Started(Box::new(info)));
+        Self { view: Draw::default(), run }
+    }
+
+    fn with<T>(&mut self, act: impl FnOnce(&mut Draw, &Context) -> T) -> T {
+        let theme = Theme::default();
+        let context =
+            Context { run: &self.run, theme: &theme, moment: Moment::Live, digit: 3, layer: 0 };
+        act(&mut self.view, &context)
+    }
+
+    fn press(&mut self, code: KeyCode) -> Reaction {
+        self.with(|view, context| view.key(KeyEvent::from(code), context))
+    }
+
+    fn draw_screen(&mut self) {
+        self.with(|view, context| {
+            let area = Rect::new(0, 0, 120, 37);
+            view.render(area, &mut Buffer::empty(area), context);
+        });
+    }
+
+    fn mouse(&mut self, kind: MouseEventKind, column: u16, row: u16) -> Reaction {
+        let event = MouseEvent { kind, column, row, modifiers: KeyModifiers::NONE };
+        self.with(|view, context| view.mouse(event, Rect::new(0, 0, 120, 37), context))
+    }
+
+    fn tell(&mut self, event: &Event) -> Reaction {
+        self.run.apply(event);
+        self.with(View::updated)
+    }
+
+    fn answer(&mut self, id: u64) -> Reaction {
+        let outputs = vec![0.1, 0.7, 0.2];
+        self.tell(&Event::Classified(Classified { id, outputs, prediction: 1, votes: Vec::new() }))
+    }
+}
+
+fn asked(reaction: &Reaction) -> u64 {
+    match reaction {
+        Reaction::Classify { id, pixels } => {
+            assert_eq!(pixels.len(), 784);
+            *id
+        }
+        other => panic!("nothing was asked but {other:?}"),
+    }
+}
+
+#[test]
+fn one_question_is_under_way_at_a_time_and_the_last_stroke_is_answered() {
+    let mut rig = Rig::new();
+    let first = asked(&rig.press(KeyCode::Char(' ')));
+    rig.press(KeyCode::Right);
+    assert_eq!(rig.press(KeyCode::Char(' ')), Reaction::Redraw, "one is under way");
+    rig.press(KeyCode::Down);
+    assert_eq!(rig.press(KeyCode::Char(' ')), Reaction::Redraw);
+    let second = asked(&rig.answer(first));
+    assert_ne!(first, second);
+    assert!(rig.view.current_answer().is_none(), "the answer is one to an earlier stroke");
+    assert_eq!(rig.answer(second), Reaction::Redraw);
+    assert_eq!(rig.view.current_answer().map(|answer| answer.prediction), Some(1));
+}
+
+#[test]
+fn another_terminals_answer_is_not_taken_for_ones_own() {
+    let mut rig = Rig::new();
+    let id = asked(&rig.press(KeyCode::Char(' ')));
+    rig.answer(id ^ 1);
+    assert!(rig.view.answer.is_none());
+}
+
+#[test]
+fn a_lost_answer_is_asked_for_again_and_a_network_that_learned_too() {
+    let mut rig = Rig::new();
+    let id = asked(&rig.press(KeyCode::Char(' ')));
+    let progress = |batch| Event::Progress(Progress { batch, ..Progress::default() });
+    let mut again = None;
+    for batch in 1..=PATIENCE {
+        if let Reaction::Classify { id, .. } = rig.tell(&progress(batch)) {
+            again = Some(id);
+        }
+    }
+    assert_eq!(again, Some(id));
+    rig.answer(id);
+    assert_eq!(asked(&rig.tell(&progress(100))), id, "it learned since");
+}
+
+#[test]
+fn a_blank_canvas_is_no_question() {
+    let mut rig = Rig::new();
+    rig.press(KeyCode::Char('a'));
+    assert_eq!(rig.press(KeyCode::Right), Reaction::Redraw, "noise alone");
+    rig.press(KeyCode::Char('a'));
+    let id = asked(&rig.press(KeyCode::Char(' ')));
+    rig.answer(id);
+    assert_eq!(rig.press(KeyCode::Char('u')), Reaction::Redraw, "undone to nothing");
+    assert_eq!(rig.answer(id), Reaction::Redraw);
+    assert_eq!(rig.press(KeyCode::Char('U')), Reaction::Redraw);
+    assert!(rig.view.current_answer().is_some(), "known from before");
+}
+
+#[test]
+fn damage_changes_what_the_network_sees_and_not_the_drawing() {
+    let mut rig = Rig::new();
+    rig.press(KeyCode::Char(' '));
+    let (drawn, seen) = (rig.view.canvas.picture.clone(), rig.view.seen.clone());
+    assert_eq!(seen.bounds().3, 20, "scaled to the box");
+    rig.press(KeyCode::Char('a'));
+    rig.press(KeyCode::Down);
+    rig.press(KeyCode::Down);
+    rig.press(KeyCode::Right);
+    assert_eq!(rig.view.canvas.picture, drawn);
+    assert_eq!(rig.view.seen.bounds().0, seen.bounds().0 + 1, "one pixel to the right");
+    rig.press(KeyCode::Char('r'));
+    assert_eq!(rig.view.seen, seen);
+}
+
+#[test]
+fn a_selected_test_image_is_taken_onto_the_canvas() {
+    let mut rig = Rig::new();
+    let pixels: Vec<u8> = (0..784).map(|at| if at % 28 == 14 { 200 } else { 0 }).collect();
+    let content = Content::Digit {
+        card: Card { index: 3, pixels: pixels.clone(), ..Card::default() },
+        outputs: Vec::new(),
+        votes: Vec::new(),
+    };
+    let probe = Probe::live(What::Digit { index: 3 });
+    rig.tell(&Event::Frame(Box::new(Frame { probe, epoch: 1, batch: 0, content })));
+    asked(&rig.press(KeyCode::Char('t')));
+    assert_eq!(rig.view.canvas.picture.ink, pixels);
+    rig.press(KeyCode::Char('u'));
+    assert!(rig.view.canvas.picture.is_blank());
+}
+
+#[test]
+fn the_mouse_draws_a_line_erases_and_slides() {
+    let mut rig = Rig::new();
+    rig.draw_screen();
+    let place = rig.view.places.canvas;
+    assert_eq!((place.width, place.height), (56, 28), "as exact as a mouse can be");
+    let left = MouseButton::Left;
+    asked(&rig.mouse(MouseEventKind::Down(left), place.x + 10, place.y + 5));
+    rig.mouse(MouseEventKind::Drag(left), place.x + 10, place.y + 20);
+    rig.mouse(MouseEventKind::Up(left), place.x + 10, place.y + 20);
+    let ink = |rig: &Rig, x: usize, y: usize| rig.view.canvas.picture.ink[y * 28 + x];
+    assert!((5..=20).all(|y| ink(&rig, 5, y) > 200), "a line without gaps");
+    assert_eq!(rig.view.cursor, [5, 20]);
+    rig.mouse(MouseEventKind::Down(MouseButton::Right), place.x + 10, place.y + 12);
+    assert_eq!(ink(&rig, 5, 12), 0);
+    let track = rig.view.places.sliders[0];
+    rig.mouse(MouseEventKind::Down(left), track.x, track.y);
+    rig.mouse(MouseEventKind::Drag(left), track.right() - 1, track.y);
+    assert!((rig.view.sliders.damage().noise - 0.6).abs() < 1e-6);
+    assert_eq!(ink(&rig, 5, 12), 0, "sliding draws nothing");
+}
+
+#[test]
+fn saving_hands_out_what_the_network_sees() {
+    let mut rig = Rig::new();
+    rig.press(KeyCode::Enter);
+    (0..9).for_each(|_| drop(rig.press(KeyCode::Down)));
+    let Reaction::SavePicture(picture) = rig.press(KeyCode::Char('p')) else {
+        panic!("nothing saved")
+    };
+    assert_eq!(picture, rig.view.seen);
+    assert!(rig.view.down && !picture.is_blank());
+}
