@@ -35,6 +35,8 @@ pub(super) enum Subcommand {
     Bench(BenchArgs),
     /// Measure a model on the test images
     Eval(EvalArgs),
+    /// Play with the book's ideas: sliders, and what they do
+    Explore(ExploreArgs),
     /// Train, then draw the dashboard into a file (.svg, or text)
     Picture(Box<PictureArgs>),
     /// Say which digits pictures show
@@ -109,6 +111,15 @@ pub(super) struct PictureArgs {
     pub(super) size: String,
     /// Where the picture goes
     pub(super) file: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ExploreArgs {
+    /// An explorable's id, or how only one begins [default: list them]
+    pub(super) id: Option<String>,
+    /// Print one JSON object a line: the list, or an explorable's figures at their defaults
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 #[derive(Debug, Args)]

@@ -7,6 +7,7 @@ mod display;
 mod drawing;
 mod error;
 mod eval;
+mod explore;
 mod headless;
 mod offscreen;
 mod picture;
@@ -49,6 +50,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Some(Subcommand::Train(args)) => train::run(&args, &cli.display),
         Some(Subcommand::Bench(args)) => bench::run(&args),
         Some(Subcommand::Eval(args)) => eval::run(&args),
+        Some(Subcommand::Explore(args)) => explore::run(&args, &cli.display),
         Some(Subcommand::Picture(args)) => picture::run(&args, &cli.display),
         Some(Subcommand::Predict(args)) => predict::run(&args),
         Some(Subcommand::Search(args)) => search::run(&args),

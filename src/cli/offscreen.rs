@@ -69,7 +69,7 @@ impl Offscreen {
     /// Takes news until none comes any more.
     fn settle(&mut self) -> anyhow::Result<()> {
         loop {
-            let wishes = self.app.new_wishes();
+            let wishes = self.app.new_wishes().into_iter().chain(self.app.question());
             self.tell(wishes)?;
             let patience = if self.app.run_is_going() { Duration::MAX } else { QUIET };
             let Ok(update) = self.link.updates.recv_timeout(patience) else { return Ok(()) };

@@ -25,6 +25,17 @@ pub enum Command {
     Watch(Vec<Probe>),
     /// Classify pixels (row by row, 0 is background, 255 is ink) and answer with `Classified`.
     Classify { id: u64, pixels: Vec<u8> },
+    /// Make an explorable's figures from its sliders' values and answer with `Explored`; where
+    /// there is none of that id, answer with `Explorables`. Since protocol 2.
+    Explore { id: String, values: Vec<f64> },
+}
+
+impl Command {
+    /// Whether it only asks, so that who may only look may send it too.
+    #[must_use]
+    pub fn is_question(&self) -> bool {
+        matches!(self, Self::Watch(_) | Self::Classify { .. } | Self::Explore { .. })
+    }
 }
 
 /// An amount of training after which the run pauses.

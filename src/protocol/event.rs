@@ -1,6 +1,7 @@
 //! What a run tells its front ends.
 
 use super::command::{Pace, Tune};
+use super::explorable::{Explorable, Explored};
 use super::figure::Figure;
 use super::probe::Frame;
 use serde::{Deserialize, Serialize};
@@ -33,13 +34,24 @@ pub enum Event {
     Frame(Box<Frame>),
     /// Sample: the answer to `Command::Classify`.
     Classified(Classified),
+    /// Sample: the answer to `Command::Explore`, for who asked alone.
+    Explored(Box<Explored>),
+    /// Sample: every explorable there is, for who asked alone.
+    Explorables(Vec<Explorable>),
 }
 
 impl Event {
     /// Whether the event may be dropped when a front end is slow.
     #[must_use]
     pub fn is_sample(&self) -> bool {
-        matches!(self, Self::Progress(_) | Self::Frame(_) | Self::Classified(_))
+        matches!(
+            self,
+            Self::Progress(_)
+                | Self::Frame(_)
+                | Self::Classified(_)
+                | Self::Explored(_)
+                | Self::Explorables(_)
+        )
     }
 }
 

@@ -61,6 +61,40 @@ pub enum FigureBody {
         images: Vec<(String, Vec<f32>)>,
     },
     Text(Vec<String>),
+    /// As `Chart` with linear axes over given ranges, so that a curve moves and its axes do not.
+    Plot {
+        x_label: String,
+        y_label: String,
+        x_range: [f64; 2],
+        y_range: [f64; 2],
+        curves: Vec<Curve>,
+    },
+    /// Neurons or gates and what goes from one to another.
+    Wiring {
+        neurons: Vec<Neuron>,
+        wires: Vec<Wire>,
+    },
+}
+
+/// A neuron, gate or input of a wiring diagram.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Neuron {
+    pub name: String,
+    /// What stands inside or under it, such as its output.
+    pub value: String,
+    /// Its place, from 0 (left, top) to 1 (right, bottom).
+    pub at: [f32; 2],
+    pub lit: bool,
+}
+
+/// A connection of a wiring diagram, by the indices of its ends.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Wire {
+    pub from: u32,
+    pub to: u32,
+    /// What stands on it, such as its weight.
+    pub label: String,
+    pub lit: bool,
 }
 
 impl Default for FigureBody {

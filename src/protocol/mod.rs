@@ -6,6 +6,7 @@
 
 mod command;
 mod event;
+mod explorable;
 mod figure;
 mod link;
 mod probe;
@@ -17,7 +18,8 @@ pub use event::{
     Activity, Claim, Classified, EpochStats, Event, LayerInfo, LayerStats, Level, LogLine, Outcome,
     Progress, Quantity, RunInfo, Saved, Status, Tuned,
 };
-pub use figure::{Bar, Cell, Curve, Figure, FigureBody, Scale};
+pub use explorable::{Control, Explorable, Explored, Slider};
+pub use figure::{Bar, Cell, Curve, Figure, FigureBody, Neuron, Scale, Wire};
 pub use link::{Link, Update};
 pub use probe::{
     Card, Content, DigitFilter, DigitOrder, DigitQuery, Frame, Moment, Probe, Tensor, Verdict, What,
@@ -26,4 +28,4 @@ pub use run_view::RunView;
 pub use series::Series;
 
 /// Raised whenever a message changes; both sides of a socket say theirs first.
-pub const PROTOCOL_VERSION: u32 = 1;
+pub const PROTOCOL_VERSION: u32 = 2;

@@ -59,6 +59,8 @@ impl RunView {
             Event::Progress(progress) => self.progress = Some(progress.clone()),
             Event::Frame(frame) => self.keep_frame(frame),
             Event::Classified(classified) => self.classified = Some(classified.clone()),
+            // What somebody plays with is no part of the run.
+            Event::Explored(_) | Event::Explorables(_) => {}
         }
     }
 

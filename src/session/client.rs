@@ -7,6 +7,7 @@ use super::record::replay;
 use super::wire::{
     self, ClientHello, MOST_COMMAND, MOST_UPDATE, OLDEST_PROTOCOL, SessionHello, WireError,
 };
+use crate::explorables;
 use crate::protocol::{Command, Link, PROTOCOL_VERSION, Update};
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use rustix::io::Errno;
@@ -25,6 +26,8 @@ const ANSWER_PATIENCE: Duration = Duration::from_secs(5);
 const SOCKET_PATIENCE: Duration = Duration::from_secs(3);
 /// How often the socket is looked for.
 const RETRY: Duration = Duration::from_millis(10);
+/// The protocol that explorables came with.
+const EXPLORES_SINCE: u32 = 2;
 /// Updates that wait for the front end. The rest waits in the session, where it is skipped.
 const QUEUE: usize = 64;
 
@@ -86,7 +89,7 @@ pub fn attach(run: &RunDir, attachment: Attachment) -> Result<Connection, Connec
         let SessionHello { nntop, protocol, pid, .. } = hello;
         return Err(ConnectError::Version { run: name, nntop, protocol, pid });
     }
-    let link = start_threads(stream, run).map_err(|error| wire(error.into()))?;
+    let link = start_threads(stream, run, hello.protocol).map_err(|error| wire(error.into()))?;
     Ok(Connection { link, hello })
 }
 
@@ -129,12 +132,15 @@ fn exchange_hellos(stream: &UnixStream, attachment: Attachment) -> Result<Sessio
     Ok(hello)
 }
 
-fn start_threads(stream: UnixStream, run: &RunDir) -> io::Result<Link> {
+fn start_threads(stream: UnixStream, run: &RunDir, protocol: u32) -> io::Result<Link> {
     let (commands, to_send) = unbounded();
     let (received, updates) = bounded(QUEUE);
     let out = stream.try_clone()?;
+    // A session of an older program does not know the question: its answer is made here.
+    let answers = (protocol < EXPLORES_SINCE).then(|| received.clone());
     thread::Builder::new().name("nntop-send".into()).spawn(move || {
-        send_commands(&to_send, &out);
+        send_commands(&to_send, &out, answers.as_ref());
+        drop(answers);
         // The link was dropped, or the session is gone: the reading thread is to notice either.
         let _ = out.shutdown(Shutdown::Both);
     })?;
@@ -150,9 +156,18 @@ fn start_threads(stream: UnixStream, run: &RunDir) -> io::Result<Link> {
     Ok(Link { commands, updates })
 }
 
-fn send_commands(commands: &Receiver<Command>, stream: &UnixStream) {
+fn send_commands(
+    commands: &Receiver<Command>,
+    stream: &UnixStream,
+    answers: Option<&Sender<Update>>,
+) {
     let mut out = BufWriter::new(stream);
     for command in commands {
+        if let (Command::Explore { id, values }, Some(answers)) = (&command, answers) {
+            // A front end that is gone waits for no answer.
+            let _ = answers.send(Update::Event(explorables::answer(id, values)));
+            continue;
+        }
         let sent = wire::encode(&command)
             .and_then(|payload| wire::write_frame(&mut out, &payload, MOST_COMMAND));
         if matches!(sent, Err(WireError::Io(_))) {

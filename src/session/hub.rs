@@ -4,6 +4,7 @@
 //! front end: each has a bounded queue; one that falls behind is skipped, then brought up to date
 //! with a snapshot. Facts are so never lost, samples are: the newest wins.
 
+use crate::explorables;
 use crate::protocol::{Command, Event, Frame, Link, Probe, RunView, Update};
 use crossbeam_channel::{Receiver, Select, Sender, TrySendError, bounded, unbounded};
 use serde::{Deserialize, Serialize};
@@ -47,6 +48,8 @@ struct Subscriber {
     watched: Vec<Probe>,
     /// Something was left out; a snapshot is due as soon as there is room.
     behind: bool,
+    /// The newest answer that waits for room: no snapshot carries it.
+    answer: Option<Event>,
 }
 
 impl Hub {
@@ -88,7 +91,14 @@ impl Hub {
         let (updates, received) = bounded(QUEUE);
         let (commands, sent) = unbounded();
         let watched = Vec::new();
-        let subscriber = Subscriber { updates, commands: sent, attachment, watched, behind: false };
+        let subscriber = Subscriber {
+            updates,
+            commands: sent,
+            attachment,
+            watched,
+            behind: false,
+            answer: None,
+        };
         // The hub's thread ends only after every `Hub` is gone, so somebody takes this.
         let _ = self.attach.send(subscriber);
         Link { commands, updates: received }
@@ -201,7 +211,9 @@ impl Publisher {
                 }
                 self.count_and_watch();
             }
-            Command::Classify { .. } => self.tell_engine(command),
+            // Pure and cheap: answered here, whatever the run does, and to who asked alone.
+            Command::Explore { id, values } => subscriber.reply(explorables::answer(&id, &values)),
+            command if command.is_question() => self.tell_engine(command),
             _ if subscriber.attachment == Attachment::Control => self.tell_engine(command),
             _ => {}
         }
@@ -227,6 +239,9 @@ impl Publisher {
         for subscriber in self.subscribers.iter_mut().filter(|subscriber| subscriber.behind) {
             if subscriber.updates.is_empty() {
                 subscriber.send_snapshot(&self.view);
+                if let Some(answer) = subscriber.answer.take() {
+                    subscriber.reply(answer);
+                }
             }
         }
     }
@@ -244,6 +259,15 @@ impl Subscriber {
             return;
         }
         self.behind = is_full(self.updates.try_send(Update::Event(event.clone())));
+    }
+
+    /// Answers a question of this front end alone; the answer waits while it is behind.
+    fn reply(&mut self, answer: Event) {
+        if self.behind {
+            self.answer = Some(answer);
+        } else if is_full(self.updates.try_send(Update::Event(answer.clone()))) {
+            (self.behind, self.answer) = (true, Some(answer));
+        }
     }
 
     fn send_snapshot(&mut self, view: &RunView) {

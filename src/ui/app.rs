@@ -2,18 +2,30 @@
 
 use super::chrome;
 use super::keymap::{self, Action};
-use super::overlay::{Answer, Overlay};
+use super::overlay::Overlay;
 use super::theme::Theme;
 use super::view::{Context, Reaction, View};
-use super::{palette, views};
+use super::views;
 use crate::digit::Picture;
-use crate::protocol::{
-    Activity, Command, Event, Frame, Moment, Pace, Probe, RunView, Step, Update, What,
-};
+use crate::protocol::{Command, Event, Frame, Moment, Pace, Probe, RunView, Step, Update, What};
 use crossterm::event::{KeyEvent, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use std::collections::BTreeMap;
+
+macro_rules! context {
+    ($app:expr) => {
+        Context {
+            run: &$app.run,
+            theme: &$app.setup.theme,
+            moment: $app.moment,
+            digit: $app.digit,
+            layer: $app.layer,
+        }
+    };
+}
+
+mod ways;
 
 /// How a dashboard is set up.
 #[derive(Clone, Debug, Default)]
@@ -29,6 +41,8 @@ pub struct Setup {
     pub notice: Option<String>,
     /// Writes a picture that was drawn, where files may be written.
     pub save_picture: Option<SavePicture>,
+    /// There is no run, only this explorable and the others.
+    pub explorable: Option<String>,
 }
 
 /// Writes a picture and says where, or why not.
@@ -57,6 +71,8 @@ pub enum Effect {
     SelectDigit(u32),
     /// Opens the view whose name begins so, in small letters.
     OpenView(String),
+    /// Open an explorable, by its id or how one begins.
+    Explore(String),
     /// The user wants out; asked first while a run is going.
     Quit,
     Leave(Exit),
@@ -84,6 +100,8 @@ pub struct App {
     /// Newer answers to probes than those shown: pictures change much of the screen, so they wait
     /// until the line can take them.
     waiting: BTreeMap<Probe, Frame>,
+    /// An answer that somebody's hand waits for has come.
+    hurry: bool,
     exit: Option<Exit>,
 }
 
@@ -93,27 +111,16 @@ impl std::fmt::Debug for App {
     }
 }
 
-macro_rules! context {
-    ($app:expr) => {
-        Context {
-            run: &$app.run,
-            theme: &$app.setup.theme,
-            moment: $app.moment,
-            digit: $app.digit,
-            layer: $app.layer,
-        }
-    };
-}
-
 impl App {
     /// A dashboard that knows nothing of its run yet.
     #[must_use]
     pub fn new(setup: Setup) -> Self {
         let notice = setup.notice.clone();
+        let views = setup.explorable.as_ref().map_or_else(views::all, |id| views::exploring(id));
         Self {
             setup,
             run: RunView::default(),
-            views: views::all(),
+            views,
             current: 0,
             moment: Moment::Live,
             digit: 0,
@@ -125,6 +132,7 @@ impl App {
             tabs: Vec::new(),
             watched: Vec::new(),
             waiting: BTreeMap::new(),
+            hurry: false,
             exit: None,
         }
     }
@@ -138,6 +146,10 @@ impl App {
             }
             Update::Event(Event::Frame(frame)) if self.run.frames.contains_key(&frame.probe) => {
                 self.waiting.insert(frame.probe.clone(), *frame);
+                return Vec::new();
+            }
+            Update::Event(event @ (Event::Explored(_) | Event::Explorables(_))) => {
+                self.hurry |= self.views.iter_mut().any(|v| v.answered(&event) == Reaction::Redraw);
                 return Vec::new();
             }
             Update::Event(event) => {
@@ -166,6 +178,11 @@ impl App {
     #[must_use]
     pub fn is_waiting(&self) -> bool {
         !self.waiting.is_empty()
+    }
+
+    /// Whether an answer came that somebody's hand waits for; said once.
+    pub fn take_hurry(&mut self) -> bool {
+        std::mem::take(&mut self.hurry)
     }
 
     /// A key press.
@@ -235,6 +252,11 @@ impl App {
         Some(Command::Watch(probes))
     }
 
+    /// What the view on the screen asks beside that, where it has a question.
+    pub fn question(&mut self) -> Option<Command> {
+        self.views[self.current].question()
+    }
+
     /// How the dashboard was left, once it was.
     #[must_use]
     pub fn exit(&self) -> Option<Exit> {
@@ -244,7 +266,7 @@ impl App {
     /// Whether training could still go on.
     #[must_use]
     pub fn run_is_going(&self) -> bool {
-        self.run.outcome.is_none() && self.lost.is_none()
+        self.run.outcome.is_none() && self.lost.is_none() && self.setup.explorable.is_none()
     }
 
     fn react(&mut self, reaction: Reaction) -> Vec<Command> {
@@ -311,6 +333,9 @@ impl App {
 
     fn effect(&mut self, effect: Effect) -> Vec<Command> {
         match effect {
+            Effect::Send(_) if self.setup.explorable.is_some() => {
+                self.notice = Some("there is no run here, only ideas to play with".into());
+            }
             Effect::Send(_) if self.lost.is_some() => {
                 self.notice = Some("the run cannot be reached".into());
             }
@@ -321,81 +346,18 @@ impl App {
             Effect::Show(moment) => self.moment = moment,
             Effect::SelectDigit(index) => self.digit = index.min(self.last_digit()),
             Effect::OpenView(name) => return self.open_view(&name),
+            Effect::Explore(id) => {
+                match self.views.iter_mut().position(|view| view.open_explorable(&id)) {
+                    Some(index) => self.current = index,
+                    None => self.notice = Some(format!("there is no explorable {id:?}")),
+                }
+            }
             Effect::Quit if !self.run_is_going() => self.exit = Some(Exit::Done),
             Effect::Quit if self.setup.read_only => self.exit = Some(Exit::Detach),
             Effect::Quit => return self.open(Overlay::ask_quit(self.setup.detachable)),
             Effect::Leave(exit) => self.exit = Some(exit),
         }
         Vec::new()
-    }
-
-    fn answer(&mut self, answer: Answer) -> Vec<Command> {
-        match answer {
-            Answer::Stay => return Vec::new(),
-            Answer::Close => {}
-            Answer::Line(line) => {
-                self.overlay = None;
-                return match palette::parse(&line) {
-                    Ok(effect) => self.effect(effect),
-                    Err(sentence) => {
-                        self.notice = Some(sentence);
-                        Vec::new()
-                    }
-                };
-            }
-            Answer::Effect(effect) => {
-                self.overlay = None;
-                return self.effect(effect);
-            }
-        }
-        self.overlay = None;
-        Vec::new()
-    }
-
-    fn open(&mut self, overlay: Overlay) -> Vec<Command> {
-        self.overlay = Some(overlay);
-        Vec::new()
-    }
-
-    fn open_view(&mut self, name: &str) -> Vec<Command> {
-        let mut names = self.views.iter().map(|view| view.name().to_lowercase());
-        if let Some(index) = names.position(|known| known.starts_with(name)) {
-            return self.show_view(index);
-        }
-        self.notice = Some(format!("there is no view {name:?}; the tabs name those there are"));
-        Vec::new()
-    }
-
-    fn show_view(&mut self, index: usize) -> Vec<Command> {
-        self.current = index % self.views.len();
-        // What came while it was not seen is news to it.
-        let reaction = self.views[self.current].updated(&context!(self));
-        self.react(reaction)
-    }
-
-    /// Space resumes what is paused, or will be, and pauses everything else.
-    fn pause_or_resume(&self) -> Command {
-        let status = &self.run.status;
-        if status.activity == Activity::Paused || status.pausing {
-            Command::Resume
-        } else {
-            Command::Pause
-        }
-    }
-
-    /// The epoch before or after the one shown; after the newest comes now.
-    fn neighbour(&self, step: i64) -> Moment {
-        let newest = i64::from(self.run.epoch());
-        let shown = match self.moment {
-            Moment::Live => newest + 1,
-            Moment::Epoch(epoch) => i64::from(epoch),
-        };
-        let wanted = (shown + step).max(0);
-        if wanted > newest { Moment::Live } else { Moment::Epoch(wanted as u32) }
-    }
-
-    fn last_digit(&self) -> u32 {
-        self.run.info.as_ref().map_or(0, |info| info.test_size.saturating_sub(1))
     }
 }
 

@@ -75,6 +75,11 @@ fn header(app: &App, line: Rect, buffer: &mut Buffer) {
     let theme = &app.setup.theme;
     let run = &app.run;
     let mut end = write(buffer, line, 0, " nntop ", theme.style(Role::Accent));
+    if app.setup.explorable.is_some() {
+        let what = "ideas of the book to play with";
+        write_at(buffer, line, end + 1, 0, what, theme.style(Role::Dim));
+        return;
+    }
     let (state, role) = if app.lost.is_some() { ("lost".into(), Role::Bad) } else { state(run) };
     end = write_at(buffer, line, end + 1, 0, &state, theme.style(role));
     let total = run.info.as_ref().map_or(0, |info| info.epochs);
@@ -165,7 +170,7 @@ fn footer(app: &App, line: Rect, buffer: &mut Buffer) {
     let keys = app.views[app.current].keys();
     let view = keys.iter().map(|key| (key.keys, key.does));
     let pause = if state(&app.run).0 == "paused" { "resume" } else { "pause" };
-    let steers = app.run.outcome.is_none() && !app.setup.read_only;
+    let steers = app.run_is_going() && !app.setup.read_only;
     let everywhere = [("space", pause), (".", "step")].into_iter().filter(|_| steers);
     let everywhere = everywhere.filter(|(name, _)| !keys.iter().any(|key| key.keys == *name));
     let detach = [("d", "detach")].into_iter().filter(|_| app.setup.detachable);
@@ -220,6 +225,8 @@ fn ascii(character: char) -> char {
         '…' | '·' | '•' => '.',
         '×' | '✗' => 'x',
         '✓' => 'v',
+        '●' => '@',
+        '○' => 'o',
         '▶' | '→' | '›' => '>',
         '◀' | '←' | '‹' => '<',
         '↑' | '▲' | '⇧' => '^',

@@ -119,14 +119,16 @@ impl<W: Write> Loop<'_, W> {
         let bytes = self.screen.draw(frame)?;
         self.pacer.drawn(Instant::now(), bytes);
         // After drawing, views know how large they are and what they want to see.
-        if let Some(watch) = self.app.new_wishes() {
-            self.send(vec![watch]);
-        }
+        let wishes = self.app.new_wishes().into_iter().chain(self.app.question());
+        self.send(wishes.collect());
         Ok(())
     }
 
     fn update(&mut self, update: Update) {
         let commands = self.app.update(update);
+        if self.app.take_hurry() {
+            self.pacer.hurry();
+        }
         self.send(commands);
     }
 

@@ -99,5 +99,6 @@ mod tests {
         let ctrl_c = KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL);
         assert_eq!(action(ctrl_c), Some(Action::QuitNow));
         assert_eq!(action(KeyEvent::from(KeyCode::Char('3'))), Some(Action::View(2)));
+        assert_eq!(action(KeyEvent::from(KeyCode::Char('0'))), Some(Action::View(10)));
     }
 }

@@ -60,6 +60,9 @@ pub const ENTRIES: &[Entry] = &[
     entry("view", "draw", "open a view by its name", |text| {
         (!text.is_empty()).then(|| Effect::OpenView(text.to_lowercase()))
     }),
+    entry("explore", "sigmoid-neuron", "play with an idea, by its id or how one begins", |text| {
+        Some(Effect::Explore(text.into()))
+    }),
     entry("pause", "", "pause training", |text| bare(text, Effect::Send(Command::Pause))),
     entry("resume", "", "resume training", |text| bare(text, Effect::Send(Command::Resume))),
     entry("stop", "", "end the run; it can still be browsed", |text| {

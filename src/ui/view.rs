@@ -2,7 +2,9 @@
 
 use super::theme::Theme;
 use crate::digit::Picture;
-use crate::protocol::{DigitFilter, EpochStats, Frame, Moment, Probe, RunView, Tensor, What};
+use crate::protocol::{
+    Command, DigitFilter, EpochStats, Event, Frame, Moment, Probe, RunView, Tensor, What,
+};
 use crossterm::event::{KeyEvent, MouseEvent};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -140,6 +142,21 @@ pub trait View {
     /// News of the run came in; lets a view follow what it selected.
     fn updated(&mut self, _context: &Context) -> Reaction {
         Reaction::Ignored
+    }
+
+    /// What it asks beside its probes, after it was drawn; the answer comes through `answered`.
+    fn question(&mut self) -> Option<Command> {
+        None
+    }
+
+    /// The answer to a question; `Redraw` where somebody's hand waits for it.
+    fn answered(&mut self, _answer: &Event) -> Reaction {
+        Reaction::Ignored
+    }
+
+    /// Opens an explorable by its id, or how one begins; true for the view that can.
+    fn open_explorable(&mut self, _id: &str) -> bool {
+        false
     }
 
     /// Shows the digits of a filter; true for the view that can.

@@ -3,6 +3,7 @@
 
 mod bad_input;
 mod canned;
+mod explore;
 mod headless;
 mod layering;
 mod pty;

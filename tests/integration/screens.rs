@@ -164,6 +164,14 @@ fn fingerprint(text: &str) -> u64 {
     })
 }
 
+/// Writes a screen as SVG where somebody wants pictures.
+pub fn save_picture(name: &str, buffer: &Buffer, theme: Theme) {
+    if let Some(directory) = env::var_os("NNTOP_PICTURES") {
+        let path = Path::new(&directory).join(format!("{name}.svg"));
+        fs::write(path, svg(buffer, theme)).unwrap();
+    }
+}
+
 fn golden(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/screens").join(format!("{name}.txt"))
 }
@@ -184,10 +192,7 @@ fn every_view_looks_as_it_did_on_every_terminal() {
 fn difference(scene: &Scene, suffix: &str, theme: Theme, size: (u16, u16)) -> Option<String> {
     let name = format!("{}-{}x{}{suffix}", scene.0, size.0, size.1);
     let buffer = show(scene, theme, size);
-    if let Some(directory) = env::var_os("NNTOP_PICTURES") {
-        let path = Path::new(&directory).join(format!("{name}.svg"));
-        fs::write(path, svg(&buffer, theme)).unwrap();
-    }
+    save_picture(&name, &buffer, theme);
     let screen = describe(&buffer);
     let path = golden(&name);
     if env::var_os("NNTOP_BLESS").is_some() {

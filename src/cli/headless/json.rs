@@ -42,7 +42,9 @@ pub(super) fn print(event: &Event, view: &RunView, out: &mut dyn Write) -> io::R
         | Event::Figure(_)
         | Event::Progress(_)
         | Event::Frame(_)
-        | Event::Classified(_) => Ok(()),
+        | Event::Classified(_)
+        | Event::Explored(_)
+        | Event::Explorables(_) => Ok(()),
     }
 }
 

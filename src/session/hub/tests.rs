@@ -135,3 +135,40 @@ fn the_run_may_end_once_nobody_can_reach_it() {
     assert!(commands.recv_timeout(Duration::from_secs(20)).is_err());
     drop(events);
 }
+
+#[test]
+fn an_explorable_is_answered_to_who_asked_whatever_the_run_does() {
+    let rig = rig();
+    let [asks, other] = [(); 2].map(|()| rig.hub.attach(Attachment::ReadOnly));
+    let explore = |id: &str| Command::Explore { id: id.into(), values: vec![f64::NAN, 1.0, 7.0] };
+    let next = |link: &Link| match link.updates.recv_timeout(Duration::from_secs(20)) {
+        Ok(Update::Event(event)) => event,
+        Ok(Update::Snapshot(_)) => Event::Finished(Outcome::Stopped),
+        other => panic!("{other:?}"),
+    };
+    next(&asks);
+    asks.commands.send(explore("perceptron-cheese")).unwrap();
+    let Event::Explored(explored) = next(&asks) else { panic!("no answer") };
+    assert_eq!(explored.values, [1.0, 1.0, 1.0, 6.0, 2.0, 2.0, 5.0]);
+    asks.commands.send(explore("")).unwrap();
+    assert_eq!(next(&asks), Event::Explorables(explorables::list().to_vec()));
+    assert!(matches!(other.updates.recv().unwrap(), Update::Snapshot(_)));
+    assert!(other.updates.is_empty() && rig.commands.is_empty());
+}
+
+#[test]
+fn an_answer_waits_for_a_front_end_that_is_behind() {
+    let rig = rig();
+    let link = rig.hub.attach(Attachment::Control);
+    for number in 0..1000 {
+        rig.events.send(epoch(number)).unwrap();
+    }
+    let question = Command::Explore { id: "perceptron-adder".into(), values: Vec::new() };
+    link.commands.send(question).unwrap();
+    while !rig.events.is_empty() || !link.commands.is_empty() {
+        thread::yield_now();
+    }
+    let answered = std::iter::from_fn(|| link.updates.recv_timeout(Duration::from_secs(20)).ok())
+        .any(|update| matches!(update, Update::Event(Event::Explored(_))));
+    assert!(answered);
+}

@@ -1,5 +1,5 @@
 use super::*;
-use crate::protocol::{Content, EpochStats, Outcome, RunInfo, Status};
+use crate::protocol::{Activity, Content, EpochStats, Outcome, RunInfo, Status};
 use crossterm::event::{KeyCode, KeyModifiers};
 
 fn app(setup: Setup) -> App {

@@ -153,7 +153,7 @@ fn line(
     let points: Vec<(f64, f64)> = epochs.iter().filter_map(point).collect();
     let value = context.stats().and_then(pick).map_or_else(String::new, text);
     let name = if points.is_empty() { String::new() } else { name.into() };
-    Line { name, points, value, style: context.theme.series(series), scatter: false }
+    Line { name, points, value, style: context.theme.series(series), ..Line::default() }
 }
 
 #[allow(clippy::too_many_arguments, reason = "one call draws a whole chart")]
@@ -189,6 +189,7 @@ fn chart(
         log,
         log_x: false,
         highest,
+        fixed: None,
         theme: *theme,
     };
     (&chart).render(inside, buffer);

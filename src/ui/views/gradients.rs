@@ -212,6 +212,7 @@ impl Gradients {
             log: quantity.log,
             log_x: false,
             highest: (!quantity.log).then_some(1.0),
+            fixed: None,
             theme: *theme,
         };
         (&line_chart).render(chart, buffer);
@@ -300,7 +301,7 @@ fn lines(context: &Context, quantity: &Quantity) -> Vec<Line> {
             .and_then(|stats| at(stats, layer))
             .map_or_else(String::new, |value| quantity.text(value)),
         style: context.theme.series(index),
-        scatter: false,
+        ..Line::default()
     };
     layers.iter().map(|layer| layer.layer).enumerate().map(line).collect()
 }

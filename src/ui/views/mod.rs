@@ -4,6 +4,7 @@ mod confusion;
 mod curves;
 mod digits;
 mod draw;
+mod explore;
 mod features;
 mod figures;
 mod gradients;
@@ -14,7 +15,7 @@ mod weights;
 use super::view::View;
 
 /// The key that opens each view, in the order of [`all`].
-pub const KEYS: &[char] = &['1', '2', '3', '4', '5', '6', '7', '8', '9', 'D'];
+pub const KEYS: &[char] = &['1', '2', '3', '4', '5', '6', '7', '8', '9', 'D', '0'];
 
 /// Every view, in the order of its tab.
 #[must_use]
@@ -30,7 +31,14 @@ pub fn all() -> Vec<Box<dyn View>> {
         Box::<features::Features>::default(),
         Box::<figures::Figures>::default(),
         Box::<draw::Draw>::default(),
+        Box::<explore::Explore>::default(),
     ]
+}
+
+/// What there is to see where there is no run: an explorable.
+#[must_use]
+pub fn exploring(id: &str) -> Vec<Box<dyn View>> {
+    vec![Box::new(explore::Explore::opened(id))]
 }
 
 #[cfg(test)]

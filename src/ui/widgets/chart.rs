@@ -24,6 +24,10 @@ pub struct Line {
     pub style: Style,
     /// Points alone, not joined.
     pub scatter: bool,
+    /// What stands for a point, where it is to be larger than a dot.
+    pub sign: Option<char>,
+    /// The curve just changed: its name stands out.
+    pub lit: bool,
 }
 
 /// A moment worth a line from top to bottom.
@@ -47,6 +51,8 @@ pub struct LineChart<'a> {
     pub log_x: bool,
     /// The y axis goes no higher, where the quantity has a bound.
     pub highest: Option<f64>,
+    /// The ends of the x and the y axis, where they do not follow the curves.
+    pub fixed: Option<[[f64; 2]; 2]>,
     pub theme: Theme,
 }
 
@@ -84,6 +90,10 @@ impl LineChart<'_> {
 
     /// The ends of both axes, and how many steps the upright one is divided into.
     fn bounds(&self, curves: &[Vec<(f64, f64)>], rows: u16) -> Option<([f64; 2], [f64; 2], u16)> {
+        if let Some([x, y]) = self.fixed {
+            let (y, steps) = rounded(y, (rows / 3).clamp(2, 6));
+            return Some((x, y, steps));
+        }
         let range = |pick: fn(&(f64, f64)) -> f64| {
             let values = || curves.iter().flatten().map(pick);
             let low = values().min_by(f64::total_cmp)?;
@@ -122,13 +132,17 @@ impl LineChart<'_> {
         let mut column = 0;
         for (index, line) in named() {
             let sample = match self.marker(index) {
+                _ if line.sign.is_some() => line.sign.iter().chain(&[' ']).collect(),
                 Marker::Custom(sign) => format!("{sign} "),
                 _ => "━ ".into(),
             };
             column = write_at(buffer, area, column, 0, &sample, line.style);
-            column = write_at(buffer, area, column, 0, &line.name, self.theme.style(Role::Dim));
-            column =
-                write_at(buffer, area, column + 1, 0, &line.value, self.theme.style(Role::Text));
+            let role = if line.lit { Role::Title } else { Role::Dim };
+            column = write_at(buffer, area, column, 0, &line.name, self.theme.style(role));
+            if !line.value.is_empty() {
+                let text = self.theme.style(Role::Text);
+                column = write_at(buffer, area, column + 1, 0, &line.value, text);
+            }
             column += 3;
         }
     }
@@ -247,7 +261,8 @@ impl Widget for &LineChart<'_> {
         for (index, (line, data)) in self.lines.iter().zip(&curves).enumerate() {
             let alone = line.scatter || data.len() == 1;
             let kind = if alone { GraphType::Scatter } else { GraphType::Line };
-            datasets.push(set(data, line.style, kind, self.marker(index)));
+            let marker = line.sign.map_or_else(|| self.marker(index), Marker::Custom);
+            datasets.push(set(data, line.style, kind, marker));
         }
         let border = self.theme.style(Role::Border);
         let axis = |bounds, labels| Axis::default().bounds(bounds).labels(labels).style(border);

@@ -12,6 +12,8 @@ pub struct Pane<'a> {
     pub title: &'a str,
     /// A word at the right of the title, such as the epoch that is shown.
     pub note: &'a str,
+    /// Its frame and title stand out.
+    pub lit: bool,
     pub theme: Theme,
 }
 
@@ -19,13 +21,20 @@ impl<'a> Pane<'a> {
     /// A pane without a note.
     #[must_use]
     pub fn new(title: &'a str, theme: &Theme) -> Self {
-        Self { title, note: "", theme: *theme }
+        Self { title, note: "", lit: false, theme: *theme }
     }
 
     /// With a word at the right of the title.
     #[must_use]
     pub fn note(mut self, note: &'a str) -> Self {
         self.note = note;
+        self
+    }
+
+    /// With a frame and a title that stand out, or not.
+    #[must_use]
+    pub fn lit(mut self, lit: bool) -> Self {
+        self.lit = lit;
         self
     }
 
@@ -37,18 +46,17 @@ impl<'a> Pane<'a> {
         }
         let block = Block::bordered()
             .border_type(BorderType::Rounded)
-            .border_style(self.theme.style(Role::Border));
+            .border_style(self.theme.style(if self.lit { Role::Accent } else { Role::Border }));
         let inside = block.inner(area);
         block.render(area, buffer);
         let line = Rect { x: area.x + 2, width: area.width - 4, height: 1, ..area };
-        let end = super::write(
-            buffer,
-            line,
-            0,
-            &format!(" {} ", self.title),
-            // The text's own colour, not the border's under it.
-            self.theme.style(Role::Title).fg(Color::Reset),
-        );
+        if self.title.is_empty() {
+            return inside;
+        }
+        // The text's own colour, not the border's under it.
+        let plain = self.theme.style(Role::Title).fg(Color::Reset);
+        let style = if self.lit { self.theme.style(Role::Accent) } else { plain };
+        let end = super::write(buffer, line, 0, &format!(" {} ", self.title), style);
         let note = format!(" {} ", self.note);
         if !self.note.is_empty() && end + note.chars().count() as u16 <= line.width {
             super::write_right(buffer, line, 0, &note, self.theme.style(Role::Dim));

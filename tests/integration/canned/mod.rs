@@ -6,6 +6,7 @@ mod figures;
 pub use figures::figures;
 
 use crossterm::event::{KeyCode, KeyEvent};
+use nntop::explorables;
 use nntop::protocol::{
     Activity, Card, Classified, Content, DigitOrder, DigitQuery, EpochStats, Event, Frame,
     LayerInfo, LayerStats, Moment, Probe, Progress, RunInfo, RunView, Status, Tensor, Update,
@@ -291,6 +292,12 @@ impl Dashboard {
         Self { app, layers }
     }
 
+    /// Without a run, open at an explorable.
+    pub fn exploring(theme: Theme, id: &str) -> Self {
+        let setup = Setup { theme, explorable: Some(id.into()), ..Setup::default() };
+        Self { app: App::new(setup), layers: Vec::new() }
+    }
+
     pub fn press(&mut self, code: KeyCode) {
         let commands = self.app.key(KeyEvent::from(code));
         self.classify(commands);
@@ -315,9 +322,17 @@ impl Dashboard {
     pub fn screen(&mut self, width: u16, height: u16) -> Buffer {
         for _ in 0..4 {
             self.draw(width, height);
-            let Some(Command::Watch(probes)) = self.app.new_wishes() else { break };
-            for probe in probes {
-                self.answer(probe);
+            let wishes = self.app.new_wishes().into_iter().chain(self.app.question());
+            let wishes: Vec<Command> = wishes.collect();
+            if wishes.is_empty() {
+                break;
+            }
+            for wish in wishes {
+                match wish {
+                    Command::Watch(probes) => probes.into_iter().for_each(|p| self.answer(p)),
+                    Command::Explore { id, values } => self.tell(explorables::answer(&id, &values)),
+                    other => panic!("a view wishes for {other:?}"),
+                }
             }
         }
         self.draw(width, height)

@@ -1,6 +1,6 @@
 //! What figures are made of, drawn.
 
-use super::surface;
+use super::{surface, wiring};
 use crate::protocol::{Bar, Cell, Curve, FigureBody, Scale};
 use crate::ui::theme::Role;
 use crate::ui::view::Context;
@@ -10,10 +10,14 @@ use ratatui::layout::Rect;
 use ratatui::widgets::Widget;
 use unicode_width::UnicodeWidthStr;
 
+/// A curve of at most so many points that are not joined gets signs larger than dots.
+const FEW_POINTS: usize = 60;
+
 /// Draws a figure's body; `scroll` is the first row shown of what is longer than the area, and is
-/// kept within it.
-pub(super) fn draw(
+/// kept within it. Where it is known what was there `before`, what differs is lit.
+pub(in crate::ui::views) fn draw(
     body: &FigureBody,
+    before: Option<&FigureBody>,
     area: Rect,
     buffer: &mut Buffer,
     context: &Context,
@@ -21,20 +25,37 @@ pub(super) fn draw(
 ) {
     match body {
         FigureBody::Chart { x_label, y_label, x_scale, y_scale, curves } => {
-            let top = Rect { height: area.height.min(1), ..area };
-            write(buffer, top, 0, y_label, context.theme.style(Role::Dim));
-            let below = Rect { y: area.y + top.height, height: area.height - top.height, ..area };
             let chart = LineChart {
-                lines: lines(curves, context),
+                lines: lines(curves, curves_of(before), context),
                 marks: Vec::new(),
                 x_label,
                 y_text: short,
                 log: *y_scale == Scale::Logarithmic,
                 log_x: *x_scale == Scale::Logarithmic,
                 highest: None,
+                fixed: None,
                 theme: *context.theme,
             };
-            (&chart).render(below, buffer);
+            draw_chart(&chart, y_label, area, buffer);
+        }
+        FigureBody::Plot { x_label, y_label, x_range, y_range, curves } => {
+            let mut lines = lines(curves, curves_of(before), context);
+            // A function's graph goes on: its value at the right edge is nothing special.
+            for line in &mut lines {
+                line.value.clear();
+            }
+            let chart = LineChart {
+                lines,
+                marks: Vec::new(),
+                x_label,
+                y_text: short,
+                log: false,
+                log_x: false,
+                highest: None,
+                fixed: Some([*x_range, *y_range]),
+                theme: *context.theme,
+            };
+            draw_chart(&chart, y_label, area, buffer);
         }
         FigureBody::Surface {
             x_label,
@@ -56,7 +77,16 @@ pub(super) fn draw(
             surface.draw(area, buffer, context.theme);
         }
         FigureBody::Bars { unit, bars } => draw_bars(unit, bars, area, buffer, context, scroll),
-        FigureBody::Table { header, rows } => table(header, rows, area, buffer, context, scroll),
+        FigureBody::Table { header, rows } => {
+            let old = match before {
+                Some(FigureBody::Table { rows, .. }) => Some(rows.as_slice()),
+                _ => None,
+            };
+            table(header, rows, old, area, buffer, context, scroll);
+        }
+        FigureBody::Wiring { neurons, wires } => {
+            wiring::draw(neurons, wires, area, buffer, context.theme);
+        }
         FigureBody::Images { width, height, diverging, images } => {
             let pictures = Pictures {
                 size: [*width as usize, *height as usize],
@@ -87,9 +117,26 @@ fn wrap_kept(line: &str, width: u16) -> Vec<String> {
     if line.width() <= usize::from(width) { vec![line.to_string()] } else { wrap(line, width) }
 }
 
-fn lines(curves: &[Curve], context: &Context) -> Vec<Line> {
+fn draw_chart(chart: &LineChart, y_label: &str, area: Rect, buffer: &mut Buffer) {
+    let top = Rect { height: area.height.min(u16::from(!y_label.is_empty())), ..area };
+    write(buffer, top, 0, y_label, chart.theme.style(Role::Dim));
+    let below = Rect { y: area.y + top.height, height: area.height - top.height, ..area };
+    chart.render(below, buffer);
+}
+
+fn curves_of(body: Option<&FigureBody>) -> Option<&[Curve]> {
+    match body {
+        Some(FigureBody::Chart { curves, .. } | FigureBody::Plot { curves, .. }) => Some(curves),
+        _ => None,
+    }
+}
+
+fn lines(curves: &[Curve], before: Option<&[Curve]>, context: &Context) -> Vec<Line> {
+    let sign = if context.theme.unicode { '●' } else { '@' };
     let line = |(index, curve): (usize, &Curve)| Line {
         name: curve.name.clone(),
+        sign: (curve.scatter && curve.points.len() <= FEW_POINTS).then_some(sign),
+        lit: before.is_some_and(|before| before.get(index) != Some(curve)),
         points: curve.points.clone(),
         value: match curve.points.last() {
             Some((_, y)) if !curve.scatter => short(*y),
@@ -124,6 +171,7 @@ fn draw_bars(
 fn table(
     header: &[String],
     rows: &[Vec<Cell>],
+    before: Option<&[Vec<Cell>]>,
     area: Rect,
     buffer: &mut Buffer,
     context: &Context,
@@ -146,11 +194,20 @@ fn table(
     let top = u16::from(!header.is_empty()).min(area.height);
     let below = Rect { y: area.y + top, height: area.height - top, ..area };
     let from = window(scroll, rows.len(), below.height);
-    for (line, row) in (0..below.height).zip(&rows[from..]) {
+    let changed = |row: usize, column: usize, cell: &Cell| {
+        before.is_some_and(|rows| {
+            rows.get(row).and_then(|row| row.get(column)).is_none_or(|old| old.text != cell.text)
+        })
+    };
+    for (line, (index, row)) in (0..below.height).zip(rows.iter().enumerate().skip(from)) {
         let mut column = 0;
-        for (cell, width) in row.iter().zip(&widths) {
+        for (place, (cell, width)) in row.iter().zip(&widths).enumerate() {
             let role = if cell.highlighted { Role::Accent } else { Role::Text };
-            write_at(buffer, below, column, line, &cell.text, theme.style(role));
+            let mut style = theme.style(role);
+            if changed(index, place, cell) {
+                style = style.patch(theme.style(Role::Selected));
+            }
+            write_at(buffer, below, column, line, &cell.text, style);
             column = u16::saturating_add(column, width + 2);
         }
     }

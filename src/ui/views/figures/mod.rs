@@ -1,8 +1,9 @@
 //! The figures of an experiment and what it claims: the screen of `nntop book`.
 
-mod body;
+pub(super) mod body;
 mod claims;
 mod surface;
+mod wiring;
 
 use crate::protocol::{Figure, What};
 use crate::ui::theme::Role;
@@ -159,7 +160,7 @@ impl Figures {
         };
         let [picture, below] =
             Layout::vertical([Constraint::Fill(1), Constraint::Length(foot)]).areas(inside);
-        body::draw(&figure.body, picture, buffer, context, &mut self.scroll);
+        body::draw(&figure.body, None, picture, buffer, context, &mut self.scroll);
         let below = Rect { x: below.x + 1, width: below.width.saturating_sub(2), ..below };
         for (row, line) in (1..below.height).zip(&caption) {
             write(buffer, below, row, line, theme.style(Role::Dim));

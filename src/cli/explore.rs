@@ -1,0 +1,107 @@
+//! `nntop explore`: the book's ideas to play with, without a run.
+
+use super::args::ExploreArgs;
+use super::dashboard::has_terminal;
+use super::display::DisplayArgs;
+use super::error::Usage;
+use crate::explorables;
+use crate::protocol::{Event, Explorable, Update};
+use crate::session::{Attachment, Hub};
+use crate::ui::{self, App, Setup, text};
+use anyhow::Context;
+use crossbeam_channel::unbounded;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use serde_json::json;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+/// Columns and rows of a picture where there is no terminal.
+const PICTURE: Rect = Rect::new(0, 0, 120, 40);
+
+/// Lists what there is, or opens one.
+pub(super) fn run(args: &ExploreArgs, display: &DisplayArgs) -> anyhow::Result<ExitCode> {
+    let out = io::stdout();
+    match &args.id {
+        None => list(args.json, &mut out.lock())?,
+        Some(id) => {
+            let explorable = find(id)?;
+            if args.json {
+                print_json(explorable, &mut out.lock())?;
+            } else if has_terminal() {
+                show(explorable, display)?;
+            } else {
+                write!(out.lock(), "{}", picture(explorable, display))?;
+            }
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The explorable of an id, or the only one whose id begins so.
+fn find(id: &str) -> Result<&'static Explorable, Usage> {
+    let list = explorables::list();
+    let begin = || list.iter().filter(|explorable| explorable.id.starts_with(id));
+    let exact = list.iter().find(|explorable| explorable.id == id);
+    exact.or_else(|| begin().next().filter(|_| begin().count() == 1)).ok_or_else(|| {
+        let several: Vec<&str> = begin().map(|explorable| explorable.id.as_str()).collect();
+        Usage::because(match several.as_slice() {
+            [] => format!("there is no explorable `{id}`; `nntop explore` lists them"),
+            several => format!("`{id}` could be {}", several.join(" or ")),
+        })
+    })
+}
+
+fn list(json: bool, out: &mut impl Write) -> io::Result<()> {
+    let widest = explorables::list().iter().map(|explorable| explorable.id.len()).max();
+    for Explorable { id, chapter, title, to_try, to_notice, .. } in explorables::list() {
+        if json {
+            let line = json!({
+                "id": id,
+                "chapter": chapter,
+                "title": title,
+                "try": to_try,
+                "expected": to_notice,
+            });
+            writeln!(out, "{line}")?;
+        } else {
+            writeln!(out, "{id:width$}  ch. {chapter}  {title}", width = widest.unwrap_or(0))?;
+        }
+    }
+    Ok(())
+}
+
+/// What there is to set, then a line a figure, all at the defaults.
+fn print_json(explorable: &Explorable, out: &mut impl Write) -> anyhow::Result<()> {
+    let explored = explorables::explore(&explorable.id, &[]).context("it is listed")?;
+    writeln!(out, "{}", json!({ "event": "explorable", "explorable": explorable }))?;
+    for figure in explored.figures {
+        writeln!(out, "{}", json!({ "event": "figure", "id": explorable.id, "figure": figure }))?;
+    }
+    Ok(())
+}
+
+/// The dashboard without a run.
+fn show(explorable: &Explorable, display: &DisplayArgs) -> anyhow::Result<()> {
+    // Nobody trains at the other ends of these.
+    let (commands, _nobody) = unbounded();
+    let (_never, events) = unbounded();
+    let hub = Hub::start(commands, events).context("cannot start a thread")?;
+    let link = hub.attach(Attachment::ReadOnly);
+    ui::run(&link, setup(explorable, display), display.limits())?;
+    Ok(())
+}
+
+fn setup(explorable: &Explorable, display: &DisplayArgs) -> Setup {
+    Setup { theme: display.theme(), explorable: Some(explorable.id.clone()), ..Setup::default() }
+}
+
+/// The dashboard as plain text.
+fn picture(explorable: &Explorable, display: &DisplayArgs) -> String {
+    let mut app = App::new(setup(explorable, display));
+    app.update(Update::Event(Event::Explorables(explorables::list().to_vec())));
+    app.update(Update::Event(explorables::answer(&explorable.id, &[])));
+    let mut buffer = Buffer::empty(PICTURE);
+    app.render(&mut buffer);
+    text(&buffer)
+}

@@ -1,0 +1,64 @@
+//! The book's ideas to play with: a few sliders, and a pure function from their values to figures.
+//!
+//! A new explorable is one file with `describe` and `figures`, and one line in the table. It needs
+//! no new view. A function takes a few milliseconds at most: it is called at every move of a hand.
+
+mod adder;
+mod cheese;
+mod descent_line;
+mod sigmoid_neuron;
+mod sketch;
+
+use crate::protocol::{Event, Explorable, Explored, Figure};
+use std::sync::LazyLock;
+
+/// An explorable.
+struct Entry {
+    /// What a front end shows of it.
+    describe: fn() -> Explorable,
+    /// Its figures, from the values of all sliders: as many as the description says, in range.
+    figures: fn(&[f64]) -> Vec<Figure>,
+}
+
+macro_rules! entries {
+    ($($module:ident)*) => {
+        &[$(Entry { describe: $module::describe, figures: $module::figures }),*]
+    };
+}
+
+/// Every explorable, in the book's order.
+const TABLE: &[Entry] = entries! {
+    cheese
+    adder
+    sigmoid_neuron
+    descent_line
+};
+
+static DESCRIPTIONS: LazyLock<Vec<Explorable>> =
+    LazyLock::new(|| TABLE.iter().map(|entry| (entry.describe)()).collect());
+
+/// What there is to play with, in the book's order.
+#[must_use]
+pub fn list() -> &'static [Explorable] {
+    &DESCRIPTIONS
+}
+
+/// The figures of an explorable at given values, which are brought into their ranges; those that
+/// are missing are at their defaults. `None` where there is none of that id.
+#[must_use]
+pub fn explore(id: &str, values: &[f64]) -> Option<Explored> {
+    let index = list().iter().position(|explorable| explorable.id == id)?;
+    let values = list()[index].fitted(values);
+    let figures = (TABLE[index].figures)(&values);
+    Some(Explored { id: id.into(), values, figures })
+}
+
+/// What a `Command::Explore` is answered with.
+#[must_use]
+pub fn answer(id: &str, values: &[f64]) -> Event {
+    explore(id, values)
+        .map_or_else(|| Event::Explorables(list().to_vec()), |e| Event::Explored(Box::new(e)))
+}
+
+#[cfg(test)]
+mod tests;

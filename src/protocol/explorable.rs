@@ -1,0 +1,135 @@
+//! An explorable: an idea of the book to play with, as plain data. Its figures come from a pure
+//! function of its sliders' values, wherever that function lives.
+
+use super::figure::Figure;
+use serde::{Deserialize, Serialize};
+
+/// What a front end shows of an explorable beside its figures.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Explorable {
+    /// Unique, such as `sigmoid-neuron`.
+    pub id: String,
+    /// The book's chapter, from 1.
+    pub chapter: u32,
+    pub title: String,
+    /// What to try, in a sentence or two.
+    pub to_try: String,
+    /// What one then notices, in a sentence or two.
+    pub to_notice: String,
+    pub sliders: Vec<Slider>,
+}
+
+/// Something to drag, switch, choose or draw. It takes as many values as its default has; those of
+/// all sliders stand one after the other in what [`Command::Explore`](super::Command::Explore)
+/// carries.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Slider {
+    pub name: String,
+    /// Empty where the value has none.
+    pub unit: String,
+    /// The range of each value.
+    pub low: f64,
+    pub high: f64,
+    /// The smallest change, above 0.
+    pub step: f64,
+    pub default: Vec<f64>,
+    pub control: Control,
+}
+
+/// What a slider looks like and how it is moved.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub enum Control {
+    /// One value on a line.
+    #[default]
+    Range,
+    /// As `Range`, for steps in time: it can be played.
+    Time,
+    /// Off (0) or on (1).
+    Toggle,
+    /// One of several names, by its index.
+    Choice(Vec<String>),
+    /// A function drawn by hand: its heights at equal distances from left to right. The presets
+    /// have a name and all the values each.
+    Curve { presets: Vec<(String, Vec<f64>)> },
+    /// Numbers in rows of `width`, such as a convolution's kernel.
+    Grid { width: u32, presets: Vec<(String, Vec<f64>)> },
+}
+
+impl Explorable {
+    /// The values of all sliders at their defaults.
+    #[must_use]
+    pub fn defaults(&self) -> Vec<f64> {
+        self.sliders.iter().flat_map(|slider| slider.default.iter().copied()).collect()
+    }
+
+    /// As many values as the sliders take, each within its range; the default stands for what is
+    /// missing or not a number.
+    #[must_use]
+    pub fn fitted(&self, values: &[f64]) -> Vec<f64> {
+        let mut given = values.iter().copied();
+        let slots = self
+            .sliders
+            .iter()
+            .flat_map(|slider| slider.default.iter().map(move |&default| (slider, default)));
+        slots
+            .map(|(slider, default)| slider.fit(given.next().unwrap_or(default), default))
+            .collect()
+    }
+
+    /// Where the values of a slider stand among all.
+    #[must_use]
+    pub fn place(&self, slider: usize) -> std::ops::Range<usize> {
+        let before = self.sliders.iter().take(slider).map(|slider| slider.default.len()).sum();
+        before..before + self.sliders.get(slider).map_or(0, |slider| slider.default.len())
+    }
+}
+
+impl Slider {
+    /// A value brought into the range; one of several names is a whole number.
+    #[must_use]
+    pub fn fit(&self, value: f64, default: f64) -> f64 {
+        let value = if value.is_finite() { value } else { default };
+        let whole = matches!(self.control, Control::Toggle | Control::Choice(_) | Control::Time);
+        let value = if whole { value.round() } else { value };
+        value.clamp(self.low, self.high.max(self.low))
+    }
+}
+
+/// The answer to an `Explore`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Explored {
+    pub id: String,
+    /// What the figures were made from: the values asked for, brought into their ranges.
+    pub values: Vec<f64>,
+    pub figures: Vec<Figure>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_brought_into_their_ranges_and_missing_ones_are_defaults() {
+        let range = |default: &[f64]| Slider {
+            low: -1.0,
+            high: 2.0,
+            step: 0.5,
+            default: default.into(),
+            ..Slider::default()
+        };
+        let choice = Control::Choice(vec!["a".into(), "b".into(), "c".into()]);
+        let explorable = Explorable {
+            sliders: vec![
+                range(&[0.5]),
+                range(&[0.0, 1.0]),
+                Slider { high: 2.0, default: vec![1.0], control: choice, ..range(&[]) },
+            ],
+            ..Explorable::default()
+        };
+        assert_eq!(explorable.defaults(), [0.5, 0.0, 1.0, 1.0]);
+        assert_eq!(explorable.fitted(&[9.0, f64::NAN]), [2.0, 0.0, 1.0, 1.0]);
+        assert_eq!(explorable.fitted(&[-9.0, 1.5, 1.7, 1.7, 8.0]), [-1.0, 1.5, 1.7, 2.0]);
+        assert_eq!(explorable.place(1), 1..3);
+        assert_eq!(explorable.place(9), 4..4);
+    }
+}

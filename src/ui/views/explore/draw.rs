@@ -1,0 +1,258 @@
+//! Where everything goes: list, sliders, figures, words.
+
+use super::{Explore, Focus, sliders};
+use crate::protocol::{Explorable, Figure, FigureBody};
+use crate::ui::theme::Role;
+use crate::ui::view::Context;
+use crate::ui::views::figures::body;
+use crate::ui::widgets::{Pane, wrap, write, write_at};
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Constraint, Layout, Rect};
+use unicode_width::UnicodeWidthStr;
+
+/// From this size on the list is always there.
+const WIDE: [u16; 2] = [100, 30];
+/// Columns of the sliders beside the figures, and where the list is too.
+const SLIDERS: u16 = 32;
+const SLIDERS_WIDE: u16 = 42;
+/// Columns from which two figures stand side by side.
+const TWO_FIGURES: u16 = 72;
+/// Rows that a figure needs to be one.
+const LEAST_ROWS: u16 = 6;
+
+impl Explore {
+    pub(super) fn draw(&mut self, area: Rect, buffer: &mut Buffer, context: &Context) {
+        self.places = super::Places::default();
+        let Some(explorable) = self.list.get(self.open).cloned() else {
+            write(buffer, area, 0, "…", context.theme.style(Role::Dim));
+            return;
+        };
+        let wide = area.width >= WIDE[0] && area.height >= WIDE[1];
+        if wide {
+            let [left, right] = beside(area, SLIDERS_WIDE);
+            let wanted = (sliders::rows(&explorable) + 2).min(area.height * 2 / 3);
+            let [panel, list] =
+                Layout::vertical([Constraint::Length(wanted), Constraint::Fill(1)]).areas(left);
+            self.draw_list(list, buffer, context);
+            self.draw_sliders(panel, buffer, context, &explorable);
+            let words = words(&explorable, right.width.saturating_sub(4), [true; 2]);
+            let height = words.len() as u16 + 2;
+            let [figures, text] =
+                Layout::vertical([Constraint::Fill(1), Constraint::Length(height)]).areas(right);
+            self.draw_figures(figures, buffer, context);
+            draw_words(&words, text, buffer, context);
+        } else if self.focus == Focus::List {
+            self.draw_list(area, buffer, context);
+        } else if area.width >= 2 * SLIDERS {
+            let [left, right] = beside(area, SLIDERS);
+            self.draw_left(left, buffer, context, &explorable);
+            self.draw_figures(right, buffer, context);
+        } else {
+            let wanted = (sliders::rows(&explorable) + 2).min(area.height / 2);
+            let [panel, figures] =
+                Layout::vertical([Constraint::Length(wanted), Constraint::Fill(1)]).areas(area);
+            self.draw_sliders(panel, buffer, context, &explorable);
+            self.draw_figures(figures, buffer, context);
+        }
+    }
+
+    /// Sliders, and under them what to try, then what there is to notice.
+    fn draw_left(
+        &mut self,
+        area: Rect,
+        buffer: &mut Buffer,
+        context: &Context,
+        explorable: &Explorable,
+    ) {
+        let touched = self.hand.values != explorable.defaults();
+        let words = words(explorable, area.width.saturating_sub(4), [!touched, touched]);
+        let text = words.len() as u16 + 2;
+        let panel = sliders::rows(explorable) + 2;
+        let panel = panel.clamp(area.height.min(5), area.height.saturating_sub(text).max(8));
+        let [panel, text] =
+            Layout::vertical([Constraint::Length(panel), Constraint::Fill(1)]).areas(area);
+        self.draw_sliders(panel, buffer, context, explorable);
+        draw_words(&words, text, buffer, context);
+    }
+
+    fn draw_sliders(
+        &mut self,
+        area: Rect,
+        buffer: &mut Buffer,
+        context: &Context,
+        explorable: &Explorable,
+    ) {
+        let place = format!("{}/{}", self.open + 1, self.list.len());
+        let note = if self.playing { "playing".into() } else { place };
+        let inside = Pane::new(&explorable.title, context.theme).note(&note).draw(area, buffer);
+        let focused = self.focus == Focus::Sliders;
+        self.places.spots =
+            sliders::draw(explorable, &self.hand, focused, inside, buffer, context.theme);
+    }
+
+    fn draw_list(&mut self, area: Rect, buffer: &mut Buffer, context: &Context) {
+        let theme = context.theme;
+        let focused = self.focus == Focus::List;
+        let inside = Pane::new("Explorables", theme).lit(focused).draw(area, buffer);
+        let height = usize::from(inside.height);
+        let most = self.list.len().saturating_sub(height);
+        let first = self.open.saturating_sub(height / 2).min(most);
+        for (row, (index, explorable)) in
+            (0..inside.height).zip(self.list.iter().enumerate().skip(first))
+        {
+            let open = index == self.open;
+            let role = match (open, focused) {
+                (true, true) => Role::Selected,
+                (true, false) => Role::Accent,
+                (false, _) => Role::Text,
+            };
+            let mark = if open { "›" } else { " " };
+            write(buffer, inside, row, mark, theme.style(Role::Accent));
+            let chapter = format!("{}", explorable.chapter);
+            write_at(buffer, inside, 2, row, &chapter, theme.style(Role::Dim));
+            write_at(buffer, inside, 4, row, &explorable.title, theme.style(role));
+        }
+        (self.places.list, self.places.first) = (inside, first);
+    }
+
+    fn draw_figures(&mut self, area: Rect, buffer: &mut Buffer, context: &Context) {
+        let Some(shown) = self.shown.take() else { return };
+        let chosen: Vec<usize> = match self.alone {
+            Some(index) if index < shown.figures.len() => vec![index],
+            _ => (0..shown.figures.len()).collect(),
+        };
+        let chosen = if area.height < 2 * LEAST_ROWS && area.width < TWO_FIGURES {
+            chosen.into_iter().take(1).collect()
+        } else {
+            chosen
+        };
+        for (index, place) in arrange(&shown.figures, &chosen, area) {
+            self.draw_figure(&shown.figures, index, place, buffer, context);
+            self.places.figures.push((index, place));
+        }
+        self.shown = Some(shown);
+    }
+
+    fn draw_figure(
+        &mut self,
+        figures: &[Figure],
+        index: usize,
+        area: Rect,
+        buffer: &mut Buffer,
+        context: &Context,
+    ) {
+        let figure = &figures[index];
+        let before = self.before.iter().find(|before| before.id == figure.id);
+        let changed = before.is_some_and(|before| before.body != figure.body);
+        let note = match self.alone {
+            Some(_) => format!("{} of {} · f next", index + 1, figures.len()),
+            None if changed => "changed".into(),
+            None => String::new(),
+        };
+        let inside =
+            Pane::new(&figure.title, context.theme).note(&note).lit(changed).draw(area, buffer);
+        let caption = wrap(&figure.caption, inside.width.saturating_sub(2));
+        let lines = caption.len() as u16;
+        let room = inside.height >= lines + content(&figure.body).unwrap_or(9);
+        let foot = if figure.caption.is_empty() || !room { 0 } else { lines };
+        let [picture, below] =
+            Layout::vertical([Constraint::Fill(1), Constraint::Length(foot)]).areas(inside);
+        let mut first = self.scroll;
+        let old = before.map(|before| &before.body);
+        body::draw(&figure.body, old, picture, buffer, context, &mut first);
+        if self.alone.is_some() {
+            self.scroll = first;
+        }
+        let below = Rect { x: below.x + 1, width: below.width.saturating_sub(2), ..below };
+        for (row, line) in (0..below.height).zip(&caption) {
+            write(buffer, below, row, line, context.theme.style(Role::Dim));
+        }
+    }
+}
+
+fn beside(area: Rect, left: u16) -> [Rect; 2] {
+    Layout::horizontal([Constraint::Length(left), Constraint::Fill(1)]).areas(area)
+}
+
+/// Rows of what cannot grow.
+fn content(body: &FigureBody) -> Option<u16> {
+    match body {
+        FigureBody::Table { header, rows } => {
+            Some(rows.len() as u16 + u16::from(!header.is_empty()))
+        }
+        FigureBody::Bars { bars, .. } => Some(bars.len() as u16),
+        FigureBody::Text(lines) => Some(lines.len() as u16),
+        _ => None,
+    }
+}
+
+/// Places for the figures: two to a row where there is room, and what cannot grow no higher than
+/// it is.
+fn arrange(figures: &[Figure], chosen: &[usize], area: Rect) -> Vec<(usize, Rect)> {
+    let across = if area.width >= TWO_FIGURES { 2 } else { 1 };
+    let rows: Vec<&[usize]> = match chosen {
+        // One that needs the width stands over two that share it.
+        [first, rest @ ..] if across == 2 && chosen.len() == 3 => {
+            vec![std::slice::from_ref(first), rest]
+        }
+        _ => chosen.chunks(across).collect(),
+    };
+    let high = |row: &&[usize]| {
+        let fixed: Option<Vec<u16>> = row.iter().map(|&i| needed(&figures[i], area)).collect();
+        match fixed.and_then(|rows| rows.into_iter().max()) {
+            Some(rows) if chosen.len() > row.len() => {
+                Constraint::Length(rows.min(area.height.saturating_sub(LEAST_ROWS)))
+            }
+            _ => Constraint::Fill(1),
+        }
+    };
+    let heights = Layout::vertical(rows.iter().map(high)).split(area);
+    let mut places = Vec::new();
+    for (row, line) in rows.iter().zip(heights.iter()) {
+        let columns = Layout::horizontal(row.iter().map(|_| Constraint::Fill(1))).split(*line);
+        places.extend(row.iter().copied().zip(columns.iter().copied()));
+    }
+    places
+}
+
+/// Rows that a figure which cannot grow takes with its frame and caption.
+fn needed(figure: &Figure, area: Rect) -> Option<u16> {
+    let caption = match figure.caption.as_str() {
+        "" => 0,
+        caption => caption.width().div_ceil(usize::from(area.width.max(8) - 4)) as u16,
+    };
+    content(&figure.body).map(|rows| rows + caption + 2)
+}
+
+/// What to try and what to notice, in lines with their roles.
+fn words(explorable: &Explorable, width: u16, parts: [bool; 2]) -> Vec<(Role, String)> {
+    let texts = [("Try", &explorable.to_try), ("Notice", &explorable.to_notice)];
+    let mut lines = Vec::new();
+    for ((head, text), _) in texts.into_iter().zip(parts).filter(|(_, wanted)| *wanted) {
+        let indent = if width >= 50 { 8 } else { 0 };
+        if indent == 0 {
+            lines.push((Role::Title, head.to_string()));
+        }
+        for (index, line) in wrap(text, width.saturating_sub(indent)).into_iter().enumerate() {
+            let head = if index == 0 { head } else { "" };
+            let line = if indent == 0 { line } else { format!("{head:8}{line}") };
+            lines.push((Role::Text, line));
+        }
+    }
+    lines
+}
+
+fn draw_words(lines: &[(Role, String)], area: Rect, buffer: &mut Buffer, context: &Context) {
+    let theme = context.theme;
+    if area.height < 3 {
+        return;
+    }
+    let inside = Pane::new("", theme).draw(area, buffer);
+    let inside = Rect { x: inside.x + 1, width: inside.width.saturating_sub(2), ..inside };
+    for (row, (role, line)) in (0..inside.height).zip(lines) {
+        write(buffer, inside, row, line, theme.style(*role));
+        if let Some(head) = ["Try", "Notice"].into_iter().find(|head| line.starts_with(*head)) {
+            write(buffer, inside, row, head, theme.style(Role::Accent));
+        }
+    }
+}

@@ -1,0 +1,229 @@
+//! The hand on the sliders: which one it is at, and how it moves them.
+
+use crate::protocol::{Control, Explorable, Slider};
+
+/// Values of an explorable's sliders, and the hand.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Hand {
+    /// Those of all sliders, one after the other.
+    pub values: Vec<f64>,
+    /// The slider that keys move.
+    pub selected: usize,
+    /// Of a slider with several values, the one that keys move.
+    pub cursor: usize,
+    /// The slider that was moved last.
+    pub moved: Option<usize>,
+    /// A value being typed.
+    pub typed: String,
+}
+
+/// Characters typed at most for a value.
+const MOST_TYPED: usize = 12;
+
+impl Hand {
+    /// At the first slider, all of them at their defaults.
+    pub(super) fn at(explorable: &Explorable) -> Self {
+        Self { values: explorable.defaults(), ..Self::default() }
+    }
+
+    /// All sliders back to their defaults.
+    pub(super) fn reset(&mut self, explorable: &Explorable) {
+        self.values = explorable.defaults();
+        self.typed.clear();
+        self.moved = None;
+    }
+
+    pub(super) fn select(&mut self, index: usize, explorable: &Explorable) {
+        let last = explorable.sliders.len().saturating_sub(1);
+        if self.selected != index.min(last) {
+            (self.selected, self.cursor) = (index.min(last), 0);
+        }
+        self.typed.clear();
+    }
+
+    /// Up or down: within a grid from row to row, else from slider to slider.
+    pub(super) fn upright(&mut self, down: bool, explorable: &Explorable) {
+        let Some(slider) = explorable.sliders.get(self.selected) else { return };
+        if let Control::Grid { width, .. } = slider.control {
+            let width = (width as usize).max(1);
+            if down && self.cursor + width < slider.default.len() {
+                self.cursor += width;
+                return;
+            }
+            if !down && self.cursor >= width {
+                self.cursor -= width;
+                return;
+            }
+        }
+        let next = if down { self.selected + 1 } else { self.selected.saturating_sub(1) };
+        self.select(next, explorable);
+    }
+
+    /// Left or right: a step on a line, from place to place in what is drawn.
+    pub(super) fn sideways(&mut self, steps: f64, explorable: &Explorable) {
+        let Some(slider) = explorable.sliders.get(self.selected) else { return };
+        if is_drawn(slider) {
+            let last = slider.default.len() as f64 - 1.0;
+            self.cursor = (self.cursor as f64 + steps).clamp(0.0, last) as usize;
+            self.typed.clear();
+        } else {
+            self.step(steps, explorable);
+        }
+    }
+
+    /// Moves the value at hand by so many steps.
+    pub(super) fn step(&mut self, steps: f64, explorable: &Explorable) {
+        let Some(slider) = explorable.sliders.get(self.selected) else { return };
+        let now = self.value(explorable);
+        // Onto whole steps from the low end, so that nobody meets 0.30000000000000004.
+        let at = ((now - slider.low) / slider.step + steps).round();
+        self.set(slider.low + at * slider.step, explorable);
+    }
+
+    /// The value at hand.
+    pub(super) fn value(&self, explorable: &Explorable) -> f64 {
+        self.values.get(explorable.place(self.selected).start + self.cursor).copied().unwrap_or(0.0)
+    }
+
+    /// Sets the value at hand, brought into its range.
+    pub(super) fn set(&mut self, value: f64, explorable: &Explorable) {
+        self.set_at(self.selected, self.cursor, value, explorable);
+    }
+
+    /// Sets any value.
+    pub(super) fn set_at(&mut self, slider: usize, at: usize, value: f64, of: &Explorable) {
+        let Some(known) = of.sliders.get(slider) else { return };
+        let place = of.place(slider);
+        let index = place.start + at;
+        if place.contains(&index) && index < self.values.len() {
+            self.values[index] = clean(known.fit(value, self.values[index]), known.step);
+            self.moved = Some(slider);
+            self.typed.clear();
+        }
+    }
+
+    /// What Enter does where nothing was typed: flips, goes on to the next name or preset; false
+    /// for a plain line.
+    pub(super) fn press(&mut self, explorable: &Explorable) -> bool {
+        let Some(slider) = explorable.sliders.get(self.selected) else { return false };
+        let place = explorable.place(self.selected);
+        match &slider.control {
+            Control::Toggle => self.set(1.0 - self.values[place.start], explorable),
+            Control::Choice(names) => {
+                let next = (self.values[place.start] as usize + 1) % names.len().max(1);
+                self.set(next as f64, explorable);
+            }
+            Control::Curve { presets } | Control::Grid { presets, .. } => {
+                let now = &self.values[place.clone()];
+                let here = presets.iter().position(|(_, values)| values == now);
+                let next = here.map_or(0, |here| here + 1) % presets.len().max(1);
+                let Some((_, values)) = presets.get(next) else { return false };
+                for (at, value) in values.iter().enumerate() {
+                    self.set_at(self.selected, at, *value, explorable);
+                }
+            }
+            Control::Range | Control::Time => return false,
+        }
+        true
+    }
+
+    /// A character of a value being typed; false for one that belongs to no number.
+    pub(super) fn type_in(&mut self, character: char) -> bool {
+        let fits = match character {
+            '0'..='9' => true,
+            '-' => self.typed.is_empty(),
+            '.' => !self.typed.contains('.'),
+            _ => false,
+        };
+        if fits && self.typed.len() < MOST_TYPED {
+            self.typed.push(character);
+        }
+        fits
+    }
+
+    /// Sets the value that was typed, where it is a number.
+    pub(super) fn enter(&mut self, explorable: &Explorable) {
+        if let Ok(value) = std::mem::take(&mut self.typed).parse::<f64>() {
+            self.set(value, explorable);
+        }
+    }
+}
+
+/// Whether a slider has several values.
+pub(super) fn is_drawn(slider: &Slider) -> bool {
+    matches!(slider.control, Control::Curve { .. } | Control::Grid { .. })
+}
+
+/// Digits far behind the step are left over from counting.
+fn clean(value: f64, step: f64) -> f64 {
+    let grain = 10_f64.powf((1e-3 * step).log10().floor());
+    (value / grain).round() * grain
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn explorable() -> Explorable {
+        let line = Slider {
+            name: "w".into(),
+            low: -1.0,
+            high: 1.0,
+            step: 0.1,
+            default: vec![0.0],
+            ..Slider::default()
+        };
+        let toggle = Slider { low: 0.0, step: 1.0, control: Control::Toggle, ..line.clone() };
+        let presets = vec![("none".into(), vec![0.0; 4]), ("all".into(), vec![1.0; 4])];
+        let grid = Slider {
+            default: vec![0.0, 1.0, 0.0, 1.0],
+            step: 0.5,
+            control: Control::Grid { width: 2, presets },
+            ..line.clone()
+        };
+        Explorable { sliders: vec![line, toggle, grid], ..Explorable::default() }
+    }
+
+    #[test]
+    fn steps_stay_on_the_scale_and_within_the_range() {
+        let explorable = explorable();
+        let mut hand = Hand::at(&explorable);
+        (0..3).for_each(|_| hand.sideways(1.0, &explorable));
+        assert_eq!(hand.values[0].to_string(), "0.3");
+        hand.sideways(100.0, &explorable);
+        assert_eq!((hand.values[0], hand.moved), (1.0, Some(0)));
+        hand.reset(&explorable);
+        assert_eq!((hand.values[0], hand.moved), (0.0, None));
+    }
+
+    #[test]
+    fn a_typed_value_is_set_and_nonsense_is_not() {
+        let explorable = explorable();
+        let mut hand = Hand::at(&explorable);
+        assert!("-.37".chars().all(|c| hand.type_in(c)));
+        assert!(!hand.type_in('-') && !hand.type_in('.') && !hand.type_in('e'));
+        hand.enter(&explorable);
+        assert_eq!(hand.values[0].to_string(), "-0.37");
+        assert!(hand.type_in('-'));
+        hand.enter(&explorable);
+        assert_eq!((hand.values[0].to_string(), hand.typed.as_str()), ("-0.37".into(), ""));
+    }
+
+    #[test]
+    fn arrows_walk_a_grid_and_leave_it_at_its_edges() {
+        let explorable = explorable();
+        let mut hand = Hand::at(&explorable);
+        (0..3).for_each(|_| hand.upright(true, &explorable));
+        assert_eq!((hand.selected, hand.cursor), (2, 2));
+        hand.sideways(1.0, &explorable);
+        hand.step(-1.0, &explorable);
+        assert_eq!(hand.values, [0.0, 0.0, 0.0, 1.0, 0.0, 0.5]);
+        (0..2).for_each(|_| hand.upright(false, &explorable));
+        assert_eq!((hand.selected, hand.cursor), (1, 0));
+        assert!(hand.press(&explorable));
+        assert_eq!(hand.values[1..2], [1.0]);
+        hand.select(2, &explorable);
+        assert!(hand.press(&explorable) && hand.press(&explorable));
+        assert_eq!(hand.values[2..], [1.0; 4]);
+    }
+}

@@ -1,0 +1,160 @@
+use super::*;
+use crate::protocol::{Curve, FigureBody, Moment, RunView, Slider};
+use crate::ui::theme::Theme;
+use crossterm::event::{MouseButton, MouseEventKind};
+
+fn list() -> Vec<Explorable> {
+    let line = |name: &str, control| Slider {
+        name: name.into(),
+        low: 0.0,
+        high: 10.0,
+        step: 1.0,
+        default: vec![2.0],
+        control,
+        ..Slider::default()
+    };
+    let explorable = |id: &str| Explorable {
+        id: id.into(),
+        title: id.into(),
+        sliders: vec![line("w", Control::Range), line("step", Control::Time)],
+        ..Explorable::default()
+    };
+    vec![explorable("first"), explorable("second")]
+}
+
+/// What a hub would answer: a curve of the first value, one of the second.
+fn answer(view: &mut Explore, command: Command) -> Reaction {
+    let Command::Explore { id, values } = command else { panic!("another question") };
+    if id.is_empty() {
+        return view.answered(&Event::Explorables(list()));
+    }
+    let curve = |value: f64| Curve { points: vec![(0.0, value)], ..Curve::default() };
+    let body = FigureBody::Plot {
+        x_label: String::new(),
+        y_label: String::new(),
+        x_range: [0.0, 1.0],
+        y_range: [0.0, 10.0],
+        curves: vec![curve(values[0]), curve(values[1])],
+    };
+    let figures = vec![Figure { id: "f".into(), body, ..Figure::default() }];
+    view.answered(&Event::Explored(Box::new(Explored { id, values, figures })))
+}
+
+fn settle(view: &mut Explore) {
+    while let Some(question) = view.question() {
+        answer(view, question);
+    }
+}
+
+fn opened(id: &str) -> Explore {
+    let mut view = Explore::opened(id);
+    settle(&mut view);
+    view
+}
+
+fn press(view: &mut Explore, code: KeyCode) -> Reaction {
+    let (run, theme) = (RunView::default(), Theme::default());
+    let context = Context { run: &run, theme: &theme, moment: Moment::Live, digit: 0, layer: 0 };
+    view.key(KeyEvent::from(code), &context)
+}
+
+fn draw(view: &mut Explore, width: u16, height: u16) -> Buffer {
+    let (run, theme) = (RunView::default(), Theme::default());
+    let context = Context { run: &run, theme: &theme, moment: Moment::Live, digit: 0, layer: 0 };
+    let mut buffer = Buffer::empty(Rect::new(0, 0, width, height));
+    view.render(buffer.area, &mut buffer, &context);
+    buffer
+}
+
+#[test]
+fn asks_for_the_list_then_for_figures_and_then_for_nothing() {
+    let mut view = Explore::opened("second");
+    let question = view.question().unwrap();
+    assert_eq!(question, Command::Explore { id: String::new(), values: Vec::new() });
+    assert_eq!(view.question(), None, "one at a time");
+    answer(&mut view, question);
+    let question = view.question().unwrap();
+    assert_eq!(question, Command::Explore { id: "second".into(), values: vec![2.0, 2.0] });
+    answer(&mut view, question);
+    assert_eq!(view.question(), None);
+}
+
+#[test]
+fn a_quick_hand_asks_once_for_where_it_came_to() {
+    let mut view = opened("first");
+    press(&mut view, KeyCode::Right);
+    let question = view.question().unwrap();
+    for _ in 0..3 {
+        press(&mut view, KeyCode::Right);
+    }
+    assert_eq!(view.question(), None, "an answer is on its way");
+    answer(&mut view, question);
+    let last = view.question().unwrap();
+    assert_eq!(last, Command::Explore { id: "first".into(), values: vec![6.0, 2.0] });
+}
+
+#[test]
+fn time_plays_to_its_end_and_no_further() {
+    let mut view = opened("first");
+    press(&mut view, KeyCode::Char('p'));
+    settle(&mut view);
+    assert!(!view.playing);
+    assert_eq!(view.hand.values[1..], [10.0]);
+    press(&mut view, KeyCode::Char('p'));
+    assert!(view.playing);
+    assert_eq!(view.hand.values[1..], [0.0], "from the beginning");
+    press(&mut view, KeyCode::Right);
+    assert!(!view.playing, "a hand takes over");
+}
+
+#[test]
+fn digits_type_a_value_and_r_resets() {
+    let mut view = opened("first");
+    for character in "7.5".chars() {
+        press(&mut view, KeyCode::Char(character));
+    }
+    press(&mut view, KeyCode::Enter);
+    assert_eq!(view.hand.values[..1], [7.5]);
+    press(&mut view, KeyCode::Char('r'));
+    assert_eq!(view.hand.values, [2.0, 2.0]);
+    press(&mut view, KeyCode::Char('o'));
+    assert_eq!(press(&mut view, KeyCode::Char('3')), Reaction::Ignored, "a view's number");
+}
+
+#[test]
+fn what_moved_and_what_changed_is_known() {
+    let mut view = opened("first");
+    assert!(view.before.is_empty());
+    press(&mut view, KeyCode::Right);
+    settle(&mut view);
+    assert_eq!(view.hand.moved, Some(0));
+    assert_ne!(view.before[0].body, view.shown.as_ref().unwrap().figures[0].body);
+    press(&mut view, KeyCode::Char('>'));
+    settle(&mut view);
+    assert!(view.before.is_empty(), "another explorable is no change");
+}
+
+#[test]
+fn a_slider_is_dragged_and_followed_beyond_its_line() {
+    let mut view = opened("first");
+    draw(&mut view, 80, 21);
+    let spot = view.places.spots[0];
+    let event =
+        |kind, column, row| MouseEvent { kind, column, row, modifiers: KeyModifiers::empty() };
+    let (left, right) = (spot.track.x, spot.track.right() - 1);
+    view.touch(event(MouseEventKind::Down(MouseButton::Left), right, spot.track.y));
+    assert_eq!(view.hand.values[..1], [10.0]);
+    view.touch(event(MouseEventKind::Drag(MouseButton::Left), left, spot.track.y + 9));
+    assert_eq!(view.hand.values[..1], [0.0]);
+    view.touch(event(MouseEventKind::Up(MouseButton::Left), left, spot.track.y));
+    view.touch(event(MouseEventKind::Drag(MouseButton::Left), right, spot.track.y));
+    assert_eq!(view.hand.values[..1], [0.0], "let go");
+}
+
+#[test]
+fn no_size_is_too_small() {
+    let mut view = opened("first");
+    for (width, height) in (0..70).step_by(3).flat_map(|w| (0..24).map(move |h| (w, h))) {
+        draw(&mut view, width, height);
+    }
+}

@@ -1,0 +1,132 @@
+//! Every explorable, drawn with its sliders at their defaults and at both ends.
+
+use super::canned::Dashboard;
+use super::screens::save_picture;
+use crossterm::event::KeyCode;
+use nntop::explorables::{explore, list};
+use nntop::protocol::{Explorable, Figure};
+use nntop::ui::{ColorDepth, Theme};
+use ratatui::buffer::Buffer;
+
+const SIZES: [(u16, u16); 2] = [(80, 24), (120, 40)];
+
+fn letters(buffer: &Buffer) -> String {
+    let mut text = String::new();
+    for y in 0..buffer.area.height {
+        text.extend((0..buffer.area.width).map(|x| buffer[(x, y)].symbol()));
+        text.push('\n');
+    }
+    text
+}
+
+fn cells_drawn(text: &str) -> usize {
+    text.chars().filter(|c| !c.is_whitespace()).count()
+}
+
+/// All figures are there with their titles, as far as there is room for the title.
+fn assert_shown(screen: &str, figures: &[Figure], place: &str) {
+    for figure in figures {
+        let title: String = figure.title.chars().take(12).collect();
+        assert!(screen.contains(&title), "{place}: no figure {:?} in\n{screen}", figure.title);
+    }
+    assert!(!screen.contains("NaN") && !screen.contains("inf"), "{place}:\n{screen}");
+}
+
+/// The sliders' ends, all together and one by one, as keys: which slider is at which end.
+fn settings(explorable: &Explorable) -> Vec<(String, Vec<KeyCode>)> {
+    let mut settings = vec![("defaults".to_string(), Vec::new())];
+    for (name, end) in [("lowest", KeyCode::Home), ("highest", KeyCode::End)] {
+        let mut all = Vec::new();
+        for (index, slider) in explorable.sliders.iter().enumerate() {
+            // A grid takes a Down for every row of its own.
+            let mut keys = vec![KeyCode::Down; downs(explorable, index)];
+            keys.push(end);
+            settings.push((format!("{} {name}", slider.name), keys));
+            all.extend(vec![
+                KeyCode::Down;
+                if index == 0 {
+                    0
+                } else {
+                    downs(explorable, index) - downs(explorable, index - 1)
+                }
+            ]);
+            all.push(end);
+        }
+        settings.push((format!("all {name}"), all));
+    }
+    settings
+}
+
+/// How often Down leads from the first slider to another.
+fn downs(explorable: &Explorable, slider: usize) -> usize {
+    use nntop::protocol::Control;
+    let rows = |slider: &nntop::protocol::Slider| match &slider.control {
+        Control::Grid { width, .. } => slider.default.len().div_ceil(*width as usize),
+        _ => 1,
+    };
+    explorable.sliders[..slider].iter().map(rows).sum()
+}
+
+#[test]
+fn every_explorable_is_drawn_at_both_ends_of_every_slider() {
+    for explorable in list() {
+        let figures = explore(&explorable.id, &[]).unwrap().figures;
+        for (name, keys) in settings(explorable) {
+            for (width, height) in SIZES {
+                let place = format!("{} with {name} at {width}×{height}", explorable.id);
+                let mut dashboard = Dashboard::exploring(Theme::default(), &explorable.id);
+                dashboard.screen(width, height);
+                for &code in &keys {
+                    dashboard.press(code);
+                }
+                let buffer = dashboard.screen(width, height);
+                if name == "defaults" {
+                    let file = format!("explore-{}-{width}x{height}", explorable.id);
+                    save_picture(&file, &buffer, Theme::default());
+                }
+                let screen = letters(&buffer);
+                assert_shown(&screen, &figures, &place);
+                assert!(cells_drawn(&screen) > 500, "{place}:\n{screen}");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_figure_alone_fills_the_place_of_all() {
+    for explorable in list() {
+        let figures = explore(&explorable.id, &[]).unwrap().figures;
+        let mut dashboard = Dashboard::exploring(Theme::default(), &explorable.id);
+        dashboard.screen(80, 24);
+        for (index, figure) in figures.iter().enumerate().filter(|_| figures.len() > 1) {
+            dashboard.press(KeyCode::Char('f'));
+            let screen = letters(&dashboard.screen(80, 24));
+            assert_shown(&screen, std::slice::from_ref(figure), &explorable.id);
+            let count = format!("{} of {}", index + 1, figures.len());
+            assert!(screen.contains(&count), "{}:\n{screen}", explorable.id);
+        }
+    }
+}
+
+#[test]
+fn plain_terminals_get_plain_letters() {
+    let plain = Theme { depth: ColorDepth::None, unicode: false, light: false };
+    for explorable in list() {
+        let mut dashboard = Dashboard::exploring(plain, &explorable.id);
+        for (width, height) in [(40, 12), (80, 24), (7, 3), (120, 40)] {
+            let screen = letters(&dashboard.screen(width, height));
+            assert!(screen.is_ascii(), "{}:\n{screen}", explorable.id);
+        }
+    }
+}
+
+#[test]
+fn what_moved_and_what_changed_is_lit() {
+    let theme = Theme::default();
+    let mut dashboard = Dashboard::exploring(theme, "sigmoid-neuron");
+    let before = letters(&dashboard.screen(120, 40));
+    assert!(!before.contains(" changed "));
+    dashboard.press(KeyCode::Right);
+    let after = letters(&dashboard.screen(120, 40));
+    assert_eq!(after.matches(" changed ").count(), 3, "{after}");
+}
