@@ -1,6 +1,6 @@
 //! What the terminal can show and how much may be sent to it.
 
-use crate::ui::{ColorDepth, Environment, Limits, Theme};
+use crate::ui::{ColorDepth, Environment, Language, Limits, Theme};
 use clap::{Args, ValueEnum};
 
 /// How the dashboard is drawn.
@@ -16,6 +16,9 @@ pub(super) struct DisplayArgs {
     /// Draw with ASCII characters only
     #[arg(long, global = true)]
     ascii: bool,
+    /// Language of the dashboard; that of the locale, else English
+    #[arg(long, value_enum, global = true, value_name = "LANGUAGE")]
+    lang: Option<Lang>,
     /// Frames a second at most, from 0.1 to 60
     #[arg(long, value_parser = frames, global = true, value_name = "N")]
     fps: Option<f64>,
@@ -43,6 +46,13 @@ enum Background {
     Light,
 }
 
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Lang {
+    En,
+    /// 中文
+    Zh,
+}
+
 impl DisplayArgs {
     pub(super) fn theme(&self) -> Theme {
         let guessed = Environment::read().theme();
@@ -56,6 +66,11 @@ impl DisplayArgs {
             },
             light: self.background.map_or(guessed.light, |b| matches!(b, Background::Light)),
             unicode: guessed.unicode && !self.ascii,
+            language: match self.lang {
+                Some(Lang::En) => Language::English,
+                Some(Lang::Zh) => Language::Chinese,
+                None => guessed.language,
+            },
         }
     }
 

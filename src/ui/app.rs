@@ -154,7 +154,7 @@ impl App {
             }
             Update::Event(event) => {
                 if let Event::Saved(saved) = &event {
-                    self.notice = Some(format!("saved {}", saved.path));
+                    self.notice = Some(self.setup.theme.fill("saved {}", &[&saved.path]));
                 }
                 self.run.apply(&event);
             }

@@ -34,39 +34,49 @@ pub(super) fn draw(app: &App, area: Rect, buffer: &mut Buffer) -> Vec<Rect> {
 }
 
 /// What the run is doing, and how grave that is. What was asked for comes before what is.
-#[must_use]
-pub fn state(run: &RunView) -> (String, Role) {
+fn state(run: &RunView, theme: &Theme) -> (String, Role) {
+    if let Some(Outcome::Diverged { epoch, .. }) = &run.outcome {
+        return (theme.fill("diverged in epoch {}", &[epoch]), Role::Bad);
+    }
+    let (text, role) = plain_state(run);
+    (theme.say(text).into(), role)
+}
+
+fn plain_state(run: &RunView) -> (&'static str, Role) {
     let status = &run.status;
     match &run.outcome {
-        Some(Outcome::Completed(_)) => return ("finished".into(), Role::Good),
-        Some(Outcome::Stopped) => return ("stopped".into(), Role::Warning),
-        Some(Outcome::Diverged { epoch, .. }) => {
-            return (format!("diverged in epoch {epoch}"), Role::Bad);
-        }
-        Some(Outcome::Failed(_)) => return ("failed".into(), Role::Bad),
+        Some(Outcome::Completed(_)) => return ("finished", Role::Good),
+        Some(Outcome::Stopped) => return ("stopped", Role::Warning),
+        Some(Outcome::Diverged { .. }) => return ("diverged", Role::Bad),
+        Some(Outcome::Failed(_)) => return ("failed", Role::Bad),
         None => {}
     }
     match status.activity {
-        _ if status.stopping => ("stopping…".into(), Role::Warning),
-        Activity::Paused => ("paused".into(), Role::Warning),
-        _ if status.pausing => ("pausing…".into(), Role::Warning),
-        Activity::Starting => ("starting…".into(), Role::Dim),
-        Activity::Training | Activity::Evaluating => ("training".into(), Role::Good),
-        Activity::Finished => ("finished".into(), Role::Good),
+        _ if status.stopping => ("stopping…", Role::Warning),
+        Activity::Paused => ("paused", Role::Warning),
+        _ if status.pausing => ("pausing…", Role::Warning),
+        Activity::Starting => ("starting…", Role::Dim),
+        Activity::Training | Activity::Evaluating => ("training", Role::Good),
+        Activity::Finished => ("finished", Role::Good),
     }
 }
 
 /// The pace in words, with the key that changes it, as much of it as there is room for; empty at
 /// full speed.
-fn pace(run: &RunView, room: u16) -> String {
-    let slowed = match run.status.pace {
+fn pace(run: &RunView, room: u16, theme: &Theme) -> String {
+    let whole = match run.status.pace {
         Pace::Full => return String::new(),
         _ if run.outcome.is_some() => return String::new(),
-        Pace::SecondsPerEpoch(seconds) => format!("slowed to {seconds} s an epoch"),
-        Pace::BatchesPerSecond(rate) => format!("slow motion, {rate} batches/s"),
+        Pace::SecondsPerEpoch(seconds) => {
+            theme.fill("slowed to {} s an epoch · F full speed", &[&seconds])
+        }
+        Pace::BatchesPerSecond(rate) => {
+            theme.fill("slow motion, {} batches/s · F full speed", &[&rate])
+        }
     };
-    [format!("{slowed} · F full speed"), "slowed · F full speed".into(), "F faster".into()]
-        .into_iter()
+    let shorter = ["slowed · F full speed", "F faster"].map(|text| theme.say(text).to_string());
+    std::iter::once(whole)
+        .chain(shorter)
         .find(|text| text.width() <= usize::from(room))
         .unwrap_or_default()
 }
@@ -77,10 +87,13 @@ fn header(app: &App, line: Rect, buffer: &mut Buffer) {
     let mut end = write(buffer, line, 0, " nntop ", theme.style(Role::Accent));
     if app.setup.explorable.is_some() {
         let what = "ideas of the book to play with";
-        write_at(buffer, line, end + 1, 0, what, theme.style(Role::Dim));
+        write_at(buffer, line, end + 1, 0, theme.say(what), theme.style(Role::Dim));
         return;
     }
-    let (state, role) = if app.lost.is_some() { ("lost".into(), Role::Bad) } else { state(run) };
+    let (state, role) = match app.lost {
+        Some(_) => (theme.say("lost").into(), Role::Bad),
+        None => state(run, theme),
+    };
     end = write_at(buffer, line, end + 1, 0, &state, theme.style(role));
     let total = run.info.as_ref().map_or(0, |info| info.epochs);
     end = write_at(
@@ -88,20 +101,20 @@ fn header(app: &App, line: Rect, buffer: &mut Buffer) {
         line,
         end + 2,
         0,
-        &format!("epoch {}/{total}", run.epoch()),
+        &theme.fill("epoch {}/{}", &[&run.epoch(), &total]),
         theme.style(Role::Text),
     );
     if let Moment::Epoch(epoch) = app.moment {
-        let text = format!(" showing epoch {epoch} · Esc back to now ");
+        let text = format!(" {} ", theme.fill("showing epoch {} · Esc back to now", &[&epoch]));
         write_at(buffer, line, end + 2, 0, &text, theme.style(Role::Selected));
         return;
     }
-    let pace = pace(run, line.width.saturating_sub(end + 2));
+    let pace = pace(run, line.width.saturating_sub(end + 2), theme);
     if !pace.is_empty() {
         end = write_at(buffer, line, end + 2, 0, &pace, theme.style(Role::Warning));
     }
     let Some(info) = &run.info else { return };
-    let what = format!("{} · {} · {}", info.data, info.network, info.cost);
+    let what = format!("{} · {} · {}", info.data, info.network, theme.say(&info.cost));
     let named = if app.setup.name.is_empty() {
         what.clone()
     } else {
@@ -122,7 +135,7 @@ fn header(app: &App, line: Rect, buffer: &mut Buffer) {
 /// whichever there is room for.
 fn tabs(app: &App, line: Rect, buffer: &mut Buffer) -> Vec<Rect> {
     let theme = &app.setup.theme;
-    let names: Vec<&str> = app.views.iter().map(|view| view.name()).collect();
+    let names: Vec<&str> = app.views.iter().map(|view| theme.say(view.name())).collect();
     let letters: usize = names.iter().map(|name| name.width()).sum();
     let fits =
         |letters: usize, around: usize| letters + around * names.len() <= usize::from(line.width);
@@ -150,12 +163,12 @@ fn tabs(app: &App, line: Rect, buffer: &mut Buffer) -> Vec<Rect> {
 fn footer(app: &App, line: Rect, buffer: &mut Buffer) {
     let theme = &app.setup.theme;
     if let Some(why) = &app.lost {
-        let text = format!(" stale: {why} ");
+        let text = format!(" {} ", theme.fill("stale: {}", &[why]));
         write(buffer, line, 0, &text, theme.style(Role::Bad));
         return;
     }
     if let Some(notice) = &app.notice {
-        write_at(buffer, line, 1, 0, notice, theme.style(Role::Warning));
+        write_at(buffer, line, 1, 0, theme.say(notice), theme.style(Role::Warning));
         return;
     }
     if let Some(Outcome::Diverged { hint, .. }) = &app.run.outcome {
@@ -169,14 +182,14 @@ fn footer(app: &App, line: Rect, buffer: &mut Buffer) {
     }
     let keys = app.views[app.current].keys();
     let view = keys.iter().map(|key| (key.keys, key.does));
-    let pause = if state(&app.run).0 == "paused" { "resume" } else { "pause" };
+    let pause = if plain_state(&app.run).0 == "paused" { "resume" } else { "pause" };
     let steers = app.run_is_going() && !app.setup.read_only;
     let everywhere = [("space", pause), (".", "step")].into_iter().filter(|_| steers);
     let everywhere = everywhere.filter(|(name, _)| !keys.iter().any(|key| key.keys == *name));
     let detach = [("d", "detach")].into_iter().filter(|_| app.setup.detachable);
     let hints = everywhere.chain([("?", "help")]).chain(detach).chain([("q", "quit")]).chain(view);
     let mut column = 1;
-    for (keys, does) in hints {
+    for (keys, does) in hints.map(|(keys, does)| (theme.say(keys), theme.say(does))) {
         let width = (keys.width() + 1 + does.width()) as u16;
         if column + width > line.width {
             break;
@@ -198,7 +211,7 @@ pub fn failure(run: &RunView) -> Option<[String; 2]> {
 /// Draws the page of a run that broke.
 pub fn draw_failure(page: &[String; 2], area: Rect, buffer: &mut Buffer, theme: &Theme) {
     let inside = super::widgets::Pane::new("Failed", theme).draw(area, buffer);
-    write(buffer, inside, 0, &page[0], theme.style(Role::Bad));
+    write(buffer, inside, 0, theme.say(&page[0]), theme.style(Role::Bad));
     for (row, part) in (2..).zip(wrap(&page[1], inside.width)) {
         write(buffer, inside, row, &part, theme.style(Role::Text));
     }

@@ -4,6 +4,7 @@ mod app;
 mod chrome;
 mod event_loop;
 mod keymap;
+mod language;
 mod overlay;
 mod pacer;
 mod palette;
@@ -16,6 +17,7 @@ mod widgets;
 
 pub use app::{App, Exit, SavePicture, Setup};
 pub use event_loop::{Error, run};
+pub use language::Language;
 pub use pacer::Limits;
 pub use svg::{svg, text};
 pub use theme::{ColorDepth, Environment, Theme};

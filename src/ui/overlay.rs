@@ -12,6 +12,7 @@ use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::widgets::{Clear, Widget};
+use unicode_width::UnicodeWidthStr;
 
 /// The topmost layer.
 #[derive(Clone, Debug, PartialEq)]
@@ -102,10 +103,10 @@ impl Overlay {
             Self::Palette(line) => draw_palette(area, buffer, theme, line),
             Self::Question { text, choices } => {
                 let inside = window(area, 48, choices.len() as u16 + 4, "", buffer, theme);
-                write(buffer, inside, 0, text, theme.style(Role::Title));
+                write(buffer, inside, 0, theme.say(text), theme.style(Role::Title));
                 for (row, (key, does, _)) in (2..).zip(choices) {
                     write(buffer, inside, row, &key.to_string(), theme.style(Role::Accent));
-                    write_at(buffer, inside, 4, row, does, theme.style(Role::Text));
+                    write_at(buffer, inside, 4, row, theme.say(does), theme.style(Role::Text));
                 }
             }
         }
@@ -164,6 +165,14 @@ fn window(
         height,
     };
     Clear.render(window, buffer);
+    // A wide character half of which would be covered goes whole.
+    for y in window.top()..window.bottom() {
+        if let Some(x) = window.x.checked_sub(1)
+            && buffer[(x, y)].symbol().width() > 1
+        {
+            buffer[(x, y)].set_symbol(" ");
+        }
+    }
     let inside = Pane::new(title, theme).draw(window, buffer);
     let margin = u16::from(inside.width > 30);
     Rect { x: inside.x + margin, width: inside.width - 2 * margin, ..inside }
@@ -179,7 +188,7 @@ fn draw_palette(area: Rect, buffer: &mut Buffer, theme: &Theme, line: &str) {
     for (row, entry) in (2..).zip(fitting) {
         let usage = format!("{} {}", entry.name, entry.argument);
         write(buffer, inside, row, &usage, theme.style(Role::Accent));
-        write_at(buffer, inside, 18, row, entry.does, theme.style(Role::Dim));
+        write_at(buffer, inside, 18, row, theme.say(entry.does), theme.style(Role::Dim));
     }
 }
 
@@ -199,11 +208,11 @@ fn draw_help(
 ) {
     let mut lines: Vec<(String, &str)> = Vec::new();
     if !keys.is_empty() {
-        lines.push((format!("In {view}"), ""));
+        lines.push((theme.fill("In {}", &[&theme.say(view)]), ""));
         lines.extend(keys.iter().map(|key| (key.keys.to_string(), key.does)));
         lines.push((String::new(), ""));
     }
-    lines.push(("Everywhere".into(), ""));
+    lines.push((theme.say("Everywhere").into(), ""));
     lines.push((view_keys(), "views"));
     // A key that the view takes for itself does nothing else while it is open.
     let taken = |name: &str| keys.iter().any(|key| key.keys == name);
@@ -213,7 +222,7 @@ fn draw_help(
     let most = (lines.len() as u16).saturating_sub(inside.height);
     for (row, (keys, does)) in (0..inside.height).zip(&lines[usize::from(scroll.min(most))..]) {
         let role = if does.is_empty() { Role::Title } else { Role::Accent };
-        write(buffer, inside, row, keys, theme.style(role));
-        write_at(buffer, inside, 16, row, does, theme.style(Role::Text));
+        write(buffer, inside, row, theme.say(keys), theme.style(role));
+        write_at(buffer, inside, 16, row, theme.say(does), theme.style(Role::Text));
     }
 }

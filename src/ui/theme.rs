@@ -3,7 +3,9 @@
 //! The palette follows Okabe and Ito: its hues stay apart for people who do not see red and green
 //! as different. Nothing is told by colour alone.
 
+use super::language::Language;
 use ratatui::style::{Color, Modifier, Style};
+use std::fmt::Display;
 
 /// How many colours the terminal has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -23,11 +25,13 @@ pub struct Theme {
     pub light: bool,
     /// Block, box and braille characters may be used.
     pub unicode: bool,
+    /// The language of what is drawn; English where the characters of another cannot be.
+    pub language: Language,
 }
 
 impl Default for Theme {
     fn default() -> Self {
-        Self { depth: ColorDepth::True, light: false, unicode: true }
+        Self { depth: ColorDepth::True, light: false, unicode: true, language: Language::English }
     }
 }
 
@@ -121,6 +125,22 @@ impl Theme {
         self.between(&INK, value)
     }
 
+    /// A text in the reader's language.
+    #[must_use]
+    pub fn say<'a>(&self, text: &'a str) -> &'a str {
+        self.language().say(text)
+    }
+
+    /// A text in the reader's language, every `{}` replaced by the next value.
+    #[must_use]
+    pub fn fill(&self, text: &str, values: &[&dyn Display]) -> String {
+        self.language().fill(text, values)
+    }
+
+    fn language(&self) -> Language {
+        if self.unicode { self.language } else { Language::English }
+    }
+
     /// Whether a cell can carry two pixels of different colours.
     #[must_use]
     pub fn has_half_blocks(&self) -> bool {
@@ -193,6 +213,8 @@ pub struct Environment {
     pub no_color: bool,
     /// The locale in force: `LC_ALL`, else `LC_CTYPE`, else `LANG`.
     pub locale: String,
+    /// The locale of messages: `LC_ALL`, else `LC_MESSAGES`, else `LANG`.
+    pub messages: String,
 }
 
 impl Environment {
@@ -200,13 +222,17 @@ impl Environment {
     #[must_use]
     pub fn read() -> Self {
         let get = |name: &str| std::env::var(name).unwrap_or_default();
-        let locale = ["LC_ALL", "LC_CTYPE", "LANG"].map(get).into_iter().find(|v| !v.is_empty());
+        let locale = |category| {
+            let names = ["LC_ALL", category, "LANG"];
+            names.map(get).into_iter().find(|v| !v.is_empty()).unwrap_or_default()
+        };
         Self {
             term: get("TERM"),
             colorterm: get("COLORTERM"),
             colorfgbg: get("COLORFGBG"),
             no_color: !get("NO_COLOR").is_empty(),
-            locale: locale.unwrap_or_default(),
+            locale: locale("LC_CTYPE"),
+            messages: locale("LC_MESSAGES"),
         }
     }
 
@@ -220,6 +246,7 @@ impl Environment {
             light: matches!(background, "7" | "15"),
             unicode: (locale.contains("utf-8") || locale.contains("utf8"))
                 && !matches!(self.term.as_str(), "dumb" | "linux"),
+            language: Language::of_locale(&self.messages),
         }
     }
 

@@ -81,11 +81,11 @@ impl<'a> Context<'a> {
 
 /// When a frame is from, in words.
 #[must_use]
-pub fn as_of(frame: &Frame) -> String {
+pub fn as_of(frame: &Frame, theme: &Theme) -> String {
     if frame.batch == 0 {
-        format!("epoch {}", frame.epoch)
+        theme.fill("epoch {}", &[&frame.epoch])
     } else {
-        format!("epoch {} + {} batches", frame.epoch, frame.batch)
+        theme.fill("epoch {} + {} batches", &[&frame.epoch, &frame.batch])
     }
 }
 

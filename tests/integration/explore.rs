@@ -110,7 +110,7 @@ fn every_figure_alone_fills_the_place_of_all() {
 
 #[test]
 fn plain_terminals_get_plain_letters() {
-    let plain = Theme { depth: ColorDepth::None, unicode: false, light: false };
+    let plain = Theme { depth: ColorDepth::None, unicode: false, ..Theme::default() };
     for explorable in list() {
         let mut dashboard = Dashboard::exploring(plain, &explorable.id);
         for (width, height) in [(40, 12), (80, 24), (7, 3), (120, 40)] {

@@ -7,17 +7,21 @@
 use super::canned::{self, Dashboard};
 use crossterm::event::KeyCode;
 use nntop::protocol::RunView;
-use nntop::ui::{ColorDepth, Theme, svg};
+use nntop::ui::{ColorDepth, Language, Theme, svg};
 use ratatui::buffer::Buffer;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
+use unicode_width::UnicodeWidthStr;
 
 const SIZES: &[(u16, u16)] = &[(40, 12), (80, 24), (120, 40)];
 
 const fn theme(depth: ColorDepth, light: bool, unicode: bool) -> Theme {
-    Theme { depth, light, unicode }
+    Theme { depth, light, unicode, language: Language::English }
 }
+
+const CHINESE: Theme =
+    Theme { depth: ColorDepth::True, light: false, unicode: true, language: Language::Chinese };
 
 /// A terminal whose screens are kept: a suffix of the file's name, what it can show, the sizes.
 type Kind = (&'static str, Theme, &'static [(u16, u16)]);
@@ -29,6 +33,7 @@ const TERMINALS: &[Kind] = &[
     ("-16", theme(ColorDepth::Ansi16, false, true), &[(80, 24)]),
     ("-16-light", theme(ColorDepth::Ansi16, true, true), &[(80, 24)]),
     ("-colourless", theme(ColorDepth::None, false, true), &[(80, 24)]),
+    ("-zh", CHINESE, SIZES),
     ("-ascii", theme(ColorDepth::None, false, false), &[(80, 24)]),
 ];
 
@@ -140,7 +145,13 @@ fn describe(buffer: &Buffer) -> String {
     let mut styles = String::new();
     for y in 0..buffer.area.height {
         let cells = (0..buffer.area.width).map(|x| &buffer[(x, y)]);
-        let line: String = cells.clone().map(ratatui::buffer::Cell::symbol).collect();
+        // What follows a wide character is its second half.
+        let mut wide = false;
+        let line: String = cells
+            .clone()
+            .map(ratatui::buffer::Cell::symbol)
+            .filter(|symbol| !std::mem::replace(&mut wide, symbol.width() > 1))
+            .collect();
         text += line.trim_end();
         text.push('\n');
         let mut last = None;
@@ -220,6 +231,27 @@ fn no_size_and_no_terminal_is_too_small() {
                 assert!(theme.unicode || ascii, "{} at {width}×{height}", scene.0);
             }
             dashboard.screen(1, 1);
+        }
+    }
+}
+
+#[test]
+fn wide_characters_keep_both_their_columns_at_every_size() {
+    for scene in SCENES {
+        let mut dashboard = Dashboard::new(CHINESE, scene.1());
+        for &code in scene.2 {
+            dashboard.press(code);
+            dashboard.screen(80, 24);
+        }
+        for (width, height) in (1..=81).flat_map(|w| [4, 9, 12, 24].map(|h| (w, h))) {
+            let buffer = dashboard.draw(width, height);
+            for y in 0..height {
+                for x in (0..width).filter(|x| buffer[(*x, y)].symbol().width() > 1) {
+                    let half = (x + 1 < width).then(|| buffer[(x + 1, y)].symbol());
+                    let place = (scene.0, width, height, x, y);
+                    assert!(half.is_some_and(|half| half.trim().is_empty()), "{place:?} {half:?}");
+                }
+            }
         }
     }
 }

@@ -86,7 +86,7 @@ impl View for Confusion {
     fn render(&mut self, area: Rect, buffer: &mut Buffer, context: &Context) {
         let theme = context.theme;
         let frame = context.frame(&What::Confusion);
-        let note = frame.map_or_else(String::new, as_of);
+        let note = frame.map_or_else(String::new, |frame| as_of(frame, theme));
         let inside = Pane::new("Confusion on the test set", theme).note(&note).draw(area, buffer);
         let (classes, counts) = match frame.map(|frame| &frame.content) {
             Some(Content::Confusion { classes, counts }) => (*classes, counts.as_slice()),
@@ -99,7 +99,7 @@ impl View for Confusion {
                     buffer,
                     inside,
                     0,
-                    "waiting for the first evaluation…",
+                    theme.say("waiting for the first evaluation…"),
                     theme.style(Role::Dim),
                 );
                 return;
@@ -162,7 +162,7 @@ impl Confusion {
     fn draw(&self, inside: Rect, buffer: &mut Buffer, context: &Context, matrix: &Matrix) {
         let theme = context.theme;
         let dim = theme.style(Role::Dim);
-        let corner = if self.names > 8 { "is↓ said→" } else { "↓→" };
+        let corner = if self.names > 8 { theme.say("is↓ said→") } else { "↓→" };
         write(buffer, inside, 0, corner, dim);
         let [width, height] = self.cell;
         let (columns, rows) = (self.cells.width / width, self.cells.height / height);
@@ -194,7 +194,10 @@ impl Confusion {
             write_at(buffer, inside, end + 1, middle, &recall, theme.style(Role::Text));
         }
         let right = self.cells.right() - inside.x;
-        write_at(buffer, inside, right, 0, " total   found", dim);
+        for (name, end) in [("total", 6), ("found", 14)] {
+            let place = Rect { x: inside.x + right, width: end, ..inside };
+            write_right(buffer, place.intersection(inside), 0, theme.say(name), dim);
+        }
         let summary = self.summary(context, matrix);
         let last = inside.height.saturating_sub(1);
         let below = (self.cells.bottom() + 2 - inside.y).min(last);
@@ -229,7 +232,10 @@ impl Confusion {
         let (is, said) = (context.class(self.row), context.class(self.column));
         let of = matrix.row(self.row);
         let errors = matrix.total() - matrix.right();
-        format!("{count} of {of} × {is} read as {said} · {errors} wrong of {}", matrix.total())
+        context.theme.fill(
+            "{} of {} × {} read as {} · {} wrong of {}",
+            &[&count, &of, &is, &said, &errors, &matrix.total()],
+        )
     }
 }
 

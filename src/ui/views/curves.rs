@@ -152,7 +152,7 @@ fn line(
     let point = |stats: &EpochStats| Some((f64::from(stats.epoch), pick(stats)?));
     let points: Vec<(f64, f64)> = epochs.iter().filter_map(point).collect();
     let value = context.stats().and_then(pick).map_or_else(String::new, text);
-    let name = if points.is_empty() { String::new() } else { name.into() };
+    let name = if points.is_empty() { String::new() } else { context.theme.say(name).into() };
     Line { name, points, value, style: context.theme.series(series), ..Line::default() }
 }
 
@@ -168,7 +168,8 @@ fn chart(
     log: bool,
 ) {
     let theme = context.theme;
-    let note = context.stats().map_or_else(String::new, |stats| format!("epoch {}", stats.epoch));
+    let note =
+        context.stats().map_or_else(String::new, |stats| theme.fill("epoch {}", &[&stats.epoch]));
     // A frame around so few rows would leave none for the curves.
     let framed = area.height >= FRAMED;
     let inside = if framed { Pane::new(title, theme).note(&note).draw(area, buffer) } else { area };
@@ -184,7 +185,7 @@ fn chart(
     let chart = LineChart {
         lines,
         marks,
-        x_label: "epoch",
+        x_label: theme.say("epoch"),
         y_text,
         log,
         log_x: false,

@@ -128,7 +128,7 @@ impl View for Features {
             Layout::horizontal([Constraint::Fill(1), Constraint::Length(sidebar)]).areas(area);
         let frame = context.frame(&What::Activations { index: context.digit });
         let title = title(context);
-        let note = frame.map_or_else(String::new, as_of);
+        let note = frame.map_or_else(String::new, |frame| as_of(frame, theme));
         let inside = Pane::new(&title, theme).note(&note).draw(main, buffer);
         let tensor = match (frame.map(|frame| &frame.content), layer(context)) {
             (Some(Content::Activations { layers }), Some((index, _))) => layers.get(index as usize),
@@ -139,7 +139,7 @@ impl View for Features {
             _ => None,
         };
         let Some(tensor) = tensor else {
-            write(buffer, inside, 0, "waiting for the network…", theme.style(Role::Dim));
+            write(buffer, inside, 0, theme.say("waiting for the network…"), theme.style(Role::Dim));
             return;
         };
         if tensor.shape[1] > 1 {
@@ -224,7 +224,7 @@ impl Features {
     fn side(&self, area: Rect, buffer: &mut Buffer, context: &Context) {
         let theme = context.theme;
         let [above, below] = Layout::vertical([Constraint::Fill(1); 2]).areas(area);
-        let title = format!("Test image {}", context.digit);
+        let title = theme.fill("Test image {}", &[&context.digit]);
         let inside = Pane::new(&title, theme).draw(above, buffer);
         let digit = context.frame(&What::Digit { index: context.digit });
         let info = context.run.info.as_ref();
@@ -233,10 +233,16 @@ impl Features {
             let size = [info.image_width as usize, info.image_height as usize];
             (&Raster::image(&pixels, size, 255.0, theme)).render(inside, buffer);
         }
-        let title = format!("Weights of unit {}", self.selected);
+        let title = theme.fill("Weights of unit {}", &[&self.selected]);
         let inside = Pane::new(&title, theme).draw(below, buffer);
         let Some(what) = self.filter(context) else {
-            write(buffer, inside, 0, "this layer has no weights", theme.style(Role::Dim));
+            write(
+                buffer,
+                inside,
+                0,
+                theme.say("this layer has no weights"),
+                theme.style(Role::Dim),
+            );
             return;
         };
         if let Some(Content::Weights { rows, .. }) =
@@ -274,16 +280,17 @@ fn filters(tensor: &Tensor, area: Rect, buffer: &mut Buffer, context: &Context) 
 }
 
 fn title(context: &Context) -> String {
+    let theme = context.theme;
     layer(context).map_or_else(
         || "Features".into(),
         |(index, layer)| {
             let [maps, height, width] = layer.output;
             let what = if height > 1 {
-                format!("{maps} maps of {height}×{width}")
+                theme.fill("{} maps of {}×{}", &[&maps, &height, &width])
             } else {
-                format!("{} activations", maps * width)
+                theme.fill("{} activations", &[&(maps * width)])
             };
-            format!("Layer {} · {} · {what}", index + 1, layer.name)
+            theme.fill("Layer {} · {} · {}", &[&(index + 1), &layer.name, &what])
         },
     )
 }

@@ -116,7 +116,7 @@ impl View for Gradients {
         if layers.is_empty() {
             let inside = Pane::new("Gradients", context.theme).draw(area, buffer);
             let waiting = unavailable(context).unwrap_or("waiting for the first mini-batch…");
-            write(buffer, inside, 0, waiting, context.theme.style(Role::Dim));
+            write(buffer, inside, 0, context.theme.say(waiting), context.theme.style(Role::Dim));
             return;
         }
         if area.width >= 90 && area.height >= 14 {
@@ -158,7 +158,7 @@ impl Gradients {
             let y = inside.y + place * needed;
             let section = Rect { y, height: needed - 1, ..inside }.intersection(inside);
             let role = if index == self.shown { Role::Selected } else { Role::Title };
-            let name = format!(" {} ", QUANTITIES[index].name);
+            let name = format!(" {} ", theme.say(QUANTITIES[index].name));
             write(buffer, section, 0, &name, theme.style(role));
             let bars = Rect {
                 y: section.y + 1,
@@ -194,7 +194,7 @@ impl Gradients {
         let foot = u16::from(inside.height >= 10);
         let [chart, meaning] =
             Layout::vertical([Constraint::Fill(1), Constraint::Length(foot)]).areas(inside);
-        write(buffer, meaning, 0, quantity.meaning, theme.style(Role::Dim));
+        write(buffer, meaning, 0, theme.say(quantity.meaning), theme.style(Role::Dim));
         let mut marks: Vec<Mark> = context
             .run
             .tuned
@@ -207,7 +207,7 @@ impl Gradients {
         let line_chart = LineChart {
             lines: lines(context, quantity),
             marks,
-            x_label: "epoch",
+            x_label: theme.say("epoch"),
             y_text: if quantity.log { short } else { percent },
             log: quantity.log,
             log_x: false,
@@ -225,10 +225,10 @@ fn layers<'a>(context: &Context<'a>) -> (&'a [LayerStats], String) {
         && let Content::Gradients { layers } = &frame.content
         && !layers.is_empty()
     {
-        return (layers, as_of(frame));
+        return (layers, as_of(frame, context.theme));
     }
     let stats = context.stats().filter(|stats| !stats.layers.is_empty());
-    stats.map_or((&[], String::new()), |s| (&s.layers, format!("epoch {}", s.epoch)))
+    stats.map_or((&[], String::new()), |s| (&s.layers, context.theme.fill("epoch {}", &[&s.epoch])))
 }
 
 fn unavailable<'a>(context: &Context<'a>) -> Option<&'a str> {

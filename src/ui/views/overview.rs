@@ -2,13 +2,14 @@
 
 use super::curves;
 use crate::protocol::{Content, EpochStats, What};
-use crate::ui::theme::Role;
+use crate::ui::theme::{Role, Theme};
 use crate::ui::view::{Context, KeyHelp, Reaction, View};
 use crate::ui::widgets::{Bars, Gauge, Pane, Raster, Row, write, write_at};
 use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::widgets::Widget;
+use unicode_width::UnicodeWidthStr;
 
 /// Units in the strip of heatmaps at most; as many as fit are drawn.
 const STRIP: u32 = 16;
@@ -84,22 +85,23 @@ fn progress(area: Rect, buffer: &mut Buffer, context: &Context) {
     if let Some(progress) = &run.progress {
         let share = f64::from(progress.batch) / f64::from(progress.batches.max(1));
         let whole = (f64::from(progress.epoch) + share) / f64::from(total.max(1));
+        let rate = progress.samples_per_second;
         let epoch = Gauge {
             label: "epoch".into(),
             share: if run.outcome.is_some() { 1.0 } else { share },
-            note: format!("{:>9} images/s", thousands(progress.samples_per_second)),
+            note: theme.fill("{} images/s", &[&format!("{:>9}", thousands(rate))]),
             theme: *theme,
         };
         (&epoch).render(epoch_line, buffer);
         let left = match (run.outcome.is_some(), progress.seconds_left) {
-            (true, _) => format!("took {}", duration(progress.elapsed_seconds)),
-            (false, Some(seconds)) => format!("{} left", duration(seconds)),
+            (true, _) => theme.fill("took {}", &[&duration(progress.elapsed_seconds, theme)]),
+            (false, Some(seconds)) => theme.fill("{} left", &[&duration(seconds, theme)]),
             (false, None) => String::new(),
         };
         let gauge = Gauge {
             label: "run  ".into(),
             share: whole,
-            note: format!("{left:>18}"),
+            note: padded(&left, epoch.note.width()),
             theme: *theme,
         };
         (&gauge).render(run_line, buffer);
@@ -111,7 +113,7 @@ fn best(line: Rect, buffer: &mut Buffer, context: &Context) {
     let (run, theme) = (context.run, context.theme);
     let mut column = 0;
     let mut pair = |name: &str, value: String, role| {
-        column = write_at(buffer, line, column, 0, name, theme.style(Role::Dim));
+        column = write_at(buffer, line, column, 0, theme.say(name), theme.style(Role::Dim));
         column = write_at(buffer, line, column + 1, 0, &value, theme.style(role)) + 3;
     };
     let percent = |fraction: f64| format!("{:.2}%", 100.0 * fraction);
@@ -126,10 +128,14 @@ fn best(line: Rect, buffer: &mut Buffer, context: &Context) {
         })
     {
         let accuracy = best.test_accuracy.unwrap_or(0.0);
-        pair("best", format!("{} in epoch {}", percent(accuracy), best.epoch), Role::Good);
+        pair("best", theme.fill("{} in epoch {}", &[&percent(accuracy), &best.epoch]), Role::Good);
     }
     if let Some(stats) = context.stats().filter(|stats| stats.train_seconds > 0.0) {
-        pair("epoch took", format!("{:.3} s", stats.train_seconds), Role::Text);
+        pair(
+            "epoch took",
+            theme.fill("{} s", &[&format!("{:.3}", stats.train_seconds)]),
+            Role::Text,
+        );
     }
     if let Some(stats) = context.stats() {
         pair(
@@ -179,7 +185,7 @@ fn tile_width(room: u16) -> u16 {
 /// One digit with its prediction.
 fn one_digit(area: Rect, buffer: &mut Buffer, context: &Context) {
     let (theme, run) = (context.theme, context.run);
-    let title = format!("Test image {}", context.digit);
+    let title = theme.fill("Test image {}", &[&context.digit]);
     let inside = Pane::new(&title, theme).draw(area, buffer);
     let frame = context.frame(&What::Digit { index: context.digit });
     let Some(Content::Digit { card, outputs, .. }) = frame.map(|frame| &frame.content) else {
@@ -197,7 +203,8 @@ fn one_digit(area: Rect, buffer: &mut Buffer, context: &Context) {
     let right = card.prediction == card.label;
     let (mark, role) = if right { ("✓", Role::Good) } else { ("✗", Role::Bad) };
     let (said, is) = (context.class(card.prediction), context.class(card.label));
-    let verdict = if right { format!("{mark} {said}") } else { format!("{mark} {said}, is {is}") };
+    let answer = if right { said } else { theme.fill("{}, is {}", &[&said, &is]) };
+    let verdict = format!("{mark} {answer}");
     write(buffer, beside, 0, &verdict, theme.style(role));
     let rows = outputs.iter().zip(0_u32..).map(|(&output, class)| Row {
         name: context.class(class),
@@ -223,13 +230,18 @@ fn thousands(value: f64) -> String {
     out
 }
 
+/// Text that ends where another of so many columns does.
+fn padded(text: &str, width: usize) -> String {
+    " ".repeat(width.saturating_sub(text.width())) + text
+}
+
 /// Seconds as a person says them.
-fn duration(seconds: f64) -> String {
+fn duration(seconds: f64, theme: &Theme) -> String {
     let whole = seconds.max(0.0).round() as u64;
     match whole {
-        0..=59 => format!("{seconds:.0} s"),
-        60..=3599 => format!("{} min {:02} s", whole / 60, whole % 60),
-        _ => format!("{} h {:02} min", whole / 3600, whole / 60 % 60),
+        0..=59 => theme.fill("{} s", &[&whole]),
+        60..=3599 => theme.fill("{} min {} s", &[&(whole / 60), &format!("{:02}", whole % 60)]),
+        _ => theme.fill("{} h {} min", &[&(whole / 3600), &format!("{:02}", whole / 60 % 60)]),
     }
 }
 
@@ -241,8 +253,9 @@ mod tests {
     fn figures_read_well() {
         assert_eq!(thousands(1_234_567.4), "1,234,567");
         assert_eq!(thousands(42.0), "42");
-        assert_eq!(duration(59.2), "59 s");
-        assert_eq!(duration(61.0), "1 min 01 s");
-        assert_eq!(duration(3720.0), "1 h 02 min");
+        let theme = Theme::default();
+        assert_eq!(duration(59.2, &theme), "59 s");
+        assert_eq!(duration(61.0, &theme), "1 min 01 s");
+        assert_eq!(duration(3720.0, &theme), "1 h 02 min");
     }
 }

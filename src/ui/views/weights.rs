@@ -157,12 +157,12 @@ impl Weights {
         let name = context.run.info.as_ref().and_then(|info| info.layers.get(index));
         let title = name.map_or_else(
             || "Weights".to_string(),
-            |layer| format!("Weights of layer {} · {}", index + 1, layer.name),
+            |layer| theme.fill("Weights of layer {} · {}", &[&(index + 1), &layer.name]),
         );
-        let note = frame.map_or_else(String::new, as_of);
+        let note = frame.map_or_else(String::new, |frame| as_of(frame, theme));
         let inside = Pane::new(&title, theme).note(&note).draw(area, buffer);
         let Some(frame) = frame else {
-            write(buffer, inside, 0, "waiting for the network…", theme.style(Role::Dim));
+            write(buffer, inside, 0, theme.say("waiting for the network…"), theme.style(Role::Dim));
             return;
         };
         let (What::Weights { first, .. }, Content::Weights { rows, largest }) =
@@ -256,7 +256,7 @@ impl Weights {
         biases: &[f32],
     ) {
         let theme = context.theme;
-        let inside = Pane::new(&format!("Unit {}", self.selected), theme).draw(area, buffer);
+        let inside = Pane::new(&theme.fill("Unit {}", &[&self.selected]), theme).draw(area, buffer);
         let Some(frame) = frame else { return };
         let (What::Weights { first, .. }, Content::Weights { rows, .. }) =
             (&frame.probe.what, &frame.content)
@@ -277,7 +277,7 @@ impl Weights {
             ("norm", short(norm)),
         ];
         for (row, (name, value)) in (0..).zip(figures) {
-            write(buffer, inside, row, name, theme.style(Role::Dim));
+            write(buffer, inside, row, theme.say(name), theme.style(Role::Dim));
             write_at(buffer, inside, 17, row, &value, theme.style(Role::Text));
         }
     }

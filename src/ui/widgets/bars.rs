@@ -107,9 +107,9 @@ mod tests {
             let line = |y| (0..width).map(|x| buffer[(x, y)].symbol()).collect::<String>();
             (0..height).map(line).collect::<Vec<_>>()
         };
-        assert_eq!(lines(23, 6)[0], "0 ███   0.0 5 ███   5.0");
-        assert_eq!(lines(23, 6)[4], "4 ███   4.0 9 ███   9.0");
-        assert_eq!(lines(11, 2), ["0 ███   0.0", "1 ███   1.0"], "no room for a second");
+        assert_eq!(lines(23, 6)[0], "0 ██▌   0.0 5 ██▌   5.0");
+        assert_eq!(lines(23, 6)[4], "4 ██▌   4.0 9 ██▌   9.0");
+        assert_eq!(lines(11, 2), ["0 ██▌   0.0", "1 ██▌   1.0"], "no room for a second");
     }
 
     #[test]

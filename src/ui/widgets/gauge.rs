@@ -5,6 +5,7 @@ use crate::ui::theme::{Role, Theme};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::widgets::Widget;
+use unicode_width::UnicodeWidthStr;
 
 /// Progress as a line: what, how far, and a word behind it.
 #[derive(Clone, Debug)]
@@ -19,8 +20,8 @@ pub struct Gauge {
 impl Widget for &Gauge {
     fn render(self, area: Rect, buffer: &mut Buffer) {
         let dim = self.theme.style(Role::Dim);
-        let start = write_at(buffer, area, 0, 0, &self.label, dim);
-        let note = self.note.chars().count() as u16;
+        let start = write_at(buffer, area, 0, 0, self.theme.say(&self.label), dim);
+        let note = self.note.width() as u16;
         let width = area.width.saturating_sub(start + 1).saturating_sub(note + 1);
         if width < 4 {
             write_at(buffer, area, start + 1, 0, &self.note, self.theme.style(Role::Text));

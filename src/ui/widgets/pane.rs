@@ -5,6 +5,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Color;
 use ratatui::widgets::{Block, BorderType, Widget};
+use unicode_width::UnicodeWidthStr;
 
 /// A frame with a title; without room for a frame, nothing but its inside.
 #[derive(Clone, Debug)]
@@ -56,9 +57,10 @@ impl<'a> Pane<'a> {
         // The text's own colour, not the border's under it.
         let plain = self.theme.style(Role::Title).fg(Color::Reset);
         let style = if self.lit { self.theme.style(Role::Accent) } else { plain };
-        let end = super::write(buffer, line, 0, &format!(" {} ", self.title), style);
-        let note = format!(" {} ", self.note);
-        if !self.note.is_empty() && end + note.chars().count() as u16 <= line.width {
+        let end =
+            super::write(buffer, line, 0, &format!(" {} ", self.theme.say(self.title)), style);
+        let note = format!(" {} ", self.theme.say(self.note));
+        if !self.note.is_empty() && end + note.width() as u16 <= line.width {
             super::write_right(buffer, line, 0, &note, self.theme.style(Role::Dim));
         }
         inside

@@ -15,7 +15,7 @@ const CARD: [u16; 2] = [15, 8];
 pub(super) fn draw(view: &mut Digits, area: Rect, buffer: &mut Buffer, context: &Context) {
     let theme = context.theme;
     let list = view.list(context);
-    let note = list.map_or_else(String::new, |list| as_of(list.frame));
+    let note = list.map_or_else(String::new, |list| as_of(list.frame, context.theme));
     let title = title(view, list);
     let inside = Pane::new(&title, theme).note(&note).draw(area, buffer);
     let line = u16::from(view.typing.is_some() || view.complaint.is_some());

@@ -47,7 +47,7 @@ pub(super) fn draw(
         digit_and_voices(&lit, selected, side, buffer, context);
     }
     let title = format!("Test image {} on its way", context.digit);
-    let inside = Pane::new(&title, theme).note(&as_of(lit.frame)).draw(main, buffer);
+    let inside = Pane::new(&title, theme).note(&as_of(lit.frame, theme)).draw(main, buffer);
     let columns = lay_out(&lit, selected.0, inside);
     for pair in columns.windows(2) {
         strongest(&lit, pair, inside, buffer, context);
