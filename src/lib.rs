@@ -5,6 +5,7 @@ pub mod data;
 pub mod digit;
 pub mod engine;
 pub mod explorables;
+pub mod experiments;
 pub mod nn;
 pub mod protocol;
 pub mod rng;

@@ -1,0 +1,49 @@
+//! The book, executable: every experiment that it argues with, one straight-line file each.
+//!
+//! An experiment trains, shows figures and checks claims through its [`Context`]. It runs in a
+//! thread of its own ([`Running`]) and says and obeys what a training run does, so every front end
+//! works unchanged. Adding one is a file here and a line in [`EXPERIMENTS`].
+
+mod context;
+mod desk;
+mod error;
+mod lanes;
+mod measure;
+mod running;
+
+mod ch1_darkness;
+mod ch1_nand;
+
+pub use context::{Context, Tolerance};
+pub use error::ExperimentError;
+pub use lanes::{Record, Run, Trained};
+pub use measure::{chart, curve, median, percent};
+pub use running::{Options, Running};
+
+/// An experiment of the book.
+#[derive(Clone, Copy, Debug)]
+pub struct Experiment {
+    /// Chapter and name, such as `1-nand`.
+    pub id: &'static str,
+    /// The book's chapter, from 1 on.
+    pub chapter: u32,
+    pub title: &'static str,
+    /// What the book says comes out, in words.
+    pub expected: &'static str,
+    /// Whether the quick budget is enough for every claim to hold.
+    pub quick_suffices: bool,
+    /// The experiment itself.
+    pub run: fn(&mut Context) -> Result<(), ExperimentError>,
+}
+
+/// Every experiment, in the book's order.
+pub static EXPERIMENTS: &[Experiment] = &[ch1_nand::EXPERIMENT, ch1_darkness::EXPERIMENT];
+
+/// The experiment of an id.
+#[must_use]
+pub fn find(id: &str) -> Option<&'static Experiment> {
+    EXPERIMENTS.iter().find(|experiment| experiment.id == id)
+}
+
+#[cfg(test)]
+mod tests;
