@@ -93,11 +93,11 @@ fn thread_main(
     options: Options,
     commands: Receiver<Command>,
     events: Sender<Event>,
-    trained: &OnceLock<Network>,
+    finished: &OnceLock<Network>,
 ) -> Option<Network> {
     let kept = commands.clone();
     let told = events.clone();
-    let run = AssertUnwindSafe(|| train(spec, options, commands, events, trained));
+    let run = AssertUnwindSafe(|| train(spec, options, commands, events, finished));
     let reason = match catch_unwind(run) {
         Ok(Ok(network)) => return Some(network),
         Ok(Err(reason)) => reason,
@@ -122,7 +122,7 @@ fn train(
     options: Options,
     commands: Receiver<Command>,
     events: Sender<Event>,
-    trained: &OnceLock<Network>,
+    finished: &OnceLock<Network>,
 ) -> Result<Network, String> {
     let data = match (options.dataset, &spec.data) {
         (Some(data), _) => data,
@@ -161,7 +161,7 @@ fn train(
     };
     let mut trainer = Trainer::new(state, setup);
     let outcome = trainer.run();
-    let _ = trained.set(trainer.network().clone());
+    let _ = finished.set(trainer.network().clone());
     Ok(trainer.serve(outcome))
 }
 

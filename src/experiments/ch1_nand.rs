@@ -36,8 +36,9 @@ fn run(context: &mut Context) -> Result<(), ExperimentError> {
     );
 
     // The exercise: multiply all weights and biases by a positive constant. The sign of z stays.
-    let scales: Vec<f64> = (-8..=8).map(|exponent| 10_f64.powi(exponent)).collect();
-    let unchanged = scales.iter().all(|&c| {
+    context.attend()?;
+    let factors: Vec<f64> = (-8..=8).map(|exponent| 10_f64.powi(exponent)).collect();
+    let unchanged = factors.iter().all(|&c| {
         let scaled = gate.scaled(c);
         inputs.iter().all(|x| scaled.fires(x) == gate.fires(x))
     });
@@ -47,7 +48,7 @@ fn run(context: &mut Context) -> Result<(), ExperimentError> {
         format!(
             "{} for {} scales from 1e-8 to 1e8",
             if unchanged { "the same table" } else { "another table" },
-            scales.len()
+            factors.len()
         ),
         unchanged,
     );

@@ -202,7 +202,7 @@ impl Context {
     /// Where it cannot be trained, diverges, or a stop was asked for.
     pub fn train(&mut self, name: &str, spec: Spec) -> Result<Trained, ExperimentError> {
         let mut trained = self.train_all(vec![Run::new(name, spec)], |_| None)?;
-        Ok(trained.pop().expect("a run gives a trained network"))
+        trained.pop().ok_or_else(|| ExperimentError::Other(format!("{name} left no network")))
     }
 
     /// Trains several networks, as many at once as there are cores; the results do not depend on

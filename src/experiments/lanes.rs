@@ -92,14 +92,14 @@ pub(super) struct Lanes<'a> {
     desk: &'a mut Desk,
     /// Runs at once.
     cores: usize,
-    lanes: Vec<Lane>,
+    started: Vec<Lane>,
     /// The run that front ends see.
     shown: usize,
 }
 
 impl<'a> Lanes<'a> {
     pub(super) fn new(id: &'static str, desk: &'a mut Desk, cores: usize) -> Self {
-        Self { id, desk, cores, lanes: Vec::new(), shown: 0 }
+        Self { id, desk, cores, started: Vec::new(), shown: 0 }
     }
 
     /// Trains all runs, on `data` where they have none of their own.
@@ -110,7 +110,7 @@ impl<'a> Lanes<'a> {
         draw: impl FnMut(&[Record]) -> Option<Figure>,
     ) -> Result<Vec<Trained>, ExperimentError> {
         let result = self.follow(runs, data, draw);
-        let lanes = std::mem::take(&mut self.lanes);
+        let lanes = std::mem::take(&mut self.started);
         if result.is_err() {
             for lane in &lanes {
                 // A run that is over needs no stopping.
@@ -140,7 +140,7 @@ impl<'a> Lanes<'a> {
         let mut runs = runs.into_iter();
         let mut records: Vec<Record> = Vec::with_capacity(total);
         while self.shown < total {
-            while self.lanes.iter().filter(|lane| !lane.over).count() < at_once
+            while self.started.iter().filter(|lane| !lane.over).count() < at_once
                 && let Some(run) = runs.next()
             {
                 self.start(run, data.as_ref(), threads)?;
@@ -153,7 +153,7 @@ impl<'a> Lanes<'a> {
                     self.hear(index, event)?;
                     if measured {
                         records.clear();
-                        records.extend(self.lanes.iter().map(|lane| lane.record.clone()));
+                        records.extend(self.started.iter().map(|lane| lane.record.clone()));
                         if let Some(figure) = draw(&records) {
                             self.desk.tell(Event::Figure(figure));
                         }
@@ -181,8 +181,8 @@ impl<'a> Lanes<'a> {
         let engine = Engine::spawn(spec.clone(), options)
             .map_err(|source| ExperimentError::Spec { run: name.clone(), source })?;
         let record = Record { name, spec, epochs: Vec::new() };
-        self.lanes.push(Lane { record, engine, kept: Vec::new(), over: false });
-        if self.lanes.len() - 1 == self.shown {
+        self.started.push(Lane { record, engine, kept: Vec::new(), over: false });
+        if self.started.len() - 1 == self.shown {
             self.show();
         }
         Ok(())
@@ -192,9 +192,10 @@ impl<'a> Lanes<'a> {
     fn wait(&self) -> News {
         let mut select = Select::new();
         select.recv(&self.desk.commands);
-        let going: Vec<usize> = (0..self.lanes.len()).filter(|&i| !self.lanes[i].over).collect();
+        let going: Vec<usize> =
+            (0..self.started.len()).filter(|&i| !self.started[i].over).collect();
         for &index in &going {
-            select.recv(&self.lanes[index].engine.events);
+            select.recv(&self.started[index].engine.events);
         }
         // The run that is shown goes on being heard when it is over: it answers probes.
         let operation = select.select();
@@ -202,7 +203,7 @@ impl<'a> Lanes<'a> {
             0 => News::Command(operation.recv(&self.desk.commands).ok()),
             place => {
                 let index = going[place - 1];
-                News::Event(index, operation.recv(&self.lanes[index].engine.events).ok())
+                News::Event(index, operation.recv(&self.started[index].engine.events).ok())
             }
         }
     }
@@ -210,9 +211,8 @@ impl<'a> Lanes<'a> {
     /// Questions go to the run that is shown, orders to all.
     fn obey(&mut self, command: Command) {
         self.desk.obey(&command);
-        let question =
-            matches!(command, Command::Watch(_) | Command::Classify { .. } | Command::Save);
-        for (index, lane) in self.lanes.iter().enumerate() {
+        let question = command.is_question() || command == Command::Save;
+        for (index, lane) in self.started.iter().enumerate() {
             if index == self.shown || !question {
                 // A run that is over needs no orders.
                 let _ = lane.engine.commands.send(command.clone());
@@ -222,7 +222,7 @@ impl<'a> Lanes<'a> {
 
     /// Takes news of a run; `None` when its thread is gone without a word.
     fn hear(&mut self, index: usize, event: Option<Event>) -> Result<(), ExperimentError> {
-        let lane = &mut self.lanes[index];
+        let lane = &mut self.started[index];
         let run = || lane.record.name.clone();
         match event {
             None => {
@@ -262,7 +262,7 @@ impl<'a> Lanes<'a> {
     fn tell(&mut self, index: usize, event: Event) {
         match event {
             Event::Started(mut info) => {
-                info.title = format!("{} · {}", self.id, self.lanes[index].record.name);
+                info.title = format!("{} · {}", self.id, self.started[index].record.name);
                 self.desk.tell(Event::Started(info));
             }
             Event::StatusChanged(status) if status.activity == Activity::Finished => {}
@@ -279,11 +279,11 @@ impl<'a> Lanes<'a> {
 
     /// Shows the next run where the one that is shown is over.
     fn next(&mut self) {
-        while self.lanes.get(self.shown).is_some_and(|lane| lane.over) {
+        while self.started.get(self.shown).is_some_and(|lane| lane.over) {
             // A step that ends with its run still ends in a pause.
             self.desk.paused |= std::mem::take(&mut self.desk.stepping);
             self.shown += 1;
-            if self.shown < self.lanes.len() {
+            if self.shown < self.started.len() {
                 self.show();
             }
         }
@@ -291,7 +291,7 @@ impl<'a> Lanes<'a> {
 
     /// Tells all that is known of the run that is shown from now on, and has it watched.
     fn show(&mut self) {
-        let lane = &mut self.lanes[self.shown];
+        let lane = &mut self.started[self.shown];
         let kept = std::mem::take(&mut lane.kept);
         let watch = Command::Watch(self.desk.watched.clone());
         // A run that is over answers too.
@@ -300,7 +300,7 @@ impl<'a> Lanes<'a> {
             self.tell(self.shown, event);
         }
         if sent.is_err() {
-            let text = format!("{}: cannot be looked at", self.lanes[self.shown].record.name);
+            let text = format!("{}: cannot be looked at", self.started[self.shown].record.name);
             self.desk.log(Level::Warning, text);
         }
     }
