@@ -13,6 +13,10 @@ mod running;
 
 mod ch1_darkness;
 mod ch1_nand;
+mod ch2_equations;
+mod ch3_hessian;
+mod ch3_slow_neuron;
+mod ch5_exploding;
 
 pub use context::{Context, Tolerance};
 pub use error::ExperimentError;
@@ -37,7 +41,14 @@ pub struct Experiment {
 }
 
 /// Every experiment, in the book's order.
-pub static EXPERIMENTS: &[Experiment] = &[ch1_nand::EXPERIMENT, ch1_darkness::EXPERIMENT];
+pub static EXPERIMENTS: &[Experiment] = &[
+    ch1_nand::EXPERIMENT,
+    ch1_darkness::EXPERIMENT,
+    ch2_equations::EXPERIMENT,
+    ch3_slow_neuron::EXPERIMENT,
+    ch3_hessian::EXPERIMENT,
+    ch5_exploding::EXPERIMENT,
+];
 
 /// The experiment of an id.
 #[must_use]
