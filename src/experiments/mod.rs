@@ -9,13 +9,23 @@ mod desk;
 mod error;
 mod lanes;
 mod measure;
+mod recipes;
 mod running;
 
 mod ch1_darkness;
 mod ch1_nand;
 mod ch2_equations;
+mod ch3_cross_entropy;
+mod ch3_dropout;
+mod ch3_expanded_data;
 mod ch3_hessian;
+mod ch3_l1;
+mod ch3_l2;
+mod ch3_overfitting;
 mod ch3_slow_neuron;
+mod ch3_softmax;
+mod ch3_training_size;
+mod ch3_weight_init;
 mod ch5_exploding;
 
 pub use context::{Context, Tolerance};
@@ -46,6 +56,19 @@ pub static EXPERIMENTS: &[Experiment] = &[
     ch1_darkness::EXPERIMENT,
     ch2_equations::EXPERIMENT,
     ch3_slow_neuron::EXPERIMENT,
+    ch3_cross_entropy::THIRTY,
+    ch3_cross_entropy::HUNDRED,
+    ch3_softmax::EXPERIMENT,
+    ch3_overfitting::EXPERIMENT,
+    ch3_l2::SMALL,
+    ch3_l2::THIRTY,
+    ch3_l2::HUNDRED,
+    ch3_l2::BEST,
+    ch3_l1::EXPERIMENT,
+    ch3_dropout::EXPERIMENT,
+    ch3_training_size::EXPERIMENT,
+    ch3_expanded_data::EXPERIMENT,
+    ch3_weight_init::EXPERIMENT,
     ch3_hessian::EXPERIMENT,
     ch5_exploding::EXPERIMENT,
 ];
