@@ -17,16 +17,24 @@ mod ch1_nand;
 mod ch2_equations;
 mod ch3_cross_entropy;
 mod ch3_dropout;
+mod ch3_early_stopping;
 mod ch3_expanded_data;
+mod ch3_grid_search;
 mod ch3_hessian;
 mod ch3_l1;
 mod ch3_l2;
+mod ch3_learning_rates;
+mod ch3_momentum;
 mod ch3_overfitting;
+mod ch3_schedule;
 mod ch3_slow_neuron;
 mod ch3_softmax;
+mod ch3_tanh_relu;
 mod ch3_training_size;
 mod ch3_weight_init;
+mod ch5_depth;
 mod ch5_exploding;
+mod ch5_vanishing;
 
 pub use context::{Context, Tolerance};
 pub use error::ExperimentError;
@@ -69,7 +77,15 @@ pub static EXPERIMENTS: &[Experiment] = &[
     ch3_training_size::EXPERIMENT,
     ch3_expanded_data::EXPERIMENT,
     ch3_weight_init::EXPERIMENT,
+    ch3_learning_rates::EXPERIMENT,
+    ch3_early_stopping::EXPERIMENT,
+    ch3_schedule::EXPERIMENT,
+    ch3_grid_search::EXPERIMENT,
     ch3_hessian::EXPERIMENT,
+    ch3_momentum::EXPERIMENT,
+    ch3_tanh_relu::EXPERIMENT,
+    ch5_vanishing::EXPERIMENT,
+    ch5_depth::EXPERIMENT,
     ch5_exploding::EXPERIMENT,
 ];
 
