@@ -4,7 +4,6 @@ pub mod cli;
 pub mod data;
 pub mod digit;
 pub mod engine;
-pub mod experiments;
 pub mod explorables;
 pub mod nn;
 pub mod protocol;

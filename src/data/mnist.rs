@@ -2,6 +2,7 @@
 
 use super::dataset::{Dataset, assemble};
 use super::{DataError, Images, idx};
+use std::io::Read;
 use std::path::Path;
 use std::thread;
 
@@ -80,6 +81,35 @@ impl Dataset {
     }
 }
 
+/// Bytes before the pixels of an IDX file of images.
+const IMAGES_HEADER: usize = 16;
+/// Pixels of an image.
+const PIXELS: usize = 28 * 28;
+
+/// The first test image of every digit, 28×28 pixels each, from 0 to 9: a millisecond's work, as
+/// only the beginning of the file is unpacked.
+///
+/// # Panics
+/// Never: a test unpacks these very bytes.
+#[must_use]
+pub fn first_of_each_digit() -> [Vec<u8>; 10] {
+    let labels = TEST_LABELS.labels().expect("the compiled-in files are checked by a test");
+    let place = |digit| labels.iter().position(|&label| label == digit);
+    let places: Vec<usize> = (0..10).filter_map(place).collect();
+    let images = places.iter().max().map_or(0, |last| last + 1);
+    let read = |_: &Path, stream: &mut dyn Read| {
+        let mut start = vec![0; IMAGES_HEADER + images * PIXELS];
+        let file = || TEST_IMAGES.name.into();
+        stream.read_exact(&mut start).map_err(|source| DataError::Read { file: file(), source })?;
+        Ok(start)
+    };
+    let bytes = TEST_IMAGES.unpack(read).expect("the compiled-in files are checked by a test");
+    std::array::from_fn(|digit| {
+        let from = IMAGES_HEADER + places[digit] * PIXELS;
+        bytes[from..from + PIXELS].to_vec()
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -101,6 +131,15 @@ mod tests {
                 hex
             });
             assert_eq!(found, expected, "{}", packed.name);
+        }
+    }
+
+    #[test]
+    fn the_first_digits_are_those_of_the_test_images() {
+        let test = Dataset::embedded().test;
+        for (digit, pixels) in first_of_each_digit().iter().enumerate() {
+            let first = test.labels.iter().position(|&label| usize::from(label) == digit).unwrap();
+            assert_eq!(pixels.as_slice(), &test.pixels[first * PIXELS..][..PIXELS], "{digit}");
         }
     }
 

@@ -16,3 +16,4 @@ pub use directory::FILE_NAMES;
 pub use error::DataError;
 pub use image::PictureError;
 pub use ink::Ink;
+pub use mnist::first_of_each_digit;

@@ -11,7 +11,7 @@ use crate::protocol::{Activity, Command, Event, Outcome, Pace, Status};
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::thread::{Builder, JoinHandle};
 
 /// What decides how a run is watched and kept, not what it computes.
@@ -37,7 +37,6 @@ pub struct Engine {
     pub commands: Sender<Command>,
     /// `Started` first, then what happens; never ends before every sender of commands is gone.
     pub events: Receiver<Event>,
-    trained: Arc<OnceLock<Network>>,
     thread: JoinHandle<Option<Network>>,
 }
 
@@ -61,27 +60,18 @@ impl Engine {
         }
         let (commands, received) = unbounded();
         let (sent, events) = unbounded();
-        let trained = Arc::default();
-        let keep = Arc::clone(&trained);
         let thread = Builder::new()
             .name("nntop-train".into())
-            .spawn(move || thread_main(spec, options, received, sent, &keep))
+            .spawn(move || thread_main(spec, options, received, sent))
             .expect("the system gives a program a second thread");
-        Ok(Self { commands, events, trained, thread })
-    }
-
-    /// The network of a run that has told `Finished` and still answers probes; `None` before, and
-    /// when it failed.
-    #[must_use]
-    pub fn network(&self) -> Option<&Network> {
-        self.trained.get()
+        Ok(Self { commands, events, thread })
     }
 
     /// Drops the channels, waits for the run to end, and returns its network; `None` when it
     /// failed. A paused run ends at once: nobody is left to resume it.
     #[must_use]
     pub fn join(self) -> Option<Network> {
-        let Self { commands, events, trained: _, thread } = self;
+        let Self { commands, events, thread } = self;
         drop((commands, events));
         thread.join().ok().flatten()
     }
@@ -93,11 +83,10 @@ fn thread_main(
     options: Options,
     commands: Receiver<Command>,
     events: Sender<Event>,
-    finished: &OnceLock<Network>,
 ) -> Option<Network> {
     let kept = commands.clone();
     let told = events.clone();
-    let run = AssertUnwindSafe(|| train(spec, options, commands, events, finished));
+    let run = AssertUnwindSafe(|| train(spec, options, commands, events));
     let reason = match catch_unwind(run) {
         Ok(Ok(network)) => return Some(network),
         Ok(Err(reason)) => reason,
@@ -122,7 +111,6 @@ fn train(
     options: Options,
     commands: Receiver<Command>,
     events: Sender<Event>,
-    finished: &OnceLock<Network>,
 ) -> Result<Network, String> {
     let data = match (options.dataset, &spec.data) {
         (Some(data), _) => data,
@@ -161,7 +149,6 @@ fn train(
     };
     let mut trainer = Trainer::new(state, setup);
     let outcome = trainer.run();
-    let _ = finished.set(trainer.network().clone());
     Ok(trainer.serve(outcome))
 }
 

@@ -13,7 +13,7 @@ pub(super) fn describe() -> Explorable {
     Explorable {
         id: "descent-line".into(),
         chapter: 1,
-        title: "Gradient descent: a ball in a valley".into(),
+        title: "A ball in a valley".into(),
         to_try: "Press p to let the ball roll. Then η = 0.9, 1 and 1.1 in the bowl, and the two \
                  valleys from both sides. On the plateau start at v = −1.9."
             .into(),

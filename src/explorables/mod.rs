@@ -4,10 +4,26 @@
 //! no new view. A function takes a few milliseconds at most: it is called at every move of a hand.
 
 mod adder;
+mod backprop;
 mod cheese;
+mod convolution;
 mod descent_line;
+mod descent_plane;
+mod nand;
+mod overfitting;
+mod sgd_path;
 mod sigmoid_neuron;
 mod sketch;
+mod slow_learning;
+mod softmax;
+mod universal;
+mod universal_bars;
+mod universal_error;
+mod universal_inverse;
+mod universal_pair;
+mod universal_tower;
+mod vanishing;
+mod weight_init;
 
 use crate::protocol::{Event, Explorable, Explored, Figure};
 use std::sync::LazyLock;
@@ -29,9 +45,24 @@ macro_rules! entries {
 /// Every explorable, in the book's order.
 const TABLE: &[Entry] = entries! {
     cheese
+    nand
     adder
     sigmoid_neuron
     descent_line
+    descent_plane
+    sgd_path
+    backprop
+    slow_learning
+    softmax
+    overfitting
+    weight_init
+    universal_pair
+    universal_bars
+    universal_tower
+    universal_inverse
+    universal_error
+    vanishing
+    convolution
 };
 
 static DESCRIPTIONS: LazyLock<Vec<Explorable>> =

@@ -13,7 +13,6 @@ mod kernels;
 pub mod layer;
 mod network;
 mod optimizer;
-pub mod perceptron;
 mod regularizer;
 mod tape;
 

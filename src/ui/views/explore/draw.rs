@@ -17,6 +17,10 @@ const SLIDERS: u16 = 32;
 const SLIDERS_WIDE: u16 = 42;
 /// Columns from which two figures stand side by side.
 const TWO_FIGURES: u16 = 72;
+/// Columns from which two images do.
+const TWO_IMAGES: u16 = 40;
+/// Rows that a chart reads well with.
+const COMFORTABLE_ROWS: u16 = 10;
 /// Rows that a figure needs to be one.
 const LEAST_ROWS: u16 = 6;
 
@@ -186,33 +190,81 @@ fn content(body: &FigureBody) -> Option<u16> {
     }
 }
 
-/// Places for the figures: two to a row where there is room, and what cannot grow no higher than
-/// it is.
+/// Places for the figures, in rows that share the height.
 fn arrange(figures: &[Figure], chosen: &[usize], area: Rect) -> Vec<(usize, Rect)> {
-    let across = if area.width >= TWO_FIGURES { 2 } else { 1 };
-    let rows: Vec<&[usize]> = match chosen {
-        // One that needs the width stands over two that share it.
-        [first, rest @ ..] if across == 2 && chosen.len() == 3 => {
-            vec![std::slice::from_ref(first), rest]
-        }
-        _ => chosen.chunks(across).collect(),
-    };
-    let high = |row: &&[usize]| {
+    let rows = rows(figures, chosen, area);
+    let high = |row: &Vec<usize>| {
         let fixed: Option<Vec<u16>> = row.iter().map(|&i| needed(&figures[i], area)).collect();
         match fixed.and_then(|rows| rows.into_iter().max()) {
-            Some(rows) if chosen.len() > row.len() => {
-                Constraint::Length(rows.min(area.height.saturating_sub(LEAST_ROWS)))
+            Some(needed) if rows.len() > 1 => {
+                Constraint::Length(needed.min(area.height.saturating_sub(LEAST_ROWS)))
             }
-            _ => Constraint::Fill(1),
+            _ => Constraint::Fill(row.iter().map(|&i| appetite(&figures[i])).max().unwrap_or(1)),
         }
     };
     let heights = Layout::vertical(rows.iter().map(high)).split(area);
     let mut places = Vec::new();
     for (row, line) in rows.iter().zip(heights.iter()) {
-        let columns = Layout::horizontal(row.iter().map(|_| Constraint::Fill(1))).split(*line);
+        let wide = |&index: &usize| match natural_width(&figures[index].body) {
+            Some(width) if row.len() > 1 => Constraint::Length(width.min(line.width / 2)),
+            _ => Constraint::Fill(1),
+        };
+        let columns = Layout::horizontal(row.iter().map(wide)).split(*line);
         places.extend(row.iter().copied().zip(columns.iter().copied()));
     }
     places
+}
+
+/// Which figures stand side by side: pictures and tables do, curves where the height is short;
+/// what is short itself has a row of its own.
+fn rows(figures: &[Figure], chosen: &[usize], area: Rect) -> Vec<Vec<usize>> {
+    let is_short = |&index: &usize| {
+        needed(&figures[index], area).is_some_and(|rows| rows <= (area.height / 3).max(4))
+    };
+    let short: u16 =
+        chosen.iter().filter(|i| is_short(i)).filter_map(|&i| needed(&figures[i], area)).sum();
+    let tall = chosen.iter().filter(|i| !is_short(i)).count() as u16;
+    let crowded = area.height.saturating_sub(short) < tall * COMFORTABLE_ROWS;
+    let is_image = |index: usize| matches!(figures[index].body, FigureBody::Images { .. });
+    let is_narrow = |index: usize| {
+        use FigureBody::{Bars, Images, Surface, Table};
+        matches!(figures[index].body, Surface { .. } | Images { .. } | Table { .. } | Bars { .. })
+    };
+    let wide = area.width >= TWO_FIGURES;
+    let pairs = |left: usize, right: usize| match (is_short(&right), wide) {
+        (true, wide) => wide && is_image(left),
+        (false, true) => crowded || is_narrow(left) || is_narrow(right),
+        (false, false) => area.width >= TWO_IMAGES && is_image(left) && is_image(right),
+    };
+    let mut rows: Vec<Vec<usize>> = Vec::new();
+    for &index in chosen {
+        match rows.last_mut() {
+            Some(row) if row.len() == 1 && !is_short(&row[0]) && pairs(row[0], index) => {
+                row.push(index);
+            }
+            _ => rows.push(vec![index]),
+        }
+    }
+    rows
+}
+
+/// Its part of the height, beside others that grow too.
+fn appetite(figure: &Figure) -> u16 {
+    match &figure.body {
+        FigureBody::Images { height, .. } => (*height / 2 + 3).min(40) as u16,
+        _ => 12,
+    }
+}
+
+/// Columns of what cannot grow to the side, its frame included.
+fn natural_width(body: &FigureBody) -> Option<u16> {
+    let FigureBody::Table { header, rows } = body else { return None };
+    let widest = |column: usize| {
+        let cells = rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.text.width());
+        cells.chain([header[column].width()]).max().unwrap_or(0)
+    };
+    let columns: usize = (0..header.len()).map(|column| widest(column) + 2).sum();
+    Some(columns as u16 + 2)
 }
 
 /// Rows that a figure which cannot grow takes with its frame and caption.

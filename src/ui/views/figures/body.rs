@@ -4,7 +4,9 @@ use super::{surface, wiring};
 use crate::protocol::{Bar, Cell, Curve, FigureBody, Scale};
 use crate::ui::theme::Role;
 use crate::ui::view::Context;
-use crate::ui::widgets::{Bars, Line, LineChart, Raster, Row, short, wrap, write, write_at};
+use crate::ui::widgets::{
+    Bars, Line, LineChart, Raster, Row, short, wrap, write, write_at, write_right,
+};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::widgets::Widget;
@@ -12,6 +14,9 @@ use unicode_width::UnicodeWidthStr;
 
 /// A curve of at most so many points that are not joined gets signs larger than dots.
 const FEW_POINTS: usize = 60;
+
+/// With fewer rows a chart has none for the name of its y axis alone.
+const LOW: u16 = 10;
 
 /// Draws a figure's body; `scroll` is the first row shown of what is longer than the area, and is
 /// kept within it. Where it is known what was there `before`, what differs is lit.
@@ -118,8 +123,19 @@ fn wrap_kept(line: &str, width: u16) -> Vec<String> {
 }
 
 fn draw_chart(chart: &LineChart, y_label: &str, area: Rect, buffer: &mut Buffer) {
+    let dim = chart.theme.style(Role::Dim);
+    if area.height < LOW {
+        // At the end of the legend, where there is room.
+        chart.render(area, buffer);
+        let line = area.intersection(buffer.area);
+        let start = line.right().saturating_sub(y_label.width() as u16 + 1).max(line.x);
+        if line.height > 0 && (start..line.right()).all(|x| buffer[(x, line.y)].symbol() == " ") {
+            write_right(buffer, line, 0, y_label, dim);
+        }
+        return;
+    }
     let top = Rect { height: area.height.min(u16::from(!y_label.is_empty())), ..area };
-    write(buffer, top, 0, y_label, chart.theme.style(Role::Dim));
+    write(buffer, top, 0, y_label, dim);
     let below = Rect { y: area.y + top.height, height: area.height - top.height, ..area };
     chart.render(below, buffer);
 }
