@@ -1,5 +1,6 @@
 //! The arguments. What they mean is the contract that scripts rely on.
 
+use super::book::BookArgs;
 use super::display::DisplayArgs;
 use super::search::SearchArgs;
 use super::sessions::SessionCommand;
@@ -14,7 +15,8 @@ one epoch a second; press F there for full speed, ? for all keys.
 On a terminal a run has a session of its own: d leaves it, `nntop attach` comes back, from anywhere;
 closing the terminal ends nothing. `nntop ls` lists runs, `nntop resume` continues interrupted ones.
 
-Exit codes: 0 completed or stopped, 1 failed or diverged, 2 bad arguments.";
+Exit codes: 0 completed or stopped, 1 failed or diverged, 2 bad arguments, 3 a claim of the book
+does not hold.";
 
 /// The neural-network lab that lives in a terminal: train, watch, pause and take apart the networks
 /// of Michael Nielsen's "Neural Networks and Deep Learning".
@@ -33,6 +35,8 @@ pub(super) enum Subcommand {
     Train(Box<TrainArgs>),
     /// Measure this machine, and how fast networks are trained and asked on it
     Bench(BenchArgs),
+    /// Run the book's experiments and check its claims
+    Book(BookArgs),
     /// Measure a model on the test images
     Eval(EvalArgs),
     /// Play with the book's ideas: sliders, and what they do

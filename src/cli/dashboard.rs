@@ -3,10 +3,11 @@
 use super::display::DisplayArgs;
 use super::drawing;
 use crate::engine::Engine;
-use crate::protocol::{Command, RunView, Update};
+use crate::protocol::{Command, Event, RunView, Update};
 use crate::session::{Attachment, Hub};
 use crate::ui::{self, Exit, Setup};
 use anyhow::Context;
+use crossbeam_channel::{Receiver, Sender};
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
@@ -25,29 +26,45 @@ pub(super) fn show(
     if let Some(notice) = &notice {
         writeln!(io::stderr(), "{notice}")?;
     }
-    let hub = Hub::start(engine.commands.clone(), engine.events.clone())
-        .context("cannot start a thread")?;
+    let setup = Setup { notice, ..setup(display) };
+    let shown = follow(&engine.commands, &engine.events, setup, display)?;
+    drop(engine.join());
+    let Shown { exit, view } = shown;
+    if exit? != Exit::Gone {
+        summarize(&view);
+    }
+    Ok(if ended_badly(&view) { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// The dashboard of a run of this process.
+pub(super) fn setup(display: &DisplayArgs) -> Setup {
+    Setup { theme: display.theme(), save_picture: Some(drawing::save), ..Setup::default() }
+}
+
+/// How the user left a run, and how it stood when it was over.
+pub(super) struct Shown {
+    pub(super) exit: Result<Exit, ui::Error>,
+    pub(super) view: RunView,
+}
+
+/// Shows what happens at the two ends of a run until the user leaves; then stops it, and waits
+/// until it is over.
+pub(super) fn follow(
+    commands: &Sender<Command>,
+    events: &Receiver<Event>,
+    setup: Setup,
+    display: &DisplayArgs,
+) -> anyhow::Result<Shown> {
+    let hub = Hub::start(commands.clone(), events.clone()).context("cannot start a thread")?;
     let link = hub.attach(Attachment::Control);
-    let setup = Setup {
-        theme: display.theme(),
-        notice,
-        save_picture: Some(drawing::save),
-        ..Setup::default()
-    };
     let exit = ui::run(&link, setup, display.limits());
     // A run that is over ignores it; one that is going saves what it was asked to save.
-    let _ = engine.commands.send(Command::Stop);
+    let _ = commands.send(Command::Stop);
     drop(link);
     let last = hub.attach(Attachment::ReadOnly);
     drop(hub);
     let view = wait_for_the_end(&last);
-    drop(last);
-    drop(engine.join());
-    let exit = exit?;
-    if exit != Exit::Gone {
-        summarize(&view);
-    }
-    Ok(if ended_badly(&view) { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    Ok(Shown { exit, view })
 }
 
 /// Folds what is left to come until the run is over.
@@ -66,7 +83,7 @@ fn wait_for_the_end(link: &crate::protocol::Link) -> RunView {
     view
 }
 
-fn ended_badly(view: &RunView) -> bool {
+pub(super) fn ended_badly(view: &RunView) -> bool {
     use crate::protocol::Outcome::{Diverged, Failed};
     matches!(view.outcome, Some(Diverged { .. } | Failed(_)))
 }

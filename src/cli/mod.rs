@@ -2,6 +2,7 @@
 
 mod args;
 mod bench;
+mod book;
 mod dashboard;
 mod display;
 mod drawing;
@@ -29,6 +30,8 @@ use std::process::ExitCode;
 const USAGE: u8 = 2;
 /// The run failed or diverged.
 const FAILURE: u8 = 1;
+/// A claim of the book does not hold.
+const REFUTED: u8 = 3;
 
 /// Runs the program with the process's own arguments.
 #[must_use]
@@ -49,6 +52,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         None => train::default(&cli.display),
         Some(Subcommand::Train(args)) => train::run(&args, &cli.display),
         Some(Subcommand::Bench(args)) => bench::run(&args),
+        Some(Subcommand::Book(args)) => book::run(&args, &cli.display),
         Some(Subcommand::Eval(args)) => eval::run(&args),
         Some(Subcommand::Explore(args)) => explore::run(&args, &cli.display),
         Some(Subcommand::Picture(args)) => picture::run(&args, &cli.display),

@@ -151,10 +151,10 @@ fn print(engine: &Engine, output: &OutputArgs) -> anyhow::Result<ExitCode> {
     let format = if output.json { Format::Json } else { Format::Text };
     let (mut out, mut bar) = (io::stdout().lock(), io::stderr());
     let bar: Option<&mut dyn Write> = if bar.is_terminal() { Some(&mut bar) } else { None };
-    let outcome = headless::follow(&engine.events, &engine.commands, format, &mut out, bar)?;
-    match outcome {
-        Outcome::Completed(_) | Outcome::Stopped => Ok(ExitCode::SUCCESS),
-        Outcome::Diverged { epoch, hint } => bail!("diverged in epoch {epoch}: {hint}"),
-        Outcome::Failed(reason) => bail!("{reason}"),
+    let view = headless::follow(&engine.events, &engine.commands, format, &mut out, bar)?;
+    match view.outcome {
+        Some(Outcome::Diverged { epoch, hint }) => bail!("diverged in epoch {epoch}: {hint}"),
+        Some(Outcome::Failed(reason)) => bail!("{reason}"),
+        Some(Outcome::Completed(_) | Outcome::Stopped) | None => Ok(ExitCode::SUCCESS),
     }
 }

@@ -5,6 +5,7 @@ use super::explorable::{Explorable, Explored};
 use super::figure::Figure;
 use super::probe::Frame;
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
 /// Something that happened in a run. Facts are never dropped; samples are (newest wins, at most
 /// ten a second). New variants go to the end.
@@ -265,6 +266,30 @@ pub enum Quantity {
     Text(String),
 }
 
+/// A number as it reads best: at most five significant digits, no zeros at the end.
+impl fmt::Display for Quantity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let number = match self {
+            Self::Text(text) => return f.write_str(text),
+            Self::Number(number) => *number,
+        };
+        let size = number.abs();
+        if !number.is_finite() {
+            return f.write_str("not a number");
+        }
+        if size != 0.0 && !(1e-3..1e7).contains(&size) {
+            return write!(f, "{number:.2e}");
+        }
+        let decimals = if size >= 1.0 { (4.0 - size.log10().floor()).max(0.0) as usize } else { 5 };
+        let text = format!("{number:.decimals$}");
+        let text = match text.contains('.') {
+            true => text.trim_end_matches('0').trim_end_matches('.'),
+            false => &text,
+        };
+        f.write_str(text)
+    }
+}
+
 /// A claim of the book beside what was measured.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Claim {
@@ -278,4 +303,19 @@ pub struct Claim {
     pub holds: bool,
     pub seed: u64,
     pub seconds: f64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_read_as_the_book_prints_them() {
+        for (number, text) in
+            [(95.42, "95.42"), (0.0, "0"), (10.0, "10"), (1e-9, "1.00e-9"), (0.25, "0.25")]
+        {
+            assert_eq!(Quantity::Number(number).to_string(), text);
+        }
+        assert_eq!(Quantity::Number(f64::NAN).to_string(), "not a number");
+    }
 }

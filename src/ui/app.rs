@@ -41,6 +41,8 @@ pub struct Setup {
     pub notice: Option<String>,
     /// Writes a picture that was drawn, where files may be written.
     pub save_picture: Option<SavePicture>,
+    /// The name of the view to open on; the first one while empty.
+    pub view: &'static str,
     /// There is no run, only this explorable and the others.
     pub explorable: Option<String>,
 }
@@ -117,11 +119,12 @@ impl App {
     pub fn new(setup: Setup) -> Self {
         let notice = setup.notice.clone();
         let views = setup.explorable.as_ref().map_or_else(views::all, |id| views::exploring(id));
+        let current = views.iter().position(|view| view.name() == setup.view).unwrap_or(0);
         Self {
             setup,
             run: RunView::default(),
             views,
-            current: 0,
+            current,
             moment: Moment::Live,
             digit: 0,
             layer: 0,

@@ -1,7 +1,8 @@
 //! One JSON object a line: a contract that scripts rely on. Fields are added, never renamed.
 
-use crate::protocol::{EpochStats, Event, Outcome, RunView};
+use crate::protocol::{Claim, EpochStats, Event, Outcome, Quantity, RunView};
 use serde::Serialize;
+use serde_json::Value;
 use std::io::{self, Write};
 
 /// An object that says first what it is.
@@ -35,10 +36,14 @@ pub(super) fn print(event: &Event, view: &RunView, out: &mut dyn Write) -> io::R
         Event::EpochEnded(stats) => line(out, "epoch", stats),
         Event::Tuned(tuned) => line(out, "tuned", tuned),
         Event::Saved(saved) => line(out, "saved", saved),
-        Event::Claim(claim) => line(out, "claim", claim),
         Event::Log(entry) => line(out, "log", entry),
-        Event::Finished(outcome) => line(out, "finished", &finished(outcome, view)),
-        Event::StatusChanged(_)
+        Event::Finished(outcome) => {
+            view.claims.iter().try_for_each(|claim| self::claim(claim, out))?;
+            line(out, "finished", &finished(outcome, view))
+        }
+        // Claims come last: that is where scripts look for them.
+        Event::Claim(_)
+        | Event::StatusChanged(_)
         | Event::Figure(_)
         | Event::Progress(_)
         | Event::Frame(_)
@@ -46,6 +51,37 @@ pub(super) fn print(event: &Event, view: &RunView, out: &mut dyn Write) -> io::R
         | Event::Explored(_)
         | Event::Explorables(_) => Ok(()),
     }
+}
+
+/// A claim of the book; `expected` and `measured` are a number or a text.
+#[derive(Serialize)]
+struct ClaimLine<'a> {
+    id: &'a str,
+    claim: &'a str,
+    expected: Value,
+    measured: Value,
+    tolerance: &'a str,
+    holds: bool,
+    seed: u64,
+    seconds: f64,
+}
+
+fn claim(claim: &Claim, out: &mut dyn Write) -> io::Result<()> {
+    let value = |quantity: &Quantity| match quantity {
+        Quantity::Number(number) => Value::from(*number),
+        Quantity::Text(text) => Value::from(text.as_str()),
+    };
+    let body = ClaimLine {
+        id: &claim.id,
+        claim: &claim.claim,
+        expected: value(&claim.expected),
+        measured: value(&claim.measured),
+        tolerance: &claim.tolerance,
+        holds: claim.holds,
+        seed: claim.seed,
+        seconds: claim.seconds,
+    };
+    line(out, "claim", &body)
 }
 
 /// NaN and infinity become null.

@@ -7,6 +7,8 @@ use crate::protocol::{Command, Event, Outcome, RunView};
 use crossbeam_channel::{Receiver, Sender};
 use std::io::{self, Write};
 
+pub(super) use text::claim as print_claim;
+
 /// How a run is printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Format {
@@ -17,7 +19,7 @@ pub(super) enum Format {
 }
 
 /// Prints a run's events to `out`, and its progress to `bar` where there is one (a terminal),
-/// until it is over. Where the reader of `out` has gone, the run is asked to stop: nobody follows.
+/// until it is over; returns how it stood then. Where the reader of `out` has gone, the run is asked to stop: nobody follows.
 ///
 /// # Errors
 /// Where `out` cannot be written to for another reason than that its reader has gone.
@@ -27,7 +29,7 @@ pub(super) fn follow(
     format: Format,
     out: &mut dyn Write,
     mut bar: Option<&mut dyn Write>,
-) -> io::Result<Outcome> {
+) -> io::Result<RunView> {
     let mut view = RunView::default();
     let mut listening = true;
     for event in events {
@@ -47,11 +49,12 @@ pub(super) fn follow(
                 Err(error) => return Err(error),
             };
         }
-        if let Event::Finished(outcome) = event {
-            return Ok(outcome);
+        if view.outcome.is_some() {
+            return Ok(view);
         }
     }
-    Ok(Outcome::Failed("the training thread ended without a word".into()))
+    view.outcome = Some(Outcome::Failed("the training thread ended without a word".into()));
+    Ok(view)
 }
 
 fn print(event: &Event, view: &RunView, format: Format, out: &mut dyn Write) -> io::Result<()> {

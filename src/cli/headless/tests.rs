@@ -36,8 +36,8 @@ fn printed(format: Format, events: Vec<Event>) -> (String, Outcome) {
     }
     drop(sender);
     let mut out = Vec::new();
-    let outcome = follow(&events_out, &commands, format, &mut out, None).unwrap();
-    (String::from_utf8(out).unwrap(), outcome)
+    let view = follow(&events_out, &commands, format, &mut out, None).unwrap();
+    (String::from_utf8(out).unwrap(), view.outcome.unwrap())
 }
 
 #[test]
@@ -102,7 +102,8 @@ fn a_reader_that_leaves_stops_the_run() {
     for event in story(Outcome::Stopped) {
         sender.send(event).unwrap();
     }
-    let outcome = follow(&events, &commands, Format::Json, &mut Closing(1), None).unwrap();
+    let view = follow(&events, &commands, Format::Json, &mut Closing(1), None).unwrap();
+    let outcome = view.outcome.unwrap();
     assert_eq!(outcome, Outcome::Stopped);
     assert_eq!(received.try_iter().collect::<Vec<_>>(), [Command::Stop]);
 }

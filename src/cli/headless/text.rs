@@ -1,7 +1,7 @@
 //! Aligned columns for people. Everything that is no epoch starts with `#`, so that plotting
 //! programs read the rest as it is.
 
-use crate::protocol::{EpochStats, Event, Outcome, Progress, RunInfo, RunView};
+use crate::protocol::{Claim, EpochStats, Event, Outcome, Progress, RunInfo, RunView};
 use std::io::{self, Write};
 
 /// Cells of the progress bar.
@@ -17,10 +17,7 @@ pub(super) fn print(event: &Event, view: &RunView, out: &mut dyn Write) -> io::R
             tuned.epoch, tuned.batch, tuned.change, tuned.previous
         ),
         Event::Saved(saved) => writeln!(out, "# saved {} ({} bytes)", saved.path, saved.bytes),
-        Event::Claim(claim) => {
-            let verdict = if claim.holds { "holds" } else { "does not hold" };
-            writeln!(out, "# {}: {} {verdict}", claim.id, claim.claim)
-        }
+        Event::Claim(claim) => self::claim(claim, out),
         Event::Log(line) => writeln!(out, "# {}", line.text),
         Event::Finished(outcome) => finished(outcome, view, out),
         Event::StatusChanged(_)
@@ -33,7 +30,30 @@ pub(super) fn print(event: &Event, view: &RunView, out: &mut dyn Write) -> io::R
     }
 }
 
+/// A claim of the book in four lines.
+pub(crate) fn claim(claim: &Claim, out: &mut dyn Write) -> io::Result<()> {
+    let verdict = if claim.holds { "HOLDS" } else { "DOES NOT HOLD" };
+    let tolerance = match claim.tolerance.as_str() {
+        "" => String::new(),
+        tolerance => format!(" ({tolerance})"),
+    };
+    let Claim { id, claim, expected, measured, seed, seconds, .. } = claim;
+    writeln!(
+        out,
+        "# {id}: {claim}\n#   expected {expected}{tolerance}\n#   measured {measured}\n\
+         #   {verdict} | seed {seed} | {seconds:.1} s"
+    )
+}
+
 fn started(info: &RunInfo, out: &mut dyn Write) -> io::Result<()> {
+    // An experiment's title is its id, that of each of its runs begins with it.
+    let has_network = !info.network.is_empty();
+    if !has_network || info.title.contains('·') {
+        writeln!(out, "# {}", info.title)?;
+    }
+    if !has_network {
+        return Ok(());
+    }
     writeln!(
         out,
         "# {} | {} parameters | {}: {} training, {} validation, {} test images",
@@ -110,7 +130,11 @@ fn finished(outcome: &Outcome, view: &RunView, out: &mut dyn Write) -> io::Resul
             percent(best.test_accuracy)
         )?;
     }
-    writeln!(out, " | best test {}", percent(view.best_test_accuracy()))
+    match view.best_test_accuracy() {
+        // An experiment that trained nothing.
+        None if view.best.is_none() => writeln!(out),
+        best => writeln!(out, " | best test {}", percent(best)),
+    }
 }
 
 /// Draws the progress of the epoch over itself; clears it before anything else is printed.

@@ -1,6 +1,6 @@
 //! The book's claims beside what was measured.
 
-use crate::protocol::{Claim, Quantity};
+use crate::protocol::Claim;
 use crate::ui::theme::Role;
 use crate::ui::view::Context;
 use crate::ui::widgets::{Pane, wrap, write, write_at};
@@ -27,8 +27,8 @@ fn lines(claim: &Claim, width: u16) -> Vec<(Role, String)> {
         "" => String::new(),
         tolerance => format!(" ({tolerance})"),
     };
-    let expected = format!("expected {}{tolerance}", quantity(&claim.expected));
-    let measured = format!("measured {}", quantity(&claim.measured));
+    let expected = format!("expected {}{tolerance}", claim.expected);
+    let measured = format!("measured {}", claim.measured);
     let end = (role, format!("{verdict} · seed {} · {}", claim.seed, seconds(claim.seconds)));
     let figures = if width >= 60 {
         vec![(Role::Text, format!("{measured} · {expected}")), end]
@@ -72,46 +72,6 @@ pub(super) fn draw(area: Rect, buffer: &mut Buffer, context: &Context, scroll: &
     }
 }
 
-/// A number as it reads best, or the phrase itself.
-fn quantity(quantity: &Quantity) -> String {
-    match quantity {
-        Quantity::Text(text) => text.clone(),
-        Quantity::Number(number) => plain(*number),
-    }
-}
-
-/// At most five significant digits, no zeros at the end.
-fn plain(number: f64) -> String {
-    let size = number.abs();
-    if !number.is_finite() {
-        return "not a number".into();
-    }
-    if size != 0.0 && !(1e-3..1e7).contains(&size) {
-        return format!("{number:.2e}");
-    }
-    let decimals = if size >= 1.0 { (4.0 - size.log10().floor()).max(0.0) as usize } else { 5 };
-    let text = format!("{number:.decimals$}");
-    if !text.contains('.') {
-        return text;
-    }
-    text.trim_end_matches('0').trim_end_matches('.').to_string()
-}
-
 fn seconds(seconds: f64) -> String {
     if seconds < 10.0 { format!("{seconds:.1} s") } else { format!("{seconds:.0} s") }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_read_as_the_book_prints_them() {
-        for (number, text) in
-            [(95.42, "95.42"), (0.0, "0"), (10.0, "10"), (1e-9, "1.00e-9"), (0.25, "0.25")]
-        {
-            assert_eq!(plain(number), text);
-        }
-        assert_eq!(plain(f64::NAN), "not a number");
-    }
 }

@@ -1,0 +1,108 @@
+//! The list of experiments, and what somebody meant who mistyped one.
+
+use super::Usage;
+use crate::experiments::{self, EXPERIMENTS, Experiment};
+use serde_json::json;
+use std::io::{self, Write};
+
+/// The book's chapters, from 1 on.
+const CHAPTERS: [&str; 6] = [
+    "Using neural nets to recognize handwritten digits",
+    "How the backpropagation algorithm works",
+    "Improving the way neural networks learn",
+    "A visual proof that neural nets can compute any function",
+    "Why are deep neural networks hard to train?",
+    "Deep learning",
+];
+/// Letters that may be wrong in an id that is suggested.
+const FAR: usize = 4;
+
+/// The experiment of an id.
+pub(super) fn find(id: &str) -> Result<&'static Experiment, Usage> {
+    experiments::find(id).ok_or_else(|| {
+        let near = near(id);
+        let hint = if near.is_empty() {
+            "`nntop book` lists them".into()
+        } else {
+            format!("did you mean {}? `nntop book` lists them all", near.join(" or "))
+        };
+        Usage::because(format!("there is no experiment `{id}`; {hint}"))
+    })
+}
+
+/// Ids that somebody may have meant: those that contain what was typed, else the nearest ones.
+fn near(id: &str) -> Vec<&'static str> {
+    let typed = id.to_lowercase();
+    let ids = || EXPERIMENTS.iter().map(|experiment| experiment.id);
+    let containing: Vec<_> = ids().filter(|id| !typed.is_empty() && id.contains(&typed)).collect();
+    if !containing.is_empty() {
+        return containing.into_iter().take(5).collect();
+    }
+    let mut ranked: Vec<_> = ids().map(|id| (distance(&typed, id), id)).collect();
+    ranked.sort_unstable();
+    let nearest = ranked.first().map_or(0, |(distance, _)| *distance);
+    let near = |distance: usize| distance <= FAR && distance <= nearest + 1;
+    ranked.into_iter().filter(|(d, _)| near(*d)).map(|(_, id)| id).take(3).collect()
+}
+
+/// How many letters have to be put in, left out or changed (Levenshtein).
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, from) in a.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, to) in b.iter().enumerate() {
+            let changed = diagonal + usize::from(from != *to);
+            diagonal = row[j + 1];
+            row[j + 1] = changed.min(diagonal + 1).min(row[j] + 1);
+        }
+    }
+    row[b.len()]
+}
+
+/// Prints experiments by chapter, or an object a line.
+pub(super) fn print(
+    experiments: &[&Experiment],
+    json: bool,
+    out: &mut impl Write,
+) -> io::Result<()> {
+    let widest = experiments.iter().map(|experiment| experiment.id.len()).max().unwrap_or(0);
+    let mut last = 0;
+    for Experiment { id, chapter, title, expected, .. } in experiments {
+        if json {
+            let line =
+                json!({ "id": id, "chapter": chapter, "title": title, "expected": expected });
+            writeln!(out, "{line}")?;
+            continue;
+        }
+        if *chapter != last {
+            let gap = if last == 0 { "" } else { "\n" };
+            let name = CHAPTERS.get(*chapter as usize - 1).unwrap_or(&"");
+            writeln!(out, "{gap}Chapter {chapter}: {name}")?;
+            last = *chapter;
+        }
+        writeln!(out, "  {id:widest$}  {title}")?;
+        writeln!(out, "  {:widest$}    {expected}", "")?;
+    }
+    if !json {
+        writeln!(
+            out,
+            "\n`nntop book ID` runs one, with --quick in seconds; --all runs every one."
+        )?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mistyped_id_has_its_neighbours_named() {
+        assert_eq!(near("1-nadn"), ["1-nand"]);
+        assert_eq!(near("darkness"), ["1-darkness"]);
+        assert_eq!(near("something else altogether"), Vec::<&str>::new());
+        assert_eq!([distance("kitten", "sitting"), distance("", "abc")], [3, 3]);
+    }
+}

@@ -1,0 +1,195 @@
+//! `nntop book`: the book's experiments, its claims checked.
+
+mod list;
+mod table;
+
+use super::args::OutputArgs;
+use super::dashboard::{self, Shown};
+use super::display::DisplayArgs;
+use super::error::Usage;
+use super::headless::{self, Format};
+use super::{FAILURE, REFUTED, signals};
+use crate::experiments::{EXPERIMENTS, Experiment, Options, Running};
+use crate::protocol::{Command, Outcome, RunView};
+use crate::ui::{Exit, Setup};
+use anyhow::Context;
+use clap::Args;
+use crossbeam_channel::Sender;
+use std::io::{self, IsTerminal, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::{Arc, Mutex, PoisonError};
+
+#[derive(Debug, Args)]
+pub(super) struct BookArgs {
+    /// The experiment to run, such as 1-nand [default: list them]
+    id: Option<String>,
+    /// Seconds instead of the book's budget; claims that need all of it may fail
+    #[arg(long)]
+    quick: bool,
+    /// The first of the seeds that are tried
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    seed: u64,
+    /// Run every experiment, one after the other
+    #[arg(long, conflicts_with = "id")]
+    all: bool,
+    /// Only this chapter's
+    #[arg(long, value_name = "N", conflicts_with = "id")]
+    chapter: Option<u32>,
+    /// Print a Markdown table of the claims that `nntop book --all --json` left in a file
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["id", "all", "chapter"])]
+    table: Option<PathBuf>,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+/// Lists the experiments, runs one or all, or makes a table of results.
+pub(super) fn run(args: &BookArgs, display: &DisplayArgs) -> anyhow::Result<ExitCode> {
+    let options = Options { quick: args.quick, seed: args.seed, ..Options::default() };
+    if let Some(file) = &args.table {
+        table::print(file, &mut io::stdout().lock())?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    if let Some(id) = &args.id {
+        let experiment = list::find(id)?;
+        if args.output.json || args.output.headless || !dashboard::has_terminal() {
+            return print(&[experiment], options, &args.output);
+        }
+        return show(experiment, options, display);
+    }
+    let chosen: Vec<&'static Experiment> = EXPERIMENTS
+        .iter()
+        .filter(|experiment| args.chapter.is_none_or(|chapter| chapter == experiment.chapter))
+        .collect();
+    if chosen.is_empty() {
+        let last = EXPERIMENTS.last().map_or(0, |experiment| experiment.chapter);
+        let problem = format!("no experiments; give a chapter from 1 to {last}");
+        return Err(Usage::value("--chapter", problem).into());
+    }
+    if args.all {
+        return print(&chosen, options, &args.output);
+    }
+    list::print(&chosen, args.output.json, &mut io::stdout().lock())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The experiment in the dashboard, its figures in front.
+fn show(
+    experiment: &'static Experiment,
+    options: Options,
+    display: &DisplayArgs,
+) -> anyhow::Result<ExitCode> {
+    let running = Running::spawn(experiment, options).context("cannot start a thread")?;
+    let setup = Setup { name: experiment.id.into(), view: "Book", ..dashboard::setup(display) };
+    let Shown { exit, view } =
+        dashboard::follow(&running.commands, &running.events, setup, display)?;
+    running.join();
+    if exit? != Exit::Gone {
+        summarize(&view)?;
+    }
+    Ok(Verdict::of(&view).code())
+}
+
+/// Lines that stay on the terminal after the dashboard is gone.
+fn summarize(view: &RunView) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    for claim in &view.claims {
+        headless::print_claim(claim, &mut out)?;
+    }
+    match &view.outcome {
+        Some(Outcome::Failed(reason)) => writeln!(out, "failed: {reason}"),
+        Some(Outcome::Diverged { hint, .. }) => writeln!(out, "diverged: {hint}"),
+        Some(Outcome::Stopped) => writeln!(out, "stopped"),
+        Some(Outcome::Completed(how)) => writeln!(out, "{how}"),
+        None => Ok(()),
+    }
+}
+
+/// How experiments ended, the worst last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Verdict {
+    Fine,
+    /// A claim does not hold.
+    Refuted,
+    Failed,
+}
+
+impl Verdict {
+    fn of(view: &RunView) -> Self {
+        if dashboard::ended_badly(view) {
+            Self::Failed
+        } else if view.claims.iter().any(|claim| !claim.holds) {
+            Self::Refuted
+        } else {
+            Self::Fine
+        }
+    }
+
+    fn code(self) -> ExitCode {
+        match self {
+            Self::Fine => ExitCode::SUCCESS,
+            Self::Refuted => ExitCode::from(REFUTED),
+            Self::Failed => ExitCode::from(FAILURE),
+        }
+    }
+}
+
+/// Prints experiments, one after the other; a signal ends the one under way and starts no other.
+fn print(
+    experiments: &[&'static Experiment],
+    options: Options,
+    output: &OutputArgs,
+) -> anyhow::Result<ExitCode> {
+    let format = if output.json { Format::Json } else { Format::Text };
+    let signal = Arc::new(Mutex::new(Signal::default()));
+    let told = Arc::clone(&signal);
+    signals::on_signal(move || lock(&told).stop()).context("cannot listen for signals")?;
+    let mut verdict = Verdict::Fine;
+    for experiment in experiments {
+        let running = Running::spawn(experiment, options).context("cannot start a thread")?;
+        lock(&signal).watch(&running.commands);
+        let (mut out, mut bar) = (io::stdout().lock(), io::stderr());
+        let bar: Option<&mut dyn Write> = if bar.is_terminal() { Some(&mut bar) } else { None };
+        let view = headless::follow(&running.events, &running.commands, format, &mut out, bar)?;
+        lock(&signal).current = None;
+        running.join();
+        if let Some(Outcome::Failed(reason) | Outcome::Diverged { hint: reason, .. }) =
+            &view.outcome
+        {
+            writeln!(io::stderr(), "error: {}: {reason}", experiment.id)?;
+        }
+        verdict = verdict.max(Verdict::of(&view));
+        if view.outcome == Some(Outcome::Stopped) {
+            break;
+        }
+    }
+    Ok(verdict.code())
+}
+
+/// What a signal stops.
+#[derive(Debug, Default)]
+struct Signal {
+    current: Option<Sender<Command>>,
+    stopped: bool,
+}
+
+impl Signal {
+    fn watch(&mut self, commands: &Sender<Command>) {
+        self.current = Some(commands.clone());
+        if self.stopped {
+            self.stop();
+        }
+    }
+
+    fn stop(&mut self) {
+        self.stopped = true;
+        if let Some(commands) = &self.current {
+            // An experiment that is over needs no stopping.
+            let _ = commands.send(Command::Stop);
+        }
+    }
+}
+
+fn lock(signal: &Mutex<Signal>) -> std::sync::MutexGuard<'_, Signal> {
+    signal.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,75 @@
+//! A Markdown table of results.
+
+use super::Usage;
+use serde_json::Value;
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+
+/// Prints the claims in a file of `nntop book --json` lines as a table; lines that are no claims
+/// are passed over.
+pub(super) fn print(file: &Path, out: &mut impl Write) -> anyhow::Result<()> {
+    let wrong = |problem: String| Usage::value("--table", format!("{}: {problem}", file.display()));
+    let text =
+        fs::read_to_string(file).map_err(|error| wrong(format!("cannot be read: {error}")))?;
+    writeln!(
+        out,
+        "| experiment | the book's claim | expected | measured | seed | seconds | holds |"
+    )?;
+    writeln!(out, "|---|---|---|---|---|---|---|")?;
+    for (number, line) in (1..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty()) {
+        let value: Value = serde_json::from_str(line)
+            .map_err(|error| wrong(format!("line {number} is no JSON object: {error}")))?;
+        if value["event"] == "claim" {
+            writeln!(out, "{}", row(&value))?;
+        }
+    }
+    Ok(())
+}
+
+fn row(claim: &Value) -> String {
+    let tolerance = match text(&claim["tolerance"]) {
+        tolerance if tolerance.is_empty() => tolerance,
+        tolerance => format!(" ({tolerance})"),
+    };
+    let seconds = claim["seconds"].as_f64().map_or("-".into(), |seconds| format!("{seconds:.1}"));
+    let verdict = if claim["holds"] == true { "yes" } else { "**no**" };
+    format!(
+        "| {} | {} | {}{tolerance} | {} | {} | {seconds} | {verdict} |",
+        text(&claim["id"]),
+        text(&claim["claim"]),
+        text(&claim["expected"]),
+        text(&claim["measured"]),
+        text(&claim["seed"]),
+    )
+}
+
+/// A cell: no bars, which would end it.
+fn text(value: &Value) -> String {
+    let text = match value {
+        Value::String(text) => text.clone(),
+        Value::Number(number) => {
+            let plain = number.as_f64().map(crate::protocol::Quantity::Number);
+            plain.map_or_else(|| number.to_string(), |plain| plain.to_string())
+        }
+        Value::Null => "not a number".into(),
+        other => other.to_string(),
+    };
+    text.replace('|', "\\|")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_row_says_what_failed() {
+        let claim = json!({
+            "id": "1-x", "claim": "|a| is 1", "expected": 95.42, "measured": 94.853_219,
+            "tolerance": "±0.4 points", "holds": false, "seed": 1, "seconds": 12.345,
+        });
+        let expected = "| 1-x | \\|a\\| is 1 | 95.42 (±0.4 points) | 94.853 | 1 | 12.3 | **no** |";
+        assert_eq!(row(&claim), expected);
+    }
+}

@@ -1,0 +1,106 @@
+//! The book: every experiment at its quick budget, and the command that runs them.
+
+use nntop::experiments::{EXPERIMENTS, Experiment, Options, Running};
+use nntop::protocol::{Outcome, RunView};
+use serde_json::Value;
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
+
+/// Long enough for any quick experiment on a busy machine; ends a hung one.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+fn quick(experiment: &'static Experiment) -> RunView {
+    let options = Options { quick: true, ..Options::default() };
+    let running = Running::spawn(experiment, options).unwrap();
+    let mut view = RunView::default();
+    while view.outcome.is_none() {
+        view.apply(&running.events.recv_timeout(PATIENCE).unwrap());
+    }
+    running.join();
+    view
+}
+
+#[test]
+fn every_experiment_comes_to_its_end_with_figures_and_claims() {
+    for experiment in EXPERIMENTS {
+        let start = std::time::Instant::now();
+        let view = quick(experiment);
+        eprintln!("{}: {:.1} s", experiment.id, start.elapsed().as_secs_f64());
+        let id = experiment.id;
+        assert!(matches!(view.outcome, Some(Outcome::Completed(_))), "{id}: {:?}", view.outcome);
+        assert!(!view.figures.is_empty(), "{id} shows a figure");
+        assert!(!view.claims.is_empty(), "{id} checks a claim");
+        for claim in &view.claims {
+            assert_eq!(claim.id, id);
+            assert!(claim.holds || !experiment.quick_suffices, "{claim:?}");
+        }
+    }
+}
+
+fn nntop(arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_nntop"));
+    command.arg("book").args(arguments).stdin(Stdio::null()).output().unwrap()
+}
+
+fn objects(output: &Output) -> Vec<Value> {
+    let text = String::from_utf8(output.stdout.clone()).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[test]
+fn the_list_names_every_experiment() {
+    let text = String::from_utf8(nntop(&[]).stdout).unwrap();
+    let lines = objects(&nntop(&["--json"]));
+    assert_eq!(lines.len(), EXPERIMENTS.len());
+    for (line, experiment) in lines.iter().zip(EXPERIMENTS) {
+        assert_eq!(line["id"], experiment.id);
+        assert_eq!(line["chapter"], experiment.chapter);
+        assert!(!line["title"].as_str().unwrap().is_empty());
+        assert!(!line["expected"].as_str().unwrap().is_empty());
+        assert!(text.contains(experiment.id), "{text}");
+    }
+}
+
+#[test]
+fn json_ends_with_the_claims() {
+    let output = nntop(&["1-nand", "--json"]);
+    assert_eq!(output.status.code(), Some(0));
+    let lines = objects(&output);
+    let kinds: Vec<&str> = lines.iter().map(|line| line["event"].as_str().unwrap()).collect();
+    assert_eq!(kinds, ["started", "claim", "claim", "finished"]);
+    let claim = &lines[1];
+    assert_eq!((&claim["id"], &claim["holds"]), (&"1-nand".into(), &true.into()));
+    assert_eq!((&claim["expected"], &claim["measured"]), (&"1 1 1 0".into(), &"1 1 1 0".into()));
+    assert!(claim["claim"].is_string() && claim["seed"].is_u64() && claim["seconds"].is_f64());
+    assert_eq!(lines[3]["outcome"], "completed");
+}
+
+#[test]
+fn without_a_terminal_claims_are_lines() {
+    let output = nntop(&["1-nand"]);
+    assert_eq!(output.status.code(), Some(0));
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("#   measured 1 1 1 0") && text.contains("HOLDS"), "{text}");
+}
+
+#[test]
+fn an_unknown_experiment_has_the_near_ones_named() {
+    let output = nntop(&["1-nadn"]);
+    assert_eq!(output.status.code(), Some(2));
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert!(text.contains("`1-nadn`") && text.contains("1-nand"), "{text}");
+}
+
+#[test]
+fn results_become_a_table() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("results.jsonl");
+    std::fs::write(&file, nntop(&["1-nand", "--json"]).stdout).unwrap();
+    let output = nntop(&["--table", file.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(0));
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(text.lines().count(), 4, "{text}");
+    assert!(text.lines().nth(2).unwrap().ends_with("| yes |"), "{text}");
+    std::fs::write(&file, "no JSON").unwrap();
+    assert_eq!(nntop(&["--table", file.to_str().unwrap()]).status.code(), Some(2));
+}
