@@ -282,11 +282,9 @@ impl fmt::Display for Quantity {
         }
         let decimals = if size >= 1.0 { (4.0 - size.log10().floor()).max(0.0) as usize } else { 5 };
         let text = format!("{number:.decimals$}");
-        let text = match text.contains('.') {
-            true => text.trim_end_matches('0').trim_end_matches('.'),
-            false => &text,
-        };
-        f.write_str(text)
+        let whole = !text.contains('.');
+        let short = text.trim_end_matches('0').trim_end_matches('.');
+        f.write_str(if whole { &text } else { short })
     }
 }
 
