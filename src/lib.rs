@@ -4,6 +4,7 @@ pub mod cli;
 pub mod data;
 pub mod digit;
 pub mod engine;
+pub mod experiments;
 pub mod explorables;
 pub mod nn;
 pub mod protocol;

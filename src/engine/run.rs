@@ -11,7 +11,7 @@ use crate::protocol::{Activity, Command, Event, Outcome, Pace, Status};
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::thread::{Builder, JoinHandle};
 
 /// What decides how a run is watched and kept, not what it computes.
@@ -37,6 +37,7 @@ pub struct Engine {
     pub commands: Sender<Command>,
     /// `Started` first, then what happens; never ends before every sender of commands is gone.
     pub events: Receiver<Event>,
+    trained: Arc<OnceLock<Network>>,
     thread: JoinHandle<Option<Network>>,
 }
 
@@ -60,18 +61,27 @@ impl Engine {
         }
         let (commands, received) = unbounded();
         let (sent, events) = unbounded();
+        let trained = Arc::default();
+        let keep = Arc::clone(&trained);
         let thread = Builder::new()
             .name("nntop-train".into())
-            .spawn(move || thread_main(spec, options, received, sent))
+            .spawn(move || thread_main(spec, options, received, sent, &keep))
             .expect("the system gives a program a second thread");
-        Ok(Self { commands, events, thread })
+        Ok(Self { commands, events, trained, thread })
+    }
+
+    /// The network of a run that has told `Finished` and still answers probes; `None` before, and
+    /// when it failed.
+    #[must_use]
+    pub fn network(&self) -> Option<&Network> {
+        self.trained.get()
     }
 
     /// Drops the channels, waits for the run to end, and returns its network; `None` when it
     /// failed. A paused run ends at once: nobody is left to resume it.
     #[must_use]
     pub fn join(self) -> Option<Network> {
-        let Self { commands, events, thread } = self;
+        let Self { commands, events, trained: _, thread } = self;
         drop((commands, events));
         thread.join().ok().flatten()
     }
@@ -83,10 +93,11 @@ fn thread_main(
     options: Options,
     commands: Receiver<Command>,
     events: Sender<Event>,
+    finished: &OnceLock<Network>,
 ) -> Option<Network> {
     let kept = commands.clone();
     let told = events.clone();
-    let run = AssertUnwindSafe(|| train(spec, options, commands, events));
+    let run = AssertUnwindSafe(|| train(spec, options, commands, events, finished));
     let reason = match catch_unwind(run) {
         Ok(Ok(network)) => return Some(network),
         Ok(Err(reason)) => reason,
@@ -111,6 +122,7 @@ fn train(
     options: Options,
     commands: Receiver<Command>,
     events: Sender<Event>,
+    finished: &OnceLock<Network>,
 ) -> Result<Network, String> {
     let data = match (options.dataset, &spec.data) {
         (Some(data), _) => data,
@@ -149,6 +161,7 @@ fn train(
     };
     let mut trainer = Trainer::new(state, setup);
     let outcome = trainer.run();
+    let _ = finished.set(trainer.network().clone());
     Ok(trainer.serve(outcome))
 }
 

@@ -100,6 +100,11 @@ impl Trainer {
         outcome
     }
 
+    /// The network as it stands.
+    pub(super) fn network(&self) -> &Network {
+        &self.state.body.network
+    }
+
     fn train(&mut self) -> Outcome {
         self.recall();
         loop {

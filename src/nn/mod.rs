@@ -13,6 +13,7 @@ mod kernels;
 pub mod layer;
 mod network;
 mod optimizer;
+pub mod perceptron;
 mod regularizer;
 mod tape;
 

@@ -39,10 +39,7 @@ impl RunView {
     /// The one reducer.
     pub fn apply(&mut self, event: &Event) {
         match event {
-            Event::Started(info) => {
-                self.info = Some((**info).clone());
-                self.outcome = None;
-            }
+            Event::Started(info) => self.start(info),
             Event::EpochEnded(stats) => self.end_epoch(stats),
             Event::StatusChanged(status) => self.status = *status,
             Event::Tuned(tuned) => push_bounded(&mut self.tuned, tuned, MARKS),
@@ -62,6 +59,20 @@ impl RunView {
             // What somebody plays with is no part of the run.
             Event::Explored(_) | Event::Explorables(_) => {}
         }
+    }
+
+    /// A run that was interrupted goes on; one of another title is an experiment's next one, whose
+    /// curves begin anew.
+    fn start(&mut self, info: &RunInfo) {
+        if self.info.as_ref().is_some_and(|known| known.title != info.title) {
+            self.epochs = Series::default();
+            self.best = None;
+            self.progress = None;
+            self.tuned.clear();
+            self.frames.clear();
+        }
+        self.info = Some(info.clone());
+        self.outcome = None;
     }
 
     fn end_epoch(&mut self, stats: &EpochStats) {

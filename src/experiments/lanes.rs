@@ -1,0 +1,307 @@
+//! Training runs of an experiment, as many side by side as there are cores.
+//!
+//! Front ends see one run at a time, in order: the events of the others are kept until it is their
+//! turn. So what is told does not depend on which run was faster.
+
+use super::ExperimentError;
+use super::desk::Desk;
+use crate::data::Dataset;
+use crate::engine::{Engine, Options, Spec};
+use crate::nn::Network;
+use crate::protocol::{Activity, Command, EpochStats, Event, Figure, Level, Outcome};
+use crossbeam_channel::Select;
+use std::sync::Arc;
+
+/// A training run that an experiment asks for.
+#[derive(Clone, Debug)]
+pub struct Run {
+    /// Unique within the experiment, such as `seed 2`; names its curves.
+    pub name: String,
+    pub spec: Spec,
+    /// The images; MNIST where there are none.
+    pub data: Option<Arc<Dataset>>,
+}
+
+impl Run {
+    /// A run on MNIST.
+    #[must_use]
+    pub fn new(name: impl Into<String>, spec: Spec) -> Self {
+        Self { name: name.into(), spec, data: None }
+    }
+
+    /// The same run on other images.
+    #[must_use]
+    pub fn on(self, data: Arc<Dataset>) -> Self {
+        Self { data: Some(data), ..self }
+    }
+}
+
+/// What a run has measured so far.
+#[derive(Clone, Debug)]
+pub struct Record {
+    pub name: String,
+    pub spec: Spec,
+    /// One entry an epoch; the first is the untrained network's.
+    pub epochs: Vec<EpochStats>,
+}
+
+impl Record {
+    /// The largest of what `value` takes from the epochs.
+    #[must_use]
+    pub fn best(&self, value: impl Fn(&EpochStats) -> Option<f64>) -> Option<f64> {
+        self.epochs.iter().filter_map(value).max_by(f64::total_cmp)
+    }
+
+    /// The best accuracy on the test images, a fraction: the book's figure for its networks.
+    #[must_use]
+    pub fn best_test_accuracy(&self) -> Option<f64> {
+        self.best(|stats| stats.test_accuracy)
+    }
+
+    /// The accuracy on the test images after the last epoch, a fraction.
+    #[must_use]
+    pub fn last_test_accuracy(&self) -> Option<f64> {
+        self.epochs.last()?.test_accuracy
+    }
+}
+
+/// A run that is over.
+#[derive(Clone, Debug)]
+pub struct Trained {
+    pub record: Record,
+    pub network: Network,
+}
+
+/// A run that was started.
+struct Lane {
+    record: Record,
+    engine: Engine,
+    /// Facts that wait for the run's turn to be shown.
+    kept: Vec<Event>,
+    over: bool,
+}
+
+/// What happened next.
+enum News {
+    Command(Option<Command>),
+    Event(usize, Option<Event>),
+}
+
+pub(super) struct Lanes<'a> {
+    id: &'static str,
+    desk: &'a mut Desk,
+    /// Runs at once.
+    cores: usize,
+    started: Vec<Lane>,
+    /// The run that front ends see.
+    shown: usize,
+}
+
+impl<'a> Lanes<'a> {
+    pub(super) fn new(id: &'static str, desk: &'a mut Desk, cores: usize) -> Self {
+        Self { id, desk, cores, started: Vec::new(), shown: 0 }
+    }
+
+    /// Trains all runs, on `data` where they have none of their own.
+    pub(super) fn train(
+        mut self,
+        runs: Vec<Run>,
+        data: Option<Arc<Dataset>>,
+        draw: impl FnMut(&[Record]) -> Option<Figure>,
+    ) -> Result<Vec<Trained>, ExperimentError> {
+        let result = self.follow(runs, data, draw);
+        let lanes = std::mem::take(&mut self.started);
+        if result.is_err() {
+            for lane in &lanes {
+                // A run that is over needs no stopping.
+                let _ = lane.engine.commands.send(Command::Stop);
+            }
+        }
+        let mut trained = Vec::with_capacity(lanes.len());
+        for lane in lanes {
+            if let Some(network) = lane.engine.network().cloned() {
+                trained.push(Trained { record: lane.record, network });
+            }
+            // The last one is left to answer probes, so its threads are not yet waited for.
+            self.desk.parked = Some(lane.engine);
+        }
+        result.map(|()| trained)
+    }
+
+    fn follow(
+        &mut self,
+        runs: Vec<Run>,
+        data: Option<Arc<Dataset>>,
+        mut draw: impl FnMut(&[Record]) -> Option<Figure>,
+    ) -> Result<(), ExperimentError> {
+        let at_once = self.cores.clamp(1, runs.len().max(1));
+        let threads = (self.cores / at_once).max(1) as u32;
+        let total = runs.len();
+        let mut runs = runs.into_iter();
+        let mut records: Vec<Record> = Vec::with_capacity(total);
+        while self.shown < total {
+            while self.started.iter().filter(|lane| !lane.over).count() < at_once
+                && let Some(run) = runs.next()
+            {
+                self.start(run, data.as_ref(), threads)?;
+            }
+            match self.wait() {
+                News::Command(Some(command)) => self.obey(command),
+                News::Command(None) => return Err(ExperimentError::Stopped),
+                News::Event(index, event) => {
+                    let measured = matches!(event, Some(Event::EpochEnded(_)));
+                    self.hear(index, event)?;
+                    if measured {
+                        records.clear();
+                        records.extend(self.started.iter().map(|lane| lane.record.clone()));
+                        if let Some(figure) = draw(&records) {
+                            self.desk.tell(Event::Figure(figure));
+                        }
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn start(
+        &mut self,
+        run: Run,
+        data: Option<&Arc<Dataset>>,
+        threads: u32,
+    ) -> Result<(), ExperimentError> {
+        let Run { name, spec, data: own } = run;
+        let spec = Spec { threads: spec.threads.or(Some(threads)), ..spec };
+        let options = Options {
+            pace: self.desk.pace,
+            dataset: own.or_else(|| data.cloned()),
+            start_paused: self.desk.paused,
+            ..Options::default()
+        };
+        let engine = Engine::spawn(spec.clone(), options)
+            .map_err(|source| ExperimentError::Spec { run: name.clone(), source })?;
+        let record = Record { name, spec, epochs: Vec::new() };
+        self.started.push(Lane { record, engine, kept: Vec::new(), over: false });
+        if self.started.len() - 1 == self.shown {
+            self.show();
+        }
+        Ok(())
+    }
+
+    /// Blocks until something happens.
+    fn wait(&self) -> News {
+        let mut select = Select::new();
+        select.recv(&self.desk.commands);
+        let going: Vec<usize> =
+            (0..self.started.len()).filter(|&i| !self.started[i].over).collect();
+        for &index in &going {
+            select.recv(&self.started[index].engine.events);
+        }
+        // The run that is shown goes on being heard when it is over: it answers probes.
+        let operation = select.select();
+        match operation.index() {
+            0 => News::Command(operation.recv(&self.desk.commands).ok()),
+            place => {
+                let index = going[place - 1];
+                News::Event(index, operation.recv(&self.started[index].engine.events).ok())
+            }
+        }
+    }
+
+    /// Questions go to the run that is shown, orders to all.
+    fn obey(&mut self, command: Command) {
+        self.desk.obey(&command);
+        let question = command.is_question() || command == Command::Save;
+        for (index, lane) in self.started.iter().enumerate() {
+            if index == self.shown || !question {
+                // A run that is over needs no orders.
+                let _ = lane.engine.commands.send(command.clone());
+            }
+        }
+    }
+
+    /// Takes news of a run; `None` when its thread is gone without a word.
+    fn hear(&mut self, index: usize, event: Option<Event>) -> Result<(), ExperimentError> {
+        let lane = &mut self.started[index];
+        let run = || lane.record.name.clone();
+        match event {
+            None => {
+                let reason = "the training thread ended without a word".into();
+                return Err(ExperimentError::Run { run: run(), reason });
+            }
+            Some(Event::Finished(outcome)) => {
+                match outcome {
+                    Outcome::Completed(_) => {}
+                    Outcome::Stopped => return Err(ExperimentError::Stopped),
+                    Outcome::Diverged { epoch, hint } => {
+                        return Err(ExperimentError::Diverged { run: run(), epoch, hint });
+                    }
+                    Outcome::Failed(reason) => {
+                        return Err(ExperimentError::Run { run: run(), reason });
+                    }
+                }
+                lane.over = true;
+                self.next();
+            }
+            Some(event) => {
+                if let Event::EpochEnded(stats) = &event {
+                    lane.record.epochs.push(stats.clone());
+                }
+                if index == self.shown {
+                    self.tell(index, event);
+                } else if !event.is_sample() {
+                    lane.kept.push(event);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Passes an event of a run on: the run is titled as part of the experiment, and its end is
+    /// not the experiment's.
+    fn tell(&mut self, index: usize, event: Event) {
+        match event {
+            Event::Started(mut info) => {
+                info.title = format!("{} · {}", self.id, self.started[index].record.name);
+                self.desk.tell(Event::Started(info));
+            }
+            Event::StatusChanged(status) if status.activity == Activity::Finished => {}
+            Event::StatusChanged(status) => {
+                // A run that paused by itself is at the end of a step.
+                if status.activity == Activity::Paused && self.desk.stepping {
+                    (self.desk.paused, self.desk.stepping) = (true, false);
+                }
+                self.desk.tell(event);
+            }
+            event => self.desk.tell(event),
+        }
+    }
+
+    /// Shows the next run where the one that is shown is over.
+    fn next(&mut self) {
+        while self.started.get(self.shown).is_some_and(|lane| lane.over) {
+            // A step that ends with its run still ends in a pause.
+            self.desk.paused |= std::mem::take(&mut self.desk.stepping);
+            self.shown += 1;
+            if self.shown < self.started.len() {
+                self.show();
+            }
+        }
+    }
+
+    /// Tells all that is known of the run that is shown from now on, and has it watched.
+    fn show(&mut self) {
+        let lane = &mut self.started[self.shown];
+        let kept = std::mem::take(&mut lane.kept);
+        let watch = Command::Watch(self.desk.watched.clone());
+        // A run that is over answers too.
+        let sent = lane.engine.commands.send(watch);
+        for event in kept {
+            self.tell(self.shown, event);
+        }
+        if sent.is_err() {
+            let text = format!("{}: cannot be looked at", self.started[self.shown].record.name);
+            self.desk.log(Level::Warning, text);
+        }
+    }
+}

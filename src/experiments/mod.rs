@@ -1,0 +1,99 @@
+//! The book, executable: every experiment that it argues with, one straight-line file each.
+//!
+//! An experiment trains, shows figures and checks claims through its [`Context`]. It runs in a
+//! thread of its own ([`Running`]) and says and obeys what a training run does, so every front end
+//! works unchanged. Adding one is a file here and a line in [`EXPERIMENTS`].
+
+mod context;
+mod desk;
+mod error;
+mod lanes;
+mod measure;
+mod recipes;
+mod running;
+
+mod ch1_darkness;
+mod ch1_nand;
+mod ch2_equations;
+mod ch3_cross_entropy;
+mod ch3_dropout;
+mod ch3_early_stopping;
+mod ch3_expanded_data;
+mod ch3_grid_search;
+mod ch3_hessian;
+mod ch3_l1;
+mod ch3_l2;
+mod ch3_learning_rates;
+mod ch3_momentum;
+mod ch3_overfitting;
+mod ch3_schedule;
+mod ch3_slow_neuron;
+mod ch3_softmax;
+mod ch3_tanh_relu;
+mod ch3_training_size;
+mod ch3_weight_init;
+mod ch5_depth;
+mod ch5_exploding;
+mod ch5_vanishing;
+
+pub use context::{Context, Tolerance};
+pub use error::ExperimentError;
+pub use lanes::{Record, Run, Trained};
+pub use measure::{chart, curve, median, percent};
+pub use running::{Options, Running};
+
+/// An experiment of the book.
+#[derive(Clone, Copy, Debug)]
+pub struct Experiment {
+    /// Chapter and name, such as `1-nand`.
+    pub id: &'static str,
+    /// The book's chapter, from 1 on.
+    pub chapter: u32,
+    pub title: &'static str,
+    /// What the book says comes out, in words.
+    pub expected: &'static str,
+    /// Whether the quick budget is enough for every claim to hold.
+    pub quick_suffices: bool,
+    /// The experiment itself.
+    pub run: fn(&mut Context) -> Result<(), ExperimentError>,
+}
+
+/// Every experiment, in the book's order.
+pub static EXPERIMENTS: &[Experiment] = &[
+    ch1_nand::EXPERIMENT,
+    ch1_darkness::EXPERIMENT,
+    ch2_equations::EXPERIMENT,
+    ch3_slow_neuron::EXPERIMENT,
+    ch3_cross_entropy::THIRTY,
+    ch3_cross_entropy::HUNDRED,
+    ch3_softmax::EXPERIMENT,
+    ch3_overfitting::EXPERIMENT,
+    ch3_l2::SMALL,
+    ch3_l2::THIRTY,
+    ch3_l2::HUNDRED,
+    ch3_l2::BEST,
+    ch3_l1::EXPERIMENT,
+    ch3_dropout::EXPERIMENT,
+    ch3_training_size::EXPERIMENT,
+    ch3_expanded_data::EXPERIMENT,
+    ch3_weight_init::EXPERIMENT,
+    ch3_learning_rates::EXPERIMENT,
+    ch3_early_stopping::EXPERIMENT,
+    ch3_schedule::EXPERIMENT,
+    ch3_grid_search::EXPERIMENT,
+    ch3_hessian::EXPERIMENT,
+    ch3_momentum::EXPERIMENT,
+    ch3_tanh_relu::EXPERIMENT,
+    ch5_vanishing::EXPERIMENT,
+    ch5_depth::EXPERIMENT,
+    ch5_exploding::EXPERIMENT,
+];
+
+/// The experiment of an id.
+#[must_use]
+pub fn find(id: &str) -> Option<&'static Experiment> {
+    EXPERIMENTS.iter().find(|experiment| experiment.id == id)
+}
+
+#[cfg(test)]
+mod tests;

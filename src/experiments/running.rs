@@ -1,0 +1,85 @@
+//! An experiment in a thread of its own, seen from outside as a training run is.
+
+use super::context::Context;
+use super::{Experiment, ExperimentError};
+use crate::protocol::{Command, Event, Outcome, Pace};
+use crossbeam_channel::{Receiver, Sender, unbounded};
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::thread::{Builder, JoinHandle};
+
+/// How an experiment is run.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Options {
+    /// A fraction of the book's budget: seconds instead of minutes.
+    pub quick: bool,
+    /// The first of the seeds that are tried.
+    pub seed: u64,
+    /// How fast its networks train.
+    pub pace: Pace,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { quick: false, seed: 1, pace: Pace::Full }
+    }
+}
+
+/// An experiment that runs, or is over and still answers probes of the last network it trained.
+#[derive(Debug)]
+pub struct Running {
+    pub commands: Sender<Command>,
+    /// `Started` first, `Finished` when it is over; ends after every sender of commands is gone.
+    pub events: Receiver<Event>,
+    thread: JoinHandle<()>,
+}
+
+impl Running {
+    /// Starts an experiment.
+    ///
+    /// # Errors
+    /// Where the system has no thread left.
+    pub fn spawn(experiment: &'static Experiment, options: Options) -> std::io::Result<Self> {
+        let (commands, received) = unbounded();
+        let (sent, events) = unbounded();
+        let thread = Builder::new()
+            .name("nntop-book".into())
+            .spawn(move || thread_main(experiment, options, received, sent))?;
+        Ok(Self { commands, events, thread })
+    }
+
+    /// Drops the channels and waits for the thread to end: soon when the experiment is over or was
+    /// told to stop.
+    pub fn join(self) {
+        let Self { commands, events, thread } = self;
+        drop((commands, events));
+        // The thread catches its panics itself.
+        let _ = thread.join();
+    }
+}
+
+/// The thread's edge: a panic ends the experiment, not the program.
+fn thread_main(
+    experiment: &'static Experiment,
+    options: Options,
+    commands: Receiver<Command>,
+    events: Sender<Event>,
+) {
+    let mut context = Context::new(experiment, options, commands, events);
+    let result = catch_unwind(AssertUnwindSafe(|| (experiment.run)(&mut context)));
+    let outcome = match result {
+        Ok(Ok(())) => Outcome::Completed(context.summary()),
+        Ok(Err(ExperimentError::Stopped)) => Outcome::Stopped,
+        Ok(Err(ExperimentError::Diverged { run, epoch, hint })) => {
+            Outcome::Diverged { epoch, hint: format!("{run}: {hint}") }
+        }
+        Ok(Err(error)) => Outcome::Failed(error.to_string()),
+        Err(panic) => Outcome::Failed(format!("a fault in the program: {}", message(&*panic))),
+    };
+    context.serve(outcome);
+}
+
+fn message(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
+}

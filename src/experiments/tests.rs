@@ -1,0 +1,123 @@
+use super::*;
+use crate::engine::Spec;
+use crate::protocol::{Activity, Command, Event, Outcome, Step};
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+/// An experiment for these tests: two runs side by side on few images.
+static TWO_RUNS: Experiment = Experiment {
+    id: "0-two-runs",
+    chapter: 0,
+    title: "two runs",
+    expected: "nothing",
+    quick_suffices: true,
+    run: two_runs,
+};
+static PANICS: Experiment =
+    Experiment { id: "0-panics", run: |_| panic!("on purpose"), ..TWO_RUNS };
+
+fn two_runs(context: &mut Context) -> Result<(), ExperimentError> {
+    let spec =
+        Spec { layers: "784,5,10".into(), epochs: 3, train_size: Some(100), ..Spec::default() };
+    let runs = [1, 2].map(|seed| Run::new(format!("seed {seed}"), Spec { seed, ..spec.clone() }));
+    let trained = context.train_all(runs.into(), |_| None)?;
+    let accuracy = median(trained.iter().map(|t| percent(t.record.best_test_accuracy())));
+    context.claim_number("it trains", 0.0, accuracy, Tolerance::AtLeast, "%");
+    Ok(())
+}
+
+fn next(running: &Running) -> Event {
+    running.events.recv_timeout(Duration::from_secs(60)).unwrap()
+}
+
+fn until(running: &Running, found: impl Fn(&Event) -> bool) -> Vec<Event> {
+    let mut events = Vec::new();
+    loop {
+        events.push(next(running));
+        if found(events.last().unwrap()) {
+            return events;
+        }
+    }
+}
+
+fn finished(event: &Event) -> bool {
+    matches!(event, Event::Finished(_))
+}
+
+#[test]
+fn ids_are_unique_and_name_their_chapter() {
+    let ids: BTreeSet<&str> = EXPERIMENTS.iter().map(|experiment| experiment.id).collect();
+    assert_eq!(ids.len(), EXPERIMENTS.len());
+    assert!(EXPERIMENTS.is_sorted_by_key(|experiment| experiment.chapter), "the book's order");
+    for experiment in EXPERIMENTS {
+        assert!(experiment.id.starts_with(&format!("{}-", experiment.chapter)));
+        assert_eq!(find(experiment.id).unwrap().title, experiment.title);
+    }
+}
+
+#[test]
+fn runs_side_by_side_are_told_one_after_the_other() {
+    let running = Running::spawn(&TWO_RUNS, Options::default()).unwrap();
+    let events = until(&running, finished);
+    let told: Vec<String> = events
+        .iter()
+        .filter_map(|event| match event {
+            Event::Started(info) => Some(info.title.clone()),
+            Event::EpochEnded(stats) => Some(stats.epoch.to_string()),
+            Event::Claim(claim) => Some(claim.claim.clone()),
+            Event::Finished(Outcome::Completed(how)) => Some(how.clone()),
+            _ => None,
+        })
+        .collect();
+    let (first, second) = ("0-two-runs · seed 1", "0-two-runs · seed 2");
+    let expected = [
+        "0-two-runs",
+        first,
+        "0",
+        "1",
+        "2",
+        "3",
+        second,
+        "0",
+        "1",
+        "2",
+        "3",
+        "it trains",
+        "the claim holds",
+    ];
+    assert_eq!(told, expected);
+    running.join();
+}
+
+#[test]
+fn a_stop_ends_it_and_a_panic_is_told() {
+    let running = Running::spawn(&TWO_RUNS, Options::default()).unwrap();
+    running.commands.send(Command::Stop).unwrap();
+    assert_eq!(until(&running, finished).pop(), Some(Event::Finished(Outcome::Stopped)));
+    running.join();
+    let running = Running::spawn(&PANICS, Options::default()).unwrap();
+    let Some(Event::Finished(Outcome::Failed(why))) = until(&running, finished).pop() else {
+        panic!("it failed")
+    };
+    assert!(why.contains("on purpose"), "{why}");
+    running.join();
+}
+
+#[test]
+fn a_step_pauses_and_a_resumed_one_ends() {
+    let running = Running::spawn(&TWO_RUNS, Options::default()).unwrap();
+    running.commands.send(Command::Pause).unwrap();
+    let paused =
+        |event: &Event| matches!(event, Event::StatusChanged(s) if s.activity == Activity::Paused);
+    until(&running, paused);
+    running.commands.send(Command::Step(Step::Epochs(1))).unwrap();
+    let events = until(&running, paused);
+    let epochs = |events: &[Event]| {
+        events.iter().filter(|event| matches!(event, Event::EpochEnded(_))).count()
+    };
+    assert!(epochs(&events) <= 2, "the untrained network and one epoch at most");
+    running.commands.send(Command::Resume).unwrap();
+    let rest = until(&running, finished);
+    assert_eq!(rest.last(), Some(&Event::Finished(Outcome::Completed("the claim holds".into()))));
+    running.join();
+}

@@ -1,0 +1,242 @@
+//! Perceptrons, and circuits built from them (section 1.1).
+
+/// A neuron that weighs its inputs: with the step it says yes or no, with the sigmoid how much.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Perceptron {
+    /// One weight an input.
+    pub weights: Vec<f64>,
+    /// How easily it fires: the negative of the threshold.
+    pub bias: f64,
+}
+
+impl Perceptron {
+    /// The book's NAND gate: weights −2 and −2, bias 3.
+    #[must_use]
+    pub fn nand() -> Self {
+        Self { weights: vec![-2.0, -2.0], bias: 3.0 }
+    }
+
+    /// The weighted input z = w·x + b.
+    ///
+    /// # Panics
+    /// Where there are not as many inputs as weights.
+    #[must_use]
+    pub fn weighted_input(&self, x: &[f64]) -> f64 {
+        assert_eq!(x.len(), self.weights.len(), "a perceptron has one weight an input");
+        self.weights.iter().zip(x).map(|(w, x)| w * x).sum::<f64>() + self.bias
+    }
+
+    /// The step: 1 where w·x + b > 0, else 0 (equation 2).
+    #[must_use]
+    pub fn fires(&self, x: &[bool]) -> bool {
+        let x: Vec<f64> = x.iter().map(|&x| f64::from(u8::from(x))).collect();
+        self.weighted_input(&x) > 0.0
+    }
+
+    /// The sigmoid neuron of the same weights and bias: σ(w·x + b), from 0 to 1 (equation 4).
+    #[must_use]
+    pub fn sigmoid(&self, x: &[f64]) -> f64 {
+        sigmoid(self.weighted_input(x))
+    }
+
+    /// All weights and the bias multiplied by c.
+    #[must_use]
+    pub fn scaled(&self, c: f64) -> Self {
+        Self { weights: self.weights.iter().map(|w| c * w).collect(), bias: c * self.bias }
+    }
+}
+
+/// σ(z) = 1 / (1 + e⁻ᶻ) (equation 3).
+#[must_use]
+pub fn sigmoid(z: f64) -> f64 {
+    1.0 / (1.0 + (-z).exp())
+}
+
+/// A circuit of copies of one gate with two inputs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Circuit {
+    inputs: usize,
+    /// The wires that each gate reads: first the circuit's inputs, then the gates' outputs in
+    /// order. A gate reads only wires before its own.
+    gates: Vec<[usize; 2]>,
+    /// The wires that are the circuit's outputs, the lowest bit first.
+    outputs: Vec<usize>,
+}
+
+impl Circuit {
+    /// Bits x₁, x₂ to (x₁ ⊕ x₂, the carry x₁x₂): the book's adder, of five NAND gates.
+    #[must_use]
+    pub fn half_adder() -> Self {
+        let mut circuit = Self::new(2);
+        let [sum, not_carry] = circuit.exclusive_or(0, 1);
+        let carry = circuit.gate(not_carry, not_carry);
+        circuit.outputs = vec![sum, carry];
+        circuit
+    }
+
+    /// Bits x₁, x₂ and a carry to (sum, carry), of nine NAND gates.
+    #[must_use]
+    pub fn full_adder() -> Self {
+        let mut circuit = Self::new(3);
+        let [sum, carry] = circuit.full(0, 1, 2);
+        circuit.outputs = vec![sum, carry];
+        circuit
+    }
+
+    /// Two numbers of two bits (a₀, a₁, b₀, b₁, the lowest bit first) to their sum of three bits,
+    /// of 14 NAND gates.
+    #[must_use]
+    pub fn two_bit_adder() -> Self {
+        let mut circuit = Self::new(4);
+        let [low, not_carry] = circuit.exclusive_or(0, 2);
+        let carry = circuit.gate(not_carry, not_carry);
+        let [high, overflow] = circuit.full(1, 3, carry);
+        circuit.outputs = vec![low, high, overflow];
+        circuit
+    }
+
+    fn new(inputs: usize) -> Self {
+        Self { inputs, gates: Vec::new(), outputs: Vec::new() }
+    }
+
+    /// Adds a gate; the wire of its output.
+    fn gate(&mut self, a: usize, b: usize) -> usize {
+        self.gates.push([a, b]);
+        self.inputs + self.gates.len() - 1
+    }
+
+    /// a ⊕ b of four NAND gates, and the first of them: not (a and b).
+    fn exclusive_or(&mut self, a: usize, b: usize) -> [usize; 2] {
+        let nand = self.gate(a, b);
+        let (left, right) = (self.gate(a, nand), self.gate(b, nand));
+        [self.gate(left, right), nand]
+    }
+
+    /// Sum and carry of three bits.
+    fn full(&mut self, a: usize, b: usize, carry: usize) -> [usize; 2] {
+        let [half, first] = self.exclusive_or(a, b);
+        let [sum, second] = self.exclusive_or(half, carry);
+        [sum, self.gate(first, second)]
+    }
+
+    /// Number of input bits.
+    #[must_use]
+    pub fn inputs(&self) -> usize {
+        self.inputs
+    }
+
+    /// Number of gates.
+    #[must_use]
+    pub fn gates(&self) -> usize {
+        self.gates.len()
+    }
+
+    /// The output bits where every gate is this perceptron.
+    ///
+    /// # Panics
+    /// Where there are not as many bits as inputs, or the gate has not two inputs.
+    #[must_use]
+    pub fn run(&self, gate: &Perceptron, bits: &[bool]) -> Vec<bool> {
+        self.follow(bits, |x| gate.fires(&x))
+    }
+
+    /// The outputs where every gate is the sigmoid neuron of this perceptron's weights.
+    ///
+    /// # Panics
+    /// As [`Circuit::run`].
+    #[must_use]
+    pub fn run_sigmoid(&self, gate: &Perceptron, x: &[f64]) -> Vec<f64> {
+        self.follow(x, |x| gate.sigmoid(&x))
+    }
+
+    fn follow<T: Copy>(&self, inputs: &[T], gate: impl Fn([T; 2]) -> T) -> Vec<T> {
+        assert_eq!(inputs.len(), self.inputs, "one value an input");
+        let mut wires = inputs.to_vec();
+        for &[a, b] in &self.gates {
+            let output = gate([wires[a], wires[b]]);
+            wires.push(output);
+        }
+        self.outputs.iter().map(|&wire| wires[wire]).collect()
+    }
+}
+
+/// Every combination of so many bits; the first bit changes fastest.
+#[must_use]
+pub fn combinations(bits: usize) -> Vec<Vec<bool>> {
+    (0..1_usize << bits).map(|n| (0..bits).map(|bit| n >> bit & 1 == 1).collect()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    fn number(bits: &[bool]) -> usize {
+        bits.iter().enumerate().map(|(place, &bit)| usize::from(bit) << place).sum()
+    }
+
+    #[test]
+    fn nand_is_the_books_table() {
+        for (x, expected) in [
+            ([false, false], true),
+            ([false, true], true),
+            ([true, false], true),
+            ([true, true], false),
+        ] {
+            assert_eq!(Perceptron::nand().fires(&x), expected);
+        }
+    }
+
+    #[test]
+    fn adders_add() {
+        let nand = Perceptron::nand();
+        for circuit in [Circuit::half_adder(), Circuit::full_adder()] {
+            for bits in combinations(circuit.inputs()) {
+                let ones = bits.iter().filter(|&&bit| bit).count();
+                assert_eq!(number(&circuit.run(&nand, &bits)), ones, "{bits:?}");
+            }
+        }
+        let adder = Circuit::two_bit_adder();
+        for bits in combinations(4) {
+            let sum = number(&bits[..2]) + number(&bits[2..]);
+            assert_eq!(number(&adder.run(&nand, &bits)), sum, "{bits:?}");
+        }
+        let gates = [Circuit::half_adder(), Circuit::full_adder(), adder].map(|c| c.gates());
+        assert_eq!(gates, [5, 9, 14]);
+    }
+
+    proptest! {
+        #[test]
+        fn scaling_a_perceptron_changes_nothing(
+            weights in vec(-5_i32..=5, 1..8),
+            bias in -5_i32..=5,
+            exponent in -20_i32..20,
+        ) {
+            // Whole numbers and powers of two are exact, so z = 0 stays 0.
+            let weights = weights.iter().map(|&w| f64::from(w)).collect();
+            let neuron = Perceptron { weights, bias: f64::from(bias) };
+            let scaled = neuron.scaled(2_f64.powi(exponent));
+            for x in combinations(neuron.weights.len()) {
+                prop_assert_eq!(neuron.fires(&x), scaled.fires(&x));
+            }
+        }
+
+        #[test]
+        fn sigmoid_neurons_approach_perceptrons_as_c_grows(
+            weights in vec(-3.0..3.0_f64, 1..6),
+            bias in -3.0..3.0_f64,
+            c in 1.0..1e4_f64,
+        ) {
+            let neuron = Perceptron { weights, bias };
+            for bits in combinations(neuron.weights.len()) {
+                let x: Vec<f64> = bits.iter().map(|&bit| f64::from(u8::from(bit))).collect();
+                let z = neuron.weighted_input(&x);
+                let step = f64::from(u8::from(neuron.fires(&bits)));
+                let distance = (neuron.scaled(c).sigmoid(&x) - step).abs();
+                // |σ(cz) − step(z)| = σ(−c|z|) < e^(−c|z|), which goes to 0 unless z is 0.
+                prop_assert!(distance <= (-c * z.abs()).exp() + 1e-9, "{distance} at z = {z}");
+            }
+        }
+    }
+}
