@@ -54,8 +54,20 @@ enum Lang {
 }
 
 impl DisplayArgs {
+    /// How to draw on the terminal at hand.
     pub(super) fn theme(&self) -> Theme {
+        self.over(Environment::read().theme())
+    }
+
+    /// How to draw into a picture, which shows every colour and character, whatever terminal it was
+    /// asked for on.
+    pub(super) fn picture_theme(&self) -> Theme {
         let guessed = Environment::read().theme();
+        self.over(Theme { depth: ColorDepth::True, light: false, unicode: true, ..guessed })
+    }
+
+    /// What the arguments say, and `guessed` where they say nothing.
+    fn over(&self, guessed: Theme) -> Theme {
         Theme {
             depth: match self.color {
                 Color::Auto => guessed.depth,

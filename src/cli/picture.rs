@@ -13,14 +13,14 @@ use std::process::ExitCode;
 /// Trains, types the keys, draws, writes.
 pub(super) fn run(args: &PictureArgs, display: &DisplayArgs) -> anyhow::Result<ExitCode> {
     let spec = args.spec.assemble()?;
-    let setup = Setup { theme: display.theme(), ..Setup::default() };
+    let is_svg = args.file.extension().is_some_and(|extension| extension == "svg");
+    let theme = if is_svg { display.picture_theme() } else { display.theme() };
+    let setup = Setup { theme, ..Setup::default() };
     let (columns, rows) = size(&args.size)?;
-    let theme = setup.theme;
     let area = Rect::new(0, 0, columns, rows);
     let mut screen = Offscreen::train(spec, Options::default(), setup, area)?;
     screen.type_keys(&args.keys)?;
     screen.draw();
-    let is_svg = args.file.extension().is_some_and(|extension| extension == "svg");
     let picture = if is_svg { svg(&screen.buffer, theme) } else { text(&screen.buffer) };
     std::fs::write(&args.file, picture)
         .with_context(|| format!("{}: cannot be written", args.file.display()))?;

@@ -175,11 +175,7 @@ fn footer(app: &App, line: Rect, buffer: &mut Buffer) {
         write_at(buffer, line, 1, 0, hint, theme.style(Role::Bad));
         return;
     }
-    if let Some(Outcome::Completed(why)) = &app.run.outcome
-        && !why.is_empty()
-    {
-        write_right(buffer, line, 0, &format!("{why} "), theme.style(Role::Good));
-    }
+    let room = line.width - outcome(app, line, buffer);
     let keys = app.views[app.current].keys();
     let view = keys.iter().map(|key| (key.keys, key.does));
     let pause = if plain_state(&app.run).0 == "paused" { "resume" } else { "pause" };
@@ -191,12 +187,25 @@ fn footer(app: &App, line: Rect, buffer: &mut Buffer) {
     let mut column = 1;
     for (keys, does) in hints.map(|(keys, does)| (theme.say(keys), theme.say(does))) {
         let width = (keys.width() + 1 + does.width()) as u16;
-        if column + width > line.width {
+        if column + width > room {
             break;
         }
         column = write_at(buffer, line, column, 0, keys, theme.style(Role::Accent));
         column = write_at(buffer, line, column + 1, 0, does, theme.style(Role::Dim)) + 2;
     }
+}
+
+/// How a completed run ended, at the right where it leaves room for keys; returns the columns it
+/// takes.
+fn outcome(app: &App, line: Rect, buffer: &mut Buffer) -> u16 {
+    let Some(Outcome::Completed(why)) = &app.run.outcome else { return 0 };
+    let text = format!(" {why} ");
+    let width = text.width() as u16;
+    if why.is_empty() || width > line.width / 2 {
+        return 0;
+    }
+    write_right(buffer, line, 0, &text, app.setup.theme.style(Role::Good));
+    width
 }
 
 /// The page of a run that broke: what happened, and what to do.

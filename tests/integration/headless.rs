@@ -252,3 +252,24 @@ fn several_digits_in_one_picture_are_read_line_by_line() {
     let right = read.bytes().zip(&mnist.labels).filter(|(name, label)| name - b'0' == **label);
     assert!(right.count() >= 8, "{read}");
 }
+
+#[test]
+fn a_picture_has_every_colour_whatever_the_terminal() {
+    let dir = small_data();
+    let draw = |file: &str, color: &[&str]| {
+        let mut command = nntop();
+        command.env("TERM", "dumb").env_remove("COLORTERM").env("LC_ALL", "C").arg("picture");
+        command.args(["--epochs", "1", "--data"]).arg(dir.path()).args(color);
+        let output = command.arg(dir.path().join(file)).output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{}", err(&output));
+        fs::read_to_string(dir.path().join(file)).unwrap()
+    };
+    let colours = |svg: &str| {
+        let fills = svg.split("fill=\"#").skip(1).map(|rest| rest[..6].to_string());
+        fills.collect::<std::collections::BTreeSet<_>>().len()
+    };
+    let (whole, grey) = (draw("a.svg", &[]), draw("b.svg", &["--color", "none"]));
+    assert!(colours(&whole) > 10, "{}", colours(&whole));
+    assert!(colours(&grey) < 5, "what was asked for is obeyed: {}", colours(&grey));
+    assert!(draw("c.txt", &[]).contains("nntop"), "a text is drawn for the terminal at hand");
+}

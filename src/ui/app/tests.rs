@@ -198,3 +198,21 @@ fn a_click_on_a_tab_opens_its_view() {
     });
     assert_eq!(app.current, 4);
 }
+
+#[test]
+fn keys_and_how_the_run_ended_never_lie_over_each_other() {
+    let mut app = app(Setup::default());
+    let why = "all 30 epochs trained";
+    tell(&mut app, Event::Finished(Outcome::Completed(why.into())));
+    type_(&mut app, "7");
+    for width in 1..160 {
+        let mut buffer = Buffer::empty(Rect::new(0, 0, width, 30));
+        app.render(&mut buffer);
+        let last = buffer.content.len() - usize::from(width);
+        let footer: String =
+            buffer.content[last..].iter().map(ratatui::buffer::Cell::symbol).collect();
+        let told = footer.contains(&format!(" {why} "));
+        assert!(told || !footer.contains("trained"), "{width}: {footer}");
+        assert_eq!(told, width >= 46, "{width}: told where it takes half the line at most");
+    }
+}
