@@ -7,7 +7,7 @@ use super::error::Usage;
 use crate::explorables;
 use crate::protocol::{Event, Explorable, Update};
 use crate::session::{Attachment, Hub};
-use crate::ui::{self, App, Setup, text};
+use crate::ui::{self, App, Language, Setup, text};
 use anyhow::Context;
 use crossbeam_channel::unbounded;
 use ratatui::buffer::Buffer;
@@ -23,7 +23,7 @@ const PICTURE: Rect = Rect::new(0, 0, 120, 40);
 pub(super) fn run(args: &ExploreArgs, display: &DisplayArgs) -> anyhow::Result<ExitCode> {
     let out = io::stdout();
     match &args.id {
-        None => list(args.json, &mut out.lock())?,
+        None => list(args.json, display.theme().language(), &mut out.lock())?,
         Some(id) => {
             let explorable = find(id)?;
             if args.json {
@@ -52,7 +52,7 @@ fn find(id: &str) -> Result<&'static Explorable, Usage> {
     })
 }
 
-fn list(json: bool, out: &mut impl Write) -> io::Result<()> {
+fn list(json: bool, language: Language, out: &mut impl Write) -> io::Result<()> {
     let widest = explorables::list().iter().map(|explorable| explorable.id.len()).max();
     for Explorable { id, chapter, title, to_try, to_notice, .. } in explorables::list() {
         if json {
@@ -65,6 +65,7 @@ fn list(json: bool, out: &mut impl Write) -> io::Result<()> {
             });
             writeln!(out, "{line}")?;
         } else {
+            let title = language.tell(title);
             writeln!(out, "{id:width$}  ch. {chapter}  {title}", width = widest.unwrap_or(0))?;
         }
     }

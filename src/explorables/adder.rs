@@ -54,15 +54,15 @@ fn bit(on: bool) -> &'static str {
 
 fn circuit(a: bool, b: bool, merge: bool) -> FigureBody {
     let outputs @ [common, upper, lower, sum, carry] = gates(a, b, merge);
-    let places = [[0.32, 0.42], [0.56, 0.14], [0.56, 0.58], [0.78, 0.3], [0.78, 0.95]];
+    let places = [[0.27, 0.4], [0.6, 0.0], [0.6, 0.52], [0.82, 0.26], [0.6, 1.0]];
     let gate = |(on, at): (bool, [f64; 2])| neuron("NAND", bit(on), at, on);
     let mut neurons: Vec<Neuron> =
-        vec![neuron("x₁", bit(a), [0.0, 0.14], a), neuron("x₂", bit(b), [0.0, 0.7], b)];
+        vec![neuron("x₁", bit(a), [0.0, 0.0], a), neuron("x₂", bit(b), [0.0, 0.75], b)];
     neurons.extend(outputs.into_iter().zip(places).map(gate));
-    neurons.push(neuron("sum", bit(sum), [1.0, 0.3], sum));
-    neurons.push(neuron("carry", bit(carry), [1.0, 0.95], carry));
-    let double = if merge { "−4" } else { "−2 −2" };
-    let wires = vec![
+    neurons.push(neuron("sum", bit(sum), [1.0, 0.26], sum));
+    neurons.push(neuron("carry", bit(carry), [1.0, 1.0], carry));
+    let double = if merge { vec!["−4"] } else { vec!["−2"; 2] };
+    let mut wires = vec![
         wire(0, 2, "", a),
         wire(1, 2, "", b),
         wire(0, 3, "", a),
@@ -71,10 +71,10 @@ fn circuit(a: bool, b: bool, merge: bool) -> FigureBody {
         wire(1, 4, "", b),
         wire(3, 5, "", upper),
         wire(4, 5, "", lower),
-        wire(2, 6, double, common),
         wire(5, 7, "", sum),
         wire(6, 8, "", carry),
     ];
+    wires.extend(double.into_iter().map(|weight| wire(2, 6, weight, common)));
     FigureBody::Wiring { neurons, wires }
 }
 
@@ -91,6 +91,17 @@ fn sums(a: bool, b: bool, merge: bool) -> FigureBody {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn merging_makes_one_wire_of_minus_four_of_two_of_minus_two() {
+        let labels = |merge: bool| {
+            let FigureBody::Wiring { wires, .. } = circuit(true, true, merge) else { panic!() };
+            let double = wires.into_iter().filter(|wire| (wire.from, wire.to) == (2, 6));
+            double.map(|wire| wire.label).collect::<Vec<_>>()
+        };
+        assert_eq!(labels(false), ["−2", "−2"]);
+        assert_eq!(labels(true), ["−4"]);
+    }
 
     #[test]
     fn adds_two_bits_merged_or_not() {

@@ -30,7 +30,7 @@ pub(super) fn describe() -> Explorable {
             range("v₁", [-5.0, 5.0], 0.1, 1.5),
             range("v₂", [-5.0, 5.0], 0.1, 0.7),
             range("bias", [-5.0, 5.0], 0.1, 0.2),
-            time("step", 5, 5),
+            time("steps", 5, 5),
         ],
     }
 }
@@ -148,10 +148,10 @@ fn wiring(net: &Net, step: u32) -> FigureBody {
         if step >= from { format!("{name} {}", number(value)) } else { String::new() }
     };
     let hidden = |j: usize| {
-        let value = [known(1, "a", pass.hidden[j]), known(4, "δ", pass.delta_hidden[j])].join(" ");
+        let value = [known(1, "a", pass.hidden[j]), known(4, "δ", pass.delta_hidden[j])].join("\n");
         neuron(["h₁", "h₂"][j], value.trim(), [0.45, j as f64], step == 1 || step == 4)
     };
-    let output = [known(2, "a", pass.output), known(3, "δ", pass.delta_output)].join(" ");
+    let output = [known(2, "a", pass.output), known(3, "δ", pass.delta_output)].join("\n");
     let neurons = vec![
         neuron("x₁", number(net.x[0]), [0.0, 0.0], step == 0),
         neuron("x₂", number(net.x[1]), [0.0, 1.0], step == 0),

@@ -119,7 +119,7 @@ pub(super) fn figures(values: &[f64]) -> Vec<Figure> {
     let numbers =
         [format!("{row}, {column}"), number(z), number(activate(activation, z)), number(here)];
     vec![
-        figure("digit", "The digit and the kernel", "", image(DIGIT, framed(&digit, row, column))),
+        figure("digit", "The digit", "", image(DIGIT, framed(&digit, row, column))),
         figure("map", "The feature map", "", image(MAP, marked(&map, row, column))),
         figure("pooled", "Pooled", "", image(MAP / POOL, pool.iter().map(|&a| a as f32).collect())),
         figure(
@@ -127,7 +127,7 @@ pub(super) fn figures(values: &[f64]) -> Vec<Figure> {
             "At this place",
             "",
             table(
-                &["row, column", "z = Σ w a + b", "activation", "pooled"],
+                &["row, column", "z = Σ w a + b", "a = f(z)", "pooled"],
                 [(false, numbers.into())],
             ),
         ),

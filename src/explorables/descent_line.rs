@@ -25,7 +25,7 @@ pub(super) fn describe() -> Explorable {
             choice("C(v)", &["bowl", "two valleys", "plateau"]),
             range("start", RANGE, 0.1, -1.7),
             range("η", [0.01, 1.2], 0.01, 0.1),
-            time("step", STEPS, 12),
+            time("steps", STEPS, 12),
         ],
     }
 }
@@ -82,7 +82,7 @@ fn costs(all: &[f64], path: &[f64], cost: impl Fn(f64) -> f64) -> FigureBody {
     };
     let now = over(path).split_off(path.len() - 1);
     let lines = vec![curve("to come", over(all)), curve("so far", over(path)), dots("now", now)];
-    plot(("step", [0.0, f64::from(STEPS)]), ("C", HEIGHTS), lines)
+    plot(("steps", [0.0, f64::from(STEPS)]), ("C", HEIGHTS), lines)
 }
 
 fn numbers(valley: &Valley, v: f64, eta: f64) -> FigureBody {

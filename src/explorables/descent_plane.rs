@@ -1,8 +1,8 @@
 //! Sections 1.5 and 3.6: a ball on a surface, by plain gradient descent and with momentum
 //! (equations 107 and 108).
 
-use super::sketch::{curve, figure, range, time};
-use crate::protocol::{Curve, Explorable, Figure, FigureBody, Scale};
+use super::sketch::{curve, figure, plot, range, time};
+use crate::protocol::{Curve, Explorable, Figure, FigureBody};
 
 const RANGE: [f64; 2] = [-2.0, 2.0];
 const STEPS: u32 = 100;
@@ -32,7 +32,7 @@ pub(super) fn describe() -> Explorable {
             range("η", [0.005, 0.5], 0.005, 0.06),
             range("momentum μ", [0.0, 0.99], 0.01, 0.8),
             range("narrowness k", [1.0, 40.0], 1.0, 12.0),
-            time("step", STEPS, 30),
+            time("steps", STEPS, 30),
         ],
     }
 }
@@ -91,18 +91,12 @@ fn heights(k: f64) -> Vec<f32> {
 
 fn costs(balls: &[(&str, Vec<[f64; 2]>)], until: usize, k: f64) -> FigureBody {
     let line = |(name, path): &(&str, Vec<[f64; 2]>)| -> Curve {
-        let costs = path.iter().map(|&place| cost(place, k).max(BOTTOM));
+        let costs = path.iter().map(|&place| cost(place, k).max(BOTTOM).log10());
         curve(name, costs.enumerate().take(until + 1).map(|(step, cost)| (step as f64, cost)))
     };
-    // The frame of the whole time, so that the axes stay while it plays.
-    let whole = curve("", [(0.0, BOTTOM), (f64::from(STEPS), BOTTOM)]);
-    FigureBody::Chart {
-        x_label: "step".into(),
-        y_label: "C".into(),
-        x_scale: Scale::Linear,
-        y_scale: Scale::Logarithmic,
-        curves: std::iter::once(whole).chain(balls.iter().map(line)).collect(),
-    }
+    // Nothing between the axes for the surface's colour, so that a ball has one colour in both.
+    let curves = std::iter::once(curve("", [])).chain(balls.iter().map(line)).collect();
+    plot(("steps", [0.0, f64::from(STEPS)]), ("log₁₀ C", [-10.0, 4.0]), curves)
 }
 
 #[cfg(test)]

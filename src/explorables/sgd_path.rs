@@ -1,8 +1,8 @@
 //! Section 1.5: stochastic gradient descent beside the full gradient, on a straight line fitted
 //! through points (equation 19).
 
-use super::sketch::{curve, figure, number, range, table, time};
-use crate::protocol::{Curve, Explorable, Figure, FigureBody, Scale};
+use super::sketch::{curve, figure, number, plot, range, table, time};
+use crate::protocol::{Curve, Explorable, Figure, FigureBody};
 use crate::rng::{Purpose, Stream, stream};
 use rand::RngExt;
 use rand_distr::StandardNormal;
@@ -149,17 +149,12 @@ fn costs(paths: &[(&str, Vec<[f64; 2]>, usize)], points: &[[f64; 2]]) -> FigureB
         let epochs = path
             .iter()
             .enumerate()
-            .map(|(step, &place)| (step as f64 / *an_epoch as f64, cost(place, points).max(1e-6)));
+            .map(|(step, &place)| (step as f64 / *an_epoch as f64, cost(place, points).log10()));
         curve(name, epochs)
     };
-    let whole = curve("", [(0.0, 0.1), (f64::from(EPOCHS), 0.1)]);
-    FigureBody::Chart {
-        x_label: "epoch".into(),
-        y_label: "C".into(),
-        x_scale: Scale::Linear,
-        y_scale: Scale::Logarithmic,
-        curves: std::iter::once(whole).chain(paths.iter().map(line)).collect(),
-    }
+    // Nothing for the surface's colour, so that a path has one colour in both figures.
+    let curves = std::iter::once(curve("", [])).chain(paths.iter().map(line)).collect();
+    plot(("epoch", [0.0, f64::from(EPOCHS)]), ("log₁₀ C", [-1.0, 2.0]), curves)
 }
 
 #[cfg(test)]

@@ -79,7 +79,7 @@ pub(super) fn figures(values: &[f64]) -> Vec<Figure> {
 fn curves([w, b, x, dw, db]: [f64; 5]) -> FigureBody {
     let step = |x: f64| f64::from(u8::from(w * x + b > 0.0));
     let lines = vec![
-        graph("the step it approaches", INPUTS, 400, step),
+        graph("its step", INPUTS, 400, step),
         graph("after Δw, Δb", INPUTS, 200, |x| sigmoid((w + dw) * x + b + db)),
         graph("σ(wx + b)", INPUTS, 200, |x| sigmoid(w * x + b)),
         curve("Δoutput", [(x, sigmoid(w * x + b)), (x, sigmoid((w + dw) * x + b + db))]),

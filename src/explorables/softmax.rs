@@ -48,10 +48,7 @@ pub(super) fn figures(values: &[f64]) -> Vec<Figure> {
         value: 100.0 * a,
         highlighted: (a - most).abs() < 1e-12,
     });
-    // What the bars are measured against: one hundred per cent.
-    let whole =
-        Bar { name: "sum".into(), value: 100.0 * a.iter().sum::<f64>(), highlighted: false };
-    let bars = FigureBody::Bars { unit: "%".into(), bars: bars.chain([whole]).collect() };
+    let bars = FigureBody::Bars { unit: "%".into(), bars: bars.collect() };
     vec![
         figure("outputs", "The outputs", "", bars),
         figure("change", "Were z₄ another", "", change(z, c)),

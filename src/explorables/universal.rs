@@ -98,7 +98,7 @@ pub(super) fn presets(heights: usize) -> Vec<(String, Vec<f64>)> {
     let functions: [(&str, Function); 5] = [
         ("the book's", book),
         ("sine", |x| 0.5 + 0.4 * (2.0 * std::f64::consts::PI * x).sin()),
-        ("step", |x| if x < 0.5 { 0.2 } else { 0.8 }),
+        ("a step", |x| if x < 0.5 { 0.2 } else { 0.8 }),
         ("hill", |x| 0.1 + 0.8 * (-(x - 0.5).powi(2) / 0.03).exp()),
         ("flat", |_| 0.5),
     ];

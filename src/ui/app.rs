@@ -152,7 +152,9 @@ impl App {
                 return Vec::new();
             }
             Update::Event(event @ (Event::Explored(_) | Event::Explorables(_))) => {
-                self.hurry |= self.views.iter_mut().any(|v| v.answered(&event) == Reaction::Redraw);
+                let context = context!(self);
+                let mut views = self.views.iter_mut();
+                self.hurry |= views.any(|v| v.answered(&event, &context) == Reaction::Redraw);
                 return Vec::new();
             }
             Update::Event(event) => {
@@ -238,7 +240,9 @@ impl App {
             let view = &self.views[self.current];
             overlay.render(area, buffer, &self.setup.theme, view.name(), view.keys());
         }
-        if !self.setup.theme.unicode {
+        if self.setup.theme.unicode {
+            chrome::keep_wide_whole(buffer);
+        } else {
             chrome::to_ascii(buffer);
         }
     }

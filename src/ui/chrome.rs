@@ -154,6 +154,11 @@ fn tabs(app: &App, line: Rect, buffer: &mut Buffer) -> Vec<Rect> {
         };
         let role = if current { Role::Selected } else { Role::Dim };
         let end = write_at(buffer, line, column, 0, &text, theme.style(role));
+        if !current {
+            let key = key.to_string();
+            let place = column + pad.width() as u16;
+            write_at(buffer, line, place, 0, &key, theme.style(Role::Accent));
+        }
         places.push(Rect { x: line.x + column, width: end.saturating_sub(column), ..line });
         column = end + 1;
     }
@@ -168,11 +173,11 @@ fn footer(app: &App, line: Rect, buffer: &mut Buffer) {
         return;
     }
     if let Some(notice) = &app.notice {
-        write_at(buffer, line, 1, 0, theme.say(notice), theme.style(Role::Warning));
+        write_at(buffer, line, 1, 0, &theme.tell(notice), theme.style(Role::Warning));
         return;
     }
     if let Some(Outcome::Diverged { hint, .. }) = &app.run.outcome {
-        write_at(buffer, line, 1, 0, hint, theme.style(Role::Bad));
+        write_at(buffer, line, 1, 0, &theme.tell(hint), theme.style(Role::Bad));
         return;
     }
     let room = line.width - outcome(app, line, buffer);
@@ -199,7 +204,7 @@ fn footer(app: &App, line: Rect, buffer: &mut Buffer) {
 /// takes.
 fn outcome(app: &App, line: Rect, buffer: &mut Buffer) -> u16 {
     let Some(Outcome::Completed(why)) = &app.run.outcome else { return 0 };
-    let text = format!(" {why} ");
+    let text = format!(" {} ", app.setup.theme.tell(why));
     let width = text.width() as u16;
     if why.is_empty() || width > line.width / 2 {
         return 0;
@@ -223,6 +228,22 @@ pub fn draw_failure(page: &[String; 2], area: Rect, buffer: &mut Buffer, theme: 
     write(buffer, inside, 0, theme.say(&page[0]), theme.style(Role::Bad));
     for (row, part) in (2..).zip(wrap(&page[1], inside.width)) {
         write(buffer, inside, row, &part, theme.style(Role::Text));
+    }
+}
+
+/// Blanks every wide character whose second column something else was drawn over: a terminal
+/// would shift the rest of its line.
+pub fn keep_wide_whole(buffer: &mut Buffer) {
+    let width = usize::from(buffer.area.width).max(1);
+    for index in 0..buffer.content.len() {
+        let symbol = buffer.content[index].symbol();
+        if symbol.len() < 3 || symbol.width() < 2 {
+            continue;
+        }
+        let is_last = (index + 1).is_multiple_of(width);
+        if is_last || !buffer.content[index + 1].symbol().trim().is_empty() {
+            buffer.content[index].set_symbol(" ");
+        }
     }
 }
 

@@ -150,7 +150,7 @@ pub trait View {
     }
 
     /// The answer to a question; `Redraw` where somebody's hand waits for it.
-    fn answered(&mut self, _answer: &Event) -> Reaction {
+    fn answered(&mut self, _answer: &Event, _context: &Context) -> Reaction {
         Reaction::Ignored
     }
 

@@ -33,7 +33,7 @@ fn assert_shown(screen: &str, figures: &[Figure], place: &str) {
 }
 
 /// The sliders' ends, all together and one by one, as keys: which slider is at which end.
-fn settings(explorable: &Explorable) -> Vec<(String, Vec<KeyCode>)> {
+pub fn settings(explorable: &Explorable) -> Vec<(String, Vec<KeyCode>)> {
     let mut settings = vec![("defaults".to_string(), Vec::new())];
     for (name, end) in [("lowest", KeyCode::Home), ("highest", KeyCode::End)] {
         let mut all = Vec::new();

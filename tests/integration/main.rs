@@ -6,6 +6,7 @@ mod book;
 mod canned;
 mod explore;
 mod headless;
+mod languages;
 mod layering;
 mod pty;
 mod reducer;

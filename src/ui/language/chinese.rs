@@ -1,9 +1,14 @@
 //! Chinese, with the terms of the book's translation.
 
+mod first_chapters;
+mod later_chapters;
+mod playing;
+
 use super::Entry;
 
 /// Every table; no text stands in two.
-pub(super) const TABLES: &[&[Entry]] = &[GLOSSARY, CHROME, KEYS, VIEWS];
+pub(super) const TABLES: &[&[Entry]] =
+    &[GLOSSARY, CHROME, KEYS, VIEWS, playing::TABLE, first_chapters::TABLE, later_chapters::TABLE];
 
 /// The book's terms.
 const GLOSSARY: &[Entry] = &[

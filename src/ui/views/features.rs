@@ -282,7 +282,7 @@ fn filters(tensor: &Tensor, area: Rect, buffer: &mut Buffer, context: &Context) 
 fn title(context: &Context) -> String {
     let theme = context.theme;
     layer(context).map_or_else(
-        || "Features".into(),
+        || theme.say("Features").into(),
         |(index, layer)| {
             let [maps, height, width] = layer.output;
             let what = if height > 1 {

@@ -3,7 +3,7 @@
 use crate::protocol::{Content, Frame, Tensor, What};
 use crate::ui::theme::Role;
 use crate::ui::view::{Context, KeyHelp, Reaction, View, as_of};
-use crate::ui::widgets::{Grid, Histogram, Legend, Pane, Raster, short, write, write_at};
+use crate::ui::widgets::{Grid, Histogram, Legend, Pane, Raster, minus, short, write, write_at};
 use crossterm::event::{KeyCode, KeyEvent, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Position, Rect};
@@ -297,7 +297,8 @@ fn draw_biases(
     let from = from.min(values.len().saturating_sub(usize::from(area.height)));
     for (row, (unit, &bias)) in (0..area.height).zip(values.iter().enumerate().skip(from)) {
         let role = if unit == selected { Role::Selected } else { Role::Dim };
-        write(buffer, area, row, &format!("{unit:>4} {bias:>7.2} "), theme.style(role));
+        let text = minus(&format!("{unit:>4} {bias:>7.2} "));
+        write(buffer, area, row, &text, theme.style(role));
         let strip = Rect { x: area.x + 14, y: area.y + row, width: 6, height: 1 };
         let pixels = [bias; 12];
         let raster = Raster::heatmap(&pixels, [6, 2], largest.max(f32::MIN_POSITIVE), theme);

@@ -8,7 +8,7 @@ use ratatui::style::Style;
 use ratatui::symbols::Marker;
 use ratatui::text::Span;
 use ratatui::widgets::{Axis, Chart, Dataset, GraphType, Widget};
-use unicode_width::UnicodeWidthStr;
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// Signs of curves where there are no colours.
 const MARKERS: [char; 6] = ['*', 'o', '+', 'x', '#', '%'];
@@ -62,6 +62,12 @@ pub fn percent(fraction: f64) -> String {
     format!("{:.1}%", 100.0 * fraction)
 }
 
+/// A number with a true minus sign.
+#[must_use]
+pub fn minus(number: &str) -> String {
+    number.replace('-', "−")
+}
+
 /// A number in at most six characters.
 #[must_use]
 pub fn short(value: f64) -> String {
@@ -69,11 +75,11 @@ pub fn short(value: f64) -> String {
     if value == 0.0 {
         "0".into()
     } else if !(1e-3..1e4).contains(&size) {
-        format!("{value:.0e}")
+        minus(&format!("{value:.0e}"))
     } else {
         // Three significant digits, as far as they fall behind the point.
         let decimals = (2.0 - size.log10().floor()).clamp(0.0, 4.0) as usize;
-        format!("{value:.decimals$}")
+        minus(&format!("{value:.decimals$}"))
     }
 }
 
@@ -177,25 +183,56 @@ impl LineChart<'_> {
         }
     }
 
-    /// A legend in as few columns as possible: names cut short, in their curves' colours.
+    /// A legend in fewer columns: names in their curves' colours, cut as far as need be; values
+    /// as long as there is room for some of every name beside them.
     fn short_legend(&self, area: Rect, buffer: &mut Buffer) {
+        const SHORTEST: usize = 4;
+        let signs = usize::from(self.theme.depth == ColorDepth::None);
+        let gap = |value: &str| if value.is_empty() { 0 } else { 1 + value.width() };
+        let fits = |columns: usize, values: bool| {
+            let width = |line: &Line| {
+                let value = if values { line.value.as_str() } else { "" };
+                signs + line.name.width().min(columns) + gap(value) + 2
+            };
+            let named = self.lines.iter().filter(|line| !line.name.is_empty());
+            named.map(width).sum::<usize>() <= usize::from(area.width) + 2
+        };
+        let widest = self.lines.iter().map(|line| line.name.width()).max().unwrap_or(0);
+        let (columns, values) = [true, false]
+            .into_iter()
+            .flat_map(|values| (SHORTEST..=widest).rev().map(move |columns| (columns, values)))
+            .find(|&(columns, values)| fits(columns, values))
+            .unwrap_or((SHORTEST, false));
         let mut column = 0;
         for (index, line) in self.lines.iter().enumerate().filter(|(_, l)| !l.name.is_empty()) {
             let sign = match self.marker(index) {
                 Marker::Custom(sign) if self.theme.depth == ColorDepth::None => sign.to_string(),
                 _ => String::new(),
             };
-            let name: String = line.name.chars().take(5).collect();
-            let text = format!("{sign}{name}");
-            if column + (text.width() + 1 + line.value.width()) as u16 > area.width {
+            let text = format!("{sign}{}", cut(&line.name, columns));
+            let value = if values { line.value.as_str() } else { "" };
+            if column + (text.width() + gap(value)) as u16 > area.width {
                 break;
             }
             column = write_at(buffer, area, column, 0, &text, line.style);
-            column =
-                write_at(buffer, area, column + 1, 0, &line.value, self.theme.style(Role::Text));
-            column += 1;
+            if !value.is_empty() {
+                column = write_at(buffer, area, column + 1, 0, value, self.theme.style(Role::Text));
+            }
+            column += 2;
         }
     }
+}
+
+/// The beginning of a text, of at most so many columns.
+fn cut(text: &str, columns: usize) -> String {
+    let mut kept = String::new();
+    for character in text.chars() {
+        if kept.width() + character.width().unwrap_or(0) > columns {
+            break;
+        }
+        kept.push(character);
+    }
+    kept.trim_end().into()
 }
 
 /// An axis of at most so many steps around a range, from a round number to a round number.
@@ -225,13 +262,17 @@ fn power_of_ten(exponent: f64) -> String {
     match exponent {
         -4.0..0.0 => format!("{value:.decimals$}", decimals = -exponent.round() as usize),
         0.0..5.0 => format!("{value:.0}"),
-        _ => format!("{value:.0e}"),
+        _ => minus(&format!("{value:.0e}")),
     }
 }
 
 /// Whole numbers whole, others short.
 fn short_integer(value: f64) -> String {
-    if value.fract() == 0.0 && value.abs() < 1e7 { format!("{value:.0}") } else { short(value) }
+    if value.fract() == 0.0 && value.abs() < 1e7 {
+        minus(&format!("{value:.0}"))
+    } else {
+        short(value)
+    }
 }
 
 impl Widget for &LineChart<'_> {
@@ -287,7 +328,8 @@ mod tests {
             (1.5, "1.50"),
             (31.25, "31.2"),
             (1234.0, "1234"),
-            (1e-9, "1e-9"),
+            (1e-9, "1e−9"),
+            (-2.5, "−2.50"),
             (2.5e7, "2e7"),
         ] {
             assert_eq!(short(value), text);

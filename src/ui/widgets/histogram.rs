@@ -1,6 +1,6 @@
 //! Counts as vertical bars.
 
-use super::{write, write_right};
+use super::{minus, write, write_right};
 use crate::ui::theme::{Role, Theme};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -45,7 +45,7 @@ impl Widget for &Histogram<'_> {
         }
         let scale = Rect { y: area.bottom() - 1, height: 1, ..area };
         let dim = self.theme.style(Role::Dim);
-        write(buffer, scale, 0, &format!("{:.2}", self.low), dim);
-        write_right(buffer, scale, 0, &format!("{:.2}", self.high), dim);
+        write(buffer, scale, 0, &minus(&format!("{:.2}", self.low)), dim);
+        write_right(buffer, scale, 0, &minus(&format!("{:.2}", self.high)), dim);
     }
 }

@@ -10,7 +10,7 @@ mod raster;
 mod text;
 
 pub use bars::{Bars, Row};
-pub use chart::{Line, LineChart, Mark, percent, short};
+pub use chart::{Line, LineChart, Mark, minus, percent, short};
 pub use gauge::Gauge;
 pub use grid::Grid;
 pub use histogram::Histogram;

@@ -2,12 +2,13 @@
 
 use super::{Digits, List, filter};
 use crate::protocol::{Card, Content, DigitOrder, Frame, What};
-use crate::ui::theme::Role;
+use crate::ui::theme::{Role, Theme};
 use crate::ui::view::{Context, as_of};
 use crate::ui::widgets::{Bars, Pane, Raster, Row, write, write_at};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::widgets::Widget;
+use unicode_width::UnicodeWidthStr;
 
 /// A card of the contact sheet, in cells: the picture, a line of text, a gap.
 const CARD: [u16; 2] = [15, 8];
@@ -16,7 +17,7 @@ pub(super) fn draw(view: &mut Digits, area: Rect, buffer: &mut Buffer, context: 
     let theme = context.theme;
     let list = view.list(context);
     let note = list.map_or_else(String::new, |list| as_of(list.frame, context.theme));
-    let title = title(view, list);
+    let title = title(view, list, theme);
     let inside = Pane::new(&title, theme).note(&note).draw(area, buffer);
     let line = u16::from(view.typing.is_some() || view.complaint.is_some());
     let [prompt, body] =
@@ -24,9 +25,10 @@ pub(super) fn draw(view: &mut Digits, area: Rect, buffer: &mut Buffer, context: 
     if let Some(text) = &view.typing {
         let end = write(buffer, prompt, 0, &format!("/{text}"), theme.style(Role::Title));
         write_at(buffer, prompt, end, 0, " ", theme.style(Role::Selected));
-        write_at(buffer, prompt, end + 2, 0, "all right wrong is N said N", theme.style(Role::Dim));
+        let hint = theme.say("all right wrong is N said N");
+        write_at(buffer, prompt, end + 2, 0, hint, theme.style(Role::Dim));
     } else if let Some(complaint) = &view.complaint {
-        write(buffer, prompt, 0, complaint, theme.style(Role::Warning));
+        write(buffer, prompt, 0, &theme.tell(complaint), theme.style(Role::Warning));
     }
     view.place = body;
     view.grid =
@@ -38,18 +40,26 @@ pub(super) fn draw(view: &mut Digits, area: Rect, buffer: &mut Buffer, context: 
     }
 }
 
-fn title(view: &Digits, list: Option<List>) -> String {
+/// A filter in the reader's words.
+fn in_words(view: &Digits, theme: &Theme) -> String {
+    let words = filter::describe(view.filter);
+    words.split(' ').map(|word| theme.say(word)).collect::<Vec<_>>().join(" ")
+}
+
+fn title(view: &Digits, list: Option<List>, theme: &Theme) -> String {
     let order = match view.order {
         DigitOrder::Index => "",
-        DigitOrder::ConfidentlyWrong => " · most confidently wrong first",
+        DigitOrder::ConfidentlyWrong => theme.say(" · most confidently wrong first"),
     };
     let place = match list {
-        Some(List { total: 0, .. }) => "none".to_string(),
-        Some(List { total, selected_rank: Some(rank), .. }) => format!("{} of {total}", rank + 1),
+        Some(List { total: 0, .. }) => theme.say("none").to_string(),
+        Some(List { total, selected_rank: Some(rank), .. }) => {
+            theme.fill("{} of {}", &[&(rank + 1), &total])
+        }
         Some(List { total, .. }) => format!("{total}"),
         None => String::new(),
     };
-    format!("Digits · {} · {place}{order}", filter::describe(view.filter))
+    format!("{} · {} · {place}{order}", theme.say("Digits"), in_words(view, theme))
 }
 
 /// The card of the contact sheet at a place on the screen.
@@ -84,7 +94,9 @@ fn one_card(card: &Card, place: Rect, buffer: &mut Buffer, context: &Context) {
     image(card, picture, buffer, context);
     let (verdict, role) = verdict(card, context);
     let role = if card.index == context.digit { Role::Selected } else { role };
-    let text = format!("{verdict:<width$}", width = usize::from(place.width));
+    // Columns, not characters, fill the line.
+    let air = usize::from(place.width).saturating_sub(verdict.width());
+    let text = verdict + &" ".repeat(air);
     write(buffer, place, place.height.saturating_sub(1), &text, context.theme.style(role));
 }
 
@@ -92,7 +104,7 @@ fn one(view: &Digits, area: Rect, buffer: &mut Buffer, context: &Context, list: 
     let theme = context.theme;
     let frame = context.frame(&What::Digit { index: context.digit });
     let Some(Content::Digit { card, outputs, votes }) = frame.map(|frame| &frame.content) else {
-        write(buffer, area, 0, "waiting for the network…", theme.style(Role::Dim));
+        write(buffer, area, 0, theme.say("waiting for the network…"), theme.style(Role::Dim));
         return;
     };
     let narrow = area.width < 50;
@@ -110,7 +122,7 @@ fn one(view: &Digits, area: Rect, buffer: &mut Buffer, context: &Context, list: 
     bars(card, outputs, below, buffer, context);
     if !votes.is_empty() {
         let said: Vec<String> = votes.iter().map(|&vote| context.class(vote)).collect();
-        let line = format!("votes: {}", said.join(" "));
+        let line = theme.fill("votes: {}", &[&said.join(" ")]);
         write(buffer, text, text.height.saturating_sub(1), &line, theme.style(Role::Dim));
     }
 }
@@ -128,18 +140,20 @@ fn heading(
     let theme = context.theme;
     let (verdict, role) = verdict(card, context);
     write(buffer, area, 0, &verdict, theme.style(role));
-    let left = left_the_list(view, list, frame);
+    let left = left_the_list(view, list, frame, theme);
     if area.height < 16 {
         if let Some(sentence) = &left {
             write(buffer, area, 1, sentence, theme.style(Role::Warning));
         }
         return 1 + u16::from(left.is_some());
     }
-    let is = format!("true label {}", context.class(card.label));
+    let is = theme.fill("true label {}", &[&context.class(card.label)]);
     write(buffer, area, 1, &is, theme.style(Role::Text));
-    let said = format!("prediction {} at {:.3}", context.class(card.prediction), card.confidence);
+    let confidence = format!("{:.3}", card.confidence);
+    let said = theme.fill("prediction {} at {}", &[&context.class(card.prediction), &confidence]);
     write(buffer, area, 2, &said, theme.style(Role::Text));
-    write(buffer, area, 3, &format!("test image {}", card.index), theme.style(Role::Dim));
+    let index = theme.fill("test image {}", &[&card.index]);
+    write(buffer, area, 3, &index, theme.style(Role::Dim));
     if let Some(sentence) = &left {
         write(buffer, area, 4, sentence, theme.style(Role::Warning));
     }
@@ -175,12 +189,17 @@ fn bars(card: &Card, outputs: &[f32], area: Rect, buffer: &mut Buffer, context: 
 }
 
 /// The selected image no longer belongs to the list, in words.
-fn left_the_list(view: &Digits, list: Option<List>, frame: Option<&Frame>) -> Option<String> {
+fn left_the_list(
+    view: &Digits,
+    list: Option<List>,
+    frame: Option<&Frame>,
+    theme: &Theme,
+) -> Option<String> {
     let list = list?;
     let known =
         matches!(&list.frame.probe.what, What::Digits(q) if Some(q.selected?) == digit(frame));
     (known && list.selected_rank.is_none() && view.wanted.is_none())
-        .then(|| format!("not among: {}", filter::describe(view.filter)))
+        .then(|| theme.fill("not among: {}", &[&in_words(view, theme)]))
 }
 
 fn digit(frame: Option<&Frame>) -> Option<u32> {
@@ -206,6 +225,6 @@ fn verdict(card: &Card, context: &Context) -> (String, Role) {
     if card.label == card.prediction {
         (format!("✓ {said}"), Role::Good)
     } else {
-        (format!("✗ {said}, is {is}"), Role::Bad)
+        (format!("✗ {}", context.theme.fill("{}, is {}", &[&said, &is])), Role::Bad)
     }
 }

@@ -58,7 +58,7 @@ fn in_panes(
     context: &Context,
 ) -> Places {
     let theme = context.theme;
-    let tool = if canvas.width < 40 { short_tool(view) } else { tool(view) };
+    let tool = if canvas.width < 40 { short_tool(view).into() } else { tool(view, theme) };
     let inside = Pane::new("Draw", theme).note(&tool).draw(canvas, buffer);
     let drawn = paint_canvas(view, inside, buffer, theme);
     let inside = Pane::new("As the network sees it", theme).draw(seen, buffer);
@@ -96,8 +96,8 @@ fn key_list(view: &Draw, area: Rect, buffer: &mut Buffer, theme: &Theme) {
     }
     let inside = Pane::new("Keys", theme).draw(area, buffer);
     for (row, key) in (0..inside.height).zip(view.keys()) {
-        write(buffer, inside, row, key.keys, theme.style(Role::Accent));
-        write_at(buffer, inside, 7, row, key.does, theme.style(Role::Dim));
+        write(buffer, inside, row, theme.say(key.keys), theme.style(Role::Accent));
+        write_at(buffer, inside, 7, row, theme.say(key.does), theme.style(Role::Dim));
     }
 }
 
@@ -108,19 +108,19 @@ fn blank(area: Rect, buffer: &mut Buffer) {
     }
 }
 
-fn tool(view: &Draw) -> String {
-    let tool = if view.tool.erases { "eraser" } else { "brush" };
-    let pen = if view.down { ", pen down" } else { "" };
-    format!("{} {tool}{pen}", view.tool.brush.name())
+fn tool(view: &Draw, theme: &Theme) -> String {
+    let tool = if view.tool.erases { "{} eraser" } else { "{} brush" };
+    let pen = if view.down { theme.say(", pen down") } else { "" };
+    theme.fill(tool, &[&theme.say(view.tool.brush.name())]) + pen
 }
 
 /// What differs from the usual, in a word.
-fn short_tool(view: &Draw) -> String {
+fn short_tool(view: &Draw) -> &'static str {
     match (view.tool.erases, view.down) {
-        (true, true) => "erasing".into(),
-        (true, false) => "eraser".into(),
-        (false, true) => "pen down".into(),
-        (false, false) => view.tool.brush.name().into(),
+        (true, true) => "erasing",
+        (true, false) => "eraser",
+        (false, true) => "pen down",
+        (false, false) => view.tool.brush.name(),
     }
 }
 
@@ -169,21 +169,21 @@ fn cursor(view: &Draw, place: Rect, buffer: &mut Buffer, theme: &Theme) {
 fn answer(view: &Draw, area: Rect, buffer: &mut Buffer, context: &Context) {
     let theme = context.theme;
     if view.canvas.picture.is_blank() {
-        let hint = format!("draw a digit, or t takes test image {}", context.digit);
+        let hint = theme.fill("draw a digit, or t takes test image {}", &[&context.digit]);
         for (row, line) in (0..).zip(crate::ui::widgets::wrap(&hint, area.width)) {
             write(buffer, area, row, &line, theme.style(Role::Dim));
         }
         return;
     }
     let Some(answer) = view.current_answer().or(view.answer.as_ref()) else {
-        write(buffer, area, 0, "waiting for the network…", theme.style(Role::Dim));
+        write(buffer, area, 0, theme.say("waiting for the network…"), theme.style(Role::Dim));
         return;
     };
     let is_current = answer.id == view.id;
     let (verdict, role) = verdict(view, answer, context);
     let role = if is_current { role } else { Role::Dim };
     write(buffer, area, 0, &verdict, theme.style(role));
-    let note = if is_current { "" } else { "of an earlier stroke…" };
+    let note = if is_current { "" } else { theme.say("of an earlier stroke…") };
     write(buffer, area, 1, note, theme.style(Role::Dim));
     let gap = if area.height > 13 { 3 } else { 1 + u16::from(area.height > 10 || !is_current) };
     let below = Rect { y: area.y + gap, height: area.height.saturating_sub(gap), ..area };
@@ -195,9 +195,9 @@ fn verdict(view: &Draw, answer: &Classified, context: &Context) -> (String, Role
     let strength = answer.outputs.get(answer.prediction as usize).copied().unwrap_or(0.0);
     let name = context.class(answer.prediction);
     if strength < view.sliders.threshold() {
-        (format!("I don't know: {name}?"), Role::Warning)
+        (context.theme.fill("I don't know: {}?", &[&name]), Role::Warning)
     } else {
-        (format!("{name} at {strength:.3}"), Role::Good)
+        (context.theme.fill("{} at {}", &[&name, &format!("{strength:.3}")]), Role::Good)
     }
 }
 
@@ -253,7 +253,7 @@ fn slider(view: &Draw, index: usize, line: Rect, buffer: &mut Buffer, theme: &Th
     let is_selected = view.focus == Focus::Sliders && view.sliders.selected == index;
     let role = if is_selected { Role::Accent } else { Role::Text };
     let pointer = if is_selected { "›" } else { " " };
-    write(buffer, line, 0, &format!("{pointer}{}", slider.name), theme.style(role));
+    write(buffer, line, 0, &format!("{pointer}{}", theme.say(slider.name)), theme.style(role));
     let track = Rect {
         x: line.x + NAME.min(line.width),
         width: line.width.saturating_sub(NAME + VALUE),
@@ -267,6 +267,6 @@ fn slider(view: &Draw, index: usize, line: Rect, buffer: &mut Buffer, theme: &Th
         write_at(buffer, track, x, 0, symbol, style);
     }
     let value = Rect { x: track.right(), width: VALUE, ..line }.intersection(line);
-    write_at(buffer, value, 1, 0, &slider.text(), theme.style(role));
+    write_at(buffer, value, 1, 0, &slider.text(theme), theme.style(role));
     track
 }

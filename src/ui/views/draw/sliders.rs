@@ -1,6 +1,7 @@
 //! What can be set by degrees: the damage done to the drawing, and how sure is sure enough.
 
 use crate::digit::Damage;
+use crate::ui::theme::Theme;
 
 /// A quantity, how far it goes and by which steps.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -29,8 +30,8 @@ impl Slider {
     }
 
     /// Its value and unit.
-    pub(super) fn text(&self) -> String {
-        format!("{}{}", self.value, self.unit)
+    pub(super) fn text(&self, theme: &Theme) -> String {
+        format!("{}{}", self.value, theme.say(self.unit)).replace('-', "−")
     }
 
     fn set_share(&mut self, share: f64) {
@@ -52,8 +53,8 @@ impl Default for Sliders {
             all: [
                 slider("noise", "%", [0, 60, 2, 0]),
                 slider("its seed", "", [0, 99, 1, 0]),
-                slider("right", " px", [-10, 10, 1, 0]),
-                slider("down", " px", [-10, 10, 1, 0]),
+                slider("shift →", " px", [-10, 10, 1, 0]),
+                slider("shift ↓", " px", [-10, 10, 1, 0]),
                 slider("turn", " deg", [-90, 90, 5, 0]),
                 slider("sure from", "%", [0, 100, 5, 50]),
             ],

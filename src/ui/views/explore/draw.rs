@@ -1,7 +1,7 @@
 //! Where everything goes: list, sliders, figures, words.
 
 use super::{Explore, Focus, sliders};
-use crate::protocol::{Explorable, Figure, FigureBody};
+use crate::protocol::{Explorable, Figure, FigureBody, Neuron};
 use crate::ui::theme::Role;
 use crate::ui::view::Context;
 use crate::ui::views::figures::body;
@@ -21,6 +21,8 @@ const TWO_FIGURES: u16 = 72;
 const TWO_IMAGES: u16 = 40;
 /// Rows that a chart reads well with.
 const COMFORTABLE_ROWS: u16 = 10;
+/// Rows of all figures from which on their captions have room of their own.
+const CAPTIONED: u16 = 24;
 /// Rows that a figure needs to be one.
 const LEAST_ROWS: u16 = 6;
 
@@ -39,7 +41,7 @@ impl Explore {
                 Layout::vertical([Constraint::Length(wanted), Constraint::Fill(1)]).areas(left);
             self.draw_list(list, buffer, context);
             self.draw_sliders(panel, buffer, context, &explorable);
-            let words = words(&explorable, right.width.saturating_sub(4), [true; 2]);
+            let words = words(&explorable, right.width.saturating_sub(4), [true; 2], context);
             let height = words.len() as u16 + 2;
             let [figures, text] =
                 Layout::vertical([Constraint::Fill(1), Constraint::Length(height)]).areas(right);
@@ -60,7 +62,8 @@ impl Explore {
         }
     }
 
-    /// Sliders, and under them what to try, then what there is to notice.
+    /// Sliders, and under them what to try and to notice; one after the other where both have no
+    /// room.
     fn draw_left(
         &mut self,
         area: Rect,
@@ -69,9 +72,12 @@ impl Explore {
         explorable: &Explorable,
     ) {
         let touched = self.hand.values != explorable.defaults();
-        let words = words(explorable, area.width.saturating_sub(4), [!touched, touched]);
-        let text = words.len() as u16 + 2;
         let panel = sliders::rows(explorable) + 2;
+        let words = |parts| words(explorable, area.width.saturating_sub(4), parts, context);
+        let both = words([true; 2]);
+        let fits = panel + both.len() as u16 + 2 <= area.height;
+        let words = if fits { both } else { words([!touched, touched]) };
+        let text = words.len() as u16 + 2;
         let panel = panel.clamp(area.height.min(5), area.height.saturating_sub(text).max(8));
         let [panel, text] =
             Layout::vertical([Constraint::Length(panel), Constraint::Fill(1)]).areas(area);
@@ -87,7 +93,7 @@ impl Explore {
         explorable: &Explorable,
     ) {
         let place = format!("{}/{}", self.open + 1, self.list.len());
-        let note = if self.playing { "playing".into() } else { place };
+        let note = if self.playing { context.theme.say("playing").into() } else { place };
         let inside = Pane::new(&explorable.title, context.theme).note(&note).draw(area, buffer);
         let focused = self.focus == Focus::Sliders;
         self.places.spots =
@@ -149,8 +155,8 @@ impl Explore {
         let before = self.before.iter().find(|before| before.id == figure.id);
         let changed = before.is_some_and(|before| before.body != figure.body);
         let note = match self.alone {
-            Some(_) => format!("{} of {} · f next", index + 1, figures.len()),
-            None if changed => "changed".into(),
+            Some(_) => context.theme.fill("{} of {} · f next", &[&(index + 1), &figures.len()]),
+            None if changed => context.theme.say("changed").into(),
             None => String::new(),
         };
         let inside =
@@ -186,6 +192,12 @@ fn content(body: &FigureBody) -> Option<u16> {
         }
         FigureBody::Bars { bars, .. } => Some(bars.len() as u16),
         FigureBody::Text(lines) => Some(lines.len() as u16),
+        // A chain of neurons is a line.
+        FigureBody::Wiring { neurons, .. } => {
+            let [first, rest @ ..] = neurons.as_slice() else { return None };
+            let level = |neuron: &Neuron| (neuron.at[1] - first.at[1]).abs() < 1e-6;
+            rest.iter().all(level).then_some(2)
+        }
         _ => None,
     }
 }
@@ -267,44 +279,51 @@ fn natural_width(body: &FigureBody) -> Option<u16> {
     Some(columns as u16 + 2)
 }
 
-/// Rows that a figure which cannot grow takes with its frame and caption.
+/// Rows that a figure which cannot grow takes with its frame, and with its caption where the height
+/// is not short.
 fn needed(figure: &Figure, area: Rect) -> Option<u16> {
     let caption = match figure.caption.as_str() {
         "" => 0,
+        _ if area.height < CAPTIONED => 0,
         caption => caption.width().div_ceil(usize::from(area.width.max(8) - 4)) as u16,
     };
     content(&figure.body).map(|rows| rows + caption + 2)
 }
 
-/// What to try and what to notice, in lines with their roles.
-fn words(explorable: &Explorable, width: u16, parts: [bool; 2]) -> Vec<(Role, String)> {
+/// Columns of the heads before the words, where these are wide enough; else they stand above them.
+fn indent(width: u16) -> u16 {
+    if width >= 50 { 8 } else { 0 }
+}
+
+/// What to try and what to notice, in lines: the head where one begins, and the words.
+fn words(
+    explorable: &Explorable,
+    width: u16,
+    parts: [bool; 2],
+    context: &Context,
+) -> Vec<[String; 2]> {
     let texts = [("Try", &explorable.to_try), ("Notice", &explorable.to_notice)];
     let mut lines = Vec::new();
     for ((head, text), _) in texts.into_iter().zip(parts).filter(|(_, wanted)| *wanted) {
-        let indent = if width >= 50 { 8 } else { 0 };
-        if indent == 0 {
-            lines.push((Role::Title, head.to_string()));
+        let mut head = context.theme.say(head).to_string();
+        if indent(width) == 0 {
+            lines.push([std::mem::take(&mut head), String::new()]);
         }
-        for (index, line) in wrap(text, width.saturating_sub(indent)).into_iter().enumerate() {
-            let head = if index == 0 { head } else { "" };
-            let line = if indent == 0 { line } else { format!("{head:8}{line}") };
-            lines.push((Role::Text, line));
-        }
+        let wrapped = wrap(text, width.saturating_sub(indent(width))).into_iter();
+        lines.extend(wrapped.map(|line| [std::mem::take(&mut head), line]));
     }
     lines
 }
 
-fn draw_words(lines: &[(Role, String)], area: Rect, buffer: &mut Buffer, context: &Context) {
+fn draw_words(lines: &[[String; 2]], area: Rect, buffer: &mut Buffer, context: &Context) {
     let theme = context.theme;
     if area.height < 3 {
         return;
     }
     let inside = Pane::new("", theme).draw(area, buffer);
     let inside = Rect { x: inside.x + 1, width: inside.width.saturating_sub(2), ..inside };
-    for (row, (role, line)) in (0..inside.height).zip(lines) {
-        write(buffer, inside, row, line, theme.style(*role));
-        if let Some(head) = ["Try", "Notice"].into_iter().find(|head| line.starts_with(*head)) {
-            write(buffer, inside, row, head, theme.style(Role::Accent));
-        }
+    for (row, [head, line]) in (0..inside.height).zip(lines) {
+        write(buffer, inside, row, head, theme.style(Role::Accent));
+        write_at(buffer, inside, indent(inside.width), row, line, theme.style(Role::Text));
     }
 }

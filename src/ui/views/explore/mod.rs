@@ -6,6 +6,7 @@ mod sliders;
 mod touch;
 
 use crate::protocol::{Command, Control, Event, Explorable, Explored, Figure, What};
+use crate::ui::language::Language;
 use crate::ui::view::{Context, KeyHelp, Reaction, View};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseEvent};
 use hand::Hand;
@@ -183,17 +184,18 @@ impl Explore {
         Reaction::Redraw
     }
 
-    fn take_list(&mut self, list: &[Explorable]) {
-        self.list = list.to_vec();
+    fn take_list(&mut self, list: &[Explorable], language: Language) {
+        self.list = list.iter().map(|explorable| language.explorable(explorable)).collect();
         let wanted = self.wanted.take();
         let index = wanted.and_then(|id| list.iter().position(|explorable| explorable.id == id));
         self.open(index.unwrap_or(self.open));
     }
 
-    fn take_figures(&mut self, explored: &Explored) {
+    fn take_figures(&mut self, explored: &Explored, language: Language) {
         let same = self.shown.take().filter(|shown| shown.id == explored.id);
         self.before = same.map_or_else(Vec::new, |shown| shown.figures);
-        self.shown = Some(explored.clone());
+        let figures = language.figures(&explored.figures);
+        self.shown = Some(Explored { figures, ..explored.clone() });
     }
 }
 
@@ -216,7 +218,7 @@ impl View for Explore {
             KeyHelp { keys: "⇧←→", does: "ten steps, as PgUp and PgDn" },
             KeyHelp { keys: "+ −", does: "raise or lower a drawn value" },
             KeyHelp { keys: "Home End", does: "lowest and highest value" },
-            KeyHelp { keys: "mouse", does: "drag sliders, draw, click figures" },
+            KeyHelp { keys: "mouse", does: "drag sliders, draw, enlarge figures" },
         ]
     }
 
@@ -243,10 +245,11 @@ impl View for Explore {
         Some(Command::Explore { id, values: self.hand.values.clone() })
     }
 
-    fn answered(&mut self, answer: &Event) -> Reaction {
+    fn answered(&mut self, answer: &Event, context: &Context) -> Reaction {
+        let language = context.theme.language();
         match answer {
-            Event::Explorables(list) => self.take_list(list),
-            Event::Explored(explored) => self.take_figures(explored),
+            Event::Explorables(list) => self.take_list(list, language),
+            Event::Explored(explored) => self.take_figures(explored, language),
             _ => return Reaction::Ignored,
         }
         self.asked = false;

@@ -136,14 +136,14 @@ impl Painter<'_> {
         let value = self.values().get(at).copied().unwrap_or(0.0);
         let text = match &slider.control {
             _ if typing => format!("{}_", self.hand.typed),
-            Control::Toggle if value > 0.5 => "on  ━●".into(),
-            Control::Toggle => "off ○─".into(),
+            Control::Toggle if value > 0.5 => format!("{} ━●", self.theme.say("on ")),
+            Control::Toggle => format!("{} ○─", self.theme.say("off")),
             Control::Choice(names) => {
                 format!("‹ {} ›", names.get(value as usize).map_or("", String::as_str))
             }
             Control::Curve { presets } | Control::Grid { presets, .. } => {
                 let named = presets.iter().find(|(_, values)| values == self.values());
-                let name = named.map_or("drawn", |(name, _)| name.as_str());
+                let name = named.map_or_else(|| self.theme.say("drawn"), |(name, _)| name.as_str());
                 if self.is_selected() {
                     format!("{name} · {}", self.number(value))
                 } else {

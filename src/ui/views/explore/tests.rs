@@ -25,8 +25,10 @@ fn list() -> Vec<Explorable> {
 /// What a hub would answer: a curve of the first value, one of the second.
 fn answer(view: &mut Explore, command: Command) -> Reaction {
     let Command::Explore { id, values } = command else { panic!("another question") };
+    let (run, theme) = (RunView::default(), Theme::default());
+    let context = Context { run: &run, theme: &theme, moment: Moment::Live, digit: 0, layer: 0 };
     if id.is_empty() {
-        return view.answered(&Event::Explorables(list()));
+        return view.answered(&Event::Explorables(list()), &context);
     }
     let curve = |value: f64| Curve { points: vec![(0.0, value)], ..Curve::default() };
     let body = FigureBody::Plot {
@@ -37,7 +39,7 @@ fn answer(view: &mut Explore, command: Command) -> Reaction {
         curves: vec![curve(values[0]), curve(values[1])],
     };
     let figures = vec![Figure { id: "f".into(), body, ..Figure::default() }];
-    view.answered(&Event::Explored(Box::new(Explored { id, values, figures })))
+    view.answered(&Event::Explored(Box::new(Explored { id, values, figures })), &context)
 }
 
 fn settle(view: &mut Explore) {

@@ -173,7 +173,9 @@ fn draw_bars(
     scroll: &mut usize,
 ) {
     let theme = context.theme;
-    let largest = bars.iter().map(|bar| bar.value.abs()).fold(0.0, f64::max);
+    // Percentages are parts of a hundred, others of the largest.
+    let least = if unit == "%" { 100.0 } else { 0.0 };
+    let largest = bars.iter().map(|bar| bar.value.abs()).fold(least, f64::max);
     let from = window(scroll, bars.len(), area.height);
     let rows = bars[from..].iter().map(|bar| Row {
         name: format!("{} {}", if bar.highlighted { "›" } else { " " }, bar.name),

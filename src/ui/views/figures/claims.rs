@@ -1,22 +1,23 @@
 //! The book's claims beside what was measured.
 
 use crate::protocol::Claim;
-use crate::ui::theme::Role;
+use crate::ui::theme::{Role, Theme};
 use crate::ui::view::Context;
 use crate::ui::widgets::{Pane, wrap, write, write_at};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 /// Rows that claims take at a width.
-pub(super) fn rows(claims: &[Claim], width: u16) -> u16 {
-    let rows: usize = claims.iter().map(|claim| lines(claim, width).len() + 1).sum();
+pub(super) fn rows(claims: &[Claim], width: u16, theme: &Theme) -> u16 {
+    let rows: usize = claims.iter().map(|claim| lines(claim, width, theme).len() + 1).sum();
     u16::try_from(rows.saturating_sub(1)).unwrap_or(u16::MAX)
 }
 
 /// A claim in lines: the sentence, then each figure with its name.
-fn lines(claim: &Claim, width: u16) -> Vec<(Role, String)> {
+fn lines(claim: &Claim, width: u16, theme: &Theme) -> Vec<(Role, String)> {
     let (mark, role) = if claim.holds { ("✓", Role::Good) } else { ("✗", Role::Bad) };
-    let verdict = if claim.holds { "holds" } else { "does not hold" };
+    let verdict = theme.say(if claim.holds { "holds" } else { "does not hold" });
+    let seed = theme.fill("seed {}", &[&claim.seed]);
     let indented = width.saturating_sub(2);
     let mut lines = Vec::new();
     for (index, line) in wrap(&claim.claim, indented).into_iter().enumerate() {
@@ -27,9 +28,9 @@ fn lines(claim: &Claim, width: u16) -> Vec<(Role, String)> {
         "" => String::new(),
         tolerance => format!(" ({tolerance})"),
     };
-    let expected = format!("expected {}{tolerance}", claim.expected);
-    let measured = format!("measured {}", claim.measured);
-    let end = (role, format!("{verdict} · seed {} · {}", claim.seed, seconds(claim.seconds)));
+    let expected = theme.fill("expected {}", &[&format!("{}{tolerance}", claim.expected)]);
+    let measured = theme.fill("measured {}", &[&claim.measured]);
+    let end = (role, format!("{verdict} · {seed} · {}", seconds(claim.seconds, theme)));
     let figures = if width >= 60 {
         vec![(Role::Text, format!("{measured} · {expected}")), end]
     } else {
@@ -48,17 +49,17 @@ pub(super) fn draw(area: Rect, buffer: &mut Buffer, context: &Context, scroll: &
     let note = if claims.is_empty() {
         String::new()
     } else {
-        format!("{holding} of {} hold", claims.len())
+        theme.fill("{} of {} hold", &[&holding, &claims.len()])
     };
     let inside = Pane::new("Claims", theme).note(&note).draw(area, buffer);
     if claims.is_empty() {
-        write(buffer, inside, 0, "none checked yet…", theme.style(Role::Dim));
+        write(buffer, inside, 0, theme.say("none checked yet…"), theme.style(Role::Dim));
         return;
     }
     let all: Vec<(Role, String)> = claims
         .iter()
         .flat_map(|claim| {
-            lines(claim, inside.width).into_iter().chain([(Role::Dim, String::new())])
+            lines(claim, inside.width, theme).into_iter().chain([(Role::Dim, String::new())])
         })
         .collect();
     let height = usize::from(inside.height);
@@ -72,6 +73,7 @@ pub(super) fn draw(area: Rect, buffer: &mut Buffer, context: &Context, scroll: &
     }
 }
 
-fn seconds(seconds: f64) -> String {
-    if seconds < 10.0 { format!("{seconds:.1} s") } else { format!("{seconds:.0} s") }
+fn seconds(seconds: f64, theme: &Theme) -> String {
+    let places = usize::from(seconds < 10.0);
+    theme.fill("{} s", &[&format!("{seconds:.places$}")])
 }

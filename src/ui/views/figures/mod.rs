@@ -135,7 +135,7 @@ impl Figures {
                     .areas(area)
             }
             Panes::Both if !claims.is_empty() && area.height >= 16 => {
-                let wanted = claims::rows(claims, area.width.saturating_sub(2)) + 2;
+                let wanted = claims::rows(claims, area.width.saturating_sub(2), context.theme) + 2;
                 let height = wanted.min(area.height / 2);
                 Layout::vertical([Constraint::Fill(1), Constraint::Length(height)]).areas(area)
             }
@@ -148,7 +148,7 @@ impl Figures {
         let figures = &context.run.figures;
         let figure = &figures[index];
         let note = if figures.len() > 1 {
-            format!("{} of {}", index + 1, figures.len())
+            theme.fill("{} of {}", &[&(index + 1), &figures.len()])
         } else {
             String::new()
         };
@@ -176,7 +176,7 @@ fn nothing(area: Rect, buffer: &mut Buffer, context: &Context) {
     } else {
         "The experiment's figures appear here as soon as they are measured…"
     };
-    for (row, line) in (0..).zip(wrap(text, inside.width)) {
+    for (row, line) in (0..).zip(wrap(context.theme.say(text), inside.width)) {
         write(buffer, inside, row, &line, context.theme.style(Role::Dim));
     }
 }

@@ -141,12 +141,8 @@ impl Surface<'_> {
             let start = write_at(buffer, area, column, 0, sample, theme.series(index + 1));
             column = write_at(buffer, area, start, 0, &path.name, dim) + 2;
         }
-        let scale = format!("dark {} · light {}", short(f64::from(low)), short(f64::from(high)));
-        let scale = if theme.light {
-            scale.replace("dark", "pale").replace("light", "deep")
-        } else {
-            scale
-        };
+        let scale = if theme.light { "pale {} · deep {}" } else { "dark {} · light {}" };
+        let scale = theme.fill(scale, &[&short(f64::from(low)), &short(f64::from(high))]);
         if usize::from(column) + scale.width() <= usize::from(area.width) {
             write_right(buffer, area, 0, &scale, dim);
         }

@@ -13,6 +13,17 @@ use unicode_width::UnicodeWidthStr;
 
 /// Rows from which on a neuron has a frame around it.
 const ROOMY: u16 = 9;
+/// Columns from which on there is air within it.
+const WIDE: u16 = 60;
+
+/// A wire on the screen.
+#[derive(Clone, Copy, Debug)]
+struct Route {
+    /// Where it starts and ends, in cells from the area's top left corner.
+    ends: [(f64, f64); 2],
+    /// Where along it its label stands, from 0 to 1.
+    label: f64,
+}
 
 /// Draws a wiring diagram into any area; what comes later from left to right gets its input there.
 pub(super) fn draw(
@@ -27,32 +38,47 @@ pub(super) fn draw(
         return;
     }
     let boxes: Vec<Rect> = neurons.iter().map(|neuron| place(neuron, area)).collect();
+    let routes: Vec<Option<Route>> =
+        (0..wires.len()).map(|index| route(wires, index, &boxes, area)).collect();
     // Those that are lit lie on top.
     for lit in [false, true] {
-        let ends: Vec<[(f64, f64); 2]> = wires
+        let routes: Vec<Route> = wires
             .iter()
-            .filter(|wire| wire.lit == lit)
-            .filter_map(|wire| ends(wire, &boxes, area))
+            .zip(&routes)
+            .filter(|(wire, _)| wire.lit == lit)
+            .filter_map(|(_, route)| *route)
             .collect();
-        draw_wires(&ends, lit, area, buffer, theme);
+        draw_wires(&routes, lit, area, buffer, theme);
     }
-    for wire in wires {
-        label(wire, &boxes, area, buffer, theme);
+    for (wire, route) in wires.iter().zip(&routes) {
+        if let Some(route) = route {
+            label(wire, *route, area, buffer, theme);
+        }
     }
     for (neuron, at) in neurons.iter().zip(&boxes) {
         draw_neuron(neuron, *at, buffer, theme);
     }
 }
 
-fn text(neuron: &Neuron) -> String {
-    format!("{} {}", neuron.name, neuron.value).trim().to_string()
+/// What stands in a neuron's box: its name and its value, which may go on in further lines.
+fn lines(neuron: &Neuron) -> Vec<String> {
+    let text = format!("{} {}", neuron.name, neuron.value);
+    text.trim().lines().map(ToString::to_string).collect()
+}
+
+fn widest(lines: &[String]) -> u16 {
+    lines.iter().map(|line| line.width()).max().unwrap_or(0) as u16
 }
 
 /// The cells of a neuron: its place is that of its middle, as far as it stays inside.
 fn place(neuron: &Neuron, area: Rect) -> Rect {
-    let [wide, high] = if area.height >= ROOMY { [4, 3] } else { [2, 1] };
-    let width = (text(neuron).width() as u16 + wide).min(area.width);
-    let height = high.min(area.height);
+    let lines = lines(neuron);
+    let [width, height] = match (area.height >= ROOMY, area.width >= WIDE) {
+        (true, true) => [widest(&lines) + 4, lines.len() as u16 + 2],
+        (true, false) => [widest(&lines) + 2, lines.len() as u16 + 2],
+        (false, _) => [lines.join(" ").width() as u16 + 2, 1],
+    };
+    let (width, height) = (width.min(area.width), height.min(area.height));
     let along = |share: f32, room: u16| (share.clamp(0.0, 1.0) * f32::from(room)).round() as u16;
     Rect {
         x: area.x + along(neuron.at[0], area.width - width),
@@ -62,26 +88,34 @@ fn place(neuron: &Neuron, area: Rect) -> Rect {
     }
 }
 
-/// Where a wire starts and ends, in cells from the area's top left corner.
-fn ends(wire: &Wire, boxes: &[Rect], area: Rect) -> Option<[(f64, f64); 2]> {
+/// The way of a wire; those between the same two neurons run side by side.
+fn route(wires: &[Wire], index: usize, boxes: &[Rect], area: Rect) -> Option<Route> {
+    let wire = &wires[index];
     let (from, to) = (boxes.get(wire.from as usize)?, boxes.get(wire.to as usize)?);
-    let middle = |place: &Rect| f64::from(place.y - area.y) + f64::from(place.height) / 2.0;
+    let alike = |other: &&Wire| (other.from, other.to) == (wire.from, wire.to);
+    let before = wires[..index].iter().filter(alike).count() as f64;
+    let lane = before - (wires.iter().filter(alike).count() as f64 - 1.0) / 2.0;
+    let middle = |place: &Rect| {
+        let apart = f64::from(place.height.saturating_sub(1).max(1));
+        f64::from(place.y - area.y) + f64::from(place.height) / 2.0 + lane * apart
+    };
     let column = |x: u16| f64::from(x.saturating_sub(area.x));
-    if from.x < to.x && to.x < from.right() {
-        // One above the other: from edge to edge.
-        let x = column(from.x) + f64::from(from.width) / 2.0;
-        return Some([(x, middle(from)), (x, middle(to))]);
+    // Nearer to where it comes from: wires meet where they go.
+    let label = 0.4 + 0.25 * before;
+    if from.x < to.x && to.x < from.right() && from.y != to.y {
+        // One above the other: from the end of one edge to the beginning of the other.
+        let down = from.y < to.y;
+        let edge = |place: &Rect, lower: bool| {
+            f64::from(if lower { place.bottom() } else { place.y } - area.y)
+        };
+        let start = (column(from.right()) - 1.5, edge(from, down));
+        return Some(Route { ends: [start, (column(to.x) + 1.5, edge(to, !down))], label });
     }
-    Some([(column(from.right()), middle(from)), (column(to.x), middle(to))])
+    let ends = [(column(from.right()), middle(from)), (column(to.x), middle(to))];
+    Some(Route { ends, label })
 }
 
-fn draw_wires(
-    wires: &[[(f64, f64); 2]],
-    lit: bool,
-    area: Rect,
-    buffer: &mut Buffer,
-    theme: &Theme,
-) {
+fn draw_wires(wires: &[Route], lit: bool, area: Rect, buffer: &mut Buffer, theme: &Theme) {
     if wires.is_empty() {
         return;
     }
@@ -98,7 +132,7 @@ fn draw_wires(
         .x_bounds([0.0, f64::from(area.width)])
         .y_bounds([0.0, height])
         .paint(|context| {
-            for [(x1, y1), (x2, y2)] in wires {
+            for Route { ends: [(x1, y1), (x2, y2)], .. } in wires {
                 let (y1, y2) = (height - y1, height - y2);
                 context.draw(&Line { x1: *x1, y1, x2: *x2, y2, color });
             }
@@ -117,15 +151,14 @@ fn style(lit: bool, theme: &Theme) -> Style {
     theme.style(if lit { Role::Accent } else { Role::Border })
 }
 
-fn label(wire: &Wire, boxes: &[Rect], area: Rect, buffer: &mut Buffer, theme: &Theme) {
-    let Some([(x1, y1), (x2, y2)]) = ends(wire, boxes, area) else { return };
+fn label(wire: &Wire, route: Route, area: Rect, buffer: &mut Buffer, theme: &Theme) {
+    let [(x1, y1), (x2, y2)] = route.ends;
     let width = wire.label.width() as u16;
     if width == 0 || width + 2 > area.width {
         return;
     }
-    // Nearer to where it comes from: wires meet where they go.
-    let x = (x1 + 0.4 * (x2 - x1)) as u16;
-    let y = (y1 + 0.4 * (y2 - y1)) as u16;
+    let x = (x1 + route.label * (x2 - x1)) as u16;
+    let y = (y1 + route.label * (y2 - y1)) as u16;
     let x = x.saturating_sub(width / 2).min(area.width - width);
     let place = Rect { x: area.x + x, y: area.y + y.min(area.height - 1), width, height: 1 };
     let role = if wire.lit { Role::Title } else { Role::Dim };
@@ -140,14 +173,23 @@ fn draw_neuron(neuron: &Neuron, at: Rect, buffer: &mut Buffer, theme: &Theme) {
         buffer[position].reset();
     }
     if at.height < 3 {
-        let line = format!("[{}]", text(neuron));
+        let line = format!("[{}]", lines(neuron).join(" "));
         write(buffer, at, 0, &line, if neuron.lit { border } else { inside });
         return;
     }
     let kind = if neuron.lit { BorderType::Thick } else { BorderType::Rounded };
     Block::bordered().border_type(kind).border_style(border).render(at, buffer);
-    let room = Rect { x: at.x + 2, y: at.y + 1, width: at.width.saturating_sub(4), height: 1 };
-    write(buffer, room, 0, &text(neuron), inside);
+    let lines = lines(neuron);
+    let air = (at.width.saturating_sub(widest(&lines)) / 2).max(1);
+    let room = Rect {
+        x: at.x + air,
+        y: at.y + 1,
+        width: at.width.saturating_sub(2 * air),
+        height: at.height - 2,
+    };
+    for (row, line) in (0..).zip(&lines) {
+        write(buffer, room, row, line, inside);
+    }
 }
 
 #[cfg(test)]
@@ -178,6 +220,21 @@ mod tests {
         let inks = screens
             .map(|b| b.content.iter().filter(|c| c.fg == style(true, &theme).fg.unwrap()).count());
         assert!(inks[0] == 0 && inks[1] > 20, "{inks:?}");
+    }
+
+    #[test]
+    fn wires_between_the_same_two_run_side_by_side_with_a_label_each() {
+        let (neurons, wires) = pair(true);
+        let twice = [wires[0].clone(), wires[0].clone()];
+        let letters = |wires: &[Wire], height| {
+            let mut buffer = Buffer::empty(Rect::new(0, 0, 40, height));
+            draw(&neurons, wires, buffer.area, &mut buffer, &Theme::default());
+            buffer.content.iter().map(ratatui::buffer::Cell::symbol).collect::<String>()
+        };
+        for height in [6, 12] {
+            assert_eq!(letters(&wires, height).matches("−2").count(), 1);
+            assert_eq!(letters(&twice, height).matches("−2").count(), 2);
+        }
     }
 
     #[test]

@@ -12,6 +12,7 @@ use ratatui::style::{Color, Style};
 use ratatui::symbols::Marker;
 use ratatui::widgets::Widget;
 use ratatui::widgets::canvas::{Canvas, Line};
+use unicode_width::UnicodeWidthStr;
 
 /// Connections drawn of a whole layer, the strongest.
 const CONNECTIONS: usize = 40;
@@ -32,7 +33,7 @@ pub(super) fn draw(
     let theme = context.theme;
     let Some(lit) = Lit::new(context) else {
         let inside = Pane::new("Network", theme).draw(area, buffer);
-        write(buffer, inside, 0, "waiting for the network…", theme.style(Role::Dim));
+        write(buffer, inside, 0, theme.say("waiting for the network…"), theme.style(Role::Dim));
         return Vec::new();
     };
     let selected = lit.selected(chosen);
@@ -46,7 +47,7 @@ pub(super) fn draw(
     if beside > 0 {
         digit_and_voices(&lit, selected, side, buffer, context);
     }
-    let title = format!("Test image {} on its way", context.digit);
+    let title = theme.fill("Test image {} on its way", &[&context.digit]);
     let inside = Pane::new(&title, theme).note(&as_of(lit.frame, theme)).draw(main, buffer);
     let columns = lay_out(&lit, selected.0, inside);
     for pair in columns.windows(2) {
@@ -214,7 +215,7 @@ fn layer(
         let role = if column.layer == selected.0 { Role::Accent } else { Role::Dim };
         let count = units(tensor.shape);
         let more = if column.shown < count {
-            format!("{name} ({} of {count})", column.shown)
+            theme.fill("{} ({} of {})", &[name, &column.shown, &count])
         } else {
             name.clone()
         };
@@ -224,7 +225,7 @@ fn layer(
             width: column.room.min(inside.right().saturating_sub(start)),
             ..inside
         };
-        let shorter = if more.chars().count() < usize::from(room.width) { &more } else { name };
+        let shorter = if more.width() < usize::from(room.width) { &more } else { name };
         write(buffer, room, 0, shorter, theme.style(role));
     }
     for unit in 0..column.shown {
@@ -319,17 +320,18 @@ fn digit_and_voices(
     let size = info.map_or([0, 0], |info| [info.image_width as usize, info.image_height as usize]);
     let [above, below] = Layout::vertical([Constraint::Fill(1); 2]).areas(area);
     let [above, below] = if area.height < 14 { [area, Rect::ZERO] } else { [above, below] };
-    let title = format!("Is {}", context.class(lit.card.label));
+    let title = theme.fill("Is {}", &[&context.class(lit.card.label)]);
     let inside = Pane::new(&title, theme).draw(above, buffer);
     let pixels: Vec<f32> = lit.card.pixels.iter().map(|&pixel| f32::from(pixel)).collect();
     (&Raster::image(&pixels, size, 255.0, theme)).render(inside, buffer);
     let (layer, unit) = selected;
     let name = if layer as usize + 1 == lit.layers.len() {
-        format!("output {}", context.class(unit as u32))
+        theme.fill("output {}", &[&context.class(unit as u32)])
     } else {
-        format!("unit {unit} of layer {}", layer + 1)
+        theme.fill("unit {} of layer {}", &[&unit, &(layer + 1)])
     };
-    let inside = Pane::new(&format!("For {name}"), theme).draw(below, buffer);
+    let title = theme.fill("For {}", &[&name]);
+    let inside = Pane::new(&title, theme).draw(below, buffer);
     let Some(adds) = contributions(context, lit, layer, unit) else {
         filter(selected, inside, buffer, context);
         return;
@@ -346,7 +348,7 @@ fn digit_and_voices(
 fn filter((layer, unit): (u32, usize), area: Rect, buffer: &mut Buffer, context: &Context) {
     let theme = context.theme;
     let Some(tensor) = rows(context, &super::one(layer, unit)).first() else {
-        write(buffer, area, 0, "no weights of its own", theme.style(Role::Dim));
+        write(buffer, area, 0, theme.say("no weights of its own"), theme.style(Role::Dim));
         return;
     };
     let [maps, height, width] = tensor.shape.map(|side| side as usize);
@@ -360,14 +362,14 @@ fn voices(adds: &[f32], lit: &Lit, layer: u32, area: Rect, buffer: &mut Buffer, 
     let mut order: Vec<usize> = (0..adds.len()).collect();
     order.sort_by(|&a, &b| adds[b].abs().total_cmp(&adds[a].abs()));
     let total: f32 = adds.iter().sum();
-    let heading = format!("they add up to {}", signed(total));
+    let heading = theme.fill("they add up to {}", &[&signed(total)]);
     write(buffer, area, 0, &heading, theme.style(Role::Dim));
     for (row, &unit) in (1..area.height).zip(&order) {
         let color = theme.diverging(0.8 * adds[unit].signum());
         let style =
             if color == Color::Reset { Style::default() } else { Style::default().fg(color) };
-        let end = write(buffer, area, row, &format!("{:>6}", signed(adds[unit])), style);
-        let text = format!("unit {unit} at {:.2}", input[unit]);
+        let end = write(buffer, area, row, &format!("{:>7}", signed(adds[unit])), style);
+        let text = theme.fill("unit {} at {}", &[&unit, &format!("{:.2}", input[unit])]);
         write_at(buffer, area, end + 2, row, &text, theme.style(Role::Text));
     }
 }
