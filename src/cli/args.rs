@@ -12,8 +12,9 @@ const AFTER_HELP: &str = "\
 Without a command the default network (784,30,10) is trained on the embedded MNIST, shown live, at
 one epoch a second; press F there for full speed, ? for all keys.
 
-On a terminal a run has a session of its own: d leaves it, `nntop attach` comes back, from anywhere;
-closing the terminal ends nothing. `nntop ls` lists runs, `nntop resume` continues interrupted ones.
+On a terminal a run, of a network or of an experiment of the book, has a session of its own: d
+leaves it, `nntop attach` comes back, from anywhere; closing the terminal ends nothing. `nntop ls`
+lists runs, `nntop resume` continues interrupted ones.
 
 Exit codes: 0 completed or stopped, 1 failed or diverged, 2 bad arguments, 3 a claim of the book
 does not hold.";
@@ -59,15 +60,8 @@ pub(super) struct TrainArgs {
     pub(super) spec: SpecArgs,
     #[command(flatten)]
     pub(super) output: OutputArgs,
-    /// Keep the run in this process: it ends with its terminal
-    #[arg(long)]
-    pub(super) inline: bool,
-    /// Start the run without showing it, and print its name
-    #[arg(long, conflicts_with_all = ["inline", "headless", "json"])]
-    pub(super) detach: bool,
-    /// What to call the run [default: two words that are easy to tell apart]
-    #[arg(long, conflicts_with_all = ["inline", "headless", "json"])]
-    pub(super) name: Option<String>,
+    #[command(flatten)]
+    pub(super) session: SessionArgs,
     /// Write the model here when the run ends (.safetensors, or .json as network2.py)
     #[arg(long, value_name = "FILE")]
     pub(super) save: Option<PathBuf>,
@@ -81,6 +75,20 @@ pub(super) struct TrainArgs {
     /// never interrupted; only --epochs, --threads and --data may differ
     #[arg(long, value_name = "FILE", conflicts_with = "spec")]
     pub(super) resume: Option<PathBuf>,
+}
+
+/// Where a run lives that has a terminal.
+#[derive(Debug, Default, Args)]
+pub(super) struct SessionArgs {
+    /// Keep the run in this process: it ends with its terminal
+    #[arg(long)]
+    pub(super) inline: bool,
+    /// Start the run without showing it, and print its name
+    #[arg(long, conflicts_with_all = ["inline", "headless", "json"])]
+    pub(super) detach: bool,
+    /// What to call the run [default: two words that are easy to tell apart]
+    #[arg(long, conflicts_with_all = ["inline", "headless", "json"])]
+    pub(super) name: Option<String>,
 }
 
 #[derive(Debug, Default, Args)]

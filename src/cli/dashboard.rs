@@ -16,16 +16,12 @@ pub(super) fn has_terminal() -> bool {
     io::stdout().is_terminal() && io::stdin().is_terminal()
 }
 
-/// Shows the run until the user leaves; then ends it, and says how it went. The notice is shown
-/// first, and stays on the terminal.
+/// Shows the run until the user leaves; then ends it, and says how it went.
 pub(super) fn show(
     engine: Engine,
     display: &DisplayArgs,
     notice: Option<String>,
 ) -> anyhow::Result<ExitCode> {
-    if let Some(notice) = &notice {
-        writeln!(io::stderr(), "{notice}")?;
-    }
     let setup = Setup { notice, ..setup(display) };
     let shown = follow(&engine.commands, &engine.events, setup, display)?;
     drop(engine.join());

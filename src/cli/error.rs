@@ -28,10 +28,37 @@ impl From<SpecError> for Usage {
     }
 }
 
+/// An error and its causes in one line, none of them told twice.
+pub(super) fn in_words(error: &anyhow::Error) -> String {
+    let mut text = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        // Many errors name their cause themselves.
+        if !text.ends_with(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
+}
+
 /// Whether the reader of our output has gone, which is an end and no error.
 pub(super) fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| {
         let io = cause.downcast_ref::<io::Error>();
         io.is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use anyhow::Context;
+
+    #[test]
+    fn a_cause_is_told_once() {
+        let full = || io::Error::other("no room");
+        let named = Err::<(), _>(full()).context("x.json: no room").unwrap_err();
+        assert_eq!(in_words(&named), "x.json: no room");
+        let unnamed = Err::<(), _>(full()).context("x.json cannot be written").unwrap_err();
+        assert_eq!(in_words(&unnamed), "x.json cannot be written: no room");
+    }
 }

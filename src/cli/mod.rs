@@ -42,7 +42,7 @@ pub fn main() -> ExitCode {
             return ExitCode::SUCCESS;
         }
         // Nobody is left to tell when standard error is gone too.
-        let _ = writeln!(std::io::stderr(), "error: {error:#}");
+        let _ = writeln!(std::io::stderr(), "error: {}", error::in_words(&error));
         ExitCode::from(if error.is::<Usage>() { USAGE } else { FAILURE })
     })
 }

@@ -5,12 +5,12 @@ use super::dashboard;
 use super::display::DisplayArgs;
 use super::error::Usage;
 use super::headless::{self, Format};
-use super::sessions;
+use super::sessions::{self, Begun};
 use super::signals;
 use crate::data::Dataset;
 use crate::engine::{Checkpoint, CheckpointPolicy, Engine, Options, Spec, atomic};
 use crate::protocol::{Command, Outcome, Pace};
-use crate::session::{Attachment, RunDir};
+use crate::session::{Task, Training};
 use anyhow::{Context, bail};
 use std::fs;
 use std::io::{self, IsTerminal, Write};
@@ -50,22 +50,18 @@ fn train(args: &TrainArgs, pace: Pace, display: &DisplayArgs) -> anyhow::Result<
     let policy = checkpoints(args)?;
     let headless = args.output.headless || args.output.json || !dashboard::has_terminal();
     let mut notice = None;
-    if args.detach || !(args.inline || headless) {
+    if args.session.detach || !(args.session.inline || headless) {
         spec.validate()?;
+        let checkpoints = policy.clone().and_then(|policy| Some((policy.dir, policy.every?)));
+        let training = Training { spec: spec.clone(), pace, save: args.save.clone(), checkpoints };
         let start = sessions::Start {
-            name: args.name.as_deref(),
-            spec: &spec,
-            pace,
-            save: args.save.as_deref(),
-            checkpoints: policy.as_ref(),
+            name: args.session.name.as_deref(),
+            task: Task::Training(Box::new(training)),
             resume: resume.as_ref(),
         };
-        match sessions::begin(&start) {
-            Ok(run) => return in_session(&run, args.detach, display),
-            Err(error) if args.detach || error.is::<Usage>() => return Err(error),
-            Err(error) => {
-                notice = Some(format!("no session: this run ends with its terminal: {error:#}"));
-            }
+        match sessions::begin(start, args.session.detach, display)? {
+            Begun::InSession(code) => return Ok(code),
+            Begun::NotHere(why) => notice = Some(why),
         }
     }
     let options = Options {
@@ -81,18 +77,6 @@ fn train(args: &TrainArgs, pace: Pace, display: &DisplayArgs) -> anyhow::Result<
         return print(&engine, &args.output);
     }
     dashboard::show(engine, display, notice)
-}
-
-/// Says the name of a run that has just begun, or shows it.
-fn in_session(run: &RunDir, detach: bool, display: &DisplayArgs) -> anyhow::Result<ExitCode> {
-    if !detach {
-        return sessions::show(run, Attachment::Control, display);
-    }
-    writeln!(io::stdout(), "{}", run.name())?;
-    if let Some(warning) = sessions::warn_of_logout() {
-        writeln!(io::stderr(), "note: {warning}")?;
-    }
-    Ok(ExitCode::SUCCESS)
 }
 
 /// Where checkpoints go, the directory made where it is missing.

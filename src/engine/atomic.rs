@@ -24,7 +24,8 @@ pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = tempfile::Builder::new()
         .prefix(PREFIX)
         .permissions(Permissions::from_mode(0o666))
-        .tempfile_in(dir)?;
+        .tempfile_in(dir)
+        .map_err(plain)?;
     file.write_all(bytes)?;
     file.as_file().sync_all()?;
     file.persist(&target).map_err(|error| error.error)?;
@@ -42,7 +43,19 @@ pub fn check_writable(path: &Path) -> io::Result<()> {
         Ok(metadata) if !metadata.is_file() => {
             OpenOptions::new().write(true).open(&target).map(drop)
         }
-        _ => tempfile::Builder::new().prefix(PREFIX).tempfile_in(parent(&target)).map(drop),
+        _ => {
+            let file = tempfile::Builder::new().prefix(PREFIX).tempfile_in(parent(&target));
+            file.map(drop).map_err(plain)
+        }
+    }
+}
+
+/// What went wrong, without the name of a temporary file, which says nothing to anybody.
+fn plain(error: io::Error) -> io::Error {
+    let text = error.to_string();
+    match text.split_once(" at path ") {
+        Some((what, _)) => io::Error::new(error.kind(), what),
+        None => error,
     }
 }
 
@@ -104,5 +117,13 @@ mod tests {
             assert!(write(&path, b"x").is_err(), "{}", path.display());
         }
         assert!(names(dir.path()).is_empty());
+    }
+
+    #[test]
+    fn what_goes_wrong_is_told_without_the_temporary_name() {
+        let dir = tempfile::tempdir().unwrap();
+        let error = write(&dir.path().join("missing/x"), b"").unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::NotFound);
+        assert!(!error.to_string().contains(PREFIX), "{error}");
     }
 }

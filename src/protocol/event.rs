@@ -4,6 +4,7 @@ use super::command::{Pace, Tune};
 use super::explorable::{Explorable, Explored};
 use super::figure::Figure;
 use super::probe::Frame;
+use super::real;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -142,14 +143,19 @@ pub struct LayerStats {
     pub layer: u32,
     /// Euclidean norm of the gradient with respect to the biases: the book's speed of learning
     /// (chapter 5).
+    #[serde(deserialize_with = "real::number")]
     pub bias_gradient_norm: f64,
     /// Euclidean norm of the gradient with respect to the weights.
+    #[serde(deserialize_with = "real::number")]
     pub weight_gradient_norm: f64,
     /// Norm of one update divided by the norm of the weights.
+    #[serde(deserialize_with = "real::number")]
     pub update_ratio: f64,
     /// Fraction of activations within 1% of a bound of their range (0 where there is none).
+    #[serde(deserialize_with = "real::number")]
     pub saturated: f64,
     /// Fraction of units that were zero for every image looked at.
+    #[serde(deserialize_with = "real::number")]
     pub dead: f64,
 }
 
@@ -262,7 +268,7 @@ pub struct Classified {
 /// A number or a phrase.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Quantity {
-    Number(f64),
+    Number(#[serde(deserialize_with = "real::number")] f64),
     Text(String),
 }
 

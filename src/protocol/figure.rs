@@ -1,5 +1,6 @@
 //! A figure: what an experiment or explorable shows, as plain data. The front end draws it.
 
+use super::real;
 use serde::{Deserialize, Serialize};
 
 /// A picture of an experiment, replaced whole when it changes.
@@ -40,6 +41,7 @@ pub enum FigureBody {
         y_range: [f64; 2],
         width: u32,
         height: u32,
+        #[serde(deserialize_with = "real::values")]
         values: Vec<f32>,
         /// Paths drawn over it, such as a ball's.
         paths: Vec<Curve>,
@@ -58,6 +60,7 @@ pub enum FigureBody {
         height: u32,
         /// With zero in the middle of the colours (weights), not at their start (pixels).
         diverging: bool,
+        #[serde(deserialize_with = "real::images")]
         images: Vec<(String, Vec<f32>)>,
     },
     Text(Vec<String>),
@@ -107,6 +110,7 @@ impl Default for FigureBody {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Curve {
     pub name: String,
+    #[serde(deserialize_with = "real::points")]
     pub points: Vec<(f64, f64)>,
     /// Points alone, not joined.
     pub scatter: bool,
@@ -116,6 +120,7 @@ pub struct Curve {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Bar {
     pub name: String,
+    #[serde(deserialize_with = "real::number")]
     pub value: f64,
     pub highlighted: bool,
 }

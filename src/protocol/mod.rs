@@ -10,6 +10,7 @@ mod explorable;
 mod figure;
 mod link;
 mod probe;
+mod real;
 mod run_view;
 mod series;
 

@@ -1,9 +1,10 @@
 //! A run whose process is gone, as a [`Link`]: its facts from the record, its answers from the
 //! network of its last checkpoint. Nothing on the disk changes.
 
+use super::event_file::replay;
 use super::hub::{Attachment, Hub};
-use super::paths::RunDir;
-use super::record::replay;
+use super::record::{Record, Task};
+use super::run_dir::RunDir;
 use crate::engine::{Checkpoint, Engine, Options};
 use crate::protocol::{Activity, Command, Event, Level, Link, LogLine, Outcome, Status};
 use crossbeam_channel::unbounded;
@@ -21,8 +22,8 @@ pub fn browse(run: &RunDir) -> io::Result<Link> {
     view.status = Status { activity: Activity::Finished, ..Status::default() };
     let engine = match reopen(run) {
         Ok(engine) => Some(engine),
-        Err(text) => {
-            view.log.push(LogLine { level: Level::Warning, text });
+        Err(line) => {
+            view.log.push(line);
             None
         }
     };
@@ -48,13 +49,21 @@ pub fn browse(run: &RunDir) -> io::Result<Link> {
 }
 
 /// The network of the last checkpoint, at rest; why not, in words, where there is none.
-fn reopen(run: &RunDir) -> Result<Engine, String> {
-    let checkpoint = Checkpoint::load(&run.checkpoints())
-        .map_err(|error| format!("the network cannot be looked at, only its history: {error}"))?;
+fn reopen(run: &RunDir) -> Result<Engine, LogLine> {
+    let said = |level, text| LogLine { level, text };
+    if Record::read(run).is_ok_and(|record| matches!(record.task, Task::Experiment { .. })) {
+        let text = "an experiment keeps its figures and claims, not its networks".into();
+        return Err(said(Level::Info, text));
+    }
+    let checkpoint = Checkpoint::load(&run.checkpoints()).map_err(|error| {
+        let text = format!("the network cannot be looked at, only its history: {error}");
+        said(Level::Warning, text)
+    })?;
     let spec = checkpoint.spec.clone();
     let options =
         Options { start_paused: true, resume: Some(Box::new(checkpoint)), ..Options::default() };
-    let engine = Engine::spawn(spec, options).map_err(|error| error.to_string())?;
+    let engine =
+        Engine::spawn(spec, options).map_err(|error| said(Level::Warning, error.to_string()))?;
     // A thread that failed has said so; it takes commands all the same.
     let _ = engine.commands.send(Command::Stop);
     Ok(engine)

@@ -1,9 +1,10 @@
 //! A front end's side of the socket: a [`Link`] like any other.
 
 use super::Attachment;
+use super::event_file::replay;
 use super::host::peer;
-use super::paths::RunDir;
-use super::record::replay;
+use super::record::on_resume;
+use super::run_dir::RunDir;
 use super::wire::{
     self, ClientHello, MOST_COMMAND, MOST_UPDATE, OLDEST_PROTOCOL, SessionHello, WireError,
 };
@@ -45,12 +46,12 @@ pub enum ConnectError {
     #[error("the session of `{run}` refused: {reason}")]
     Refused { run: String, reason: String },
     #[error(
-        "`{run}` is trained by nntop {nntop}, which speaks protocol {protocol}, and this nntop \
-         {mine} speaks {PROTOCOL_VERSION}; attach with that version, or `kill {pid}`, which keeps a \
-         checkpoint, and `nntop resume {run}`",
+        "`{run}` is served by nntop {nntop}, which speaks protocol {protocol}, and this nntop \
+         {mine} speaks {PROTOCOL_VERSION}; attach with that version, or `kill {pid}` and \
+         `nntop resume {run}`, which {then}",
         mine = env!("CARGO_PKG_VERSION")
     )]
-    Version { run: String, nntop: String, protocol: u32, pid: u32 },
+    Version { run: String, nntop: String, protocol: u32, pid: u32, then: &'static str },
     #[error("the session of `{run}` cannot be reached: {source}")]
     Wire { run: String, source: WireError },
 }
@@ -87,7 +88,8 @@ pub fn attach(run: &RunDir, attachment: Attachment) -> Result<Connection, Connec
     }
     if !(OLDEST_PROTOCOL..=PROTOCOL_VERSION).contains(&hello.protocol) {
         let SessionHello { nntop, protocol, pid, .. } = hello;
-        return Err(ConnectError::Version { run: name, nntop, protocol, pid });
+        let then = on_resume(run);
+        return Err(ConnectError::Version { run: name, nntop, protocol, pid, then });
     }
     let link = start_threads(stream, run, hello.protocol).map_err(|error| wire(error.into()))?;
     Ok(Connection { link, hello })
@@ -206,6 +208,7 @@ fn fate(run: &RunDir) -> String {
     } else if replay(run).outcome.is_some() {
         format!("the run is over and its session has ended; `nntop attach {name}` shows it")
     } else {
-        format!("the session was ended from outside; `nntop resume {name}` continues the run")
+        let then = on_resume(run);
+        format!("the session was ended from outside; `nntop resume {name}` {then}")
     }
 }

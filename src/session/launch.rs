@@ -1,7 +1,8 @@
 //! Starts the session process of a run.
 
+use super::home::PlaceError;
 use super::host::READY;
-use super::paths::{PlaceError, RunDir};
+use super::run_dir::RunDir;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::process::CommandExt;

@@ -1,21 +1,26 @@
 //! A run that outlives its terminal: the hub, sockets, the session process and its clients.
 
+mod address;
 mod browse;
 mod client;
+mod event_file;
+mod home;
 mod host;
 mod hub;
 mod launch;
 mod names;
-mod paths;
 mod record;
+mod run_dir;
 mod status;
 pub mod wire;
 
 pub use browse::browse;
 pub use client::{ConnectError, Connection, attach};
+pub use event_file::{EventFile, replay};
+pub use home::{Home, PlaceError, STATE_DIR};
 pub use host::{HostError, serve};
 pub use hub::{Attachment, Hub};
 pub use launch::{LaunchError, SESSION_COMMAND, launch};
-pub use paths::{Home, PlaceError, RunDir, STATE_DIR};
-pub use record::{EventFile, Record, RecordError, replay};
+pub use record::{Record, RecordError, Task, Training};
+pub use run_dir::RunDir;
 pub use status::{State, Summary, list, summarize};

@@ -1,9 +1,11 @@
 //! How a run stands, in a line.
 
 use super::client::{self, ConnectError};
+use super::event_file::replay;
+use super::home::{Home, PlaceError};
 use super::hub::Attachment;
-use super::paths::{Home, PlaceError, RunDir};
-use super::record::{Record, now, replay};
+use super::record::{Record, Task, now};
+use super::run_dir::RunDir;
 use crate::protocol::{Activity, Outcome, RunView, Update};
 use serde::Serialize;
 use std::thread;
@@ -49,6 +51,12 @@ impl State {
         }
     }
 
+    /// Whether the run has come to an end of its own, or was stopped.
+    #[must_use]
+    pub fn is_over(self) -> bool {
+        matches!(self, Self::Completed | Self::Stopped | Self::Diverged | Self::Failed)
+    }
+
     fn of(view: &RunView) -> Self {
         match (&view.outcome, view.status.activity) {
             (Some(Outcome::Completed(_)), _) => Self::Completed,
@@ -72,7 +80,13 @@ pub struct Summary {
     pub live: bool,
     /// The process of a live session.
     pub pid: Option<u32>,
+    /// Of an experiment the one that is trained.
     pub network: String,
+    /// The id of the book's experiment that it is, where it is one.
+    pub experiment: Option<String>,
+    /// The book's claims that were checked, and how many of them hold.
+    pub claims: u32,
+    pub claims_holding: u32,
     /// Completed epochs, of so many.
     pub epoch: u32,
     pub epochs: u32,
@@ -83,6 +97,9 @@ pub struct Summary {
     /// Clients attached to a live session.
     pub clients: u32,
     pub directory: String,
+    /// What `nntop resume` does with it once it was interrupted, to be said after the command.
+    #[serde(skip)]
+    pub on_resume: &'static str,
     /// Why the state is not known, where it is not.
     pub problem: Option<String>,
 }
@@ -113,20 +130,30 @@ pub fn summarize(run: &RunDir) -> Summary {
         live,
         pid: None,
         network: String::new(),
+        experiment: None,
+        claims: 0,
+        claims_holding: 0,
         epoch: 0,
         epochs: 0,
         best_accuracy: None,
         age_seconds: 0.0,
         clients: 0,
         directory: run.path().display().to_string(),
+        on_resume: "",
         problem: None,
     };
     match Record::read(run) {
         Ok(record) => {
             summary.id = record.id;
-            summary.network = record.spec.layers;
-            summary.epochs = record.spec.epochs;
             summary.age_seconds = (now() - record.created).max(0.0);
+            summary.on_resume = record.task.on_resume();
+            match record.task {
+                Task::Training(training) => {
+                    summary.network = training.spec.layers;
+                    summary.epochs = training.spec.epochs;
+                }
+                Task::Experiment { id, .. } => summary.experiment = Some(id),
+            }
         }
         Err(error) => {
             summary.problem = Some(error.to_string());
@@ -175,6 +202,8 @@ impl Summary {
             self.network.clone_from(&info.network);
             self.epochs = info.epochs;
         }
+        self.claims = view.claims.len() as u32;
+        self.claims_holding = view.claims.iter().filter(|claim| claim.holds).count() as u32;
         let best = view.best.as_ref();
         self.best_accuracy = best.and_then(|best| best.validation_accuracy.or(best.test_accuracy));
     }

@@ -95,6 +95,9 @@ pub fn write_frame(out: &mut impl Write, payload: &[u8], most: u32) -> Result<()
 /// Reads a frame into `payload`; false where the connection ended before one. Nothing is
 /// allocated before the length was compared with `most`, and then only as bytes arrive.
 ///
+/// A reset is an end like any other: a local socket is reset when it is closed with something
+/// unread, as that of a client is which leaves while the session talks.
+///
 /// # Errors
 /// Where the frame is too long or torn, or the connection breaks.
 pub fn read_frame(
@@ -115,7 +118,13 @@ pub fn read_frame(
     if length > most {
         return Err(WireError::TooLong { length: length.into(), most });
     }
-    let found = input.take(length.into()).read_to_end(payload)? as u32;
+    match input.take(length.into()).read_to_end(payload) {
+        Ok(_) => {}
+        // What came before it was read.
+        Err(error) if is_reset(&error) => {}
+        Err(error) => return Err(error.into()),
+    }
+    let found = payload.len() as u32;
     if found < length {
         return Err(WireError::Torn { found, length });
     }
@@ -130,10 +139,15 @@ fn fill(input: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
             Ok(0) => break,
             Ok(count) => found += count,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) if is_reset(&error) => break,
             Err(error) => return Err(error),
         }
     }
     Ok(found)
+}
+
+fn is_reset(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::ConnectionReset
 }
 
 /// A command or an update as bytes.

@@ -95,15 +95,12 @@ fn header(app: &App, line: Rect, buffer: &mut Buffer) {
         None => state(run, theme),
     };
     end = write_at(buffer, line, end + 1, 0, &state, theme.style(role));
+    // An experiment has no epochs before its first network.
     let total = run.info.as_ref().map_or(0, |info| info.epochs);
-    end = write_at(
-        buffer,
-        line,
-        end + 2,
-        0,
-        &theme.fill("epoch {}/{}", &[&run.epoch(), &total]),
-        theme.style(Role::Text),
-    );
+    if total > 0 || run.info.is_none() {
+        let epoch = theme.fill("epoch {}/{}", &[&run.epoch(), &total]);
+        end = write_at(buffer, line, end + 2, 0, &epoch, theme.style(Role::Text));
+    }
     if let Moment::Epoch(epoch) = app.moment {
         let text = format!(" {} ", theme.fill("showing epoch {} · Esc back to now", &[&epoch]));
         write_at(buffer, line, end + 2, 0, &text, theme.style(Role::Selected));
@@ -114,8 +111,12 @@ fn header(app: &App, line: Rect, buffer: &mut Buffer) {
         end = write_at(buffer, line, end + 2, 0, &pace, theme.style(Role::Warning));
     }
     let Some(info) = &run.info else { return };
-    let what = format!("{} · {} · {}", info.data, info.network, theme.say(&info.cost));
-    let named = if app.setup.name.is_empty() {
+    let what = if info.network.is_empty() {
+        info.title.clone()
+    } else {
+        format!("{} · {} · {}", info.data, info.network, theme.say(&info.cost))
+    };
+    let named = if app.setup.name.is_empty() || app.setup.name == what {
         what.clone()
     } else {
         format!("{} · {what}", app.setup.name)

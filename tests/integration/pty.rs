@@ -192,9 +192,11 @@ fn ends_within_a_second(end: impl Fn(&mut Terminal)) -> Terminal {
 
 #[test]
 fn a_signal_ends_it_within_a_second_and_restores_the_terminal() {
-    let terminal = ends_within_a_second(|terminal| terminal.signal(Signal::TERM));
-    terminal.wait_until("a restored terminal", |screen| !screen.alternate_screen());
-    assert!(is_restored(&terminal));
+    for signal in [Signal::TERM, Signal::HUP] {
+        let terminal = ends_within_a_second(|terminal| terminal.signal(signal));
+        terminal.wait_until("a restored terminal", |screen| !screen.alternate_screen());
+        assert!(is_restored(&terminal), "{signal:?}");
+    }
 }
 
 #[test]

@@ -3,14 +3,16 @@
 mod list;
 mod table;
 
-use super::args::OutputArgs;
+use super::args::{OutputArgs, SessionArgs};
 use super::dashboard::{self, Shown};
 use super::display::DisplayArgs;
 use super::error::Usage;
 use super::headless::{self, Format};
+use super::sessions::{self, Begun, Start};
 use super::{FAILURE, REFUTED, signals};
 use crate::experiments::{EXPERIMENTS, Experiment, Options, Running};
 use crate::protocol::{Command, Outcome, RunView};
+use crate::session::Task;
 use crate::ui::{Exit, Setup};
 use anyhow::Context;
 use clap::Args;
@@ -40,8 +42,13 @@ pub(super) struct BookArgs {
     #[arg(long, value_name = "FILE", conflicts_with_all = ["id", "all", "chapter"])]
     table: Option<PathBuf>,
     #[command(flatten)]
+    session: SessionArgs,
+    #[command(flatten)]
     output: OutputArgs,
 }
+
+/// The view in which an experiment's figures are.
+pub(super) const VIEW: &str = "Book";
 
 /// Lists the experiments, runs one or all, or makes a table of results.
 pub(super) fn run(args: &BookArgs, display: &DisplayArgs) -> anyhow::Result<ExitCode> {
@@ -52,10 +59,10 @@ pub(super) fn run(args: &BookArgs, display: &DisplayArgs) -> anyhow::Result<Exit
     }
     if let Some(id) = &args.id {
         let experiment = list::find(id)?;
-        if args.output.json || args.output.headless || !dashboard::has_terminal() {
-            return print(&[experiment], options, &args.output);
-        }
-        return show(experiment, options, display);
+        return one(experiment, options, args, display);
+    }
+    if args.session.detach || args.session.name.is_some() {
+        return Err(Usage::because("a session runs one experiment: give its id").into());
     }
     let chosen: Vec<&'static Experiment> = EXPERIMENTS
         .iter()
@@ -73,14 +80,40 @@ pub(super) fn run(args: &BookArgs, display: &DisplayArgs) -> anyhow::Result<Exit
     Ok(ExitCode::SUCCESS)
 }
 
-/// The experiment in the dashboard, its figures in front.
+/// Runs an experiment: in a session of its own on a terminal, as lines elsewhere.
+fn one(
+    experiment: &'static Experiment,
+    options: Options,
+    args: &BookArgs,
+    display: &DisplayArgs,
+) -> anyhow::Result<ExitCode> {
+    let BookArgs { session, output, .. } = args;
+    let headless = output.json || output.headless || !dashboard::has_terminal();
+    let mut notice = None;
+    if session.detach || !(session.inline || headless) {
+        let task = Task::experiment(experiment.id, options);
+        let start = Start { name: session.name.as_deref(), task, resume: None };
+        match sessions::begin(start, session.detach, display)? {
+            Begun::InSession(code) => return Ok(code),
+            Begun::NotHere(why) => notice = Some(why),
+        }
+    }
+    if headless {
+        return print(&[experiment], options, output);
+    }
+    show(experiment, options, notice, display)
+}
+
+/// The experiment of this process in the dashboard, its figures in front.
 fn show(
     experiment: &'static Experiment,
     options: Options,
+    notice: Option<String>,
     display: &DisplayArgs,
 ) -> anyhow::Result<ExitCode> {
     let running = Running::spawn(experiment, options).context("cannot start a thread")?;
-    let setup = Setup { name: experiment.id.into(), view: "Book", ..dashboard::setup(display) };
+    let name = experiment.id.into();
+    let setup = Setup { name, view: VIEW, notice, ..dashboard::setup(display) };
     let Shown { exit, view } =
         dashboard::follow(&running.commands, &running.events, setup, display)?;
     running.join();
@@ -92,10 +125,8 @@ fn show(
 
 /// Lines that stay on the terminal after the dashboard is gone.
 fn summarize(view: &RunView) -> io::Result<()> {
+    print_claims(view)?;
     let mut out = io::stdout().lock();
-    for claim in &view.claims {
-        headless::print_claim(claim, &mut out)?;
-    }
     match &view.outcome {
         Some(Outcome::Failed(reason)) => writeln!(out, "failed: {reason}"),
         Some(Outcome::Diverged { hint, .. }) => writeln!(out, "diverged: {hint}"),
@@ -103,6 +134,12 @@ fn summarize(view: &RunView) -> io::Result<()> {
         Some(Outcome::Completed(how)) => writeln!(out, "{how}"),
         None => Ok(()),
     }
+}
+
+/// The claims that were checked, a line each.
+pub(super) fn print_claims(view: &RunView) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    view.claims.iter().try_for_each(|claim| headless::print_claim(claim, &mut out))
 }
 
 /// How experiments ended, the worst last.

@@ -4,8 +4,9 @@ use super::super::dashboard::has_terminal;
 use super::super::display::DisplayArgs;
 use super::super::drawing;
 use super::super::error::Usage;
+use super::super::{REFUTED, book};
 use crate::protocol::{Command, Link, Update};
-use crate::session::{self, Attachment, ConnectError, RunDir, State, Summary};
+use crate::session::{self, Attachment, ConnectError, Record, RunDir, State, Summary, Task};
 use crate::ui::{self, Exit, Setup};
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -23,15 +24,14 @@ pub(crate) fn show(
         ))
         .into());
     }
-    let theme = display.theme();
     let save_picture = Some(drawing::save as ui::SavePicture);
-    let setup = Setup { theme, name: run.name(), save_picture, ..Setup::default() };
+    let setup = Setup { save_picture, ..setup(run, display) };
     match session::attach(run, attachment) {
         Ok(connection) => {
             let read_only = attachment == Attachment::ReadOnly;
             let setup = Setup { detachable: true, read_only, ..setup };
             let exit = ui::run(&connection.link, setup, display.limits())?;
-            Ok(leave(run, connection.link, exit))
+            leave(run, connection.link, exit)
         }
         Err(ConnectError::NotLive(_)) => {
             let notice = notice(&session::summarize(run));
@@ -43,19 +43,27 @@ pub(crate) fn show(
     }
 }
 
+/// The dashboard of a run: an experiment's opens on its figures.
+pub(super) fn setup(run: &RunDir, display: &DisplayArgs) -> Setup {
+    // Of a record that cannot be read, whatever is left is shown.
+    let task = Record::read(run).map(|record| record.task);
+    let view = if matches!(task, Ok(Task::Experiment { .. })) { book::VIEW } else { "" };
+    Setup { theme: display.theme(), name: run.name(), view, ..Setup::default() }
+}
+
 /// What whoever looks at a run that is not live should know.
 pub(super) fn notice(summary: &Summary) -> Option<String> {
-    let Summary { name, epoch, epochs, .. } = summary;
-    match summary.state {
-        State::Interrupted => Some(format!(
-            "interrupted after epoch {epoch} of {epochs}; `nntop resume {name}` continues it"
-        )),
-        _ => None,
-    }
+    let Summary { name, epoch, epochs, on_resume, .. } = summary;
+    let place = match summary.experiment {
+        Some(_) => String::new(),
+        None => format!(" after epoch {epoch} of {epochs}"),
+    };
+    (summary.state == State::Interrupted)
+        .then(|| format!("interrupted{place}; `nntop resume {name}` {on_resume}"))
 }
 
 /// Ends the run where the user said so, and says what became of it.
-fn leave(run: &RunDir, link: Link, exit: Exit) -> ExitCode {
+fn leave(run: &RunDir, link: Link, exit: Exit) -> anyhow::Result<ExitCode> {
     let name = run.name();
     match exit {
         Exit::Stop => {
@@ -65,20 +73,22 @@ fn leave(run: &RunDir, link: Link, exit: Exit) -> ExitCode {
         }
         Exit::Detach | Exit::Terminated => {
             say(&format!("left {name}; `nntop attach {name}` comes back to it"));
-            return ExitCode::SUCCESS;
+            return Ok(ExitCode::SUCCESS);
         }
-        Exit::Gone => return ExitCode::SUCCESS,
+        Exit::Gone => return Ok(ExitCode::SUCCESS),
         Exit::Done => {}
     }
     drop(link);
     let summary = session::summarize(run);
+    book::print_claims(&session::replay(run))?;
     say(&sentence(&summary));
-    match summary.state {
+    Ok(match summary.state {
         State::Diverged | State::Failed | State::Interrupted | State::Unreachable => {
             ExitCode::FAILURE
         }
+        _ if summary.claims_holding < summary.claims => ExitCode::from(REFUTED),
         _ => ExitCode::SUCCESS,
-    }
+    })
 }
 
 fn wait_for_the_end(link: &Link) {
@@ -96,16 +106,23 @@ fn wait_for_the_end(link: &Link) {
 
 /// How a run stands, in a line that stays on the terminal.
 pub(super) fn sentence(summary: &Summary) -> String {
-    let Summary { name, state, epoch, epochs, .. } = summary;
-    let accuracy = summary.best_accuracy.map_or_else(String::new, |accuracy| {
+    let Summary { name, state, epoch, epochs, on_resume, .. } = summary;
+    let reached = match &summary.experiment {
+        Some(id) => {
+            format!(" {id}, {} of {} claims hold", summary.claims_holding, summary.claims)
+        }
+        None => format!(" after {epoch} of {epochs} epochs"),
+    };
+    let accuracy = summary.best_accuracy.filter(|_| summary.experiment.is_none());
+    let accuracy = accuracy.map_or_else(String::new, |accuracy| {
         format!(", best validation accuracy {:.2}%", 100.0 * accuracy)
     });
     let hint = match state {
-        State::Interrupted | State::Stopped => format!("; `nntop resume {name}` continues it"),
+        State::Interrupted | State::Stopped => format!("; `nntop resume {name}` {on_resume}"),
         _ if summary.live => format!("; `nntop attach {name}` shows it"),
         _ => String::new(),
     };
-    format!("{name}: {} after {epoch} of {epochs} epochs{accuracy}{hint}", state.word())
+    format!("{name}: {}{reached}{accuracy}{hint}", state.word())
 }
 
 /// Prints a line for whoever is still there to read it.

@@ -1,7 +1,8 @@
 //! Steering a live run from outside. Each command returns once it has taken effect.
 
-use crate::protocol::{Activity, Command, Event, Level, Outcome, RunView, Status, Step, Update};
-use crate::session::{self, Attachment, RunDir};
+use super::attached::sentence;
+use crate::protocol::{Activity, Command, Event, Level, Outcome, RunView, Step, Update};
+use crate::session::{self, Attachment, ConnectError, Record, RunDir, Task};
 use anyhow::{anyhow, bail};
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -33,23 +34,22 @@ pub(super) fn step(
     batches: Option<u32>,
 ) -> anyhow::Result<ExitCode> {
     let amount = batches.map_or(Step::Epochs(epochs.unwrap_or(1)), Step::Batches);
-    let mut begun = false;
+    let (mut begun, mut counted) = (false, false);
     let done = move |view: &RunView, event: &Event| {
-        let Event::StatusChanged(Status { batches_left, pause_after_epoch, pausing, .. }) = event
-        else {
-            return None;
-        };
-        let stepping = batches_left.is_some() || pause_after_epoch.is_some();
-        begun |= stepping;
-        if !begun || stepping || *pausing {
+        let Event::StatusChanged(status) = event else { return None };
+        let left = status.batches_left.is_some() || status.pause_after_epoch.is_some();
+        let paused = status.activity == Activity::Paused;
+        counted |= left;
+        begun |= left || !paused;
+        if left || status.pausing {
             return None;
         }
-        let paused = view.status.activity == Activity::Paused;
-        Some(if paused {
-            format!("paused {}", place(view))
-        } else {
-            format!("going on {}: another client took over", place(view))
-        })
+        if paused {
+            return begun.then(|| format!("paused {}", place(view)));
+        }
+        // Between two of its networks an experiment says nothing of the step it is in.
+        let taken_over = counted && !is_experiment(view);
+        taken_over.then(|| format!("going on {}: another client took over", place(view)))
     };
     tell(run, Command::Step(amount), None, done)
 }
@@ -58,13 +58,16 @@ pub(super) fn step(
 pub(super) fn stop(run: &RunDir) -> anyhow::Result<ExitCode> {
     let over = |view: &RunView, event: &Event| {
         let over = matches!(event, Event::Finished(_));
-        over.then(|| format!("{} after {} epochs", ending(view), view.epoch()))
+        over.then(|| format!("{} {}", ending(view), place(view)))
     };
     tell(run, Command::Stop, Some(PATIENCE), over)
 }
 
 /// Has a checkpoint written.
 pub(super) fn save(run: &RunDir) -> anyhow::Result<ExitCode> {
+    if let Task::Experiment { id, .. } = Record::read(run)?.task {
+        bail!("`{}` is the experiment {id}, which keeps no checkpoints", run.name());
+    }
     let saved = |_: &RunView, event: &Event| match event {
         Event::Saved(saved) => Some(format!("saved {}", saved.path)),
         _ => None,
@@ -80,7 +83,11 @@ fn tell(
     patience: Option<Duration>,
     mut done: impl FnMut(&RunView, &Event) -> Option<String>,
 ) -> anyhow::Result<ExitCode> {
-    let link = session::attach(run, Attachment::Control)?.link;
+    let connection = session::attach(run, Attachment::Control).map_err(|error| match error {
+        ConnectError::NotLive(_) => anyhow!("{error}; {}", sentence(&session::summarize(run))),
+        error => error.into(),
+    })?;
+    let link = connection.link;
     let deadline = patience.map(|patience| Instant::now() + patience);
     let late = || anyhow!("`{}` was asked, but nothing came of it in time", run.name());
     let next = || match deadline {
@@ -126,12 +133,23 @@ fn at_rest(view: &RunView) -> bool {
     view.status.activity == Activity::Paused
 }
 
+/// Where a run is, an experiment in one of its networks.
 fn place(view: &RunView) -> String {
+    let title = view.info.as_ref().map_or("", |info| info.title.as_str());
+    if is_experiment(view) && view.epochs.seen() == 0 {
+        return format!("in {title}");
+    }
     let batch = view.progress.as_ref().filter(|p| p.epoch == view.epoch()).map_or(0, |p| p.batch);
-    match batch {
+    let place = match batch {
         0 => format!("after epoch {}", view.epoch()),
         batch => format!("after epoch {} and {batch} mini-batches of the next", view.epoch()),
-    }
+    };
+    if is_experiment(view) { format!("in {title} {place}") } else { place }
+}
+
+fn is_experiment(view: &RunView) -> bool {
+    // One that has no network yet is titled by its id alone.
+    view.info.as_ref().is_some_and(|info| info.network.is_empty() || info.title.contains('·'))
 }
 
 fn ending(view: &RunView) -> String {

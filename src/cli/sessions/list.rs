@@ -7,6 +7,11 @@ use anyhow::{Context, bail};
 use std::fs;
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How long a session that nobody looks at may take to end.
+const LEAVE: Duration = Duration::from_secs(5);
 
 /// `nntop ls`.
 pub(super) fn ls(json: bool) -> anyhow::Result<ExitCode> {
@@ -46,13 +51,24 @@ fn row(run: &Summary) -> [String; 8] {
     [
         run.name.clone(),
         run.state.word().into(),
-        format!("{}/{}", run.epoch, run.epochs),
+        if run.epochs > 0 { format!("{}/{}", run.epoch, run.epochs) } else { "-".into() },
         run.best_accuracy.map_or_else(|| "-".into(), |a| format!("{:.2}%", 100.0 * a)),
         age(run.age_seconds),
         if run.live { run.clients.to_string() } else { "-".into() },
         run.id.clone(),
-        run.network.clone(),
+        work(run),
     ]
+}
+
+/// The network, or the experiment and how it stands.
+fn work(run: &Summary) -> String {
+    match &run.experiment {
+        Some(id) if run.claims > 0 => {
+            format!("book {id}: {} of {} claims hold", run.claims_holding, run.claims)
+        }
+        Some(id) => format!("book {id}"),
+        None => run.network.clone(),
+    }
 }
 
 fn line(cells: &[String; 8], widths: &[usize]) -> String {
@@ -89,18 +105,41 @@ pub(super) fn rm(prefixes: &[String], sure: bool) -> anyhow::Result<ExitCode> {
     let home = Home::of_user()?;
     let runs = prefixes.iter().map(|prefix| find(&home, prefix));
     let runs = runs.collect::<Result<Vec<RunDir>, _>>()?;
-    if let Some(live) = runs.iter().find(|run| run.is_live()) {
-        bail!("`{0}` is live; `nntop stop {0}` first", live.name());
+    for run in &runs {
+        until_free(run)?;
     }
     for run in &runs {
         if !sure && !ask(run)? {
             continue;
         }
         if !run.remove()? {
-            bail!("`{0}` is live; `nntop stop {0}` first", run.name());
+            bail!("`{}` was resumed meanwhile", run.name());
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Waits for the session of a run that is over to end, as it does when nobody looks.
+///
+/// # Errors
+/// Where the run is going, or somebody goes on looking at it.
+pub(super) fn until_free(run: &RunDir) -> anyhow::Result<()> {
+    if !run.is_live() {
+        return Ok(());
+    }
+    // Asked once: who asks is a client, for whom the session stays.
+    let Summary { name, state, live, .. } = session::summarize(run);
+    if live && !state.is_over() {
+        bail!("`{name}` is live; `nntop stop {name}` first");
+    }
+    let start = Instant::now();
+    while run.is_live() && start.elapsed() < LEAVE {
+        thread::sleep(Duration::from_millis(20));
+    }
+    if run.is_live() {
+        bail!("`{name}` is {}, but somebody looks at it still: leave it there first", state.word());
+    }
+    Ok(())
 }
 
 /// Whether the user wants a run removed.
@@ -111,7 +150,7 @@ fn ask(run: &RunDir) -> anyhow::Result<bool> {
     let summary = session::summarize(run);
     let state = summary.state.word();
     let (name, epoch) = (&summary.name, summary.epoch);
-    write!(io::stdout(), "Remove {name} ({state}, {epoch} epochs) for good? [y/N] ")?;
+    write!(io::stdout(), "Remove {name} ({state}, epoch {epoch}) for good? [y/N] ")?;
     io::stdout().flush()?;
     let mut answer = String::new();
     io::stdin().read_line(&mut answer)?;

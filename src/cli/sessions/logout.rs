@@ -59,7 +59,7 @@ impl Logout {
 }
 
 /// What to know before leaving a run alone, where log-outs kill it.
-pub(crate) fn warn_of_logout() -> Option<String> {
+pub(super) fn warn_of_logout() -> Option<String> {
     let (logout, lingers) = here();
     (logout == Logout::Killed).then(|| logout.advice(lingers))
 }

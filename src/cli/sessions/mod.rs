@@ -8,8 +8,7 @@ mod logout;
 mod once;
 mod start;
 
-pub(super) use logout::warn_of_logout;
-pub(super) use start::{Start, begin};
+pub(super) use start::{Begun, Start, begin};
 
 use super::display::DisplayArgs;
 use super::error::Usage;
@@ -19,7 +18,8 @@ use clap::Args;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-pub(super) use attached::show;
+use attached::show;
+use logout::warn_of_logout;
 
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum SessionCommand {
@@ -144,7 +144,13 @@ impl RunArgs {
     /// The run that is named, else the newest that is live.
     fn live(&self) -> anyhow::Result<RunDir> {
         let home = Home::of_user()?;
-        let newest = |s: Vec<Summary>| s.into_iter().find(|summary| summary.live);
+        let going = |summary: &Summary| summary.live && !summary.state.is_over();
+        let newest = |mut s: Vec<Summary>| {
+            s.retain(|summary| summary.live);
+            // One that is over lives a moment longer; its own end is told better than none.
+            let found = s.iter().position(going).unwrap_or(0);
+            (!s.is_empty()).then(|| s.swap_remove(found))
+        };
         self.choose(&home, newest, "no run is live; `nntop ls` lists all, `nntop` starts one")
     }
 

@@ -2,7 +2,7 @@
 
 use super::super::display::DisplayArgs;
 use super::super::picture;
-use super::attached::notice;
+use super::attached::{notice, setup};
 use crate::protocol::{Command, Event, Link, Probe, Update};
 use crate::session::{self, Attachment, ConnectError, RunDir};
 use crate::ui::{App, Setup, text};
@@ -24,7 +24,7 @@ pub(super) fn print(run: &RunDir, size: &str, display: &DisplayArgs) -> anyhow::
         Err(ConnectError::NotLive(_)) => (session::browse(run)?, notice(&session::summarize(run))),
         Err(error) => return Err(error.into()),
     };
-    let setup = Setup { theme: display.theme(), name: run.name(), notice, ..Setup::default() };
+    let setup = Setup { notice, ..setup(run, display) };
     let picture = draw(&link, setup, Rect::new(0, 0, columns, rows));
     write!(io::stdout(), "{picture}")?;
     Ok(ExitCode::SUCCESS)

@@ -2,35 +2,70 @@
 
 use super::super::dashboard::has_terminal;
 use super::super::display::DisplayArgs;
-use super::super::error::Usage;
-use super::{ResumeArgs, control, show};
-use crate::engine::{BEST, Checkpoint, CheckpointPolicy, LAST, Spec};
-use crate::protocol::{Outcome, Pace};
-use crate::session::{self, Attachment, Home, PlaceError, Record, RunDir, State, replay};
+use super::super::error::{Usage, in_words};
+use super::list::until_free;
+use super::{ResumeArgs, control, show, warn_of_logout};
+use crate::engine::{BEST, Checkpoint, LAST};
+use crate::protocol::Outcome;
+use crate::session::{
+    self, Attachment, Home, PlaceError, Record, RunDir, State, Task, Training, replay,
+};
 use anyhow::{Context, bail};
 use std::fs::DirBuilder;
 use std::io::{self, Write};
 use std::os::unix::fs::DirBuilderExt;
-use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-/// What a new run starts from.
+/// A new run.
 #[derive(Debug)]
 pub(crate) struct Start<'a> {
     pub name: Option<&'a str>,
-    pub spec: &'a Spec,
-    pub pace: Pace,
-    pub save: Option<&'a Path>,
-    pub checkpoints: Option<&'a CheckpointPolicy>,
+    pub task: Task,
+    /// What a training goes on from.
     pub resume: Option<&'a Checkpoint>,
 }
 
-/// Starts a session process for a new run.
+/// What became of the wish for a session.
+#[derive(Debug)]
+pub(crate) enum Begun {
+    /// The run has one, and was shown or named.
+    InSession(ExitCode),
+    /// There can be none here; the sentence says that the run ends with its terminal, and why.
+    NotHere(String),
+}
+
+/// Starts a run in a session process, then shows it, or says its name alone.
 ///
 /// # Errors
-/// [`Usage`] where the name is bad or taken; else there can be no session here, and nothing is
-/// left behind.
-pub(crate) fn begin(start: &Start<'_>) -> anyhow::Result<RunDir> {
+/// Where it cannot be started as asked; without a session, where it was not to be shown.
+pub(crate) fn begin(
+    start: Start<'_>,
+    detach: bool,
+    display: &DisplayArgs,
+) -> anyhow::Result<Begun> {
+    let run = match make(start) {
+        Ok(run) => run,
+        Err(error) if detach || error.is::<Usage>() => return Err(error),
+        Err(error) => {
+            let why = in_words(&error);
+            let notice = format!("no session: this run ends with its terminal: {why}");
+            // Here it stays, also after the dashboard.
+            writeln!(io::stderr(), "{notice}")?;
+            return Ok(Begun::NotHere(notice));
+        }
+    };
+    if !detach {
+        return show(&run, Attachment::Control, display).map(Begun::InSession);
+    }
+    writeln!(io::stdout(), "{}", run.name())?;
+    if let Some(warning) = warn_of_logout() {
+        writeln!(io::stderr(), "note: {warning}")?;
+    }
+    Ok(Begun::InSession(ExitCode::SUCCESS))
+}
+
+/// Starts the session process of a new run. Where there can be none, nothing is left behind.
+fn make(start: Start<'_>) -> anyhow::Result<RunDir> {
     let run = Home::of_user()?.create(start.name).map_err(|error| match error {
         PlaceError::Name(_) | PlaceError::Taken(_) => Usage::value("--name", error).into(),
         error => anyhow::Error::from(error),
@@ -44,17 +79,12 @@ pub(crate) fn begin(start: &Start<'_>) -> anyhow::Result<RunDir> {
     Ok(run)
 }
 
-fn write(run: &RunDir, start: &Start<'_>) -> anyhow::Result<()> {
-    let mut record = Record::new(start.spec.clone(), start.pace);
-    // The session process works elsewhere.
-    let absolute = |path: &Path| std::path::absolute(path);
-    record.spec.data = record.spec.data.as_deref().map(absolute).transpose()?;
-    record.save = start.save.map(absolute).transpose()?;
-    let beside = start.checkpoints.and_then(|policy| Some((&policy.dir, policy.every?)));
-    record.checkpoints = beside
-        .map(|(dir, every)| Ok::<(PathBuf, u32), io::Error>((absolute(dir)?, every)))
-        .transpose()?;
-    record.write(run)?;
+fn write(run: &RunDir, start: Start<'_>) -> anyhow::Result<()> {
+    let mut task = start.task;
+    if let Task::Training(training) = &mut task {
+        make_absolute(training)?;
+    }
+    Record::new(task).write(run)?;
     if let Some(checkpoint) = start.resume {
         let dir = run.checkpoints();
         DirBuilder::new()
@@ -68,23 +98,41 @@ fn write(run: &RunDir, start: &Start<'_>) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// The session process works in another directory.
+fn make_absolute(training: &mut Training) -> io::Result<()> {
+    let checkpoints = training.checkpoints.as_mut().map(|(dir, _)| dir);
+    let paths = [training.spec.data.as_mut(), training.save.as_mut(), checkpoints];
+    for path in paths.into_iter().flatten() {
+        *path = std::path::absolute(&path)?;
+    }
+    Ok(())
+}
+
 /// `nntop resume`: a live run goes on, any other that can in a new session process.
 pub(super) fn resume(args: &ResumeArgs, display: &DisplayArgs) -> anyhow::Result<ExitCode> {
     let run = match &args.run.run {
         Some(_) => args.run.any()?,
         None => newest_to_resume()?,
     };
-    if run.is_live() {
+    let going = run.is_live() && !session::summarize(&run).state.is_over();
+    if going {
         if args.epochs.is_some() {
             return Err(Usage::because("--epochs can change only while a run is not live").into());
         }
         return control::resume(&run);
     }
     let mut record = Record::read(&run)?;
-    if let Some(epochs) = args.epochs {
-        record.spec.epochs = epochs;
+    match &mut record.task {
+        Task::Training(training) => {
+            training.spec.epochs = args.epochs.unwrap_or(training.spec.epochs)
+        }
+        Task::Experiment { .. } if args.epochs.is_some() => {
+            return Err(Usage::because("--epochs is for trainings, this is an experiment").into());
+        }
+        Task::Experiment { .. } => {}
     }
-    check_can_go_on(&run, &record)?;
+    check_can_go_on(&run, &record.task)?;
+    until_free(&run)?;
     if args.epochs.is_some() {
         record.write(&run)?;
     }
@@ -100,7 +148,7 @@ pub(super) fn resume(args: &ResumeArgs, display: &DisplayArgs) -> anyhow::Result
 fn newest_to_resume() -> anyhow::Result<RunDir> {
     let home = Home::of_user()?;
     let runs = session::list(&home)?;
-    let live = runs.iter().find(|run| run.live);
+    let live = runs.iter().find(|run| run.live && !run.state.is_over());
     let interrupted = || runs.iter().find(|run| run.state == State::Interrupted);
     let found = live.or_else(interrupted).ok_or_else(|| {
         Usage::because("no run is live or interrupted; `nntop ls` lists all, `nntop` starts one")
@@ -108,15 +156,21 @@ fn newest_to_resume() -> anyhow::Result<RunDir> {
     Ok(home.find(&found.name)?)
 }
 
-fn check_can_go_on(run: &RunDir, record: &Record) -> anyhow::Result<()> {
+fn check_can_go_on(run: &RunDir, task: &Task) -> anyhow::Result<()> {
     let view = replay(run);
-    let name = run.name();
-    match view.outcome {
-        Some(Outcome::Completed(how)) if record.spec.epochs <= view.epoch() => {
+    let (name, reached) = (run.name(), view.epoch());
+    match (view.outcome, task) {
+        (Some(Outcome::Completed(how)), Task::Training(training))
+            if training.spec.epochs <= reached =>
+        {
             let text = format!("`{name}` is complete ({how}); give more --epochs to go on");
             Err(Usage::because(text).into())
         }
-        Some(Outcome::Diverged { epoch, hint }) => {
+        (Some(Outcome::Completed(how)), Task::Experiment { id, .. }) => {
+            let text = format!("`{name}` is complete ({how}); `nntop book {id}` runs it again");
+            Err(Usage::because(text).into())
+        }
+        (Some(Outcome::Diverged { epoch, hint }), _) => {
             bail!("`{name}` diverged in epoch {epoch} and would again: {hint}")
         }
         _ => Ok(()),

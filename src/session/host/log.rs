@@ -1,8 +1,8 @@
 //! The session's log: for people, a line a happening, with the time in UTC.
 
 use super::process::open_log;
-use crate::session::paths::RunDir;
 use crate::session::record::now;
+use crate::session::run_dir::RunDir;
 use std::fmt::Display;
 use std::io::{self, Write};
 use std::sync::Mutex;

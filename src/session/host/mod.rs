@@ -8,16 +8,17 @@ mod listener;
 mod log;
 mod process;
 mod recorder;
+mod work;
 
 pub(super) use listener::peer;
 
+use super::event_file::EventFile;
+use super::home::PlaceError;
 use super::hub::Hub;
-use super::paths::{PlaceError, RunDir};
-use super::record::{EventFile, Record, RecordError};
-use crate::engine::{
-    Checkpoint, CheckpointError, CheckpointPolicy, Engine, LAST, Options, PREVIOUS, SpecError,
-};
-use crate::protocol::{Command, Status};
+use super::record::{Record, RecordError};
+use super::run_dir::RunDir;
+use crate::engine::{CheckpointError, SpecError};
+use crate::protocol::{Command, Event, Level, LogLine, Status};
 use crossbeam_channel::{Receiver, unbounded};
 use door::Door;
 use listener::{Knock, Listener};
@@ -26,7 +27,7 @@ use process::Inherited;
 use recorder::Recorder;
 use rustix::fd::AsFd;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-use std::fs::{self, DirBuilder, File};
+use std::fs::{DirBuilder, File};
 use std::io::{self, IsTerminal, Read};
 use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::net::UnixStream;
@@ -35,6 +36,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
+use work::Work;
 
 /// How often the socket is looked after while a run is going.
 const TICK: Duration = Duration::from_secs(1);
@@ -61,8 +63,19 @@ pub enum HostError {
     Spec(#[from] SpecError),
     #[error("{what}: {source}")]
     Io { what: String, source: io::Error },
+    #[error(
+        "there is no experiment `{0}` in nntop {version}; `nntop book` lists them",
+        version = env!("CARGO_PKG_VERSION")
+    )]
+    NoExperiment(String),
     #[error("this command is for nntop itself: start a run by `nntop train --detach`")]
     NotStarted,
+}
+
+impl HostError {
+    fn no_thread(source: io::Error) -> Self {
+        Self::Io { what: "the system gives no thread".into(), source }
+    }
 }
 
 fn io_at(what: &Path) -> impl FnOnce(io::Error) -> HostError + '_ {
@@ -99,7 +112,7 @@ struct Session {
     lock: File,
     listener: Listener,
     door: Door,
-    engine: Engine,
+    work: Work,
     log: Arc<Log>,
     /// Readable once a signal has come.
     signals: UnixStream,
@@ -117,12 +130,17 @@ impl Session {
         let log = Arc::new(Log::new(&run));
         let signals = listen_for_signals()
             .map_err(|source| HostError::Io { what: "cannot listen for signals".into(), source })?;
-        let engine = Engine::spawn(record.spec.clone(), options(&run, &record)?)?;
+        let work = Work::start(&run, &record.task)?;
         let (over_sender, over) = unbounded();
         let (hub_sender, hub_events) = unbounded();
+        if let Some(note) = &work.note {
+            log.say(note);
+            // The hub, which takes it, starts below.
+            let _ = hub_sender.send(Event::Log(LogLine { level: Level::Info, text: note.clone() }));
+        }
         let interrupted = Arc::new(AtomicBool::new(false));
         let recorder = Recorder {
-            events: engine.events.clone(),
+            events: work.events.clone(),
             hub: hub_sender,
             file: EventFile::open(&run.events()).map_err(io_at(&run.events()))?,
             log: Arc::clone(&log),
@@ -131,19 +149,17 @@ impl Session {
             failing: false,
             status: Status::default(),
         };
-        let no_thread =
-            |source| HostError::Io { what: "the system gives no thread".into(), source };
         thread::Builder::new()
             .name("nntop-record".into())
             .spawn(move || recorder.run())
-            .map_err(no_thread)?;
-        let hub = Hub::start(engine.commands.clone(), hub_events).map_err(no_thread)?;
+            .map_err(HostError::no_thread)?;
+        let hub = Hub::start(work.commands.clone(), hub_events).map_err(HostError::no_thread)?;
         let socket = run.place_socket(&record.id)?;
         let listener = Listener::bind(&socket).map_err(io_at(&socket))?;
         let door = Door::new(hub, Arc::clone(&log));
         let (pid, version) = (std::process::id(), env!("CARGO_PKG_VERSION"));
         log.say(format_args!("nntop {version} serves {} as process {pid}", run.name()));
-        Ok(Self { run, record, lock, listener, door, engine, log, signals, over, interrupted })
+        Ok(Self { run, record, lock, listener, door, work, log, signals, over, interrupted })
     }
 
     /// Serves until the run is over and nobody looks at it, or a signal ends the process.
@@ -173,7 +189,7 @@ impl Session {
         }
     }
 
-    /// Keeps a checkpoint, then ends; the run can be resumed.
+    /// Keeps a checkpoint where the run is one that does, then ends; the run can be resumed.
     fn end_on_signal(&mut self, over: bool) {
         let mut signal = [0];
         let _ = self.signals.read(&mut signal);
@@ -183,11 +199,12 @@ impl Session {
         }
         self.interrupted.store(true, Ordering::SeqCst);
         // A training thread that is gone has told so, which ends the waiting too.
-        let _ = self.engine.commands.send(Command::Stop);
+        let _ = self.work.commands.send(Command::Stop);
         match self.over.recv_timeout(END_PATIENCE) {
             Ok(()) => self.log.say(format_args!(
-                "interrupted, its state is kept: `nntop resume {}` continues it",
-                self.run.name()
+                "interrupted: `nntop resume {}` {}",
+                self.run.name(),
+                self.record.task.on_resume()
             )),
             Err(_) => self.log.say("training did not stop in time; the last checkpoint stays"),
         }
@@ -205,7 +222,7 @@ impl Session {
             self.record.write(&self.run)?;
             self.log.reopen().map_err(io_at(&self.run.log()))?;
             self.log.say("the run's directory was deleted; it is made again");
-            let _ = self.engine.commands.send(Command::Save);
+            let _ = self.work.commands.send(Command::Save);
         }
         if !self.run.is_locked_by(&self.lock)
             && let Some(lock) = self.run.lock()?
@@ -220,28 +237,6 @@ impl Session {
         }
         Ok(())
     }
-}
-
-/// How the run is kept: checkpoints of its own beside those that were asked for, and from the
-/// newest of its own it goes on.
-fn options(run: &RunDir, record: &Record) -> Result<Options, HostError> {
-    let dir = run.checkpoints();
-    let mut private = DirBuilder::new();
-    private.recursive(true).mode(0o700).create(&dir).map_err(io_at(&dir))?;
-    let begun = [LAST, PREVIOUS].iter().any(|name| dir.join(name).exists());
-    let resume = begun.then(|| Checkpoint::load(&dir)).transpose()?;
-    let own = CheckpointPolicy { dir, every: Some(1), background: true };
-    let asked = record.policy();
-    if let Some(policy) = &asked {
-        fs::create_dir_all(&policy.dir).map_err(io_at(&policy.dir))?;
-    }
-    Ok(Options {
-        pace: record.pace,
-        save: record.save.clone(),
-        checkpoints: std::iter::once(own).chain(asked).collect(),
-        resume: resume.map(Box::new),
-        ..Options::default()
-    })
 }
 
 /// A socket on which a byte arrives for every signal that asks for an end. A hang-up does not: it

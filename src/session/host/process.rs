@@ -1,6 +1,6 @@
 //! Becoming a process that nothing but its own end can end.
 
-use crate::session::paths::RunDir;
+use crate::session::run_dir::RunDir;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::fd::{AsFd, BorrowedFd, RawFd};

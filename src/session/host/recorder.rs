@@ -1,8 +1,9 @@
-//! Stands between the training thread and the hub: what clients see is on the disk already.
+//! Stands between the training thread and the hub: what clients are told is on the disk already,
+//! but for figures, which are drawn anew all the time.
 
 use super::log::Log;
-use crate::protocol::{Activity, Event, Level, LogLine, Outcome, Status};
-use crate::session::record::EventFile;
+use crate::protocol::{Activity, Event, Level, LogLine, Outcome, RunInfo, Status, Tune, Tuned};
+use crate::session::event_file::EventFile;
 use crossbeam_channel::{Receiver, Sender};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -65,10 +66,7 @@ impl Recorder {
     /// Tells people, in the log.
     fn tell(&mut self, event: &Event) {
         match event {
-            Event::Started(info) => self.log.say(format_args!(
-                "{} on {}, {} epochs, seed {}",
-                info.network, info.data, info.epochs, info.seed
-            )),
+            Event::Started(info) => self.log.say(beginning(info)),
             Event::EpochEnded(stats) => {
                 let accuracy = stats.validation_accuracy.or(stats.test_accuracy);
                 let accuracy =
@@ -82,7 +80,14 @@ impl Recorder {
                 }
                 self.status = *status;
             }
-            Event::Tuned(tuned) => self.log.say(format_args!("tuned: {:?}", tuned.change)),
+            Event::Tuned(tuned) => self.log.say(change(tuned)),
+            Event::Claim(claim) => self.log.say(format_args!(
+                "{}: {}; expected {}, measured {}",
+                if claim.holds { "holds" } else { "does not hold" },
+                claim.claim,
+                claim.expected,
+                claim.measured
+            )),
             Event::Saved(saved) => self.log.say(format_args!("saved {}", saved.path)),
             Event::Log(line) => self.log.say(&line.text),
             Event::Finished(outcome) => self.log.say(match outcome {
@@ -94,4 +99,25 @@ impl Recorder {
             _ => {}
         }
     }
+}
+
+/// What begins: a training, an experiment, or one of its networks.
+fn beginning(info: &RunInfo) -> String {
+    let RunInfo { title, network, data, epochs, seed, .. } = info;
+    if network.is_empty() {
+        return format!("{title}, seed {seed}");
+    }
+    // Of a training the title says no more than the network.
+    let part = if title.contains('·') { format!("{title}: ") } else { String::new() };
+    format!("{part}{network} on {data}, {epochs} epochs, seed {seed}")
+}
+
+/// A change of a hyper-parameter, in words.
+fn change(tuned: &Tuned) -> String {
+    let (what, now) = match tuned.change {
+        Tune::LearningRate(now) => ("learning rate", now),
+        Tune::Regularization(now) => ("regularization parameter", now),
+        Tune::Momentum(now) => ("momentum coefficient", now),
+    };
+    format!("{what} {now}, before it was {}", tuned.previous)
 }

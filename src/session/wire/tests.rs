@@ -138,6 +138,34 @@ fn half_a_frame_is_told() {
     }
 }
 
+/// A connection that is reset after so many bytes.
+struct Reset<'a>(&'a [u8]);
+
+impl Read for Reset<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self.0.read(buffer)? {
+            0 => Err(io::ErrorKind::ConnectionReset.into()),
+            count => Ok(count),
+        }
+    }
+}
+
+#[test]
+fn a_reset_is_an_end_as_any_other() {
+    let bytes = frame(b"whole");
+    let mut payload = Vec::new();
+    let mut input = Reset(&bytes);
+    assert!(read_frame(&mut input, 99, &mut payload).unwrap());
+    assert!(!read_frame(&mut input, 99, &mut payload).unwrap());
+    for cut in 1..bytes.len() {
+        let [reset, ended] = [
+            read_frame(&mut Reset(&bytes[..cut]), 99, &mut payload).unwrap_err().to_string(),
+            read_frame(&mut &bytes[..cut], 99, &mut payload).unwrap_err().to_string(),
+        ];
+        assert_eq!(reset, ended);
+    }
+}
+
 #[test]
 fn a_list_that_claims_to_be_endless_is_an_error() {
     // `Watch` of 2^63 probes, none of which follows.

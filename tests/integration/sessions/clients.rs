@@ -157,4 +157,6 @@ fn a_thousand_visits_leave_nothing_behind() {
         (after.0, after.1) == (fds, threads)
     });
     assert!(after.2 - before < 1024, "{before} kB grew to {} kB", after.2);
+    let log = std::fs::read_to_string(run.log()).unwrap();
+    assert!(!log.contains("was ended"), "leaving is nothing to complain of:\n{log}");
 }

@@ -67,6 +67,36 @@ fn on_a_full_disk_a_run_goes_on_and_says_so() {
 }
 
 #[test]
+fn a_read_only_state_directory_is_looked_at_and_told_of() {
+    let place = Place::new();
+    let training = place.training("--detach --name kept --epochs 3");
+    let another = place.training("--detach --epochs 3");
+    let script = format!(
+        r#""$NNTOP" {training} > /dev/null
+        while "$NNTOP" ls --json | grep -q '"live":true'; do sleep 0.1; done
+        mount -o remount,ro "$1" || exit 9
+        "$NNTOP" ls && "$NNTOP" logs kept && "$NNTOP" attach kept --once
+        for refused in "resume kept --epochs 9" "rm --yes kept" "{another}" doctor; do
+            "$NNTOP" $refused; echo "$refused: $?"
+        done"#
+    );
+    let Some(output) = on_a_small_disk(&place, 4_000_000, &script) else { return };
+    let (out, complaints) = (String::from_utf8(output.stdout.clone()).unwrap(), err(&output));
+    assert_ne!(output.status.code(), Some(9), "{complaints}");
+    for sign in [
+        "completed",
+        "epoch 3 measured",
+        "64,12,3",
+        "resume kept --epochs 9: 1",
+        "rm --yes kept: 1",
+        "runs end with their terminal",
+    ] {
+        assert!(out.contains(sign), "{sign}\n{out}\n{complaints}");
+    }
+    assert!(complaints.matches("Read-only file system").count() >= 3, "{complaints}");
+}
+
+#[test]
 fn a_disk_too_full_for_a_session_leaves_no_run_behind() {
     let place = Place::new();
     let training = place.training("--detach --name none --epochs 2");

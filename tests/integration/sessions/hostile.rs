@@ -3,7 +3,7 @@
 use super::*;
 use nntop::protocol::{Command as Order, Pace, Probe, Step, Tune, What};
 use nntop::session::wire::{
-    ClientHello, MOST_HELLO, MOST_UPDATE, SessionHello, encode, read_frame, read_hello,
+    ClientHello, MOST_HELLO, MOST_UPDATE, SessionHello, decode, encode, read_frame, read_hello,
     write_frame, write_hello,
 };
 use proptest::prelude::*;
@@ -43,6 +43,14 @@ fn until_closed(mut stream: &UnixStream) -> Vec<u8> {
         Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => panic!("never closed"),
         _ => rest,
     }
+}
+
+/// Waits for bytes, and leaves them where they are.
+fn until_something_to_read(stream: &UnixStream) {
+    use rustix::net::{RecvFlags, recv};
+    let mut byte = [0_u8; 1];
+    let (_, found) = recv(stream, &mut byte, RecvFlags::PEEK).unwrap();
+    assert_eq!(found, 1, "the session has something to say");
 }
 
 /// Waits for a line of the log.
@@ -107,6 +115,8 @@ fn garbage_ends_the_connection_with_a_logged_reason() {
     until_logged(&run, "2 of 4 bytes");
     let mut half = enter(&run, Attachment::Control);
     half.write_all(&[9, 0, 0, 0, 1, 2, 3]).unwrap();
+    until_something_to_read(&half);
+    // Closed with the snapshot unread: the system tells the session of a reset, not of an end.
     drop(half);
     until_logged(&run, "3 of 9 bytes");
     is_unharmed(&run, &before);
@@ -125,20 +135,6 @@ fn another_version_is_refused_in_a_sentence() {
     assert!(until_closed(&stream).is_empty());
     until_logged(&run, "nntop 0.0.1 speaks 0");
     is_unharmed(&run, &before);
-    // A session of a later version, in whose place a socket of ours answers.
-    std::fs::remove_file(run.socket()).unwrap();
-    let listener = std::os::unix::net::UnixListener::bind(run.socket()).unwrap();
-    let newer = std::thread::spawn(move || {
-        let (stream, _) = listener.accept().unwrap();
-        read_hello::<ClientHello>(&mut &stream).unwrap();
-        let hello =
-            SessionHello { nntop: "9.9.9".into(), protocol: 99, ..SessionHello::new(0, None) };
-        write_hello(&mut &stream, &hello).unwrap();
-    });
-    let (code, error) = place.fail("pause target");
-    newer.join().unwrap();
-    assert_eq!(code, 1);
-    assert!(error.contains("nntop 9.9.9") && error.contains("nntop resume target"), "{error}");
 }
 
 #[test]
@@ -147,18 +143,17 @@ fn ten_thousand_random_frames_do_no_harm() {
     let run = paused(&place);
     let before = session::summarize(&run);
     let mut runner = TestRunner::deterministic();
-    let bytes = proptest::collection::vec(any::<u8>(), 0..64);
-    let mut sent = 0;
-    while sent < 10_000 {
-        // Control would obey those that are commands by chance.
-        let stream = enter(&run, Attachment::ReadOnly);
-        // Nobody reads: what the session sends waits, or is left out.
-        loop {
-            let payload = bytes.new_tree(&mut runner).unwrap().current();
-            sent += 1;
-            if write_frame(&mut &stream, &payload, 64).is_err() || sent == 10_000 {
-                break;
-            }
+    // What begins with a small number may be a command, and is looked into further.
+    let bytes = (0..16_u8, proptest::collection::vec(any::<u8>(), 0..64))
+        .prop_map(|(first, rest)| [vec![first], rest].concat());
+    // Control would obey those that are commands by chance.
+    let mut stream = enter(&run, Attachment::ReadOnly);
+    for _ in 0..10_000 {
+        let payload = bytes.new_tree(&mut runner).unwrap().current();
+        write_frame(&mut &stream, &payload, 65).unwrap();
+        if decode::<Order>(&payload).is_err() {
+            until_closed(&stream);
+            stream = enter(&run, Attachment::ReadOnly);
         }
     }
     is_unharmed(&run, &before);

@@ -34,8 +34,14 @@ fn a_run_is_started_listed_steered_and_removed() {
     let (code, error) = place.fail("rm --yes calm");
     assert!(code == 1 && error.contains("`calm` is live"), "{error}");
     let said = place.say("stop calm");
-    assert!(said.starts_with("calm: stopped after"), "{said}");
-    until_dead(&run);
+    assert!(said.starts_with("calm: stopped after epoch"), "{said}");
+    // Its session is there for another moment, which is no reason to refuse anything.
+    assert_eq!(place.say("resume calm --detach"), "calm");
+    place.say("stop calm");
+    let watcher = Watcher::attach(&run, Attachment::ReadOnly);
+    let (code, error) = place.fail("rm --yes calm");
+    assert!(code == 1 && error.contains("somebody looks at it still"), "{error}");
+    drop(watcher);
     assert_eq!(state(&run), State::Stopped);
     let log = place.say("logs calm");
     for sign in ["paused", "resumed", "saved", "stopped"] {

@@ -1,5 +1,6 @@
 //! Runs in session processes of their own, with the real binary.
 
+mod book;
 mod clients;
 mod disk;
 mod hostile;
@@ -7,6 +8,7 @@ mod life;
 mod measures;
 mod ssh;
 mod survival;
+mod versions;
 
 use crate::small_data::small_data;
 use crate::terminal::{Start, Terminal};

@@ -74,7 +74,7 @@ fn asked_to_end_a_session_keeps_a_checkpoint_of_that_very_moment() {
     until_dead(&run);
     assert_eq!(state(&run), State::Completed);
     assert_eq!(digest(&place.path("ended.safetensors")), expected);
-    assert!(place.say("logs ended").contains("interrupted, its state is kept"));
+    assert!(place.say("logs ended").contains("interrupted: `nntop resume ended` continues"));
 }
 
 #[test]
@@ -96,6 +96,29 @@ fn a_terminal_that_vanishes_ends_nothing_but_its_client() {
     let stat = std::fs::read_to_string(process.join("stat")).unwrap();
     let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
     assert_eq!((fields[3], fields[4]), (pid(&run).to_string().as_str(), "0"), "sid, tty");
+}
+
+#[test]
+fn a_shutdown_of_the_machine_loses_nothing() {
+    let place = Place::new();
+    let mut terminal = place.terminal(&place.training(&format!("--name here --epochs {ENDLESS}")));
+    terminal.wait_for("images/s");
+    place.detach("there", &format!("--epochs {ENDLESS}"));
+    let runs = [place.run("here"), place.run("there")];
+    let seen = runs.each_ref().map(|run| session::summarize(run).epoch);
+    // As the system does it: everybody at once is asked to end.
+    runs.iter().for_each(|run| signal(run, Signal::TERM));
+    terminal.signal(Signal::TERM);
+    terminal.wait_for_exit();
+    terminal.wait_until("a restored terminal", |screen| !screen.alternate_screen());
+    for (run, seen) in runs.iter().zip(seen) {
+        until_dead(run);
+        let summary = session::summarize(run);
+        assert_eq!(summary.state, State::Interrupted);
+        assert!(summary.epoch >= seen);
+        assert_eq!(place.say(&format!("resume {} --detach", run.name())), run.name());
+        Watcher::attach(run, Attachment::ReadOnly).until(|view| view.epoch() > summary.epoch);
+    }
 }
 
 #[test]

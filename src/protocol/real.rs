@@ -1,0 +1,111 @@
+//! Reading numbers that need not be finite.
+//!
+//! JSON has no infinity and nothing that is not a number: both are written as `null`, and read as
+//! what is not a number. Binary formats have them all.
+
+use serde::{Deserialize, Deserializer};
+
+/// A number, `null` in JSON where it was not finite.
+struct Real(f64);
+
+impl<'de> Deserialize<'de> for Real {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        if !from.is_human_readable() {
+            return f64::deserialize(from).map(Self);
+        }
+        Option::deserialize(from).map(|number| Self(number.unwrap_or(f64::NAN)))
+    }
+}
+
+/// As [`Real`], in single precision.
+struct Real32(f32);
+
+impl<'de> Deserialize<'de> for Real32 {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        if !from.is_human_readable() {
+            return f32::deserialize(from).map(Self);
+        }
+        Option::deserialize(from).map(|number| Self(number.unwrap_or(f32::NAN)))
+    }
+}
+
+pub(super) fn number<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
+    Real::deserialize(from).map(|real| real.0)
+}
+
+pub(super) fn values<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<f32>, D::Error> {
+    let values = Vec::<Real32>::deserialize(from)?;
+    Ok(values.into_iter().map(|value| value.0).collect())
+}
+
+pub(super) fn points<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<(f64, f64)>, D::Error> {
+    let points = Vec::<(Real, Real)>::deserialize(from)?;
+    Ok(points.into_iter().map(|(x, y)| (x.0, y.0)).collect())
+}
+
+pub(super) fn images<'de, D: Deserializer<'de>>(
+    from: D,
+) -> Result<Vec<(String, Vec<f32>)>, D::Error> {
+    let images = Vec::<(String, Vec<Real32>)>::deserialize(from)?;
+    let plain = |values: Vec<Real32>| values.into_iter().map(|value| value.0).collect();
+    Ok(images.into_iter().map(|(name, values)| (name, plain(values))).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::protocol::{Bar, Curve, Event, Figure, FigureBody, LayerStats, Quantity};
+
+    fn figures(nothing: f64) -> Vec<FigureBody> {
+        let curve = Curve { points: vec![(1.0, nothing), (2.0, 0.5)], ..Curve::default() };
+        let bar = Bar { value: nothing, ..Bar::default() };
+        let values = vec![0.25, nothing as f32];
+        let (x_label, y_label) = (String::new(), String::new());
+        vec![
+            FigureBody::Surface {
+                x_label,
+                y_label,
+                x_range: [0.0, 1.0],
+                y_range: [0.0, 1.0],
+                width: 2,
+                height: 1,
+                values: values.clone(),
+                paths: vec![curve],
+            },
+            FigureBody::Bars { unit: String::new(), bars: vec![bar] },
+            FigureBody::Images {
+                width: 2,
+                height: 1,
+                diverging: false,
+                images: vec![("one".into(), values)],
+            },
+        ]
+    }
+
+    #[test]
+    fn what_is_not_finite_comes_back_from_json_as_not_a_number() {
+        for nothing in [f64::NAN, f64::INFINITY] {
+            for body in figures(nothing) {
+                let event = Event::Figure(Figure { body, ..Figure::default() });
+                let json = serde_json::to_string(&event).unwrap();
+                assert!(json.contains("null"), "{json}");
+                let back: Event = serde_json::from_str(&json).unwrap();
+                assert_eq!(serde_json::to_string(&back).unwrap(), json);
+            }
+            let layer = LayerStats { update_ratio: nothing, dead: 0.5, ..LayerStats::default() };
+            let json = serde_json::to_string(&layer).unwrap();
+            let back: LayerStats = serde_json::from_str(&json).unwrap();
+            assert!(back.update_ratio.is_nan() && back.dead == 0.5);
+            let json = serde_json::to_string(&Quantity::Number(nothing)).unwrap();
+            let back: Quantity = serde_json::from_str(&json).unwrap();
+            assert!(matches!(back, Quantity::Number(number) if number.is_nan()));
+        }
+    }
+
+    #[test]
+    fn on_the_wire_every_number_stays_as_it_is() {
+        for body in figures(f64::INFINITY) {
+            let bytes = postcard::to_stdvec(&body).unwrap();
+            assert_eq!(postcard::from_bytes::<FigureBody>(&bytes).unwrap(), body);
+        }
+    }
+}

@@ -1,0 +1,221 @@
+//! What happened in a run, kept on the disk.
+
+use super::record::now;
+use super::run_dir::RunDir;
+use crate::protocol::{Event, Figure, RunView, Tuned};
+use serde::{Deserialize, Serialize};
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufRead, BufReader, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// Bytes of events that wait for a disk to have room again; later ones are given up.
+const MOST_WAITING: usize = 16 << 20;
+/// The disk is asked to keep what it has at most so often: epochs can be shorter than that takes.
+const SYNC_GAP: Duration = Duration::from_millis(250);
+/// A figure is drawn anew after every epoch, each time whole: it is kept at most so often.
+const FIGURE_GAP: Duration = Duration::from_secs(10);
+
+/// A line of the events' file.
+#[derive(Serialize, Deserialize)]
+struct Line<E> {
+    /// Seconds since 1970.
+    at: f64,
+    event: E,
+}
+
+/// The file of a run's facts, an object a line. Only ever appended to; what is in it survives the
+/// process at once, and the machine within a moment after an epoch's end.
+#[derive(Debug)]
+pub struct EventFile {
+    path: PathBuf,
+    file: File,
+    /// Bytes that could not be written yet: the disk is full.
+    waiting: Vec<u8>,
+    told: Told,
+    synced: Option<Instant>,
+    /// The newest of every figure that was not kept yet.
+    figures: Vec<Figure>,
+    drawn: Option<Instant>,
+}
+
+/// What an earlier process of a run has told: a resumed run tells it again.
+#[derive(Debug, Default)]
+struct Told {
+    /// Of the network that is trained: an experiment trains one after the other.
+    title: Option<String>,
+    last_epoch: Option<u32>,
+    tuned: Vec<Tuned>,
+}
+
+impl EventFile {
+    /// Opens a run's file, or makes it.
+    ///
+    /// # Errors
+    /// Where it cannot be opened or read.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        let mut told = Told::default();
+        let file = open_to_append(path)?;
+        let whole = for_each(path, |event| {
+            told.takes(&event);
+        })?;
+        // A crash cut the last line short: the next one begins anew.
+        let waiting = if whole { Vec::new() } else { vec![b'\n'] };
+        Ok(Self {
+            path: path.into(),
+            file,
+            waiting,
+            told,
+            synced: None,
+            figures: Vec::new(),
+            drawn: None,
+        })
+    }
+
+    /// Appends an event, unless it is one that is not kept: samples, changes of status (they mean
+    /// nothing once the process is gone), and what was told before. A figure that was kept a
+    /// moment ago waits, at the longest until something is said that it may be needed for.
+    ///
+    /// # Errors
+    /// Where the disk takes no more. The event waits, and is written with a later one.
+    pub fn append(&mut self, event: &Event) -> io::Result<()> {
+        let passing = event.is_sample() || matches!(event, Event::StatusChanged(_));
+        if passing || !self.told.takes(event) {
+            return Ok(());
+        }
+        match event {
+            Event::Figure(figure) => self.draw(figure)?,
+            Event::Started(_) | Event::Claim(_) | Event::Finished(_) => {
+                self.queue_figures()?;
+                self.queue(event)?;
+            }
+            _ => self.queue(event)?,
+        }
+        let ends = matches!(event, Event::EpochEnded(_) | Event::Finished(_));
+        if ends && !self.path.exists() {
+            // Somebody removed it: what comes now is kept in a new one.
+            self.file = open_to_append(&self.path)?;
+        }
+        self.write_out()?;
+        let due = self.synced.is_none_or(|last| last.elapsed() >= SYNC_GAP);
+        if matches!(event, Event::Finished(_)) || ends && due {
+            self.file.sync_data().or_else(ignore_unsupported)?;
+            self.synced = Some(Instant::now());
+        }
+        Ok(())
+    }
+
+    /// Whether something waits that the disk did not take.
+    #[must_use]
+    pub fn is_waiting(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
+    fn draw(&mut self, figure: &Figure) -> io::Result<()> {
+        match self.figures.iter_mut().find(|older| older.id == figure.id) {
+            Some(older) => older.clone_from(figure),
+            None => self.figures.push(figure.clone()),
+        }
+        let due = self.drawn.is_none_or(|last| last.elapsed() >= FIGURE_GAP);
+        if due { self.queue_figures() } else { Ok(()) }
+    }
+
+    fn queue_figures(&mut self) -> io::Result<()> {
+        for figure in std::mem::take(&mut self.figures) {
+            self.queue(&Event::Figure(figure))?;
+            self.drawn = Some(Instant::now());
+        }
+        Ok(())
+    }
+
+    fn queue(&mut self, event: &Event) -> io::Result<()> {
+        let mut bytes = serde_json::to_vec(&Line { at: now(), event })?;
+        bytes.push(b'\n');
+        if self.waiting.len() + bytes.len() <= MOST_WAITING {
+            self.waiting.extend(bytes);
+        }
+        Ok(())
+    }
+
+    fn write_out(&mut self) -> io::Result<()> {
+        while !self.waiting.is_empty() {
+            let written = match self.file.write(&self.waiting) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(written) => written,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(error),
+            };
+            self.waiting.drain(..written);
+        }
+        Ok(())
+    }
+}
+
+impl Told {
+    /// Keeps an event in mind; whether it is news.
+    fn takes(&mut self, event: &Event) -> bool {
+        match event {
+            Event::Started(info) if self.title.as_ref() != Some(&info.title) => {
+                *self = Self { title: Some(info.title.clone()), ..Self::default() };
+                true
+            }
+            Event::EpochEnded(stats) => {
+                let news = self.last_epoch.is_none_or(|last| stats.epoch > last);
+                self.last_epoch = self.last_epoch.max(Some(stats.epoch));
+                news
+            }
+            Event::Tuned(tuned) => {
+                let news = !self.tuned.contains(tuned);
+                if news {
+                    self.tuned.push(tuned.clone());
+                }
+                news
+            }
+            _ => true,
+        }
+    }
+}
+
+fn open_to_append(path: &Path) -> io::Result<File> {
+    OpenOptions::new().append(true).create(true).mode(0o600).open(path)
+}
+
+/// A device or pipe has nothing to synchronize.
+fn ignore_unsupported(error: io::Error) -> io::Result<()> {
+    if error.kind() == io::ErrorKind::InvalidInput { Ok(()) } else { Err(error) }
+}
+
+/// Hands out every event of a file, leaving out lines that are none; whether the last line is
+/// whole.
+fn for_each(path: &Path, mut take: impl FnMut(Event)) -> io::Result<bool> {
+    let file = File::open(path)?;
+    if !file.metadata()?.is_file() {
+        // A device may never end, and has kept nothing.
+        return Ok(true);
+    }
+    let mut input = BufReader::new(file);
+    let mut line = Vec::new();
+    loop {
+        let before = line.last().copied();
+        line.clear();
+        if input.read_until(b'\n', &mut line)? == 0 {
+            return Ok(before.is_none_or(|byte| byte == b'\n'));
+        }
+        if let Ok(line) = serde_json::from_slice::<Line<Event>>(&line) {
+            take(line.event);
+        }
+    }
+}
+
+/// How a run stood when its events were last written; empty where there are none.
+#[must_use]
+pub fn replay(run: &RunDir) -> RunView {
+    let mut view = RunView::default();
+    // Without the file nothing is known, which is what an empty view says.
+    let _ = for_each(&run.events(), |event| view.apply(&event));
+    view
+}
+
+#[cfg(test)]
+mod tests;

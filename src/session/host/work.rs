@@ -1,0 +1,82 @@
+//! What a session process does: a training, which goes on where it was, or an experiment.
+
+use super::{HostError, io_at};
+use crate::engine::{Checkpoint, CheckpointPolicy, Engine, LAST, Options, PREVIOUS};
+use crate::experiments::{self, Running};
+use crate::protocol::{Command, Event};
+use crate::session::record::{Task, Training};
+use crate::session::run_dir::RunDir;
+use crossbeam_channel::{Receiver, Sender};
+use std::fs::{self, DirBuilder};
+use std::os::unix::fs::DirBuilderExt;
+
+/// The two ends of it. Its thread ends with the process.
+#[derive(Debug)]
+pub(super) struct Work {
+    pub commands: Sender<Command>,
+    pub events: Receiver<Event>,
+    /// What whoever looks should know of its start.
+    pub note: Option<String>,
+}
+
+impl Work {
+    /// Starts what a run's record says.
+    pub(super) fn start(run: &RunDir, task: &Task) -> Result<Self, HostError> {
+        match task {
+            Task::Training(training) => train(run, training),
+            Task::Experiment { id, quick, seed } => {
+                let note = begin_anew(run)?;
+                Ok(Self { note, ..experiment(id, *quick, *seed)? })
+            }
+        }
+    }
+}
+
+fn train(run: &RunDir, training: &Training) -> Result<Work, HostError> {
+    let engine = Engine::spawn(training.spec.clone(), options(run, training)?)?;
+    let Engine { commands, events, .. } = engine;
+    Ok(Work { commands, events, note: None })
+}
+
+/// How the run is kept: checkpoints of its own beside those that were asked for, and from the
+/// newest of its own it goes on.
+fn options(run: &RunDir, training: &Training) -> Result<Options, HostError> {
+    let dir = run.checkpoints();
+    let mut private = DirBuilder::new();
+    private.recursive(true).mode(0o700).create(&dir).map_err(io_at(&dir))?;
+    let begun = [LAST, PREVIOUS].iter().any(|name| dir.join(name).exists());
+    let resume = begun.then(|| Checkpoint::load(&dir)).transpose()?;
+    let own = CheckpointPolicy { dir, every: Some(1), background: true };
+    let asked = training.policy();
+    if let Some(policy) = &asked {
+        fs::create_dir_all(&policy.dir).map_err(io_at(&policy.dir))?;
+    }
+    Ok(Options {
+        pace: training.pace,
+        save: training.save.clone(),
+        checkpoints: std::iter::once(own).chain(asked).collect(),
+        resume: resume.map(Box::new),
+        ..Options::default()
+    })
+}
+
+fn experiment(id: &str, quick: bool, seed: u64) -> Result<Work, HostError> {
+    let experiment = experiments::find(id).ok_or_else(|| HostError::NoExperiment(id.into()))?;
+    let options = experiments::Options { quick, seed, ..experiments::Options::default() };
+    let running = Running::spawn(experiment, options).map_err(HostError::no_thread)?;
+    let Running { commands, events, .. } = running;
+    Ok(Work { commands, events, note: None })
+}
+
+/// Puts aside what an experiment told before it was interrupted: it tells all of it again.
+fn begin_anew(run: &RunDir) -> Result<Option<String>, HostError> {
+    let (events, old) = (run.events(), run.old_events());
+    if !events.exists() {
+        return Ok(None);
+    }
+    fs::rename(&events, &old).map_err(io_at(&events))?;
+    Ok(Some(format!(
+        "the experiment starts anew: its networks were not kept; what it told before is in {}",
+        old.display()
+    )))
+}

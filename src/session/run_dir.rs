@@ -1,0 +1,137 @@
+//! A run's directory: what lies in it, and who lives there.
+
+use super::home::{PlaceError, at};
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
+use std::fs::{self, File, OpenOptions};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// A run's directory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunDir {
+    path: PathBuf,
+}
+
+impl RunDir {
+    /// The run that lives in a directory.
+    #[must_use]
+    pub fn at(path: PathBuf) -> Self {
+        Self { path }
+    }
+
+    /// The directory.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The run's name.
+    #[must_use]
+    pub fn name(&self) -> String {
+        self.path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+    }
+
+    /// What the run is: see [`super::Record`].
+    #[must_use]
+    pub fn spec(&self) -> PathBuf {
+        self.path.join("spec.json")
+    }
+
+    /// Its facts, an object a line.
+    #[must_use]
+    pub fn events(&self) -> PathBuf {
+        self.path.join("events.jsonl")
+    }
+
+    /// The facts of an experiment that was interrupted, before it started anew.
+    #[must_use]
+    pub fn old_events(&self) -> PathBuf {
+        self.path.join("events.old.jsonl")
+    }
+
+    /// What happened, for people.
+    #[must_use]
+    pub fn log(&self) -> PathBuf {
+        self.path.join("log")
+    }
+
+    /// The directory of its checkpoints.
+    #[must_use]
+    pub fn checkpoints(&self) -> PathBuf {
+        self.path.join("checkpoints")
+    }
+
+    fn lock_file(&self) -> PathBuf {
+        self.path.join("lock")
+    }
+
+    /// Takes the run's lock, which says that it lives, for as long as the file is open anywhere;
+    /// `None` where somebody else has it.
+    ///
+    /// # Errors
+    /// Where the lock file cannot be opened or locked.
+    pub fn lock(&self) -> Result<Option<File>, PlaceError> {
+        let path = self.lock_file();
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false).mode(0o600);
+        let file = options.open(&path).map_err(at(&path))?;
+        // Somebody who only asks who lives holds it for a moment.
+        for _ in 0..20 {
+            match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+                Ok(()) => return Ok(Some(file)),
+                Err(Errno::WOULDBLOCK) => std::thread::sleep(Duration::from_millis(5)),
+                Err(error) => return Err(at(&path)(error.into())),
+            }
+        }
+        Ok(None)
+    }
+
+    /// Whether `file` is the run's lock file, and not one that was removed.
+    #[must_use]
+    pub fn is_locked_by(&self, file: &File) -> bool {
+        let inode = |m: fs::Metadata| (m.dev(), m.ino());
+        let there = fs::metadata(self.lock_file()).map(inode);
+        there.ok().zip(file.metadata().map(inode).ok()).is_some_and(|(a, b)| a == b)
+    }
+
+    /// Whether a session process holds the run.
+    #[must_use]
+    pub fn is_live(&self) -> bool {
+        let Ok(file) = File::open(self.lock_file()) else { return false };
+        flock(&file, FlockOperation::NonBlockingLockShared) == Err(Errno::WOULDBLOCK)
+    }
+
+    /// Removes the run and all that is kept of it; false where it is live.
+    ///
+    /// # Errors
+    /// Where something of it cannot be removed.
+    pub fn remove(&self) -> Result<bool, PlaceError> {
+        // Held until the end, so that nobody resumes what is being removed.
+        let Some(_lock) = self.lock()? else { return Ok(false) };
+        let _ = fs::remove_file(self.socket());
+        fs::remove_dir_all(&self.path).map_err(at(&self.path))?;
+        Ok(true)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::Home;
+
+    #[test]
+    fn the_lock_says_who_lives() {
+        let state = tempfile::tempdir().unwrap();
+        let run = Home::at(state.path()).create(None).unwrap();
+        assert!(!run.is_live());
+        let lock = run.lock().unwrap().unwrap();
+        assert!(run.is_live() && run.is_locked_by(&lock));
+        assert!(run.lock().unwrap().is_none());
+        fs::remove_file(run.lock_file()).unwrap();
+        assert!(!run.is_locked_by(&lock));
+        drop(run.lock().unwrap().unwrap());
+        assert!(!run.is_live());
+    }
+}
