@@ -68,6 +68,18 @@ pub struct Connection {
 /// # Errors
 /// Where the run is not live, or its session cannot be talked to.
 pub fn attach(run: &RunDir, attachment: Attachment) -> Result<Connection, ConnectError> {
+    connect_as(run, &ClientHello::new(attachment))
+}
+
+/// Connects for a moment, to see how a run stands: a session that is over does not stay for that.
+///
+/// # Errors
+/// As [`attach`].
+pub(super) fn glance(run: &RunDir) -> Result<Connection, ConnectError> {
+    connect_as(run, &ClientHello { glance: true, ..ClientHello::new(Attachment::ReadOnly) })
+}
+
+fn connect_as(run: &RunDir, hello: &ClientHello) -> Result<Connection, ConnectError> {
     let name = run.name();
     let wire = |source: WireError| ConnectError::Wire { run: name.clone(), source };
     let stream = knock(run)?;
@@ -75,11 +87,13 @@ pub fn attach(run: &RunDir, attachment: Attachment) -> Result<Connection, Connec
     if user != rustix::process::geteuid().as_raw() {
         return Err(ConnectError::Stranger { run: name, user });
     }
-    let hello = match exchange_hellos(&stream, attachment) {
-        // It ended between being asked for and answering.
-        Err(_) if !run.is_live() => return Err(ConnectError::NotLive(name)),
+    let hello = match exchange_hellos(&stream, hello) {
         Err(WireError::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
             return Err(ConnectError::NoAnswer(name));
+        }
+        // It ended between being asked for and answering.
+        Err(WireError::Io(_) | WireError::Torn { .. }) if has_ended(run) => {
+            return Err(ConnectError::NotLive(name));
         }
         hello => hello.map_err(wire)?,
     };
@@ -126,8 +140,8 @@ fn open(path: &Path) -> rustix::io::Result<UnixStream> {
     Ok(UnixStream::from(socket))
 }
 
-fn exchange_hellos(stream: &UnixStream, attachment: Attachment) -> Result<SessionHello, WireError> {
-    wire::write_hello(&mut &*stream, &ClientHello::new(attachment))?;
+fn exchange_hellos(stream: &UnixStream, hello: &ClientHello) -> Result<SessionHello, WireError> {
+    wire::write_hello(&mut &*stream, hello)?;
     let hello = wire::read_hello(&mut &*stream)?;
     stream.set_read_timeout(None)?;
     stream.set_write_timeout(None)?;
@@ -198,12 +212,7 @@ fn receive_updates(stream: &UnixStream, updates: &Sender<Update>, run: &RunDir) 
 /// What became of a run whose session closed the connection, and what to do.
 fn fate(run: &RunDir) -> String {
     let name = run.name();
-    let start = Instant::now();
-    // A process that ends closes its sockets a moment before it lets go of its lock.
-    while run.is_live() && start.elapsed() < Duration::from_millis(500) {
-        thread::sleep(RETRY);
-    }
-    if run.is_live() {
+    if !has_ended(run) {
         format!("the connection broke; `nntop attach {name}` comes back")
     } else if replay(run).outcome.is_some() {
         format!("the run is over and its session has ended; `nntop attach {name}` shows it")
@@ -211,4 +220,14 @@ fn fate(run: &RunDir) -> String {
         let then = on_resume(run);
         format!("the session was ended from outside; `nntop resume {name}` {then}")
     }
+}
+
+/// Whether a session that closed its connection is gone.
+fn has_ended(run: &RunDir) -> bool {
+    let start = Instant::now();
+    // A process that ends closes its sockets a moment before it lets go of its lock.
+    while run.is_live() && start.elapsed() < Duration::from_millis(500) {
+        thread::sleep(RETRY);
+    }
+    !run.is_live()
 }

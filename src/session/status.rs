@@ -3,7 +3,6 @@
 use super::client::{self, ConnectError};
 use super::event_file::replay;
 use super::home::{Home, PlaceError};
-use super::hub::Attachment;
 use super::record::{Record, Task, now};
 use super::run_dir::RunDir;
 use crate::protocol::{Activity, Outcome, RunView, Update};
@@ -181,7 +180,7 @@ pub fn summarize(run: &RunDir) -> Summary {
 }
 
 fn ask(run: &RunDir, summary: &mut Summary) -> Result<(), ConnectError> {
-    let client::Connection { link, hello } = client::attach(run, Attachment::ReadOnly)?;
+    let client::Connection { link, hello } = client::glance(run)?;
     summary.pid = Some(hello.pid);
     summary.clients = hello.clients;
     match link.updates.recv_timeout(PATIENCE) {

@@ -40,13 +40,21 @@ pub struct ClientHello {
     /// See [`PROTOCOL_VERSION`].
     pub protocol: u32,
     pub attachment: Attachment,
+    /// Only asks how the run stands: no reason for a session that is over to stay.
+    #[serde(default)]
+    pub glance: bool,
 }
 
 impl ClientHello {
     /// This program's.
     #[must_use]
     pub fn new(attachment: Attachment) -> Self {
-        Self { nntop: env!("CARGO_PKG_VERSION").into(), protocol: PROTOCOL_VERSION, attachment }
+        Self {
+            nntop: env!("CARGO_PKG_VERSION").into(),
+            protocol: PROTOCOL_VERSION,
+            attachment,
+            glance: false,
+        }
     }
 }
 
@@ -58,7 +66,7 @@ pub struct SessionHello {
     pub protocol: u32,
     /// The session's process.
     pub pid: u32,
-    /// Clients that were attached before this one.
+    /// Clients that were attached before this one and came to stay.
     pub clients: u32,
     /// Why this client is sent away, where it is.
     #[serde(default)]

@@ -106,7 +106,9 @@ pub(super) fn rm(prefixes: &[String], sure: bool) -> anyhow::Result<ExitCode> {
     let runs = prefixes.iter().map(|prefix| find(&home, prefix));
     let runs = runs.collect::<Result<Vec<RunDir>, _>>()?;
     for run in &runs {
-        until_free(run)?;
+        if !until_free(run)? {
+            bail!("`{0}` is live; `nntop stop {0}` first", run.name());
+        }
     }
     for run in &runs {
         if !sure && !ask(run)? {
@@ -119,18 +121,18 @@ pub(super) fn rm(prefixes: &[String], sure: bool) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Waits for the session of a run that is over to end, as it does when nobody looks.
+/// Waits for the session of a run that is over to end, as it does when nobody looks; false where
+/// the run is still going.
 ///
 /// # Errors
-/// Where the run is going, or somebody goes on looking at it.
-pub(super) fn until_free(run: &RunDir) -> anyhow::Result<()> {
+/// Where somebody goes on looking at it.
+pub(super) fn until_free(run: &RunDir) -> anyhow::Result<bool> {
     if !run.is_live() {
-        return Ok(());
+        return Ok(true);
     }
-    // Asked once: who asks is a client, for whom the session stays.
     let Summary { name, state, live, .. } = session::summarize(run);
     if live && !state.is_over() {
-        bail!("`{name}` is live; `nntop stop {name}` first");
+        return Ok(false);
     }
     let start = Instant::now();
     while run.is_live() && start.elapsed() < LEAVE {
@@ -139,7 +141,7 @@ pub(super) fn until_free(run: &RunDir) -> anyhow::Result<()> {
     if run.is_live() {
         bail!("`{name}` is {}, but somebody looks at it still: leave it there first", state.word());
     }
-    Ok(())
+    Ok(true)
 }
 
 /// Whether the user wants a run removed.

@@ -114,8 +114,7 @@ pub(super) fn resume(args: &ResumeArgs, display: &DisplayArgs) -> anyhow::Result
         Some(_) => args.run.any()?,
         None => newest_to_resume()?,
     };
-    let going = run.is_live() && !session::summarize(&run).state.is_over();
-    if going {
+    if !until_free(&run)? {
         if args.epochs.is_some() {
             return Err(Usage::because("--epochs can change only while a run is not live").into());
         }
@@ -124,7 +123,7 @@ pub(super) fn resume(args: &ResumeArgs, display: &DisplayArgs) -> anyhow::Result
     let mut record = Record::read(&run)?;
     match &mut record.task {
         Task::Training(training) => {
-            training.spec.epochs = args.epochs.unwrap_or(training.spec.epochs)
+            training.spec.epochs = args.epochs.unwrap_or(training.spec.epochs);
         }
         Task::Experiment { .. } if args.epochs.is_some() => {
             return Err(Usage::because("--epochs is for trainings, this is an experiment").into());
@@ -132,7 +131,6 @@ pub(super) fn resume(args: &ResumeArgs, display: &DisplayArgs) -> anyhow::Result
         Task::Experiment { .. } => {}
     }
     check_can_go_on(&run, &record.task)?;
-    until_free(&run)?;
     if args.epochs.is_some() {
         record.write(&run)?;
     }

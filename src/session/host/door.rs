@@ -7,7 +7,7 @@
 use super::listener::peer;
 use super::log::Log;
 use crate::protocol::{Command, Event, PROTOCOL_VERSION, Update};
-use crate::session::hub::{Attachment, Hub};
+use crate::session::hub::Hub;
 use crate::session::wire::{
     self, ClientHello, MOST_COMMAND, MOST_UPDATE, OLDEST_PROTOCOL, SessionHello, WireError,
 };
@@ -30,7 +30,10 @@ const HELLO_PATIENCE: Duration = Duration::from_secs(5);
 pub(super) struct Door {
     hub: Hub,
     log: Arc<Log>,
+    /// Connections at this moment, of clients and of those who have not said hello yet.
     connections: Arc<AtomicUsize>,
+    /// Clients that came to stay.
+    guests: Arc<AtomicUsize>,
 }
 
 /// Why a client is sent away.
@@ -48,12 +51,12 @@ enum Refusal {
 
 impl Door {
     pub(super) fn new(hub: Hub, log: Arc<Log>) -> Self {
-        Self { hub, log, connections: Arc::default() }
+        Self { hub, log, connections: Arc::default(), guests: Arc::default() }
     }
 
-    /// Connections at this moment, of clients and of those who have not said hello yet.
-    pub(super) fn connections(&self) -> usize {
-        self.connections.load(Ordering::SeqCst)
+    /// Whether somebody is there who came to stay, not for a glance.
+    pub(super) fn has_guests(&self) -> bool {
+        self.guests.load(Ordering::SeqCst) > 0
     }
 
     /// Serves a client in threads of its own.
@@ -81,8 +84,9 @@ impl Door {
         if user != rustix::process::geteuid().as_raw() {
             return Err(Refusal::Stranger(user));
         }
-        let attachment = self.exchange_hellos(stream, crowded)?;
-        let link = self.hub.attach(attachment);
+        let hello = self.exchange_hellos(stream, crowded)?;
+        let _guest = (!hello.glance).then(|| Place::take(&self.guests));
+        let link = self.hub.attach(hello.attachment);
         let writer = thread::Builder::new().name("nntop-client-out".into()).spawn({
             let (stream, log) = (stream.try_clone()?, Arc::clone(&self.log));
             move || {
@@ -100,19 +104,19 @@ impl Door {
         result
     }
 
-    fn exchange_hellos(&self, stream: &UnixStream, crowded: bool) -> Result<Attachment, Refusal> {
+    fn exchange_hellos(&self, stream: &UnixStream, crowded: bool) -> Result<ClientHello, Refusal> {
         stream.set_read_timeout(Some(HELLO_PATIENCE))?;
         stream.set_write_timeout(Some(HELLO_PATIENCE))?;
         let hello: ClientHello = wire::read_hello(&mut &*stream)?;
         let refused = refusal(&hello, crowded);
-        let answer = SessionHello::new(self.hub.clients(), refused.clone());
+        let answer = SessionHello::new(self.guests.load(Ordering::SeqCst), refused.clone());
         wire::write_hello(&mut &*stream, &answer)?;
         if let Some(reason) = refused {
             return Err(Refusal::Told(reason));
         }
         stream.set_read_timeout(None)?;
         stream.set_write_timeout(None)?;
-        Ok(hello.attachment)
+        Ok(hello)
     }
 }
 
@@ -170,22 +174,22 @@ fn send(out: &mut BufWriter<&UnixStream>, update: &Update) -> Result<(), WireErr
     }
 }
 
-/// One of the connections; it is free again when dropped.
+/// One of so many; it is free again when dropped.
 struct Place {
-    connections: Arc<AtomicUsize>,
-    /// Connections including this one.
+    taken: Arc<AtomicUsize>,
+    /// How many there are, this one included.
     number: usize,
 }
 
 impl Place {
-    fn take(connections: &Arc<AtomicUsize>) -> Self {
-        let number = connections.fetch_add(1, Ordering::SeqCst) + 1;
-        Self { connections: Arc::clone(connections), number }
+    fn take(taken: &Arc<AtomicUsize>) -> Self {
+        let number = taken.fetch_add(1, Ordering::SeqCst) + 1;
+        Self { taken: Arc::clone(taken), number }
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.connections.fetch_sub(1, Ordering::SeqCst);
+        self.taken.fetch_sub(1, Ordering::SeqCst);
     }
 }

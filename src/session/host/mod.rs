@@ -181,7 +181,7 @@ impl Session {
             if let Err(error) = self.look_after_files() {
                 self.log.say(error);
             }
-            if !over || self.door.connections() > 0 {
+            if !over || self.door.has_guests() {
                 alone_since = Instant::now();
             } else if alone_since.elapsed() >= GRACE {
                 return self.log.say("the run is over and nobody looks at it: the session ends");
