@@ -107,7 +107,9 @@ fn a_shutdown_of_the_machine_loses_nothing() {
     let runs = [place.run("here"), place.run("there")];
     let seen = runs.each_ref().map(|run| session::summarize(run).epoch);
     // As the system does it: everybody at once is asked to end.
-    runs.iter().for_each(|run| signal(run, Signal::TERM));
+    for run in &runs {
+        signal(run, Signal::TERM);
+    }
     terminal.signal(Signal::TERM);
     terminal.wait_for_exit();
     terminal.wait_until("a restored terminal", |screen| !screen.alternate_screen());

@@ -94,7 +94,9 @@ fn orders() -> Vec<Order> {
 
 fn folded() -> RunView {
     let mut view = RunView::default();
-    events().iter().for_each(|event| view.apply(event));
+    for event in events() {
+        view.apply(&event);
+    }
     view
 }
 
