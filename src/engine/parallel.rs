@@ -1,10 +1,11 @@
 //! One mini-batch forward, backward and into the weights, on any number of threads.
 
+mod crew;
+mod learn;
 mod tail;
 
-use crate::nn::{
-    Gradients, Hyper, LayerGradients, Listing, Mode, Network, Optimizer, Real, Tape, Updater,
-};
+use crate::nn::{Gradients, Hyper, Listing, Mode, Network, Optimizer, Real, Tape, Updater};
+use crew::Crew;
 use ndarray::{ArrayView2, Axis, s};
 use tail::Tail;
 
@@ -26,8 +27,7 @@ pub struct Stepper {
     tail: Option<Tail>,
     gradients: Gradients,
     updater: Updater,
-    /// `None` where one thread does it all.
-    pool: Option<rayon::ThreadPool>,
+    crew: Crew,
 }
 
 /// A fixed part of a mini-batch, worked on by one thread at a time.
@@ -72,18 +72,13 @@ impl Stepper {
             tape: Tape::new(network, rows),
             gradients: (count > 1).then(|| Gradients::zeros_of(network, front)),
         };
-        let threads = threads.min(count);
-        let pool = rayon::ThreadPoolBuilder::new()
-            .num_threads(threads)
-            .thread_name(|index| format!("nntop-work-{index}"));
         Self {
             shards: (0..count).map(shard).collect(),
             rows,
             tail,
             gradients: Gradients::zeros(network),
             updater: Updater::new(optimizer, network),
-            // Without more threads the one there is does the same work to the same bits.
-            pool: if threads > 1 { pool.build().ok() } else { None },
+            crew: Crew::new(threads.min(count)),
         }
     }
 
@@ -150,9 +145,8 @@ impl Stepper {
                 network.deltas(y, &mut shard.tape);
                 network.gradients(x, &mut shard.tape, gradients);
             });
-            self.sum_shards(x.nrows().div_ceil(self.rows), network.layers.len());
-            self.updater.step(network, &self.gradients, hyper);
-            return;
+            let (shards, layers) = (x.nrows().div_ceil(self.rows), network.layers.len());
+            return self.learn(network, hyper, shards, layers);
         }
         let Self { shards, gradients, updater, .. } = self;
         let tape = &mut shards[0].tape;
@@ -196,7 +190,7 @@ impl Stepper {
                 tail.tape.take_activations(front - 1, first, &shard.tape);
             }
         }
-        tail.run(network, x, y, self.pool.as_ref());
+        tail.run(network, x, y, &mut self.crew);
         if front > 0 {
             self.each_shard(samples, |shard, part| {
                 let Some(gradients) = &mut shard.gradients else { return };
@@ -206,17 +200,17 @@ impl Stepper {
                 }
                 network.gradients(x.slice(part.rows()), &mut shard.tape, gradients);
             });
-            self.sum_shards(samples.div_ceil(self.rows), front);
         }
+        let shards = samples.div_ceil(self.rows);
         let plain = self.updater.optimizer() == Optimizer::Sgd;
         if asked || !plain {
-            tail.gradients(network, x, &mut self.gradients, self.pool.as_ref());
+            tail.gradients(network, x, &mut self.gradients, &mut self.crew);
         }
         if plain {
-            self.updater.step_front(network, &self.gradients, hyper, front);
-            tail.descend(network, x, hyper, &mut self.gradients, self.pool.as_ref());
+            self.learn(network, hyper, shards, front);
+            tail.descend(network, x, hyper, &mut self.gradients, &mut self.crew);
         } else {
-            self.updater.step(network, &self.gradients, hyper);
+            self.learn(network, hyper, shards, network.layers.len());
         }
         if asked {
             let part = &mut self.shards[0].tape;
@@ -235,36 +229,7 @@ impl Stepper {
             batch,
         };
         let shards = self.shards.iter_mut().take(batch.div_ceil(rows)).enumerate();
-        match &self.pool {
-            None => shards.for_each(|(index, shard)| work(shard, part(index))),
-            Some(pool) => pool.in_place_scope(|scope| {
-                let work = &work;
-                for (index, shard) in shards {
-                    scope.spawn(move |_| work(shard, part(index)));
-                }
-            }),
-        }
-    }
-
-    /// Adds the shards' gradients of so many layers up, the first shard's first.
-    fn sum_shards(&mut self, count: usize, layers: usize) {
-        let total = self.gradients.layers.iter_mut().take(layers);
-        let total = total.flat_map(LayerGradients::arrays_mut);
-        let mut parts: Vec<_> = self.shards[..count]
-            .iter()
-            .filter_map(|shard| shard.gradients.as_ref())
-            .map(|gradients| gradients.layers.iter().flat_map(LayerGradients::arrays))
-            .collect();
-        for total in total {
-            for (index, part) in parts.iter_mut().enumerate() {
-                let part = part.next().expect("shards have the gradients of one network");
-                if index == 0 {
-                    total.copy_from_slice(part);
-                } else {
-                    total.iter_mut().zip(part).for_each(|(total, part)| *total += part);
-                }
-            }
-        }
+        self.crew.each(shards, |(index, shard)| work(shard, part(index)));
     }
 
     /// Gradients of the last mini-batch that [`Stepper::step_with_gradients`] was given.
@@ -310,59 +275,4 @@ fn shard_rows(batch: usize) -> usize {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::nn::{Architecture, BuildOptions, Init, Penalty, Regularizer, Shape};
-    use crate::rng::{Purpose, stream};
-    use ndarray::Array2;
-    use rand::RngExt;
-
-    /// The network after a few mini-batches, the last one short.
-    fn trained(text: &str, optimizer: Optimizer, threads: usize, looked_at: bool) -> Network {
-        let options = BuildOptions { init: Init::Scaled, dropout: 0.2, ..Default::default() };
-        let architecture: Architecture = text.parse().unwrap();
-        let mut network = architecture.build(Shape::image(28, 28), 10, &options, 1).unwrap();
-        let mut stepper = Stepper::new(&network, 20, threads, optimizer);
-        let hyper = Hyper {
-            learning_rate: 0.05,
-            regularizer: Regularizer { penalty: Penalty::L2, lambda: 0.1 },
-            momentum: 0.5,
-            train_size: 100,
-        };
-        let mut stream = stream(1, Purpose::Experiment, 0, 0);
-        for (step, samples) in [20, 20, 13].into_iter().enumerate() {
-            let x = Array2::from_shape_simple_fn((samples, 784), || {
-                stream.random_range(-1.0..1.0 as Real).max(0.0)
-            });
-            let y = Array2::from_shape_fn((samples, 10), |(row, column)| {
-                Real::from(u8::from(row % 10 == column))
-            });
-            let mode = Mode::Training { seed: 1, epoch: 0, step: step as u64 };
-            if looked_at {
-                stepper.step_with_gradients(&mut network, x.view(), y.view(), &hyper, mode);
-            } else {
-                stepper.step(&mut network, x.view(), y.view(), &hyper, mode);
-            }
-        }
-        network
-    }
-
-    #[test]
-    fn threads_and_looking_change_no_bit() {
-        for text in [
-            "784,30,10",
-            "784,150,10",
-            "784,700,10",
-            "conv4x5-pool2-conv8x5-pool2-dense20-dense10",
-            "conv4x5-pool2-dense400-drop0.5-dense700-dense10",
-        ] {
-            for optimizer in [Optimizer::Sgd, Optimizer::Nesterov, Optimizer::Adam] {
-                let expected = trained(text, optimizer, 1, false);
-                for (threads, looked_at) in [(1, true), (2, false), (3, true)] {
-                    let found = trained(text, optimizer, threads, looked_at);
-                    assert!(found == expected, "{text} {optimizer:?} on {threads} threads");
-                }
-            }
-        }
-    }
-}
+mod tests;

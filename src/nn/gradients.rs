@@ -38,6 +38,22 @@ impl LayerGradients {
         let biases = (!empty).then(|| self.biases.as_slice_mut());
         weights.chain(biases).map(|array| array.expect("gradients are row-major"))
     }
+
+    /// One of [`LayerGradients::arrays`].
+    ///
+    /// # Panics
+    /// Where there is no such array.
+    pub(crate) fn array(&self, index: usize) -> &[Real] {
+        self.arrays().nth(index).expect("a gradient for every array that is learned")
+    }
+
+    /// [`LayerGradients::array`], to be changed.
+    ///
+    /// # Panics
+    /// Where there is no such array.
+    pub(crate) fn array_mut(&mut self, index: usize) -> &mut [Real] {
+        self.arrays_mut().nth(index).expect("a gradient for every array that is learned")
+    }
 }
 
 /// One entry a layer, averaged over the mini-batch; without the regularization term.

@@ -1,5 +1,6 @@
 //! The rules that turn gradients into updates of the weights and biases.
 
+use super::kernels::descend;
 use super::layer::{Descent, Role, sign};
 use super::{Gradients, Network, Penalty, Real, Regularizer};
 use serde::{Deserialize, Serialize};
@@ -100,66 +101,108 @@ impl Updater {
     /// # Panics
     /// Where `gradients` or the optimizer's memory are of another network.
     pub fn step(&mut self, network: &mut Network, gradients: &Gradients, hyper: &Hyper) {
-        self.step_front(network, gradients, hyper, network.layers.len());
+        let layers = network.layers.len();
+        self.each_array(network, layers, hyper, |layer, array, learner| {
+            learner.step(gradients.layers[layer].array(array));
+        });
     }
 
-    /// [`Updater::step`] of the first `layers` alone: for plain gradient descent, which remembers
-    /// nothing.
-    pub(crate) fn step_front(
+    /// One step that somebody else carries out: hands out every array that the first `layers` learn
+    /// with the layer's index and the array's among the layer's, weights before biases. Less than
+    /// all layers are for plain gradient descent, which remembers nothing.
+    pub(crate) fn each_array(
         &mut self,
         network: &mut Network,
-        gradients: &Gradients,
-        hyper: &Hyper,
         layers: usize,
+        hyper: &Hyper,
+        mut visit: impl FnMut(usize, usize, Learner),
     ) {
         self.steps += 1;
-        let mut slot = 0;
-        for (layer, gradients) in network.layers.iter_mut().zip(&gradients.layers).take(layers) {
-            let mut arrays = gradients.arrays();
+        let rule = Rule { optimizer: self.optimizer, steps: self.steps, hyper: *hyper };
+        let (mut first, mut second) = (self.first.iter_mut(), self.second.iter_mut());
+        for (index, layer) in network.layers.iter_mut().take(layers).enumerate() {
+            let mut array = 0;
             layer.kind_mut().visit_mut(&mut |role, values| {
-                let gradient = arrays.next().expect("a gradient for every array that is learned");
-                self.step_array(slot, role, values, gradient, hyper);
-                slot += 1;
+                let first = first.next().map(Vec::as_mut_slice).unwrap_or_default();
+                let second = second.next().map(Vec::as_mut_slice).unwrap_or_default();
+                visit(index, array, Learner { rule, role, values, first, second });
+                array += 1;
             });
         }
     }
+}
 
-    fn step_array(
-        &mut self,
-        slot: usize,
-        role: Role,
-        values: &mut [Real],
-        gradient: &[Real],
-        hyper: &Hyper,
-    ) {
+/// How a step changes a number.
+#[derive(Clone, Copy, Debug)]
+struct Rule {
+    optimizer: Optimizer,
+    /// Steps taken, this one included.
+    steps: u64,
+    hyper: Hyper,
+}
+
+/// An array that is learned, or a block of it, with what the optimizer remembers of it.
+#[derive(Debug)]
+pub(crate) struct Learner<'a> {
+    rule: Rule,
+    role: Role,
+    values: &'a mut [Real],
+    first: &'a mut [Real],
+    second: &'a mut [Real],
+}
+
+impl Learner<'_> {
+    /// Blocks of `size` numbers, the last one shorter: each can learn by itself.
+    pub(crate) fn blocks(self, size: usize) -> impl Iterator<Item = Self> {
+        let Self { rule, role, values, first, second } = self;
+        let (mut first, mut second) = (first.chunks_mut(size), second.chunks_mut(size));
+        values.chunks_mut(size).map(move |values| Learner {
+            rule,
+            role,
+            values,
+            first: first.next().unwrap_or_default(),
+            second: second.next().unwrap_or_default(),
+        })
+    }
+
+    /// Moves against the gradient.
+    ///
+    /// # Panics
+    /// Where the optimizer remembers something of another size.
+    pub(crate) fn step(self, gradient: &[Real]) {
+        let Self { rule: Rule { optimizer, steps, hyper }, role, values, first, second } = self;
+        let fits = |memory: &[Real]| memory.is_empty() || memory.len() == values.len();
+        assert!(fits(first) && fits(second), "the optimizer's memory is of this network");
         let eta = hyper.learning_rate as Real;
         let mu = hyper.momentum as Real;
         let penalized = |penalty| if role == Role::Weights { hyper.decay(penalty) } else { 0.0 };
         let (l1, l2) = (penalized(Penalty::L1) as Real, penalized(Penalty::L2) as Real);
         let full = |w: Real, g: Real| g + l2 * w + l1 * sign(w);
+        if optimizer == Optimizer::Sgd && l1 == 0.0 {
+            return descend(values, gradient, 1.0 - eta * l2, eta);
+        }
         let pairs = values.iter_mut().zip(gradient);
-        match self.optimizer {
+        match optimizer {
             Optimizer::Sgd => {
                 // Equation 93's form: the weight decays, then it is moved.
                 let keep = 1.0 - eta * l2;
                 pairs.for_each(|(w, &g)| *w = keep * *w - eta * (g + l1 * sign(*w)));
             }
-            Optimizer::Momentum => pairs.zip(&mut self.first[slot]).for_each(|((w, &g), v)| {
+            Optimizer::Momentum => pairs.zip(first).for_each(|((w, &g), v)| {
                 *v = mu * *v - eta * full(*w, g);
                 *w += *v;
             }),
-            Optimizer::Nesterov => pairs.zip(&mut self.first[slot]).for_each(|((w, &g), v)| {
+            Optimizer::Nesterov => pairs.zip(first).for_each(|((w, &g), v)| {
                 let pull = eta * full(*w, g);
                 *v = mu * *v - pull;
                 *w += mu * *v - pull;
             }),
             Optimizer::Adam => {
-                let power = |beta: f64| 1.0 - beta.powf(self.steps as f64);
+                let power = |beta: f64| 1.0 - beta.powf(steps as f64);
                 let rate = (hyper.learning_rate / power(BETA_1)) as Real;
                 let correction = (1.0 / power(BETA_2)) as Real;
                 let (b1, b2, epsilon) = (BETA_1 as Real, BETA_2 as Real, EPSILON as Real);
-                let memory = self.first[slot].iter_mut().zip(&mut self.second[slot]);
-                pairs.zip(memory).for_each(|((w, &g), (m, v))| {
+                pairs.zip(first.iter_mut().zip(second)).for_each(|((w, &g), (m, v))| {
                     let g = full(*w, g);
                     *m = b1 * *m + (1.0 - b1) * g;
                     *v = b2 * *v + (1.0 - b2) * g * g;

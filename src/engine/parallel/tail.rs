@@ -3,14 +3,22 @@
 //! Cut into shards, every shard would read all their weights and write a gradient as large. The
 //! blocks are the same for any number of threads, and so are the sums.
 
+use super::crew::Crew;
 use crate::nn::layer::{Dense, Descent};
 use crate::nn::{Gradients, Hyper, Layer, Mode, Network, Real, Tape};
 use ndarray::linalg::general_mat_mul;
 use ndarray::{ArrayView2, ArrayViewMut2, Axis, Ix2, s};
-use rayon::ThreadPool;
 
-/// Columns or rows of a block.
-const BLOCK: usize = 256;
+/// Blocks that columns or rows are cut into: enough for some threads, and as large as can be, for
+/// what each block multiplies by is made ready once a block.
+const BLOCKS: usize = 4;
+/// Columns or rows of a block at most.
+const WIDEST: usize = 256;
+
+/// Columns or rows of each of some blocks that are about as large as one another.
+fn block(len: usize) -> usize {
+    len.div_ceil(BLOCKS).next_multiple_of(16).min(WIDEST)
+}
 
 /// The layers from the first wide one on.
 #[derive(Debug)]
@@ -41,11 +49,11 @@ impl Tail {
         network: &Network,
         x: ArrayView2<Real>,
         y: ArrayView2<Real>,
-        pool: Option<&ThreadPool>,
+        crew: &mut Crew,
     ) {
         for index in self.first..network.layers.len() {
             match &network.layers[index] {
-                Layer::Dense(dense) if dense.is_wide() => self.forward(index, dense, x, pool),
+                Layer::Dense(dense) if dense.is_wide() => self.forward(index, dense, x, crew),
                 _ => network.forward_layer(index, x, &mut self.tape),
             }
         }
@@ -53,7 +61,7 @@ impl Tail {
         for index in (self.first.max(1)..network.layers.len()).rev() {
             match &network.layers[index] {
                 Layer::Dense(dense) if dense.is_wide() => {
-                    self.input_delta(index, dense, pool);
+                    self.input_delta(index, dense, crew);
                     network.through_activation(index - 1, &mut self.tape);
                 }
                 _ => network.input_delta(index, &mut self.tape),
@@ -67,7 +75,7 @@ impl Tail {
         network: &Network,
         x: ArrayView2<Real>,
         gradients: &mut Gradients,
-        pool: Option<&ThreadPool>,
+        crew: &mut Crew,
     ) {
         for index in self.first..network.layers.len() {
             let (taped, scratch, pass) = self.tape.taped(index, x);
@@ -77,7 +85,7 @@ impl Tail {
                     Dense::bias_gradients(taped, gradients, pass);
                     let weights = gradients.weights[0].view_mut().into_dimensionality::<Ix2>();
                     let weights = weights.expect("a dense layer's gradient has two axes");
-                    outer(weights, taped.x, taped.delta, pass.scale, 0.0, pool);
+                    outer(weights, taped.x, taped.delta, pass.scale, 0.0, crew);
                 }
                 layer => layer.kind().gradients(taped, gradients, scratch, pass),
             }
@@ -91,7 +99,7 @@ impl Tail {
         x: ArrayView2<Real>,
         hyper: &Hyper,
         spare: &mut Gradients,
-        pool: Option<&ThreadPool>,
+        crew: &mut Crew,
     ) {
         let descent = hyper.descent();
         for index in self.first..network.layers.len() {
@@ -105,43 +113,39 @@ impl Tail {
                         descent.decay(dense.weights.as_slice_mut().expect(ROWS));
                     }
                     let keep = if l1 == 0.0 { 1.0 - l2 } else { 1.0 };
-                    outer(dense.weights.view_mut(), taped.x, taped.delta, factor, keep, pool);
+                    outer(dense.weights.view_mut(), taped.x, taped.delta, factor, keep, crew);
                 }
                 _ => network.descend_layer(index, x, &mut self.tape, descent, spare),
             }
         }
     }
 
-    fn forward(
-        &mut self,
-        index: usize,
-        dense: &Dense,
-        x: ArrayView2<Real>,
-        pool: Option<&ThreadPool>,
-    ) {
+    fn forward(&mut self, index: usize, dense: &Dense, x: ArrayView2<Real>, crew: &mut Crew) {
         let rows = s![..self.tape.samples, ..];
         let (before, rest) = self.tape.layers.split_at_mut(index);
         let x = before.last().map_or(x, |previous| previous.activations.slice(rows));
         let mut a = rest[0].activations.slice_mut(rows);
-        let blocks = a.axis_chunks_iter_mut(Axis(1), BLOCK);
-        let weights = dense.weights.axis_chunks_iter(Axis(1), BLOCK);
-        let biases = dense.biases.axis_chunks_iter(Axis(0), BLOCK);
-        each(pool, blocks.zip(weights).zip(biases), |((mut a, weights), biases)| {
+        let size = block(dense.biases.len());
+        let blocks = a.axis_chunks_iter_mut(Axis(1), size);
+        let weights = dense.weights.axis_chunks_iter(Axis(1), size);
+        let biases = dense.biases.axis_chunks_iter(Axis(0), size);
+        crew.each(blocks.zip(weights).zip(biases), |((mut a, weights), biases)| {
             a.assign(&biases);
             general_mat_mul(1.0, &x, &weights, 1.0, &mut a);
         });
         dense.activation.apply_in_place(a);
     }
 
-    fn input_delta(&mut self, index: usize, dense: &Dense, pool: Option<&ThreadPool>) {
+    fn input_delta(&mut self, index: usize, dense: &Dense, crew: &mut Crew) {
         let rows = s![..self.tape.samples, ..];
         let (before, rest) = self.tape.layers.split_at_mut(index);
         let Some(previous) = before.last_mut() else { return };
         let delta = rest[0].delta.slice(rows);
         let mut input_delta = previous.delta.slice_mut(rows);
-        let blocks = input_delta.axis_chunks_iter_mut(Axis(1), BLOCK);
-        let weights = dense.weights.axis_chunks_iter(Axis(0), BLOCK);
-        each(pool, blocks.zip(weights), |(mut dx, weights)| {
+        let size = block(dense.weights.nrows());
+        let blocks = input_delta.axis_chunks_iter_mut(Axis(1), size);
+        let weights = dense.weights.axis_chunks_iter(Axis(0), size);
+        crew.each(blocks.zip(weights), |(mut dx, weights)| {
             general_mat_mul(1.0, &delta, &weights.t(), 0.0, &mut dx);
         });
     }
@@ -157,25 +161,11 @@ fn outer(
     delta: ArrayView2<Real>,
     factor: Real,
     keep: Real,
-    pool: Option<&ThreadPool>,
+    crew: &mut Crew,
 ) {
-    let blocks = weights.axis_chunks_iter_mut(Axis(0), BLOCK);
-    each(pool, blocks.zip(x.axis_chunks_iter(Axis(1), BLOCK)), |(mut weights, x)| {
+    let size = block(weights.nrows());
+    let blocks = weights.axis_chunks_iter_mut(Axis(0), size);
+    crew.each(blocks.zip(x.axis_chunks_iter(Axis(1), size)), |(mut weights, x)| {
         general_mat_mul(factor, &x.t(), &delta, keep, &mut weights);
     });
-}
-
-/// Works on every item, on as many threads as there are.
-fn each<T: Send>(
-    pool: Option<&ThreadPool>,
-    items: impl Iterator<Item = T>,
-    work: impl Fn(T) + Sync,
-) {
-    match pool {
-        None => items.for_each(work),
-        Some(pool) => pool.in_place_scope(|scope| {
-            let work = &work;
-            items.for_each(|item| scope.spawn(move |_| work(item)));
-        }),
-    }
 }

@@ -23,6 +23,16 @@ kernel! {
     fn times_step(delta: &mut [Real], a: &[Real]) = times_step_body
 }
 
+kernel! {
+    /// Adds number to number.
+    fn add(sums: &mut [Real], others: &[Real]) = add_body
+}
+
+kernel! {
+    /// w becomes `keep` · w − `rate` · g.
+    fn descend(weights: &mut [Real], gradient: &[Real], keep: Real, rate: Real) = descend_body
+}
+
 #[inline(always)]
 fn rectify_body<V>(values: &mut [Real]) {
     for z in values {
@@ -48,5 +58,19 @@ fn times_tanh_slope_body<V>(delta: &mut [Real], a: &[Real]) {
 fn times_step_body<V>(delta: &mut [Real], a: &[Real]) {
     for (delta, &a) in delta.iter_mut().zip(a) {
         *delta = if a > 0.0 { *delta } else { 0.0 };
+    }
+}
+
+#[inline(always)]
+fn add_body<V>(sums: &mut [Real], others: &[Real]) {
+    for (sum, other) in sums.iter_mut().zip(others) {
+        *sum += other;
+    }
+}
+
+#[inline(always)]
+fn descend_body<V>(weights: &mut [Real], gradient: &[Real], keep: Real, rate: Real) {
+    for (w, g) in weights.iter_mut().zip(gradient) {
+        *w = keep * *w - rate * g;
     }
 }

@@ -23,7 +23,9 @@ mod runs;
 mod tile;
 
 pub(crate) use blocks::{Blocks, largest, to_largest};
-pub(crate) use elementwise::{rectify, times_sigmoid_slope, times_step, times_tanh_slope};
+pub(crate) use elementwise::{
+    add, descend, rectify, times_sigmoid_slope, times_step, times_tanh_slope,
+};
 pub(crate) use exponential::{exponentials, sigmoids, tangents};
 pub(crate) use listing::{List, Term, expand, ink, nonzero};
 pub(crate) use packed::Packed;

@@ -1,0 +1,192 @@
+//! Threads that share the work of a mini-batch.
+//!
+//! A step has a few parts of a fraction of a millisecond each, and between them something that one
+//! thread does alone. A thread that sleeps meanwhile takes longer to wake than the others take
+//! alone, so it looks out for the next part for a moment first.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, Builder, JoinHandle, Thread};
+
+/// How often a thread looks for what it waits for before it sleeps: for about a tenth of a
+/// millisecond.
+const LOOKS: u32 = 5000;
+
+/// What every thread of a crew does once.
+type Task<'a> = dyn Fn() + Sync + 'a;
+
+/// A thread and its helpers, which end with it.
+#[derive(Debug)]
+pub(super) struct Crew {
+    shared: Arc<Shared>,
+    helpers: Vec<JoinHandle<()>>,
+}
+
+/// What the helpers see.
+#[derive(Default)]
+struct Shared {
+    /// Counts the tasks, so that a new one is noticed.
+    number: AtomicU32,
+    /// The task under way, and who waits for its end; none when the crew is dismissed.
+    task: Mutex<Option<(&'static Task<'static>, Thread)>>,
+    /// Helpers that are not done with it.
+    busy: AtomicUsize,
+    panicked: AtomicBool,
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shared").field("busy", &self.busy).finish_non_exhaustive()
+    }
+}
+
+impl Crew {
+    /// The calling thread and helpers, `threads` in all; fewer where the system refuses them.
+    pub(super) fn new(threads: usize) -> Self {
+        let shared = Arc::<Shared>::default();
+        let helper = |index| {
+            let shared = Arc::clone(&shared);
+            Builder::new().name(format!("nntop-work-{index}")).spawn(move || shared.help()).ok()
+        };
+        let helpers = (1..threads).map_while(helper).collect();
+        Self { shared, helpers }
+    }
+
+    /// Works on every item, each on whichever thread is free. Allocates nothing.
+    ///
+    /// # Panics
+    /// Where the work does, on whichever thread.
+    pub(super) fn each<T: Send>(
+        &mut self,
+        items: impl Iterator<Item = T> + Send,
+        work: impl Fn(T) + Sync,
+    ) {
+        if self.helpers.is_empty() {
+            return items.for_each(work);
+        }
+        let items = Mutex::new(items);
+        let next = || lock(&items).next();
+        self.run(&|| {
+            while let Some(item) = next() {
+                work(item);
+            }
+        });
+    }
+
+    fn run<'a>(&mut self, task: &'a Task<'a>) {
+        let shared = &*self.shared;
+        // SAFETY: only the lifetime changes, and the task lives until this function ends, which is
+        // not before `end` is dropped: then no helper works on the task or can find it any more.
+        let task = unsafe { std::mem::transmute::<&'a Task<'a>, &'static Task<'static>>(task) };
+        shared.busy.store(self.helpers.len(), Ordering::Relaxed);
+        *lock(&shared.task) = Some((task, thread::current()));
+        self.call();
+        let end = End(shared);
+        task();
+        drop(end);
+        assert!(!shared.panicked.swap(false, Ordering::Relaxed), "a helper's work panicked");
+    }
+
+    /// Makes the helpers look at the task.
+    fn call(&self) {
+        self.shared.number.fetch_add(1, Ordering::Release);
+        self.helpers.iter().for_each(|helper| helper.thread().unpark());
+    }
+}
+
+impl Drop for Crew {
+    fn drop(&mut self) {
+        self.call();
+        for helper in self.helpers.drain(..) {
+            // What it had to tell was told when its task ended.
+            let _ = helper.join();
+        }
+    }
+}
+
+/// The end of a task, also where it unwinds: no helper is left with it.
+struct End<'a>(&'a Shared);
+
+impl Drop for End<'_> {
+    fn drop(&mut self) {
+        wait_until(|| self.0.busy.load(Ordering::Acquire) == 0);
+        *lock(&self.0.task) = None;
+    }
+}
+
+impl Shared {
+    /// A helper's life: task after task.
+    fn help(&self) {
+        let mut done = 0;
+        loop {
+            wait_until(|| self.number.load(Ordering::Acquire) != done);
+            done = done.wrapping_add(1);
+            let Some((task, waiting)) = lock(&self.task).clone() else { return };
+            if catch_unwind(AssertUnwindSafe(task)).is_err() {
+                self.panicked.store(true, Ordering::Relaxed);
+            }
+            // From here on the task may be gone.
+            if self.busy.fetch_sub(1, Ordering::AcqRel) == 1 {
+                waiting.unpark();
+            }
+        }
+    }
+}
+
+/// Looks out for a moment, then sleeps until woken.
+fn wait_until(ready: impl Fn() -> bool) {
+    for _ in 0..LOOKS {
+        if ready() {
+            return;
+        }
+        std::hint::spin_loop();
+    }
+    while !ready() {
+        thread::park();
+    }
+}
+
+/// A panic while the lock was held has left nothing half done.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_item_is_worked_on_once() {
+        for threads in 1..5 {
+            let mut crew = Crew::new(threads);
+            let mut numbers = vec![0_usize; 100];
+            // Often, so that helpers are met awake and asleep.
+            for round in 0..300 {
+                crew.each(numbers.iter_mut().take(round % 100), |number| *number += 1);
+                if round % 50 == 0 {
+                    thread::sleep(std::time::Duration::from_millis(2));
+                }
+            }
+            let expected: Vec<usize> =
+                (0..100).map(|at| (0..300).filter(|round| at < round % 100).count()).collect();
+            assert_eq!(numbers, expected, "{threads} threads");
+        }
+    }
+
+    #[test]
+    fn a_panic_reaches_the_caller_and_the_crew_goes_on() {
+        let mut crew = Crew::new(3);
+        for bad in 0..20 {
+            let caught = catch_unwind(AssertUnwindSafe(|| {
+                crew.each(0..20, |item| assert_ne!(item, bad));
+            }));
+            assert!(caught.is_err());
+        }
+        let count = AtomicUsize::new(0);
+        crew.each(0..20, |_| {
+            count.fetch_add(1, Ordering::Relaxed);
+        });
+        assert_eq!(count.into_inner(), 20);
+    }
+}
