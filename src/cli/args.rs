@@ -103,9 +103,12 @@ pub(super) struct OutputArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct BenchArgs {
-    /// Fewer epochs, and of convolutional networks a part of one
+    /// Fewer epochs, and of convolutional networks parts of them
     #[arg(long)]
     pub(super) quick: bool,
+    /// Only networks whose text contains this, such as `conv` or `784,30`; `frame` for the dashboard
+    #[arg(long, value_name = "TEXT")]
+    pub(super) only: Option<String>,
     /// Print one JSON object a line
     #[arg(long)]
     pub(super) json: bool,

@@ -1,7 +1,7 @@
 //! What a frame of the dashboard costs.
 
 use super::Line;
-use super::networks::median;
+use super::networks::Seconds;
 use crate::cli::offscreen::Offscreen;
 use crate::engine::{Options, Spec};
 use crate::ui::Setup;
@@ -24,7 +24,7 @@ pub(super) fn measure() -> anyhow::Result<Line> {
         screen.draw();
         start.elapsed().as_secs_f64()
     };
-    let seconds = median((0..FRAMES).map(once).collect()).context("no frame was drawn")?;
+    let seconds = Seconds::of((0..FRAMES).map(once).collect()).context("no frame was drawn")?;
     screen.finish();
-    Ok(Line::Frame { columns: COLUMNS, rows: ROWS, milliseconds: 1e3 * seconds })
+    Ok(Line::Frame { columns: COLUMNS, rows: ROWS, milliseconds: 1e3 * seconds.median() })
 }

@@ -1,6 +1,6 @@
 //! The networks that are measured, as real runs.
 
-use super::{Line, Speed};
+use super::{COUNTED, Line, Speed};
 use crate::data::{Dataset, Images};
 use crate::engine::{Engine, Model, Options, Spec, build};
 use crate::nn::{Activation, Cost, Init, Network};
@@ -65,14 +65,20 @@ const ASKS: usize = 15;
 /// Training images of a quick measurement that would be long otherwise.
 const PART: usize = 4000;
 
-/// Measures every network with every number of threads.
+/// How often those of a long row are.
+const LONG_ASKS: usize = 5;
+/// Epochs of a long row, and of any in a hurry: the least that has a median.
+const LEAST_EPOCHS: u32 = 3;
+
+/// Measures every network whose text is wanted, with every number of threads.
 pub(super) fn measure(
     peaks: &[(usize, f64)],
     quick: bool,
+    wanted: impl Fn(&str) -> bool,
     mut print: impl FnMut(Line) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
     let data = Arc::new(Dataset::embedded());
-    for row in ROWS {
+    for row in ROWS.iter().filter(|row| wanted(row.network)) {
         for &(threads, peak) in peaks {
             let spec = row.spec(quick, threads);
             let network = build(&spec, &data)?;
@@ -81,10 +87,10 @@ pub(super) fn measure(
             let seconds = train(&spec, &data)?;
             let pace = Pace { threads, peak, images, epoch: data.train.len(), seconds };
             print(Line::Training(row.speed(&pace, training)))?;
-            let asks = if row.long { 3 } else { ASKS };
+            let asks = if row.long { LONG_ASKS } else { ASKS };
             let seconds = ask(&spec, network, &data, threads, asks)?;
             let images = data.test.len();
-            let pace = Pace { images, epoch: images, seconds, ..pace };
+            let pace = Pace { threads, peak, images, epoch: images, seconds };
             print(Line::Inference(row.speed(&pace, asking)))?;
         }
     }
@@ -102,11 +108,7 @@ fn operations(network: &Network) -> (f64, f64) {
 
 impl Row {
     fn spec(&self, quick: bool, threads: usize) -> Spec {
-        let epochs = match (self.long, quick) {
-            (true, _) => 1,
-            (false, true) => 3,
-            (false, false) => 10,
-        };
+        let epochs = if self.long || quick { LEAST_EPOCHS } else { 10 };
         Spec {
             layers: self.network.into(),
             cost: self.cost,
@@ -123,7 +125,7 @@ impl Row {
 
     /// `operations` are those of an image.
     fn speed(&self, pace: &Pace, operations: f64) -> Speed {
-        let images_per_second = pace.images as f64 / pace.seconds;
+        let images_per_second = pace.images as f64 / pace.seconds.median();
         let flops = images_per_second * operations;
         Speed {
             network: self.network,
@@ -131,10 +133,14 @@ impl Row {
             batch: self.batch,
             threads: pace.threads,
             images: pace.images,
+            times: pace.seconds.0.len(),
             images_per_second,
             seconds_per_epoch: pace.epoch as f64 / images_per_second,
+            fastest_seconds_per_epoch: pace.seconds.fastest() * pace.epoch as f64
+                / pace.images as f64,
             gflops: flops / 1e9,
             share_of_peak: flops / pace.peak,
+            flops_counted: COUNTED,
         }
     }
 }
@@ -147,11 +153,29 @@ struct Pace {
     images: usize,
     /// Images of a whole epoch.
     epoch: usize,
-    seconds: f64,
+    seconds: Seconds,
 }
 
-/// The median of the seconds that an epoch's mini-batches took.
-fn train(spec: &Spec, data: &Arc<Dataset>) -> anyhow::Result<f64> {
+/// What the same took time and again, the shortest first; not empty.
+pub(super) struct Seconds(Vec<f64>);
+
+impl Seconds {
+    pub(super) fn of(mut seconds: Vec<f64>) -> Option<Self> {
+        seconds.sort_by(f64::total_cmp);
+        (!seconds.is_empty()).then_some(Self(seconds))
+    }
+
+    pub(super) fn median(&self) -> f64 {
+        self.0[self.0.len() / 2]
+    }
+
+    fn fastest(&self) -> f64 {
+        self.0[0]
+    }
+}
+
+/// The seconds that each epoch's mini-batches took.
+fn train(spec: &Spec, data: &Arc<Dataset>) -> anyhow::Result<Seconds> {
     let options = Options { dataset: Some(Arc::clone(data)), ..Options::default() };
     let engine = Engine::spawn(spec.clone(), options)?;
     let mut seconds = Vec::new();
@@ -163,17 +187,17 @@ fn train(spec: &Spec, data: &Arc<Dataset>) -> anyhow::Result<f64> {
         }
     }
     drop(engine.join());
-    median(seconds).context("no epoch was trained")
+    Seconds::of(seconds).context("no epoch was trained")
 }
 
-/// The median of the seconds that one look at every test image takes, shared by so many threads.
+/// The seconds that each look at every test image takes, shared by so many threads.
 fn ask(
     spec: &Spec,
     network: Network,
     data: &Dataset,
     threads: usize,
     times: usize,
-) -> anyhow::Result<f64> {
+) -> anyhow::Result<Seconds> {
     let image = (data.test.width, data.test.height);
     let classes = data.classes.clone();
     let model = Model { spec: spec.clone(), network, image, classes, epoch: 0 };
@@ -195,11 +219,5 @@ fn ask(
         });
         start.elapsed().as_secs_f64()
     };
-    median((0..times).map(once).collect()).context("nothing was asked")
-}
-
-/// The middle value.
-pub(super) fn median(mut values: Vec<f64>) -> Option<f64> {
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied()
+    Seconds::of((0..times).map(once).collect()).context("nothing was asked")
 }
