@@ -4,9 +4,6 @@ import argparse
 import json
 import pathlib
 
-import numpy as np
-import zstandard
-
 DATA = pathlib.Path(__file__).resolve().parents[2] / "data"
 CONV = "conv20x5-pool2-conv40x5-pool2"
 
@@ -28,12 +25,21 @@ ROWS = [
 
 
 def _unpack(name):
+    import zstandard
+
     with open(DATA / f"{name}.zst", "rb") as packed:
         return zstandard.ZstdDecompressor().stream_reader(packed).read()
 
 
+def write_idx(directory):
+    """Writes the four IDX files as they are unpacked, for the peers that read files."""
+    for packed in DATA.glob("*.zst"):
+        (pathlib.Path(directory) / packed.stem).write_bytes(_unpack(packed.stem))
+
+
 def mnist():
     """The book's 50,000 training images and the 10,000 for testing: x in 0..1, labels."""
+    import numpy as np
 
     def images(name):
         pixels = np.frombuffer(_unpack(name), np.uint8, offset=16)
