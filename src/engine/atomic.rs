@@ -1,11 +1,15 @@
 //! Files that are whole or not there.
 
+use rustix::io::Errno;
+use rustix::process::{Pid, test_kill_process};
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::process;
 
-/// What temporary files are called before they get their name.
+/// What temporary files are called before they get their name; the number of the process that
+/// writes them follows.
 const PREFIX: &str = ".nntop-";
 
 /// Writes a file in one step: readers, a crash or a full disk see the old content or the new one,
@@ -22,7 +26,7 @@ pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let dir = parent(&target);
     // As any new file: readable as the user's umask says.
     let mut file = tempfile::Builder::new()
-        .prefix(PREFIX)
+        .prefix(&prefix(process::id()))
         .permissions(Permissions::from_mode(0o666))
         .tempfile_in(dir)
         .map_err(plain)?;
@@ -44,7 +48,8 @@ pub fn check_writable(path: &Path) -> io::Result<()> {
             OpenOptions::new().write(true).open(&target).map(drop)
         }
         _ => {
-            let file = tempfile::Builder::new().prefix(PREFIX).tempfile_in(parent(&target));
+            let prefix = prefix(process::id());
+            let file = tempfile::Builder::new().prefix(&prefix).tempfile_in(parent(&target));
             file.map(drop).map_err(plain)
         }
     }
@@ -57,6 +62,29 @@ fn plain(error: io::Error) -> io::Error {
         Some((what, _)) => io::Error::new(error.kind(), what),
         None => error,
     }
+}
+
+/// Removes what a [`write()`] that was killed has left in a directory: the temporary files of
+/// processes that are gone.
+pub fn sweep(dir: &Path) {
+    for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let gone = |pid| test_kill_process(pid) == Err(Errno::SRCH);
+        if name.to_str().and_then(writer).is_some_and(gone) {
+            // Somebody else may have swept it just now.
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
+fn prefix(process: u32) -> String {
+    format!("{PREFIX}{process}-")
+}
+
+/// The process that a temporary file is of.
+fn writer(name: &str) -> Option<Pid> {
+    let (process, _) = name.strip_prefix(PREFIX)?.split_once('-')?;
+    Pid::from_raw(process.parse().ok()?)
 }
 
 /// Where a symbolic link leads, so that the link stays and its target is replaced.
@@ -86,6 +114,25 @@ mod tests {
         write(&path, b"two").unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"two");
         assert_eq!(names(dir.path()), ["model"]);
+    }
+
+    #[test]
+    fn only_the_leftovers_of_processes_that_are_gone_are_swept() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut gone = process::Command::new("true").spawn().unwrap();
+        gone.wait().unwrap();
+        let left = format!("{}abc", prefix(gone.id()));
+        let mine = format!("{}abc", prefix(process::id()));
+        for name in [left.as_str(), mine.as_str(), ".nntop-notes", "model"] {
+            fs::write(dir.path().join(name), b"x").unwrap();
+        }
+        sweep(dir.path());
+        let mut kept = names(dir.path());
+        kept.sort();
+        let mut expected = [mine.as_str(), ".nntop-notes", "model"];
+        expected.sort_unstable();
+        assert_eq!(kept, expected);
+        sweep(&dir.path().join("none"));
     }
 
     #[test]

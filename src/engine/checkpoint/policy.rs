@@ -1,6 +1,7 @@
 //! Which checkpoints are kept: pure decisions, and their carrying out.
 
-use super::{Checkpoint, CheckpointError, Position};
+use super::{Checkpoint, CheckpointError, Position, file};
+use crate::engine::atomic;
 use std::fs;
 use std::path::PathBuf;
 use std::time::Instant;
@@ -75,6 +76,7 @@ pub(in crate::engine) struct Keeper {
 impl Keeper {
     /// `best` is the best accuracy on the validation images of a run that is resumed.
     pub(in crate::engine) fn new(policy: CheckpointPolicy, best: Option<f64>) -> Self {
+        atomic::sweep(&policy.dir);
         Self { policy, best, held: None, written: None, next: None, failing: false }
     }
 
@@ -168,10 +170,11 @@ impl Keeper {
     }
 
     /// Makes the last checkpoint the previous one: by a hard link, so that there is no moment
-    /// without a last checkpoint.
+    /// without a last checkpoint. A torn one that an earlier process left does not push a good
+    /// previous one out.
     fn keep_previous(&self) -> Result<(), CheckpointError> {
         let (last, previous) = (self.policy.dir.join(LAST), self.policy.dir.join(PREVIOUS));
-        if !last.exists() {
+        if !last.exists() || (self.written.is_none() && file::read(&last).is_err()) {
             return Ok(());
         }
         let _ = fs::remove_file(&previous);
@@ -281,6 +284,23 @@ mod tests {
         for _ in 0..2 {
             let told = keeper.keep(Moment::Asked, &checkpoint(4));
             assert!(matches!(&told[..], [Ok(written)] if written.path.ends_with(LAST)));
+        }
+    }
+
+    #[test]
+    fn a_torn_checkpoint_does_not_push_the_good_one_before_it_out() {
+        let dir = tempfile::tempdir().unwrap();
+        let [last, previous] = [LAST, PREVIOUS].map(|name| dir.path().join(name));
+        checkpoint(1).save(&previous).unwrap();
+        fs::write(&last, b"NNTOPCKP").unwrap();
+        let policy = CheckpointPolicy { dir: dir.path().into(), every: Some(1), background: false };
+        let mut keeper = Keeper::new(policy, None);
+        keeper.keep_previous().unwrap();
+        let epoch = |path: &PathBuf| Checkpoint::load(path).unwrap().position().epoch;
+        assert_eq!(epoch(&previous), 1, "a kill right here leaves a good one");
+        for (now, before) in [(2, 1), (3, 2)] {
+            keeper.keep(Moment::EpochEnded(None), &checkpoint(now));
+            assert_eq!((epoch(&last), epoch(&previous)), (now, before));
         }
     }
 
