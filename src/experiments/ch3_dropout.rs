@@ -19,10 +19,10 @@ pub(super) const EXPERIMENT: Experiment = Experiment {
 fn run(context: &mut Context) -> Result<(), ExperimentError> {
     // Few images and many neurons: where overfitting is worst.
     let data = context.data();
-    let (train, rest) = context.budget((1000, 10_000), (500, 2000));
+    let (train, rest) = (context.budget(1000, 500), 10_000);
     let data = first_images(&data, train, rest);
     let plain = Spec {
-        epochs: context.budget(200, 25),
+        epochs: context.budget(200, 60),
         eta: 0.5,
         regularizer: Regularizer::default(),
         ..regularized("784,100,10")

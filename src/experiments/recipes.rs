@@ -134,6 +134,9 @@ impl AccuracyRow {
             })
         };
         let trained = context.train_all(runs, draw)?;
+        let bests = trained.iter().map(|run| format!("{:.2}", best(&run.record, self.reading)));
+        let bests: Vec<String> = bests.collect();
+        context.log(format!("{} at its best, seed by seed: {}", self.measured, bests.join(", ")));
         let measured = median_best(trained.iter().map(|run| &run.record), self.reading);
         let (expected, tolerance) = context.budget(self.book, (self.quick, Tolerance::AtLeast));
         let claim = context.budget(

@@ -92,6 +92,16 @@ fn an_unknown_experiment_has_the_near_ones_named() {
 }
 
 #[test]
+fn what_is_left_out_is_listed_with_its_reason() {
+    let text = String::from_utf8(nntop(&[]).stdout).unwrap();
+    assert!(text.contains("Left out") && text.contains("1-svm"), "{text}");
+    let output = nntop(&["1-svm"]);
+    assert_eq!(output.status.code(), Some(2));
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert!(text.contains("left out") && text.contains("linfa-svm"), "{text}");
+}
+
+#[test]
 fn results_become_a_table() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("results.jsonl");

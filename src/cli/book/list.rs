@@ -1,8 +1,9 @@
 //! The list of experiments, and what somebody meant who mistyped one.
 
 use super::Usage;
-use crate::experiments::{self, EXPERIMENTS, Experiment};
+use crate::experiments::{self, EXPERIMENTS, Experiment, OMITTED, Omitted};
 use serde_json::json;
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 
 /// The book's chapters, from 1 on.
@@ -19,6 +20,9 @@ const FAR: usize = 4;
 
 /// The experiment of an id.
 pub(super) fn find(id: &str) -> Result<&'static Experiment, Usage> {
+    if let Some(omitted) = OMITTED.iter().find(|omitted| omitted.id == id) {
+        return Err(Usage::because(format!("`{id}` is left out: {}", omitted.reason)));
+    }
     experiments::find(id).ok_or_else(|| {
         let near = near(id);
         let hint = if near.is_empty() {
@@ -86,6 +90,14 @@ pub(super) fn print(
         writeln!(out, "  {:widest$}    {expected}", "")?;
     }
     if !json {
+        let chapters: BTreeSet<u32> =
+            experiments.iter().map(|experiment| experiment.chapter).collect();
+        let omitted = OMITTED.iter().filter(|omitted| chapters.contains(&omitted.chapter));
+        for (number, Omitted { id, title, reason, .. }) in omitted.enumerate() {
+            let heading = if number == 0 { "\nLeft out\n" } else { "" };
+            writeln!(out, "{heading}  {id:widest$}  {title}")?;
+            writeln!(out, "  {:widest$}    {reason}", "")?;
+        }
         writeln!(
             out,
             "\n`nntop book ID` runs one, with --quick in seconds; --all runs every one."
