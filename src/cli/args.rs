@@ -153,7 +153,8 @@ pub(super) struct EvalArgs {
 pub(super) struct PredictArgs {
     /// A model written by --save, or by network2.py (.json)
     pub(super) model: PathBuf,
-    /// Pictures of one digit each (PNG, JPEG or PGM), dark on light or light on dark
+    /// Pictures of one digit each (PNG, JPEG or PGM; - for standard input), dark on light or light
+    /// on dark
     #[arg(required = true, value_name = "IMAGE")]
     pub(super) images: Vec<PathBuf>,
     /// Print one JSON object a picture
@@ -165,9 +166,12 @@ pub(super) struct PredictArgs {
 pub(super) struct ReadArgs {
     /// A model written by --save, or by network2.py (.json)
     pub(super) model: PathBuf,
-    /// A picture of digits that do not touch each other (PNG, JPEG or PGM)
+    /// A picture of lines of digits, touching ones too (PNG, JPEG or PGM; - for standard input)
     pub(super) image: PathBuf,
-    /// Print one JSON object, with the place of every digit
+    /// Show how it was read: cuts, pieces, scores, and the ways that came second
+    #[arg(long, conflicts_with = "json")]
+    pub(super) show: bool,
+    /// Print one JSON object, with the place of every digit and the best ways to cut
     #[arg(long)]
     pub(super) json: bool,
 }

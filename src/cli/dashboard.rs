@@ -7,7 +7,7 @@ use crate::protocol::{Command, Event, RunView, Update};
 use crate::session::{Attachment, Hub};
 use crate::ui::{self, Exit, Setup};
 use anyhow::Context;
-use crossbeam_channel::{Receiver, Sender};
+use crossbeam_channel::{Receiver, Sender, unbounded};
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
@@ -30,6 +30,17 @@ pub(super) fn show(
         summarize(&view);
     }
     Ok(if ended_badly(&view) { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// The dashboard without a run, until the user leaves.
+pub(super) fn show_without_run(setup: Setup, display: &DisplayArgs) -> anyhow::Result<()> {
+    // Nobody trains at the other ends of these.
+    let (commands, _nobody) = unbounded();
+    let (_never, events) = unbounded();
+    let hub = Hub::start(commands, events).context("cannot start a thread")?;
+    let link = hub.attach(Attachment::ReadOnly);
+    ui::run(&link, setup, display.limits())?;
+    Ok(())
 }
 
 /// The dashboard of a run of this process.

@@ -1,15 +1,13 @@
 //! `nntop explore`: the book's ideas to play with, without a run.
 
 use super::args::ExploreArgs;
-use super::dashboard::has_terminal;
+use super::dashboard::{has_terminal, show_without_run};
 use super::display::DisplayArgs;
 use super::error::Usage;
 use crate::explorables;
 use crate::protocol::{Event, Explorable, Update};
-use crate::session::{Attachment, Hub};
-use crate::ui::{self, App, Language, Setup, text};
+use crate::ui::{App, Language, Setup, text};
 use anyhow::Context;
-use crossbeam_channel::unbounded;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use serde_json::json;
@@ -29,7 +27,7 @@ pub(super) fn run(args: &ExploreArgs, display: &DisplayArgs) -> anyhow::Result<E
             if args.json {
                 print_json(explorable, &mut out.lock())?;
             } else if has_terminal() {
-                show(explorable, display)?;
+                show_without_run(setup(explorable, display), display)?;
             } else {
                 write!(out.lock(), "{}", picture(explorable, display))?;
             }
@@ -79,17 +77,6 @@ fn print_json(explorable: &Explorable, out: &mut impl Write) -> anyhow::Result<(
     for figure in explored.figures {
         writeln!(out, "{}", json!({ "event": "figure", "id": explorable.id, "figure": figure }))?;
     }
-    Ok(())
-}
-
-/// The dashboard without a run.
-fn show(explorable: &Explorable, display: &DisplayArgs) -> anyhow::Result<()> {
-    // Nobody trains at the other ends of these.
-    let (commands, _nobody) = unbounded();
-    let (_never, events) = unbounded();
-    let hub = Hub::start(commands, events).context("cannot start a thread")?;
-    let link = hub.attach(Attachment::ReadOnly);
-    ui::run(&link, setup(explorable, display), display.limits())?;
     Ok(())
 }
 

@@ -58,7 +58,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Some(Subcommand::Picture(args)) => picture::run(&args, &cli.display),
         Some(Subcommand::Predict(args)) => predict::run(&args),
         Some(Subcommand::Search(args)) => search::run(&args),
-        Some(Subcommand::Read(args)) => read::run(&args),
+        Some(Subcommand::Read(args)) => read::run(&args, &cli.display),
         Some(Subcommand::Session(command)) => sessions::run(command, &cli.display),
     }
 }

@@ -2,7 +2,7 @@
 
 use super::args::PredictArgs;
 use super::error::Usage;
-use crate::data::{Picture, PictureError};
+use crate::data::{PictureError, Scan};
 use crate::engine::{Answer, Model};
 use serde::Serialize;
 use std::io::{self, Write};
@@ -43,7 +43,7 @@ pub(super) fn run(args: &PredictArgs) -> anyhow::Result<ExitCode> {
 
 fn answer(model: &Model, image: &Path) -> Result<Answer, PictureError> {
     let (width, height) = model.image;
-    let images = Picture::open(image)?.to_images(width, height);
+    let images = Scan::open(image)?.picture.to_images(width, height);
     Ok(model.answer(&images).swap_remove(0))
 }
 

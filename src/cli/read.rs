@@ -1,82 +1,135 @@
 //! `nntop read`: several digits in one picture.
 
 use super::args::ReadArgs;
+use super::dashboard::{has_terminal, show_without_run};
+use super::display::DisplayArgs;
 use super::error::Usage;
-use crate::data::{Images, Picture};
-use crate::engine::{Answer, Glyph, Model, segment};
+use crate::data::Scan;
+use crate::engine::{Model, read};
+use crate::protocol::{ReadLine, Reading, Segmentation};
+use crate::ui::{App, Setup, text};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
 use serde::Serialize;
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
-/// The line of `--json`. Fields are added, never renamed.
+/// Columns and rows of the view where there is no terminal.
+const PICTURE: Rect = Rect::new(0, 0, 120, 40);
+
+/// The line of `--json`; lengths are in pixels of the file. Fields are added, never renamed.
 #[derive(Serialize)]
 struct Line<'a> {
     event: &'static str,
     image: &'a Path,
     /// The lines of writing, from the top.
-    lines: &'a [String],
+    lines: Vec<String>,
     digits: Vec<Digit<'a>>,
+    /// For each line the best ways to cut it, best first.
+    segmentations: Vec<Vec<Way>>,
 }
 
 /// A digit, where it was found and what it is.
 #[derive(Serialize)]
 struct Digit<'a> {
     line: usize,
-    left: usize,
-    top: usize,
-    width: usize,
-    height: usize,
-    prediction: usize,
+    left: u32,
+    top: u32,
+    width: u32,
+    height: u32,
+    prediction: u32,
     name: &'a str,
     strength: f32,
+    /// How much speaks for it being a digit, and this one; 0 would be beyond doubt.
+    score: f64,
+    second: Option<&'a str>,
+    second_strength: Option<f32>,
 }
 
-/// Prints the digits of a picture, a line for each line of writing.
-pub(super) fn run(args: &ReadArgs) -> anyhow::Result<ExitCode> {
+/// A way to cut a line.
+#[derive(Serialize)]
+struct Way {
+    text: String,
+    score: f64,
+    /// Paths down the line, each a list of (column, row).
+    cuts: Vec<Vec<(u32, u32)>>,
+}
+
+/// Prints the digits of a picture, a line for each line of writing, or shows how they were found.
+pub(super) fn run(args: &ReadArgs, display: &DisplayArgs) -> anyhow::Result<ExitCode> {
     let model = Model::load(&args.model).map_err(|error| Usage::value("<MODEL>", error))?;
-    let picture = Picture::open(&args.image).map_err(|error| Usage::value("<IMAGE>", error))?;
-    let glyphs = segment(&picture);
-    let answers = model.answer(&images(&glyphs, model.image));
-    let lines = lines(&glyphs, &answers);
+    let scan = Scan::open(&args.image).map_err(|error| Usage::value("<IMAGE>", error))?;
+    let mut reading = read(&model, &scan.picture);
+    reading.shrunk *= scan.shrunk as u32;
     let mut out = io::stdout().lock();
     if args.json {
-        let digits = glyphs.iter().zip(&answers).map(|(glyph, answer)| Digit {
-            line: glyph.line,
-            left: glyph.left,
-            top: glyph.top,
-            width: glyph.picture.width,
-            height: glyph.picture.height,
-            prediction: answer.answer,
-            name: &answer.name,
-            strength: answer.strength,
-        });
-        let (lines, digits) = (lines.as_slice(), digits.collect());
-        let line = Line { event: "reading", image: &args.image, lines, digits };
-        writeln!(out, "{}", serde_json::to_string(&line)?)?;
+        writeln!(out, "{}", serde_json::to_string(&line(&args.image, &reading))?)?;
+    } else if args.show {
+        let reading = Some((args.image.display().to_string(), reading));
+        let setup = Setup { theme: display.theme(), reading, ..Setup::default() };
+        if has_terminal() {
+            drop(out);
+            show_without_run(setup, display)?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        write!(out, "{}", picture(setup))?;
     } else {
-        for line in &lines {
-            writeln!(out, "{line}")?;
+        for best in best(&reading) {
+            writeln!(out, "{}", best.text())?;
         }
     }
     out.flush()?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// Every digit as the model wants it.
-fn images(glyphs: &[Glyph], (width, height): (usize, usize)) -> Images {
-    let pixels = glyphs.iter().flat_map(|glyph| glyph.picture.to_digit(width, height));
-    Images { width, height, pixels: pixels.collect(), labels: vec![0; glyphs.len()] }
+/// The view as plain text.
+fn picture(setup: Setup) -> String {
+    let mut buffer = Buffer::empty(PICTURE);
+    App::new(setup).render(&mut buffer);
+    text(&buffer)
 }
 
-/// Names side by side; names of several letters get blanks between them.
-fn lines(glyphs: &[Glyph], answers: &[Answer]) -> Vec<String> {
-    let between =
-        if answers.iter().all(|answer| answer.name.chars().count() == 1) { "" } else { " " };
-    let mut lines: Vec<Vec<&str>> = Vec::new();
-    for (glyph, answer) in glyphs.iter().zip(answers) {
-        lines.resize(lines.len().max(glyph.line + 1), Vec::new());
-        lines[glyph.line].push(&answer.name);
+/// The best segmentation of each line.
+fn best(reading: &Reading) -> impl Iterator<Item = &Segmentation> {
+    reading.lines.iter().filter_map(|line| line.segmentations.first())
+}
+
+fn line<'a>(image: &'a Path, reading: &'a Reading) -> Line<'a> {
+    let by = reading.shrunk;
+    let digits = best(reading).enumerate().flat_map(|(line, best)| {
+        best.digits.iter().map(move |digit| Digit {
+            line,
+            left: digit.left * by,
+            top: digit.top * by,
+            width: digit.width * by,
+            height: digit.height * by,
+            prediction: digit.prediction,
+            name: &digit.name,
+            strength: digit.strength,
+            score: digit.score,
+            second: digit.second.as_ref().map(|(name, _)| name.as_str()),
+            second_strength: digit.second.as_ref().map(|(_, strength)| *strength),
+        })
+    });
+    Line {
+        event: "reading",
+        image,
+        lines: best(reading).map(Segmentation::text).collect(),
+        digits: digits.collect(),
+        segmentations: reading.lines.iter().map(|line| ways(line, by)).collect(),
     }
-    lines.iter().map(|names| names.join(between)).collect()
+}
+
+fn ways(line: &ReadLine, by: u32) -> Vec<Way> {
+    let path = |cut: &Vec<u32>| {
+        let rows = (line.top..).zip(cut);
+        rows.map(|(row, column)| (column * by, row * by)).collect()
+    };
+    let way = |way: &Segmentation| Way {
+        text: way.text(),
+        score: way.score,
+        cuts: way.cuts.iter().map(path).collect(),
+    };
+    line.segmentations.iter().map(way).collect()
 }

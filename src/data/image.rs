@@ -1,68 +1,140 @@
-//! Pictures of digits, made into what MNIST's images are.
+//! Pictures of digits, from files and from standard input.
 
-use super::Images;
+use super::{Images, paper};
 use crate::digit::Picture;
 use image::codecs::png::PngEncoder;
-use image::{DynamicImage, ExtendedColorType, GrayImage, ImageEncoder, ImageReader, Limits};
+use image::{
+    DynamicImage, ExtendedColorType, GrayImage, ImageDecoder, ImageEncoder, ImageError,
+    ImageReader, Limits, imageops,
+};
 use std::fs::File;
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::io::{self, BufReader, Cursor, Read, Write};
+use std::path::Path;
 
-/// Most pixels a picture may be wide or high.
-const MAX_SIDE: u32 = 10_000;
-/// Most bytes that decoding a picture may take.
-const MAX_BYTES: u64 = 512 << 20;
-/// Ink fainter than this, of 255, is paper: noise of a camera, not a stroke.
-const PAPER: u8 = 38;
+/// Most pixels a picture may have: what cameras take, and no more memory than a browser's page.
+const MOST_PIXELS: u64 = 50_000_000;
+/// Most bytes that a decoder may take.
+const MOST_BYTES: u64 = 256 << 20;
+/// Most bytes read from standard input.
+const MOST_INPUT: u64 = 64 << 20;
+/// A picture of more pixels is made smaller before it is looked at.
+const ENOUGH_PIXELS: u64 = 4_000_000;
+/// The name that stands for standard input.
+const STDIN: &str = "-";
 
-/// Why a picture cannot be used.
+/// Why a picture cannot be used: which, and what would be right.
 #[derive(Debug, thiserror::Error)]
 pub enum PictureError {
-    #[error("{}: cannot be read: {source}", file.display())]
-    Read { file: PathBuf, source: io::Error },
-    #[error("{}: {source}; give a PNG, JPEG or PGM picture of at most {MAX_SIDE}×{MAX_SIDE} pixels", file.display())]
-    Decode { file: PathBuf, source: image::ImageError },
-    #[error("{}: shows nothing: all of it is of one shade", file.display())]
-    Blank { file: PathBuf },
+    #[error("{name}: cannot be read: {source}")]
+    Read { name: String, source: io::Error },
+    #[error(
+        "{name}: is no picture that can be read: {}; give a whole PNG, JPEG or PGM file",
+        one_line(source)
+    )]
+    Decode { name: String, source: ImageError },
+    #[error("{name}: has {width}×{height} pixels; give a picture with a digit on it")]
+    Empty { name: String, width: u32, height: u32 },
+    #[error(
+        "{name}: has {width}×{height} pixels; give a picture of at most {} million, made smaller or cut out",
+        MOST_PIXELS / 1_000_000
+    )]
+    TooLarge { name: String, width: u32, height: u32 },
+    #[error("{name}: is longer than {} MB; give a smaller picture", MOST_INPUT >> 20)]
+    TooLong { name: String },
+    #[error(
+        "{name}: shows nothing: all of it is of one shade; give a picture with ink on paper, dark on light or light on dark"
+    )]
+    Blank { name: String },
+}
+
+/// A picture as ink on paper, and how it was made smaller.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Scan {
+    pub picture: Picture,
+    /// So many pixels of the file, in each direction, became one.
+    pub shrunk: usize,
+}
+
+impl Scan {
+    /// Reads a PNG, JPEG or PGM picture, dark on light or light on dark; `-` is standard input. A
+    /// photograph is turned as its camera was held.
+    ///
+    /// # Errors
+    /// Where it is missing, no picture, without pixels, too large, or of one shade.
+    pub fn open(file: &Path) -> Result<Self, PictureError> {
+        if file.as_os_str() == STDIN {
+            return Self::read(io::stdin().lock(), "standard input");
+        }
+        let name = file.display().to_string();
+        let opened = File::open(file).and_then(|file| Ok((file.metadata()?, file)));
+        match opened {
+            Ok((about, _)) if about.is_dir() => {
+                Err(PictureError::Read { name, source: io::ErrorKind::IsADirectory.into() })
+            }
+            Ok((_, file)) => decode(ImageReader::new(BufReader::new(file)), &name),
+            Err(source) => Err(PictureError::Read { name, source }),
+        }
+    }
+
+    /// As [`Scan::open`], of bytes that come from anywhere; `name` is for errors.
+    ///
+    /// # Errors
+    /// As [`Scan::open`].
+    pub fn read(from: impl Read, name: &str) -> Result<Self, PictureError> {
+        let mut bytes = Vec::new();
+        let name = || name.to_string();
+        from.take(MOST_INPUT + 1)
+            .read_to_end(&mut bytes)
+            .map_err(|source| PictureError::Read { name: name(), source })?;
+        if bytes.len() as u64 > MOST_INPUT {
+            return Err(PictureError::TooLong { name: name() });
+        }
+        decode(ImageReader::new(Cursor::new(bytes)), &name())
+    }
+}
+
+/// Looks at the size before any pixel is decoded.
+fn decode<R: io::BufRead + io::Seek>(
+    reader: ImageReader<R>,
+    name: &str,
+) -> Result<Scan, PictureError> {
+    let name = || name.to_string();
+    let wrap = |source| PictureError::Decode { name: name(), source };
+    let mut reader = reader
+        .with_guessed_format()
+        .map_err(|source| PictureError::Read { name: name(), source })?;
+    let mut limits = Limits::default();
+    limits.max_alloc = Some(MOST_BYTES);
+    reader.limits(limits);
+    let mut decoder = reader.into_decoder().map_err(wrap)?;
+    let (width, height) = decoder.dimensions();
+    if width == 0 || height == 0 {
+        return Err(PictureError::Empty { name: name(), width, height });
+    }
+    let pixels = u64::from(width) * u64::from(height);
+    if pixels > MOST_PIXELS || decoder.total_bytes() > MOST_BYTES {
+        return Err(PictureError::TooLarge { name: name(), width, height });
+    }
+    let orientation = decoder.orientation().map_err(wrap)?;
+    let mut shades =
+        DynamicImage::ImageLuma8(shades(DynamicImage::from_decoder(decoder).map_err(wrap)?));
+    shades.apply_orientation(orientation);
+    let shrunk = (pixels as f64 / ENOUGH_PIXELS as f64).sqrt().ceil().max(1.0) as u32;
+    let mut shades = shades.into_luma8();
+    if shrunk > 1 {
+        let smaller = |side: u32| (side / shrunk).max(1);
+        shades = imageops::thumbnail(&shades, smaller(shades.width()), smaller(shades.height()));
+    }
+    let picture = paper::ink_of(&shades).ok_or_else(|| PictureError::Blank { name: name() })?;
+    Ok(Scan { picture, shrunk: shrunk as usize })
+}
+
+/// What a decoder says, on one line.
+fn one_line(error: &ImageError) -> String {
+    error.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 impl Picture {
-    /// Reads a PNG, JPEG or PGM picture, dark on light or light on dark.
-    ///
-    /// # Errors
-    /// Where the file is missing, no such picture, too large, or of one shade.
-    pub fn open(file: &Path) -> Result<Self, PictureError> {
-        let wrap = |source| PictureError::Read { file: file.into(), source };
-        let mut reader =
-            ImageReader::open(file).map_err(wrap)?.with_guessed_format().map_err(wrap)?;
-        let mut limits = Limits::default();
-        limits.max_image_width = Some(MAX_SIDE);
-        limits.max_image_height = Some(MAX_SIDE);
-        limits.max_alloc = Some(MAX_BYTES);
-        reader.limits(limits);
-        let decoded =
-            reader.decode().map_err(|source| PictureError::Decode { file: file.into(), source })?;
-        Self::from_shades(&shades(decoded)).ok_or_else(|| PictureError::Blank { file: file.into() })
-    }
-
-    /// Takes the shade of the border as paper, and what differs from it as ink; `None` where
-    /// nothing does.
-    fn from_shades(shades: &GrayImage) -> Option<Self> {
-        let paper = i32::from(paper_of(shades)?);
-        let difference = |shade: &u8| i32::from(*shade) - paper;
-        // More ink on the darker side of paper: dark on light.
-        let balance: i64 = shades.as_raw().iter().map(|shade| i64::from(difference(shade))).sum();
-        let sign = if balance < 0 { -1 } else { 1 };
-        let strength = |shade: &u8| (sign * difference(shade)).max(0);
-        let strongest = shades.as_raw().iter().map(strength).max().filter(|most| *most > 0)?;
-        let ink = shades.as_raw().iter().map(|shade| {
-            let ink = (strength(shade) * 255 / strongest) as u8;
-            if ink < PAPER { 0 } else { ink }
-        });
-        let (width, height) = (shades.width() as usize, shades.height() as usize);
-        Some(Self { width, height, ink: ink.collect() })
-    }
-
     /// Writes a PNG picture, light ink on dark paper as MNIST's; a file that is there already is
     /// not touched.
     ///
@@ -99,16 +171,6 @@ fn shades(picture: DynamicImage) -> GrayImage {
     })
 }
 
-/// The median shade of the border.
-fn paper_of(shades: &GrayImage) -> Option<u8> {
-    let (width, height) = shades.dimensions();
-    let edge = |x: u32, y: u32| x == 0 || y == 0 || x + 1 == width || y + 1 == height;
-    let border = shades.enumerate_pixels().filter(|(x, y, _)| edge(*x, *y));
-    let mut border: Vec<u8> = border.map(|(_, _, shade)| shade[0]).collect();
-    let middle = border.len() / 2;
-    (!border.is_empty()).then(|| *border.select_nth_unstable(middle).1)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -135,8 +197,7 @@ mod tests {
 
     #[test]
     fn dark_on_light_and_light_on_dark_are_the_same_digit() {
-        let digit =
-            |paper, ink| Picture::from_shades(&bar(96, 96, paper, ink)).unwrap().to_digit(28, 28);
+        let digit = |paper, ink| paper::ink_of(&bar(96, 96, paper, ink)).unwrap().to_digit(28, 28);
         let dark = digit(255, 0);
         assert_eq!(dark, digit(0, 255));
         assert_eq!(dark, digit(200, 60), "little contrast is stretched");
@@ -145,7 +206,7 @@ mod tests {
 
     #[test]
     fn a_digit_fills_20_pixels_and_its_mass_is_in_the_middle() {
-        let digit = Picture::from_shades(&bar(160, 160, 255, 0)).unwrap().to_digit(28, 28);
+        let digit = paper::ink_of(&bar(160, 160, 255, 0)).unwrap().to_digit(28, 28);
         let picture = Picture { width: 28, height: 28, ink: digit.clone() };
         let (_, _, width, height) = picture.bounds();
         assert_eq!(height, 20);
@@ -163,7 +224,7 @@ mod tests {
             });
             let file = dir.path().join("digit.png");
             picture.save(&file).unwrap();
-            Picture::open(&file).unwrap().to_digit(28, 28)
+            Scan::open(&file).unwrap().picture.to_digit(28, 28)
         };
         assert_eq!(digit(0), digit(255));
     }
@@ -171,7 +232,7 @@ mod tests {
     #[test]
     fn a_prepared_image_is_taken_as_it_is() {
         let shades = bar(28, 28, 0, 255);
-        assert_eq!(Picture::from_shades(&shades).unwrap().to_digit(28, 28), shades.into_raw());
+        assert_eq!(paper::ink_of(&shades).unwrap().to_digit(28, 28), shades.into_raw());
     }
 
     #[test]
@@ -180,7 +241,7 @@ mod tests {
         let error = |name: &str, bytes: &[u8]| {
             let file = dir.path().join(name);
             fs::write(&file, bytes).unwrap();
-            Picture::open(&file).unwrap_err().to_string()
+            Scan::open(&file).unwrap_err().to_string()
         };
         let text = error("digit.png", b"no picture");
         assert!(text.contains("digit.png") && text.contains("PGM"), "{text}");
@@ -188,7 +249,7 @@ mod tests {
         assert!(blank.contains("blank.pgm") && blank.contains("one shade"), "{blank}");
         let bomb = error("bomb.pgm", b"P5 60000 60000 255 \x07");
         assert!(bomb.contains("bomb.pgm"), "{bomb}");
-        let missing = Picture::open(Path::new("/no/such.png")).unwrap_err().to_string();
+        let missing = Scan::open(Path::new("/no/such.png")).unwrap_err().to_string();
         assert!(missing.contains("/no/such.png"), "{missing}");
     }
 
@@ -198,7 +259,7 @@ mod tests {
         let file = dir.path().join("drawn.png");
         let drawn = Picture { width: 28, height: 28, ink: bar(28, 28, 0, 255).into_raw() };
         drawn.save_new_png(&file).unwrap();
-        assert_eq!(Picture::open(&file).unwrap(), drawn);
+        assert_eq!(Scan::open(&file).unwrap().picture, drawn);
         let error = drawn.save_new_png(&file).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
     }
@@ -214,7 +275,7 @@ mod tests {
             let shades = GrayImage::from_fn(width, height, |x, y| {
                 image::Luma([seed.get((y * width + x) as usize).copied().unwrap_or(0)])
             });
-            if let Some(picture) = Picture::from_shades(&shades) {
+            if let Some(picture) = paper::ink_of(&shades) {
                 prop_assert_eq!(picture.to_digit(wide, high).len(), wide * high);
             }
         }

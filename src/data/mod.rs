@@ -9,11 +9,12 @@ pub mod idx;
 mod image;
 mod ink;
 mod mnist;
+mod paper;
 
 pub use crate::digit::Picture;
 pub use dataset::{Dataset, Images};
 pub use directory::FILE_NAMES;
 pub use error::DataError;
-pub use image::PictureError;
+pub use image::{PictureError, Scan};
 pub use ink::Ink;
 pub use mnist::first_of_each_digit;

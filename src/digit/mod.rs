@@ -4,8 +4,10 @@
 //! pieces that are cut out of a line all go the same way.
 
 mod damage;
+mod pieces;
 
 pub use damage::Damage;
+pub use pieces::{Piece, Pieces};
 
 use image::GrayImage;
 use image::imageops::{self, FilterType};
@@ -85,6 +87,18 @@ impl Picture {
     #[must_use]
     pub fn is_blank(&self) -> bool {
         self.ink.iter().all(|ink| *ink == 0)
+    }
+
+    /// The picture with each square of so many pixels a side, above 0, made one.
+    #[must_use]
+    pub fn shrunk(&self, by: usize) -> Self {
+        if by == 1 {
+            return self.clone();
+        }
+        let smaller = |side: usize| (side / by).max(1) as u32;
+        let small = imageops::thumbnail(&self.to_gray(), smaller(self.width), smaller(self.height));
+        let (width, height) = (small.width() as usize, small.height() as usize);
+        Self { width, height, ink: small.into_raw() }
     }
 
     fn to_gray(&self) -> GrayImage {

@@ -15,11 +15,11 @@ mod monitors;
 mod pace;
 pub mod parallel;
 mod probes;
+mod reading;
 mod readout;
 mod run;
 mod schedule;
 pub mod search;
-mod segmentation;
 mod spec;
 #[cfg(test)]
 mod testing;
@@ -33,7 +33,7 @@ pub use checkpoint::{
 };
 pub use describe::describe;
 pub use model::{Answer, Evaluation, MismatchError, Model, ModelError};
+pub use reading::{Sheet, read};
 pub use run::{Engine, Options};
-pub use segmentation::{Glyph, segment};
 pub use spec::{EarlyStopping, Expansion, Optimizer, Readout, Schedule, Spec};
 pub use validate::SpecError;

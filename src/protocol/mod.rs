@@ -10,6 +10,7 @@ mod explorable;
 mod figure;
 mod link;
 mod probe;
+mod reading;
 mod real;
 mod run_view;
 mod series;
@@ -25,6 +26,7 @@ pub use link::{Link, Update};
 pub use probe::{
     Card, Content, DigitFilter, DigitOrder, DigitQuery, Frame, Moment, Probe, Tensor, Verdict, What,
 };
+pub use reading::{ReadDigit, ReadLine, Reading, Segmentation};
 pub use run_view::RunView;
 pub use series::Series;
 

@@ -7,7 +7,9 @@ use super::theme::Theme;
 use super::view::{Context, Reaction, View};
 use super::views;
 use crate::digit::Picture;
-use crate::protocol::{Command, Event, Frame, Moment, Pace, Probe, RunView, Step, Update, What};
+use crate::protocol::{
+    Command, Event, Frame, Moment, Pace, Probe, Reading, RunView, Step, Update, What,
+};
 use crossterm::event::{KeyEvent, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
@@ -45,6 +47,23 @@ pub struct Setup {
     pub view: &'static str,
     /// There is no run, only this explorable and the others.
     pub explorable: Option<String>,
+    /// There is no run, only this picture, by its name, and how it was read.
+    pub reading: Option<(String, Reading)>,
+}
+
+impl Setup {
+    /// Whether there is no run.
+    fn is_without_run(&self) -> bool {
+        self.explorable.is_some() || self.reading.is_some()
+    }
+
+    fn views(&self) -> Vec<Box<dyn View>> {
+        match (&self.explorable, &self.reading) {
+            (Some(id), _) => views::exploring(id),
+            (None, Some((name, reading))) => views::reading(name, reading),
+            (None, None) => views::all(),
+        }
+    }
 }
 
 /// Writes a picture and says where, or why not.
@@ -118,7 +137,7 @@ impl App {
     #[must_use]
     pub fn new(setup: Setup) -> Self {
         let notice = setup.notice.clone();
-        let views = setup.explorable.as_ref().map_or_else(views::all, |id| views::exploring(id));
+        let views = setup.views();
         let current = views.iter().position(|view| view.name() == setup.view).unwrap_or(0);
         Self {
             setup,
@@ -273,7 +292,7 @@ impl App {
     /// Whether training could still go on.
     #[must_use]
     pub fn run_is_going(&self) -> bool {
-        self.run.outcome.is_none() && self.lost.is_none() && self.setup.explorable.is_none()
+        self.run.outcome.is_none() && self.lost.is_none() && !self.setup.is_without_run()
     }
 
     fn react(&mut self, reaction: Reaction) -> Vec<Command> {
@@ -340,8 +359,8 @@ impl App {
 
     fn effect(&mut self, effect: Effect) -> Vec<Command> {
         match effect {
-            Effect::Send(_) if self.setup.explorable.is_some() => {
-                self.notice = Some("there is no run here, only ideas to play with".into());
+            Effect::Send(_) if self.setup.is_without_run() => {
+                self.notice = Some("there is no run here".into());
             }
             Effect::Send(_) if self.lost.is_some() => {
                 self.notice = Some("the run cannot be reached".into());

@@ -1,6 +1,6 @@
 //! The frame around the views: header, tabs, footer.
 
-use super::app::App;
+use super::app::{App, Setup};
 use super::theme::{Role, Theme};
 use super::views;
 use super::widgets::{wrap, write, write_at, write_right};
@@ -85,8 +85,12 @@ fn header(app: &App, line: Rect, buffer: &mut Buffer) {
     let theme = &app.setup.theme;
     let run = &app.run;
     let mut end = write(buffer, line, 0, " nntop ", theme.style(Role::Accent));
-    if app.setup.explorable.is_some() {
-        let what = "ideas of the book to play with";
+    let without_run = match app.setup {
+        Setup { explorable: Some(_), .. } => Some("ideas of the book to play with"),
+        Setup { reading: Some(_), .. } => Some("a picture and how it was read"),
+        _ => None,
+    };
+    if let Some(what) = without_run {
         write_at(buffer, line, end + 1, 0, theme.say(what), theme.style(Role::Dim));
         return;
     }

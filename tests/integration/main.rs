@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod bad_input;
+mod bad_pictures;
 mod book;
 mod canned;
 mod explore;
@@ -9,6 +10,7 @@ mod headless;
 mod languages;
 mod layering;
 mod pty;
+mod reading;
 mod reducer;
 mod resume;
 mod screens;

@@ -22,9 +22,9 @@ const fn theme(depth: ColorDepth, light: bool, unicode: bool) -> Theme {
 }
 
 /// A terminal whose screens are kept: a suffix of the file's name, what it can show, the sizes.
-type Kind = (&'static str, Theme, &'static [(u16, u16)]);
+pub type Kind = (&'static str, Theme, &'static [(u16, u16)]);
 
-const TERMINALS: &[Kind] = &[
+pub const TERMINALS: &[Kind] = &[
     ("", theme(ColorDepth::True, false, true), SIZES),
     ("-light", theme(ColorDepth::True, true, true), &[(80, 24)]),
     ("-256", theme(ColorDepth::Ansi256, false, true), &[(80, 24)]),
@@ -204,10 +204,14 @@ fn every_view_looks_as_it_did_on_every_terminal() {
 /// The screen, where it is not the golden one.
 fn difference(scene: &Scene, suffix: &str, theme: Theme, size: (u16, u16)) -> Option<String> {
     let name = format!("{}-{}x{}{suffix}", scene.0, size.0, size.1);
-    let buffer = show(scene, theme, size);
-    save_picture(&name, &buffer, theme);
-    let screen = describe(&buffer);
-    let path = golden(&name);
+    difference_of(&name, &show(scene, theme, size), theme)
+}
+
+/// A drawn screen, where it is not the golden one of its name.
+pub fn difference_of(name: &str, buffer: &Buffer, theme: Theme) -> Option<String> {
+    save_picture(name, buffer, theme);
+    let screen = describe(buffer);
+    let path = golden(name);
     if env::var_os("NNTOP_BLESS").is_some() {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(&path, &screen).unwrap();

@@ -7,8 +7,16 @@ mod playing;
 use super::Entry;
 
 /// Every table; no text stands in two.
-pub(super) const TABLES: &[&[Entry]] =
-    &[GLOSSARY, CHROME, KEYS, VIEWS, playing::TABLE, first_chapters::TABLE, later_chapters::TABLE];
+pub(super) const TABLES: &[&[Entry]] = &[
+    GLOSSARY,
+    CHROME,
+    KEYS,
+    VIEWS,
+    READ,
+    playing::TABLE,
+    first_chapters::TABLE,
+    later_chapters::TABLE,
+];
 
 /// The book's terms.
 const GLOSSARY: &[Entry] = &[
@@ -198,4 +206,19 @@ const VIEWS: &[Entry] = &[
     ("{} maps of {}×{}", "{} 个 {}×{} 的特征映射"),
     ("{} activations", "{} 个激活值"),
     ("Layer {} · {} · {}", "第 {} 层 · {} · {}"),
+];
+
+/// A picture that was read.
+const READ: &[Entry] = &[
+    ("Read", "识读"),
+    ("a picture and how it was read", "一张图片，以及怎样读出它"),
+    ("there is no run here", "这里没有训练"),
+    ("line {} of {}", "第 {} 行，共 {} 行"),
+    ("Pieces as the network sees them", "网络看到的各块"),
+    ("{} digits", "{} 个数字"),
+    ("Segmentations and scores", "分割与得分"),
+    ("best {}; {} places to cut", "最好的 {} 种；{} 处可切"),
+    ("another piece", "换一块"),
+    ("another segmentation", "换一种分割"),
+    ("another line of writing", "换一行"),
 ];

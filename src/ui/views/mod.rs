@@ -10,9 +10,11 @@ mod figures;
 mod gradients;
 mod network;
 mod overview;
+mod read;
 mod weights;
 
 use super::view::View;
+use crate::protocol::Reading;
 
 /// The key that opens each view, in the order of [`all`].
 pub const KEYS: &[char] = &['1', '2', '3', '4', '5', '6', '7', '8', '9', 'D', '0'];
@@ -39,6 +41,12 @@ pub fn all() -> Vec<Box<dyn View>> {
 #[must_use]
 pub fn exploring(id: &str) -> Vec<Box<dyn View>> {
     vec![Box::new(explore::Explore::opened(id))]
+}
+
+/// What there is to see of a picture that was read.
+#[must_use]
+pub fn reading(name: &str, reading: &Reading) -> Vec<Box<dyn View>> {
+    vec![Box::new(read::Read::of(name, reading))]
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 //! from in tests. Answers every probe.
 
 mod figures;
+mod reading;
 
 pub use figures::figures;
 
@@ -295,6 +296,13 @@ impl Dashboard {
     /// Without a run, open at an explorable.
     pub fn exploring(theme: Theme, id: &str) -> Self {
         let setup = Setup { theme, explorable: Some(id.into()), ..Setup::default() };
+        Self { app: App::new(setup), layers: Vec::new() }
+    }
+
+    /// Without a run, open at a picture that was read.
+    pub fn reading(theme: Theme) -> Self {
+        let reading = Some(("letter.png".into(), reading::reading()));
+        let setup = Setup { theme, reading, ..Setup::default() };
         Self { app: App::new(setup), layers: Vec::new() }
     }
 

@@ -1,0 +1,128 @@
+//! Ink that hangs together.
+
+use super::Picture;
+
+/// No piece is part of a pixel.
+const PAPER: u32 = u32::MAX;
+
+/// The pieces of a picture, and which pixels are whose.
+#[derive(Clone, Debug, Default)]
+pub struct Pieces {
+    /// The piece of each pixel, row by row.
+    labels: Vec<u32>,
+    pub list: Vec<Piece>,
+}
+
+/// One piece: its box, and how much ink it holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Piece {
+    label: u32,
+    pub left: usize,
+    pub top: usize,
+    /// One beyond the last column and row.
+    pub right: usize,
+    pub bottom: usize,
+    /// The sum of its pixels.
+    pub ink: u64,
+}
+
+impl Pieces {
+    /// Finds the pieces of a picture; pixels that touch at a corner hang together.
+    #[must_use]
+    pub fn of(picture: &Picture) -> Self {
+        let mut labels = vec![PAPER; picture.ink.len()];
+        let mut list: Vec<Piece> = Vec::new();
+        let mut open = Vec::new();
+        for start in 0..picture.ink.len() {
+            if picture.ink[start] == 0 || labels[start] != PAPER {
+                continue;
+            }
+            let label = list.len() as u32;
+            let mut piece = Piece::new(label, start % picture.width, start / picture.width);
+            labels[start] = label;
+            open.push(start);
+            while let Some(at) = open.pop() {
+                let (x, y) = (at % picture.width, at / picture.width);
+                piece.take(x, y, picture.ink[at]);
+                for row in y.saturating_sub(1)..(y + 2).min(picture.height) {
+                    for column in x.saturating_sub(1)..(x + 2).min(picture.width) {
+                        let next = row * picture.width + column;
+                        if picture.ink[next] > 0 && labels[next] == PAPER {
+                            labels[next] = label;
+                            open.push(next);
+                        }
+                    }
+                }
+            }
+            list.push(piece);
+        }
+        Self { labels, list }
+    }
+
+    /// Forgets pieces; their ink stays in the picture until [`Pieces::keep_only`].
+    pub fn retain(&mut self, keep: impl FnMut(&Piece) -> bool) {
+        self.list.retain(keep);
+    }
+
+    /// Makes paper of all ink that belongs to none of some pieces.
+    pub fn keep_only<'a>(
+        &self,
+        picture: &mut Picture,
+        pieces: impl IntoIterator<Item = &'a Piece>,
+    ) {
+        let most = self.labels.iter().filter(|label| **label != PAPER).max();
+        let mut kept = vec![false; most.map_or(0, |most| *most as usize + 1)];
+        pieces.into_iter().for_each(|piece| kept[piece.label as usize] = true);
+        for (ink, label) in picture.ink.iter_mut().zip(&self.labels) {
+            if *label != PAPER && !kept[*label as usize] {
+                *ink = 0;
+            }
+        }
+    }
+}
+
+impl Piece {
+    fn new(label: u32, x: usize, y: usize) -> Self {
+        Self { label, left: x, top: y, right: x + 1, bottom: y + 1, ink: 0 }
+    }
+
+    fn take(&mut self, x: usize, y: usize, ink: u8) {
+        self.left = self.left.min(x);
+        self.top = self.top.min(y);
+        self.right = self.right.max(x + 1);
+        self.bottom = self.bottom.max(y + 1);
+        self.ink += u64::from(ink);
+    }
+
+    #[must_use]
+    pub fn width(&self) -> usize {
+        self.right - self.left
+    }
+
+    #[must_use]
+    pub fn height(&self) -> usize {
+        self.bottom - self.top
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn corners_touch_and_what_is_not_kept_becomes_paper() {
+        let ink = vec![
+            9, 0, 0, 0, //
+            0, 9, 0, 7, //
+            0, 0, 0, 7,
+        ];
+        let mut picture = Picture { width: 4, height: 3, ink };
+        let pieces = Pieces::of(&picture);
+        let boxes: Vec<_> =
+            pieces.list.iter().map(|p| (p.left, p.top, p.right, p.bottom)).collect();
+        assert_eq!(boxes, [(0, 0, 2, 2), (3, 1, 4, 3)]);
+        assert_eq!([pieces.list[0].ink, pieces.list[1].ink], [18, 14]);
+        pieces.keep_only(&mut picture, &pieces.list[1..]);
+        assert_eq!(picture.ink, [0, 0, 0, 0, 0, 0, 0, 7, 0, 0, 0, 7]);
+    }
+}

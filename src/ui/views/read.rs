@@ -1,0 +1,253 @@
+//! How a picture was read: where it was cut, what the pieces are, which cuts came second.
+
+use crate::protocol::{ReadDigit, ReadLine, Reading, Segmentation, What};
+use crate::ui::theme::{Role, Theme};
+use crate::ui::view::{Context, KeyHelp, Reaction, View};
+use crate::ui::widgets::{Pane, Raster, write, write_at};
+use crossterm::event::{KeyCode, KeyEvent};
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::style::Style;
+use unicode_width::UnicodeWidthStr;
+
+/// With fewer rows there is no room for frames and for all three parts.
+const LOW: u16 = 14;
+/// Rows under a piece: its answer, the second one, its score.
+const WORDS: u16 = 3;
+/// Columns that a piece takes at least, for its words.
+const NARROW: u16 = 9;
+
+/// The view.
+#[derive(Clone, Debug, Default)]
+pub(in crate::ui) struct Read {
+    name: String,
+    reading: Reading,
+    /// Indices of what is selected.
+    line: usize,
+    way: usize,
+    digit: usize,
+}
+
+impl Read {
+    /// Of the picture of a name.
+    pub(in crate::ui) fn of(name: &str, reading: &Reading) -> Self {
+        Self { name: name.into(), reading: reading.clone(), ..Self::default() }
+    }
+
+    fn line(&self) -> Option<&ReadLine> {
+        self.reading.lines.get(self.line)
+    }
+
+    fn way(&self) -> Option<&Segmentation> {
+        self.line()?.segmentations.get(self.way)
+    }
+
+    /// Moves the selections, as far as there is something to select.
+    fn choose(&mut self, line: usize, way: usize, digit: usize) -> Reaction {
+        self.line = line.min(self.reading.lines.len().saturating_sub(1));
+        let ways = self.line().map_or(0, |line| line.segmentations.len());
+        self.way = way.min(ways.saturating_sub(1));
+        let digits = self.way().map_or(0, |way| way.digits.len());
+        self.digit = digit.min(digits.saturating_sub(1));
+        Reaction::Redraw
+    }
+
+    /// The line of writing with its cuts, the selected piece underlined.
+    fn draw_picture(&self, area: Rect, buffer: &mut Buffer, theme: &Theme) {
+        let note = theme.fill("line {} of {}", &[&(self.line + 1), &self.reading.lines.len()]);
+        let inside = Pane::new(&self.name, theme).note(&note).draw(area, buffer);
+        let (Some(line), Some(way)) = (self.line(), self.way()) else { return };
+        let whole = self.reading.width as usize;
+        let pixels: Vec<f32> = (line.top..line.top + line.height)
+            .flat_map(|row| {
+                let start = row as usize * whole + line.left as usize;
+                &self.reading.ink[start..start + line.width as usize]
+            })
+            .map(|ink| f32::from(*ink))
+            .collect();
+        let size = [line.width as usize, line.height as usize];
+        let raster = Raster::image(&pixels, size, 255.0, theme);
+        let high = Rect { height: inside.height.saturating_sub(1), ..inside };
+        let drawn = raster.fitted(high);
+        ratatui::widgets::Widget::render(&raster, high, buffer);
+        for cut in &way.cuts {
+            draw_cut(cut, line, drawn, buffer, theme);
+        }
+        if let Some(digit) = way.digits.get(self.digit) {
+            let column =
+                |x: u32| ((x - line.left) * u32::from(drawn.width) / line.width.max(1)) as u16;
+            let (from, to) = (column(digit.left), column(digit.left + digit.width));
+            let sign = if theme.unicode { "▔" } else { "=" };
+            let under = sign.repeat(usize::from((to - from).max(1)));
+            write_at(buffer, inside, from, drawn.height, &under, theme.style(Role::Accent));
+        }
+    }
+
+    /// Each piece as the network saw it, with what it says and the score.
+    fn draw_pieces(&self, area: Rect, buffer: &mut Buffer, theme: &Theme) {
+        let Some(way) = self.way() else { return };
+        let note = theme.fill("{} digits", &[&way.digits.len()]);
+        let inside =
+            Pane::new("Pieces as the network sees them", theme).note(&note).draw(area, buffer);
+        let [across, down] = self.reading.seen.map(|side| side.max(1) as u16);
+        let rows = inside.height.saturating_sub(WORDS);
+        let wide = (rows.saturating_mul(2) * across / down).clamp(NARROW, across.max(NARROW));
+        let room = usize::from((inside.width + 2) / (wide + 2)).max(1);
+        // The selected piece stays in sight.
+        let first = (self.digit + 1).saturating_sub(room);
+        for (at, digit) in way.digits.iter().enumerate().skip(first).take(room) {
+            let x = inside.x + (at - first) as u16 * (wide + 2);
+            let place = Rect { x, width: wide, ..inside }.intersection(inside);
+            self.draw_piece(digit, at == self.digit, place, buffer, theme);
+        }
+    }
+
+    fn draw_piece(
+        &self,
+        digit: &ReadDigit,
+        selected: bool,
+        area: Rect,
+        buffer: &mut Buffer,
+        theme: &Theme,
+    ) {
+        let pixels: Vec<f32> = digit.pixels.iter().map(|ink| f32::from(*ink)).collect();
+        let size = self.reading.seen.map(|side| side as usize);
+        let raster = Raster::image(&pixels, size, 255.0, theme);
+        let high = Rect { height: area.height.saturating_sub(WORDS), ..area };
+        let rows = raster.fitted(high).height;
+        ratatui::widgets::Widget::render(&raster, high, buffer);
+        let words = Rect { y: area.y + rows, height: area.height - rows, ..area };
+        let style = theme.style(if selected { Role::Accent } else { Role::Title });
+        let mark = if selected { "› " } else { "" };
+        write(
+            buffer,
+            words,
+            0,
+            &format!("{mark}{} {}", digit.name, percent(digit.strength)),
+            style,
+        );
+        let dim = theme.style(Role::Dim);
+        if let Some((name, strength)) = &digit.second {
+            write(buffer, words, 1, &format!("{name} {}", percent(*strength)), dim);
+        }
+        write(buffer, words, 2, &score(digit.score), score_style(digit.score, theme));
+    }
+
+    /// The ways to cut the line, best first.
+    fn draw_ways(&self, area: Rect, buffer: &mut Buffer, theme: &Theme) {
+        let Some(line) = self.line() else { return };
+        let note =
+            theme.fill("best {}; {} places to cut", &[&line.segmentations.len(), &line.tried]);
+        let inside = Pane::new("Segmentations and scores", theme).note(&note).draw(area, buffer);
+        let texts: Vec<String> = line.segmentations.iter().map(Segmentation::text).collect();
+        let widest = texts.iter().map(|text| text.width()).max().unwrap_or(0);
+        let first = (self.way + 1).saturating_sub(usize::from(inside.height));
+        let ways = line.segmentations.iter().zip(&texts).enumerate().skip(first);
+        for (row, (at, (way, text))) in (0..inside.height).zip(ways) {
+            let style = theme.style(if at == self.way { Role::Accent } else { Role::Text });
+            let mark = if at == self.way { "›" } else { " " };
+            let scores: Vec<String> = way.digits.iter().map(|digit| score(digit.score)).collect();
+            let gap = " ".repeat(widest - text.width());
+            let words = format!("{mark} {text}{gap}  {:>6}", score(way.score));
+            let end = write(buffer, inside, row, &words, style);
+            let sum = format!("  = {}", scores.join(" "));
+            write_at(buffer, inside, end, row, &sum, theme.style(Role::Dim));
+        }
+    }
+}
+
+/// A cut over the picture of its line.
+fn draw_cut(cut: &[u32], line: &ReadLine, drawn: Rect, buffer: &mut Buffer, theme: &Theme) {
+    if line.width == 0 || line.height == 0 {
+        return;
+    }
+    let style = theme.style(Role::Accent);
+    // Twice as many pixels as rows.
+    for half in 0..2 * drawn.height {
+        let row = u32::from(half) * line.height / (2 * u32::from(drawn.height));
+        let Some(column) = cut.get(row as usize) else { return };
+        let column = (column - line.left) * u32::from(drawn.width) / line.width;
+        let x = drawn.x + (column as u16).min(drawn.width.saturating_sub(1));
+        let Some(cell) = buffer.cell_mut((x, drawn.y + half / 2)) else { return };
+        let color = style.fg.unwrap_or_default();
+        if !theme.has_half_blocks() {
+            cell.set_char('|').set_style(style);
+        } else if half % 2 == 0 {
+            cell.set_style(Style::default().fg(color));
+        } else {
+            cell.set_style(Style::default().bg(color));
+        }
+    }
+}
+
+fn percent(share: f32) -> String {
+    format!("{:.1}%", 100.0 * share)
+}
+
+/// Two decimals, with a minus sign as long as a digit.
+fn score(score: f64) -> String {
+    // Rounded first: no minus before zero.
+    let hundredths = (100.0 * score).round();
+    let sign = if hundredths < 0.0 { "−" } else { "" };
+    format!("{sign}{:.2}", hundredths.abs() / 100.0)
+}
+
+fn score_style(score: f64, theme: &Theme) -> Style {
+    theme.style(if score > -1.0 { Role::Good } else { Role::Bad })
+}
+
+impl View for Read {
+    fn name(&self) -> &'static str {
+        "Read"
+    }
+
+    fn keys(&self) -> &'static [KeyHelp] {
+        &[
+            KeyHelp { keys: "← →", does: "another piece" },
+            KeyHelp { keys: "↑ ↓", does: "another segmentation" },
+            KeyHelp { keys: "PgUp PgDn", does: "another line of writing" },
+        ]
+    }
+
+    fn probes(&self, _: &Context) -> Vec<What> {
+        Vec::new()
+    }
+
+    fn key(&mut self, key: KeyEvent, _: &Context) -> Reaction {
+        let Self { line, way, digit, .. } = *self;
+        match key.code {
+            KeyCode::Left | KeyCode::Char('h') => self.choose(line, way, digit.saturating_sub(1)),
+            KeyCode::Right | KeyCode::Char('l') => self.choose(line, way, digit + 1),
+            KeyCode::Up | KeyCode::Char('k') => self.choose(line, way.saturating_sub(1), digit),
+            KeyCode::Down | KeyCode::Char('j') => self.choose(line, way + 1, digit),
+            KeyCode::PageUp => self.choose(line.saturating_sub(1), 0, 0),
+            KeyCode::PageDown => self.choose(line + 1, 0, 0),
+            KeyCode::Home => self.choose(line, 0, 0),
+            KeyCode::End => self.choose(line, way, usize::MAX),
+            _ => Reaction::Ignored,
+        }
+    }
+
+    fn render(&mut self, area: Rect, buffer: &mut Buffer, context: &Context) {
+        let theme = context.theme;
+        let ways = self.line().map_or(0, |line| line.segmentations.len()) as u16;
+        if area.height < LOW {
+            // The picture, then the ways; a terminal this low has no room for pieces.
+            let [top, below] = Layout::vertical([
+                Constraint::Fill(1),
+                Constraint::Length(ways.min(area.height / 3)),
+            ])
+            .areas(area);
+            self.draw_picture(top, buffer, theme);
+            self.draw_ways(below, buffer, theme);
+            return;
+        }
+        let list = (ways + 2).min(area.height / 4).max(4);
+        let [top, middle, below] =
+            Layout::vertical([Constraint::Fill(1), Constraint::Fill(1), Constraint::Length(list)])
+                .areas(area);
+        self.draw_picture(top, buffer, theme);
+        self.draw_pieces(middle, buffer, theme);
+        self.draw_ways(below, buffer, theme);
+    }
+}

@@ -1,0 +1,53 @@
+//! The view of a picture that was read, compared with golden screens.
+
+use crate::canned::Dashboard;
+use crate::screens::{TERMINALS, difference_of};
+use crossterm::event::KeyCode;
+use nntop::ui::Theme;
+
+/// What a golden screen shows, and the keys that lead there.
+const SCENES: &[(&str, &[KeyCode])] = &[
+    ("read", &[]),
+    ("read-second", &[KeyCode::Down, KeyCode::End]),
+    ("read-line", &[KeyCode::PageDown, KeyCode::Right]),
+];
+
+#[test]
+fn the_view_looks_as_it_did_on_every_terminal() {
+    let mut different = Vec::new();
+    for (suffix, theme, sizes) in TERMINALS {
+        for &(width, height) in *sizes {
+            for (name, keys) in SCENES {
+                let mut dashboard = Dashboard::reading(*theme);
+                keys.iter().for_each(|&code| dashboard.press(code));
+                let buffer = dashboard.screen(width, height);
+                let name = format!("{name}-{width}x{height}{suffix}");
+                different.extend(difference_of(&name, &buffer, *theme));
+            }
+        }
+    }
+    assert!(different.is_empty(), "bless with NNTOP_BLESS=1 if right:\n{}", different.join("\n"));
+}
+
+#[test]
+fn no_size_is_too_small_and_no_key_leads_astray() {
+    let keys = [
+        KeyCode::Down,
+        KeyCode::Right,
+        KeyCode::End,
+        KeyCode::PageDown,
+        KeyCode::Up,
+        KeyCode::PageUp,
+        KeyCode::Char('?'),
+        KeyCode::Esc,
+        KeyCode::Char(' '),
+    ];
+    for (width, height) in (0..24).flat_map(|width| (0..20).map(move |height| (5 * width, height)))
+    {
+        let mut dashboard = Dashboard::reading(Theme::default());
+        for &code in keys.iter().cycle().take(20) {
+            dashboard.press(code);
+            dashboard.screen(width, height);
+        }
+    }
+}
