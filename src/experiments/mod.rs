@@ -45,6 +45,7 @@ mod ch4_universality;
 mod ch5_depth;
 mod ch5_exploding;
 mod ch5_vanishing;
+mod ch6_networks;
 
 pub use context::{Context, Tolerance};
 pub use error::ExperimentError;
@@ -109,6 +110,15 @@ pub static EXPERIMENTS: &[Experiment] = &[
     ch5_vanishing::EXPERIMENT,
     ch5_depth::EXPERIMENT,
     ch5_exploding::EXPERIMENT,
+    ch6_networks::SHALLOW,
+    ch6_networks::CONV,
+    ch6_networks::CONV_2,
+    ch6_networks::RELU,
+    ch6_networks::EXPANDED,
+    ch6_networks::TWO_DENSE,
+    ch6_networks::DROPOUT,
+    ch6_networks::NO_DENSE,
+    ch6_networks::RECURRENT,
 ];
 
 /// An experiment of the book that is not here.

@@ -87,6 +87,17 @@ pub(super) fn median_best<'a>(
     median(records.into_iter().map(|record| best(record, reading)))
 }
 
+/// The test accuracy at the epoch that is best on the validation images, the last of them where
+/// there are several: what network3.py reports. In percent, the median of the runs.
+pub(super) fn median_at_best<'a>(records: impl IntoIterator<Item = &'a Record>) -> f64 {
+    let validation = |stats: &EpochStats| stats.validation_accuracy.unwrap_or(f64::NEG_INFINITY);
+    let at_best = |record: &Record| {
+        let better = |a: &&EpochStats, b: &&EpochStats| validation(a).total_cmp(&validation(b));
+        percent(record.epochs.iter().max_by(better).and_then(|stats| stats.test_accuracy))
+    };
+    median(records.into_iter().map(at_best))
+}
+
 /// Accuracies in percent over the epochs, a curve a run, without the untrained network.
 pub(super) fn accuracy_chart<'a>(
     label: &str,
