@@ -32,6 +32,17 @@ pub(super) enum Advice {
     End(String),
 }
 
+impl Schedule {
+    /// What the learning rate is multiplied by when `done`, a fraction, of the run's mini-batches
+    /// are behind it.
+    pub(super) fn factor(self, done: f64) -> f64 {
+        match self {
+            Self::Constant | Self::HalveOnPlateau { .. } => 1.0,
+            Self::Linear => (1.0 - done).max(0.0),
+        }
+    }
+}
+
 /// The memory of schedule and early stopping; part of a checkpoint.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Judge {
@@ -61,7 +72,7 @@ impl Judge {
             ));
         }
         match schedule {
-            Schedule::Constant => Advice::Continue,
+            Schedule::Constant | Schedule::Linear => Advice::Continue,
             Schedule::HalveOnPlateau { patience, stop_at } => {
                 if self.schedule.observe(accuracy) < patience {
                     return Advice::Continue;
@@ -104,6 +115,13 @@ mod tests {
     fn a_constant_rate_without_stopping_goes_on_whatever_happens() {
         let advice = follow(Schedule::Constant, EarlyStopping::Never, &[0.5; 100]);
         assert!(advice.iter().all(|advice| *advice == Advice::Continue));
+    }
+
+    #[test]
+    fn a_straight_line_falls_from_the_start_to_nothing() {
+        let factors = [0.0, 0.25, 1.0].map(|done| Schedule::Linear.factor(done));
+        assert_eq!(factors, [1.0, 0.75, 0.0]);
+        assert_eq!([Schedule::Constant, HALVE].map(|schedule| schedule.factor(0.9)), [1.0, 1.0]);
     }
 
     #[test]

@@ -77,6 +77,8 @@ pub enum Schedule {
     /// Halve η whenever validation accuracy has not improved for `patience` epochs; the run ends
     /// when η falls below its start divided by `stop_at` (the book: 10 and 128, section 3.5).
     HalveOnPlateau { patience: u32, stop_at: u32 },
+    /// η falls in a straight line, from mini-batch to mini-batch, to 0 at the end of the run.
+    Linear,
 }
 
 /// When a run ends before its last epoch.

@@ -184,7 +184,8 @@ impl Trainer {
         let samples = self.feed.gather(&self.data.train, epoch, batch as usize, listing);
         let mode = Mode::Training { seed: spec.seed, epoch: epoch.into(), step: batch.into() };
         let (x, y) = (self.feed.x(), self.feed.y());
-        let hyper = body.tuning.hyper(self.feed.samples());
+        let mut hyper = body.tuning.hyper(self.feed.samples());
+        hyper.learning_rate *= spec.schedule.factor(body.position.done(self.feed.batches(), spec));
         if looked_at {
             self.stepper.step_with_gradients(&mut body.network, x, y, &hyper, mode);
         } else {

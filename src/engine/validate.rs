@@ -172,7 +172,11 @@ impl Spec {
             _ => serde_json::Map::new(),
         };
         let (mine, theirs) = (fields(self), fields(kept));
-        let free = ["epochs", "threads", "data"];
+        // Where η depends on how much is still to come, the number of epochs changes every step.
+        let free: &[&str] = match self.schedule {
+            Schedule::Linear => &["threads", "data"],
+            _ => &["epochs", "threads", "data"],
+        };
         for (argument, found) in mine.iter().filter(|(name, _)| !free.contains(&name.as_str())) {
             let kept = theirs.get(argument).cloned().unwrap_or_default();
             if *found != kept {

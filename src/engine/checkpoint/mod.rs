@@ -26,6 +26,14 @@ pub struct Position {
     pub batch: u32,
 }
 
+impl Position {
+    /// The fraction of the run that is done, from 0 to 1, with so many mini-batches an epoch.
+    pub(super) fn done(self, batches: usize, spec: &Spec) -> f64 {
+        let epochs = f64::from(self.epoch) + f64::from(self.batch) / batches.max(1) as f64;
+        epochs / f64::from(spec.epochs.max(1))
+    }
+}
+
 /// The hyper-parameters as they are now: tuned by hand or halved by a schedule.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Tuning {

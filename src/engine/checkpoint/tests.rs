@@ -95,8 +95,8 @@ fn recipes() -> Vec<Spec> {
         (Optimizer::Nesterov, 0.6, 1.0),
         (Optimizer::Adam, 0.0, 0.01),
     ] {
-        for schedule in [Schedule::Constant, Schedule::HalveOnPlateau { patience: 1, stop_at: 64 }]
-        {
+        let halve = Schedule::HalveOnPlateau { patience: 1, stop_at: 64 };
+        for schedule in [Schedule::Constant, halve, Schedule::Linear] {
             for dropout in [0.0, 0.3] {
                 let base = base.clone();
                 recipes.push(Spec { optimizer, momentum, dropout, schedule, eta, ..base });

@@ -54,14 +54,15 @@ impl Trainer {
     }
 
     fn epoch_stats(&self, measurement: &Measurement) -> EpochStats {
-        let body = &self.state.body;
+        let Checkpoint { spec, body, .. } = &self.state;
         let tuning = &body.tuning;
+        let done = body.position.done(self.feed.batches(), spec);
         let term = regularization_term(&body.network, tuning.regularizer, self.feed.samples());
         EpochStats {
             epoch: body.position.epoch,
             train_seconds: self.meter.clock.epoch_seconds,
             samples_per_second: self.meter.epoch_rate(),
-            learning_rate: tuning.learning_rate,
+            learning_rate: tuning.learning_rate * spec.schedule.factor(done),
             layers: body.layers.clone(),
             ..measurement.stats(term)
         }
