@@ -38,6 +38,10 @@ pub(super) enum Subcommand {
     Bench(BenchArgs),
     /// Run the book's experiments and check its claims
     Book(BookArgs),
+    /// Look at a saved model in the dashboard: its weights, what it says of every test image
+    Browse(BrowseArgs),
+    /// Put saved models together to one that votes
+    Ensemble(EnsembleArgs),
     /// Measure a model on the test images
     Eval(EvalArgs),
     /// Play with the book's ideas: sliders, and what they do
@@ -60,6 +64,10 @@ pub(super) struct TrainArgs {
     pub(super) spec: SpecArgs,
     #[command(flatten)]
     pub(super) output: OutputArgs,
+    /// Train so many networks, from --seed and the seeds after it, and save them as one model that
+    /// votes; in this process, without checkpoints
+    #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
+    pub(super) ensemble: Option<u32>,
     #[command(flatten)]
     pub(super) session: SessionArgs,
     /// Write the model here when the run ends (.safetensors, or .json as network2.py)
@@ -73,7 +81,7 @@ pub(super) struct TrainArgs {
     pub(super) checkpoints: Option<PathBuf>,
     /// Go on from a checkpoint (or the newest of a directory) to the very bytes of a run that was
     /// never interrupted; only --epochs, --threads and --data may differ
-    #[arg(long, value_name = "FILE", conflicts_with = "spec")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["spec", "preset"])]
     pub(super) resume: Option<PathBuf>,
 }
 
@@ -135,6 +143,25 @@ pub(super) struct ExploreArgs {
     /// Print one JSON object a line: the list, or an explorable's figures at their defaults
     #[arg(long)]
     pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct BrowseArgs {
+    /// A model written by --save or `nntop ensemble`, or by network2.py (.json)
+    pub(super) model: PathBuf,
+    /// A directory of four IDX files instead of the embedded MNIST
+    #[arg(long, value_name = "DIR")]
+    pub(super) data: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct EnsembleArgs {
+    /// Where the ensemble goes (.safetensors)
+    #[arg(value_name = "FILE")]
+    pub(super) file: PathBuf,
+    /// Models of the same images and classes
+    #[arg(required = true, value_name = "MODEL")]
+    pub(super) models: Vec<PathBuf>,
 }
 
 #[derive(Debug, Args)]

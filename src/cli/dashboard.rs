@@ -96,7 +96,7 @@ pub(super) fn ended_badly(view: &RunView) -> bool {
 }
 
 /// A line that stays on the terminal after the dashboard is gone.
-fn summarize(view: &RunView) {
+pub(super) fn summarize(view: &RunView) {
     let mut parts = vec![format!("{} epochs", view.epoch())];
     parts
         .extend(view.best_test_accuracy().map(|a| format!("best test accuracy {:.2}%", 100.0 * a)));

@@ -26,6 +26,10 @@ struct Line<'a> {
     answers: &'a [String],
     /// On the test images: a row an answer that is right, a column an answer that was given.
     confusion: &'a [Vec<u32>],
+    /// Networks that vote; 1 for a model that is no ensemble.
+    networks: usize,
+    /// Of each network of an ensemble alone.
+    networks_test_accuracy: &'a [f64],
 }
 
 /// Measures a model on validation and test images.
@@ -39,6 +43,7 @@ pub(super) fn run(args: &EvalArgs) -> anyhow::Result<ExitCode> {
     let validation = model.evaluate(&data.validation);
     let test = model.evaluate(&data.test);
     let answers = model.spec.readout.names(&model.classes);
+    let networks = 1 + model.others.len();
     let mut out = io::stdout().lock();
     if args.json {
         let line = Line {
@@ -54,13 +59,20 @@ pub(super) fn run(args: &EvalArgs) -> anyhow::Result<ExitCode> {
             validation_accuracy: validation.accuracy,
             answers: &answers,
             confusion: &test.confusion,
+            networks,
+            networks_test_accuracy: &test.alone,
         };
         writeln!(out, "{}", serde_json::to_string(&line)?)?;
     } else {
         let name = args.model.display();
-        writeln!(out, "# {name}: {}, {} epochs, on {}", model.spec.layers, model.epoch, data.name)?;
+        let many = if networks > 1 { format!("{networks} networks, ") } else { String::new() };
+        let layers = &model.spec.layers;
+        writeln!(out, "# {name}: {many}{layers}, {} epochs, on {}", model.epoch, data.name)?;
         part(&mut out, "validation", &data.validation, &validation)?;
         part(&mut out, "test", &data.test, &test)?;
+        for (number, accuracy) in (1..).zip(&test.alone) {
+            writeln!(out, "# network {number} alone {:6.2}% of the test images", accuracy * 100.0)?;
+        }
         confusion(&mut out, &answers, &test.confusion)?;
     }
     out.flush()?;

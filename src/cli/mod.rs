@@ -3,9 +3,11 @@
 mod args;
 mod bench;
 mod book;
+mod browse;
 mod dashboard;
 mod display;
 mod drawing;
+mod ensemble;
 mod error;
 mod eval;
 mod explore;
@@ -53,6 +55,8 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Some(Subcommand::Train(args)) => train::run(&args, &cli.display),
         Some(Subcommand::Bench(args)) => bench::run(&args),
         Some(Subcommand::Book(args)) => book::run(&args, &cli.display),
+        Some(Subcommand::Browse(args)) => browse::run(&args, &cli.display),
+        Some(Subcommand::Ensemble(args)) => ensemble::join(&args),
         Some(Subcommand::Eval(args)) => eval::run(&args),
         Some(Subcommand::Explore(args)) => explore::run(&args, &cli.display),
         Some(Subcommand::Picture(args)) => picture::run(&args, &cli.display),

@@ -18,17 +18,21 @@ struct Line<'a> {
     name: &'a str,
     strength: f32,
     outputs: &'a [f64],
+    /// The answer of each network of an ensemble; empty for one network.
+    votes: &'a [usize],
 }
 
 /// Prints a line a picture. A picture that cannot be read is told on standard error, and the
 /// others are answered all the same.
 pub(super) fn run(args: &PredictArgs) -> anyhow::Result<ExitCode> {
     let model = Model::load(&args.model).map_err(|error| Usage::value("<MODEL>", error))?;
+    let names = model.spec.readout.names(&model.classes);
     let mut out = io::stdout().lock();
     let mut code = ExitCode::SUCCESS;
     for image in &args.images {
         match answer(&model, image) {
-            Ok(answer) => print(&mut out, image, &answer, args.json)?,
+            Ok(answer) if args.json => print_json(&mut out, image, &answer)?,
+            Ok(answer) => print(&mut out, image, &answer, &names)?,
             Err(error) => {
                 out.flush()?;
                 // Nobody is left to tell when standard error is gone too.
@@ -47,20 +51,26 @@ fn answer(model: &Model, image: &Path) -> Result<Answer, PictureError> {
     Ok(model.answer(&images).swap_remove(0))
 }
 
-fn print(out: &mut dyn Write, image: &Path, answer: &Answer, json: bool) -> anyhow::Result<()> {
-    if json {
-        let line = Line {
-            event: "prediction",
-            image,
-            prediction: answer.answer,
-            name: &answer.name,
-            strength: answer.strength,
-            outputs: &answer.outputs,
-        };
-        writeln!(out, "{}", serde_json::to_string(&line)?)?;
-    } else {
-        let percent = answer.strength * 100.0;
-        writeln!(out, "{}: {} ({percent:.1}%)", image.display(), answer.name)?;
-    }
+fn print_json(out: &mut dyn Write, image: &Path, answer: &Answer) -> anyhow::Result<()> {
+    let line = Line {
+        event: "prediction",
+        image,
+        prediction: answer.answer,
+        name: &answer.name,
+        strength: answer.strength,
+        outputs: &answer.outputs,
+        votes: &answer.votes,
+    };
+    writeln!(out, "{}", serde_json::to_string(&line)?)?;
     Ok(())
+}
+
+fn print(out: &mut dyn Write, image: &Path, answer: &Answer, names: &[String]) -> io::Result<()> {
+    let percent = answer.strength * 100.0;
+    write!(out, "{}: {} ({percent:.1}%)", image.display(), answer.name)?;
+    if !answer.votes.is_empty() {
+        let votes: Vec<&str> = answer.votes.iter().map(|&vote| names[vote].as_str()).collect();
+        write!(out, ", votes {}", votes.join(" "))?;
+    }
+    writeln!(out)
 }

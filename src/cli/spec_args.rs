@@ -1,9 +1,10 @@
 //! From arguments to a spec: defaults, then the spec file, then what was said on the command line.
 
 use super::error::Usage;
-use crate::engine::{EarlyStopping, Expansion, Optimizer, Schedule, Spec};
+use crate::engine::{EarlyStopping, Expansion, Optimizer, PRESETS, Preset, Schedule, Spec, preset};
 use crate::nn::{Activation, Cost, Init, Penalty};
 use clap::Args;
+use clap::builder::{PossibleValue, PossibleValuesParser};
 use serde::de::value::{Error as NameError, StrDeserializer};
 use serde::de::{DeserializeOwned, IntoDeserializer};
 use std::fs;
@@ -16,6 +17,9 @@ pub(super) struct SpecArgs {
     /// Take the recipe from a file; arguments override it
     #[arg(long, value_name = "FILE.toml")]
     pub(super) spec: Option<PathBuf>,
+    /// A recipe beyond the book; arguments override it
+    #[arg(long, value_name = "NAME", value_parser = presets(), conflicts_with = "spec")]
+    pub(super) preset: Option<String>,
     /// Sizes of the layers (784,30,10), or a run of layers (conv20x5-pool2-dense100-softmax10)
     #[arg(long, allow_hyphen_values = true)]
     pub(super) layers: Option<String>,
@@ -55,6 +59,9 @@ pub(super) struct SpecArgs {
     /// Halve eta after N epochs without improvement, until it is 1/128 of its start
     #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
     pub(super) halve_after: Option<u32>,
+    /// Let eta fall in a straight line to 0 at the end of the run
+    #[arg(long, conflicts_with = "halve_after")]
+    pub(super) anneal: bool,
     /// End the run after N epochs without improvement on the validation images
     #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
     pub(super) stop_after: Option<u32>,
@@ -81,11 +88,17 @@ impl SpecArgs {
     /// # Errors
     /// Where the file cannot be read or says something that no spec has.
     pub(super) fn assemble(&self) -> Result<Spec, Usage> {
-        let base = match &self.spec {
-            Some(file) => read(file)?,
-            None => Spec::default(),
+        let base = match (&self.spec, self.chosen_preset()) {
+            (Some(file), _) => read(file)?,
+            (None, Some(preset)) => (preset.spec)(),
+            (None, None) => Spec::default(),
         };
         self.assemble_over(base)
+    }
+
+    /// The preset that was asked for.
+    pub(super) fn chosen_preset(&self) -> Option<&'static Preset> {
+        preset(self.preset.as_deref()?)
     }
 
     /// The recipe of an interrupted run, with what may change when it goes on.
@@ -122,6 +135,9 @@ impl SpecArgs {
         }
         if let Some(patience) = self.halve_after {
             spec.schedule = Schedule::HalveOnPlateau { patience, stop_at: 128 };
+        }
+        if self.anneal {
+            spec.schedule = Schedule::Linear;
         }
         if let Some(epochs) = self.stop_after {
             spec.early_stopping = EarlyStopping::NoImprovementIn(epochs);
@@ -176,6 +192,11 @@ impl SpecArgs {
         }
         Ok(())
     }
+}
+
+/// The names of the presets, with what each is good for.
+fn presets() -> PossibleValuesParser {
+    PRESETS.iter().map(|preset| PossibleValue::new(preset.name).help(preset.about)).into()
 }
 
 fn set<T: Clone>(field: &mut T, given: Option<&T>) {

@@ -3,15 +3,18 @@
 use super::args::{OutputArgs, TrainArgs};
 use super::dashboard;
 use super::display::DisplayArgs;
+use super::ensemble;
 use super::error::Usage;
 use super::headless::{self, Format};
 use super::sessions::{self, Begun};
 use super::signals;
 use crate::data::Dataset;
 use crate::engine::{Checkpoint, CheckpointPolicy, Engine, Options, Spec, atomic};
-use crate::protocol::{Command, Outcome, Pace};
+use crate::experiments::Ensemble;
+use crate::protocol::{Command, Event, Outcome, Pace};
 use crate::session::{Task, Training};
 use anyhow::{Context, bail};
+use crossbeam_channel::{Receiver, Sender};
 use std::fs;
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
@@ -41,7 +44,7 @@ fn train(args: &TrainArgs, pace: Pace, display: &DisplayArgs) -> anyhow::Result<
     if let Some(file) = &args.save {
         atomic::check_writable(file).map_err(|error| unwritable(file, &error))?;
     }
-    let whole = resume.is_some() || args.spec.spec.is_some();
+    let whole = resume.is_some() || args.spec.spec.is_some() || args.spec.preset.is_some();
     let chosen = Chosen {
         layers: whole || args.spec.layers.is_some(),
         batch: whole || args.spec.batch.is_some(),
@@ -49,6 +52,15 @@ fn train(args: &TrainArgs, pace: Pace, display: &DisplayArgs) -> anyhow::Result<
     let dataset = load(&mut spec, &chosen)?;
     let policy = checkpoints(args)?;
     let headless = args.output.headless || args.output.json || !dashboard::has_terminal();
+    let preset = args.spec.chosen_preset();
+    let networks = args.ensemble.unwrap_or_else(|| preset.map_or(1, |preset| preset.networks));
+    if networks > 1 {
+        alone_only(args)?;
+        spec.validate()?;
+        let save = args.save.clone();
+        let output = headless.then_some(&args.output);
+        return ensemble::train(Ensemble { spec, networks, dataset, save }, pace, output, display);
+    }
     let mut notice = None;
     if args.session.detach || !(args.session.inline || headless) {
         spec.validate()?;
@@ -74,9 +86,26 @@ fn train(args: &TrainArgs, pace: Pace, display: &DisplayArgs) -> anyhow::Result<
     };
     let engine = Engine::spawn(spec, options).map_err(Usage::from)?;
     if headless {
-        return print(&engine, &args.output);
+        return print(&engine.commands, &engine.events, &args.output);
     }
     dashboard::show(engine, display, notice)
+}
+
+/// Refuses what is for one network: several are trained in this process, without checkpoints.
+fn alone_only(args: &TrainArgs) -> Result<(), Usage> {
+    let given = [
+        ("--detach", args.session.detach),
+        ("--name", args.session.name.is_some()),
+        ("--checkpoint-every", args.checkpoint_every.is_some()),
+        ("--resume", args.resume.is_some()),
+    ];
+    match given.iter().find(|(_, given)| *given) {
+        None => Ok(()),
+        Some((argument, _)) => {
+            let problem = "is for one network, and these vote; add --ensemble 1, or leave it out";
+            Err(Usage::value(argument, problem))
+        }
+    }
 }
 
 /// Where checkpoints go, the directory made where it is missing.
@@ -125,17 +154,21 @@ fn unwritable(file: &Path, error: &io::Error) -> Usage {
 }
 
 /// Prints the run; a signal ends it cleanly.
-fn print(engine: &Engine, output: &OutputArgs) -> anyhow::Result<ExitCode> {
-    let commands = engine.commands.clone();
+pub(super) fn print(
+    commands: &Sender<Command>,
+    events: &Receiver<Event>,
+    output: &OutputArgs,
+) -> anyhow::Result<ExitCode> {
+    let stop = commands.clone();
     signals::on_signal(move || {
         // A run that is over needs no stopping.
-        let _ = commands.send(Command::Stop);
+        let _ = stop.send(Command::Stop);
     })
     .context("cannot listen for signals")?;
     let format = if output.json { Format::Json } else { Format::Text };
     let (mut out, mut bar) = (io::stdout().lock(), io::stderr());
     let bar: Option<&mut dyn Write> = if bar.is_terminal() { Some(&mut bar) } else { None };
-    let view = headless::follow(&engine.events, &engine.commands, format, &mut out, bar)?;
+    let view = headless::follow(events, commands, format, &mut out, bar)?;
     match view.outcome {
         Some(Outcome::Diverged { epoch, hint }) => bail!("diverged in epoch {epoch}: {hint}"),
         Some(Outcome::Failed(reason)) => bail!("{reason}"),

@@ -72,17 +72,24 @@ impl Evaluator {
         }
         network.forward(self.x.slice(s![..rows, ..]), &mut self.tape, Mode::Inference);
         let outputs = self.tape.outputs();
-        tally.cost += network.cost.sum(outputs, self.y.slice(s![..rows, ..]));
-        tally.seen += rows;
+        let cost = network.cost.sum(outputs, self.y.slice(s![..rows, ..]));
         let answers = outputs.rows().into_iter().zip(&labels);
-        tally.right += answers
+        let right = answers
             .filter(|(a, label)| self.readout.predict(*a) == self.readout.answer(**label))
             .count();
+        tally.add(cost, right, rows);
         self.tape.outputs()
     }
 }
 
 impl Tally {
+    /// Counts `seen` more images of this summed cost, so many of them answered rightly.
+    pub(super) fn add(&mut self, cost: f64, right: usize, seen: usize) {
+        self.cost += cost;
+        self.right += right;
+        self.seen += seen;
+    }
+
     /// The book's C without the regularization term, `None` when nothing was seen.
     pub(super) fn cost(self) -> Option<f64> {
         (self.seen > 0).then(|| self.cost / self.seen as f64)

@@ -6,6 +6,8 @@ mod checkpoint;
 mod control;
 mod describe;
 mod desk;
+mod ensemble;
+mod exhibit;
 mod feed;
 mod history;
 mod meter;
@@ -14,6 +16,7 @@ mod model;
 mod monitors;
 mod pace;
 pub mod parallel;
+mod presets;
 mod probes;
 mod reading;
 mod readout;
@@ -32,7 +35,8 @@ pub use checkpoint::{
     BEST, Checkpoint, CheckpointError, CheckpointPolicy, LAST, PREVIOUS, Position, Tuning,
 };
 pub use describe::describe;
-pub use model::{Answer, Evaluation, MismatchError, Model, ModelError};
+pub use model::{Answer, Evaluation, JoinError, Member, MismatchError, Model, ModelError};
+pub use presets::{PRESETS, Preset, preset};
 pub use reading::{Sheet, read};
 pub use run::{Engine, Options};
 pub use spec::{EarlyStopping, Expansion, Optimizer, Readout, Schedule, Spec};

@@ -26,6 +26,11 @@ impl TestOutputs {
         Self { outputs, predictions, readout }
     }
 
+    /// Where the answers were voted for: one a test image.
+    pub(super) fn elected(outputs: Array2<Real>, predictions: Vec<u32>, readout: Readout) -> Self {
+        Self { outputs, predictions, readout }
+    }
+
     /// Counts of (right answer, given answer), row by row.
     fn confusion(&self, test: &Images, classes: usize) -> Content {
         let answers = self.readout.answers(classes);
@@ -68,8 +73,10 @@ impl TestOutputs {
         let selected = query.selected.map(|index| index as usize);
         let rank = selected.and_then(|wanted| list.iter().position(|&index| index == wanted));
         let window = list.iter().skip(query.offset as usize).take(query.count as usize);
-        let cards = window
-            .map(|&index| card(test, index, self.outputs.row(index), self.readout, query.pixels));
+        let cards = window.map(|&index| {
+            let answer = Said { answer: self.predictions[index], a: self.outputs.row(index) };
+            card(test, index, answer, self.readout, query.pixels)
+        });
         Content::Digits {
             total: list.len() as u32,
             selected_rank: rank.map(|rank| rank as u32),
@@ -96,13 +103,26 @@ impl Ord for TotalOrder {
     }
 }
 
-fn card(test: &Images, index: usize, a: ArrayView1<Real>, readout: Readout, pixels: bool) -> Card {
-    let prediction = readout.predict(a);
+/// An answer, and the outputs that speak for it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Said<'a> {
+    pub answer: u32,
+    pub a: ArrayView1<'a, Real>,
+}
+
+/// A test image and what is said of it.
+pub(super) fn card(
+    test: &Images,
+    index: usize,
+    said: Said,
+    readout: Readout,
+    pixels: bool,
+) -> Card {
     Card {
         index: index as u32,
         label: readout.answer(test.labels[index]),
-        prediction,
-        confidence: readout.strength(a, prediction),
+        prediction: said.answer,
+        confidence: readout.strength(said.a, said.answer),
         pixels: if pixels { test.image(index).to_vec() } else { Vec::new() },
     }
 }
@@ -195,8 +215,9 @@ impl Subject<'_> {
         match self.image(index) {
             Ok(pixels) => {
                 let outputs = single.outputs(self.network, pixels);
+                let said = Said { answer: self.readout.predict(outputs), a: outputs };
                 Content::Digit {
-                    card: card(self.test, index, outputs, self.readout, true),
+                    card: card(self.test, index, said, self.readout, true),
                     outputs: floats(outputs.iter()),
                     votes: Vec::new(),
                 }
@@ -227,7 +248,7 @@ impl Subject<'_> {
     }
 }
 
-fn floats<'a>(values: impl Iterator<Item = &'a Real>) -> Vec<f32> {
+pub(super) fn floats<'a>(values: impl Iterator<Item = &'a Real>) -> Vec<f32> {
     values.copied().map(to_f32).collect()
 }
 

@@ -37,8 +37,8 @@ pub struct Engine {
     pub commands: Sender<Command>,
     /// `Started` first, then what happens; never ends before every sender of commands is gone.
     pub events: Receiver<Event>,
-    trained: Arc<OnceLock<Network>>,
-    thread: JoinHandle<Option<Network>>,
+    pub(super) trained: Arc<OnceLock<Network>>,
+    pub(super) thread: JoinHandle<Option<Network>>,
 }
 
 impl Engine {

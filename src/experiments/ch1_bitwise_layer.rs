@@ -137,6 +137,7 @@ fn run(context: &mut Context) -> Result<(), ExperimentError> {
     let ten = Model {
         spec: trained.record.spec,
         network: trained.network,
+        others: Vec::new(),
         image: (data.test.width, data.test.height),
         classes: data.classes.clone(),
         epoch: 0,

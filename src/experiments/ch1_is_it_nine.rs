@@ -25,6 +25,7 @@ fn outputs(run: &Trained, data: &Dataset) -> Vec<(f64, bool)> {
     let model = Model {
         spec: run.record.spec.clone(),
         network: run.network.clone(),
+        others: Vec::new(),
         image: (data.test.width, data.test.height),
         classes: data.classes.clone(),
         epoch: 0,

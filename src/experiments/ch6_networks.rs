@@ -3,24 +3,26 @@
 
 use super::recipes::{accuracy_chart, best, first_images, l2, median_at_best, seeded};
 use super::{Context, Experiment, ExperimentError, Run, Tolerance};
+use crate::data::Dataset;
 use crate::engine::{Expansion, Schedule, Spec};
 use crate::nn::{Activation, Cost, Init};
 use crate::protocol::Figure;
+use std::sync::Arc;
 
 /// Rows of the book, and what is asked of them in seconds.
-struct Row {
-    spec: Spec,
+pub(super) struct Row {
+    pub spec: Spec,
     /// Median of so many seeds: one where a run takes long.
     seeds: usize,
     /// The figure in percent and how far from it still counts.
     expected: (f64, Tolerance),
-    quick: Quick,
+    pub quick: Quick,
     caption: &'static str,
 }
 
 /// The quick budget: small enough for a test, large enough to see the network learn.
 #[derive(Clone, Copy)]
-struct Quick {
+pub(super) struct Quick {
     eta: f64,
     epochs: u32,
     /// Training images; half as many of validation and test each.
@@ -104,6 +106,18 @@ pub(super) const RECURRENT: Experiment = Experiment {
     ..SHALLOW
 };
 
+impl Row {
+    /// The images and the recipe of the book's budget, or of the quick one.
+    pub(super) fn budget(&self, context: &mut Context) -> (Arc<Dataset>, Spec) {
+        let (data, spec) = (context.data(), self.spec.clone());
+        if !context.quick() {
+            return (data, spec);
+        }
+        let Quick { eta, epochs, images, .. } = self.quick;
+        (first_images(&data, images, images / 2), Spec { eta, epochs, ..spec })
+    }
+}
+
 /// network3.py's usual settings: log-likelihood, weights scaled by 1/√n_in, η 0.1, batches of 10,
 /// 60 epochs.
 fn plain(layers: &str) -> Spec {
@@ -125,7 +139,7 @@ fn rectified(layers: &str) -> Spec {
 }
 
 /// The book's single run, which may be two standard errors of 10,000 images luckier than ours.
-fn book(percent: f64) -> (f64, Tolerance) {
+pub(super) fn book(percent: f64) -> (f64, Tolerance) {
     let right = percent / 100.0;
     let error = 100.0 * (right * (1.0 - right) / 10_000.0).sqrt();
     (percent, Tolerance::NoWorseThan((200.0 * error).round() / 100.0))
@@ -202,7 +216,7 @@ fn two_dense() -> Row {
     }
 }
 
-fn dropout() -> Row {
+pub(super) fn dropout() -> Row {
     let layers = "conv20x5-pool2-conv40x5-pool2-dense1000-drop0.5-dense1000-drop0.5-softmax10";
     Row {
         spec: Spec {
@@ -238,13 +252,7 @@ fn recurrent() -> Row {
 /// Trains the row's network and checks its test accuracy at the epoch that is best on the
 /// validation images, which is what network3.py reports.
 fn check(context: &mut Context, row: Row) -> Result<(), ExperimentError> {
-    let data = context.data();
-    let Quick { eta, epochs, images, at_least } = row.quick;
-    let (data, spec) = if context.quick() {
-        (first_images(&data, images, images / 2), Spec { eta, epochs, ..row.spec.clone() })
-    } else {
-        (data, row.spec.clone())
-    };
+    let (data, spec) = row.budget(context);
     let runs: Vec<Run> =
         seeded(context, &spec.layers, &spec, &data).into_iter().take(row.seeds).collect();
     let title = spec.layers.clone();
@@ -258,7 +266,8 @@ fn check(context: &mut Context, row: Row) -> Result<(), ExperimentError> {
     })?;
     let records = || trained.iter().map(|run| &run.record);
     let measured = median_at_best(records());
-    let (expected, tolerance) = context.budget(row.expected, (at_least, Tolerance::AtLeast));
+    let (expected, tolerance) =
+        context.budget(row.expected, (row.quick.at_least, Tolerance::AtLeast));
     let of = if trained.len() == 1 { "one seed" } else { "median of three seeds" };
     let claim = format!("test accuracy at the best of {} epochs on validation, {of}", spec.epochs);
     context.claim_number(&claim, expected, measured, tolerance, "points");

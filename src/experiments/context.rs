@@ -1,13 +1,14 @@
 //! What an experiment works with: budgets, seeds, data, training, figures, claims.
 
+use super::ExperimentError;
 use super::desk::Desk;
 use super::lanes::{Lanes, Record, Run, Trained};
 use super::running::Options;
-use super::{Experiment, ExperimentError};
 use crate::data::Dataset;
-use crate::engine::Spec;
+use crate::engine::{Engine, Model, Spec};
 use crate::protocol::{
-    Activity, Claim, Command, Event, Figure, FigureBody, Level, Outcome, Quantity, RunInfo,
+    Activity, Claim, Command, EpochStats, Event, Figure, FigureBody, Level, Outcome, Quantity,
+    RunInfo,
 };
 use crossbeam_channel::{Receiver, Sender};
 use std::sync::Arc;
@@ -19,7 +20,7 @@ const SEEDS: u64 = 3;
 /// An experiment's hands and voice.
 #[derive(Debug)]
 pub struct Context {
-    experiment: &'static Experiment,
+    id: &'static str,
     options: Options,
     desk: Desk,
     data: Option<Arc<Dataset>>,
@@ -65,23 +66,22 @@ impl Tolerance {
 
 impl Context {
     pub(super) fn new(
-        experiment: &'static Experiment,
+        id: &'static str,
         options: Options,
         commands: Receiver<Command>,
         events: Sender<Event>,
     ) -> Self {
         let mut desk = Desk::new(commands, events, options.pace);
-        let info =
-            RunInfo { title: experiment.id.into(), seed: options.seed, ..RunInfo::default() };
+        let info = RunInfo { title: id.into(), seed: options.seed, ..RunInfo::default() };
         desk.tell(Event::Started(Box::new(info)));
         desk.enter(Activity::Training);
-        Self { experiment, options, desk, data: None, claims: 0, holding: 0 }
+        Self { id, options, desk, data: None, claims: 0, holding: 0 }
     }
 
     /// The experiment's id.
     #[must_use]
     pub fn id(&self) -> &'static str {
-        self.experiment.id
+        self.id
     }
 
     /// Whether to spend seconds instead of the book's budget.
@@ -183,7 +183,7 @@ impl Context {
         self.claims += 1;
         self.holding += u32::from(holds);
         let claim = Claim {
-            id: self.experiment.id.into(),
+            id: self.id.into(),
             claim: claim.into(),
             expected,
             measured,
@@ -219,7 +219,39 @@ impl Context {
         self.attend()?;
         let data = if runs.iter().any(|run| run.data.is_none()) { Some(self.data()) } else { None };
         let cores = available_parallelism().map_or(1, usize::from);
-        Lanes::new(self.experiment.id, &mut self.desk, cores).train(runs, data, draw)
+        Lanes::new(self.id, &mut self.desk, cores).train(runs, data, draw)
+    }
+
+    /// Has the networks that were trained on `data` vote, shows the ensemble in the dashboard from
+    /// now on, and returns how it does, with the model.
+    ///
+    /// # Errors
+    /// Where a stop was asked for.
+    pub fn vote(
+        &mut self,
+        trained: Vec<Trained>,
+        data: &Arc<Dataset>,
+    ) -> Result<(EpochStats, Model), ExperimentError> {
+        self.attend()?;
+        let other = |error: &dyn std::fmt::Display| ExperimentError::Other(error.to_string());
+        let models = trained.into_iter().map(|run| Model {
+            epoch: run.record.epochs.last().map_or(0, |stats| stats.epoch),
+            spec: run.record.spec,
+            network: run.network,
+            others: Vec::new(),
+            image: (data.train.width, data.train.height),
+            classes: data.classes.clone(),
+        });
+        let model = Model::join(models).map_err(|error| other(&error))?;
+        let engine =
+            Engine::open(model.clone(), Arc::clone(data)).map_err(|error| other(&error))?;
+        let stats = self.desk.exhibit(engine).ok_or(ExperimentError::Stopped)?;
+        Ok((stats, model))
+    }
+
+    /// Tells a front end what a run of its own would tell.
+    pub(super) fn tell(&mut self, event: Event) {
+        self.desk.tell(event);
     }
 
     /// How it ended, in words.

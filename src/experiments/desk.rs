@@ -1,7 +1,7 @@
 //! An experiment's desk: commands come in, events go out, pauses and stops are kept in mind.
 
 use crate::engine::Engine;
-use crate::protocol::{Activity, Command, Event, Level, LogLine, Pace, Probe, Status};
+use crate::protocol::{Activity, Command, EpochStats, Event, Level, LogLine, Pace, Probe, Status};
 use crossbeam_channel::{Receiver, Sender, select};
 use std::time::{Duration, Instant};
 
@@ -112,6 +112,39 @@ impl Desk {
             },
         }
         true
+    }
+
+    /// Waits until a model that was just opened has said how it does, and parks it; `None` when a
+    /// stop was asked for meanwhile.
+    pub(super) fn exhibit(&mut self, engine: Engine) -> Option<EpochStats> {
+        self.parked = None;
+        let mut measured = None;
+        loop {
+            select! {
+                recv(self.commands) -> command => match command {
+                    Ok(command) => self.obey(&command),
+                    Err(_) => return None,
+                },
+                recv(engine.events) -> event => match event {
+                    // Its end is not the experiment's.
+                    Ok(Event::Finished(_)) | Err(_) => break,
+                    Ok(Event::StatusChanged(_)) => {}
+                    Ok(event) => {
+                        if let Event::EpochEnded(stats) = &event {
+                            measured = Some(stats.clone());
+                        }
+                        self.tell(event);
+                    }
+                },
+            }
+            if self.stopped {
+                return None;
+            }
+        }
+        // An engine that is gone shows nothing more.
+        let _ = engine.commands.send(Command::Watch(self.watched.clone()));
+        self.parked = Some(engine);
+        measured
     }
 
     fn take(&mut self, command: Command) {

@@ -9,7 +9,7 @@ use crate::data::Dataset;
 use crate::engine::{Engine, Options, Spec};
 use crate::nn::Network;
 use crate::protocol::{Activity, Command, EpochStats, Event, Figure, Level, Outcome};
-use crossbeam_channel::Select;
+use crossbeam_channel::{Receiver, Select};
 use std::sync::Arc;
 
 /// A training run that an experiment asks for.
@@ -75,10 +75,26 @@ pub struct Trained {
 /// A run that was started.
 struct Lane {
     record: Record,
-    engine: Engine,
+    /// `None` when it was over and shown, and so was let go.
+    engine: Option<Engine>,
+    /// What the engine left.
+    network: Option<Network>,
     /// Facts that wait for the run's turn to be shown.
     kept: Vec<Event>,
     over: bool,
+}
+
+impl Lane {
+    fn send(&self, command: Command) -> bool {
+        self.engine.as_ref().is_some_and(|engine| engine.commands.send(command).is_ok())
+    }
+
+    /// Keeps the network and lets everything else go: many runs do not fit into memory.
+    fn dismiss(&mut self) {
+        if let Some(engine) = self.engine.take() {
+            self.network = engine.join();
+        }
+    }
 }
 
 /// What happened next.
@@ -114,16 +130,19 @@ impl<'a> Lanes<'a> {
         if result.is_err() {
             for lane in &lanes {
                 // A run that is over needs no stopping.
-                let _ = lane.engine.commands.send(Command::Stop);
+                lane.send(Command::Stop);
             }
         }
         let mut trained = Vec::with_capacity(lanes.len());
         for lane in lanes {
-            if let Some(network) = lane.engine.network().cloned() {
+            let left = lane.engine.as_ref().and_then(|engine| engine.network().cloned());
+            if let Some(network) = lane.network.or(left) {
                 trained.push(Trained { record: lane.record, network });
             }
-            // The last one is left to answer probes, so its threads are not yet waited for.
-            self.desk.parked = Some(lane.engine);
+            if lane.engine.is_some() {
+                // The last one is left to answer probes, so its threads are not yet waited for.
+                self.desk.parked = lane.engine;
+            }
         }
         result.map(|()| trained)
     }
@@ -181,7 +200,8 @@ impl<'a> Lanes<'a> {
         let engine = Engine::spawn(spec.clone(), options)
             .map_err(|source| ExperimentError::Spec { run: name.clone(), source })?;
         let record = Record { name, spec, epochs: Vec::new() };
-        self.started.push(Lane { record, engine, kept: Vec::new(), over: false });
+        let (engine, kept) = (Some(engine), Vec::new());
+        self.started.push(Lane { record, engine, network: None, kept, over: false });
         if self.started.len() - 1 == self.shown {
             self.show();
         }
@@ -192,18 +212,21 @@ impl<'a> Lanes<'a> {
     fn wait(&self) -> News {
         let mut select = Select::new();
         select.recv(&self.desk.commands);
-        let going: Vec<usize> =
-            (0..self.started.len()).filter(|&i| !self.started[i].over).collect();
-        for &index in &going {
-            select.recv(&self.started[index].engine.events);
+        let events = |lane: &Lane| lane.engine.as_ref().map(|engine| engine.events.clone());
+        let going: Vec<(usize, Receiver<Event>)> = (self.started.iter().enumerate())
+            .filter(|(_, lane)| !lane.over)
+            .filter_map(|(index, lane)| Some((index, events(lane)?)))
+            .collect();
+        for (_, events) in &going {
+            select.recv(events);
         }
         // The run that is shown goes on being heard when it is over: it answers probes.
         let operation = select.select();
         match operation.index() {
             0 => News::Command(operation.recv(&self.desk.commands).ok()),
             place => {
-                let index = going[place - 1];
-                News::Event(index, operation.recv(&self.started[index].engine.events).ok())
+                let (index, events) = &going[place - 1];
+                News::Event(*index, operation.recv(events).ok())
             }
         }
     }
@@ -215,7 +238,7 @@ impl<'a> Lanes<'a> {
         for (index, lane) in self.started.iter().enumerate() {
             if index == self.shown || !question {
                 // A run that is over needs no orders.
-                let _ = lane.engine.commands.send(command.clone());
+                lane.send(command.clone());
             }
         }
     }
@@ -291,15 +314,16 @@ impl<'a> Lanes<'a> {
 
     /// Tells all that is known of the run that is shown from now on, and has it watched.
     fn show(&mut self) {
+        self.started[..self.shown].iter_mut().for_each(Lane::dismiss);
         let lane = &mut self.started[self.shown];
         let kept = std::mem::take(&mut lane.kept);
         let watch = Command::Watch(self.desk.watched.clone());
         // A run that is over answers too.
-        let sent = lane.engine.commands.send(watch);
+        let sent = lane.send(watch);
         for event in kept {
             self.tell(self.shown, event);
         }
-        if sent.is_err() {
+        if !sent {
             let text = format!("{}: cannot be looked at", self.started[self.shown].record.name);
             self.desk.log(Level::Warning, text);
         }

@@ -6,6 +6,7 @@
 
 mod context;
 mod desk;
+mod ensemble;
 mod error;
 mod lanes;
 mod measure;
@@ -45,9 +46,11 @@ mod ch4_universality;
 mod ch5_depth;
 mod ch5_exploding;
 mod ch5_vanishing;
+mod ch6_ensemble;
 mod ch6_networks;
 
 pub use context::{Context, Tolerance};
+pub use ensemble::{Ensemble, train_ensemble};
 pub use error::ExperimentError;
 pub use lanes::{Record, Run, Trained};
 pub use measure::{chart, curve, median, percent};
@@ -117,6 +120,7 @@ pub static EXPERIMENTS: &[Experiment] = &[
     ch6_networks::EXPANDED,
     ch6_networks::TWO_DENSE,
     ch6_networks::DROPOUT,
+    ch6_ensemble::EXPERIMENT,
     ch6_networks::NO_DENSE,
     ch6_networks::RECURRENT,
 ];

@@ -40,11 +40,24 @@ impl Running {
     /// # Errors
     /// Where the system has no thread left.
     pub fn spawn(experiment: &'static Experiment, options: Options) -> std::io::Result<Self> {
+        Self::start(experiment.id, options, |context| {
+            (experiment.run)(context)?;
+            Ok(context.summary())
+        })
+    }
+
+    /// Starts work under a name; what it returns says in words how it ended.
+    pub(super) fn start(
+        id: &'static str,
+        options: Options,
+        work: impl FnOnce(&mut Context) -> Result<String, ExperimentError> + Send + 'static,
+    ) -> std::io::Result<Self> {
         let (commands, received) = unbounded();
         let (sent, events) = unbounded();
-        let thread = Builder::new()
-            .name("nntop-book".into())
-            .spawn(move || thread_main(experiment, options, received, sent))?;
+        let thread = Builder::new().name("nntop-book".into()).spawn(move || {
+            let context = Context::new(id, options, received, sent);
+            thread_main(context, work);
+        })?;
         Ok(Self { commands, events, thread })
     }
 
@@ -60,15 +73,12 @@ impl Running {
 
 /// The thread's edge: a panic ends the experiment, not the program.
 fn thread_main(
-    experiment: &'static Experiment,
-    options: Options,
-    commands: Receiver<Command>,
-    events: Sender<Event>,
+    mut context: Context,
+    work: impl FnOnce(&mut Context) -> Result<String, ExperimentError>,
 ) {
-    let mut context = Context::new(experiment, options, commands, events);
-    let result = catch_unwind(AssertUnwindSafe(|| (experiment.run)(&mut context)));
+    let result = catch_unwind(AssertUnwindSafe(|| work(&mut context)));
     let outcome = match result {
-        Ok(Ok(())) => Outcome::Completed(context.summary()),
+        Ok(Ok(how)) => Outcome::Completed(how),
         Ok(Err(ExperimentError::Stopped)) => Outcome::Stopped,
         Ok(Err(ExperimentError::Diverged { run, epoch, hint })) => {
             Outcome::Diverged { epoch, hint: format!("{run}: {hint}") }

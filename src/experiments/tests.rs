@@ -1,6 +1,6 @@
 use super::*;
-use crate::engine::Spec;
-use crate::protocol::{Activity, Command, Event, Outcome, Step};
+use crate::engine::{Model, Spec};
+use crate::protocol::{Activity, Command, Content, Event, Outcome, Probe, Step, What};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -119,5 +119,37 @@ fn a_step_pauses_and_a_resumed_one_ends() {
     running.commands.send(Command::Resume).unwrap();
     let rest = until(&running, finished);
     assert_eq!(rest.last(), Some(&Event::Finished(Outcome::Completed("the claim holds".into()))));
+    running.join();
+}
+
+#[test]
+fn an_ensemble_is_trained_saved_and_still_says_who_said_what() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("three.safetensors");
+    let spec =
+        Spec { layers: "784,5,10".into(), epochs: 1, train_size: Some(100), ..Spec::default() };
+    let ensemble = Ensemble { spec, networks: 3, dataset: None, save: Some(file.clone()) };
+    let running = train_ensemble(ensemble, Options::default()).unwrap();
+    let events = until(&running, finished);
+    let titles: Vec<&str> = events
+        .iter()
+        .filter_map(|event| match event {
+            Event::Started(info) => Some(info.title.as_str()),
+            _ => None,
+        })
+        .collect();
+    let each = ["seed 3", "seed 4", "seed 5"].map(|seed| format!("ensemble · {seed}"));
+    assert_eq!(titles[1..4], each.each_ref().map(String::as_str));
+    assert!(titles[4].starts_with("3 × ") && titles.len() == 5, "{titles:?}");
+    assert!(events.iter().any(|event| matches!(event, Event::Saved(_))));
+    assert_eq!(Model::load(&file).unwrap().networks().count(), 3);
+    let digit = Probe::live(What::Digit { index: 0 });
+    running.commands.send(Command::Watch(vec![digit])).unwrap();
+    let answers = until(&running, |event| matches!(event, Event::Frame(_)));
+    let Some(Event::Frame(frame)) = answers.last() else { panic!("a frame") };
+    assert!(
+        matches!(&frame.content, Content::Digit { votes, .. } if votes.len() == 3),
+        "{frame:?}"
+    );
     running.join();
 }

@@ -5,6 +5,7 @@ mod bad_input;
 mod bad_pictures;
 mod book;
 mod canned;
+mod ensemble;
 mod explore;
 mod headless;
 mod languages;

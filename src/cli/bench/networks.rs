@@ -200,7 +200,7 @@ fn ask(
 ) -> anyhow::Result<Seconds> {
     let image = (data.test.width, data.test.height);
     let classes = data.classes.clone();
-    let model = Model { spec: spec.clone(), network, image, classes, epoch: 0 };
+    let model = Model { spec: spec.clone(), network, others: Vec::new(), image, classes, epoch: 0 };
     let share = data.test.len().div_ceil(threads);
     let size = data.test.pixels_per_image();
     let parts = data.test.pixels.chunks(share * size).zip(data.test.labels.chunks(share));

@@ -2,7 +2,9 @@
 
 use super::Model;
 use crate::data::{Dataset, Images};
-use crate::engine::metrics::{Evaluator, Tally};
+use crate::engine::ensemble::Panel;
+use ndarray::ArrayView1;
+use std::ops::Range;
 
 /// How a model does on labelled images.
 #[derive(Clone, Debug, PartialEq)]
@@ -14,6 +16,8 @@ pub struct Evaluation {
     pub accuracy: Option<f64>,
     /// How often the answer that is right (row) was answered by (column).
     pub confusion: Vec<Vec<u32>>,
+    /// The accuracy of each network of an ensemble alone; empty for one network.
+    pub alone: Vec<f64>,
 }
 
 /// What a model says of one image.
@@ -25,8 +29,10 @@ pub struct Answer {
     pub name: String,
     /// How strongly the outputs speak for it, from 0 to 1 where outputs are.
     pub strength: f32,
-    /// The output activations.
+    /// The output activations; of an ensemble their mean.
     pub outputs: Vec<f64>,
+    /// The answer of each network of an ensemble; empty for one network.
+    pub votes: Vec<usize>,
 }
 
 /// The images are not of the kind that the model was trained on.
@@ -67,22 +73,21 @@ impl Model {
         let readout = self.spec.readout;
         let answers = readout.answers(self.classes.len());
         let mut confusion = vec![vec![0; answers]; answers];
-        let mut evaluator = Evaluator::new(&self.network, readout);
-        let mut tally = Tally::default();
-        let rows = evaluator.rows();
-        for first in (0..images.len()).step_by(rows) {
-            let chunk = first..(first + rows).min(images.len());
-            let outputs = evaluator.measure(&self.network, images, chunk.clone(), &mut tally);
-            for (a, index) in outputs.rows().into_iter().zip(chunk) {
+        let mut panel = self.panel();
+        for chunk in chunks(images, &panel) {
+            let ballot = panel.poll(self.networks(), images, chunk.clone());
+            for (&verdict, index) in ballot.verdicts.iter().zip(chunk) {
                 let right = readout.answer(images.labels[index]) as usize;
-                confusion[right][readout.predict(a) as usize] += 1;
+                confusion[right][verdict as usize] += 1;
             }
         }
+        let alone = || panel.alone.iter().filter_map(|tally| tally.accuracy()).collect();
         Evaluation {
             images: images.len(),
-            cost: tally.cost(),
-            accuracy: tally.accuracy(),
+            cost: panel.together.cost(),
+            accuracy: panel.together.accuracy(),
             confusion,
+            alone: if self.others.is_empty() { Vec::new() } else { alone() },
         }
     }
 
@@ -94,23 +99,37 @@ impl Model {
     pub fn answer(&self, images: &Images) -> Vec<Answer> {
         let readout = self.spec.readout;
         let names = readout.names(&self.classes);
-        let mut evaluator = Evaluator::new(&self.network, readout);
-        let mut tally = Tally::default();
+        let mut panel = self.panel();
         let mut answers = Vec::with_capacity(images.len());
-        let rows = evaluator.rows();
-        for first in (0..images.len()).step_by(rows) {
-            let chunk = first..(first + rows).min(images.len());
-            let outputs = evaluator.measure(&self.network, images, chunk, &mut tally);
-            answers.extend(outputs.rows().into_iter().map(|a| {
-                let answer = readout.predict(a);
+        for chunk in chunks(images, &panel) {
+            let ballot = panel.poll(self.networks(), images, chunk);
+            let said = ballot.outputs.rows().into_iter().zip(ballot.votes.rows());
+            answers.extend(said.zip(ballot.verdicts).map(|((a, votes), &verdict)| {
+                let answer = verdict as usize;
                 Answer {
-                    answer: answer as usize,
-                    name: names[answer as usize].clone(),
-                    strength: readout.strength(a, answer),
+                    answer,
+                    name: names[answer].clone(),
+                    strength: readout.strength(a, verdict),
                     outputs: a.iter().map(|&a| f64::from(a)).collect(),
+                    votes: self.votes(votes).into_iter().map(|vote| vote as usize).collect(),
                 }
             }));
         }
         answers
     }
+
+    /// Those who are asked.
+    pub(in crate::engine) fn panel(&self) -> Panel {
+        Panel::new(self.networks(), self.spec.readout, self.network.outputs())
+    }
+
+    /// Who said what; nobody asks that of one network.
+    pub(in crate::engine) fn votes(&self, votes: ArrayView1<u32>) -> Vec<u32> {
+        if self.others.is_empty() { Vec::new() } else { votes.to_vec() }
+    }
+}
+
+fn chunks(images: &Images, panel: &Panel) -> impl Iterator<Item = Range<usize>> + use<> {
+    let (count, rows) = (images.len(), panel.rows());
+    (0..count).step_by(rows).map(move |first| first..(first + rows).min(count))
 }

@@ -1,10 +1,12 @@
 //! Trained networks in files: safetensors, and the JSON of the book's network2.py.
 
 mod evaluate;
+mod join;
 mod network2;
 mod safetensors;
 
 pub use evaluate::{Answer, Evaluation, MismatchError};
+pub use join::JoinError;
 
 use super::{Spec, atomic};
 use crate::nn::Network;
@@ -15,18 +17,27 @@ use std::path::{Path, PathBuf};
 /// Largest file that is read as a model.
 const MAX_BYTES: u64 = 2 << 30;
 
-/// A network with all that is needed to use it: what its inputs and outputs stand for, and the
-/// recipe that made it.
+/// A network, or several that vote, with all that is needed to use it: what inputs and outputs
+/// stand for, and the recipe that made it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Model {
     pub spec: Spec,
     pub network: Network,
+    /// The others of an ensemble, of the same inputs, outputs and readout; empty for one network.
+    pub others: Vec<Member>,
     /// Pixels an image is wide and high; their product is the number of inputs.
     pub image: (usize, usize),
     /// The name of each class, in order of its label.
     pub classes: Vec<String>,
     /// Completed epochs.
     pub epoch: u32,
+}
+
+/// Another network of an ensemble.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Member {
+    pub spec: Spec,
+    pub network: Network,
 }
 
 /// Why a model cannot be read or written: which file, what is wrong, what to do.

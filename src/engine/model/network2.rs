@@ -30,6 +30,9 @@ pub(super) fn encode(file: &Path, model: &Model) -> Result<Vec<u8>, ModelError> 
         file: file.into(),
         problem: format!("network2's JSON holds {problem}"),
     };
+    if !model.others.is_empty() {
+        return Err(unsupported("one network, not an ensemble"));
+    }
     let cost = match model.network.cost {
         Cost::Quadratic => "QuadraticCost",
         Cost::CrossEntropy => "CrossEntropyCost",
@@ -107,6 +110,7 @@ impl Saved {
         Ok(Model {
             spec,
             network: Network { layers: layers?, cost },
+            others: Vec::new(),
             image: image_of(inputs),
             classes: (0..outputs.max(2)).map(|class| class.to_string()).collect(),
             epoch: 0,

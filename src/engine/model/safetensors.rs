@@ -1,10 +1,11 @@
 //! Models as safetensors: arrays that Python reads as they are, and one key of metadata.
 //!
-//! Tensors are called `layers.N.weights` and `layers.N.biases`. The metadata holds one key,
+//! Tensors are called `layers.N.weights` and `layers.N.biases`; those of an ensemble's second
+//! network `members.1.layers.N.weights` and so on. The metadata holds one key,
 //! `nntop`, whose value is JSON ([`Header`]): one key, because the format keeps keys in a map
 //! without order and equal models shall give equal bytes.
 
-use super::{Model, ModelError};
+use super::{Member, Model, ModelError};
 use crate::engine::Spec;
 use crate::engine::build::skeleton;
 use crate::nn::{Network, Real};
@@ -32,6 +33,9 @@ struct Header {
     image: (usize, usize),
     classes: Vec<String>,
     epoch: u32,
+    /// Of the other networks of an ensemble.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    others: Vec<Spec>,
 }
 
 pub(super) fn encode(file: &Path, model: &Model) -> Result<Vec<u8>, ModelError> {
@@ -42,9 +46,13 @@ pub(super) fn encode(file: &Path, model: &Model) -> Result<Vec<u8>, ModelError> 
         image: model.image,
         classes: model.classes.clone(),
         epoch: model.epoch,
+        others: model.others.iter().map(|member| member.spec.clone()).collect(),
     };
     let header = serde_json::to_string(&header).map_err(|error| unsupported(error.to_string()))?;
-    let arrays: Vec<(String, Vec<usize>, Vec<u8>)> = named(&model.network)
+    let arrays: Vec<(String, Vec<usize>, Vec<u8>)> = model
+        .networks()
+        .enumerate()
+        .flat_map(|(member, network)| named(member, network))
         .map(|(name, array)| (name, array.shape().into(), bytes(array)))
         .collect();
     let tensors: Result<Vec<_>, SafeTensorError> = arrays
@@ -80,41 +88,60 @@ pub(super) fn decode(file: &Path, bytes: &[u8]) -> Result<Model, ModelError> {
         )));
     }
     let tensors = SafeTensors::deserialize(bytes).map_err(|error| broken(error.to_string()))?;
-    let network = restore(&header, &tensors).map_err(broken)?;
+    let (network, others) = restore(&header, &tensors).map_err(broken)?;
     Ok(Model {
         spec: header.spec,
         network,
+        others,
         image: header.image,
         classes: header.classes,
         epoch: header.epoch,
     })
 }
 
-/// The network of the spec with the arrays of the file.
-fn restore(header: &Header, tensors: &SafeTensors) -> Result<Network, String> {
-    let mut network = skeleton(&header.spec, header.image, header.classes.len())
-        .map_err(|error| error.to_string())?;
-    let expected = named(&network).count();
+/// The networks of the specs with the arrays of the file.
+fn restore(header: &Header, tensors: &SafeTensors) -> Result<(Network, Vec<Member>), String> {
+    let blank = |spec: &Spec| {
+        skeleton(spec, header.image, header.classes.len()).map_err(|error| error.to_string())
+    };
+    let mut network = blank(&header.spec)?;
+    let others: Result<Vec<Member>, String> = (header.others.iter())
+        .map(|spec| Ok(Member { spec: spec.clone(), network: blank(spec)? }))
+        .collect();
+    let mut others = others?;
+    let members = || std::iter::once(&network).chain(others.iter().map(|member| &member.network));
+    let expected = members().flat_map(|network| named(0, network)).count();
     if tensors.len() != expected {
         return Err(format!("it has {} tensors, its spec asks for {expected}", tensors.len()));
     }
+    load(0, &mut network, tensors)?;
+    for (number, member) in (1..).zip(&mut others) {
+        load(number, &mut member.network, tensors)?;
+    }
+    Ok((network, others))
+}
+
+/// Fills a network's arrays; `member` is its number in an ensemble, from 0 on.
+fn load(member: usize, network: &mut Network, tensors: &SafeTensors) -> Result<(), String> {
     for (index, layer) in network.layers.iter_mut().enumerate() {
         for (name, array) in layer.parameters_mut() {
-            let name = name_of(index, name);
+            let name = name_of(member, index, name);
             let tensor = tensors.tensor(&name).map_err(|error| error.to_string())?;
             fill(array, &tensor).map_err(|problem| format!("tensor `{name}` {problem}"))?;
         }
     }
-    Ok(network)
+    Ok(())
 }
 
-fn name_of(layer: usize, name: &str) -> String {
-    format!("layers.{layer}.{name}")
+fn name_of(member: usize, layer: usize, name: &str) -> String {
+    let of = if member == 0 { String::new() } else { format!("members.{member}.") };
+    format!("{of}layers.{layer}.{name}")
 }
 
-fn named(network: &Network) -> impl Iterator<Item = (String, ArrayViewD<'_, Real>)> {
-    network.layers.iter().enumerate().flat_map(|(index, layer)| {
-        layer.parameters().into_iter().map(move |(name, array)| (name_of(index, name), array))
+fn named(member: usize, network: &Network) -> impl Iterator<Item = (String, ArrayViewD<'_, Real>)> {
+    network.layers.iter().enumerate().flat_map(move |(index, layer)| {
+        let parameters = layer.parameters().into_iter();
+        parameters.map(move |(name, array)| (name_of(member, index, name), array))
     })
 }
 

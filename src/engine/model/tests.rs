@@ -1,4 +1,5 @@
 use super::*;
+use crate::data::Images;
 use crate::nn::layer::Dense;
 use crate::nn::{Activation, Cost, Init, Layer};
 use crate::rng::{Purpose, stream};
@@ -24,6 +25,7 @@ fn model_of(activation: Activation, hidden: usize, classes: usize, seed: u64) ->
             ..Spec::default()
         },
         network: Network { layers, cost: Cost::CrossEntropy },
+        others: Vec::new(),
         image: (3, 2),
         classes: (0..classes).map(|class| format!("class {class}")).collect(),
         epoch: 7,
@@ -180,10 +182,63 @@ fn layers_without_parameters_come_back_from_the_spec() {
     };
     let network = crate::engine::build::skeleton(&spec, (3, 2), 3).unwrap();
     let classes = vec!["a".into(), "b".into(), "c".into()];
-    let mut model = Model { spec, network, image: (3, 2), classes, epoch: 1 };
+    let mut model = Model { spec, network, others: Vec::new(), image: (3, 2), classes, epoch: 1 };
     for layer in &mut model.network.layers {
         layer.parameters_mut().into_iter().for_each(|(_, mut array)| array.fill(0.25));
     }
     let bytes = model.to_bytes(tensors()).unwrap();
     assert_eq!(Model::from_bytes(tensors(), &bytes).unwrap(), model);
+}
+
+/// Three networks for the same images and classes.
+fn ensemble() -> Model {
+    Model::join([model(4, 3, 1), model(5, 3, 2), model(4, 3, 3)]).unwrap()
+}
+
+#[test]
+fn an_ensemble_is_brought_back_and_one_network_looks_as_ever() {
+    let whole = ensemble();
+    let bytes = whole.to_bytes(tensors()).unwrap();
+    assert_eq!(Model::from_bytes(tensors(), &bytes).unwrap(), whole);
+    assert_eq!(bytes, whole.to_bytes(tensors()).unwrap());
+    let one = String::from_utf8_lossy(&model(4, 3, 1).to_bytes(tensors()).unwrap()).into_owned();
+    assert!(!one.contains("others") && !one.contains("members"), "{one}");
+    let error = whole.to_bytes(Path::new("m.json")).unwrap_err().to_string();
+    assert!(error.contains("ensemble") && error.contains(".safetensors"), "{error}");
+}
+
+#[test]
+fn only_models_of_the_same_question_vote_together() {
+    let nested = Model::join([model(2, 3, 9), ensemble()]).unwrap();
+    assert_eq!(nested.networks().count(), 4, "an ensemble brings all of its networks");
+    assert_eq!(Model::join([]), Err(JoinError::Nobody));
+    let error = Model::join([model(4, 3, 1), model(4, 2, 1)]).unwrap_err().to_string();
+    assert!(error.contains("model 2") && error.contains("classes"), "{error}");
+}
+
+#[test]
+fn an_ensemble_answers_by_vote() {
+    let whole = ensemble();
+    let pixels: Vec<u8> = (0..6 * 40).map(|at| (at * 89 % 256) as u8).collect();
+    let labels = (0..40).map(|at| (at % 3) as u8).collect();
+    let images = Images { width: 3, height: 2, pixels, labels };
+    let alone: Vec<Vec<Answer>> = [model(4, 3, 1), model(5, 3, 2), model(4, 3, 3)]
+        .iter()
+        .map(|model| model.answer(&images))
+        .collect();
+    let together = whole.answer(&images);
+    let mut split = 0;
+    for (index, answer) in together.iter().enumerate() {
+        let votes: Vec<usize> = alone.iter().map(|answers| answers[index].answer).collect();
+        assert_eq!(answer.votes, votes);
+        let count = |of: usize| votes.iter().filter(|&&vote| vote == of).count();
+        assert!((0..3).all(|other| count(other) <= count(answer.answer)), "{votes:?}");
+        split += usize::from(count(answer.answer) < 3);
+    }
+    assert!(split > 0, "the networks do not always agree");
+    assert!(alone[0].iter().all(|answer| answer.votes.is_empty()), "one network does not vote");
+    let evaluation = whole.evaluate(&images);
+    let right = together.iter().zip(&images.labels).filter(|(a, l)| a.answer == usize::from(**l));
+    assert_eq!(evaluation.accuracy, Some(right.count() as f64 / 40.0));
+    assert_eq!(evaluation.alone.len(), 3);
 }

@@ -14,7 +14,7 @@ fn model(names: &[&str]) -> Model {
     let spec = Spec { layers: format!("25,{}", names.len()), ..Spec::default() };
     let network = skeleton(&spec, (5, 5), names.len()).unwrap();
     let classes = names.iter().map(|name| (*name).to_string()).collect();
-    Model { spec, network, image: (5, 5), classes, epoch: 0 }
+    Model { spec, network, others: Vec::new(), image: (5, 5), classes, epoch: 0 }
 }
 
 /// Left and top of each digit of the best segmentation, line by line, where every candidate is as
@@ -23,7 +23,7 @@ fn places(picture: &Picture) -> Vec<Vec<(u32, u32)>> {
     let model = model(&["0", "1"]);
     let sheet = Sheet::of(picture);
     let outputs = vec![1.0, 0.0];
-    let sure = Answer { answer: 0, name: "0".into(), strength: 1.0, outputs };
+    let sure = Answer { answer: 0, name: "0".into(), strength: 1.0, outputs, votes: Vec::new() };
     let answers = vec![sure; sheet.images(model.image).len()];
     let reading = sheet.decide(&model, &answers);
     let best = |line: &ReadLine| {
@@ -74,7 +74,8 @@ fn strokes_over_each_other_are_one_digit_and_specks_are_none() {
 fn what_is_nothing_is_never_read() {
     let model = model(&["7", "none", "8"]);
     let outputs = vec![0.1, 0.7, 0.2];
-    let answer = Answer { answer: 1, name: "none".into(), strength: 0.7, outputs };
+    let answer =
+        Answer { answer: 1, name: "none".into(), strength: 0.7, outputs, votes: Vec::new() };
     let said = verdict(&model, &answer);
     assert_eq!((said.answer, said.name, said.second), (2, "8", Some(("none", 0.7))));
 }

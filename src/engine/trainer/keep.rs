@@ -57,6 +57,7 @@ impl Trainer {
         let model = Model {
             spec: self.state.spec.clone(),
             network: self.state.body.network.clone(),
+            others: Vec::new(),
             image: (self.data.train.width, self.data.train.height),
             classes: self.data.classes.clone(),
             epoch: self.state.position().epoch,

@@ -143,6 +143,7 @@ const KEYS: &[Entry] = &[
 const VIEWS: &[Entry] = &[
     ("epoch", "迭代期"),
     ("run  ", "全程  "),
+    ("{} of {} networks say {}", "{}/{} 个网络说是 {}"),
     ("{} images/s", "{} 图像/秒"),
     ("took {}", "用时 {}"),
     ("{} left", "还剩 {}"),

@@ -90,7 +90,6 @@ pub(super) const TABLE: &[Entry] = &[
     ("prediction {} at {}", "预测 {}，{}"),
     ("test image {}", "测试图像 {}"),
     ("not among: {}", "不在其中：{}"),
-    ("votes: {}", "投票：{}"),
     ("all right wrong is N said N", "可写 all right wrong is N said N"),
     ("{} is none of: all right wrong is N said N", "{} 不是 all right wrong is N said N 之一"),
     ("a label is a number from 0 to {}", "标签是从 0 到 {} 的数"),

@@ -1,6 +1,6 @@
 //! How the digits look.
 
-use super::{Digits, List, filter};
+use super::{Digits, List, filter, votes};
 use crate::protocol::{Card, Content, DigitOrder, Frame, What};
 use crate::ui::theme::{Role, Theme};
 use crate::ui::view::{Context, as_of};
@@ -118,13 +118,8 @@ fn one(view: &Digits, area: Rect, buffer: &mut Buffer, context: &Context, list: 
     };
     let taken = heading(view, card, text, buffer, context, list, frame);
     let below = Rect { y: text.y + taken, height: text.height.saturating_sub(taken), ..text };
-    let below = below.intersection(area);
+    let below = votes::draw(votes, card, below.intersection(area), buffer, context);
     bars(card, outputs, below, buffer, context);
-    if !votes.is_empty() {
-        let said: Vec<String> = votes.iter().map(|&vote| context.class(vote)).collect();
-        let line = theme.fill("votes: {}", &[&said.join(" ")]);
-        write(buffer, text, text.height.saturating_sub(1), &line, theme.style(Role::Dim));
-    }
 }
 
 /// What the image is and what it was taken for; returns the rows it took.

@@ -5,6 +5,7 @@
 
 mod draw;
 mod filter;
+mod votes;
 
 use crate::protocol::{Card, Content, DigitFilter, DigitOrder, DigitQuery, Frame, Verdict, What};
 use crate::ui::view::{Context, KeyHelp, Reaction, View};

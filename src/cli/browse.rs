@@ -1,0 +1,27 @@
+//! `nntop browse`: a saved model in the dashboard.
+
+use super::args::BrowseArgs;
+use super::dashboard;
+use super::display::DisplayArgs;
+use super::error::Usage;
+use crate::data::Dataset;
+use crate::engine::{Engine, Model};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+/// Measures the model and shows it.
+pub(super) fn run(args: &BrowseArgs, display: &DisplayArgs) -> anyhow::Result<ExitCode> {
+    let model = Model::load(&args.model).map_err(|error| Usage::value("<MODEL>", error))?;
+    let data = match &args.data {
+        Some(dir) => Dataset::from_dir(dir).map_err(|error| Usage::value("--data", error))?,
+        None => Dataset::embedded(),
+    };
+    let engine =
+        Engine::open(model, Arc::new(data)).map_err(|error| Usage::value("<MODEL>", error))?;
+    if !dashboard::has_terminal() {
+        let problem =
+            "`nntop browse` draws on a terminal; `nntop eval` measures a model without one";
+        return Err(Usage::because(problem).into());
+    }
+    dashboard::show(engine, display, None)
+}

@@ -1,0 +1,52 @@
+//! Networks that vote: trained by `nntop train --ensemble`, or put together by `nntop ensemble`.
+
+use super::args::{EnsembleArgs, OutputArgs};
+use super::dashboard::{self, Shown};
+use super::display::DisplayArgs;
+use super::error::Usage;
+use super::train;
+use crate::engine::Model;
+use crate::experiments::{Ensemble, Options, train_ensemble};
+use crate::protocol::{Outcome, Pace};
+use crate::ui::Exit;
+use anyhow::{Context, bail};
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+/// Trains them in this process: in the dashboard, or as lines where there is an `output`.
+pub(super) fn train(
+    ensemble: Ensemble,
+    pace: Pace,
+    output: Option<&OutputArgs>,
+    display: &DisplayArgs,
+) -> anyhow::Result<ExitCode> {
+    let options = Options { seed: ensemble.spec.seed, pace, ..Options::default() };
+    let running = train_ensemble(ensemble, options).context("cannot start a thread")?;
+    if let Some(output) = output {
+        return train::print(&running.commands, &running.events, output);
+    }
+    let setup = dashboard::setup(display);
+    let Shown { exit, view } =
+        dashboard::follow(&running.commands, &running.events, setup, display)?;
+    running.join();
+    if exit? != Exit::Gone {
+        dashboard::summarize(&view);
+    }
+    match view.outcome {
+        Some(Outcome::Failed(reason) | Outcome::Diverged { hint: reason, .. }) => bail!("{reason}"),
+        _ => Ok(ExitCode::SUCCESS),
+    }
+}
+
+/// Puts saved models together.
+pub(super) fn join(args: &EnsembleArgs) -> anyhow::Result<ExitCode> {
+    let load = |file: &std::path::PathBuf| {
+        Model::load(file).map_err(|error| Usage::value("<MODEL>", error))
+    };
+    let models = args.models.iter().map(load).collect::<Result<Vec<_>, _>>()?;
+    let model = Model::join(models).map_err(|error| Usage::value("<MODEL>", error))?;
+    let bytes = model.save(&args.file)?;
+    let (networks, file) = (1 + model.others.len(), args.file.display());
+    writeln!(io::stdout(), "{file}: {networks} networks, {bytes} bytes")?;
+    Ok(ExitCode::SUCCESS)
+}

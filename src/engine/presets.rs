@@ -1,0 +1,85 @@
+//! Recipes beyond the book, each found by measurement: a row a preset.
+
+use super::{Expansion, Optimizer, Schedule, Spec};
+use crate::nn::{Activation, Cost, Init};
+
+/// A recipe with a name.
+#[derive(Clone, Copy, Debug)]
+pub struct Preset {
+    /// As `--preset` takes it.
+    pub name: &'static str,
+    /// What it is good for.
+    pub about: &'static str,
+    /// Networks to train; where there are several, they vote.
+    pub networks: u32,
+    pub spec: fn() -> Spec,
+}
+
+/// Every preset.
+pub static PRESETS: &[Preset] = &[
+    Preset {
+        name: "fast99",
+        about: "99% of the test images in the shortest time",
+        networks: 1,
+        spec: fast,
+    },
+    Preset {
+        name: "best",
+        about: "three networks that vote, trained on distorted digits: the most accurate that an \
+                hour of two cores allows",
+        networks: 3,
+        spec: best,
+    },
+];
+
+/// The preset of a name.
+#[must_use]
+pub fn preset(name: &str) -> Option<&'static Preset> {
+    PRESETS.iter().find(|preset| preset.name == name)
+}
+
+/// Rectified linear maps, Adam, and a learning rate that falls to 0 in a straight line.
+fn annealed(layers: &str) -> Spec {
+    Spec {
+        layers: layers.into(),
+        activation: Activation::Relu,
+        cost: Cost::LogLikelihood,
+        init: Init::Scaled,
+        optimizer: Optimizer::Adam,
+        schedule: Schedule::Linear,
+        ..Spec::default()
+    }
+}
+
+fn fast() -> Spec {
+    let layers = "conv16x5-pool2-conv32x5-pool2-dense64-softmax10";
+    Spec { batch: 16, eta: 0.003, epochs: 4, ..annealed(layers) }
+}
+
+fn best() -> Spec {
+    Spec {
+        batch: 32,
+        eta: 0.002,
+        epochs: 20,
+        expand: vec![Expansion::Rotation(12.0), Expansion::Elastic { alpha: 34.0, sigma: 5.0 }],
+        ..annealed("conv24x5-pool2-conv48x5-pool2-dense200-drop0.5-softmax10")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::Dataset;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn every_preset_can_be_trained_on_mnist() {
+        for Preset { name, spec, networks, .. } in PRESETS {
+            assert_eq!(spec().validate_for(&Dataset::embedded_outline()), Ok(()), "{name}");
+            assert_eq!(spec().validate(), Ok(()), "{name}");
+            assert!(*networks > 0 && preset(name).is_some());
+        }
+        let names: BTreeSet<_> = PRESETS.iter().map(|preset| preset.name).collect();
+        assert_eq!(names.len(), PRESETS.len());
+    }
+}

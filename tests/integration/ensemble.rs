@@ -1,0 +1,79 @@
+//! The real binary with networks that vote.
+
+use crate::small_data::small_data;
+use serde_json::Value;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+fn nntop(arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_nntop"));
+    command.args(arguments).stdin(Stdio::null()).output().unwrap()
+}
+
+fn objects(output: &Output) -> Vec<Value> {
+    let text = String::from_utf8(output.stdout.clone()).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+fn train(data: &Path, file: &Path, more: &[&str]) -> Output {
+    let (data, file) = (data.to_str().unwrap(), file.to_str().unwrap());
+    let fixed = ["train", "--data", data, "--epochs", "2", "--json", "--save", file];
+    nntop(&[&fixed[..], more].concat())
+}
+
+fn evaluation(data: &Path, file: &Path) -> Value {
+    let output =
+        nntop(&["eval", file.to_str().unwrap(), "--data", data.to_str().unwrap(), "--json"]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    objects(&output).remove(0)
+}
+
+#[test]
+fn networks_of_one_run_vote_and_are_one_model() {
+    let (data, dir) = (small_data(), tempfile::tempdir().unwrap());
+    let file = dir.path().join("three.safetensors");
+    let output = train(data.path(), &file, &["--ensemble", "3", "--seed", "5"]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let lines = objects(&output);
+    let told = |event: &str| lines.iter().filter(|line| line["event"] == event).count();
+    assert_eq!([told("saved"), told("finished")], [1, 1]);
+    assert_eq!(told("epoch"), 3 * 3 + 1, "every epoch of every network, and their vote");
+    let together = evaluation(data.path(), &file);
+    assert_eq!(together["networks"], 3);
+    let last = lines.iter().rfind(|line| line["event"] == "epoch").unwrap();
+    assert_eq!(together["test_accuracy"], last["test_accuracy"]);
+    // The second network is that of the next seed, trained alone.
+    let alone = dir.path().join("alone.safetensors");
+    train(data.path(), &alone, &["--seed", "6"]);
+    let accuracy = evaluation(data.path(), &alone)["test_accuracy"].clone();
+    assert_eq!(together["networks_test_accuracy"][1], accuracy);
+}
+
+#[test]
+fn saved_networks_are_put_together() {
+    let (data, dir) = (small_data(), tempfile::tempdir().unwrap());
+    let files = ["one", "two"].map(|name| dir.path().join(name).with_extension("safetensors"));
+    train(data.path(), &files[0], &["--seed", "1"]);
+    train(data.path(), &files[1], &["--seed", "2", "--layers", "64,12,3"]);
+    let whole = dir.path().join("whole.safetensors");
+    let [one, two] = files.each_ref().map(|file| file.to_str().unwrap());
+    let output = nntop(&["ensemble", whole.to_str().unwrap(), one, two]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let together = evaluation(data.path(), &whole);
+    for (index, file) in files.iter().enumerate() {
+        let alone = evaluation(data.path(), file)["test_accuracy"].clone();
+        assert_eq!(together["networks_test_accuracy"][index], alone);
+    }
+}
+
+#[test]
+fn what_is_for_one_network_is_refused_in_words() {
+    let output = nntop(&["train", "--ensemble", "2", "--checkpoint-every", "1"]);
+    assert_eq!(output.status.code(), Some(2));
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert!(text.contains("--checkpoint-every") && text.contains("one network"), "{text}");
+    let output = nntop(&["train", "--preset", "bets"]);
+    assert_eq!(output.status.code(), Some(2));
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert!(text.contains("fast99") && text.contains("best"), "{text}");
+}
