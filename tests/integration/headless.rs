@@ -269,7 +269,7 @@ fn a_picture_has_every_colour_whatever_the_terminal() {
         fills.collect::<std::collections::BTreeSet<_>>().len()
     };
     let (whole, grey) = (draw("a.svg", &[]), draw("b.svg", &["--color", "none"]));
-    assert!(colours(&whole) > 10, "{}", colours(&whole));
-    assert!(colours(&grey) < 5, "what was asked for is obeyed: {}", colours(&grey));
+    assert!(colours(&whole) >= 5, "{}", colours(&whole));
+    assert!(colours(&grey) <= 2, "what was asked for is obeyed: {}", colours(&grey));
     assert!(draw("c.txt", &[]).contains("nntop"), "a text is drawn for the terminal at hand");
 }
