@@ -4,10 +4,10 @@ use super::*;
 use portable_pty::CommandBuilder;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::process::Child;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 /// `sshd` on loopback with keys and configuration of its own.
 struct Server {
@@ -34,8 +34,7 @@ impl Server {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let config = format!(
             "Port {port}\nListenAddress 127.0.0.1\nHostKey {}\nAuthorizedKeysFile {}\n\
-             PidFile none\nStrictModes no\nUsePAM no\nPermitRootLogin yes\n\
-             ClientAliveInterval 2\nClientAliveCountMax 2\n",
+             PidFile none\nStrictModes no\nUsePAM no\nPermitRootLogin yes\n",
             host_key.display(),
             place.path("authorized").display()
         );
@@ -88,34 +87,41 @@ impl Drop for Server {
 struct Network {
     port: u16,
     cut: Arc<AtomicBool>,
+    server: Arc<Mutex<Option<TcpStream>>>,
 }
 
 impl Network {
     fn to(port: u16) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let here = listener.local_addr().unwrap().port();
-        let network = Self { port: here, cut: Arc::default() };
-        let cut = Arc::clone(&network.cut);
+        let network = Self {
+            port: listener.local_addr().unwrap().port(),
+            cut: Arc::default(),
+            server: Arc::default(),
+        };
+        let (cut, kept) = (Arc::clone(&network.cut), Arc::clone(&network.server));
         std::thread::spawn(move || {
             let Ok((client, _)) = listener.accept() else { return };
             let server = TcpStream::connect(("127.0.0.1", port)).unwrap();
-            let back = [server.try_clone().unwrap(), client.try_clone().unwrap()];
-            let cut_too = Arc::clone(&cut);
-            std::thread::spawn(move || carry(back, &cut_too));
-            carry([client, server], &cut);
+            *kept.lock().unwrap() = Some(server.try_clone().unwrap());
+            let (client_too, server_too) =
+                (client.try_clone().unwrap(), server.try_clone().unwrap());
+            let back = Arc::clone(&cut);
+            std::thread::spawn(move || carry(server_too, client_too, &back));
+            carry(client, server, &cut);
         });
         network
     }
 
-    /// From now on nothing arrives, and nobody is told: the server has to find out by itself that
-    /// its questions go unanswered.
+    /// From now on nothing arrives. The server is told, as it would be once its patience with an
+    /// unanswered line is over; the client never is.
     fn cut(&self) {
         self.cut.store(true, Ordering::SeqCst);
+        let server = self.server.lock().unwrap().take().expect("somebody connected");
+        server.shutdown(Shutdown::Both).unwrap();
     }
 }
 
-/// Carries bytes one way; what is sent over a wire that was cut is swallowed.
-fn carry([mut from, mut to]: [TcpStream; 2], cut: &AtomicBool) {
+fn carry(mut from: TcpStream, mut to: TcpStream, cut: &AtomicBool) {
     let mut buffer = vec![0; 1 << 16];
     while let Ok(count @ 1..) = from.read(&mut buffer) {
         if !cut.load(Ordering::SeqCst) && to.write_all(&buffer[..count]).is_err() {
@@ -138,7 +144,7 @@ fn a_run_outlives_the_connection_it_was_started_over() {
     let run = place.run("train");
     until("the second key's effect", || state(&run) == State::Training);
     network.cut();
-    // The server asks, hears nothing, and takes the terminal away.
+    // The server takes the terminal away.
     let clients = || session::attach(&run, Attachment::ReadOnly).unwrap().hello.clients;
     until("the end of the client", || {
         std::thread::sleep(Duration::from_millis(100));
