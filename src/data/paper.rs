@@ -251,7 +251,12 @@ mod tests {
     fn uneven_light_and_noise_are_no_ink() {
         for (noise, darker) in [(0.0, true), (4.0, true), (8.0, false)] {
             let picture = ink_of(&photograph(noise, darker)).unwrap();
-            assert_eq!(picture.bounds(), (33, 18, 55, 55), "noise {noise}");
+            // The edge of the ring is half in a pixel: noise may add one, and no more.
+            let (left, top, width, height) = picture.bounds();
+            let off =
+                [left.abs_diff(33), top.abs_diff(18), width.abs_diff(55), height.abs_diff(55)];
+            let most = usize::from(noise > 0.0);
+            assert!(off.iter().all(|off| *off <= most), "noise {noise}: {:?}", picture.bounds());
             let inked = picture.ink.iter().filter(|ink| **ink > 0).count() as f64;
             let ring = std::f64::consts::PI * (28.0_f64.powi(2) - 20.0_f64.powi(2));
             assert!((0.85 * ring..1.15 * ring).contains(&inked), "{inked} of {ring:.0}");

@@ -50,21 +50,25 @@ pub(super) fn cuts(line: &Picture, digit: f32) -> Vec<Cut> {
     all.sort_by(|a, b| a.0.total_cmp(&b.0));
     all.dedup_by(|a, b| a.1.columns == b.1.columns);
     let mut kept = vec![Cut::straight(0, line.height)];
-    let valleys = valleys(&all, (APART * digit).max(1.0)).into_iter().map(|at| all[at].1.clone());
+    let valleys = valleys(line, &all, (APART * digit).max(1.0));
+    let valleys = valleys.into_iter().map(|at| all[at].1.clone());
     kept.extend(valleys.filter(|cut| cut.ink <= MOST_INK * digit));
     kept.push(Cut::straight(line.width, line.height));
     kept
 }
 
 /// Indices of the cuts, given with their places, that no other one within `apart` columns
-/// undercuts; of equals side by side, the middle one.
-fn valleys(cuts: &[(f32, Cut)], apart: f32) -> Vec<usize> {
+/// undercuts; of equals side by side in the same gap, the middle one.
+fn valleys(line: &Picture, cuts: &[(f32, Cut)], apart: f32) -> Vec<usize> {
     let mut found = Vec::new();
     let mut at = 0;
     while at < cuts.len() {
         let ink = cuts[at].1.ink;
         let mut end = at + 1;
-        let beside = |end: usize| cuts[end].0 - cuts[end - 1].0 <= SIDE_BY_SIDE;
+        let beside = |end: usize| {
+            cuts[end].0 - cuts[end - 1].0 <= SIDE_BY_SIDE
+                && (ink >= EQUAL || nothing_between(line, &cuts[end - 1].1, &cuts[end].1))
+        };
         while end < cuts.len() && beside(end) && (cuts[end].1.ink - ink).abs() < EQUAL {
             end += 1;
         }
@@ -76,6 +80,14 @@ fn valleys(cuts: &[(f32, Cut)], apart: f32) -> Vec<usize> {
         at = end;
     }
     found
+}
+
+/// Whether two paths have only paper between them: a stroke of one pixel parts two gaps.
+fn nothing_between(line: &Picture, left: &Cut, right: &Cut) -> bool {
+    (0..line.height).all(|row| {
+        let (a, b) = (left.columns[row], right.columns[row]);
+        (a.min(b)..a.max(b)).all(|x| line.ink[row * line.width + x] == 0)
+    })
 }
 
 /// Buffers of the search for the cheapest path through a corridor.
@@ -195,7 +207,7 @@ mod tests {
     fn a_cut_leans_through_paper_between_strokes_that_overhang() {
         let line = picture(&[
             "######...####",
-            "....#..##....",
+            "....#..###...",
             "....#..#.....",
             "...#..#......",
             "..#..#.......",

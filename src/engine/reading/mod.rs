@@ -122,7 +122,9 @@ impl Line {
                 if piece.picture.width as f32 > WIDEST * digit && last > first + 1 {
                     break;
                 }
-                if piece::widest_gap(&piece.picture) as f32 <= GAP * digit {
+                // Between neighbouring cuts there is no other way: every line is read somehow.
+                let neighbours = last == first + 1;
+                if neighbours || piece::widest_gap(&piece.picture) as f32 <= GAP * digit {
                     candidates.push(piece);
                 }
             }
