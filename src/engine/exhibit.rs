@@ -114,8 +114,8 @@ impl Exhibit {
             ..EpochStats::default()
         }));
         if networks > 1 {
-            let text = format!("test accuracy of each network alone: {}", self.alone());
-            self.tell(Event::Log(LogLine { level: Level::Info, text }));
+            let alone = format!("test accuracy of each network alone: {}", self.alone());
+            self.tell(Event::Log(LogLine { level: Level::Info, text: alone }));
         }
         self.enter(Activity::Finished);
         let how = if networks > 1 { "an ensemble, at rest" } else { "a saved model, at rest" };

@@ -114,7 +114,7 @@ impl Row {
             return (data, spec);
         }
         let Quick { eta, epochs, images, .. } = self.quick;
-        (first_images(&data, images, images / 2), Spec { eta, epochs, ..spec })
+        (first_images(&data, images, images / 2), Spec { epochs, eta, ..spec })
     }
 }
 
