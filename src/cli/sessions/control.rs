@@ -1,7 +1,7 @@
 //! Steering a live run from outside. Each command returns once it has taken effect.
 
 use super::attached::sentence;
-use crate::protocol::{Activity, Command, Event, Level, Outcome, RunView, Step, Update};
+use crate::protocol::{Activity, Command, Event, Level, Link, Outcome, RunView, Step, Update};
 use crate::session::{self, Attachment, ConnectError, Record, RunDir, Task};
 use anyhow::{anyhow, bail};
 use std::io::{self, Write};
@@ -75,21 +75,33 @@ pub(super) fn save(run: &RunDir) -> anyhow::Result<ExitCode> {
     tell(run, Command::Save, Some(PATIENCE), saved)
 }
 
-/// Sends a command and waits for its effect, which `done` finds in an event, or in what is known
-/// when it was sent.
+/// Sends a command and prints its effect.
 fn tell(
     run: &RunDir,
     command: Command,
     patience: Option<Duration>,
-    mut done: impl FnMut(&RunView, &Event) -> Option<String>,
+    done: impl FnMut(&RunView, &Event) -> Option<String>,
 ) -> anyhow::Result<ExitCode> {
     let connection = session::attach(run, Attachment::Control).map_err(|error| match error {
         ConnectError::NotLive(_) => anyhow!("{error}; {}", sentence(&session::summarize(run))),
         error => error.into(),
     })?;
-    let link = connection.link;
+    let effect = effect(&connection.link, &run.name(), command, patience, done)?;
+    writeln!(io::stdout(), "{}: {effect}", run.name())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Sends a command and waits for its effect, which `done` finds in an event, or in what is known
+/// when it was sent.
+fn effect(
+    link: &Link,
+    name: &str,
+    command: Command,
+    patience: Option<Duration>,
+    mut done: impl FnMut(&RunView, &Event) -> Option<String>,
+) -> anyhow::Result<String> {
     let deadline = patience.map(|patience| Instant::now() + patience);
-    let late = || anyhow!("`{}` was asked, but nothing came of it in time", run.name());
+    let late = || anyhow!("`{name}` was asked, but nothing came of it in time");
     let next = || match deadline {
         Some(deadline) => link.updates.recv_deadline(deadline).map_err(|_| late()),
         None => link.updates.recv().map_err(|_| late()),
@@ -97,36 +109,53 @@ fn tell(
     let mut view = RunView::default();
     let mut sent = false;
     loop {
-        let event = match next()? {
-            Update::Snapshot(snapshot) => {
-                view = *snapshot;
-                Event::StatusChanged(view.status)
+        let events = match next()? {
+            Update::Snapshot(now) => {
+                let events = if sent { missed(&view, &now) } else { Vec::new() };
+                view = *now;
+                [events, vec![Event::StatusChanged(view.status)]].concat()
             }
             Update::Event(event) => {
                 view.apply(&event);
-                event
+                vec![event]
             }
             Update::Lost(why) => bail!("{why}"),
         };
         if !sent {
             if view.outcome.is_some() && command != Command::Save {
-                bail!("`{}` is over: {}", run.name(), ending(&view));
+                bail!("`{name}` is over: {}", ending(&view));
             }
             link.commands.send(command.clone()).map_err(|_| late())?;
             sent = true;
         }
-        if let Some(effect) = done(&view, &event) {
-            writeln!(io::stdout(), "{}: {effect}", run.name())?;
-            return Ok(ExitCode::SUCCESS);
-        }
-        match event {
-            Event::Log(said) if command == Command::Save && said.level != Level::Info => {
-                bail!("{}", said.text)
+        for event in events {
+            if let Some(effect) = done(&view, &event) {
+                return Ok(effect);
             }
-            Event::Finished(_) => bail!("`{}` is over: {}", run.name(), ending(&view)),
-            _ => {}
+            match event {
+                Event::Log(said) if command == Command::Save && said.level != Level::Info => {
+                    bail!("{}", said.text)
+                }
+                Event::Finished(_) => bail!("`{name}` is over: {}", ending(&view)),
+                _ => {}
+            }
         }
     }
+}
+
+/// The facts between two views of a run whose events were skipped: a fast one outruns a reader on
+/// a loaded machine.
+fn missed(before: &RunView, now: &RunView) -> Vec<Event> {
+    let saved = added(&before.saved, &now.saved).iter().cloned().map(Event::Saved);
+    let said = added(&before.log, &now.log).iter().cloned().map(Event::Log);
+    let ended = now.outcome.iter().filter(|_| before.outcome.is_none());
+    saved.chain(said).chain(ended.cloned().map(Event::Finished)).collect()
+}
+
+/// What was appended to a list that may have lost its oldest entries since.
+fn added<'a, T: PartialEq>(before: &[T], now: &'a [T]) -> &'a [T] {
+    let kept = (0..before.len()).map(|lost| &before[lost..]).find(|kept| now.starts_with(kept));
+    &now[kept.map_or(0, <[T]>::len)..]
 }
 
 fn at_rest(view: &RunView) -> bool {
@@ -158,5 +187,65 @@ fn ending(view: &RunView) -> String {
         Some(Outcome::Diverged { epoch, .. }) => format!("diverged in epoch {epoch}"),
         Some(Outcome::Failed(why)) => format!("failed: {why}"),
         Some(Outcome::Stopped) | None => "stopped".into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::{LogLine, Saved};
+    use crossbeam_channel::unbounded;
+
+    fn saved(epoch: u32) -> Event {
+        Event::Saved(Saved { path: format!("{epoch}.ckpt"), epoch, batch: 0, bytes: 1 })
+    }
+
+    fn said(level: Level, text: &str) -> Event {
+        Event::Log(LogLine { level, text: text.into() })
+    }
+
+    /// What comes of a save where everything between two snapshots was skipped.
+    fn save(before: &[Event], after: &[Event]) -> anyhow::Result<String> {
+        let (commands, _asked) = unbounded();
+        let (updates, received) = unbounded();
+        let mut view = RunView::default();
+        for events in [before, after] {
+            for event in events {
+                view.apply(event);
+            }
+            updates.send(Update::Snapshot(Box::new(view.clone()))).unwrap();
+        }
+        drop(updates);
+        let link = Link { commands, updates: received };
+        effect(&link, "run", Command::Save, Some(PATIENCE), |_, event| match event {
+            Event::Saved(saved) => Some(format!("saved {}", saved.path)),
+            _ => None,
+        })
+    }
+
+    #[test]
+    fn an_effect_whose_event_was_skipped_is_found_in_the_next_snapshot() {
+        assert_eq!(save(&[saved(1)], &[saved(1)]).unwrap(), "saved 1.ckpt");
+        let full = said(Level::Error, "the disk is full");
+        let error = save(&[full.clone()], &[full.clone()]).unwrap_err();
+        assert_eq!(error.to_string(), "the disk is full");
+        let error = save(&[], &[Event::Finished(Outcome::Stopped)]).unwrap_err();
+        assert_eq!(error.to_string(), "`run` is over: stopped");
+    }
+
+    #[test]
+    fn what_was_said_before_the_command_is_no_answer_to_it() {
+        let old = [said(Level::Error, "of yesterday"), saved(1)];
+        let error = save(&old, &[said(Level::Info, "hello")]).unwrap_err();
+        assert!(error.to_string().contains("nothing came of it"), "{error}");
+    }
+
+    #[test]
+    fn what_was_appended_is_found_though_the_oldest_entries_are_gone() {
+        assert_eq!(added(&[1, 2, 3], &[1, 2, 3]), &[] as &[i32]);
+        assert_eq!(added(&[1, 2, 3], &[2, 3, 4, 5]), &[4, 5]);
+        assert_eq!(added(&[3, 3], &[3, 3, 3]), &[3]);
+        assert_eq!(added(&[1, 2], &[7, 8]), &[7, 8]);
+        assert_eq!(added(&[], &[7]), &[7]);
     }
 }
