@@ -34,7 +34,8 @@ impl Server {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let config = format!(
             "Port {port}\nListenAddress 127.0.0.1\nHostKey {}\nAuthorizedKeysFile {}\n\
-             PidFile none\nStrictModes no\nUsePAM no\nPermitRootLogin yes\n",
+             PidFile none\nStrictModes no\nUsePAM no\nPermitRootLogin yes\n\
+             ClientAliveInterval 1\nClientAliveCountMax 2\n",
             host_key.display(),
             place.path("authorized").display()
         );
@@ -112,10 +113,14 @@ impl Network {
         network
     }
 
-    /// From now on nothing arrives. The server is told, as it would be once its patience with an
-    /// unanswered line is over; the client never is.
+    /// From now on nothing arrives, and nobody is told.
     fn cut(&self) {
         self.cut.store(true, Ordering::SeqCst);
+    }
+
+    /// Ends the server's patience with a line that was cut. A server that sends asks for no sign
+    /// of life; its system gives up after many minutes without a receipt.
+    fn give_up(&self) {
         let server = self.server.lock().unwrap().take().expect("somebody connected");
         server.shutdown(Shutdown::Both).unwrap();
     }
@@ -128,6 +133,14 @@ fn carry(mut from: TcpStream, mut to: TcpStream, cut: &AtomicBool) {
             return;
         }
     }
+}
+
+fn until_nobody_looks(run: &RunDir) {
+    let clients = || session::attach(run, Attachment::ReadOnly).unwrap().hello.clients;
+    until("the end of the client", || {
+        std::thread::sleep(Duration::from_millis(100));
+        clients() == 0
+    });
 }
 
 #[test]
@@ -144,12 +157,9 @@ fn a_run_outlives_the_connection_it_was_started_over() {
     let run = place.run("train");
     until("the second key's effect", || state(&run) == State::Training);
     network.cut();
+    network.give_up();
     // The server takes the terminal away.
-    let clients = || session::attach(&run, Attachment::ReadOnly).unwrap().hello.clients;
-    until("the end of the client", || {
-        std::thread::sleep(Duration::from_millis(100));
-        clients() == 0
-    });
+    until_nobody_looks(&run);
     let mut watcher = Watcher::attach(&run, Attachment::ReadOnly);
     let epoch = watcher.view.epoch();
     watcher.until(|view| view.epoch() > epoch + 2);
@@ -170,6 +180,30 @@ fn a_run_outlives_the_connection_it_was_started_over() {
 }
 
 #[test]
+fn a_line_that_falls_silent_takes_the_client_and_leaves_the_run_paused() {
+    let place = Place::new();
+    let Some(server) = Server::start(&place) else { return };
+    let network = Network::to(server.port);
+    let training = place.training(&format!("--name quiet --epochs {ENDLESS}"));
+    let mut there = server.ssh(&place, network.port, &training);
+    there.wait_for("images/s");
+    there.type_keys(" ");
+    there.wait_for("paused");
+    network.cut();
+    // The server asks three times, hears nothing, and takes the terminal away.
+    let run = place.run("quiet");
+    until_nobody_looks(&run);
+    assert_eq!(state(&run), State::Paused);
+    let mut anew = server.ssh(&place, server.port, "attach quiet");
+    anew.wait_for("paused");
+    anew.type_keys(" ");
+    until("the key's effect", || state(&run) == State::Training);
+    anew.type_keys("d");
+    anew.wait_for_exit();
+    place.say("stop");
+}
+
+#[test]
 fn a_script_starts_a_run_over_ssh_and_is_not_kept_waiting() {
     let place = Place::new();
     let Some(server) = Server::start(&place) else { return };
@@ -178,5 +212,5 @@ fn a_script_starts_a_run_over_ssh_and_is_not_kept_waiting() {
     // ssh waits for the end of everything that holds its streams.
     assert_eq!(there.wait_for_exit().1, 0);
     there.wait_for("batch");
-    assert_eq!(state(&place.run("batch")), State::Training);
+    until("the first mini-batch", || state(&place.run("batch")) == State::Training);
 }
