@@ -45,6 +45,8 @@ struct Digit<'a> {
     score: f64,
     second: Option<&'a str>,
     second_strength: Option<f32>,
+    /// The answer of each network of an ensemble; empty for one network.
+    votes: &'a [u32],
 }
 
 /// A way to cut a line.
@@ -110,6 +112,7 @@ fn line<'a>(image: &'a Path, reading: &'a Reading) -> Line<'a> {
             score: digit.score,
             second: digit.second.as_ref().map(|(name, _)| name.as_str()),
             second_strength: digit.second.as_ref().map(|(_, strength)| *strength),
+            votes: &digit.votes,
         })
     });
     Line {

@@ -55,6 +55,8 @@ pub struct ReadDigit {
     pub strength: f32,
     /// The name and strength of the answer that comes second.
     pub second: Option<(String, f32)>,
+    /// The answer of each network of an ensemble; empty for one network.
+    pub votes: Vec<u32>,
     /// How much speaks for it being a digit, and this one; 0 would be beyond doubt.
     pub score: f64,
 }

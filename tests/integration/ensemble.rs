@@ -47,6 +47,14 @@ fn networks_of_one_run_vote_and_are_one_model() {
     train(data.path(), &alone, &["--seed", "6"]);
     let accuracy = evaluation(data.path(), &alone)["test_accuracy"].clone();
     assert_eq!(together["networks_test_accuracy"][1], accuracy);
+    // Who said what is told of every digit read.
+    let line = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/line.png");
+    let output = nntop(&["read", file.to_str().unwrap(), line.to_str().unwrap(), "--json"]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let reading = objects(&output).remove(0);
+    let digits = reading["digits"].as_array().unwrap();
+    let votes = |digit: &Value| digit["votes"].as_array().map(Vec::len);
+    assert!(!digits.is_empty() && digits.iter().all(|digit| votes(digit) == Some(3)), "{reading}");
 }
 
 #[test]

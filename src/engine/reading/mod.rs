@@ -185,6 +185,7 @@ impl Line {
             name: name.into(),
             strength,
             second: second.map(|(name, strength)| (name.into(), strength)),
+            votes: answer.votes.iter().map(|&vote| vote as u32).collect(),
             score,
         }
     }

@@ -65,6 +65,7 @@ fn digit(line: u32, at: u32, strength: f32, score: f64) -> ReadDigit {
         name: label(image(line, at)).to_string(),
         strength,
         second: Some((((label(image(line, at)) + 3) % 10).to_string(), (1.0 - strength) / 2.0)),
+        votes: Vec::new(),
         score,
     }
 }
