@@ -1,4 +1,5 @@
-//! A vector of 256 bits: AVX2's, or an array that the compiler makes the best of.
+//! A vector of 256 bits: AVX2's, or an array that the compiler makes the best of. And two of them
+//! side by side: AVX-512's vector, or a pair.
 
 use crate::nn::Real;
 
@@ -12,13 +13,79 @@ pub(super) trait Lanes: Copy {
     fn store(self, values: &mut [Real; LANES]);
     /// `factor` · self + `sum`.
     fn multiply_add(self, factor: Self, sum: Self) -> Self;
-    fn add(self, other: Self) -> Self;
     /// The larger of each pair; `other`'s where one is not a number.
     fn max(self, other: Self) -> Self;
     /// Its numbers where `x` equals `a`, 0 elsewhere; and the other way round.
     fn split(self, x: Self, a: Self) -> (Self, Self);
     /// `factor` · `value` + `sum` of single numbers, rounded as [`Lanes::multiply_add`] does.
     fn scalar(factor: Real, value: Real, sum: Real) -> Real;
+}
+
+/// Twice as many numbers side by side.
+pub(super) trait Wide: Copy {
+    /// Whether there are 32 registers instead of 16.
+    const ROOMY: bool;
+    fn splat(value: Real) -> Self;
+    fn load(values: &[[Real; LANES]; 2]) -> Self;
+    fn store(self, values: &mut [[Real; LANES]; 2]);
+    /// `factor` · self + `sum`.
+    fn multiply_add(self, factor: Self, sum: Self) -> Self;
+    /// `factor` · `value` + `sum` of single numbers, rounded as [`Wide::multiply_add`] does.
+    fn scalar(factor: Real, value: Real, sum: Real) -> Real;
+    /// The first half from `values`, the second one zero.
+    fn load_half(values: &[Real; LANES]) -> Self;
+    /// The first half.
+    fn store_half(self, values: &mut [Real; LANES]);
+}
+
+impl<V: Lanes> Wide for [V; 2] {
+    const ROOMY: bool = false;
+
+    #[inline(always)]
+    fn splat(value: Real) -> Self {
+        [V::splat(value); 2]
+    }
+
+    #[inline(always)]
+    fn load(values: &[[Real; LANES]; 2]) -> Self {
+        [V::load(&values[0]), V::load(&values[1])]
+    }
+
+    #[inline(always)]
+    fn store(self, values: &mut [[Real; LANES]; 2]) {
+        self[0].store(&mut values[0]);
+        self[1].store(&mut values[1]);
+    }
+
+    #[inline(always)]
+    fn multiply_add(self, factor: Self, sum: Self) -> Self {
+        [self[0].multiply_add(factor[0], sum[0]), self[1].multiply_add(factor[1], sum[1])]
+    }
+
+    #[inline(always)]
+    fn scalar(factor: Real, value: Real, sum: Real) -> Real {
+        V::scalar(factor, value, sum)
+    }
+
+    #[inline(always)]
+    fn load_half(values: &[Real; LANES]) -> Self {
+        [V::load(values), V::splat(0.0)]
+    }
+
+    #[inline(always)]
+    fn store_half(self, values: &mut [Real; LANES]) {
+        self[0].store(values);
+    }
+}
+
+/// Whether the processor has AVX-512's vectors.
+pub(super) fn has_avx512() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    {
+        is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512vl")
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    false
 }
 
 #[derive(Clone, Copy)]
@@ -46,11 +113,6 @@ impl Lanes for Portable {
     }
 
     #[inline(always)]
-    fn add(self, other: Self) -> Self {
-        Self(std::array::from_fn(|lane| self.0[lane] + other.0[lane]))
-    }
-
-    #[inline(always)]
     fn max(self, other: Self) -> Self {
         let larger = |(x, other)| if x > other { x } else { other };
         Self(std::array::from_fn(|lane| larger((self.0[lane], other.0[lane]))))
@@ -74,7 +136,7 @@ impl Lanes for Portable {
 }
 
 #[cfg(target_arch = "x86_64")]
-pub(super) use avx2::Avx2;
+pub(super) use {avx2::Avx2, avx512::Avx512};
 
 #[cfg(target_arch = "x86_64")]
 mod avx2 {
@@ -82,17 +144,15 @@ mod avx2 {
     use crate::nn::Real;
     #[cfg(not(feature = "f64"))]
     use std::arch::x86_64::{
-        __m256 as Raw, _CMP_EQ_OQ, _mm256_add_ps as add, _mm256_and_ps as and,
-        _mm256_andnot_ps as andnot, _mm256_cmp_ps as compare, _mm256_fmadd_ps as fused,
-        _mm256_loadu_ps as load, _mm256_max_ps as max, _mm256_set1_ps as splat,
-        _mm256_storeu_ps as store,
+        __m256 as Raw, _CMP_EQ_OQ, _mm256_and_ps as and, _mm256_andnot_ps as andnot,
+        _mm256_cmp_ps as compare, _mm256_fmadd_ps as fused, _mm256_loadu_ps as load,
+        _mm256_max_ps as max, _mm256_set1_ps as splat, _mm256_storeu_ps as store,
     };
     #[cfg(feature = "f64")]
     use std::arch::x86_64::{
-        __m256d as Raw, _CMP_EQ_OQ, _mm256_add_pd as add, _mm256_and_pd as and,
-        _mm256_andnot_pd as andnot, _mm256_cmp_pd as compare, _mm256_fmadd_pd as fused,
-        _mm256_loadu_pd as load, _mm256_max_pd as max, _mm256_set1_pd as splat,
-        _mm256_storeu_pd as store,
+        __m256d as Raw, _CMP_EQ_OQ, _mm256_and_pd as and, _mm256_andnot_pd as andnot,
+        _mm256_cmp_pd as compare, _mm256_fmadd_pd as fused, _mm256_loadu_pd as load,
+        _mm256_max_pd as max, _mm256_set1_pd as splat, _mm256_storeu_pd as store,
     };
 
     /// Used by nothing but functions compiled for AVX2 and FMA, into which its methods are inlined.
@@ -124,11 +184,6 @@ mod avx2 {
         }
 
         #[inline(always)]
-        fn add(self, other: Self) -> Self {
-            Self(unsafe { add(self.0, other.0) })
-        }
-
-        #[inline(always)]
         fn max(self, other: Self) -> Self {
             Self(unsafe { max(self.0, other.0) })
         }
@@ -142,6 +197,70 @@ mod avx2 {
         #[inline(always)]
         fn scalar(factor: Real, value: Real, sum: Real) -> Real {
             factor.mul_add(value, sum)
+        }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+mod avx512 {
+    use super::{LANES, Wide};
+    use crate::nn::Real;
+    #[cfg(not(feature = "f64"))]
+    use std::arch::x86_64::{
+        __m512 as Raw, _mm256_loadu_ps as load_half, _mm256_storeu_ps as store_half,
+        _mm512_castps512_ps256 as low, _mm512_fmadd_ps as fused, _mm512_loadu_ps as load,
+        _mm512_set1_ps as splat, _mm512_storeu_ps as store, _mm512_zextps256_ps512 as widen,
+    };
+    #[cfg(feature = "f64")]
+    use std::arch::x86_64::{
+        __m512d as Raw, _mm256_loadu_pd as load_half, _mm256_storeu_pd as store_half,
+        _mm512_castpd512_pd256 as low, _mm512_fmadd_pd as fused, _mm512_loadu_pd as load,
+        _mm512_set1_pd as splat, _mm512_storeu_pd as store, _mm512_zextpd256_pd512 as widen,
+    };
+
+    /// Used by nothing but functions compiled for AVX-512, into which its methods are inlined.
+    #[derive(Clone, Copy)]
+    pub(crate) struct Avx512(Raw);
+
+    // SAFETY, of every block below: `wide_kernel!` calls this only after finding AVX-512, and the
+    // references are to 2 · LANES numbers, which the unaligned loads and stores ask for.
+    #[allow(clippy::undocumented_unsafe_blocks, reason = "one comment for all the one-liners")]
+    impl Wide for Avx512 {
+        const ROOMY: bool = true;
+
+        #[inline(always)]
+        fn splat(value: Real) -> Self {
+            Self(unsafe { splat(value) })
+        }
+
+        #[inline(always)]
+        fn load(values: &[[Real; LANES]; 2]) -> Self {
+            Self(unsafe { load(values.as_ptr().cast()) })
+        }
+
+        #[inline(always)]
+        fn store(self, values: &mut [[Real; LANES]; 2]) {
+            unsafe { store(values.as_mut_ptr().cast(), self.0) }
+        }
+
+        #[inline(always)]
+        fn multiply_add(self, factor: Self, sum: Self) -> Self {
+            Self(unsafe { fused(factor.0, self.0, sum.0) })
+        }
+
+        #[inline(always)]
+        fn scalar(factor: Real, value: Real, sum: Real) -> Real {
+            factor.mul_add(value, sum)
+        }
+
+        #[inline(always)]
+        fn load_half(values: &[Real; LANES]) -> Self {
+            Self(unsafe { widen(load_half(values.as_ptr())) })
+        }
+
+        #[inline(always)]
+        fn store_half(self, values: &mut [Real; LANES]) {
+            unsafe { store_half(values.as_mut_ptr(), low(self.0)) }
         }
     }
 }

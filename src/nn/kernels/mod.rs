@@ -1,7 +1,8 @@
-//! The inner loops, each written once over [`lanes::Lanes`] and compiled twice: for any machine, and
-//! for AVX2 with fused multiply-add, which is chosen while running where the processor has it.
+//! The inner loops, each written once over [`lanes::Lanes`] or [`lanes::Wide`] and compiled more than
+//! once: for any machine, for AVX2 with fused multiply-add, and some for AVX-512. What the processor
+//! has is chosen while running.
 //!
-//! Both add in the same order; only the rounding of a fused multiply-add differs.
+//! All add in the same order; only the rounding of a fused multiply-add differs.
 
 #![allow(
     clippy::inline_always,
@@ -54,3 +55,34 @@ macro_rules! kernel {
     };
 }
 use kernel;
+
+/// As `kernel!`, with a body that is generic over pairs of vectors.
+macro_rules! wide_kernel {
+    ($(#[$doc:meta])* fn $name:ident($($arg:ident: $type:ty),* $(,)?) = $body:ident) => {
+        $(#[$doc])*
+        pub(crate) fn $name($($arg: $type),*) {
+            #[cfg(target_arch = "x86_64")]
+            {
+                use crate::nn::kernels::lanes::{Avx2, Avx512, has_avx512};
+                #[target_feature(enable = "avx512f,avx512vl")]
+                fn with_avx512($($arg: $type),*) {
+                    $body::<Avx512>($($arg),*);
+                }
+                #[target_feature(enable = "avx2,fma")]
+                fn with_avx2($($arg: $type),*) {
+                    $body::<[Avx2; 2]>($($arg),*);
+                }
+                if has_avx512() {
+                    // SAFETY: the processor has the features that the function is compiled for.
+                    return unsafe { with_avx512($($arg),*) };
+                }
+                if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+                    // SAFETY: as above.
+                    return unsafe { with_avx2($($arg),*) };
+                }
+            }
+            $body::<[crate::nn::kernels::lanes::Portable; 2]>($($arg),*);
+        }
+    };
+}
+use wide_kernel;

@@ -1,11 +1,11 @@
 //! Sums of rows with factors: what dense layers, and the gradients of convolutions, are made of.
 
-use super::kernel;
-use super::lanes::{LANES, Lanes};
+use super::lanes::{LANES, Lanes, Wide};
 use super::listing::{List, Term};
+use super::{kernel, wide_kernel};
 use crate::nn::Real;
 
-kernel! {
+wide_kernel! {
     /// `out` += Σ factor · `source[offset..][..out.len()]`, term after term.
     fn accumulate(out: &mut [Real], terms: &[Term], source: &[Real]) = accumulate_body
 }
@@ -13,14 +13,14 @@ kernel! {
 kernel! {
     /// Every row of `out` becomes `start` + Σ factor · `source[offset..]` over its terms: rows of
     /// `start.len()` numbers, as many as the list has.
-    fn sum_rows(out: &mut [Real], start: &[Real], list: &List, source: &[Real]) = sum_rows_body
+    fn sum_rows(out: &mut [Real], start: &[Real], list: &List, source: &[Real]) = sum_rows_narrow
 }
 
 kernel! {
     /// `out[offset..]` += `rate` · factor · row for every term of every row; rows of `width`
     /// numbers, as many as the list has.
     fn scatter_rows(out: &mut [Real], list: &List, rows: &[Real], width: usize, rate: Real) =
-        scatter_rows_body
+        scatter_rows_narrow
 }
 
 kernel! {
@@ -31,23 +31,24 @@ kernel! {
 /// Numbers that are summed in registers at once: twelve vectors and one that may overlap.
 const WIDEST: usize = 13 * LANES;
 
-/// Calls `$function::<V, HEAD>` for rows of `$len` numbers, more than a vector and at most
-/// [`WIDEST`]: so many whole vectors, then one that ends with the row and may overlap the last.
+/// Calls `$function::<W, PAIRS, ODD>` for rows of `$len` numbers, more than a vector and at most
+/// [`WIDEST`]: so many pairs of whole vectors and an odd one, then one that ends with the row and may
+/// overlap the last.
 macro_rules! by_width {
-    ($len:expr, $function:ident::<V>($($arg:expr),*)) => {
+    ($len:expr, $function:ident::<W>($($arg:expr),*)) => {
         match ($len - 1) / LANES {
-            1 => $function::<V, 1>($($arg),*),
-            2 => $function::<V, 2>($($arg),*),
-            3 => $function::<V, 3>($($arg),*),
-            4 => $function::<V, 4>($($arg),*),
-            5 => $function::<V, 5>($($arg),*),
-            6 => $function::<V, 6>($($arg),*),
-            7 => $function::<V, 7>($($arg),*),
-            8 => $function::<V, 8>($($arg),*),
-            9 => $function::<V, 9>($($arg),*),
-            10 => $function::<V, 10>($($arg),*),
-            11 => $function::<V, 11>($($arg),*),
-            _ => $function::<V, 12>($($arg),*),
+            1 => $function::<W, 0, 1>($($arg),*),
+            2 => $function::<W, 1, 0>($($arg),*),
+            3 => $function::<W, 1, 1>($($arg),*),
+            4 => $function::<W, 2, 0>($($arg),*),
+            5 => $function::<W, 2, 1>($($arg),*),
+            6 => $function::<W, 3, 0>($($arg),*),
+            7 => $function::<W, 3, 1>($($arg),*),
+            8 => $function::<W, 4, 0>($($arg),*),
+            9 => $function::<W, 4, 1>($($arg),*),
+            10 => $function::<W, 5, 0>($($arg),*),
+            11 => $function::<W, 5, 1>($($arg),*),
+            _ => $function::<W, 6, 0>($($arg),*),
         }
     };
 }
@@ -78,25 +79,31 @@ fn scale_by_body<V: Lanes>(values: &mut [Real], factor: Real) {
 }
 
 #[inline(always)]
-fn accumulate_body<V: Lanes>(out: &mut [Real], terms: &[Term], source: &[Real]) {
+fn accumulate_body<W: Wide>(out: &mut [Real], terms: &[Term], source: &[Real]) {
     for band in bands(out.len()) {
         let out = &mut out[band.first..][..band.len];
         let source = &source[band.first.min(source.len())..];
         if band.len <= LANES {
-            accumulate_narrow::<V>(out, terms, source);
+            accumulate_narrow::<W>(out, terms, source);
         } else {
-            by_width!(band.len, accumulate_band::<V>(out, terms, source));
+            by_width!(band.len, accumulate_band::<W>(out, terms, source));
         }
     }
 }
 
+/// Weights come from the second cache, which is no faster into wider registers.
 #[inline(always)]
-fn sum_rows_body<V: Lanes>(out: &mut [Real], start: &[Real], list: &List, source: &[Real]) {
+fn sum_rows_narrow<V: Lanes>(out: &mut [Real], start: &[Real], list: &List, source: &[Real]) {
+    sum_rows_body::<[V; 2]>(out, start, list, source);
+}
+
+#[inline(always)]
+fn sum_rows_body<W: Wide>(out: &mut [Real], start: &[Real], list: &List, source: &[Real]) {
     for band in bands(start.len()) {
         if band.len <= LANES {
-            sum_band_narrow::<V>(out, start, list, source, band);
+            sum_band_narrow::<W>(out, start, list, source, band);
         } else {
-            by_width!(band.len, sum_band::<V>(out, start, list, source, band));
+            by_width!(band.len, sum_band::<W>(out, start, list, source, band));
         }
     }
 }
@@ -109,7 +116,7 @@ fn rows_of(list: &List) -> impl Iterator<Item = &[Term]> {
 }
 
 #[inline(always)]
-fn sum_band_narrow<V: Lanes>(
+fn sum_band_narrow<W: Wide>(
     out: &mut [Real],
     start: &[Real],
     list: &List,
@@ -120,12 +127,12 @@ fn sum_band_narrow<V: Lanes>(
     for (out, terms) in out.chunks_exact_mut(width).zip(rows_of(list)) {
         let out = &mut out[first..][..len];
         out.copy_from_slice(&start[first..][..len]);
-        accumulate_narrow::<V>(out, terms, &source[first..]);
+        accumulate_narrow::<W>(out, terms, &source[first..]);
     }
 }
 
 #[inline(always)]
-fn sum_band<V: Lanes, const HEAD: usize>(
+fn sum_band<W: Wide, const PAIRS: usize, const ODD: usize>(
     out: &mut [Real],
     start: &[Real],
     list: &List,
@@ -135,99 +142,106 @@ fn sum_band<V: Lanes, const HEAD: usize>(
     let Band { first, len, width } = band;
     let (start, source) = (&start[first..][..len], &source[first..]);
     for (out, terms) in out.chunks_exact_mut(width).zip(rows_of(list)) {
-        let sum = Row::<V, HEAD>::load(start).add_terms(terms, source, len);
+        let sum = Row::<W, PAIRS, ODD>::load(start).add_terms(terms, source, len);
         sum.store(&mut out[first..][..len]);
     }
 }
 
 #[inline(always)]
-fn accumulate_narrow<V: Lanes>(out: &mut [Real], terms: &[Term], source: &[Real]) {
+fn accumulate_narrow<W: Wide>(out: &mut [Real], terms: &[Term], source: &[Real]) {
     let len = out.len();
     if let Ok(out) = <&mut [Real; LANES]>::try_from(&mut *out) {
-        let mut sum = V::load(out);
+        let mut sum = W::load_half(out);
         for term in terms {
             let row = &source[term.offset as usize..][..LANES];
             let row = row.try_into().expect("a slice of so many");
-            sum = V::load(row).multiply_add(V::splat(term.factor), sum);
+            sum = W::load_half(row).multiply_add(W::splat(term.factor), sum);
         }
-        return sum.store(out);
+        return sum.store_half(out);
     }
     for term in terms {
         let row = &source[term.offset as usize..][..len];
         out.iter_mut().zip(row).for_each(|(out, &value)| {
-            *out = V::scalar(term.factor, value, *out);
+            *out = W::scalar(term.factor, value, *out);
         });
     }
 }
 
 #[inline(always)]
-fn accumulate_band<V: Lanes, const HEAD: usize>(out: &mut [Real], terms: &[Term], source: &[Real]) {
-    let sum = Row::<V, HEAD>::load(out).add_terms(terms, source, out.len());
+fn accumulate_band<W: Wide, const PAIRS: usize, const ODD: usize>(
+    out: &mut [Real],
+    terms: &[Term],
+    source: &[Real],
+) {
+    let sum = Row::<W, PAIRS, ODD>::load(out).add_terms(terms, source, out.len());
     sum.store(out);
 }
 
-/// A row's whole vectors and the one that ends with it.
-struct Row<V, const HEAD: usize> {
-    head: [V; HEAD],
-    tail: V,
+/// A row's whole vectors, an odd one as half a pair, and so the one that ends with the row.
+struct Row<W, const PAIRS: usize, const ODD: usize> {
+    pairs: [W; PAIRS],
+    odd: [W; ODD],
+    tail: W,
 }
 
-impl<V: Lanes, const HEAD: usize> Row<V, HEAD> {
+impl<W: Wide, const PAIRS: usize, const ODD: usize> Row<W, PAIRS, ODD> {
     #[inline(always)]
     fn zero() -> Self {
-        Self { head: [V::splat(0.0); HEAD], tail: V::splat(0.0) }
+        let zero = W::splat(0.0);
+        Self { pairs: [zero; PAIRS], odd: [zero; ODD], tail: zero }
     }
 
     #[inline(always)]
-    fn load(row: &[Real]) -> Self {
-        let (head, tail) = Self::parts(row);
-        let mut row = Self { head: [V::splat(0.0); HEAD], tail: V::load(tail) };
-        for (to, from) in row.head.iter_mut().zip(head) {
-            *to = V::load(from);
+    fn load(values: &[Real]) -> Self {
+        let mut row = Self::zero();
+        let (pairs, odd, tail) = parts::<PAIRS, ODD>(values);
+        for (to, from) in row.pairs.iter_mut().zip(pairs) {
+            *to = W::load(from);
         }
+        for (to, from) in row.odd.iter_mut().zip(odd) {
+            *to = W::load_half(from);
+        }
+        row.tail = W::load_half(tail);
         row
     }
 
-    #[inline(always)]
-    fn parts(row: &[Real]) -> (&[[Real; LANES]; HEAD], &[Real; LANES]) {
-        let head = row.as_chunks().0.first_chunk().expect("the row is longer than its head");
-        (head, row.last_chunk().expect("the row is longer than a vector"))
-    }
-
-    /// Where head and tail overlap both hold the same sums.
+    /// Where vectors overlap both hold the same sums.
     #[inline(always)]
     fn store(&self, row: &mut [Real]) {
-        let head = row.as_chunks_mut().0.first_chunk_mut();
-        let head: &mut [[Real; LANES]; HEAD] = head.expect("the row is longer than its head");
-        for (values, sum) in head.iter_mut().zip(self.head) {
+        let (vectors, _) = row.as_chunks_mut().0.split_at_mut(2 * PAIRS + ODD);
+        let (pairs, odd) = vectors.split_at_mut(2 * PAIRS);
+        for (values, sum) in pairs.as_chunks_mut().0.iter_mut().zip(self.pairs) {
             sum.store(values);
         }
-        self.tail.store(row.last_chunk_mut().expect("the row is longer than a vector"));
+        for (values, sum) in odd.iter_mut().zip(self.odd) {
+            sum.store_half(values);
+        }
+        self.tail.store_half(row.last_chunk_mut().expect("the row is longer than a vector"));
     }
 
     #[inline(always)]
     fn add_term(&mut self, term: Term, source: &[Real], len: usize) {
-        let (head, tail) = Self::parts(&source[term.offset as usize..][..len]);
-        let factor = V::splat(term.factor);
-        for (sum, values) in self.head.iter_mut().zip(head) {
-            *sum = V::load(values).multiply_add(factor, *sum);
-        }
-        self.tail = V::load(tail).multiply_add(factor, self.tail);
+        let row = Self::load(&source[term.offset as usize..][..len]);
+        self.add_times(&row, W::splat(term.factor));
     }
 
+    /// Adds `factor` · `row`.
     #[inline(always)]
-    fn add(&mut self, other: &Self) {
-        for (sum, other) in self.head.iter_mut().zip(other.head) {
-            *sum = sum.add(other);
+    fn add_times(&mut self, row: &Self, factor: W) {
+        for (sum, values) in self.pairs.iter_mut().zip(row.pairs) {
+            *sum = values.multiply_add(factor, *sum);
         }
-        self.tail = self.tail.add(other.tail);
+        for (sum, values) in self.odd.iter_mut().zip(row.odd) {
+            *sum = values.multiply_add(factor, *sum);
+        }
+        self.tail = row.tail.multiply_add(factor, self.tail);
     }
 
     /// Narrow rows in two sums, of every other term: one alone would wait for its own last
     /// addition.
     #[inline(always)]
     fn add_terms(mut self, terms: &[Term], source: &[Real], len: usize) -> Self {
-        if HEAD > 4 {
+        if 2 * PAIRS + ODD > 4 {
             for &term in terms {
                 self.add_term(term, source, len);
             }
@@ -242,23 +256,45 @@ impl<V: Lanes, const HEAD: usize> Row<V, HEAD> {
         for &term in rest {
             self.add_term(term, source, len);
         }
-        self.add(&other);
+        self.add_times(&other, W::splat(1.0));
         self
     }
 
     #[inline(always)]
-    fn times(mut self, factor: V) -> Self {
-        let zero = V::splat(0.0);
-        for values in &mut self.head {
-            *values = values.multiply_add(factor, zero);
-        }
-        self.tail = self.tail.multiply_add(factor, zero);
-        self
+    fn times(&self, factor: W) -> Self {
+        let mut product = Self::zero();
+        product.add_times(self, factor);
+        product
     }
 }
 
+/// A row's pairs of vectors, an odd one, and the one that ends with it.
 #[inline(always)]
-fn scatter_rows_body<V: Lanes>(
+#[allow(clippy::type_complexity, reason = "three parts of a row, named where they are used")]
+fn parts<const PAIRS: usize, const ODD: usize>(
+    row: &[Real],
+) -> (&[[[Real; LANES]; 2]; PAIRS], &[[Real; LANES]; ODD], &[Real; LANES]) {
+    let (pairs, rest) = row.split_at(2 * LANES * PAIRS);
+    let pairs = pairs.as_chunks().0.as_chunks().0.first_chunk();
+    let odd = rest.as_chunks().0.first_chunk();
+    let (pairs, odd) = pairs.zip(odd).expect("the row is longer than its vectors");
+    (pairs, odd, row.last_chunk().expect("the row is longer than a vector"))
+}
+
+/// As [`sum_rows_narrow`].
+#[inline(always)]
+fn scatter_rows_narrow<V: Lanes>(
+    out: &mut [Real],
+    list: &List,
+    rows: &[Real],
+    width: usize,
+    rate: Real,
+) {
+    scatter_rows_body::<[V; 2]>(out, list, rows, width, rate);
+}
+
+#[inline(always)]
+fn scatter_rows_body<W: Wide>(
     out: &mut [Real],
     list: &List,
     rows: &[Real],
@@ -267,28 +303,28 @@ fn scatter_rows_body<V: Lanes>(
 ) {
     for band in bands(width) {
         if band.len <= LANES {
-            scatter_narrow::<V>(out, list, rows, band, rate);
+            scatter_narrow::<W>(out, list, rows, band, rate);
         } else {
-            by_width!(band.len, scatter_band::<V>(out, list, rows, band, rate));
+            by_width!(band.len, scatter_band::<W>(out, list, rows, band, rate));
         }
     }
 }
 
 #[inline(always)]
-fn scatter_narrow<V: Lanes>(out: &mut [Real], list: &List, rows: &[Real], band: Band, rate: Real) {
+fn scatter_narrow<W: Wide>(out: &mut [Real], list: &List, rows: &[Real], band: Band, rate: Real) {
     let Band { first, len, width } = band;
     for (row, terms) in rows.chunks_exact(width).zip(rows_of(list)) {
         for term in terms {
             let out = &mut out[first + term.offset as usize..][..len];
             out.iter_mut().zip(&row[first..]).for_each(|(out, &value)| {
-                *out = V::scalar(term.factor, rate * value, *out);
+                *out = W::scalar(term.factor, rate * value, *out);
             });
         }
     }
 }
 
 #[inline(always)]
-fn scatter_band<V: Lanes, const HEAD: usize>(
+fn scatter_band<W: Wide, const PAIRS: usize, const ODD: usize>(
     out: &mut [Real],
     list: &List,
     rows: &[Real],
@@ -298,16 +334,12 @@ fn scatter_band<V: Lanes, const HEAD: usize>(
     let Band { first, len, width } = band;
     let out = &mut out[first..];
     for (row, terms) in rows.chunks_exact(width).zip(rows_of(list)) {
-        let values = Row::<V, HEAD>::load(&row[first..][..len]).times(V::splat(rate));
+        let values = Row::<W, PAIRS, ODD>::load(&row[first..][..len]).times(W::splat(rate));
         for term in terms {
             let out = &mut out[term.offset as usize..][..len];
-            let factor = V::splat(term.factor);
-            // All is loaded before anything is stored: head and tail may overlap.
-            let mut sum = Row::<V, HEAD>::load(out);
-            for (sum, values) in sum.head.iter_mut().zip(values.head) {
-                *sum = values.multiply_add(factor, *sum);
-            }
-            sum.tail = values.tail.multiply_add(factor, sum.tail);
+            // All is loaded before anything is stored: the last vectors may overlap.
+            let mut sum = Row::<W, PAIRS, ODD>::load(out);
+            sum.add_times(&values, W::splat(term.factor));
             sum.store(out);
         }
     }

@@ -1,7 +1,7 @@
 //! Patches times weights: the forward pass of a convolution, without copying the patches out.
 
-use super::kernel;
-use super::lanes::{LANES, Lanes};
+use super::lanes::{LANES, Lanes, Wide, has_avx512};
+use super::{kernel, wide_kernel};
 use crate::nn::Real;
 
 /// Where the patches of an image lie. Patch (y, x) has `rows` runs of `run` numbers; its run r
@@ -46,11 +46,13 @@ pub(crate) fn padded(columns: usize) -> usize {
     columns.next_multiple_of(LANES)
 }
 
-/// Vectors of the bands that rows of `vectors` of them are worked on in.
+/// Vectors of the bands that rows of `vectors` of them are worked on in: as many as there are
+/// registers for.
 fn bands(vectors: usize) -> impl Iterator<Item = usize> {
+    let widest = if has_avx512() { 6 } else { 3 };
     let mut left = vectors;
     std::iter::from_fn(move || {
-        let wide = if left == 4 { 2 } else { left.min(3) };
+        let wide = if left == widest + 1 { left / 2 } else { left.min(widest) };
         left -= wide;
         (wide > 0).then_some(wide)
     })
@@ -71,7 +73,7 @@ pub(crate) fn pack_bands(weights: &[Real], columns: usize, packed: &mut Vec<Real
     }
 }
 
-kernel! {
+wide_kernel! {
     /// `out` = `biases` + patches · weights, patch after patch in rows of `biases.len()` numbers, a
     /// whole number of vectors; `packed` are the weights as [`pack_bands`] leaves them, `starts`
     /// where the patches begin.
@@ -132,7 +134,7 @@ fn strip_body<V: Lanes>(out: &mut [Real], kept: usize, rows: &[Real], columns: u
 }
 
 #[inline(always)]
-fn body<V: Lanes>(
+fn body<W: Wide>(
     out: &mut [Real],
     image: &[Real],
     starts: &[usize],
@@ -145,11 +147,17 @@ fn body<V: Lanes>(
     for wide in bands(biases.len() / LANES) {
         let weights = packed[first * size..][..wide * LANES * size].as_chunks().0;
         let job = Job { image, starts, patches, weights, biases, first };
-        // Tiles of twelve vectors: as many as there are registers.
-        match wide {
-            1 => job.run::<V, 1, 8>(out),
-            2 => job.run::<V, 2, 6>(out),
-            _ => job.run::<V, 3, 4>(out),
+        // Tiles that fill the registers, beside a vector of each column's weights and a number of
+        // the image.
+        match (wide, W::ROOMY) {
+            (1, _) => job.run::<W, 1, 0, 1, 8>(out),
+            (2, true) => job.run::<W, 2, 1, 0, 8>(out),
+            (2, false) => job.run::<W, 2, 1, 0, 6>(out),
+            (3, true) => job.run::<W, 3, 1, 1, 8>(out),
+            (3, false) => job.run::<W, 3, 1, 1, 3>(out),
+            (4, _) => job.run::<W, 4, 2, 0, 8>(out),
+            (5, _) => job.run::<W, 5, 2, 1, 8>(out),
+            _ => job.run::<W, 6, 3, 0, 8>(out),
         }
         first += wide * LANES;
     }
@@ -169,9 +177,59 @@ struct Job<'a> {
     first: usize,
 }
 
-impl Job<'_> {
+/// Sums of a patch: of pairs of vectors, and of one vector where their number is odd. That one is
+/// half a pair, for then one copy of a number of the image is a factor for all of them.
+#[derive(Clone, Copy)]
+struct Sums<W, const PAIRS: usize, const ODD: usize> {
+    pairs: [W; PAIRS],
+    odd: [W; ODD],
+}
+
+impl<W: Wide, const PAIRS: usize, const ODD: usize> Sums<W, PAIRS, ODD> {
     #[inline(always)]
-    fn run<V: Lanes, const WIDE: usize, const TALL: usize>(&self, out: &mut [Real]) {
+    fn load(vectors: &[[Real; LANES]]) -> Self {
+        let nothing = W::splat(0.0);
+        let mut sums = Self { pairs: [nothing; PAIRS], odd: [nothing; ODD] };
+        for (sum, values) in sums.pairs.iter_mut().zip(vectors.as_chunks().0) {
+            *sum = W::load(values);
+        }
+        for (sum, values) in sums.odd.iter_mut().zip(&vectors[2 * PAIRS..]) {
+            *sum = W::load_half(values);
+        }
+        sums
+    }
+
+    #[inline(always)]
+    fn store(self, vectors: &mut [[Real; LANES]]) {
+        let (pairs, odd) = vectors.split_at_mut(2 * PAIRS);
+        for (values, sum) in pairs.as_chunks_mut().0.iter_mut().zip(self.pairs) {
+            sum.store(values);
+        }
+        for (values, sum) in odd.iter_mut().zip(self.odd) {
+            sum.store_half(values);
+        }
+    }
+
+    /// Adds `factor` · `weights`.
+    #[inline(always)]
+    fn add(&mut self, factor: Real, weights: &Self) {
+        let factor = W::splat(factor);
+        for (sum, weights) in self.pairs.iter_mut().zip(weights.pairs) {
+            *sum = weights.multiply_add(factor, *sum);
+        }
+        for (sum, weights) in self.odd.iter_mut().zip(weights.odd) {
+            *sum = weights.multiply_add(factor, *sum);
+        }
+    }
+}
+
+impl Job<'_> {
+    /// `WIDE` vectors of columns are so many `PAIRS` and an `ODD` one.
+    #[inline(always)]
+    fn run<W: Wide, const WIDE: usize, const PAIRS: usize, const ODD: usize, const TALL: usize>(
+        &self,
+        out: &mut [Real],
+    ) {
         // As many runs of all patches at a time as have weights that stay in the nearest cache.
         let size = self.patches.run * WIDE * LANES;
         let at_once = (NEAR / size.max(1)).clamp(1, self.patches.rows);
@@ -180,22 +238,22 @@ impl Job<'_> {
             let count = self.starts.len();
             let mut patch = 0;
             while patch + TALL <= count {
-                self.tile::<V, WIDE, TALL>(out, patch, rows.clone());
+                self.tile::<W, WIDE, PAIRS, ODD, TALL>(out, patch, rows.clone());
                 patch += TALL;
             }
-            while patch + 4 <= count {
-                self.tile::<V, WIDE, 4>(out, patch, rows.clone());
+            while TALL > 4 && patch + 4 <= count {
+                self.tile::<W, WIDE, PAIRS, ODD, 4>(out, patch, rows.clone());
                 patch += 4;
             }
             for patch in patch..count {
-                self.tile::<V, WIDE, 1>(out, patch, rows.clone());
+                self.tile::<W, WIDE, PAIRS, ODD, 1>(out, patch, rows.clone());
             }
         }
     }
 
     /// Runs `rows` of patches `patch..patch + TALL`.
     #[inline(always)]
-    fn tile<V: Lanes, const WIDE: usize, const TALL: usize>(
+    fn tile<W: Wide, const WIDE: usize, const PAIRS: usize, const ODD: usize, const TALL: usize>(
         &self,
         out: &mut [Real],
         patch: usize,
@@ -203,16 +261,16 @@ impl Job<'_> {
     ) {
         let Patches { run, pitch, .. } = self.patches;
         let starts: &[usize; TALL] = self.starts[patch..].first_chunk().expect("so many patches");
-        let mut sums = [[V::splat(0.0); WIDE]; TALL];
-        for (offset, sums) in sums.iter_mut().enumerate() {
-            // The first runs begin with the biases, the others go on.
-            let from = if rows.start == 0 {
-                &self.biases[self.first..]
-            } else {
-                &out[(patch + offset) * self.biases.len() + self.first..]
-            };
-            for (sum, values) in sums.iter_mut().zip(from.as_chunks().0) {
-                *sum = V::load(values);
+        let band = |offset: usize| {
+            let first = (patch + offset) * self.biases.len() + self.first;
+            first..first + WIDE * LANES
+        };
+        let biases = &self.biases[self.first..][..WIDE * LANES];
+        let mut sums = [Sums::<W, PAIRS, ODD>::load(biases.as_chunks().0); TALL];
+        // The first runs begin with the biases, the others go on.
+        if rows.start > 0 {
+            for (offset, sums) in sums.iter_mut().enumerate() {
+                *sums = Sums::load(out[band(offset)].as_chunks().0);
             }
         }
         for row in rows {
@@ -222,24 +280,18 @@ impl Job<'_> {
             }
             let weights = &self.weights[row * run * WIDE..][..run * WIDE];
             for (k, weights) in weights.as_chunks::<WIDE>().0.iter().enumerate() {
-                let mut loaded = [V::splat(0.0); WIDE];
-                for (loaded, weights) in loaded.iter_mut().zip(weights) {
-                    *loaded = V::load(weights);
-                }
+                let weights = Sums::load(weights);
                 for (sums, image) in sums.iter_mut().zip(images) {
                     // SAFETY: there are weights for `run` numbers, and every image has as many.
-                    let value = V::splat(unsafe { *image.get_unchecked(k) });
-                    for (sum, weights) in sums.iter_mut().zip(loaded) {
-                        *sum = weights.multiply_add(value, *sum);
-                    }
+                    sums.add(unsafe { *image.get_unchecked(k) }, &weights);
                 }
             }
         }
-        for (offset, sums) in sums.iter().enumerate() {
-            let out = &mut out[(patch + offset) * self.biases.len() + self.first..];
-            for (values, sum) in out.as_chunks_mut().0.iter_mut().zip(sums) {
-                sum.store(values);
-            }
+        for (offset, sums) in sums.into_iter().enumerate() {
+            sums.store(out[band(offset)].as_chunks_mut().0);
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

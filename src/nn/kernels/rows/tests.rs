@@ -54,7 +54,7 @@ fn rows_of_any_length_are_summed() {
         let mut out = numbers(COUNTS.len() * width, 4);
         sum_rows(&mut out, &start, &list, &source);
         close(&out, &expected);
-        sum_rows_body::<Portable>(&mut out, &start, &list, &source);
+        sum_rows_body::<[Portable; 2]>(&mut out, &start, &list, &source);
         close(&out, &expected);
         for (terms, expected) in rows_of(&list).zip(expected.chunks(width)) {
             let mut out = start.clone();
@@ -81,7 +81,7 @@ fn rows_of_any_length_are_scattered() {
         scatter_rows(&mut out, &list, &rows, width, -0.3);
         close(&out, &expected);
         let mut out = start.clone();
-        scatter_rows_body::<Portable>(&mut out, &list, &rows, width, -0.3);
+        scatter_rows_body::<[Portable; 2]>(&mut out, &list, &rows, width, -0.3);
         close(&out, &expected);
         scale_by(&mut out, 0.5);
         for value in &mut expected {
