@@ -119,7 +119,10 @@ impl Trainer {
                 return Outcome::Completed(reason.clone());
             }
             if epoch >= self.state.spec.epochs {
-                return Outcome::Completed(format!("all {epoch} epochs trained"));
+                return Outcome::Completed(match epoch {
+                    1 => "the only epoch trained".into(),
+                    _ => format!("all {epoch} epochs trained"),
+                });
             }
             if self.attend(Gate::Batch) == Flow::End {
                 return Outcome::Stopped;

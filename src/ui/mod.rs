@@ -2,6 +2,7 @@
 
 mod app;
 mod chrome;
+mod environment;
 mod event_loop;
 mod keymap;
 mod language;
@@ -16,8 +17,9 @@ mod views;
 mod widgets;
 
 pub use app::{App, Exit, SavePicture, Setup};
+pub use environment::Environment;
 pub use event_loop::{Error, run};
 pub use language::Language;
 pub use pacer::Limits;
 pub use svg::{svg, text};
-pub use theme::{ColorDepth, Environment, Theme};
+pub use theme::{ColorDepth, Theme};

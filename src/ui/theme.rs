@@ -49,40 +49,64 @@ pub enum Role {
     Accent,
 }
 
-/// A colour for a dark background, one for a light one, and the nearest of the sixteen.
+/// A colour for a dark background, one for a light one, and which of the sixteen stands for each.
 struct Tone {
     dark: [u8; 3],
     light: [u8; 3],
-    ansi: Color,
+    ansi: [Color; 2],
 }
 
-const DIM: Tone = Tone { dark: [132, 140, 154], light: [101, 109, 118], ansi: Color::DarkGray };
-const BORDER: Tone = Tone { dark: [66, 74, 90], light: [190, 198, 208], ansi: Color::DarkGray };
-const GOOD: Tone = Tone { dark: [64, 192, 144], light: [0, 120, 84], ansi: Color::Green };
-const BAD: Tone = Tone { dark: [240, 120, 72], light: [186, 74, 0], ansi: Color::Red };
-const WARNING: Tone = Tone { dark: [240, 200, 80], light: [138, 100, 0], ansi: Color::Yellow };
-const ACCENT: Tone = Tone { dark: [98, 182, 240], light: [0, 104, 168], ansi: Color::Cyan };
-const SELECTION: Tone = Tone { dark: [44, 58, 84], light: [212, 228, 246], ansi: Color::Blue };
+const DIM: Tone = Tone {
+    dark: [132, 140, 154],
+    light: [101, 109, 118],
+    ansi: [Color::DarkGray, Color::DarkGray],
+};
+const BORDER: Tone =
+    Tone { dark: [66, 74, 90], light: [190, 198, 208], ansi: [Color::DarkGray, Color::DarkGray] };
+const GOOD: Tone =
+    Tone { dark: [64, 192, 144], light: [0, 120, 84], ansi: [Color::Green, Color::Green] };
+const BAD: Tone =
+    Tone { dark: [240, 120, 72], light: [186, 74, 0], ansi: [Color::Red, Color::Red] };
+const WARNING: Tone =
+    Tone { dark: [240, 200, 80], light: [138, 100, 0], ansi: [Color::Yellow, Color::Magenta] };
+const ACCENT: Tone =
+    Tone { dark: [98, 182, 240], light: [0, 104, 168], ansi: [Color::Cyan, Color::Blue] };
+const SELECTION: Tone =
+    Tone { dark: [44, 58, 84], light: [212, 228, 246], ansi: [Color::Blue, Color::Blue] };
 
 const SERIES: [Tone; 6] = [
-    Tone { dark: [98, 182, 240], light: [0, 104, 168], ansi: Color::LightCyan },
-    Tone { dark: [240, 168, 56], light: [176, 104, 0], ansi: Color::Yellow },
-    Tone { dark: [64, 192, 144], light: [0, 120, 84], ansi: Color::Green },
-    Tone { dark: [216, 140, 190], light: [160, 70, 126], ansi: Color::LightMagenta },
-    Tone { dark: [240, 228, 96], light: [128, 118, 0], ansi: Color::LightYellow },
-    Tone { dark: [236, 112, 70], light: [186, 74, 0], ansi: Color::LightRed },
+    Tone { dark: [98, 182, 240], light: [0, 104, 168], ansi: [Color::LightCyan, Color::Blue] },
+    Tone { dark: [240, 168, 56], light: [176, 104, 0], ansi: [Color::Yellow, Color::Red] },
+    Tone { dark: [64, 192, 144], light: [0, 120, 84], ansi: [Color::Green, Color::Green] },
+    Tone {
+        dark: [216, 140, 190],
+        light: [160, 70, 126],
+        ansi: [Color::LightMagenta, Color::Magenta],
+    },
+    Tone {
+        dark: [240, 228, 96],
+        light: [128, 118, 0],
+        ansi: [Color::LightYellow, Color::DarkGray],
+    },
+    Tone { dark: [236, 112, 70], light: [186, 74, 0], ansi: [Color::LightRed, Color::Cyan] },
 ];
 
 /// The ends of the diverging scale: blue below zero, orange above.
-const NEGATIVE: Tone = Tone { dark: [72, 160, 248], light: [0, 92, 184], ansi: Color::Blue };
-const POSITIVE: Tone = Tone { dark: [255, 156, 48], light: [204, 88, 0], ansi: Color::Yellow };
+const NEGATIVE: Tone =
+    Tone { dark: [72, 160, 248], light: [0, 92, 184], ansi: [Color::LightBlue, Color::Blue] };
+const POSITIVE: Tone =
+    Tone { dark: [255, 156, 48], light: [204, 88, 0], ansi: [Color::Yellow, Color::Red] };
 /// The middle of the diverging scale and the start of the sequential one.
-const NOTHING: Tone = Tone { dark: [20, 23, 30], light: [244, 245, 247], ansi: Color::Black };
+const NOTHING: Tone =
+    Tone { dark: [20, 23, 30], light: [244, 245, 247], ansi: [Color::DarkGray, Color::DarkGray] };
 /// The end of the sequential scale.
-const INK: Tone = Tone { dark: [250, 250, 245], light: [16, 18, 24], ansi: Color::White };
+const INK: Tone =
+    Tone { dark: [250, 250, 245], light: [16, 18, 24], ansi: [Color::White, Color::Black] };
 
 /// Shades between the ends of a scale.
 const STEPS: f32 = 32.0;
+/// With sixteen colours, a share of a scale under this looks like nothing.
+const FAINT: f32 = 0.25;
 
 impl Theme {
     /// The style of a piece of text.
@@ -125,6 +149,18 @@ impl Theme {
         self.between(&INK, value)
     }
 
+    /// Text over a value from −1 to 1 as its ground. The sixteen colours are too strong for a
+    /// ground: there the text itself has the colour.
+    #[must_use]
+    pub fn shaded(&self, value: f32) -> Style {
+        match self.depth {
+            ColorDepth::None => Style::default(),
+            ColorDepth::Ansi16 if value.abs() < FAINT => Style::default(),
+            ColorDepth::Ansi16 => Style::default().fg(self.diverging(value)),
+            _ => Style::default().bg(self.diverging(value)),
+        }
+    }
+
     /// A text in the reader's language.
     #[must_use]
     pub fn say<'a>(&self, text: &'a str) -> &'a str {
@@ -162,8 +198,8 @@ impl Theme {
         let share = (share * STEPS).round() / STEPS;
         match self.depth {
             ColorDepth::None => Color::Reset,
-            ColorDepth::Ansi16 if share < 0.25 => NOTHING.ansi,
-            ColorDepth::Ansi16 => end.ansi,
+            ColorDepth::Ansi16 if share < FAINT => self.tone(&NOTHING),
+            ColorDepth::Ansi16 => self.tone(end),
             _ => {
                 let (from, to) = (self.rgb(&NOTHING), self.rgb(end));
                 let mix =
@@ -178,7 +214,10 @@ impl Theme {
     }
 
     fn tone(&self, tone: &Tone) -> Color {
-        if self.depth == ColorDepth::Ansi16 { tone.ansi } else { self.color(self.rgb(tone)) }
+        match self.depth {
+            ColorDepth::Ansi16 => tone.ansi[usize::from(self.light)],
+            _ => self.color(self.rgb(tone)),
+        }
     }
 
     fn color(&self, [r, g, b]: [u8; 3]) -> Color {
@@ -210,93 +249,9 @@ fn nearest_of_256(rgb: [u8; 3]) -> u8 {
     }
 }
 
-/// What is known of a terminal before anything is drawn on it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Environment {
-    pub term: String,
-    pub colorterm: String,
-    /// `COLORFGBG`, such as `15;0`: the last number is the background.
-    pub colorfgbg: String,
-    /// `NO_COLOR` is set and not empty.
-    pub no_color: bool,
-    /// The locale in force: `LC_ALL`, else `LC_CTYPE`, else `LANG`.
-    pub locale: String,
-    /// The locale of messages: `LC_ALL`, else `LC_MESSAGES`, else `LANG`.
-    pub messages: String,
-}
-
-impl Environment {
-    /// Reads the process's environment.
-    #[must_use]
-    pub fn read() -> Self {
-        let get = |name: &str| std::env::var(name).unwrap_or_default();
-        let locale = |category| {
-            let names = ["LC_ALL", category, "LANG"];
-            names.map(get).into_iter().find(|v| !v.is_empty()).unwrap_or_default()
-        };
-        Self {
-            term: get("TERM"),
-            colorterm: get("COLORTERM"),
-            colorfgbg: get("COLORFGBG"),
-            no_color: !get("NO_COLOR").is_empty(),
-            locale: locale("LC_CTYPE"),
-            messages: locale("LC_MESSAGES"),
-        }
-    }
-
-    /// What the terminal can most likely show.
-    #[must_use]
-    pub fn theme(&self) -> Theme {
-        let locale = self.locale.to_lowercase();
-        let background = self.colorfgbg.rsplit(';').next().unwrap_or_default();
-        Theme {
-            depth: self.depth(),
-            light: matches!(background, "7" | "15"),
-            unicode: (locale.contains("utf-8") || locale.contains("utf8"))
-                && !matches!(self.term.as_str(), "dumb" | "linux"),
-            language: Language::of_locale(&self.messages),
-        }
-    }
-
-    fn depth(&self) -> ColorDepth {
-        if self.no_color || matches!(self.term.as_str(), "dumb" | "") {
-            ColorDepth::None
-        } else if matches!(self.colorterm.as_str(), "truecolor" | "24bit")
-            || self.term.ends_with("-direct")
-        {
-            ColorDepth::True
-        } else if self.term.contains("256color") {
-            ColorDepth::Ansi256
-        } else {
-            ColorDepth::Ansi16
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn theme(term: &str, colorterm: &str, no_color: bool) -> Theme {
-        let environment = Environment {
-            term: term.into(),
-            colorterm: colorterm.into(),
-            no_color,
-            locale: "C.UTF-8".into(),
-            ..Environment::default()
-        };
-        environment.theme()
-    }
-
-    #[test]
-    fn climbs_down_the_colour_ladder() {
-        assert_eq!(theme("xterm-256color", "truecolor", false).depth, ColorDepth::True);
-        assert_eq!(theme("xterm-256color", "", false).depth, ColorDepth::Ansi256);
-        assert_eq!(theme("xterm", "", false).depth, ColorDepth::Ansi16);
-        assert_eq!(theme("dumb", "", false).depth, ColorDepth::None);
-        assert_eq!(theme("xterm-256color", "truecolor", true).depth, ColorDepth::None);
-        assert!(!theme("dumb", "", false).unicode);
-    }
 
     #[test]
     fn nothing_but_resets_without_colours() {
@@ -307,6 +262,27 @@ mod tests {
             assert!(style.bg.is_none(), "{role:?}");
         }
         assert_eq!(theme.diverging(-1.0), Color::Reset);
+    }
+
+    #[test]
+    fn whatever_is_drawn_is_seen_on_a_light_background_too() {
+        let invisible = [Color::White, Color::Gray, Color::Yellow, Color::LightYellow];
+        let theme = Theme { depth: ColorDepth::Ansi16, light: true, ..Theme::default() };
+        let roles = [Role::Text, Role::Dim, Role::Good, Role::Bad, Role::Warning, Role::Accent];
+        let texts = roles.iter().filter_map(|&role| theme.style(role).fg);
+        let series = (0..SERIES.len()).filter_map(|index| theme.series(index).fg);
+        let scales = [-1.0, -0.1, 0.1, 1.0].map(|value| theme.diverging(value));
+        for color in texts.chain(series).chain(scales).chain([theme.sequential(1.0)]) {
+            assert!(!invisible.contains(&color), "{color}");
+        }
+    }
+
+    #[test]
+    fn a_ground_leaves_its_text_readable() {
+        let few = Theme { depth: ColorDepth::Ansi16, ..Theme::default() };
+        assert_eq!((few.shaded(1.0).bg, few.shaded(0.1).fg), (None, None));
+        assert_eq!(few.shaded(-1.0).fg, Some(few.diverging(-1.0)));
+        assert_eq!(Theme::default().shaded(0.5).bg, Some(Theme::default().diverging(0.5)));
     }
 
     #[test]

@@ -162,6 +162,7 @@ const VIEWS: &[Entry] = &[
     ("validation", "验证集"),
     ("epoch {}", "第 {} 个迭代期"),
     ("epoch {} + {} batches", "第 {} 个迭代期 + {} 个小批量"),
+    ("beside it in the list", "列表中的邻近图像"),
     ("waiting for the network…", "等待网络…"),
     ("Weights of layer {} · {}", "第 {} 层的权重 · {}"),
     ("Biases", "偏置"),

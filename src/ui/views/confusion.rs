@@ -7,7 +7,7 @@ use crate::ui::widgets::{Pane, write, write_at, write_right};
 use crossterm::event::{KeyCode, KeyEvent, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use ratatui::style::{Color, Modifier};
+use ratatui::style::Modifier;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// Columns of a cell at least, with the gap to the next.
@@ -216,8 +216,8 @@ impl Confusion {
         let share = count as f32 / largest.max(1) as f32;
         let mut style = theme.style(if count == 0 { Role::Dim } else { Role::Text });
         if count > 0 {
-            let color = theme.diverging(if right { -0.55 * share } else { 0.1 + 0.6 * share });
-            style = if color == Color::Reset { style } else { style.bg(color) };
+            let ground = if right { -0.55 * share } else { 0.1 + 0.6 * share };
+            style = style.patch(theme.shaded(ground));
         }
         if (label, predicted) == (self.row, self.column) {
             style = style.add_modifier(Modifier::REVERSED | Modifier::BOLD);

@@ -134,6 +134,7 @@ pub(super) const TABLE: &[Entry] = &[
     ("there is no command {}; ? lists them", "没有命令 {}；按 ? 列出全部"),
     ("{} could be {}", "{} 可能是 {}"),
     ("{}: {}, such as `{}`", "{}：{}，例如 `{}`"),
+    ("the only epoch trained", "唯一的迭代期已完成"),
     ("all {} epochs trained", "{} 个迭代期全部完成"),
     ("no session: this run ends with its terminal: {}", "没有会话：训练随终端结束：{}"),
 ];

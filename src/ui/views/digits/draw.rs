@@ -1,6 +1,6 @@
 //! How the digits look.
 
-use super::{Digits, List, filter, votes};
+use super::{Digits, List, filter, neighbours, votes};
 use crate::protocol::{Card, Content, DigitOrder, Frame, What};
 use crate::ui::theme::{Role, Theme};
 use crate::ui::view::{Context, as_of};
@@ -11,7 +11,7 @@ use ratatui::widgets::Widget;
 use unicode_width::UnicodeWidthStr;
 
 /// A card of the contact sheet, in cells: the picture, a line of text, a gap.
-const CARD: [u16; 2] = [15, 8];
+pub(super) const CARD: [u16; 2] = [15, 8];
 
 pub(super) fn draw(view: &mut Digits, area: Rect, buffer: &mut Buffer, context: &Context) {
     let theme = context.theme;
@@ -74,9 +74,20 @@ pub(super) fn hit(place: Rect, grid: [u32; 2], column: u16, row: u16) -> Option<
 
 fn sheet(view: &Digits, area: Rect, buffer: &mut Buffer, context: &Context, list: Option<List>) {
     let Some(list) = list else { return };
-    for (at, card) in (0_u32..).zip(list.cards) {
-        let (across, down) = (at % view.grid[0], at / view.grid[0]);
-        if down >= view.grid[1] {
+    cards((0..).zip(list.cards), view.grid, area, buffer, context);
+}
+
+/// Numbered cards, each at its place in rows from the left.
+pub(super) fn cards<'a>(
+    cards: impl Iterator<Item = (u32, &'a Card)>,
+    grid: [u32; 2],
+    area: Rect,
+    buffer: &mut Buffer,
+    context: &Context,
+) {
+    for (at, card) in cards {
+        let (across, down) = (at % grid[0], at / grid[0]);
+        if down >= grid[1] {
             return;
         }
         let place = Rect {
@@ -100,7 +111,7 @@ fn one_card(card: &Card, place: Rect, buffer: &mut Buffer, context: &Context) {
     write(buffer, place, place.height.saturating_sub(1), &text, context.theme.style(role));
 }
 
-fn one(view: &Digits, area: Rect, buffer: &mut Buffer, context: &Context, list: Option<List>) {
+fn one(view: &mut Digits, area: Rect, buffer: &mut Buffer, context: &Context, list: Option<List>) {
     let theme = context.theme;
     let frame = context.frame(&What::Digit { index: context.digit });
     let Some(Content::Digit { card, outputs, votes }) = frame.map(|frame| &frame.content) else {
@@ -119,7 +130,13 @@ fn one(view: &Digits, area: Rect, buffer: &mut Buffer, context: &Context, list: 
     let taken = heading(view, card, text, buffer, context, list, frame);
     let below = Rect { y: text.y + taken, height: text.height.saturating_sub(taken), ..text };
     let below = votes::draw(votes, card, below.intersection(area), buffer, context);
-    bars(card, outputs, below, buffer, context);
+    let rows = (outputs.len() as u16).min(below.height);
+    let rest = Rect { y: below.y + rows, height: below.height - rows, ..below };
+    if neighbours::draw(view, rest, buffer, context, list) {
+        bars(card, outputs, Rect { height: rows, ..below }, buffer, context);
+    } else {
+        bars(card, outputs, below, buffer, context);
+    }
 }
 
 /// What the image is and what it was taken for; returns the rows it took.

@@ -5,6 +5,7 @@
 
 mod draw;
 mod filter;
+mod neighbours;
 mod votes;
 
 use crate::protocol::{Card, Content, DigitFilter, DigitOrder, DigitQuery, Frame, Verdict, What};
@@ -37,6 +38,9 @@ pub struct Digits {
     /// Columns and rows of the sheet, and where it is, as last drawn.
     grid: [u32; 2],
     place: Rect,
+    /// The same of the images that are shown beside the selected one; none without room.
+    beside: [u32; 2],
+    beside_place: Rect,
 }
 
 /// The list as far as it is known.
@@ -62,9 +66,14 @@ impl Digits {
             order: self.order,
             offset: self.offset,
             count: if self.sheet { (self.grid[0] * self.grid[1]).clamp(1, SHEET) } else { AROUND },
-            pixels: self.sheet,
+            pixels: self.wants_pixels(),
             selected: Some(context.digit),
         }
+    }
+
+    /// Whether more images are drawn than the selected one.
+    fn wants_pixels(&self) -> bool {
+        self.sheet || self.beside[0] > 0
     }
 
     /// The answer to this very question, or else the newest to one about the same list.
@@ -72,7 +81,7 @@ impl Digits {
         let exact = context.frame(&What::Digits(self.query(context)));
         let same = |what: &What| {
             matches!(what, What::Digits(q)
-                if (q.filter, q.order, q.pixels) == (self.filter, self.order, self.sheet)
+                if (q.filter, q.order, q.pixels) == (self.filter, self.order, self.wants_pixels())
                     && q.offset == self.offset)
         };
         let frame = exact.or_else(|| context.latest_frame(same))?;
@@ -140,8 +149,11 @@ impl Digits {
             let [columns, rows] = self.grid.map(|side| side.max(1));
             let (row, top) = (rank / columns, self.offset / columns);
             self.offset = top.clamp((row + 1).saturating_sub(rows), row) * columns;
-        } else if !(self.offset..self.offset + AROUND).contains(&rank) {
-            self.offset = rank.saturating_sub(AROUND / 2);
+        } else {
+            let page = neighbours::page(self.beside, rank);
+            if page.start < self.offset || page.end > self.offset + AROUND {
+                self.offset = page.start.saturating_sub(AROUND / 2);
+            }
         }
     }
 
@@ -247,12 +259,19 @@ impl View for Digits {
     }
 
     fn mouse(&mut self, event: MouseEvent, _area: Rect, context: &Context) -> Reaction {
+        let row = if self.sheet { i64::from(self.grid[0].max(1)) } else { 1 };
         match event.kind {
-            MouseEventKind::ScrollDown => self.go(i64::from(self.grid[0].max(1)), context),
-            MouseEventKind::ScrollUp => self.go(-i64::from(self.grid[0].max(1)), context),
-            MouseEventKind::Down(MouseButton::Left) if self.sheet => {
-                let hit = draw::hit(self.place, self.grid, event.column, event.row);
-                hit.map_or(Reaction::Ignored, |at| self.want(self.offset + at, context))
+            MouseEventKind::ScrollDown => self.go(row, context),
+            MouseEventKind::ScrollUp => self.go(-row, context),
+            MouseEventKind::Down(MouseButton::Left) => {
+                let (place, grid, first) = if self.sheet {
+                    (self.place, self.grid, self.offset)
+                } else {
+                    let first = neighbours::page(self.beside, self.rank).start;
+                    (self.beside_place, self.beside, first)
+                };
+                let hit = draw::hit(place, grid, event.column, event.row);
+                hit.map_or(Reaction::Ignored, |at| self.want(first + at, context))
             }
             _ => Reaction::Ignored,
         }
@@ -273,68 +292,4 @@ impl View for Digits {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::protocol::{Moment, Probe, RunView};
-    use crate::ui::theme::Theme;
-
-    /// Answers the view's question from a list of image indices.
-    fn answer(view: &Digits, run: &mut RunView, digit: u32, listed: &[u32]) {
-        let theme = Theme::default();
-        let context = Context { run, theme: &theme, moment: Moment::Live, digit, layer: 0 };
-        let query = view.query(&context);
-        let window = listed.iter().skip(query.offset as usize).take(query.count as usize);
-        let list = Content::Digits {
-            total: listed.len() as u32,
-            selected_rank: listed.iter().position(|&index| index == digit).map(|at| at as u32),
-            cards: window.map(|&index| Card { index, ..Card::default() }).collect(),
-        };
-        let probe = Probe::live(What::Digits(query));
-        let frame = Frame { probe: probe.clone(), epoch: 1, batch: 0, content: list };
-        run.frames.insert(probe, frame);
-    }
-
-    fn press(view: &mut Digits, run: &RunView, digit: u32, code: KeyCode) -> Reaction {
-        let theme = Theme::default();
-        let context = Context { run, theme: &theme, moment: Moment::Live, digit, layer: 0 };
-        view.key(KeyEvent::from(code), &context)
-    }
-
-    #[test]
-    fn leafs_through_the_list() {
-        let (mut view, mut run) = (Digits::default(), RunView::default());
-        answer(&view, &mut run, 5, &[1, 5, 9]);
-        assert_eq!(press(&mut view, &run, 5, KeyCode::Right), Reaction::SelectDigit(9));
-        assert_eq!(press(&mut view, &run, 5, KeyCode::Left), Reaction::SelectDigit(1));
-    }
-
-    #[test]
-    fn the_selection_stays_put_while_the_list_changes_underneath() {
-        let (mut view, mut run) = (Digits::default(), RunView::default());
-        answer(&view, &mut run, 5, &[1, 5, 9]);
-        let theme = Theme::default();
-        let context =
-            |run| Context { run, theme: &theme, moment: Moment::Live, digit: 5, layer: 0 };
-        assert_eq!(view.updated(&context(&run)), Reaction::Ignored);
-        // The network learned 5: it is no longer listed, yet stays selected until a key is pressed.
-        let mut run = RunView::default();
-        answer(&view, &mut run, 5, &[1, 9]);
-        assert_eq!(view.updated(&context(&run)), Reaction::Ignored);
-        assert_eq!(press(&mut view, &run, 5, KeyCode::Right), Reaction::SelectDigit(9));
-        view.wanted = None;
-        assert_eq!(press(&mut view, &run, 5, KeyCode::Left), Reaction::SelectDigit(1));
-    }
-
-    #[test]
-    fn asks_for_the_part_of_the_list_it_goes_to() {
-        let (mut view, mut run) = (Digits::default(), RunView::default());
-        let list: Vec<u32> = (0..500).map(|n| 3 * n).collect();
-        answer(&view, &mut run, 0, &list);
-        assert_eq!(press(&mut view, &run, 0, KeyCode::End), Reaction::Redraw);
-        answer(&view, &mut run, 0, &list);
-        let theme = Theme::default();
-        let context =
-            Context { run: &run, theme: &theme, moment: Moment::Live, digit: 0, layer: 0 };
-        assert_eq!(view.updated(&context), Reaction::SelectDigit(3 * 499));
-    }
-}
+mod tests;

@@ -6,7 +6,6 @@ use crate::ui::theme::{Role, Theme};
 use crate::ui::widgets::{short, write, write_at, write_right};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
-use ratatui::style::Style;
 use unicode_width::UnicodeWidthStr;
 
 /// Rows of a function's graph.
@@ -231,9 +230,11 @@ impl Painter<'_> {
         for (at, value) in self.values().iter().enumerate() {
             let (column, row) = (at as u16 % width, at as u16 / width);
             let here = self.is_selected() && at == self.hand.cursor;
-            let ground = self.theme.diverging((0.6 * value / largest) as f32);
-            let style =
-                if here { self.theme.style(Role::Selected) } else { Style::default().bg(ground) };
+            let style = if here {
+                self.theme.style(Role::Selected)
+            } else {
+                self.theme.shaded((0.6 * value / largest) as f32)
+            };
             let mark = if here { "›" } else { " " };
             let text = format!("{mark}{:>3} ", self.number(*value));
             write_at(buffer, track, column * CELL, row, &text, style);

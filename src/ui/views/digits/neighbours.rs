@@ -1,0 +1,47 @@
+//! The images beside the selected one in the list, where there is room for them.
+
+use super::draw::{CARD, cards};
+use super::{Digits, List};
+use crate::ui::theme::Role;
+use crate::ui::view::Context;
+use crate::ui::widgets::write;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use std::ops::Range;
+
+/// Rows above the images: a gap and a heading.
+const ABOVE: u16 = 2;
+/// Images at most.
+const MOST: u32 = 12;
+
+/// The ranks shown together with one. They change by whole pages: leafing moves a mark, and few
+/// bytes cross the line.
+pub(super) fn page([columns, rows]: [u32; 2], rank: u32) -> Range<u32> {
+    let size = (columns * rows).max(1);
+    let first = rank / size * size;
+    first..first + size
+}
+
+/// Draws them; says whether there was room.
+pub(super) fn draw(
+    view: &mut Digits,
+    area: Rect,
+    buffer: &mut Buffer,
+    context: &Context,
+    list: Option<List>,
+) -> bool {
+    let columns = u32::from((area.width + 1) / CARD[0]);
+    let rows = u32::from(area.height.saturating_sub(ABOVE) / CARD[1]);
+    let fits = columns > 0 && rows > 0;
+    view.beside =
+        if fits { [columns.min(MOST), rows.min(MOST / columns.min(MOST))] } else { [0, 0] };
+    let below = |rows| Rect { y: area.y + rows, height: area.height.saturating_sub(rows), ..area };
+    view.beside_place = if fits { below(ABOVE) } else { Rect::ZERO };
+    let Some(list) = list.filter(|list| fits && list.total > 1) else { return fits };
+    let page = page(view.beside, list.selected_rank.unwrap_or(view.rank));
+    let heading = context.theme.say("beside it in the list");
+    write(buffer, below(1), 0, heading, context.theme.style(Role::Dim));
+    let known = (0..).zip(page).filter_map(|(at, rank)| Some((at, list.card(rank)?)));
+    cards(known, view.beside, view.beside_place, buffer, context);
+    true
+}

@@ -1,0 +1,61 @@
+use super::*;
+use crate::protocol::{Moment, Probe, RunView};
+use crate::ui::theme::Theme;
+
+/// Answers the view's question from a list of image indices.
+fn answer(view: &Digits, run: &mut RunView, digit: u32, listed: &[u32]) {
+    let theme = Theme::default();
+    let context = Context { run, theme: &theme, moment: Moment::Live, digit, layer: 0 };
+    let query = view.query(&context);
+    let window = listed.iter().skip(query.offset as usize).take(query.count as usize);
+    let list = Content::Digits {
+        total: listed.len() as u32,
+        selected_rank: listed.iter().position(|&index| index == digit).map(|at| at as u32),
+        cards: window.map(|&index| Card { index, ..Card::default() }).collect(),
+    };
+    let probe = Probe::live(What::Digits(query));
+    let frame = Frame { probe: probe.clone(), epoch: 1, batch: 0, content: list };
+    run.frames.insert(probe, frame);
+}
+
+fn press(view: &mut Digits, run: &RunView, digit: u32, code: KeyCode) -> Reaction {
+    let theme = Theme::default();
+    let context = Context { run, theme: &theme, moment: Moment::Live, digit, layer: 0 };
+    view.key(KeyEvent::from(code), &context)
+}
+
+#[test]
+fn leafs_through_the_list() {
+    let (mut view, mut run) = (Digits::default(), RunView::default());
+    answer(&view, &mut run, 5, &[1, 5, 9]);
+    assert_eq!(press(&mut view, &run, 5, KeyCode::Right), Reaction::SelectDigit(9));
+    assert_eq!(press(&mut view, &run, 5, KeyCode::Left), Reaction::SelectDigit(1));
+}
+
+#[test]
+fn the_selection_stays_put_while_the_list_changes_underneath() {
+    let (mut view, mut run) = (Digits::default(), RunView::default());
+    answer(&view, &mut run, 5, &[1, 5, 9]);
+    let theme = Theme::default();
+    let context = |run| Context { run, theme: &theme, moment: Moment::Live, digit: 5, layer: 0 };
+    assert_eq!(view.updated(&context(&run)), Reaction::Ignored);
+    // The network learned 5: it is no longer listed, yet stays selected until a key is pressed.
+    let mut run = RunView::default();
+    answer(&view, &mut run, 5, &[1, 9]);
+    assert_eq!(view.updated(&context(&run)), Reaction::Ignored);
+    assert_eq!(press(&mut view, &run, 5, KeyCode::Right), Reaction::SelectDigit(9));
+    view.wanted = None;
+    assert_eq!(press(&mut view, &run, 5, KeyCode::Left), Reaction::SelectDigit(1));
+}
+
+#[test]
+fn asks_for_the_part_of_the_list_it_goes_to() {
+    let (mut view, mut run) = (Digits::default(), RunView::default());
+    let list: Vec<u32> = (0..500).map(|n| 3 * n).collect();
+    answer(&view, &mut run, 0, &list);
+    assert_eq!(press(&mut view, &run, 0, KeyCode::End), Reaction::Redraw);
+    answer(&view, &mut run, 0, &list);
+    let theme = Theme::default();
+    let context = Context { run: &run, theme: &theme, moment: Moment::Live, digit: 0, layer: 0 };
+    assert_eq!(view.updated(&context), Reaction::SelectDigit(3 * 499));
+}
