@@ -42,14 +42,17 @@ fn spins() -> impl Iterator<Item = Spin> {
     let portable = Spin { lanes: 8, run: spin_portable };
     #[cfg(target_arch = "x86_64")]
     {
-        let (fma, avx512) = (
-            is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma"),
-            is_x86_feature_detected!("avx512f"),
-        );
-        // SAFETY, of both: the processor was just found to have the features.
-        let fma = fma.then_some(Spin { lanes: 8, run: |factor| unsafe { spin_fma(factor) } });
-        let avx512 =
-            avx512.then_some(Spin { lanes: 16, run: |factor| unsafe { spin_avx512(factor) } });
+        let fma = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
+        let fma = fma.then_some(Spin {
+            lanes: 8,
+            // SAFETY: the processor was just found to have the features.
+            run: |factor| unsafe { spin_fma(factor) },
+        });
+        let avx512 = is_x86_feature_detected!("avx512f").then_some(Spin {
+            lanes: 16,
+            // SAFETY: as above.
+            run: |factor| unsafe { spin_avx512(factor) },
+        });
         // What a compiler makes of the portable one is never faster than these.
         let portable = fma.is_none().then_some(portable);
         [portable, fma, avx512].into_iter().flatten()

@@ -226,8 +226,8 @@ mod tests {
     #[test]
     fn an_effect_whose_event_was_skipped_is_found_in_the_next_snapshot() {
         assert_eq!(save(&[saved(1)], &[saved(1)]).unwrap(), "saved 1.ckpt");
-        let full = said(Level::Error, "the disk is full");
-        let error = save(&[full.clone()], &[full.clone()]).unwrap_err();
+        let full = [said(Level::Error, "the disk is full")];
+        let error = save(&full, &full).unwrap_err();
         assert_eq!(error.to_string(), "the disk is full");
         let error = save(&[], &[Event::Finished(Outcome::Stopped)]).unwrap_err();
         assert_eq!(error.to_string(), "`run` is over: stopped");
