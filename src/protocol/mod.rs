@@ -4,6 +4,7 @@
 //! end is a thread, a socket or a replayed file, it cannot tell. [`RunView::apply`] is the one
 //! reducer; everybody who wants to know how a run stands folds events with it.
 
+mod catch_up;
 mod command;
 mod event;
 mod explorable;

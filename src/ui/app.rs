@@ -27,6 +27,7 @@ macro_rules! context {
     };
 }
 
+mod messages;
 mod ways;
 
 /// How a dashboard is set up.
@@ -94,6 +95,8 @@ pub enum Effect {
     OpenView(String),
     /// Open an explorable, by its id or how one begins.
     Explore(String),
+    /// Show what the run has said.
+    Messages,
     /// The user wants out; asked first while a run is going.
     Quit,
     Leave(Exit),
@@ -164,6 +167,7 @@ impl App {
         match update {
             Update::Snapshot(view) => {
                 self.waiting.clear();
+                self.heed_snapshot(&view);
                 self.run = *view;
             }
             Update::Event(Event::Frame(frame)) if self.run.frames.contains_key(&frame.probe) => {
@@ -177,9 +181,7 @@ impl App {
                 return Vec::new();
             }
             Update::Event(event) => {
-                if let Event::Saved(saved) = &event {
-                    self.notice = Some(self.setup.theme.fill("saved {}", &[&saved.path]));
-                }
+                self.heed(&event);
                 self.run.apply(&event);
             }
             // The first reason is the cause; what follows comes of it.
@@ -327,6 +329,7 @@ impl App {
         let effect = match action {
             Action::Help => return self.open(Overlay::help()),
             Action::Palette => return self.open(Overlay::palette()),
+            Action::Messages => return self.open_messages(),
             Action::Stop if self.run_is_going() => return self.open(Overlay::ask_stop()),
             Action::Stop => return Vec::new(),
             Action::NextView => return self.show_view(self.current + 1),
@@ -378,6 +381,7 @@ impl App {
                     None => self.notice = Some(format!("there is no explorable {id:?}")),
                 }
             }
+            Effect::Messages => return self.open_messages(),
             Effect::Quit if !self.run_is_going() => self.exit = Some(Exit::Done),
             Effect::Quit if self.setup.read_only => self.exit = Some(Exit::Detach),
             Effect::Quit => return self.open(Overlay::ask_quit(self.setup.detachable)),

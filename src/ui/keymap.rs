@@ -22,6 +22,7 @@ pub enum Action {
     LaterEpoch,
     Live,
     Palette,
+    Messages,
     NextView,
     PreviousView,
     /// The n-th view, from 0.
@@ -57,6 +58,7 @@ pub const BINDINGS: &[Binding] = &[
     bind("S", KeyCode::Char('S'), Action::Save, "save a checkpoint"),
     bind("s", KeyCode::Char('s'), Action::Stop, "stop the run"),
     bind(":", KeyCode::Char(':'), Action::Palette, "type a command"),
+    bind("m", KeyCode::Char('m'), Action::Messages, "messages of the run"),
     bind("Tab", KeyCode::Tab, Action::NextView, "next view"),
     bind("⇧Tab", KeyCode::BackTab, Action::PreviousView, "previous view"),
     bind("d", KeyCode::Char('d'), Action::Detach, "detach: the run goes on"),

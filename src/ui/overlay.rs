@@ -6,8 +6,8 @@ use super::palette::ENTRIES;
 use super::theme::{Role, Theme};
 use super::view::KeyHelp;
 use super::views;
-use super::widgets::{Pane, write, write_at};
-use crate::protocol::Command;
+use super::widgets::{Pane, wrap, write, write_at};
+use crate::protocol::{Command, Level, LogLine};
 use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -21,6 +21,8 @@ pub enum Overlay {
     Help(u16),
     /// The command line so far.
     Palette(String),
+    /// What a run has said, scrolled back by so many lines.
+    Messages(Vec<LogLine>, u16),
     Question {
         text: &'static str,
         choices: Vec<(char, &'static str, Effect)>,
@@ -50,6 +52,12 @@ impl Overlay {
         Self::Palette(String::new())
     }
 
+    /// The lines that a run has said.
+    #[must_use]
+    pub fn messages(log: &[LogLine]) -> Self {
+        Self::Messages(log.to_vec(), 0)
+    }
+
     /// Asks before a run ends.
     #[must_use]
     pub fn ask_stop() -> Self {
@@ -76,7 +84,9 @@ impl Overlay {
     /// A key press.
     pub fn key(&mut self, key: KeyEvent) -> Answer {
         match self {
-            Self::Help(scroll) => help_key(scroll, key.code),
+            Self::Help(scroll) => scroll_key(scroll, key.code, 1),
+            // The newest lines are at the bottom.
+            Self::Messages(_, back) => scroll_key(back, key.code, -1),
             Self::Palette(line) => palette_key(line, key.code),
             Self::Question { choices, .. } => {
                 let chosen = choices.iter().find(|choice| key.code == KeyCode::Char(choice.0));
@@ -100,6 +110,7 @@ impl Overlay {
     ) {
         match self {
             Self::Help(scroll) => draw_help(area, buffer, theme, *scroll, view, keys),
+            Self::Messages(lines, back) => draw_messages(area, buffer, theme, lines, *back),
             Self::Palette(line) => draw_palette(area, buffer, theme, line),
             Self::Question { text, choices } => {
                 let inside = window(area, 48, choices.len() as u16 + 4, "", buffer, theme);
@@ -113,15 +124,17 @@ impl Overlay {
     }
 }
 
-fn help_key(scroll: &mut u16, code: KeyCode) -> Answer {
-    match code {
-        KeyCode::Down | KeyCode::Char('j') => *scroll = scroll.saturating_add(1),
-        KeyCode::Up | KeyCode::Char('k') => *scroll = scroll.saturating_sub(1),
-        KeyCode::PageDown | KeyCode::Char(' ') => *scroll = scroll.saturating_add(10),
-        KeyCode::PageUp => *scroll = scroll.saturating_sub(10),
-        KeyCode::Home => *scroll = 0,
+/// Scrolls; a step of −1 counts upwards.
+fn scroll_key(scroll: &mut u16, code: KeyCode, step: i16) -> Answer {
+    let by = match code {
+        KeyCode::Down | KeyCode::Char('j') => 1,
+        KeyCode::Up | KeyCode::Char('k') => -1,
+        KeyCode::PageDown | KeyCode::Char(' ') => 10,
+        KeyCode::PageUp => -10,
+        KeyCode::Home if step > 0 => -i16::MAX,
         _ => return Answer::Close,
-    }
+    };
+    *scroll = scroll.saturating_add_signed(step * by);
     Answer::Stay
 }
 
@@ -189,6 +202,29 @@ fn draw_palette(area: Rect, buffer: &mut Buffer, theme: &Theme, line: &str) {
         let usage = format!("{} {}", entry.name, entry.argument);
         write(buffer, inside, row, &usage, theme.style(Role::Accent));
         write_at(buffer, inside, 18, row, theme.say(entry.does), theme.style(Role::Dim));
+    }
+}
+
+fn draw_messages(area: Rect, buffer: &mut Buffer, theme: &Theme, lines: &[LogLine], back: u16) {
+    let inside = window(area, 100, 24.min(area.height), "Messages of the run", buffer, theme);
+    if lines.is_empty() {
+        write(buffer, inside, 0, theme.say("nothing was said yet"), theme.style(Role::Dim));
+        return;
+    }
+    let mut rows = Vec::new();
+    for line in lines {
+        let role = match line.level {
+            Level::Info => Role::Text,
+            Level::Warning => Role::Warning,
+            Level::Error => Role::Bad,
+        };
+        let text = theme.tell(&line.text);
+        rows.extend(wrap(&text, inside.width).into_iter().map(|row| (row, role)));
+    }
+    let most = rows.len().saturating_sub(usize::from(inside.height));
+    let first = most.saturating_sub(usize::from(back));
+    for (at, (row, role)) in (0..inside.height).zip(&rows[first..]) {
+        write(buffer, inside, at, row, theme.style(*role));
     }
 }
 

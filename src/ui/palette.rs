@@ -63,6 +63,7 @@ pub const ENTRIES: &[Entry] = &[
     entry("explore", "sigmoid-neuron", "play with an idea, by its id or how one begins", |text| {
         Some(Effect::Explore(text.into()))
     }),
+    entry("messages", "", "messages of the run", |text| bare(text, Effect::Messages)),
     entry("pause", "", "pause training", |text| bare(text, Effect::Send(Command::Pause))),
     entry("resume", "", "resume training", |text| bare(text, Effect::Send(Command::Resume))),
     entry("stop", "", "end the run; it can still be browsed", |text| {

@@ -111,7 +111,7 @@ fn effect(
     loop {
         let events = match next()? {
             Update::Snapshot(now) => {
-                let events = if sent { missed(&view, &now) } else { Vec::new() };
+                let events = if sent { now.facts_since(&view) } else { Vec::new() };
                 view = *now;
                 [events, vec![Event::StatusChanged(view.status)]].concat()
             }
@@ -141,21 +141,6 @@ fn effect(
             }
         }
     }
-}
-
-/// The facts between two views of a run whose events were skipped: a fast one outruns a reader on
-/// a loaded machine.
-fn missed(before: &RunView, now: &RunView) -> Vec<Event> {
-    let saved = added(&before.saved, &now.saved).iter().cloned().map(Event::Saved);
-    let said = added(&before.log, &now.log).iter().cloned().map(Event::Log);
-    let ended = now.outcome.iter().filter(|_| before.outcome.is_none());
-    saved.chain(said).chain(ended.cloned().map(Event::Finished)).collect()
-}
-
-/// What was appended to a list that may have lost its oldest entries since.
-fn added<'a, T: PartialEq>(before: &[T], now: &'a [T]) -> &'a [T] {
-    let kept = (0..before.len()).map(|lost| &before[lost..]).find(|kept| now.starts_with(kept));
-    &now[kept.map_or(0, <[T]>::len)..]
 }
 
 fn at_rest(view: &RunView) -> bool {
@@ -238,14 +223,5 @@ mod tests {
         let old = [said(Level::Error, "of yesterday"), saved(1)];
         let error = save(&old, &[said(Level::Info, "hello")]).unwrap_err();
         assert!(error.to_string().contains("nothing came of it"), "{error}");
-    }
-
-    #[test]
-    fn what_was_appended_is_found_though_the_oldest_entries_are_gone() {
-        assert_eq!(added(&[1, 2, 3], &[1, 2, 3]), &[] as &[i32]);
-        assert_eq!(added(&[1, 2, 3], &[2, 3, 4, 5]), &[4, 5]);
-        assert_eq!(added(&[3, 3], &[3, 3, 3]), &[3]);
-        assert_eq!(added(&[1, 2], &[7, 8]), &[7, 8]);
-        assert_eq!(added(&[], &[7]), &[7]);
     }
 }

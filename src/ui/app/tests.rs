@@ -1,5 +1,5 @@
 use super::*;
-use crate::protocol::{Activity, Content, EpochStats, Outcome, RunInfo, Status};
+use crate::protocol::{Activity, Content, EpochStats, Level, LogLine, Outcome, RunInfo, Status};
 use crossterm::event::{KeyCode, KeyModifiers};
 
 fn app(setup: Setup) -> App {
@@ -132,6 +132,39 @@ fn the_command_line_tunes_and_explains_its_mistakes() {
     type_(&mut app, ":eta lots");
     assert_eq!(press(&mut app, KeyCode::Enter), []);
     assert!(app.notice.is_some());
+}
+
+fn says(level: Level, text: &str) -> Update {
+    Update::Event(Event::Log(LogLine { level, text: text.into() }))
+}
+
+#[test]
+fn warnings_are_told_in_any_view_and_everything_said_is_listed() {
+    let mut app = app(Setup::default());
+    app.update(says(Level::Info, "a checkpoint was begun"));
+    assert!(!screen(&mut app).contains("a checkpoint was begun"));
+    app.update(says(Level::Error, "last.ckpt: cannot be written: the disk is full"));
+    assert!(screen(&mut app).contains("the disk is full"));
+    type_(&mut app, "2");
+    assert!(!screen(&mut app).contains("the disk is full"), "read");
+    type_(&mut app, "m");
+    let listed = screen(&mut app);
+    assert!(listed.contains("a checkpoint was begun") && listed.contains("the disk is full"));
+    type_(&mut app, "x");
+    assert!(!screen(&mut app).contains("the disk is full"), "any other key closes the list");
+}
+
+#[test]
+fn who_comes_late_is_told_what_went_wrong_while_the_run_is_going() {
+    let mut run = App::new(Setup::default()).run;
+    run.apply(&Event::Log(LogLine { level: Level::Warning, text: "slow disk".into() }));
+    let mut late = app(Setup::default());
+    late.update(Update::Snapshot(Box::new(run.clone())));
+    assert!(screen(&mut late).contains("slow disk"));
+    run.apply(&Event::Finished(Outcome::Stopped));
+    let mut later = app(Setup::default());
+    later.update(Update::Snapshot(Box::new(run)));
+    assert!(!screen(&mut later).contains("slow disk"));
 }
 
 #[test]
