@@ -25,9 +25,9 @@ pub static PRESETS: &[Preset] = &[
     },
     Preset {
         name: "best",
-        about: "three networks that vote, trained on distorted digits: the most accurate that an \
+        about: "four networks that vote, trained on distorted digits: the most accurate that an \
                 hour of two cores allows",
-        networks: 3,
+        networks: 4,
         spec: best,
     },
 ];
@@ -56,13 +56,16 @@ fn fast() -> Spec {
     Spec { batch: 16, eta: 0.003, epochs: 4, ..annealed(layers) }
 }
 
+/// Two convolutions of 3×3 before each pooling see as far as one of 5×5 and learned more from each
+/// image. Distortions are mild: with stronger ones such small networks no longer know the originals.
 fn best() -> Spec {
+    let layers = "conv24x3-conv24x3-pool2-conv48x3-conv48x3-pool2-dense256-drop0.5-softmax10";
     Spec {
-        batch: 32,
-        eta: 0.002,
-        epochs: 20,
-        expand: vec![Expansion::Rotation(12.0), Expansion::Elastic { alpha: 34.0, sigma: 5.0 }],
-        ..annealed("conv24x5-pool2-conv48x5-pool2-dense200-drop0.5-softmax10")
+        batch: 50,
+        eta: 0.001,
+        epochs: 28,
+        expand: vec![Expansion::Rotation(10.0), Expansion::Elastic { alpha: 20.0, sigma: 4.0 }],
+        ..annealed(layers)
     }
 }
 
