@@ -92,7 +92,10 @@ fn lay_out(lit: &Lit, selected: u32, inside: Rect) -> Vec<Column> {
             height: inside.height - top,
         };
         let mut column = Column::new(layer, shape, area.intersection(inside));
-        let end = (x + width).max(column.area.x + 8).min(inside.right());
+        // Beside the last one's name is nothing.
+        let last = at + 1 == shown.len();
+        let end = if last { inside.right() } else { (x + width).max(column.area.x + 8) };
+        let end = end.min(inside.right());
         column.room = end.saturating_sub(column.area.x);
         columns.push(column);
         x += width;
@@ -219,7 +222,9 @@ fn layer(
         } else {
             name.clone()
         };
-        let start = column.area.x.saturating_sub(1);
+        // That of the outputs keeps away from the name before it.
+        let outputs = column.layer as usize + 1 == lit.layers.len();
+        let start = column.area.x.saturating_sub(u16::from(!outputs));
         let room = Rect {
             x: start,
             width: column.room.min(inside.right().saturating_sub(start)),
