@@ -59,3 +59,21 @@ fn asks_for_the_part_of_the_list_it_goes_to() {
     let context = Context { run: &run, theme: &theme, moment: Moment::Live, digit: 0, layer: 0 };
     assert_eq!(view.updated(&context), Reaction::SelectDigit(3 * 499));
 }
+
+#[test]
+fn images_beside_the_selected_one_come_by_whole_pages() {
+    assert_eq!(neighbours::page([4, 2], 7), 0..8);
+    assert_eq!(neighbours::page([4, 2], 8), 8..16);
+    assert_eq!(neighbours::page([0, 0], 5), 5..6, "without room for more, the image itself");
+    let mut view = Digits { beside: [4, 2], ..Digits::default() };
+    for rank in [31, 33, 12, 100, 0, 499] {
+        view.scroll_to(rank);
+        let page = neighbours::page(view.beside, rank);
+        assert!(view.offset <= page.start && page.end <= view.offset + AROUND, "{rank}");
+    }
+    let (run, theme) = (RunView::default(), Theme::default());
+    let context = Context { run: &run, theme: &theme, moment: Moment::Live, digit: 0, layer: 0 };
+    assert!(view.query(&context).pixels);
+    view.beside = [0, 0];
+    assert!(!view.query(&context).pixels, "nobody looks at them");
+}
