@@ -26,7 +26,7 @@ const KEPT: &[&str] = &[
 const TYPED: &[&str] = &[
     "eta", "lambda", "momentum", "epochs", "batches", "pace", "full", "slow", "epoch", "live",
     "digit", "view", "draw", "explore", "sigmoid", "neuron", "pause", "resume", "stop", "save",
-    "quit", "wrong", "said", "right", "all", "book",
+    "messages", "quit", "wrong", "said", "right", "all", "book",
 ];
 
 /// English words on a screen: three letters or more, none of those allowed.

@@ -93,16 +93,18 @@ fn leafs_through_the_digits_it_gets_wrong() {
     terminal.type_keys("4");
     terminal.wait_for("Digits");
     terminal.type_keys("w");
+    // Image 0 is read rightly. A screen may be seen half drawn, so what was there does not count.
     let first = terminal.wait_until("the first wrong digit", |screen| {
         let text = screen.contents();
-        text.contains("wrong · 1 of") && text.contains('✗')
+        text.contains("wrong · 1 of") && text.contains('✗') && test_image(&text) > Some(0)
     });
     terminal.type_keys("\x1b[C");
-    let second = terminal.wait_until("the second wrong digit", |screen| {
+    terminal.wait_until("the second wrong digit", |screen| {
         let text = screen.contents();
-        text.contains("wrong · 2 of") && text.contains('✗')
+        text.contains("wrong · 2 of")
+            && text.contains('✗')
+            && test_image(&text) > test_image(&first)
     });
-    assert_ne!(test_image(&first), test_image(&second));
     terminal.type_keys("\r");
     terminal.wait_until("a contact sheet", |screen| screen.contents().matches('✗').count() > 5);
     // Over: nothing to ask about.
@@ -110,10 +112,11 @@ fn leafs_through_the_digits_it_gets_wrong() {
     assert_eq!(terminal.wait_for_exit().1, 0);
 }
 
-fn test_image(text: &str) -> u32 {
-    let after = text.split("test image ").nth(1).expect("the image's index");
+/// The index of the image on the screen, once it is there.
+fn test_image(text: &str) -> Option<u32> {
+    let after = text.split("test image ").nth(1)?;
     let digits: String = after.chars().take_while(char::is_ascii_digit).collect();
-    digits.parse().expect("an index")
+    digits.parse().ok()
 }
 
 #[test]
