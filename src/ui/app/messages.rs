@@ -16,13 +16,15 @@ impl App {
         }
     }
 
-    /// The same of what was said while this front end was behind or not there.
+    /// The same of what happened while this front end was behind; of the time before it came, what
+    /// was said alone.
     pub(super) fn heed_snapshot(&mut self, now: &RunView) {
         if now.outcome.is_some() {
             return;
         }
+        let was_here = self.run.info.is_some();
         for fact in now.facts_since(&self.run) {
-            if matches!(fact, Event::Log(_)) {
+            if was_here || matches!(fact, Event::Log(_)) {
                 self.heed(&fact);
             }
         }

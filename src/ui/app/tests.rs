@@ -1,5 +1,7 @@
 use super::*;
-use crate::protocol::{Activity, Content, EpochStats, Level, LogLine, Outcome, RunInfo, Status};
+use crate::protocol::{
+    Activity, Content, EpochStats, Level, LogLine, Outcome, RunInfo, Saved, Status,
+};
 use crossterm::event::{KeyCode, KeyModifiers};
 
 fn app(setup: Setup) -> App {
@@ -156,7 +158,7 @@ fn warnings_are_told_in_any_view_and_everything_said_is_listed() {
 
 #[test]
 fn who_comes_late_is_told_what_went_wrong_while_the_run_is_going() {
-    let mut run = App::new(Setup::default()).run;
+    let mut run = RunView::default();
     run.apply(&Event::Log(LogLine { level: Level::Warning, text: "slow disk".into() }));
     let mut late = app(Setup::default());
     late.update(Update::Snapshot(Box::new(run.clone())));
@@ -165,6 +167,19 @@ fn who_comes_late_is_told_what_went_wrong_while_the_run_is_going() {
     let mut later = app(Setup::default());
     later.update(Update::Snapshot(Box::new(run)));
     assert!(!screen(&mut later).contains("slow disk"));
+}
+
+#[test]
+fn a_file_saved_while_events_were_skipped_is_told_but_not_one_of_before() {
+    let saved = Saved { path: "last.ckpt".into(), epoch: 1, batch: 0, bytes: 1 };
+    let mut late = App::new(Setup::default());
+    let mut run = app(Setup::default()).run;
+    run.apply(&Event::Saved(saved.clone()));
+    late.update(Update::Snapshot(Box::new(run.clone())));
+    assert!(!screen(&mut late).contains("last.ckpt"));
+    run.apply(&Event::Saved(saved));
+    late.update(Update::Snapshot(Box::new(run)));
+    assert!(screen(&mut late).contains("saved last.ckpt"));
 }
 
 #[test]
