@@ -190,7 +190,13 @@ impl Stepper {
                 tail.tape.take_activations(front - 1, first, &shard.tape);
             }
         }
-        tail.run(network, x, y, &mut self.crew);
+        let plain = self.updater.optimizer() == Optimizer::Sgd;
+        let Self { gradients, crew, .. } = self;
+        tail.forward(network, x, y, crew);
+        tail.backward(network, x, plain.then(|| hyper.descent()), gradients, crew);
+        if asked || !plain {
+            tail.gradients(network, x, gradients, crew);
+        }
         if front > 0 {
             self.each_shard(samples, |shard, part| {
                 let Some(gradients) = &mut shard.gradients else { return };
@@ -202,16 +208,7 @@ impl Stepper {
             });
         }
         let shards = samples.div_ceil(self.rows);
-        let plain = self.updater.optimizer() == Optimizer::Sgd;
-        if asked || !plain {
-            tail.gradients(network, x, &mut self.gradients, &mut self.crew);
-        }
-        if plain {
-            self.learn(network, hyper, shards, front);
-            tail.descend(network, x, hyper, &mut self.gradients, &mut self.crew);
-        } else {
-            self.learn(network, hyper, shards, network.layers.len());
-        }
+        self.learn(network, hyper, shards, if plain { front } else { network.layers.len() });
         if asked {
             let part = &mut self.shards[0].tape;
             part.begin(mode, 0, self.rows.min(samples), samples);

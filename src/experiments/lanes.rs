@@ -103,6 +103,13 @@ enum News {
     Event(usize, Option<Event>),
 }
 
+/// Worker threads of a run by its place among `total`: runs go side by side in rounds, and those of
+/// a last round that is not full share all cores.
+fn threads(cores: usize, total: usize, place: usize) -> u32 {
+    let round = place - place % cores;
+    (cores / cores.min(total - round)) as u32
+}
+
 pub(super) struct Lanes<'a> {
     id: &'static str,
     desk: &'a mut Desk,
@@ -154,7 +161,6 @@ impl<'a> Lanes<'a> {
         mut draw: impl FnMut(&[Record]) -> Option<Figure>,
     ) -> Result<(), ExperimentError> {
         let at_once = self.cores.clamp(1, runs.len().max(1));
-        let threads = (self.cores / at_once).max(1) as u32;
         let total = runs.len();
         let mut runs = runs.into_iter();
         let mut records: Vec<Record> = Vec::with_capacity(total);
@@ -162,6 +168,7 @@ impl<'a> Lanes<'a> {
             while self.started.iter().filter(|lane| !lane.over).count() < at_once
                 && let Some(run) = runs.next()
             {
+                let threads = threads(self.cores, total, self.started.len());
                 self.start(run, data.as_ref(), threads)?;
             }
             match self.wait() {

@@ -159,6 +159,15 @@ impl Network {
         self.layers[index].activation().multiply_by_derivative(a, delta);
     }
 
+    /// Whether ∂C/∂a matters for an activation in front of a layer also where it is 0: not where
+    /// the derivative of what makes the activations is 0 there too.
+    pub(crate) fn zeros_learn(&self, index: usize) -> bool {
+        let learning = self.layers[..index].iter().rfind(|layer| layer.units() > 0);
+        learning.is_some_and(|layer| {
+            !matches!(layer.activation(), Activation::Relu | Activation::Sigmoid)
+        })
+    }
+
     /// The activation function of the last layer.
     #[must_use]
     pub fn output_activation(&self) -> Activation {

@@ -1,7 +1,7 @@
 //! Threads change nothing.
 
 use super::*;
-use crate::nn::{Architecture, BuildOptions, Init, Penalty, Regularizer, Shape};
+use crate::nn::{Activation, Architecture, BuildOptions, Init, Layer, Penalty, Regularizer, Shape};
 use crate::rng::{Purpose, stream};
 use ndarray::Array2;
 use rand::RngExt;
@@ -50,6 +50,61 @@ fn threads_and_looking_change_no_bit() {
             for (threads, looked_at) in [(1, true), (2, false), (3, true)] {
                 let found = trained(text, optimizer, threads, looked_at);
                 assert!(found == expected, "{text} {optimizer:?} on {threads} threads");
+            }
+        }
+    }
+}
+
+/// One step of descent by the network's own methods, which know no shards and no tail.
+fn alone(network: &Network, x: &Array2<Real>, y: &Array2<Real>, hyper: &Hyper) -> Network {
+    let mut network = network.clone();
+    let mut tape = Tape::new(&network, x.nrows());
+    let mut spare = Gradients::zeros(&network);
+    network.forward(x.view(), &mut tape, Mode::Training { seed: 1, epoch: 0, step: 0 });
+    network.deltas(y.view(), &mut tape);
+    network.descend(x.view(), &mut tape, hyper.descent(), &mut spare);
+    network
+}
+
+#[test]
+fn a_cut_up_mini_batch_does_what_a_whole_one_does() {
+    for text in ["784,400,700,10", "conv4x5-pool2-dense400-drop0.5-dense700-dense10"] {
+        for activation in [Activation::Sigmoid, Activation::Tanh, Activation::Relu] {
+            for penalty in [Penalty::None, Penalty::L1, Penalty::L2] {
+                let options = BuildOptions { init: Init::Scaled, activation, ..Default::default() };
+                let architecture: Architecture = text.parse().unwrap();
+                let image = Shape::image(28, 28);
+                let mut network = architecture.build(image, 10, &options, 1).unwrap();
+                // Units that say exactly 0 though they learn.
+                if let Some(Layer::Dense(first)) = network.layers.first_mut() {
+                    first.weights.slice_mut(s![.., ..5]).fill(0.0);
+                    first.biases.slice_mut(s![..5]).fill(0.0);
+                }
+                let hyper = Hyper {
+                    learning_rate: 0.5,
+                    regularizer: Regularizer { penalty, lambda: 0.5 },
+                    momentum: 0.0,
+                    train_size: 100,
+                };
+                let mut stream = stream(2, Purpose::Experiment, 0, 0);
+                let x = Array2::from_shape_simple_fn((20, 784), || {
+                    stream.random_range(-1.0..1.0 as Real).max(0.0)
+                });
+                let y = Array2::from_shape_fn((20, 10), |(row, column)| {
+                    Real::from(u8::from(row % 10 == column))
+                });
+                let expected = alone(&network, &x, &y, &hyper);
+                let mut stepper = Stepper::new(&network, 20, 2, Optimizer::Sgd);
+                let mode = Mode::Training { seed: 1, epoch: 0, step: 0 };
+                stepper.step(&mut network, x.view(), y.view(), &hyper, mode);
+                for (found, expected) in network.layers.iter().zip(&expected.layers) {
+                    let pairs = found.parameters().into_iter().zip(expected.parameters());
+                    for ((name, found), (_, expected)) in pairs {
+                        let most = (&found - &expected).mapv(Real::abs);
+                        let most = most.fold(0.0, |most: Real, &error| most.max(error));
+                        assert!(most < 1e-5, "{text} {activation:?} {penalty:?} {name}: {most}");
+                    }
+                }
             }
         }
     }

@@ -36,6 +36,20 @@ pub(super) trait Wide: Copy {
     fn load_half(values: &[Real; LANES]) -> Self;
     /// The first half.
     fn store_half(self, values: &mut [Real; LANES]);
+
+    /// All its numbers added up, in the same order whatever the vector.
+    #[inline(always)]
+    fn sum(self) -> Real {
+        let mut values = [[0.0; LANES]; 2];
+        self.store(&mut values);
+        let mut values = values.as_flattened_mut();
+        while values.len() > 1 {
+            let (sums, others) = values.split_at_mut(values.len() / 2);
+            sums.iter_mut().zip(others).for_each(|(sum, other)| *sum += *other);
+            values = sums;
+        }
+        values[0]
+    }
 }
 
 impl<V: Lanes> Wide for [V; 2] {

@@ -38,6 +38,14 @@ impl List {
         let count = list(&mut self.terms[start..]);
         self.ends.push(start + count);
     }
+
+    /// The terms of each row from the `first` on.
+    #[inline(always)]
+    pub(super) fn rows(&self, first: usize) -> impl Iterator<Item = &[Term]> {
+        let mut start = first.checked_sub(1).map_or(0, |before| self.ends[before]);
+        let next = move |&end| &self.terms[std::mem::replace(&mut start, end)..end];
+        self.ends[first..].iter().map(next)
+    }
 }
 
 /// Numbers that are looked at at once.

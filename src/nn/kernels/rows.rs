@@ -86,13 +86,6 @@ fn sum_rows_body<W: Wide>(out: &mut [Real], start: &[Real], list: &List, source:
     }
 }
 
-/// The terms of each row.
-#[inline(always)]
-fn rows_of(list: &List) -> impl Iterator<Item = &[Term]> {
-    let mut start = 0;
-    list.ends.iter().map(move |&end| &list.terms[std::mem::replace(&mut start, end)..end])
-}
-
 #[inline(always)]
 fn sum_band_narrow<W: Wide>(
     out: &mut [Real],
@@ -102,7 +95,7 @@ fn sum_band_narrow<W: Wide>(
     band: Band,
 ) {
     let Band { first, len, width } = band;
-    for (out, terms) in out.chunks_exact_mut(width).zip(rows_of(list)) {
+    for (out, terms) in out.chunks_exact_mut(width).zip(list.rows(0)) {
         let out = &mut out[first..][..len];
         out.copy_from_slice(&start[first..][..len]);
         accumulate_narrow::<W>(out, terms, &source[first..]);
@@ -119,14 +112,14 @@ fn sum_band<W: Wide, const PAIRS: usize, const ODD: usize>(
 ) {
     let Band { first, len, width } = band;
     let (start, source) = (&start[first..][..len], &source[first..]);
-    for (out, terms) in out.chunks_exact_mut(width).zip(rows_of(list)) {
+    for (out, terms) in out.chunks_exact_mut(width).zip(list.rows(0)) {
         let sum = Row::<W, PAIRS, ODD>::load(start).add_terms(terms, source, len);
         sum.store(&mut out[first..][..len]);
     }
 }
 
 #[inline(always)]
-fn accumulate_narrow<W: Wide>(out: &mut [Real], terms: &[Term], source: &[Real]) {
+pub(super) fn accumulate_narrow<W: Wide>(out: &mut [Real], terms: &[Term], source: &[Real]) {
     let len = out.len();
     if let Ok(out) = <&mut [Real; LANES]>::try_from(&mut *out) {
         let mut sum = W::load_half(out);
@@ -187,7 +180,7 @@ fn scatter_rows_body<W: Wide>(
 #[inline(always)]
 fn scatter_narrow<W: Wide>(out: &mut [Real], list: &List, rows: &[Real], band: Band, rate: Real) {
     let Band { first, len, width } = band;
-    for (row, terms) in rows.chunks_exact(width).zip(rows_of(list)) {
+    for (row, terms) in rows.chunks_exact(width).zip(list.rows(0)) {
         for term in terms {
             let out = &mut out[first + term.offset as usize..][..len];
             out.iter_mut().zip(&row[first..]).for_each(|(out, &value)| {
@@ -207,7 +200,7 @@ fn scatter_band<W: Wide, const PAIRS: usize, const ODD: usize>(
 ) {
     let Band { first, len, width } = band;
     let out = &mut out[first..];
-    for (row, terms) in rows.chunks_exact(width).zip(rows_of(list)) {
+    for (row, terms) in rows.chunks_exact(width).zip(list.rows(0)) {
         let values = Row::<W, PAIRS, ODD>::load(&row[first..][..len]).times(W::splat(rate));
         for term in terms {
             let out = &mut out[term.offset as usize..][..len];

@@ -1,11 +1,15 @@
 //! The fully connected layer: z = x W + b, a = σ(z).
 
+mod wide;
+
+pub(crate) use wide::{Rows, list_by_chunk};
+
 use super::{BIASES, Descent, Kind, Pass, Role, Scratch, Shape, Taped};
-use crate::nn::kernels::{List, Packed, nonzero, scatter_rows, sum_rows};
+use crate::nn::kernels::{List, Packed, dot_rows, nonzero, scatter_rows, sum_rows};
 use crate::nn::{Activation, Init, LayerGradients, Real};
 use crate::rng::Stream;
 use ndarray::linalg::general_mat_mul;
-use ndarray::{Array1, Array2, ArrayView2, ArrayViewD, ArrayViewMut2, ArrayViewMutD, Ix2};
+use ndarray::{Array1, Array2, ArrayView2, ArrayViewD, ArrayViewMut2, ArrayViewMutD};
 use rand_distr::{Distribution, Normal};
 use serde::{Deserialize, Serialize};
 
@@ -141,8 +145,8 @@ impl Kind for Dense {
         pass: Pass,
     ) {
         if self.is_wide() {
-            a.assign(&self.biases);
-            general_mat_mul(1.0, &x, &self.weights, 1.0, &mut a);
+            list_by_chunk(x, self.biases.len(), &mut scratch.inputs);
+            self.weighted_inputs(&scratch.inputs, 0, a.view_mut());
         } else {
             if !pass.listed {
                 list(x, self.biases.len(), &mut scratch.inputs);
@@ -161,6 +165,10 @@ impl Kind for Dense {
         scratch: &mut Scratch,
         _pass: Pass,
     ) {
+        if self.is_wide() {
+            let all = slice(&self.weights);
+            return dot_rows(input_delta, None, all, delta.to_slice().expect(ROWS));
+        }
         if self.weights.len() > SMALL {
             return general_mat_mul(1.0, &delta, &self.weights.t(), 0.0, &mut input_delta);
         }
@@ -188,9 +196,12 @@ impl Kind for Dense {
         let Taped { x, delta, .. } = taped;
         let weights = &mut gradients.weights[0];
         if self.is_wide() {
-            let weights = weights.view_mut().into_dimensionality::<Ix2>();
-            let mut weights = weights.expect("a dense layer's gradient has two axes");
-            general_mat_mul(pass.scale, &x.t(), &delta, 0.0, &mut weights);
+            let weights = weights.as_slice_mut().expect("gradients are row-major");
+            let list = &mut scratch.deltas;
+            for rows in Rows::all(weights, x) {
+                rows.list(list);
+                rows.gradient(delta, pass.scale, list);
+            }
         } else {
             weights.fill(0.0);
             let weights = weights.as_slice_mut().expect("gradients are row-major");
@@ -208,24 +219,23 @@ impl Kind for Dense {
     ) -> bool {
         let factor = -descent.rate * pass.scale;
         self.descend_biases(delta, factor);
-        if self.is_wide() && descent.l1 == 0.0 {
-            general_mat_mul(factor, &x.t(), &delta, 1.0 - descent.l2, &mut self.weights);
-            return true;
-        }
         let wide = self.is_wide();
-        let Scratch { inputs, packed, .. } = scratch;
+        let Scratch { inputs, deltas, packed, .. } = scratch;
         let weights = if pass.packed {
             packed.values_mut()
         } else {
             self.weights.as_slice_mut().expect("weights are row-major")
         };
-        descent.decay(weights);
         if wide {
-            general_mat_mul(factor, &x.t(), &delta, 1.0, &mut self.weights);
-        } else {
-            let (delta, units) = (delta.to_slice().expect(ROWS), self.biases.len());
-            scatter_rows(weights, inputs, delta, units, factor);
+            for rows in Rows::all(weights, x) {
+                rows.list(deltas);
+                rows.descend(delta, descent, pass.scale, deltas);
+            }
+            return true;
         }
+        descent.decay(weights);
+        let (delta, units) = (delta.to_slice().expect(ROWS), self.biases.len());
+        scatter_rows(weights, inputs, delta, units, factor);
         true
     }
 }

@@ -8,6 +8,7 @@ mod recurrent;
 
 pub use conv2d::Conv2d;
 pub use dense::Dense;
+pub(crate) use dense::{Rows, list_by_chunk};
 pub use dropout::Dropout;
 pub use pool2d::{Pool2d, Pooling};
 pub use recurrent::Recurrent;
