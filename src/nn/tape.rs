@@ -4,6 +4,7 @@ use super::kernels::{List, expand, ink};
 use super::layer::{Pass, Scratch, Taped};
 use super::{Mode, Network, Real};
 use ndarray::{Array2, ArrayView2, s};
+use std::mem::{swap, take};
 
 /// Activations and deltas of every layer; made once for the largest batch, then reused.
 #[derive(Clone, Debug)]
@@ -27,6 +28,14 @@ enum Inputs {
     Announced,
     /// Listed for the pass under way.
     Listed,
+}
+
+/// What of a tape is needed only while its rows are worked on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lent {
+    /// Where going forward and going back are two pieces of work.
+    Deltas,
+    AllButOutputs,
 }
 
 /// The inputs of a mini-batch, told as bytes: only those that are not zero are kept.
@@ -64,19 +73,46 @@ impl Tape {
     /// Room for batches of up to `capacity` samples.
     #[must_use]
     pub fn new(network: &Network, capacity: usize) -> Self {
-        let layers = network.layers.iter().map(|layer| {
-            let zeros = Array2::zeros((capacity, layer.output().len()));
-            LayerTape { activations: zeros.clone(), delta: zeros, scratch: Scratch::default() }
+        Self::with_room(network, |_, width| [(capacity, width); 2])
+    }
+
+    /// As [`Tape::new`], but without what is [`Tape::exchange`]d while it is needed.
+    pub(crate) fn hollow(network: &Network, capacity: usize, lent: Lent) -> Self {
+        let last = network.layers.len().wrapping_sub(1);
+        Self::with_room(network, |layer, width| {
+            let kept = lent == Lent::Deltas || layer == last;
+            [if kept { (capacity, width) } else { (0, 0) }, (0, 0)]
+        })
+    }
+
+    /// `room` tells of a layer, and its number of units, the shapes of activations and deltas.
+    fn with_room(network: &Network, room: impl Fn(usize, usize) -> [(usize, usize); 2]) -> Self {
+        let layers = network.layers.iter().enumerate().map(|(index, layer)| {
+            let [activations, delta] = room(index, layer.output().len()).map(Array2::zeros);
+            LayerTape { activations, delta, scratch: Scratch::default() }
         });
-        let layers = layers.collect();
         Self {
-            layers,
+            layers: layers.collect(),
             samples: 0,
             mode: Mode::Inference,
             first_row: 0,
             batch: 1,
             inputs: Inputs::Given,
             packed: false,
+        }
+    }
+
+    /// Takes from another tape of the same network and capacity what is lent, and gives its own.
+    pub(crate) fn exchange(&mut self, other: &mut Tape, lent: Lent) {
+        let last = self.layers.len().wrapping_sub(1);
+        for (index, (here, there)) in self.layers.iter_mut().zip(&mut other.layers).enumerate() {
+            swap(&mut here.delta, &mut there.delta);
+            if lent == Lent::AllButOutputs {
+                swap(&mut here.scratch, &mut there.scratch);
+                if index != last {
+                    swap(&mut here.activations, &mut there.activations);
+                }
+            }
         }
     }
 
@@ -104,7 +140,7 @@ impl Tape {
 
     /// Moves the weights back.
     pub(crate) fn unpack(&mut self, network: &mut Network) {
-        if std::mem::take(&mut self.packed) {
+        if take(&mut self.packed) {
             network.layers[0].kind_mut().unpack(&self.layers[0].scratch);
         }
     }

@@ -148,7 +148,7 @@ fn wait_until(ready: impl Fn() -> bool) {
 }
 
 /// A panic while the lock was held has left nothing half done.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

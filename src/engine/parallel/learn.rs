@@ -17,7 +17,7 @@ impl Stepper {
         layers: usize,
     ) {
         let Self { shards: all, gradients, updater, crew, .. } = self;
-        let shards = &all[..shards];
+        let shards = &all.all[..shards];
         updater.each_array(network, layers, hyper, |layer, array, learner| {
             let total = gradients.layers[layer].array_mut(array);
             let parts = || {

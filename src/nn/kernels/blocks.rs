@@ -93,6 +93,9 @@ fn to_largest_body<V: Lanes>(
     delta: &[Real],
     blocks: Blocks,
 ) {
+    if blocks.size == 2 && blocks.maps >= LANES {
+        return to_largest_of_four::<V>(dx, x, a, delta, blocks);
+    }
     let pairs = a.chunks_exact(blocks.maps).zip(delta.chunks_exact(blocks.maps));
     for ((a, delta), place) in pairs.zip(blocks.places()) {
         let (dx, x) = (&mut dx[place..], &x[place..]);
@@ -116,6 +119,40 @@ fn to_largest_body<V: Lanes>(
                     let (taken, left) = open.split(V::load(vector(x, at)), most);
                     taken.store(vector_mut(dx, at));
                     open = left;
+                }
+            }
+        }
+    }
+}
+
+/// [`to_largest_body`] of the usual blocks, two rows at a time.
+#[inline(always)]
+fn to_largest_of_four<V: Lanes>(
+    dx: &mut [Real],
+    x: &[Real],
+    a: &[Real],
+    delta: &[Real],
+    blocks: Blocks,
+) {
+    let Blocks { maps, width, .. } = blocks;
+    let (pitch, out) = (width * maps, width / 2 * maps);
+    let rows = dx.chunks_exact_mut(2 * pitch).zip(x.chunks_exact(2 * pitch));
+    for ((dx, x), (a, delta)) in rows.zip(a.chunks_exact(out).zip(delta.chunks_exact(out))) {
+        let (dx, below) = dx.split_at_mut(pitch);
+        let dx = dx.chunks_exact_mut(2 * maps).zip(below.chunks_exact_mut(2 * maps));
+        let (x, below) = x.split_at(pitch);
+        let x = x.chunks_exact(2 * maps).zip(below.chunks_exact(2 * maps));
+        let from = a.chunks_exact(maps).zip(delta.chunks_exact(maps));
+        for (((dx, dx_below), (x, x_below)), (a, delta)) in dx.zip(x).zip(from) {
+            for map in blocks.vectors() {
+                let most = V::load(vector(a, map));
+                let mut open = V::load(vector(delta, map));
+                for (dx, x) in [(&mut *dx, x), (&mut *dx_below, x_below)] {
+                    for at in [map, maps + map] {
+                        let (taken, left) = open.split(V::load(vector(x, at)), most);
+                        taken.store(vector_mut(dx, at));
+                        open = left;
+                    }
                 }
             }
         }
