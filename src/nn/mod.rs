@@ -22,7 +22,7 @@ pub use architecture::{Architecture, ArchitectureError, BuildOptions};
 pub use cost::Cost;
 pub use gradients::{Gradients, LayerGradients};
 pub use init::Init;
-pub(crate) use kernels::{List, add};
+pub(crate) use kernels::{List, Packed, add};
 pub use layer::{Layer, Shape};
 pub use network::{Mode, Network};
 pub(crate) use optimizer::Learner;

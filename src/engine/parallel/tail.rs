@@ -4,8 +4,8 @@
 //! parts are the same for any number of threads, and so are the sums.
 
 use super::crew::Crew;
-use crate::nn::layer::{Dense, Descent, Rows, Taped, list_by_chunk};
-use crate::nn::{Gradients, Layer, List, Mode, Network, Real, Tape};
+use crate::nn::layer::{Dense, Descent, Rows, Taped, cut_delta, list_by_chunk};
+use crate::nn::{Gradients, Layer, List, Mode, Network, Packed, Real, Tape};
 use ndarray::{ArrayView2, Axis, s};
 
 /// Parts that columns are cut into: enough for some threads, and as large as can be, for weights
@@ -21,8 +21,12 @@ pub(super) struct Tail {
     pub(super) tape: Tape,
     /// A wide layer's inputs that are not zero.
     inputs: List,
-    /// The same, by some rows of weights.
-    by_rows: Vec<List>,
+    /// Room for some columns of its weights, each part's.
+    columns: Vec<Packed>,
+    /// Its δ, where it can be read fast.
+    delta: Packed,
+    /// The same, by some rows of weights; and room.
+    by_rows: Vec<(List, Packed)>,
 }
 
 /// A dense layer with more weights than a cache holds.
@@ -49,7 +53,9 @@ impl Tail {
             first,
             tape: Tape::new(network, batch),
             inputs: List::default(),
-            by_rows: vec![List::default(); inputs.map(Rows::count).max().unwrap_or(0)],
+            columns: vec![Packed::default(); PARTS],
+            delta: Packed::default(),
+            by_rows: vec![Default::default(); inputs.map(Rows::count).max().unwrap_or(0)],
         })
     }
 
@@ -82,10 +88,12 @@ impl Tail {
         let x = before.last().map_or(x, |previous| previous.activations.slice(rows));
         let mut a = rest[0].activations.slice_mut(rows);
         let units = dense.biases.len();
-        list_by_chunk(x, units, &mut self.inputs);
+        list_by_chunk(x, &mut self.inputs);
         let (inputs, width) = (&self.inputs, units.div_ceil(PARTS).next_multiple_of(16));
         let parts = (0..units).step_by(width).zip(a.axis_chunks_iter_mut(Axis(1), width));
-        crew.each(parts, |(first, z)| dense.weighted_inputs(inputs, first, z));
+        crew.each(parts.zip(&mut self.columns), |((first, z), room)| {
+            dense.weighted_inputs(inputs, first, z, room);
+        });
         dense.activation.apply_in_place(a);
     }
 
@@ -106,9 +114,10 @@ impl Tail {
             }
             Dense::bias_gradients(taped, gradients, pass);
             let Taped { x, delta, .. } = taped;
+            let delta = cut_delta(delta, &mut self.delta);
             let weights = gradients.weights[0].as_slice_mut().expect(ROW_MAJOR);
-            crew.each(Rows::all(weights, x).zip(&mut self.by_rows), |(rows, list)| {
-                rows.list(list);
+            crew.each(Rows::all(weights, x).zip(&mut self.by_rows), |(rows, (list, _))| {
+                rows.list(list, false);
                 rows.gradient(delta, pass.scale, list);
             });
         }
@@ -156,11 +165,12 @@ impl Tail {
         if let Some(descent) = descent {
             dense.descend_biases(delta, -descent.rate * scale);
         }
+        let delta = cut_delta(delta, &mut self.delta);
         let weights = dense.weights.as_slice_mut().expect(ROW_MAJOR);
         let Some(previous) = before.last_mut() else {
             let Some(descent) = descent else { return };
-            crew.each(Rows::all(weights, x).zip(&mut self.by_rows), |(rows, list)| {
-                rows.list(list);
+            crew.each(Rows::all(weights, x).zip(&mut self.by_rows), |(rows, (list, _))| {
+                rows.list(list, false);
                 rows.descend(delta, descent, scale, list);
             });
             return;
@@ -168,9 +178,9 @@ impl Tail {
         let mut input_delta = previous.delta.slice_mut(samples);
         let columns = Rows::columns(&mut input_delta);
         let blocks = Rows::all(weights, previous.activations.slice(samples)).zip(columns);
-        crew.each(blocks.zip(&mut self.by_rows), |((rows, input_delta), list)| {
-            rows.list(list);
-            rows.input_delta(delta, (!zeros_learn).then_some(&*list), input_delta);
+        crew.each(blocks.zip(&mut self.by_rows), |((rows, input_delta), (list, sums))| {
+            rows.list(list, zeros_learn);
+            rows.input_delta(delta, list, input_delta, sums);
             if let Some(descent) = descent {
                 rows.descend(delta, descent, scale, list);
             }

@@ -34,7 +34,7 @@ pub(crate) use packed::Packed;
 pub(crate) use rows::{accumulate, scale_by, scatter_rows, sum_rows};
 pub(crate) use runs::{RUN, accumulate_runs};
 pub(crate) use tile::{Patches, pack_bands, padded, patches_times_weights, strip, unfold};
-pub(crate) use wide::{Step, accumulate_rows, add_products, dot_rows};
+pub(crate) use wide::{Matrix, Step, accumulate_rows, add_products, dot_rows};
 
 /// Defines a kernel by a body that is generic over the vector type.
 macro_rules! kernel {

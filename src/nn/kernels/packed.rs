@@ -21,6 +21,12 @@ impl Packed {
         width.next_multiple_of(LANES)
     }
 
+    /// Room for so many numbers; what they are is left over from before.
+    pub(crate) fn room(&mut self, numbers: usize) -> &mut [Real] {
+        self.lines.resize(numbers.div_ceil(2 * LANES), Line::default());
+        &mut self.values_mut()[..numbers]
+    }
+
     /// Takes the rows of `width` numbers that lie side by side in `values`.
     pub(crate) fn fill(&mut self, values: &[Real], width: usize) {
         let stride = Self::stride(width);

@@ -119,7 +119,7 @@ fn sum_band<W: Wide, const PAIRS: usize, const ODD: usize>(
 }
 
 #[inline(always)]
-pub(super) fn accumulate_narrow<W: Wide>(out: &mut [Real], terms: &[Term], source: &[Real]) {
+fn accumulate_narrow<W: Wide>(out: &mut [Real], terms: &[Term], source: &[Real]) {
     let len = out.len();
     if let Ok(out) = <&mut [Real; LANES]>::try_from(&mut *out) {
         let mut sum = W::load_half(out);

@@ -2,10 +2,10 @@
 
 mod wide;
 
-pub(crate) use wide::{Rows, list_by_chunk};
+pub(crate) use wide::{Rows, cut_delta, list_by_chunk};
 
 use super::{BIASES, Descent, Kind, Pass, Role, Scratch, Shape, Taped};
-use crate::nn::kernels::{List, Packed, dot_rows, nonzero, scatter_rows, sum_rows};
+use crate::nn::kernels::{List, Packed, nonzero, scatter_rows, sum_rows};
 use crate::nn::{Activation, Init, LayerGradients, Real};
 use crate::rng::Stream;
 use ndarray::linalg::general_mat_mul;
@@ -145,8 +145,9 @@ impl Kind for Dense {
         pass: Pass,
     ) {
         if self.is_wide() {
-            list_by_chunk(x, self.biases.len(), &mut scratch.inputs);
-            self.weighted_inputs(&scratch.inputs, 0, a.view_mut());
+            let Scratch { inputs, strips, .. } = scratch;
+            list_by_chunk(x, inputs);
+            self.weighted_inputs(inputs, 0, a.view_mut(), strips);
         } else {
             if !pass.listed {
                 list(x, self.biases.len(), &mut scratch.inputs);
@@ -160,15 +161,15 @@ impl Kind for Dense {
 
     fn input_delta(
         &self,
-        Taped { delta, .. }: Taped,
+        taped: Taped,
         mut input_delta: ArrayViewMut2<Real>,
         scratch: &mut Scratch,
         _pass: Pass,
     ) {
         if self.is_wide() {
-            let all = slice(&self.weights);
-            return dot_rows(input_delta, None, all, delta.to_slice().expect(ROWS));
+            return self.input_delta_alone(taped, input_delta, scratch);
         }
+        let delta = taped.delta;
         if self.weights.len() > SMALL {
             return general_mat_mul(1.0, &delta, &self.weights.t(), 0.0, &mut input_delta);
         }
@@ -197,9 +198,10 @@ impl Kind for Dense {
         let weights = &mut gradients.weights[0];
         if self.is_wide() {
             let weights = weights.as_slice_mut().expect("gradients are row-major");
-            let list = &mut scratch.deltas;
+            let Scratch { deltas: list, strips, .. } = scratch;
+            let delta = cut_delta(delta, strips);
             for rows in Rows::all(weights, x) {
-                rows.list(list);
+                rows.list(list, false);
                 rows.gradient(delta, pass.scale, list);
             }
         } else {
@@ -220,15 +222,16 @@ impl Kind for Dense {
         let factor = -descent.rate * pass.scale;
         self.descend_biases(delta, factor);
         let wide = self.is_wide();
-        let Scratch { inputs, deltas, packed, .. } = scratch;
+        let Scratch { inputs, deltas, packed, strips, .. } = scratch;
         let weights = if pass.packed {
             packed.values_mut()
         } else {
             self.weights.as_slice_mut().expect("weights are row-major")
         };
         if wide {
+            let delta = cut_delta(delta, strips);
             for rows in Rows::all(weights, x) {
-                rows.list(deltas);
+                rows.list(deltas, false);
                 rows.descend(delta, descent, pass.scale, deltas);
             }
             return true;

@@ -8,7 +8,7 @@ mod recurrent;
 
 pub use conv2d::Conv2d;
 pub use dense::Dense;
-pub(crate) use dense::{Rows, list_by_chunk};
+pub(crate) use dense::{Rows, cut_delta, list_by_chunk};
 pub use dropout::Dropout;
 pub use pool2d::{Pool2d, Pooling};
 pub use recurrent::Recurrent;
@@ -102,6 +102,10 @@ pub struct Scratch {
     pub(crate) deltas: List,
     /// The layer's weights, while they are here instead of in the layer: see [`Kind::pack`].
     pub(crate) packed: Packed,
+    /// Weights or deltas, where they can be read fast.
+    pub(crate) strips: Packed,
+    /// Sums that are not yet complete.
+    pub(crate) sums: Packed,
 }
 
 /// A step of plain gradient descent: w → (1 − l2) w − l1 sgn(w) − η ∇C.

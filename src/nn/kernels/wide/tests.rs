@@ -91,25 +91,24 @@ fn rows_are_added_to_some_columns() {
 }
 
 #[test]
-fn every_row_meets_every_row() {
+fn rows_meet_the_rows_that_are_listed() {
     for units in UNITS {
         for samples in [1, 4, SAMPLES] {
             let (weights, delta) = (numbers(ROWS, units, 4), numbers(samples, units, 5));
-            let flat = |array: &Array2<Real>| array.as_slice().unwrap().to_vec();
-            let expected = product(delta.view(), weights.t());
-            let mut out = numbers(samples, ROWS, 6);
-            dot_rows(out.view_mut(), None, &flat(&weights), &flat(&delta));
-            close(out.view(), &expected);
-            let whole = out.clone();
-            dot_body::<[Portable; 2]>(out.view_mut(), None, &flat(&weights), &flat(&delta));
-            close(out.view(), &expected);
-            // Those that are listed, to the same bits; the others are 0.
+            let (weights_values, delta_values) =
+                (weights.as_slice().unwrap(), delta.as_slice().unwrap());
             let x = numbers(samples, ROWS, 7);
-            let listed = list(x.t(), 1);
-            dot_rows(out.view_mut(), Some(&listed), &flat(&weights), &flat(&delta));
-            for ((at, &found), &x) in out.indexed_iter().zip(&x) {
-                assert!(found == if x == 0.0 { 0.0 } else { whole[at] }, "{units} {at:?}");
+            let mut expected = product(delta.view(), weights.t());
+            for (expected, &x) in expected.iter_mut().zip(&x) {
+                *expected = if x == 0.0 { 0.0 } else { *expected };
             }
+            let listed = list(x.t(), 1);
+            let (mut out, mut sums) = (numbers(samples, ROWS, 6), vec![9.0; 5]);
+            dot_rows(out.view_mut(), &listed, weights_values, delta_values, &mut sums);
+            close(out.view(), &expected);
+            let view = out.view_mut();
+            dot_body::<[Portable; 2]>(view, &listed, weights_values, delta_values, &mut sums);
+            close(out.view(), &expected);
         }
     }
 }
@@ -151,12 +150,12 @@ fn a_vector_of_numbers_is_added_up() {
 fn vectors_of_any_width_find_the_same_bits() {
     use crate::nn::kernels::lanes::{Avx2, Avx512, has_avx512};
     #[target_feature(enable = "avx2,fma")]
-    fn narrow(out: ArrayViewMut2<Real>, weights: &[Real], delta: &[Real]) {
-        dot_body::<[Avx2; 2]>(out, None, weights, delta);
+    fn narrow(out: ArrayViewMut2<Real>, list: &List, weights: &[Real], delta: &[Real]) {
+        dot_body::<[Avx2; 2]>(out, list, weights, delta, &mut Vec::new());
     }
     #[target_feature(enable = "avx512f,avx512vl")]
-    fn roomy(out: ArrayViewMut2<Real>, weights: &[Real], delta: &[Real]) {
-        dot_body::<Avx512>(out, None, weights, delta);
+    fn roomy(out: ArrayViewMut2<Real>, list: &List, weights: &[Real], delta: &[Real]) {
+        dot_body::<Avx512>(out, list, weights, delta, &mut Vec::new());
     }
     if !has_avx512() {
         return;
@@ -164,11 +163,12 @@ fn vectors_of_any_width_find_the_same_bits() {
     for units in UNITS {
         let (weights, delta) = (numbers(ROWS, units, 4), numbers(SAMPLES, units, 5));
         let (weights, delta) = (weights.as_slice().unwrap(), delta.as_slice().unwrap());
+        let listed = list(numbers(ROWS, SAMPLES, 8).view(), 1);
         let [mut one, mut two] = [6, 7].map(|seed| numbers(SAMPLES, ROWS, seed));
         // SAFETY: the processor has the features that the functions are compiled for.
         unsafe {
-            narrow(one.view_mut(), weights, delta);
-            roomy(two.view_mut(), weights, delta);
+            narrow(one.view_mut(), &listed, weights, delta);
+            roomy(two.view_mut(), &listed, weights, delta);
         }
         assert!(one == two, "{units}");
     }
