@@ -35,9 +35,9 @@ impl Stepper {
     pub fn new(network: &Network, batch: usize, threads: usize, optimizer: Optimizer) -> Self {
         let rows = shards::rows(network, batch);
         let count = batch.div_ceil(rows).max(1);
-        let tail = if count > 1 { Tail::of(network, batch) } else { None };
+        let threads = threads.clamp(1, count);
+        let tail = if count > 1 { Tail::of(network, batch, threads) } else { None };
         let front = tail.as_ref().map(|tail| tail.first);
-        let threads = threads.min(count);
         Self {
             shards: Shards::new(network, count, rows, threads, front),
             tail,

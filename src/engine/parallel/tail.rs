@@ -8,10 +8,6 @@ use crate::nn::layer::{Dense, Descent, Rows, Taped, cut_delta, list_by_chunk};
 use crate::nn::{Gradients, Layer, List, Mode, Network, Packed, Real, Tape};
 use ndarray::{ArrayView2, Axis, s};
 
-/// Parts that columns are cut into: enough for some threads, and as large as can be, for weights
-/// are read in runs as long as a part is wide.
-const PARTS: usize = 4;
-
 /// The layers from the first wide one on.
 #[derive(Debug)]
 pub(super) struct Tail {
@@ -21,7 +17,7 @@ pub(super) struct Tail {
     pub(super) tape: Tape,
     /// A wide layer's inputs that are not zero.
     inputs: List,
-    /// Room for some columns of its weights, each part's.
+    /// For each thread room for some columns of its weights.
     columns: Vec<Packed>,
     /// Its δ, where it can be read fast.
     delta: Packed,
@@ -46,14 +42,14 @@ fn wide_mut(layer: &mut Layer) -> Option<&mut Dense> {
 
 impl Tail {
     /// The tail of a network that has a wide layer.
-    pub(super) fn of(network: &Network, batch: usize) -> Option<Self> {
+    pub(super) fn of(network: &Network, batch: usize, threads: usize) -> Option<Self> {
         let first = network.layers.iter().position(|layer| wide(layer).is_some())?;
         let inputs = network.layers.iter().filter_map(wide).map(|dense| dense.weights.nrows());
         Some(Self {
             first,
             tape: Tape::new(network, batch),
             inputs: List::default(),
-            columns: vec![Packed::default(); PARTS],
+            columns: vec![Packed::default(); threads],
             delta: Packed::default(),
             by_rows: vec![Default::default(); inputs.map(Rows::count).max().unwrap_or(0)],
         })
@@ -89,7 +85,9 @@ impl Tail {
         let mut a = rest[0].activations.slice_mut(rows);
         let units = dense.biases.len();
         list_by_chunk(x, &mut self.inputs);
-        let (inputs, width) = (&self.inputs, units.div_ceil(PARTS).next_multiple_of(16));
+        // As wide as can be, for weights are read in runs that long; no sum depends on it.
+        let width = units.div_ceil(self.columns.len()).next_multiple_of(16);
+        let inputs = &self.inputs;
         let parts = (0..units).step_by(width).zip(a.axis_chunks_iter_mut(Axis(1), width));
         crew.each(parts.zip(&mut self.columns), |((first, z), room)| {
             dense.weighted_inputs(inputs, first, z, room);
