@@ -22,12 +22,12 @@ fn wide(value: Real) -> f64 {
 }
 
 /// Inputs with as many zeros as ink, and targets that are one-hot.
-fn batch(inputs: usize, outputs: usize) -> (Array2<Real>, Array2<Real>) {
+fn batch(samples: usize, inputs: usize, outputs: usize) -> (Array2<Real>, Array2<Real>) {
     let mut stream = stream(3, Purpose::Experiment, 0, 0);
-    let mut x = Array2::from_shape_simple_fn((SAMPLES, inputs), || stream.random_range(-1.0..1.0));
+    let mut x = Array2::from_shape_simple_fn((samples, inputs), || stream.random_range(-1.0..1.0));
     x.iter_mut().step_by(3).for_each(|x| *x = 0.0);
     let y = |(row, column)| Real::from(u8::from(row % outputs == column));
-    (x, Array2::from_shape_fn((SAMPLES, outputs), y))
+    (x, Array2::from_shape_fn((samples, outputs), y))
 }
 
 /// The regularized cost of a batch, dropout as in training.
@@ -102,7 +102,7 @@ fn compare(what: &str, found: &[Vec<f64>], expected: &[Vec<f64>]) {
 
 /// Checks the gradient written down and the step that writes none, under every regularizer.
 fn check(what: &str, network: &Network) {
-    let (x, y) = batch(network.inputs(), network.outputs());
+    let (x, y) = batch(SAMPLES, network.inputs(), network.outputs());
     for penalty in [Penalty::None, Penalty::L1, Penalty::L2] {
         let hyper = Hyper {
             learning_rate: 1.0,
@@ -200,7 +200,7 @@ fn book_step(
             _ => unreachable!(),
         })
         .collect();
-    let mut stepped = arrays(network);
+    let (mut stepped, samples) = (arrays(network), y.nrows() as f64);
     for (x, y) in x.rows().into_iter().zip(y.rows()) {
         let mut activations = vec![x.iter().map(|&x| wide(x)).collect::<Vec<_>>()];
         for layer in &dense {
@@ -217,7 +217,7 @@ fn book_step(
             output.iter().zip(y).map(|(a, &y)| (a - wide(y)) * a * (1.0 - a)).collect();
         for index in (0..dense.len()).rev() {
             let input = &activations[index];
-            let rate = eta / SAMPLES as f64;
+            let rate = eta / samples;
             for (unit, delta) in delta.iter().enumerate() {
                 stepped[2 * index + 1][unit] -= rate * delta;
                 for (j, a) in input.iter().enumerate() {
@@ -236,14 +236,16 @@ fn book_step(
 
 #[test]
 fn a_mini_batch_does_what_the_books_loops_do() {
-    for text in ["7,5,3", "20,30,3", "400,300,3"] {
+    // Many samples, and many weights, take ways of their own.
+    let networks = ["7,5,3", "20,30,3", "400,300,3", "30,400,300,3"];
+    for (text, samples) in networks.into_iter().flat_map(|text| [(text, SAMPLES), (text, 30)]) {
         let inputs: usize = text.split(',').next().unwrap().parse().unwrap();
         let architecture: Architecture = text.parse().unwrap();
         let options = BuildOptions::default();
         let mut network = architecture.build(Shape::vector(inputs), 3, &options, 4).unwrap();
-        let (x, y) = batch(inputs, 3);
+        let (x, y) = batch(samples, inputs, 3);
         let expected = book_step(&network, x.view(), y.view(), 3.0);
-        let mut tape = Tape::new(&network, SAMPLES);
+        let mut tape = Tape::new(&network, samples);
         let mut spare = Gradients::zeros(&network);
         network.forward(x.view(), &mut tape, Mode::Inference);
         network.deltas(y.view(), &mut tape);

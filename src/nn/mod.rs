@@ -28,7 +28,7 @@ pub use network::{Mode, Network};
 pub(crate) use optimizer::Learner;
 pub use optimizer::{Hyper, Optimizer, Updater};
 pub use regularizer::{Penalty, Regularizer};
-pub(crate) use tape::Lent;
+pub(crate) use tape::{LayerTape, Lent};
 pub use tape::{Listing, Tape};
 
 /// The number type of all weights and activations; the feature `f64` flips it.

@@ -5,7 +5,7 @@
 
 use super::crew::Crew;
 use crate::nn::layer::{Dense, Descent, Rows, Taped, cut_delta, list_by_chunk};
-use crate::nn::{Gradients, Layer, List, Mode, Network, Packed, Real, Tape};
+use crate::nn::{Gradients, Layer, LayerTape, List, Mode, Network, Packed, Real, Tape};
 use ndarray::{ArrayView2, Axis, s};
 
 /// The layers from the first wide one on.
@@ -15,13 +15,11 @@ pub(super) struct Tail {
     pub(super) first: usize,
     /// Of the whole mini-batch. The layer before has its activations and δ here too.
     pub(super) tape: Tape,
-    /// A wide layer's inputs that are not zero.
-    inputs: List,
-    /// For each thread room for some columns of its weights.
+    /// For each thread room for some columns of a layer's weights.
     columns: Vec<Packed>,
-    /// Its δ, where it can be read fast.
+    /// A layer's δ, where it can be read fast.
     delta: Packed,
-    /// The same, by some rows of weights; and room.
+    /// For some rows of weights at a time the samples of each input, and room.
     by_rows: Vec<(List, Packed)>,
 }
 
@@ -48,7 +46,6 @@ impl Tail {
         Some(Self {
             first,
             tape: Tape::new(network, batch),
-            inputs: List::default(),
             columns: vec![Packed::default(); threads],
             delta: Packed::default(),
             by_rows: vec![Default::default(); inputs.map(Rows::count).max().unwrap_or(0)],
@@ -82,12 +79,13 @@ impl Tail {
         let rows = s![..self.tape.samples, ..];
         let (before, rest) = self.tape.layers.split_at_mut(index);
         let x = before.last().map_or(x, |previous| previous.activations.slice(rows));
-        let mut a = rest[0].activations.slice_mut(rows);
-        let units = dense.biases.len();
-        list_by_chunk(x, &mut self.inputs);
+        let LayerTape { activations, scratch, .. } = &mut rest[0];
+        let mut a = activations.slice_mut(rows);
+        let (units, inputs) = (dense.biases.len(), &mut scratch.inputs);
+        list_by_chunk(x, units, inputs);
         // As wide as can be, for weights are read in runs that long; no sum depends on it.
         let width = units.div_ceil(self.columns.len()).next_multiple_of(16);
-        let inputs = &self.inputs;
+        let inputs = &*inputs;
         let parts = (0..units).step_by(width).zip(a.axis_chunks_iter_mut(Axis(1), width));
         crew.each(parts.zip(&mut self.columns), |((first, z), room)| {
             dense.weighted_inputs(inputs, first, z, room);
@@ -114,9 +112,10 @@ impl Tail {
             let Taped { x, delta, .. } = taped;
             let delta = cut_delta(delta, &mut self.delta);
             let weights = gradients.weights[0].as_slice_mut().expect(ROW_MAJOR);
+            let inputs = &scratch.inputs;
             crew.each(Rows::all(weights, x).zip(&mut self.by_rows), |(rows, (list, _))| {
-                rows.list(list, false);
-                rows.gradient(delta, pass.scale, list);
+                rows.list(inputs, pass.scale, list);
+                rows.gradient(delta, list);
             });
         }
     }
@@ -159,17 +158,19 @@ impl Tail {
         let samples = s![..self.tape.samples, ..];
         let scale = self.tape.pass(index).scale;
         let (before, rest) = self.tape.layers.split_at_mut(index);
-        let delta = rest[0].delta.slice(samples);
-        if let Some(descent) = descent {
-            dense.descend_biases(delta, -descent.rate * scale);
+        let LayerTape { delta, scratch, .. } = &rest[0];
+        let (delta, inputs) = (delta.slice(samples), &scratch.inputs);
+        let factor = descent.map_or(1.0, |descent| descent.factor(scale));
+        if descent.is_some() {
+            dense.descend_biases(delta, factor);
         }
         let delta = cut_delta(delta, &mut self.delta);
         let weights = dense.weights.as_slice_mut().expect(ROW_MAJOR);
         let Some(previous) = before.last_mut() else {
             let Some(descent) = descent else { return };
             crew.each(Rows::all(weights, x).zip(&mut self.by_rows), |(rows, (list, _))| {
-                rows.list(list, false);
-                rows.descend(delta, descent, scale, list);
+                rows.list(inputs, factor, list);
+                rows.descend(delta, descent, list);
             });
             return;
         };
@@ -177,10 +178,14 @@ impl Tail {
         let columns = Rows::columns(&mut input_delta);
         let blocks = Rows::all(weights, previous.activations.slice(samples)).zip(columns);
         crew.each(blocks.zip(&mut self.by_rows), |((rows, input_delta), (list, sums))| {
-            rows.list(list, zeros_learn);
+            if zeros_learn {
+                rows.list_all(factor, list);
+            } else {
+                rows.list(inputs, factor, list);
+            }
             rows.input_delta(delta, list, input_delta, sums);
             if let Some(descent) = descent {
-                rows.descend(delta, descent, scale, list);
+                rows.descend(delta, descent, list);
             }
         });
     }

@@ -3,7 +3,7 @@
 use super::*;
 use crate::nn::{Activation, Architecture, BuildOptions, Init, Layer, Penalty, Regularizer, Shape};
 use crate::rng::{Purpose, stream};
-use ndarray::Array2;
+use ndarray::{Array2, s};
 use rand::RngExt;
 
 /// The network after a few mini-batches, the last one short.
@@ -11,7 +11,7 @@ fn trained(text: &str, optimizer: Optimizer, threads: usize, looked_at: bool) ->
     let options = BuildOptions { init: Init::Scaled, dropout: 0.2, ..Default::default() };
     let architecture: Architecture = text.parse().unwrap();
     let mut network = architecture.build(Shape::image(28, 28), 10, &options, 1).unwrap();
-    let mut stepper = Stepper::new(&network, 20, threads, optimizer);
+    let mut stepper = Stepper::new(&network, 40, threads, optimizer);
     let hyper = Hyper {
         learning_rate: 0.05,
         regularizer: Regularizer { penalty: Penalty::L2, lambda: 0.1 },
@@ -19,7 +19,7 @@ fn trained(text: &str, optimizer: Optimizer, threads: usize, looked_at: bool) ->
         train_size: 100,
     };
     let mut stream = stream(1, Purpose::Experiment, 0, 0);
-    for (step, samples) in [20, 20, 13].into_iter().enumerate() {
+    for (step, samples) in [40, 20, 13].into_iter().enumerate() {
         let x = Array2::from_shape_simple_fn((samples, 784), || {
             stream.random_range(-1.0..1.0 as Real).max(0.0)
         });
@@ -68,6 +68,12 @@ fn alone(network: &Network, x: &Array2<Real>, y: &Array2<Real>, hyper: &Hyper) -
 
 #[test]
 fn a_cut_up_mini_batch_does_what_a_whole_one_does() {
+    for samples in [20, 40] {
+        check_whole(samples);
+    }
+}
+
+fn check_whole(samples: usize) {
     for text in ["784,400,700,10", "conv4x5-pool2-dense400-drop0.5-dense700-dense10"] {
         for activation in [Activation::Sigmoid, Activation::Tanh, Activation::Relu] {
             for penalty in [Penalty::None, Penalty::L1, Penalty::L2] {
@@ -87,14 +93,14 @@ fn a_cut_up_mini_batch_does_what_a_whole_one_does() {
                     train_size: 100,
                 };
                 let mut stream = stream(2, Purpose::Experiment, 0, 0);
-                let x = Array2::from_shape_simple_fn((20, 784), || {
+                let x = Array2::from_shape_simple_fn((samples, 784), || {
                     stream.random_range(-1.0..1.0 as Real).max(0.0)
                 });
-                let y = Array2::from_shape_fn((20, 10), |(row, column)| {
+                let y = Array2::from_shape_fn((samples, 10), |(row, column)| {
                     Real::from(u8::from(row % 10 == column))
                 });
                 let expected = alone(&network, &x, &y, &hyper);
-                let mut stepper = Stepper::new(&network, 20, 2, Optimizer::Sgd);
+                let mut stepper = Stepper::new(&network, samples, 2, Optimizer::Sgd);
                 let mode = Mode::Training { seed: 1, epoch: 0, step: 0 };
                 stepper.step(&mut network, x.view(), y.view(), &hyper, mode);
                 for (found, expected) in network.layers.iter().zip(&expected.layers) {

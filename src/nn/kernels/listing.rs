@@ -5,6 +5,7 @@
 
 use super::kernel;
 use crate::nn::Real;
+use std::ops::Range;
 
 /// A row of an array, by the place of its first number, and what it is multiplied by.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -19,14 +20,17 @@ pub(crate) struct Term {
 pub(crate) struct List {
     /// More than are used: see `ends`.
     pub(crate) terms: Vec<Term>,
-    /// Where the terms of each row end and those of the next begin.
+    /// Where the terms of each row end and, without a `pitch`, those of the next begin.
     pub(crate) ends: Vec<usize>,
+    /// How far apart rows begin, where it is always as far.
+    pitch: Option<usize>,
 }
 
 impl List {
     /// Forgets all rows, and has room for `numbers` terms.
     pub(crate) fn clear(&mut self, numbers: usize) {
         self.ends.clear();
+        self.pitch = None;
         if self.terms.len() < numbers {
             self.terms.resize(numbers, Term::default());
         }
@@ -39,12 +43,51 @@ impl List {
         self.ends.push(start + count);
     }
 
+    /// Lists by columns what `rows` of a list have, whose offsets are `stride` · column: a row for
+    /// each of so many columns, whose offsets are `apart` · the place among `rows`. Multiplies by
+    /// `factor`.
+    pub(crate) fn transpose(
+        &mut self,
+        (list, rows): (&List, Range<usize>),
+        (stride, columns): (usize, usize),
+        apart: usize,
+        factor: Real,
+    ) {
+        // An odd number of lines of the cache, so that rows do not compete for the same places.
+        let pitch = rows.len().next_multiple_of(16) + 8;
+        self.clear(columns * pitch);
+        self.pitch = Some(pitch);
+        self.ends.extend((0..columns).map(|column| column * pitch));
+        // offset / stride without dividing: exact, for an offset is a multiple below 2³².
+        let inverse = (1_u64 << 32).div_ceil(stride as u64);
+        for (row, terms) in list.rows(rows.start).take(rows.len()).enumerate() {
+            let offset = (row * apart) as u32;
+            for term in terms {
+                let column = ((u64::from(term.offset) * inverse) >> 32) as usize;
+                let end = &mut self.ends[column];
+                self.terms[*end] = Term { offset, factor: factor * term.factor };
+                *end += 1;
+            }
+        }
+    }
+
+    /// How many terms there are.
+    pub(super) fn count(&self) -> usize {
+        match self.pitch {
+            None => self.ends.last().copied().unwrap_or(0),
+            Some(pitch) => (0..).zip(&self.ends).map(|(row, end)| end - row * pitch).sum(),
+        }
+    }
+
     /// The terms of each row from the `first` on.
     #[inline(always)]
     pub(super) fn rows(&self, first: usize) -> impl Iterator<Item = &[Term]> {
-        let mut start = first.checked_sub(1).map_or(0, |before| self.ends[before]);
-        let next = move |&end| &self.terms[std::mem::replace(&mut start, end)..end];
-        self.ends[first..].iter().map(next)
+        let mut before = first.checked_sub(1).map_or(0, |before| self.ends[before]);
+        (first..).zip(&self.ends[first..]).map(move |(row, &end)| {
+            let start = self.pitch.map_or(before, |pitch| row * pitch);
+            before = end;
+            &self.terms[start..end]
+        })
     }
 }
 
@@ -264,47 +307,4 @@ mod avx2 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::rng::{Purpose, stream};
-    use rand::RngExt;
-
-    fn naive(values: &[Real], stride: u32) -> Vec<Term> {
-        let pairs = (0..).zip(values).filter(|(_, value)| **value != 0.0);
-        pairs.map(|(at, &factor)| Term { offset: stride * at, factor }).collect()
-    }
-
-    #[test]
-    fn every_value_that_counts_is_listed() {
-        let mut stream = stream(7, Purpose::Experiment, 0, 0);
-        for len in (0..40).chain([784, 1030]) {
-            let mut values: Vec<Real> = (0..len).map(|_| stream.random_range(-1.0..1.0)).collect();
-            values.iter_mut().step_by(3).for_each(|value| *value = 0.0);
-            values.iter_mut().skip(8).take(9).for_each(|value| *value = -0.0);
-            let mut terms = vec![Term::default(); len];
-            let count = nonzero(&values, 5, &mut terms);
-            assert_eq!(terms[..count], naive(&values, 5), "{len}");
-        }
-    }
-
-    #[test]
-    fn ink_is_listed_as_scaled_numbers_are() {
-        let mut stream = stream(8, Purpose::Experiment, 0, 0);
-        for len in (0..40).chain([784, 1030]) {
-            let pixels: Vec<u8> = (0..len)
-                .map(|at| if at / 20 % 2 == 0 { stream.random_range(0..=255) } else { 0 })
-                .collect();
-            let unit = Real::from(255_u8).recip();
-            let values: Vec<Real> = pixels.iter().map(|&p| Real::from(p) * unit).collect();
-            let mut terms = vec![Term::default(); len];
-            let count = ink(&pixels, 30, &mut terms);
-            let expected = naive(&values, 30);
-            assert_eq!(terms[..count], expected, "{len}");
-            let places = (0..).zip(&pixels).filter(|(_, p)| **p != 0);
-            let (places, values): (Vec<u16>, Vec<u8>) = places.unzip();
-            terms.fill(Term::default());
-            expand(&mut terms, &places, &values, 30);
-            assert_eq!(terms[..count], expected, "{len}");
-        }
-    }
-}
+mod tests;

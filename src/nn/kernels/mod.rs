@@ -19,6 +19,7 @@ mod exponential;
 mod lanes;
 mod listing;
 mod packed;
+mod row;
 mod rows;
 mod runs;
 mod tile;
@@ -34,7 +35,7 @@ pub(crate) use packed::Packed;
 pub(crate) use rows::{accumulate, scale_by, scatter_rows, sum_rows};
 pub(crate) use runs::{RUN, accumulate_runs};
 pub(crate) use tile::{Patches, pack_bands, padded, patches_times_weights, strip, unfold};
-pub(crate) use wide::{Matrix, Step, accumulate_rows, add_products, dot_rows};
+pub(crate) use wide::{CUT, Matrix, accumulate_rows, add_products, dot_rows};
 
 /// Defines a kernel by a body that is generic over the vector type.
 macro_rules! kernel {

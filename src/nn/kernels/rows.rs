@@ -1,12 +1,10 @@
 //! Sums of rows with factors: what dense layers, and the gradients of convolutions, are made of.
 
-mod row;
-
 use super::lanes::{LANES, Lanes, Wide};
 use super::listing::{List, Term};
+use super::row::{Band, Row, bands, by_width};
 use super::{kernel, wide_kernel};
 use crate::nn::Real;
-use row::{Row, WIDEST, by_width};
 
 wide_kernel! {
     /// `out` += Σ factor · `source[offset..][..out.len()]`, term after term.
@@ -29,20 +27,6 @@ kernel! {
 kernel! {
     /// Multiplies every value.
     fn scale_by(values: &mut [Real], factor: Real) = scale_by_body
-}
-
-/// Columns `first..first + len` of rows of `width` numbers.
-#[derive(Clone, Copy)]
-struct Band {
-    first: usize,
-    len: usize,
-    width: usize,
-}
-
-/// The bands of rows of `width` numbers.
-fn bands(width: usize) -> impl Iterator<Item = Band> {
-    let band = move |first| Band { first, len: WIDEST.min(width - first), width };
-    (0..width).step_by(WIDEST).map(band)
 }
 
 #[inline(always)]

@@ -4,21 +4,23 @@
 use super::lanes::{LANES, Wide};
 use super::listing::List;
 use super::packed::Packed;
+use super::row::{Band, Row, WIDEST, bands, by_width};
 use super::wide_kernel;
 use crate::nn::Real;
 use ndarray::ArrayViewMut2;
+use std::ops::Range;
 
 wide_kernel! {
     /// Every row of `out` += Σ factor · a row of `matrix` over its terms, which are the rows of the
-    /// list from `first` on; their offsets are rows of the matrix.
+    /// list from `first` on; their offsets are places in the matrix.
     fn accumulate_rows(out: ArrayViewMut2<Real>, list: &List, first: usize, matrix: Matrix<'_>) =
         accumulate_body
 }
 
 wide_kernel! {
-    /// Dot products of rows of `weights` and of `delta`: those of the samples that a list names for
-    /// each of the weights' rows, as offsets, into `out` of shape (samples, rows of weights), where
-    /// all others become 0. `sums` is room.
+    /// Dot products of rows of `weights` and of `delta`, which is cut: those of the samples that a
+    /// list names for each of the weights' rows, by their places in `delta`, into `out` of shape
+    /// (samples, rows of weights), where all others become 0. `sums` is room.
     fn dot_rows(
         out: ArrayViewMut2<Real>,
         list: &List,
@@ -29,17 +31,15 @@ wide_kernel! {
 }
 
 wide_kernel! {
-    /// Every row of `weights` becomes keep · row + rate · Σ factor · row of `delta`, over its terms,
-    /// whose offsets are samples.
-    fn add_products(weights: &mut [Real], list: &List, delta: Matrix<'_>, step: Step) =
-        add_products_body
-}
-
-/// How [`add_products`] weighs what is there and what is added.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Step {
-    pub(crate) keep: Real,
-    pub(crate) rate: Real,
+    /// Every row of `weights`, which begin `pitch` apart, becomes keep · row + Σ factor · row of
+    /// `matrix`, over its terms, whose offsets are places in the matrix.
+    fn add_products(
+        weights: &mut [Real],
+        pitch: usize,
+        list: &List,
+        matrix: Matrix<'_>,
+        keep: Real,
+    ) = add_products_body
 }
 
 /// Rows of `width` numbers.
@@ -47,92 +47,55 @@ pub(crate) struct Step {
 pub(crate) struct Matrix<'a> {
     values: &'a [Real],
     width: usize,
-    layout: Layout,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Layout {
-    /// Row after row, which begin so far apart.
-    Rows(usize),
-    /// Strip of columns after strip, each row after row: of so many rows.
-    Strips(usize),
+    /// How far apart strips of columns begin.
+    strip: usize,
 }
 
 impl<'a> Matrix<'a> {
-    /// The columns from `first` on, `width` of them, of rows of `pitch` numbers.
-    pub(crate) fn of_rows(values: &'a [Real], pitch: usize, first: usize, width: usize) -> Self {
-        Self { values: &values[first..], width, layout: Layout::Rows(pitch) }
+    /// The columns from `first` on, `width` of them, of rows side by side. Row r begins at the place
+    /// r · the length of a row.
+    pub(crate) fn of_rows(values: &'a [Real], first: usize, width: usize) -> Self {
+        Self { values: &values[first..], width, strip: STRIP }
     }
 
-    /// A copy whose strips are as near to one another as can be, each row's from the start of a line
-    /// of the cache on; in `room`.
-    pub(crate) fn cut<'b>(self, rows: usize, room: &'b mut Packed) -> Matrix<'b> {
-        let mut to = room.room(rows * self.width);
-        let mut first = 0;
-        while first < self.width {
-            let wide = strip(self.width - first);
-            let (from, pitch) = self.strip(first, wide);
-            let (here, rest) = to.split_at_mut(rows * wide);
-            for (to, from) in here.chunks_exact_mut(wide).zip(from.chunks(pitch)) {
-                to.copy_from_slice(&from[..wide]);
+    /// A copy in `room` of columns of rows that begin `pitch` apart: strip of columns after strip,
+    /// whose rows are as near to one another as can be, each from the start of a line of the cache
+    /// on. Row r begins at the place r · [`CUT`].
+    pub(crate) fn cut(
+        values: &[Real],
+        pitch: usize,
+        columns: Range<usize>,
+        room: &'a mut Packed,
+    ) -> Self {
+        let width = columns.len();
+        let size = values.len() / pitch * CUT;
+        let strips = room.room(width.div_ceil(STRIP) * size).chunks_exact_mut(size.max(1));
+        for (strip, first) in strips.zip(columns.clone().step_by(STRIP)) {
+            let wide = STRIP.min(columns.end - first);
+            for (to, from) in strip.chunks_exact_mut(CUT).zip(values.chunks_exact(pitch)) {
+                to[..wide].copy_from_slice(&from[first..][..wide]);
             }
-            to = rest;
-            first += wide;
         }
-        let values = &room.values()[..rows * self.width];
-        Matrix { values, width: self.width, layout: Layout::Strips(rows) }
+        Self { values: room.values(), width, strip: size }
     }
 
-    /// The strip of so many columns from `first` on, and how far apart its rows begin.
+    /// Numbers in a row.
+    pub(crate) fn width(self) -> usize {
+        self.width
+    }
+
+    /// From a band's part of the first row on.
     #[inline(always)]
-    fn strip(self, first: usize, wide: usize) -> (&'a [Real], usize) {
-        match self.layout {
-            Layout::Rows(pitch) => (&self.values[first.min(self.values.len())..], pitch),
-            Layout::Strips(rows) => (&self.values[first * rows..], wide),
-        }
+    fn band(self, band: Band) -> &'a [Real] {
+        &self.values[band.first / STRIP * self.strip..]
     }
 }
 
-/// Columns of a pair of vectors.
-const PAIR: usize = 2 * LANES;
+/// How far apart the rows of a strip's copy begin: at lines of the cache.
+pub(crate) const CUT: usize = STRIP.next_multiple_of(2 * LANES);
 
-/// Columns of the next strip, of so many that are left.
-#[inline(always)]
-fn strip(left: usize) -> usize {
-    [6, 4, 2, 1].map(|pairs| pairs * PAIR).into_iter().find(|wide| left >= *wide).unwrap_or(left)
-}
-
-/// Calls `$strip::<$wide, PAIRS>` for the columns from `$first` on that are whole pairs of vectors,
-/// as many at a time as there are registers for; evaluates to the first that is left.
-macro_rules! strips {
-    ($wide:ident, $width:expr, |$first:ident| $strip:ident($($arg:expr),*)) => {{
-        let (mut $first, width) = (0, $width);
-        while width - $first >= PAIR {
-            let wide = strip(width - $first);
-            match wide / PAIR {
-                1 => $strip::<$wide, 1>($($arg),*),
-                2 => $strip::<$wide, 2>($($arg),*),
-                4 => $strip::<$wide, 4>($($arg),*),
-                _ => $strip::<$wide, 6>($($arg),*),
-            }
-            $first += wide;
-        }
-        $first
-    }};
-}
-
-/// Pairs of vectors of a row, from a column on.
-#[inline(always)]
-fn pairs<const PAIRS: usize>(row: &[Real]) -> &[[[Real; LANES]; 2]; PAIRS] {
-    let pairs = row.as_chunks().0.as_chunks().0.first_chunk();
-    pairs.expect("a strip is no wider than the rows are")
-}
-
-#[inline(always)]
-fn pairs_mut<const PAIRS: usize>(row: &mut [Real]) -> &mut [[[Real; LANES]; 2]; PAIRS] {
-    let pairs = row.as_chunks_mut().0.as_chunks_mut().0.first_chunk_mut();
-    pairs.expect("a strip is no wider than the rows are")
-}
+/// Columns of a strip: as many as there are registers for.
+const STRIP: usize = WIDEST;
 
 #[inline(always)]
 fn accumulate_body<W: Wide>(
@@ -141,40 +104,13 @@ fn accumulate_body<W: Wide>(
     from: usize,
     matrix: Matrix<'_>,
 ) {
-    let width = matrix.width;
-    let done = strips!(W, width, |first| accumulate_strip(&mut out, list, from, matrix, first));
-    let (rest, pitch) = matrix.strip(done, width - done);
-    for (mut row, terms) in out.rows_mut().into_iter().zip(list.rows(from)) {
-        let row = &mut row.as_slice_mut().expect(ROWS)[done..];
-        for (at, sum) in row.iter_mut().enumerate() {
-            *sum = terms.iter().fold(*sum, |sum, term| {
-                W::scalar(term.factor, rest[term.offset as usize * pitch + at], sum)
-            });
+    for band in bands(matrix.width) {
+        let job = Job { list, matrix, band };
+        if band.len <= LANES {
+            job.accumulate_few::<W>(&mut out, from);
+        } else {
+            by_width!(band.len, Job::accumulate::<W>(job, &mut out, from));
         }
-    }
-}
-
-#[inline(always)]
-fn accumulate_strip<W: Wide, const PAIRS: usize>(
-    out: &mut ArrayViewMut2<Real>,
-    list: &List,
-    from: usize,
-    matrix: Matrix<'_>,
-    first: usize,
-) {
-    let (source, pitch) = matrix.strip(first, PAIRS * PAIR);
-    for (mut row, terms) in out.rows_mut().into_iter().zip(list.rows(from)) {
-        let row = pairs_mut::<PAIRS>(&mut row.as_slice_mut().expect(ROWS)[first..]);
-        let mut sums = [W::splat(0.0); PAIRS];
-        sums.iter_mut().zip(&*row).for_each(|(sum, values)| *sum = W::load(values));
-        for term in terms {
-            let values = pairs::<PAIRS>(&source[term.offset as usize * pitch..]);
-            let factor = W::splat(term.factor);
-            for (sum, values) in sums.iter_mut().zip(values) {
-                *sum = W::load(values).multiply_add(factor, *sum);
-            }
-        }
-        sums.into_iter().zip(row).for_each(|(sum, values)| sum.store(values));
     }
 }
 
@@ -187,94 +123,169 @@ fn dot_body<W: Wide>(
     sums: &mut Packed,
 ) {
     // A vector a product: strip after strip is added to it.
-    let sums = sums.room(PAIR * list.ends.last().copied().unwrap_or(0));
+    let sums = sums.room(2 * LANES * list.count());
     sums.fill(0.0);
     let sums = sums.as_chunks_mut().0.as_chunks_mut().0;
-    let units = delta.width;
-    let done = strips!(W, units, |first| dot_strip(list, weights, delta, sums, first));
-    let (rest, pitch) = delta.strip(done, units - done);
+    for band in bands(delta.width) {
+        let job = Job { list, matrix: delta, band };
+        if band.len <= LANES {
+            job.dot_few::<W>(weights, sums);
+        } else {
+            by_width!(band.len, Job::dot::<W>(job, weights, sums));
+        }
+    }
     out.fill(0.0);
     let mut sums = sums.iter();
-    let rows = weights.chunks_exact(units).zip(list.rows(0)).enumerate();
-    for (column, (weights, terms)) in rows {
+    for (mut column, terms) in out.columns_mut().into_iter().zip(list.rows(0)) {
         for (term, sum) in terms.iter().zip(&mut sums) {
-            let sample = term.offset as usize;
-            let rest = weights[done..].iter().zip(&rest[sample * pitch..]);
-            out[[sample, column]] =
-                rest.fold(W::load(sum).sum(), |sum, (&w, &delta)| W::scalar(w, delta, sum));
+            column[term.offset as usize / CUT] = W::load(sum).sum();
         }
     }
 }
 
 #[inline(always)]
-fn dot_strip<W: Wide, const PAIRS: usize>(
-    list: &List,
-    weights: &[Real],
-    delta: Matrix<'_>,
-    sums: &mut [[[Real; LANES]; 2]],
-    first: usize,
-) {
-    let (units, mut sums) = (delta.width, sums.iter_mut());
-    let (delta, pitch) = delta.strip(first, PAIRS * PAIR);
-    for (row, terms) in weights.chunks_exact(units).zip(list.rows(0)) {
-        let mut weights = [W::splat(0.0); PAIRS];
-        let row = pairs::<PAIRS>(&row[first..]);
-        weights.iter_mut().zip(row).for_each(|(weights, row)| *weights = W::load(row));
-        for (term, sum) in terms.iter().zip(&mut sums) {
-            let delta = pairs::<PAIRS>(&delta[term.offset as usize * pitch..]);
-            let mut total = W::load(sum);
-            for (weights, delta) in weights.into_iter().zip(delta) {
-                total = W::load(delta).multiply_add(weights, total);
-            }
-            total.store(sum);
-        }
-    }
-}
-
-#[inline(always)]
-fn add_products_body<W: Wide>(weights: &mut [Real], list: &List, delta: Matrix<'_>, step: Step) {
-    let units = delta.width;
-    let done = strips!(W, units, |first| products_strip(weights, list, delta, step, first));
-    let Step { keep, rate } = step;
-    let (rest, pitch) = delta.strip(done, units - done);
-    for (row, terms) in weights.chunks_exact_mut(units).zip(list.rows(0)) {
-        for (at, weight) in row[done..].iter_mut().enumerate() {
-            let kept = if keep == 0.0 { 0.0 } else { keep * *weight };
-            *weight = terms.iter().fold(kept, |sum, term| {
-                W::scalar(rate * term.factor, rest[term.offset as usize * pitch + at], sum)
-            });
-        }
-    }
-}
-
-#[inline(always)]
-fn products_strip<W: Wide, const PAIRS: usize>(
+fn add_products_body<W: Wide>(
     weights: &mut [Real],
+    pitch: usize,
     list: &List,
-    delta: Matrix<'_>,
-    Step { keep, rate }: Step,
-    first: usize,
+    matrix: Matrix<'_>,
+    keep: Real,
 ) {
-    let (units, zero) = (delta.width, W::splat(0.0));
-    let (delta, pitch) = delta.strip(first, PAIRS * PAIR);
-    for (row, terms) in weights.chunks_exact_mut(units).zip(list.rows(0)) {
-        let row = pairs_mut::<PAIRS>(&mut row[first..]);
-        let mut sums = [zero; PAIRS];
-        // What is overwritten may be anything.
-        if keep != 0.0 {
-            let keep = W::splat(keep);
-            for (sum, weights) in sums.iter_mut().zip(&*row) {
-                *sum = W::load(weights).multiply_add(keep, zero);
+    for band in bands(matrix.width) {
+        let job = Job { list, matrix, band };
+        if band.len <= LANES {
+            job.add_few_products::<W>(weights, pitch, keep);
+        } else {
+            by_width!(band.len, Job::add_products::<W>(job, weights, pitch, keep));
+        }
+    }
+}
+
+/// What a kernel does to a strip.
+#[derive(Clone, Copy)]
+struct Job<'a> {
+    list: &'a List,
+    matrix: Matrix<'a>,
+    band: Band,
+}
+
+impl Job<'_> {
+    /// The strip's part of a row.
+    #[inline(always)]
+    fn part<'b>(&self, row: &'b [Real]) -> &'b [Real] {
+        &row[self.band.first..][..self.band.len]
+    }
+
+    #[inline(always)]
+    fn part_mut<'b>(&self, row: &'b mut [Real]) -> &'b mut [Real] {
+        &mut row[self.band.first..][..self.band.len]
+    }
+
+    #[inline(always)]
+    fn accumulate<W: Wide, const PAIRS: usize, const ODD: usize>(
+        self,
+        out: &mut ArrayViewMut2<Real>,
+        from: usize,
+    ) {
+        let source = self.matrix.band(self.band);
+        for (mut row, terms) in out.rows_mut().into_iter().zip(self.list.rows(from)) {
+            let row = self.part_mut(row.as_slice_mut().expect(ROWS));
+            let mut sum = Row::<W, PAIRS, ODD>::load(row);
+            for term in terms {
+                let values = &source[term.offset as usize..][..self.band.len];
+                sum.add_times(&Row::load(values), W::splat(term.factor));
+            }
+            sum.store(row);
+        }
+    }
+
+    #[inline(always)]
+    fn accumulate_few<W: Wide>(self, out: &mut ArrayViewMut2<Real>, from: usize) {
+        let source = self.matrix.band(self.band);
+        for (mut row, terms) in out.rows_mut().into_iter().zip(self.list.rows(from)) {
+            let row = self.part_mut(row.as_slice_mut().expect(ROWS));
+            for term in terms {
+                let values = &source[term.offset as usize..];
+                row.iter_mut().zip(values).for_each(|(sum, &value)| {
+                    *sum = W::scalar(term.factor, value, *sum);
+                });
             }
         }
-        for term in terms {
-            let values = pairs::<PAIRS>(&delta[term.offset as usize * pitch..]);
-            let factor = W::splat(rate * term.factor);
-            for (sum, values) in sums.iter_mut().zip(values) {
-                *sum = W::load(values).multiply_add(factor, *sum);
+    }
+
+    #[inline(always)]
+    fn dot<W: Wide, const PAIRS: usize, const ODD: usize>(
+        self,
+        weights: &[Real],
+        sums: &mut [[[Real; LANES]; 2]],
+    ) {
+        let (mut sums, delta) = (sums.iter_mut(), self.matrix.band(self.band));
+        for (row, terms) in weights.chunks_exact(self.band.width).zip(self.list.rows(0)) {
+            let row = Row::<W, PAIRS, ODD>::load_once(self.part(row));
+            for (term, sum) in terms.iter().zip(&mut sums) {
+                let delta = &delta[term.offset as usize..][..self.band.len];
+                row.add_products(delta, W::load(sum)).store(sum);
             }
         }
-        sums.into_iter().zip(row).for_each(|(sum, values)| sum.store(values));
+    }
+
+    #[inline(always)]
+    fn dot_few<W: Wide>(self, weights: &[Real], sums: &mut [[[Real; LANES]; 2]]) {
+        let (mut sums, delta) = (sums.iter_mut(), self.matrix.band(self.band));
+        for (row, terms) in weights.chunks_exact(self.band.width).zip(self.list.rows(0)) {
+            for (term, sum) in terms.iter().zip(&mut sums) {
+                let delta = &delta[term.offset as usize..];
+                for ((sum, &w), &delta) in sum[0].iter_mut().zip(self.part(row)).zip(delta) {
+                    *sum = W::scalar(w, delta, *sum);
+                }
+            }
+        }
+    }
+
+    #[allow(clippy::float_cmp, reason = "exactly 1 keeps what is there")]
+    #[inline(always)]
+    fn add_products<W: Wide, const PAIRS: usize, const ODD: usize>(
+        self,
+        weights: &mut [Real],
+        pitch: usize,
+        keep: Real,
+    ) {
+        let source = self.matrix.band(self.band);
+        for (row, terms) in weights.chunks_exact_mut(pitch).zip(self.list.rows(0)) {
+            if terms.is_empty() && keep == 1.0 {
+                continue;
+            }
+            let row = self.part_mut(row);
+            // What is not kept may be anything.
+            let mut sum = match keep {
+                0.0 => Row::<W, PAIRS, ODD>::zero(),
+                1.0 => Row::load(row),
+                keep => Row::load(row).times(W::splat(keep)),
+            };
+            for term in terms {
+                let values = &source[term.offset as usize..][..self.band.len];
+                sum.add_times(&Row::load(values), W::splat(term.factor));
+            }
+            sum.store(row);
+        }
+    }
+
+    #[inline(always)]
+    fn add_few_products<W: Wide>(self, weights: &mut [Real], pitch: usize, keep: Real) {
+        let source = self.matrix.band(self.band);
+        for (row, terms) in weights.chunks_exact_mut(pitch).zip(self.list.rows(0)) {
+            let row = self.part_mut(row);
+            match keep {
+                0.0 => row.fill(0.0),
+                keep => row.iter_mut().for_each(|weight| *weight *= keep),
+            }
+            for term in terms {
+                let values = &source[term.offset as usize..];
+                for (weight, &value) in row.iter_mut().zip(values) {
+                    *weight = W::scalar(term.factor, value, *weight);
+                }
+            }
+        }
     }
 }
 

@@ -221,7 +221,7 @@ impl Kind for Conv2d {
             first: sums,
             second: padded,
             inputs: listed,
-            deltas: List { terms, ends },
+            deltas: List { terms, ends, .. },
             ..
         } = scratch;
         let (maps, patches) = (self.biases.len(), self.patches());

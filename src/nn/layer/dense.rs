@@ -3,9 +3,10 @@
 mod wide;
 
 pub(crate) use wide::{Rows, cut_delta, list_by_chunk};
+use wide::{descend_by_input, gradient_by_input};
 
 use super::{BIASES, Descent, Kind, Pass, Role, Scratch, Shape, Taped};
-use crate::nn::kernels::{List, Packed, nonzero, scatter_rows, sum_rows};
+use crate::nn::kernels::{CUT, List, Packed, nonzero, scatter_rows, sum_rows};
 use crate::nn::{Activation, Init, LayerGradients, Real};
 use crate::rng::Stream;
 use ndarray::linalg::general_mat_mul;
@@ -26,6 +27,9 @@ pub struct Dense {
 
 /// Weights up to which a row at a time is best: they stay in the processor's second cache.
 const NARROW: usize = 100_000;
+/// Samples from which a step looks for those of an input, instead of for the inputs of a sample: so
+/// it loads and stores weights only once.
+const MANY: usize = 24;
 /// Weights up to which they are turned for [`Kind::input_delta`].
 const SMALL: usize = 4096;
 
@@ -146,7 +150,7 @@ impl Kind for Dense {
     ) {
         if self.is_wide() {
             let Scratch { inputs, strips, .. } = scratch;
-            list_by_chunk(x, inputs);
+            list_by_chunk(x, self.biases.len(), inputs);
             self.weighted_inputs(inputs, 0, a.view_mut(), strips);
         } else {
             if !pass.listed {
@@ -198,18 +202,24 @@ impl Kind for Dense {
         let weights = &mut gradients.weights[0];
         if self.is_wide() {
             let weights = weights.as_slice_mut().expect("gradients are row-major");
-            let Scratch { deltas: list, strips, .. } = scratch;
+            let Scratch { inputs, deltas: list, strips, .. } = scratch;
             let delta = cut_delta(delta, strips);
             for rows in Rows::all(weights, x) {
-                rows.list(list, false);
-                rows.gradient(delta, pass.scale, list);
+                rows.list(inputs, pass.scale, list);
+                rows.gradient(delta, list);
             }
-        } else {
-            weights.fill(0.0);
-            let weights = weights.as_slice_mut().expect("gradients are row-major");
-            let (delta, units) = (delta.to_slice().expect(ROWS), self.biases.len());
-            scatter_rows(weights, &scratch.inputs, delta, units, pass.scale);
+            return;
         }
+        let weights = weights.as_slice_mut().expect("gradients are row-major");
+        let Scratch { inputs, deltas, strips, .. } = scratch;
+        if delta.nrows() >= MANY {
+            let (stride, samples) = (self.biases.len(), 0..delta.nrows());
+            deltas.transpose((inputs, samples), (stride, x.ncols()), CUT, pass.scale);
+            return gradient_by_input(weights, deltas, cut_delta(delta, strips));
+        }
+        weights.fill(0.0);
+        let (delta, units) = (delta.to_slice().expect(ROWS), self.biases.len());
+        scatter_rows(weights, inputs, delta, units, pass.scale);
     }
 
     fn descend(
@@ -219,7 +229,7 @@ impl Kind for Dense {
         scratch: &mut Scratch,
         pass: Pass,
     ) -> bool {
-        let factor = -descent.rate * pass.scale;
+        let factor = descent.factor(pass.scale);
         self.descend_biases(delta, factor);
         let wide = self.is_wide();
         let Scratch { inputs, deltas, packed, strips, .. } = scratch;
@@ -231,9 +241,16 @@ impl Kind for Dense {
         if wide {
             let delta = cut_delta(delta, strips);
             for rows in Rows::all(weights, x) {
-                rows.list(deltas, false);
-                rows.descend(delta, descent, pass.scale, deltas);
+                rows.list(inputs, factor, deltas);
+                rows.descend(delta, descent, deltas);
             }
+            return true;
+        }
+        if delta.nrows() >= MANY {
+            let units = self.biases.len();
+            let pitch = if pass.packed { Packed::stride(units) } else { units };
+            deltas.transpose((inputs, 0..delta.nrows()), (pitch, x.ncols()), CUT, factor);
+            descend_by_input(weights, pitch, deltas, cut_delta(delta, strips), descent);
             return true;
         }
         descent.decay(weights);

@@ -120,6 +120,11 @@ pub struct Descent {
 }
 
 impl Descent {
+    /// What a sum of gradients is multiplied by: −η · `scale`, see [`Pass::scale`].
+    pub(crate) fn factor(&self, scale: Real) -> Real {
+        -self.rate * scale
+    }
+
     /// Regularization's part of the step, on weights.
     pub(crate) fn decay(&self, weights: &mut [Real]) {
         if self.l2 != 0.0 {

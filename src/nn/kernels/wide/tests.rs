@@ -1,15 +1,17 @@
 #![allow(clippy::float_cmp, reason = "some sums are the same to the bit")]
 
 use super::*;
+use crate::nn::kernels::Term;
 use crate::nn::kernels::lanes::{LANES, Portable};
 use crate::rng::{Purpose, stream};
 use ndarray::{Array2, ArrayView2, Axis, s};
 use rand::RngExt;
+use std::ops::Range;
 
 const SAMPLES: usize = 7;
 const ROWS: usize = 5;
 /// Strips of every width, and what is left behind them.
-const UNITS: [usize; 9] = [1, 7, 8, 16, 23, 100, 201, 333, 1000];
+const UNITS: [usize; 12] = [1, 7, 8, 9, 16, 23, 30, 41, 100, 201, 333, 1000];
 
 /// Numbers of which every third is zero.
 fn numbers(rows: usize, columns: usize, seed: u64) -> Array2<Real> {
@@ -55,37 +57,38 @@ fn close(found: ArrayView2<Real>, expected: &Array2<f64>) {
     }
 }
 
+/// The rows of an array, cut into strips.
+fn cut<'a>(rows: &Array2<Real>, columns: Range<usize>, room: &'a mut Packed) -> Matrix<'a> {
+    Matrix::cut(rows.as_slice().unwrap(), rows.ncols(), columns, room)
+}
+
 #[test]
 fn rows_are_added_to_some_columns() {
     for units in UNITS {
-        let (x, weights) = (numbers(SAMPLES, 2 * ROWS, 1), numbers(2 * ROWS, units, 2));
+        let (x, weights) = (numbers(SAMPLES, ROWS, 1), numbers(ROWS, units, 2));
         let start = numbers(SAMPLES, units, 3);
         let expected = product(x.view(), weights.view()) + start.mapv(f64::from);
-        let half = |columns| list(x.slice(columns), units);
+        // The rows that count come behind others.
+        let behind = |stride| {
+            let rows = ndarray::concatenate![Axis(0), numbers(2, ROWS, 9), x];
+            list(rows.view(), stride)
+        };
         for first in [0, units / 2] {
-            let expected = expected.slice(s![.., first..]).to_owned();
-            let mut out = start.clone();
-            let mut plain = start.clone();
-            // A list whose rows are those of two chunks, one after the other.
-            let mut both = half(s![.., ..ROWS]);
-            let second = half(s![.., ROWS..]);
-            both.terms.resize(100, Term::default());
-            for terms in second.rows(0) {
-                both.push(|room| {
-                    room[..terms.len()].copy_from_slice(terms);
-                    terms.len()
-                });
+            let columns = s![.., first..];
+            let mut room = Packed::default();
+            let jobs = [
+                (behind(units), Matrix::of_rows(weights.as_slice().unwrap(), first, units - first)),
+                (behind(CUT), cut(&weights, first..units, &mut room)),
+            ];
+            for (list, matrix) in &jobs {
+                let [mut out, mut plain] = [start.clone(), start.clone()];
+                accumulate_rows(out.slice_mut(columns), list, 2, *matrix);
+                accumulate_body::<[Portable; 2]>(plain.slice_mut(columns), list, 2, *matrix);
+                for out in [out, plain] {
+                    close(out.slice(columns), &expected.slice(columns).to_owned());
+                    assert_eq!(out.slice(s![.., ..first]), start.slice(s![.., ..first]), "{units}");
+                }
             }
-            for (chunk, weights) in weights.axis_chunks_iter(Axis(0), ROWS).enumerate() {
-                let source = &weights.to_slice().unwrap()[first..];
-                let columns = s![.., first..];
-                accumulate_rows(out.slice_mut(columns), &both, chunk * SAMPLES, source);
-                let plain = plain.slice_mut(columns);
-                accumulate_body::<[Portable; 2]>(plain, &both, chunk * SAMPLES, source);
-            }
-            close(out.slice(s![.., first..]), &expected);
-            close(plain.slice(s![.., first..]), &expected);
-            assert_eq!(out.slice(s![.., ..first]), start.slice(s![.., ..first]), "{units}");
         }
     }
 }
@@ -95,20 +98,19 @@ fn rows_meet_the_rows_that_are_listed() {
     for units in UNITS {
         for samples in [1, 4, SAMPLES] {
             let (weights, delta) = (numbers(ROWS, units, 4), numbers(samples, units, 5));
-            let (weights_values, delta_values) =
-                (weights.as_slice().unwrap(), delta.as_slice().unwrap());
             let x = numbers(samples, ROWS, 7);
             let mut expected = product(delta.view(), weights.t());
             for (expected, &x) in expected.iter_mut().zip(&x) {
                 *expected = if x == 0.0 { 0.0 } else { *expected };
             }
-            let listed = list(x.t(), 1);
-            let (mut out, mut sums) = (numbers(samples, ROWS, 6), vec![9.0; 5]);
-            dot_rows(out.view_mut(), &listed, weights_values, delta_values, &mut sums);
+            let (listed, mut room) = (list(x.t(), CUT), Packed::default());
+            let delta = cut(&delta, 0..units, &mut room);
+            let [mut out, mut plain] = [6, 8].map(|seed| numbers(samples, ROWS, seed));
+            let (weights, mut sums) = (weights.as_slice().unwrap(), Packed::default());
+            dot_rows(out.view_mut(), &listed, weights, delta, &mut sums);
+            dot_body::<[Portable; 2]>(plain.view_mut(), &listed, weights, delta, &mut sums);
             close(out.view(), &expected);
-            let view = out.view_mut();
-            dot_body::<[Portable; 2]>(view, &listed, weights_values, delta_values, &mut sums);
-            close(out.view(), &expected);
+            close(plain.view(), &expected);
         }
     }
 }
@@ -117,22 +119,26 @@ fn rows_meet_the_rows_that_are_listed() {
 fn products_are_added_to_what_is_kept() {
     for units in UNITS {
         let (x, delta) = (numbers(SAMPLES, ROWS, 8), numbers(SAMPLES, units, 9));
-        let start = numbers(ROWS, units, 10);
-        let listed = list(x.t(), 1);
-        let delta_values = delta.as_slice().unwrap();
-        for step in [Step { keep: 0.5, rate: -0.1 }, Step { keep: 0.0, rate: 2.0 }] {
-            let expected = product(x.t(), delta.view()) * f64::from(step.rate)
-                + start.mapv(|kept| f64::from(step.keep) * f64::from(kept));
+        let (listed, mut room) = (list(x.t(), CUT), Packed::default());
+        let cut = cut(&delta, 0..units, &mut room);
+        // Rows that are a little longer than they count.
+        let (start, pitch) = (numbers(ROWS, units + 3, 10), units + 3);
+        for keep in [1.0, 0.5, 0.0] {
+            let counted = start.slice(s![.., ..units]);
+            let expected = product(x.t(), delta.view())
+                + counted.mapv(|kept| f64::from(keep) * f64::from(kept));
             let mut found = start.clone();
-            if step.keep == 0.0 {
-                found.fill(Real::NAN);
+            if keep == 0.0 {
+                found.slice_mut(s![.., ..units]).fill(Real::NAN);
             }
             let mut plain = found.clone();
-            add_products(found.as_slice_mut().unwrap(), &listed, delta_values, units, step);
-            close(found.view(), &expected);
-            let plain_values = plain.as_slice_mut().unwrap();
-            add_products_body::<[Portable; 2]>(plain_values, &listed, delta_values, units, step);
-            close(plain.view(), &expected);
+            add_products(found.as_slice_mut().unwrap(), pitch, &listed, cut, keep);
+            let values = plain.as_slice_mut().unwrap();
+            add_products_body::<[Portable; 2]>(values, pitch, &listed, cut, keep);
+            for found in [found, plain] {
+                close(found.slice(s![.., ..units]), &expected);
+                assert_eq!(found.slice(s![.., units..]), start.slice(s![.., units..]));
+            }
         }
     }
 }
@@ -150,20 +156,20 @@ fn a_vector_of_numbers_is_added_up() {
 fn vectors_of_any_width_find_the_same_bits() {
     use crate::nn::kernels::lanes::{Avx2, Avx512, has_avx512};
     #[target_feature(enable = "avx2,fma")]
-    fn narrow(out: ArrayViewMut2<Real>, list: &List, weights: &[Real], delta: &[Real]) {
-        dot_body::<[Avx2; 2]>(out, list, weights, delta, &mut Vec::new());
+    fn narrow(out: ArrayViewMut2<Real>, list: &List, weights: &[Real], delta: Matrix<'_>) {
+        dot_body::<[Avx2; 2]>(out, list, weights, delta, &mut Packed::default());
     }
     #[target_feature(enable = "avx512f,avx512vl")]
-    fn roomy(out: ArrayViewMut2<Real>, list: &List, weights: &[Real], delta: &[Real]) {
-        dot_body::<Avx512>(out, list, weights, delta, &mut Vec::new());
+    fn roomy(out: ArrayViewMut2<Real>, list: &List, weights: &[Real], delta: Matrix<'_>) {
+        dot_body::<Avx512>(out, list, weights, delta, &mut Packed::default());
     }
     if !has_avx512() {
-        return;
+        return eprintln!("skipped: no AVX-512 here");
     }
     for units in UNITS {
         let (weights, delta) = (numbers(ROWS, units, 4), numbers(SAMPLES, units, 5));
-        let (weights, delta) = (weights.as_slice().unwrap(), delta.as_slice().unwrap());
-        let listed = list(numbers(ROWS, SAMPLES, 8).view(), 1);
+        let (listed, mut room) = (list(numbers(ROWS, SAMPLES, 8).view(), CUT), Packed::default());
+        let (weights, delta) = (weights.as_slice().unwrap(), cut(&delta, 0..units, &mut room));
         let [mut one, mut two] = [6, 7].map(|seed| numbers(SAMPLES, ROWS, seed));
         // SAFETY: the processor has the features that the functions are compiled for.
         unsafe {

@@ -5,46 +5,52 @@
 use super::{Dense, ROWS};
 use crate::nn::Real;
 use crate::nn::kernels::{
-    List, Matrix, Packed, Step, Term, accumulate_rows, add_products, dot_rows, nonzero,
+    CUT, List, Matrix, Packed, Term, accumulate_rows, add_products, dot_rows, nonzero,
 };
 use crate::nn::layer::{Descent, Scratch, Taped};
 use ndarray::{ArrayView2, ArrayViewMut2, Axis, s};
 
-/// Inputs whose weights in a strip of columns stay in the nearest cache.
+/// Inputs that are worked on at a time: their weights in a strip of columns stay in the nearest
+/// cache, all of them in the second.
 const CHUNK: usize = 64;
-/// Samples from which weights are copied to where they can be read faster.
-const WORTH_COPYING: usize = 24;
-/// Inputs whose weights stay in the second cache while they are used twice.
-const BLOCK: usize = 32;
+
+/// Whether so many samples make up for copying weights to where they can be read faster.
+fn worth_copying(samples: usize) -> bool {
+    samples >= 24
+}
+
+/// How far apart the weights of two inputs are then: [`list_by_chunk`]'s offsets.
+fn stride(samples: usize, units: usize) -> usize {
+    if worth_copying(samples) { CUT } else { units }
+}
 
 /// Lists the inputs that are not zero: sample after sample of the first few inputs, then of the
 /// next.
-pub(crate) fn list_by_chunk(x: ArrayView2<Real>, list: &mut List) {
+pub(crate) fn list_by_chunk(x: ArrayView2<Real>, units: usize, list: &mut List) {
+    let stride = stride(x.nrows(), units);
     list.clear(x.len());
     for chunk in x.axis_chunks_iter(Axis(1), CHUNK) {
         for x in chunk.rows() {
-            list.push(|terms| nonzero(x.to_slice().expect(ROWS), 1, terms));
+            list.push(|terms| nonzero(x.to_slice().expect(ROWS), stride, terms));
         }
     }
 }
 
 /// δ where it can be read fast, in `room`.
 pub(crate) fn cut_delta<'a>(delta: ArrayView2<Real>, room: &'a mut Packed) -> Matrix<'a> {
-    let (samples, units) = delta.dim();
-    Matrix::of_rows(delta.to_slice().expect(ROWS), units, 0, units).cut(samples, room)
+    let units = delta.ncols();
+    Matrix::cut(delta.to_slice().expect(ROWS), units, 0..units, room)
 }
 
-/// Lists the samples of each input, those for which it is zero only where asked.
-fn list_by_input(x: ArrayView2<Real>, list: &mut List, zeros: bool) {
+/// Lists all samples of each input, times `factor`.
+fn list_all(x: ArrayView2<Real>, factor: Real, list: &mut List) {
     list.clear(x.len());
     for input in x.columns() {
         list.push(|terms| {
-            let mut count = 0;
-            for (offset, &factor) in (0..).zip(input) {
-                terms[count] = Term { offset, factor };
-                count += usize::from(zeros || factor != 0.0);
+            for ((sample, &x), term) in input.iter().enumerate().zip(terms) {
+                *term = Term { offset: (sample * CUT) as u32, factor: factor * x };
             }
-            count
+            input.len()
         });
     }
 }
@@ -54,6 +60,8 @@ pub(crate) struct Rows<'a> {
     weights: &'a mut [Real],
     /// Shape (samples, inputs of these rows).
     x: ArrayView2<'a, Real>,
+    /// Which inputs they are: so many chunks come before.
+    chunk: usize,
 }
 
 impl Dense {
@@ -70,10 +78,11 @@ impl Dense {
         z.assign(&self.biases.slice(s![first..first + width]));
         let chunks = super::slice(&self.weights).chunks(CHUNK * units).enumerate();
         for (index, weights) in chunks {
-            let mut matrix = Matrix::of_rows(weights, units, first, width);
-            if samples >= WORTH_COPYING {
-                matrix = matrix.cut(weights.len() / units, room);
-            }
+            let matrix = if worth_copying(samples) {
+                Matrix::cut(weights, units, first..first + width, room)
+            } else {
+                Matrix::of_rows(weights, first, width)
+            };
             accumulate_rows(z.view_mut(), list, samples * index, matrix);
         }
     }
@@ -86,10 +95,10 @@ impl Dense {
         Scratch { deltas: list, strips, sums, .. }: &mut Scratch,
     ) {
         let delta = cut_delta(delta, strips);
-        let blocks = super::slice(&self.weights).chunks(BLOCK * self.biases.len());
-        let columns = x.axis_chunks_iter(Axis(1), BLOCK).zip(Rows::columns(&mut input_delta));
+        let blocks = super::slice(&self.weights).chunks(CHUNK * self.biases.len());
+        let columns = x.axis_chunks_iter(Axis(1), CHUNK).zip(Rows::columns(&mut input_delta));
         for (weights, (x, input_delta)) in blocks.zip(columns) {
-            list_by_input(x, list, true);
+            list_all(x, 1.0, list);
             dot_rows(input_delta, list, weights, delta, sums);
         }
     }
@@ -102,30 +111,39 @@ impl<'a> Rows<'a> {
         x: ArrayView2<'a, Real>,
     ) -> impl Iterator<Item = Self> + Send {
         let units = weights.len() / x.ncols();
-        let blocks = weights.chunks_mut(BLOCK * units).enumerate();
-        blocks.map(move |(index, weights)| {
-            let first = BLOCK * index;
+        let chunks = weights.chunks_mut(CHUNK * units).enumerate();
+        chunks.map(move |(chunk, weights)| {
+            let first = CHUNK * chunk;
             let x = x.slice_move(s![.., first..first + weights.len() / units]);
-            Self { weights, x }
+            Self { weights, x, chunk }
         })
     }
 
     /// How many there are of so many inputs.
     pub(crate) fn count(inputs: usize) -> usize {
-        inputs.div_ceil(BLOCK)
+        inputs.div_ceil(CHUNK)
     }
 
     /// The matching columns of an array of shape (samples, inputs).
     pub(crate) fn columns<'b>(
         array: &'b mut ArrayViewMut2<Real>,
     ) -> impl Iterator<Item = ArrayViewMut2<'b, Real>> + Send {
-        array.axis_chunks_iter_mut(Axis(1), BLOCK)
+        array.axis_chunks_iter_mut(Axis(1), CHUNK)
     }
 
-    /// Lists the samples for which each input is not zero; or all, where it matters what a zero is
-    /// to learn: see [`crate::nn::Network::zeros_learn`].
-    pub(crate) fn list(&self, list: &mut List, zeros: bool) {
-        list_by_input(self.x, list, zeros);
+    /// Lists the samples for which each input is not zero, times `factor`, by what
+    /// [`list_by_chunk`] left.
+    pub(crate) fn list(&self, chunks: &List, factor: Real, list: &mut List) {
+        let (samples, inputs) = self.x.dim();
+        let rows = self.chunk * samples..(self.chunk + 1) * samples;
+        let stride = stride(samples, self.weights.len() / inputs);
+        list.transpose((chunks, rows), (stride, inputs), CUT, factor);
+    }
+
+    /// Lists all samples, where it matters what a zero is to learn: see
+    /// [`crate::nn::Network::zeros_learn`].
+    pub(crate) fn list_all(&self, factor: Real, list: &mut List) {
+        list_all(self.x, factor, list);
     }
 
     /// ∂C/∂x of these inputs where they are listed, 0 elsewhere; `sums` is room.
@@ -139,18 +157,35 @@ impl<'a> Rows<'a> {
         dot_rows(input_delta, list, self.weights, delta, sums);
     }
 
-    /// The weights' gradient, times `scale`, in their place.
-    pub(crate) fn gradient(self, delta: Matrix<'_>, scale: Real, list: &List) {
-        add_products(self.weights, list, delta, Step { keep: 0.0, rate: scale });
+    /// The weights' gradient in their place, times the list's factor.
+    pub(crate) fn gradient(self, delta: Matrix<'_>, list: &List) {
+        gradient_by_input(self.weights, list, delta);
     }
 
-    /// A step of plain gradient descent; the gradient is multiplied by `scale`.
-    pub(crate) fn descend(self, delta: Matrix<'_>, descent: Descent, scale: Real, list: &List) {
-        // L2's part is a factor; L1's asks for the weight's sign.
-        let keep = if descent.l1 == 0.0 { 1.0 - descent.l2 } else { 1.0 };
-        if descent.l1 != 0.0 {
-            descent.decay(self.weights);
-        }
-        add_products(self.weights, list, delta, Step { keep, rate: -descent.rate * scale });
+    /// A step of plain gradient descent; the list's factor is [`Descent::factor`].
+    pub(crate) fn descend(self, delta: Matrix<'_>, descent: Descent, list: &List) {
+        descend_by_input(self.weights, delta.width(), list, delta, descent);
     }
+}
+
+/// The gradient of weights in their place; the list has the samples of each input, times a factor.
+pub(super) fn gradient_by_input(weights: &mut [Real], list: &List, delta: Matrix<'_>) {
+    add_products(weights, delta.width(), list, delta, 0.0);
+}
+
+/// A step of plain gradient descent for weights whose rows begin `pitch` apart; the list has the
+/// samples of each input, times [`Descent::factor`].
+pub(super) fn descend_by_input(
+    weights: &mut [Real],
+    pitch: usize,
+    list: &List,
+    delta: Matrix<'_>,
+    descent: Descent,
+) {
+    // L2's part is a factor; L1's asks for the weight's sign.
+    let keep = if descent.l1 == 0.0 { 1.0 - descent.l2 } else { 1.0 };
+    if descent.l1 != 0.0 {
+        descent.decay(weights);
+    }
+    add_products(weights, pitch, list, delta, keep);
 }

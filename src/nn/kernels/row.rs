@@ -1,30 +1,44 @@
 //! A row of numbers in registers.
 
-use super::super::lanes::{LANES, Wide};
-use super::super::listing::Term;
+use super::lanes::{LANES, Wide};
+use super::listing::Term;
 use crate::nn::Real;
 
 /// Numbers that are summed in registers at once: twelve vectors and one that may overlap.
 pub(super) const WIDEST: usize = 13 * LANES;
 
+/// Columns `first..first + len` of rows of `width` numbers.
+#[derive(Clone, Copy)]
+pub(super) struct Band {
+    pub(super) first: usize,
+    pub(super) len: usize,
+    pub(super) width: usize,
+}
+
+/// The bands of rows of `width` numbers.
+pub(super) fn bands(width: usize) -> impl Iterator<Item = Band> {
+    let band = move |first| Band { first, len: WIDEST.min(width - first), width };
+    (0..width).step_by(WIDEST).map(band)
+}
+
 /// Calls `$function::<W, PAIRS, ODD>` for rows of `$len` numbers, more than a vector and at most
 /// [`WIDEST`]: so many pairs of whole vectors and an odd one, then one that ends with the row and may
 /// overlap the last.
 macro_rules! by_width {
-    ($len:expr, $function:ident::<W>($($arg:expr),*)) => {
+    ($len:expr, $($function:ident)::+::<W>($($arg:expr),*)) => {
         match ($len - 1) / LANES {
-            1 => $function::<W, 0, 1>($($arg),*),
-            2 => $function::<W, 1, 0>($($arg),*),
-            3 => $function::<W, 1, 1>($($arg),*),
-            4 => $function::<W, 2, 0>($($arg),*),
-            5 => $function::<W, 2, 1>($($arg),*),
-            6 => $function::<W, 3, 0>($($arg),*),
-            7 => $function::<W, 3, 1>($($arg),*),
-            8 => $function::<W, 4, 0>($($arg),*),
-            9 => $function::<W, 4, 1>($($arg),*),
-            10 => $function::<W, 5, 0>($($arg),*),
-            11 => $function::<W, 5, 1>($($arg),*),
-            _ => $function::<W, 6, 0>($($arg),*),
+            1 => $($function)::+::<W, 0, 1>($($arg),*),
+            2 => $($function)::+::<W, 1, 0>($($arg),*),
+            3 => $($function)::+::<W, 1, 1>($($arg),*),
+            4 => $($function)::+::<W, 2, 0>($($arg),*),
+            5 => $($function)::+::<W, 2, 1>($($arg),*),
+            6 => $($function)::+::<W, 3, 0>($($arg),*),
+            7 => $($function)::+::<W, 3, 1>($($arg),*),
+            8 => $($function)::+::<W, 4, 0>($($arg),*),
+            9 => $($function)::+::<W, 4, 1>($($arg),*),
+            10 => $($function)::+::<W, 5, 0>($($arg),*),
+            11 => $($function)::+::<W, 5, 1>($($arg),*),
+            _ => $($function)::+::<W, 6, 0>($($arg),*),
         }
     };
 }
@@ -39,7 +53,7 @@ pub(super) struct Row<W, const PAIRS: usize, const ODD: usize> {
 
 impl<W: Wide, const PAIRS: usize, const ODD: usize> Row<W, PAIRS, ODD> {
     #[inline(always)]
-    fn zero() -> Self {
+    pub(super) fn zero() -> Self {
         let zero = W::splat(0.0);
         Self { pairs: [zero; PAIRS], odd: [zero; ODD], tail: zero }
     }
@@ -56,6 +70,30 @@ impl<W: Wide, const PAIRS: usize, const ODD: usize> Row<W, PAIRS, ODD> {
         }
         row.tail = W::load_half(tail);
         row
+    }
+
+    /// As [`Row::load`], but with zeros for those of the last vector that others hold already.
+    #[inline(always)]
+    pub(super) fn load_once(values: &[Real]) -> Self {
+        let mut row = Self::load(values);
+        let mut tail = [0.0; LANES];
+        let new = values.len() - (2 * PAIRS + ODD) * LANES;
+        tail[LANES - new..].copy_from_slice(&values[values.len() - new..]);
+        row.tail = W::load_half(&tail);
+        row
+    }
+
+    /// Adds the products with another row's numbers to `sum`, of which only the total counts.
+    #[inline(always)]
+    pub(super) fn add_products(&self, other: &[Real], mut sum: W) -> W {
+        let other = Self::load(other);
+        for (one, two) in self.pairs.into_iter().zip(other.pairs) {
+            sum = one.multiply_add(two, sum);
+        }
+        for (one, two) in self.odd.into_iter().zip(other.odd) {
+            sum = one.multiply_add(two, sum);
+        }
+        self.tail.multiply_add(other.tail, sum)
     }
 
     /// Where vectors overlap both hold the same sums.
