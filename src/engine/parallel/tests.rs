@@ -3,7 +3,7 @@
 use super::*;
 use crate::nn::{Activation, Architecture, BuildOptions, Init, Layer, Penalty, Regularizer, Shape};
 use crate::rng::{Purpose, stream};
-use ndarray::{Array2, s};
+use ndarray::{Array2, ArrayViewD, s};
 use rand::RngExt;
 
 /// The network after a few mini-batches, the last one short.
@@ -55,15 +55,29 @@ fn threads_and_looking_change_no_bit() {
     }
 }
 
-/// One step of descent by the network's own methods, which know no shards and no tail.
-fn alone(network: &Network, x: &Array2<Real>, y: &Array2<Real>, hyper: &Hyper) -> Network {
+/// One step of descent by the network's own methods, which know no shards and no tail, and the
+/// gradient.
+fn alone(
+    network: &Network,
+    x: &Array2<Real>,
+    y: &Array2<Real>,
+    hyper: &Hyper,
+) -> (Network, Gradients) {
     let mut network = network.clone();
     let mut tape = Tape::new(&network, x.nrows());
-    let mut spare = Gradients::zeros(&network);
+    let [mut gradients, mut spare] = [Gradients::zeros(&network), Gradients::zeros(&network)];
     network.forward(x.view(), &mut tape, Mode::Training { seed: 1, epoch: 0, step: 0 });
-    network.deltas(y.view(), &mut tape);
+    network.backward(x.view(), y.view(), &mut tape, &mut gradients);
     network.descend(x.view(), &mut tape, hyper.descent(), &mut spare);
-    network
+    (network, gradients)
+}
+
+fn farthest(found: ArrayViewD<Real>, expected: ArrayViewD<Real>) -> Real {
+    found
+        .iter()
+        .zip(expected)
+        .map(|(found, expected)| (found - expected).abs())
+        .fold(0.0, Real::max)
 }
 
 #[test]
@@ -99,16 +113,23 @@ fn check_whole(samples: usize) {
                 let y = Array2::from_shape_fn((samples, 10), |(row, column)| {
                     Real::from(u8::from(row % 10 == column))
                 });
-                let expected = alone(&network, &x, &y, &hyper);
+                let (expected, gradients) = alone(&network, &x, &y, &hyper);
                 let mut stepper = Stepper::new(&network, samples, 2, Optimizer::Sgd);
                 let mode = Mode::Training { seed: 1, epoch: 0, step: 0 };
+                let mut adam = Stepper::new(&network, samples, 2, Optimizer::Adam);
+                adam.step(&mut network.clone(), x.view(), y.view(), &hyper, mode);
+                for (found, expected) in adam.gradients().layers.iter().zip(&gradients.layers) {
+                    for (found, expected) in found.weights.iter().zip(&expected.weights) {
+                        let off = farthest(found.view(), expected.view());
+                        assert!(off < 1e-5, "{text} {activation:?} {penalty:?}: {off}");
+                    }
+                }
                 stepper.step(&mut network, x.view(), y.view(), &hyper, mode);
                 for (found, expected) in network.layers.iter().zip(&expected.layers) {
                     let pairs = found.parameters().into_iter().zip(expected.parameters());
                     for ((name, found), (_, expected)) in pairs {
-                        let most = (&found - &expected).mapv(Real::abs);
-                        let most = most.fold(0.0, |most: Real, &error| most.max(error));
-                        assert!(most < 1e-5, "{text} {activation:?} {penalty:?} {name}: {most}");
+                        let off = farthest(found, expected);
+                        assert!(off < 1e-5, "{text} {activation:?} {penalty:?} {name}: {off}");
                     }
                 }
             }
