@@ -47,11 +47,12 @@ fn shows_a_run_pauses_and_resumes_it() {
     quit(&mut terminal);
 }
 
-/// Waits until nothing was written for a while; how much was by then.
+/// Waits until nothing was written for a while, a long one, for the machine may have much other work;
+/// how much was by then.
 fn quiet_bytes(terminal: &Terminal) -> usize {
     loop {
         let before = terminal.bytes_written();
-        std::thread::sleep(Duration::from_millis(400));
+        std::thread::sleep(Duration::from_millis(1500));
         if terminal.bytes_written() == before {
             return before;
         }

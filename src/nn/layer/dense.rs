@@ -25,7 +25,8 @@ pub struct Dense {
     pub activation: Activation,
 }
 
-/// Weights up to which a row at a time is best: they stay in the processor's second cache.
+/// Weights up to which all rows are best gone through for every sample: they stay in the
+/// processor's second cache.
 const NARROW: usize = 100_000;
 /// Samples from which a step looks for those of an input, instead of for the inputs of a sample: so
 /// it loads and stores weights only once.
@@ -55,7 +56,7 @@ impl Dense {
         Self { weights, biases, activation }
     }
 
-    /// Whether blocks of a matrix product beat single rows.
+    /// Whether it has more weights than the second cache holds.
     pub(crate) fn is_wide(&self) -> bool {
         self.weights.len() > NARROW
     }

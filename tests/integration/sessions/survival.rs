@@ -53,7 +53,7 @@ fn killed_again_and_again_a_run_ends_with_the_same_bytes() {
 
 #[test]
 fn asked_to_end_a_session_keeps_a_checkpoint_of_that_very_moment() {
-    const EPOCHS: u32 = 300;
+    const EPOCHS: u32 = 3000;
     let place = Place::new();
     let expected = undisturbed(&place, EPOCHS);
     let run = place.detach("ended", &to_model(&place, "ended.safetensors", EPOCHS));
