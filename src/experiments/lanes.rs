@@ -336,3 +336,19 @@ impl<'a> Lanes<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::threads;
+
+    #[test]
+    fn no_core_is_idle_in_the_last_round() {
+        let all = |cores, total| -> Vec<u32> {
+            (0..total).map(|place| threads(cores, total, place)).collect()
+        };
+        assert_eq!(all(2, 5), [1, 1, 1, 1, 2]);
+        assert_eq!(all(2, 4), [1; 4]);
+        assert_eq!(all(8, 3), [2; 3]);
+        assert_eq!(all(1, 2), [1; 2]);
+    }
+}

@@ -16,8 +16,8 @@ impl Stepper {
         shards: usize,
         layers: usize,
     ) {
-        let Self { shards: all, gradients, updater, crew, .. } = self;
-        let shards = &all.all[..shards];
+        let Self { shards: cut, gradients, updater, crew, .. } = self;
+        let shards = &cut.all[..shards];
         updater.each_array(network, layers, hyper, |layer, array, learner| {
             let total = gradients.layers[layer].array_mut(array);
             let parts = || {

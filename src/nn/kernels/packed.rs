@@ -23,7 +23,10 @@ impl Packed {
 
     /// Room for so many numbers; what they are is left over from before.
     pub(crate) fn room(&mut self, numbers: usize) -> &mut [Real] {
-        self.lines.resize(numbers.div_ceil(2 * LANES), Line::default());
+        let count = numbers.div_ceil(2 * LANES);
+        if self.lines.len() < count {
+            self.lines.resize(count, Line::default());
+        }
         &mut self.values_mut()[..numbers]
     }
 
