@@ -189,6 +189,7 @@ impl App {
                 self.lost.get_or_insert(why);
             }
         }
+        self.drop_question();
         let reaction = self.views[self.current].updated(&context!(self));
         self.react(reaction)
     }

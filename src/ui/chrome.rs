@@ -57,7 +57,8 @@ fn plain_state(run: &RunView) -> (&'static str, Role) {
         _ if status.pausing => ("pausing…", Role::Warning),
         Activity::Starting => ("starting…", Role::Dim),
         Activity::Training | Activity::Evaluating => ("training", Role::Good),
-        Activity::Finished => ("finished", Role::Good),
+        // How it ended is not known yet.
+        Activity::Finished => ("finishing…", Role::Good),
     }
 }
 

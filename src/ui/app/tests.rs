@@ -104,6 +104,30 @@ fn leaving_a_run_that_goes_is_asked_about_and_of_one_that_is_over_is_not() {
 }
 
 #[test]
+fn a_question_about_a_run_goes_when_the_run_ends() {
+    for key in ["q", "s"] {
+        for news in [Update::Event(Event::Finished(Outcome::Stopped)), Update::Lost("gone".into())] {
+            let mut app = app(Setup { detachable: true, ..Setup::default() });
+            type_(&mut app, key);
+            assert!(app.overlay.is_some());
+            app.update(news);
+            assert!(app.overlay.is_none());
+            type_(&mut app, "q");
+            assert!(app.exit().is_some(), "nothing is left to ask");
+        }
+    }
+}
+
+#[test]
+fn a_run_is_called_finished_once_it_is_known_how_it_ended() {
+    let mut app = app(Setup::default());
+    turn(&mut app, Activity::Finished, false);
+    assert!(screen(&mut app).contains("finishing…"));
+    tell(&mut app, Event::Finished(Outcome::Completed("well".into())));
+    assert!(screen(&mut app).contains("finished"));
+}
+
+#[test]
 fn ctrl_c_leaves_whatever_lies_on_top() {
     for (detachable, exit) in [(false, Exit::Stop), (true, Exit::Detach)] {
         let mut app = app(Setup { detachable, ..Setup::default() });

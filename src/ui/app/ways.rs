@@ -35,6 +35,13 @@ impl App {
         Vec::new()
     }
 
+    /// A question what becomes of the run is void once nothing of it is left to decide.
+    pub(super) fn drop_question(&mut self) {
+        if matches!(self.overlay, Some(Overlay::Question { .. })) && !self.run_is_going() {
+            self.overlay = None;
+        }
+    }
+
     pub(super) fn open_view(&mut self, name: &str) -> Vec<Command> {
         let mut names = self.views.iter().map(|view| view.name().to_lowercase());
         if let Some(index) = names.position(|known| known.starts_with(name)) {

@@ -46,6 +46,7 @@ const CHROME: &[Entry] = &[
     ("Features", "特征"),
     ("Book", "书"),
     ("finished", "已完成"),
+    ("finishing…", "正在完成…"),
     ("stopped", "已停止"),
     ("failed", "失败"),
     ("diverged in epoch {}", "第 {} 个迭代期发散"),
