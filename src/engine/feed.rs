@@ -4,16 +4,44 @@ use super::{Expansion, Readout, Spec};
 use crate::data::augment::{Augmenter, SHIFTS};
 use crate::data::batch::scale;
 use crate::data::{Images, Ink};
-use crate::nn::{Listing, Real};
+use crate::nn::{Listing, Order, Real};
 use crate::rng::{self, Purpose, Stream};
 use ndarray::{Array2, ArrayView2, s};
 use rand::seq::SliceRandom;
+use std::mem::swap;
+use std::ops::Range;
+
+/// Where a mini-batch stands: epoch, counted from 0, and its number in it.
+pub(super) type At = (u32, usize);
 
 /// Hands out the mini-batches of an epoch, gathered into buffers that are reused.
 #[derive(Debug)]
 pub(super) struct Feed {
+    source: Source,
+    now: Hand,
+    /// Gathered while the one before is learned from.
+    next: Hand,
+}
+
+/// A mini-batch. Where its inputs are listed, `x` has no more than the right number of rows.
+#[derive(Debug)]
+pub(super) struct Hand {
+    /// What it is, and how its inputs are listed.
+    is: Option<(At, Option<Order>)>,
+    /// Shape (batch, pixels).
+    x: Array2<Real>,
+    /// Shape (batch, outputs).
+    y: Array2<Real>,
+    rows: usize,
+    pub(super) listing: Listing,
+}
+
+/// Where mini-batches come from.
+#[derive(Debug)]
+struct Source {
     readout: Readout,
     seed: u64,
+    batch: usize,
     /// Training images used, the first ones; each may stand for several copies.
     images: usize,
     /// Copies of training images in the order of the open epoch: copy c of image i is i + c n.
@@ -22,11 +50,14 @@ pub(super) struct Feed {
     changer: Option<Changer>,
     /// The images once more, for a network that is told of nothing else.
     ink: Option<Ink>,
-    /// Shape (batch, pixels).
-    x: Array2<Real>,
-    /// Shape (batch, outputs).
-    y: Array2<Real>,
-    rows: usize,
+}
+
+/// A mini-batch that can be gathered on any thread.
+pub(super) struct Ahead<'a> {
+    source: &'a mut Source,
+    hand: &'a mut Hand,
+    images: &'a Images,
+    is: (At, Option<Order>),
 }
 
 /// Changes copies of images as the spec's expansions say, one at a time: never all in memory.
@@ -70,42 +101,103 @@ impl Feed {
             pixels: vec![0; images.pixels_per_image()],
         });
         let batch = spec.batch as usize;
-        Self {
+        let hand = || Hand {
+            is: None,
+            x: Array2::zeros((batch, images.pixels_per_image())),
+            y: Array2::zeros((batch, outputs)),
+            rows: 0,
+            listing: Listing::default(),
+        };
+        let source = Source {
             readout: spec.readout,
             seed: spec.seed,
+            batch,
             images: count,
             order: vec![0; count * copies],
             opened: None,
             changer,
             ink: None,
-            x: Array2::zeros((batch, images.pixels_per_image())),
-            y: Array2::zeros((batch, outputs)),
-            rows: 0,
-        }
+        };
+        Self { source, now: hand(), next: hand() }
     }
 
     /// Gets ready to list images that are never changed faster: finds their ink beforehand.
     pub(super) fn find_ink(&mut self, images: &Images) {
-        if self.changer.is_none() {
-            self.ink = Ink::of(images, self.images);
+        if self.source.changer.is_none() {
+            self.source.ink = Ink::of(images, self.source.images);
         }
     }
 
     /// Training images used, without copies.
     pub(super) fn images(&self) -> usize {
-        self.images
+        self.source.images
     }
 
     /// The book's n: training images an epoch shows, copies included.
     pub(super) fn samples(&self) -> usize {
-        self.order.len()
+        self.source.order.len()
     }
 
     /// Mini-batches an epoch; the last one is short where the division leaves a rest.
     pub(super) fn batches(&self) -> usize {
-        self.order.len().div_ceil(self.x.nrows())
+        self.source.order.len().div_ceil(self.source.batch)
     }
 
+    /// Images of a mini-batch.
+    pub(super) fn size(&self, batch: usize) -> usize {
+        self.source.picked(batch).len()
+    }
+
+    /// Gathers a mini-batch, unless that was done ahead; its inputs into a listing where there is an
+    /// `order` for them.
+    pub(super) fn gather(&mut self, images: &Images, at: At, order: Option<Order>) {
+        let is = (at, order);
+        if self.next.is.take() == Some(is) {
+            swap(&mut self.now, &mut self.next);
+        } else {
+            self.source.fill(&mut self.now, images, is);
+        }
+    }
+
+    /// The mini-batch gathered last, and a way to gather another one, whose inputs are listed in
+    /// that `order`, while it is learned from.
+    pub(super) fn hands<'a>(
+        &'a mut self,
+        images: &'a Images,
+        then: At,
+        order: Option<Order>,
+    ) -> (&'a mut Hand, Ahead<'a>) {
+        let Self { source, now, next } = self;
+        (now, Ahead { source, hand: next, images, is: (then, order) })
+    }
+
+    /// The mini-batch gathered last.
+    pub(super) fn hand(&self) -> &Hand {
+        &self.now
+    }
+}
+
+impl Ahead<'_> {
+    /// Gathers it.
+    pub(super) fn gather(self) {
+        self.source.fill(self.hand, self.images, self.is);
+        self.hand.is = Some(self.is);
+    }
+}
+
+impl Hand {
+    /// Its inputs, shape (samples, pixels).
+    pub(super) fn x(&self) -> ArrayView2<'_, Real> {
+        self.x.slice(s![..self.rows, ..])
+    }
+
+    /// The outputs they ask for, shape (samples, outputs).
+    pub(super) fn y(&self) -> ArrayView2<'_, Real> {
+        self.y.slice(s![..self.rows, ..])
+    }
+}
+
+impl Source {
     /// Shuffles for an epoch, counted from 0, unless it is open. The order depends on seed and
     /// epoch alone, so a resumed run finds it again.
     fn open(&mut self, epoch: u32) {
@@ -117,28 +209,32 @@ impl Feed {
         self.order.shuffle(&mut stream);
     }
 
-    /// Gathers a mini-batch of an epoch and returns its number of images. Where there is a listing
-    /// the inputs go there, and [`Feed::x`] has no more than the right number of rows.
-    pub(super) fn gather(
+    /// The places in the order that a mini-batch has.
+    fn picked(&self, batch: usize) -> Range<usize> {
+        let first = batch * self.batch;
+        first..(first + self.batch).min(self.order.len())
+    }
+
+    fn fill(
         &mut self,
+        hand: &mut Hand,
         images: &Images,
-        epoch: u32,
-        batch: usize,
-        mut listing: Option<Listing>,
-    ) -> usize {
+        ((epoch, batch), order): (At, Option<Order>),
+    ) {
         self.open(epoch);
-        let size = self.x.nrows();
-        let first = batch * size;
-        let picked = &self.order[first..(first + size).min(self.order.len())];
-        self.rows = picked.len();
-        for (row, &place) in picked.iter().enumerate() {
-            let (index, copy) = (place as usize % self.images, place as usize / self.images);
-            let later = self.order.get(first + size + row).map(|&c| c as usize % self.images);
-            if let (Some(listing), Some(ink)) = (&mut listing, &self.ink) {
+        let picked = self.picked(batch);
+        hand.rows = picked.len();
+        if let Some(order) = order {
+            hand.listing.begin(order, picked.len(), images.pixels_per_image());
+        }
+        for (row, step) in picked.enumerate() {
+            let (index, copy) = self.image(step);
+            let later = self.order.get(step + self.batch).map(|&c| c as usize % self.images);
+            self.readout.target(images.labels[index], hand.y.row_mut(row));
+            if let (Some(_), Some(ink)) = (order, &self.ink) {
                 let (places, values) = ink.image(index);
-                listing.push_ink(places, values);
+                hand.listing.push_ink(places, values);
                 later.inspect(|&later| ink.prefetch(later));
-                self.readout.target(images.labels[index], self.y.row_mut(row));
                 continue;
             }
             // The images of a mini-batch lie anywhere: memory would be waited for.
@@ -147,117 +243,24 @@ impl Feed {
             let pixels = match &mut self.changer {
                 None => image,
                 Some(changer) => {
-                    let step = (first + row) as u64;
-                    let epoch = u64::from(epoch);
+                    let (epoch, step) = (u64::from(epoch), step as u64);
                     let mut stream = rng::stream(self.seed, Purpose::Augmentation, epoch, step);
                     changer.change(image, copy, &mut stream)
                 }
             };
-            match &mut listing {
-                Some(listing) => listing.push(pixels),
-                None => scale(pixels, self.x.row_mut(row)),
+            match order {
+                Some(_) => hand.listing.push(pixels),
+                None => scale(pixels, hand.x.row_mut(row)),
             }
-            self.readout.target(images.labels[index], self.y.row_mut(row));
         }
-        self.rows
     }
 
-    /// The inputs gathered last, shape (samples, pixels).
-    pub(super) fn x(&self) -> ArrayView2<'_, Real> {
-        self.x.slice(s![..self.rows, ..])
-    }
-
-    /// The outputs they ask for, shape (samples, outputs).
-    pub(super) fn y(&self) -> ArrayView2<'_, Real> {
-        self.y.slice(s![..self.rows, ..])
+    /// Which image stands at a place in the order, and which copy of it.
+    fn image(&self, place: usize) -> (usize, usize) {
+        let copy = self.order[place] as usize;
+        (copy % self.images, copy / self.images)
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn images(count: usize) -> Images {
-        Images {
-            width: 1,
-            height: 1,
-            pixels: (0..count).map(|i| i as u8).collect(),
-            labels: (0..count).map(|i| (i % 3) as u8).collect(),
-        }
-    }
-
-    fn feed(images: &Images, expand: Vec<Expansion>) -> Feed {
-        let spec = Spec { batch: 10, expand, ..Spec::default() };
-        Feed::new(&spec, images, 3)
-    }
-
-    fn epoch(feed: &mut Feed, images: &Images, epoch: u32) -> Vec<u8> {
-        let mut seen = Vec::new();
-        for batch in 0..feed.batches() {
-            feed.gather(images, epoch, batch, None);
-            seen.extend(feed.x().iter().map(|&x| (x * 255.0).round() as u8));
-        }
-        seen
-    }
-
-    #[test]
-    fn an_epoch_shows_every_image_once_in_an_order_of_its_own() {
-        let images = images(23);
-        let mut feed = feed(&images, Vec::new());
-        assert_eq!(feed.batches(), 3);
-        let (first, second) = (epoch(&mut feed, &images, 0), epoch(&mut feed, &images, 1));
-        assert_ne!(first, second);
-        assert_eq!(first, epoch(&mut feed, &images, 0), "an epoch's order can be found again");
-        let mut sorted = first;
-        sorted.sort_unstable();
-        assert_eq!(sorted, images.pixels);
-    }
-
-    #[test]
-    fn the_last_mini_batch_takes_the_rest() {
-        let images = images(23);
-        let mut feed = feed(&images, Vec::new());
-        assert_eq!([0, 1, 2].map(|batch| feed.gather(&images, 0, batch, None)), [10, 10, 3]);
-        assert_eq!(feed.x().dim(), (3, 1));
-    }
-
-    #[test]
-    fn targets_belong_to_their_images() {
-        let images = images(9);
-        let mut feed = feed(&images, Vec::new());
-        feed.gather(&images, 2, 0, None);
-        for (x, y) in feed.x().rows().into_iter().zip(feed.y().rows()) {
-            let index = (x[0] * 255.0).round() as usize;
-            assert!((y[index % 3] - 1.0).abs() < 1e-6 && (y.sum() - 1.0).abs() < 1e-6);
-        }
-    }
-
-    #[test]
-    fn shifts_show_every_image_and_its_four_neighbours() {
-        let mut pixels = vec![0; 9];
-        pixels[4] = 200;
-        let images = Images { width: 3, height: 3, pixels, labels: vec![1] };
-        let mut feed = feed(&images, vec![Expansion::Shifts]);
-        assert_eq!((feed.samples(), feed.images(), feed.batches()), (5, 1, 1));
-        feed.gather(&images, 0, 0, None);
-        let mut bright: Vec<usize> = feed
-            .x()
-            .rows()
-            .into_iter()
-            .map(|x| x.iter().position(|&pixel| pixel > 0.5).unwrap())
-            .collect();
-        bright.sort_unstable();
-        assert_eq!(bright, [1, 3, 4, 5, 7]);
-    }
-
-    #[test]
-    fn random_changes_differ_by_epoch_and_can_be_found_again() {
-        let pixels = (0..16 * 10).map(|i| (i * 37 % 256) as u8).collect();
-        let images = Images { width: 4, height: 4, pixels, labels: vec![0; 10] };
-        let expand = vec![Expansion::Rotation(30.0), Expansion::Elastic { alpha: 4.0, sigma: 1.0 }];
-        let mut feed = feed(&images, expand);
-        let (first, second) = (epoch(&mut feed, &images, 0), epoch(&mut feed, &images, 1));
-        assert_ne!(first, second);
-        assert_eq!(first, epoch(&mut feed, &images, 0));
-    }
-}
+mod tests;

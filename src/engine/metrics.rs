@@ -3,7 +3,7 @@
 use super::Readout;
 use crate::data::batch::scale;
 use crate::data::{Dataset, Images};
-use crate::nn::{Layer, Mode, Network, Penalty, Real, Regularizer, Tape};
+use crate::nn::{Layer, Listing, Mode, Network, Penalty, Real, Regularizer, Tape};
 use crate::protocol::EpochStats;
 use crate::rng::{self, Purpose};
 use ndarray::{Array2, ArrayView2, s};
@@ -20,6 +20,7 @@ const TRAIN_SAMPLE: usize = 10_000;
 pub(super) struct Evaluator {
     x: Array2<Real>,
     y: Array2<Real>,
+    listing: Listing,
     tape: Tape,
     readout: Readout,
 }
@@ -40,6 +41,7 @@ impl Evaluator {
             x: Array2::zeros((rows, network.inputs())),
             y: Array2::zeros((rows, network.outputs())),
             tape: Tape::new(network, rows),
+            listing: Listing::default(),
             readout,
         }
     }
@@ -60,7 +62,11 @@ impl Evaluator {
     ) -> ArrayView2<'_, Real> {
         let mut rows = 0;
         let mut labels = [0_u8; CHUNK_ROWS];
-        let mut listing = self.tape.listing(network);
+        let order = self.tape.order(network, self.x.nrows(), Mode::Inference);
+        let mut listing = order.map(|order| {
+            self.listing.begin(order, self.x.nrows(), network.inputs());
+            &mut self.listing
+        });
         for index in indices {
             labels[rows] = images.labels[index];
             match &mut listing {
@@ -69,6 +75,9 @@ impl Evaluator {
             }
             self.readout.target(labels[rows], self.y.row_mut(rows));
             rows += 1;
+        }
+        if let Some(listing) = listing {
+            self.tape.take_listing(listing);
         }
         network.forward(self.x.slice(s![..rows, ..]), &mut self.tape, Mode::Inference);
         let outputs = self.tape.outputs();

@@ -5,11 +5,15 @@ mod learn;
 mod shards;
 mod tail;
 
-use crate::nn::{Gradients, Hyper, Listing, Mode, Network, Optimizer, Real, Tape, Updater};
+use crate::nn::{Gradients, Hyper, Listing, Mode, Network, Optimizer, Order, Real, Tape, Updater};
 use crew::Crew;
 use ndarray::{ArrayView2, Axis};
 use shards::{Shard, Shards};
 use tail::Tail;
+
+/// Samples of a mini-batch from which the next one is got ready on another thread: less is done
+/// before that thread has begun.
+const WORTH_A_THREAD: usize = 24;
 
 /// Trains a network mini-batch by mini-batch, in buffers that are made once. The result never
 /// depends on the number of threads.
@@ -35,7 +39,9 @@ impl Stepper {
     pub fn new(network: &Network, batch: usize, threads: usize, optimizer: Optimizer) -> Self {
         let rows = shards::rows(network, batch);
         let count = batch.div_ceil(rows).max(1);
-        let threads = threads.clamp(1, count);
+        // One that is not cut up can do with a thread that gets the next one ready meanwhile.
+        let most = if count > 1 { count } else { 1 + usize::from(batch >= WORTH_A_THREAD) };
+        let threads = threads.clamp(1, most);
         let tail = if count > 1 { Tail::of(network, batch, threads) } else { None };
         let front = tail.as_ref().map(|tail| tail.first);
         Self {
@@ -47,14 +53,48 @@ impl Stepper {
         }
     }
 
-    /// [`Tape::listing`] for the next mini-batch, unless it is cut up. Where its gradients are not
-    /// `asked` for, weights of the network may be moved here: see [`Stepper::settle`].
-    pub fn listing(&mut self, network: &Network, asked: bool) -> Option<Listing<'_>> {
+    /// How mini-batches of so many samples are best told, where that is by a listing. Where the
+    /// gradients of the next are not `asked` for, weights of the network may be moved here: see
+    /// [`Stepper::settle`].
+    pub(super) fn order(
+        &mut self,
+        network: &Network,
+        samples: usize,
+        mode: Mode,
+        asked: bool,
+    ) -> Option<Order> {
         let [Shard { tape, .. }] = &mut self.shards.all[..] else { return None };
         if !asked && self.updater.optimizer() == Optimizer::Sgd {
             tape.pack(network);
         }
-        tape.listing(network)
+        tape.order(network, samples, mode)
+    }
+
+    /// Takes the listing of the next mini-batch, and leaves nothing of it but room.
+    pub(super) fn take_listing(&mut self, listing: &mut Listing) {
+        if let [Shard { tape, .. }] = &mut self.shards.all[..] {
+            tape.take_listing(listing);
+        }
+    }
+
+    /// Whether [`Stepper::step_beside`] has a thread to spare.
+    pub(super) fn has_spare_thread(&self) -> bool {
+        self.shards.all.len() == 1 && self.crew.has_helpers()
+    }
+
+    /// [`Stepper::step`], while another thread does something else.
+    pub(super) fn step_beside(
+        &mut self,
+        network: &mut Network,
+        x: ArrayView2<Real>,
+        y: ArrayView2<Real>,
+        hyper: &Hyper,
+        mode: Mode,
+        other: impl FnOnce() + Send,
+    ) {
+        let Self { shards, gradients, updater, crew, .. } = self;
+        let whole = Whole { tape: &mut shards.all[0].tape, gradients, updater };
+        crew.both(|| whole.advance(network, x, y, hyper, mode, false), other);
     }
 
     /// Brings the network up to date: to be done before anything but a step looks at it.
@@ -114,20 +154,8 @@ impl Stepper {
             return self.learn(network, hyper, shards, layers);
         }
         let Self { shards, gradients, updater, .. } = self;
-        let tape = &mut shards.all[0].tape;
-        network.forward(x, tape, mode);
-        network.deltas(y, tape);
-        let plain = updater.optimizer() == Optimizer::Sgd;
-        if asked || !plain {
-            network.gradients(x, tape, gradients);
-        }
-        // Plain descent adds to the weights directly, whether the gradient was asked for or not:
-        // looking must not change a bit.
-        if plain {
-            network.descend(x, tape, hyper.descent(), gradients);
-        } else {
-            updater.step(network, gradients, hyper);
-        }
+        let whole = Whole { tape: &mut shards.all[0].tape, gradients, updater };
+        whole.advance(network, x, y, hyper, mode, asked);
     }
 
     /// The front in shards, the tail as a whole, and the front in shards again.
@@ -216,6 +244,40 @@ impl Stepper {
     /// The optimizer's memory, to be restored from a checkpoint.
     pub fn updater_mut(&mut self) -> &mut Updater {
         &mut self.updater
+    }
+}
+
+/// What a mini-batch that is not cut up is worked on with.
+struct Whole<'a> {
+    tape: &'a mut Tape,
+    gradients: &'a mut Gradients,
+    updater: &'a mut Updater,
+}
+
+impl Whole<'_> {
+    fn advance(
+        self,
+        network: &mut Network,
+        x: ArrayView2<Real>,
+        y: ArrayView2<Real>,
+        hyper: &Hyper,
+        mode: Mode,
+        asked: bool,
+    ) {
+        let Self { tape, gradients, updater } = self;
+        network.forward(x, tape, mode);
+        network.deltas(y, tape);
+        let plain = updater.optimizer() == Optimizer::Sgd;
+        if asked || !plain {
+            network.gradients(x, tape, gradients);
+        }
+        // Plain descent adds to the weights directly, whether the gradient was asked for or not:
+        // looking must not change a bit.
+        if plain {
+            network.descend(x, tape, hyper.descent(), gradients);
+        } else {
+            updater.step(network, gradients, hyper);
+        }
     }
 }
 

@@ -71,7 +71,7 @@ impl Trainer {
         let mut stepper = Stepper::new(network, batch, threads, spec.optimizer);
         stepper.updater_mut().clone_from(updater);
         let mut feed = Feed::new(spec, &data.train, network.outputs());
-        if stepper.listing(network, true).is_some() {
+        if stepper.order(network, batch, Mode::Inference, true).is_some() {
             feed.find_ink(&data.train);
         }
         let desk = Desk::new(commands, events, control, feed.batches());
@@ -183,16 +183,24 @@ impl Trainer {
             self.monitor.before(&body.network);
         }
         let start = Instant::now();
-        let listing = self.stepper.listing(&body.network, looked_at);
-        let samples = self.feed.gather(&self.data.train, epoch, batch as usize, listing);
         let mode = Mode::Training { seed: spec.seed, epoch: epoch.into(), step: batch.into() };
-        let (x, y) = (self.feed.x(), self.feed.y());
+        let samples = self.feed.size(batch as usize);
+        let order = self.stepper.order(&body.network, samples, mode, looked_at);
+        self.feed.gather(&self.data.train, (epoch, batch as usize), order);
         let mut hyper = body.tuning.hyper(self.feed.samples());
         hyper.learning_rate *= spec.schedule.factor(body.position.done(self.feed.batches(), spec));
+        let then = (epoch, batch as usize + 1);
+        let (hand, ahead) = self.feed.hands(&self.data.train, then, order);
+        if order.is_some() {
+            self.stepper.take_listing(&mut hand.listing);
+        }
+        let (network, x, y) = (&mut body.network, hand.x(), hand.y());
         if looked_at {
-            self.stepper.step_with_gradients(&mut body.network, x, y, &hyper, mode);
+            self.stepper.step_with_gradients(network, x, y, &hyper, mode);
+        } else if self.stepper.has_spare_thread() && !last {
+            self.stepper.step_beside(network, x, y, &hyper, mode, || ahead.gather());
         } else {
-            self.stepper.step(&mut body.network, x, y, &hyper, mode);
+            self.stepper.step(network, x, y, &hyper, mode);
         }
         let end = Instant::now();
         self.meter.batch(end - start, samples);

@@ -11,6 +11,7 @@ mod gradients;
 mod init;
 mod kernels;
 pub mod layer;
+mod listing;
 mod network;
 mod optimizer;
 pub mod perceptron;
@@ -24,12 +25,13 @@ pub use gradients::{Gradients, LayerGradients};
 pub use init::Init;
 pub(crate) use kernels::{List, Packed, add};
 pub use layer::{Layer, Shape};
+pub(crate) use listing::{Listing, Order};
 pub use network::{Mode, Network};
 pub(crate) use optimizer::Learner;
 pub use optimizer::{Hyper, Optimizer, Updater};
 pub use regularizer::{Penalty, Regularizer};
+pub use tape::Tape;
 pub(crate) use tape::{LayerTape, Lent};
-pub use tape::{Listing, Tape};
 
 /// The number type of all weights and activations; the feature `f64` flips it.
 #[cfg(not(feature = "f64"))]

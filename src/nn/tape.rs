@@ -1,10 +1,10 @@
 //! What a forward pass leaves behind for the backward pass.
 
-use super::kernels::{List, expand, ink};
-use super::layer::{Pass, Scratch, Taped};
+use super::layer::{Pass, Scratch, Taped, Told, are_many};
+use super::listing::{Listing, Order};
 use super::{Mode, Network, Real};
 use ndarray::{Array2, ArrayView2, s};
-use std::mem::{swap, take};
+use std::mem::{replace, swap, take};
 
 /// Activations and deltas of every layer; made once for the largest batch, then reused.
 #[derive(Clone, Debug)]
@@ -15,19 +15,11 @@ pub struct Tape {
     first_row: usize,
     /// Samples of the whole mini-batch, of which these rows may be a part.
     batch: usize,
-    inputs: Inputs,
+    /// How the first layer is told its inputs, in the next pass and in the one under way.
+    next: Told,
+    told: Told,
     /// Whether the first layer's weights are in its scratch.
     packed: bool,
-}
-
-/// Where the first layer finds its inputs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Inputs {
-    Given,
-    /// Listed for the next forward pass.
-    Announced,
-    /// Listed for the pass under way.
-    Listed,
 }
 
 /// What of a tape is needed only while its rows are worked on.
@@ -36,28 +28,6 @@ pub(crate) enum Lent {
     /// Where going forward and going back are two pieces of work.
     Deltas,
     AllButOutputs,
-}
-
-/// The inputs of a mini-batch, told as bytes: only those that are not zero are kept.
-#[derive(Debug)]
-pub struct Listing<'a> {
-    inputs: &'a mut List,
-    stride: usize,
-}
-
-impl Listing<'_> {
-    /// Adds a sample; `pixels` as many as the network has inputs, 0 to 255 for 0 to 1.
-    pub fn push(&mut self, pixels: &[u8]) {
-        self.inputs.push(|terms| ink(pixels, self.stride, terms));
-    }
-
-    /// Adds a sample by the inputs that are not zero: their places and values.
-    pub fn push_ink(&mut self, places: &[u16], values: &[u8]) {
-        self.inputs.push(|terms| {
-            expand(terms, places, values, self.stride as u32);
-            places.len()
-        });
-    }
 }
 
 #[derive(Clone, Debug)]
@@ -97,7 +67,8 @@ impl Tape {
             mode: Mode::Inference,
             first_row: 0,
             batch: 1,
-            inputs: Inputs::Given,
+            next: Told::Numbers,
+            told: Told::Numbers,
             packed: false,
         }
     }
@@ -116,14 +87,28 @@ impl Tape {
         }
     }
 
-    /// Where the first layer is best told only what is not zero: the list of the samples of the
-    /// next forward pass, which then reads nothing of its `x` but the number of rows.
-    pub fn listing(&mut self, network: &Network) -> Option<Listing<'_>> {
+    /// How the first layer is best told so many samples for a forward pass in that mode, where that
+    /// is by a [`Listing`].
+    pub(crate) fn order(&self, network: &Network, samples: usize, mode: Mode) -> Option<Order> {
         let stride = network.layers.first()?.kind().listing_stride(self.packed)?;
-        let LayerTape { activations, scratch, .. } = self.layers.first_mut()?;
-        scratch.inputs.clear(activations.nrows() * network.inputs());
-        self.inputs = Inputs::Announced;
-        Some(Listing { inputs: &mut scratch.inputs, stride })
+        let learned = matches!(mode, Mode::Training { .. });
+        let bytes = learned && are_many(samples);
+        Some(if bytes { Order::Bytes } else { Order::List { stride } })
+    }
+
+    /// Takes a listing, in the order asked for, for the next forward pass, which then reads nothing
+    /// of its `x` but the number of rows. The listing keeps nothing but room.
+    pub(crate) fn take_listing(&mut self, listing: &mut Listing) {
+        if let Some(first) = self.layers.first_mut() {
+            let Scratch { inputs, bytes, turned, .. } = &mut first.scratch;
+            swap(inputs, &mut listing.list);
+            swap(bytes, &mut listing.bytes);
+            swap(turned, &mut listing.turned);
+            self.next = match listing.order {
+                Order::List { .. } => Told::List,
+                Order::Bytes => Told::Bytes,
+            };
+        }
     }
 
     /// Moves the weights of a first layer that takes a listing here, for passes and steps of descent
@@ -151,8 +136,7 @@ impl Tape {
         self.first_row = first_row;
         self.samples = samples;
         self.batch = batch;
-        let announced = self.inputs == Inputs::Announced;
-        self.inputs = if announced { Inputs::Listed } else { Inputs::Given };
+        self.told = replace(&mut self.next, Told::Numbers);
     }
 
     /// Takes over a layer's activations: all rows of `part` are the rows from `first` on.
@@ -180,9 +164,9 @@ impl Tape {
     /// What a layer is told of these rows.
     pub(crate) fn pass(&self, layer: usize) -> Pass {
         let scale = 1.0 / self.batch as Real;
-        let listed = layer == 0 && self.inputs == Inputs::Listed;
+        let told = if layer == 0 { self.told } else { Told::Numbers };
         let packed = layer == 0 && self.packed;
-        Pass { mode: self.mode, layer, first_row: self.first_row, scale, listed, packed }
+        Pass { mode: self.mode, layer, first_row: self.first_row, scale, told, packed }
     }
 
     /// What backpropagation hands a layer; `x` are the network's inputs.

@@ -11,7 +11,7 @@ use std::thread::{self, Builder, JoinHandle, Thread};
 
 /// How often a thread looks for what it waits for before it sleeps: for about a tenth of a
 /// millisecond.
-const LOOKS: u32 = 5000;
+const LOOKS: u32 = 20_000;
 
 /// What every thread of a crew does once.
 type Task<'a> = dyn Fn() + Sync + 'a;
@@ -70,6 +70,30 @@ impl Crew {
         self.run(&|| {
             while let Some(item) = next() {
                 work(item);
+            }
+        });
+    }
+
+    /// Whether there is a thread to do something beside the calling one.
+    pub(super) fn has_helpers(&self) -> bool {
+        !self.helpers.is_empty()
+    }
+
+    /// Does `mine` on the calling thread, and `other` on another one, unless that one comes too
+    /// late. Allocates nothing.
+    ///
+    /// # Panics
+    /// Where one of them does.
+    pub(super) fn both(&mut self, mine: impl FnOnce() + Send, other: impl FnOnce() + Send) {
+        let caller = thread::current().id();
+        let (mine, other) = (Mutex::new(Some(mine)), Mutex::new(Some(other)));
+        self.run(&|| {
+            let is_caller = thread::current().id() == caller;
+            if is_caller && let Some(mine) = { lock(&mine).take() } {
+                mine();
+            }
+            if let Some(other) = { lock(&other).take() } {
+                other();
             }
         });
     }
@@ -171,6 +195,23 @@ mod tests {
             let expected: Vec<usize> =
                 (0..100).map(|at| (0..300).filter(|round| at < round % 100).count()).collect();
             assert_eq!(numbers, expected, "{threads} threads");
+        }
+    }
+
+    #[test]
+    fn two_things_are_done_once_each_and_the_first_by_who_asks() {
+        for threads in 1..4 {
+            let mut crew = Crew::new(threads);
+            assert_eq!(crew.has_helpers(), threads > 1);
+            for round in 1..200 {
+                let caller = thread::current().id();
+                let (mut mine, mut other) = (None, 0);
+                crew.both(|| mine = Some(thread::current().id()), || other += round);
+                assert_eq!((mine, other), (Some(caller), round));
+                if round % 50 == 0 {
+                    thread::sleep(std::time::Duration::from_millis(2));
+                }
+            }
         }
     }
 

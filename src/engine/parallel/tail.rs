@@ -4,7 +4,7 @@
 //! parts are the same for any number of threads, and so are the sums.
 
 use super::crew::Crew;
-use crate::nn::layer::{Dense, Descent, Rows, Taped, cut_delta, list_by_chunk};
+use crate::nn::layer::{Dense, Descent, Rows, Taped, cut_rows, list_by_chunk};
 use crate::nn::{Gradients, Layer, LayerTape, List, Mode, Network, Packed, Real, Tape};
 use ndarray::{ArrayView2, Axis, s};
 
@@ -110,7 +110,7 @@ impl Tail {
             }
             Dense::bias_gradients(taped, gradients, pass);
             let Taped { x, delta, .. } = taped;
-            let delta = cut_delta(delta, &mut self.delta);
+            let delta = cut_rows(delta, 1.0, &mut self.delta);
             let weights = gradients.weights[0].as_slice_mut().expect(ROW_MAJOR);
             let inputs = &scratch.inputs;
             crew.each(Rows::all(weights, x).zip(&mut self.by_rows), |(rows, (list, _))| {
@@ -164,7 +164,7 @@ impl Tail {
         if descent.is_some() {
             dense.descend_biases(delta, factor);
         }
-        let delta = cut_delta(delta, &mut self.delta);
+        let delta = cut_rows(delta, 1.0, &mut self.delta);
         let weights = dense.weights.as_slice_mut().expect(ROW_MAJOR);
         let Some(previous) = before.last_mut() else {
             let Some(descent) = descent else { return };

@@ -1,4 +1,5 @@
 use super::*;
+use crate::engine::Expansion;
 use crate::engine::testing::{dataset, spec};
 use crate::protocol::{
     Content, DigitFilter, DigitQuery, EpochStats, Frame, Moment, Probe, RunView, Step, Tune,
@@ -37,6 +38,13 @@ fn frame(engine: &Engine, probe: &Probe) -> Frame {
     view.frames[probe].clone()
 }
 
+/// The network at the end of a run.
+fn trained(spec: Spec) -> Network {
+    let engine = start(spec, false);
+    fold_until(&engine, &mut RunView::default(), finished);
+    engine.join().unwrap()
+}
+
 #[test]
 fn a_run_measures_epoch_0_learns_and_completes() {
     let engine = start(spec(), false);
@@ -59,13 +67,20 @@ fn a_run_measures_epoch_0_learns_and_completes() {
 
 #[test]
 fn equal_specs_end_with_equal_bytes_and_other_seeds_do_not() {
-    let run = |spec: Spec| {
-        let engine = start(spec, false);
-        fold_until(&engine, &mut RunView::default(), finished);
-        engine.join().unwrap()
+    assert_eq!(trained(spec()), trained(spec()));
+    assert_ne!(trained(spec()), trained(Spec { seed: 2, ..spec() }));
+}
+
+#[test]
+fn getting_the_next_mini_batch_ready_meanwhile_changes_nothing() {
+    let weights = |threads, expand: &[Expansion]| {
+        // Two mini-batches of 40 and a short one.
+        let (batch, train_size, expand) = (40, Some(110), expand.to_vec());
+        trained(Spec { batch, train_size, expand, threads: Some(threads), ..spec() })
     };
-    assert_eq!(run(spec()), run(spec()));
-    assert_ne!(run(spec()), run(Spec { seed: 2, ..spec() }));
+    for expand in [&[][..], &[Expansion::Shifts], &[Expansion::Rotation(20.0)]] {
+        assert!(weights(1, expand) == weights(2, expand), "{expand:?}");
+    }
 }
 
 #[test]

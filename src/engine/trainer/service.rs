@@ -63,7 +63,7 @@ impl Trainer {
 
     /// The mean cost of the last mini-batch, `None` before there was one.
     fn batch_cost(&self) -> Option<f64> {
-        let y = self.feed.y();
+        let y = self.feed.hand().y();
         (y.nrows() > 0).then(|| self.stepper.cost(&self.state.body.network, y))
     }
 

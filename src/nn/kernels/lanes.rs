@@ -19,6 +19,8 @@ pub(super) trait Lanes: Copy {
     fn split(self, x: Self, a: Self) -> (Self, Self);
     /// `factor` · `value` + `sum` of single numbers, rounded as [`Lanes::multiply_add`] does.
     fn scalar(factor: Real, value: Real, sum: Real) -> Real;
+    /// A bit for each byte: 1 where it is not zero.
+    fn used(bytes: &[u8; 32]) -> u32;
 }
 
 /// Twice as many numbers side by side.
@@ -36,6 +38,8 @@ pub(super) trait Wide: Copy {
     fn load_half(values: &[Real; LANES]) -> Self;
     /// The first half.
     fn store_half(self, values: &mut [Real; LANES]);
+    /// A bit for each byte: 1 where it is not zero.
+    fn used(bytes: &[u8; 64]) -> u64;
 
     /// All its numbers added up, in the same order whatever the vector.
     #[inline(always)]
@@ -90,13 +94,22 @@ impl<V: Lanes> Wide for [V; 2] {
     fn store_half(self, values: &mut [Real; LANES]) {
         self[0].store(values);
     }
+
+    #[inline(always)]
+    fn used(bytes: &[u8; 64]) -> u64 {
+        let (low, high) = (bytes.first_chunk(), bytes.last_chunk());
+        let (low, high) = low.zip(high).expect("halves of 64");
+        u64::from(V::used(high)) << 32 | u64::from(V::used(low))
+    }
 }
 
 /// Whether the processor has AVX-512's vectors.
 pub(super) fn has_avx512() -> bool {
     #[cfg(target_arch = "x86_64")]
     {
-        is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512vl")
+        is_x86_feature_detected!("avx512f")
+            && is_x86_feature_detected!("avx512vl")
+            && is_x86_feature_detected!("avx512bw")
     }
     #[cfg(not(target_arch = "x86_64"))]
     false
@@ -147,6 +160,11 @@ impl Lanes for Portable {
     fn scalar(factor: Real, value: Real, sum: Real) -> Real {
         factor * value + sum
     }
+
+    #[inline(always)]
+    fn used(bytes: &[u8; 32]) -> u32 {
+        (0..).zip(bytes).fold(0, |used, (bit, &byte)| used | u32::from(byte != 0) << bit)
+    }
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -168,13 +186,16 @@ mod avx2 {
         _mm256_cmp_pd as compare, _mm256_fmadd_pd as fused, _mm256_loadu_pd as load,
         _mm256_max_pd as max, _mm256_set1_pd as splat, _mm256_storeu_pd as store,
     };
+    use std::arch::x86_64::{
+        _mm256_cmpeq_epi8, _mm256_loadu_si256, _mm256_movemask_epi8, _mm256_setzero_si256,
+    };
 
     /// Used by nothing but functions compiled for AVX2 and FMA, into which its methods are inlined.
     #[derive(Clone, Copy)]
     pub(crate) struct Avx2(Raw);
 
     // SAFETY, of every block below: `kernel!` calls this only after finding AVX2 and FMA, and the
-    // references are to LANES numbers, which the unaligned loads and stores ask for.
+    // references are to LANES numbers or 32 bytes, which the unaligned loads and stores ask for.
     #[allow(clippy::undocumented_unsafe_blocks, reason = "one comment for all the one-liners")]
     impl Lanes for Avx2 {
         #[inline(always)]
@@ -212,6 +233,14 @@ mod avx2 {
         fn scalar(factor: Real, value: Real, sum: Real) -> Real {
             factor.mul_add(value, sum)
         }
+
+        #[inline(always)]
+        #[allow(clippy::cast_sign_loss, reason = "the sign is a bit like the others")]
+        fn used(bytes: &[u8; 32]) -> u32 {
+            let bytes = unsafe { _mm256_loadu_si256(bytes.as_ptr().cast()) };
+            let zero = unsafe { _mm256_cmpeq_epi8(bytes, _mm256_setzero_si256()) };
+            !unsafe { _mm256_movemask_epi8(zero) } as u32
+        }
     }
 }
 
@@ -231,13 +260,14 @@ mod avx512 {
         _mm512_castpd512_pd256 as low, _mm512_fmadd_pd as fused, _mm512_loadu_pd as load,
         _mm512_set1_pd as splat, _mm512_storeu_pd as store, _mm512_zextpd256_pd512 as widen,
     };
+    use std::arch::x86_64::{_mm512_loadu_si512, _mm512_test_epi8_mask};
 
     /// Used by nothing but functions compiled for AVX-512, into which its methods are inlined.
     #[derive(Clone, Copy)]
     pub(crate) struct Avx512(Raw);
 
     // SAFETY, of every block below: `wide_kernel!` calls this only after finding AVX-512, and the
-    // references are to 2 · LANES numbers, which the unaligned loads and stores ask for.
+    // references are to 2 · LANES numbers or 64 bytes, which the unaligned loads and stores ask for.
     #[allow(clippy::undocumented_unsafe_blocks, reason = "one comment for all the one-liners")]
     impl Wide for Avx512 {
         const ROOMY: bool = true;
@@ -275,6 +305,14 @@ mod avx512 {
         #[inline(always)]
         fn store_half(self, values: &mut [Real; LANES]) {
             unsafe { store_half(values.as_mut_ptr(), low(self.0)) }
+        }
+
+        #[inline(always)]
+        fn used(bytes: &[u8; 64]) -> u64 {
+            unsafe {
+                let bytes = _mm512_loadu_si512(bytes.as_ptr().cast());
+                _mm512_test_epi8_mask(bytes, bytes)
+            }
         }
     }
 }

@@ -14,6 +14,7 @@
 )]
 
 mod blocks;
+mod bytes;
 mod elementwise;
 mod exponential;
 mod lanes;
@@ -26,6 +27,7 @@ mod tile;
 mod wide;
 
 pub(crate) use blocks::{Blocks, largest, to_largest};
+pub(crate) use bytes::{Bytes, add_bytes_times_matrix, add_bytes_times_rows};
 pub(crate) use elementwise::{
     add, descend, rectify, times_sigmoid_slope, times_step, times_tanh_slope,
 };
@@ -67,7 +69,7 @@ macro_rules! wide_kernel {
             #[cfg(target_arch = "x86_64")]
             {
                 use crate::nn::kernels::lanes::{Avx2, Avx512, has_avx512};
-                #[target_feature(enable = "avx512f,avx512vl")]
+                #[target_feature(enable = "avx512f,avx512vl,avx512bw")]
                 fn with_avx512($($arg: $type),*) {
                     $body::<Avx512>($($arg),*);
                 }

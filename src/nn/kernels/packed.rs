@@ -18,7 +18,7 @@ struct Line([[Real; LANES]; 2]);
 impl Packed {
     /// How far apart rows of `width` numbers begin.
     pub(crate) fn stride(width: usize) -> usize {
-        width.next_multiple_of(LANES)
+        width.next_multiple_of(2 * LANES)
     }
 
     /// Room for so many numbers; what they are is left over from before.

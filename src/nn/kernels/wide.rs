@@ -5,7 +5,7 @@ use super::lanes::{LANES, Wide};
 use super::listing::List;
 use super::packed::Packed;
 use super::row::{Band, Row, WIDEST, bands, by_width};
-use super::wide_kernel;
+use super::{scale_by, wide_kernel};
 use crate::nn::Real;
 use ndarray::ArrayViewMut2;
 use std::ops::Range;
@@ -58,13 +58,15 @@ impl<'a> Matrix<'a> {
         Self { values: &values[first..], width, strip: STRIP }
     }
 
-    /// A copy in `room` of columns of rows that begin `pitch` apart: strip of columns after strip,
+    /// A copy in `room`, times `factor`, of columns of rows that begin `pitch` apart: strip of columns after strip,
     /// whose rows are as near to one another as can be, each from the start of a line of the cache
     /// on. Row r begins at the place r · [`CUT`].
+    #[allow(clippy::float_cmp, reason = "exactly 1 changes nothing")]
     pub(crate) fn cut(
         values: &[Real],
         pitch: usize,
         columns: Range<usize>,
+        factor: Real,
         room: &'a mut Packed,
     ) -> Self {
         let width = columns.len();
@@ -76,6 +78,9 @@ impl<'a> Matrix<'a> {
                 to[..wide].copy_from_slice(&from[first..][..wide]);
             }
         }
+        if factor != 1.0 {
+            scale_by(room.room(width.div_ceil(STRIP) * size), factor);
+        }
         Self { values: room.values(), width, strip: size }
     }
 
@@ -86,7 +91,7 @@ impl<'a> Matrix<'a> {
 
     /// From a band's part of the first row on.
     #[inline(always)]
-    fn band(self, band: Band) -> &'a [Real] {
+    pub(super) fn band(self, band: Band) -> &'a [Real] {
         &self.values[band.first / STRIP * self.strip..]
     }
 }
@@ -294,4 +299,4 @@ const ROWS: &str = "the values of a row lie side by side";
 
 #[cfg(test)]
 #[allow(clippy::unnecessary_cast, reason = "Real is f64 with the feature f64")]
-mod tests;
+pub(super) mod tests;

@@ -1,18 +1,21 @@
 //! The fully connected layer: z = x W + b, a = σ(z).
 
+mod many;
 mod wide;
 
-pub(crate) use wide::{Rows, cut_delta, list_by_chunk};
-use wide::{descend_by_input, gradient_by_input};
+use many::Weights;
+pub(crate) use many::are_many;
+pub(crate) use wide::{Rows, cut_rows, list_by_chunk};
 
-use super::{BIASES, Descent, Kind, Pass, Role, Scratch, Shape, Taped};
-use crate::nn::kernels::{CUT, List, Packed, nonzero, scatter_rows, sum_rows};
+use super::{BIASES, Descent, Kind, Pass, Role, Scratch, Shape, Taped, Told};
+use crate::nn::kernels::{List, Packed, add_bytes_times_rows, nonzero, scatter_rows, sum_rows};
 use crate::nn::{Activation, Init, LayerGradients, Real};
 use crate::rng::Stream;
 use ndarray::linalg::general_mat_mul;
 use ndarray::{Array1, Array2, ArrayView2, ArrayViewD, ArrayViewMut2, ArrayViewMutD};
 use rand_distr::{Distribution, Normal};
 use serde::{Deserialize, Serialize};
+use std::mem::take;
 
 /// Every unit sees every input.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -28,9 +31,6 @@ pub struct Dense {
 /// Weights up to which all rows are best gone through for every sample: they stay in the
 /// processor's second cache.
 const NARROW: usize = 100_000;
-/// Samples from which a step looks for those of an input, instead of for the inputs of a sample: so
-/// it loads and stores weights only once.
-const MANY: usize = 24;
 /// Weights up to which they are turned for [`Kind::input_delta`].
 const SMALL: usize = 4096;
 
@@ -59,6 +59,12 @@ impl Dense {
     /// Whether it has more weights than the second cache holds.
     pub(crate) fn is_wide(&self) -> bool {
         self.weights.len() > NARROW
+    }
+
+    /// How far apart the weights of two inputs are.
+    fn pitch(&self, pass: Pass) -> usize {
+        let units = self.biases.len();
+        if pass.packed { Packed::stride(units) } else { units }
     }
 
     /// BP3, times `pass.scale`.
@@ -154,12 +160,17 @@ impl Kind for Dense {
             list_by_chunk(x, self.biases.len(), inputs);
             self.weighted_inputs(inputs, 0, a.view_mut(), strips);
         } else {
-            if !pass.listed {
+            if pass.told == Told::Numbers {
                 list(x, self.biases.len(), &mut scratch.inputs);
             }
-            let Scratch { inputs, packed, .. } = scratch;
+            let Scratch { inputs, bytes, packed, .. } = scratch;
             let weights = if pass.packed { packed.values() } else { slice(&self.weights) };
-            sum_rows(a.as_slice_mut().expect(ROWS), slice(&self.biases), inputs, weights);
+            if pass.told == Told::Bytes {
+                a.assign(&self.biases);
+                add_bytes_times_rows(a.view_mut(), bytes, weights, self.pitch(pass));
+            } else {
+                sum_rows(a.as_slice_mut().expect(ROWS), slice(&self.biases), inputs, weights);
+            }
         }
         self.activation.apply_in_place(a);
     }
@@ -204,7 +215,7 @@ impl Kind for Dense {
         if self.is_wide() {
             let weights = weights.as_slice_mut().expect("gradients are row-major");
             let Scratch { inputs, deltas: list, strips, .. } = scratch;
-            let delta = cut_delta(delta, strips);
+            let delta = cut_rows(delta, 1.0, strips);
             for rows in Rows::all(weights, x) {
                 rows.list(inputs, pass.scale, list);
                 rows.gradient(delta, list);
@@ -212,51 +223,51 @@ impl Kind for Dense {
             return;
         }
         let weights = weights.as_slice_mut().expect("gradients are row-major");
-        let Scratch { inputs, deltas, strips, .. } = scratch;
-        if delta.nrows() >= MANY {
-            let (stride, samples) = (self.biases.len(), 0..delta.nrows());
-            deltas.transpose((inputs, samples), (stride, x.ncols()), CUT, pass.scale);
-            return gradient_by_input(weights, deltas, cut_delta(delta, strips));
+        let units = self.biases.len();
+        if are_many(delta.nrows()) {
+            let weights = Weights { values: weights, pitch: units };
+            return weights.learn(taped, pass.told, [pass.scale, 0.0], scratch);
         }
         weights.fill(0.0);
-        let (delta, units) = (delta.to_slice().expect(ROWS), self.biases.len());
-        scatter_rows(weights, inputs, delta, units, pass.scale);
+        let delta = delta.to_slice().expect(ROWS);
+        scatter_rows(weights, &scratch.inputs, delta, units, pass.scale);
     }
 
     fn descend(
         &mut self,
-        Taped { x, delta, .. }: Taped,
+        taped: Taped,
         descent: Descent,
         scratch: &mut Scratch,
         pass: Pass,
     ) -> bool {
+        let Taped { x, delta, .. } = taped;
         let factor = descent.factor(pass.scale);
         self.descend_biases(delta, factor);
-        let wide = self.is_wide();
-        let Scratch { inputs, deltas, packed, strips, .. } = scratch;
+        let (wide, pitch) = (self.is_wide(), self.pitch(pass));
+        // Lent, so that the rest of the scratch can be written meanwhile.
+        let mut packed = take(&mut scratch.packed);
         let weights = if pass.packed {
             packed.values_mut()
         } else {
             self.weights.as_slice_mut().expect("weights are row-major")
         };
         if wide {
-            let delta = cut_delta(delta, strips);
+            let Scratch { inputs, deltas, strips, .. } = scratch;
+            let delta = cut_rows(delta, 1.0, strips);
             for rows in Rows::all(weights, x) {
                 rows.list(inputs, factor, deltas);
                 rows.descend(delta, descent, deltas);
             }
-            return true;
+        } else if are_many(delta.nrows()) {
+            let keep = descent.keep(weights);
+            let weights = Weights { values: weights, pitch };
+            weights.learn(taped, pass.told, [factor, keep], scratch);
+        } else {
+            descent.decay(weights);
+            let (delta, units) = (delta.to_slice().expect(ROWS), self.biases.len());
+            scatter_rows(weights, &scratch.inputs, delta, units, factor);
         }
-        if delta.nrows() >= MANY {
-            let units = self.biases.len();
-            let pitch = if pass.packed { Packed::stride(units) } else { units };
-            deltas.transpose((inputs, 0..delta.nrows()), (pitch, x.ncols()), CUT, factor);
-            descend_by_input(weights, pitch, deltas, cut_delta(delta, strips), descent);
-            return true;
-        }
-        descent.decay(weights);
-        let (delta, units) = (delta.to_slice().expect(ROWS), self.biases.len());
-        scatter_rows(weights, inputs, delta, units, factor);
+        scratch.packed = packed;
         true
     }
 }

@@ -102,6 +102,7 @@ impl Kind for Dropout {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::nn::layer::Told;
     use ndarray::{Array2, s};
 
     fn pass(step: u64, first_row: usize) -> Pass {
@@ -110,7 +111,7 @@ mod tests {
             layer: 1,
             first_row,
             scale: 1.0,
-            listed: false,
+            told: Told::Numbers,
             packed: false,
         }
     }

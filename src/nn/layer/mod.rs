@@ -8,12 +8,12 @@ mod recurrent;
 
 pub use conv2d::Conv2d;
 pub use dense::Dense;
-pub(crate) use dense::{Rows, cut_delta, list_by_chunk};
+pub(crate) use dense::{Rows, are_many, cut_rows, list_by_chunk};
 pub use dropout::Dropout;
 pub use pool2d::{Pool2d, Pooling};
 pub use recurrent::Recurrent;
 
-use super::kernels::{List, Packed, scale_by};
+use super::kernels::{Bytes, List, Packed, scale_by};
 use super::{Activation, LayerGradients, Mode, Real};
 use ndarray::{ArrayView2, ArrayViewD, ArrayViewMut2, ArrayViewMutD};
 use serde::{Deserialize, Serialize};
@@ -82,10 +82,20 @@ pub struct Pass {
     pub first_row: usize,
     /// What every sum over samples is multiplied by: 1 / samples of the whole mini-batch.
     pub scale: Real,
-    /// Whether the layer's scratch lists its inputs already, and x is not to be read.
-    pub listed: bool,
+    pub told: Told,
     /// Whether the weights are in the scratch: see [`Kind::pack`].
     pub packed: bool,
+}
+
+/// How a layer is told its inputs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Told {
+    /// By x.
+    Numbers,
+    /// By a list in its scratch; x is not to be read.
+    List,
+    /// By bytes in its scratch; x is not to be read.
+    Bytes,
 }
 
 /// Buffers of a layer that keep their room from one mini-batch to the next.
@@ -98,6 +108,9 @@ pub struct Scratch {
     pub(crate) places: Vec<usize>,
     /// The layer's inputs that are not zero, row after row.
     pub(crate) inputs: List,
+    /// The layer's inputs as bytes, a row a sample; and a row an input.
+    pub(crate) bytes: Bytes,
+    pub(crate) turned: Bytes,
     /// Its deltas that are not zero.
     pub(crate) deltas: List,
     /// The layer's weights, while they are here instead of in the layer: see [`Kind::pack`].
@@ -123,6 +136,17 @@ impl Descent {
     /// What a sum of gradients is multiplied by: −η · `scale`, see [`Pass::scale`].
     pub(crate) fn factor(&self, scale: Real) -> Real {
         -self.rate * scale
+    }
+
+    /// What weights are to be multiplied by when the gradient is added. Regularization's part of the
+    /// step that is no factor is done here.
+    pub(crate) fn keep(&self, weights: &mut [Real]) -> Real {
+        if self.l1 == 0.0 {
+            return 1.0 - self.l2;
+        }
+        // L1 asks for the weight's sign.
+        self.decay(weights);
+        1.0
     }
 
     /// Regularization's part of the step, on weights.

@@ -106,7 +106,8 @@ fn leaving_a_run_that_goes_is_asked_about_and_of_one_that_is_over_is_not() {
 #[test]
 fn a_question_about_a_run_goes_when_the_run_ends() {
     for key in ["q", "s"] {
-        for news in [Update::Event(Event::Finished(Outcome::Stopped)), Update::Lost("gone".into())] {
+        for news in [Update::Event(Event::Finished(Outcome::Stopped)), Update::Lost("gone".into())]
+        {
             let mut app = app(Setup { detachable: true, ..Setup::default() });
             type_(&mut app, key);
             assert!(app.overlay.is_some());

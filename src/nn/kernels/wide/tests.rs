@@ -11,10 +11,11 @@ use std::ops::Range;
 const SAMPLES: usize = 7;
 const ROWS: usize = 5;
 /// Strips of every width, and what is left behind them.
-const UNITS: [usize; 12] = [1, 7, 8, 9, 16, 23, 30, 41, 100, 201, 333, 1000];
+pub(in crate::nn::kernels) const UNITS: [usize; 12] =
+    [1, 7, 8, 9, 16, 23, 30, 41, 100, 201, 333, 1000];
 
 /// Numbers of which every third is zero.
-fn numbers(rows: usize, columns: usize, seed: u64) -> Array2<Real> {
+pub(in crate::nn::kernels) fn numbers(rows: usize, columns: usize, seed: u64) -> Array2<Real> {
     let mut stream = stream(seed, Purpose::Experiment, 0, 0);
     let mut numbers =
         Array2::from_shape_simple_fn((rows, columns), || stream.random_range(-1.0..1.0 as Real));
@@ -40,7 +41,7 @@ fn list(rows: ArrayView2<Real>, stride: usize) -> List {
 }
 
 /// Found by the loops of the equations, in double precision.
-fn product(a: ArrayView2<Real>, b: ArrayView2<Real>) -> Array2<f64> {
+pub(in crate::nn::kernels) fn product(a: ArrayView2<Real>, b: ArrayView2<Real>) -> Array2<f64> {
     #[allow(clippy::useless_conversion, reason = "Real is f64 with the feature f64")]
     let wide = |value: Real| f64::from(value);
     Array2::from_shape_fn((a.nrows(), b.ncols()), |(row, column)| {
@@ -50,7 +51,7 @@ fn product(a: ArrayView2<Real>, b: ArrayView2<Real>) -> Array2<f64> {
 }
 
 #[allow(clippy::unnecessary_cast, clippy::cast_lossless, reason = "Real is f64 with a feature")]
-fn close(found: ArrayView2<Real>, expected: &Array2<f64>) {
+pub(in crate::nn::kernels) fn close(found: ArrayView2<Real>, expected: &Array2<f64>) {
     assert_eq!(found.dim(), expected.dim());
     for ((at, &found), expected) in found.indexed_iter().zip(expected) {
         assert!((found as f64 - expected).abs() < 1e-4, "{found} for {expected} at {at:?}");
@@ -59,7 +60,7 @@ fn close(found: ArrayView2<Real>, expected: &Array2<f64>) {
 
 /// The rows of an array, cut into strips.
 fn cut<'a>(rows: &Array2<Real>, columns: Range<usize>, room: &'a mut Packed) -> Matrix<'a> {
-    Matrix::cut(rows.as_slice().unwrap(), rows.ncols(), columns, room)
+    Matrix::cut(rows.as_slice().unwrap(), rows.ncols(), columns, 1.0, room)
 }
 
 #[test]
@@ -159,7 +160,7 @@ fn vectors_of_any_width_find_the_same_bits() {
     fn narrow(out: ArrayViewMut2<Real>, list: &List, weights: &[Real], delta: Matrix<'_>) {
         dot_body::<[Avx2; 2]>(out, list, weights, delta, &mut Packed::default());
     }
-    #[target_feature(enable = "avx512f,avx512vl")]
+    #[target_feature(enable = "avx512f,avx512vl,avx512bw")]
     fn roomy(out: ArrayViewMut2<Real>, list: &List, weights: &[Real], delta: Matrix<'_>) {
         dot_body::<Avx512>(out, list, weights, delta, &mut Packed::default());
     }

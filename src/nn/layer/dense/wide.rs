@@ -36,14 +36,18 @@ pub(crate) fn list_by_chunk(x: ArrayView2<Real>, units: usize, list: &mut List) 
     }
 }
 
-/// δ where it can be read fast, in `room`.
-pub(crate) fn cut_delta<'a>(delta: ArrayView2<Real>, room: &'a mut Packed) -> Matrix<'a> {
-    let units = delta.ncols();
-    Matrix::cut(delta.to_slice().expect(ROWS), units, 0..units, room)
+/// The rows of a batch, times `factor`, where they can be read fast: in `room`.
+pub(crate) fn cut_rows<'a>(
+    rows: ArrayView2<Real>,
+    factor: Real,
+    room: &'a mut Packed,
+) -> Matrix<'a> {
+    let width = rows.ncols();
+    Matrix::cut(rows.to_slice().expect(ROWS), width, 0..width, factor, room)
 }
 
 /// Lists all samples of each input, times `factor`.
-fn list_all(x: ArrayView2<Real>, factor: Real, list: &mut List) {
+pub(super) fn list_all(x: ArrayView2<Real>, factor: Real, list: &mut List) {
     list.clear(x.len());
     for input in x.columns() {
         list.push(|terms| {
@@ -79,7 +83,7 @@ impl Dense {
         let chunks = super::slice(&self.weights).chunks(CHUNK * units).enumerate();
         for (index, weights) in chunks {
             let matrix = if worth_copying(samples) {
-                Matrix::cut(weights, units, first..first + width, room)
+                Matrix::cut(weights, units, first..first + width, 1.0, room)
             } else {
                 Matrix::of_rows(weights, first, width)
             };
@@ -94,7 +98,7 @@ impl Dense {
         mut input_delta: ArrayViewMut2<Real>,
         Scratch { deltas: list, strips, sums, .. }: &mut Scratch,
     ) {
-        let delta = cut_delta(delta, strips);
+        let delta = cut_rows(delta, 1.0, strips);
         let blocks = super::slice(&self.weights).chunks(CHUNK * self.biases.len());
         let columns = x.axis_chunks_iter(Axis(1), CHUNK).zip(Rows::columns(&mut input_delta));
         for (weights, (x, input_delta)) in blocks.zip(columns) {
@@ -159,33 +163,12 @@ impl<'a> Rows<'a> {
 
     /// The weights' gradient in their place, times the list's factor.
     pub(crate) fn gradient(self, delta: Matrix<'_>, list: &List) {
-        gradient_by_input(self.weights, list, delta);
+        add_products(self.weights, delta.width(), list, delta, 0.0);
     }
 
     /// A step of plain gradient descent; the list's factor is [`Descent::factor`].
     pub(crate) fn descend(self, delta: Matrix<'_>, descent: Descent, list: &List) {
-        descend_by_input(self.weights, delta.width(), list, delta, descent);
+        let keep = descent.keep(self.weights);
+        add_products(self.weights, delta.width(), list, delta, keep);
     }
-}
-
-/// The gradient of weights in their place; the list has the samples of each input, times a factor.
-pub(super) fn gradient_by_input(weights: &mut [Real], list: &List, delta: Matrix<'_>) {
-    add_products(weights, delta.width(), list, delta, 0.0);
-}
-
-/// A step of plain gradient descent for weights whose rows begin `pitch` apart; the list has the
-/// samples of each input, times [`Descent::factor`].
-pub(super) fn descend_by_input(
-    weights: &mut [Real],
-    pitch: usize,
-    list: &List,
-    delta: Matrix<'_>,
-    descent: Descent,
-) {
-    // L2's part is a factor; L1's asks for the weight's sign.
-    let keep = if descent.l1 == 0.0 { 1.0 - descent.l2 } else { 1.0 };
-    if descent.l1 != 0.0 {
-        descent.decay(weights);
-    }
-    add_products(weights, pitch, list, delta, keep);
 }
