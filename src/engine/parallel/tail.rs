@@ -4,8 +4,8 @@
 //! parts are the same for any number of threads, and so are the sums.
 
 use super::crew::Crew;
-use crate::nn::layer::{Dense, Descent, Rows, Taped, cut_rows, list_by_chunk};
-use crate::nn::{Gradients, Layer, LayerTape, List, Mode, Network, Packed, Real, Tape};
+use crate::nn::layer::{Chunk, Dense, Descent, Dropout, Pass, Rows, Taped, cut_rows};
+use crate::nn::{Activation, Gradients, Layer, LayerTape, List, Mode, Network, Packed, Real, Tape};
 use ndarray::{ArrayView2, Axis, s};
 
 /// The layers from the first wide one on.
@@ -67,9 +67,10 @@ impl Tail {
         crew: &mut Crew,
     ) {
         for index in self.first..network.layers.len() {
-            match wide(&network.layers[index]) {
-                Some(dense) => self.forward_wide(index, dense, x, crew),
-                None => network.forward_layer(index, x, &mut self.tape),
+            match &network.layers[index] {
+                Layer::Dense(dense) if dense.is_wide() => self.forward_wide(index, dense, x, crew),
+                Layer::Dropout(dropout) => self.forward_dropout(index, dropout, crew),
+                _ => network.forward_layer(index, x, &mut self.tape),
             }
         }
         network.output_delta(y, &mut self.tape);
@@ -81,16 +82,36 @@ impl Tail {
         let x = before.last().map_or(x, |previous| previous.activations.slice(rows));
         let LayerTape { activations, scratch, .. } = &mut rest[0];
         let mut a = activations.slice_mut(rows);
-        let (units, inputs) = (dense.biases.len(), &mut scratch.inputs);
-        list_by_chunk(x, units, inputs);
+        let (units, chunks) = (dense.biases.len(), &mut scratch.chunks);
+        crew.each(Chunk::all(x, units, chunks), Chunk::list);
         // As wide as can be, for weights are read in runs that long; no sum depends on it.
         let width = units.div_ceil(self.columns.len()).next_multiple_of(16);
-        let inputs = &*inputs;
+        let (chunks, whole) = (&*chunks, dense.activation == Activation::Softmax);
         let parts = (0..units).step_by(width).zip(a.axis_chunks_iter_mut(Axis(1), width));
-        crew.each(parts.zip(&mut self.columns), |((first, z), room)| {
-            dense.weighted_inputs(inputs, first, z, room);
+        crew.each(parts.zip(&mut self.columns), |((first, mut z), room)| {
+            dense.weighted_inputs(chunks, first, z.view_mut(), room);
+            if !whole {
+                dense.activation.apply_in_place(z);
+            }
         });
-        dense.activation.apply_in_place(a);
+        if whole {
+            dense.activation.apply_in_place(a);
+        }
+    }
+
+    fn forward_dropout(&mut self, index: usize, dropout: &Dropout, crew: &mut Crew) {
+        let (rows, pass) = (s![..self.tape.samples, ..], self.tape.pass(index));
+        let (before, rest) = self.tape.layers.split_at_mut(index);
+        let Some(previous) = before.last() else { return };
+        let LayerTape { activations, scratch, .. } = &mut rest[0];
+        let (x, mut a) = (previous.activations.slice(rows), activations.slice_mut(rows));
+        scratch.first.resize(x.len(), 0.0);
+        let masks = scratch.first.chunks_mut(ROWS * x.ncols());
+        let parts = x.axis_chunks_iter(Axis(0), ROWS);
+        let parts = parts.zip(a.axis_chunks_iter_mut(Axis(0), ROWS)).zip(masks);
+        crew.each(parts.zip((0..).step_by(ROWS)), |(((x, a), mask), first_row)| {
+            dropout.forward_rows(x, a, mask, Pass { first_row, ..pass });
+        });
     }
 
     /// BP3 and BP4 of the tail, once [`Tail::backward`] has found every δ.
@@ -112,9 +133,9 @@ impl Tail {
             let Taped { x, delta, .. } = taped;
             let delta = cut_rows(delta, 1.0, &mut self.delta);
             let weights = gradients.weights[0].as_slice_mut().expect(ROW_MAJOR);
-            let inputs = &scratch.inputs;
+            let chunks = &scratch.chunks;
             crew.each(Rows::all(weights, x).zip(&mut self.by_rows), |(rows, (list, _))| {
-                rows.list(inputs, pass.scale, list);
+                rows.list(chunks, pass.scale, list);
                 rows.gradient(delta, list);
             });
         }
@@ -131,12 +152,14 @@ impl Tail {
         crew: &mut Crew,
     ) {
         for index in (self.first..network.layers.len()).rev() {
-            let zeros_learn = network.zeros_learn(index);
+            let before = network.layers[..index].last().map(Layer::activation);
+            let behind = Behind { activation: before, zeros_learn: network.zeros_learn(index) };
             if let Some(dense) = wide_mut(&mut network.layers[index]) {
-                self.backward_wide(index, dense, x, descent, zeros_learn, crew);
-                if index > 0 {
-                    network.through_activation(index - 1, &mut self.tape);
-                }
+                self.backward_wide(index, dense, x, descent, behind, crew);
+                continue;
+            }
+            if let (Layer::Dropout(_), Some(activation)) = (&network.layers[index], before) {
+                self.backward_dropout(index, activation, crew);
                 continue;
             }
             network.input_delta(index, &mut self.tape);
@@ -152,14 +175,14 @@ impl Tail {
         dense: &mut Dense,
         x: ArrayView2<Real>,
         descent: Option<Descent>,
-        zeros_learn: bool,
+        behind: Behind,
         crew: &mut Crew,
     ) {
         let samples = s![..self.tape.samples, ..];
         let scale = self.tape.pass(index).scale;
         let (before, rest) = self.tape.layers.split_at_mut(index);
         let LayerTape { delta, scratch, .. } = &rest[0];
-        let (delta, inputs) = (delta.slice(samples), &scratch.inputs);
+        let (delta, chunks) = (delta.slice(samples), &scratch.chunks);
         let factor = descent.map_or(1.0, |descent| descent.factor(scale));
         if descent.is_some() {
             dense.descend_biases(delta, factor);
@@ -169,27 +192,64 @@ impl Tail {
         let Some(previous) = before.last_mut() else {
             let Some(descent) = descent else { return };
             crew.each(Rows::all(weights, x).zip(&mut self.by_rows), |(rows, (list, _))| {
-                rows.list(inputs, factor, list);
+                rows.list(chunks, factor, list);
                 rows.descend(delta, descent, list);
             });
             return;
         };
+        let activation = behind.activation.unwrap_or(Activation::Linear);
+        let whole = activation == Activation::Softmax;
         let mut input_delta = previous.delta.slice_mut(samples);
         let columns = Rows::columns(&mut input_delta);
         let blocks = Rows::all(weights, previous.activations.slice(samples)).zip(columns);
-        crew.each(blocks.zip(&mut self.by_rows), |((rows, input_delta), (list, sums))| {
-            if zeros_learn {
+        crew.each(blocks.zip(&mut self.by_rows), |((rows, mut input_delta), (list, sums))| {
+            if behind.zeros_learn {
                 rows.list_all(factor, list);
             } else {
-                rows.list(inputs, factor, list);
+                rows.list(chunks, factor, list);
             }
-            rows.input_delta(delta, list, input_delta, sums);
+            rows.input_delta(delta, list, input_delta.view_mut(), sums);
+            if !whole {
+                rows.through(activation, input_delta);
+            }
             if let Some(descent) = descent {
                 rows.descend(delta, descent, list);
             }
         });
+        if whole {
+            activation.multiply_by_derivative(previous.activations.slice(samples), input_delta);
+        }
+    }
+
+    fn backward_dropout(&mut self, index: usize, activation: Activation, crew: &mut Crew) {
+        let (rows, pass) = (s![..self.tape.samples, ..], self.tape.pass(index));
+        let (before, rest) = self.tape.layers.split_at_mut(index);
+        let Some(LayerTape { activations, delta: input_delta, .. }) = before.last_mut() else {
+            return;
+        };
+        let LayerTape { delta, scratch, .. } = &rest[0];
+        let (a, delta) = (activations.slice(rows), delta.slice(rows));
+        let mut input_delta = input_delta.slice_mut(rows);
+        let masks = scratch.first.chunks(ROWS * a.ncols());
+        let parts = a.axis_chunks_iter(Axis(0), ROWS).zip(delta.axis_chunks_iter(Axis(0), ROWS));
+        let parts = parts.zip(input_delta.axis_chunks_iter_mut(Axis(0), ROWS)).zip(masks);
+        crew.each(parts, |(((a, delta), mut input_delta), mask)| {
+            Dropout::input_delta_rows(delta, input_delta.view_mut(), mask, pass);
+            activation.multiply_by_derivative(a, input_delta);
+        });
     }
 }
+
+/// What stands in front of a layer: behind it, going back.
+#[derive(Clone, Copy)]
+struct Behind {
+    activation: Option<Activation>,
+    /// See [`Network::zeros_learn`].
+    zeros_learn: bool,
+}
+
+/// Samples of a part, where they are what is shared out.
+const ROWS: usize = 8;
 
 /// Why weights and gradients are slices.
 const ROW_MAJOR: &str = "weights and gradients are row-major";

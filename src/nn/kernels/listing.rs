@@ -5,7 +5,6 @@
 
 use super::kernel;
 use crate::nn::Real;
-use std::ops::Range;
 
 /// A row of an array, by the place of its first number, and what it is multiplied by.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -43,24 +42,23 @@ impl List {
         self.ends.push(start + count);
     }
 
-    /// Lists by columns what `rows` of a list have, whose offsets are `stride` · column: a row for
-    /// each of so many columns, whose offsets are `apart` · the place among `rows`. Multiplies by
-    /// `factor`.
+    /// Lists by columns what a list has by rows, whose offsets are `stride` · column: a row for each
+    /// of so many columns, whose offsets are `apart` · row. Multiplies by `factor`.
     pub(crate) fn transpose(
         &mut self,
-        (list, rows): (&List, Range<usize>),
+        list: &List,
         (stride, columns): (usize, usize),
         apart: usize,
         factor: Real,
     ) {
         // An odd number of lines of the cache, so that rows do not compete for the same places.
-        let pitch = rows.len().next_multiple_of(16) + 8;
+        let pitch = list.ends.len().next_multiple_of(16) + 8;
         self.clear(columns * pitch);
         self.pitch = Some(pitch);
         self.ends.extend((0..columns).map(|column| column * pitch));
         // offset / stride without dividing: exact, for an offset is a multiple below 2³².
         let inverse = (1_u64 << 32).div_ceil(stride as u64);
-        for (row, terms) in list.rows(rows.start).take(rows.len()).enumerate() {
+        for (row, terms) in list.rows().enumerate() {
             let offset = (row * apart) as u32;
             for term in terms {
                 let column = ((u64::from(term.offset) * inverse) >> 32) as usize;
@@ -79,11 +77,11 @@ impl List {
         }
     }
 
-    /// The terms of each row from the `first` on.
+    /// The terms of each row.
     #[inline(always)]
-    pub(super) fn rows(&self, first: usize) -> impl Iterator<Item = &[Term]> {
-        let mut before = first.checked_sub(1).map_or(0, |before| self.ends[before]);
-        (first..).zip(&self.ends[first..]).map(move |(row, &end)| {
+    pub(super) fn rows(&self) -> impl Iterator<Item = &[Term]> {
+        let mut before = 0;
+        (0..).zip(&self.ends).map(move |(row, &end)| {
             let start = self.pitch.map_or(before, |pitch| row * pitch);
             before = end;
             &self.terms[start..end]

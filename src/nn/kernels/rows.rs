@@ -79,7 +79,7 @@ fn sum_band_narrow<W: Wide>(
     band: Band,
 ) {
     let Band { first, len, width } = band;
-    for (out, terms) in out.chunks_exact_mut(width).zip(list.rows(0)) {
+    for (out, terms) in out.chunks_exact_mut(width).zip(list.rows()) {
         let out = &mut out[first..][..len];
         out.copy_from_slice(&start[first..][..len]);
         accumulate_narrow::<W>(out, terms, &source[first..]);
@@ -96,7 +96,7 @@ fn sum_band<W: Wide, const PAIRS: usize, const ODD: usize>(
 ) {
     let Band { first, len, width } = band;
     let (start, source) = (&start[first..][..len], &source[first..]);
-    for (out, terms) in out.chunks_exact_mut(width).zip(list.rows(0)) {
+    for (out, terms) in out.chunks_exact_mut(width).zip(list.rows()) {
         let sum = Row::<W, PAIRS, ODD>::load(start).add_terms(terms, source, len);
         sum.store(&mut out[first..][..len]);
     }
@@ -164,7 +164,7 @@ fn scatter_rows_body<W: Wide>(
 #[inline(always)]
 fn scatter_narrow<W: Wide>(out: &mut [Real], list: &List, rows: &[Real], band: Band, rate: Real) {
     let Band { first, len, width } = band;
-    for (row, terms) in rows.chunks_exact(width).zip(list.rows(0)) {
+    for (row, terms) in rows.chunks_exact(width).zip(list.rows()) {
         for term in terms {
             let out = &mut out[first + term.offset as usize..][..len];
             out.iter_mut().zip(&row[first..]).for_each(|(out, &value)| {
@@ -184,7 +184,7 @@ fn scatter_band<W: Wide, const PAIRS: usize, const ODD: usize>(
 ) {
     let Band { first, len, width } = band;
     let out = &mut out[first..];
-    for (row, terms) in rows.chunks_exact(width).zip(list.rows(0)) {
+    for (row, terms) in rows.chunks_exact(width).zip(list.rows()) {
         let values = Row::<W, PAIRS, ODD>::load(&row[first..][..len]).times(W::splat(rate));
         for term in terms {
             let out = &mut out[term.offset as usize..][..len];

@@ -11,10 +11,9 @@ use ndarray::ArrayViewMut2;
 use std::ops::Range;
 
 wide_kernel! {
-    /// Every row of `out` += Σ factor · a row of `matrix` over its terms, which are the rows of the
-    /// list from `first` on; their offsets are places in the matrix.
-    fn accumulate_rows(out: ArrayViewMut2<Real>, list: &List, first: usize, matrix: Matrix<'_>) =
-        accumulate_body
+    /// Every row of `out` += Σ factor · a row of `matrix` over its terms, whose offsets are places in
+    /// the matrix.
+    fn accumulate_rows(out: ArrayViewMut2<Real>, list: &List, matrix: Matrix<'_>) = accumulate_body
 }
 
 wide_kernel! {
@@ -103,18 +102,13 @@ pub(crate) const CUT: usize = STRIP.next_multiple_of(2 * LANES);
 const STRIP: usize = WIDEST;
 
 #[inline(always)]
-fn accumulate_body<W: Wide>(
-    mut out: ArrayViewMut2<Real>,
-    list: &List,
-    from: usize,
-    matrix: Matrix<'_>,
-) {
+fn accumulate_body<W: Wide>(mut out: ArrayViewMut2<Real>, list: &List, matrix: Matrix<'_>) {
     for band in bands(matrix.width) {
         let job = Job { list, matrix, band };
         if band.len <= LANES {
-            job.accumulate_few::<W>(&mut out, from);
+            job.accumulate_few::<W>(&mut out);
         } else {
-            by_width!(band.len, Job::accumulate::<W>(job, &mut out, from));
+            by_width!(band.len, Job::accumulate::<W>(job, &mut out));
         }
     }
 }
@@ -141,7 +135,7 @@ fn dot_body<W: Wide>(
     }
     out.fill(0.0);
     let mut sums = sums.iter();
-    for (mut column, terms) in out.columns_mut().into_iter().zip(list.rows(0)) {
+    for (mut column, terms) in out.columns_mut().into_iter().zip(list.rows()) {
         for (term, sum) in terms.iter().zip(&mut sums) {
             column[term.offset as usize / CUT] = W::load(sum).sum();
         }
@@ -190,10 +184,9 @@ impl Job<'_> {
     fn accumulate<W: Wide, const PAIRS: usize, const ODD: usize>(
         self,
         out: &mut ArrayViewMut2<Real>,
-        from: usize,
     ) {
         let source = self.matrix.band(self.band);
-        for (mut row, terms) in out.rows_mut().into_iter().zip(self.list.rows(from)) {
+        for (mut row, terms) in out.rows_mut().into_iter().zip(self.list.rows()) {
             let row = self.part_mut(row.as_slice_mut().expect(ROWS));
             let mut sum = Row::<W, PAIRS, ODD>::load(row);
             for term in terms {
@@ -205,9 +198,9 @@ impl Job<'_> {
     }
 
     #[inline(always)]
-    fn accumulate_few<W: Wide>(self, out: &mut ArrayViewMut2<Real>, from: usize) {
+    fn accumulate_few<W: Wide>(self, out: &mut ArrayViewMut2<Real>) {
         let source = self.matrix.band(self.band);
-        for (mut row, terms) in out.rows_mut().into_iter().zip(self.list.rows(from)) {
+        for (mut row, terms) in out.rows_mut().into_iter().zip(self.list.rows()) {
             let row = self.part_mut(row.as_slice_mut().expect(ROWS));
             for term in terms {
                 let values = &source[term.offset as usize..];
@@ -225,7 +218,7 @@ impl Job<'_> {
         sums: &mut [[[Real; LANES]; 2]],
     ) {
         let (mut sums, delta) = (sums.iter_mut(), self.matrix.band(self.band));
-        for (row, terms) in weights.chunks_exact(self.band.width).zip(self.list.rows(0)) {
+        for (row, terms) in weights.chunks_exact(self.band.width).zip(self.list.rows()) {
             let row = Row::<W, PAIRS, ODD>::load_once(self.part(row));
             for (term, sum) in terms.iter().zip(&mut sums) {
                 let delta = &delta[term.offset as usize..][..self.band.len];
@@ -237,7 +230,7 @@ impl Job<'_> {
     #[inline(always)]
     fn dot_few<W: Wide>(self, weights: &[Real], sums: &mut [[[Real; LANES]; 2]]) {
         let (mut sums, delta) = (sums.iter_mut(), self.matrix.band(self.band));
-        for (row, terms) in weights.chunks_exact(self.band.width).zip(self.list.rows(0)) {
+        for (row, terms) in weights.chunks_exact(self.band.width).zip(self.list.rows()) {
             for (term, sum) in terms.iter().zip(&mut sums) {
                 let delta = &delta[term.offset as usize..];
                 for ((sum, &w), &delta) in sum[0].iter_mut().zip(self.part(row)).zip(delta) {
@@ -256,7 +249,7 @@ impl Job<'_> {
         keep: Real,
     ) {
         let source = self.matrix.band(self.band);
-        for (row, terms) in weights.chunks_exact_mut(pitch).zip(self.list.rows(0)) {
+        for (row, terms) in weights.chunks_exact_mut(pitch).zip(self.list.rows()) {
             if terms.is_empty() && keep == 1.0 {
                 continue;
             }
@@ -278,7 +271,7 @@ impl Job<'_> {
     #[inline(always)]
     fn add_few_products<W: Wide>(self, weights: &mut [Real], pitch: usize, keep: Real) {
         let source = self.matrix.band(self.band);
-        for (row, terms) in weights.chunks_exact_mut(pitch).zip(self.list.rows(0)) {
+        for (row, terms) in weights.chunks_exact_mut(pitch).zip(self.list.rows()) {
             let row = self.part_mut(row);
             match keep {
                 0.0 => row.fill(0.0),

@@ -5,7 +5,7 @@ mod wide;
 
 use many::Weights;
 pub(crate) use many::are_many;
-pub(crate) use wide::{Rows, cut_rows, list_by_chunk};
+pub(crate) use wide::{Chunk, Rows, cut_rows};
 
 use super::{BIASES, Descent, Kind, Pass, Role, Scratch, Shape, Taped, Told};
 use crate::nn::kernels::{List, Packed, add_bytes_times_rows, nonzero, scatter_rows, sum_rows};
@@ -156,9 +156,9 @@ impl Kind for Dense {
         pass: Pass,
     ) {
         if self.is_wide() {
-            let Scratch { inputs, strips, .. } = scratch;
-            list_by_chunk(x, self.biases.len(), inputs);
-            self.weighted_inputs(inputs, 0, a.view_mut(), strips);
+            let Scratch { chunks, strips, .. } = scratch;
+            Chunk::all(x, self.biases.len(), chunks).for_each(Chunk::list);
+            self.weighted_inputs(chunks, 0, a.view_mut(), strips);
         } else {
             if pass.told == Told::Numbers {
                 list(x, self.biases.len(), &mut scratch.inputs);
@@ -214,10 +214,10 @@ impl Kind for Dense {
         let weights = &mut gradients.weights[0];
         if self.is_wide() {
             let weights = weights.as_slice_mut().expect("gradients are row-major");
-            let Scratch { inputs, deltas: list, strips, .. } = scratch;
+            let Scratch { chunks, deltas: list, strips, .. } = scratch;
             let delta = cut_rows(delta, 1.0, strips);
             for rows in Rows::all(weights, x) {
-                rows.list(inputs, pass.scale, list);
+                rows.list(chunks, pass.scale, list);
                 rows.gradient(delta, list);
             }
             return;
@@ -252,10 +252,10 @@ impl Kind for Dense {
             self.weights.as_slice_mut().expect("weights are row-major")
         };
         if wide {
-            let Scratch { inputs, deltas, strips, .. } = scratch;
+            let Scratch { chunks, deltas, strips, .. } = scratch;
             let delta = cut_rows(delta, 1.0, strips);
             for rows in Rows::all(weights, x) {
-                rows.list(inputs, factor, deltas);
+                rows.list(chunks, factor, deltas);
                 rows.descend(delta, descent, deltas);
             }
         } else if are_many(delta.nrows()) {

@@ -35,6 +35,41 @@ impl Dropout {
         }
     }
 
+    /// Forward of some rows, the first of them `pass.first_row`; `mask` is as large as they are.
+    pub(crate) fn forward_rows(
+        &self,
+        x: ArrayView2<Real>,
+        mut a: ArrayViewMut2<Real>,
+        mask: &mut [Real],
+        pass: Pass,
+    ) {
+        let Some(mut stream) = Self::stream(pass.mode) else { return a.assign(&x) };
+        let masks = mask.chunks_exact_mut(x.ncols());
+        let rows = x.rows().into_iter().zip(a.rows_mut()).zip(pass.first_row..);
+        for (((x, mut a), row), mask) in rows.zip(masks) {
+            stream.set_stream((pass.layer as u64) << 32 | row as u64);
+            stream.set_word_pos(0);
+            self.draw(&mut stream, mask);
+            Zip::from(&mut a).and(x).and(&*mask).for_each(|a, &x, &mask| *a = x * mask);
+        }
+    }
+
+    /// Backward of rows that had this `mask`.
+    pub(crate) fn input_delta_rows(
+        delta: ArrayView2<Real>,
+        mut input_delta: ArrayViewMut2<Real>,
+        mask: &[Real],
+        pass: Pass,
+    ) {
+        if pass.mode == Mode::Inference {
+            return input_delta.assign(&delta);
+        }
+        let rows = input_delta.rows_mut().into_iter().zip(delta.rows());
+        for ((mut dx, delta), mask) in rows.zip(mask.chunks_exact(delta.ncols())) {
+            Zip::from(&mut dx).and(delta).and(mask).for_each(|dx, &d, &mask| *dx = d * mask);
+        }
+    }
+
     /// Fills `mask` with 0 for values left out and 1/(1 − rate) for the others.
     fn draw(&self, stream: &mut Stream, mask: &mut [Real]) {
         let keep = (1.0 / (1.0 - self.rate)) as Real;
@@ -66,36 +101,22 @@ impl Kind for Dropout {
     fn forward(
         &self,
         x: ArrayView2<Real>,
-        mut a: ArrayViewMut2<Real>,
+        a: ArrayViewMut2<Real>,
         scratch: &mut Scratch,
         pass: Pass,
     ) {
-        let Some(mut stream) = Self::stream(pass.mode) else { return a.assign(&x) };
-        let width = x.ncols();
         scratch.first.resize(x.len(), 0.0);
-        let rows = x.rows().into_iter().zip(a.rows_mut()).zip(pass.first_row..);
-        for (((x, mut a), row), mask) in rows.zip(scratch.first.chunks_exact_mut(width)) {
-            stream.set_stream((pass.layer as u64) << 32 | row as u64);
-            stream.set_word_pos(0);
-            self.draw(&mut stream, mask);
-            Zip::from(&mut a).and(x).and(&*mask).for_each(|a, &x, &mask| *a = x * mask);
-        }
+        self.forward_rows(x, a, &mut scratch.first, pass);
     }
 
     fn input_delta(
         &self,
         Taped { delta, .. }: Taped,
-        mut input_delta: ArrayViewMut2<Real>,
+        input_delta: ArrayViewMut2<Real>,
         scratch: &mut Scratch,
         pass: Pass,
     ) {
-        if pass.mode == Mode::Inference {
-            return input_delta.assign(&delta);
-        }
-        let rows = input_delta.rows_mut().into_iter().zip(delta.rows());
-        for ((mut dx, delta), mask) in rows.zip(scratch.first.chunks_exact(delta.ncols())) {
-            Zip::from(&mut dx).and(delta).and(mask).for_each(|dx, &d, &mask| *dx = d * mask);
-        }
+        Self::input_delta_rows(delta, input_delta, &scratch.first, pass);
     }
 }
 

@@ -8,7 +8,7 @@ mod recurrent;
 
 pub use conv2d::Conv2d;
 pub use dense::Dense;
-pub(crate) use dense::{Rows, are_many, cut_rows, list_by_chunk};
+pub(crate) use dense::{Chunk, Rows, are_many, cut_rows};
 pub use dropout::Dropout;
 pub use pool2d::{Pool2d, Pooling};
 pub use recurrent::Recurrent;
@@ -108,6 +108,8 @@ pub struct Scratch {
     pub(crate) places: Vec<usize>,
     /// The layer's inputs that are not zero, row after row.
     pub(crate) inputs: List,
+    /// The same of a wide dense layer, a list for some inputs at a time.
+    pub(crate) chunks: Vec<List>,
     /// The layer's inputs as bytes, a row a sample; and a row an input.
     pub(crate) bytes: Bytes,
     pub(crate) turned: Bytes,

@@ -35,12 +35,12 @@ fn rows_become_columns() {
             });
         }
         let mut list = List::default();
-        list.transpose((&rows, 1..3), (stride, 9), 10, 2.0);
-        let found: Vec<Vec<(u32, usize)>> = (list.rows(0))
+        list.transpose(&rows, (stride, 9), 10, 2.0);
+        let found: Vec<Vec<(u32, usize)>> = (list.rows())
             .map(|terms| terms.iter().map(|t| (t.offset, t.factor as usize)).collect())
             .collect();
         let mut expected = vec![vec![]; 9];
-        for (column, row) in [(0, 0), (1, 1), (2, 0), (2, 1), (7, 0), (8, 1)] {
+        for (column, row) in [(0, 1), (1, 2), (2, 1), (2, 2), (7, 1), (8, 2)] {
             expected[column].push((10 * row, 2 * column));
         }
         assert_eq!(found, expected, "{stride}");

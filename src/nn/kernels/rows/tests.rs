@@ -50,13 +50,13 @@ fn rows_of_any_length_are_summed() {
             };
             (0..width).map(at).collect()
         };
-        let expected: Vec<f64> = list.rows(0).flat_map(row).collect();
+        let expected: Vec<f64> = list.rows().flat_map(row).collect();
         let mut out = numbers(COUNTS.len() * width, 4);
         sum_rows(&mut out, &start, &list, &source);
         close(&out, &expected);
         sum_rows_body::<[Portable; 2]>(&mut out, &start, &list, &source);
         close(&out, &expected);
-        for (terms, expected) in list.rows(0).zip(expected.chunks(width)) {
+        for (terms, expected) in list.rows().zip(expected.chunks(width)) {
             let mut out = start.clone();
             accumulate(&mut out, terms, &source);
             close(&out, expected);
@@ -70,7 +70,7 @@ fn rows_of_any_length_are_scattered() {
         let (list, rows) = (list(width), numbers(COUNTS.len() * width, 2));
         let start = numbers(7 * width, 3);
         let mut expected: Vec<f64> = start.iter().map(|&value| wide(value)).collect();
-        for (terms, row) in list.rows(0).zip(rows.chunks(width)) {
+        for (terms, row) in list.rows().zip(rows.chunks(width)) {
             for term in terms {
                 for (at, &value) in row.iter().enumerate() {
                     expected[term.offset as usize + at] -= 0.3 * wide(term.factor) * wide(value);

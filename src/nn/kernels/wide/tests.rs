@@ -4,7 +4,7 @@ use super::*;
 use crate::nn::kernels::Term;
 use crate::nn::kernels::lanes::{LANES, Portable};
 use crate::rng::{Purpose, stream};
-use ndarray::{Array2, ArrayView2, Axis, s};
+use ndarray::{Array2, ArrayView2, s};
 use rand::RngExt;
 use std::ops::Range;
 
@@ -69,22 +69,20 @@ fn rows_are_added_to_some_columns() {
         let (x, weights) = (numbers(SAMPLES, ROWS, 1), numbers(ROWS, units, 2));
         let start = numbers(SAMPLES, units, 3);
         let expected = product(x.view(), weights.view()) + start.mapv(f64::from);
-        // The rows that count come behind others.
-        let behind = |stride| {
-            let rows = ndarray::concatenate![Axis(0), numbers(2, ROWS, 9), x];
-            list(rows.view(), stride)
-        };
         for first in [0, units / 2] {
             let columns = s![.., first..];
             let mut room = Packed::default();
             let jobs = [
-                (behind(units), Matrix::of_rows(weights.as_slice().unwrap(), first, units - first)),
-                (behind(CUT), cut(&weights, first..units, &mut room)),
+                (
+                    list(x.view(), units),
+                    Matrix::of_rows(weights.as_slice().unwrap(), first, units - first),
+                ),
+                (list(x.view(), CUT), cut(&weights, first..units, &mut room)),
             ];
             for (list, matrix) in &jobs {
                 let [mut out, mut plain] = [start.clone(), start.clone()];
-                accumulate_rows(out.slice_mut(columns), list, 2, *matrix);
-                accumulate_body::<[Portable; 2]>(plain.slice_mut(columns), list, 2, *matrix);
+                accumulate_rows(out.slice_mut(columns), list, *matrix);
+                accumulate_body::<[Portable; 2]>(plain.slice_mut(columns), list, *matrix);
                 for out in [out, plain] {
                     close(out.slice(columns), &expected.slice(columns).to_owned());
                     assert_eq!(out.slice(s![.., ..first]), start.slice(s![.., ..first]), "{units}");

@@ -37,7 +37,7 @@ impl Weights<'_> {
         if told == Told::Numbers && delta.ncols() < x.ncols() {
             return self.learn_by_unit(taped, [factor, keep], scratch);
         }
-        list.transpose((inputs, 0..x.nrows()), (self.pitch, x.ncols()), CUT, 1.0);
+        list.transpose(inputs, (self.pitch, x.ncols()), CUT, 1.0);
         let delta = cut_rows(delta, factor, strips);
         add_products(self.values, self.pitch, list, delta, keep);
     }

@@ -3,11 +3,11 @@
 //! Columns going forward, rows going back; what a part does depends on nothing but the part.
 
 use super::{Dense, ROWS};
-use crate::nn::Real;
 use crate::nn::kernels::{
     CUT, List, Matrix, Packed, Term, accumulate_rows, add_products, dot_rows, nonzero,
 };
 use crate::nn::layer::{Descent, Scratch, Taped};
+use crate::nn::{Activation, Real};
 use ndarray::{ArrayView2, ArrayViewMut2, Axis, s};
 
 /// Inputs that are worked on at a time: their weights in a strip of columns stay in the nearest
@@ -19,19 +19,39 @@ fn worth_copying(samples: usize) -> bool {
     samples >= 24
 }
 
-/// How far apart the weights of two inputs are then: [`list_by_chunk`]'s offsets.
+/// How far apart the weights of two inputs are then: the offsets of a [`Chunk`]'s list.
 fn stride(samples: usize, units: usize) -> usize {
     if worth_copying(samples) { CUT } else { units }
 }
 
-/// Lists the inputs that are not zero: sample after sample of the first few inputs, then of the
-/// next.
-pub(crate) fn list_by_chunk(x: ArrayView2<Real>, units: usize, list: &mut List) {
-    let stride = stride(x.nrows(), units);
-    list.clear(x.len());
-    for chunk in x.axis_chunks_iter(Axis(1), CHUNK) {
-        for x in chunk.rows() {
-            list.push(|terms| nonzero(x.to_slice().expect(ROWS), stride, terms));
+/// A few inputs, and where those that are not zero are to be listed.
+pub(crate) struct Chunk<'a> {
+    x: ArrayView2<'a, Real>,
+    list: &'a mut List,
+    stride: usize,
+}
+
+impl<'a> Chunk<'a> {
+    /// All inputs of a layer of so many units, and a list for each chunk of them.
+    pub(crate) fn all(
+        x: ArrayView2<'a, Real>,
+        units: usize,
+        lists: &'a mut Vec<List>,
+    ) -> impl Iterator<Item = Self> + Send {
+        let (stride, inputs) = (stride(x.nrows(), units), x.ncols());
+        lists.resize_with(inputs.div_ceil(CHUNK), List::default);
+        let firsts = (0..inputs).step_by(CHUNK);
+        firsts.zip(lists).map(move |(first, list)| {
+            let x = x.slice_move(s![.., first..inputs.min(first + CHUNK)]);
+            Self { x, list, stride }
+        })
+    }
+
+    /// Lists them, sample after sample.
+    pub(crate) fn list(self) {
+        self.list.clear(self.x.len());
+        for x in self.x.rows() {
+            self.list.push(|terms| nonzero(x.to_slice().expect(ROWS), self.stride, terms));
         }
     }
 }
@@ -69,25 +89,23 @@ pub(crate) struct Rows<'a> {
 }
 
 impl Dense {
-    /// Columns of z = x W + b from `first` on; x as [`list_by_chunk`] lists it. `room` is for
-    /// weights.
+    /// Columns of z = x W + b from `first` on; x as its [`Chunk`]s list it. `room` is for weights.
     pub(crate) fn weighted_inputs(
         &self,
-        list: &List,
+        lists: &[List],
         first: usize,
         mut z: ArrayViewMut2<Real>,
         room: &mut Packed,
     ) {
         let (samples, width, units) = (z.nrows(), z.ncols(), self.biases.len());
         z.assign(&self.biases.slice(s![first..first + width]));
-        let chunks = super::slice(&self.weights).chunks(CHUNK * units).enumerate();
-        for (index, weights) in chunks {
+        for (weights, list) in super::slice(&self.weights).chunks(CHUNK * units).zip(lists) {
             let matrix = if worth_copying(samples) {
                 Matrix::cut(weights, units, first..first + width, 1.0, room)
             } else {
                 Matrix::of_rows(weights, first, width)
             };
-            accumulate_rows(z.view_mut(), list, samples * index, matrix);
+            accumulate_rows(z.view_mut(), list, matrix);
         }
     }
 
@@ -135,13 +153,12 @@ impl<'a> Rows<'a> {
         array.axis_chunks_iter_mut(Axis(1), CHUNK)
     }
 
-    /// Lists the samples for which each input is not zero, times `factor`, by what
-    /// [`list_by_chunk`] left.
-    pub(crate) fn list(&self, chunks: &List, factor: Real, list: &mut List) {
+    /// Lists the samples for which each input is not zero, times `factor`, by what each [`Chunk`]
+    /// listed.
+    pub(crate) fn list(&self, chunks: &[List], factor: Real, list: &mut List) {
         let (samples, inputs) = self.x.dim();
-        let rows = self.chunk * samples..(self.chunk + 1) * samples;
         let stride = stride(samples, self.weights.len() / inputs);
-        list.transpose((chunks, rows), (stride, inputs), CUT, factor);
+        list.transpose(&chunks[self.chunk], (stride, inputs), CUT, factor);
     }
 
     /// Lists all samples, where it matters what a zero is to learn: see
@@ -159,6 +176,11 @@ impl<'a> Rows<'a> {
         sums: &mut Packed,
     ) {
         dot_rows(input_delta, list, self.weights, delta, sums);
+    }
+
+    /// BP2's second factor for these inputs, which are another layer's activations.
+    pub(crate) fn through(&self, activation: Activation, delta: ArrayViewMut2<Real>) {
+        activation.multiply_by_derivative(self.x, delta);
     }
 
     /// The weights' gradient in their place, times the list's factor.
