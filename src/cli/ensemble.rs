@@ -8,7 +8,7 @@ use super::train;
 use crate::engine::Model;
 use crate::experiments::{Ensemble, Options, train_ensemble};
 use crate::protocol::{Outcome, Pace};
-use crate::ui::Exit;
+use crate::ui::{Exit, Setup};
 use anyhow::{Context, bail};
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -19,13 +19,14 @@ pub(super) fn train(
     pace: Pace,
     output: Option<&OutputArgs>,
     display: &DisplayArgs,
+    notice: Option<String>,
 ) -> anyhow::Result<ExitCode> {
     let options = Options { seed: ensemble.spec.seed, pace, ..Options::default() };
     let running = train_ensemble(ensemble, options).context("cannot start a thread")?;
     if let Some(output) = output {
         return train::print(&running.commands, &running.events, output);
     }
-    let setup = dashboard::setup(display);
+    let setup = Setup { notice, ..dashboard::setup(display) };
     let Shown { exit, view } =
         dashboard::follow(&running.commands, &running.events, setup, display)?;
     running.join();

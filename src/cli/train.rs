@@ -57,24 +57,29 @@ fn train(args: &TrainArgs, pace: Pace, display: &DisplayArgs) -> anyhow::Result<
     if networks > 1 {
         alone_only(args)?;
         spec.validate()?;
-        let save = args.save.clone();
-        let output = headless.then_some(&args.output);
-        return ensemble::train(Ensemble { spec, networks, dataset, save }, pace, output, display);
     }
     let mut notice = None;
     if args.session.detach || !(args.session.inline || headless) {
         spec.validate()?;
         let checkpoints = policy.clone().and_then(|policy| Some((policy.dir, policy.every?)));
-        let training = Training { spec: spec.clone(), pace, save: args.save.clone(), checkpoints };
-        let start = sessions::Start {
-            name: args.session.name.as_deref(),
-            task: Task::Training(Box::new(training)),
-            resume: resume.as_ref(),
+        let save = args.save.clone();
+        let training = Box::new(Training { spec: spec.clone(), pace, save, checkpoints });
+        let task = match networks {
+            0 | 1 => Task::Training(training),
+            networks => Task::Ensemble { training, networks },
         };
+        let name = args.session.name.as_deref();
+        let start = sessions::Start { name, task, resume: resume.as_ref() };
         match sessions::begin(start, args.session.detach, display)? {
             Begun::InSession(code) => return Ok(code),
             Begun::NotHere(why) => notice = Some(why),
         }
+    }
+    if networks > 1 {
+        let save = args.save.clone();
+        let ensemble = Ensemble { spec, networks, dataset, save };
+        let output = headless.then_some(&args.output);
+        return ensemble::train(ensemble, pace, output, display, notice);
     }
     let options = Options {
         pace,
@@ -91,11 +96,9 @@ fn train(args: &TrainArgs, pace: Pace, display: &DisplayArgs) -> anyhow::Result<
     dashboard::show(engine, display, notice)
 }
 
-/// Refuses what is for one network: several are trained in this process, without checkpoints.
+/// Refuses what is for one network: several keep no checkpoints.
 fn alone_only(args: &TrainArgs) -> Result<(), Usage> {
     let given = [
-        ("--detach", args.session.detach),
-        ("--name", args.session.name.is_some()),
         ("--checkpoint-every", args.checkpoint_every.is_some()),
         ("--resume", args.resume.is_some()),
     ];

@@ -12,6 +12,7 @@ use crate::protocol::{
 };
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use ndarray::{Array2, ArrayView1, s};
+use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::thread::Builder;
 
@@ -40,6 +41,16 @@ impl Engine {
             })
             .expect("the system gives a program a second thread");
         Ok(Self { commands, events, trained, thread })
+    }
+
+    /// Opens a saved model on the images that it learned from.
+    ///
+    /// # Errors
+    /// In words, where one of them cannot be read.
+    pub fn open_saved(file: &Path) -> Result<Self, String> {
+        let model = Model::load(file).map_err(|error| error.to_string())?;
+        let data = super::load(&model.spec)?;
+        Self::open(model, data).map_err(|error| error.to_string())
     }
 }
 

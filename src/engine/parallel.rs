@@ -34,7 +34,7 @@ impl std::fmt::Debug for Stepper {
 
 impl Stepper {
     /// For mini-batches of up to `batch` samples on `threads` threads. A network that is too small
-    /// for more uses one.
+    /// for more uses one, or two: see [`Stepper::step_beside`].
     #[must_use]
     pub fn new(network: &Network, batch: usize, threads: usize, optimizer: Optimizer) -> Self {
         let rows = shards::rows(network, batch);
@@ -77,12 +77,12 @@ impl Stepper {
         }
     }
 
-    /// Whether [`Stepper::step_beside`] has a thread to spare.
-    pub(super) fn has_spare_thread(&self) -> bool {
-        self.shards.all.len() == 1 && self.crew.has_helpers()
+    /// Whether [`Stepper::step_beside`] has more than one thread.
+    pub(super) fn has_helpers(&self) -> bool {
+        self.crew.has_helpers()
     }
 
-    /// [`Stepper::step`], while another thread does something else.
+    /// [`Stepper::step`], while another thread, or whichever has nothing to do, does something else.
     pub(super) fn step_beside(
         &mut self,
         network: &mut Network,
@@ -92,9 +92,7 @@ impl Stepper {
         mode: Mode,
         other: impl FnOnce() + Send,
     ) {
-        let Self { shards, gradients, updater, crew, .. } = self;
-        let whole = Whole { tape: &mut shards.all[0].tape, gradients, updater };
-        crew.both(|| whole.advance(network, x, y, hyper, mode, false), other);
+        self.advance(network, Lesson { x, y, hyper, mode, asked: false }, Some(other));
     }
 
     /// Brings the network up to date: to be done before anything but a step looks at it.
@@ -114,7 +112,7 @@ impl Stepper {
         hyper: &Hyper,
         mode: Mode,
     ) {
-        self.advance(network, x, y, hyper, mode, false);
+        self.advance(network, Lesson { x, y, hyper, mode, asked: false }, NOTHING);
     }
 
     /// [`Stepper::step`] to the same bytes, and [`Stepper::gradients`] are this mini-batch's
@@ -127,23 +125,21 @@ impl Stepper {
         hyper: &Hyper,
         mode: Mode,
     ) {
-        self.advance(network, x, y, hyper, mode, true);
+        self.advance(network, Lesson { x, y, hyper, mode, asked: true }, NOTHING);
     }
 
     fn advance(
         &mut self,
         network: &mut Network,
-        x: ArrayView2<Real>,
-        y: ArrayView2<Real>,
-        hyper: &Hyper,
-        mode: Mode,
-        asked: bool,
+        lesson: Lesson,
+        other: Option<impl FnOnce() + Send>,
     ) {
         if self.tail.is_some() {
-            return self.advance_in_two(network, x, y, hyper, mode, asked);
+            return self.advance_in_two(network, lesson, other);
         }
+        let Lesson { x, y, hyper, mode, .. } = lesson;
         if self.shards.all.len() > 1 {
-            self.shards.each(x.nrows(), &mut self.crew, |shard, part| {
+            self.shards.each(x.nrows(), &mut self.crew, other, |shard, part| {
                 let Some(gradients) = &mut shard.gradients else { return };
                 let (x, y) = (x.slice(part.rows()), y.slice(part.rows()));
                 network.forward_part(x, &mut shard.tape, mode, part.first, part.batch);
@@ -153,26 +149,26 @@ impl Stepper {
             let (shards, layers) = (x.nrows().div_ceil(self.shards.rows), network.layers.len());
             return self.learn(network, hyper, shards, layers);
         }
-        let Self { shards, gradients, updater, .. } = self;
+        let Self { shards, gradients, updater, crew, .. } = self;
         let whole = Whole { tape: &mut shards.all[0].tape, gradients, updater };
-        whole.advance(network, x, y, hyper, mode, asked);
+        match other {
+            Some(other) => crew.both(|| whole.advance(network, lesson), other),
+            None => whole.advance(network, lesson),
+        }
     }
 
     /// The front in shards, the tail as a whole, and the front in shards again.
     fn advance_in_two(
         &mut self,
         network: &mut Network,
-        x: ArrayView2<Real>,
-        y: ArrayView2<Real>,
-        hyper: &Hyper,
-        mode: Mode,
-        asked: bool,
+        Lesson { x, y, hyper, mode, asked }: Lesson,
+        other: Option<impl FnOnce() + Send>,
     ) {
         let Some(mut tail) = self.tail.take() else { return };
         let (front, samples) = (tail.first, x.nrows());
         tail.begin(mode, samples);
         if front > 0 {
-            self.shards.each(samples, &mut self.crew, |shard, part| {
+            self.shards.each(samples, &mut self.crew, other, |shard, part| {
                 let x = x.slice(part.rows());
                 shard.tape.begin(mode, part.first, x.nrows(), part.batch);
                 for index in 0..front {
@@ -183,6 +179,8 @@ impl Stepper {
             for (shard, first) in self.shards.all.iter().zip(firsts) {
                 tail.tape.take_activations(front - 1, first, &shard.tape);
             }
+        } else if let Some(other) = other {
+            other();
         }
         let plain = self.updater.optimizer() == Optimizer::Sgd;
         let Self { gradients, crew, .. } = self;
@@ -192,7 +190,7 @@ impl Stepper {
             tail.gradients(network, x, gradients, crew);
         }
         if front > 0 {
-            self.shards.each(samples, &mut self.crew, |shard, part| {
+            self.shards.each(samples, &mut self.crew, NOTHING, |shard, part| {
                 let Some(gradients) = &mut shard.gradients else { return };
                 shard.tape.take_delta(front - 1, part.first, &tail.tape);
                 for index in (1..front).rev() {
@@ -247,6 +245,20 @@ impl Stepper {
     }
 }
 
+/// A mini-batch, and how it is learned from.
+#[derive(Clone, Copy)]
+struct Lesson<'a> {
+    x: ArrayView2<'a, Real>,
+    y: ArrayView2<'a, Real>,
+    hyper: &'a Hyper,
+    mode: Mode,
+    /// Whether its gradients are asked for.
+    asked: bool,
+}
+
+/// What is to be done meanwhile.
+const NOTHING: Option<fn()> = None;
+
 /// What a mini-batch that is not cut up is worked on with.
 struct Whole<'a> {
     tape: &'a mut Tape,
@@ -255,15 +267,7 @@ struct Whole<'a> {
 }
 
 impl Whole<'_> {
-    fn advance(
-        self,
-        network: &mut Network,
-        x: ArrayView2<Real>,
-        y: ArrayView2<Real>,
-        hyper: &Hyper,
-        mode: Mode,
-        asked: bool,
-    ) {
+    fn advance(self, network: &mut Network, Lesson { x, y, hyper, mode, asked }: Lesson) {
         let Self { tape, gradients, updater } = self;
         network.forward(x, tape, mode);
         network.deltas(y, tape);

@@ -117,6 +117,16 @@ fn message(panic: &(dyn std::any::Any + Send)) -> &str {
     text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
 }
 
+/// The images that a spec names, MNIST where it names none; why not, in words.
+pub(crate) fn load(spec: &Spec) -> Result<Arc<Dataset>, String> {
+    let data = match &spec.data {
+        Some(dir) => Dataset::from_dir(dir).map_err(|error| error.to_string())?,
+        None => Dataset::embedded(),
+    };
+    spec.validate_for(&data).map_err(|error| error.to_string())?;
+    Ok(Arc::new(data))
+}
+
 fn train(
     spec: Spec,
     options: Options,
@@ -124,19 +134,7 @@ fn train(
     events: Sender<Event>,
     finished: &OnceLock<Network>,
 ) -> Result<Network, String> {
-    let data = match (options.dataset, &spec.data) {
-        (Some(data), _) => data,
-        (None, Some(dir)) => {
-            let data = Dataset::from_dir(dir).map_err(|error| error.to_string())?;
-            spec.validate_for(&data).map_err(|error| error.to_string())?;
-            Arc::new(data)
-        }
-        (None, None) => {
-            let data = Dataset::embedded();
-            spec.validate_for(&data).map_err(|error| error.to_string())?;
-            Arc::new(data)
-        }
-    };
+    let data = options.dataset.map_or_else(|| load(&spec), Ok)?;
     let network = build(&spec, &data).map_err(|error| error.to_string())?;
     // Whoever listens may be gone; the run goes on.
     let _ = events.send(Event::Started(Box::new(describe(&spec, &network, &data))));

@@ -197,7 +197,7 @@ impl Trainer {
         let (network, x, y) = (&mut body.network, hand.x(), hand.y());
         if looked_at {
             self.stepper.step_with_gradients(network, x, y, &hyper, mode);
-        } else if self.stepper.has_spare_thread() && !last {
+        } else if self.stepper.has_helpers() && !last {
             self.stepper.step_beside(network, x, y, &hyper, mode, || ahead.gather());
         } else {
             self.stepper.step(network, x, y, &hyper, mode);

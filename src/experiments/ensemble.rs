@@ -3,7 +3,7 @@
 use super::recipes::accuracy_chart;
 use super::{Context, ExperimentError, Options, Run, Running, percent};
 use crate::data::Dataset;
-use crate::engine::Spec;
+use crate::engine::{Spec, load};
 use crate::protocol::{Event, Figure, Saved};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use std::sync::Arc;
 pub struct Ensemble {
     pub spec: Spec,
     pub networks: u32,
-    /// Images that are loaded already; MNIST where there are none.
+    /// The spec's images, where they are loaded already.
     pub dataset: Option<Arc<Dataset>>,
     /// Where the model goes in the end.
     pub save: Option<PathBuf>,
@@ -30,7 +30,7 @@ pub fn train_ensemble(ensemble: Ensemble, options: Options) -> std::io::Result<R
 
 fn train(context: &mut Context, ensemble: Ensemble) -> Result<String, ExperimentError> {
     let Ensemble { spec, networks, dataset, save } = ensemble;
-    let data = dataset.unwrap_or_else(|| context.data());
+    let data = dataset.map_or_else(|| load(&spec), Ok).map_err(ExperimentError::Other)?;
     let runs = (0..u64::from(networks)).map(|offset| {
         let seed = spec.seed.wrapping_add(offset);
         Run::new(format!("seed {seed}"), Spec { seed, ..spec.clone() }).on(Arc::clone(&data))

@@ -90,7 +90,9 @@ impl Tape {
     /// How the first layer is best told so many samples for a forward pass in that mode, where that
     /// is by a [`Listing`].
     pub(crate) fn order(&self, network: &Network, samples: usize, mode: Mode) -> Option<Order> {
-        let stride = network.layers.first()?.kind().listing_stride(self.packed)?;
+        let stride = network.layers.first()?.kind().listing_stride()?;
+        let packed = self.packed.then(|| self.layers[0].scratch.packed.stride());
+        let stride = packed.unwrap_or(stride);
         let learned = matches!(mode, Mode::Training { .. });
         let bytes = learned && are_many(samples);
         Some(if bytes { Order::Bytes } else { Order::List { stride } })
@@ -117,8 +119,9 @@ impl Tape {
         let (Some(layer), Some(here)) = (network.layers.first(), self.layers.first_mut()) else {
             return;
         };
-        if !self.packed && layer.kind().listing_stride(true).is_some() {
-            layer.kind().pack(&mut here.scratch);
+        if !self.packed && layer.kind().listing_stride().is_some() {
+            let lines = are_many(here.activations.nrows());
+            layer.kind().pack(&mut here.scratch, lines);
             self.packed = true;
         }
     }

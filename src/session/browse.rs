@@ -1,5 +1,5 @@
 //! A run whose process is gone, as a [`Link`]: its facts from the record, its answers from the
-//! network of its last checkpoint. Nothing on the disk changes.
+//! network of its last checkpoint or from the ensemble that it saved. Nothing on the disk changes.
 
 use super::event_file::replay;
 use super::hub::{Attachment, Hub};
@@ -48,12 +48,23 @@ pub fn browse(run: &RunDir) -> io::Result<Link> {
     Ok(hub.attach(Attachment::ReadOnly))
 }
 
-/// The network of the last checkpoint, at rest; why not, in words, where there is none.
+/// The network of the last checkpoint, or the ensemble, at rest; why not, in words, where there is none.
 fn reopen(run: &RunDir) -> Result<Engine, LogLine> {
     let said = |level, text| LogLine { level, text };
-    if Record::read(run).is_ok_and(|record| matches!(record.task, Task::Experiment { .. })) {
-        let text = "an experiment keeps its figures and claims, not its networks".into();
-        return Err(said(Level::Info, text));
+    match Record::read(run).map(|record| record.task) {
+        Ok(Task::Experiment { .. }) => {
+            let text = "an experiment keeps its figures and claims, not its networks".into();
+            return Err(said(Level::Info, text));
+        }
+        Ok(Task::Ensemble { training, .. }) => {
+            let file = training.save.unwrap_or_else(|| run.model());
+            return Engine::open_saved(&file).map_err(|error| {
+                let text = format!("its networks cannot be asked, only how they learned: {error}");
+                said(Level::Warning, text)
+            });
+        }
+        // Of a record that cannot be read, whatever is left is shown.
+        Ok(Task::Training(_)) | Err(_) => {}
     }
     let checkpoint = Checkpoint::load(&run.checkpoints()).map_err(|error| {
         let text = format!("the network cannot be looked at, only its history: {error}");

@@ -51,6 +51,8 @@ pub enum Task {
         quick: bool,
         seed: u64,
     },
+    /// Trains several networks, from the spec's seed and the ones after it, that vote.
+    Ensemble { training: Box<Training>, networks: u32 },
 }
 
 /// A network's training.
@@ -81,6 +83,14 @@ impl Task {
         Self::Experiment { id: id.into(), quick: options.quick, seed: options.seed }
     }
 
+    /// How a network, or several, are trained by it.
+    pub fn training_mut(&mut self) -> Option<&mut Training> {
+        match self {
+            Self::Training(training) | Self::Ensemble { training, .. } => Some(training),
+            Self::Experiment { .. } => None,
+        }
+    }
+
     /// What `nntop resume` does with it once it was interrupted, to be said after the command.
     #[must_use]
     pub fn on_resume(&self) -> &'static str {
@@ -88,6 +98,7 @@ impl Task {
             Self::Training(_) => "continues the run where it was",
             // It keeps no checkpoints: its result is what all of its networks make together.
             Self::Experiment { .. } => "starts the experiment anew",
+            Self::Ensemble { .. } => "starts the ensemble anew",
         }
     }
 }

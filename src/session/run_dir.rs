@@ -45,7 +45,7 @@ impl RunDir {
         self.path.join("events.jsonl")
     }
 
-    /// The facts of an experiment that was interrupted, before it started anew.
+    /// The facts of an experiment or ensemble that was interrupted, before it started anew.
     #[must_use]
     pub fn old_events(&self) -> PathBuf {
         self.path.join("events.old.jsonl")
@@ -61,6 +61,12 @@ impl RunDir {
     #[must_use]
     pub fn checkpoints(&self) -> PathBuf {
         self.path.join("checkpoints")
+    }
+
+    /// The networks of an ensemble that nobody said where to save.
+    #[must_use]
+    pub fn model(&self) -> PathBuf {
+        self.path.join("model.safetensors")
     }
 
     fn lock_file(&self) -> PathBuf {

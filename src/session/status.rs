@@ -81,6 +81,8 @@ pub struct Summary {
     pub pid: Option<u32>,
     /// Of an experiment the one that is trained.
     pub network: String,
+    /// How many networks vote: 1 unless it is an ensemble.
+    pub networks: u32,
     /// The id of the book's experiment that it is, where it is one.
     pub experiment: Option<String>,
     /// The book's claims that were checked, and how many of them hold.
@@ -129,6 +131,7 @@ pub fn summarize(run: &RunDir) -> Summary {
         live,
         pid: None,
         network: String::new(),
+        networks: 1,
         experiment: None,
         claims: 0,
         claims_holding: 0,
@@ -152,6 +155,11 @@ pub fn summarize(run: &RunDir) -> Summary {
                     summary.epochs = training.spec.epochs;
                 }
                 Task::Experiment { id, .. } => summary.experiment = Some(id),
+                Task::Ensemble { training, networks } => {
+                    summary.network = training.spec.layers;
+                    summary.epochs = training.spec.epochs;
+                    summary.networks = networks;
+                }
             }
         }
         Err(error) => {
@@ -197,7 +205,8 @@ impl Summary {
     fn take(&mut self, view: &RunView) {
         self.state = State::of(view);
         self.epoch = view.epoch();
-        if let Some(info) = &view.info {
+        // Between two of its networks an experiment or an ensemble has none.
+        if let Some(info) = view.info.as_ref().filter(|info| !info.network.is_empty()) {
             self.network.clone_from(&info.network);
             self.epochs = info.epochs;
         }

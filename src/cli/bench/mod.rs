@@ -89,7 +89,8 @@ const EXPLANATION: &str = "\
 Seconds an epoch in mini-batches alone (ask: all test images): the median, and the fastest.
 GFLOP/s count every weight for every image, zeros included. What is zero is skipped, four pixels in
 five and most deltas of a convolution, so a row may pass 100% of the peak. A network or mini-batch
-that is too small to share trains on one thread, however many there are.";
+that is too small to share trains on one thread, however many there are; of 24 images and more another
+one gets the next ready.";
 
 impl Report {
     fn explain(&mut self) -> io::Result<()> {

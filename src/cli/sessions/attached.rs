@@ -54,10 +54,8 @@ pub(super) fn setup(run: &RunDir, display: &DisplayArgs) -> Setup {
 /// What whoever looks at a run that is not live should know.
 pub(super) fn notice(summary: &Summary) -> Option<String> {
     let Summary { name, epoch, epochs, on_resume, .. } = summary;
-    let place = match summary.experiment {
-        Some(_) => String::new(),
-        None => format!(" after epoch {epoch} of {epochs}"),
-    };
+    let alone = summary.experiment.is_none() && summary.networks == 1;
+    let place = if alone { format!(" after epoch {epoch} of {epochs}") } else { String::new() };
     (summary.state == State::Interrupted)
         .then(|| format!("interrupted{place}; `nntop resume {name}` {on_resume}"))
 }
@@ -111,6 +109,7 @@ pub(super) fn sentence(summary: &Summary) -> String {
         Some(id) => {
             format!(" {id}, {} of {} claims hold", summary.claims_holding, summary.claims)
         }
+        None if summary.networks > 1 => format!(", {} networks that vote", summary.networks),
         None => format!(" after {epoch} of {epochs} epochs"),
     };
     let accuracy = summary.best_accuracy.filter(|_| summary.experiment.is_none());

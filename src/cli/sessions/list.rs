@@ -67,6 +67,7 @@ fn work(run: &Summary) -> String {
             format!("book {id}: {} of {} claims hold", run.claims_holding, run.claims)
         }
         Some(id) => format!("book {id}"),
+        None if run.networks > 1 => format!("{} × {}", run.networks, run.network),
         None => run.network.clone(),
     }
 }

@@ -81,7 +81,7 @@ fn make(start: Start<'_>) -> anyhow::Result<RunDir> {
 
 fn write(run: &RunDir, start: Start<'_>) -> anyhow::Result<()> {
     let mut task = start.task;
-    if let Task::Training(training) = &mut task {
+    if let Some(training) = task.training_mut() {
         make_absolute(training)?;
     }
     Record::new(task).write(run)?;
@@ -128,7 +128,11 @@ pub(super) fn resume(args: &ResumeArgs, display: &DisplayArgs) -> anyhow::Result
         Task::Experiment { .. } if args.epochs.is_some() => {
             return Err(Usage::because("--epochs is for trainings, this is an experiment").into());
         }
-        Task::Experiment { .. } => {}
+        Task::Ensemble { .. } if args.epochs.is_some() => {
+            let text = "--epochs is for trainings of one network, this is an ensemble";
+            return Err(Usage::because(text).into());
+        }
+        Task::Experiment { .. } | Task::Ensemble { .. } => {}
     }
     check_can_go_on(&run, &record.task)?;
     if args.epochs.is_some() {
@@ -166,6 +170,10 @@ fn check_can_go_on(run: &RunDir, task: &Task) -> anyhow::Result<()> {
         }
         (Some(Outcome::Completed(how)), Task::Experiment { id, .. }) => {
             let text = format!("`{name}` is complete ({how}); `nntop book {id}` runs it again");
+            Err(Usage::because(text).into())
+        }
+        (Some(Outcome::Completed(how)), Task::Ensemble { .. }) => {
+            let text = format!("`{name}` is complete ({how}); its networks learn no further");
             Err(Usage::because(text).into())
         }
         (Some(Outcome::Diverged { epoch, hint }), _) => {

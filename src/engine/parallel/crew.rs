@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, Builder, JoinHandle, Thread};
 
-/// How often a thread looks for what it waits for before it sleeps: for about a tenth of a
+/// How often a thread looks for what it waits for before it sleeps: for some tenths of a
 /// millisecond.
 const LOOKS: u32 = 20_000;
 

@@ -85,11 +85,13 @@ impl Shards {
         }
     }
 
-    /// Works on every shard of a mini-batch of `batch` samples.
+    /// Works on every shard of a mini-batch of `batch` samples. Whoever is done first does something
+    /// else, where there is something.
     pub(super) fn each(
         &mut self,
         batch: usize,
         crew: &mut Crew,
+        other: Option<impl FnOnce() + Send>,
         work: impl Fn(&mut Shard, Part) + Sync,
     ) {
         let Self { all, rows, spare, lent } = self;
@@ -100,7 +102,12 @@ impl Shards {
             batch,
         };
         let shards = all.iter_mut().take(batch.div_ceil(rows)).enumerate();
-        crew.each(shards, |(index, shard)| {
+        let other = Mutex::new(other);
+        crew.each(shards.map(Some).chain([None]), |job| {
+            let Some((index, shard)) = job else {
+                let other = lock(&other).take();
+                return other.into_iter().for_each(|other| other());
+            };
             if index == 0 {
                 return work(shard, part(index));
             }

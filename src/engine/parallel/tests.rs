@@ -29,6 +29,10 @@ fn trained(text: &str, optimizer: Optimizer, threads: usize, looked_at: bool) ->
         let mode = Mode::Training { seed: 1, epoch: 0, step: step as u64 };
         if looked_at {
             stepper.step_with_gradients(&mut network, x.view(), y.view(), &hyper, mode);
+        } else if threads > 1 {
+            let mut done = 0;
+            stepper.step_beside(&mut network, x.view(), y.view(), &hyper, mode, || done += 1);
+            assert_eq!(done, 1, "{text}: something else is done once");
         } else {
             stepper.step(&mut network, x.view(), y.view(), &hyper, mode);
         }

@@ -16,7 +16,7 @@ pub(crate) struct Bytes {
     pitch: usize,
 }
 
-/// A line of the cache, and a bit of a number each.
+/// As many bytes as a line of the cache holds, and a number bits.
 #[derive(Clone, Copy, Debug)]
 #[repr(C, align(64))]
 struct Group([u8; GROUP]);
@@ -123,6 +123,7 @@ fn bytes_times_matrix_body<W: Wide>(
     }
 }
 
+#[allow(clippy::float_cmp, reason = "exactly 1 keeps what is there")]
 #[inline(always)]
 fn learn_row<W: Wide, const PAIRS: usize, const ODD: usize>(
     row: &mut [Real],
@@ -130,6 +131,9 @@ fn learn_row<W: Wide, const PAIRS: usize, const ODD: usize>(
     source: &[Real],
     keep: Real,
 ) {
+    if keep == 1.0 && groups.iter().all(|group| W::used(&group.0) == 0) {
+        return;
+    }
     // What is not kept may be anything.
     let mut sum = match keep {
         0.0 => Row::<W, PAIRS, ODD>::zero(),
@@ -137,7 +141,7 @@ fn learn_row<W: Wide, const PAIRS: usize, const ODD: usize>(
         keep => Row::load(row).times(W::splat(keep)),
     };
     for (group, source) in groups.iter().zip(source.chunks(GROUP * CUT)) {
-        sum = group.add(sum, source, CUT, row.len());
+        sum = group.used::<W>().add(sum, source, CUT, row.len());
     }
     sum.store(row);
 }
@@ -149,22 +153,6 @@ impl Group {
         Used { bytes: &self.0, left: W::used(&self.0) }
     }
 
-    /// `sum` + Σ number · row of `source`, `len` numbers each.
-    #[inline(always)]
-    fn add<W: Wide, const PAIRS: usize, const ODD: usize>(
-        &self,
-        mut sum: Row<W, PAIRS, ODD>,
-        source: &[Real],
-        pitch: usize,
-        len: usize,
-    ) -> Row<W, PAIRS, ODD> {
-        for (place, number) in self.used::<W>() {
-            let row = Row::load(&source[place * pitch..][..len]);
-            sum.add_times(&row, W::splat(number));
-        }
-        sum
-    }
-
     #[inline(always)]
     fn add_to<W: Wide, const PAIRS: usize, const ODD: usize>(
         &self,
@@ -172,9 +160,10 @@ impl Group {
         source: &[Real],
         pitch: usize,
     ) {
-        if self.0 != [0; GROUP] {
+        let used = self.used::<W>();
+        if used.left != 0 {
             let sum = Row::<W, PAIRS, ODD>::load(row);
-            self.add(sum, source, pitch, row.len()).store(row);
+            used.add(sum, source, pitch, row.len()).store(row);
         }
     }
 
@@ -192,6 +181,24 @@ impl Group {
 struct Used<'a> {
     bytes: &'a [u8; GROUP],
     left: u64,
+}
+
+impl Used<'_> {
+    /// `sum` + Σ number · row of `source`, `len` numbers each.
+    #[inline(always)]
+    fn add<W: Wide, const PAIRS: usize, const ODD: usize>(
+        self,
+        mut sum: Row<W, PAIRS, ODD>,
+        source: &[Real],
+        pitch: usize,
+        len: usize,
+    ) -> Row<W, PAIRS, ODD> {
+        for (place, number) in self {
+            let row = Row::load(&source[place * pitch..][..len]);
+            sum.add_times(&row, W::splat(number));
+        }
+        sum
+    }
 }
 
 impl Iterator for Used<'_> {

@@ -8,6 +8,8 @@ use crate::nn::Real;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Packed {
     lines: Vec<Line>,
+    /// How far apart the rows begin that it was filled with.
+    stride: usize,
 }
 
 /// A line of the cache.
@@ -16,9 +18,9 @@ pub(crate) struct Packed {
 struct Line([[Real; LANES]; 2]);
 
 impl Packed {
-    /// How far apart rows of `width` numbers begin.
-    pub(crate) fn stride(width: usize) -> usize {
-        width.next_multiple_of(2 * LANES)
+    /// How far apart the rows begin that it was filled with.
+    pub(crate) fn stride(&self) -> usize {
+        self.stride
     }
 
     /// Room for so many numbers; what they are is left over from before.
@@ -30,9 +32,11 @@ impl Packed {
         &mut self.values_mut()[..numbers]
     }
 
-    /// Takes the rows of `width` numbers that lie side by side in `values`.
-    pub(crate) fn fill(&mut self, values: &[Real], width: usize) {
-        let stride = Self::stride(width);
+    /// Takes the rows of `width` numbers that lie side by side in `values`: each begins with a line
+    /// of the cache, or, unless `lines`, in the middle of one, which makes less of them.
+    pub(crate) fn fill(&mut self, values: &[Real], width: usize, lines: bool) {
+        let stride = width.next_multiple_of(if lines { 2 * LANES } else { LANES });
+        self.stride = stride;
         let count = (values.len() / width * stride).div_ceil(2 * LANES);
         self.lines.clear();
         self.lines.resize(count, Line::default());
@@ -43,7 +47,7 @@ impl Packed {
 
     /// Gives the rows of `width` numbers back.
     pub(crate) fn copy_to(&self, values: &mut [Real], width: usize) {
-        let rows = self.values().chunks(Self::stride(width));
+        let rows = self.values().chunks(self.stride);
         for (to, from) in values.chunks_exact_mut(width).zip(rows) {
             to.copy_from_slice(&from[..width]);
         }
@@ -71,12 +75,13 @@ mod tests {
 
     #[test]
     fn rows_come_back_as_they_were() {
-        for width in [1, 7, 8, 30, 100] {
+        for (width, lines) in [1, 7, 8, 30, 100].into_iter().zip([true, false].into_iter().cycle())
+        {
             let values: Vec<Real> = (0..5 * width).map(|value| value as Real).collect();
             let mut packed = Packed::default();
-            packed.fill(&values, width);
+            packed.fill(&values, width, lines);
             assert_eq!(packed.values().as_ptr().addr() % 64, 0);
-            let third = &packed.values()[2 * Packed::stride(width)..][..width];
+            let third = &packed.values()[2 * packed.stride()..][..width];
             assert_eq!(third, &values[2 * width..3 * width]);
             let mut back = vec![0.0; values.len()];
             packed.copy_to(&mut back, width);

@@ -62,9 +62,8 @@ impl Dense {
     }
 
     /// How far apart the weights of two inputs are.
-    fn pitch(&self, pass: Pass) -> usize {
-        let units = self.biases.len();
-        if pass.packed { Packed::stride(units) } else { units }
+    fn pitch(&self, packed: &Packed, pass: Pass) -> usize {
+        if pass.packed { packed.stride() } else { self.biases.len() }
     }
 
     /// BP3, times `pass.scale`.
@@ -134,13 +133,12 @@ impl Kind for Dense {
         }
     }
 
-    fn listing_stride(&self, packed: bool) -> Option<usize> {
-        let units = self.biases.len();
-        (!self.is_wide()).then(|| if packed { Packed::stride(units) } else { units })
+    fn listing_stride(&self) -> Option<usize> {
+        (!self.is_wide()).then_some(self.biases.len())
     }
 
-    fn pack(&self, scratch: &mut Scratch) {
-        scratch.packed.fill(slice(&self.weights), self.biases.len());
+    fn pack(&self, scratch: &mut Scratch, lines: bool) {
+        scratch.packed.fill(slice(&self.weights), self.biases.len(), lines);
     }
 
     fn unpack(&mut self, scratch: &Scratch) {
@@ -167,7 +165,7 @@ impl Kind for Dense {
             let weights = if pass.packed { packed.values() } else { slice(&self.weights) };
             if pass.told == Told::Bytes {
                 a.assign(&self.biases);
-                add_bytes_times_rows(a.view_mut(), bytes, weights, self.pitch(pass));
+                add_bytes_times_rows(a.view_mut(), bytes, weights, self.pitch(packed, pass));
             } else {
                 sum_rows(a.as_slice_mut().expect(ROWS), slice(&self.biases), inputs, weights);
             }
@@ -243,9 +241,9 @@ impl Kind for Dense {
         let Taped { x, delta, .. } = taped;
         let factor = descent.factor(pass.scale);
         self.descend_biases(delta, factor);
-        let (wide, pitch) = (self.is_wide(), self.pitch(pass));
         // Lent, so that the rest of the scratch can be written meanwhile.
         let mut packed = take(&mut scratch.packed);
+        let (wide, pitch) = (self.is_wide(), self.pitch(&packed, pass));
         let weights = if pass.packed {
             packed.values_mut()
         } else {

@@ -229,15 +229,15 @@ pub trait Kind {
     }
 
     /// How far apart the weights of one input and of the next lie, where the layer is best told its
-    /// inputs as a list of those that are not zero; `packed` as in [`Pass`].
-    fn listing_stride(&self, _packed: bool) -> Option<usize> {
+    /// inputs as a list of those that are not zero.
+    fn listing_stride(&self) -> Option<usize> {
         None
     }
 
     /// Moves the weights into the scratch, where they lie as the processor likes it best. Until
     /// [`Kind::unpack`] those in the layer are out of date. For layers with a
-    /// [`Kind::listing_stride`].
-    fn pack(&self, _scratch: &mut Scratch) {}
+    /// [`Kind::listing_stride`]; `lines` as for [`Packed::fill`].
+    fn pack(&self, _scratch: &mut Scratch, _lines: bool) {}
 
     /// Moves the weights back.
     fn unpack(&mut self, _scratch: &Scratch) {}

@@ -1,8 +1,8 @@
-//! What a session process does: a training, which goes on where it was, or an experiment.
+//! What a session process does: a training, which goes on where it was, an experiment, or an ensemble.
 
 use super::{HostError, io_at};
 use crate::engine::{Checkpoint, CheckpointPolicy, Engine, LAST, Options, PREVIOUS};
-use crate::experiments::{self, Running};
+use crate::experiments::{self, Ensemble, Running, train_ensemble};
 use crate::protocol::{Command, Event};
 use crate::session::record::{Task, Training};
 use crate::session::run_dir::RunDir;
@@ -25,8 +25,12 @@ impl Work {
         match task {
             Task::Training(training) => train(run, training),
             Task::Experiment { id, quick, seed } => {
-                let note = begin_anew(run)?;
+                let note = begin_anew(run, "the experiment")?;
                 Ok(Self { note, ..experiment(id, *quick, *seed)? })
+            }
+            Task::Ensemble { training, networks } => {
+                let note = begin_anew(run, "the ensemble")?;
+                Ok(Self { note, ..ensemble(run, training, *networks)? })
             }
         }
     }
@@ -68,15 +72,26 @@ fn experiment(id: &str, quick: bool, seed: u64) -> Result<Work, HostError> {
     Ok(Work { commands, events, note: None })
 }
 
-/// Puts aside what an experiment told before it was interrupted: it tells all of it again.
-fn begin_anew(run: &RunDir) -> Result<Option<String>, HostError> {
+fn ensemble(run: &RunDir, training: &Training, networks: u32) -> Result<Work, HostError> {
+    let Training { spec, pace, save, .. } = training.clone();
+    let options = experiments::Options { seed: spec.seed, pace, ..experiments::Options::default() };
+    let save = Some(save.unwrap_or_else(|| run.model()));
+    let ensemble = Ensemble { spec, networks, dataset: None, save };
+    let running = train_ensemble(ensemble, options).map_err(HostError::no_thread)?;
+    let Running { commands, events, .. } = running;
+    Ok(Work { commands, events, note: None })
+}
+
+/// Puts aside what `work` that keeps no checkpoints told before it was interrupted: it tells all of
+/// it again.
+fn begin_anew(run: &RunDir, work: &str) -> Result<Option<String>, HostError> {
     let (events, old) = (run.events(), run.old_events());
     if !events.exists() {
         return Ok(None);
     }
     fs::rename(&events, &old).map_err(io_at(&events))?;
     Ok(Some(format!(
-        "the experiment starts anew: its networks were not kept; what it told before is in {}",
+        "{work} starts anew: its networks were not kept; what it told before is in {}",
         old.display()
     )))
 }

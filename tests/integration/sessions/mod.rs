@@ -3,6 +3,7 @@
 mod book;
 mod clients;
 mod disk;
+mod ensemble;
 mod hostile;
 mod life;
 mod measures;

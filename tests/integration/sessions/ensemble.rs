@@ -1,0 +1,73 @@
+//! Networks that vote in sessions: they take as long as each of them, one after the other.
+
+use super::*;
+
+#[test]
+fn an_ensemble_has_a_session_and_its_model_is_saved() {
+    let place = Place::new();
+    let file = place.path("three.safetensors");
+    let run = place
+        .detach("three", &format!("--ensemble 3 --epochs 2 --seed 5 --save {}", file.display()));
+    until_dead(&run);
+    let listed = &place.ls()[0];
+    assert_eq!([&listed["state"], &listed["network"]], ["completed", "64,12,3"]);
+    assert_eq!(listed["networks"], 3);
+    assert!(place.say("ls").contains("3 × 64,12,3"));
+    let data = place.data.path().display();
+    let together = place.say(&format!("eval {} --data {data} --json", file.display()));
+    let together: Value = serde_json::from_str(&together).unwrap();
+    assert_eq!(together["networks"], 3);
+    // To the same bytes as in the terminal's own process.
+    let here = place.path("here.safetensors");
+    let more = format!("--ensemble 3 --epochs 2 --seed 5 --json --save {}", here.display());
+    place.say(&place.training(&more));
+    assert!(std::fs::read(&file).unwrap() == std::fs::read(&here).unwrap());
+    let picture = place.say("attach three --once");
+    assert!(picture.contains("Test image 0") && !picture.contains("cannot be"), "{picture}");
+    let unsaved = place.detach("unsaved", "--ensemble 2 --epochs 1");
+    until_dead(&unsaved);
+    let kept = format!("eval {} --data {data} --json", unsaved.model().display());
+    assert_eq!(serde_json::from_str::<Value>(&place.say(&kept)).unwrap()["networks"], 2);
+    for (arguments, sign) in [
+        ("resume three", "is complete"),
+        ("resume three --epochs 5", "--epochs is for trainings of one network"),
+    ] {
+        let (code, error) = place.fail(arguments);
+        assert!(code == 2 && error.contains(sign), "{arguments}: {code} {error}");
+    }
+}
+
+#[test]
+fn an_ensemble_is_left_steered_and_starts_anew_after_an_interruption() {
+    let place = Place::new();
+    let more = format!("--ensemble 2 --name votes --epochs {ENDLESS}");
+    let mut terminal = place.terminal(&place.training(&more));
+    terminal.wait_for("epoch");
+    terminal.type_keys("d");
+    assert_eq!(terminal.wait_for_exit().1, 0);
+    terminal.wait_for("nntop attach votes");
+    assert!(place.say("attach votes --once").contains("epoch"));
+    let run = place.run("votes");
+    Watcher::attach(&run, Attachment::ReadOnly).until(|view| view.epoch() >= 2);
+    let said = place.say("pause");
+    assert!(said.starts_with("votes: paused in ensemble · seed "), "{said}");
+    let (code, error) = place.fail("save votes");
+    assert!(code == 1 && error.contains("an ensemble, which keeps no checkpoints"), "{error}");
+    signal(&run, Signal::TERM);
+    until_dead(&run);
+    assert_eq!(state(&run), State::Interrupted);
+    let view = session::browse(&run).unwrap();
+    let said = "its networks cannot be asked, only how they learned";
+    until("the run as it was", || match view.updates.recv_timeout(PATIENCE).unwrap() {
+        Update::Snapshot(view) => view.log.iter().any(|line| line.text.contains(said)),
+        _ => false,
+    });
+    let picture = place.say("attach votes --once");
+    assert!(picture.contains("interrupted; `nntop resume votes` starts the ensemble"), "{picture}");
+    assert_eq!(place.say("resume votes --detach"), "votes");
+    let view = Watcher::attach(&run, Attachment::ReadOnly).view;
+    assert!(view.log.iter().any(|line| line.text.contains("starts anew")), "{:?}", view.log);
+    place.say("stop votes");
+    until_dead(&run);
+    assert_eq!(state(&run), State::Stopped);
+}
