@@ -155,6 +155,19 @@ fn survives_the_smallest_terminal() {
 }
 
 #[test]
+fn no_key_is_lost_while_the_size_changes() {
+    let mut terminal = slow_run();
+    terminal.wait_for("images/s");
+    for round in 0..100 {
+        let (key, sign) = if round % 2 == 0 { ("3", "Biases") } else { ("1", "images/s") };
+        terminal.resize(110 + round % 10, 40);
+        terminal.type_keys(key);
+        terminal.wait_for(sign);
+    }
+    quit(&mut terminal);
+}
+
+#[test]
 fn without_colours_or_unicode_it_still_says_everything() {
     let mut terminal = Start::nntop(&["train", "--inline", "--epochs", "1000"])
         .env("TERM", "dumb")
