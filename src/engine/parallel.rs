@@ -34,7 +34,7 @@ impl std::fmt::Debug for Stepper {
 
 impl Stepper {
     /// For mini-batches of up to `batch` samples on `threads` threads. A network that is too small
-    /// for more uses one, or two: see [`Stepper::step_beside`].
+    /// for more uses one, or two where mini-batches are large: one learns, one gathers the next.
     #[must_use]
     pub fn new(network: &Network, batch: usize, threads: usize, optimizer: Optimizer) -> Self {
         let rows = shards::rows(network, batch);

@@ -236,7 +236,7 @@ pub trait Kind {
 
     /// Moves the weights into the scratch, where they lie as the processor likes it best. Until
     /// [`Kind::unpack`] those in the layer are out of date. For layers with a
-    /// [`Kind::listing_stride`]; `lines` as for [`Packed::fill`].
+    /// [`Kind::listing_stride`]. Each row begins with a line of the cache where `lines` says so.
     fn pack(&self, _scratch: &mut Scratch, _lines: bool) {}
 
     /// Moves the weights back.
