@@ -65,7 +65,8 @@ pub(super) struct SpecArgs {
     /// End the run after N epochs without improvement on the validation images
     #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
     pub(super) stop_after: Option<u32>,
-    /// More training images, by: shifts, rotation:DEGREES, elastic:ALPHA:SIGMA
+    /// More training images, by: shifts, rotation:DEGREES, scaling:FRACTION, translation:PIXELS,
+    /// elastic:ALPHA:SIGMA
     #[arg(long, value_name = "HOW", value_parser = expansion, value_delimiter = ',')]
     pub(super) expand: Vec<Expansion>,
     /// How many training images to use, the first ones [default: all]
@@ -243,6 +244,10 @@ fn fraction(text: &str) -> Result<f64, String> {
     real(text, |x| (0.0..1.0).contains(&x), "give a number from 0 to under 1")
 }
 
+fn fraction_above_0(text: &str) -> Result<f64, String> {
+    real(text, |x| x > 0.0 && x < 1.0, "give a number between 0 and 1")
+}
+
 fn real(text: &str, right: impl Fn(f64) -> bool, advice: &str) -> Result<f64, String> {
     text.parse().ok().filter(|x| right(*x)).ok_or_else(|| advice.into())
 }
@@ -253,12 +258,14 @@ fn expansion(text: &str) -> Result<Expansion, String> {
     match parts[..] {
         ["shifts"] => Ok(Expansion::Shifts),
         ["rotation", degrees] => Ok(Expansion::Rotation(above_0(degrees)?)),
+        ["scaling", share] => Ok(Expansion::Scaling(fraction_above_0(share)?)),
+        ["translation", pixels] => Ok(Expansion::Translation(above_0(pixels)?)),
         ["elastic", alpha, sigma] => {
             Ok(Expansion::Elastic { alpha: above_0(alpha)?, sigma: above_0(sigma)? })
         }
-        _ => {
-            Err("give shifts, rotation:DEGREES or elastic:ALPHA:SIGMA, such as rotation:15".into())
-        }
+        _ => Err("give shifts, rotation:DEGREES, scaling:FRACTION, translation:PIXELS or \
+                  elastic:ALPHA:SIGMA, such as rotation:15"
+            .into()),
     }
 }
 

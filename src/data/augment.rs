@@ -5,18 +5,22 @@ use crate::rng::Stream;
 use rand::RngExt;
 
 /// The four moves by one pixel, right and down counted up (section 6.2).
-pub const SHIFTS: [(i32, i32); 4] = [(0, -1), (0, 1), (-1, 0), (1, 0)];
+pub const SHIFTS: [(f32, f32); 4] = [(0.0, -1.0), (0.0, 1.0), (-1.0, 0.0), (1.0, 0.0)];
 /// Deviations of a Gaussian on either side that its kernel reaches.
 const REACH: f64 = 3.0;
 
 /// Changes images of one size; keeps its buffers, so that an image costs no allocation.
+///
+/// Several changes are laid upon one another before the image is read once: between pixels, shades
+/// are mixed, which blurs.
 #[derive(Clone, Debug)]
 pub struct Augmenter {
     width: usize,
     height: usize,
-    /// Displacements of every pixel, to the right and down.
-    right: Vec<f32>,
-    down: Vec<f32>,
+    /// Where every pixel's shade is taken from.
+    x: Vec<f32>,
+    y: Vec<f32>,
+    field: Vec<f32>,
     blurred: Vec<f32>,
     kernel: Vec<f32>,
     /// The deviation that `kernel` was made for.
@@ -29,65 +33,80 @@ impl Augmenter {
     #[must_use]
     pub fn new(width: usize, height: usize) -> Self {
         let zeros = vec![0.0; width * height];
-        Self {
+        let mut augmenter = Self {
             width,
             height,
-            right: zeros.clone(),
-            down: zeros.clone(),
+            x: zeros.clone(),
+            y: zeros.clone(),
+            field: zeros.clone(),
             blurred: zeros,
             kernel: Vec::new(),
             sigma: 0.0,
             copy: vec![0; width * height],
+        };
+        augmenter.begin();
+        augmenter
+    }
+
+    /// Forgets every change.
+    pub fn begin(&mut self) {
+        for (at, (x, y)) in self.x.iter_mut().zip(&mut self.y).enumerate() {
+            *x = (at % self.width) as f32;
+            *y = (at / self.width) as f32;
         }
     }
 
-    /// Moves an image; what comes in at the edge is background.
-    ///
-    /// # Panics
-    /// Where `pixels` is not of this size.
-    pub fn shift(&mut self, pixels: &mut [u8], right: i32, down: i32) {
-        self.right.fill(-right as f32);
-        self.down.fill(-down as f32);
-        self.resample(pixels);
+    /// Moves by so many pixels; what comes in at the edge is background.
+    pub fn shift(&mut self, right: f32, down: f32) {
+        self.x.iter_mut().for_each(|x| *x -= right);
+        self.y.iter_mut().for_each(|y| *y -= down);
     }
 
-    /// Turns an image about its centre by an angle drawn between −`degrees` and `degrees`.
-    ///
-    /// # Panics
-    /// Where `pixels` is not of this size.
-    pub fn rotate(&mut self, pixels: &mut [u8], degrees: f64, stream: &mut Stream) {
+    /// Moves by amounts drawn between −`pixels` and `pixels`.
+    pub fn translate(&mut self, pixels: f64, stream: &mut Stream) {
+        let mut draw = || (stream.random_range(-1.0..=1.0) * pixels) as f32;
+        let (right, down) = (draw(), draw());
+        self.shift(right, down);
+    }
+
+    /// Makes width and height larger or smaller about the centre, by factors drawn between
+    /// 1 − `fraction` and 1 + `fraction`.
+    pub fn scale(&mut self, fraction: f64, stream: &mut Stream) {
+        let mut draw = || 1.0 / (1.0 + stream.random_range(-1.0..=1.0) * fraction) as f32;
+        let (wide, high) = (draw(), draw());
+        self.about_the_centre(|x, y| (wide * x, high * y));
+    }
+
+    /// Turns about the centre by an angle drawn between −`degrees` and `degrees`.
+    pub fn rotate(&mut self, degrees: f64, stream: &mut Stream) {
         let angle = (stream.random_range(-1.0..=1.0) * degrees).to_radians();
         let (sin, cos) = (angle.sin() as f32, angle.cos() as f32);
-        let (middle_x, middle_y) = self.middle();
-        for (at, (right, down)) in self.right.iter_mut().zip(&mut self.down).enumerate() {
-            let x = (at % self.width) as f32 - middle_x;
-            let y = (at / self.width) as f32 - middle_y;
-            *right = cos * x - sin * y - x;
-            *down = sin * x + cos * y - y;
+        self.about_the_centre(|x, y| (cos * x - sin * y, sin * x + cos * y));
+    }
+
+    fn about_the_centre(&mut self, change: impl Fn(f32, f32) -> (f32, f32)) {
+        let middle = |size: usize| (size as f32 - 1.0) / 2.0;
+        let (middle_x, middle_y) = (middle(self.width), middle(self.height));
+        for (x, y) in self.x.iter_mut().zip(&mut self.y) {
+            let (changed_x, changed_y) = change(*x - middle_x, *y - middle_y);
+            (*x, *y) = (changed_x + middle_x, changed_y + middle_y);
         }
-        self.resample(pixels);
     }
 
     /// An elastic distortion (Simard, Steinkraus and Platt 2003): every pixel is displaced by
     /// random amounts between −1 and 1, smoothed by a Gaussian of `sigma` pixels, times `alpha`.
-    ///
-    /// # Panics
-    /// Where `pixels` is not of this size.
-    pub fn distort(&mut self, pixels: &mut [u8], alpha: f64, sigma: f64, stream: &mut Stream) {
+    pub fn distort(&mut self, alpha: f64, sigma: f64, stream: &mut Stream) {
         self.prepare_kernel(sigma);
-        for displacement in self.right.iter_mut().chain(&mut self.down) {
-            *displacement = stream.random_range(-1.0_f32..=1.0) * alpha as f32;
+        let Self { width, height, x, y, field, blurred, kernel, .. } = self;
+        for places in [x, y] {
+            for displacement in &mut *field {
+                *displacement = stream.random_range(-1.0_f32..=1.0) * alpha as f32;
+            }
+            // Rows, then columns; beyond the edge the field is 0.
+            convolve(field, blurred, kernel, *width, 1);
+            convolve(blurred, field, kernel, *height, *width);
+            places.iter_mut().zip(&*field).for_each(|(place, by)| *place += by);
         }
-        let mut right = std::mem::take(&mut self.right);
-        let mut down = std::mem::take(&mut self.down);
-        self.blur(&mut right);
-        self.blur(&mut down);
-        (self.right, self.down) = (right, down);
-        self.resample(pixels);
-    }
-
-    fn middle(&self) -> (f32, f32) {
-        ((self.width as f32 - 1.0) / 2.0, (self.height as f32 - 1.0) / 2.0)
     }
 
     fn prepare_kernel(&mut self, sigma: f64) {
@@ -102,41 +121,32 @@ impl Augmenter {
         self.sigma = sigma;
     }
 
-    /// Rows, then columns; beyond the edge the field is 0.
-    fn blur(&mut self, field: &mut [f32]) {
-        convolve(field, &mut self.blurred, &self.kernel, self.width, self.height, 1, self.width);
-        convolve(&self.blurred, field, &self.kernel, self.height, self.width, self.width, 1);
-    }
-
-    /// Every pixel takes the shade that lies where its displacement points, between four pixels.
-    fn resample(&mut self, pixels: &mut [u8]) {
+    /// Changes an image: every pixel takes the shade that lies where it is to be taken from, between
+    /// four pixels.
+    ///
+    /// # Panics
+    /// Where `pixels` is not of this size.
+    pub fn apply(&mut self, pixels: &mut [u8]) {
         self.copy.copy_from_slice(pixels);
-        for (at, pixel) in pixels.iter_mut().enumerate() {
-            let x = (at % self.width) as f32 + self.right[at];
-            let y = (at / self.width) as f32 + self.down[at];
-            *pixel = shade_at(&self.copy, [self.width, self.height], x, y);
+        let size = [self.width, self.height];
+        for (pixel, (&x, &y)) in pixels.iter_mut().zip(self.x.iter().zip(&self.y)) {
+            *pixel = shade_at(&self.copy, size, x, y);
         }
     }
 }
 
-/// Convolves `lines` lines of `length` values that lie `step` apart; lines start `next` apart.
-fn convolve(
-    from: &[f32],
-    to: &mut [f32],
-    kernel: &[f32],
-    length: usize,
-    lines: usize,
-    step: usize,
-    next: usize,
-) {
+/// Convolves along lines of `length` values that lie `step` apart, `step` lines side by side.
+fn convolve(from: &[f32], to: &mut [f32], kernel: &[f32], length: usize, step: usize) {
     let reach = kernel.len() / 2;
-    for line in 0..lines {
-        for at in 0..length {
-            let first = at.saturating_sub(reach);
-            let last = (at + reach).min(length - 1);
-            let weights = &kernel[first + reach - at..];
-            let values = (first..=last).map(|source| from[line * next + source * step]);
-            to[line * next + at * step] = values.zip(weights).map(|(value, w)| value * w).sum();
+    let lines = from.chunks_exact(length * step).zip(to.chunks_exact_mut(length * step));
+    for (from, to) in lines {
+        to.fill(0.0);
+        for (tap, weight) in kernel.iter().enumerate() {
+            // Value i + tap − reach counts for value i.
+            let (skip, wait) = (tap.saturating_sub(reach), reach.saturating_sub(tap));
+            let sources = from.iter().skip(skip * step);
+            let sums = to.iter_mut().skip(wait * step);
+            sums.zip(sources).for_each(|(sum, value)| *sum += weight * value);
         }
     }
 }
@@ -165,7 +175,9 @@ mod tests {
         let mut augmenter = Augmenter::new(3, 2);
         let moved = |augmenter: &mut Augmenter, (right, down)| {
             let mut pixels = vec![1, 2, 3, 4, 5, 6];
-            augmenter.shift(&mut pixels, right, down);
+            augmenter.begin();
+            augmenter.shift(right, down);
+            augmenter.apply(&mut pixels);
             pixels
         };
         let all: Vec<_> = SHIFTS.iter().map(|&by| moved(&mut augmenter, by)).collect();
@@ -179,13 +191,15 @@ mod tests {
     fn a_rotation_by_nothing_changes_nothing_and_another_keeps_the_ink() {
         let mut augmenter = Augmenter::new(28, 28);
         let mut pixels = ring();
-        augmenter.rotate(&mut pixels, 0.0, &mut random(0));
+        augmenter.rotate(0.0, &mut random(0));
+        augmenter.apply(&mut pixels);
         assert_eq!(pixels, ring());
         let mut bar: Vec<u8> = (0..784)
             .map(|at| if at % 28 == 14 && (5..23).contains(&(at / 28)) { 255 } else { 0 })
             .collect();
         let before = bar.clone();
-        augmenter.rotate(&mut bar, 20.0, &mut random(1));
+        augmenter.rotate(20.0, &mut random(1));
+        augmenter.apply(&mut bar);
         assert_ne!(bar, before);
         let (old, new) = (sum(&before), sum(&bar));
         assert!((old - new).abs() * 20 < old, "{old} became {new}");
@@ -197,7 +211,8 @@ mod tests {
         let mut pixels = vec![1, 2, 3, 4, 5, 6, 7, 8, 9];
         // The drawn angle is a fraction of the limit: ask for the limit that makes it 90 degrees.
         let fraction: f64 = random(7).random_range(-1.0..=1.0);
-        augmenter.rotate(&mut pixels, 90.0 / fraction, &mut random(7));
+        augmenter.rotate(90.0 / fraction, &mut random(7));
+        augmenter.apply(&mut pixels);
         assert_eq!(pixels, [3, 6, 9, 2, 5, 8, 1, 4, 7]);
     }
 
@@ -206,7 +221,9 @@ mod tests {
         let mut augmenter = Augmenter::new(28, 28);
         let mut distorted = |index| {
             let mut pixels = ring();
-            augmenter.distort(&mut pixels, 34.0, 4.0, &mut random(index));
+            augmenter.begin();
+            augmenter.distort(34.0, 4.0, &mut random(index));
+            augmenter.apply(&mut pixels);
             pixels
         };
         let first = distorted(1);
@@ -221,9 +238,50 @@ mod tests {
     fn a_blurred_constant_stays_constant_inside() {
         let mut augmenter = Augmenter::new(40, 30);
         augmenter.prepare_kernel(2.0);
-        let mut field = vec![1.0; 1200];
-        augmenter.blur(&mut field);
+        let (mut field, mut blurred) = (vec![1.0; 1200], vec![0.0; 1200]);
+        convolve(&field, &mut blurred, &augmenter.kernel, 40, 1);
+        convolve(&blurred, &mut field, &augmenter.kernel, 30, 40);
         assert!((field[15 * 40 + 20] - 1.0).abs() < 1e-5);
         assert!(field[0] < 0.5, "beyond the edge it is 0");
+    }
+
+    #[test]
+    fn a_convolution_sums_neighbours_along_its_lines() {
+        let kernel = [1.0, 10.0, 100.0];
+        let from = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0];
+        let along = |length, step| {
+            let mut to = [0.0; 6];
+            convolve(&from, &mut to, &kernel, length, step);
+            to.map(|sum| sum as i32)
+        };
+        assert_eq!(along(3, 1), [210, 321, 32, 540, 654, 65]);
+        assert_eq!(along(2, 3), [410, 520, 630, 41, 52, 63]);
+    }
+
+    #[test]
+    fn changes_lie_upon_one_another_and_blur_once() {
+        let mut augmenter = Augmenter::new(28, 28);
+        let mut pixels = ring();
+        augmenter.shift(0.5, 0.0);
+        augmenter.shift(-0.5, 0.0);
+        augmenter.apply(&mut pixels);
+        assert_eq!(pixels, ring());
+    }
+
+    #[test]
+    fn translations_and_scalings_stay_within_their_bounds() {
+        let mut augmenter = Augmenter::new(28, 28);
+        for index in 0..50 {
+            augmenter.begin();
+            augmenter.translate(2.0, &mut random(index));
+            let by = [augmenter.x[0], augmenter.y[0]];
+            assert!(by.iter().all(|by| by.abs() <= 2.0), "{by:?}");
+            augmenter.begin();
+            augmenter.scale(0.1, &mut random(index));
+            // A point 13.5 pixels from the centre comes from between 13.5 / 1.1 and 13.5 / 0.9.
+            let by = [augmenter.x[0], augmenter.y[0]].map(|place| 13.5 - place);
+            assert!(by.iter().all(|by| (12.27..=15.01).contains(by)), "{by:?}");
+            assert!((by[0] - by[1]).abs() > 0.0, "width and height are drawn apart");
+        }
     }
 }

@@ -5,7 +5,7 @@ use super::ensemble::Panel;
 use super::probes::{Said, Single, Subject, TestOutputs, card, floats};
 use super::{Engine, MismatchError, Model};
 use crate::data::{Dataset, Images};
-use crate::nn::Real;
+use crate::nn::{Layer, Real};
 use crate::protocol::{
     Activity, Classified, Command, Content, EpochStats, Event, Frame, Level, LogLine, Outcome,
     Probe, Status, What,
@@ -254,8 +254,8 @@ impl Exhibit {
 }
 
 fn parameters(network: &crate::nn::Network) -> u64 {
-    let arrays = network.layers.iter().flat_map(|layer| layer.parameters());
-    arrays.map(|(_, array)| array.len() as u64).sum()
+    let weights = |layer: &Layer| layer.weights().map(|array| array.len()).sum::<usize>();
+    network.layers.iter().map(|layer| (weights(layer) + layer.biases().len()) as u64).sum()
 }
 
 #[cfg(test)]

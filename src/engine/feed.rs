@@ -72,20 +72,22 @@ impl Changer {
     /// Copy number `copy` of an image; what is random in it is drawn from `stream`.
     fn change(&mut self, image: &[u8], copy: usize, stream: &mut Stream) -> &[u8] {
         self.pixels.copy_from_slice(image);
+        self.augmenter.begin();
         if let Some((right, down)) = copy.checked_sub(1).map(|copy| SHIFTS[copy]) {
-            self.augmenter.shift(&mut self.pixels, right, down);
+            self.augmenter.shift(right, down);
         }
         for expansion in &self.expansions {
             match *expansion {
                 Expansion::Shifts => {}
-                Expansion::Rotation(degrees) => {
-                    self.augmenter.rotate(&mut self.pixels, degrees, stream);
-                }
+                Expansion::Rotation(degrees) => self.augmenter.rotate(degrees, stream),
+                Expansion::Scaling(fraction) => self.augmenter.scale(fraction, stream),
+                Expansion::Translation(pixels) => self.augmenter.translate(pixels, stream),
                 Expansion::Elastic { alpha, sigma } => {
-                    self.augmenter.distort(&mut self.pixels, alpha, sigma, stream);
+                    self.augmenter.distort(alpha, sigma, stream);
                 }
             }
         }
+        self.augmenter.apply(&mut self.pixels);
         &self.pixels
     }
 }

@@ -99,6 +99,10 @@ pub enum Expansion {
     Shifts,
     /// Each epoch, every image turned by up to so many degrees either way.
     Rotation(f64),
+    /// Each epoch, every image's width and height multiplied by up to so much more or less than 1.
+    Scaling(f64),
+    /// Each epoch, every image moved by up to so many pixels either way.
+    Translation(f64),
     /// Each epoch, an elastic distortion (Simard, Steinkraus and Platt 2003).
     Elastic { alpha: f64, sigma: f64 },
 }

@@ -150,6 +150,18 @@ impl Spec {
                     degrees,
                     "degrees above 0, up to 180",
                 )?,
+                Expansion::Scaling(fraction) => check(
+                    fraction > 0.0 && fraction < 1.0,
+                    "expand: scaling",
+                    fraction,
+                    "a fraction between 0 and 1",
+                )?,
+                Expansion::Translation(pixels) => check(
+                    pixels > 0.0 && pixels <= 1000.0,
+                    "expand: translation",
+                    pixels,
+                    "pixels above 0, up to 1000",
+                )?,
                 Expansion::Elastic { alpha, sigma } => {
                     let fine = alpha.is_finite() && alpha > 0.0;
                     check(fine, "expand: elastic alpha", alpha, "a number above 0")?;

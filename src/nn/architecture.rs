@@ -1,6 +1,6 @@
 //! A network as text: `784,30,10`, or `dense100-drop0.5-softmax10`.
 
-use super::layer::{Conv2d, Dense, Dropout, Pool2d, Pooling, Recurrent};
+use super::layer::{Conv2d, Dense, Dropout, Norm, Pool2d, Pooling, Recurrent};
 use super::{Activation, Cost, Init, Layer, Network, Shape};
 use crate::rng::{Purpose, Stream, stream};
 use std::str::FromStr;
@@ -28,10 +28,12 @@ enum Stage {
     Conv2d { maps: usize, kernel: usize },
     Pool2d(Pooling, usize),
     Recurrent(usize),
+    Norm,
 }
 
 impl Stage {
-    fn learns(self) -> bool {
+    /// Whether its weights are drawn at random.
+    fn draws(self) -> bool {
         matches!(self, Self::Dense(_) | Self::Softmax(_) | Self::Conv2d { .. } | Self::Recurrent(_))
     }
 
@@ -43,6 +45,7 @@ impl Stage {
                 Ok((Shape::vector(units), (shape.len() as u128 + 1) * units as u128))
             }
             Self::Dropout(_) => Ok((shape, 0)),
+            Self::Norm => Ok((shape, 2 * shape.len() as u128)),
             Self::Conv2d { kernel, .. } if kernel > height.min(width) => Err(format!(
                 "a kernel of {kernel} × {kernel} does not fit into maps of {height} × {width}"
             )),
@@ -81,6 +84,7 @@ impl Stage {
                 Layer::Conv2d(Conv2d::random(shape, maps, kernel, activation, init, stream))
             }
             Self::Pool2d(pooling, size) => Layer::Pool2d(Pool2d { input: shape, size, pooling }),
+            Self::Norm => Layer::Norm(Norm::new(shape)),
             Self::Recurrent(units) => {
                 Layer::Recurrent(Recurrent::random(shape, units, activation, init, stream))
             }
@@ -140,7 +144,7 @@ impl FromStr for Architecture {
     /// Sizes of the layers, input first (`784,30,10`), or the layers behind the input, joined by
     /// `-`: `denseN`, `softmaxN` (last), `dropP`, `convMxK` (M maps, kernels of K × K pixels), and
     /// pooling of S × S pixels: `poolS` (the largest), `ltwopoolS` (L2), `avgpoolS`; `rnnN` (N
-    /// recurrent units that read an image row by row).
+    /// recurrent units that read an image row by row); `norm` (batch normalization).
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let named = text.trim_start().starts_with(|c: char| c.is_ascii_alphabetic());
         let read = if named { stages(text).map(|layers| (None, layers)) } else { sizes(text) };
@@ -190,8 +194,9 @@ fn stage(part: &str) -> Result<Stage, String> {
         "ltwopool" => Ok(Stage::Pool2d(Pooling::L2, whole(argument)?)),
         "avgpool" => Ok(Stage::Pool2d(Pooling::Average, whole(argument)?)),
         "rnn" => Ok(Stage::Recurrent(whole(argument)?)),
+        "norm" if argument.is_empty() => Ok(Stage::Norm),
         _ => Err(format!(
-            "`{part}` is no layer; there are denseN, softmaxN, dropP, convMxK (M maps, K × K pixels), poolS, ltwopoolS, avgpoolS and rnnN"
+            "`{part}` is no layer; there are denseN, softmaxN, dropP, convMxK (M maps, K × K pixels), poolS, ltwopoolS, avgpoolS, rnnN and norm"
         )),
     }
 }
@@ -216,7 +221,7 @@ fn rate(text: &str) -> Result<f64, String> {
 
 impl Architecture {
     /// The untrained network: weights and biases of layer i from the stream named by (seed,
-    /// initialization, 0, i), where dropout is not counted.
+    /// initialization, 0, i), where only layers that draw any are counted.
     ///
     /// # Errors
     /// Where a layer does not fit what comes before it, `input` or `outputs`, or where the network
@@ -232,12 +237,12 @@ impl Architecture {
         let stages = self.stages_with_dropout(options.dropout);
         self.check_size(&stages, input)?;
         let mut shape = input;
-        let mut learning = 0;
+        let mut drawing = 0;
         let mut layers = Vec::with_capacity(stages.len());
         for (index, stage) in stages.iter().enumerate() {
             let last = index + 1 == stages.len();
-            let mut stream = stream(seed, Purpose::Initialization, 0, learning);
-            learning += u64::from(stage.learns());
+            let mut stream = stream(seed, Purpose::Initialization, 0, drawing);
+            drawing += u64::from(stage.draws());
             let layer = stage.layer(shape, last, options, &mut stream);
             shape = layer.output();
             layers.push(layer);

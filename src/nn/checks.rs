@@ -50,9 +50,12 @@ fn differences(network: &Network, cost: impl Fn(&Network) -> f64) -> Vec<Vec<f64
     let mut quotients = Vec::new();
     for layer in 0..network.layers.len() {
         let mut lengths = Vec::new();
-        network.clone().layers[layer]
-            .kind_mut()
-            .visit_mut(&mut |_, values| lengths.push(values.len()));
+        network.clone().layers[layer].kind_mut().visit_mut(&mut |role, values| {
+            // Those follow; the others are moved against their gradient.
+            if role != Role::Statistics {
+                lengths.push(values.len());
+            }
+        });
         for (array, len) in lengths.into_iter().enumerate() {
             let moved = |at: usize, by: Real| {
                 let mut network = network.clone();
@@ -76,8 +79,10 @@ fn differences(network: &Network, cost: impl Fn(&Network) -> f64) -> Vec<Vec<f64
 fn arrays(network: &Network) -> Vec<Vec<f64>> {
     let mut arrays = Vec::new();
     for layer in &mut network.clone().layers {
-        layer.kind_mut().visit_mut(&mut |_, values| {
-            arrays.push(values.iter().map(|&value| wide(value)).collect());
+        layer.kind_mut().visit_mut(&mut |role, values| {
+            if role != Role::Statistics {
+                arrays.push(values.iter().map(|&value| wide(value)).collect());
+            }
         });
     }
     arrays
@@ -182,6 +187,13 @@ fn recurrent_gradients_are_the_difference_quotients() {
     check_all("rnn5-dense3", Shape::image(4, 3));
     check_all("conv2x2-rnn4-dense3", Shape::image(4, 3));
     check_all("rnn4-dense3", Shape::vector(5));
+}
+
+#[test]
+fn normalization_gradients_are_the_difference_quotients() {
+    check_all("norm-dense9-dense3", Shape::vector(7));
+    // Dropout in between: else it takes back what the biases before it did.
+    check_all("norm-conv3x3-drop0.4-norm-pool2-dense3", Shape::image(8, 8));
 }
 
 /// What a mini-batch of the book's network.py does to a network of sigmoid neurons, sample by

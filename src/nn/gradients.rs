@@ -9,6 +9,8 @@ pub struct LayerGradients {
     /// One array for each of the layer's arrays of weights.
     pub weights: Vec<ArrayD<Real>>,
     pub biases: Array1<Real>,
+    /// What was measured of the mini-batch, for what is not learned but follows that.
+    pub statistics: Vec<Array1<Real>>,
 }
 
 impl LayerGradients {
@@ -18,14 +20,15 @@ impl LayerGradients {
         self.weights.is_empty()
     }
 
-    /// Its arrays, weights before biases, value after value.
+    /// Its arrays, weights before biases before statistics, value after value.
     ///
     /// # Panics
     /// Never: the arrays are row-major.
     pub fn arrays(&self) -> impl Iterator<Item = &[Real]> {
         let weights = self.weights.iter().map(|array| array.as_slice());
         let biases = (!self.is_empty()).then(|| self.biases.as_slice());
-        weights.chain(biases).map(|array| array.expect("gradients are row-major"))
+        let statistics = self.statistics.iter().map(|array| array.as_slice());
+        weights.chain(biases).chain(statistics).map(|array| array.expect("gradients are row-major"))
     }
 
     /// [`LayerGradients::arrays`], to be changed.
@@ -36,7 +39,8 @@ impl LayerGradients {
         let empty = self.is_empty();
         let weights = self.weights.iter_mut().map(ArrayD::as_slice_mut);
         let biases = (!empty).then(|| self.biases.as_slice_mut());
-        weights.chain(biases).map(|array| array.expect("gradients are row-major"))
+        let statistics = self.statistics.iter_mut().map(|array| array.as_slice_mut());
+        weights.chain(biases).chain(statistics).map(|array| array.expect("gradients are row-major"))
     }
 
     /// One of [`LayerGradients::arrays`].

@@ -1,6 +1,7 @@
 //! A network: layers one after another, and backpropagation through them (chapter 2).
 
 use super::layer::{Descent, Role, Taped};
+use super::optimizer::follow;
 use super::tape::LayerTape;
 use super::{Activation, Cost, Gradients, Layer, Real, Tape};
 use ndarray::{ArrayView2, s};
@@ -110,10 +111,12 @@ impl Network {
         layer.gradients(taped, spare, scratch, pass);
         let mut arrays = spare.arrays();
         layer.visit_mut(&mut |role, values| {
-            if role == Role::Weights {
-                descent.decay(values);
-            }
             let gradient = arrays.next().expect("a gradient for every array that is learned");
+            match role {
+                Role::Weights => descent.decay(values),
+                Role::Biases => {}
+                Role::Statistics => return follow(values, gradient),
+            }
             values.iter_mut().zip(gradient).for_each(|(w, g)| *w -= descent.rate * g);
         });
     }

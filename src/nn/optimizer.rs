@@ -132,6 +132,14 @@ impl Updater {
     }
 }
 
+/// How much of a mini-batch goes into a moving mean.
+const NEWEST: Real = 0.1;
+
+/// Moves statistics towards those that were measured of a mini-batch.
+pub(super) fn follow(statistics: &mut [Real], measured: &[Real]) {
+    statistics.iter_mut().zip(measured).for_each(|(mean, m)| *mean += NEWEST * (m - *mean));
+}
+
 /// How a step changes a number.
 #[derive(Clone, Copy, Debug)]
 struct Rule {
@@ -173,6 +181,9 @@ impl Learner<'_> {
         let Self { rule: Rule { optimizer, steps, hyper }, role, values, first, second } = self;
         let fits = |memory: &[Real]| memory.is_empty() || memory.len() == values.len();
         assert!(fits(first) && fits(second), "the optimizer's memory is of this network");
+        if role == Role::Statistics {
+            return follow(values, gradient);
+        }
         let eta = hyper.learning_rate as Real;
         let mu = hyper.momentum as Real;
         let penalized = |penalty| if role == Role::Weights { hyper.decay(penalty) } else { 0.0 };

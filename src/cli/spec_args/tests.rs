@@ -87,6 +87,8 @@ fn wrong_values_name_the_argument_and_what_would_be_right() {
         ("--optimizer sdg", "--optimizer", "nesterov"),
         ("--expand turn", "--expand", "rotation:DEGREES"),
         ("--expand rotation:x", "--expand", "above 0"),
+        ("--expand scaling:1", "--expand", "between 0 and 1"),
+        ("--expand translation:-1", "--expand", "above 0"),
     ] {
         let error = spec(line).unwrap_err();
         assert!(error.contains(argument) && error.contains(right), "{line}: {error}");
@@ -96,10 +98,12 @@ fn wrong_values_name_the_argument_and_what_would_be_right() {
 #[test]
 fn expansions_are_read() {
     assert_eq!(
-        spec("--expand shifts,rotation:15,elastic:34:4").unwrap().expand,
+        spec("--expand shifts,rotation:15,scaling:0.1,translation:2,elastic:34:4").unwrap().expand,
         [
             Expansion::Shifts,
             Expansion::Rotation(15.0),
+            Expansion::Scaling(0.1),
+            Expansion::Translation(2.0),
             Expansion::Elastic { alpha: 34.0, sigma: 4.0 }
         ]
     );

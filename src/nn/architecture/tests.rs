@@ -18,6 +18,8 @@ fn both_forms_build_the_same_network() {
     assert_eq!(names("784,10", 0.0), "dense10");
     let text = "rnn60-dense10";
     assert_eq!(names(text, 0.0), text);
+    let text = "norm-conv4x5-norm-dense20-norm-dense10";
+    assert_eq!(names(text, 0.0), text);
     let text = "conv20x5-pool2-conv40x5-ltwopool2-avgpool2-dense100-softmax10";
     assert_eq!(names(text, 0.0), text);
 }
@@ -74,6 +76,8 @@ fn what_is_wrong_is_said() {
         ("conv20-dense10", "not of the form conv20x5"),
         ("conv20x29-dense10", "29 × 29 does not fit into maps of 28 × 28"),
         ("conv20x5-pool5-dense10", "does not divide maps of 24 × 24"),
+        ("norm3-dense10", "`norm3` is no layer"),
+        ("dense30-norm", "last layer must be"),
         ("pool0-dense10", "a layer of 0 units"),
     ] {
         let error = build(text, 0.0).unwrap_err().to_string();

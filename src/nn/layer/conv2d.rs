@@ -133,6 +133,7 @@ impl Kind for Conv2d {
         LayerGradients {
             weights: vec![Array4::zeros(self.weights.raw_dim()).into_dyn()],
             biases: Array1::zeros(self.biases.raw_dim()),
+            statistics: Vec::new(),
         }
     }
 

@@ -130,6 +130,7 @@ impl Kind for Dense {
         LayerGradients {
             weights: vec![Array2::zeros(self.weights.raw_dim()).into_dyn()],
             biases: Array1::zeros(self.biases.raw_dim()),
+            statistics: Vec::new(),
         }
     }
 

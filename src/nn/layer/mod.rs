@@ -3,6 +3,7 @@
 mod conv2d;
 mod dense;
 mod dropout;
+mod norm;
 mod pool2d;
 mod recurrent;
 
@@ -10,6 +11,7 @@ pub use conv2d::Conv2d;
 pub use dense::Dense;
 pub(crate) use dense::{Chunk, Rows, are_many, cut_rows};
 pub use dropout::Dropout;
+pub use norm::Norm;
 pub use pool2d::{Pool2d, Pooling};
 pub use recurrent::Recurrent;
 
@@ -67,10 +69,16 @@ pub enum Role {
     Weights,
     /// Left alone by regularization (section 3.2).
     Biases,
+    /// Measured of mini-batches instead of learned.
+    Statistics,
 }
 
 /// What every layer calls its biases among its parameters.
 pub(crate) const BIASES: &str = "biases";
+
+/// What a layer calls its statistics, see [`Role::Statistics`].
+pub(crate) const MEAN: &str = "mean";
+pub(crate) const VARIANCE: &str = "variance";
 
 /// Which rows of which mini-batch a layer is working on.
 #[derive(Clone, Copy, Debug)]
@@ -220,7 +228,8 @@ pub trait Kind {
         (Shape::vector(0), Vec::new())
     }
 
-    /// Hands out every array that the layer learns, weights before biases, without allocating.
+    /// Hands out every array that the layer learns, weights before biases before statistics, without
+    /// allocating.
     fn visit_mut(&mut self, _visit: &mut dyn FnMut(Role, &mut [Real])) {}
 
     /// The gradient's room: zeros.
@@ -316,6 +325,8 @@ layers! {
     Dropout,
     /// Feature maps that share their weights.
     Conv2d,
+    /// Gives maps mean 0 and variance 1.
+    Norm,
     /// Condenses blocks of pixels.
     Pool2d,
     /// Reads an image row by row.
@@ -371,7 +382,7 @@ impl Layer {
     /// The arrays of weights that the layer learns; none for a layer that learns nothing.
     pub fn weights(&self) -> impl Iterator<Item = ArrayViewD<'_, Real>> {
         let arrays = self.parameters().into_iter();
-        arrays.filter(|(name, _)| *name != BIASES).map(|(_, array)| array)
+        arrays.filter(|(name, _)| ![BIASES, MEAN, VARIANCE].contains(name)).map(|(_, array)| array)
     }
 
     /// The biases that the layer learns; empty for a layer that learns nothing.

@@ -141,6 +141,7 @@ impl Kind for Recurrent {
         LayerGradients {
             weights: vec![zeros(&self.weights), zeros(&self.recurrent_weights)],
             biases: Array1::zeros(self.biases.raw_dim()),
+            statistics: Vec::new(),
         }
     }
 
@@ -195,7 +196,7 @@ impl Kind for Recurrent {
     ) {
         self.through_time(delta, scratch);
         let (shape, size, values) = (delta.raw_dim(), delta.len(), self.weights.nrows());
-        let LayerGradients { weights, biases } = gradients;
+        let LayerGradients { weights, biases, .. } = gradients;
         let [input, recurrent] = &mut weights[..] else { return };
         let mut input = matrix(input);
         let mut recurrent = matrix(recurrent);

@@ -1,0 +1,298 @@
+//! Batch normalization (Ioffe and Szegedy 2015), beyond the book: what section 3.3's careful
+//! initialization does for the first mini-batch, done for every one.
+
+use super::{BIASES, Kind, MEAN, Pass, Role, Scratch, Shape, Taped, VARIANCE};
+use crate::nn::kernels::{add_covariances, add_pixels, add_scaled, add_squares, affine};
+use crate::nn::{LayerGradients, Mode, Real};
+use ndarray::{Array1, ArrayView2, ArrayViewD, ArrayViewMut2, ArrayViewMutD, Axis};
+use serde::{Deserialize, Serialize};
+
+/// Gives every map, or every unit of a vector, mean 0 and variance 1, and what is learned on top:
+/// a = γ (x − μ) / √(v + ε) + β.
+///
+/// While training, mean μ and variance v are those of the map's pixels in the samples that are worked
+/// on together: the whole mini-batch, or a shard of it where it is cut up, which is of the same size
+/// on any number of threads ("ghost" batches: Hoffer, Hubara and Soudry 2017). Moving means of both
+/// are kept for when the network is asked.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Norm {
+    pub shape: Shape,
+    /// γ, one a map.
+    pub weights: Array1<Real>,
+    /// β, one a map.
+    pub biases: Array1<Real>,
+    /// Moving mean of μ.
+    pub mean: Array1<Real>,
+    /// Moving mean of v.
+    pub variance: Array1<Real>,
+}
+
+/// ε: keeps a map that is the same everywhere from a division by 0.
+const EPSILON: Real = 1e-5;
+
+impl Norm {
+    /// A layer that has learned nothing: γ = 1, β = 0.
+    #[must_use]
+    pub fn new(shape: Shape) -> Self {
+        let maps = if shape.maps == 1 && shape.height == 1 { shape.width } else { shape.maps };
+        let (zeros, ones) = (Array1::zeros(maps), Array1::ones(maps));
+        Self { shape, weights: ones.clone(), biases: zeros.clone(), mean: zeros, variance: ones }
+    }
+
+    fn maps(&self) -> usize {
+        self.biases.len()
+    }
+
+    /// Values of x that share a mean.
+    fn count(&self, x: ArrayView2<Real>) -> usize {
+        x.len() / self.maps()
+    }
+
+    /// The layer's room.
+    fn known<'a>(&self, scratch: &'a mut Scratch) -> Known<'a> {
+        scratch.first.resize(5 * self.maps(), 0.0);
+        let mut parts = scratch.first.chunks_exact_mut(self.maps());
+        let mut part = || parts.next().expect("five parts");
+        Known {
+            mean: part(),
+            variance: part(),
+            factor: part(),
+            deltas: part(),
+            covariances: part(),
+        }
+    }
+}
+
+/// What is known of x and δ: a number a map.
+struct Known<'a> {
+    /// μ.
+    mean: &'a mut [Real],
+    /// v.
+    variance: &'a mut [Real],
+    /// γ / √(v + ε).
+    factor: &'a mut [Real],
+    /// Σ δ.
+    deltas: &'a mut [Real],
+    /// Σ δ (x − μ).
+    covariances: &'a mut [Real],
+}
+
+impl Known<'_> {
+    /// Finds μ and v of x.
+    fn measure(&mut self, x: ArrayView2<Real>, count: usize) {
+        let share = 1.0 / count as Real;
+        self.mean.fill(0.0);
+        rows(x).for_each(|x| add_pixels(self.mean, x));
+        self.mean.iter_mut().for_each(|sum| *sum *= share);
+        self.variance.fill(0.0);
+        rows(x).for_each(|x| add_squares(self.variance, x, self.mean));
+        self.variance.iter_mut().for_each(|sum| *sum *= share);
+    }
+
+    /// Adds δ up.
+    fn add_up(&mut self, x: ArrayView2<Real>, delta: ArrayView2<Real>) {
+        self.deltas.fill(0.0);
+        self.covariances.fill(0.0);
+        for (x, delta) in rows(x).zip(rows(delta)) {
+            add_pixels(self.deltas, delta);
+            add_covariances(self.covariances, delta, x, self.mean);
+        }
+    }
+}
+
+impl Kind for Norm {
+    fn input(&self) -> Shape {
+        self.shape
+    }
+
+    fn output(&self) -> Shape {
+        self.shape
+    }
+
+    fn name(&self) -> String {
+        "norm".into()
+    }
+
+    fn parameters(&self) -> Vec<(&'static str, ArrayViewD<'_, Real>)> {
+        vec![
+            ("weights", self.weights.view().into_dyn()),
+            (BIASES, self.biases.view().into_dyn()),
+            (MEAN, self.mean.view().into_dyn()),
+            (VARIANCE, self.variance.view().into_dyn()),
+        ]
+    }
+
+    fn parameters_mut(&mut self) -> Vec<(&'static str, ArrayViewMutD<'_, Real>)> {
+        vec![
+            ("weights", self.weights.view_mut().into_dyn()),
+            (BIASES, self.biases.view_mut().into_dyn()),
+            (MEAN, self.mean.view_mut().into_dyn()),
+            (VARIANCE, self.variance.view_mut().into_dyn()),
+        ]
+    }
+
+    fn units(&self) -> usize {
+        self.maps()
+    }
+
+    fn unit_weights(&self, unit: usize) -> (Shape, Vec<Real>) {
+        (Shape::vector(1), vec![self.weights[unit]])
+    }
+
+    fn visit_mut(&mut self, visit: &mut dyn FnMut(Role, &mut [Real])) {
+        visit(Role::Weights, self.weights.as_slice_mut().expect(VECTOR));
+        visit(Role::Biases, self.biases.as_slice_mut().expect(VECTOR));
+        visit(Role::Statistics, self.mean.as_slice_mut().expect(VECTOR));
+        visit(Role::Statistics, self.variance.as_slice_mut().expect(VECTOR));
+    }
+
+    fn zero_gradients(&self) -> LayerGradients {
+        let zeros = || Array1::zeros(self.maps());
+        LayerGradients {
+            weights: vec![zeros().into_dyn()],
+            biases: zeros(),
+            statistics: vec![zeros(), zeros()],
+        }
+    }
+
+    fn forward(
+        &self,
+        x: ArrayView2<Real>,
+        mut a: ArrayViewMut2<Real>,
+        scratch: &mut Scratch,
+        pass: Pass,
+    ) {
+        let mut known = self.known(scratch);
+        if pass.mode == Mode::Inference {
+            known.mean.copy_from_slice(slice(&self.mean));
+            known.variance.copy_from_slice(slice(&self.variance));
+        } else {
+            known.measure(x, self.count(x));
+        }
+        let Known { mean, variance, factor, .. } = known;
+        for ((factor, variance), weight) in factor.iter_mut().zip(variance).zip(&self.weights) {
+            *factor = weight / (*variance + EPSILON).sqrt();
+        }
+        for (x, mut a) in rows(x).zip(a.rows_mut()) {
+            affine(a.as_slice_mut().expect(ROWS), x, mean, factor, slice(&self.biases));
+        }
+    }
+
+    /// ∂C/∂x = γ/√(v + ε) (δ − mean of δ − (x − μ) · mean of δ (x − μ) / (v + ε)): μ and v move with
+    /// x. When the network is asked they do not.
+    fn input_delta(
+        &self,
+        Taped { x, delta, .. }: Taped,
+        mut input_delta: ArrayViewMut2<Real>,
+        scratch: &mut Scratch,
+        pass: Pass,
+    ) {
+        let mut known = self.known(scratch);
+        known.add_up(x, delta);
+        let Known { mean, variance, factor, deltas, covariances } = known;
+        let share = if pass.mode == Mode::Inference { 0.0 } else { 1.0 / self.count(x) as Real };
+        for (map, factor) in factor.iter().enumerate() {
+            deltas[map] *= -factor * share;
+            covariances[map] *= -factor * share / (variance[map] + EPSILON);
+        }
+        for ((x, delta), mut dx) in rows(x).zip(rows(delta)).zip(input_delta.rows_mut()) {
+            let dx = dx.as_slice_mut().expect(ROWS);
+            affine(dx, x, mean, covariances, deltas);
+            add_scaled(dx, delta, factor);
+        }
+    }
+
+    /// ∂C/∂γ = Σ δ (x − μ) / √(v + ε), ∂C/∂β = Σ δ.
+    fn gradients(
+        &self,
+        Taped { x, delta, .. }: Taped,
+        gradients: &mut LayerGradients,
+        scratch: &mut Scratch,
+        pass: Pass,
+    ) {
+        let mut known = self.known(scratch);
+        known.add_up(x, delta);
+        let mut arrays = gradients.arrays_mut();
+        let [weights, biases, mean, variance] =
+            std::array::from_fn(|_| arrays.next().expect("four arrays"));
+        // The part that these samples have in the mini-batch.
+        let share = pass.scale * x.nrows() as Real;
+        for map in 0..self.maps() {
+            let deviation = (known.variance[map] + EPSILON).sqrt();
+            weights[map] = pass.scale * known.covariances[map] / deviation;
+            biases[map] = pass.scale * known.deltas[map];
+            mean[map] = share * known.mean[map];
+            variance[map] = share * known.variance[map];
+        }
+    }
+}
+
+fn slice(values: &Array1<Real>) -> &[Real] {
+    values.as_slice().expect(VECTOR)
+}
+
+fn rows(x: ArrayView2<'_, Real>) -> impl Iterator<Item = &[Real]> {
+    (0..x.nrows()).map(move |row| x.index_axis_move(Axis(0), row).to_slice().expect(ROWS))
+}
+
+/// Why an array is a slice.
+const VECTOR: &str = "a vector of its own is contiguous";
+const ROWS: &str = "the values of a batch's row lie side by side";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nn::layer::Told;
+    use ndarray::Array2;
+
+    const TRAINING: Mode = Mode::Training { seed: 1, epoch: 0, step: 0 };
+
+    fn pass(mode: Mode) -> Pass {
+        Pass { mode, layer: 0, first_row: 0, scale: 0.25, told: Told::Numbers, packed: false }
+    }
+
+    /// Four samples of 2 × 2 pixels and three maps, which lie around 10, 20 and 30.
+    fn samples() -> Array2<Real> {
+        Array2::from_shape_fn((4, 12), |(row, at)| {
+            (10 * (at % 3 + 1)) as Real + ((row * 5 + at / 3 * 7) % 4) as Real
+        })
+    }
+
+    fn forward(layer: &Norm, mode: Mode, scratch: &mut Scratch) -> Array2<Real> {
+        let x = samples();
+        let mut a = Array2::zeros(x.raw_dim());
+        layer.forward(x.view(), a.view_mut(), scratch, pass(mode));
+        a
+    }
+
+    #[test]
+    fn every_map_gets_what_was_learned_for_mean_and_deviation() {
+        let mut layer = Norm::new(Shape { maps: 3, height: 2, width: 2 });
+        layer.weights.assign(&ndarray::array![1.0, 2.0, 3.0]);
+        layer.biases.assign(&ndarray::array![0.0, -1.0, 5.0]);
+        let a = forward(&layer, TRAINING, &mut Scratch::default());
+        for (map, (weight, bias)) in layer.weights.iter().zip(&layer.biases).enumerate() {
+            let values: Vec<Real> = a.iter().skip(map).step_by(3).copied().collect();
+            let mean = values.iter().sum::<Real>() / 16.0;
+            let square = values.iter().map(|a| (a - mean).powi(2)).sum::<Real>() / 16.0;
+            assert!((mean - bias).abs() < 1e-5, "{mean}");
+            assert!((square.sqrt() - weight).abs() < 1e-4, "{square}");
+        }
+    }
+
+    #[test]
+    fn who_asks_gets_what_the_mini_batches_were_like() {
+        let mut layer = Norm::new(Shape { maps: 3, height: 2, width: 2 });
+        let (x, zeros) = (samples(), Array2::zeros((4, 12)));
+        let mut scratch = Scratch::default();
+        let expected = forward(&layer, TRAINING, &mut scratch);
+        let mut gradients = layer.zero_gradients();
+        let taped = Taped { x: x.view(), a: expected.view(), delta: zeros.view() };
+        layer.gradients(taped, &mut gradients, &mut scratch, pass(TRAINING));
+        let measured = gradients.statistics;
+        layer.mean.assign(&measured[0]);
+        layer.variance.assign(&measured[1]);
+        let found = forward(&layer, Mode::Inference, &mut scratch);
+        assert!((&found - &expected).iter().all(|off| off.abs() < 1e-5));
+    }
+}
