@@ -1,12 +1,14 @@
 //! Costs and accuracies, measured in chunks so that commands are obeyed in between.
 
 use super::Readout;
+use super::parallel::Stepper;
 use crate::data::batch::scale;
 use crate::data::{Dataset, Images};
 use crate::nn::{Layer, Listing, Mode, Network, Penalty, Real, Regularizer, Tape};
 use crate::protocol::EpochStats;
 use crate::rng::{self, Purpose};
 use ndarray::{Array2, ArrayView2, s};
+use std::ops::Range;
 
 /// Multiplications a chunk may take: a few milliseconds' worth.
 const CHUNK_WORK: usize = 50_000_000;
@@ -146,45 +148,83 @@ pub(super) fn regularization_term(
 #[derive(Debug)]
 pub(super) struct Measurement {
     tallies: [Tally; 3],
+    /// Images of each set that were measured, or are just now.
+    begun: [usize; 3],
     /// Outputs on the test set, shape (test images, outputs).
     pub(super) outputs: Array2<Real>,
+}
+
+/// Places of a measurement's sets.
+const TRAIN: usize = 0;
+const VALIDATION: usize = 1;
+const TEST: usize = 2;
+
+/// A chunk of one of the sets, and who measures it.
+struct Job<'a> {
+    evaluator: &'a mut Evaluator,
+    set: usize,
+    chunk: Range<usize>,
+    tally: Tally,
+}
+
+impl Job<'_> {
+    /// `sample` are the training images to look at.
+    fn measure(&mut self, network: &Network, data: &Dataset, sample: &[u32]) {
+        let Self { evaluator, set, chunk, tally } = self;
+        let chunk = chunk.clone();
+        match *set {
+            TRAIN => {
+                let indices = sample[chunk].iter().map(|&index| index as usize);
+                evaluator.measure(network, &data.train, indices, tally)
+            }
+            VALIDATION => evaluator.measure(network, &data.validation, chunk, tally),
+            _ => evaluator.measure(network, &data.test, chunk, tally),
+        };
+    }
 }
 
 impl Measurement {
     pub(super) fn new(network: &Network, data: &Dataset) -> Self {
         Self {
             tallies: [Tally::default(); 3],
+            begun: [0; 3],
             outputs: Array2::zeros((data.test.len(), network.outputs())),
         }
     }
 
-    /// Measures one more chunk; false when there was none left. `sample` are the training images
-    /// to look at.
+    /// Measures one more chunk with every evaluator, each on whichever of the stepper's threads is
+    /// free; false when there was none left. `sample` are the training images to look at. What is
+    /// found does not depend on the number of evaluators.
     pub(super) fn advance(
         &mut self,
-        evaluator: &mut Evaluator,
+        evaluators: &mut [Evaluator],
+        stepper: &mut Stepper,
         network: &Network,
         data: &Dataset,
         sample: &[u32],
     ) -> bool {
-        let rows = evaluator.rows();
-        let chunk = |seen: usize, len: usize| seen..(seen + rows).min(len);
-        let [train, validation, test] = &mut self.tallies;
-        if train.seen < sample.len() {
-            let picked = &sample[chunk(train.seen, sample.len())];
-            let indices = picked.iter().map(|&index| index as usize);
-            evaluator.measure(network, &data.train, indices, train);
-        } else if validation.seen < data.validation.len() {
-            let indices = chunk(validation.seen, data.validation.len());
-            evaluator.measure(network, &data.validation, indices, validation);
-        } else if test.seen < data.test.len() {
-            let indices = chunk(test.seen, data.test.len());
-            let outputs = evaluator.measure(network, &data.test, indices.clone(), test);
-            self.outputs.slice_mut(s![indices, ..]).assign(&outputs);
-        } else {
-            return false;
+        let lengths = [sample.len(), data.validation.len(), data.test.len()];
+        let jobs = evaluators.iter_mut().map_while(|evaluator| {
+            let (set, chunk) = self.pick(lengths, evaluator.rows())?;
+            Some(Job { evaluator, set, chunk, tally: Tally::default() })
+        });
+        let mut jobs: Vec<_> = jobs.collect();
+        stepper.each(jobs.iter_mut(), |job| job.measure(network, data, sample));
+        for Job { evaluator, set, chunk, tally } in &jobs {
+            self.tallies[*set].add(tally.cost, tally.right, tally.seen);
+            if *set == TEST {
+                self.outputs.slice_mut(s![chunk.clone(), ..]).assign(&evaluator.tape.outputs());
+            }
         }
-        true
+        !jobs.is_empty()
+    }
+
+    /// The next chunk of at most so many images, and which set it is of.
+    fn pick(&mut self, lengths: [usize; 3], rows: usize) -> Option<(usize, Range<usize>)> {
+        let set = (0..3).find(|&set| self.begun[set] < lengths[set])?;
+        let first = self.begun[set];
+        self.begun[set] = lengths[set].min(first + rows);
+        Some((set, first..self.begun[set]))
     }
 
     /// The costs and accuracies; `term` is added to every cost. A cost that is not finite is
@@ -207,5 +247,40 @@ impl Measurement {
     /// Whether a cost became infinite or not a number.
     pub(super) fn diverged(&self) -> bool {
         self.tallies.iter().any(|tally| !tally.cost.is_finite())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::testing::{dataset, spec};
+    use crate::engine::{Spec, build};
+    use crate::nn::Optimizer;
+
+    #[test]
+    fn any_number_of_threads_measures_the_same() {
+        // So many weights that a chunk holds few images.
+        let (data, spec) = (dataset(), Spec { layers: "16,2000,2000,3".into(), ..spec() });
+        let network = build(&spec, &data).unwrap();
+        let sample = training_sample(spec.seed, 50);
+        let measured = |threads: usize| {
+            let mut stepper = Stepper::new(&network, 40, threads, Optimizer::Sgd);
+            let evaluator = || Evaluator::new(&network, spec.readout);
+            let mut evaluators: Vec<_> = (0..threads).map(|_| evaluator()).collect();
+            let mut measurement = Measurement::new(&network, &data);
+            let mut rounds = 0;
+            while measurement.advance(&mut evaluators, &mut stepper, &network, &data, &sample) {
+                rounds += 1;
+            }
+            let seen = measurement.tallies.map(|tally| tally.seen);
+            assert_eq!(seen, [50, data.validation.len(), data.test.len()]);
+            (measurement.stats(0.0), measurement.outputs, rounds)
+        };
+        let alone = measured(1);
+        for threads in [2, 3] {
+            let found = measured(threads);
+            assert_eq!((&found.0, &found.1), (&alone.0, &alone.1));
+            assert!(found.2 < alone.2, "{} rounds instead of {}", found.2, alone.2);
+        }
     }
 }

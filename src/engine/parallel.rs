@@ -7,7 +7,7 @@ mod tail;
 
 use crate::nn::{Gradients, Hyper, Listing, Mode, Network, Optimizer, Order, Real, Tape, Updater};
 use crew::Crew;
-use ndarray::{ArrayView2, Axis};
+use ndarray::{ArrayView2, Axis, s};
 use shards::{Shard, Shards};
 use tail::Tail;
 
@@ -77,9 +77,18 @@ impl Stepper {
         }
     }
 
-    /// Whether [`Stepper::step_beside`] has more than one thread.
-    pub(super) fn has_helpers(&self) -> bool {
-        self.crew.has_helpers()
+    /// Threads that work, the calling one among them.
+    pub(super) fn threads(&self) -> usize {
+        self.crew.threads()
+    }
+
+    /// Works on every item, each on whichever thread is free.
+    pub(super) fn each<T: Send>(
+        &mut self,
+        items: impl Iterator<Item = T> + Send,
+        work: impl Fn(T) + Sync,
+    ) {
+        self.crew.each(items, work);
     }
 
     /// [`Stepper::step`], while another thread, or whichever has nothing to do, does something else.
@@ -168,24 +177,30 @@ impl Stepper {
         let (front, samples) = (tail.first, x.nrows());
         tail.begin(mode, samples);
         if front > 0 {
-            self.shards.each(samples, &mut self.crew, other, |shard, part| {
+            self.shards.each(samples, &mut self.crew, NOTHING, |shard, part| {
                 let x = x.slice(part.rows());
                 shard.tape.begin(mode, part.first, x.nrows(), part.batch);
                 for index in 0..front {
                     network.forward_layer(index, x, &mut shard.tape);
                 }
             });
-            let firsts = (0..samples).step_by(self.shards.rows);
-            for (shard, first) in self.shards.all.iter().zip(firsts) {
-                tail.tape.take_activations(front - 1, first, &shard.tape);
-            }
-        } else if let Some(other) = other {
-            other();
+            let Shards { all, rows, .. } = &self.shards;
+            let shards = all.iter().take(samples.div_ceil(*rows));
+            let parts = tail.tape.activation_parts(front - 1, *rows);
+            self.crew.each(shards.zip(parts), |(shard, mut part)| {
+                let activations = shard.tape.activations(front - 1);
+                part.slice_mut(s![..activations.nrows(), ..]).assign(&activations);
+            });
         }
         let plain = self.updater.optimizer() == Optimizer::Sgd;
+        let descent = plain.then(|| hyper.descent());
         let Self { gradients, crew, .. } = self;
-        tail.forward(network, x, y, crew);
-        tail.backward(network, x, plain.then(|| hyper.descent()), gradients, crew);
+        tail.forward(network, x, crew);
+        match other {
+            Some(other) => crew.both(|| tail.turn(network, x, y, descent, gradients), other),
+            None => tail.turn(network, x, y, descent, gradients),
+        }
+        tail.backward(network, x, descent, gradients, crew);
         if asked || !plain {
             tail.gradients(network, x, gradients, crew);
         }

@@ -39,7 +39,8 @@ pub(super) struct Trainer {
     sample: Vec<u32>,
     stepper: Stepper,
     feed: Feed,
-    evaluator: Evaluator,
+    /// One for each thread.
+    evaluators: Vec<Evaluator>,
     monitor: Monitor,
     watch: Watch,
     desk: Desk,
@@ -77,8 +78,10 @@ impl Trainer {
         let desk = Desk::new(commands, events, control, feed.batches());
         Self {
             sample: training_sample(spec.seed, feed.images()),
+            evaluators: (0..stepper.threads())
+                .map(|_| Evaluator::new(network, spec.readout))
+                .collect(),
             stepper,
-            evaluator: Evaluator::new(network, spec.readout),
             monitor: Monitor::new(network),
             watch: Watch::new(network, spec.readout),
             meter: Meter::resumed(*clock),
@@ -159,7 +162,7 @@ impl Trainer {
         self.desk.enter(Activity::Finished);
         self.desk.tell(Event::Finished(outcome));
         loop {
-            if self.watch.work(&mut self.evaluator, &self.data) {
+            if self.look_back() {
                 self.show_frames();
                 self.obey_mail();
                 continue;
@@ -197,7 +200,7 @@ impl Trainer {
         let (network, x, y) = (&mut body.network, hand.x(), hand.y());
         if looked_at {
             self.stepper.step_with_gradients(network, x, y, &hyper, mode);
-        } else if self.stepper.has_helpers() && !last {
+        } else if self.stepper.threads() > 1 && !last {
             self.stepper.step_beside(network, x, y, &hyper, mode, || ahead.gather());
         } else {
             self.stepper.step(network, x, y, &hyper, mode);
@@ -225,7 +228,7 @@ impl Trainer {
         let mut shown = self.next_sample > deadline;
         loop {
             // Work for a probe goes on while there is time; then the wait is over at once.
-            let busy = self.watch.work(&mut self.evaluator, &self.data);
+            let busy = self.look_back();
             let until = match (busy, shown) {
                 (true, _) => Instant::now(),
                 (false, true) => deadline,
@@ -250,6 +253,11 @@ impl Trainer {
         }
     }
 
+    /// Some work for a probe of a past epoch; false where there is none to do.
+    fn look_back(&mut self) -> bool {
+        self.watch.work(&mut self.evaluators[0], &self.data)
+    }
+
     /// Brings the network up to date, for whoever looks at it between two mini-batches.
     fn settle(&mut self) {
         self.stepper.settle(&mut self.state.body.network);
@@ -262,7 +270,7 @@ impl Trainer {
     /// Obeys the commands that have arrived; blocks while paused.
     fn attend(&mut self, gate: Gate) -> Flow {
         self.obey_mail();
-        if self.watch.work(&mut self.evaluator, &self.data) {
+        if self.look_back() {
             self.show_frames();
         }
         loop {
@@ -287,7 +295,7 @@ impl Trainer {
             self.desk.pacer.restart();
             self.desk.enter(Activity::Paused);
         }
-        if self.watch.work(&mut self.evaluator, &self.data) {
+        if self.look_back() {
             self.show_frames();
             return self.obey_mail();
         }

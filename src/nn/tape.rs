@@ -3,7 +3,7 @@
 use super::layer::{Pass, Scratch, Taped, Told, are_many};
 use super::listing::{Listing, Order};
 use super::{Mode, Network, Real};
-use ndarray::{Array2, ArrayView2, s};
+use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis, s};
 use std::mem::{replace, swap, take};
 
 /// Activations and deltas of every layer; made once for the largest batch, then reused.
@@ -142,10 +142,13 @@ impl Tape {
         self.told = replace(&mut self.next, Told::Numbers);
     }
 
-    /// Takes over a layer's activations: all rows of `part` are the rows from `first` on.
-    pub(crate) fn take_activations(&mut self, layer: usize, first: usize, part: &Tape) {
-        let rows = s![first..first + part.samples, ..];
-        self.layers[layer].activations.slice_mut(rows).assign(&part.activations(layer));
+    /// Room for a layer's activations, so many rows at a time.
+    pub(crate) fn activation_parts(
+        &mut self,
+        layer: usize,
+        rows: usize,
+    ) -> impl Iterator<Item = ArrayViewMut2<'_, Real>> + Send {
+        self.layers[layer].activations.axis_chunks_iter_mut(Axis(0), rows)
     }
 
     /// Takes over a layer's δ: the rows from `first` on of `whole`.

@@ -74,9 +74,9 @@ impl Crew {
         });
     }
 
-    /// Whether there is a thread to do something beside the calling one.
-    pub(super) fn has_helpers(&self) -> bool {
-        !self.helpers.is_empty()
+    /// Threads, the calling one among them.
+    pub(super) fn threads(&self) -> usize {
+        1 + self.helpers.len()
     }
 
     /// Does `mine` on the calling thread, and `other` on another one, unless that one comes too
@@ -202,7 +202,7 @@ mod tests {
     fn two_things_are_done_once_each_and_the_first_by_who_asks() {
         for threads in 1..4 {
             let mut crew = Crew::new(threads);
-            assert_eq!(crew.has_helpers(), threads > 1);
+            assert_eq!(crew.threads(), threads);
             for round in 1..200 {
                 let caller = thread::current().id();
                 let (mut mine, mut other) = (None, 0);

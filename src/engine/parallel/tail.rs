@@ -13,6 +13,8 @@ use ndarray::{ArrayView2, Axis, s};
 pub(super) struct Tail {
     /// The index of that layer.
     pub(super) first: usize,
+    /// The index of the layers behind the last that threads share.
+    turn: usize,
     /// Of the whole mini-batch. The layer before has its activations and δ here too.
     pub(super) tape: Tape,
     /// For each thread room for some columns of a layer's weights.
@@ -43,8 +45,10 @@ impl Tail {
     pub(super) fn of(network: &Network, batch: usize, threads: usize) -> Option<Self> {
         let first = network.layers.iter().position(|layer| wide(layer).is_some())?;
         let inputs = network.layers.iter().filter_map(wide).map(|dense| dense.weights.nrows());
+        let shared = |layer: &Layer| wide(layer).is_some() || matches!(layer, Layer::Dropout(_));
         Some(Self {
             first,
+            turn: network.layers.iter().rposition(shared).map_or(first, |last| last + 1),
             tape: Tape::new(network, batch),
             columns: vec![Packed::default(); threads],
             delta: Packed::default(),
@@ -57,23 +61,35 @@ impl Tail {
         self.tape.begin(mode, 0, samples, samples);
     }
 
-    /// Forward through the tail, behind the activations of the layer before; then δ of its last
-    /// layer. `x` and `y` are the network's inputs and targets.
-    pub(super) fn forward(
-        &mut self,
-        network: &Network,
-        x: ArrayView2<Real>,
-        y: ArrayView2<Real>,
-        crew: &mut Crew,
-    ) {
-        for index in self.first..network.layers.len() {
+    /// Forward through the layers that are shared, behind the activations of the layer before. `x`
+    /// are the network's inputs.
+    pub(super) fn forward(&mut self, network: &Network, x: ArrayView2<Real>, crew: &mut Crew) {
+        for index in self.first..self.turn {
             match &network.layers[index] {
                 Layer::Dense(dense) if dense.is_wide() => self.forward_wide(index, dense, x, crew),
                 Layer::Dropout(dropout) => self.forward_dropout(index, dropout, crew),
                 _ => network.forward_layer(index, x, &mut self.tape),
             }
         }
+    }
+
+    /// Forward through the layers at the end, which one thread works on, and back; `y` are the
+    /// network's targets. With a step of plain gradient descent for them, where one is given.
+    pub(super) fn turn(
+        &mut self,
+        network: &mut Network,
+        x: ArrayView2<Real>,
+        y: ArrayView2<Real>,
+        descent: Option<Descent>,
+        spare: &mut Gradients,
+    ) {
+        for index in self.turn..network.layers.len() {
+            network.forward_layer(index, x, &mut self.tape);
+        }
         network.output_delta(y, &mut self.tape);
+        for index in (self.turn..network.layers.len()).rev() {
+            self.backward_alone(index, network, x, descent, spare);
+        }
     }
 
     fn forward_wide(&mut self, index: usize, dense: &Dense, x: ArrayView2<Real>, crew: &mut Crew) {
@@ -141,8 +157,9 @@ impl Tail {
         }
     }
 
-    /// BP2 back to the layer before the tail. With a step of plain gradient descent for the tail,
-    /// where one is given: each layer's as soon as its weights are no longer asked for.
+    /// BP2 through the layers that are shared, back to the layer before them. With a step of plain
+    /// gradient descent for them, where one is given: each layer's as soon as its weights are no
+    /// longer asked for.
     pub(super) fn backward(
         &mut self,
         network: &mut Network,
@@ -151,7 +168,7 @@ impl Tail {
         spare: &mut Gradients,
         crew: &mut Crew,
     ) {
-        for index in (self.first..network.layers.len()).rev() {
+        for index in (self.first..self.turn).rev() {
             let before = network.layers[..index].last().map(Layer::activation);
             let behind = Behind { activation: before, zeros_learn: network.zeros_learn(index) };
             if let Some(dense) = wide_mut(&mut network.layers[index]) {
@@ -162,10 +179,21 @@ impl Tail {
                 self.backward_dropout(index, activation, crew);
                 continue;
             }
-            network.input_delta(index, &mut self.tape);
-            if let Some(descent) = descent {
-                network.descend_layer(index, x, &mut self.tape, descent, spare);
-            }
+            self.backward_alone(index, network, x, descent, spare);
+        }
+    }
+
+    fn backward_alone(
+        &mut self,
+        index: usize,
+        network: &mut Network,
+        x: ArrayView2<Real>,
+        descent: Option<Descent>,
+        spare: &mut Gradients,
+    ) {
+        network.input_delta(index, &mut self.tape);
+        if let Some(descent) = descent {
+            network.descend_layer(index, x, &mut self.tape, descent, spare);
         }
     }
 

@@ -43,8 +43,9 @@ impl Trainer {
     fn measure(&mut self) -> Option<Measurement> {
         let mut measurement = Measurement::new(&self.state.body.network, &self.data);
         loop {
+            let Self { evaluators, stepper, data, sample, .. } = self;
             let network = &self.state.body.network;
-            if !measurement.advance(&mut self.evaluator, network, &self.data, &self.sample) {
+            if !measurement.advance(evaluators, stepper, network, data, sample) {
                 return Some(measurement);
             }
             if self.attend(Gate::Evaluation) == Flow::End {
