@@ -13,6 +13,7 @@
     reason = "some bodies leave the choice of vectors to the compiler"
 )]
 
+mod ahead;
 mod blocks;
 mod bytes;
 mod elementwise;
@@ -27,6 +28,7 @@ mod runs;
 mod tile;
 mod wide;
 
+pub(crate) use ahead::Ahead;
 pub(crate) use blocks::{Blocks, largest, to_largest};
 pub(crate) use bytes::{Bytes, add_bytes_times_matrix, add_bytes_times_rows};
 pub(crate) use elementwise::{

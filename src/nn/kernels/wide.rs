@@ -1,6 +1,7 @@
 //! Products with more weights than a cache holds: strip after strip of columns, so that what is
 //! read again and again stays near, and without what is zero.
 
+use super::ahead::Ahead;
 use super::lanes::{LANES, Wide};
 use super::listing::List;
 use super::packed::Packed;
@@ -12,8 +13,13 @@ use std::ops::Range;
 
 wide_kernel! {
     /// Every row of `out` += Σ factor · a row of `matrix` over its terms, whose offsets are places in
-    /// the matrix.
-    fn accumulate_rows(out: ArrayViewMut2<Real>, list: &List, matrix: Matrix<'_>) = accumulate_body
+    /// the matrix. Meanwhile `ahead` is fetched.
+    fn accumulate_rows(
+        out: ArrayViewMut2<Real>,
+        list: &List,
+        matrix: Matrix<'_>,
+        ahead: Ahead<'_>,
+    ) = accumulate_body
 }
 
 wide_kernel! {
@@ -70,15 +76,16 @@ impl<'a> Matrix<'a> {
     ) -> Self {
         let width = columns.len();
         let size = values.len() / pitch * CUT;
-        let strips = room.room(width.div_ceil(STRIP) * size).chunks_exact_mut(size.max(1));
-        for (strip, first) in strips.zip(columns.clone().step_by(STRIP)) {
-            let wide = STRIP.min(columns.end - first);
-            for (to, from) in strip.chunks_exact_mut(CUT).zip(values.chunks_exact(pitch)) {
-                to[..wide].copy_from_slice(&from[first..][..wide]);
+        let to = room.room(width.div_ceil(STRIP) * size);
+        // Row after row, as they lie in memory.
+        for (row, from) in values.chunks_exact(pitch).enumerate() {
+            let parts = from[columns.clone()].chunks(STRIP);
+            for (part, strip) in parts.zip((0..).step_by(size)) {
+                to[strip + row * CUT..][..part.len()].copy_from_slice(part);
             }
         }
         if factor != 1.0 {
-            scale_by(room.room(width.div_ceil(STRIP) * size), factor);
+            scale_by(to, factor);
         }
         Self { values: room.values(), width, strip: size }
     }
@@ -102,13 +109,18 @@ pub(crate) const CUT: usize = STRIP.next_multiple_of(2 * LANES);
 const STRIP: usize = WIDEST;
 
 #[inline(always)]
-fn accumulate_body<W: Wide>(mut out: ArrayViewMut2<Real>, list: &List, matrix: Matrix<'_>) {
+fn accumulate_body<W: Wide>(
+    mut out: ArrayViewMut2<Real>,
+    list: &List,
+    matrix: Matrix<'_>,
+    ahead: Ahead<'_>,
+) {
     for band in bands(matrix.width) {
         let job = Job { list, matrix, band };
         if band.len <= LANES {
             job.accumulate_few::<W>(&mut out);
         } else {
-            by_width!(band.len, Job::accumulate::<W>(job, &mut out));
+            by_width!(band.len, Job::accumulate::<W>(job, &mut out, ahead));
         }
     }
 }
@@ -184,9 +196,13 @@ impl Job<'_> {
     fn accumulate<W: Wide, const PAIRS: usize, const ODD: usize>(
         self,
         out: &mut ArrayViewMut2<Real>,
+        ahead: Ahead<'_>,
     ) {
         let source = self.matrix.band(self.band);
-        for (mut row, terms) in out.rows_mut().into_iter().zip(self.list.rows()) {
+        let count = out.nrows();
+        let rows = out.rows_mut().into_iter().zip(self.list.rows());
+        for (at, (mut row, terms)) in rows.enumerate() {
+            ahead.fetch(at, count, self.band);
             let row = self.part_mut(row.as_slice_mut().expect(ROWS));
             let mut sum = Row::<W, PAIRS, ODD>::load(row);
             for term in terms {

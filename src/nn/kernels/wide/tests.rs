@@ -72,6 +72,7 @@ fn rows_are_added_to_some_columns() {
         for first in [0, units / 2] {
             let columns = s![.., first..];
             let mut room = Packed::default();
+            let ahead = Ahead { values: weights.as_slice().unwrap(), pitch: units, first };
             let jobs = [
                 (
                     list(x.view(), units),
@@ -81,8 +82,8 @@ fn rows_are_added_to_some_columns() {
             ];
             for (list, matrix) in &jobs {
                 let [mut out, mut plain] = [start.clone(), start.clone()];
-                accumulate_rows(out.slice_mut(columns), list, *matrix);
-                accumulate_body::<[Portable; 2]>(plain.slice_mut(columns), list, *matrix);
+                accumulate_rows(out.slice_mut(columns), list, *matrix, ahead);
+                accumulate_body::<[Portable; 2]>(plain.slice_mut(columns), list, *matrix, ahead);
                 for out in [out, plain] {
                     close(out.slice(columns), &expected.slice(columns).to_owned());
                     assert_eq!(out.slice(s![.., ..first]), start.slice(s![.., ..first]), "{units}");

@@ -4,7 +4,7 @@
 
 use super::{Dense, ROWS};
 use crate::nn::kernels::{
-    CUT, List, Matrix, Packed, Term, accumulate_rows, add_products, dot_rows, nonzero,
+    Ahead, CUT, List, Matrix, Packed, Term, accumulate_rows, add_products, dot_rows, nonzero,
 };
 use crate::nn::layer::{Descent, Scratch, Taped};
 use crate::nn::{Activation, Real};
@@ -99,13 +99,16 @@ impl Dense {
     ) {
         let (samples, width, units) = (z.nrows(), z.ncols(), self.biases.len());
         z.assign(&self.biases.slice(s![first..first + width]));
-        for (weights, list) in super::slice(&self.weights).chunks(CHUNK * units).zip(lists) {
-            let matrix = if worth_copying(samples) {
-                Matrix::cut(weights, units, first..first + width, 1.0, room)
+        let chunks = super::slice(&self.weights).chunks(CHUNK * units);
+        let nexts = chunks.clone().skip(1).chain([&[][..]]);
+        for ((weights, next), list) in chunks.zip(nexts).zip(lists) {
+            let (matrix, ahead) = if worth_copying(samples) {
+                let matrix = Matrix::cut(weights, units, first..first + width, 1.0, room);
+                (matrix, Ahead { values: next, pitch: units, first })
             } else {
-                Matrix::of_rows(weights, first, width)
+                (Matrix::of_rows(weights, first, width), Ahead::NOTHING)
             };
-            accumulate_rows(z.view_mut(), list, matrix);
+            accumulate_rows(z.view_mut(), list, matrix, ahead);
         }
     }
 
