@@ -20,7 +20,8 @@ pub(super) struct SpecArgs {
     /// A recipe beyond the book; arguments override it
     #[arg(long, value_name = "NAME", value_parser = presets(), conflicts_with = "spec")]
     pub(super) preset: Option<String>,
-    /// Sizes of the layers (784,30,10), or a run of layers (conv20x5-pool2-dense100-softmax10)
+    /// Sizes of the layers (784,30,10), or a run of layers (conv20x5-pool2-dense100-softmax10) of
+    /// denseN, softmaxN, dropP, convMxK, poolS, ltwopoolS, avgpoolS, rnnN and norm
     #[arg(long, allow_hyphen_values = true)]
     pub(super) layers: Option<String>,
     /// Passes over the training images [default: 30]

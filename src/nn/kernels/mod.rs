@@ -36,7 +36,7 @@ pub(crate) use elementwise::{
 };
 pub(crate) use exponential::{exponentials, sigmoids, tangents};
 pub(crate) use listing::{List, Term, expand, ink, nonzero};
-pub(crate) use maps::{add_covariances, add_pixels, add_scaled, add_squares, affine};
+pub(crate) use maps::{add_deltas, add_pixels, add_scaled, add_squares, affine};
 pub(crate) use packed::Packed;
 pub(crate) use rows::{accumulate, scale_by, scatter_rows, sum_rows};
 pub(crate) use runs::{RUN, accumulate_runs};

@@ -2,6 +2,7 @@
 
 mod conv2d;
 mod dense;
+mod descent;
 mod dropout;
 mod norm;
 mod pool2d;
@@ -10,12 +11,14 @@ mod recurrent;
 pub use conv2d::Conv2d;
 pub use dense::Dense;
 pub(crate) use dense::{Chunk, Rows, are_many, cut_rows};
+pub use descent::Descent;
+pub(crate) use descent::sign;
 pub use dropout::Dropout;
 pub use norm::Norm;
 pub use pool2d::{Pool2d, Pooling};
 pub use recurrent::Recurrent;
 
-use super::kernels::{Bytes, List, Packed, scale_by};
+use super::kernels::{Bytes, List, Packed};
 use super::{Activation, LayerGradients, Mode, Real};
 use ndarray::{ArrayView2, ArrayViewD, ArrayViewMut2, ArrayViewMutD};
 use serde::{Deserialize, Serialize};
@@ -129,52 +132,6 @@ pub struct Scratch {
     pub(crate) strips: Packed,
     /// Sums that are not yet complete.
     pub(crate) sums: Packed,
-}
-
-/// A step of plain gradient descent: w → (1 − l2) w − l1 sgn(w) − η ∇C.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Descent {
-    /// η.
-    pub rate: Real,
-    /// η λ/n of L1.
-    pub l1: Real,
-    /// η λ/n of L2.
-    pub l2: Real,
-}
-
-impl Descent {
-    /// What a sum of gradients is multiplied by: −η · `scale`, see [`Pass::scale`].
-    pub(crate) fn factor(&self, scale: Real) -> Real {
-        -self.rate * scale
-    }
-
-    /// What weights are to be multiplied by when the gradient is added. Regularization's part of the
-    /// step that is no factor is done here.
-    pub(crate) fn keep(&self, weights: &mut [Real]) -> Real {
-        if self.l1 == 0.0 {
-            return 1.0 - self.l2;
-        }
-        // L1 asks for the weight's sign.
-        self.decay(weights);
-        1.0
-    }
-
-    /// Regularization's part of the step, on weights.
-    pub(crate) fn decay(&self, weights: &mut [Real]) {
-        if self.l2 != 0.0 {
-            scale_by(weights, 1.0 - self.l2);
-        }
-        if self.l1 != 0.0 {
-            for w in weights {
-                *w -= self.l1 * sign(*w);
-            }
-        }
-    }
-}
-
-/// −1, 0 or 1.
-pub(crate) fn sign(w: Real) -> Real {
-    Real::from(u8::from(w > 0.0)) - Real::from(u8::from(w < 0.0))
 }
 
 /// What backpropagation hands a layer: its input x, its activations a, and δ = ∂C/∂z, all of one

@@ -2,7 +2,7 @@
 //! initialization does for the first mini-batch, done for every one.
 
 use super::{BIASES, Kind, MEAN, Pass, Role, Scratch, Shape, Taped, VARIANCE};
-use crate::nn::kernels::{add_covariances, add_pixels, add_scaled, add_squares, affine};
+use crate::nn::kernels::{add_deltas, add_pixels, add_scaled, add_squares, affine};
 use crate::nn::{LayerGradients, Mode, Real};
 use ndarray::{Array1, ArrayView2, ArrayViewD, ArrayViewMut2, ArrayViewMutD, Axis};
 use serde::{Deserialize, Serialize};
@@ -94,8 +94,7 @@ impl Known<'_> {
         self.deltas.fill(0.0);
         self.covariances.fill(0.0);
         for (x, delta) in rows(x).zip(rows(delta)) {
-            add_pixels(self.deltas, delta);
-            add_covariances(self.covariances, delta, x, self.mean);
+            add_deltas(self.deltas, self.covariances, delta, x, self.mean);
         }
     }
 }

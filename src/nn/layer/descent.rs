@@ -1,0 +1,50 @@
+//! A step of plain gradient descent (equation 20), with regularization (section 3.2).
+
+use crate::nn::Real;
+use crate::nn::kernels::scale_by;
+
+/// A step of plain gradient descent: w → (1 − l2) w − l1 sgn(w) − η ∇C.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Descent {
+    /// η.
+    pub rate: Real,
+    /// η λ/n of L1.
+    pub l1: Real,
+    /// η λ/n of L2.
+    pub l2: Real,
+}
+
+impl Descent {
+    /// What a sum of gradients is multiplied by: −η · `scale`, see [`super::Pass::scale`].
+    pub(crate) fn factor(&self, scale: Real) -> Real {
+        -self.rate * scale
+    }
+
+    /// What weights are to be multiplied by when the gradient is added. Regularization's part of the
+    /// step that is no factor is done here.
+    pub(crate) fn keep(&self, weights: &mut [Real]) -> Real {
+        if self.l1 == 0.0 {
+            return 1.0 - self.l2;
+        }
+        // L1 asks for the weight's sign.
+        self.decay(weights);
+        1.0
+    }
+
+    /// Regularization's part of the step, on weights.
+    pub(crate) fn decay(&self, weights: &mut [Real]) {
+        if self.l2 != 0.0 {
+            scale_by(weights, 1.0 - self.l2);
+        }
+        if self.l1 != 0.0 {
+            for w in weights {
+                *w -= self.l1 * sign(*w);
+            }
+        }
+    }
+}
+
+/// −1, 0 or 1.
+pub(crate) fn sign(w: Real) -> Real {
+    Real::from(u8::from(w > 0.0)) - Real::from(u8::from(w < 0.0))
+}
