@@ -344,3 +344,29 @@ fn optimizers_follow_their_equations() {
     // Adam's first step is η whatever the gradient's size.
     assert!((path(Optimizer::Adam, 1)[0] - 0.9).abs() < 1e-6);
 }
+
+#[test]
+fn saturated_neurons_leave_no_subnormal_delta() {
+    let architecture: Architecture = "9,20,20,3".parse().unwrap();
+    for (activation, cost) in [
+        (Activation::Sigmoid, Cost::Quadratic),
+        (Activation::Sigmoid, Cost::CrossEntropy),
+        (Activation::Tanh, Cost::Quadratic),
+        (Activation::Sigmoid, Cost::LogLikelihood),
+    ] {
+        let options = BuildOptions { activation, cost, ..Default::default() };
+        let mut network = architecture.build(Shape::vector(9), 3, &options, 4).unwrap();
+        for layer in &mut network.layers {
+            // So far from 0 that every exponential is at its limit.
+            layer.kind_mut().visit_mut(&mut |_, values| values.iter_mut().for_each(|w| *w *= 1e3));
+        }
+        let (x, y) = batch(SAMPLES, 9, 3);
+        let mut tape = Tape::new(&network, SAMPLES);
+        network.forward(x.view(), &mut tape, TRAINING);
+        network.deltas(y.view(), &mut tape);
+        for layer in 0..network.layers.len() {
+            let delta = tape.delta(layer);
+            assert!(!delta.iter().any(|d| d.is_subnormal()), "{activation:?} {cost:?}: {delta}");
+        }
+    }
+}

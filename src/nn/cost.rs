@@ -1,5 +1,6 @@
 //! Cost functions C(a, y) and the output error δᴸ.
 
+use super::kernels::settled;
 use super::{Activation, Real};
 use ndarray::{ArrayView2, ArrayViewMut2, Zip};
 use serde::{Deserialize, Serialize};
@@ -42,7 +43,7 @@ impl Cost {
         y: ArrayView2<Real>,
         mut delta: ArrayViewMut2<Real>,
     ) {
-        let difference = |d: &mut Real, &a: &Real, &y: &Real| *d = a - y;
+        let difference = |d: &mut Real, &a: &Real, &y: &Real| *d = settled(a - y);
         match (self, activation) {
             (Self::CrossEntropy, Activation::Sigmoid)
             | (Self::LogLikelihood, Activation::Softmax) => {

@@ -32,7 +32,7 @@ pub(crate) use ahead::Ahead;
 pub(crate) use blocks::{Blocks, largest, to_largest};
 pub(crate) use bytes::{Bytes, add_bytes_times_matrix, add_bytes_times_rows};
 pub(crate) use elementwise::{
-    add, descend, rectify, times_sigmoid_slope, times_step, times_tanh_slope,
+    add, descend, rectify, settled, times_sigmoid_slope, times_step, times_tanh_slope,
 };
 pub(crate) use exponential::{exponentials, sigmoids, tangents};
 pub(crate) use listing::{List, Term, expand, ink, nonzero};
