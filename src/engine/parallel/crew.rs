@@ -2,7 +2,8 @@
 //!
 //! A step has a few parts of a fraction of a millisecond each, and between them something that one
 //! thread does alone. A thread that sleeps meanwhile takes longer to wake than the others take
-//! alone, so it looks out for the next part for a moment first.
+//! alone, so it looks out for the next part for a moment first. One that comes too late, for the
+//! machine has other work, is not waited for.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
@@ -13,7 +14,7 @@ use std::thread::{self, Builder, JoinHandle, Thread};
 /// millisecond.
 const LOOKS: u32 = 20_000;
 
-/// What every thread of a crew does once.
+/// What every thread of a crew does that comes in time; done once more it does nothing.
 type Task<'a> = dyn Fn() + Sync + 'a;
 
 /// A thread and its helpers, which end with it.
@@ -28,10 +29,12 @@ pub(super) struct Crew {
 struct Shared {
     /// Counts the tasks, so that a new one is noticed.
     number: AtomicU32,
-    /// The task under way, and who waits for its end; none when the crew is dismissed.
+    /// The task under way, and who waits for its end.
     task: Mutex<Option<(&'static Task<'static>, Thread)>>,
-    /// Helpers that are not done with it.
+    /// Helpers that have taken it up and are not done with it. Counts up while the task is locked.
     busy: AtomicUsize,
+    /// Whether no task will come any more.
+    dismissed: AtomicBool,
     panicked: AtomicBool,
 }
 
@@ -101,9 +104,8 @@ impl Crew {
     fn run<'a>(&mut self, task: &'a Task<'a>) {
         let shared = &*self.shared;
         // SAFETY: only the lifetime changes, and the task lives until this function ends, which is
-        // not before `end` is dropped: then no helper works on the task or can find it any more.
+        // not before `end` is dropped: then no helper can find the task or works on it any more.
         let task = unsafe { std::mem::transmute::<&'a Task<'a>, &'static Task<'static>>(task) };
-        shared.busy.store(self.helpers.len(), Ordering::Relaxed);
         *lock(&shared.task) = Some((task, thread::current()));
         self.call();
         let end = End(shared);
@@ -121,6 +123,7 @@ impl Crew {
 
 impl Drop for Crew {
     fn drop(&mut self) {
+        self.shared.dismissed.store(true, Ordering::Relaxed);
         self.call();
         for helper in self.helpers.drain(..) {
             // What it had to tell was told when its task ended.
@@ -134,8 +137,8 @@ struct End<'a>(&'a Shared);
 
 impl Drop for End<'_> {
     fn drop(&mut self) {
-        wait_until(|| self.0.busy.load(Ordering::Acquire) == 0);
         *lock(&self.0.task) = None;
+        wait_until(|| self.0.busy.load(Ordering::Acquire) == 0);
     }
 }
 
@@ -145,8 +148,11 @@ impl Shared {
         let mut done = 0;
         loop {
             wait_until(|| self.number.load(Ordering::Acquire) != done);
-            done = done.wrapping_add(1);
-            let Some((task, waiting)) = lock(&self.task).clone() else { return };
+            done = self.number.load(Ordering::Acquire);
+            if self.dismissed.load(Ordering::Relaxed) {
+                return;
+            }
+            let Some((task, waiting)) = self.take_up() else { continue };
             if catch_unwind(AssertUnwindSafe(task)).is_err() {
                 self.panicked.store(true, Ordering::Relaxed);
             }
@@ -155,6 +161,15 @@ impl Shared {
                 waiting.unpark();
             }
         }
+    }
+
+    /// The task under way, unless it is over; whoever asked for it waits from now on.
+    fn take_up(&self) -> Option<(&'static Task<'static>, Thread)> {
+        let task = lock(&self.task);
+        if task.is_some() {
+            self.busy.fetch_add(1, Ordering::Relaxed);
+        }
+        task.clone()
     }
 }
 
