@@ -45,7 +45,7 @@ impl Stage {
                 Ok((Shape::vector(units), (shape.len() as u128 + 1) * units as u128))
             }
             Self::Dropout(_) => Ok((shape, 0)),
-            Self::Norm => Ok((shape, 2 * shape.len() as u128)),
+            Self::Norm => Ok((shape, 2 * Norm::maps_of(shape) as u128)),
             Self::Conv2d { kernel, .. } if kernel > height.min(width) => Err(format!(
                 "a kernel of {kernel} × {kernel} does not fit into maps of {height} × {width}"
             )),

@@ -34,9 +34,14 @@ impl Norm {
     /// A layer that has learned nothing: γ = 1, β = 0.
     #[must_use]
     pub fn new(shape: Shape) -> Self {
-        let maps = if shape.maps == 1 && shape.height == 1 { shape.width } else { shape.maps };
+        let maps = Self::maps_of(shape);
         let (zeros, ones) = (Array1::zeros(maps), Array1::ones(maps));
         Self { shape, weights: ones.clone(), biases: zeros.clone(), mean: zeros, variance: ones }
+    }
+
+    /// What has a mean of its own: maps, or the units of a vector.
+    pub(crate) fn maps_of(shape: Shape) -> usize {
+        if shape.maps == 1 && shape.height == 1 { shape.width } else { shape.maps }
     }
 
     fn maps(&self) -> usize {
@@ -220,8 +225,10 @@ impl Kind for Norm {
             let deviation = (known.variance[map] + EPSILON).sqrt();
             weights[map] = pass.scale * known.covariances[map] / deviation;
             biases[map] = pass.scale * known.deltas[map];
+            // One value says nothing of how far values lie apart.
+            let seen = if self.count(x) > 1 { known.variance[map] } else { self.variance[map] };
             mean[map] = share * known.mean[map];
-            variance[map] = share * known.variance[map];
+            variance[map] = share * seen;
         }
     }
 }
@@ -293,5 +300,18 @@ mod tests {
         layer.variance.assign(&measured[1]);
         let found = forward(&layer, Mode::Inference, &mut scratch);
         assert!((&found - &expected).iter().all(|off| off.abs() < 1e-5));
+    }
+
+    #[test]
+    fn a_single_value_has_no_variance_to_learn_from() {
+        let layer = Norm::new(Shape::vector(3));
+        let (x, delta) = (Array2::ones((1, 3)), Array2::ones((1, 3)));
+        let (mut a, mut scratch) = (Array2::zeros((1, 3)), Scratch::default());
+        layer.forward(x.view(), a.view_mut(), &mut scratch, pass(TRAINING));
+        let mut gradients = layer.zero_gradients();
+        let taped = Taped { x: x.view(), a: a.view(), delta: delta.view() };
+        let pass = Pass { scale: 1.0, ..pass(TRAINING) };
+        layer.gradients(taped, &mut gradients, &mut scratch, pass);
+        assert_eq!(gradients.statistics, [layer.weights.clone(), layer.variance.clone()]);
     }
 }
