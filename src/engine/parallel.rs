@@ -85,7 +85,7 @@ impl Stepper {
     /// Works on every item, each on whichever thread is free.
     pub(super) fn each<T: Send>(
         &mut self,
-        items: impl Iterator<Item = T> + Send,
+        items: impl DoubleEndedIterator<Item = T> + Send,
         work: impl Fn(T) + Sync,
     ) {
         self.crew.each(items, work);
@@ -205,7 +205,7 @@ impl Stepper {
             tail.gradients(network, x, gradients, crew);
         }
         if front > 0 {
-            self.shards.each(samples, &mut self.crew, NOTHING, |shard, part| {
+            self.shards.each_back(samples, &mut self.crew, |shard, part| {
                 let Some(gradients) = &mut shard.gradients else { return };
                 shard.tape.take_delta(front - 1, part.first, &tail.tape);
                 for index in (1..front).rev() {

@@ -147,7 +147,7 @@ impl Tape {
         &mut self,
         layer: usize,
         rows: usize,
-    ) -> impl Iterator<Item = ArrayViewMut2<'_, Real>> + Send {
+    ) -> impl DoubleEndedIterator<Item = ArrayViewMut2<'_, Real>> + ExactSizeIterator + Send {
         self.layers[layer].activations.axis_chunks_iter_mut(Axis(0), rows)
     }
 

@@ -56,22 +56,48 @@ impl Crew {
         Self { shared, helpers }
     }
 
-    /// Works on every item, each on whichever thread is free. Allocates nothing.
+    /// Works on every item: the caller from the first one on, helpers from the last one back. So of
+    /// what is worked on in every step, two threads mostly meet what they still have in their
+    /// caches. Allocates nothing.
     ///
     /// # Panics
     /// Where the work does, on whichever thread.
     pub(super) fn each<T: Send>(
         &mut self,
+        items: impl DoubleEndedIterator<Item = T> + Send,
+        work: impl Fn(T) + Sync,
+    ) {
+        self.share(items, work, DoubleEndedIterator::next_back);
+    }
+
+    /// [`Crew::each`] of what can be had in order alone.
+    pub(super) fn each_in_order<T: Send>(
+        &mut self,
         items: impl Iterator<Item = T> + Send,
         work: impl Fn(T) + Sync,
+    ) {
+        self.share(items, work, Iterator::next);
+    }
+
+    /// The caller takes the next item, helpers what `help` takes.
+    fn share<T: Send, I: Iterator<Item = T> + Send>(
+        &mut self,
+        items: I,
+        work: impl Fn(T) + Sync,
+        help: impl Fn(&mut I) -> Option<T> + Sync,
     ) {
         if self.helpers.is_empty() {
             return items.for_each(work);
         }
+        let caller = thread::current().id();
         let items = Mutex::new(items);
-        let next = || lock(&items).next();
         self.run(&|| {
-            while let Some(item) = next() {
+            let is_caller = thread::current().id() == caller;
+            let take = || {
+                let mut items = lock(&items);
+                if is_caller { items.next() } else { help(&mut items) }
+            };
+            while let Some(item) = take() {
                 work(item);
             }
         });
@@ -82,23 +108,30 @@ impl Crew {
         1 + self.helpers.len()
     }
 
-    /// Does `mine` on the calling thread, and `other` on another one, unless that one comes too
-    /// late. Allocates nothing.
+    /// What `mine` finds on the calling thread, while `other` is done on another one, unless that
+    /// one comes too late. Allocates nothing.
     ///
     /// # Panics
     /// Where one of them does.
-    pub(super) fn both(&mut self, mine: impl FnOnce() + Send, other: impl FnOnce() + Send) {
+    pub(super) fn both<R: Send>(
+        &mut self,
+        mine: impl FnOnce() -> R + Send,
+        other: impl FnOnce() + Send,
+    ) -> R {
         let caller = thread::current().id();
         let (mine, other) = (Mutex::new(Some(mine)), Mutex::new(Some(other)));
+        let found = Mutex::new(None);
         self.run(&|| {
             let is_caller = thread::current().id() == caller;
             if is_caller && let Some(mine) = { lock(&mine).take() } {
-                mine();
+                *lock(&found) = Some(mine());
             }
             if let Some(other) = { lock(&other).take() } {
                 other();
             }
         });
+        let found = { lock(&found).take() };
+        found.expect("the caller has done its part once the task is over")
     }
 
     fn run<'a>(&mut self, task: &'a Task<'a>) {
@@ -220,9 +253,9 @@ mod tests {
             assert_eq!(crew.threads(), threads);
             for round in 1..200 {
                 let caller = thread::current().id();
-                let (mut mine, mut other) = (None, 0);
-                crew.both(|| mine = Some(thread::current().id()), || other += round);
-                assert_eq!((mine, other), (Some(caller), round));
+                let mut other = 0;
+                let mine = crew.both(|| thread::current().id(), || other += round);
+                assert_eq!((mine, other), (caller, round));
                 if round % 50 == 0 {
                     thread::sleep(std::time::Duration::from_millis(2));
                 }

@@ -33,7 +33,7 @@ impl Stepper {
             };
             let blocks = (0..).step_by(BLOCK).zip(blocks);
             // One block is done before anybody else has come to help.
-            if few { blocks.for_each(work) } else { crew.each(blocks, work) }
+            if few { blocks.for_each(work) } else { crew.each_in_order(blocks, work) }
         });
     }
 }

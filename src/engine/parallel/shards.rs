@@ -38,6 +38,7 @@ pub(super) struct Shards {
 /// A fixed part of a mini-batch, worked on by one thread at a time.
 #[derive(Debug)]
 pub(super) struct Shard {
+    index: usize,
     pub(super) tape: Tape,
     pub(super) gradients: Option<Gradients>,
 }
@@ -70,6 +71,7 @@ impl Shards {
         let lent = if front.is_some() { Lent::Deltas } else { Lent::AllButOutputs };
         let layers = front.unwrap_or(network.layers.len());
         let shard = |index| Shard {
+            index,
             tape: match index {
                 0 => Tape::new(network, rows),
                 _ => Tape::hollow(network, rows, lent),
@@ -94,28 +96,62 @@ impl Shards {
         other: Option<impl FnOnce() + Send>,
         work: impl Fn(&mut Shard, Part) + Sync,
     ) {
-        let Self { all, rows, spare, lent } = self;
-        let (rows, lent) = (*rows, *lent);
-        let part = |index: usize| Part {
-            first: index * rows,
-            end: ((index + 1) * rows).min(batch),
-            batch,
-        };
-        let shards = all.iter_mut().take(batch.div_ceil(rows)).enumerate();
+        let (shards, desk) = self.of(batch);
+        let [first, second] = halves(shards);
         let other = Mutex::new(other);
-        crew.each(shards.map(Some).chain([None]), |job| {
-            let Some((index, shard)) = job else {
-                let other = lock(&other).take();
-                return other.into_iter().for_each(|other| other());
-            };
-            if index == 0 {
-                return work(shard, part(index));
-            }
-            let mut tape = lock(spare).pop().expect("one for every thread that works");
-            shard.tape.exchange(&mut tape, lent);
-            work(shard, part(index));
-            shard.tape.exchange(&mut tape, lent);
-            lock(spare).push(tape);
+        let jobs = first.iter_mut().map(Some).chain([None]).chain(second.iter_mut().map(Some));
+        crew.each(jobs, |job| match job {
+            Some(shard) => desk.lend(shard, &work),
+            None => { lock(&other).take() }.into_iter().for_each(|other| other()),
         });
+    }
+
+    /// Works on every shard once more, those first that were the last: they are nearest.
+    pub(super) fn each_back(
+        &mut self,
+        batch: usize,
+        crew: &mut Crew,
+        work: impl Fn(&mut Shard, Part) + Sync,
+    ) {
+        let (shards, desk) = self.of(batch);
+        let [first, second] = halves(shards);
+        let shards = first.iter_mut().rev().chain(second.iter_mut().rev());
+        crew.each(shards, |shard| desk.lend(shard, &work));
+    }
+
+    /// The shards of a mini-batch, and what they are worked on with.
+    fn of(&mut self, batch: usize) -> (&mut [Shard], Desk<'_>) {
+        let Self { all, rows, spare, lent } = self;
+        let desk = Desk { rows: *rows, batch, spare, lent: *lent };
+        (&mut all[..batch.div_ceil(*rows)], desk)
+    }
+}
+
+/// Where one of two threads begins and where the other.
+fn halves(shards: &mut [Shard]) -> [&mut [Shard]; 2] {
+    shards.split_at_mut(shards.len().div_ceil(2)).into()
+}
+
+/// What shards are worked on with.
+struct Desk<'a> {
+    rows: usize,
+    batch: usize,
+    spare: &'a Mutex<Vec<Tape>>,
+    lent: Lent,
+}
+
+impl Desk<'_> {
+    fn lend(&self, shard: &mut Shard, work: impl Fn(&mut Shard, Part)) {
+        let Self { rows, batch, spare, lent } = *self;
+        let first = shard.index * rows;
+        let part = Part { first, end: batch.min(first + rows), batch };
+        if first == 0 {
+            return work(shard, part);
+        }
+        let mut tape = lock(spare).pop().expect("one for every thread that works");
+        shard.tape.exchange(&mut tape, lent);
+        work(shard, part);
+        shard.tape.exchange(&mut tape, lent);
+        lock(spare).push(tape);
     }
 }

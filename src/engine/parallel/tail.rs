@@ -4,9 +4,9 @@
 //! parts are the same for any number of threads, and so are the sums.
 
 use super::crew::Crew;
-use crate::nn::layer::{Chunk, Dense, Descent, Dropout, Pass, Rows, Taped, cut_rows};
+use crate::nn::layer::{Chunk, Dense, Descent, Dropout, Pass, Rows, Taped, cut_rows, halves};
 use crate::nn::{Activation, Gradients, Layer, LayerTape, List, Mode, Network, Packed, Real, Tape};
-use ndarray::{ArrayView2, Axis, s};
+use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis, s};
 
 /// The layers from the first wide one on.
 #[derive(Debug)]
@@ -17,8 +17,11 @@ pub(super) struct Tail {
     turn: usize,
     /// Of the whole mini-batch. The layer before has its activations and δ here too.
     pub(super) tape: Tape,
-    /// For each thread room for some columns of a layer's weights.
-    columns: Vec<Packed>,
+    /// Room for weights: of the first half of a layer's inputs, so many columns a thread, and of the
+    /// second.
+    rooms: Vec<Packed>,
+    /// What the second half of a layer's inputs adds up to, shape (batch, units).
+    second: Array2<Real>,
     /// A layer's δ, where it can be read fast.
     delta: Packed,
     /// For some rows of weights at a time the samples of each input, and room.
@@ -45,12 +48,14 @@ impl Tail {
     pub(super) fn of(network: &Network, batch: usize, threads: usize) -> Option<Self> {
         let first = network.layers.iter().position(|layer| wide(layer).is_some())?;
         let inputs = network.layers.iter().filter_map(wide).map(|dense| dense.weights.nrows());
+        let units = network.layers.iter().filter_map(wide).map(|dense| dense.biases.len());
         let shared = |layer: &Layer| wide(layer).is_some() || matches!(layer, Layer::Dropout(_));
         Some(Self {
             first,
             turn: network.layers.iter().rposition(shared).map_or(first, |last| last + 1),
             tape: Tape::new(network, batch),
-            columns: vec![Packed::default(); threads],
+            rooms: vec![Packed::default(); 2 * threads.div_ceil(2)],
+            second: Array2::zeros((batch, units.max().unwrap_or(0))),
             delta: Packed::default(),
             by_rows: vec![Default::default(); inputs.map(Rows::count).max().unwrap_or(0)],
         })
@@ -98,21 +103,27 @@ impl Tail {
         let x = before.last().map_or(x, |previous| previous.activations.slice(rows));
         let LayerTape { activations, scratch, .. } = &mut rest[0];
         let mut a = activations.slice_mut(rows);
-        let (units, chunks) = (dense.biases.len(), &mut scratch.chunks);
-        crew.each(Chunk::all(x, units, chunks), Chunk::list);
+        let (units, lists) = (dense.biases.len(), &mut scratch.chunks);
+        crew.each(Chunk::all(x, units, lists), Chunk::list);
+        let (lists, groups) = (&*lists, self.rooms.len() / 2);
         // As wide as can be, for weights are read in runs that long; no sum depends on it.
-        let width = units.div_ceil(self.columns.len()).next_multiple_of(16);
-        let (chunks, whole) = (&*chunks, dense.activation == Activation::Softmax);
-        let parts = (0..units).step_by(width).zip(a.axis_chunks_iter_mut(Axis(1), width));
-        crew.each(parts.zip(&mut self.columns), |((first, mut z), room)| {
-            dense.weighted_inputs(chunks, first, z.view_mut(), room);
-            if !whole {
-                dense.activation.apply_in_place(z);
-            }
+        let width = units.div_ceil(groups).next_multiple_of(16);
+        let [half, other_half] = halves(lists.len());
+        let mut second = self.second.slice_mut(s![..a.nrows(), ..units]);
+        let (rooms, other_rooms) = self.rooms.split_at_mut(groups);
+        let parts = columns(&mut a, width).zip(rooms).map(|part| (half.clone(), part));
+        let others = columns(&mut second, width).zip(other_rooms);
+        let parts = parts.chain(others.map(|part| (other_half.clone(), part)));
+        crew.each(parts, |(chunks, ((first, mut z), room))| {
+            z.fill(0.0);
+            dense.add_weighted_inputs(lists, chunks, first, z, room);
         });
-        if whole {
-            dense.activation.apply_in_place(a);
-        }
+        let rows = a.axis_chunks_iter_mut(Axis(0), ROWS);
+        crew.each(rows.zip(second.axis_chunks_iter(Axis(0), ROWS)), |(mut z, second)| {
+            z += &second;
+            z += &dense.biases;
+            dense.activation.apply_in_place(z);
+        });
     }
 
     fn forward_dropout(&mut self, index: usize, dropout: &Dropout, crew: &mut Crew) {
@@ -125,7 +136,7 @@ impl Tail {
         let masks = scratch.first.chunks_mut(ROWS * x.ncols());
         let parts = x.axis_chunks_iter(Axis(0), ROWS);
         let parts = parts.zip(a.axis_chunks_iter_mut(Axis(0), ROWS)).zip(masks);
-        crew.each(parts.zip((0..).step_by(ROWS)), |(((x, a), mask), first_row)| {
+        crew.each(parts.zip((0..x.nrows()).step_by(ROWS)), |(((x, a), mask), first_row)| {
             dropout.forward_rows(x, a, mask, Pass { first_row, ..pass });
         });
     }
@@ -212,10 +223,12 @@ impl Tail {
         let LayerTape { delta, scratch, .. } = &rest[0];
         let (delta, chunks) = (delta.slice(samples), &scratch.chunks);
         let factor = descent.map_or(1.0, |descent| descent.factor(scale));
-        if descent.is_some() {
-            dense.descend_biases(delta, factor);
-        }
-        let delta = cut_rows(delta, 1.0, &mut self.delta);
+        let room = &mut self.delta;
+        let delta = if descent.is_some() {
+            crew.both(move || cut_rows(delta, 1.0, room), || dense.descend_biases(delta, factor))
+        } else {
+            cut_rows(delta, 1.0, room)
+        };
         let weights = dense.weights.as_slice_mut().expect(ROW_MAJOR);
         let Some(previous) = before.last_mut() else {
             let Some(descent) = descent else { return };
@@ -266,6 +279,15 @@ impl Tail {
             activation.multiply_by_derivative(a, input_delta);
         });
     }
+}
+
+/// Columns, so many at a time, and the first of each.
+fn columns<'a>(
+    array: &'a mut ArrayViewMut2<Real>,
+    width: usize,
+) -> impl DoubleEndedIterator<Item = (usize, ArrayViewMut2<'a, Real>)> + ExactSizeIterator + Send {
+    let firsts = (0..array.ncols()).step_by(width);
+    firsts.zip(array.axis_chunks_iter_mut(Axis(1), width))
 }
 
 /// What stands in front of a layer: behind it, going back.

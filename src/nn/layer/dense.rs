@@ -5,7 +5,7 @@ mod wide;
 
 use many::Weights;
 pub(crate) use many::are_many;
-pub(crate) use wide::{Chunk, Rows, cut_rows};
+pub(crate) use wide::{Chunk, Rows, cut_rows, halves};
 
 use super::{BIASES, Descent, Kind, Pass, Role, Scratch, Shape, Taped, Told};
 use crate::nn::kernels::{List, Packed, add_bytes_times_rows, nonzero, scatter_rows, sum_rows};
@@ -32,7 +32,7 @@ pub struct Dense {
 /// processor's second cache.
 const NARROW: usize = 100_000;
 /// Weights up to which they are turned for [`Kind::input_delta`].
-const SMALL: usize = 4096;
+const SMALL: usize = 32_768;
 
 impl Dense {
     /// A layer with weights drawn as `init` says, biases unit Gaussians.
@@ -155,9 +155,7 @@ impl Kind for Dense {
         pass: Pass,
     ) {
         if self.is_wide() {
-            let Scratch { chunks, strips, .. } = scratch;
-            Chunk::all(x, self.biases.len(), chunks).for_each(Chunk::list);
-            self.weighted_inputs(chunks, 0, a.view_mut(), strips);
+            self.weighted_inputs_alone(x, a.view_mut(), scratch);
         } else {
             if pass.told == Told::Numbers {
                 list(x, self.biases.len(), &mut scratch.inputs);

@@ -10,7 +10,7 @@ mod recurrent;
 
 pub use conv2d::Conv2d;
 pub use dense::Dense;
-pub(crate) use dense::{Chunk, Rows, are_many, cut_rows};
+pub(crate) use dense::{Chunk, Rows, are_many, cut_rows, halves};
 pub use descent::Descent;
 pub(crate) use descent::sign;
 pub use dropout::Dropout;

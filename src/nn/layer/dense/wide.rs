@@ -9,6 +9,7 @@ use crate::nn::kernels::{
 use crate::nn::layer::{Descent, Scratch, Taped};
 use crate::nn::{Activation, Real};
 use ndarray::{ArrayView2, ArrayViewMut2, Axis, s};
+use std::ops::Range;
 
 /// Inputs that are worked on at a time: their weights in a strip of columns stay in the nearest
 /// cache, all of them in the second.
@@ -37,7 +38,7 @@ impl<'a> Chunk<'a> {
         x: ArrayView2<'a, Real>,
         units: usize,
         lists: &'a mut Vec<List>,
-    ) -> impl Iterator<Item = Self> + Send {
+    ) -> impl DoubleEndedIterator<Item = Self> + ExactSizeIterator + Send {
         let (stride, inputs) = (stride(x.nrows(), units), x.ncols());
         lists.resize_with(inputs.div_ceil(CHUNK), List::default);
         let firsts = (0..inputs).step_by(CHUNK);
@@ -54,6 +55,13 @@ impl<'a> Chunk<'a> {
             self.list.push(|terms| nonzero(x.to_slice().expect(ROWS), self.stride, terms));
         }
     }
+}
+
+/// The chunks of inputs, so many, whose weights one of two threads changes and the other. Each half
+/// has a sum of its own, whatever the number of threads: the result depends on it.
+pub(crate) fn halves(chunks: usize) -> [Range<usize>; 2] {
+    let first = chunks.div_ceil(2);
+    [0..first, first..chunks]
 }
 
 /// The rows of a batch, times `factor`, where they can be read fast: in `room`.
@@ -89,19 +97,21 @@ pub(crate) struct Rows<'a> {
 }
 
 impl Dense {
-    /// Columns of z = x W + b from `first` on; x as its [`Chunk`]s list it. `room` is for weights.
-    pub(crate) fn weighted_inputs(
+    /// Adds columns of x W from `first` on to z, of the inputs that some of all [`Chunk`]s' `lists`
+    /// tell. `room` is for weights.
+    pub(crate) fn add_weighted_inputs(
         &self,
         lists: &[List],
+        chunks: Range<usize>,
         first: usize,
         mut z: ArrayViewMut2<Real>,
         room: &mut Packed,
     ) {
         let (samples, width, units) = (z.nrows(), z.ncols(), self.biases.len());
-        z.assign(&self.biases.slice(s![first..first + width]));
-        let chunks = super::slice(&self.weights).chunks(CHUNK * units);
-        let nexts = chunks.clone().skip(1).chain([&[][..]]);
-        for ((weights, next), list) in chunks.zip(nexts).zip(lists) {
+        let blocks = super::slice(&self.weights).chunks(CHUNK * units);
+        let blocks = blocks.skip(chunks.start).take(chunks.len());
+        let nexts = blocks.clone().skip(1).chain([&[][..]]);
+        for ((weights, next), list) in blocks.zip(nexts).zip(&lists[chunks]) {
             let (matrix, ahead) = if worth_copying(samples) {
                 let matrix = Matrix::cut(weights, units, first..first + width, 1.0, room);
                 (matrix, Ahead { values: next, pitch: units, first })
@@ -110,6 +120,26 @@ impl Dense {
             };
             accumulate_rows(z.view_mut(), list, matrix, ahead);
         }
+    }
+
+    /// z = x W + b, summed in the order of two threads.
+    pub(super) fn weighted_inputs_alone(
+        &self,
+        x: ArrayView2<Real>,
+        mut z: ArrayViewMut2<Real>,
+        Scratch { chunks, second, strips, .. }: &mut Scratch,
+    ) {
+        Chunk::all(x, self.biases.len(), chunks).for_each(Chunk::list);
+        second.resize(z.len(), 0.0);
+        let mut second = ArrayViewMut2::from_shape(z.dim(), second).expect("it is as large");
+        for (half, mut sum) in
+            halves(chunks.len()).into_iter().zip([z.view_mut(), second.view_mut()])
+        {
+            sum.fill(0.0);
+            self.add_weighted_inputs(chunks, half, 0, sum, strips);
+        }
+        z += &second;
+        z += &self.biases;
     }
 
     /// ∂C/∂x of all inputs.
@@ -134,7 +164,7 @@ impl<'a> Rows<'a> {
     pub(crate) fn all(
         weights: &'a mut [Real],
         x: ArrayView2<'a, Real>,
-    ) -> impl Iterator<Item = Self> + Send {
+    ) -> impl DoubleEndedIterator<Item = Self> + ExactSizeIterator + Send {
         let units = weights.len() / x.ncols();
         let chunks = weights.chunks_mut(CHUNK * units).enumerate();
         chunks.map(move |(chunk, weights)| {
@@ -152,7 +182,7 @@ impl<'a> Rows<'a> {
     /// The matching columns of an array of shape (samples, inputs).
     pub(crate) fn columns<'b>(
         array: &'b mut ArrayViewMut2<Real>,
-    ) -> impl Iterator<Item = ArrayViewMut2<'b, Real>> + Send {
+    ) -> impl DoubleEndedIterator<Item = ArrayViewMut2<'b, Real>> + ExactSizeIterator + Send {
         array.axis_chunks_iter_mut(Axis(1), CHUNK)
     }
 
