@@ -16,8 +16,8 @@ pub(super) fn run(args: &BrowseArgs, display: &DisplayArgs) -> anyhow::Result<Ex
         Some(dir) => Dataset::from_dir(dir).map_err(|error| Usage::value("--data", error))?,
         None => Dataset::embedded(),
     };
-    let engine =
-        Engine::open(model, Arc::new(data)).map_err(|error| Usage::value("<MODEL>", error))?;
+    let data = model.divided(Arc::new(data));
+    let engine = Engine::open(model, data).map_err(|error| Usage::value("<MODEL>", error))?;
     if !dashboard::has_terminal() {
         let problem =
             "`nntop browse` draws on a terminal; `nntop eval` measures a model without one";

@@ -8,6 +8,7 @@ use serde::Serialize;
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 /// The one line of `--json`. Fields are added, never renamed.
 #[derive(Serialize)]
@@ -39,6 +40,7 @@ pub(super) fn run(args: &EvalArgs) -> anyhow::Result<ExitCode> {
         Some(dir) => Dataset::from_dir(dir).map_err(|error| Usage::value("--data", error))?,
         None => Dataset::embedded(),
     };
+    let data = model.divided(Arc::new(data));
     model.check_data(&data).map_err(|error| Usage::value("<MODEL>", error))?;
     let validation = model.evaluate(&data.validation);
     let test = model.evaluate(&data.test);
@@ -66,7 +68,7 @@ pub(super) fn run(args: &EvalArgs) -> anyhow::Result<ExitCode> {
     } else {
         let name = args.model.display();
         let many = if networks > 1 { format!("{networks} networks, ") } else { String::new() };
-        let layers = &model.spec.layers;
+        let layers = model.kinds().join(" + ");
         writeln!(out, "# {name}: {many}{layers}, {} epochs, on {}", model.epoch, data.name)?;
         part(&mut out, "validation", &data.validation, &validation)?;
         part(&mut out, "test", &data.test, &test)?;

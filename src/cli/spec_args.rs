@@ -24,6 +24,9 @@ pub(super) struct SpecArgs {
     /// denseN, softmaxN, dropP, convMxK, poolS, ltwopoolS, avgpoolS, rnnN and norm
     #[arg(long, allow_hyphen_values = true)]
     pub(super) layers: Option<String>,
+    /// Layers of the second, the third, ... network of an ensemble, if they are not all alike
+    #[arg(long, value_name = "LAYERS")]
+    pub(super) also: Vec<String>,
     /// Passes over the training images [default: 30]
     #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
     pub(super) epochs: Option<u32>,
@@ -73,6 +76,12 @@ pub(super) struct SpecArgs {
     /// How many training images to use, the first ones [default: all]
     #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
     pub(super) train_size: Option<u32>,
+    /// Learn from the validation images too, once a recipe was chosen; then nothing is validated
+    #[arg(long)]
+    pub(super) all_images: bool,
+    /// Ask a saved model of each image and of the same moved by a pixel each way; the mean answers
+    #[arg(long)]
+    pub(super) test_time_shifts: bool,
     /// Where all randomness starts: same seed, same result [default: 3]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub(super) seed: Option<u64>,
@@ -120,7 +129,13 @@ impl SpecArgs {
     }
 
     fn assemble_over(&self, mut spec: Spec) -> Result<Spec, Usage> {
-        set(&mut spec.layers, self.layers.as_ref());
+        if let Some(layers) = &self.layers {
+            spec.layers.clone_from(layers);
+            spec.also.clear();
+        }
+        if !self.also.is_empty() {
+            spec.also.clone_from(&self.also);
+        }
         set(&mut spec.epochs, self.epochs.as_ref());
         set(&mut spec.batch, self.batch.as_ref());
         set(&mut spec.eta, self.eta.as_ref());
@@ -129,6 +144,8 @@ impl SpecArgs {
         set(&mut spec.init, self.init.as_ref());
         set(&mut spec.dropout, self.dropout.as_ref());
         set(&mut spec.seed, self.seed.as_ref());
+        spec.all_images |= self.all_images;
+        spec.test_time_shifts |= self.test_time_shifts;
         spec.train_size = self.train_size.or(spec.train_size);
         spec.threads = self.threads.or(spec.threads);
         spec.data = self.data.clone().or(spec.data);

@@ -63,6 +63,16 @@ pub struct Dataset {
     pub test: Images,
 }
 
+impl Dataset {
+    /// The validation images become training images, behind the others.
+    #[must_use]
+    pub fn all_for_training(mut self) -> Self {
+        self.train.pixels.append(&mut self.validation.pixels);
+        self.train.labels.append(&mut self.validation.labels);
+        self
+    }
+}
+
 /// Takes the last sixth of `all` as the validation images: 10,000 of MNIST's 60,000.
 pub(super) fn assemble(
     name: String,
@@ -80,4 +90,29 @@ pub(super) fn assemble(
     all.pixels.shrink_to_fit();
     all.labels.shrink_to_fit();
     Dataset { name, classes, train: all, validation, test }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn validation_images_become_the_last_training_images() {
+        let images = |labels: &[u8]| Images {
+            width: 2,
+            height: 1,
+            pixels: labels.iter().flat_map(|&label| [label, 9]).collect(),
+            labels: labels.to_vec(),
+        };
+        let data = Dataset {
+            train: images(&[1, 2]),
+            validation: images(&[3]),
+            test: images(&[4]),
+            ..Dataset::default()
+        };
+        let all = data.all_for_training();
+        assert_eq!(all.train, images(&[1, 2, 3]));
+        assert!(all.validation.is_empty() && all.validation.pixels.is_empty());
+        assert_eq!(all.test, images(&[4]));
+    }
 }

@@ -11,7 +11,7 @@ pub fn describe(spec: &Spec, network: &Network, data: &Dataset) -> RunInfo {
     let layers: Vec<LayerInfo> = network.layers.iter().map(layer_info).collect();
     let available = data.train.len() as u32;
     RunInfo {
-        title: spec.layers.replace([',', ' '], "-").replace("--", "-"),
+        title: title(&spec.layers),
         network: spec.layers.clone(),
         parameters: layers.iter().map(|layer| layer.weights + layer.biases).sum(),
         layers,
@@ -37,6 +37,11 @@ pub fn describe(spec: &Spec, network: &Network, data: &Dataset) -> RunInfo {
         image_height: data.test.height as u32,
         classes: spec.readout.names(&data.classes),
     }
+}
+
+/// What a network of these layers is called: a name without commas and blanks.
+pub(super) fn title(layers: &str) -> String {
+    layers.replace([',', ' '], "-").replace("--", "-")
 }
 
 /// Worker threads of a run: those asked for, or the machine's cores.

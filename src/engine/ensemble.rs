@@ -3,6 +3,7 @@
 use super::Readout;
 use super::metrics::{Evaluator, Tally};
 use crate::data::Images;
+use crate::data::augment::{Augmenter, SHIFTS};
 use crate::nn::{Network, Real};
 use ndarray::{Array2, ArrayView1, ArrayView2, s};
 use std::ops::Range;
@@ -17,7 +18,11 @@ pub(super) struct Panel {
     pub alone: Vec<Tally>,
     /// How they do together; the cost is that of the mean outputs.
     pub together: Tally,
-    /// Shape (samples, outputs).
+    /// Where networks are shown each image moved, too.
+    moved: Option<Moved>,
+    /// A network's outputs, shape (samples, outputs).
+    own: Array2<Real>,
+    /// Of all networks', shape (samples, outputs).
     mean: Array2<Real>,
     y: Array2<Real>,
     /// Shape (samples, networks).
@@ -49,12 +54,20 @@ impl Panel {
             readout,
             alone: vec![Tally::default(); evaluators.len()],
             together: Tally::default(),
+            moved: None,
+            own: Array2::zeros((rows, outputs)),
             mean: Array2::zeros((rows, outputs)),
             y: Array2::zeros((rows, outputs)),
             votes: Array2::zeros((rows, evaluators.len())),
             verdicts: vec![0; rows],
             evaluators,
         }
+    }
+
+    /// The same, but networks are shown images of this width and height moved by a pixel each way,
+    /// too, and answer with the mean of their outputs (test-time augmentation).
+    pub(super) fn with_shifts(self, (width, height): (usize, usize)) -> Self {
+        Self { moved: Some(Moved::new(width, height)), ..self }
     }
 
     /// Images a chunk holds.
@@ -77,24 +90,41 @@ impl Panel {
         chunk: Range<usize>,
     ) -> Ballot<'_> {
         let rows = chunk.len();
-        let share = 1.0 / self.evaluators.len() as Real;
         let mut mean = self.mean.slice_mut(s![..rows, ..]);
         mean.fill(0.0);
+        let labels = &images.labels[chunk.clone()];
+        for (&label, y) in labels.iter().zip(self.y.rows_mut()) {
+            self.readout.target(label, y);
+        }
+        if let Some(moved) = &mut self.moved {
+            moved.take(images, chunk.clone());
+        }
         let members = networks.clone().zip(&mut self.evaluators).zip(&mut self.alone);
         for (index, ((network, evaluator), tally)) in members.enumerate() {
-            let outputs = evaluator.measure(network, images, chunk.clone(), tally);
-            mean.scaled_add(share, &outputs);
-            for (row, a) in outputs.rows().into_iter().enumerate() {
-                self.votes[[row, index]] = self.readout.predict(a);
+            let mut own = self.own.slice_mut(s![..rows, ..]);
+            own.assign(&evaluator.ask(network, images, chunk.clone()));
+            if let Some(moved) = &self.moved {
+                for images in &moved.copies {
+                    own += &evaluator.ask(network, images, 0..rows);
+                }
+                own /= (1 + moved.copies.len()) as Real;
             }
+            mean += &own;
+            let mut right = 0;
+            for (row, (a, &label)) in own.rows().into_iter().zip(labels).enumerate() {
+                let vote = self.readout.predict(a);
+                right += usize::from(vote == self.readout.answer(label));
+                self.votes[[row, index]] = vote;
+            }
+            let y = self.y.slice(s![..rows, ..]);
+            tally.add(network.cost.sum(own.view(), y), right, rows);
         }
+        mean /= self.evaluators.len() as Real;
         let mut right = 0;
-        for (row, image) in chunk.enumerate() {
-            let label = images.labels[image];
+        for (row, &label) in labels.iter().enumerate() {
             let verdict = elect(self.votes.row(row), mean.row(row), self.readout);
             right += usize::from(verdict == self.readout.answer(label));
             self.verdicts[row] = verdict;
-            self.readout.target(label, self.y.row_mut(row));
         }
         let mean = self.mean.slice(s![..rows, ..]);
         if let Some(network) = networks.clone().next() {
@@ -105,6 +135,35 @@ impl Panel {
             outputs: mean,
             votes: self.votes.slice(s![..rows, ..]),
             verdicts: &self.verdicts[..rows],
+        }
+    }
+}
+
+/// Images moved by a pixel each way, in buffers that are reused.
+#[derive(Debug)]
+struct Moved {
+    augmenter: Augmenter,
+    /// A chunk of images for each of the moves.
+    copies: [Images; SHIFTS.len()],
+}
+
+impl Moved {
+    fn new(width: usize, height: usize) -> Self {
+        let copy = || Images { width, height, pixels: Vec::new(), labels: Vec::new() };
+        Self { augmenter: Augmenter::new(width, height), copies: SHIFTS.map(|_| copy()) }
+    }
+
+    /// Moves the images of a chunk.
+    fn take(&mut self, images: &Images, chunk: Range<usize>) {
+        let size = images.pixels_per_image();
+        for (copy, (right, down)) in self.copies.iter_mut().zip(SHIFTS) {
+            copy.pixels.clear();
+            copy.pixels.extend_from_slice(&images.pixels[chunk.start * size..chunk.end * size]);
+            copy.labels.clear();
+            copy.labels.extend_from_slice(&images.labels[chunk.clone()]);
+            self.augmenter.begin();
+            self.augmenter.shift(right, down);
+            copy.pixels.chunks_exact_mut(size).for_each(|image| self.augmenter.apply(image));
         }
     }
 }
@@ -122,7 +181,39 @@ fn elect(votes: ArrayView1<u32>, mean: ArrayView1<Real>, readout: Readout) -> u3
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::build;
+    use crate::engine::testing::{dataset, spec};
     use ndarray::array;
+
+    #[test]
+    fn with_shifts_a_network_says_the_mean_of_five_looks() {
+        let data = dataset();
+        let network = build(&spec(), &data).unwrap();
+        let panel = || Panel::new([&network].into_iter(), Readout::OneHot, network.outputs());
+        let image = data.test.image(3);
+        let (width, height) = (data.test.width, data.test.height);
+        let moved = |right: usize, down: usize| {
+            // Padded by a pixel of background, and cut out again somewhere else.
+            let shade = |at: usize| {
+                let (x, y) = (at % width + right, at / width + down);
+                let inside = (1..=width).contains(&x) && (1..=height).contains(&y);
+                if inside { image[(y - 1) * width + x - 1] } else { 0 }
+            };
+            let pixels = (0..width * height).map(shade).collect();
+            let images = Images { width, height, pixels, labels: vec![0] };
+            panel().poll([&network].into_iter(), &images, 0..1).outputs.to_owned()
+        };
+        let five = [(1, 1), (1, 2), (1, 0), (2, 1), (0, 1)].map(|(x, y)| moved(x, y));
+        let mean = five.iter().fold(Array2::zeros(five[0].dim()), |sum, a| sum + a) / 5.0;
+        let mut panel = panel().with_shifts((width, height));
+        let ballot = panel.poll([&network].into_iter(), &data.test, 2..5);
+        let found = ballot.outputs.row(1);
+        let pairs = found.iter().zip(&mean);
+        let off = pairs.map(|(a, b): (&Real, &Real)| (a - b).abs()).fold(0.0 as Real, Real::max);
+        assert!(off < 1e-6, "{found} {mean}");
+        assert!((&mean - &five[0]).iter().any(|off| off.abs() > 1e-4), "moving makes a difference");
+        assert_eq!(ballot.verdicts[1], Readout::OneHot.predict(mean.row(0)));
+    }
 
     #[test]
     fn the_majority_wins_and_a_tie_goes_to_the_surer_side() {

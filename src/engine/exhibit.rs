@@ -1,6 +1,6 @@
 //! A saved model at rest: measured once, then asked as a finished run is.
 
-use super::describe::describe;
+use super::describe::{describe, title};
 use super::ensemble::Panel;
 use super::probes::{Said, Single, Subject, TestOutputs, card, floats};
 use super::{Engine, MismatchError, Model};
@@ -49,7 +49,7 @@ impl Engine {
     /// In words, where one of them cannot be read.
     pub fn open_saved(file: &Path) -> Result<Self, String> {
         let model = Model::load(file).map_err(|error| error.to_string())?;
-        let data = super::load(&model.spec)?;
+        let data = model.divided(super::load(&model.spec)?);
         Self::open(model, data).map_err(|error| error.to_string())
     }
 }
@@ -104,7 +104,10 @@ impl Exhibit {
         let networks = 1 + self.model.others.len();
         let mut info = describe(&self.model.spec, &self.model.network, &self.data);
         if networks > 1 {
-            info.title = format!("{networks} × {}", info.title);
+            let kinds = self.model.kinds();
+            let titles: Vec<String> = kinds.iter().map(|kind| title(kind)).collect();
+            info.title = format!("{networks} × {}", titles.join(" + "));
+            info.network = kinds.join(" + ");
             info.parameters = self.model.networks().map(parameters).sum();
         }
         self.tell(Event::Started(Box::new(info)));

@@ -25,6 +25,8 @@ pub(super) struct Evaluator {
     listing: Listing,
     tape: Tape,
     readout: Readout,
+    /// Of the images looked at last.
+    labels: Vec<u8>,
 }
 
 /// Sums over the images seen so far.
@@ -45,6 +47,7 @@ impl Evaluator {
             tape: Tape::new(network, rows),
             listing: Listing::default(),
             readout,
+            labels: Vec::with_capacity(rows),
         }
     }
 
@@ -62,34 +65,51 @@ impl Evaluator {
         indices: impl Iterator<Item = usize>,
         tally: &mut Tally,
     ) -> ArrayView2<'_, Real> {
-        let mut rows = 0;
-        let mut labels = [0_u8; CHUNK_ROWS];
+        self.look(network, images, indices);
+        let (outputs, rows) = (self.tape.outputs(), self.labels.len());
+        for (&label, y) in self.labels.iter().zip(self.y.rows_mut()) {
+            self.readout.target(label, y);
+        }
+        let cost = network.cost.sum(outputs, self.y.slice(s![..rows, ..]));
+        let answers = outputs.rows().into_iter().zip(&self.labels);
+        let right = answers
+            .filter(|(a, label)| self.readout.predict(*a) == self.readout.answer(**label))
+            .count();
+        tally.add(cost, right, rows);
+        outputs
+    }
+
+    /// The outputs for the images of `indices`, at most [`Evaluator::rows`]: shape (samples,
+    /// outputs).
+    pub(super) fn ask(
+        &mut self,
+        network: &Network,
+        images: &Images,
+        indices: impl Iterator<Item = usize>,
+    ) -> ArrayView2<'_, Real> {
+        self.look(network, images, indices);
+        self.tape.outputs()
+    }
+
+    fn look(&mut self, network: &Network, images: &Images, indices: impl Iterator<Item = usize>) {
+        self.labels.clear();
         let order = self.tape.order(network, self.x.nrows(), Mode::Inference);
         let mut listing = order.map(|order| {
             self.listing.begin(order, self.x.nrows(), network.inputs());
             &mut self.listing
         });
         for index in indices {
-            labels[rows] = images.labels[index];
             match &mut listing {
                 Some(listing) => listing.push(images.image(index)),
-                None => scale(images.image(index), self.x.row_mut(rows)),
+                None => scale(images.image(index), self.x.row_mut(self.labels.len())),
             }
-            self.readout.target(labels[rows], self.y.row_mut(rows));
-            rows += 1;
+            self.labels.push(images.labels[index]);
         }
         if let Some(listing) = listing {
             self.tape.take_listing(listing);
         }
-        network.forward(self.x.slice(s![..rows, ..]), &mut self.tape, Mode::Inference);
-        let outputs = self.tape.outputs();
-        let cost = network.cost.sum(outputs, self.y.slice(s![..rows, ..]));
-        let answers = outputs.rows().into_iter().zip(&labels);
-        let right = answers
-            .filter(|(a, label)| self.readout.predict(*a) == self.readout.answer(**label))
-            .count();
-        tally.add(cost, right, rows);
-        self.tape.outputs()
+        let x = self.x.slice(s![..self.labels.len(), ..]);
+        network.forward(x, &mut self.tape, Mode::Inference);
     }
 }
 

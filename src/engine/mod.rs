@@ -38,7 +38,7 @@ pub use describe::describe;
 pub use model::{Answer, Evaluation, JoinError, Member, MismatchError, Model, ModelError};
 pub use presets::{PRESETS, Preset, preset};
 pub use reading::{Sheet, read};
-pub(crate) use run::load;
 pub use run::{Engine, Options};
+pub(crate) use run::{divided, load};
 pub use spec::{EarlyStopping, Expansion, Optimizer, Readout, Schedule, Spec};
 pub use validate::SpecError;

@@ -124,7 +124,15 @@ pub(crate) fn load(spec: &Spec) -> Result<Arc<Dataset>, String> {
         None => Dataset::embedded(),
     };
     spec.validate_for(&data).map_err(|error| error.to_string())?;
-    Ok(Arc::new(data))
+    Ok(divided(spec, Arc::new(data)))
+}
+
+/// The images as a spec divides them: see [`Spec::all_images`].
+pub(crate) fn divided(spec: &Spec, data: Arc<Dataset>) -> Arc<Dataset> {
+    if !spec.all_images || data.validation.is_empty() {
+        return data;
+    }
+    Arc::new(Arc::unwrap_or_clone(data).all_for_training())
 }
 
 fn train(
@@ -134,7 +142,7 @@ fn train(
     events: Sender<Event>,
     finished: &OnceLock<Network>,
 ) -> Result<Network, String> {
-    let data = options.dataset.map_or_else(|| load(&spec), Ok)?;
+    let data = options.dataset.map_or_else(|| load(&spec), |data| Ok(divided(&spec, data)))?;
     let network = build(&spec, &data).map_err(|error| error.to_string())?;
     // Whoever listens may be gone; the run goes on.
     let _ = events.send(Event::Started(Box::new(describe(&spec, &network, &data))));

@@ -12,6 +12,9 @@ use std::path::PathBuf;
 pub struct Spec {
     /// Sizes of the layers (`784,30,10`), or a run of layers (`conv20x5-pool2-dense100-softmax10`).
     pub layers: String,
+    /// Layers of the second, the third, … network of an ensemble; after the last, `layers` come
+    /// again. One network has `layers`.
+    pub also: Vec<String>,
     /// Activation of the hidden layers, and of the output layer unless the cost is log-likelihood
     /// (then softmax).
     pub activation: Activation,
@@ -33,6 +36,12 @@ pub struct Spec {
     pub eta: f64,
     /// How many training images to use, the first ones; all when absent.
     pub train_size: Option<u32>,
+    /// Learn from the validation images too, which then measure nothing: for a recipe that was
+    /// chosen before.
+    pub all_images: bool,
+    /// A saved model is asked of each image and of the same moved by a pixel each way, and answers
+    /// with the mean of its outputs (test-time augmentation).
+    pub test_time_shifts: bool,
     pub seed: u64,
     /// Worker threads; the machine's cores when absent. Never changes a result.
     pub threads: Option<u32>,
@@ -46,6 +55,7 @@ impl Default for Spec {
     fn default() -> Self {
         Self {
             layers: "784,30,10".into(),
+            also: Vec::new(),
             activation: Activation::Sigmoid,
             cost: Cost::Quadratic,
             init: Init::Large,
@@ -60,6 +70,8 @@ impl Default for Spec {
             batch: 10,
             eta: 3.0,
             train_size: None,
+            all_images: false,
+            test_time_shifts: false,
             seed: 3,
             threads: None,
             data: None,

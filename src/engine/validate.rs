@@ -66,7 +66,9 @@ impl Spec {
     /// # Errors
     /// Names the first argument that cannot be, and what would be right.
     pub fn validate(&self) -> Result<(), SpecError> {
-        self.layers.parse::<Architecture>()?;
+        for layers in [&self.layers].into_iter().chain(&self.also) {
+            layers.parse::<Architecture>()?;
+        }
         within(self.batch, MOST_BATCH, "batch")?;
         check(
             self.epochs <= MOST_EPOCHS,
@@ -137,7 +139,14 @@ impl Spec {
         if let super::EarlyStopping::NoImprovementIn(epochs) = self.early_stopping {
             within(epochs, MOST_EPOCHS, "early-stopping")?;
         }
-        Ok(())
+        let judged = matches!(self.schedule, Schedule::HalveOnPlateau { .. })
+            || self.early_stopping != super::EarlyStopping::Never;
+        check(
+            !(self.all_images && judged),
+            "all-images",
+            true,
+            "false, or neither halve-after nor stop-after: nothing is left to measure improvement on",
+        )
     }
 
     fn validate_expansions(&self) -> Result<(), SpecError> {
@@ -211,8 +220,11 @@ impl Spec {
                 return Err(SpecError::Data { data: data.name.clone(), what });
             }
         }
-        self.validate_ends(data)?;
-        let available = data.train.len();
+        for layers in [&self.layers].into_iter().chain(&self.also) {
+            self.validate_ends(layers, data)?;
+        }
+        let kept = if self.all_images { 0 } else { data.validation.len() };
+        let available = data.train.len() + data.validation.len() - kept;
         if let Some(size) = self.train_size {
             check(
                 size as usize <= available,
@@ -230,9 +242,9 @@ impl Spec {
     }
 
     /// Whether inputs are the image's pixels and outputs those of the readout.
-    fn validate_ends(&self, data: &Dataset) -> Result<(), SpecError> {
-        let architecture: Architecture = self.layers.parse()?;
-        let layers = self.layers.clone();
+    fn validate_ends(&self, layers: &str, data: &Dataset) -> Result<(), SpecError> {
+        let architecture: Architecture = layers.parse()?;
+        let layers = layers.to_owned();
         let outputs = architecture.outputs();
         let (width, height) = (data.train.width, data.train.height);
         if let Some(inputs) = architecture.inputs()

@@ -3,7 +3,7 @@
 use super::recipes::accuracy_chart;
 use super::{Context, ExperimentError, Options, Run, Running, percent};
 use crate::data::Dataset;
-use crate::engine::{Spec, load};
+use crate::engine::{Spec, divided, load};
 use crate::protocol::{Event, Figure, Saved};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -30,10 +30,11 @@ pub fn train_ensemble(ensemble: Ensemble, options: Options) -> std::io::Result<R
 
 fn train(context: &mut Context, ensemble: Ensemble) -> Result<String, ExperimentError> {
     let Ensemble { spec, networks, dataset, save } = ensemble;
-    let data = dataset.map_or_else(|| load(&spec), Ok).map_err(ExperimentError::Other)?;
-    let runs = (0..u64::from(networks)).map(|offset| {
-        let seed = spec.seed.wrapping_add(offset);
-        Run::new(format!("seed {seed}"), Spec { seed, ..spec.clone() }).on(Arc::clone(&data))
+    let given = dataset.map(|data| divided(&spec, data));
+    let data = given.map_or_else(|| load(&spec), Ok).map_err(ExperimentError::Other)?;
+    let runs = (0..u64::from(networks)).map(|number| {
+        let spec = member(&spec, number);
+        Run::new(format!("seed {}", spec.seed), spec).on(Arc::clone(&data))
     });
     let trained = context.train_all(runs.collect(), |records| {
         Some(Figure {
@@ -51,4 +52,28 @@ fn train(context: &mut Context, ensemble: Ensemble) -> Result<String, Experiment
     }
     let accuracy = percent(together.test_accuracy);
     Ok(format!("{networks} networks vote: {accuracy:.2}% of the test images"))
+}
+
+/// The recipe of a network: seeds follow one another, layers take turns.
+fn member(spec: &Spec, number: u64) -> Spec {
+    let turn = number as usize % (1 + spec.also.len());
+    let layers = if turn == 0 { &spec.layers } else { &spec.also[turn - 1] };
+    let seed = spec.seed.wrapping_add(number);
+    Spec { layers: layers.clone(), also: Vec::new(), seed, ..spec.clone() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seeds_follow_one_another_and_layers_take_turns() {
+        let also = ["784,20,10", "784,30,10"].map(String::from).to_vec();
+        let spec = Spec { layers: "784,10,10".into(), also, seed: 5, ..Spec::default() };
+        let members = [0, 1, 2, 3].map(|number| member(&spec, number));
+        let layers = members.each_ref().map(|spec| spec.layers.as_str());
+        assert_eq!(layers, ["784,10,10", "784,20,10", "784,30,10", "784,10,10"]);
+        assert_eq!(members.each_ref().map(|spec| spec.seed), [5, 6, 7, 8]);
+        assert!(members.iter().all(|spec| spec.also.is_empty()));
+    }
 }

@@ -75,6 +75,27 @@ fn saved_networks_are_put_together() {
 }
 
 #[test]
+fn networks_of_several_kinds_learn_from_all_images_and_look_at_each_five_times() {
+    let (data, dir) = (small_data(), tempfile::tempdir().unwrap());
+    let file = dir.path().join("kinds.safetensors");
+    let kinds = ["--ensemble", "3", "--layers", "64,12,3", "--also", "64,8,3"];
+    let output = train(data.path(), &file, &[&kinds[..], &["--all-images"]].concat());
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let lines = objects(&output);
+    let begun = |line: &&Value| line["event"] == "started" && line["train_size"] != 0;
+    let begun: Vec<&Value> = lines.iter().filter(begun).collect();
+    let layers: Vec<_> = begun.iter().map(|line| line["network"].as_str().unwrap()).collect();
+    assert_eq!(layers, ["64,12,3", "64,8,3", "64,12,3", "64,12,3 + 64,8,3"]);
+    assert!(begun.iter().all(|line| line["validation_size"] == 0), "{begun:?}");
+    let evaluate = |file: &Path| evaluation(data.path(), file);
+    let plain = evaluate(&file);
+    assert_eq!((&plain["validation_images"], &plain["networks"]), (&0.into(), &3.into()));
+    let shifted = dir.path().join("shifted.safetensors");
+    train(data.path(), &shifted, &[&kinds[..], &["--all-images", "--test-time-shifts"]].concat());
+    assert_ne!(evaluate(&shifted)["test_cost"], plain["test_cost"], "the networks are the same");
+}
+
+#[test]
 fn what_is_for_one_network_is_refused_in_words() {
     let output = nntop(&["train", "--ensemble", "2", "--checkpoint-every", "1"]);
     assert_eq!(output.status.code(), Some(2));

@@ -120,7 +120,8 @@ impl Model {
 
     /// Those who are asked.
     pub(in crate::engine) fn panel(&self) -> Panel {
-        Panel::new(self.networks(), self.spec.readout, self.network.outputs())
+        let panel = Panel::new(self.networks(), self.spec.readout, self.network.outputs());
+        if self.spec.test_time_shifts { panel.with_shifts(self.image) } else { panel }
     }
 
     /// Who said what; nobody asks that of one network.

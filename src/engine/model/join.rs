@@ -1,7 +1,10 @@
 //! Saved networks put together to one model, an ensemble.
 
 use super::{Member, Model};
+use crate::data::Dataset;
+use crate::engine::{Spec, divided};
 use crate::nn::Network;
+use std::sync::Arc;
 
 /// Most networks of an ensemble.
 const MOST_NETWORKS: usize = 1000;
@@ -24,6 +27,33 @@ impl Model {
     /// Every network of the model, in order.
     pub fn networks(&self) -> impl Iterator<Item = &Network> + Clone {
         std::iter::once(&self.network).chain(self.others.iter().map(|member| &member.network))
+    }
+
+    /// The recipe of every network, in order.
+    fn specs(&self) -> impl Iterator<Item = &Spec> {
+        std::iter::once(&self.spec).chain(self.others.iter().map(|member| &member.spec))
+    }
+
+    /// The layers of its networks, each kind once, in order.
+    #[must_use]
+    pub fn kinds(&self) -> Vec<&str> {
+        let mut kinds: Vec<&str> = Vec::new();
+        for layers in self.specs().map(|spec| spec.layers.as_str()) {
+            if !kinds.contains(&layers) {
+                kinds.push(layers);
+            }
+        }
+        kinds
+    }
+
+    /// The images as they were divided for training: what one of the networks learned from
+    /// validates nothing.
+    #[must_use]
+    pub fn divided(&self, data: Arc<Dataset>) -> Arc<Dataset> {
+        match self.specs().find(|spec| spec.all_images) {
+            Some(spec) => divided(spec, data),
+            None => data,
+        }
     }
 
     /// The networks of all models as one model; what is an ensemble already brings all of its own.
@@ -54,6 +84,9 @@ impl Model {
         }
         if self.spec.readout != other.spec.readout {
             return different("readout");
+        }
+        if self.spec.test_time_shifts != other.spec.test_time_shifts {
+            return different("`test-time-shifts`");
         }
         Ok(())
     }

@@ -1,10 +1,12 @@
 use super::*;
 use crate::data::Images;
+use crate::engine::testing::dataset;
 use crate::nn::layer::Dense;
 use crate::nn::{Activation, Cost, Init, Layer};
 use crate::rng::{Purpose, stream};
 use proptest::prelude::*;
 use std::fs;
+use std::sync::Arc;
 
 /// A network of random weights for images of 3×2 pixels.
 fn model(hidden: usize, classes: usize, seed: u64) -> Model {
@@ -214,6 +216,34 @@ fn only_models_of_the_same_question_vote_together() {
     assert_eq!(Model::join([]), Err(JoinError::Nobody));
     let error = Model::join([model(4, 3, 1), model(4, 2, 1)]).unwrap_err().to_string();
     assert!(error.contains("model 2") && error.contains("classes"), "{error}");
+    let mut moved = model(4, 3, 2);
+    moved.spec.test_time_shifts = true;
+    let error = Model::join([model(4, 3, 1), moved]).unwrap_err().to_string();
+    assert!(error.contains("model 2") && error.contains("test-time-shifts"), "{error}");
+}
+
+#[test]
+fn what_a_network_of_an_ensemble_learned_from_validates_nothing() {
+    let data = || Arc::new(dataset());
+    let whole = ensemble();
+    assert_eq!(whole.divided(data()), data());
+    let mut last = model(4, 3, 4);
+    last.spec.all_images = true;
+    let whole = Model::join([whole, last]).unwrap();
+    let divided = whole.divided(data());
+    assert!(divided.validation.is_empty());
+    assert_eq!(divided.train.len(), data().train.len() + data().validation.len());
+}
+
+#[test]
+fn an_ensemble_says_its_kinds_once() {
+    let kinds = |models: [(usize, u64); 3]| {
+        let models = models.map(|(hidden, seed)| model(hidden, 3, seed));
+        Model::join(models).unwrap().kinds().join(" + ")
+    };
+    assert_eq!(kinds([(4, 1), (4, 2), (4, 3)]), model(4, 3, 1).spec.layers);
+    let [four, five] = [4, 5].map(|hidden| model(hidden, 3, 1).spec.layers);
+    assert_eq!(kinds([(4, 1), (5, 2), (4, 3)]), format!("{four} + {five}"));
 }
 
 #[test]

@@ -46,6 +46,18 @@ fn trained(spec: Spec) -> Network {
 }
 
 #[test]
+fn with_all_images_a_run_learns_from_those_for_validation_too() {
+    let engine = start(Spec { all_images: true, batch: 150, ..spec() }, false);
+    let mut view = RunView::default();
+    fold_until(&engine, &mut view, finished);
+    let info = view.info.as_ref().unwrap();
+    assert_eq!((info.train_size, info.validation_size, info.test_size), (150, 0, 60));
+    let last = view.latest().unwrap();
+    assert_eq!((last.validation_accuracy, last.validation_cost), (None, None));
+    assert!(last.test_accuracy.is_some() && last.epoch == 5);
+}
+
+#[test]
 fn a_run_measures_epoch_0_learns_and_completes() {
     let engine = start(spec(), false);
     let mut view = RunView::default();

@@ -47,6 +47,10 @@ pub enum SearchError {
         "search: {0} runs are too many: at most {MOST_POINTS}; give fewer values, or --random N"
     )]
     TooMany(usize),
+    #[error(
+        "search: `all-images` leaves nothing to choose on; leave it out until the recipe is chosen"
+    )]
+    AllImages,
     #[error("search: {values}: {source}")]
     Spec { values: String, source: SpecError },
 }
@@ -129,6 +133,9 @@ impl Search {
             let values = values.iter().map(|(name, value)| format!("{name} = {value}"));
             SearchError::Spec { values: values.collect::<Vec<_>>().join(", "), source }
         })?;
+        if spec.all_images {
+            return Err(SearchError::AllImages);
+        }
         Ok(Point { values, spec })
     }
 }
