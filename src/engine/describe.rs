@@ -46,8 +46,12 @@ pub(super) fn title(layers: &str) -> String {
 
 /// Worker threads of a run: those asked for, or the machine's cores.
 pub(super) fn threads(spec: &Spec) -> u32 {
-    let cores = || std::thread::available_parallelism().map_or(1, |cores| cores.get() as u32);
     spec.threads.unwrap_or_else(cores)
+}
+
+/// The machine's cores.
+pub(super) fn cores() -> u32 {
+    std::thread::available_parallelism().map_or(1, |cores| cores.get() as u32)
 }
 
 fn layer_info(layer: &Layer) -> LayerInfo {

@@ -1,30 +1,29 @@
 //! Networks that vote (section 6.2): an image is what most of them say it is.
 
+mod clerk;
+
 use super::Readout;
-use super::metrics::{Evaluator, Tally};
+use super::metrics::Tally;
+use super::parallel::Crew;
 use crate::data::Images;
-use crate::data::augment::{Augmenter, SHIFTS};
 use crate::nn::{Network, Real};
-use ndarray::{Array2, ArrayView1, ArrayView2, s};
+use clerk::{Clerk, Sheet};
+use ndarray::{Array2, ArrayView2, Axis, s};
 use std::ops::Range;
 
-/// Feeds images to one network or several and counts their votes, in buffers that are reused.
+/// Feeds images to one network or several and counts their votes, on several threads and in buffers
+/// that are reused. What is found does not depend on the number of threads.
 #[derive(Debug)]
 pub(super) struct Panel {
-    readout: Readout,
-    /// One a network.
-    evaluators: Vec<Evaluator>,
+    /// One a thread.
+    clerks: Vec<Clerk>,
+    crew: Crew,
     /// How each network does alone.
     pub alone: Vec<Tally>,
     /// How they do together; the cost is that of the mean outputs.
     pub together: Tally,
-    /// Where networks are shown each image moved, too.
-    moved: Option<Moved>,
-    /// A network's outputs, shape (samples, outputs).
-    own: Array2<Real>,
-    /// Of all networks', shape (samples, outputs).
+    /// Shape (samples, outputs).
     mean: Array2<Real>,
-    y: Array2<Real>,
     /// Shape (samples, networks).
     votes: Array2<u32>,
     verdicts: Vec<u32>,
@@ -42,32 +41,29 @@ pub(super) struct Ballot<'a> {
 }
 
 impl Panel {
-    /// For networks of the same inputs and outputs, at least one.
+    /// For networks of the same inputs and outputs, at least one. With `shifts`, they are shown
+    /// images of this width and height moved by a pixel each way, too, and answer with the mean of
+    /// their outputs (test-time augmentation).
     pub(super) fn new<'a>(
-        networks: impl Iterator<Item = &'a Network>,
+        networks: impl Iterator<Item = &'a Network> + Clone,
         readout: Readout,
-        outputs: usize,
+        shifts: Option<(usize, usize)>,
+        threads: usize,
     ) -> Self {
-        let evaluators: Vec<_> = networks.map(|network| Evaluator::new(network, readout)).collect();
-        let rows = evaluators.iter().map(Evaluator::rows).min().unwrap_or(1);
+        let clerk = |_| Clerk::new(networks.clone(), readout, shifts);
+        let clerks: Vec<_> = (0..threads.max(1)).map(clerk).collect();
+        let rows = clerks.iter().map(Clerk::rows).sum();
+        let outputs = networks.clone().next().map_or(0, Network::outputs);
+        let count = networks.count();
         Self {
-            readout,
-            alone: vec![Tally::default(); evaluators.len()],
+            crew: Crew::new(clerks.len()),
+            clerks,
+            alone: vec![Tally::default(); count],
             together: Tally::default(),
-            moved: None,
-            own: Array2::zeros((rows, outputs)),
             mean: Array2::zeros((rows, outputs)),
-            y: Array2::zeros((rows, outputs)),
-            votes: Array2::zeros((rows, evaluators.len())),
+            votes: Array2::zeros((rows, count)),
             verdicts: vec![0; rows],
-            evaluators,
         }
-    }
-
-    /// The same, but networks are shown images of this width and height moved by a pixel each way,
-    /// too, and answer with the mean of their outputs (test-time augmentation).
-    pub(super) fn with_shifts(self, (width, height): (usize, usize)) -> Self {
-        Self { moved: Some(Moved::new(width, height)), ..self }
     }
 
     /// Images a chunk holds.
@@ -85,111 +81,79 @@ impl Panel {
     /// [`Panel::rows`].
     pub(super) fn poll<'n>(
         &mut self,
-        networks: impl Iterator<Item = &'n Network> + Clone,
+        networks: impl Iterator<Item = &'n Network> + Clone + Sync,
         images: &Images,
         chunk: Range<usize>,
     ) -> Ballot<'_> {
-        let rows = chunk.len();
-        let mut mean = self.mean.slice_mut(s![..rows, ..]);
-        mean.fill(0.0);
-        let labels = &images.labels[chunk.clone()];
-        for (&label, y) in labels.iter().zip(self.y.rows_mut()) {
-            self.readout.target(label, y);
-        }
-        if let Some(moved) = &mut self.moved {
-            moved.take(images, chunk.clone());
-        }
-        let members = networks.clone().zip(&mut self.evaluators).zip(&mut self.alone);
-        for (index, ((network, evaluator), tally)) in members.enumerate() {
-            let mut own = self.own.slice_mut(s![..rows, ..]);
-            own.assign(&evaluator.ask(network, images, chunk.clone()));
-            if let Some(moved) = &self.moved {
-                for images in &moved.copies {
-                    own += &evaluator.ask(network, images, 0..rows);
-                }
-                own /= (1 + moved.copies.len()) as Real;
-            }
-            mean += &own;
-            let mut right = 0;
-            for (row, (a, &label)) in own.rows().into_iter().zip(labels).enumerate() {
-                let vote = self.readout.predict(a);
-                right += usize::from(vote == self.readout.answer(label));
-                self.votes[[row, index]] = vote;
-            }
-            let y = self.y.slice(s![..rows, ..]);
-            tally.add(network.cost.sum(own.view(), y), right, rows);
-        }
-        mean /= self.evaluators.len() as Real;
-        let mut right = 0;
-        for (row, &label) in labels.iter().enumerate() {
-            let verdict = elect(self.votes.row(row), mean.row(row), self.readout);
-            right += usize::from(verdict == self.readout.answer(label));
-            self.verdicts[row] = verdict;
-        }
-        let mean = self.mean.slice(s![..rows, ..]);
-        if let Some(network) = networks.clone().next() {
-            let cost = network.cost.sum(mean, self.y.slice(s![..rows, ..]));
-            self.together.add(cost, right, rows);
+        let (samples, part) = (s![..chunk.len(), ..], self.clerks[0].rows());
+        let parts = chunk.len().div_ceil(part);
+        let end = chunk.end;
+        let ranges = chunk.clone().step_by(part).map(|first| first..end.min(first + part));
+        let (mut mean, mut votes) = (self.mean.slice_mut(samples), self.votes.slice_mut(samples));
+        let sheets = mean.axis_chunks_iter_mut(Axis(0), part);
+        let sheets = sheets.zip(votes.axis_chunks_iter_mut(Axis(0), part));
+        let sheets = sheets.zip(self.verdicts[..chunk.len()].chunks_mut(part));
+        let sheets = sheets.map(|((mean, votes), verdicts)| Sheet { mean, votes, verdicts });
+        let jobs = self.clerks.iter_mut().zip(ranges).zip(sheets);
+        let work = |((clerk, range), sheet): ((&mut Clerk, Range<usize>), Sheet)| {
+            clerk.count(networks.clone(), images, range, sheet);
+        };
+        self.crew.each(jobs, work);
+        for clerk in &self.clerks[..parts] {
+            self.alone.iter_mut().zip(&clerk.alone).for_each(|(all, part)| all.join(*part));
+            self.together.join(clerk.together);
         }
         Ballot {
-            outputs: mean,
-            votes: self.votes.slice(s![..rows, ..]),
-            verdicts: &self.verdicts[..rows],
+            outputs: self.mean.slice(samples),
+            votes: self.votes.slice(samples),
+            verdicts: &self.verdicts[..chunk.len()],
         }
     }
-}
-
-/// Images moved by a pixel each way, in buffers that are reused.
-#[derive(Debug)]
-struct Moved {
-    augmenter: Augmenter,
-    /// A chunk of images for each of the moves.
-    copies: [Images; SHIFTS.len()],
-}
-
-impl Moved {
-    fn new(width: usize, height: usize) -> Self {
-        let copy = || Images { width, height, pixels: Vec::new(), labels: Vec::new() };
-        Self { augmenter: Augmenter::new(width, height), copies: SHIFTS.map(|_| copy()) }
-    }
-
-    /// Moves the images of a chunk.
-    fn take(&mut self, images: &Images, chunk: Range<usize>) {
-        let size = images.pixels_per_image();
-        for (copy, (right, down)) in self.copies.iter_mut().zip(SHIFTS) {
-            copy.pixels.clear();
-            copy.pixels.extend_from_slice(&images.pixels[chunk.start * size..chunk.end * size]);
-            copy.labels.clear();
-            copy.labels.extend_from_slice(&images.labels[chunk.clone()]);
-            self.augmenter.begin();
-            self.augmenter.shift(right, down);
-            copy.pixels.chunks_exact_mut(size).for_each(|image| self.augmenter.apply(image));
-        }
-    }
-}
-
-/// The answer with the most votes; among several, the one that the mean outputs speak for most.
-fn elect(votes: ArrayView1<u32>, mean: ArrayView1<Real>, readout: Readout) -> u32 {
-    let count = |answer: u32| votes.iter().filter(|&&vote| vote == answer).count();
-    let strength = |answer: u32| readout.strength(mean, answer);
-    let by_votes = |&a: &u32, &b: &u32| {
-        count(a).cmp(&count(b)).then_with(|| strength(a).total_cmp(&strength(b)))
-    };
-    votes.iter().copied().max_by(by_votes).unwrap_or(0)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::build;
     use crate::engine::testing::{dataset, spec};
-    use ndarray::array;
+    use crate::engine::{Spec, build};
+
+    #[test]
+    fn threads_change_nothing() {
+        let data = dataset();
+        let networks = [1, 2, 3].map(|seed| build(&Spec { seed, ..spec() }, &data).unwrap());
+        // More than one thread looks at in one go.
+        let images = Images {
+            pixels: data.test.pixels.repeat(12),
+            labels: data.test.labels.repeat(12),
+            ..data.test
+        };
+        let poll = |threads| {
+            let shifts = Some((data.test.width, data.test.height));
+            let mut panel = Panel::new(networks.iter(), Readout::OneHot, shifts, threads);
+            let mut said = Vec::new();
+            for first in (0..images.len()).step_by(panel.rows()) {
+                let chunk = first..images.len().min(first + panel.rows());
+                let ballot = panel.poll(networks.iter(), &images, chunk);
+                let rows = ballot.outputs.rows().into_iter().zip(ballot.votes.rows());
+                let rows = rows.zip(ballot.verdicts);
+                said.extend(
+                    rows.map(|((a, votes), &verdict)| (a.to_vec(), votes.to_vec(), verdict)),
+                );
+            }
+            assert_eq!(said.len(), images.len());
+            (said, panel.alone, panel.together)
+        };
+        let expected = poll(1);
+        for threads in [2, 3] {
+            assert_eq!(poll(threads), expected, "{threads} threads");
+        }
+    }
 
     #[test]
     fn with_shifts_a_network_says_the_mean_of_five_looks() {
         let data = dataset();
         let network = build(&spec(), &data).unwrap();
-        let panel = || Panel::new([&network].into_iter(), Readout::OneHot, network.outputs());
+        let panel = |shifts| Panel::new([&network].into_iter(), Readout::OneHot, shifts, 2);
         let image = data.test.image(3);
         let (width, height) = (data.test.width, data.test.height);
         let moved = |right: usize, down: usize| {
@@ -201,11 +165,11 @@ mod tests {
             };
             let pixels = (0..width * height).map(shade).collect();
             let images = Images { width, height, pixels, labels: vec![0] };
-            panel().poll([&network].into_iter(), &images, 0..1).outputs.to_owned()
+            panel(None).poll([&network].into_iter(), &images, 0..1).outputs.to_owned()
         };
         let five = [(1, 1), (1, 2), (1, 0), (2, 1), (0, 1)].map(|(x, y)| moved(x, y));
         let mean = five.iter().fold(Array2::zeros(five[0].dim()), |sum, a| sum + a) / 5.0;
-        let mut panel = panel().with_shifts((width, height));
+        let mut panel = panel(Some((width, height)));
         let ballot = panel.poll([&network].into_iter(), &data.test, 2..5);
         let found = ballot.outputs.row(1);
         let pairs = found.iter().zip(&mean);
@@ -213,16 +177,5 @@ mod tests {
         assert!(off < 1e-6, "{found} {mean}");
         assert!((&mean - &five[0]).iter().any(|off| off.abs() > 1e-4), "moving makes a difference");
         assert_eq!(ballot.verdicts[1], Readout::OneHot.predict(mean.row(0)));
-    }
-
-    #[test]
-    fn the_majority_wins_and_a_tie_goes_to_the_surer_side() {
-        let mean = array![0.1, 0.5, 0.4];
-        let elect = |votes: &[u32]| elect(ArrayView1::from(votes), mean.view(), Readout::OneHot);
-        assert_eq!(elect(&[2]), 2, "one network decides alone");
-        assert_eq!(elect(&[0, 1, 0]), 0, "however sure the other one is");
-        assert_eq!(elect(&[2, 1]), 1);
-        assert_eq!(elect(&[1, 2]), 1, "whoever comes first");
-        assert_eq!(elect(&[0, 2, 0, 2, 1]), 2);
     }
 }

@@ -121,6 +121,11 @@ impl Tally {
         self.seen += seen;
     }
 
+    /// Counts what another one has counted.
+    pub(super) fn join(&mut self, Self { cost, right, seen }: Self) {
+        self.add(cost, right, seen);
+    }
+
     /// The book's C without the regularization term, `None` when nothing was seen.
     pub(super) fn cost(self) -> Option<f64> {
         (self.seen > 0).then(|| self.cost / self.seen as f64)
@@ -231,7 +236,7 @@ impl Measurement {
         let mut jobs: Vec<_> = jobs.collect();
         stepper.each(jobs.iter_mut(), |job| job.measure(network, data, sample));
         for Job { evaluator, set, chunk, tally } in &jobs {
-            self.tallies[*set].add(tally.cost, tally.right, tally.seen);
+            self.tallies[*set].join(*tally);
             if *set == TEST {
                 self.outputs.slice_mut(s![chunk.clone(), ..]).assign(&evaluator.tape.outputs());
             }

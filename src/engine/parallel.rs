@@ -6,7 +6,7 @@ mod shards;
 mod tail;
 
 use crate::nn::{Gradients, Hyper, Listing, Mode, Network, Optimizer, Order, Real, Tape, Updater};
-use crew::Crew;
+pub(super) use crew::Crew;
 use ndarray::{ArrayView2, Axis, s};
 use shards::{Shard, Shards};
 use tail::Tail;

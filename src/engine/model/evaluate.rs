@@ -2,6 +2,7 @@
 
 use super::Model;
 use crate::data::{Dataset, Images};
+use crate::engine::describe::cores;
 use crate::engine::ensemble::Panel;
 use ndarray::ArrayView1;
 use std::ops::Range;
@@ -120,8 +121,8 @@ impl Model {
 
     /// Those who are asked.
     pub(in crate::engine) fn panel(&self) -> Panel {
-        let panel = Panel::new(self.networks(), self.spec.readout, self.network.outputs());
-        if self.spec.test_time_shifts { panel.with_shifts(self.image) } else { panel }
+        let shifts = self.spec.test_time_shifts.then_some(self.image);
+        Panel::new(self.networks(), self.spec.readout, shifts, cores() as usize)
     }
 
     /// Who said what; nobody asks that of one network.

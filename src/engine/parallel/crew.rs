@@ -19,7 +19,7 @@ type Task<'a> = dyn Fn() + Sync + 'a;
 
 /// A thread and its helpers, which end with it.
 #[derive(Debug)]
-pub(super) struct Crew {
+pub(in crate::engine) struct Crew {
     shared: Arc<Shared>,
     helpers: Vec<JoinHandle<()>>,
 }
@@ -46,7 +46,7 @@ impl std::fmt::Debug for Shared {
 
 impl Crew {
     /// The calling thread and helpers, `threads` in all; fewer where the system refuses them.
-    pub(super) fn new(threads: usize) -> Self {
+    pub(in crate::engine) fn new(threads: usize) -> Self {
         let shared = Arc::<Shared>::default();
         let helper = |index| {
             let shared = Arc::clone(&shared);
@@ -62,7 +62,7 @@ impl Crew {
     ///
     /// # Panics
     /// Where the work does, on whichever thread.
-    pub(super) fn each<T: Send>(
+    pub(in crate::engine) fn each<T: Send>(
         &mut self,
         items: impl DoubleEndedIterator<Item = T> + Send,
         work: impl Fn(T) + Sync,

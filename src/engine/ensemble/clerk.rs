@@ -1,0 +1,186 @@
+//! What one thread does of a vote.
+
+use crate::data::Images;
+use crate::data::augment::{Augmenter, SHIFTS};
+use crate::engine::Readout;
+use crate::engine::metrics::{Evaluator, Tally};
+use crate::nn::{Network, Real};
+use ndarray::{Array2, ArrayView1, ArrayView2, ArrayViewMut2, s};
+use std::ops::Range;
+
+/// Shows images to every network and counts what they say.
+#[derive(Debug)]
+pub(super) struct Clerk {
+    readout: Readout,
+    /// One a network.
+    evaluators: Vec<Evaluator>,
+    /// Where networks are shown each image moved, too.
+    moved: Option<Moved>,
+    /// A network's outputs, shape (samples, outputs).
+    own: Array2<Real>,
+    y: Array2<Real>,
+    /// How each network did alone with the images counted last.
+    pub(super) alone: Vec<Tally>,
+    /// How they did together.
+    pub(super) together: Tally,
+}
+
+/// Where it is written down: a row a sample.
+pub(super) struct Sheet<'a> {
+    /// The mean of the networks' outputs, shape (samples, outputs).
+    pub(super) mean: ArrayViewMut2<'a, Real>,
+    /// Shape (samples, networks).
+    pub(super) votes: ArrayViewMut2<'a, u32>,
+    pub(super) verdicts: &'a mut [u32],
+}
+
+impl Clerk {
+    pub(super) fn new<'n>(
+        networks: impl Iterator<Item = &'n Network>,
+        readout: Readout,
+        shifts: Option<(usize, usize)>,
+    ) -> Self {
+        let mut outputs = 0;
+        let evaluator = |network: &Network| {
+            outputs = network.outputs();
+            Evaluator::new(network, readout)
+        };
+        let evaluators: Vec<_> = networks.map(evaluator).collect();
+        let rows = evaluators.iter().map(Evaluator::rows).min().unwrap_or(1);
+        Self {
+            readout,
+            moved: shifts.map(|(width, height)| Moved::new(width, height)),
+            own: Array2::zeros((rows, outputs)),
+            y: Array2::zeros((rows, outputs)),
+            alone: vec![Tally::default(); evaluators.len()],
+            together: Tally::default(),
+            evaluators,
+        }
+    }
+
+    /// Images that can be counted at once.
+    pub(super) fn rows(&self) -> usize {
+        self.own.nrows()
+    }
+
+    /// Counts what is said of some images.
+    pub(super) fn count<'n>(
+        &mut self,
+        networks: impl Iterator<Item = &'n Network> + Clone,
+        images: &Images,
+        chunk: Range<usize>,
+        Sheet { mut mean, mut votes, verdicts }: Sheet,
+    ) {
+        let labels = &images.labels[chunk.clone()];
+        for (&label, y) in labels.iter().zip(self.y.rows_mut()) {
+            self.readout.target(label, y);
+        }
+        if let Some(moved) = &mut self.moved {
+            moved.take(images, chunk.clone());
+        }
+        mean.fill(0.0);
+        for (index, network) in networks.clone().enumerate() {
+            self.look(index, network, images, chunk.clone());
+            let own = self.own.slice(s![..labels.len(), ..]);
+            mean += &own;
+            for (vote, a) in votes.column_mut(index).iter_mut().zip(own.rows()) {
+                *vote = self.readout.predict(a);
+            }
+            let right = self.right(votes.column(index).iter(), labels);
+            self.alone[index] = self.tally(network, own, right);
+        }
+        mean /= self.evaluators.len() as Real;
+        for ((verdict, votes), mean) in verdicts.iter_mut().zip(votes.rows()).zip(mean.rows()) {
+            *verdict = elect(votes, mean, self.readout);
+        }
+        let right = self.right(verdicts.iter(), labels);
+        if let Some(network) = networks.clone().next() {
+            self.together = self.tally(network, mean.view(), right);
+        }
+    }
+
+    /// What a network says of some images goes to `own`.
+    fn look(&mut self, index: usize, network: &Network, images: &Images, chunk: Range<usize>) {
+        let rows = chunk.len();
+        let evaluator = &mut self.evaluators[index];
+        let mut own = self.own.slice_mut(s![..rows, ..]);
+        own.assign(&evaluator.ask(network, images, chunk));
+        if let Some(moved) = &self.moved {
+            for images in &moved.copies {
+                own += &evaluator.ask(network, images, 0..rows);
+            }
+            own /= (1 + moved.copies.len()) as Real;
+        }
+    }
+
+    fn right<'a>(&self, answers: impl Iterator<Item = &'a u32>, labels: &[u8]) -> usize {
+        answers
+            .zip(labels)
+            .filter(|&(&answer, &label)| answer == self.readout.answer(label))
+            .count()
+    }
+
+    fn tally(&self, network: &Network, outputs: ArrayView2<Real>, right: usize) -> Tally {
+        let rows = outputs.nrows();
+        let cost = network.cost.sum(outputs, self.y.slice(s![..rows, ..]));
+        let mut tally = Tally::default();
+        tally.add(cost, right, rows);
+        tally
+    }
+}
+
+/// Images moved by a pixel each way, in buffers that are reused.
+#[derive(Debug)]
+struct Moved {
+    augmenter: Augmenter,
+    /// A chunk of images for each of the moves.
+    copies: [Images; SHIFTS.len()],
+}
+
+impl Moved {
+    fn new(width: usize, height: usize) -> Self {
+        let copy = || Images { width, height, pixels: Vec::new(), labels: Vec::new() };
+        Self { augmenter: Augmenter::new(width, height), copies: SHIFTS.map(|_| copy()) }
+    }
+
+    /// Moves the images of a chunk.
+    fn take(&mut self, images: &Images, chunk: Range<usize>) {
+        let size = images.pixels_per_image();
+        for (copy, (right, down)) in self.copies.iter_mut().zip(SHIFTS) {
+            copy.pixels.clear();
+            copy.pixels.extend_from_slice(&images.pixels[chunk.start * size..chunk.end * size]);
+            copy.labels.clear();
+            copy.labels.extend_from_slice(&images.labels[chunk.clone()]);
+            self.augmenter.begin();
+            self.augmenter.shift(right, down);
+            copy.pixels.chunks_exact_mut(size).for_each(|image| self.augmenter.apply(image));
+        }
+    }
+}
+
+/// The answer with the most votes; among several, the one that the mean outputs speak for most.
+fn elect(votes: ArrayView1<u32>, mean: ArrayView1<Real>, readout: Readout) -> u32 {
+    let count = |answer: u32| votes.iter().filter(|&&vote| vote == answer).count();
+    let strength = |answer: u32| readout.strength(mean, answer);
+    let by_votes = |&a: &u32, &b: &u32| {
+        count(a).cmp(&count(b)).then_with(|| strength(a).total_cmp(&strength(b)))
+    };
+    votes.iter().copied().max_by(by_votes).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::array;
+
+    #[test]
+    fn the_majority_wins_and_a_tie_goes_to_the_surer_side() {
+        let mean = array![0.1, 0.5, 0.4];
+        let elect = |votes: &[u32]| elect(ArrayView1::from(votes), mean.view(), Readout::OneHot);
+        assert_eq!(elect(&[2]), 2, "one network decides alone");
+        assert_eq!(elect(&[0, 1, 0]), 0, "however sure the other one is");
+        assert_eq!(elect(&[2, 1]), 1);
+        assert_eq!(elect(&[1, 2]), 1, "whoever comes first");
+        assert_eq!(elect(&[0, 2, 0, 2, 1]), 2);
+    }
+}
