@@ -235,7 +235,12 @@ mod tests {
             let mut numbers = vec![0_usize; 100];
             // Often, so that helpers are met awake and asleep.
             for round in 0..300 {
-                crew.each(numbers.iter_mut().take(round % 100), |number| *number += 1);
+                let items = numbers.iter_mut().take(round % 100);
+                if round % 2 == 0 {
+                    crew.each(items, |number| *number += 1);
+                } else {
+                    crew.each_in_order(items, |number| *number += 1);
+                }
                 if round % 50 == 0 {
                     thread::sleep(std::time::Duration::from_millis(2));
                 }

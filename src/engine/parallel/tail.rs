@@ -1,7 +1,9 @@
-//! Wide dense layers: the whole mini-batch at once, in disjoint parts of what comes out.
+//! Wide dense layers: the whole mini-batch at once, some of their inputs at a time.
 //!
 //! Cut into shards, every shard would read all their weights and write a gradient as large. The
-//! parts are the same for any number of threads, and so are the sums.
+//! parts are the same for any number of threads, and so are the sums. Of two threads, one works on
+//! the first inputs and one on the last, forward and back: so each meets the weights that it
+//! changed in the step before.
 
 use super::crew::Crew;
 use crate::nn::layer::{Chunk, Dense, Descent, Dropout, Pass, Rows, Taped, cut_rows, halves};

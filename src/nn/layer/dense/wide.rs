@@ -1,6 +1,6 @@
 //! More weights than the second cache holds: in parts that threads can share.
 //!
-//! Columns going forward, rows going back; what a part does depends on nothing but the part.
+//! Some inputs at a time; what a part does depends on nothing but the part.
 
 use super::{Dense, ROWS};
 use crate::nn::kernels::{
