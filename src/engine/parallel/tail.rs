@@ -5,10 +5,11 @@
 //! the first inputs and one on the last, forward and back: so each meets the weights that it
 //! changed in the step before.
 
-use super::crew::Crew;
+use super::crew::{Crew, lock};
 use crate::nn::layer::{Chunk, Dense, Descent, Dropout, Pass, Rows, Taped, cut_rows, halves};
 use crate::nn::{Activation, Gradients, Layer, LayerTape, List, Mode, Network, Packed, Real, Tape};
 use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis, s};
+use std::sync::Mutex;
 
 /// The layers from the first wide one on.
 #[derive(Debug)]
@@ -19,9 +20,9 @@ pub(super) struct Tail {
     turn: usize,
     /// Of the whole mini-batch. The layer before has its activations and δ here too.
     pub(super) tape: Tape,
-    /// Room for weights: of the first half of a layer's inputs, so many columns a thread, and of the
-    /// second.
-    rooms: Vec<Packed>,
+    /// Room for weights: for one thread, or for both halves of a layer's inputs and so many of its
+    /// columns that there is one a thread.
+    rooms: Vec<Mutex<Packed>>,
     /// What the second half of a layer's inputs adds up to, shape (batch, units).
     second: Array2<Real>,
     /// A layer's δ, where it can be read fast.
@@ -52,11 +53,12 @@ impl Tail {
         let inputs = network.layers.iter().filter_map(wide).map(|dense| dense.weights.nrows());
         let units = network.layers.iter().filter_map(wide).map(|dense| dense.biases.len());
         let shared = |layer: &Layer| wide(layer).is_some() || matches!(layer, Layer::Dropout(_));
+        let rooms = if threads > 1 { threads.next_multiple_of(2) } else { 1 };
         Some(Self {
             first,
             turn: network.layers.iter().rposition(shared).map_or(first, |last| last + 1),
             tape: Tape::new(network, batch),
-            rooms: vec![Packed::default(); 2 * threads.div_ceil(2)],
+            rooms: (0..rooms).map(|_| Mutex::default()).collect(),
             second: Array2::zeros((batch, units.max().unwrap_or(0))),
             delta: Packed::default(),
             by_rows: vec![Default::default(); inputs.map(Rows::count).max().unwrap_or(0)],
@@ -107,18 +109,18 @@ impl Tail {
         let mut a = activations.slice_mut(rows);
         let (units, lists) = (dense.biases.len(), &mut scratch.chunks);
         crew.each(Chunk::all(x, units, lists), Chunk::list);
-        let (lists, groups) = (&*lists, self.rooms.len() / 2);
+        let (lists, rooms) = (&*lists, &self.rooms);
         // As wide as can be, for weights are read in runs that long; no sum depends on it.
-        let width = units.div_ceil(groups).next_multiple_of(16);
+        let width = units.div_ceil(rooms.len().div_ceil(2)).next_multiple_of(16);
         let [half, other_half] = halves(lists.len());
         let mut second = self.second.slice_mut(s![..a.nrows(), ..units]);
-        let (rooms, other_rooms) = self.rooms.split_at_mut(groups);
-        let parts = columns(&mut a, width).zip(rooms).map(|part| (half.clone(), part));
-        let others = columns(&mut second, width).zip(other_rooms);
-        let parts = parts.chain(others.map(|part| (other_half.clone(), part)));
-        crew.each(parts, |(chunks, ((first, mut z), room))| {
+        let parts = columns(&mut a, width).map(|part| (half.clone(), part));
+        let others = columns(&mut second, width).map(|part| (other_half.clone(), part));
+        crew.each(parts.chain(others), |(chunks, (first, mut z))| {
+            let place = first / width * 2 + usize::from(chunks.start > 0);
+            let mut room = lock(&rooms[place % rooms.len()]);
             z.fill(0.0);
-            dense.add_weighted_inputs(lists, chunks, first, z, room);
+            dense.add_weighted_inputs(lists, chunks, first, z, &mut room);
         });
         let rows = a.axis_chunks_iter_mut(Axis(0), ROWS);
         crew.each(rows.zip(second.axis_chunks_iter(Axis(0), ROWS)), |(mut z, second)| {
