@@ -1,7 +1,7 @@
 //! The networks that are measured, as real runs.
 
 use super::{COUNTED, Line, Speed};
-use crate::data::{Dataset, Images};
+use crate::data::Dataset;
 use crate::engine::{Engine, Model, Options, Spec, build};
 use crate::nn::{Activation, Cost, Init, Network};
 use crate::protocol::Event;
@@ -201,22 +201,9 @@ fn ask(
     let image = (data.test.width, data.test.height);
     let classes = data.classes.clone();
     let model = Model { spec: spec.clone(), network, others: Vec::new(), image, classes, epoch: 0 };
-    let share = data.test.len().div_ceil(threads);
-    let size = data.test.pixels_per_image();
-    let parts = data.test.pixels.chunks(share * size).zip(data.test.labels.chunks(share));
-    let parts: Vec<Images> = parts
-        .map(|(pixels, labels)| {
-            let (pixels, labels) = (pixels.to_vec(), labels.to_vec());
-            Images { pixels, labels, ..data.test }
-        })
-        .collect();
     let once = |_| {
         let start = Instant::now();
-        std::thread::scope(|scope| {
-            for part in &parts {
-                scope.spawn(|| std::hint::black_box(model.evaluate(part)));
-            }
-        });
+        std::hint::black_box(model.evaluate_on(&data.test, threads));
         start.elapsed().as_secs_f64()
     };
     Seconds::of((0..times).map(once).collect()).context("nothing was asked")

@@ -65,16 +65,26 @@ impl Model {
         Ok(())
     }
 
-    /// Measures the model on labelled images of its size and classes ([`Model::check_data`]).
+    /// Measures the model on labelled images of its size and classes ([`Model::check_data`]), on all
+    /// of the machine's cores.
     ///
     /// # Panics
     /// Where size or classes differ.
     #[must_use]
     pub fn evaluate(&self, images: &Images) -> Evaluation {
+        self.evaluate_on(images, cores() as usize)
+    }
+
+    /// [`Model::evaluate`] on so many threads, which change no bit of it.
+    ///
+    /// # Panics
+    /// Where size or classes differ.
+    #[must_use]
+    pub fn evaluate_on(&self, images: &Images, threads: usize) -> Evaluation {
         let readout = self.spec.readout;
         let answers = readout.answers(self.classes.len());
         let mut confusion = vec![vec![0; answers]; answers];
-        let mut panel = self.panel();
+        let mut panel = self.panel_of(threads);
         for chunk in chunks(images, &panel) {
             let ballot = panel.poll(self.networks(), images, chunk.clone());
             for (&verdict, index) in ballot.verdicts.iter().zip(chunk) {
@@ -119,10 +129,14 @@ impl Model {
         answers
     }
 
-    /// Those who are asked.
+    /// Those who are asked, on all of the machine's cores.
     pub(in crate::engine) fn panel(&self) -> Panel {
+        self.panel_of(cores() as usize)
+    }
+
+    fn panel_of(&self, threads: usize) -> Panel {
         let shifts = self.spec.test_time_shifts.then_some(self.image);
-        Panel::new(self.networks(), self.spec.readout, shifts, cores() as usize)
+        Panel::new(self.networks(), self.spec.readout, shifts, threads)
     }
 
     /// Who said what; nobody asks that of one network.

@@ -271,4 +271,5 @@ fn an_ensemble_answers_by_vote() {
     let right = together.iter().zip(&images.labels).filter(|(a, l)| a.answer == usize::from(**l));
     assert_eq!(evaluation.accuracy, Some(right.count() as f64 / 40.0));
     assert_eq!(evaluation.alone.len(), 3);
+    assert_eq!(whole.evaluate_on(&images, 1), evaluation);
 }
