@@ -32,7 +32,9 @@ pub struct Dense {
 /// processor's second cache.
 const NARROW: usize = 100_000;
 /// Weights up to which they are turned for [`Kind::input_delta`].
-const SMALL: usize = 32_768;
+const SMALL: usize = 4096;
+/// For each sample so many more make up for turning them.
+const SMALL_A_SAMPLE: usize = 512;
 
 impl Dense {
     /// A layer with weights drawn as `init` says, biases unit Gaussians.
@@ -183,7 +185,7 @@ impl Kind for Dense {
             return self.input_delta_alone(taped, input_delta, scratch);
         }
         let delta = taped.delta;
-        if self.weights.len() > SMALL {
+        if self.weights.len() > SMALL.max(SMALL_A_SAMPLE * delta.nrows()) {
             return general_mat_mul(1.0, &delta, &self.weights.t(), 0.0, &mut input_delta);
         }
         // The weights of one unit side by side, behind as many zeros.
