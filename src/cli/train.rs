@@ -57,6 +57,9 @@ fn train(args: &TrainArgs, pace: Pace, display: &DisplayArgs) -> anyhow::Result<
     if networks > 1 {
         alone_only(args)?;
         spec.validate()?;
+    } else if !spec.also.is_empty() {
+        let problem = "names layers of further networks, and there is one; add --ensemble N";
+        return Err(Usage::value("--also", problem).into());
     }
     let mut notice = None;
     if args.session.detach || !(args.session.inline || headless) {

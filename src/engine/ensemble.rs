@@ -3,8 +3,8 @@
 mod clerk;
 
 use super::Readout;
-use super::metrics::Tally;
 use super::parallel::Crew;
+use super::tally::Tally;
 use crate::data::Images;
 use crate::nn::{Network, Real};
 use clerk::{Clerk, Sheet};

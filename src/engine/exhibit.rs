@@ -1,6 +1,6 @@
 //! A saved model at rest: measured once, then asked as a finished run is.
 
-use super::describe::{describe, title};
+use super::describe::{cores, describe, title};
 use super::ensemble::Panel;
 use super::probes::{Said, Single, Subject, TestOutputs, card, floats};
 use super::{Engine, MismatchError, Model};
@@ -78,7 +78,7 @@ impl Exhibit {
         events: Sender<Event>,
     ) -> Self {
         Self {
-            panel: model.panel(),
+            panel: model.panel(cores() as usize, data.test.len()),
             single: Single::new(&model.network),
             model,
             data,

@@ -1,7 +1,8 @@
-//! Costs and accuracies, measured in chunks so that commands are obeyed in between.
+//! Costs and accuracies of networks, measured in chunks so that commands are obeyed in between.
 
 use super::Readout;
 use super::parallel::Stepper;
+use super::tally::{Marker, Tally};
 use crate::data::batch::scale;
 use crate::data::{Dataset, Images};
 use crate::nn::{Layer, Listing, Mode, Network, Penalty, Real, Regularizer, Tape};
@@ -21,20 +22,12 @@ const TRAIN_SAMPLE: usize = 10_000;
 #[derive(Debug)]
 pub(super) struct Evaluator {
     x: Array2<Real>,
-    y: Array2<Real>,
     listing: Listing,
     tape: Tape,
     readout: Readout,
+    marker: Marker,
     /// Of the images looked at last.
     labels: Vec<u8>,
-}
-
-/// Sums over the images seen so far.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(super) struct Tally {
-    cost: f64,
-    right: usize,
-    seen: usize,
 }
 
 impl Evaluator {
@@ -43,7 +36,7 @@ impl Evaluator {
         let rows = (CHUNK_WORK / weights.max(1)).clamp(1, CHUNK_ROWS);
         Self {
             x: Array2::zeros((rows, network.inputs())),
-            y: Array2::zeros((rows, network.outputs())),
+            marker: Marker::new(readout, rows, network.outputs()),
             tape: Tape::new(network, rows),
             listing: Listing::default(),
             readout,
@@ -66,16 +59,9 @@ impl Evaluator {
         tally: &mut Tally,
     ) -> ArrayView2<'_, Real> {
         self.look(network, images, indices);
-        let (outputs, rows) = (self.tape.outputs(), self.labels.len());
-        for (&label, y) in self.labels.iter().zip(self.y.rows_mut()) {
-            self.readout.target(label, y);
-        }
-        let cost = network.cost.sum(outputs, self.y.slice(s![..rows, ..]));
-        let answers = outputs.rows().into_iter().zip(&self.labels);
-        let right = answers
-            .filter(|(a, label)| self.readout.predict(*a) == self.readout.answer(**label))
-            .count();
-        tally.add(cost, right, rows);
+        let outputs = self.tape.outputs();
+        let answers = outputs.rows().into_iter().map(|a| self.readout.predict(a));
+        tally.join(self.marker.mark(network.cost, outputs, answers, &self.labels));
         outputs
     }
 
@@ -110,30 +96,6 @@ impl Evaluator {
         }
         let x = self.x.slice(s![..self.labels.len(), ..]);
         network.forward(x, &mut self.tape, Mode::Inference);
-    }
-}
-
-impl Tally {
-    /// Counts `seen` more images of this summed cost, so many of them answered rightly.
-    pub(super) fn add(&mut self, cost: f64, right: usize, seen: usize) {
-        self.cost += cost;
-        self.right += right;
-        self.seen += seen;
-    }
-
-    /// Counts what another one has counted.
-    pub(super) fn join(&mut self, Self { cost, right, seen }: Self) {
-        self.add(cost, right, seen);
-    }
-
-    /// The book's C without the regularization term, `None` when nothing was seen.
-    pub(super) fn cost(self) -> Option<f64> {
-        (self.seen > 0).then(|| self.cost / self.seen as f64)
-    }
-
-    /// The fraction that was answered rightly.
-    pub(super) fn accuracy(self) -> Option<f64> {
-        (self.seen > 0).then(|| self.right as f64 / self.seen as f64)
     }
 }
 
@@ -271,7 +233,7 @@ impl Measurement {
 
     /// Whether a cost became infinite or not a number.
     pub(super) fn diverged(&self) -> bool {
-        self.tallies.iter().any(|tally| !tally.cost.is_finite())
+        self.tallies.iter().any(|tally| tally.diverged())
     }
 }
 
@@ -297,7 +259,7 @@ mod tests {
             while measurement.advance(&mut evaluators, &mut stepper, &network, &data, &sample) {
                 rounds += 1;
             }
-            let seen = measurement.tallies.map(|tally| tally.seen);
+            let seen = measurement.tallies.map(Tally::seen);
             assert_eq!(seen, [50, data.validation.len(), data.test.len()]);
             (measurement.stats(0.0), measurement.outputs, rounds)
         };

@@ -24,6 +24,7 @@ mod run;
 mod schedule;
 pub mod search;
 mod spec;
+mod tally;
 #[cfg(test)]
 mod testing;
 mod trainer;

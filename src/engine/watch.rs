@@ -2,7 +2,7 @@
 
 use super::Readout;
 use super::history::{History, Kept};
-use super::metrics::{Evaluator, Tally};
+use super::metrics::Evaluator;
 use super::probes::{Single, Subject, TestOutputs};
 use super::readout::to_f32;
 use crate::data::Dataset;
@@ -153,8 +153,7 @@ impl Watch {
         };
         let chunk = revisit.done..(revisit.done + evaluator.rows()).min(data.test.len());
         revisit.done = chunk.end;
-        let outputs =
-            evaluator.measure(&kept.network, &data.test, chunk.clone(), &mut Tally::default());
+        let outputs = evaluator.ask(&kept.network, &data.test, chunk.clone());
         revisit.outputs.slice_mut(s![chunk, ..]).assign(&outputs);
         if revisit.done < data.test.len() {
             self.pending = Some(revisit);

@@ -3,9 +3,10 @@
 use crate::data::Images;
 use crate::data::augment::{Augmenter, SHIFTS};
 use crate::engine::Readout;
-use crate::engine::metrics::{Evaluator, Tally};
+use crate::engine::metrics::Evaluator;
+use crate::engine::tally::{Marker, Tally};
 use crate::nn::{Network, Real};
-use ndarray::{Array2, ArrayView1, ArrayView2, ArrayViewMut2, s};
+use ndarray::{Array2, ArrayView1, ArrayViewMut2, s};
 use std::ops::Range;
 
 /// Shows images to every network and counts what they say.
@@ -18,7 +19,7 @@ pub(super) struct Clerk {
     moved: Option<Moved>,
     /// A network's outputs, shape (samples, outputs).
     own: Array2<Real>,
-    y: Array2<Real>,
+    marker: Marker,
     /// How each network did alone with the images counted last.
     pub(super) alone: Vec<Tally>,
     /// How they did together.
@@ -51,7 +52,7 @@ impl Clerk {
             readout,
             moved: shifts.map(|(width, height)| Moved::new(width, height)),
             own: Array2::zeros((rows, outputs)),
-            y: Array2::zeros((rows, outputs)),
+            marker: Marker::new(readout, rows, outputs),
             alone: vec![Tally::default(); evaluators.len()],
             together: Tally::default(),
             evaluators,
@@ -72,9 +73,6 @@ impl Clerk {
         Sheet { mut mean, mut votes, verdicts }: Sheet,
     ) {
         let labels = &images.labels[chunk.clone()];
-        for (&label, y) in labels.iter().zip(self.y.rows_mut()) {
-            self.readout.target(label, y);
-        }
         if let Some(moved) = &mut self.moved {
             moved.take(images, chunk.clone());
         }
@@ -86,16 +84,16 @@ impl Clerk {
             for (vote, a) in votes.column_mut(index).iter_mut().zip(own.rows()) {
                 *vote = self.readout.predict(a);
             }
-            let right = self.right(votes.column(index).iter(), labels);
-            self.alone[index] = self.tally(network, own, right);
+            let answers = votes.column(index).into_iter().copied();
+            self.alone[index] = self.marker.mark(network.cost, own, answers, labels);
         }
         mean /= self.evaluators.len() as Real;
         for ((verdict, votes), mean) in verdicts.iter_mut().zip(votes.rows()).zip(mean.rows()) {
             *verdict = elect(votes, mean, self.readout);
         }
-        let right = self.right(verdicts.iter(), labels);
         if let Some(network) = networks.clone().next() {
-            self.together = self.tally(network, mean.view(), right);
+            let verdicts = verdicts.iter().copied();
+            self.together = self.marker.mark(network.cost, mean.view(), verdicts, labels);
         }
     }
 
@@ -111,21 +109,6 @@ impl Clerk {
             }
             own /= (1 + moved.copies.len()) as Real;
         }
-    }
-
-    fn right<'a>(&self, answers: impl Iterator<Item = &'a u32>, labels: &[u8]) -> usize {
-        answers
-            .zip(labels)
-            .filter(|&(&answer, &label)| answer == self.readout.answer(label))
-            .count()
-    }
-
-    fn tally(&self, network: &Network, outputs: ArrayView2<Real>, right: usize) -> Tally {
-        let rows = outputs.nrows();
-        let cost = network.cost.sum(outputs, self.y.slice(s![..rows, ..]));
-        let mut tally = Tally::default();
-        tally.add(cost, right, rows);
-        tally
     }
 }
 

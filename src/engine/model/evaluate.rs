@@ -84,7 +84,7 @@ impl Model {
         let readout = self.spec.readout;
         let answers = readout.answers(self.classes.len());
         let mut confusion = vec![vec![0; answers]; answers];
-        let mut panel = self.panel_of(threads);
+        let mut panel = self.panel(threads, images.len());
         for chunk in chunks(images, &panel) {
             let ballot = panel.poll(self.networks(), images, chunk.clone());
             for (&verdict, index) in ballot.verdicts.iter().zip(chunk) {
@@ -110,7 +110,7 @@ impl Model {
     pub fn answer(&self, images: &Images) -> Vec<Answer> {
         let readout = self.spec.readout;
         let names = readout.names(&self.classes);
-        let mut panel = self.panel();
+        let mut panel = self.panel(cores() as usize, images.len());
         let mut answers = Vec::with_capacity(images.len());
         for chunk in chunks(images, &panel) {
             let ballot = panel.poll(self.networks(), images, chunk);
@@ -129,14 +129,10 @@ impl Model {
         answers
     }
 
-    /// Those who are asked, on all of the machine's cores.
-    pub(in crate::engine) fn panel(&self) -> Panel {
-        self.panel_of(cores() as usize)
-    }
-
-    fn panel_of(&self, threads: usize) -> Panel {
+    /// Those who are asked about so many images, on as many of the threads as find one.
+    pub(in crate::engine) fn panel(&self, threads: usize, images: usize) -> Panel {
         let shifts = self.spec.test_time_shifts.then_some(self.image);
-        Panel::new(self.networks(), self.spec.readout, shifts, threads)
+        Panel::new(self.networks(), self.spec.readout, shifts, threads.min(images))
     }
 
     /// Who said what; nobody asks that of one network.

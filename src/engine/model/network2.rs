@@ -33,6 +33,9 @@ pub(super) fn encode(file: &Path, model: &Model) -> Result<Vec<u8>, ModelError> 
     if !model.others.is_empty() {
         return Err(unsupported("one network, not an ensemble"));
     }
+    if model.spec.test_time_shifts {
+        return Err(unsupported("weights and biases, not how to ask them (test-time-shifts)"));
+    }
     let cost = match model.network.cost {
         Cost::Quadratic => "QuadraticCost",
         Cost::CrossEntropy => "CrossEntropyCost",

@@ -155,6 +155,14 @@ fn only_sigmoid_networks_fit_network2() {
 }
 
 #[test]
+fn network2_is_not_given_what_it_would_forget() {
+    let mut moved = model(4, 3, 1);
+    moved.spec.test_time_shifts = true;
+    let error = moved.to_bytes(Path::new("m.json")).unwrap_err().to_string();
+    assert!(error.contains("test-time-shifts") && error.contains(".safetensors"), "{error}");
+}
+
+#[test]
 fn a_model_that_cannot_be_written_is_kept_elsewhere() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("gone/m.safetensors");

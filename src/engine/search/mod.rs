@@ -51,6 +51,10 @@ pub enum SearchError {
         "search: `all-images` leaves nothing to choose on; leave it out until the recipe is chosen"
     )]
     AllImages,
+    #[error(
+        "search: `also` names layers of an ensemble, and every point is one network; leave it out"
+    )]
+    Also,
     #[error("search: {values}: {source}")]
     Spec { values: String, source: SpecError },
 }
@@ -135,6 +139,9 @@ impl Search {
         })?;
         if spec.all_images {
             return Err(SearchError::AllImages);
+        }
+        if !spec.also.is_empty() {
+            return Err(SearchError::Also);
         }
         Ok(Point { values, spec })
     }

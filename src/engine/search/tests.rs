@@ -64,6 +64,8 @@ fn what_cannot_be_searched_is_refused_by_name() {
     assert!(error("[search]\netta = [1.0]").contains("etta"));
     assert!(error("[search]\n\"eta.x\" = [1.0]\n[eta]\n").contains("eta"));
     assert!(error("[search]\neta = [1.0, -1.0]").contains("eta = -1.0"));
+    assert!(error("all-images = true\n[search]\neta = [1.0]").contains("`all-images`"));
+    assert!(error("also = [\"784,20,10\"]\n[search]\neta = [1.0]").contains("`also`"));
     let many = "[search]\neta = { from = 1.0, to = 2.0, steps = 1000 }\nseed = { from = 1, to = 1000, steps = 1000 }";
     assert!(error(many).contains("too many"));
 }
