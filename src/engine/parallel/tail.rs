@@ -31,17 +31,24 @@ pub(super) struct Tail {
     by_rows: Vec<(List, Packed)>,
 }
 
-/// A dense layer with more weights than a cache holds.
+/// Weights of a dense layer from which threads share them: with less, one gradient a shard costs
+/// little. Layers ahead of it are cut up, so this is for networks worth cutting.
+const WIDE: usize = 50_000;
+
+fn is_wide(dense: &Dense) -> bool {
+    dense.weights.len() >= WIDE
+}
+
 fn wide(layer: &Layer) -> Option<&Dense> {
     match layer {
-        Layer::Dense(dense) if dense.is_wide() => Some(dense),
+        Layer::Dense(dense) if is_wide(dense) => Some(dense),
         _ => None,
     }
 }
 
 fn wide_mut(layer: &mut Layer) -> Option<&mut Dense> {
     match layer {
-        Layer::Dense(dense) if dense.is_wide() => Some(dense),
+        Layer::Dense(dense) if is_wide(dense) => Some(dense),
         _ => None,
     }
 }
@@ -75,7 +82,7 @@ impl Tail {
     pub(super) fn forward(&mut self, network: &Network, x: ArrayView2<Real>, crew: &mut Crew) {
         for index in self.first..self.turn {
             match &network.layers[index] {
-                Layer::Dense(dense) if dense.is_wide() => self.forward_wide(index, dense, x, crew),
+                Layer::Dense(dense) if is_wide(dense) => self.forward_wide(index, dense, x, crew),
                 Layer::Dropout(dropout) => self.forward_dropout(index, dropout, crew),
                 _ => network.forward_layer(index, x, &mut self.tape),
             }

@@ -48,6 +48,7 @@ fn threads_and_looking_change_no_bit() {
         "784,700,10",
         "conv4x5-pool2-conv8x5-pool2-dense20-dense10",
         "conv4x5-pool2-dense400-drop0.5-dense700-dense10",
+        "conv4x5-pool2-dense100-dense10",
         "conv4x5-norm-pool2-conv8x5-norm-dense20-norm-dense10",
         "conv4x5-norm-pool2-norm-dense400-norm-drop0.5-dense10",
     ] {
@@ -97,6 +98,7 @@ fn check_whole(samples: usize) {
     for text in [
         "784,400,700,10",
         "conv4x5-pool2-dense400-drop0.5-dense700-dense10",
+        "conv4x5-pool2-dense100-dense10",
         "dense400-norm-dense700-norm-dense10",
     ] {
         for activation in [Activation::Sigmoid, Activation::Tanh, Activation::Relu] {
