@@ -65,7 +65,7 @@ pub(super) struct TrainArgs {
     #[command(flatten)]
     pub(super) output: OutputArgs,
     /// Train so many networks, from --seed and the seeds after it, and save them as one model that
-    /// votes; in this process, without checkpoints
+    /// votes
     #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
     pub(super) ensemble: Option<u32>,
     #[command(flatten)]

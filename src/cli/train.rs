@@ -80,7 +80,7 @@ fn train(args: &TrainArgs, pace: Pace, display: &DisplayArgs) -> anyhow::Result<
     }
     if networks > 1 {
         let save = args.save.clone();
-        let ensemble = Ensemble { spec, networks, dataset, save };
+        let ensemble = Ensemble { spec, networks, dataset, save, checkpoints: None };
         let output = headless.then_some(&args.output);
         return ensemble::train(ensemble, pace, output, display, notice);
     }
@@ -99,7 +99,7 @@ fn train(args: &TrainArgs, pace: Pace, display: &DisplayArgs) -> anyhow::Result<
     dashboard::show(engine, display, notice)
 }
 
-/// Refuses what is for one network: several keep no checkpoints.
+/// Refuses what is for one network: several keep checkpoints in their session alone.
 fn alone_only(args: &TrainArgs) -> Result<(), Usage> {
     let given = [
         ("--checkpoint-every", args.checkpoint_every.is_some()),
@@ -108,7 +108,8 @@ fn alone_only(args: &TrainArgs) -> Result<(), Usage> {
     match given.iter().find(|(_, given)| *given) {
         None => Ok(()),
         Some((argument, _)) => {
-            let problem = "is for one network, and these vote; add --ensemble 1, or leave it out";
+            let problem = "is for one network, and these vote, which are kept where they have a \
+                           session; add --ensemble 1, or leave it out";
             Err(Usage::value(argument, problem))
         }
     }

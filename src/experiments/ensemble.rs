@@ -17,6 +17,9 @@ pub struct Ensemble {
     pub dataset: Option<Arc<Dataset>>,
     /// Where the model goes in the end.
     pub save: Option<PathBuf>,
+    /// A directory for checkpoints of every network: an ensemble that was interrupted goes on from
+    /// there, to the same bytes.
+    pub checkpoints: Option<PathBuf>,
 }
 
 /// Trains an ensemble in a thread of its own, seen from outside as a training run is: one network
@@ -29,12 +32,13 @@ pub fn train_ensemble(ensemble: Ensemble, options: Options) -> std::io::Result<R
 }
 
 fn train(context: &mut Context, ensemble: Ensemble) -> Result<String, ExperimentError> {
-    let Ensemble { spec, networks, dataset, save } = ensemble;
+    let Ensemble { spec, networks, dataset, save, checkpoints } = ensemble;
     let given = dataset.map(|data| divided(&spec, data));
     let data = given.map_or_else(|| load(&spec), Ok).map_err(ExperimentError::Other)?;
     let runs = (0..u64::from(networks)).map(|number| {
         let spec = member(&spec, number);
-        Run::new(format!("seed {}", spec.seed), spec).on(Arc::clone(&data))
+        let directory = checkpoints.as_ref().map(|dir| dir.join(format!("network-{}", number + 1)));
+        Run::new(format!("seed {}", spec.seed), spec).on(Arc::clone(&data)).kept_in(directory)
     });
     let trained = context.train_all(runs.collect(), |records| {
         Some(Figure {

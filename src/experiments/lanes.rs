@@ -5,72 +5,13 @@
 
 use super::ExperimentError;
 use super::desk::Desk;
+use super::run::{Record, Run, Trained};
 use crate::data::Dataset;
-use crate::engine::{Engine, Options, Spec};
+use crate::engine::{CheckpointPolicy, Engine, Options, Spec};
 use crate::nn::Network;
-use crate::protocol::{Activity, Command, EpochStats, Event, Figure, Level, Outcome};
+use crate::protocol::{Activity, Command, Event, Figure, Level, Outcome};
 use crossbeam_channel::{Receiver, Select};
 use std::sync::Arc;
-
-/// A training run that an experiment asks for.
-#[derive(Clone, Debug)]
-pub struct Run {
-    /// Unique within the experiment, such as `seed 2`; names its curves.
-    pub name: String,
-    pub spec: Spec,
-    /// The images; MNIST where there are none.
-    pub data: Option<Arc<Dataset>>,
-}
-
-impl Run {
-    /// A run on MNIST.
-    #[must_use]
-    pub fn new(name: impl Into<String>, spec: Spec) -> Self {
-        Self { name: name.into(), spec, data: None }
-    }
-
-    /// The same run on other images.
-    #[must_use]
-    pub fn on(self, data: Arc<Dataset>) -> Self {
-        Self { data: Some(data), ..self }
-    }
-}
-
-/// What a run has measured so far.
-#[derive(Clone, Debug)]
-pub struct Record {
-    pub name: String,
-    pub spec: Spec,
-    /// One entry an epoch; the first is the untrained network's.
-    pub epochs: Vec<EpochStats>,
-}
-
-impl Record {
-    /// The largest of what `value` takes from the epochs.
-    #[must_use]
-    pub fn best(&self, value: impl Fn(&EpochStats) -> Option<f64>) -> Option<f64> {
-        self.epochs.iter().filter_map(value).max_by(f64::total_cmp)
-    }
-
-    /// The best accuracy on the test images, a fraction: the book's figure for its networks.
-    #[must_use]
-    pub fn best_test_accuracy(&self) -> Option<f64> {
-        self.best(|stats| stats.test_accuracy)
-    }
-
-    /// The accuracy on the test images after the last epoch, a fraction.
-    #[must_use]
-    pub fn last_test_accuracy(&self) -> Option<f64> {
-        self.epochs.last()?.test_accuracy
-    }
-}
-
-/// A run that is over.
-#[derive(Clone, Debug)]
-pub struct Trained {
-    pub record: Record,
-    pub network: Network,
-}
 
 /// A run that was started.
 struct Lane {
@@ -81,12 +22,21 @@ struct Lane {
     network: Option<Network>,
     /// Facts that wait for the run's turn to be shown.
     kept: Vec<Event>,
+    /// Whether it keeps checkpoints.
+    keeps: bool,
     over: bool,
 }
 
 impl Lane {
     fn send(&self, command: Command) -> bool {
         self.engine.as_ref().is_some_and(|engine| engine.commands.send(command).is_ok())
+    }
+
+    /// Waits until a run that was told to stop has kept what it keeps.
+    fn wait(&self) {
+        if let Some(engine) = self.engine.as_ref().filter(|_| !self.over) {
+            engine.events.iter().find(|event| matches!(event, Event::Finished(_)));
+        }
     }
 
     /// Keeps the network and lets everything else go: many runs do not fit into memory.
@@ -139,6 +89,7 @@ impl<'a> Lanes<'a> {
                 // A run that is over needs no stopping.
                 lane.send(Command::Stop);
             }
+            lanes.iter().for_each(Lane::wait);
         }
         let mut trained = Vec::with_capacity(lanes.len());
         for lane in lanes {
@@ -196,19 +147,25 @@ impl<'a> Lanes<'a> {
         data: Option<&Arc<Dataset>>,
         threads: u32,
     ) -> Result<(), ExperimentError> {
-        let Run { name, spec, data: own } = run;
+        let Run { name, spec, data: own, checkpoints } = run;
         let spec = Spec { threads: spec.threads.or(Some(threads)), ..spec };
+        let failed = |reason: String| ExperimentError::Run { run: name.clone(), reason };
+        let kept = checkpoints.map(CheckpointPolicy::of_run).transpose();
+        let (policy, resume) = kept.map_err(|error| failed(error.to_string()))?.unzip();
+        let keeps = policy.is_some();
         let options = Options {
             pace: self.desk.pace,
             dataset: own.or_else(|| data.cloned()),
             start_paused: self.desk.paused,
+            checkpoints: policy.into_iter().collect(),
+            resume: resume.flatten().map(Box::new),
             ..Options::default()
         };
         let engine = Engine::spawn(spec.clone(), options)
             .map_err(|source| ExperimentError::Spec { run: name.clone(), source })?;
         let record = Record { name, spec, epochs: Vec::new() };
         let (engine, kept) = (Some(engine), Vec::new());
-        self.started.push(Lane { record, engine, network: None, kept, over: false });
+        self.started.push(Lane { record, engine, network: None, kept, keeps, over: false });
         if self.started.len() - 1 == self.shown {
             self.show();
         }
@@ -238,12 +195,13 @@ impl<'a> Lanes<'a> {
         }
     }
 
-    /// Questions go to the run that is shown, orders to all.
+    /// Questions go to the run that is shown, orders to all, and what is to be saved to those that
+    /// have a place for it.
     fn obey(&mut self, command: Command) {
         self.desk.obey(&command);
-        let question = command.is_question() || command == Command::Save;
+        let (question, save) = (command.is_question(), command == Command::Save);
         for (index, lane) in self.started.iter().enumerate() {
-            if index == self.shown || !question {
+            if index == self.shown || !question && (!save || lane.keeps) {
                 // A run that is over needs no orders.
                 lane.send(command.clone());
             }
@@ -260,6 +218,7 @@ impl<'a> Lanes<'a> {
                 return Err(ExperimentError::Run { run: run(), reason });
             }
             Some(Event::Finished(outcome)) => {
+                lane.over = true;
                 match outcome {
                     Outcome::Completed(_) => {}
                     Outcome::Stopped => return Err(ExperimentError::Stopped),
@@ -270,7 +229,6 @@ impl<'a> Lanes<'a> {
                         return Err(ExperimentError::Run { run: run(), reason });
                     }
                 }
-                lane.over = true;
                 self.next();
             }
             Some(event) => {

@@ -1,6 +1,6 @@
 //! What experiments do with measurements: medians, curves, charts.
 
-use super::lanes::Record;
+use super::run::Record;
 use crate::protocol::{Curve, EpochStats, FigureBody, Scale};
 
 /// The middle one of some numbers; of an even count, the mean of the two in the middle. NaN where

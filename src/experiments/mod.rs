@@ -11,6 +11,7 @@ mod error;
 mod lanes;
 mod measure;
 mod recipes;
+mod run;
 mod running;
 
 mod ch1_adder;
@@ -52,8 +53,8 @@ mod ch6_networks;
 pub use context::{Context, Tolerance};
 pub use ensemble::{Ensemble, train_ensemble};
 pub use error::ExperimentError;
-pub use lanes::{Record, Run, Trained};
 pub use measure::{chart, curve, median, percent};
+pub use run::{Record, Run, Trained};
 pub use running::{Options, Running};
 
 /// An experiment of the book.

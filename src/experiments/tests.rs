@@ -128,7 +128,8 @@ fn an_ensemble_is_trained_saved_and_still_says_who_said_what() {
     let file = dir.path().join("three.safetensors");
     let spec =
         Spec { layers: "784,5,10".into(), epochs: 1, train_size: Some(100), ..Spec::default() };
-    let ensemble = Ensemble { spec, networks: 3, dataset: None, save: Some(file.clone()) };
+    let save = Some(file.clone());
+    let ensemble = Ensemble { spec, networks: 3, dataset: None, save, checkpoints: None };
     let running = train_ensemble(ensemble, Options::default()).unwrap();
     let events = until(&running, finished);
     let titles: Vec<&str> = events
@@ -152,4 +153,50 @@ fn an_ensemble_is_trained_saved_and_still_says_who_said_what() {
         "{frame:?}"
     );
     running.join();
+}
+
+#[test]
+fn an_interrupted_ensemble_goes_on_to_the_same_bytes() {
+    let dir = tempfile::tempdir().unwrap();
+    let spec =
+        Spec { layers: "784,5,10".into(), epochs: 3, train_size: Some(100), ..Spec::default() };
+    let train = |name: &str, checkpoints: Option<&str>| {
+        let save = Some(dir.path().join(name));
+        let checkpoints = checkpoints.map(|name| dir.path().join(name));
+        let ensemble =
+            Ensemble { spec: spec.clone(), networks: 3, dataset: None, save, checkpoints };
+        train_ensemble(ensemble, Options::default()).unwrap()
+    };
+    let outcome = |running: Running| {
+        let mut events = until(&running, finished);
+        running.join();
+        let last = events.pop();
+        (matches!(last, Some(Event::Finished(Outcome::Completed(_)))), events)
+    };
+    let running = train("a", Some("kept"));
+    running.commands.send(Command::Pause).unwrap();
+    let paused =
+        |event: &Event| matches!(event, Event::StatusChanged(s) if s.activity == Activity::Paused);
+    let first = |event: &Event| matches!(event, Event::EpochEnded(stats) if stats.epoch >= 1);
+    while !until(&running, paused).iter().any(first) {
+        running.commands.send(Command::Step(Step::Epochs(1))).unwrap();
+    }
+    // Every network that was begun is saved, not the one alone that is shown.
+    running.commands.send(Command::Save).unwrap();
+    until(&running, |event| matches!(event, Event::Saved(saved) if saved.epoch >= 1));
+    running.commands.send(Command::Stop).unwrap();
+    assert!(!outcome(running).0 && !dir.path().join("a").exists());
+    let (completed, events) = outcome(train("a", Some("kept")));
+    let resumed = |event: &&Event| matches!(event, Event::Log(line) if line.text.starts_with("resumed after epoch "));
+    assert!(completed && events.iter().filter(resumed).count() > 0);
+    let epochs = events.iter().filter(|event| matches!(event, Event::EpochEnded(_))).count();
+    assert_eq!(epochs, 3 * 4 + 1, "those before the interruption are told again");
+    assert!(outcome(train("b", None)).0);
+    let [a, b] = ["a", "b"].map(|name| std::fs::read(dir.path().join(name)).unwrap());
+    assert!(a == b);
+    // One that is complete learns no further.
+    let (completed, again) = outcome(train("c", Some("kept")));
+    assert!(completed && std::fs::read(dir.path().join("c")).unwrap() == b);
+    let told = again.iter().filter(|event| matches!(event, Event::EpochEnded(_))).count();
+    assert_eq!(told, 3 * 4 + 1);
 }

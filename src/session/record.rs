@@ -95,10 +95,9 @@ impl Task {
     #[must_use]
     pub fn on_resume(&self) -> &'static str {
         match self {
-            Self::Training(_) => "continues the run where it was",
+            Self::Training(_) | Self::Ensemble { .. } => "continues the run where it was",
             // It keeps no checkpoints: its result is what all of its networks make together.
             Self::Experiment { .. } => "starts the experiment anew",
-            Self::Ensemble { .. } => "starts the ensemble anew",
         }
     }
 }

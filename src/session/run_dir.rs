@@ -45,7 +45,8 @@ impl RunDir {
         self.path.join("events.jsonl")
     }
 
-    /// The facts of an experiment or ensemble that was interrupted, before it started anew.
+    /// The facts of an experiment or ensemble that was interrupted: what of them still holds was told
+    /// again.
     #[must_use]
     pub fn old_events(&self) -> PathBuf {
         self.path.join("events.old.jsonl")

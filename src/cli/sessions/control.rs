@@ -66,12 +66,8 @@ pub(super) fn stop(run: &RunDir) -> anyhow::Result<ExitCode> {
 /// Has a checkpoint written.
 pub(super) fn save(run: &RunDir) -> anyhow::Result<ExitCode> {
     let name = run.name();
-    match Record::read(run)?.task {
-        Task::Training(_) => {}
-        Task::Experiment { id, .. } => {
-            bail!("`{name}` is the experiment {id}, which keeps no checkpoints")
-        }
-        Task::Ensemble { .. } => bail!("`{name}` is an ensemble, which keeps no checkpoints"),
+    if let Task::Experiment { id, .. } = Record::read(run)?.task {
+        bail!("`{name}` is the experiment {id}, which keeps no checkpoints")
     }
     let saved = |_: &RunView, event: &Event| match event {
         Event::Saved(saved) => Some(format!("saved {}", saved.path)),

@@ -41,6 +41,8 @@ pub enum CheckpointError {
     Data { expected: String, found: String },
     #[error("the checkpoint's network is not the one its spec describes (`{0}`)")]
     Network(String),
+    #[error("{}: cannot be made, so no checkpoint can be kept: {source}", dir.display())]
+    Directory { dir: PathBuf, source: io::Error },
     #[error("{}: cannot be written: {source}; the checkpoint before is untouched", file.display())]
     Write { file: PathBuf, source: io::Error },
 }

@@ -2,7 +2,8 @@
 
 use super::{Checkpoint, CheckpointError, Position, file};
 use crate::engine::atomic;
-use std::fs;
+use std::fs::{self, DirBuilder};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -23,6 +24,22 @@ pub struct CheckpointPolicy {
     /// Nobody asked for them in particular: they may take 1% of the time at most, and are told
     /// only when they were requested.
     pub background: bool,
+}
+
+impl CheckpointPolicy {
+    /// How a run is kept in a directory of its own, which is made where there is none, and the
+    /// checkpoint there from which it goes on, if it was interrupted.
+    ///
+    /// # Errors
+    /// Where the directory cannot be made, or holds checkpoints of which none is good.
+    pub fn of_run(dir: PathBuf) -> Result<(Self, Option<Checkpoint>), CheckpointError> {
+        let mut private = DirBuilder::new();
+        let made = private.recursive(true).mode(0o700).create(&dir);
+        made.map_err(|source| CheckpointError::Directory { dir: dir.clone(), source })?;
+        let begun = [LAST, PREVIOUS].iter().any(|name| dir.join(name).exists());
+        let resume = begun.then(|| Checkpoint::load(&dir)).transpose()?;
+        Ok((Self { dir, every: Some(1), background: true }, resume))
+    }
 }
 
 /// What happened.

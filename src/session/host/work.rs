@@ -1,14 +1,15 @@
-//! What a session process does: a training, which goes on where it was, an experiment, or an ensemble.
+//! What a session process does: a training or an ensemble, which go on where they were, or an
+//! experiment.
 
 use super::{HostError, io_at};
-use crate::engine::{Checkpoint, CheckpointPolicy, Engine, LAST, Options, PREVIOUS};
+use crate::engine::{CheckpointPolicy, Engine, Options};
 use crate::experiments::{self, Ensemble, Running, train_ensemble};
 use crate::protocol::{Command, Event};
 use crate::session::record::{Task, Training};
 use crate::session::run_dir::RunDir;
 use crossbeam_channel::{Receiver, Sender};
-use std::fs::{self, DirBuilder};
-use std::os::unix::fs::DirBuilderExt;
+use std::fs;
+use std::path::PathBuf;
 
 /// The two ends of it. Its thread ends with the process.
 #[derive(Debug)]
@@ -25,12 +26,18 @@ impl Work {
         match task {
             Task::Training(training) => train(run, training),
             Task::Experiment { id, quick, seed } => {
-                let note = begin_anew(run, "the experiment")?;
+                let old = put_aside(run)?;
+                let note = old.map(|old| {
+                    let old = old.display();
+                    format!(
+                        "the experiment starts anew: its networks were not kept; what it told before is in {old}"
+                    )
+                });
                 Ok(Self { note, ..experiment(id, *quick, *seed)? })
             }
             Task::Ensemble { training, networks } => {
-                let note = begin_anew(run, "the ensemble")?;
-                Ok(Self { note, ..ensemble(run, training, *networks)? })
+                put_aside(run)?;
+                ensemble(run, training, *networks)
             }
         }
     }
@@ -45,12 +52,7 @@ fn train(run: &RunDir, training: &Training) -> Result<Work, HostError> {
 /// How the run is kept: checkpoints of its own beside those that were asked for, and from the
 /// newest of its own it goes on.
 fn options(run: &RunDir, training: &Training) -> Result<Options, HostError> {
-    let dir = run.checkpoints();
-    let mut private = DirBuilder::new();
-    private.recursive(true).mode(0o700).create(&dir).map_err(io_at(&dir))?;
-    let begun = [LAST, PREVIOUS].iter().any(|name| dir.join(name).exists());
-    let resume = begun.then(|| Checkpoint::load(&dir)).transpose()?;
-    let own = CheckpointPolicy { dir, every: Some(1), background: true };
+    let (own, resume) = CheckpointPolicy::of_run(run.checkpoints())?;
     let asked = training.policy();
     if let Some(policy) = &asked {
         fs::create_dir_all(&policy.dir).map_err(io_at(&policy.dir))?;
@@ -76,22 +78,19 @@ fn ensemble(run: &RunDir, training: &Training, networks: u32) -> Result<Work, Ho
     let Training { spec, pace, save, .. } = training.clone();
     let options = experiments::Options { seed: spec.seed, pace, ..experiments::Options::default() };
     let save = Some(save.unwrap_or_else(|| run.model()));
-    let ensemble = Ensemble { spec, networks, dataset: None, save };
+    let checkpoints = Some(run.checkpoints());
+    let ensemble = Ensemble { spec, networks, dataset: None, save, checkpoints };
     let running = train_ensemble(ensemble, options).map_err(HostError::no_thread)?;
     let Running { commands, events, .. } = running;
     Ok(Work { commands, events, note: None })
 }
 
-/// Puts aside what `work` that keeps no checkpoints told before it was interrupted: it tells all of
-/// it again.
-fn begin_anew(run: &RunDir, work: &str) -> Result<Option<String>, HostError> {
+/// Puts aside what was told before an interruption, and says where: all of it is told again.
+fn put_aside(run: &RunDir) -> Result<Option<PathBuf>, HostError> {
     let (events, old) = (run.events(), run.old_events());
     if !events.exists() {
         return Ok(None);
     }
     fs::rename(&events, &old).map_err(io_at(&events))?;
-    Ok(Some(format!(
-        "{work} starts anew: its networks were not kept; what it told before is in {}",
-        old.display()
-    )))
+    Ok(Some(old))
 }

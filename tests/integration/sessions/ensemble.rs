@@ -38,7 +38,7 @@ fn an_ensemble_has_a_session_and_its_model_is_saved() {
 }
 
 #[test]
-fn an_ensemble_is_left_steered_and_starts_anew_after_an_interruption() {
+fn an_ensemble_is_left_steered_and_goes_on_after_an_interruption() {
     let place = Place::new();
     let more = format!("--ensemble 2 --name votes --epochs {ENDLESS}");
     let mut terminal = place.terminal(&place.training(&more));
@@ -51,11 +51,12 @@ fn an_ensemble_is_left_steered_and_starts_anew_after_an_interruption() {
     Watcher::attach(&run, Attachment::ReadOnly).until(|view| view.epoch() >= 2);
     let said = place.say("pause");
     assert!(said.starts_with("votes: paused in ensemble · seed "), "{said}");
-    let (code, error) = place.fail("save votes");
-    assert!(code == 1 && error.contains("an ensemble, which keeps no checkpoints"), "{error}");
+    let said = place.say("save votes");
+    assert!(said.starts_with("votes: saved ") && said.contains("network-1/last.ckpt"), "{said}");
     signal(&run, Signal::TERM);
     until_dead(&run);
     assert_eq!(state(&run), State::Interrupted);
+    let reached = session::replay(&run).epoch();
     let view = session::browse(&run).unwrap();
     let said = "its networks cannot be asked, only how they learned";
     until("the run as it was", || match view.updates.recv_timeout(PATIENCE).unwrap() {
@@ -63,11 +64,30 @@ fn an_ensemble_is_left_steered_and_starts_anew_after_an_interruption() {
         _ => false,
     });
     let picture = place.say("attach votes --once");
-    assert!(picture.contains("interrupted; `nntop resume votes` starts the ensemble"), "{picture}");
+    assert!(picture.contains("interrupted; `nntop resume votes` continues the run"), "{picture}");
     assert_eq!(place.say("resume votes --detach"), "votes");
-    let view = Watcher::attach(&run, Attachment::ReadOnly).view;
-    assert!(view.log.iter().any(|line| line.text.contains("starts anew")), "{:?}", view.log);
+    let mut watcher = Watcher::attach(&run, Attachment::ReadOnly);
+    watcher.until(|view| view.log.iter().any(|line| line.text.starts_with("resumed after epoch")));
+    assert!(watcher.view.epoch() >= reached, "{} {reached}", watcher.view.epoch());
+    drop(watcher);
     place.say("stop votes");
     until_dead(&run);
     assert_eq!(state(&run), State::Stopped);
+}
+
+#[test]
+fn a_killed_ensemble_ends_with_the_bytes_of_one_that_was_left_alone() {
+    let place = Place::new();
+    let recipe = "--ensemble 2 --seed 5 --epochs 3000";
+    let [killed, alone] = ["killed", "alone"].map(|name| place.path(name));
+    let run = place.detach("killed", &format!("{recipe} --save {}", killed.display()));
+    Watcher::attach(&run, Attachment::ReadOnly).until(|view| view.epoch() >= 100);
+    signal(&run, Signal::KILL);
+    until_dead(&run);
+    assert_eq!(state(&run), State::Interrupted);
+    assert_eq!(place.say("resume killed --detach"), "killed");
+    until_dead(&run);
+    assert_eq!(state(&run), State::Completed);
+    place.say(&place.training(&format!("{recipe} --json --save {}", alone.display())));
+    assert!(std::fs::read(&killed).unwrap() == std::fs::read(&alone).unwrap());
 }
