@@ -1,62 +1,8 @@
-//! The arguments. What they mean is the contract that scripts rely on.
+//! The arguments of commands. What they mean is the contract that scripts rely on.
 
-use super::book::BookArgs;
-use super::display::DisplayArgs;
-use super::search::SearchArgs;
-use super::sessions::SessionCommand;
 use super::spec_args::{SpecArgs, count};
-use clap::{Args, Parser};
+use clap::Args;
 use std::path::PathBuf;
-
-const AFTER_HELP: &str = "\
-Without a command the default network (784,30,10) is trained on the embedded MNIST, shown live, at
-one epoch a second; press F there for full speed, ? for all keys.
-
-On a terminal a run, of a network or of an experiment of the book, has a session of its own: d
-leaves it, `nntop attach` comes back, from anywhere; closing the terminal ends nothing. `nntop ls`
-lists runs, `nntop resume` continues interrupted ones.
-
-Exit codes: 0 completed or stopped, 1 failed or diverged, 2 bad arguments, 3 a claim of the book
-does not hold.";
-
-/// The neural-network lab that lives in a terminal: train, watch, pause and take apart the networks
-/// of Michael Nielsen's "Neural Networks and Deep Learning".
-#[derive(Debug, Parser)]
-#[command(name = "nntop", version, about, after_help = AFTER_HELP)]
-pub(super) struct Cli {
-    #[command(subcommand)]
-    pub(super) command: Option<Subcommand>,
-    #[command(flatten)]
-    pub(super) display: DisplayArgs,
-}
-
-#[derive(Debug, clap::Subcommand)]
-pub(super) enum Subcommand {
-    /// Train a network: live on a terminal, a line an epoch elsewhere
-    Train(Box<TrainArgs>),
-    /// Measure this machine, and how fast networks are trained and asked on it
-    Bench(BenchArgs),
-    /// Run the book's experiments and check its claims
-    Book(BookArgs),
-    /// Look at a saved model in the dashboard: its weights, what it says of every test image
-    Browse(BrowseArgs),
-    /// Put saved models together to one that votes
-    Ensemble(EnsembleArgs),
-    /// Measure a model on the test images
-    Eval(EvalArgs),
-    /// Play with the book's ideas: sliders, and what they do
-    Explore(ExploreArgs),
-    /// Train, then draw the dashboard into a file (.svg, or text)
-    Picture(Box<PictureArgs>),
-    /// Say which digits pictures show
-    Predict(PredictArgs),
-    /// Try hyper-parameters: every combination of a spec file's [search] table, or random ones
-    Search(SearchArgs),
-    /// Read several digits in one picture
-    Read(ReadArgs),
-    #[command(flatten)]
-    Session(SessionCommand),
-}
 
 #[derive(Debug, Default, Args)]
 pub(super) struct TrainArgs {

@@ -4,7 +4,7 @@ use super::args::{EnsembleArgs, OutputArgs};
 use super::dashboard::{self, Shown};
 use super::display::DisplayArgs;
 use super::error::Usage;
-use super::train;
+use super::headless;
 use crate::engine::Model;
 use crate::experiments::{Ensemble, Options, train_ensemble};
 use crate::protocol::{Outcome, Pace};
@@ -24,7 +24,7 @@ pub(super) fn train(
     let options = Options { seed: ensemble.spec.seed, pace, ..Options::default() };
     let running = train_ensemble(ensemble, options).context("cannot start a thread")?;
     if let Some(output) = output {
-        return train::print(&running.commands, &running.events, output);
+        return headless::run(&running.commands, &running.events, output);
     }
     let setup = Setup { notice, ..dashboard::setup(display) };
     let Shown { exit, view } =

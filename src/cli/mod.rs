@@ -22,9 +22,16 @@ mod signals;
 mod spec_args;
 mod train;
 
-use args::{Cli, Subcommand};
+use args::{
+    BenchArgs, BrowseArgs, EnsembleArgs, EvalArgs, ExploreArgs, PictureArgs, PredictArgs, ReadArgs,
+    TrainArgs,
+};
+use book::BookArgs;
 use clap::Parser;
+use display::DisplayArgs;
 use error::Usage;
+use search::SearchArgs;
+use sessions::SessionCommand;
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -34,6 +41,56 @@ const USAGE: u8 = 2;
 const FAILURE: u8 = 1;
 /// A claim of the book does not hold.
 const REFUTED: u8 = 3;
+
+const AFTER_HELP: &str = "\
+Without a command the default network (784,30,10) is trained on the embedded MNIST, shown live, at
+one epoch a second; press F there for full speed, ? for all keys.
+
+On a terminal a run, of a network or of an experiment of the book, has a session of its own: d
+leaves it, `nntop attach` comes back, from anywhere; closing the terminal ends nothing. `nntop ls`
+lists runs, `nntop resume` continues interrupted ones.
+
+Exit codes: 0 completed or stopped, 1 failed or diverged, 2 bad arguments, 3 a claim of the book
+does not hold.";
+
+/// The neural-network lab that lives in a terminal: train, watch, pause and take apart the networks
+/// of Michael Nielsen's "Neural Networks and Deep Learning".
+#[derive(Debug, Parser)]
+#[command(name = "nntop", version, about, after_help = AFTER_HELP)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Subcommand>,
+    #[command(flatten)]
+    display: DisplayArgs,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Subcommand {
+    /// Train a network: live on a terminal, a line an epoch elsewhere
+    Train(Box<TrainArgs>),
+    /// Measure this machine, and how fast networks are trained and asked on it
+    Bench(BenchArgs),
+    /// Run the book's experiments and check its claims
+    Book(BookArgs),
+    /// Look at a saved model in the dashboard: its weights, what it says of every test image
+    Browse(BrowseArgs),
+    /// Put saved models together to one that votes
+    Ensemble(EnsembleArgs),
+    /// Measure a model on the test images
+    Eval(EvalArgs),
+    /// Play with the book's ideas: sliders, and what they do
+    Explore(ExploreArgs),
+    /// Train, then draw the dashboard into a file (.svg, or text)
+    Picture(Box<PictureArgs>),
+    /// Say which digits pictures show
+    Predict(PredictArgs),
+    /// Try hyper-parameters: every combination of a spec file's [search] table, or random ones
+    Search(SearchArgs),
+    /// Read several digits in one picture
+    Read(ReadArgs),
+    #[command(flatten)]
+    Session(SessionCommand),
+}
 
 /// Runs the program with the process's own arguments.
 #[must_use]

@@ -77,11 +77,11 @@ pub(super) struct SpecArgs {
     #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
     pub(super) train_size: Option<u32>,
     /// Learn from the validation images too, once a recipe was chosen; then nothing is validated
-    #[arg(long)]
-    pub(super) all_images: bool,
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub(super) all_images: Option<bool>,
     /// Ask a saved model of each image and of the same moved by a pixel each way; the mean answers
-    #[arg(long)]
-    pub(super) test_time_shifts: bool,
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub(super) test_time_shifts: Option<bool>,
     /// Where all randomness starts: same seed, same result [default: 3]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub(super) seed: Option<u64>,
@@ -144,8 +144,8 @@ impl SpecArgs {
         set(&mut spec.init, self.init.as_ref());
         set(&mut spec.dropout, self.dropout.as_ref());
         set(&mut spec.seed, self.seed.as_ref());
-        spec.all_images |= self.all_images;
-        spec.test_time_shifts |= self.test_time_shifts;
+        set(&mut spec.all_images, self.all_images.as_ref());
+        set(&mut spec.test_time_shifts, self.test_time_shifts.as_ref());
         spec.train_size = self.train_size.or(spec.train_size);
         spec.threads = self.threads.or(spec.threads);
         spec.data = self.data.clone().or(spec.data);

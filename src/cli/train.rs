@@ -1,22 +1,19 @@
 //! `nntop train`, and `nntop` alone.
 
-use super::args::{OutputArgs, TrainArgs};
+use super::args::TrainArgs;
 use super::dashboard;
 use super::display::DisplayArgs;
 use super::ensemble;
 use super::error::Usage;
-use super::headless::{self, Format};
+use super::headless;
 use super::sessions::{self, Begun};
-use super::signals;
 use crate::data::Dataset;
 use crate::engine::{Checkpoint, CheckpointPolicy, Engine, Options, Spec, atomic};
 use crate::experiments::Ensemble;
-use crate::protocol::{Command, Event, Outcome, Pace};
+use crate::protocol::Pace;
 use crate::session::{Task, Training};
-use anyhow::{Context, bail};
-use crossbeam_channel::{Receiver, Sender};
 use std::fs;
-use std::io::{self, IsTerminal, Write};
+use std::io;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -94,7 +91,7 @@ fn train(args: &TrainArgs, pace: Pace, display: &DisplayArgs) -> anyhow::Result<
     };
     let engine = Engine::spawn(spec, options).map_err(Usage::from)?;
     if headless {
-        return print(&engine.commands, &engine.events, &args.output);
+        return headless::run(&engine.commands, &engine.events, &args.output);
     }
     dashboard::show(engine, display, notice)
 }
@@ -158,27 +155,4 @@ fn unwritable(file: &Path, error: &io::Error) -> Usage {
     let problem =
         format!("{}: {error}; give a file in a directory that can be written", file.display());
     Usage::value("--save", problem)
-}
-
-/// Prints the run; a signal ends it cleanly.
-pub(super) fn print(
-    commands: &Sender<Command>,
-    events: &Receiver<Event>,
-    output: &OutputArgs,
-) -> anyhow::Result<ExitCode> {
-    let stop = commands.clone();
-    signals::on_signal(move || {
-        // A run that is over needs no stopping.
-        let _ = stop.send(Command::Stop);
-    })
-    .context("cannot listen for signals")?;
-    let format = if output.json { Format::Json } else { Format::Text };
-    let (mut out, mut bar) = (io::stdout().lock(), io::stderr());
-    let bar: Option<&mut dyn Write> = if bar.is_terminal() { Some(&mut bar) } else { None };
-    let view = headless::follow(events, commands, format, &mut out, bar)?;
-    match view.outcome {
-        Some(Outcome::Diverged { epoch, hint }) => bail!("diverged in epoch {epoch}: {hint}"),
-        Some(Outcome::Failed(reason)) => bail!("{reason}"),
-        Some(Outcome::Completed(_) | Outcome::Stopped) | None => Ok(ExitCode::SUCCESS),
-    }
 }

@@ -3,8 +3,8 @@
 use super::ExperimentError;
 use super::desk::Desk;
 use super::lanes::Lanes;
+use super::options::Options;
 use super::run::{Record, Run, Trained};
-use super::running::Options;
 use crate::data::Dataset;
 use crate::engine::{Engine, Model, Spec};
 use crate::protocol::{

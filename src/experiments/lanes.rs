@@ -150,8 +150,8 @@ impl<'a> Lanes<'a> {
         let Run { name, spec, data: own, checkpoints } = run;
         let spec = Spec { threads: spec.threads.or(Some(threads)), ..spec };
         let failed = |reason: String| ExperimentError::Run { run: name.clone(), reason };
-        let kept = checkpoints.map(CheckpointPolicy::of_run).transpose();
-        let (policy, resume) = kept.map_err(|error| failed(error.to_string()))?.unzip();
+        let found = checkpoints.map(CheckpointPolicy::of_run).transpose();
+        let (policy, resume) = found.map_err(|error| failed(error.to_string()))?.unzip();
         let keeps = policy.is_some();
         let options = Options {
             pace: self.desk.pace,

@@ -10,6 +10,7 @@ mod ensemble;
 mod error;
 mod lanes;
 mod measure;
+mod options;
 mod recipes;
 mod run;
 mod running;
@@ -54,8 +55,9 @@ pub use context::{Context, Tolerance};
 pub use ensemble::{Ensemble, train_ensemble};
 pub use error::ExperimentError;
 pub use measure::{chart, curve, median, percent};
+pub use options::Options;
 pub use run::{Record, Run, Trained};
-pub use running::{Options, Running};
+pub use running::Running;
 
 /// An experiment of the book.
 #[derive(Clone, Copy, Debug)]

@@ -1,29 +1,13 @@
 //! An experiment in a thread of its own, seen from outside as a training run is.
 
 use super::context::Context;
+use super::options::Options;
 use super::{Experiment, ExperimentError};
-use crate::protocol::{Command, Event, Outcome, Pace};
+use crate::protocol::{Command, Event, Outcome};
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread::{Builder, JoinHandle};
-
-/// How an experiment is run.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Options {
-    /// A fraction of the book's budget: seconds instead of minutes.
-    pub quick: bool,
-    /// The first of the seeds that are tried.
-    pub seed: u64,
-    /// How fast its networks train.
-    pub pace: Pace,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self { quick: false, seed: 1, pace: Pace::Full }
-    }
-}
 
 /// An experiment that runs, or is over and still answers probes of the last network it trained.
 #[derive(Debug)]

@@ -15,11 +15,12 @@ mod reading;
 mod real;
 mod run_view;
 mod series;
+mod stats;
 
 pub use command::{Command, Pace, Step, Tune};
 pub use event::{
-    Activity, Claim, Classified, EpochStats, Event, LayerInfo, LayerStats, Level, LogLine, Outcome,
-    Progress, Quantity, RunInfo, Saved, Status, Tuned,
+    Activity, Claim, Classified, Event, LayerInfo, Level, LogLine, Outcome, Progress, Quantity,
+    RunInfo, Saved, Status, Tuned,
 };
 pub use explorable::{Control, Explorable, Explored, Slider};
 pub use figure::{Bar, Cell, Curve, Figure, FigureBody, Neuron, Scale, Wire};
@@ -30,6 +31,7 @@ pub use probe::{
 pub use reading::{ReadDigit, ReadLine, Reading, Segmentation};
 pub use run_view::RunView;
 pub use series::Series;
+pub use stats::{EpochStats, LayerStats};
 
 /// Raised whenever a message changes; both sides of a socket say theirs first.
 pub const PROTOCOL_VERSION: u32 = 2;

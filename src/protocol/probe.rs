@@ -152,7 +152,7 @@ pub enum Content {
         layers: Vec<Tensor>,
     },
     Gradients {
-        layers: Vec<super::event::LayerStats>,
+        layers: Vec<super::stats::LayerStats>,
     },
     /// The question does not fit this network; the text says why.
     Unavailable(String),

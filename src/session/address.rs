@@ -1,7 +1,7 @@
 //! Where a run's socket lies: in the run's directory, not under `XDG_RUNTIME_DIR`, which the system
 //! removes when the last login ends: the very moment a run must outlive.
 
-use super::home::{PlaceError, at};
+use super::place::{PlaceError, at};
 use super::run_dir::RunDir;
 use crate::engine::atomic;
 use std::ffi::OsStr;

@@ -1,7 +1,7 @@
 //! Starts the session process of a run.
 
-use super::home::PlaceError;
 use super::host::READY;
+use super::place::PlaceError;
 use super::run_dir::RunDir;
 use std::fs::File;
 use std::io::{self, Read};

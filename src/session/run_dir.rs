@@ -1,6 +1,6 @@
 //! A run's directory: what lies in it, and who lives there.
 
-use super::home::{PlaceError, at};
+use super::place::{PlaceError, at};
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 use std::fs::{self, File, OpenOptions};

@@ -2,7 +2,8 @@
 
 use super::client::{self, ConnectError};
 use super::event_file::replay;
-use super::home::{Home, PlaceError};
+use super::home::Home;
+use super::place::PlaceError;
 use super::record::{Record, Task, now};
 use super::run_dir::RunDir;
 use crate::protocol::{Activity, Outcome, RunView, Update};

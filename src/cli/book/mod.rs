@@ -47,9 +47,6 @@ pub(super) struct BookArgs {
     output: OutputArgs,
 }
 
-/// The view in which an experiment's figures are.
-pub(super) const VIEW: &str = "Book";
-
 /// Lists the experiments, runs one or all, or makes a table of results.
 pub(super) fn run(args: &BookArgs, display: &DisplayArgs) -> anyhow::Result<ExitCode> {
     let options = Options { quick: args.quick, seed: args.seed, ..Options::default() };
@@ -113,7 +110,7 @@ fn show(
 ) -> anyhow::Result<ExitCode> {
     let running = Running::spawn(experiment, options).context("cannot start a thread")?;
     let name = experiment.id.into();
-    let setup = Setup { name, view: VIEW, notice, ..dashboard::setup(display) };
+    let setup = Setup { name, view: dashboard::BOOK, notice, ..dashboard::setup(display) };
     let Shown { exit, view } =
         dashboard::follow(&running.commands, &running.events, setup, display)?;
     running.join();
@@ -125,7 +122,7 @@ fn show(
 
 /// Lines that stay on the terminal after the dashboard is gone.
 fn summarize(view: &RunView) -> io::Result<()> {
-    print_claims(view)?;
+    headless::print_claims(view)?;
     let mut out = io::stdout().lock();
     match &view.outcome {
         Some(Outcome::Failed(reason)) => writeln!(out, "failed: {reason}"),
@@ -134,12 +131,6 @@ fn summarize(view: &RunView) -> io::Result<()> {
         Some(Outcome::Completed(how)) => writeln!(out, "{how}"),
         None => Ok(()),
     }
-}
-
-/// The claims that were checked, a line each.
-pub(super) fn print_claims(view: &RunView) -> io::Result<()> {
-    let mut out = io::stdout().lock();
-    view.claims.iter().try_for_each(|claim| headless::print_claim(claim, &mut out))
 }
 
 /// How experiments ended, the worst last.

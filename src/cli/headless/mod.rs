@@ -3,11 +3,13 @@
 mod json;
 mod text;
 
+use super::args::OutputArgs;
+use super::signals;
 use crate::protocol::{Command, Event, Outcome, RunView};
+use anyhow::{Context, bail};
 use crossbeam_channel::{Receiver, Sender};
-use std::io::{self, Write};
-
-pub(super) use text::claim as print_claim;
+use std::io::{self, IsTerminal, Write};
+use std::process::ExitCode;
 
 /// How a run is printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,8 +20,32 @@ pub(super) enum Format {
     Json,
 }
 
+/// Prints the run; a signal ends it cleanly.
+pub(super) fn run(
+    commands: &Sender<Command>,
+    events: &Receiver<Event>,
+    output: &OutputArgs,
+) -> anyhow::Result<ExitCode> {
+    let stop = commands.clone();
+    signals::on_signal(move || {
+        // A run that is over needs no stopping.
+        let _ = stop.send(Command::Stop);
+    })
+    .context("cannot listen for signals")?;
+    let format = if output.json { Format::Json } else { Format::Text };
+    let (mut out, mut bar) = (io::stdout().lock(), io::stderr());
+    let bar: Option<&mut dyn Write> = if bar.is_terminal() { Some(&mut bar) } else { None };
+    let view = follow(events, commands, format, &mut out, bar)?;
+    match view.outcome {
+        Some(Outcome::Diverged { epoch, hint }) => bail!("diverged in epoch {epoch}: {hint}"),
+        Some(Outcome::Failed(reason)) => bail!("{reason}"),
+        Some(Outcome::Completed(_) | Outcome::Stopped) | None => Ok(ExitCode::SUCCESS),
+    }
+}
+
 /// Prints a run's events to `out`, and its progress to `bar` where there is one (a terminal),
-/// until it is over; returns how it stood then. Where the reader of `out` has gone, the run is asked to stop: nobody follows.
+/// until it is over; returns how it stood then. Where the reader of `out` has gone, the run is asked
+/// to stop: nobody follows.
 ///
 /// # Errors
 /// Where `out` cannot be written to for another reason than that its reader has gone.
@@ -55,6 +81,12 @@ pub(super) fn follow(
     }
     view.outcome = Some(Outcome::Failed("the training thread ended without a word".into()));
     Ok(view)
+}
+
+/// The claims that were checked, a line each.
+pub(super) fn print_claims(view: &RunView) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    view.claims.iter().try_for_each(|claim| text::claim(claim, &mut out))
 }
 
 fn print(event: &Event, view: &RunView, format: Format, out: &mut dyn Write) -> io::Result<()> {

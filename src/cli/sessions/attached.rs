@@ -1,10 +1,9 @@
 //! The dashboard of a run that lives elsewhere.
 
-use super::super::dashboard::has_terminal;
 use super::super::display::DisplayArgs;
 use super::super::drawing;
 use super::super::error::Usage;
-use super::super::{REFUTED, book};
+use super::super::{REFUTED, dashboard, headless};
 use crate::protocol::{Command, Link, Update};
 use crate::session::{self, Attachment, ConnectError, Record, RunDir, State, Summary, Task};
 use crate::ui::{self, Exit, Setup};
@@ -17,7 +16,7 @@ pub(crate) fn show(
     attachment: Attachment,
     display: &DisplayArgs,
 ) -> anyhow::Result<ExitCode> {
-    if !has_terminal() {
+    if !dashboard::has_terminal() {
         return Err(Usage::because(format!(
             "there is no terminal to draw on; `nntop attach {} --once` prints a picture",
             run.name()
@@ -47,7 +46,7 @@ pub(crate) fn show(
 pub(super) fn setup(run: &RunDir, display: &DisplayArgs) -> Setup {
     // Of a record that cannot be read, whatever is left is shown.
     let task = Record::read(run).map(|record| record.task);
-    let view = if matches!(task, Ok(Task::Experiment { .. })) { book::VIEW } else { "" };
+    let view = if matches!(task, Ok(Task::Experiment { .. })) { dashboard::BOOK } else { "" };
     Setup { theme: display.theme(), name: run.name(), view, ..Setup::default() }
 }
 
@@ -78,7 +77,7 @@ fn leave(run: &RunDir, link: Link, exit: Exit) -> anyhow::Result<ExitCode> {
     }
     drop(link);
     let summary = session::summarize(run);
-    book::print_claims(&session::replay(run))?;
+    headless::print_claims(&session::replay(run))?;
     say(&sentence(&summary));
     Ok(match summary.state {
         State::Diverged | State::Failed | State::Interrupted | State::Unreachable => {

@@ -109,6 +109,19 @@ fn expansions_are_read() {
     );
 }
 
+#[test]
+fn what_a_preset_turns_on_can_be_turned_off() {
+    let flags = |arguments: &str| {
+        let spec = spec(arguments).unwrap();
+        [spec.all_images, spec.test_time_shifts]
+    };
+    assert_eq!(flags(""), [false, false]);
+    assert_eq!(flags("--all-images --test-time-shifts"), [true, true]);
+    assert_eq!(flags("--preset best"), [true, true]);
+    assert_eq!(flags("--preset best --all-images=false"), [false, true]);
+    assert_eq!(flags("--preset best --test-time-shifts=false --epochs 2"), [true, false]);
+}
+
 proptest! {
     #[test]
     fn any_value_is_taken_or_refused_by_the_arguments_name(

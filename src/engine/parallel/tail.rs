@@ -31,8 +31,8 @@ pub(super) struct Tail {
     by_rows: Vec<(List, Packed)>,
 }
 
-/// Weights of a dense layer from which threads share them: with less, one gradient a shard costs
-/// little. Layers ahead of it are cut up, so this is for networks worth cutting.
+/// Weights from which a dense layer is wide here: with less, one gradient a shard costs little. That
+/// is less than [`Dense::is_wide`] asks for, which knows no shards.
 const WIDE: usize = 50_000;
 
 fn is_wide(dense: &Dense) -> bool {

@@ -13,8 +13,8 @@ mod work;
 pub(super) use listener::peer;
 
 use super::event_file::EventFile;
-use super::home::PlaceError;
 use super::hub::Hub;
+use super::place::PlaceError;
 use super::record::{Record, RecordError};
 use super::run_dir::RunDir;
 use crate::engine::{CheckpointError, SpecError};

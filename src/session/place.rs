@@ -1,0 +1,34 @@
+//! Why there is no place for a run on the disk.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// A directory to use instead of the state directory.
+pub const STATE_DIR: &str = "NNTOP_STATE_DIR";
+
+/// Why a run's place cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub enum PlaceError {
+    #[error("there is no home directory to keep runs in; set {STATE_DIR} to a directory")]
+    Homeless,
+    #[error("{}: {source}", path.display())]
+    Io { path: PathBuf, source: io::Error },
+    #[error("`{0}` cannot be a run's name: give up to 40 letters, digits, and `-`, `_`, `.`")]
+    Name(String),
+    #[error(
+        "there is a run called `{0}` already: give another name, or remove it by `nntop rm {0}`"
+    )]
+    Taken(String),
+    #[error("no run is called `{0}`; `nntop ls` lists them")]
+    Unknown(String),
+    #[error("`{prefix}` could mean {}; give more letters", names.join(", "))]
+    Ambiguous { prefix: String, names: Vec<String> },
+    #[error(
+        "{}: is not a private directory of this user, so no socket is put there; remove it", path.display()
+    )]
+    Foreign { path: PathBuf },
+}
+
+pub(super) fn at(path: &Path) -> impl FnOnce(io::Error) -> PlaceError + '_ {
+    move |source| PlaceError::Io { path: path.into(), source }
+}
