@@ -1,15 +1,12 @@
 //! The dashboard's state: input and news in, effects out. Knows no terminal.
 
-use super::chrome;
+use super::chrome::{self, Chrome};
+use super::effect::{Effect, Exit};
 use super::keymap::{self, Action};
 use super::overlay::Overlay;
-use super::theme::Theme;
+use super::setup::Setup;
 use super::view::{Context, Reaction, View};
-use super::views;
-use crate::digit::Picture;
-use crate::protocol::{
-    Command, Event, Frame, Moment, Pace, Probe, Reading, RunView, Step, Update, What,
-};
+use crate::protocol::{Command, Event, Frame, Moment, Pace, Probe, RunView, Step, Update, What};
 use crossterm::event::{KeyEvent, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
@@ -29,78 +26,6 @@ macro_rules! context {
 
 mod messages;
 mod ways;
-
-/// How a dashboard is set up.
-#[derive(Clone, Debug, Default)]
-pub struct Setup {
-    pub theme: Theme,
-    /// The name of the run, where it has one.
-    pub name: String,
-    /// The run goes on without this dashboard.
-    pub detachable: bool,
-    /// Look only.
-    pub read_only: bool,
-    /// A sentence in the footer until the first key.
-    pub notice: Option<String>,
-    /// Writes a picture that was drawn, where files may be written.
-    pub save_picture: Option<SavePicture>,
-    /// The name of the view to open on; the first one while empty.
-    pub view: &'static str,
-    /// There is no run, only this explorable and the others.
-    pub explorable: Option<String>,
-    /// There is no run, only this picture, by its name, and how it was read.
-    pub reading: Option<(String, Reading)>,
-}
-
-impl Setup {
-    /// Whether there is no run.
-    fn is_without_run(&self) -> bool {
-        self.explorable.is_some() || self.reading.is_some()
-    }
-
-    fn views(&self) -> Vec<Box<dyn View>> {
-        match (&self.explorable, &self.reading) {
-            (Some(id), _) => views::exploring(id),
-            (None, Some((name, reading))) => views::reading(name, reading),
-            (None, None) => views::all(),
-        }
-    }
-}
-
-/// Writes a picture and says where, or why not.
-pub type SavePicture = fn(&Picture) -> Result<String, String>;
-
-/// How the dashboard was left.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Exit {
-    /// The run may go on, where it can.
-    Detach,
-    /// The run is to end.
-    Stop,
-    /// The run was over.
-    Done,
-    /// A signal asked the program to end.
-    Terminated,
-    /// The terminal is gone.
-    Gone,
-}
-
-/// What the world outside has to do.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Effect {
-    Send(Command),
-    Show(Moment),
-    SelectDigit(u32),
-    /// Opens the view whose name begins so, in small letters.
-    OpenView(String),
-    /// Open an explorable, by its id or how one begins.
-    Explore(String),
-    /// Show what the run has said.
-    Messages,
-    /// The user wants out; asked first while a run is going.
-    Quit,
-    Leave(Exit),
-}
 
 /// The dashboard.
 pub struct App {
@@ -252,7 +177,7 @@ impl App {
     pub fn render(&mut self, buffer: &mut Buffer) {
         let area = buffer.area;
         self.body = chrome::body(area);
-        self.tabs = chrome::draw(self, area, buffer);
+        self.tabs = self.chrome().draw(area, buffer);
         if let Some(page) = chrome::failure(&self.run) {
             chrome::draw_failure(&page, self.body, buffer, &self.setup.theme);
         } else {
@@ -266,6 +191,19 @@ impl App {
             chrome::keep_wide_whole(buffer);
         } else {
             chrome::to_ascii(buffer);
+        }
+    }
+
+    fn chrome(&self) -> Chrome<'_> {
+        Chrome {
+            setup: &self.setup,
+            run: &self.run,
+            views: &self.views,
+            current: self.current,
+            moment: self.moment,
+            lost: self.lost.as_deref(),
+            notice: self.notice.as_deref(),
+            is_going: self.run_is_going(),
         }
     }
 

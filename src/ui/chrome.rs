@@ -1,13 +1,31 @@
 //! The frame around the views: header, tabs, footer.
 
-use super::app::{App, Setup};
+use super::setup::Setup;
 use super::theme::{Role, Theme};
+use super::view::View;
 use super::views;
 use super::widgets::{wrap, write, write_at, write_right};
 use crate::protocol::{Activity, Moment, Outcome, Pace, RunView};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use unicode_width::UnicodeWidthStr;
+
+/// What the frame says.
+#[derive(Clone, Copy)]
+pub(super) struct Chrome<'a> {
+    pub setup: &'a Setup,
+    pub run: &'a RunView,
+    pub views: &'a [Box<dyn View>],
+    /// The view that is shown, by its place.
+    pub current: usize,
+    pub moment: Moment,
+    /// Why what is shown is stale, once the run cannot be reached.
+    pub lost: Option<&'a str>,
+    /// A sentence in the footer.
+    pub notice: Option<&'a str>,
+    /// Whether the run can be steered, and is not over.
+    pub is_going: bool,
+}
 
 /// Where the view goes: all but header, tabs and footer, as far as there is room for those.
 #[must_use]
@@ -20,17 +38,19 @@ pub fn body(area: Rect) -> Rect {
     Rect { y: area.y + top, height: area.height - top - bottom, ..area }
 }
 
-/// Draws the frame; returns where each tab is.
-pub(super) fn draw(app: &App, area: Rect, buffer: &mut Buffer) -> Vec<Rect> {
-    let line = |row| Rect { y: area.y + row, height: 1, ..area };
-    if area.height >= 4 {
-        header(app, line(0), buffer);
+impl Chrome<'_> {
+    /// Draws the frame; returns where each tab is.
+    pub(super) fn draw(self, area: Rect, buffer: &mut Buffer) -> Vec<Rect> {
+        let line = |row| Rect { y: area.y + row, height: 1, ..area };
+        if area.height >= 4 {
+            header(self, line(0), buffer);
+        }
+        if area.height < 8 {
+            return Vec::new();
+        }
+        footer(self, line(area.height - 1), buffer);
+        tabs(self, line(1), buffer)
     }
-    if area.height < 8 {
-        return Vec::new();
-    }
-    footer(app, line(area.height - 1), buffer);
-    tabs(app, line(1), buffer)
 }
 
 /// What the run is doing, and how grave that is. What was asked for comes before what is.
@@ -82,11 +102,11 @@ fn pace(run: &RunView, room: u16, theme: &Theme) -> String {
         .unwrap_or_default()
 }
 
-fn header(app: &App, line: Rect, buffer: &mut Buffer) {
-    let theme = &app.setup.theme;
-    let run = &app.run;
+fn header(chrome: Chrome, line: Rect, buffer: &mut Buffer) {
+    let theme = &chrome.setup.theme;
+    let run = chrome.run;
     let mut end = write(buffer, line, 0, " nntop ", theme.style(Role::Accent));
-    let without_run = match app.setup {
+    let without_run = match chrome.setup {
         Setup { explorable: Some(_), .. } => Some("ideas of the book to play with"),
         Setup { reading: Some(_), .. } => Some("a picture and how it was read"),
         _ => None,
@@ -95,7 +115,7 @@ fn header(app: &App, line: Rect, buffer: &mut Buffer) {
         write_at(buffer, line, end + 1, 0, theme.say(what), theme.style(Role::Dim));
         return;
     }
-    let (state, role) = match app.lost {
+    let (state, role) = match chrome.lost {
         Some(_) => (theme.say("lost").into(), Role::Bad),
         None => state(run, theme),
     };
@@ -106,7 +126,7 @@ fn header(app: &App, line: Rect, buffer: &mut Buffer) {
         let epoch = theme.fill("epoch {}/{}", &[&run.epoch(), &total]);
         end = write_at(buffer, line, end + 2, 0, &epoch, theme.style(Role::Text));
     }
-    if let Moment::Epoch(epoch) = app.moment {
+    if let Moment::Epoch(epoch) = chrome.moment {
         let text = format!(" {} ", theme.fill("showing epoch {} · Esc back to now", &[&epoch]));
         write_at(buffer, line, end + 2, 0, &text, theme.style(Role::Selected));
         return;
@@ -121,13 +141,13 @@ fn header(app: &App, line: Rect, buffer: &mut Buffer) {
     } else {
         format!("{} · {} · {}", info.data, info.network, theme.say(&info.cost))
     };
-    let named = if app.setup.name.is_empty() || app.setup.name == what {
+    let named = if chrome.setup.name.is_empty() || chrome.setup.name == what {
         what.clone()
     } else {
-        format!("{} · {what}", app.setup.name)
+        format!("{} · {what}", chrome.setup.name)
     };
     let room = usize::from(line.width.saturating_sub(end + 3));
-    let fitting = [named, what, app.setup.name.clone()].into_iter().find(|t| t.width() <= room);
+    let fitting = [named, what, chrome.setup.name.clone()].into_iter().find(|t| t.width() <= room);
     write_right(
         buffer,
         line,
@@ -139,9 +159,9 @@ fn header(app: &App, line: Rect, buffer: &mut Buffer) {
 
 /// The tabs with all names and air between them, without the air, or with the current name alone,
 /// whichever there is room for.
-fn tabs(app: &App, line: Rect, buffer: &mut Buffer) -> Vec<Rect> {
-    let theme = &app.setup.theme;
-    let names: Vec<&str> = app.views.iter().map(|view| theme.say(view.name())).collect();
+fn tabs(chrome: Chrome, line: Rect, buffer: &mut Buffer) -> Vec<Rect> {
+    let theme = &chrome.setup.theme;
+    let names: Vec<&str> = chrome.views.iter().map(|view| theme.say(view.name())).collect();
     let letters: usize = names.iter().map(|name| name.width()).sum();
     let fits =
         |letters: usize, around: usize| letters + around * names.len() <= usize::from(line.width);
@@ -152,7 +172,7 @@ fn tabs(app: &App, line: Rect, buffer: &mut Buffer) -> Vec<Rect> {
     let mut column = 0;
     let mut places = Vec::new();
     for (index, (name, key)) in names.into_iter().zip(views::KEYS).enumerate() {
-        let current = index == app.current;
+        let current = index == chrome.current;
         let text = if all_fit || current {
             format!("{pad}{key} {name}{pad}")
         } else {
@@ -171,29 +191,29 @@ fn tabs(app: &App, line: Rect, buffer: &mut Buffer) -> Vec<Rect> {
     places
 }
 
-fn footer(app: &App, line: Rect, buffer: &mut Buffer) {
-    let theme = &app.setup.theme;
-    if let Some(why) = &app.lost {
-        let text = format!(" {} ", theme.fill("stale: {}", &[why]));
+fn footer(chrome: Chrome, line: Rect, buffer: &mut Buffer) {
+    let theme = &chrome.setup.theme;
+    if let Some(why) = chrome.lost {
+        let text = format!(" {} ", theme.fill("stale: {}", &[&why]));
         write(buffer, line, 0, &text, theme.style(Role::Bad));
         return;
     }
-    if let Some(notice) = &app.notice {
+    if let Some(notice) = chrome.notice {
         write_at(buffer, line, 1, 0, &theme.tell(notice), theme.style(Role::Warning));
         return;
     }
-    if let Some(Outcome::Diverged { hint, .. }) = &app.run.outcome {
+    if let Some(Outcome::Diverged { hint, .. }) = &chrome.run.outcome {
         write_at(buffer, line, 1, 0, &theme.tell(hint), theme.style(Role::Bad));
         return;
     }
-    let room = line.width - outcome(app, line, buffer);
-    let keys = app.views[app.current].keys();
+    let room = line.width - outcome(chrome, line, buffer);
+    let keys = chrome.views[chrome.current].keys();
     let view = keys.iter().map(|key| (key.keys, key.does));
-    let pause = if plain_state(&app.run).0 == "paused" { "resume" } else { "pause" };
-    let steers = app.run_is_going() && !app.setup.read_only;
+    let pause = if plain_state(chrome.run).0 == "paused" { "resume" } else { "pause" };
+    let steers = chrome.is_going && !chrome.setup.read_only;
     let everywhere = [("space", pause), (".", "step")].into_iter().filter(|_| steers);
     let everywhere = everywhere.filter(|(name, _)| !keys.iter().any(|key| key.keys == *name));
-    let detach = [("d", "detach")].into_iter().filter(|_| app.setup.detachable);
+    let detach = [("d", "detach")].into_iter().filter(|_| chrome.setup.detachable);
     let hints = everywhere.chain([("?", "help")]).chain(detach).chain([("q", "quit")]).chain(view);
     let mut column = 1;
     for (keys, does) in hints.map(|(keys, does)| (theme.say(keys), theme.say(does))) {
@@ -208,14 +228,14 @@ fn footer(app: &App, line: Rect, buffer: &mut Buffer) {
 
 /// How a completed run ended, at the right where it leaves room for keys; returns the columns it
 /// takes.
-fn outcome(app: &App, line: Rect, buffer: &mut Buffer) -> u16 {
-    let Some(Outcome::Completed(why)) = &app.run.outcome else { return 0 };
-    let text = format!(" {} ", app.setup.theme.tell(why));
+fn outcome(chrome: Chrome, line: Rect, buffer: &mut Buffer) -> u16 {
+    let Some(Outcome::Completed(why)) = &chrome.run.outcome else { return 0 };
+    let text = format!(" {} ", chrome.setup.theme.tell(why));
     let width = text.width() as u16;
     if why.is_empty() || width > line.width / 2 {
         return 0;
     }
-    write_right(buffer, line, 0, &text, app.setup.theme.style(Role::Good));
+    write_right(buffer, line, 0, &text, chrome.setup.theme.style(Role::Good));
     width
 }
 

@@ -1,8 +1,10 @@
 //! One loop over everything that can happen: news of the run, keys, signals, the terminal's end.
 
-use super::app::{App, Exit, Setup};
+use super::app::App;
+use super::effect::Exit;
 use super::pacer::{Limits, Pacer};
 use super::screen::{Guard, Screen};
+use super::setup::Setup;
 use crate::protocol::{Command, Link, Update};
 use crossbeam_channel::{Receiver, Sender, bounded, never, select, unbounded};
 use crossterm::event::{Event as Input, KeyEventKind};

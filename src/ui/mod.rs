@@ -2,6 +2,7 @@
 
 mod app;
 mod chrome;
+mod effect;
 mod environment;
 mod event_loop;
 mod keymap;
@@ -10,16 +11,19 @@ mod overlay;
 mod pacer;
 mod palette;
 mod screen;
+mod setup;
 mod svg;
 mod theme;
 mod view;
 mod views;
 mod widgets;
 
-pub use app::{App, Exit, SavePicture, Setup};
+pub use app::App;
+pub use effect::Exit;
 pub use environment::Environment;
 pub use event_loop::{Error, run};
 pub use language::Language;
 pub use pacer::Limits;
+pub use setup::{SavePicture, Setup};
 pub use svg::{svg, text};
 pub use theme::{ColorDepth, Theme};

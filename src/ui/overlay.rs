@@ -1,6 +1,6 @@
 //! What lies over the views: help, the command line, a question.
 
-use super::app::{Effect, Exit};
+use super::effect::{Effect, Exit};
 use super::keymap::BINDINGS;
 use super::palette::ENTRIES;
 use super::theme::{Role, Theme};

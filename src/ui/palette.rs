@@ -1,6 +1,6 @@
 //! Commands by name: what `:` takes.
 
-use super::app::Effect;
+use super::effect::Effect;
 use crate::protocol::{Command, Moment, Pace, Step, Tune};
 
 /// A command of the palette.

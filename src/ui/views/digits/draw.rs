@@ -1,17 +1,14 @@
 //! How the digits look.
 
+use super::cards::{CARD, cards, image, verdict};
 use super::{Digits, List, filter, neighbours, votes};
 use crate::protocol::{Card, Content, DigitOrder, Frame, What};
 use crate::ui::theme::{Role, Theme};
 use crate::ui::view::{Context, as_of};
-use crate::ui::widgets::{Bars, Pane, Raster, Row, write, write_at};
+use crate::ui::widgets::{Bars, Pane, Row, write, write_at};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::widgets::Widget;
-use unicode_width::UnicodeWidthStr;
-
-/// A card of the contact sheet, in cells: the picture, a line of text, a gap.
-pub(super) const CARD: [u16; 2] = [15, 8];
 
 pub(super) fn draw(view: &mut Digits, area: Rect, buffer: &mut Buffer, context: &Context) {
     let theme = context.theme;
@@ -62,53 +59,9 @@ fn title(view: &Digits, list: Option<List>, theme: &Theme) -> String {
     format!("{} · {} · {place}{order}", theme.say("Digits"), in_words(view, theme))
 }
 
-/// The card of the contact sheet at a place on the screen.
-pub(super) fn hit(place: Rect, grid: [u32; 2], column: u16, row: u16) -> Option<u32> {
-    if !place.contains((column, row).into()) {
-        return None;
-    }
-    let across = u32::from((column - place.x) / CARD[0]);
-    let down = u32::from((row - place.y) / CARD[1]);
-    (across < grid[0] && down < grid[1]).then_some(down * grid[0] + across)
-}
-
 fn sheet(view: &Digits, area: Rect, buffer: &mut Buffer, context: &Context, list: Option<List>) {
     let Some(list) = list else { return };
     cards((0..).zip(list.cards), view.grid, area, buffer, context);
-}
-
-/// Numbered cards, each at its place in rows from the left.
-pub(super) fn cards<'a>(
-    cards: impl Iterator<Item = (u32, &'a Card)>,
-    grid: [u32; 2],
-    area: Rect,
-    buffer: &mut Buffer,
-    context: &Context,
-) {
-    for (at, card) in cards {
-        let (across, down) = (at % grid[0], at / grid[0]);
-        if down >= grid[1] {
-            return;
-        }
-        let place = Rect {
-            x: area.x + across as u16 * CARD[0],
-            y: area.y + down as u16 * CARD[1],
-            width: CARD[0] - 1,
-            height: CARD[1],
-        };
-        one_card(card, place.intersection(area), buffer, context);
-    }
-}
-
-fn one_card(card: &Card, place: Rect, buffer: &mut Buffer, context: &Context) {
-    let picture = Rect { height: place.height.saturating_sub(1), ..place };
-    image(card, picture, buffer, context);
-    let (verdict, role) = verdict(card, context);
-    let role = if card.index == context.digit { Role::Selected } else { role };
-    // Columns, not characters, fill the line.
-    let air = usize::from(place.width).saturating_sub(verdict.width());
-    let text = verdict + &" ".repeat(air);
-    write(buffer, place, place.height.saturating_sub(1), &text, context.theme.style(role));
 }
 
 fn one(view: &mut Digits, area: Rect, buffer: &mut Buffer, context: &Context, list: Option<List>) {
@@ -218,25 +171,5 @@ fn digit(frame: Option<&Frame>) -> Option<u32> {
     match frame?.probe.what {
         What::Digit { index } => Some(index),
         _ => None,
-    }
-}
-
-/// Draws a card's pixels; returns the cells they took.
-fn image(card: &Card, area: Rect, buffer: &mut Buffer, context: &Context) -> Rect {
-    let info = context.run.info.as_ref();
-    let size = info.map_or([0, 0], |info| [info.image_width as usize, info.image_height as usize]);
-    let pixels: Vec<f32> = card.pixels.iter().map(|&pixel| f32::from(pixel)).collect();
-    let raster = Raster::image(&pixels, size, 255.0, context.theme);
-    (&raster).render(area, buffer);
-    raster.fitted(area)
-}
-
-/// Right or wrong, told by a sign as well as by colour.
-fn verdict(card: &Card, context: &Context) -> (String, Role) {
-    let (is, said) = (context.class(card.label), context.class(card.prediction));
-    if card.label == card.prediction {
-        (format!("✓ {said}"), Role::Good)
-    } else {
-        (format!("✗ {}", context.theme.fill("{}, is {}", &[&said, &is])), Role::Bad)
     }
 }

@@ -3,6 +3,7 @@
 //! The selection is an image, not a place in the list: it stays while training changes the list
 //! underneath.
 
+mod cards;
 mod draw;
 mod filter;
 mod neighbours;
@@ -270,7 +271,7 @@ impl View for Digits {
                     let first = neighbours::page(self.beside, self.rank).start;
                     (self.beside_place, self.beside, first)
                 };
-                let hit = draw::hit(place, grid, event.column, event.row);
+                let hit = cards::hit(place, grid, event.column, event.row);
                 hit.map_or(Reaction::Ignored, |at| self.want(first + at, context))
             }
             _ => Reaction::Ignored,

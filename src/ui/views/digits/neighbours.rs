@@ -1,6 +1,6 @@
 //! The images beside the selected one in the list, where there is room for them.
 
-use super::draw::{CARD, cards};
+use super::cards::{CARD, cards};
 use super::{Digits, List};
 use crate::ui::theme::Role;
 use crate::ui::view::Context;

@@ -1,0 +1,47 @@
+//! What a dashboard is opened with.
+
+use super::theme::Theme;
+use super::view::View;
+use super::views;
+use crate::digit::Picture;
+use crate::protocol::Reading;
+
+/// How a dashboard is set up.
+#[derive(Clone, Debug, Default)]
+pub struct Setup {
+    pub theme: Theme,
+    /// The name of the run, where it has one.
+    pub name: String,
+    /// The run goes on without this dashboard.
+    pub detachable: bool,
+    /// Look only.
+    pub read_only: bool,
+    /// A sentence in the footer until the first key.
+    pub notice: Option<String>,
+    /// Writes a picture that was drawn, where files may be written.
+    pub save_picture: Option<SavePicture>,
+    /// The name of the view to open on; the first one while empty.
+    pub view: &'static str,
+    /// There is no run, only this explorable and the others.
+    pub explorable: Option<String>,
+    /// There is no run, only this picture, by its name, and how it was read.
+    pub reading: Option<(String, Reading)>,
+}
+
+impl Setup {
+    /// Whether there is no run.
+    pub(super) fn is_without_run(&self) -> bool {
+        self.explorable.is_some() || self.reading.is_some()
+    }
+
+    pub(super) fn views(&self) -> Vec<Box<dyn View>> {
+        match (&self.explorable, &self.reading) {
+            (Some(id), _) => views::exploring(id),
+            (None, Some((name, reading))) => views::reading(name, reading),
+            (None, None) => views::all(),
+        }
+    }
+}
+
+/// Writes a picture and says where, or why not.
+pub type SavePicture = fn(&Picture) -> Result<String, String>;
