@@ -5,7 +5,7 @@ use super::{Context, ExperimentError, Options, Run, Running, percent};
 use crate::data::Dataset;
 use crate::engine::{Spec, divided, load};
 use crate::protocol::{Event, Figure, Saved};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// What to train: `networks` of a recipe, from its seed and the ones after it.
@@ -37,7 +37,7 @@ fn train(context: &mut Context, ensemble: Ensemble) -> Result<String, Experiment
     let data = given.map_or_else(|| load(&spec), Ok).map_err(ExperimentError::Other)?;
     let runs = (0..u64::from(networks)).map(|number| {
         let spec = member(&spec, number);
-        let directory = checkpoints.as_ref().map(|dir| dir.join(format!("network-{}", number + 1)));
+        let directory = checkpoints.as_ref().map(|dir| network_directory(dir, number));
         Run::new(format!("seed {}", spec.seed), spec).on(Arc::clone(&data)).kept_in(directory)
     });
     let trained = context.train_all(runs.collect(), |records| {
@@ -56,6 +56,12 @@ fn train(context: &mut Context, ensemble: Ensemble) -> Result<String, Experiment
     }
     let accuracy = percent(together.test_accuracy);
     Ok(format!("{networks} networks vote: {accuracy:.2}% of the test images"))
+}
+
+/// Where the checkpoints of a network are, counted from 0.
+#[must_use]
+pub fn network_directory(checkpoints: &Path, number: u64) -> PathBuf {
+    checkpoints.join(format!("network-{}", number + 1))
 }
 
 /// The recipe of a network: seeds follow one another, layers take turns.

@@ -52,7 +52,7 @@ mod ch6_ensemble;
 mod ch6_networks;
 
 pub use context::{Context, Tolerance};
-pub use ensemble::{Ensemble, train_ensemble};
+pub use ensemble::{Ensemble, network_directory, train_ensemble};
 pub use error::ExperimentError;
 pub use measure::{chart, curve, median, percent};
 pub use options::Options;

@@ -1,14 +1,16 @@
 //! A run whose process is gone, as a [`Link`]: its facts from the record, its answers from the
-//! network of its last checkpoint or from the ensemble that it saved. Nothing on the disk changes.
+//! network of its last checkpoint, or from the ensemble that it saved. Nothing on the disk changes.
 
 use super::event_file::replay;
 use super::hub::{Attachment, Hub};
 use super::record::{Record, Task};
 use super::run_dir::RunDir;
-use crate::engine::{Checkpoint, Engine, Options};
-use crate::protocol::{Activity, Command, Event, Level, Link, LogLine, Outcome, Status};
+use crate::engine::{Checkpoint, Engine, Options, Spec};
+use crate::experiments::network_directory;
+use crate::protocol::{Activity, Command, Event, Level, Link, LogLine, Outcome, RunView, Status};
 use crossbeam_channel::unbounded;
 use std::io;
+use std::path::{Path, PathBuf};
 use std::thread;
 
 /// Opens a run that is not live, to look at it.
@@ -20,7 +22,7 @@ pub fn browse(run: &RunDir) -> io::Result<Link> {
     // An interrupted run is at rest as well; whoever shows it says that it can be resumed.
     view.outcome.get_or_insert(Outcome::Stopped);
     view.status = Status { activity: Activity::Finished, ..Status::default() };
-    let engine = match reopen(run) {
+    let engine = match reopen(run, &view) {
         Ok(engine) => Some(engine),
         Err(line) => {
             view.log.push(line);
@@ -48,33 +50,44 @@ pub fn browse(run: &RunDir) -> io::Result<Link> {
     Ok(hub.attach(Attachment::ReadOnly))
 }
 
-/// The network of the last checkpoint, or the ensemble, at rest; why not, in words, where there is none.
-fn reopen(run: &RunDir) -> Result<Engine, LogLine> {
+/// The network of the last checkpoint, or the ensemble, at rest; why not, in words, where there is
+/// none.
+fn reopen(run: &RunDir, view: &RunView) -> Result<Engine, LogLine> {
     let said = |level, text| LogLine { level, text };
     match Record::read(run).map(|record| record.task) {
         Ok(Task::Experiment { .. }) => {
             let text = "an experiment keeps its figures and claims, not its networks".into();
-            return Err(said(Level::Info, text));
+            Err(said(Level::Info, text))
         }
         Ok(Task::Ensemble { training, .. }) => {
-            let file = training.save.unwrap_or_else(|| run.model());
-            return Engine::open_saved(&file).map_err(|error| {
+            let file = training.save.clone().unwrap_or_else(|| run.model());
+            Engine::open_saved(&file).or_else(|error| {
+                let shown = shown_network(run, &training.spec, view);
                 let text = format!("its networks cannot be asked, only how they learned: {error}");
-                said(Level::Warning, text)
-            });
+                shown.and_then(|dir| at_rest(&dir).ok()).ok_or_else(|| said(Level::Warning, text))
+            })
         }
         // Of a record that cannot be read, whatever is left is shown.
-        Ok(Task::Training(_)) | Err(_) => {}
+        Ok(Task::Training(_)) | Err(_) => {
+            at_rest(&run.checkpoints()).map_err(|text| said(Level::Warning, text))
+        }
     }
-    let checkpoint = Checkpoint::load(&run.checkpoints()).map_err(|error| {
-        let text = format!("the network cannot be looked at, only its history: {error}");
-        said(Level::Warning, text)
-    })?;
+}
+
+/// The checkpoints of the network that an ensemble showed last: the others did not vote yet.
+fn shown_network(run: &RunDir, spec: &Spec, view: &RunView) -> Option<PathBuf> {
+    let number = view.info.as_ref()?.seed.wrapping_sub(spec.seed);
+    Some(network_directory(&run.checkpoints(), number))
+}
+
+/// The network of the last checkpoint of a directory; why not, in words, where there is none.
+fn at_rest(checkpoints: &Path) -> Result<Engine, String> {
+    let checkpoint = Checkpoint::load(checkpoints)
+        .map_err(|error| format!("the network cannot be looked at, only its history: {error}"))?;
     let spec = checkpoint.spec.clone();
     let options =
         Options { start_paused: true, resume: Some(Box::new(checkpoint)), ..Options::default() };
-    let engine =
-        Engine::spawn(spec, options).map_err(|error| said(Level::Warning, error.to_string()))?;
+    let engine = Engine::spawn(spec, options).map_err(|error| error.to_string())?;
     // A thread that failed has said so; it takes commands all the same.
     let _ = engine.commands.send(Command::Stop);
     Ok(engine)

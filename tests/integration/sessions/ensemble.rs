@@ -57,14 +57,19 @@ fn an_ensemble_is_left_steered_and_goes_on_after_an_interruption() {
     until_dead(&run);
     assert_eq!(state(&run), State::Interrupted);
     let reached = session::replay(&run).epoch();
+    let picture = place.say("attach votes --once");
+    assert!(picture.contains("interrupted; `nntop resume votes` continues the run"), "{picture}");
+    assert!(picture.contains("Test image 0") && !picture.contains("cannot be"), "{picture}");
+    // Without its checkpoints it can only be read.
+    let kept = run.checkpoints().with_extension("away");
+    std::fs::rename(run.checkpoints(), &kept).unwrap();
     let view = session::browse(&run).unwrap();
     let said = "its networks cannot be asked, only how they learned";
     until("the run as it was", || match view.updates.recv_timeout(PATIENCE).unwrap() {
         Update::Snapshot(view) => view.log.iter().any(|line| line.text.contains(said)),
         _ => false,
     });
-    let picture = place.say("attach votes --once");
-    assert!(picture.contains("interrupted; `nntop resume votes` continues the run"), "{picture}");
+    std::fs::rename(&kept, run.checkpoints()).unwrap();
     assert_eq!(place.say("resume votes --detach"), "votes");
     let mut watcher = Watcher::attach(&run, Attachment::ReadOnly);
     watcher.until(|view| view.log.iter().any(|line| line.text.starts_with("resumed after epoch")));
