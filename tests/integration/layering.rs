@@ -1,6 +1,6 @@
 //! The house of the README's architecture section: a floor imports only what stands below it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -53,6 +53,30 @@ fn every_floor_imports_only_what_stands_below_it() {
         }
     }
     assert!(forbidden.is_empty(), "forbidden by the layering:\n{}", forbidden.join("\n"));
+}
+
+#[test]
+fn no_files_of_a_folder_import_one_another_in_a_circle() {
+    // For every module the modules beside it that it names after `super::`.
+    let mut imports = BTreeMap::<PathBuf, BTreeSet<PathBuf>>::new();
+    for file in sources() {
+        let text = fs::read_to_string(&file).unwrap();
+        let module = module_of(&file);
+        let beside = module.parent().unwrap();
+        let names = named_after("super::", &code(text.split("#[cfg(test)]\nmod").next().unwrap()));
+        imports.insert(module.clone(), names.iter().map(|name| beside.join(name)).collect());
+    }
+    let modules: BTreeSet<PathBuf> = imports.keys().cloned().collect();
+    assert!(imports.values().flatten().any(|module| modules.contains(module)), "imports are seen");
+    // Whoever imports nobody that is left is in no circle.
+    while let Some(free) = imports
+        .iter()
+        .find(|(_, names)| !names.iter().any(|name| imports.contains_key(name)))
+        .map(|(module, _)| module.clone())
+    {
+        imports.remove(&free);
+    }
+    assert!(imports.is_empty(), "in a circle, or above one: {:?}", imports.keys());
 }
 
 #[test]
@@ -110,23 +134,34 @@ fn depth_of(file: &Path) -> usize {
     below.components().count() - usize::from(below.ends_with("mod.rs"))
 }
 
+/// `src/ui/app` for `src/ui/app.rs`, `src/cli/book` for `src/cli/book/mod.rs`.
+fn module_of(file: &Path) -> PathBuf {
+    if file.ends_with("mod.rs") { file.parent().unwrap().into() } else { file.with_extension("") }
+}
+
 /// The top-level modules that a text names after `crate::`, or after so many `super::` that they
 /// lead to the root.
 fn imports(text: &str, depth: usize) -> BTreeSet<String> {
-    let lines = text.lines().map(|line| line.split("//").next().unwrap_or_default());
-    let code: String = lines.flat_map(|line| [line, "\n"]).collect();
-    let mut found = BTreeSet::new();
-    for prefix in ["crate::".to_owned(), "super::".repeat(depth)] {
-        for (at, _) in code.match_indices(&prefix) {
-            let preceded =
-                code[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == '$');
-            if !preceded {
-                let names = heads(&code[at + prefix.len()..]);
-                found.extend(names.into_iter().filter(|name| !name.is_empty()));
-            }
-        }
-    }
+    let code = code(text);
+    let mut found = named_after("crate::", &code);
+    found.extend(named_after(&"super::".repeat(depth), &code));
     found
+}
+
+/// A text without its comments.
+fn code(text: &str) -> String {
+    let lines = text.lines().map(|line| line.split("//").next().unwrap_or_default());
+    lines.flat_map(|line| [line, "\n"]).collect()
+}
+
+/// The names that stand right behind a prefix which begins a path.
+fn named_after(prefix: &str, code: &str) -> BTreeSet<String> {
+    let begins = |at: usize| {
+        !code[..at].ends_with(|c: char| c.is_alphanumeric() || matches!(c, '_' | '$' | ':'))
+    };
+    let places = code.match_indices(prefix).filter(|&(at, _)| begins(at));
+    let names = places.flat_map(|(at, _)| heads(&code[at + prefix.len()..]));
+    names.filter(|name| !name.is_empty()).collect()
 }
 
 /// The first names of a path, or of every path of a group in braces.
