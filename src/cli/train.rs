@@ -8,7 +8,7 @@ use super::error::Usage;
 use super::headless;
 use super::sessions::{self, Begun};
 use crate::data::Dataset;
-use crate::engine::{Checkpoint, CheckpointPolicy, Engine, Options, Spec, atomic};
+use crate::engine::{Checkpoint, CheckpointPolicy, Engine, Model, Options, Spec, atomic};
 use crate::experiments::Ensemble;
 use crate::protocol::Pace;
 use crate::session::{Task, Training};
@@ -51,6 +51,9 @@ fn train(args: &TrainArgs, pace: Pace, display: &DisplayArgs) -> anyhow::Result<
     let headless = args.output.headless || args.output.json || !dashboard::has_terminal();
     let preset = args.spec.chosen_preset();
     let networks = args.ensemble.unwrap_or_else(|| preset.map_or(1, |preset| preset.networks));
+    if let Some(file) = &args.save {
+        check_format(file, &spec, networks, dataset.as_deref())?;
+    }
     if networks > 1 {
         alone_only(args)?;
         spec.validate()?;
@@ -149,6 +152,24 @@ fn load(spec: &mut Spec, chosen: &Chosen) -> Result<Option<Arc<Dataset>>, Usage>
         spec.batch = spec.batch.min(data.train.len() as u32);
     }
     Ok(Some(Arc::new(data)))
+}
+
+/// Refuses a name whose format cannot hold what is to be trained.
+fn check_format(
+    file: &Path,
+    spec: &Spec,
+    networks: u32,
+    dataset: Option<&Dataset>,
+) -> Result<(), Usage> {
+    let outline;
+    let data = match dataset {
+        Some(data) => data,
+        None => {
+            outline = Dataset::embedded_outline();
+            &outline
+        }
+    };
+    Model::check_format(file, spec, networks, data).map_err(|error| Usage::value("--save", error))
 }
 
 fn unwritable(file: &Path, error: &io::Error) -> Usage {

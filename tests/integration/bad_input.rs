@@ -53,6 +53,7 @@ fn bad_arguments_are_named_with_what_would_be_right() {
         (vec!["--spec", "/no/such.toml"], ["--spec", "/no/such.toml"]),
         (vec!["--save", "/no/such/model"], ["--save", "/no/such/model"]),
         (vec!["--save", "/"], ["--save", "a file in a directory"]),
+        (vec!["--activation", "relu", "--save", "/tmp/m.json"], ["--save", ".safetensors"]),
         (vec!["--resume", "/no/such.ckpt"], ["--resume", "/no/such.ckpt"]),
         (
             vec!["--checkpoint-every", "1", "--checkpoints", "/dev/null/x"],

@@ -8,7 +8,8 @@ mod safetensors;
 pub use evaluate::{Answer, Evaluation, MismatchError};
 pub use join::JoinError;
 
-use super::{Spec, atomic};
+use super::{Spec, atomic, build};
+use crate::data::Dataset;
 use crate::nn::Network;
 use std::fs::File;
 use std::io::{self, Read};
@@ -61,6 +62,8 @@ pub enum ModelError {
     Write { file: PathBuf, source: io::Error },
     #[error("{}: cannot be written: {source}; the model was kept in {} instead", file.display(), rescued.display())]
     Rescued { file: PathBuf, rescued: PathBuf, source: io::Error },
+    #[error("{source}; the model was kept in {} meanwhile", rescued.display())]
+    Kept { rescued: PathBuf, source: Box<ModelError> },
 }
 
 impl Model {
@@ -89,20 +92,60 @@ impl Model {
         if is_json(file) { network2::encode(file, self) } else { safetensors::encode(file, self) }
     }
 
+    /// Whether the format that a file's name asks for can hold what so many networks of a recipe
+    /// become: to be asked before hours are spent on them. A recipe that makes no network passes.
+    ///
+    /// # Errors
+    /// Where it cannot.
+    pub fn check_format(
+        file: &Path,
+        spec: &Spec,
+        networks: u32,
+        data: &Dataset,
+    ) -> Result<(), ModelError> {
+        if !is_json(file) {
+            return Ok(());
+        }
+        let Ok(network) = build(spec, data) else { return Ok(()) };
+        let other = Member { spec: spec.clone(), network: network.clone() };
+        let model = Self {
+            spec: spec.clone(),
+            network,
+            others: if networks > 1 { vec![other] } else { Vec::new() },
+            image: (data.train.width, data.train.height),
+            classes: data.classes.clone(),
+            epoch: 0,
+        };
+        model.to_bytes(file).map(drop)
+    }
+
     /// Writes the model in one step and returns the number of bytes. Where the disk is full or
-    /// read-only, the model goes to the system's temporary directory instead and the error says
-    /// so: hours of training are not lost to a full disk.
+    /// read-only, or the format cannot hold it, the model goes to the system's temporary directory
+    /// instead and the error says so: hours of training are not lost.
     ///
     /// # Errors
     /// Where it could not be written where it should.
     pub fn save(&self, file: &Path) -> Result<u64, ModelError> {
-        let bytes = self.to_bytes(file)?;
+        let bytes = match self.to_bytes(file) {
+            Ok(bytes) => bytes,
+            Err(error) => return Err(self.kept_as_safetensors(error)),
+        };
         match atomic::write(file, &bytes) {
             Ok(()) => Ok(bytes.len() as u64),
             Err(source) => Err(match rescue(file, &bytes) {
                 Some(rescued) => ModelError::Rescued { file: file.into(), rescued, source },
                 None => ModelError::Write { file: file.into(), source },
             }),
+        }
+    }
+
+    /// Why a format could not hold the model, and where it is now.
+    fn kept_as_safetensors(&self, error: ModelError) -> ModelError {
+        let file = Path::new("model.safetensors");
+        let bytes = safetensors::encode(file, self);
+        match bytes.ok().and_then(|bytes| rescue(file, &bytes)) {
+            Some(rescued) => ModelError::Kept { rescued, source: Box::new(error) },
+            None => error,
         }
     }
 }

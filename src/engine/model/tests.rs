@@ -175,6 +175,30 @@ fn a_model_that_cannot_be_written_is_kept_elsewhere() {
 }
 
 #[test]
+fn a_model_that_its_format_cannot_hold_is_kept_as_safetensors() {
+    let dir = tempfile::tempdir().unwrap();
+    let model = model_of(Activation::Relu, 4, 3, 1);
+    let Err(ModelError::Kept { rescued, source }) = model.save(&dir.path().join("m.json")) else {
+        panic!("network2 knows no ReLU")
+    };
+    assert!(matches!(*source, ModelError::Unsupported { .. }));
+    assert_eq!(Model::load(&rescued).unwrap(), model);
+    fs::remove_file(rescued).unwrap();
+}
+
+#[test]
+fn what_a_format_cannot_hold_is_known_before_training() {
+    let (data, json) = (crate::engine::testing::dataset(), Path::new("m.json"));
+    let plain = crate::engine::testing::spec();
+    let check = |file, spec: &Spec, networks| Model::check_format(file, spec, networks, &data);
+    assert!(check(json, &plain, 1).is_ok());
+    assert!(check(json, &plain, 2).is_err());
+    let relu = Spec { activation: Activation::Relu, ..plain };
+    assert!(check(json, &relu, 1).is_err());
+    assert!(check(Path::new("m.safetensors"), &relu, 2).is_ok());
+}
+
+#[test]
 fn a_saved_file_is_loaded() {
     let dir = tempfile::tempdir().unwrap();
     let model = model(4, 3, 1);
