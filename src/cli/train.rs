@@ -161,15 +161,11 @@ fn check_format(
     networks: u32,
     dataset: Option<&Dataset>,
 ) -> Result<(), Usage> {
-    let outline;
-    let data = match dataset {
-        Some(data) => data,
-        None => {
-            outline = Dataset::embedded_outline();
-            &outline
-        }
+    let checked = match dataset {
+        Some(data) => Model::check_format(file, spec, networks, data),
+        None => Model::check_format(file, spec, networks, &Dataset::embedded_outline()),
     };
-    Model::check_format(file, spec, networks, data).map_err(|error| Usage::value("--save", error))
+    checked.map_err(|error| Usage::value("--save", error))
 }
 
 fn unwritable(file: &Path, error: &io::Error) -> Usage {
