@@ -177,9 +177,9 @@ fn a_model_that_cannot_be_written_is_kept_elsewhere() {
 #[test]
 fn a_model_that_its_format_cannot_hold_is_kept_as_safetensors() {
     let dir = tempfile::tempdir().unwrap();
-    let model = model_of(Activation::Relu, 4, 3, 1);
+    let model = ensemble();
     let Err(ModelError::Kept { rescued, source }) = model.save(&dir.path().join("m.json")) else {
-        panic!("network2 knows no ReLU")
+        panic!("network2 knows no ensembles")
     };
     assert!(matches!(*source, ModelError::Unsupported { .. }));
     assert_eq!(Model::load(&rescued).unwrap(), model);
