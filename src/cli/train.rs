@@ -56,14 +56,14 @@ fn train(args: &TrainArgs, pace: Pace, display: &DisplayArgs) -> anyhow::Result<
     }
     if networks > 1 {
         alone_only(args)?;
-        spec.validate()?;
+        spec.validate().map_err(Usage::from)?;
     } else if !spec.also.is_empty() {
         let problem = "names layers of further networks, and there is one; add --ensemble N";
         return Err(Usage::value("--also", problem).into());
     }
     let mut notice = None;
     if args.session.detach || !(args.session.inline || headless) {
-        spec.validate()?;
+        spec.validate().map_err(Usage::from)?;
         let checkpoints = policy.clone().and_then(|policy| Some((policy.dir, policy.every?)));
         let save = args.save.clone();
         let training = Box::new(Training { spec: spec.clone(), pace, save, checkpoints });

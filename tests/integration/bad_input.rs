@@ -42,6 +42,10 @@ fn bad_arguments_are_named_with_what_would_be_right() {
         (vec!["--batch", "1e3"], ["--batch", "from 1 to"]),
         (vec!["--train-size", "50001"], ["train-size", "50000"]),
         (vec!["--all-images", "--stop-after", "2"], ["all-images", "stop-after"]),
+        (
+            vec!["--ensemble", "2", "--all-images", "--stop-after", "2"],
+            ["all-images", "stop-after"],
+        ),
         (vec!["--all-images", "--train-size", "60001"], ["train-size", "60000"]),
         (vec!["--ensemble", "2", "--also", "28,10"], ["28,10", "start with 784"]),
         (vec!["--also", "784,20,10"], ["--also", "--ensemble"]),
