@@ -10,7 +10,7 @@ use crate::experiments::network_directory;
 use crate::protocol::{Activity, Command, Event, Level, Link, LogLine, Outcome, RunView, Status};
 use crossbeam_channel::unbounded;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::thread;
 
 /// Opens a run that is not live, to look at it.
@@ -59,13 +59,18 @@ fn reopen(run: &RunDir, view: &RunView) -> Result<Engine, LogLine> {
             let text = "an experiment keeps its figures and claims, not its networks".into();
             Err(said(Level::Info, text))
         }
-        Ok(Task::Ensemble { training, .. }) => {
-            let file = training.save.clone().unwrap_or_else(|| run.model());
-            Engine::open_saved(&file).or_else(|error| {
-                let shown = shown_network(run, &training.spec, view);
+        // What is there under that name before the vote is another ensemble's.
+        Ok(Task::Ensemble { training, .. }) if has_voted(view) => {
+            let file = training.save.unwrap_or_else(|| run.model());
+            Engine::open_saved(&file).map_err(|error| {
                 let text = format!("its networks cannot be asked, only how they learned: {error}");
-                shown.and_then(|dir| at_rest(&dir).ok()).ok_or_else(|| said(Level::Warning, text))
+                said(Level::Warning, text)
             })
+        }
+        Ok(Task::Ensemble { training, .. }) => {
+            let number = network_shown(&training.spec, view);
+            let checkpoints = network_directory(&run.checkpoints(), number);
+            at_rest(&checkpoints).map_err(|text| said(Level::Warning, text))
         }
         // Of a record that cannot be read, whatever is left is shown.
         Ok(Task::Training(_)) | Err(_) => {
@@ -74,10 +79,13 @@ fn reopen(run: &RunDir, view: &RunView) -> Result<Engine, LogLine> {
     }
 }
 
-/// The checkpoints of the network that an ensemble showed last: the others did not vote yet.
-fn shown_network(run: &RunDir, spec: &Spec, view: &RunView) -> Option<PathBuf> {
-    let number = view.info.as_ref()?.seed.wrapping_sub(spec.seed);
-    Some(network_directory(&run.checkpoints(), number))
+fn has_voted(view: &RunView) -> bool {
+    matches!(view.outcome, Some(Outcome::Completed(_)))
+}
+
+/// Which network an ensemble showed last, counted from 0.
+fn network_shown(spec: &Spec, view: &RunView) -> u64 {
+    view.info.as_ref().map_or(0, |info| info.seed.wrapping_sub(spec.seed))
 }
 
 /// The network of the last checkpoint of a directory; why not, in words, where there is none.

@@ -24,6 +24,10 @@ fn an_ensemble_has_a_session_and_its_model_is_saved() {
     assert!(std::fs::read(&file).unwrap() == std::fs::read(&here).unwrap());
     let picture = place.say("attach three --once");
     assert!(picture.contains("Test image 0") && !picture.contains("cannot be"), "{picture}");
+    // One of its networks alone does not stand in for the vote.
+    std::fs::remove_file(&file).unwrap();
+    let view = session::browse(&place.run("three")).unwrap();
+    until_said(&view, "its networks cannot be asked, only how they learned");
     let unsaved = place.detach("unsaved", "--ensemble 2 --epochs 1");
     until_dead(&unsaved);
     let kept = format!("eval {} --data {data} --json", unsaved.model().display());
@@ -35,6 +39,14 @@ fn an_ensemble_has_a_session_and_its_model_is_saved() {
         let (code, error) = place.fail(arguments);
         assert!(code == 2 && error.contains(sign), "{arguments}: {code} {error}");
     }
+}
+
+/// Waits until a run at rest says something in its log.
+fn until_said(link: &Link, text: &str) {
+    until("the run as it was", || match link.updates.recv_timeout(PATIENCE).unwrap() {
+        Update::Snapshot(view) => view.log.iter().any(|line| line.text.contains(text)),
+        _ => false,
+    });
 }
 
 #[test]
@@ -64,11 +76,7 @@ fn an_ensemble_is_left_steered_and_goes_on_after_an_interruption() {
     let kept = run.checkpoints().with_extension("away");
     std::fs::rename(run.checkpoints(), &kept).unwrap();
     let view = session::browse(&run).unwrap();
-    let said = "its networks cannot be asked, only how they learned";
-    until("the run as it was", || match view.updates.recv_timeout(PATIENCE).unwrap() {
-        Update::Snapshot(view) => view.log.iter().any(|line| line.text.contains(said)),
-        _ => false,
-    });
+    until_said(&view, "the network cannot be looked at, only its history");
     std::fs::rename(&kept, run.checkpoints()).unwrap();
     assert_eq!(place.say("resume votes --detach"), "votes");
     let mut watcher = Watcher::attach(&run, Attachment::ReadOnly);
