@@ -134,14 +134,7 @@ fn run(context: &mut Context) -> Result<(), ExperimentError> {
     let run = Run::new("ten outputs", spec).on(data.clone());
     let mut trained = context.train_all(vec![run], |_| None)?;
     let trained = trained.pop().ok_or_else(|| ExperimentError::Other("no network".into()))?;
-    let ten = Model {
-        spec: trained.record.spec,
-        network: trained.network,
-        others: Vec::new(),
-        image: (data.test.width, data.test.height),
-        classes: data.classes.clone(),
-        epoch: 0,
-    };
+    let ten = Model::of(trained.record.spec, trained.network, &data, 0);
     let mut four = ten.clone();
     four.network.layers.push(Layer::Dense(layer));
     four.spec.readout = Readout::Binary;

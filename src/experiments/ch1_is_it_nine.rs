@@ -22,14 +22,7 @@ const NINE: u8 = 9;
 
 /// What a network says of the test images: its output, and whether it is a 9.
 fn outputs(run: &Trained, data: &Dataset) -> Vec<(f64, bool)> {
-    let model = Model {
-        spec: run.record.spec.clone(),
-        network: run.network.clone(),
-        others: Vec::new(),
-        image: (data.test.width, data.test.height),
-        classes: data.classes.clone(),
-        epoch: 0,
-    };
+    let model = Model::of(run.record.spec.clone(), run.network.clone(), data, 0);
     let output = |answer: Answer| answer.outputs[0];
     let nines = data.test.labels.iter().map(|&label| label == NINE);
     model.answer(&data.test).into_iter().map(output).zip(nines).collect()

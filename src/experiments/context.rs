@@ -235,13 +235,9 @@ impl Context {
     ) -> Result<(EpochStats, Model), ExperimentError> {
         self.attend()?;
         let other = |error: &dyn std::fmt::Display| ExperimentError::Other(error.to_string());
-        let models = trained.into_iter().map(|run| Model {
-            epoch: run.record.epochs.last().map_or(0, |stats| stats.epoch),
-            spec: run.record.spec,
-            network: run.network,
-            others: Vec::new(),
-            image: (data.train.width, data.train.height),
-            classes: data.classes.clone(),
+        let models = trained.into_iter().map(|Trained { record, network }| {
+            let epoch = record.epochs.last().map_or(0, |stats| stats.epoch);
+            Model::of(record.spec, network, data, epoch)
         });
         let model = Model::join(models).map_err(|error| other(&error))?;
         let engine =

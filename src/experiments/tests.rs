@@ -155,6 +155,17 @@ fn an_ensemble_is_trained_saved_and_still_says_who_said_what() {
     running.join();
 }
 
+/// Pauses every network that was begun once the first has learned for an epoch.
+fn pause_after_an_epoch(running: &Running) {
+    running.commands.send(Command::Pause).unwrap();
+    let paused =
+        |event: &Event| matches!(event, Event::StatusChanged(s) if s.activity == Activity::Paused);
+    let first = |event: &Event| matches!(event, Event::EpochEnded(stats) if stats.epoch >= 1);
+    while !until(running, paused).iter().any(first) {
+        running.commands.send(Command::Step(Step::Epochs(1))).unwrap();
+    }
+}
+
 #[test]
 fn an_interrupted_ensemble_goes_on_to_the_same_bytes() {
     let dir = tempfile::tempdir().unwrap();
@@ -174,16 +185,7 @@ fn an_interrupted_ensemble_goes_on_to_the_same_bytes() {
         (matches!(last, Some(Event::Finished(Outcome::Completed(_)))), events)
     };
     let running = train("a", Some("kept"));
-    running.commands.send(Command::Pause).unwrap();
-    let paused =
-        |event: &Event| matches!(event, Event::StatusChanged(s) if s.activity == Activity::Paused);
-    let first = |event: &Event| matches!(event, Event::EpochEnded(stats) if stats.epoch >= 1);
-    while !until(&running, paused).iter().any(first) {
-        running.commands.send(Command::Step(Step::Epochs(1))).unwrap();
-    }
-    // Every network that was begun is saved, not the one alone that is shown.
-    running.commands.send(Command::Save).unwrap();
-    until(&running, |event| matches!(event, Event::Saved(saved) if saved.epoch >= 1));
+    pause_after_an_epoch(&running);
     running.commands.send(Command::Stop).unwrap();
     assert!(!outcome(running).0 && !dir.path().join("a").exists());
     let (completed, events) = outcome(train("a", Some("kept")));
@@ -199,4 +201,23 @@ fn an_interrupted_ensemble_goes_on_to_the_same_bytes() {
     assert!(completed && std::fs::read(dir.path().join("c")).unwrap() == b);
     let told = again.iter().filter(|event| matches!(event, Event::EpochEnded(_))).count();
     assert_eq!(told, 3 * 4 + 1);
+}
+
+#[test]
+fn saving_asks_every_network_that_was_begun() {
+    let dir = tempfile::tempdir().unwrap();
+    let spec =
+        Spec { layers: "784,5,10".into(), epochs: 3, train_size: Some(100), ..Spec::default() };
+    let checkpoints = Some(dir.path().into());
+    let ensemble = Ensemble { spec, networks: 3, dataset: None, save: None, checkpoints };
+    let running = train_ensemble(ensemble, Options::default()).unwrap();
+    pause_after_an_epoch(&running);
+    running.commands.send(Command::Save).unwrap();
+    running.commands.send(Command::Resume).unwrap();
+    let events = until(&running, finished);
+    running.join();
+    let saved =
+        |event: &&Event| matches!(event, Event::Saved(saved) if saved.path.ends_with("last.ckpt"));
+    let at_once = std::thread::available_parallelism().unwrap().get().min(3);
+    assert_eq!(events.iter().filter(saved).count(), at_once);
 }

@@ -198,9 +198,7 @@ fn ask(
     threads: usize,
     times: usize,
 ) -> anyhow::Result<Seconds> {
-    let image = (data.test.width, data.test.height);
-    let classes = data.classes.clone();
-    let model = Model { spec: spec.clone(), network, others: Vec::new(), image, classes, epoch: 0 };
+    let model = Model::of(spec.clone(), network, data, 0);
     let once = |_| {
         let start = Instant::now();
         std::hint::black_box(model.evaluate_on(&data.test, threads));

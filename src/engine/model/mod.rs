@@ -67,6 +67,19 @@ pub enum ModelError {
 }
 
 impl Model {
+    /// One network that learned from this data.
+    #[must_use]
+    pub fn of(spec: Spec, network: Network, data: &Dataset, epoch: u32) -> Self {
+        Self {
+            spec,
+            network,
+            others: Vec::new(),
+            image: (data.train.width, data.train.height),
+            classes: data.classes.clone(),
+            epoch,
+        }
+    }
+
     /// Reads a model: network2's JSON where the name ends in `.json`, else safetensors.
     ///
     /// # Errors
@@ -107,15 +120,11 @@ impl Model {
             return Ok(());
         }
         let Ok(network) = build(spec, data) else { return Ok(()) };
-        let other = Member { spec: spec.clone(), network: network.clone() };
-        let model = Self {
-            spec: spec.clone(),
-            network,
-            others: if networks > 1 { vec![other] } else { Vec::new() },
-            image: (data.train.width, data.train.height),
-            classes: data.classes.clone(),
-            epoch: 0,
-        };
+        let mut model = Self::of(spec.clone(), network, data, 0);
+        if networks > 1 {
+            let network = model.network.clone();
+            model.others.push(Member { spec: spec.clone(), network });
+        }
         model.to_bytes(file).map(drop)
     }
 

@@ -54,14 +54,8 @@ impl Trainer {
 
     fn save_model(&self) -> Result<(), ModelError> {
         let Some(path) = &self.save else { return Ok(()) };
-        let model = Model {
-            spec: self.state.spec.clone(),
-            network: self.state.body.network.clone(),
-            others: Vec::new(),
-            image: (self.data.train.width, self.data.train.height),
-            classes: self.data.classes.clone(),
-            epoch: self.state.position().epoch,
-        };
+        let (spec, epoch) = (self.state.spec.clone(), self.state.position().epoch);
+        let model = Model::of(spec, self.state.body.network.clone(), &self.data, epoch);
         let bytes = model.save(path)?;
         tell_saved(&self.desk, self.state.position(), path, bytes);
         Ok(())
