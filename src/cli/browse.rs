@@ -5,7 +5,8 @@ use super::dashboard;
 use super::display::DisplayArgs;
 use super::error::Usage;
 use crate::data::Dataset;
-use crate::engine::{Engine, Model};
+use crate::model::Model;
+use crate::train::Engine;
 use std::process::ExitCode;
 use std::sync::Arc;
 

@@ -2,9 +2,9 @@
 
 use super::display::DisplayArgs;
 use super::drawing;
-use crate::engine::Engine;
 use crate::protocol::{Command, Event, RunView, Update};
 use crate::session::{Attachment, Hub};
+use crate::train::Engine;
 use crate::ui::{self, Exit, Setup};
 use anyhow::Context;
 use crossbeam_channel::{Receiver, Sender, unbounded};

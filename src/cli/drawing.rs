@@ -1,6 +1,6 @@
 //! Drawings of the dashboard, kept as files.
 
-use crate::digit::Picture;
+use crate::picture::Picture;
 use std::io::ErrorKind;
 use std::path::PathBuf;
 

@@ -1,6 +1,6 @@
 //! Which errors are the user's arguments, and which are none at all.
 
-use crate::engine::SpecError;
+use crate::spec::SpecError;
 use std::fmt::Display;
 use std::io;
 

@@ -3,7 +3,7 @@
 use super::args::EvalArgs;
 use super::error::Usage;
 use crate::data::{Dataset, Images};
-use crate::engine::{Evaluation, Model};
+use crate::model::{Evaluation, Model};
 use serde::Serialize;
 use std::io::{self, Write};
 use std::path::Path;

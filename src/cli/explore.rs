@@ -4,7 +4,7 @@ use super::args::ExploreArgs;
 use super::dashboard::{has_terminal, show_without_run};
 use super::display::DisplayArgs;
 use super::error::Usage;
-use crate::explorables;
+use crate::explore;
 use crate::protocol::{Event, Explorable, Update};
 use crate::ui::{App, Language, Setup, text};
 use anyhow::Context;
@@ -38,7 +38,7 @@ pub(super) fn run(args: &ExploreArgs, display: &DisplayArgs) -> anyhow::Result<E
 
 /// The explorable of an id, or the only one whose id begins so.
 fn find(id: &str) -> Result<&'static Explorable, Usage> {
-    let list = explorables::list();
+    let list = explore::list();
     let begin = || list.iter().filter(|explorable| explorable.id.starts_with(id));
     let exact = list.iter().find(|explorable| explorable.id == id);
     exact.or_else(|| begin().next().filter(|_| begin().count() == 1)).ok_or_else(|| {
@@ -51,8 +51,8 @@ fn find(id: &str) -> Result<&'static Explorable, Usage> {
 }
 
 fn list(json: bool, language: Language, out: &mut impl Write) -> io::Result<()> {
-    let widest = explorables::list().iter().map(|explorable| explorable.id.len()).max();
-    for Explorable { id, chapter, title, to_try, to_notice, .. } in explorables::list() {
+    let widest = explore::list().iter().map(|explorable| explorable.id.len()).max();
+    for Explorable { id, chapter, title, to_try, to_notice, .. } in explore::list() {
         if json {
             let line = json!({
                 "id": id,
@@ -72,7 +72,7 @@ fn list(json: bool, language: Language, out: &mut impl Write) -> io::Result<()> 
 
 /// What there is to set, then a line a figure, all at the defaults.
 fn print_json(explorable: &Explorable, out: &mut impl Write) -> anyhow::Result<()> {
-    let explored = explorables::explore(&explorable.id, &[]).context("it is listed")?;
+    let explored = explore::explore(&explorable.id, &[]).context("it is listed")?;
     writeln!(out, "{}", json!({ "event": "explorable", "explorable": explorable }))?;
     for figure in explored.figures {
         writeln!(out, "{}", json!({ "event": "figure", "id": explorable.id, "figure": figure }))?;
@@ -87,8 +87,8 @@ fn setup(explorable: &Explorable, display: &DisplayArgs) -> Setup {
 /// The dashboard as plain text.
 fn picture(explorable: &Explorable, display: &DisplayArgs) -> String {
     let mut app = App::new(setup(explorable, display));
-    app.update(Update::Event(Event::Explorables(explorables::list().to_vec())));
-    app.update(Update::Event(explorables::answer(&explorable.id, &[])));
+    app.update(Update::Event(Event::Explorables(explore::list().to_vec())));
+    app.update(Update::Event(explore::answer(&explorable.id, &[])));
     let mut buffer = Buffer::empty(PICTURE);
     app.render(&mut buffer);
     text(&buffer)

@@ -1,8 +1,9 @@
 //! A dashboard without a terminal: a real run, drawn into memory.
 
-use crate::engine::{Engine, Options, Spec};
 use crate::protocol::{Command, Link};
 use crate::session::{Attachment, Hub};
+use crate::spec::Spec;
+use crate::train::{Engine, Options};
 use crate::ui::{App, Setup};
 use anyhow::Context;
 use crossterm::event::{KeyCode, KeyEvent};

@@ -4,7 +4,7 @@ use super::args::PictureArgs;
 use super::display::DisplayArgs;
 use super::error::Usage;
 use super::offscreen::Offscreen;
-use crate::engine::Options;
+use crate::train::Options;
 use crate::ui::{Setup, svg, text};
 use anyhow::Context;
 use ratatui::layout::Rect;

@@ -3,7 +3,7 @@
 use super::args::PredictArgs;
 use super::error::Usage;
 use crate::data::{PictureError, Scan};
-use crate::engine::{Answer, Model};
+use crate::model::{Answer, Model};
 use serde::Serialize;
 use std::io::{self, Write};
 use std::path::Path;

@@ -1,8 +1,8 @@
 //! From arguments to a spec: defaults, then the spec file, then what was said on the command line.
 
 use super::error::Usage;
-use crate::engine::{EarlyStopping, Expansion, Optimizer, PRESETS, Preset, Schedule, Spec, preset};
 use crate::nn::{Activation, Cost, Init, Penalty};
+use crate::spec::{EarlyStopping, Expansion, Optimizer, PRESETS, Preset, Schedule, Spec, preset};
 use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser};
 use serde::de::value::{Error as NameError, StrDeserializer};

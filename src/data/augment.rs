@@ -1,6 +1,6 @@
 //! More training images out of those there are (sections 3.2 and 6.2), made as they are needed.
 
-use crate::digit::shade_at;
+use crate::picture::shade_at;
 use crate::rng::Stream;
 use rand::RngExt;
 

@@ -1,7 +1,7 @@
 //! Pictures of digits, from files and from standard input.
 
 use super::{Images, paper};
-use crate::digit::Picture;
+use crate::picture::Picture;
 use image::codecs::png::PngEncoder;
 use image::{
     DynamicImage, ExtendedColorType, GrayImage, ImageDecoder, ImageEncoder, ImageError,

@@ -11,7 +11,7 @@ mod ink;
 mod mnist;
 mod paper;
 
-pub use crate::digit::Picture;
+pub use crate::picture::Picture;
 pub use dataset::{Dataset, Images};
 pub use directory::FILE_NAMES;
 pub use error::DataError;

@@ -1,7 +1,7 @@
 //! From shades of grey to ink: the paper may be the darker or the lighter one, unevenly lit, and
 //! noisy.
 
-use crate::digit::{Picture, Pieces};
+use crate::picture::{Picture, Pieces};
 use image::GrayImage;
 
 /// Ink fainter than this, as a fraction of the strongest, is paper unless it lies along ink.

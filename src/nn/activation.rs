@@ -1,7 +1,7 @@
 //! Activation functions a = σ(z) and their derivatives.
 
 use super::Real;
-use super::kernels::{
+use crate::linalg::{
     exponentials, rectify, sigmoids, tangents, times_sigmoid_slope, times_step, times_tanh_slope,
 };
 use ndarray::{ArrayView2, ArrayViewMut2, Zip};

@@ -1,7 +1,7 @@
 //! Cost functions C(a, y) and the output error δᴸ.
 
-use super::kernels::settled;
 use super::{Activation, Real};
+use crate::linalg::settled;
 use ndarray::{ArrayView2, ArrayViewMut2, Zip};
 use serde::{Deserialize, Serialize};
 

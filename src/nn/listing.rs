@@ -1,6 +1,6 @@
 //! The inputs of a batch without their zeros.
 
-use super::kernels::{Bytes, List, expand, ink};
+use crate::linalg::{Bytes, List, expand, ink};
 
 /// How a first layer is best told its inputs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,21 +9,22 @@ mod checks;
 mod cost;
 mod gradients;
 mod init;
-mod kernels;
 pub mod layer;
 mod listing;
 mod network;
 mod optimizer;
+pub mod parallel;
 pub mod perceptron;
 mod regularizer;
 mod tape;
 
+pub use crate::linalg::Real;
+pub(crate) use crate::linalg::{List, Packed, add};
 pub use activation::Activation;
 pub use architecture::{Architecture, ArchitectureError, BuildOptions};
 pub use cost::Cost;
 pub use gradients::{Gradients, LayerGradients};
 pub use init::Init;
-pub(crate) use kernels::{List, Packed, add};
 pub use layer::{Layer, Shape};
 pub(crate) use listing::{Listing, Order};
 pub use network::{Mode, Network};
@@ -32,10 +33,3 @@ pub use optimizer::{Hyper, Optimizer, Updater};
 pub use regularizer::{Penalty, Regularizer};
 pub use tape::Tape;
 pub(crate) use tape::{LayerTape, Lent};
-
-/// The number type of all weights and activations; the feature `f64` flips it.
-#[cfg(not(feature = "f64"))]
-pub type Real = f32;
-/// The number type of all weights and activations; the feature `f64` flips it.
-#[cfg(feature = "f64")]
-pub type Real = f64;

@@ -1,8 +1,8 @@
 //! The rules that turn gradients into updates of the weights and biases.
 
-use super::kernels::descend;
 use super::layer::{Descent, Role, sign};
 use super::{Gradients, Network, Penalty, Real, Regularizer};
+use crate::linalg::descend;
 use serde::{Deserialize, Serialize};
 
 /// The rule that turns gradients into updates.

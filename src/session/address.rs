@@ -3,7 +3,7 @@
 
 use super::place::{PlaceError, at};
 use super::run_dir::RunDir;
-use crate::engine::atomic;
+use crate::model::atomic;
 use std::ffi::OsStr;
 use std::fs::{self, DirBuilder};
 use std::io;

@@ -8,7 +8,7 @@ use super::run_dir::RunDir;
 use super::wire::{
     self, ClientHello, MOST_COMMAND, MOST_UPDATE, OLDEST_PROTOCOL, SessionHello, WireError,
 };
-use crate::explorables;
+use crate::explore;
 use crate::protocol::{Command, Link, PROTOCOL_VERSION, Update};
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use rustix::io::Errno;
@@ -181,7 +181,7 @@ fn send_commands(
     for command in commands {
         if let (Command::Explore { id, values }, Some(answers)) = (&command, answers) {
             // A front end that is gone waits for no answer.
-            let _ = answers.send(Update::Event(explorables::answer(id, values)));
+            let _ = answers.send(Update::Event(explore::answer(id, values)));
             continue;
         }
         let sent = wire::encode(&command)

@@ -4,7 +4,7 @@
 //! front end: each has a bounded queue; one that falls behind is skipped, then brought up to date
 //! with a snapshot. Facts are so never lost, samples are: the newest wins.
 
-use crate::explorables;
+use crate::explore;
 use crate::protocol::{Command, Event, Frame, Link, Probe, RunView, Update};
 use crossbeam_channel::{Receiver, Select, Sender, TrySendError, bounded, unbounded};
 use serde::{Deserialize, Serialize};
@@ -212,7 +212,7 @@ impl Publisher {
                 self.count_and_watch();
             }
             // Pure and cheap: answered here, whatever the run does, and to who asked alone.
-            Command::Explore { id, values } => subscriber.reply(explorables::answer(&id, &values)),
+            Command::Explore { id, values } => subscriber.reply(explore::answer(&id, &values)),
             command if command.is_question() => self.tell_engine(command),
             _ if subscriber.attachment == Attachment::Control => self.tell_engine(command),
             _ => {}

@@ -1,9 +1,11 @@
 //! What a run is, kept in its directory.
 
 use super::run_dir::RunDir;
-use crate::engine::{CheckpointPolicy, Spec, atomic};
-use crate::experiments;
+use crate::jobs;
+use crate::model::atomic;
 use crate::protocol::Pace;
+use crate::spec::Spec;
+use crate::train::CheckpointPolicy;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::io;
@@ -47,7 +49,7 @@ pub enum Task {
     /// Runs an experiment of the book.
     Experiment {
         id: String,
-        /// See [`experiments::Options`].
+        /// See [`jobs::Options`].
         quick: bool,
         seed: u64,
     },
@@ -79,7 +81,7 @@ impl Training {
 impl Task {
     /// An experiment with its options; its networks train at full speed.
     #[must_use]
-    pub fn experiment(id: &str, options: experiments::Options) -> Self {
+    pub fn experiment(id: &str, options: jobs::Options) -> Self {
         Self::Experiment { id: id.into(), quick: options.quick, seed: options.seed }
     }
 
@@ -187,7 +189,7 @@ mod tests {
     fn a_record_comes_back_and_a_newer_one_is_told() {
         let state = tempfile::tempdir().unwrap();
         let run = Home::at(state.path()).create(None).unwrap();
-        let experiment = Task::experiment("1-nand", experiments::Options::default());
+        let experiment = Task::experiment("1-nand", jobs::Options::default());
         for record in [Record::new(experiment), training()] {
             record.write(&run).unwrap();
             assert_eq!(Record::read(&run).unwrap(), record);

@@ -3,7 +3,7 @@
 use super::theme::Theme;
 use super::view::View;
 use super::views;
-use crate::digit::Picture;
+use crate::picture::Picture;
 use crate::protocol::Reading;
 
 /// How a dashboard is set up.

@@ -1,7 +1,7 @@
 //! What a view is. Adding one is a file under `views/` and a line in its table.
 
 use super::theme::Theme;
-use crate::digit::Picture;
+use crate::picture::Picture;
 use crate::protocol::{
     Command, DigitFilter, EpochStats, Event, Frame, Moment, Probe, RunView, Tensor, What,
 };

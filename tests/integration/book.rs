@@ -1,6 +1,7 @@
 //! The book: every experiment at its quick budget, and the command that runs them.
 
-use nntop::experiments::{EXPERIMENTS, Experiment, Options, Running};
+use nntop::book::EXPERIMENTS;
+use nntop::jobs::{Experiment, Options, Running};
 use nntop::protocol::{Outcome, RunView};
 use serde_json::Value;
 use std::process::{Command, Output, Stdio};

@@ -3,7 +3,7 @@
 use super::canned::Dashboard;
 use super::screens::save_picture;
 use crossterm::event::KeyCode;
-use nntop::explorables::{explore, list};
+use nntop::explore::{explore, list};
 use nntop::protocol::{Explorable, Figure};
 use nntop::ui::{ColorDepth, Theme};
 use ratatui::buffer::Buffer;

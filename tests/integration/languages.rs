@@ -4,7 +4,7 @@ use super::canned::{self, Dashboard};
 use super::explore::settings;
 use super::screens::SCENES;
 use crossterm::event::KeyCode;
-use nntop::explorables::list;
+use nntop::explore::list;
 use nntop::protocol::RunView;
 use nntop::ui::{ColorDepth, Language, Theme};
 use proptest::prelude::*;

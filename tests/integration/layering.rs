@@ -5,30 +5,33 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Every floor and what it may import.
-const FLOORS: [(&str, &[&str]); 11] = [
+const FLOORS: [(&str, &[&str]); 16] = [
     ("rng", &[]),
     ("protocol", &[]),
-    ("digit", &["rng"]),
-    ("nn", &["rng"]),
-    ("data", &["digit", "rng"]),
-    ("ui", &["protocol", "digit"]),
-    ("engine", &["protocol", "digit", "data", "nn", "rng"]),
-    ("experiments", &["protocol", "engine", "data", "nn", "rng"]),
-    ("explorables", &["protocol", "engine", "data", "nn", "rng"]),
-    ("session", &["protocol", "engine", "experiments", "explorables"]),
+    ("picture", &["rng"]),
+    ("linalg", &[]),
+    ("data", &["picture", "rng"]),
+    ("nn", &["linalg", "rng"]),
+    ("ui", &["protocol", "picture"]),
+    ("spec", &["nn", "data", "protocol", "rng"]),
+    ("model", &["spec", "nn", "linalg", "data", "protocol", "rng"]),
+    ("train", &["model", "spec", "nn", "linalg", "data", "protocol", "rng"]),
+    ("reading", &["model", "spec", "data", "picture", "protocol"]),
+    ("jobs", &["train", "model", "spec", "nn", "data", "protocol", "rng"]),
+    ("book", &["jobs", "train", "model", "spec", "nn", "data", "protocol", "rng"]),
+    ("explore", &["jobs", "train", "model", "spec", "nn", "data", "protocol", "rng"]),
+    (
+        "session",
+        &[
+            "book", "explore", "jobs", "train", "model", "reading", "spec", "nn", "data",
+            "picture", "protocol", "rng",
+        ],
+    ),
     (
         "cli",
         &[
-            "protocol",
-            "digit",
-            "ui",
-            "data",
-            "nn",
-            "engine",
-            "experiments",
-            "explorables",
-            "session",
-            "rng",
+            "session", "book", "explore", "jobs", "train", "model", "reading", "spec", "ui", "nn",
+            "linalg", "data", "picture", "protocol", "rng",
         ],
     ),
 ];
@@ -121,7 +124,7 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
 }
 
-/// `engine` for `src/engine/spec.rs`, `rng` for `src/rng.rs`; none for the roots of the crates.
+/// `train` for `src/train/run.rs`, `rng` for `src/rng.rs`; none for the roots of the crates.
 fn floor_of(file: &Path) -> Option<String> {
     let first = file.strip_prefix(root()).unwrap().components().next()?;
     let name = Path::new(first.as_os_str()).file_stem()?.to_str()?.to_owned();

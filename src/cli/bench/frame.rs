@@ -3,7 +3,8 @@
 use super::Line;
 use super::networks::Seconds;
 use crate::cli::offscreen::Offscreen;
-use crate::engine::{Options, Spec};
+use crate::spec::Spec;
+use crate::train::Options;
 use crate::ui::Setup;
 use anyhow::Context;
 use ratatui::layout::Rect;

@@ -2,9 +2,11 @@
 
 use super::{COUNTED, Line, Speed};
 use crate::data::Dataset;
-use crate::engine::{Engine, Model, Options, Spec, build};
+use crate::model::Model;
 use crate::nn::{Activation, Cost, Init, Network};
 use crate::protocol::Event;
+use crate::spec::{Spec, build};
+use crate::train::{Engine, Options};
 use anyhow::Context;
 use std::sync::Arc;
 use std::time::Instant;

@@ -1,7 +1,8 @@
 //! The list of experiments, and what somebody meant who mistyped one.
 
 use super::Usage;
-use crate::experiments::{self, EXPERIMENTS, Experiment, OMITTED, Omitted};
+use crate::book;
+use crate::book::{EXPERIMENTS, Experiment, OMITTED, Omitted};
 use serde_json::json;
 use std::collections::BTreeSet;
 use std::io::{self, Write};
@@ -23,7 +24,7 @@ pub(super) fn find(id: &str) -> Result<&'static Experiment, Usage> {
     if let Some(omitted) = OMITTED.iter().find(|omitted| omitted.id == id) {
         return Err(Usage::because(format!("`{id}` is left out: {}", omitted.reason)));
     }
-    experiments::find(id).ok_or_else(|| {
+    book::find(id).ok_or_else(|| {
         let near = near(id);
         let hint = if near.is_empty() {
             "`nntop book` lists them".into()

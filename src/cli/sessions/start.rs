@@ -5,11 +5,11 @@ use super::super::display::DisplayArgs;
 use super::super::error::{Usage, in_words};
 use super::list::until_free;
 use super::{ResumeArgs, control, show, warn_of_logout};
-use crate::engine::{BEST, Checkpoint, LAST};
 use crate::protocol::Outcome;
 use crate::session::{
     self, Attachment, Home, PlaceError, Record, RunDir, State, Task, Training, replay,
 };
+use crate::train::{BEST, Checkpoint, LAST};
 use anyhow::{Context, bail};
 use std::fs::DirBuilder;
 use std::io::{self, Write};

@@ -1,7 +1,7 @@
 //! Convolution (section 6.1): feature maps that share their weights.
 
 use super::{BIASES, Kind, Pass, Role, Scratch, Shape, Taped};
-use crate::nn::kernels::{
+use crate::linalg::{
     List, Patches, RUN, Term, accumulate, accumulate_runs, nonzero, pack_bands, padded,
     patches_times_weights, strip, unfold,
 };

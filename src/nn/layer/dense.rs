@@ -8,7 +8,7 @@ pub(crate) use many::are_many;
 pub(crate) use wide::{Chunk, Rows, cut_rows, halves};
 
 use super::{BIASES, Descent, Kind, Pass, Role, Scratch, Shape, Taped, Told};
-use crate::nn::kernels::{List, Packed, add_bytes_times_rows, nonzero, scatter_rows, sum_rows};
+use crate::linalg::{List, Packed, add_bytes_times_rows, nonzero, scatter_rows, sum_rows};
 use crate::nn::{Activation, Init, LayerGradients, Real};
 use crate::rng::Stream;
 use ndarray::linalg::general_mat_mul;

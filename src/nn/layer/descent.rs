@@ -1,7 +1,7 @@
 //! A step of plain gradient descent (equation 20), with regularization (section 3.2).
 
+use crate::linalg::scale_by;
 use crate::nn::Real;
-use crate::nn::kernels::scale_by;
 
 /// A step of plain gradient descent: w → (1 − l2) w − l1 sgn(w) − η ∇C.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -18,8 +18,8 @@ pub use norm::Norm;
 pub use pool2d::{Pool2d, Pooling};
 pub use recurrent::Recurrent;
 
-use super::kernels::{Bytes, List, Packed};
 use super::{Activation, LayerGradients, Mode, Real};
+use crate::linalg::{Bytes, List, Packed};
 use ndarray::{ArrayView2, ArrayViewD, ArrayViewMut2, ArrayViewMutD};
 use serde::{Deserialize, Serialize};
 

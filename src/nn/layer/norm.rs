@@ -2,7 +2,7 @@
 //! initialization does for the first mini-batch, done for every one.
 
 use super::{BIASES, Kind, MEAN, Pass, Role, Scratch, Shape, Taped, VARIANCE};
-use crate::nn::kernels::{add_deltas, add_pixels, add_scaled, add_squares, affine};
+use crate::linalg::{add_deltas, add_pixels, add_scaled, add_squares, affine};
 use crate::nn::{LayerGradients, Mode, Real};
 use ndarray::{Array1, ArrayView2, ArrayViewD, ArrayViewMut2, ArrayViewMutD, Axis};
 use serde::{Deserialize, Serialize};

@@ -1,8 +1,8 @@
 //! Pooling (section 6.1): each block of a feature map condensed to one value.
 
 use super::{Kind, Pass, Scratch, Shape, Taped};
+use crate::linalg::{Blocks, largest, to_largest};
 use crate::nn::Real;
-use crate::nn::kernels::{Blocks, largest, to_largest};
 use ndarray::{ArrayView2, ArrayViewMut2};
 use serde::{Deserialize, Serialize};
 

@@ -2,11 +2,12 @@
 //! experiment.
 
 use super::{HostError, io_at};
-use crate::engine::{CheckpointPolicy, Engine, Options};
-use crate::experiments::{self, Ensemble, Running, train_ensemble};
+use crate::jobs::{Ensemble, Running, train_ensemble};
 use crate::protocol::{Command, Event};
 use crate::session::record::{Task, Training};
 use crate::session::run_dir::RunDir;
+use crate::train::{CheckpointPolicy, Engine, Options};
+use crate::{book, jobs};
 use crossbeam_channel::{Receiver, Sender};
 use std::fs;
 use std::path::PathBuf;
@@ -67,8 +68,8 @@ fn options(run: &RunDir, training: &Training) -> Result<Options, HostError> {
 }
 
 fn experiment(id: &str, quick: bool, seed: u64) -> Result<Work, HostError> {
-    let experiment = experiments::find(id).ok_or_else(|| HostError::NoExperiment(id.into()))?;
-    let options = experiments::Options { quick, seed, ..experiments::Options::default() };
+    let experiment = book::find(id).ok_or_else(|| HostError::NoExperiment(id.into()))?;
+    let options = jobs::Options { quick, seed, ..jobs::Options::default() };
     let running = Running::spawn(experiment, options).map_err(HostError::no_thread)?;
     let Running { commands, events, .. } = running;
     Ok(Work { commands, events, note: None })
@@ -76,7 +77,7 @@ fn experiment(id: &str, quick: bool, seed: u64) -> Result<Work, HostError> {
 
 fn ensemble(run: &RunDir, training: &Training, networks: u32) -> Result<Work, HostError> {
     let Training { spec, pace, save, .. } = training.clone();
-    let options = experiments::Options { seed: spec.seed, pace, ..experiments::Options::default() };
+    let options = jobs::Options { seed: spec.seed, pace, ..jobs::Options::default() };
     let save = Some(save.unwrap_or_else(|| run.model()));
     let checkpoints = Some(run.checkpoints());
     let ensemble = Ensemble { spec, networks, dataset: None, save, checkpoints };

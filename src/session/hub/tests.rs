@@ -151,7 +151,7 @@ fn an_explorable_is_answered_to_who_asked_whatever_the_run_does() {
     let Event::Explored(explored) = next(&asks) else { panic!("no answer") };
     assert_eq!(explored.values, [1.0, 1.0, 1.0, 6.0, 2.0, 2.0, 5.0]);
     asks.commands.send(explore("")).unwrap();
-    assert_eq!(next(&asks), Event::Explorables(explorables::list().to_vec()));
+    assert_eq!(next(&asks), Event::Explorables(explore::list().to_vec()));
     assert!(matches!(other.updates.recv().unwrap(), Update::Snapshot(_)));
     assert!(other.updates.is_empty() && rig.commands.is_empty());
 }

@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use nntop::engine::Checkpoint;
+use nntop::train::Checkpoint;
 use std::io::Write;
 
 fuzz_target!(|bytes: &[u8]| {

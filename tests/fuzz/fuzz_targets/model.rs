@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use nntop::engine::Model;
+use nntop::model::Model;
 use std::path::Path;
 
 fuzz_target!(|bytes: &[u8]| {

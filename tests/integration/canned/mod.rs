@@ -7,7 +7,7 @@ mod reading;
 pub use figures::figures;
 
 use crossterm::event::{KeyCode, KeyEvent};
-use nntop::explorables;
+use nntop::explore;
 use nntop::protocol::{
     Activity, Card, Classified, Content, DigitOrder, DigitQuery, EpochStats, Event, Frame,
     LayerInfo, LayerStats, Moment, Probe, Progress, RunInfo, RunView, Status, Tensor, Update,
@@ -338,7 +338,7 @@ impl Dashboard {
             for wish in wishes {
                 match wish {
                     Command::Watch(probes) => probes.into_iter().for_each(|p| self.answer(p)),
-                    Command::Explore { id, values } => self.tell(explorables::answer(&id, &values)),
+                    Command::Explore { id, values } => self.tell(explore::answer(&id, &values)),
                     other => panic!("a view wishes for {other:?}"),
                 }
             }

@@ -6,7 +6,8 @@ mod view;
 
 use compose::Composed;
 use nntop::data::{Dataset, Scan};
-use nntop::engine::{Model, read};
+use nntop::model::Model;
+use nntop::reading::read;
 use std::path::{Path, PathBuf};
 use std::thread;
 

@@ -3,8 +3,8 @@
 use super::reader;
 use image::{DynamicImage, ImageFormat, Rgb, RgbImage};
 use nntop::data::{Dataset, Images, Scan};
-use nntop::digit::shade_at;
-use nntop::engine::Model;
+use nntop::model::Model;
+use nntop::picture::shade_at;
 use nntop::rng::{Purpose, stream};
 use rand::RngExt;
 use rand_distr::{Distribution, Normal};

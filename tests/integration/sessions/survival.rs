@@ -68,7 +68,7 @@ fn asked_to_end_a_session_keeps_a_checkpoint_of_that_very_moment() {
     assert!(why.contains("nntop resume ended"), "{why}");
     until_dead(&run);
     assert_eq!(state(&run), State::Interrupted);
-    let checkpoint = nntop::engine::Checkpoint::load(&run.checkpoints()).unwrap();
+    let checkpoint = nntop::train::Checkpoint::load(&run.checkpoints()).unwrap();
     assert_eq!(checkpoint.position().batch, 3);
     place.say("resume ended --detach");
     until_dead(&run);

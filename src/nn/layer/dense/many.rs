@@ -1,8 +1,8 @@
 //! Learning from many samples: every weight is loaded and stored once.
 
 use super::wide::{cut_rows, list_all};
+use crate::linalg::{CUT, add_bytes_times_matrix, add_products};
 use crate::nn::Real;
-use crate::nn::kernels::{CUT, add_bytes_times_matrix, add_products};
 use crate::nn::layer::{Scratch, Taped, Told};
 
 /// Samples from which it pays.

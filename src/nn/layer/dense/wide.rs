@@ -3,7 +3,7 @@
 //! Some inputs at a time; what a part does depends on nothing but the part.
 
 use super::{Dense, ROWS};
-use crate::nn::kernels::{
+use crate::linalg::{
     Ahead, CUT, List, Matrix, Packed, Term, accumulate_rows, add_products, dot_rows, nonzero,
 };
 use crate::nn::layer::{Descent, Scratch, Taped};

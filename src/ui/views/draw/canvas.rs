@@ -1,6 +1,6 @@
 //! What is drawn on: ink that a brush lays down and takes away, and every stroke remembered.
 
-use crate::digit::Picture;
+use crate::picture::Picture;
 
 /// Strokes that can be taken back.
 const REMEMBERED: usize = 100;

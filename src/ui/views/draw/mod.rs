@@ -9,7 +9,7 @@ mod canvas;
 mod paint;
 mod sliders;
 
-use crate::digit::Picture;
+use crate::picture::Picture;
 use crate::protocol::{Classified, Content, What};
 use crate::ui::view::{Context, KeyHelp, Reaction, View};
 use canvas::{Canvas, Point, Tool};

@@ -1,7 +1,7 @@
 //! How the canvas and the answer look.
 
 use super::{Draw, Focus, Places};
-use crate::digit::Picture;
+use crate::picture::Picture;
 use crate::protocol::Classified;
 use crate::ui::theme::{Role, Theme};
 use crate::ui::view::{Context, View};

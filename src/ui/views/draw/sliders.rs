@@ -1,6 +1,6 @@
 //! What can be set by degrees: the damage done to the drawing, and how sure is sure enough.
 
-use crate::digit::Damage;
+use crate::picture::Damage;
 use crate::ui::theme::Theme;
 
 /// A quantity, how far it goes and by which steps.

@@ -1,0 +1,181 @@
+//! Section 1.4, the exercise: one more layer turns ten outputs into the digit's four bits, with
+//! weights that are set by hand.
+
+use super::Experiment;
+use super::recipes::images;
+use crate::jobs::{Context, ExperimentError, Run, Tolerance};
+use crate::model::Model;
+use crate::nn::layer::Dense;
+use crate::nn::{Activation, Layer, Real};
+use crate::protocol::{Cell, FigureBody};
+use crate::spec::{Readout, Spec};
+use ndarray::{Array1, Array2};
+
+pub(super) const EXPERIMENT: Experiment = Experiment {
+    id: "1-bitwise-layer",
+    chapter: 1,
+    title: "From ten outputs to four bits, by hand",
+    expected: "weights can be found: where the right output is at least 0.99 and the others under \
+               0.01, so are the bits",
+    quick_suffices: true,
+    run,
+};
+
+const DIGITS: usize = 10;
+const BITS: usize = 4;
+/// What the exercise promises of the ten outputs: the right one at least, the others at most.
+const PROMISED: [f64; 2] = [0.99, 0.01];
+/// z of a bit is ±10 times the right output plus 10 times those of at most nine others: at least 9
+/// away from 0, and σ(9) = 0.9999.
+const WEIGHT: f64 = 10.0;
+
+fn bit(digit: usize, bit: usize) -> bool {
+    digit >> bit & 1 == 1
+}
+
+/// The weight from a digit's output to a bit's: for the bit where the digit has it, else against.
+fn weight(digit: usize, to: usize) -> f64 {
+    if bit(digit, to) { WEIGHT } else { -WEIGHT }
+}
+
+/// The layer of shape (10, 4), the lowest bit first, biases 0.
+fn layer() -> Dense {
+    Dense {
+        weights: Array2::from_shape_fn((DIGITS, BITS), |(digit, to)| weight(digit, to) as Real),
+        biases: Array1::zeros(BITS),
+        activation: Activation::Sigmoid,
+    }
+}
+
+/// The bits' activations of ten outputs.
+fn bits(layer: &Dense, outputs: &[f64]) -> Vec<f64> {
+    let x: Array1<Real> = outputs.iter().map(|&a| a as Real).collect();
+    let mut z = (x.dot(&layer.weights) + &layer.biases).insert_axis(ndarray::Axis(0));
+    layer.activation.apply_in_place(z.view_mut());
+    #[allow(clippy::useless_conversion, reason = "Real is f64 with the feature f64")]
+    z.iter().map(|&a| f64::from(a)).collect()
+}
+
+/// The smallest activation of a bit that should be 1, and the largest of one that should be 0, over
+/// all that the promise allows. z is linear in the outputs, so the worst are at its corners.
+fn worst(layer: &Dense) -> [f64; 2] {
+    let mut worst: [f64; 2] = [1.0, 0.0];
+    for digit in 0..DIGITS {
+        for corner in 0..1_u32 << DIGITS {
+            let high = |other: usize| corner >> other & 1 == 1;
+            let output = |other: usize| match (other == digit, high(other)) {
+                (true, high) => {
+                    if high {
+                        1.0
+                    } else {
+                        PROMISED[0]
+                    }
+                }
+                (false, high) => {
+                    if high {
+                        PROMISED[1]
+                    } else {
+                        0.0
+                    }
+                }
+            };
+            let outputs: Vec<f64> = (0..DIGITS).map(output).collect();
+            for (to, a) in bits(layer, &outputs).into_iter().enumerate() {
+                if bit(digit, to) {
+                    worst[0] = worst[0].min(a);
+                } else {
+                    worst[1] = worst[1].max(a);
+                }
+            }
+        }
+    }
+    worst
+}
+
+/// Whether ten outputs are what the exercise promises, for the digit they speak for.
+fn as_promised(outputs: &[f64]) -> bool {
+    let sure = outputs.iter().filter(|&&a| a >= PROMISED[0]).count();
+    let silent = outputs.iter().filter(|&&a| a < PROMISED[1]).count();
+    sure == 1 && silent == outputs.len() - 1
+}
+
+fn table() -> FigureBody {
+    let row = |to: usize| {
+        let name = Cell { text: format!("bit {to} ({})", 1 << to), highlighted: false };
+        let weights = (0..DIGITS).map(|digit| Cell {
+            text: format!("{:+}", weight(digit, to)).replace('-', "−"),
+            highlighted: bit(digit, to),
+        });
+        std::iter::once(name).chain(weights).collect()
+    };
+    let digits = (0..DIGITS).map(|digit| digit.to_string());
+    FigureBody::Table {
+        header: std::iter::once("from output".into()).chain(digits).collect(),
+        rows: (0..BITS).map(row).collect(),
+    }
+}
+
+fn run(context: &mut Context) -> Result<(), ExperimentError> {
+    let layer = layer();
+    context.figure(
+        "weights",
+        "The extra layer's weights, biases 0",
+        "+10 where the digit has the bit, −10 where it has not.",
+        table(),
+    );
+    let [ones, zeros] = worst(&layer);
+    let claim = "outputs as promised, in the worst case: a bit that is 1 has at least";
+    context.claim_number(claim, PROMISED[0], ones, Tolerance::AtLeast, "");
+    let claim = "outputs as promised, in the worst case: a bit that is 0 has at most";
+    context.claim_number(claim, PROMISED[1], zeros, Tolerance::AtMost, "");
+    context.attend()?;
+
+    // A trained network, and the same with the layer after it.
+    let data = images(context);
+    let spec = Spec { epochs: context.budget(10, 10), seed: context.seed(), ..Spec::default() };
+    let run = Run::new("ten outputs", spec).on(data.clone());
+    let mut trained = context.train_all(vec![run], |_| None)?;
+    let trained = trained.pop().ok_or_else(|| ExperimentError::Other("no network".into()))?;
+    let ten = Model::of(trained.record.spec, trained.network, &data, 0);
+    let mut four = ten.clone();
+    four.network.layers.push(Layer::Dense(layer));
+    four.spec.readout = Readout::Binary;
+    let (by_ten, by_four) = (ten.answer(&data.test), four.answer(&data.test));
+    let pairs = || by_ten.iter().zip(&by_four);
+    let promised = pairs().filter(|(ten, _)| as_promised(&ten.outputs));
+    let (mut same, mut all) = (0_u32, 0_u32);
+    for (ten, four) in promised {
+        all += 1;
+        same += u32::from(ten.answer == four.answer);
+    }
+    let claim = "test images with outputs as promised whose four bits are the network's digit";
+    let measured = if all > 0 { 100.0 * f64::from(same) / f64::from(all) } else { f64::NAN };
+    context.claim_number(claim, 100.0, measured, Tolerance::Within(0.0), "percent");
+    let agree = pairs().filter(|(ten, four)| ten.answer == four.answer).count();
+    context.log(format!(
+        "{all} of {} test images have outputs as promised; of all of them {agree} get the same \
+         digit from the four bits, where the outputs are less sure",
+        data.test.len()
+    ));
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn weak_weights_do_not_keep_the_promise() {
+        let strong = worst(&layer());
+        assert!(strong[0] >= PROMISED[0] && strong[1] <= PROMISED[1], "{strong:?}");
+        let weak = Dense { weights: layer().weights * 0.3, ..layer() };
+        let weak = worst(&weak);
+        assert!(weak[0] < PROMISED[0] && weak[1] > PROMISED[1], "{weak:?}");
+    }
+
+    #[test]
+    fn a_promise_is_one_sure_output() {
+        assert!(as_promised(&[0.0, 0.995, 0.009]));
+        assert!(!as_promised(&[0.0, 0.98, 0.0]) && !as_promised(&[0.5, 0.995, 0.0]));
+    }
+}

@@ -1,0 +1,86 @@
+//! Section 1.6: learning rates that are far too small and far too large.
+
+use super::Experiment;
+use super::recipes::{images, last, seeded};
+use crate::jobs::{Context, ExperimentError, Tolerance, accuracy_chart, median};
+use crate::protocol::Figure;
+use crate::spec::Spec;
+
+pub(super) const SMALL: Experiment = Experiment {
+    id: "1-eta-small",
+    chapter: 1,
+    title: "Too small a learning rate: η 0.001, 100 hidden neurons",
+    expected: "about 21% of the test images after 30 epochs, and better from epoch to epoch",
+    quick_suffices: true,
+    run: small,
+};
+
+pub(super) const LARGE: Experiment = Experiment {
+    id: "1-eta-large",
+    chapter: 1,
+    title: "Too large a learning rate: η 100, 30 hidden neurons",
+    expected: "about 10% of the test images: no better than guessing",
+    quick_suffices: true,
+    run: large,
+};
+
+/// The last epoch's test accuracy, in percent, of every run; and before training.
+fn accuracies(
+    context: &mut Context,
+    spec: &Spec,
+    caption: &str,
+) -> Result<Vec<[f64; 2]>, ExperimentError> {
+    let data = images(context);
+    let spec = Spec { epochs: context.budget(spec.epochs, 5), ..spec.clone() };
+    let runs = seeded(context, &format!("η {}", spec.eta), &spec, &data);
+    let trained = context.train_all(runs, |records| {
+        Some(Figure {
+            id: "accuracy".into(),
+            title: format!("[{}] with η {}", spec.layers.replace(',', ", "), spec.eta),
+            caption: caption.into(),
+            body: accuracy_chart("test accuracy (%)", records, |stats| stats.test_accuracy),
+        })
+    })?;
+    let ends = |run: &crate::jobs::Trained| {
+        let before = run.record.epochs.first().and_then(|stats| stats.test_accuracy);
+        let after = last(&run.record, |stats| stats.test_accuracy);
+        [crate::jobs::percent(before), 100.0 * after]
+    };
+    Ok(trained.iter().map(ends).collect())
+}
+
+fn small(context: &mut Context) -> Result<(), ExperimentError> {
+    let spec = Spec { layers: "784,100,10".into(), eta: 0.001, ..Spec::default() };
+    let caption = "The quadratic cost, unit Gaussian weights. A run ends near where its random \
+                   weights began: so small are the steps.";
+    let ends = accuracies(context, &spec, caption)?;
+    if context.quick() {
+        let claim = "test accuracy after 5 epochs on 1,000 images: hardly learning";
+        let after = median(ends.iter().map(|[_, after]| *after));
+        context.claim_number(claim, 30.0, after, Tolerance::AtMost, "percent");
+        return Ok(());
+    }
+    let claim = "test accuracy after 30 epochs, median of three seeds";
+    let after = median(ends.iter().map(|[_, after]| *after));
+    context.claim_number(claim, 21.42, after, Tolerance::Within(5.0), "points");
+    let claim = "test accuracy that 30 epochs add, median of three seeds (it does learn)";
+    let gain = median(ends.iter().map(|[before, after]| after - before));
+    context.claim_number(claim, 1.0, gain, Tolerance::AtLeast, "points");
+    Ok(())
+}
+
+fn large(context: &mut Context) -> Result<(), ExperimentError> {
+    let spec = Spec { eta: 100.0, ..Spec::default() };
+    let caption = "The quadratic cost, unit Gaussian weights. The first steps throw every output \
+                   into saturation, where nothing is learned any more: one guess for all images.";
+    let ends = accuracies(context, &spec, caption)?;
+    // Of the test images 8.9 to 11.4% show any one digit.
+    let (tolerance, budget) = context.budget(
+        (Tolerance::Within(1.5), "30 epochs, median of three seeds"),
+        (Tolerance::Within(10.0), "5 epochs on 1,000 images"),
+    );
+    let claim = format!("test accuracy after {budget}");
+    let after = median(ends.iter().map(|[_, after]| *after));
+    context.claim_number(&claim, 10.0, after, tolerance, "points");
+    Ok(())
+}

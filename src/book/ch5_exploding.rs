@@ -1,0 +1,140 @@
+//! Section 5.2: the gradient is a product of terms wσ′(z). Where each is above 1, the early layers
+//! learn wildly fast; and section 5.2's problem, how hard it is to keep them there.
+
+use super::Experiment;
+use crate::jobs::{Context, ExperimentError, Tolerance, chart};
+use crate::nn::layer::Dense;
+use crate::nn::{Activation, Cost, Gradients, Layer, Mode, Network, Real, Tape};
+use crate::protocol::{Bar, Curve, FigureBody};
+use ndarray::array;
+
+pub(super) const EXPERIMENT: Experiment = Experiment {
+    id: "5-exploding",
+    chapter: 5,
+    title: "Exploding gradients",
+    expected: "weights of 100 with biases that keep z at 0 make every earlier gradient 25 times \
+               larger; the input's range for |wσ′| ≥ 1 is at most 0.45 wide, at |w| 6.9",
+    quick_suffices: true,
+    run,
+};
+
+/// Neurons in a row, one a layer.
+const NEURONS: usize = 4;
+
+/// Neurons one after the other with the same weight, each bias such that its z is 0 when the
+/// first input is 1.
+fn chain(weight: Real) -> Network {
+    let layer = |index: usize| {
+        // What comes in: the input 1, or σ(0) of the neuron before.
+        let input = if index == 0 { 1.0 } else { 0.5 };
+        Layer::Dense(Dense {
+            weights: array![[weight]],
+            biases: array![-weight * input],
+            activation: Activation::Sigmoid,
+        })
+    };
+    Network { layers: (0..NEURONS).map(layer).collect(), cost: Cost::Quadratic }
+}
+
+/// |∂C/∂b| of every neuron for the input 1 and the wanted output 1, by backpropagation.
+fn bias_gradients(network: &Network) -> Vec<f64> {
+    let (mut tape, mut gradients) = (Tape::new(network, 1), Gradients::zeros(network));
+    let (x, y) = (array![[1.0]], array![[1.0]]);
+    network.forward(x.view(), &mut tape, Mode::Inference);
+    network.backward(x.view(), y.view(), &mut tape, &mut gradients);
+    #[allow(clippy::useless_conversion, reason = "Real is f64 with the feature f64")]
+    gradients.layers.iter().map(|layer| f64::from(layer.biases[0]).abs()).collect()
+}
+
+/// |wσ′(wa)| for inputs a around the one where z = 0.
+fn term(w: f64, a: f64) -> f64 {
+    let output = 1.0 / (1.0 + (-w * a).exp());
+    (w * output * (1.0 - output)).abs()
+}
+
+/// How wide the range of inputs is in which |wσ′(wa + b)| ≥ 1, found by bisection; 0 where |w| < 4.
+fn width(w: f64) -> f64 {
+    if term(w, 0.0) < 1.0 {
+        return 0.0;
+    }
+    // The term falls on both sides of its top.
+    let (mut inside, mut outside) = (0.0, 10.0);
+    for _ in 0..100 {
+        let middle = f64::midpoint(inside, outside);
+        if term(w, middle) >= 1.0 { inside = middle } else { outside = middle }
+    }
+    2.0 * inside
+}
+
+fn run(context: &mut Context) -> Result<(), ExperimentError> {
+    // A chain of four neurons, large weights, z = 0: every term is 100 · ¼ = 25.
+    let exploding = bias_gradients(&chain(100.0));
+    // The same with weights of 1: every term is ¼.
+    let vanishing = bias_gradients(&chain(1.0));
+    let bars = |gradients: &[f64]| FigureBody::Bars {
+        unit: String::new(),
+        bars: gradients
+            .iter()
+            .enumerate()
+            .map(|(index, &value)| Bar {
+                name: format!("∂C/∂b{}", index + 1),
+                value,
+                highlighted: index == 0,
+            })
+            .collect(),
+    };
+    context.figure(
+        "vanishing",
+        "Four neurons in a row, weights 1",
+        "Each step back multiplies the gradient by wσ′(0) = ¼: it vanishes.",
+        bars(&vanishing),
+    );
+    context.figure(
+        "exploding",
+        "Four neurons in a row, weights 100, biases that keep z at 0",
+        "Each step back multiplies the gradient by wσ′(0) = 25: it explodes.",
+        bars(&exploding),
+    );
+    let claim = "first neuron's gradient over the last's, weights 100 (25³)";
+    let ratio = exploding[0] / exploding[NEURONS - 1];
+    context.claim_number(claim, 15_625.0, ratio, Tolerance::Within(1.0), "times");
+    let claim = "last neuron's gradient over the first's, weights 1 (4³)";
+    let ratio = vanishing[NEURONS - 1] / vanishing[0];
+    context.claim_number(claim, 64.0, ratio, Tolerance::Within(0.01), "times");
+    context.attend()?;
+
+    // How likely is it? The range of inputs for which a term stays above 1.
+    let weights: Vec<f64> = (0..=960).map(|step| 2.0 + f64::from(step) / 40.0).collect();
+    let widths: Vec<(f64, f64)> = weights.iter().map(|&w| (w, width(w))).collect();
+    context.figure(
+        "width",
+        "For how wide a range of inputs is |wσ′(wa + b)| at least 1?",
+        "None below |w| = 4, and never wider than about 0.45: vanishing is what mostly happens.",
+        chart(
+            "|w|",
+            "width of the range of a",
+            vec![Curve { name: "width".into(), points: widths.clone(), scatter: false }],
+        ),
+    );
+    let widest = widths.iter().copied().fold((0.0, 0.0), |a, b| if b.1 > a.1 { b } else { a });
+    let claim = "the weight with the widest range";
+    context.claim_number(claim, 6.9, widest.0, Tolerance::Within(0.05), "");
+    let claim = "the widest range";
+    context.claim_number(claim, 0.45, widest.1, Tolerance::Within(0.005), "");
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_width_is_the_books_formula() {
+        for w in [4.5_f64, 6.9, 20.0] {
+            let root = (1.0 - 4.0 / w).sqrt();
+            let formula = 2.0 / w * (w * (1.0 + root) / 2.0 - 1.0).ln();
+            assert!((width(w) - formula).abs() < 1e-9, "{w}: {} against {formula}", width(w));
+        }
+        assert!(width(3.9).abs() < 1e-12);
+    }
+}

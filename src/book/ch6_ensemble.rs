@@ -1,0 +1,52 @@
+//! Section 6.2: several networks of the same kind, each from a seed of its own, vote.
+
+use super::Experiment;
+use super::ch6_networks::{SHALLOW, book, dropout};
+use super::recipes::last;
+use crate::jobs::{Context, ExperimentError, Run, Tolerance, accuracy_chart, median, percent};
+use crate::protocol::Figure;
+use crate::spec::Spec;
+
+pub(super) const EXPERIMENT: Experiment = Experiment {
+    id: "6-ensemble",
+    title: "Five networks of 6-dropout vote",
+    expected: "99.67% of the test images",
+    run,
+    ..SHALLOW
+};
+
+/// Networks that vote.
+const NETWORKS: u64 = 5;
+
+fn run(context: &mut Context) -> Result<(), ExperimentError> {
+    let (data, spec) = dropout().budget(context);
+    let seeds = (0..context.budget(NETWORKS, 3)).map(|offset| context.seed().wrapping_add(offset));
+    let runs = seeds.map(|seed| {
+        let spec = Spec { seed, ..spec.clone() };
+        Run::new(format!("seed {seed}"), spec).on(data.clone())
+    });
+    let trained = context.train_all(runs.collect(), |records| {
+        Some(Figure {
+            id: "accuracy".into(),
+            title: "Networks that will vote, each alone".into(),
+            caption:
+                "As 6-dropout, each from a seed of its own. An image is what most of them say \
+                      it is; in the digits view, who said what, and what they still get wrong (w)."
+                    .into(),
+            body: accuracy_chart("test accuracy (%)", records, |stats| stats.test_accuracy),
+        })
+    })?;
+    let alone = trained.iter().map(|run| percent(Some(last(&run.record, |s| s.test_accuracy))));
+    let alone = median(alone);
+    let (together, _) = context.vote(trained, &data)?;
+    let together = percent(together.test_accuracy);
+    if !context.quick() {
+        let (expected, tolerance) = book(99.67);
+        let claim = "test accuracy of the vote, after the last epoch";
+        context.claim_number(claim, expected, together, tolerance, "points");
+    }
+    let claim = "test accuracy of the vote above the median of its networks alone";
+    let least = context.budget(0.0, -5.0);
+    context.claim_number(claim, least, together - alone, Tolerance::AtLeast, "points");
+    Ok(())
+}

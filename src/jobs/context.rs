@@ -1,0 +1,272 @@
+//! What an experiment works with: budgets, seeds, data, training, figures, claims.
+
+use super::ExperimentError;
+use super::desk::Desk;
+use super::lanes::Lanes;
+use super::options::Options;
+use super::run::{Record, Run, Trained};
+use crate::data::Dataset;
+use crate::model::Model;
+use crate::protocol::{
+    Activity, Claim, Command, EpochStats, Event, Figure, FigureBody, Level, Outcome, Quantity,
+    RunInfo,
+};
+use crate::spec::Spec;
+use crate::train::Engine;
+use crossbeam_channel::{Receiver, Sender};
+use std::sync::Arc;
+use std::thread::available_parallelism;
+
+/// Seeds of a row that is a median.
+const SEEDS: u64 = 3;
+
+/// An experiment's hands and voice.
+#[derive(Debug)]
+pub struct Context {
+    id: &'static str,
+    options: Options,
+    desk: Desk,
+    data: Option<Arc<Dataset>>,
+    claims: u32,
+    holding: u32,
+}
+
+/// How far off a measured number still counts as the book's.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Tolerance {
+    /// At most so much above or below.
+    Within(f64),
+    /// At most so much below; better is no worse.
+    NoWorseThan(f64),
+    /// The expected number is a lower bound.
+    AtLeast,
+    /// The expected number is an upper bound.
+    AtMost,
+}
+
+impl Tolerance {
+    /// Whether a measured number counts. One that is not a number never does.
+    #[must_use]
+    pub fn accepts(self, expected: f64, measured: f64) -> bool {
+        match self {
+            Self::Within(margin) => (measured - expected).abs() <= margin,
+            Self::NoWorseThan(margin) => measured >= expected - margin,
+            Self::AtLeast => measured >= expected,
+            Self::AtMost => measured <= expected,
+        }
+    }
+
+    fn words(self, unit: &str) -> String {
+        let text = match self {
+            Self::Within(margin) => format!("±{margin} {unit}"),
+            Self::NoWorseThan(margin) => format!("at most {margin} {unit} below"),
+            Self::AtLeast => "at least".into(),
+            Self::AtMost => "at most".into(),
+        };
+        text.trim_end().into()
+    }
+}
+
+impl Context {
+    pub(super) fn new(
+        id: &'static str,
+        options: Options,
+        commands: Receiver<Command>,
+        events: Sender<Event>,
+    ) -> Self {
+        let mut desk = Desk::new(commands, events, options.pace);
+        let info = RunInfo { title: id.into(), seed: options.seed, ..RunInfo::default() };
+        desk.tell(Event::Started(Box::new(info)));
+        desk.enter(Activity::Training);
+        Self { id, options, desk, data: None, claims: 0, holding: 0 }
+    }
+
+    /// The experiment's id.
+    #[must_use]
+    pub fn id(&self) -> &'static str {
+        self.id
+    }
+
+    /// Whether to spend seconds instead of the book's budget.
+    #[must_use]
+    pub fn quick(&self) -> bool {
+        self.options.quick
+    }
+
+    /// The book's budget, or the quick one.
+    #[must_use]
+    pub fn budget<T>(&self, full: T, quick: T) -> T {
+        if self.options.quick { quick } else { full }
+    }
+
+    /// The seed of what is random beside the training runs, and the first of theirs.
+    #[must_use]
+    pub fn seed(&self) -> u64 {
+        self.options.seed
+    }
+
+    /// The seeds whose median is the result: three, or one with the quick budget.
+    #[must_use]
+    pub fn seeds(&self) -> Vec<u64> {
+        (0..self.budget(SEEDS, 1)).map(|offset| self.seed().wrapping_add(offset)).collect()
+    }
+
+    /// MNIST, unpacked once an experiment.
+    pub fn data(&mut self) -> Arc<Dataset> {
+        Arc::clone(self.data.get_or_insert_with(|| Arc::new(Dataset::embedded())))
+    }
+
+    /// Obeys what arrived in the meantime: to be called now and then between pieces of work, of a
+    /// tenth of a second at most. Blocks while paused.
+    ///
+    /// # Errors
+    /// [`ExperimentError::Stopped`], to be passed on.
+    pub fn attend(&mut self) -> Result<(), ExperimentError> {
+        if !self.desk.attend() {
+            return Err(ExperimentError::Stopped);
+        }
+        self.desk.enter(Activity::Training);
+        Ok(())
+    }
+
+    /// Shows a figure; replaces the one with the same id.
+    pub fn figure(&mut self, id: &str, title: &str, caption: &str, body: FigureBody) {
+        let (id, title, caption) = (id.into(), title.into(), caption.into());
+        self.show(Figure { id, title, caption, body });
+    }
+
+    /// As [`Context::figure`].
+    pub fn show(&mut self, figure: Figure) {
+        self.desk.tell(Event::Figure(figure));
+    }
+
+    /// Says something in words.
+    pub fn log(&mut self, text: impl Into<String>) {
+        self.desk.log(Level::Info, text.into());
+    }
+
+    /// Checks a number against the book's, both in `unit` (such as `points`; may be empty).
+    /// Returns whether the claim holds.
+    pub fn claim_number(
+        &mut self,
+        claim: &str,
+        expected: f64,
+        measured: f64,
+        tolerance: Tolerance,
+        unit: &str,
+    ) -> bool {
+        let holds = tolerance.accepts(expected, measured);
+        let words = tolerance.words(unit);
+        self.claim(claim, Quantity::Number(expected), Quantity::Number(measured), &words, holds)
+    }
+
+    /// Checks what is no single number. Returns whether the claim holds.
+    pub fn claim_text(
+        &mut self,
+        claim: &str,
+        expected: impl Into<String>,
+        measured: impl Into<String>,
+        holds: bool,
+    ) -> bool {
+        let (expected, measured) =
+            (Quantity::Text(expected.into()), Quantity::Text(measured.into()));
+        self.claim(claim, expected, measured, "", holds)
+    }
+
+    /// Tells a claim of the book, what it says, what was measured, how far off still counts (in
+    /// words), and whether it holds; returns the latter.
+    pub fn claim(
+        &mut self,
+        claim: &str,
+        expected: Quantity,
+        measured: Quantity,
+        tolerance: &str,
+        holds: bool,
+    ) -> bool {
+        self.claims += 1;
+        self.holding += u32::from(holds);
+        let claim = Claim {
+            id: self.id.into(),
+            claim: claim.into(),
+            expected,
+            measured,
+            tolerance: tolerance.into(),
+            holds,
+            seed: self.options.seed,
+            seconds: self.desk.seconds(),
+        };
+        self.desk.tell(Event::Claim(claim));
+        holds
+    }
+
+    /// Trains one network on the engine, live in the dashboard.
+    ///
+    /// # Errors
+    /// Where it cannot be trained, diverges, or a stop was asked for.
+    pub fn train(&mut self, name: &str, spec: Spec) -> Result<Trained, ExperimentError> {
+        let mut trained = self.train_all(vec![Run::new(name, spec)], |_| None)?;
+        trained.pop().ok_or_else(|| ExperimentError::Other(format!("{name} left no network")))
+    }
+
+    /// Trains several networks, as many at once as there are cores; the results do not depend on
+    /// it. They are shown in the dashboard one after the other, in their order. After every epoch
+    /// `draw` may make a figure of what all runs have measured so far.
+    ///
+    /// # Errors
+    /// Where one of them cannot be trained, diverges, or a stop was asked for.
+    pub fn train_all(
+        &mut self,
+        runs: Vec<Run>,
+        draw: impl FnMut(&[Record]) -> Option<Figure>,
+    ) -> Result<Vec<Trained>, ExperimentError> {
+        self.attend()?;
+        let data = if runs.iter().any(|run| run.data.is_none()) { Some(self.data()) } else { None };
+        let cores = available_parallelism().map_or(1, usize::from);
+        Lanes::new(self.id, &mut self.desk, cores).train(runs, data, draw)
+    }
+
+    /// Has the networks that were trained on `data` vote, shows the ensemble in the dashboard from
+    /// now on, and returns how it does, with the model.
+    ///
+    /// # Errors
+    /// Where a stop was asked for.
+    pub fn vote(
+        &mut self,
+        trained: Vec<Trained>,
+        data: &Arc<Dataset>,
+    ) -> Result<(EpochStats, Model), ExperimentError> {
+        self.attend()?;
+        let other = |error: &dyn std::fmt::Display| ExperimentError::Other(error.to_string());
+        let models = trained.into_iter().map(|Trained { record, network }| {
+            let epoch = record.epochs.last().map_or(0, |stats| stats.epoch);
+            Model::of(record.spec, network, data, epoch)
+        });
+        let model = Model::join(models).map_err(|error| other(&error))?;
+        let engine =
+            Engine::open(model.clone(), Arc::clone(data)).map_err(|error| other(&error))?;
+        let stats = self.desk.exhibit(engine).ok_or(ExperimentError::Stopped)?;
+        Ok((stats, model))
+    }
+
+    /// Tells a front end what a run of its own would tell.
+    pub(super) fn tell(&mut self, event: Event) {
+        self.desk.tell(event);
+    }
+
+    /// How it ended, in words.
+    pub(super) fn summary(&self) -> String {
+        match (self.holding, self.claims) {
+            (1, 1) => "the claim holds".into(),
+            (0, 1) => "the claim does not hold".into(),
+            (holding, claims) if holding == claims => format!("all {claims} claims hold"),
+            (holding, claims) => format!("{holding} of {claims} claims hold"),
+        }
+    }
+
+    /// Tells the outcome, then lets the last network answer probes until nobody is left to ask.
+    pub(super) fn serve(mut self, outcome: Outcome) {
+        self.desk.enter(Activity::Finished);
+        self.desk.tell(Event::Finished(outcome));
+        while self.desk.wait() {}
+    }
+}

@@ -1,0 +1,90 @@
+//! Several networks of one recipe, trained side by side and saved as one model that votes.
+
+use super::measure::accuracy_chart;
+use super::{Context, ExperimentError, Options, Run, Running, percent};
+use crate::data::Dataset;
+use crate::protocol::{Event, Figure, Saved};
+use crate::spec::Spec;
+use crate::train::{divided, load};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// What to train: `networks` of a recipe, from its seed and the ones after it.
+#[derive(Clone, Debug)]
+pub struct Ensemble {
+    pub spec: Spec,
+    pub networks: u32,
+    /// The spec's images, where they are loaded already.
+    pub dataset: Option<Arc<Dataset>>,
+    /// Where the model goes in the end.
+    pub save: Option<PathBuf>,
+    /// A directory for checkpoints of every network: an ensemble that was interrupted goes on from
+    /// there, to the same bytes.
+    pub checkpoints: Option<PathBuf>,
+}
+
+/// Trains an ensemble in a thread of its own, seen from outside as a training run is: one network
+/// after the other, then their vote as one more epoch.
+///
+/// # Errors
+/// Where the system has no thread left.
+pub fn train_ensemble(ensemble: Ensemble, options: Options) -> std::io::Result<Running> {
+    Running::start("ensemble", options, move |context| train(context, ensemble))
+}
+
+fn train(context: &mut Context, ensemble: Ensemble) -> Result<String, ExperimentError> {
+    let Ensemble { spec, networks, dataset, save, checkpoints } = ensemble;
+    let given = dataset.map(|data| divided(&spec, data));
+    let data = given.map_or_else(|| load(&spec), Ok).map_err(ExperimentError::Other)?;
+    let runs = (0..u64::from(networks)).map(|number| {
+        let spec = member(&spec, number);
+        let directory = checkpoints.as_ref().map(|dir| network_directory(dir, number));
+        Run::new(format!("seed {}", spec.seed), spec).on(Arc::clone(&data)).kept_in(directory)
+    });
+    let trained = context.train_all(runs.collect(), |records| {
+        Some(Figure {
+            id: "accuracy".into(),
+            title: format!("{networks} networks that will vote, each alone"),
+            caption: spec.layers.clone(),
+            body: accuracy_chart("test accuracy (%)", records, |stats| stats.test_accuracy),
+        })
+    })?;
+    let (together, model) = context.vote(trained, &data)?;
+    if let Some(file) = save {
+        let bytes = model.save(&file).map_err(|error| ExperimentError::Other(error.to_string()))?;
+        let path = file.display().to_string();
+        context.tell(Event::Saved(Saved { path, epoch: model.epoch, batch: 0, bytes }));
+    }
+    let accuracy = percent(together.test_accuracy);
+    Ok(format!("{networks} networks vote: {accuracy:.2}% of the test images"))
+}
+
+/// Where the checkpoints of a network are, counted from 0.
+#[must_use]
+pub fn network_directory(checkpoints: &Path, number: u64) -> PathBuf {
+    checkpoints.join(format!("network-{}", number + 1))
+}
+
+/// The recipe of a network: seeds follow one another, layers take turns.
+fn member(spec: &Spec, number: u64) -> Spec {
+    let turn = number as usize % (1 + spec.also.len());
+    let layers = if turn == 0 { &spec.layers } else { &spec.also[turn - 1] };
+    let seed = spec.seed.wrapping_add(number);
+    Spec { layers: layers.clone(), also: Vec::new(), seed, ..spec.clone() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seeds_follow_one_another_and_layers_take_turns() {
+        let also = ["784,20,10", "784,30,10"].map(String::from).to_vec();
+        let spec = Spec { layers: "784,10,10".into(), also, seed: 5, ..Spec::default() };
+        let members = [0, 1, 2, 3].map(|number| member(&spec, number));
+        let layers = members.each_ref().map(|spec| spec.layers.as_str());
+        assert_eq!(layers, ["784,10,10", "784,20,10", "784,30,10", "784,10,10"]);
+        assert_eq!(members.each_ref().map(|spec| spec.seed), [5, 6, 7, 8]);
+        assert!(members.iter().all(|spec| spec.also.is_empty()));
+    }
+}

@@ -1,0 +1,19 @@
+//! Why an experiment ends early.
+
+use crate::spec::SpecError;
+
+/// Why an experiment did not come to its end.
+#[derive(Debug, thiserror::Error)]
+pub enum ExperimentError {
+    /// Somebody asked for it: no failure.
+    #[error("stopped")]
+    Stopped,
+    #[error("the run {run} cannot be trained: {source}")]
+    Spec { run: String, source: SpecError },
+    #[error("the run {run} diverged in epoch {epoch}: {hint}")]
+    Diverged { run: String, epoch: u32, hint: String },
+    #[error("the run {run} failed: {reason}")]
+    Run { run: String, reason: String },
+    #[error("{0}")]
+    Other(String),
+}

@@ -1,0 +1,76 @@
+//! What experiments do with measurements: medians, curves, charts.
+
+use super::run::Record;
+use crate::protocol::{Curve, EpochStats, FigureBody, Scale};
+
+/// The middle one of some numbers; of an even count, the mean of the two in the middle. NaN where
+/// there are none.
+#[must_use]
+pub fn median(values: impl IntoIterator<Item = f64>) -> f64 {
+    let mut values: Vec<f64> = values.into_iter().collect();
+    values.sort_by(f64::total_cmp);
+    match values.len() {
+        0 => f64::NAN,
+        count if count % 2 == 1 => values[count / 2],
+        count => f64::midpoint(values[count / 2 - 1], values[count / 2]),
+    }
+}
+
+/// A fraction as a percentage; NaN where it was not measured.
+#[must_use]
+pub fn percent(fraction: Option<f64>) -> f64 {
+    fraction.map_or(f64::NAN, |fraction| 100.0 * fraction)
+}
+
+/// A run's epochs as a curve under the run's name: epoch across, what `value` takes from the
+/// statistics up; epochs without the value are left out.
+#[must_use]
+pub fn curve(record: &Record, value: impl Fn(&EpochStats) -> Option<f64>) -> Curve {
+    let point = |stats: &EpochStats| Some((f64::from(stats.epoch), value(stats)?));
+    Curve {
+        name: record.name.clone(),
+        points: record.epochs.iter().filter_map(point).collect(),
+        scatter: false,
+    }
+}
+
+/// Curves over common linear axes.
+#[must_use]
+pub fn chart(x_label: &str, y_label: &str, curves: Vec<Curve>) -> FigureBody {
+    FigureBody::Chart {
+        x_label: x_label.into(),
+        y_label: y_label.into(),
+        x_scale: Scale::Linear,
+        y_scale: Scale::Linear,
+        curves,
+    }
+}
+
+/// What is read off a measured epoch.
+pub(crate) type EpochValue = fn(&EpochStats) -> Option<f64>;
+
+/// Accuracies in percent over the epochs, a curve a run, without the untrained network.
+pub(crate) fn accuracy_chart<'a>(
+    label: &str,
+    records: impl IntoIterator<Item = &'a Record>,
+    reading: EpochValue,
+) -> FigureBody {
+    let percents = |stats: &EpochStats| {
+        let trained = (stats.epoch > 0).then_some(stats);
+        trained.and_then(reading).map(|fraction| 100.0 * fraction)
+    };
+    let curves = records.into_iter().map(|record| curve(record, percents)).collect();
+    chart("epoch", label, curves)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_median_is_in_the_middle() {
+        assert!(median([]).is_nan());
+        assert!((median([3.0, 1.0, 2.0]) - 2.0).abs() < 1e-12);
+        assert!((median([4.0, 1.0, 2.0, 3.0]) - 2.5).abs() < 1e-12);
+    }
+}

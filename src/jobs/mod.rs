@@ -1,0 +1,22 @@
+//! Long work made of several trainings: parallel runs, ensembles, searches, and the context that the
+//! book's experiments run in.
+
+mod context;
+mod desk;
+mod ensemble;
+mod error;
+mod lanes;
+mod measure;
+mod options;
+mod run;
+mod running;
+pub mod search;
+
+pub use context::{Context, Tolerance};
+pub use ensemble::{Ensemble, network_directory, train_ensemble};
+pub use error::ExperimentError;
+pub(crate) use measure::{EpochValue, accuracy_chart};
+pub use measure::{chart, curve, median, percent};
+pub use options::Options;
+pub use run::{Record, Run, Trained};
+pub use running::{Experiment, Running};

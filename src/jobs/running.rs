@@ -1,0 +1,95 @@
+//! An experiment in a thread of its own, seen from outside as a training run is.
+
+use super::ExperimentError;
+use super::context::Context;
+use super::options::Options;
+use crate::protocol::{Command, Event, Outcome};
+use crossbeam_channel::{Receiver, Sender, unbounded};
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::thread::{Builder, JoinHandle};
+
+/// An experiment of the book.
+#[derive(Clone, Copy, Debug)]
+pub struct Experiment {
+    /// Chapter and name, such as `1-nand`.
+    pub id: &'static str,
+    /// The book's chapter, from 1 on.
+    pub chapter: u32,
+    pub title: &'static str,
+    /// What the book says comes out, in words.
+    pub expected: &'static str,
+    /// Whether the quick budget is enough for every claim to hold.
+    pub quick_suffices: bool,
+    /// The experiment itself.
+    pub run: fn(&mut Context) -> Result<(), ExperimentError>,
+}
+
+/// An experiment that runs, or is over and still answers probes of the last network it trained.
+#[derive(Debug)]
+pub struct Running {
+    pub commands: Sender<Command>,
+    /// `Started` first, `Finished` when it is over; ends after every sender of commands is gone.
+    pub events: Receiver<Event>,
+    thread: JoinHandle<()>,
+}
+
+impl Running {
+    /// Starts an experiment.
+    ///
+    /// # Errors
+    /// Where the system has no thread left.
+    pub fn spawn(experiment: &'static Experiment, options: Options) -> std::io::Result<Self> {
+        Self::start(experiment.id, options, |context| {
+            (experiment.run)(context)?;
+            Ok(context.summary())
+        })
+    }
+
+    /// Starts work under a name; what it returns says in words how it ended.
+    pub(super) fn start(
+        id: &'static str,
+        options: Options,
+        work: impl FnOnce(&mut Context) -> Result<String, ExperimentError> + Send + 'static,
+    ) -> std::io::Result<Self> {
+        let (commands, received) = unbounded();
+        let (sent, events) = unbounded();
+        let thread = Builder::new().name("nntop-book".into()).spawn(move || {
+            let context = Context::new(id, options, received, sent);
+            thread_main(context, work);
+        })?;
+        Ok(Self { commands, events, thread })
+    }
+
+    /// Drops the channels and waits for the thread to end: soon when the experiment is over or was
+    /// told to stop.
+    pub fn join(self) {
+        let Self { commands, events, thread } = self;
+        drop((commands, events));
+        // The thread catches its panics itself.
+        let _ = thread.join();
+    }
+}
+
+/// The thread's edge: a panic ends the experiment, not the program.
+fn thread_main(
+    mut context: Context,
+    work: impl FnOnce(&mut Context) -> Result<String, ExperimentError>,
+) {
+    let result = catch_unwind(AssertUnwindSafe(|| work(&mut context)));
+    let outcome = match result {
+        Ok(Ok(how)) => Outcome::Completed(how),
+        Ok(Err(ExperimentError::Stopped)) => Outcome::Stopped,
+        Ok(Err(ExperimentError::Diverged { run, epoch, hint })) => {
+            Outcome::Diverged { epoch, hint: format!("{run}: {hint}") }
+        }
+        Ok(Err(error)) => Outcome::Failed(error.to_string()),
+        Err(panic) => Outcome::Failed(format!("a fault in the program: {}", message(&*panic))),
+    };
+    context.serve(outcome);
+}
+
+fn message(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
+}

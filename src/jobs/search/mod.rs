@@ -1,0 +1,174 @@
+//! Search over hyper-parameters, grid or random (section 3.5): a spec whose `[search]` table says
+//! what to vary.
+
+mod axis;
+mod runner;
+
+pub use axis::Axis;
+pub use runner::{Row, run};
+
+use crate::rng::{Purpose, stream};
+use crate::spec::{Spec, SpecError};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+
+/// Most runs of one search; more are a mistake in a range.
+const MOST_POINTS: usize = 10_000;
+
+/// A spec and what is varied in it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Search {
+    base: toml::Table,
+    /// Dotted names of the spec's fields, such as `eta` or `regularizer.lambda`.
+    axes: BTreeMap<String, Axis>,
+}
+
+/// One choice of hyper-parameters.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Point {
+    /// Names and values that were varied, in the order of their names.
+    pub values: Vec<(String, String)>,
+    pub spec: Spec,
+}
+
+/// Why a search cannot begin.
+#[derive(Debug, thiserror::Error)]
+pub enum SearchError {
+    #[error("{0}")]
+    Syntax(#[from] toml::de::Error),
+    #[error(
+        "there is no [search] table; it names fields and what to try, such as \
+         `eta = [0.3, 3.0]` or `\"regularizer.lambda\" = {{ from = 0.1, to = 10.0, scale = \"log\", steps = 5 }}`"
+    )]
+    NoAxes,
+    #[error("search: `{name}`: {problem}")]
+    Axis { name: String, problem: String },
+    #[error(
+        "search: {0} runs are too many: at most {MOST_POINTS}; give fewer values, or --random N"
+    )]
+    TooMany(usize),
+    #[error(
+        "search: `all-images` leaves nothing to choose on; leave it out until the recipe is chosen"
+    )]
+    AllImages,
+    #[error(
+        "search: `also` names layers of an ensemble, and every point is one network; leave it out"
+    )]
+    Also,
+    #[error("search: {values}: {source}")]
+    Spec { values: String, source: SpecError },
+}
+
+impl Search {
+    /// Reads a spec file with a `[search]` table.
+    ///
+    /// # Errors
+    /// Where it is no TOML, or varies nothing, or something that cannot be varied.
+    pub fn parse(text: &str) -> Result<Self, SearchError> {
+        let mut base: toml::Table = toml::from_str(text)?;
+        let Some(toml::Value::Table(table)) = base.remove("search") else {
+            return Err(SearchError::NoAxes);
+        };
+        let mut axes = BTreeMap::new();
+        for (name, value) in table {
+            let wrong = |problem| SearchError::Axis { name: name.clone(), problem };
+            axes.insert(name.clone(), Axis::parse(value).map_err(wrong)?);
+        }
+        if axes.is_empty() {
+            return Err(SearchError::NoAxes);
+        }
+        Ok(Self { base, axes })
+    }
+
+    /// Every combination of the values.
+    ///
+    /// # Errors
+    /// Where they are too many, or one of them cannot be trained.
+    pub fn grid(&self) -> Result<Vec<Point>, SearchError> {
+        let choices: Vec<Vec<toml::Value>> = self.axes.values().map(Axis::steps).collect();
+        let count = choices.iter().map(Vec::len).try_fold(1_usize, usize::checked_mul);
+        let count = count.unwrap_or(usize::MAX);
+        if count > MOST_POINTS {
+            return Err(SearchError::TooMany(count));
+        }
+        let combination = |mut index: usize| {
+            // The last axis changes fastest, as in nested loops.
+            let mut chosen: Vec<toml::Value> = choices
+                .iter()
+                .rev()
+                .map(|values| {
+                    let value = values[index % values.len()].clone();
+                    index /= values.len();
+                    value
+                })
+                .collect();
+            chosen.reverse();
+            self.point(chosen)
+        };
+        (0..count).map(combination).collect()
+    }
+
+    /// So many random choices; choice i depends on the spec's seed and i alone.
+    ///
+    /// # Errors
+    /// As [`Search::grid`].
+    pub fn random(&self, count: usize) -> Result<Vec<Point>, SearchError> {
+        if count > MOST_POINTS {
+            return Err(SearchError::TooMany(count));
+        }
+        let seed = self.base.get("seed").and_then(toml::Value::as_integer).unwrap_or(1) as u64;
+        let choice = |index: usize| {
+            let mut stream = stream(seed, Purpose::Search, 0, index as u64);
+            self.point(self.axes.values().map(|axis| axis.draw(&mut stream)).collect())
+        };
+        (0..count).map(choice).collect()
+    }
+
+    fn point(&self, chosen: Vec<toml::Value>) -> Result<Point, SearchError> {
+        let mut table = self.base.clone();
+        for (name, value) in self.axes.keys().zip(&chosen) {
+            set(&mut table, name, value.clone())
+                .map_err(|problem| SearchError::Axis { name: name.clone(), problem })?;
+        }
+        let spec = Spec::deserialize(table)?;
+        let values: Vec<(String, String)> =
+            self.axes.keys().cloned().zip(chosen.iter().map(plain)).collect();
+        spec.validate().map_err(|source| {
+            let values = values.iter().map(|(name, value)| format!("{name} = {value}"));
+            SearchError::Spec { values: values.collect::<Vec<_>>().join(", "), source }
+        })?;
+        if spec.all_images {
+            return Err(SearchError::AllImages);
+        }
+        if !spec.also.is_empty() {
+            return Err(SearchError::Also);
+        }
+        Ok(Point { values, spec })
+    }
+}
+
+/// Sets a field by its dotted name, making tables on the way.
+fn set(table: &mut toml::Table, name: &str, value: toml::Value) -> Result<(), String> {
+    match name.split_once('.') {
+        None => {
+            table.insert(name.into(), value);
+            Ok(())
+        }
+        Some((head, rest)) => {
+            let inner = table.entry(head).or_insert_with(|| toml::Table::new().into());
+            let inner = inner.as_table_mut().ok_or(format!("`{head}` is no table"))?;
+            set(inner, rest, value)
+        }
+    }
+}
+
+/// A value as a table of results shows it.
+fn plain(value: &toml::Value) -> String {
+    match value {
+        toml::Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

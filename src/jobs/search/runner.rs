@@ -1,0 +1,113 @@
+//! Runs of a search, several at once.
+
+use super::Point;
+use crate::data::Dataset;
+use crate::protocol::{Event, Outcome, RunView};
+use crate::spec::Spec;
+use crate::train::{Engine, Options};
+use crossbeam_channel::unbounded;
+use serde::Serialize;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+
+/// The result of one run. Accuracies are fractions, at the epoch with the best one on the
+/// validation images.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Row {
+    /// Place in the list of points.
+    pub index: usize,
+    pub values: Vec<(String, String)>,
+    pub validation_accuracy: Option<f64>,
+    pub test_accuracy: Option<f64>,
+    pub train_accuracy: Option<f64>,
+    pub best_epoch: u32,
+    /// Epochs trained.
+    pub epochs: u32,
+    /// In mini-batches alone.
+    pub train_seconds: f64,
+    /// `completed`, `stopped`, `diverged` or `failed`, and why.
+    pub outcome: String,
+}
+
+/// Trains every point, `workers` of them at once with one thread each, and hands each result to
+/// `done` as it comes. Returns all rows, the best on validation first. Setting `stop` ends the
+/// search after the runs under way are stopped.
+pub fn run(
+    points: &[Point],
+    data: &Arc<Dataset>,
+    workers: usize,
+    stop: &AtomicBool,
+    mut done: impl FnMut(&Row),
+) -> Vec<Row> {
+    let next = AtomicUsize::new(0);
+    let (rows, finished) = unbounded();
+    thread::scope(|scope| {
+        for _ in 0..workers.clamp(1, points.len().max(1)) {
+            let (rows, next) = (rows.clone(), &next);
+            scope.spawn(move || {
+                while !stop.load(Ordering::Relaxed) {
+                    let index = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(point) = points.get(index) else { return };
+                    // The receiver outlives the workers; see below.
+                    let _ = rows.send(Row { index, ..train(point, data, stop) });
+                }
+            });
+        }
+        drop(rows);
+        let mut all: Vec<Row> = Vec::new();
+        for row in &finished {
+            done(&row);
+            all.push(row);
+        }
+        all.sort_by(|a, b| {
+            let score = |row: &Row| row.validation_accuracy.or(row.test_accuracy).unwrap_or(0.0);
+            score(b).total_cmp(&score(a)).then(a.index.cmp(&b.index))
+        });
+        all
+    })
+}
+
+fn train(point: &Point, data: &Arc<Dataset>, stop: &AtomicBool) -> Row {
+    let values = point.values.clone();
+    let spec = Spec { threads: Some(1), ..point.spec.clone() };
+    let options = Options { dataset: Some(Arc::clone(data)), ..Options::default() };
+    let engine = match Engine::spawn(spec, options) {
+        Ok(engine) => engine,
+        Err(error) => return Row { values, outcome: format!("failed: {error}"), ..Row::default() },
+    };
+    let mut view = RunView::default();
+    for event in &engine.events {
+        view.apply(&event);
+        if stop.load(Ordering::Relaxed) {
+            // A run that is over needs no stopping.
+            let _ = engine.commands.send(crate::protocol::Command::Stop);
+        }
+        if matches!(event, Event::Finished(_)) {
+            break;
+        }
+    }
+    drop(engine.join());
+    row(values, &view)
+}
+
+fn row(values: Vec<(String, String)>, view: &RunView) -> Row {
+    let best = view.best.clone().unwrap_or_default();
+    Row {
+        index: 0,
+        values,
+        validation_accuracy: best.validation_accuracy,
+        test_accuracy: best.test_accuracy,
+        train_accuracy: best.train_accuracy,
+        best_epoch: best.epoch,
+        epochs: view.epoch(),
+        train_seconds: view.epochs.points().iter().map(|stats| stats.train_seconds).sum(),
+        outcome: match &view.outcome {
+            Some(Outcome::Completed(_)) => "completed".into(),
+            Some(Outcome::Stopped) => "stopped".into(),
+            Some(Outcome::Diverged { epoch, .. }) => format!("diverged in epoch {epoch}"),
+            Some(Outcome::Failed(reason)) => format!("failed: {reason}"),
+            None => "failed: the training thread ended without a word".into(),
+        },
+    }
+}

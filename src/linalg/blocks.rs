@@ -1,0 +1,197 @@
+//! Max-pooling: the largest of each block of pixels, all maps of a pixel at a time.
+
+use super::kernel;
+use super::lanes::{LANES, Lanes};
+use crate::nn::Real;
+
+/// How blocks of size × size pixels, each of `maps` values, lie in rows of `width` of them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Blocks {
+    pub(crate) maps: usize,
+    /// Pixels that a row of the input has.
+    pub(crate) width: usize,
+    pub(crate) size: usize,
+}
+
+impl Blocks {
+    /// The place of the first value of every block's first pixel, row by row.
+    #[inline(always)]
+    fn places(self) -> impl Iterator<Item = usize> {
+        let Self { maps, width, size } = self;
+        let row = move |y| (0..width / size).map(move |x| (y * width + x) * size * maps);
+        (0..).flat_map(row)
+    }
+
+    /// Where a block's pixels lie behind its first.
+    #[inline(always)]
+    fn pixels(self) -> impl Iterator<Item = usize> + Clone {
+        let row = move |y| (0..self.size).map(move |x| (y * self.width + x) * self.maps);
+        (0..self.size).flat_map(row)
+    }
+
+    /// Where vectors of the maps begin: the last ends with them and may overlap the one before.
+    #[inline(always)]
+    fn vectors(self) -> impl Iterator<Item = usize> {
+        (0..self.maps.div_ceil(LANES)).map(move |at| (at * LANES).min(self.maps - LANES))
+    }
+}
+
+kernel! {
+    /// `a` becomes the largest x of every block.
+    fn largest(a: &mut [Real], x: &[Real], blocks: Blocks) = largest_body
+}
+
+kernel! {
+    /// `dx` becomes the block's δ at the first of its pixels whose x is the largest, a, and 0 at
+    /// the others.
+    fn to_largest(dx: &mut [Real], x: &[Real], a: &[Real], delta: &[Real], blocks: Blocks) =
+        to_largest_body
+}
+
+#[inline(always)]
+fn vector(values: &[Real], at: usize) -> &[Real; LANES] {
+    values[at..].first_chunk().expect("maps are a vector at least")
+}
+
+#[inline(always)]
+fn vector_mut(values: &mut [Real], at: usize) -> &mut [Real; LANES] {
+    values[at..].first_chunk_mut().expect("maps are a vector at least")
+}
+
+#[inline(always)]
+fn largest_body<V: Lanes>(a: &mut [Real], x: &[Real], blocks: Blocks) {
+    for (a, place) in a.chunks_exact_mut(blocks.maps).zip(blocks.places()) {
+        let x = &x[place..];
+        if blocks.maps < LANES {
+            a.copy_from_slice(&x[..blocks.maps]);
+            for pixel in blocks.pixels() {
+                for (a, &x) in a.iter_mut().zip(&x[pixel..]) {
+                    *a = if x > *a { x } else { *a };
+                }
+            }
+            continue;
+        }
+        for map in blocks.vectors() {
+            let mut most = V::load(vector(x, map));
+            for y in 0..blocks.size {
+                for pixel in 0..blocks.size {
+                    let at = (y * blocks.width + pixel) * blocks.maps + map;
+                    most = V::load(vector(x, at)).max(most);
+                }
+            }
+            most.store(vector_mut(a, map));
+        }
+    }
+}
+
+#[allow(clippy::float_cmp, reason = "the largest value was copied, not computed")]
+#[inline(always)]
+fn to_largest_body<V: Lanes>(
+    dx: &mut [Real],
+    x: &[Real],
+    a: &[Real],
+    delta: &[Real],
+    blocks: Blocks,
+) {
+    if blocks.size == 2 && blocks.maps >= LANES {
+        return to_largest_of_four::<V>(dx, x, a, delta, blocks);
+    }
+    let pairs = a.chunks_exact(blocks.maps).zip(delta.chunks_exact(blocks.maps));
+    for ((a, delta), place) in pairs.zip(blocks.places()) {
+        let (dx, x) = (&mut dx[place..], &x[place..]);
+        if blocks.maps < LANES {
+            for (map, (&a, &delta)) in a.iter().zip(delta).enumerate() {
+                let mut open = delta;
+                for pixel in blocks.pixels() {
+                    let found = x[pixel + map] == a;
+                    dx[pixel + map] = if found { open } else { 0.0 };
+                    open = if found { 0.0 } else { open };
+                }
+            }
+            continue;
+        }
+        for map in blocks.vectors() {
+            let most = V::load(vector(a, map));
+            let mut open = V::load(vector(delta, map));
+            for y in 0..blocks.size {
+                for pixel in 0..blocks.size {
+                    let at = (y * blocks.width + pixel) * blocks.maps + map;
+                    let (taken, left) = open.split(V::load(vector(x, at)), most);
+                    taken.store(vector_mut(dx, at));
+                    open = left;
+                }
+            }
+        }
+    }
+}
+
+/// [`to_largest_body`] of the usual blocks, two rows at a time.
+#[inline(always)]
+fn to_largest_of_four<V: Lanes>(
+    dx: &mut [Real],
+    x: &[Real],
+    a: &[Real],
+    delta: &[Real],
+    blocks: Blocks,
+) {
+    let Blocks { maps, width, .. } = blocks;
+    let (pitch, out) = (width * maps, width / 2 * maps);
+    let rows = dx.chunks_exact_mut(2 * pitch).zip(x.chunks_exact(2 * pitch));
+    for ((dx, x), (a, delta)) in rows.zip(a.chunks_exact(out).zip(delta.chunks_exact(out))) {
+        let (dx, below) = dx.split_at_mut(pitch);
+        let dx = dx.chunks_exact_mut(2 * maps).zip(below.chunks_exact_mut(2 * maps));
+        let (x, below) = x.split_at(pitch);
+        let x = x.chunks_exact(2 * maps).zip(below.chunks_exact(2 * maps));
+        let from = a.chunks_exact(maps).zip(delta.chunks_exact(maps));
+        for (((dx, dx_below), (x, x_below)), (a, delta)) in dx.zip(x).zip(from) {
+            for map in blocks.vectors() {
+                let most = V::load(vector(a, map));
+                let mut open = V::load(vector(delta, map));
+                for (dx, x) in [(&mut *dx, x), (&mut *dx_below, x_below)] {
+                    for at in [map, maps + map] {
+                        let (taken, left) = open.split(V::load(vector(x, at)), most);
+                        taken.store(vector_mut(dx, at));
+                        open = left;
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::float_cmp, reason = "values are copied, not computed")]
+mod tests {
+    use super::*;
+    use crate::linalg::lanes::Portable;
+
+    #[test]
+    fn every_block_hands_on_its_largest_and_gets_its_delta_back_once() {
+        for maps in [1, 3, 8, 9, 20, 40] {
+            let blocks = Blocks { maps, width: 6, size: 2 };
+            // Ties are common: few different values.
+            let x: Vec<Real> = (0..24 * maps).map(|at| (at * 7 % 5) as Real).collect();
+            let delta: Vec<Real> = (0..6 * maps).map(|at| 1.0 + at as Real).collect();
+            let (mut a, mut dx) = (vec![0.0; 6 * maps], vec![9.0; 24 * maps]);
+            largest(&mut a, &x, blocks);
+            to_largest(&mut dx, &x, &a, &delta, blocks);
+            for block in 0..6 {
+                for map in 0..maps {
+                    let first = blocks.places().nth(block).unwrap() + map;
+                    let places = blocks.pixels().map(|pixel| first + pixel);
+                    let most = places.clone().map(|at| x[at]).fold(-1.0, Real::max);
+                    assert_eq!(a[block * maps + map], most);
+                    let first = places.clone().find(|&at| x[at] == most).unwrap();
+                    for at in places {
+                        let expected = if at == first { delta[block * maps + map] } else { 0.0 };
+                        assert_eq!(dx[at], expected, "{maps} {block} {map}");
+                    }
+                }
+            }
+            let (mut portable_a, mut portable_dx) = (a.clone(), dx.clone());
+            largest_body::<Portable>(&mut portable_a, &x, blocks);
+            to_largest_body::<Portable>(&mut portable_dx, &x, &a, &delta, blocks);
+            assert_eq!((portable_a, portable_dx), (a, dx));
+        }
+    }
+}

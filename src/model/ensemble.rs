@@ -1,0 +1,181 @@
+//! Networks that vote (section 6.2): an image is what most of them say it is.
+
+mod clerk;
+
+use super::tally::Tally;
+use crate::data::Images;
+use crate::nn::parallel::Crew;
+use crate::nn::{Network, Real};
+use crate::spec::Readout;
+use clerk::{Clerk, Sheet};
+use ndarray::{Array2, ArrayView2, Axis, s};
+use std::ops::Range;
+
+/// Feeds images to one network or several and counts their votes, on several threads and in buffers
+/// that are reused. What is found does not depend on the number of threads.
+#[derive(Debug)]
+pub(crate) struct Panel {
+    /// One a thread.
+    clerks: Vec<Clerk>,
+    crew: Crew,
+    /// How each network does alone.
+    pub alone: Vec<Tally>,
+    /// How they do together; the cost is that of the mean outputs.
+    pub together: Tally,
+    /// Shape (samples, outputs).
+    mean: Array2<Real>,
+    /// Shape (samples, networks).
+    votes: Array2<u32>,
+    verdicts: Vec<u32>,
+}
+
+/// What was said of a chunk of images.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ballot<'a> {
+    /// The mean of the networks' outputs, shape (samples, outputs).
+    pub outputs: ArrayView2<'a, Real>,
+    /// Each network's answer, shape (samples, networks).
+    pub votes: ArrayView2<'a, u32>,
+    /// The answer that won, one a sample.
+    pub verdicts: &'a [u32],
+}
+
+impl Panel {
+    /// For networks of the same inputs and outputs, at least one. With `shifts`, they are shown
+    /// images of this width and height moved by a pixel each way, too, and answer with the mean of
+    /// their outputs (test-time augmentation).
+    pub(crate) fn new<'a>(
+        networks: impl Iterator<Item = &'a Network> + Clone,
+        readout: Readout,
+        shifts: Option<(usize, usize)>,
+        threads: usize,
+    ) -> Self {
+        let clerk = |_| Clerk::new(networks.clone(), readout, shifts);
+        let clerks: Vec<_> = (0..threads.max(1)).map(clerk).collect();
+        let rows = clerks.iter().map(Clerk::rows).sum();
+        let outputs = networks.clone().next().map_or(0, Network::outputs);
+        let count = networks.count();
+        Self {
+            crew: Crew::new(clerks.len()),
+            clerks,
+            alone: vec![Tally::default(); count],
+            together: Tally::default(),
+            mean: Array2::zeros((rows, outputs)),
+            votes: Array2::zeros((rows, count)),
+            verdicts: vec![0; rows],
+        }
+    }
+
+    /// Images a chunk holds.
+    pub(crate) fn rows(&self) -> usize {
+        self.mean.nrows()
+    }
+
+    /// Starts counting anew.
+    pub(crate) fn clear(&mut self) {
+        self.alone.fill(Tally::default());
+        self.together = Tally::default();
+    }
+
+    /// Has the networks, those that the panel was made for, look at a chunk of images, at most
+    /// [`Panel::rows`].
+    pub(crate) fn poll<'n>(
+        &mut self,
+        networks: impl Iterator<Item = &'n Network> + Clone + Sync,
+        images: &Images,
+        chunk: Range<usize>,
+    ) -> Ballot<'_> {
+        let (samples, part) = (s![..chunk.len(), ..], self.clerks[0].rows());
+        let parts = chunk.len().div_ceil(part);
+        let end = chunk.end;
+        let ranges = chunk.clone().step_by(part).map(|first| first..end.min(first + part));
+        let (mut mean, mut votes) = (self.mean.slice_mut(samples), self.votes.slice_mut(samples));
+        let sheets = mean.axis_chunks_iter_mut(Axis(0), part);
+        let sheets = sheets.zip(votes.axis_chunks_iter_mut(Axis(0), part));
+        let sheets = sheets.zip(self.verdicts[..chunk.len()].chunks_mut(part));
+        let sheets = sheets.map(|((mean, votes), verdicts)| Sheet { mean, votes, verdicts });
+        let jobs = self.clerks.iter_mut().zip(ranges).zip(sheets);
+        let work = |((clerk, range), sheet): ((&mut Clerk, Range<usize>), Sheet)| {
+            clerk.count(networks.clone(), images, range, sheet);
+        };
+        self.crew.each(jobs, work);
+        for clerk in &self.clerks[..parts] {
+            self.alone.iter_mut().zip(&clerk.alone).for_each(|(all, part)| all.join(*part));
+            self.together.join(clerk.together);
+        }
+        Ballot {
+            outputs: self.mean.slice(samples),
+            votes: self.votes.slice(samples),
+            verdicts: &self.verdicts[..chunk.len()],
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::testing::{dataset, spec};
+    use crate::spec::{Spec, build};
+
+    #[test]
+    fn threads_change_nothing() {
+        let data = dataset();
+        let networks = [1, 2, 3].map(|seed| build(&Spec { seed, ..spec() }, &data).unwrap());
+        // More than one thread looks at in one go.
+        let images = Images {
+            pixels: data.test.pixels.repeat(12),
+            labels: data.test.labels.repeat(12),
+            ..data.test
+        };
+        let poll = |threads| {
+            let shifts = Some((data.test.width, data.test.height));
+            let mut panel = Panel::new(networks.iter(), Readout::OneHot, shifts, threads);
+            let mut said = Vec::new();
+            for first in (0..images.len()).step_by(panel.rows()) {
+                let chunk = first..images.len().min(first + panel.rows());
+                let ballot = panel.poll(networks.iter(), &images, chunk);
+                let rows = ballot.outputs.rows().into_iter().zip(ballot.votes.rows());
+                let rows = rows.zip(ballot.verdicts);
+                said.extend(
+                    rows.map(|((a, votes), &verdict)| (a.to_vec(), votes.to_vec(), verdict)),
+                );
+            }
+            assert_eq!(said.len(), images.len());
+            (said, panel.alone, panel.together)
+        };
+        let expected = poll(1);
+        for threads in [2, 3] {
+            assert_eq!(poll(threads), expected, "{threads} threads");
+        }
+    }
+
+    #[test]
+    fn with_shifts_a_network_says_the_mean_of_five_looks() {
+        let data = dataset();
+        let network = build(&spec(), &data).unwrap();
+        let panel = |shifts| Panel::new([&network].into_iter(), Readout::OneHot, shifts, 2);
+        let image = data.test.image(3);
+        let (width, height) = (data.test.width, data.test.height);
+        let moved = |right: usize, down: usize| {
+            // Padded by a pixel of background, and cut out again somewhere else.
+            let shade = |at: usize| {
+                let (x, y) = (at % width + right, at / width + down);
+                let inside = (1..=width).contains(&x) && (1..=height).contains(&y);
+                if inside { image[(y - 1) * width + x - 1] } else { 0 }
+            };
+            let pixels = (0..width * height).map(shade).collect();
+            let images = Images { width, height, pixels, labels: vec![0] };
+            panel(None).poll([&network].into_iter(), &images, 0..1).outputs.to_owned()
+        };
+        let five = [(1, 1), (1, 2), (1, 0), (2, 1), (0, 1)].map(|(x, y)| moved(x, y));
+        let mean = five.iter().fold(Array2::zeros(five[0].dim()), |sum, a| sum + a) / 5.0;
+        let mut panel = panel(Some((width, height)));
+        let ballot = panel.poll([&network].into_iter(), &data.test, 2..5);
+        let found = ballot.outputs.row(1);
+        let pairs = found.iter().zip(&mean);
+        let off = pairs.map(|(a, b): (&Real, &Real)| (a - b).abs()).fold(0.0 as Real, Real::max);
+        assert!(off < 1e-6, "{found} {mean}");
+        assert!((&mean - &five[0]).iter().any(|off| off.abs() > 1e-4), "moving makes a difference");
+        assert_eq!(ballot.verdicts[1], Readout::OneHot.predict(mean.row(0)));
+    }
+}

@@ -1,0 +1,169 @@
+//! What one thread does of a vote.
+
+use crate::data::Images;
+use crate::data::augment::{Augmenter, SHIFTS};
+use crate::model::metrics::Evaluator;
+use crate::model::tally::{Marker, Tally};
+use crate::nn::{Network, Real};
+use crate::spec::Readout;
+use ndarray::{Array2, ArrayView1, ArrayViewMut2, s};
+use std::ops::Range;
+
+/// Shows images to every network and counts what they say.
+#[derive(Debug)]
+pub(crate) struct Clerk {
+    readout: Readout,
+    /// One a network.
+    evaluators: Vec<Evaluator>,
+    /// Where networks are shown each image moved, too.
+    moved: Option<Moved>,
+    /// A network's outputs, shape (samples, outputs).
+    own: Array2<Real>,
+    marker: Marker,
+    /// How each network did alone with the images counted last.
+    pub(crate) alone: Vec<Tally>,
+    /// How they did together.
+    pub(crate) together: Tally,
+}
+
+/// Where it is written down: a row a sample.
+pub(crate) struct Sheet<'a> {
+    /// The mean of the networks' outputs, shape (samples, outputs).
+    pub(crate) mean: ArrayViewMut2<'a, Real>,
+    /// Shape (samples, networks).
+    pub(crate) votes: ArrayViewMut2<'a, u32>,
+    pub(crate) verdicts: &'a mut [u32],
+}
+
+impl Clerk {
+    pub(crate) fn new<'n>(
+        networks: impl Iterator<Item = &'n Network>,
+        readout: Readout,
+        shifts: Option<(usize, usize)>,
+    ) -> Self {
+        let mut outputs = 0;
+        let evaluator = |network: &Network| {
+            outputs = network.outputs();
+            Evaluator::new(network, readout)
+        };
+        let evaluators: Vec<_> = networks.map(evaluator).collect();
+        let rows = evaluators.iter().map(Evaluator::rows).min().unwrap_or(1);
+        Self {
+            readout,
+            moved: shifts.map(|(width, height)| Moved::new(width, height)),
+            own: Array2::zeros((rows, outputs)),
+            marker: Marker::new(readout, rows, outputs),
+            alone: vec![Tally::default(); evaluators.len()],
+            together: Tally::default(),
+            evaluators,
+        }
+    }
+
+    /// Images that can be counted at once.
+    pub(crate) fn rows(&self) -> usize {
+        self.own.nrows()
+    }
+
+    /// Counts what is said of some images.
+    pub(crate) fn count<'n>(
+        &mut self,
+        networks: impl Iterator<Item = &'n Network> + Clone,
+        images: &Images,
+        chunk: Range<usize>,
+        Sheet { mut mean, mut votes, verdicts }: Sheet,
+    ) {
+        let labels = &images.labels[chunk.clone()];
+        if let Some(moved) = &mut self.moved {
+            moved.take(images, chunk.clone());
+        }
+        mean.fill(0.0);
+        for (index, network) in networks.clone().enumerate() {
+            self.look(index, network, images, chunk.clone());
+            let own = self.own.slice(s![..labels.len(), ..]);
+            mean += &own;
+            for (vote, a) in votes.column_mut(index).iter_mut().zip(own.rows()) {
+                *vote = self.readout.predict(a);
+            }
+            let answers = votes.column(index).into_iter().copied();
+            self.alone[index] = self.marker.mark(network.cost, own, answers, labels);
+        }
+        mean /= self.evaluators.len() as Real;
+        for ((verdict, votes), mean) in verdicts.iter_mut().zip(votes.rows()).zip(mean.rows()) {
+            *verdict = elect(votes, mean, self.readout);
+        }
+        if let Some(network) = networks.clone().next() {
+            let verdicts = verdicts.iter().copied();
+            self.together = self.marker.mark(network.cost, mean.view(), verdicts, labels);
+        }
+    }
+
+    /// What a network says of some images goes to `own`.
+    fn look(&mut self, index: usize, network: &Network, images: &Images, chunk: Range<usize>) {
+        let rows = chunk.len();
+        let evaluator = &mut self.evaluators[index];
+        let mut own = self.own.slice_mut(s![..rows, ..]);
+        own.assign(&evaluator.ask(network, images, chunk));
+        if let Some(moved) = &self.moved {
+            for images in &moved.copies {
+                own += &evaluator.ask(network, images, 0..rows);
+            }
+            own /= (1 + moved.copies.len()) as Real;
+        }
+    }
+}
+
+/// Images moved by a pixel each way, in buffers that are reused.
+#[derive(Debug)]
+struct Moved {
+    augmenter: Augmenter,
+    /// A chunk of images for each of the moves.
+    copies: [Images; SHIFTS.len()],
+}
+
+impl Moved {
+    fn new(width: usize, height: usize) -> Self {
+        let copy = || Images { width, height, pixels: Vec::new(), labels: Vec::new() };
+        Self { augmenter: Augmenter::new(width, height), copies: SHIFTS.map(|_| copy()) }
+    }
+
+    /// Moves the images of a chunk.
+    fn take(&mut self, images: &Images, chunk: Range<usize>) {
+        let size = images.pixels_per_image();
+        for (copy, (right, down)) in self.copies.iter_mut().zip(SHIFTS) {
+            copy.pixels.clear();
+            copy.pixels.extend_from_slice(&images.pixels[chunk.start * size..chunk.end * size]);
+            copy.labels.clear();
+            copy.labels.extend_from_slice(&images.labels[chunk.clone()]);
+            self.augmenter.begin();
+            self.augmenter.shift(right, down);
+            copy.pixels.chunks_exact_mut(size).for_each(|image| self.augmenter.apply(image));
+        }
+    }
+}
+
+/// The answer with the most votes; among several, the one that the mean outputs speak for most.
+fn elect(votes: ArrayView1<u32>, mean: ArrayView1<Real>, readout: Readout) -> u32 {
+    let count = |answer: u32| votes.iter().filter(|&&vote| vote == answer).count();
+    let strength = |answer: u32| readout.strength(mean, answer);
+    let by_votes = |&a: &u32, &b: &u32| {
+        count(a).cmp(&count(b)).then_with(|| strength(a).total_cmp(&strength(b)))
+    };
+    votes.iter().copied().max_by(by_votes).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::array;
+
+    #[test]
+    fn the_majority_wins_and_a_tie_goes_to_the_surer_side() {
+        let mean = array![0.1, 0.5, 0.4];
+        let elect = |votes: &[u32]| elect(ArrayView1::from(votes), mean.view(), Readout::OneHot);
+        assert_eq!(elect(&[2]), 2, "one network decides alone");
+        assert_eq!(elect(&[0, 1, 0]), 0, "however sure the other one is");
+        assert_eq!(elect(&[2, 1]), 1);
+        assert_eq!(elect(&[1, 2]), 1, "whoever comes first");
+        assert_eq!(elect(&[0, 2, 0, 2, 1]), 2);
+    }
+}

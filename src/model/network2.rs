@@ -1,0 +1,155 @@
+//! The JSON that the book's network2.py saves (section 3.4), so that readers bring their networks.
+//!
+//! `{"sizes": [784, 30, 10], "weights": [...], "biases": [...], "cost": "CrossEntropyCost"}`; a
+//! weight matrix there has a row a unit, the transpose of ours, and biases are columns.
+
+use super::{Model, ModelError};
+use crate::nn::layer::Dense;
+use crate::nn::{Activation, Cost, Init, Layer, Network, Real};
+use crate::spec::{Readout, Spec};
+use ndarray::{Array1, Array2};
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+
+/// Fewest and most layers, input included.
+const LAYERS: std::ops::RangeInclusive<usize> = 2..=100;
+
+#[derive(Serialize, Deserialize)]
+struct Saved {
+    sizes: Vec<usize>,
+    /// Layer, unit, input.
+    weights: Vec<Vec<Vec<f64>>>,
+    /// Layer, unit, one number.
+    biases: Vec<Vec<[f64; 1]>>,
+    /// The name of a class of network2.py.
+    cost: String,
+}
+
+pub(super) fn encode(file: &Path, model: &Model) -> Result<Vec<u8>, ModelError> {
+    let unsupported = |problem: &str| ModelError::Unsupported {
+        file: file.into(),
+        problem: format!("network2's JSON holds {problem}"),
+    };
+    if !model.others.is_empty() {
+        return Err(unsupported("one network, not an ensemble"));
+    }
+    if model.spec.test_time_shifts {
+        return Err(unsupported("weights and biases, not how to ask them (test-time-shifts)"));
+    }
+    let cost = match model.network.cost {
+        Cost::Quadratic => "QuadraticCost",
+        Cost::CrossEntropy => "CrossEntropyCost",
+        Cost::LogLikelihood => {
+            return Err(unsupported("the quadratic and the cross-entropy cost only"));
+        }
+    };
+    let mut saved = Saved {
+        sizes: vec![model.network.inputs()],
+        weights: Vec::new(),
+        biases: Vec::new(),
+        cost: cost.into(),
+    };
+    for layer in &model.network.layers {
+        let Layer::Dense(Dense { weights, biases, activation: Activation::Sigmoid }) = layer else {
+            return Err(unsupported("dense layers of sigmoid neurons only"));
+        };
+        saved.sizes.push(biases.len());
+        let units = weights.columns();
+        saved
+            .weights
+            .push(units.into_iter().map(|u| u.iter().map(|&w| f64::from(w)).collect()).collect());
+        saved.biases.push(biases.iter().map(|&b| [f64::from(b)]).collect());
+    }
+    serde_json::to_vec(&saved)
+        .map_err(|error| unsupported(&format!("finite numbers only: {error}")))
+}
+
+pub(super) fn decode(file: &Path, bytes: &[u8]) -> Result<Model, ModelError> {
+    let saved: Saved = serde_json::from_slice(bytes)
+        .map_err(|error| ModelError::Foreign { file: file.into(), problem: error.to_string() })?;
+    saved.into_model().map_err(|problem| ModelError::Broken { file: file.into(), problem })
+}
+
+impl Saved {
+    fn into_model(self) -> Result<Model, String> {
+        let sizes = &self.sizes;
+        if !LAYERS.contains(&sizes.len()) {
+            return Err(format!("`sizes` lists {} layers, not 2 to 100", sizes.len()));
+        }
+        let transitions = sizes.len() - 1;
+        if self.weights.len() != transitions || self.biases.len() != transitions {
+            return Err(format!(
+                "{} layers need {transitions} arrays of weights and of biases, not {} and {}",
+                sizes.len(),
+                self.weights.len(),
+                self.biases.len()
+            ));
+        }
+        let cost = match self.cost.as_str() {
+            "QuadraticCost" => Cost::Quadratic,
+            "CrossEntropyCost" => Cost::CrossEntropy,
+            other => {
+                return Err(format!(
+                    "`cost` is \"{other}\", not \"QuadraticCost\" or \"CrossEntropyCost\""
+                ));
+            }
+        };
+        let layers: Result<Vec<Layer>, String> = self
+            .weights
+            .iter()
+            .zip(&self.biases)
+            .zip(sizes.windows(2))
+            .enumerate()
+            .map(|(index, ((weights, biases), sizes))| {
+                dense(weights, biases, sizes[0], sizes[1])
+                    .map_err(|problem| format!("layer {}: {problem}", index + 1))
+            })
+            .collect();
+        let (inputs, outputs) = (sizes[0], sizes[transitions]);
+        let text: Vec<String> = sizes.iter().map(usize::to_string).collect();
+        let spec = Spec { layers: text.join(","), cost, init: Init::Scaled, ..Spec::default() };
+        let spec =
+            Spec { readout: if outputs == 1 { Readout::Is(0) } else { spec.readout }, ..spec };
+        Ok(Model {
+            spec,
+            network: Network { layers: layers?, cost },
+            others: Vec::new(),
+            image: image_of(inputs),
+            classes: (0..outputs.max(2)).map(|class| class.to_string()).collect(),
+            epoch: 0,
+        })
+    }
+}
+
+/// A layer of the sizes that the file itself states.
+fn dense(
+    weights: &[Vec<f64>],
+    biases: &[[f64; 1]],
+    inputs: usize,
+    units: usize,
+) -> Result<Layer, String> {
+    if inputs == 0 || units == 0 {
+        return Err("a size of 0".into());
+    }
+    if weights.len() != units || biases.len() != units {
+        return Err(format!(
+            "{} rows of weights and {} biases for {units} units",
+            weights.len(),
+            biases.len()
+        ));
+    }
+    if let Some(row) = weights.iter().find(|row| row.len() != inputs) {
+        return Err(format!("a unit with {} weights for {inputs} inputs", row.len()));
+    }
+    Ok(Layer::Dense(Dense {
+        weights: Array2::from_shape_fn((inputs, units), |(j, k)| weights[k][j] as Real),
+        biases: biases.iter().map(|[bias]| *bias as Real).collect::<Array1<Real>>(),
+        activation: Activation::Sigmoid,
+    }))
+}
+
+/// A square where the number of pixels is one, else a single row.
+fn image_of(inputs: usize) -> (usize, usize) {
+    let side = inputs.isqrt();
+    if side * side == inputs { (side, side) } else { (inputs, 1) }
+}

@@ -1,0 +1,293 @@
+//! Answers to probes: what a view wants to see of a network.
+
+use crate::data::Images;
+use crate::data::batch::scale;
+use crate::nn::{Layer, Mode, Network, Real, Shape, Tape};
+use crate::protocol::{
+    Card, Content, DigitFilter, DigitOrder, DigitQuery, LayerStats, Tensor, Verdict, What,
+};
+use crate::spec::Readout;
+use crate::spec::readout::to_f32;
+use ndarray::{Array2, ArrayView1, ArrayView2};
+
+/// What the test set looked like to a network: the material of lists and confusion matrices.
+#[derive(Clone, Debug)]
+pub(crate) struct TestOutputs {
+    /// Shape (test images, outputs).
+    outputs: Array2<Real>,
+    /// The answer to every test image.
+    predictions: Vec<u32>,
+    readout: Readout,
+}
+
+impl TestOutputs {
+    pub(crate) fn new(outputs: Array2<Real>, readout: Readout) -> Self {
+        let predictions = outputs.rows().into_iter().map(|a| readout.predict(a)).collect();
+        Self { outputs, predictions, readout }
+    }
+
+    /// Where the answers were voted for: one a test image.
+    pub(crate) fn elected(outputs: Array2<Real>, predictions: Vec<u32>, readout: Readout) -> Self {
+        Self { outputs, predictions, readout }
+    }
+
+    /// Counts of (right answer, given answer), row by row.
+    fn confusion(&self, test: &Images, classes: usize) -> Content {
+        let answers = self.readout.answers(classes);
+        let mut counts = vec![0_u32; answers * answers];
+        for (&label, &prediction) in test.labels.iter().zip(&self.predictions) {
+            counts[self.readout.answer(label) as usize * answers + prediction as usize] += 1;
+        }
+        Content::Confusion { classes: answers as u32, counts }
+    }
+
+    fn matches(&self, test: &Images, index: usize, filter: DigitFilter) -> bool {
+        let answer = self.readout.answer(test.labels[index]);
+        let prediction = self.predictions[index];
+        let verdict = match filter.verdict {
+            Verdict::All => true,
+            Verdict::Right => answer == prediction,
+            Verdict::Wrong => answer != prediction,
+        };
+        verdict
+            && filter.label.is_none_or(|label| label == answer)
+            && filter.predicted.is_none_or(|predicted| predicted == prediction)
+    }
+
+    /// How much more strongly the outputs speak for the given answer than for the right one.
+    fn confidence_in_error(&self, test: &Images, index: usize) -> f32 {
+        let a = self.outputs.row(index);
+        let answer = self.readout.answer(test.labels[index]);
+        self.readout.strength(a, self.predictions[index]) - self.readout.strength(a, answer)
+    }
+
+    fn digits(&self, test: &Images, query: &DigitQuery) -> Content {
+        let mut list: Vec<usize> =
+            (0..test.len()).filter(|&index| self.matches(test, index, query.filter)).collect();
+        if query.order == DigitOrder::ConfidentlyWrong {
+            list.sort_by_cached_key(|&index| {
+                let confidence = self.confidence_in_error(test, index);
+                (std::cmp::Reverse(TotalOrder(confidence)), index)
+            });
+        }
+        let selected = query.selected.map(|index| index as usize);
+        let rank = selected.and_then(|wanted| list.iter().position(|&index| index == wanted));
+        let window = list.iter().skip(query.offset as usize).take(query.count as usize);
+        let cards = window.map(|&index| {
+            let answer = Said { answer: self.predictions[index], a: self.outputs.row(index) };
+            card(test, index, answer, self.readout, query.pixels)
+        });
+        Content::Digits {
+            total: list.len() as u32,
+            selected_rank: rank.map(|rank| rank as u32),
+            cards: cards.collect(),
+        }
+    }
+}
+
+/// Floating-point numbers in their total order.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct TotalOrder(f32);
+
+impl Eq for TotalOrder {}
+
+impl PartialOrd for TotalOrder {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for TotalOrder {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.0.total_cmp(&other.0)
+    }
+}
+
+/// An answer, and the outputs that speak for it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Said<'a> {
+    pub answer: u32,
+    pub a: ArrayView1<'a, Real>,
+}
+
+/// A test image and what is said of it.
+pub(crate) fn card(
+    test: &Images,
+    index: usize,
+    said: Said,
+    readout: Readout,
+    pixels: bool,
+) -> Card {
+    Card {
+        index: index as u32,
+        label: readout.answer(test.labels[index]),
+        prediction: said.answer,
+        confidence: readout.strength(said.a, said.answer),
+        pixels: if pixels { test.image(index).to_vec() } else { Vec::new() },
+    }
+}
+
+/// Everything a probe of one network is answered from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Subject<'a> {
+    pub network: &'a Network,
+    pub test: &'a Images,
+    /// Classes of the data set.
+    pub classes: usize,
+    pub readout: Readout,
+    /// `None` while the test set has not been measured with this network.
+    pub outputs: Option<&'a TestOutputs>,
+    pub layers: &'a [LayerStats],
+}
+
+/// One image fed forward, in buffers that are reused.
+#[derive(Debug)]
+pub(crate) struct Single {
+    x: Array2<Real>,
+    tape: Tape,
+}
+
+impl Single {
+    pub(crate) fn new(network: &Network) -> Self {
+        Self { x: Array2::zeros((1, network.inputs())), tape: Tape::new(network, 1) }
+    }
+
+    /// The output activations for an image; `pixels` as many as the network has inputs.
+    pub(crate) fn outputs(&mut self, network: &Network, pixels: &[u8]) -> ArrayView1<'_, Real> {
+        scale(pixels, self.x.row_mut(0));
+        network.forward(self.x.view(), &mut self.tape, Mode::Inference);
+        let outputs: ArrayView2<Real> = self.tape.outputs();
+        outputs.index_axis_move(ndarray::Axis(0), 0)
+    }
+}
+
+impl Subject<'_> {
+    /// Answers a probe, or `None` when the test set has to be measured first.
+    pub(crate) fn answer(&self, what: &What, single: &mut Single) -> Option<Content> {
+        Some(match what {
+            What::Weights { layer: layer_index, first, count } => match self.layer(*layer_index) {
+                Ok(layer) => {
+                    weights(layer, self.seen_by(*layer_index), *first as usize, *count as usize)
+                }
+                Err(unavailable) => unavailable,
+            },
+            What::Biases { layer } => match self.layer(*layer) {
+                Ok(layer) => Content::Biases { values: floats(layer.biases().iter()) },
+                Err(unavailable) => unavailable,
+            },
+            What::Histogram { layer, bins } => match self.layer(*layer) {
+                Ok(layer) => histogram(layer, *bins),
+                Err(unavailable) => unavailable,
+            },
+            What::Digits(query) => self.outputs?.digits(self.test, query),
+            What::Confusion => self.outputs?.confusion(self.test, self.classes),
+            What::Digit { index } => self.digit(*index as usize, single),
+            What::Activations { index } => self.activations(*index as usize, single),
+            What::Gradients => Content::Gradients { layers: self.layers.to_vec() },
+        })
+    }
+
+    fn layer(&self, index: u32) -> Result<&Layer, Content> {
+        let count = self.network.layers.len();
+        self.network.layers.get(index as usize).ok_or_else(|| {
+            Content::Unavailable(format!("this network has {count} layers, none numbered {index}"))
+        })
+    }
+
+    /// The shape of what a layer looks at: the image, or the layer before it. A dense layer itself
+    /// knows no more than how many inputs it has.
+    fn seen_by(&self, layer: u32) -> Shape {
+        match (layer as usize).checked_sub(1) {
+            Some(before) => self.network.layers[before].output(),
+            None => crate::spec::build::image_shape((self.test.width, self.test.height)),
+        }
+    }
+
+    fn image(&self, index: usize) -> Result<&[u8], Content> {
+        if index < self.test.len() {
+            return Ok(self.test.image(index));
+        }
+        let count = self.test.len();
+        Err(Content::Unavailable(format!("there are {count} test images, none numbered {index}")))
+    }
+
+    fn digit(&self, index: usize, single: &mut Single) -> Content {
+        match self.image(index) {
+            Ok(pixels) => {
+                let outputs = single.outputs(self.network, pixels);
+                let said = Said { answer: self.readout.predict(outputs), a: outputs };
+                Content::Digit {
+                    card: card(self.test, index, said, self.readout, true),
+                    outputs: floats(outputs.iter()),
+                    votes: Vec::new(),
+                }
+            }
+            Err(unavailable) => unavailable,
+        }
+    }
+
+    fn activations(&self, index: usize, single: &mut Single) -> Content {
+        match self.image(index) {
+            Ok(pixels) => {
+                single.outputs(self.network, pixels);
+                let layers = self.network.layers.iter().enumerate().map(|(index, layer)| {
+                    let shape = layer.output();
+                    Tensor {
+                        shape: [shape.maps as u32, shape.height as u32, shape.width as u32],
+                        values: floats(
+                            shape
+                                .maps_first(&single.tape.activations(index).row(0).to_vec())
+                                .iter(),
+                        ),
+                    }
+                });
+                Content::Activations { layers: layers.collect() }
+            }
+            Err(unavailable) => unavailable,
+        }
+    }
+}
+
+pub(crate) fn floats<'a>(values: impl Iterator<Item = &'a Real>) -> Vec<f32> {
+    values.copied().map(to_f32).collect()
+}
+
+/// The incoming weights of units `first..first + count`, a row a unit, in the shape of what the
+/// unit looks at.
+fn weights(layer: &Layer, seen: Shape, first: usize, count: usize) -> Content {
+    let units = first..first.saturating_add(count).min(layer.units());
+    let rows = units.map(|unit| {
+        let (own, values) = layer.unit_weights(unit);
+        let whole = own.maps == values.len() || own.width == values.len();
+        let (shape, values) = if whole && seen.len() == values.len() {
+            (seen, seen.maps_first(&values))
+        } else {
+            (own, values)
+        };
+        let shape = [shape.maps as u32, shape.height as u32, shape.width as u32];
+        Tensor { shape, values: floats(values.iter()) }
+    });
+    let rows = rows.collect();
+    let largest = layer
+        .weights()
+        .flat_map(IntoIterator::into_iter)
+        .fold(0.0, |largest: Real, w| largest.max(w.abs()));
+    Content::Weights { rows, largest: to_f32(largest) }
+}
+
+/// Most bins a histogram has; more are no picture.
+const MOST_BINS: u32 = 1000;
+
+fn histogram(layer: &Layer, bins: u32) -> Content {
+    let bins = bins.clamp(1, MOST_BINS) as usize;
+    let values = || layer.weights().flat_map(IntoIterator::into_iter).filter(|w| w.is_finite());
+    let low = values().fold(Real::INFINITY, |low, &w| low.min(w));
+    let high = values().fold(Real::NEG_INFINITY, |high, &w| high.max(w));
+    let mut counts = vec![0; bins];
+    let width = (high - low) / bins as Real;
+    for &w in values() {
+        let bin = if width > 0.0 { ((w - low) / width) as usize } else { 0 };
+        counts[bin.min(bins - 1)] += 1;
+    }
+    Content::Histogram { low: to_f32(low), high: to_f32(high), counts }
+}

@@ -1,0 +1,105 @@
+//! Counting costs and right answers.
+
+use crate::nn::{Cost, Real};
+use crate::spec::Readout;
+use ndarray::{Array2, ArrayView2, s};
+
+/// Sums over the images seen so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Tally {
+    cost: f64,
+    right: usize,
+    seen: usize,
+}
+
+impl Tally {
+    /// Counts what another one has counted.
+    pub(crate) fn join(&mut self, Self { cost, right, seen }: Self) {
+        self.cost += cost;
+        self.right += right;
+        self.seen += seen;
+    }
+
+    /// The book's C without the regularization term, `None` when nothing was seen.
+    pub(crate) fn cost(self) -> Option<f64> {
+        (self.seen > 0).then(|| self.cost / self.seen as f64)
+    }
+
+    /// The fraction that was answered rightly.
+    pub(crate) fn accuracy(self) -> Option<f64> {
+        (self.seen > 0).then(|| self.right as f64 / self.seen as f64)
+    }
+
+    /// Whether the cost is infinite or not a number.
+    pub(crate) fn diverged(self) -> bool {
+        !self.cost.is_finite()
+    }
+
+    /// How many images were seen.
+    #[cfg(test)]
+    pub(crate) fn seen(self) -> usize {
+        self.seen
+    }
+}
+
+/// Compares outputs and answers with labels, in a buffer that is reused.
+#[derive(Debug)]
+pub(crate) struct Marker {
+    readout: Readout,
+    /// The outputs that are asked for, shape (samples, outputs).
+    y: Array2<Real>,
+}
+
+impl Marker {
+    /// For so many samples at once.
+    pub(crate) fn new(readout: Readout, samples: usize, outputs: usize) -> Self {
+        Self { readout, y: Array2::zeros((samples, outputs)) }
+    }
+
+    /// Counts outputs, of shape (samples, outputs), and the answers that were read from them, one a
+    /// label.
+    pub(crate) fn mark(
+        &mut self,
+        cost: Cost,
+        outputs: ArrayView2<Real>,
+        answers: impl Iterator<Item = u32>,
+        labels: &[u8],
+    ) -> Tally {
+        for (&label, y) in labels.iter().zip(self.y.rows_mut()) {
+            self.readout.target(label, y);
+        }
+        let answers = answers.zip(labels);
+        let is_right = |&(answer, &label): &(u32, &u8)| answer == self.readout.answer(label);
+        Tally {
+            cost: cost.sum(outputs, self.y.slice(s![..labels.len(), ..])),
+            right: answers.filter(is_right).count(),
+            seen: labels.len(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::array;
+
+    #[test]
+    fn outputs_are_marked_by_the_labels_and_the_answers_given() {
+        let mut marker = Marker::new(Readout::OneHot, 3, 2);
+        let outputs = array![[1.0, 0.0], [0.0, 1.0]];
+        let mut mark = |answers: [u32; 2]| {
+            marker.mark(Cost::Quadratic, outputs.view(), answers.into_iter(), &[0, 0])
+        };
+        let tally = mark([0, 1]);
+        assert_eq!(
+            (tally.cost(), tally.accuracy()),
+            (Some(0.5), Some(0.5)),
+            "one is off by (1, 1)"
+        );
+        let mut both = mark([0, 0]);
+        assert_eq!(both.accuracy(), Some(1.0), "an answer may be another than the largest output");
+        both.join(tally);
+        assert_eq!((both.seen(), both.cost(), both.accuracy()), (4, Some(0.5), Some(0.75)));
+        assert_eq!(Tally::default().accuracy(), None);
+    }
+}

@@ -1,0 +1,99 @@
+//! Lines of writing in a picture.
+
+use crate::picture::{Piece, Pieces};
+
+/// Pieces smaller in both directions than this fraction of a digit's height are specks.
+const SPECK: f64 = 0.25;
+/// Pieces belong together when this fraction of the narrower one lies over or under the other.
+const OVERLAP: f64 = 0.6;
+
+/// Pieces that stand over each other.
+#[derive(Clone, Debug)]
+struct Group {
+    pieces: Vec<Piece>,
+    left: usize,
+    top: usize,
+    right: usize,
+    bottom: usize,
+}
+
+/// The height of a digit: half of the ink lies in pieces that are as high or higher.
+pub(super) fn digit_height(pieces: &[Piece]) -> usize {
+    let mut heights: Vec<(usize, u64)> = pieces.iter().map(|p| (p.height(), p.ink)).collect();
+    heights.sort_unstable_by(|a, b| b.cmp(a));
+    let half = heights.iter().map(|(_, ink)| ink).sum::<u64>() / 2;
+    let mut sum = 0;
+    let median = heights.iter().find(|(_, ink)| {
+        sum += ink;
+        sum > half
+    });
+    median.map_or(1, |(height, _)| *height)
+}
+
+/// The pieces of each line of writing, from the top, without specks.
+pub(super) fn lines(mut pieces: Pieces) -> (Pieces, Vec<Vec<Piece>>) {
+    let least = SPECK * digit_height(&pieces.list) as f64;
+    pieces.retain(|piece| piece.width().max(piece.height()) as f64 >= least);
+    let lines = beside(join(pieces.list.iter().map(|piece| Group::of(*piece)).collect()));
+    let flat = |groups: Vec<Group>| groups.into_iter().flat_map(|group| group.pieces).collect();
+    (pieces, lines.into_iter().map(flat).collect())
+}
+
+/// Joins groups that lie over each other, until none do.
+fn join(mut groups: Vec<Group>) -> Vec<Group> {
+    let mut done: Vec<Group> = Vec::with_capacity(groups.len());
+    while let Some(mut group) = groups.pop() {
+        match done.iter().position(|other| group.belongs_to(other)) {
+            Some(index) => {
+                group.add(done.swap_remove(index));
+                groups.push(group);
+            }
+            None => done.push(group),
+        }
+    }
+    done
+}
+
+/// Lines from the top, by what stands beside what.
+fn beside(mut groups: Vec<Group>) -> Vec<Vec<Group>> {
+    groups.sort_by_key(|group| group.top + group.bottom);
+    let mut lines: Vec<Vec<Group>> = Vec::new();
+    for group in groups {
+        match lines.last_mut() {
+            Some(line) if line.iter().any(|other| group.stands_beside(other)) => line.push(group),
+            _ => lines.push(vec![group]),
+        }
+    }
+    lines
+}
+
+impl Group {
+    fn of(piece: Piece) -> Self {
+        let Piece { left, top, right, bottom, .. } = piece;
+        Self { pieces: vec![piece], left, top, right, bottom }
+    }
+
+    /// Whether it lies over or under the other, no further away than strokes of one digit are.
+    fn belongs_to(&self, other: &Self) -> bool {
+        let shared = self.right.min(other.right).saturating_sub(self.left.max(other.left));
+        let narrower = (self.right - self.left).min(other.right - other.left);
+        let gap = self.top.max(other.top).saturating_sub(self.bottom.min(other.bottom));
+        let near = gap * 4 <= (self.bottom - self.top).max(other.bottom - other.top);
+        near && shared as f64 >= narrower as f64 * OVERLAP
+    }
+
+    /// Whether the middle of one lies within the height of the other.
+    fn stands_beside(&self, other: &Self) -> bool {
+        let middle = |group: &Self| usize::midpoint(group.top, group.bottom);
+        (self.top..self.bottom).contains(&middle(other))
+            || (other.top..other.bottom).contains(&middle(self))
+    }
+
+    fn add(&mut self, other: Self) {
+        self.pieces.extend(other.pieces);
+        self.left = self.left.min(other.left);
+        self.top = self.top.min(other.top);
+        self.right = self.right.max(other.right);
+        self.bottom = self.bottom.max(other.bottom);
+    }
+}

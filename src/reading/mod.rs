@@ -1,0 +1,201 @@
+//! Several digits in one picture: the segmentation problem of the book's section 1.4.
+//!
+//! "We could use the individual digit classifier to score each trial segmentation": wherever a path
+//! from the top of a line of writing to its bottom crosses little ink it may be cut, whatever lies
+//! between two cuts may be a digit, the network says how sure it is of each, and the segmentation
+//! whose pieces score highest together is the reading. So digits that touch are parted, and the
+//! strokes of a five that do not touch stay together.
+
+mod cut;
+mod lattice;
+mod lines;
+mod piece;
+mod score;
+mod verdict;
+
+use crate::data::Images;
+use crate::model::{Answer, Model};
+use crate::picture::{Picture, Piece, Pieces};
+use crate::protocol::{ReadDigit, ReadLine, Reading, Segmentation};
+use cut::Cut;
+use lattice::Step;
+use piece::Candidate;
+use score::Shape;
+use verdict::{Verdict, verdict};
+
+/// A piece is at most so wide, as a fraction of the height of a digit.
+const WIDEST: f32 = 1.6;
+/// Columns of paper inside a piece are at most so many, as a fraction of the height of a digit.
+const GAP: f32 = 0.3;
+/// Segmentations of a line that are kept, the best ones.
+const KEPT: usize = 5;
+/// Pixels of a digit's height that are enough to see where to cut.
+const ENOUGH: usize = 30;
+
+/// Everything in a picture that may be a digit.
+#[derive(Clone, Debug)]
+pub struct Sheet {
+    picture: Picture,
+    /// So many pixels of the picture given became one, in each direction.
+    shrunk: usize,
+    lines: Vec<Line>,
+}
+
+/// A line of writing, cut wherever it may be.
+#[derive(Clone, Debug)]
+struct Line {
+    left: usize,
+    top: usize,
+    size: (usize, usize),
+    /// The height of a digit in pixels.
+    digit: f32,
+    cuts: Vec<Cut>,
+    candidates: Vec<Candidate>,
+}
+
+/// Reads a picture.
+#[must_use]
+pub fn read(model: &Model, picture: &Picture) -> Reading {
+    let sheet = Sheet::of(picture);
+    let answers = model.answer(&sheet.images(model.image));
+    sheet.decide(model, &answers)
+}
+
+impl Sheet {
+    /// Cuts a picture wherever it may be cut. Large writing is made smaller first: where to cut is
+    /// seen all the same.
+    #[must_use]
+    pub fn of(picture: &Picture) -> Self {
+        let shrunk = (lines::digit_height(&Pieces::of(picture).list) / ENOUGH).max(1);
+        let picture = picture.shrunk(shrunk);
+        let (pieces, lines) = lines::lines(Pieces::of(&picture));
+        let line = |members: Vec<Piece>| {
+            let mut alone = picture.clone();
+            pieces.keep_only(&mut alone, &members);
+            let bounds = alone.bounds();
+            Line::of(&alone.crop(bounds), (bounds.0, bounds.1), lines::digit_height(&members))
+        };
+        let lines = lines.into_iter().map(line).collect();
+        Self { picture, shrunk, lines }
+    }
+
+    /// All that may be digits, each as a network wants it.
+    #[must_use]
+    pub fn images(&self, (width, height): (usize, usize)) -> Images {
+        let candidates = || self.lines.iter().flat_map(|line| &line.candidates);
+        let pixels = candidates().flat_map(|one| one.picture.normalized(width, height)).collect();
+        Images { width, height, pixels, labels: vec![0; candidates().count()] }
+    }
+
+    /// Chooses by the model's answers to [`Sheet::images`].
+    ///
+    /// # Panics
+    /// Where there are not as many answers as images.
+    #[must_use]
+    pub fn decide(&self, model: &Model, answers: &[Answer]) -> Reading {
+        let mut rest = answers;
+        let lines = self.lines.iter().map(|line| {
+            let (own, others) = rest.split_at(line.candidates.len());
+            rest = others;
+            line.decide(model, own)
+        });
+        Reading {
+            lines: lines.collect(),
+            width: self.picture.width as u32,
+            height: self.picture.height as u32,
+            ink: self.picture.ink.clone(),
+            shrunk: self.shrunk as u32,
+            seen: [model.image.0 as u32, model.image.1 as u32],
+        }
+    }
+}
+
+impl Line {
+    fn of(picture: &Picture, (left, top): (usize, usize), digit: usize) -> Self {
+        let digit = digit as f32;
+        let mut cuts = cut::cuts(picture, digit);
+        piece::drop_idle(picture, &mut cuts);
+        let mut candidates = Vec::new();
+        for first in 0..cuts.len() {
+            for last in first + 1..cuts.len() {
+                let Some(piece) = piece::between(picture, &cuts, [first, last]) else { continue };
+                if piece.picture.width as f32 > WIDEST * digit && last > first + 1 {
+                    break;
+                }
+                // Between neighbouring cuts there is no other way: every line is read somehow.
+                let neighbours = last == first + 1;
+                if neighbours || piece::widest_gap(&piece.picture) as f32 <= GAP * digit {
+                    candidates.push(piece);
+                }
+            }
+        }
+        let size = (picture.width, picture.height);
+        Self { left, top, size, digit, cuts, candidates }
+    }
+
+    fn decide(&self, model: &Model, answers: &[Answer]) -> ReadLine {
+        let steps = self.steps(model, answers);
+        let ways = lattice::best_ways(&steps, self.cuts.len(), KEPT);
+        let segmentation = |way: lattice::Way| Segmentation {
+            score: way.score,
+            cuts: way.steps.iter().skip(1).map(|&at| self.path(&self.candidates[at])).collect(),
+            digits: way
+                .steps
+                .iter()
+                .map(|&at| self.digit(&self.candidates[at], model, &answers[at], steps[at].score))
+                .collect(),
+        };
+        ReadLine {
+            left: self.left as u32,
+            top: self.top as u32,
+            width: self.size.0 as u32,
+            height: self.size.1 as u32,
+            tried: self.cuts.len() as u32 - 2,
+            segmentations: ways.into_iter().map(segmentation).collect(),
+        }
+    }
+
+    fn steps(&self, model: &Model, answers: &[Answer]) -> Vec<Step> {
+        let step = |(one, answer): (&Candidate, &Answer)| {
+            let strength = verdict(model, answer).strength;
+            let score = score::score(strength, &answer.outputs, self.shape(one));
+            Step { from: one.cuts[0], to: one.cuts[1], score }
+        };
+        self.candidates.iter().zip(answers).map(step).collect()
+    }
+
+    fn shape(&self, candidate: &Candidate) -> Shape {
+        let ink = candidate.cuts.map(|at| self.cuts[at].ink);
+        Shape {
+            width: candidate.picture.width as f32 / self.digit,
+            height: candidate.picture.height as f32 / self.digit,
+            parted: (ink[0] + ink[1]) / self.digit,
+        }
+    }
+
+    fn digit(&self, one: &Candidate, model: &Model, answer: &Answer, score: f64) -> ReadDigit {
+        let Verdict { answer: prediction, name, strength, second } = verdict(model, answer);
+        ReadDigit {
+            left: (self.left + one.left) as u32,
+            top: (self.top + one.top) as u32,
+            width: one.picture.width as u32,
+            height: one.picture.height as u32,
+            pixels: one.picture.normalized(model.image.0, model.image.1),
+            prediction: prediction as u32,
+            name: name.into(),
+            strength,
+            second: second.map(|(name, strength)| (name.into(), strength)),
+            votes: answer.votes.iter().map(|&vote| vote as u32).collect(),
+            score,
+        }
+    }
+
+    /// The cut left of a candidate.
+    fn path(&self, one: &Candidate) -> Vec<u32> {
+        let columns = self.cuts[one.cuts[0]].columns.iter();
+        columns.map(|column| (self.left + column) as u32).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,75 @@
+//! What lies between two cuts.
+
+use super::cut::Cut;
+use crate::picture::{Picture, Pieces};
+
+/// What a cut leaves over of a neighbour: ink that hangs together, touches the cut, and is less
+/// than this fraction of all that lies between two cuts.
+const SPLINTER: f64 = 0.1;
+
+/// Something that may be a digit.
+#[derive(Clone, Debug)]
+pub(super) struct Candidate {
+    /// The cuts to its left and right, by index.
+    pub cuts: [usize; 2],
+    /// Its place in the line of writing.
+    pub left: usize,
+    pub top: usize,
+    /// Its ink alone.
+    pub picture: Picture,
+}
+
+/// The ink between two cuts, without splinters of its neighbours; `None` where there is none.
+pub(super) fn between(line: &Picture, cuts: &[Cut], ends: [usize; 2]) -> Option<Candidate> {
+    let [left, right] = ends.map(|at| &cuts[at].columns);
+    let first = left.iter().min().copied().unwrap_or(0);
+    let last = right.iter().max().copied().unwrap_or(0).max(first);
+    let mut cut = Picture::blank(last - first, line.height);
+    for row in 0..line.height {
+        for x in left[row]..right[row].max(left[row]) {
+            cut.ink[row * cut.width + x - first] = line.ink[row * line.width + x];
+        }
+    }
+    if cut.is_blank() {
+        return None;
+    }
+    remove_splinters(&mut cut);
+    let bounds = cut.bounds();
+    let picture = cut.crop(bounds);
+    Some(Candidate { cuts: ends, left: first + bounds.0, top: bounds.1, picture })
+}
+
+/// Forgets cuts that have no ink between them and the one before.
+pub(super) fn drop_idle(line: &Picture, cuts: &mut Vec<Cut>) {
+    let mut at = 1;
+    while at < cuts.len() {
+        if cuts.len() == 2 || between(line, cuts, [at - 1, at]).is_some() {
+            at += 1;
+        } else {
+            // The line's two ends stay.
+            cuts.remove(if at + 1 == cuts.len() { at - 1 } else { at });
+        }
+    }
+}
+
+/// The most columns side by side that hold no ink.
+pub(super) fn widest_gap(picture: &Picture) -> usize {
+    let blank = |x: usize| (0..picture.height).all(|y| picture.ink[y * picture.width + x] == 0);
+    let (mut run, mut widest) = (0, 0);
+    for x in 0..picture.width {
+        run = if blank(x) { run + 1 } else { 0 };
+        widest = widest.max(run);
+    }
+    widest
+}
+
+fn remove_splinters(cut: &mut Picture) {
+    let pieces = Pieces::of(cut);
+    if pieces.list.len() < 2 {
+        return;
+    }
+    let all: u64 = pieces.list.iter().map(|piece| piece.ink).sum();
+    let kept = pieces.list.iter().filter(|piece| piece.ink as f64 >= SPLINTER * all as f64);
+    let kept: Vec<_> = kept.collect();
+    pieces.keep_only(cut, kept);
+}

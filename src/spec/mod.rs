@@ -1,0 +1,17 @@
+//! The recipe of a run: parse, validate, describe, build the network it names, presets.
+
+pub(crate) mod build;
+pub(crate) mod describe;
+pub(crate) mod presets;
+pub(crate) mod readout;
+pub(crate) mod recipe;
+#[cfg(test)]
+pub(crate) mod testing;
+pub(crate) mod validate;
+
+pub use build::build;
+pub use describe::describe;
+pub use presets::{PRESETS, Preset, preset};
+pub use readout::Readout;
+pub use recipe::{EarlyStopping, Expansion, Optimizer, Schedule, Spec};
+pub use validate::SpecError;

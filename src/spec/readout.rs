@@ -1,0 +1,176 @@
+//! What outputs stand for: targets from labels, predictions from outputs.
+
+use crate::nn::Real;
+use ndarray::{ArrayView1, ArrayViewMut1};
+use serde::{Deserialize, Serialize};
+
+/// What the output activations stand for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Readout {
+    /// One output a class; the largest is the prediction.
+    #[default]
+    OneHot,
+    /// The label in binary, an output a bit, lowest first (the question of section 1.4).
+    Binary,
+    /// One output: is it this class? Yes from 0.5 on (section 1.6).
+    Is(u8),
+}
+
+impl Readout {
+    /// Outputs a network needs for so many classes.
+    #[must_use]
+    pub fn outputs(self, classes: usize) -> usize {
+        match self {
+            Self::OneHot => classes,
+            Self::Binary => {
+                (usize::BITS - classes.saturating_sub(1).leading_zeros()).max(1) as usize
+            }
+            Self::Is(_) => 1,
+        }
+    }
+
+    /// Different answers a network can give for so many classes.
+    #[must_use]
+    pub fn answers(self, classes: usize) -> usize {
+        match self {
+            Self::OneHot => classes,
+            Self::Binary => 1 << self.outputs(classes),
+            Self::Is(_) => 2,
+        }
+    }
+
+    /// The name of every answer, from the names of the classes.
+    #[must_use]
+    pub fn names(self, classes: &[String]) -> Vec<String> {
+        match self {
+            Self::OneHot => classes.to_vec(),
+            Self::Binary => {
+                let spare = (classes.len()..self.answers(classes.len())).map(|n| format!("({n})"));
+                classes.iter().cloned().chain(spare).collect()
+            }
+            Self::Is(class) => {
+                let name = classes.get(usize::from(class)).map_or("?", String::as_str);
+                vec![format!("not {name}"), name.to_owned()]
+            }
+        }
+    }
+
+    /// Writes the outputs y that a label asks for; `y` of shape (outputs).
+    pub fn target(self, label: u8, mut y: ArrayViewMut1<Real>) {
+        let bit = |set: bool| Real::from(u8::from(set));
+        match self {
+            Self::OneHot => {
+                y.fill(0.0);
+                y[usize::from(label)] = 1.0;
+            }
+            Self::Binary => {
+                y.iter_mut().enumerate().for_each(|(i, y)| *y = bit(label >> i & 1 == 1));
+            }
+            Self::Is(class) => y.fill(bit(label == class)),
+        }
+    }
+
+    /// The answer that outputs `a` of shape (outputs) give: a class for `OneHot` (the first of the
+    /// largest), the number whose bits are the outputs from 0.5 on for `Binary` (it may be beyond
+    /// the classes), 1 for yes and 0 for no for `Is`.
+    #[must_use]
+    pub fn predict(self, a: ArrayView1<Real>) -> u32 {
+        match self {
+            Self::OneHot => {
+                let mut best = 0;
+                for (index, &value) in a.iter().enumerate() {
+                    if value > a[best] {
+                        best = index;
+                    }
+                }
+                best as u32
+            }
+            Self::Binary => {
+                a.iter().enumerate().fold(0, |sum, (i, &a)| sum | u32::from(a >= 0.5) << i)
+            }
+            Self::Is(_) => u32::from(a[0] >= 0.5),
+        }
+    }
+
+    /// The answer that is right for a label, comparable with [`Readout::predict`].
+    #[must_use]
+    pub fn answer(self, label: u8) -> u32 {
+        match self {
+            Self::OneHot | Self::Binary => u32::from(label),
+            Self::Is(class) => u32::from(label == class),
+        }
+    }
+
+    /// How strongly outputs `a` speak for an answer, from 0 to 1 where outputs are: the output of
+    /// a class, the least certain bit, or the one output.
+    #[must_use]
+    pub fn strength(self, a: ArrayView1<Real>, answer: u32) -> f32 {
+        let side = |a: Real, set: bool| if set { a } else { 1.0 - a };
+        let strength = match self {
+            Self::OneHot => a.get(answer as usize).copied().unwrap_or(0.0),
+            Self::Binary => {
+                let bits = a.iter().enumerate().map(|(i, &a)| side(a, answer >> i & 1 == 1));
+                bits.fold(Real::INFINITY, Real::min)
+            }
+            Self::Is(_) => side(a[0], answer == 1),
+        };
+        to_f32(strength)
+    }
+}
+
+/// A number as front ends get it.
+#[allow(clippy::unnecessary_cast, reason = "Real is f64 with the feature f64")]
+pub(crate) fn to_f32(value: Real) -> f32 {
+    value as f32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::{Array1, array};
+    use proptest::prelude::*;
+
+    #[test]
+    fn ten_classes_need_ten_outputs_four_bits_or_one_yes() {
+        assert_eq!(Readout::OneHot.outputs(10), 10);
+        assert_eq!(Readout::Binary.outputs(10), 4);
+        assert_eq!(Readout::Binary.outputs(16), 4);
+        assert_eq!(Readout::Binary.outputs(17), 5);
+        assert_eq!(Readout::Binary.outputs(1), 1);
+        assert_eq!(Readout::Is(9).outputs(10), 1);
+    }
+
+    #[test]
+    fn bits_come_lowest_first() {
+        let mut y = Array1::zeros(4);
+        Readout::Binary.target(6, y.view_mut());
+        assert_eq!(y, array![0.0, 1.0, 1.0, 0.0]);
+    }
+
+    #[test]
+    fn the_half_rule_says_yes_from_a_half_on() {
+        assert_eq!(Readout::Is(9).predict(array![0.5].view()), 1);
+        assert_eq!(Readout::Is(9).predict(array![0.49].view()), 0);
+    }
+
+    #[test]
+    fn outputs_that_are_no_numbers_still_give_an_answer() {
+        let a = array![Real::NAN, Real::NAN];
+        for readout in [Readout::OneHot, Readout::Binary, Readout::Is(0)] {
+            assert_eq!(readout.predict(a.view()), 0);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_perfect_output_is_read_back_as_its_label(label in 0_u8..10, class in 0_u8..10) {
+            for readout in [Readout::OneHot, Readout::Binary, Readout::Is(class)] {
+                let mut y = Array1::zeros(readout.outputs(10));
+                readout.target(label, y.view_mut());
+                prop_assert_eq!(readout.predict(y.view()), readout.answer(label));
+                prop_assert!((readout.strength(y.view(), readout.answer(label)) - 1.0).abs() < 1e-6);
+            }
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! The bytes of a checkpoint file.
+//!
+//! `NNTOPCKP`, format version (u32), length of the payload (u64), SHA-256 of the payload, payload.
+//! Numbers are little-endian. The payload is postcard: the spec as JSON text, then the body.
+
+use super::{Body, Checkpoint};
+use crate::spec::{Spec, SpecError};
+use sha2::{Digest, Sha256};
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+const MAGIC: &[u8; 8] = b"NNTOPCKP";
+/// Raised whenever the body changes.
+const VERSION: u32 = 1;
+const HEADER: usize = 8 + 4 + 8 + 32;
+/// Longest payload that is read: the largest network allowed, its optimizer's two moments, and
+/// room for the rest.
+const MOST_BYTES: u64 = 8 << 30;
+
+/// Why a checkpoint cannot be used or written: which file, what is wrong, what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum CheckpointError {
+    #[error("{}: cannot be read: {source}", file.display())]
+    Read { file: PathBuf, source: io::Error },
+    #[error("{}: is no checkpoint: it does not start with NNTOPCKP; give a file that `nntop train --checkpoint-every` wrote", file.display())]
+    Foreign { file: PathBuf },
+    #[error("{}: is of format version {found}, but this nntop reads {VERSION}; resume it with the nntop that wrote it", file.display())]
+    Version { file: PathBuf, found: u32 },
+    #[error("{}: is torn: {found} bytes where its header promises {expected}; resume from another checkpoint", file.display())]
+    Torn { file: PathBuf, found: u64, expected: u64 },
+    #[error("{}: was changed after it was written: its SHA-256 does not match; resume from another checkpoint", file.display())]
+    Tampered { file: PathBuf },
+    #[error("{}: holds what no run has: {problem}; resume from another checkpoint", file.display())]
+    Malformed { file: PathBuf, problem: String },
+    #[error("{}: its spec cannot be trained: {source}", file.display())]
+    Spec { file: PathBuf, source: SpecError },
+    #[error(
+        "the checkpoint was made with {expected}, but the data is {found}; resume with the same data"
+    )]
+    Data { expected: String, found: String },
+    #[error("the checkpoint's network is not the one its spec describes (`{0}`)")]
+    Network(String),
+    #[error("{}: cannot be made, so no checkpoint can be kept: {source}", dir.display())]
+    Directory { dir: PathBuf, source: io::Error },
+    #[error("{}: cannot be written: {source}; the checkpoint before is untouched", file.display())]
+    Write { file: PathBuf, source: io::Error },
+}
+
+/// The bytes of a file.
+pub(super) fn encode(checkpoint: &Checkpoint) -> Vec<u8> {
+    let spec = serde_json::to_string(&checkpoint.spec).expect("a spec has no map keys but text");
+    let payload = postcard::to_stdvec(&(spec, &checkpoint.body))
+        .expect("every list knows its length, and memory grows as needed");
+    let mut bytes = Vec::with_capacity(HEADER + payload.len());
+    bytes.extend_from_slice(MAGIC);
+    bytes.extend_from_slice(&VERSION.to_le_bytes());
+    bytes.extend_from_slice(&(payload.len() as u64).to_le_bytes());
+    bytes.extend_from_slice(&Sha256::digest(&payload));
+    bytes.extend_from_slice(&payload);
+    bytes
+}
+
+/// Reads and checks a file. The header's length is compared with the file's before anything is
+/// allocated.
+pub(super) fn read(path: &Path) -> Result<Checkpoint, CheckpointError> {
+    let wrap = |source| CheckpointError::Read { file: path.into(), source };
+    let mut file = File::open(path).map_err(wrap)?;
+    let length = file.metadata().map_err(wrap)?.len();
+    let mut header = Vec::with_capacity(HEADER);
+    file.by_ref().take(HEADER as u64).read_to_end(&mut header).map_err(wrap)?;
+    let expected = promised_length(path, &header)?;
+    let torn = |found| CheckpointError::Torn { file: path.into(), found, expected };
+    if length != expected {
+        return Err(torn(length));
+    }
+    let mut payload = Vec::with_capacity((expected - HEADER as u64) as usize);
+    file.take(expected - HEADER as u64).read_to_end(&mut payload).map_err(wrap)?;
+    if payload.len() as u64 != expected - HEADER as u64 {
+        return Err(torn(HEADER as u64 + payload.len() as u64));
+    }
+    if header[20..] != Sha256::digest(&payload)[..] {
+        return Err(CheckpointError::Tampered { file: path.into() });
+    }
+    decode(path, &payload)
+}
+
+/// Checks a header and returns the length that the whole file must have.
+fn promised_length(path: &Path, header: &[u8]) -> Result<u64, CheckpointError> {
+    let file = || path.to_path_buf();
+    if !header.starts_with(MAGIC) {
+        // An empty or very short file is what a crash leaves of a copy, not a foreign file.
+        return Err(if MAGIC.starts_with(header) {
+            let found = header.len() as u64;
+            CheckpointError::Torn { file: file(), found, expected: HEADER as u64 }
+        } else {
+            CheckpointError::Foreign { file: file() }
+        });
+    }
+    let Some((numbers, _)) = header[8..].split_first_chunk::<12>() else {
+        let found = header.len() as u64;
+        return Err(CheckpointError::Torn { file: file(), found, expected: HEADER as u64 });
+    };
+    let [v0, v1, v2, v3, length @ ..] = *numbers;
+    let version = u32::from_le_bytes([v0, v1, v2, v3]);
+    if version != VERSION {
+        return Err(CheckpointError::Version { file: file(), found: version });
+    }
+    let length = u64::from_le_bytes(length);
+    if length > MOST_BYTES {
+        let problem = format!("a payload of {length} bytes, but at most {MOST_BYTES} are read");
+        return Err(CheckpointError::Malformed { file: file(), problem });
+    }
+    Ok(HEADER as u64 + length)
+}
+
+fn decode(path: &Path, payload: &[u8]) -> Result<Checkpoint, CheckpointError> {
+    let malformed = |problem: String| CheckpointError::Malformed { file: path.into(), problem };
+    let (spec, body): (String, Body) =
+        postcard::from_bytes(payload).map_err(|error| malformed(error.to_string()))?;
+    let spec: Spec = serde_json::from_str(&spec).map_err(|error| malformed(error.to_string()))?;
+    spec.validate().map_err(|source| CheckpointError::Spec { file: path.into(), source })?;
+    Ok(Checkpoint { spec, body, refused: None })
+}

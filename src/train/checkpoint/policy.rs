@@ -1,0 +1,337 @@
+//! Which checkpoints are kept: pure decisions, and their carrying out.
+
+use super::{Checkpoint, CheckpointError, Position, file};
+use crate::model::atomic;
+use std::fs::{self, DirBuilder};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::PathBuf;
+use std::time::Instant;
+
+/// The newest checkpoint of a directory.
+pub const LAST: &str = "last.ckpt";
+/// The one before it, for when the newest is torn.
+pub const PREVIOUS: &str = "previous.ckpt";
+/// The one with the best accuracy on the validation images.
+pub const BEST: &str = "best.ckpt";
+
+/// Where and when checkpoints are written. At the end of a run and on request they always are.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CheckpointPolicy {
+    /// An existing directory for [`LAST`], [`PREVIOUS`] and [`BEST`].
+    pub dir: PathBuf,
+    /// Every so many epochs; never in between when absent.
+    pub every: Option<u32>,
+    /// Nobody asked for them in particular: they may take 1% of the time at most, and are told
+    /// only when they were requested.
+    pub background: bool,
+}
+
+impl CheckpointPolicy {
+    /// How a run is kept in a directory of its own, which is made where there is none, and the
+    /// checkpoint there from which it goes on, if it was interrupted.
+    ///
+    /// # Errors
+    /// Where the directory cannot be made, or holds checkpoints of which none is good.
+    pub fn of_run(dir: PathBuf) -> Result<(Self, Option<Checkpoint>), CheckpointError> {
+        let mut private = DirBuilder::new();
+        let made = private.recursive(true).mode(0o700).create(&dir);
+        made.map_err(|source| CheckpointError::Directory { dir: dir.clone(), source })?;
+        let begun = [LAST, PREVIOUS].iter().any(|name| dir.join(name).exists());
+        let resume = begun.then(|| Checkpoint::load(&dir)).transpose()?;
+        Ok((Self { dir, every: Some(1), background: true }, resume))
+    }
+}
+
+/// What happened.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Moment {
+    /// An epoch was measured; its accuracy on the validation images (test where there are none).
+    EpochEnded(Option<f64>),
+    /// Somebody asked.
+    Asked,
+    /// The run was stopped or completed.
+    RunEnded,
+}
+
+/// What to do with a checkpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Slot {
+    /// Write the newest checkpoint; the one before becomes the previous.
+    Last,
+    /// Write the best one.
+    Best,
+    /// Remember it as the best: it is too early to write another file.
+    HoldBest,
+    /// Write the best one that is remembered.
+    HeldBest,
+}
+
+/// A file that holds a checkpoint.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Written {
+    pub path: PathBuf,
+    pub bytes: u64,
+}
+
+/// Background checkpoints wait so many times as long as the last one took.
+const REST: u32 = 99;
+
+/// Decides what is written when, and writes it.
+#[derive(Debug)]
+pub(crate) struct Keeper {
+    policy: CheckpointPolicy,
+    best: Option<f64>,
+    held: Option<Box<Checkpoint>>,
+    /// Where the run was when [`LAST`] was written, and what was.
+    written: Option<(Position, Written)>,
+    /// When the next background checkpoint may be written.
+    next: Option<Instant>,
+    /// Whether the last attempt failed: one full disk is told once.
+    failing: bool,
+}
+
+impl Keeper {
+    /// `best` is the best accuracy on the validation images of a run that is resumed.
+    pub(crate) fn new(policy: CheckpointPolicy, best: Option<f64>) -> Self {
+        atomic::sweep(&policy.dir);
+        Self { policy, best, held: None, written: None, next: None, failing: false }
+    }
+
+    /// Writes what is due. What to tell: the files that somebody waits for, and failures, each
+    /// once.
+    pub(crate) fn keep(
+        &mut self,
+        moment: Moment,
+        checkpoint: &Checkpoint,
+    ) -> Vec<Result<Written, CheckpointError>> {
+        let asked = moment == Moment::Asked;
+        let mut told = Vec::new();
+        for slot in self.decide(moment, checkpoint.position(), Instant::now()) {
+            match self.carry_out(slot, checkpoint) {
+                Ok(written) => {
+                    self.failing = false;
+                    let awaited = !self.policy.background || asked && slot == Slot::Last;
+                    told.extend(written.filter(|_| awaited).map(Ok));
+                }
+                Err(error) => {
+                    let known = std::mem::replace(&mut self.failing, true);
+                    told.extend((!known || asked).then_some(Err(error)));
+                }
+            }
+        }
+        if told.is_empty() && asked {
+            told.extend(self.written.clone().map(|(_, written)| Ok(written)));
+        }
+        told
+    }
+
+    /// What to do at a moment; `at` is where the run is.
+    fn decide(&mut self, moment: Moment, at: Position, now: Instant) -> Vec<Slot> {
+        let Moment::EpochEnded(accuracy) = moment else {
+            let held = self.held.is_some().then_some(Slot::HeldBest);
+            return held.into_iter().chain(self.last_unless_written(at)).collect();
+        };
+        let improved = accuracy.is_some_and(|a| self.best.is_none_or(|best| a > best));
+        if improved {
+            self.best = accuracy;
+        }
+        let Some(every) = self.policy.every else { return Vec::new() };
+        let early = self.policy.background && self.next.is_some_and(|next| now < next);
+        let due = !early && at.epoch > 0 && at.epoch.is_multiple_of(every);
+        let best = match (improved, early, self.held.is_some()) {
+            (true, true, _) => Some(Slot::HoldBest),
+            (true, false, _) => Some(Slot::Best),
+            // The last must not get ahead of the best: a run resumed from there would not find it
+            // again.
+            (false, false, true) if due => Some(Slot::HeldBest),
+            _ => None,
+        };
+        best.into_iter().chain(self.last_unless_written(at).filter(|_| due)).collect()
+    }
+
+    /// The same state twice would push a useful previous checkpoint out.
+    fn last_unless_written(&self, at: Position) -> Option<Slot> {
+        let written = self.written.as_ref().is_some_and(|(position, _)| *position == at);
+        (!written).then_some(Slot::Last)
+    }
+
+    fn carry_out(
+        &mut self,
+        slot: Slot,
+        checkpoint: &Checkpoint,
+    ) -> Result<Option<Written>, CheckpointError> {
+        let start = Instant::now();
+        let written = match slot {
+            Slot::HoldBest => {
+                self.held = Some(Box::new(checkpoint.clone()));
+                return Ok(None);
+            }
+            Slot::Best => {
+                self.held = None;
+                self.write(BEST, checkpoint)?
+            }
+            Slot::HeldBest => {
+                let Some(held) = self.held.take() else { return Ok(None) };
+                self.write(BEST, &held)?
+            }
+            Slot::Last => {
+                self.keep_previous()?;
+                let written = self.write(LAST, checkpoint)?;
+                self.written = Some((checkpoint.position(), written.clone()));
+                written
+            }
+        };
+        let now = Instant::now();
+        self.next = Some(now + (now - start) * REST);
+        Ok(Some(written))
+    }
+
+    /// Makes the last checkpoint the previous one: by a hard link, so that there is no moment
+    /// without a last checkpoint. A torn one that an earlier process left does not push a good
+    /// previous one out.
+    fn keep_previous(&self) -> Result<(), CheckpointError> {
+        let (last, previous) = (self.policy.dir.join(LAST), self.policy.dir.join(PREVIOUS));
+        if !last.exists() || (self.written.is_none() && file::read(&last).is_err()) {
+            return Ok(());
+        }
+        let _ = fs::remove_file(&previous);
+        let linked = fs::hard_link(&last, &previous).or_else(|_| fs::rename(&last, &previous));
+        linked.map_err(|source| CheckpointError::Write { file: previous, source })
+    }
+
+    fn write(&self, name: &str, checkpoint: &Checkpoint) -> Result<Written, CheckpointError> {
+        let path = self.policy.dir.join(name);
+        let bytes = checkpoint.save(&path)?;
+        Ok(Written { path, bytes })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::testing::{dataset, spec};
+    use crate::spec::{Spec, build};
+    use std::time::Duration;
+
+    fn keeper(every: Option<u32>) -> Keeper {
+        Keeper::new(CheckpointPolicy { every, ..CheckpointPolicy::default() }, None)
+    }
+
+    fn at(epoch: u32, batch: u32) -> Position {
+        Position { epoch, batch }
+    }
+
+    impl Keeper {
+        /// Decides, and believes that it was carried out.
+        fn decided(&mut self, moment: Moment, at: Position) -> Vec<Slot> {
+            let slots = self.decide(moment, at, Instant::now());
+            if slots.contains(&Slot::Last) {
+                self.written = Some((at, Written { path: PathBuf::new(), bytes: 0 }));
+            }
+            slots
+        }
+    }
+
+    #[test]
+    fn every_second_epoch_and_whenever_validation_improves() {
+        let mut keeper = keeper(Some(2));
+        let accuracies = [0.1, 0.9, 0.8, 0.95, 0.95];
+        let slots: Vec<Vec<Slot>> = (0..)
+            .zip(accuracies)
+            .map(|(epoch, accuracy)| {
+                keeper.decided(Moment::EpochEnded(Some(accuracy)), at(epoch, 0))
+            })
+            .collect();
+        let (best, last) = (vec![Slot::Best], vec![Slot::Last]);
+        assert_eq!(slots, [best.clone(), best.clone(), last.clone(), best, last]);
+    }
+
+    #[test]
+    fn without_an_interval_only_requests_and_the_end_write() {
+        let mut keeper = keeper(None);
+        assert_eq!(keeper.decided(Moment::EpochEnded(Some(0.9)), at(1, 0)), []);
+        assert_eq!(keeper.decided(Moment::Asked, at(1, 5)), [Slot::Last]);
+        assert_eq!(keeper.decided(Moment::RunEnded, at(2, 0)), [Slot::Last]);
+    }
+
+    #[test]
+    fn the_same_moment_is_not_written_twice() {
+        let mut keeper = keeper(Some(1));
+        assert_eq!(keeper.decided(Moment::EpochEnded(None), at(1, 0)), [Slot::Last]);
+        assert_eq!(keeper.decided(Moment::Asked, at(1, 0)), []);
+        assert_eq!(keeper.decided(Moment::RunEnded, at(1, 0)), []);
+    }
+
+    #[test]
+    fn a_resumed_run_does_not_overwrite_a_better_one() {
+        let policy = CheckpointPolicy { every: Some(5), ..CheckpointPolicy::default() };
+        let mut keeper = Keeper::new(policy, Some(0.97));
+        assert_eq!(keeper.decided(Moment::EpochEnded(Some(0.96)), at(6, 0)), []);
+        assert_eq!(keeper.decided(Moment::EpochEnded(Some(0.98)), at(7, 0)), [Slot::Best]);
+    }
+
+    /// A run that stands at an epoch.
+    fn checkpoint(epoch: u32) -> Checkpoint {
+        let (data, spec) = (dataset(), Spec { epochs: 9, ..spec() });
+        let mut checkpoint = Checkpoint::start(spec.clone(), build(&spec, &data).unwrap(), &data);
+        checkpoint.body.position = at(epoch, 0);
+        checkpoint
+    }
+
+    #[test]
+    fn in_the_background_the_best_is_held_until_it_may_be_written() {
+        let dir = tempfile::tempdir().unwrap();
+        let policy = CheckpointPolicy { dir: dir.path().into(), every: Some(1), background: true };
+        let mut keeper = Keeper::new(policy, None);
+        let keep = |keeper: &mut Keeper, epoch, accuracy| {
+            let told = keeper.keep(Moment::EpochEnded(Some(accuracy)), &checkpoint(epoch));
+            assert!(told.is_empty(), "nobody asked: {told:?}");
+        };
+        let epoch = |name: &str| Checkpoint::load(&dir.path().join(name)).unwrap().position().epoch;
+        keep(&mut keeper, 1, 0.5);
+        assert_eq!((epoch(BEST), epoch(LAST)), (1, 1));
+        keeper.next = Some(Instant::now() + Duration::from_secs(3600));
+        keep(&mut keeper, 2, 0.9);
+        keep(&mut keeper, 3, 0.8);
+        assert_eq!((epoch(BEST), epoch(LAST)), (1, 1), "too early");
+        keeper.next = Some(Instant::now());
+        keep(&mut keeper, 4, 0.8);
+        assert_eq!((epoch(BEST), epoch(LAST), epoch(PREVIOUS)), (2, 4, 1));
+        assert!(keeper.next.is_some_and(|next| next > Instant::now()));
+        for _ in 0..2 {
+            let told = keeper.keep(Moment::Asked, &checkpoint(4));
+            assert!(matches!(&told[..], [Ok(written)] if written.path.ends_with(LAST)));
+        }
+    }
+
+    #[test]
+    fn a_torn_checkpoint_does_not_push_the_good_one_before_it_out() {
+        let dir = tempfile::tempdir().unwrap();
+        let [last, previous] = [LAST, PREVIOUS].map(|name| dir.path().join(name));
+        checkpoint(1).save(&previous).unwrap();
+        fs::write(&last, b"NNTOPCKP").unwrap();
+        let policy = CheckpointPolicy { dir: dir.path().into(), every: Some(1), background: false };
+        let mut keeper = Keeper::new(policy, None);
+        keeper.keep_previous().unwrap();
+        let epoch = |path: &PathBuf| Checkpoint::load(path).unwrap().position().epoch;
+        assert_eq!(epoch(&previous), 1, "a kill right here leaves a good one");
+        for (now, before) in [(2, 1), (3, 2)] {
+            keeper.keep(Moment::EpochEnded(None), &checkpoint(now));
+            assert_eq!((epoch(&last), epoch(&previous)), (now, before));
+        }
+    }
+
+    #[test]
+    fn a_disk_that_stays_full_is_told_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let missing = dir.path().join("gone");
+        let policy = CheckpointPolicy { dir: missing.clone(), every: Some(1), background: true };
+        let mut keeper = Keeper::new(policy, None);
+        let failures =
+            [1, 2, 3].map(|epoch| keeper.keep(Moment::EpochEnded(None), &checkpoint(epoch)).len());
+        assert_eq!(failures, [1, 0, 0]);
+        assert!(keeper.keep(Moment::Asked, &checkpoint(3))[0].is_err(), "who asks is told");
+        fs::create_dir(&missing).unwrap();
+        assert!(keeper.keep(Moment::Asked, &checkpoint(3))[0].is_ok());
+    }
+}

@@ -1,0 +1,266 @@
+//! A saved model at rest: measured once, then asked as a finished run is.
+
+use super::Engine;
+use crate::data::{Dataset, Images};
+use crate::model::ensemble::Panel;
+use crate::model::probes::{Said, Single, Subject, TestOutputs, card, floats};
+use crate::model::{MismatchError, Model};
+use crate::nn::{Layer, Real};
+use crate::protocol::{
+    Activity, Classified, Command, Content, EpochStats, Event, Frame, Level, LogLine, Outcome,
+    Probe, Status, What,
+};
+use crate::spec::describe::{cores, describe, title};
+use crossbeam_channel::{Receiver, Sender, unbounded};
+use ndarray::{Array2, ArrayView1, s};
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
+use std::thread::Builder;
+
+impl Engine {
+    /// Opens a model to be looked at on a data set: as [`Engine::spawn`], but nothing is trained.
+    /// Tells `Started`, how the model does on validation and test images as its last epoch, and
+    /// `Finished`; then answers probes, those of an ensemble's layers from its first network.
+    ///
+    /// # Errors
+    /// Where the images are not of the kind that the model knows.
+    ///
+    /// # Panics
+    /// Where the system has no thread left.
+    pub fn open(model: Model, data: Arc<Dataset>) -> Result<Self, MismatchError> {
+        model.check_data(&data)?;
+        let (commands, received) = unbounded();
+        let (sent, events) = unbounded();
+        let trained = Arc::new(OnceLock::from(model.network.clone()));
+        let thread = Builder::new()
+            .name("nntop-exhibit".into())
+            .spawn(move || {
+                let mut exhibit = Exhibit::new(model, data, received, sent);
+                exhibit.measure();
+                exhibit.serve();
+                Some(exhibit.model.network)
+            })
+            .expect("the system gives a program a second thread");
+        Ok(Self { commands, events, trained, thread })
+    }
+
+    /// Opens a saved model on the images that it learned from.
+    ///
+    /// # Errors
+    /// In words, where one of them cannot be read.
+    pub fn open_saved(file: &Path) -> Result<Self, String> {
+        let model = Model::load(file).map_err(|error| error.to_string())?;
+        let data = model.divided(super::load(&model.spec)?);
+        Self::open(model, data).map_err(|error| error.to_string())
+    }
+}
+
+/// What the thread holds.
+struct Exhibit {
+    model: Model,
+    data: Arc<Dataset>,
+    panel: Panel,
+    /// The first network's.
+    single: Single,
+    /// `None` until every test image was looked at.
+    test: Option<TestOutputs>,
+    watched: Vec<Probe>,
+    /// A stop was asked for, or nobody is left to ask.
+    stopped: bool,
+    commands: Receiver<Command>,
+    events: Sender<Event>,
+}
+
+impl Exhibit {
+    fn new(
+        model: Model,
+        data: Arc<Dataset>,
+        commands: Receiver<Command>,
+        events: Sender<Event>,
+    ) -> Self {
+        Self {
+            panel: model.panel(cores() as usize, data.test.len()),
+            single: Single::new(&model.network),
+            model,
+            data,
+            test: None,
+            watched: Vec::new(),
+            stopped: false,
+            commands,
+            events,
+        }
+    }
+
+    fn tell(&self, event: Event) {
+        // The receiver may be gone; there is an end to wait for all the same.
+        let _ = self.events.send(event);
+    }
+
+    fn enter(&self, activity: Activity) {
+        self.tell(Event::StatusChanged(Status { activity, ..Status::default() }));
+    }
+
+    /// Says what the model is and how it does.
+    fn measure(&mut self) {
+        let networks = 1 + self.model.others.len();
+        let mut info = describe(&self.model.spec, &self.model.network, &self.data);
+        if networks > 1 {
+            let kinds = self.model.kinds();
+            let titles: Vec<String> = kinds.iter().map(|kind| title(kind)).collect();
+            info.title = format!("{networks} × {}", titles.join(" + "));
+            info.network = kinds.join(" + ");
+            info.parameters = self.model.networks().map(parameters).sum();
+        }
+        self.tell(Event::Started(Box::new(info)));
+        self.enter(Activity::Evaluating);
+        let data = Arc::clone(&self.data);
+        let validation = self.look_at(&data.validation).map(|_| self.panel.together);
+        let Some((outputs, verdicts)) = self.look_at(&data.test) else {
+            return self.tell(Event::Finished(Outcome::Stopped));
+        };
+        let (validation, test) = (validation.unwrap_or_default(), self.panel.together);
+        self.test = Some(TestOutputs::elected(outputs, verdicts, self.model.spec.readout));
+        self.tell(Event::EpochEnded(EpochStats {
+            epoch: self.model.epoch,
+            validation_cost: validation.cost().filter(|cost| cost.is_finite()),
+            test_cost: test.cost().filter(|cost| cost.is_finite()),
+            validation_accuracy: validation.accuracy(),
+            test_accuracy: test.accuracy(),
+            ..EpochStats::default()
+        }));
+        if networks > 1 {
+            let alone = format!("test accuracy of each network alone: {}", self.alone());
+            self.tell(Event::Log(LogLine { level: Level::Info, text: alone }));
+        }
+        self.enter(Activity::Finished);
+        let how = if networks > 1 { "an ensemble, at rest" } else { "a saved model, at rest" };
+        self.tell(Event::Finished(Outcome::Completed(how.into())));
+    }
+
+    fn alone(&self) -> String {
+        let accuracies = self.panel.alone.iter().filter_map(|tally| tally.accuracy());
+        let texts: Vec<String> = accuracies.map(|a| format!("{:.2}%", 100.0 * a)).collect();
+        texts.join(", ")
+    }
+
+    /// The mean outputs and the answers of the networks for some images, counted in the panel;
+    /// `None` when it was stopped meanwhile.
+    fn look_at(&mut self, images: &Images) -> Option<(Array2<Real>, Vec<u32>)> {
+        self.panel.clear();
+        let mut outputs = Array2::zeros((images.len(), self.model.network.outputs()));
+        let mut verdicts = Vec::with_capacity(images.len());
+        for first in (0..images.len()).step_by(self.panel.rows()) {
+            while let Ok(command) = self.commands.try_recv() {
+                self.obey(command);
+            }
+            if self.stopped {
+                return None;
+            }
+            let chunk = first..(first + self.panel.rows()).min(images.len());
+            let ballot = self.panel.poll(self.model.networks(), images, chunk.clone());
+            outputs.slice_mut(s![chunk, ..]).assign(&ballot.outputs);
+            verdicts.extend_from_slice(ballot.verdicts);
+        }
+        Some((outputs, verdicts))
+    }
+
+    /// Answers until nobody is left to ask.
+    fn serve(&mut self) {
+        self.answer();
+        while let Ok(command) = self.commands.recv() {
+            self.obey(command);
+        }
+    }
+
+    fn obey(&mut self, command: Command) {
+        match command {
+            Command::Watch(probes) => {
+                self.watched = probes;
+                if self.test.is_some() {
+                    self.answer();
+                }
+            }
+            Command::Classify { id, pixels } => self.classify(id, &pixels),
+            Command::Stop => self.stopped = true,
+            _ => {}
+        }
+    }
+
+    /// Answers every watched probe; the answers never change.
+    fn answer(&mut self) {
+        for probe in std::mem::take(&mut self.watched) {
+            if let Some(content) = self.look(&probe.what) {
+                let frame = Frame { probe, epoch: self.model.epoch, batch: 0, content };
+                self.tell(Event::Frame(Box::new(frame)));
+            }
+        }
+    }
+
+    fn look(&mut self, what: &What) -> Option<Content> {
+        if let &What::Digit { index } = what
+            && (index as usize) < self.data.test.len()
+        {
+            return Some(self.digit(index as usize));
+        }
+        let subject = Subject {
+            network: &self.model.network,
+            test: &self.data.test,
+            classes: self.data.classes.len(),
+            readout: self.model.spec.readout,
+            outputs: self.test.as_ref(),
+            layers: &[],
+        };
+        subject.answer(what, &mut self.single)
+    }
+
+    /// A test image, and who says what of it.
+    fn digit(&mut self, index: usize) -> Content {
+        let data = Arc::clone(&self.data);
+        let readout = self.model.spec.readout;
+        self.ask(&data.test, index, |said, votes| Content::Digit {
+            card: card(&data.test, index, said, readout, true),
+            outputs: floats(said.a.iter()),
+            votes,
+        })
+    }
+
+    fn classify(&mut self, id: u64, pixels: &[u8]) {
+        let (width, height) = self.model.image;
+        if pixels.len() != width * height {
+            let text = format!(
+                "an image to classify has {} pixels, but this model takes {width} × {height}",
+                pixels.len()
+            );
+            return self.tell(Event::Log(LogLine { level: Level::Warning, text }));
+        }
+        let image = Images { width, height, pixels: pixels.to_vec(), labels: vec![0] };
+        let classified = self.ask(&image, 0, |said, votes| Classified {
+            id,
+            outputs: floats(said.a.iter()),
+            prediction: said.answer,
+            votes,
+        });
+        self.tell(Event::Classified(classified));
+    }
+
+    /// Asks every network about one image.
+    fn ask<T>(
+        &mut self,
+        images: &Images,
+        index: usize,
+        then: impl FnOnce(Said, Vec<u32>) -> T,
+    ) -> T {
+        let ballot = self.panel.poll(self.model.networks(), images, index..index + 1);
+        let votes: ArrayView1<u32> = ballot.votes.row(0);
+        let said = Said { answer: ballot.verdicts[0], a: ballot.outputs.row(0) };
+        then(said, self.model.votes(votes))
+    }
+}
+
+fn parameters(network: &crate::nn::Network) -> u64 {
+    let weights = |layer: &Layer| layer.weights().map(|array| array.len()).sum::<usize>();
+    network.layers.iter().map(|layer| (weights(layer) + layer.biases().len()) as u64).sum()
+}
+
+#[cfg(test)]
+mod tests;

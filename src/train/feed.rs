@@ -1,0 +1,269 @@
+//! Mini-batches: the order of an epoch, and the gathering of its images.
+
+use crate::data::augment::{Augmenter, SHIFTS};
+use crate::data::batch::scale;
+use crate::data::{Images, Ink};
+use crate::nn::{Listing, Order, Real};
+use crate::rng;
+use crate::rng::{Purpose, Stream};
+use crate::spec::{Expansion, Readout, Spec};
+use ndarray::{Array2, ArrayView2, s};
+use rand::seq::SliceRandom;
+use std::mem::swap;
+use std::ops::Range;
+
+/// Where a mini-batch stands: epoch, counted from 0, and its number in it.
+pub(super) type At = (u32, usize);
+
+/// Hands out the mini-batches of an epoch, gathered into buffers that are reused.
+#[derive(Debug)]
+pub(super) struct Feed {
+    source: Source,
+    now: Hand,
+    /// Gathered while the one before is learned from.
+    next: Hand,
+}
+
+/// A mini-batch. Where its inputs are listed, `x` has no more than the right number of rows.
+#[derive(Debug)]
+pub(super) struct Hand {
+    /// What it is, and how its inputs are listed.
+    is: Option<(At, Option<Order>)>,
+    /// Shape (batch, pixels).
+    x: Array2<Real>,
+    /// Shape (batch, outputs).
+    y: Array2<Real>,
+    rows: usize,
+    pub(super) listing: Listing,
+}
+
+/// Where mini-batches come from.
+#[derive(Debug)]
+struct Source {
+    readout: Readout,
+    seed: u64,
+    batch: usize,
+    /// Training images used, the first ones; each may stand for several copies.
+    images: usize,
+    /// Copies of training images in the order of the open epoch: copy c of image i is i + c n.
+    order: Vec<u32>,
+    opened: Option<u32>,
+    changer: Option<Changer>,
+    /// The images once more, for a network that is told of nothing else.
+    ink: Option<Ink>,
+}
+
+/// A mini-batch that can be gathered on any thread.
+pub(super) struct Ahead<'a> {
+    source: &'a mut Source,
+    hand: &'a mut Hand,
+    images: &'a Images,
+    is: (At, Option<Order>),
+}
+
+/// Changes copies of images as the spec's expansions say, one at a time: never all in memory.
+#[derive(Debug)]
+struct Changer {
+    expansions: Vec<Expansion>,
+    augmenter: Augmenter,
+    pixels: Vec<u8>,
+}
+
+impl Changer {
+    /// Copy number `copy` of an image; what is random in it is drawn from `stream`.
+    fn change(&mut self, image: &[u8], copy: usize, stream: &mut Stream) -> &[u8] {
+        self.pixels.copy_from_slice(image);
+        self.augmenter.begin();
+        if let Some((right, down)) = copy.checked_sub(1).map(|copy| SHIFTS[copy]) {
+            self.augmenter.shift(right, down);
+        }
+        for expansion in &self.expansions {
+            match *expansion {
+                Expansion::Shifts => {}
+                Expansion::Rotation(degrees) => self.augmenter.rotate(degrees, stream),
+                Expansion::Scaling(fraction) => self.augmenter.scale(fraction, stream),
+                Expansion::Translation(pixels) => self.augmenter.translate(pixels, stream),
+                Expansion::Elastic { alpha, sigma } => {
+                    self.augmenter.distort(alpha, sigma, stream);
+                }
+            }
+        }
+        self.augmenter.apply(&mut self.pixels);
+        &self.pixels
+    }
+}
+
+impl Feed {
+    /// Mini-batches of a spec's training images, for a network with so many outputs.
+    pub(super) fn new(spec: &Spec, images: &Images, outputs: usize) -> Self {
+        let count = spec.train_size.map_or(images.len(), |size| images.len().min(size as usize));
+        let copies = if spec.expand.contains(&Expansion::Shifts) { 1 + SHIFTS.len() } else { 1 };
+        let changer = (!spec.expand.is_empty()).then(|| Changer {
+            expansions: spec.expand.clone(),
+            augmenter: Augmenter::new(images.width, images.height),
+            pixels: vec![0; images.pixels_per_image()],
+        });
+        let batch = spec.batch as usize;
+        let hand = || Hand {
+            is: None,
+            x: Array2::zeros((batch, images.pixels_per_image())),
+            y: Array2::zeros((batch, outputs)),
+            rows: 0,
+            listing: Listing::default(),
+        };
+        let source = Source {
+            readout: spec.readout,
+            seed: spec.seed,
+            batch,
+            images: count,
+            order: vec![0; count * copies],
+            opened: None,
+            changer,
+            ink: None,
+        };
+        Self { source, now: hand(), next: hand() }
+    }
+
+    /// Gets ready to list images that are never changed faster: finds their ink beforehand.
+    pub(super) fn find_ink(&mut self, images: &Images) {
+        if self.source.changer.is_none() {
+            self.source.ink = Ink::of(images, self.source.images);
+        }
+    }
+
+    /// Training images used, without copies.
+    pub(super) fn images(&self) -> usize {
+        self.source.images
+    }
+
+    /// The book's n: training images an epoch shows, copies included.
+    pub(super) fn samples(&self) -> usize {
+        self.source.order.len()
+    }
+
+    /// Mini-batches an epoch; the last one is short where the division leaves a rest.
+    pub(super) fn batches(&self) -> usize {
+        self.source.order.len().div_ceil(self.source.batch)
+    }
+
+    /// Images of a mini-batch.
+    pub(super) fn size(&self, batch: usize) -> usize {
+        self.source.picked(batch).len()
+    }
+
+    /// Gathers a mini-batch, unless that was done ahead; its inputs into a listing where there is an
+    /// `order` for them.
+    pub(super) fn gather(&mut self, images: &Images, at: At, order: Option<Order>) {
+        let is = (at, order);
+        if self.next.is.take() == Some(is) {
+            swap(&mut self.now, &mut self.next);
+        } else {
+            self.source.fill(&mut self.now, images, is);
+        }
+    }
+
+    /// The mini-batch gathered last, and a way to gather another one, whose inputs are listed in
+    /// that `order`, while it is learned from.
+    pub(super) fn hands<'a>(
+        &'a mut self,
+        images: &'a Images,
+        then: At,
+        order: Option<Order>,
+    ) -> (&'a mut Hand, Ahead<'a>) {
+        let Self { source, now, next } = self;
+        (now, Ahead { source, hand: next, images, is: (then, order) })
+    }
+
+    /// The mini-batch gathered last.
+    pub(super) fn hand(&self) -> &Hand {
+        &self.now
+    }
+}
+
+impl Ahead<'_> {
+    /// Gathers it.
+    pub(super) fn gather(self) {
+        self.source.fill(self.hand, self.images, self.is);
+        self.hand.is = Some(self.is);
+    }
+}
+
+impl Hand {
+    /// Its inputs, shape (samples, pixels).
+    pub(super) fn x(&self) -> ArrayView2<'_, Real> {
+        self.x.slice(s![..self.rows, ..])
+    }
+
+    /// The outputs they ask for, shape (samples, outputs).
+    pub(super) fn y(&self) -> ArrayView2<'_, Real> {
+        self.y.slice(s![..self.rows, ..])
+    }
+}
+
+impl Source {
+    /// Shuffles for an epoch, counted from 0, unless it is open. The order depends on seed and
+    /// epoch alone, so a resumed run finds it again.
+    fn open(&mut self, epoch: u32) {
+        if self.opened.replace(epoch) == Some(epoch) {
+            return;
+        }
+        self.order.iter_mut().zip(0..).for_each(|(slot, index)| *slot = index);
+        let mut stream = rng::stream(self.seed, Purpose::Shuffle, u64::from(epoch), 0);
+        self.order.shuffle(&mut stream);
+    }
+
+    /// The places in the order that a mini-batch has.
+    fn picked(&self, batch: usize) -> Range<usize> {
+        let first = batch * self.batch;
+        first..(first + self.batch).min(self.order.len())
+    }
+
+    fn fill(
+        &mut self,
+        hand: &mut Hand,
+        images: &Images,
+        ((epoch, batch), order): (At, Option<Order>),
+    ) {
+        self.open(epoch);
+        let picked = self.picked(batch);
+        hand.rows = picked.len();
+        if let Some(order) = order {
+            hand.listing.begin(order, picked.len(), images.pixels_per_image());
+        }
+        for (row, step) in picked.enumerate() {
+            let (index, copy) = self.image(step);
+            let later = self.order.get(step + self.batch).map(|&c| c as usize % self.images);
+            self.readout.target(images.labels[index], hand.y.row_mut(row));
+            if let (Some(_), Some(ink)) = (order, &self.ink) {
+                let (places, values) = ink.image(index);
+                hand.listing.push_ink(places, values);
+                later.inspect(|&later| ink.prefetch(later));
+                continue;
+            }
+            // The images of a mini-batch lie anywhere: memory would be waited for.
+            later.inspect(|&later| images.prefetch(later));
+            let image = images.image(index);
+            let pixels = match &mut self.changer {
+                None => image,
+                Some(changer) => {
+                    let (epoch, step) = (u64::from(epoch), step as u64);
+                    let mut stream = rng::stream(self.seed, Purpose::Augmentation, epoch, step);
+                    changer.change(image, copy, &mut stream)
+                }
+            };
+            match order {
+                Some(_) => hand.listing.push(pixels),
+                None => scale(pixels, hand.x.row_mut(row)),
+            }
+        }
+    }
+
+    /// Which image stands at a place in the order, and which copy of it.
+    fn image(&self, place: usize) -> (usize, usize) {
+        let copy = self.order[place] as usize;
+        (copy % self.images, copy / self.images)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,177 @@
+//! A run: the training thread and the channels to it.
+
+use super::checkpoint::{Checkpoint, CheckpointPolicy, Keeper};
+use super::control::Control;
+use super::trainer::{Setup, Trainer};
+use crate::data::Dataset;
+use crate::nn::Network;
+use crate::protocol::{Activity, Command, Event, Outcome, Pace, Status};
+use crate::spec::describe::describe;
+use crate::spec::{Spec, SpecError, build};
+use crossbeam_channel::{Receiver, Sender, unbounded};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+use std::thread::{Builder, JoinHandle};
+
+/// What decides how a run is watched and kept, not what it computes.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    pub pace: Pace,
+    /// Data that is already loaded; otherwise the thread loads what the spec names.
+    pub dataset: Option<Arc<Dataset>>,
+    /// Measure the network, then wait for a command.
+    pub start_paused: bool,
+    /// Where the model goes when the run is stopped or completed, and on `Command::Save`.
+    pub save: Option<PathBuf>,
+    /// Who keeps checkpoints where; each by its own rules.
+    pub checkpoints: Vec<CheckpointPolicy>,
+    /// Go on from here; the spec must be the checkpoint's, but for epochs and threads. The past
+    /// epochs are told again after `Started`.
+    pub resume: Option<Box<Checkpoint>>,
+}
+
+/// A run in a thread of its own.
+#[derive(Debug)]
+pub struct Engine {
+    pub commands: Sender<Command>,
+    /// `Started` first, then what happens; never ends before every sender of commands is gone.
+    pub events: Receiver<Event>,
+    pub(super) trained: Arc<OnceLock<Network>>,
+    pub(super) thread: JoinHandle<Option<Network>>,
+}
+
+impl Engine {
+    /// Starts a run. The thread is called `nntop-train`; after the run it goes on answering
+    /// probes until every sender of commands is dropped.
+    ///
+    /// # Errors
+    /// Where the spec cannot be trained, whatever the data; the error names the argument. What
+    /// only the data can tell ends the run as `Finished(Failed)`.
+    ///
+    /// # Panics
+    /// Where the system has no thread left.
+    pub fn spawn(spec: Spec, options: Options) -> Result<Self, SpecError> {
+        spec.validate()?;
+        if let Some(checkpoint) = &options.resume {
+            spec.validate_resumes(&checkpoint.spec)?;
+        }
+        if let Some(data) = &options.dataset {
+            spec.validate_for(data)?;
+        }
+        let (commands, received) = unbounded();
+        let (sent, events) = unbounded();
+        let trained = Arc::default();
+        let keep = Arc::clone(&trained);
+        let thread = Builder::new()
+            .name("nntop-train".into())
+            .spawn(move || thread_main(spec, options, received, sent, &keep))
+            .expect("the system gives a program a second thread");
+        Ok(Self { commands, events, trained, thread })
+    }
+
+    /// The network of a run that has told `Finished` and still answers probes; `None` before, and
+    /// when it failed.
+    #[must_use]
+    pub fn network(&self) -> Option<&Network> {
+        self.trained.get()
+    }
+
+    /// Drops the channels, waits for the run to end, and returns its network; `None` when it
+    /// failed. A paused run ends at once: nobody is left to resume it.
+    #[must_use]
+    pub fn join(self) -> Option<Network> {
+        let Self { commands, events, trained: _, thread } = self;
+        drop((commands, events));
+        thread.join().ok().flatten()
+    }
+}
+
+/// The thread's edge: a panic ends the run, not the program.
+fn thread_main(
+    spec: Spec,
+    options: Options,
+    commands: Receiver<Command>,
+    events: Sender<Event>,
+    finished: &OnceLock<Network>,
+) -> Option<Network> {
+    let kept = commands.clone();
+    let told = events.clone();
+    let run = AssertUnwindSafe(|| train(spec, options, commands, events, finished));
+    let reason = match catch_unwind(run) {
+        Ok(Ok(network)) => return Some(network),
+        Ok(Err(reason)) => reason,
+        Err(panic) => format!("a fault in the program: {}", message(&*panic)),
+    };
+    let status = Status { activity: Activity::Finished, ..Status::default() };
+    // Whoever listened may be gone.
+    let _ = told.send(Event::StatusChanged(status));
+    let _ = told.send(Event::Finished(Outcome::Failed(reason)));
+    // Commands go unanswered, but sending them stays possible: the page can be browsed.
+    kept.iter().for_each(drop);
+    None
+}
+
+fn message(panic: &(dyn std::any::Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
+}
+
+/// The images that a spec names, MNIST where it names none; why not, in words.
+pub(crate) fn load(spec: &Spec) -> Result<Arc<Dataset>, String> {
+    let data = match &spec.data {
+        Some(dir) => Dataset::from_dir(dir).map_err(|error| error.to_string())?,
+        None => Dataset::embedded(),
+    };
+    spec.validate_for(&data).map_err(|error| error.to_string())?;
+    Ok(divided(spec, Arc::new(data)))
+}
+
+/// The images as a spec divides them: see [`Spec::all_images`].
+pub(crate) fn divided(spec: &Spec, data: Arc<Dataset>) -> Arc<Dataset> {
+    if !spec.all_images || data.validation.is_empty() {
+        return data;
+    }
+    Arc::new(Arc::unwrap_or_clone(data).all_for_training())
+}
+
+fn train(
+    spec: Spec,
+    options: Options,
+    commands: Receiver<Command>,
+    events: Sender<Event>,
+    finished: &OnceLock<Network>,
+) -> Result<Network, String> {
+    let data = options.dataset.map_or_else(|| load(&spec), |data| Ok(divided(&spec, data)))?;
+    let network = build(&spec, &data).map_err(|error| error.to_string())?;
+    // Whoever listens may be gone; the run goes on.
+    let _ = events.send(Event::Started(Box::new(describe(&spec, &network, &data))));
+    let state = match options.resume {
+        Some(checkpoint) => {
+            checkpoint.check_data(&data).map_err(|error| error.to_string())?;
+            checkpoint.check_network(&network).map_err(|error| error.to_string())?;
+            Checkpoint { spec, ..*checkpoint }
+        }
+        None => Checkpoint::start(spec, network, &data),
+    };
+    let epoch = state.position().epoch;
+    let setup = Setup {
+        data,
+        control: Control::new(options.pace, options.start_paused.then_some(epoch)),
+        keepers: (options.checkpoints.into_iter())
+            .map(|policy| Keeper::new(policy, state.best_accuracy()))
+            .collect(),
+        save: options.save,
+        commands,
+        events,
+    };
+    let mut trainer = Trainer::new(state, setup);
+    let outcome = trainer.run();
+    let _ = finished.set(trainer.network().clone());
+    Ok(trainer.serve(outcome))
+}
+
+#[cfg(test)]
+mod numbers;
+#[cfg(test)]
+mod tests;

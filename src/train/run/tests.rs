@@ -1,0 +1,234 @@
+use super::*;
+use crate::protocol::{
+    Content, DigitFilter, DigitQuery, EpochStats, Frame, Moment, Probe, RunView, Step, Tune,
+    Verdict, What,
+};
+use crate::spec::Expansion;
+use crate::spec::testing::{dataset, spec};
+use std::time::Duration;
+
+/// Longer than anything here takes; only a hang waits for it.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+fn start(spec: Spec, start_paused: bool) -> Engine {
+    let options =
+        Options { dataset: Some(Arc::new(dataset())), start_paused, ..Options::default() };
+    Engine::spawn(spec, options).unwrap()
+}
+
+/// Events up to the first that satisfies `last`, folded.
+fn fold_until(engine: &Engine, view: &mut RunView, mut last: impl FnMut(&RunView) -> bool) {
+    while !last(view) {
+        view.apply(&engine.events.recv_timeout(PATIENCE).expect("the event comes"));
+    }
+}
+
+fn paused(view: &RunView) -> bool {
+    view.status.activity == Activity::Paused
+}
+
+fn finished(view: &RunView) -> bool {
+    view.outcome.is_some()
+}
+
+fn frame(engine: &Engine, probe: &Probe) -> Frame {
+    engine.commands.send(Command::Watch(vec![probe.clone()])).unwrap();
+    let mut view = RunView::default();
+    fold_until(engine, &mut view, |view| view.frames.contains_key(probe));
+    view.frames[probe].clone()
+}
+
+/// The network at the end of a run.
+fn trained(spec: Spec) -> Network {
+    let engine = start(spec, false);
+    fold_until(&engine, &mut RunView::default(), finished);
+    engine.join().unwrap()
+}
+
+#[test]
+fn with_all_images_a_run_learns_from_those_for_validation_too() {
+    let engine = start(Spec { all_images: true, batch: 150, ..spec() }, false);
+    let mut view = RunView::default();
+    fold_until(&engine, &mut view, finished);
+    let info = view.info.as_ref().unwrap();
+    assert_eq!((info.train_size, info.validation_size, info.test_size), (150, 0, 60));
+    let last = view.latest().unwrap();
+    assert_eq!((last.validation_accuracy, last.validation_cost), (None, None));
+    assert!(last.test_accuracy.is_some() && last.epoch == 5);
+}
+
+#[test]
+fn a_run_measures_epoch_0_learns_and_completes() {
+    let engine = start(spec(), false);
+    let mut view = RunView::default();
+    fold_until(&engine, &mut view, finished);
+    assert!(matches!(view.outcome, Some(Outcome::Completed(_))), "{:?}", view.outcome);
+    let epochs: Vec<u32> = view.epochs.points().iter().map(|stats| stats.epoch).collect();
+    assert_eq!(epochs, [0, 1, 2, 3, 4, 5]);
+    let (first, last) = (&view.epochs.points()[0], view.latest().unwrap());
+    assert_eq!(first.layers, []);
+    assert!(last.train_cost.unwrap() < first.train_cost.unwrap() / 2.0);
+    for accuracy in [last.train_accuracy, last.validation_accuracy, last.test_accuracy] {
+        assert!(accuracy.unwrap() > 0.9, "{accuracy:?}");
+    }
+    assert!(last.train_seconds > 0.0 && last.samples_per_second > 0.0);
+    assert_eq!(last.layers.len(), 2);
+    let info = view.info.unwrap();
+    assert_eq!((info.parameters, info.train_size, info.test_size), (16 * 6 + 6 + 18 + 3, 120, 60));
+}
+
+#[test]
+fn equal_specs_end_with_equal_bytes_and_other_seeds_do_not() {
+    assert_eq!(trained(spec()), trained(spec()));
+    assert_ne!(trained(spec()), trained(Spec { seed: 2, ..spec() }));
+}
+
+#[test]
+fn getting_the_next_mini_batch_ready_meanwhile_changes_nothing() {
+    let weights = |threads, expand: &[Expansion]| {
+        // Two mini-batches of 40 and a short one.
+        let (batch, train_size, expand) = (40, Some(110), expand.to_vec());
+        trained(Spec { batch, train_size, expand, threads: Some(threads), ..spec() })
+    };
+    for expand in [&[][..], &[Expansion::Shifts], &[Expansion::Rotation(20.0)]] {
+        assert!(weights(1, expand) == weights(2, expand), "{expand:?}");
+    }
+}
+
+#[test]
+fn steps_do_what_they_say_and_pause() {
+    let engine = start(spec(), true);
+    let mut view = RunView::default();
+    fold_until(&engine, &mut view, paused);
+    assert_eq!(view.epoch(), 0);
+    assert_eq!(view.epochs.seen(), 1, "epoch 0 is measured before the first pause");
+    let mut step = |step, epoch, batch| {
+        engine.commands.send(Command::Step(step)).unwrap();
+        fold_until(&engine, &mut view, |view| !paused(view));
+        fold_until(&engine, &mut view, paused);
+        let progress = view.progress.as_ref().unwrap();
+        assert_eq!((view.epoch(), progress.batch), (epoch, batch));
+    };
+    step(Step::Batches(1), 0, 1);
+    step(Step::Batches(3), 0, 4);
+    step(Step::Epochs(1), 1, 0);
+    step(Step::Epochs(2), 3, 0);
+}
+
+#[test]
+fn a_stop_ends_the_run_and_probes_still_get_answers() {
+    let engine = start(Spec { epochs: 1_000_000, ..spec() }, false);
+    let mut view = RunView::default();
+    fold_until(&engine, &mut view, |view| view.epoch() >= 1);
+    engine.commands.send(Command::Stop).unwrap();
+    fold_until(&engine, &mut view, finished);
+    assert_eq!(view.outcome, Some(Outcome::Stopped));
+    let Content::Confusion { classes, counts } =
+        frame(&engine, &Probe::live(What::Confusion)).content
+    else {
+        panic!("a confusion matrix answers");
+    };
+    assert_eq!((classes, counts.iter().sum::<u32>()), (3, 60));
+    assert!(engine.join().is_some());
+}
+
+#[test]
+fn a_paused_run_answers_watch_classify_and_set() {
+    let engine = start(spec(), true);
+    let mut view = RunView::default();
+    fold_until(&engine, &mut view, paused);
+    let Content::Digit { card, outputs, .. } =
+        frame(&engine, &Probe::live(What::Digit { index: 4 })).content
+    else {
+        panic!("a digit answers");
+    };
+    engine.commands.send(Command::Classify { id: 7, pixels: card.pixels }).unwrap();
+    fold_until(&engine, &mut view, |view| view.classified.is_some());
+    let classified = view.classified.clone().unwrap();
+    assert_eq!((classified.id, classified.outputs), (7, outputs));
+    engine.commands.send(Command::Set(Tune::LearningRate(0.5))).unwrap();
+    engine.commands.send(Command::Set(Tune::LearningRate(f64::NAN))).unwrap();
+    engine.commands.send(Command::Step(Step::Epochs(1))).unwrap();
+    fold_until(&engine, &mut view, |view| view.epoch() == 1);
+    assert_eq!(view.tuned.len(), 1, "what is no number is refused");
+    assert!(view.log.iter().any(|line| line.text.contains("NaN")), "{:?}", view.log);
+    assert!((view.latest().unwrap().learning_rate - 0.5).abs() < 1e-9);
+}
+
+#[test]
+fn past_epochs_answer_as_they_were() {
+    let engine = start(spec(), false);
+    let mut view = RunView::default();
+    fold_until(&engine, &mut view, finished);
+    let wrong = |frame: &Frame| match &frame.content {
+        Content::Digits { total, .. } => *total,
+        other => panic!("a list of digits answers, not {other:?}"),
+    };
+    let filter = DigitFilter { verdict: Verdict::Wrong, ..DigitFilter::default() };
+    let query = What::Digits(DigitQuery { filter, count: 5, ..DigitQuery::default() });
+    for stats in view.epochs.points() {
+        let EpochStats { epoch, test_accuracy, .. } = stats;
+        let frame = frame(&engine, &Probe { what: query.clone(), at: Moment::Epoch(*epoch) });
+        assert_eq!(frame.epoch, *epoch);
+        let accuracy = 1.0 - f64::from(wrong(&frame)) / 60.0;
+        assert!((accuracy - test_accuracy.unwrap()).abs() < 1e-9, "epoch {epoch}");
+    }
+}
+
+#[test]
+fn a_rate_far_too_large_ends_as_diverged_with_a_hint() {
+    let layers = "16,6,3".into();
+    let activation = crate::nn::Activation::Relu;
+    let engine = start(Spec { eta: 1e30, layers, activation, ..spec() }, false);
+    let mut view = RunView::default();
+    fold_until(&engine, &mut view, finished);
+    let Some(Outcome::Diverged { hint, .. }) = view.outcome else {
+        panic!("diverged, not {:?}", view.outcome);
+    };
+    assert!(hint.contains("η"), "{hint}");
+}
+
+#[test]
+fn data_that_cannot_be_read_fails_the_run_with_its_reason() {
+    let spec = Spec { data: Some("/nonexistent/digits".into()), ..spec() };
+    let engine = Engine::spawn(spec, Options::default()).unwrap();
+    let mut view = RunView::default();
+    fold_until(&engine, &mut view, finished);
+    let Some(Outcome::Failed(reason)) = view.outcome else { panic!("failed") };
+    assert!(reason.contains("/nonexistent/digits"), "{reason}");
+}
+
+#[test]
+fn a_paused_run_without_an_owner_ends() {
+    let engine = start(spec(), true);
+    fold_until(&engine, &mut RunView::default(), paused);
+    assert!(engine.join().is_some());
+}
+
+#[test]
+fn slow_motion_can_be_left_at_once() {
+    let engine = start(spec(), true);
+    let mut view = RunView::default();
+    fold_until(&engine, &mut view, paused);
+    engine.commands.send(Command::Pace(Pace::BatchesPerSecond(0.001))).unwrap();
+    engine.commands.send(Command::Resume).unwrap();
+    fold_until(&engine, &mut view, |view| view.progress.as_ref().is_some_and(|p| p.batch == 1));
+    engine.commands.send(Command::Pace(Pace::Full)).unwrap();
+    fold_until(&engine, &mut view, finished);
+    assert_eq!(view.epoch(), 5);
+}
+
+#[test]
+fn the_weights_of_a_dense_layer_have_the_shape_of_what_it_looks_at() {
+    let shapes = |layers: &str, layer| {
+        let engine = start(Spec { layers: layers.into(), ..spec() }, true);
+        let content =
+            frame(&engine, &Probe::live(What::Weights { layer, first: 0, count: 2 })).content;
+        let Content::Weights { rows, .. } = content else { panic!("{content:?}") };
+        rows.into_iter().map(|row| row.shape).collect::<Vec<_>>()
+    };
+    assert_eq!(shapes("16,6,3", 0), [[1, 4, 4]; 2]);
+    assert_eq!(shapes("16,6,3", 1), [[1, 1, 6]; 2]);
+    assert_eq!(shapes("conv2x3-dense3", 0), [[1, 3, 3]; 2]);
+    assert_eq!(shapes("conv2x3-dense3", 1), [[2, 2, 2]; 2]);
+}

@@ -1,0 +1,152 @@
+//! Learning-rate schedules and early stopping: what a measured epoch means for the next ones.
+
+use crate::spec::{EarlyStopping, Schedule};
+use serde::{Deserialize, Serialize};
+
+/// The best accuracy so far, and for how many epochs it has stood.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+struct Plateau {
+    best: Option<f64>,
+    epochs_without: u32,
+}
+
+impl Plateau {
+    /// Notes an epoch's accuracy; returns the epochs since the last improvement.
+    fn observe(&mut self, accuracy: f64) -> u32 {
+        if self.best.is_none_or(|best| accuracy > best) {
+            *self = Self { best: Some(accuracy), epochs_without: 0 };
+        } else {
+            self.epochs_without += 1;
+        }
+        self.epochs_without
+    }
+}
+
+/// What a measured epoch leads to.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Advice {
+    Continue,
+    /// Go on with this learning rate.
+    Learn(f64),
+    /// End the run for this reason.
+    End(String),
+}
+
+impl Schedule {
+    /// What the learning rate is multiplied by when `done`, a fraction, of the run's mini-batches
+    /// are behind it.
+    pub(super) fn factor(self, done: f64) -> f64 {
+        match self {
+            Self::Constant | Self::HalveOnPlateau { .. } => 1.0,
+            Self::Linear => (1.0 - done).max(0.0),
+        }
+    }
+}
+
+/// The memory of schedule and early stopping; part of a checkpoint.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Judge {
+    /// Since the learning rate was last halved.
+    schedule: Plateau,
+    /// Since the run started.
+    run: Plateau,
+}
+
+impl Judge {
+    /// Notes the accuracy of an epoch on the validation images (fraction). `rate` is the learning
+    /// rate now, `start` that of the spec.
+    pub(super) fn observe(
+        &mut self,
+        accuracy: f64,
+        schedule: Schedule,
+        stopping: EarlyStopping,
+        rate: f64,
+        start: f64,
+    ) -> Advice {
+        let since_best = self.run.observe(accuracy);
+        if let EarlyStopping::NoImprovementIn(patience) = stopping
+            && since_best >= patience
+        {
+            return Advice::End(format!(
+                "stopped early: no improvement on the validation images in {patience} epochs"
+            ));
+        }
+        match schedule {
+            Schedule::Constant | Schedule::Linear => Advice::Continue,
+            Schedule::HalveOnPlateau { patience, stop_at } => {
+                if self.schedule.observe(accuracy) < patience {
+                    return Advice::Continue;
+                }
+                // What counts from here on is whether the smaller steps improve on the best.
+                self.schedule.epochs_without = 0;
+                let halved = rate / 2.0;
+                if halved < start / f64::from(stop_at) {
+                    return Advice::End(format!(
+                        "the learning rate was halved down to 1/{stop_at} of its start, and \
+                         {patience} epochs brought no further improvement"
+                    ));
+                }
+                Advice::Learn(halved)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HALVE: Schedule = Schedule::HalveOnPlateau { patience: 2, stop_at: 4 };
+
+    /// The advice after each of the accuracies, the learning rate following it from 1.
+    fn follow(schedule: Schedule, stopping: EarlyStopping, accuracies: &[f64]) -> Vec<Advice> {
+        let (mut judge, mut rate) = (Judge::default(), 1.0);
+        let advice = accuracies.iter().map(|&accuracy| {
+            let advice = judge.observe(accuracy, schedule, stopping, rate, 1.0);
+            if let Advice::Learn(next) = advice {
+                rate = next;
+            }
+            advice
+        });
+        advice.collect()
+    }
+
+    #[test]
+    fn a_constant_rate_without_stopping_goes_on_whatever_happens() {
+        let advice = follow(Schedule::Constant, EarlyStopping::Never, &[0.5; 100]);
+        assert!(advice.iter().all(|advice| *advice == Advice::Continue));
+    }
+
+    #[test]
+    fn a_straight_line_falls_from_the_start_to_nothing() {
+        let factors = [0.0, 0.25, 1.0].map(|done| Schedule::Linear.factor(done));
+        let expected = [1.0, 0.75, 0.0];
+        assert!(factors.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-12), "{factors:?}");
+        for steady in [Schedule::Constant, HALVE] {
+            assert!((steady.factor(0.9) - 1.0).abs() < 1e-12);
+        }
+    }
+
+    #[test]
+    fn early_stopping_counts_epochs_since_the_best() {
+        let stopping = EarlyStopping::NoImprovementIn(2);
+        let advice = follow(Schedule::Constant, stopping, &[0.5, 0.4, 0.6, 0.6, 0.59]);
+        assert!(advice[..4].iter().all(|advice| *advice == Advice::Continue));
+        assert!(matches!(&advice[4], Advice::End(why) if why.contains("2 epochs")), "{advice:?}");
+    }
+
+    #[test]
+    fn the_rate_is_halved_on_a_plateau_and_the_run_ends_below_the_limit() {
+        use Advice::{Continue, Learn};
+        let advice = follow(HALVE, EarlyStopping::Never, &[0.5; 7]);
+        let halvings = [Continue, Continue, Learn(0.5), Continue, Learn(0.25), Continue];
+        assert_eq!(advice[..6], halvings);
+        assert!(matches!(&advice[6], Advice::End(why) if why.contains("1/4")), "{advice:?}");
+    }
+
+    #[test]
+    fn an_improvement_starts_the_count_anew() {
+        let advice = follow(HALVE, EarlyStopping::Never, &[0.5, 0.4, 0.6, 0.5, 0.7, 0.6]);
+        assert!(advice.iter().all(|advice| *advice == Advice::Continue));
+    }
+}

@@ -1,0 +1,307 @@
+//! The loop of the training thread: mini-batch after mini-batch, an evaluation after each epoch.
+
+mod epoch;
+mod keep;
+mod service;
+
+use super::checkpoint::{Body, Checkpoint, Keeper, Position};
+use super::control::{Control, Gate, Next};
+use super::desk::Desk;
+use super::feed::Feed;
+use super::meter::Meter;
+use super::monitors::Monitor;
+use super::watch::Watch;
+use crate::data::Dataset;
+use crate::model::metrics::{Evaluator, training_sample};
+use crate::nn::parallel::Stepper;
+use crate::nn::{Mode, Network};
+use crate::protocol::{Activity, Command, Event, Level, Outcome};
+use crate::spec::describe::threads;
+use crossbeam_channel::{Receiver, Sender};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// Whether to go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Flow {
+    Go,
+    End,
+}
+
+/// Everything the training thread holds.
+#[derive(Debug)]
+pub(super) struct Trainer {
+    /// What a checkpoint keeps: spec, network, position, tuning, history.
+    state: Checkpoint,
+    data: Arc<Dataset>,
+    /// The training images that are measured.
+    sample: Vec<u32>,
+    stepper: Stepper,
+    feed: Feed,
+    /// One for each thread.
+    evaluators: Vec<Evaluator>,
+    monitor: Monitor,
+    watch: Watch,
+    desk: Desk,
+    meter: Meter,
+    keepers: Vec<Keeper>,
+    save: Option<PathBuf>,
+    next_sample: Instant,
+    /// Seconds that the last evaluation took.
+    evaluation_seconds: f64,
+}
+
+/// What a trainer needs beside the state it starts from.
+#[derive(Debug)]
+pub(super) struct Setup {
+    pub data: Arc<Dataset>,
+    pub control: Control,
+    pub keepers: Vec<Keeper>,
+    /// Where the model goes at the end.
+    pub save: Option<PathBuf>,
+    pub commands: Receiver<Command>,
+    pub events: Sender<Event>,
+}
+
+impl Trainer {
+    pub(super) fn new(state: Checkpoint, setup: Setup) -> Self {
+        let Setup { data, control, keepers, save, commands, events } = setup;
+        let Checkpoint { spec, body: Body { network, clock, updater, .. }, .. } = &state;
+        let (batch, threads) = (spec.batch as usize, threads(spec) as usize);
+        let mut stepper = Stepper::new(network, batch, threads, spec.optimizer);
+        stepper.updater_mut().clone_from(updater);
+        let mut feed = Feed::new(spec, &data.train, network.outputs());
+        if stepper.order(network, batch, Mode::Inference, true).is_some() {
+            feed.find_ink(&data.train);
+        }
+        let desk = Desk::new(commands, events, control, feed.batches());
+        Self {
+            sample: training_sample(spec.seed, feed.images()),
+            evaluators: (0..stepper.threads())
+                .map(|_| Evaluator::new(network, spec.readout))
+                .collect(),
+            stepper,
+            monitor: Monitor::new(network),
+            watch: Watch::new(network, spec.readout),
+            meter: Meter::resumed(*clock),
+            next_sample: Instant::now(),
+            evaluation_seconds: 0.0,
+            state,
+            data,
+            feed,
+            desk,
+            keepers,
+            save,
+        }
+    }
+
+    /// Trains until the run is over, for whatever reason.
+    pub(super) fn run(&mut self) -> Outcome {
+        let outcome = self.train();
+        self.settle();
+        outcome
+    }
+
+    /// The network as it stands.
+    pub(super) fn network(&self) -> &Network {
+        &self.state.body.network
+    }
+
+    fn train(&mut self) -> Outcome {
+        self.recall();
+        loop {
+            let epoch = self.state.body.position.epoch;
+            let measured = self.state.body.epochs.last().map(|stats| stats.epoch);
+            if measured != Some(epoch)
+                && let Some(outcome) = self.end_epoch()
+            {
+                return outcome;
+            }
+            if let Some(reason) = &self.state.body.ended {
+                return Outcome::Completed(reason.clone());
+            }
+            if epoch >= self.state.spec.epochs {
+                return Outcome::Completed(match epoch {
+                    1 => "the only epoch trained".into(),
+                    _ => format!("all {epoch} epochs trained"),
+                });
+            }
+            if self.attend(Gate::Batch) == Flow::End {
+                return Outcome::Stopped;
+            }
+            if self.train_batch() {
+                return self.diverged();
+            }
+        }
+    }
+
+    /// Tells the history of a resumed run, so that its curves go on unbroken.
+    fn recall(&mut self) {
+        if let Some(refused) = self.state.refused.take() {
+            self.desk.log(Level::Warning, refused);
+        }
+        let body = &self.state.body;
+        for stats in body.epochs.points() {
+            self.desk.tell(Event::EpochEnded(stats.clone()));
+        }
+        for tuned in &body.tuned {
+            self.desk.tell(Event::Tuned(tuned.clone()));
+        }
+        let Position { epoch, batch } = body.position;
+        if body.position != Position::default() {
+            let text = format!("resumed after epoch {epoch} and {batch} mini-batches of the next");
+            self.desk.log(Level::Info, text);
+        }
+    }
+
+    /// Keeps what is to be kept, and answers probes until nobody is left to ask.
+    pub(super) fn serve(mut self, outcome: Outcome) -> Network {
+        let outcome = self.keep_at_end(outcome);
+        self.show();
+        self.desk.enter(Activity::Finished);
+        self.desk.tell(Event::Finished(outcome));
+        loop {
+            if self.look_back() {
+                self.show_frames();
+                self.obey_mail();
+                continue;
+            }
+            let Some(command) = self.desk.wait() else { return self.state.body.network };
+            self.handle(command);
+            self.obey_mail();
+            self.show_frames();
+        }
+    }
+
+    /// Trains on one mini-batch; true when its cost, looked at now and then, is not finite.
+    fn train_batch(&mut self) -> bool {
+        let Checkpoint { spec, body, .. } = &mut self.state;
+        let Position { epoch, batch } = body.position;
+        let last = batch as usize + 1 == self.feed.batches();
+        let start = Instant::now();
+        let looked_at = last || start >= self.next_sample && self.watch.wants_gradients();
+        if looked_at {
+            self.stepper.settle(&mut body.network);
+            self.monitor.before(&body.network);
+        }
+        let start = Instant::now();
+        let mode = Mode::Training { seed: spec.seed, epoch: epoch.into(), step: batch.into() };
+        let samples = self.feed.size(batch as usize);
+        let order = self.stepper.order(&body.network, samples, mode, looked_at);
+        self.feed.gather(&self.data.train, (epoch, batch as usize), order);
+        let mut hyper = body.tuning.hyper(self.feed.samples());
+        hyper.learning_rate *= spec.schedule.factor(body.position.done(self.feed.batches(), spec));
+        let then = (epoch, batch as usize + 1);
+        let (hand, ahead) = self.feed.hands(&self.data.train, then, order);
+        if order.is_some() {
+            self.stepper.take_listing(&mut hand.listing);
+        }
+        let (network, x, y) = (&mut body.network, hand.x(), hand.y());
+        if looked_at {
+            self.stepper.step_with_gradients(network, x, y, &hyper, mode);
+        } else if self.stepper.threads() > 1 && !last {
+            self.stepper.step_beside(network, x, y, &hyper, mode, || ahead.gather());
+        } else {
+            self.stepper.step(network, x, y, &hyper, mode);
+        }
+        let end = Instant::now();
+        self.meter.batch(end - start, samples);
+        if looked_at {
+            let stepper = &self.stepper;
+            body.layers = self.monitor.after(&body.network, stepper.gradients(), stepper.tape());
+        }
+        body.position = if last {
+            Position { epoch: epoch + 1, batch: 0 }
+        } else {
+            Position { epoch, batch: batch + 1 }
+        };
+        self.desk.batch_done();
+        let diverged = end >= self.next_sample && !self.show();
+        self.pace(end);
+        diverged
+    }
+
+    /// In slow motion, waits for the next mini-batch's time, obeying commands meanwhile.
+    fn pace(&mut self, now: Instant) {
+        let Some(deadline) = self.desk.pacer.wait_until(now) else { return };
+        let mut shown = self.next_sample > deadline;
+        loop {
+            // Work for a probe goes on while there is time; then the wait is over at once.
+            let busy = self.look_back();
+            let until = match (busy, shown) {
+                (true, _) => Instant::now(),
+                (false, true) => deadline,
+                (false, false) => self.next_sample,
+            };
+            match self.desk.wait_until(until) {
+                Some(command) => {
+                    let repaced = matches!(command, Command::Pace(_));
+                    self.handle(command);
+                    if repaced || self.next(Gate::Evaluation) != Next::Work {
+                        return;
+                    }
+                    self.show_frames();
+                }
+                None if busy && Instant::now() < deadline => self.show_frames(),
+                None if shown || busy => return,
+                None => {
+                    self.show();
+                    shown = true;
+                }
+            }
+        }
+    }
+
+    /// Some work for a probe of a past epoch; false where there is none to do.
+    fn look_back(&mut self) -> bool {
+        self.watch.work(&mut self.evaluators[0], &self.data)
+    }
+
+    /// Brings the network up to date, for whoever looks at it between two mini-batches.
+    fn settle(&mut self) {
+        self.stepper.settle(&mut self.state.body.network);
+    }
+
+    fn next(&mut self, gate: Gate) -> Next {
+        self.desk.next(gate, self.state.body.position.epoch)
+    }
+
+    /// Obeys the commands that have arrived; blocks while paused.
+    fn attend(&mut self, gate: Gate) -> Flow {
+        self.obey_mail();
+        if self.look_back() {
+            self.show_frames();
+        }
+        loop {
+            match self.next(gate) {
+                Next::End => return Flow::End,
+                Next::Work => break,
+                Next::Wait => self.idle(),
+            }
+        }
+        self.desk.enter(match gate {
+            Gate::Batch => Activity::Training,
+            Gate::Evaluation => Activity::Evaluating,
+        });
+        Flow::Go
+    }
+
+    /// One turn of a pause: some work for a probe, or a wait for the next command.
+    fn idle(&mut self) {
+        if self.desk.control.activity() != Activity::Paused {
+            self.show();
+            self.meter.hold();
+            self.desk.pacer.restart();
+            self.desk.enter(Activity::Paused);
+        }
+        if self.look_back() {
+            self.show_frames();
+            return self.obey_mail();
+        }
+        let Some(command) = self.desk.wait() else { return self.desk.control.abandon() };
+        self.handle(command);
+        self.obey_mail();
+        self.show_frames();
+    }
+}

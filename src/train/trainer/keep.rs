@@ -1,0 +1,68 @@
+//! What a run leaves on the disk: checkpoints and the model.
+
+use super::Trainer;
+use crate::model::{Model, ModelError};
+use crate::protocol::{Event, Level, Outcome, Saved};
+use crate::train::checkpoint::{Moment, Position, Written};
+use std::path::Path;
+
+impl Trainer {
+    /// Writes the checkpoints that are due; what cannot be written is told, and the run goes on.
+    pub(super) fn keep_at(&mut self, moment: Moment) {
+        if self.keepers.is_empty() {
+            return;
+        }
+        self.state.body.clock = self.meter.clock;
+        self.state.body.updater.clone_from(self.stepper.updater());
+        for keeper in &mut self.keepers {
+            for told in keeper.keep(moment, &self.state) {
+                match told {
+                    Ok(written) => {
+                        let Written { path, bytes } = written;
+                        tell_saved(&self.desk, self.state.position(), &path, bytes);
+                    }
+                    Err(error) => self.desk.log(Level::Error, error.to_string()),
+                }
+            }
+        }
+    }
+
+    /// Saves on request: a checkpoint and the model, as far as there are places for them.
+    pub(super) fn save_now(&mut self) {
+        if self.keepers.is_empty() && self.save.is_none() {
+            let text = "there is nowhere to save to: start with --save or --checkpoint-every";
+            return self.desk.log(Level::Warning, text);
+        }
+        self.keep_at(Moment::Asked);
+        if let Err(error) = self.save_model() {
+            self.desk.log(Level::Error, error.to_string());
+        }
+    }
+
+    /// Keeps the last state of a run and returns its outcome: a model that could not be saved
+    /// makes it a failure. A diverged network is not worth the good checkpoints it would replace.
+    pub(super) fn keep_at_end(&mut self, outcome: Outcome) -> Outcome {
+        if matches!(outcome, Outcome::Diverged { .. } | Outcome::Failed(_)) {
+            return outcome;
+        }
+        self.keep_at(Moment::RunEnded);
+        match self.save_model() {
+            Ok(()) => outcome,
+            Err(error) => Outcome::Failed(error.to_string()),
+        }
+    }
+
+    fn save_model(&self) -> Result<(), ModelError> {
+        let Some(path) = &self.save else { return Ok(()) };
+        let (spec, epoch) = (self.state.spec.clone(), self.state.position().epoch);
+        let model = Model::of(spec, self.state.body.network.clone(), &self.data, epoch);
+        let bytes = model.save(path)?;
+        tell_saved(&self.desk, self.state.position(), path, bytes);
+        Ok(())
+    }
+}
+
+fn tell_saved(desk: &crate::train::desk::Desk, at: Position, path: &Path, bytes: u64) {
+    let path = path.display().to_string();
+    desk.tell(Event::Saved(Saved { path, epoch: at.epoch, batch: at.batch, bytes }));
+}
