@@ -1,6 +1,6 @@
 use super::*;
 use crate::jobs::{
-    Context, Ensemble, ExperimentError, Options, Run, Running, Tolerance, median, percent,
+    Context, EnsembleRecipe, ExperimentError, Options, Run, Running, Tolerance, median, percent,
     train_ensemble,
 };
 use crate::model::Model;
@@ -134,7 +134,7 @@ fn an_ensemble_is_trained_saved_and_still_says_who_said_what() {
     let spec =
         Spec { layers: "784,5,10".into(), epochs: 1, train_size: Some(100), ..Spec::default() };
     let save = Some(file.clone());
-    let ensemble = Ensemble { spec, networks: 3, dataset: None, save, checkpoints: None };
+    let ensemble = EnsembleRecipe { spec, networks: 3, dataset: None, save, checkpoints: None };
     let running = train_ensemble(ensemble, Options::default()).unwrap();
     let events = until(&running, finished);
     let titles: Vec<&str> = events
@@ -180,7 +180,7 @@ fn an_interrupted_ensemble_goes_on_to_the_same_bytes() {
         let save = Some(dir.path().join(name));
         let checkpoints = checkpoints.map(|name| dir.path().join(name));
         let ensemble =
-            Ensemble { spec: spec.clone(), networks: 3, dataset: None, save, checkpoints };
+            EnsembleRecipe { spec: spec.clone(), networks: 3, dataset: None, save, checkpoints };
         train_ensemble(ensemble, Options::default()).unwrap()
     };
     let outcome = |running: Running| {
@@ -214,7 +214,7 @@ fn saving_asks_every_network_that_was_begun() {
     let spec =
         Spec { layers: "784,5,10".into(), epochs: 3, train_size: Some(100), ..Spec::default() };
     let checkpoints = Some(dir.path().into());
-    let ensemble = Ensemble { spec, networks: 3, dataset: None, save: None, checkpoints };
+    let ensemble = EnsembleRecipe { spec, networks: 3, dataset: None, save: None, checkpoints };
     let running = train_ensemble(ensemble, Options::default()).unwrap();
     pause_after_an_epoch(&running);
     running.commands.send(Command::Save).unwrap();

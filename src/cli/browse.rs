@@ -6,7 +6,7 @@ use super::display::DisplayArgs;
 use super::error::Usage;
 use crate::data::Dataset;
 use crate::model::Model;
-use crate::train::Engine;
+use crate::train::RunHandle;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -18,11 +18,11 @@ pub(super) fn run(args: &BrowseArgs, display: &DisplayArgs) -> anyhow::Result<Ex
         None => Dataset::embedded(),
     };
     let data = model.divided(Arc::new(data));
-    let engine = Engine::open(model, data).map_err(|error| Usage::value("<MODEL>", error))?;
+    let handle = RunHandle::open(model, data).map_err(|error| Usage::value("<MODEL>", error))?;
     if !dashboard::has_terminal() {
         let problem =
             "`nntop browse` draws on a terminal; `nntop eval` measures a model without one";
         return Err(Usage::because(problem).into());
     }
-    dashboard::show(engine, display, None)
+    dashboard::show(handle, display, None)
 }

@@ -4,7 +4,7 @@ use super::display::DisplayArgs;
 use super::drawing;
 use crate::protocol::{Command, Event, RunView, Update};
 use crate::session::{Attachment, Hub};
-use crate::train::Engine;
+use crate::train::RunHandle;
 use crate::ui::{self, Exit, Setup};
 use anyhow::Context;
 use crossbeam_channel::{Receiver, Sender, unbounded};
@@ -21,13 +21,13 @@ pub(super) fn has_terminal() -> bool {
 
 /// Shows the run until the user leaves; then ends it, and says how it went.
 pub(super) fn show(
-    engine: Engine,
+    handle: RunHandle,
     display: &DisplayArgs,
     notice: Option<String>,
 ) -> anyhow::Result<ExitCode> {
     let setup = Setup { notice, ..setup(display) };
-    let shown = follow(&engine.commands, &engine.events, setup, display)?;
-    drop(engine.join());
+    let shown = follow(&handle.commands, &handle.events, setup, display)?;
+    drop(handle.join());
     let Shown { exit, view } = shown;
     if exit? != Exit::Gone {
         summarize(&view);

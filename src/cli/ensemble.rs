@@ -5,7 +5,7 @@ use super::dashboard::{self, Shown};
 use super::display::DisplayArgs;
 use super::error::Usage;
 use super::headless;
-use crate::jobs::{Ensemble, Options, train_ensemble};
+use crate::jobs::{EnsembleRecipe, Options, train_ensemble};
 use crate::model::Model;
 use crate::protocol::{Outcome, Pace};
 use crate::ui::{Exit, Setup};
@@ -15,7 +15,7 @@ use std::process::ExitCode;
 
 /// Trains them in this process: in the dashboard, or as lines where there is an `output`.
 pub(super) fn train(
-    ensemble: Ensemble,
+    ensemble: EnsembleRecipe,
     pace: Pace,
     output: Option<&OutputArgs>,
     display: &DisplayArgs,

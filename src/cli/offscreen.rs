@@ -3,7 +3,7 @@
 use crate::protocol::{Command, Link};
 use crate::session::{Attachment, Hub};
 use crate::spec::Spec;
-use crate::train::{Engine, Options};
+use crate::train::{RunHandle, RunOptions};
 use crate::ui::{App, Setup};
 use anyhow::Context;
 use crossterm::event::{KeyCode, KeyEvent};
@@ -19,7 +19,7 @@ const QUIET: Duration = Duration::from_millis(1500);
 pub(super) struct Offscreen {
     app: App,
     link: Link,
-    engine: Engine,
+    handle: RunHandle,
     pub(super) buffer: Buffer,
 }
 
@@ -27,16 +27,16 @@ impl Offscreen {
     /// Trains to the end, watched as a dashboard of so many cells would.
     pub(super) fn train(
         spec: Spec,
-        options: Options,
+        options: RunOptions,
         setup: Setup,
         area: Rect,
     ) -> anyhow::Result<Self> {
-        let engine = Engine::spawn(spec, options)?;
-        let hub = Hub::start(engine.commands.clone(), engine.events.clone())
+        let handle = RunHandle::spawn(spec, options)?;
+        let hub = Hub::start(handle.commands.clone(), handle.events.clone())
             .context("cannot start a thread")?;
         let link = hub.attach(Attachment::Control);
         let app = App::new(setup);
-        let mut offscreen = Self { app, link, engine, buffer: Buffer::empty(area) };
+        let mut offscreen = Self { app, link, handle, buffer: Buffer::empty(area) };
         offscreen.settle()?;
         Ok(offscreen)
     }
@@ -91,6 +91,6 @@ impl Offscreen {
     /// Ends the run's thread.
     pub(super) fn finish(self) {
         drop(self.link);
-        drop(self.engine.join());
+        drop(self.handle.join());
     }
 }

@@ -4,7 +4,7 @@ use super::args::PictureArgs;
 use super::display::DisplayArgs;
 use super::error::Usage;
 use super::offscreen::Offscreen;
-use crate::train::Options;
+use crate::train::RunOptions;
 use crate::ui::{Setup, svg, text};
 use anyhow::Context;
 use ratatui::layout::Rect;
@@ -18,7 +18,7 @@ pub(super) fn run(args: &PictureArgs, display: &DisplayArgs) -> anyhow::Result<E
     let setup = Setup { theme, ..Setup::default() };
     let (columns, rows) = size(&args.size)?;
     let area = Rect::new(0, 0, columns, rows);
-    let mut screen = Offscreen::train(spec, Options::default(), setup, area)?;
+    let mut screen = Offscreen::train(spec, RunOptions::default(), setup, area)?;
     screen.type_keys(&args.keys)?;
     screen.draw();
     let picture = if is_svg { svg(&screen.buffer, theme) } else { text(&screen.buffer) };

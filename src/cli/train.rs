@@ -8,12 +8,12 @@ use super::error::Usage;
 use super::headless;
 use super::sessions::{self, Begun};
 use crate::data::Dataset;
-use crate::jobs::Ensemble;
+use crate::jobs::EnsembleRecipe;
 use crate::model::{Model, atomic};
 use crate::protocol::Pace;
 use crate::session::{Task, Training};
 use crate::spec::Spec;
-use crate::train::{Checkpoint, CheckpointPolicy, Engine, Options};
+use crate::train::{Checkpoint, CheckpointPolicy, RunHandle, RunOptions};
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -82,23 +82,23 @@ fn train(args: &TrainArgs, pace: Pace, display: &DisplayArgs) -> anyhow::Result<
     }
     if networks > 1 {
         let save = args.save.clone();
-        let ensemble = Ensemble { spec, networks, dataset, save, checkpoints: None };
+        let ensemble = EnsembleRecipe { spec, networks, dataset, save, checkpoints: None };
         let output = headless.then_some(&args.output);
         return ensemble::train(ensemble, pace, output, display, notice);
     }
-    let options = Options {
+    let options = RunOptions {
         pace,
         dataset,
         save: args.save.clone(),
         checkpoints: policy.into_iter().collect(),
         resume: resume.map(Box::new),
-        ..Options::default()
+        ..RunOptions::default()
     };
-    let engine = Engine::spawn(spec, options).map_err(Usage::from)?;
+    let handle = RunHandle::spawn(spec, options).map_err(Usage::from)?;
     if headless {
-        return headless::run(&engine.commands, &engine.events, &args.output);
+        return headless::run(&handle.commands, &handle.events, &args.output);
     }
-    dashboard::show(engine, display, notice)
+    dashboard::show(handle, display, notice)
 }
 
 /// Refuses what is for one network: several keep checkpoints in their session alone.

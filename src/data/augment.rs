@@ -14,7 +14,7 @@ const REACH: f64 = 3.0;
 /// Several changes are laid upon one another before the image is read once: between pixels, shades
 /// are mixed, which blurs.
 #[derive(Clone, Debug)]
-pub struct Augmenter {
+pub struct ImageTransform {
     width: usize,
     height: usize,
     /// Where every pixel's shade is taken from.
@@ -28,7 +28,7 @@ pub struct Augmenter {
     copy: Vec<u8>,
 }
 
-impl Augmenter {
+impl ImageTransform {
     /// For images of `width` × `height` pixels.
     #[must_use]
     pub fn new(width: usize, height: usize) -> Self {
@@ -172,8 +172,8 @@ mod tests {
 
     #[test]
     fn shifts_move_by_a_pixel_and_the_edge_is_background() {
-        let mut augmenter = Augmenter::new(3, 2);
-        let moved = |augmenter: &mut Augmenter, (right, down)| {
+        let mut augmenter = ImageTransform::new(3, 2);
+        let moved = |augmenter: &mut ImageTransform, (right, down)| {
             let mut pixels = vec![1, 2, 3, 4, 5, 6];
             augmenter.begin();
             augmenter.shift(right, down);
@@ -189,7 +189,7 @@ mod tests {
 
     #[test]
     fn a_rotation_by_nothing_changes_nothing_and_another_keeps_the_ink() {
-        let mut augmenter = Augmenter::new(28, 28);
+        let mut augmenter = ImageTransform::new(28, 28);
         let mut pixels = ring();
         augmenter.rotate(0.0, &mut random(0));
         augmenter.apply(&mut pixels);
@@ -207,7 +207,7 @@ mod tests {
 
     #[test]
     fn a_quarter_turn_is_exact() {
-        let mut augmenter = Augmenter::new(3, 3);
+        let mut augmenter = ImageTransform::new(3, 3);
         let mut pixels = vec![1, 2, 3, 4, 5, 6, 7, 8, 9];
         // The drawn angle is a fraction of the limit: ask for the limit that makes it 90 degrees.
         let fraction: f64 = random(7).random_range(-1.0..=1.0);
@@ -218,7 +218,7 @@ mod tests {
 
     #[test]
     fn distortions_are_smooth_reproducible_and_differ_by_image() {
-        let mut augmenter = Augmenter::new(28, 28);
+        let mut augmenter = ImageTransform::new(28, 28);
         let mut distorted = |index| {
             let mut pixels = ring();
             augmenter.begin();
@@ -236,7 +236,7 @@ mod tests {
 
     #[test]
     fn a_blurred_constant_stays_constant_inside() {
-        let mut augmenter = Augmenter::new(40, 30);
+        let mut augmenter = ImageTransform::new(40, 30);
         augmenter.prepare_kernel(2.0);
         let (mut field, mut blurred) = (vec![1.0; 1200], vec![0.0; 1200]);
         convolve(&field, &mut blurred, &augmenter.kernel, 40, 1);
@@ -260,7 +260,7 @@ mod tests {
 
     #[test]
     fn changes_lie_upon_one_another_and_blur_once() {
-        let mut augmenter = Augmenter::new(28, 28);
+        let mut augmenter = ImageTransform::new(28, 28);
         let mut pixels = ring();
         augmenter.shift(0.5, 0.0);
         augmenter.shift(-0.5, 0.0);
@@ -270,7 +270,7 @@ mod tests {
 
     #[test]
     fn translations_and_scalings_stay_within_their_bounds() {
-        let mut augmenter = Augmenter::new(28, 28);
+        let mut augmenter = ImageTransform::new(28, 28);
         for index in 0..50 {
             augmenter.begin();
             augmenter.translate(2.0, &mut random(index));

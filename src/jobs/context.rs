@@ -1,9 +1,9 @@
 //! What an experiment works with: budgets, seeds, data, training, figures, claims.
 
 use super::ExperimentError;
-use super::desk::Desk;
-use super::lanes::Lanes;
+use super::channels::JobChannels;
 use super::options::Options;
+use super::parallel_runs::ParallelRuns;
 use super::run::{Record, Run, Trained};
 use crate::data::Dataset;
 use crate::model::Model;
@@ -12,7 +12,7 @@ use crate::protocol::{
     RunInfo,
 };
 use crate::spec::Spec;
-use crate::train::Engine;
+use crate::train::RunHandle;
 use crossbeam_channel::{Receiver, Sender};
 use std::sync::Arc;
 use std::thread::available_parallelism;
@@ -25,7 +25,7 @@ const SEEDS: u64 = 3;
 pub struct Context {
     id: &'static str,
     options: Options,
-    desk: Desk,
+    channels: JobChannels,
     data: Option<Arc<Dataset>>,
     claims: u32,
     holding: u32,
@@ -74,11 +74,11 @@ impl Context {
         commands: Receiver<Command>,
         events: Sender<Event>,
     ) -> Self {
-        let mut desk = Desk::new(commands, events, options.pace);
+        let mut channels = JobChannels::new(commands, events, options.pace);
         let info = RunInfo { title: id.into(), seed: options.seed, ..RunInfo::default() };
-        desk.tell(Event::Started(Box::new(info)));
-        desk.enter(Activity::Training);
-        Self { id, options, desk, data: None, claims: 0, holding: 0 }
+        channels.tell(Event::Started(Box::new(info)));
+        channels.enter(Activity::Training);
+        Self { id, options, channels, data: None, claims: 0, holding: 0 }
     }
 
     /// The experiment's id.
@@ -122,10 +122,10 @@ impl Context {
     /// # Errors
     /// [`ExperimentError::Stopped`], to be passed on.
     pub fn attend(&mut self) -> Result<(), ExperimentError> {
-        if !self.desk.attend() {
+        if !self.channels.attend() {
             return Err(ExperimentError::Stopped);
         }
-        self.desk.enter(Activity::Training);
+        self.channels.enter(Activity::Training);
         Ok(())
     }
 
@@ -137,12 +137,12 @@ impl Context {
 
     /// As [`Context::figure`].
     pub fn show(&mut self, figure: Figure) {
-        self.desk.tell(Event::Figure(figure));
+        self.channels.tell(Event::Figure(figure));
     }
 
     /// Says something in words.
     pub fn log(&mut self, text: impl Into<String>) {
-        self.desk.log(Level::Info, text.into());
+        self.channels.log(Level::Info, text.into());
     }
 
     /// Checks a number against the book's, both in `unit` (such as `points`; may be empty).
@@ -193,13 +193,13 @@ impl Context {
             tolerance: tolerance.into(),
             holds,
             seed: self.options.seed,
-            seconds: self.desk.seconds(),
+            seconds: self.channels.seconds(),
         };
-        self.desk.tell(Event::Claim(claim));
+        self.channels.tell(Event::Claim(claim));
         holds
     }
 
-    /// Trains one network on the engine, live in the dashboard.
+    /// Trains one network on the handle, live in the dashboard.
     ///
     /// # Errors
     /// Where it cannot be trained, diverges, or a stop was asked for.
@@ -222,7 +222,7 @@ impl Context {
         self.attend()?;
         let data = if runs.iter().any(|run| run.data.is_none()) { Some(self.data()) } else { None };
         let cores = available_parallelism().map_or(1, usize::from);
-        Lanes::new(self.id, &mut self.desk, cores).train(runs, data, draw)
+        ParallelRuns::new(self.id, &mut self.channels, cores).train(runs, data, draw)
     }
 
     /// Has the networks that were trained on `data` vote, shows the ensemble in the dashboard from
@@ -242,15 +242,15 @@ impl Context {
             Model::of(record.spec, network, data, epoch)
         });
         let model = Model::join(models).map_err(|error| other(&error))?;
-        let engine =
-            Engine::open(model.clone(), Arc::clone(data)).map_err(|error| other(&error))?;
-        let stats = self.desk.exhibit(engine).ok_or(ExperimentError::Stopped)?;
+        let handle =
+            RunHandle::open(model.clone(), Arc::clone(data)).map_err(|error| other(&error))?;
+        let stats = self.channels.exhibit(handle).ok_or(ExperimentError::Stopped)?;
         Ok((stats, model))
     }
 
     /// Tells a front end what a run of its own would tell.
     pub(super) fn tell(&mut self, event: Event) {
-        self.desk.tell(event);
+        self.channels.tell(event);
     }
 
     /// How it ended, in words.
@@ -265,8 +265,8 @@ impl Context {
 
     /// Tells the outcome, then lets the last network answer probes until nobody is left to ask.
     pub(super) fn serve(mut self, outcome: Outcome) {
-        self.desk.enter(Activity::Finished);
-        self.desk.tell(Event::Finished(outcome));
-        while self.desk.wait() {}
+        self.channels.enter(Activity::Finished);
+        self.channels.tell(Event::Finished(outcome));
+        while self.channels.wait() {}
     }
 }

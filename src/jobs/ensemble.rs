@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 /// What to train: `networks` of a recipe, from its seed and the ones after it.
 #[derive(Clone, Debug)]
-pub struct Ensemble {
+pub struct EnsembleRecipe {
     pub spec: Spec,
     pub networks: u32,
     /// The spec's images, where they are loaded already.
@@ -28,12 +28,12 @@ pub struct Ensemble {
 ///
 /// # Errors
 /// Where the system has no thread left.
-pub fn train_ensemble(ensemble: Ensemble, options: Options) -> std::io::Result<Running> {
+pub fn train_ensemble(ensemble: EnsembleRecipe, options: Options) -> std::io::Result<Running> {
     Running::start("ensemble", options, move |context| train(context, ensemble))
 }
 
-fn train(context: &mut Context, ensemble: Ensemble) -> Result<String, ExperimentError> {
-    let Ensemble { spec, networks, dataset, save, checkpoints } = ensemble;
+fn train(context: &mut Context, ensemble: EnsembleRecipe) -> Result<String, ExperimentError> {
+    let EnsembleRecipe { spec, networks, dataset, save, checkpoints } = ensemble;
     let given = dataset.map(|data| divided(&spec, data));
     let data = given.map_or_else(|| load(&spec), Ok).map_err(ExperimentError::Other)?;
     let runs = (0..u64::from(networks)).map(|number| {

@@ -1,19 +1,19 @@
 //! Long work made of several trainings: parallel runs, ensembles, searches, and the context that the
 //! book's experiments run in.
 
+mod channels;
 mod context;
-mod desk;
 mod ensemble;
 mod error;
-mod lanes;
 mod measure;
 mod options;
+mod parallel_runs;
 mod run;
 mod running;
 pub mod search;
 
 pub use context::{Context, Tolerance};
-pub use ensemble::{Ensemble, network_directory, train_ensemble};
+pub use ensemble::{EnsembleRecipe, network_directory, train_ensemble};
 pub use error::ExperimentError;
 pub(crate) use measure::{EpochValue, accuracy_chart};
 pub use measure::{chart, curve, median, percent};

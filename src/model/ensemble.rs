@@ -1,27 +1,27 @@
 //! Networks that vote (section 6.2): an image is what most of them say it is.
 
-mod clerk;
+mod worker;
 
-use super::tally::Tally;
+use super::metrics::Metrics;
 use crate::data::Images;
 use crate::nn::parallel::Crew;
 use crate::nn::{Network, Real};
 use crate::spec::Readout;
-use clerk::{Clerk, Sheet};
 use ndarray::{Array2, ArrayView2, Axis, s};
 use std::ops::Range;
+use worker::{EnsembleWorker, WorkerOutput};
 
 /// Feeds images to one network or several and counts their votes, on several threads and in buffers
 /// that are reused. What is found does not depend on the number of threads.
 #[derive(Debug)]
-pub(crate) struct Panel {
+pub(crate) struct Ensemble {
     /// One a thread.
-    clerks: Vec<Clerk>,
+    workers: Vec<EnsembleWorker>,
     crew: Crew,
     /// How each network does alone.
-    pub alone: Vec<Tally>,
+    pub alone: Vec<Metrics>,
     /// How they do together; the cost is that of the mean outputs.
-    pub together: Tally,
+    pub together: Metrics,
     /// Shape (samples, outputs).
     mean: Array2<Real>,
     /// Shape (samples, networks).
@@ -31,7 +31,7 @@ pub(crate) struct Panel {
 
 /// What was said of a chunk of images.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Ballot<'a> {
+pub(crate) struct Predictions<'a> {
     /// The mean of the networks' outputs, shape (samples, outputs).
     pub outputs: ArrayView2<'a, Real>,
     /// Each network's answer, shape (samples, networks).
@@ -40,7 +40,7 @@ pub(crate) struct Ballot<'a> {
     pub verdicts: &'a [u32],
 }
 
-impl Panel {
+impl Ensemble {
     /// For networks of the same inputs and outputs, at least one. With `shifts`, they are shown
     /// images of this width and height moved by a pixel each way, too, and answer with the mean of
     /// their outputs (test-time augmentation).
@@ -50,16 +50,16 @@ impl Panel {
         shifts: Option<(usize, usize)>,
         threads: usize,
     ) -> Self {
-        let clerk = |_| Clerk::new(networks.clone(), readout, shifts);
-        let clerks: Vec<_> = (0..threads.max(1)).map(clerk).collect();
-        let rows = clerks.iter().map(Clerk::rows).sum();
+        let worker = |_| EnsembleWorker::new(networks.clone(), readout, shifts);
+        let workers: Vec<_> = (0..threads.max(1)).map(worker).collect();
+        let rows = workers.iter().map(EnsembleWorker::rows).sum();
         let outputs = networks.clone().next().map_or(0, Network::outputs);
         let count = networks.count();
         Self {
-            crew: Crew::new(clerks.len()),
-            clerks,
-            alone: vec![Tally::default(); count],
-            together: Tally::default(),
+            crew: Crew::new(workers.len()),
+            workers,
+            alone: vec![Metrics::default(); count],
+            together: Metrics::default(),
             mean: Array2::zeros((rows, outputs)),
             votes: Array2::zeros((rows, count)),
             verdicts: vec![0; rows],
@@ -73,19 +73,19 @@ impl Panel {
 
     /// Starts counting anew.
     pub(crate) fn clear(&mut self) {
-        self.alone.fill(Tally::default());
-        self.together = Tally::default();
+        self.alone.fill(Metrics::default());
+        self.together = Metrics::default();
     }
 
-    /// Has the networks, those that the panel was made for, look at a chunk of images, at most
-    /// [`Panel::rows`].
+    /// Has the networks, those that the ensemble was made for, look at a chunk of images, at most
+    /// [`Ensemble::rows`].
     pub(crate) fn poll<'n>(
         &mut self,
         networks: impl Iterator<Item = &'n Network> + Clone + Sync,
         images: &Images,
         chunk: Range<usize>,
-    ) -> Ballot<'_> {
-        let (samples, part) = (s![..chunk.len(), ..], self.clerks[0].rows());
+    ) -> Predictions<'_> {
+        let (samples, part) = (s![..chunk.len(), ..], self.workers[0].rows());
         let parts = chunk.len().div_ceil(part);
         let end = chunk.end;
         let ranges = chunk.clone().step_by(part).map(|first| first..end.min(first + part));
@@ -93,17 +93,18 @@ impl Panel {
         let sheets = mean.axis_chunks_iter_mut(Axis(0), part);
         let sheets = sheets.zip(votes.axis_chunks_iter_mut(Axis(0), part));
         let sheets = sheets.zip(self.verdicts[..chunk.len()].chunks_mut(part));
-        let sheets = sheets.map(|((mean, votes), verdicts)| Sheet { mean, votes, verdicts });
-        let jobs = self.clerks.iter_mut().zip(ranges).zip(sheets);
-        let work = |((clerk, range), sheet): ((&mut Clerk, Range<usize>), Sheet)| {
-            clerk.count(networks.clone(), images, range, sheet);
-        };
+        let sheets = sheets.map(|((mean, votes), verdicts)| WorkerOutput { mean, votes, verdicts });
+        let jobs = self.workers.iter_mut().zip(ranges).zip(sheets);
+        let work =
+            |((worker, range), sheet): ((&mut EnsembleWorker, Range<usize>), WorkerOutput)| {
+                worker.count(networks.clone(), images, range, sheet);
+            };
         self.crew.each(jobs, work);
-        for clerk in &self.clerks[..parts] {
-            self.alone.iter_mut().zip(&clerk.alone).for_each(|(all, part)| all.join(*part));
-            self.together.join(clerk.together);
+        for worker in &self.workers[..parts] {
+            self.alone.iter_mut().zip(&worker.alone).for_each(|(all, part)| all.join(*part));
+            self.together.join(worker.together);
         }
-        Ballot {
+        Predictions {
             outputs: self.mean.slice(samples),
             votes: self.votes.slice(samples),
             verdicts: &self.verdicts[..chunk.len()],
@@ -129,19 +130,19 @@ mod tests {
         };
         let poll = |threads| {
             let shifts = Some((data.test.width, data.test.height));
-            let mut panel = Panel::new(networks.iter(), Readout::OneHot, shifts, threads);
+            let mut ensemble = Ensemble::new(networks.iter(), Readout::OneHot, shifts, threads);
             let mut said = Vec::new();
-            for first in (0..images.len()).step_by(panel.rows()) {
-                let chunk = first..images.len().min(first + panel.rows());
-                let ballot = panel.poll(networks.iter(), &images, chunk);
-                let rows = ballot.outputs.rows().into_iter().zip(ballot.votes.rows());
-                let rows = rows.zip(ballot.verdicts);
+            for first in (0..images.len()).step_by(ensemble.rows()) {
+                let chunk = first..images.len().min(first + ensemble.rows());
+                let predictions = ensemble.poll(networks.iter(), &images, chunk);
+                let rows = predictions.outputs.rows().into_iter().zip(predictions.votes.rows());
+                let rows = rows.zip(predictions.verdicts);
                 said.extend(
                     rows.map(|((a, votes), &verdict)| (a.to_vec(), votes.to_vec(), verdict)),
                 );
             }
             assert_eq!(said.len(), images.len());
-            (said, panel.alone, panel.together)
+            (said, ensemble.alone, ensemble.together)
         };
         let expected = poll(1);
         for threads in [2, 3] {
@@ -153,7 +154,7 @@ mod tests {
     fn with_shifts_a_network_says_the_mean_of_five_looks() {
         let data = dataset();
         let network = build(&spec(), &data).unwrap();
-        let panel = |shifts| Panel::new([&network].into_iter(), Readout::OneHot, shifts, 2);
+        let ensemble = |shifts| Ensemble::new([&network].into_iter(), Readout::OneHot, shifts, 2);
         let image = data.test.image(3);
         let (width, height) = (data.test.width, data.test.height);
         let moved = |right: usize, down: usize| {
@@ -165,17 +166,17 @@ mod tests {
             };
             let pixels = (0..width * height).map(shade).collect();
             let images = Images { width, height, pixels, labels: vec![0] };
-            panel(None).poll([&network].into_iter(), &images, 0..1).outputs.to_owned()
+            ensemble(None).poll([&network].into_iter(), &images, 0..1).outputs.to_owned()
         };
         let five = [(1, 1), (1, 2), (1, 0), (2, 1), (0, 1)].map(|(x, y)| moved(x, y));
         let mean = five.iter().fold(Array2::zeros(five[0].dim()), |sum, a| sum + a) / 5.0;
-        let mut panel = panel(Some((width, height)));
-        let ballot = panel.poll([&network].into_iter(), &data.test, 2..5);
-        let found = ballot.outputs.row(1);
+        let mut ensemble = ensemble(Some((width, height)));
+        let predictions = ensemble.poll([&network].into_iter(), &data.test, 2..5);
+        let found = predictions.outputs.row(1);
         let pairs = found.iter().zip(&mean);
         let off = pairs.map(|(a, b): (&Real, &Real)| (a - b).abs()).fold(0.0 as Real, Real::max);
         assert!(off < 1e-6, "{found} {mean}");
         assert!((&mean - &five[0]).iter().any(|off| off.abs() > 1e-4), "moving makes a difference");
-        assert_eq!(ballot.verdicts[1], Readout::OneHot.predict(mean.row(0)));
+        assert_eq!(predictions.verdicts[1], Readout::OneHot.predict(mean.row(0)));
     }
 }

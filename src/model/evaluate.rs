@@ -1,7 +1,7 @@
 //! What a trained network says of images.
 
 use super::Model;
-use super::ensemble::Panel;
+use super::ensemble::Ensemble;
 use crate::data::{Dataset, Images};
 use crate::spec::describe::cores;
 use ndarray::ArrayView1;
@@ -84,19 +84,19 @@ impl Model {
         let readout = self.spec.readout;
         let answers = readout.answers(self.classes.len());
         let mut confusion = vec![vec![0; answers]; answers];
-        let mut panel = self.panel(threads, images.len());
-        for chunk in chunks(images, &panel) {
-            let ballot = panel.poll(self.networks(), images, chunk.clone());
-            for (&verdict, index) in ballot.verdicts.iter().zip(chunk) {
+        let mut ensemble = self.ensemble(threads, images.len());
+        for chunk in chunks(images, &ensemble) {
+            let predictions = ensemble.poll(self.networks(), images, chunk.clone());
+            for (&verdict, index) in predictions.verdicts.iter().zip(chunk) {
                 let right = readout.answer(images.labels[index]) as usize;
                 confusion[right][verdict as usize] += 1;
             }
         }
-        let alone = || panel.alone.iter().filter_map(|tally| tally.accuracy()).collect();
+        let alone = || ensemble.alone.iter().filter_map(|metrics| metrics.accuracy()).collect();
         Evaluation {
             images: images.len(),
-            cost: panel.together.cost(),
-            accuracy: panel.together.accuracy(),
+            cost: ensemble.together.cost(),
+            accuracy: ensemble.together.accuracy(),
             confusion,
             alone: if self.others.is_empty() { Vec::new() } else { alone() },
         }
@@ -110,12 +110,12 @@ impl Model {
     pub fn answer(&self, images: &Images) -> Vec<Answer> {
         let readout = self.spec.readout;
         let names = readout.names(&self.classes);
-        let mut panel = self.panel(cores() as usize, images.len());
+        let mut ensemble = self.ensemble(cores() as usize, images.len());
         let mut answers = Vec::with_capacity(images.len());
-        for chunk in chunks(images, &panel) {
-            let ballot = panel.poll(self.networks(), images, chunk);
-            let said = ballot.outputs.rows().into_iter().zip(ballot.votes.rows());
-            answers.extend(said.zip(ballot.verdicts).map(|((a, votes), &verdict)| {
+        for chunk in chunks(images, &ensemble) {
+            let predictions = ensemble.poll(self.networks(), images, chunk);
+            let said = predictions.outputs.rows().into_iter().zip(predictions.votes.rows());
+            answers.extend(said.zip(predictions.verdicts).map(|((a, votes), &verdict)| {
                 let answer = verdict as usize;
                 Answer {
                     answer,
@@ -130,9 +130,9 @@ impl Model {
     }
 
     /// Those who are asked about so many images, on as many of the threads as find one.
-    pub(crate) fn panel(&self, threads: usize, images: usize) -> Panel {
+    pub(crate) fn ensemble(&self, threads: usize, images: usize) -> Ensemble {
         let shifts = self.spec.test_time_shifts.then_some(self.image);
-        Panel::new(self.networks(), self.spec.readout, shifts, threads.min(images))
+        Ensemble::new(self.networks(), self.spec.readout, shifts, threads.min(images))
     }
 
     /// Who said what; nobody asks that of one network.
@@ -141,7 +141,7 @@ impl Model {
     }
 }
 
-fn chunks(images: &Images, panel: &Panel) -> impl Iterator<Item = Range<usize>> + use<> {
-    let (count, rows) = (images.len(), panel.rows());
+fn chunks(images: &Images, ensemble: &Ensemble) -> impl Iterator<Item = Range<usize>> + use<> {
+    let (count, rows) = (images.len(), ensemble.rows());
     (0..count).step_by(rows).map(move |first| first..(first + rows).min(count))
 }

@@ -1,274 +1,105 @@
-//! Costs and accuracies of networks, measured in chunks so that commands are obeyed in between.
+//! Counting costs and right answers.
 
-use super::tally::{Marker, Tally};
-use crate::data::batch::scale;
-use crate::data::{Dataset, Images};
-use crate::nn::parallel::Stepper;
-use crate::nn::{Layer, Listing, Mode, Network, Penalty, Real, Regularizer, Tape};
-use crate::protocol::EpochStats;
-use crate::rng;
-use crate::rng::Purpose;
+use crate::nn::{Cost, Real};
 use crate::spec::Readout;
 use ndarray::{Array2, ArrayView2, s};
-use std::ops::Range;
 
-/// Multiplications a chunk may take: a few milliseconds' worth.
-const CHUNK_WORK: usize = 50_000_000;
-/// Rows a chunk has at most: more would not stay in the cache.
-const CHUNK_ROWS: usize = 256;
-/// Training images that are measured at most; the others would only cost time.
-const TRAIN_SAMPLE: usize = 10_000;
+/// Sums over the images seen so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Metrics {
+    cost: f64,
+    right: usize,
+    seen: usize,
+}
 
-/// Feeds images forward, chunk by chunk, in buffers that are reused.
+impl Metrics {
+    /// Counts what another one has counted.
+    pub(crate) fn join(&mut self, Self { cost, right, seen }: Self) {
+        self.cost += cost;
+        self.right += right;
+        self.seen += seen;
+    }
+
+    /// The book's C without the regularization term, `None` when nothing was seen.
+    pub(crate) fn cost(self) -> Option<f64> {
+        (self.seen > 0).then(|| self.cost / self.seen as f64)
+    }
+
+    /// The fraction that was answered rightly.
+    pub(crate) fn accuracy(self) -> Option<f64> {
+        (self.seen > 0).then(|| self.right as f64 / self.seen as f64)
+    }
+
+    /// Whether the cost is infinite or not a number.
+    pub(crate) fn diverged(self) -> bool {
+        !self.cost.is_finite()
+    }
+
+    /// How many images were seen.
+    #[cfg(test)]
+    pub(crate) fn seen(self) -> usize {
+        self.seen
+    }
+}
+
+/// Compares outputs and answers with labels, in a buffer that is reused.
 #[derive(Debug)]
-pub(crate) struct Evaluator {
-    x: Array2<Real>,
-    listing: Listing,
-    tape: Tape,
+pub(crate) struct Scorer {
     readout: Readout,
-    marker: Marker,
-    /// Of the images looked at last.
-    labels: Vec<u8>,
+    /// The outputs that are asked for, shape (samples, outputs).
+    y: Array2<Real>,
 }
 
-impl Evaluator {
-    pub(crate) fn new(network: &Network, readout: Readout) -> Self {
-        let weights: usize = network.layers.iter().map(Layer::multiplications).sum();
-        let rows = (CHUNK_WORK / weights.max(1)).clamp(1, CHUNK_ROWS);
-        Self {
-            x: Array2::zeros((rows, network.inputs())),
-            marker: Marker::new(readout, rows, network.outputs()),
-            tape: Tape::new(network, rows),
-            listing: Listing::default(),
-            readout,
-            labels: Vec::with_capacity(rows),
-        }
+impl Scorer {
+    /// For so many samples at once.
+    pub(crate) fn new(readout: Readout, samples: usize, outputs: usize) -> Self {
+        Self { readout, y: Array2::zeros((samples, outputs)) }
     }
 
-    /// Images a chunk holds.
-    pub(crate) fn rows(&self) -> usize {
-        self.x.nrows()
-    }
-
-    /// Measures the images of `indices`, at most [`Evaluator::rows`]; returns their outputs, of
-    /// shape (samples, outputs).
-    pub(crate) fn measure(
+    /// Counts outputs, of shape (samples, outputs), and the answers that were read from them, one a
+    /// label.
+    pub(crate) fn mark(
         &mut self,
-        network: &Network,
-        images: &Images,
-        indices: impl Iterator<Item = usize>,
-        tally: &mut Tally,
-    ) -> ArrayView2<'_, Real> {
-        self.look(network, images, indices);
-        let outputs = self.tape.outputs();
-        let answers = outputs.rows().into_iter().map(|a| self.readout.predict(a));
-        tally.join(self.marker.mark(network.cost, outputs, answers, &self.labels));
-        outputs
-    }
-
-    /// The outputs for the images of `indices`, at most [`Evaluator::rows`]: shape (samples,
-    /// outputs).
-    pub(crate) fn ask(
-        &mut self,
-        network: &Network,
-        images: &Images,
-        indices: impl Iterator<Item = usize>,
-    ) -> ArrayView2<'_, Real> {
-        self.look(network, images, indices);
-        self.tape.outputs()
-    }
-
-    fn look(&mut self, network: &Network, images: &Images, indices: impl Iterator<Item = usize>) {
-        self.labels.clear();
-        let order = self.tape.order(network, self.x.nrows(), Mode::Inference);
-        let mut listing = order.map(|order| {
-            self.listing.begin(order, self.x.nrows(), network.inputs());
-            &mut self.listing
-        });
-        for index in indices {
-            match &mut listing {
-                Some(listing) => listing.push(images.image(index)),
-                None => scale(images.image(index), self.x.row_mut(self.labels.len())),
-            }
-            self.labels.push(images.labels[index]);
+        cost: Cost,
+        outputs: ArrayView2<Real>,
+        answers: impl Iterator<Item = u32>,
+        labels: &[u8],
+    ) -> Metrics {
+        for (&label, y) in labels.iter().zip(self.y.rows_mut()) {
+            self.readout.target(label, y);
         }
-        if let Some(listing) = listing {
-            self.tape.take_listing(listing);
+        let answers = answers.zip(labels);
+        let is_right = |&(answer, &label): &(u32, &u8)| answer == self.readout.answer(label);
+        Metrics {
+            cost: cost.sum(outputs, self.y.slice(s![..labels.len(), ..])),
+            right: answers.filter(is_right).count(),
+            seen: labels.len(),
         }
-        let x = self.x.slice(s![..self.labels.len(), ..]);
-        network.forward(x, &mut self.tape, Mode::Inference);
-    }
-}
-
-/// Which training images are measured: all, or a sample of them that depends on the seed alone.
-pub(crate) fn training_sample(seed: u64, train_size: usize) -> Vec<u32> {
-    if train_size <= TRAIN_SAMPLE {
-        return (0..train_size as u32).collect();
-    }
-    let mut stream = rng::stream(seed, Purpose::Sample, 0, 0);
-    let mut sample: Vec<u32> = rand::seq::index::sample(&mut stream, train_size, TRAIN_SAMPLE)
-        .into_iter()
-        .map(|index| index as u32)
-        .collect();
-    sample.sort_unstable();
-    sample
-}
-
-/// λ/2n Σw² or λ/n Σ|w| (equations 87 and 95); n is the number of training images.
-pub(crate) fn regularization_term(
-    network: &Network,
-    regularizer: Regularizer,
-    train_size: usize,
-) -> f64 {
-    let term: fn(f64) -> f64 = match regularizer.penalty {
-        Penalty::None => return 0.0,
-        Penalty::L1 => f64::abs,
-        Penalty::L2 => |w| 0.5 * w * w,
-    };
-    #[allow(clippy::useless_conversion, reason = "Real is f64 with the feature f64")]
-    let sum = |layer: &Layer| -> f64 {
-        layer.weights().flat_map(IntoIterator::into_iter).map(|&w| term(f64::from(w))).sum()
-    };
-    regularizer.lambda / train_size as f64 * network.layers.iter().map(sum).sum::<f64>()
-}
-
-/// A measurement of all three sets under way.
-#[derive(Debug)]
-pub(crate) struct Measurement {
-    tallies: [Tally; 3],
-    /// Images of each set that were measured, or are just now.
-    begun: [usize; 3],
-    /// Outputs on the test set, shape (test images, outputs).
-    pub(crate) outputs: Array2<Real>,
-}
-
-/// Places of a measurement's sets.
-const TRAIN: usize = 0;
-const VALIDATION: usize = 1;
-const TEST: usize = 2;
-
-/// A chunk of one of the sets, and who measures it.
-struct Job<'a> {
-    evaluator: &'a mut Evaluator,
-    set: usize,
-    chunk: Range<usize>,
-    tally: Tally,
-}
-
-impl Job<'_> {
-    /// `sample` are the training images to look at.
-    fn measure(&mut self, network: &Network, data: &Dataset, sample: &[u32]) {
-        let Self { evaluator, set, chunk, tally } = self;
-        let chunk = chunk.clone();
-        match *set {
-            TRAIN => {
-                let indices = sample[chunk].iter().map(|&index| index as usize);
-                evaluator.measure(network, &data.train, indices, tally)
-            }
-            VALIDATION => evaluator.measure(network, &data.validation, chunk, tally),
-            _ => evaluator.measure(network, &data.test, chunk, tally),
-        };
-    }
-}
-
-impl Measurement {
-    pub(crate) fn new(network: &Network, data: &Dataset) -> Self {
-        Self {
-            tallies: [Tally::default(); 3],
-            begun: [0; 3],
-            outputs: Array2::zeros((data.test.len(), network.outputs())),
-        }
-    }
-
-    /// Measures one more chunk with every evaluator, each on whichever of the stepper's threads is
-    /// free; false when there was none left. `sample` are the training images to look at. What is
-    /// found does not depend on the number of evaluators.
-    pub(crate) fn advance(
-        &mut self,
-        evaluators: &mut [Evaluator],
-        stepper: &mut Stepper,
-        network: &Network,
-        data: &Dataset,
-        sample: &[u32],
-    ) -> bool {
-        let lengths = [sample.len(), data.validation.len(), data.test.len()];
-        let jobs = evaluators.iter_mut().map_while(|evaluator| {
-            let (set, chunk) = self.pick(lengths, evaluator.rows())?;
-            Some(Job { evaluator, set, chunk, tally: Tally::default() })
-        });
-        let mut jobs: Vec<_> = jobs.collect();
-        stepper.each(jobs.iter_mut(), |job| job.measure(network, data, sample));
-        for Job { evaluator, set, chunk, tally } in &jobs {
-            self.tallies[*set].join(*tally);
-            if *set == TEST {
-                self.outputs.slice_mut(s![chunk.clone(), ..]).assign(&evaluator.tape.outputs());
-            }
-        }
-        !jobs.is_empty()
-    }
-
-    /// The next chunk of at most so many images, and which set it is of.
-    fn pick(&mut self, lengths: [usize; 3], rows: usize) -> Option<(usize, Range<usize>)> {
-        let set = (0..3).find(|&set| self.begun[set] < lengths[set])?;
-        let first = self.begun[set];
-        self.begun[set] = lengths[set].min(first + rows);
-        Some((set, first..self.begun[set]))
-    }
-
-    /// The costs and accuracies; `term` is added to every cost. A cost that is not finite is
-    /// `None`.
-    pub(crate) fn stats(&self, term: f64) -> EpochStats {
-        let [train, validation, test] = self.tallies;
-        let cost =
-            |tally: Tally| tally.cost().map(|cost| cost + term).filter(|cost| cost.is_finite());
-        EpochStats {
-            train_cost: cost(train),
-            validation_cost: cost(validation),
-            test_cost: cost(test),
-            train_accuracy: train.accuracy(),
-            validation_accuracy: validation.accuracy(),
-            test_accuracy: test.accuracy(),
-            ..EpochStats::default()
-        }
-    }
-
-    /// Whether a cost became infinite or not a number.
-    pub(crate) fn diverged(&self) -> bool {
-        self.tallies.iter().any(|tally| tally.diverged())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::nn::Optimizer;
-    use crate::spec::testing::{dataset, spec};
-    use crate::spec::{Spec, build};
+    use ndarray::array;
 
     #[test]
-    fn any_number_of_threads_measures_the_same() {
-        // So many weights that a chunk holds few images.
-        let (data, spec) = (dataset(), Spec { layers: "16,2000,2000,3".into(), ..spec() });
-        let network = build(&spec, &data).unwrap();
-        let sample = training_sample(spec.seed, 50);
-        let measured = |threads: usize| {
-            let mut stepper = Stepper::new(&network, 40, threads, Optimizer::Sgd);
-            let evaluator = || Evaluator::new(&network, spec.readout);
-            let mut evaluators: Vec<_> = (0..threads).map(|_| evaluator()).collect();
-            let mut measurement = Measurement::new(&network, &data);
-            let mut rounds = 0;
-            while measurement.advance(&mut evaluators, &mut stepper, &network, &data, &sample) {
-                rounds += 1;
-            }
-            let seen = measurement.tallies.map(Tally::seen);
-            assert_eq!(seen, [50, data.validation.len(), data.test.len()]);
-            (measurement.stats(0.0), measurement.outputs, rounds)
+    fn outputs_are_marked_by_the_labels_and_the_answers_given() {
+        let mut scorer = Scorer::new(Readout::OneHot, 3, 2);
+        let outputs = array![[1.0, 0.0], [0.0, 1.0]];
+        let mut mark = |answers: [u32; 2]| {
+            scorer.mark(Cost::Quadratic, outputs.view(), answers.into_iter(), &[0, 0])
         };
-        let alone = measured(1);
-        for threads in [2, 3] {
-            let found = measured(threads);
-            assert_eq!((&found.0, &found.1), (&alone.0, &alone.1));
-            assert!(found.2 < alone.2, "{} rounds instead of {}", found.2, alone.2);
-        }
+        let metrics = mark([0, 1]);
+        assert_eq!(
+            (metrics.cost(), metrics.accuracy()),
+            (Some(0.5), Some(0.5)),
+            "one is off by (1, 1)"
+        );
+        let mut both = mark([0, 0]);
+        assert_eq!(both.accuracy(), Some(1.0), "an answer may be another than the largest output");
+        both.join(metrics);
+        assert_eq!((both.seen(), both.cost(), both.accuracy()), (4, Some(0.5), Some(0.75)));
+        assert_eq!(Metrics::default().accuracy(), None);
     }
 }

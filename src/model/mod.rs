@@ -4,12 +4,12 @@
 pub mod atomic;
 pub(crate) mod ensemble;
 pub(crate) mod evaluate;
+pub(crate) mod evaluator;
 mod join;
 pub(crate) mod metrics;
 mod network2;
 pub(crate) mod probes;
 mod safetensors;
-pub(crate) mod tally;
 
 pub use evaluate::{Answer, Evaluation, MismatchError};
 pub use join::JoinError;

@@ -74,7 +74,7 @@ impl TestOutputs {
         let rank = selected.and_then(|wanted| list.iter().position(|&index| index == wanted));
         let window = list.iter().skip(query.offset as usize).take(query.count as usize);
         let cards = window.map(|&index| {
-            let answer = Said { answer: self.predictions[index], a: self.outputs.row(index) };
+            let answer = Prediction { answer: self.predictions[index], a: self.outputs.row(index) };
             card(test, index, answer, self.readout, query.pixels)
         });
         Content::Digits {
@@ -105,7 +105,7 @@ impl Ord for TotalOrder {
 
 /// An answer, and the outputs that speak for it.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Said<'a> {
+pub(crate) struct Prediction<'a> {
     pub answer: u32,
     pub a: ArrayView1<'a, Real>,
 }
@@ -114,7 +114,7 @@ pub(crate) struct Said<'a> {
 pub(crate) fn card(
     test: &Images,
     index: usize,
-    said: Said,
+    said: Prediction,
     readout: Readout,
     pixels: bool,
 ) -> Card {
@@ -129,7 +129,7 @@ pub(crate) fn card(
 
 /// Everything a probe of one network is answered from.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Subject<'a> {
+pub(crate) struct ProbeTarget<'a> {
     pub network: &'a Network,
     pub test: &'a Images,
     /// Classes of the data set.
@@ -142,12 +142,12 @@ pub(crate) struct Subject<'a> {
 
 /// One image fed forward, in buffers that are reused.
 #[derive(Debug)]
-pub(crate) struct Single {
+pub(crate) struct SingleImage {
     x: Array2<Real>,
     tape: Tape,
 }
 
-impl Single {
+impl SingleImage {
     pub(crate) fn new(network: &Network) -> Self {
         Self { x: Array2::zeros((1, network.inputs())), tape: Tape::new(network, 1) }
     }
@@ -161,9 +161,9 @@ impl Single {
     }
 }
 
-impl Subject<'_> {
+impl ProbeTarget<'_> {
     /// Answers a probe, or `None` when the test set has to be measured first.
-    pub(crate) fn answer(&self, what: &What, single: &mut Single) -> Option<Content> {
+    pub(crate) fn answer(&self, what: &What, single: &mut SingleImage) -> Option<Content> {
         Some(match what {
             What::Weights { layer: layer_index, first, count } => match self.layer(*layer_index) {
                 Ok(layer) => {
@@ -211,11 +211,11 @@ impl Subject<'_> {
         Err(Content::Unavailable(format!("there are {count} test images, none numbered {index}")))
     }
 
-    fn digit(&self, index: usize, single: &mut Single) -> Content {
+    fn digit(&self, index: usize, single: &mut SingleImage) -> Content {
         match self.image(index) {
             Ok(pixels) => {
                 let outputs = single.outputs(self.network, pixels);
-                let said = Said { answer: self.readout.predict(outputs), a: outputs };
+                let said = Prediction { answer: self.readout.predict(outputs), a: outputs };
                 Content::Digit {
                     card: card(self.test, index, said, self.readout, true),
                     outputs: floats(outputs.iter()),
@@ -226,7 +226,7 @@ impl Subject<'_> {
         }
     }
 
-    fn activations(&self, index: usize, single: &mut Single) -> Content {
+    fn activations(&self, index: usize, single: &mut SingleImage) -> Content {
         match self.image(index) {
             Ok(pixels) => {
                 single.outputs(self.network, pixels);

@@ -8,7 +8,7 @@ use super::run_dir::RunDir;
 use crate::jobs::network_directory;
 use crate::protocol::{Activity, Command, Event, Level, Link, LogLine, Outcome, RunView, Status};
 use crate::spec::Spec;
-use crate::train::{Checkpoint, Engine, Options};
+use crate::train::{Checkpoint, RunHandle, RunOptions};
 use crossbeam_channel::unbounded;
 use std::io;
 use std::path::Path;
@@ -23,19 +23,19 @@ pub fn browse(run: &RunDir) -> io::Result<Link> {
     // An interrupted run is at rest as well; whoever shows it says that it can be resumed.
     view.outcome.get_or_insert(Outcome::Stopped);
     view.status = Status { activity: Activity::Finished, ..Status::default() };
-    let engine = match reopen(run, &view) {
-        Ok(engine) => Some(engine),
+    let handle = match reopen(run, &view) {
+        Ok(handle) => Some(handle),
         Err(line) => {
             view.log.push(line);
             None
         }
     };
     let (answers, answered) = unbounded();
-    let commands = match engine {
-        Some(engine) => {
-            let commands = engine.commands.clone();
+    let commands = match handle {
+        Some(handle) => {
+            let commands = handle.commands.clone();
             thread::Builder::new().name("nntop-browse".into()).spawn(move || {
-                for event in engine.events {
+                for event in handle.events {
                     let answers_a_question =
                         matches!(event, Event::Frame(_) | Event::Classified(_));
                     if answers_a_question && answers.send(event).is_err() {
@@ -53,7 +53,7 @@ pub fn browse(run: &RunDir) -> io::Result<Link> {
 
 /// The network of the last checkpoint, or the ensemble, at rest; why not, in words, where there is
 /// none.
-fn reopen(run: &RunDir, view: &RunView) -> Result<Engine, LogLine> {
+fn reopen(run: &RunDir, view: &RunView) -> Result<RunHandle, LogLine> {
     let said = |level, text| LogLine { level, text };
     match Record::read(run).map(|record| record.task) {
         Ok(Task::Experiment { .. }) => {
@@ -63,7 +63,7 @@ fn reopen(run: &RunDir, view: &RunView) -> Result<Engine, LogLine> {
         // What is there under that name before the vote is another ensemble's.
         Ok(Task::Ensemble { training, .. }) if has_voted(view) => {
             let file = training.save.unwrap_or_else(|| run.model());
-            Engine::open_saved(&file).map_err(|error| {
+            RunHandle::open_saved(&file).map_err(|error| {
                 let text = format!("its networks cannot be asked, only how they learned: {error}");
                 said(Level::Warning, text)
             })
@@ -90,14 +90,17 @@ fn network_shown(spec: &Spec, view: &RunView) -> u64 {
 }
 
 /// The network of the last checkpoint of a directory; why not, in words, where there is none.
-fn at_rest(checkpoints: &Path) -> Result<Engine, String> {
+fn at_rest(checkpoints: &Path) -> Result<RunHandle, String> {
     let checkpoint = Checkpoint::load(checkpoints)
         .map_err(|error| format!("the network cannot be looked at, only its history: {error}"))?;
     let spec = checkpoint.spec.clone();
-    let options =
-        Options { start_paused: true, resume: Some(Box::new(checkpoint)), ..Options::default() };
-    let engine = Engine::spawn(spec, options).map_err(|error| error.to_string())?;
+    let options = RunOptions {
+        start_paused: true,
+        resume: Some(Box::new(checkpoint)),
+        ..RunOptions::default()
+    };
+    let handle = RunHandle::spawn(spec, options).map_err(|error| error.to_string())?;
     // A thread that failed has said so; it takes commands all the same.
-    let _ = engine.commands.send(Command::Stop);
-    Ok(engine)
+    let _ = handle.commands.send(Command::Stop);
+    Ok(handle)
 }

@@ -1,6 +1,6 @@
 //! One run, any number of front ends.
 //!
-//! The hub folds the engine's events into a [`RunView`] and passes them on. It never waits for a
+//! The hub folds the handle's events into a [`RunView`] and passes them on. It never waits for a
 //! front end: each has a bounded queue; one that falls behind is skipped, then brought up to date
 //! with a snapshot. Facts are so never lost, samples are: the newest wins.
 
@@ -76,7 +76,7 @@ impl Hub {
             view,
             subscribers: Vec::new(),
             watched: Vec::new(),
-            engine: commands,
+            handle: commands,
             clients: Arc::clone(&clients),
         };
         thread::Builder::new()
@@ -115,9 +115,9 @@ impl Hub {
 struct Publisher {
     view: RunView,
     subscribers: Vec<Subscriber>,
-    /// What the engine was last told to watch.
+    /// What the handle was last told to watch.
     watched: Vec<Probe>,
-    engine: Sender<Command>,
+    handle: Sender<Command>,
     clients: Arc<AtomicUsize>,
 }
 
@@ -230,8 +230,8 @@ impl Publisher {
     }
 
     fn tell_engine(&self, command: Command) {
-        // An engine that is gone has said so in its last event; there is nothing to command.
-        let _ = self.engine.send(command);
+        // An handle that is gone has said so in its last event; there is nothing to command.
+        let _ = self.handle.send(command);
     }
 
     /// Brings those who fell behind up to date, where they have room again.

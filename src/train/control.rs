@@ -7,7 +7,7 @@ use crate::protocol::{Activity, Command, Pace, Status, Step};
 
 /// Where the thread asks what to do next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Gate {
+pub(super) enum SafePoint {
     /// Before a mini-batch.
     Batch,
     /// Between two chunks of an evaluation. A step's pause does not take effect here: a step of
@@ -17,7 +17,7 @@ pub(super) enum Gate {
 
 /// What to do next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Next {
+pub(super) enum NextAction {
     Work,
     /// Block until a command arrives.
     Wait,
@@ -74,9 +74,9 @@ impl Control {
         self.stop = true;
     }
 
-    /// What to do at a gate; `epoch` counts the completed ones.
-    pub(super) fn next(&mut self, gate: Gate, epoch: u32) -> Next {
-        if gate == Gate::Batch {
+    /// What to do at a safe_point; `epoch` counts the completed ones.
+    pub(super) fn next(&mut self, safe_point: SafePoint, epoch: u32) -> NextAction {
+        if safe_point == SafePoint::Batch {
             let stepped = self.batches_left == Some(0)
                 || self.pause_after_epoch.is_some_and(|last| epoch >= last);
             if stepped {
@@ -84,11 +84,11 @@ impl Control {
             }
         }
         if self.stop {
-            Next::End
+            NextAction::End
         } else if self.pause {
-            Next::Wait
+            NextAction::Wait
         } else {
-            Next::Work
+            NextAction::Work
         }
     }
 
@@ -140,11 +140,11 @@ mod tests {
         control.obey(&Command::Pause, 0);
         assert!(control.status().pausing);
         assert_eq!(control.status().activity, Activity::Training);
-        assert_eq!(control.next(Gate::Evaluation, 0), Next::Wait);
+        assert_eq!(control.next(SafePoint::Evaluation, 0), NextAction::Wait);
         control.enter(Activity::Paused);
         assert!(!control.status().pausing);
         control.obey(&Command::Resume, 0);
-        assert_eq!(control.next(Gate::Batch, 0), Next::Work);
+        assert_eq!(control.next(SafePoint::Batch, 0), NextAction::Work);
     }
 
     #[test]
@@ -154,11 +154,15 @@ mod tests {
         control.obey(&Command::Step(Step::Batches(2)), 0);
         for left in [2, 1] {
             assert_eq!(control.status().batches_left, Some(left));
-            assert_eq!(control.next(Gate::Batch, 0), Next::Work);
+            assert_eq!(control.next(SafePoint::Batch, 0), NextAction::Work);
             control.batch_done();
         }
-        assert_eq!(control.next(Gate::Evaluation, 1), Next::Work, "the epoch is measured first");
-        assert_eq!(control.next(Gate::Batch, 1), Next::Wait);
+        assert_eq!(
+            control.next(SafePoint::Evaluation, 1),
+            NextAction::Work,
+            "the epoch is measured first"
+        );
+        assert_eq!(control.next(SafePoint::Batch, 1), NextAction::Wait);
         assert_eq!(control.status().batches_left, None);
     }
 
@@ -167,11 +171,11 @@ mod tests {
         let mut control = training();
         control.obey(&Command::Step(Step::Epochs(2)), 3);
         assert_eq!(control.status().pause_after_epoch, Some(5));
-        assert_eq!(control.next(Gate::Batch, 4), Next::Work);
-        assert_eq!(control.next(Gate::Evaluation, 5), Next::Work);
-        assert_eq!(control.next(Gate::Batch, 5), Next::Wait);
+        assert_eq!(control.next(SafePoint::Batch, 4), NextAction::Work);
+        assert_eq!(control.next(SafePoint::Evaluation, 5), NextAction::Work);
+        assert_eq!(control.next(SafePoint::Batch, 5), NextAction::Wait);
         control.obey(&Command::Resume, 5);
-        assert_eq!(control.next(Gate::Batch, 5), Next::Work, "the step is over");
+        assert_eq!(control.next(SafePoint::Batch, 5), NextAction::Work, "the step is over");
     }
 
     #[test]
@@ -179,7 +183,7 @@ mod tests {
         for step in [Step::Batches(0), Step::Epochs(0)] {
             let mut control = training();
             control.obey(&Command::Step(step), 3);
-            assert_eq!(control.next(Gate::Batch, 3), Next::Wait);
+            assert_eq!(control.next(SafePoint::Batch, 3), NextAction::Wait);
         }
     }
 
@@ -190,7 +194,7 @@ mod tests {
         control.obey(&Command::Stop, 0);
         control.obey(&Command::Resume, 0);
         assert!(control.status().stopping);
-        assert_eq!(control.next(Gate::Evaluation, 0), Next::End);
+        assert_eq!(control.next(SafePoint::Evaluation, 0), NextAction::End);
         control.enter(Activity::Finished);
         assert!(!control.status().stopping);
     }
@@ -212,7 +216,7 @@ mod tests {
     #[test]
     fn a_paused_start_measures_first() {
         let mut control = Control::new(Pace::Full, Some(0));
-        assert_eq!(control.next(Gate::Evaluation, 0), Next::Work);
-        assert_eq!(control.next(Gate::Batch, 0), Next::Wait);
+        assert_eq!(control.next(SafePoint::Evaluation, 0), NextAction::Work);
+        assert_eq!(control.next(SafePoint::Batch, 0), NextAction::Wait);
     }
 }

@@ -8,7 +8,7 @@ const BUDGET: usize = 64 << 20;
 
 /// A network as it was after an epoch.
 #[derive(Clone, Debug)]
-pub(super) struct Kept {
+pub(super) struct Snapshot {
     pub epoch: u32,
     pub network: Network,
     pub layers: Vec<LayerStats>,
@@ -18,7 +18,7 @@ pub(super) struct Kept {
 /// always stay.
 #[derive(Debug)]
 pub(super) struct History {
-    kept: Vec<Kept>,
+    kept: Vec<Snapshot>,
     /// Only epochs divisible by this are kept, apart from the first and the newest.
     stride: u32,
     budget: usize,
@@ -32,7 +32,7 @@ impl Default for History {
 
 impl History {
     /// Keeps the newest epoch; epochs must come in order.
-    pub(super) fn push(&mut self, kept: Kept) {
+    pub(super) fn push(&mut self, kept: Snapshot) {
         if self.kept.len() > 1 && self.kept.last().is_some_and(|k| k.epoch % self.stride != 0) {
             self.kept.pop();
         }
@@ -54,7 +54,7 @@ impl History {
     }
 
     /// The newest kept epoch that is not after `epoch`, or the first there is.
-    pub(super) fn at(&self, epoch: u32) -> Option<&Kept> {
+    pub(super) fn at(&self, epoch: u32) -> Option<&Snapshot> {
         let after = self.kept.partition_point(|kept| kept.epoch <= epoch);
         self.kept.get(after.saturating_sub(1))
     }
@@ -73,11 +73,11 @@ mod tests {
     use crate::rng::{Purpose, stream};
     use proptest::prelude::*;
 
-    fn kept(epoch: u32) -> Kept {
+    fn kept(epoch: u32) -> Snapshot {
         let mut stream = stream(1, Purpose::Initialization, 0, 0);
         let dense = Dense::random(9, 1, Activation::Sigmoid, Init::Large, &mut stream);
         let network = Network { layers: vec![Layer::Dense(dense)], cost: Cost::Quadratic };
-        Kept { epoch, network, layers: Vec::new() }
+        Snapshot { epoch, network, layers: Vec::new() }
     }
 
     proptest! {

@@ -1,4 +1,4 @@
-//! How fast training goes. The caller hands in the time.
+//! How fast training goes. The caller batch_and_prefetch in the time.
 
 use super::checkpoint::Clock;
 use std::time::{Duration, Instant};

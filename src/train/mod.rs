@@ -1,21 +1,21 @@
 //! The training thread: its loop, the mini-batches, pauses, monitors, checkpoints.
 
+mod channels;
 mod checkpoint;
 mod control;
-mod desk;
-mod exhibit;
-mod feed;
+mod data_loader;
 mod history;
 mod meter;
+mod model_server;
 mod monitors;
 mod pace;
+mod probe_service;
 mod run;
 mod schedule;
 mod trainer;
-mod watch;
 
 pub use checkpoint::{
     BEST, Checkpoint, CheckpointError, CheckpointPolicy, LAST, PREVIOUS, Position, Tuning,
 };
-pub use run::{Engine, Options};
+pub use run::{RunHandle, RunOptions};
 pub(crate) use run::{divided, load};

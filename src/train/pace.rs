@@ -1,6 +1,6 @@
 //! Slow motion: when the next mini-batch may start.
 //!
-//! Pure arithmetic on instants that the caller hands in; the waiting itself happens where
+//! Pure arithmetic on instants that the caller batch_and_prefetch in; the waiting itself happens where
 //! commands are received, so that it can be cut short.
 
 use crate::protocol::Pace;

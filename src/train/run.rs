@@ -1,6 +1,6 @@
 //! A run: the training thread and the channels to it.
 
-use super::checkpoint::{Checkpoint, CheckpointPolicy, Keeper};
+use super::checkpoint::{Checkpoint, CheckpointPolicy, Checkpointer};
 use super::control::Control;
 use super::trainer::{Setup, Trainer};
 use crate::data::Dataset;
@@ -16,7 +16,7 @@ use std::thread::{Builder, JoinHandle};
 
 /// What decides how a run is watched and kept, not what it computes.
 #[derive(Clone, Debug, Default)]
-pub struct Options {
+pub struct RunOptions {
     pub pace: Pace,
     /// Data that is already loaded; otherwise the thread loads what the spec names.
     pub dataset: Option<Arc<Dataset>>,
@@ -33,7 +33,7 @@ pub struct Options {
 
 /// A run in a thread of its own.
 #[derive(Debug)]
-pub struct Engine {
+pub struct RunHandle {
     pub commands: Sender<Command>,
     /// `Started` first, then what happens; never ends before every sender of commands is gone.
     pub events: Receiver<Event>,
@@ -41,7 +41,7 @@ pub struct Engine {
     pub(super) thread: JoinHandle<Option<Network>>,
 }
 
-impl Engine {
+impl RunHandle {
     /// Starts a run. The thread is called `nntop-train`; after the run it goes on answering
     /// probes until every sender of commands is dropped.
     ///
@@ -51,7 +51,7 @@ impl Engine {
     ///
     /// # Panics
     /// Where the system has no thread left.
-    pub fn spawn(spec: Spec, options: Options) -> Result<Self, SpecError> {
+    pub fn spawn(spec: Spec, options: RunOptions) -> Result<Self, SpecError> {
         spec.validate()?;
         if let Some(checkpoint) = &options.resume {
             spec.validate_resumes(&checkpoint.spec)?;
@@ -90,7 +90,7 @@ impl Engine {
 /// The thread's edge: a panic ends the run, not the program.
 fn thread_main(
     spec: Spec,
-    options: Options,
+    options: RunOptions,
     commands: Receiver<Command>,
     events: Sender<Event>,
     finished: &OnceLock<Network>,
@@ -137,7 +137,7 @@ pub(crate) fn divided(spec: &Spec, data: Arc<Dataset>) -> Arc<Dataset> {
 
 fn train(
     spec: Spec,
-    options: Options,
+    options: RunOptions,
     commands: Receiver<Command>,
     events: Sender<Event>,
     finished: &OnceLock<Network>,
@@ -158,8 +158,8 @@ fn train(
     let setup = Setup {
         data,
         control: Control::new(options.pace, options.start_paused.then_some(epoch)),
-        keepers: (options.checkpoints.into_iter())
-            .map(|policy| Keeper::new(policy, state.best_accuracy()))
+        checkpointers: (options.checkpoints.into_iter())
+            .map(|policy| Checkpointer::new(policy, state.best_accuracy()))
             .collect(),
         save: options.save,
         commands,

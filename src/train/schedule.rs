@@ -24,7 +24,7 @@ impl Plateau {
 
 /// What a measured epoch leads to.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Advice {
+pub(super) enum ScheduleDecision {
     Continue,
     /// Go on with this learning rate.
     Learn(f64),
@@ -45,14 +45,14 @@ impl Schedule {
 
 /// The memory of schedule and early stopping; part of a checkpoint.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub(super) struct Judge {
+pub(super) struct PlateauTracker {
     /// Since the learning rate was last halved.
     schedule: Plateau,
     /// Since the run started.
     run: Plateau,
 }
 
-impl Judge {
+impl PlateauTracker {
     /// Notes the accuracy of an epoch on the validation images (fraction). `rate` is the learning
     /// rate now, `start` that of the spec.
     pub(super) fn observe(
@@ -62,31 +62,31 @@ impl Judge {
         stopping: EarlyStopping,
         rate: f64,
         start: f64,
-    ) -> Advice {
+    ) -> ScheduleDecision {
         let since_best = self.run.observe(accuracy);
         if let EarlyStopping::NoImprovementIn(patience) = stopping
             && since_best >= patience
         {
-            return Advice::End(format!(
+            return ScheduleDecision::End(format!(
                 "stopped early: no improvement on the validation images in {patience} epochs"
             ));
         }
         match schedule {
-            Schedule::Constant | Schedule::Linear => Advice::Continue,
+            Schedule::Constant | Schedule::Linear => ScheduleDecision::Continue,
             Schedule::HalveOnPlateau { patience, stop_at } => {
                 if self.schedule.observe(accuracy) < patience {
-                    return Advice::Continue;
+                    return ScheduleDecision::Continue;
                 }
                 // What counts from here on is whether the smaller steps improve on the best.
                 self.schedule.epochs_without = 0;
                 let halved = rate / 2.0;
                 if halved < start / f64::from(stop_at) {
-                    return Advice::End(format!(
+                    return ScheduleDecision::End(format!(
                         "the learning rate was halved down to 1/{stop_at} of its start, and \
                          {patience} epochs brought no further improvement"
                     ));
                 }
-                Advice::Learn(halved)
+                ScheduleDecision::Learn(halved)
             }
         }
     }
@@ -99,11 +99,15 @@ mod tests {
     const HALVE: Schedule = Schedule::HalveOnPlateau { patience: 2, stop_at: 4 };
 
     /// The advice after each of the accuracies, the learning rate following it from 1.
-    fn follow(schedule: Schedule, stopping: EarlyStopping, accuracies: &[f64]) -> Vec<Advice> {
-        let (mut judge, mut rate) = (Judge::default(), 1.0);
+    fn follow(
+        schedule: Schedule,
+        stopping: EarlyStopping,
+        accuracies: &[f64],
+    ) -> Vec<ScheduleDecision> {
+        let (mut plateaus, mut rate) = (PlateauTracker::default(), 1.0);
         let advice = accuracies.iter().map(|&accuracy| {
-            let advice = judge.observe(accuracy, schedule, stopping, rate, 1.0);
-            if let Advice::Learn(next) = advice {
+            let advice = plateaus.observe(accuracy, schedule, stopping, rate, 1.0);
+            if let ScheduleDecision::Learn(next) = advice {
                 rate = next;
             }
             advice
@@ -114,7 +118,7 @@ mod tests {
     #[test]
     fn a_constant_rate_without_stopping_goes_on_whatever_happens() {
         let advice = follow(Schedule::Constant, EarlyStopping::Never, &[0.5; 100]);
-        assert!(advice.iter().all(|advice| *advice == Advice::Continue));
+        assert!(advice.iter().all(|advice| *advice == ScheduleDecision::Continue));
     }
 
     #[test]
@@ -131,22 +135,28 @@ mod tests {
     fn early_stopping_counts_epochs_since_the_best() {
         let stopping = EarlyStopping::NoImprovementIn(2);
         let advice = follow(Schedule::Constant, stopping, &[0.5, 0.4, 0.6, 0.6, 0.59]);
-        assert!(advice[..4].iter().all(|advice| *advice == Advice::Continue));
-        assert!(matches!(&advice[4], Advice::End(why) if why.contains("2 epochs")), "{advice:?}");
+        assert!(advice[..4].iter().all(|advice| *advice == ScheduleDecision::Continue));
+        assert!(
+            matches!(&advice[4], ScheduleDecision::End(why) if why.contains("2 epochs")),
+            "{advice:?}"
+        );
     }
 
     #[test]
     fn the_rate_is_halved_on_a_plateau_and_the_run_ends_below_the_limit() {
-        use Advice::{Continue, Learn};
+        use ScheduleDecision::{Continue, Learn};
         let advice = follow(HALVE, EarlyStopping::Never, &[0.5; 7]);
         let halvings = [Continue, Continue, Learn(0.5), Continue, Learn(0.25), Continue];
         assert_eq!(advice[..6], halvings);
-        assert!(matches!(&advice[6], Advice::End(why) if why.contains("1/4")), "{advice:?}");
+        assert!(
+            matches!(&advice[6], ScheduleDecision::End(why) if why.contains("1/4")),
+            "{advice:?}"
+        );
     }
 
     #[test]
     fn an_improvement_starts_the_count_anew() {
         let advice = follow(HALVE, EarlyStopping::Never, &[0.5, 0.4, 0.6, 0.5, 0.7, 0.6]);
-        assert!(advice.iter().all(|advice| *advice == Advice::Continue));
+        assert!(advice.iter().all(|advice| *advice == ScheduleDecision::Continue));
     }
 }

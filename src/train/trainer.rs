@@ -4,15 +4,15 @@ mod epoch;
 mod keep;
 mod service;
 
-use super::checkpoint::{Body, Checkpoint, Keeper, Position};
-use super::control::{Control, Gate, Next};
-use super::desk::Desk;
-use super::feed::Feed;
+use super::channels::RunChannels;
+use super::checkpoint::{Body, Checkpoint, Checkpointer, Position};
+use super::control::{Control, NextAction, SafePoint};
+use super::data_loader::DataLoader;
 use super::meter::Meter;
 use super::monitors::Monitor;
-use super::watch::Watch;
+use super::probe_service::ProbeService;
 use crate::data::Dataset;
-use crate::model::metrics::{Evaluator, training_sample};
+use crate::model::evaluator::{Evaluator, training_sample};
 use crate::nn::parallel::Stepper;
 use crate::nn::{Mode, Network};
 use crate::protocol::{Activity, Command, Event, Level, Outcome};
@@ -38,14 +38,14 @@ pub(super) struct Trainer {
     /// The training images that are measured.
     sample: Vec<u32>,
     stepper: Stepper,
-    feed: Feed,
+    loader: DataLoader,
     /// One for each thread.
     evaluators: Vec<Evaluator>,
     monitor: Monitor,
-    watch: Watch,
-    desk: Desk,
+    watch: ProbeService,
+    channels: RunChannels,
     meter: Meter,
-    keepers: Vec<Keeper>,
+    checkpointers: Vec<Checkpointer>,
     save: Option<PathBuf>,
     next_sample: Instant,
     /// Seconds that the last evaluation took.
@@ -57,7 +57,7 @@ pub(super) struct Trainer {
 pub(super) struct Setup {
     pub data: Arc<Dataset>,
     pub control: Control,
-    pub keepers: Vec<Keeper>,
+    pub checkpointers: Vec<Checkpointer>,
     /// Where the model goes at the end.
     pub save: Option<PathBuf>,
     pub commands: Receiver<Command>,
@@ -66,32 +66,32 @@ pub(super) struct Setup {
 
 impl Trainer {
     pub(super) fn new(state: Checkpoint, setup: Setup) -> Self {
-        let Setup { data, control, keepers, save, commands, events } = setup;
+        let Setup { data, control, checkpointers, save, commands, events } = setup;
         let Checkpoint { spec, body: Body { network, clock, updater, .. }, .. } = &state;
         let (batch, threads) = (spec.batch as usize, threads(spec) as usize);
         let mut stepper = Stepper::new(network, batch, threads, spec.optimizer);
         stepper.updater_mut().clone_from(updater);
-        let mut feed = Feed::new(spec, &data.train, network.outputs());
+        let mut loader = DataLoader::new(spec, &data.train, network.outputs());
         if stepper.order(network, batch, Mode::Inference, true).is_some() {
-            feed.find_ink(&data.train);
+            loader.find_ink(&data.train);
         }
-        let desk = Desk::new(commands, events, control, feed.batches());
+        let channels = RunChannels::new(commands, events, control, loader.batches());
         Self {
-            sample: training_sample(spec.seed, feed.images()),
+            sample: training_sample(spec.seed, loader.images()),
             evaluators: (0..stepper.threads())
                 .map(|_| Evaluator::new(network, spec.readout))
                 .collect(),
             stepper,
             monitor: Monitor::new(network),
-            watch: Watch::new(network, spec.readout),
+            watch: ProbeService::new(network, spec.readout),
             meter: Meter::resumed(*clock),
             next_sample: Instant::now(),
             evaluation_seconds: 0.0,
             state,
             data,
-            feed,
-            desk,
-            keepers,
+            loader,
+            channels,
+            checkpointers,
             save,
         }
     }
@@ -127,7 +127,7 @@ impl Trainer {
                     _ => format!("all {epoch} epochs trained"),
                 });
             }
-            if self.attend(Gate::Batch) == Flow::End {
+            if self.attend(SafePoint::Batch) == Flow::End {
                 return Outcome::Stopped;
             }
             if self.train_batch() {
@@ -139,19 +139,19 @@ impl Trainer {
     /// Tells the history of a resumed run, so that its curves go on unbroken.
     fn recall(&mut self) {
         if let Some(refused) = self.state.refused.take() {
-            self.desk.log(Level::Warning, refused);
+            self.channels.log(Level::Warning, refused);
         }
         let body = &self.state.body;
         for stats in body.epochs.points() {
-            self.desk.tell(Event::EpochEnded(stats.clone()));
+            self.channels.tell(Event::EpochEnded(stats.clone()));
         }
         for tuned in &body.tuned {
-            self.desk.tell(Event::Tuned(tuned.clone()));
+            self.channels.tell(Event::Tuned(tuned.clone()));
         }
         let Position { epoch, batch } = body.position;
         if body.position != Position::default() {
             let text = format!("resumed after epoch {epoch} and {batch} mini-batches of the next");
-            self.desk.log(Level::Info, text);
+            self.channels.log(Level::Info, text);
         }
     }
 
@@ -159,15 +159,15 @@ impl Trainer {
     pub(super) fn serve(mut self, outcome: Outcome) -> Network {
         let outcome = self.keep_at_end(outcome);
         self.show();
-        self.desk.enter(Activity::Finished);
-        self.desk.tell(Event::Finished(outcome));
+        self.channels.enter(Activity::Finished);
+        self.channels.tell(Event::Finished(outcome));
         loop {
             if self.look_back() {
                 self.show_frames();
                 self.obey_mail();
                 continue;
             }
-            let Some(command) = self.desk.wait() else { return self.state.body.network };
+            let Some(command) = self.channels.wait() else { return self.state.body.network };
             self.handle(command);
             self.obey_mail();
             self.show_frames();
@@ -178,7 +178,7 @@ impl Trainer {
     fn train_batch(&mut self) -> bool {
         let Checkpoint { spec, body, .. } = &mut self.state;
         let Position { epoch, batch } = body.position;
-        let last = batch as usize + 1 == self.feed.batches();
+        let last = batch as usize + 1 == self.loader.batches();
         let start = Instant::now();
         let looked_at = last || start >= self.next_sample && self.watch.wants_gradients();
         if looked_at {
@@ -187,17 +187,18 @@ impl Trainer {
         }
         let start = Instant::now();
         let mode = Mode::Training { seed: spec.seed, epoch: epoch.into(), step: batch.into() };
-        let samples = self.feed.size(batch as usize);
+        let samples = self.loader.size(batch as usize);
         let order = self.stepper.order(&body.network, samples, mode, looked_at);
-        self.feed.gather(&self.data.train, (epoch, batch as usize), order);
-        let mut hyper = body.tuning.hyper(self.feed.samples());
-        hyper.learning_rate *= spec.schedule.factor(body.position.done(self.feed.batches(), spec));
+        self.loader.gather(&self.data.train, (epoch, batch as usize), order);
+        let mut hyper = body.tuning.hyper(self.loader.samples());
+        hyper.learning_rate *=
+            spec.schedule.factor(body.position.done(self.loader.batches(), spec));
         let then = (epoch, batch as usize + 1);
-        let (hand, ahead) = self.feed.hands(&self.data.train, then, order);
+        let (mini_batch, ahead) = self.loader.batch_and_prefetch(&self.data.train, then, order);
         if order.is_some() {
-            self.stepper.take_listing(&mut hand.listing);
+            self.stepper.take_listing(&mut mini_batch.listing);
         }
-        let (network, x, y) = (&mut body.network, hand.x(), hand.y());
+        let (network, x, y) = (&mut body.network, mini_batch.x(), mini_batch.y());
         if looked_at {
             self.stepper.step_with_gradients(network, x, y, &hyper, mode);
         } else if self.stepper.threads() > 1 && !last {
@@ -216,7 +217,7 @@ impl Trainer {
         } else {
             Position { epoch, batch: batch + 1 }
         };
-        self.desk.batch_done();
+        self.channels.batch_done();
         let diverged = end >= self.next_sample && !self.show();
         self.pace(end);
         diverged
@@ -224,7 +225,7 @@ impl Trainer {
 
     /// In slow motion, waits for the next mini-batch's time, obeying commands meanwhile.
     fn pace(&mut self, now: Instant) {
-        let Some(deadline) = self.desk.pacer.wait_until(now) else { return };
+        let Some(deadline) = self.channels.pacer.wait_until(now) else { return };
         let mut shown = self.next_sample > deadline;
         loop {
             // Work for a probe goes on while there is time; then the wait is over at once.
@@ -234,11 +235,11 @@ impl Trainer {
                 (false, true) => deadline,
                 (false, false) => self.next_sample,
             };
-            match self.desk.wait_until(until) {
+            match self.channels.wait_until(until) {
                 Some(command) => {
                     let repaced = matches!(command, Command::Pace(_));
                     self.handle(command);
-                    if repaced || self.next(Gate::Evaluation) != Next::Work {
+                    if repaced || self.next(SafePoint::Evaluation) != NextAction::Work {
                         return;
                     }
                     self.show_frames();
@@ -263,43 +264,43 @@ impl Trainer {
         self.stepper.settle(&mut self.state.body.network);
     }
 
-    fn next(&mut self, gate: Gate) -> Next {
-        self.desk.next(gate, self.state.body.position.epoch)
+    fn next(&mut self, safe_point: SafePoint) -> NextAction {
+        self.channels.next(safe_point, self.state.body.position.epoch)
     }
 
     /// Obeys the commands that have arrived; blocks while paused.
-    fn attend(&mut self, gate: Gate) -> Flow {
+    fn attend(&mut self, safe_point: SafePoint) -> Flow {
         self.obey_mail();
         if self.look_back() {
             self.show_frames();
         }
         loop {
-            match self.next(gate) {
-                Next::End => return Flow::End,
-                Next::Work => break,
-                Next::Wait => self.idle(),
+            match self.next(safe_point) {
+                NextAction::End => return Flow::End,
+                NextAction::Work => break,
+                NextAction::Wait => self.idle(),
             }
         }
-        self.desk.enter(match gate {
-            Gate::Batch => Activity::Training,
-            Gate::Evaluation => Activity::Evaluating,
+        self.channels.enter(match safe_point {
+            SafePoint::Batch => Activity::Training,
+            SafePoint::Evaluation => Activity::Evaluating,
         });
         Flow::Go
     }
 
     /// One turn of a pause: some work for a probe, or a wait for the next command.
     fn idle(&mut self) {
-        if self.desk.control.activity() != Activity::Paused {
+        if self.channels.control.activity() != Activity::Paused {
             self.show();
             self.meter.hold();
-            self.desk.pacer.restart();
-            self.desk.enter(Activity::Paused);
+            self.channels.pacer.restart();
+            self.channels.enter(Activity::Paused);
         }
         if self.look_back() {
             self.show_frames();
             return self.obey_mail();
         }
-        let Some(command) = self.desk.wait() else { return self.desk.control.abandon() };
+        let Some(command) = self.channels.wait() else { return self.channels.control.abandon() };
         self.handle(command);
         self.obey_mail();
         self.show_frames();

@@ -95,7 +95,7 @@ fn every_kind_of_import_is_seen() {
     assert_eq!(names("use crate::nn::{Cost, Init};"), "nn");
     assert_eq!(names("use crate::{data::idx, nn::{self, Cost}, rng};"), "data nn rng");
     assert_eq!(names("pub use crate::{\n    ui,\n    session as s,\n};"), "session ui");
-    assert_eq!(names("let x = crate::engine::build();"), "engine");
+    assert_eq!(names("let x = crate::handle::build();"), "handle");
     assert_eq!(names("use super::super::protocol::Event;"), "protocol");
     assert_eq!(names("use super::protocol; // crate::ui\n/// crate::data"), "");
     assert_eq!(names("pub(crate) fn f() {}"), "");

@@ -4,7 +4,7 @@ use super::Line;
 use super::networks::Seconds;
 use crate::cli::offscreen::Offscreen;
 use crate::spec::Spec;
-use crate::train::Options;
+use crate::train::RunOptions;
 use crate::ui::Setup;
 use anyhow::Context;
 use ratatui::layout::Rect;
@@ -19,7 +19,7 @@ const FRAMES: usize = 200;
 pub(super) fn measure() -> anyhow::Result<Line> {
     let spec = Spec { epochs: 3, ..Spec::default() };
     let area = Rect::new(0, 0, COLUMNS, ROWS);
-    let mut screen = Offscreen::train(spec, Options::default(), Setup::default(), area)?;
+    let mut screen = Offscreen::train(spec, RunOptions::default(), Setup::default(), area)?;
     let once = |_| {
         let start = Instant::now();
         screen.draw();

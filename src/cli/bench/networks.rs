@@ -6,7 +6,7 @@ use crate::model::Model;
 use crate::nn::{Activation, Cost, Init, Network};
 use crate::protocol::Event;
 use crate::spec::{Spec, build};
-use crate::train::{Engine, Options};
+use crate::train::{RunHandle, RunOptions};
 use anyhow::Context;
 use std::sync::Arc;
 use std::time::Instant;
@@ -178,17 +178,17 @@ impl Seconds {
 
 /// The seconds that each epoch's mini-batches took.
 fn train(spec: &Spec, data: &Arc<Dataset>) -> anyhow::Result<Seconds> {
-    let options = Options { dataset: Some(Arc::clone(data)), ..Options::default() };
-    let engine = Engine::spawn(spec.clone(), options)?;
+    let options = RunOptions { dataset: Some(Arc::clone(data)), ..RunOptions::default() };
+    let handle = RunHandle::spawn(spec.clone(), options)?;
     let mut seconds = Vec::new();
-    for event in &engine.events {
+    for event in &handle.events {
         match event {
             Event::EpochEnded(stats) if stats.epoch > 0 => seconds.push(stats.train_seconds),
             Event::Finished(_) => break,
             _ => {}
         }
     }
-    drop(engine.join());
+    drop(handle.join());
     Seconds::of(seconds).context("no epoch was trained")
 }
 

@@ -4,7 +4,7 @@ use super::Point;
 use crate::data::Dataset;
 use crate::protocol::{Event, Outcome, RunView};
 use crate::spec::Spec;
-use crate::train::{Engine, Options};
+use crate::train::{RunHandle, RunOptions};
 use crossbeam_channel::unbounded;
 use serde::Serialize;
 use std::sync::Arc;
@@ -71,23 +71,23 @@ pub fn run(
 fn train(point: &Point, data: &Arc<Dataset>, stop: &AtomicBool) -> Row {
     let values = point.values.clone();
     let spec = Spec { threads: Some(1), ..point.spec.clone() };
-    let options = Options { dataset: Some(Arc::clone(data)), ..Options::default() };
-    let engine = match Engine::spawn(spec, options) {
-        Ok(engine) => engine,
+    let options = RunOptions { dataset: Some(Arc::clone(data)), ..RunOptions::default() };
+    let handle = match RunHandle::spawn(spec, options) {
+        Ok(handle) => handle,
         Err(error) => return Row { values, outcome: format!("failed: {error}"), ..Row::default() },
     };
     let mut view = RunView::default();
-    for event in &engine.events {
+    for event in &handle.events {
         view.apply(&event);
         if stop.load(Ordering::Relaxed) {
             // A run that is over needs no stopping.
-            let _ = engine.commands.send(crate::protocol::Command::Stop);
+            let _ = handle.commands.send(crate::protocol::Command::Stop);
         }
         if matches!(event, Event::Finished(_)) {
             break;
         }
     }
-    drop(engine.join());
+    drop(handle.join());
     row(values, &view)
 }
 

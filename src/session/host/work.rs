@@ -2,11 +2,11 @@
 //! experiment.
 
 use super::{HostError, io_at};
-use crate::jobs::{Ensemble, Running, train_ensemble};
+use crate::jobs::{EnsembleRecipe, Running, train_ensemble};
 use crate::protocol::{Command, Event};
 use crate::session::record::{Task, Training};
 use crate::session::run_dir::RunDir;
-use crate::train::{CheckpointPolicy, Engine, Options};
+use crate::train::{CheckpointPolicy, RunHandle, RunOptions};
 use crate::{book, jobs};
 use crossbeam_channel::{Receiver, Sender};
 use std::fs;
@@ -45,25 +45,25 @@ impl Work {
 }
 
 fn train(run: &RunDir, training: &Training) -> Result<Work, HostError> {
-    let engine = Engine::spawn(training.spec.clone(), options(run, training)?)?;
-    let Engine { commands, events, .. } = engine;
+    let handle = RunHandle::spawn(training.spec.clone(), options(run, training)?)?;
+    let RunHandle { commands, events, .. } = handle;
     Ok(Work { commands, events, note: None })
 }
 
 /// How the run is kept: checkpoints of its own beside those that were asked for, and from the
 /// newest of its own it goes on.
-fn options(run: &RunDir, training: &Training) -> Result<Options, HostError> {
+fn options(run: &RunDir, training: &Training) -> Result<RunOptions, HostError> {
     let (own, resume) = CheckpointPolicy::of_run(run.checkpoints())?;
     let asked = training.policy();
     if let Some(policy) = &asked {
         fs::create_dir_all(&policy.dir).map_err(io_at(&policy.dir))?;
     }
-    Ok(Options {
+    Ok(RunOptions {
         pace: training.pace,
         save: training.save.clone(),
         checkpoints: std::iter::once(own).chain(asked).collect(),
         resume: resume.map(Box::new),
-        ..Options::default()
+        ..RunOptions::default()
     })
 }
 
@@ -80,7 +80,7 @@ fn ensemble(run: &RunDir, training: &Training, networks: u32) -> Result<Work, Ho
     let options = jobs::Options { seed: spec.seed, pace, ..jobs::Options::default() };
     let save = Some(save.unwrap_or_else(|| run.model()));
     let checkpoints = Some(run.checkpoints());
-    let ensemble = Ensemble { spec, networks, dataset: None, save, checkpoints };
+    let ensemble = EnsembleRecipe { spec, networks, dataset: None, save, checkpoints };
     let running = train_ensemble(ensemble, options).map_err(HostError::no_thread)?;
     let Running { commands, events, .. } = running;
     Ok(Work { commands, events, note: None })

@@ -106,7 +106,7 @@ fn frames_go_to_whoever_watches_them_and_known_ones_at_once() {
     assert_eq!(next(&first), epoch(7));
     assert_eq!(next(&second), epoch(7), "it watches nothing");
     second.commands.send(Command::Watch(vec![probes[0].clone()])).unwrap();
-    assert_eq!(next(&second), frame(&probes[0]), "without asking the engine again");
+    assert_eq!(next(&second), frame(&probes[0]), "without asking the handle again");
 }
 
 #[test]

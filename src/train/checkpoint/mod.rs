@@ -4,14 +4,14 @@
 //! Every random draw comes from a stream named by (seed, purpose, epoch, step), so no generator
 //! has a state to keep.
 
+mod checkpointer;
 mod file;
-mod policy;
 
+pub use checkpointer::{BEST, CheckpointPolicy, LAST, PREVIOUS};
+pub(super) use checkpointer::{CheckpointTrigger, Checkpointer, WrittenCheckpoint};
 pub use file::CheckpointError;
-pub use policy::{BEST, CheckpointPolicy, LAST, PREVIOUS};
-pub(super) use policy::{Keeper, Moment, Written};
 
-use super::schedule::Judge;
+use super::schedule::PlateauTracker;
 use crate::data::Dataset;
 use crate::model::atomic;
 use crate::nn::{Hyper, Network, Regularizer, Updater};
@@ -106,7 +106,7 @@ pub(super) struct Body {
     pub network: Network,
     /// The optimizer's memory.
     pub updater: Updater,
-    pub judge: Judge,
+    pub plateaus: PlateauTracker,
     pub epochs: Series<EpochStats>,
     pub tuned: Vec<Tuned>,
     pub layers: Vec<LayerStats>,
@@ -129,7 +129,7 @@ impl Checkpoint {
             tuning,
             updater: Updater::new(spec.optimizer, &network),
             network,
-            judge: Judge::default(),
+            plateaus: PlateauTracker::default(),
             epochs: Series::default(),
             tuned: Vec::new(),
             layers: Vec::new(),

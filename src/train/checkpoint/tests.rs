@@ -3,7 +3,7 @@ use crate::nn::Penalty;
 use crate::protocol::{Activity, Command, Event, Outcome, RunView, Step, Tune};
 use crate::spec::testing::{dataset, spec};
 use crate::spec::{EarlyStopping, Expansion, Optimizer, Schedule};
-use crate::train::{Engine, Options};
+use crate::train::{RunHandle, RunOptions};
 use proptest::prelude::*;
 use std::fs;
 use std::sync::Arc;
@@ -11,19 +11,19 @@ use std::time::Duration;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
-fn options(dir: Option<&Path>) -> Options {
+fn options(dir: Option<&Path>) -> RunOptions {
     let policy = |dir: &Path| CheckpointPolicy {
         dir: dir.into(),
         every: Some(1),
         ..CheckpointPolicy::default()
     };
     let checkpoints = dir.map(policy).into_iter().collect();
-    Options { dataset: Some(Arc::new(dataset())), checkpoints, ..Options::default() }
+    RunOptions { dataset: Some(Arc::new(dataset())), checkpoints, ..RunOptions::default() }
 }
 
-fn fold_until(engine: &Engine, view: &mut RunView, mut last: impl FnMut(&RunView) -> bool) {
+fn fold_until(handle: &RunHandle, view: &mut RunView, mut last: impl FnMut(&RunView) -> bool) {
     while !last(view) {
-        view.apply(&engine.events.recv_timeout(PATIENCE).expect("the event comes"));
+        view.apply(&handle.events.recv_timeout(PATIENCE).expect("the event comes"));
     }
 }
 
@@ -36,7 +36,7 @@ fn timeless(view: &RunView) -> Vec<EpochStats> {
 }
 
 /// Trains to the end, halving η by hand after `tuned` mini-batches; interrupted after so many
-/// mini-batches, each time going on from the file in a new engine.
+/// mini-batches, each time going on from the file in a new handle.
 fn train(spec: &Spec, tuned: u32, interruptions: &[u32]) -> (Network, RunView) {
     let dir = tempfile::tempdir().unwrap();
     let mut at = 0;
@@ -44,29 +44,29 @@ fn train(spec: &Spec, tuned: u32, interruptions: &[u32]) -> (Network, RunView) {
     stops.push((tuned, true));
     stops.sort_unstable();
     let mut resume = None;
-    let mut engine;
+    let mut handle;
     let mut view;
     let mut stops = stops.into_iter();
     loop {
-        engine = Engine::spawn(
+        handle = RunHandle::spawn(
             spec.clone(),
-            Options { resume: resume.take(), start_paused: true, ..options(Some(dir.path())) },
+            RunOptions { resume: resume.take(), start_paused: true, ..options(Some(dir.path())) },
         )
         .unwrap();
         view = RunView::default();
-        fold_until(&engine, &mut view, |view| view.status.activity == Activity::Paused);
+        fold_until(&handle, &mut view, |view| view.status.activity == Activity::Paused);
         let mut interrupted = false;
         for (stop, tune) in stops.by_ref() {
             if stop > at {
-                engine.commands.send(Command::Step(Step::Batches(stop - at))).unwrap();
-                fold_until(&engine, &mut view, |view| view.status.activity != Activity::Paused);
-                fold_until(&engine, &mut view, |view| {
+                handle.commands.send(Command::Step(Step::Batches(stop - at))).unwrap();
+                fold_until(&handle, &mut view, |view| view.status.activity != Activity::Paused);
+                fold_until(&handle, &mut view, |view| {
                     view.status.activity == Activity::Paused || view.outcome.is_some()
                 });
             }
             at = stop;
             if tune {
-                engine.commands.send(Command::Set(Tune::LearningRate(spec.eta / 2.0))).unwrap();
+                handle.commands.send(Command::Set(Tune::LearningRate(spec.eta / 2.0))).unwrap();
             } else {
                 interrupted = true;
                 break;
@@ -75,15 +75,15 @@ fn train(spec: &Spec, tuned: u32, interruptions: &[u32]) -> (Network, RunView) {
         if !interrupted {
             break;
         }
-        engine.commands.send(Command::Stop).unwrap();
-        fold_until(&engine, &mut view, |view| view.outcome.is_some());
-        drop(engine.join());
+        handle.commands.send(Command::Stop).unwrap();
+        fold_until(&handle, &mut view, |view| view.outcome.is_some());
+        drop(handle.join());
         resume = Some(Box::new(Checkpoint::load(dir.path()).unwrap()));
     }
-    engine.commands.send(Command::Resume).unwrap();
-    fold_until(&engine, &mut view, |view| view.outcome.is_some());
+    handle.commands.send(Command::Resume).unwrap();
+    fold_until(&handle, &mut view, |view| view.outcome.is_some());
     assert!(matches!(view.outcome, Some(Outcome::Completed(_))), "{:?}", view.outcome);
-    (engine.join().unwrap(), view)
+    (handle.join().unwrap(), view)
 }
 
 /// Every optimizer with every schedule, with and without dropout; and what else has a memory.
@@ -132,14 +132,14 @@ fn an_interrupted_run_ends_with_the_very_bytes_of_an_uninterrupted_one() {
 fn an_extended_run_is_the_longer_run() {
     let short = Spec { epochs: 2, ..spec() };
     let dir = tempfile::tempdir().unwrap();
-    let engine = Engine::spawn(short, options(Some(dir.path()))).unwrap();
-    fold_until(&engine, &mut RunView::default(), |view| view.outcome.is_some());
+    let handle = RunHandle::spawn(short, options(Some(dir.path()))).unwrap();
+    fold_until(&handle, &mut RunView::default(), |view| view.outcome.is_some());
     let resume = Some(Box::new(Checkpoint::load(dir.path()).unwrap()));
-    let engine = Engine::spawn(spec(), Options { resume, ..options(None) }).unwrap();
-    fold_until(&engine, &mut RunView::default(), |view| view.outcome.is_some());
-    let whole = Engine::spawn(spec(), options(None)).unwrap();
+    let handle = RunHandle::spawn(spec(), RunOptions { resume, ..options(None) }).unwrap();
+    fold_until(&handle, &mut RunView::default(), |view| view.outcome.is_some());
+    let whole = RunHandle::spawn(spec(), options(None)).unwrap();
     fold_until(&whole, &mut RunView::default(), |view| view.outcome.is_some());
-    assert_eq!(engine.join(), whole.join());
+    assert_eq!(handle.join(), whole.join());
 }
 
 #[test]
@@ -147,15 +147,15 @@ fn another_recipe_or_other_data_is_refused() {
     let checkpoint = sample();
     let resume = Some(Box::new(checkpoint.clone()));
     let other = Spec { eta: 1.5, ..spec() };
-    let error = Engine::spawn(other, Options { resume, ..options(None) }).unwrap_err();
+    let error = RunHandle::spawn(other, RunOptions { resume, ..options(None) }).unwrap_err();
     assert!(error.to_string().contains("eta"), "{error}");
     let mut data = dataset();
     data.train.labels.swap(0, 1);
     let resume = Some(Box::new(checkpoint));
-    let options = Options { resume, dataset: Some(Arc::new(data)), ..Options::default() };
-    let engine = Engine::spawn(spec(), options).unwrap();
+    let options = RunOptions { resume, dataset: Some(Arc::new(data)), ..RunOptions::default() };
+    let handle = RunHandle::spawn(spec(), options).unwrap();
     let mut view = RunView::default();
-    fold_until(&engine, &mut view, |view| view.outcome.is_some());
+    fold_until(&handle, &mut view, |view| view.outcome.is_some());
     let Some(Outcome::Failed(reason)) = view.outcome else { panic!("{:?}", view.outcome) };
     assert!(reason.contains("same data"), "{reason}");
 }
@@ -202,29 +202,29 @@ fn foreign_files_are_told_from_torn_ones() {
 #[test]
 fn the_previous_checkpoint_stands_in_for_a_torn_one() {
     let dir = tempfile::tempdir().unwrap();
-    let engine = Engine::spawn(spec(), options(Some(dir.path()))).unwrap();
+    let handle = RunHandle::spawn(spec(), options(Some(dir.path()))).unwrap();
     let mut view = RunView::default();
-    fold_until(&engine, &mut view, |view| view.outcome.is_some());
+    fold_until(&handle, &mut view, |view| view.outcome.is_some());
     let last = dir.path().join(LAST);
     let whole = fs::read(&last).unwrap();
     fs::write(&last, &whole[..whole.len() / 2]).unwrap();
     let checkpoint = Checkpoint::load(dir.path()).unwrap();
     assert_eq!(checkpoint.position(), Position { epoch: 4, batch: 0 });
     let resume = Some(Box::new(checkpoint));
-    let resumed = Engine::spawn(spec(), Options { resume, ..options(None) }).unwrap();
+    let resumed = RunHandle::spawn(spec(), RunOptions { resume, ..options(None) }).unwrap();
     let mut view = RunView::default();
     fold_until(&resumed, &mut view, |view| view.outcome.is_some());
     assert!(view.log.iter().any(|line| line.text.contains("torn")), "{:?}", view.log);
-    assert_eq!(resumed.join(), engine.join());
+    assert_eq!(resumed.join(), handle.join());
 }
 
 #[test]
 fn a_directory_that_is_gone_does_not_end_the_run() {
     let dir = tempfile::tempdir().unwrap();
-    let engine = Engine::spawn(spec(), options(Some(&dir.path().join("none")))).unwrap();
+    let handle = RunHandle::spawn(spec(), options(Some(&dir.path().join("none")))).unwrap();
     let mut errors = 0;
     loop {
-        match engine.events.recv_timeout(PATIENCE).unwrap() {
+        match handle.events.recv_timeout(PATIENCE).unwrap() {
             Event::Log(line) if line.text.contains("cannot be written") => errors += 1,
             Event::Finished(outcome) => break assert!(matches!(outcome, Outcome::Completed(_))),
             _ => {}

@@ -1,16 +1,16 @@
 //! The book's numbers on the real data; minutes long, so run by hand:
-//! `cargo test --release --lib engine::run::numbers -- --ignored --nocapture`.
+//! `cargo test --release --lib handle::run::numbers -- --ignored --nocapture`.
 
 use super::*;
 use crate::protocol::RunView;
 
 /// Trains to the end; the folded run.
 fn train(spec: Spec, data: &Arc<Dataset>) -> RunView {
-    let options = Options { dataset: Some(Arc::clone(data)), ..Options::default() };
-    let engine = Engine::spawn(spec, options).unwrap();
+    let options = RunOptions { dataset: Some(Arc::clone(data)), ..RunOptions::default() };
+    let handle = RunHandle::spawn(spec, options).unwrap();
     let mut view = RunView::default();
     while view.outcome.is_none() {
-        view.apply(&engine.events.recv().unwrap());
+        view.apply(&handle.events.recv().unwrap());
     }
     view
 }
@@ -70,16 +70,16 @@ fn what_the_default_dashboard_costs() {
         What::Gradients,
     ];
     for round in 0..4 {
-        let options = Options { dataset: Some(Arc::clone(&data)), ..Options::default() };
-        let engine = Engine::spawn(Spec { epochs: 10, ..Spec::default() }, options).unwrap();
+        let options = RunOptions { dataset: Some(Arc::clone(&data)), ..RunOptions::default() };
+        let handle = RunHandle::spawn(Spec { epochs: 10, ..Spec::default() }, options).unwrap();
         let watching = round % 2 == 1;
         if watching {
             let probes = watched.iter().cloned().map(Probe::live).collect();
-            engine.commands.send(Command::Watch(probes)).unwrap();
+            handle.commands.send(Command::Watch(probes)).unwrap();
         }
         let mut view = RunView::default();
         while view.outcome.is_none() {
-            view.apply(&engine.events.recv().unwrap());
+            view.apply(&handle.events.recv().unwrap());
         }
         let (epoch, rest) = seconds_an_epoch(&view);
         eprintln!("watching {watching}: {epoch:.4} s an epoch, {rest:.4} s beside it");
@@ -91,22 +91,22 @@ fn what_the_default_dashboard_costs() {
 fn how_soon_a_pause_takes_effect() {
     let data = Arc::new(Dataset::embedded());
     for layers in ["784,30,10", "784,1000,1000,10"] {
-        let options = Options { dataset: Some(Arc::clone(&data)), ..Options::default() };
+        let options = RunOptions { dataset: Some(Arc::clone(&data)), ..RunOptions::default() };
         let spec = Spec { layers: layers.into(), batch: 100, ..Spec::default() };
-        let engine = Engine::spawn(spec, options).unwrap();
+        let handle = RunHandle::spawn(spec, options).unwrap();
         let mut longest = std::time::Duration::ZERO;
         for turn in 0..30 {
             // In evaluations and in mini-batches, as it comes.
             std::thread::sleep(std::time::Duration::from_millis(20 + 7 * turn));
             let asked = std::time::Instant::now();
-            engine.commands.send(Command::Pause).unwrap();
+            handle.commands.send(Command::Pause).unwrap();
             let paused =
                 |event| matches!(event, Event::StatusChanged(s) if s.activity == Activity::Paused);
-            while !paused(engine.events.recv().unwrap()) {}
+            while !paused(handle.events.recv().unwrap()) {}
             longest = longest.max(asked.elapsed());
-            engine.commands.send(Command::Resume).unwrap();
+            handle.commands.send(Command::Resume).unwrap();
         }
         eprintln!("{layers}: paused after {longest:?} at most");
-        engine.commands.send(Command::Stop).unwrap();
+        handle.commands.send(Command::Stop).unwrap();
     }
 }

@@ -10,16 +10,16 @@ use std::time::Duration;
 /// Longer than anything here takes; only a hang waits for it.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-fn start(spec: Spec, start_paused: bool) -> Engine {
+fn start(spec: Spec, start_paused: bool) -> RunHandle {
     let options =
-        Options { dataset: Some(Arc::new(dataset())), start_paused, ..Options::default() };
-    Engine::spawn(spec, options).unwrap()
+        RunOptions { dataset: Some(Arc::new(dataset())), start_paused, ..RunOptions::default() };
+    RunHandle::spawn(spec, options).unwrap()
 }
 
 /// Events up to the first that satisfies `last`, folded.
-fn fold_until(engine: &Engine, view: &mut RunView, mut last: impl FnMut(&RunView) -> bool) {
+fn fold_until(handle: &RunHandle, view: &mut RunView, mut last: impl FnMut(&RunView) -> bool) {
     while !last(view) {
-        view.apply(&engine.events.recv_timeout(PATIENCE).expect("the event comes"));
+        view.apply(&handle.events.recv_timeout(PATIENCE).expect("the event comes"));
     }
 }
 
@@ -31,25 +31,25 @@ fn finished(view: &RunView) -> bool {
     view.outcome.is_some()
 }
 
-fn frame(engine: &Engine, probe: &Probe) -> Frame {
-    engine.commands.send(Command::Watch(vec![probe.clone()])).unwrap();
+fn frame(handle: &RunHandle, probe: &Probe) -> Frame {
+    handle.commands.send(Command::Watch(vec![probe.clone()])).unwrap();
     let mut view = RunView::default();
-    fold_until(engine, &mut view, |view| view.frames.contains_key(probe));
+    fold_until(handle, &mut view, |view| view.frames.contains_key(probe));
     view.frames[probe].clone()
 }
 
 /// The network at the end of a run.
 fn trained(spec: Spec) -> Network {
-    let engine = start(spec, false);
-    fold_until(&engine, &mut RunView::default(), finished);
-    engine.join().unwrap()
+    let handle = start(spec, false);
+    fold_until(&handle, &mut RunView::default(), finished);
+    handle.join().unwrap()
 }
 
 #[test]
 fn with_all_images_a_run_learns_from_those_for_validation_too() {
-    let engine = start(Spec { all_images: true, batch: 150, ..spec() }, false);
+    let handle = start(Spec { all_images: true, batch: 150, ..spec() }, false);
     let mut view = RunView::default();
-    fold_until(&engine, &mut view, finished);
+    fold_until(&handle, &mut view, finished);
     let info = view.info.as_ref().unwrap();
     assert_eq!((info.train_size, info.validation_size, info.test_size), (150, 0, 60));
     let last = view.latest().unwrap();
@@ -59,9 +59,9 @@ fn with_all_images_a_run_learns_from_those_for_validation_too() {
 
 #[test]
 fn a_run_measures_epoch_0_learns_and_completes() {
-    let engine = start(spec(), false);
+    let handle = start(spec(), false);
     let mut view = RunView::default();
-    fold_until(&engine, &mut view, finished);
+    fold_until(&handle, &mut view, finished);
     assert!(matches!(view.outcome, Some(Outcome::Completed(_))), "{:?}", view.outcome);
     let epochs: Vec<u32> = view.epochs.points().iter().map(|stats| stats.epoch).collect();
     assert_eq!(epochs, [0, 1, 2, 3, 4, 5]);
@@ -97,15 +97,15 @@ fn getting_the_next_mini_batch_ready_meanwhile_changes_nothing() {
 
 #[test]
 fn steps_do_what_they_say_and_pause() {
-    let engine = start(spec(), true);
+    let handle = start(spec(), true);
     let mut view = RunView::default();
-    fold_until(&engine, &mut view, paused);
+    fold_until(&handle, &mut view, paused);
     assert_eq!(view.epoch(), 0);
     assert_eq!(view.epochs.seen(), 1, "epoch 0 is measured before the first pause");
     let mut step = |step, epoch, batch| {
-        engine.commands.send(Command::Step(step)).unwrap();
-        fold_until(&engine, &mut view, |view| !paused(view));
-        fold_until(&engine, &mut view, paused);
+        handle.commands.send(Command::Step(step)).unwrap();
+        fold_until(&handle, &mut view, |view| !paused(view));
+        fold_until(&handle, &mut view, paused);
         let progress = view.progress.as_ref().unwrap();
         assert_eq!((view.epoch(), progress.batch), (epoch, batch));
     };
@@ -117,39 +117,39 @@ fn steps_do_what_they_say_and_pause() {
 
 #[test]
 fn a_stop_ends_the_run_and_probes_still_get_answers() {
-    let engine = start(Spec { epochs: 1_000_000, ..spec() }, false);
+    let handle = start(Spec { epochs: 1_000_000, ..spec() }, false);
     let mut view = RunView::default();
-    fold_until(&engine, &mut view, |view| view.epoch() >= 1);
-    engine.commands.send(Command::Stop).unwrap();
-    fold_until(&engine, &mut view, finished);
+    fold_until(&handle, &mut view, |view| view.epoch() >= 1);
+    handle.commands.send(Command::Stop).unwrap();
+    fold_until(&handle, &mut view, finished);
     assert_eq!(view.outcome, Some(Outcome::Stopped));
     let Content::Confusion { classes, counts } =
-        frame(&engine, &Probe::live(What::Confusion)).content
+        frame(&handle, &Probe::live(What::Confusion)).content
     else {
         panic!("a confusion matrix answers");
     };
     assert_eq!((classes, counts.iter().sum::<u32>()), (3, 60));
-    assert!(engine.join().is_some());
+    assert!(handle.join().is_some());
 }
 
 #[test]
 fn a_paused_run_answers_watch_classify_and_set() {
-    let engine = start(spec(), true);
+    let handle = start(spec(), true);
     let mut view = RunView::default();
-    fold_until(&engine, &mut view, paused);
+    fold_until(&handle, &mut view, paused);
     let Content::Digit { card, outputs, .. } =
-        frame(&engine, &Probe::live(What::Digit { index: 4 })).content
+        frame(&handle, &Probe::live(What::Digit { index: 4 })).content
     else {
         panic!("a digit answers");
     };
-    engine.commands.send(Command::Classify { id: 7, pixels: card.pixels }).unwrap();
-    fold_until(&engine, &mut view, |view| view.classified.is_some());
+    handle.commands.send(Command::Classify { id: 7, pixels: card.pixels }).unwrap();
+    fold_until(&handle, &mut view, |view| view.classified.is_some());
     let classified = view.classified.clone().unwrap();
     assert_eq!((classified.id, classified.outputs), (7, outputs));
-    engine.commands.send(Command::Set(Tune::LearningRate(0.5))).unwrap();
-    engine.commands.send(Command::Set(Tune::LearningRate(f64::NAN))).unwrap();
-    engine.commands.send(Command::Step(Step::Epochs(1))).unwrap();
-    fold_until(&engine, &mut view, |view| view.epoch() == 1);
+    handle.commands.send(Command::Set(Tune::LearningRate(0.5))).unwrap();
+    handle.commands.send(Command::Set(Tune::LearningRate(f64::NAN))).unwrap();
+    handle.commands.send(Command::Step(Step::Epochs(1))).unwrap();
+    fold_until(&handle, &mut view, |view| view.epoch() == 1);
     assert_eq!(view.tuned.len(), 1, "what is no number is refused");
     assert!(view.log.iter().any(|line| line.text.contains("NaN")), "{:?}", view.log);
     assert!((view.latest().unwrap().learning_rate - 0.5).abs() < 1e-9);
@@ -157,9 +157,9 @@ fn a_paused_run_answers_watch_classify_and_set() {
 
 #[test]
 fn past_epochs_answer_as_they_were() {
-    let engine = start(spec(), false);
+    let handle = start(spec(), false);
     let mut view = RunView::default();
-    fold_until(&engine, &mut view, finished);
+    fold_until(&handle, &mut view, finished);
     let wrong = |frame: &Frame| match &frame.content {
         Content::Digits { total, .. } => *total,
         other => panic!("a list of digits answers, not {other:?}"),
@@ -168,7 +168,7 @@ fn past_epochs_answer_as_they_were() {
     let query = What::Digits(DigitQuery { filter, count: 5, ..DigitQuery::default() });
     for stats in view.epochs.points() {
         let EpochStats { epoch, test_accuracy, .. } = stats;
-        let frame = frame(&engine, &Probe { what: query.clone(), at: Moment::Epoch(*epoch) });
+        let frame = frame(&handle, &Probe { what: query.clone(), at: Moment::Epoch(*epoch) });
         assert_eq!(frame.epoch, *epoch);
         let accuracy = 1.0 - f64::from(wrong(&frame)) / 60.0;
         assert!((accuracy - test_accuracy.unwrap()).abs() < 1e-9, "epoch {epoch}");
@@ -179,9 +179,9 @@ fn past_epochs_answer_as_they_were() {
 fn a_rate_far_too_large_ends_as_diverged_with_a_hint() {
     let layers = "16,6,3".into();
     let activation = crate::nn::Activation::Relu;
-    let engine = start(Spec { eta: 1e30, layers, activation, ..spec() }, false);
+    let handle = start(Spec { eta: 1e30, layers, activation, ..spec() }, false);
     let mut view = RunView::default();
-    fold_until(&engine, &mut view, finished);
+    fold_until(&handle, &mut view, finished);
     let Some(Outcome::Diverged { hint, .. }) = view.outcome else {
         panic!("diverged, not {:?}", view.outcome);
     };
@@ -191,39 +191,39 @@ fn a_rate_far_too_large_ends_as_diverged_with_a_hint() {
 #[test]
 fn data_that_cannot_be_read_fails_the_run_with_its_reason() {
     let spec = Spec { data: Some("/nonexistent/digits".into()), ..spec() };
-    let engine = Engine::spawn(spec, Options::default()).unwrap();
+    let handle = RunHandle::spawn(spec, RunOptions::default()).unwrap();
     let mut view = RunView::default();
-    fold_until(&engine, &mut view, finished);
+    fold_until(&handle, &mut view, finished);
     let Some(Outcome::Failed(reason)) = view.outcome else { panic!("failed") };
     assert!(reason.contains("/nonexistent/digits"), "{reason}");
 }
 
 #[test]
 fn a_paused_run_without_an_owner_ends() {
-    let engine = start(spec(), true);
-    fold_until(&engine, &mut RunView::default(), paused);
-    assert!(engine.join().is_some());
+    let handle = start(spec(), true);
+    fold_until(&handle, &mut RunView::default(), paused);
+    assert!(handle.join().is_some());
 }
 
 #[test]
 fn slow_motion_can_be_left_at_once() {
-    let engine = start(spec(), true);
+    let handle = start(spec(), true);
     let mut view = RunView::default();
-    fold_until(&engine, &mut view, paused);
-    engine.commands.send(Command::Pace(Pace::BatchesPerSecond(0.001))).unwrap();
-    engine.commands.send(Command::Resume).unwrap();
-    fold_until(&engine, &mut view, |view| view.progress.as_ref().is_some_and(|p| p.batch == 1));
-    engine.commands.send(Command::Pace(Pace::Full)).unwrap();
-    fold_until(&engine, &mut view, finished);
+    fold_until(&handle, &mut view, paused);
+    handle.commands.send(Command::Pace(Pace::BatchesPerSecond(0.001))).unwrap();
+    handle.commands.send(Command::Resume).unwrap();
+    fold_until(&handle, &mut view, |view| view.progress.as_ref().is_some_and(|p| p.batch == 1));
+    handle.commands.send(Command::Pace(Pace::Full)).unwrap();
+    fold_until(&handle, &mut view, finished);
     assert_eq!(view.epoch(), 5);
 }
 
 #[test]
 fn the_weights_of_a_dense_layer_have_the_shape_of_what_it_looks_at() {
     let shapes = |layers: &str, layer| {
-        let engine = start(Spec { layers: layers.into(), ..spec() }, true);
+        let handle = start(Spec { layers: layers.into(), ..spec() }, true);
         let content =
-            frame(&engine, &Probe::live(What::Weights { layer, first: 0, count: 2 })).content;
+            frame(&handle, &Probe::live(What::Weights { layer, first: 0, count: 2 })).content;
         let Content::Weights { rows, .. } = content else { panic!("{content:?}") };
         rows.into_iter().map(|row| row.shape).collect::<Vec<_>>()
     };

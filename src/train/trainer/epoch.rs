@@ -1,12 +1,12 @@
 //! The end of an epoch: it is measured, told, kept, and judged.
 
 use super::{Flow, Trainer};
-use crate::model::metrics::{Measurement, regularization_term};
+use crate::model::evaluator::{Measurement, regularization_term};
 use crate::protocol::{EpochStats, Event, Level, Outcome};
-use crate::train::checkpoint::{Checkpoint, Moment};
-use crate::train::control::Gate;
-use crate::train::history::Kept;
-use crate::train::schedule::Advice;
+use crate::train::checkpoint::{Checkpoint, CheckpointTrigger};
+use crate::train::control::SafePoint;
+use crate::train::history::Snapshot;
+use crate::train::schedule::ScheduleDecision;
 use std::time::Instant;
 
 impl Trainer {
@@ -21,11 +21,14 @@ impl Trainer {
         self.meter.end_epoch();
         let diverged = measurement.diverged() || !self.network_is_finite();
         let body = &mut self.state.body;
-        let kept =
-            Kept { epoch: stats.epoch, network: body.network.clone(), layers: body.layers.clone() };
+        let kept = Snapshot {
+            epoch: stats.epoch,
+            network: body.network.clone(),
+            layers: body.layers.clone(),
+        };
         self.watch.epoch_ended(kept, measurement.outputs);
         body.epochs.push(stats.clone());
-        self.desk.tell(Event::EpochEnded(stats.clone()));
+        self.channels.tell(Event::EpochEnded(stats.clone()));
         self.show();
         if diverged {
             return Some(self.diverged());
@@ -33,9 +36,9 @@ impl Trainer {
         // The test images stand in where there are none for validation.
         let accuracy = stats.validation_accuracy.or(stats.test_accuracy);
         if let Some(accuracy) = accuracy {
-            self.judge(accuracy);
+            self.plateaus(accuracy);
         }
-        self.keep_at(Moment::EpochEnded(accuracy));
+        self.keep_at(CheckpointTrigger::EpochEnded(accuracy));
         None
     }
 
@@ -48,7 +51,7 @@ impl Trainer {
             if !measurement.advance(evaluators, stepper, network, data, sample) {
                 return Some(measurement);
             }
-            if self.attend(Gate::Evaluation) == Flow::End {
+            if self.attend(SafePoint::Evaluation) == Flow::End {
                 return None;
             }
         }
@@ -57,8 +60,8 @@ impl Trainer {
     fn epoch_stats(&self, measurement: &Measurement) -> EpochStats {
         let Checkpoint { spec, body, .. } = &self.state;
         let tuning = &body.tuning;
-        let done = body.position.done(self.feed.batches(), spec);
-        let term = regularization_term(&body.network, tuning.regularizer, self.feed.samples());
+        let done = body.position.done(self.loader.batches(), spec);
+        let term = regularization_term(&body.network, tuning.regularizer, self.loader.samples());
         EpochStats {
             epoch: body.position.epoch,
             train_seconds: self.meter.clock.epoch_seconds,
@@ -70,20 +73,20 @@ impl Trainer {
     }
 
     /// Lets schedule and early stopping draw their conclusions.
-    fn judge(&mut self, accuracy: f64) {
+    fn plateaus(&mut self, accuracy: f64) {
         let Checkpoint { spec, body, .. } = &mut self.state;
         let rate = body.tuning.learning_rate;
-        match body.judge.observe(accuracy, spec.schedule, spec.early_stopping, rate, spec.eta) {
-            Advice::Continue => {}
-            Advice::Learn(rate) => {
+        match body.plateaus.observe(accuracy, spec.schedule, spec.early_stopping, rate, spec.eta) {
+            ScheduleDecision::Continue => {}
+            ScheduleDecision::Learn(rate) => {
                 body.tuning.learning_rate = rate;
                 let text = format!(
                     "epoch {}: no improvement, so the learning rate η is halved to {rate}",
                     body.position.epoch
                 );
-                self.desk.log(Level::Info, text);
+                self.channels.log(Level::Info, text);
             }
-            Advice::End(reason) => body.ended = Some(reason),
+            ScheduleDecision::End(reason) => body.ended = Some(reason),
         }
     }
 

@@ -3,25 +3,25 @@
 use super::Trainer;
 use crate::model::{Model, ModelError};
 use crate::protocol::{Event, Level, Outcome, Saved};
-use crate::train::checkpoint::{Moment, Position, Written};
+use crate::train::checkpoint::{CheckpointTrigger, Position, WrittenCheckpoint};
 use std::path::Path;
 
 impl Trainer {
     /// Writes the checkpoints that are due; what cannot be written is told, and the run goes on.
-    pub(super) fn keep_at(&mut self, moment: Moment) {
-        if self.keepers.is_empty() {
+    pub(super) fn keep_at(&mut self, moment: CheckpointTrigger) {
+        if self.checkpointers.is_empty() {
             return;
         }
         self.state.body.clock = self.meter.clock;
         self.state.body.updater.clone_from(self.stepper.updater());
-        for keeper in &mut self.keepers {
-            for told in keeper.keep(moment, &self.state) {
+        for checkpointer in &mut self.checkpointers {
+            for told in checkpointer.keep(moment, &self.state) {
                 match told {
                     Ok(written) => {
-                        let Written { path, bytes } = written;
-                        tell_saved(&self.desk, self.state.position(), &path, bytes);
+                        let WrittenCheckpoint { path, bytes } = written;
+                        tell_saved(&self.channels, self.state.position(), &path, bytes);
                     }
-                    Err(error) => self.desk.log(Level::Error, error.to_string()),
+                    Err(error) => self.channels.log(Level::Error, error.to_string()),
                 }
             }
         }
@@ -29,13 +29,13 @@ impl Trainer {
 
     /// Saves on request: a checkpoint and the model, as far as there are places for them.
     pub(super) fn save_now(&mut self) {
-        if self.keepers.is_empty() && self.save.is_none() {
+        if self.checkpointers.is_empty() && self.save.is_none() {
             let text = "there is nowhere to save to: start with --save or --checkpoint-every";
-            return self.desk.log(Level::Warning, text);
+            return self.channels.log(Level::Warning, text);
         }
-        self.keep_at(Moment::Asked);
+        self.keep_at(CheckpointTrigger::Asked);
         if let Err(error) = self.save_model() {
-            self.desk.log(Level::Error, error.to_string());
+            self.channels.log(Level::Error, error.to_string());
         }
     }
 
@@ -45,7 +45,7 @@ impl Trainer {
         if matches!(outcome, Outcome::Diverged { .. } | Outcome::Failed(_)) {
             return outcome;
         }
-        self.keep_at(Moment::RunEnded);
+        self.keep_at(CheckpointTrigger::RunEnded);
         match self.save_model() {
             Ok(()) => outcome,
             Err(error) => Outcome::Failed(error.to_string()),
@@ -57,12 +57,17 @@ impl Trainer {
         let (spec, epoch) = (self.state.spec.clone(), self.state.position().epoch);
         let model = Model::of(spec, self.state.body.network.clone(), &self.data, epoch);
         let bytes = model.save(path)?;
-        tell_saved(&self.desk, self.state.position(), path, bytes);
+        tell_saved(&self.channels, self.state.position(), path, bytes);
         Ok(())
     }
 }
 
-fn tell_saved(desk: &crate::train::desk::Desk, at: Position, path: &Path, bytes: u64) {
+fn tell_saved(
+    channels: &crate::train::channels::RunChannels,
+    at: Position,
+    path: &Path,
+    bytes: u64,
+) {
     let path = path.display().to_string();
-    desk.tell(Event::Saved(Saved { path, epoch: at.epoch, batch: at.batch, bytes }));
+    channels.tell(Event::Saved(Saved { path, epoch: at.epoch, batch: at.batch, bytes }));
 }

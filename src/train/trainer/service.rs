@@ -4,7 +4,7 @@ use super::{Position, Trainer};
 use crate::nn::Penalty;
 use crate::protocol::{Classified, Command, Event, Level, Progress, Tune, Tuned};
 use crate::spec::Optimizer;
-use crate::train::watch::Live;
+use crate::train::probe_service::Live;
 use std::time::{Duration, Instant};
 
 /// Samples (progress, frames) come at most this often.
@@ -15,7 +15,7 @@ const SAMPLE_SHARE: u32 = 50;
 impl Trainer {
     /// Obeys the commands that have arrived.
     pub(super) fn obey_mail(&mut self) {
-        while let Some(command) = self.desk.poll() {
+        while let Some(command) = self.channels.poll() {
             self.handle(command);
         }
     }
@@ -23,7 +23,7 @@ impl Trainer {
     /// Obeys one command.
     pub(super) fn handle(&mut self, command: Command) {
         self.settle();
-        self.desk.obey(&command, self.state.body.position.epoch);
+        self.channels.obey(&command, self.state.body.position.epoch);
         match command {
             Command::Watch(probes) => {
                 self.watch.set(probes);
@@ -43,8 +43,8 @@ impl Trainer {
         let start = Instant::now();
         self.meter.tick(start);
         let cost = self.batch_cost();
-        self.desk.tell_status();
-        self.desk.tell(Event::Progress(self.progress(cost)));
+        self.channels.tell_status();
+        self.channels.tell(Event::Progress(self.progress(cost)));
         self.show_frames();
         let spent = start.elapsed();
         self.next_sample = start + SAMPLE_GAP.max(spent * SAMPLE_SHARE);
@@ -57,13 +57,13 @@ impl Trainer {
         let body = &self.state.body;
         let Position { epoch, batch } = body.position;
         let live = Live { network: &body.network, epoch, batch, layers: &body.layers };
-        let desk = &self.desk;
-        self.watch.answer(live, &self.data, |frame| desk.tell(Event::Frame(Box::new(frame))));
+        let channels = &self.channels;
+        self.watch.answer(live, &self.data, |frame| channels.tell(Event::Frame(Box::new(frame))));
     }
 
     /// The mean cost of the last mini-batch, `None` before there was one.
     fn batch_cost(&self) -> Option<f64> {
-        let y = self.feed.hand().y();
+        let y = self.loader.mini_batch().y();
         (y.nrows() > 0).then(|| self.stepper.cost(&self.state.body.network, y))
     }
 
@@ -72,7 +72,7 @@ impl Trainer {
         Progress {
             epoch,
             batch,
-            batches: self.feed.batches() as u32,
+            batches: self.loader.batches() as u32,
             samples_per_second: self.meter.rate(),
             seconds_left: self.seconds_left(),
             elapsed_seconds: self.meter.clock.elapsed_seconds,
@@ -87,11 +87,11 @@ impl Trainer {
             return None;
         }
         let at = self.state.body.position;
-        let batches = self.feed.batches() as f64;
+        let batches = self.loader.batches() as f64;
         let epochs_left = f64::from(self.state.spec.epochs) - f64::from(at.epoch);
         let batches_left = (epochs_left * batches - f64::from(at.batch)).max(0.0);
-        let batch = self.feed.samples() as f64 / batches / rate;
-        let paced = self.desk.pacer.interval().map_or(0.0, |interval| interval.as_secs_f64());
+        let batch = self.loader.samples() as f64 / batches / rate;
+        let paced = self.channels.pacer.interval().map_or(0.0, |interval| interval.as_secs_f64());
         Some(batches_left * batch.max(paced) + epochs_left.max(0.0) * self.evaluation_seconds)
     }
 
@@ -99,12 +99,12 @@ impl Trainer {
     fn tune(&mut self, tune: Tune) {
         let previous = match self.try_tune(tune) {
             Ok(previous) => previous,
-            Err(reason) => return self.desk.log(Level::Warning, reason),
+            Err(reason) => return self.channels.log(Level::Warning, reason),
         };
         let Position { epoch, batch } = self.state.body.position;
         let tuned = Tuned { change: tune, previous, epoch, batch };
         self.state.body.tuned.push(tuned.clone());
-        self.desk.tell(Event::Tuned(tuned));
+        self.channels.tell(Event::Tuned(tuned));
     }
 
     fn try_tune(&mut self, tune: Tune) -> Result<f64, String> {
@@ -151,10 +151,10 @@ impl Trainer {
                 "an image to classify has {} pixels, but this network takes {expected}",
                 pixels.len()
             );
-            return self.desk.log(Level::Warning, text);
+            return self.channels.log(Level::Warning, text);
         }
         let (outputs, prediction) = self.watch.classify(&self.state.body.network, pixels);
         let classified = Classified { id, outputs, prediction, votes: Vec::new() };
-        self.desk.tell(Event::Classified(classified));
+        self.channels.tell(Event::Classified(classified));
     }
 }

@@ -44,7 +44,7 @@ impl CheckpointPolicy {
 
 /// What happened.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Moment {
+pub(crate) enum CheckpointTrigger {
     /// An epoch was measured; its accuracy on the validation images (test where there are none).
     EpochEnded(Option<f64>),
     /// Somebody asked.
@@ -68,7 +68,7 @@ pub(crate) enum Slot {
 
 /// A file that holds a checkpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Written {
+pub(crate) struct WrittenCheckpoint {
     pub path: PathBuf,
     pub bytes: u64,
 }
@@ -78,19 +78,19 @@ const REST: u32 = 99;
 
 /// Decides what is written when, and writes it.
 #[derive(Debug)]
-pub(crate) struct Keeper {
+pub(crate) struct Checkpointer {
     policy: CheckpointPolicy,
     best: Option<f64>,
     held: Option<Box<Checkpoint>>,
     /// Where the run was when [`LAST`] was written, and what was.
-    written: Option<(Position, Written)>,
+    written: Option<(Position, WrittenCheckpoint)>,
     /// When the next background checkpoint may be written.
     next: Option<Instant>,
     /// Whether the last attempt failed: one full disk is told once.
     failing: bool,
 }
 
-impl Keeper {
+impl Checkpointer {
     /// `best` is the best accuracy on the validation images of a run that is resumed.
     pub(crate) fn new(policy: CheckpointPolicy, best: Option<f64>) -> Self {
         atomic::sweep(&policy.dir);
@@ -101,10 +101,10 @@ impl Keeper {
     /// once.
     pub(crate) fn keep(
         &mut self,
-        moment: Moment,
+        moment: CheckpointTrigger,
         checkpoint: &Checkpoint,
-    ) -> Vec<Result<Written, CheckpointError>> {
-        let asked = moment == Moment::Asked;
+    ) -> Vec<Result<WrittenCheckpoint, CheckpointError>> {
+        let asked = moment == CheckpointTrigger::Asked;
         let mut told = Vec::new();
         for slot in self.decide(moment, checkpoint.position(), Instant::now()) {
             match self.carry_out(slot, checkpoint) {
@@ -126,8 +126,8 @@ impl Keeper {
     }
 
     /// What to do at a moment; `at` is where the run is.
-    fn decide(&mut self, moment: Moment, at: Position, now: Instant) -> Vec<Slot> {
-        let Moment::EpochEnded(accuracy) = moment else {
+    fn decide(&mut self, moment: CheckpointTrigger, at: Position, now: Instant) -> Vec<Slot> {
+        let CheckpointTrigger::EpochEnded(accuracy) = moment else {
             let held = self.held.is_some().then_some(Slot::HeldBest);
             return held.into_iter().chain(self.last_unless_written(at)).collect();
         };
@@ -159,7 +159,7 @@ impl Keeper {
         &mut self,
         slot: Slot,
         checkpoint: &Checkpoint,
-    ) -> Result<Option<Written>, CheckpointError> {
+    ) -> Result<Option<WrittenCheckpoint>, CheckpointError> {
         let start = Instant::now();
         let written = match slot {
             Slot::HoldBest => {
@@ -199,10 +199,14 @@ impl Keeper {
         linked.map_err(|source| CheckpointError::Write { file: previous, source })
     }
 
-    fn write(&self, name: &str, checkpoint: &Checkpoint) -> Result<Written, CheckpointError> {
+    fn write(
+        &self,
+        name: &str,
+        checkpoint: &Checkpoint,
+    ) -> Result<WrittenCheckpoint, CheckpointError> {
         let path = self.policy.dir.join(name);
         let bytes = checkpoint.save(&path)?;
-        Ok(Written { path, bytes })
+        Ok(WrittenCheckpoint { path, bytes })
     }
 }
 
@@ -213,20 +217,20 @@ mod tests {
     use crate::spec::{Spec, build};
     use std::time::Duration;
 
-    fn keeper(every: Option<u32>) -> Keeper {
-        Keeper::new(CheckpointPolicy { every, ..CheckpointPolicy::default() }, None)
+    fn checkpointer(every: Option<u32>) -> Checkpointer {
+        Checkpointer::new(CheckpointPolicy { every, ..CheckpointPolicy::default() }, None)
     }
 
     fn at(epoch: u32, batch: u32) -> Position {
         Position { epoch, batch }
     }
 
-    impl Keeper {
+    impl Checkpointer {
         /// Decides, and believes that it was carried out.
-        fn decided(&mut self, moment: Moment, at: Position) -> Vec<Slot> {
+        fn decided(&mut self, moment: CheckpointTrigger, at: Position) -> Vec<Slot> {
             let slots = self.decide(moment, at, Instant::now());
             if slots.contains(&Slot::Last) {
-                self.written = Some((at, Written { path: PathBuf::new(), bytes: 0 }));
+                self.written = Some((at, WrittenCheckpoint { path: PathBuf::new(), bytes: 0 }));
             }
             slots
         }
@@ -234,12 +238,12 @@ mod tests {
 
     #[test]
     fn every_second_epoch_and_whenever_validation_improves() {
-        let mut keeper = keeper(Some(2));
+        let mut checkpointer = checkpointer(Some(2));
         let accuracies = [0.1, 0.9, 0.8, 0.95, 0.95];
         let slots: Vec<Vec<Slot>> = (0..)
             .zip(accuracies)
             .map(|(epoch, accuracy)| {
-                keeper.decided(Moment::EpochEnded(Some(accuracy)), at(epoch, 0))
+                checkpointer.decided(CheckpointTrigger::EpochEnded(Some(accuracy)), at(epoch, 0))
             })
             .collect();
         let (best, last) = (vec![Slot::Best], vec![Slot::Last]);
@@ -248,26 +252,32 @@ mod tests {
 
     #[test]
     fn without_an_interval_only_requests_and_the_end_write() {
-        let mut keeper = keeper(None);
-        assert_eq!(keeper.decided(Moment::EpochEnded(Some(0.9)), at(1, 0)), []);
-        assert_eq!(keeper.decided(Moment::Asked, at(1, 5)), [Slot::Last]);
-        assert_eq!(keeper.decided(Moment::RunEnded, at(2, 0)), [Slot::Last]);
+        let mut checkpointer = checkpointer(None);
+        assert_eq!(checkpointer.decided(CheckpointTrigger::EpochEnded(Some(0.9)), at(1, 0)), []);
+        assert_eq!(checkpointer.decided(CheckpointTrigger::Asked, at(1, 5)), [Slot::Last]);
+        assert_eq!(checkpointer.decided(CheckpointTrigger::RunEnded, at(2, 0)), [Slot::Last]);
     }
 
     #[test]
     fn the_same_moment_is_not_written_twice() {
-        let mut keeper = keeper(Some(1));
-        assert_eq!(keeper.decided(Moment::EpochEnded(None), at(1, 0)), [Slot::Last]);
-        assert_eq!(keeper.decided(Moment::Asked, at(1, 0)), []);
-        assert_eq!(keeper.decided(Moment::RunEnded, at(1, 0)), []);
+        let mut checkpointer = checkpointer(Some(1));
+        assert_eq!(
+            checkpointer.decided(CheckpointTrigger::EpochEnded(None), at(1, 0)),
+            [Slot::Last]
+        );
+        assert_eq!(checkpointer.decided(CheckpointTrigger::Asked, at(1, 0)), []);
+        assert_eq!(checkpointer.decided(CheckpointTrigger::RunEnded, at(1, 0)), []);
     }
 
     #[test]
     fn a_resumed_run_does_not_overwrite_a_better_one() {
         let policy = CheckpointPolicy { every: Some(5), ..CheckpointPolicy::default() };
-        let mut keeper = Keeper::new(policy, Some(0.97));
-        assert_eq!(keeper.decided(Moment::EpochEnded(Some(0.96)), at(6, 0)), []);
-        assert_eq!(keeper.decided(Moment::EpochEnded(Some(0.98)), at(7, 0)), [Slot::Best]);
+        let mut checkpointer = Checkpointer::new(policy, Some(0.97));
+        assert_eq!(checkpointer.decided(CheckpointTrigger::EpochEnded(Some(0.96)), at(6, 0)), []);
+        assert_eq!(
+            checkpointer.decided(CheckpointTrigger::EpochEnded(Some(0.98)), at(7, 0)),
+            [Slot::Best]
+        );
     }
 
     /// A run that stands at an epoch.
@@ -282,24 +292,25 @@ mod tests {
     fn in_the_background_the_best_is_held_until_it_may_be_written() {
         let dir = tempfile::tempdir().unwrap();
         let policy = CheckpointPolicy { dir: dir.path().into(), every: Some(1), background: true };
-        let mut keeper = Keeper::new(policy, None);
-        let keep = |keeper: &mut Keeper, epoch, accuracy| {
-            let told = keeper.keep(Moment::EpochEnded(Some(accuracy)), &checkpoint(epoch));
+        let mut checkpointer = Checkpointer::new(policy, None);
+        let keep = |checkpointer: &mut Checkpointer, epoch, accuracy| {
+            let told = checkpointer
+                .keep(CheckpointTrigger::EpochEnded(Some(accuracy)), &checkpoint(epoch));
             assert!(told.is_empty(), "nobody asked: {told:?}");
         };
         let epoch = |name: &str| Checkpoint::load(&dir.path().join(name)).unwrap().position().epoch;
-        keep(&mut keeper, 1, 0.5);
+        keep(&mut checkpointer, 1, 0.5);
         assert_eq!((epoch(BEST), epoch(LAST)), (1, 1));
-        keeper.next = Some(Instant::now() + Duration::from_secs(3600));
-        keep(&mut keeper, 2, 0.9);
-        keep(&mut keeper, 3, 0.8);
+        checkpointer.next = Some(Instant::now() + Duration::from_secs(3600));
+        keep(&mut checkpointer, 2, 0.9);
+        keep(&mut checkpointer, 3, 0.8);
         assert_eq!((epoch(BEST), epoch(LAST)), (1, 1), "too early");
-        keeper.next = Some(Instant::now());
-        keep(&mut keeper, 4, 0.8);
+        checkpointer.next = Some(Instant::now());
+        keep(&mut checkpointer, 4, 0.8);
         assert_eq!((epoch(BEST), epoch(LAST), epoch(PREVIOUS)), (2, 4, 1));
-        assert!(keeper.next.is_some_and(|next| next > Instant::now()));
+        assert!(checkpointer.next.is_some_and(|next| next > Instant::now()));
         for _ in 0..2 {
-            let told = keeper.keep(Moment::Asked, &checkpoint(4));
+            let told = checkpointer.keep(CheckpointTrigger::Asked, &checkpoint(4));
             assert!(matches!(&told[..], [Ok(written)] if written.path.ends_with(LAST)));
         }
     }
@@ -311,12 +322,12 @@ mod tests {
         checkpoint(1).save(&previous).unwrap();
         fs::write(&last, b"NNTOPCKP").unwrap();
         let policy = CheckpointPolicy { dir: dir.path().into(), every: Some(1), background: false };
-        let mut keeper = Keeper::new(policy, None);
-        keeper.keep_previous().unwrap();
+        let mut checkpointer = Checkpointer::new(policy, None);
+        checkpointer.keep_previous().unwrap();
         let epoch = |path: &PathBuf| Checkpoint::load(path).unwrap().position().epoch;
         assert_eq!(epoch(&previous), 1, "a kill right here leaves a good one");
         for (now, before) in [(2, 1), (3, 2)] {
-            keeper.keep(Moment::EpochEnded(None), &checkpoint(now));
+            checkpointer.keep(CheckpointTrigger::EpochEnded(None), &checkpoint(now));
             assert_eq!((epoch(&last), epoch(&previous)), (now, before));
         }
     }
@@ -326,12 +337,16 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let missing = dir.path().join("gone");
         let policy = CheckpointPolicy { dir: missing.clone(), every: Some(1), background: true };
-        let mut keeper = Keeper::new(policy, None);
-        let failures =
-            [1, 2, 3].map(|epoch| keeper.keep(Moment::EpochEnded(None), &checkpoint(epoch)).len());
+        let mut checkpointer = Checkpointer::new(policy, None);
+        let failures = [1, 2, 3].map(|epoch| {
+            checkpointer.keep(CheckpointTrigger::EpochEnded(None), &checkpoint(epoch)).len()
+        });
         assert_eq!(failures, [1, 0, 0]);
-        assert!(keeper.keep(Moment::Asked, &checkpoint(3))[0].is_err(), "who asks is told");
+        assert!(
+            checkpointer.keep(CheckpointTrigger::Asked, &checkpoint(3))[0].is_err(),
+            "who asks is told"
+        );
         fs::create_dir(&missing).unwrap();
-        assert!(keeper.keep(Moment::Asked, &checkpoint(3))[0].is_ok());
+        assert!(checkpointer.keep(CheckpointTrigger::Asked, &checkpoint(3))[0].is_ok());
     }
 }

@@ -4,22 +4,22 @@
 //! turn. So what is told does not depend on which run was faster.
 
 use super::ExperimentError;
-use super::desk::Desk;
+use super::channels::JobChannels;
 use super::run::{Record, Run, Trained};
 use crate::data::Dataset;
 use crate::nn::Network;
 use crate::protocol::{Activity, Command, Event, Figure, Level, Outcome};
 use crate::spec::Spec;
-use crate::train::{CheckpointPolicy, Engine, Options};
+use crate::train::{CheckpointPolicy, RunHandle, RunOptions};
 use crossbeam_channel::{Receiver, Select};
 use std::sync::Arc;
 
 /// A run that was started.
-struct Lane {
+struct ParallelRun {
     record: Record,
     /// `None` when it was over and shown, and so was let go.
-    engine: Option<Engine>,
-    /// What the engine left.
+    handle: Option<RunHandle>,
+    /// What the handle left.
     network: Option<Network>,
     /// Facts that wait for the run's turn to be shown.
     kept: Vec<Event>,
@@ -28,28 +28,28 @@ struct Lane {
     over: bool,
 }
 
-impl Lane {
+impl ParallelRun {
     fn send(&self, command: Command) -> bool {
-        self.engine.as_ref().is_some_and(|engine| engine.commands.send(command).is_ok())
+        self.handle.as_ref().is_some_and(|handle| handle.commands.send(command).is_ok())
     }
 
     /// Waits until a run that was told to stop has kept what it keeps.
     fn wait(&self) {
-        if let Some(engine) = self.engine.as_ref().filter(|_| !self.over) {
-            engine.events.iter().find(|event| matches!(event, Event::Finished(_)));
+        if let Some(handle) = self.handle.as_ref().filter(|_| !self.over) {
+            handle.events.iter().find(|event| matches!(event, Event::Finished(_)));
         }
     }
 
     /// Keeps the network and lets everything else go: many runs do not fit into memory.
     fn dismiss(&mut self) {
-        if let Some(engine) = self.engine.take() {
-            self.network = engine.join();
+        if let Some(handle) = self.handle.take() {
+            self.network = handle.join();
         }
     }
 }
 
 /// What happened next.
-enum News {
+enum RunUpdate {
     Command(Option<Command>),
     Event(usize, Option<Event>),
 }
@@ -61,19 +61,19 @@ fn threads(cores: usize, total: usize, place: usize) -> u32 {
     (cores / cores.min(total - round)) as u32
 }
 
-pub(super) struct Lanes<'a> {
+pub(super) struct ParallelRuns<'a> {
     id: &'static str,
-    desk: &'a mut Desk,
+    channels: &'a mut JobChannels,
     /// Runs at once.
     cores: usize,
-    started: Vec<Lane>,
+    started: Vec<ParallelRun>,
     /// The run that front ends see.
     shown: usize,
 }
 
-impl<'a> Lanes<'a> {
-    pub(super) fn new(id: &'static str, desk: &'a mut Desk, cores: usize) -> Self {
-        Self { id, desk, cores, started: Vec::new(), shown: 0 }
+impl<'a> ParallelRuns<'a> {
+    pub(super) fn new(id: &'static str, channels: &'a mut JobChannels, cores: usize) -> Self {
+        Self { id, channels, cores, started: Vec::new(), shown: 0 }
     }
 
     /// Trains all runs, on `data` where they have none of their own.
@@ -84,23 +84,23 @@ impl<'a> Lanes<'a> {
         draw: impl FnMut(&[Record]) -> Option<Figure>,
     ) -> Result<Vec<Trained>, ExperimentError> {
         let result = self.follow(runs, data, draw);
-        let lanes = std::mem::take(&mut self.started);
+        let runs = std::mem::take(&mut self.started);
         if result.is_err() {
-            for lane in &lanes {
+            for run in &runs {
                 // A run that is over needs no stopping.
-                lane.send(Command::Stop);
+                run.send(Command::Stop);
             }
-            lanes.iter().for_each(Lane::wait);
+            runs.iter().for_each(ParallelRun::wait);
         }
-        let mut trained = Vec::with_capacity(lanes.len());
-        for lane in lanes {
-            let left = lane.engine.as_ref().and_then(|engine| engine.network().cloned());
-            if let Some(network) = lane.network.or(left) {
-                trained.push(Trained { record: lane.record, network });
+        let mut trained = Vec::with_capacity(runs.len());
+        for run in runs {
+            let left = run.handle.as_ref().and_then(|handle| handle.network().cloned());
+            if let Some(network) = run.network.or(left) {
+                trained.push(Trained { record: run.record, network });
             }
-            if lane.engine.is_some() {
+            if run.handle.is_some() {
                 // The last one is left to answer probes, so its threads are not yet waited for.
-                self.desk.parked = lane.engine;
+                self.channels.parked = run.handle;
             }
         }
         result.map(|()| trained)
@@ -117,23 +117,23 @@ impl<'a> Lanes<'a> {
         let mut runs = runs.into_iter();
         let mut records: Vec<Record> = Vec::with_capacity(total);
         while self.shown < total {
-            while self.started.iter().filter(|lane| !lane.over).count() < at_once
+            while self.started.iter().filter(|run| !run.over).count() < at_once
                 && let Some(run) = runs.next()
             {
                 let threads = threads(self.cores, total, self.started.len());
                 self.start(run, data.as_ref(), threads)?;
             }
             match self.wait() {
-                News::Command(Some(command)) => self.obey(command),
-                News::Command(None) => return Err(ExperimentError::Stopped),
-                News::Event(index, event) => {
+                RunUpdate::Command(Some(command)) => self.obey(command),
+                RunUpdate::Command(None) => return Err(ExperimentError::Stopped),
+                RunUpdate::Event(index, event) => {
                     let measured = matches!(event, Some(Event::EpochEnded(_)));
                     self.hear(index, event)?;
                     if measured {
                         records.clear();
-                        records.extend(self.started.iter().map(|lane| lane.record.clone()));
+                        records.extend(self.started.iter().map(|run| run.record.clone()));
                         if let Some(figure) = draw(&records) {
-                            self.desk.tell(Event::Figure(figure));
+                            self.channels.tell(Event::Figure(figure));
                         }
                     }
                 }
@@ -154,19 +154,19 @@ impl<'a> Lanes<'a> {
         let found = checkpoints.map(CheckpointPolicy::of_run).transpose();
         let (policy, resume) = found.map_err(|error| failed(error.to_string()))?.unzip();
         let keeps = policy.is_some();
-        let options = Options {
-            pace: self.desk.pace,
+        let options = RunOptions {
+            pace: self.channels.pace,
             dataset: own.or_else(|| data.cloned()),
-            start_paused: self.desk.paused,
+            start_paused: self.channels.paused,
             checkpoints: policy.into_iter().collect(),
             resume: resume.flatten().map(Box::new),
-            ..Options::default()
+            ..RunOptions::default()
         };
-        let engine = Engine::spawn(spec.clone(), options)
+        let handle = RunHandle::spawn(spec.clone(), options)
             .map_err(|source| ExperimentError::Spec { run: name.clone(), source })?;
         let record = Record { name, spec, epochs: Vec::new() };
-        let (engine, kept) = (Some(engine), Vec::new());
-        self.started.push(Lane { record, engine, network: None, kept, keeps, over: false });
+        let (handle, kept) = (Some(handle), Vec::new());
+        self.started.push(ParallelRun { record, handle, network: None, kept, keeps, over: false });
         if self.started.len() - 1 == self.shown {
             self.show();
         }
@@ -174,13 +174,13 @@ impl<'a> Lanes<'a> {
     }
 
     /// Blocks until something happens.
-    fn wait(&self) -> News {
+    fn wait(&self) -> RunUpdate {
         let mut select = Select::new();
-        select.recv(&self.desk.commands);
-        let events = |lane: &Lane| lane.engine.as_ref().map(|engine| engine.events.clone());
+        select.recv(&self.channels.commands);
+        let events = |run: &ParallelRun| run.handle.as_ref().map(|handle| handle.events.clone());
         let going: Vec<(usize, Receiver<Event>)> = (self.started.iter().enumerate())
-            .filter(|(_, lane)| !lane.over)
-            .filter_map(|(index, lane)| Some((index, events(lane)?)))
+            .filter(|(_, run)| !run.over)
+            .filter_map(|(index, run)| Some((index, events(run)?)))
             .collect();
         for (_, events) in &going {
             select.recv(events);
@@ -188,10 +188,10 @@ impl<'a> Lanes<'a> {
         // The run that is shown goes on being heard when it is over: it answers probes.
         let operation = select.select();
         match operation.index() {
-            0 => News::Command(operation.recv(&self.desk.commands).ok()),
+            0 => RunUpdate::Command(operation.recv(&self.channels.commands).ok()),
             place => {
                 let (index, events) = &going[place - 1];
-                News::Event(*index, operation.recv(events).ok())
+                RunUpdate::Event(*index, operation.recv(events).ok())
             }
         }
     }
@@ -199,47 +199,47 @@ impl<'a> Lanes<'a> {
     /// Questions go to the run that is shown, orders to all, and what is to be saved to those that
     /// have a place for it.
     fn obey(&mut self, command: Command) {
-        self.desk.obey(&command);
+        self.channels.obey(&command);
         let (question, save) = (command.is_question(), command == Command::Save);
-        for (index, lane) in self.started.iter().enumerate() {
-            if index == self.shown || !question && (!save || lane.keeps) {
+        for (index, run) in self.started.iter().enumerate() {
+            if index == self.shown || !question && (!save || run.keeps) {
                 // A run that is over needs no orders.
-                lane.send(command.clone());
+                run.send(command.clone());
             }
         }
     }
 
     /// Takes news of a run; `None` when its thread is gone without a word.
     fn hear(&mut self, index: usize, event: Option<Event>) -> Result<(), ExperimentError> {
-        let lane = &mut self.started[index];
-        let run = || lane.record.name.clone();
+        let run = &mut self.started[index];
+        let name = || run.record.name.clone();
         match event {
             None => {
                 let reason = "the training thread ended without a word".into();
-                return Err(ExperimentError::Run { run: run(), reason });
+                return Err(ExperimentError::Run { run: name(), reason });
             }
             Some(Event::Finished(outcome)) => {
-                lane.over = true;
+                run.over = true;
                 match outcome {
                     Outcome::Completed(_) => {}
                     Outcome::Stopped => return Err(ExperimentError::Stopped),
                     Outcome::Diverged { epoch, hint } => {
-                        return Err(ExperimentError::Diverged { run: run(), epoch, hint });
+                        return Err(ExperimentError::Diverged { run: name(), epoch, hint });
                     }
                     Outcome::Failed(reason) => {
-                        return Err(ExperimentError::Run { run: run(), reason });
+                        return Err(ExperimentError::Run { run: name(), reason });
                     }
                 }
                 self.next();
             }
             Some(event) => {
                 if let Event::EpochEnded(stats) = &event {
-                    lane.record.epochs.push(stats.clone());
+                    run.record.epochs.push(stats.clone());
                 }
                 if index == self.shown {
                     self.tell(index, event);
                 } else if !event.is_sample() {
-                    lane.kept.push(event);
+                    run.kept.push(event);
                 }
             }
         }
@@ -252,25 +252,25 @@ impl<'a> Lanes<'a> {
         match event {
             Event::Started(mut info) => {
                 info.title = format!("{} · {}", self.id, self.started[index].record.name);
-                self.desk.tell(Event::Started(info));
+                self.channels.tell(Event::Started(info));
             }
             Event::StatusChanged(status) if status.activity == Activity::Finished => {}
             Event::StatusChanged(status) => {
                 // A run that paused by itself is at the end of a step.
-                if status.activity == Activity::Paused && self.desk.stepping {
-                    (self.desk.paused, self.desk.stepping) = (true, false);
+                if status.activity == Activity::Paused && self.channels.stepping {
+                    (self.channels.paused, self.channels.stepping) = (true, false);
                 }
-                self.desk.tell(event);
+                self.channels.tell(event);
             }
-            event => self.desk.tell(event),
+            event => self.channels.tell(event),
         }
     }
 
     /// Shows the next run where the one that is shown is over.
     fn next(&mut self) {
-        while self.started.get(self.shown).is_some_and(|lane| lane.over) {
+        while self.started.get(self.shown).is_some_and(|run| run.over) {
             // A step that ends with its run still ends in a pause.
-            self.desk.paused |= std::mem::take(&mut self.desk.stepping);
+            self.channels.paused |= std::mem::take(&mut self.channels.stepping);
             self.shown += 1;
             if self.shown < self.started.len() {
                 self.show();
@@ -280,18 +280,18 @@ impl<'a> Lanes<'a> {
 
     /// Tells all that is known of the run that is shown from now on, and has it watched.
     fn show(&mut self) {
-        self.started[..self.shown].iter_mut().for_each(Lane::dismiss);
-        let lane = &mut self.started[self.shown];
-        let kept = std::mem::take(&mut lane.kept);
-        let watch = Command::Watch(self.desk.watched.clone());
+        self.started[..self.shown].iter_mut().for_each(ParallelRun::dismiss);
+        let run = &mut self.started[self.shown];
+        let kept = std::mem::take(&mut run.kept);
+        let watch = Command::Watch(self.channels.watched.clone());
         // A run that is over answers too.
-        let sent = lane.send(watch);
+        let sent = run.send(watch);
         for event in kept {
             self.tell(self.shown, event);
         }
         if !sent {
             let text = format!("{}: cannot be looked at", self.started[self.shown].record.name);
-            self.desk.log(Level::Warning, text);
+            self.channels.log(Level::Warning, text);
         }
     }
 }

@@ -1,6 +1,6 @@
-//! The training thread's desk: commands come in, events go out.
+//! The training thread's channels: commands come in, events go out.
 
-use super::control::{Control, Gate, Next};
+use super::control::{Control, NextAction, SafePoint};
 use super::pace::Pacer;
 use crate::protocol::{Activity, Command, Event, Level, LogLine, Status};
 use crossbeam_channel::{Receiver, Sender};
@@ -8,7 +8,7 @@ use std::time::Instant;
 
 /// Receives commands and tells what happens. Nobody listening is no error: a run goes on.
 #[derive(Debug)]
-pub(super) struct Desk {
+pub(super) struct RunChannels {
     commands: Receiver<Command>,
     events: Sender<Event>,
     pub control: Control,
@@ -17,7 +17,7 @@ pub(super) struct Desk {
     batches: usize,
 }
 
-impl Desk {
+impl RunChannels {
     pub(super) fn new(
         commands: Receiver<Command>,
         events: Sender<Event>,
@@ -66,9 +66,9 @@ impl Desk {
         self.tell_status();
     }
 
-    /// What to do at a gate.
-    pub(super) fn next(&mut self, gate: Gate, epoch: u32) -> Next {
-        self.control.next(gate, epoch)
+    /// What to do at a safe_point.
+    pub(super) fn next(&mut self, safe_point: SafePoint, epoch: u32) -> NextAction {
+        self.control.next(safe_point, epoch)
     }
 
     /// Counts a trained mini-batch.

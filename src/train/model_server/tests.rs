@@ -2,25 +2,25 @@ use super::*;
 use crate::protocol::{DigitFilter, DigitQuery, Verdict};
 use crate::spec::Spec;
 use crate::spec::testing::{dataset, spec};
-use crate::train::Options;
+use crate::train::RunOptions;
 use std::time::Duration;
 
 fn model(seed: u64) -> Model {
     let spec = Spec { seed, epochs: 1, eta: 1.0, ..spec() };
-    let options = Options { dataset: Some(Arc::new(dataset())), ..Options::default() };
-    let network = Engine::spawn(spec.clone(), options).unwrap().join().unwrap();
+    let options = RunOptions { dataset: Some(Arc::new(dataset())), ..RunOptions::default() };
+    let network = RunHandle::spawn(spec.clone(), options).unwrap().join().unwrap();
     let classes = dataset().classes;
     Model { spec, network, others: Vec::new(), image: (4, 4), classes, epoch: 1 }
 }
 
-fn next(engine: &Engine) -> Event {
-    engine.events.recv_timeout(Duration::from_secs(60)).unwrap()
+fn next(handle: &RunHandle) -> Event {
+    handle.events.recv_timeout(Duration::from_secs(60)).unwrap()
 }
 
-fn frame(engine: &Engine, what: What) -> Content {
-    engine.commands.send(Command::Watch(vec![Probe::live(what)])).unwrap();
+fn frame(handle: &RunHandle, what: What) -> Content {
+    handle.commands.send(Command::Watch(vec![Probe::live(what)])).unwrap();
     loop {
-        if let Event::Frame(frame) = next(engine) {
+        if let Event::Frame(frame) = next(handle) {
             return frame.content;
         }
     }
@@ -32,12 +32,12 @@ fn an_ensemble_is_measured_then_shows_who_said_what() {
     let whole = Model::join(models.clone()).unwrap();
     let data = Arc::new(dataset());
     let evaluation = whole.evaluate(&data.test);
-    let engine = Engine::open(whole, Arc::clone(&data)).unwrap();
-    let Event::Started(info) = next(&engine) else { panic!("it says what it is") };
+    let handle = RunHandle::open(whole, Arc::clone(&data)).unwrap();
+    let Event::Started(info) = next(&handle) else { panic!("it says what it is") };
     assert!(info.title.starts_with("3 × "), "{}", info.title);
     let mut measured = None;
     loop {
-        match next(&engine) {
+        match next(&handle) {
             Event::EpochEnded(stats) => measured = Some(stats),
             Event::Finished(outcome) => {
                 assert!(matches!(outcome, Outcome::Completed(_)), "{outcome:?}");
@@ -49,7 +49,7 @@ fn an_ensemble_is_measured_then_shows_who_said_what() {
     assert_eq!(measured.unwrap().test_accuracy, evaluation.accuracy);
     for index in 0..data.test.len() {
         let Content::Digit { card, votes, .. } =
-            frame(&engine, What::Digit { index: index as u32 })
+            frame(&handle, What::Digit { index: index as u32 })
         else {
             panic!("a digit")
         };
@@ -64,24 +64,24 @@ fn an_ensemble_is_measured_then_shows_who_said_what() {
     }
     let filter = DigitFilter { verdict: Verdict::Wrong, ..DigitFilter::default() };
     let query = DigitQuery { filter, count: 100, ..DigitQuery::default() };
-    let Content::Digits { total, cards, .. } = frame(&engine, What::Digits(query)) else {
+    let Content::Digits { total, cards, .. } = frame(&handle, What::Digits(query)) else {
         panic!("a list")
     };
     let wrong = (1.0 - evaluation.accuracy.unwrap()) * data.test.len() as f64;
     assert!((f64::from(total) - wrong).abs() < 1e-6 && cards.len() == total as usize);
     assert!(cards.iter().all(|card| card.label != card.prediction));
-    assert!(engine.join().is_some());
+    assert!(handle.join().is_some());
 }
 
 #[test]
 fn one_network_has_no_votes_and_a_drawn_digit_is_answered() {
-    let engine = Engine::open(model(1), Arc::new(dataset())).unwrap();
+    let handle = RunHandle::open(model(1), Arc::new(dataset())).unwrap();
     let pixels = dataset().test.image(0).to_vec();
-    engine.commands.send(Command::Classify { id: 7, pixels: vec![0; 3] }).unwrap();
-    engine.commands.send(Command::Classify { id: 8, pixels }).unwrap();
+    handle.commands.send(Command::Classify { id: 7, pixels: vec![0; 3] }).unwrap();
+    handle.commands.send(Command::Classify { id: 8, pixels }).unwrap();
     let mut warned = false;
     loop {
-        match next(&engine) {
+        match next(&handle) {
             Event::Log(line) => warned |= line.text.contains("3 pixels"),
             Event::Classified(classified) => {
                 assert_eq!((classified.id, classified.votes), (8, Vec::new()));
@@ -91,11 +91,11 @@ fn one_network_has_no_votes_and_a_drawn_digit_is_answered() {
         }
     }
     assert!(warned, "an image of another size is told");
-    assert!(matches!(frame(&engine, What::Digit { index: 99 }), Content::Unavailable(_)));
+    assert!(matches!(frame(&handle, What::Digit { index: 99 }), Content::Unavailable(_)));
 }
 
 #[test]
 fn images_of_another_kind_are_refused() {
     let data = Dataset { classes: vec!["a".into(), "b".into()], ..dataset() };
-    assert!(Engine::open(model(1), Arc::new(data)).is_err());
+    assert!(RunHandle::open(model(1), Arc::new(data)).is_err());
 }

@@ -1,9 +1,9 @@
 //! A saved model at rest: measured once, then asked as a finished run is.
 
-use super::Engine;
+use super::RunHandle;
 use crate::data::{Dataset, Images};
-use crate::model::ensemble::Panel;
-use crate::model::probes::{Said, Single, Subject, TestOutputs, card, floats};
+use crate::model::ensemble::Ensemble;
+use crate::model::probes::{Prediction, ProbeTarget, SingleImage, TestOutputs, card, floats};
 use crate::model::{MismatchError, Model};
 use crate::nn::{Layer, Real};
 use crate::protocol::{
@@ -17,8 +17,8 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::thread::Builder;
 
-impl Engine {
-    /// Opens a model to be looked at on a data set: as [`Engine::spawn`], but nothing is trained.
+impl RunHandle {
+    /// Opens a model to be looked at on a data set: as [`RunHandle::spawn`], but nothing is trained.
     /// Tells `Started`, how the model does on validation and test images as its last epoch, and
     /// `Finished`; then answers probes, those of an ensemble's layers from its first network.
     ///
@@ -33,12 +33,12 @@ impl Engine {
         let (sent, events) = unbounded();
         let trained = Arc::new(OnceLock::from(model.network.clone()));
         let thread = Builder::new()
-            .name("nntop-exhibit".into())
+            .name("nntop-model_server".into())
             .spawn(move || {
-                let mut exhibit = Exhibit::new(model, data, received, sent);
-                exhibit.measure();
-                exhibit.serve();
-                Some(exhibit.model.network)
+                let mut model_server = ModelServer::new(model, data, received, sent);
+                model_server.measure();
+                model_server.serve();
+                Some(model_server.model.network)
             })
             .expect("the system gives a program a second thread");
         Ok(Self { commands, events, trained, thread })
@@ -56,12 +56,12 @@ impl Engine {
 }
 
 /// What the thread holds.
-struct Exhibit {
+struct ModelServer {
     model: Model,
     data: Arc<Dataset>,
-    panel: Panel,
+    ensemble: Ensemble,
     /// The first network's.
-    single: Single,
+    single: SingleImage,
     /// `None` until every test image was looked at.
     test: Option<TestOutputs>,
     watched: Vec<Probe>,
@@ -71,7 +71,7 @@ struct Exhibit {
     events: Sender<Event>,
 }
 
-impl Exhibit {
+impl ModelServer {
     fn new(
         model: Model,
         data: Arc<Dataset>,
@@ -79,8 +79,8 @@ impl Exhibit {
         events: Sender<Event>,
     ) -> Self {
         Self {
-            panel: model.panel(cores() as usize, data.test.len()),
-            single: Single::new(&model.network),
+            ensemble: model.ensemble(cores() as usize, data.test.len()),
+            single: SingleImage::new(&model.network),
             model,
             data,
             test: None,
@@ -114,11 +114,11 @@ impl Exhibit {
         self.tell(Event::Started(Box::new(info)));
         self.enter(Activity::Evaluating);
         let data = Arc::clone(&self.data);
-        let validation = self.look_at(&data.validation).map(|_| self.panel.together);
+        let validation = self.look_at(&data.validation).map(|_| self.ensemble.together);
         let Some((outputs, verdicts)) = self.look_at(&data.test) else {
             return self.tell(Event::Finished(Outcome::Stopped));
         };
-        let (validation, test) = (validation.unwrap_or_default(), self.panel.together);
+        let (validation, test) = (validation.unwrap_or_default(), self.ensemble.together);
         self.test = Some(TestOutputs::elected(outputs, verdicts, self.model.spec.readout));
         self.tell(Event::EpochEnded(EpochStats {
             epoch: self.model.epoch,
@@ -138,28 +138,28 @@ impl Exhibit {
     }
 
     fn alone(&self) -> String {
-        let accuracies = self.panel.alone.iter().filter_map(|tally| tally.accuracy());
+        let accuracies = self.ensemble.alone.iter().filter_map(|metrics| metrics.accuracy());
         let texts: Vec<String> = accuracies.map(|a| format!("{:.2}%", 100.0 * a)).collect();
         texts.join(", ")
     }
 
-    /// The mean outputs and the answers of the networks for some images, counted in the panel;
+    /// The mean outputs and the answers of the networks for some images, counted in the ensemble;
     /// `None` when it was stopped meanwhile.
     fn look_at(&mut self, images: &Images) -> Option<(Array2<Real>, Vec<u32>)> {
-        self.panel.clear();
+        self.ensemble.clear();
         let mut outputs = Array2::zeros((images.len(), self.model.network.outputs()));
         let mut verdicts = Vec::with_capacity(images.len());
-        for first in (0..images.len()).step_by(self.panel.rows()) {
+        for first in (0..images.len()).step_by(self.ensemble.rows()) {
             while let Ok(command) = self.commands.try_recv() {
                 self.obey(command);
             }
             if self.stopped {
                 return None;
             }
-            let chunk = first..(first + self.panel.rows()).min(images.len());
-            let ballot = self.panel.poll(self.model.networks(), images, chunk.clone());
-            outputs.slice_mut(s![chunk, ..]).assign(&ballot.outputs);
-            verdicts.extend_from_slice(ballot.verdicts);
+            let chunk = first..(first + self.ensemble.rows()).min(images.len());
+            let predictions = self.ensemble.poll(self.model.networks(), images, chunk.clone());
+            outputs.slice_mut(s![chunk, ..]).assign(&predictions.outputs);
+            verdicts.extend_from_slice(predictions.verdicts);
         }
         Some((outputs, verdicts))
     }
@@ -202,7 +202,7 @@ impl Exhibit {
         {
             return Some(self.digit(index as usize));
         }
-        let subject = Subject {
+        let subject = ProbeTarget {
             network: &self.model.network,
             test: &self.data.test,
             classes: self.data.classes.len(),
@@ -248,11 +248,11 @@ impl Exhibit {
         &mut self,
         images: &Images,
         index: usize,
-        then: impl FnOnce(Said, Vec<u32>) -> T,
+        then: impl FnOnce(Prediction, Vec<u32>) -> T,
     ) -> T {
-        let ballot = self.panel.poll(self.model.networks(), images, index..index + 1);
-        let votes: ArrayView1<u32> = ballot.votes.row(0);
-        let said = Said { answer: ballot.verdicts[0], a: ballot.outputs.row(0) };
+        let predictions = self.ensemble.poll(self.model.networks(), images, index..index + 1);
+        let votes: ArrayView1<u32> = predictions.votes.row(0);
+        let said = Prediction { answer: predictions.verdicts[0], a: predictions.outputs.row(0) };
         then(said, self.model.votes(votes))
     }
 }

@@ -1,13 +1,13 @@
-//! An experiment's desk: commands come in, events go out, pauses and stops are kept in mind.
+//! An experiment's channels: commands come in, events go out, pauses and stops are kept in mind.
 
 use crate::protocol::{Activity, Command, EpochStats, Event, Level, LogLine, Pace, Probe, Status};
-use crate::train::Engine;
+use crate::train::RunHandle;
 use crossbeam_channel::{Receiver, Sender, select};
 use std::time::{Duration, Instant};
 
 /// What was asked for, and whom to tell what happens.
 #[derive(Debug)]
-pub(super) struct Desk {
+pub(super) struct JobChannels {
     pub commands: Receiver<Command>,
     events: Sender<Event>,
     pub paused: bool,
@@ -19,10 +19,10 @@ pub(super) struct Desk {
     told: Status,
     clock: Stopwatch,
     /// The last network that was trained; it still answers probes.
-    pub parked: Option<Engine>,
+    pub parked: Option<RunHandle>,
 }
 
-impl Desk {
+impl JobChannels {
     pub(super) fn new(commands: Receiver<Command>, events: Sender<Event>, pace: Pace) -> Self {
         Self {
             commands,
@@ -99,7 +99,7 @@ impl Desk {
     /// to command.
     pub(super) fn wait(&mut self) -> bool {
         let never = crossbeam_channel::never();
-        let events = self.parked.as_ref().map_or(&never, |engine| &engine.events).clone();
+        let events = self.parked.as_ref().map_or(&never, |handle| &handle.events).clone();
         select! {
             recv(self.commands) -> command => match command {
                 Ok(command) => self.take(command),
@@ -116,7 +116,7 @@ impl Desk {
 
     /// Waits until a model that was just opened has said how it does, and parks it; `None` when a
     /// stop was asked for meanwhile.
-    pub(super) fn exhibit(&mut self, engine: Engine) -> Option<EpochStats> {
+    pub(super) fn exhibit(&mut self, handle: RunHandle) -> Option<EpochStats> {
         self.parked = None;
         let mut measured = None;
         loop {
@@ -125,7 +125,7 @@ impl Desk {
                     Ok(command) => self.obey(&command),
                     Err(_) => return None,
                 },
-                recv(engine.events) -> event => match event {
+                recv(handle.events) -> event => match event {
                     // Its end is not the experiment's.
                     Ok(Event::Finished(_)) | Err(_) => break,
                     Ok(Event::StatusChanged(_)) => {}
@@ -141,19 +141,19 @@ impl Desk {
                 return None;
             }
         }
-        // An engine that is gone shows nothing more.
-        let _ = engine.commands.send(Command::Watch(self.watched.clone()));
-        self.parked = Some(engine);
+        // An handle that is gone shows nothing more.
+        let _ = handle.commands.send(Command::Watch(self.watched.clone()));
+        self.parked = Some(handle);
         measured
     }
 
     fn take(&mut self, command: Command) {
         self.obey(&command);
-        if let (Some(engine), Command::Watch(_) | Command::Classify { .. }) =
+        if let (Some(handle), Command::Watch(_) | Command::Classify { .. }) =
             (&self.parked, &command)
         {
-            // An engine that is gone shows nothing more.
-            let _ = engine.commands.send(command);
+            // An handle that is gone shows nothing more.
+            let _ = handle.commands.send(command);
         }
     }
 

@@ -1,6 +1,6 @@
 //! Mini-batches: the order of an epoch, and the gathering of its images.
 
-use crate::data::augment::{Augmenter, SHIFTS};
+use crate::data::augment::{ImageTransform, SHIFTS};
 use crate::data::batch::scale;
 use crate::data::{Images, Ink};
 use crate::nn::{Listing, Order, Real};
@@ -13,22 +13,22 @@ use std::mem::swap;
 use std::ops::Range;
 
 /// Where a mini-batch stands: epoch, counted from 0, and its number in it.
-pub(super) type At = (u32, usize);
+pub(super) type BatchIndex = (u32, usize);
 
 /// Hands out the mini-batches of an epoch, gathered into buffers that are reused.
 #[derive(Debug)]
-pub(super) struct Feed {
+pub(super) struct DataLoader {
     source: Source,
-    now: Hand,
+    now: MiniBatch,
     /// Gathered while the one before is learned from.
-    next: Hand,
+    next: MiniBatch,
 }
 
 /// A mini-batch. Where its inputs are listed, `x` has no more than the right number of rows.
 #[derive(Debug)]
-pub(super) struct Hand {
+pub(super) struct MiniBatch {
     /// What it is, and how its inputs are listed.
-    is: Option<(At, Option<Order>)>,
+    is: Option<(BatchIndex, Option<Order>)>,
     /// Shape (batch, pixels).
     x: Array2<Real>,
     /// Shape (batch, outputs).
@@ -48,63 +48,63 @@ struct Source {
     /// Copies of training images in the order of the open epoch: copy c of image i is i + c n.
     order: Vec<u32>,
     opened: Option<u32>,
-    changer: Option<Changer>,
+    augmenter: Option<Augmenter>,
     /// The images once more, for a network that is told of nothing else.
     ink: Option<Ink>,
 }
 
 /// A mini-batch that can be gathered on any thread.
-pub(super) struct Ahead<'a> {
+pub(super) struct Prefetch<'a> {
     source: &'a mut Source,
-    hand: &'a mut Hand,
+    mini_batch: &'a mut MiniBatch,
     images: &'a Images,
-    is: (At, Option<Order>),
+    is: (BatchIndex, Option<Order>),
 }
 
 /// Changes copies of images as the spec's expansions say, one at a time: never all in memory.
 #[derive(Debug)]
-struct Changer {
+struct Augmenter {
     expansions: Vec<Expansion>,
-    augmenter: Augmenter,
+    transform: ImageTransform,
     pixels: Vec<u8>,
 }
 
-impl Changer {
+impl Augmenter {
     /// Copy number `copy` of an image; what is random in it is drawn from `stream`.
     fn change(&mut self, image: &[u8], copy: usize, stream: &mut Stream) -> &[u8] {
         self.pixels.copy_from_slice(image);
-        self.augmenter.begin();
+        self.transform.begin();
         if let Some((right, down)) = copy.checked_sub(1).map(|copy| SHIFTS[copy]) {
-            self.augmenter.shift(right, down);
+            self.transform.shift(right, down);
         }
         for expansion in &self.expansions {
             match *expansion {
                 Expansion::Shifts => {}
-                Expansion::Rotation(degrees) => self.augmenter.rotate(degrees, stream),
-                Expansion::Scaling(fraction) => self.augmenter.scale(fraction, stream),
-                Expansion::Translation(pixels) => self.augmenter.translate(pixels, stream),
+                Expansion::Rotation(degrees) => self.transform.rotate(degrees, stream),
+                Expansion::Scaling(fraction) => self.transform.scale(fraction, stream),
+                Expansion::Translation(pixels) => self.transform.translate(pixels, stream),
                 Expansion::Elastic { alpha, sigma } => {
-                    self.augmenter.distort(alpha, sigma, stream);
+                    self.transform.distort(alpha, sigma, stream);
                 }
             }
         }
-        self.augmenter.apply(&mut self.pixels);
+        self.transform.apply(&mut self.pixels);
         &self.pixels
     }
 }
 
-impl Feed {
+impl DataLoader {
     /// Mini-batches of a spec's training images, for a network with so many outputs.
     pub(super) fn new(spec: &Spec, images: &Images, outputs: usize) -> Self {
         let count = spec.train_size.map_or(images.len(), |size| images.len().min(size as usize));
         let copies = if spec.expand.contains(&Expansion::Shifts) { 1 + SHIFTS.len() } else { 1 };
-        let changer = (!spec.expand.is_empty()).then(|| Changer {
+        let augmenter = (!spec.expand.is_empty()).then(|| Augmenter {
             expansions: spec.expand.clone(),
-            augmenter: Augmenter::new(images.width, images.height),
+            transform: ImageTransform::new(images.width, images.height),
             pixels: vec![0; images.pixels_per_image()],
         });
         let batch = spec.batch as usize;
-        let hand = || Hand {
+        let mini_batch = || MiniBatch {
             is: None,
             x: Array2::zeros((batch, images.pixels_per_image())),
             y: Array2::zeros((batch, outputs)),
@@ -118,15 +118,15 @@ impl Feed {
             images: count,
             order: vec![0; count * copies],
             opened: None,
-            changer,
+            augmenter,
             ink: None,
         };
-        Self { source, now: hand(), next: hand() }
+        Self { source, now: mini_batch(), next: mini_batch() }
     }
 
     /// Gets ready to list images that are never changed faster: finds their ink beforehand.
     pub(super) fn find_ink(&mut self, images: &Images) {
-        if self.source.changer.is_none() {
+        if self.source.augmenter.is_none() {
             self.source.ink = Ink::of(images, self.source.images);
         }
     }
@@ -153,7 +153,7 @@ impl Feed {
 
     /// Gathers a mini-batch, unless that was done ahead; its inputs into a listing where there is an
     /// `order` for them.
-    pub(super) fn gather(&mut self, images: &Images, at: At, order: Option<Order>) {
+    pub(super) fn gather(&mut self, images: &Images, at: BatchIndex, order: Option<Order>) {
         let is = (at, order);
         if self.next.is.take() == Some(is) {
             swap(&mut self.now, &mut self.next);
@@ -164,31 +164,31 @@ impl Feed {
 
     /// The mini-batch gathered last, and a way to gather another one, whose inputs are listed in
     /// that `order`, while it is learned from.
-    pub(super) fn hands<'a>(
+    pub(super) fn batch_and_prefetch<'a>(
         &'a mut self,
         images: &'a Images,
-        then: At,
+        then: BatchIndex,
         order: Option<Order>,
-    ) -> (&'a mut Hand, Ahead<'a>) {
+    ) -> (&'a mut MiniBatch, Prefetch<'a>) {
         let Self { source, now, next } = self;
-        (now, Ahead { source, hand: next, images, is: (then, order) })
+        (now, Prefetch { source, mini_batch: next, images, is: (then, order) })
     }
 
     /// The mini-batch gathered last.
-    pub(super) fn hand(&self) -> &Hand {
+    pub(super) fn mini_batch(&self) -> &MiniBatch {
         &self.now
     }
 }
 
-impl Ahead<'_> {
+impl Prefetch<'_> {
     /// Gathers it.
     pub(super) fn gather(self) {
-        self.source.fill(self.hand, self.images, self.is);
-        self.hand.is = Some(self.is);
+        self.source.fill(self.mini_batch, self.images, self.is);
+        self.mini_batch.is = Some(self.is);
     }
 }
 
-impl Hand {
+impl MiniBatch {
     /// Its inputs, shape (samples, pixels).
     pub(super) fn x(&self) -> ArrayView2<'_, Real> {
         self.x.slice(s![..self.rows, ..])
@@ -220,40 +220,40 @@ impl Source {
 
     fn fill(
         &mut self,
-        hand: &mut Hand,
+        mini_batch: &mut MiniBatch,
         images: &Images,
-        ((epoch, batch), order): (At, Option<Order>),
+        ((epoch, batch), order): (BatchIndex, Option<Order>),
     ) {
         self.open(epoch);
         let picked = self.picked(batch);
-        hand.rows = picked.len();
+        mini_batch.rows = picked.len();
         if let Some(order) = order {
-            hand.listing.begin(order, picked.len(), images.pixels_per_image());
+            mini_batch.listing.begin(order, picked.len(), images.pixels_per_image());
         }
         for (row, step) in picked.enumerate() {
             let (index, copy) = self.image(step);
             let later = self.order.get(step + self.batch).map(|&c| c as usize % self.images);
-            self.readout.target(images.labels[index], hand.y.row_mut(row));
+            self.readout.target(images.labels[index], mini_batch.y.row_mut(row));
             if let (Some(_), Some(ink)) = (order, &self.ink) {
                 let (places, values) = ink.image(index);
-                hand.listing.push_ink(places, values);
+                mini_batch.listing.push_ink(places, values);
                 later.inspect(|&later| ink.prefetch(later));
                 continue;
             }
             // The images of a mini-batch lie anywhere: memory would be waited for.
             later.inspect(|&later| images.prefetch(later));
             let image = images.image(index);
-            let pixels = match &mut self.changer {
+            let pixels = match &mut self.augmenter {
                 None => image,
-                Some(changer) => {
+                Some(augmenter) => {
                     let (epoch, step) = (u64::from(epoch), step as u64);
                     let mut stream = rng::stream(self.seed, Purpose::Augmentation, epoch, step);
-                    changer.change(image, copy, &mut stream)
+                    augmenter.change(image, copy, &mut stream)
                 }
             };
             match order {
-                Some(_) => hand.listing.push(pixels),
-                None => scale(pixels, hand.x.row_mut(row)),
+                Some(_) => mini_batch.listing.push(pixels),
+                None => scale(pixels, mini_batch.x.row_mut(row)),
             }
         }
     }

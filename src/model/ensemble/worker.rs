@@ -1,9 +1,9 @@
 //! What one thread does of a vote.
 
 use crate::data::Images;
-use crate::data::augment::{Augmenter, SHIFTS};
-use crate::model::metrics::Evaluator;
-use crate::model::tally::{Marker, Tally};
+use crate::data::augment::{ImageTransform, SHIFTS};
+use crate::model::evaluator::Evaluator;
+use crate::model::metrics::{Metrics, Scorer};
 use crate::nn::{Network, Real};
 use crate::spec::Readout;
 use ndarray::{Array2, ArrayView1, ArrayViewMut2, s};
@@ -11,7 +11,7 @@ use std::ops::Range;
 
 /// Shows images to every network and counts what they say.
 #[derive(Debug)]
-pub(crate) struct Clerk {
+pub(crate) struct EnsembleWorker {
     readout: Readout,
     /// One a network.
     evaluators: Vec<Evaluator>,
@@ -19,15 +19,15 @@ pub(crate) struct Clerk {
     moved: Option<Moved>,
     /// A network's outputs, shape (samples, outputs).
     own: Array2<Real>,
-    marker: Marker,
+    scorer: Scorer,
     /// How each network did alone with the images counted last.
-    pub(crate) alone: Vec<Tally>,
+    pub(crate) alone: Vec<Metrics>,
     /// How they did together.
-    pub(crate) together: Tally,
+    pub(crate) together: Metrics,
 }
 
 /// Where it is written down: a row a sample.
-pub(crate) struct Sheet<'a> {
+pub(crate) struct WorkerOutput<'a> {
     /// The mean of the networks' outputs, shape (samples, outputs).
     pub(crate) mean: ArrayViewMut2<'a, Real>,
     /// Shape (samples, networks).
@@ -35,7 +35,7 @@ pub(crate) struct Sheet<'a> {
     pub(crate) verdicts: &'a mut [u32],
 }
 
-impl Clerk {
+impl EnsembleWorker {
     pub(crate) fn new<'n>(
         networks: impl Iterator<Item = &'n Network>,
         readout: Readout,
@@ -52,9 +52,9 @@ impl Clerk {
             readout,
             moved: shifts.map(|(width, height)| Moved::new(width, height)),
             own: Array2::zeros((rows, outputs)),
-            marker: Marker::new(readout, rows, outputs),
-            alone: vec![Tally::default(); evaluators.len()],
-            together: Tally::default(),
+            scorer: Scorer::new(readout, rows, outputs),
+            alone: vec![Metrics::default(); evaluators.len()],
+            together: Metrics::default(),
             evaluators,
         }
     }
@@ -70,7 +70,7 @@ impl Clerk {
         networks: impl Iterator<Item = &'n Network> + Clone,
         images: &Images,
         chunk: Range<usize>,
-        Sheet { mut mean, mut votes, verdicts }: Sheet,
+        WorkerOutput { mut mean, mut votes, verdicts }: WorkerOutput,
     ) {
         let labels = &images.labels[chunk.clone()];
         if let Some(moved) = &mut self.moved {
@@ -85,7 +85,7 @@ impl Clerk {
                 *vote = self.readout.predict(a);
             }
             let answers = votes.column(index).into_iter().copied();
-            self.alone[index] = self.marker.mark(network.cost, own, answers, labels);
+            self.alone[index] = self.scorer.mark(network.cost, own, answers, labels);
         }
         mean /= self.evaluators.len() as Real;
         for ((verdict, votes), mean) in verdicts.iter_mut().zip(votes.rows()).zip(mean.rows()) {
@@ -93,7 +93,7 @@ impl Clerk {
         }
         if let Some(network) = networks.clone().next() {
             let verdicts = verdicts.iter().copied();
-            self.together = self.marker.mark(network.cost, mean.view(), verdicts, labels);
+            self.together = self.scorer.mark(network.cost, mean.view(), verdicts, labels);
         }
     }
 
@@ -115,7 +115,7 @@ impl Clerk {
 /// Images moved by a pixel each way, in buffers that are reused.
 #[derive(Debug)]
 struct Moved {
-    augmenter: Augmenter,
+    augmenter: ImageTransform,
     /// A chunk of images for each of the moves.
     copies: [Images; SHIFTS.len()],
 }
@@ -123,7 +123,7 @@ struct Moved {
 impl Moved {
     fn new(width: usize, height: usize) -> Self {
         let copy = || Images { width, height, pixels: Vec::new(), labels: Vec::new() };
-        Self { augmenter: Augmenter::new(width, height), copies: SHIFTS.map(|_| copy()) }
+        Self { augmenter: ImageTransform::new(width, height), copies: SHIFTS.map(|_| copy()) }
     }
 
     /// Moves the images of a chunk.

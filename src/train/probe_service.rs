@@ -1,9 +1,9 @@
 //! What the front ends watch: which probes are due, and the epochs they look back at.
 
-use super::history::{History, Kept};
+use super::history::{History, Snapshot};
 use crate::data::Dataset;
-use crate::model::metrics::Evaluator;
-use crate::model::probes::{Single, Subject, TestOutputs};
+use crate::model::evaluator::Evaluator;
+use crate::model::probes::{ProbeTarget, SingleImage, TestOutputs};
 use crate::nn::{Network, Real};
 use crate::protocol::{Content, Frame, LayerStats, Moment, Probe, What};
 use crate::spec::Readout;
@@ -18,14 +18,14 @@ const MOST_PROBES: usize = 64;
 
 /// A watched probe and the state of the run that it was last answered for.
 #[derive(Debug)]
-struct Watched {
+struct WatchedProbe {
     probe: Probe,
     answered: Option<u64>,
 }
 
 /// A past network's test outputs in the making.
 #[derive(Debug)]
-struct Revisit {
+struct PastEvaluation {
     epoch: u32,
     done: usize,
     outputs: Array2<Real>,
@@ -44,23 +44,23 @@ pub(super) struct Live<'a> {
 
 /// Answers the watched probes, each only when its answer can have changed.
 #[derive(Debug)]
-pub(super) struct Watch {
+pub(super) struct ProbeService {
     readout: Readout,
-    watched: Vec<Watched>,
-    single: Single,
+    watched: Vec<WatchedProbe>,
+    single: SingleImage,
     history: History,
     /// The test outputs of the newest measured epoch.
     latest: Option<(u32, TestOutputs)>,
     revisited: VecDeque<(u32, TestOutputs)>,
-    pending: Option<Revisit>,
+    pending: Option<PastEvaluation>,
 }
 
-impl Watch {
+impl ProbeService {
     pub(super) fn new(network: &Network, readout: Readout) -> Self {
         Self {
             readout,
             watched: Vec::new(),
-            single: Single::new(network),
+            single: SingleImage::new(network),
             history: History::default(),
             latest: None,
             revisited: VecDeque::new(),
@@ -71,7 +71,7 @@ impl Watch {
     /// Replaces the list of probes; all of them are due.
     pub(super) fn set(&mut self, probes: Vec<Probe>) {
         let due = probes.into_iter().take(MOST_PROBES);
-        self.watched = due.map(|probe| Watched { probe, answered: None }).collect();
+        self.watched = due.map(|probe| WatchedProbe { probe, answered: None }).collect();
     }
 
     /// Whether somebody watches how the layers learn right now.
@@ -81,7 +81,7 @@ impl Watch {
     }
 
     /// Keeps a measured epoch.
-    pub(super) fn epoch_ended(&mut self, kept: Kept, outputs: Array2<Real>) {
+    pub(super) fn epoch_ended(&mut self, kept: Snapshot, outputs: Array2<Real>) {
         self.latest = Some((kept.epoch, TestOutputs::new(outputs, self.readout)));
         self.history.push(kept);
     }
@@ -89,7 +89,7 @@ impl Watch {
     /// Answers every probe whose answer can have changed since it was last given.
     pub(super) fn answer(&mut self, live: Live, data: &Dataset, mut send: impl FnMut(Frame)) {
         for index in 0..self.watched.len() {
-            let Watched { probe, answered } = &self.watched[index];
+            let WatchedProbe { probe, answered } = &self.watched[index];
             let Some(version) = self.version(probe, live) else { continue };
             if *answered == Some(version) {
                 continue;
@@ -128,7 +128,7 @@ impl Watch {
             Moment::Live => (live.epoch, live.batch, live.network, live.layers),
         };
         let outputs = latest.iter().chain(revisited.iter()).find(|(of, _)| *of == epoch);
-        let subject = Subject {
+        let subject = ProbeTarget {
             network,
             test: &data.test,
             classes: data.classes.len(),
@@ -139,7 +139,7 @@ impl Watch {
         let content = subject.answer(&probe.what, single);
         if content.is_none() && self.pending.is_none() {
             let outputs = Array2::zeros((data.test.len(), network.outputs()));
-            self.pending = Some(Revisit { epoch, done: 0, outputs });
+            self.pending = Some(PastEvaluation { epoch, done: 0, outputs });
         }
         content.map(|content| (epoch, batch, content))
     }

@@ -1,0 +1,275 @@
+//! Costs and accuracies of networks, measured in chunks so that commands are obeyed in between.
+
+use super::metrics::{Metrics, Scorer};
+use crate::data::batch::scale;
+use crate::data::{Dataset, Images};
+use crate::nn::parallel::Stepper;
+use crate::nn::{Layer, Listing, Mode, Network, Penalty, Real, Regularizer, Tape};
+use crate::protocol::EpochStats;
+use crate::rng;
+use crate::rng::Purpose;
+use crate::spec::Readout;
+use ndarray::{Array2, ArrayView2, s};
+use std::ops::Range;
+
+/// Multiplications a chunk may take: a few milliseconds' worth.
+const CHUNK_WORK: usize = 50_000_000;
+/// Rows a chunk has at most: more would not stay in the cache.
+const CHUNK_ROWS: usize = 256;
+/// Training images that are measured at most; the others would only cost time.
+const TRAIN_SAMPLE: usize = 10_000;
+
+/// Feeds images forward, chunk by chunk, in buffers that are reused.
+#[derive(Debug)]
+pub(crate) struct Evaluator {
+    x: Array2<Real>,
+    listing: Listing,
+    tape: Tape,
+    readout: Readout,
+    scorer: Scorer,
+    /// Of the images looked at last.
+    labels: Vec<u8>,
+}
+
+impl Evaluator {
+    pub(crate) fn new(network: &Network, readout: Readout) -> Self {
+        let weights: usize = network.layers.iter().map(Layer::multiplications).sum();
+        let rows = (CHUNK_WORK / weights.max(1)).clamp(1, CHUNK_ROWS);
+        Self {
+            x: Array2::zeros((rows, network.inputs())),
+            scorer: Scorer::new(readout, rows, network.outputs()),
+            tape: Tape::new(network, rows),
+            listing: Listing::default(),
+            readout,
+            labels: Vec::with_capacity(rows),
+        }
+    }
+
+    /// Images a chunk holds.
+    pub(crate) fn rows(&self) -> usize {
+        self.x.nrows()
+    }
+
+    /// Measures the images of `indices`, at most [`Evaluator::rows`]; returns their outputs, of
+    /// shape (samples, outputs).
+    pub(crate) fn measure(
+        &mut self,
+        network: &Network,
+        images: &Images,
+        indices: impl Iterator<Item = usize>,
+        metrics: &mut Metrics,
+    ) -> ArrayView2<'_, Real> {
+        self.look(network, images, indices);
+        let outputs = self.tape.outputs();
+        let answers = outputs.rows().into_iter().map(|a| self.readout.predict(a));
+        metrics.join(self.scorer.mark(network.cost, outputs, answers, &self.labels));
+        outputs
+    }
+
+    /// The outputs for the images of `indices`, at most [`Evaluator::rows`]: shape (samples,
+    /// outputs).
+    pub(crate) fn ask(
+        &mut self,
+        network: &Network,
+        images: &Images,
+        indices: impl Iterator<Item = usize>,
+    ) -> ArrayView2<'_, Real> {
+        self.look(network, images, indices);
+        self.tape.outputs()
+    }
+
+    fn look(&mut self, network: &Network, images: &Images, indices: impl Iterator<Item = usize>) {
+        self.labels.clear();
+        let order = self.tape.order(network, self.x.nrows(), Mode::Inference);
+        let mut listing = order.map(|order| {
+            self.listing.begin(order, self.x.nrows(), network.inputs());
+            &mut self.listing
+        });
+        for index in indices {
+            match &mut listing {
+                Some(listing) => listing.push(images.image(index)),
+                None => scale(images.image(index), self.x.row_mut(self.labels.len())),
+            }
+            self.labels.push(images.labels[index]);
+        }
+        if let Some(listing) = listing {
+            self.tape.take_listing(listing);
+        }
+        let x = self.x.slice(s![..self.labels.len(), ..]);
+        network.forward(x, &mut self.tape, Mode::Inference);
+    }
+}
+
+/// Which training images are measured: all, or a sample of them that depends on the seed alone.
+pub(crate) fn training_sample(seed: u64, train_size: usize) -> Vec<u32> {
+    if train_size <= TRAIN_SAMPLE {
+        return (0..train_size as u32).collect();
+    }
+    let mut stream = rng::stream(seed, Purpose::Sample, 0, 0);
+    let mut sample: Vec<u32> = rand::seq::index::sample(&mut stream, train_size, TRAIN_SAMPLE)
+        .into_iter()
+        .map(|index| index as u32)
+        .collect();
+    sample.sort_unstable();
+    sample
+}
+
+/// λ/2n Σw² or λ/n Σ|w| (equations 87 and 95); n is the number of training images.
+pub(crate) fn regularization_term(
+    network: &Network,
+    regularizer: Regularizer,
+    train_size: usize,
+) -> f64 {
+    let term: fn(f64) -> f64 = match regularizer.penalty {
+        Penalty::None => return 0.0,
+        Penalty::L1 => f64::abs,
+        Penalty::L2 => |w| 0.5 * w * w,
+    };
+    #[allow(clippy::useless_conversion, reason = "Real is f64 with the feature f64")]
+    let sum = |layer: &Layer| -> f64 {
+        layer.weights().flat_map(IntoIterator::into_iter).map(|&w| term(f64::from(w))).sum()
+    };
+    regularizer.lambda / train_size as f64 * network.layers.iter().map(sum).sum::<f64>()
+}
+
+/// A measurement of all three sets under way.
+#[derive(Debug)]
+pub(crate) struct Measurement {
+    tallies: [Metrics; 3],
+    /// Images of each set that were measured, or are just now.
+    begun: [usize; 3],
+    /// Outputs on the test set, shape (test images, outputs).
+    pub(crate) outputs: Array2<Real>,
+}
+
+/// Places of a measurement's sets.
+const TRAIN: usize = 0;
+const VALIDATION: usize = 1;
+const TEST: usize = 2;
+
+/// A chunk of one of the sets, and who measures it.
+struct Job<'a> {
+    evaluator: &'a mut Evaluator,
+    set: usize,
+    chunk: Range<usize>,
+    metrics: Metrics,
+}
+
+impl Job<'_> {
+    /// `sample` are the training images to look at.
+    fn measure(&mut self, network: &Network, data: &Dataset, sample: &[u32]) {
+        let Self { evaluator, set, chunk, metrics } = self;
+        let chunk = chunk.clone();
+        match *set {
+            TRAIN => {
+                let indices = sample[chunk].iter().map(|&index| index as usize);
+                evaluator.measure(network, &data.train, indices, metrics)
+            }
+            VALIDATION => evaluator.measure(network, &data.validation, chunk, metrics),
+            _ => evaluator.measure(network, &data.test, chunk, metrics),
+        };
+    }
+}
+
+impl Measurement {
+    pub(crate) fn new(network: &Network, data: &Dataset) -> Self {
+        Self {
+            tallies: [Metrics::default(); 3],
+            begun: [0; 3],
+            outputs: Array2::zeros((data.test.len(), network.outputs())),
+        }
+    }
+
+    /// Measures one more chunk with every evaluator, each on whichever of the stepper's threads is
+    /// free; false when there was none left. `sample` are the training images to look at. What is
+    /// found does not depend on the number of evaluators.
+    pub(crate) fn advance(
+        &mut self,
+        evaluators: &mut [Evaluator],
+        stepper: &mut Stepper,
+        network: &Network,
+        data: &Dataset,
+        sample: &[u32],
+    ) -> bool {
+        let lengths = [sample.len(), data.validation.len(), data.test.len()];
+        let jobs = evaluators.iter_mut().map_while(|evaluator| {
+            let (set, chunk) = self.pick(lengths, evaluator.rows())?;
+            Some(Job { evaluator, set, chunk, metrics: Metrics::default() })
+        });
+        let mut jobs: Vec<_> = jobs.collect();
+        stepper.each(jobs.iter_mut(), |job| job.measure(network, data, sample));
+        for Job { evaluator, set, chunk, metrics } in &jobs {
+            self.tallies[*set].join(*metrics);
+            if *set == TEST {
+                self.outputs.slice_mut(s![chunk.clone(), ..]).assign(&evaluator.tape.outputs());
+            }
+        }
+        !jobs.is_empty()
+    }
+
+    /// The next chunk of at most so many images, and which set it is of.
+    fn pick(&mut self, lengths: [usize; 3], rows: usize) -> Option<(usize, Range<usize>)> {
+        let set = (0..3).find(|&set| self.begun[set] < lengths[set])?;
+        let first = self.begun[set];
+        self.begun[set] = lengths[set].min(first + rows);
+        Some((set, first..self.begun[set]))
+    }
+
+    /// The costs and accuracies; `term` is added to every cost. A cost that is not finite is
+    /// `None`.
+    pub(crate) fn stats(&self, term: f64) -> EpochStats {
+        let [train, validation, test] = self.tallies;
+        let cost = |metrics: Metrics| {
+            metrics.cost().map(|cost| cost + term).filter(|cost| cost.is_finite())
+        };
+        EpochStats {
+            train_cost: cost(train),
+            validation_cost: cost(validation),
+            test_cost: cost(test),
+            train_accuracy: train.accuracy(),
+            validation_accuracy: validation.accuracy(),
+            test_accuracy: test.accuracy(),
+            ..EpochStats::default()
+        }
+    }
+
+    /// Whether a cost became infinite or not a number.
+    pub(crate) fn diverged(&self) -> bool {
+        self.tallies.iter().any(|metrics| metrics.diverged())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nn::Optimizer;
+    use crate::spec::testing::{dataset, spec};
+    use crate::spec::{Spec, build};
+
+    #[test]
+    fn any_number_of_threads_measures_the_same() {
+        // So many weights that a chunk holds few images.
+        let (data, spec) = (dataset(), Spec { layers: "16,2000,2000,3".into(), ..spec() });
+        let network = build(&spec, &data).unwrap();
+        let sample = training_sample(spec.seed, 50);
+        let measured = |threads: usize| {
+            let mut stepper = Stepper::new(&network, 40, threads, Optimizer::Sgd);
+            let evaluator = || Evaluator::new(&network, spec.readout);
+            let mut evaluators: Vec<_> = (0..threads).map(|_| evaluator()).collect();
+            let mut measurement = Measurement::new(&network, &data);
+            let mut rounds = 0;
+            while measurement.advance(&mut evaluators, &mut stepper, &network, &data, &sample) {
+                rounds += 1;
+            }
+            let seen = measurement.tallies.map(Metrics::seen);
+            assert_eq!(seen, [50, data.validation.len(), data.test.len()]);
+            (measurement.stats(0.0), measurement.outputs, rounds)
+        };
+        let alone = measured(1);
+        for threads in [2, 3] {
+            let found = measured(threads);
+            assert_eq!((&found.0, &found.1), (&alone.0, &alone.1));
+            assert!(found.2 < alone.2, "{} rounds instead of {}", found.2, alone.2);
+        }
+    }
+}

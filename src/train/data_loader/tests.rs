@@ -1,0 +1,107 @@
+use super::*;
+
+fn images(count: usize) -> Images {
+    Images {
+        width: 1,
+        height: 1,
+        pixels: (0..count).map(|i| i as u8).collect(),
+        labels: (0..count).map(|i| (i % 3) as u8).collect(),
+    }
+}
+
+fn loader(images: &Images, expand: Vec<Expansion>) -> DataLoader {
+    let spec = Spec { batch: 10, expand, ..Spec::default() };
+    DataLoader::new(&spec, images, 3)
+}
+
+fn epoch(loader: &mut DataLoader, images: &Images, epoch: u32) -> Vec<u8> {
+    let mut seen = Vec::new();
+    for batch in 0..loader.batches() {
+        loader.gather(images, (epoch, batch), None);
+        seen.extend(loader.mini_batch().x().iter().map(|&x| (x * 255.0).round() as u8));
+    }
+    seen
+}
+
+#[test]
+fn an_epoch_shows_every_image_once_in_an_order_of_its_own() {
+    let images = images(23);
+    let mut loader = loader(&images, Vec::new());
+    assert_eq!(loader.batches(), 3);
+    let (first, second) = (epoch(&mut loader, &images, 0), epoch(&mut loader, &images, 1));
+    assert_ne!(first, second);
+    assert_eq!(first, epoch(&mut loader, &images, 0), "an epoch's order can be found again");
+    let mut sorted = first;
+    sorted.sort_unstable();
+    assert_eq!(sorted, images.pixels);
+}
+
+#[test]
+fn the_last_mini_batch_takes_the_rest() {
+    let images = images(23);
+    let mut loader = loader(&images, Vec::new());
+    assert_eq!([0, 1, 2].map(|batch| loader.size(batch)), [10, 10, 3]);
+    loader.gather(&images, (0, 2), None);
+    assert_eq!(loader.mini_batch().x().dim(), (3, 1));
+}
+
+#[test]
+fn what_was_gathered_ahead_is_used_where_it_is_what_is_asked_for() {
+    let images = images(23);
+    let mut loader = loader(&images, Vec::new());
+    let inputs = |loader: &DataLoader| loader.mini_batch().x().to_owned();
+    loader.gather(&images, (0, 1), None);
+    let expected = inputs(&loader);
+    loader.gather(&images, (0, 0), None);
+    let first = inputs(&loader);
+    for asked in [(0, 1), (0, 0)] {
+        let (mini_batch, ahead) = loader.batch_and_prefetch(&images, (0, 1), None);
+        let now = mini_batch.x().to_owned();
+        ahead.gather();
+        assert_eq!(inputs(&loader), now, "what is learned from meanwhile stays");
+        loader.gather(&images, asked, None);
+        assert_eq!(inputs(&loader), if asked == (0, 1) { &expected } else { &first });
+    }
+}
+
+#[test]
+fn targets_belong_to_their_images() {
+    let images = images(9);
+    let mut loader = loader(&images, Vec::new());
+    loader.gather(&images, (2, 0), None);
+    let mini_batch = loader.mini_batch();
+    for (x, y) in mini_batch.x().rows().into_iter().zip(mini_batch.y().rows()) {
+        let index = (x[0] * 255.0).round() as usize;
+        assert!((y[index % 3] - 1.0).abs() < 1e-6 && (y.sum() - 1.0).abs() < 1e-6);
+    }
+}
+
+#[test]
+fn shifts_show_every_image_and_its_four_neighbours() {
+    let mut pixels = vec![0; 9];
+    pixels[4] = 200;
+    let images = Images { width: 3, height: 3, pixels, labels: vec![1] };
+    let mut loader = loader(&images, vec![Expansion::Shifts]);
+    assert_eq!((loader.samples(), loader.images(), loader.batches()), (5, 1, 1));
+    loader.gather(&images, (0, 0), None);
+    let mut bright: Vec<usize> = loader
+        .mini_batch()
+        .x()
+        .rows()
+        .into_iter()
+        .map(|x| x.iter().position(|&pixel| pixel > 0.5).unwrap())
+        .collect();
+    bright.sort_unstable();
+    assert_eq!(bright, [1, 3, 4, 5, 7]);
+}
+
+#[test]
+fn random_changes_differ_by_epoch_and_can_be_found_again() {
+    let pixels = (0..16 * 10).map(|i| (i * 37 % 256) as u8).collect();
+    let images = Images { width: 4, height: 4, pixels, labels: vec![0; 10] };
+    let expand = vec![Expansion::Rotation(30.0), Expansion::Elastic { alpha: 4.0, sigma: 1.0 }];
+    let mut loader = loader(&images, expand);
+    let (first, second) = (epoch(&mut loader, &images, 0), epoch(&mut loader, &images, 1));
+    assert_ne!(first, second);
+    assert_eq!(first, epoch(&mut loader, &images, 0));
+}
