@@ -7,6 +7,7 @@ mod book;
 mod canned;
 mod ensemble;
 mod explore;
+mod golden;
 mod headless;
 mod languages;
 mod layering;

@@ -1,19 +1,24 @@
-//! Every view, drawn from a canned run: compared with golden screens, colours included, and swept
-//! over every small size.
+//! Every view, drawn from a canned run: compared with golden screens, and swept over every small
+//! size.
 //!
-//! `NNTOP_BLESS=1 cargo test screens` writes the golden files anew; with `NNTOP_PICTURES=DIR`
-//! every screen is also written there as SVG.
+//! The golden file of a scene holds the body of the screen, without the frame of header, tabs and
+//! footer, on every terminal and at every size; the frame and the windows that lie over a view are
+//! in `chrome.txt`. A new view so adds a file of its own and changes that one.
+//!
+//! `NNTOP_BLESS=1 cargo test --test integration screens` writes the golden files anew; with
+//! `NNTOP_PICTURES=DIR` every screen is also written there as SVG.
 
 use super::canned::{self, Dashboard};
+use super::golden::{Golden, changed_area, folder};
 use super::languages::CHINESE;
 use crossterm::event::KeyCode;
 use nntop::protocol::RunView;
 use nntop::ui::{ColorDepth, Language, Theme, svg};
 use ratatui::buffer::Buffer;
-use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use ratatui::layout::Rect;
+use std::collections::BTreeSet;
+use std::path::Path;
 use std::{env, fs};
-use unicode_width::UnicodeWidthStr;
 
 const SIZES: &[(u16, u16)] = &[(40, 12), (80, 24), (120, 40)];
 
@@ -21,19 +26,44 @@ const fn theme(depth: ColorDepth, light: bool, unicode: bool) -> Theme {
     Theme { depth, light, unicode, language: Language::English }
 }
 
-/// A terminal whose screens are kept: a suffix of the file's name, what it can show, the sizes.
-pub type Kind = (&'static str, Theme, &'static [(u16, u16)]);
+/// A terminal whose screens are compared.
+pub struct Terminal {
+    pub name: &'static str,
+    pub theme: Theme,
+    pub sizes: &'static [(u16, u16)],
+    /// At 80×24 the colours are compared, too.
+    pub colours: bool,
+}
 
-pub const TERMINALS: &[Kind] = &[
-    ("", theme(ColorDepth::True, false, true), SIZES),
-    ("-light", theme(ColorDepth::True, true, true), &[(80, 24)]),
-    ("-256", theme(ColorDepth::Ansi256, false, true), &[(80, 24)]),
-    ("-16", theme(ColorDepth::Ansi16, false, true), &[(80, 24)]),
-    ("-16-light", theme(ColorDepth::Ansi16, true, true), &[(80, 24)]),
-    ("-colourless", theme(ColorDepth::None, false, true), &[(80, 24)]),
-    ("-zh", CHINESE, SIZES),
-    ("-ascii", theme(ColorDepth::None, false, false), &[(80, 24)]),
+const fn terminal(
+    name: &'static str,
+    theme: Theme,
+    sizes: &'static [(u16, u16)],
+    colours: bool,
+) -> Terminal {
+    Terminal { name, theme, sizes, colours }
+}
+
+const ONE_SIZE: &[(u16, u16)] = &[(80, 24)];
+
+pub const TERMINALS: &[Terminal] = &[
+    terminal("truecolor, dark", theme(ColorDepth::True, false, true), SIZES, true),
+    terminal("truecolor, light", theme(ColorDepth::True, true, true), ONE_SIZE, true),
+    terminal("256 colours", theme(ColorDepth::Ansi256, false, true), ONE_SIZE, true),
+    terminal("16 colours, dark", theme(ColorDepth::Ansi16, false, true), ONE_SIZE, true),
+    terminal("16 colours, light", theme(ColorDepth::Ansi16, true, true), ONE_SIZE, true),
+    terminal("no colours", theme(ColorDepth::None, false, true), ONE_SIZE, true),
+    terminal("Chinese", CHINESE, SIZES, false),
+    terminal("ASCII", theme(ColorDepth::None, false, false), ONE_SIZE, false),
 ];
+
+/// Every terminal and size with what its section is called.
+pub fn sections() -> impl Iterator<Item = (String, &'static Terminal, (u16, u16))> {
+    let sizes = |terminal: &'static Terminal| terminal.sizes.iter().map(move |s| (terminal, *s));
+    TERMINALS.iter().flat_map(sizes).map(|(terminal, size)| {
+        (format!("{} · {}×{}", terminal.name, size.0, size.1), terminal, size)
+    })
+}
 
 /// What a golden screen shows: its name, the run, the keys that lead there.
 pub type Scene = (&'static str, fn() -> RunView, &'static [KeyCode]);
@@ -141,42 +171,6 @@ fn show(scene: &Scene, theme: Theme, (width, height): (u16, u16)) -> Buffer {
     dashboard.screen(width, height)
 }
 
-/// The letters of a screen, then the colours of every run of cells that look alike.
-fn describe(buffer: &Buffer) -> String {
-    let mut text = String::new();
-    let mut styles = String::new();
-    for y in 0..buffer.area.height {
-        let cells = (0..buffer.area.width).map(|x| &buffer[(x, y)]);
-        // What follows a wide character is its second half.
-        let mut wide = false;
-        let line: String = cells
-            .clone()
-            .map(ratatui::buffer::Cell::symbol)
-            .filter(|symbol| !std::mem::replace(&mut wide, symbol.width() > 1))
-            .collect();
-        text += line.trim_end();
-        text.push('\n');
-        let mut last = None;
-        for (x, cell) in cells.enumerate() {
-            let style = (cell.fg, cell.bg, cell.modifier);
-            if last != Some(style) {
-                let _ = write!(styles, "{y},{x} {} {} {:?};", cell.fg, cell.bg, cell.modifier);
-                last = Some(style);
-            }
-        }
-        styles.push('\n');
-    }
-    // Colours by their fingerprint: a page of numbers helps nobody read a difference.
-    format!("{text}colours {:016x}\n", fingerprint(&styles))
-}
-
-/// FNV-1a: the same on every machine and of every version of the standard library.
-fn fingerprint(text: &str) -> u64 {
-    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    })
-}
-
 /// Writes a screen as SVG where somebody wants pictures.
 pub fn save_picture(name: &str, buffer: &Buffer, theme: Theme) {
     if let Some(directory) = env::var_os("NNTOP_PICTURES") {
@@ -185,39 +179,85 @@ pub fn save_picture(name: &str, buffer: &Buffer, theme: Theme) {
     }
 }
 
-fn golden(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/screens").join(format!("{name}.txt"))
+/// The screen without header, tabs and footer.
+fn body(screen: Rect) -> Rect {
+    Rect { y: 2, height: screen.height - 3, ..screen }
+}
+
+/// Adds the body of a screen to a golden file.
+pub fn add_body(
+    golden: &mut Golden,
+    title: &str,
+    terminal: &Terminal,
+    size: (u16, u16),
+    screen: &Buffer,
+) {
+    golden.add(title, screen, body(screen.area), terminal.colours && size == ONE_SIZE[0]);
+}
+
+/// Whether a scene is a window over a view rather than a view.
+fn is_window(scene: &Scene) -> bool {
+    scene.0.contains("help")
 }
 
 #[test]
 fn every_view_looks_as_it_did_on_every_terminal() {
-    let different: Vec<String> = TERMINALS
-        .iter()
-        .flat_map(|(suffix, theme, sizes)| sizes.iter().map(move |size| (suffix, theme, size)))
-        .flat_map(|(suffix, theme, size)| {
-            SCENES.iter().filter_map(|scene| difference(scene, suffix, *theme, *size))
-        })
-        .collect();
+    let mut different = Vec::new();
+    for scene in SCENES.iter().filter(|scene| !is_window(scene)) {
+        let mut golden = Golden::default();
+        for (title, terminal, size) in sections() {
+            let screen = show(scene, terminal.theme, size);
+            let name = format!("{}-{title}", scene.0).replace([' ', ',', '·'], "");
+            save_picture(&name, &screen, terminal.theme);
+            add_body(&mut golden, &title, terminal, size, &screen);
+        }
+        different.extend(golden.difference(scene.0));
+    }
     assert!(different.is_empty(), "bless with NNTOP_BLESS=1 if right:\n{}", different.join("\n"));
 }
 
-/// The screen, where it is not the golden one.
-fn difference(scene: &Scene, suffix: &str, theme: Theme, size: (u16, u16)) -> Option<String> {
-    let name = format!("{}-{}x{}{suffix}", scene.0, size.0, size.1);
-    difference_of(&name, &show(scene, theme, size), theme)
+/// What the frame is drawn around.
+const FRAMES: [Scene; 2] = [("now", dense, &[]), ("at an epoch", dense, &[key('['), key('[')])];
+
+#[test]
+fn the_frame_and_the_windows_look_as_they_did_on_every_terminal() {
+    let mut golden = Golden::default();
+    for (title, terminal, size) in sections() {
+        let with_colours = terminal.colours && size == ONE_SIZE[0];
+        for scene in FRAMES {
+            let screen = show(&scene, terminal.theme, size);
+            let line = |y| Rect { y, height: 1, ..screen.area };
+            let mut frame = Buffer::empty(Rect { height: 3, ..screen.area });
+            for (row, y) in (0..).zip([0, 1, screen.area.height - 1]) {
+                for at in line(y).positions() {
+                    frame[(at.x, row)] = screen[at].clone();
+                }
+            }
+            golden.add(&format!("{title} · {}", scene.0), &frame, frame.area, with_colours);
+        }
+        for scene in SCENES.iter().filter(|scene| is_window(scene)) {
+            let (_, keys) = scene.2.split_last().unwrap();
+            let without = show(&(scene.0, scene.1, keys), terminal.theme, size);
+            let screen = show(scene, terminal.theme, size);
+            let window = changed_area(&without, &screen);
+            golden.add(&format!("{title} · {}", scene.0), &screen, window, with_colours);
+        }
+    }
+    let different = golden.difference("chrome");
+    assert!(different.is_none(), "bless with NNTOP_BLESS=1 if right:\n{}", different.unwrap());
 }
 
-/// A drawn screen, where it is not the golden one of its name.
-pub fn difference_of(name: &str, buffer: &Buffer, theme: Theme) -> Option<String> {
-    save_picture(name, buffer, theme);
-    let screen = describe(buffer);
-    let path = golden(name);
-    if env::var_os("NNTOP_BLESS").is_some() {
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(&path, &screen).unwrap();
-    }
-    let differs = fs::read_to_string(&path).unwrap_or_default() != screen;
-    differs.then(|| format!("{name}:\n{screen}"))
+#[test]
+fn every_golden_file_is_compared_with_something() {
+    let scenes = SCENES.iter().filter(|scene| !is_window(scene)).map(|scene| scene.0);
+    let read = super::reading::SCENES.iter().map(|scene| scene.0);
+    let known: BTreeSet<String> =
+        scenes.chain(read).chain(["chrome"]).map(|name| format!("{name}.txt")).collect();
+    let files = fs::read_dir(folder()).unwrap();
+    let there: BTreeSet<String> =
+        files.map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
+    assert_eq!(there, known);
+    assert!(there.len() <= 60);
 }
 
 #[test]

@@ -4,6 +4,8 @@ pub mod compose;
 mod photographs;
 mod view;
 
+pub use view::SCENES;
+
 use compose::Composed;
 use nntop::data::{Dataset, Scan};
 use nntop::model::Model;

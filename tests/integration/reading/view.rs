@@ -1,12 +1,13 @@
 //! The view of a picture that was read, compared with golden screens.
 
 use crate::canned::Dashboard;
-use crate::screens::{TERMINALS, difference_of};
+use crate::golden::Golden;
+use crate::screens::{add_body, save_picture, sections};
 use crossterm::event::KeyCode;
 use nntop::ui::Theme;
 
 /// What a golden screen shows, and the keys that lead there.
-const SCENES: &[(&str, &[KeyCode])] = &[
+pub const SCENES: &[(&str, &[KeyCode])] = &[
     ("read", &[]),
     ("read-second", &[KeyCode::Down, KeyCode::End]),
     ("read-line", &[KeyCode::PageDown, KeyCode::Right]),
@@ -15,16 +16,17 @@ const SCENES: &[(&str, &[KeyCode])] = &[
 #[test]
 fn the_view_looks_as_it_did_on_every_terminal() {
     let mut different = Vec::new();
-    for (suffix, theme, sizes) in TERMINALS {
-        for &(width, height) in *sizes {
-            for (name, keys) in SCENES {
-                let mut dashboard = Dashboard::reading(*theme);
-                keys.iter().for_each(|&code| dashboard.press(code));
-                let buffer = dashboard.screen(width, height);
-                let name = format!("{name}-{width}x{height}{suffix}");
-                different.extend(difference_of(&name, &buffer, *theme));
-            }
+    for (name, keys) in SCENES {
+        let mut golden = Golden::default();
+        for (title, terminal, (width, height)) in sections() {
+            let mut dashboard = Dashboard::reading(terminal.theme);
+            keys.iter().for_each(|&code| dashboard.press(code));
+            let screen = dashboard.screen(width, height);
+            let picture = format!("{name}-{title}").replace([' ', ',', '·'], "");
+            save_picture(&picture, &screen, terminal.theme);
+            add_body(&mut golden, &title, terminal, (width, height), &screen);
         }
+        different.extend(golden.difference(name));
     }
     assert!(different.is_empty(), "bless with NNTOP_BLESS=1 if right:\n{}", different.join("\n"));
 }
