@@ -1,9 +1,13 @@
 //! nntop: the neural-network lab that lives in a terminal.
 
+// Printing goes through `cli::output`, which escapes control characters; see also `.clippy.toml`.
+#![cfg_attr(not(test), warn(clippy::print_stdout, clippy::print_stderr, clippy::dbg_macro))]
+
 pub mod book;
 pub mod cli;
 pub mod data;
 pub mod explore;
+pub mod files;
 pub mod jobs;
 pub(crate) mod linalg;
 pub mod model;

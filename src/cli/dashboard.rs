@@ -2,13 +2,14 @@
 
 use super::display::DisplayArgs;
 use super::drawing;
+use super::output;
 use crate::protocol::{Command, Event, RunView, Update};
 use crate::session::{Attachment, Hub};
 use crate::train::RunHandle;
 use crate::ui::{self, Exit, Setup};
 use anyhow::Context;
 use crossbeam_channel::{Receiver, Sender, unbounded};
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 
 /// The view in which an experiment's figures are.
@@ -16,7 +17,7 @@ pub(super) const BOOK: &str = "Book";
 
 /// Whether there is a terminal to draw on and to read keys from.
 pub(super) fn has_terminal() -> bool {
-    io::stdout().is_terminal() && io::stdin().is_terminal()
+    output::out_is_terminal() && io::stdin().is_terminal()
 }
 
 /// Shows the run until the user leaves; then ends it, and says how it went.
@@ -105,5 +106,5 @@ pub(super) fn summarize(view: &RunView) {
         .extend(view.best_test_accuracy().map(|a| format!("best test accuracy {:.2}%", 100.0 * a)));
     parts.extend(view.saved.last().map(|saved| format!("saved to {}", saved.path)));
     // Nobody may be there to read it.
-    let _ = writeln!(io::stdout(), "{}", parts.join(", "));
+    let _ = writeln!(output::out(), "{}", parts.join(", "));
 }

@@ -5,12 +5,12 @@ use super::dashboard::{self, Shown};
 use super::display::DisplayArgs;
 use super::error::Usage;
 use super::headless;
+use super::output;
 use crate::jobs::{EnsembleRecipe, Options, train_ensemble};
 use crate::model::Model;
 use crate::protocol::{Outcome, Pace};
 use crate::ui::{Exit, Setup};
 use anyhow::{Context, bail};
-use std::io::{self, Write};
 use std::process::ExitCode;
 
 /// Trains them in this process: in the dashboard, or as lines where there is an `output`.
@@ -48,6 +48,6 @@ pub(super) fn join(args: &EnsembleArgs) -> anyhow::Result<ExitCode> {
     let model = Model::join(models).map_err(|error| Usage::value("<MODEL>", error))?;
     let bytes = model.save(&args.file)?;
     let (networks, file) = (1 + model.others.len(), args.file.display());
-    writeln!(io::stdout(), "{file}: {networks} networks, {bytes} bytes")?;
+    writeln!(output::out(), "{file}: {networks} networks, {bytes} bytes")?;
     Ok(ExitCode::SUCCESS)
 }

@@ -1,8 +1,12 @@
 //! Which errors are the user's arguments, and which are none at all.
 
+use super::output::err;
+use crate::protocol::printable;
 use crate::spec::SpecError;
+use clap::error::{ContextKind, ContextValue};
 use std::fmt::Display;
 use std::io;
+use std::process::ExitCode;
 
 /// A wrong argument, or a wrong file named by one; the program ends with exit code 2.
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +42,42 @@ pub(super) fn in_words(error: &anyhow::Error) -> String {
         }
     }
     text
+}
+
+/// Prints what clap says of the arguments: help, the version, or what is wrong with them. Arguments
+/// that it quotes are made printable; the colours are clap's own.
+pub(super) fn of_arguments(mut error: clap::Error) -> ExitCode {
+    let quoted: Vec<(ContextKind, ContextValue)> =
+        error.context().filter_map(|(kind, value)| Some((kind, printable_value(value)?))).collect();
+    for (kind, value) in quoted {
+        error.insert(kind, value);
+    }
+    // A parser of values may quote what it was given: that text cannot be replaced in the error.
+    let source = std::error::Error::source(&error).map(ToString::to_string);
+    let printed = match source.filter(|text| *text != printable(text)) {
+        Some(problem) => {
+            let quoted = |kind| error.get(kind).map_or_else(String::new, ToString::to_string);
+            let (value, argument) =
+                (quoted(ContextKind::InvalidValue), quoted(ContextKind::InvalidArg));
+            writeln!(err(), "error: invalid value '{value}' for '{argument}': {problem}")
+        }
+        None => error.print(),
+    };
+    // Nobody is left to tell where it cannot be printed.
+    let _ = printed;
+    ExitCode::from(error.exit_code() as u8)
+}
+
+fn printable_value(value: &ContextValue) -> Option<ContextValue> {
+    match value {
+        ContextValue::String(text) => Some(ContextValue::String(printable(text).into())),
+        ContextValue::Strings(texts) => {
+            let texts = texts.iter().map(|text| printable(text).into());
+            Some(ContextValue::Strings(texts.collect()))
+        }
+        // The others are this program's own words and numbers.
+        _ => None,
+    }
 }
 
 /// Whether the reader of our output has gone, which is an end and no error.

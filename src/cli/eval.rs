@@ -2,10 +2,12 @@
 
 use super::args::EvalArgs;
 use super::error::Usage;
+use super::output::{self, Output};
 use crate::data::{Dataset, Images};
 use crate::model::{Evaluation, Model};
+use crate::protocol::printable;
 use serde::Serialize;
-use std::io::{self, Write};
+use std::io;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -46,7 +48,7 @@ pub(super) fn run(args: &EvalArgs) -> anyhow::Result<ExitCode> {
     let test = model.evaluate(&data.test);
     let answers = model.spec.readout.names(&model.classes);
     let networks = 1 + model.others.len();
-    let mut out = io::stdout().lock();
+    let mut out = output::out();
     if args.json {
         let line = Line {
             event: "evaluation",
@@ -64,7 +66,7 @@ pub(super) fn run(args: &EvalArgs) -> anyhow::Result<ExitCode> {
             networks,
             networks_test_accuracy: &test.alone,
         };
-        writeln!(out, "{}", serde_json::to_string(&line)?)?;
+        out.json(&line)?;
     } else {
         let name = args.model.display();
         let many = if networks > 1 { format!("{networks} networks, ") } else { String::new() };
@@ -81,18 +83,25 @@ pub(super) fn run(args: &EvalArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn part(out: &mut dyn Write, name: &str, images: &Images, measured: &Evaluation) -> io::Result<()> {
+fn part(
+    out: &mut Output<'_>,
+    name: &str,
+    images: &Images,
+    measured: &Evaluation,
+) -> io::Result<()> {
     let (Some(accuracy), Some(cost)) = (measured.accuracy, measured.cost) else { return Ok(()) };
     let percent = accuracy * 100.0;
     writeln!(out, "{name:<10} {percent:6.2}% of {:>6} images, cost {cost:.5}", images.len())
 }
 
 /// Which answers are taken for which, test images.
-fn confusion(out: &mut dyn Write, answers: &[String], counts: &[Vec<u32>]) -> io::Result<()> {
+fn confusion(out: &mut Output<'_>, answers: &[String], counts: &[Vec<u32>]) -> io::Result<()> {
+    let answers: Vec<_> = answers.iter().map(|name| printable(name)).collect();
     let longest = answers.iter().map(|name| name.chars().count()).max().unwrap_or(0);
     let width = longest.max(5);
-    write!(out, "\n# right answer in rows, given answer in columns\n{:width$}", "")?;
-    for name in answers {
+    out.lines("\n# right answer in rows, given answer in columns")?;
+    write!(out, "{:width$}", "")?;
+    for name in &answers {
         write!(out, " {name:>width$}")?;
     }
     writeln!(out, "  accuracy")?;

@@ -4,6 +4,7 @@ use super::args::ExploreArgs;
 use super::dashboard::{has_terminal, show_without_run};
 use super::display::DisplayArgs;
 use super::error::Usage;
+use super::output::{self, Output};
 use crate::explore;
 use crate::protocol::{Event, Explorable, Update};
 use crate::ui::{App, Language, Setup, text};
@@ -11,7 +12,7 @@ use anyhow::Context;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use serde_json::json;
-use std::io::{self, Write};
+use std::io;
 use std::process::ExitCode;
 
 /// Columns and rows of a picture where there is no terminal.
@@ -19,17 +20,17 @@ const PICTURE: Rect = Rect::new(0, 0, 120, 40);
 
 /// Lists what there is, or opens one.
 pub(super) fn run(args: &ExploreArgs, display: &DisplayArgs) -> anyhow::Result<ExitCode> {
-    let out = io::stdout();
+    let mut out = output::out();
     match &args.id {
-        None => list(args.json, display.theme().language(), &mut out.lock())?,
+        None => list(args.json, display.theme().language(), &mut out)?,
         Some(id) => {
             let explorable = find(id)?;
             if args.json {
-                print_json(explorable, &mut out.lock())?;
+                print_json(explorable, &mut out)?;
             } else if has_terminal() {
                 show_without_run(setup(explorable, display), display)?;
             } else {
-                write!(out.lock(), "{}", picture(explorable, display))?;
+                out.lines(&picture(explorable, display))?;
             }
         }
     }
@@ -50,7 +51,7 @@ fn find(id: &str) -> Result<&'static Explorable, Usage> {
     })
 }
 
-fn list(json: bool, language: Language, out: &mut impl Write) -> io::Result<()> {
+fn list(json: bool, language: Language, out: &mut Output<'_>) -> io::Result<()> {
     let widest = explore::list().iter().map(|explorable| explorable.id.len()).max();
     for Explorable { id, chapter, title, to_try, to_notice, .. } in explore::list() {
         if json {
@@ -61,7 +62,7 @@ fn list(json: bool, language: Language, out: &mut impl Write) -> io::Result<()> 
                 "try": to_try,
                 "expected": to_notice,
             });
-            writeln!(out, "{line}")?;
+            out.json(&line)?;
         } else {
             let title = language.tell(title);
             writeln!(out, "{id:width$}  ch. {chapter}  {title}", width = widest.unwrap_or(0))?;
@@ -71,11 +72,11 @@ fn list(json: bool, language: Language, out: &mut impl Write) -> io::Result<()> 
 }
 
 /// What there is to set, then a line a figure, all at the defaults.
-fn print_json(explorable: &Explorable, out: &mut impl Write) -> anyhow::Result<()> {
+fn print_json(explorable: &Explorable, out: &mut Output<'_>) -> anyhow::Result<()> {
     let explored = explore::explore(&explorable.id, &[]).context("it is listed")?;
-    writeln!(out, "{}", json!({ "event": "explorable", "explorable": explorable }))?;
+    out.json(&json!({ "event": "explorable", "explorable": explorable }))?;
     for figure in explored.figures {
-        writeln!(out, "{}", json!({ "event": "figure", "id": explorable.id, "figure": figure }))?;
+        out.json(&json!({ "event": "figure", "id": explorable.id, "figure": figure }))?;
     }
     Ok(())
 }

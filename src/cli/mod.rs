@@ -13,6 +13,7 @@ mod eval;
 mod explore;
 mod headless;
 mod offscreen;
+mod output;
 mod picture;
 mod predict;
 mod read;
@@ -32,7 +33,6 @@ use display::DisplayArgs;
 use error::Usage;
 use search::SearchArgs;
 use sessions::SessionCommand;
-use std::io::Write;
 use std::process::ExitCode;
 
 /// Bad arguments, or files that they name.
@@ -95,13 +95,16 @@ enum Subcommand {
 /// Runs the program with the process's own arguments.
 #[must_use]
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return error::of_arguments(error),
+    };
     run(cli).unwrap_or_else(|error| {
         if error::is_broken_pipe(&error) {
             return ExitCode::SUCCESS;
         }
         // Nobody is left to tell when standard error is gone too.
-        let _ = writeln!(std::io::stderr(), "error: {}", error::in_words(&error));
+        let _ = writeln!(output::err(), "error: {}", error::in_words(&error));
         ExitCode::from(if error.is::<Usage>() { USAGE } else { FAILURE })
     })
 }

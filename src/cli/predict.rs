@@ -2,10 +2,11 @@
 
 use super::args::PredictArgs;
 use super::error::Usage;
+use super::output::{self, Output};
 use crate::data::{PictureError, Scan};
 use crate::model::{Answer, Model};
 use serde::Serialize;
-use std::io::{self, Write};
+use std::io;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -27,7 +28,7 @@ struct Line<'a> {
 pub(super) fn run(args: &PredictArgs) -> anyhow::Result<ExitCode> {
     let model = Model::load(&args.model).map_err(|error| Usage::value("<MODEL>", error))?;
     let names = model.spec.readout.names(&model.classes);
-    let mut out = io::stdout().lock();
+    let mut out = output::out();
     let mut code = ExitCode::SUCCESS;
     for image in &args.images {
         match answer(&model, image) {
@@ -36,7 +37,7 @@ pub(super) fn run(args: &PredictArgs) -> anyhow::Result<ExitCode> {
             Err(error) => {
                 out.flush()?;
                 // Nobody is left to tell when standard error is gone too.
-                let _ = writeln!(io::stderr(), "error: {}", Usage::value("<IMAGE>", error));
+                let _ = writeln!(output::err(), "error: {}", Usage::value("<IMAGE>", error));
                 code = ExitCode::from(super::USAGE);
             }
         }
@@ -51,7 +52,7 @@ fn answer(model: &Model, image: &Path) -> Result<Answer, PictureError> {
     Ok(model.answer(&images).swap_remove(0))
 }
 
-fn print_json(out: &mut dyn Write, image: &Path, answer: &Answer) -> anyhow::Result<()> {
+fn print_json(out: &mut Output<'_>, image: &Path, answer: &Answer) -> anyhow::Result<()> {
     let line = Line {
         event: "prediction",
         image,
@@ -61,11 +62,11 @@ fn print_json(out: &mut dyn Write, image: &Path, answer: &Answer) -> anyhow::Res
         outputs: &answer.outputs,
         votes: &answer.votes,
     };
-    writeln!(out, "{}", serde_json::to_string(&line)?)?;
+    out.json(&line)?;
     Ok(())
 }
 
-fn print(out: &mut dyn Write, image: &Path, answer: &Answer, names: &[String]) -> io::Result<()> {
+fn print(out: &mut Output<'_>, image: &Path, answer: &Answer, names: &[String]) -> io::Result<()> {
     let percent = answer.strength * 100.0;
     write!(out, "{}: {} ({percent:.1}%)", image.display(), answer.name)?;
     if !answer.votes.is_empty() {

@@ -4,6 +4,7 @@ use super::args::ReadArgs;
 use super::dashboard::{has_terminal, show_without_run};
 use super::display::DisplayArgs;
 use super::error::Usage;
+use super::output;
 use crate::data::Scan;
 use crate::model::Model;
 use crate::protocol::{ReadLine, Reading, Segmentation};
@@ -12,7 +13,6 @@ use crate::ui::{App, Setup, text};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use serde::Serialize;
-use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -65,9 +65,9 @@ pub(super) fn run(args: &ReadArgs, display: &DisplayArgs) -> anyhow::Result<Exit
     let scan = Scan::open(&args.image).map_err(|error| Usage::value("<IMAGE>", error))?;
     let mut reading = read(&model, &scan.picture);
     reading.shrunk *= scan.shrunk as u32;
-    let mut out = io::stdout().lock();
+    let mut out = output::out();
     if args.json {
-        writeln!(out, "{}", serde_json::to_string(&line(&args.image, &reading))?)?;
+        out.json(&line(&args.image, &reading))?;
     } else if args.show {
         let reading = Some((args.image.display().to_string(), reading));
         let setup = Setup { theme: display.theme(), reading, ..Setup::default() };
@@ -76,7 +76,7 @@ pub(super) fn run(args: &ReadArgs, display: &DisplayArgs) -> anyhow::Result<Exit
             show_without_run(setup, display)?;
             return Ok(ExitCode::SUCCESS);
         }
-        write!(out, "{}", picture(setup))?;
+        out.lines(&picture(setup))?;
     } else {
         for best in best(&reading) {
             writeln!(out, "{}", best.text())?;

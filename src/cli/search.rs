@@ -1,16 +1,17 @@
 //! `nntop search`: many runs, a table of results.
 
 use super::error::Usage;
+use super::output::{self, Output};
 use super::signals;
-use super::spec_args::count;
+use super::spec_args::{MOST_RECIPE, count};
 use crate::data::Dataset;
+use crate::files;
 use crate::jobs::search;
 use crate::jobs::search::{Point, Row, Search};
 use anyhow::Context;
 use clap::Args;
 use serde::Serialize;
-use std::fs;
-use std::io::{self, Write};
+use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -54,7 +55,7 @@ pub(super) fn run(args: &SearchArgs) -> anyhow::Result<ExitCode> {
         .context("cannot listen for signals")?;
     let cores = || available_parallelism().map_or(1, usize::from);
     let workers = args.workers.map_or_else(cores, |workers| workers as usize);
-    let mut out = io::stdout().lock();
+    let mut out = output::out();
     let mut printed = Ok(());
     if !args.json {
         writeln!(out, "# {} runs, {workers} at once, on {}", points.len(), data.name)?;
@@ -87,7 +88,7 @@ pub(super) fn run(args: &SearchArgs) -> anyhow::Result<ExitCode> {
 fn points(args: &SearchArgs) -> Result<Vec<Point>, Usage> {
     let file = args.file.display();
     let wrong = |problem: String| Usage::value("<SPEC.toml>", format!("{file}: {problem}"));
-    let text = fs::read_to_string(&args.file)
+    let text = files::read::text(&args.file, MOST_RECIPE)
         .map_err(|error| wrong(format!("cannot be read: {error}")))?;
     let search = Search::parse(&text).map_err(|error| wrong(error.to_string()))?;
     let points = match args.random {
@@ -105,9 +106,8 @@ fn data(points: &[Point]) -> Result<Dataset, Usage> {
     }
 }
 
-fn line(out: &mut dyn Write, event: &'static str, row: &Row) -> io::Result<()> {
-    serde_json::to_writer(&mut *out, &Line { event, row })?;
-    out.write_all(b"\n")
+fn line(out: &mut Output<'_>, event: &'static str, row: &Row) -> io::Result<()> {
+    out.json(&Line { event, row })
 }
 
 fn settings(row: &Row) -> String {
@@ -120,7 +120,7 @@ fn percent(accuracy: Option<f64>) -> String {
 }
 
 /// All runs in aligned columns, the best first.
-fn table(out: &mut dyn Write, rows: &[Row]) -> io::Result<()> {
+fn table(out: &mut Output<'_>, rows: &[Row]) -> io::Result<()> {
     let mut lines: Vec<Vec<String>> = Vec::new();
     let names = rows.first().map(|row| row.values.iter().map(|(name, _)| name.clone()));
     let measured = ["validation", "test", "training", "best at", "epochs", "seconds", "outcome"];

@@ -1,14 +1,19 @@
 //! From arguments to a spec: defaults, then the spec file, then what was said on the command line.
 
 use super::error::Usage;
+use crate::files;
 use crate::nn::{Activation, Cost, Init, Penalty};
-use crate::spec::{EarlyStopping, Expansion, Optimizer, PRESETS, Preset, Schedule, Spec, preset};
+use crate::spec::{
+    EarlyStopping, Expansion, Optimizer, PRESETS, Preset, Schedule, Spec, preset, toml_problem,
+};
 use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser};
 use serde::de::value::{Error as NameError, StrDeserializer};
 use serde::de::{DeserializeOwned, IntoDeserializer};
-use std::fs;
 use std::path::{Path, PathBuf};
+
+/// Longest recipe that is read, in bytes.
+pub(super) const MOST_RECIPE: u64 = 1 << 20;
 
 /// Everything that decides a run's result.
 #[derive(Debug, Default, Args)]
@@ -226,9 +231,9 @@ fn set<T: Clone>(field: &mut T, given: Option<&T>) {
 
 fn read(file: &Path) -> Result<Spec, Usage> {
     let wrong = |problem: String| Usage::value("--spec", format!("{}: {problem}", file.display()));
-    let text =
-        fs::read_to_string(file).map_err(|error| wrong(format!("cannot be read: {error}")))?;
-    toml::from_str(&text).map_err(|error| wrong(error.to_string()))
+    let text = files::read::text(file, MOST_RECIPE)
+        .map_err(|error| wrong(format!("cannot be read: {error}")))?;
+    toml::from_str(&text).map_err(|error| wrong(toml_problem(&text, &error)))
 }
 
 /// A value of an enum by the name that spec files use; the error lists them all.

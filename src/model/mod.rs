@@ -1,7 +1,6 @@
 //! Trained networks: their files (safetensors, and the JSON of the book's network2.py), their votes,
 //! their evaluation, and the answers to probes.
 
-pub mod atomic;
 pub(crate) mod ensemble;
 pub(crate) mod evaluate;
 pub(crate) mod evaluator;
@@ -15,6 +14,7 @@ pub use evaluate::{Answer, Evaluation, MismatchError};
 pub use join::JoinError;
 
 use crate::data::Dataset;
+use crate::files::atomic;
 use crate::nn::Network;
 use crate::spec::{Spec, build};
 use std::fs::File;

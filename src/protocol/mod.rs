@@ -16,6 +16,7 @@ mod real;
 mod run_view;
 mod series;
 mod stats;
+mod untrusted;
 
 pub use command::{Command, Pace, Step, Tune};
 pub use event::{
@@ -32,6 +33,7 @@ pub use reading::{ReadDigit, ReadLine, Reading, Segmentation};
 pub use run_view::RunView;
 pub use series::Series;
 pub use stats::{EpochStats, LayerStats};
+pub use untrusted::{Untrusted, is_unprintable, printable, printable_json};
 
 /// Raised whenever a message changes; both sides of a socket say theirs first.
 pub const PROTOCOL_VERSION: u32 = 2;

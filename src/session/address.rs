@@ -3,7 +3,7 @@
 
 use super::place::{PlaceError, at};
 use super::run_dir::RunDir;
-use crate::model::atomic;
+use crate::files::atomic;
 use std::ffi::OsStr;
 use std::fs::{self, DirBuilder};
 use std::io;

@@ -3,7 +3,7 @@
 use super::names;
 use super::place::{PlaceError, STATE_DIR, at};
 use super::run_dir::RunDir;
-use crate::model::atomic;
+use crate::files::atomic;
 use etcetera::BaseStrategy;
 use std::fs::{self, DirBuilder};
 use std::io;

@@ -1,8 +1,8 @@
 //! What a run is, kept in its directory.
 
 use super::run_dir::RunDir;
+use crate::files::atomic;
 use crate::jobs;
-use crate::model::atomic;
 use crate::protocol::Pace;
 use crate::spec::Spec;
 use crate::train::CheckpointPolicy;

@@ -5,6 +5,7 @@ pub(crate) mod describe;
 pub(crate) mod presets;
 pub(crate) mod readout;
 pub(crate) mod recipe;
+mod syntax;
 #[cfg(test)]
 pub(crate) mod testing;
 pub(crate) mod validate;
@@ -14,4 +15,5 @@ pub use describe::describe;
 pub use presets::{PRESETS, Preset, preset};
 pub use readout::Readout;
 pub use recipe::{EarlyStopping, Expansion, Optimizer, Schedule, Spec};
+pub use syntax::toml_problem;
 pub use validate::SpecError;

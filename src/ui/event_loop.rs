@@ -39,6 +39,7 @@ pub fn run(link: &Link, setup: Setup, limits: Limits) -> Result<Exit, Error> {
     watch_for_hang_up(send.clone())?;
     watch_for_signals(send.clone())?;
     let guard = Guard::take()?;
+    #[allow(clippy::disallowed_methods)] // Cells hold no control characters.
     let exit = match Screen::new(io::stdout()) {
         Ok(screen) => {
             read_input(send)?;

@@ -100,6 +100,7 @@ pub(super) struct Guard;
 
 impl Guard {
     /// Takes the terminal over.
+    #[allow(clippy::disallowed_methods)] // Nothing but escape sequences of our own is written.
     pub(super) fn take() -> io::Result<Self> {
         restore_on_panic(thread::current().id());
         enable_raw_mode()?;
@@ -116,6 +117,7 @@ impl Drop for Guard {
 }
 
 /// Gives the terminal back. One that is gone needs nothing.
+#[allow(clippy::disallowed_methods)] // Nothing but escape sequences of our own is written.
 fn restore() {
     let _ =
         execute!(io::stdout(), EndSynchronizedUpdate, Print(MOUSE_OFF), LeaveAlternateScreen, Show);

@@ -5,25 +5,26 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Every floor and what it may import.
-const FLOORS: [(&str, &[&str]); 16] = [
+const FLOORS: [(&str, &[&str]); 17] = [
     ("rng", &[]),
+    ("files", &[]),
     ("protocol", &[]),
     ("picture", &["rng"]),
     ("linalg", &[]),
-    ("data", &["picture", "rng"]),
+    ("data", &["files", "picture", "rng"]),
     ("nn", &["linalg", "rng"]),
     ("ui", &["protocol", "picture"]),
-    ("spec", &["nn", "data", "protocol", "rng"]),
-    ("model", &["spec", "nn", "linalg", "data", "protocol", "rng"]),
-    ("train", &["model", "spec", "nn", "linalg", "data", "protocol", "rng"]),
-    ("reading", &["model", "spec", "data", "picture", "protocol"]),
-    ("jobs", &["train", "model", "spec", "nn", "data", "protocol", "rng"]),
-    ("book", &["jobs", "train", "model", "spec", "nn", "data", "protocol", "rng"]),
-    ("explore", &["jobs", "train", "model", "spec", "nn", "data", "protocol", "rng"]),
+    ("spec", &["files", "nn", "data", "protocol", "rng"]),
+    ("model", &["files", "spec", "nn", "linalg", "data", "protocol", "rng"]),
+    ("train", &["files", "model", "spec", "nn", "linalg", "data", "protocol", "rng"]),
+    ("reading", &["files", "model", "spec", "data", "picture", "protocol"]),
+    ("jobs", &["files", "train", "model", "spec", "nn", "data", "protocol", "rng"]),
+    ("book", &["files", "jobs", "train", "model", "spec", "nn", "data", "protocol", "rng"]),
+    ("explore", &["files", "jobs", "train", "model", "spec", "nn", "data", "protocol", "rng"]),
     (
         "session",
         &[
-            "book", "explore", "jobs", "train", "model", "reading", "spec", "nn", "data",
+            "book", "explore", "jobs", "train", "model", "reading", "spec", "nn", "data", "files",
             "picture", "protocol", "rng",
         ],
     ),
@@ -31,7 +32,7 @@ const FLOORS: [(&str, &[&str]); 16] = [
         "cli",
         &[
             "session", "book", "explore", "jobs", "train", "model", "reading", "spec", "ui", "nn",
-            "linalg", "data", "picture", "protocol", "rng",
+            "linalg", "data", "files", "picture", "protocol", "rng",
         ],
     ),
 ];

@@ -11,6 +11,7 @@ mod golden;
 mod headless;
 mod languages;
 mod layering;
+mod printing;
 mod pty;
 mod reading;
 mod reducer;

@@ -5,8 +5,9 @@ mod networks;
 mod peak;
 
 use super::args::BenchArgs;
+use super::output::{self, Output};
 use serde::Serialize;
-use std::io::{self, IsTerminal, Write};
+use std::io;
 use std::process::ExitCode;
 
 /// A line of `--json`. Fields are added, never renamed.
@@ -49,7 +50,7 @@ pub(super) struct Speed {
 
 /// Measures, and prints a line each as soon as it is known.
 pub(super) fn run(args: &BenchArgs) -> anyhow::Result<ExitCode> {
-    let mut report = Report { json: args.json, out: io::stdout(), network: "", batch: 0 };
+    let mut report = Report { json: args.json, out: output::out(), network: "", batch: 0 };
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
     let mut counts = vec![1];
     if cores > 1 {
@@ -72,7 +73,7 @@ pub(super) fn run(args: &BenchArgs) -> anyhow::Result<ExitCode> {
 
 struct Report {
     json: bool,
-    out: io::Stdout,
+    out: Output<'static>,
     /// Of the line before.
     network: &'static str,
     batch: u32,
@@ -94,12 +95,12 @@ one gets the next ready.";
 
 impl Report {
     fn explain(&mut self) -> io::Result<()> {
-        if self.json { Ok(()) } else { writeln!(self.out, "\n{EXPLANATION}") }
+        if self.json { Ok(()) } else { self.out.lines(&format!("\n{EXPLANATION}")) }
     }
 
     fn print(&mut self, line: &Line) -> anyhow::Result<()> {
         if self.json {
-            writeln!(self.out, "{}", serde_json::to_string(line)?)?;
+            self.out.json(line)?;
             return Ok(());
         }
         match line {
@@ -117,11 +118,12 @@ impl Report {
 
     fn speed(&mut self, what: &str, speed: &Speed) -> io::Result<()> {
         let full = (speed.share_of_peak * BAR).round() as usize;
-        let unicode = self.out.is_terminal();
+        let unicode = output::out_is_terminal();
         let bar = if unicode { "█" } else { "#" }.repeat(full.min(BAR as usize));
         if speed.network != self.network || speed.batch != self.batch {
             (self.network, self.batch) = (speed.network, speed.batch);
-            writeln!(self.out, "\n{}, {}, batch {}", speed.network, speed.cost, speed.batch)?;
+            writeln!(self.out)?;
+            writeln!(self.out, "{}, {}, batch {}", speed.network, speed.cost, speed.batch)?;
         }
         writeln!(
             self.out,

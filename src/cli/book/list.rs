@@ -3,9 +3,10 @@
 use super::Usage;
 use crate::book;
 use crate::book::{EXPERIMENTS, Experiment, OMITTED, Omitted};
+use crate::cli::output::Output;
 use serde_json::json;
 use std::collections::BTreeSet;
-use std::io::{self, Write};
+use std::io;
 
 /// The book's chapters, from 1 on.
 const CHAPTERS: [&str; 6] = [
@@ -70,7 +71,7 @@ fn distance(a: &str, b: &str) -> usize {
 pub(super) fn print(
     experiments: &[&Experiment],
     json: bool,
-    out: &mut impl Write,
+    out: &mut Output<'_>,
 ) -> io::Result<()> {
     let widest = experiments.iter().map(|experiment| experiment.id.len()).max().unwrap_or(0);
     let mut last = 0;
@@ -78,13 +79,15 @@ pub(super) fn print(
         if json {
             let line =
                 json!({ "id": id, "chapter": chapter, "title": title, "expected": expected });
-            writeln!(out, "{line}")?;
+            out.json(&line)?;
             continue;
         }
         if *chapter != last {
-            let gap = if last == 0 { "" } else { "\n" };
+            if last != 0 {
+                writeln!(out)?;
+            }
             let name = CHAPTERS.get(*chapter as usize - 1).unwrap_or(&"");
-            writeln!(out, "{gap}Chapter {chapter}: {name}")?;
+            writeln!(out, "Chapter {chapter}: {name}")?;
             last = *chapter;
         }
         writeln!(out, "  {id:widest$}  {title}")?;
@@ -95,14 +98,13 @@ pub(super) fn print(
             experiments.iter().map(|experiment| experiment.chapter).collect();
         let omitted = OMITTED.iter().filter(|omitted| chapters.contains(&omitted.chapter));
         for (number, Omitted { id, title, reason, .. }) in omitted.enumerate() {
-            let heading = if number == 0 { "\nLeft out\n" } else { "" };
-            writeln!(out, "{heading}  {id:widest$}  {title}")?;
+            if number == 0 {
+                out.lines("\nLeft out")?;
+            }
+            writeln!(out, "  {id:widest$}  {title}")?;
             writeln!(out, "  {:widest$}    {reason}", "")?;
         }
-        writeln!(
-            out,
-            "\n`nntop book ID` runs one, with --quick in seconds; --all runs every one."
-        )?;
+        out.lines("\n`nntop book ID` runs one, with --quick in seconds; --all runs every one.")?;
     }
     Ok(())
 }

@@ -9,7 +9,7 @@ use super::display::DisplayArgs;
 use super::error::Usage;
 use super::headless::{self, Format};
 use super::sessions::{self, Begun, Start};
-use super::{FAILURE, REFUTED, signals};
+use super::{FAILURE, REFUTED, output, signals};
 use crate::book::{EXPERIMENTS, Experiment};
 use crate::jobs::{Options, Running};
 use crate::protocol::{Command, Outcome, RunView};
@@ -18,7 +18,7 @@ use crate::ui::{Exit, Setup};
 use anyhow::Context;
 use clap::Args;
 use crossbeam_channel::Sender;
-use std::io::{self, IsTerminal, Write};
+use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -52,7 +52,7 @@ pub(super) struct BookArgs {
 pub(super) fn run(args: &BookArgs, display: &DisplayArgs) -> anyhow::Result<ExitCode> {
     let options = Options { quick: args.quick, seed: args.seed, ..Options::default() };
     if let Some(file) = &args.table {
-        table::print(file, &mut io::stdout().lock())?;
+        table::print(file, &mut output::out())?;
         return Ok(ExitCode::SUCCESS);
     }
     if let Some(id) = &args.id {
@@ -74,7 +74,7 @@ pub(super) fn run(args: &BookArgs, display: &DisplayArgs) -> anyhow::Result<Exit
     if args.all {
         return print(&chosen, options, &args.output);
     }
-    list::print(&chosen, args.output.json, &mut io::stdout().lock())?;
+    list::print(&chosen, args.output.json, &mut output::out())?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -124,7 +124,7 @@ fn show(
 /// Lines that stay on the terminal after the dashboard is gone.
 fn summarize(view: &RunView) -> io::Result<()> {
     headless::print_claims(view)?;
-    let mut out = io::stdout().lock();
+    let mut out = output::out();
     match &view.outcome {
         Some(Outcome::Failed(reason)) => writeln!(out, "failed: {reason}"),
         Some(Outcome::Diverged { hint, .. }) => writeln!(out, "diverged: {hint}"),
@@ -177,15 +177,15 @@ fn print(
     for experiment in experiments {
         let running = Running::spawn(experiment, options).context("cannot start a thread")?;
         lock(&signal).watch(&running.commands);
-        let (mut out, mut bar) = (io::stdout().lock(), io::stderr());
-        let bar: Option<&mut dyn Write> = if bar.is_terminal() { Some(&mut bar) } else { None };
+        let (mut out, mut bar) = (output::out(), output::err_is_terminal().then(output::err));
+        let bar = bar.as_mut();
         let view = headless::follow(&running.events, &running.commands, format, &mut out, bar)?;
         lock(&signal).current = None;
         running.join();
         if let Some(Outcome::Failed(reason) | Outcome::Diverged { hint: reason, .. }) =
             &view.outcome
         {
-            writeln!(io::stderr(), "error: {}: {reason}", experiment.id)?;
+            writeln!(output::err(), "error: {}: {reason}", experiment.id)?;
         }
         verdict = verdict.max(Verdict::of(&view));
         if view.outcome == Some(Outcome::Stopped) {

@@ -1,17 +1,20 @@
 //! A Markdown table of results.
 
 use super::Usage;
+use crate::cli::output::Output;
+use crate::files;
 use serde_json::Value;
-use std::fs;
-use std::io::Write;
 use std::path::Path;
+
+/// Longest file of results that is read, in bytes.
+const MOST_RESULTS: u64 = 64 << 20;
 
 /// Prints the claims in a file of `nntop book --json` lines as a table; lines that are no claims
 /// are passed over.
-pub(super) fn print(file: &Path, out: &mut impl Write) -> anyhow::Result<()> {
+pub(super) fn print(file: &Path, out: &mut Output<'_>) -> anyhow::Result<()> {
     let wrong = |problem: String| Usage::value("--table", format!("{}: {problem}", file.display()));
-    let text =
-        fs::read_to_string(file).map_err(|error| wrong(format!("cannot be read: {error}")))?;
+    let text = files::read::text(file, MOST_RESULTS)
+        .map_err(|error| wrong(format!("cannot be read: {error}")))?;
     writeln!(
         out,
         "| experiment | the book's claim | expected | measured | seed | seconds | holds |"

@@ -1,9 +1,10 @@
 //! One JSON object a line: a contract that scripts rely on. Fields are added, never renamed.
 
+use crate::cli::output::Output;
 use crate::protocol::{Claim, EpochStats, Event, Outcome, Quantity, RunView};
 use serde::Serialize;
 use serde_json::Value;
-use std::io::{self, Write};
+use std::io;
 
 /// An object that says first what it is.
 #[derive(Serialize)]
@@ -30,7 +31,7 @@ struct Finished<'a> {
     train_seconds: f64,
 }
 
-pub(super) fn print(event: &Event, view: &RunView, out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn print(event: &Event, view: &RunView, out: &mut Output<'_>) -> io::Result<()> {
     match event {
         Event::Started(info) => line(out, "started", info.as_ref()),
         Event::EpochEnded(stats) => line(out, "epoch", stats),
@@ -66,7 +67,7 @@ struct ClaimLine<'a> {
     seconds: f64,
 }
 
-fn claim(claim: &Claim, out: &mut dyn Write) -> io::Result<()> {
+fn claim(claim: &Claim, out: &mut Output<'_>) -> io::Result<()> {
     let value = |quantity: &Quantity| match quantity {
         Quantity::Number(number) => Value::from(*number),
         Quantity::Text(text) => Value::from(text.as_str()),
@@ -85,9 +86,8 @@ fn claim(claim: &Claim, out: &mut dyn Write) -> io::Result<()> {
 }
 
 /// NaN and infinity become null.
-fn line<T: Serialize>(out: &mut dyn Write, event: &'static str, body: &T) -> io::Result<()> {
-    serde_json::to_writer(&mut *out, &Line { event, body })?;
-    out.write_all(b"\n")
+fn line<T: Serialize>(out: &mut Output<'_>, event: &'static str, body: &T) -> io::Result<()> {
+    out.json(&Line { event, body })
 }
 
 fn finished<'a>(outcome: &'a Outcome, view: &RunView) -> Finished<'a> {

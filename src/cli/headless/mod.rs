@@ -4,11 +4,12 @@ mod json;
 mod text;
 
 use super::args::OutputArgs;
+use super::output::{self, Output};
 use super::signals;
 use crate::protocol::{Command, Event, Outcome, RunView};
 use anyhow::{Context, bail};
 use crossbeam_channel::{Receiver, Sender};
-use std::io::{self, IsTerminal, Write};
+use std::io;
 use std::process::ExitCode;
 
 /// How a run is printed.
@@ -33,9 +34,8 @@ pub(super) fn run(
     })
     .context("cannot listen for signals")?;
     let format = if output.json { Format::Json } else { Format::Text };
-    let (mut out, mut bar) = (io::stdout().lock(), io::stderr());
-    let bar: Option<&mut dyn Write> = if bar.is_terminal() { Some(&mut bar) } else { None };
-    let view = follow(events, commands, format, &mut out, bar)?;
+    let (mut out, mut bar) = (output::out(), output::err_is_terminal().then(output::err));
+    let view = follow(events, commands, format, &mut out, bar.as_mut())?;
     match view.outcome {
         Some(Outcome::Diverged { epoch, hint }) => bail!("diverged in epoch {epoch}: {hint}"),
         Some(Outcome::Failed(reason)) => bail!("{reason}"),
@@ -53,8 +53,8 @@ pub(super) fn follow(
     events: &Receiver<Event>,
     commands: &Sender<Command>,
     format: Format,
-    out: &mut dyn Write,
-    mut bar: Option<&mut dyn Write>,
+    out: &mut Output<'_>,
+    mut bar: Option<&mut Output<'_>>,
 ) -> io::Result<RunView> {
     let mut view = RunView::default();
     let mut listening = true;
@@ -62,7 +62,7 @@ pub(super) fn follow(
         view.apply(&event);
         if let (Some(bar), Format::Text) = (&mut bar, format) {
             // A bar that cannot be drawn is no reason to end a run.
-            let _ = text::bar(&event, &view, *bar);
+            let _ = text::bar(&event, &view, bar);
         }
         if listening {
             listening = match print(&event, &view, format, out) {
@@ -85,11 +85,11 @@ pub(super) fn follow(
 
 /// The claims that were checked, a line each.
 pub(super) fn print_claims(view: &RunView) -> io::Result<()> {
-    let mut out = io::stdout().lock();
+    let mut out = output::out();
     view.claims.iter().try_for_each(|claim| text::claim(claim, &mut out))
 }
 
-fn print(event: &Event, view: &RunView, format: Format, out: &mut dyn Write) -> io::Result<()> {
+fn print(event: &Event, view: &RunView, format: Format, out: &mut Output<'_>) -> io::Result<()> {
     match format {
         Format::Text => text::print(event, view, out)?,
         Format::Json => json::print(event, view, out)?,

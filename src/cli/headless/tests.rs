@@ -2,6 +2,7 @@ use super::*;
 use crate::protocol::{EpochStats, LayerStats, RunInfo};
 use crossbeam_channel::unbounded;
 use serde_json::Value;
+use std::io::Write;
 
 fn epoch(epoch: u32, validation: f64, test: f64) -> Event {
     Event::EpochEnded(EpochStats {
@@ -36,7 +37,7 @@ fn printed(format: Format, events: Vec<Event>) -> (String, Outcome) {
     }
     drop(sender);
     let mut out = Vec::new();
-    let view = follow(&events_out, &commands, format, &mut out, None).unwrap();
+    let view = follow(&events_out, &commands, format, &mut Output::to(&mut out), None).unwrap();
     (String::from_utf8(out).unwrap(), view.outcome.unwrap())
 }
 
@@ -102,7 +103,7 @@ fn a_reader_that_leaves_stops_the_run() {
     for event in story(Outcome::Stopped) {
         sender.send(event).unwrap();
     }
-    let view = follow(&events, &commands, Format::Json, &mut Closing(1), None).unwrap();
+    let view = follow(&events, &commands, Format::Json, &mut Output::to(Closing(1)), None).unwrap();
     let outcome = view.outcome.unwrap();
     assert_eq!(outcome, Outcome::Stopped);
     assert_eq!(received.try_iter().collect::<Vec<_>>(), [Command::Stop]);
@@ -116,7 +117,10 @@ fn the_bar_shows_progress_and_is_cleared() {
     sender.send(Event::Progress(progress)).unwrap();
     sender.send(Event::Finished(Outcome::Stopped)).unwrap();
     let (mut out, mut bar) = (Vec::new(), Vec::new());
-    follow(&events, &commands, Format::Text, &mut out, Some(&mut bar)).unwrap();
+    {
+        let (mut out, mut bar) = (Output::to(&mut out), Output::to(&mut bar));
+        follow(&events, &commands, Format::Text, &mut out, Some(&mut bar)).unwrap();
+    }
     let bar = String::from_utf8(bar).unwrap();
     assert!(bar.contains("[###############---------------]  50%"), "{bar}");
     assert!(bar.ends_with("\r\x1b[K"), "{bar:?}");

@@ -1,13 +1,14 @@
 //! Aligned columns for people. Everything that is no epoch starts with `#`, so that plotting
 //! programs read the rest as it is.
 
+use crate::cli::output::Output;
 use crate::protocol::{Claim, EpochStats, Event, Outcome, Progress, RunInfo, RunView};
-use std::io::{self, Write};
+use std::io;
 
 /// Cells of the progress bar.
 const BAR: usize = 30;
 
-pub(super) fn print(event: &Event, view: &RunView, out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn print(event: &Event, view: &RunView, out: &mut Output<'_>) -> io::Result<()> {
     match event {
         Event::Started(info) => started(info, out),
         Event::EpochEnded(stats) => epoch(stats, out),
@@ -31,21 +32,20 @@ pub(super) fn print(event: &Event, view: &RunView, out: &mut dyn Write) -> io::R
 }
 
 /// A claim of the book in four lines.
-pub(crate) fn claim(claim: &Claim, out: &mut dyn Write) -> io::Result<()> {
+pub(crate) fn claim(claim: &Claim, out: &mut Output<'_>) -> io::Result<()> {
     let verdict = if claim.holds { "HOLDS" } else { "DOES NOT HOLD" };
     let tolerance = match claim.tolerance.as_str() {
         "" => String::new(),
         tolerance => format!(" ({tolerance})"),
     };
     let Claim { id, claim, expected, measured, seed, seconds, .. } = claim;
-    writeln!(
-        out,
-        "# {id}: {claim}\n#   expected {expected}{tolerance}\n#   measured {measured}\n\
-         #   {verdict} | seed {seed} | {seconds:.1} s"
-    )
+    writeln!(out, "# {id}: {claim}")?;
+    writeln!(out, "#   expected {expected}{tolerance}")?;
+    writeln!(out, "#   measured {measured}")?;
+    writeln!(out, "#   {verdict} | seed {seed} | {seconds:.1} s")
 }
 
-fn started(info: &RunInfo, out: &mut dyn Write) -> io::Result<()> {
+fn started(info: &RunInfo, out: &mut Output<'_>) -> io::Result<()> {
     // An experiment's title is its id, that of each of its runs begins with it.
     let has_network = !info.network.is_empty();
     if !has_network || info.title.contains('·') {
@@ -92,7 +92,7 @@ fn started(info: &RunInfo, out: &mut dyn Write) -> io::Result<()> {
     )
 }
 
-fn epoch(stats: &EpochStats, out: &mut dyn Write) -> io::Result<()> {
+fn epoch(stats: &EpochStats, out: &mut Output<'_>) -> io::Result<()> {
     write!(
         out,
         "{:>6} {:>10} {:>10} {:>10} {:>9} {:>9} {:>9} {:>9} {:>8.3} {:>10.0} ",
@@ -113,7 +113,7 @@ fn epoch(stats: &EpochStats, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out)
 }
 
-fn finished(outcome: &Outcome, view: &RunView, out: &mut dyn Write) -> io::Result<()> {
+fn finished(outcome: &Outcome, view: &RunView, out: &mut Output<'_>) -> io::Result<()> {
     match outcome {
         Outcome::Completed(reason) if reason.is_empty() => write!(out, "# completed")?,
         Outcome::Completed(reason) => write!(out, "# completed: {reason}")?,
@@ -138,13 +138,12 @@ fn finished(outcome: &Outcome, view: &RunView, out: &mut dyn Write) -> io::Resul
 }
 
 /// Draws the progress of the epoch over itself; clears it before anything else is printed.
-pub(super) fn bar(event: &Event, view: &RunView, bar: &mut dyn Write) -> io::Result<()> {
-    write!(bar, "\r\x1b[K")?;
-    if let Event::Progress(progress) = event {
-        let epochs = view.info.as_ref().map_or(0, |info| info.epochs);
-        write!(bar, "{}", bar_text(progress, epochs))?;
+pub(super) fn bar(event: &Event, view: &RunView, bar: &mut Output<'_>) -> io::Result<()> {
+    let epochs = view.info.as_ref().map_or(0, |info| info.epochs);
+    match event {
+        Event::Progress(progress) => bar.replace_line(&bar_text(progress, epochs)),
+        _ => bar.replace_line(""),
     }
-    bar.flush()
 }
 
 fn bar_text(progress: &Progress, epochs: u32) -> String {

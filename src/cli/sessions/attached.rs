@@ -3,11 +3,10 @@
 use super::super::display::DisplayArgs;
 use super::super::drawing;
 use super::super::error::Usage;
-use super::super::{REFUTED, dashboard, headless};
+use super::super::{REFUTED, dashboard, headless, output};
 use crate::protocol::{Command, Link, Update};
 use crate::session::{self, Attachment, ConnectError, Record, RunDir, State, Summary, Task};
 use crate::ui::{self, Exit, Setup};
-use std::io::{self, Write};
 use std::process::ExitCode;
 
 /// Shows a run until the user leaves: live by its session, else from what is kept of it.
@@ -125,5 +124,5 @@ pub(super) fn sentence(summary: &Summary) -> String {
 
 /// Prints a line for whoever is still there to read it.
 fn say(line: &str) {
-    let _ = writeln!(io::stdout(), "{line}");
+    let _ = writeln!(output::out(), "{line}");
 }

@@ -1,10 +1,10 @@
 //! Steering a live run from outside. Each command returns once it has taken effect.
 
+use super::super::output;
 use super::attached::sentence;
 use crate::protocol::{Activity, Command, Event, Level, Link, Outcome, RunView, Step, Update};
 use crate::session::{self, Attachment, ConnectError, Record, RunDir, Task};
 use anyhow::{anyhow, bail};
-use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -88,7 +88,7 @@ fn tell(
         error => error.into(),
     })?;
     let effect = effect(&connection.link, &run.name(), command, patience, done)?;
-    writeln!(io::stdout(), "{}: {effect}", run.name())?;
+    writeln!(output::out(), "{}: {effect}", run.name())?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -1,11 +1,12 @@
 //! `nntop doctor`: what this terminal and this system offer, and what helps.
 
+use super::super::output;
 use super::logout::{self, Logout};
 use crate::protocol::PROTOCOL_VERSION;
 use crate::session::{self, Home};
 use crate::ui::{ColorDepth, Environment};
 use serde_json::{Map, Value, json};
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 
 /// A line of the report.
@@ -33,11 +34,11 @@ pub(super) fn run(json: bool) -> anyhow::Result<ExitCode> {
         cpu(),
         sessions(),
     ];
-    let mut out = io::stdout().lock();
+    let mut out = output::out();
     if json {
         let object: Map<String, Value> =
             findings.into_iter().map(|finding| (finding.key.into(), finding.value)).collect();
-        writeln!(out, "{}", Value::Object(object))?;
+        out.json(&object)?;
         return Ok(ExitCode::SUCCESS);
     }
     for Finding { title, text, good, .. } in findings {
@@ -59,7 +60,7 @@ fn versions() -> Finding {
 }
 
 fn terminal() -> Finding {
-    let here = io::stdin().is_terminal() && io::stdout().is_terminal();
+    let here = io::stdin().is_terminal() && output::out_is_terminal();
     let term = Environment::read().term;
     let text = match (here, term.is_empty()) {
         (true, false) => format!("TERM={term}"),
@@ -72,8 +73,7 @@ fn terminal() -> Finding {
 
 fn size() -> Finding {
     // `stty size` is what a terminal says of itself; 0×0 is one that does not know.
-    let size = rustix::termios::tcgetwinsize(io::stdout()).ok();
-    let size = size.map(|size| (size.ws_col, size.ws_row)).filter(|size| size.0 > 0);
+    let size = output::terminal_size().filter(|size| size.0 > 0);
     let (value, text, good) = match size {
         Some((columns, rows)) => {
             let advice = match (columns >= 120 && rows >= 40, columns >= 40 && rows >= 12) {

@@ -1,11 +1,12 @@
 //! Which runs there are, what happened in them, and their removal.
 
 use super::super::error::Usage;
+use super::super::output;
 use super::find;
 use crate::session::{self, Home, RunDir, Summary};
 use anyhow::{Context, bail};
 use std::fs;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -16,15 +17,15 @@ const LEAVE: Duration = Duration::from_secs(5);
 /// `nntop ls`.
 pub(super) fn ls(json: bool) -> anyhow::Result<ExitCode> {
     let runs = session::list(&Home::of_user()?)?;
-    let mut out = io::stdout().lock();
+    let mut out = output::out();
     if json {
         for run in &runs {
-            writeln!(out, "{}", serde_json::to_string(run)?)?;
+            out.json(run)?;
         }
         return Ok(ExitCode::SUCCESS);
     }
-    if runs.is_empty() && out.is_terminal() {
-        writeln!(io::stderr(), "no runs yet; `nntop` starts one")?;
+    if runs.is_empty() && output::out_is_terminal() {
+        writeln!(output::err(), "no runs yet; `nntop` starts one")?;
     }
     let header = ["NAME", "STATE", "EPOCH", "BEST", "AGE", "CLIENTS", "ID", "NETWORK"];
     let rows: Vec<[String; 8]> = runs.iter().map(row).collect();
@@ -41,7 +42,7 @@ pub(super) fn ls(json: bool) -> anyhow::Result<ExitCode> {
     }
     for run in &runs {
         if let Some(problem) = &run.problem {
-            writeln!(io::stderr(), "{}: {problem}", run.name)?;
+            writeln!(output::err(), "{}: {problem}", run.name)?;
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -90,10 +91,10 @@ fn age(seconds: f64) -> String {
 
 /// `nntop logs`.
 pub(super) fn logs(run: &RunDir) -> anyhow::Result<ExitCode> {
-    let mut out = io::stdout().lock();
+    let mut out = output::out();
     for path in [run.log().with_extension("old"), run.log()] {
         match fs::read(&path) {
-            Ok(log) => out.write_all(&log)?,
+            Ok(log) => out.lines(&String::from_utf8_lossy(&log))?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(error).context(path.display().to_string()),
         }
@@ -153,8 +154,9 @@ fn ask(run: &RunDir) -> anyhow::Result<bool> {
     let summary = session::summarize(run);
     let state = summary.state.word();
     let (name, epoch) = (&summary.name, summary.epoch);
-    write!(io::stdout(), "Remove {name} ({state}, epoch {epoch}) for good? [y/N] ")?;
-    io::stdout().flush()?;
+    let mut out = output::out();
+    write!(out, "Remove {name} ({state}, epoch {epoch}) for good? [y/N] ")?;
+    out.flush()?;
     let mut answer = String::new();
     io::stdin().read_line(&mut answer)?;
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))

@@ -1,7 +1,7 @@
 //! One picture of a run's dashboard, as plain text.
 
 use super::super::display::DisplayArgs;
-use super::super::picture;
+use super::super::{output, picture};
 use super::attached::{notice, setup};
 use crate::protocol::{Command, Event, Link, Probe, Update};
 use crate::session::{self, Attachment, ConnectError, RunDir};
@@ -9,7 +9,6 @@ use crate::ui::{App, Setup, text};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use std::collections::BTreeSet;
-use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -26,7 +25,7 @@ pub(super) fn print(run: &RunDir, size: &str, display: &DisplayArgs) -> anyhow::
     };
     let setup = Setup { notice, ..setup(run, display) };
     let picture = draw(&link, setup, Rect::new(0, 0, columns, rows));
-    write!(io::stdout(), "{picture}")?;
+    output::out().lines(&picture)?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -3,6 +3,7 @@
 use super::super::dashboard::has_terminal;
 use super::super::display::DisplayArgs;
 use super::super::error::{Usage, in_words};
+use super::super::output;
 use super::list::until_free;
 use super::{ResumeArgs, control, show, warn_of_logout};
 use crate::protocol::Outcome;
@@ -12,7 +13,7 @@ use crate::session::{
 use crate::train::{BEST, Checkpoint, LAST};
 use anyhow::{Context, bail};
 use std::fs::DirBuilder;
-use std::io::{self, Write};
+use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::process::ExitCode;
 
@@ -50,16 +51,16 @@ pub(crate) fn begin(
             let why = in_words(&error);
             let notice = format!("no session: this run ends with its terminal: {why}");
             // Here it stays, also after the dashboard.
-            writeln!(io::stderr(), "{notice}")?;
+            writeln!(output::err(), "{notice}")?;
             return Ok(Begun::NotHere(notice));
         }
     };
     if !detach {
         return show(&run, Attachment::Control, display).map(Begun::InSession);
     }
-    writeln!(io::stdout(), "{}", run.name())?;
+    writeln!(output::out(), "{}", run.name())?;
     if let Some(warning) = warn_of_logout() {
-        writeln!(io::stderr(), "note: {warning}")?;
+        writeln!(output::err(), "note: {warning}")?;
     }
     Ok(Begun::InSession(ExitCode::SUCCESS))
 }
@@ -140,7 +141,7 @@ pub(super) fn resume(args: &ResumeArgs, display: &DisplayArgs) -> anyhow::Result
     }
     session::launch(&run)?;
     if args.detach || !has_terminal() {
-        writeln!(io::stdout(), "{}", run.name())?;
+        writeln!(output::out(), "{}", run.name())?;
         return Ok(ExitCode::SUCCESS);
     }
     show(&run, Attachment::Control, display)

@@ -2,6 +2,7 @@ use super::*;
 use crate::nn::Regularizer;
 use clap::Parser;
 use proptest::prelude::*;
+use std::fs;
 
 #[derive(Parser)]
 struct Line {

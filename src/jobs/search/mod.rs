@@ -8,7 +8,7 @@ pub use axis::Axis;
 pub use runner::{Row, run};
 
 use crate::rng::{Purpose, stream};
-use crate::spec::{Spec, SpecError};
+use crate::spec::{Spec, SpecError, toml_problem};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
@@ -35,7 +35,7 @@ pub struct Point {
 #[derive(Debug, thiserror::Error)]
 pub enum SearchError {
     #[error("{0}")]
-    Syntax(#[from] toml::de::Error),
+    Syntax(String),
     #[error(
         "there is no [search] table; it names fields and what to try, such as \
          `eta = [0.3, 3.0]` or `\"regularizer.lambda\" = {{ from = 0.1, to = 10.0, scale = \"log\", steps = 5 }}`"
@@ -65,7 +65,8 @@ impl Search {
     /// # Errors
     /// Where it is no TOML, or varies nothing, or something that cannot be varied.
     pub fn parse(text: &str) -> Result<Self, SearchError> {
-        let mut base: toml::Table = toml::from_str(text)?;
+        let mut base: toml::Table = toml::from_str(text)
+            .map_err(|error| SearchError::Syntax(toml_problem(text, &error)))?;
         let Some(toml::Value::Table(table)) = base.remove("search") else {
             return Err(SearchError::NoAxes);
         };
@@ -130,7 +131,8 @@ impl Search {
             set(&mut table, name, value.clone())
                 .map_err(|problem| SearchError::Axis { name: name.clone(), problem })?;
         }
-        let spec = Spec::deserialize(table)?;
+        let spec = Spec::deserialize(table)
+            .map_err(|error| SearchError::Syntax(error.to_string().trim().replace('\n', " ")))?;
         let values: Vec<(String, String)> =
             self.axes.keys().cloned().zip(chosen.iter().map(plain)).collect();
         spec.validate().map_err(|source| {

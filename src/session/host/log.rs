@@ -1,6 +1,7 @@
 //! The session's log: for people, a line a happening, with the time in UTC.
 
 use super::process::open_log;
+use crate::protocol::printable;
 use crate::session::record::now;
 use crate::session::run_dir::RunDir;
 use std::fmt::Display;
@@ -24,9 +25,11 @@ impl Log {
         Self { run: run.clone(), length: Mutex::new(length) }
     }
 
-    /// Writes a line.
+    /// Writes a line. What a client or a file put into it is made printable, so that it stays one
+    /// line and no terminal obeys it.
+    #[allow(clippy::disallowed_methods)] // Standard error is the log's file here.
     pub(super) fn say(&self, text: impl Display) {
-        let line = format!("{} {text}\n", timestamp(now()));
+        let line = format!("{} {}\n", timestamp(now()), printable(&text.to_string()));
         let mut length = self.length.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         // A disk that takes no log is no reason to end a run.
         let _ = io::stderr().write_all(line.as_bytes());

@@ -44,7 +44,7 @@ pub(super) fn detach(run: &RunDir) -> io::Result<Inherited> {
     // leave.
     let _ = rustix::process::setsid();
     let lock = File::from(io::stdin().as_fd().try_clone_to_owned()?);
-    let starter = Starter(File::from(io::stdout().as_fd().try_clone_to_owned()?));
+    let starter = Starter(File::from(rustix::stdio::stdout().try_clone_to_owned()?));
     let null = OpenOptions::new().read(true).write(true).open("/dev/null")?;
     rustix::stdio::dup2_stdin(&null)?;
     rustix::stdio::dup2_stdout(&null)?;

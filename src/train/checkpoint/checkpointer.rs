@@ -1,7 +1,7 @@
 //! Which checkpoints are kept: pure decisions, and their carrying out.
 
 use super::{Checkpoint, CheckpointError, Position, file};
-use crate::model::atomic;
+use crate::files::atomic;
 use std::fs::{self, DirBuilder};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;

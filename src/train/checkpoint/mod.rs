@@ -13,7 +13,7 @@ pub use file::CheckpointError;
 
 use super::schedule::PlateauTracker;
 use crate::data::Dataset;
-use crate::model::atomic;
+use crate::files::atomic;
 use crate::nn::{Hyper, Network, Regularizer, Updater};
 use crate::protocol::{EpochStats, LayerStats, Series, Tuned};
 use crate::spec::Spec;

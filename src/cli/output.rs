@@ -1,0 +1,125 @@
+//! Everything that the program prints, but for the dashboard, which draws cells.
+//!
+//! [`Output`] is the only way to standard output and standard error (clippy refuses the others), and
+//! writes no control character: whatever a name, a path or an error holds, a terminal obeys none
+//! of it, and a line stays one line.
+
+use crate::protocol::{printable, printable_json};
+use serde::Serialize;
+use std::fmt;
+use std::io::{self, IsTerminal, Write};
+
+/// Clears the line of a terminal from its beginning.
+const CLEAR_LINE: &[u8] = b"\r\x1b[K";
+
+/// A stream of printable lines. `write!` and `writeln!` work on it.
+pub(crate) struct Output<'a>(Box<dyn Write + 'a>);
+
+/// Standard output, locked.
+#[allow(clippy::disallowed_methods)] // The one place that may.
+pub(crate) fn out() -> Output<'static> {
+    Output::to(io::stdout().lock())
+}
+
+/// Standard error.
+#[allow(clippy::disallowed_methods)] // The one place that may.
+pub(crate) fn err() -> Output<'static> {
+    Output::to(io::stderr())
+}
+
+/// Whether standard output is a terminal.
+#[allow(clippy::disallowed_methods)] // Nothing is printed.
+pub(crate) fn out_is_terminal() -> bool {
+    io::stdout().is_terminal()
+}
+
+/// Whether standard error is a terminal.
+#[allow(clippy::disallowed_methods)] // Nothing is printed.
+pub(crate) fn err_is_terminal() -> bool {
+    io::stderr().is_terminal()
+}
+
+/// The size of the terminal that standard output is, in columns and rows, as it says of itself.
+#[allow(clippy::disallowed_methods)] // Nothing is printed.
+pub(crate) fn terminal_size() -> Option<(u16, u16)> {
+    let size = rustix::termios::tcgetwinsize(io::stdout()).ok()?;
+    Some((size.ws_col, size.ws_row))
+}
+
+impl<'a> Output<'a> {
+    /// Prints to a writer.
+    pub(crate) fn to(writer: impl Write + 'a) -> Self {
+        Self(Box::new(writer))
+    }
+
+    /// Prints a line, or with `write!` a part of one: a line break counts only at the very end.
+    ///
+    /// # Errors
+    /// Where nothing can be written; a reader that has gone is a broken pipe.
+    pub(crate) fn write_fmt(&mut self, line: fmt::Arguments<'_>) -> io::Result<()> {
+        let text = line.to_string();
+        let (line, end) = match text.strip_suffix('\n') {
+            Some(line) => (line, "\n"),
+            None => (text.as_str(), ""),
+        };
+        self.0.write_all(printable(line).as_bytes())?;
+        self.0.write_all(end.as_bytes())
+    }
+
+    /// Prints a text of several lines, such as a drawing of the dashboard.
+    ///
+    /// # Errors
+    /// As [`Output::write_fmt`].
+    pub(crate) fn lines(&mut self, text: &str) -> io::Result<()> {
+        text.lines().try_for_each(|line| writeln!(self, "{line}"))
+    }
+
+    /// Prints a value as JSON in a line; NaN and infinity become null.
+    ///
+    /// # Errors
+    /// As [`Output::write_fmt`].
+    pub(crate) fn json(&mut self, value: &impl Serialize) -> io::Result<()> {
+        let json = serde_json::to_string(value)?;
+        self.0.write_all(printable_json(&json).as_bytes())?;
+        self.0.write_all(b"\n")
+    }
+
+    /// Replaces what stands in the terminal's current line.
+    ///
+    /// # Errors
+    /// As [`Output::write_fmt`].
+    pub(crate) fn replace_line(&mut self, text: &str) -> io::Result<()> {
+        self.0.write_all(CLEAR_LINE)?;
+        self.0.write_all(printable(text).as_bytes())?;
+        self.0.flush()
+    }
+
+    /// Hands on what is buffered.
+    ///
+    /// # Errors
+    /// As [`Output::write_fmt`].
+    pub(crate) fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn printed(print: impl FnOnce(&mut Output<'_>) -> io::Result<()>) -> String {
+        let mut bytes = Vec::new();
+        print(&mut Output::to(&mut bytes)).unwrap();
+        String::from_utf8(bytes).unwrap()
+    }
+
+    #[test]
+    fn a_line_stays_one_line_without_control_characters() {
+        let name = "x\x1b]0;title\x07\nforged: line\r";
+        let line = printed(|out| writeln!(out, "saved {name} ({} bytes)", 7));
+        assert_eq!(line, "saved x\\u{1b}]0;title\\u{7}\\nforged: line\\r (7 bytes)\n");
+        assert_eq!(printed(|out| out.lines("a\n\u{9b}b\n")), "a\n\\u{9b}b\n");
+        assert_eq!(printed(|out| out.replace_line("50%\x1b[2J")), "\r\x1b[K50%\\u{1b}[2J");
+        assert_eq!(printed(|out| out.json(&["\u{9b}\n\u{202e}"])), "[\"\\u009b\\n\\u202e\"]\n");
+    }
+}

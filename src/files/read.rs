@@ -1,0 +1,132 @@
+//! Reads that end: of regular files alone, and at most so many bytes.
+//!
+//! A path that somebody else named may be a pipe that nobody writes to, a device without an end,
+//! or a sparse file of any size. Opening must not block, and nothing is allocated before the file's
+//! length is known.
+
+use rustix::fs::OFlags;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+/// Opens a regular file to read it, and returns its length in bytes.
+///
+/// # Errors
+/// Where it is missing, cannot be read, or is a directory, a pipe, a socket or a device.
+pub fn open(path: &Path) -> io::Result<(File, u64)> {
+    regular(OpenOptions::new().read(true), path, OFlags::NONBLOCK)
+}
+
+/// Opens a regular file as `options` say, without waiting for anybody at a pipe's other end and,
+/// at the path's last part, without following a link.
+///
+/// # Errors
+/// As [`open`], and where the path is a symbolic link.
+pub fn open_own(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
+    let (file, _) = regular(options, path, OFlags::NONBLOCK | OFlags::NOFOLLOW)?;
+    Ok(file)
+}
+
+fn regular(options: &mut OpenOptions, path: &Path, flags: OFlags) -> io::Result<(File, u64)> {
+    let file = options.custom_flags(flags.bits().cast_signed()).open(path).map_err(|error| {
+        let refused_link = flags.contains(OFlags::NOFOLLOW)
+            && error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error());
+        if refused_link {
+            io::Error::other("is a symbolic link, which is not followed")
+        } else {
+            error
+        }
+    })?;
+    let about = file.metadata()?;
+    if about.is_dir() {
+        return Err(io::ErrorKind::IsADirectory.into());
+    }
+    if !about.is_file() {
+        return Err(io::Error::other("is not a regular file"));
+    }
+    // Reads of a regular file never wait, so the flag that opening needed changes nothing.
+    Ok((file, about.len()))
+}
+
+/// The bytes of a regular file of at most `most` bytes.
+///
+/// # Errors
+/// As [`open`], and where it is longer.
+pub fn bytes(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+    let (file, length) = open(path)?;
+    rest(file, length, most)
+}
+
+/// The text of a regular file of at most `most` bytes.
+///
+/// # Errors
+/// As [`bytes`], and where it is no UTF-8.
+pub fn text(path: &Path, most: u64) -> io::Result<String> {
+    String::from_utf8(bytes(path, most)?)
+        .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "is not text in UTF-8"))
+}
+
+/// What is left to read of a file that has `length` more bytes, of which at most `most` are taken.
+///
+/// # Errors
+/// Where it cannot be read, or is longer.
+pub fn rest(file: impl Read, length: u64, most: u64) -> io::Result<Vec<u8>> {
+    let too_long = || {
+        let problem = format!("is longer than the {most} bytes that are read");
+        Err(io::Error::new(io::ErrorKind::FileTooLarge, problem))
+    };
+    if length > most {
+        return too_long();
+    }
+    let mut bytes = Vec::new();
+    bytes.try_reserve_exact(length as usize).map_err(|_| io::ErrorKind::OutOfMemory)?;
+    // It may have grown since.
+    file.take(most + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > most { too_long() } else { Ok(bytes) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::fs::{CWD, Mode, mkfifoat};
+    use std::fs;
+
+    #[test]
+    fn what_is_no_regular_file_is_refused_without_waiting() {
+        let dir = tempfile::tempdir().unwrap();
+        let pipe = dir.path().join("pipe");
+        mkfifoat(CWD, &pipe, Mode::RUSR | Mode::WUSR).unwrap();
+        for path in [pipe.as_path(), dir.path(), Path::new("/dev/zero")] {
+            assert!(bytes(path, 10).is_err(), "{}", path.display());
+        }
+        let error = text(&pipe, 10).unwrap_err();
+        assert_eq!(error.to_string(), "is not a regular file");
+    }
+
+    #[test]
+    fn a_file_longer_than_the_limit_is_refused_before_it_is_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let sparse = dir.path().join("sparse");
+        File::create(&sparse).unwrap().set_len(1 << 42).unwrap();
+        let error = bytes(&sparse, 100).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::FileTooLarge);
+        fs::write(dir.path().join("ten"), b"0123456789").unwrap();
+        assert_eq!(bytes(&dir.path().join("ten"), 10).unwrap(), b"0123456789");
+        assert!(bytes(&dir.path().join("ten"), 9).is_err());
+        // One that grows while it is read.
+        assert!(rest(&b"0123456789"[..], 3, 9).is_err());
+    }
+
+    #[test]
+    fn a_link_is_followed_only_where_it_may_be() {
+        let dir = tempfile::tempdir().unwrap();
+        let (file, link) = (dir.path().join("file"), dir.path().join("link"));
+        fs::write(&file, b"x").unwrap();
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        assert_eq!(bytes(&link, 10).unwrap(), b"x");
+        let error = open_own(OpenOptions::new().read(true), &link).unwrap_err();
+        assert!(error.to_string().contains("symbolic link"), "{error}");
+        assert!(open_own(OpenOptions::new().append(true), &file).is_ok());
+    }
+}
