@@ -10,6 +10,7 @@ import sys
 import tempfile
 
 import rows
+import shipped
 
 HERE = pathlib.Path(__file__).resolve().parent
 NNTOP = HERE.parents[1] / "target" / "release" / "nntop"
@@ -45,7 +46,7 @@ def run(name, command, options):
 
 def python_peer(name, options):
     module, script = PYTHON[name]
-    for needed in (module, "numpy", "zstandard"):
+    for needed in (module, "numpy", "brotli"):
         if importlib.util.find_spec(needed) is None:
             return tell(f"{name} is left out: the module {needed} is not installed") or []
     command = [sys.executable, HERE / script, "--epochs", options.epochs, "--rows", *options.rows]
@@ -59,15 +60,15 @@ def rust_peer(name, options, data):
     wanted = [row for row in options.rows if row in known]
     if not wanted:
         return []
-    if shutil.which("cargo") is None or importlib.util.find_spec("zstandard") is None:
-        return tell(f"{name} is left out: it takes cargo and the module zstandard") or []
+    if shutil.which("cargo") is None or importlib.util.find_spec("brotli") is None:
+        return tell(f"{name} is left out: it takes cargo and the module brotli") or []
     tell(f"{name} is built, which takes some minutes the first time")
     env = environment(options) | {"RUSTFLAGS": "-C target-cpu=native"}
     build = ["cargo", "build", "--release", "--quiet"]
     if subprocess.run(build, cwd=HERE / folder, env=env).returncode:
         return tell(f"{name} is left out: it could not be built") or []
     if not any(pathlib.Path(data).iterdir()):
-        rows.write_idx(data)
+        shipped.write_idx(data)
     program = HERE / folder / "target" / "release" / f"{folder}-networks"
     lines = []
     for row in wanted:

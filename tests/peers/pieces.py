@@ -8,28 +8,23 @@ touching, with the noise of paper, and cut: between the digits, a little wrongly
 digits with splinters of their neighbours; and elsewhere, which gives two digits in one, halves, and
 digits with a part of the next. The former keep their labels, the latter are the class `none`. All
 are scaled and centred as MNIST's. The directory is what `nntop train --data` reads; its test images
-are MNIST's own. Needs NumPy and the program zstd. The same numbers come out every time.
+are MNIST's own. Needs NumPy and brotli. The same numbers come out every time.
 """
 
 import pathlib
 import struct
-import subprocess
 import sys
 
 import numpy as np
 
-DATA = pathlib.Path(__file__).resolve().parents[2] / "data"
+from shipped import unpack
+
 TRAINING = 50_000
 NONE = 10
 FAINT = 38  # of 255: fainter ink is taken for paper
 HEIGHT = 36
 
 random = np.random.default_rng(5)
-
-
-def unpack(name):
-    packed = DATA / f"{name}.zst"
-    return subprocess.run(["zstd", "-dc", packed], capture_output=True, check=True).stdout
 
 
 def images(name):

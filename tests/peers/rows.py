@@ -2,9 +2,9 @@
 
 import argparse
 import json
-import pathlib
 
-DATA = pathlib.Path(__file__).resolve().parents[2] / "data"
+from shipped import unpack
+
 CONV = "conv20x5-pool2-conv40x5-pool2"
 
 # network as nntop's --layers takes it, mini-batch, cost, activation, learning rate
@@ -24,29 +24,16 @@ ROWS = [
 ]
 
 
-def _unpack(name):
-    import zstandard
-
-    with open(DATA / f"{name}.zst", "rb") as packed:
-        return zstandard.ZstdDecompressor().stream_reader(packed).read()
-
-
-def write_idx(directory):
-    """Writes the four IDX files as they are unpacked, for the peers that read files."""
-    for packed in DATA.glob("*.zst"):
-        (pathlib.Path(directory) / packed.stem).write_bytes(_unpack(packed.stem))
-
-
 def mnist():
     """The book's 50,000 training images and the 10,000 for testing: x in 0..1, labels."""
     import numpy as np
 
     def images(name):
-        pixels = np.frombuffer(_unpack(name), np.uint8, offset=16)
+        pixels = np.frombuffer(unpack(name), np.uint8, offset=16)
         return (pixels.reshape(-1, 784) / np.float32(255)).astype(np.float32)
 
     def labels(name):
-        return np.frombuffer(_unpack(name), np.uint8, offset=8).astype(np.int64)
+        return np.frombuffer(unpack(name), np.uint8, offset=8).astype(np.int64)
 
     return (
         images("train-images-idx3-ubyte")[:50_000],
