@@ -1,8 +1,9 @@
-//! The book, executable: every experiment that it argues with, one straight-line file each.
+//! The experiments of the book, one straight-line file each.
 //!
-//! An experiment trains, shows figures and checks claims through its [`Context`]. It runs in a
-//! thread of its own ([`Running`]) and says and obeys what a training run does, so every front end
-//! works unchanged. Adding one is a file here and a line in [`EXPERIMENTS`].
+//! An experiment trains networks, shows figures and checks the book's claims through its
+//! [`Context`](crate::jobs::Context). It runs in a thread with the channels of a training run
+//! ([`Running`](crate::jobs::Running)), so every front end works unchanged. To add one, add a file
+//! here and a line to [`EXPERIMENTS`].
 
 mod recipes;
 
@@ -97,17 +98,17 @@ pub static EXPERIMENTS: &[Experiment] = &[
     ch6_networks::RECURRENT,
 ];
 
-/// An experiment of the book that is not here.
+/// An experiment of the book that is left out.
 #[derive(Clone, Copy, Debug)]
 pub struct Omitted {
     pub id: &'static str,
     pub chapter: u32,
     pub title: &'static str,
-    /// Why.
+    /// Why it is left out.
     pub reason: &'static str,
 }
 
-/// What is left out, in the book's order.
+/// The experiments that are left out, in the book's order.
 pub static OMITTED: &[Omitted] = &[Omitted {
     id: "1-svm",
     chapter: 1,

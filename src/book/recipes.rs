@@ -1,5 +1,5 @@
-//! What many experiments of chapters 3 and 5 begin with: the book's settings, its images, and
-//! accuracies over seeds.
+//! Recipes shared by the experiments of chapters 3 and 5: the book's settings, its images, and
+//! accuracies over several seeds.
 
 use crate::data::{Dataset, Images};
 use crate::jobs::{
@@ -68,12 +68,12 @@ pub(super) fn seeded(context: &Context, name: &str, spec: &Spec, data: &Arc<Data
     context.seeds().into_iter().map(run).collect()
 }
 
-/// The best epoch's reading, in percent.
+/// The best value of all epochs, in percent.
 pub(super) fn best(record: &Record, reading: EpochValue) -> f64 {
     percent(record.best(reading))
 }
 
-/// The last epoch's reading.
+/// The value of the last epoch.
 pub(super) fn last(record: &Record, reading: EpochValue) -> f64 {
     record.epochs.last().and_then(reading).unwrap_or(f64::NAN)
 }
@@ -97,7 +97,7 @@ pub(super) fn median_at_best<'a>(records: impl IntoIterator<Item = &'a Record>) 
     median(records.into_iter().map(at_best))
 }
 
-/// A row of the book that is one accuracy.
+/// An experiment whose result is one accuracy.
 #[derive(Clone, Debug)]
 pub(super) struct AccuracyRow {
     pub spec: Spec,
@@ -106,7 +106,7 @@ pub(super) struct AccuracyRow {
     pub reading: EpochValue,
     /// The book's figure in percent, and how far from it still counts.
     pub book: (f64, Tolerance),
-    /// What a few epochs on 1,000 images must reach, in percent.
+    /// The least accuracy with the quick budget, a few epochs on 1,000 images, in percent.
     pub quick: f64,
     pub caption: &'static str,
 }

@@ -1,24 +1,23 @@
-//! An experiment's channels: commands come in, events go out, pauses and stops are kept in mind.
+//! The channels of a job: commands come in, events go out, pause and stop are obeyed.
 
 use crate::protocol::{Activity, Command, EpochStats, Event, Level, LogLine, Pace, Probe, Status};
 use crate::train::RunHandle;
+use crate::train::control::Control;
 use crossbeam_channel::{Receiver, Sender, select};
 use std::time::{Duration, Instant};
 
-/// What was asked for, and whom to tell what happens.
+/// Receives commands, sends events, and holds what was requested.
 #[derive(Debug)]
 pub(super) struct JobChannels {
     pub commands: Receiver<Command>,
     events: Sender<Event>,
-    pub paused: bool,
-    pub stopped: bool,
-    /// A step is under way: the next occasion to pause is taken.
-    pub stepping: bool,
-    pub pace: Pace,
+    pub control: Control,
+    /// The probes of all views on screen.
     pub watched: Vec<Probe>,
-    told: Status,
+    /// The status that was sent last.
+    status: Status,
     clock: Stopwatch,
-    /// The last network that was trained; it still answers probes.
+    /// The network trained last, which still answers probes.
     pub parked: Option<RunHandle>,
 }
 
@@ -27,76 +26,69 @@ impl JobChannels {
         Self {
             commands,
             events,
-            paused: false,
-            stopped: false,
-            stepping: false,
-            pace,
+            control: Control::new(pace, None),
             watched: Vec::new(),
-            told: Status { pace, ..Status::default() },
+            status: Status { pace, ..Status::default() },
             clock: Stopwatch::start(),
             parked: None,
         }
     }
 
-    /// Sends an event; the clock stands while the experiment does.
-    pub(super) fn tell(&mut self, event: Event) {
+    /// Sends an event. The clock of the job stands while the job is paused.
+    pub(super) fn send(&mut self, event: Event) {
         if let Event::StatusChanged(status) = event {
             self.clock.run(status.activity != Activity::Paused);
-            self.told = status;
+            self.status = status;
         }
-        // The receiver may be gone; the experiment goes on without an audience.
+        // The receiver may be gone; the job goes on without it.
         let _ = self.events.send(event);
     }
 
     pub(super) fn log(&mut self, level: Level, text: String) {
-        self.tell(Event::Log(LogLine { level, text }));
+        self.send(Event::Log(LogLine { level, text }));
     }
 
-    /// Says what is being done where no training run says it.
+    /// Reports the current activity where no training run reports its own.
     pub(super) fn enter(&mut self, activity: Activity) {
-        let status =
-            Status { activity, stopping: self.stopped, pace: self.pace, ..Status::default() };
-        if self.told != status {
-            self.tell(Event::StatusChanged(status));
+        self.control.enter(activity);
+        let status = self.control.status();
+        if self.status != status {
+            self.send(Event::StatusChanged(status));
         }
     }
 
-    /// Seconds since the start, pauses left out.
+    /// Seconds since the start without pauses.
     pub(super) fn seconds(&self) -> f64 {
         self.clock.elapsed().as_secs_f64()
     }
 
-    /// Keeps in mind what a command asks for.
+    /// Records what a command requests.
     pub(super) fn obey(&mut self, command: &Command) {
-        match command {
-            Command::Pause => (self.paused, self.stepping) = (true, false),
-            Command::Resume => (self.paused, self.stepping) = (false, false),
-            Command::Step(_) => (self.paused, self.stepping) = (false, true),
-            Command::Stop => self.stopped = true,
-            Command::Pace(pace) => self.pace = *pace,
-            Command::Watch(probes) => self.watched.clone_from(probes),
-            _ => {}
+        self.control.obey(command, 0);
+        if let Command::Watch(probes) = command {
+            self.watched.clone_from(probes);
         }
     }
 
-    /// Obeys the commands that have arrived, blocks while paused; false when told to stop.
+    /// Handles the commands that have arrived and blocks while paused; false when a stop was
+    /// requested.
     pub(super) fn attend(&mut self) -> bool {
         while let Ok(command) = self.commands.try_recv() {
             self.take(command);
         }
-        while self.paused && !self.stopped {
+        while self.control.is_paused() && !self.control.is_stopped() {
             self.enter(Activity::Paused);
             if !self.wait() {
-                self.stopped = true;
+                self.control.abandon();
             }
         }
-        // A step was for the work up to here.
-        self.paused |= std::mem::take(&mut self.stepping);
-        !self.stopped
+        // A step lasts until the next call at most.
+        self.control.finish_step();
+        !self.control.is_stopped()
     }
 
-    /// Blocks until a command or news of the parked network has come; false when nobody is left
-    /// to command.
+    /// Blocks until a command or an event of the parked network has arrived; false when no client
+    /// is left that could send a command.
     pub(super) fn wait(&mut self) -> bool {
         let never = crossbeam_channel::never();
         let events = self.parked.as_ref().map_or(&never, |handle| &handle.events).clone();
@@ -107,16 +99,16 @@ impl JobChannels {
             },
             recv(events) -> event => match event {
                 Ok(event) => self.pass_on(event),
-                // Its thread is gone: nobody is left to ask.
+                // The thread of the parked network has ended.
                 Err(_) => self.parked = None,
             },
         }
         true
     }
 
-    /// Waits until a model that was just opened has said how it does, and parks it; `None` when a
-    /// stop was asked for meanwhile.
-    pub(super) fn exhibit(&mut self, handle: RunHandle) -> Option<EpochStats> {
+    /// Waits until a model that was just opened is evaluated, and parks it; `None` when a stop was
+    /// requested meanwhile.
+    pub(super) fn evaluate(&mut self, handle: RunHandle) -> Option<EpochStats> {
         self.parked = None;
         let mut measured = None;
         loop {
@@ -126,22 +118,22 @@ impl JobChannels {
                     Err(_) => return None,
                 },
                 recv(handle.events) -> event => match event {
-                    // Its end is not the experiment's.
+                    // The end of the evaluation is not the end of the job.
                     Ok(Event::Finished(_)) | Err(_) => break,
                     Ok(Event::StatusChanged(_)) => {}
                     Ok(event) => {
                         if let Event::EpochEnded(stats) = &event {
                             measured = Some(stats.clone());
                         }
-                        self.tell(event);
+                        self.send(event);
                     }
                 },
             }
-            if self.stopped {
+            if self.control.is_stopped() {
                 return None;
             }
         }
-        // An handle that is gone shows nothing more.
+        // A thread that has ended answers no probe.
         let _ = handle.commands.send(Command::Watch(self.watched.clone()));
         self.parked = Some(handle);
         measured
@@ -152,20 +144,20 @@ impl JobChannels {
         if let (Some(handle), Command::Watch(_) | Command::Classify { .. }) =
             (&self.parked, &command)
         {
-            // An handle that is gone shows nothing more.
+            // A thread that has ended answers no probe.
             let _ = handle.commands.send(command);
         }
     }
 
-    /// Of a run that is over only answers matter.
+    /// Of a run that has ended only samples and log lines are passed on.
     fn pass_on(&mut self, event: Event) {
         if event.is_sample() || matches!(event, Event::Log(_)) {
-            self.tell(event);
+            self.send(event);
         }
     }
 }
 
-/// Measures time, but for pauses.
+/// Measures time without pauses.
 #[derive(Debug)]
 struct Stopwatch {
     counted: Duration,

@@ -1,4 +1,4 @@
-//! What an experiment works with: budgets, seeds, data, training, figures, claims.
+//! The context of a job: budgets, seeds, data, training, figures, claims.
 
 use super::ExperimentError;
 use super::channels::JobChannels;
@@ -20,7 +20,8 @@ use std::thread::available_parallelism;
 /// Seeds of a row that is a median.
 const SEEDS: u64 = 3;
 
-/// An experiment's hands and voice.
+/// Trains networks, shows figures and checks claims on behalf of an experiment, and obeys the
+/// commands of the front ends.
 #[derive(Debug)]
 pub struct Context {
     id: &'static str,
@@ -31,12 +32,12 @@ pub struct Context {
     holding: u32,
 }
 
-/// How far off a measured number still counts as the book's.
+/// How far a measured number may be from the book's.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Tolerance {
-    /// At most so much above or below.
+    /// At most this far above or below.
     Within(f64),
-    /// At most so much below; better is no worse.
+    /// At most this far below; any better value is accepted.
     NoWorseThan(f64),
     /// The expected number is a lower bound.
     AtLeast,
@@ -45,7 +46,7 @@ pub enum Tolerance {
 }
 
 impl Tolerance {
-    /// Whether a measured number counts. One that is not a number never does.
+    /// Whether a measured number is within the tolerance; NaN never is.
     #[must_use]
     pub fn accepts(self, expected: f64, measured: f64) -> bool {
         match self {
@@ -76,7 +77,7 @@ impl Context {
     ) -> Self {
         let mut channels = JobChannels::new(commands, events, options.pace);
         let info = RunInfo { title: id.into(), seed: options.seed, ..RunInfo::default() };
-        channels.tell(Event::Started(Box::new(info)));
+        channels.send(Event::Started(Box::new(info)));
         channels.enter(Activity::Training);
         Self { id, options, channels, data: None, claims: 0, holding: 0 }
     }
@@ -87,19 +88,19 @@ impl Context {
         self.id
     }
 
-    /// Whether to spend seconds instead of the book's budget.
+    /// Whether the experiment runs with the quick budget of seconds.
     #[must_use]
     pub fn quick(&self) -> bool {
         self.options.quick
     }
 
-    /// The book's budget, or the quick one.
+    /// `full` with the book's budget, `quick` with the quick one.
     #[must_use]
     pub fn budget<T>(&self, full: T, quick: T) -> T {
         if self.options.quick { quick } else { full }
     }
 
-    /// The seed of what is random beside the training runs, and the first of theirs.
+    /// The seed of the experiment's own random draws, and of its first training run.
     #[must_use]
     pub fn seed(&self) -> u64 {
         self.options.seed
@@ -116,11 +117,11 @@ impl Context {
         Arc::clone(self.data.get_or_insert_with(|| Arc::new(Dataset::embedded())))
     }
 
-    /// Obeys what arrived in the meantime: to be called now and then between pieces of work, of a
-    /// tenth of a second at most. Blocks while paused.
+    /// Handles the commands that have arrived; blocks while paused. To be called at least every
+    /// tenth of a second.
     ///
     /// # Errors
-    /// [`ExperimentError::Stopped`], to be passed on.
+    /// [`ExperimentError::Stopped`] when a stop was requested; the experiment returns it.
     pub fn attend(&mut self) -> Result<(), ExperimentError> {
         if !self.channels.attend() {
             return Err(ExperimentError::Stopped);
@@ -137,10 +138,10 @@ impl Context {
 
     /// As [`Context::figure`].
     pub fn show(&mut self, figure: Figure) {
-        self.channels.tell(Event::Figure(figure));
+        self.channels.send(Event::Figure(figure));
     }
 
-    /// Says something in words.
+    /// Adds a line to the log of the run.
     pub fn log(&mut self, text: impl Into<String>) {
         self.channels.log(Level::Info, text.into());
     }
@@ -160,7 +161,7 @@ impl Context {
         self.claim(claim, Quantity::Number(expected), Quantity::Number(measured), &words, holds)
     }
 
-    /// Checks what is no single number. Returns whether the claim holds.
+    /// Checks a claim that is not a single number. Returns whether it holds.
     pub fn claim_text(
         &mut self,
         claim: &str,
@@ -173,8 +174,8 @@ impl Context {
         self.claim(claim, expected, measured, "", holds)
     }
 
-    /// Tells a claim of the book, what it says, what was measured, how far off still counts (in
-    /// words), and whether it holds; returns the latter.
+    /// Reports a claim of the book with the expected and the measured quantity, the tolerance in
+    /// words, and whether it holds, which is also returned.
     pub fn claim(
         &mut self,
         claim: &str,
@@ -195,25 +196,25 @@ impl Context {
             seed: self.options.seed,
             seconds: self.channels.seconds(),
         };
-        self.channels.tell(Event::Claim(claim));
+        self.channels.send(Event::Claim(claim));
         holds
     }
 
-    /// Trains one network on the handle, live in the dashboard.
+    /// Trains one network, live in the dashboard.
     ///
     /// # Errors
-    /// Where it cannot be trained, diverges, or a stop was asked for.
+    /// When it cannot be trained, diverges, or a stop is requested.
     pub fn train(&mut self, name: &str, spec: Spec) -> Result<Trained, ExperimentError> {
         let mut trained = self.train_all(vec![Run::new(name, spec)], |_| None)?;
         trained.pop().ok_or_else(|| ExperimentError::Other(format!("{name} left no network")))
     }
 
-    /// Trains several networks, as many at once as there are cores; the results do not depend on
-    /// it. They are shown in the dashboard one after the other, in their order. After every epoch
-    /// `draw` may make a figure of what all runs have measured so far.
+    /// Trains several networks, as many in parallel as there are cores; the results do not depend
+    /// on the number of cores. The dashboard shows them one after the other, in order. After every
+    /// epoch `draw` may return a figure of the records so far.
     ///
     /// # Errors
-    /// Where one of them cannot be trained, diverges, or a stop was asked for.
+    /// When one of them cannot be trained or diverges, or a stop is requested.
     pub fn train_all(
         &mut self,
         runs: Vec<Run>,
@@ -225,11 +226,11 @@ impl Context {
         ParallelRuns::new(self.id, &mut self.channels, cores).train(runs, data, draw)
     }
 
-    /// Has the networks that were trained on `data` vote, shows the ensemble in the dashboard from
-    /// now on, and returns how it does, with the model.
+    /// Joins networks trained on `data` to an ensemble, shows it in the dashboard from now on, and
+    /// returns its evaluation and the model.
     ///
     /// # Errors
-    /// Where a stop was asked for.
+    /// When a stop is requested.
     pub fn vote(
         &mut self,
         trained: Vec<Trained>,
@@ -244,16 +245,16 @@ impl Context {
         let model = Model::join(models).map_err(|error| other(&error))?;
         let handle =
             RunHandle::open(model.clone(), Arc::clone(data)).map_err(|error| other(&error))?;
-        let stats = self.channels.exhibit(handle).ok_or(ExperimentError::Stopped)?;
+        let stats = self.channels.evaluate(handle).ok_or(ExperimentError::Stopped)?;
         Ok((stats, model))
     }
 
-    /// Tells a front end what a run of its own would tell.
+    /// Sends an event to the front ends.
     pub(super) fn tell(&mut self, event: Event) {
-        self.channels.tell(event);
+        self.channels.send(event);
     }
 
-    /// How it ended, in words.
+    /// The outcome in words.
     pub(super) fn summary(&self) -> String {
         match (self.holding, self.claims) {
             (1, 1) => "the claim holds".into(),
@@ -263,10 +264,10 @@ impl Context {
         }
     }
 
-    /// Tells the outcome, then lets the last network answer probes until nobody is left to ask.
+    /// Sends the outcome, then answers probes of the last network until the last client has gone.
     pub(super) fn serve(mut self, outcome: Outcome) {
         self.channels.enter(Activity::Finished);
-        self.channels.tell(Event::Finished(outcome));
+        self.channels.send(Event::Finished(outcome));
         while self.channels.wait() {}
     }
 }

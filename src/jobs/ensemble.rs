@@ -1,4 +1,4 @@
-//! Several networks of one recipe, trained side by side and saved as one model that votes.
+//! Trains several networks of one recipe and saves them as one ensemble.
 
 use super::measure::accuracy_chart;
 use super::{Context, ExperimentError, Options, Run, Running, percent};
@@ -9,22 +9,22 @@ use crate::train::{divided, load};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// What to train: `networks` of a recipe, from its seed and the ones after it.
+/// The recipe of an ensemble: `networks` networks, trained from consecutive seeds.
 #[derive(Clone, Debug)]
 pub struct EnsembleRecipe {
     pub spec: Spec,
     pub networks: u32,
-    /// The spec's images, where they are loaded already.
+    /// The data set of the spec, if it is loaded already.
     pub dataset: Option<Arc<Dataset>>,
-    /// Where the model goes in the end.
+    /// The file that the model is saved to.
     pub save: Option<PathBuf>,
-    /// A directory for checkpoints of every network: an ensemble that was interrupted goes on from
-    /// there, to the same bytes.
+    /// A directory for the checkpoints of every network, from which an interrupted ensemble
+    /// continues bit for bit.
     pub checkpoints: Option<PathBuf>,
 }
 
-/// Trains an ensemble in a thread of its own, seen from outside as a training run is: one network
-/// after the other, then their vote as one more epoch.
+/// Trains an ensemble in a thread of its own, with the channels of a training run: one network
+/// after the other, then the ensemble as one more epoch.
 ///
 /// # Errors
 /// Where the system has no thread left.
@@ -59,13 +59,13 @@ fn train(context: &mut Context, ensemble: EnsembleRecipe) -> Result<String, Expe
     Ok(format!("{networks} networks vote: {accuracy:.2}% of the test images"))
 }
 
-/// Where the checkpoints of a network are, counted from 0.
+/// The checkpoint directory of network `number`, from 0.
 #[must_use]
 pub fn network_directory(checkpoints: &Path, number: u64) -> PathBuf {
     checkpoints.join(format!("network-{}", number + 1))
 }
 
-/// The recipe of a network: seeds follow one another, layers take turns.
+/// The spec of one network: consecutive seeds, `layers` and `also` in turn.
 fn member(spec: &Spec, number: u64) -> Spec {
     let turn = number as usize % (1 + spec.also.len());
     let layers = if turn == 0 { &spec.layers } else { &spec.also[turn - 1] };

@@ -1,11 +1,11 @@
-//! Why an experiment ends early.
+//! Why a job ends early.
 
 use crate::spec::SpecError;
 
-/// Why an experiment did not come to its end.
+/// Why a job did not complete.
 #[derive(Debug, thiserror::Error)]
 pub enum ExperimentError {
-    /// Somebody asked for it: no failure.
+    /// A stop was requested; not a failure.
     #[error("stopped")]
     Stopped,
     #[error("the run {run} cannot be trained: {source}")]

@@ -1,10 +1,9 @@
-//! What experiments do with measurements: medians, curves, charts.
+//! Medians, curves and charts of recorded epochs.
 
 use super::run::Record;
 use crate::protocol::{Curve, EpochStats, FigureBody, Scale};
 
-/// The middle one of some numbers; of an even count, the mean of the two in the middle. NaN where
-/// there are none.
+/// The median; the mean of the two middle values for an even count, NaN for none.
 #[must_use]
 pub fn median(values: impl IntoIterator<Item = f64>) -> f64 {
     let mut values: Vec<f64> = values.into_iter().collect();
@@ -16,14 +15,14 @@ pub fn median(values: impl IntoIterator<Item = f64>) -> f64 {
     }
 }
 
-/// A fraction as a percentage; NaN where it was not measured.
+/// A fraction in percent; NaN if it was not measured.
 #[must_use]
 pub fn percent(fraction: Option<f64>) -> f64 {
     fraction.map_or(f64::NAN, |fraction| 100.0 * fraction)
 }
 
-/// A run's epochs as a curve under the run's name: epoch across, what `value` takes from the
-/// statistics up; epochs without the value are left out.
+/// A curve named after the run: the epoch on x, `value` of its statistics on y. Epochs without the
+/// value are left out.
 #[must_use]
 pub fn curve(record: &Record, value: impl Fn(&EpochStats) -> Option<f64>) -> Curve {
     let point = |stats: &EpochStats| Some((f64::from(stats.epoch), value(stats)?));
@@ -34,7 +33,7 @@ pub fn curve(record: &Record, value: impl Fn(&EpochStats) -> Option<f64>) -> Cur
     }
 }
 
-/// Curves over common linear axes.
+/// A chart of curves with linear axes.
 #[must_use]
 pub fn chart(x_label: &str, y_label: &str, curves: Vec<Curve>) -> FigureBody {
     FigureBody::Chart {
@@ -46,10 +45,10 @@ pub fn chart(x_label: &str, y_label: &str, curves: Vec<Curve>) -> FigureBody {
     }
 }
 
-/// What is read off a measured epoch.
+/// A value of a measured epoch, `None` if it was not measured.
 pub(crate) type EpochValue = fn(&EpochStats) -> Option<f64>;
 
-/// Accuracies in percent over the epochs, a curve a run, without the untrained network.
+/// Accuracies in percent by epoch, one curve per run, without the untrained network.
 pub(crate) fn accuracy_chart<'a>(
     label: &str,
     records: impl IntoIterator<Item = &'a Record>,

@@ -1,5 +1,5 @@
-//! Long work made of several trainings: parallel runs, ensembles, searches, and the context that the
-//! book's experiments run in.
+//! Jobs made of several trainings: parallel runs, ensembles, hyper-parameter searches, and the context
+//! of the book's experiments.
 
 mod channels;
 mod context;

@@ -5,11 +5,11 @@ use crate::protocol::Pace;
 /// How an experiment is run.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Options {
-    /// A fraction of the book's budget: seconds instead of minutes.
+    /// A small budget: seconds instead of minutes.
     pub quick: bool,
-    /// The first of the seeds that are tried.
+    /// The first seed.
     pub seed: u64,
-    /// How fast its networks train.
+    /// The pace of training.
     pub pace: Pace,
 }
 

@@ -1,7 +1,7 @@
-//! Training runs of an experiment, as many side by side as there are cores.
+//! Training runs of a job, as many in parallel as there are cores.
 //!
-//! Front ends see one run at a time, in order: the events of the others are kept until it is their
-//! turn. So what is told does not depend on which run was faster.
+//! Front ends see one run at a time, in order: the events of the others are queued until it is
+//! their turn, so the sequence of events does not depend on which run was faster.
 
 use super::ExperimentError;
 use super::channels::JobChannels;
@@ -14,18 +14,18 @@ use crate::train::{CheckpointPolicy, RunHandle, RunOptions};
 use crossbeam_channel::{Receiver, Select};
 use std::sync::Arc;
 
-/// A run that was started.
+/// A run that was started, and what is left of it once it has ended.
 struct ParallelRun {
     record: Record,
-    /// `None` when it was over and shown, and so was let go.
+    /// `None` once the run has ended and was shown.
     handle: Option<RunHandle>,
-    /// What the handle left.
+    /// The trained network, once the handle was dropped.
     network: Option<Network>,
-    /// Facts that wait for the run's turn to be shown.
-    kept: Vec<Event>,
-    /// Whether it keeps checkpoints.
-    keeps: bool,
-    over: bool,
+    /// Events that wait until the run is shown.
+    queued: Vec<Event>,
+    /// Whether it writes checkpoints.
+    has_checkpoints: bool,
+    ended: bool,
 }
 
 impl ParallelRun {
@@ -33,38 +33,39 @@ impl ParallelRun {
         self.handle.as_ref().is_some_and(|handle| handle.commands.send(command).is_ok())
     }
 
-    /// Waits until a run that was told to stop has kept what it keeps.
+    /// Waits until a run that was told to stop has written its checkpoint.
     fn wait(&self) {
-        if let Some(handle) = self.handle.as_ref().filter(|_| !self.over) {
+        if let Some(handle) = self.handle.as_ref().filter(|_| !self.ended) {
             handle.events.iter().find(|event| matches!(event, Event::Finished(_)));
         }
     }
 
-    /// Keeps the network and lets everything else go: many runs do not fit into memory.
-    fn dismiss(&mut self) {
+    /// Drops everything but the network, since many runs do not fit into memory.
+    fn keep_network_only(&mut self) {
         if let Some(handle) = self.handle.take() {
             self.network = handle.join();
         }
     }
 }
 
-/// What happened next.
+/// What a job waits for.
 enum RunUpdate {
     Command(Option<Command>),
     Event(usize, Option<Event>),
 }
 
-/// Worker threads of a run by its place among `total`: runs go side by side in rounds, and those of
-/// a last round that is not full share all cores.
+/// Worker threads of run number `place` of `total`. Runs are started in rounds of `cores`; the runs
+/// of an incomplete last round share all cores.
 fn threads(cores: usize, total: usize, place: usize) -> u32 {
     let round = place - place % cores;
     (cores / cores.min(total - round)) as u32
 }
 
+/// Trains several networks and forwards the events of the one that is shown.
 pub(super) struct ParallelRuns<'a> {
     id: &'static str,
     channels: &'a mut JobChannels,
-    /// Runs at once.
+    /// How many runs are trained in parallel.
     cores: usize,
     started: Vec<ParallelRun>,
     /// The run that front ends see.
@@ -76,18 +77,18 @@ impl<'a> ParallelRuns<'a> {
         Self { id, channels, cores, started: Vec::new(), shown: 0 }
     }
 
-    /// Trains all runs, on `data` where they have none of their own.
+    /// Trains all runs, on `data` unless a run has a data set of its own.
     pub(super) fn train(
         mut self,
         runs: Vec<Run>,
         data: Option<Arc<Dataset>>,
         draw: impl FnMut(&[Record]) -> Option<Figure>,
     ) -> Result<Vec<Trained>, ExperimentError> {
-        let result = self.follow(runs, data, draw);
+        let result = self.run_all(runs, data, draw);
         let runs = std::mem::take(&mut self.started);
         if result.is_err() {
             for run in &runs {
-                // A run that is over needs no stopping.
+                // Fails for a run that has ended, which need not be stopped.
                 run.send(Command::Stop);
             }
             runs.iter().for_each(ParallelRun::wait);
@@ -99,14 +100,14 @@ impl<'a> ParallelRuns<'a> {
                 trained.push(Trained { record: run.record, network });
             }
             if run.handle.is_some() {
-                // The last one is left to answer probes, so its threads are not yet waited for.
+                // The last run goes on answering probes.
                 self.channels.parked = run.handle;
             }
         }
         result.map(|()| trained)
     }
 
-    fn follow(
+    fn run_all(
         &mut self,
         runs: Vec<Run>,
         data: Option<Arc<Dataset>>,
@@ -117,7 +118,7 @@ impl<'a> ParallelRuns<'a> {
         let mut runs = runs.into_iter();
         let mut records: Vec<Record> = Vec::with_capacity(total);
         while self.shown < total {
-            while self.started.iter().filter(|run| !run.over).count() < at_once
+            while self.started.iter().filter(|run| !run.ended).count() < at_once
                 && let Some(run) = runs.next()
             {
                 let threads = threads(self.cores, total, self.started.len());
@@ -128,12 +129,12 @@ impl<'a> ParallelRuns<'a> {
                 RunUpdate::Command(None) => return Err(ExperimentError::Stopped),
                 RunUpdate::Event(index, event) => {
                     let measured = matches!(event, Some(Event::EpochEnded(_)));
-                    self.hear(index, event)?;
+                    self.handle_event(index, event)?;
                     if measured {
                         records.clear();
                         records.extend(self.started.iter().map(|run| run.record.clone()));
                         if let Some(figure) = draw(&records) {
-                            self.channels.tell(Event::Figure(figure));
+                            self.channels.send(Event::Figure(figure));
                         }
                     }
                 }
@@ -153,11 +154,11 @@ impl<'a> ParallelRuns<'a> {
         let failed = |reason: String| ExperimentError::Run { run: name.clone(), reason };
         let found = checkpoints.map(CheckpointPolicy::of_run).transpose();
         let (policy, resume) = found.map_err(|error| failed(error.to_string()))?.unzip();
-        let keeps = policy.is_some();
+        let has_checkpoints = policy.is_some();
         let options = RunOptions {
-            pace: self.channels.pace,
+            pace: self.channels.control.pace(),
             dataset: own.or_else(|| data.cloned()),
-            start_paused: self.channels.paused,
+            start_paused: self.channels.control.is_paused(),
             checkpoints: policy.into_iter().collect(),
             resume: resume.flatten().map(Box::new),
             ..RunOptions::default()
@@ -165,27 +166,26 @@ impl<'a> ParallelRuns<'a> {
         let handle = RunHandle::spawn(spec.clone(), options)
             .map_err(|source| ExperimentError::Spec { run: name.clone(), source })?;
         let record = Record { name, spec, epochs: Vec::new() };
-        let (handle, kept) = (Some(handle), Vec::new());
-        self.started.push(ParallelRun { record, handle, network: None, kept, keeps, over: false });
+        let (handle, queued) = (Some(handle), Vec::new());
+        self.started.push(ParallelRun { record, handle, network: None, queued, has_checkpoints, ended: false });
         if self.started.len() - 1 == self.shown {
             self.show();
         }
         Ok(())
     }
 
-    /// Blocks until something happens.
+    /// Blocks until a command or an event of a run arrives.
     fn wait(&self) -> RunUpdate {
         let mut select = Select::new();
         select.recv(&self.channels.commands);
         let events = |run: &ParallelRun| run.handle.as_ref().map(|handle| handle.events.clone());
         let going: Vec<(usize, Receiver<Event>)> = (self.started.iter().enumerate())
-            .filter(|(_, run)| !run.over)
+            .filter(|(_, run)| !run.ended)
             .filter_map(|(index, run)| Some((index, events(run)?)))
             .collect();
         for (_, events) in &going {
             select.recv(events);
         }
-        // The run that is shown goes on being heard when it is over: it answers probes.
         let operation = select.select();
         match operation.index() {
             0 => RunUpdate::Command(operation.recv(&self.channels.commands).ok()),
@@ -196,30 +196,30 @@ impl<'a> ParallelRuns<'a> {
         }
     }
 
-    /// Questions go to the run that is shown, orders to all, and what is to be saved to those that
-    /// have a place for it.
+    /// Sends probes to the run that is shown, `Save` to the runs with checkpoints, and every other
+    /// command to all runs.
     fn obey(&mut self, command: Command) {
         self.channels.obey(&command);
         let (question, save) = (command.is_question(), command == Command::Save);
         for (index, run) in self.started.iter().enumerate() {
-            if index == self.shown || !question && (!save || run.keeps) {
-                // A run that is over needs no orders.
+            if index == self.shown || !question && (!save || run.has_checkpoints) {
+                // Fails for a run that has ended, which takes no commands.
                 run.send(command.clone());
             }
         }
     }
 
-    /// Takes news of a run; `None` when its thread is gone without a word.
-    fn hear(&mut self, index: usize, event: Option<Event>) -> Result<(), ExperimentError> {
+    /// Handles an event of a run; `None` when its thread ended without sending `Finished`.
+    fn handle_event(&mut self, index: usize, event: Option<Event>) -> Result<(), ExperimentError> {
         let run = &mut self.started[index];
         let name = || run.record.name.clone();
         match event {
             None => {
-                let reason = "the training thread ended without a word".into();
+                let reason = "the training thread ended unexpectedly".into();
                 return Err(ExperimentError::Run { run: name(), reason });
             }
             Some(Event::Finished(outcome)) => {
-                run.over = true;
+                run.ended = true;
                 match outcome {
                     Outcome::Completed(_) => {}
                     Outcome::Stopped => return Err(ExperimentError::Stopped),
@@ -230,47 +230,46 @@ impl<'a> ParallelRuns<'a> {
                         return Err(ExperimentError::Run { run: name(), reason });
                     }
                 }
-                self.next();
+                self.show_next();
             }
             Some(event) => {
                 if let Event::EpochEnded(stats) = &event {
                     run.record.epochs.push(stats.clone());
                 }
                 if index == self.shown {
-                    self.tell(index, event);
+                    self.forward(index, event);
                 } else if !event.is_sample() {
-                    run.kept.push(event);
+                    run.queued.push(event);
                 }
             }
         }
         Ok(())
     }
 
-    /// Passes an event of a run on: the run is titled as part of the experiment, and its end is
-    /// not the experiment's.
-    fn tell(&mut self, index: usize, event: Event) {
+    /// Forwards an event of the run that is shown: its title names the job, and its end is not the
+    /// end of the job.
+    fn forward(&mut self, index: usize, event: Event) {
         match event {
             Event::Started(mut info) => {
                 info.title = format!("{} · {}", self.id, self.started[index].record.name);
-                self.channels.tell(Event::Started(info));
+                self.channels.send(Event::Started(info));
             }
             Event::StatusChanged(status) if status.activity == Activity::Finished => {}
             Event::StatusChanged(status) => {
-                // A run that paused by itself is at the end of a step.
-                if status.activity == Activity::Paused && self.channels.stepping {
-                    (self.channels.paused, self.channels.stepping) = (true, false);
+                if status.activity == Activity::Paused {
+                    self.channels.control.finish_step();
                 }
-                self.channels.tell(event);
+                self.channels.send(event);
             }
-            event => self.channels.tell(event),
+            event => self.channels.send(event),
         }
     }
 
-    /// Shows the next run where the one that is shown is over.
-    fn next(&mut self) {
-        while self.started.get(self.shown).is_some_and(|run| run.over) {
-            // A step that ends with its run still ends in a pause.
-            self.channels.paused |= std::mem::take(&mut self.channels.stepping);
+    /// Shows the next run when the one that is shown has ended.
+    fn show_next(&mut self) {
+        while self.started.get(self.shown).is_some_and(|run| run.ended) {
+            // The end of a run ends a step.
+            self.channels.control.finish_step();
             self.shown += 1;
             if self.shown < self.started.len() {
                 self.show();
@@ -278,19 +277,19 @@ impl<'a> ParallelRuns<'a> {
         }
     }
 
-    /// Tells all that is known of the run that is shown from now on, and has it watched.
+    /// Sends the queued events of the run that is shown from now on, and the watched probes to it.
     fn show(&mut self) {
-        self.started[..self.shown].iter_mut().for_each(ParallelRun::dismiss);
+        self.started[..self.shown].iter_mut().for_each(ParallelRun::keep_network_only);
         let run = &mut self.started[self.shown];
-        let kept = std::mem::take(&mut run.kept);
+        let queued = std::mem::take(&mut run.queued);
         let watch = Command::Watch(self.channels.watched.clone());
-        // A run that is over answers too.
+        // A run that has ended still answers probes.
         let sent = run.send(watch);
-        for event in kept {
-            self.tell(self.shown, event);
+        for event in queued {
+            self.forward(self.shown, event);
         }
         if !sent {
-            let text = format!("{}: cannot be looked at", self.started[self.shown].record.name);
+            let text = format!("{}: cannot be displayed", self.started[self.shown].record.name);
             self.channels.log(Level::Warning, text);
         }
     }

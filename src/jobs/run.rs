@@ -1,4 +1,4 @@
-//! Training runs that an experiment asks for, and what they leave.
+//! The training runs of a job and their results.
 
 use crate::data::Dataset;
 use crate::nn::Network;
@@ -7,7 +7,7 @@ use crate::spec::Spec;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// A training run that an experiment asks for.
+/// A training run that a job requests.
 #[derive(Clone, Debug)]
 pub struct Run {
     /// Unique within the experiment, such as `seed 2`; names its curves.

@@ -1,4 +1,4 @@
-//! An experiment in a thread of its own, seen from outside as a training run is.
+//! A job in a thread of its own, with the channels of a training run.
 
 use super::ExperimentError;
 use super::context::Context;
@@ -25,7 +25,7 @@ pub struct Experiment {
     pub run: fn(&mut Context) -> Result<(), ExperimentError>,
 }
 
-/// An experiment that runs, or is over and still answers probes of the last network it trained.
+/// A job that runs, or has ended and still answers probes of the last network it trained.
 #[derive(Debug)]
 pub struct Running {
     pub commands: Sender<Command>,
@@ -46,7 +46,7 @@ impl Running {
         })
     }
 
-    /// Starts work under a name; what it returns says in words how it ended.
+    /// Starts `work` under a name; it returns its outcome in words.
     pub(super) fn start(
         id: &'static str,
         options: Options,
@@ -71,7 +71,7 @@ impl Running {
     }
 }
 
-/// The thread's edge: a panic ends the experiment, not the program.
+/// The entry point of the thread: a panic ends the job, not the program.
 fn thread_main(
     mut context: Context,
     work: impl FnOnce(&mut Context) -> Result<String, ExperimentError>,

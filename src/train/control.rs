@@ -1,23 +1,24 @@
-//! What the training thread should do next: a pure state machine over commands and progress.
+//! Pause, step and stop: a pure state machine over commands and progress, used by the training
+//! thread and by jobs made of several trainings.
 //!
-//! What was asked for and what is being done are kept apart, so that a front end can tell
-//! "pausing…" from "paused".
+//! The requested state and the current activity are kept apart, so that a front end can show
+//! "pausing…" until the pause has taken effect.
 
 use crate::protocol::{Activity, Command, Pace, Status, Step};
 
-/// Where the thread asks what to do next.
+/// A place where pause and stop may take effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum SafePoint {
+pub(crate) enum SafePoint {
     /// Before a mini-batch.
     Batch,
-    /// Between two chunks of an evaluation. A step's pause does not take effect here: a step of
-    /// an epoch shows that epoch measured.
+    /// Between two chunks of an evaluation. The pause at the end of a step does not take effect
+    /// here, so that a step of an epoch shows that epoch evaluated.
     Evaluation,
 }
 
 /// What to do next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum NextAction {
+pub(crate) enum NextAction {
     Work,
     /// Block until a command arrives.
     Wait,
@@ -26,7 +27,7 @@ pub(super) enum NextAction {
 
 /// The requests in force and the activity they led to.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Control {
+pub(crate) struct Control {
     pause: bool,
     stop: bool,
     pace: Pace,
@@ -38,13 +39,13 @@ pub(super) struct Control {
 impl Control {
     /// A run that starts at the given pace. A paused start still measures the epoch it starts
     /// from: it pauses as if it had been asked to step up to there.
-    pub(super) fn new(pace: Pace, paused_at: Option<u32>) -> Self {
+    pub(crate) fn new(pace: Pace, paused_at: Option<u32>) -> Self {
         Self { pace, pause_after_epoch: paused_at, ..Self::default() }
     }
 
-    /// Takes a command into account; `epoch` counts the completed ones. Commands that are no
-    /// matter of control change nothing, and a run that is over takes no orders but the pace.
-    pub(super) fn obey(&mut self, command: &Command, epoch: u32) {
+    /// Records what a command requests; `epoch` is the number of completed epochs. Commands that
+    /// do not control the run change nothing. After the end only the pace can be changed.
+    pub(crate) fn obey(&mut self, command: &Command, epoch: u32) {
         if let Command::Pace(pace) = command {
             self.pace = *pace;
         }
@@ -69,13 +70,13 @@ impl Control {
         self.pause_after_epoch = pause_after_epoch.filter(|_| !pause);
     }
 
-    /// Stops the run: nobody is left to resume it.
-    pub(super) fn abandon(&mut self) {
+    /// Requests a stop because no client is left that could resume the run.
+    pub(crate) fn abandon(&mut self) {
         self.stop = true;
     }
 
-    /// What to do at a safe_point; `epoch` counts the completed ones.
-    pub(super) fn next(&mut self, safe_point: SafePoint, epoch: u32) -> NextAction {
+    /// Decides at a safe point; `epoch` is the number of completed epochs.
+    pub(crate) fn next(&mut self, safe_point: SafePoint, epoch: u32) -> NextAction {
         if safe_point == SafePoint::Batch {
             let stepped = self.batches_left == Some(0)
                 || self.pause_after_epoch.is_some_and(|last| epoch >= last);
@@ -92,26 +93,43 @@ impl Control {
         }
     }
 
+    /// Ends a step whatever it has left: the unit of work it was given for is done.
+    pub(crate) fn finish_step(&mut self) {
+        if self.batches_left.is_some() || self.pause_after_epoch.is_some() {
+            self.go(true, None, None);
+        }
+    }
+
+    /// Whether a pause is requested or in effect.
+    pub(crate) fn is_paused(&self) -> bool {
+        self.pause
+    }
+
+    /// Whether a stop is requested.
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.stop
+    }
+
     /// Counts a trained mini-batch.
-    pub(super) fn batch_done(&mut self) {
+    pub(crate) fn batch_done(&mut self) {
         self.batches_left = self.batches_left.map(|left| left.saturating_sub(1));
     }
 
-    /// Records what is being done from now on.
-    pub(super) fn enter(&mut self, activity: Activity) {
+    /// Records the current activity.
+    pub(crate) fn enter(&mut self, activity: Activity) {
         self.activity = activity;
     }
 
-    pub(super) fn activity(&self) -> Activity {
+    pub(crate) fn activity(&self) -> Activity {
         self.activity
     }
 
-    pub(super) fn pace(&self) -> Pace {
+    pub(crate) fn pace(&self) -> Pace {
         self.pace
     }
 
-    /// What was asked for beside what is.
-    pub(super) fn status(&self) -> Status {
+    /// The requested and the current state.
+    pub(crate) fn status(&self) -> Status {
         let over = self.activity == Activity::Finished;
         Status {
             activity: self.activity,
@@ -211,6 +229,20 @@ mod tests {
             ..Status::default()
         };
         assert_eq!(control.status(), expected);
+    }
+
+    #[test]
+    fn the_end_of_a_job_ends_a_step() {
+        let mut control = training();
+        control.finish_step();
+        assert!(!control.is_paused(), "there was no step");
+        for step in [Step::Batches(5), Step::Epochs(5)] {
+            control.obey(&Command::Step(step), 0);
+            assert!(!control.is_paused());
+            control.finish_step();
+            assert!(control.is_paused());
+            assert_eq!(control.status().batches_left, None);
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 mod channels;
 mod checkpoint;
-mod control;
+pub(crate) mod control;
 mod data_loader;
 mod history;
 mod meter;

@@ -1,15 +1,15 @@
-//! One thing that is varied.
+//! The values of one varied hyper-parameter.
 
 use crate::rng::Stream;
 use rand::RngExt;
 use rand::seq::IndexedRandom;
 use serde::Deserialize;
 
-/// Values of a range in a grid, unless it says otherwise.
+/// Default number of values of a range in a grid.
 const STEPS: usize = 5;
 const MOST_STEPS: usize = 1000;
 
-/// What to try: a list of values, or a range of numbers.
+/// A list of values or a range of numbers.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Axis {
     /// Any values of the spec's field.
@@ -87,7 +87,7 @@ impl Axis {
         }
     }
 
-    /// A random value: any of a list, evenly over a range (over its logarithm where it is so).
+    /// A random value: uniform over the list, the range, or the logarithm of the range.
     pub(super) fn draw(&self, stream: &mut Stream) -> toml::Value {
         match self {
             Self::List(values) => {

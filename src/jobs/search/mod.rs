@@ -1,5 +1,4 @@
-//! Search over hyper-parameters, grid or random (section 3.5): a spec whose `[search]` table says
-//! what to vary.
+//! Hyper-parameter search, grid or random (section 3.5), described by the `[search]` table of a spec.
 
 mod axis;
 mod runner;
@@ -12,10 +11,10 @@ use crate::spec::{Spec, SpecError, toml_problem};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
-/// Most runs of one search; more are a mistake in a range.
+/// Limit of the runs of one search.
 const MOST_POINTS: usize = 10_000;
 
-/// A spec and what is varied in it.
+/// A spec and the fields that are varied.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Search {
     base: toml::Table,
@@ -23,10 +22,10 @@ pub struct Search {
     axes: BTreeMap<String, Axis>,
 }
 
-/// One choice of hyper-parameters.
+/// One choice of the varied hyper-parameters.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Point {
-    /// Names and values that were varied, in the order of their names.
+    /// Name and value of each varied field, ordered by name.
     pub values: Vec<(String, String)>,
     pub spec: Spec,
 }
@@ -63,7 +62,7 @@ impl Search {
     /// Reads a spec file with a `[search]` table.
     ///
     /// # Errors
-    /// Where it is no TOML, or varies nothing, or something that cannot be varied.
+    /// When the text is not TOML, nothing is varied, or a field cannot be varied.
     pub fn parse(text: &str) -> Result<Self, SearchError> {
         let mut base: toml::Table = toml::from_str(text)
             .map_err(|error| SearchError::Syntax(toml_problem(text, &error)))?;
@@ -84,7 +83,7 @@ impl Search {
     /// Every combination of the values.
     ///
     /// # Errors
-    /// Where they are too many, or one of them cannot be trained.
+    /// When there are too many, or one of them cannot be trained.
     pub fn grid(&self) -> Result<Vec<Point>, SearchError> {
         let choices: Vec<Vec<toml::Value>> = self.axes.values().map(Axis::steps).collect();
         let count = choices.iter().map(Vec::len).try_fold(1_usize, usize::checked_mul);
@@ -109,7 +108,7 @@ impl Search {
         (0..count).map(combination).collect()
     }
 
-    /// So many random choices; choice i depends on the spec's seed and i alone.
+    /// `count` random points; point i depends only on the seed of the spec and on i.
     ///
     /// # Errors
     /// As [`Search::grid`].
@@ -149,7 +148,7 @@ impl Search {
     }
 }
 
-/// Sets a field by its dotted name, making tables on the way.
+/// Sets a field by its dotted name, creating tables as needed.
 fn set(table: &mut toml::Table, name: &str, value: toml::Value) -> Result<(), String> {
     match name.split_once('.') {
         None => {
@@ -164,7 +163,7 @@ fn set(table: &mut toml::Table, name: &str, value: toml::Value) -> Result<(), St
     }
 }
 
-/// A value as a table of results shows it.
+/// Formats a value for the table of results.
 fn plain(value: &toml::Value) -> String {
     match value {
         toml::Value::String(text) => text.clone(),

@@ -1,4 +1,4 @@
-//! Runs of a search, several at once.
+//! Trains the points of a search in parallel.
 
 use super::Point;
 use crate::data::Dataset;
@@ -15,7 +15,7 @@ use std::thread;
 /// validation images.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Row {
-    /// Place in the list of points.
+    /// Index in the list of points.
     pub index: usize,
     pub values: Vec<(String, String)>,
     pub validation_accuracy: Option<f64>,
@@ -24,15 +24,15 @@ pub struct Row {
     pub best_epoch: u32,
     /// Epochs trained.
     pub epochs: u32,
-    /// In mini-batches alone.
+    /// Seconds spent in mini-batches, without evaluations.
     pub train_seconds: f64,
     /// `completed`, `stopped`, `diverged` or `failed`, and why.
     pub outcome: String,
 }
 
-/// Trains every point, `workers` of them at once with one thread each, and hands each result to
-/// `done` as it comes. Returns all rows, the best on validation first. Setting `stop` ends the
-/// search after the runs under way are stopped.
+/// Trains every point, `workers` in parallel with one thread each, and passes each result to `done`.
+/// Returns all rows, the highest validation accuracy first. Setting `stop` stops the runs in
+/// progress and ends the search.
 pub fn run(
     points: &[Point],
     data: &Arc<Dataset>,
