@@ -138,8 +138,9 @@ fn run(context: &mut Context) -> Result<(), ExperimentError> {
     let trained = trained.pop().ok_or_else(|| ExperimentError::Other("no network".into()))?;
     let ten = Model::of(trained.record.spec, trained.network, &data, 0);
     let mut four = ten.clone();
-    four.network.layers.push(Layer::Dense(layer));
-    four.spec.readout = Readout::Binary;
+    let member = four.members.first_mut();
+    member.network.layers.push(Layer::Dense(layer));
+    member.spec.readout = Readout::Binary;
     let (by_ten, by_four) = (ten.answer(&data.test), four.answer(&data.test));
     let pairs = || by_ten.iter().zip(&by_four);
     let promised = pairs().filter(|(ten, _)| as_promised(&ten.outputs));

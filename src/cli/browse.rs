@@ -17,7 +17,7 @@ pub(super) fn run(args: &BrowseArgs, display: &DisplayArgs) -> anyhow::Result<Ex
         Some(dir) => Dataset::from_dir(dir).map_err(|error| Usage::value("--data", error))?,
         None => Dataset::embedded(),
     };
-    let data = model.divided(Arc::new(data));
+    let data = model.split(Arc::new(data));
     let handle = RunHandle::open(model, data).map_err(|error| Usage::value("<MODEL>", error))?;
     if !dashboard::has_terminal() {
         let problem =

@@ -47,7 +47,7 @@ pub(super) fn join(args: &EnsembleArgs) -> anyhow::Result<ExitCode> {
     let models = args.models.iter().map(load).collect::<Result<Vec<_>, _>>()?;
     let model = Model::join(models).map_err(|error| Usage::value("<MODEL>", error))?;
     let bytes = model.save(&args.file)?;
-    let (networks, file) = (1 + model.others.len(), args.file.display());
+    let (networks, file) = (model.members.count(), args.file.display());
     writeln!(output::out(), "{file}: {networks} networks, {bytes} bytes")?;
     Ok(ExitCode::SUCCESS)
 }

@@ -42,12 +42,12 @@ pub(super) fn run(args: &EvalArgs) -> anyhow::Result<ExitCode> {
         Some(dir) => Dataset::from_dir(dir).map_err(|error| Usage::value("--data", error))?,
         None => Dataset::embedded(),
     };
-    let data = model.divided(Arc::new(data));
+    let data = model.split(Arc::new(data));
     model.check_data(&data).map_err(|error| Usage::value("<MODEL>", error))?;
     let validation = model.evaluate(&data.validation);
     let test = model.evaluate(&data.test);
-    let answers = model.spec.readout.names(&model.classes);
-    let networks = 1 + model.others.len();
+    let answers = model.spec().readout.names(&model.classes);
+    let networks = model.members.count();
     let mut out = output::out();
     if args.json {
         let line = Line {
@@ -70,7 +70,7 @@ pub(super) fn run(args: &EvalArgs) -> anyhow::Result<ExitCode> {
     } else {
         let name = args.model.display();
         let many = if networks > 1 { format!("{networks} networks, ") } else { String::new() };
-        let layers = model.kinds().join(" + ");
+        let layers = model.architectures().join(" + ");
         writeln!(out, "# {name}: {many}{layers}, {} epochs, on {}", model.epoch, data.name)?;
         part(&mut out, "validation", &data.validation, &validation)?;
         part(&mut out, "test", &data.test, &test)?;

@@ -27,7 +27,7 @@ struct Line<'a> {
 /// others are answered all the same.
 pub(super) fn run(args: &PredictArgs) -> anyhow::Result<ExitCode> {
     let model = Model::load(&args.model).map_err(|error| Usage::value("<MODEL>", error))?;
-    let names = model.spec.readout.names(&model.classes);
+    let names = model.spec().readout.names(&model.classes);
     let mut out = output::out();
     let mut code = ExitCode::SUCCESS;
     for image in &args.images {

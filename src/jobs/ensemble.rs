@@ -5,7 +5,7 @@ use super::{Context, ExperimentError, Options, Run, Running, percent};
 use crate::data::Dataset;
 use crate::protocol::{Event, Figure, Saved};
 use crate::spec::Spec;
-use crate::train::{divided, load};
+use crate::spec::dataset;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -34,8 +34,8 @@ pub fn train_ensemble(ensemble: EnsembleRecipe, options: Options) -> std::io::Re
 
 fn train(context: &mut Context, ensemble: EnsembleRecipe) -> Result<String, ExperimentError> {
     let EnsembleRecipe { spec, networks, dataset, save, checkpoints } = ensemble;
-    let given = dataset.map(|data| divided(&spec, data));
-    let data = given.map_or_else(|| load(&spec), Ok).map_err(ExperimentError::Other)?;
+    let given = dataset.map(|data| dataset::split(&spec, data));
+    let data = given.map_or_else(|| dataset::load(&spec), Ok).map_err(ExperimentError::Other)?;
     let runs = (0..u64::from(networks)).map(|number| {
         let spec = member(&spec, number);
         let directory = checkpoints.as_ref().map(|dir| network_directory(dir, number));

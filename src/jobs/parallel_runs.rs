@@ -167,7 +167,14 @@ impl<'a> ParallelRuns<'a> {
             .map_err(|source| ExperimentError::Spec { run: name.clone(), source })?;
         let record = Record { name, spec, epochs: Vec::new() };
         let (handle, queued) = (Some(handle), Vec::new());
-        self.started.push(ParallelRun { record, handle, network: None, queued, has_checkpoints, ended: false });
+        self.started.push(ParallelRun {
+            record,
+            handle,
+            network: None,
+            queued,
+            has_checkpoints,
+            ended: false,
+        });
         if self.started.len() - 1 == self.shown {
             self.show();
         }

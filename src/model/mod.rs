@@ -5,6 +5,7 @@ pub(crate) mod ensemble;
 pub(crate) mod evaluate;
 pub(crate) mod evaluator;
 mod join;
+mod members;
 pub(crate) mod metrics;
 mod network2;
 pub(crate) mod probes;
@@ -12,39 +13,35 @@ mod safetensors;
 
 pub use evaluate::{Answer, Evaluation, MismatchError};
 pub use join::JoinError;
+pub use members::{Member, Members};
 
-use crate::data::Dataset;
+use self::ensemble::Ensemble;
+use crate::data::{Dataset, Images};
 use crate::files::atomic;
 use crate::nn::Network;
-use crate::spec::{Spec, build};
+use crate::spec::describe::cores;
+use crate::spec::{Spec, build, dataset};
+use ndarray::ArrayView1;
 use std::fs::File;
 use std::io::{self, Read};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Largest file that is read as a model.
 const MAX_BYTES: u64 = 2 << 30;
 
-/// A network, or several that vote, with all that is needed to use it: what inputs and outputs
-/// stand for, and the recipe that made it.
+/// A trained network, or an ensemble that votes, with all that is needed to use it: the meaning of
+/// inputs and outputs, and the spec of each network.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Model {
-    pub spec: Spec,
-    pub network: Network,
-    /// The others of an ensemble, of the same inputs, outputs and readout; empty for one network.
-    pub others: Vec<Member>,
-    /// Pixels an image is wide and high; their product is the number of inputs.
+    pub members: Members,
+    /// Width and height of an image in pixels; their product is the number of inputs.
     pub image: (usize, usize),
     /// The name of each class, in order of its label.
     pub classes: Vec<String>,
     /// Completed epochs.
     pub epoch: u32,
-}
-
-/// Another network of an ensemble.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Member {
-    pub spec: Spec,
-    pub network: Network,
 }
 
 /// Why a model cannot be read or written: which file, what is wrong, what to do.
@@ -73,13 +70,11 @@ pub enum ModelError {
 }
 
 impl Model {
-    /// One network that learned from this data.
+    /// A model of one network that was trained on `data`.
     #[must_use]
     pub fn of(spec: Spec, network: Network, data: &Dataset, epoch: u32) -> Self {
         Self {
-            spec,
-            network,
-            others: Vec::new(),
+            members: Members::one(spec, network),
             image: (data.train.width, data.train.height),
             classes: data.classes.clone(),
             epoch,
@@ -128,10 +123,154 @@ impl Model {
         let Ok(network) = build(spec, data) else { return Ok(()) };
         let mut model = Self::of(spec.clone(), network, data, 0);
         if networks > 1 {
-            let network = model.network.clone();
-            model.others.push(Member { spec: spec.clone(), network });
+            let member = model.members.first().clone();
+            model.members.push(member);
         }
         model.to_bytes(file).map(drop)
+    }
+
+    /// The spec of the first network, which stands for the model: all share inputs, outputs and
+    /// readout.
+    #[must_use]
+    pub fn spec(&self) -> &Spec {
+        &self.members.first().spec
+    }
+
+    /// The first network.
+    #[must_use]
+    pub fn network(&self) -> &Network {
+        &self.members.first().network
+    }
+
+    /// All networks in order.
+    pub fn networks(&self) -> impl Iterator<Item = &Network> + Clone {
+        self.members.iter().map(|member| &member.network)
+    }
+
+    /// The specs of all networks in order.
+    fn specs(&self) -> impl Iterator<Item = &Spec> {
+        self.members.iter().map(|member| &member.spec)
+    }
+
+    /// The distinct architectures of its networks, in order.
+    #[must_use]
+    pub fn architectures(&self) -> Vec<&str> {
+        let mut architectures: Vec<&str> = Vec::new();
+        for layers in self.specs().map(|spec| spec.layers.as_str()) {
+            if !architectures.contains(&layers) {
+                architectures.push(layers);
+            }
+        }
+        architectures
+    }
+
+    /// The data set as it was split for training: images that a network was trained on are not used
+    /// for validation.
+    #[must_use]
+    pub fn split(&self, data: Arc<Dataset>) -> Arc<Dataset> {
+        match self.specs().find(|spec| spec.all_images) {
+            Some(spec) => dataset::split(spec, data),
+            None => data,
+        }
+    }
+
+    /// Joins the networks of all models to one ensemble; the number of completed epochs is that of
+    /// the first model.
+    ///
+    /// # Errors
+    /// When there are none or too many, or they differ in image size, classes or readout.
+    pub fn join(models: impl IntoIterator<Item = Self>) -> Result<Self, JoinError> {
+        join::join(models)
+    }
+
+    /// Checks that a data set fits the model.
+    ///
+    /// # Errors
+    /// When the size of its images or the number of its classes differs.
+    pub fn check_data(&self, data: &Dataset) -> Result<(), MismatchError> {
+        let found = (data.test.width, data.test.height);
+        if found != self.image {
+            return Err(MismatchError::Size { model: self.image, data: data.name.clone(), found });
+        }
+        let (model, found) = (self.classes.len(), data.classes.len());
+        if found != model {
+            return Err(MismatchError::Classes { model, data: data.name.clone(), found });
+        }
+        Ok(())
+    }
+
+    /// Evaluates the model on labelled images on all cores.
+    ///
+    /// # Panics
+    /// When the images do not fit the model: see [`Model::check_data`].
+    #[must_use]
+    pub fn evaluate(&self, images: &Images) -> Evaluation {
+        self.evaluate_on(images, cores() as usize)
+    }
+
+    /// [`Model::evaluate`] on a number of threads; the result does not depend on it.
+    ///
+    /// # Panics
+    /// When the images do not fit the model: see [`Model::check_data`].
+    #[must_use]
+    pub fn evaluate_on(&self, images: &Images, threads: usize) -> Evaluation {
+        let readout = self.spec().readout;
+        let answers = readout.answers(self.classes.len());
+        let mut confusion = vec![vec![0; answers]; answers];
+        let mut ensemble = self.ensemble(threads, images.len());
+        for chunk in chunks(images, &ensemble) {
+            let predictions = ensemble.poll(self.networks(), images, chunk.clone());
+            for (&verdict, index) in predictions.verdicts.iter().zip(chunk) {
+                let right = readout.answer(images.labels[index]) as usize;
+                confusion[right][verdict as usize] += 1;
+            }
+        }
+        let alone = || ensemble.alone.iter().filter_map(|metrics| metrics.accuracy()).collect();
+        Evaluation {
+            images: images.len(),
+            cost: ensemble.together.cost(),
+            accuracy: ensemble.together.accuracy(),
+            confusion,
+            alone: if self.members.is_ensemble() { alone() } else { Vec::new() },
+        }
+    }
+
+    /// The prediction for each image; labels are ignored.
+    ///
+    /// # Panics
+    /// When the images are not of the model's size.
+    #[must_use]
+    pub fn answer(&self, images: &Images) -> Vec<Answer> {
+        let readout = self.spec().readout;
+        let names = readout.names(&self.classes);
+        let mut ensemble = self.ensemble(cores() as usize, images.len());
+        let mut answers = Vec::with_capacity(images.len());
+        for chunk in chunks(images, &ensemble) {
+            let predictions = ensemble.poll(self.networks(), images, chunk);
+            let said = predictions.outputs.rows().into_iter().zip(predictions.votes.rows());
+            answers.extend(said.zip(predictions.verdicts).map(|((a, votes), &verdict)| {
+                let answer = verdict as usize;
+                Answer {
+                    answer,
+                    name: names[answer].clone(),
+                    strength: readout.strength(a, verdict),
+                    outputs: a.iter().map(|&a| f64::from(a)).collect(),
+                    votes: self.votes(votes).into_iter().map(|vote| vote as usize).collect(),
+                }
+            }));
+        }
+        answers
+    }
+
+    /// The workers of an inference over `images` images on at most `threads` threads.
+    pub(crate) fn ensemble(&self, threads: usize, images: usize) -> Ensemble {
+        let shifts = self.spec().test_time_shifts.then_some(self.image);
+        Ensemble::new(self.networks(), self.spec().readout, shifts, threads.min(images))
+    }
+
+    /// The votes of the members; empty for one network.
+    pub(crate) fn votes(&self, votes: ArrayView1<u32>) -> Vec<u32> {
+        if self.members.is_ensemble() { votes.to_vec() } else { Vec::new() }
     }
 
     /// Writes the model in one step and returns the number of bytes. Where the disk is full or
@@ -163,6 +302,11 @@ impl Model {
             None => error,
         }
     }
+}
+
+fn chunks(images: &Images, ensemble: &Ensemble) -> impl Iterator<Item = Range<usize>> + use<> {
+    let (count, rows) = (images.len(), ensemble.rows());
+    (0..count).step_by(rows).map(move |first| first..(first + rows).min(count))
 }
 
 /// A place in the temporary directory that did take the bytes.

@@ -3,7 +3,7 @@
 //! `{"sizes": [784, 30, 10], "weights": [...], "biases": [...], "cost": "CrossEntropyCost"}`; a
 //! weight matrix there has a row a unit, the transpose of ours, and biases are columns.
 
-use super::{Model, ModelError};
+use super::{Members, Model, ModelError};
 use crate::nn::layer::Dense;
 use crate::nn::{Activation, Cost, Init, Layer, Network, Real};
 use crate::spec::{Readout, Spec};
@@ -30,13 +30,13 @@ pub(super) fn encode(file: &Path, model: &Model) -> Result<Vec<u8>, ModelError> 
         file: file.into(),
         problem: format!("network2's JSON holds {problem}"),
     };
-    if !model.others.is_empty() {
+    if model.members.is_ensemble() {
         return Err(unsupported("one network, not an ensemble"));
     }
-    if model.spec.test_time_shifts {
+    if model.spec().test_time_shifts {
         return Err(unsupported("weights and biases, not how to ask them (test-time-shifts)"));
     }
-    let cost = match model.network.cost {
+    let cost = match model.network().cost {
         Cost::Quadratic => "QuadraticCost",
         Cost::CrossEntropy => "CrossEntropyCost",
         Cost::LogLikelihood => {
@@ -44,12 +44,12 @@ pub(super) fn encode(file: &Path, model: &Model) -> Result<Vec<u8>, ModelError> 
         }
     };
     let mut saved = Saved {
-        sizes: vec![model.network.inputs()],
+        sizes: vec![model.network().inputs()],
         weights: Vec::new(),
         biases: Vec::new(),
         cost: cost.into(),
     };
-    for layer in &model.network.layers {
+    for layer in &model.network().layers {
         let Layer::Dense(Dense { weights, biases, activation: Activation::Sigmoid }) = layer else {
             return Err(unsupported("dense layers of sigmoid neurons only"));
         };
@@ -111,9 +111,7 @@ impl Saved {
         let spec =
             Spec { readout: if outputs == 1 { Readout::Is(0) } else { spec.readout }, ..spec };
         Ok(Model {
-            spec,
-            network: Network { layers: layers?, cost },
-            others: Vec::new(),
+            members: Members::one(spec, Network { layers: layers?, cost }),
             image: image_of(inputs),
             classes: (0..outputs.max(2)).map(|class| class.to_string()).collect(),
             epoch: 0,

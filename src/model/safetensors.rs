@@ -5,7 +5,7 @@
 //! `nntop`, whose value is JSON ([`Header`]): one key, because the format keeps keys in a map
 //! without order and equal models shall give equal bytes.
 
-use super::{Member, Model, ModelError};
+use super::{Member, Members, Model, ModelError};
 use crate::nn::{Network, Real};
 use crate::spec::Spec;
 use crate::spec::build::skeleton;
@@ -42,11 +42,11 @@ pub(super) fn encode(file: &Path, model: &Model) -> Result<Vec<u8>, ModelError> 
     let unsupported = |problem| ModelError::Unsupported { file: file.into(), problem };
     let header = Header {
         format: FORMAT,
-        spec: model.spec.clone(),
+        spec: model.spec().clone(),
         image: model.image,
         classes: model.classes.clone(),
         epoch: model.epoch,
-        others: model.others.iter().map(|member| member.spec.clone()).collect(),
+        others: model.members.iter().skip(1).map(|member| member.spec.clone()).collect(),
     };
     let header = serde_json::to_string(&header).map_err(|error| unsupported(error.to_string()))?;
     let arrays: Vec<(String, Vec<usize>, Vec<u8>)> = model
@@ -88,37 +88,27 @@ pub(super) fn decode(file: &Path, bytes: &[u8]) -> Result<Model, ModelError> {
         )));
     }
     let tensors = SafeTensors::deserialize(bytes).map_err(|error| broken(error.to_string()))?;
-    let (network, others) = restore(&header, &tensors).map_err(broken)?;
-    Ok(Model {
-        spec: header.spec,
-        network,
-        others,
-        image: header.image,
-        classes: header.classes,
-        epoch: header.epoch,
-    })
+    let members = restore(&header, &tensors).map_err(broken)?;
+    Ok(Model { members, image: header.image, classes: header.classes, epoch: header.epoch })
 }
 
 /// The networks of the specs with the arrays of the file.
-fn restore(header: &Header, tensors: &SafeTensors) -> Result<(Network, Vec<Member>), String> {
+fn restore(header: &Header, tensors: &SafeTensors) -> Result<Members, String> {
     let blank = |spec: &Spec| {
         skeleton(spec, header.image, header.classes.len()).map_err(|error| error.to_string())
     };
-    let mut network = blank(&header.spec)?;
-    let others: Result<Vec<Member>, String> = (header.others.iter())
-        .map(|spec| Ok(Member { spec: spec.clone(), network: blank(spec)? }))
-        .collect();
-    let mut others = others?;
-    let members = || std::iter::once(&network).chain(others.iter().map(|member| &member.network));
-    let expected = members().flat_map(|network| named(0, network)).count();
+    let mut members = Members::one(header.spec.clone(), blank(&header.spec)?);
+    for spec in &header.others {
+        members.push(Member { spec: spec.clone(), network: blank(spec)? });
+    }
+    let expected = members.iter().flat_map(|member| named(0, &member.network)).count();
     if tensors.len() != expected {
         return Err(format!("it has {} tensors, its spec asks for {expected}", tensors.len()));
     }
-    load(0, &mut network, tensors)?;
-    for (number, member) in (1..).zip(&mut others) {
+    for (number, member) in members.iter_mut().enumerate() {
         load(number, &mut member.network, tensors)?;
     }
-    Ok((network, others))
+    Ok(members)
 }
 
 /// Fills a network's arrays; `member` is its number in an ensemble, from 0 on.

@@ -19,15 +19,14 @@ fn model_of(activation: Activation, hidden: usize, classes: usize, seed: u64) ->
         Layer::Dense(Dense::random(inputs, units, activation, Init::Large, &mut stream))
     };
     let layers = vec![dense(6, hidden), dense(hidden, classes)];
+    let spec = Spec {
+        layers: format!("6,{hidden},{classes}"),
+        cost: Cost::CrossEntropy,
+        seed,
+        ..Spec::default()
+    };
     Model {
-        spec: Spec {
-            layers: format!("6,{hidden},{classes}"),
-            cost: Cost::CrossEntropy,
-            seed,
-            ..Spec::default()
-        },
-        network: Network { layers, cost: Cost::CrossEntropy },
-        others: Vec::new(),
+        members: Members::one(spec, Network { layers, cost: Cost::CrossEntropy }),
         image: (3, 2),
         classes: (0..classes).map(|class| format!("class {class}")).collect(),
         epoch: 7,
@@ -56,8 +55,8 @@ proptest! {
         let model = model(hidden, classes, seed);
         let json = Path::new("m.json");
         let back = Model::from_bytes(json, &model.to_bytes(json).unwrap()).unwrap();
-        prop_assert_eq!(back.network, model.network);
-        prop_assert_eq!(back.spec.layers, model.spec.layers);
+        prop_assert_eq!(back.network(), model.network());
+        prop_assert_eq!(&back.spec().layers, &model.spec().layers);
     }
 
     #[test]
@@ -93,10 +92,10 @@ fn what_network2_py_writes_is_read_with_rows_as_units() {
     let json = r#"{"sizes": [2, 1, 2], "weights": [[[0.5, -1.5]], [[2.0], [3.0]]],
         "biases": [[[0.25]], [[-1.0], [1.0]]], "cost": "QuadraticCost"}"#;
     let model = Model::from_bytes(Path::new("net.json"), json.as_bytes()).unwrap();
-    assert_eq!(model.network.cost, Cost::Quadratic);
+    assert_eq!(model.network().cost, Cost::Quadratic);
     assert_eq!(model.image, (2, 1));
     let array =
-        |layer: usize, index: usize| model.network.layers[layer].parameters()[index].1.clone();
+        |layer: usize, index: usize| model.network().layers[layer].parameters()[index].1.clone();
     assert_eq!(array(0, 0), ndarray::array![[0.5], [-1.5]].into_dyn());
     assert_eq!(array(1, 0), ndarray::array![[2.0, 3.0]].into_dyn());
     assert_eq!(array(1, 1), ndarray::array![-1.0, 1.0].into_dyn());
@@ -128,11 +127,11 @@ fn foreign_and_inconsistent_safetensors_say_what_is_wrong() {
     let foreign = safetensors_without_metadata();
     assert!(matches!(error(&foreign), ModelError::Foreign { .. }), "{}", error(&foreign));
     let mut other = whole.clone();
-    other.spec.layers = "6,5,3".into();
+    other.members.first_mut().spec.layers = "6,5,3".into();
     let other = error(&other.to_bytes(tensors()).unwrap()).to_string();
     assert!(other.contains("shape [6, 4], not [6, 5]"), "{other}");
     let mut fewer = whole.clone();
-    fewer.spec.layers = "6,4,4,3".into();
+    fewer.members.first_mut().spec.layers = "6,4,4,3".into();
     let fewer = error(&fewer.to_bytes(tensors()).unwrap()).to_string();
     assert!(fewer.contains("4 tensors, its spec asks for 6"), "{fewer}");
     let bytes = whole.to_bytes(tensors()).unwrap();
@@ -157,7 +156,7 @@ fn only_sigmoid_networks_fit_network2() {
 #[test]
 fn network2_is_not_given_what_it_would_forget() {
     let mut moved = model(4, 3, 1);
-    moved.spec.test_time_shifts = true;
+    moved.members.first_mut().spec.test_time_shifts = true;
     let error = moved.to_bytes(Path::new("m.json")).unwrap_err().to_string();
     assert!(error.contains("test-time-shifts") && error.contains(".safetensors"), "{error}");
 }
@@ -216,8 +215,9 @@ fn layers_without_parameters_come_back_from_the_spec() {
     };
     let network = crate::spec::build::skeleton(&spec, (3, 2), 3).unwrap();
     let classes = vec!["a".into(), "b".into(), "c".into()];
-    let mut model = Model { spec, network, others: Vec::new(), image: (3, 2), classes, epoch: 1 };
-    for layer in &mut model.network.layers {
+    let mut model =
+        Model { members: Members::one(spec, network), image: (3, 2), classes, epoch: 1 };
+    for layer in &mut model.members.first_mut().network.layers {
         layer.parameters_mut().into_iter().for_each(|(_, mut array)| array.fill(0.25));
     }
     let bytes = model.to_bytes(tensors()).unwrap();
@@ -249,7 +249,7 @@ fn only_models_of_the_same_question_vote_together() {
     let error = Model::join([model(4, 3, 1), model(4, 2, 1)]).unwrap_err().to_string();
     assert!(error.contains("model 2") && error.contains("classes"), "{error}");
     let mut moved = model(4, 3, 2);
-    moved.spec.test_time_shifts = true;
+    moved.members.first_mut().spec.test_time_shifts = true;
     let error = Model::join([model(4, 3, 1), moved]).unwrap_err().to_string();
     assert!(error.contains("model 2") && error.contains("test-time-shifts"), "{error}");
 }
@@ -258,11 +258,11 @@ fn only_models_of_the_same_question_vote_together() {
 fn what_a_network_of_an_ensemble_learned_from_validates_nothing() {
     let data = || Arc::new(dataset());
     let whole = ensemble();
-    assert_eq!(whole.divided(data()), data());
+    assert_eq!(whole.split(data()), data());
     let mut last = model(4, 3, 4);
-    last.spec.all_images = true;
+    last.members.first_mut().spec.all_images = true;
     let whole = Model::join([whole, last]).unwrap();
-    let divided = whole.divided(data());
+    let divided = whole.split(data());
     assert!(divided.validation.is_empty());
     assert_eq!(divided.train.len(), data().train.len() + data().validation.len());
 }
@@ -271,10 +271,10 @@ fn what_a_network_of_an_ensemble_learned_from_validates_nothing() {
 fn an_ensemble_says_its_kinds_once() {
     let kinds = |models: [(usize, u64); 3]| {
         let models = models.map(|(hidden, seed)| model(hidden, 3, seed));
-        Model::join(models).unwrap().kinds().join(" + ")
+        Model::join(models).unwrap().architectures().join(" + ")
     };
-    assert_eq!(kinds([(4, 1), (4, 2), (4, 3)]), model(4, 3, 1).spec.layers);
-    let [four, five] = [4, 5].map(|hidden| model(hidden, 3, 1).spec.layers);
+    assert_eq!(kinds([(4, 1), (4, 2), (4, 3)]), model(4, 3, 1).spec().layers);
+    let [four, five] = [4, 5].map(|hidden| model(hidden, 3, 1).spec().layers.clone());
     assert_eq!(kinds([(4, 1), (5, 2), (4, 3)]), format!("{four} + {five}"));
 }
 

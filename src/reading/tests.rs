@@ -1,4 +1,5 @@
 use super::*;
+use crate::model::Members;
 use crate::spec::Spec;
 use crate::spec::build::skeleton;
 use proptest::prelude::*;
@@ -14,7 +15,7 @@ fn model(names: &[&str]) -> Model {
     let spec = Spec { layers: format!("25,{}", names.len()), ..Spec::default() };
     let network = skeleton(&spec, (5, 5), names.len()).unwrap();
     let classes = names.iter().map(|name| (*name).to_string()).collect();
-    Model { spec, network, others: Vec::new(), image: (5, 5), classes, epoch: 0 }
+    Model { members: Members::one(spec, network), image: (5, 5), classes, epoch: 0 }
 }
 
 /// Left and top of each digit of the best segmentation, line by line, where every candidate is as

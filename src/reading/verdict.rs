@@ -26,7 +26,7 @@ pub(super) fn verdict<'a>(model: &'a Model, answer: &'a Answer) -> Verdict<'a> {
         strength: answer.strength,
         second: None,
     };
-    if model.spec.readout != Readout::OneHot {
+    if model.spec().readout != Readout::OneHot {
         return plain();
     }
     let mut classes: Vec<(usize, &str, f32)> = model

@@ -1,6 +1,7 @@
 //! The recipe of a run: parse, validate, describe, build the network it names, presets.
 
 pub(crate) mod build;
+pub(crate) mod dataset;
 pub(crate) mod describe;
 pub(crate) mod presets;
 pub(crate) mod readout;

@@ -18,4 +18,3 @@ pub use checkpoint::{
     BEST, Checkpoint, CheckpointError, CheckpointPolicy, LAST, PREVIOUS, Position, Tuning,
 };
 pub use run::{RunHandle, RunOptions};
-pub(crate) use run::{divided, load};

@@ -10,6 +10,7 @@ use crate::protocol::{
     Activity, Classified, Command, Content, EpochStats, Event, Frame, Level, LogLine, Outcome,
     Probe, Status, What,
 };
+use crate::spec::dataset;
 use crate::spec::describe::{cores, describe, title};
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use ndarray::{Array2, ArrayView1, s};
@@ -31,14 +32,14 @@ impl RunHandle {
         model.check_data(&data)?;
         let (commands, received) = unbounded();
         let (sent, events) = unbounded();
-        let trained = Arc::new(OnceLock::from(model.network.clone()));
+        let trained = Arc::new(OnceLock::from(model.network().clone()));
         let thread = Builder::new()
-            .name("nntop-model_server".into())
+            .name("nntop-model-server".into())
             .spawn(move || {
                 let mut model_server = ModelServer::new(model, data, received, sent);
                 model_server.measure();
                 model_server.serve();
-                Some(model_server.model.network)
+                Some(model_server.model.network().clone())
             })
             .expect("the system gives a program a second thread");
         Ok(Self { commands, events, trained, thread })
@@ -50,7 +51,7 @@ impl RunHandle {
     /// In words, where one of them cannot be read.
     pub fn open_saved(file: &Path) -> Result<Self, String> {
         let model = Model::load(file).map_err(|error| error.to_string())?;
-        let data = model.divided(super::load(&model.spec)?);
+        let data = model.split(dataset::load(model.spec())?);
         Self::open(model, data).map_err(|error| error.to_string())
     }
 }
@@ -80,7 +81,7 @@ impl ModelServer {
     ) -> Self {
         Self {
             ensemble: model.ensemble(cores() as usize, data.test.len()),
-            single: SingleImage::new(&model.network),
+            single: SingleImage::new(model.network()),
             model,
             data,
             test: None,
@@ -102,10 +103,10 @@ impl ModelServer {
 
     /// Says what the model is and how it does.
     fn measure(&mut self) {
-        let networks = 1 + self.model.others.len();
-        let mut info = describe(&self.model.spec, &self.model.network, &self.data);
+        let networks = self.model.members.count();
+        let mut info = describe(self.model.spec(), self.model.network(), &self.data);
         if networks > 1 {
-            let kinds = self.model.kinds();
+            let kinds = self.model.architectures();
             let titles: Vec<String> = kinds.iter().map(|kind| title(kind)).collect();
             info.title = format!("{networks} × {}", titles.join(" + "));
             info.network = kinds.join(" + ");
@@ -119,7 +120,7 @@ impl ModelServer {
             return self.tell(Event::Finished(Outcome::Stopped));
         };
         let (validation, test) = (validation.unwrap_or_default(), self.ensemble.together);
-        self.test = Some(TestOutputs::elected(outputs, verdicts, self.model.spec.readout));
+        self.test = Some(TestOutputs::elected(outputs, verdicts, self.model.spec().readout));
         self.tell(Event::EpochEnded(EpochStats {
             epoch: self.model.epoch,
             validation_cost: validation.cost().filter(|cost| cost.is_finite()),
@@ -147,7 +148,7 @@ impl ModelServer {
     /// `None` when it was stopped meanwhile.
     fn look_at(&mut self, images: &Images) -> Option<(Array2<Real>, Vec<u32>)> {
         self.ensemble.clear();
-        let mut outputs = Array2::zeros((images.len(), self.model.network.outputs()));
+        let mut outputs = Array2::zeros((images.len(), self.model.network().outputs()));
         let mut verdicts = Vec::with_capacity(images.len());
         for first in (0..images.len()).step_by(self.ensemble.rows()) {
             while let Ok(command) = self.commands.try_recv() {
@@ -203,10 +204,10 @@ impl ModelServer {
             return Some(self.digit(index as usize));
         }
         let subject = ProbeTarget {
-            network: &self.model.network,
+            network: self.model.network(),
             test: &self.data.test,
             classes: self.data.classes.len(),
-            readout: self.model.spec.readout,
+            readout: self.model.spec().readout,
             outputs: self.test.as_ref(),
             layers: &[],
         };
@@ -216,7 +217,7 @@ impl ModelServer {
     /// A test image, and who says what of it.
     fn digit(&mut self, index: usize) -> Content {
         let data = Arc::clone(&self.data);
-        let readout = self.model.spec.readout;
+        let readout = self.model.spec().readout;
         self.ask(&data.test, index, |said, votes| Content::Digit {
             card: card(&data.test, index, said, readout, true),
             outputs: floats(said.a.iter()),

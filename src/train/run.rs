@@ -6,6 +6,7 @@ use super::trainer::{Setup, Trainer};
 use crate::data::Dataset;
 use crate::nn::Network;
 use crate::protocol::{Activity, Command, Event, Outcome, Pace, Status};
+use crate::spec::dataset;
 use crate::spec::describe::describe;
 use crate::spec::{Spec, SpecError, build};
 use crossbeam_channel::{Receiver, Sender, unbounded};
@@ -117,24 +118,6 @@ fn message(panic: &(dyn std::any::Any + Send)) -> &str {
     text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
 }
 
-/// The images that a spec names, MNIST where it names none; why not, in words.
-pub(crate) fn load(spec: &Spec) -> Result<Arc<Dataset>, String> {
-    let data = match &spec.data {
-        Some(dir) => Dataset::from_dir(dir).map_err(|error| error.to_string())?,
-        None => Dataset::embedded(),
-    };
-    spec.validate_for(&data).map_err(|error| error.to_string())?;
-    Ok(divided(spec, Arc::new(data)))
-}
-
-/// The images as a spec divides them: see [`Spec::all_images`].
-pub(crate) fn divided(spec: &Spec, data: Arc<Dataset>) -> Arc<Dataset> {
-    if !spec.all_images || data.validation.is_empty() {
-        return data;
-    }
-    Arc::new(Arc::unwrap_or_clone(data).all_for_training())
-}
-
 fn train(
     spec: Spec,
     options: RunOptions,
@@ -142,7 +125,9 @@ fn train(
     events: Sender<Event>,
     finished: &OnceLock<Network>,
 ) -> Result<Network, String> {
-    let data = options.dataset.map_or_else(|| load(&spec), |data| Ok(divided(&spec, data)))?;
+    let data = options
+        .dataset
+        .map_or_else(|| dataset::load(&spec), |data| Ok(dataset::split(&spec, data)))?;
     let network = build(&spec, &data).map_err(|error| error.to_string())?;
     // Whoever listens may be gone; the run goes on.
     let _ = events.send(Event::Started(Box::new(describe(&spec, &network, &data))));

@@ -1,4 +1,5 @@
 use super::*;
+use crate::model::Members;
 use crate::protocol::{DigitFilter, DigitQuery, Verdict};
 use crate::spec::Spec;
 use crate::spec::testing::{dataset, spec};
@@ -10,7 +11,7 @@ fn model(seed: u64) -> Model {
     let options = RunOptions { dataset: Some(Arc::new(dataset())), ..RunOptions::default() };
     let network = RunHandle::spawn(spec.clone(), options).unwrap().join().unwrap();
     let classes = dataset().classes;
-    Model { spec, network, others: Vec::new(), image: (4, 4), classes, epoch: 1 }
+    Model { members: Members::one(spec, network), image: (4, 4), classes, epoch: 1 }
 }
 
 fn next(handle: &RunHandle) -> Event {
