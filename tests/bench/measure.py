@@ -129,6 +129,31 @@ def traffic(binary, options):
         yield "processor while paused", f"{share:.2%} of a core", "1%"
 
 
+def ending(binary, options):
+    """From a signal, or from the terminal's end, to the end of a dashboard with its run."""
+    arguments = ["train", "--inline", "--epochs", ENDLESS]
+    for what in [signal.SIGTERM, signal.SIGHUP, None]:
+        times = []
+        for _ in range(options.rounds):
+            with tempfile.TemporaryDirectory() as state:
+                opened = Terminal(binary, arguments, state)
+                opened.wait("a frame", lambda: opened.first_frame is not None)
+                time.sleep(1)
+                start = time.perf_counter()
+                if what is None:
+                    os.close(opened.master)
+                else:
+                    os.kill(opened.pid, what)
+                os.waitpid(opened.pid, 0)
+                times.append(time.perf_counter() - start)
+                if what is not None:
+                    opened.reader.join()
+                    os.close(opened.master)
+        name = "its terminal vanished" if what is None else what.name
+        slowest, middle = 1e3 * max(times), 1e3 * statistics.median(times)
+        yield f"end after {name}", f"{middle:.0f} ms, slowest {slowest:.0f} ms", "1 s"
+
+
 def epochs_between(events, start, end):
     """`train_seconds` of the epochs that ended between two points of the events file."""
     with open(events, "rb") as file:
@@ -207,6 +232,7 @@ def memory(binary, _options):
 MEASUREMENTS = {
     "first-frame": first_frame,
     "traffic": traffic,
+    "ending": ending,
     "cost": training_cost,
     "frame": frame,
     "memory": memory,
