@@ -12,9 +12,6 @@ use crossbeam_channel::{Receiver, Sender, unbounded};
 use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 
-/// The view in which an experiment's figures are.
-pub(super) const BOOK: &str = "Book";
-
 /// Whether there is a terminal to draw on and to read keys from.
 pub(super) fn has_terminal() -> bool {
     output::out_is_terminal() && io::stdin().is_terminal()

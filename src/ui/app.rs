@@ -1,56 +1,47 @@
-//! The dashboard's state: input and news in, effects out. Knows no terminal.
+//! The dashboard's state: keys, clicks and events of the run in, commands out. Knows no terminal.
 
 use super::chrome::{self, Chrome};
 use super::effect::{Effect, Exit};
 use super::keymap::{self, Action};
-use super::overlay::Overlay;
+use super::overlay::{Answer, Overlay};
+use super::palette;
+use super::selection::Selection;
 use super::setup::Setup;
-use super::view::{Context, Reaction, View};
-use crate::protocol::{Command, Event, Frame, Moment, Pace, Probe, RunView, Step, Update, What};
+use super::view::{Context, View};
+use super::views::{Digits, Explore, ViewId};
+use crate::protocol::{
+    Activity, Command, Event, Frame, Level, Moment, Pace, Probe, RunView, Step, Update, What,
+};
 use crossterm::event::{KeyEvent, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
+use std::any::Any;
 use std::collections::BTreeMap;
-
-macro_rules! context {
-    ($app:expr) => {
-        Context {
-            run: &$app.run,
-            theme: &$app.setup.theme,
-            moment: $app.moment,
-            digit: $app.digit,
-            layer: $app.layer,
-        }
-    };
-}
-
-mod messages;
-mod ways;
 
 /// The dashboard.
 pub struct App {
-    pub(super) setup: Setup,
-    pub(super) run: RunView,
-    pub(super) views: Vec<Box<dyn View>>,
-    pub(super) current: usize,
-    pub(super) moment: Moment,
-    digit: u32,
-    layer: u32,
-    pub(super) overlay: Option<Overlay>,
+    setup: Setup,
+    run: RunView,
+    views: Vec<Box<dyn View>>,
+    /// The view that is shown, by its place in the list.
+    current: usize,
+    selection: Selection,
+    overlay: Option<Overlay>,
     /// Why what is shown is stale, once the run cannot be reached.
-    pub(super) lost: Option<String>,
+    lost: Option<String>,
     /// A sentence in the footer until the next key.
-    pub(super) notice: Option<String>,
+    notice: Option<String>,
     /// Where the view was last drawn.
     body: Rect,
     /// Columns of each tab in the tab line, as last drawn.
-    pub(super) tabs: Vec<Rect>,
+    tabs: Vec<Rect>,
+    /// The probes that the run was last asked for.
     watched: Vec<Probe>,
     /// Newer answers to probes than those shown: pictures change much of the screen, so they wait
     /// until the line can take them.
     waiting: BTreeMap<Probe, Frame>,
-    /// An answer that somebody's hand waits for has come.
-    hurry: bool,
+    /// An answer that the user waits for has come.
+    urgent: bool,
     exit: Option<Exit>,
 }
 
@@ -60,21 +51,26 @@ impl std::fmt::Debug for App {
     }
 }
 
+/// What views draw from. A macro, so that only the fields it names are borrowed.
+macro_rules! context {
+    ($app:expr) => {
+        Context::new(&$app.run, &$app.setup.theme, $app.selection)
+    };
+}
+
 impl App {
     /// A dashboard that knows nothing of its run yet.
     #[must_use]
     pub fn new(setup: Setup) -> Self {
         let notice = setup.notice.clone();
         let views = setup.views();
-        let current = views.iter().position(|view| view.name() == setup.view).unwrap_or(0);
+        let current = views.iter().position(|view| view.id() == setup.view).unwrap_or(0);
         Self {
             setup,
             run: RunView::default(),
             views,
             current,
-            moment: Moment::Live,
-            digit: 0,
-            layer: 0,
+            selection: Selection::default(),
             overlay: None,
             lost: None,
             notice,
@@ -82,31 +78,31 @@ impl App {
             tabs: Vec::new(),
             watched: Vec::new(),
             waiting: BTreeMap::new(),
-            hurry: false,
+            urgent: false,
             exit: None,
         }
     }
 
     /// Takes news of the run.
-    pub fn update(&mut self, update: Update) -> Vec<Command> {
+    pub fn update(&mut self, update: Update) -> Option<Command> {
         match update {
             Update::Snapshot(view) => {
                 self.waiting.clear();
-                self.heed_snapshot(&view);
+                self.announce_snapshot(&view);
                 self.run = *view;
             }
             Update::Event(Event::Frame(frame)) if self.run.frames.contains_key(&frame.probe) => {
                 self.waiting.insert(frame.probe.clone(), *frame);
-                return Vec::new();
+                return None;
             }
             Update::Event(event @ (Event::Explored(_) | Event::Explorables(_))) => {
-                let context = context!(self);
-                let mut views = self.views.iter_mut();
-                self.hurry |= views.any(|v| v.answered(&event, &context) == Reaction::Redraw);
-                return Vec::new();
+                let language = self.setup.theme.language();
+                let explore = self.view_mut::<Explore>();
+                self.urgent |= explore.is_some_and(|view| view.answered(&event, language));
+                return None;
             }
             Update::Event(event) => {
-                self.heed(&event);
+                self.announce(&event);
                 self.run.apply(&event);
             }
             // The first reason is the cause; what follows comes of it.
@@ -114,9 +110,12 @@ impl App {
                 self.lost.get_or_insert(why);
             }
         }
-        self.drop_question();
-        let reaction = self.views[self.current].updated(&context!(self));
-        self.react(reaction)
+        // There is nothing left to decide about a run that is over.
+        if matches!(self.overlay, Some(Overlay::Question { .. })) && !self.run_is_going() {
+            self.overlay = None;
+        }
+        let effect = self.views[self.current].updated(&context!(self));
+        self.apply(effect)
     }
 
     /// Shows the newest answers to all probes.
@@ -132,13 +131,13 @@ impl App {
         !self.waiting.is_empty()
     }
 
-    /// Whether an answer came that somebody's hand waits for; said once.
+    /// Whether an answer came that the user waits for; true once for each.
     pub fn take_hurry(&mut self) -> bool {
-        std::mem::take(&mut self.hurry)
+        std::mem::take(&mut self.urgent)
     }
 
     /// A key press.
-    pub fn key(&mut self, key: KeyEvent) -> Vec<Command> {
+    pub fn key(&mut self, key: KeyEvent) -> Option<Command> {
         self.notice = None;
         if keymap::action(key) == Some(Action::QuitNow) {
             // Whatever lies on top.
@@ -148,17 +147,17 @@ impl App {
             let answer = overlay.key(key);
             return self.answer(answer);
         }
-        let reaction = self.views[self.current].key(key, &context!(self));
-        if reaction != Reaction::Ignored {
-            return self.react(reaction);
+        let effect = self.views[self.current].key(key, &context!(self));
+        if effect != Effect::Ignored {
+            return self.apply(effect);
         }
-        keymap::action(key).map_or_else(Vec::new, |action| self.act(action))
+        keymap::action(key).and_then(|action| self.act(action))
     }
 
     /// A mouse event.
-    pub fn mouse(&mut self, event: MouseEvent) -> Vec<Command> {
+    pub fn mouse(&mut self, event: MouseEvent) -> Option<Command> {
         if self.overlay.is_some() {
-            return Vec::new();
+            return None;
         }
         let at = Position::new(event.column, event.row);
         if event.kind == MouseEventKind::Down(MouseButton::Left)
@@ -166,18 +165,28 @@ impl App {
         {
             return self.show_view(tab);
         }
-        if self.body.contains(at) {
-            let reaction = self.views[self.current].mouse(event, self.body, &context!(self));
-            return self.react(reaction);
+        if !self.body.contains(at) {
+            return None;
         }
-        Vec::new()
+        let effect = self.views[self.current].mouse(event, self.body, &context!(self));
+        self.apply(effect)
     }
 
     /// Draws everything.
     pub fn render(&mut self, buffer: &mut Buffer) {
         let area = buffer.area;
         self.body = chrome::body(area);
-        self.tabs = self.chrome().draw(area, buffer);
+        let chrome = Chrome {
+            setup: &self.setup,
+            run: &self.run,
+            views: &self.views,
+            current: self.current,
+            moment: self.selection.moment,
+            lost: self.lost.as_deref(),
+            notice: self.notice.as_deref(),
+            is_going: self.run_is_going(),
+        };
+        self.tabs = chrome.draw(area, buffer);
         if let Some(page) = chrome::failure(&self.run) {
             chrome::draw_failure(&page, self.body, buffer, &self.setup.theme);
         } else {
@@ -185,7 +194,7 @@ impl App {
         }
         if let Some(overlay) = &self.overlay {
             let view = &self.views[self.current];
-            overlay.render(area, buffer, &self.setup.theme, view.name(), view.keys());
+            overlay.render(area, buffer, &self.setup.theme, view.id(), view.keys());
         }
         if self.setup.theme.unicode {
             chrome::keep_wide_whole(buffer);
@@ -194,23 +203,11 @@ impl App {
         }
     }
 
-    fn chrome(&self) -> Chrome<'_> {
-        Chrome {
-            setup: &self.setup,
-            run: &self.run,
-            views: &self.views,
-            current: self.current,
-            moment: self.moment,
-            lost: self.lost.as_deref(),
-            notice: self.notice.as_deref(),
-            is_going: self.run_is_going(),
-        }
-    }
-
-    /// What is to be watched, where that changed since it was last asked.
+    /// What the run is to compute for the view on the screen, where that changed since it was last
+    /// asked.
     pub fn new_wishes(&mut self) -> Option<Command> {
         let whats: Vec<What> = self.views[self.current].probes(&context!(self));
-        let at = self.moment;
+        let at = self.selection.moment;
         let probes: Vec<Probe> = whats.into_iter().map(|what| Probe { what, at }).collect();
         if probes == self.watched {
             return None;
@@ -219,9 +216,10 @@ impl App {
         Some(Command::Watch(probes))
     }
 
-    /// What the view on the screen asks beside that, where it has a question.
+    /// What the explorable on the screen has to be asked for, if anything.
     pub fn question(&mut self) -> Option<Command> {
-        self.views[self.current].question()
+        let view: &mut dyn Any = self.views[self.current].as_mut();
+        view.downcast_mut::<Explore>()?.question()
     }
 
     /// How the dashboard was left, once it was.
@@ -236,97 +234,162 @@ impl App {
         self.run.outcome.is_none() && self.lost.is_none() && !self.setup.is_without_run()
     }
 
-    fn react(&mut self, reaction: Reaction) -> Vec<Command> {
-        match reaction {
-            Reaction::Ignored | Reaction::Redraw => Vec::new(),
-            Reaction::SelectDigit(index) => self.effect(Effect::SelectDigit(index)),
-            Reaction::Show(moment) => self.effect(Effect::Show(moment)),
-            Reaction::SelectLayer(layer) => {
-                self.layer = layer;
-                Vec::new()
+    /// The view of a type, where there is one.
+    fn view_mut<T: View>(&mut self) -> Option<&mut T> {
+        self.views.iter_mut().find_map(|view| {
+            let view: &mut dyn Any = view.as_mut();
+            view.downcast_mut()
+        })
+    }
+
+    /// Puts into the footer what must not be missed.
+    fn announce(&mut self, event: &Event) {
+        match event {
+            Event::Saved(saved) => {
+                self.notice = Some(self.setup.theme.fill("saved {}", &[&saved.path]));
             }
-            Reaction::Classify { .. } if self.lost.is_some() => Vec::new(),
-            // A terminal that only looks may ask, too.
-            Reaction::Classify { id, pixels } => vec![Command::Classify { id, pixels }],
-            Reaction::SavePicture(picture) => {
-                let told = self.setup.save_picture.map(|save| save(&picture));
-                let unheard = || Err("no files are written here".into());
-                self.notice = Some(told.unwrap_or_else(unheard).unwrap_or_else(|why| why));
-                Vec::new()
-            }
-            Reaction::OpenDigits(filter) => {
-                if let Some(index) = self.views.iter_mut().position(|v| v.open_digits(filter)) {
-                    self.current = index;
-                }
-                Vec::new()
+            Event::Log(line) if line.level != Level::Info => self.notice = Some(line.text.clone()),
+            _ => {}
+        }
+    }
+
+    /// The same for what happened while this dashboard was behind. From the time before it came,
+    /// only messages.
+    fn announce_snapshot(&mut self, now: &RunView) {
+        if now.outcome.is_some() {
+            return;
+        }
+        let was_here = self.run.info.is_some();
+        for fact in now.facts_since(&self.run) {
+            if was_here || matches!(fact, Event::Log(_)) {
+                self.announce(&fact);
             }
         }
     }
 
-    fn act(&mut self, action: Action) -> Vec<Command> {
-        let send = |command| Effect::Send(command);
+    fn answer(&mut self, answer: Answer) -> Option<Command> {
+        if answer == Answer::Stay {
+            return None;
+        }
+        self.overlay = None;
+        match answer {
+            Answer::Stay | Answer::Close => None,
+            Answer::Effect(effect) => self.apply(effect),
+            Answer::Line(line) => match palette::parse(&line) {
+                Ok(effect) => self.apply(effect),
+                Err(sentence) => self.notify(sentence),
+            },
+        }
+    }
+
+    fn notify(&mut self, sentence: impl Into<String>) -> Option<Command> {
+        self.notice = Some(sentence.into());
+        None
+    }
+
+    fn open(&mut self, overlay: Overlay) -> Option<Command> {
+        self.overlay = Some(overlay);
+        None
+    }
+
+    fn open_view(&mut self, id: ViewId) -> Option<Command> {
+        let index = self.views.iter().position(|view| view.id() == id)?;
+        self.show_view(index)
+    }
+
+    fn show_view(&mut self, index: usize) -> Option<Command> {
+        self.current = index % self.views.len();
+        // What came while it was not on the screen is new to it.
+        let effect = self.views[self.current].updated(&context!(self));
+        self.apply(effect)
+    }
+
+    /// What a key of the key table does.
+    fn act(&mut self, action: Action) -> Option<Command> {
         let effect = match action {
             Action::Help => return self.open(Overlay::help()),
             Action::Palette => return self.open(Overlay::palette()),
-            Action::Messages => return self.open_messages(),
+            Action::Messages => Effect::Messages,
             Action::Stop if self.run_is_going() => return self.open(Overlay::ask_stop()),
-            Action::Stop => return Vec::new(),
+            Action::Stop => return None,
             Action::NextView => return self.show_view(self.current + 1),
             Action::PreviousView => return self.show_view(self.current + self.views.len() - 1),
-            Action::View(index) if index < self.views.len() => return self.show_view(index),
-            Action::View(_) => return Vec::new(),
-            Action::Out if self.moment != Moment::Live => Effect::Show(Moment::Live),
-            Action::Out => return Vec::new(),
+            Action::View(id) => Effect::OpenView(id),
+            Action::Out if self.selection.moment != Moment::Live => Effect::Show(Moment::Live),
+            Action::Out => return None,
             Action::Quit => Effect::Quit,
             Action::QuitNow if self.setup.detachable => Effect::Leave(Exit::Detach),
             Action::QuitNow => Effect::Leave(Exit::Stop),
             Action::Detach if self.setup.detachable => Effect::Leave(Exit::Detach),
             Action::Detach => {
-                self.notice = Some("this run lives in this terminal; it cannot be left".into());
-                return Vec::new();
+                return self.notify("this run lives in this terminal; it cannot be left");
             }
-            Action::PauseOrResume => send(self.pause_or_resume()),
-            Action::StepBatch => send(Command::Step(Step::Batches(1))),
-            Action::StepEpoch => send(Command::Step(Step::Epochs(1))),
-            Action::Save => send(Command::Save),
-            Action::FullSpeed => send(Command::Pace(Pace::Full)),
-            Action::EpochASecond => send(Command::Pace(Pace::SecondsPerEpoch(1.0))),
-            Action::SlowMotion => send(Command::Pace(Pace::BatchesPerSecond(10.0))),
-            Action::EarlierEpoch => Effect::Show(self.neighbour(-1)),
-            Action::LaterEpoch => Effect::Show(self.neighbour(1)),
+            Action::PauseOrResume => Effect::Send(self.pause_or_resume()),
+            Action::StepBatch => Effect::Send(Command::Step(Step::Batches(1))),
+            Action::StepEpoch => Effect::Send(Command::Step(Step::Epochs(1))),
+            Action::Save => Effect::Send(Command::Save),
+            Action::FullSpeed => Effect::Send(Command::Pace(Pace::Full)),
+            Action::EpochASecond => Effect::Send(Command::Pace(Pace::SecondsPerEpoch(1.0))),
+            Action::SlowMotion => Effect::Send(Command::Pace(Pace::BatchesPerSecond(10.0))),
+            Action::EarlierEpoch => Effect::Show(self.selection.neighbour_epoch(-1, &self.run)),
+            Action::LaterEpoch => Effect::Show(self.selection.neighbour_epoch(1, &self.run)),
             Action::Live => Effect::Show(Moment::Live),
         };
-        self.effect(effect)
+        self.apply(effect)
     }
 
-    fn effect(&mut self, effect: Effect) -> Vec<Command> {
+    /// Does what follows from a key, a click, a typed command or an event.
+    fn apply(&mut self, effect: Effect) -> Option<Command> {
         match effect {
-            Effect::Send(_) if self.setup.is_without_run() => {
-                self.notice = Some("there is no run here".into());
-            }
-            Effect::Send(_) if self.lost.is_some() => {
-                self.notice = Some("the run cannot be reached".into());
-            }
-            Effect::Send(_) if self.setup.read_only => {
-                self.notice = Some("read-only: this terminal only looks".into());
-            }
-            Effect::Send(command) => return vec![command],
-            Effect::Show(moment) => self.moment = moment,
-            Effect::SelectDigit(index) => self.digit = index.min(self.last_digit()),
-            Effect::OpenView(name) => return self.open_view(&name),
-            Effect::Explore(id) => {
-                match self.views.iter_mut().position(|view| view.open_explorable(&id)) {
-                    Some(index) => self.current = index,
-                    None => self.notice = Some(format!("there is no explorable {id:?}")),
+            Effect::Ignored | Effect::Redraw => {}
+            Effect::SelectDigit(index) => self.selection.select_digit(index, &self.run),
+            Effect::SelectLayer(layer) => self.selection.layer = layer,
+            Effect::Show(moment) => self.selection.moment = moment,
+            Effect::OpenDigits(filter) => {
+                if let Some(digits) = self.view_mut::<Digits>() {
+                    digits.set_filter(filter);
+                    return self.open_view(ViewId::Digits);
                 }
             }
-            Effect::Messages => return self.open_messages(),
+            Effect::Classify { .. } if self.lost.is_some() => {}
+            // A question changes nothing: a read-only terminal may ask it, too.
+            Effect::Classify { id, pixels } => return Some(Command::Classify { id, pixels }),
+            Effect::SavePicture(picture) => {
+                let result = self.setup.save_picture.map(|save| save(&picture));
+                let no_files = Err("no files are written here".into());
+                return self.notify(result.unwrap_or(no_files).unwrap_or_else(|why| why));
+            }
+            Effect::Send(_) if self.setup.is_without_run() => {
+                return self.notify("there is no run here");
+            }
+            Effect::Send(_) if self.lost.is_some() => {
+                return self.notify("the run cannot be reached");
+            }
+            Effect::Send(_) if self.setup.read_only => {
+                return self.notify("read-only: this terminal only looks");
+            }
+            Effect::Send(command) => return Some(command),
+            Effect::OpenView(id) => return self.open_view(id),
+            Effect::Explore(id) => {
+                if self.view_mut::<Explore>().is_some_and(|view| view.open_explorable(&id)) {
+                    return self.open_view(ViewId::Explore);
+                }
+                return self.notify(format!("there is no explorable {id:?}"));
+            }
+            Effect::Messages => return self.open(Overlay::messages(&self.run.log)),
             Effect::Quit if !self.run_is_going() => self.exit = Some(Exit::Done),
             Effect::Quit if self.setup.read_only => self.exit = Some(Exit::Detach),
             Effect::Quit => return self.open(Overlay::ask_quit(self.setup.detachable)),
             Effect::Leave(exit) => self.exit = Some(exit),
         }
-        Vec::new()
+        None
+    }
+
+    /// Space resumes what is paused, or will be, and pauses everything else.
+    fn pause_or_resume(&self) -> Command {
+        let status = &self.run.status;
+        let holds = status.activity == Activity::Paused || status.pausing;
+        if holds { Command::Resume } else { Command::Pause }
     }
 }
 

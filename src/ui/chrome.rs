@@ -3,7 +3,7 @@
 use super::setup::Setup;
 use super::theme::{Role, Theme};
 use super::view::View;
-use super::views;
+use super::views::TABLE;
 use super::widgets::{wrap, write, write_at, write_right};
 use crate::protocol::{Activity, Moment, Outcome, Pace, RunView};
 use ratatui::buffer::Buffer;
@@ -161,7 +161,7 @@ fn header(chrome: Chrome, line: Rect, buffer: &mut Buffer) {
 /// whichever there is room for.
 fn tabs(chrome: Chrome, line: Rect, buffer: &mut Buffer) -> Vec<Rect> {
     let theme = &chrome.setup.theme;
-    let names: Vec<&str> = chrome.views.iter().map(|view| theme.say(view.name())).collect();
+    let names: Vec<&str> = chrome.views.iter().map(|view| theme.say(view.id().name())).collect();
     let letters: usize = names.iter().map(|name| name.width()).sum();
     let fits =
         |letters: usize, around: usize| letters + around * names.len() <= usize::from(line.width);
@@ -171,7 +171,8 @@ fn tabs(chrome: Chrome, line: Rect, buffer: &mut Buffer) -> Vec<Rect> {
     let pad = if airy { " " } else { "" };
     let mut column = 0;
     let mut places = Vec::new();
-    for (index, (name, key)) in names.into_iter().zip(views::KEYS).enumerate() {
+    for (index, (name, entry)) in names.into_iter().zip(TABLE).enumerate() {
+        let key = entry.key;
         let current = index == chrome.current;
         let text = if all_fit || current {
             format!("{pad}{key} {name}{pad}")

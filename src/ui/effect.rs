@@ -1,6 +1,8 @@
-//! What a dashboard asks of the world outside.
+//! What a key, a click or a typed command leads to.
 
-use crate::protocol::{Command, Moment};
+use super::views::ViewId;
+use crate::picture::Picture;
+use crate::protocol::{Command, DigitFilter, Moment};
 
 /// How the dashboard was left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,19 +19,35 @@ pub enum Exit {
     Gone,
 }
 
-/// What the world outside has to do.
+/// What has to be done after a key, a click, a typed command or an event of the run.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Effect {
-    Send(Command),
-    Show(Moment),
+    /// The view has no use for the key: it may mean something everywhere.
+    Ignored,
+    /// The view changed; draw it again.
+    Redraw,
+    /// Select a test image in all views.
     SelectDigit(u32),
-    /// Opens the view whose name begins so, in small letters.
-    OpenView(String),
-    /// Open an explorable, by its id or how one begins.
+    /// Select a layer in all views.
+    SelectLayer(u32),
+    /// Go to the digits of a filter, such as a cell of the confusion matrix.
+    OpenDigits(DigitFilter),
+    /// Look at the run as it was after an epoch, or live.
+    Show(Moment),
+    /// Ask the run what these pixels are; the answer has this id.
+    Classify { id: u64, pixels: Vec<u8> },
+    /// Write a picture to a file.
+    SavePicture(Picture),
+    /// Steer the run.
+    Send(Command),
+    /// Open a view.
+    OpenView(ViewId),
+    /// Open an explorable, by its id or the beginning of one.
     Explore(String),
-    /// Show what the run has said.
+    /// List the messages of the run.
     Messages,
-    /// The user wants out; asked first while a run is going.
+    /// Leave the dashboard; asked first while a run is going.
     Quit,
+    /// Leave the dashboard without a question.
     Leave(Exit),
 }

@@ -122,35 +122,36 @@ impl<W: Write> Loop<'_, W> {
         let bytes = self.screen.draw(frame)?;
         self.pacer.drawn(Instant::now(), bytes);
         // After drawing, views know how large they are and what they want to see.
-        let wishes = self.app.new_wishes().into_iter().chain(self.app.question());
-        self.send(wishes.collect());
+        let (watch, question) = (self.app.new_wishes(), self.app.question());
+        self.send(watch);
+        self.send(question);
         Ok(())
     }
 
     fn update(&mut self, update: Update) {
-        let commands = self.app.update(update);
+        let command = self.app.update(update);
         if self.app.take_hurry() {
             self.pacer.hurry();
         }
-        self.send(commands);
+        self.send(command);
     }
 
     fn input(&mut self, input: Input) -> io::Result<()> {
-        let commands = match input {
+        let command = match input {
             Input::Key(key) if key.kind != KeyEventKind::Release => self.app.key(key),
             Input::Mouse(mouse) => self.app.mouse(mouse),
             Input::Resize(..) => {
                 self.screen.invalidate()?;
-                Vec::new()
+                None
             }
-            _ => Vec::new(),
+            _ => None,
         };
-        self.send(commands);
+        self.send(command);
         Ok(())
     }
 
-    fn send(&self, commands: Vec<Command>) {
-        for command in commands {
+    fn send(&self, command: Option<Command>) {
+        if let Some(command) = command {
             // A run that is gone shows as `Lost` through the other channel.
             let _ = self.link.commands.send(command);
         }

@@ -1,6 +1,6 @@
 //! One table of keys. Dispatch, the help overlay and the footer all read it.
 
-use super::views;
+use super::views::{TABLE, ViewId};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 /// What a key does, whichever view is open.
@@ -25,8 +25,7 @@ pub enum Action {
     Messages,
     NextView,
     PreviousView,
-    /// The n-th view, from 0.
-    View(usize),
+    View(ViewId),
     Out,
 }
 
@@ -74,9 +73,9 @@ pub fn action(key: KeyEvent) -> Option<Action> {
         return (key.code == KeyCode::Char('c')).then_some(Action::QuitNow);
     }
     if let KeyCode::Char(character) = key.code
-        && let Some(index) = views::KEYS.iter().position(|key| *key == character)
+        && let Some(entry) = TABLE.iter().find(|entry| entry.key == character)
     {
-        return Some(Action::View(index));
+        return Some(Action::View(entry.id));
     }
     BINDINGS.iter().find(|binding| binding.code == key.code).map(|binding| binding.action)
 }
@@ -90,7 +89,7 @@ mod tests {
     fn no_key_is_bound_twice() {
         let codes: HashSet<_> = BINDINGS.iter().map(|binding| binding.code).collect();
         assert_eq!(codes.len(), BINDINGS.len());
-        assert!(views::KEYS.iter().all(|key| !codes.contains(&KeyCode::Char(*key))));
+        assert!(TABLE.iter().all(|entry| !codes.contains(&KeyCode::Char(entry.key))));
     }
 
     #[test]
@@ -100,7 +99,7 @@ mod tests {
         }
         let ctrl_c = KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL);
         assert_eq!(action(ctrl_c), Some(Action::QuitNow));
-        assert_eq!(action(KeyEvent::from(KeyCode::Char('3'))), Some(Action::View(2)));
-        assert_eq!(action(KeyEvent::from(KeyCode::Char('0'))), Some(Action::View(10)));
+        assert_eq!(action(KeyEvent::from(KeyCode::Char('3'))), Some(Action::View(ViewId::Weights)));
+        assert_eq!(action(KeyEvent::from(KeyCode::Char('0'))), Some(Action::View(ViewId::Explore)));
     }
 }

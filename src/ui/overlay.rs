@@ -5,7 +5,7 @@ use super::keymap::BINDINGS;
 use super::palette::ENTRIES;
 use super::theme::{Role, Theme};
 use super::view::KeyHelp;
-use super::views;
+use super::views::{TABLE, ViewId};
 use super::widgets::{Pane, wrap, write, write_at};
 use crate::protocol::{Command, Level, LogLine};
 use crossterm::event::{KeyCode, KeyEvent};
@@ -105,7 +105,7 @@ impl Overlay {
         area: Rect,
         buffer: &mut Buffer,
         theme: &Theme,
-        view: &str,
+        view: ViewId,
         keys: &[KeyHelp],
     ) {
         match self {
@@ -230,7 +230,7 @@ fn draw_messages(area: Rect, buffer: &mut Buffer, theme: &Theme, lines: &[LogLin
 
 /// The keys of the views: the digits as a range, the others one by one.
 fn view_keys() -> String {
-    let others = views::KEYS.iter().filter(|key| !('1'..='9').contains(*key));
+    let others = TABLE.iter().map(|entry| entry.key).filter(|key| !('1'..='9').contains(key));
     others.fold("1 … 9".into(), |text, key| format!("{text} {key}"))
 }
 
@@ -239,12 +239,12 @@ fn draw_help(
     buffer: &mut Buffer,
     theme: &Theme,
     scroll: u16,
-    view: &str,
+    view: ViewId,
     keys: &[KeyHelp],
 ) {
     let mut lines: Vec<(String, &str)> = Vec::new();
     if !keys.is_empty() {
-        lines.push((theme.fill("In {}", &[&theme.say(view)]), ""));
+        lines.push((theme.fill("In {}", &[&theme.say(view.name())]), ""));
         lines.extend(keys.iter().map(|key| (key.keys.to_string(), key.does)));
         lines.push((String::new(), ""));
     }

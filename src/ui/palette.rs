@@ -1,6 +1,7 @@
 //! Commands by name: what `:` takes.
 
 use super::effect::Effect;
+use super::views::ViewId;
 use crate::protocol::{Command, Moment, Pace, Step, Tune};
 
 /// A command of the palette.
@@ -58,7 +59,7 @@ pub const ENTRIES: &[Entry] = &[
         text.parse().ok().map(Effect::SelectDigit)
     }),
     entry("view", "draw", "open a view by its name", |text| {
-        (!text.is_empty()).then(|| Effect::OpenView(text.to_lowercase()))
+        ViewId::named(text).map(Effect::OpenView)
     }),
     entry("explore", "sigmoid-neuron", "play with an idea, by its id or how one begins", |text| {
         Some(Effect::Explore(text.into()))

@@ -2,7 +2,7 @@
 
 use super::theme::Theme;
 use super::view::View;
-use super::views;
+use super::views::{self, ViewId};
 use crate::picture::Picture;
 use crate::protocol::Reading;
 
@@ -20,8 +20,8 @@ pub struct Setup {
     pub notice: Option<String>,
     /// Writes a picture that was drawn, where files may be written.
     pub save_picture: Option<SavePicture>,
-    /// The name of the view to open on; the first one while empty.
-    pub view: &'static str,
+    /// The view to open on.
+    pub view: ViewId,
     /// There is no run, only this explorable and the others.
     pub explorable: Option<String>,
     /// There is no run, only this picture, by its name, and how it was read.

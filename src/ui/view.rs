@@ -1,13 +1,14 @@
 //! What a view is. Adding one is a file under `views/` and a line in its table.
 
+use super::effect::Effect;
+use super::selection::Selection;
 use super::theme::Theme;
-use crate::picture::Picture;
-use crate::protocol::{
-    Command, DigitFilter, EpochStats, Event, Frame, Moment, Probe, RunView, Tensor, What,
-};
+use super::views::ViewId;
+use crate::protocol::{EpochStats, Frame, Moment, Probe, RunView, Tensor, What};
 use crossterm::event::{KeyEvent, MouseEvent};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use std::any::Any;
 
 /// Everything a view draws from.
 #[derive(Clone, Copy, Debug)]
@@ -23,6 +24,19 @@ pub struct Context<'a> {
 }
 
 impl<'a> Context<'a> {
+    /// A run with what is selected.
+    #[must_use]
+    pub fn new(run: &'a RunView, theme: &'a Theme, selection: Selection) -> Self {
+        let Selection { moment, digit, layer } = selection;
+        Self { run, theme, moment, digit, layer }
+    }
+
+    /// The run as it is now, with the first test image and the first layer selected.
+    #[cfg(test)]
+    pub fn live(run: &'a RunView, theme: &'a Theme) -> Self {
+        Self::new(run, theme, Selection::default())
+    }
+
     /// The answer to a probe of the moment shown, once it has come.
     #[must_use]
     pub fn frame(&self, what: &What) -> Option<&'a Frame> {
@@ -89,27 +103,6 @@ pub fn as_of(frame: &Frame, theme: &Theme) -> String {
     }
 }
 
-/// What a key or click in a view leads to.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Reaction {
-    /// Not for this view: the next layer out may take it.
-    Ignored,
-    /// The view changed; draw it again.
-    Redraw,
-    /// Select a test image everywhere.
-    SelectDigit(u32),
-    /// Select a layer everywhere.
-    SelectLayer(u32),
-    /// Go to the digits of a filter, such as a cell of the confusion matrix.
-    OpenDigits(DigitFilter),
-    /// Look at the run as it was after an epoch, or live.
-    Show(Moment),
-    /// Ask the run what these pixels are; the answer has this id.
-    Classify { id: u64, pixels: Vec<u8> },
-    /// Write a picture to a file.
-    SavePicture(Picture),
-}
-
 /// A key and what it does, for the help overlay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KeyHelp {
@@ -118,9 +111,9 @@ pub struct KeyHelp {
 }
 
 /// One screen of the dashboard.
-pub trait View {
-    /// The name on its tab.
-    fn name(&self) -> &'static str;
+pub trait View: Any {
+    /// Which view it is.
+    fn id(&self) -> ViewId;
 
     /// The keys that only this view takes.
     fn keys(&self) -> &'static [KeyHelp];
@@ -129,38 +122,18 @@ pub trait View {
     fn probes(&self, context: &Context) -> Vec<What>;
 
     /// A key press.
-    fn key(&mut self, key: KeyEvent, context: &Context) -> Reaction;
+    fn key(&mut self, key: KeyEvent, context: &Context) -> Effect;
 
     /// A mouse event inside `area`, where the view was last drawn.
-    fn mouse(&mut self, _event: MouseEvent, _area: Rect, _context: &Context) -> Reaction {
-        Reaction::Ignored
+    fn mouse(&mut self, _event: MouseEvent, _area: Rect, _context: &Context) -> Effect {
+        Effect::Ignored
     }
 
     /// Draws into any area, down to nothing at all.
     fn render(&mut self, area: Rect, buffer: &mut Buffer, context: &Context);
 
     /// News of the run came in; lets a view follow what it selected.
-    fn updated(&mut self, _context: &Context) -> Reaction {
-        Reaction::Ignored
-    }
-
-    /// What it asks beside its probes, after it was drawn; the answer comes through `answered`.
-    fn question(&mut self) -> Option<Command> {
-        None
-    }
-
-    /// The answer to a question; `Redraw` where somebody's hand waits for it.
-    fn answered(&mut self, _answer: &Event, _context: &Context) -> Reaction {
-        Reaction::Ignored
-    }
-
-    /// Opens an explorable by its id, or how one begins; true for the view that can.
-    fn open_explorable(&mut self, _id: &str) -> bool {
-        false
-    }
-
-    /// Shows the digits of a filter; true for the view that can.
-    fn open_digits(&mut self, _filter: DigitFilter) -> bool {
-        false
+    fn updated(&mut self, _context: &Context) -> Effect {
+        Effect::Ignored
     }
 }

@@ -14,7 +14,7 @@ use crate::book::{EXPERIMENTS, Experiment};
 use crate::jobs::{Options, Running};
 use crate::protocol::{Command, Outcome, RunView};
 use crate::session::Task;
-use crate::ui::{Exit, Setup};
+use crate::ui::{Exit, Setup, ViewId};
 use anyhow::Context;
 use clap::Args;
 use crossbeam_channel::Sender;
@@ -111,7 +111,7 @@ fn show(
 ) -> anyhow::Result<ExitCode> {
     let running = Running::spawn(experiment, options).context("cannot start a thread")?;
     let name = experiment.id.into();
-    let setup = Setup { name, view: dashboard::BOOK, notice, ..dashboard::setup(display) };
+    let setup = Setup { name, view: ViewId::Book, notice, ..dashboard::setup(display) };
     let Shown { exit, view } =
         dashboard::follow(&running.commands, &running.events, setup, display)?;
     running.join();

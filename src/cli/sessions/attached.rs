@@ -6,7 +6,7 @@ use super::super::error::Usage;
 use super::super::{REFUTED, dashboard, headless, output};
 use crate::protocol::{Command, Link, Update};
 use crate::session::{self, Attachment, ConnectError, Record, RunDir, State, Summary, Task};
-use crate::ui::{self, Exit, Setup};
+use crate::ui::{self, Exit, Setup, ViewId};
 use std::process::ExitCode;
 
 /// Shows a run until the user leaves: live by its session, else from what is kept of it.
@@ -45,7 +45,8 @@ pub(crate) fn show(
 pub(super) fn setup(run: &RunDir, display: &DisplayArgs) -> Setup {
     // Of a record that cannot be read, whatever is left is shown.
     let task = Record::read(run).map(|record| record.task);
-    let view = if matches!(task, Ok(Task::Experiment { .. })) { dashboard::BOOK } else { "" };
+    let view =
+        if matches!(task, Ok(Task::Experiment { .. })) { ViewId::Book } else { ViewId::Overview };
     Setup { theme: display.theme(), name: run.name(), view, ..Setup::default() }
 }
 

@@ -44,7 +44,7 @@ fn draw(link: &Link, setup: Setup, area: Rect) -> String {
             }
             _ => {}
         }
-        for command in app.update(update) {
+        if let Some(command) = app.update(update) {
             // A run that is gone ends the updates.
             let _ = link.commands.send(command);
         }

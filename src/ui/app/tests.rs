@@ -20,12 +20,12 @@ fn turn(app: &mut App, activity: Activity, pausing: bool) {
     tell(app, Event::StatusChanged(Status { activity, pausing, ..Status::default() }));
 }
 
-fn press(app: &mut App, code: KeyCode) -> Vec<Command> {
+fn press(app: &mut App, code: KeyCode) -> Option<Command> {
     app.key(KeyEvent::from(code))
 }
 
 fn type_(app: &mut App, text: &str) -> Vec<Command> {
-    text.chars().flat_map(|character| press(app, KeyCode::Char(character))).collect()
+    text.chars().filter_map(|character| press(app, KeyCode::Char(character))).collect()
 }
 
 fn screen(app: &mut App) -> String {
@@ -155,9 +155,9 @@ fn the_command_line_tunes_and_explains_its_mistakes() {
     let tuned = type_(&mut app, ":eta 0.5").is_empty();
     assert!(tuned, "nothing before Enter");
     let command = press(&mut app, KeyCode::Enter);
-    assert_eq!(command, [Command::Set(crate::protocol::Tune::LearningRate(0.5))]);
+    assert_eq!(command, Some(Command::Set(crate::protocol::Tune::LearningRate(0.5))));
     type_(&mut app, ":eta lots");
-    assert_eq!(press(&mut app, KeyCode::Enter), []);
+    assert_eq!(press(&mut app, KeyCode::Enter), None);
     assert!(app.notice.is_some());
 }
 
@@ -214,17 +214,17 @@ fn scrubbing_goes_back_epoch_by_epoch_and_out_to_now() {
         tell(&mut app, Event::EpochEnded(EpochStats { epoch, ..EpochStats::default() }));
     }
     type_(&mut app, "[");
-    assert_eq!(app.moment, Moment::Epoch(5));
+    assert_eq!(app.selection.moment, Moment::Epoch(5));
     type_(&mut app, "[[");
-    assert_eq!(app.moment, Moment::Epoch(3));
+    assert_eq!(app.selection.moment, Moment::Epoch(3));
     let Some(Command::Watch(probes)) = app.new_wishes() else { panic!("other probes are wanted") };
     assert!(!probes.is_empty() && probes.iter().all(|probe| probe.at == Moment::Epoch(3)));
     type_(&mut app, "]");
-    assert_eq!(app.moment, Moment::Epoch(4));
+    assert_eq!(app.selection.moment, Moment::Epoch(4));
     press(&mut app, KeyCode::Esc);
-    assert_eq!(app.moment, Moment::Live);
+    assert_eq!(app.selection.moment, Moment::Live);
     type_(&mut app, "[[[[[[[[[[");
-    assert_eq!(app.moment, Moment::Epoch(0), "no earlier than the beginning");
+    assert_eq!(app.selection.moment, Moment::Epoch(0), "no earlier than the beginning");
 }
 
 #[test]

@@ -1,9 +1,12 @@
 //! Who is taken for whom: counts of (true label, predicted label) on the test set.
 
 use crate::protocol::{Content, DigitFilter, Verdict, What};
+use crate::ui::effect::Effect;
+use crate::ui::numbers::percent_of;
 use crate::ui::theme::Role;
-use crate::ui::view::{Context, KeyHelp, Reaction, View, as_of};
-use crate::ui::widgets::{Pane, write, write_at, write_right};
+use crate::ui::view::{Context, KeyHelp, View, as_of};
+use crate::ui::views::ViewId;
+use crate::ui::widgets::{GridShape, Pane, write, write_at, write_right};
 use crossterm::event::{KeyCode, KeyEvent, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -37,8 +40,8 @@ pub struct Confusion {
 }
 
 impl View for Confusion {
-    fn name(&self) -> &'static str {
-        "Confusion"
+    fn id(&self) -> ViewId {
+        ViewId::Confusion
     }
 
     fn keys(&self) -> &'static [KeyHelp] {
@@ -52,25 +55,23 @@ impl View for Confusion {
         vec![What::Confusion]
     }
 
-    fn key(&mut self, key: KeyEvent, context: &Context) -> Reaction {
-        let last = classes(context).saturating_sub(1);
-        match key.code {
-            KeyCode::Left | KeyCode::Char('h') => self.column = self.column.saturating_sub(1),
-            KeyCode::Right | KeyCode::Char('l') => self.column = (self.column + 1).min(last),
-            KeyCode::Up | KeyCode::Char('k') => self.row = self.row.saturating_sub(1),
-            KeyCode::Down | KeyCode::Char('j') => self.row = (self.row + 1).min(last),
-            KeyCode::Home => (self.row, self.column) = (0, 0),
-            KeyCode::End => (self.row, self.column) = (last, last),
-            KeyCode::Enter => return self.open(),
-            _ => return Reaction::Ignored,
+    fn key(&mut self, key: KeyEvent, context: &Context) -> Effect {
+        let classes = classes(context);
+        let columns = classes as usize;
+        let matrix = GridShape { count: columns * columns, columns, page: 0, wraps: false };
+        let at = self.row as usize * columns + self.column as usize;
+        if let Some(cell) = matrix.moved(at, key.code) {
+            let cell = cell as u32;
+            (self.row, self.column) = (cell / classes.max(1), cell % classes.max(1));
+            return Effect::Redraw;
         }
-        Reaction::Redraw
+        if key.code == KeyCode::Enter { self.open() } else { Effect::Ignored }
     }
 
-    fn mouse(&mut self, event: MouseEvent, _area: Rect, context: &Context) -> Reaction {
+    fn mouse(&mut self, event: MouseEvent, _area: Rect, context: &Context) -> Effect {
         let inside = self.cells.contains((event.column, event.row).into());
         if event.kind != MouseEventKind::Down(MouseButton::Left) || !inside {
-            return Reaction::Ignored;
+            return Effect::Ignored;
         }
         let last = classes(context).saturating_sub(1);
         let [width, height] = self.cell.map(|side| side.max(1));
@@ -80,7 +81,7 @@ impl View for Confusion {
             return self.open();
         }
         (self.row, self.column) = (row.min(last), column.min(last));
-        Reaction::Redraw
+        Effect::Redraw
     }
 
     fn render(&mut self, area: Rect, buffer: &mut Buffer, context: &Context) {
@@ -115,8 +116,8 @@ impl View for Confusion {
 }
 
 impl Confusion {
-    fn open(&self) -> Reaction {
-        Reaction::OpenDigits(DigitFilter {
+    fn open(&self) -> Effect {
+        Effect::OpenDigits(DigitFilter {
             verdict: Verdict::All,
             label: Some(self.row),
             predicted: Some(self.column),
@@ -190,7 +191,7 @@ impl Confusion {
             let right = self.cells.right() - inside.x;
             let total = format!("{:>6}", matrix.row(label));
             let end = write_at(buffer, inside, right, middle, &total, dim);
-            let recall = percent(matrix.at(label, label), matrix.row(label));
+            let recall = format!("{:>6}", percent_of(matrix.at(label, label), matrix.row(label)));
             write_at(buffer, inside, end + 1, middle, &recall, theme.style(Role::Text));
         }
         let right = self.cells.right() - inside.x;
@@ -291,12 +292,4 @@ impl Matrix<'_> {
 
 fn classes(context: &Context) -> u32 {
     context.run.info.as_ref().map_or(0, |info| info.classes.len() as u32)
-}
-
-fn percent(part: u32, whole: u32) -> String {
-    if whole == 0 {
-        "    –".into()
-    } else {
-        format!("{:>5.1}%", 100.0 * f64::from(part) / f64::from(whole))
-    }
 }

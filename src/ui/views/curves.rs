@@ -1,9 +1,12 @@
 //! Accuracy and cost over the epochs, large.
 
 use crate::protocol::{EpochStats, Moment, What};
+use crate::ui::effect::Effect;
+use crate::ui::numbers::{percent, percent_2, short};
 use crate::ui::theme::Role;
-use crate::ui::view::{Context, KeyHelp, Reaction, View};
-use crate::ui::widgets::{Line, LineChart, Mark, Pane, percent, short};
+use crate::ui::view::{Context, KeyHelp, View};
+use crate::ui::views::ViewId;
+use crate::ui::widgets::{Line, LineChart, Mark, Pane};
 use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
@@ -36,8 +39,8 @@ pub struct Curves {
 }
 
 impl View for Curves {
-    fn name(&self) -> &'static str {
-        "Curves"
+    fn id(&self) -> ViewId {
+        ViewId::Curves
     }
 
     fn keys(&self) -> &'static [KeyHelp] {
@@ -52,7 +55,7 @@ impl View for Curves {
         Vec::new()
     }
 
-    fn key(&mut self, key: KeyEvent, context: &Context) -> Reaction {
+    fn key(&mut self, key: KeyEvent, context: &Context) -> Effect {
         let newest = context.run.epoch();
         match (key.code, context.moment) {
             (KeyCode::Char('z'), _) => {
@@ -64,21 +67,21 @@ impl View for Curves {
             }
             (KeyCode::Char('g'), _) => self.log = !self.log,
             (KeyCode::Left | KeyCode::Char('h'), Moment::Live) => {
-                return Reaction::Show(Moment::Epoch(newest));
+                return Effect::Show(Moment::Epoch(newest));
             }
             (KeyCode::Left | KeyCode::Char('h'), Moment::Epoch(epoch)) => {
-                return Reaction::Show(Moment::Epoch(epoch.saturating_sub(1)));
+                return Effect::Show(Moment::Epoch(epoch.saturating_sub(1)));
             }
             (KeyCode::Right | KeyCode::Char('l'), Moment::Epoch(epoch)) if epoch < newest => {
-                return Reaction::Show(Moment::Epoch(epoch + 1));
+                return Effect::Show(Moment::Epoch(epoch + 1));
             }
             (KeyCode::Right | KeyCode::Char('l') | KeyCode::End, _) => {
-                return Reaction::Show(Moment::Live);
+                return Effect::Show(Moment::Live);
             }
-            (KeyCode::Home, _) => return Reaction::Show(Moment::Epoch(0)),
-            _ => return Reaction::Ignored,
+            (KeyCode::Home, _) => return Effect::Show(Moment::Epoch(0)),
+            _ => return Effect::Ignored,
         }
-        Reaction::Redraw
+        Effect::Redraw
     }
 
     fn render(&mut self, area: Rect, buffer: &mut Buffer, context: &Context) {
@@ -135,10 +138,6 @@ pub(super) fn cost(
         line("test", 2, epochs, context, |stats| stats.test_cost, short),
     ];
     chart("Cost", area, buffer, context, lines.into(), short, None, log);
-}
-
-fn percent_2(fraction: f64) -> String {
-    format!("{:.2}%", 100.0 * fraction)
 }
 
 fn line(

@@ -1,9 +1,12 @@
 //! What a layer makes of the selected digit: feature maps beside the filters that made them.
 
 use crate::protocol::{Content, LayerInfo, Tensor, What};
+use crate::ui::effect::Effect;
+use crate::ui::numbers::short;
 use crate::ui::theme::Role;
-use crate::ui::view::{Context, KeyHelp, Reaction, View, as_of};
-use crate::ui::widgets::{Bars, Grid, Pane, Raster, Row, short, write};
+use crate::ui::view::{Context, KeyHelp, View, as_of};
+use crate::ui::views::ViewId;
+use crate::ui::widgets::{Bars, Grid, Pane, Raster, Row, write};
 use crossterm::event::{KeyCode, KeyEvent, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Position, Rect};
@@ -36,19 +39,19 @@ fn layer<'a>(context: &Context<'a>) -> Option<(u32, &'a LayerInfo)> {
 }
 
 impl Features {
-    fn select(&mut self, unit: usize, context: &Context) -> Reaction {
+    fn select(&mut self, unit: usize, context: &Context) -> Effect {
         let units = layer(context).map_or(0, |(_, layer)| units(layer));
         self.selected = unit.min(units.saturating_sub(1));
         self.first = self.grid.scroll(self.first, self.selected, units);
-        Reaction::Redraw
+        Effect::Redraw
     }
 
-    fn go_layer(&mut self, step: isize, context: &Context) -> Reaction {
-        let Some((index, _)) = layer(context) else { return Reaction::Ignored };
+    fn go_layer(&mut self, step: isize, context: &Context) -> Effect {
+        let Some((index, _)) = layer(context) else { return Effect::Ignored };
         let count = context.run.info.as_ref().map_or(1, |info| info.layers.len());
         let next = (index as usize).saturating_add_signed(step).min(count.saturating_sub(1));
         (self.selected, self.first) = (0, 0);
-        Reaction::SelectLayer(next as u32)
+        Effect::SelectLayer(next as u32)
     }
 
     /// What the selected unit's weights are asked by, where its layer has any.
@@ -56,104 +59,7 @@ impl Features {
         let (index, _) = layer(context).filter(|(_, layer)| layer.weights > 0)?;
         Some(What::Weights { layer: index, first: self.selected as u32, count: 1 })
     }
-}
 
-impl View for Features {
-    fn name(&self) -> &'static str {
-        "Features"
-    }
-
-    fn keys(&self) -> &'static [KeyHelp] {
-        &[
-            KeyHelp { keys: "←→↑↓", does: "another unit" },
-            KeyHelp { keys: "< >", does: "another layer" },
-            KeyHelp { keys: "Enter", does: "enlarge it" },
-            KeyHelp { keys: "PgUp PgDn", does: "another digit" },
-        ]
-    }
-
-    fn probes(&self, context: &Context) -> Vec<What> {
-        let index = context.digit;
-        let mut probes = vec![What::Activations { index }, What::Digit { index }];
-        probes.extend(self.filter(context));
-        probes
-    }
-
-    fn key(&mut self, key: KeyEvent, context: &Context) -> Reaction {
-        let columns = self.grid.columns.max(1);
-        match key.code {
-            KeyCode::Left | KeyCode::Char('h') => {
-                self.select(self.selected.saturating_sub(1), context)
-            }
-            KeyCode::Right | KeyCode::Char('l') => self.select(self.selected + 1, context),
-            KeyCode::Up | KeyCode::Char('k') => {
-                self.select(self.selected.saturating_sub(columns), context)
-            }
-            KeyCode::Down | KeyCode::Char('j') => self.select(self.selected + columns, context),
-            KeyCode::Home => self.select(0, context),
-            KeyCode::End => self.select(usize::MAX, context),
-            KeyCode::PageUp => Reaction::SelectDigit(context.digit.saturating_sub(1)),
-            KeyCode::PageDown => Reaction::SelectDigit(context.digit + 1),
-            KeyCode::Char('<') => self.go_layer(-1, context),
-            KeyCode::Char('>') => self.go_layer(1, context),
-            KeyCode::Enter => {
-                self.enlarged = !self.enlarged;
-                Reaction::Redraw
-            }
-            KeyCode::Esc if self.enlarged => {
-                self.enlarged = false;
-                Reaction::Redraw
-            }
-            _ => Reaction::Ignored,
-        }
-    }
-
-    fn mouse(&mut self, event: MouseEvent, _area: Rect, context: &Context) -> Reaction {
-        let columns = self.grid.columns.max(1);
-        match event.kind {
-            MouseEventKind::ScrollDown => self.select(self.selected + columns, context),
-            MouseEventKind::ScrollUp => self.select(self.selected.saturating_sub(columns), context),
-            MouseEventKind::Down(MouseButton::Left) if !self.enlarged => {
-                let hit = self.grid.hit(Position::new(event.column, event.row));
-                hit.map_or(Reaction::Ignored, |index| self.select(self.first + index, context))
-            }
-            _ => Reaction::Ignored,
-        }
-    }
-
-    fn render(&mut self, area: Rect, buffer: &mut Buffer, context: &Context) {
-        let theme = context.theme;
-        let sidebar = if area.width >= 70 && area.height >= 12 { SIDE } else { 0 };
-        let [main, side] =
-            Layout::horizontal([Constraint::Fill(1), Constraint::Length(sidebar)]).areas(area);
-        let frame = context.frame(&What::Activations { index: context.digit });
-        let title = title(context);
-        let note = frame.map_or_else(String::new, |frame| as_of(frame, theme));
-        let inside = Pane::new(&title, theme).note(&note).draw(main, buffer);
-        let tensor = match (frame.map(|frame| &frame.content), layer(context)) {
-            (Some(Content::Activations { layers }), Some((index, _))) => layers.get(index as usize),
-            (Some(Content::Unavailable(why)), _) => {
-                write(buffer, inside, 0, why, theme.style(Role::Warning));
-                return;
-            }
-            _ => None,
-        };
-        let Some(tensor) = tensor else {
-            write(buffer, inside, 0, theme.say("waiting for the network…"), theme.style(Role::Dim));
-            return;
-        };
-        if tensor.shape[1] > 1 {
-            self.maps(tensor, inside, buffer, context);
-        } else {
-            self.vector(tensor, inside, buffer, context);
-        }
-        if sidebar > 0 {
-            self.side(side, buffer, context);
-        }
-    }
-}
-
-impl Features {
     /// The feature maps of a layer, with colours that fit the brightest of them.
     fn maps(&mut self, tensor: &Tensor, area: Rect, buffer: &mut Buffer, context: &Context) {
         let theme = context.theme;
@@ -250,6 +156,94 @@ impl Features {
             && let Some(tensor) = rows.first()
         {
             filters(tensor, inside, buffer, context);
+        }
+    }
+}
+
+impl View for Features {
+    fn id(&self) -> ViewId {
+        ViewId::Features
+    }
+
+    fn keys(&self) -> &'static [KeyHelp] {
+        &[
+            KeyHelp { keys: "←→↑↓", does: "another unit" },
+            KeyHelp { keys: "< >", does: "another layer" },
+            KeyHelp { keys: "Enter", does: "enlarge it" },
+            KeyHelp { keys: "PgUp PgDn", does: "another digit" },
+        ]
+    }
+
+    fn probes(&self, context: &Context) -> Vec<What> {
+        let index = context.digit;
+        let mut probes = vec![What::Activations { index }, What::Digit { index }];
+        probes.extend(self.filter(context));
+        probes
+    }
+
+    fn key(&mut self, key: KeyEvent, context: &Context) -> Effect {
+        let count = layer(context).map_or(0, |(_, layer)| units(layer));
+        if let Some(unit) = self.grid.shape(count, false).moved(self.selected, key.code) {
+            return self.select(unit, context);
+        }
+        match key.code {
+            KeyCode::PageUp => Effect::SelectDigit(context.digit.saturating_sub(1)),
+            KeyCode::PageDown => Effect::SelectDigit(context.digit + 1),
+            KeyCode::Char('<') => self.go_layer(-1, context),
+            KeyCode::Char('>') => self.go_layer(1, context),
+            KeyCode::Enter => {
+                self.enlarged = !self.enlarged;
+                Effect::Redraw
+            }
+            KeyCode::Esc if self.enlarged => {
+                self.enlarged = false;
+                Effect::Redraw
+            }
+            _ => Effect::Ignored,
+        }
+    }
+
+    fn mouse(&mut self, event: MouseEvent, _area: Rect, context: &Context) -> Effect {
+        let columns = self.grid.columns.max(1);
+        match event.kind {
+            MouseEventKind::ScrollDown => self.select(self.selected + columns, context),
+            MouseEventKind::ScrollUp => self.select(self.selected.saturating_sub(columns), context),
+            MouseEventKind::Down(MouseButton::Left) if !self.enlarged => {
+                let hit = self.grid.hit(Position::new(event.column, event.row));
+                hit.map_or(Effect::Ignored, |index| self.select(self.first + index, context))
+            }
+            _ => Effect::Ignored,
+        }
+    }
+
+    fn render(&mut self, area: Rect, buffer: &mut Buffer, context: &Context) {
+        let theme = context.theme;
+        let sidebar = if area.width >= 70 && area.height >= 12 { SIDE } else { 0 };
+        let [main, side] =
+            Layout::horizontal([Constraint::Fill(1), Constraint::Length(sidebar)]).areas(area);
+        let frame = context.frame(&What::Activations { index: context.digit });
+        let title = title(context);
+        let note = frame.map_or_else(String::new, |frame| as_of(frame, theme));
+        let inside = Pane::new(&title, theme).note(&note).draw(main, buffer);
+        let tensor = match (frame.map(|frame| &frame.content), layer(context)) {
+            (Some(Content::Activations { layers }), Some((index, _))) => layers.get(index as usize),
+            (Some(Content::Unavailable(why)), _) => {
+                write(buffer, inside, 0, why, theme.style(Role::Warning));
+                return;
+            }
+            _ => None,
+        };
+        let Some(tensor) = tensor else {
+            write(buffer, inside, 0, theme.say("waiting for the network…"), theme.style(Role::Dim));
+            return;
+        };
+        if tensor.shape[1] > 1 {
+            self.maps(tensor, inside, buffer, context);
+        } else {
+            self.vector(tensor, inside, buffer, context);
+        }
+        if sidebar > 0 {
+            self.side(side, buffer, context);
         }
     }
 }

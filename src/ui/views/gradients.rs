@@ -1,9 +1,12 @@
 //! How fast each layer learns: the book's chapter 5, live.
 
 use crate::protocol::{Content, EpochStats, LayerStats, Moment, What};
+use crate::ui::effect::Effect;
+use crate::ui::numbers::{percent, short};
 use crate::ui::theme::Role;
-use crate::ui::view::{Context, KeyHelp, Reaction, View, as_of};
-use crate::ui::widgets::{Bars, Line, LineChart, Mark, Pane, Row, percent, short, write};
+use crate::ui::view::{Context, KeyHelp, View, as_of};
+use crate::ui::views::ViewId;
+use crate::ui::widgets::{Bars, Line, LineChart, Mark, Pane, Row, write};
 use crossterm::event::{KeyCode, KeyEvent, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Position, Rect};
@@ -67,8 +70,8 @@ pub struct Gradients {
 }
 
 impl View for Gradients {
-    fn name(&self) -> &'static str {
-        "Gradients"
+    fn id(&self) -> ViewId {
+        ViewId::Gradients
     }
 
     fn keys(&self) -> &'static [KeyHelp] {
@@ -79,7 +82,7 @@ impl View for Gradients {
         vec![What::Gradients]
     }
 
-    fn key(&mut self, key: KeyEvent, _context: &Context) -> Reaction {
+    fn key(&mut self, key: KeyEvent, _context: &Context) -> Effect {
         let last = QUANTITIES.len() - 1;
         match key.code {
             KeyCode::Up | KeyCode::Left | KeyCode::Char('k' | 'h') => {
@@ -90,23 +93,23 @@ impl View for Gradients {
             }
             KeyCode::Home => self.shown = 0,
             KeyCode::End => self.shown = last,
-            _ => return Reaction::Ignored,
+            _ => return Effect::Ignored,
         }
-        Reaction::Redraw
+        Effect::Redraw
     }
 
-    fn mouse(&mut self, event: MouseEvent, _area: Rect, context: &Context) -> Reaction {
+    fn mouse(&mut self, event: MouseEvent, _area: Rect, context: &Context) -> Effect {
         let at = Position::new(event.column, event.row);
         match event.kind {
             MouseEventKind::ScrollDown => self.key(KeyCode::Down.into(), context),
             MouseEventKind::ScrollUp => self.key(KeyCode::Up.into(), context),
             MouseEventKind::Down(MouseButton::Left) => {
                 let hit = self.sections.iter().find(|(_, place)| place.contains(at));
-                let Some(&(quantity, _)) = hit else { return Reaction::Ignored };
+                let Some(&(quantity, _)) = hit else { return Effect::Ignored };
                 self.shown = quantity;
-                Reaction::Redraw
+                Effect::Redraw
             }
-            _ => Reaction::Ignored,
+            _ => Effect::Ignored,
         }
     }
 

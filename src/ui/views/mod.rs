@@ -13,37 +13,102 @@ mod overview;
 mod read;
 mod weights;
 
+pub(super) use digits::Digits;
+pub(super) use explore::Explore;
+
 use super::view::View;
 use crate::protocol::Reading;
 
-/// The key that opens each view, in the order of [`all`].
-pub const KEYS: &[char] = &['1', '2', '3', '4', '5', '6', '7', '8', '9', 'D', '0'];
+/// Which view.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ViewId {
+    #[default]
+    Overview,
+    Curves,
+    Weights,
+    Digits,
+    Confusion,
+    Gradients,
+    Network,
+    Features,
+    Book,
+    Draw,
+    Explore,
+    /// A picture and how it was read; not a view of a run.
+    Read,
+}
 
-/// Every view, in the order of its tab.
+impl ViewId {
+    /// Its name in English, as its tab and the command `view` have it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Overview => "Overview",
+            Self::Curves => "Curves",
+            Self::Weights => "Weights",
+            Self::Digits => "Digits",
+            Self::Confusion => "Confusion",
+            Self::Gradients => "Gradients",
+            Self::Network => "Network",
+            Self::Features => "Features",
+            Self::Book => "Book",
+            Self::Draw => "Draw",
+            Self::Explore => "Explore",
+            Self::Read => "Read",
+        }
+    }
+
+    /// The view whose name begins like this, in any case.
+    #[must_use]
+    pub fn named(text: &str) -> Option<Self> {
+        let begins = |entry: &&Entry| {
+            let name = entry.id.name().to_lowercase();
+            !text.is_empty() && name.starts_with(&text.to_lowercase())
+        };
+        TABLE.iter().find(begins).map(|entry| entry.id)
+    }
+}
+
+/// A view of a run: which one, the key that opens it, and how it is made.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub id: ViewId,
+    pub key: char,
+    new: fn() -> Box<dyn View>,
+}
+
+const fn entry(id: ViewId, key: char, new: fn() -> Box<dyn View>) -> Entry {
+    Entry { id, key, new }
+}
+
+/// Every view of a run, in the order of the tabs.
+pub(super) const TABLE: &[Entry] = &[
+    entry(ViewId::Overview, '1', || Box::<overview::Overview>::default()),
+    entry(ViewId::Curves, '2', || Box::<curves::Curves>::default()),
+    entry(ViewId::Weights, '3', || Box::<weights::Weights>::default()),
+    entry(ViewId::Digits, '4', || Box::<Digits>::default()),
+    entry(ViewId::Confusion, '5', || Box::<confusion::Confusion>::default()),
+    entry(ViewId::Gradients, '6', || Box::<gradients::Gradients>::default()),
+    entry(ViewId::Network, '7', || Box::<network::Network>::default()),
+    entry(ViewId::Features, '8', || Box::<features::Features>::default()),
+    entry(ViewId::Book, '9', || Box::<figures::Figures>::default()),
+    entry(ViewId::Draw, 'D', || Box::<draw::Draw>::default()),
+    entry(ViewId::Explore, '0', || Box::<Explore>::default()),
+];
+
+/// All views of a run.
 #[must_use]
 pub fn all() -> Vec<Box<dyn View>> {
-    vec![
-        Box::<overview::Overview>::default(),
-        Box::<curves::Curves>::default(),
-        Box::<weights::Weights>::default(),
-        Box::<digits::Digits>::default(),
-        Box::<confusion::Confusion>::default(),
-        Box::<gradients::Gradients>::default(),
-        Box::<network::Network>::default(),
-        Box::<features::Features>::default(),
-        Box::<figures::Figures>::default(),
-        Box::<draw::Draw>::default(),
-        Box::<explore::Explore>::default(),
-    ]
+    TABLE.iter().map(|entry| (entry.new)()).collect()
 }
 
-/// What there is to see where there is no run: an explorable.
+/// The only view where there is no run: an explorable.
 #[must_use]
 pub fn exploring(id: &str) -> Vec<Box<dyn View>> {
-    vec![Box::new(explore::Explore::opened(id))]
+    vec![Box::new(Explore::opened(id))]
 }
 
-/// What there is to see of a picture that was read.
+/// The only view of a picture that was read.
 #[must_use]
 pub fn reading(name: &str, reading: &Reading) -> Vec<Box<dyn View>> {
     vec![Box::new(read::Read::of(name, reading))]
@@ -51,8 +116,17 @@ pub fn reading(name: &str, reading: &Reading) -> Vec<Box<dyn View>> {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
     #[test]
-    fn every_view_has_a_key() {
-        assert_eq!(super::KEYS.len(), super::all().len());
+    fn every_entry_makes_the_view_it_names_and_has_a_key_of_its_own() {
+        let keys: HashSet<char> = TABLE.iter().map(|entry| entry.key).collect();
+        assert_eq!(keys.len(), TABLE.len());
+        for (entry, view) in TABLE.iter().zip(all()) {
+            assert_eq!(view.id(), entry.id);
+            assert_eq!(ViewId::named(&entry.id.name()[..3]), Some(entry.id));
+        }
+        assert_eq!(ViewId::named(""), None);
     }
 }

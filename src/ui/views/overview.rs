@@ -2,8 +2,11 @@
 
 use super::curves;
 use crate::protocol::{Content, EpochStats, What};
-use crate::ui::theme::{Role, Theme};
-use crate::ui::view::{Context, KeyHelp, Reaction, View};
+use crate::ui::effect::Effect;
+use crate::ui::numbers::{duration, percent_2, short, thousands};
+use crate::ui::theme::Role;
+use crate::ui::view::{Context, KeyHelp, View};
+use crate::ui::views::ViewId;
 use crate::ui::widgets::{Bars, Gauge, Pane, Raster, Row, write, write_at};
 use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::buffer::Buffer;
@@ -19,8 +22,8 @@ const STRIP: u32 = 16;
 pub struct Overview;
 
 impl View for Overview {
-    fn name(&self) -> &'static str {
-        "Overview"
+    fn id(&self) -> ViewId {
+        ViewId::Overview
     }
 
     fn keys(&self) -> &'static [KeyHelp] {
@@ -35,13 +38,13 @@ impl View for Overview {
         probes
     }
 
-    fn key(&mut self, key: KeyEvent, context: &Context) -> Reaction {
+    fn key(&mut self, key: KeyEvent, context: &Context) -> Effect {
         match key.code {
             KeyCode::Left | KeyCode::Char('h') => {
-                Reaction::SelectDigit(context.digit.saturating_sub(1))
+                Effect::SelectDigit(context.digit.saturating_sub(1))
             }
-            KeyCode::Right | KeyCode::Char('l') => Reaction::SelectDigit(context.digit + 1),
-            _ => Reaction::Ignored,
+            KeyCode::Right | KeyCode::Char('l') => Effect::SelectDigit(context.digit + 1),
+            _ => Effect::Ignored,
         }
     }
 
@@ -116,10 +119,9 @@ fn best(line: Rect, buffer: &mut Buffer, context: &Context) {
         column = write_at(buffer, line, column, 0, theme.say(name), theme.style(Role::Dim));
         column = write_at(buffer, line, column + 1, 0, &value, theme.style(role)) + 3;
     };
-    let percent = |fraction: f64| format!("{:.2}%", 100.0 * fraction);
     let test = |stats: &EpochStats| stats.test_accuracy;
     if let Some(accuracy) = context.stats().and_then(test) {
-        pair("test", percent(accuracy), Role::Title);
+        pair("test", percent_2(accuracy), Role::Title);
     }
     if let Some(best) =
         run.epochs.points().iter().filter(|s| s.test_accuracy.is_some()).max_by(|a, b| {
@@ -128,7 +130,11 @@ fn best(line: Rect, buffer: &mut Buffer, context: &Context) {
         })
     {
         let accuracy = best.test_accuracy.unwrap_or(0.0);
-        pair("best", theme.fill("{} in epoch {}", &[&percent(accuracy), &best.epoch]), Role::Good);
+        pair(
+            "best",
+            theme.fill("{} in epoch {}", &[&percent_2(accuracy), &best.epoch]),
+            Role::Good,
+        );
     }
     if let Some(stats) = context.stats().filter(|stats| stats.train_seconds > 0.0) {
         pair(
@@ -138,11 +144,7 @@ fn best(line: Rect, buffer: &mut Buffer, context: &Context) {
         );
     }
     if let Some(stats) = context.stats() {
-        pair(
-            if theme.unicode { "η" } else { "eta" },
-            crate::ui::widgets::short(stats.learning_rate),
-            Role::Text,
-        );
+        pair(if theme.unicode { "η" } else { "eta" }, short(stats.learning_rate), Role::Text);
     }
 }
 
@@ -217,45 +219,7 @@ fn one_digit(area: Rect, buffer: &mut Buffer, context: &Context) {
     (&bars).render(below, buffer);
 }
 
-/// A whole number with its thousands apart.
-fn thousands(value: f64) -> String {
-    let digits = format!("{value:.0}");
-    let mut out = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
-}
-
 /// Text that ends where another of so many columns does.
 fn padded(text: &str, width: usize) -> String {
     " ".repeat(width.saturating_sub(text.width())) + text
-}
-
-/// Seconds as a person says them.
-fn duration(seconds: f64, theme: &Theme) -> String {
-    let whole = seconds.max(0.0).round() as u64;
-    match whole {
-        0..=59 => theme.fill("{} s", &[&whole]),
-        60..=3599 => theme.fill("{} min {} s", &[&(whole / 60), &format!("{:02}", whole % 60)]),
-        _ => theme.fill("{} h {} min", &[&(whole / 3600), &format!("{:02}", whole / 60 % 60)]),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn figures_read_well() {
-        assert_eq!(thousands(1_234_567.4), "1,234,567");
-        assert_eq!(thousands(42.0), "42");
-        let theme = Theme::default();
-        assert_eq!(duration(59.2, &theme), "59 s");
-        assert_eq!(duration(61.0, &theme), "1 min 01 s");
-        assert_eq!(duration(3720.0, &theme), "1 h 02 min");
-    }
 }

@@ -1,8 +1,11 @@
 //! How a picture was read: where it was cut, what the pieces are, which cuts came second.
 
 use crate::protocol::{ReadDigit, ReadLine, Reading, Segmentation, What};
+use crate::ui::effect::Effect;
+use crate::ui::numbers::{decimals_2, percent};
 use crate::ui::theme::{Role, Theme};
-use crate::ui::view::{Context, KeyHelp, Reaction, View};
+use crate::ui::view::{Context, KeyHelp, View};
+use crate::ui::views::ViewId;
 use crate::ui::widgets::{Pane, Raster, write, write_at};
 use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::buffer::Buffer;
@@ -43,13 +46,13 @@ impl Read {
     }
 
     /// Moves the selections, as far as there is something to select.
-    fn choose(&mut self, line: usize, way: usize, digit: usize) -> Reaction {
+    fn choose(&mut self, line: usize, way: usize, digit: usize) -> Effect {
         self.line = line.min(self.reading.lines.len().saturating_sub(1));
         let ways = self.line().map_or(0, |line| line.segmentations.len());
         self.way = way.min(ways.saturating_sub(1));
         let digits = self.way().map_or(0, |way| way.digits.len());
         self.digit = digit.min(digits.saturating_sub(1));
-        Reaction::Redraw
+        Effect::Redraw
     }
 
     /// The line of writing with its cuts, the selected piece underlined.
@@ -123,14 +126,14 @@ impl Read {
             buffer,
             words,
             0,
-            &format!("{mark}{} {}", digit.name, percent(digit.strength)),
+            &format!("{mark}{} {}", digit.name, percent(f64::from(digit.strength))),
             style,
         );
         let dim = theme.style(Role::Dim);
         if let Some((name, strength)) = &digit.second {
-            write(buffer, words, 1, &format!("{name} {}", percent(*strength)), dim);
+            write(buffer, words, 1, &format!("{name} {}", percent(f64::from(*strength))), dim);
         }
-        write(buffer, words, 2, &score(digit.score), score_style(digit.score, theme));
+        write(buffer, words, 2, &decimals_2(digit.score), score_style(digit.score, theme));
     }
 
     /// The ways to cut the line, best first.
@@ -146,9 +149,10 @@ impl Read {
         for (row, (at, (way, text))) in (0..inside.height).zip(ways) {
             let style = theme.style(if at == self.way { Role::Accent } else { Role::Text });
             let mark = if at == self.way { "›" } else { " " };
-            let scores: Vec<String> = way.digits.iter().map(|digit| score(digit.score)).collect();
+            let scores: Vec<String> =
+                way.digits.iter().map(|digit| decimals_2(digit.score)).collect();
             let gap = " ".repeat(widest - text.width());
-            let words = format!("{mark} {text}{gap}  {:>6}", score(way.score));
+            let words = format!("{mark} {text}{gap}  {:>6}", decimals_2(way.score));
             let end = write(buffer, inside, row, &words, style);
             let sum = format!("  = {}", scores.join(" "));
             write_at(buffer, inside, end, row, &sum, theme.style(Role::Dim));
@@ -180,25 +184,13 @@ fn draw_cut(cut: &[u32], line: &ReadLine, drawn: Rect, buffer: &mut Buffer, them
     }
 }
 
-fn percent(share: f32) -> String {
-    format!("{:.1}%", 100.0 * share)
-}
-
-/// Two decimals, with a minus sign as long as a digit.
-fn score(score: f64) -> String {
-    // Rounded first: no minus before zero.
-    let hundredths = (100.0 * score).round();
-    let sign = if hundredths < 0.0 { "−" } else { "" };
-    format!("{sign}{:.2}", hundredths.abs() / 100.0)
-}
-
 fn score_style(score: f64, theme: &Theme) -> Style {
     theme.style(if score > -1.0 { Role::Good } else { Role::Bad })
 }
 
 impl View for Read {
-    fn name(&self) -> &'static str {
-        "Read"
+    fn id(&self) -> ViewId {
+        ViewId::Read
     }
 
     fn keys(&self) -> &'static [KeyHelp] {
@@ -213,7 +205,7 @@ impl View for Read {
         Vec::new()
     }
 
-    fn key(&mut self, key: KeyEvent, _: &Context) -> Reaction {
+    fn key(&mut self, key: KeyEvent, _: &Context) -> Effect {
         let Self { line, way, digit, .. } = *self;
         match key.code {
             KeyCode::Left | KeyCode::Char('h') => self.choose(line, way, digit.saturating_sub(1)),
@@ -224,7 +216,7 @@ impl View for Read {
             KeyCode::PageDown => self.choose(line + 1, 0, 0),
             KeyCode::Home => self.choose(line, 0, 0),
             KeyCode::End => self.choose(line, way, usize::MAX),
-            _ => Reaction::Ignored,
+            _ => Effect::Ignored,
         }
     }
 

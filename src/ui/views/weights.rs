@@ -1,9 +1,12 @@
 //! What each unit looks for: its incoming weights as a heatmap.
 
 use crate::protocol::{Content, Frame, Tensor, What};
+use crate::ui::effect::Effect;
+use crate::ui::numbers::{minus, short};
 use crate::ui::theme::Role;
-use crate::ui::view::{Context, KeyHelp, Reaction, View, as_of};
-use crate::ui::widgets::{Grid, Histogram, Legend, Pane, Raster, minus, short, write, write_at};
+use crate::ui::view::{Context, KeyHelp, View, as_of};
+use crate::ui::views::ViewId;
+use crate::ui::widgets::{Grid, Histogram, Legend, Pane, Raster, write, write_at};
 use crossterm::event::{KeyCode, KeyEvent, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Position, Rect};
@@ -35,122 +38,13 @@ impl Weights {
         What::Weights { layer, first: first as u32, count: count as u32 }
     }
 
-    fn select(&mut self, unit: usize, context: &Context) -> Reaction {
+    fn select(&mut self, unit: usize, context: &Context) -> Effect {
         let units = units(context);
         self.selected = unit.min(units.saturating_sub(1));
         self.scroll_to_selection(units);
-        Reaction::Redraw
-    }
-}
-
-/// The layer selected, or the first that has weights.
-fn layer(context: &Context) -> u32 {
-    let weighted = context.weighted_layers();
-    let chosen = weighted.iter().find(|&&layer| layer == context.layer);
-    chosen.or(weighted.first()).copied().unwrap_or(0)
-}
-
-/// Units of the layer shown.
-fn units(context: &Context) -> usize {
-    let layers = context.run.info.as_ref().map(|info| &info.layers);
-    let layer = layers.and_then(|layers| layers.get(layer(context) as usize));
-    layer.map_or(0, |layer| {
-        let [maps, _, width] = layer.output;
-        if maps > 1 { maps as usize } else { width as usize }
-    })
-}
-
-impl View for Weights {
-    fn name(&self) -> &'static str {
-        "Weights"
+        Effect::Redraw
     }
 
-    fn keys(&self) -> &'static [KeyHelp] {
-        &[
-            KeyHelp { keys: "←→↑↓", does: "another unit" },
-            KeyHelp { keys: "Enter", does: "enlarge it" },
-            KeyHelp { keys: "< >", does: "another layer" },
-        ]
-    }
-
-    fn probes(&self, context: &Context) -> Vec<What> {
-        let layer = layer(context);
-        vec![self.weights(layer), What::Biases { layer }, What::Histogram { layer, bins: BINS }]
-    }
-
-    fn key(&mut self, key: KeyEvent, context: &Context) -> Reaction {
-        let columns = self.grid.columns.max(1);
-        let page = self.grid.count().max(1);
-        let last = units(context).saturating_sub(1);
-        match key.code {
-            KeyCode::Left | KeyCode::Char('h') => {
-                self.select(self.selected.saturating_sub(1), context)
-            }
-            KeyCode::Right | KeyCode::Char('l') => self.select(self.selected + 1, context),
-            KeyCode::Up | KeyCode::Char('k') => {
-                self.select(self.selected.saturating_sub(columns), context)
-            }
-            KeyCode::Down | KeyCode::Char('j') => self.select(self.selected + columns, context),
-            KeyCode::PageUp => self.select(self.selected.saturating_sub(page), context),
-            KeyCode::PageDown => self.select(self.selected + page, context),
-            KeyCode::Home => self.select(0, context),
-            KeyCode::End => self.select(last, context),
-            KeyCode::Enter => {
-                self.enlarged = !self.enlarged;
-                Reaction::Redraw
-            }
-            KeyCode::Esc if self.enlarged => {
-                self.enlarged = false;
-                Reaction::Redraw
-            }
-            KeyCode::Char('<' | '>') => {
-                let weighted = context.weighted_layers();
-                let here = weighted.iter().position(|&l| l == layer(context)).unwrap_or(0);
-                let count = weighted.len().max(1);
-                let step = if key.code == KeyCode::Char('>') { 1 } else { count - 1 };
-                (self.selected, self.first) = (0, 0);
-                let next = weighted.get((here + step) % count);
-                next.map_or(Reaction::Ignored, |&layer| Reaction::SelectLayer(layer))
-            }
-            _ => Reaction::Ignored,
-        }
-    }
-
-    fn mouse(&mut self, event: MouseEvent, _area: Rect, context: &Context) -> Reaction {
-        let at = Position::new(event.column, event.row);
-        match event.kind {
-            MouseEventKind::ScrollDown => self.select(self.selected + self.grid.columns, context),
-            MouseEventKind::ScrollUp => {
-                self.select(self.selected.saturating_sub(self.grid.columns), context)
-            }
-            MouseEventKind::Down(MouseButton::Left) if !self.enlarged => {
-                let hit = self.grid.hit(at);
-                hit.map_or(Reaction::Ignored, |index| self.select(self.first + index, context))
-            }
-            _ => Reaction::Ignored,
-        }
-    }
-
-    fn render(&mut self, area: Rect, buffer: &mut Buffer, context: &Context) {
-        let sidebar = area.width >= 70 && area.height >= 12;
-        let [main, side] = Layout::horizontal([
-            Constraint::Fill(1),
-            Constraint::Length(if sidebar { 34 } else { 0 }),
-        ])
-        .areas(area);
-        let layer = layer(context);
-        let wanted = self.weights(layer);
-        let frame = context.frame(&wanted).or_else(|| {
-            context.latest_frame(|w| matches!(w, What::Weights { layer: l, .. } if *l == layer))
-        });
-        self.main(main, buffer, context, frame);
-        if sidebar {
-            self.side(side, buffer, context, frame);
-        }
-    }
-}
-
-impl Weights {
     fn main(&mut self, area: Rect, buffer: &mut Buffer, context: &Context, frame: Option<&Frame>) {
         let theme = context.theme;
         let index = layer(context) as usize;
@@ -279,6 +173,101 @@ impl Weights {
         for (row, (name, value)) in (0..).zip(figures) {
             write(buffer, inside, row, theme.say(name), theme.style(Role::Dim));
             write_at(buffer, inside, 17, row, &value, theme.style(Role::Text));
+        }
+    }
+}
+
+/// The layer selected, or the first that has weights.
+fn layer(context: &Context) -> u32 {
+    let weighted = context.weighted_layers();
+    let chosen = weighted.iter().find(|&&layer| layer == context.layer);
+    chosen.or(weighted.first()).copied().unwrap_or(0)
+}
+
+/// Units of the layer shown.
+fn units(context: &Context) -> usize {
+    let layers = context.run.info.as_ref().map(|info| &info.layers);
+    let layer = layers.and_then(|layers| layers.get(layer(context) as usize));
+    layer.map_or(0, |layer| {
+        let [maps, _, width] = layer.output;
+        if maps > 1 { maps as usize } else { width as usize }
+    })
+}
+
+impl View for Weights {
+    fn id(&self) -> ViewId {
+        ViewId::Weights
+    }
+
+    fn keys(&self) -> &'static [KeyHelp] {
+        &[
+            KeyHelp { keys: "←→↑↓", does: "another unit" },
+            KeyHelp { keys: "Enter", does: "enlarge it" },
+            KeyHelp { keys: "< >", does: "another layer" },
+        ]
+    }
+
+    fn probes(&self, context: &Context) -> Vec<What> {
+        let layer = layer(context);
+        vec![self.weights(layer), What::Biases { layer }, What::Histogram { layer, bins: BINS }]
+    }
+
+    fn key(&mut self, key: KeyEvent, context: &Context) -> Effect {
+        if let Some(unit) = self.grid.shape(units(context), true).moved(self.selected, key.code) {
+            return self.select(unit, context);
+        }
+        match key.code {
+            KeyCode::Enter => {
+                self.enlarged = !self.enlarged;
+                Effect::Redraw
+            }
+            KeyCode::Esc if self.enlarged => {
+                self.enlarged = false;
+                Effect::Redraw
+            }
+            KeyCode::Char('<' | '>') => {
+                let weighted = context.weighted_layers();
+                let here = weighted.iter().position(|&l| l == layer(context)).unwrap_or(0);
+                let count = weighted.len().max(1);
+                let step = if key.code == KeyCode::Char('>') { 1 } else { count - 1 };
+                (self.selected, self.first) = (0, 0);
+                let next = weighted.get((here + step) % count);
+                next.map_or(Effect::Ignored, |&layer| Effect::SelectLayer(layer))
+            }
+            _ => Effect::Ignored,
+        }
+    }
+
+    fn mouse(&mut self, event: MouseEvent, _area: Rect, context: &Context) -> Effect {
+        let at = Position::new(event.column, event.row);
+        match event.kind {
+            MouseEventKind::ScrollDown => self.select(self.selected + self.grid.columns, context),
+            MouseEventKind::ScrollUp => {
+                self.select(self.selected.saturating_sub(self.grid.columns), context)
+            }
+            MouseEventKind::Down(MouseButton::Left) if !self.enlarged => {
+                let hit = self.grid.hit(at);
+                hit.map_or(Effect::Ignored, |index| self.select(self.first + index, context))
+            }
+            _ => Effect::Ignored,
+        }
+    }
+
+    fn render(&mut self, area: Rect, buffer: &mut Buffer, context: &Context) {
+        let sidebar = area.width >= 70 && area.height >= 12;
+        let [main, side] = Layout::horizontal([
+            Constraint::Fill(1),
+            Constraint::Length(if sidebar { 34 } else { 0 }),
+        ])
+        .areas(area);
+        let layer = layer(context);
+        let wanted = self.weights(layer);
+        let frame = context.frame(&wanted).or_else(|| {
+            context.latest_frame(|w| matches!(w, What::Weights { layer: l, .. } if *l == layer))
+        });
+        self.main(main, buffer, context, frame);
+        if sidebar {
+            self.side(side, buffer, context, frame);
         }
     }
 }

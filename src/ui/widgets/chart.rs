@@ -1,6 +1,7 @@
 //! Curves over common axes, with a legend that tells the newest values.
 
 use super::write_at;
+use crate::ui::numbers::{power_of_ten, short_integer};
 use crate::ui::theme::{ColorDepth, Role, Theme};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -54,33 +55,6 @@ pub struct LineChart<'a> {
     /// The ends of the x and the y axis, where they do not follow the curves.
     pub fixed: Option<[[f64; 2]; 2]>,
     pub theme: Theme,
-}
-
-/// A fraction as percent.
-#[must_use]
-pub fn percent(fraction: f64) -> String {
-    format!("{:.1}%", 100.0 * fraction)
-}
-
-/// A number with a true minus sign.
-#[must_use]
-pub fn minus(number: &str) -> String {
-    number.replace('-', "−")
-}
-
-/// A number in at most six characters.
-#[must_use]
-pub fn short(value: f64) -> String {
-    let size = value.abs();
-    if value == 0.0 {
-        "0".into()
-    } else if !(1e-3..1e4).contains(&size) {
-        minus(&format!("{value:.0e}"))
-    } else {
-        // Three significant digits, as far as they fall behind the point.
-        let decimals = (2.0 - size.log10().floor()).clamp(0.0, 4.0) as usize;
-        minus(&format!("{value:.decimals$}"))
-    }
 }
 
 impl LineChart<'_> {
@@ -256,25 +230,6 @@ fn decades(count: u16, rows: u16) -> u16 {
     (1..=count.min(most)).rev().find(|&steps| count.is_multiple_of(steps)).unwrap_or(1)
 }
 
-/// A power of ten, given its exponent.
-fn power_of_ten(exponent: f64) -> String {
-    let value = 10_f64.powf(exponent);
-    match exponent {
-        -4.0..0.0 => format!("{value:.decimals$}", decimals = -exponent.round() as usize),
-        0.0..5.0 => format!("{value:.0}"),
-        _ => minus(&format!("{value:.0e}")),
-    }
-}
-
-/// Whole numbers whole, others short.
-fn short_integer(value: f64) -> String {
-    if value.fract() == 0.0 && value.abs() < 1e7 {
-        minus(&format!("{value:.0}"))
-    } else {
-        short(value)
-    }
-}
-
 impl Widget for &LineChart<'_> {
     fn render(self, area: Rect, buffer: &mut Buffer) {
         let area = area.intersection(buffer.area);
@@ -319,23 +274,6 @@ impl Widget for &LineChart<'_> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-
-    #[test]
-    fn numbers_are_short() {
-        for (value, text) in [
-            (0.0, "0"),
-            (0.0123, "0.0123"),
-            (1.5, "1.50"),
-            (31.25, "31.2"),
-            (1234.0, "1234"),
-            (1e-9, "1e−9"),
-            (-2.5, "−2.50"),
-            (2.5e7, "2e7"),
-        ] {
-            assert_eq!(short(value), text);
-        }
-        assert_eq!(percent(0.9542), "95.4%");
-    }
 
     #[test]
     fn axes_run_between_round_numbers() {

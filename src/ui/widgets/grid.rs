@@ -1,5 +1,6 @@
 //! A grid of tiles that scrolls.
 
+use super::GridShape;
 use ratatui::layout::{Position, Rect};
 
 /// Tiles on the screen at most, however large it is.
@@ -50,6 +51,13 @@ impl Grid {
     #[must_use]
     pub fn count(&self) -> usize {
         (self.columns * self.rows).min(MOST)
+    }
+
+    /// How a cursor moves among so many units; by pages only where PgUp and PgDn are free.
+    #[must_use]
+    pub fn shape(&self, units: usize, pages: bool) -> GridShape {
+        let page = if pages { (self.count() / self.columns.max(1)).max(1) } else { 0 };
+        GridShape { count: units, columns: self.columns, page, wraps: true }
     }
 
     /// The cells of the n-th unit on the screen: its picture, and a line under it.

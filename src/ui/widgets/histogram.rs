@@ -1,6 +1,7 @@
 //! Counts as vertical bars.
 
-use super::{minus, write, write_right};
+use super::{write, write_right};
+use crate::ui::numbers::minus;
 use crate::ui::theme::{Role, Theme};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;

@@ -2,21 +2,25 @@
 
 mod bars;
 mod chart;
+mod cursor;
 mod gauge;
 mod grid;
 mod histogram;
 mod pane;
 mod raster;
 mod text;
+mod track;
 
 pub use bars::{Bars, Row};
-pub use chart::{Line, LineChart, Mark, minus, percent, short};
+pub use chart::{Line, LineChart, Mark};
+pub use cursor::GridShape;
 pub use gauge::Gauge;
 pub use grid::Grid;
 pub use histogram::Histogram;
 pub use pane::Pane;
 pub use raster::{Legend, Raster};
 pub use text::wrap;
+pub use track::{draw_track, share_at};
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;

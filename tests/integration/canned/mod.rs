@@ -307,14 +307,13 @@ impl Dashboard {
     }
 
     pub fn press(&mut self, code: KeyCode) {
-        let commands = self.app.key(KeyEvent::from(code));
-        self.classify(commands);
+        let command = self.app.key(KeyEvent::from(code));
+        self.classify(command);
     }
 
     /// Says 8, and 3 where there is little ink, whatever was drawn.
-    fn classify(&mut self, commands: Vec<Command>) {
-        for command in commands {
-            let Command::Classify { id, pixels } = command else { continue };
+    fn classify(&mut self, command: Option<Command>) {
+        if let Some(Command::Classify { id, pixels }) = command {
             let ink: u32 = pixels.iter().map(|&ink| u32::from(ink)).sum();
             let prediction = if ink > 20_000 { 8 } else { 3 };
             let output = |class: u32| match class {
@@ -354,8 +353,8 @@ impl Dashboard {
     }
 
     pub fn tell(&mut self, event: Event) {
-        let commands = self.app.update(Update::Event(event));
-        self.classify(commands);
+        let command = self.app.update(Update::Event(event));
+        self.classify(command);
     }
 
     fn answer(&mut self, probe: Probe) {

@@ -10,7 +10,9 @@ mod neighbours;
 mod votes;
 
 use crate::protocol::{Card, Content, DigitFilter, DigitOrder, DigitQuery, Frame, Verdict, What};
-use crate::ui::view::{Context, KeyHelp, Reaction, View};
+use crate::ui::effect::Effect;
+use crate::ui::view::{Context, KeyHelp, View};
+use crate::ui::views::ViewId;
 use crossterm::event::{KeyCode, KeyEvent, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -102,8 +104,8 @@ impl Digits {
     }
 
     /// Goes by so many places through the list.
-    fn go(&mut self, step: i64, context: &Context) -> Reaction {
-        let Some(list) = self.list(context) else { return Reaction::Redraw };
+    fn go(&mut self, step: i64, context: &Context) -> Effect {
+        let Some(list) = self.list(context) else { return Effect::Redraw };
         let here = self.wanted.or(list.selected_rank);
         let wanted = match here {
             Some(rank) => i64::from(rank) + step,
@@ -114,13 +116,13 @@ impl Digits {
         self.want(wanted.clamp(0, i64::from(list.total.saturating_sub(1))) as u32, context)
     }
 
-    fn want(&mut self, rank: u32, context: &Context) -> Reaction {
+    fn want(&mut self, rank: u32, context: &Context) -> Effect {
         self.wanted = Some(rank);
         self.follow(context)
     }
 
     /// Selects the wanted image where it is known, else asks for its part of the list.
-    fn follow(&mut self, context: &Context) -> Reaction {
+    fn follow(&mut self, context: &Context) -> Effect {
         let list = self.list(context);
         if let Some(list) = list
             && let Some(rank) = list.selected_rank
@@ -128,19 +130,19 @@ impl Digits {
         {
             self.rank = rank;
         }
-        let Some(wanted) = self.wanted else { return Reaction::Ignored };
+        let Some(wanted) = self.wanted else { return Effect::Ignored };
         self.scroll_to(wanted);
-        let Some(list) = list else { return Reaction::Redraw };
+        let Some(list) = list else { return Effect::Redraw };
         if list.total == 0 {
             self.wanted = None;
-            return Reaction::Redraw;
+            return Effect::Redraw;
         }
         match list.card(wanted.min(list.total - 1)) {
             Some(card) => {
                 (self.rank, self.wanted) = (wanted, None);
-                Reaction::SelectDigit(card.index)
+                Effect::SelectDigit(card.index)
             }
-            None => Reaction::Redraw,
+            None => Effect::Redraw,
         }
     }
 
@@ -158,19 +160,20 @@ impl Digits {
         }
     }
 
-    fn set_filter(&mut self, filter: DigitFilter) -> Reaction {
+    /// Lists the digits of a filter, from the first one on.
+    pub(in crate::ui) fn set_filter(&mut self, filter: DigitFilter) -> Effect {
         self.filter = filter;
         self.restart()
     }
 
     /// Another list: from its start.
-    fn restart(&mut self) -> Reaction {
+    fn restart(&mut self) -> Effect {
         (self.offset, self.rank, self.wanted) = (0, 0, Some(0));
-        Reaction::Redraw
+        Effect::Redraw
     }
 
-    fn type_key(&mut self, code: KeyCode, context: &Context) -> Reaction {
-        let Some(text) = &mut self.typing else { return Reaction::Ignored };
+    fn type_key(&mut self, code: KeyCode, context: &Context) -> Effect {
+        let Some(text) = &mut self.typing else { return Effect::Ignored };
         match code {
             KeyCode::Esc => self.typing = None,
             KeyCode::Backspace => {
@@ -188,13 +191,13 @@ impl Digits {
             }
             _ => {}
         }
-        Reaction::Redraw
+        Effect::Redraw
     }
 }
 
 impl View for Digits {
-    fn name(&self) -> &'static str {
-        "Digits"
+    fn id(&self) -> ViewId {
+        ViewId::Digits
     }
 
     fn keys(&self) -> &'static [KeyHelp] {
@@ -211,7 +214,7 @@ impl View for Digits {
         vec![What::Digits(self.query(context)), What::Digit { index: context.digit }]
     }
 
-    fn key(&mut self, key: KeyEvent, context: &Context) -> Reaction {
+    fn key(&mut self, key: KeyEvent, context: &Context) -> Effect {
         if self.typing.is_some() {
             return self.type_key(key.code, context);
         }
@@ -243,23 +246,23 @@ impl View for Digits {
             }
             KeyCode::Char('/') => {
                 self.typing = Some(String::new());
-                Reaction::Redraw
+                Effect::Redraw
             }
             KeyCode::Enter | KeyCode::Char('g') => {
                 self.sheet = !self.sheet;
                 self.scroll_to(self.rank);
-                Reaction::Redraw
+                Effect::Redraw
             }
             KeyCode::Esc if self.sheet => {
                 self.sheet = false;
                 self.scroll_to(self.rank);
-                Reaction::Redraw
+                Effect::Redraw
             }
-            _ => Reaction::Ignored,
+            _ => Effect::Ignored,
         }
     }
 
-    fn mouse(&mut self, event: MouseEvent, _area: Rect, context: &Context) -> Reaction {
+    fn mouse(&mut self, event: MouseEvent, _area: Rect, context: &Context) -> Effect {
         let row = if self.sheet { i64::from(self.grid[0].max(1)) } else { 1 };
         match event.kind {
             MouseEventKind::ScrollDown => self.go(row, context),
@@ -272,19 +275,14 @@ impl View for Digits {
                     (self.beside_place, self.beside, first)
                 };
                 let hit = cards::hit(place, grid, event.column, event.row);
-                hit.map_or(Reaction::Ignored, |at| self.want(first + at, context))
+                hit.map_or(Effect::Ignored, |at| self.want(first + at, context))
             }
-            _ => Reaction::Ignored,
+            _ => Effect::Ignored,
         }
     }
 
-    fn updated(&mut self, context: &Context) -> Reaction {
+    fn updated(&mut self, context: &Context) -> Effect {
         self.follow(context)
-    }
-
-    fn open_digits(&mut self, filter: DigitFilter) -> bool {
-        self.set_filter(filter);
-        true
     }
 
     fn render(&mut self, area: Rect, buffer: &mut Buffer, context: &Context) {

@@ -1,11 +1,11 @@
 use super::*;
-use crate::protocol::{Moment, Probe, RunView};
+use crate::protocol::{Probe, RunView};
 use crate::ui::theme::Theme;
 
 /// Answers the view's question from a list of image indices.
 fn answer(view: &Digits, run: &mut RunView, digit: u32, listed: &[u32]) {
     let theme = Theme::default();
-    let context = Context { run, theme: &theme, moment: Moment::Live, digit, layer: 0 };
+    let context = Context { digit, ..Context::live(run, &theme) };
     let query = view.query(&context);
     let window = listed.iter().skip(query.offset as usize).take(query.count as usize);
     let list = Content::Digits {
@@ -18,9 +18,9 @@ fn answer(view: &Digits, run: &mut RunView, digit: u32, listed: &[u32]) {
     run.frames.insert(probe, frame);
 }
 
-fn press(view: &mut Digits, run: &RunView, digit: u32, code: KeyCode) -> Reaction {
+fn press(view: &mut Digits, run: &RunView, digit: u32, code: KeyCode) -> Effect {
     let theme = Theme::default();
-    let context = Context { run, theme: &theme, moment: Moment::Live, digit, layer: 0 };
+    let context = Context { digit, ..Context::live(run, &theme) };
     view.key(KeyEvent::from(code), &context)
 }
 
@@ -28,8 +28,8 @@ fn press(view: &mut Digits, run: &RunView, digit: u32, code: KeyCode) -> Reactio
 fn leafs_through_the_list() {
     let (mut view, mut run) = (Digits::default(), RunView::default());
     answer(&view, &mut run, 5, &[1, 5, 9]);
-    assert_eq!(press(&mut view, &run, 5, KeyCode::Right), Reaction::SelectDigit(9));
-    assert_eq!(press(&mut view, &run, 5, KeyCode::Left), Reaction::SelectDigit(1));
+    assert_eq!(press(&mut view, &run, 5, KeyCode::Right), Effect::SelectDigit(9));
+    assert_eq!(press(&mut view, &run, 5, KeyCode::Left), Effect::SelectDigit(1));
 }
 
 #[test]
@@ -37,15 +37,15 @@ fn the_selection_stays_put_while_the_list_changes_underneath() {
     let (mut view, mut run) = (Digits::default(), RunView::default());
     answer(&view, &mut run, 5, &[1, 5, 9]);
     let theme = Theme::default();
-    let context = |run| Context { run, theme: &theme, moment: Moment::Live, digit: 5, layer: 0 };
-    assert_eq!(view.updated(&context(&run)), Reaction::Ignored);
+    let context = |run| Context { digit: 5, ..Context::live(run, &theme) };
+    assert_eq!(view.updated(&context(&run)), Effect::Ignored);
     // The network learned 5: it is no longer listed, yet stays selected until a key is pressed.
     let mut run = RunView::default();
     answer(&view, &mut run, 5, &[1, 9]);
-    assert_eq!(view.updated(&context(&run)), Reaction::Ignored);
-    assert_eq!(press(&mut view, &run, 5, KeyCode::Right), Reaction::SelectDigit(9));
+    assert_eq!(view.updated(&context(&run)), Effect::Ignored);
+    assert_eq!(press(&mut view, &run, 5, KeyCode::Right), Effect::SelectDigit(9));
     view.wanted = None;
-    assert_eq!(press(&mut view, &run, 5, KeyCode::Left), Reaction::SelectDigit(1));
+    assert_eq!(press(&mut view, &run, 5, KeyCode::Left), Effect::SelectDigit(1));
 }
 
 #[test]
@@ -53,11 +53,11 @@ fn asks_for_the_part_of_the_list_it_goes_to() {
     let (mut view, mut run) = (Digits::default(), RunView::default());
     let list: Vec<u32> = (0..500).map(|n| 3 * n).collect();
     answer(&view, &mut run, 0, &list);
-    assert_eq!(press(&mut view, &run, 0, KeyCode::End), Reaction::Redraw);
+    assert_eq!(press(&mut view, &run, 0, KeyCode::End), Effect::Redraw);
     answer(&view, &mut run, 0, &list);
     let theme = Theme::default();
-    let context = Context { run: &run, theme: &theme, moment: Moment::Live, digit: 0, layer: 0 };
-    assert_eq!(view.updated(&context), Reaction::SelectDigit(3 * 499));
+    let context = Context::live(&run, &theme);
+    assert_eq!(view.updated(&context), Effect::SelectDigit(3 * 499));
 }
 
 #[test]
@@ -72,7 +72,7 @@ fn images_beside_the_selected_one_come_by_whole_pages() {
         assert!(view.offset <= page.start && page.end <= view.offset + AROUND, "{rank}");
     }
     let (run, theme) = (RunView::default(), Theme::default());
-    let context = Context { run: &run, theme: &theme, moment: Moment::Live, digit: 0, layer: 0 };
+    let context = Context::live(&run, &theme);
     assert!(view.query(&context).pixels);
     view.beside = [0, 0];
     assert!(!view.query(&context).pixels, "nobody looks at them");

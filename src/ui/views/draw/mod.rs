@@ -11,7 +11,10 @@ mod sliders;
 
 use crate::picture::Picture;
 use crate::protocol::{Classified, Content, What};
-use crate::ui::view::{Context, KeyHelp, Reaction, View};
+use crate::ui::effect::Effect;
+use crate::ui::view::{Context, KeyHelp, View};
+use crate::ui::views::ViewId;
+use crate::ui::widgets::{GridShape, share_at};
 use canvas::{Canvas, Point, Tool};
 use crossterm::event::{KeyCode, KeyEvent, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::buffer::Buffer;
@@ -112,7 +115,7 @@ impl Draw {
     }
 
     /// The drawing or the damage changed.
-    fn changed(&mut self, context: &Context) -> Reaction {
+    fn changed(&mut self, context: &Context) -> Effect {
         let Picture { width, height, .. } = self.canvas.picture;
         // Noise on blank paper is not a question.
         if self.canvas.picture.is_blank() {
@@ -127,14 +130,14 @@ impl Draw {
     }
 
     /// Asks what the drawing is, where that is not known yet and nothing is under way.
-    fn ask(&mut self, context: &Context) -> Reaction {
+    fn ask(&mut self, context: &Context) -> Effect {
         let is_known = self.current_answer().is_some() && self.answered_at == progress(context);
         let is_waiting = self.asked.is_some_and(|asked| asked.waited < PATIENCE);
         if self.canvas.picture.is_blank() || is_known || is_waiting {
-            return Reaction::Redraw;
+            return Effect::Redraw;
         }
         self.asked = Some(Asked { id: self.id, waited: 0 });
-        Reaction::Classify { id: self.id, pixels: self.seen.ink.clone() }
+        Effect::Classify { id: self.id, pixels: self.seen.ink.clone() }
     }
 
     /// Takes the answer that was waited for.
@@ -170,58 +173,60 @@ impl Draw {
         (self.cursor[0] as f32 + 0.5, self.cursor[1] as f32 + 0.5)
     }
 
-    /// Moves the cursor, drawing where the pen is down.
-    fn go(&mut self, right: isize, down: isize, context: &Context) -> Reaction {
+    /// Moves the cursor to a pixel, drawing where the pen is down.
+    fn go(&mut self, pixel: usize, context: &Context) -> Effect {
         let from = self.at_cursor();
-        let Picture { width, height, .. } = self.canvas.picture;
-        let moved = |at: usize, by: isize, size: usize| at.saturating_add_signed(by).min(size - 1);
-        self.cursor = [moved(self.cursor[0], right, width), moved(self.cursor[1], down, height)];
+        let width = self.canvas.picture.width;
+        self.cursor = [pixel % width, pixel / width];
         if !self.down {
-            return Reaction::Redraw;
+            return Effect::Redraw;
         }
         self.canvas.line(from, self.at_cursor(), self.tool);
         self.changed(context)
     }
 
-    fn dab(&mut self, tool: Tool, context: &Context) -> Reaction {
+    fn dab(&mut self, tool: Tool, context: &Context) -> Effect {
         self.canvas.begin();
         self.canvas.dab(self.at_cursor(), tool);
         self.changed(context)
     }
 
     /// Puts the selected test image on the canvas.
-    fn trace(&mut self, context: &Context) -> Reaction {
+    fn trace(&mut self, context: &Context) -> Effect {
         let frame = context.frame(&What::Digit { index: context.digit });
         let Some(Content::Digit { card, .. }) = frame.map(|frame| &frame.content) else {
-            return Reaction::Redraw;
+            return Effect::Redraw;
         };
         self.canvas.replace(card.pixels.clone());
         self.changed(context)
     }
 
-    fn canvas_key(&mut self, code: KeyCode, context: &Context) -> Reaction {
+    fn canvas_key(&mut self, code: KeyCode, context: &Context) -> Effect {
+        let Picture { width, height, .. } = self.canvas.picture;
+        let pixels = GridShape { count: width * height, columns: width, page: 0, wraps: false };
+        let at = self.cursor[1] * width + self.cursor[0];
+        let goes = !matches!(code, KeyCode::Home | KeyCode::End);
+        if let Some(pixel) = pixels.moved(at, code).filter(|_| goes) {
+            return self.go(pixel, context);
+        }
         match code {
-            KeyCode::Left | KeyCode::Char('h') => self.go(-1, 0, context),
-            KeyCode::Right | KeyCode::Char('l') => self.go(1, 0, context),
-            KeyCode::Up | KeyCode::Char('k') => self.go(0, -1, context),
-            KeyCode::Down | KeyCode::Char('j') => self.go(0, 1, context),
             KeyCode::Char(' ') => self.dab(self.tool, context),
             KeyCode::Char('x') | KeyCode::Delete | KeyCode::Backspace => {
                 self.dab(Tool { erases: true, ..self.tool }, context)
             }
             KeyCode::Enter => {
                 self.down = !self.down;
-                if self.down { self.dab(self.tool, context) } else { Reaction::Redraw }
+                if self.down { self.dab(self.tool, context) } else { Effect::Redraw }
             }
             KeyCode::Esc if self.down => {
                 self.down = false;
-                Reaction::Redraw
+                Effect::Redraw
             }
-            _ => Reaction::Ignored,
+            _ => Effect::Ignored,
         }
     }
 
-    fn slider_key(&mut self, code: KeyCode, context: &Context) -> Reaction {
+    fn slider_key(&mut self, code: KeyCode, context: &Context) -> Effect {
         match code {
             KeyCode::Up | KeyCode::Char('k') => self.sliders.select(-1),
             KeyCode::Down | KeyCode::Char('j') => self.sliders.select(1),
@@ -230,13 +235,13 @@ impl Draw {
             KeyCode::Home => self.sliders.set_to_end(false),
             KeyCode::End => self.sliders.set_to_end(true),
             KeyCode::Esc | KeyCode::Enter => self.focus = Focus::Canvas,
-            _ => return Reaction::Ignored,
+            _ => return Effect::Ignored,
         }
         self.changed(context)
     }
 
     /// Keys that mean the same whatever they act on.
-    fn common_key(&mut self, code: KeyCode, context: &Context) -> Reaction {
+    fn common_key(&mut self, code: KeyCode, context: &Context) -> Effect {
         match code {
             KeyCode::Char('a') => {
                 self.focus = match self.focus {
@@ -255,11 +260,11 @@ impl Draw {
             KeyCode::Char('r') => self.sliders.reset(),
             KeyCode::Char('t') => return self.trace(context),
             KeyCode::Char('p') => {
-                return Reaction::SavePicture(self.seen.clone());
+                return Effect::SavePicture(self.seen.clone());
             }
-            KeyCode::PageUp => return Reaction::SelectDigit(context.digit.saturating_sub(1)),
-            KeyCode::PageDown => return Reaction::SelectDigit(context.digit + 1),
-            _ => return Reaction::Ignored,
+            KeyCode::PageUp => return Effect::SelectDigit(context.digit.saturating_sub(1)),
+            KeyCode::PageDown => return Effect::SelectDigit(context.digit + 1),
+            _ => return Effect::Ignored,
         }
         self.changed(context)
     }
@@ -277,8 +282,8 @@ impl Draw {
         })
     }
 
-    fn mouse_draws(&mut self, at: Position, begins: bool, erases: bool, c: &Context) -> Reaction {
-        let Some(point) = self.point(at) else { return Reaction::Ignored };
+    fn mouse_draws(&mut self, at: Position, begins: bool, erases: bool, c: &Context) -> Effect {
+        let Some(point) = self.point(at) else { return Effect::Ignored };
         if begins {
             self.canvas.begin();
             self.focus = Focus::Canvas;
@@ -292,17 +297,16 @@ impl Draw {
         self.changed(c)
     }
 
-    fn mouse_slides(&mut self, at: Position, begins: bool, context: &Context) -> Reaction {
+    fn mouse_slides(&mut self, at: Position, begins: bool, context: &Context) -> Effect {
         let mut tracks = self.places.sliders.iter();
         let hit = if begins {
             tracks.position(|track| track.contains(at))
         } else {
             (self.focus == Focus::Sliders).then_some(self.sliders.selected)
         };
-        let Some(index) = hit else { return Reaction::Ignored };
-        let Some(track) = self.places.sliders.get(index) else { return Reaction::Ignored };
-        let last = track.width.saturating_sub(1).max(1);
-        let share = f64::from(at.x.saturating_sub(track.x)) / f64::from(last);
+        let Some(index) = hit else { return Effect::Ignored };
+        let Some(track) = self.places.sliders.get(index) else { return Effect::Ignored };
+        let share = share_at(*track, at.x);
         self.focus = Focus::Sliders;
         self.sliders.drag(index, share);
         self.changed(context)
@@ -310,8 +314,8 @@ impl Draw {
 }
 
 impl View for Draw {
-    fn name(&self) -> &'static str {
-        "Draw"
+    fn id(&self) -> ViewId {
+        ViewId::Draw
     }
 
     fn keys(&self) -> &'static [KeyHelp] {
@@ -334,25 +338,25 @@ impl View for Draw {
         vec![What::Digit { index: context.digit }]
     }
 
-    fn key(&mut self, key: KeyEvent, context: &Context) -> Reaction {
+    fn key(&mut self, key: KeyEvent, context: &Context) -> Effect {
         self.fit(context);
         let reaction = match self.focus {
             Focus::Canvas => self.canvas_key(key.code, context),
             Focus::Sliders => self.slider_key(key.code, context),
         };
-        if reaction == Reaction::Ignored { self.common_key(key.code, context) } else { reaction }
+        if reaction == Effect::Ignored { self.common_key(key.code, context) } else { reaction }
     }
 
-    fn mouse(&mut self, event: MouseEvent, _area: Rect, context: &Context) -> Reaction {
+    fn mouse(&mut self, event: MouseEvent, _area: Rect, context: &Context) -> Effect {
         let at = Position::new(event.column, event.row);
         let (button, begins) = match event.kind {
             MouseEventKind::Down(button) => (button, true),
             MouseEventKind::Drag(button) => (button, false),
             MouseEventKind::Up(_) => {
                 self.drag = None;
-                return Reaction::Redraw;
+                return Effect::Redraw;
             }
-            _ => return Reaction::Ignored,
+            _ => return Effect::Ignored,
         };
         if begins {
             // The end of a drag may have been lost outside the view.
@@ -360,13 +364,13 @@ impl View for Draw {
         }
         if self.drag.is_none() {
             let slid = self.mouse_slides(at, begins, context);
-            if slid != Reaction::Ignored {
+            if slid != Effect::Ignored {
                 return slid;
             }
         }
         // A drag that began elsewhere draws nothing.
         if !begins && self.drag.is_none() {
-            return Reaction::Ignored;
+            return Effect::Ignored;
         }
         self.mouse_draws(at, begins, button == MouseButton::Right, context)
     }
@@ -376,7 +380,7 @@ impl View for Draw {
         self.places = paint::paint(self, area, buffer, context);
     }
 
-    fn updated(&mut self, context: &Context) -> Reaction {
+    fn updated(&mut self, context: &Context) -> Effect {
         self.fit(context);
         self.take_answer(context);
         self.ask(context)

@@ -5,10 +5,9 @@ use crate::picture::Picture;
 use crate::protocol::Classified;
 use crate::ui::theme::{Role, Theme};
 use crate::ui::view::{Context, View};
-use crate::ui::widgets::{Bars, Pane, Raster, Row, write, write_at};
+use crate::ui::widgets::{Bars, Pane, Raster, Row, draw_track, write, write_at};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
-use ratatui::style::Style;
 use ratatui::widgets::Widget;
 
 /// Cells that the canvas takes, with its frame, at two columns and one row a pixel.
@@ -259,13 +258,7 @@ fn slider(view: &Draw, index: usize, line: Rect, buffer: &mut Buffer, theme: &Th
         width: line.width.saturating_sub(NAME + VALUE),
         ..line
     };
-    let knob = (slider.share() * f64::from(track.width.saturating_sub(1))).round() as u16;
-    let (rail, button) = if theme.unicode { ("─", "●") } else { ("-", "O") };
-    for x in 0..track.width {
-        let (symbol, style): (_, Style) =
-            if x == knob { (button, theme.style(role)) } else { (rail, theme.style(Role::Border)) };
-        write_at(buffer, track, x, 0, symbol, style);
-    }
+    draw_track(slider.share(), is_selected, track, buffer, theme);
     let value = Rect { x: track.right(), width: VALUE, ..line }.intersection(line);
     write_at(buffer, value, 1, 0, &slider.text(theme), theme.style(role));
     track

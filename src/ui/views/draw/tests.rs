@@ -1,5 +1,5 @@
 use super::*;
-use crate::protocol::{Card, Event, Frame, Moment, Probe, Progress, RunInfo, RunView};
+use crate::protocol::{Card, Event, Frame, Probe, Progress, RunInfo, RunView};
 use crate::ui::theme::Theme;
 use crossterm::event::KeyModifiers;
 
@@ -19,12 +19,11 @@ impl Rig {
 
     fn with<T>(&mut self, act: impl FnOnce(&mut Draw, &Context) -> T) -> T {
         let theme = Theme::default();
-        let context =
-            Context { run: &self.run, theme: &theme, moment: Moment::Live, digit: 3, layer: 0 };
+        let context = Context { digit: 3, ..Context::live(&self.run, &theme) };
         act(&mut self.view, &context)
     }
 
-    fn press(&mut self, code: KeyCode) -> Reaction {
+    fn press(&mut self, code: KeyCode) -> Effect {
         self.with(|view, context| view.key(KeyEvent::from(code), context))
     }
 
@@ -35,25 +34,25 @@ impl Rig {
         });
     }
 
-    fn mouse(&mut self, kind: MouseEventKind, column: u16, row: u16) -> Reaction {
+    fn mouse(&mut self, kind: MouseEventKind, column: u16, row: u16) -> Effect {
         let event = MouseEvent { kind, column, row, modifiers: KeyModifiers::NONE };
         self.with(|view, context| view.mouse(event, Rect::new(0, 0, 120, 37), context))
     }
 
-    fn tell(&mut self, event: &Event) -> Reaction {
+    fn tell(&mut self, event: &Event) -> Effect {
         self.run.apply(event);
         self.with(View::updated)
     }
 
-    fn answer(&mut self, id: u64) -> Reaction {
+    fn answer(&mut self, id: u64) -> Effect {
         let outputs = vec![0.1, 0.7, 0.2];
         self.tell(&Event::Classified(Classified { id, outputs, prediction: 1, votes: Vec::new() }))
     }
 }
 
-fn asked(reaction: &Reaction) -> u64 {
+fn asked(reaction: &Effect) -> u64 {
     match reaction {
-        Reaction::Classify { id, pixels } => {
+        Effect::Classify { id, pixels } => {
             assert_eq!(pixels.len(), 784);
             *id
         }
@@ -66,13 +65,13 @@ fn one_question_is_under_way_at_a_time_and_the_last_stroke_is_answered() {
     let mut rig = Rig::new();
     let first = asked(&rig.press(KeyCode::Char(' ')));
     rig.press(KeyCode::Right);
-    assert_eq!(rig.press(KeyCode::Char(' ')), Reaction::Redraw, "one is under way");
+    assert_eq!(rig.press(KeyCode::Char(' ')), Effect::Redraw, "one is under way");
     rig.press(KeyCode::Down);
-    assert_eq!(rig.press(KeyCode::Char(' ')), Reaction::Redraw);
+    assert_eq!(rig.press(KeyCode::Char(' ')), Effect::Redraw);
     let second = asked(&rig.answer(first));
     assert_ne!(first, second);
     assert!(rig.view.current_answer().is_none(), "the answer is one to an earlier stroke");
-    assert_eq!(rig.answer(second), Reaction::Redraw);
+    assert_eq!(rig.answer(second), Effect::Redraw);
     assert_eq!(rig.view.current_answer().map(|answer| answer.prediction), Some(1));
 }
 
@@ -91,7 +90,7 @@ fn a_lost_answer_is_asked_for_again_and_a_network_that_learned_too() {
     let progress = |batch| Event::Progress(Progress { batch, ..Progress::default() });
     let mut again = None;
     for batch in 1..=PATIENCE {
-        if let Reaction::Classify { id, .. } = rig.tell(&progress(batch)) {
+        if let Effect::Classify { id, .. } = rig.tell(&progress(batch)) {
             again = Some(id);
         }
     }
@@ -104,13 +103,13 @@ fn a_lost_answer_is_asked_for_again_and_a_network_that_learned_too() {
 fn a_blank_canvas_is_no_question() {
     let mut rig = Rig::new();
     rig.press(KeyCode::Char('a'));
-    assert_eq!(rig.press(KeyCode::Right), Reaction::Redraw, "noise alone");
+    assert_eq!(rig.press(KeyCode::Right), Effect::Redraw, "noise alone");
     rig.press(KeyCode::Char('a'));
     let id = asked(&rig.press(KeyCode::Char(' ')));
     rig.answer(id);
-    assert_eq!(rig.press(KeyCode::Char('u')), Reaction::Redraw, "undone to nothing");
-    assert_eq!(rig.answer(id), Reaction::Redraw);
-    assert_eq!(rig.press(KeyCode::Char('U')), Reaction::Redraw);
+    assert_eq!(rig.press(KeyCode::Char('u')), Effect::Redraw, "undone to nothing");
+    assert_eq!(rig.answer(id), Effect::Redraw);
+    assert_eq!(rig.press(KeyCode::Char('U')), Effect::Redraw);
     assert!(rig.view.current_answer().is_some(), "known from before");
 }
 
@@ -174,7 +173,7 @@ fn saving_hands_out_what_the_network_sees() {
     let mut rig = Rig::new();
     rig.press(KeyCode::Enter);
     (0..9).for_each(|_| drop(rig.press(KeyCode::Down)));
-    let Reaction::SavePicture(picture) = rig.press(KeyCode::Char('p')) else {
+    let Effect::SavePicture(picture) = rig.press(KeyCode::Char('p')) else {
         panic!("nothing saved")
     };
     assert_eq!(picture, rig.view.seen);

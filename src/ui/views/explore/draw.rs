@@ -26,157 +26,156 @@ const CAPTIONED: u16 = 24;
 /// Rows that a figure needs to be one.
 const LEAST_ROWS: u16 = 6;
 
-impl Explore {
-    pub(super) fn draw(&mut self, area: Rect, buffer: &mut Buffer, context: &Context) {
-        self.places = super::Places::default();
-        let Some(explorable) = self.list.get(self.open).cloned() else {
-            write(buffer, area, 0, "…", context.theme.style(Role::Dim));
-            return;
-        };
-        let wide = area.width >= WIDE[0] && area.height >= WIDE[1];
-        if wide {
-            let [left, right] = beside(area, SLIDERS_WIDE);
-            let wanted = (sliders::rows(&explorable) + 2).min(area.height * 2 / 3);
-            let [panel, list] =
-                Layout::vertical([Constraint::Length(wanted), Constraint::Fill(1)]).areas(left);
-            self.draw_list(list, buffer, context);
-            self.draw_sliders(panel, buffer, context, &explorable);
-            let words = words(&explorable, right.width.saturating_sub(4), [true; 2], context);
-            let height = words.len() as u16 + 2;
-            let [figures, text] =
-                Layout::vertical([Constraint::Fill(1), Constraint::Length(height)]).areas(right);
-            self.draw_figures(figures, buffer, context);
-            draw_words(&words, text, buffer, context);
-        } else if self.focus == Focus::List {
-            self.draw_list(area, buffer, context);
-        } else if area.width >= 2 * SLIDERS {
-            let [left, right] = beside(area, SLIDERS);
-            self.draw_left(left, buffer, context, &explorable);
-            self.draw_figures(right, buffer, context);
-        } else {
-            let wanted = (sliders::rows(&explorable) + 2).min(area.height / 2);
-            let [panel, figures] =
-                Layout::vertical([Constraint::Length(wanted), Constraint::Fill(1)]).areas(area);
-            self.draw_sliders(panel, buffer, context, &explorable);
-            self.draw_figures(figures, buffer, context);
-        }
-    }
-
-    /// Sliders, and under them what to try and to notice; one after the other where both have no
-    /// room.
-    fn draw_left(
-        &mut self,
-        area: Rect,
-        buffer: &mut Buffer,
-        context: &Context,
-        explorable: &Explorable,
-    ) {
-        let touched = self.hand.values != explorable.defaults();
-        let panel = sliders::rows(explorable) + 2;
-        let words = |parts| words(explorable, area.width.saturating_sub(4), parts, context);
-        let both = words([true; 2]);
-        let fits = panel + both.len() as u16 + 2 <= area.height;
-        let words = if fits { both } else { words([!touched, touched]) };
-        let text = words.len() as u16 + 2;
-        let panel = panel.clamp(area.height.min(5), area.height.saturating_sub(text).max(8));
-        let [panel, text] =
-            Layout::vertical([Constraint::Length(panel), Constraint::Fill(1)]).areas(area);
-        self.draw_sliders(panel, buffer, context, explorable);
+/// Draws the view and remembers where things are, for the mouse.
+pub(super) fn draw(view: &mut Explore, area: Rect, buffer: &mut Buffer, context: &Context) {
+    view.places = super::Places::default();
+    let Some(explorable) = view.list.get(view.open).cloned() else {
+        write(buffer, area, 0, "…", context.theme.style(Role::Dim));
+        return;
+    };
+    let wide = area.width >= WIDE[0] && area.height >= WIDE[1];
+    if wide {
+        let [left, right] = beside(area, SLIDERS_WIDE);
+        let wanted = (sliders::rows(&explorable) + 2).min(area.height * 2 / 3);
+        let [panel, list] =
+            Layout::vertical([Constraint::Length(wanted), Constraint::Fill(1)]).areas(left);
+        draw_list(view, list, buffer, context);
+        draw_sliders(view, panel, buffer, context, &explorable);
+        let words = words(&explorable, right.width.saturating_sub(4), [true; 2], context);
+        let height = words.len() as u16 + 2;
+        let [figures, text] =
+            Layout::vertical([Constraint::Fill(1), Constraint::Length(height)]).areas(right);
+        draw_figures(view, figures, buffer, context);
         draw_words(&words, text, buffer, context);
+    } else if view.focus == Focus::List {
+        draw_list(view, area, buffer, context);
+    } else if area.width >= 2 * SLIDERS {
+        let [left, right] = beside(area, SLIDERS);
+        draw_left(view, left, buffer, context, &explorable);
+        draw_figures(view, right, buffer, context);
+    } else {
+        let wanted = (sliders::rows(&explorable) + 2).min(area.height / 2);
+        let [panel, figures] =
+            Layout::vertical([Constraint::Length(wanted), Constraint::Fill(1)]).areas(area);
+        draw_sliders(view, panel, buffer, context, &explorable);
+        draw_figures(view, figures, buffer, context);
     }
+}
 
-    fn draw_sliders(
-        &mut self,
-        area: Rect,
-        buffer: &mut Buffer,
-        context: &Context,
-        explorable: &Explorable,
-    ) {
-        let place = format!("{}/{}", self.open + 1, self.list.len());
-        let note = if self.playing { context.theme.say("playing").into() } else { place };
-        let inside = Pane::new(&explorable.title, context.theme).note(&note).draw(area, buffer);
-        let focused = self.focus == Focus::Sliders;
-        self.places.spots =
-            sliders::draw(explorable, &self.hand, focused, inside, buffer, context.theme);
-    }
+/// Sliders, and under them what to try and to notice; one after the other where both have no
+/// room.
+fn draw_left(
+    view: &mut Explore,
+    area: Rect,
+    buffer: &mut Buffer,
+    context: &Context,
+    explorable: &Explorable,
+) {
+    let touched = view.hand.values != explorable.defaults();
+    let panel = sliders::rows(explorable) + 2;
+    let words = |parts| words(explorable, area.width.saturating_sub(4), parts, context);
+    let both = words([true; 2]);
+    let fits = panel + both.len() as u16 + 2 <= area.height;
+    let words = if fits { both } else { words([!touched, touched]) };
+    let text = words.len() as u16 + 2;
+    let panel = panel.clamp(area.height.min(5), area.height.saturating_sub(text).max(8));
+    let [panel, text] =
+        Layout::vertical([Constraint::Length(panel), Constraint::Fill(1)]).areas(area);
+    draw_sliders(view, panel, buffer, context, explorable);
+    draw_words(&words, text, buffer, context);
+}
 
-    fn draw_list(&mut self, area: Rect, buffer: &mut Buffer, context: &Context) {
-        let theme = context.theme;
-        let focused = self.focus == Focus::List;
-        let inside = Pane::new("Explorables", theme).lit(focused).draw(area, buffer);
-        let height = usize::from(inside.height);
-        let most = self.list.len().saturating_sub(height);
-        let first = self.open.saturating_sub(height / 2).min(most);
-        for (row, (index, explorable)) in
-            (0..inside.height).zip(self.list.iter().enumerate().skip(first))
-        {
-            let open = index == self.open;
-            let role = match (open, focused) {
-                (true, true) => Role::Selected,
-                (true, false) => Role::Accent,
-                (false, _) => Role::Text,
-            };
-            let mark = if open { "›" } else { " " };
-            write(buffer, inside, row, mark, theme.style(Role::Accent));
-            let chapter = format!("{}", explorable.chapter);
-            write_at(buffer, inside, 2, row, &chapter, theme.style(Role::Dim));
-            write_at(buffer, inside, 4, row, &explorable.title, theme.style(role));
-        }
-        (self.places.list, self.places.first) = (inside, first);
-    }
+fn draw_sliders(
+    view: &mut Explore,
+    area: Rect,
+    buffer: &mut Buffer,
+    context: &Context,
+    explorable: &Explorable,
+) {
+    let place = format!("{}/{}", view.open + 1, view.list.len());
+    let note = if view.playing { context.theme.say("playing").into() } else { place };
+    let inside = Pane::new(&explorable.title, context.theme).note(&note).draw(area, buffer);
+    let focused = view.focus == Focus::Sliders;
+    view.places.spots =
+        sliders::draw(explorable, &view.hand, focused, inside, buffer, context.theme);
+}
 
-    fn draw_figures(&mut self, area: Rect, buffer: &mut Buffer, context: &Context) {
-        let Some(shown) = self.shown.take() else { return };
-        let chosen: Vec<usize> = match self.alone {
-            Some(index) if index < shown.figures.len() => vec![index],
-            _ => (0..shown.figures.len()).collect(),
+fn draw_list(view: &mut Explore, area: Rect, buffer: &mut Buffer, context: &Context) {
+    let theme = context.theme;
+    let focused = view.focus == Focus::List;
+    let inside = Pane::new("Explorables", theme).lit(focused).draw(area, buffer);
+    let height = usize::from(inside.height);
+    let most = view.list.len().saturating_sub(height);
+    let first = view.open.saturating_sub(height / 2).min(most);
+    for (row, (index, explorable)) in
+        (0..inside.height).zip(view.list.iter().enumerate().skip(first))
+    {
+        let open = index == view.open;
+        let role = match (open, focused) {
+            (true, true) => Role::Selected,
+            (true, false) => Role::Accent,
+            (false, _) => Role::Text,
         };
-        let chosen = if area.height < 2 * LEAST_ROWS && area.width < TWO_FIGURES {
-            chosen.into_iter().take(1).collect()
-        } else {
-            chosen
-        };
-        for (index, place) in arrange(&shown.figures, &chosen, area) {
-            self.draw_figure(&shown.figures, index, place, buffer, context);
-            self.places.figures.push((index, place));
-        }
-        self.shown = Some(shown);
+        let mark = if open { "›" } else { " " };
+        write(buffer, inside, row, mark, theme.style(Role::Accent));
+        let chapter = format!("{}", explorable.chapter);
+        write_at(buffer, inside, 2, row, &chapter, theme.style(Role::Dim));
+        write_at(buffer, inside, 4, row, &explorable.title, theme.style(role));
     }
+    (view.places.list, view.places.first) = (inside, first);
+}
 
-    fn draw_figure(
-        &mut self,
-        figures: &[Figure],
-        index: usize,
-        area: Rect,
-        buffer: &mut Buffer,
-        context: &Context,
-    ) {
-        let figure = &figures[index];
-        let before = self.before.iter().find(|before| before.id == figure.id);
-        let changed = before.is_some_and(|before| before.body != figure.body);
-        let note = match self.alone {
-            Some(_) => context.theme.fill("{} of {} · f next", &[&(index + 1), &figures.len()]),
-            None if changed => context.theme.say("changed").into(),
-            None => String::new(),
-        };
-        let inside =
-            Pane::new(&figure.title, context.theme).note(&note).lit(changed).draw(area, buffer);
-        let caption = wrap(&figure.caption, inside.width.saturating_sub(2));
-        let lines = caption.len() as u16;
-        let room = inside.height >= lines + content(&figure.body).unwrap_or(9);
-        let foot = if figure.caption.is_empty() || !room { 0 } else { lines };
-        let [picture, below] =
-            Layout::vertical([Constraint::Fill(1), Constraint::Length(foot)]).areas(inside);
-        let mut first = self.scroll;
-        let old = before.map(|before| &before.body);
-        body::draw(&figure.body, old, picture, buffer, context, &mut first);
-        if self.alone.is_some() {
-            self.scroll = first;
-        }
-        let below = Rect { x: below.x + 1, width: below.width.saturating_sub(2), ..below };
-        for (row, line) in (0..below.height).zip(&caption) {
-            write(buffer, below, row, line, context.theme.style(Role::Dim));
-        }
+fn draw_figures(view: &mut Explore, area: Rect, buffer: &mut Buffer, context: &Context) {
+    let Some(shown) = view.shown.take() else { return };
+    let chosen: Vec<usize> = match view.alone {
+        Some(index) if index < shown.figures.len() => vec![index],
+        _ => (0..shown.figures.len()).collect(),
+    };
+    let chosen = if area.height < 2 * LEAST_ROWS && area.width < TWO_FIGURES {
+        chosen.into_iter().take(1).collect()
+    } else {
+        chosen
+    };
+    for (index, place) in arrange(&shown.figures, &chosen, area) {
+        draw_figure(view, &shown.figures, index, place, buffer, context);
+        view.places.figures.push((index, place));
+    }
+    view.shown = Some(shown);
+}
+
+fn draw_figure(
+    view: &mut Explore,
+    figures: &[Figure],
+    index: usize,
+    area: Rect,
+    buffer: &mut Buffer,
+    context: &Context,
+) {
+    let figure = &figures[index];
+    let before = view.before.iter().find(|before| before.id == figure.id);
+    let changed = before.is_some_and(|before| before.body != figure.body);
+    let note = match view.alone {
+        Some(_) => context.theme.fill("{} of {} · f next", &[&(index + 1), &figures.len()]),
+        None if changed => context.theme.say("changed").into(),
+        None => String::new(),
+    };
+    let inside =
+        Pane::new(&figure.title, context.theme).note(&note).lit(changed).draw(area, buffer);
+    let caption = wrap(&figure.caption, inside.width.saturating_sub(2));
+    let lines = caption.len() as u16;
+    let room = inside.height >= lines + content(&figure.body).unwrap_or(9);
+    let foot = if figure.caption.is_empty() || !room { 0 } else { lines };
+    let [picture, below] =
+        Layout::vertical([Constraint::Fill(1), Constraint::Length(foot)]).areas(inside);
+    let mut first = view.scroll;
+    let old = before.map(|before| &before.body);
+    body::draw(&figure.body, old, picture, buffer, context, &mut first);
+    if view.alone.is_some() {
+        view.scroll = first;
+    }
+    let below = Rect { x: below.x + 1, width: below.width.saturating_sub(2), ..below };
+    for (row, line) in (0..below.height).zip(&caption) {
+        write(buffer, below, row, line, context.theme.style(Role::Dim));
     }
 }
 

@@ -6,8 +6,10 @@ mod sliders;
 mod touch;
 
 use crate::protocol::{Command, Control, Event, Explorable, Explored, Figure, What};
+use crate::ui::effect::Effect;
 use crate::ui::language::Language;
-use crate::ui::view::{Context, KeyHelp, Reaction, View};
+use crate::ui::view::{Context, KeyHelp, View};
+use crate::ui::views::ViewId;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseEvent};
 use hand::Hand;
 use ratatui::buffer::Buffer;
@@ -63,6 +65,48 @@ impl Explore {
     /// The view, open at an explorable.
     pub(in crate::ui) fn opened(id: &str) -> Self {
         Self { wanted: Some(id.into()), ..Self::default() }
+    }
+
+    /// What has to be asked of the run, after the view was drawn; one question at a time. The
+    /// answer comes through [`Self::answered`].
+    pub(in crate::ui) fn question(&mut self) -> Option<Command> {
+        if self.asked {
+            return None;
+        }
+        if self.playing && self.is_current() {
+            self.play_on();
+        }
+        if self.list.is_empty() {
+            self.asked = true;
+            return Some(Command::Explore { id: String::new(), values: Vec::new() });
+        }
+        if self.is_current() {
+            return None;
+        }
+        let id = self.explorable()?.id.clone();
+        self.asked = true;
+        Some(Command::Explore { id, values: self.hand.values.clone() })
+    }
+
+    /// Takes the answer to a question; true where the user waits for it.
+    pub(in crate::ui) fn answered(&mut self, answer: &Event, language: Language) -> bool {
+        match answer {
+            Event::Explorables(list) => self.take_list(list, language),
+            Event::Explored(explored) => self.take_figures(explored, language),
+            _ => return false,
+        }
+        self.asked = false;
+        !self.playing
+    }
+
+    /// Opens an explorable by its id or the beginning of one; false where there is none.
+    pub(in crate::ui) fn open_explorable(&mut self, id: &str) -> bool {
+        if self.list.is_empty() {
+            self.wanted = Some(id.into());
+            return true;
+        }
+        let found = self.list.iter().position(|explorable| explorable.id.starts_with(id));
+        found.inspect(|&index| self.open(index)).is_some()
     }
 
     fn explorable(&self) -> Option<&Explorable> {
@@ -124,7 +168,7 @@ impl Explore {
         self.scroll = 0;
     }
 
-    fn list_key(&mut self, code: KeyCode) -> Reaction {
+    fn list_key(&mut self, code: KeyCode) -> Effect {
         match code {
             KeyCode::Up | KeyCode::Char('k') => self.open(self.open.saturating_sub(1)),
             KeyCode::Down | KeyCode::Char('j') => self.open(self.open + 1),
@@ -135,13 +179,13 @@ impl Explore {
             KeyCode::Enter | KeyCode::Esc | KeyCode::Right | KeyCode::Char('o' | 'l') => {
                 self.focus = Focus::Sliders;
             }
-            _ => return Reaction::Ignored,
+            _ => return Effect::Ignored,
         }
-        Reaction::Redraw
+        Effect::Redraw
     }
 
-    fn slider_key(&mut self, key: KeyEvent) -> Reaction {
-        let Some(explorable) = self.list.get(self.open) else { return Reaction::Ignored };
+    fn slider_key(&mut self, key: KeyEvent) -> Effect {
+        let Some(explorable) = self.list.get(self.open) else { return Effect::Ignored };
         let hand = &mut self.hand;
         let ten = if key.modifiers.contains(KeyModifiers::SHIFT) { 10.0 } else { 1.0 };
         let slider = explorable.sliders.get(hand.selected);
@@ -160,7 +204,7 @@ impl Explore {
             KeyCode::Char('+' | '=') => hand.step(1.0, explorable),
             KeyCode::Char('-') if drawn => hand.step(-1.0, explorable),
             KeyCode::Char(' ') if toggle => return self.press(),
-            KeyCode::Char(c) if hand.type_in(c) => return Reaction::Redraw,
+            KeyCode::Char(c) if hand.type_in(c) => return Effect::Redraw,
             KeyCode::Backspace if !hand.typed.is_empty() => {
                 hand.typed.pop();
             }
@@ -168,20 +212,20 @@ impl Explore {
             KeyCode::Enter if !hand.typed.is_empty() => hand.enter(explorable),
             KeyCode::Enter => return self.press(),
             KeyCode::Char('r') => hand.reset(explorable),
-            _ => return Reaction::Ignored,
+            _ => return Effect::Ignored,
         }
         // A hand on the sliders takes over from time.
         self.playing = false;
-        Reaction::Redraw
+        Effect::Redraw
     }
 
     /// Enter on a slider.
-    fn press(&mut self) -> Reaction {
-        let Some(explorable) = self.list.get(self.open) else { return Reaction::Ignored };
+    fn press(&mut self) -> Effect {
+        let Some(explorable) = self.list.get(self.open) else { return Effect::Ignored };
         if !self.hand.press(explorable) {
             self.toggle_play();
         }
-        Reaction::Redraw
+        Effect::Redraw
     }
 
     fn take_list(&mut self, list: &[Explorable], language: Language) {
@@ -200,8 +244,8 @@ impl Explore {
 }
 
 impl View for Explore {
-    fn name(&self) -> &'static str {
-        "Explore"
+    fn id(&self) -> ViewId {
+        ViewId::Explore
     }
 
     fn keys(&self) -> &'static [KeyHelp] {
@@ -226,47 +270,7 @@ impl View for Explore {
         Vec::new()
     }
 
-    fn question(&mut self) -> Option<Command> {
-        if self.asked {
-            return None;
-        }
-        if self.playing && self.is_current() {
-            self.play_on();
-        }
-        if self.list.is_empty() {
-            self.asked = true;
-            return Some(Command::Explore { id: String::new(), values: Vec::new() });
-        }
-        if self.is_current() {
-            return None;
-        }
-        let id = self.explorable()?.id.clone();
-        self.asked = true;
-        Some(Command::Explore { id, values: self.hand.values.clone() })
-    }
-
-    fn answered(&mut self, answer: &Event, context: &Context) -> Reaction {
-        let language = context.theme.language();
-        match answer {
-            Event::Explorables(list) => self.take_list(list, language),
-            Event::Explored(explored) => self.take_figures(explored, language),
-            _ => return Reaction::Ignored,
-        }
-        self.asked = false;
-        // What plays by itself is in no hurry.
-        if self.playing { Reaction::Ignored } else { Reaction::Redraw }
-    }
-
-    fn open_explorable(&mut self, id: &str) -> bool {
-        if self.list.is_empty() {
-            self.wanted = Some(id.into());
-            return true;
-        }
-        let found = self.list.iter().position(|explorable| explorable.id.starts_with(id));
-        found.inspect(|&index| self.open(index)).is_some()
-    }
-
-    fn key(&mut self, key: KeyEvent, _context: &Context) -> Reaction {
+    fn key(&mut self, key: KeyEvent, _context: &Context) -> Effect {
         match (key.code, self.focus) {
             (KeyCode::Char('<'), _) => self.open(self.open.saturating_sub(1)),
             (KeyCode::Char('>'), _) => self.open(self.open + 1),
@@ -276,15 +280,15 @@ impl View for Explore {
             (code, Focus::List) => return self.list_key(code),
             (_, Focus::Sliders) => return self.slider_key(key),
         }
-        Reaction::Redraw
+        Effect::Redraw
     }
 
-    fn mouse(&mut self, event: MouseEvent, _area: Rect, _context: &Context) -> Reaction {
-        self.touch(event)
+    fn mouse(&mut self, event: MouseEvent, _area: Rect, _context: &Context) -> Effect {
+        touch::touch(self, event)
     }
 
     fn render(&mut self, area: Rect, buffer: &mut Buffer, context: &Context) {
-        self.draw(area, buffer, context);
+        draw::draw(self, area, buffer, context);
     }
 }
 

@@ -2,8 +2,9 @@
 
 use super::hand::Hand;
 use crate::protocol::{Control, Explorable, Slider};
+use crate::ui::numbers::exact;
 use crate::ui::theme::{Role, Theme};
-use crate::ui::widgets::{short, write, write_at, write_right};
+use crate::ui::widgets::{draw_track, share_at, write, write_at, write_right};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use unicode_width::UnicodeWidthStr;
@@ -161,12 +162,7 @@ impl Painter<'_> {
 
     /// A value to as many places as its step has, with its unit.
     fn number(&self, value: f64) -> String {
-        let slider = self.slider();
-        let whole = |x: f64| (x - x.round()).abs() < 1e-9;
-        let places = (0..5).find(|&n| whole(value * 10_f64.powi(n))).unwrap_or(5) as usize;
-        let text = if value.abs() < 1e5 { format!("{value:.places$}") } else { short(value) };
-        let text = if text == "-0" { "0".into() } else { text };
-        format!("{} {}", text.replace('-', "−"), slider.unit).trim_end().into()
+        format!("{} {}", exact(value), self.slider().unit).trim_end().into()
     }
 
     fn line(&self, rows: Rect, buffer: &mut Buffer) -> Rect {
@@ -174,20 +170,10 @@ impl Painter<'_> {
         let left = 2 + self.names + 1;
         let width = rows.width.saturating_sub(left + VALUE);
         let track = Rect { x: rows.x + left.min(rows.width), width, height: 1, ..rows };
-        if width < 3 {
-            return track;
-        }
         let value = self.values().first().copied().unwrap_or(slider.low);
-        let share = ((value - slider.low) / (slider.high - slider.low)).clamp(0.0, 1.0);
-        let knob = (share * f64::from(width - 1)).round() as u16;
-        let (full, rest, ball) =
-            if self.theme.unicode { ("━", "─", "●") } else { ("=", "-", "O") };
+        let share = (value - slider.low) / (slider.high - slider.low);
         let lit = self.is_selected() || self.hand.moved == Some(self.index);
-        let ink = self.theme.style(if lit { Role::Accent } else { Role::Text });
-        write(buffer, track, 0, &full.repeat(usize::from(knob)), ink);
-        let after = rest.repeat(usize::from(width - knob - 1));
-        write_at(buffer, track, knob + 1, 0, &after, self.theme.style(Role::Border));
-        write_at(buffer, track, knob, 0, ball, ink);
+        draw_track(share, lit, track, buffer, self.theme);
         track
     }
 
@@ -261,9 +247,7 @@ pub(super) fn value_at(slider: &Slider, track: Rect, at: Position) -> Option<(us
         slider.low + steps * slider.step
     };
     match &slider.control {
-        Control::Range | Control::Time => {
-            Some((0, on_scale(f64::from(x) / f64::from((track.width - 1).max(1)))))
-        }
+        Control::Range | Control::Time => Some((0, on_scale(share_at(track, at.x)))),
         Control::Curve { .. } => {
             let index = usize::from(x) * count / usize::from(track.width);
             let up = f64::from(track.height - 1 - y) / f64::from((track.height - 1).max(1));

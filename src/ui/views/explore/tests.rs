@@ -1,5 +1,5 @@
 use super::*;
-use crate::protocol::{Curve, FigureBody, Moment, RunView, Slider};
+use crate::protocol::{Curve, FigureBody, RunView, Slider};
 use crate::ui::theme::Theme;
 use crossterm::event::{MouseButton, MouseEventKind};
 
@@ -23,12 +23,10 @@ fn list() -> Vec<Explorable> {
 }
 
 /// What a hub would answer: a curve of the first value, one of the second.
-fn answer(view: &mut Explore, command: Command) -> Reaction {
+fn answer(view: &mut Explore, command: Command) -> bool {
     let Command::Explore { id, values } = command else { panic!("another question") };
-    let (run, theme) = (RunView::default(), Theme::default());
-    let context = Context { run: &run, theme: &theme, moment: Moment::Live, digit: 0, layer: 0 };
     if id.is_empty() {
-        return view.answered(&Event::Explorables(list()), &context);
+        return view.answered(&Event::Explorables(list()), Language::English);
     }
     let curve = |value: f64| Curve { points: vec![(0.0, value)], ..Curve::default() };
     let body = FigureBody::Plot {
@@ -39,7 +37,7 @@ fn answer(view: &mut Explore, command: Command) -> Reaction {
         curves: vec![curve(values[0]), curve(values[1])],
     };
     let figures = vec![Figure { id: "f".into(), body, ..Figure::default() }];
-    view.answered(&Event::Explored(Box::new(Explored { id, values, figures })), &context)
+    view.answered(&Event::Explored(Box::new(Explored { id, values, figures })), Language::English)
 }
 
 fn settle(view: &mut Explore) {
@@ -54,15 +52,15 @@ fn opened(id: &str) -> Explore {
     view
 }
 
-fn press(view: &mut Explore, code: KeyCode) -> Reaction {
+fn press(view: &mut Explore, code: KeyCode) -> Effect {
     let (run, theme) = (RunView::default(), Theme::default());
-    let context = Context { run: &run, theme: &theme, moment: Moment::Live, digit: 0, layer: 0 };
+    let context = Context::live(&run, &theme);
     view.key(KeyEvent::from(code), &context)
 }
 
 fn draw(view: &mut Explore, width: u16, height: u16) -> Buffer {
     let (run, theme) = (RunView::default(), Theme::default());
-    let context = Context { run: &run, theme: &theme, moment: Moment::Live, digit: 0, layer: 0 };
+    let context = Context::live(&run, &theme);
     let mut buffer = Buffer::empty(Rect::new(0, 0, width, height));
     view.render(buffer.area, &mut buffer, &context);
     buffer
@@ -120,7 +118,7 @@ fn digits_type_a_value_and_r_resets() {
     press(&mut view, KeyCode::Char('r'));
     assert_eq!(view.hand.values, [2.0, 2.0]);
     press(&mut view, KeyCode::Char('o'));
-    assert_eq!(press(&mut view, KeyCode::Char('3')), Reaction::Ignored, "a view's number");
+    assert_eq!(press(&mut view, KeyCode::Char('3')), Effect::Ignored, "a view's number");
 }
 
 #[test]
@@ -144,12 +142,12 @@ fn a_slider_is_dragged_and_followed_beyond_its_line() {
     let event =
         |kind, column, row| MouseEvent { kind, column, row, modifiers: KeyModifiers::empty() };
     let (left, right) = (spot.track.x, spot.track.right() - 1);
-    view.touch(event(MouseEventKind::Down(MouseButton::Left), right, spot.track.y));
+    touch::touch(&mut view, event(MouseEventKind::Down(MouseButton::Left), right, spot.track.y));
     assert_eq!(view.hand.values[..1], [10.0]);
-    view.touch(event(MouseEventKind::Drag(MouseButton::Left), left, spot.track.y + 9));
+    touch::touch(&mut view, event(MouseEventKind::Drag(MouseButton::Left), left, spot.track.y + 9));
     assert_eq!(view.hand.values[..1], [0.0]);
-    view.touch(event(MouseEventKind::Up(MouseButton::Left), left, spot.track.y));
-    view.touch(event(MouseEventKind::Drag(MouseButton::Left), right, spot.track.y));
+    touch::touch(&mut view, event(MouseEventKind::Up(MouseButton::Left), left, spot.track.y));
+    touch::touch(&mut view, event(MouseEventKind::Drag(MouseButton::Left), right, spot.track.y));
     assert_eq!(view.hand.values[..1], [0.0], "let go");
 }
 

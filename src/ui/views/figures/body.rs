@@ -2,11 +2,10 @@
 
 use super::{surface, wiring};
 use crate::protocol::{Bar, Cell, Curve, FigureBody, Scale};
+use crate::ui::numbers::short;
 use crate::ui::theme::Role;
 use crate::ui::view::Context;
-use crate::ui::widgets::{
-    Bars, Line, LineChart, Raster, Row, short, wrap, write, write_at, write_right,
-};
+use crate::ui::widgets::{Bars, Line, LineChart, Raster, Row, wrap, write, write_at, write_right};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::widgets::Widget;

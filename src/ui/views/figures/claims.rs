@@ -1,6 +1,7 @@
 //! The book's claims beside what was measured.
 
 use crate::protocol::Claim;
+use crate::ui::numbers::seconds;
 use crate::ui::theme::{Role, Theme};
 use crate::ui::view::Context;
 use crate::ui::widgets::{Pane, wrap, write, write_at};
@@ -71,9 +72,4 @@ pub(super) fn draw(area: Rect, buffer: &mut Buffer, context: &Context, scroll: &
             write_at(buffer, inside, inside.width - 2, row, "▼", theme.style(Role::Dim));
         }
     }
-}
-
-fn seconds(seconds: f64, theme: &Theme) -> String {
-    let places = usize::from(seconds < 10.0);
-    theme.fill("{} s", &[&format!("{seconds:.places$}")])
 }

@@ -6,8 +6,10 @@ mod surface;
 mod wiring;
 
 use crate::protocol::{Figure, What};
+use crate::ui::effect::Effect;
 use crate::ui::theme::Role;
-use crate::ui::view::{Context, KeyHelp, Reaction, View};
+use crate::ui::view::{Context, KeyHelp, View};
+use crate::ui::views::ViewId;
 use crate::ui::widgets::{Pane, wrap, write};
 use crossterm::event::{KeyCode, KeyEvent, MouseEvent, MouseEventKind};
 use ratatui::buffer::Buffer;
@@ -41,89 +43,18 @@ impl Figures {
         place.or(figures.len().checked_sub(1))
     }
 
-    fn choose(&mut self, index: usize, figures: &[Figure]) -> Reaction {
-        let Some(last) = figures.len().checked_sub(1) else { return Reaction::Ignored };
+    fn choose(&mut self, index: usize, figures: &[Figure]) -> Effect {
+        let Some(last) = figures.len().checked_sub(1) else { return Effect::Ignored };
         self.scroll = 0;
         self.chosen = Some(figures[index.min(last)].id.clone());
-        Reaction::Redraw
+        Effect::Redraw
     }
 
-    fn scroll(&mut self, rows: isize) -> Reaction {
+    fn scroll(&mut self, rows: isize) -> Effect {
         self.scroll = self.scroll.saturating_add_signed(rows);
-        Reaction::Redraw
-    }
-}
-
-impl View for Figures {
-    fn name(&self) -> &'static str {
-        "Book"
+        Effect::Redraw
     }
 
-    fn keys(&self) -> &'static [KeyHelp] {
-        &[
-            KeyHelp { keys: "←→", does: "another figure" },
-            KeyHelp { keys: "↑↓", does: "scroll" },
-            KeyHelp { keys: "Enter", does: "figure, claims, or both" },
-        ]
-    }
-
-    fn probes(&self, _context: &Context) -> Vec<What> {
-        Vec::new()
-    }
-
-    fn key(&mut self, key: KeyEvent, context: &Context) -> Reaction {
-        let figures = &context.run.figures;
-        let here = self.index(figures).unwrap_or(0);
-        match key.code {
-            KeyCode::Left | KeyCode::Char('h') => self.choose(here.saturating_sub(1), figures),
-            KeyCode::Right | KeyCode::Char('l') => self.choose(here + 1, figures),
-            KeyCode::Home => self.choose(0, figures),
-            KeyCode::End => {
-                (self.chosen, self.scroll) = (None, 0);
-                Reaction::Redraw
-            }
-            KeyCode::Up | KeyCode::Char('k') => self.scroll(-1),
-            KeyCode::Down | KeyCode::Char('j') => self.scroll(1),
-            KeyCode::PageUp => self.scroll(-10),
-            KeyCode::PageDown => self.scroll(10),
-            KeyCode::Enter => {
-                self.panes = match self.panes {
-                    Panes::Both => Panes::Figure,
-                    Panes::Figure => Panes::Claims,
-                    Panes::Claims => Panes::Both,
-                };
-                self.scroll = 0;
-                Reaction::Redraw
-            }
-            _ => Reaction::Ignored,
-        }
-    }
-
-    fn mouse(&mut self, event: MouseEvent, _area: Rect, _context: &Context) -> Reaction {
-        match event.kind {
-            MouseEventKind::ScrollDown => self.scroll(1),
-            MouseEventKind::ScrollUp => self.scroll(-1),
-            _ => Reaction::Ignored,
-        }
-    }
-
-    fn render(&mut self, area: Rect, buffer: &mut Buffer, context: &Context) {
-        let run = context.run;
-        let [figure, beside] = self.split(area, context);
-        if figure.area() > 0 {
-            match self.index(&run.figures) {
-                Some(index) => self.figure(figure, buffer, context, index),
-                None => nothing(figure, buffer, context),
-            }
-        }
-        if beside.area() > 0 {
-            let scroll = if self.panes == Panes::Claims { &mut self.scroll } else { &mut 0 };
-            claims::draw(beside, buffer, context, scroll);
-        }
-    }
-}
-
-impl Figures {
     /// The areas of the figure and of the claims, empty where there is no room or nothing to show.
     fn split(&self, area: Rect, context: &Context) -> [Rect; 2] {
         let claims = &context.run.claims;
@@ -168,6 +99,75 @@ impl Figures {
     }
 }
 
+impl View for Figures {
+    fn id(&self) -> ViewId {
+        ViewId::Book
+    }
+
+    fn keys(&self) -> &'static [KeyHelp] {
+        &[
+            KeyHelp { keys: "←→", does: "another figure" },
+            KeyHelp { keys: "↑↓", does: "scroll" },
+            KeyHelp { keys: "Enter", does: "figure, claims, or both" },
+        ]
+    }
+
+    fn probes(&self, _context: &Context) -> Vec<What> {
+        Vec::new()
+    }
+
+    fn key(&mut self, key: KeyEvent, context: &Context) -> Effect {
+        let figures = &context.run.figures;
+        let here = self.index(figures).unwrap_or(0);
+        match key.code {
+            KeyCode::Left | KeyCode::Char('h') => self.choose(here.saturating_sub(1), figures),
+            KeyCode::Right | KeyCode::Char('l') => self.choose(here + 1, figures),
+            KeyCode::Home => self.choose(0, figures),
+            KeyCode::End => {
+                (self.chosen, self.scroll) = (None, 0);
+                Effect::Redraw
+            }
+            KeyCode::Up | KeyCode::Char('k') => self.scroll(-1),
+            KeyCode::Down | KeyCode::Char('j') => self.scroll(1),
+            KeyCode::PageUp => self.scroll(-10),
+            KeyCode::PageDown => self.scroll(10),
+            KeyCode::Enter => {
+                self.panes = match self.panes {
+                    Panes::Both => Panes::Figure,
+                    Panes::Figure => Panes::Claims,
+                    Panes::Claims => Panes::Both,
+                };
+                self.scroll = 0;
+                Effect::Redraw
+            }
+            _ => Effect::Ignored,
+        }
+    }
+
+    fn mouse(&mut self, event: MouseEvent, _area: Rect, _context: &Context) -> Effect {
+        match event.kind {
+            MouseEventKind::ScrollDown => self.scroll(1),
+            MouseEventKind::ScrollUp => self.scroll(-1),
+            _ => Effect::Ignored,
+        }
+    }
+
+    fn render(&mut self, area: Rect, buffer: &mut Buffer, context: &Context) {
+        let run = context.run;
+        let [figure, beside] = self.split(area, context);
+        if figure.area() > 0 {
+            match self.index(&run.figures) {
+                Some(index) => self.figure(figure, buffer, context, index),
+                None => nothing(figure, buffer, context),
+            }
+        }
+        if beside.area() > 0 {
+            let scroll = if self.panes == Panes::Claims { &mut self.scroll } else { &mut 0 };
+            claims::draw(beside, buffer, context, scroll);
+        }
+    }
+}
+
 fn nothing(area: Rect, buffer: &mut Buffer, context: &Context) {
     let inside = Pane::new("The book", context.theme).draw(area, buffer);
     let text = if context.run.outcome.is_some() || !context.run.epochs.points().is_empty() {
@@ -184,7 +184,7 @@ fn nothing(area: Rect, buffer: &mut Buffer, context: &Context) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::{Event, Moment, RunView};
+    use crate::protocol::{Event, RunView};
     use crate::ui::theme::Theme;
 
     fn run(ids: &[&str]) -> RunView {
@@ -197,7 +197,7 @@ mod tests {
 
     fn press(view: &mut Figures, run: &RunView, code: KeyCode) {
         let theme = Theme::default();
-        let context = Context { run, theme: &theme, moment: Moment::Live, digit: 0, layer: 0 };
+        let context = Context::live(run, &theme);
         view.key(KeyEvent::from(code), &context);
     }
 

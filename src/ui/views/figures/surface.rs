@@ -1,8 +1,9 @@
 //! A surface seen from above, as a map of its heights with paths on it.
 
 use crate::protocol::Curve;
+use crate::ui::numbers::short;
 use crate::ui::theme::{Role, Theme};
-use crate::ui::widgets::{Raster, short, write, write_at, write_right};
+use crate::ui::widgets::{Raster, write, write_at, write_right};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;

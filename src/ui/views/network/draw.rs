@@ -3,9 +3,10 @@
 use super::column::{Column, units};
 use super::{Lit, contributions, fabric, rows};
 use crate::protocol::LayerInfo;
+use crate::ui::numbers::signed;
 use crate::ui::theme::{Role, Theme};
 use crate::ui::view::{Context, as_of};
-use crate::ui::widgets::{Pane, Raster, short, write, write_at};
+use crate::ui::widgets::{Pane, Raster, write, write_at};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::{Color, Style};
@@ -377,10 +378,4 @@ fn voices(adds: &[f32], lit: &Lit, layer: u32, area: Rect, buffer: &mut Buffer, 
         let text = theme.fill("unit {} at {}", &[&unit, &format!("{:.2}", input[unit])]);
         write_at(buffer, area, end + 2, row, &text, theme.style(Role::Text));
     }
-}
-
-/// A number with its sign.
-fn signed(value: f32) -> String {
-    let sign = if value < 0.0 { "−" } else { "+" };
-    format!("{sign}{}", short(f64::from(value.abs())))
 }

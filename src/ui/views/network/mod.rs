@@ -8,7 +8,9 @@ mod column;
 mod draw;
 
 use crate::protocol::{Card, Content, Frame, LayerInfo, Tensor, What};
-use crate::ui::view::{Context, KeyHelp, Reaction, View};
+use crate::ui::effect::Effect;
+use crate::ui::view::{Context, KeyHelp, View};
+use crate::ui::views::ViewId;
 use column::{Column, units};
 use crossterm::event::{KeyCode, KeyEvent, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::buffer::Buffer;
@@ -96,42 +98,42 @@ fn contributions(context: &Context, lit: &Lit, layer: u32, unit: usize) -> Optio
 
 impl Network {
     /// Goes to the column so many places away, to the unit of the same height.
-    fn go_across(&mut self, step: isize, lit: &Lit) -> Reaction {
+    fn go_across(&mut self, step: isize, lit: &Lit) -> Effect {
         let (layer, unit) = lit.selected(self.chosen);
         let here = self.columns.iter().position(|column| column.layer == layer);
         let next = here.and_then(|here| self.columns.get(here.checked_add_signed(step)?));
-        let (Some(here), Some(next)) = (here, next) else { return Reaction::Redraw };
+        let (Some(here), Some(next)) = (here, next) else { return Effect::Redraw };
         let from = units(self.columns[here].shape).max(1);
         self.chosen = Some((next.layer, unit * next.shown / from));
-        Reaction::Redraw
+        Effect::Redraw
     }
 
-    fn go_along(&mut self, step: isize, lit: &Lit) -> Reaction {
+    fn go_along(&mut self, step: isize, lit: &Lit) -> Effect {
         let (layer, unit) = lit.selected(self.chosen);
         let last = units(lit.activations[layer as usize].shape).saturating_sub(1);
         self.chosen = Some((layer, unit.saturating_add_signed(step).min(last)));
-        Reaction::Redraw
+        Effect::Redraw
     }
 
     /// Walks to the unit of the layer before that spoke loudest for the selected one.
-    fn walk_back(&mut self, context: &Context, lit: &Lit) -> Reaction {
+    fn walk_back(&mut self, context: &Context, lit: &Lit) -> Effect {
         let (layer, unit) = lit.selected(self.chosen);
-        let Some(before) = layer.checked_sub(1) else { return Reaction::Redraw };
+        let Some(before) = layer.checked_sub(1) else { return Effect::Redraw };
         let Some(contributions) = contributions(context, lit, layer, unit) else {
-            return Reaction::Redraw;
+            return Effect::Redraw;
         };
         let loudest = contributions.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1));
         // A feature map speaks with all its pixels.
         let [_, height, width] = lit.activations[before as usize].shape;
         let map = if height > 1 { (height * width) as usize } else { 1 };
         self.chosen = loudest.map(|(index, _)| (before, index / map)).or(self.chosen);
-        Reaction::Redraw
+        Effect::Redraw
     }
 }
 
 impl View for Network {
-    fn name(&self) -> &'static str {
-        "Network"
+    fn id(&self) -> ViewId {
+        ViewId::Network
     }
 
     fn keys(&self) -> &'static [KeyHelp] {
@@ -159,35 +161,35 @@ impl View for Network {
         probes
     }
 
-    fn key(&mut self, key: KeyEvent, context: &Context) -> Reaction {
+    fn key(&mut self, key: KeyEvent, context: &Context) -> Effect {
         match key.code {
-            KeyCode::PageUp => return Reaction::SelectDigit(context.digit.saturating_sub(1)),
-            KeyCode::PageDown => return Reaction::SelectDigit(context.digit + 1),
+            KeyCode::PageUp => return Effect::SelectDigit(context.digit.saturating_sub(1)),
+            KeyCode::PageDown => return Effect::SelectDigit(context.digit + 1),
             _ => {}
         }
         let lit = Lit::new(context);
         match (key.code, &lit) {
             (KeyCode::Home | KeyCode::Esc, _) if self.chosen.is_some() => {
                 self.chosen = None;
-                Reaction::Redraw
+                Effect::Redraw
             }
             (KeyCode::Left | KeyCode::Char('h'), Some(lit)) => self.go_across(-1, lit),
             (KeyCode::Right | KeyCode::Char('l'), Some(lit)) => self.go_across(1, lit),
             (KeyCode::Up | KeyCode::Char('k'), Some(lit)) => self.go_along(-1, lit),
             (KeyCode::Down | KeyCode::Char('j'), Some(lit)) => self.go_along(1, lit),
             (KeyCode::Enter, Some(lit)) => self.walk_back(context, lit),
-            _ => Reaction::Ignored,
+            _ => Effect::Ignored,
         }
     }
 
-    fn mouse(&mut self, event: MouseEvent, _area: Rect, _context: &Context) -> Reaction {
+    fn mouse(&mut self, event: MouseEvent, _area: Rect, _context: &Context) -> Effect {
         let at = Position::new(event.column, event.row);
         if event.kind != MouseEventKind::Down(MouseButton::Left) {
-            return Reaction::Ignored;
+            return Effect::Ignored;
         }
         let hit = self.columns.iter().find_map(|column| Some((column.layer, column.hit(at)?)));
         self.chosen = hit.or(self.chosen);
-        hit.map_or(Reaction::Ignored, |_| Reaction::Redraw)
+        hit.map_or(Effect::Ignored, |_| Effect::Redraw)
     }
 
     fn render(&mut self, area: Rect, buffer: &mut Buffer, context: &Context) {
