@@ -8,7 +8,8 @@ use super::palette;
 use super::selection::Selection;
 use super::setup::Setup;
 use super::view::{Context, View};
-use super::views::{Digits, Explore, ViewId};
+use super::view_id::ViewId;
+use super::views::{Digits, Explore};
 use crate::protocol::{
     Activity, Command, Event, Frame, Level, Moment, Pace, Probe, RunView, Step, Update, What,
 };

@@ -1,6 +1,6 @@
 //! What a key, a click or a typed command leads to.
 
-use super::views::ViewId;
+use super::view_id::ViewId;
 use crate::picture::Picture;
 use crate::protocol::{Command, DigitFilter, Moment};
 

@@ -1,6 +1,7 @@
 //! One table of keys. Dispatch, the help overlay and the footer all read it.
 
-use super::views::{TABLE, ViewId};
+use super::view_id::ViewId;
+use super::views::TABLE;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 /// What a key does, whichever view is open.

@@ -17,6 +17,7 @@ mod setup;
 mod svg;
 mod theme;
 mod view;
+mod view_id;
 mod views;
 mod widgets;
 
@@ -29,4 +30,4 @@ pub use pacer::Limits;
 pub use setup::{SavePicture, Setup};
 pub use svg::{svg, text};
 pub use theme::{ColorDepth, Theme};
-pub use views::ViewId;
+pub use view_id::ViewId;

@@ -1,7 +1,7 @@
 //! Commands by name: what `:` takes.
 
 use super::effect::Effect;
-use super::views::ViewId;
+use super::views::named;
 use crate::protocol::{Command, Moment, Pace, Step, Tune};
 
 /// A command of the palette.
@@ -58,9 +58,7 @@ pub const ENTRIES: &[Entry] = &[
     entry("digit", "42", "select a test image by its index", |text| {
         text.parse().ok().map(Effect::SelectDigit)
     }),
-    entry("view", "draw", "open a view by its name", |text| {
-        ViewId::named(text).map(Effect::OpenView)
-    }),
+    entry("view", "draw", "open a view by its name", |text| named(text).map(Effect::OpenView)),
     entry("explore", "sigmoid-neuron", "play with an idea, by its id or how one begins", |text| {
         Some(Effect::Explore(text.into()))
     }),

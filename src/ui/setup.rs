@@ -2,7 +2,8 @@
 
 use super::theme::Theme;
 use super::view::View;
-use super::views::{self, ViewId};
+use super::view_id::ViewId;
+use super::views;
 use crate::picture::Picture;
 use crate::protocol::Reading;
 

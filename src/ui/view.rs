@@ -3,7 +3,7 @@
 use super::effect::Effect;
 use super::selection::Selection;
 use super::theme::Theme;
-use super::views::ViewId;
+use super::view_id::ViewId;
 use crate::protocol::{EpochStats, Frame, Moment, Probe, RunView, Tensor, What};
 use crossterm::event::{KeyEvent, MouseEvent};
 use ratatui::buffer::Buffer;

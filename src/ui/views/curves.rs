@@ -5,7 +5,7 @@ use crate::ui::effect::Effect;
 use crate::ui::numbers::{percent, percent_2, short};
 use crate::ui::theme::Role;
 use crate::ui::view::{Context, KeyHelp, View};
-use crate::ui::views::ViewId;
+use crate::ui::view_id::ViewId;
 use crate::ui::widgets::{Line, LineChart, Mark, Pane};
 use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::buffer::Buffer;

@@ -5,7 +5,7 @@ use crate::ui::effect::Effect;
 use crate::ui::numbers::short;
 use crate::ui::theme::Role;
 use crate::ui::view::{Context, KeyHelp, View, as_of};
-use crate::ui::views::ViewId;
+use crate::ui::view_id::ViewId;
 use crate::ui::widgets::{Bars, Grid, Pane, Raster, Row, write};
 use crossterm::event::{KeyCode, KeyEvent, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::buffer::Buffer;

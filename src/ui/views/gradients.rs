@@ -5,7 +5,7 @@ use crate::ui::effect::Effect;
 use crate::ui::numbers::{percent, short};
 use crate::ui::theme::Role;
 use crate::ui::view::{Context, KeyHelp, View, as_of};
-use crate::ui::views::ViewId;
+use crate::ui::view_id::ViewId;
 use crate::ui::widgets::{Bars, Line, LineChart, Mark, Pane, Row, write};
 use crossterm::event::{KeyCode, KeyEvent, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::buffer::Buffer;

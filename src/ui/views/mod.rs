@@ -17,57 +17,8 @@ pub(super) use digits::Digits;
 pub(super) use explore::Explore;
 
 use super::view::View;
+use super::view_id::ViewId;
 use crate::protocol::Reading;
-
-/// Which view.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum ViewId {
-    #[default]
-    Overview,
-    Curves,
-    Weights,
-    Digits,
-    Confusion,
-    Gradients,
-    Network,
-    Features,
-    Book,
-    Draw,
-    Explore,
-    /// A picture and how it was read; not a view of a run.
-    Read,
-}
-
-impl ViewId {
-    /// Its name in English, as its tab and the command `view` have it.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Overview => "Overview",
-            Self::Curves => "Curves",
-            Self::Weights => "Weights",
-            Self::Digits => "Digits",
-            Self::Confusion => "Confusion",
-            Self::Gradients => "Gradients",
-            Self::Network => "Network",
-            Self::Features => "Features",
-            Self::Book => "Book",
-            Self::Draw => "Draw",
-            Self::Explore => "Explore",
-            Self::Read => "Read",
-        }
-    }
-
-    /// The view whose name begins like this, in any case.
-    #[must_use]
-    pub fn named(text: &str) -> Option<Self> {
-        let begins = |entry: &&Entry| {
-            let name = entry.id.name().to_lowercase();
-            !text.is_empty() && name.starts_with(&text.to_lowercase())
-        };
-        TABLE.iter().find(begins).map(|entry| entry.id)
-    }
-}
 
 /// A view of a run: which one, the key that opens it, and how it is made.
 #[derive(Debug)]
@@ -95,6 +46,16 @@ pub(super) const TABLE: &[Entry] = &[
     entry(ViewId::Draw, 'D', || Box::<draw::Draw>::default()),
     entry(ViewId::Explore, '0', || Box::<Explore>::default()),
 ];
+
+/// The view of a run whose name begins like this, in any case.
+#[must_use]
+pub fn named(text: &str) -> Option<ViewId> {
+    let begins = |entry: &&Entry| {
+        let name = entry.id.name().to_lowercase();
+        !text.is_empty() && name.starts_with(&text.to_lowercase())
+    };
+    TABLE.iter().find(begins).map(|entry| entry.id)
+}
 
 /// All views of a run.
 #[must_use]
@@ -125,8 +86,8 @@ mod tests {
         assert_eq!(keys.len(), TABLE.len());
         for (entry, view) in TABLE.iter().zip(all()) {
             assert_eq!(view.id(), entry.id);
-            assert_eq!(ViewId::named(&entry.id.name()[..3]), Some(entry.id));
+            assert_eq!(named(&entry.id.name()[..3]), Some(entry.id));
         }
-        assert_eq!(ViewId::named(""), None);
+        assert_eq!(named(""), None);
     }
 }

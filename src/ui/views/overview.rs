@@ -6,7 +6,7 @@ use crate::ui::effect::Effect;
 use crate::ui::numbers::{duration, percent_2, short, thousands};
 use crate::ui::theme::Role;
 use crate::ui::view::{Context, KeyHelp, View};
-use crate::ui::views::ViewId;
+use crate::ui::view_id::ViewId;
 use crate::ui::widgets::{Bars, Gauge, Pane, Raster, Row, write, write_at};
 use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::buffer::Buffer;

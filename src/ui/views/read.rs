@@ -5,7 +5,7 @@ use crate::ui::effect::Effect;
 use crate::ui::numbers::{decimals_2, percent};
 use crate::ui::theme::{Role, Theme};
 use crate::ui::view::{Context, KeyHelp, View};
-use crate::ui::views::ViewId;
+use crate::ui::view_id::ViewId;
 use crate::ui::widgets::{Pane, Raster, write, write_at};
 use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::buffer::Buffer;

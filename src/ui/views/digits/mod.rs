@@ -12,7 +12,7 @@ mod votes;
 use crate::protocol::{Card, Content, DigitFilter, DigitOrder, DigitQuery, Frame, Verdict, What};
 use crate::ui::effect::Effect;
 use crate::ui::view::{Context, KeyHelp, View};
-use crate::ui::views::ViewId;
+use crate::ui::view_id::ViewId;
 use crossterm::event::{KeyCode, KeyEvent, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;

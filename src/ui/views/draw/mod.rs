@@ -13,7 +13,7 @@ use crate::picture::Picture;
 use crate::protocol::{Classified, Content, What};
 use crate::ui::effect::Effect;
 use crate::ui::view::{Context, KeyHelp, View};
-use crate::ui::views::ViewId;
+use crate::ui::view_id::ViewId;
 use crate::ui::widgets::{GridShape, share_at};
 use canvas::{Canvas, Point, Tool};
 use crossterm::event::{KeyCode, KeyEvent, MouseButton, MouseEvent, MouseEventKind};

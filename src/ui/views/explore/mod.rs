@@ -9,7 +9,7 @@ use crate::protocol::{Command, Control, Event, Explorable, Explored, Figure, Wha
 use crate::ui::effect::Effect;
 use crate::ui::language::Language;
 use crate::ui::view::{Context, KeyHelp, View};
-use crate::ui::views::ViewId;
+use crate::ui::view_id::ViewId;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseEvent};
 use hand::Hand;
 use ratatui::buffer::Buffer;

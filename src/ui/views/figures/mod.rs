@@ -9,7 +9,7 @@ use crate::protocol::{Figure, What};
 use crate::ui::effect::Effect;
 use crate::ui::theme::Role;
 use crate::ui::view::{Context, KeyHelp, View};
-use crate::ui::views::ViewId;
+use crate::ui::view_id::ViewId;
 use crate::ui::widgets::{Pane, wrap, write};
 use crossterm::event::{KeyCode, KeyEvent, MouseEvent, MouseEventKind};
 use ratatui::buffer::Buffer;

@@ -10,7 +10,7 @@ mod draw;
 use crate::protocol::{Card, Content, Frame, LayerInfo, Tensor, What};
 use crate::ui::effect::Effect;
 use crate::ui::view::{Context, KeyHelp, View};
-use crate::ui::views::ViewId;
+use crate::ui::view_id::ViewId;
 use column::{Column, units};
 use crossterm::event::{KeyCode, KeyEvent, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::buffer::Buffer;

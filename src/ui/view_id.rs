@@ -1,0 +1,41 @@
+//! The names of the views.
+
+/// Which view.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ViewId {
+    #[default]
+    Overview,
+    Curves,
+    Weights,
+    Digits,
+    Confusion,
+    Gradients,
+    Network,
+    Features,
+    Book,
+    Draw,
+    Explore,
+    /// A picture and how it was read; not a view of a run.
+    Read,
+}
+
+impl ViewId {
+    /// Its name in English, as its tab and the command `view` have it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Overview => "Overview",
+            Self::Curves => "Curves",
+            Self::Weights => "Weights",
+            Self::Digits => "Digits",
+            Self::Confusion => "Confusion",
+            Self::Gradients => "Gradients",
+            Self::Network => "Network",
+            Self::Features => "Features",
+            Self::Book => "Book",
+            Self::Draw => "Draw",
+            Self::Explore => "Explore",
+            Self::Read => "Read",
+        }
+    }
+}
