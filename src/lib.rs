@@ -4,12 +4,14 @@
 #![cfg_attr(not(test), warn(clippy::print_stdout, clippy::print_stderr, clippy::dbg_macro))]
 
 pub mod book;
+pub mod catalog;
 pub mod cli;
 pub mod data;
 pub mod explore;
 pub mod files;
 pub mod jobs;
 pub(crate) mod linalg;
+pub mod logs;
 pub mod model;
 pub mod nn;
 pub mod picture;

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Every floor and what it may import.
-const FLOORS: [(&str, &[&str]); 17] = [
+const FLOORS: [(&str, &[&str]); 19] = [
     ("rng", &[]),
     ("files", &[]),
     ("protocol", &[]),
@@ -14,6 +14,8 @@ const FLOORS: [(&str, &[&str]); 17] = [
     ("data", &["files", "picture", "rng"]),
     ("nn", &["linalg", "rng"]),
     ("ui", &["protocol", "picture"]),
+    ("logs", &["protocol"]),
+    ("catalog", &["logs", "protocol"]),
     ("spec", &["files", "nn", "data", "protocol", "rng"]),
     ("model", &["files", "spec", "nn", "linalg", "data", "protocol", "rng"]),
     ("train", &["files", "model", "spec", "nn", "linalg", "data", "protocol", "rng"]),
@@ -32,7 +34,7 @@ const FLOORS: [(&str, &[&str]); 17] = [
         "cli",
         &[
             "session", "book", "explore", "jobs", "train", "model", "reading", "spec", "ui", "nn",
-            "linalg", "data", "files", "picture", "protocol", "rng",
+            "linalg", "data", "files", "picture", "protocol", "rng", "logs", "catalog",
         ],
     ),
 ];

@@ -11,6 +11,7 @@ mod golden;
 mod headless;
 mod languages;
 mod layering;
+mod logs;
 mod printing;
 mod pty;
 mod reading;

@@ -1,0 +1,296 @@
+//! A metric as a curve: against which x axis, smoothed, thinned to what a chart can show.
+
+use super::points::Metric;
+use super::run::Run;
+
+/// The x axis of a chart.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Axis {
+    #[default]
+    Step,
+    /// The epoch that the run's metric `epoch` says for a step; the step where it has none.
+    Epoch,
+    /// Seconds since the run's first point.
+    Relative,
+    /// The same without pauses.
+    Process,
+    /// Seconds since 1970.
+    Wall,
+}
+
+/// A point on a curve.
+pub type Xy = (f64, f64);
+
+/// A metric's points against an axis.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Curve {
+    /// What no later start of the training superseded, in order of the log.
+    pub current: Vec<Xy>,
+    /// The superseded pieces.
+    pub superseded: Vec<Vec<Xy>>,
+}
+
+/// A pause is an interval so many times the usual one, and so many seconds, at least.
+const PAUSE: (f64, f64) = (20.0, 60.0);
+
+/// A metric of a run against an axis. Points whose x is not known are left out.
+#[must_use]
+pub fn curve(run: &Run, metric: &Metric, axis: Axis) -> Curve {
+    let xs = positions(run, metric, axis);
+    let superseded = metric.superseded();
+    let mut curve = Curve::default();
+    let mut open = false;
+    for (index, point) in metric.points().enumerate() {
+        let xy = (xs[index], point.value);
+        if !xy.0.is_finite() {
+            continue;
+        }
+        if superseded[index] {
+            if !open {
+                curve.superseded.push(Vec::new());
+            }
+            if let Some(piece) = curve.superseded.last_mut() {
+                piece.push(xy);
+            }
+        } else {
+            curve.current.push(xy);
+        }
+        open = superseded[index];
+    }
+    curve
+}
+
+/// The x of each point.
+fn positions(run: &Run, metric: &Metric, axis: Axis) -> Vec<f64> {
+    let steps = || metric.points().map(|point| point.step as f64).collect();
+    match axis {
+        Axis::Step => steps(),
+        Axis::Epoch => match run.metric("epoch") {
+            Some(epochs) => {
+                let known: Vec<(i64, f64)> =
+                    epochs.current().map(|point| (point.step, point.value)).collect();
+                metric.points().map(|point| epoch_at(&known, point.step)).collect()
+            }
+            None => steps(),
+        },
+        Axis::Wall => metric.points().map(|point| point.wall_time).collect(),
+        Axis::Relative => {
+            let start = start_of(run);
+            metric.points().map(|point| point.wall_time - start).collect()
+        }
+        Axis::Process => {
+            let start = start_of(run);
+            let times: Vec<f64> = metric.points().map(|point| point.wall_time).collect();
+            let pauses = pauses(&times);
+            let lost = |time: f64| -> f64 {
+                pauses
+                    .iter()
+                    .take_while(|(begin, _)| *begin < time)
+                    .map(|(_, seconds)| seconds)
+                    .sum()
+            };
+            times.iter().map(|&time| time - start - lost(time)).collect()
+        }
+    }
+}
+
+/// The time of a run's first point.
+fn start_of(run: &Run) -> f64 {
+    let firsts = run.metrics.iter().filter_map(|metric| Some(metric.point(0)?.wall_time));
+    firsts.filter(|time| time.is_finite()).min_by(f64::total_cmp).unwrap_or(f64::NAN)
+}
+
+/// When pauses began, and the seconds beyond the usual interval that each took.
+fn pauses(times: &[f64]) -> Vec<(f64, f64)> {
+    let mut intervals: Vec<f64> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    let pairs = times.windows(2).zip(intervals.clone());
+    let found: Vec<(f64, f64)> = pairs.map(|(pair, interval)| (pair[0], interval)).collect();
+    intervals.retain(|interval| interval.is_finite());
+    intervals.sort_by(f64::total_cmp);
+    let Some(&usual) = intervals.get(intervals.len() / 2) else { return Vec::new() };
+    let least = (PAUSE.0 * usual).max(PAUSE.1);
+    found
+        .into_iter()
+        .filter(|(_, interval)| *interval > least)
+        .map(|(begin, interval)| (begin, interval - usual))
+        .collect()
+}
+
+/// The epoch at a step: that of the nearest step at or before it, joined by lines in between.
+fn epoch_at(known: &[(i64, f64)], step: i64) -> f64 {
+    let after = known.partition_point(|(at, _)| *at <= step);
+    match (after.checked_sub(1).map(|i| known[i]), known.get(after)) {
+        (Some((from, low)), Some(&(to, high))) if to > from => {
+            low + (high - low) * (step - from) as f64 / (to - from) as f64
+        }
+        (Some((_, epoch)), _) => epoch,
+        (None, Some(&(to, epoch))) if to > 0 => epoch * step as f64 / to as f64,
+        (None, _) => f64::NAN,
+    }
+}
+
+/// TensorBoard's smoothing: an exponential moving average from 0, divided by `1 − weight^n` so that
+/// it is not drawn to 0 at the start. What is not finite passes through and is not counted; a
+/// constant series is left alone. `weight` is from 0 (none) to under 1.
+#[must_use]
+pub fn smooth(points: &[Xy], weight: f64) -> Vec<Xy> {
+    let weight = weight.clamp(0.0, 1.0);
+    let constant = points.windows(2).all(|pair| pair[0].1 == pair[1].1);
+    if constant || weight <= 0.0 {
+        return points.to_vec();
+    }
+    let (mut last, mut count) = (0.0, 0);
+    points
+        .iter()
+        .map(|&(x, y)| {
+            if !y.is_finite() {
+                return (x, y);
+            }
+            last = last * weight + (1.0 - weight) * y;
+            count += 1;
+            let debias = if weight < 1.0 { 1.0 - weight.powi(count) } else { 1.0 };
+            (x, last / debias)
+        })
+        .collect()
+}
+
+/// Thins points to what `buckets` columns can show: of each column the first, least, greatest and
+/// last, in their order. Breaks (values that are not finite) are kept one a column. The order of x
+/// must rise; where it does not, all points are kept up to four a bucket by their place.
+#[must_use]
+pub fn thin(points: &[Xy], buckets: usize) -> Vec<Xy> {
+    if buckets == 0 || points.len() <= 4 * buckets {
+        return points.to_vec();
+    }
+    let rising = points.windows(2).all(|pair| pair[0].0 <= pair[1].0);
+    let (low, high) = (points[0].0, points[points.len() - 1].0);
+    let width = high - low;
+    let column = |index: usize| {
+        let share = if rising && width > 0.0 {
+            (points[index].0 - low) / width
+        } else {
+            index as f64 / points.len() as f64
+        };
+        ((share * buckets as f64) as usize).min(buckets - 1)
+    };
+    let mut thinned = Vec::with_capacity(5 * buckets);
+    let mut start = 0;
+    while start < points.len() {
+        let bucket = column(start);
+        let mut end = start + 1;
+        while end < points.len() && column(end) == bucket {
+            end += 1;
+        }
+        let finite = || (start..end).filter(|&index| points[index].1.is_finite());
+        let by_value = |a: &usize, b: &usize| points[*a].1.total_cmp(&points[*b].1);
+        let broken = (start..end).find(|&index| !points[index].1.is_finite());
+        let picks = [
+            finite().next(),
+            finite().min_by(by_value),
+            finite().max_by(by_value),
+            finite().last(),
+            broken,
+        ];
+        let mut picks: Vec<usize> = picks.into_iter().flatten().collect();
+        picks.sort_unstable();
+        picks.dedup();
+        thinned.extend(picks.into_iter().map(|index| points[index]));
+        start = end;
+    }
+    thinned
+}
+
+/// A percentile of finite values, between the two nearest in proportion (R-7, as TensorBoard's);
+/// none of no values. `share` is from 0 to 1.
+#[must_use]
+pub fn percentile(values: &[f64], share: f64) -> Option<f64> {
+    let mut sorted: Vec<f64> = values.iter().copied().filter(|value| value.is_finite()).collect();
+    if sorted.is_empty() {
+        return None;
+    }
+    let place = share.clamp(0.0, 1.0) * (sorted.len() - 1) as f64;
+    let below = place.floor() as usize;
+    let (_, &mut low, rest) = sorted.select_nth_unstable_by(below, f64::total_cmp);
+    let high = rest.iter().copied().min_by(f64::total_cmp).unwrap_or(low);
+    Some(low + (high - low) * place.fract())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::logs::Record;
+    use proptest::prelude::*;
+
+    fn ys(points: &[Xy]) -> Vec<f64> {
+        points.iter().map(|point| point.1).collect()
+    }
+
+    #[test]
+    fn smoothing_is_tensorboards() {
+        let points = [(0.0, 1.0), (1.0, 2.0), (2.0, f64::NAN), (3.0, 4.0)];
+        let smoothed = ys(&smooth(&points, 0.5));
+        assert_eq!(smoothed[0], 1.0);
+        assert!((smoothed[1] - 5.0 / 3.0).abs() < 1e-12);
+        assert!(smoothed[2].is_nan());
+        // s = 0.5 (0.5 (0.5 · 1) + 0.5 · 2) … = 0.25·0.5 + 0.5·… ; divided by 1 − 0.5³.
+        assert!((smoothed[3] - (0.5 * (0.5 * 0.5 + 1.0) + 2.0) / 0.875).abs() < 1e-12);
+        assert_eq!(smooth(&[(0.0, 3.0), (1.0, 3.0)], 0.9), [(0.0, 3.0), (1.0, 3.0)]);
+        assert_eq!(ys(&smooth(&points[..2], 0.0)), [1.0, 2.0]);
+    }
+
+    #[test]
+    fn percentiles_lie_between_the_nearest() {
+        assert_eq!(percentile(&[4.0, 1.0, f64::NAN, 3.0, 2.0], 0.5), Some(2.5));
+        assert_eq!(percentile(&[1.0, 2.0, 3.0, 4.0, 5.0], 0.05), Some(1.2));
+        assert_eq!(percentile(&[7.0], 0.95), Some(7.0));
+        assert_eq!(percentile(&[f64::INFINITY], 0.5), None);
+    }
+
+    #[test]
+    fn a_pause_is_left_out_of_the_process_time() {
+        let mut run = Run::new("r".to_owned());
+        for (step, wall_time) in [100.0, 110.0, 120.0, 28_920.0, 28_930.0].into_iter().enumerate() {
+            run.apply(0, &Record::Scalar { name: "x", step: step as i64, wall_time, value: 0.0 });
+        }
+        let metric = run.metric("x").expect("the metric");
+        let at = |axis| {
+            curve(&run, metric, axis).current.iter().map(|point| point.0).collect::<Vec<_>>()
+        };
+        assert_eq!(at(Axis::Process), [0.0, 10.0, 20.0, 30.0, 40.0]);
+        assert_eq!(at(Axis::Relative)[3], 28_820.0);
+        assert_eq!(at(Axis::Wall)[0], 100.0);
+    }
+
+    #[test]
+    fn epochs_are_those_that_the_run_tells() {
+        let mut run = Run::new("r".to_owned());
+        let mut scalar = |name, step, value| {
+            run.apply(0, &Record::Scalar { name, step, wall_time: f64::NAN, value });
+        };
+        scalar("epoch", 10, 1.0);
+        scalar("epoch", 20, 2.0);
+        for step in [5, 10, 15, 30] {
+            scalar("x", step, 0.0);
+        }
+        let metric = run.metric("x").expect("the metric");
+        let xs: Vec<f64> = curve(&run, metric, Axis::Epoch).current.iter().map(|p| p.0).collect();
+        assert_eq!(xs, [0.5, 1.0, 1.5, 2.0]);
+    }
+
+    proptest! {
+        #[test]
+        fn thinning_keeps_both_ends_and_the_extremes(
+            values in proptest::collection::vec(-1e6_f64..1e6, 1..3000),
+            buckets in 1_usize..100,
+        ) {
+            let points: Vec<Xy> = values.iter().enumerate().map(|(x, &y)| (x as f64, y)).collect();
+            let thinned = thin(&points, buckets);
+            prop_assert!(thinned.len() <= points.len() && thinned.len() <= 5 * buckets.max(1));
+            prop_assert_eq!((thinned[0], thinned.last()), (points[0], points.last()));
+            let least = |points: &[Xy]| ys(points).into_iter().min_by(f64::total_cmp);
+            let most = |points: &[Xy]| ys(points).into_iter().max_by(f64::total_cmp);
+            prop_assert_eq!((least(&thinned), most(&thinned)), (least(&points), most(&points)));
+            prop_assert!(thinned.windows(2).all(|pair| pair[0].0 <= pair[1].0));
+        }
+    }
+}

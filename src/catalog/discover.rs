@@ -1,0 +1,114 @@
+//! Finding log files: directories walked, each file recognised by its beginning.
+
+use crate::logs::formats::{self, Format, SAMPLE, Sample};
+use std::collections::HashSet;
+use std::fs::{self, File};
+use std::io::Read;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+/// Directories that hold programs rather than logs.
+const NO_LOGS: [&str; 8] =
+    [".git", ".venv", "venv", "node_modules", "__pycache__", "site-packages", ".tox", "target"];
+/// Deeper directories are not looked into.
+const DEEPEST: usize = 24;
+/// More files than this are not looked at.
+const MOST_FILES: usize = 200_000;
+
+/// A file that was looked at.
+#[derive(Clone, Debug)]
+pub struct Found {
+    pub path: PathBuf,
+    /// Bytes it had then.
+    pub length: u64,
+    pub verdict: Verdict,
+}
+
+/// What a file is.
+#[derive(Clone, Debug)]
+pub enum Verdict {
+    /// A log of a format, and why.
+    Log(&'static Format, String),
+    /// None that is read, and why.
+    Other(String),
+}
+
+/// The files at or below a path, directories in order of their names. A directory that is reached
+/// over a link and by itself is looked into once.
+#[must_use]
+pub fn files(root: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut seen = HashSet::new();
+    if root.is_dir() {
+        walk(root, 0, &mut seen, &mut found);
+    } else {
+        found.push(root.to_path_buf());
+    }
+    found
+}
+
+fn walk(dir: &Path, depth: usize, seen: &mut HashSet<(u64, u64)>, found: &mut Vec<PathBuf>) {
+    let is_new = fs::metadata(dir).is_ok_and(|data| seen.insert((data.dev(), data.ino())));
+    if !is_new || depth > DEEPEST {
+        return;
+    }
+    let Ok(entries) = fs::read_dir(dir) else { return };
+    let mut entries: Vec<_> = entries.filter_map(Result::ok).collect();
+    entries.sort_by_key(fs::DirEntry::file_name);
+    // A wandb run keeps copies of its console and configuration beside its log.
+    let is_wandb =
+        entries.iter().any(|entry| entry.path().extension().is_some_and(|e| e == "wandb"));
+    let mut links = Vec::new();
+    for entry in entries {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        let hidden = name.starts_with('.') && name != ".hydra";
+        if hidden || NO_LOGS.contains(&name.as_ref()) || (is_wandb && name == "files") {
+            continue;
+        }
+        let Ok(kind) = entry.file_type() else { continue };
+        if kind.is_dir() {
+            walk(&entry.path(), depth + 1, seen, found);
+        } else if kind.is_symlink() {
+            links.push(entry.path());
+        } else if kind.is_file() && found.len() < MOST_FILES {
+            found.push(entry.path());
+        }
+    }
+    for link in links {
+        match fs::metadata(&link) {
+            Ok(data) if data.is_dir() => walk(&link, depth + 1, seen, found),
+            Ok(data) if data.is_file() && seen.insert((data.dev(), data.ino())) => found.push(link),
+            _ => {}
+        }
+    }
+}
+
+/// Looks at a file's beginning.
+#[must_use]
+pub fn look(path: &Path, named: bool) -> Found {
+    let verdict =
+        |text: String| Found { path: path.to_path_buf(), length: 0, verdict: Verdict::Other(text) };
+    let mut head = Vec::new();
+    let mut file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) => return verdict(format!("cannot be opened: {error}")),
+    };
+    let data = match file.metadata() {
+        Ok(data) if data.is_file() => data,
+        Ok(_) => return verdict("no regular file".to_owned()),
+        Err(error) => return verdict(format!("cannot be read: {error}")),
+    };
+    if let Err(error) = (&mut file).take(SAMPLE as u64).read_to_end(&mut head) {
+        return verdict(format!("cannot be read: {error}"));
+    }
+    let sample = Sample { path, head: &head, named };
+    let verdict = match formats::recognise(&sample) {
+        Some((format, why)) => Verdict::Log(format, why),
+        None => {
+            let refusal = formats::refusal(&sample);
+            Verdict::Other(refusal.unwrap_or("no metrics in its first 64 KiB").to_owned())
+        }
+    };
+    Found { path: path.to_path_buf(), length: data.len(), verdict }
+}

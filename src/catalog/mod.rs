@@ -1,0 +1,475 @@
+//! The set of runs: log files found below some paths, recognised, read and followed; grouped into
+//! runs, summarized, filtered and compared.
+
+pub mod axis;
+mod discover;
+pub mod group;
+pub mod metric;
+mod points;
+pub mod query;
+mod run;
+mod state;
+mod unit;
+
+pub use discover::{Found, Verdict};
+pub use points::{Metric, Point};
+pub use run::{Run, Sample, Warning};
+pub use state::{Standing, standing};
+
+use crate::logs::formats::{self, Source};
+use crate::logs::{LogFile, Value};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+use unit::Unit;
+
+/// A directory that was walked in this time is walked again after twenty times as long.
+const WALK_SHARE: u32 = 20;
+/// Directories are walked at most so often.
+const WALK_EVERY: Duration = Duration::from_secs(2);
+/// After so many looks without anything new a file is looked at less often.
+const QUIET: u32 = 60;
+
+/// Log files and the runs that they tell of.
+#[derive(Debug, Default)]
+pub struct Catalog {
+    roots: Vec<PathBuf>,
+    pattern: Option<String>,
+    units: BTreeMap<PathBuf, Unit>,
+    /// Every file that was looked at.
+    found: HashMap<PathBuf, Found>,
+    /// Files that are left out since another says the same, and which.
+    left_out: HashMap<PathBuf, String>,
+    next_id: usize,
+    looks: u64,
+    walked: Option<(Instant, Duration)>,
+}
+
+/// What `--explain` says of a file.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Explained {
+    pub path: PathBuf,
+    /// The format's name; none where the file is not read.
+    pub format: Option<&'static str>,
+    pub why: String,
+    /// The run it belongs to.
+    pub run: Option<String>,
+}
+
+impl Catalog {
+    /// A catalog of what lies at or below some paths.
+    #[must_use]
+    pub fn new(roots: Vec<PathBuf>) -> Self {
+        Self { roots, ..Self::default() }
+    }
+
+    /// Reads files without a format of their own, and printed text, with a pattern of the user's.
+    ///
+    /// # Errors
+    /// Where the pattern is none that can be used.
+    pub fn with_pattern(mut self, pattern: &str) -> Result<Self, String> {
+        formats::with_pattern(pattern)?;
+        self.pattern = Some(pattern.to_owned());
+        Ok(self)
+    }
+
+    /// Finds and reads everything there is. With `end` set the files are taken for complete: a last
+    /// line without its end counts too.
+    pub fn load(&mut self, end: bool) {
+        self.discover();
+        self.read(end, true);
+    }
+
+    /// Reads what is new; whether there was anything. New files are found too, every few seconds.
+    pub fn poll(&mut self) -> bool {
+        self.looks += 1;
+        let walk =
+            self.walked.is_none_or(|(at, took)| at.elapsed() > WALK_EVERY.max(took * WALK_SHARE));
+        let found = walk && self.discover();
+        self.read(false, found) || found
+    }
+
+    /// Looks for new files; whether there were any.
+    fn discover(&mut self) -> bool {
+        let start = Instant::now();
+        let mut candidates = Vec::new();
+        for root in &self.roots {
+            let named = !root.is_dir();
+            for path in discover::files(root) {
+                let is_new = match self.found.get(&path) {
+                    None => true,
+                    // What said nothing yet may do so once it has grown.
+                    Some(Found { verdict: Verdict::Other(_), length, .. }) => {
+                        *length < formats::SAMPLE as u64
+                            && std::fs::metadata(&path).is_ok_and(|data| data.len() != *length)
+                    }
+                    Some(_) => false,
+                };
+                if is_new {
+                    candidates.push((path, named));
+                }
+            }
+        }
+        let mut looked = in_parallel(candidates, |(path, named)| discover::look(&path, named));
+        looked.sort_by(|a, b| a.path.cmp(&b.path));
+        let mut any = false;
+        let mut new_files = Vec::new();
+        for mut found in looked {
+            if let (Verdict::Other(_), Some(_)) = (&found.verdict, &self.pattern) {
+                if let Some(text) = formats::FORMATS.last() {
+                    found.verdict = Verdict::Log(text, "read with --pattern".to_owned());
+                }
+            }
+            if let Verdict::Log(format, _) = &found.verdict {
+                new_files.push((found.path.clone(), *format));
+                any = true;
+            }
+            self.found.insert(found.path.clone(), found);
+        }
+        for (path, format) in new_files {
+            self.add(&path, format);
+        }
+        if any {
+            self.settle();
+        }
+        self.walked = Some((Instant::now(), start.elapsed()));
+        any
+    }
+
+    fn add(&mut self, path: &Path, format: &'static formats::Format) {
+        let run = (format.run)(path);
+        let name = self.name_of(&run);
+        let log = match &self.pattern {
+            Some(pattern) if format.name.starts_with("printed text") => {
+                let pattern = pattern.clone();
+                LogFile::with_reader(path, format, move || {
+                    // The pattern was tried when the catalog was made.
+                    match formats::with_pattern(&pattern) {
+                        Ok(reader) => Source::Stream(Box::new(reader)),
+                        Err(_) => Source::Stream(Box::new(crate::logs::text::Text::default())),
+                    }
+                })
+            }
+            _ => LogFile::new(path, format, &[]),
+        };
+        let unit = self.units.entry(run.clone()).or_insert_with(|| Unit::new(&run, name));
+        unit.add(log, self.next_id, false);
+        self.next_id += 1;
+    }
+
+    /// Joins and leaves out files that say what others say too.
+    fn settle(&mut self) {
+        self.leave_out_copies();
+        self.leave_out_older_states();
+        self.join_printed_text();
+    }
+
+    /// Ray and Stable-Baselines write the same numbers in several formats.
+    fn leave_out_copies(&mut self) {
+        for unit in self.units.values_mut() {
+            let names: Vec<String> =
+                unit.files.iter().map(|member| file_name(member.log.path())).collect();
+            let has = |name: &str| names.iter().any(|known| known == name);
+            let has_events = names.iter().any(|name| name.contains("tfevents"));
+            let copies: Vec<PathBuf> = unit
+                .files
+                .iter()
+                .map(|member| member.log.path().to_path_buf())
+                .filter(|path| {
+                    let name = file_name(path);
+                    if has("result.json") {
+                        return name == "progress.csv" || name.contains("tfevents");
+                    }
+                    let is_progress = name == "progress.csv" || name == "progress.json";
+                    (is_progress && has_events) || (name == "progress.json" && has("progress.csv"))
+                })
+                .collect();
+            for path in copies {
+                let better = if has("result.json") { "result.json" } else { "its other logs" };
+                unit.remove(&path);
+                self.left_out.insert(path, format!("the same numbers as in {better}"));
+            }
+        }
+    }
+
+    /// Of the checkpoints' trainer states only the newest counts: older ones may tell of a past
+    /// that was given up.
+    fn leave_out_older_states(&mut self) {
+        for unit in self.units.values_mut() {
+            let states: Vec<(i64, bool, PathBuf)> = unit
+                .files
+                .iter()
+                .map(|member| member.log.path())
+                .filter(|path| file_name(path) == "trainer_state.json")
+                .map(|path| {
+                    let is_root = path.parent() == Some(&unit.path);
+                    (global_step(path), is_root, path.to_path_buf())
+                })
+                .collect();
+            let Some(newest) = states.iter().max().cloned() else { continue };
+            for (_, _, path) in states.into_iter().filter(|state| *state != newest) {
+                unit.remove(&path);
+                self.left_out.insert(path, format!("an older state than {}", newest.2.display()));
+            }
+        }
+    }
+
+    /// What a run printed beside a log of its metrics belongs to that run.
+    fn join_printed_text(&mut self) {
+        let printed: Vec<PathBuf> = self
+            .units
+            .iter()
+            .filter(|(_, unit)| {
+                unit.files.iter().all(|member| member.log.format().name.starts_with("printed text"))
+            })
+            .map(|(path, _)| path.clone())
+            .collect();
+        for path in printed {
+            let Some(dir) = path.parent().filter(|_| path.is_file()) else { continue };
+            if !self.units.get(dir).is_some_and(Unit::has_metrics) {
+                continue;
+            }
+            let Some(text) = self.units.remove(&path) else { continue };
+            let Some(unit) = self.units.get_mut(dir) else { continue };
+            for member in text.files {
+                let format = member.log.format();
+                unit.add(LogFile::new(member.log.path(), format, &[]), member.id, true);
+            }
+        }
+    }
+
+    /// Reads what is new in the units that are due; whether there was anything.
+    fn read(&mut self, end: bool, all: bool) -> bool {
+        let looks = self.looks;
+        let due = self.units.values_mut().enumerate().filter(|(index, unit)| {
+            // Quiet files are looked at every fourth time, not all of them at once.
+            end || all || unit.quiet < QUIET || (looks + *index as u64).is_multiple_of(4)
+        });
+        let units: Vec<&mut Unit> = due.map(|(_, unit)| unit).collect();
+        let any = look_at(units, end);
+        if any {
+            self.inherit();
+        }
+        any
+    }
+
+    /// Gives each run the hyper-parameters that stand in directories above it, or in the sub-run
+    /// that torch's `add_hparams` makes.
+    fn inherit(&mut self) {
+        let own: Vec<(PathBuf, String, Vec<(String, Value)>, bool)> = self
+            .units
+            .values()
+            .flat_map(|unit| {
+                unit.runs.iter().map(|run| {
+                    let config =
+                        run.own_config().map(|(name, value)| (name.to_owned(), value.clone()));
+                    let only_hparams = run.metrics.iter().all(|m| m.name.starts_with("hparam/"));
+                    (unit.path.clone(), run.name.clone(), config.collect(), only_hparams)
+                })
+            })
+            .filter(|(_, _, config, _): &(_, _, Vec<_>, _)| !config.is_empty())
+            .collect();
+        for unit in self.units.values_mut() {
+            for run in &mut unit.runs {
+                let mut config: BTreeMap<String, Value> = BTreeMap::new();
+                // The farthest first, so that the nearest wins.
+                let mut sources: Vec<_> = own
+                    .iter()
+                    .filter(|(path, name, _, only_hparams)| {
+                        let is_own = *name == run.name;
+                        let above = unit.path.starts_with(path) && (unit.path != *path || is_own);
+                        let below = *only_hparams && path.parent() == Some(&unit.path);
+                        above || below
+                    })
+                    .collect();
+                sources
+                    .sort_by_key(|(path, name, ..)| (*name == run.name, path.components().count()));
+                for (_, _, settings, _) in sources {
+                    config.extend(settings.iter().cloned());
+                }
+                run.config = config.into_iter().collect();
+            }
+        }
+    }
+
+    /// The runs, in order of their paths.
+    pub fn runs(&self) -> impl Iterator<Item = &Run> {
+        self.units.values().flat_map(Unit::shown)
+    }
+
+    /// A run by its name.
+    #[must_use]
+    pub fn run(&self, name: &str) -> Option<&Run> {
+        self.runs().find(|run| run.name == name)
+    }
+
+    /// When any file of a run was written to last, seconds since 1970.
+    #[must_use]
+    pub fn written(&self, name: &str) -> Option<f64> {
+        let unit = self.units.values().find(|unit| unit.runs.iter().any(|run| run.name == name))?;
+        let times = unit.files.iter().filter_map(|member| {
+            let modified = std::fs::metadata(member.log.path()).ok()?.modified().ok()?;
+            Some(modified.duration_since(std::time::UNIX_EPOCH).ok()?.as_secs_f64())
+        });
+        times.max_by(f64::total_cmp)
+    }
+
+    /// How many files are followed.
+    #[must_use]
+    pub fn files(&self) -> usize {
+        self.units.values().map(|unit| unit.files.len()).sum()
+    }
+
+    /// What was recognised and why, file by file.
+    #[must_use]
+    pub fn explain(&self) -> Vec<Explained> {
+        let owners: HashMap<&Path, &str> = self
+            .units
+            .values()
+            .flat_map(|unit| unit.files.iter().map(|m| (m.log.path(), unit.runs[0].name.as_str())))
+            .collect();
+        let mut explained: Vec<_> = self
+            .found
+            .values()
+            .map(|found| {
+                let path = found.path.clone();
+                match (&found.verdict, self.left_out.get(&found.path)) {
+                    (_, Some(why)) => Explained { path, format: None, why: why.clone(), run: None },
+                    (Verdict::Log(format, why), None) => {
+                        let run = owners.get(found.path.as_path()).map(|&run| run.to_owned());
+                        Explained { path, format: Some(format.name), why: why.clone(), run }
+                    }
+                    (Verdict::Other(why), None) => {
+                        Explained { path, format: None, why: why.clone(), run: None }
+                    }
+                }
+            })
+            .collect();
+        explained.sort_by(|a, b| a.path.cmp(&b.path));
+        explained
+    }
+
+    /// What is wrong with files: run, path and text.
+    pub fn problems(&self) -> impl Iterator<Item = (&str, &Path, String)> {
+        self.units.values().flat_map(|unit| {
+            let name = unit.runs[0].name.as_str();
+            let by_id: HashMap<usize, &Path> =
+                unit.files.iter().map(|member| (member.id, member.log.path())).collect();
+            let failed = unit
+                .files
+                .iter()
+                .filter_map(move |member| Some((name, member.log.path(), member.problem.clone()?)));
+            let warned =
+                unit.runs.iter().flat_map(|run| &run.warnings).filter_map(move |warning| {
+                    let path = by_id.get(&warning.file)?;
+                    Some((name, *path, format!("at byte {}: {}", warning.offset, warning.text)))
+                });
+            failed.chain(warned)
+        })
+    }
+
+    /// A run's path relative to the root it was found below; `.` for the root itself.
+    fn name_of(&self, run: &Path) -> String {
+        let several = self.roots.len() > 1;
+        let below = self.roots.iter().find_map(|root| {
+            let rest = run.strip_prefix(root).ok()?;
+            let mut name = if several { root.clone() } else { PathBuf::new() };
+            if root.is_file() {
+                name = PathBuf::from(root.file_name()?);
+            } else {
+                name.push(rest);
+            }
+            Some(name)
+        });
+        match below {
+            Some(name) if name.as_os_str().is_empty() => ".".to_owned(),
+            Some(name) => name.to_string_lossy().into_owned(),
+            // A named file that belongs to the run of the directory around it.
+            None => run
+                .file_name()
+                .map_or_else(|| ".".to_owned(), |name| name.to_string_lossy().into_owned()),
+        }
+    }
+
+    /// Every metric's name, in order, without repetition.
+    #[must_use]
+    pub fn metric_names(&self) -> Vec<String> {
+        let names: HashSet<&str> = self
+            .runs()
+            .flat_map(|run| run.metrics.iter().map(|metric| metric.name.as_str()))
+            .collect();
+        let mut names: Vec<String> = names.into_iter().map(str::to_owned).collect();
+        names.sort();
+        names
+    }
+}
+
+fn file_name(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// The step that the beginning of a trainer state says, else the number of its checkpoint.
+fn global_step(path: &Path) -> i64 {
+    let head = std::fs::read(path).unwrap_or_default();
+    let head = String::from_utf8_lossy(&head[..head.len().min(formats::SAMPLE)]);
+    let said = head.split("\"global_step\":").nth(1).and_then(|rest| {
+        let digits: String = rest.trim_start().chars().take_while(char::is_ascii_digit).collect();
+        digits.parse().ok()
+    });
+    let numbered =
+        path.parent().map(file_name).and_then(|name| name.rsplit('-').next()?.parse().ok());
+    said.or(numbered).unwrap_or(0)
+}
+
+/// How many threads read.
+fn threads(tasks: usize) -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from).min(8).min(tasks)
+}
+
+fn in_parallel<T: Send, R: Send>(tasks: Vec<T>, work: impl Fn(T) -> R + Sync) -> Vec<R> {
+    let count = threads(tasks.len());
+    if count <= 1 {
+        return tasks.into_iter().map(work).collect();
+    }
+    let queue = Mutex::new(tasks.into_iter());
+    let results = Mutex::new(Vec::new());
+    // A poisoned lock means that another thread panicked; the scope hands that panic on.
+    let next = || queue.lock().ok().and_then(|mut queue| queue.next());
+    std::thread::scope(|scope| {
+        for _ in 0..count {
+            scope.spawn(|| {
+                while let Some(task) = next() {
+                    let result = work(task);
+                    if let Ok(mut results) = results.lock() {
+                        results.push(result);
+                    }
+                }
+            });
+        }
+    });
+    results.into_inner().unwrap_or_default()
+}
+
+/// Looks at units, the largest number of threads for many of them; whether anything was new.
+fn look_at(units: Vec<&mut Unit>, end: bool) -> bool {
+    let queue = Mutex::new(units.into_iter());
+    let count = queue.lock().map_or(0, |queue| queue.len());
+    let next = || queue.lock().ok().and_then(|mut queue| queue.next());
+    let work = || {
+        let mut scratch = Vec::new();
+        let mut any = false;
+        while let Some(unit) = next() {
+            any |= unit.look(end, &mut scratch);
+        }
+        any
+    };
+    // A look at a few files that did not change takes less than starting threads.
+    if threads(count) <= 1 {
+        return work();
+    }
+    std::thread::scope(|scope| {
+        let handles: Vec<_> = (0..threads(count)).map(|_| scope.spawn(work)).collect();
+        handles.into_iter().fold(false, |any, handle| handle.join().unwrap_or(true) || any)
+    })
+}

@@ -1,0 +1,192 @@
+//! The points of a metric: all of them, in the order in which the logs hold them.
+
+use std::ops::Range;
+
+/// A metric of a run.
+#[derive(Clone, Debug, Default)]
+pub struct Metric {
+    pub name: String,
+    steps: Vec<i64>,
+    /// Seconds since 1970; NaN where the log has none.
+    wall_times: Vec<f64>,
+    values: Vec<f64>,
+    segments: Vec<Segment>,
+}
+
+/// A stretch of points of one file whose steps do not fall.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Segment {
+    start: usize,
+    file: usize,
+    /// The training began again at this step: earlier points from it on are superseded.
+    restart: Option<i64>,
+}
+
+/// A point.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Point {
+    pub step: i64,
+    pub wall_time: f64,
+    pub value: f64,
+}
+
+impl Metric {
+    #[must_use]
+    pub fn new(name: &str) -> Self {
+        Self { name: name.to_owned(), ..Self::default() }
+    }
+
+    /// Adds a point of a file.
+    pub fn push(&mut self, file: usize, point: Point) {
+        let goes_back = self.steps.last().is_some_and(|&last| point.step < last);
+        if goes_back || self.segments.last().is_none_or(|last| last.file != file) {
+            self.segments.push(Segment { start: self.steps.len(), file, restart: None });
+        }
+        self.steps.push(point.step);
+        self.wall_times.push(point.wall_time);
+        self.values.push(point.value);
+    }
+
+    /// Marks that the training began again at a step.
+    pub fn restart(&mut self, file: usize, step: i64) {
+        if !self.steps.is_empty() {
+            let start = self.steps.len();
+            self.segments.push(Segment { start, file, restart: Some(step) });
+        }
+    }
+
+    /// Forgets what a file gave.
+    pub fn forget(&mut self, file: usize) {
+        if !self.segments.iter().any(|segment| segment.file == file) {
+            return;
+        }
+        let ranges = self.ranges();
+        let old = std::mem::replace(self, Self::new(&self.name));
+        for (segment, range) in old.segments.iter().zip(ranges) {
+            if segment.file == file {
+                continue;
+            }
+            self.segments.push(Segment { start: self.steps.len(), ..*segment });
+            self.steps.extend(&old.steps[range.clone()]);
+            self.wall_times.extend(&old.wall_times[range.clone()]);
+            self.values.extend(&old.values[range]);
+        }
+    }
+
+    fn ranges(&self) -> Vec<Range<usize>> {
+        let ends = self.segments.iter().skip(1).map(|segment| segment.start);
+        let ends = ends.chain([self.steps.len()]);
+        self.segments.iter().zip(ends).map(|(segment, end)| segment.start..end).collect()
+    }
+
+    /// How many points there are, superseded ones included.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.steps.len()
+    }
+
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.steps.is_empty()
+    }
+
+    /// A point by its place.
+    #[must_use]
+    pub fn point(&self, index: usize) -> Option<Point> {
+        Some(Point {
+            step: *self.steps.get(index)?,
+            wall_time: *self.wall_times.get(index)?,
+            value: *self.values.get(index)?,
+        })
+    }
+
+    /// All points, superseded ones included.
+    pub fn points(&self) -> impl Iterator<Item = Point> + '_ {
+        self.steps
+            .iter()
+            .zip(&self.wall_times)
+            .zip(&self.values)
+            .map(|((&step, &wall_time), &value)| Point { step, wall_time, value })
+    }
+
+    /// The newest point.
+    #[must_use]
+    pub fn last(&self) -> Option<Point> {
+        self.point(self.len().checked_sub(1)?)
+    }
+
+    /// For each point whether a later start of the training told of its step anew: a restart at or
+    /// before it, or a point at or before it of a later file, or behind a step back in this one.
+    #[must_use]
+    pub fn superseded(&self) -> Vec<bool> {
+        let mut superseded = vec![false; self.len()];
+        // The least step of later segments.
+        let mut later = None::<i64>;
+        for (segment, range) in self.segments.iter().zip(self.ranges()).rev() {
+            for index in range.clone() {
+                superseded[index] = later.is_some_and(|later| self.steps[index] >= later);
+            }
+            // Steps do not fall within a segment: its first is its least.
+            let first = self.steps[range].first().copied();
+            later = [later, first, segment.restart].into_iter().flatten().min();
+        }
+        superseded
+    }
+
+    /// The points that no later start of the training superseded.
+    pub fn current(&self) -> impl Iterator<Item = Point> + '_ {
+        let superseded = self.superseded();
+        self.points().enumerate().filter(move |(index, _)| !superseded[*index]).map(|(_, p)| p)
+    }
+
+    /// The steps at which the training began again, with the count of points before each.
+    pub fn restarts(&self) -> impl Iterator<Item = (usize, i64)> + '_ {
+        self.segments.iter().filter_map(|segment| Some((segment.start, segment.restart?)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn metric(parts: &[(usize, &[i64])]) -> Metric {
+        let mut metric = Metric::new("x");
+        for (file, steps) in parts {
+            for &step in *steps {
+                metric.push(*file, Point { step, wall_time: 0.0, value: step as f64 });
+            }
+        }
+        metric
+    }
+
+    fn kept(metric: &Metric) -> Vec<i64> {
+        metric.current().map(|point| point.step).collect()
+    }
+
+    #[test]
+    fn a_later_file_supersedes_from_its_first_step_on() {
+        assert_eq!(
+            kept(&metric(&[(0, &[0, 10, 20, 30]), (1, &[20, 30, 40])])),
+            [0, 10, 20, 30, 40]
+        );
+        assert_eq!(kept(&metric(&[(0, &[0, 1]), (1, &[5])])), [0, 1, 5]);
+    }
+
+    #[test]
+    fn a_step_back_in_a_file_supersedes_and_a_step_that_stands_still_does_not() {
+        assert_eq!(kept(&metric(&[(0, &[0, 1, 2, 0, 1])])), [0, 1]);
+        assert_eq!(kept(&metric(&[(0, &[0, 0, 0])])), [0, 0, 0]);
+    }
+
+    #[test]
+    fn a_restart_supersedes_even_what_is_not_told_again() {
+        let mut metric = metric(&[(0, &[0, 10, 20])]);
+        metric.restart(1, 10);
+        metric.push(1, Point { step: 30, wall_time: 0.0, value: 0.0 });
+        assert_eq!(kept(&metric), [0, 30]);
+        metric.forget(1);
+        assert_eq!(kept(&metric), [0, 10, 20]);
+        metric.forget(0);
+        assert!(metric.is_empty());
+    }
+}

@@ -1,0 +1,376 @@
+//! Queries over runs: `lr<0.01 and val/acc>0.9 and not debug`.
+//!
+//! ```text
+//! query      = all { "or" all }
+//! all        = one { ["and"] one }
+//! one        = "not" one | "(" query ")" | comparison | word
+//! comparison = name ("<" | "<=" | ">" | ">=" | "=" | "==" | "!=" | "~") value
+//! ```
+//! A name is a hyper-parameter, else a metric (its best value; `last:name` and `count:name` ask for
+//! others), else `step`, `state`, `name`, `group` or `tag`. `~` is a regular expression. A word alone
+//! must occur in the run's name, title, group or tags. Names and values with blanks stand in quotes.
+
+use super::metric::summarize;
+use super::run::Run;
+use crate::logs::Value;
+use regex_lite::Regex;
+
+/// A query that was understood.
+#[derive(Clone, Debug)]
+pub enum Query {
+    All(Vec<Query>),
+    Any(Vec<Query>),
+    Not(Box<Query>),
+    /// The text, in small letters, occurs somewhere.
+    Word(String),
+    Compare {
+        name: String,
+        test: Test,
+        value: String,
+    },
+    Match {
+        name: String,
+        pattern: Regex,
+    },
+}
+
+/// How a value is compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Test {
+    Less,
+    LessOrEqual,
+    Greater,
+    GreaterOrEqual,
+    Equal,
+    NotEqual,
+}
+
+/// Deeper nested queries are refused.
+const DEEPEST: usize = 64;
+
+/// What can be asked of a run beside its logs: our own notes of it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Extra<'a> {
+    pub state: &'a str,
+    pub tags: &'a [String],
+    pub title: Option<&'a str>,
+}
+
+/// Reads a query; an empty one matches every run.
+///
+/// # Errors
+/// Says what was expected, and where.
+pub fn parse(text: &str) -> Result<Query, String> {
+    let tokens = tokens(text)?;
+    let mut parser = Parser { tokens, at: 0 };
+    if parser.tokens.is_empty() {
+        return Ok(Query::All(Vec::new()));
+    }
+    let query = parser.any(0)?;
+    match parser.tokens.get(parser.at) {
+        None => Ok(query),
+        Some(token) => Err(format!("`{}` is not expected there", token.text())),
+    }
+}
+
+#[derive(Clone, Debug, PartialEq)]
+enum Token {
+    Open,
+    Close,
+    Operator(&'static str),
+    Word { text: String, quoted: bool },
+}
+
+impl Token {
+    fn text(&self) -> &str {
+        match self {
+            Self::Open => "(",
+            Self::Close => ")",
+            Self::Operator(text) => text,
+            Self::Word { text, .. } => text,
+        }
+    }
+
+    fn is(&self, word: &str) -> bool {
+        matches!(self, Self::Word { text, quoted: false } if text.eq_ignore_ascii_case(word))
+    }
+}
+
+const OPERATORS: [&str; 8] = ["<=", ">=", "==", "!=", "<", ">", "=", "~"];
+
+fn tokens(text: &str) -> Result<Vec<Token>, String> {
+    let mut tokens = Vec::new();
+    let mut rest = text.trim_start();
+    while let Some(first) = rest.chars().next() {
+        if let Some(operator) = OPERATORS.iter().find(|operator| rest.starts_with(**operator)) {
+            tokens.push(Token::Operator(operator));
+            rest = &rest[operator.len()..];
+        } else if first == '(' || first == ')' {
+            tokens.push(if first == '(' { Token::Open } else { Token::Close });
+            rest = &rest[1..];
+        } else if first == '"' || first == '\'' {
+            let end = rest[1..].find(first).ok_or("a quote is not closed")?;
+            tokens.push(Token::Word { text: rest[1..=end].to_owned(), quoted: true });
+            rest = &rest[end + 2..];
+        } else {
+            let end = rest
+                .find(|c: char| {
+                    c.is_whitespace() || matches!(c, '(' | ')' | '<' | '>' | '=' | '!' | '~')
+                })
+                .unwrap_or(rest.len())
+                // A lone `!` belongs to a word.
+                .max(first.len_utf8());
+            tokens.push(Token::Word { text: rest[..end].to_owned(), quoted: false });
+            rest = &rest[end..];
+        }
+        rest = rest.trim_start();
+    }
+    Ok(tokens)
+}
+
+struct Parser {
+    tokens: Vec<Token>,
+    at: usize,
+}
+
+impl Parser {
+    fn peek(&self) -> Option<&Token> {
+        self.tokens.get(self.at)
+    }
+
+    fn any(&mut self, depth: usize) -> Result<Query, String> {
+        if depth > DEEPEST {
+            return Err("nested too deeply".to_owned());
+        }
+        let mut parts = vec![self.all(depth)?];
+        while self.peek().is_some_and(|token| token.is("or")) {
+            self.at += 1;
+            parts.push(self.all(depth)?);
+        }
+        Ok(if parts.len() == 1 { parts.remove(0) } else { Query::Any(parts) })
+    }
+
+    fn all(&mut self, depth: usize) -> Result<Query, String> {
+        let mut parts = vec![self.one(depth)?];
+        while let Some(token) = self.peek() {
+            if token.is("or") || *token == Token::Close {
+                break;
+            }
+            if token.is("and") {
+                self.at += 1;
+            }
+            parts.push(self.one(depth)?);
+        }
+        Ok(if parts.len() == 1 { parts.remove(0) } else { Query::All(parts) })
+    }
+
+    fn one(&mut self, depth: usize) -> Result<Query, String> {
+        if depth > DEEPEST {
+            return Err("nested too deeply".to_owned());
+        }
+        let token = self.peek().cloned().ok_or("something is missing at the end")?;
+        self.at += 1;
+        if token.is("not") {
+            return Ok(Query::Not(Box::new(self.one(depth + 1)?)));
+        }
+        match token {
+            Token::Open => {
+                let inner = self.any(depth + 1)?;
+                if self.peek() != Some(&Token::Close) {
+                    return Err("a parenthesis is not closed".to_owned());
+                }
+                self.at += 1;
+                Ok(inner)
+            }
+            Token::Word { text, quoted } => {
+                if !quoted && (text.eq_ignore_ascii_case("and") || text.eq_ignore_ascii_case("or"))
+                {
+                    return Err(format!("`{text}` needs something on both sides"));
+                }
+                match self.peek().cloned() {
+                    Some(Token::Operator(operator)) => {
+                        self.at += 1;
+                        self.comparison(text, operator)
+                    }
+                    _ => Ok(Query::Word(text.to_lowercase())),
+                }
+            }
+            other => Err(format!("`{}` is not expected there", other.text())),
+        }
+    }
+
+    fn comparison(&mut self, name: String, operator: &str) -> Result<Query, String> {
+        let Some(Token::Word { text: value, .. }) = self.peek().cloned() else {
+            return Err(format!("`{name}{operator}` needs a value"));
+        };
+        self.at += 1;
+        let test = match operator {
+            "<" => Test::Less,
+            "<=" => Test::LessOrEqual,
+            ">" => Test::Greater,
+            ">=" => Test::GreaterOrEqual,
+            "!=" => Test::NotEqual,
+            "~" => {
+                let pattern = Regex::new(&value).map_err(|error| error.to_string())?;
+                return Ok(Query::Match { name, pattern });
+            }
+            _ => Test::Equal,
+        };
+        Ok(Query::Compare { name, test, value })
+    }
+}
+
+/// A value that a name stands for.
+enum Found {
+    Number(f64),
+    Text(String),
+}
+
+impl Query {
+    /// Whether a run is one of those asked for. What a run does not have is neither less nor
+    /// greater nor equal, and so differs.
+    #[must_use]
+    pub fn matches(&self, run: &Run, extra: Extra<'_>) -> bool {
+        match self {
+            Self::All(parts) => parts.iter().all(|part| part.matches(run, extra)),
+            Self::Any(parts) => parts.iter().any(|part| part.matches(run, extra)),
+            Self::Not(part) => !part.matches(run, extra),
+            Self::Word(word) => {
+                let texts = [
+                    Some(run.name.as_str()),
+                    run.title.as_deref(),
+                    run.group.as_deref(),
+                    extra.title,
+                ];
+                let texts =
+                    texts.into_iter().flatten().chain(extra.tags.iter().map(String::as_str));
+                texts.into_iter().any(|text| text.to_lowercase().contains(word))
+            }
+            Self::Match { name, pattern } => match find(run, name, extra) {
+                Some(Found::Text(text)) => pattern.is_match(&text),
+                Some(Found::Number(number)) => pattern.is_match(&number.to_string()),
+                None => false,
+            },
+            Self::Compare { name, test, value } => match find(run, name, extra) {
+                Some(found) => compare(&found, *test, value),
+                None => *test == Test::NotEqual,
+            },
+        }
+    }
+}
+
+fn find(run: &Run, name: &str, extra: Extra<'_>) -> Option<Found> {
+    if let Some(setting) = run.setting(name) {
+        return Some(match setting {
+            Value::Number(number) => Found::Number(*number),
+            other => Found::Text(other.to_string()),
+        });
+    }
+    let summary = |name: &str| run.metric(name).and_then(summarize);
+    if let Some(summary) = summary(name) {
+        return Some(Found::Number(summary.best.unwrap_or(summary.last)));
+    }
+    match name.split_once(':') {
+        Some(("last", name)) => return summary(name).map(|summary| Found::Number(summary.last)),
+        Some(("best", name)) => return summary(name).and_then(|s| s.best).map(Found::Number),
+        Some(("count", name)) => {
+            return summary(name).map(|summary| Found::Number(summary.count as f64));
+        }
+        _ => {}
+    }
+    match name {
+        "step" => run.step().map(|step| Found::Number(step as f64)),
+        "state" => Some(Found::Text(extra.state.to_owned())),
+        "name" => Some(Found::Text(run.name.clone())),
+        "group" => run.group.clone().map(Found::Text),
+        "tag" => Some(Found::Text(extra.tags.join(" "))),
+        // The last part of a nested name is enough: `lr` for `optim.lr`.
+        _ => {
+            let ending = format!(".{name}");
+            let (_, setting) = run.config.iter().find(|(known, _)| known.ends_with(&ending))?;
+            Some(setting.number().map_or_else(|| Found::Text(setting.to_string()), Found::Number))
+        }
+    }
+}
+
+fn compare(found: &Found, test: Test, value: &str) -> bool {
+    let number = crate::logs::number::parse(value);
+    let ordering = match (found, number) {
+        (Found::Number(found), Some(value)) => found.partial_cmp(&value),
+        (Found::Number(found), None) => Some(found.to_string().as_str().cmp(value)),
+        (Found::Text(found), _) => Some(found.to_lowercase().cmp(&value.to_lowercase())),
+    };
+    match (ordering, test) {
+        (None, test) => test == Test::NotEqual,
+        (Some(ordering), Test::Less) => ordering.is_lt(),
+        (Some(ordering), Test::LessOrEqual) => ordering.is_le(),
+        (Some(ordering), Test::Greater) => ordering.is_gt(),
+        (Some(ordering), Test::GreaterOrEqual) => ordering.is_ge(),
+        (Some(ordering), Test::Equal) => ordering.is_eq(),
+        (Some(ordering), Test::NotEqual) => ordering.is_ne(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::logs::Record;
+    use proptest::prelude::*;
+
+    fn run() -> Run {
+        let mut run = Run::new("sweep/mlp-3".to_owned());
+        for (step, value) in [(0, 0.5), (1, 0.95), (2, 0.9)] {
+            run.apply(0, &Record::Scalar { name: "val/acc", step, wall_time: f64::NAN, value });
+            run.apply(
+                0,
+                &Record::Scalar { name: "loss", step, wall_time: f64::NAN, value: f64::NAN },
+            );
+        }
+        run.config = vec![
+            ("act".to_owned(), Value::Text("ReLU".to_owned())),
+            ("optim.lr".to_owned(), Value::Number(0.005)),
+        ];
+        run
+    }
+
+    #[test]
+    fn runs_are_found_by_settings_metrics_and_words() {
+        let extra = Extra { state: "ended", tags: &["good".to_owned()], title: None };
+        for (query, expected) in [
+            ("", true),
+            ("lr<0.01 and val/acc>0.9 and not debug", true),
+            ("optim.lr >= 0.005", true),
+            ("lr < 0.005", false),
+            ("last:val/acc == 0.9", true),
+            ("count:val/acc > 3", false),
+            ("act = relu", true),
+            ("act != relu", false),
+            ("nothing > 1", false),
+            ("nothing != 1", true),
+            ("loss < 1 or loss >= 1", false),
+            ("debug or (MLP good)", true),
+            ("name ~ '^sweep/.*[0-9]$'", true),
+            ("state = ended step = 2", true),
+            ("not (sweep or x)", false),
+        ] {
+            let query_ = parse(query).unwrap_or_else(|error| panic!("{query}: {error}"));
+            assert_eq!(query_.matches(&run(), extra), expected, "{query}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_query_says_why() {
+        for query in ["lr <", "and", "(a", "a or", "'open", "< 3", "name ~ '('", "a) b"] {
+            assert!(parse(query).is_err(), "{query}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_query_makes_it_panic(text in "[a-c<>=!~() \"'é]{0,24}") {
+            if let Ok(query) = parse(&text) {
+                query.matches(&run(), Extra::default());
+            }
+        }
+    }
+}

@@ -1,0 +1,253 @@
+//! A run: what its logs told of it.
+
+use super::points::{Metric, Point};
+use crate::logs::{Bucket, Record, Sink, State, Value};
+use std::collections::{HashMap, VecDeque};
+
+/// Printed lines kept of a run.
+const MOST_LINES: usize = 500;
+/// Warnings kept of a run.
+const MOST_WARNINGS: usize = 100;
+/// Texts, images and histograms kept of each name: the newest.
+const MOST_SAMPLES: usize = 500;
+/// Bytes of images kept of a run.
+const MOST_IMAGE_BYTES: usize = 32 << 20;
+/// Metrics of a run; more are a mistake of the writer's.
+const MOST_METRICS: usize = 20_000;
+
+/// Everything known of a run.
+#[derive(Clone, Debug, Default)]
+pub struct Run {
+    /// Its path below where it was found, unique in a catalog.
+    pub name: String,
+    /// What its writer calls it.
+    pub title: Option<String>,
+    pub group: Option<String>,
+    /// How it stands by its writer's own account.
+    pub state: Option<State>,
+    /// When it began, seconds since 1970.
+    pub started: Option<f64>,
+    /// Units done and in all, of its progress bar.
+    pub progress: Option<(u64, u64)>,
+    pub metrics: Vec<Metric>,
+    pub texts: Vec<Sample<String>>,
+    pub images: Vec<Sample<Vec<u8>>>,
+    pub histograms: Vec<Sample<Vec<Bucket>>>,
+    /// The last lines that it printed.
+    pub lines: VecDeque<String>,
+    pub warnings: Vec<Warning>,
+    /// Its hyper-parameters, those of directories above it included, in order of their names.
+    pub config: Vec<(String, Value)>,
+    /// Its own hyper-parameters and the file that says each.
+    own_config: Vec<(usize, String, Value)>,
+    by_name: HashMap<String, usize>,
+    image_bytes: usize,
+    /// The metric that is likely to come next: writers log in turns.
+    next: usize,
+}
+
+/// Something at a step.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sample<T> {
+    pub file: usize,
+    pub name: String,
+    pub step: i64,
+    pub wall_time: f64,
+    pub content: T,
+}
+
+/// What is wrong with a log.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Warning {
+    pub file: usize,
+    /// Where in the file, in bytes.
+    pub offset: u64,
+    pub text: String,
+}
+
+impl Run {
+    #[must_use]
+    pub fn new(name: String) -> Self {
+        Self { name, ..Self::default() }
+    }
+
+    /// A metric by its name.
+    #[must_use]
+    pub fn metric(&self, name: &str) -> Option<&Metric> {
+        self.by_name.get(name).map(|&index| &self.metrics[index])
+    }
+
+    /// A hyper-parameter by its name.
+    #[must_use]
+    pub fn setting(&self, name: &str) -> Option<&Value> {
+        self.config.iter().find(|(known, _)| known == name).map(|(_, value)| value)
+    }
+
+    /// The highest step of any metric.
+    #[must_use]
+    pub fn step(&self) -> Option<i64> {
+        self.metrics.iter().filter_map(|metric| Some(metric.last()?.step)).max()
+    }
+
+    /// The time of the newest point, seconds since 1970.
+    #[must_use]
+    pub fn last_time(&self) -> Option<f64> {
+        let times = self.metrics.iter().filter_map(|metric| Some(metric.last()?.wall_time));
+        times.filter(|time| time.is_finite()).max_by(f64::total_cmp)
+    }
+
+    /// Whether it says nothing that a table of runs could show.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.metrics.is_empty()
+            && self.texts.is_empty()
+            && self.images.is_empty()
+            && self.histograms.is_empty()
+            && self.own_config.is_empty()
+    }
+
+    /// Its own hyper-parameters.
+    pub fn own_config(&self) -> impl Iterator<Item = (&str, &Value)> {
+        self.own_config.iter().map(|(_, name, value)| (name.as_str(), value))
+    }
+
+    /// Takes what a file of it tells.
+    pub fn apply(&mut self, file: usize, record: &Record<'_>) {
+        match *record {
+            Record::Scalar { name, step, wall_time, value } => {
+                if let Some(metric) = self.metric_mut(name) {
+                    metric.push(file, Point { step, wall_time, value });
+                }
+            }
+            Record::Config { name, ref value } => {
+                match self.own_config.iter_mut().find(|(_, known, _)| known == name) {
+                    Some(known) => *known = (file, name.to_owned(), value.clone()),
+                    None => self.own_config.push((file, name.to_owned(), value.clone())),
+                }
+            }
+            Record::Text { name, step, wall_time, text } => {
+                let content = text.to_owned();
+                keep(
+                    &mut self.texts,
+                    Sample { file, name: name.to_owned(), step, wall_time, content },
+                );
+            }
+            Record::Histogram { name, step, wall_time, buckets } => {
+                let content = buckets.to_vec();
+                let sample = Sample { file, name: name.to_owned(), step, wall_time, content };
+                keep(&mut self.histograms, sample);
+            }
+            Record::Image { name, step, wall_time, encoded } => {
+                self.image_bytes += encoded.len();
+                let content = encoded.to_vec();
+                keep(
+                    &mut self.images,
+                    Sample { file, name: name.to_owned(), step, wall_time, content },
+                );
+                while self.image_bytes > MOST_IMAGE_BYTES && self.images.len() > 1 {
+                    self.image_bytes -= self.images.remove(0).content.len();
+                }
+            }
+            Record::Restart { step } => {
+                self.metrics.iter_mut().for_each(|metric| metric.restart(file, step));
+                self.state = None;
+            }
+            Record::Title { name } => self.title = Some(name.to_owned()),
+            Record::Group { name } => self.group = Some(name.to_owned()),
+            Record::State(state) => self.state = Some(state),
+            Record::Started { wall_time } => self.started = Some(wall_time),
+            Record::Progress { done, total } => self.progress = Some((done, total)),
+            Record::Line { text } => {
+                if self.lines.len() == MOST_LINES {
+                    self.lines.pop_front();
+                }
+                self.lines.push_back(text.to_owned());
+            }
+            Record::Warning { offset, ref text } => {
+                if self.warnings.len() < MOST_WARNINGS {
+                    self.warnings.push(Warning { file, offset, text: text.clone() });
+                }
+            }
+            Record::Run { .. } | Record::Reset => {}
+        }
+    }
+
+    /// Forgets what a file told.
+    pub fn forget(&mut self, file: usize) {
+        self.metrics.iter_mut().for_each(|metric| metric.forget(file));
+        self.texts.retain(|sample| sample.file != file);
+        self.histograms.retain(|sample| sample.file != file);
+        self.images.retain(|sample| sample.file != file);
+        self.image_bytes = self.images.iter().map(|image| image.content.len()).sum();
+        self.warnings.retain(|warning| warning.file != file);
+        self.own_config.retain(|(from, ..)| *from != file);
+        self.state = None;
+        self.progress = None;
+    }
+
+    /// The metric of a name, made if there is none yet.
+    fn metric_mut(&mut self, name: &str) -> Option<&mut Metric> {
+        let guess = self.metrics.get(self.next).is_some_and(|metric| metric.name == name);
+        let index = if guess {
+            self.next
+        } else if let Some(&index) = self.by_name.get(name) {
+            index
+        } else {
+            if self.metrics.len() >= MOST_METRICS {
+                return None;
+            }
+            self.metrics.push(Metric::new(name));
+            self.by_name.insert(name.to_owned(), self.metrics.len() - 1);
+            self.metrics.len() - 1
+        };
+        self.next = if index + 1 < self.metrics.len() { index + 1 } else { 0 };
+        self.metrics.get_mut(index)
+    }
+}
+
+/// Adds a sample; of a name with too many of them the oldest goes.
+fn keep<T>(samples: &mut Vec<Sample<T>>, sample: Sample<T>) {
+    if samples.len() >= MOST_SAMPLES {
+        let same = samples.iter().filter(|known| known.name == sample.name).count();
+        if same >= MOST_SAMPLES || samples.len() >= 8 * MOST_SAMPLES {
+            let oldest = samples.iter().position(|known| known.name == sample.name).unwrap_or(0);
+            samples.remove(oldest);
+        }
+    }
+    samples.push(sample);
+}
+
+/// Takes what a file tells into the runs of it: mostly one.
+#[derive(Debug)]
+pub struct RunSink<'a> {
+    /// The file's own run first, then those that it says hold their own.
+    pub runs: &'a mut Vec<Run>,
+    pub file: usize,
+    /// Only what was printed is taken: the metrics are in another file too.
+    pub only_lines: bool,
+    pub current: usize,
+}
+
+impl Sink for RunSink<'_> {
+    fn record(&mut self, record: Record<'_>) {
+        match record {
+            Record::Run { name } => {
+                let full = format!("{}/{name}", self.runs[0].name);
+                let known = self.runs.iter().position(|run| run.name == full);
+                self.current = known.unwrap_or_else(|| {
+                    self.runs.push(Run::new(full));
+                    self.runs.len() - 1
+                });
+            }
+            Record::Reset => {
+                self.runs.iter_mut().for_each(|run| run.forget(self.file));
+                self.current = 0;
+            }
+            Record::Line { .. } | Record::Warning { .. } => {
+                self.runs[self.current].apply(self.file, &record);
+            }
+            _ if self.only_lines => {}
+            _ => self.runs[self.current].apply(self.file, &record),
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! How a run stands: running, stalled by its own pace, ended, failed.
+
+use super::run::Run;
+use crate::logs::State;
+
+/// How a run stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Standing {
+    Running,
+    /// Nothing came for much longer than it used to take.
+    Stalled,
+    /// It says that it ended, or nothing came for so long that it must have.
+    Ended,
+    Failed,
+}
+
+impl Standing {
+    /// One word for it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Stalled => "stalled",
+            Self::Ended => "ended",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// A run is stalled after so many times its usual interval between points, and has ended after so
+/// many; at least after these many seconds.
+const STALLED: (f64, f64) = (20.0, 300.0);
+const ENDED: (f64, f64) = (200.0, 3600.0);
+
+/// How a run stands at a time, `now` and `written` (the last write to its files) in seconds since
+/// 1970.
+#[must_use]
+pub fn standing(run: &Run, written: Option<f64>, now: f64) -> Standing {
+    match run.state {
+        Some(State::Finished) => return Standing::Ended,
+        Some(State::Failed) => return Standing::Failed,
+        Some(State::Running) | None => {}
+    }
+    let silent = now - written.or(run.last_time()).unwrap_or(now);
+    let pace = pace(run).unwrap_or(0.0);
+    let beyond = |(times, least): (f64, f64)| silent > (times * pace).max(least);
+    if beyond(ENDED) {
+        Standing::Ended
+    } else if beyond(STALLED) {
+        Standing::Stalled
+    } else {
+        Standing::Running
+    }
+}
+
+/// The usual interval between the last points of the metric that comes most often, in seconds.
+fn pace(run: &Run) -> Option<f64> {
+    let metric = run.metrics.iter().max_by_key(|metric| metric.len())?;
+    let from = metric.len().saturating_sub(64);
+    let times: Vec<f64> =
+        (from..metric.len()).filter_map(|i| Some(metric.point(i)?.wall_time)).collect();
+    let mut intervals: Vec<f64> = times
+        .windows(2)
+        .map(|pair| pair[1] - pair[0])
+        .filter(|interval| *interval >= 0.0)
+        .collect();
+    intervals.sort_by(f64::total_cmp);
+    intervals.get(intervals.len() / 2).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::logs::Record;
+
+    #[test]
+    fn a_run_is_stalled_by_its_own_pace() {
+        let mut run = Run::new("r".to_owned());
+        for step in 0..10 {
+            let wall_time = step as f64 * 60.0;
+            run.apply(0, &Record::Scalar { name: "x", step, wall_time, value: 0.0 });
+        }
+        assert_eq!(standing(&run, Some(540.0), 600.0), Standing::Running);
+        assert_eq!(standing(&run, Some(540.0), 540.0 + 1100.0), Standing::Running);
+        assert_eq!(standing(&run, Some(540.0), 540.0 + 1300.0), Standing::Stalled);
+        assert_eq!(standing(&run, Some(540.0), 540.0 + 13_000.0), Standing::Ended);
+        run.apply(0, &Record::State(State::Failed));
+        assert_eq!(standing(&run, None, 600.0), Standing::Failed);
+    }
+}

@@ -1,0 +1,59 @@
+//! Which columns and keys of a row are its step and its time: the names that frameworks use.
+
+use super::number;
+use super::value::Value;
+
+/// Names of a step, the better ones first. Case does not matter.
+const STEPS: [&str; 20] = [
+    "step",
+    "_step",
+    "global_step",
+    "trainer/global_step",
+    "iteration",
+    "iter",
+    "num_updates",
+    "training_iteration",
+    "time/total_timesteps",
+    "total_timesteps",
+    "timesteps_total",
+    "num_env_steps_sampled_lifetime",
+    "num_timesteps",
+    "timesteps",
+    "steps",
+    "iterations",
+    "n_updates",
+    "epoch",
+    "epochs",
+    "time/episodes",
+];
+/// Names of a time of day.
+const TIMES: [&str; 6] = ["timestamp", "_timestamp", "wall_time", "time", "datetime", "date"];
+
+/// The place of a name among those of a step; smaller is better.
+#[must_use]
+pub fn step_rank(name: &str) -> Option<usize> {
+    STEPS.iter().position(|known| known.eq_ignore_ascii_case(name))
+}
+
+/// Whether a name says a time of day or seconds since the start.
+#[must_use]
+pub fn is_time(name: &str) -> bool {
+    TIMES.iter().any(|known| known.eq_ignore_ascii_case(name))
+}
+
+/// Seconds since 1970 that a number or a text says, if it says any: seconds or milliseconds since
+/// 1970, or a date with a time.
+#[must_use]
+pub fn wall_time(value: &Value) -> Option<f64> {
+    if let Value::Text(text) = value {
+        if let Some(seconds) = number::timestamp(text) {
+            return Some(seconds);
+        }
+    }
+    let number = value.number()?;
+    if (1e9..1e10).contains(&number) {
+        Some(number)
+    } else {
+        (1e12..1e13).contains(&number).then_some(number / 1e3)
+    }
+}

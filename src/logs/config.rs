@@ -1,0 +1,58 @@
+//! Configurations as hyper-parameters: Hydra's, Lightning's `hparams.yaml`, `args.yaml` of timm and
+//! Ultralytics, argparse dumped as JSON, Ray's `params.json`.
+
+use super::json;
+use super::record::{Record, Sink};
+use super::value::Value;
+use super::yaml;
+
+/// More settings than this are no hyper-parameters.
+const MOST_SETTINGS: usize = 2000;
+
+/// Reads a YAML configuration; nested keys are joined by `.`.
+///
+/// # Errors
+/// Says where it is none.
+pub fn read_yaml(bytes: &[u8], sink: &mut dyn Sink) -> Result<(), String> {
+    let value = yaml::parse(&String::from_utf8_lossy(bytes))?;
+    settings(&value, sink)
+}
+
+/// Reads a JSON configuration.
+///
+/// # Errors
+/// Says that it is none.
+pub fn read_json(bytes: &[u8], sink: &mut dyn Sink) -> Result<(), String> {
+    let value = json::parse(&String::from_utf8_lossy(bytes)).ok_or("the document is torn")?;
+    settings(&value, sink)
+}
+
+fn settings(value: &Value, sink: &mut dyn Sink) -> Result<(), String> {
+    if !matches!(value, Value::Map(_)) {
+        return Err("it holds no keys with values".to_owned());
+    }
+    let mut count = 0;
+    value.leaves(".", false, &mut |name, value| {
+        count += 1;
+        if count <= MOST_SETTINGS {
+            sink.record(Record::Config { name, value: value.clone() });
+        }
+    });
+    Ok(())
+}
+
+/// Reads Hydra's list of what was changed on the command line. The changes stand in `config.yaml`
+/// too, so this only says that there were some.
+///
+/// # Errors
+/// Says where it is no list.
+pub fn read_overrides(bytes: &[u8], sink: &mut dyn Sink) -> Result<(), String> {
+    let Value::List(items) = yaml::parse(&String::from_utf8_lossy(bytes))? else {
+        return Err("it is no list of overrides".to_owned());
+    };
+    let items: Vec<_> = items.iter().map(ToString::to_string).collect();
+    if !items.is_empty() {
+        sink.record(Record::Title { name: &items.join(" ") });
+    }
+    Ok(())
+}

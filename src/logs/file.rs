@@ -1,0 +1,317 @@
+//! A log file that is followed: polled, reopened, and read on from the last good offset.
+
+use super::formats::{Format, Source};
+use super::record::{LONGEST_RECORD, Record, Sink};
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::{Path, PathBuf};
+
+/// Bytes read at a time.
+const CHUNK: usize = 512 << 10;
+/// Bytes of a file's beginning, and before the offset, by which a rewritten file is told.
+const PRINT: usize = 256;
+/// A file that is read as a whole is not longer than this.
+const LONGEST_WHOLE: u64 = 1 << 30;
+
+/// A file, how far it was read, and what it looked like then.
+pub struct LogFile {
+    path: PathBuf,
+    format: &'static Format,
+    /// Makes the reader anew; where there is none the format's own is used.
+    make: Option<Box<dyn Fn() -> Source + Send>>,
+    source: Source,
+    offset: u64,
+    stamp: Option<Stamp>,
+    /// The beginning of the file and the bytes before the offset, as they were read.
+    head: Vec<u8>,
+    tail: Vec<u8>,
+    /// Why the file could not be read the last time.
+    problem: Option<String>,
+}
+
+/// By what a change of a file is noticed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Stamp {
+    device: u64,
+    inode: u64,
+    length: u64,
+    modified: (i64, i64),
+    /// The same of a write-ahead log beside it.
+    log: Option<(u64, i64, i64)>,
+}
+
+/// What a look at a file found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Look {
+    Unchanged,
+    /// Something was read, though not necessarily a whole record.
+    Read,
+    /// The file does not exist any more, or not at the moment.
+    Gone,
+}
+
+impl std::fmt::Debug for LogFile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LogFile").field("path", &self.path).field("offset", &self.offset).finish()
+    }
+}
+
+impl LogFile {
+    /// A file of a format; `head` is its beginning, as far as it is known.
+    #[must_use]
+    pub fn new(path: &Path, format: &'static Format, head: &[u8]) -> Self {
+        Self::build(path, format, (format.open)(path, head), None)
+    }
+
+    /// A file read by a reader of the caller's.
+    #[must_use]
+    pub fn with_reader(
+        path: &Path,
+        format: &'static Format,
+        make: impl Fn() -> Source + Send + 'static,
+    ) -> Self {
+        Self::build(path, format, make(), Some(Box::new(make)))
+    }
+
+    fn build(
+        path: &Path,
+        format: &'static Format,
+        source: Source,
+        make: Option<Box<dyn Fn() -> Source + Send>>,
+    ) -> Self {
+        let path = path.to_path_buf();
+        let (head, tail) = (Vec::new(), Vec::new());
+        Self { path, format, make, source, offset: 0, stamp: None, head, tail, problem: None }
+    }
+
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    #[must_use]
+    pub fn format(&self) -> &'static Format {
+        self.format
+    }
+
+    /// How far the file was read, in bytes.
+    #[must_use]
+    pub fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// Why the file could not be read the last time.
+    #[must_use]
+    pub fn problem(&self) -> Option<&str> {
+        self.problem.as_deref()
+    }
+
+    /// Reads what is new. With `end` set nothing more will be waited for: a last line without its
+    /// end counts too. `scratch` is memory that calls share.
+    ///
+    /// # Errors
+    /// Where the file exists and cannot be opened or read.
+    pub fn look(
+        &mut self,
+        end: bool,
+        scratch: &mut Vec<u8>,
+        sink: &mut dyn Sink,
+    ) -> io::Result<Look> {
+        // Opening asks a network file system for the truth; a kept descriptor would not.
+        let file = match File::open(&self.path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Look::Gone),
+            Err(error) => return Err(error),
+        };
+        let stamp = self.stamp_of(&file)?;
+        if self.stamp == Some(stamp) && !end {
+            return Ok(Look::Unchanged);
+        }
+        match &self.source {
+            Source::Whole(_) => self.read_whole(&file, stamp, sink),
+            Source::Stream(_) => self.read_on(&file, stamp, end, scratch, sink),
+        }
+    }
+
+    fn stamp_of(&self, file: &File) -> io::Result<Stamp> {
+        let data = file.metadata()?;
+        let log = match &self.source {
+            Source::Whole(_) => {
+                let mut beside = self.path.as_os_str().to_owned();
+                beside.push("-wal");
+                fs::metadata(beside).ok().map(|log| (log.len(), log.mtime(), log.mtime_nsec()))
+            }
+            Source::Stream(_) => None,
+        };
+        Ok(Stamp {
+            device: data.dev(),
+            inode: data.ino(),
+            length: data.len(),
+            modified: (data.mtime(), data.mtime_nsec()),
+            log,
+        })
+    }
+
+    fn read_whole(&mut self, file: &File, stamp: Stamp, sink: &mut dyn Sink) -> io::Result<Look> {
+        if self.stamp == Some(stamp) {
+            return Ok(Look::Unchanged);
+        }
+        if stamp.length > LONGEST_WHOLE {
+            self.problem = Some(format!("{} bytes are too many to read at once", stamp.length));
+            self.stamp = Some(stamp);
+            return Ok(Look::Unchanged);
+        }
+        let mut bytes = vec![0; stamp.length as usize];
+        file.read_exact_at(&mut bytes, 0)?;
+        let Source::Whole(read) = &self.source else { return Ok(Look::Unchanged) };
+        let mut again = self.offset > 0;
+        let mut forget_first = |record: Record<'_>| {
+            if std::mem::take(&mut again) {
+                sink.record(Record::Reset);
+            }
+            sink.record(record);
+        };
+        let result = read(&self.path, bytes, &mut forget_first);
+        self.problem = result.err();
+        // A torn document is looked at again even if the clock of its file system stands still.
+        self.stamp = if self.problem.is_none() { Some(stamp) } else { None };
+        self.offset = stamp.length.max(1);
+        Ok(Look::Read)
+    }
+
+    fn read_on(
+        &mut self,
+        file: &File,
+        stamp: Stamp,
+        end: bool,
+        scratch: &mut Vec<u8>,
+        sink: &mut dyn Sink,
+    ) -> io::Result<Look> {
+        if self.offset > 0 {
+            match self.compare(file, stamp)? {
+                Compared::Same => {}
+                Compared::Zeros => return Ok(Look::Unchanged),
+                Compared::Other => {
+                    self.source = self
+                        .make
+                        .as_ref()
+                        .map_or_else(|| (self.format.open)(&self.path, &[]), |make| make());
+                    self.offset = 0;
+                    self.head.clear();
+                    sink.record(Record::Reset);
+                }
+            }
+        }
+        let Source::Stream(reader) = &mut self.source else { return Ok(Look::Unchanged) };
+        let start = self.offset;
+        let mut filled = 0;
+        loop {
+            if scratch.len() < filled + CHUNK {
+                scratch.resize(filled + CHUNK, 0);
+            }
+            let count = read_at(file, &mut scratch[filled..], self.offset + filled as u64)?;
+            filled += count;
+            let is_last = count == 0;
+            let taken = reader.read(&scratch[..filled], end && is_last, sink);
+            self.offset += taken as u64;
+            if is_last {
+                break;
+            }
+            if taken >= filled {
+                filled = 0;
+            } else {
+                scratch.copy_within(taken..filled, 0);
+                filled -= taken;
+            }
+            if filled > LONGEST_RECORD + CHUNK {
+                // No reader waits for so much; do not hold it.
+                self.offset += filled as u64;
+                filled = 0;
+            }
+        }
+        if scratch.len() > 8 * CHUNK {
+            scratch.truncate(8 * CHUNK);
+            scratch.shrink_to_fit();
+        }
+        self.remember(file)?;
+        self.stamp = Some(stamp);
+        Ok(if self.offset > start || start == 0 { Look::Read } else { Look::Unchanged })
+    }
+
+    /// Whether the file still begins, and goes on up to the offset, as it was read.
+    fn compare(&self, file: &File, stamp: Stamp) -> io::Result<Compared> {
+        let moved =
+            self.stamp.is_some_and(|old| (old.device, old.inode) != (stamp.device, stamp.inode));
+        // Skipping a long record may have led beyond the end.
+        let shrunk = self.stamp.is_some_and(|old| stamp.length < old.length);
+        if moved || (shrunk && stamp.length < self.offset) {
+            return Ok(Compared::Other);
+        }
+        let mut zeros = false;
+        let places =
+            [(0, &self.head), (self.offset.saturating_sub(self.tail.len() as u64), &self.tail)];
+        for (at, known) in places {
+            let mut now = vec![0; known.len()];
+            if read_at(file, &mut now, at)? < known.len() {
+                return Ok(Compared::Other);
+            }
+            if now != *known {
+                // A network file system shows zeros for a while.
+                if now.iter().all(|&byte| byte == 0) {
+                    zeros = true;
+                } else {
+                    return Ok(Compared::Other);
+                }
+            }
+        }
+        if zeros {
+            return Ok(Compared::Zeros);
+        }
+        let Source::Stream(reader) = &self.source else { return Ok(Compared::Same) };
+        for hole in reader.holes().iter().take(8) {
+            let mut now = [0; 16];
+            read_at(file, &mut now, hole.start)?;
+            if now.iter().any(|&byte| byte != 0) {
+                return Ok(Compared::Other);
+            }
+        }
+        Ok(Compared::Same)
+    }
+
+    fn remember(&mut self, file: &File) -> io::Result<()> {
+        let wanted = PRINT.min(self.offset as usize);
+        if self.head.len() < wanted {
+            self.head.resize(wanted, 0);
+            let got = read_at(file, &mut self.head, 0)?;
+            self.head.truncate(got);
+        }
+        self.tail.resize(wanted, 0);
+        let got = read_at(file, &mut self.tail, self.offset - wanted as u64)?;
+        if got < wanted {
+            self.tail.clear();
+        }
+        Ok(())
+    }
+}
+
+enum Compared {
+    Same,
+    /// What was read turned into zeros: wait.
+    Zeros,
+    Other,
+}
+
+/// Reads as many bytes as there are, up to the buffer's length.
+fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+    let mut filled = 0;
+    while filled < buffer.len() {
+        match file.read_at(&mut buffer[filled..], offset + filled as u64) {
+            Ok(0) => break,
+            Ok(count) => filled += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(filled)
+}

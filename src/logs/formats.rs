@@ -1,0 +1,362 @@
+//! The formats that are recognised: one table, one entry a format.
+
+use super::record::{Reader, Sink};
+use super::text::{PatternText, Text, Utf16};
+use super::{config, csv, jsonl, mlflow, sqlite, stores, tensorboard, text, trainer_state, wandb};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The beginning of a file, by which its format is recognised.
+#[derive(Clone, Copy, Debug)]
+pub struct Sample<'a> {
+    pub path: &'a Path,
+    /// At most [`SAMPLE`] bytes.
+    pub head: &'a [u8],
+    /// The user named this very file, rather than a directory above it.
+    pub named: bool,
+}
+
+/// Bytes of a file that are looked at to recognise it.
+pub const SAMPLE: usize = 64 << 10;
+
+/// Reads a whole file that is rewritten rather than appended to.
+pub type WholeReader = fn(&Path, Vec<u8>, &mut dyn Sink) -> Result<(), String>;
+
+/// How a file is read.
+pub enum Source {
+    /// Bytes are appended; the reader goes on where it stopped.
+    Stream(Box<dyn Reader>),
+    /// The file is rewritten as a whole.
+    Whole(WholeReader),
+}
+
+impl std::fmt::Debug for Source {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Stream(_) => "Stream",
+            Self::Whole(_) => "Whole",
+        })
+    }
+}
+
+/// What a file is good for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// It holds metrics.
+    Metrics,
+    /// It says how the run was set up.
+    Config,
+}
+
+/// A format: how it is recognised and read, and which run a file of it belongs to.
+#[derive(Clone, Copy)]
+pub struct Format {
+    /// A short name, as `--explain` says it.
+    pub name: &'static str,
+    pub role: Role,
+    /// Why a file is of this format; none where it is not.
+    pub recognise: fn(&Sample<'_>) -> Option<String>,
+    pub open: fn(&Path, &[u8]) -> Source,
+    /// The path by which its run is known: a directory, or the file itself.
+    pub run: fn(&Path) -> PathBuf,
+}
+
+impl std::fmt::Debug for Format {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Format({})", self.name)
+    }
+}
+
+/// Every format; the first that recognises a file reads it.
+pub const FORMATS: [Format; 14] = [
+    Format {
+        name: "TensorBoard events",
+        role: Role::Metrics,
+        recognise: |sample| {
+            let name = file_name(sample.path);
+            let named = name.contains("tfevents") && !name.ends_with(".profile-empty");
+            let begins = tensorboard::begins_like_one(sample.head);
+            // Nothing yet, or zeros that a network file system will fill in.
+            let empty = sample.head.iter().take(12).all(|&byte| byte == 0);
+            match (named, begins) {
+                (_, true) => Some("records with TensorFlow's checksums".to_owned()),
+                (true, false) if empty => Some("named as an event file, empty so far".to_owned()),
+                _ => None,
+            }
+        },
+        open: |_, _| Source::Stream(Box::new(tensorboard::EventFile::default())),
+        run: directory,
+    },
+    Format {
+        name: "Weights & Biases",
+        role: Role::Metrics,
+        recognise: |sample| {
+            let begins = wandb::begins_like_one(sample.head);
+            let empty = sample.head.is_empty() && extension(sample.path) == "wandb";
+            (begins || empty).then(|| "the magic bytes of a .wandb file".to_owned())
+        },
+        open: |_, _| Source::Stream(Box::new(wandb::WandbFile::default())),
+        run: directory,
+    },
+    Format {
+        name: "SQLite store",
+        role: Role::Metrics,
+        recognise: |sample| {
+            sample.head.starts_with(sqlite::MAGIC).then(|| "an SQLite database".to_owned())
+        },
+        open: |_, _| Source::Whole(read_store),
+        run: Path::to_path_buf,
+    },
+    Format {
+        name: "MLflow metric",
+        role: Role::Metrics,
+        recognise: |sample| {
+            let run = mlflow::run_of(sample.path, "metrics")?;
+            Some(format!("a metric below {}/meta.yaml", file_name(run)))
+        },
+        open: |path, _| Source::Stream(Box::new(mlflow::MetricFile::new(path))),
+        run: |path| {
+            mlflow::run_of(path, "metrics").map_or_else(|| directory(path), Path::to_path_buf)
+        },
+    },
+    Format {
+        name: "MLflow parameter",
+        role: Role::Config,
+        recognise: |sample| {
+            let run = mlflow::run_of(sample.path, "params")?;
+            Some(format!("a parameter below {}/meta.yaml", file_name(run)))
+        },
+        open: |_, _| Source::Whole(|path, bytes, sink| mlflow::read_parameter(path, &bytes, sink)),
+        run: |path| {
+            mlflow::run_of(path, "params").map_or_else(|| directory(path), Path::to_path_buf)
+        },
+    },
+    Format {
+        name: "MLflow run",
+        role: Role::Config,
+        recognise: |sample| {
+            let text = text_of(sample.head)?;
+            let is_run = file_name(sample.path) == "meta.yaml" && text.contains("run_id:");
+            is_run.then(|| "the meta.yaml of a run".to_owned())
+        },
+        open: |_, _| Source::Whole(|_, bytes, sink| mlflow::read_meta(&bytes, sink)),
+        run: directory,
+    },
+    Format {
+        name: "Hugging Face trainer state",
+        role: Role::Metrics,
+        recognise: |sample| {
+            let is_json = extension(sample.path) == "json";
+            text_of(sample.head).filter(|_| is_json).and_then(trainer_state::recognise)
+        },
+        open: |_, _| Source::Whole(|_, bytes, sink| trainer_state::read(&bytes, sink)),
+        run: checkpointed,
+    },
+    Format {
+        name: "Hydra overrides",
+        role: Role::Config,
+        recognise: |sample| {
+            let is_overrides = sample.path.ends_with(".hydra/overrides.yaml");
+            is_overrides.then(|| "what was changed on Hydra's command line".to_owned())
+        },
+        open: |_, _| Source::Whole(|_, bytes, sink| config::read_overrides(&bytes, sink)),
+        run: above_hydra,
+    },
+    Format {
+        name: "configuration",
+        role: Role::Config,
+        recognise: |sample| {
+            let names = [
+                ".hydra/config.yaml",
+                "hparams.yaml",
+                "args.yaml",
+                "opt.yaml",
+                "config.yaml",
+                "hparams.yml",
+            ];
+            let known = names.iter().find(|name| sample.path.ends_with(name))?;
+            Some(format!("a configuration by its name, {known}"))
+        },
+        open: |_, _| Source::Whole(|_, bytes, sink| config::read_yaml(&bytes, sink)),
+        run: above_hydra,
+    },
+    Format {
+        name: "configuration (JSON)",
+        role: Role::Config,
+        recognise: |sample| {
+            let names = [
+                "params.json",
+                "args.json",
+                "hparams.json",
+                "config.json",
+                "hyperparameters.json",
+                "commandline_args.json",
+            ];
+            let known = names.iter().find(|name| sample.path.ends_with(name))?;
+            let text = text_of(sample.head)?;
+            text.trim_start()
+                .starts_with('{')
+                .then(|| format!("a configuration by its name, {known}"))
+        },
+        open: |_, _| Source::Whole(|_, bytes, sink| config::read_json(&bytes, sink)),
+        run: directory,
+    },
+    Format {
+        name: "JSON lines",
+        role: Role::Metrics,
+        recognise: |sample| {
+            let kinds = ["jsonl", "json", "ndjson", "log", "txt", "out"];
+            let fits = sample.named || kinds.contains(&extension(sample.path));
+            text_of(sample.head).filter(|_| fits).and_then(jsonl::recognise)
+        },
+        open: |_, _| Source::Stream(Box::new(jsonl::JsonLines::default())),
+        run: by_known_name,
+    },
+    Format {
+        name: "table (CSV)",
+        role: Role::Metrics,
+        recognise: |sample| {
+            let fits = sample.named || ["csv", "tsv", "txt"].contains(&extension(sample.path));
+            let why = text_of(sample.head).filter(|_| fits).and_then(csv::recognise)?;
+            // A table found below a directory may be data; what has no step is left alone.
+            let counts = sample.named || is_known_name(sample.path) || !why.contains("rows count");
+            counts.then_some(why)
+        },
+        open: |_, _| Source::Stream(Box::new(csv::Table::default())),
+        run: by_known_name,
+    },
+    Format {
+        name: "printed text (UTF-16)",
+        role: Role::Metrics,
+        recognise: |sample| {
+            let begins =
+                sample.head.starts_with(&[0xff, 0xfe]) || sample.head.starts_with(&[0xfe, 0xff]);
+            begins.then(|| "text with the byte-order mark of UTF-16".to_owned())
+        },
+        open: |_, _| Source::Stream(Box::new(Utf16::new(Text::default()))),
+        run: Path::to_path_buf,
+    },
+    Format {
+        name: "printed text",
+        role: Role::Metrics,
+        recognise: |sample| {
+            let kinds = ["log", "txt", "out", "err", "stdout", "stderr", ""];
+            let fits = sample.named || kinds.contains(&extension(sample.path));
+            let is_text = !sample.head.contains(&0);
+            let text = String::from_utf8_lossy(sample.head);
+            (fits && is_text).then(|| text::recognise(&text)).flatten()
+        },
+        open: |_, _| Source::Stream(Box::new(Text::default())),
+        run: Path::to_path_buf,
+    },
+];
+
+/// Text read with a pattern of the user's own.
+///
+/// # Errors
+/// Where the pattern is none that can be used.
+pub fn with_pattern(pattern: &str) -> Result<PatternText, String> {
+    PatternText::new(pattern)
+}
+
+/// The format of a file, and why; none where none fits.
+#[must_use]
+pub fn recognise(sample: &Sample<'_>) -> Option<(&'static Format, String)> {
+    FORMATS.iter().find_map(|format| (format.recognise)(sample).map(|why| (format, why)))
+}
+
+/// Why no format fits, where that is worth saying.
+#[must_use]
+pub fn refusal(sample: &Sample<'_>) -> Option<&'static str> {
+    let path = sample.path;
+    if path.ancestors().any(|dir| file_name(dir) == ".aim") || file_name(path).contains("aim-repo")
+    {
+        return Some(
+            "Aim keeps its runs in a private database that is not read; export them with `aim`",
+        );
+    }
+    if file_name(path).contains("tfevents") && !file_name(path).ends_with(".profile-empty") {
+        return Some("named as an event file, but it does not begin as one");
+    }
+    if sample.head.contains(&0) {
+        return Some("binary, of no known format");
+    }
+    None
+}
+
+fn read_store(path: &Path, bytes: Vec<u8>, sink: &mut dyn Sink) -> Result<(), String> {
+    let beside = |ending: &str| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(ending);
+        PathBuf::from(name)
+    };
+    // A journal that is not empty means that somebody is writing to the database itself.
+    if fs::metadata(beside("-journal")).is_ok_and(|journal| journal.len() > 0) {
+        return Err("it is being written to".to_owned());
+    }
+    let log = fs::read(beside("-wal")).ok();
+    stores::read(bytes, log.as_deref(), sink)
+}
+
+fn file_name(path: &Path) -> std::borrow::Cow<'_, str> {
+    path.file_name().unwrap_or_default().to_string_lossy()
+}
+
+fn extension(path: &Path) -> &str {
+    path.extension().and_then(|extension| extension.to_str()).unwrap_or_default()
+}
+
+/// The longest valid text at the front; none of what is binary.
+fn text_of(head: &[u8]) -> Option<&str> {
+    if head.contains(&0) {
+        return None;
+    }
+    match std::str::from_utf8(head) {
+        Ok(text) => Some(text),
+        Err(error) if head.len() - error.valid_up_to() < 4 => {
+            std::str::from_utf8(&head[..error.valid_up_to()]).ok()
+        }
+        Err(_) => None,
+    }
+}
+
+fn directory(path: &Path) -> PathBuf {
+    path.parent().unwrap_or(path).to_path_buf()
+}
+
+/// Names that frameworks give the one log of a run's directory.
+fn is_known_name(path: &Path) -> bool {
+    let names = [
+        "metrics.csv",
+        "results.csv",
+        "progress.csv",
+        "summary.csv",
+        "result.json",
+        "metrics.json",
+        "scalars.json",
+        "progress.json",
+        "metrics.jsonl",
+        "log.csv",
+        "history.csv",
+        "training.csv",
+    ];
+    names.contains(&file_name(path).as_ref())
+}
+
+/// The directory for names of frameworks, else the file.
+fn by_known_name(path: &Path) -> PathBuf {
+    let is_one_of_a_directory = is_known_name(path) && file_name(path) != "training.csv";
+    if is_one_of_a_directory { directory(path) } else { path.to_path_buf() }
+}
+
+/// The directory, or the one above a checkpoint's.
+fn checkpointed(path: &Path) -> PathBuf {
+    let dir = directory(path);
+    if file_name(&dir).starts_with("checkpoint-") { directory(&dir) } else { dir }
+}
+
+/// The directory, or the one above `.hydra`.
+fn above_hydra(path: &Path) -> PathBuf {
+    let dir = directory(path);
+    if file_name(&dir) == ".hydra" { directory(&dir) } else { dir }
+}

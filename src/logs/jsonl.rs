@@ -1,0 +1,151 @@
+//! JSON lines: an object a line. detectron2, MMEngine, Ray Tune, MAE's `log.txt` and any script that
+//! prints dictionaries as JSON.
+
+use super::columns;
+use super::json;
+use super::lines::{self, MARK};
+use super::number;
+use super::record::{Reader, Record, Sink};
+use super::value::Value;
+
+/// Reads objects; numbers are metrics, nested keys and items of lists joined by `/`. An object under
+/// `config` is the configuration. Lines that are no object are skipped.
+#[derive(Debug, Default)]
+pub struct JsonLines {
+    offset: u64,
+    rows: Rows,
+    told: bool,
+}
+
+impl Reader for JsonLines {
+    fn read(&mut self, bytes: &[u8], end: bool, sink: &mut dyn Sink) -> usize {
+        let offset = self.offset;
+        let length = bytes.len();
+        let read = lines::each(bytes, end, |at, line| {
+            let text = line.map_or("", |line| line.strip_prefix(MARK).unwrap_or(line).trim());
+            match json::parse(text) {
+                Some(object @ Value::Map(_)) => self.rows.object(&object, sink),
+                _ if text.is_empty() || self.told => {}
+                // Without a newline behind it the last line is torn rather than wrong.
+                _ if end && at + text.len() >= length => {}
+                _ => {
+                    self.told = true;
+                    let text = "lines that are no JSON object are skipped".to_owned();
+                    sink.record(Record::Warning { offset: offset + at as u64, text });
+                }
+            }
+        });
+        self.offset += read as u64;
+        read
+    }
+}
+
+/// Keys of Ray Tune that say something of the process, not of the training.
+const NO_METRICS: [&str; 4] = ["pid", "config", "hyperparameters", "hparams"];
+
+/// Turns objects with metrics into records; remembers the rows for those without a step.
+#[derive(Debug, Default)]
+pub struct Rows {
+    /// Objects with metrics so far.
+    count: i64,
+    configured: bool,
+}
+
+impl Rows {
+    /// Records what an object tells.
+    pub fn object(&mut self, object: &Value, sink: &mut dyn Sink) {
+        let Value::Map(entries) = object else { return };
+        for name in &NO_METRICS[1..] {
+            if let Some(config @ Value::Map(_)) = object.get(name).filter(|_| !self.configured) {
+                config.leaves(".", false, &mut |name, value| {
+                    sink.record(Record::Config { name, value: value.clone() });
+                });
+                self.configured = true;
+            }
+        }
+        let step = entries
+            .iter()
+            .filter_map(|(name, value)| {
+                let step = number::to_step(value.number()?)?;
+                Some((columns::step_rank(name)?, name, step))
+            })
+            .min();
+        let time = entries
+            .iter()
+            .filter(|(name, _)| columns::is_time(name))
+            .find_map(|(name, value)| Some((name, columns::wall_time(value)?)));
+        let wall_time = time.map_or(f64::NAN, |(_, seconds)| seconds);
+        let at = step.map_or(self.count, |(_, _, step)| step);
+        let mut any = false;
+        for (name, value) in entries {
+            let is_axis = step.is_some_and(|(_, axis, _)| axis == name)
+                || time.is_some_and(|(axis, _)| axis == name);
+            if is_axis || NO_METRICS.contains(&name.as_str()) {
+                continue;
+            }
+            value.leaves("/", true, &mut |path, leaf| {
+                let Some(value) = leaf.number() else { return };
+                let nested = format!("{name}/{path}");
+                let name = if path.is_empty() { name } else { &nested };
+                sink.record(Record::Scalar { name, step: at, wall_time, value });
+                any = true;
+            });
+        }
+        self.count += i64::from(any);
+    }
+}
+
+/// Why a file that begins so holds JSON lines; none where it does not.
+#[must_use]
+pub fn recognise(head: &str) -> Option<String> {
+    let mut lines = head.lines().map(|line| line.strip_prefix(MARK).unwrap_or(line).trim());
+    let first = lines.find(|line| !line.is_empty())?;
+    if !first.starts_with('{') || first.starts_with("{'") {
+        return None;
+    }
+    let Value::Map(entries) = json::parse(first)? else { return None };
+    let numbers = entries.iter().filter(|(_, value)| value.number().is_some()).count();
+    let step = entries.iter().find(|(name, _)| columns::step_rank(name).is_some());
+    let has_config = entries.iter().any(|(name, _)| name == "config");
+    if numbers == 0 && !has_config {
+        return None;
+    }
+    Some(match step {
+        Some((name, _)) => format!("a JSON object a line, its step is `{name}`"),
+        None => "a JSON object a line".to_owned(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::logs::record::testing::{assert_cutting_changes_nothing, whole};
+    use proptest::prelude::*;
+
+    #[test]
+    fn rays_results_give_metrics_and_configuration() {
+        let line = r#"{"training_iteration": 3, "timestamp": 1795161600, "config": {"lr": 0.1},
+            "pid": 77, "loss": 0.5, "info": {"a": [1, 2]}, "done": false, "date": "x"}"#
+            .replace('\n', " ");
+        let found = whole(JsonLines::default(), format!("{line}\n{line}\n").as_bytes());
+        assert_eq!(found.len(), 7, "{found:?}");
+        assert!(found[0].contains("Config") && found[2].contains("info/a/0"), "{found:?}");
+    }
+
+    proptest! {
+        #[test]
+        fn cutting_changes_nothing(
+            lines in proptest::collection::vec(
+                "(\\{\"step\": [0-9], \"loss\": [0-9NaI.]{1,4}\\}|\\{\"a\": \\{\"b\": 1\\}\\}|prose|é)\r?",
+                0..8,
+            ),
+            torn in "(\\{\"step\": 1, \"l)?",
+            cut in proptest::collection::vec(0_usize..200, 0..5),
+        ) {
+            let mut text = lines.join("\n");
+            text.push('\n');
+            text.push_str(&torn);
+            assert_cutting_changes_nothing(JsonLines::default, text.as_bytes(), &cut);
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! Readers of what other tools write while they train: one file a format, and one table of them
+//! ([`formats::FORMATS`]). A reader turns the bytes of a file into [`Record`]s, a stretch at a
+//! time; [`LogFile`] follows a file that grows, is torn, damaged, rewritten or replaced.
+
+mod columns;
+pub mod config;
+pub mod csv;
+mod file;
+pub mod formats;
+pub mod json;
+pub mod jsonl;
+mod lines;
+pub mod mlflow;
+pub mod number;
+mod record;
+pub mod sqlite;
+pub mod stores;
+pub mod tensorboard;
+pub mod text;
+pub mod trainer_state;
+mod value;
+pub mod wandb;
+mod wire;
+pub mod yaml;
+
+pub use file::{LogFile, Look};
+pub use record::{Bucket, LONGEST_RECORD, Reader, Record, Sink, State};
+pub use value::Value;

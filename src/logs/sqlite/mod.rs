@@ -1,0 +1,178 @@
+//! A reader of SQLite databases: tables row by row, with the write-ahead log taken in. It never
+//! writes, locks or leaves a file beside the database, as opening one with SQLite would.
+
+mod log;
+mod row;
+mod schema;
+
+pub use row::{Cell, Row};
+
+use schema::Table;
+use std::collections::HashMap;
+
+/// A database held in memory.
+#[derive(Debug)]
+pub struct Database {
+    bytes: Vec<u8>,
+    page_size: usize,
+    /// Bytes of a page that hold content.
+    usable: usize,
+    /// Pages that the write-ahead log holds in a newer version.
+    newer: HashMap<u32, Vec<u8>>,
+    tables: Vec<Table>,
+}
+
+/// What a database begins with.
+pub const MAGIC: &[u8; 16] = b"SQLite format 3\0";
+/// Deeper trees, longer chains and more rows than these are damage.
+const DEEPEST: usize = 32;
+const LONGEST_PAYLOAD: usize = 64 << 20;
+
+impl Database {
+    /// Takes a database and its write-ahead log, if it has one.
+    ///
+    /// # Errors
+    /// Says why the bytes are no database that can be read.
+    pub fn new(bytes: Vec<u8>, log: Option<&[u8]>) -> Result<Self, String> {
+        if bytes.len() < 100 || !bytes.starts_with(MAGIC) {
+            return Err("it is no SQLite database".to_owned());
+        }
+        let page_size = match u16::from_be_bytes([bytes[16], bytes[17]]) {
+            1 => 65_536,
+            size => usize::from(size),
+        };
+        if !page_size.is_power_of_two() || page_size < 512 {
+            return Err(format!("a page size of {page_size} bytes is not possible"));
+        }
+        if bytes[56..60] != [0, 0, 0, 1] && bytes[56..60] != [0, 0, 0, 0] {
+            return Err("its text is UTF-16, which is not read".to_owned());
+        }
+        let usable = page_size.saturating_sub(usize::from(bytes[20]));
+        if usable < 480 {
+            return Err("its pages have no room for content".to_owned());
+        }
+        let newer = log.map_or_else(HashMap::new, |log| log::pages(log, page_size));
+        let mut database = Self { bytes, page_size, usable, newer, tables: Vec::new() };
+        database.tables = database.read_schema()?;
+        Ok(database)
+    }
+
+    fn read_schema(&self) -> Result<Vec<Table>, String> {
+        let mut tables = Vec::new();
+        self.scan(1, &mut |_, record| {
+            let cells = row::cells(record);
+            let text = |index: usize| cells.get(index).and_then(Cell::text);
+            if text(0).as_deref() == Some("table") {
+                if let (Some(name), Some(Cell::Int(root)), Some(sql)) =
+                    (text(1), cells.get(3), text(4))
+                {
+                    tables.push(Table::new(&name, *root as u32, &sql));
+                }
+            }
+        })?;
+        Ok(tables)
+    }
+
+    /// Whether there is a table of that name.
+    #[must_use]
+    pub fn has(&self, table: &str) -> bool {
+        self.tables.iter().any(|known| known.name == table)
+    }
+
+    /// Calls `visit` with each row of a table, in the order in which the rows were added. A table
+    /// that does not exist has no rows.
+    ///
+    /// # Errors
+    /// Says where the database is damaged; the rows before that were visited.
+    pub fn rows(&self, table: &str, visit: &mut dyn FnMut(&Row<'_>)) -> Result<(), String> {
+        let Some(table) = self.tables.iter().find(|known| known.name == table) else {
+            return Ok(());
+        };
+        if table.without_rowid {
+            return Err(format!("the table {} has no row ids, which is not read", table.name));
+        }
+        self.scan(table.root, &mut |id, record| {
+            visit(&Row::new(&table.columns, table.id_column, id, row::cells(record)));
+        })
+    }
+
+    fn page(&self, number: u32) -> Result<&[u8], String> {
+        if let Some(page) = self.newer.get(&number) {
+            return Ok(page);
+        }
+        let start =
+            (number as usize).checked_sub(1).and_then(|index| index.checked_mul(self.page_size));
+        start
+            .and_then(|start| self.bytes.get(start..start + self.page_size))
+            .ok_or_else(|| format!("page {number} is missing"))
+    }
+
+    /// Visits every record of a table's tree: its row id and its bytes.
+    fn scan(&self, root: u32, visit: &mut dyn FnMut(i64, &[u8])) -> Result<(), String> {
+        // Pages to visit, the next one last, and how deep they are.
+        let mut stack = vec![(root, 0)];
+        let mut visited = 0_usize;
+        while let Some((number, depth)) = stack.pop() {
+            visited += 1;
+            if depth > DEEPEST || visited > self.bytes.len() / self.page_size + self.newer.len() + 1
+            {
+                return Err("its tree of pages has no end".to_owned());
+            }
+            let page = self.page(number)?;
+            let start = if number == 1 { 100 } else { 0 };
+            let two = |at: usize| {
+                page.get(at..at + 2).map_or(0, |b| usize::from(u16::from_be_bytes([b[0], b[1]])))
+            };
+            let four = |at: usize| {
+                page.get(at..at + 4).map_or(0, |b| u32::from_be_bytes([b[0], b[1], b[2], b[3]]))
+            };
+            let count = two(start + 3);
+            match page.get(start) {
+                Some(0x05) => {
+                    stack.push((four(start + 8), depth + 1));
+                    let children = (0..count).rev().map(|index| four(two(start + 12 + 2 * index)));
+                    stack.extend(children.map(|child| (child, depth + 1)));
+                }
+                Some(0x0d) => {
+                    for index in 0..count {
+                        let cell = page.get(two(start + 8 + 2 * index)..).unwrap_or_default();
+                        let (id, record) = self.record(cell)?;
+                        visit(id, &record);
+                    }
+                }
+                _ => return Err(format!("page {number} is no table's")),
+            }
+        }
+        Ok(())
+    }
+
+    /// The row id and the whole payload of a cell, what overflows its page included.
+    fn record<'a>(
+        &'a self,
+        mut cell: &'a [u8],
+    ) -> Result<(i64, std::borrow::Cow<'a, [u8]>), String> {
+        let damaged = || "a row is damaged".to_owned();
+        let length = row::varint(&mut cell).ok_or_else(damaged)? as usize;
+        let id = row::varint(&mut cell).ok_or_else(damaged)?.cast_signed();
+        if length > LONGEST_PAYLOAD {
+            return Err(damaged());
+        }
+        let most = self.usable - 35;
+        if length <= most {
+            return cell.get(..length).map(|bytes| (id, bytes.into())).ok_or_else(damaged);
+        }
+        let least = (self.usable - 12) * 32 / 255 - 23;
+        let kept = least + (length - least) % (self.usable - 4);
+        let local = if kept <= most { kept } else { least };
+        let mut payload = cell.get(..local).ok_or_else(damaged)?.to_vec();
+        let mut next = cell.get(local..local + 4).ok_or_else(damaged)?;
+        while payload.len() < length {
+            let number = u32::from_be_bytes([next[0], next[1], next[2], next[3]]);
+            let page = self.page(number)?;
+            let part = (length - payload.len()).min(self.usable - 4);
+            payload.extend(&page[4..4 + part]);
+            next = &page[..4];
+        }
+        Ok((id, payload.into()))
+    }
+}

@@ -1,0 +1,150 @@
+//! A row's cells.
+
+use std::borrow::Cow;
+
+/// A value of a row.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Cell<'a> {
+    Null,
+    Int(i64),
+    Real(f64),
+    Text(&'a [u8]),
+    Blob(&'a [u8]),
+}
+
+impl<'a> Cell<'a> {
+    /// A text or a blob as text.
+    #[must_use]
+    pub fn text(&self) -> Option<Cow<'a, str>> {
+        match self {
+            Self::Text(bytes) | Self::Blob(bytes) => Some(String::from_utf8_lossy(bytes)),
+            _ => None,
+        }
+    }
+
+    /// A number, also one that is written as text.
+    #[must_use]
+    pub fn number(&self) -> Option<f64> {
+        match self {
+            Self::Int(value) => Some(*value as f64),
+            Self::Real(value) => Some(*value),
+            Self::Text(_) => crate::logs::number::parse(&self.text()?),
+            _ => None,
+        }
+    }
+
+    /// A whole number.
+    #[must_use]
+    pub fn int(&self) -> Option<i64> {
+        match self {
+            Self::Int(value) => Some(*value),
+            _ => self.number().and_then(crate::logs::number::to_step),
+        }
+    }
+}
+
+/// A row: its cells by the names of their columns.
+#[derive(Debug)]
+pub struct Row<'a> {
+    columns: &'a [String],
+    id_column: Option<usize>,
+    id: i64,
+    cells: Vec<Cell<'a>>,
+}
+
+impl<'a> Row<'a> {
+    pub(super) fn new(
+        columns: &'a [String],
+        id_column: Option<usize>,
+        id: i64,
+        cells: Vec<Cell<'a>>,
+    ) -> Self {
+        Self { columns, id_column, id, cells }
+    }
+
+    /// The cell of a column; null where the row or the table has none.
+    #[must_use]
+    pub fn get(&self, column: &str) -> Cell<'a> {
+        let Some(index) = self.columns.iter().position(|name| name == column) else {
+            return Cell::Null;
+        };
+        if self.id_column == Some(index) {
+            return Cell::Int(self.id);
+        }
+        self.cells.get(index).cloned().unwrap_or(Cell::Null)
+    }
+}
+
+/// The cells of a record, as far as it is well formed.
+pub(super) fn cells(record: &[u8]) -> Vec<Cell<'_>> {
+    let mut header = record;
+    let Some(length) = varint(&mut header) else { return Vec::new() };
+    let length = length as usize;
+    let taken = record.len() - header.len();
+    let Some(mut types) = record.get(taken..length) else { return Vec::new() };
+    let mut body = &record[length..];
+    let mut cells = Vec::new();
+    while let Some(kind) = varint(&mut types) {
+        let size = match kind {
+            0 | 8 | 9 => 0,
+            1..=4 => kind as usize,
+            5 => 6,
+            6 | 7 => 8,
+            10 | 11 => break,
+            _ => ((kind - 12) / 2) as usize,
+        };
+        let Some((bytes, rest)) = body.split_at_checked(size) else { break };
+        body = rest;
+        cells.push(match kind {
+            0 => Cell::Null,
+            8 => Cell::Int(0),
+            9 => Cell::Int(1),
+            1..=6 => Cell::Int(signed(bytes)),
+            7 => Cell::Real(f64::from_be_bytes(bytes.try_into().unwrap_or_default())),
+            _ if kind % 2 == 0 => Cell::Blob(bytes),
+            _ => Cell::Text(bytes),
+        });
+    }
+    cells
+}
+
+/// A big-endian number of one to eight bytes in two's complement.
+fn signed(bytes: &[u8]) -> i64 {
+    let first = if bytes.first().is_some_and(|byte| byte & 0x80 != 0) { -1 } else { 0 };
+    bytes.iter().fold(first, |value: i64, &byte| value << 8 | i64::from(byte))
+}
+
+/// SQLite's variable-length number: seven bits a byte, high ones first, the ninth byte whole.
+pub(super) fn varint(bytes: &mut &[u8]) -> Option<u64> {
+    let mut value = 0_u64;
+    for index in 0..9 {
+        let (&byte, rest) = bytes.split_first()?;
+        *bytes = rest;
+        if index == 8 {
+            return Some(value << 8 | u64::from(byte));
+        }
+        value = value << 7 | u64::from(byte & 0x7f);
+        if byte < 0x80 {
+            return Some(value);
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_of_every_length_are_read() {
+        assert_eq!(signed(&[0xff]), -1);
+        assert_eq!(signed(&[0x7f, 0xff]), 32_767);
+        assert_eq!(signed(&[0x80, 0, 0, 0, 0, 0]), -(1 << 47));
+        assert_eq!(varint(&mut &[0xff; 9][..]), Some(u64::MAX));
+        assert_eq!(varint(&mut &[0x81, 0x00][..]), Some(128));
+        assert_eq!(
+            cells(&[4, 1, 9, 15, 0xfe, b'a']),
+            [Cell::Int(-2), Cell::Int(1), Cell::Text(b"a")]
+        );
+    }
+}

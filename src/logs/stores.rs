@@ -1,0 +1,212 @@
+//! Runs kept in SQLite databases: MLflow's, trackio's and Optuna's.
+
+use super::json;
+use super::mlflow::state_of;
+use super::number;
+use super::record::{Record, Sink, State};
+use super::sqlite::{Cell, Database, Row};
+use super::value::Value;
+use std::collections::{HashMap, HashSet};
+
+/// Reads a database of any of them, with its write-ahead log.
+///
+/// # Errors
+/// Says why it cannot be read, or that it is none of theirs.
+pub fn read(bytes: Vec<u8>, log: Option<&[u8]>, sink: &mut dyn Sink) -> Result<(), String> {
+    let database = Database::new(bytes, log)?;
+    if database.has("latest_metrics") && database.has("runs") {
+        mlflow(&database, sink)
+    } else if database.has("trial_values") && database.has("trials") {
+        optuna(&database, sink)
+    } else if database.has("metrics") && database.has("configs") {
+        trackio(&database, sink)
+    } else {
+        Err("its tables are none of MLflow's, trackio's or Optuna's".to_owned())
+    }
+}
+
+/// Says the run only where it changes.
+struct Switch {
+    current: Option<String>,
+}
+
+impl Switch {
+    fn to(&mut self, name: &str, sink: &mut dyn Sink) {
+        if self.current.as_deref() != Some(name) {
+            sink.record(Record::Run { name });
+            self.current = Some(name.to_owned());
+        }
+    }
+}
+
+fn text(row: &Row<'_>, column: &str) -> String {
+    match row.get(column) {
+        Cell::Int(value) => value.to_string(),
+        cell => cell.text().map_or_else(String::new, std::borrow::Cow::into_owned),
+    }
+}
+
+/// Names that differ: one that occurs again gets the beginning of its id behind it.
+#[derive(Default)]
+struct Names {
+    taken: HashSet<String>,
+    by_id: HashMap<String, String>,
+}
+
+impl Names {
+    fn add(&mut self, id: &str, name: String) -> String {
+        let short: String = id.chars().take(8).collect();
+        let name = if name.is_empty() { short.clone() } else { name };
+        let name = if self.taken.contains(&name) { format!("{name} {short}") } else { name };
+        self.taken.insert(name.clone());
+        self.by_id.insert(id.to_owned(), name.clone());
+        name
+    }
+}
+
+fn mlflow(database: &Database, sink: &mut dyn Sink) -> Result<(), String> {
+    let mut experiments = HashMap::new();
+    database.rows("experiments", &mut |row| {
+        experiments.insert(text(row, "experiment_id"), text(row, "name"));
+    })?;
+    let mut names = Names::default();
+    let mut switch = Switch { current: None };
+    database.rows("runs", &mut |row| {
+        if text(row, "lifecycle_stage") == "deleted" {
+            return;
+        }
+        let (id, title) = (text(row, "run_uuid"), text(row, "name"));
+        let experiment = experiments.get(&text(row, "experiment_id")).cloned().unwrap_or_default();
+        let name = names.add(&id, format!("{experiment}/{title}"));
+        switch.to(&name, sink);
+        sink.record(Record::Title { name: &title });
+        sink.record(Record::Group { name: &experiment });
+        if let Some(start) = row.get("start_time").number() {
+            sink.record(Record::Started { wall_time: start / 1e3 });
+        }
+        if let Some(state) = state_of(&text(row, "status")) {
+            sink.record(Record::State(state));
+        }
+    })?;
+    database.rows("params", &mut |row| {
+        if let Some(name) = names.by_id.get(&text(row, "run_uuid")) {
+            switch.to(name, sink);
+            let value = Value::from_word(&text(row, "value"));
+            sink.record(Record::Config { name: &text(row, "key"), value });
+        }
+    })?;
+    database.rows("metrics", &mut |row| {
+        let Some(name) = names.by_id.get(&text(row, "run_uuid")) else { return };
+        switch.to(name, sink);
+        let is_nan = !matches!(row.get("is_nan"), Cell::Null | Cell::Int(0));
+        let value = if is_nan { Some(f64::NAN) } else { row.get("value").number() };
+        let Some(value) = value else { return };
+        let wall_time = row.get("timestamp").number().map_or(f64::NAN, |ms| ms / 1e3);
+        let step = row.get("step").int().unwrap_or(0);
+        sink.record(Record::Scalar { name: &text(row, "key"), step, wall_time, value });
+    })
+}
+
+fn trackio(database: &Database, sink: &mut dyn Sink) -> Result<(), String> {
+    let mut switch = Switch { current: None };
+    database.rows("configs", &mut |row| {
+        switch.to(&text(row, "run_name"), sink);
+        let Some(config) = json::parse(&text(row, "config")) else { return };
+        config.leaves(".", false, &mut |name, value| {
+            if !name.starts_with('_') {
+                sink.record(Record::Config { name, value: value.clone() });
+            }
+        });
+    })?;
+    for table in ["metrics", "system_metrics"] {
+        let mut counts: HashMap<String, i64> = HashMap::new();
+        database.rows(table, &mut |row| {
+            let run = text(row, "run_name");
+            switch.to(&run, sink);
+            let Some(metrics) = json::parse(&text(row, "metrics")) else { return };
+            let wall_time = number::timestamp(&text(row, "timestamp")).unwrap_or(f64::NAN);
+            let count = counts.entry(run).or_default();
+            let step = row.get("step").int().unwrap_or(*count);
+            *count += 1;
+            metrics.leaves("/", false, &mut |name, leaf| {
+                let value = match leaf {
+                    Value::Number(value) => *value,
+                    Value::Text(text)
+                        if matches!(text.as_str(), "NaN" | "Infinity" | "-Infinity") =>
+                    {
+                        leaf.number().unwrap_or(f64::NAN)
+                    }
+                    _ => return,
+                };
+                let system = format!("system/{name}");
+                let name = if table == "metrics" { name } else { &system };
+                sink.record(Record::Scalar { name, step, wall_time, value });
+            });
+        })?;
+    }
+    Ok(())
+}
+
+fn optuna(database: &Database, sink: &mut dyn Sink) -> Result<(), String> {
+    let mut studies = HashMap::new();
+    database.rows("studies", &mut |row| {
+        studies.insert(text(row, "study_id"), text(row, "study_name"));
+    })?;
+    let mut trials: HashMap<String, (String, i64)> = HashMap::new();
+    let mut switch = Switch { current: None };
+    database.rows("trials", &mut |row| {
+        let study = studies.get(&text(row, "study_id")).cloned().unwrap_or_default();
+        let number = row.get("number").int().unwrap_or(0);
+        let name = format!("{study}/trial {number}");
+        switch.to(&name, sink);
+        sink.record(Record::Group { name: &study });
+        if let Some(wall_time) = number::timestamp(&text(row, "datetime_start")) {
+            sink.record(Record::Started { wall_time });
+        }
+        sink.record(Record::State(match text(row, "state").as_str() {
+            "COMPLETE" | "PRUNED" => State::Finished,
+            "FAIL" => State::Failed,
+            _ => State::Running,
+        }));
+        trials.insert(text(row, "trial_id"), (name, number));
+    })?;
+    database.rows("trial_params", &mut |row| {
+        let Some((trial, _)) = trials.get(&text(row, "trial_id")) else { return };
+        switch.to(trial, sink);
+        let raw = row.get("param_value").number().unwrap_or(f64::NAN);
+        let value = choice(&text(row, "distribution_json"), raw).unwrap_or(Value::Number(raw));
+        sink.record(Record::Config { name: &text(row, "param_name"), value });
+    })?;
+    let not_finite = |kind: &str, value: Option<f64>| match kind {
+        "INF_POS" => Some(f64::INFINITY),
+        "INF_NEG" => Some(f64::NEG_INFINITY),
+        "NAN" => Some(f64::NAN),
+        _ => value,
+    };
+    database.rows("trial_intermediate_values", &mut |row| {
+        let Some((trial, _)) = trials.get(&text(row, "trial_id")) else { return };
+        let kind = text(row, "intermediate_value_type");
+        let Some(value) = not_finite(&kind, row.get("intermediate_value").number()) else { return };
+        switch.to(trial, sink);
+        let step = row.get("step").int().unwrap_or(0);
+        sink.record(Record::Scalar { name: "intermediate", step, wall_time: f64::NAN, value });
+    })?;
+    database.rows("trial_values", &mut |row| {
+        let Some((trial, number)) = trials.get(&text(row, "trial_id")) else { return };
+        let Some(value) = not_finite(&text(row, "value_type"), row.get("value").number()) else {
+            return;
+        };
+        switch.to(trial, sink);
+        let objective = row.get("objective").int().unwrap_or(0);
+        let name =
+            if objective == 0 { "objective".to_owned() } else { format!("objective {objective}") };
+        sink.record(Record::Scalar { name: &name, step: *number, wall_time: f64::NAN, value });
+    })
+}
+
+/// The choice that a categorical parameter's number stands for.
+fn choice(distribution: &str, index: f64) -> Option<Value> {
+    let distribution = json::parse(distribution)?;
+    let Value::List(choices) = distribution.get("attributes")?.get("choices")? else { return None };
+    choices.get(number::to_step(index)?.try_into().unwrap_or(usize::MAX)).cloned()
+}

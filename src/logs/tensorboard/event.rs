@@ -1,0 +1,286 @@
+//! The `Event` message: what one record of an event file holds.
+
+use super::tensor::Tensor;
+use crate::logs::record::{Bucket, Record, Sink, State};
+use crate::logs::value::Value;
+use crate::logs::wire::{Field, Fields};
+use std::collections::HashMap;
+
+/// Decodes events; remembers what the first value of each tag said of the ones that follow.
+#[derive(Debug, Default)]
+pub struct Decoder {
+    /// The plugin that a tag's metadata names.
+    plugins: HashMap<Vec<u8>, Plugin>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Plugin {
+    Scalars,
+    Histograms,
+    Images,
+    Text,
+    Hparams,
+    Other,
+}
+
+/// Tags that a file may describe.
+const MOST_TAGS: usize = 1 << 18;
+/// Buckets of a histogram and leaves of its hyper-parameters that are read.
+const MOST_BUCKETS: usize = 1 << 16;
+
+/// The step and time that the values of an event share.
+#[derive(Clone, Copy)]
+struct Moment {
+    step: i64,
+    wall_time: f64,
+}
+
+/// The fields of a `Summary.Value`.
+#[derive(Default)]
+struct Entry<'a> {
+    tag: &'a [u8],
+    simple: Option<f32>,
+    image: Option<&'a [u8]>,
+    histogram: Option<&'a [u8]>,
+    tensor: Option<&'a [u8]>,
+    metadata: Option<&'a [u8]>,
+}
+
+impl Decoder {
+    /// Decodes an event; false where it is malformed.
+    pub fn event(&mut self, data: &[u8], sink: &mut dyn Sink) -> bool {
+        let mut moment = Moment { step: 0, wall_time: f64::NAN };
+        let mut body = None;
+        let mut fields = Fields::new(data);
+        for (number, field) in fields.by_ref() {
+            match number {
+                1 => moment.wall_time = field.double().unwrap_or(f64::NAN),
+                2 => moment.step = field.int().unwrap_or(0),
+                5 | 7 => body = Some((number, field)),
+                _ => {}
+            }
+        }
+        if fields.is_broken() {
+            return false;
+        }
+        match body {
+            Some((5, summary)) => {
+                for (number, value) in Fields::new(summary.bytes()) {
+                    if number == 1 {
+                        self.value(value.bytes(), moment, sink);
+                    }
+                }
+            }
+            Some((7, log)) => {
+                let status = Fields::new(log.bytes()).find(|(number, _)| *number == 1);
+                if status.is_some_and(|(_, status)| status.int() == Some(1)) {
+                    sink.record(Record::Restart { step: moment.step });
+                }
+            }
+            _ => {}
+        }
+        true
+    }
+
+    fn value(&mut self, bytes: &[u8], moment: Moment, sink: &mut dyn Sink) {
+        let mut entry = Entry::default();
+        for (number, field) in Fields::new(bytes) {
+            match number {
+                1 => entry.tag = field.bytes(),
+                2 => entry.simple = field.float(),
+                4 => entry.image = Some(field.bytes()),
+                5 => entry.histogram = Some(field.bytes()),
+                8 => entry.tensor = Some(field.bytes()),
+                9 => entry.metadata = Some(field.bytes()),
+                _ => {}
+            }
+        }
+        let Moment { step, wall_time } = moment;
+        let tag = String::from_utf8_lossy(entry.tag);
+        let name = tag.as_ref();
+        let plugin = self.plugin(&entry, sink);
+        if let Some(value) = entry.simple {
+            let value = f64::from(value);
+            sink.record(Record::Scalar { name, step, wall_time, value });
+        } else if let Some(image) = entry.image {
+            let encoded = Fields::new(image).find(|(number, _)| *number == 4);
+            let encoded = encoded.map_or(&[][..], |(_, field)| field.bytes());
+            sink.record(Record::Image { name, step, wall_time, encoded });
+        } else if let Some(histogram) = entry.histogram {
+            let buckets = old_histogram(histogram);
+            sink.record(Record::Histogram { name, step, wall_time, buckets: &buckets });
+        } else if let Some(tensor) = entry.tensor {
+            tensor_value(plugin, name, moment, &Tensor::decode(tensor), sink);
+        }
+    }
+
+    /// The plugin of a value: what its metadata says, else what that of the tag's first value said.
+    fn plugin(&mut self, entry: &Entry<'_>, sink: &mut dyn Sink) -> Option<Plugin> {
+        let Some(metadata) = entry.metadata else {
+            // Scalars of torch have no metadata at all: nothing to look up.
+            return entry.tensor.and_then(|_| self.plugins.get(entry.tag).copied());
+        };
+        let data = Fields::new(metadata).find(|(number, _)| *number == 1)?.1.bytes();
+        let mut name = &[][..];
+        let mut content = &[][..];
+        for (number, field) in Fields::new(data) {
+            match number {
+                1 => name = field.bytes(),
+                2 => content = field.bytes(),
+                _ => {}
+            }
+        }
+        let plugin = match name {
+            b"scalars" => Plugin::Scalars,
+            b"histograms" => Plugin::Histograms,
+            b"images" => Plugin::Images,
+            b"text" => Plugin::Text,
+            b"hparams" => Plugin::Hparams,
+            b"" => return self.plugins.get(entry.tag).copied(),
+            _ => Plugin::Other,
+        };
+        if plugin == Plugin::Hparams {
+            hparams(content, sink);
+        }
+        if self.plugins.len() < MOST_TAGS && !self.plugins.contains_key(entry.tag) {
+            self.plugins.insert(entry.tag.to_vec(), plugin);
+        }
+        Some(plugin)
+    }
+}
+
+fn tensor_value(
+    plugin: Option<Plugin>,
+    name: &str,
+    moment: Moment,
+    tensor: &Tensor<'_>,
+    sink: &mut dyn Sink,
+) {
+    let Moment { step, wall_time } = moment;
+    match plugin {
+        None | Some(Plugin::Scalars) if tensor.is_scalar() => {
+            if let Some(value) = tensor.first() {
+                sink.record(Record::Scalar { name, step, wall_time, value });
+            }
+        }
+        Some(Plugin::Histograms) => {
+            let numbers = tensor.numbers();
+            let rows = numbers.chunks_exact(3).take(MOST_BUCKETS);
+            let buckets: Vec<Bucket> =
+                rows.map(|row| Bucket { left: row[0], right: row[1], count: row[2] }).collect();
+            sink.record(Record::Histogram { name, step, wall_time, buckets: &buckets });
+        }
+        // Width and height as texts stand before the pictures.
+        Some(Plugin::Images) => {
+            for encoded in tensor.strings.iter().skip(2) {
+                sink.record(Record::Image { name, step, wall_time, encoded });
+            }
+        }
+        Some(Plugin::Text) => {
+            let texts: Vec<_> =
+                tensor.strings.iter().map(|text| String::from_utf8_lossy(text)).collect();
+            let name = name.strip_suffix("/text_summary").unwrap_or(name);
+            sink.record(Record::Text { name, step, wall_time, text: &texts.join("\n") });
+        }
+        _ => {}
+    }
+}
+
+/// The buckets of a `HistogramProto`: upper limits and counts. The outermost edges are those of
+/// the values, where they are known.
+fn old_histogram(bytes: &[u8]) -> Vec<Bucket> {
+    let (mut least, mut greatest) = (f64::NAN, f64::NAN);
+    let (mut limits, mut counts) = (Vec::new(), Vec::new());
+    for (number, field) in Fields::new(bytes) {
+        match number {
+            1 => least = field.double().unwrap_or(f64::NAN),
+            2 => greatest = field.double().unwrap_or(f64::NAN),
+            6 => doubles(field, &mut limits),
+            7 => doubles(field, &mut counts),
+            _ => {}
+        }
+    }
+    let mut left = least;
+    let mut buckets = Vec::with_capacity(limits.len());
+    for (&right, &count) in limits.iter().zip(&counts) {
+        let from = if left.is_nan() || left > right { right } else { left };
+        buckets.push(Bucket { left: from, right: right.min(greatest.max(from)), count });
+        left = right;
+    }
+    buckets
+}
+
+/// Doubles, packed or one by one.
+fn doubles(field: Field<'_>, to: &mut Vec<f64>) {
+    let room = MOST_BUCKETS.saturating_sub(to.len());
+    match field {
+        Field::Bytes(bytes) => to.extend(
+            bytes
+                .chunks_exact(8)
+                .take(room)
+                .map(|chunk| f64::from_le_bytes(chunk.try_into().unwrap_or_default())),
+        ),
+        _ => to.extend(field.double().filter(|_| room > 0)),
+    }
+}
+
+/// What the plugin `hparams` keeps in its content: the start of a session with its
+/// hyper-parameters, or its end.
+fn hparams(content: &[u8], sink: &mut dyn Sink) {
+    for (number, part) in Fields::new(content) {
+        match number {
+            3 => session_start(part.bytes(), sink),
+            4 => {
+                let status = Fields::new(part.bytes()).find(|(number, _)| *number == 1);
+                let state = match status.and_then(|(_, status)| status.int()) {
+                    Some(1) => State::Finished,
+                    Some(2) => State::Failed,
+                    _ => State::Running,
+                };
+                sink.record(Record::State(state));
+            }
+            _ => {}
+        }
+    }
+}
+
+fn session_start(bytes: &[u8], sink: &mut dyn Sink) {
+    for (number, field) in Fields::new(bytes) {
+        match number {
+            1 => {
+                let (mut name, mut value) = (String::new(), Value::Null);
+                for (number, field) in Fields::new(field.bytes()) {
+                    match number {
+                        1 => name = field.text().into_owned(),
+                        2 => value = protobuf_value(field.bytes(), 0),
+                        _ => {}
+                    }
+                }
+                sink.record(Record::Config { name: &name, value });
+            }
+            4 if !field.bytes().is_empty() => sink.record(Record::Group { name: &field.text() }),
+            5 => {
+                if let Some(wall_time) = field.double().filter(|&seconds| seconds > 0.0) {
+                    sink.record(Record::Started { wall_time });
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// A `google.protobuf.Value`.
+fn protobuf_value(bytes: &[u8], depth: usize) -> Value {
+    let Some((number, field)) = Fields::new(bytes).next() else { return Value::Null };
+    match number {
+        2 => field.double().map_or(Value::Null, Value::Number),
+        3 => Value::Text(field.text().into_owned()),
+        4 => Value::Bool(field.int() == Some(1)),
+        6 if depth < 16 => Value::List(
+            Fields::new(field.bytes())
+                .map(|(_, item)| protobuf_value(item.bytes(), depth + 1))
+                .collect(),
+        ),
+        _ => Value::Null,
+    }
+}

@@ -1,0 +1,276 @@
+//! Captured output of a training: what it printed, read line by line. Dictionaries as Hugging Face
+//! prints them, JSON behind a prefix, tqdm's and Keras' bars, and names with numbers in any layout
+//! that people print. Colours are stripped; a time and a level in front are left out.
+
+pub mod ansi;
+mod bars;
+mod pairs;
+mod pattern;
+mod prefix;
+mod steps;
+mod utf16;
+
+pub use pattern::PatternText;
+pub use utf16::Utf16;
+
+use super::columns;
+use super::json;
+use super::jsonl::Rows;
+use super::lines::LONGEST_LINE;
+use super::number;
+use super::record::{Reader, Record, Sink};
+use super::value::Value;
+use bars::Bar;
+use std::collections::HashMap;
+use steps::{Place, Steps};
+
+/// Reads printed text. A piece ends at `\n` or at `\r`, so that a redrawn bar is many pieces.
+#[derive(Debug, Default)]
+pub struct Text {
+    offset: u64,
+    steps: Steps,
+    rows: Rows,
+    /// A dictionary without a step, until a bar says which it was, and its time.
+    waiting: Option<(Value, f64)>,
+    /// Rows so far of each name that has no step at all.
+    counts: HashMap<String, i64>,
+    /// The last value of each metric of a bar: a redraw says it again.
+    drawn: HashMap<String, (i64, f64)>,
+}
+
+/// Metrics of bars and names without steps that are remembered.
+const MOST_NAMES: usize = 10_000;
+
+impl Reader for Text {
+    fn read(&mut self, bytes: &[u8], end: bool, sink: &mut dyn Sink) -> usize {
+        let mut at = 0;
+        while at < bytes.len() {
+            let rest = &bytes[at..];
+            let ends = rest.iter().position(|&byte| byte == b'\n' || byte == b'\r');
+            let length = match ends {
+                Some(length) => length,
+                None if end || rest.len() > LONGEST_LINE => rest.len(),
+                None => break,
+            };
+            if length <= LONGEST_LINE {
+                self.piece(&ansi::plain(&String::from_utf8_lossy(&rest[..length])), sink);
+            } else {
+                let text = "a line too long to read was skipped".to_owned();
+                sink.record(Record::Warning { offset: self.offset + at as u64, text });
+            }
+            at = (at + length + 1).min(bytes.len());
+        }
+        if end {
+            self.flush(sink);
+        }
+        self.offset += at as u64;
+        at
+    }
+}
+
+impl Text {
+    fn piece(&mut self, line: &str, sink: &mut dyn Sink) {
+        if line.is_empty() {
+            return;
+        }
+        if let Some(bar) = bars::tqdm(line) {
+            self.bar(&bar, sink);
+            return;
+        }
+        sink.record(Record::Line { text: line });
+        if let Some(bar) = bars::keras(line) {
+            self.keras(&bar, sink);
+            return;
+        }
+        let (message, time) = prefix::split(line);
+        let wall_time = time.unwrap_or(f64::NAN);
+        if let Some(object) = object_in(message) {
+            self.object(object, wall_time, sink);
+            return;
+        }
+        let found = pairs::find(message);
+        let place = Place::of(&found);
+        let known = self.steps.is_known();
+        if let Some(progress) = self.steps.enter(&place) {
+            sink.record(progress);
+        }
+        let all_pairs = !found.is_empty() && is_only_pairs(message, &found);
+        for pair in &found {
+            if pair.name.is_empty() || steps::is_place(pair) {
+                continue;
+            }
+            // A line that says no step is a line about a training only if its names are.
+            let says = match place.is_some() {
+                true => true,
+                false => steps::is_metric(pair.name, known) && (pair.joined || all_pairs),
+            };
+            if says {
+                let mean = format!("{} (avg)", pair.name);
+                let name = if pair.mean { &mean } else { pair.name };
+                let value = pair.total.map_or(pair.value, |total| pair.value / total);
+                let step = if place.is_some() { self.steps.step() } else { self.steps.nearest() };
+                sink.record(Record::Scalar { name, step, wall_time, value });
+            }
+        }
+    }
+
+    fn bar(&mut self, bar: &Bar<'_>, sink: &mut dyn Sink) {
+        let (step, progress) = self.steps.bar(bar.label, bar.done, bar.total);
+        if let Some((done, total)) = progress {
+            sink.record(Record::Progress { done, total });
+            if self.waiting.is_some() {
+                self.flush(sink);
+            }
+        }
+        for &(name, value) in &bar.metrics {
+            let same =
+                self.drawn.get(name).is_some_and(|&(at, drawn)| at == step && drawn == value);
+            if same || name == "v_num" || self.drawn.len() > MOST_NAMES {
+                continue;
+            }
+            self.drawn.insert(name.to_owned(), (step, value));
+            sink.record(Record::Scalar { name, step, wall_time: f64::NAN, value });
+        }
+    }
+
+    fn keras(&mut self, bar: &Bar<'_>, sink: &mut dyn Sink) {
+        if bar.total != Some(bar.done) {
+            return;
+        }
+        let step = self.steps.epoch();
+        for &(name, value) in &bar.metrics {
+            // The last redraw of an epoch adds to the one before.
+            if self.drawn.get(name).is_some_and(|&(at, _)| at == step)
+                || self.drawn.len() > MOST_NAMES
+            {
+                continue;
+            }
+            self.drawn.insert(name.to_owned(), (step, value));
+            sink.record(Record::Scalar { name, step, wall_time: f64::NAN, value });
+        }
+    }
+
+    fn object(&mut self, object: Value, wall_time: f64, sink: &mut dyn Sink) {
+        let Value::Map(entries) = &object else { return };
+        let has_step = entries.iter().any(|(name, value)| {
+            name != "epoch" && columns::step_rank(name).is_some() && value.number().is_some()
+        });
+        if has_step {
+            self.rows.object(&object, sink);
+            return;
+        }
+        self.flush(sink);
+        self.waiting = Some((object, wall_time));
+        if !self.steps.has_bar() {
+            self.flush(sink);
+        }
+    }
+
+    /// Records the dictionary that waits for its step: the bar's, or the row of each name.
+    fn flush(&mut self, sink: &mut dyn Sink) {
+        let Some((object, wall_time)) = self.waiting.take() else { return };
+        let bar = self.steps.bar_step();
+        object.leaves("/", true, &mut |name, leaf| {
+            let Some(value) = leaf.number() else { return };
+            let step = bar.unwrap_or_else(|| {
+                if self.counts.len() > MOST_NAMES {
+                    return 0;
+                }
+                let count = self.counts.entry(name.to_owned()).or_default();
+                *count += 1;
+                *count - 1
+            });
+            sink.record(Record::Scalar { name, step, wall_time, value });
+        });
+    }
+}
+
+/// The dictionary in a message, where nothing but a prefix stands in front of it.
+fn object_in(message: &str) -> Option<Value> {
+    let start = message.find('{')?;
+    let front = message[..start].trim_end();
+    if !(front.is_empty() || front.ends_with(['|', ':', '-', ']', '=', ')'])) {
+        return None;
+    }
+    let (value, _) = json::parse_prefix(&message[start..])?;
+    let Value::Map(entries) = &value else { return None };
+    entries.iter().any(|(_, value)| value.number().is_some()).then_some(value)
+}
+
+/// Whether a message consists of names and numbers alone.
+fn is_only_pairs(message: &str, pairs: &[pairs::Pair<'_>]) -> bool {
+    let named: usize = pairs.iter().map(|pair| pair.name.split_whitespace().count()).sum();
+    let all_metrics = pairs.iter().all(|pair| steps::is_metric(pair.name, true));
+    all_metrics && message.split_whitespace().count() == named + pairs.len()
+}
+
+/// Why a text that begins so tells of a training: the metrics in it. None where there are none.
+#[must_use]
+pub fn recognise(head: &str) -> Option<String> {
+    let mut names: Vec<String> = Vec::new();
+    let mut values = 0;
+    let mut sink = |record: Record<'_>| {
+        if let Record::Scalar { name, .. } = record {
+            values += 1;
+            if names.len() < 5 && !names.iter().any(|known| known == name) {
+                names.push(name.to_owned());
+            }
+        }
+    };
+    Text::default().read(head.as_bytes(), true, &mut sink);
+    (values > 0).then(|| format!("printed values of {}", names.join(", ")))
+}
+
+/// A number that a printed step says.
+fn whole(number: f64) -> i64 {
+    number::to_step(number).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::logs::record::testing::{assert_cutting_changes_nothing, whole};
+    use proptest::prelude::*;
+
+    fn scalars(text: &str) -> Vec<String> {
+        let found = whole(Text::default(), text.as_bytes());
+        found.into_iter().filter(|record| record.starts_with("Scalar")).collect()
+    }
+
+    #[test]
+    fn prose_with_numbers_gives_nothing() {
+        let text = "Using device cuda:0, 8 workers, port 29500\nError 404 at line 12\n\
+                    learning_rate = 1e-3 # small\nnumber of parameters: 10.65M\n\
+                    Trainable params: 12.7 K\n 10:30:12 up 3 days\n";
+        assert_eq!(scalars(text), Vec::<String>::new());
+    }
+
+    #[test]
+    fn the_tutorials_layout_counts_batches_over_epochs() {
+        let found = scalars("[1,  2000] loss: 2.2\n[1,  4000] loss: 1.9\n[2,  2000] loss: 1.7\n");
+        assert_eq!(found.len(), 3);
+        assert!(found[2].contains("value: 1.7"), "{found:?}");
+    }
+
+    #[test]
+    fn a_step_that_goes_on_over_epochs_is_the_step() {
+        let found = scalars(
+            "Epoch 1 | step 500/2000 | loss 2\nEpoch 1 | step 1000/2000 | loss 1.5\n\
+             Epoch 2 | step 1500/2000 | loss 1\n",
+        );
+        assert!(found[2].contains("step: 1500"), "{found:?}");
+    }
+
+    proptest! {
+        #[test]
+        fn cutting_changes_nothing(
+            pieces in proptest::collection::vec(
+                "(\\{'loss': '0.[0-9]', 'epoch': '[0-9]'\\}|  9%\\|▉  \\| [0-9]{1,2}/108 \\[00:00<00:01, 7.07it/s, x=[0-9]\\]|step [0-9]{1,2} loss 0.[0-9]|Epoch [1-3]/3|14/14 - 0s - 7ms/step - loss: 0.[0-9]|\u{1b}\\[31mlr=1\u{1b}\\[0m|prose é)(\r|\n|\r\n)",
+                0..12,
+            ),
+            cut in proptest::collection::vec(0_usize..500, 0..6),
+        ) {
+            assert_cutting_changes_nothing(Text::default, pieces.concat().as_bytes(), &cut);
+        }
+    }
+}

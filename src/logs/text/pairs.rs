@@ -1,0 +1,273 @@
+//! Names with numbers in a line: `loss=0.5`, `loss: 0.5`, `train loss 0.5`, `Epoch [1/5]`.
+
+/// A name and the number that belongs to it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Pair<'a> {
+    /// The name; empty for a number that stands alone in a bracket.
+    pub name: &'a str,
+    pub value: f64,
+    /// What it is a part of, in `3/10`.
+    pub total: Option<f64>,
+    /// A `=` or `:` stood between the name and the number.
+    pub joined: bool,
+    /// It stood in parentheses behind another number: a running mean.
+    pub mean: bool,
+}
+
+/// Longest name, in characters and in words.
+const LONGEST_NAME: usize = 64;
+const MOST_WORDS: usize = 3;
+/// More pairs than this in a line are no metrics.
+const MOST_PAIRS: usize = 256;
+
+/// The pairs of a line, in order.
+#[must_use]
+pub fn find(line: &str) -> Vec<Pair<'_>> {
+    let mut pairs: Vec<Pair<'_>> = Vec::new();
+    let mut at = 0;
+    // Where the text that may be a name begins.
+    let mut from = 0;
+    while at < line.len() && pairs.len() < MOST_PAIRS {
+        let Some((value, length)) = number_at(line, at) else {
+            at += line[at..].chars().next().map_or(1, char::len_utf8);
+            continue;
+        };
+        let mut end = at + length;
+        if is_date_or_version(line, end) {
+            end = skip_token(line, end);
+            (at, from) = (end, end);
+            continue;
+        }
+        let mut total = None;
+        if let Some(behind) = line[end..].strip_prefix('/') {
+            let blanks = behind.len() - behind.trim_start().len();
+            if let Some((whole, length)) = plain_number_at(behind, blanks) {
+                total = Some(whole);
+                end += 1 + blanks + length;
+            }
+        }
+        end += unit(&line[end..]);
+        let text = &line[from..at];
+        let in_parentheses = text.trim() == "(" && from > 0;
+        let (name, joined) = name_of(text);
+        match pairs.last() {
+            Some(last) if in_parentheses => {
+                // The percentage behind a fraction says it once more.
+                if last.total.is_none() && !last.mean && !last.name.is_empty() {
+                    let name = last.name;
+                    pairs.push(Pair { name, value, total, joined: false, mean: true });
+                }
+            }
+            _ => pairs.push(Pair { name, value, total, joined, mean: false }),
+        }
+        (at, from) = (end, end);
+    }
+    pairs
+}
+
+/// The number at a place, if one begins there and nothing is attached in front of it.
+fn number_at(line: &str, at: usize) -> Option<(f64, usize)> {
+    let attached = |before: &str| {
+        let mut back = before.chars().rev();
+        match back.next() {
+            Some(c) if c.is_alphanumeric() || matches!(c, '_' | '@' | '#' | '/' | '.' | '\\') => {
+                true
+            }
+            Some('-' | '+') => {
+                back.next().is_some_and(|c| c.is_alphanumeric() || matches!(c, '_' | ')'))
+            }
+            _ => false,
+        }
+    };
+    let sign = line[at..].starts_with(['-', '+']);
+    if attached(&line[..at]) {
+        return None;
+    }
+    if sign && line[..at].chars().next_back().is_some_and(|c| c.is_alphanumeric()) {
+        return None;
+    }
+    plain_number_at(line, at)
+}
+
+fn plain_number_at(line: &str, at: usize) -> Option<(f64, usize)> {
+    let rest = line.get(at..)?;
+    let unsigned = rest.strip_prefix(['-', '+']).unwrap_or(rest);
+    let sign = rest.len() - unsigned.len();
+    for word in ["nan", "NaN", "NAN", "infinity", "Infinity", "inf", "Inf", "INF"] {
+        if let Some(behind) = unsigned.strip_prefix(word) {
+            let ends =
+                unit(behind) > 0 || !behind.starts_with(|c: char| c.is_alphanumeric() || c == '_');
+            if ends {
+                let length = sign + word.len();
+                return rest[..length].parse().ok().map(|value| (value, length));
+            }
+        }
+    }
+    let bytes = unsigned.as_bytes();
+    let digits =
+        |from: usize| bytes[from..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let whole = digits(0);
+    let mut length = whole;
+    let mut fraction = 0;
+    if bytes.get(length) == Some(&b'.') {
+        fraction = digits(length + 1);
+        if whole + fraction > 0
+            && (fraction > 0 || !bytes.get(length + 1).is_some_and(u8::is_ascii_alphabetic))
+        {
+            length += 1 + fraction;
+        }
+    }
+    if whole + fraction == 0 {
+        return None;
+    }
+    if matches!(bytes.get(length), Some(b'e' | b'E')) {
+        let sign = usize::from(matches!(bytes.get(length + 1), Some(b'-' | b'+')));
+        let exponent = digits((length + 1 + sign).min(bytes.len()));
+        if exponent > 0 {
+            length += 1 + sign + exponent;
+        }
+    }
+    let length = sign + length;
+    rest[..length].trim_end_matches('.').parse().ok().map(|value| (value, length))
+}
+
+/// Whether what stands behind a number makes it a part of a time, date, version or word.
+fn is_date_or_version(line: &str, end: usize) -> bool {
+    let mut behind = line[end..].chars();
+    let (first, second) = (behind.next(), behind.next());
+    match (first, second) {
+        (Some(':' | '-' | '.'), Some(c)) => c.is_ascii_digit(),
+        (Some('_'), _) => true,
+        (Some(c), _) if c.is_alphabetic() => unit(&line[end..]) == 0,
+        _ => false,
+    }
+}
+
+fn skip_token(line: &str, from: usize) -> usize {
+    let rest = &line[from..];
+    let stop = rest.find(|c: char| c.is_whitespace() || matches!(c, ',' | '|' | ';' | ']' | ')'));
+    from + stop.unwrap_or(rest.len())
+}
+
+/// The length of a unit at the front: a percent sign, or at most five letters.
+fn unit(text: &str) -> usize {
+    if text.starts_with('%') {
+        return 1;
+    }
+    const UNITS: [&str; 22] = [
+        "ms", "us", "ns", "s", "sec", "secs", "min", "m", "h", "hr", "it", "x", "MB", "GB", "KB",
+        "MiB", "GiB", "M", "K", "k", "B", "G",
+    ];
+    let letters = text.bytes().take_while(u8::is_ascii_alphabetic).count();
+    if !UNITS.contains(&&text[..letters]) {
+        return 0;
+    }
+    // A rate: `142.01ms/step`, `3.4it/s`.
+    match text[letters..].strip_prefix('/') {
+        Some(per) => letters + 1 + per.bytes().take_while(u8::is_ascii_alphabetic).count(),
+        None => letters,
+    }
+}
+
+/// The name at the end of the text in front of a number, and whether a sign joins them.
+fn name_of(text: &str) -> (&str, bool) {
+    let mut text = text.trim_end();
+    text = text.strip_suffix(['[', '(']).unwrap_or(text).trim_end();
+    let bare = text.trim_end_matches(['=', ':']).trim_end();
+    let joined = bare.len() < text.len();
+    // A table's cell holds the number, the cell before it the name.
+    let in_cell = bare.trim_end_matches(['|', '│', '┃']).trim_end();
+    let (bare, joined) = if in_cell.len() < bare.len() { (in_cell, true) } else { (bare, joined) };
+    let start = bare
+        .char_indices()
+        .rev()
+        .find(|(_, c)| {
+            matches!(
+                c,
+                ',' | '|' | ';' | '\t' | '│' | '┃' | ']' | ')' | '[' | '(' | '{' | '"' | '\''
+            )
+        })
+        .map_or(0, |(at, c)| at + c.len_utf8());
+    let mut name = &bare[start..];
+    for separator in [" - ", ": ", " = ", "  "] {
+        name = name.rsplit(separator).next().unwrap_or(name);
+    }
+    let name = name.trim_matches([' ', '-', ':', '*', '>', '=', '.', '\u{a0}']);
+    let is_name = name.starts_with(|c: char| c.is_alphabetic() || c == '_')
+        && name.len() <= LONGEST_NAME
+        && name.split_whitespace().count() <= MOST_WORDS
+        && !is_source_file(name);
+    if is_name { (name, joined) } else { ("", joined) }
+}
+
+/// Whether a name is that of a source file, whose line number follows.
+fn is_source_file(name: &str) -> bool {
+    let endings = [".py", ".cc", ".cpp", ".cu", ".rs", ".go", ".js", ".ts", ".ipynb"];
+    endings.iter().any(|ending| name.ends_with(ending))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn shown(line: &str) -> String {
+        let pairs = find(line);
+        let texts: Vec<_> = pairs
+            .iter()
+            .map(|pair| {
+                let total = pair.total.map_or(String::new(), |total| format!("/{total}"));
+                format!("{}{}={}{total}", pair.name, if pair.mean { "~" } else { "" }, pair.value)
+            })
+            .collect();
+        texts.join(" ")
+    }
+
+    #[test]
+    fn names_and_numbers_of_many_layouts_are_told_apart() {
+        for (line, pairs) in [
+            (
+                "epoch 1/30 loss=1.8451 val_loss=2.3104e+00 time=1.2s",
+                "epoch=1/30 loss=1.8451 val_loss=2.3104 time=1.2",
+            ),
+            (
+                "step 0: train loss 2.2976, val loss 2.3104",
+                "step=0 train loss=2.2976 val loss=2.3104",
+            ),
+            (
+                "iter 0: loss 2.2976, time 26.83ms, mfu -100.00%",
+                "iter=0 loss=2.2976 time=26.83 mfu=-100",
+            ),
+            (
+                "Epoch: [0][ 10/100]\tLoss 2.2e+00 (2.3e+00)\tAcc@1  21.88 ( 95.00)",
+                "Epoch=0 =10/100 Loss=2.2 Loss~=2.3 Acc@1=21.88 Acc@1~=95",
+            ),
+            ("Train Epoch: 1 [1280/12800 (10%)]\tLoss: 1.8", "Train Epoch=1 =1280/12800 Loss=1.8"),
+            (
+                "Test set: Average loss: 0.8652, Accuracy: 381/500 (76%)",
+                "Average loss=0.8652 Accuracy=381/500",
+            ),
+            (
+                "Epoch [1/5], Step [20/120], Loss: 1.8451, Acc: 50.00%",
+                "Epoch=1/5 Step=20/120 Loss=1.8451 Acc=50",
+            ),
+            (
+                "step:0/600 val_loss:2.3104 train_time:0ms step_avg:nanms",
+                "step=0/600 val_loss=2.3104 train_time=0 step_avg=NaN",
+            ),
+            ("Downloading model-00001-of-00012.safetensors", ""),
+            ("│         test_acc          │    0.6399   │", "test_acc=0.6399"),
+            ("mAP50-95: 0.31 at 08:00:01 on 2026-11-20 v1.2.3", "mAP50-95=0.31"),
+            ("loss -inf, lr -1e-3", "loss=-inf lr=-0.001"),
+        ] {
+            assert_eq!(shown(line), pairs, "{line}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_line_makes_it_panic(line in "[-+0-9.eE/:|,a-c \\[\\](){}%é│nainf]{0,60}") {
+            let _ = find(&line);
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! The time, level and place that logging libraries put in front of a message.
+
+use crate::logs::number;
+
+/// Names of levels.
+const LEVELS: [&str; 12] = [
+    "INFO", "WARNING", "WARN", "DEBUG", "ERROR", "CRITICAL", "TRACE", "SUCCESS", "FATAL", "NOTICE",
+    "I", "W",
+];
+/// A level stands within so many characters of the beginning.
+const FARTHEST_LEVEL: usize = 100;
+
+/// A line's message and the time in front of it (seconds since 1970), if it says one.
+#[must_use]
+pub fn split(line: &str) -> (&str, Option<f64>) {
+    let mut rest = line;
+    let mut time = None;
+    loop {
+        let before = rest;
+        rest = rest.trim_start_matches([' ', '\t', '|', ':']);
+        rest = rest.strip_prefix("- ").unwrap_or(rest);
+        if let Some((inside, behind)) = bracket(rest) {
+            if is_time(inside) || is_level(inside) || is_date_time(inside).is_some() {
+                time = time.or(is_date_time(inside));
+                rest = behind;
+            }
+        }
+        if let Some((seconds, behind)) = date_time(rest) {
+            time = time.or(seconds);
+            rest = behind;
+        } else if let Some(behind) = clock(rest) {
+            rest = behind;
+        }
+        if rest == before {
+            break;
+        }
+    }
+    (behind_level(rest), time)
+}
+
+/// The inside of a bracket at the front, and what follows it.
+fn bracket(text: &str) -> Option<(&str, &str)> {
+    let inside = text.strip_prefix('[')?;
+    let end = inside.find(']')?;
+    Some((inside[..end].trim(), &inside[end + 1..]))
+}
+
+fn is_level(word: &str) -> bool {
+    let word = word.trim();
+    LEVELS
+        .iter()
+        .any(|level| level.eq_ignore_ascii_case(word) && (level.len() > 1 || word == *level))
+}
+
+fn is_time(text: &str) -> bool {
+    clock(text).is_some_and(|rest| rest.trim().is_empty())
+}
+
+fn is_date_time(text: &str) -> Option<f64> {
+    date_time(text).filter(|(_, rest)| rest.trim().is_empty()).and_then(|(time, _)| time)
+}
+
+/// A date with a time at the front: `2026-11-20 08:00:00,123`, also with `T`, `/` and a zone.
+fn date_time(text: &str) -> Option<(Option<f64>, &str)> {
+    let bytes = text.as_bytes();
+    let digits = |range: std::ops::Range<usize>| {
+        bytes.get(range).is_some_and(|part| part.iter().all(u8::is_ascii_digit))
+    };
+    let is_date = digits(0..4)
+        && digits(5..7)
+        && digits(8..10)
+        && matches!(bytes[4], b'-' | b'/' | b'.')
+        && bytes[4] == bytes[7];
+    if !is_date {
+        return None;
+    }
+    let behind = text.get(10..)?;
+    let Some(rest) = behind.strip_prefix(['T', ' ', '_']).and_then(clock) else {
+        return Some((None, behind));
+    };
+    let stamp = &text[..text.len() - rest.len()];
+    Some((number::timestamp(&stamp.replacen('/', "-", 2)), rest))
+}
+
+/// What follows a time of day such as `08:00:00,123` or `08:00:00.5+01:00`.
+fn clock(text: &str) -> Option<&str> {
+    let bytes = text.as_bytes();
+    let is_clock = bytes.len() >= 8
+        && [0, 1, 3, 4, 6, 7].iter().all(|&at| bytes[at].is_ascii_digit())
+        && bytes[2] == b':'
+        && bytes[5] == b':';
+    if !is_clock {
+        return None;
+    }
+    let mut rest = &text[8..];
+    if let Some(fraction) = rest.strip_prefix(['.', ',']) {
+        rest = fraction.trim_start_matches(|c: char| c.is_ascii_digit());
+    }
+    if let Some(zone) = rest.strip_prefix(['+', '-']) {
+        let behind = zone.trim_start_matches(|c: char| c.is_ascii_digit() || c == ':');
+        rest = if zone.len() - behind.len() >= 4 { behind } else { rest };
+    }
+    Some(rest.strip_prefix('Z').unwrap_or(rest))
+}
+
+/// What follows a level near the front, and the place in the code (`name:function:42 -`) behind it.
+fn behind_level(text: &str) -> &str {
+    let mut start = 0;
+    for word in text.split_inclusive([' ', '|', ':', ']', '[', '\t']) {
+        let bare = word.trim_end_matches([' ', '|', ':', ']', '[', '\t']);
+        if start > FARTHEST_LEVEL {
+            break;
+        }
+        // One letter alone may be anything.
+        if bare.len() > 1 && LEVELS.contains(&bare) {
+            let rest =
+                text[start + word.len()..].trim_start_matches([' ', '|', ':', ']', '-', '\t']);
+            return behind_place(rest);
+        }
+        start += word.len();
+    }
+    text
+}
+
+/// What follows `module:function:42 - ` or `file.py:42 - `.
+fn behind_place(text: &str) -> &str {
+    let Some((place, rest)) = text.split_once(" - ") else { return text };
+    let line = place.rsplit(':').next().unwrap_or_default();
+    let is_place = place.contains(':')
+        && !place.contains(' ')
+        && !line.is_empty()
+        && line.bytes().all(|byte| byte.is_ascii_digit());
+    if is_place { rest } else { text }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_stands_in_front_of_a_message_is_left_out() {
+        for (line, message) in [
+            ("2026-11-27 06:08:19,259 - train - INFO - Epoch: 0, x: 1", "Epoch: 0, x: 1"),
+            (
+                "2026-11-27 06:08:19.253 | INFO     | __main__:<module>:142 - step 0 | loss 2",
+                "step 0 | loss 2",
+            ),
+            ("[2026-11-20 08:00:00,123][INFO] - step 1", "step 1"),
+            ("[06:08:19] step 0 loss 2", "step 0 loss 2"),
+            ("INFO:train:step 3 loss 1", "train:step 3 loss 1"),
+            ("[1,  2000] loss: 2.1", "[1,  2000] loss: 2.1"),
+            ("Epoch: [0][ 10/100]", "Epoch: [0][ 10/100]"),
+            ("08:00:00 loss 3", "loss 3"),
+        ] {
+            assert_eq!(split(line).0.trim(), message);
+        }
+        assert_eq!(split("2026-11-20 08:00:00,5 x").1, Some(1_795_161_600.5));
+    }
+}

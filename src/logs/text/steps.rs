@@ -1,0 +1,276 @@
+//! At which step a printed line stands.
+
+use super::pairs::Pair;
+use super::whole;
+use crate::logs::record::Record;
+use std::collections::HashMap;
+
+/// What a line says of its place in the training.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Place {
+    epoch: Option<(i64, Option<i64>)>,
+    /// A step or iteration, and how many there are in all (or in the epoch).
+    step: Option<(i64, Option<i64>)>,
+}
+
+/// The place in the training, folded over the lines.
+#[derive(Debug, Default)]
+pub struct Steps {
+    step: i64,
+    epoch: Option<i64>,
+    /// Epochs are counted from 0: one of that number was seen.
+    from_zero: bool,
+    /// The last epoch and step of a line that said both.
+    last: Option<(i64, i64)>,
+    /// Steps go on over epochs rather than beginning again in each.
+    goes_on: bool,
+    bars: HashMap<String, BarCount>,
+    /// The bar with the most units: that of the training.
+    main: Option<(i64, i64)>,
+    known: bool,
+}
+
+#[derive(Debug, Default)]
+struct BarCount {
+    last: i64,
+    /// Units of the earlier bars of the same label.
+    before: i64,
+}
+
+/// Labels of bars that are remembered.
+const MOST_BARS: usize = 1000;
+
+fn last_word(name: &str) -> String {
+    name.rsplit([' ', '.', '/']).next().unwrap_or_default().to_ascii_lowercase()
+}
+
+fn is_epoch(name: &str) -> bool {
+    matches!(last_word(name).as_str(), "epoch" | "ep" | "epochs")
+}
+
+fn is_step(name: &str) -> bool {
+    matches!(
+        last_word(name).as_str(),
+        "step"
+            | "steps"
+            | "iter"
+            | "iteration"
+            | "it"
+            | "itr"
+            | "global_step"
+            | "num_updates"
+            | "batch"
+            | "update"
+            | "i"
+            | "global_steps"
+            | "iters"
+            | "iterations"
+    )
+}
+
+/// Whether a pair says where a line stands rather than a metric.
+pub fn is_place(pair: &Pair<'_>) -> bool {
+    is_epoch(pair.name) || is_step(pair.name)
+}
+
+/// Whether a name is one that trainings measure. With `known` a step was seen before, so that
+/// settings printed at the start are not meant.
+pub fn is_metric(name: &str, known: bool) -> bool {
+    const WORDS: [&str; 34] = [
+        "acc",
+        "accuracy",
+        "error",
+        "err",
+        "auc",
+        "f1",
+        "precision",
+        "recall",
+        "map",
+        "iou",
+        "miou",
+        "bleu",
+        "rouge",
+        "perplexity",
+        "ppl",
+        "mse",
+        "mae",
+        "rmse",
+        "psnr",
+        "ssim",
+        "fid",
+        "reward",
+        "return",
+        "score",
+        "nll",
+        "elbo",
+        "dice",
+        "wer",
+        "cer",
+        "top1",
+        "top5",
+        "ndcg",
+        "acc1",
+        "acc5",
+    ];
+    let name = name.to_ascii_lowercase();
+    let mut words = name.split(|c: char| !c.is_ascii_alphanumeric());
+    words.any(|word| {
+        word.ends_with("loss") || WORDS.contains(&word) || (known && matches!(word, "lr" | "loss"))
+    })
+}
+
+impl Place {
+    /// What the pairs of a line say of its place.
+    pub fn of(pairs: &[Pair<'_>]) -> Self {
+        let mut place = Self::default();
+        let count = |pair: &Pair<'_>| (whole(pair.value), pair.total.map(whole));
+        for (index, pair) in pairs.iter().enumerate() {
+            let is_whole = pair.value.fract() == 0.0;
+            if pair.mean {
+                continue;
+            }
+            if is_epoch(pair.name) && place.epoch.is_none() {
+                place.epoch = Some(count(pair));
+            } else if is_step(pair.name) && is_whole && place.step.is_none() {
+                place.step = Some(count(pair));
+            } else if pair.name.is_empty() && is_whole && place.step.is_none() {
+                // `Epoch: [0][ 10/100]`, `[1,  2000]`, `[ 10/100]`.
+                if place.epoch.is_some() && index <= 2 {
+                    place.step = Some(count(pair));
+                } else if index == 0 {
+                    let second = pairs.get(1).filter(|next| next.name.is_empty() && !next.mean);
+                    match (pair.total, second) {
+                        (None, Some(_)) => place.epoch = Some(count(pair)),
+                        (Some(_), _) => place.step = Some(count(pair)),
+                        _ => {}
+                    }
+                }
+            }
+        }
+        place
+    }
+
+    pub fn is_some(&self) -> bool {
+        self.epoch.is_some() || self.step.is_some()
+    }
+}
+
+impl Steps {
+    /// Takes what a line says; the progress that follows from it.
+    pub fn enter(&mut self, place: &Place) -> Option<Record<'static>> {
+        if !place.is_some() {
+            return None;
+        }
+        self.known = true;
+        if let Some((epoch, _)) = place.epoch {
+            self.from_zero |= epoch == 0;
+            self.epoch = Some(epoch);
+        }
+        let (done, total) = match (place.epoch, place.step) {
+            (Some((epoch, epochs)), Some((step, Some(each)))) if each > 0 && step <= each => {
+                if let Some((last_epoch, last_step)) = self.last {
+                    if epoch > last_epoch {
+                        self.goes_on |= step > last_step;
+                    }
+                }
+                self.last = Some((epoch, step));
+                if self.goes_on {
+                    self.step = step;
+                    (step, Some(each))
+                } else {
+                    let before = if self.from_zero { epoch } else { epoch - 1 };
+                    self.step = before.saturating_mul(each).saturating_add(step);
+                    (self.step, epochs.map(|epochs| epochs.saturating_mul(each)))
+                }
+            }
+            (_, Some((step, total))) => {
+                self.step = step;
+                (step, total)
+            }
+            (Some((epoch, epochs)), None) => {
+                self.step = epoch;
+                (epoch, epochs)
+            }
+            (None, None) => return None,
+        };
+        let total = total.filter(|&total| total > 0 && done >= 0)?;
+        Some(Record::Progress { done: done.cast_unsigned(), total: total.cast_unsigned() })
+    }
+
+    /// The step of the line that was entered last.
+    pub fn step(&self) -> i64 {
+        self.step
+    }
+
+    /// The step of a line that says none: the epoch, where lines say one.
+    pub fn nearest(&self) -> i64 {
+        self.epoch.unwrap_or(self.step)
+    }
+
+    pub fn epoch(&self) -> i64 {
+        self.epoch.unwrap_or(0)
+    }
+
+    /// Whether a line said a step before.
+    pub fn is_known(&self) -> bool {
+        self.known
+    }
+
+    pub fn has_bar(&self) -> bool {
+        self.main.is_some()
+    }
+
+    /// How far the training's bar was drawn.
+    pub fn bar_step(&self) -> Option<i64> {
+        self.main.map(|(done, _)| done)
+    }
+
+    /// Takes a redraw of a bar: the step it stands at, and for the training's bar its progress.
+    pub fn bar(&mut self, label: &str, done: f64, total: Option<f64>) -> (i64, Option<(u64, u64)>) {
+        let (done, size) = (whole(done), total.map(whole));
+        self.known = true;
+        let (epoch, epochs) = epoch_in(label);
+        let step = match (epoch, size) {
+            (Some(epoch), Some(size)) => {
+                self.from_zero |= epoch == 0;
+                self.epoch = Some(epoch);
+                let before = if self.from_zero { epoch } else { epoch - 1 };
+                before.max(0).saturating_mul(size).saturating_add(done)
+            }
+            _ => self.count(label, done, size),
+        };
+        let all = match (size, epochs) {
+            (Some(size), Some(epochs)) => size.saturating_mul(epochs),
+            (Some(size), None) => size,
+            (None, _) => 0,
+        };
+        let is_main = self.main.is_none_or(|(_, most)| all >= most);
+        if !is_main {
+            return (step, None);
+        }
+        self.main = Some((step, all));
+        (step, Some((step.max(0).cast_unsigned(), all.max(0).cast_unsigned())))
+    }
+
+    /// A bar that begins again goes on from where the last of its label ended.
+    fn count(&mut self, label: &str, done: i64, size: Option<i64>) -> i64 {
+        // Bars of training and evaluation may have no label at all.
+        let key = format!("{label}/{}", size.unwrap_or(0));
+        if self.bars.len() >= MOST_BARS && !self.bars.contains_key(&key) {
+            return done;
+        }
+        let bar = self.bars.entry(key).or_default();
+        if done < bar.last && size.is_none_or(|size| bar.last >= size) {
+            bar.before = bar.before.saturating_add(bar.last);
+        }
+        bar.last = done;
+        bar.before.saturating_add(done)
+    }
+}
+
+/// The epoch that a label says: `Epoch 1/3`, `Epoch 0`, `epoch=4`.
+fn epoch_in(label: &str) -> (Option<i64>, Option<i64>) {
+    let found = super::pairs::find(label);
+    let pair = found.iter().find(|pair| is_epoch(pair.name));
+    (pair.map(|pair| whole(pair.value)), pair.and_then(|pair| pair.total).map(whole))
+}

@@ -1,0 +1,60 @@
+//! `trainer_state.json` of Hugging Face's Trainer: one document with the whole history, written anew
+//! at each checkpoint.
+
+use super::json;
+use super::number;
+use super::record::{Record, Sink, State};
+use super::value::Value;
+
+/// Settings of the Trainer that are worth comparing.
+const SETTINGS: [&str; 6] = [
+    "num_train_epochs",
+    "max_steps",
+    "train_batch_size",
+    "logging_steps",
+    "eval_steps",
+    "save_steps",
+];
+
+/// Reads a whole document.
+///
+/// # Errors
+/// Where the document is torn or is none of the Trainer's: it is to be read again later.
+pub fn read(bytes: &[u8], sink: &mut dyn Sink) -> Result<(), String> {
+    let document = json::parse(&String::from_utf8_lossy(bytes)).ok_or("the document is torn")?;
+    let Some(Value::List(history)) = document.get("log_history") else {
+        return Err("there is no `log_history` in it".to_owned());
+    };
+    for name in SETTINGS {
+        if let Some(value) = document.get(name) {
+            sink.record(Record::Config { name, value: value.clone() });
+        }
+    }
+    for row in history {
+        let Value::Map(entries) = row else { continue };
+        let step = row.get("step").and_then(Value::number).and_then(number::to_step).unwrap_or(0);
+        for (name, value) in entries.iter().filter(|(name, _)| name != "step") {
+            if let Some(value) = value.number() {
+                sink.record(Record::Scalar { name, step, wall_time: f64::NAN, value });
+            }
+        }
+    }
+    let count = |name| document.get(name).and_then(Value::number).map_or(0, |n| n as u64);
+    let (done, total) = (count("global_step"), count("max_steps"));
+    sink.record(Record::Progress { done, total });
+    if total > 0 && done >= total {
+        sink.record(Record::State(State::Finished));
+    }
+    Ok(())
+}
+
+/// Why a file that begins so is the Trainer's; none where it is not.
+#[must_use]
+pub fn recognise(head: &str) -> Option<String> {
+    let head = head.trim_start();
+    let keys =
+        ["\"log_history\"", "\"global_step\"", "\"best_metric\"", "\"best_model_checkpoint\""];
+    let known = keys.iter().filter(|key| head.contains(**key)).count();
+    (head.starts_with('{') && known >= 2)
+        .then(|| "the keys of Hugging Face's trainer_state.json".to_owned())
+}
