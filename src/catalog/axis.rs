@@ -2,6 +2,7 @@
 
 use super::points::Metric;
 use super::run::Run;
+use std::cmp::Ordering;
 
 /// The x axis of a chart.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -135,7 +136,8 @@ fn epoch_at(known: &[(i64, f64)], step: i64) -> f64 {
 #[must_use]
 pub fn smooth(points: &[Xy], weight: f64) -> Vec<Xy> {
     let weight = weight.clamp(0.0, 1.0);
-    let constant = points.windows(2).all(|pair| pair[0].1 == pair[1].1);
+    let differs = |pair: &[Xy]| pair[0].1.partial_cmp(&pair[1].1) != Some(Ordering::Equal);
+    let constant = !points.windows(2).any(differs);
     if constant || weight <= 0.0 {
         return points.to_vec();
     }
@@ -188,7 +190,7 @@ pub fn thin(points: &[Xy], buckets: usize) -> Vec<Xy> {
             finite().next(),
             finite().min_by(by_value),
             finite().max_by(by_value),
-            finite().last(),
+            (start..end).rev().find(|&index| points[index].1.is_finite()),
             broken,
         ];
         let mut picks: Vec<usize> = picks.into_iter().flatten().collect();
@@ -216,6 +218,7 @@ pub fn percentile(values: &[f64], share: f64) -> Option<f64> {
 }
 
 #[cfg(test)]
+#[allow(clippy::float_cmp, reason = "these sums are exact")]
 mod tests {
     use super::*;
     use crate::logs::Record;
@@ -249,8 +252,8 @@ mod tests {
     #[test]
     fn a_pause_is_left_out_of_the_process_time() {
         let mut run = Run::new("r".to_owned());
-        for (step, wall_time) in [100.0, 110.0, 120.0, 28_920.0, 28_930.0].into_iter().enumerate() {
-            run.apply(0, &Record::Scalar { name: "x", step: step as i64, wall_time, value: 0.0 });
+        for (step, wall_time) in (0..).zip([100.0, 110.0, 120.0, 28_920.0, 28_930.0]) {
+            run.apply(0, &Record::Scalar { name: "x", step, wall_time, value: 0.0 });
         }
         let metric = run.metric("x").expect("the metric");
         let at = |axis| {

@@ -103,12 +103,11 @@ pub fn look(path: &Path, named: bool) -> Found {
         return verdict(format!("cannot be read: {error}"));
     }
     let sample = Sample { path, head: &head, named };
-    let verdict = match formats::recognise(&sample) {
-        Some((format, why)) => Verdict::Log(format, why),
-        None => {
-            let refusal = formats::refusal(&sample);
-            Verdict::Other(refusal.unwrap_or("no metrics in its first 64 KiB").to_owned())
-        }
+    let verdict = if let Some((format, why)) = formats::recognise(&sample) {
+        Verdict::Log(format, why)
+    } else {
+        let refusal = formats::refusal(&sample);
+        Verdict::Other(refusal.unwrap_or("no metrics in its first 64 KiB").to_owned())
     };
     Found { path: path.to_path_buf(), length: data.len(), verdict }
 }

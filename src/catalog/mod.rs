@@ -116,10 +116,9 @@ impl Catalog {
         let mut any = false;
         let mut new_files = Vec::new();
         for mut found in looked {
-            if let (Verdict::Other(_), Some(_)) = (&found.verdict, &self.pattern) {
-                if let Some(text) = formats::FORMATS.last() {
-                    found.verdict = Verdict::Log(text, "read with --pattern".to_owned());
-                }
+            let unknown = matches!(found.verdict, Verdict::Other(_)) && self.pattern.is_some();
+            if let Some(text) = formats::FORMATS.last().filter(|_| unknown) {
+                found.verdict = Verdict::Log(text, "read with --pattern".to_owned());
             }
             if let Verdict::Log(format, _) = &found.verdict {
                 new_files.push((found.path.clone(), *format));
@@ -257,7 +256,7 @@ impl Catalog {
     /// Gives each run the hyper-parameters that stand in directories above it, or in the sub-run
     /// that torch's `add_hparams` makes.
     fn inherit(&mut self) {
-        let own: Vec<(PathBuf, String, Vec<(String, Value)>, bool)> = self
+        let own: Vec<OwnConfig> = self
             .units
             .values()
             .flat_map(|unit| {
@@ -265,10 +264,15 @@ impl Catalog {
                     let config =
                         run.own_config().map(|(name, value)| (name.to_owned(), value.clone()));
                     let only_hparams = run.metrics.iter().all(|m| m.name.starts_with("hparam/"));
-                    (unit.path.clone(), run.name.clone(), config.collect(), only_hparams)
+                    OwnConfig {
+                        path: unit.path.clone(),
+                        run: run.name.clone(),
+                        settings: config.collect(),
+                        only_hparams,
+                    }
                 })
             })
-            .filter(|(_, _, config, _): &(_, _, Vec<_>, _)| !config.is_empty())
+            .filter(|own| !own.settings.is_empty())
             .collect();
         for unit in self.units.values_mut() {
             for run in &mut unit.runs {
@@ -276,17 +280,17 @@ impl Catalog {
                 // The farthest first, so that the nearest wins.
                 let mut sources: Vec<_> = own
                     .iter()
-                    .filter(|(path, name, _, only_hparams)| {
-                        let is_own = *name == run.name;
-                        let above = unit.path.starts_with(path) && (unit.path != *path || is_own);
-                        let below = *only_hparams && path.parent() == Some(&unit.path);
+                    .filter(|own| {
+                        let is_own = own.run == run.name;
+                        let above =
+                            unit.path.starts_with(&own.path) && (unit.path != own.path || is_own);
+                        let below = own.only_hparams && own.path.parent() == Some(&unit.path);
                         above || below
                     })
                     .collect();
-                sources
-                    .sort_by_key(|(path, name, ..)| (*name == run.name, path.components().count()));
-                for (_, _, settings, _) in sources {
-                    config.extend(settings.iter().cloned());
+                sources.sort_by_key(|own| (own.run == run.name, own.path.components().count()));
+                for own in sources {
+                    config.extend(own.settings.iter().cloned());
                 }
                 run.config = config.into_iter().collect();
             }
@@ -405,6 +409,16 @@ impl Catalog {
     }
 }
 
+/// The hyper-parameters that a run's own files say.
+struct OwnConfig {
+    /// The path of its unit.
+    path: PathBuf,
+    run: String,
+    settings: Vec<(String, Value)>,
+    /// It has no metrics but those that `add_hparams` writes.
+    only_hparams: bool,
+}
+
 fn file_name(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
@@ -470,6 +484,11 @@ fn look_at(units: Vec<&mut Unit>, end: bool) -> bool {
     }
     std::thread::scope(|scope| {
         let handles: Vec<_> = (0..threads(count)).map(|_| scope.spawn(work)).collect();
-        handles.into_iter().fold(false, |any, handle| handle.join().unwrap_or(true) || any)
+        let mut any = false;
+        for handle in handles {
+            // A thread that panicked may have read something; the panic is reported by its hook.
+            any |= handle.join().unwrap_or(true);
+        }
+        any
     })
 }

@@ -12,6 +12,7 @@ mod error;
 mod eval;
 mod explore;
 mod headless;
+mod logs;
 mod offscreen;
 mod output;
 mod picture;
@@ -84,6 +85,12 @@ enum Subcommand {
     Picture(Box<PictureArgs>),
     /// Say which digits pictures show
     Predict(PredictArgs),
+    /// Watch trainings of any tool by their logs: files, directories, or what they print
+    Watch(logs::WatchArgs),
+    /// A table of runs: nntop's own, or those whose logs lie below paths
+    Runs(logs::RunsArgs),
+    /// Runs side by side: what differs in their configuration and how their metrics came out
+    Compare(logs::CompareArgs),
     /// Try hyper-parameters: every combination of a spec file's [search] table, or random ones
     Search(SearchArgs),
     /// Read several digits in one picture
@@ -121,6 +128,9 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Some(Subcommand::Explore(args)) => explore::run(&args, &cli.display),
         Some(Subcommand::Picture(args)) => picture::run(&args, &cli.display),
         Some(Subcommand::Predict(args)) => predict::run(&args),
+        Some(Subcommand::Watch(args)) => logs::watch(&args),
+        Some(Subcommand::Runs(args)) => logs::runs(&args),
+        Some(Subcommand::Compare(args)) => logs::compare(&args),
         Some(Subcommand::Search(args)) => search::run(&args),
         Some(Subcommand::Read(args)) => read::run(&args, &cli.display),
         Some(Subcommand::Session(command)) => sessions::run(command, &cli.display),

@@ -45,10 +45,10 @@ pub fn is_time(name: &str) -> bool {
 /// 1970, or a date with a time.
 #[must_use]
 pub fn wall_time(value: &Value) -> Option<f64> {
-    if let Value::Text(text) = value {
-        if let Some(seconds) = number::timestamp(text) {
-            return Some(seconds);
-        }
+    if let Value::Text(text) = value
+        && let Some(seconds) = number::timestamp(text)
+    {
+        return Some(seconds);
     }
     let number = value.number()?;
     if (1e9..1e10).contains(&number) {

@@ -53,13 +53,12 @@ impl Table {
         let cells = split(line, header.separator);
         if cells.len() != header.names.len() || header.is_repeated_by(&cells) {
             // A writer that begins again may write its header, or another one, once more.
-            match Header::read(line) {
-                Some(again) => self.header = Some(again),
-                None => {
-                    let (has, wants) = (cells.len(), header.names.len());
-                    let text = format!("a row of {has} cells under {wants} columns was skipped");
-                    warn(sink, offset, &text);
-                }
+            if let Some(again) = Header::read(line) {
+                self.header = Some(again);
+            } else {
+                let (has, wants) = (cells.len(), header.names.len());
+                let text = format!("a row of {has} cells under {wants} columns was skipped");
+                warn(sink, offset, &text);
             }
             return;
         }
@@ -96,8 +95,8 @@ impl Header {
             .into_iter()
             .max_by_key(|&separator| (split(line, separator).len(), separator == ','))?;
         let names = split(line, separator);
-        let named = names.iter().filter(|name| !name.is_empty()).count();
-        if named < 2 || names.iter().any(|name| number::parse(name).is_some()) {
+        let filled = names.iter().filter(|name| !name.is_empty()).count();
+        if filled < 2 || names.iter().any(|name| number::parse(name).is_some()) {
             return None;
         }
         let ranked = names.iter().enumerate();

@@ -53,7 +53,10 @@ pub enum Look {
 
 impl std::fmt::Debug for LogFile {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("LogFile").field("path", &self.path).field("offset", &self.offset).finish()
+        f.debug_struct("LogFile")
+            .field("path", &self.path)
+            .field("offset", &self.offset)
+            .finish_non_exhaustive()
     }
 }
 

@@ -2,7 +2,9 @@
 
 use super::record::{Reader, Sink};
 use super::text::{PatternText, Text, Utf16};
-use super::{config, csv, jsonl, mlflow, sqlite, stores, tensorboard, text, trainer_state, wandb};
+use super::{
+    config, csv, jsonl, mlflow, nntop, sqlite, stores, tensorboard, text, trainer_state, wandb,
+};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -68,7 +70,7 @@ impl std::fmt::Debug for Format {
 }
 
 /// Every format; the first that recognises a file reads it.
-pub const FORMATS: [Format; 14] = [
+pub const FORMATS: [Format; 15] = [
     Format {
         name: "TensorBoard events",
         role: Role::Metrics,
@@ -202,12 +204,24 @@ pub const FORMATS: [Format; 14] = [
         run: directory,
     },
     Format {
+        name: "nntop run",
+        role: Role::Metrics,
+        recognise: |sample| {
+            let is_one = text_of(sample.head).is_some_and(nntop::begins_like_one);
+            let is_old = file_name(sample.path) == "events.old.jsonl";
+            (is_one && !is_old).then(|| "the events of a run of nntop".to_owned())
+        },
+        open: |_, _| Source::Stream(Box::new(nntop::EventLog::default())),
+        run: directory,
+    },
+    Format {
         name: "JSON lines",
         role: Role::Metrics,
         recognise: |sample| {
             let kinds = ["jsonl", "json", "ndjson", "log", "txt", "out"];
             let fits = sample.named || kinds.contains(&extension(sample.path));
-            text_of(sample.head).filter(|_| fits).and_then(jsonl::recognise)
+            let text = text_of(sample.head).filter(|text| fits && !nntop::begins_like_one(text));
+            text.and_then(jsonl::recognise)
         },
         open: |_, _| Source::Stream(Box::new(jsonl::JsonLines::default())),
         run: by_known_name,

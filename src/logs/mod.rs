@@ -11,6 +11,7 @@ pub mod json;
 pub mod jsonl;
 mod lines;
 pub mod mlflow;
+pub mod nntop;
 pub mod number;
 mod record;
 pub mod sqlite;

@@ -89,10 +89,10 @@ fn list(lines: &[Line<'_>], at: &mut usize, indent: usize, depth: usize) -> Resu
         } else if let Some((key, rest)) = key_of(text).filter(|_| !text.starts_with(['{', '['])) {
             // A map whose first key stands behind the dash.
             let mut entries = vec![(key, scalar(rest))];
-            if let Some(next) = lines.get(*at).filter(|next| next.indent > indent) {
-                if let Value::Map(more) = block(lines, at, next.indent, depth + 1)? {
-                    entries.extend(more);
-                }
+            if let Some(next) = lines.get(*at).filter(|next| next.indent > indent)
+                && let Value::Map(more) = block(lines, at, next.indent, depth + 1)?
+            {
+                entries.extend(more);
             }
             items.push(Value::Map(entries));
         } else {

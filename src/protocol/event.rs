@@ -3,6 +3,7 @@
 use super::command::{Pace, Tune};
 use super::explorable::{Explorable, Explored};
 use super::figure::Figure;
+use super::metric::Metrics;
 use super::probe::Frame;
 use super::real;
 use super::stats::EpochStats;
@@ -41,6 +42,9 @@ pub enum Event {
     Explored(Box<Explored>),
     /// Sample: every explorable there is, for who asked alone.
     Explorables(Vec<Explorable>),
+    /// Fact: values that were measured at a step, by whatever trains. The epochs of our own trainer
+    /// are [`Event::EpochEnded`], whose [`EpochStats::metrics`] are the same.
+    Metrics(Metrics),
 }
 
 impl Event {

@@ -10,6 +10,7 @@ mod event;
 mod explorable;
 mod figure;
 mod link;
+mod metric;
 mod probe;
 mod reading;
 mod real;
@@ -26,6 +27,7 @@ pub use event::{
 pub use explorable::{Control, Explorable, Explored, Slider};
 pub use figure::{Bar, Cell, Curve, Figure, FigureBody, Neuron, Scale, Wire};
 pub use link::{Link, Update};
+pub use metric::{MetricSeries, MetricTable, Metrics};
 pub use probe::{
     Card, Content, DigitFilter, DigitOrder, DigitQuery, Frame, Moment, Probe, Tensor, Verdict, What,
 };

@@ -43,6 +43,11 @@ pub(super) fn points<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<(f64, f64
     Ok(points.into_iter().map(|(x, y)| (x.0, y.0)).collect())
 }
 
+pub(super) fn named<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<(String, f64)>, D::Error> {
+    let values = Vec::<(String, Real)>::deserialize(from)?;
+    Ok(values.into_iter().map(|(name, value)| (name, value.0)).collect())
+}
+
 pub(super) fn images<'de, D: Deserializer<'de>>(
     from: D,
 ) -> Result<Vec<(String, Vec<f32>)>, D::Error> {

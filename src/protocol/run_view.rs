@@ -1,8 +1,8 @@
 //! How a run stands: the fold of its events.
 
 use super::{
-    Activity, Claim, Classified, EpochStats, Event, Figure, Frame, LogLine, Outcome, Probe,
-    Progress, RunInfo, Saved, Series, Status, Tuned,
+    Activity, Claim, Classified, EpochStats, Event, Figure, Frame, LogLine, MetricTable, Outcome,
+    Probe, Progress, RunInfo, Saved, Series, Status, Tuned,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -33,6 +33,10 @@ pub struct RunView {
     /// The newest answer to each probe.
     pub frames: BTreeMap<Probe, Frame>,
     pub classified: Option<Classified>,
+    /// Metrics of what is not our own trainer. They are no part of a snapshot: its bytes are those
+    /// of older versions.
+    #[serde(skip)]
+    pub metrics: MetricTable,
 }
 
 impl RunView {
@@ -56,6 +60,7 @@ impl RunView {
             Event::Progress(progress) => self.progress = Some(progress.clone()),
             Event::Frame(frame) => self.keep_frame(frame),
             Event::Classified(classified) => self.classified = Some(classified.clone()),
+            Event::Metrics(metrics) => self.metrics.apply(metrics),
             // What somebody plays with is no part of the run.
             Event::Explored(_) | Event::Explorables(_) => {}
         }
@@ -70,6 +75,7 @@ impl RunView {
             self.progress = None;
             self.tuned.clear();
             self.frames.clear();
+            self.metrics = MetricTable::default();
         }
         self.info = Some(info.clone());
         self.outcome = None;

@@ -38,6 +38,7 @@ pub(super) fn print(event: &Event, view: &RunView, out: &mut Output<'_>) -> io::
         Event::Tuned(tuned) => line(out, "tuned", tuned),
         Event::Saved(saved) => line(out, "saved", saved),
         Event::Log(entry) => line(out, "log", entry),
+        Event::Metrics(metrics) => line(out, "metrics", metrics),
         Event::Finished(outcome) => {
             view.claims.iter().try_for_each(|claim| self::claim(claim, out))?;
             line(out, "finished", &finished(outcome, view))

@@ -2,7 +2,7 @@
 //! programs read the rest as it is.
 
 use crate::cli::output::Output;
-use crate::protocol::{Claim, EpochStats, Event, Outcome, Progress, RunInfo, RunView};
+use crate::protocol::{Claim, EpochStats, Event, Metrics, Outcome, Progress, RunInfo, RunView};
 use std::io;
 
 /// Cells of the progress bar.
@@ -21,6 +21,7 @@ pub(super) fn print(event: &Event, view: &RunView, out: &mut Output<'_>) -> io::
         Event::Claim(claim) => self::claim(claim, out),
         Event::Log(line) => writeln!(out, "# {}", line.text),
         Event::Finished(outcome) => finished(outcome, view, out),
+        Event::Metrics(metrics) => self::metrics(metrics, out),
         Event::StatusChanged(_)
         | Event::Figure(_)
         | Event::Progress(_)
@@ -29,6 +30,13 @@ pub(super) fn print(event: &Event, view: &RunView, out: &mut Output<'_>) -> io::
         | Event::Explored(_)
         | Event::Explorables(_) => Ok(()),
     }
+}
+
+/// Values measured at a step, in one line.
+fn metrics(metrics: &Metrics, out: &mut Output<'_>) -> io::Result<()> {
+    let values: Vec<String> =
+        metrics.values.iter().map(|(name, value)| format!("{name} {value}")).collect();
+    writeln!(out, "# step {}  {}", metrics.step, values.join("  "))
 }
 
 /// A claim of the book in four lines.

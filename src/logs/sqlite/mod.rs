@@ -62,12 +62,11 @@ impl Database {
         self.scan(1, &mut |_, record| {
             let cells = row::cells(record);
             let text = |index: usize| cells.get(index).and_then(Cell::text);
-            if text(0).as_deref() == Some("table") {
-                if let (Some(name), Some(Cell::Int(root)), Some(sql)) =
+            if text(0).as_deref() == Some("table")
+                && let (Some(name), Some(Cell::Int(root)), Some(sql)) =
                     (text(1), cells.get(3), text(4))
-                {
-                    tables.push(Table::new(&name, *root as u32, &sql));
-                }
+            {
+                tables.push(Table::new(&name, *root as u32, &sql));
             }
         })?;
         Ok(tables)

@@ -90,10 +90,6 @@ impl<'a> Tensor<'a> {
         if self.content.is_empty() {
             return Cow::Borrowed(&self.values);
         }
-        fn each<const N: usize>(content: &[u8], read: impl Fn([u8; N]) -> f64) -> Vec<f64> {
-            let chunks = content.chunks_exact(N);
-            chunks.map(|chunk| read(chunk.try_into().unwrap_or([0; N]))).collect()
-        }
         let content = self.content;
         Cow::Owned(match self.dtype {
             1 => each(content, |b| f64::from(f32::from_le_bytes(b))),
@@ -113,6 +109,12 @@ impl<'a> Tensor<'a> {
             _ => Vec::new(),
         })
     }
+}
+
+/// Numbers of `N` bytes each, one behind the other.
+fn each<const N: usize>(content: &[u8], read: impl Fn([u8; N]) -> f64) -> Vec<f64> {
+    let chunks = content.chunks_exact(N);
+    chunks.map(|chunk| read(chunk.try_into().unwrap_or([0; N]))).collect()
 }
 
 const BFLOAT: i64 = 14;
@@ -171,7 +173,7 @@ mod tests {
             Tensor::decode(&[0x08, 19, 0x6a, 2, 0x80, 0x7c]).first(),
             Some(0.0).map(|_: f64| half(0x3e00))
         );
-        assert_eq!(half(0x0001), 2_f64.powi(-24));
+        assert_eq!(Some(half(0x0001)), Some(2_f64.powi(-24)));
         assert!(half(0x7e00).is_nan());
     }
 }

@@ -100,10 +100,8 @@ impl Text {
                 continue;
             }
             // A line that says no step is a line about a training only if its names are.
-            let says = match place.is_some() {
-                true => true,
-                false => steps::is_metric(pair.name, known) && (pair.joined || all_pairs),
-            };
+            let names_one = || steps::is_metric(pair.name, known) && (pair.joined || all_pairs);
+            let says = place.is_some() || names_one();
             if says {
                 let mean = format!("{} (avg)", pair.name);
                 let name = if pair.mean { &mean } else { pair.name };
@@ -123,8 +121,10 @@ impl Text {
             }
         }
         for &(name, value) in &bar.metrics {
-            let same =
-                self.drawn.get(name).is_some_and(|&(at, drawn)| at == step && drawn == value);
+            let same = self
+                .drawn
+                .get(name)
+                .is_some_and(|&(at, drawn)| at == step && drawn.to_bits() == value.to_bits());
             if same || name == "v_num" || self.drawn.len() > MOST_NAMES {
                 continue;
             }

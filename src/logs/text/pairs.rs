@@ -83,7 +83,7 @@ fn number_at(line: &str, at: usize) -> Option<(f64, usize)> {
     if attached(&line[..at]) {
         return None;
     }
-    if sign && line[..at].chars().next_back().is_some_and(|c| c.is_alphanumeric()) {
+    if sign && line[..at].chars().next_back().is_some_and(char::is_alphanumeric) {
         return None;
     }
     plain_number_at(line, at)
@@ -149,15 +149,17 @@ fn skip_token(line: &str, from: usize) -> usize {
     from + stop.unwrap_or(rest.len())
 }
 
+/// Units that stand behind a number.
+const UNITS: [&str; 22] = [
+    "ms", "us", "ns", "s", "sec", "secs", "min", "m", "h", "hr", "it", "x", "MB", "GB", "KB",
+    "MiB", "GiB", "M", "K", "k", "B", "G",
+];
+
 /// The length of a unit at the front: a percent sign, or at most five letters.
 fn unit(text: &str) -> usize {
     if text.starts_with('%') {
         return 1;
     }
-    const UNITS: [&str; 22] = [
-        "ms", "us", "ns", "s", "sec", "secs", "min", "m", "h", "hr", "it", "x", "MB", "GB", "KB",
-        "MiB", "GiB", "M", "K", "k", "B", "G",
-    ];
     let letters = text.bytes().take_while(u8::is_ascii_alphabetic).count();
     if !UNITS.contains(&&text[..letters]) {
         return 0;

@@ -19,11 +19,11 @@ pub fn split(line: &str) -> (&str, Option<f64>) {
         let before = rest;
         rest = rest.trim_start_matches([' ', '\t', '|', ':']);
         rest = rest.strip_prefix("- ").unwrap_or(rest);
-        if let Some((inside, behind)) = bracket(rest) {
-            if is_time(inside) || is_level(inside) || is_date_time(inside).is_some() {
-                time = time.or(is_date_time(inside));
-                rest = behind;
-            }
+        if let Some((inside, behind)) = bracket(rest)
+            && (is_time(inside) || is_level(inside) || is_date_time(inside).is_some())
+        {
+            time = time.or(is_date_time(inside));
+            rest = behind;
         }
         if let Some((seconds, behind)) = date_time(rest) {
             time = time.or(seconds);

@@ -168,11 +168,8 @@ impl Steps {
         }
         let (done, total) = match (place.epoch, place.step) {
             (Some((epoch, epochs)), Some((step, Some(each)))) if each > 0 && step <= each => {
-                if let Some((last_epoch, last_step)) = self.last {
-                    if epoch > last_epoch {
-                        self.goes_on |= step > last_step;
-                    }
-                }
+                let earlier = self.last.filter(|(last_epoch, _)| epoch > *last_epoch);
+                self.goes_on |= earlier.is_some_and(|(_, last_step)| step > last_step);
                 self.last = Some((epoch, step));
                 if self.goes_on {
                     self.step = step;

@@ -34,10 +34,9 @@ pub fn pairs(metric: &Metric) -> Vec<(i64, f64)> {
 /// What differs between points and a series of `expected/`, if anything.
 pub fn difference(points: &[Point], series: &Value) -> Option<String> {
     let pairs: Vec<(i64, f64)> = points.iter().map(|point| (point.step, point.value)).collect();
-    if let Some(count) = series["points"].as_u64() {
-        if points.len() as u64 != count {
-            return Some(format!("{} points instead of {count}", points.len()));
-        }
+    let count = series["points"].as_u64();
+    if count.is_some_and(|count| count != points.len() as u64) {
+        return Some(format!("{} points instead of {count:?}", points.len()));
     }
     for some in series["some"].as_array().into_iter().flatten() {
         // Text's series hold one pair of step and value there.
@@ -50,10 +49,9 @@ pub fn difference(points: &[Point], series: &Value) -> Option<String> {
         if point.step != step || !same {
             return Some(format!("{point:?} at {index} instead of {some}"));
         }
-        if let Some(time) = some["wall_time"].as_f64() {
-            if (point.wall_time - time).abs() > 1e-3 {
-                return Some(format!("{point:?} at {index} instead of {some}"));
-            }
+        let time = some["wall_time"].as_f64();
+        if time.is_some_and(|time| (point.wall_time - time).abs() > 1e-3) {
+            return Some(format!("{point:?} at {index} instead of {some}"));
         }
     }
     let sum = checksum(&pairs);

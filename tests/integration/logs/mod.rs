@@ -1,4 +1,5 @@
 //! Logs of other tools, written by the real ones, read as `tests/fixtures/logs/expected` says.
+#![allow(clippy::float_cmp, reason = "what is read must be what was written, to the last bit")]
 
 mod expected;
 mod following;

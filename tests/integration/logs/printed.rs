@@ -12,10 +12,8 @@ fn printed(name: &str) -> Catalog {
 fn lines_of_every_layout_are_read() {
     let Some(expected) = read("text") else { return };
     for (name, content) in expected.as_object().unwrap() {
-        let Some(series) = content["expected"].as_object().filter(|_| name.ends_with(".log"))
-        else {
-            continue;
-        };
+        let is_printed = std::path::Path::new(name).extension().is_some_and(|e| e == "log");
+        let Some(series) = content["expected"].as_object().filter(|_| is_printed) else { continue };
         let catalog = printed(&format!("text/{name}"));
         if series.is_empty() {
             assert_eq!(catalog.runs().count(), 0, "{name}");
@@ -36,7 +34,9 @@ fn lines_of_every_layout_are_read() {
             if name == "pytorch-mnist-example.log" && metric == "Loss" {
                 // The log tells samples, not batches; `expected` counts batches of 64.
                 assert!(found.iter().all(|(step, _)| step % 64 == 0));
-                found.iter_mut().for_each(|(step, _)| *step /= 64);
+                for (step, _) in &mut found {
+                    *step /= 64;
+                }
             }
             if name == "speedrun.log" && metric != "val_loss" {
                 // `expected` noted the lines with a validation loss alone.
@@ -96,7 +96,7 @@ fn assert_rows(run: &Run, series: &serde_json::Value) {
     for (name, wanted) in series.as_object().unwrap() {
         let found = pairs(run.metric(name).unwrap());
         let rows: Vec<(i64, f64)> =
-            found.iter().enumerate().map(|(row, (_, value))| (row as i64, *value)).collect();
+            (0_i64..).zip(&found).map(|(row, (_, value))| (row, *value)).collect();
         assert_eq!(checksum(&rows), wanted["crc32"].as_str().unwrap(), "{name}: {rows:?}");
     }
 }

@@ -38,7 +38,7 @@ fn wandb_files_are_read_torn_and_damaged_ones_too() {
                 assert_eq!(run.setting(key).unwrap().number(), Some(number), "{name}: {key}");
             }
         }
-        let printed: String = run.lines.iter().map(|line| format!("{line}\n")).collect();
+        let printed: String = run.lines.iter().flat_map(|line| [line.as_str(), "\n"]).collect();
         assert_eq!(printed, expected["console"].as_str().unwrap(), "{name}");
         assert_eq!(!run.warnings.is_empty(), expected["reader_said"].is_array(), "{name}");
     }

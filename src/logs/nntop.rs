@@ -1,0 +1,144 @@
+//! Runs of nntop itself: the facts that a session keeps in `events.jsonl`.
+
+use super::lines;
+use super::record::{Reader, Record, Sink, State};
+use super::value::Value;
+use crate::protocol::{Event, Outcome, RunInfo};
+use serde::Deserialize;
+
+/// A line of the file: an event and when it happened, seconds since 1970.
+#[derive(Deserialize)]
+struct Line {
+    at: f64,
+    event: Event,
+}
+
+/// Reads a run's facts. Networks that an experiment trains one after the other are told apart by
+/// their titles in front of the metrics' names.
+#[derive(Debug, Default)]
+pub struct EventLog {
+    offset: u64,
+    /// What stands in front of the names of metrics.
+    part: String,
+}
+
+impl Reader for EventLog {
+    fn read(&mut self, bytes: &[u8], end: bool, sink: &mut dyn Sink) -> usize {
+        let offset = self.offset;
+        let read = lines::each(bytes, end, |at, line| {
+            let line = line.unwrap_or_default();
+            match serde_json::from_str::<Line>(line) {
+                Ok(line) => self.event(&line.event, line.at, sink),
+                Err(_) if line.trim().is_empty() => {}
+                // The process was killed while it wrote; what follows is whole.
+                Err(_) => {
+                    let text = "a line that is no event was skipped".to_owned();
+                    sink.record(Record::Warning { offset: offset + at as u64, text });
+                }
+            }
+        });
+        self.offset += read as u64;
+        read
+    }
+}
+
+impl EventLog {
+    fn event(&mut self, event: &Event, wall_time: f64, sink: &mut dyn Sink) {
+        let metrics = |step: i64, values: &[(String, f64)], sink: &mut dyn Sink| {
+            for (name, value) in values {
+                let name = format!("{}{name}", self.part);
+                sink.record(Record::Scalar { name: &name, step, wall_time, value: *value });
+            }
+        };
+        match event {
+            Event::EpochEnded(stats) => metrics(stats.epoch.into(), &stats.metrics(), sink),
+            Event::Metrics(told) => metrics(told.step, &told.values, sink),
+            Event::Started(info) => {
+                self.part = match info.title.split_once('·') {
+                    Some((_, part)) => format!("{}/", part.trim()),
+                    None => String::new(),
+                };
+                sink.record(Record::Started { wall_time });
+                settings(info, sink);
+                sink.record(Record::State(State::Running));
+            }
+            Event::Log(line) => sink.record(Record::Line { text: &line.text }),
+            Event::Finished(outcome) => sink.record(Record::State(match outcome {
+                Outcome::Completed(_) | Outcome::Stopped => State::Finished,
+                Outcome::Diverged { .. } | Outcome::Failed(_) => State::Failed,
+            })),
+            _ => {}
+        }
+    }
+}
+
+fn settings(info: &RunInfo, sink: &mut dyn Sink) {
+    sink.record(Record::Title { name: &info.title });
+    let texts = [
+        ("network", &info.network),
+        ("cost", &info.cost),
+        ("optimizer", &info.optimizer),
+        ("regularizer", &info.regularizer),
+        ("schedule", &info.schedule),
+        ("data", &info.data),
+    ];
+    for (name, text) in texts.into_iter().filter(|(_, text)| !text.is_empty()) {
+        sink.record(Record::Config { name, value: Value::Text(text.clone()) });
+    }
+    let numbers = [
+        ("learning_rate", info.learning_rate),
+        ("regularization", info.regularization),
+        ("momentum", info.momentum),
+        ("batch_size", info.batch_size.into()),
+        ("epochs", info.epochs.into()),
+        ("seed", info.seed as f64),
+    ];
+    for (name, number) in numbers {
+        sink.record(Record::Config { name, value: Value::Number(number) });
+    }
+}
+
+/// Whether a file begins as a run's facts do.
+#[must_use]
+pub fn begins_like_one(head: &str) -> bool {
+    let first = head.lines().next().unwrap_or_default();
+    first.starts_with("{\"at\":") && first.contains("\"event\":{\"")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::logs::record::testing::whole;
+    use crate::protocol::{EpochStats, Metrics};
+
+    fn line(event: &Event) -> String {
+        format!("{{\"at\":1.5,\"event\":{}}}\n", serde_json::to_string(event).expect("JSON"))
+    }
+
+    #[test]
+    fn epochs_metrics_and_the_end_are_read() {
+        let info = RunInfo { title: "x · part".to_owned(), ..RunInfo::default() };
+        let stats = EpochStats { epoch: 2, test_accuracy: Some(0.5), ..EpochStats::default() };
+        let metrics =
+            Metrics { step: 7, values: vec![("loss".to_owned(), f64::NAN)], ..Metrics::default() };
+        let text = [
+            line(&Event::Started(Box::new(info))),
+            line(&Event::EpochEnded(stats)),
+            line(&Event::Metrics(metrics)),
+            "torn\n".to_owned(),
+            line(&Event::Finished(Outcome::Stopped)),
+        ]
+        .concat();
+        assert!(begins_like_one(&text));
+        let found = whole(EventLog::default(), text.as_bytes()).join("\n");
+        for part in [
+            "part/accuracy/test\", step: 2, wall_time: 1.5, value: 0.5",
+            "part/loss\", step: 7",
+            "value: NaN",
+            "Warning",
+            "State(Finished)",
+        ] {
+            assert!(found.contains(part), "{part}: {found}");
+        }
+    }
+}
