@@ -8,12 +8,14 @@ pub mod metric;
 mod points;
 pub mod query;
 mod run;
+mod source;
 mod state;
 mod unit;
 
 pub use discover::{Found, Verdict};
 pub use points::{Metric, Point};
 pub use run::{Run, Sample, Warning};
+pub use source::SharedCatalog;
 pub use state::{Standing, standing};
 
 use crate::logs::formats::{self, Source};
@@ -78,16 +80,30 @@ impl Catalog {
     /// line without its end counts too.
     pub fn load(&mut self, end: bool) {
         self.discover();
-        self.read(end, true);
+        self.looks += 1;
+        while self.read(end, true, None).1 {}
     }
 
     /// Reads what is new; whether there was anything. New files are found too, every few seconds.
     pub fn poll(&mut self) -> bool {
+        let (mut any, mut more) = self.poll_for(Duration::MAX);
+        while more {
+            let (again, still) = self.read(false, true, None);
+            (any, more) = (any || again, still);
+        }
+        any
+    }
+
+    /// As [`Catalog::poll`], but begins with no more files once the time is over; whether anything
+    /// was new, and whether more waits.
+    pub fn poll_for(&mut self, time: Duration) -> (bool, bool) {
+        let deadline = Instant::now().checked_add(time);
         self.looks += 1;
-        let walk =
-            self.walked.is_none_or(|(at, took)| at.elapsed() > WALK_EVERY.max(took * WALK_SHARE));
-        let found = walk && self.discover();
-        self.read(false, found) || found
+        let due =
+            |(at, took): (Instant, Duration)| at.elapsed() > WALK_EVERY.max(took * WALK_SHARE);
+        let found = self.walked.is_none_or(due) && self.discover();
+        let (any, more) = self.read(false, found, deadline);
+        (any || found, more)
     }
 
     /// Looks for new files; whether there were any.
@@ -238,19 +254,22 @@ impl Catalog {
         }
     }
 
-    /// Reads what is new in the units that are due; whether there was anything.
-    fn read(&mut self, end: bool, all: bool) -> bool {
+    /// Reads what is new in the units that are due, those first that waited longest; whether there
+    /// was anything, and whether some had to wait.
+    fn read(&mut self, end: bool, all: bool, deadline: Option<Instant>) -> (bool, bool) {
         let looks = self.looks;
         let due = self.units.values_mut().enumerate().filter(|(index, unit)| {
             // Quiet files are looked at every fourth time, not all of them at once.
-            end || all || unit.quiet < QUIET || (looks + *index as u64).is_multiple_of(4)
+            let due = unit.quiet < QUIET || (looks + *index as u64).is_multiple_of(4);
+            end || all || unit.is_behind() || due
         });
-        let units: Vec<&mut Unit> = due.map(|(_, unit)| unit).collect();
-        let any = look_at(units, end);
+        let mut units: Vec<&mut Unit> = due.map(|(_, unit)| unit).collect();
+        units.sort_by_key(|unit| unit.looked);
+        let (any, more) = look_at(units, end, looks, deadline);
         if any {
             self.inherit();
         }
-        any
+        (any, more)
     }
 
     /// Gives each run the hyper-parameters that stand in directories above it, or in the sub-run
@@ -308,15 +327,19 @@ impl Catalog {
         self.runs().find(|run| run.name == name)
     }
 
-    /// When any file of a run was written to last, seconds since 1970.
+    /// When any file of a run was written to last, seconds since 1970, as of the last look.
     #[must_use]
     pub fn written(&self, name: &str) -> Option<f64> {
-        let unit = self.units.values().find(|unit| unit.runs.iter().any(|run| run.name == name))?;
-        let times = unit.files.iter().filter_map(|member| {
-            let modified = std::fs::metadata(member.log.path()).ok()?.modified().ok()?;
-            Some(modified.duration_since(std::time::UNIX_EPOCH).ok()?.as_secs_f64())
-        });
-        times.max_by(f64::total_cmp)
+        self.runs_with_times().find(|(run, _)| run.name == name)?.1
+    }
+
+    /// The runs, in order of their paths, with when their files were written to last, seconds since
+    /// 1970.
+    pub fn runs_with_times(&self) -> impl Iterator<Item = (&Run, Option<f64>)> {
+        self.units.values().flat_map(|unit| {
+            let written = unit.written();
+            unit.shown().map(move |run| (run, written))
+        })
     }
 
     /// How many files are followed.
@@ -465,30 +488,40 @@ fn in_parallel<T: Send, R: Send>(tasks: Vec<T>, work: impl Fn(T) -> R + Sync) ->
     results.into_inner().unwrap_or_default()
 }
 
-/// Looks at units, the largest number of threads for many of them; whether anything was new.
-fn look_at(units: Vec<&mut Unit>, end: bool) -> bool {
+/// Looks at units in several threads, until the deadline; whether anything was new, and whether
+/// more waits.
+fn look_at(units: Vec<&mut Unit>, end: bool, look: u64, deadline: Option<Instant>) -> (bool, bool) {
+    let count = units.len();
     let queue = Mutex::new(units.into_iter());
-    let count = queue.lock().map_or(0, |queue| queue.len());
     let next = || queue.lock().ok().and_then(|mut queue| queue.next());
+    let is_late = || deadline.is_some_and(|deadline| Instant::now() >= deadline);
     let work = || {
         let mut scratch = Vec::new();
-        let mut any = false;
-        while let Some(unit) = next() {
+        let (mut any, mut more) = (false, false);
+        while !is_late()
+            && let Some(unit) = next()
+        {
+            unit.looked = look;
             any |= unit.look(end, &mut scratch);
+            more |= unit.is_behind();
         }
-        any
+        (any, more)
     };
     // A look at a few files that did not change takes less than starting threads.
-    if threads(count) <= 1 {
-        return work();
-    }
-    std::thread::scope(|scope| {
-        let handles: Vec<_> = (0..threads(count)).map(|_| scope.spawn(work)).collect();
-        let mut any = false;
-        for handle in handles {
-            // A thread that panicked may have read something; the panic is reported by its hook.
-            any |= handle.join().unwrap_or(true);
-        }
-        any
-    })
+    let (any, more) = if threads(count) <= 1 {
+        work()
+    } else {
+        std::thread::scope(|scope| {
+            let handles: Vec<_> = (0..threads(count)).map(|_| scope.spawn(work)).collect();
+            let (mut any, mut more) = (false, false);
+            for handle in handles {
+                // A thread that panicked may have read something; its hook reports the panic.
+                let (had, waits) = handle.join().unwrap_or((true, false));
+                (any, more) = (any || had, more || waits);
+            }
+            (any, more)
+        })
+    };
+    let left = queue.into_inner().is_ok_and(|queue| queue.len() > 0);
+    (any, more || left)
 }

@@ -14,6 +14,8 @@ pub struct Unit {
     pub runs: Vec<Run>,
     /// Looks in a row that found nothing new.
     pub quiet: u32,
+    /// Which look of the catalog was the last at it.
+    pub looked: u64,
 }
 
 /// A file of a unit.
@@ -32,7 +34,13 @@ pub struct Member {
 impl Unit {
     #[must_use]
     pub fn new(path: &Path, name: String) -> Self {
-        Self { path: path.to_path_buf(), files: Vec::new(), runs: vec![Run::new(name)], quiet: 0 }
+        Self {
+            path: path.to_path_buf(),
+            files: Vec::new(),
+            runs: vec![Run::new(name)],
+            quiet: 0,
+            looked: 0,
+        }
     }
 
     /// Adds a file at its place in the order of names.
@@ -79,6 +87,18 @@ impl Unit {
         }
         self.quiet = if any { 0 } else { self.quiet.saturating_add(1) };
         any
+    }
+
+    /// Whether more waits to be read than one look took.
+    #[must_use]
+    pub fn is_behind(&self) -> bool {
+        self.files.iter().any(|member| member.log.is_behind())
+    }
+
+    /// When any of its files was written to last, seconds since 1970.
+    #[must_use]
+    pub fn written(&self) -> Option<f64> {
+        self.files.iter().filter_map(|member| member.log.modified()).max_by(f64::total_cmp)
     }
 
     /// Its runs that say anything.

@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 
 /// Bytes read at a time.
 const CHUNK: usize = 512 << 10;
+/// Bytes read in one look: the first curves of a huge file are to be seen soon.
+const BUDGET: usize = 32 << 20;
 /// Bytes of a file's beginning, and before the offset, by which a rewritten file is told.
 const PRINT: usize = 256;
 /// A file that is read as a whole is not longer than this.
@@ -28,6 +30,10 @@ pub struct LogFile {
     tail: Vec<u8>,
     /// Why the file could not be read the last time.
     problem: Option<String>,
+    /// There is more to read at once than one look took.
+    is_behind: bool,
+    /// When the file was written to last, seconds since 1970, as of the last look that read.
+    modified: f64,
 }
 
 /// By what a change of a file is noticed.
@@ -85,7 +91,19 @@ impl LogFile {
     ) -> Self {
         let path = path.to_path_buf();
         let (head, tail) = (Vec::new(), Vec::new());
-        Self { path, format, make, source, offset: 0, stamp: None, head, tail, problem: None }
+        Self {
+            path,
+            format,
+            make,
+            source,
+            offset: 0,
+            stamp: None,
+            head,
+            tail,
+            problem: None,
+            is_behind: false,
+            modified: f64::NAN,
+        }
     }
 
     #[must_use]
@@ -102,6 +120,18 @@ impl LogFile {
     #[must_use]
     pub fn offset(&self) -> u64 {
         self.offset
+    }
+
+    /// Whether more waits to be read than one look took.
+    #[must_use]
+    pub fn is_behind(&self) -> bool {
+        self.is_behind
+    }
+
+    /// When the file was written to last, seconds since 1970, as of the last look that read it.
+    #[must_use]
+    pub fn modified(&self) -> Option<f64> {
+        Some(self.modified).filter(|time| time.is_finite())
     }
 
     /// Why the file could not be read the last time.
@@ -177,6 +207,7 @@ impl LogFile {
         };
         let result = read(&self.path, bytes, &mut forget_first);
         self.problem = result.err();
+        self.modified = stamp.modified.0 as f64 + stamp.modified.1 as f64 / 1e9;
         // A torn document is looked at again even if the clock of its file system stands still.
         self.stamp = if self.problem.is_none() { Some(stamp) } else { None };
         self.offset = stamp.length.max(1);
@@ -209,7 +240,12 @@ impl LogFile {
         let Source::Stream(reader) = &mut self.source else { return Ok(Look::Unchanged) };
         let start = self.offset;
         let mut filled = 0;
+        self.is_behind = false;
         loop {
+            if !end && self.offset - start > BUDGET as u64 {
+                self.is_behind = true;
+                break;
+            }
             if scratch.len() < filled + CHUNK {
                 scratch.resize(filled + CHUNK, 0);
             }
@@ -238,7 +274,8 @@ impl LogFile {
             scratch.shrink_to_fit();
         }
         self.remember(file)?;
-        self.stamp = Some(stamp);
+        self.modified = stamp.modified.0 as f64 + stamp.modified.1 as f64 / 1e9;
+        self.stamp = Some(stamp).filter(|_| !self.is_behind);
         Ok(if self.offset > start || start == 0 { Look::Read } else { Look::Unchanged })
     }
 

@@ -15,6 +15,7 @@ mod probe;
 mod reading;
 mod real;
 mod run_view;
+mod runs;
 mod series;
 mod stats;
 mod untrusted;
@@ -33,6 +34,9 @@ pub use probe::{
 };
 pub use reading::{ReadDigit, ReadLine, Reading, Segmentation};
 pub use run_view::RunView;
+pub use runs::{
+    CurveQuery, CurveSet, Grouping, MetricFacts, RunAxis, RunCurve, RunRow, RunSource, RunTable,
+};
 pub use series::Series;
 pub use stats::{EpochStats, LayerStats};
 pub use untrusted::{Untrusted, is_unprintable, printable, printable_json};

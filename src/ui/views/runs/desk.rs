@@ -1,0 +1,221 @@
+//! What the views of runs share: the table, what is marked, hidden, filtered and sorted.
+
+use crate::protocol::{RunRow, RunSource, RunTable, printable};
+use std::cell::RefCell;
+use std::collections::{BTreeSet, HashMap};
+use std::rc::Rc;
+use std::sync::Arc;
+
+/// The state that the views of runs share.
+#[derive(Debug)]
+pub struct Desk {
+    pub source: Arc<dyn RunSource>,
+    pub table: Arc<RunTable>,
+    /// Places in the table of the runs that are listed, in order.
+    pub listed: Vec<usize>,
+    /// Place in `listed` of the run under the cursor.
+    pub cursor: usize,
+    pub marked: BTreeSet<String>,
+    pub pinned: BTreeSet<String>,
+    pub hidden: BTreeSet<String>,
+    pub filter: String,
+    /// Why the filter is no query.
+    pub wrong: Option<String>,
+    pub sort: usize,
+    pub reversed: bool,
+    /// The colour of each run, kept whatever is filtered: given out in order of first sight.
+    colours: HashMap<String, usize>,
+    /// What `listed` was made from.
+    made: Option<(u64, String)>,
+}
+
+/// The views' handle of it.
+pub type Shared = Rc<RefCell<Desk>>;
+
+/// Columns of metrics that the table has at most.
+pub const MOST_METRICS: usize = 3;
+
+impl Desk {
+    #[must_use]
+    pub fn shared(source: Arc<dyn RunSource>) -> Shared {
+        let table = source.table();
+        Rc::new(RefCell::new(Self {
+            source,
+            table,
+            listed: Vec::new(),
+            cursor: 0,
+            marked: BTreeSet::new(),
+            pinned: BTreeSet::new(),
+            hidden: BTreeSet::new(),
+            filter: String::new(),
+            wrong: None,
+            sort: 0,
+            reversed: false,
+            colours: HashMap::new(),
+            made: None,
+        }))
+    }
+
+    /// Takes the newest table, and lists its runs anew where anything changed.
+    pub fn refresh(&mut self) {
+        self.table = self.source.table();
+        let wanted = (self.table.revision, self.filter.clone());
+        if self.made.as_ref() == Some(&wanted) {
+            return;
+        }
+        self.made = Some(wanted);
+        self.list();
+    }
+
+    /// Lists the runs as filter, sorting, pins and hiding want it.
+    pub fn list(&mut self) {
+        let under = self.under_cursor().map(|row| row.name.clone());
+        for row in &self.table.rows {
+            let next = self.colours.len();
+            self.colours.entry(row.name.clone()).or_insert(next);
+        }
+        let matching = if self.filter.trim().is_empty() {
+            self.wrong = None;
+            None
+        } else {
+            match self.source.filter(&self.filter) {
+                Ok(names) => {
+                    self.wrong = None;
+                    Some(names)
+                }
+                // While a query is typed the runs stay as they were.
+                Err(why) => {
+                    self.wrong = Some(why);
+                    return;
+                }
+            }
+        };
+        let rows = &self.table.rows;
+        let is_listed = |row: &RunRow| {
+            let matches = matching.as_ref().is_none_or(|names| names.contains(&row.name));
+            self.pinned.contains(&row.name) || (matches && !self.hidden.contains(&row.name))
+        };
+        let mut listed: Vec<usize> = (0..rows.len()).filter(|&place| is_listed(&rows[place])).collect();
+        let columns = self.columns();
+        listed.sort_by(|&a, &b| {
+            let pinned = |place: usize| !self.pinned.contains(&rows[place].name);
+            let order = compare(&rows[a], &rows[b], self.sort, &columns);
+            let order = if self.reversed { order.reverse() } else { order };
+            pinned(a).cmp(&pinned(b)).then(order)
+        });
+        self.listed = listed;
+        let place = |name: &String| self.listed.iter().position(|&at| self.table.rows[at].name == *name);
+        let kept = under.as_ref().and_then(place).unwrap_or(self.cursor);
+        self.cursor = kept.min(self.listed.len().saturating_sub(1));
+    }
+
+    /// The run under the cursor.
+    #[must_use]
+    pub fn under_cursor(&self) -> Option<&RunRow> {
+        self.table.rows.get(*self.listed.get(self.cursor)?)
+    }
+
+    /// The runs whose curves are shown: those marked, or all that are listed.
+    #[must_use]
+    pub fn charted(&self) -> Vec<&RunRow> {
+        let rows = self.listed.iter().filter_map(|&place| self.table.rows.get(place));
+        if self.marked.is_empty() {
+            rows.collect()
+        } else {
+            self.table.rows.iter().filter(|row| self.marked.contains(&row.name)).collect()
+        }
+    }
+
+    /// The number of a run's colour.
+    #[must_use]
+    pub fn colour(&self, run: &str) -> usize {
+        self.colours.get(run).copied().unwrap_or(0)
+    }
+
+    /// The metrics that the table shows: the most telling of those that most runs have.
+    #[must_use]
+    pub fn columns(&self) -> Vec<String> {
+        let mut counts: HashMap<&str, usize> = HashMap::new();
+        for metric in self.table.rows.iter().flat_map(|row| &row.metrics) {
+            *counts.entry(&metric.name).or_default() += 1;
+        }
+        let mut names: Vec<(&str, usize)> = counts.into_iter().collect();
+        names.sort_by(|a, b| (telling(a.0), b.1, a.0).cmp(&(telling(b.0), a.1, b.0)));
+        names.into_iter().take(MOST_METRICS).map(|(name, _)| name.to_owned()).collect()
+    }
+
+    /// All metrics of the charted runs, by group and name.
+    #[must_use]
+    pub fn metrics(&self) -> Vec<String> {
+        let rows = self.charted();
+        let names: BTreeSet<&str> =
+            rows.iter().flat_map(|row| row.metrics.iter().map(|metric| metric.name.as_str())).collect();
+        let mut names: Vec<&str> = names.into_iter().filter(|name| !name.starts_with('_')).collect();
+        let group = |name: &str| name.split_once('/').map_or(String::new(), |(group, _)| group.to_owned());
+        names.sort_by_key(|name| (group(name), telling(name), *name));
+        names.into_iter().map(str::to_owned).collect()
+    }
+}
+
+/// How much a metric tells; less is more.
+fn telling(name: &str) -> usize {
+    let name = name.to_ascii_lowercase();
+    let has = |words: &[&str]| words.iter().any(|word| name.contains(word));
+    let kind = if has(&["loss", "cost"]) {
+        0
+    } else if has(&["acc", "map", "f1", "bleu", "reward", "error", "perplexity"]) {
+        1
+    } else {
+        return 8;
+    };
+    kind + if has(&["val", "eval", "test"]) { 0 } else { 2 }
+}
+
+/// The order of two runs by a column: 0 the name, 1 the state, 2 the step, then best values of the
+/// metrics shown, then hyper-parameters. What has no value comes last.
+fn compare(a: &RunRow, b: &RunRow, column: usize, metrics: &[String]) -> std::cmp::Ordering {
+    use std::cmp::Ordering::{Greater, Less};
+    let by_name = || a.name.cmp(&b.name);
+    let ordered = |a: Option<f64>, b: Option<f64>| match (a, b) {
+        (Some(a), Some(b)) => a.total_cmp(&b),
+        (Some(_), None) => Less,
+        (None, Some(_)) => Greater,
+        (None, None) => std::cmp::Ordering::Equal,
+    };
+    let order = match column {
+        0 => return by_name(),
+        1 => a.state.cmp(b.state),
+        2 => a.step.cmp(&b.step),
+        _ => match metrics.get(column - 3) {
+            Some(metric) => {
+                let best = |row: &RunRow| row.metrics.iter().find(|m| m.name == *metric)?.best;
+                ordered(best(a), best(b))
+            }
+            None => {
+                let place = column - 3 - metrics.len();
+                let value = |row: &RunRow| row.config.get(place).map(|(_, value)| value.clone());
+                let number = |row: &RunRow| value(row)?.parse().ok();
+                match (number(a), number(b)) {
+                    (None, None) => value(a).cmp(&value(b)),
+                    (a, b) => ordered(a, b),
+                }
+            }
+        },
+    };
+    order.then_with(by_name)
+}
+
+/// A name that others chose, safe to show, cut in the middle to so many columns.
+#[must_use]
+pub fn shown(text: &str, columns: usize) -> String {
+    let text = printable(text);
+    let count = text.chars().count();
+    if count <= columns {
+        return text.into_owned();
+    }
+    let tail = columns.saturating_sub(1) / 2;
+    let head = columns.saturating_sub(1) - tail;
+    let front: String = text.chars().take(head).collect();
+    let back: String = text.chars().skip(count - tail).collect();
+    format!("{front}…{back}")
+}
