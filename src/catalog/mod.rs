@@ -2,9 +2,11 @@
 //! runs, summarized, filtered and compared.
 
 pub mod axis;
+mod copies;
 mod discover;
 pub mod group;
 pub mod metric;
+mod parallel;
 mod points;
 pub mod query;
 mod run;
@@ -20,9 +22,9 @@ pub use state::{Standing, standing};
 
 use crate::logs::formats::{self, Source};
 use crate::logs::{LogFile, Value};
+use parallel::{in_parallel, look_at};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 use std::time::{Duration, Instant};
 use unit::Unit;
 
@@ -146,7 +148,7 @@ impl Catalog {
             self.add(&path, format);
         }
         if any {
-            self.settle();
+            copies::settle(&mut self.units, &mut self.left_out);
         }
         self.walked = Some((Instant::now(), start.elapsed()));
         any
@@ -171,87 +173,6 @@ impl Catalog {
         let unit = self.units.entry(run.clone()).or_insert_with(|| Unit::new(&run, name));
         unit.add(log, self.next_id, false);
         self.next_id += 1;
-    }
-
-    /// Joins and leaves out files that say what others say too.
-    fn settle(&mut self) {
-        self.leave_out_copies();
-        self.leave_out_older_states();
-        self.join_printed_text();
-    }
-
-    /// Ray and Stable-Baselines write the same numbers in several formats.
-    fn leave_out_copies(&mut self) {
-        for unit in self.units.values_mut() {
-            let names: Vec<String> =
-                unit.files.iter().map(|member| file_name(member.log.path())).collect();
-            let has = |name: &str| names.iter().any(|known| known == name);
-            let has_events = names.iter().any(|name| name.contains("tfevents"));
-            let copies: Vec<PathBuf> = unit
-                .files
-                .iter()
-                .map(|member| member.log.path().to_path_buf())
-                .filter(|path| {
-                    let name = file_name(path);
-                    if has("result.json") {
-                        return name == "progress.csv" || name.contains("tfevents");
-                    }
-                    let is_progress = name == "progress.csv" || name == "progress.json";
-                    (is_progress && has_events) || (name == "progress.json" && has("progress.csv"))
-                })
-                .collect();
-            for path in copies {
-                let better = if has("result.json") { "result.json" } else { "its other logs" };
-                unit.remove(&path);
-                self.left_out.insert(path, format!("the same numbers as in {better}"));
-            }
-        }
-    }
-
-    /// Of the checkpoints' trainer states only the newest counts: older ones may tell of a past
-    /// that was given up.
-    fn leave_out_older_states(&mut self) {
-        for unit in self.units.values_mut() {
-            let states: Vec<(i64, bool, PathBuf)> = unit
-                .files
-                .iter()
-                .map(|member| member.log.path())
-                .filter(|path| file_name(path) == "trainer_state.json")
-                .map(|path| {
-                    let is_root = path.parent() == Some(&unit.path);
-                    (global_step(path), is_root, path.to_path_buf())
-                })
-                .collect();
-            let Some(newest) = states.iter().max().cloned() else { continue };
-            for (_, _, path) in states.into_iter().filter(|state| *state != newest) {
-                unit.remove(&path);
-                self.left_out.insert(path, format!("an older state than {}", newest.2.display()));
-            }
-        }
-    }
-
-    /// What a run printed beside a log of its metrics belongs to that run.
-    fn join_printed_text(&mut self) {
-        let printed: Vec<PathBuf> = self
-            .units
-            .iter()
-            .filter(|(_, unit)| {
-                unit.files.iter().all(|member| member.log.format().name.starts_with("printed text"))
-            })
-            .map(|(path, _)| path.clone())
-            .collect();
-        for path in printed {
-            let Some(dir) = path.parent().filter(|_| path.is_file()) else { continue };
-            if !self.units.get(dir).is_some_and(Unit::has_metrics) {
-                continue;
-            }
-            let Some(text) = self.units.remove(&path) else { continue };
-            let Some(unit) = self.units.get_mut(dir) else { continue };
-            for member in text.files {
-                let format = member.log.format();
-                unit.add(LogFile::new(member.log.path(), format, &[]), member.id, true);
-            }
-        }
     }
 
     /// Reads what is new in the units that are due, those first that waited longest; whether there
@@ -440,88 +361,4 @@ struct OwnConfig {
     settings: Vec<(String, Value)>,
     /// It has no metrics but those that `add_hparams` writes.
     only_hparams: bool,
-}
-
-fn file_name(path: &Path) -> String {
-    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
-}
-
-/// The step that the beginning of a trainer state says, else the number of its checkpoint.
-fn global_step(path: &Path) -> i64 {
-    let head = std::fs::read(path).unwrap_or_default();
-    let head = String::from_utf8_lossy(&head[..head.len().min(formats::SAMPLE)]);
-    let said = head.split("\"global_step\":").nth(1).and_then(|rest| {
-        let digits: String = rest.trim_start().chars().take_while(char::is_ascii_digit).collect();
-        digits.parse().ok()
-    });
-    let numbered =
-        path.parent().map(file_name).and_then(|name| name.rsplit('-').next()?.parse().ok());
-    said.or(numbered).unwrap_or(0)
-}
-
-/// How many threads read.
-fn threads(tasks: usize) -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from).min(8).min(tasks)
-}
-
-fn in_parallel<T: Send, R: Send>(tasks: Vec<T>, work: impl Fn(T) -> R + Sync) -> Vec<R> {
-    let count = threads(tasks.len());
-    if count <= 1 {
-        return tasks.into_iter().map(work).collect();
-    }
-    let queue = Mutex::new(tasks.into_iter());
-    let results = Mutex::new(Vec::new());
-    // A poisoned lock means that another thread panicked; the scope hands that panic on.
-    let next = || queue.lock().ok().and_then(|mut queue| queue.next());
-    std::thread::scope(|scope| {
-        for _ in 0..count {
-            scope.spawn(|| {
-                while let Some(task) = next() {
-                    let result = work(task);
-                    if let Ok(mut results) = results.lock() {
-                        results.push(result);
-                    }
-                }
-            });
-        }
-    });
-    results.into_inner().unwrap_or_default()
-}
-
-/// Looks at units in several threads, until the deadline; whether anything was new, and whether
-/// more waits.
-fn look_at(units: Vec<&mut Unit>, end: bool, look: u64, deadline: Option<Instant>) -> (bool, bool) {
-    let count = units.len();
-    let queue = Mutex::new(units.into_iter());
-    let next = || queue.lock().ok().and_then(|mut queue| queue.next());
-    let is_late = || deadline.is_some_and(|deadline| Instant::now() >= deadline);
-    let work = || {
-        let mut scratch = Vec::new();
-        let (mut any, mut more) = (false, false);
-        while !is_late()
-            && let Some(unit) = next()
-        {
-            unit.looked = look;
-            any |= unit.look(end, &mut scratch);
-            more |= unit.is_behind();
-        }
-        (any, more)
-    };
-    // A look at a few files that did not change takes less than starting threads.
-    let (any, more) = if threads(count) <= 1 {
-        work()
-    } else {
-        std::thread::scope(|scope| {
-            let handles: Vec<_> = (0..threads(count)).map(|_| scope.spawn(work)).collect();
-            let (mut any, mut more) = (false, false);
-            for handle in handles {
-                // A thread that panicked may have read something; its hook reports the panic.
-                let (had, waits) = handle.join().unwrap_or((true, false));
-                (any, more) = (any || had, more || waits);
-            }
-            (any, more)
-        })
-    };
-    let left = queue.into_inner().is_ok_and(|queue| queue.len() > 0);
-    (any, more || left)
 }

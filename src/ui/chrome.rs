@@ -109,6 +109,7 @@ fn header(chrome: Chrome, line: Rect, buffer: &mut Buffer) {
     let without_run = match chrome.setup {
         Setup { explorable: Some(_), .. } => Some("ideas of the book to play with"),
         Setup { reading: Some(_), .. } => Some("a picture and how it was read"),
+        Setup { runs: Some(_), .. } => Some("runs by their logs"),
         _ => None,
     };
     if let Some(what) = without_run {

@@ -5,7 +5,8 @@ use super::view::View;
 use super::view_id::ViewId;
 use super::views;
 use crate::picture::Picture;
-use crate::protocol::Reading;
+use crate::protocol::{Reading, RunSource};
+use std::sync::Arc;
 
 /// How a dashboard is set up.
 #[derive(Clone, Debug, Default)]
@@ -27,15 +28,20 @@ pub struct Setup {
     pub explorable: Option<String>,
     /// There is no run, only this picture, by its name, and how it was read.
     pub reading: Option<(String, Reading)>,
+    /// There is no run of one's own, only those of this source.
+    pub runs: Option<Arc<dyn RunSource>>,
 }
 
 impl Setup {
     /// Whether there is no run.
     pub(super) fn is_without_run(&self) -> bool {
-        self.explorable.is_some() || self.reading.is_some()
+        self.explorable.is_some() || self.reading.is_some() || self.runs.is_some()
     }
 
     pub(super) fn views(&self) -> Vec<Box<dyn View>> {
+        if let Some(source) = &self.runs {
+            return views::watching(source);
+        }
         match (&self.explorable, &self.reading) {
             (Some(id), _) => views::exploring(id),
             (None, Some((name, reading))) => views::reading(name, reading),

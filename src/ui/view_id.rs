@@ -17,6 +17,10 @@ pub enum ViewId {
     Explore,
     /// A picture and how it was read; not a view of a run.
     Read,
+    /// A table of runs, read from their logs.
+    Runs,
+    /// Charts of runs side by side.
+    Compare,
 }
 
 impl ViewId {
@@ -36,6 +40,8 @@ impl ViewId {
             Self::Draw => "Draw",
             Self::Explore => "Explore",
             Self::Read => "Read",
+            Self::Runs => "Runs",
+            Self::Compare => "Compare",
         }
     }
 }

@@ -20,7 +20,11 @@ const IDLE_POLL: Duration = Duration::from_secs(1);
 const QUIET: u32 = 60;
 
 /// Shows runs until the user leaves.
-pub(super) fn show(catalog: Catalog, view: ViewId, display: &DisplayArgs) -> anyhow::Result<ExitCode> {
+pub(super) fn show(
+    catalog: Catalog,
+    view: ViewId,
+    display: &DisplayArgs,
+) -> anyhow::Result<ExitCode> {
     let source = Arc::new(SharedCatalog::new(catalog));
     // Runs of others are watched: nobody takes commands.
     let (commands, _nobody) = unbounded();
@@ -57,7 +61,12 @@ fn read(source: &SharedCatalog, news: &Sender<Update>) {
 }
 
 /// The dashboard as text, once everything was read.
-pub(super) fn once(catalog: Catalog, view: ViewId, size: (u16, u16), display: &DisplayArgs) -> String {
+pub(super) fn once(
+    catalog: Catalog,
+    view: ViewId,
+    size: (u16, u16),
+    display: &DisplayArgs,
+) -> String {
     let mut app = App::new(setup(Arc::new(SharedCatalog::loaded(catalog)), view, display));
     let mut buffer = Buffer::empty(Rect::new(0, 0, size.0, size.1));
     app.render(&mut buffer);

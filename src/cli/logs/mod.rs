@@ -1,13 +1,18 @@
 //! Logs of other tools, and runs side by side: `watch`, `runs`, `compare`, and `export` of paths.
 
 mod compare;
+mod dashboard;
 mod explain;
 mod follow;
 mod table;
 
+use super::dashboard::has_terminal;
+use super::display::DisplayArgs;
 use super::error::Usage;
+use super::picture;
 use crate::catalog::Catalog;
 use crate::session::Home;
+use crate::ui::ViewId;
 use clap::Args;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -26,12 +31,27 @@ pub(super) struct WatchArgs {
     /// `E(?<epoch>\d+) loss=(?<loss>\S+)`
     #[arg(long, value_name = "REGEX")]
     pattern: Option<String>,
-    /// Print the table of runs once, and end
+    /// Print the charts (with `=runs` the table) once as text, and end
+    #[arg(long, value_name = "VIEW", num_args = 0..=1, require_equals = true, default_missing_value = "charts")]
+    once: Option<Once>,
+    /// Columns and rows of --once
+    #[arg(long, default_value = "120x40", value_name = "WxH")]
+    size: String,
+    /// Print lines instead of drawing, also on a terminal
     #[arg(long)]
-    once: bool,
-    /// Print one JSON object a run; implies --once
+    headless: bool,
+    /// Print one JSON object a run, and end
     #[arg(long)]
     json: bool,
+}
+
+/// What --once prints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Once {
+    /// The charts of all metrics
+    Charts,
+    /// The table of runs, as the dashboard shows it
+    Runs,
 }
 
 /// Arguments of `nntop runs`.
@@ -70,34 +90,45 @@ pub(super) struct CompareArgs {
 }
 
 /// `nntop watch`.
-pub(super) fn watch(args: &WatchArgs) -> anyhow::Result<ExitCode> {
+pub(super) fn watch(args: &WatchArgs, display: &DisplayArgs) -> anyhow::Result<ExitCode> {
     if args.paths.iter().any(|path| path.as_os_str() == "-") {
         if args.paths.len() > 1 {
             return Err(Usage::value("PATH", "`-` stands alone").into());
         }
-        return follow::standard_input(args.pattern.as_deref(), args.once || args.json);
+        return follow::standard_input(args.pattern.as_deref(), args.once.is_some() || args.json);
     }
     let paths = or_here(&args.paths)?;
     let mut catalog = Catalog::new(paths);
     if let Some(pattern) = &args.pattern {
         catalog = catalog.with_pattern(pattern).map_err(|why| Usage::value("--pattern", why))?;
     }
-    catalog.load(args.explain || args.once || args.json);
+    let ends = args.explain || args.once.is_some() || args.json;
+    if !ends && !args.headless && has_terminal() {
+        return dashboard::show(catalog, ViewId::Compare, display);
+    }
+    catalog.load(ends);
     if args.explain {
         explain::print(&catalog)?;
-        return Ok(ExitCode::SUCCESS);
+    } else if args.json {
+        table::print(&catalog, &table::Shown::default(), true)?;
+    } else if let Some(once) = args.once {
+        let size = picture::size(&args.size)?;
+        let view = if once == Once::Runs { ViewId::Runs } else { ViewId::Compare };
+        super::output::out().lines(&dashboard::once(catalog, view, size, display))?;
+    } else {
+        return follow::files(catalog);
     }
-    if args.once || args.json {
-        let shown = table::Shown::default();
-        table::print(&catalog, &shown, args.json)?;
-        return Ok(ExitCode::SUCCESS);
-    }
-    follow::files(catalog)
+    Ok(ExitCode::SUCCESS)
 }
 
 /// `nntop runs`.
-pub(super) fn runs(args: &RunsArgs) -> anyhow::Result<ExitCode> {
+pub(super) fn runs(args: &RunsArgs, display: &DisplayArgs) -> anyhow::Result<ExitCode> {
     let mut catalog = Catalog::new(or_own(&args.paths)?);
+    let plain =
+        args.json || args.filter.is_some() || args.sort.is_some() || !args.metrics.is_empty();
+    if !plain && has_terminal() {
+        return dashboard::show(catalog, ViewId::Runs, display);
+    }
     catalog.load(true);
     let shown = table::Shown::new(args.filter.as_deref(), args.sort.as_deref(), &args.metrics)?;
     table::print(&catalog, &shown, args.json)?;
@@ -105,8 +136,11 @@ pub(super) fn runs(args: &RunsArgs) -> anyhow::Result<ExitCode> {
 }
 
 /// `nntop compare`.
-pub(super) fn compare(args: &CompareArgs) -> anyhow::Result<ExitCode> {
+pub(super) fn compare(args: &CompareArgs, display: &DisplayArgs) -> anyhow::Result<ExitCode> {
     let mut catalog = Catalog::new(or_own(&args.paths)?);
+    if args.filter.is_none() && args.metrics.is_empty() && has_terminal() {
+        return dashboard::show(catalog, ViewId::Compare, display);
+    }
     catalog.load(true);
     let shown = table::Shown::new(args.filter.as_deref(), None, &args.metrics)?;
     compare::print(&catalog, &shown)?;

@@ -3,6 +3,7 @@
 mod first_chapters;
 mod later_chapters;
 mod playing;
+mod runs;
 
 use super::Entry;
 
@@ -14,6 +15,7 @@ pub(super) const TABLES: &[&[Entry]] = &[
     VIEWS,
     READ,
     playing::TABLE,
+    runs::TABLE,
     first_chapters::TABLE,
     later_chapters::TABLE,
 ];

@@ -11,6 +11,7 @@ mod gradients;
 mod network;
 mod overview;
 mod read;
+mod runs;
 mod weights;
 
 pub(super) use digits::Digits;
@@ -18,7 +19,8 @@ pub(super) use explore::Explore;
 
 use super::view::View;
 use super::view_id::ViewId;
-use crate::protocol::Reading;
+use crate::protocol::{Reading, RunSource};
+use std::sync::Arc;
 
 /// A view of a run: which one, the key that opens it, and how it is made.
 #[derive(Debug)]
@@ -73,6 +75,13 @@ pub fn exploring(id: &str) -> Vec<Box<dyn View>> {
 #[must_use]
 pub fn reading(name: &str, reading: &Reading) -> Vec<Box<dyn View>> {
     vec![Box::new(read::Read::of(name, reading))]
+}
+
+/// The views of many runs.
+#[must_use]
+pub fn watching(source: &Arc<dyn RunSource>) -> Vec<Box<dyn View>> {
+    let desk = runs::Desk::shared(Arc::clone(source));
+    vec![Box::new(runs::Runs::new(std::rc::Rc::clone(&desk))), Box::new(runs::Compare::new(desk))]
 }
 
 #[cfg(test)]

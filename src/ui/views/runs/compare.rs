@@ -1,6 +1,7 @@
 //! Charts of runs, overlaid: a grid of metrics.
 
-use super::desk::{Desk, Shared, shown};
+use super::desk::{Shared, shown};
+use super::drawing::{self, Look, axis_name, draw_config, nearest};
 use super::number;
 use crate::protocol::{CurveQuery, CurveSet, Grouping, RunAxis, RunCurve, What};
 use crate::ui::effect::Effect;
@@ -8,7 +9,7 @@ use crate::ui::numbers::short;
 use crate::ui::theme::{Role, Theme};
 use crate::ui::view::{Context, KeyHelp, View};
 use crate::ui::view_id::ViewId;
-use crate::ui::widgets::{Line, LineChart, Mark, Pane, write, write_at};
+use crate::ui::widgets::{Line, LineChart, Mark, Pane, write};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseEvent, MouseEventKind};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -34,16 +35,11 @@ pub struct Compare {
     /// Charts on a page, as last drawn.
     shown: usize,
     axis: RunAxis,
-    log_y: bool,
-    log_x: bool,
     weight: usize,
-    /// The y axis spans all values, not the 5th to the 95th percentile.
-    outliers: bool,
+    look: Look,
     by_seed: bool,
     /// The share of the x axis at which values are read.
     cursor: Option<f64>,
-    /// The part of the x axis that is shown, as shares of all of it.
-    zoom: [f64; 2],
     config: bool,
     /// Curves by metric, and what they were asked with.
     cache: HashMap<String, (u64, CurveQuery, CurveSet)>,
@@ -58,13 +54,10 @@ impl Compare {
             page: 0,
             shown: 1,
             axis: RunAxis::Step,
-            log_y: false,
-            log_x: false,
             weight: 1,
-            outliers: false,
+            look: Look { log_x: false, log_y: false, outliers: false, zoom: [0.0, 1.0] },
             by_seed: false,
             cursor: None,
-            zoom: [0.0, 1.0],
             config: false,
             cache: HashMap::new(),
         }
@@ -89,7 +82,7 @@ impl Compare {
             smoothing: WEIGHTS[self.weight],
             range: None,
             // Zoomed in, more of the curve stands in each column.
-            columns: (columns as f64 / (self.zoom[1] - self.zoom[0]).max(0.01)) as usize,
+            columns: (columns as f64 / (self.look.zoom[1] - self.look.zoom[0]).max(0.01)) as usize,
         };
         let revision = desk.table.revision;
         if let Some((at, asked, set)) = self.cache.get(metric)
@@ -104,28 +97,31 @@ impl Compare {
                 set
             }
             // It is being read: what is known stays on the screen.
-            None => self.cache.get(metric).map_or_else(CurveSet::default, |(_, _, set)| set.clone()),
+            None => {
+                self.cache.get(metric).map_or_else(CurveSet::default, |(_, _, set)| set.clone())
+            }
         }
     }
 
     fn move_cursor(&mut self, by: f64) {
-        self.cursor = Some((self.cursor.unwrap_or(if by < 0.0 { 1.0 } else { 0.0 }) + by).clamp(0.0, 1.0));
+        self.cursor =
+            Some((self.cursor.unwrap_or(if by < 0.0 { 1.0 } else { 0.0 }) + by).clamp(0.0, 1.0));
     }
 
     /// Zooms around the cursor, or the middle.
     fn zoom_by(&mut self, factor: f64) {
-        let [low, high] = self.zoom;
+        let [low, high] = self.look.zoom;
         let at = low + (high - low) * self.cursor.unwrap_or(0.5);
         let width = ((high - low) * factor).clamp(0.001, 1.0);
         let from = (at - width / 2.0).clamp(0.0, 1.0 - width);
-        self.zoom = [from, from + width];
+        self.look.zoom = [from, from + width];
     }
 
     fn pan(&mut self, share: f64) {
-        let [low, high] = self.zoom;
+        let [low, high] = self.look.zoom;
         let width = high - low;
         let from = (low + share * width).clamp(0.0, 1.0 - width);
-        self.zoom = [from, from + width];
+        self.look.zoom = [from, from + width];
     }
 }
 
@@ -167,7 +163,7 @@ impl View for Compare {
             KeyCode::Esc if self.cursor.is_some() => self.cursor = None,
             KeyCode::Char('+' | '=') => self.zoom_by(0.5),
             KeyCode::Char('-') => self.zoom_by(2.0),
-            KeyCode::Char('0') => self.zoom = [0.0, 1.0],
+            KeyCode::Char('0') => self.look.zoom = [0.0, 1.0],
             KeyCode::PageDown | KeyCode::Char('n') => self.page += 1,
             KeyCode::PageUp | KeyCode::Char('b') => self.page = self.page.saturating_sub(1),
             KeyCode::Home => self.page = 0,
@@ -183,9 +179,9 @@ impl View for Compare {
                     RunAxis::Wall => RunAxis::Step,
                 }
             }
-            KeyCode::Char('l') => self.log_y = !self.log_y,
-            KeyCode::Char('L') => self.log_x = !self.log_x,
-            KeyCode::Char('o') => self.outliers = !self.outliers,
+            KeyCode::Char('l') => self.look.log_y = !self.look.log_y,
+            KeyCode::Char('L') => self.look.log_x = !self.look.log_x,
+            KeyCode::Char('o') => self.look.outliers = !self.look.outliers,
             KeyCode::Char('g') => self.by_seed = !self.by_seed,
             KeyCode::Char('c') => self.config = !self.config,
             KeyCode::Char('1') | KeyCode::Backspace => return Effect::OpenView(ViewId::Runs),
@@ -202,7 +198,8 @@ impl View for Compare {
             MouseEventKind::Down(_) | MouseEventKind::Drag(_) => {
                 let side = self.shown.max(1) as f64;
                 let columns = side.sqrt().ceil();
-                let share = f64::from(event.column.saturating_sub(area.x)) / f64::from(area.width.max(1));
+                let share =
+                    f64::from(event.column.saturating_sub(area.x)) / f64::from(area.width.max(1));
                 self.cursor = Some((share * columns).fract());
             }
             _ => return Effect::Ignored,
@@ -229,7 +226,8 @@ impl View for Compare {
             draw_config(&self.desk.borrow(), side, buffer, theme);
             body.width -= width;
         }
-        let most = (usize::from(body.width / LEAST.0).max(1), usize::from(body.height / LEAST.1).max(1));
+        let most =
+            (usize::from(body.width / LEAST.0).max(1), usize::from(body.height / LEAST.1).max(1));
         let wanted = if self.side == 0 {
             let fitting = (metrics.len() as f64).sqrt().ceil() as usize;
             (fitting.min(3), metrics.len().div_ceil(fitting.clamp(1, 3)))
@@ -248,7 +246,9 @@ impl View for Compare {
             return;
         }
         let (width, height) = (body.width / columns as u16, body.height / rows as u16);
-        for (place, metric) in metrics.iter().skip(self.page * shown_now).take(shown_now).enumerate() {
+        for (place, metric) in
+            metrics.iter().skip(self.page * shown_now).take(shown_now).enumerate()
+        {
             let (column, row) = ((place % columns) as u16, (place / columns) as u16);
             let cell = Rect { x: body.x + column * width, y: body.y + row * height, width, height };
             self.draw_chart(metric, cell, buffer, theme);
@@ -284,7 +284,7 @@ impl Compare {
         let inside = Pane::new(&title, theme).draw(area, buffer);
         let columns = usize::from(inside.width.max(1)) * 2;
         let set = self.curves(metric, columns);
-        let Some((x, y)) = self.ranges(&set) else {
+        let Some((x, y)) = drawing::ranges(&set, self.look) else {
             write(buffer, inside, 0, theme.say("no values to draw"), theme.style(Role::Dim));
             return;
         };
@@ -305,50 +305,24 @@ impl Compare {
             marks,
             x_label: &x_label,
             y_text: short,
-            log: self.log_y,
-            log_x: self.log_x,
+            log: self.look.log_y,
+            log_x: self.look.log_x,
             highest: None,
-            fixed: Some([log(self.log_x, fixed[0]), log(self.log_y, fixed[1])]),
+            fixed: Some([log(self.look.log_x, fixed[0]), log(self.look.log_y, fixed[1])]),
             theme: *theme,
         };
         (&chart).render(inside, buffer);
     }
 
-    /// The ends of both axes; none where nothing can be drawn.
-    fn ranges(&self, set: &CurveSet) -> Option<([f64; 2], [f64; 2])> {
-        let points = || {
-            set.curves.iter().flat_map(|curve| {
-                let band = curve.band.iter().flatten().flatten();
-                curve.raw.iter().chain(band).chain(curve.superseded.iter().flatten())
-            })
-        };
-        let fits = |on: bool, value: f64| value.is_finite() && (!on || value > 0.0);
-        let range = |values: &mut dyn Iterator<Item = f64>| {
-            values.fold(None, |range: Option<[f64; 2]>, value| {
-                let [low, high] = range.unwrap_or([value, value]);
-                Some([low.min(value), high.max(value)])
-            })
-        };
-        let x = range(&mut points().map(|point| point.0).filter(|&x| fits(self.log_x, x)))?;
-        let y = range(&mut points().map(|point| point.1).filter(|&y| fits(self.log_y, y)))?;
-        let width = x[1] - x[0];
-        let x = [x[0] + width * self.zoom[0], x[0] + width * self.zoom[1]];
-        let x = if x[1] > x[0] { x } else { [x[0], x[0] + 1.0] };
-        // A little air around the middle values, so that the curve is seen to go on.
-        let y = match set.middle.filter(|_| !self.outliers) {
-            Some([low, high]) if fits(self.log_y, low) && high > low => {
-                let air = 0.1 * (high - low);
-                [(low - air).max(y[0]), (high + air).min(y[1])]
-            }
-            _ => y,
-        };
-        let y = if y[1] > y[0] { y } else { [y[0] - 0.05 * y[0].abs().max(0.1), y[0] + 0.05 * y[0].abs().max(0.1)] };
-        let y = if self.log_y && y[0] <= 0.0 { [y[1] * 1e-6, y[1]] } else { y };
-        Some((x, y))
-    }
-
     /// A curve as lines: its raw values faint behind, what was overtaken, its band, itself.
-    fn lines_of(&self, curve: &RunCurve, set: &CurveSet, y: [f64; 2], at: Option<f64>, theme: &Theme) -> Vec<Line> {
+    fn lines_of(
+        &self,
+        curve: &RunCurve,
+        set: &CurveSet,
+        y: [f64; 2],
+        at: Option<f64>,
+        theme: &Theme,
+    ) -> Vec<Line> {
         let desk = self.desk.borrow();
         let colour = if curve.members > 1 || self.by_seed {
             set.curves.iter().position(|other| other.name == curve.name).unwrap_or(0)
@@ -359,10 +333,17 @@ impl Compare {
         let faint = theme.style(Role::Border);
         // Values outside are drawn at the edge, never dropped.
         let clip = |points: &[(f64, f64)]| -> Vec<(f64, f64)> {
-            points.iter().map(|&(x, value)| (x, if value.is_nan() { value } else { value.clamp(y[0], y[1]) })).collect()
+            points
+                .iter()
+                .map(|&(x, value)| {
+                    (x, if value.is_nan() { value } else { value.clamp(y[0], y[1]) })
+                })
+                .collect()
         };
-        let plain = |points: &[(f64, f64)], style| Line { points: clip(points), style, ..Line::default() };
-        let mut lines: Vec<Line> = curve.superseded.iter().map(|piece| plain(piece, faint)).collect();
+        let plain =
+            |points: &[(f64, f64)], style| Line { points: clip(points), style, ..Line::default() };
+        let mut lines: Vec<Line> =
+            curve.superseded.iter().map(|piece| plain(piece, faint)).collect();
         if let Some([low, high]) = &curve.band {
             lines.push(plain(low, faint));
             lines.push(plain(high, faint));
@@ -378,43 +359,11 @@ impl Compare {
         };
         let name = shown(&curve.name, 24);
         let name = if curve.members > 1 { format!("{name} ×{}", curve.members) } else { name };
-        lines.push(Line { name, value: value.map_or_else(String::new, number), ..plain(main, style) });
+        lines.push(Line {
+            name,
+            value: value.map_or_else(String::new, number),
+            ..plain(main, style)
+        });
         lines
-    }
-}
-
-/// The value of the point that is nearest to an x.
-fn nearest(points: &[(f64, f64)], x: f64) -> Option<f64> {
-    let distance = |point: &&(f64, f64)| (point.0 - x).abs();
-    points.iter().min_by(|a, b| distance(a).total_cmp(&distance(b))).map(|point| point.1)
-}
-
-fn axis_name(axis: RunAxis) -> &'static str {
-    match axis {
-        RunAxis::Step => "step",
-        RunAxis::Epoch => "epoch",
-        RunAxis::Relative => "seconds",
-        RunAxis::Process => "seconds without pauses",
-        RunAxis::Wall => "time of day",
-    }
-}
-
-/// What differs in the configuration of the charted runs.
-fn draw_config(desk: &Desk, area: Rect, buffer: &mut Buffer, theme: &Theme) {
-    let inside = Pane::new("Configuration", theme).draw(area, buffer);
-    let rows = desk.charted();
-    let width = usize::from(inside.width);
-    let mut y = 0;
-    for row in rows {
-        if y >= inside.height {
-            break;
-        }
-        write(buffer, inside, y, &shown(&row.name, width), theme.series(desk.colour(&row.name)));
-        y += 1;
-        for (name, value) in row.config.iter().filter(|(_, value)| !value.is_empty()) {
-            let end = write_at(buffer, inside, 1, y, &shown(name, width / 2), theme.style(Role::Dim));
-            write_at(buffer, inside, end + 1, y, &shown(value, width / 2), theme.style(Role::Text));
-            y += 1;
-        }
     }
 }

@@ -95,7 +95,8 @@ impl Desk {
             let matches = matching.as_ref().is_none_or(|names| names.contains(&row.name));
             self.pinned.contains(&row.name) || (matches && !self.hidden.contains(&row.name))
         };
-        let mut listed: Vec<usize> = (0..rows.len()).filter(|&place| is_listed(&rows[place])).collect();
+        let mut listed: Vec<usize> =
+            (0..rows.len()).filter(|&place| is_listed(&rows[place])).collect();
         let columns = self.columns();
         listed.sort_by(|&a, &b| {
             let pinned = |place: usize| !self.pinned.contains(&rows[place].name);
@@ -104,7 +105,8 @@ impl Desk {
             pinned(a).cmp(&pinned(b)).then(order)
         });
         self.listed = listed;
-        let place = |name: &String| self.listed.iter().position(|&at| self.table.rows[at].name == *name);
+        let place =
+            |name: &String| self.listed.iter().position(|&at| self.table.rows[at].name == *name);
         let kept = under.as_ref().and_then(place).unwrap_or(self.cursor);
         self.cursor = kept.min(self.listed.len().saturating_sub(1));
     }
@@ -148,10 +150,14 @@ impl Desk {
     #[must_use]
     pub fn metrics(&self) -> Vec<String> {
         let rows = self.charted();
-        let names: BTreeSet<&str> =
-            rows.iter().flat_map(|row| row.metrics.iter().map(|metric| metric.name.as_str())).collect();
-        let mut names: Vec<&str> = names.into_iter().filter(|name| !name.starts_with('_')).collect();
-        let group = |name: &str| name.split_once('/').map_or(String::new(), |(group, _)| group.to_owned());
+        let names: BTreeSet<&str> = rows
+            .iter()
+            .flat_map(|row| row.metrics.iter().map(|metric| metric.name.as_str()))
+            .collect();
+        let mut names: Vec<&str> =
+            names.into_iter().filter(|name| !name.starts_with('_')).collect();
+        let group =
+            |name: &str| name.split_once('/').map_or(String::new(), |(group, _)| group.to_owned());
         names.sort_by_key(|name| (group(name), telling(name), *name));
         names.into_iter().map(str::to_owned).collect()
     }
@@ -186,12 +192,11 @@ fn compare(a: &RunRow, b: &RunRow, column: usize, metrics: &[String]) -> std::cm
         0 => return by_name(),
         1 => a.state.cmp(b.state),
         2 => a.step.cmp(&b.step),
-        _ => match metrics.get(column - 3) {
-            Some(metric) => {
+        _ => {
+            if let Some(metric) = metrics.get(column - 3) {
                 let best = |row: &RunRow| row.metrics.iter().find(|m| m.name == *metric)?.best;
                 ordered(best(a), best(b))
-            }
-            None => {
+            } else {
                 let place = column - 3 - metrics.len();
                 let value = |row: &RunRow| row.config.get(place).map(|(_, value)| value.clone());
                 let number = |row: &RunRow| value(row)?.parse().ok();
@@ -200,7 +205,7 @@ fn compare(a: &RunRow, b: &RunRow, column: usize, metrics: &[String]) -> std::cm
                     (a, b) => ordered(a, b),
                 }
             }
-        },
+        }
     };
     order.then_with(by_name)
 }

@@ -2,26 +2,24 @@
 
 mod compare;
 mod desk;
+mod drawing;
+mod table;
 
 pub use compare::Compare;
 pub use desk::{Desk, Shared, shown};
 
-use crate::protocol::{CurveQuery, What};
+use table::Sparks;
+
+use crate::protocol::What;
 use crate::ui::effect::Effect;
 use crate::ui::numbers::short;
-use crate::ui::theme::{Role, Theme};
+use crate::ui::theme::Role;
 use crate::ui::view::{Context, KeyHelp, View};
 use crate::ui::view_id::ViewId;
 use crate::ui::widgets::{Pane, write, write_at};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use std::collections::HashMap;
-
-/// Columns of a sparkline.
-const SPARK: usize = 12;
-/// Columns of a run's name at most.
-const WIDEST_NAME: usize = 48;
 
 /// The view.
 #[derive(Debug)]
@@ -33,14 +31,13 @@ pub struct Runs {
     rows: usize,
     /// A filter is being typed.
     typing: bool,
-    /// Sparklines by run and metric, and how many values they were made of.
-    sparks: HashMap<(String, String), (u64, String)>,
+    sparks: Sparks,
 }
 
 impl Runs {
     #[must_use]
     pub fn new(desk: Shared) -> Self {
-        Self { desk, top: 0, rows: 1, typing: false, sparks: HashMap::new() }
+        Self { desk, top: 0, rows: 1, typing: false, sparks: Sparks::default() }
     }
 
     fn type_key(&mut self, key: KeyEvent) -> Effect {
@@ -52,7 +49,9 @@ impl Runs {
                 desk.filter.clear();
             }
             KeyCode::Backspace => _ = desk.filter.pop(),
-            KeyCode::Char('u') if key.modifiers.contains(KeyModifiers::CONTROL) => desk.filter.clear(),
+            KeyCode::Char('u') if key.modifiers.contains(KeyModifiers::CONTROL) => {
+                desk.filter.clear();
+            }
             KeyCode::Char(character) if !key.modifiers.contains(KeyModifiers::CONTROL) => {
                 desk.filter.push(character);
             }
@@ -61,58 +60,6 @@ impl Runs {
         desk.refresh();
         Effect::Redraw
     }
-
-    /// The last values of a run's metric as bars of eighths.
-    fn spark(&mut self, run: &str, metric: &str, count: u64, theme: &Theme) -> String {
-        let key = (run.to_owned(), metric.to_owned());
-        if let Some((had, spark)) = self.sparks.get(&key).filter(|(had, _)| *had == count) {
-            debug_assert_eq!(*had, count);
-            return spark.clone();
-        }
-        let query = CurveQuery {
-            metric: metric.to_owned(),
-            runs: vec![run.to_owned()],
-            columns: SPARK,
-            ..CurveQuery::default()
-        };
-        let curves = self.desk.borrow().source.curves(&query);
-        let Some(curve) = curves.as_ref().and_then(|set| set.curves.first()) else {
-            return self.sparks.get(&key).map_or_else(String::new, |(_, spark)| spark.clone());
-        };
-        let spark = bars(&curve.raw, theme.unicode);
-        if self.sparks.len() > 4000 {
-            self.sparks.clear();
-        }
-        self.sparks.insert(key, (count, spark.clone()));
-        spark
-    }
-}
-
-/// A row of bars: the last value in each of so many stretches of x.
-fn bars(points: &[(f64, f64)], unicode: bool) -> String {
-    let finite: Vec<(f64, f64)> = points.iter().copied().filter(|point| point.1.is_finite()).collect();
-    let (Some(first), Some(last)) = (finite.first(), finite.last()) else { return String::new() };
-    let low = finite.iter().map(|point| point.1).fold(f64::INFINITY, f64::min);
-    let high = finite.iter().map(|point| point.1).fold(f64::NEG_INFINITY, f64::max);
-    let width = (last.0 - first.0).max(f64::MIN_POSITIVE);
-    let mut values = [None; SPARK];
-    for (x, y) in &finite {
-        let place = ((x - first.0) / width * SPARK as f64) as usize;
-        values[place.min(SPARK - 1)] = Some(*y);
-    }
-    let signs: &[char] =
-        if unicode { &['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'] } else { &['_', '.', '-', '=', '^'] };
-    let mut before = signs[0];
-    values
-        .into_iter()
-        .map(|value| {
-            if let Some(value) = value {
-                let share = if high > low { (value - low) / (high - low) } else { 0.5 };
-                before = signs[((share * signs.len() as f64) as usize).min(signs.len() - 1)];
-            }
-            before
-        })
-        .collect()
 }
 
 impl View for Runs {
@@ -235,7 +182,12 @@ impl View for Runs {
         let note = {
             let desk = self.desk.borrow();
             let loading = if desk.table.loading { "reading… " } else { "" };
-            format!("{loading}{} of {} runs, {} files", desk.listed.len(), desk.table.rows.len(), desk.table.files)
+            format!(
+                "{loading}{} of {} runs, {} files",
+                desk.listed.len(),
+                desk.table.rows.len(),
+                desk.table.files
+            )
         };
         let inside = Pane::new("Runs", theme).note(&note).draw(area, buffer);
         if inside.height == 0 {
@@ -250,8 +202,16 @@ impl View for Runs {
         };
         self.top = self.top.min(cursor).max((cursor + 1).saturating_sub(self.rows.max(1)));
         self.top = self.top.min(count.saturating_sub(1));
-        let table = Rect { height: inside.height - bottom, ..inside };
-        self.draw_table(table, buffer, theme);
+        let body = Rect { height: inside.height - bottom, ..inside };
+        table::draw(
+            &self.desk.borrow(),
+            &mut self.sparks,
+            self.top,
+            self.rows,
+            body,
+            buffer,
+            theme,
+        );
         if bottom > 0 {
             let desk = self.desk.borrow();
             let line = inside.height - 1;
@@ -259,142 +219,15 @@ impl View for Runs {
             let end = write(buffer, inside, line, sign, theme.style(Role::Accent));
             let filter = shown(&desk.filter, usize::from(inside.width / 2));
             let end = write_at(buffer, inside, end, line, &filter, theme.style(Role::Text));
-            let end = if self.typing { write_at(buffer, inside, end, line, "▏", theme.style(Role::Accent)) } else { end };
+            let end = if self.typing {
+                write_at(buffer, inside, end, line, "▏", theme.style(Role::Accent))
+            } else {
+                end
+            };
             if let Some(why) = &desk.wrong {
                 write_at(buffer, inside, end + 2, line, &shown(why, 60), theme.style(Role::Bad));
             }
         }
-    }
-}
-
-impl Runs {
-    fn draw_table(&mut self, area: Rect, buffer: &mut Buffer, theme: &Theme) {
-        let (columns, visible, names, config) = {
-            let desk = self.desk.borrow();
-            let visible: Vec<_> = desk
-                .listed
-                .iter()
-                .skip(self.top)
-                .take(self.rows)
-                .filter_map(|&place| desk.table.rows.get(place).cloned())
-                .collect();
-            let names = visible.iter().map(|row| row.name.chars().count()).max().unwrap_or(4);
-            let config: Vec<String> = desk
-                .table
-                .rows
-                .first()
-                .map_or_else(Vec::new, |row| row.config.iter().map(|(name, _)| name.clone()).collect());
-            (desk.columns(), visible, names, config)
-        };
-        let room = usize::from(area.width);
-        let name_width = names.clamp(4, WIDEST_NAME.min((room / 3).max(8)));
-        // Each cell: its heading and width.
-        let mut heads: Vec<(String, usize)> =
-            vec![("run".to_owned(), name_width), ("state".to_owned(), 7), ("step".to_owned(), 8)];
-        for metric in &columns {
-            heads.push((shown(metric, 14), 14_usize.min(metric.chars().count().max(8))));
-            heads.push(("best".to_owned(), 8));
-        }
-        heads.push((String::new(), SPARK));
-        for name in &config {
-            heads.push((shown(name, 14), 12));
-        }
-        let (sort, reversed) = {
-            let desk = self.desk.borrow();
-            (desk.sort, desk.reversed)
-        };
-        let mut column = 2;
-        for (index, (head, width)) in heads.iter().enumerate() {
-            if column + width > room {
-                break;
-            }
-            let is_sorted = sorted_column(sort, columns.len()) == index;
-            let arrow = match (is_sorted, reversed) {
-                (false, _) => "",
-                (true, false) => "↑",
-                (true, true) => "↓",
-            };
-            let role = if is_sorted { Role::Accent } else { Role::Dim };
-            let text = format!("{head}{arrow}");
-            write_at(buffer, area, column as u16, 0, &text, theme.style(role));
-            column += width + 1;
-        }
-        if visible.is_empty() {
-            let desk = self.desk.borrow();
-            let text = match (desk.table.loading, desk.table.rows.is_empty()) {
-                (true, _) => "looking for logs…",
-                (false, true) => "no logs of a known kind were found; `nntop watch --explain` says why",
-                (false, false) => "no run matches the filter",
-            };
-            write_at(buffer, area, 2, 1, theme.say(text), theme.style(Role::Dim));
-        }
-        let cursor = self.desk.borrow().cursor;
-        for (line, row) in visible.iter().enumerate() {
-            let y = line as u16 + 1;
-            let (colour, marked, pinned) = {
-                let desk = self.desk.borrow();
-                (desk.colour(&row.name), desk.marked.contains(&row.name), desk.pinned.contains(&row.name))
-            };
-            let selected = self.top + line == cursor;
-            let sign = match (marked, pinned, theme.unicode) {
-                (true, _, true) => "●",
-                (true, _, false) => "*",
-                (false, true, true) => "▲",
-                (false, true, false) => "^",
-                (false, false, true) => "○",
-                (false, false, false) => "o",
-            };
-            write(buffer, area, y, sign, theme.series(colour));
-            let text = if selected { theme.style(Role::Selected) } else { theme.style(Role::Text) };
-            let state = match row.state {
-                "running" => Role::Good,
-                "failed" => Role::Bad,
-                "stalled" => Role::Warning,
-                _ => Role::Dim,
-            };
-            let mut cells = vec![
-                (shown(&row.name, name_width), text),
-                (theme.say(row.state).to_owned(), theme.style(state)),
-                (row.step.map_or_else(String::new, |step| step.to_string()), theme.style(Role::Text)),
-            ];
-            let mut spark = String::new();
-            for metric in &columns {
-                let facts = row.metrics.iter().find(|facts| facts.name == *metric);
-                let role = |value: f64| if value.is_finite() { Role::Text } else { Role::Bad };
-                let last = facts.map(|facts| facts.last);
-                cells.push((
-                    last.map_or_else(|| "–".to_owned(), number),
-                    theme.style(last.map_or(Role::Dim, role)),
-                ));
-                let best = facts.and_then(|facts| facts.best);
-                cells.push((best.map_or_else(|| "–".to_owned(), number), theme.style(Role::Dim)));
-                if let Some(facts) = facts.filter(|_| spark.is_empty()) {
-                    spark = self.spark(&row.name, metric, facts.count, theme);
-                }
-            }
-            cells.push((spark, theme.series(colour)));
-            for (_, value) in &row.config {
-                cells.push((shown(value, 12), theme.style(Role::Text)));
-            }
-            let mut column = 2;
-            for ((cell, style), (_, width)) in cells.iter().zip(&heads) {
-                if column + width > room {
-                    break;
-                }
-                write_at(buffer, area, column as u16, y, cell, *style);
-                column += width + 1;
-            }
-        }
-    }
-}
-
-/// The cell of the table that a sorted column stands in.
-fn sorted_column(sort: usize, metrics: usize) -> usize {
-    match sort {
-        0..=2 => sort,
-        _ if sort - 3 < metrics => 4 + 2 * (sort - 3),
-        // Behind the sparkline.
-        _ => 3 + 2 * metrics + 1 + (sort - 3 - metrics),
     }
 }
 

@@ -1,0 +1,78 @@
+//! Work in several threads.
+
+use super::unit::Unit;
+use std::sync::Mutex;
+use std::time::Instant;
+
+/// How many threads read.
+fn threads(tasks: usize) -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from).min(8).min(tasks)
+}
+
+/// Does a piece of work for each task; the results are in no order.
+pub fn in_parallel<T: Send, R: Send>(tasks: Vec<T>, work: impl Fn(T) -> R + Sync) -> Vec<R> {
+    let count = threads(tasks.len());
+    if count <= 1 {
+        return tasks.into_iter().map(work).collect();
+    }
+    let queue = Mutex::new(tasks.into_iter());
+    let results = Mutex::new(Vec::new());
+    // A poisoned lock means that another thread panicked; the scope hands that panic on.
+    let next = || queue.lock().ok().and_then(|mut queue| queue.next());
+    std::thread::scope(|scope| {
+        for _ in 0..count {
+            scope.spawn(|| {
+                while let Some(task) = next() {
+                    let result = work(task);
+                    if let Ok(mut results) = results.lock() {
+                        results.push(result);
+                    }
+                }
+            });
+        }
+    });
+    results.into_inner().unwrap_or_default()
+}
+
+/// Looks at units in several threads, until the deadline; whether anything was new, and whether
+/// more waits.
+pub fn look_at(
+    units: Vec<&mut Unit>,
+    end: bool,
+    look: u64,
+    deadline: Option<Instant>,
+) -> (bool, bool) {
+    let count = units.len();
+    let queue = Mutex::new(units.into_iter());
+    let next = || queue.lock().ok().and_then(|mut queue| queue.next());
+    let is_late = || deadline.is_some_and(|deadline| Instant::now() >= deadline);
+    let work = || {
+        let mut scratch = Vec::new();
+        let (mut any, mut more) = (false, false);
+        while !is_late()
+            && let Some(unit) = next()
+        {
+            unit.looked = look;
+            any |= unit.look(end, &mut scratch);
+            more |= unit.is_behind();
+        }
+        (any, more)
+    };
+    // A look at a few files that did not change takes less than starting threads.
+    let (any, more) = if threads(count) <= 1 {
+        work()
+    } else {
+        std::thread::scope(|scope| {
+            let handles: Vec<_> = (0..threads(count)).map(|_| scope.spawn(work)).collect();
+            let (mut any, mut more) = (false, false);
+            for handle in handles {
+                // A thread that panicked may have read something; its hook reports the panic.
+                let (had, waits) = handle.join().unwrap_or((true, false));
+                (any, more) = (any || had, more || waits);
+            }
+            (any, more)
+        })
+    };
+    let left = queue.into_inner().is_ok_and(|queue| queue.len() > 0);
+    (any, more || left)
+}
