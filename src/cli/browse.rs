@@ -3,10 +3,10 @@
 use super::args::BrowseArgs;
 use super::dashboard;
 use super::display::DisplayArgs;
-use super::error::Usage;
+use super::error::{Usage, of_spawn};
 use crate::data::Dataset;
 use crate::model::Model;
-use crate::train::RunHandle;
+use crate::train::{RunHandle, SpawnError};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -18,7 +18,10 @@ pub(super) fn run(args: &BrowseArgs, display: &DisplayArgs) -> anyhow::Result<Ex
         None => Dataset::embedded(),
     };
     let data = model.split(Arc::new(data));
-    let handle = RunHandle::open(model, data).map_err(|error| Usage::value("<MODEL>", error))?;
+    let handle = RunHandle::open(model, data).map_err(|error| match error {
+        SpawnError::Model(error) => Usage::value("<MODEL>", error).into(),
+        error => of_spawn(error),
+    })?;
     if !dashboard::has_terminal() {
         let problem =
             "`nntop browse` draws on a terminal; `nntop eval` measures a model without one";

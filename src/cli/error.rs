@@ -3,6 +3,7 @@
 use super::output::err;
 use crate::protocol::printable;
 use crate::spec::SpecError;
+use crate::train::SpawnError;
 use clap::error::{ContextKind, ContextValue};
 use std::fmt::Display;
 use std::io;
@@ -29,6 +30,14 @@ impl From<SpecError> for Usage {
     /// The error names the argument already.
     fn from(error: SpecError) -> Self {
         Self(error.to_string())
+    }
+}
+
+/// Why a run could not be started: a recipe that cannot be trained is a wrong argument.
+pub(super) fn of_spawn(error: SpawnError) -> anyhow::Error {
+    match error {
+        SpawnError::Spec(error) => Usage::from(error).into(),
+        error => error.into(),
     }
 }
 

@@ -102,6 +102,7 @@ enum Subcommand {
 /// Runs the program with the process's own arguments.
 #[must_use]
 pub fn main() -> ExitCode {
+    signals::take_large_files_for_a_full_disk();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return error::of_arguments(error),

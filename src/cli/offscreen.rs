@@ -1,5 +1,6 @@
 //! A dashboard without a terminal: a real run, drawn into memory.
 
+use super::error::of_spawn;
 use crate::protocol::{Command, Link};
 use crate::session::{Attachment, Hub};
 use crate::spec::Spec;
@@ -31,7 +32,7 @@ impl Offscreen {
         setup: Setup,
         area: Rect,
     ) -> anyhow::Result<Self> {
-        let handle = RunHandle::spawn(spec, options)?;
+        let handle = RunHandle::spawn(spec, options).map_err(of_spawn)?;
         let hub = Hub::start(handle.commands.clone(), handle.events.clone())
             .context("cannot start a thread")?;
         let link = hub.attach(Attachment::Control);

@@ -63,7 +63,8 @@ struct Way {
 pub(super) fn run(args: &ReadArgs, display: &DisplayArgs) -> anyhow::Result<ExitCode> {
     let model = Model::load(&args.model).map_err(|error| Usage::value("<MODEL>", error))?;
     let scan = Scan::open(&args.image).map_err(|error| Usage::value("<IMAGE>", error))?;
-    let mut reading = read(&model, &scan.picture);
+    let mut reading =
+        read(&model, &scan.picture).map_err(|error| Usage::value("<IMAGE>", error))?;
     reading.shrunk *= scan.shrunk as u32;
     let mut out = output::out();
     if args.json {

@@ -4,7 +4,7 @@ use super::args::TrainArgs;
 use super::dashboard;
 use super::display::DisplayArgs;
 use super::ensemble;
-use super::error::Usage;
+use super::error::{Usage, of_spawn};
 use super::headless;
 use super::sessions::{self, Begun};
 use crate::data::Dataset;
@@ -95,7 +95,7 @@ fn train(args: &TrainArgs, pace: Pace, display: &DisplayArgs) -> anyhow::Result<
         resume: resume.map(Box::new),
         ..RunOptions::default()
     };
-    let handle = RunHandle::spawn(spec, options).map_err(Usage::from)?;
+    let handle = RunHandle::spawn(spec, options).map_err(of_spawn)?;
     if headless {
         return headless::run(&handle.commands, &handle.events, &args.output);
     }

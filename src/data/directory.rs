@@ -2,8 +2,9 @@
 
 use super::dataset::{Dataset, assemble};
 use super::{DataError, Images, idx};
+use crate::files;
 use flate2::read::MultiGzDecoder;
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
 
@@ -90,7 +91,7 @@ fn open(path: &Path) -> Result<Box<dyn Read>, DataError> {
     if path.is_dir() {
         return Err(read(io::Error::from(io::ErrorKind::IsADirectory)));
     }
-    let file = BufReader::new(File::open(path).map_err(read)?);
+    let file = BufReader::new(files::read::open(path).map_err(read)?.0);
     let gzipped = path.extension().is_some_and(|extension| extension == "gz");
     Ok(if gzipped { Box::new(MultiGzDecoder::new(file)) } else { Box::new(file) })
 }
@@ -118,8 +119,8 @@ fn check_labels(file: &Path, labels: &[u8], classes: usize) -> Result<(), DataEr
 }
 
 fn read_classes(file: &Path) -> Result<Option<Vec<String>>, DataError> {
-    let reader = match File::open(file) {
-        Ok(reader) => reader,
+    let reader = match files::read::open(file) {
+        Ok((reader, _)) => reader,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(source) => return Err(DataError::Read { file: file.into(), source }),
     };

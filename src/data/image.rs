@@ -1,6 +1,7 @@
 //! Pictures of digits, from files and from standard input.
 
 use super::{Images, paper};
+use crate::files;
 use crate::picture::Picture;
 use image::codecs::png::PngEncoder;
 use image::{
@@ -66,12 +67,8 @@ impl Scan {
             return Self::read(io::stdin().lock(), "standard input");
         }
         let name = file.display().to_string();
-        let opened = File::open(file).and_then(|file| Ok((file.metadata()?, file)));
-        match opened {
-            Ok((about, _)) if about.is_dir() => {
-                Err(PictureError::Read { name, source: io::ErrorKind::IsADirectory.into() })
-            }
-            Ok((_, file)) => decode(ImageReader::new(BufReader::new(file)), &name),
+        match files::read::open(file) {
+            Ok((file, _)) => decode(ImageReader::new(BufReader::new(file)), &name),
             Err(source) => Err(PictureError::Read { name, source }),
         }
     }

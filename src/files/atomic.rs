@@ -5,7 +5,7 @@ use rustix::io::Errno;
 use rustix::process::{Pid, test_kill_process};
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Write};
-use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process;
 use tempfile::NamedTempFile;
@@ -25,16 +25,55 @@ const MOST_LINKS: u32 = 40;
 /// Where the directory is missing or read-only, the disk is full, nobody reads the pipe, or links
 /// lead in a circle; nothing is left behind.
 pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    write_with(path, |file| file.write_all(bytes))
+}
+
+/// As [`write()`], of what `print` writes.
+///
+/// # Errors
+/// As [`write()`], and where `print` fails.
+pub fn write_with(path: &Path, print: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<()> {
     let target = resolve(path)?;
     if fs::metadata(&target).is_ok_and(|metadata| !metadata.is_file()) {
-        return open_special(&target)?.write_all(bytes);
+        return print(&mut open_special(&target)?);
     }
     let dir = parent(&target);
     let mut file = temporary(dir)?;
-    file.write_all(bytes)?;
+    print(file.as_file_mut())?;
     file.as_file().sync_all()?;
     file.persist(&target).map_err(|error| error.error)?;
     File::open(dir)?.sync_all()
+}
+
+/// Whether `path` is the very file that is open.
+#[must_use]
+pub fn is_at(file: &File, path: &Path) -> bool {
+    let inode = |about: fs::Metadata| (about.dev(), about.ino());
+    let there = fs::symlink_metadata(path).map(inode);
+    there.ok().zip(file.metadata().map(inode).ok()).is_some_and(|(there, open)| there == open)
+}
+
+/// Puts a file back at its path, where somebody has removed or replaced it, with all that the open
+/// `file` still holds; false where it was there.
+///
+/// # Errors
+/// Where it cannot be read, or not written.
+pub fn restore(file: &File, path: &Path) -> io::Result<bool> {
+    if is_at(file, path) {
+        return Ok(false);
+    }
+    write_with(path, |copy| {
+        let mut buffer = vec![0; 64 << 10];
+        let mut at = 0;
+        loop {
+            match file.read_at(&mut buffer, at)? {
+                0 => return Ok(()),
+                count => copy.write_all(&buffer[..count])?,
+            }
+            at = copy.metadata()?.len();
+        }
+    })?;
+    Ok(true)
 }
 
 /// Whether [`write()`] could write here, found out without leaving anything behind.
@@ -103,6 +142,13 @@ pub fn sweep(dir: &Path) {
             // Somebody else may have swept it just now.
             let _ = fs::remove_file(entry.path());
         }
+    }
+}
+
+/// As [`sweep`], in the directory where [`write()`] would write a path.
+pub fn sweep_beside(path: &Path) {
+    if let Ok(target) = resolve(path) {
+        sweep(parent(&target));
     }
 }
 
@@ -204,6 +250,24 @@ mod tests {
             assert_eq!(result.unwrap_err().raw_os_error(), Some(Errno::LOOP.raw_os_error()));
         }
         assert!(fs::symlink_metadata(at("circle")).unwrap().is_symlink());
+    }
+
+    #[test]
+    fn a_file_that_was_removed_or_replaced_comes_back_whole() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("events");
+        let content = vec![b'x'; 200_000];
+        write(&path, &content).unwrap();
+        let file = File::open(&path).unwrap();
+        assert!(!restore(&file, &path).unwrap());
+        fs::remove_file(&path).unwrap();
+        assert!(restore(&file, &path).unwrap());
+        assert_eq!(fs::read(&path).unwrap(), content);
+        let file = File::open(&path).unwrap();
+        fs::remove_file(&path).unwrap();
+        fs::write(&path, b"other").unwrap();
+        assert!(restore(&file, &path).unwrap());
+        assert_eq!(fs::read(&path).unwrap(), content);
     }
 
     #[test]

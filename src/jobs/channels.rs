@@ -3,7 +3,7 @@
 use crate::protocol::{Activity, Command, EpochStats, Event, Level, LogLine, Pace, Probe, Status};
 use crate::train::RunHandle;
 use crate::train::control::Control;
-use crossbeam_channel::{Receiver, Sender, select};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, select};
 use std::time::{Duration, Instant};
 
 /// Receives commands, sends events, and holds what was requested.
@@ -104,6 +104,21 @@ impl JobChannels {
             },
         }
         true
+    }
+
+    /// Handles commands for a while; false when a stop was requested, or no client is left.
+    pub(super) fn wait_for(&mut self, time: Duration) -> bool {
+        let until = Instant::now() + time;
+        loop {
+            match self.commands.recv_deadline(until) {
+                Ok(command) => self.take(command),
+                Err(RecvTimeoutError::Timeout) => return true,
+                Err(RecvTimeoutError::Disconnected) => return false,
+            }
+            if self.control.is_stopped() {
+                return false;
+            }
+        }
     }
 
     /// Waits until a model that was just opened is evaluated, and parks it; `None` when a stop was

@@ -14,9 +14,13 @@ use crate::protocol::{
 use crate::spec::Spec;
 use crate::train::RunHandle;
 use crossbeam_channel::{Receiver, Sender};
+use std::path::Path;
 use std::sync::Arc;
 use std::thread::available_parallelism;
+use std::time::Duration;
 
+/// How often a model that could not be written is tried again.
+const RETRY: Duration = Duration::from_secs(1);
 /// Seeds of a row that is a median.
 const SEEDS: u64 = 3;
 
@@ -139,6 +143,36 @@ impl Context {
     /// As [`Context::figure`].
     pub fn show(&mut self, figure: Figure) {
         self.channels.send(Event::Figure(figure));
+    }
+
+    /// Writes a model, and returns its size in bytes.
+    ///
+    /// # Errors
+    /// Where it cannot be written and is not to be tried again, or a stop is asked for meanwhile.
+    pub(super) fn save(&mut self, model: &Model, file: &Path) -> Result<u64, ExperimentError> {
+        let error = match model.save(file) {
+            Ok(bytes) => return Ok(bytes),
+            Err(error) => error,
+        };
+        let failed = || ExperimentError::Other(error.to_string());
+        if !self.options.keep_trying {
+            return Err(failed());
+        }
+        let text = format!("{error}; it is tried again every second, and `nntop stop` gives up");
+        self.channels.log(Level::Error, text);
+        loop {
+            if !self.channels.wait_for(RETRY) {
+                return Err(failed());
+            }
+            if let Ok(bytes) = model.write(file) {
+                if let Some(rescued) = error.rescued() {
+                    // There is no need of it any more.
+                    let _ = std::fs::remove_file(rescued);
+                }
+                self.log("the model is written now");
+                return Ok(bytes);
+            }
+        }
     }
 
     /// Adds a line to the log of the run.

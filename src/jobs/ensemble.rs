@@ -51,7 +51,7 @@ fn train(context: &mut Context, ensemble: EnsembleRecipe) -> Result<String, Expe
     })?;
     let (together, model) = context.vote(trained, &data)?;
     if let Some(file) = save {
-        let bytes = model.save(&file).map_err(|error| ExperimentError::Other(error.to_string()))?;
+        let bytes = context.save(&model, &file)?;
         let path = file.display().to_string();
         context.tell(Event::Saved(Saved { path, epoch: model.epoch, batch: 0, bytes }));
     }

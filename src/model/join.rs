@@ -2,8 +2,8 @@
 
 use super::Model;
 
-/// Limit of the networks of an ensemble.
-const MOST_NETWORKS: usize = 1000;
+/// Most networks of an ensemble.
+pub(super) const MOST_NETWORKS: usize = 1000;
 
 /// Why models cannot be joined.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

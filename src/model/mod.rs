@@ -17,19 +17,19 @@ pub use members::{Member, Members};
 
 use self::ensemble::Ensemble;
 use crate::data::{Dataset, Images};
-use crate::files::atomic;
+use crate::files::{self, atomic};
 use crate::nn::Network;
 use crate::spec::describe::cores;
 use crate::spec::{Spec, build, dataset};
 use ndarray::ArrayView1;
-use std::fs::File;
 use std::io::{self, Read};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Largest file that is read as a model.
+/// Largest file that is read as a model, in bytes, and largest one of JSON.
 const MAX_BYTES: u64 = 2 << 30;
+const MAX_JSON_BYTES: u64 = 256 << 20;
 
 /// A trained network, or an ensemble that votes, with all that is needed to use it: the meaning of
 /// inputs and outputs, and the spec of each network.
@@ -49,8 +49,8 @@ pub struct Model {
 pub enum ModelError {
     #[error("{}: cannot be read: {source}", file.display())]
     Read { file: PathBuf, source: io::Error },
-    #[error("{}: larger than {MAX_BYTES} bytes, so no model of this program", file.display())]
-    TooLarge { file: PathBuf },
+    #[error("{}: larger than {most} bytes, so no model of this program", file.display())]
+    TooLarge { file: PathBuf, most: u64 },
     #[error(
         "{}: is no model: {problem}; give a .safetensors file written by `nntop train --save`, \
          or a .json file written by the book's network2.py",
@@ -67,6 +67,17 @@ pub enum ModelError {
     Rescued { file: PathBuf, rescued: PathBuf, source: io::Error },
     #[error("{source}; the model was kept in {} meanwhile", rescued.display())]
     Kept { rescued: PathBuf, source: Box<ModelError> },
+}
+
+impl ModelError {
+    /// Where a model that could not be written where it should lies instead.
+    #[must_use]
+    pub fn rescued(&self) -> Option<&Path> {
+        match self {
+            Self::Rescued { rescued, .. } | Self::Kept { rescued, .. } => Some(rescued),
+            _ => None,
+        }
+    }
 }
 
 impl Model {
@@ -273,6 +284,17 @@ impl Model {
         if self.members.is_ensemble() { votes.to_vec() } else { Vec::new() }
     }
 
+    /// Writes the model in one step and returns the number of bytes.
+    ///
+    /// # Errors
+    /// Where it could not be written; nothing is left behind.
+    pub fn write(&self, file: &Path) -> Result<u64, ModelError> {
+        let bytes = self.to_bytes(file)?;
+        let wrap = |source| ModelError::Write { file: file.into(), source };
+        atomic::write(file, &bytes).map_err(wrap)?;
+        Ok(bytes.len() as u64)
+    }
+
     /// Writes the model in one step and returns the number of bytes. Where the disk is full or
     /// read-only, or the format cannot hold it, the model goes to the system's temporary directory
     /// instead and the error says so: hours of training are not lost.
@@ -326,14 +348,28 @@ fn is_json(file: &Path) -> bool {
     file.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"))
 }
 
+/// The bytes of a file that begins as a model of its format does.
 fn read(file: &Path) -> Result<Vec<u8>, ModelError> {
     let wrap = |source| ModelError::Read { file: file.into(), source };
-    let mut bytes = Vec::new();
-    File::open(file).map_err(wrap)?.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(wrap)?;
-    if bytes.len() as u64 > MAX_BYTES {
-        return Err(ModelError::TooLarge { file: file.into() });
+    let foreign = |problem: String| ModelError::Foreign { file: file.into(), problem };
+    let (mut opened, length) = files::read::open(file).map_err(wrap)?;
+    let most = if is_json(file) { MAX_JSON_BYTES } else { MAX_BYTES };
+    if length > most {
+        return Err(ModelError::TooLarge { file: file.into(), most });
     }
-    Ok(bytes)
+    let mut beginning = Vec::new();
+    opened.by_ref().take(64).read_to_end(&mut beginning).map_err(wrap)?;
+    if is_json(file) {
+        let first = beginning.iter().find(|byte| !byte.is_ascii_whitespace());
+        if first.is_some_and(|byte| *byte != b'{') {
+            return Err(foreign("it does not begin with an object of JSON".into()));
+        }
+    } else {
+        safetensors::check_beginning(&beginning, length).map_err(foreign)?;
+    }
+    let rest = files::read::rest(opened, length - beginning.len() as u64, most).map_err(wrap)?;
+    beginning.extend(rest);
+    Ok(beginning)
 }
 
 #[cfg(test)]

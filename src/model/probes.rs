@@ -252,6 +252,9 @@ pub(crate) fn floats<'a>(values: impl Iterator<Item = &'a Real>) -> Vec<f32> {
     values.copied().map(to_f32).collect()
 }
 
+/// Most weights handed out at once; the rest of the units asked for is left out.
+const MOST_WEIGHTS: usize = 400_000;
+
 /// The incoming weights of units `first..first + count`, a row a unit, in the shape of what the
 /// unit looks at.
 fn weights(layer: &Layer, seen: Shape, first: usize, count: usize) -> Content {
@@ -267,7 +270,13 @@ fn weights(layer: &Layer, seen: Shape, first: usize, count: usize) -> Content {
         let shape = [shape.maps as u32, shape.height as u32, shape.width as u32];
         Tensor { shape, values: floats(values.iter()) }
     });
-    let rows = rows.collect();
+    let mut room = MOST_WEIGHTS;
+    let fits = |row: &Tensor| {
+        let rest = room.checked_sub(row.values.len());
+        room = rest.unwrap_or(0);
+        rest.is_some()
+    };
+    let rows = rows.take_while(fits).collect();
     let largest = layer
         .weights()
         .flat_map(IntoIterator::into_iter)

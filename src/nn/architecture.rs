@@ -7,6 +7,8 @@ use std::str::FromStr;
 
 /// Most weights and biases a network may have: 2 GB of them, and as much for gradients.
 const MOST_PARAMETERS: u128 = 500_000_000;
+/// Most layers a network may have.
+const MOST_LAYERS: usize = 1000;
 /// Most values a layer may hand on for one image.
 const MOST_UNITS: usize = 1 << 24;
 
@@ -147,6 +149,13 @@ impl FromStr for Architecture {
     /// recurrent units that read an image row by row); `norm` (batch normalization).
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let named = text.trim_start().starts_with(|c: char| c.is_ascii_alphabetic());
+        let count = 1 + text.matches(if named { '-' } else { ',' }).count();
+        if count > MOST_LAYERS {
+            // The text of so many is not worth repeating.
+            let text = text.chars().take(20).chain(['…']).collect();
+            let problem = format!("{count} layers are too many: at most {MOST_LAYERS}");
+            return Err(ArchitectureError::Syntax { text, problem });
+        }
         let read = if named { stages(text).map(|layers| (None, layers)) } else { sizes(text) };
         let (inputs, layers) =
             read.map_err(|problem| ArchitectureError::Syntax { text: text.into(), problem })?;
@@ -275,7 +284,7 @@ impl Architecture {
     /// As [`Architecture::build`].
     pub fn check(&self, input: Shape) -> Result<(), ArchitectureError> {
         self.check_inputs(input)?;
-        self.check_size(&self.layers, input)
+        self.check_size(&self.layers, input).map(drop)
     }
 
     fn check_inputs(&self, input: Shape) -> Result<(), ArchitectureError> {
@@ -291,8 +300,23 @@ impl Architecture {
         }
     }
 
+    /// How many layers there are, without those that options add.
+    #[must_use]
+    pub fn depth(&self) -> usize {
+        self.layers.len()
+    }
+
+    /// Weights and biases of the network for inputs of a shape, counted without building it.
+    ///
+    /// # Errors
+    /// As [`Architecture::check`].
+    pub fn parameters(&self, input: Shape) -> Result<u64, ArchitectureError> {
+        self.check_inputs(input)?;
+        Ok(self.check_size(&self.layers, input)? as u64)
+    }
+
     /// Follows the shapes and counts the weights before any room is asked for.
-    fn check_size(&self, stages: &[Stage], input: Shape) -> Result<(), ArchitectureError> {
+    fn check_size(&self, stages: &[Stage], input: Shape) -> Result<u128, ArchitectureError> {
         let wrong = |problem| ArchitectureError::Shape { text: self.text.clone(), problem };
         let mut shape = input;
         let mut parameters = 0_u128;
@@ -305,7 +329,7 @@ impl Architecture {
             shape = next;
         }
         if parameters <= MOST_PARAMETERS {
-            return Ok(());
+            return Ok(parameters);
         }
         Err(wrong(format!("{parameters} weights and biases, but at most {MOST_PARAMETERS} fit")))
     }

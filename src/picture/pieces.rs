@@ -1,6 +1,7 @@
 //! Ink that hangs together.
 
 use super::Picture;
+use std::collections::HashSet;
 
 /// No piece is part of a pixel.
 const PAPER: u32 = u32::MAX;
@@ -64,6 +65,27 @@ impl Pieces {
         self.list.retain(keep);
     }
 
+    /// The ink of some pieces alone, in their bounding box, and the column and row where that
+    /// begins; nothing where there are no pieces.
+    #[must_use]
+    pub fn cut_out(&self, picture: &Picture, pieces: &[Piece]) -> (Picture, (usize, usize)) {
+        let labels: HashSet<u32> = pieces.iter().map(|piece| piece.label).collect();
+        let least = |of: fn(&Piece) -> usize| pieces.iter().map(of).min().unwrap_or(0);
+        let most = |of: fn(&Piece) -> usize| pieces.iter().map(of).max().unwrap_or(0);
+        let (left, top) = (least(|piece| piece.left), least(|piece| piece.top));
+        let (right, bottom) = (most(|piece| piece.right), most(|piece| piece.bottom));
+        let mut alone = Picture::blank(right - left, bottom - top);
+        for row in top..bottom {
+            for column in left..right {
+                let at = row * picture.width + column;
+                if labels.contains(&self.labels[at]) {
+                    alone.ink[(row - top) * alone.width + column - left] = picture.ink[at];
+                }
+            }
+        }
+        (alone, (left, top))
+    }
+
     /// Makes paper of all ink that belongs to none of some pieces.
     pub fn keep_only<'a>(
         &self,
@@ -122,6 +144,8 @@ mod tests {
             pieces.list.iter().map(|p| (p.left, p.top, p.right, p.bottom)).collect();
         assert_eq!(boxes, [(0, 0, 2, 2), (3, 1, 4, 3)]);
         assert_eq!([pieces.list[0].ink, pieces.list[1].ink], [18, 14]);
+        let (alone, at) = pieces.cut_out(&picture, &pieces.list[1..]);
+        assert_eq!((alone.width, alone.ink, at), (1, vec![7, 7], (3, 1)));
         pieces.keep_only(&mut picture, &pieces.list[1..]);
         assert_eq!(picture.ink, [0, 0, 0, 0, 0, 0, 0, 7, 0, 0, 0, 7]);
     }

@@ -30,7 +30,8 @@ pub use figure::{Bar, Cell, Curve, Figure, FigureBody, Neuron, Scale, Wire};
 pub use link::{Link, Update};
 pub use metric::{MetricSeries, MetricTable, Metrics};
 pub use probe::{
-    Card, Content, DigitFilter, DigitOrder, DigitQuery, Frame, Moment, Probe, Tensor, Verdict, What,
+    Card, Content, DigitFilter, DigitOrder, DigitQuery, Frame, MOST_PROBES, Moment, Probe, Tensor,
+    Verdict, What,
 };
 pub use reading::{ReadDigit, ReadLine, Reading, Segmentation};
 pub use run_view::RunView;

@@ -4,6 +4,10 @@
 
 use serde::{Deserialize, Serialize};
 
+/// Probes that one front end, or all front ends of a run together, may watch at a time: more than
+/// any screen shows.
+pub const MOST_PROBES: usize = 64;
+
 /// Something a view wants to see, and of which moment.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Probe {
@@ -113,6 +117,14 @@ pub struct Frame {
     pub content: Content,
 }
 
+impl Frame {
+    /// About how many bytes it takes in memory.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        std::mem::size_of::<Self>() + self.content.bytes()
+    }
+}
+
 /// What a frame holds; each variant answers the `What` of its name.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Content {
@@ -156,6 +168,31 @@ pub enum Content {
     },
     /// The question does not fit this network; the text says why.
     Unavailable(String),
+}
+
+impl Content {
+    /// About how many bytes it takes beside its own size.
+    fn bytes(&self) -> usize {
+        let tensors = |tensors: &[Tensor]| -> usize {
+            let each = |tensor: &Tensor| size_of::<Tensor>() + size_of_val(&tensor.values[..]);
+            tensors.iter().map(each).sum()
+        };
+        let card = |card: &Card| size_of::<Card>() + card.pixels.len();
+        match self {
+            Self::Weights { rows, .. } => tensors(rows),
+            Self::Biases { values } => size_of_val(&values[..]),
+            Self::Histogram { counts, .. } | Self::Confusion { counts, .. } => {
+                size_of_val(&counts[..])
+            }
+            Self::Digits { cards, .. } => cards.iter().map(card).sum(),
+            Self::Digit { card: shown, outputs, votes } => {
+                card(shown) + size_of_val(&outputs[..]) + size_of_val(&votes[..])
+            }
+            Self::Activations { layers } => tensors(layers),
+            Self::Gradients { layers } => size_of_val(&layers[..]),
+            Self::Unavailable(text) => text.len(),
+        }
+    }
 }
 
 /// A test image and what the network says of it.

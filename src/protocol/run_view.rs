@@ -1,8 +1,8 @@
 //! How a run stands: the fold of its events.
 
 use super::{
-    Activity, Claim, Classified, EpochStats, Event, Figure, Frame, LogLine, MetricTable, Outcome,
-    Probe, Progress, RunInfo, Saved, Series, Status, Tuned,
+    Activity, Claim, Classified, EpochStats, Event, Figure, Frame, LogLine, MOST_PROBES,
+    MetricTable, Outcome, Probe, Progress, RunInfo, Saved, Series, Status, Tuned,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -11,8 +11,8 @@ use std::collections::BTreeMap;
 const LOG_LINES: usize = 200;
 /// Manual changes and saves kept in a view.
 const MARKS: usize = 1000;
-/// Frames kept in a view: more than any screen watches at once.
-const FRAMES: usize = 64;
+/// Frames kept in a view take so many bytes together: more than any screen shows at once.
+const FRAME_BYTES: usize = 8 << 20;
 
 /// Everything known of a run. The hub, the dashboard and the headless printer all fold with
 /// [`RunView::apply`], so they cannot disagree.
@@ -97,7 +97,10 @@ impl RunView {
     }
 
     fn keep_frame(&mut self, frame: &Frame) {
-        if self.frames.len() >= FRAMES && !self.frames.contains_key(&frame.probe) {
+        self.frames.remove(&frame.probe);
+        let bytes: usize = self.frames.values().map(Frame::bytes).sum();
+        if self.frames.len() >= MOST_PROBES || bytes + frame.bytes() > FRAME_BYTES {
+            // Those that are watched come again.
             self.frames.clear();
         }
         self.frames.insert(frame.probe.clone(), frame.clone());

@@ -1,5 +1,6 @@
 //! Lines of writing in a picture.
 
+use super::{MOST_PIECES, ReadingError};
 use crate::picture::{Piece, Pieces};
 
 /// Pieces smaller in both directions than this fraction of a digit's height are specks.
@@ -31,12 +32,19 @@ pub(super) fn digit_height(pieces: &[Piece]) -> usize {
 }
 
 /// The pieces of each line of writing, from the top, without specks.
-pub(super) fn lines(mut pieces: Pieces) -> (Pieces, Vec<Vec<Piece>>) {
+///
+/// # Errors
+/// Where there are more pieces than a page of writing has.
+pub(super) fn lines(mut pieces: Pieces) -> Result<(Pieces, Vec<Vec<Piece>>), ReadingError> {
     let least = SPECK * digit_height(&pieces.list) as f64;
     pieces.retain(|piece| piece.width().max(piece.height()) as f64 >= least);
+    let found = pieces.list.len();
+    if found > MOST_PIECES {
+        return Err(ReadingError::Specks { found });
+    }
     let lines = beside(join(pieces.list.iter().map(|piece| Group::of(*piece)).collect()));
     let flat = |groups: Vec<Group>| groups.into_iter().flat_map(|group| group.pieces).collect();
-    (pieces, lines.into_iter().map(flat).collect())
+    Ok((pieces, lines.into_iter().map(flat).collect()))
 }
 
 /// Joins groups that lie over each other, until none do.

@@ -32,6 +32,20 @@ const KEPT: usize = 5;
 /// Pixels of a digit's height that are enough to see where to cut.
 const ENOUGH: usize = 30;
 
+/// Separate pieces of ink in a picture at most: a page of small writing has a tenth of it, a screen
+/// of dots many times as much. Finding lines takes time that grows with the square of it.
+const MOST_PIECES: usize = 5000;
+
+/// Why a picture cannot be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ReadingError {
+    #[error(
+        "{found} separate pieces of ink are no lines of digits: at most {MOST_PIECES} are read; give \
+         a picture without dots or texture"
+    )]
+    Specks { found: usize },
+}
+
 /// Everything in a picture that may be a digit.
 #[derive(Clone, Debug)]
 pub struct Sheet {
@@ -54,29 +68,31 @@ struct Line {
 }
 
 /// Reads a picture.
-#[must_use]
-pub fn read(model: &Model, picture: &Picture) -> Reading {
-    let sheet = Sheet::of(picture);
+///
+/// # Errors
+/// Where it holds more pieces of ink than a page of writing.
+pub fn read(model: &Model, picture: &Picture) -> Result<Reading, ReadingError> {
+    let sheet = Sheet::of(picture)?;
     let answers = model.answer(&sheet.images(model.image));
-    sheet.decide(model, &answers)
+    Ok(sheet.decide(model, &answers))
 }
 
 impl Sheet {
     /// Cuts a picture wherever it may be cut. Large writing is made smaller first: where to cut is
     /// seen all the same.
-    #[must_use]
-    pub fn of(picture: &Picture) -> Self {
+    ///
+    /// # Errors
+    /// Where it holds more pieces of ink than a page of writing.
+    pub fn of(picture: &Picture) -> Result<Self, ReadingError> {
         let shrunk = (lines::digit_height(&Pieces::of(picture).list) / ENOUGH).max(1);
         let picture = picture.shrunk(shrunk);
-        let (pieces, lines) = lines::lines(Pieces::of(&picture));
+        let (pieces, lines) = lines::lines(Pieces::of(&picture))?;
         let line = |members: Vec<Piece>| {
-            let mut alone = picture.clone();
-            pieces.keep_only(&mut alone, &members);
-            let bounds = alone.bounds();
-            Line::of(&alone.crop(bounds), (bounds.0, bounds.1), lines::digit_height(&members))
+            let (alone, place) = pieces.cut_out(&picture, &members);
+            Line::of(&alone, place, lines::digit_height(&members))
         };
         let lines = lines.into_iter().map(line).collect();
-        Self { picture, shrunk, lines }
+        Ok(Self { picture, shrunk, lines })
     }
 
     /// All that may be digits, each as a network wants it.

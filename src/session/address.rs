@@ -1,9 +1,10 @@
 //! Where a run's socket lies: in the run's directory, not under `XDG_RUNTIME_DIR`, which the system
 //! removes when the last login ends: the very moment a run must outlive.
 
+use super::names;
 use super::place::{PlaceError, at};
 use super::run_dir::RunDir;
-use crate::files::atomic;
+use crate::files::{self, atomic};
 use std::ffi::OsStr;
 use std::fs::{self, DirBuilder};
 use std::io;
@@ -22,8 +23,9 @@ impl RunDir {
         if fits(&inside) {
             return inside;
         }
-        let address = fs::read(address_file(self)).ok();
-        address.map_or(inside, |bytes| PathBuf::from(OsStr::from_bytes(&bytes)))
+        let address = files::read::bytes(&address_file(self), LONGEST as u64).ok();
+        let address = address.map(|bytes| PathBuf::from(OsStr::from_bytes(&bytes)));
+        address.filter(|address| is_private(address)).unwrap_or(inside)
     }
 
     /// Where the session puts the socket: in the directory, or, where its path is too long for a
@@ -58,6 +60,16 @@ fn fits(socket: &Path) -> bool {
     socket.as_os_str().len() <= LONGEST
 }
 
+/// Whether an address is one that [`RunDir::place_socket`] gives: whoever can write the file could
+/// otherwise have another one removed, or made into a socket.
+fn is_private(address: &Path) -> bool {
+    let uid = rustix::process::geteuid().as_raw();
+    let name = address.file_name().and_then(OsStr::to_str);
+    let Some(dir) = address.parent() else { return false };
+    let named = dir.file_name().is_some_and(|dir| *dir == *format!("nntop-{uid}"));
+    named && name.is_some_and(names::is_id) && check_private(dir, uid).is_ok()
+}
+
 /// Makes a directory that only this user may enter; one that exists must be such a directory, and
 /// no link to one: everybody may write where it lies.
 fn make_private(dir: &Path, uid: u32) -> Result<(), PlaceError> {
@@ -65,6 +77,10 @@ fn make_private(dir: &Path, uid: u32) -> Result<(), PlaceError> {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(at(dir)(error)),
         _ => {}
     }
+    check_private(dir, uid)
+}
+
+fn check_private(dir: &Path, uid: u32) -> Result<(), PlaceError> {
     let found = fs::symlink_metadata(dir).map_err(at(dir))?;
     let open_to_others = found.mode() & 0o077 != 0;
     if found.is_dir() && found.uid() == uid && !open_to_others {
@@ -76,7 +92,7 @@ fn make_private(dir: &Path, uid: u32) -> Result<(), PlaceError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::session::{Home, names};
+    use crate::session::Home;
     use std::os::unix::fs::PermissionsExt;
 
     #[test]
@@ -89,6 +105,26 @@ mod tests {
         assert_eq!(run.socket(), socket);
         let dir = socket.parent().unwrap();
         assert_eq!(fs::metadata(dir).unwrap().permissions().mode() & 0o777, 0o700);
+    }
+
+    #[test]
+    fn an_address_elsewhere_is_not_followed() {
+        let state = tempfile::tempdir().unwrap();
+        let run = Home::at(&state.path().join("x".repeat(100))).create(Some("long")).unwrap();
+        let mine = run.place_socket(&names::id()).unwrap();
+        let victim = state.path().join("victim");
+        fs::write(&victim, b"precious").unwrap();
+        let in_private = mine.with_file_name("notes");
+        let open = state.path().join(mine.parent().unwrap().file_name().unwrap());
+        fs::create_dir(&open).unwrap();
+        fs::set_permissions(&open, fs::Permissions::from_mode(0o755)).unwrap();
+        for address in [victim.clone(), in_private, open.join(names::id())] {
+            fs::write(address_file(&run), address.as_os_str().as_bytes()).unwrap();
+            assert_eq!(run.socket(), run.path().join("socket"), "{}", address.display());
+        }
+        fs::write(address_file(&run), victim.as_os_str().as_bytes()).unwrap();
+        assert!(run.remove().unwrap());
+        assert_eq!(fs::read(&victim).unwrap(), b"precious");
     }
 
     #[test]

@@ -13,7 +13,7 @@ use crate::protocol::{Command, Link, PROTOCOL_VERSION, Update};
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use rustix::io::Errno;
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
-use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
+use rustix::net::{self, AddressFamily, SocketAddrUnix, SocketFlags, SocketType, socket_with};
 use std::io::{self, BufReader, BufWriter};
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
@@ -71,6 +71,14 @@ pub fn attach(run: &RunDir, attachment: Attachment) -> Result<Connection, Connec
     connect_as(run, &ClientHello::new(attachment))
 }
 
+/// Connects to give a command and wait for its effect, a minute at most: places are kept for that.
+///
+/// # Errors
+/// As [`attach`].
+pub fn visit(run: &RunDir) -> Result<Connection, ConnectError> {
+    connect_as(run, &ClientHello { brief: true, ..ClientHello::new(Attachment::Control) })
+}
+
 /// Connects for a moment, to see how a run stands: a session that is over does not stay for that.
 ///
 /// # Errors
@@ -82,13 +90,15 @@ pub(super) fn glance(run: &RunDir) -> Result<Connection, ConnectError> {
 fn connect_as(run: &RunDir, hello: &ClientHello) -> Result<Connection, ConnectError> {
     let name = run.name();
     let wire = |source: WireError| ConnectError::Wire { run: name.clone(), source };
-    let stream = knock(run)?;
+    let stream = connect(run)?;
     let user = peer(&stream).map_err(|error| wire(error.into()))?;
     if user != rustix::process::geteuid().as_raw() {
         return Err(ConnectError::Stranger { run: name, user });
     }
     let hello = match exchange_hellos(&stream, hello) {
-        Err(WireError::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
+        Err(WireError::Io(error))
+            if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) =>
+        {
             return Err(ConnectError::NoAnswer(name));
         }
         // It ended between being asked for and answering.
@@ -110,7 +120,7 @@ fn connect_as(run: &RunDir, hello: &ClientHello) -> Result<Connection, ConnectEr
 }
 
 /// Finds the socket; one that was deleted is made again by its session.
-fn knock(run: &RunDir) -> Result<UnixStream, ConnectError> {
+fn connect(run: &RunDir) -> Result<UnixStream, ConnectError> {
     let start = Instant::now();
     loop {
         let error = match open(&run.socket()) {
@@ -130,13 +140,13 @@ fn knock(run: &RunDir) -> Result<UnixStream, ConnectError> {
     }
 }
 
-/// Connects within a time: at a session that was stopped, the queue before its door can be full.
+/// Connects within a time: of a session that was stopped, the queue of connections can be full.
 fn open(path: &Path) -> rustix::io::Result<UnixStream> {
     let (unix, stream) = (AddressFamily::UNIX, SocketType::STREAM);
     let socket = socket_with(unix, stream, SocketFlags::CLOEXEC, None)?;
     set_socket_timeout(&socket, Timeout::Send, Some(ANSWER_PATIENCE))?;
     set_socket_timeout(&socket, Timeout::Recv, Some(ANSWER_PATIENCE))?;
-    connect(&socket, &SocketAddrUnix::new(path)?)?;
+    net::connect(&socket, &SocketAddrUnix::new(path)?)?;
     Ok(UnixStream::from(socket))
 }
 

@@ -2,16 +2,19 @@
 
 use super::record::now;
 use super::run_dir::RunDir;
+use crate::files::{self, atomic};
 use crate::protocol::{Event, Figure, RunView, Tuned};
 use serde::{Deserialize, Serialize};
 use std::fs::{File, OpenOptions};
-use std::io::{self, BufRead, BufReader, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// Bytes of events that wait for a disk to have room again; later ones are given up.
 const MOST_WAITING: usize = 16 << 20;
+/// Longest line that is read, in bytes: a longer one is none that this program wrote.
+const MOST_LINE: u64 = 16 << 20;
 /// The disk is asked to keep what it has at most so often: epochs can be shorter than that takes.
 const SYNC_GAP: Duration = Duration::from_millis(250);
 /// A figure is drawn anew after every epoch, each time whole: it is kept at most so often.
@@ -93,10 +96,6 @@ impl EventFile {
             _ => self.queue(event)?,
         }
         let ends = matches!(event, Event::EpochEnded(_) | Event::Finished(_));
-        if ends && !self.path.exists() {
-            // Somebody removed it: what comes now is kept in a new one.
-            self.file = open_to_append(&self.path)?;
-        }
         self.write_out()?;
         let due = self.synced.is_none_or(|last| last.elapsed() >= SYNC_GAP);
         if matches!(event, Event::Finished(_)) || ends && due {
@@ -104,6 +103,20 @@ impl EventFile {
             self.synced = Some(Instant::now());
         }
         Ok(())
+    }
+
+    /// Writes what waits, and puts the file back with all that is in it where somebody has removed
+    /// it; whether that was so.
+    ///
+    /// # Errors
+    /// Where the disk takes no more; to be tried again.
+    pub fn look_after(&mut self) -> io::Result<bool> {
+        self.write_out()?;
+        let restored = atomic::restore(&self.file, &self.path)?;
+        if restored {
+            self.file = open_to_append(&self.path)?;
+        }
+        Ok(restored)
     }
 
     /// Whether something waits that the disk did not take.
@@ -178,29 +191,30 @@ impl Told {
 }
 
 fn open_to_append(path: &Path) -> io::Result<File> {
-    OpenOptions::new().append(true).create(true).mode(0o600).open(path)
+    // Read where it has to be put back.
+    files::read::open_own(OpenOptions::new().read(true).append(true).create(true).mode(0o600), path)
 }
 
-/// A device or pipe has nothing to synchronize.
+/// Some file systems have nothing to synchronize.
 fn ignore_unsupported(error: io::Error) -> io::Result<()> {
     if error.kind() == io::ErrorKind::InvalidInput { Ok(()) } else { Err(error) }
 }
 
 /// Hands out every event of a file, leaving out lines that are none; whether the last line is
-/// whole.
+/// whole. A line of more than [`MOST_LINE`] bytes ends the reading: the file is not ours.
 fn for_each(path: &Path, mut take: impl FnMut(Event)) -> io::Result<bool> {
-    let file = File::open(path)?;
-    if !file.metadata()?.is_file() {
-        // A device may never end, and has kept nothing.
-        return Ok(true);
-    }
+    let (file, _) = files::read::open(path)?;
     let mut input = BufReader::new(file);
     let mut line = Vec::new();
     loop {
         let before = line.last().copied();
         line.clear();
-        if input.read_until(b'\n', &mut line)? == 0 {
+        let length = (&mut input).take(MOST_LINE).read_until(b'\n', &mut line)?;
+        if length == 0 {
             return Ok(before.is_none_or(|byte| byte == b'\n'));
+        }
+        if length as u64 == MOST_LINE {
+            return Ok(false);
         }
         if let Ok(line) = serde_json::from_slice::<Line<Event>>(&line) {
             take(line.event);

@@ -1,11 +1,14 @@
 //! Where runs live on the disk.
 
 use super::names;
-use super::place::{PlaceError, STATE_DIR, at};
+use super::place::{PlaceError, STATE_DIR, at, check_owner};
 use super::run_dir::RunDir;
 use crate::files::atomic;
 use etcetera::BaseStrategy;
-use std::fs::{self, DirBuilder};
+use rustix::fs::{CWD, RenameFlags, renameat_with};
+use rustix::io::Errno;
+use std::ffi::OsStr;
+use std::fs::{self, DirBuilder, File};
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
@@ -17,6 +20,13 @@ const TRIES: u32 = 1000;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Home {
     runs: PathBuf,
+}
+
+/// A run that is being made.
+struct Draft {
+    run: RunDir,
+    /// Says that somebody is at it.
+    _lock: File,
 }
 
 impl Home {
@@ -56,25 +66,79 @@ impl Home {
     }
 
     fn make(&self) -> Result<(), PlaceError> {
-        DirBuilder::new().mode(0o700).recursive(true).create(&self.runs).map_err(at(&self.runs))
+        DirBuilder::new().mode(0o700).recursive(true).create(&self.runs).map_err(at(&self.runs))?;
+        check_owner(&self.runs)
     }
 
-    /// Makes a directory for a new run, called as asked or by a name that is drawn.
+    /// Makes an empty directory for a new run, called as asked or by a name that is drawn.
     ///
     /// # Errors
     /// Where the name is bad or taken, or the directory cannot be made.
     pub fn create(&self, name: Option<&str>) -> Result<RunDir, PlaceError> {
+        self.create_with(name, |_| Ok(()))
+    }
+
+    /// Makes a directory for a new run, called as asked or by a name that is drawn, with what
+    /// `fill` puts into it. Until that is complete it has a hidden name: a process that is killed
+    /// meanwhile leaves no run behind.
+    ///
+    /// # Errors
+    /// Where the name is bad or taken, the directory cannot be made, or `fill` fails.
+    pub fn create_with<E: From<PlaceError>>(
+        &self,
+        name: Option<&str>,
+        fill: impl FnOnce(&RunDir) -> Result<(), E>,
+    ) -> Result<RunDir, E> {
+        if let Some(name) = name {
+            if !names::is_good(name) {
+                return Err(PlaceError::Name(name.into()).into());
+            }
+            if self.runs.join(name).exists() {
+                return Err(PlaceError::Taken(name.into()).into());
+            }
+        }
         self.make()?;
+        self.sweep();
+        let draft = self.draft()?;
+        let filled = fill(&draft.run);
+        let named = filled.and_then(|()| Ok(self.name(&draft.run, name)?));
+        if named.is_err() {
+            // Nobody knows of it.
+            let _ = fs::remove_dir_all(draft.run.path());
+        }
+        named
+    }
+
+    /// A new directory of a hidden name, locked while it is being filled.
+    fn draft(&self) -> Result<Draft, PlaceError> {
         let mut private = DirBuilder::new();
         private.mode(0o700);
+        loop {
+            let name = format!("{}{}-{}", atomic::PREFIX, std::process::id(), names::id());
+            let run = RunDir::at(self.runs.join(name));
+            match private.create(run.path()) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
+                made => made.map_err(at(run.path()))?,
+            }
+            // Somebody else may have swept it before it was locked: then another one is made.
+            match run.lock() {
+                Ok(Some(lock)) if run.is_locked_by(&lock) => return Ok(Draft { run, _lock: lock }),
+                Err(error) if run.path().exists() => {
+                    let _ = fs::remove_dir_all(run.path());
+                    return Err(error);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Gives a run that is complete its name.
+    fn name(&self, draft: &RunDir, name: Option<&str>) -> Result<RunDir, PlaceError> {
         let mut tries = 0;
         loop {
             let called = name.map_or_else(|| names::draw(tries), str::to_owned);
-            if !names::is_good(&called) {
-                return Err(PlaceError::Name(called));
-            }
             let run = RunDir::at(self.runs.join(&called));
-            match private.create(run.path()) {
+            match rename_new(draft.path(), run.path()) {
                 Ok(()) => return Ok(run),
                 Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
                     return Err(at(run.path())(error));
@@ -83,6 +147,19 @@ impl Home {
                 Err(_) => return Err(PlaceError::Taken(called)),
             }
         }
+    }
+
+    /// Removes what processes that were killed have left of new runs.
+    fn sweep(&self) {
+        for entry in fs::read_dir(&self.runs).into_iter().flatten().flatten() {
+            let hidden = entry.file_name().to_str().is_some_and(|n| n.starts_with(atomic::PREFIX));
+            let run = RunDir::at(entry.path());
+            if hidden && run.path().is_dir() {
+                // One that is locked is being filled.
+                let _ = run.remove();
+            }
+        }
+        atomic::sweep(&self.runs);
     }
 
     /// All runs, in order of their names; none where there is no directory yet.
@@ -94,7 +171,10 @@ impl Home {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             entries => entries.map_err(at(&self.runs))?,
         };
-        let paths = entries.flatten().map(|entry| RunDir::at(entry.path()));
+        check_owner(&self.runs)?;
+        let is_hidden = |name: &OsStr| name.as_encoded_bytes().starts_with(b".");
+        let entries = entries.flatten().filter(|entry| !is_hidden(&entry.file_name()));
+        let paths = entries.map(|entry| RunDir::at(entry.path()));
         let mut runs: Vec<RunDir> = paths.filter(|run| run.path().is_dir()).collect();
         runs.sort_by(|a, b| a.path().cmp(b.path()));
         Ok(runs)
@@ -124,6 +204,18 @@ impl Home {
     }
 }
 
+/// Renames a directory unless the new name is taken.
+fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
+    match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+        // A file system that cannot: an empty directory takes the name, and is replaced.
+        Err(Errno::INVAL | Errno::NOSYS) => {
+            fs::create_dir(to)?;
+            fs::rename(from, to)
+        }
+        renamed => Ok(renamed?),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -140,6 +232,46 @@ mod tests {
         home.create(Some("mine")).unwrap();
         assert!(matches!(home.create(Some("mine")), Err(PlaceError::Taken(_))));
         assert!(matches!(home.create(Some("a/b")), Err(PlaceError::Name(_))));
+    }
+
+    #[test]
+    fn a_run_that_is_not_complete_is_none() {
+        let state = tempfile::tempdir().unwrap();
+        let home = Home::at(state.path());
+        let run = home.create_with(Some("whole"), |draft| {
+            assert_eq!(home.runs().unwrap(), [], "hidden while it is being filled");
+            fs::write(draft.spec(), "{}").map_err(at(&draft.spec()))?;
+            // Somebody else starts a run meanwhile.
+            home.create(Some("other")).map(drop)
+        });
+        assert!(run.unwrap().spec().exists());
+        let failed = home.create_with(Some("half"), |_| Err(PlaceError::Homeless));
+        assert!(matches!(failed, Err(PlaceError::Homeless)));
+        // As kill -9 leaves one.
+        let left = home.path().join(".nntop-1-00000000");
+        fs::create_dir(&left).unwrap();
+        fs::write(left.join(".nntop-1-abc"), "{").unwrap();
+        let names: Vec<String> = home.runs().unwrap().iter().map(RunDir::name).collect();
+        assert_eq!(names, ["other", "whole"]);
+        home.create(Some("next")).unwrap();
+        assert!(!left.exists(), "swept");
+        let taken = home.create_with::<PlaceError>(Some("whole"), |_| panic!("asked too early"));
+        assert!(matches!(taken, Err(PlaceError::Taken(_))));
+    }
+
+    #[test]
+    fn a_directory_of_another_user_is_refused() {
+        let state = tempfile::tempdir().unwrap();
+        let home = Home::at(state.path());
+        let run = home.create(Some("mine")).unwrap();
+        // Only root can give files away.
+        if std::os::unix::fs::chown(run.path(), Some(12345), None).is_err() {
+            return eprintln!("skipped: not root");
+        }
+        assert!(matches!(run.lock(), Err(PlaceError::Owner { owner: 12345, .. })));
+        std::os::unix::fs::chown(home.path(), Some(12345), None).unwrap();
+        assert!(matches!(home.runs(), Err(PlaceError::Owner { .. })));
+        assert!(matches!(home.create(None), Err(PlaceError::Owner { .. })));
     }
 
     #[test]

@@ -1,25 +1,41 @@
 //! One run, any number of front ends.
 //!
-//! The hub folds the handle's events into a [`RunView`] and passes them on. It never waits for a
+//! The hub folds the run's events into a [`RunView`] and passes them on. It never waits for a
 //! front end: each has a bounded queue; one that falls behind is skipped, then brought up to date
 //! with a snapshot. Facts are so never lost, samples are: the newest wins.
+//!
+//! Nor can a front end hold it up or fill the memory, whatever it sends: of each kind of question
+//! only the newest waits, questions reach the run one at a time, and while the run has enough
+//! commands to obey, further ones wait with who sent them.
 
 use crate::explore;
-use crate::protocol::{Command, Event, Frame, Link, Probe, RunView, Update};
+use crate::protocol::{Command, Content, Event, Frame, Link, MOST_PROBES, Probe, RunView, Update};
 use crossbeam_channel::{Receiver, Select, Sender, TrySendError, bounded, unbounded};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Updates that wait for one front end before it counts as behind.
 const QUEUE: usize = 256;
-/// Samples are left out while more updates than this wait; facts still get through.
+/// Small samples are left out while more updates than this wait; facts still get through.
 const ROOM_FOR_SAMPLES: usize = QUEUE / 2;
-/// How often a front end that is behind is looked at again.
-const RETRY: Duration = Duration::from_millis(50);
+/// Answers, which may be large, are held back while more updates than this wait.
+const ROOM_FOR_ANSWERS: usize = 4;
+/// Largest answer to a probe that is passed on, in bytes.
+const MOST_FRAME_BYTES: usize = 2 << 20;
+/// Commands of one front end that wait for the hub; then the front end does.
+const COMMANDS: usize = 8;
+/// Commands that wait for the run before no more are taken from front ends.
+const MOST_ORDERS: usize = 64;
+/// Events taken in a row before front ends have their turn.
+const EVENTS_IN_A_ROW: usize = 256;
+/// How often what is held back is looked at again.
+const RETRY: Duration = Duration::from_millis(10);
+/// The run classifies an image at most so often, all front ends together.
+const QUESTION_GAP: Duration = Duration::from_millis(10);
 
 /// The place where a run and its front ends meet. Dropping it lets the run end once no front end
 /// is left.
@@ -45,11 +61,17 @@ struct Subscriber {
     updates: Sender<Update>,
     commands: Receiver<Command>,
     attachment: Attachment,
-    watched: Vec<Probe>,
+    watched: BTreeSet<Probe>,
     /// Something was left out; a snapshot is due as soon as there is room.
     behind: bool,
-    /// The newest answer that waits for room: no snapshot carries it.
+    /// Watched probes whose newest answer was not sent yet.
+    due: BTreeSet<Probe>,
+    /// The newest answer for this front end alone that waits for room: no snapshot carries it.
     answer: Option<Event>,
+    /// The newest image to classify that the run was not asked about yet.
+    classify: Option<Command>,
+    /// The newest explorable asked for that was not answered yet, and its sliders' values.
+    explore: Option<(String, Vec<f64>)>,
 }
 
 impl Hub {
@@ -76,7 +98,10 @@ impl Hub {
             view,
             subscribers: Vec::new(),
             watched: Vec::new(),
-            handle: commands,
+            watch_changed: false,
+            next_question: Instant::now(),
+            turn: 0,
+            run: commands,
             clients: Arc::clone(&clients),
         };
         thread::Builder::new()
@@ -89,15 +114,17 @@ impl Hub {
     #[must_use]
     pub fn attach(&self, attachment: Attachment) -> Link {
         let (updates, received) = bounded(QUEUE);
-        let (commands, sent) = unbounded();
-        let watched = Vec::new();
+        let (commands, sent) = bounded(COMMANDS);
         let subscriber = Subscriber {
             updates,
             commands: sent,
             attachment,
-            watched,
+            watched: BTreeSet::new(),
             behind: false,
+            due: BTreeSet::new(),
             answer: None,
+            classify: None,
+            explore: None,
         };
         // The hub's thread ends only after every `Hub` is gone, so somebody takes this.
         let _ = self.attach.send(subscriber);
@@ -115,16 +142,22 @@ impl Hub {
 struct Publisher {
     view: RunView,
     subscribers: Vec<Subscriber>,
-    /// What the handle was last told to watch.
+    /// What all front ends together watch.
     watched: Vec<Probe>,
-    handle: Sender<Command>,
+    /// The run was not told of `watched` yet.
+    watch_changed: bool,
+    /// When the run may be asked again.
+    next_question: Instant,
+    /// The front end whose question comes next.
+    turn: usize,
+    run: Sender<Command>,
     clients: Arc<AtomicUsize>,
 }
 
 /// What woke the hub.
 enum News {
     Event(Event),
-    EngineGone,
+    RunGone,
     Attached(Subscriber),
     NobodyCanAttach,
     Command(usize, Command),
@@ -134,11 +167,11 @@ enum News {
 
 impl Publisher {
     fn run(mut self, attached: &Receiver<Subscriber>, events: &Receiver<Event>) {
-        let (mut engine_lives, mut may_attach) = (true, true);
+        let (mut run_lives, mut may_attach) = (true, true);
         while may_attach || !self.subscribers.is_empty() {
-            match self.wait(attached, may_attach, events, engine_lives) {
-                News::Event(event) => self.publish(&event),
-                News::EngineGone => engine_lives = false,
+            match self.wait(attached, may_attach, events, run_lives) {
+                News::Event(event) => self.publish(event),
+                News::RunGone => run_lives = false,
                 News::Attached(subscriber) => self.welcome(subscriber),
                 News::NobodyCanAttach => may_attach = false,
                 News::Command(from, command) => self.obey(from, command),
@@ -148,6 +181,12 @@ impl Publisher {
                 }
                 News::Retry => {}
             }
+            // The run's news come first: front ends can send more than it can tell.
+            for event in events.try_iter().take(EVENTS_IN_A_ROW) {
+                self.publish(event);
+            }
+            self.pass_questions_on();
+            self.explore_once();
             self.catch_up();
         }
     }
@@ -157,37 +196,52 @@ impl Publisher {
         attached: &Receiver<Subscriber>,
         may_attach: bool,
         events: &Receiver<Event>,
-        engine_lives: bool,
+        run_lives: bool,
     ) -> News {
         let mut select = Select::new();
-        for subscriber in &self.subscribers {
-            select.recv(&subscriber.commands);
+        let takes_orders = self.run.len() < MOST_ORDERS;
+        if takes_orders {
+            for subscriber in &self.subscribers {
+                select.recv(&subscriber.commands);
+            }
         }
         let attach_index = may_attach.then(|| select.recv(attached));
-        let event_index = engine_lives.then(|| select.recv(events));
-        let operation = if self.subscribers.iter().any(|subscriber| subscriber.behind) {
-            match select.select_timeout(RETRY) {
-                Ok(operation) => operation,
-                Err(_) => return News::Retry,
-            }
+        let event_index = run_lives.then(|| select.recv(events));
+        let operation = if self.has_to_explore() {
+            select.select_timeout(Duration::ZERO)
+        } else if !takes_orders || self.holds_something_back() {
+            select.select_timeout(RETRY)
         } else {
-            select.select()
+            Ok(select.select())
         };
+        let Ok(operation) = operation else { return News::Retry };
         let index = operation.index();
         if Some(index) == attach_index {
             operation.recv(attached).map_or(News::NobodyCanAttach, News::Attached)
         } else if Some(index) == event_index {
-            operation.recv(events).map_or(News::EngineGone, News::Event)
+            operation.recv(events).map_or(News::RunGone, News::Event)
         } else {
             let command = operation.recv(&self.subscribers[index].commands);
             command.map_or(News::Detached(index), |command| News::Command(index, command))
         }
     }
 
-    fn publish(&mut self, event: &Event) {
-        self.view.apply(event);
+    fn has_to_explore(&self) -> bool {
+        self.subscribers.iter().any(|subscriber| subscriber.explore.is_some())
+    }
+
+    fn holds_something_back(&self) -> bool {
+        self.watch_changed || self.subscribers.iter().any(Subscriber::holds_something_back)
+    }
+
+    fn publish(&mut self, event: Event) {
+        let event = within_limits(event);
+        self.view.apply(&event);
         for subscriber in &mut self.subscribers {
-            subscriber.offer(event);
+            match &event {
+                Event::Frame(frame) => subscriber.offer_frame(&frame.probe, &self.view),
+                event => subscriber.offer(event),
+            }
         }
     }
 
@@ -201,56 +255,123 @@ impl Publisher {
         let subscriber = &mut self.subscribers[from];
         match command {
             Command::Watch(probes) => {
+                let mut watched = BTreeSet::new();
+                for probe in probes {
+                    if watched.len() == MOST_PROBES {
+                        break;
+                    }
+                    watched.insert(probe);
+                }
+                subscriber.due.retain(|probe| watched.contains(probe));
                 // What somebody else watches already is known, and may not change for long.
-                let new = probes.iter().filter(|probe| !subscriber.watched.contains(probe));
-                let known: Vec<Frame> =
-                    new.filter_map(|probe| self.view.frames.get(probe)).cloned().collect();
-                subscriber.watched = probes;
-                for frame in known {
-                    subscriber.offer(&Event::Frame(Box::new(frame)));
+                let new: Vec<Probe> = watched.difference(&subscriber.watched).cloned().collect();
+                subscriber.watched = watched;
+                for probe in &new {
+                    subscriber.offer_frame(probe, &self.view);
                 }
                 self.count_and_watch();
             }
             // Pure and cheap: answered here, whatever the run does, and to who asked alone.
-            Command::Explore { id, values } => subscriber.reply(explore::answer(&id, &values)),
-            command if command.is_question() => self.tell_engine(command),
-            _ if subscriber.attachment == Attachment::Control => self.tell_engine(command),
+            Command::Explore { id, values } => subscriber.explore = Some((id, values)),
+            Command::Classify { .. } => subscriber.classify = Some(command),
+            _ if subscriber.attachment == Attachment::Control => self.tell_run(command),
             _ => {}
         }
     }
 
+    /// Counts the front ends, and puts together what they watch: each in turn has a probe of its
+    /// own, so that none crowds the others out.
     fn count_and_watch(&mut self) {
         self.clients.store(self.subscribers.len(), Ordering::Relaxed);
-        let union: BTreeSet<&Probe> = self.subscribers.iter().flat_map(|s| &s.watched).collect();
-        let union: Vec<Probe> = union.into_iter().cloned().collect();
-        if union != self.watched {
-            self.watched.clone_from(&union);
-            self.tell_engine(Command::Watch(union));
+        let mut all: Vec<Probe> = Vec::new();
+        let mut lists: Vec<_> = self.subscribers.iter().map(|s| s.watched.iter()).collect();
+        while all.len() < MOST_PROBES {
+            let round: Vec<&Probe> = lists.iter_mut().filter_map(Iterator::next).collect();
+            if round.is_empty() {
+                break;
+            }
+            for probe in round {
+                if all.len() < MOST_PROBES && !all.contains(probe) {
+                    all.push(probe.clone());
+                }
+            }
+        }
+        if all != self.watched {
+            self.watched = all;
+            self.watch_changed = true;
         }
     }
 
-    fn tell_engine(&self, command: Command) {
-        // An handle that is gone has said so in its last event; there is nothing to command.
-        let _ = self.handle.send(command);
+    /// Asks the run, once it has taken what it was told before, what front ends want to know.
+    fn pass_questions_on(&mut self) {
+        if self.watch_changed && self.run.is_empty() {
+            self.watch_changed = false;
+            self.tell_run(Command::Watch(self.watched.clone()));
+        }
+        let now = Instant::now();
+        if now < self.next_question || !self.run.is_empty() {
+            return;
+        }
+        let count = self.subscribers.len();
+        let turns = (0..count).map(|offset| (self.turn + offset) % count);
+        if let Some(next) = turns.into_iter().find(|&at| self.subscribers[at].classify.is_some())
+            && let Some(command) = self.subscribers[next].classify.take()
+        {
+            self.turn = next + 1;
+            self.next_question = now + QUESTION_GAP;
+            self.tell_run(command);
+        }
+    }
+
+    /// Answers one explorable.
+    fn explore_once(&mut self) {
+        let count = self.subscribers.len();
+        let turns = (0..count).map(|offset| (self.turn + offset) % count);
+        if let Some(next) = turns.into_iter().find(|&at| self.subscribers[at].explore.is_some())
+            && let Some((id, values)) = self.subscribers[next].explore.take()
+        {
+            self.turn = next + 1;
+            self.subscribers[next].answer = Some(explore::answer(&id, &values));
+        }
+    }
+
+    fn tell_run(&self, command: Command) {
+        // A run that is gone has said so in its last event; there is nothing to command.
+        let _ = self.run.send(command);
     }
 
     /// Brings those who fell behind up to date, where they have room again.
     fn catch_up(&mut self) {
-        for subscriber in self.subscribers.iter_mut().filter(|subscriber| subscriber.behind) {
-            if subscriber.updates.is_empty() {
+        for subscriber in &mut self.subscribers {
+            if subscriber.behind && subscriber.updates.is_empty() {
                 subscriber.send_snapshot(&self.view);
-                if let Some(answer) = subscriber.answer.take() {
-                    subscriber.reply(answer);
-                }
             }
+            subscriber.send_held(&self.view);
         }
     }
 }
 
+/// An event with an answer that is too large to show replaced by a sentence that says so.
+fn within_limits(event: Event) -> Event {
+    match event {
+        Event::Frame(frame) if frame.bytes() > MOST_FRAME_BYTES => {
+            let text = format!(
+                "the answer takes {} bytes, and at most {MOST_FRAME_BYTES} are shown",
+                frame.bytes()
+            );
+            Event::Frame(Box::new(Frame { content: Content::Unavailable(text), ..*frame }))
+        }
+        event => event,
+    }
+}
+
 impl Subscriber {
+    fn holds_something_back(&self) -> bool {
+        self.behind || !self.due.is_empty() || self.answer.is_some() || self.classify.is_some()
+    }
+
     fn offer(&mut self, event: &Event) {
-        let unwanted = matches!(event, Event::Frame(frame) if !self.watched.contains(&frame.probe));
-        if self.behind || unwanted {
+        if self.behind {
             return;
         }
         if event.is_sample() && self.updates.len() >= ROOM_FOR_SAMPLES {
@@ -261,17 +382,47 @@ impl Subscriber {
         self.behind = is_full(self.updates.try_send(Update::Event(event.clone())));
     }
 
-    /// Answers a question of this front end alone; the answer waits while it is behind.
-    fn reply(&mut self, answer: Event) {
-        if self.behind {
-            self.answer = Some(answer);
-        } else if is_full(self.updates.try_send(Update::Event(answer.clone()))) {
-            (self.behind, self.answer) = (true, Some(answer));
+    /// Sends the newest answer to a probe, where it is watched, once there is room.
+    fn offer_frame(&mut self, probe: &Probe, view: &RunView) {
+        if self.watched.contains(probe) && view.frames.contains_key(probe) {
+            self.due.insert(probe.clone());
+            self.send_held(view);
         }
     }
 
+    /// Sends the answers that wait, as far as there is room.
+    fn send_held(&mut self, view: &RunView) {
+        while !self.behind
+            && self.updates.len() < ROOM_FOR_ANSWERS
+            && let Some(event) = self.next_held(view)
+        {
+            self.behind = is_full(self.updates.try_send(Update::Event(event)));
+        }
+    }
+
+    fn next_held(&mut self, view: &RunView) -> Option<Event> {
+        if let Some(answer) = self.answer.take() {
+            return Some(answer);
+        }
+        while let Some(probe) = self.due.pop_first() {
+            // One that the view has let go of comes again.
+            if let Some(frame) = view.frames.get(&probe) {
+                return Some(Event::Frame(Box::new(frame.clone())));
+            }
+        }
+        None
+    }
+
+    /// Sends everything that is known of the run; of the answers to probes those that it watches.
     fn send_snapshot(&mut self, view: &RunView) {
-        self.behind = is_full(self.updates.try_send(Update::Snapshot(Box::new(view.clone()))));
+        let mut snapshot = RunView { frames: std::collections::BTreeMap::new(), ..view.clone() };
+        for probe in &self.watched {
+            if let Some(frame) = view.frames.get(probe) {
+                snapshot.frames.insert(probe.clone(), frame.clone());
+            }
+        }
+        self.due.clear();
+        self.behind = is_full(self.updates.try_send(Update::Snapshot(Box::new(snapshot))));
     }
 }
 

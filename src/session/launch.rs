@@ -3,8 +3,10 @@
 use super::host::READY;
 use super::place::PlaceError;
 use super::run_dir::RunDir;
-use std::fs::File;
+use rustix::io::FdFlags;
+use std::fs::{self, File};
 use std::io::{self, Read};
+use std::os::fd::{BorrowedFd, RawFd};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -37,6 +39,7 @@ pub fn launch(run: &RunDir) -> Result<(), LaunchError> {
 /// As [`launch`], for somebody who holds the run's lock. It goes to the process as its standard
 /// input, so that the run is never without an owner in between.
 fn launch_locked(run: &RunDir, lock: File) -> Result<(), LaunchError> {
+    close_on_exec();
     let mut command = Command::new(program()?);
     command.arg0("nntop").arg(SESSION_COMMAND).arg(run.path());
     command.stdin(lock).stdout(Stdio::piped()).stderr(Stdio::null());
@@ -57,6 +60,21 @@ fn launch_locked(run: &RunDir, lock: File) -> Result<(), LaunchError> {
         said = format!("the session process ended without a word; see {}", log.display());
     }
     Err(LaunchError::Failed(said))
+}
+
+/// Keeps files that a careless parent left open in this process from the session process, which
+/// would hold them for days: somebody may wait for their end, as a shell does for a pipe's.
+fn close_on_exec() {
+    let Ok(entries) = fs::read_dir("/proc/self/fd") else { return };
+    let names: Vec<_> = entries.flatten().map(|entry| entry.file_name()).collect();
+    let numbers = names.iter().filter_map(|name| name.to_str()?.parse::<RawFd>().ok());
+    for fd in numbers.filter(|fd| *fd > 2) {
+        // SAFETY: the descriptor is used for one call, which neither closes nor duplicates it. Where
+        // somebody has closed it meanwhile, the call fails or marks another one, which does no
+        // harm: no child of this program is meant to inherit any.
+        let fd = unsafe { BorrowedFd::borrow_raw(fd) };
+        let _ = rustix::io::fcntl_setfd(fd, FdFlags::CLOEXEC);
+    }
 }
 
 /// This very program, also when its file was replaced by an upgrade meanwhile.

@@ -16,7 +16,7 @@ mod status;
 pub mod wire;
 
 pub use browse::browse;
-pub use client::{ConnectError, Connection, attach};
+pub use client::{ConnectError, Connection, attach, visit};
 pub use event_file::{EventFile, replay};
 pub use home::Home;
 pub use host::{HostError, serve};

@@ -32,6 +32,11 @@ pub(super) fn id() -> String {
     format!("{:08x}", random() as u32)
 }
 
+/// Whether a text is an id as [`id`] makes them.
+pub(super) fn is_id(text: &str) -> bool {
+    text.len() == 8 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+}
+
 /// Whether a person may call a run so: it becomes a directory, and is typed in a shell.
 pub(super) fn is_good(name: &str) -> bool {
     let mut characters = name.chars();

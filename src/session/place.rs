@@ -1,6 +1,7 @@
 //! Why there is no place for a run on the disk.
 
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 /// A directory to use instead of the state directory.
@@ -24,9 +25,23 @@ pub enum PlaceError {
     #[error("`{prefix}` could mean {}; give more letters", names.join(", "))]
     Ambiguous { prefix: String, names: Vec<String> },
     #[error(
+        "{}: belongs to user {owner}, and you are user {user}; run nntop as that user, or set \
+         {STATE_DIR} to a directory of your own",
+        path.display()
+    )]
+    Owner { path: PathBuf, owner: u32, user: u32 },
+    #[error(
         "{}: is not a private directory of this user, so no socket is put there; remove it", path.display()
     )]
     Foreign { path: PathBuf },
+}
+
+/// Refuses a directory of another user: what lies in it would be obeyed as a path, by somebody who
+/// may do more than who wrote it, as root is in a user's home.
+pub(super) fn check_owner(dir: &Path) -> Result<(), PlaceError> {
+    let owner = std::fs::metadata(dir).map_err(at(dir))?.uid();
+    let user = rustix::process::geteuid().as_raw();
+    if owner == user { Ok(()) } else { Err(PlaceError::Owner { path: dir.into(), owner, user }) }
 }
 
 pub(super) fn at(path: &Path) -> impl FnOnce(io::Error) -> PlaceError + '_ {

@@ -1,7 +1,7 @@
 //! What a run is, kept in its directory.
 
 use super::run_dir::RunDir;
-use crate::files::atomic;
+use crate::files::{self, atomic};
 use crate::jobs;
 use crate::protocol::Pace;
 use crate::spec::Spec;
@@ -12,6 +12,8 @@ use std::io;
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+/// Longest record that is read, in bytes.
+const MOST_RECORD: u64 = 1 << 20;
 /// Raised whenever an older program would misread the record.
 const FORMAT: u32 = 2;
 
@@ -93,6 +95,11 @@ impl Task {
         }
     }
 
+    /// Whether it is kept by checkpoints, from which it goes on.
+    pub(super) fn keeps_checkpoints(&self) -> bool {
+        !matches!(self, Self::Experiment { .. })
+    }
+
     /// What `nntop resume` does with it once it was interrupted, to be said after the command.
     #[must_use]
     pub fn on_resume(&self) -> &'static str {
@@ -124,7 +131,7 @@ impl Record {
     pub fn read(run: &RunDir) -> Result<Self, RecordError> {
         let path = run.spec();
         let wrap = |source| RecordError::Io { path: path.clone(), source };
-        let text = std::fs::read_to_string(&path).map_err(wrap)?;
+        let text = files::read::text(&path, MOST_RECORD).map_err(wrap)?;
         let malformed = |error: serde_json::Error| RecordError::Malformed {
             path: path.clone(),
             problem: error.to_string(),
@@ -136,7 +143,12 @@ impl Record {
             return Err(RecordError::Newer { path, nntop });
         }
         let value = if format == 1 { upgraded(value) } else { value };
-        serde_json::from_value(value).map_err(malformed)
+        let record: Self = serde_json::from_value(value).map_err(malformed)?;
+        if !super::names::is_id(&record.id) {
+            let problem = format!("its id `{}` is not 8 hexadecimal digits", record.id);
+            return Err(RecordError::Malformed { path, problem });
+        }
+        Ok(record)
     }
 
     /// Writes a run's record in one step.
@@ -212,6 +224,17 @@ mod tests {
         fields.insert("format".into(), 1.into());
         std::fs::write(run.spec(), value.to_string()).unwrap();
         assert_eq!(Record::read(&run).unwrap(), record);
+    }
+
+    #[test]
+    fn an_id_that_could_be_a_path_is_refused() {
+        let state = tempfile::tempdir().unwrap();
+        let run = Home::at(state.path()).create(None).unwrap();
+        for id in ["/etc/passwd", "../other", "", "0123456G", "0123456789", "DEADBEEF"] {
+            Record { id: id.into(), ..training() }.write(&run).unwrap();
+            let error = Record::read(&run).unwrap_err().to_string();
+            assert!(error.contains("8 hexadecimal digits"), "{id}: {error}");
+        }
     }
 
     #[test]

@@ -1,10 +1,11 @@
 //! A run's directory: what lies in it, and who lives there.
 
-use super::place::{PlaceError, at};
+use super::place::{PlaceError, at, check_owner};
+use crate::files;
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 use std::fs::{self, File, OpenOptions};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -80,10 +81,11 @@ impl RunDir {
     /// # Errors
     /// Where the lock file cannot be opened or locked.
     pub fn lock(&self) -> Result<Option<File>, PlaceError> {
+        check_owner(&self.path)?;
         let path = self.lock_file();
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false).mode(0o600);
-        let file = options.open(&path).map_err(at(&path))?;
+        let file = files::read::open_own(&mut options, &path).map_err(at(&path))?;
         // Somebody who only asks who lives holds it for a moment.
         for _ in 0..20 {
             match flock(&file, FlockOperation::NonBlockingLockExclusive) {
@@ -98,15 +100,15 @@ impl RunDir {
     /// Whether `file` is the run's lock file, and not one that was removed.
     #[must_use]
     pub fn is_locked_by(&self, file: &File) -> bool {
-        let inode = |m: fs::Metadata| (m.dev(), m.ino());
-        let there = fs::metadata(self.lock_file()).map(inode);
-        there.ok().zip(file.metadata().map(inode).ok()).is_some_and(|(a, b)| a == b)
+        files::atomic::is_at(file, &self.lock_file())
     }
 
     /// Whether a session process holds the run.
     #[must_use]
     pub fn is_live(&self) -> bool {
-        let Ok(file) = File::open(self.lock_file()) else { return false };
+        let mut options = OpenOptions::new();
+        let options = options.read(true);
+        let Ok(file) = files::read::open_own(options, &self.lock_file()) else { return false };
         flock(&file, FlockOperation::NonBlockingLockShared) == Err(Errno::WOULDBLOCK)
     }
 
@@ -117,7 +119,10 @@ impl RunDir {
     pub fn remove(&self) -> Result<bool, PlaceError> {
         // Held until the end, so that nobody resumes what is being removed.
         let Some(_lock) = self.lock()? else { return Ok(false) };
-        let _ = fs::remove_file(self.socket());
+        let socket = self.socket();
+        if fs::symlink_metadata(&socket).is_ok_and(|about| about.file_type().is_socket()) {
+            let _ = fs::remove_file(&socket);
+        }
         fs::remove_dir_all(&self.path).map_err(at(&self.path))?;
         Ok(true)
     }

@@ -6,8 +6,9 @@ use super::home::Home;
 use super::place::PlaceError;
 use super::record::{Record, Task, now};
 use super::run_dir::RunDir;
-use crate::protocol::{Activity, Outcome, RunView, Update};
+use crate::protocol::{Activity, Level, Outcome, RunView, Update};
 use serde::Serialize;
+use std::io;
 use std::thread;
 use std::time::Duration;
 
@@ -102,7 +103,8 @@ pub struct Summary {
     /// What `nntop resume` does with it once it was interrupted, to be said after the command.
     #[serde(skip)]
     pub on_resume: &'static str,
-    /// Why the state is not known, where it is not.
+    /// Why the state is not known, where it is not; why the run failed, and where its model was
+    /// kept; what cannot be written at the moment.
     pub problem: Option<String>,
 }
 
@@ -114,8 +116,15 @@ pub struct Summary {
 pub fn list(home: &Home) -> Result<Vec<Summary>, PlaceError> {
     let runs = home.runs()?;
     let mut summaries: Vec<Summary> = thread::scope(|scope| {
-        let asked: Vec<_> = runs.iter().map(|run| scope.spawn(move || summarize(run))).collect();
-        asked.into_iter().filter_map(|thread| thread.join().ok()).collect()
+        let ask = |run| thread::Builder::new().spawn_scoped(scope, move || summarize(run));
+        let asked: Vec<_> = runs.iter().map(|run| (run, ask(run))).collect();
+        let answer =
+            |(run, thread): (_, io::Result<thread::ScopedJoinHandle<Summary>>)| match thread {
+                Ok(thread) => thread.join().ok(),
+                // Without threads one is asked after the other.
+                Err(_) => Some(summarize(run)),
+            };
+        asked.into_iter().filter_map(answer).collect()
     });
     summaries.sort_by(|a, b| a.age_seconds.total_cmp(&b.age_seconds));
     Ok(summaries)
@@ -197,7 +206,9 @@ fn ask(run: &RunDir, summary: &mut Summary) -> Result<(), ConnectError> {
             summary.take(&view);
             Ok(())
         }
-        Ok(_) => Err(ConnectError::NotLive(run.name())),
+        Ok(Update::Lost(_)) if !run.is_live() => Err(ConnectError::NotLive(run.name())),
+        // It lives, but has no descriptor or no thread left to answer with.
+        Ok(_) => Err(ConnectError::NoAnswer(run.name())),
         Err(_) => Err(ConnectError::NoAnswer(run.name())),
     }
 }
@@ -211,9 +222,22 @@ impl Summary {
             self.network.clone_from(&info.network);
             self.epochs = info.epochs;
         }
+        self.problem = problem(view);
         self.claims = view.claims.len() as u32;
         self.claims_holding = view.claims.iter().filter(|claim| claim.holds).count() as u32;
         let best = view.best.as_ref();
         self.best_accuracy = best.and_then(|best| best.validation_accuracy.or(best.test_accuracy));
+    }
+}
+
+/// What the user should know: why the run failed, or what it has failed to do and not done since.
+fn problem(view: &RunView) -> Option<String> {
+    match &view.outcome {
+        Some(Outcome::Failed(reason)) => Some(format!("failed: {reason}")),
+        Some(_) => None,
+        None => {
+            let last = view.log.last().filter(|line| line.level == Level::Error);
+            last.map(|line| line.text.clone())
+        }
     }
 }

@@ -43,6 +43,10 @@ pub struct ClientHello {
     /// Only asks how the run stands: no reason for a session that is over to stay.
     #[serde(default)]
     pub glance: bool,
+    /// Gives a command, waits for its effect and leaves: places are kept for such visits, which
+    /// are ended after a minute.
+    #[serde(default)]
+    pub brief: bool,
 }
 
 impl ClientHello {
@@ -54,6 +58,7 @@ impl ClientHello {
             protocol: PROTOCOL_VERSION,
             attachment,
             glance: false,
+            brief: false,
         }
     }
 }

@@ -17,4 +17,4 @@ mod trainer;
 pub use checkpoint::{
     BEST, Checkpoint, CheckpointError, CheckpointPolicy, LAST, PREVIOUS, Position, Tuning,
 };
-pub use run::{RunHandle, RunOptions};
+pub use run::{RunHandle, RunOptions, SpawnError};

@@ -2,9 +2,9 @@
 
 use super::RunHandle;
 use crate::data::{Dataset, Images};
+use crate::model::Model;
 use crate::model::ensemble::Ensemble;
 use crate::model::probes::{Prediction, ProbeTarget, SingleImage, TestOutputs, card, floats};
-use crate::model::{MismatchError, Model};
 use crate::nn::{Layer, Real};
 use crate::protocol::{
     Activity, Classified, Command, Content, EpochStats, Event, Frame, Level, LogLine, Outcome,
@@ -12,6 +12,7 @@ use crate::protocol::{
 };
 use crate::spec::dataset;
 use crate::spec::describe::{cores, describe, title};
+use crate::train::run::SpawnError;
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use ndarray::{Array2, ArrayView1, s};
 use std::path::Path;
@@ -24,11 +25,8 @@ impl RunHandle {
     /// `Finished`; then answers probes, those of an ensemble's layers from its first network.
     ///
     /// # Errors
-    /// Where the images are not of the kind that the model knows.
-    ///
-    /// # Panics
-    /// Where the system has no thread left.
-    pub fn open(model: Model, data: Arc<Dataset>) -> Result<Self, MismatchError> {
+    /// Where the images are not of the kind that the model knows, or the system gives no thread.
+    pub fn open(model: Model, data: Arc<Dataset>) -> Result<Self, SpawnError> {
         model.check_data(&data)?;
         let (commands, received) = unbounded();
         let (sent, events) = unbounded();
@@ -41,7 +39,7 @@ impl RunHandle {
                 model_server.serve();
                 Some(model_server.model.network().clone())
             })
-            .expect("the system gives a program a second thread");
+            .map_err(SpawnError::Thread)?;
         Ok(Self { commands, events, trained, thread })
     }
 

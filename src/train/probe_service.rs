@@ -5,7 +5,7 @@ use crate::data::Dataset;
 use crate::model::evaluator::Evaluator;
 use crate::model::probes::{ProbeTarget, SingleImage, TestOutputs};
 use crate::nn::{Network, Real};
-use crate::protocol::{Content, Frame, LayerStats, Moment, Probe, What};
+use crate::protocol::{Content, Frame, LayerStats, MOST_PROBES, Moment, Probe, What};
 use crate::spec::Readout;
 use crate::spec::readout::to_f32;
 use ndarray::{Array2, s};
@@ -13,8 +13,6 @@ use std::collections::VecDeque;
 
 /// Past epochs whose test outputs are kept once measured again.
 const REVISITED: usize = 4;
-/// Probes answered at most; no screen shows more.
-const MOST_PROBES: usize = 64;
 
 /// A watched probe and the state of the run that it was last answered for.
 #[derive(Debug)]

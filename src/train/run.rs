@@ -4,6 +4,7 @@ use super::checkpoint::{Checkpoint, CheckpointPolicy, Checkpointer};
 use super::control::Control;
 use super::trainer::{Setup, Trainer};
 use crate::data::Dataset;
+use crate::model::MismatchError;
 use crate::nn::Network;
 use crate::protocol::{Activity, Command, Event, Outcome, Pace, Status};
 use crate::spec::dataset;
@@ -25,11 +26,25 @@ pub struct RunOptions {
     pub start_paused: bool,
     /// Where the model goes when the run is stopped or completed, and on `Command::Save`.
     pub save: Option<PathBuf>,
+    /// A model that cannot be written at the end is tried again every second until it can, or
+    /// until a second stop is asked for; otherwise it makes the run a failure at once.
+    pub keep_trying: bool,
     /// Who keeps checkpoints where; each by its own rules.
     pub checkpoints: Vec<CheckpointPolicy>,
     /// Go on from here; the spec must be the checkpoint's, but for epochs and threads. The past
     /// epochs are told again after `Started`.
     pub resume: Option<Box<Checkpoint>>,
+}
+
+/// Why a run could not be started.
+#[derive(Debug, thiserror::Error)]
+pub enum SpawnError {
+    #[error(transparent)]
+    Spec(#[from] SpecError),
+    #[error(transparent)]
+    Model(#[from] MismatchError),
+    #[error("the system gives this program no thread to train in: {0}")]
+    Thread(std::io::Error),
 }
 
 /// A run in a thread of its own.
@@ -47,12 +62,9 @@ impl RunHandle {
     /// probes until every sender of commands is dropped.
     ///
     /// # Errors
-    /// Where the spec cannot be trained, whatever the data; the error names the argument. What
-    /// only the data can tell ends the run as `Finished(Failed)`.
-    ///
-    /// # Panics
-    /// Where the system has no thread left.
-    pub fn spawn(spec: Spec, options: RunOptions) -> Result<Self, SpecError> {
+    /// Where the spec cannot be trained, whatever the data (the error names the argument), or the
+    /// system gives no thread. What only the data can tell ends the run as `Finished(Failed)`.
+    pub fn spawn(spec: Spec, options: RunOptions) -> Result<Self, SpawnError> {
         spec.validate()?;
         if let Some(checkpoint) = &options.resume {
             spec.validate_resumes(&checkpoint.spec)?;
@@ -67,7 +79,7 @@ impl RunHandle {
         let thread = Builder::new()
             .name("nntop-train".into())
             .spawn(move || thread_main(spec, options, received, sent, &keep))
-            .expect("the system gives a program a second thread");
+            .map_err(SpawnError::Thread)?;
         Ok(Self { commands, events, trained, thread })
     }
 
@@ -147,6 +159,7 @@ fn train(
             .map(|policy| Checkpointer::new(policy, state.best_accuracy()))
             .collect(),
         save: options.save,
+        keep_trying: options.keep_trying,
         commands,
         events,
     };

@@ -47,6 +47,7 @@ pub(super) struct Trainer {
     meter: Meter,
     checkpointers: Vec<Checkpointer>,
     save: Option<PathBuf>,
+    keep_trying: bool,
     next_sample: Instant,
     /// Seconds that the last evaluation took.
     evaluation_seconds: f64,
@@ -60,13 +61,15 @@ pub(super) struct Setup {
     pub checkpointers: Vec<Checkpointer>,
     /// Where the model goes at the end.
     pub save: Option<PathBuf>,
+    /// See [`crate::train::RunOptions::keep_trying`].
+    pub keep_trying: bool,
     pub commands: Receiver<Command>,
     pub events: Sender<Event>,
 }
 
 impl Trainer {
     pub(super) fn new(state: Checkpoint, setup: Setup) -> Self {
-        let Setup { data, control, checkpointers, save, commands, events } = setup;
+        let Setup { data, control, checkpointers, save, keep_trying, commands, events } = setup;
         let Checkpoint { spec, body: Body { network, clock, updater, .. }, .. } = &state;
         let (batch, threads) = (spec.batch as usize, threads(spec) as usize);
         let mut stepper = Stepper::new(network, batch, threads, spec.optimizer);
@@ -93,6 +96,7 @@ impl Trainer {
             channels,
             checkpointers,
             save,
+            keep_trying,
         }
     }
 

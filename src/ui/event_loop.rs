@@ -77,7 +77,7 @@ impl<W: Write> Loop<'_, W> {
         loop {
             if dirty && self.pacer.may_draw(Instant::now()) {
                 self.draw()?;
-                dirty = self.app.is_waiting();
+                dirty = self.app.is_waiting() || self.screen.is_unfinished();
             }
             let timer =
                 if dirty { crossbeam_channel::at(self.pacer.next_frame()) } else { never() };
@@ -119,8 +119,8 @@ impl<W: Write> Loop<'_, W> {
         }
         let mut frame = Buffer::empty(self.screen.area()?);
         self.app.render(&mut frame);
-        let bytes = self.screen.draw(frame)?;
-        self.pacer.drawn(Instant::now(), bytes);
+        let bytes = self.screen.draw(frame, self.pacer.budget(Instant::now()))?;
+        self.pacer.drawn(Instant::now(), bytes, !self.screen.is_unfinished());
         // After drawing, views know how large they are and what they want to see.
         let (watch, question) = (self.app.new_wishes(), self.app.question());
         self.send(watch);

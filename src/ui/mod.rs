@@ -11,6 +11,7 @@ mod numbers;
 mod overlay;
 mod pacer;
 mod palette;
+mod portion;
 mod screen;
 mod selection;
 mod setup;

@@ -1,9 +1,10 @@
 //! The terminal: taken over, drawn on frame by frame, given back whatever happens.
 
-use ratatui::Terminal;
+use super::portion::portion;
 use ratatui::backend::CrosstermBackend;
 use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
+use ratatui::layout::{Rect, Size};
+use ratatui::{Terminal, TerminalOptions, Viewport};
 use std::cell::RefCell;
 use std::io::{self, Write};
 use std::rc::Rc;
@@ -22,6 +23,11 @@ use crossterm::{execute, queue};
 /// line.
 const MOUSE_ON: &str = "\x1b[?1000h\x1b[?1002h\x1b[?1006h";
 const MOUSE_OFF: &str = "\x1b[?1006l\x1b[?1002l\x1b[?1000l";
+
+/// Columns and rows that are drawn on at most, whatever a terminal says of itself: a frame takes
+/// memory for every cell.
+const MOST_COLUMNS: u16 = 1000;
+const MOST_ROWS: u16 = 500;
 
 /// Where the backend writes: a whole frame is collected, then written at once. Its flushes in the
 /// middle of a frame do nothing.
@@ -46,27 +52,48 @@ pub(super) struct Screen<W: Write> {
     out: W,
     /// What is on the screen now.
     shown: Buffer,
+    /// The row where the last frame goes on, where only a part of it was drawn.
+    unfinished: Option<u16>,
 }
 
 impl<W: Write> Screen<W> {
     /// A screen over a writer; the terminal is as it was until [`Guard::take`] changes it.
     pub(super) fn new(out: W) -> io::Result<Self> {
         let frame = Frame::default();
-        let terminal = Terminal::new(CrosstermBackend::new(frame.clone()))?;
-        Ok(Self { terminal, frame, out, shown: Buffer::default() })
+        let backend = CrosstermBackend::new(frame.clone());
+        // Of a fixed size, that of the frames: else the terminal would decide how much memory a
+        // screen takes.
+        let options = TerminalOptions { viewport: Viewport::Fixed(Rect::default()) };
+        let terminal = Terminal::with_options(backend, options)?;
+        Ok(Self { terminal, frame, out, shown: Buffer::default(), unfinished: None })
     }
 
-    /// The terminal's size.
+    /// The terminal's size, or as much of it as is drawn on.
     pub(super) fn area(&self) -> io::Result<Rect> {
-        Ok(Rect::from((ratatui::layout::Position::ORIGIN, self.terminal.size()?)))
+        let Size { width, height } = self.terminal.size()?;
+        Ok(Rect::new(0, 0, width.min(MOST_COLUMNS), height.min(MOST_ROWS)))
     }
 
-    /// Draws a frame; returns the bytes it took: 0 where nothing changed.
-    pub(super) fn draw(&mut self, next: Buffer) -> io::Result<usize> {
+    /// Whether a part of the last frame is still to be drawn.
+    pub(super) fn is_unfinished(&self) -> bool {
+        self.unfinished.is_some()
+    }
+
+    /// Draws a frame, or as much of it as so many bytes can; returns the bytes it took: 0 where
+    /// nothing changed.
+    pub(super) fn draw(&mut self, next: Buffer, bytes: usize) -> io::Result<usize> {
         if next == self.shown {
+            self.unfinished = None;
             return Ok(0);
         }
+        let resized = next.area != self.shown.area;
+        let first_row = self.unfinished.unwrap_or(0);
+        let (next, unfinished) = portion(&self.shown, next, first_row, bytes)?;
+        self.unfinished = unfinished;
         queue!(self.terminal.backend_mut(), BeginSynchronizedUpdate)?;
+        if resized {
+            self.terminal.resize(next.area)?;
+        }
         self.terminal.draw(|frame| {
             let buffer = frame.buffer_mut();
             // Where the terminal changed its size meanwhile, the next frame fits.
@@ -87,6 +114,7 @@ impl<W: Write> Screen<W> {
     /// Forgets what is shown, so that the next frame is drawn whole.
     pub(super) fn invalidate(&mut self) -> io::Result<()> {
         self.shown = Buffer::default();
+        self.unfinished = None;
         // Not `clear`, which asks the terminal where its cursor is: one that is busy or gone does
         // not answer.
         let area = self.area()?;

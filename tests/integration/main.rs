@@ -9,6 +9,7 @@ mod ensemble;
 mod explore;
 mod golden;
 mod headless;
+mod hostile_files;
 mod languages;
 mod layering;
 mod logs;

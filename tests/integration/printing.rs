@@ -300,7 +300,6 @@ fn names_in_the_records_of_runs_are_printed_escaped() {
             ("stop {}", &[hostile]),
             ("save {}", &[hostile]),
             ("step {}", &[hostile]),
-            ("rm {}", &[hostile]),
             ("rm --yes {}", &[Path::new(&format!("{HOSTILE}-none"))]),
         ],
     );

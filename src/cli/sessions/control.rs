@@ -83,7 +83,12 @@ fn tell(
     patience: Option<Duration>,
     done: impl FnMut(&RunView, &Event) -> Option<String>,
 ) -> anyhow::Result<ExitCode> {
-    let connection = session::attach(run, Attachment::Control).map_err(|error| match error {
+    // A place is kept for a command that returns soon.
+    let connected = match patience {
+        Some(_) => session::visit(run),
+        None => session::attach(run, Attachment::Control),
+    };
+    let connection = connected.map_err(|error| match error {
         ConnectError::NotLive(_) => anyhow!("{error}; {}", sentence(&session::summarize(run))),
         error => error.into(),
     })?;

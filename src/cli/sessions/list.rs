@@ -3,6 +3,7 @@
 use super::super::error::Usage;
 use super::super::output;
 use super::find;
+use crate::protocol::printable;
 use crate::session::{self, Home, RunDir, Summary};
 use anyhow::{Context, bail};
 use std::fs;
@@ -13,6 +14,9 @@ use std::time::{Duration, Instant};
 
 /// How long a session that nobody looks at may take to end.
 const LEAVE: Duration = Duration::from_secs(5);
+
+/// Most characters in a cell of the table.
+const MOST_CELL: usize = 100;
 
 /// `nntop ls`.
 pub(super) fn ls(json: bool) -> anyhow::Result<ExitCode> {
@@ -30,7 +34,7 @@ pub(super) fn ls(json: bool) -> anyhow::Result<ExitCode> {
     let header = ["NAME", "STATE", "EPOCH", "BEST", "AGE", "CLIENTS", "ID", "NETWORK"];
     let rows: Vec<[String; 8]> = runs.iter().map(row).collect();
     let widths: Vec<usize> = (0..header.len())
-        .map(|column| rows.iter().map(|row| row[column].len()).max().unwrap_or(0))
+        .map(|column| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0))
         .zip(header.map(str::len))
         .map(|(cells, header)| cells.max(header))
         .collect();
@@ -59,6 +63,16 @@ fn row(run: &Summary) -> [String; 8] {
         run.id.clone(),
         work(run),
     ]
+    .map(|cell| cut(&cell))
+}
+
+/// A cell of at most [`MOST_CELL`] printable characters: a network can have any number of layers.
+fn cut(cell: &str) -> String {
+    let cell = printable(cell);
+    if cell.chars().count() <= MOST_CELL {
+        return cell.into_owned();
+    }
+    cell.chars().take(MOST_CELL - 1).chain(['…']).collect()
 }
 
 /// The network, or the experiment and how it stands.

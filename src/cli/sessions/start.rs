@@ -67,15 +67,19 @@ pub(crate) fn begin(
 
 /// Starts the session process of a new run. Where there can be none, nothing is left behind.
 fn make(start: Start<'_>) -> anyhow::Result<RunDir> {
-    let run = Home::of_user()?.create(start.name).map_err(|error| match error {
-        PlaceError::Name(_) | PlaceError::Taken(_) => Usage::value("--name", error).into(),
-        error => anyhow::Error::from(error),
+    let name = start.name;
+    let made = Home::of_user()?.create_with(name, |run| write(run, start));
+    let run = made.map_err(|error: anyhow::Error| match error.downcast() {
+        Ok(error @ (PlaceError::Name(_) | PlaceError::Taken(_))) => {
+            Usage::value("--name", error).into()
+        }
+        Ok(error) => error.into(),
+        Err(error) => error,
     })?;
-    let launched = write(&run, start).and_then(|()| Ok(session::launch(&run)?));
-    if let Err(error) = launched {
+    if let Err(error) = session::launch(&run) {
         // What there is of it is of no use to anybody.
         let _ = run.remove();
-        return Err(error);
+        return Err(error.into());
     }
     Ok(run)
 }

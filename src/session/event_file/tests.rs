@@ -73,14 +73,53 @@ fn a_full_disk_is_told_and_nothing_is_forgotten() {
         return eprintln!("skipped: no /dev/full here");
     }
     let (_state, run) = run();
-    let mut file = EventFile::open(Path::new("/dev/full")).unwrap();
+    let mut file = EventFile::open(&run.events()).unwrap();
+    file.file = OpenOptions::new().append(true).open("/dev/full").unwrap();
     for number in 0..3 {
         let error = file.append(&epoch(number)).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::StorageFull);
     }
-    file.file = File::create(run.events()).unwrap();
+    assert!(file.is_waiting() && file.look_after().is_err());
+    file.file = open_to_append(&run.events()).unwrap();
+    file.look_after().unwrap();
+    assert_eq!((replay(&run).epochs.seen(), file.is_waiting()), (3, false));
     file.append(&epoch(3)).unwrap();
     assert_eq!(replay(&run).epochs.seen(), 4);
+}
+
+#[test]
+fn a_file_that_was_removed_comes_back_with_everything() {
+    let (_state, run) = run();
+    let mut file = EventFile::open(&run.events()).unwrap();
+    file.append(&Event::Started(Box::default())).unwrap();
+    file.append(&epoch(0)).unwrap();
+    assert!(!file.look_after().unwrap());
+    std::fs::remove_file(run.events()).unwrap();
+    file.append(&epoch(1)).unwrap();
+    assert!(file.look_after().unwrap());
+    file.append(&epoch(2)).unwrap();
+    let view = replay(&run);
+    assert!(view.info.is_some());
+    assert_eq!(view.epochs.seen(), 3);
+    assert!(!file.look_after().unwrap());
+}
+
+#[test]
+fn a_link_or_a_pipe_in_its_place_is_refused_and_a_line_without_end_not_read() {
+    use rustix::fs::{CWD, Mode, mkfifoat};
+    let (_state, run) = run();
+    let elsewhere = run.path().join("elsewhere");
+    std::fs::write(&elsewhere, "kept").unwrap();
+    std::os::unix::fs::symlink(&elsewhere, run.events()).unwrap();
+    assert!(EventFile::open(&run.events()).is_err());
+    assert_eq!(std::fs::read(&elsewhere).unwrap(), b"kept");
+    std::fs::remove_file(run.events()).unwrap();
+    mkfifoat(CWD, run.events(), Mode::RUSR | Mode::WUSR).unwrap();
+    assert!(EventFile::open(&run.events()).is_err());
+    assert_eq!(replay(&run), RunView::default());
+    std::fs::remove_file(run.events()).unwrap();
+    File::create(run.events()).unwrap().set_len(1 << 40).unwrap();
+    assert_eq!(replay(&run), RunView::default());
 }
 
 #[test]

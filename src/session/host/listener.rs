@@ -9,16 +9,18 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// How long nobody is let in after the system had no descriptor left for them.
+/// How long nobody is accepted after the system had no descriptor left for them.
 const EXHAUSTED: Duration = Duration::from_millis(200);
 
-/// What happened at the door.
+/// Why a wait for clients ended.
 #[derive(Debug)]
-pub(super) enum Knock {
-    Client(UnixStream),
+pub(super) enum Wake {
+    /// Somebody has connected.
+    Connection(UnixStream),
     /// There is something to read on the other descriptor.
-    Woken,
-    Nobody,
+    Other,
+    /// Nothing happened in time.
+    Timeout,
 }
 
 /// A socket that listens at a path.
@@ -32,12 +34,14 @@ pub(super) struct Listener {
 
 impl Listener {
     /// Listens at a path. A socket that a dead process left there is removed, but only after
-    /// nobody answered at it.
+    /// nobody answered at it; so is a link, which would lead clients elsewhere.
     ///
     /// # Errors
     /// Where somebody answers, or the socket cannot be made.
     pub(super) fn bind(path: &Path) -> io::Result<Self> {
+        let is_link = fs::symlink_metadata(path).is_ok_and(|about| about.is_symlink());
         match UnixStream::connect(path) {
+            _ if is_link => fs::remove_file(path)?,
             Ok(_) => return Err(io::ErrorKind::AddrInUse.into()),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(_) => fs::remove_file(path)?,
@@ -46,14 +50,14 @@ impl Listener {
         // Nobody else can enter the directory meanwhile.
         fs::set_permissions(path, Permissions::from_mode(0o600))?;
         listener.set_nonblocking(true)?;
-        let metadata = fs::metadata(path)?;
+        let metadata = fs::symlink_metadata(path)?;
         let identity = (metadata.dev(), metadata.ino());
         Ok(Self { socket: listener, path: path.into(), identity })
     }
 
     /// Whether clients find this very socket at its path.
     pub(super) fn is_there(&self) -> bool {
-        let found = fs::metadata(&self.path);
+        let found = fs::symlink_metadata(&self.path);
         found.is_ok_and(|metadata| (metadata.dev(), metadata.ino()) == self.identity)
     }
 
@@ -61,7 +65,7 @@ impl Listener {
     ///
     /// # Errors
     /// Where the system cannot wait.
-    pub(super) fn wait(&self, other: BorrowedFd<'_>, patience: Duration) -> io::Result<Knock> {
+    pub(super) fn wait(&self, other: BorrowedFd<'_>, patience: Duration) -> io::Result<Wake> {
         let mut polled = [
             PollFd::new(&self.socket, PollFlags::IN),
             PollFd::from_borrowed_fd(other, PollFlags::IN),
@@ -71,22 +75,22 @@ impl Listener {
             tv_nsec: patience.subsec_nanos().into(),
         };
         match poll(&mut polled, Some(&timeout)) {
-            Ok(0) | Err(rustix::io::Errno::INTR) => return Ok(Knock::Nobody),
+            Ok(0) | Err(rustix::io::Errno::INTR) => return Ok(Wake::Timeout),
             Ok(_) => {}
             Err(error) => return Err(error.into()),
         }
         if !polled[1].revents().is_empty() {
-            return Ok(Knock::Woken);
+            return Ok(Wake::Other);
         }
         match self.socket.accept() {
-            Ok((stream, _)) => Ok(Knock::Client(stream)),
+            Ok((stream, _)) => Ok(Wake::Connection(stream)),
             Err(error) => {
                 if error.kind() != io::ErrorKind::WouldBlock {
-                    // Without a descriptor the client stays at the door, and asking again at
+                    // Without a descriptor the client stays in the queue, and asking again at
                     // once would burn the CPU.
                     std::thread::sleep(EXHAUSTED);
                 }
-                Ok(Knock::Nobody)
+                Ok(Wake::Timeout)
             }
         }
     }
@@ -141,6 +145,21 @@ mod tests {
         let again = Listener::bind(&path).unwrap();
         drop(listener);
         assert!(again.is_there(), "the old one removes only itself");
+    }
+
+    #[test]
+    fn a_link_in_its_place_is_replaced() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, other) = (dir.path().join("socket"), dir.path().join("other"));
+        let listener = Listener::bind(&path).unwrap();
+        let elsewhere = UnixListener::bind(&other).unwrap();
+        for target in [dir.path().join("dangling"), other] {
+            let _ = fs::remove_file(&path);
+            std::os::unix::fs::symlink(target, &path).unwrap();
+            assert!(!listener.is_there());
+            assert!(Listener::bind(&path).unwrap().is_there());
+        }
+        drop(elsewhere);
     }
 
     #[test]

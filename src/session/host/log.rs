@@ -1,14 +1,18 @@
 //! The session's log: for people, a line a happening, with the time in UTC.
 
 use super::process::open_log;
+use crate::files::atomic;
 use crate::protocol::printable;
 use crate::session::record::now;
 use crate::session::run_dir::RunDir;
 use std::fmt::Display;
+use std::fs::File;
 use std::io::{self, Write};
+use std::os::fd::AsFd;
 use std::sync::Mutex;
 
-/// A log longer than this is put aside, so that nobody can fill a disk by knocking at a door.
+/// A log longer than this is put aside, so that nobody can fill a disk by connecting again and
+/// again.
 const LONGEST: u64 = 1 << 20;
 
 /// Writes to standard error, which leads to the log file: so do panics.
@@ -45,8 +49,20 @@ impl Log {
         self.reopen()
     }
 
+    /// Whether the file at the log's path is the one that is written to.
+    #[allow(clippy::disallowed_methods)] // Standard error is the log's file here.
+    pub(super) fn is_there(&self) -> bool {
+        let open = io::stderr().as_fd().try_clone_to_owned();
+        open.is_ok_and(|open| atomic::is_at(&File::from(open), &self.run.log()))
+    }
+
     /// Goes on in the file that is at the log's path now.
     pub(super) fn reopen(&self) -> io::Result<()> {
+        let is_link = std::fs::symlink_metadata(self.run.log()).is_ok_and(|log| log.is_symlink());
+        if is_link {
+            // It would lead elsewhere, and is nothing of ours.
+            std::fs::remove_file(self.run.log())?;
+        }
         Ok(rustix::stdio::dup2_stderr(open_log(&self.run)?)?)
     }
 }

@@ -3,7 +3,7 @@
 //! It is started by [`super::launch`], leaves its starter's terminal and process session at once,
 //! and ends by itself when the run is over and no client is left.
 
-mod door;
+mod clients;
 mod listener;
 mod log;
 mod process;
@@ -17,12 +17,12 @@ use super::hub::Hub;
 use super::place::PlaceError;
 use super::record::{Record, RecordError};
 use super::run_dir::RunDir;
+use crate::files::atomic;
 use crate::protocol::{Command, Event, Level, LogLine, Status};
-use crate::spec::SpecError;
-use crate::train::CheckpointError;
+use crate::train::{CheckpointError, SpawnError};
+use clients::Clients;
 use crossbeam_channel::{Receiver, unbounded};
-use door::Door;
-use listener::{Knock, Listener};
+use listener::{Listener, Wake};
 use log::Log;
 use process::Inherited;
 use recorder::Recorder;
@@ -61,7 +61,7 @@ pub enum HostError {
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
     #[error(transparent)]
-    Spec(#[from] SpecError),
+    Spawn(#[from] SpawnError),
     #[error("{what}: {source}")]
     Io { what: String, source: io::Error },
     #[error(
@@ -83,8 +83,9 @@ fn io_at(what: &Path) -> impl FnOnce(io::Error) -> HostError + '_ {
     move |source| HostError::Io { what: what.display().to_string(), source }
 }
 
-/// Is the session process of the run in a directory; returns when that is over. To be called
-/// before the process opens anything or starts a thread.
+/// Is the session process of the run in a directory; returns when that is over. Standard input must
+/// be the run's lock, and standard output the pipe at which the starter waits, as
+/// [`super::launch()`] arranges it.
 ///
 /// # Errors
 /// Where the session cannot be started. The starter was told.
@@ -112,7 +113,7 @@ struct Session {
     record: Record,
     lock: File,
     listener: Listener,
-    door: Door,
+    clients: Clients,
     work: Work,
     log: Arc<Log>,
     /// Readable once a signal has come.
@@ -120,6 +121,8 @@ struct Session {
     /// Hears when the run is over.
     over: Receiver<()>,
     interrupted: Arc<AtomicBool>,
+    /// Events wait for a disk to have room.
+    waiting: Arc<AtomicBool>,
 }
 
 impl Session {
@@ -128,6 +131,8 @@ impl Session {
             return Err(HostError::NotStarted);
         }
         let record = Record::read(&run)?;
+        // The lock is held: whatever temporary file lies here is of a process that is gone.
+        atomic::sweep(run.path());
         let log = Arc::new(Log::new(&run));
         let signals = listen_for_signals()
             .map_err(|source| HostError::Io { what: "cannot listen for signals".into(), source })?;
@@ -140,6 +145,7 @@ impl Session {
             let _ = hub_sender.send(Event::Log(LogLine { level: Level::Info, text: note.clone() }));
         }
         let interrupted = Arc::new(AtomicBool::new(false));
+        let waiting = Arc::new(AtomicBool::new(false));
         let recorder = Recorder {
             events: work.events.clone(),
             hub: hub_sender,
@@ -147,6 +153,7 @@ impl Session {
             log: Arc::clone(&log),
             over: over_sender,
             interrupted: Arc::clone(&interrupted),
+            waiting: Arc::clone(&waiting),
             failing: false,
             status: Status::default(),
         };
@@ -157,32 +164,46 @@ impl Session {
         let hub = Hub::start(work.commands.clone(), hub_events).map_err(HostError::no_thread)?;
         let socket = run.place_socket(&record.id)?;
         let listener = Listener::bind(&socket).map_err(io_at(&socket))?;
-        let door = Door::new(hub, Arc::clone(&log));
+        let clients = Clients::new(hub, Arc::clone(&log));
         let (pid, version) = (std::process::id(), env!("CARGO_PKG_VERSION"));
         log.say(format_args!("nntop {version} serves {} as process {pid}", run.name()));
-        Ok(Self { run, record, lock, listener, door, work, log, signals, over, interrupted })
+        Ok(Self {
+            run,
+            record,
+            lock,
+            listener,
+            clients,
+            work,
+            log,
+            signals,
+            over,
+            interrupted,
+            waiting,
+        })
     }
 
     /// Serves until the run is over and nobody looks at it, or a signal ends the process.
     fn run(mut self) {
         let mut over = false;
-        let mut alone_since = Instant::now();
+        let (mut alone_since, mut last_look) = (Instant::now(), Instant::now());
         loop {
             over |= self.over.try_recv().is_ok();
             let tick = if over { LAST_TICK } else { TICK };
             match self.listener.wait(self.signals.as_fd(), tick) {
-                Ok(Knock::Client(stream)) => self.door.welcome(stream),
-                Ok(Knock::Woken) => return self.end_on_signal(over),
-                Ok(Knock::Nobody) => {}
+                Ok(Wake::Connection(stream)) => self.clients.welcome(stream),
+                Ok(Wake::Other) => return self.end_on_signal(over),
+                Ok(Wake::Timeout) => {}
                 Err(error) => {
                     self.log.say(format_args!("cannot wait for clients: {error}"));
                     thread::sleep(TICK);
                 }
             }
-            if let Err(error) = self.look_after_files() {
-                self.log.say(error);
+            if last_look.elapsed() >= tick {
+                last_look = Instant::now();
+                self.look_after_files();
             }
-            if !over || self.door.has_guests() {
+            let waiting = self.waiting.load(Ordering::SeqCst);
+            if !over || waiting || self.clients.is_anybody_attached() {
                 alone_since = Instant::now();
             } else if alone_since.elapsed() >= GRACE {
                 return self.log.say("the run is over and nobody looks at it: the session ends");
@@ -199,8 +220,11 @@ impl Session {
             return;
         }
         self.interrupted.store(true, Ordering::SeqCst);
-        // A training thread that is gone has told so, which ends the waiting too.
-        let _ = self.work.commands.send(Command::Stop);
+        // A training thread that is gone has told so, which ends the waiting too. A second time,
+        // since a model that cannot be written is otherwise waited for: it is made again on resuming.
+        for _ in 0..2 {
+            let _ = self.work.commands.send(Command::Stop);
+        }
         match self.over.recv_timeout(END_PATIENCE) {
             Ok(()) => self.log.say(format_args!(
                 "interrupted: `nntop resume {}` {}",
@@ -211,20 +235,53 @@ impl Session {
         }
     }
 
-    /// Makes again what somebody has deleted, so that clients find the run.
-    fn look_after_files(&mut self) -> Result<(), HostError> {
-        if self.listener.is_there() && self.run.is_locked_by(&self.lock) {
-            return Ok(());
+    /// Makes again what somebody has deleted, so that clients find the run and it can be resumed.
+    /// The recorder looks after the file of events itself.
+    fn look_after_files(&mut self) {
+        // The directory first; what cannot be made again keeps nothing else from it.
+        let all =
+            [Self::keep_log, Self::keep_record, Self::keep_checkpoints, Self::keep_lock_and_socket];
+        for keep in all {
+            if let Err(error) = keep(self) {
+                self.log.say(error);
+            }
         }
-        if !self.run.path().exists() {
-            let mut private = DirBuilder::new();
-            private.recursive(true).mode(0o700);
-            private.create(self.run.checkpoints()).map_err(io_at(self.run.path()))?;
+    }
+
+    /// The run's directory, and its log.
+    fn keep_log(&mut self) -> Result<(), HostError> {
+        let deleted = if !self.run.path().exists() {
+            make_private(self.run.path())?;
+            "the run's directory was deleted; it is made again"
+        } else if !self.log.is_there() {
+            "the log was deleted; it is begun again"
+        } else {
+            return Ok(());
+        };
+        self.log.reopen().map_err(io_at(&self.run.log()))?;
+        self.log.say(deleted);
+        Ok(())
+    }
+
+    fn keep_record(&mut self) -> Result<(), HostError> {
+        if !self.run.spec().exists() {
             self.record.write(&self.run)?;
-            self.log.reopen().map_err(io_at(&self.run.log()))?;
-            self.log.say("the run's directory was deleted; it is made again");
+            self.log.say("the run's record was deleted; it is made again");
+        }
+        Ok(())
+    }
+
+    fn keep_checkpoints(&mut self) -> Result<(), HostError> {
+        let checkpoints = self.run.checkpoints();
+        if self.record.task.keeps_checkpoints() && !checkpoints.exists() {
+            make_private(&checkpoints)?;
+            self.log.say("the checkpoints were deleted; one is written again");
             let _ = self.work.commands.send(Command::Save);
         }
+        Ok(())
+    }
+
+    fn keep_lock_and_socket(&mut self) -> Result<(), HostError> {
         if !self.run.is_locked_by(&self.lock)
             && let Some(lock) = self.run.lock()?
         {
@@ -238,6 +295,11 @@ impl Session {
         }
         Ok(())
     }
+}
+
+/// Makes a directory that only this user may enter.
+fn make_private(dir: &Path) -> Result<(), HostError> {
+    DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(io_at(dir))
 }
 
 /// A socket on which a byte arrives for every signal that asks for an end. A hang-up does not: it

@@ -1,9 +1,10 @@
 //! Becoming a process that nothing but its own end can end.
 
+use crate::files;
 use crate::session::run_dir::RunDir;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
-use std::os::fd::{AsFd, BorrowedFd, RawFd};
+use std::os::fd::AsFd;
 use std::os::unix::fs::OpenOptionsExt;
 
 /// What the starter handed over.
@@ -39,7 +40,6 @@ impl Starter {
 /// # Errors
 /// Where the standard streams cannot be replaced.
 pub(super) fn detach(run: &RunDir) -> io::Result<Inherited> {
-    close_strangers();
     // A process that leads a group already, as one started by a shell does, has no starter to
     // leave.
     let _ = rustix::process::setsid();
@@ -57,23 +57,5 @@ pub(super) fn detach(run: &RunDir) -> io::Result<Inherited> {
 
 /// The run's log, for appending.
 pub(super) fn open_log(run: &RunDir) -> io::Result<File> {
-    OpenOptions::new().append(true).create(true).mode(0o600).open(run.log())
-}
-
-/// Closes whatever files a careless parent of our starter left open: somebody may wait for their
-/// end, as a shell does for a pipe's.
-fn close_strangers() {
-    let Ok(entries) = fs::read_dir("/proc/self/fd") else { return };
-    let names: Vec<_> = entries.flatten().map(|entry| entry.file_name()).collect();
-    let numbers = names.iter().filter_map(|name| name.to_str()?.parse::<RawFd>().ok());
-    for fd in numbers.filter(|fd| *fd > 2) {
-        // SAFETY: called first of all, while this process has one thread and nothing in it owns a
-        // descriptor but the standard streams; the list's own one is closed by now, which is why
-        // each is looked at before it is closed.
-        unsafe {
-            if rustix::io::fcntl_getfd(BorrowedFd::borrow_raw(fd)).is_ok() {
-                rustix::io::close(fd);
-            }
-        }
-    }
+    files::read::open_own(OpenOptions::new().append(true).create(true).mode(0o600), &run.log())
 }

@@ -4,9 +4,15 @@
 use super::log::Log;
 use crate::protocol::{Activity, Event, Level, LogLine, Outcome, RunInfo, Status, Tune, Tuned};
 use crate::session::event_file::EventFile;
-use crossbeam_channel::{Receiver, Sender};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How often the file is looked after, whether or not something happens.
+const TICK: Duration = Duration::from_secs(1);
 
 /// Records events, then passes them on.
 #[derive(Debug)]
@@ -19,6 +25,8 @@ pub(super) struct Recorder {
     pub over: Sender<()>,
     /// The process was asked to end: the run is interrupted by that, not stopped by its user.
     pub interrupted: Arc<AtomicBool>,
+    /// Whether something waits that the disk did not take: the process stays for it.
+    pub waiting: Arc<AtomicBool>,
     /// Whether the last event could not be written: one full disk is told once.
     pub failing: bool,
     pub status: Status,
@@ -26,24 +34,53 @@ pub(super) struct Recorder {
 
 impl Recorder {
     pub(super) fn run(mut self) {
-        for event in self.events.clone() {
-            let ends = matches!(event, Event::Finished(_));
-            let interrupted = matches!(event, Event::Finished(Outcome::Stopped))
-                && self.interrupted.load(Ordering::SeqCst);
-            if !interrupted {
-                self.record(&event);
-                self.tell(&event);
-                // The hub lives as long as the process.
-                let _ = self.hub.send(event);
+        let mut next_look = Instant::now() + TICK;
+        loop {
+            match self.events.recv_deadline(next_look) {
+                Ok(event) => self.take(event),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) if !self.file.is_waiting() => return,
+                Err(RecvTimeoutError::Disconnected) => thread::sleep(TICK),
             }
-            if ends {
-                let _ = self.over.send(());
+            if Instant::now() >= next_look {
+                self.look_after_file();
+                next_look = Instant::now() + TICK;
             }
         }
     }
 
-    fn record(&mut self, event: &Event) {
-        let result = self.file.append(event);
+    fn take(&mut self, event: Event) {
+        let ends = matches!(event, Event::Finished(_));
+        let interrupted = matches!(event, Event::Finished(Outcome::Stopped))
+            && self.interrupted.load(Ordering::SeqCst);
+        if !interrupted {
+            let result = self.file.append(&event);
+            self.note(result);
+            self.tell(&event);
+            // The hub lives as long as the process.
+            let _ = self.hub.send(event);
+        }
+        if ends {
+            let _ = self.over.send(());
+        }
+    }
+
+    /// Writes what waits, and the whole file where it is gone.
+    fn look_after_file(&mut self) {
+        match self.file.look_after() {
+            Ok(restored) => {
+                if restored {
+                    self.log.say("the events' file was deleted; it is made again");
+                }
+                self.note(Ok(()));
+            }
+            Err(error) => self.note(Err(error)),
+        }
+    }
+
+    /// Says once that events cannot be written, and once that they are again.
+    fn note(&mut self, result: io::Result<()>) {
+        self.waiting.store(self.file.is_waiting(), Ordering::SeqCst);
         // An event that is not kept succeeds, and says nothing of the disk.
         let failing = result.is_err() || self.failing && self.file.is_waiting();
         if failing == std::mem::replace(&mut self.failing, failing) {

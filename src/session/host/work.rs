@@ -61,6 +61,7 @@ fn options(run: &RunDir, training: &Training) -> Result<RunOptions, HostError> {
     Ok(RunOptions {
         pace: training.pace,
         save: training.save.clone(),
+        keep_trying: true,
         checkpoints: std::iter::once(own).chain(asked).collect(),
         resume: resume.map(Box::new),
         ..RunOptions::default()
@@ -77,7 +78,8 @@ fn experiment(id: &str, quick: bool, seed: u64) -> Result<Work, HostError> {
 
 fn ensemble(run: &RunDir, training: &Training, networks: u32) -> Result<Work, HostError> {
     let Training { spec, pace, save, .. } = training.clone();
-    let options = jobs::Options { seed: spec.seed, pace, ..jobs::Options::default() };
+    let options =
+        jobs::Options { seed: spec.seed, pace, keep_trying: true, ..jobs::Options::default() };
     let save = Some(save.unwrap_or_else(|| run.model()));
     let checkpoints = Some(run.checkpoints());
     let ensemble = EnsembleRecipe { spec, networks, dataset: None, save, checkpoints };

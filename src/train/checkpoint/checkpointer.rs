@@ -2,7 +2,7 @@
 
 use super::{Checkpoint, CheckpointError, Position, file};
 use crate::files::atomic;
-use std::fs::{self, DirBuilder};
+use std::fs::{self, DirBuilder, File};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
 use std::time::Instant;
@@ -84,6 +84,8 @@ pub(crate) struct Checkpointer {
     held: Option<Box<Checkpoint>>,
     /// Where the run was when [`LAST`] was written, and what was.
     written: Option<(Position, WrittenCheckpoint)>,
+    /// The best checkpoint as it was written, for when somebody deletes it.
+    best_file: Option<File>,
     /// When the next background checkpoint may be written.
     next: Option<Instant>,
     /// Whether the last attempt failed: one full disk is told once.
@@ -94,7 +96,15 @@ impl Checkpointer {
     /// `best` is the best accuracy on the validation images of a run that is resumed.
     pub(crate) fn new(policy: CheckpointPolicy, best: Option<f64>) -> Self {
         atomic::sweep(&policy.dir);
-        Self { policy, best, held: None, written: None, next: None, failing: false }
+        Self {
+            policy,
+            best,
+            held: None,
+            written: None,
+            best_file: None,
+            next: None,
+            failing: false,
+        }
     }
 
     /// Writes what is due. What to tell: the files that somebody waits for, and failures, each
@@ -151,7 +161,10 @@ impl Checkpointer {
 
     /// The same state twice would push a useful previous checkpoint out.
     fn last_unless_written(&self, at: Position) -> Option<Slot> {
-        let written = self.written.as_ref().is_some_and(|(position, _)| *position == at);
+        let is_there = |(position, written): &(Position, WrittenCheckpoint)| {
+            *position == at && written.path.exists()
+        };
+        let written = self.written.as_ref().is_some_and(is_there);
         (!written).then_some(Slot::Last)
     }
 
@@ -168,13 +181,14 @@ impl Checkpointer {
             }
             Slot::Best => {
                 self.held = None;
-                self.write(BEST, checkpoint)?
+                self.write_best(checkpoint)?
             }
             Slot::HeldBest => {
                 let Some(held) = self.held.take() else { return Ok(None) };
-                self.write(BEST, &held)?
+                self.write_best(&held)?
             }
             Slot::Last => {
+                self.restore_best()?;
                 self.keep_previous()?;
                 let written = self.write(LAST, checkpoint)?;
                 self.written = Some((checkpoint.position(), written.clone()));
@@ -199,11 +213,45 @@ impl Checkpointer {
         linked.map_err(|source| CheckpointError::Write { file: previous, source })
     }
 
+    fn write_best(
+        &mut self,
+        checkpoint: &Checkpoint,
+    ) -> Result<WrittenCheckpoint, CheckpointError> {
+        let written = self.write(BEST, checkpoint)?;
+        // Without a descriptor for it there is nothing to restore from.
+        self.best_file = File::open(&written.path).ok();
+        Ok(written)
+    }
+
+    /// Puts the best checkpoint back where somebody has deleted it: the run would not find it again.
+    fn restore_best(&self) -> Result<(), CheckpointError> {
+        let (Some(file), path) = (&self.best_file, self.policy.dir.join(BEST)) else {
+            return Ok(());
+        };
+        if path.exists() {
+            return Ok(());
+        }
+        self.make_directory()?;
+        let restored = atomic::restore(file, &path);
+        restored.map(drop).map_err(|source| CheckpointError::Write { file: path, source })
+    }
+
+    /// A run's own directory is made again where somebody has deleted it.
+    fn make_directory(&self) -> Result<(), CheckpointError> {
+        let dir = &self.policy.dir;
+        if !self.policy.background || dir.exists() {
+            return Ok(());
+        }
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(dir);
+        made.map_err(|source| CheckpointError::Directory { dir: dir.clone(), source })
+    }
+
     fn write(
         &self,
         name: &str,
         checkpoint: &Checkpoint,
     ) -> Result<WrittenCheckpoint, CheckpointError> {
+        self.make_directory()?;
         let path = self.policy.dir.join(name);
         let bytes = checkpoint.save(&path)?;
         Ok(WrittenCheckpoint { path, bytes })
@@ -230,7 +278,8 @@ mod tests {
         fn decided(&mut self, moment: CheckpointTrigger, at: Position) -> Vec<Slot> {
             let slots = self.decide(moment, at, Instant::now());
             if slots.contains(&Slot::Last) {
-                self.written = Some((at, WrittenCheckpoint { path: PathBuf::new(), bytes: 0 }));
+                // A path where something is.
+                self.written = Some((at, WrittenCheckpoint { path: "/".into(), bytes: 0 }));
             }
             slots
         }
@@ -333,9 +382,29 @@ mod tests {
     }
 
     #[test]
+    fn checkpoints_that_were_deleted_are_written_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let own = dir.path().join("checkpoints");
+        let policy = CheckpointPolicy { dir: own.clone(), every: Some(1), background: true };
+        let mut checkpointer = Checkpointer::new(policy, None);
+        checkpointer.keep(CheckpointTrigger::EpochEnded(Some(0.9)), &checkpoint(1));
+        checkpointer.next = None;
+        checkpointer.keep(CheckpointTrigger::EpochEnded(Some(0.8)), &checkpoint(2));
+        fs::remove_dir_all(&own).unwrap();
+        // At the same moment as before, as where the run is paused.
+        let told = checkpointer.keep(CheckpointTrigger::Asked, &checkpoint(2));
+        assert!(matches!(&told[..], [Ok(_)]), "{told:?}");
+        let epoch = |name: &str| Checkpoint::load(&own.join(name)).unwrap().position().epoch;
+        assert_eq!((epoch(LAST), epoch(BEST)), (2, 1));
+    }
+
+    #[test]
     fn a_disk_that_stays_full_is_told_once() {
         let dir = tempfile::tempdir().unwrap();
-        let missing = dir.path().join("gone");
+        // Below a file no directory can be made.
+        let file = dir.path().join("file");
+        fs::write(&file, "").unwrap();
+        let missing = file.join("gone");
         let policy = CheckpointPolicy { dir: missing.clone(), every: Some(1), background: true };
         let mut checkpointer = Checkpointer::new(policy, None);
         let failures = [1, 2, 3].map(|epoch| {
@@ -346,7 +415,7 @@ mod tests {
             checkpointer.keep(CheckpointTrigger::Asked, &checkpoint(3))[0].is_err(),
             "who asks is told"
         );
-        fs::create_dir(&missing).unwrap();
+        fs::remove_file(&file).unwrap();
         assert!(checkpointer.keep(CheckpointTrigger::Asked, &checkpoint(3))[0].is_ok());
     }
 }

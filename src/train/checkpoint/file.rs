@@ -4,9 +4,10 @@
 //! Numbers are little-endian. The payload is postcard: the spec as JSON text, then the body.
 
 use super::{Body, Checkpoint};
+use crate::files;
+use crate::nn::{Architecture, ArchitectureError, Layer, Real, Shape};
 use crate::spec::{Spec, SpecError};
 use sha2::{Digest, Sha256};
-use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
@@ -17,6 +18,12 @@ const HEADER: usize = 8 + 4 + 8 + 32;
 /// Longest payload that is read: the largest network allowed, its optimizer's two moments, and
 /// room for the rest.
 const MOST_BYTES: u64 = 8 << 30;
+
+/// Longest spec that is read, in bytes.
+const MOST_SPEC: u64 = 1 << 20;
+/// Room for all but the weights: what was changed by hand, and of each layer the epochs measured.
+const MOST_HISTORY: u64 = 64 << 20;
+const MOST_HISTORY_OF_A_LAYER: u64 = 1 << 20;
 
 /// Why a checkpoint cannot be used or written: which file, what is wrong, what to do.
 #[derive(Debug, thiserror::Error)]
@@ -65,8 +72,7 @@ pub(super) fn encode(checkpoint: &Checkpoint) -> Vec<u8> {
 /// allocated.
 pub(super) fn read(path: &Path) -> Result<Checkpoint, CheckpointError> {
     let wrap = |source| CheckpointError::Read { file: path.into(), source };
-    let mut file = File::open(path).map_err(wrap)?;
-    let length = file.metadata().map_err(wrap)?.len();
+    let (mut file, length) = files::read::open(path).map_err(wrap)?;
     let mut header = Vec::with_capacity(HEADER);
     file.by_ref().take(HEADER as u64).read_to_end(&mut header).map_err(wrap)?;
     let expected = promised_length(path, &header)?;
@@ -74,8 +80,16 @@ pub(super) fn read(path: &Path) -> Result<Checkpoint, CheckpointError> {
     if length != expected {
         return Err(torn(length));
     }
-    let mut payload = Vec::with_capacity((expected - HEADER as u64) as usize);
-    file.take(expected - HEADER as u64).read_to_end(&mut payload).map_err(wrap)?;
+    // What it says of its network comes first: a file of any length may be nothing but a promise.
+    let mut payload = Vec::new();
+    file.by_ref().take(MOST_SPEC + 8).read_to_end(&mut payload).map_err(wrap)?;
+    let most = most_payload(&payload).unwrap_or(0).max(payload.len() as u64);
+    if expected - HEADER as u64 > most {
+        // Sound or not, no run of this program wrote it.
+        return Err(CheckpointError::Tampered { file: path.into() });
+    }
+    let left = expected - HEADER as u64 - payload.len() as u64;
+    payload.extend(files::read::rest(file, left, left).map_err(wrap)?);
     if payload.len() as u64 != expected - HEADER as u64 {
         return Err(torn(HEADER as u64 + payload.len() as u64));
     }
@@ -83,6 +97,19 @@ pub(super) fn read(path: &Path) -> Result<Checkpoint, CheckpointError> {
         return Err(CheckpointError::Tampered { file: path.into() });
     }
     decode(path, &payload)
+}
+
+/// How long a payload that begins so can be: its spec says how many weights there are, and the
+/// optimizer keeps at most two numbers beside each. `None` where there is no spec.
+fn most_payload(beginning: &[u8]) -> Option<u64> {
+    let (spec, _): (&str, _) = postcard::take_from_bytes(beginning).ok()?;
+    let spec: Spec = serde_json::from_str(spec).ok()?;
+    let architecture: Architecture = spec.layers.parse().ok()?;
+    // Where the text does not say what goes in, any image that a data set may have does.
+    let Some(inputs) = architecture.inputs() else { return Some(MOST_BYTES) };
+    let parameters = architecture.parameters(Shape::vector(inputs)).ok()?;
+    let history = MOST_HISTORY + MOST_HISTORY_OF_A_LAYER * architecture.depth() as u64;
+    Some(history + 4 * size_of::<Real>() as u64 * parameters)
 }
 
 /// Checks a header and returns the length that the whole file must have.
@@ -120,5 +147,17 @@ fn decode(path: &Path, payload: &[u8]) -> Result<Checkpoint, CheckpointError> {
         postcard::from_bytes(payload).map_err(|error| malformed(error.to_string()))?;
     let spec: Spec = serde_json::from_str(&spec).map_err(|error| malformed(error.to_string()))?;
     spec.validate().map_err(|source| CheckpointError::Spec { file: path.into(), source })?;
+    // To go on, the network is built from the spec and compared with the one in the file.
+    let input = body.network.layers.first().map(Layer::input);
+    let parameters = |input| -> Result<u64, ArchitectureError> {
+        spec.layers.parse::<Architecture>()?.parameters(input)
+    };
+    let promised = input.map(parameters);
+    let found = payload.len() as u64 / 4;
+    match promised {
+        Some(Ok(promised)) if promised <= found => {}
+        Some(Err(error)) => return Err(malformed(error.to_string())),
+        _ => return Err(malformed("its spec asks for more weights than it has".into())),
+    }
     Ok(Checkpoint { spec, body, refused: None })
 }

@@ -2,9 +2,13 @@
 
 use super::Trainer;
 use crate::model::{Model, ModelError};
-use crate::protocol::{Event, Level, Outcome, Saved};
+use crate::protocol::{Command, Event, Level, Outcome, Saved};
 use crate::train::checkpoint::{CheckpointTrigger, Position, WrittenCheckpoint};
 use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// How often a model that could not be written is tried again.
+const RETRY: Duration = Duration::from_secs(1);
 
 impl Trainer {
     /// Writes the checkpoints that are due; what cannot be written is told, and the run goes on.
@@ -48,14 +52,50 @@ impl Trainer {
         self.keep_at(CheckpointTrigger::RunEnded);
         match self.save_model() {
             Ok(()) => outcome,
+            Err(error) if self.keep_trying && self.save_later(&error) => outcome,
             Err(error) => Outcome::Failed(error.to_string()),
         }
     }
 
-    fn save_model(&self) -> Result<(), ModelError> {
-        let Some(path) = &self.save else { return Ok(()) };
+    /// Tries again every second to write the model, where it was to go, which was kept elsewhere
+    /// meanwhile; false where a stop is asked for before that.
+    fn save_later(&mut self, error: &ModelError) -> bool {
+        let text = format!("{error}; it is tried again every second, and `nntop stop` gives up");
+        self.channels.log(Level::Error, text);
+        loop {
+            let next = Instant::now() + RETRY;
+            while let Some(command) = self.channels.wait_until(next) {
+                let stop = command == Command::Stop;
+                self.handle(command);
+                if stop {
+                    return false;
+                }
+                self.show_frames();
+            }
+            if let Some(model) = self.model()
+                && let Some(path) = &self.save
+                && let Ok(bytes) = model.write(path)
+            {
+                if let Some(rescued) = error.rescued() {
+                    // There is no need of it any more.
+                    let _ = std::fs::remove_file(rescued);
+                }
+                self.channels.log(Level::Info, "the model is written now");
+                tell_saved(&self.channels, self.state.position(), path, bytes);
+                return true;
+            }
+        }
+    }
+
+    /// The network as it stands, where there is a place for it.
+    fn model(&self) -> Option<Model> {
+        self.save.as_ref()?;
         let (spec, epoch) = (self.state.spec.clone(), self.state.position().epoch);
-        let model = Model::of(spec, self.state.body.network.clone(), &self.data, epoch);
+        Some(Model::of(spec, self.state.body.network.clone(), &self.data, epoch))
+    }
+
+    fn save_model(&self) -> Result<(), ModelError> {
+        let (Some(path), Some(model)) = (&self.save, self.model()) else { return Ok(()) };
         let bytes = model.save(path)?;
         tell_saved(&self.channels, self.state.position(), path, bytes);
         Ok(())

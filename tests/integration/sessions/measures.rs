@@ -187,3 +187,93 @@ fn training_speed_with_eight_clients() {
     place.say("pause");
     watcher.until(|view| view.status.activity == Activity::Paused);
 }
+
+/// What a hostile client that may only look sends, without reading an answer.
+fn harass(stream: &std::os::unix::net::UnixStream, kind: u32) -> std::io::Result<()> {
+    use nntop::protocol::{Command as Order, Moment, Probe, What};
+    use nntop::session::wire::{MOST_COMMAND, encode, write_frame};
+    let order = match kind {
+        0 => {
+            let probe = |index| Probe { what: What::Digit { index }, at: Moment::Live };
+            Order::Watch((0..150_000).map(probe).collect())
+        }
+        1 => {
+            let weights = |layer| What::Weights { layer, first: 0, count: u32::MAX };
+            let histogram = |layer| What::Histogram { layer, bins: u32::MAX };
+            let all = (0..64).flat_map(|layer| [weights(layer), histogram(layer)]);
+            Order::Watch(all.map(Probe::live).collect())
+        }
+        2 => Order::Explore { id: "universal-tower".into(), values: vec![1.0; 100_000] },
+        3 => Order::Classify { id: 1, pixels: vec![99; 1_000_000] },
+        _ => Order::Classify { id: 1, pixels: vec![99; 784] },
+    };
+    let payload = encode(&order).map_err(std::io::Error::other)?;
+    write_frame(&mut &*stream, &payload, MOST_COMMAND).map_err(std::io::Error::other)
+}
+
+#[test]
+#[ignore = "a measurement of ten minutes, or of the seconds in NNTOP_SECONDS"]
+fn a_hostile_client_that_may_only_look() {
+    use nntop::session::wire::{ClientHello, write_hello};
+    use std::os::unix::net::UnixStream;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    let seconds = std::env::var("NNTOP_SECONDS").ok().and_then(|text| text.parse().ok());
+    let seconds = Duration::from_secs(seconds.unwrap_or(600));
+    let place = Place::new();
+    let layers = "--layers conv20x5-pool2-dense100-softmax10 --cost log-likelihood --eta 0.1";
+    let started = place.say(&format!("train --detach --name target --epochs {ENDLESS} {layers}"));
+    assert_eq!(started, "target");
+    let run = place.run("target");
+    // One ordinary client that looks all the time.
+    let mut watcher = Watcher::attach(&run, Attachment::ReadOnly);
+    watcher.until(|view| view.epoch() >= 1);
+    let resident = || {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", pid(&run))).unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap().to_owned();
+        line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() >> 10
+    };
+    let before = resident();
+    let over = AtomicBool::new(false);
+    let (mut largest, mut answers) = (before, Vec::new());
+    std::thread::scope(|scope| {
+        for kind in 0..8 {
+            let (run, over) = (&run, &over);
+            scope.spawn(move || {
+                while !over.load(Ordering::SeqCst) {
+                    let Ok(stream) = UnixStream::connect(run.socket()) else { continue };
+                    let _ = stream.set_write_timeout(Some(Duration::from_secs(1)));
+                    if kind < 6 {
+                        let hello = ClientHello::new(Attachment::ReadOnly);
+                        let _ = write_hello(&mut &stream, &hello);
+                    }
+                    // The last ones never say hello.
+                    while kind < 6 && !over.load(Ordering::SeqCst) {
+                        if harass(&stream, kind).is_err() {
+                            break;
+                        }
+                    }
+                }
+            });
+        }
+        let start = Instant::now();
+        while start.elapsed() < seconds {
+            let asked = Instant::now();
+            let summary = session::summarize(&run);
+            answers.push(asked.elapsed());
+            assert_eq!(summary.state, State::Training, "{:?}", summary.problem);
+            largest = largest.max(resident());
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        over.store(true, Ordering::SeqCst);
+    });
+    answers.sort();
+    let (median, slowest) = (answers[answers.len() / 2], answers[answers.len() - 1]);
+    println!(
+        "{} s, {} questions of another client: median {median:?}, slowest {slowest:?}; memory \
+         {before} MB at the start, {largest} MB at most",
+        seconds.as_secs(),
+        answers.len()
+    );
+    assert!(largest < before + 64, "the memory grew by {} MB", largest - before);
+    assert!(slowest <= Duration::from_millis(200), "{slowest:?}");
+}

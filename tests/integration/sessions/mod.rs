@@ -4,6 +4,7 @@ mod book;
 mod clients;
 mod disk;
 mod ensemble;
+mod hardening;
 mod hostile;
 mod life;
 mod measures;
