@@ -41,7 +41,8 @@ fn weight(digit: usize, to: usize) -> f64 {
 /// The layer of shape (10, 4), the lowest bit first, biases 0.
 fn layer() -> Dense {
     Dense {
-        weights: Array2::from_shape_fn((DIGITS, BITS), |(digit, to)| weight(digit, to) as Real),
+        weights: Array2::from_shape_fn((DIGITS, BITS), |(digit, to)| weight(digit, to) as Real)
+            .into(),
         biases: Array1::zeros(BITS),
         activation: Activation::Sigmoid,
     }
@@ -50,7 +51,7 @@ fn layer() -> Dense {
 /// The bits' activations of ten outputs.
 fn bits(layer: &Dense, outputs: &[f64]) -> Vec<f64> {
     let x: Array1<Real> = outputs.iter().map(|&a| a as Real).collect();
-    let mut z = (x.dot(&layer.weights) + &layer.biases).insert_axis(ndarray::Axis(0));
+    let mut z = (x.dot(&layer.weights.view()) + &layer.biases).insert_axis(ndarray::Axis(0));
     layer.activation.apply_in_place(z.view_mut());
     #[allow(clippy::useless_conversion, reason = "Real is f64 with the feature f64")]
     z.iter().map(|&a| f64::from(a)).collect()
@@ -169,7 +170,7 @@ mod tests {
     fn weak_weights_do_not_keep_the_promise() {
         let strong = worst(&layer());
         assert!(strong[0] >= PROMISED[0] && strong[1] <= PROMISED[1], "{strong:?}");
-        let weak = Dense { weights: layer().weights * 0.3, ..layer() };
+        let weak = Dense { weights: (&layer().weights.view() * 0.3).into(), ..layer() };
         let weak = worst(&weak);
         assert!(weak[0] < PROMISED[0] && weak[1] > PROMISED[1], "{weak:?}");
     }

@@ -5,7 +5,7 @@ use super::Experiment;
 use crate::data::batch::scale;
 use crate::jobs::{Context, ExperimentError, Tolerance};
 use crate::nn::layer::Dense;
-use crate::nn::{Activation, Cost, Gradients, Layer, Mode, Network, Real, Tape};
+use crate::nn::{Activation, Cost, Executor, ForwardCache, Gradients, Layer, Mode, Network, Real};
 use crate::protocol::{Cell, FigureBody};
 use crate::rng::{Purpose, Stream, stream};
 use crate::spec::{Spec, build};
@@ -98,7 +98,7 @@ impl Small {
         let layer = |(w, b): (&Array2<f64>, &Array1<f64>)| {
             let weights = Array2::from_shape_fn((w.ncols(), w.nrows()), |(k, j)| w[[j, k]] as Real);
             let biases = b.mapv(|b| b as Real);
-            Layer::Dense(Dense { weights, biases, activation: Activation::Sigmoid })
+            Layer::Dense(Dense { weights: weights.into(), biases, activation: Activation::Sigmoid })
         };
         let layers = self.w.iter().zip(&self.b).map(layer).collect();
         Network { layers, cost: Cost::Quadratic }
@@ -167,9 +167,15 @@ fn library_difference(network: &Small, x: &Array1<f64>, y: &Array1<f64>) -> f64 
     let deltas = network.deltas(&network.feed(x, None), y);
     let library = network.in_library();
     let row = |values: &Array1<f64>| values.mapv(|v| v as Real).insert_axis(ndarray::Axis(0));
-    let (mut tape, mut gradients) = (Tape::new(&library, 1), Gradients::zeros(&library));
-    library.forward(row(x).view(), &mut tape, Mode::Inference);
-    library.backward(row(x).view(), row(y).view(), &mut tape, &mut gradients);
+    let (mut cache, mut gradients) = (ForwardCache::new(&library, 1), Gradients::zeros(&library));
+    library.forward(row(x).view(), &mut cache, Mode::Inference, &mut Executor::Serial);
+    library.backward(
+        row(x).view(),
+        row(y).view(),
+        &mut cache,
+        &mut gradients,
+        &mut Executor::Serial,
+    );
     #[allow(clippy::useless_conversion, reason = "Real is f64 with the feature f64")]
     let found = |layer: usize| gradients.layers[layer].biases.iter().map(|&g| f64::from(g));
     let differences = deltas
@@ -195,15 +201,15 @@ fn seconds(network: &mut Network, pixels: &[u8]) -> (f64, f64, usize) {
     let (mut x, mut y) = (Array2::zeros((1, inputs)), Array2::zeros((1, outputs)));
     scale(pixels, x.row_mut(0));
     y[[0, 0]] = 1.0;
-    let (mut tape, mut gradients) = (Tape::new(network, 1), Gradients::zeros(network));
+    let (mut cache, mut gradients) = (ForwardCache::new(network, 1), Gradients::zeros(network));
 
     // So short that it is done often, and the best of several series is taken.
     let repetitions = 100;
     let mut series = || {
         let start = Instant::now();
         for _ in 0..repetitions {
-            network.forward(x.view(), &mut tape, Mode::Inference);
-            network.backward(x.view(), y.view(), &mut tape, &mut gradients);
+            network.forward(x.view(), &mut cache, Mode::Inference, &mut Executor::Serial);
+            network.backward(x.view(), y.view(), &mut cache, &mut gradients, &mut Executor::Serial);
         }
         start.elapsed().as_secs_f64() / f64::from(repetitions)
     };
@@ -212,9 +218,9 @@ fn seconds(network: &mut Network, pixels: &[u8]) -> (f64, f64, usize) {
     let start = Instant::now();
     let mut passes = 0;
     let mut cost_after = |network: &Network| {
-        network.forward(x.view(), &mut tape, Mode::Inference);
+        network.forward(x.view(), &mut cache, Mode::Inference, &mut Executor::Serial);
         passes += 1;
-        network.cost.sum(tape.outputs(), y.view())
+        network.cost.sum(cache.outputs(), y.view())
     };
     let unmoved = cost_after(network);
     let step: Real = 1e-2;

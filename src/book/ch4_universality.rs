@@ -4,7 +4,7 @@
 use super::Experiment;
 use crate::jobs::{Context, ExperimentError, Tolerance, chart};
 use crate::nn::layer::Dense;
-use crate::nn::{Activation, Cost, Layer, Mode, Network, Real, Tape};
+use crate::nn::{Activation, Cost, Executor, ForwardCache, Layer, Mode, Network, Real};
 use crate::protocol::{Curve, FigureBody, Scale};
 use ndarray::{Array1, Array2};
 
@@ -43,12 +43,12 @@ fn bars(n: usize) -> Network {
     let out =
         |neuron: usize| if neuron.is_multiple_of(2) { height(neuron) } else { -height(neuron) };
     let hidden = Dense {
-        weights: Array2::from_elem((1, 2 * n), weight as Real),
+        weights: Array2::from_elem((1, 2 * n), weight as Real).into(),
         biases: Array1::from_shape_fn(2 * n, |neuron| (-weight * place(neuron)) as Real),
         activation: Activation::Sigmoid,
     };
     let output = Dense {
-        weights: Array2::from_shape_fn((2 * n, 1), |(neuron, _)| out(neuron) as Real),
+        weights: Array2::from_shape_fn((2 * n, 1), |(neuron, _)| out(neuron) as Real).into(),
         biases: Array1::zeros(1),
         activation: Activation::Linear,
     };
@@ -59,10 +59,10 @@ fn bars(n: usize) -> Network {
 fn outputs(network: &Network, points: usize) -> Vec<(f64, f64)> {
     let inputs: Vec<f64> = (0..points).map(|part| (part as f64 + 0.5) / points as f64).collect();
     let x = Array2::from_shape_fn((points, 1), |(row, _)| inputs[row] as Real);
-    let mut tape = Tape::new(network, points);
-    network.forward(x.view(), &mut tape, Mode::Inference);
+    let mut cache = ForwardCache::new(network, points);
+    network.forward(x.view(), &mut cache, Mode::Inference, &mut Executor::Serial);
     #[allow(clippy::useless_conversion, reason = "Real is f64 with the feature f64")]
-    let values = tape.outputs().iter().map(|&a| f64::from(a)).collect::<Vec<f64>>();
+    let values = cache.outputs().iter().map(|&a| f64::from(a)).collect::<Vec<f64>>();
     inputs.into_iter().zip(values).collect()
 }
 

@@ -4,7 +4,7 @@
 use super::Experiment;
 use crate::jobs::{Context, ExperimentError, Tolerance, chart};
 use crate::nn::layer::Dense;
-use crate::nn::{Activation, Cost, Gradients, Layer, Mode, Network, Real, Tape};
+use crate::nn::{Activation, Cost, Executor, ForwardCache, Gradients, Layer, Mode, Network, Real};
 use crate::protocol::{Bar, Curve, FigureBody};
 use ndarray::array;
 
@@ -28,7 +28,7 @@ fn chain(weight: Real) -> Network {
         // What comes in: the input 1, or σ(0) of the neuron before.
         let input = if index == 0 { 1.0 } else { 0.5 };
         Layer::Dense(Dense {
-            weights: array![[weight]],
+            weights: array![[weight]].into(),
             biases: array![-weight * input],
             activation: Activation::Sigmoid,
         })
@@ -38,10 +38,10 @@ fn chain(weight: Real) -> Network {
 
 /// |∂C/∂b| of every neuron for the input 1 and the wanted output 1, by backpropagation.
 fn bias_gradients(network: &Network) -> Vec<f64> {
-    let (mut tape, mut gradients) = (Tape::new(network, 1), Gradients::zeros(network));
+    let (mut cache, mut gradients) = (ForwardCache::new(network, 1), Gradients::zeros(network));
     let (x, y) = (array![[1.0]], array![[1.0]]);
-    network.forward(x.view(), &mut tape, Mode::Inference);
-    network.backward(x.view(), y.view(), &mut tape, &mut gradients);
+    network.forward(x.view(), &mut cache, Mode::Inference, &mut Executor::Serial);
+    network.backward(x.view(), y.view(), &mut cache, &mut gradients, &mut Executor::Serial);
     #[allow(clippy::useless_conversion, reason = "Real is f64 with the feature f64")]
     gradients.layers.iter().map(|layer| f64::from(layer.biases[0]).abs()).collect()
 }

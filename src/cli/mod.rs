@@ -24,6 +24,7 @@ mod signals;
 mod spec_args;
 mod train;
 
+use crate::linalg::cpu_path;
 use args::{
     BenchArgs, BrowseArgs, EnsembleArgs, EvalArgs, ExploreArgs, PictureArgs, PredictArgs, ReadArgs,
     TrainArgs,
@@ -118,6 +119,7 @@ pub fn main() -> ExitCode {
 }
 
 fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    cpu_path().map_err(Usage::because)?;
     match cli.command {
         None => train::default(&cli.display),
         Some(Subcommand::Train(args)) => train::run(&args, &cli.display),

@@ -1,8 +1,7 @@
 //! eˣ, σ and tanh of many numbers at once.
 
-use super::kernel;
-use super::lanes::Lanes;
-use crate::nn::Real;
+use super::simd::Simd;
+use super::{Real, kernel};
 
 kernel! {
     /// Replaces every x by eˣ; within three units in the last place, x limited to where eˣ is an
@@ -17,31 +16,31 @@ kernel! {
 
 kernel! {
     /// Replaces every z by tanh(z).
-    fn tangents(values: &mut [Real]) = tangents_body
+    fn tanhs(values: &mut [Real]) = tanhs_body
 }
 
 #[inline(always)]
-fn exponentials_body<V: Lanes>(values: &mut [Real]) {
+fn exponentials_body<S: Simd>(simd: S, values: &mut [Real]) {
     for x in values {
-        *x = exponential::<V>(*x);
+        *x = exponential(simd, *x);
     }
 }
 
 #[inline(always)]
-fn sigmoids_body<V: Lanes>(values: &mut [Real]) {
+fn sigmoids_body<S: Simd>(simd: S, values: &mut [Real]) {
     for z in values {
-        *z = 1.0 / (1.0 + exponential::<V>(-*z));
+        *z = 1.0 / (1.0 + exponential(simd, -*z));
     }
 }
 
 #[inline(always)]
-fn tangents_body<V: Lanes>(values: &mut [Real]) {
+fn tanhs_body<S: Simd>(simd: S, values: &mut [Real]) {
     for z in values {
         let square = *z * *z;
         // Near 0 the quotient would lose what the series keeps.
-        let series = V::scalar(square, -17.0 / 315.0, 2.0 / 15.0);
-        let series = V::scalar(V::scalar(series, square, -1.0 / 3.0), square, 1.0) * *z;
-        let quotient = 1.0 - 2.0 / (1.0 + exponential::<V>(2.0 * *z));
+        let series = simd.scalar(square, -17.0 / 315.0, 2.0 / 15.0);
+        let series = simd.scalar(simd.scalar(series, square, -1.0 / 3.0), square, 1.0) * *z;
+        let quotient = 1.0 - 2.0 / (1.0 + exponential(simd, 2.0 * *z));
         *z = if square < SERIES { series } else { quotient };
     }
 }
@@ -54,7 +53,7 @@ const SERIES: Real = 1e-6;
 
 #[cfg(feature = "f64")]
 #[inline(always)]
-fn exponential<V: Lanes>(x: Real) -> Real {
+fn exponential<S: Simd>(_simd: S, x: Real) -> Real {
     x.exp()
 }
 
@@ -62,7 +61,7 @@ fn exponential<V: Lanes>(x: Real) -> Real {
 /// NaN.
 #[cfg(not(feature = "f64"))]
 #[inline(always)]
-fn exponential<V: Lanes>(x: Real) -> Real {
+fn exponential<S: Simd>(simd: S, x: Real) -> Real {
     /// Added to a small number, leaves it rounded in the lowest bits: 1.5 · 2²³.
     const ROUND: f32 = 12_582_912.0;
     /// ln 2 in two parts; the first has few bits, so that n times it is exact.
@@ -71,56 +70,48 @@ fn exponential<V: Lanes>(x: Real) -> Real {
     const SERIES: [f32; 6] = [1.0 / 5040.0, 1.0 / 720.0, 1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5];
     let limited = if x > 88.0 { 88.0 } else { x };
     let limited = if limited < -87.0 { -87.0 } else { limited };
-    let shifted = V::scalar(limited, std::f32::consts::LOG2_E, ROUND);
+    let shifted = simd.scalar(limited, std::f32::consts::LOG2_E, ROUND);
     let n = shifted - ROUND;
-    let r = V::scalar(n, -LN_2[1], V::scalar(n, -LN_2[0], limited));
-    let series = SERIES.iter().fold(0.0, |sum, &next| V::scalar(sum, r, next));
-    let power = V::scalar(series, r * r, r) + 1.0;
+    let r = simd.scalar(n, -LN_2[1], simd.scalar(n, -LN_2[0], limited));
+    let series = SERIES.iter().fold(0.0, |sum, &next| simd.scalar(sum, r, next));
+    let power = simd.scalar(series, r * r, r) + 1.0;
     power * f32::from_bits((shifted.to_bits() << 23).wrapping_add(0x3f80_0000))
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::reference::{each, sigmoid, wide};
+    use super::super::simd::Portable;
     use super::*;
-    use crate::linalg::lanes::Portable;
 
+    /// Compares relative to the size of the result.
     fn check(kernel: fn(&mut [Real]), exact: fn(f64) -> f64, range: f64, relative: f64) {
         let x: Vec<Real> =
             (-4000..=4000).map(|i| (f64::from(i) * range / 4000.0) as Real).collect();
         let mut found = x.clone();
         kernel(&mut found);
-        for (&x, &found) in x.iter().zip(&found) {
-            #[allow(clippy::useless_conversion, reason = "Real is f64 with the feature f64")]
-            let (x, found) = (f64::from(x), f64::from(found));
-            let error = (found - exact(x)).abs() / exact(x).abs().max(1e-30);
-            assert!(error < relative, "{x}: {found} for {}", exact(x));
+        for ((x, &found), exact) in x.iter().zip(&found).zip(each(&x, exact)) {
+            let error = (wide(found) - exact).abs() / exact.abs().max(1e-30);
+            assert!(error < relative, "{x}: {found} for {exact}");
         }
-    }
-
-    fn sigma(z: f64) -> f64 {
-        1.0 / (1.0 + (-z).exp())
     }
 
     #[test]
     fn as_exact_as_the_numbers_are() {
         check(exponentials, f64::exp, 87.0, 4e-7);
-        check(sigmoids, sigma, 30.0, 6e-7);
-        check(tangents, f64::tanh, 12.0, 3e-6);
-        check(exponentials_body::<Portable>, f64::exp, 87.0, 4e-7);
-        check(sigmoids_body::<Portable>, sigma, 30.0, 6e-7);
-        check(tangents_body::<Portable>, f64::tanh, 12.0, 3e-6);
+        check(sigmoids, sigmoid, 30.0, 6e-7);
+        check(tanhs, f64::tanh, 12.0, 3e-6);
+        check(|x| exponentials_body(Portable, x), f64::exp, 87.0, 4e-7);
+        check(|x| sigmoids_body(Portable, x), sigmoid, 30.0, 6e-7);
+        check(|x| tanhs_body(Portable, x), f64::tanh, 12.0, 3e-6);
     }
 
     #[test]
     fn extremes_stay_in_range_and_nan_stays_nan() {
         let mut values = [Real::INFINITY, Real::NEG_INFINITY, 1e30, -1e30, Real::NAN];
         sigmoids(&mut values);
-        assert!(
-            values[..4]
-                .iter()
-                .zip([1.0, 0.0, 1.0, 0.0])
-                .all(|(a, b): (&Real, Real)| (a - b).abs() < 1e-30)
-        );
+        let near = |(a, b): (&Real, Real)| (a - b).abs() < 1e-30;
+        assert!(values[..4].iter().zip([1.0, 0.0, 1.0, 0.0]).all(near), "{values:?}");
         assert!(values[4].is_nan());
     }
 }

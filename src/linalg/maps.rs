@@ -1,9 +1,9 @@
-//! Sums over the pixels of maps, and what is done to every pixel of a map: values lie map beside
-//! map, pixel after pixel, and there is a number for every map.
+//! Sums over the pixels of feature maps, and operations on every pixel of a map, for batch
+//! normalization. Values lie pixel after pixel, the maps of a pixel side by side; means, factors and
+//! sums have one number a map.
 
-use super::kernel;
-use super::lanes::LANES;
-use crate::nn::Real;
+use super::simd::{LANES, Simd};
+use super::{Real, kernel};
 
 /// Maps whose numbers are in registers at once.
 const BAND: usize = 2 * LANES;
@@ -67,7 +67,7 @@ fn part_mut<const SIZE: usize>(values: &mut [Real], first: usize) -> &mut [Real;
 }
 
 #[inline(always)]
-fn add_pixels_body<V>(sums: &mut [Real], x: &[Real]) {
+fn add_pixels_body<S: Simd>(_simd: S, sums: &mut [Real], x: &[Real]) {
     by_band!(sums.len(), add_pixels_band(sums, x));
 }
 
@@ -83,7 +83,7 @@ fn add_pixels_band<const SIZE: usize>(first: usize, sums: &mut [Real], x: &[Real
 }
 
 #[inline(always)]
-fn add_squares_body<V>(sums: &mut [Real], x: &[Real], mean: &[Real]) {
+fn add_squares_body<S: Simd>(_simd: S, sums: &mut [Real], x: &[Real], mean: &[Real]) {
     by_band!(sums.len(), add_squares_band(sums, x, mean));
 }
 
@@ -104,7 +104,8 @@ fn add_squares_band<const SIZE: usize>(
 }
 
 #[inline(always)]
-fn add_deltas_body<V>(
+fn add_deltas_body<S: Simd>(
+    _simd: S,
     deltas: &mut [Real],
     covariances: &mut [Real],
     delta: &[Real],
@@ -140,7 +141,14 @@ fn add_deltas_band<const SIZE: usize>(
 }
 
 #[inline(always)]
-fn affine_body<V>(a: &mut [Real], x: &[Real], mean: &[Real], factor: &[Real], offset: &[Real]) {
+fn affine_body<S: Simd>(
+    _simd: S,
+    a: &mut [Real],
+    x: &[Real],
+    mean: &[Real],
+    factor: &[Real],
+    offset: &[Real],
+) {
     by_band!(mean.len(), affine_band(a, x, mean, factor, offset));
 }
 
@@ -164,7 +172,7 @@ fn affine_band<const SIZE: usize>(
 }
 
 #[inline(always)]
-fn add_scaled_body<V>(a: &mut [Real], delta: &[Real], factor: &[Real]) {
+fn add_scaled_body<S: Simd>(_simd: S, a: &mut [Real], delta: &[Real], factor: &[Real]) {
     by_band!(factor.len(), add_scaled_band(a, delta, factor));
 }
 
@@ -186,59 +194,59 @@ fn add_scaled_band<const SIZE: usize>(
 
 #[cfg(test)]
 mod tests {
+    use super::super::reference::{by_map, close, numbers, wide};
+    use super::super::simd::Portable;
     use super::*;
-
-    /// As the equations have it, map after map.
-    fn expected(maps: usize, x: &[Real], delta: &[Real], mean: &[Real]) -> [Vec<Real>; 4] {
-        let of_map = |values: &[Real], map: usize| -> Vec<Real> {
-            values.iter().skip(map).step_by(maps).copied().collect()
-        };
-        let sum = |term: &dyn Fn(Real, Real, Real) -> Real| -> Vec<Real> {
-            let pairs = |map| of_map(x, map).into_iter().zip(of_map(delta, map));
-            (0..maps).map(|map| pairs(map).map(|(x, d)| term(x, d, mean[map])).sum()).collect()
-        };
-        [
-            sum(&|x, _, _| x),
-            sum(&|x, _, mean| (x - mean).powi(2)),
-            sum(&|_, delta, _| delta),
-            sum(&|x, delta, mean| delta * (x - mean)),
-        ]
-    }
-
-    fn close(found: &[Real], expected: &[Real]) {
-        assert_eq!(found.len(), expected.len());
-        for (found, expected) in found.iter().zip(expected) {
-            assert!((found - expected).abs() < 1e-3, "{found} for {expected}");
-        }
-    }
 
     #[test]
     fn maps_of_any_number_are_what_the_equations_say() {
         for maps in [1, 3, 7, 8, 9, 16, 20, 24, 31, 48] {
-            let numbers = |from: usize, count: usize| -> Vec<Real> {
-                (from..from + count).map(|at| ((at * 37) % 11) as Real / 4.0 - 1.0).collect()
+            let count = 5 * maps;
+            let (x, delta, mean) = (numbers(count, 1), numbers(count, 2), numbers(maps, 3));
+            let off = |at: usize, map: usize| wide(x[at]) - wide(mean[map]);
+            let sums = by_map(count, maps, |at, _| wide(x[at]));
+            let squares = by_map(count, maps, |at, map| off(at, map).powi(2));
+            let deltas = by_map(count, maps, |at, _| wide(delta[at]));
+            let covariances = by_map(count, maps, |at, map| wide(delta[at]) * off(at, map));
+            for portable in [false, true] {
+                let mut found = [(); 4].map(|()| vec![0.0; maps]);
+                let [sum, square, delta_sum, covariance] = &mut found;
+                if portable {
+                    add_pixels_body(Portable, sum, &x);
+                    add_squares_body(Portable, square, &x, &mean);
+                    add_deltas_body(Portable, delta_sum, covariance, &delta, &x, &mean);
+                } else {
+                    add_pixels(sum, &x);
+                    add_squares(square, &x, &mean);
+                    add_deltas(delta_sum, covariance, &delta, &x, &mean);
+                }
+                for (found, expected) in found.iter().zip([&sums, &squares, &deltas, &covariances])
+                {
+                    close(found, expected);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_pixel_is_moved_and_scaled_by_its_map() {
+        for maps in [1, 3, 7, 8, 9, 16, 20, 24, 31, 48] {
+            let count = 5 * maps;
+            let (x, delta, mean) = (numbers(count, 1), numbers(count, 2), numbers(maps, 3));
+            let (factor, offset) = (numbers(maps, 4), numbers(maps, 5));
+            let expected = |at: usize| {
+                let [mean, factor, offset] =
+                    [&mean, &factor, &offset].map(|values| wide(values[at % maps]));
+                factor * (wide(x[at]) - mean) + offset + factor * wide(delta[at])
             };
-            let (x, delta, mean) = (numbers(0, 5 * maps), numbers(3, 5 * maps), numbers(9, maps));
-            let [sums, squares, deltas, covariances] = expected(maps, &x, &delta, &mean);
-            let mut found = [(); 4].map(|()| vec![0.0; maps]);
-            add_pixels(&mut found[0], &x);
-            add_squares(&mut found[1], &x, &mean);
-            let [_, _, found_deltas, found_covariances] = &mut found;
-            add_deltas(found_deltas, found_covariances, &delta, &x, &mean);
-            close(&found[0], &sums);
-            close(&found[1], &squares);
-            close(&found[2], &deltas);
-            close(&found[3], &covariances);
-            let (factor, offset) = (numbers(5, maps), numbers(6, maps));
-            let mut a = vec![0.0; x.len()];
+            let expected: Vec<f64> = (0..count).map(expected).collect();
+            let [mut a, mut portable] = [vec![0.0; count], vec![0.0; count]];
             affine(&mut a, &x, &mean, &factor, &offset);
             add_scaled(&mut a, &delta, &factor);
-            let known = |at: usize| (mean[at % maps], factor[at % maps], offset[at % maps]);
-            let of = |at: usize| {
-                let (mean, factor, offset) = known(at);
-                factor * (x[at] - mean) + offset + factor * delta[at]
-            };
-            close(&a, &(0..x.len()).map(of).collect::<Vec<_>>());
+            close(&a, &expected);
+            affine_body(Portable, &mut portable, &x, &mean, &factor, &offset);
+            add_scaled_body(Portable, &mut portable, &delta, &factor);
+            close(&portable, &expected);
         }
     }
 }

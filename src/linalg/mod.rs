@@ -1,47 +1,62 @@
-//! The inner loops, each written once over [`lanes::Lanes`] or [`lanes::Wide`] and compiled more than
-//! once: for any machine, for AVX2 with fused multiply-add, and some for AVX-512. What the processor
-//! has is chosen while running.
+//! Linear algebra for the layers: aligned matrices, batches of inputs, kernels, and the thread pool.
 //!
-//! All add in the same order; only the rounding of a fused multiply-add differs.
+//! A kernel is an inner loop that is written once, generic over a SIMD token (see [`simd`]), and
+//! compiled for any machine, for AVX2 with fused multiply-add, and, where wider vectors pay, for
+//! AVX-512. The module [`cpu`] chooses among them while running. All paths add in the same order;
+//! only the rounding of a fused multiply-add differs. The loops of the textbook are in `reference`,
+//! which the tests compare every kernel with.
 
 #![allow(
     clippy::inline_always,
-    reason = "a body must become part of the function that is compiled for AVX2"
-)]
-#![allow(
-    clippy::extra_unused_type_parameters,
-    reason = "some bodies leave the choice of vectors to the compiler"
+    reason = "a body must become part of the function that is compiled for its instructions"
 )]
 
-mod ahead;
-mod blocks;
+mod batch;
 mod bytes;
+mod cpu;
 mod elementwise;
+mod executor;
 mod exponential;
-mod lanes;
-mod listing;
 mod maps;
-mod packed;
+mod matrix;
+mod patches;
+mod pooling;
+mod prefetch;
+#[cfg(test)]
+mod reference;
 mod row;
-mod rows;
 mod runs;
-mod tile;
-mod wide;
+mod simd;
+mod sparse;
+mod strips;
+mod sums;
+mod thread_pool;
 
-pub(crate) use ahead::Ahead;
-pub(crate) use blocks::{Blocks, largest, to_largest};
-pub(crate) use bytes::{Bytes, add_bytes_times_matrix, add_bytes_times_rows};
+pub(crate) use batch::BatchBuffer;
+pub use batch::{Batch, InputKind};
+pub use bytes::ByteRows;
+pub(crate) use bytes::{add_bytes_times_rows, add_transposed_bytes_times_strips};
+pub use cpu::{cpu_path, cpu_paths};
 pub(crate) use elementwise::{
-    add, descend, rectify, settled, times_sigmoid_slope, times_step, times_tanh_slope,
+    add, flush_tiny, relu, scale_and_subtract, times_relu_slope, times_sigmoid_slope,
+    times_tanh_slope,
 };
-pub(crate) use exponential::{exponentials, sigmoids, tangents};
-pub(crate) use listing::{List, Term, expand, ink, nonzero};
+pub use executor::Executor;
+pub(crate) use exponential::{exponentials, sigmoids, tanhs};
 pub(crate) use maps::{add_deltas, add_pixels, add_scaled, add_squares, affine};
-pub(crate) use packed::Packed;
-pub(crate) use rows::{accumulate, scale_by, scatter_rows, sum_rows};
+pub(crate) use matrix::AlignedBuffer;
+pub use matrix::Matrix;
+pub(crate) use patches::{
+    Patches, pack_bands, padded, patches_times_weights, strip_padding, unfold,
+};
+pub(crate) use pooling::{Blocks, max_pool, max_pool_delta};
+pub(crate) use prefetch::Prefetch;
 pub(crate) use runs::{RUN, accumulate_runs};
-pub(crate) use tile::{Patches, pack_bands, padded, patches_times_weights, strip, unfold};
-pub(crate) use wide::{CUT, Matrix, accumulate_rows, add_products, dot_rows};
+pub use sparse::SparseRows;
+pub(crate) use sparse::{Entry, nonzero};
+pub(crate) use strips::{STRIP_PITCH, Strips, accumulate_rows, add_products, dot_rows};
+pub(crate) use sums::{accumulate, scale_by, scatter_rows, sum_rows};
+pub(crate) use thread_pool::{ThreadPool, lock};
 
 /// The number type of all weights and activations; the feature `f64` flips it.
 #[cfg(not(feature = "f64"))]
@@ -50,54 +65,57 @@ pub type Real = f32;
 #[cfg(feature = "f64")]
 pub type Real = f64;
 
-/// Defines a kernel by a body that is generic over the vector type.
+/// Defines a kernel by a body that is generic over a [`simd::Simd`] token, its first argument.
 macro_rules! kernel {
     ($(#[$doc:meta])* fn $name:ident($($arg:ident: $type:ty),* $(,)?) = $body:ident) => {
         $(#[$doc])*
         pub(crate) fn $name($($arg: $type),*) {
             #[cfg(target_arch = "x86_64")]
-            {
-                #[target_feature(enable = "avx2,fma")]
-                fn with_avx2($($arg: $type),*) {
-                    $body::<crate::linalg::lanes::Avx2>($($arg),*);
-                }
-                if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
-                    // SAFETY: the processor has the features that the function is compiled for.
-                    return unsafe { with_avx2($($arg),*) };
-                }
+            #[target_feature(enable = "avx2,fma,bmi1,popcnt")]
+            fn with_avx2(simd: crate::linalg::simd::Avx2, $($arg: $type),*) {
+                $body(simd, $($arg),*);
             }
-            $body::<crate::linalg::lanes::Portable>($($arg),*);
+            match crate::linalg::cpu::selected() {
+                crate::linalg::cpu::Cpu::Portable(simd) => $body(simd, $($arg),*),
+                #[cfg(target_arch = "x86_64")]
+                // SAFETY: the token proves that the processor has these instructions.
+                crate::linalg::cpu::Cpu::Avx2(simd) => unsafe { with_avx2(simd, $($arg),*) },
+                #[cfg(target_arch = "x86_64")]
+                // SAFETY: as above.
+                crate::linalg::cpu::Cpu::Avx512(simd) => unsafe {
+                    with_avx2(simd.avx2(), $($arg),*);
+                },
+            }
         }
     };
 }
 use kernel;
 
-/// As `kernel!`, with a body that is generic over pairs of vectors.
+/// As `kernel!`, with a body that is generic over a [`simd::WideSimd`] token.
 macro_rules! wide_kernel {
     ($(#[$doc:meta])* fn $name:ident($($arg:ident: $type:ty),* $(,)?) = $body:ident) => {
         $(#[$doc])*
         pub(crate) fn $name($($arg: $type),*) {
+            use crate::linalg::simd::Pair;
             #[cfg(target_arch = "x86_64")]
-            {
-                use super::lanes::{Avx2, Avx512, has_avx512};
-                #[target_feature(enable = "avx512f,avx512vl,avx512bw")]
-                fn with_avx512($($arg: $type),*) {
-                    $body::<Avx512>($($arg),*);
-                }
-                #[target_feature(enable = "avx2,fma")]
-                fn with_avx2($($arg: $type),*) {
-                    $body::<[Avx2; 2]>($($arg),*);
-                }
-                if has_avx512() {
-                    // SAFETY: the processor has the features that the function is compiled for.
-                    return unsafe { with_avx512($($arg),*) };
-                }
-                if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
-                    // SAFETY: as above.
-                    return unsafe { with_avx2($($arg),*) };
-                }
+            #[target_feature(enable = "avx2,fma,bmi1,popcnt")]
+            fn with_avx2(simd: crate::linalg::simd::Avx2, $($arg: $type),*) {
+                $body(Pair(simd), $($arg),*);
             }
-            $body::<[crate::linalg::lanes::Portable; 2]>($($arg),*);
+            #[cfg(target_arch = "x86_64")]
+            #[target_feature(enable = "avx512f,avx512vl,avx512bw,bmi1,popcnt")]
+            fn with_avx512(simd: crate::linalg::simd::Avx512, $($arg: $type),*) {
+                $body(simd, $($arg),*);
+            }
+            match crate::linalg::cpu::selected() {
+                crate::linalg::cpu::Cpu::Portable(simd) => $body(Pair(simd), $($arg),*),
+                #[cfg(target_arch = "x86_64")]
+                // SAFETY: the token proves that the processor has these instructions.
+                crate::linalg::cpu::Cpu::Avx2(simd) => unsafe { with_avx2(simd, $($arg),*) },
+                #[cfg(target_arch = "x86_64")]
+                // SAFETY: as above.
+                crate::linalg::cpu::Cpu::Avx512(simd) => unsafe { with_avx512(simd, $($arg),*) },
+            }
         }
     };
 }

@@ -1,8 +1,8 @@
 //! A row of numbers in registers.
 
-use super::lanes::{LANES, Wide};
-use super::listing::Term;
-use crate::nn::Real;
+use super::Real;
+use super::simd::{LANES, Vector, WideSimd, WideVector};
+use super::sparse::Entry;
 
 /// Numbers that are summed in registers at once: twelve vectors and one that may overlap.
 pub(super) const WIDEST: usize = 13 * LANES;
@@ -21,79 +21,81 @@ pub(super) fn bands(width: usize) -> impl Iterator<Item = Band> {
     (0..width).step_by(WIDEST).map(band)
 }
 
-/// Calls `$function::<W, PAIRS, ODD>` for rows of `$len` numbers, more than a vector and at most
-/// [`WIDEST`]: so many pairs of whole vectors and an odd one, then one that ends with the row and may
-/// overlap the last.
+/// Calls `$function` with the constants PAIRS and ODD for rows of `$len` numbers, more than a vector and at most
+/// [`WIDEST`]: that many pairs of whole vectors and an odd one, then a vector that ends with the row
+/// and may overlap the one before.
 macro_rules! by_width {
-    ($len:expr, $($function:ident)::+::<W>($($arg:expr),*)) => {
+    ($len:expr, $($function:ident)::+ $(::<$simd:ty>)? ($($arg:expr),*)) => {
         match ($len - 1) / LANES {
-            1 => $($function)::+::<W, 0, 1>($($arg),*),
-            2 => $($function)::+::<W, 1, 0>($($arg),*),
-            3 => $($function)::+::<W, 1, 1>($($arg),*),
-            4 => $($function)::+::<W, 2, 0>($($arg),*),
-            5 => $($function)::+::<W, 2, 1>($($arg),*),
-            6 => $($function)::+::<W, 3, 0>($($arg),*),
-            7 => $($function)::+::<W, 3, 1>($($arg),*),
-            8 => $($function)::+::<W, 4, 0>($($arg),*),
-            9 => $($function)::+::<W, 4, 1>($($arg),*),
-            10 => $($function)::+::<W, 5, 0>($($arg),*),
-            11 => $($function)::+::<W, 5, 1>($($arg),*),
-            _ => $($function)::+::<W, 6, 0>($($arg),*),
+            1 => $($function)::+::<$($simd,)? 0, 1>($($arg),*),
+            2 => $($function)::+::<$($simd,)? 1, 0>($($arg),*),
+            3 => $($function)::+::<$($simd,)? 1, 1>($($arg),*),
+            4 => $($function)::+::<$($simd,)? 2, 0>($($arg),*),
+            5 => $($function)::+::<$($simd,)? 2, 1>($($arg),*),
+            6 => $($function)::+::<$($simd,)? 3, 0>($($arg),*),
+            7 => $($function)::+::<$($simd,)? 3, 1>($($arg),*),
+            8 => $($function)::+::<$($simd,)? 4, 0>($($arg),*),
+            9 => $($function)::+::<$($simd,)? 4, 1>($($arg),*),
+            10 => $($function)::+::<$($simd,)? 5, 0>($($arg),*),
+            11 => $($function)::+::<$($simd,)? 5, 1>($($arg),*),
+            _ => $($function)::+::<$($simd,)? 6, 0>($($arg),*),
         }
     };
 }
 pub(super) use by_width;
 
-/// A row's whole vectors, an odd one as half a pair, and so the one that ends with the row.
-pub(super) struct Row<W, const PAIRS: usize, const ODD: usize> {
-    pairs: [W; PAIRS],
-    odd: [W; ODD],
-    tail: W,
+/// A row's pairs of vectors, an odd vector, and the one that ends with the row.
+pub(super) struct Row<S: WideSimd, const PAIRS: usize, const ODD: usize> {
+    simd: S,
+    pairs: [S::Vector; PAIRS],
+    odd: [S::Half; ODD],
+    tail: S::Half,
 }
 
-impl<W: Wide, const PAIRS: usize, const ODD: usize> Row<W, PAIRS, ODD> {
+impl<S: WideSimd, const PAIRS: usize, const ODD: usize> Row<S, PAIRS, ODD> {
     #[inline(always)]
-    pub(super) fn zero() -> Self {
-        let zero = W::splat(0.0);
-        Self { pairs: [zero; PAIRS], odd: [zero; ODD], tail: zero }
+    pub(super) fn zero(simd: S) -> Self {
+        let zero = simd.splat(0.0);
+        Self { simd, pairs: [zero; PAIRS], odd: [zero.half(); ODD], tail: zero.half() }
     }
 
     #[inline(always)]
-    pub(super) fn load(values: &[Real]) -> Self {
-        let mut row = Self::zero();
+    pub(super) fn load(simd: S, values: &[Real]) -> Self {
+        let mut row = Self::zero(simd);
         let (pairs, odd, tail) = parts::<PAIRS, ODD>(values);
         for (to, from) in row.pairs.iter_mut().zip(pairs) {
-            *to = W::load(from);
+            *to = simd.load(from);
         }
         for (to, from) in row.odd.iter_mut().zip(odd) {
-            *to = W::load_half(from);
+            *to = simd.load_half(from);
         }
-        row.tail = W::load_half(tail);
+        row.tail = simd.load_half(tail);
         row
     }
 
-    /// As [`Row::load`], but with zeros for those of the last vector that others hold already.
+    /// As [`Row::load`], but with zeros in the last vector for what others hold already.
     #[inline(always)]
-    pub(super) fn load_once(values: &[Real]) -> Self {
-        let mut row = Self::load(values);
+    pub(super) fn load_once(simd: S, values: &[Real]) -> Self {
+        let mut row = Self::load(simd, values);
         let mut tail = [0.0; LANES];
         let new = values.len() - (2 * PAIRS + ODD) * LANES;
         tail[LANES - new..].copy_from_slice(&values[values.len() - new..]);
-        row.tail = W::load_half(&tail);
+        row.tail = simd.load_half(&tail);
         row
     }
 
     /// Adds the products with another row's numbers to `sum`, of which only the total counts.
     #[inline(always)]
-    pub(super) fn add_products(&self, other: &[Real], mut sum: W) -> W {
-        let other = Self::load(other);
+    pub(super) fn add_products(&self, other: &[Real], mut sum: S::Vector) -> S::Vector {
+        let other = Self::load(self.simd, other);
         for (one, two) in self.pairs.into_iter().zip(other.pairs) {
             sum = one.multiply_add(two, sum);
         }
+        let mut half = sum.half();
         for (one, two) in self.odd.into_iter().zip(other.odd) {
-            sum = one.multiply_add(two, sum);
+            half = one.multiply_add(two, half);
         }
-        self.tail.multiply_add(other.tail, sum)
+        sum.with_half(self.tail.multiply_add(other.tail, half))
     }
 
     /// Where vectors overlap both hold the same sums.
@@ -105,55 +107,56 @@ impl<W: Wide, const PAIRS: usize, const ODD: usize> Row<W, PAIRS, ODD> {
             sum.store(values);
         }
         for (values, sum) in odd.iter_mut().zip(self.odd) {
-            sum.store_half(values);
+            sum.store(values);
         }
-        self.tail.store_half(row.last_chunk_mut().expect("the row is longer than a vector"));
+        self.tail.store(row.last_chunk_mut().expect("the row is longer than a vector"));
     }
 
     #[inline(always)]
-    fn add_term(&mut self, term: Term, source: &[Real], len: usize) {
-        let row = Self::load(&source[term.offset as usize..][..len]);
-        self.add_times(&row, W::splat(term.factor));
+    fn add_entry(&mut self, entry: Entry, source: &[Real], len: usize) {
+        let row = Self::load(self.simd, &source[entry.offset as usize..][..len]);
+        self.add_times(&row, entry.value);
     }
 
     /// Adds `factor` · `row`.
     #[inline(always)]
-    pub(super) fn add_times(&mut self, row: &Self, factor: W) {
+    pub(super) fn add_times(&mut self, row: &Self, factor: Real) {
+        let factor = self.simd.splat(factor);
         for (sum, values) in self.pairs.iter_mut().zip(row.pairs) {
             *sum = values.multiply_add(factor, *sum);
         }
         for (sum, values) in self.odd.iter_mut().zip(row.odd) {
-            *sum = values.multiply_add(factor, *sum);
+            *sum = values.multiply_add(factor.half(), *sum);
         }
-        self.tail = row.tail.multiply_add(factor, self.tail);
+        self.tail = row.tail.multiply_add(factor.half(), self.tail);
     }
 
-    /// Narrow rows in two sums, of every other term: one alone would wait for its own last
-    /// addition.
+    /// Adds the value of each entry times `len` numbers of `source` at its offset. Narrow rows in
+    /// two sums, of every other entry: one alone would wait for its own last addition.
     #[inline(always)]
-    pub(super) fn add_terms(mut self, terms: &[Term], source: &[Real], len: usize) -> Self {
+    pub(super) fn add_entries(mut self, entries: &[Entry], source: &[Real], len: usize) -> Self {
         if 2 * PAIRS + ODD > 4 {
-            for &term in terms {
-                self.add_term(term, source, len);
+            for &entry in entries {
+                self.add_entry(entry, source, len);
             }
             return self;
         }
-        let mut other = Self::zero();
-        let (pairs, rest) = terms.as_chunks::<2>();
+        let mut other = Self::zero(self.simd);
+        let (pairs, rest) = entries.as_chunks::<2>();
         for &[first, second] in pairs {
-            self.add_term(first, source, len);
-            other.add_term(second, source, len);
+            self.add_entry(first, source, len);
+            other.add_entry(second, source, len);
         }
-        for &term in rest {
-            self.add_term(term, source, len);
+        for &entry in rest {
+            self.add_entry(entry, source, len);
         }
-        self.add_times(&other, W::splat(1.0));
+        self.add_times(&other, 1.0);
         self
     }
 
     #[inline(always)]
-    pub(super) fn times(&self, factor: W) -> Self {
-        let mut product = Self::zero();
+    pub(super) fn times(&self, factor: Real) -> Self {
+        let mut product = Self::zero(self.simd);
         product.add_times(self, factor);
         product
     }

@@ -4,7 +4,7 @@ mod worker;
 
 use super::metrics::Metrics;
 use crate::data::Images;
-use crate::nn::parallel::Crew;
+use crate::linalg::ThreadPool;
 use crate::nn::{Network, Real};
 use crate::spec::Readout;
 use ndarray::{Array2, ArrayView2, Axis, s};
@@ -17,7 +17,7 @@ use worker::{EnsembleWorker, WorkerOutput};
 pub(crate) struct Ensemble {
     /// One a thread.
     workers: Vec<EnsembleWorker>,
-    crew: Crew,
+    pool: ThreadPool,
     /// How each network does alone.
     pub alone: Vec<Metrics>,
     /// How they do together; the cost is that of the mean outputs.
@@ -56,7 +56,7 @@ impl Ensemble {
         let outputs = networks.clone().next().map_or(0, Network::outputs);
         let count = networks.count();
         Self {
-            crew: Crew::new(workers.len()),
+            pool: ThreadPool::new(workers.len()),
             workers,
             alone: vec![Metrics::default(); count],
             together: Metrics::default(),
@@ -99,7 +99,7 @@ impl Ensemble {
             |((worker, range), sheet): ((&mut EnsembleWorker, Range<usize>), WorkerOutput)| {
                 worker.count(networks.clone(), images, range, sheet);
             };
-        self.crew.each(jobs, work);
+        self.pool.each(jobs, work);
         for worker in &self.workers[..parts] {
             self.alone.iter_mut().zip(&worker.alone).for_each(|(all, part)| all.join(*part));
             self.together.join(worker.together);

@@ -1,10 +1,9 @@
 //! Costs and accuracies of networks, measured in chunks so that commands are obeyed in between.
 
 use super::metrics::{Metrics, Scorer};
-use crate::data::batch::scale;
 use crate::data::{Dataset, Images};
-use crate::nn::parallel::Stepper;
-use crate::nn::{Layer, Listing, Mode, Network, Penalty, Real, Regularizer, Tape};
+use crate::linalg::BatchBuffer;
+use crate::nn::{Executor, ForwardCache, Layer, Mode, Network, Penalty, Real, Regularizer};
 use crate::protocol::EpochStats;
 use crate::rng;
 use crate::rng::Purpose;
@@ -22,9 +21,10 @@ const TRAIN_SAMPLE: usize = 10_000;
 /// Feeds images forward, chunk by chunk, in buffers that are reused.
 #[derive(Debug)]
 pub(crate) struct Evaluator {
-    x: Array2<Real>,
-    listing: Listing,
-    tape: Tape,
+    /// Images of a chunk.
+    rows: usize,
+    inputs: BatchBuffer,
+    cache: ForwardCache,
     readout: Readout,
     scorer: Scorer,
     /// Of the images looked at last.
@@ -36,10 +36,10 @@ impl Evaluator {
         let weights: usize = network.layers.iter().map(Layer::multiplications).sum();
         let rows = (CHUNK_WORK / weights.max(1)).clamp(1, CHUNK_ROWS);
         Self {
-            x: Array2::zeros((rows, network.inputs())),
+            rows,
             scorer: Scorer::new(readout, rows, network.outputs()),
-            tape: Tape::new(network, rows),
-            listing: Listing::default(),
+            cache: ForwardCache::new(network, rows),
+            inputs: BatchBuffer::default(),
             readout,
             labels: Vec::with_capacity(rows),
         }
@@ -47,7 +47,7 @@ impl Evaluator {
 
     /// Images a chunk holds.
     pub(crate) fn rows(&self) -> usize {
-        self.x.nrows()
+        self.rows
     }
 
     /// Measures the images of `indices`, at most [`Evaluator::rows`]; returns their outputs, of
@@ -60,7 +60,7 @@ impl Evaluator {
         metrics: &mut Metrics,
     ) -> ArrayView2<'_, Real> {
         self.look(network, images, indices);
-        let outputs = self.tape.outputs();
+        let outputs = self.cache.outputs();
         let answers = outputs.rows().into_iter().map(|a| self.readout.predict(a));
         metrics.join(self.scorer.mark(network.cost, outputs, answers, &self.labels));
         outputs
@@ -75,28 +75,19 @@ impl Evaluator {
         indices: impl Iterator<Item = usize>,
     ) -> ArrayView2<'_, Real> {
         self.look(network, images, indices);
-        self.tape.outputs()
+        self.cache.outputs()
     }
 
     fn look(&mut self, network: &Network, images: &Images, indices: impl Iterator<Item = usize>) {
         self.labels.clear();
-        let order = self.tape.order(network, self.x.nrows(), Mode::Inference);
-        let mut listing = order.map(|order| {
-            self.listing.begin(order, self.x.nrows(), network.inputs());
-            &mut self.listing
-        });
+        let kind = network.input_kind(self.rows, Mode::Inference);
+        self.inputs.clear(kind, self.rows, network.inputs());
         for index in indices {
-            match &mut listing {
-                Some(listing) => listing.push(images.image(index)),
-                None => scale(images.image(index), self.x.row_mut(self.labels.len())),
-            }
+            self.inputs.push(images.image(index));
             self.labels.push(images.labels[index]);
         }
-        if let Some(listing) = listing {
-            self.tape.take_listing(listing);
-        }
-        let x = self.x.slice(s![..self.labels.len(), ..]);
-        network.forward(x, &mut self.tape, Mode::Inference);
+        let x = self.inputs.batch();
+        network.forward(x, &mut self.cache, Mode::Inference, &mut Executor::Serial);
     }
 }
 
@@ -180,13 +171,12 @@ impl Measurement {
         }
     }
 
-    /// Measures one more chunk with every evaluator, each on whichever of the stepper's threads is
-    /// free; false when there was none left. `sample` are the training images to look at. What is
+    /// Measures one more chunk with every evaluator, each on whichever of the threads is free; false when there was none left. `sample` are the training images to look at. What is
     /// found does not depend on the number of evaluators.
     pub(crate) fn advance(
         &mut self,
         evaluators: &mut [Evaluator],
-        stepper: &mut Stepper,
+        executor: &mut Executor,
         network: &Network,
         data: &Dataset,
         sample: &[u32],
@@ -197,11 +187,11 @@ impl Measurement {
             Some(Job { evaluator, set, chunk, metrics: Metrics::default() })
         });
         let mut jobs: Vec<_> = jobs.collect();
-        stepper.each(jobs.iter_mut(), |job| job.measure(network, data, sample));
+        executor.each(jobs.iter_mut(), |job| job.measure(network, data, sample));
         for Job { evaluator, set, chunk, metrics } in &jobs {
             self.tallies[*set].join(*metrics);
             if *set == TEST {
-                self.outputs.slice_mut(s![chunk.clone(), ..]).assign(&evaluator.tape.outputs());
+                self.outputs.slice_mut(s![chunk.clone(), ..]).assign(&evaluator.cache.outputs());
             }
         }
         !jobs.is_empty()
@@ -242,7 +232,7 @@ impl Measurement {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::nn::Optimizer;
+    use crate::linalg::ThreadPool;
     use crate::spec::testing::{dataset, spec};
     use crate::spec::{Spec, build};
 
@@ -253,12 +243,13 @@ mod tests {
         let network = build(&spec, &data).unwrap();
         let sample = training_sample(spec.seed, 50);
         let measured = |threads: usize| {
-            let mut stepper = Stepper::new(&network, 40, threads, Optimizer::Sgd);
+            let mut pool = ThreadPool::new(threads);
+            let mut executor = Executor::Pool(&mut pool);
             let evaluator = || Evaluator::new(&network, spec.readout);
             let mut evaluators: Vec<_> = (0..threads).map(|_| evaluator()).collect();
             let mut measurement = Measurement::new(&network, &data);
             let mut rounds = 0;
-            while measurement.advance(&mut evaluators, &mut stepper, &network, &data, &sample) {
+            while measurement.advance(&mut evaluators, &mut executor, &network, &data, &sample) {
                 rounds += 1;
             }
             let seen = measurement.tallies.map(Metrics::seen);

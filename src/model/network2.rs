@@ -54,6 +54,7 @@ pub(super) fn encode(file: &Path, model: &Model) -> Result<Vec<u8>, ModelError> 
             return Err(unsupported("dense layers of sigmoid neurons only"));
         };
         saved.sizes.push(biases.len());
+        let weights = weights.view();
         let units = weights.columns();
         saved
             .weights
@@ -140,7 +141,7 @@ fn dense(
         return Err(format!("a unit with {} weights for {inputs} inputs", row.len()));
     }
     Ok(Layer::Dense(Dense {
-        weights: Array2::from_shape_fn((inputs, units), |(j, k)| weights[k][j] as Real),
+        weights: Array2::from_shape_fn((inputs, units), |(j, k)| weights[k][j] as Real).into(),
         biases: biases.iter().map(|[bias]| *bias as Real).collect::<Array1<Real>>(),
         activation: Activation::Sigmoid,
     }))

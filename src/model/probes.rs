@@ -2,7 +2,7 @@
 
 use crate::data::Images;
 use crate::data::batch::scale;
-use crate::nn::{Layer, Mode, Network, Real, Shape, Tape};
+use crate::nn::{Executor, ForwardCache, Layer, Mode, Network, Real, Shape};
 use crate::protocol::{
     Card, Content, DigitFilter, DigitOrder, DigitQuery, LayerStats, Tensor, Verdict, What,
 };
@@ -144,19 +144,20 @@ pub(crate) struct ProbeTarget<'a> {
 #[derive(Debug)]
 pub(crate) struct SingleImage {
     x: Array2<Real>,
-    tape: Tape,
+    cache: ForwardCache,
 }
 
 impl SingleImage {
     pub(crate) fn new(network: &Network) -> Self {
-        Self { x: Array2::zeros((1, network.inputs())), tape: Tape::new(network, 1) }
+        Self { x: Array2::zeros((1, network.inputs())), cache: ForwardCache::new(network, 1) }
     }
 
     /// The output activations for an image; `pixels` as many as the network has inputs.
     pub(crate) fn outputs(&mut self, network: &Network, pixels: &[u8]) -> ArrayView1<'_, Real> {
         scale(pixels, self.x.row_mut(0));
-        network.forward(self.x.view(), &mut self.tape, Mode::Inference);
-        let outputs: ArrayView2<Real> = self.tape.outputs();
+        let one = &mut Executor::Serial;
+        network.forward(self.x.view(), &mut self.cache, Mode::Inference, one);
+        let outputs: ArrayView2<Real> = self.cache.outputs();
         outputs.index_axis_move(ndarray::Axis(0), 0)
     }
 }
@@ -236,7 +237,7 @@ impl ProbeTarget<'_> {
                         shape: [shape.maps as u32, shape.height as u32, shape.width as u32],
                         values: floats(
                             shape
-                                .maps_first(&single.tape.activations(index).row(0).to_vec())
+                                .maps_first(&single.cache.activations(index).row(0).to_vec())
                                 .iter(),
                         ),
                     }

@@ -2,7 +2,7 @@
 
 use super::Real;
 use crate::linalg::{
-    exponentials, rectify, sigmoids, tangents, times_sigmoid_slope, times_step, times_tanh_slope,
+    exponentials, relu, sigmoids, tanhs, times_relu_slope, times_sigmoid_slope, times_tanh_slope,
 };
 use ndarray::{ArrayView2, ArrayViewMut2, Zip};
 use serde::{Deserialize, Serialize};
@@ -32,8 +32,8 @@ impl Activation {
     pub fn apply_in_place(self, mut z: ArrayViewMut2<Real>) {
         match self {
             Self::Sigmoid => all(z, sigmoids),
-            Self::Tanh => all(z, tangents),
-            Self::Relu => all(z, rectify),
+            Self::Tanh => all(z, tanhs),
+            Self::Relu => all(z, relu),
             Self::Linear => {}
             Self::Step => z.mapv_inplace(|z| Real::from(u8::from(z > 0.0))),
             Self::Softmax => rows(z, softmax),
@@ -52,7 +52,7 @@ impl Activation {
         match self {
             Self::Sigmoid => pairs(a, delta, times_sigmoid_slope),
             Self::Tanh => pairs(a, delta, times_tanh_slope),
-            Self::Relu => pairs(a, delta, times_step),
+            Self::Relu => pairs(a, delta, times_relu_slope),
             Self::Linear => {}
             Self::Step => delta.fill(0.0),
             Self::Softmax => {

@@ -1,6 +1,6 @@
 //! Gradients against finite differences, and batches against the book's loops over samples.
 
-use super::layer::Role;
+use super::layer::{GradientStep, MEAN, Role, VARIANCE};
 use super::*;
 use crate::rng::{Purpose, stream};
 use ndarray::{Array2, ArrayView2};
@@ -32,8 +32,8 @@ fn batch(samples: usize, inputs: usize, outputs: usize) -> (Array2<Real>, Array2
 
 /// The regularized cost of a batch, dropout as in training.
 fn cost(network: &Network, x: ArrayView2<Real>, y: ArrayView2<Real>, hyper: &Hyper) -> f64 {
-    let mut tape = Tape::new(network, SAMPLES);
-    network.forward(x, &mut tape, TRAINING);
+    let mut cache = ForwardCache::new(network, SAMPLES);
+    network.forward(x, &mut cache, TRAINING, &mut Executor::Serial);
     let weights = network.layers.iter().flat_map(Layer::weights);
     let weights: Vec<f64> = weights.flat_map(IntoIterator::into_iter).map(|&w| wide(w)).collect();
     let penalty: f64 = match hyper.regularizer.penalty {
@@ -41,51 +41,41 @@ fn cost(network: &Network, x: ArrayView2<Real>, y: ArrayView2<Real>, hyper: &Hyp
         Penalty::L1 => weights.iter().map(|w| w.abs()).sum(),
         Penalty::L2 => weights.iter().map(|w| 0.5 * w * w).sum(),
     };
-    network.cost.sum(tape.outputs(), y) / SAMPLES as f64
+    network.cost.sum(cache.outputs(), y) / SAMPLES as f64
         + hyper.regularizer.lambda / hyper.train_size as f64 * penalty
+}
+
+/// Whether a parameter array follows a gradient, which statistics do not.
+fn is_learned(name: &str) -> bool {
+    ![MEAN, VARIANCE].contains(&name)
 }
 
 /// The difference quotient of the cost along every weight and bias, array after array.
 fn differences(network: &Network, cost: impl Fn(&Network) -> f64) -> Vec<Vec<f64>> {
     let mut quotients = Vec::new();
-    for layer in 0..network.layers.len() {
-        let mut lengths = Vec::new();
-        network.clone().layers[layer].kind_mut().visit_mut(&mut |role, values| {
-            // Those follow; the others are moved against their gradient.
-            if role != Role::Statistics {
-                lengths.push(values.len());
+    for (layer, parameters) in network.layers.iter().map(Layer::parameters).enumerate() {
+        for (array, (name, values)) in parameters.into_iter().enumerate() {
+            if !is_learned(name) {
+                continue;
             }
-        });
-        for (array, len) in lengths.into_iter().enumerate() {
             let moved = |at: usize, by: Real| {
                 let mut network = network.clone();
-                let mut seen = 0;
-                network.layers[layer].kind_mut().visit_mut(&mut |_, values| {
-                    if seen == array {
-                        values[at] += by;
-                    }
-                    seen += 1;
-                });
+                let (_, values) = &mut network.layers[layer].parameters_mut()[array];
+                *values.iter_mut().nth(at).unwrap() += by;
                 cost(&network)
             };
             let step = EXACT.1;
             let quotient = |at| (moved(at, step) - moved(at, -step)) / (2.0 * wide(step));
-            quotients.push((0..len).map(quotient).collect());
+            quotients.push((0..values.len()).map(quotient).collect());
         }
     }
     quotients
 }
 
 fn arrays(network: &Network) -> Vec<Vec<f64>> {
-    let mut arrays = Vec::new();
-    for layer in &mut network.clone().layers {
-        layer.kind_mut().visit_mut(&mut |role, values| {
-            if role != Role::Statistics {
-                arrays.push(values.iter().map(|&value| wide(value)).collect());
-            }
-        });
-    }
-    arrays
+    let parameters = network.layers.iter().flat_map(Layer::parameters);
+    let learned = parameters.filter(|(name, _)| is_learned(name));
+    learned.map(|(_, array)| array.iter().map(|&value| wide(value)).collect()).collect()
 }
 
 /// How far a step of η = 1 moved every weight and bias: the gradient that was used.
@@ -105,6 +95,22 @@ fn compare(what: &str, found: &[Vec<f64>], expected: &[Vec<f64>]) {
     }
 }
 
+/// Backpropagation after a forward pass, with a step of plain gradient descent.
+fn descend(
+    network: &mut Network,
+    x: ArrayView2<Real>,
+    y: ArrayView2<Real>,
+    cache: &mut ForwardCache,
+    step: GradientStep,
+) {
+    let mut gradients = Gradients::zeros(network);
+    let step = Some(step);
+    let mut pass = BackwardPass { gradients: &mut gradients, keep_gradients: false, step };
+    network.output_delta(y, cache);
+    let layers = 0..network.layers.len();
+    network.backward_layers(layers, x.into(), cache, &mut pass, &mut Executor::Serial);
+}
+
 /// Checks the gradient written down and the step that writes none, under every regularizer.
 fn check(what: &str, network: &Network) {
     let (x, y) = batch(SAMPLES, network.inputs(), network.outputs());
@@ -116,16 +122,16 @@ fn check(what: &str, network: &Network) {
             train_size: 10,
         };
         let expected = differences(network, |network| cost(network, x.view(), y.view(), &hyper));
-        let mut tape = Tape::new(network, SAMPLES);
+        let mut cache = ForwardCache::new(network, SAMPLES);
         let mut gradients = Gradients::zeros(network);
-        network.forward(x.view(), &mut tape, TRAINING);
-        network.backward(x.view(), y.view(), &mut tape, &mut gradients);
+        network.forward(x.view(), &mut cache, TRAINING, &mut Executor::Serial);
+        network.backward(x.view(), y.view(), &mut cache, &mut gradients, &mut Executor::Serial);
         let mut stepped = network.clone();
-        Updater::new(Optimizer::Sgd, network).step(&mut stepped, &gradients, &hyper);
+        OptimizerState::new(Optimizer::Sgd, network).step(&mut stepped, &gradients, &hyper);
         let what = format!("{what}, {penalty:?}");
         compare(&what, &moved(network, &stepped), &expected);
         let mut descended = network.clone();
-        descended.descend(x.view(), &mut tape, hyper.descent(), &mut gradients);
+        descend(&mut descended, x.view(), y.view(), &mut cache, hyper.gradient_step());
         compare(&format!("{what}, descent"), &moved(network, &descended), &expected);
     }
 }
@@ -218,7 +224,8 @@ fn book_step(
         for layer in &dense {
             let input = &activations[activations.len() - 1];
             let z = |unit: usize| -> f64 {
-                let products = input.iter().zip(layer.weights.column(unit));
+                let weights = layer.weights.view();
+                let products = input.iter().zip(weights.column(unit));
                 products.map(|(a, &w)| a * wide(w)).sum::<f64>() + wide(layer.biases[unit])
             };
             let a = (0..layer.biases.len()).map(|unit| 1.0 / (1.0 + (-z(unit)).exp())).collect();
@@ -237,8 +244,8 @@ fn book_step(
                 }
             }
             let back = |j: usize| -> f64 {
-                let weights = dense[index].weights.row(j);
-                weights.iter().zip(&delta).map(|(&w, d)| wide(w) * d).sum()
+                let weights = dense[index].weights.view();
+                weights.row(j).iter().zip(&delta).map(|(&w, d)| wide(w) * d).sum()
             };
             delta = (0..input.len()).map(|j| back(j) * input[j] * (1.0 - input[j])).collect();
         }
@@ -257,17 +264,15 @@ fn a_mini_batch_does_what_the_books_loops_do() {
         let mut network = architecture.build(Shape::vector(inputs), 3, &options, 4).unwrap();
         let (x, y) = batch(samples, inputs, 3);
         let expected = book_step(&network, x.view(), y.view(), 3.0);
-        let mut tape = Tape::new(&network, samples);
-        let mut spare = Gradients::zeros(&network);
-        network.forward(x.view(), &mut tape, Mode::Inference);
-        network.deltas(y.view(), &mut tape);
+        let mut cache = ForwardCache::new(&network, samples);
+        network.forward(x.view(), &mut cache, Mode::Inference, &mut Executor::Serial);
         let hyper = Hyper {
             learning_rate: 3.0,
             regularizer: Regularizer::default(),
             momentum: 0.0,
             train_size: 10,
         };
-        network.descend(x.view(), &mut tape, hyper.descent(), &mut spare);
+        descend(&mut network, x.view(), y.view(), &mut cache, hyper.gradient_step());
         for (found, expected) in arrays(&network).iter().flatten().zip(expected.iter().flatten()) {
             assert!((found - expected).abs() < 2e-5, "{text}: {found} for {expected}");
         }
@@ -287,12 +292,12 @@ fn biases_are_left_alone_by_regularization() {
             train_size: 10,
         };
         let (mut before, mut stepped) = (network.clone(), network.clone());
-        Updater::new(optimizer, &network).step(&mut stepped, &zero, &hyper);
+        OptimizerState::new(optimizer, &network).step(&mut stepped, &zero, &hyper);
         for (before, after) in before.layers.iter_mut().zip(&mut stepped.layers) {
             let mut olds = Vec::new();
-            before.kind_mut().visit_mut(&mut |_, values| olds.push(values.to_vec()));
+            before.ops_mut().visit_mut(&mut |_, values| olds.push(values.to_vec()));
             let mut olds = olds.into_iter();
-            after.kind_mut().visit_mut(&mut |role, values| {
+            after.ops_mut().visit_mut(&mut |role, values| {
                 let same = olds.next().unwrap() == values;
                 assert_eq!(same, role == Role::Biases, "{optimizer:?}");
             });
@@ -303,12 +308,12 @@ fn biases_are_left_alone_by_regularization() {
 /// A weight on the valley C = ½ w², whose gradient is w.
 fn path(optimizer: Optimizer, steps: usize) -> Vec<f64> {
     let layer = super::layer::Dense {
-        weights: ndarray::array![[1.0]],
+        weights: ndarray::array![[1.0]].into(),
         biases: ndarray::array![0.0],
         activation: Activation::Linear,
     };
     let mut network = Network { layers: vec![Layer::Dense(layer)], cost: Cost::Quadratic };
-    let mut updater = Updater::new(optimizer, &network);
+    let mut optimizer_state = OptimizerState::new(optimizer, &network);
     let hyper = Hyper {
         learning_rate: 0.1,
         regularizer: Regularizer::default(),
@@ -320,7 +325,7 @@ fn path(optimizer: Optimizer, steps: usize) -> Vec<f64> {
     for _ in 0..steps {
         let w = network.layers[0].unit_weights(0).1[0];
         gradients.layers[0].weights[0].fill(w);
-        updater.step(&mut network, &gradients, &hyper);
+        optimizer_state.step(&mut network, &gradients, &hyper);
         path.push(wide(network.layers[0].unit_weights(0).1[0]));
     }
     path
@@ -358,14 +363,15 @@ fn saturated_neurons_leave_no_subnormal_delta() {
         let mut network = architecture.build(Shape::vector(9), 3, &options, 4).unwrap();
         for layer in &mut network.layers {
             // So far from 0 that every exponential is at its limit.
-            layer.kind_mut().visit_mut(&mut |_, values| values.iter_mut().for_each(|w| *w *= 1e3));
+            layer.ops_mut().visit_mut(&mut |_, values| values.iter_mut().for_each(|w| *w *= 1e3));
         }
         let (x, y) = batch(SAMPLES, 9, 3);
-        let mut tape = Tape::new(&network, SAMPLES);
-        network.forward(x.view(), &mut tape, TRAINING);
-        network.deltas(y.view(), &mut tape);
+        let mut cache = ForwardCache::new(&network, SAMPLES);
+        network.forward(x.view(), &mut cache, TRAINING, &mut Executor::Serial);
+        let one = &mut Executor::Serial;
+        network.backward(x.view(), y.view(), &mut cache, &mut Gradients::zeros(&network), one);
         for layer in 0..network.layers.len() {
-            let delta = tape.delta(layer);
+            let delta = cache.delta(layer);
             assert!(!delta.iter().any(|d| d.is_subnormal()), "{activation:?} {cost:?}: {delta}");
         }
     }

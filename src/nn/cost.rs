@@ -1,7 +1,7 @@
 //! Cost functions C(a, y) and the output error δᴸ.
 
 use super::{Activation, Real};
-use crate::linalg::settled;
+use crate::linalg::flush_tiny;
 use ndarray::{ArrayView2, ArrayViewMut2, Zip};
 use serde::{Deserialize, Serialize};
 
@@ -43,7 +43,7 @@ impl Cost {
         y: ArrayView2<Real>,
         mut delta: ArrayViewMut2<Real>,
     ) {
-        let difference = |d: &mut Real, &a: &Real, &y: &Real| *d = settled(a - y);
+        let difference = |d: &mut Real, &a: &Real, &y: &Real| *d = flush_tiny(a - y);
         match (self, activation) {
             (Self::CrossEntropy, Activation::Sigmoid)
             | (Self::LogLikelihood, Activation::Softmax) => {

@@ -3,13 +3,13 @@
 use super::{Network, Real};
 use ndarray::{Array1, ArrayD};
 
-/// One layer's gradient, in the shapes of what it learns; empty for a layer that learns nothing.
+/// One layer's gradients, in the shapes of its parameters; empty for a layer that learns nothing.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct LayerGradients {
-    /// One array for each of the layer's arrays of weights.
+    /// One array for each of the layer's arrays of weights, padded with zeros where they are.
     pub weights: Vec<ArrayD<Real>>,
     pub biases: Array1<Real>,
-    /// What was measured of the mini-batch, for what is not learned but follows that.
+    /// What was measured in the mini-batch, for parameters that are moving means of that.
     pub statistics: Vec<Array1<Real>>,
 }
 
@@ -48,7 +48,7 @@ impl LayerGradients {
     /// # Panics
     /// Where there is no such array.
     pub(crate) fn array(&self, index: usize) -> &[Real] {
-        self.arrays().nth(index).expect("a gradient for every array that is learned")
+        self.arrays().nth(index).expect("there is a gradient for every parameter array")
     }
 
     /// [`LayerGradients::array`], to be changed.
@@ -56,7 +56,7 @@ impl LayerGradients {
     /// # Panics
     /// Where there is no such array.
     pub(crate) fn array_mut(&mut self, index: usize) -> &mut [Real] {
-        self.arrays_mut().nth(index).expect("a gradient for every array that is learned")
+        self.arrays_mut().nth(index).expect("there is a gradient for every parameter array")
     }
 }
 
@@ -76,6 +76,6 @@ impl Gradients {
     /// [`Gradients::zeros`] of the first `layers` alone.
     pub(crate) fn zeros_of(network: &Network, layers: usize) -> Self {
         let layers = network.layers.iter().take(layers);
-        Self { layers: layers.map(|layer| layer.kind().zero_gradients()).collect() }
+        Self { layers: layers.map(|layer| layer.ops().zero_gradients()).collect() }
     }
 }

@@ -1,35 +1,35 @@
-//! The networks of the book: pure mathematics on `ndarray`, without IO, threads or clock.
+//! The networks of the book: forward pass, backpropagation, layers, costs and optimizers, without
+//! IO or clock.
 //!
-//! A batch is an `Array2<Real>` whose rows are samples. Shapes in the docs are (rows, columns).
+//! `network` is the book's page: the forward pass and BP1 to BP4. A layer is one file of `layer`.
+//! Rows of a batch are samples; shapes in the documentation are (rows, columns).
 
 mod activation;
 mod architecture;
 #[cfg(test)]
 mod checks;
 mod cost;
+mod forward_cache;
 mod gradients;
 mod init;
 pub mod layer;
-mod listing;
 mod network;
 mod optimizer;
 pub mod parallel;
 pub mod perceptron;
 mod regularizer;
-mod tape;
 
-pub use crate::linalg::Real;
-pub(crate) use crate::linalg::{List, Packed, add};
+pub use crate::linalg::{Batch, ByteRows, Executor, InputKind, Matrix, Real, SparseRows};
 pub use activation::Activation;
 pub use architecture::{Architecture, ArchitectureError, BuildOptions};
 pub use cost::Cost;
+pub(crate) use forward_cache::Borrowed;
+pub use forward_cache::ForwardCache;
 pub use gradients::{Gradients, LayerGradients};
 pub use init::Init;
 pub use layer::{Layer, Shape};
-pub(crate) use listing::{Listing, Order};
+pub(crate) use network::BackwardPass;
 pub use network::{Mode, Network};
-pub(crate) use optimizer::Learner;
-pub use optimizer::{Hyper, Optimizer, Updater};
+pub(crate) use optimizer::ParameterUpdate;
+pub use optimizer::{Hyper, Optimizer, OptimizerState};
 pub use regularizer::{Penalty, Regularizer};
-pub use tape::Tape;
-pub(crate) use tape::{LayerTape, Lent};

@@ -1,11 +1,12 @@
 //! A network: layers one after another, and backpropagation through them (chapter 2).
 
-use super::layer::{Descent, Role, Taped};
+use super::forward_cache::LayerCache;
+use super::layer::{GradientStep, LayerValues, ROWS, Role};
 use super::optimizer::follow;
-use super::tape::LayerTape;
-use super::{Activation, Cost, Gradients, Layer, Real, Tape};
-use ndarray::{ArrayView2, s};
+use super::{Activation, Batch, Cost, Executor, ForwardCache, Gradients, InputKind, Layer, Real};
+use ndarray::{ArrayView2, Axis, s};
 use serde::{Deserialize, Serialize};
+use std::ops::Range;
 
 /// Layers from the input side to the output, and the cost they are trained for.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -14,7 +15,7 @@ pub struct Network {
     pub cost: Cost,
 }
 
-/// Whether a forward pass is for learning.
+/// Whether a forward pass is for training.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
     /// Dropout draws its mask from the stream named by (seed, dropout, epoch, step).
@@ -23,152 +24,178 @@ pub enum Mode {
     Inference,
 }
 
+/// What a backward pass does with BP3 and BP4.
+#[derive(Debug)]
+pub(crate) struct BackwardPass<'a> {
+    /// Where gradients are written; room for them where they are not to be kept.
+    pub(crate) gradients: &'a mut Gradients,
+    pub(crate) keep_gradients: bool,
+    /// A step of plain gradient descent, where the pass takes one.
+    pub(crate) step: Option<GradientStep>,
+}
+
+/// The four equations of backpropagation, and the forward pass before them.
 impl Network {
-    /// Feeds a batch forward; `x` of shape (samples, inputs), at most the tape's capacity.
-    pub fn forward(&self, x: ArrayView2<Real>, tape: &mut Tape, mode: Mode) {
-        self.forward_part(x, tape, mode, 0, x.nrows());
-    }
-
-    /// Feeds rows of a mini-batch of `batch` samples forward, the first of them its `first_row`.
-    pub(crate) fn forward_part(
+    /// Feeds a batch forward, a^l = σ(w^l a^{l−1} + b^l) layer by layer (equation 25): `x` of shape
+    /// (samples, inputs), at most the cache's capacity.
+    pub fn forward<'x>(
         &self,
-        x: ArrayView2<Real>,
-        tape: &mut Tape,
+        x: impl Into<Batch<'x>>,
+        cache: &mut ForwardCache,
         mode: Mode,
-        first_row: usize,
-        batch: usize,
+        executor: &mut Executor,
     ) {
-        tape.begin(mode, first_row, x.nrows(), batch);
-        for index in 0..self.layers.len() {
-            self.forward_layer(index, x, tape);
+        let x = x.into();
+        cache.begin(mode, 0, x.samples(), x.samples());
+        self.forward_layers(0..self.layers.len(), x, cache, executor);
+    }
+
+    /// Equation 25 for some layers; `x` is the network's input.
+    pub(crate) fn forward_layers(
+        &self,
+        layers: Range<usize>,
+        x: Batch,
+        cache: &mut ForwardCache,
+        executor: &mut Executor,
+    ) {
+        let rows = s![..cache.samples, ..];
+        for l in layers {
+            let pass = cache.pass(l);
+            let (before, rest) = cache.layers.split_at_mut(l);
+            let x = before.last().map_or(x, |before| Batch::Dense(before.activations.slice(rows)));
+            let LayerCache { activations, workspace, .. } = &mut rest[0];
+            self.layers[l].ops().forward(x, activations.slice_mut(rows), workspace, pass, executor);
         }
     }
 
-    /// Backpropagation after a forward pass of the same batch: BP1 at the output, BP2 from layer
-    /// to layer, BP3 and BP4 for the gradients (section 2.4). `y` of shape (samples, outputs).
-    pub fn backward(
+    /// BP1 to BP4 after a forward pass of the same batch: δ of every layer, and the gradients. `y` of
+    /// shape (samples, outputs).
+    pub fn backward<'x>(
         &self,
-        x: ArrayView2<Real>,
+        x: impl Into<Batch<'x>>,
         y: ArrayView2<Real>,
-        tape: &mut Tape,
+        cache: &mut ForwardCache,
         gradients: &mut Gradients,
+        executor: &mut Executor,
     ) {
-        self.deltas(y, tape);
-        self.gradients(x, tape, gradients);
-    }
-
-    /// BP1 and BP2: δ of every layer; `y` of shape (samples, outputs).
-    pub(crate) fn deltas(&self, y: ArrayView2<Real>, tape: &mut Tape) {
-        self.output_delta(y, tape);
-        // The first layer's input is data: nothing learns from its delta.
-        for index in (1..self.layers.len()).rev() {
-            self.input_delta(index, tape);
+        let x = x.into();
+        self.output_delta(y, cache);
+        for l in (0..self.layers.len()).rev() {
+            self.input_delta(l, cache, executor);
+            self.gradients(l, x, cache, gradients, executor);
         }
     }
 
-    /// BP3 and BP4, once every δ is known.
-    pub(crate) fn gradients(
-        &self,
-        x: ArrayView2<Real>,
-        tape: &mut Tape,
-        gradients: &mut Gradients,
-    ) {
-        for (index, gradients) in gradients.layers.iter_mut().enumerate() {
-            let (taped, scratch, pass) = tape.taped(index, x);
-            self.layers[index].kind().gradients(taped, gradients, scratch, pass);
-        }
-    }
-
-    /// A step of plain gradient descent once every δ is known, without writing the gradient down
-    /// where a layer can do so; `spare` has room for the others.
-    pub(crate) fn descend(
+    /// [`Network::backward`] for some layers behind the delta of the last, updating each as soon as
+    /// its weights are no longer needed.
+    pub(crate) fn backward_layers(
         &mut self,
-        x: ArrayView2<Real>,
-        tape: &mut Tape,
-        descent: Descent,
-        spare: &mut Gradients,
+        layers: Range<usize>,
+        x: Batch,
+        cache: &mut ForwardCache,
+        pass: &mut BackwardPass,
+        executor: &mut Executor,
     ) {
-        for index in 0..self.layers.len() {
-            self.descend_layer(index, x, tape, descent, spare);
-        }
-    }
-
-    /// [`Network::descend`] of one layer.
-    pub(crate) fn descend_layer(
-        &mut self,
-        index: usize,
-        x: ArrayView2<Real>,
-        tape: &mut Tape,
-        descent: Descent,
-        spare: &mut Gradients,
-    ) {
-        let spare = &mut spare.layers[index];
-        let layer = self.layers[index].kind_mut();
-        let (taped, scratch, pass) = tape.taped(index, x);
-        if layer.descend(taped, descent, scratch, pass) {
-            return;
-        }
-        layer.gradients(taped, spare, scratch, pass);
-        let mut arrays = spare.arrays();
-        layer.visit_mut(&mut |role, values| {
-            let gradient = arrays.next().expect("a gradient for every array that is learned");
-            match role {
-                Role::Weights => descent.decay(values),
-                Role::Biases => {}
-                Role::Statistics => return follow(values, gradient),
+        for l in layers.rev() {
+            self.input_delta(l, cache, executor);
+            if pass.keep_gradients {
+                self.gradients(l, x, cache, pass.gradients, executor);
             }
-            values.iter_mut().zip(gradient).for_each(|(w, g)| *w -= descent.rate * g);
-        });
+            if let Some(step) = pass.step {
+                self.update(l, x, cache, step, pass.gradients, executor);
+            }
+        }
     }
 
-    /// Feeds the tape's rows through one layer; `x` are the network's inputs.
-    pub(crate) fn forward_layer(&self, index: usize, x: ArrayView2<Real>, tape: &mut Tape) {
-        let rows = s![..tape.samples, ..];
-        let pass = tape.pass(index);
-        let (before, rest) = tape.layers.split_at_mut(index);
-        let input = before.last().map_or(x, |previous| previous.activations.slice(rows));
-        let here = &mut rest[0];
-        let a = here.activations.slice_mut(rows);
-        self.layers[index].kind().forward(input, a, &mut here.scratch, pass);
-    }
-
-    /// BP1: δ of the output layer.
-    pub(crate) fn output_delta(&self, y: ArrayView2<Real>, tape: &mut Tape) {
-        let rows = s![..tape.samples, ..];
-        let Some(output) = tape.layers.last_mut() else { return };
+    /// BP1: δ^L = ∇ₐC ⊙ σ′(z^L), for the output layer.
+    pub(crate) fn output_delta(&self, y: ArrayView2<Real>, cache: &mut ForwardCache) {
+        let rows = s![..cache.samples, ..];
+        let Some(output) = cache.layers.last_mut() else { return };
         let (a, delta) = (output.activations.slice(rows), output.delta.slice_mut(rows));
         self.cost.delta(self.output_activation(), a, y, delta);
     }
 
-    /// BP2: from a layer's δ that of the layer before it.
-    pub(crate) fn input_delta(&self, index: usize, tape: &mut Tape) {
-        let rows = s![..tape.samples, ..];
-        let pass = tape.pass(index);
-        let (before, rest) = tape.layers.split_at_mut(index);
-        let (here, Some(previous)) = (&mut rest[0], before.last_mut()) else { return };
-        let previous_a = previous.activations.slice(rows);
-        let taped =
-            Taped { x: previous_a, a: here.activations.slice(rows), delta: here.delta.slice(rows) };
-        let delta = previous.delta.slice_mut(rows);
-        self.layers[index].kind().input_delta(taped, delta, &mut here.scratch, pass);
-        self.through_activation(index - 1, tape);
+    /// BP2: δ^{l−1} = ((w^l)ᵀ δ^l) ⊙ σ′(z^{l−1}). Nothing for the first layer: its input is data.
+    pub(crate) fn input_delta(&self, l: usize, cache: &mut ForwardCache, executor: &mut Executor) {
+        let rows = s![..cache.samples, ..];
+        let pass = cache.pass(l).for_input_delta(self.is_flat_at_zero(l));
+        let (before, rest) = cache.layers.split_at_mut(l);
+        let (here, Some(before)) = (&mut rest[0], before.last_mut()) else { return };
+        let x = before.activations.slice(rows);
+        let values = LayerValues {
+            x: x.into(),
+            a: here.activations.slice(rows),
+            delta: here.delta.slice(rows),
+        };
+        let mut delta = before.delta.slice_mut(rows);
+        let workspace = &mut here.workspace;
+        self.layers[l].ops().input_delta(values, delta.view_mut(), workspace, pass, executor);
+        let activation = self.layers[l - 1].activation();
+        let parts = x.axis_chunks_iter(Axis(0), ROWS);
+        executor.each(parts.zip(delta.axis_chunks_iter_mut(Axis(0), ROWS)), |(a, delta)| {
+            activation.multiply_by_derivative(a, delta);
+        });
     }
 
-    /// BP2's second factor: turns ∂C/∂a of a layer into δ = ∂C/∂z.
-    pub(crate) fn through_activation(&self, index: usize, tape: &mut Tape) {
-        let rows = s![..tape.samples, ..];
-        let LayerTape { activations, delta, .. } = &mut tape.layers[index];
-        let (a, delta) = (activations.slice(rows), delta.slice_mut(rows));
-        self.layers[index].activation().multiply_by_derivative(a, delta);
+    /// BP3: ∂C/∂b = δ, and BP4: ∂C/∂w = a_in δ_out, averaged over the mini-batch.
+    pub(crate) fn gradients(
+        &self,
+        l: usize,
+        x: Batch,
+        cache: &mut ForwardCache,
+        gradients: &mut Gradients,
+        executor: &mut Executor,
+    ) {
+        let (values, workspace, pass) = cache.values(l, x);
+        let gradients = &mut gradients.layers[l];
+        self.layers[l].ops().gradients(values, gradients, workspace, pass, executor);
     }
 
-    /// Whether ∂C/∂a matters for an activation in front of a layer also where it is 0: not where
-    /// the derivative of what makes the activations is 0 there too.
-    pub(crate) fn zeros_learn(&self, index: usize) -> bool {
-        let learning = self.layers[..index].iter().rfind(|layer| layer.units() > 0);
-        learning.is_some_and(|layer| {
-            !matches!(layer.activation(), Activation::Relu | Activation::Sigmoid)
+    /// BP3 and BP4 straight into the weights, a step of plain gradient descent (equation 20): without
+    /// writing the gradient down where the layer can do so, else in the layer's part of `spare`.
+    pub(crate) fn update(
+        &mut self,
+        l: usize,
+        x: Batch,
+        cache: &mut ForwardCache,
+        step: GradientStep,
+        spare: &mut Gradients,
+        executor: &mut Executor,
+    ) {
+        let (values, workspace, pass) = cache.values(l, x);
+        let layer = self.layers[l].ops_mut();
+        if layer.update(values, step, workspace, pass, executor) {
+            return;
+        }
+        let spare = &mut spare.layers[l];
+        layer.gradients(values, spare, workspace, pass, executor);
+        let mut arrays = spare.arrays();
+        layer.visit_mut(&mut |role, values| {
+            let gradient = arrays.next().expect("there is a gradient for every parameter array");
+            match role {
+                Role::Weights => step.decay(values),
+                Role::Biases => {}
+                Role::Statistics => return follow(values, gradient),
+            }
+            values.iter_mut().zip(gradient).for_each(|(w, g)| *w -= step.rate * g);
+        });
+    }
+}
+
+impl Network {
+    /// Whether the activation in front of layer l has derivative 0 wherever it is 0 itself: then
+    /// ∂C/∂a is not needed there.
+    fn is_flat_at_zero(&self, l: usize) -> bool {
+        let learning = self.layers[..l].iter().rfind(|layer| layer.units() > 0);
+        learning.is_none_or(|layer| {
+            matches!(layer.activation(), Activation::Relu | Activation::Sigmoid)
         })
+    }
+
+    /// The form in which the first layer wants so many samples.
+    #[must_use]
+    pub fn input_kind(&self, samples: usize, mode: Mode) -> InputKind {
+        self.layers.first().map_or(InputKind::Dense, |layer| layer.ops().input_kind(samples, mode))
     }
 
     /// The activation function of the last layer.

@@ -1,8 +1,8 @@
 //! The rules that turn gradients into updates of the weights and biases.
 
-use super::layer::{Descent, Role, sign};
-use super::{Gradients, Network, Penalty, Real, Regularizer};
-use crate::linalg::descend;
+use super::layer::{GradientStep, Role, sign};
+use super::{Gradients, LayerGradients, Network, Penalty, Real, Regularizer};
+use crate::linalg::scale_and_subtract;
 use serde::{Deserialize, Serialize};
 
 /// The rule that turns gradients into updates.
@@ -35,9 +35,13 @@ pub struct Hyper {
 
 impl Hyper {
     /// A step of plain gradient descent.
-    pub(crate) fn descent(&self) -> Descent {
+    pub(crate) fn gradient_step(&self) -> GradientStep {
         let decay = |penalty| (self.learning_rate * self.decay(penalty)) as Real;
-        Descent { rate: self.learning_rate as Real, l1: decay(Penalty::L1), l2: decay(Penalty::L2) }
+        GradientStep {
+            rate: self.learning_rate as Real,
+            l1: decay(Penalty::L1),
+            l2: decay(Penalty::L2),
+        }
     }
 
     /// λ/n of the penalty asked for, 0 for any other.
@@ -54,25 +58,27 @@ const BETA_1: f64 = 0.9;
 const BETA_2: f64 = 0.999;
 const EPSILON: f64 = 1e-8;
 
-/// An optimizer and what it remembers from step to step, which is part of a checkpoint.
+/// An optimizer and its memory from step to step, which is part of a checkpoint.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Updater {
+pub struct OptimizerState {
     optimizer: Optimizer,
     /// Steps taken.
     steps: u64,
-    /// Momentum's v, or Adam's mean of gradients; one entry for each array that is learned.
+    /// Momentum's v, or Adam's mean of gradients: as much as the parameters take in memory, array by
+    /// array.
     first: Vec<Vec<Real>>,
     /// Adam's mean of squared gradients.
     second: Vec<Vec<Real>>,
 }
 
-impl Updater {
+impl OptimizerState {
     /// At rest: no velocity, no means.
     #[must_use]
     pub fn new(optimizer: Optimizer, network: &Network) -> Self {
         let zeros = || -> Vec<Vec<Real>> {
-            let arrays = network.layers.iter().flat_map(|layer| layer.parameters());
-            arrays.map(|(_, array)| vec![0.0; array.len()]).collect()
+            let layers = network.layers.iter().map(|layer| layer.ops().zero_gradients());
+            let arrays = |layer: LayerGradients| layer.arrays().map(<[Real]>::to_vec).collect();
+            layers.flat_map(|layer| -> Vec<_> { arrays(layer) }).collect()
         };
         let first = if optimizer == Optimizer::Sgd { Vec::new() } else { zeros() };
         let second = if optimizer == Optimizer::Adam { zeros() } else { Vec::new() };
@@ -85,7 +91,7 @@ impl Updater {
         self.optimizer
     }
 
-    /// Whether its memory has the shapes of this network: to be asked of a checkpoint before use.
+    /// Whether its memory has the shapes of this network; to be checked before a checkpoint is used.
     #[must_use]
     pub fn fits(&self, network: &Network) -> bool {
         let fresh = Self::new(self.optimizer, network);
@@ -102,40 +108,40 @@ impl Updater {
     /// Where `gradients` or the optimizer's memory are of another network.
     pub fn step(&mut self, network: &mut Network, gradients: &Gradients, hyper: &Hyper) {
         let layers = network.layers.len();
-        self.each_array(network, layers, hyper, |layer, array, learner| {
-            learner.step(gradients.layers[layer].array(array));
+        self.each_array(network, layers, hyper, |layer, array, update| {
+            update.step(gradients.layers[layer].array(array));
         });
     }
 
-    /// One step that somebody else carries out: hands out every array that the first `layers` learn
-    /// with the layer's index and the array's among the layer's, weights before biases. Less than
-    /// all layers are for plain gradient descent, which remembers nothing.
+    /// One step that the caller carries out: calls back with every parameter array of the first
+    /// `layers`, with the index of the layer and of the array in it, weights before biases. Fewer than
+    /// all layers are for plain gradient descent, which has no memory.
     pub(crate) fn each_array(
         &mut self,
         network: &mut Network,
         layers: usize,
         hyper: &Hyper,
-        mut visit: impl FnMut(usize, usize, Learner),
+        mut visit: impl FnMut(usize, usize, ParameterUpdate),
     ) {
         self.steps += 1;
         let rule = Rule { optimizer: self.optimizer, steps: self.steps, hyper: *hyper };
         let (mut first, mut second) = (self.first.iter_mut(), self.second.iter_mut());
         for (index, layer) in network.layers.iter_mut().take(layers).enumerate() {
             let mut array = 0;
-            layer.kind_mut().visit_mut(&mut |role, values| {
+            layer.ops_mut().visit_mut(&mut |role, values| {
                 let first = first.next().map(Vec::as_mut_slice).unwrap_or_default();
                 let second = second.next().map(Vec::as_mut_slice).unwrap_or_default();
-                visit(index, array, Learner { rule, role, values, first, second });
+                visit(index, array, ParameterUpdate { rule, role, values, first, second });
                 array += 1;
             });
         }
     }
 }
 
-/// How much of a mini-batch goes into a moving mean.
+/// The weight of the newest mini-batch in a moving mean.
 const NEWEST: Real = 0.1;
 
-/// Moves statistics towards those that were measured of a mini-batch.
+/// Moves statistics towards those of a mini-batch.
 pub(super) fn follow(statistics: &mut [Real], measured: &[Real]) {
     statistics.iter_mut().zip(measured).for_each(|(mean, m)| *mean += NEWEST * (m - *mean));
 }
@@ -149,9 +155,9 @@ struct Rule {
     hyper: Hyper,
 }
 
-/// An array that is learned, or a block of it, with what the optimizer remembers of it.
+/// An array of parameters, or a block of it, with the optimizer's memory of it.
 #[derive(Debug)]
-pub(crate) struct Learner<'a> {
+pub(crate) struct ParameterUpdate<'a> {
     rule: Rule,
     role: Role,
     values: &'a mut [Real],
@@ -159,12 +165,12 @@ pub(crate) struct Learner<'a> {
     second: &'a mut [Real],
 }
 
-impl Learner<'_> {
-    /// Blocks of `size` numbers, the last one shorter: each can learn by itself.
+impl ParameterUpdate<'_> {
+    /// Blocks of `size` numbers, the last one shorter, which can be updated one by one.
     pub(crate) fn blocks(self, size: usize) -> impl Iterator<Item = Self> {
         let Self { rule, role, values, first, second } = self;
         let (mut first, mut second) = (first.chunks_mut(size), second.chunks_mut(size));
-        values.chunks_mut(size).map(move |values| Learner {
+        values.chunks_mut(size).map(move |values| ParameterUpdate {
             rule,
             role,
             values,
@@ -176,7 +182,7 @@ impl Learner<'_> {
     /// Moves against the gradient.
     ///
     /// # Panics
-    /// Where the optimizer remembers something of another size.
+    /// Where the optimizer's memory is of another size.
     pub(crate) fn step(self, gradient: &[Real]) {
         let Self { rule: Rule { optimizer, steps, hyper }, role, values, first, second } = self;
         let fits = |memory: &[Real]| memory.is_empty() || memory.len() == values.len();
@@ -190,14 +196,14 @@ impl Learner<'_> {
         let (l1, l2) = (penalized(Penalty::L1) as Real, penalized(Penalty::L2) as Real);
         let full = |w: Real, g: Real| g + l2 * w + l1 * sign(w);
         if optimizer == Optimizer::Sgd && l1 == 0.0 {
-            return descend(values, gradient, 1.0 - eta * l2, eta);
+            return scale_and_subtract(values, gradient, 1.0 - eta * l2, eta);
         }
         let pairs = values.iter_mut().zip(gradient);
         match optimizer {
             Optimizer::Sgd => {
                 // Equation 93's form: the weight decays, then it is moved.
-                let keep = 1.0 - eta * l2;
-                pairs.for_each(|(w, &g)| *w = keep * *w - eta * (g + l1 * sign(*w)));
+                let decay = 1.0 - eta * l2;
+                pairs.for_each(|(w, &g)| *w = decay * *w - eta * (g + l1 * sign(*w)));
             }
             Optimizer::Momentum => pairs.zip(first).for_each(|((w, &g), v)| {
                 *v = mu * *v - eta * full(*w, g);

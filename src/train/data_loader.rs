@@ -1,9 +1,9 @@
 //! Mini-batches: the order of an epoch, and the gathering of its images.
 
 use crate::data::augment::{ImageTransform, SHIFTS};
-use crate::data::batch::scale;
 use crate::data::{Images, Ink};
-use crate::nn::{Listing, Order, Real};
+use crate::linalg::BatchBuffer;
+use crate::nn::{Batch, InputKind, Real};
 use crate::rng;
 use crate::rng::{Purpose, Stream};
 use crate::spec::{Expansion, Readout, Spec};
@@ -15,26 +15,24 @@ use std::ops::Range;
 /// Where a mini-batch stands: epoch, counted from 0, and its number in it.
 pub(super) type BatchIndex = (u32, usize);
 
-/// Hands out the mini-batches of an epoch, gathered into buffers that are reused.
+/// Gathers the mini-batches of an epoch, in buffers that are reused.
 #[derive(Debug)]
 pub(super) struct DataLoader {
     source: Source,
     now: MiniBatch,
-    /// Gathered while the one before is learned from.
+    /// Gathered while the one before is trained on.
     next: MiniBatch,
 }
 
-/// A mini-batch. Where its inputs are listed, `x` has no more than the right number of rows.
+/// A mini-batch.
 #[derive(Debug)]
 pub(super) struct MiniBatch {
-    /// What it is, and how its inputs are listed.
-    is: Option<(BatchIndex, Option<Order>)>,
-    /// Shape (batch, pixels).
-    x: Array2<Real>,
+    /// Which one it is, and the form of its inputs.
+    contents: Option<(BatchIndex, InputKind)>,
+    inputs: BatchBuffer,
     /// Shape (batch, outputs).
     y: Array2<Real>,
-    rows: usize,
-    pub(super) listing: Listing,
+    samples: usize,
 }
 
 /// Where mini-batches come from.
@@ -49,7 +47,7 @@ struct Source {
     order: Vec<u32>,
     opened: Option<u32>,
     augmenter: Option<Augmenter>,
-    /// The images once more, for a network that is told of nothing else.
+    /// The pixels of the images that are not background, where networks read those alone.
     ink: Option<Ink>,
 }
 
@@ -58,7 +56,7 @@ pub(super) struct Prefetch<'a> {
     source: &'a mut Source,
     mini_batch: &'a mut MiniBatch,
     images: &'a Images,
-    is: (BatchIndex, Option<Order>),
+    contents: (BatchIndex, InputKind),
 }
 
 /// Changes copies of images as the spec's expansions say, one at a time: never all in memory.
@@ -105,11 +103,10 @@ impl DataLoader {
         });
         let batch = spec.batch as usize;
         let mini_batch = || MiniBatch {
-            is: None,
-            x: Array2::zeros((batch, images.pixels_per_image())),
+            contents: None,
+            inputs: BatchBuffer::default(),
             y: Array2::zeros((batch, outputs)),
-            rows: 0,
-            listing: Listing::default(),
+            samples: 0,
         };
         let source = Source {
             readout: spec.readout,
@@ -124,7 +121,8 @@ impl DataLoader {
         Self { source, now: mini_batch(), next: mini_batch() }
     }
 
-    /// Gets ready to list images that are never changed faster: finds their ink beforehand.
+    /// Finds the pixels that are not background once, where images are not augmented: from then on
+    /// mini-batches that are not dense are gathered from these alone.
     pub(super) fn find_ink(&mut self, images: &Images) {
         if self.source.augmenter.is_none() {
             self.source.ink = Ink::of(images, self.source.images);
@@ -151,27 +149,26 @@ impl DataLoader {
         self.source.picked(batch).len()
     }
 
-    /// Gathers a mini-batch, unless that was done ahead; its inputs into a listing where there is an
-    /// `order` for them.
-    pub(super) fn gather(&mut self, images: &Images, at: BatchIndex, order: Option<Order>) {
-        let is = (at, order);
-        if self.next.is.take() == Some(is) {
+    /// Gathers a mini-batch with inputs of that form, unless that was done ahead.
+    pub(super) fn gather(&mut self, images: &Images, at: BatchIndex, kind: InputKind) {
+        let contents = (at, kind);
+        if self.next.contents.take() == Some(contents) {
             swap(&mut self.now, &mut self.next);
         } else {
-            self.source.fill(&mut self.now, images, is);
+            self.source.fill(&mut self.now, images, contents);
         }
     }
 
-    /// The mini-batch gathered last, and a way to gather another one, whose inputs are listed in
-    /// that `order`, while it is learned from.
+    /// The mini-batch gathered last, and a way to gather another one, with inputs of that form, while
+    /// it is trained on.
     pub(super) fn batch_and_prefetch<'a>(
         &'a mut self,
         images: &'a Images,
         then: BatchIndex,
-        order: Option<Order>,
-    ) -> (&'a mut MiniBatch, Prefetch<'a>) {
+        kind: InputKind,
+    ) -> (&'a MiniBatch, Prefetch<'a>) {
         let Self { source, now, next } = self;
-        (now, Prefetch { source, mini_batch: next, images, is: (then, order) })
+        (now, Prefetch { source, mini_batch: next, images, contents: (then, kind) })
     }
 
     /// The mini-batch gathered last.
@@ -183,20 +180,20 @@ impl DataLoader {
 impl Prefetch<'_> {
     /// Gathers it.
     pub(super) fn gather(self) {
-        self.source.fill(self.mini_batch, self.images, self.is);
-        self.mini_batch.is = Some(self.is);
+        self.source.fill(self.mini_batch, self.images, self.contents);
+        self.mini_batch.contents = Some(self.contents);
     }
 }
 
 impl MiniBatch {
-    /// Its inputs, shape (samples, pixels).
-    pub(super) fn x(&self) -> ArrayView2<'_, Real> {
-        self.x.slice(s![..self.rows, ..])
+    /// Its inputs, a row a sample.
+    pub(super) fn x(&self) -> Batch<'_> {
+        self.inputs.batch()
     }
 
     /// The outputs they ask for, shape (samples, outputs).
     pub(super) fn y(&self) -> ArrayView2<'_, Real> {
-        self.y.slice(s![..self.rows, ..])
+        self.y.slice(s![..self.samples, ..])
     }
 }
 
@@ -222,21 +219,19 @@ impl Source {
         &mut self,
         mini_batch: &mut MiniBatch,
         images: &Images,
-        ((epoch, batch), order): (BatchIndex, Option<Order>),
+        ((epoch, batch), kind): (BatchIndex, InputKind),
     ) {
         self.open(epoch);
         let picked = self.picked(batch);
-        mini_batch.rows = picked.len();
-        if let Some(order) = order {
-            mini_batch.listing.begin(order, picked.len(), images.pixels_per_image());
-        }
+        mini_batch.samples = picked.len();
+        mini_batch.inputs.clear(kind, picked.len(), images.pixels_per_image());
         for (row, step) in picked.enumerate() {
             let (index, copy) = self.image(step);
             let later = self.order.get(step + self.batch).map(|&c| c as usize % self.images);
             self.readout.target(images.labels[index], mini_batch.y.row_mut(row));
-            if let (Some(_), Some(ink)) = (order, &self.ink) {
+            if let Some(ink) = self.ink.as_ref().filter(|_| kind != InputKind::Dense) {
                 let (places, values) = ink.image(index);
-                mini_batch.listing.push_ink(places, values);
+                mini_batch.inputs.push_nonzero(places, values);
                 later.inspect(|&later| ink.prefetch(later));
                 continue;
             }
@@ -251,10 +246,7 @@ impl Source {
                     augmenter.change(image, copy, &mut stream)
                 }
             };
-            match order {
-                Some(_) => mini_batch.listing.push(pixels),
-                None => scale(pixels, mini_batch.x.row_mut(row)),
-            }
+            mini_batch.inputs.push(pixels);
         }
     }
 

@@ -1,6 +1,6 @@
 //! How each layer learns: gradient norms, size of the updates, saturated and dead units.
 
-use crate::nn::{Activation, Gradients, Layer, Network, Real, Tape};
+use crate::nn::{Activation, Gradients, Layer, Network, Real};
 use crate::protocol::LayerStats;
 use ndarray::ArrayView2;
 
@@ -28,12 +28,13 @@ impl Monitor {
         }
     }
 
-    /// What the mini-batch did to each layer. `gradients` and `tape` are those of the mini-batch.
-    pub(super) fn after(
+    /// What the mini-batch did to each layer. `gradients` are those of the mini-batch, `activations` returns a
+    /// layer's, shape (samples, units).
+    pub(super) fn after<'a>(
         &self,
         network: &Network,
         gradients: &Gradients,
-        tape: &Tape,
+        activations: impl Fn(usize) -> ArrayView2<'a, Real>,
     ) -> Vec<LayerStats> {
         let layers = network.layers.iter().zip(&self.before).zip(&gradients.layers).enumerate();
         let stats = layers.filter_map(|(index, ((layer, before), gradient))| {
@@ -44,7 +45,7 @@ impl Monitor {
             let update = norm(now.zip(before).map(|(now, before)| now - before));
             let length = norm(before.iter().copied());
             let by_weights = gradient.weights.iter().flatten();
-            let activations = tape.activations(index);
+            let activations = activations(index);
             Some(LayerStats {
                 layer: index as u32,
                 bias_gradient_norm: norm(gradient.biases.iter().copied()),
@@ -91,7 +92,7 @@ fn dead(a: ArrayView2<Real>) -> f64 {
 mod tests {
     use super::*;
     use crate::nn::layer::Dense;
-    use crate::nn::{Cost, Hyper, Mode, Optimizer, Updater};
+    use crate::nn::{Cost, Executor, ForwardCache, Hyper, Mode, Optimizer, OptimizerState};
     use ndarray::array;
 
     #[test]
@@ -110,15 +111,18 @@ mod tests {
 
     #[test]
     fn one_weight_by_hand() {
-        let layer =
-            Dense { weights: array![[2.0]], biases: array![0.0], activation: Activation::Linear };
+        let layer = Dense {
+            weights: array![[2.0]].into(),
+            biases: array![0.0],
+            activation: Activation::Linear,
+        };
         let mut network = Network { layers: vec![Layer::Dense(layer)], cost: Cost::Quadratic };
-        let mut tape = Tape::new(&network, 1);
+        let (mut cache, one) = (ForwardCache::new(&network, 1), &mut Executor::Serial);
         let mut gradients = Gradients::zeros(&network);
         let mut monitor = Monitor::new(&network);
         let (x, y) = (array![[3.0]], array![[1.0]]);
-        network.forward(x.view(), &mut tape, Mode::Inference);
-        network.backward(x.view(), y.view(), &mut tape, &mut gradients);
+        network.forward(x.view(), &mut cache, Mode::Inference, one);
+        network.backward(x.view(), y.view(), &mut cache, &mut gradients, one);
         monitor.before(&network);
         let hyper = Hyper {
             learning_rate: 0.1,
@@ -126,8 +130,8 @@ mod tests {
             momentum: 0.0,
             train_size: 1,
         };
-        Updater::new(Optimizer::Sgd, &network).step(&mut network, &gradients, &hyper);
-        let stats = &monitor.after(&network, &gradients, &tape)[0];
+        OptimizerState::new(Optimizer::Sgd, &network).step(&mut network, &gradients, &hyper);
+        let stats = &monitor.after(&network, &gradients, |layer| cache.activations(layer))[0];
         // a = 6, ∂C/∂b = a − y = 5, ∂C/∂w = 5 · 3 = 15, the update 1.5 on a weight of 2.
         assert!((stats.bias_gradient_norm - 5.0).abs() < 1e-5);
         assert!((stats.weight_gradient_norm - 15.0).abs() < 1e-5);

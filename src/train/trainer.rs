@@ -13,8 +13,8 @@ use super::monitors::Monitor;
 use super::probe_service::ProbeService;
 use crate::data::Dataset;
 use crate::model::evaluator::{Evaluator, training_sample};
-use crate::nn::parallel::Stepper;
-use crate::nn::{Mode, Network};
+use crate::nn::parallel::{StepInput, Stepper};
+use crate::nn::{InputKind, Mode, Network};
 use crate::protocol::{Activity, Command, Event, Level, Outcome};
 use crate::spec::describe::threads;
 use crossbeam_channel::{Receiver, Sender};
@@ -70,12 +70,12 @@ pub(super) struct Setup {
 impl Trainer {
     pub(super) fn new(state: Checkpoint, setup: Setup) -> Self {
         let Setup { data, control, checkpointers, save, keep_trying, commands, events } = setup;
-        let Checkpoint { spec, body: Body { network, clock, updater, .. }, .. } = &state;
+        let Checkpoint { spec, body: Body { network, clock, optimizer, .. }, .. } = &state;
         let (batch, threads) = (spec.batch as usize, threads(spec) as usize);
         let mut stepper = Stepper::new(network, batch, threads, spec.optimizer);
-        stepper.updater_mut().clone_from(updater);
+        stepper.optimizer_state_mut().clone_from(optimizer);
         let mut loader = DataLoader::new(spec, &data.train, network.outputs());
-        if stepper.order(network, batch, Mode::Inference, true).is_some() {
+        if stepper.input_kind(network, batch, Mode::Inference) != InputKind::Dense {
             loader.find_ink(&data.train);
         }
         let channels = RunChannels::new(commands, events, control, loader.batches());
@@ -102,9 +102,7 @@ impl Trainer {
 
     /// Trains until the run is over, for whatever reason.
     pub(super) fn run(&mut self) -> Outcome {
-        let outcome = self.train();
-        self.settle();
-        outcome
+        self.train()
     }
 
     /// The network as it stands.
@@ -184,37 +182,33 @@ impl Trainer {
         let Position { epoch, batch } = body.position;
         let last = batch as usize + 1 == self.loader.batches();
         let start = Instant::now();
-        let looked_at = last || start >= self.next_sample && self.watch.wants_gradients();
-        if looked_at {
-            self.stepper.settle(&mut body.network);
+        let keep_gradients = last || start >= self.next_sample && self.watch.wants_gradients();
+        if keep_gradients {
             self.monitor.before(&body.network);
         }
         let start = Instant::now();
         let mode = Mode::Training { seed: spec.seed, epoch: epoch.into(), step: batch.into() };
         let samples = self.loader.size(batch as usize);
-        let order = self.stepper.order(&body.network, samples, mode, looked_at);
-        self.loader.gather(&self.data.train, (epoch, batch as usize), order);
+        let kind = self.stepper.input_kind(&body.network, samples, mode);
+        self.loader.gather(&self.data.train, (epoch, batch as usize), kind);
         let mut hyper = body.tuning.hyper(self.loader.samples());
         hyper.learning_rate *=
             spec.schedule.factor(body.position.done(self.loader.batches(), spec));
         let then = (epoch, batch as usize + 1);
-        let (mini_batch, ahead) = self.loader.batch_and_prefetch(&self.data.train, then, order);
-        if order.is_some() {
-            self.stepper.take_listing(&mut mini_batch.listing);
-        }
+        let (mini_batch, ahead) = self.loader.batch_and_prefetch(&self.data.train, then, kind);
         let (network, x, y) = (&mut body.network, mini_batch.x(), mini_batch.y());
-        if looked_at {
-            self.stepper.step_with_gradients(network, x, y, &hyper, mode);
-        } else if self.stepper.threads() > 1 && !last {
-            self.stepper.step_beside(network, x, y, &hyper, mode, || ahead.gather());
+        let input = StepInput { x, y, hyper: &hyper, mode, keep_gradients };
+        if self.stepper.threads() > 1 && !last && !keep_gradients {
+            self.stepper.step_beside(network, input, || ahead.gather());
         } else {
-            self.stepper.step(network, x, y, &hyper, mode);
+            self.stepper.step(network, input);
         }
         let end = Instant::now();
         self.meter.batch(end - start, samples);
-        if looked_at {
+        if keep_gradients {
             let stepper = &self.stepper;
-            body.layers = self.monitor.after(&body.network, stepper.gradients(), stepper.tape());
+            let activations = |layer| stepper.activations(layer);
+            body.layers = self.monitor.after(&body.network, stepper.gradients(), activations);
         }
         body.position = if last {
             Position { epoch: epoch + 1, batch: 0 }
@@ -261,11 +255,6 @@ impl Trainer {
     /// Some work for a probe of a past epoch; false where there is none to do.
     fn look_back(&mut self) -> bool {
         self.watch.work(&mut self.evaluators[0], &self.data)
-    }
-
-    /// Brings the network up to date, for whoever looks at it between two mini-batches.
-    fn settle(&mut self) {
-        self.stepper.settle(&mut self.state.body.network);
     }
 
     fn next(&mut self, safe_point: SafePoint) -> NextAction {

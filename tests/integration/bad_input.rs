@@ -20,6 +20,24 @@ fn refused(arguments: &[&str]) -> String {
     error
 }
 
+#[test]
+fn kernels_that_do_not_exist_are_refused_at_the_start() {
+    for wrong in ["sse9", ""] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_nntop"));
+        let output = command.arg("doctor").env("NNTOP_CPU", wrong).output().unwrap();
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{error}");
+        assert!(error.contains("use portable, avx2 or avx512"), "{error}");
+    }
+    let output = Command::new(env!("CARGO_BIN_EXE_nntop"))
+        .args(["doctor", "--json"])
+        .env("NNTOP_CPU", "portable")
+        .output()
+        .unwrap();
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["cpu"]["path"], "portable");
+}
+
 fn refused_data(dir: &Path) -> String {
     refused(&["train", "--epochs", "1", "--data", dir.to_str().unwrap()])
 }

@@ -6,6 +6,7 @@ mod peak;
 
 use super::args::BenchArgs;
 use super::output::{self, Output};
+use crate::linalg::cpu_path;
 use serde::Serialize;
 use std::io;
 use std::process::ExitCode;
@@ -14,8 +15,8 @@ use std::process::ExitCode;
 #[derive(Serialize)]
 #[serde(tag = "bench", rename_all = "kebab-case")]
 pub(super) enum Line {
-    /// What the cores can do at most, in registers.
-    Peak { threads: usize, gflops: f64 },
+    /// What the cores can do at most, in registers, and the path that kernels take (`NNTOP_CPU`).
+    Peak { threads: usize, gflops: f64, cpu: &'static str },
     /// Training, mini-batches alone.
     Training(Speed),
     /// Answering the test images.
@@ -60,7 +61,7 @@ pub(super) fn run(args: &BenchArgs) -> anyhow::Result<ExitCode> {
     for &threads in &counts {
         let flops = peak::measure(threads);
         peaks.push((threads, flops));
-        report.print(&Line::Peak { threads, gflops: flops / 1e9 })?;
+        report.print(&Line::Peak { threads, gflops: flops / 1e9, cpu: cpu_path()? })?;
     }
     report.explain()?;
     let wanted = |name: &str| args.only.as_ref().is_none_or(|only| name.contains(only));
@@ -104,8 +105,9 @@ impl Report {
             return Ok(());
         }
         match line {
-            Line::Peak { threads, gflops } => {
-                writeln!(self.out, "peak, {threads} thread(s): {gflops:.0} GFLOP/s")?;
+            Line::Peak { threads, gflops, cpu } => {
+                let peak = format!("{threads} thread(s): {gflops:.0} GFLOP/s");
+                writeln!(self.out, "peak, {peak}; {cpu} kernels")?;
             }
             Line::Training(speed) => self.speed("train", speed)?,
             Line::Inference(speed) => self.speed("ask", speed)?,

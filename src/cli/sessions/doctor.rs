@@ -2,6 +2,7 @@
 
 use super::super::output;
 use super::logout::{self, Logout};
+use crate::linalg::{cpu_path, cpu_paths};
 use crate::protocol::PROTOCOL_VERSION;
 use crate::session::{self, Home};
 use crate::ui::{ColorDepth, Environment};
@@ -158,14 +159,22 @@ fn at_logout() -> Finding {
 
 fn cpu() -> Finding {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let features = features();
-    let vectors = if features.is_empty() { "portable code".into() } else { features.join(" ") };
+    let (path, paths) = (cpu_path(), cpu_paths());
+    let text = match &path {
+        Ok(path) => format!("{cores} cores, {path} kernels (NNTOP_CPU: {})", paths.join(", ")),
+        Err(error) => error.to_string(),
+    };
     Finding {
         key: "cpu",
         title: "CPU",
-        value: json!({ "cores": cores, "features": features }),
-        text: format!("{cores} cores, {vectors}"),
-        good: true,
+        value: json!({
+            "cores": cores,
+            "features": features(),
+            "path": path.as_ref().ok(),
+            "paths": paths,
+        }),
+        text,
+        good: path.is_ok(),
     }
 }
 

@@ -1,18 +1,18 @@
 //! Convolution (section 6.1): feature maps that share their weights.
 
-use super::{BIASES, Kind, Pass, Role, Scratch, Shape, Taped};
+use super::{BIASES, LayerOps, LayerValues, Pass, Role, Shape, Workspace};
 use crate::linalg::{
-    List, Patches, RUN, Term, accumulate, accumulate_runs, nonzero, pack_bands, padded,
-    patches_times_weights, strip, unfold,
+    Entry, Patches, RUN, SparseRows, accumulate, accumulate_runs, nonzero, pack_bands, padded,
+    patches_times_weights, strip_padding, unfold,
 };
-use crate::nn::{Activation, Init, LayerGradients, Real};
+use crate::nn::{Activation, Batch, Executor, Init, LayerGradients, Real};
 use crate::rng::Stream;
-use ndarray::{Array1, Array4, ArrayView2, ArrayViewD, ArrayViewMut2, ArrayViewMutD, s};
+use ndarray::{Array1, Array4, ArrayViewD, ArrayViewMut2, ArrayViewMutD, s};
 use rand_distr::{Distribution, Normal};
 use serde::{Deserialize, Serialize};
 
-/// Every feature map looks at all maps of its input through one kernel that moves by one pixel;
-/// nothing is padded, so that maps shrink by kernel − 1.
+/// Every feature map is the convolution of all maps of its input with a kernel of its own, at a
+/// stride of one pixel and without padding: maps shrink by kernel − 1.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Conv2d {
     pub input: Shape,
@@ -51,7 +51,7 @@ impl Conv2d {
         self.weights.shape()[0]
     }
 
-    /// The patches that the kernel looks at, in a row of the input.
+    /// The patches of the input that the kernel is multiplied with, in a row of a batch.
     fn patches(&self) -> Patches {
         let output = self.output();
         Patches {
@@ -59,7 +59,7 @@ impl Conv2d {
             width: output.width,
             rows: self.kernel(),
             run: self.kernel() * self.input.maps,
-            pitch: self.input.width * self.input.maps,
+            stride: self.input.width * self.input.maps,
             step: self.input.maps,
         }
     }
@@ -75,7 +75,7 @@ fn unfolded<'a>(x: &[Real], patches: &Patches, room: &'a mut Vec<Real>) -> &'a [
     &unfolded[..size]
 }
 
-impl Kind for Conv2d {
+impl LayerOps for Conv2d {
     fn input(&self) -> Shape {
         self.input
     }
@@ -139,12 +139,14 @@ impl Kind for Conv2d {
 
     fn forward(
         &self,
-        x: ArrayView2<Real>,
+        x: Batch,
         mut a: ArrayViewMut2<Real>,
-        scratch: &mut Scratch,
+        workspace: &mut Workspace,
         _pass: Pass,
+        _executor: &mut Executor,
     ) {
-        let Scratch { first: packed, second: z, third: wide, places: starts, .. } = scratch;
+        let x = x.dense();
+        let Workspace { first: packed, second: z, third: wide, places: starts, .. } = workspace;
         let (maps, patches) = (self.biases.len(), self.patches());
         let (columns, room) = (padded(maps), patches.count());
         pack_bands(slice(&self.weights), maps, packed);
@@ -154,9 +156,9 @@ impl Kind for Conv2d {
         packed.resize(weights + columns, 0.0);
         let (packed, biases) = packed.split_at(weights);
         let short = patches.run <= RUN;
-        let looked_at = if short { patches.unfolded() } else { patches };
+        let seen = if short { patches.unfolded() } else { patches };
         starts.clear();
-        starts.extend(looked_at.starts());
+        starts.extend(seen.starts());
         z.resize(room * columns, 0.0);
         for (index, x) in x.rows().into_iter().enumerate() {
             let mut x = x.to_slice().expect(ROWS);
@@ -166,30 +168,31 @@ impl Kind for Conv2d {
             let mut a = a.slice_mut(s![index..=index, ..]);
             let to = a.as_slice_mut().expect(ROWS);
             if columns == maps {
-                patches_times_weights(to, x, starts, looked_at, packed, biases);
+                patches_times_weights(to, x, starts, seen, packed, biases);
             } else {
-                patches_times_weights(z, x, starts, looked_at, packed, biases);
-                strip(to, maps, z, columns);
+                patches_times_weights(z, x, starts, seen, packed, biases);
+                strip_padding(to, maps, z, columns);
             }
-            // One image after the other: it is still in the nearest cache.
+            // Image by image, while it is still in the first cache.
             self.activation.apply_in_place(a);
         }
     }
 
     fn input_delta(
         &self,
-        Taped { delta, .. }: Taped,
+        LayerValues { delta, .. }: LayerValues,
         mut input_delta: ArrayViewMut2<Real>,
-        scratch: &mut Scratch,
+        workspace: &mut Workspace,
         _pass: Pass,
+        _executor: &mut Executor,
     ) {
-        let Scratch { first: turned, deltas, .. } = scratch;
+        let Workspace { first: transposed, deltas, .. } = workspace;
         let (maps, patches) = (self.biases.len(), self.patches());
         // The weights of one map side by side, run after run: (kernel row, map out, run).
-        turned.clear();
+        transposed.clear();
         let weights = self.weights.as_slice().expect(WEIGHTS);
         for row in weights.chunks_exact(patches.run * maps) {
-            (0..maps).for_each(|map| turned.extend(row.iter().skip(map).step_by(maps)));
+            (0..maps).for_each(|map| transposed.extend(row.iter().skip(map).step_by(maps)));
         }
         let run = patches.run;
         for (delta, mut input_delta) in delta.rows().into_iter().zip(input_delta.rows_mut()) {
@@ -197,15 +200,15 @@ impl Kind for Conv2d {
             input_delta.fill(0.0);
             deltas.clear(delta.len());
             for delta in delta.to_slice().expect(ROWS).chunks_exact(maps) {
-                deltas.push(|terms| nonzero(delta, run, terms));
+                deltas.push_values(delta, run);
             }
-            for (row, turned) in turned.chunks_exact(maps * run).enumerate() {
+            for (row, transposed) in transposed.chunks_exact(maps * run).enumerate() {
                 let mut start = 0;
                 for (patch, &end) in deltas.ends.iter().enumerate() {
-                    let terms = &deltas.terms[std::mem::replace(&mut start, end)..end];
+                    let entries = &deltas.entries[std::mem::replace(&mut start, end)..end];
                     let (y, x) = (patch / patches.width, patch % patches.width);
                     let at = patches.offset(y, x, row);
-                    accumulate(&mut input_delta[at..at + run], terms, turned);
+                    accumulate(&mut input_delta[at..at + run], entries, transposed);
                 }
             }
         }
@@ -213,18 +216,20 @@ impl Kind for Conv2d {
 
     fn gradients(
         &self,
-        Taped { x, delta, .. }: Taped,
+        LayerValues { x, delta, .. }: LayerValues,
         gradients: &mut LayerGradients,
-        scratch: &mut Scratch,
+        workspace: &mut Workspace,
         pass: Pass,
+        _executor: &mut Executor,
     ) {
-        let Scratch {
+        let x = x.dense();
+        let Workspace {
             first: sums,
             second: padded,
             inputs: listed,
-            deltas: List { terms, ends, .. },
+            deltas: SparseRows { entries, ends, .. },
             ..
-        } = scratch;
+        } = workspace;
         let (maps, patches) = (self.biases.len(), self.patches());
         let (rows, run, room) = (patches.rows, patches.run, patches.height * patches.width);
         // Shape (maps, rows, run): the transpose of the gradient, whose runs are summed whole,
@@ -236,21 +241,21 @@ impl Kind for Conv2d {
         gradients.biases.fill(0.0);
         for (x, delta) in x.rows().into_iter().zip(delta.rows()) {
             let (x, delta) = (x.to_slice().expect(ROWS), delta.to_slice().expect(ROWS));
-            list_by_map(delta, maps, &patches, listed, terms, ends);
+            list_by_map(delta, maps, &patches, listed, entries, ends);
             padded.clear();
             if short {
                 padded.extend_from_slice(x);
                 padded.resize(x.len() + RUN, 0.0);
             }
             for (map, sums) in sums.chunks_exact_mut(rows * width).enumerate() {
-                let terms = &terms[map * room..][..ends[map]];
-                gradients.biases[map] += terms.iter().map(|term| term.factor).sum::<Real>();
+                let entries = &entries[map * room..][..ends[map]];
+                gradients.biases[map] += entries.iter().map(|entry| entry.value).sum::<Real>();
                 if short {
-                    accumulate_runs(sums, terms, padded, patches.pitch);
+                    accumulate_runs(sums, entries, padded, patches.stride);
                     continue;
                 }
                 for (row, sum) in sums.chunks_exact_mut(run).enumerate() {
-                    accumulate(sum, terms, &x[row * patches.pitch..]);
+                    accumulate(sum, entries, &x[row * patches.stride..]);
                 }
             }
         }
@@ -263,30 +268,30 @@ impl Kind for Conv2d {
     }
 }
 
-/// Deltas that are not zero, map after map, each with the place of its patch; map m's list begins
-/// at m · patches and has `ends[m]` terms. `listed` is room for those of a patch.
+/// Lists the deltas that are not zero, map after map, each with the place of its patch; map m's
+/// entries begin at m · patches, and there are `ends[m]` of them. `listed` is room for a patch.
 fn list_by_map(
     delta: &[Real],
     maps: usize,
     patches: &Patches,
-    listed: &mut List,
-    terms: &mut Vec<Term>,
+    listed: &mut SparseRows,
+    entries: &mut Vec<Entry>,
     ends: &mut Vec<usize>,
 ) {
     let room = patches.height * patches.width;
     listed.clear(maps);
-    if terms.len() < delta.len() {
-        terms.resize(delta.len(), Term::default());
+    if entries.len() < delta.len() {
+        entries.resize(delta.len(), Entry::default());
     }
     ends.clear();
     ends.resize(maps, 0);
     for (patch, deltas) in delta.chunks_exact(maps).enumerate() {
         let (y, x) = (patch / patches.width, patch % patches.width);
         let offset = patches.offset(y, x, 0) as u32;
-        let count = nonzero(deltas, 1, &mut listed.terms);
-        for term in &listed.terms[..count] {
-            let map = term.offset as usize;
-            terms[map * room + ends[map]] = Term { offset, factor: term.factor };
+        let count = nonzero(deltas, 1, &mut listed.entries);
+        for entry in &listed.entries[..count] {
+            let map = entry.offset as usize;
+            entries[map * room + ends[map]] = Entry { offset, value: entry.value };
             ends[map] += 1;
         }
     }

@@ -1,39 +1,40 @@
 //! The fully connected layer: z = x W + b, a = σ(z).
 
-mod many;
+mod row_by_row;
 mod wide;
 
-use many::Weights;
-pub(crate) use many::are_many;
-pub(crate) use wide::{Chunk, Rows, cut_rows, halves};
-
-use super::{BIASES, Descent, Kind, Pass, Role, Scratch, Shape, Taped, Told};
-use crate::linalg::{List, Packed, add_bytes_times_rows, nonzero, scatter_rows, sum_rows};
-use crate::nn::{Activation, Init, LayerGradients, Real};
+use super::{BIASES, GradientStep, LayerOps, LayerValues, Pass, Role, Shape, Workspace};
+use crate::linalg::{AlignedBuffer, Strips, add_bytes_times_rows, sum_rows};
+use crate::nn::{Activation, Batch, Executor, Init, InputKind, LayerGradients, Matrix, Mode, Real};
 use crate::rng::Stream;
 use ndarray::linalg::general_mat_mul;
 use ndarray::{Array1, Array2, ArrayView2, ArrayViewD, ArrayViewMut2, ArrayViewMutD};
 use rand_distr::{Distribution, Normal};
 use serde::{Deserialize, Serialize};
-use std::mem::take;
 
 /// Every unit sees every input.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Dense {
     /// Shape (inputs, units): the transpose of the book's w_jk, so that the weights of one input
     /// lie side by side.
-    pub weights: Array2<Real>,
+    pub weights: Matrix,
     /// Shape (units).
     pub biases: Array1<Real>,
     pub activation: Activation,
 }
 
-/// Weights up to which all rows are best gone through for every sample: they stay in the
-/// processor's second cache.
-const NARROW: usize = 100_000;
-/// Weights up to which they are turned for [`Kind::input_delta`].
+/// Weights from which a layer works on a chunk of its inputs at a time (see `wide`): threads share
+/// chunks, and the weights of one stay in the cache.
+const WIDE: usize = 50_000;
+/// Most weights for which a list of the inputs that are not zero is read sample by sample: all
+/// weights stay in the second cache meanwhile.
+const SPARSE_INPUT_WEIGHTS: usize = 100_000;
+/// Samples from which weights are updated like a product of matrices, each weight loaded and stored
+/// once, and from which it pays to copy what is read again and again.
+const MIN_BATCH_FOR_GEMM: usize = 24;
+/// Weights up to which they are transposed for [`LayerOps::input_delta`].
 const SMALL: usize = 4096;
-/// For each sample so many more make up for turning them.
+/// For each sample so many more make up for transposing them.
 const SMALL_A_SAMPLE: usize = 512;
 
 impl Dense {
@@ -53,40 +54,28 @@ impl Dense {
             .expect("a deviation of 1/sqrt(n) is finite and positive");
         let unit = Normal::new(0.0, 1.0).expect("1 is finite and positive");
         let biases = Array1::from_shape_simple_fn(units, || unit.sample(stream) as Real);
-        let weights =
-            Array2::from_shape_simple_fn((inputs, units), || normal.sample(stream) as Real);
+        let weights = Matrix::from_simple_fn(inputs, units, || normal.sample(stream) as Real);
         Self { weights, biases, activation }
     }
 
-    /// Whether it has more weights than the second cache holds.
+    /// Whether it has so many weights that it works on a chunk of inputs at a time, where these come
+    /// as [`Batch::Dense`].
     pub(crate) fn is_wide(&self) -> bool {
-        self.weights.len() > NARROW
+        self.weights.len() >= WIDE
     }
 
-    /// How far apart the weights of two inputs are.
-    fn pitch(&self, packed: &Packed, pass: Pass) -> usize {
-        if pass.packed { packed.stride() } else { self.biases.len() }
-    }
-
-    /// BP3, times `pass.scale`.
-    pub(crate) fn bias_gradients(taped: Taped, gradients: &mut LayerGradients, pass: Pass) {
-        gradients.biases.fill(0.0);
-        add_rows(&mut gradients.biases, taped.delta, pass.scale);
-    }
-
-    /// Adds factor · δ of every sample to the biases.
-    pub(crate) fn descend_biases(&mut self, delta: ArrayView2<Real>, factor: Real) {
-        add_rows(&mut self.biases, delta, factor);
+    fn works_by_chunks(&self, x: Batch) -> bool {
+        self.is_wide() && matches!(x, Batch::Dense(_))
     }
 }
 
-impl Kind for Dense {
+impl LayerOps for Dense {
     fn input(&self) -> Shape {
-        Shape::vector(self.weights.nrows())
+        Shape::vector(self.weights.rows())
     }
 
     fn output(&self) -> Shape {
-        Shape::vector(self.weights.ncols())
+        Shape::vector(self.weights.columns())
     }
 
     fn name(&self) -> String {
@@ -120,55 +109,58 @@ impl Kind for Dense {
     }
 
     fn unit_weights(&self, unit: usize) -> (Shape, Vec<Real>) {
-        (self.input(), self.weights.column(unit).to_vec())
+        (self.input(), self.weights.view().column(unit).to_vec())
     }
 
     fn visit_mut(&mut self, visit: &mut dyn FnMut(Role, &mut [Real])) {
-        visit(Role::Weights, self.weights.as_slice_mut().expect("weights are row-major"));
-        visit(Role::Biases, self.biases.as_slice_mut().expect("a vector of its own is contiguous"));
+        visit(Role::Weights, self.weights.padded_mut());
+        visit(Role::Biases, slice_mut(&mut self.biases));
     }
 
+    /// The gradient of the weights is padded as they are.
     fn zero_gradients(&self) -> LayerGradients {
         LayerGradients {
-            weights: vec![Array2::zeros(self.weights.raw_dim()).into_dyn()],
+            weights: vec![Array2::zeros((self.weights.rows(), self.weights.stride())).into_dyn()],
             biases: Array1::zeros(self.biases.raw_dim()),
             statistics: Vec::new(),
         }
     }
 
-    fn listing_stride(&self) -> Option<usize> {
-        (!self.is_wide()).then_some(self.biases.len())
-    }
-
-    fn pack(&self, scratch: &mut Scratch, lines: bool) {
-        scratch.packed.fill(slice(&self.weights), self.biases.len(), lines);
-    }
-
-    fn unpack(&mut self, scratch: &Scratch) {
-        let weights = self.weights.as_slice_mut().expect("weights are row-major");
-        scratch.packed.copy_to(weights, self.biases.len());
+    fn input_kind(&self, samples: usize, mode: Mode) -> InputKind {
+        if self.weights.len() > SPARSE_INPUT_WEIGHTS {
+            InputKind::Dense
+        } else if mode != Mode::Inference && samples >= MIN_BATCH_FOR_GEMM {
+            InputKind::Bytes
+        } else {
+            InputKind::Sparse { stride: self.weights.stride() }
+        }
     }
 
     fn forward(
         &self,
-        x: ArrayView2<Real>,
+        x: Batch,
         mut a: ArrayViewMut2<Real>,
-        scratch: &mut Scratch,
-        pass: Pass,
+        workspace: &mut Workspace,
+        _pass: Pass,
+        executor: &mut Executor,
     ) {
-        if self.is_wide() {
-            self.weighted_inputs_alone(x, a.view_mut(), scratch);
-        } else {
-            if pass.told == Told::Numbers {
-                list(x, self.biases.len(), &mut scratch.inputs);
+        let (weights, stride) = (self.weights.padded(), self.weights.stride());
+        let (biases, sum) = (slice(&self.biases), a.as_slice_mut().expect(BATCH));
+        match x {
+            Batch::Dense(x) if self.is_wide() => {
+                return self.forward_by_chunks(x, a, workspace, executor);
             }
-            let Scratch { inputs, bytes, packed, .. } = scratch;
-            let weights = if pass.packed { packed.values() } else { slice(&self.weights) };
-            if pass.told == Told::Bytes {
+            Batch::Dense(x) => {
+                workspace.inputs.clear(x.len());
+                for x in x.rows() {
+                    workspace.inputs.push_values(x.to_slice().expect(BATCH), stride);
+                }
+                sum_rows(sum, biases, &workspace.inputs, weights);
+            }
+            Batch::Sparse(rows) => sum_rows(sum, biases, rows, weights),
+            Batch::Bytes(bytes) => {
                 a.assign(&self.biases);
-                add_bytes_times_rows(a.view_mut(), bytes, weights, self.pitch(packed, pass));
-            } else {
-                sum_rows(a.as_slice_mut().expect(ROWS), slice(&self.biases), inputs, weights);
+                add_bytes_times_rows(a.view_mut(), bytes, weights, stride);
             }
         }
         self.activation.apply_in_place(a);
@@ -176,118 +168,110 @@ impl Kind for Dense {
 
     fn input_delta(
         &self,
-        taped: Taped,
+        values: LayerValues,
         mut input_delta: ArrayViewMut2<Real>,
-        scratch: &mut Scratch,
-        _pass: Pass,
+        workspace: &mut Workspace,
+        pass: Pass,
+        executor: &mut Executor,
     ) {
         if self.is_wide() {
-            return self.input_delta_alone(taped, input_delta, scratch);
+            return self.input_delta_by_chunks(values, input_delta, workspace, pass, executor);
         }
-        let delta = taped.delta;
+        let delta = values.delta;
         if self.weights.len() > SMALL.max(SMALL_A_SAMPLE * delta.nrows()) {
-            return general_mat_mul(1.0, &delta, &self.weights.t(), 0.0, &mut input_delta);
+            let weights = self.weights.view();
+            return general_mat_mul(1.0, &delta, &weights.t(), 0.0, &mut input_delta);
         }
         // The weights of one unit side by side, behind as many zeros.
-        let inputs = self.weights.nrows();
-        let Scratch { second: turned, deltas, .. } = scratch;
-        turned.clear();
-        turned.resize(inputs, 0.0);
+        let inputs = self.weights.rows();
+        let Workspace { second: transposed, deltas, .. } = workspace;
+        transposed.clear();
+        transposed.resize(inputs, 0.0);
         for unit in 0..self.biases.len() {
-            turned.extend(slice(&self.weights)[unit..].iter().step_by(self.biases.len()));
+            let column = self.weights.padded()[unit..].iter().step_by(self.weights.stride());
+            transposed.extend(column);
         }
-        let (zeros, turned) = turned.split_at(inputs);
-        list(delta, inputs, deltas);
-        sum_rows(input_delta.as_slice_mut().expect(ROWS), zeros, deltas, turned);
+        let (zeros, transposed) = transposed.split_at(inputs);
+        deltas.clear(delta.len());
+        for delta in delta.rows() {
+            deltas.push_values(delta.to_slice().expect(BATCH), inputs);
+        }
+        sum_rows(input_delta.as_slice_mut().expect(BATCH), zeros, deltas, transposed);
     }
 
     fn gradients(
         &self,
-        taped: Taped,
+        values: LayerValues,
         gradients: &mut LayerGradients,
-        scratch: &mut Scratch,
+        workspace: &mut Workspace,
         pass: Pass,
+        executor: &mut Executor,
     ) {
-        Self::bias_gradients(taped, gradients, pass);
-        let Taped { x, delta, .. } = taped;
-        let weights = &mut gradients.weights[0];
-        if self.is_wide() {
-            let weights = weights.as_slice_mut().expect("gradients are row-major");
-            let Scratch { chunks, deltas: list, strips, .. } = scratch;
-            let delta = cut_rows(delta, 1.0, strips);
-            for rows in Rows::all(weights, x) {
-                rows.list(chunks, pass.scale, list);
-                rows.gradient(delta, list);
-            }
-            return;
+        gradients.biases.fill(0.0);
+        add_rows(&mut gradients.biases, values.delta, pass.scale);
+        let weights = gradients.weights[0].as_slice_mut().expect("gradients are row-major");
+        let rows = Rows { values: weights, stride: self.weights.stride() };
+        let overwrite = |_: &mut [Real]| 0.0;
+        if self.works_by_chunks(values.x) {
+            rows.update_by_chunks(values, pass.scale, overwrite, workspace, executor);
+        } else {
+            rows.update(values, pass.scale, overwrite, workspace);
         }
-        let weights = weights.as_slice_mut().expect("gradients are row-major");
-        let units = self.biases.len();
-        if are_many(delta.nrows()) {
-            let weights = Weights { values: weights, pitch: units };
-            return weights.learn(taped, pass.told, [pass.scale, 0.0], scratch);
-        }
-        weights.fill(0.0);
-        let delta = delta.to_slice().expect(ROWS);
-        scatter_rows(weights, &scratch.inputs, delta, units, pass.scale);
     }
 
-    fn descend(
+    fn update(
         &mut self,
-        taped: Taped,
-        descent: Descent,
-        scratch: &mut Scratch,
+        values: LayerValues,
+        step: GradientStep,
+        workspace: &mut Workspace,
         pass: Pass,
+        executor: &mut Executor,
     ) -> bool {
-        let Taped { x, delta, .. } = taped;
-        let factor = descent.factor(pass.scale);
-        self.descend_biases(delta, factor);
-        // Lent, so that the rest of the scratch can be written meanwhile.
-        let mut packed = take(&mut scratch.packed);
-        let (wide, pitch) = (self.is_wide(), self.pitch(&packed, pass));
-        let weights = if pass.packed {
-            packed.values_mut()
+        let factor = step.factor(pass.scale);
+        add_rows(&mut self.biases, values.delta, factor);
+        let by_chunks = self.works_by_chunks(values.x);
+        let stride = self.weights.stride();
+        let rows = Rows { values: self.weights.padded_mut(), stride };
+        let decay = |weights: &mut [Real]| step.weight_decay_factor(weights);
+        if by_chunks {
+            rows.update_by_chunks(values, factor, decay, workspace, executor);
         } else {
-            self.weights.as_slice_mut().expect("weights are row-major")
-        };
-        if wide {
-            let Scratch { chunks, deltas, strips, .. } = scratch;
-            let delta = cut_rows(delta, 1.0, strips);
-            for rows in Rows::all(weights, x) {
-                rows.list(chunks, factor, deltas);
-                rows.descend(delta, descent, deltas);
-            }
-        } else if are_many(delta.nrows()) {
-            let keep = descent.keep(weights);
-            let weights = Weights { values: weights, pitch };
-            weights.learn(taped, pass.told, [factor, keep], scratch);
-        } else {
-            descent.decay(weights);
-            let (delta, units) = (delta.to_slice().expect(ROWS), self.biases.len());
-            scatter_rows(weights, &scratch.inputs, delta, units, factor);
+            rows.update(values, factor, decay, workspace);
         }
-        scratch.packed = packed;
         true
     }
 }
 
-/// Lists the values of a batch that are not zero; the weights of each are `stride` numbers.
-fn list(x: ArrayView2<Real>, stride: usize, into: &mut List) {
-    into.clear(x.len());
-    for x in x.rows() {
-        into.push(|terms| nonzero(x.to_slice().expect(ROWS), stride, terms));
-    }
+/// Weights, or their gradient: a row an input, `stride` numbers apart.
+struct Rows<'a> {
+    values: &'a mut [Real],
+    stride: usize,
+}
+
+/// A copy of a batch's rows in strips, times `factor`.
+fn copy_in_strips<'a>(
+    rows: ArrayView2<Real>,
+    factor: Real,
+    room: &'a mut AlignedBuffer,
+) -> Strips<'a> {
+    let width = rows.ncols();
+    Strips::copy(rows.to_slice().expect(BATCH), width, 0..width, factor, room)
 }
 
 /// `sum` += factor · every row.
 fn add_rows(sum: &mut Array1<Real>, rows: ArrayView2<Real>, factor: Real) {
-    let rows = rows.to_slice().expect(ROWS).chunks_exact(sum.len());
+    let rows = rows.to_slice().expect(BATCH).chunks_exact(sum.len());
     rows.for_each(|row| sum.iter_mut().zip(row).for_each(|(sum, &value)| *sum += factor * value));
 }
 
 /// Why a batch and its rows are slices.
-const ROWS: &str = "the values of a batch lie side by side";
+const BATCH: &str = "the values of a batch lie side by side";
+const VECTOR: &str = "a vector of its own is contiguous";
 
-fn slice<D: ndarray::Dimension>(array: &ndarray::Array<Real, D>) -> &[Real] {
-    array.as_slice().expect("weights and biases are row-major")
+fn slice(vector: &Array1<Real>) -> &[Real] {
+    vector.as_slice().expect(VECTOR)
+}
+
+fn slice_mut(vector: &mut Array1<Real>) -> &mut [Real] {
+    vector.as_slice_mut().expect(VECTOR)
 }

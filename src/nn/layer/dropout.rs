@@ -1,14 +1,14 @@
 //! Dropout (section 3.2).
 
-use super::{Kind, Pass, Scratch, Shape, Taped};
-use crate::nn::{Mode, Real};
+use super::{LayerOps, LayerValues, Pass, ROWS, Shape, Workspace};
+use crate::nn::{Batch, Executor, Mode, Real};
 use crate::rng::{self, Purpose, Stream};
-use ndarray::{ArrayView2, ArrayViewMut2, Zip};
+use ndarray::{ArrayView2, ArrayViewMut2, Axis, Zip};
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 
-/// Leaves each value out with probability `rate` while training, another choice for every sample,
-/// and hands all of them on otherwise.
+/// Leaves each value out with probability `rate` while training, drawn anew for every sample, and
+/// passes all of them on in inference.
 ///
 /// The book trains with the thinned network as it is and afterwards, when all units take part,
 /// multiplies the weights behind them by 1 − `rate` (by ½ for its half). Here, the values that stay
@@ -24,8 +24,8 @@ pub struct Dropout {
 }
 
 impl Dropout {
-    /// Opens the stream of the first of the rows; the rows follow one another in it by number, so
-    /// that parts of a mini-batch draw what the whole would.
+    /// The stream of a mini-batch, none for inference. Each row has a stream of its own number in it,
+    /// so that parts of a mini-batch draw what the whole would.
     fn stream(mode: Mode) -> Option<Stream> {
         match mode {
             Mode::Training { seed, epoch, step } => {
@@ -36,7 +36,7 @@ impl Dropout {
     }
 
     /// Forward of some rows, the first of them `pass.first_row`; `mask` is as large as they are.
-    pub(crate) fn forward_rows(
+    fn forward_rows(
         &self,
         x: ArrayView2<Real>,
         mut a: ArrayViewMut2<Real>,
@@ -55,7 +55,7 @@ impl Dropout {
     }
 
     /// Backward of rows that had this `mask`.
-    pub(crate) fn input_delta_rows(
+    fn input_delta_rows(
         delta: ArrayView2<Real>,
         mut input_delta: ArrayViewMut2<Real>,
         mask: &[Real],
@@ -85,7 +85,7 @@ impl Dropout {
     }
 }
 
-impl Kind for Dropout {
+impl LayerOps for Dropout {
     fn input(&self) -> Shape {
         self.shape
     }
@@ -100,30 +100,42 @@ impl Kind for Dropout {
 
     fn forward(
         &self,
-        x: ArrayView2<Real>,
-        a: ArrayViewMut2<Real>,
-        scratch: &mut Scratch,
+        x: Batch,
+        mut a: ArrayViewMut2<Real>,
+        workspace: &mut Workspace,
         pass: Pass,
+        executor: &mut Executor,
     ) {
-        scratch.first.resize(x.len(), 0.0);
-        self.forward_rows(x, a, &mut scratch.first, pass);
+        let x = x.dense();
+        workspace.first.resize(x.len(), 0.0);
+        let masks = workspace.first.chunks_mut(ROWS * x.ncols());
+        let parts = x.axis_chunks_iter(Axis(0), ROWS).zip(a.axis_chunks_iter_mut(Axis(0), ROWS));
+        executor.each(parts.zip(masks).enumerate(), |(part, ((x, a), mask))| {
+            let first_row = pass.first_row + part * ROWS;
+            self.forward_rows(x, a, mask, Pass { first_row, ..pass });
+        });
     }
 
     fn input_delta(
         &self,
-        Taped { delta, .. }: Taped,
-        input_delta: ArrayViewMut2<Real>,
-        scratch: &mut Scratch,
+        LayerValues { delta, .. }: LayerValues,
+        mut input_delta: ArrayViewMut2<Real>,
+        workspace: &mut Workspace,
         pass: Pass,
+        executor: &mut Executor,
     ) {
-        Self::input_delta_rows(delta, input_delta, &scratch.first, pass);
+        let masks = workspace.first.chunks(ROWS * delta.ncols());
+        let parts = delta.axis_chunks_iter(Axis(0), ROWS);
+        let parts = parts.zip(input_delta.axis_chunks_iter_mut(Axis(0), ROWS));
+        executor.each(parts.zip(masks), |((delta, input_delta), mask)| {
+            Self::input_delta_rows(delta, input_delta, mask, pass);
+        });
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::nn::layer::Told;
     use ndarray::{Array2, s};
 
     fn pass(step: u64, first_row: usize) -> Pass {
@@ -132,20 +144,15 @@ mod tests {
             layer: 1,
             first_row,
             scale: 1.0,
-            told: Told::Numbers,
-            packed: false,
+            skip_zero_inputs: false,
         }
     }
 
     fn masked(rate: f64, rows: usize, pass: Pass) -> Array2<Real> {
         let layer = Dropout { shape: Shape::vector(500), rate };
         let mut a = Array2::zeros((rows, 500));
-        layer.forward(
-            Array2::ones((rows, 500)).view(),
-            a.view_mut(),
-            &mut Scratch::default(),
-            pass,
-        );
+        let (x, mut workspace) = (Array2::ones((rows, 500)), Workspace::default());
+        layer.forward(x.view().into(), a.view_mut(), &mut workspace, pass, &mut Executor::Serial);
         a
     }
 

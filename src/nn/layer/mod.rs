@@ -1,27 +1,27 @@
-//! Layers: one file a kind, and this table of them.
+//! Layers: one file each, what they all do ([`LayerOps`]), and the table of them ([`Layer`]).
 
 mod conv2d;
 mod dense;
-mod descent;
 mod dropout;
+mod gradient_step;
 mod norm;
 mod pool2d;
 mod recurrent;
 
 pub use conv2d::Conv2d;
 pub use dense::Dense;
-pub(crate) use dense::{Chunk, Rows, are_many, cut_rows, halves};
-pub use descent::Descent;
-pub(crate) use descent::sign;
 pub use dropout::Dropout;
+pub use gradient_step::GradientStep;
+pub(crate) use gradient_step::sign;
 pub use norm::Norm;
 pub use pool2d::{Pool2d, Pooling};
 pub use recurrent::Recurrent;
 
-use super::{Activation, LayerGradients, Mode, Real};
-use crate::linalg::{Bytes, List, Packed};
+use super::{Activation, Batch, Executor, InputKind, LayerGradients, Mode, Real};
+use crate::linalg::{AlignedBuffer, SparseRows};
 use ndarray::{ArrayView2, ArrayViewD, ArrayViewMut2, ArrayViewMutD};
 use serde::{Deserialize, Serialize};
+use std::sync::Mutex;
 
 /// What goes in or comes out of a layer: feature maps of height × width. A vector of n is (1, 1, n).
 /// In the row of a batch, the maps of one pixel lie side by side: (height, width, maps).
@@ -66,22 +66,26 @@ impl Shape {
     }
 }
 
-/// Whether a learned array is regularized.
+/// How an array of parameters is updated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
+    /// Along the gradient, and by regularization.
     Weights,
-    /// Left alone by regularization (section 3.2).
+    /// Along the gradient; left alone by regularization (section 3.2).
     Biases,
-    /// Measured of mini-batches instead of learned.
+    /// Moving means of what is measured in mini-batches.
     Statistics,
 }
 
-/// What every layer calls its biases among its parameters.
+/// The name of biases among the parameters of every layer.
 pub(crate) const BIASES: &str = "biases";
 
-/// What a layer calls its statistics, see [`Role::Statistics`].
+/// The names of statistics, see [`Role::Statistics`].
 pub(crate) const MEAN: &str = "mean";
 pub(crate) const VARIANCE: &str = "variance";
+
+/// Samples of a part, where work is shared out by samples.
+pub(crate) const ROWS: usize = 8;
 
 /// Which rows of which mini-batch a layer is working on.
 #[derive(Clone, Copy, Debug)]
@@ -93,58 +97,56 @@ pub struct Pass {
     pub first_row: usize,
     /// What every sum over samples is multiplied by: 1 / samples of the whole mini-batch.
     pub scale: Real,
-    pub told: Told,
-    /// Whether the weights are in the scratch: see [`Kind::pack`].
-    pub packed: bool,
+    /// Whether ∂C/∂x will be multiplied by 0 wherever x is 0, and so need not be computed there.
+    pub skip_zero_inputs: bool,
 }
 
-/// How a layer is told its inputs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Told {
-    /// By x.
-    Numbers,
-    /// By a list in its scratch; x is not to be read.
-    List,
-    /// By bytes in its scratch; x is not to be read.
-    Bytes,
+impl Pass {
+    pub(crate) fn for_input_delta(self, skip_zero_inputs: bool) -> Self {
+        Self { skip_zero_inputs, ..self }
+    }
 }
 
-/// Buffers of a layer that keep their room from one mini-batch to the next.
-#[derive(Clone, Debug, Default)]
-pub struct Scratch {
+/// Buffers of a layer that keep their room from one mini-batch to the next; what a layer leaves here
+/// in the forward pass it finds again in the backward pass.
+#[derive(Debug, Default)]
+pub struct Workspace {
     pub(crate) first: Vec<Real>,
     pub(crate) second: Vec<Real>,
     pub(crate) third: Vec<Real>,
     /// Places in an image.
     pub(crate) places: Vec<usize>,
     /// The layer's inputs that are not zero, row after row.
-    pub(crate) inputs: List,
-    /// The same of a wide dense layer, a list for some inputs at a time.
-    pub(crate) chunks: Vec<List>,
-    /// The layer's inputs as bytes, a row a sample; and a row an input.
-    pub(crate) bytes: Bytes,
-    pub(crate) turned: Bytes,
-    /// Its deltas that are not zero.
-    pub(crate) deltas: List,
-    /// The layer's weights, while they are here instead of in the layer: see [`Kind::pack`].
-    pub(crate) packed: Packed,
-    /// Weights or deltas, where they can be read fast.
-    pub(crate) strips: Packed,
-    /// Sums that are not yet complete.
-    pub(crate) sums: Packed,
+    pub(crate) inputs: SparseRows,
+    /// The same for a wide dense layer: a list for some inputs at a time.
+    pub(crate) chunks: Vec<SparseRows>,
+    /// Deltas that are not zero.
+    pub(crate) deltas: SparseRows,
+    /// A copy of deltas or inputs in strips, which is read fast.
+    pub(crate) strips: AlignedBuffer,
+    /// Room for threads that work at the same time.
+    pub(crate) rooms: Vec<Mutex<Room>>,
+}
+
+/// Room for a part of a layer's work.
+#[derive(Debug, Default)]
+pub(crate) struct Room {
+    pub(crate) rows: SparseRows,
+    pub(crate) numbers: AlignedBuffer,
 }
 
 /// What backpropagation hands a layer: its input x, its activations a, and δ = ∂C/∂z, all of one
 /// row a sample.
 #[derive(Clone, Copy, Debug)]
-pub struct Taped<'a> {
-    pub x: ArrayView2<'a, Real>,
+pub struct LayerValues<'a> {
+    pub x: Batch<'a>,
     pub a: ArrayView2<'a, Real>,
     pub delta: ArrayView2<'a, Real>,
 }
 
-/// What every kind of layer does.
-pub trait Kind {
+/// What every layer does. Where an [`Executor`] is passed, work may be shared among its threads; the
+/// result does not depend on their number.
+pub trait LayerOps {
     /// Values that go in.
     fn input(&self) -> Shape;
 
@@ -164,13 +166,13 @@ pub trait Kind {
         0
     }
 
-    /// The arrays that the layer learns, by name; none for a layer that learns nothing. Model files
-    /// keep them under these names.
+    /// The layer's parameters, array by array with their names; none for a layer that learns nothing.
+    /// Model files keep them under these names.
     fn parameters(&self) -> Vec<(&'static str, ArrayViewD<'_, Real>)> {
         Vec::new()
     }
 
-    /// [`Kind::parameters`], to be changed.
+    /// [`LayerOps::parameters`], to be changed.
     fn parameters_mut(&mut self) -> Vec<(&'static str, ArrayViewMutD<'_, Real>)> {
         Vec::new()
     }
@@ -180,95 +182,89 @@ pub trait Kind {
         0
     }
 
-    /// The incoming weights of a unit below [`Kind::units`], maps first: (maps, height, width).
+    /// The incoming weights of a unit below [`LayerOps::units`], maps first: (maps, height, width).
     fn unit_weights(&self, _unit: usize) -> (Shape, Vec<Real>) {
         (Shape::vector(0), Vec::new())
     }
 
-    /// Hands out every array that the layer learns, weights before biases before statistics, without
-    /// allocating.
+    /// Calls back with every array of parameters as it lies in memory, weights before biases before
+    /// statistics. Rows may be padded with zeros, which the callback leaves zero. Allocates nothing.
     fn visit_mut(&mut self, _visit: &mut dyn FnMut(Role, &mut [Real])) {}
 
-    /// The gradient's room: zeros.
+    /// Room for gradients: zeros, array by array as [`LayerOps::visit_mut`] visits them.
     fn zero_gradients(&self) -> LayerGradients {
         LayerGradients::default()
     }
 
-    /// How far apart the weights of one input and of the next lie, where the layer is best told its
-    /// inputs as a list of those that are not zero.
-    fn listing_stride(&self) -> Option<usize> {
-        None
+    /// The form in which the layer wants so many samples of the network's input.
+    fn input_kind(&self, _samples: usize, _mode: Mode) -> InputKind {
+        InputKind::Dense
     }
 
-    /// Moves the weights into the scratch, where they lie as the processor likes it best. Until
-    /// [`Kind::unpack`] those in the layer are out of date. For layers with a
-    /// [`Kind::listing_stride`]. Each row begins with a line of the cache where `lines` says so.
-    fn pack(&self, _scratch: &mut Scratch, _lines: bool) {}
-
-    /// Moves the weights back.
-    fn unpack(&mut self, _scratch: &Scratch) {}
-
-    /// a = σ(z) of x; `x` of shape (samples, inputs), `a` of shape (samples, outputs).
+    /// a = σ(z) of x: `x` of shape (samples, inputs), `a` of shape (samples, outputs).
     fn forward(
         &self,
-        x: ArrayView2<Real>,
+        x: Batch,
         a: ArrayViewMut2<Real>,
-        scratch: &mut Scratch,
+        workspace: &mut Workspace,
         pass: Pass,
+        executor: &mut Executor,
     );
 
-    /// BP2's first factor: from δ = ∂C/∂z the derivative ∂C/∂x, shape (samples, inputs), which is
-    /// overwritten.
+    /// BP2's first factor: ∂C/∂x from δ = ∂C/∂z, shape (samples, inputs), which is overwritten.
     fn input_delta(
         &self,
-        taped: Taped,
+        values: LayerValues,
         input_delta: ArrayViewMut2<Real>,
-        scratch: &mut Scratch,
+        workspace: &mut Workspace,
         pass: Pass,
+        executor: &mut Executor,
     );
 
-    /// BP3 and BP4: from δ = ∂C/∂z the gradient of what the layer learns, times `pass.scale`;
-    /// `gradients` are overwritten.
+    /// BP3 and BP4: from δ = ∂C/∂z the gradients of the parameters, times `pass.scale`; `gradients`
+    /// are overwritten.
     fn gradients(
         &self,
-        _taped: Taped,
+        _values: LayerValues,
         _gradients: &mut LayerGradients,
-        _scratch: &mut Scratch,
+        _workspace: &mut Workspace,
         _pass: Pass,
+        _executor: &mut Executor,
     ) {
     }
 
     /// One step of plain gradient descent without writing the gradient down; false, and nothing
-    /// done, where the layer has no such way.
-    fn descend(
+    /// done, where the layer cannot do that.
+    fn update(
         &mut self,
-        _taped: Taped,
-        _descent: Descent,
-        _scratch: &mut Scratch,
+        _values: LayerValues,
+        _step: GradientStep,
+        _workspace: &mut Workspace,
         _pass: Pass,
+        _executor: &mut Executor,
     ) -> bool {
         false
     }
 }
 
 macro_rules! layers {
-    ($($(#[$doc:meta])* $kind:ident,)+) => {
-        /// A layer of a network: plain data, no hidden caches.
+    ($($(#[$doc:meta])* $layer:ident,)+) => {
+        /// A layer of a network: its parameters alone, no caches.
         #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
         pub enum Layer {
-            $($(#[$doc])* $kind($kind),)+
+            $($(#[$doc])* $layer($layer),)+
         }
 
         impl Layer {
-            pub(crate) fn kind(&self) -> &dyn Kind {
+            pub(crate) fn ops(&self) -> &dyn LayerOps {
                 match self {
-                    $(Self::$kind(layer) => layer,)+
+                    $(Self::$layer(layer) => layer,)+
                 }
             }
 
-            pub(crate) fn kind_mut(&mut self) -> &mut dyn Kind {
+            pub(crate) fn ops_mut(&mut self) -> &mut dyn LayerOps {
                 match self {
-                    $(Self::$kind(layer) => layer,)+
+                    $(Self::$layer(layer) => layer,)+
                 }
             }
         }
@@ -294,37 +290,37 @@ impl Layer {
     /// Values that go in.
     #[must_use]
     pub fn input(&self) -> Shape {
-        self.kind().input()
+        self.ops().input()
     }
 
     /// Values that come out.
     #[must_use]
     pub fn output(&self) -> Shape {
-        self.kind().output()
+        self.ops().output()
     }
 
     /// As the network's text writes it, such as `dense30`.
     #[must_use]
     pub fn name(&self) -> String {
-        self.kind().name()
+        self.ops().name()
     }
 
     /// The function between weighted inputs and activations; linear where there is none.
     #[must_use]
     pub fn activation(&self) -> Activation {
-        self.kind().activation()
+        self.ops().activation()
     }
 
     /// Multiplications that one sample takes on its way forward.
     #[must_use]
     pub fn multiplications(&self) -> usize {
-        self.kind().multiplications()
+        self.ops().multiplications()
     }
 
     /// Number of units, or of feature maps that share their weights; 0 where nothing is learned.
     #[must_use]
     pub fn units(&self) -> usize {
-        self.kind().units()
+        self.ops().units()
     }
 
     /// The incoming weights of a unit below [`Layer::units`], maps first: (maps, height, width).
@@ -333,7 +329,7 @@ impl Layer {
     /// Where there is no such unit.
     #[must_use]
     pub fn unit_weights(&self, unit: usize) -> (Shape, Vec<Real>) {
-        self.kind().unit_weights(unit)
+        self.ops().unit_weights(unit)
     }
 
     /// The arrays of weights that the layer learns; none for a layer that learns nothing.
@@ -349,15 +345,15 @@ impl Layer {
         biases.map_or_else(Vec::new, |(_, array)| array.iter().copied().collect())
     }
 
-    /// The arrays that the layer learns, by name; none for a layer that learns nothing. Model files
-    /// keep them under these names.
+    /// The layer's parameters, array by array with their names; none for a layer that learns nothing.
+    /// Model files keep them under these names.
     #[must_use]
     pub fn parameters(&self) -> Vec<(&'static str, ArrayViewD<'_, Real>)> {
-        self.kind().parameters()
+        self.ops().parameters()
     }
 
     /// [`Layer::parameters`], to be changed.
     pub fn parameters_mut(&mut self) -> Vec<(&'static str, ArrayViewMutD<'_, Real>)> {
-        self.kind_mut().parameters_mut()
+        self.ops_mut().parameters_mut()
     }
 }

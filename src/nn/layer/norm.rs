@@ -1,19 +1,19 @@
 //! Batch normalization (Ioffe and Szegedy 2015), beyond the book: what section 3.3's careful
 //! initialization does for the first mini-batch, done for every one.
 
-use super::{BIASES, Kind, MEAN, Pass, Role, Scratch, Shape, Taped, VARIANCE};
+use super::{BIASES, LayerOps, LayerValues, MEAN, Pass, Role, Shape, VARIANCE, Workspace};
 use crate::linalg::{add_deltas, add_pixels, add_scaled, add_squares, affine};
-use crate::nn::{LayerGradients, Mode, Real};
+use crate::nn::{Batch, Executor, LayerGradients, Mode, Real};
 use ndarray::{Array1, ArrayView2, ArrayViewD, ArrayViewMut2, ArrayViewMutD, Axis};
 use serde::{Deserialize, Serialize};
 
 /// Gives every map, or every unit of a vector, mean 0 and variance 1, and what is learned on top:
 /// a = γ (x − μ) / √(v + ε) + β.
 ///
-/// While training, mean μ and variance v are those of the map's pixels in the samples that are worked
-/// on together: the whole mini-batch, or a shard of it where it is cut up, which is of the same size
-/// on any number of threads ("ghost" batches: Hoffer, Hubara and Soudry 2017). Moving means of both
-/// are kept for when the network is asked.
+/// In training, mean μ and variance v are those of the map's pixels in the samples that are worked on
+/// together: the whole mini-batch, or a shard of it where it is divided, of the same size on any
+/// number of threads ("ghost" batches: Hoffer, Hubara and Soudry 2017). Moving means of both are kept
+/// for inference.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Norm {
     pub shape: Shape,
@@ -31,7 +31,7 @@ pub struct Norm {
 const EPSILON: Real = 1e-5;
 
 impl Norm {
-    /// A layer that has learned nothing: γ = 1, β = 0.
+    /// An untrained layer: γ = 1, β = 0.
     #[must_use]
     pub fn new(shape: Shape) -> Self {
         let maps = Self::maps_of(shape);
@@ -39,7 +39,7 @@ impl Norm {
         Self { shape, weights: ones.clone(), biases: zeros.clone(), mean: zeros, variance: ones }
     }
 
-    /// What has a mean of its own: maps, or the units of a vector.
+    /// How many means there are: one a map, or one a unit of a vector.
     pub(crate) fn maps_of(shape: Shape) -> usize {
         if shape.maps == 1 && shape.height == 1 { shape.width } else { shape.maps }
     }
@@ -53,12 +53,12 @@ impl Norm {
         x.len() / self.maps()
     }
 
-    /// The layer's room.
-    fn known<'a>(&self, scratch: &'a mut Scratch) -> Known<'a> {
-        scratch.first.resize(5 * self.maps(), 0.0);
-        let mut parts = scratch.first.chunks_exact_mut(self.maps());
+    /// The layer's buffers in its workspace.
+    fn buffers<'a>(&self, workspace: &'a mut Workspace) -> Buffers<'a> {
+        workspace.first.resize(5 * self.maps(), 0.0);
+        let mut parts = workspace.first.chunks_exact_mut(self.maps());
         let mut part = || parts.next().expect("five parts");
-        Known {
+        Buffers {
             mean: part(),
             variance: part(),
             factor: part(),
@@ -68,8 +68,8 @@ impl Norm {
     }
 }
 
-/// What is known of x and δ: a number a map.
-struct Known<'a> {
+/// Statistics of x and δ: a number a map.
+struct Buffers<'a> {
     /// μ.
     mean: &'a mut [Real],
     /// v.
@@ -82,8 +82,8 @@ struct Known<'a> {
     covariances: &'a mut [Real],
 }
 
-impl Known<'_> {
-    /// Finds μ and v of x.
+impl Buffers<'_> {
+    /// Computes μ and v of x.
     fn measure(&mut self, x: ArrayView2<Real>, count: usize) {
         let share = 1.0 / count as Real;
         self.mean.fill(0.0);
@@ -94,7 +94,7 @@ impl Known<'_> {
         self.variance.iter_mut().for_each(|sum| *sum *= share);
     }
 
-    /// Adds δ up.
+    /// Computes the sums of δ.
     fn add_up(&mut self, x: ArrayView2<Real>, delta: ArrayView2<Real>) {
         self.deltas.fill(0.0);
         self.covariances.fill(0.0);
@@ -104,7 +104,7 @@ impl Known<'_> {
     }
 }
 
-impl Kind for Norm {
+impl LayerOps for Norm {
     fn input(&self) -> Shape {
         self.shape
     }
@@ -161,19 +161,21 @@ impl Kind for Norm {
 
     fn forward(
         &self,
-        x: ArrayView2<Real>,
+        x: Batch,
         mut a: ArrayViewMut2<Real>,
-        scratch: &mut Scratch,
+        workspace: &mut Workspace,
         pass: Pass,
+        _executor: &mut Executor,
     ) {
-        let mut known = self.known(scratch);
+        let x = x.dense();
+        let mut buffers = self.buffers(workspace);
         if pass.mode == Mode::Inference {
-            known.mean.copy_from_slice(slice(&self.mean));
-            known.variance.copy_from_slice(slice(&self.variance));
+            buffers.mean.copy_from_slice(slice(&self.mean));
+            buffers.variance.copy_from_slice(slice(&self.variance));
         } else {
-            known.measure(x, self.count(x));
+            buffers.measure(x, self.count(x));
         }
-        let Known { mean, variance, factor, .. } = known;
+        let Buffers { mean, variance, factor, .. } = buffers;
         for ((factor, variance), weight) in factor.iter_mut().zip(variance).zip(&self.weights) {
             *factor = weight / (*variance + EPSILON).sqrt();
         }
@@ -183,17 +185,19 @@ impl Kind for Norm {
     }
 
     /// ∂C/∂x = γ/√(v + ε) (δ − mean of δ − (x − μ) · mean of δ (x − μ) / (v + ε)): μ and v move with
-    /// x. When the network is asked they do not.
+    /// x. In inference they do not.
     fn input_delta(
         &self,
-        Taped { x, delta, .. }: Taped,
+        LayerValues { x, delta, .. }: LayerValues,
         mut input_delta: ArrayViewMut2<Real>,
-        scratch: &mut Scratch,
+        workspace: &mut Workspace,
         pass: Pass,
+        _executor: &mut Executor,
     ) {
-        let mut known = self.known(scratch);
-        known.add_up(x, delta);
-        let Known { mean, variance, factor, deltas, covariances } = known;
+        let x = x.dense();
+        let mut buffers = self.buffers(workspace);
+        buffers.add_up(x, delta);
+        let Buffers { mean, variance, factor, deltas, covariances } = buffers;
         let share = if pass.mode == Mode::Inference { 0.0 } else { 1.0 / self.count(x) as Real };
         for (map, factor) in factor.iter().enumerate() {
             deltas[map] *= -factor * share;
@@ -209,26 +213,29 @@ impl Kind for Norm {
     /// ∂C/∂γ = Σ δ (x − μ) / √(v + ε), ∂C/∂β = Σ δ.
     fn gradients(
         &self,
-        Taped { x, delta, .. }: Taped,
+        LayerValues { x, delta, .. }: LayerValues,
         gradients: &mut LayerGradients,
-        scratch: &mut Scratch,
+        workspace: &mut Workspace,
         pass: Pass,
+        _executor: &mut Executor,
     ) {
-        let mut known = self.known(scratch);
-        known.add_up(x, delta);
+        let x = x.dense();
+        let mut buffers = self.buffers(workspace);
+        buffers.add_up(x, delta);
         let mut arrays = gradients.arrays_mut();
         let [weights, biases, mean, variance] =
             std::array::from_fn(|_| arrays.next().expect("four arrays"));
-        // The part that these samples have in the mini-batch.
+        // These samples' share of the mini-batch.
         let share = pass.scale * x.nrows() as Real;
         for map in 0..self.maps() {
-            let deviation = (known.variance[map] + EPSILON).sqrt();
-            weights[map] = pass.scale * known.covariances[map] / deviation;
-            biases[map] = pass.scale * known.deltas[map];
-            // One value says nothing of how far values lie apart.
-            let seen = if self.count(x) > 1 { known.variance[map] } else { self.variance[map] };
-            mean[map] = share * known.mean[map];
-            variance[map] = share * seen;
+            let deviation = (buffers.variance[map] + EPSILON).sqrt();
+            weights[map] = pass.scale * buffers.covariances[map] / deviation;
+            biases[map] = pass.scale * buffers.deltas[map];
+            // A single value has no variance.
+            let measured =
+                if self.count(x) > 1 { buffers.variance[map] } else { self.variance[map] };
+            mean[map] = share * buffers.mean[map];
+            variance[map] = share * measured;
         }
     }
 }
@@ -248,13 +255,12 @@ const ROWS: &str = "the values of a batch's row lie side by side";
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::nn::layer::Told;
     use ndarray::Array2;
 
     const TRAINING: Mode = Mode::Training { seed: 1, epoch: 0, step: 0 };
 
     fn pass(mode: Mode) -> Pass {
-        Pass { mode, layer: 0, first_row: 0, scale: 0.25, told: Told::Numbers, packed: false }
+        Pass { mode, layer: 0, first_row: 0, scale: 0.25, skip_zero_inputs: false }
     }
 
     /// Four samples of 2 × 2 pixels and three maps, which lie around 10, 20 and 30.
@@ -264,19 +270,19 @@ mod tests {
         })
     }
 
-    fn forward(layer: &Norm, mode: Mode, scratch: &mut Scratch) -> Array2<Real> {
+    fn forward(layer: &Norm, mode: Mode, workspace: &mut Workspace) -> Array2<Real> {
         let x = samples();
         let mut a = Array2::zeros(x.raw_dim());
-        layer.forward(x.view(), a.view_mut(), scratch, pass(mode));
+        layer.forward(x.view().into(), a.view_mut(), workspace, pass(mode), &mut Executor::Serial);
         a
     }
 
     #[test]
-    fn every_map_gets_what_was_learned_for_mean_and_deviation() {
+    fn every_map_gets_the_mean_and_deviation_that_are_learned() {
         let mut layer = Norm::new(Shape { maps: 3, height: 2, width: 2 });
         layer.weights.assign(&ndarray::array![1.0, 2.0, 3.0]);
         layer.biases.assign(&ndarray::array![0.0, -1.0, 5.0]);
-        let a = forward(&layer, TRAINING, &mut Scratch::default());
+        let a = forward(&layer, TRAINING, &mut Workspace::default());
         for (map, (weight, bias)) in layer.weights.iter().zip(&layer.biases).enumerate() {
             let values: Vec<Real> = a.iter().skip(map).step_by(3).copied().collect();
             let mean = values.iter().sum::<Real>() / 16.0;
@@ -287,31 +293,38 @@ mod tests {
     }
 
     #[test]
-    fn who_asks_gets_what_the_mini_batches_were_like() {
+    fn inference_uses_the_means_of_the_mini_batches() {
         let mut layer = Norm::new(Shape { maps: 3, height: 2, width: 2 });
         let (x, zeros) = (samples(), Array2::zeros((4, 12)));
-        let mut scratch = Scratch::default();
-        let expected = forward(&layer, TRAINING, &mut scratch);
+        let mut workspace = Workspace::default();
+        let expected = forward(&layer, TRAINING, &mut workspace);
         let mut gradients = layer.zero_gradients();
-        let taped = Taped { x: x.view(), a: expected.view(), delta: zeros.view() };
-        layer.gradients(taped, &mut gradients, &mut scratch, pass(TRAINING));
+        let values = LayerValues { x: x.view().into(), a: expected.view(), delta: zeros.view() };
+        layer.gradients(
+            values,
+            &mut gradients,
+            &mut workspace,
+            pass(TRAINING),
+            &mut Executor::Serial,
+        );
         let measured = gradients.statistics;
         layer.mean.assign(&measured[0]);
         layer.variance.assign(&measured[1]);
-        let found = forward(&layer, Mode::Inference, &mut scratch);
+        let found = forward(&layer, Mode::Inference, &mut workspace);
         assert!((&found - &expected).iter().all(|off| off.abs() < 1e-5));
     }
 
     #[test]
-    fn a_single_value_has_no_variance_to_learn_from() {
+    fn a_single_value_leaves_the_variance_alone() {
         let layer = Norm::new(Shape::vector(3));
         let (x, delta) = (Array2::ones((1, 3)), Array2::ones((1, 3)));
-        let (mut a, mut scratch) = (Array2::zeros((1, 3)), Scratch::default());
-        layer.forward(x.view(), a.view_mut(), &mut scratch, pass(TRAINING));
+        let (mut a, mut workspace) = (Array2::zeros((1, 3)), Workspace::default());
+        let serial = &mut Executor::Serial;
+        layer.forward(x.view().into(), a.view_mut(), &mut workspace, pass(TRAINING), serial);
         let mut gradients = layer.zero_gradients();
-        let taped = Taped { x: x.view(), a: a.view(), delta: delta.view() };
+        let values = LayerValues { x: x.view().into(), a: a.view(), delta: delta.view() };
         let pass = Pass { scale: 1.0, ..pass(TRAINING) };
-        layer.gradients(taped, &mut gradients, &mut scratch, pass);
+        layer.gradients(values, &mut gradients, &mut workspace, pass, &mut Executor::Serial);
         assert_eq!(gradients.statistics, [layer.weights.clone(), layer.variance.clone()]);
     }
 }

@@ -1,12 +1,12 @@
-//! Pooling (section 6.1): each block of a feature map condensed to one value.
+//! Pooling (section 6.1): one value for each block of pixels of a feature map.
 
-use super::{Kind, Pass, Scratch, Shape, Taped};
-use crate::linalg::{Blocks, largest, to_largest};
-use crate::nn::Real;
-use ndarray::{ArrayView2, ArrayViewMut2};
+use super::{LayerOps, LayerValues, Pass, Shape, Workspace};
+use crate::linalg::{Blocks, max_pool, max_pool_delta};
+use crate::nn::{Batch, Executor, Real};
+use ndarray::ArrayViewMut2;
 use serde::{Deserialize, Serialize};
 
-/// How a block is condensed.
+/// How a block becomes one value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Pooling {
@@ -41,13 +41,13 @@ impl Pool2d {
         }
     }
 
-    fn all(&self) -> Blocks {
+    fn geometry(&self) -> Blocks {
         Blocks { maps: self.input.maps, width: self.input.width, size: self.size }
     }
 
     fn pool(&self, x: &[Real], a: &mut [Real]) {
         if self.pooling == Pooling::Max {
-            return largest(a, x, self.all());
+            return max_pool(a, x, self.geometry());
         }
         let maps = self.input.maps;
         let count = (self.size * self.size) as Real;
@@ -73,7 +73,7 @@ impl Pool2d {
     /// ∂C/∂x.
     fn spread(&self, x: &[Real], a: &[Real], delta: &[Real], dx: &mut [Real]) {
         if self.pooling == Pooling::Max {
-            return to_largest(dx, x, a, delta, self.all());
+            return max_pool_delta(dx, x, a, delta, self.geometry());
         }
         let maps = self.input.maps;
         let count = (self.size * self.size) as Real;
@@ -94,7 +94,7 @@ impl Pool2d {
     }
 }
 
-impl Kind for Pool2d {
+impl LayerOps for Pool2d {
     fn input(&self) -> Shape {
         self.input
     }
@@ -114,11 +114,13 @@ impl Kind for Pool2d {
 
     fn forward(
         &self,
-        x: ArrayView2<Real>,
+        x: Batch,
         mut a: ArrayViewMut2<Real>,
-        _scratch: &mut Scratch,
+        _workspace: &mut Workspace,
         _pass: Pass,
+        _executor: &mut Executor,
     ) {
+        let x = x.dense();
         for (x, mut a) in x.rows().into_iter().zip(a.rows_mut()) {
             self.pool(x.to_slice().expect(ROWS), a.as_slice_mut().expect(ROWS));
         }
@@ -126,11 +128,13 @@ impl Kind for Pool2d {
 
     fn input_delta(
         &self,
-        Taped { x, a, delta }: Taped,
+        LayerValues { x, a, delta }: LayerValues,
         mut input_delta: ArrayViewMut2<Real>,
-        _scratch: &mut Scratch,
+        _workspace: &mut Workspace,
         _pass: Pass,
+        _executor: &mut Executor,
     ) {
+        let x = x.dense();
         let rows = x.rows().into_iter().zip(a.rows()).zip(delta.rows());
         for (((x, a), delta), mut dx) in rows.zip(input_delta.rows_mut()) {
             self.spread(

@@ -1,7 +1,7 @@
 //! A recurrent layer (named in sections 1.6 and 6.5 of the book): Elman's network of 1990.
 
-use super::{BIASES, Kind, Pass, Role, Scratch, Shape, Taped};
-use crate::nn::{Activation, Init, LayerGradients, Real};
+use super::{BIASES, LayerOps, LayerValues, Pass, Role, Shape, Workspace};
+use crate::nn::{Activation, Batch, Executor, Init, LayerGradients, Real};
 use crate::rng::Stream;
 use ndarray::linalg::general_mat_mul;
 use ndarray::{Array1, Array2, ArrayView2, ArrayViewD, ArrayViewMut2, ArrayViewMutD, Axis, Ix2, s};
@@ -9,7 +9,7 @@ use rand_distr::{Distribution, Normal};
 use serde::{Deserialize, Serialize};
 
 /// Reads an image row by row, from the top: hₜ = σ(xₜ W + hₜ₋₁ U + b) with h₀ = 0, where xₜ is row
-/// t with all its maps. What it hands on is h after the last row.
+/// t with all its maps. Its output is h after the last row.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Recurrent {
     pub input: Shape,
@@ -52,9 +52,9 @@ impl Recurrent {
     }
 
     /// Backpropagation through time: δₜ₋₁ = δₜ Uᵀ ⊙ σ′(zₜ₋₁), BP2 from row to row. Leaves every δₜ,
-    /// of shape (rows, samples, units), in the scratch's second buffer; the first has the hₜ.
-    fn through_time(&self, delta: ArrayView2<Real>, scratch: &mut Scratch) {
-        let Scratch { first: hidden, second: deltas, .. } = scratch;
+    /// of shape (rows, samples, units), in the workspace's second buffer; the first has the hₜ.
+    fn through_time(&self, delta: ArrayView2<Real>, workspace: &mut Workspace) {
+        let Workspace { first: hidden, second: deltas, .. } = workspace;
         let shape = delta.raw_dim();
         let size = delta.len();
         deltas.resize(hidden.len(), 0.0);
@@ -82,7 +82,7 @@ fn view_mut(values: &mut [Real], shape: Ix2) -> ArrayViewMut2<'_, Real> {
 /// Why a part of a buffer can be seen as a matrix.
 const SIZE: &str = "a step takes samples times units";
 
-impl Kind for Recurrent {
+impl LayerOps for Recurrent {
     fn input(&self) -> Shape {
         self.input
     }
@@ -147,14 +147,16 @@ impl Kind for Recurrent {
 
     fn forward(
         &self,
-        x: ArrayView2<Real>,
+        x: Batch,
         mut a: ArrayViewMut2<Real>,
-        scratch: &mut Scratch,
+        workspace: &mut Workspace,
         _pass: Pass,
+        _executor: &mut Executor,
     ) {
+        let x = x.dense();
         let (steps, values) = self.steps();
         let (shape, size) = (a.raw_dim(), a.len());
-        let hidden = &mut scratch.first;
+        let hidden = &mut workspace.first;
         hidden.resize(steps * size, 0.0);
         for step in 0..steps {
             let (before, here) = hidden.split_at_mut(step * size);
@@ -173,14 +175,15 @@ impl Kind for Recurrent {
 
     fn input_delta(
         &self,
-        Taped { delta, .. }: Taped,
+        LayerValues { delta, .. }: LayerValues,
         mut input_delta: ArrayViewMut2<Real>,
-        scratch: &mut Scratch,
+        workspace: &mut Workspace,
         _pass: Pass,
+        _executor: &mut Executor,
     ) {
-        self.through_time(delta, scratch);
+        self.through_time(delta, workspace);
         let (steps, values) = self.steps();
-        for (step, delta_t) in (0..steps).zip(scratch.second.chunks_exact(delta.len())) {
+        for (step, delta_t) in (0..steps).zip(workspace.second.chunks_exact(delta.len())) {
             let mut dx = input_delta.slice_mut(s![.., step * values..(step + 1) * values]);
             let delta_t = view(delta_t, delta.raw_dim());
             general_mat_mul(1.0, &delta_t, &self.weights.t(), 0.0, &mut dx);
@@ -189,12 +192,14 @@ impl Kind for Recurrent {
 
     fn gradients(
         &self,
-        Taped { x, delta, .. }: Taped,
+        LayerValues { x, delta, .. }: LayerValues,
         gradients: &mut LayerGradients,
-        scratch: &mut Scratch,
+        workspace: &mut Workspace,
         pass: Pass,
+        _executor: &mut Executor,
     ) {
-        self.through_time(delta, scratch);
+        let x = x.dense();
+        self.through_time(delta, workspace);
         let (shape, size, values) = (delta.raw_dim(), delta.len(), self.weights.nrows());
         let LayerGradients { weights, biases, .. } = gradients;
         let [input, recurrent] = &mut weights[..] else { return };
@@ -202,13 +207,13 @@ impl Kind for Recurrent {
         let mut recurrent = matrix(recurrent);
         recurrent.fill(0.0);
         biases.fill(0.0);
-        for (step, delta) in scratch.second.chunks_exact(size).enumerate() {
+        for (step, delta) in workspace.second.chunks_exact(size).enumerate() {
             let delta = view(delta, shape);
             let row = x.slice(s![.., step * values..(step + 1) * values]);
             let so_far = if step == 0 { 0.0 } else { 1.0 };
             general_mat_mul(pass.scale, &row.t(), &delta, so_far, &mut input);
             if step > 0 {
-                let before = view(&scratch.first[(step - 1) * size..step * size], shape);
+                let before = view(&workspace.first[(step - 1) * size..step * size], shape);
                 general_mat_mul(pass.scale, &before.t(), &delta, 1.0, &mut recurrent);
             }
             for delta in delta.axis_iter(Axis(0)) {

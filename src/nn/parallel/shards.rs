@@ -1,21 +1,22 @@
-//! A mini-batch cut into shards.
+//! A mini-batch divided into shards.
 
-use super::crew::{Crew, lock};
-use crate::nn::{Gradients, Layer, Lent, Network, Tape};
-use ndarray::s;
+use crate::linalg::{ThreadPool, lock};
+use crate::nn::{Borrowed, Executor, ForwardCache, Gradients, Layer, Mode, Network, Real};
+use ndarray::{ArrayView2, s};
+use std::ops::Range;
 use std::sync::Mutex;
 
 /// Samples of a shard. Fixed, so that sums are taken in the same order by any number of threads.
 const SHARD: usize = 8;
-/// Shards of a mini-batch at most: each holds a gradient of its own.
+/// Shards of a mini-batch at most: each holds gradients of its own.
 const MOST_SHARDS: usize = 16;
-/// Multiplications a sample takes from which a mini-batch is worth cutting up.
-const WORTH_CUTTING: usize = 500_000;
+/// Multiplications a sample takes from which it pays to share a mini-batch among threads.
+const WORTH_SHARING: usize = 500_000;
 
-/// Samples that a shard of such a mini-batch holds; all of them where it is not worth cutting.
+/// Samples of each shard of such a mini-batch; all of them where sharing does not pay.
 pub(super) fn rows(network: &Network, batch: usize) -> usize {
     let work: usize = network.layers.iter().map(Layer::multiplications).sum();
-    if work < WORTH_CUTTING || batch <= 1 {
+    if work < WORTH_SHARING || batch <= 1 {
         return batch;
     }
     // Halves of a small one, so that two threads find work.
@@ -23,107 +24,163 @@ pub(super) fn rows(network: &Network, batch: usize) -> usize {
     batch.div_ceil(2).min(SHARD).max(least)
 }
 
-/// The shards of a mini-batch: one, unless it is cut.
+/// The shards of a mini-batch; none where it is not divided.
 #[derive(Debug)]
 pub(super) struct Shards {
-    pub(super) all: Vec<Shard>,
+    all: Vec<Shard>,
     /// Samples of every shard but the last.
     pub(super) rows: usize,
-    /// For each thread what it lends to the shards that it works on, one after the other: so it
-    /// stays in that thread's cache. The first shard is looked at and has its own.
-    spare: Mutex<Vec<Tape>>,
-    lent: Lent,
+    /// For each thread the buffers that its shards borrow, one after the other, so that these stay in
+    /// the thread's cache. The first shard, which is looked at from outside, has its own.
+    lenders: Mutex<Vec<ForwardCache>>,
+    borrowed: Borrowed,
 }
 
 /// A fixed part of a mini-batch, worked on by one thread at a time.
 #[derive(Debug)]
-pub(super) struct Shard {
+struct Shard {
     index: usize,
-    pub(super) tape: Tape,
-    pub(super) gradients: Option<Gradients>,
-}
-
-/// Which samples of a mini-batch a shard holds.
-#[derive(Clone, Copy)]
-pub(super) struct Part {
-    pub(super) first: usize,
-    end: usize,
-    pub(super) batch: usize,
-}
-
-impl Part {
-    pub(super) fn rows(
-        self,
-    ) -> ndarray::SliceInfo<[ndarray::SliceInfoElem; 2], ndarray::Ix2, ndarray::Ix2> {
-        s![self.first..self.end, ..]
-    }
+    cache: ForwardCache,
+    gradients: Gradients,
 }
 
 impl Shards {
-    /// `count` shards of `rows` samples; `front` are the layers in front of a tail, if there is one.
+    /// `count` shards of `rows` samples for the layers before `front`; none where there is but one.
     pub(super) fn new(
         network: &Network,
         count: usize,
         rows: usize,
         threads: usize,
-        front: Option<usize>,
+        front: usize,
     ) -> Self {
-        let lent = if front.is_some() { Lent::Deltas } else { Lent::AllButOutputs };
-        let layers = front.unwrap_or(network.layers.len());
+        let one_pass = front == network.layers.len();
+        let borrowed = if one_pass { Borrowed::AllButOutputs } else { Borrowed::Deltas };
         let shard = |index| Shard {
             index,
-            tape: match index {
-                0 => Tape::new(network, rows),
-                _ => Tape::hollow(network, rows, lent),
+            cache: match index {
+                0 => ForwardCache::new(network, rows),
+                _ => ForwardCache::borrowing(network, rows, borrowed),
             },
-            gradients: (count > 1).then(|| Gradients::zeros_of(network, layers)),
+            gradients: Gradients::zeros_of(network, front),
         };
-        let spare = if count > 1 { threads } else { 0 };
-        Self {
-            all: (0..count).map(shard).collect(),
-            rows,
-            spare: Mutex::new((0..spare).map(|_| Tape::new(network, rows)).collect()),
-            lent,
-        }
+        let (count, threads) = if count > 1 { (count, threads) } else { (0, 0) };
+        let lenders = (0..threads).map(|_| ForwardCache::new(network, rows)).collect();
+        Self { all: (0..count).map(shard).collect(), rows, lenders: Mutex::new(lenders), borrowed }
     }
 
-    /// Works on every shard of a mini-batch of `batch` samples. Whoever is done first does something
-    /// else, where there is something.
-    pub(super) fn each(
+    pub(super) fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
+    /// What the first shard has of its part of the mini-batch.
+    pub(super) fn first(&self) -> Option<&ForwardCache> {
+        self.all.first().map(|shard| &shard.cache)
+    }
+
+    pub(super) fn caches(&self) -> impl Iterator<Item = &ForwardCache> {
+        self.all.iter().map(|shard| &shard.cache)
+    }
+
+    /// The gradients of a mini-batch's shards.
+    pub(super) fn gradients(&self, samples: usize) -> impl Iterator<Item = &Gradients> + Clone {
+        self.all.iter().take(samples.div_ceil(self.rows)).map(|shard| &shard.gradients)
+    }
+
+    /// The whole network forward and backward. The background task is for whichever thread is done
+    /// first.
+    pub(super) fn train(
         &mut self,
-        batch: usize,
-        crew: &mut Crew,
-        other: Option<impl FnOnce() + Send>,
-        work: impl Fn(&mut Shard, Part) + Sync,
+        network: &Network,
+        x: ArrayView2<Real>,
+        y: ArrayView2<Real>,
+        mode: Mode,
+        pool: &mut ThreadPool,
+        background: Option<impl FnOnce() + Send>,
     ) {
-        let (shards, desk) = self.of(batch);
+        let samples = y.nrows();
+        let (shards, lender) = self.of(samples);
         let [first, second] = halves(shards);
-        let other = Mutex::new(other);
+        let background = Mutex::new(background);
         let jobs = first.iter_mut().map(Some).chain([None]).chain(second.iter_mut().map(Some));
-        crew.each(jobs, |job| match job {
-            Some(shard) => desk.lend(shard, &work),
-            None => { lock(&other).take() }.into_iter().for_each(|other| other()),
+        pool.each(jobs, |job| {
+            let Some(shard) = job else {
+                return { lock(&background).take() }.into_iter().for_each(|task| task());
+            };
+            lender.lend(shard, |Shard { cache, gradients, .. }, rows| {
+                let (x, y) = (x.slice(s![rows.clone(), ..]), y.slice(s![rows.clone(), ..]));
+                let one = &mut Executor::Serial;
+                cache.begin(mode, rows.start, rows.len(), samples);
+                network.forward_layers(0..network.layers.len(), x.into(), cache, one);
+                network.backward(x, y, cache, gradients, one);
+            });
         });
     }
 
-    /// Works on every shard once more, those first that were the last: they are nearest.
-    pub(super) fn each_back(
+    /// Some layers forward.
+    pub(super) fn forward(
         &mut self,
-        batch: usize,
-        crew: &mut Crew,
-        work: impl Fn(&mut Shard, Part) + Sync,
+        network: &Network,
+        layers: Range<usize>,
+        x: ArrayView2<Real>,
+        mode: Mode,
+        pool: &mut ThreadPool,
     ) {
-        let (shards, desk) = self.of(batch);
-        let [first, second] = halves(shards);
-        let shards = first.iter_mut().rev().chain(second.iter_mut().rev());
-        crew.each(shards, |shard| desk.lend(shard, &work));
+        let samples = x.nrows();
+        let (shards, lender) = self.of(samples);
+        pool.each(shards.iter_mut(), |shard| {
+            lender.lend(shard, |Shard { cache, .. }, rows| {
+                let x = x.slice(s![rows.clone(), ..]);
+                cache.begin(mode, rows.start, rows.len(), samples);
+                network.forward_layers(layers.clone(), x.into(), cache, &mut Executor::Serial);
+            });
+        });
     }
 
-    /// The shards of a mini-batch, and what they are worked on with.
-    fn of(&mut self, batch: usize) -> (&mut [Shard], Desk<'_>) {
-        let Self { all, rows, spare, lent } = self;
-        let desk = Desk { rows: *rows, batch, spare, lent: *lent };
-        (&mut all[..batch.div_ceil(*rows)], desk)
+    /// Copies a layer's activations from all shards into the cache of the whole mini-batch.
+    pub(super) fn collect_activations(
+        &self,
+        layer: usize,
+        whole: &mut ForwardCache,
+        samples: usize,
+        pool: &mut ThreadPool,
+    ) {
+        let shards = self.all.iter().take(samples.div_ceil(self.rows));
+        pool.each(shards.zip(whole.activation_parts(layer, self.rows)), |(shard, mut part)| {
+            let activations = shard.cache.activations(layer);
+            part.slice_mut(s![..activations.nrows(), ..]).assign(&activations);
+        });
+    }
+
+    /// The layers before `front` backward, from the δ that the last of them has in the cache of the
+    /// whole mini-batch. The last shards come first: their activations are still in the cache.
+    pub(super) fn backward(
+        &mut self,
+        network: &Network,
+        front: usize,
+        x: ArrayView2<Real>,
+        whole: &ForwardCache,
+        pool: &mut ThreadPool,
+    ) {
+        let (shards, lender) = self.of(x.nrows());
+        let [first, second] = halves(shards);
+        pool.each(first.iter_mut().rev().chain(second.iter_mut().rev()), |shard| {
+            lender.lend(shard, |Shard { cache, gradients, .. }, rows| {
+                let one = &mut Executor::Serial;
+                let x = x.slice(s![rows.clone(), ..]).into();
+                cache.copy_delta(front - 1, rows.start, whole);
+                for l in (0..front).rev() {
+                    network.input_delta(l, cache, one);
+                    network.gradients(l, x, cache, gradients, one);
+                }
+            });
+        });
+    }
+
+    /// The shards of a mini-batch, and what lends them buffers.
+    fn of(&mut self, samples: usize) -> (&mut [Shard], Lender<'_>) {
+        let Self { all, rows, lenders, borrowed } = self;
+        let lender = Lender { rows: *rows, samples, caches: lenders, borrowed: *borrowed };
+        (&mut all[..samples.div_ceil(*rows)], lender)
     }
 }
 
@@ -132,26 +189,26 @@ fn halves(shards: &mut [Shard]) -> [&mut [Shard]; 2] {
     shards.split_at_mut(shards.len().div_ceil(2)).into()
 }
 
-/// What shards are worked on with.
-struct Desk<'a> {
+/// Lends shards the buffers of the thread that works on them.
+struct Lender<'a> {
     rows: usize,
-    batch: usize,
-    spare: &'a Mutex<Vec<Tape>>,
-    lent: Lent,
+    samples: usize,
+    caches: &'a Mutex<Vec<ForwardCache>>,
+    borrowed: Borrowed,
 }
 
-impl Desk<'_> {
-    fn lend(&self, shard: &mut Shard, work: impl Fn(&mut Shard, Part)) {
-        let Self { rows, batch, spare, lent } = *self;
-        let first = shard.index * rows;
-        let part = Part { first, end: batch.min(first + rows), batch };
+impl Lender<'_> {
+    /// Works on a shard, and the rows of the mini-batch that are its part.
+    fn lend(&self, shard: &mut Shard, work: impl Fn(&mut Shard, Range<usize>)) {
+        let first = shard.index * self.rows;
+        let rows = first..self.samples.min(first + self.rows);
         if first == 0 {
-            return work(shard, part);
+            return work(shard, rows);
         }
-        let mut tape = lock(spare).pop().expect("one for every thread that works");
-        shard.tape.exchange(&mut tape, lent);
-        work(shard, part);
-        shard.tape.exchange(&mut tape, lent);
-        lock(spare).push(tape);
+        let mut cache = lock(self.caches).pop().expect("there is one for every thread");
+        shard.cache.swap_borrowed(&mut cache, self.borrowed);
+        work(shard, rows);
+        shard.cache.swap_borrowed(&mut cache, self.borrowed);
+        lock(self.caches).push(cache);
     }
 }

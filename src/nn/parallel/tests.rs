@@ -7,7 +7,7 @@ use ndarray::{Array2, ArrayViewD, s};
 use rand::RngExt;
 
 /// The network after a few mini-batches, the last one short.
-fn trained(text: &str, optimizer: Optimizer, threads: usize, looked_at: bool) -> Network {
+fn trained(text: &str, optimizer: Optimizer, threads: usize, keep_gradients: bool) -> Network {
     let options = BuildOptions { init: Init::Scaled, dropout: 0.2, ..Default::default() };
     let architecture: Architecture = text.parse().unwrap();
     let mut network = architecture.build(Shape::image(28, 28), 10, &options, 1).unwrap();
@@ -27,21 +27,21 @@ fn trained(text: &str, optimizer: Optimizer, threads: usize, looked_at: bool) ->
             Real::from(u8::from(row % 10 == column))
         });
         let mode = Mode::Training { seed: 1, epoch: 0, step: step as u64 };
-        if looked_at {
-            stepper.step_with_gradients(&mut network, x.view(), y.view(), &hyper, mode);
-        } else if threads > 1 {
+        let (x, y) = (Batch::Dense(x.view()), y.view());
+        let input = StepInput { x, y, hyper: &hyper, mode, keep_gradients };
+        if threads > 1 {
             let mut done = 0;
-            stepper.step_beside(&mut network, x.view(), y.view(), &hyper, mode, || done += 1);
-            assert_eq!(done, 1, "{text}: something else is done once");
+            stepper.step_beside(&mut network, input, || done += 1);
+            assert_eq!(done, 1, "{text}: the background task runs once");
         } else {
-            stepper.step(&mut network, x.view(), y.view(), &hyper, mode);
+            stepper.step(&mut network, input);
         }
     }
     network
 }
 
 #[test]
-fn threads_and_looking_change_no_bit() {
+fn threads_and_kept_gradients_change_no_bit() {
     for text in [
         "784,30,10",
         "784,150,10",
@@ -54,16 +54,15 @@ fn threads_and_looking_change_no_bit() {
     ] {
         for optimizer in [Optimizer::Sgd, Optimizer::Nesterov, Optimizer::Adam] {
             let expected = trained(text, optimizer, 1, false);
-            for (threads, looked_at) in [(1, true), (2, false), (3, true)] {
-                let found = trained(text, optimizer, threads, looked_at);
+            for (threads, keep_gradients) in [(1, true), (2, false), (3, true)] {
+                let found = trained(text, optimizer, threads, keep_gradients);
                 assert!(found == expected, "{text} {optimizer:?} on {threads} threads");
             }
         }
     }
 }
 
-/// One step of descent by the network's own methods, which know no shards and no tail, and the
-/// gradient.
+/// One step of descent by the network's own methods, without shards, and the gradient.
 fn alone(
     network: &Network,
     x: &Array2<Real>,
@@ -71,11 +70,14 @@ fn alone(
     hyper: &Hyper,
 ) -> (Network, Gradients) {
     let mut network = network.clone();
-    let mut tape = Tape::new(&network, x.nrows());
-    let [mut gradients, mut spare] = [Gradients::zeros(&network), Gradients::zeros(&network)];
-    network.forward(x.view(), &mut tape, Mode::Training { seed: 1, epoch: 0, step: 0 });
-    network.backward(x.view(), y.view(), &mut tape, &mut gradients);
-    network.descend(x.view(), &mut tape, hyper.descent(), &mut spare);
+    let (mut cache, one) = (ForwardCache::new(&network, x.nrows()), &mut Executor::Serial);
+    let mut gradients = Gradients::zeros(&network);
+    network.forward(x.view(), &mut cache, Mode::Training { seed: 1, epoch: 0, step: 0 }, one);
+    network.output_delta(y.view(), &mut cache);
+    let step = Some(hyper.gradient_step());
+    let mut pass = BackwardPass { gradients: &mut gradients, keep_gradients: true, step };
+    let layers = 0..network.layers.len();
+    network.backward_layers(layers, x.view().into(), &mut cache, &mut pass, one);
     (network, gradients)
 }
 
@@ -88,7 +90,7 @@ fn farthest(found: ArrayViewD<Real>, expected: ArrayViewD<Real>) -> Real {
 }
 
 #[test]
-fn a_cut_up_mini_batch_does_what_a_whole_one_does() {
+fn shards_do_what_the_whole_mini_batch_does() {
     for samples in [20, 40] {
         check_whole(samples);
     }
@@ -107,9 +109,9 @@ fn check_whole(samples: usize) {
                 let architecture: Architecture = text.parse().unwrap();
                 let image = Shape::image(28, 28);
                 let mut network = architecture.build(image, 10, &options, 1).unwrap();
-                // Units that say exactly 0 though they learn.
+                // Units whose activation is exactly 0 though they learn.
                 if let Some(Layer::Dense(first)) = network.layers.first_mut() {
-                    first.weights.slice_mut(s![.., ..5]).fill(0.0);
+                    first.weights.view_mut().slice_mut(s![.., ..5]).fill(0.0);
                     first.biases.slice_mut(s![..5]).fill(0.0);
                 }
                 let hyper = Hyper {
@@ -128,15 +130,18 @@ fn check_whole(samples: usize) {
                 let (expected, gradients) = alone(&network, &x, &y, &hyper);
                 let mut stepper = Stepper::new(&network, samples, 2, Optimizer::Sgd);
                 let mode = Mode::Training { seed: 1, epoch: 0, step: 0 };
+                let x = Batch::Dense(x.view());
+                let y = y.view();
+                let input = StepInput { x, y, hyper: &hyper, mode, keep_gradients: false };
                 let mut adam = Stepper::new(&network, samples, 2, Optimizer::Adam);
-                adam.step(&mut network.clone(), x.view(), y.view(), &hyper, mode);
+                adam.step(&mut network.clone(), input);
                 for (found, expected) in adam.gradients().layers.iter().zip(&gradients.layers) {
                     for (found, expected) in found.weights.iter().zip(&expected.weights) {
                         let off = farthest(found.view(), expected.view());
                         assert!(off < 1e-5, "{text} {activation:?} {penalty:?}: {off}");
                     }
                 }
-                stepper.step(&mut network, x.view(), y.view(), &hyper, mode);
+                stepper.step(&mut network, input);
                 for (found, expected) in network.layers.iter().zip(&expected.layers) {
                     let pairs = found.parameters().into_iter().zip(expected.parameters());
                     for ((name, found), (_, expected)) in pairs {

@@ -14,7 +14,7 @@ pub use file::CheckpointError;
 use super::schedule::PlateauTracker;
 use crate::data::Dataset;
 use crate::files::atomic;
-use crate::nn::{Hyper, Network, Regularizer, Updater};
+use crate::nn::{Hyper, Network, OptimizerState, Regularizer};
 use crate::protocol::{EpochStats, LayerStats, Series, Tuned};
 use crate::spec::Spec;
 use serde::{Deserialize, Serialize};
@@ -105,7 +105,7 @@ pub(super) struct Body {
     pub tuning: Tuning,
     pub network: Network,
     /// The optimizer's memory.
-    pub updater: Updater,
+    pub optimizer: OptimizerState,
     pub plateaus: PlateauTracker,
     pub epochs: Series<EpochStats>,
     pub tuned: Vec<Tuned>,
@@ -127,7 +127,7 @@ impl Checkpoint {
             data: Fingerprint::of(data),
             position: Position::default(),
             tuning,
-            updater: Updater::new(spec.optimizer, &network),
+            optimizer: OptimizerState::new(spec.optimizer, &network),
             network,
             plateaus: PlateauTracker::default(),
             epochs: Series::default(),
@@ -220,8 +220,8 @@ impl Checkpoint {
         };
         let alike = shape(fresh) == shape(&self.body.network)
             && fresh.cost == self.body.network.cost
-            && self.body.updater.optimizer() == self.spec.optimizer
-            && self.body.updater.fits(fresh);
+            && self.body.optimizer.optimizer() == self.spec.optimizer
+            && self.body.optimizer.fits(fresh);
         alike.then_some(()).ok_or_else(|| CheckpointError::Network(self.spec.layers.clone()))
     }
 }

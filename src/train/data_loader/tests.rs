@@ -17,8 +17,8 @@ fn loader(images: &Images, expand: Vec<Expansion>) -> DataLoader {
 fn epoch(loader: &mut DataLoader, images: &Images, epoch: u32) -> Vec<u8> {
     let mut seen = Vec::new();
     for batch in 0..loader.batches() {
-        loader.gather(images, (epoch, batch), None);
-        seen.extend(loader.mini_batch().x().iter().map(|&x| (x * 255.0).round() as u8));
+        loader.gather(images, (epoch, batch), InputKind::Dense);
+        seen.extend(loader.mini_batch().x().dense().iter().map(|&x| (x * 255.0).round() as u8));
     }
     seen
 }
@@ -41,25 +41,25 @@ fn the_last_mini_batch_takes_the_rest() {
     let images = images(23);
     let mut loader = loader(&images, Vec::new());
     assert_eq!([0, 1, 2].map(|batch| loader.size(batch)), [10, 10, 3]);
-    loader.gather(&images, (0, 2), None);
-    assert_eq!(loader.mini_batch().x().dim(), (3, 1));
+    loader.gather(&images, (0, 2), InputKind::Dense);
+    assert_eq!(loader.mini_batch().x().dense().dim(), (3, 1));
 }
 
 #[test]
 fn what_was_gathered_ahead_is_used_where_it_is_what_is_asked_for() {
     let images = images(23);
     let mut loader = loader(&images, Vec::new());
-    let inputs = |loader: &DataLoader| loader.mini_batch().x().to_owned();
-    loader.gather(&images, (0, 1), None);
+    let inputs = |loader: &DataLoader| loader.mini_batch().x().dense().to_owned();
+    loader.gather(&images, (0, 1), InputKind::Dense);
     let expected = inputs(&loader);
-    loader.gather(&images, (0, 0), None);
+    loader.gather(&images, (0, 0), InputKind::Dense);
     let first = inputs(&loader);
     for asked in [(0, 1), (0, 0)] {
-        let (mini_batch, ahead) = loader.batch_and_prefetch(&images, (0, 1), None);
-        let now = mini_batch.x().to_owned();
+        let (mini_batch, ahead) = loader.batch_and_prefetch(&images, (0, 1), InputKind::Dense);
+        let now = mini_batch.x().dense().to_owned();
         ahead.gather();
-        assert_eq!(inputs(&loader), now, "what is learned from meanwhile stays");
-        loader.gather(&images, asked, None);
+        assert_eq!(inputs(&loader), now, "the mini-batch that is trained on stays");
+        loader.gather(&images, asked, InputKind::Dense);
         assert_eq!(inputs(&loader), if asked == (0, 1) { &expected } else { &first });
     }
 }
@@ -68,9 +68,9 @@ fn what_was_gathered_ahead_is_used_where_it_is_what_is_asked_for() {
 fn targets_belong_to_their_images() {
     let images = images(9);
     let mut loader = loader(&images, Vec::new());
-    loader.gather(&images, (2, 0), None);
+    loader.gather(&images, (2, 0), InputKind::Dense);
     let mini_batch = loader.mini_batch();
-    for (x, y) in mini_batch.x().rows().into_iter().zip(mini_batch.y().rows()) {
+    for (x, y) in mini_batch.x().dense().rows().into_iter().zip(mini_batch.y().rows()) {
         let index = (x[0] * 255.0).round() as usize;
         assert!((y[index % 3] - 1.0).abs() < 1e-6 && (y.sum() - 1.0).abs() < 1e-6);
     }
@@ -83,10 +83,11 @@ fn shifts_show_every_image_and_its_four_neighbours() {
     let images = Images { width: 3, height: 3, pixels, labels: vec![1] };
     let mut loader = loader(&images, vec![Expansion::Shifts]);
     assert_eq!((loader.samples(), loader.images(), loader.batches()), (5, 1, 1));
-    loader.gather(&images, (0, 0), None);
+    loader.gather(&images, (0, 0), InputKind::Dense);
     let mut bright: Vec<usize> = loader
         .mini_batch()
         .x()
+        .dense()
         .rows()
         .into_iter()
         .map(|x| x.iter().position(|&pixel| pixel > 0.5).unwrap())

@@ -13,7 +13,6 @@ impl Trainer {
     /// Measures the epoch that was just completed (0: the untrained network) and tells it. The
     /// run's outcome when it ends here.
     pub(super) fn end_epoch(&mut self) -> Option<Outcome> {
-        self.settle();
         let start = Instant::now();
         let Some(measurement) = self.measure() else { return Some(Outcome::Stopped) };
         self.evaluation_seconds = start.elapsed().as_secs_f64();
@@ -48,7 +47,8 @@ impl Trainer {
         loop {
             let Self { evaluators, stepper, data, sample, .. } = self;
             let network = &self.state.body.network;
-            if !measurement.advance(evaluators, stepper, network, data, sample) {
+            let executor = &mut stepper.executor();
+            if !measurement.advance(evaluators, executor, network, data, sample) {
                 return Some(measurement);
             }
             if self.attend(SafePoint::Evaluation) == Flow::End {

@@ -17,7 +17,7 @@ impl Trainer {
             return;
         }
         self.state.body.clock = self.meter.clock;
-        self.state.body.updater.clone_from(self.stepper.updater());
+        self.state.body.optimizer.clone_from(self.stepper.optimizer_state());
         for checkpointer in &mut self.checkpointers {
             for told in checkpointer.keep(moment, &self.state) {
                 match told {

@@ -22,7 +22,6 @@ impl Trainer {
 
     /// Obeys one command.
     pub(super) fn handle(&mut self, command: Command) {
-        self.settle();
         self.channels.obey(&command, self.state.body.position.epoch);
         match command {
             Command::Watch(probes) => {
@@ -53,7 +52,6 @@ impl Trainer {
 
     /// Sends the frames that are due.
     pub(super) fn show_frames(&mut self) {
-        self.settle();
         let body = &self.state.body;
         let Position { epoch, batch } = body.position;
         let live = Live { network: &body.network, epoch, batch, layers: &body.layers };

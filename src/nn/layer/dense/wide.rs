@@ -1,229 +1,179 @@
-//! More weights than the second cache holds: in parts that threads can share.
+//! Layers with many weights: a chunk of inputs at a time, shared by the threads of an executor.
 //!
-//! Some inputs at a time; what a part does depends on nothing but the part.
+//! What is computed for a chunk depends on nothing but the chunk, so the result does not depend on
+//! the number of threads. Two threads work on the first and on the last chunks, forward and back: so
+//! each finds the weights that it changed in the step before in its cache.
 
-use super::{Dense, ROWS};
+use super::{BATCH, Dense, MIN_BATCH_FOR_GEMM, Rows, copy_in_strips};
 use crate::linalg::{
-    Ahead, CUT, List, Matrix, Packed, Term, accumulate_rows, add_products, dot_rows, nonzero,
+    AlignedBuffer, Entry, Prefetch, STRIP_PITCH, SparseRows, Strips, accumulate_rows, add_products,
+    dot_rows, lock,
 };
-use crate::nn::layer::{Descent, Scratch, Taped};
-use crate::nn::{Activation, Real};
-use ndarray::{ArrayView2, ArrayViewMut2, Axis, s};
+use crate::nn::layer::{LayerValues, Pass, ROWS, Room, Workspace};
+use crate::nn::{Executor, Real};
+use ndarray::{ArrayView2, ArrayViewMut2, Axis};
 use std::ops::Range;
+use std::sync::Mutex;
 
-/// Inputs that are worked on at a time: their weights in a strip of columns stay in the nearest
-/// cache, all of them in the second.
+/// Inputs of a chunk: their weights in a strip of columns stay in the first cache, all of them in
+/// the second.
 const CHUNK: usize = 64;
 
-/// Whether so many samples make up for copying weights to where they can be read faster.
+/// Whether so many samples make up for copying weights to where they are read faster.
 fn worth_copying(samples: usize) -> bool {
-    samples >= 24
+    samples >= MIN_BATCH_FOR_GEMM
 }
 
-/// How far apart the weights of two inputs are then: the offsets of a [`Chunk`]'s list.
-fn stride(samples: usize, units: usize) -> usize {
-    if worth_copying(samples) { CUT } else { units }
+/// The distance of the weights of two inputs, or of their copies.
+fn weight_distance(samples: usize, stride: usize) -> usize {
+    if worth_copying(samples) { STRIP_PITCH } else { stride }
 }
 
-/// A few inputs, and where those that are not zero are to be listed.
-pub(crate) struct Chunk<'a> {
-    x: ArrayView2<'a, Real>,
-    list: &'a mut List,
-    stride: usize,
-}
-
-impl<'a> Chunk<'a> {
-    /// All inputs of a layer of so many units, and a list for each chunk of them.
-    pub(crate) fn all(
-        x: ArrayView2<'a, Real>,
-        units: usize,
-        lists: &'a mut Vec<List>,
-    ) -> impl DoubleEndedIterator<Item = Self> + ExactSizeIterator + Send {
-        let (stride, inputs) = (stride(x.nrows(), units), x.ncols());
-        lists.resize_with(inputs.div_ceil(CHUNK), List::default);
-        let firsts = (0..inputs).step_by(CHUNK);
-        firsts.zip(lists).map(move |(first, list)| {
-            let x = x.slice_move(s![.., first..inputs.min(first + CHUNK)]);
-            Self { x, list, stride }
-        })
+/// Rooms for so many parts of the work at the same time.
+fn rooms(rooms: &mut Vec<Mutex<Room>>, count: usize) -> &[Mutex<Room>] {
+    if rooms.len() < count {
+        rooms.resize_with(count, Mutex::default);
     }
-
-    /// Lists them, sample after sample.
-    pub(crate) fn list(self) {
-        self.list.clear(self.x.len());
-        for x in self.x.rows() {
-            self.list.push(|terms| nonzero(x.to_slice().expect(ROWS), self.stride, terms));
-        }
-    }
+    &rooms[..count]
 }
 
-/// The chunks of inputs, so many, whose weights one of two threads changes and the other. Each half
-/// has a sum of its own, whatever the number of threads: the result depends on it.
-pub(crate) fn halves(chunks: usize) -> [Range<usize>; 2] {
-    let first = chunks.div_ceil(2);
-    [0..first, first..chunks]
-}
-
-/// The rows of a batch, times `factor`, where they can be read fast: in `room`.
-pub(crate) fn cut_rows<'a>(
-    rows: ArrayView2<Real>,
-    factor: Real,
-    room: &'a mut Packed,
-) -> Matrix<'a> {
-    let width = rows.ncols();
-    Matrix::cut(rows.to_slice().expect(ROWS), width, 0..width, factor, room)
-}
-
-/// Lists all samples of each input, times `factor`.
-pub(super) fn list_all(x: ArrayView2<Real>, factor: Real, list: &mut List) {
+/// Lists all samples of each input, zeros too, times `factor`.
+pub(super) fn list_all(x: ArrayView2<Real>, factor: Real, list: &mut SparseRows) {
     list.clear(x.len());
     for input in x.columns() {
-        list.push(|terms| {
-            for ((sample, &x), term) in input.iter().enumerate().zip(terms) {
-                *term = Term { offset: (sample * CUT) as u32, factor: factor * x };
+        list.push(|entries| {
+            for ((sample, &x), entry) in input.iter().enumerate().zip(entries) {
+                *entry = Entry { offset: (sample * STRIP_PITCH) as u32, value: factor * x };
             }
             input.len()
         });
     }
 }
 
-/// The weights of some inputs, and those inputs.
-pub(crate) struct Rows<'a> {
-    weights: &'a mut [Real],
-    /// Shape (samples, inputs of these rows).
-    x: ArrayView2<'a, Real>,
-    /// Which inputs they are: so many chunks come before.
-    chunk: usize,
-}
-
 impl Dense {
-    /// Adds columns of x W from `first` on to z, of the inputs that some of all [`Chunk`]s' `lists`
-    /// tell. `room` is for weights.
-    pub(crate) fn add_weighted_inputs(
+    /// a = σ(x W + b). The sums of the first half of the chunks and of the second are taken one by
+    /// one, for any number of threads.
+    pub(super) fn forward_by_chunks(
         &self,
-        lists: &[List],
+        x: ArrayView2<Real>,
+        mut a: ArrayViewMut2<Real>,
+        workspace: &mut Workspace,
+        executor: &mut Executor,
+    ) {
+        let Workspace { chunks, second, rooms: kept, .. } = workspace;
+        let (samples, inputs) = x.dim();
+        let distance = weight_distance(samples, self.weights.stride());
+        chunks.resize_with(inputs.div_ceil(CHUNK), SparseRows::default);
+        executor.each(x.axis_chunks_iter(Axis(1), CHUNK).zip(&mut *chunks), |(x, list)| {
+            list.clear(x.len());
+            for x in x.rows() {
+                list.push_values(x.to_slice().expect(BATCH), distance);
+            }
+        });
+        second.resize(a.len(), 0.0);
+        let mut second = ArrayViewMut2::from_shape(a.dim(), second).expect("it is as large");
+        let half = chunks.len().div_ceil(2);
+        // As wide as can be, for weights are read in runs that long; no sum depends on it.
+        let count = if executor.threads() > 1 { executor.threads().next_multiple_of(2) } else { 1 };
+        let width = self.biases.len().div_ceil(count.div_ceil(2)).next_multiple_of(16);
+        let rooms = rooms(kept, count);
+        let firsts = columns(&mut a, width).map(|part| (0..half, part));
+        let seconds = columns(&mut second, width).map(|part| (half..chunks.len(), part));
+        executor.each(firsts.chain(seconds), |(range, (first, mut z))| {
+            let place = first / width * 2 + usize::from(range.start > 0);
+            let mut room = lock(&rooms[place % count]);
+            z.fill(0.0);
+            self.add_weighted_inputs(&chunks[range.clone()], range, first, z, &mut room.numbers);
+        });
+        let rows = a.axis_chunks_iter_mut(Axis(0), ROWS);
+        executor.each(rows.zip(second.axis_chunks_iter(Axis(0), ROWS)), |(mut z, second)| {
+            z += &second;
+            z += &self.biases;
+            self.activation.apply_in_place(z);
+        });
+    }
+
+    /// Adds columns of x W from `first` on to z, for the inputs of some chunks.
+    fn add_weighted_inputs(
+        &self,
+        lists: &[SparseRows],
         chunks: Range<usize>,
         first: usize,
         mut z: ArrayViewMut2<Real>,
-        room: &mut Packed,
+        room: &mut AlignedBuffer,
     ) {
-        let (samples, width, units) = (z.nrows(), z.ncols(), self.biases.len());
-        let blocks = super::slice(&self.weights).chunks(CHUNK * units);
+        let (samples, width, stride) = (z.nrows(), z.ncols(), self.weights.stride());
+        let blocks = self.weights.padded().chunks(CHUNK * stride);
         let blocks = blocks.skip(chunks.start).take(chunks.len());
         let nexts = blocks.clone().skip(1).chain([&[][..]]);
-        for ((weights, next), list) in blocks.zip(nexts).zip(&lists[chunks]) {
-            let (matrix, ahead) = if worth_copying(samples) {
-                let matrix = Matrix::cut(weights, units, first..first + width, 1.0, room);
-                (matrix, Ahead { values: next, pitch: units, first })
+        for ((weights, values), list) in blocks.zip(nexts).zip(lists) {
+            let (strips, next) = if worth_copying(samples) {
+                let strips = Strips::copy(weights, stride, first..first + width, 1.0, room);
+                (strips, Prefetch { values, stride, first })
             } else {
-                (Matrix::of_rows(weights, first, width), Ahead::NOTHING)
+                (Strips::of_rows(weights, first, width), Prefetch::NOTHING)
             };
-            accumulate_rows(z.view_mut(), list, matrix, ahead);
+            accumulate_rows(z.view_mut(), list, strips, next);
         }
     }
 
-    /// z = x W + b, summed in the order of two threads.
-    pub(super) fn weighted_inputs_alone(
+    /// ∂C/∂x.
+    pub(super) fn input_delta_by_chunks(
         &self,
-        x: ArrayView2<Real>,
-        mut z: ArrayViewMut2<Real>,
-        Scratch { chunks, second, strips, .. }: &mut Scratch,
-    ) {
-        Chunk::all(x, self.biases.len(), chunks).for_each(Chunk::list);
-        second.resize(z.len(), 0.0);
-        let mut second = ArrayViewMut2::from_shape(z.dim(), second).expect("it is as large");
-        for (half, mut sum) in
-            halves(chunks.len()).into_iter().zip([z.view_mut(), second.view_mut()])
-        {
-            sum.fill(0.0);
-            self.add_weighted_inputs(chunks, half, 0, sum, strips);
-        }
-        z += &second;
-        z += &self.biases;
-    }
-
-    /// ∂C/∂x of all inputs.
-    pub(super) fn input_delta_alone(
-        &self,
-        Taped { x, delta, .. }: Taped,
+        LayerValues { x, delta, .. }: LayerValues,
         mut input_delta: ArrayViewMut2<Real>,
-        Scratch { deltas: list, strips, sums, .. }: &mut Scratch,
+        Workspace { chunks, strips, rooms: kept, .. }: &mut Workspace,
+        pass: Pass,
+        executor: &mut Executor,
     ) {
-        let delta = cut_rows(delta, 1.0, strips);
-        let blocks = super::slice(&self.weights).chunks(CHUNK * self.biases.len());
-        let columns = x.axis_chunks_iter(Axis(1), CHUNK).zip(Rows::columns(&mut input_delta));
-        for (weights, (x, input_delta)) in blocks.zip(columns) {
-            list_all(x, 1.0, list);
-            dot_rows(input_delta, list, weights, delta, sums);
-        }
+        let (x, stride) = (x.dense(), self.weights.stride());
+        let distance = weight_distance(x.nrows(), stride);
+        let delta = copy_in_strips(delta, 1.0, strips);
+        let rooms = rooms(kept, if executor.threads() > 1 { chunks.len() } else { 1 });
+        let parts = self.weights.padded().chunks(CHUNK * stride).zip(&*chunks);
+        let parts = parts.zip(x.axis_chunks_iter(Axis(1), CHUNK));
+        let parts = parts.zip(input_delta.axis_chunks_iter_mut(Axis(1), CHUNK)).enumerate();
+        executor.each(parts, |(index, (((weights, list), x), input_delta))| {
+            let Room { rows, numbers } = &mut *lock(&rooms[index % rooms.len()]);
+            if pass.skip_zero_inputs {
+                rows.transpose(list, (distance, x.ncols()), STRIP_PITCH, 1.0);
+            } else {
+                list_all(x, 1.0, rows);
+            }
+            dot_rows(input_delta, rows, weights, stride, delta, numbers);
+        });
     }
 }
 
-impl<'a> Rows<'a> {
-    /// All rows, few at a time; `weights` are a layer's, or as many.
-    pub(crate) fn all(
-        weights: &'a mut [Real],
-        x: ArrayView2<'a, Real>,
-    ) -> impl DoubleEndedIterator<Item = Self> + ExactSizeIterator + Send {
-        let units = weights.len() / x.ncols();
-        let chunks = weights.chunks_mut(CHUNK * units).enumerate();
-        chunks.map(move |(chunk, weights)| {
-            let first = CHUNK * chunk;
-            let x = x.slice_move(s![.., first..first + weights.len() / units]);
-            Self { weights, x, chunk }
-        })
-    }
-
-    /// How many there are of so many inputs.
-    pub(crate) fn count(inputs: usize) -> usize {
-        inputs.div_ceil(CHUNK)
-    }
-
-    /// The matching columns of an array of shape (samples, inputs).
-    pub(crate) fn columns<'b>(
-        array: &'b mut ArrayViewMut2<Real>,
-    ) -> impl DoubleEndedIterator<Item = ArrayViewMut2<'b, Real>> + ExactSizeIterator + Send {
-        array.axis_chunks_iter_mut(Axis(1), CHUNK)
-    }
-
-    /// Lists the samples for which each input is not zero, times `factor`, by what each [`Chunk`]
-    /// listed.
-    pub(crate) fn list(&self, chunks: &[List], factor: Real, list: &mut List) {
-        let (samples, inputs) = self.x.dim();
-        let stride = stride(samples, self.weights.len() / inputs);
-        list.transpose(&chunks[self.chunk], (stride, inputs), CUT, factor);
-    }
-
-    /// Lists all samples, where it matters what a zero is to learn: see
-    /// [`crate::nn::Network::zeros_learn`].
-    pub(crate) fn list_all(&self, factor: Real, list: &mut List) {
-        list_all(self.x, factor, list);
-    }
-
-    /// ∂C/∂x of these inputs where they are listed, 0 elsewhere; `sums` is room.
-    pub(crate) fn input_delta(
-        &self,
-        delta: Matrix<'_>,
-        list: &List,
-        input_delta: ArrayViewMut2<Real>,
-        sums: &mut Packed,
+impl Rows<'_> {
+    /// [`Rows::update`] after [`Dense::forward_by_chunks`] with the same workspace.
+    pub(super) fn update_by_chunks(
+        self,
+        LayerValues { delta, .. }: LayerValues,
+        factor: Real,
+        decay: impl Fn(&mut [Real]) -> Real + Sync,
+        Workspace { chunks, strips, rooms: kept, .. }: &mut Workspace,
+        executor: &mut Executor,
     ) {
-        dot_rows(input_delta, list, self.weights, delta, sums);
+        let stride = self.stride;
+        let distance = weight_distance(delta.nrows(), stride);
+        let delta = copy_in_strips(delta, 1.0, strips);
+        let rooms = rooms(kept, if executor.threads() > 1 { chunks.len() } else { 1 });
+        let parts = self.values.chunks_mut(CHUNK * stride).zip(&*chunks).enumerate();
+        executor.each(parts, |(index, (weights, list))| {
+            let rows = &mut lock(&rooms[index % rooms.len()]).rows;
+            rows.transpose(list, (distance, weights.len() / stride), STRIP_PITCH, factor);
+            let decay = decay(weights);
+            add_products(weights, stride, rows, delta, decay);
+        });
     }
+}
 
-    /// BP2's second factor for these inputs, which are another layer's activations.
-    pub(crate) fn through(&self, activation: Activation, delta: ArrayViewMut2<Real>) {
-        activation.multiply_by_derivative(self.x, delta);
-    }
-
-    /// The weights' gradient in their place, times the list's factor.
-    pub(crate) fn gradient(self, delta: Matrix<'_>, list: &List) {
-        add_products(self.weights, delta.width(), list, delta, 0.0);
-    }
-
-    /// A step of plain gradient descent; the list's factor is [`Descent::factor`].
-    pub(crate) fn descend(self, delta: Matrix<'_>, descent: Descent, list: &List) {
-        let keep = descent.keep(self.weights);
-        add_products(self.weights, delta.width(), list, delta, keep);
-    }
+/// Columns of an array, so many at a time, and the first of each.
+fn columns<'a>(
+    array: &'a mut ArrayViewMut2<Real>,
+    width: usize,
+) -> impl DoubleEndedIterator<Item = (usize, ArrayViewMut2<'a, Real>)> + ExactSizeIterator + Send {
+    let firsts = (0..array.ncols()).step_by(width);
+    firsts.zip(array.axis_chunks_iter_mut(Axis(1), width))
 }

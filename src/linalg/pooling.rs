@@ -1,8 +1,7 @@
 //! Max-pooling: the largest of each block of pixels, all maps of a pixel at a time.
 
-use super::kernel;
-use super::lanes::{LANES, Lanes};
-use crate::nn::Real;
+use super::simd::{LANES, Simd, Vector};
+use super::{Real, kernel};
 
 /// How blocks of size × size pixels, each of `maps` values, lie in rows of `width` of them.
 #[derive(Clone, Copy, Debug)]
@@ -38,14 +37,14 @@ impl Blocks {
 
 kernel! {
     /// `a` becomes the largest x of every block.
-    fn largest(a: &mut [Real], x: &[Real], blocks: Blocks) = largest_body
+    fn max_pool(a: &mut [Real], x: &[Real], blocks: Blocks) = max_pool_body
 }
 
 kernel! {
     /// `dx` becomes the block's δ at the first of its pixels whose x is the largest, a, and 0 at
     /// the others.
-    fn to_largest(dx: &mut [Real], x: &[Real], a: &[Real], delta: &[Real], blocks: Blocks) =
-        to_largest_body
+    fn max_pool_delta(dx: &mut [Real], x: &[Real], a: &[Real], delta: &[Real], blocks: Blocks) =
+        max_pool_delta_body
 }
 
 #[inline(always)]
@@ -59,7 +58,7 @@ fn vector_mut(values: &mut [Real], at: usize) -> &mut [Real; LANES] {
 }
 
 #[inline(always)]
-fn largest_body<V: Lanes>(a: &mut [Real], x: &[Real], blocks: Blocks) {
+fn max_pool_body<S: Simd>(simd: S, a: &mut [Real], x: &[Real], blocks: Blocks) {
     for (a, place) in a.chunks_exact_mut(blocks.maps).zip(blocks.places()) {
         let x = &x[place..];
         if blocks.maps < LANES {
@@ -72,11 +71,11 @@ fn largest_body<V: Lanes>(a: &mut [Real], x: &[Real], blocks: Blocks) {
             continue;
         }
         for map in blocks.vectors() {
-            let mut most = V::load(vector(x, map));
+            let mut most = simd.load(vector(x, map));
             for y in 0..blocks.size {
                 for pixel in 0..blocks.size {
                     let at = (y * blocks.width + pixel) * blocks.maps + map;
-                    most = V::load(vector(x, at)).max(most);
+                    most = simd.load(vector(x, at)).max(most);
                 }
             }
             most.store(vector_mut(a, map));
@@ -86,7 +85,8 @@ fn largest_body<V: Lanes>(a: &mut [Real], x: &[Real], blocks: Blocks) {
 
 #[allow(clippy::float_cmp, reason = "the largest value was copied, not computed")]
 #[inline(always)]
-fn to_largest_body<V: Lanes>(
+fn max_pool_delta_body<S: Simd>(
+    simd: S,
     dx: &mut [Real],
     x: &[Real],
     a: &[Real],
@@ -94,7 +94,7 @@ fn to_largest_body<V: Lanes>(
     blocks: Blocks,
 ) {
     if blocks.size == 2 && blocks.maps >= LANES {
-        return to_largest_of_four::<V>(dx, x, a, delta, blocks);
+        return max_pool_delta_of_four(simd, dx, x, a, delta, blocks);
     }
     let pairs = a.chunks_exact(blocks.maps).zip(delta.chunks_exact(blocks.maps));
     for ((a, delta), place) in pairs.zip(blocks.places()) {
@@ -111,12 +111,12 @@ fn to_largest_body<V: Lanes>(
             continue;
         }
         for map in blocks.vectors() {
-            let most = V::load(vector(a, map));
-            let mut open = V::load(vector(delta, map));
+            let most = simd.load(vector(a, map));
+            let mut open = simd.load(vector(delta, map));
             for y in 0..blocks.size {
                 for pixel in 0..blocks.size {
                     let at = (y * blocks.width + pixel) * blocks.maps + map;
-                    let (taken, left) = open.split(V::load(vector(x, at)), most);
+                    let (taken, left) = open.split(simd.load(vector(x, at)), most);
                     taken.store(vector_mut(dx, at));
                     open = left;
                 }
@@ -125,9 +125,10 @@ fn to_largest_body<V: Lanes>(
     }
 }
 
-/// [`to_largest_body`] of the usual blocks, two rows at a time.
+/// [`max_pool_delta_body`] of the usual blocks, two rows at a time.
 #[inline(always)]
-fn to_largest_of_four<V: Lanes>(
+fn max_pool_delta_of_four<S: Simd>(
+    simd: S,
     dx: &mut [Real],
     x: &[Real],
     a: &[Real],
@@ -145,11 +146,11 @@ fn to_largest_of_four<V: Lanes>(
         let from = a.chunks_exact(maps).zip(delta.chunks_exact(maps));
         for (((dx, dx_below), (x, x_below)), (a, delta)) in dx.zip(x).zip(from) {
             for map in blocks.vectors() {
-                let most = V::load(vector(a, map));
-                let mut open = V::load(vector(delta, map));
+                let most = simd.load(vector(a, map));
+                let mut open = simd.load(vector(delta, map));
                 for (dx, x) in [(&mut *dx, x), (&mut *dx_below, x_below)] {
                     for at in [map, maps + map] {
-                        let (taken, left) = open.split(V::load(vector(x, at)), most);
+                        let (taken, left) = open.split(simd.load(vector(x, at)), most);
                         taken.store(vector_mut(dx, at));
                         open = left;
                     }
@@ -162,36 +163,28 @@ fn to_largest_of_four<V: Lanes>(
 #[cfg(test)]
 #[allow(clippy::float_cmp, reason = "values are copied, not computed")]
 mod tests {
+    use super::super::reference;
+    use super::super::simd::Portable;
     use super::*;
-    use crate::linalg::lanes::Portable;
 
     #[test]
-    fn every_block_hands_on_its_largest_and_gets_its_delta_back_once() {
-        for maps in [1, 3, 8, 9, 20, 40] {
-            let blocks = Blocks { maps, width: 6, size: 2 };
+    fn every_block_yields_its_largest_and_gets_its_delta_back_once() {
+        for (maps, size) in [1, 3, 8, 9, 20, 40].into_iter().zip([2, 2, 2, 3, 2, 3]) {
+            let blocks = Blocks { maps, width: 6, size };
             // Ties are common: few different values.
-            let x: Vec<Real> = (0..24 * maps).map(|at| (at * 7 % 5) as Real).collect();
-            let delta: Vec<Real> = (0..6 * maps).map(|at| 1.0 + at as Real).collect();
-            let (mut a, mut dx) = (vec![0.0; 6 * maps], vec![9.0; 24 * maps]);
-            largest(&mut a, &x, blocks);
-            to_largest(&mut dx, &x, &a, &delta, blocks);
-            for block in 0..6 {
-                for map in 0..maps {
-                    let first = blocks.places().nth(block).unwrap() + map;
-                    let places = blocks.pixels().map(|pixel| first + pixel);
-                    let most = places.clone().map(|at| x[at]).fold(-1.0, Real::max);
-                    assert_eq!(a[block * maps + map], most);
-                    let first = places.clone().find(|&at| x[at] == most).unwrap();
-                    for at in places {
-                        let expected = if at == first { delta[block * maps + map] } else { 0.0 };
-                        assert_eq!(dx[at], expected, "{maps} {block} {map}");
-                    }
-                }
-            }
-            let (mut portable_a, mut portable_dx) = (a.clone(), dx.clone());
-            largest_body::<Portable>(&mut portable_a, &x, blocks);
-            to_largest_body::<Portable>(&mut portable_dx, &x, &a, &delta, blocks);
-            assert_eq!((portable_a, portable_dx), (a, dx));
+            let x: Vec<Real> = (0..36 * maps).map(|at| (at * 7 % 5) as Real).collect();
+            let expected = reference::max_pool(&x, blocks);
+            let delta: Vec<Real> = (0..expected.len()).map(|at| 1.0 + at as Real).collect();
+            let expected_dx = reference::max_pool_delta(&x, &delta, blocks);
+            let (mut a, mut dx) = (vec![0.0; expected.len()], vec![9.0; x.len()]);
+            max_pool(&mut a, &x, blocks);
+            max_pool_delta(&mut dx, &x, &a, &delta, blocks);
+            assert_eq!((&a, &dx), (&expected, &expected_dx), "{maps} maps");
+            a.fill(0.0);
+            dx.fill(9.0);
+            max_pool_body(Portable, &mut a, &x, blocks);
+            max_pool_delta_body(Portable, &mut dx, &x, &a, &delta, blocks);
+            assert_eq!((&a, &dx), (&expected, &expected_dx), "{maps} maps");
         }
     }
 }

@@ -1,28 +1,27 @@
 //! Asking for memory before it is needed.
 
-use super::lanes::LANES;
+use super::Real;
 use super::row::Band;
-use crate::nn::Real;
+use super::simd::LANES;
 
-/// Columns, from `first` on, of rows side by side that are wanted next; none where there are no
-/// values. Their way to the cache is as long as a product with the rows before them takes.
+/// Columns, from `first` on, of rows that are wanted next, to be fetched while the rows before them
+/// are worked on; nothing where there are no values.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Ahead<'a> {
+pub(crate) struct Prefetch<'a> {
     pub(crate) values: &'a [Real],
     /// How far apart the rows begin.
-    pub(crate) pitch: usize,
+    pub(crate) stride: usize,
     pub(crate) first: usize,
 }
 
-impl Ahead<'_> {
-    pub(crate) const NOTHING: Self = Self { values: &[], pitch: 1, first: 0 };
+impl Prefetch<'_> {
+    pub(crate) const NOTHING: Self = Self { values: &[], stride: 1, first: 0 };
 
-    /// Asks for a band of every `step`th row from `row` on: all are asked for when a band was gone
-    /// through in that many steps.
+    /// Asks for a band of every `step`th row from `row` on: in that many calls for all rows.
     #[inline(always)]
     pub(super) fn fetch(self, row: usize, step: usize, band: Band) {
         let begin = self.first + band.first;
-        for row in self.values.chunks_exact(self.pitch).skip(row).step_by(step) {
+        for row in self.values.chunks_exact(self.stride).skip(row).step_by(step) {
             row[begin..begin + band.len].chunks(2 * LANES).for_each(fetch);
         }
     }

@@ -5,7 +5,7 @@ use crate::nn::Real;
 
 /// A step of plain gradient descent: w → (1 − l2) w − l1 sgn(w) − η ∇C.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Descent {
+pub struct GradientStep {
     /// η.
     pub rate: Real,
     /// η λ/n of L1.
@@ -14,19 +14,18 @@ pub struct Descent {
     pub l2: Real,
 }
 
-impl Descent {
+impl GradientStep {
     /// What a sum of gradients is multiplied by: −η · `scale`, see [`super::Pass::scale`].
     pub(crate) fn factor(&self, scale: Real) -> Real {
         -self.rate * scale
     }
 
-    /// What weights are to be multiplied by when the gradient is added. Regularization's part of the
-    /// step that is no factor is done here.
-    pub(crate) fn keep(&self, weights: &mut [Real]) -> Real {
+    /// The factor that weights are to be multiplied by when the gradient is added. The part of
+    /// regularization that is no factor, L1's, is applied here.
+    pub(crate) fn weight_decay_factor(&self, weights: &mut [Real]) -> Real {
         if self.l1 == 0.0 {
             return 1.0 - self.l2;
         }
-        // L1 asks for the weight's sign.
         self.decay(weights);
         1.0
     }

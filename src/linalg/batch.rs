@@ -1,0 +1,147 @@
+//! A mini-batch of inputs, in whichever form the layer that reads it asks for.
+
+use super::Real;
+use super::bytes::ByteRows;
+use super::sparse::SparseRows;
+use ndarray::{Array2, ArrayBase, ArrayView2, Ix2, ViewRepr, s};
+
+/// [`ArrayView2`] with its element type spelled out: only so can the compiler see that a longer
+/// lifetime may stand for a shorter one.
+type View<'a> = ArrayBase<ViewRepr<&'a Real>, Ix2, Real>;
+
+/// The inputs of a layer, one row a sample.
+#[derive(Clone, Copy, Debug)]
+pub enum Batch<'a> {
+    /// All numbers, shape (samples, inputs).
+    Dense(View<'a>),
+    /// The numbers that are not zero.
+    Sparse(&'a SparseRows),
+    /// Bytes that stand for numbers from 0 to 1.
+    Bytes(&'a ByteRows),
+}
+
+/// The form in which a layer wants its inputs. It can read [`Batch::Dense`] always.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InputKind {
+    Dense,
+    /// By the places of their weights: those of two inputs begin `stride` numbers apart.
+    Sparse {
+        stride: usize,
+    },
+    Bytes,
+}
+
+impl<'a> Batch<'a> {
+    /// Number of rows.
+    #[must_use]
+    pub fn samples(self) -> usize {
+        match self {
+            Self::Dense(x) => x.nrows(),
+            Self::Sparse(rows) => rows.rows(),
+            Self::Bytes(rows) => rows.samples(),
+        }
+    }
+
+    /// The numbers of a batch for a layer that wants [`InputKind::Dense`].
+    ///
+    /// # Panics
+    /// Where the batch has another form.
+    #[must_use]
+    pub fn dense(self) -> ArrayView2<'a, Real> {
+        match self {
+            Self::Dense(x) => x,
+            _ => panic!("this layer reads dense inputs alone"),
+        }
+    }
+}
+
+impl<'a> From<ArrayView2<'a, Real>> for Batch<'a> {
+    fn from(x: ArrayView2<'a, Real>) -> Self {
+        Self::Dense(x)
+    }
+}
+
+/// Where images become a [`Batch`], in room that is reused.
+#[derive(Debug)]
+pub(crate) struct BatchBuffer {
+    kind: InputKind,
+    samples: usize,
+    /// Shape (capacity, inputs); made when first wanted.
+    dense: Array2<Real>,
+    sparse: SparseRows,
+    bytes: ByteRows,
+}
+
+impl Default for BatchBuffer {
+    fn default() -> Self {
+        Self {
+            kind: InputKind::Dense,
+            samples: 0,
+            dense: Array2::default((0, 0)),
+            sparse: SparseRows::default(),
+            bytes: ByteRows::default(),
+        }
+    }
+}
+
+impl BatchBuffer {
+    /// Forgets all samples, and makes room for so many of so many inputs.
+    pub(crate) fn clear(&mut self, kind: InputKind, samples: usize, inputs: usize) {
+        self.kind = kind;
+        self.samples = 0;
+        match kind {
+            InputKind::Dense => {
+                if self.dense.nrows() < samples || self.dense.ncols() != inputs {
+                    self.dense = Array2::zeros((samples, inputs));
+                }
+            }
+            InputKind::Sparse { .. } => self.sparse.clear(samples * inputs),
+            InputKind::Bytes => self.bytes.clear(samples, inputs),
+        }
+    }
+
+    /// Adds a sample; `pixels` as many as there are inputs, 0 to 255 for 0 to 1.
+    pub(crate) fn push(&mut self, pixels: &[u8]) {
+        match self.kind {
+            InputKind::Dense => self.push_dense(pixels),
+            InputKind::Sparse { stride } => self.sparse.push_bytes(pixels, stride),
+            InputKind::Bytes => self.bytes.push((0..).zip(pixels.iter().copied())),
+        }
+        self.samples += 1;
+    }
+
+    /// Adds a sample by its pixels that are not zero, each with its place.
+    pub(crate) fn push_nonzero(&mut self, places: &[u16], pixels: &[u8]) {
+        let pairs = places.iter().map(|&place| usize::from(place)).zip(pixels.iter().copied());
+        match self.kind {
+            InputKind::Dense => {
+                let mut row = self.dense.row_mut(self.samples);
+                row.fill(0.0);
+                pairs.for_each(|(place, pixel)| row[place] = number(pixel));
+            }
+            InputKind::Sparse { stride } => self.sparse.push_nonzero(places, pixels, stride),
+            InputKind::Bytes => self.bytes.push(pairs),
+        }
+        self.samples += 1;
+    }
+
+    fn push_dense(&mut self, pixels: &[u8]) {
+        let mut row = self.dense.row_mut(self.samples);
+        let row = row.as_slice_mut().expect("the values of a row lie side by side");
+        row.iter_mut().zip(pixels).for_each(|(x, &pixel)| *x = number(pixel));
+    }
+
+    /// The samples that were added.
+    pub(crate) fn batch(&self) -> Batch<'_> {
+        match self.kind {
+            InputKind::Dense => Batch::Dense(self.dense.slice(s![..self.samples, ..])),
+            InputKind::Sparse { .. } => Batch::Sparse(&self.sparse),
+            InputKind::Bytes => Batch::Bytes(&self.bytes),
+        }
+    }
+}
+
+/// From 0 (background) to 1 (ink).
+fn number(pixel: u8) -> Real {
+    Real::from(pixel) * Real::from(255_u8).recip()
+}

@@ -1,0 +1,98 @@
+#![allow(clippy::float_cmp, reason = "what is copied is the same to the bit")]
+
+use super::super::matrix::AlignedBuffer;
+use super::super::reference::{array, bytes, close, product, wide};
+use super::super::simd::{Pair, Portable};
+use super::super::strips::tests::UNITS;
+use super::*;
+use ndarray::{Array2, s};
+
+#[test]
+fn bytes_stand_for_the_numbers_of_a_scaled_batch() {
+    for byte in 0..=255_u8 {
+        let scaled = Real::from(byte) * Real::from(255_u8).recip();
+        assert_eq!(NUMBERS[usize::from(byte)].to_bits(), scaled.to_bits());
+    }
+}
+
+#[test]
+fn every_vector_finds_the_bytes_that_are_not_zero() {
+    let mut group = [0; GROUP];
+    for place in [0, 7, 31, 32, 63] {
+        group[place] = 1 << (place % 8);
+    }
+    let expected = 1 | 1 << 7 | 1 << 31 | 1 << 32 | 1 << 63;
+    assert_eq!(Pair(Portable).nonzero_bytes(&group), expected);
+    #[cfg(target_arch = "x86_64")]
+    {
+        use crate::linalg::simd::{Avx2, Avx512};
+        #[target_feature(enable = "avx512f,avx512vl,avx512bw")]
+        fn roomy(simd: Avx512, group: &[u8; GROUP]) -> u64 {
+            simd.nonzero_bytes(group)
+        }
+        #[target_feature(enable = "avx2,fma")]
+        fn narrow(simd: Avx2, group: &[u8; GROUP]) -> u64 {
+            Pair(simd).nonzero_bytes(group)
+        }
+        if let Some(simd) = Avx2::detect() {
+            // SAFETY: the token proves that the processor has the instructions.
+            assert_eq!(unsafe { narrow(simd, &group) }, expected);
+        }
+        if let Some(simd) = Avx512::detect() {
+            // SAFETY: as above.
+            assert_eq!(unsafe { roomy(simd, &group) }, expected);
+        }
+    }
+}
+
+fn flat(array: &Array2<f64>) -> Vec<f64> {
+    array.iter().copied().collect()
+}
+
+#[test]
+fn bytes_times_weights_are_added() {
+    for units in UNITS {
+        let (bytes, x) = bytes(5, 150);
+        assert_eq!(bytes.samples(), 5);
+        // Weights whose rows are padded.
+        let (weights, start) = (array(150, units + 3, 1), array(5, units, 2));
+        let counted = weights.slice(s![.., ..units]);
+        let expected = flat(&(product(x.view(), counted) + start.mapv(wide)));
+        let [mut out, mut portable] = [start.clone(), start];
+        let weights = weights.as_slice().unwrap();
+        add_bytes_times_rows(out.view_mut(), &bytes, weights, units + 3);
+        close(&out, &expected);
+        let into = portable.view_mut();
+        bytes_times_rows_body(Pair(Portable), into, &bytes, weights, units + 3);
+        close(&portable, &expected);
+    }
+}
+
+#[test]
+fn gradients_of_bytes_are_added_to_decayed_weights() {
+    for (units, samples) in UNITS.into_iter().zip([3, 64, 70].into_iter().cycle()) {
+        let ((bytes, x), delta) = (bytes(samples, 20), array(samples, units, 3));
+        let mut room = AlignedBuffer::default();
+        let strips = Strips::copy(delta.as_slice().unwrap(), units, 0..units, 2.0, &mut room);
+        let (start, stride) = (array(20, units + 3, 4), units + 3);
+        for decay in [1.0, 0.5, 0.0] {
+            let counted = start.slice(s![.., ..units]);
+            let decayed = counted.mapv(|weight| wide(decay) * wide(weight));
+            let expected = 2.0 * product(x.t(), delta.view()) + decayed;
+            let mut found = start.clone();
+            if decay == 0.0 {
+                found.slice_mut(s![.., ..units]).fill(Real::NAN);
+            }
+            let mut portable = found.clone();
+            let values = found.as_slice_mut().unwrap();
+            add_transposed_bytes_times_strips(values, stride, &bytes, strips, decay);
+            let (simd, values) = (Pair(Portable), portable.as_slice_mut().unwrap());
+            transposed_bytes_times_strips_body(simd, values, stride, &bytes, strips, decay);
+            for found in [found, portable] {
+                close(found.slice(s![.., ..units]), &flat(&expected));
+                let padding = s![.., units..];
+                assert_eq!(found.slice(padding), start.slice(padding), "padding is left alone");
+            }
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! Which instructions the kernels use: the best that the processor has, or what `NNTOP_CPU` asks for.
+
+use super::simd::Portable;
+#[cfg(target_arch = "x86_64")]
+use super::simd::{Avx2, Avx512};
+use std::env;
+use std::sync::OnceLock;
+
+/// The environment variable that forces a path, for tests and comparisons.
+const CPU_VARIABLE: &str = "NNTOP_CPU";
+
+/// A path through the kernels, with the token that opens it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Cpu {
+    Portable(Portable),
+    #[cfg(target_arch = "x86_64")]
+    Avx2(Avx2),
+    #[cfg(target_arch = "x86_64")]
+    Avx512(Avx512),
+}
+
+/// Why the path that `NNTOP_CPU` names cannot be taken.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CpuError {
+    #[error("{CPU_VARIABLE}={0:?}: there is no such path; use portable, avx2 or avx512")]
+    Unknown(String),
+    #[error("{CPU_VARIABLE}={0}: this processor has no such instructions, only {1}; unset it")]
+    Unavailable(&'static str, String),
+}
+
+/// The names that `NNTOP_CPU` may have.
+const NAMES: [&str; 3] = ["portable", "avx2", "avx512"];
+
+impl Cpu {
+    /// Its name in `NNTOP_CPU`.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Portable(_) => NAMES[0],
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2(_) => NAMES[1],
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512(_) => NAMES[2],
+        }
+    }
+
+    /// All that this processor can take, the slowest first.
+    fn available() -> impl Iterator<Item = Self> {
+        let portable = [Some(Self::Portable(Portable))];
+        #[cfg(target_arch = "x86_64")]
+        let vectors = [Avx2::detect().map(Self::Avx2), Avx512::detect().map(Self::Avx512)];
+        #[cfg(not(target_arch = "x86_64"))]
+        let vectors = [];
+        portable.into_iter().chain(vectors).flatten()
+    }
+
+    /// The path of that name, or the best one where none is named.
+    fn choose(wanted: Option<&str>) -> Result<Self, CpuError> {
+        let Some(wanted) = wanted else {
+            return Ok(Self::available().last().unwrap_or(Self::Portable(Portable)));
+        };
+        let known = NAMES.into_iter().find(|name| *name == wanted);
+        let name = known.ok_or_else(|| CpuError::Unknown(wanted.into()))?;
+        let found = Self::available().find(|cpu| cpu.name() == name);
+        found.ok_or_else(|| CpuError::Unavailable(name, cpu_paths().join(", ")))
+    }
+}
+
+/// The path that kernels take: what `NNTOP_CPU` names, which is read once.
+///
+/// # Panics
+/// Where that cannot be taken. Programs check it at their start, with [`cpu_path`].
+#[inline]
+pub(super) fn selected() -> Cpu {
+    static SELECTED: OnceLock<Cpu> = OnceLock::new();
+    match SELECTED.get() {
+        Some(cpu) => *cpu,
+        None => *SELECTED.get_or_init(|| chosen().unwrap_or_else(|error| panic!("{error}"))),
+    }
+}
+
+#[cold]
+fn chosen() -> Result<Cpu, CpuError> {
+    let wanted = env::var_os(CPU_VARIABLE).map(|value| value.to_string_lossy().into_owned());
+    Cpu::choose(wanted.as_deref())
+}
+
+/// The name of the path that kernels take: `portable`, `avx2` or `avx512`.
+///
+/// # Errors
+/// Where `NNTOP_CPU` has another value, or names instructions that this processor lacks.
+pub fn cpu_path() -> Result<&'static str, CpuError> {
+    chosen().map(Cpu::name)
+}
+
+/// The names of all paths that this processor can take, the slowest first.
+#[must_use]
+pub fn cpu_paths() -> Vec<&'static str> {
+    Cpu::available().map(Cpu::name).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_found_by_its_name_and_the_best_one_without() {
+        let paths = cpu_paths();
+        assert_eq!(paths[0], "portable");
+        for &name in &paths {
+            assert_eq!(Cpu::choose(Some(name)).unwrap().name(), name);
+        }
+        assert_eq!(Some(&Cpu::choose(None).unwrap().name()), paths.last());
+    }
+
+    #[test]
+    fn a_name_that_cannot_be_obeyed_is_an_error_that_says_what_can() {
+        for wrong in ["", "AVX2", "sse9"] {
+            let error = Cpu::choose(Some(wrong)).unwrap_err();
+            assert_eq!(error, CpuError::Unknown(wrong.into()));
+            assert!(error.to_string().contains("use portable, avx2 or avx512"), "{error}");
+        }
+        for lacking in NAMES.iter().filter(|name| !cpu_paths().contains(name)) {
+            let error = Cpu::choose(Some(lacking)).unwrap_err().to_string();
+            assert!(error.contains("only portable"), "{error}");
+        }
+    }
+
+    #[test]
+    fn the_path_taken_is_the_one_that_the_environment_names() {
+        let named = env::var(CPU_VARIABLE).ok();
+        assert_eq!(cpu_path().unwrap(), named.as_deref().unwrap_or(cpu_paths().last().unwrap()));
+    }
+}

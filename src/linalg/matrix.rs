@@ -1,0 +1,190 @@
+//! Memory that begins where a line of the processor's cache does. What crosses the border between
+//! two lines takes twice as long to load, and longer yet to store.
+
+use super::Real;
+use super::simd::LANES;
+use ndarray::{Array2, ArrayView2, ArrayViewMut2, s};
+use serde::{Deserialize, Serialize};
+
+/// Numbers in a line of the cache.
+const LINE: usize = 2 * LANES;
+
+/// A line of the cache.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[repr(C, align(64))]
+struct Line([Real; LINE]);
+
+fn numbers(lines: &[Line]) -> &[Real] {
+    // SAFETY: a line is an array of so many numbers and nothing else, for it is `repr(C)` and as
+    // large as its alignment.
+    unsafe { std::slice::from_raw_parts(lines.as_ptr().cast(), lines.len() * LINE) }
+}
+
+fn numbers_mut(lines: &mut [Line]) -> &mut [Real] {
+    // SAFETY: as in `numbers`.
+    unsafe { std::slice::from_raw_parts_mut(lines.as_mut_ptr().cast(), lines.len() * LINE) }
+}
+
+/// A matrix whose rows lie one after the other, each from the start of a line of the cache on and
+/// padded with zeros to whole lines. Written to files without its padding.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(from = "Array2<Real>", into = "Array2<Real>")]
+pub struct Matrix {
+    lines: Vec<Line>,
+    rows: usize,
+    columns: usize,
+}
+
+impl Matrix {
+    /// Zeros.
+    #[must_use]
+    pub fn zeros(rows: usize, columns: usize) -> Self {
+        let lines = vec![Line::default(); rows * columns.div_ceil(LINE)];
+        Self { lines, rows, columns }
+    }
+
+    /// Fills the matrix row by row.
+    #[must_use]
+    pub fn from_simple_fn(rows: usize, columns: usize, mut value: impl FnMut() -> Real) -> Self {
+        let mut matrix = Self::zeros(rows, columns);
+        matrix.view_mut().iter_mut().for_each(|number| *number = value());
+        matrix
+    }
+
+    /// How many rows there are.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Numbers in a row, without padding.
+    #[must_use]
+    pub fn columns(&self) -> usize {
+        self.columns
+    }
+
+    /// How many numbers there are, without padding.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.rows * self.columns
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// How far apart two rows begin.
+    #[must_use]
+    pub fn stride(&self) -> usize {
+        self.columns.next_multiple_of(LINE)
+    }
+
+    /// The numbers without the padding, shape (rows, columns).
+    ///
+    /// # Panics
+    /// Never: there are as many lines as rows of whole lines need.
+    #[must_use]
+    pub fn view(&self) -> ArrayView2<'_, Real> {
+        let shape = (self.rows, self.stride());
+        let padded = ArrayView2::from_shape(shape, self.padded()).expect(SHAPE);
+        padded.slice_move(s![.., ..self.columns])
+    }
+
+    /// [`Matrix::view`], to be changed.
+    ///
+    /// # Panics
+    /// Never, as [`Matrix::view`].
+    #[must_use]
+    pub fn view_mut(&mut self) -> ArrayViewMut2<'_, Real> {
+        let (shape, columns) = ((self.rows, self.stride()), self.columns);
+        let padded = ArrayViewMut2::from_shape(shape, self.padded_mut()).expect(SHAPE);
+        padded.slice_move(s![.., ..columns])
+    }
+
+    /// Row after row with the padding.
+    #[must_use]
+    pub fn padded(&self) -> &[Real] {
+        numbers(&self.lines)
+    }
+
+    /// [`Matrix::padded`], to be changed; whoever changes it leaves the padding zero.
+    pub(crate) fn padded_mut(&mut self) -> &mut [Real] {
+        numbers_mut(&mut self.lines)
+    }
+}
+
+/// Why the numbers have the shape of a matrix.
+const SHAPE: &str = "there are as many lines as rows of whole lines need";
+
+impl From<Array2<Real>> for Matrix {
+    fn from(array: Array2<Real>) -> Self {
+        let mut matrix = Self::zeros(array.nrows(), array.ncols());
+        matrix.view_mut().assign(&array);
+        matrix
+    }
+}
+
+impl From<Matrix> for Array2<Real> {
+    fn from(matrix: Matrix) -> Self {
+        matrix.view().to_owned()
+    }
+}
+
+/// Room for numbers, from the start of a line of the cache on, that is kept from use to use.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct AlignedBuffer(Vec<Line>);
+
+impl AlignedBuffer {
+    /// Room for so many numbers; what they are is left over from before.
+    pub(crate) fn room(&mut self, count: usize) -> &mut [Real] {
+        let lines = count.div_ceil(LINE);
+        if self.0.len() < lines {
+            self.0.resize(lines, Line::default());
+        }
+        &mut numbers_mut(&mut self.0)[..count]
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::float_cmp, reason = "values are copied, not computed")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_begin_with_a_line_and_come_back_as_they_were() {
+        for columns in [1, 7, 8, 16, 30, 100] {
+            let values = Array2::from_shape_fn((5, columns), |(row, at)| (9 * row + at) as Real);
+            let mut matrix = Matrix::from(values.clone());
+            let stride = matrix.stride();
+            assert_eq!(matrix.padded().as_ptr().addr() % 64, 0);
+            assert_eq!((stride * size_of::<Real>()) % 64, 0);
+            assert_eq!(matrix.padded()[2 * stride..][..columns], values.row(2).to_vec());
+            assert!(matrix.padded()[2 * stride..][columns..stride].iter().all(|&pad| pad == 0.0));
+            assert_eq!(Array2::from(matrix.clone()), values);
+            matrix.view_mut()[[4, columns - 1]] = -1.0;
+            assert_eq!(matrix.view()[[4, columns - 1]], -1.0);
+            assert_ne!(matrix, Matrix::from(values));
+        }
+        assert!(Matrix::zeros(0, 3).view().is_empty());
+    }
+
+    #[test]
+    fn files_hold_a_matrix_as_they_hold_an_array() {
+        let values = Array2::from_shape_fn((3, 5), |(row, at)| (9 * row + at) as Real);
+        let matrix = Matrix::from(values.clone());
+        let bytes = postcard::to_stdvec(&matrix).unwrap();
+        assert_eq!(bytes, postcard::to_stdvec(&values).unwrap());
+        assert_eq!(postcard::from_bytes::<Matrix>(&bytes).unwrap(), matrix);
+    }
+
+    #[test]
+    fn a_buffer_keeps_its_room() {
+        let mut buffer = AlignedBuffer::default();
+        buffer.room(100).fill(1.0);
+        assert_eq!(buffer.room(33).len(), 33);
+        assert_eq!(buffer.room(33).as_ptr().addr() % 64, 0);
+        assert_eq!(buffer.room(100)[99], 1.0);
+    }
+}

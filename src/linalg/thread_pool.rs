@@ -1,0 +1,342 @@
+//! Threads that share the work of a mini-batch.
+//!
+//! A step has a few parallel parts of a fraction of a millisecond each, and serial work in between.
+//! A thread that slept meanwhile would take longer to wake than the other threads take to do the
+//! work without it, so it spins for a moment before it sleeps. A helper that wakes too late, because
+//! the machine has other work, is not waited for.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, Builder, JoinHandle, Thread};
+
+/// How often a thread checks for what it waits for before it sleeps: for some tenths of a
+/// millisecond.
+const SPINS: u32 = 20_000;
+
+/// What every thread runs that comes in time. Run once more after the work is done, it does nothing.
+type Task<'a> = dyn Fn() + Sync + 'a;
+
+/// A calling thread and its helpers, which end with it.
+#[derive(Debug)]
+pub(crate) struct ThreadPool {
+    shared: Arc<Shared>,
+    helpers: Vec<JoinHandle<()>>,
+}
+
+/// What the helpers see.
+struct Shared {
+    /// Counts the tasks, so that a new one is noticed.
+    generation: AtomicU32,
+    /// The current task, and the thread that waits for its end.
+    task: Mutex<Option<(&'static Task<'static>, Thread)>>,
+    /// Helpers that are running the task. Raised only while `task` is locked.
+    running: AtomicUsize,
+    /// Whether the pool is gone.
+    closed: AtomicBool,
+    panicked: AtomicBool,
+    spins: u32,
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shared").field("running", &self.running).finish_non_exhaustive()
+    }
+}
+
+impl ThreadPool {
+    /// The calling thread and helpers, `threads` in all; fewer where the system refuses them.
+    pub(crate) fn new(threads: usize) -> Self {
+        Self::spinning(threads, SPINS)
+    }
+
+    fn spinning(threads: usize, spins: u32) -> Self {
+        let shared = Arc::new(Shared {
+            generation: AtomicU32::new(0),
+            task: Mutex::new(None),
+            running: AtomicUsize::new(0),
+            closed: AtomicBool::new(false),
+            panicked: AtomicBool::new(false),
+            spins,
+        });
+        let helper = |index| {
+            let shared = Arc::clone(&shared);
+            Builder::new().name(format!("nntop-work-{index}")).spawn(move || shared.help()).ok()
+        };
+        let helpers = (1..threads).map_while(helper).collect();
+        Self { shared, helpers }
+    }
+
+    /// Threads, the calling one among them.
+    pub(crate) fn threads(&self) -> usize {
+        1 + self.helpers.len()
+    }
+
+    /// Works on every item: the caller from the first one on, helpers from the last one back. So
+    /// where the same items are worked on in every step, each of two threads mostly finds its own in
+    /// its cache. Allocates nothing.
+    ///
+    /// # Panics
+    /// Where the work does, on whichever thread.
+    pub(crate) fn each<T: Send>(
+        &mut self,
+        items: impl DoubleEndedIterator<Item = T> + Send,
+        work: impl Fn(T) + Sync,
+    ) {
+        self.share(items, work, DoubleEndedIterator::next_back);
+    }
+
+    /// [`ThreadPool::each`] for an iterator that has no end to begin with.
+    ///
+    /// # Panics
+    /// As [`ThreadPool::each`].
+    pub(crate) fn each_in_order<T: Send>(
+        &mut self,
+        items: impl Iterator<Item = T> + Send,
+        work: impl Fn(T) + Sync,
+    ) {
+        self.share(items, work, Iterator::next);
+    }
+
+    /// The caller takes the next item, helpers what `take` returns.
+    fn share<T: Send, I: Iterator<Item = T> + Send>(
+        &mut self,
+        items: I,
+        work: impl Fn(T) + Sync,
+        take: impl Fn(&mut I) -> Option<T> + Sync,
+    ) {
+        if self.helpers.is_empty() {
+            return items.for_each(work);
+        }
+        let caller = thread::current().id();
+        let items = Mutex::new(items);
+        self.run(&|| {
+            let is_caller = thread::current().id() == caller;
+            let next = || {
+                let mut items = lock(&items);
+                if is_caller { items.next() } else { take(&mut items) }
+            };
+            while let Some(item) = next() {
+                work(item);
+            }
+        });
+    }
+
+    /// Runs `mine` on the calling thread, and `other` on another one, or after `mine` where that one
+    /// comes too late. Allocates nothing.
+    ///
+    /// # Panics
+    /// Where one of them does.
+    pub(crate) fn both<R: Send>(
+        &mut self,
+        mine: impl FnOnce() -> R + Send,
+        other: impl FnOnce() + Send,
+    ) -> R {
+        let caller = thread::current().id();
+        let (mine, other) = (Mutex::new(Some(mine)), Mutex::new(Some(other)));
+        let result = Mutex::new(None);
+        self.run(&|| {
+            let is_caller = thread::current().id() == caller;
+            if is_caller && let Some(mine) = { lock(&mine).take() } {
+                *lock(&result) = Some(mine());
+            }
+            if let Some(other) = { lock(&other).take() } {
+                other();
+            }
+        });
+        let result = { lock(&result).take() };
+        result.expect("the caller has run its part once the task is over")
+    }
+
+    /// Runs a task on all threads until it is done.
+    fn run<'a>(&mut self, task: &'a Task<'a>) {
+        let shared = &*self.shared;
+        // A task whose caller panicked has not looked at this.
+        shared.panicked.store(false, Ordering::Relaxed);
+        // The guard comes first: however this function is left, no helper keeps the task.
+        let guard = TaskGuard(shared);
+        // SAFETY: only the lifetime changes, and the task lives until this function ends, which is
+        // not before the guard is dropped: then no helper can find the task or is running it.
+        let task = unsafe { std::mem::transmute::<&'a Task<'a>, &'static Task<'static>>(task) };
+        *lock(&shared.task) = Some((task, thread::current()));
+        self.wake();
+        task();
+        drop(guard);
+        assert!(!shared.panicked.load(Ordering::Relaxed), "a helper's work panicked");
+    }
+
+    /// Makes the helpers look at the task.
+    fn wake(&self) {
+        self.shared.generation.fetch_add(1, Ordering::Release);
+        self.helpers.iter().for_each(|helper| helper.thread().unpark());
+    }
+}
+
+impl Drop for ThreadPool {
+    fn drop(&mut self) {
+        self.shared.closed.store(true, Ordering::Relaxed);
+        self.wake();
+        for helper in self.helpers.drain(..) {
+            // A panic of its work was reported when the task ended.
+            let _ = helper.join();
+        }
+    }
+}
+
+/// Ends a task, also where it unwinds: takes it from the helpers and waits for those that run it.
+struct TaskGuard<'a>(&'a Shared);
+
+impl Drop for TaskGuard<'_> {
+    fn drop(&mut self) {
+        *lock(&self.0.task) = None;
+        self.0.wait_until(|| self.0.running.load(Ordering::Acquire) == 0);
+    }
+}
+
+impl Shared {
+    /// A helper's life: task after task.
+    fn help(&self) {
+        let mut done = 0;
+        loop {
+            self.wait_until(|| self.generation.load(Ordering::Acquire) != done);
+            done = self.generation.load(Ordering::Acquire);
+            if self.closed.load(Ordering::Relaxed) {
+                return;
+            }
+            let Some((task, waiting)) = self.begin() else { continue };
+            if catch_unwind(AssertUnwindSafe(task)).is_err() {
+                self.panicked.store(true, Ordering::Relaxed);
+            }
+            // From here on the task may be gone.
+            if self.running.fetch_sub(1, Ordering::AcqRel) == 1 {
+                waiting.unpark();
+            }
+        }
+    }
+
+    /// The current task, which its caller keeps alive from now on; none where it is over.
+    fn begin(&self) -> Option<(&'static Task<'static>, Thread)> {
+        let task = lock(&self.task);
+        if task.is_some() {
+            self.running.fetch_add(1, Ordering::Relaxed);
+        }
+        task.clone()
+    }
+
+    /// Spins for a moment, then sleeps until woken.
+    fn wait_until(&self, ready: impl Fn() -> bool) {
+        for _ in 0..self.spins {
+            if ready() {
+                return;
+            }
+            std::hint::spin_loop();
+        }
+        while !ready() {
+            thread::park();
+        }
+    }
+}
+
+/// Locks also where a panic has poisoned the lock: nothing here is left half done by one.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Pools of so many threads whose helpers sleep at once, spin briefly, and spin long.
+    fn pools(threads: usize) -> [ThreadPool; 3] {
+        [0, 100, SPINS].map(|spins| ThreadPool::spinning(threads, spins))
+    }
+
+    #[test]
+    fn every_item_is_worked_on_once() {
+        for mut pool in (1..5).flat_map(pools) {
+            let mut numbers = vec![0_usize; 100];
+            for round in 0..500 {
+                let items = numbers.iter_mut().take(round % 100);
+                if round % 2 == 0 {
+                    pool.each(items, |number| *number += 1);
+                } else {
+                    pool.each_in_order(items, |number| *number += 1);
+                }
+            }
+            let expected: Vec<usize> =
+                (0..100).map(|at| (0..500).filter(|round| at < round % 100).count()).collect();
+            assert_eq!(numbers, expected, "{} threads", pool.threads());
+        }
+    }
+
+    #[test]
+    fn both_parts_run_once_and_the_first_on_the_calling_thread() {
+        for mut pool in (1..4).flat_map(pools) {
+            for round in 1..200 {
+                let caller = thread::current().id();
+                let mut other = 0;
+                let mine = pool.both(|| thread::current().id(), || other += round);
+                assert_eq!((mine, other), (caller, round));
+            }
+        }
+    }
+
+    #[test]
+    fn helpers_take_part() {
+        let mut pool = ThreadPool::new(2);
+        // Each part waits for the other: one thread alone would never end.
+        let barrier = std::sync::Barrier::new(2);
+        pool.each(0..2, |_| {
+            barrier.wait();
+        });
+    }
+
+    #[test]
+    fn a_panic_reaches_the_caller_and_the_pool_goes_on() {
+        for mut pool in pools(3) {
+            for bad in 0..20 {
+                let caught = catch_unwind(AssertUnwindSafe(|| {
+                    pool.each(0..20, |item| assert_ne!(item, bad));
+                }));
+                assert!(caught.is_err());
+            }
+            let count = AtomicUsize::new(0);
+            pool.each(0..20, |_| {
+                count.fetch_add(1, Ordering::Relaxed);
+            });
+            assert_eq!(count.into_inner(), 20);
+        }
+    }
+
+    /// What a task borrows is gone right after it: a helper that still ran it would read freed
+    /// memory, or lose a count.
+    #[test]
+    fn no_helper_outlives_a_task() {
+        for mut pool in pools(3) {
+            for round in 0..2000 {
+                let counts: Vec<AtomicUsize> = (0..8).map(|_| AtomicUsize::new(0)).collect();
+                let panics = round % 7 == 0;
+                let work = |count: &AtomicUsize| {
+                    count.fetch_add(1, Ordering::Relaxed);
+                    assert!(!panics, "as planned");
+                };
+                let run = AssertUnwindSafe(|| pool.each(counts.iter(), work));
+                assert_eq!(catch_unwind(run).is_err(), panics);
+                let counts: Vec<usize> = counts.into_iter().map(AtomicUsize::into_inner).collect();
+                assert!(panics || counts == [1; 8], "{counts:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn pools_come_and_go() {
+        for round in 0..200 {
+            let mut pool = ThreadPool::spinning(3, round % 3 * 50);
+            let mut sum = [0; 4];
+            if round % 2 == 0 {
+                pool.each(sum.iter_mut(), |number| *number += 1);
+                assert_eq!(sum, [1; 4]);
+            }
+        }
+    }
+}

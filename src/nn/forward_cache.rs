@@ -1,0 +1,150 @@
+//! What a forward pass leaves behind for the backward pass.
+
+use super::layer::{LayerValues, Pass, Workspace};
+use super::{Batch, Mode, Network, Real};
+use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis, s};
+use std::mem::swap;
+use std::ops::Range;
+
+/// Activations, deltas and workspaces of every layer; made once for the largest batch, then reused.
+#[derive(Debug)]
+pub struct ForwardCache {
+    pub(crate) layers: Vec<LayerCache>,
+    pub(crate) samples: usize,
+    mode: Mode,
+    first_row: usize,
+    /// Samples of the whole mini-batch, of which these rows may be a part.
+    batch: usize,
+}
+
+/// Which buffers a cache borrows from another one while its rows are worked on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Borrowed {
+    /// The deltas alone: forward and backward pass are separate pieces of work.
+    Deltas,
+    AllButOutputs,
+}
+
+#[derive(Debug)]
+pub(crate) struct LayerCache {
+    /// a, shape (capacity, units).
+    pub(crate) activations: Array2<Real>,
+    /// δ = ∂C/∂z, shape (capacity, units).
+    pub(crate) delta: Array2<Real>,
+    pub(crate) workspace: Workspace,
+}
+
+impl ForwardCache {
+    /// Room for batches of up to `capacity` samples.
+    #[must_use]
+    pub fn new(network: &Network, capacity: usize) -> Self {
+        Self::of_layers(network, capacity, 0..network.layers.len())
+    }
+
+    /// As [`ForwardCache::new`], with room for some layers alone.
+    pub(crate) fn of_layers(network: &Network, capacity: usize, layers: Range<usize>) -> Self {
+        Self::with_room(network, |l, units| {
+            [if layers.contains(&l) { (capacity, units) } else { (0, 0) }; 2]
+        })
+    }
+
+    /// As [`ForwardCache::new`], without what it [borrows](ForwardCache::swap_borrowed).
+    pub(crate) fn borrowing(network: &Network, capacity: usize, borrowed: Borrowed) -> Self {
+        let last = network.layers.len().wrapping_sub(1);
+        Self::with_room(network, |l, units| {
+            let own = borrowed == Borrowed::Deltas || l == last;
+            [if own { (capacity, units) } else { (0, 0) }, (0, 0)]
+        })
+    }
+
+    /// `shapes` returns the shapes of activations and deltas for a layer and its number of units.
+    fn with_room(network: &Network, shapes: impl Fn(usize, usize) -> [(usize, usize); 2]) -> Self {
+        let layers = network.layers.iter().enumerate().map(|(l, layer)| {
+            let [activations, delta] = shapes(l, layer.output().len()).map(Array2::zeros);
+            LayerCache { activations, delta, workspace: Workspace::default() }
+        });
+        let layers = layers.collect();
+        Self { layers, samples: 0, mode: Mode::Inference, first_row: 0, batch: 1 }
+    }
+
+    /// Swaps the borrowed buffers with those of another cache of the same network and capacity.
+    pub(crate) fn swap_borrowed(&mut self, other: &mut Self, borrowed: Borrowed) {
+        let last = self.layers.len().wrapping_sub(1);
+        for (l, (here, there)) in self.layers.iter_mut().zip(&mut other.layers).enumerate() {
+            swap(&mut here.delta, &mut there.delta);
+            if borrowed == Borrowed::AllButOutputs {
+                swap(&mut here.workspace, &mut there.workspace);
+                if l != last {
+                    swap(&mut here.activations, &mut there.activations);
+                }
+            }
+        }
+    }
+
+    /// Gets ready for `samples` rows of a mini-batch of `batch` samples, from its `first_row` on.
+    pub(crate) fn begin(&mut self, mode: Mode, first_row: usize, samples: usize, batch: usize) {
+        self.mode = mode;
+        self.first_row = first_row;
+        self.samples = samples;
+        self.batch = batch;
+    }
+
+    /// Room for a layer's activations, so many rows at a time.
+    pub(crate) fn activation_parts(
+        &mut self,
+        l: usize,
+        rows: usize,
+    ) -> impl DoubleEndedIterator<Item = ArrayViewMut2<'_, Real>> + ExactSizeIterator + Send {
+        self.layers[l].activations.axis_chunks_iter_mut(Axis(0), rows)
+    }
+
+    /// Copies a layer's δ: the rows from `first` on of `whole`.
+    pub(crate) fn copy_delta(&mut self, l: usize, first: usize, whole: &Self) {
+        let (samples, from) = (self.samples, &whole.layers[l].delta);
+        let mut rows = self.layers[l].delta.slice_mut(s![..samples, ..]);
+        rows.assign(&from.slice(s![first..first + samples, ..]));
+    }
+
+    /// What layer l may know of these rows.
+    pub(crate) fn pass(&self, l: usize) -> Pass {
+        let scale = 1.0 / self.batch as Real;
+        let Self { mode, first_row, .. } = *self;
+        Pass { mode, layer: l, first_row, scale, skip_zero_inputs: false }
+    }
+
+    /// What backpropagation hands layer l; `x` is the network's input.
+    pub(crate) fn values<'a>(
+        &'a mut self,
+        l: usize,
+        x: Batch<'a>,
+    ) -> (LayerValues<'a>, &'a mut Workspace, Pass) {
+        let rows = s![..self.samples, ..];
+        let pass = self.pass(l);
+        let (before, rest) = self.layers.split_at_mut(l);
+        let LayerCache { activations, delta, workspace } = &mut rest[0];
+        let x = before.last().map_or(x, |before| Batch::Dense(before.activations.slice(rows)));
+        let values = LayerValues { x, a: activations.slice(rows), delta: delta.slice(rows) };
+        (values, workspace, pass)
+    }
+
+    /// A layer's activations in the last forward pass, shape (samples, units).
+    #[must_use]
+    pub fn activations(&self, layer: usize) -> ArrayView2<'_, Real> {
+        self.layers[layer].activations.slice(s![..self.samples, ..])
+    }
+
+    /// A layer's δ = ∂C/∂z in the last backward pass, shape (samples, units).
+    #[must_use]
+    pub fn delta(&self, layer: usize) -> ArrayView2<'_, Real> {
+        self.layers[layer].delta.slice(s![..self.samples, ..])
+    }
+
+    /// The output activations of the last forward pass, shape (samples, outputs).
+    ///
+    /// # Panics
+    /// Where the network has no layers.
+    #[must_use]
+    pub fn outputs(&self) -> ArrayView2<'_, Real> {
+        self.activations(self.layers.len() - 1)
+    }
+}
