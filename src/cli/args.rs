@@ -16,7 +16,8 @@ pub(super) struct TrainArgs {
     pub(super) ensemble: Option<u32>,
     #[command(flatten)]
     pub(super) session: SessionArgs,
-    /// Write the model here when the run ends (.safetensors, or .json as network2.py)
+    /// Write the model here when the run ends (.safetensors, or .json as network2.py); a symbolic
+    /// link stays, and what it leads to is written, also where that is not there yet
     #[arg(long, value_name = "FILE")]
     pub(super) save: Option<PathBuf>,
     /// Write a checkpoint every N epochs, and when the run ends

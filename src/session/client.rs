@@ -9,7 +9,7 @@ use super::wire::{
     self, ClientHello, MOST_COMMAND, MOST_UPDATE, OLDEST_PROTOCOL, SessionHello, WireError,
 };
 use crate::explore;
-use crate::protocol::{Command, Link, PROTOCOL_VERSION, Update};
+use crate::protocol::{Command, Link, PROTOCOL_VERSION, Untrusted, Update};
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use rustix::io::Errno;
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
@@ -51,7 +51,7 @@ pub enum ConnectError {
          `nntop resume {run}`, which {then}",
         mine = env!("CARGO_PKG_VERSION")
     )]
-    Version { run: String, nntop: String, protocol: u32, pid: u32, then: &'static str },
+    Version { run: String, nntop: Untrusted, protocol: u32, pid: u32, then: &'static str },
     #[error("the session of `{run}` cannot be reached: {source}")]
     Wire { run: String, source: WireError },
 }

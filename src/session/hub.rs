@@ -8,28 +8,27 @@
 //! only the newest waits, questions reach the run one at a time, and while the run has enough
 //! commands to obey, further ones wait with who sent them.
 
+mod subscriber;
+
 use crate::explore;
 use crate::protocol::{Command, Content, Event, Frame, Link, MOST_PROBES, Probe, RunView, Update};
-use crossbeam_channel::{Receiver, Select, Sender, TrySendError, bounded, unbounded};
+use crossbeam_channel::{Receiver, Select, Sender, bounded, unbounded};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
+use subscriber::Subscriber;
 
 /// Updates that wait for one front end before it counts as behind.
 const QUEUE: usize = 256;
-/// Small samples are left out while more updates than this wait; facts still get through.
-const ROOM_FOR_SAMPLES: usize = QUEUE / 2;
-/// Answers, which may be large, are held back while more updates than this wait.
-const ROOM_FOR_ANSWERS: usize = 4;
 /// Largest answer to a probe that is passed on, in bytes.
 const MOST_FRAME_BYTES: usize = 2 << 20;
 /// Commands of one front end that wait for the hub; then the front end does.
 const COMMANDS: usize = 8;
 /// Commands that wait for the run before no more are taken from front ends.
-const MOST_ORDERS: usize = 64;
+const MOST_ORDERS: usize = 1024;
 /// Events taken in a row before front ends have their turn.
 const EVENTS_IN_A_ROW: usize = 256;
 /// How often what is held back is looked at again.
@@ -54,24 +53,6 @@ pub enum Attachment {
     Control,
     /// Look and ask, but change nothing.
     ReadOnly,
-}
-
-#[derive(Debug)]
-struct Subscriber {
-    updates: Sender<Update>,
-    commands: Receiver<Command>,
-    attachment: Attachment,
-    watched: BTreeSet<Probe>,
-    /// Something was left out; a snapshot is due as soon as there is room.
-    behind: bool,
-    /// Watched probes whose newest answer was not sent yet.
-    due: BTreeSet<Probe>,
-    /// The newest answer for this front end alone that waits for room: no snapshot carries it.
-    answer: Option<Event>,
-    /// The newest image to classify that the run was not asked about yet.
-    classify: Option<Command>,
-    /// The newest explorable asked for that was not answered yet, and its sliders' values.
-    explore: Option<(String, Vec<f64>)>,
 }
 
 impl Hub {
@@ -115,17 +96,7 @@ impl Hub {
     pub fn attach(&self, attachment: Attachment) -> Link {
         let (updates, received) = bounded(QUEUE);
         let (commands, sent) = bounded(COMMANDS);
-        let subscriber = Subscriber {
-            updates,
-            commands: sent,
-            attachment,
-            watched: BTreeSet::new(),
-            behind: false,
-            due: BTreeSet::new(),
-            answer: None,
-            classify: None,
-            explore: None,
-        };
+        let subscriber = Subscriber::new(updates, sent, attachment);
         // The hub's thread ends only after every `Hub` is gone, so somebody takes this.
         let _ = self.attach.send(subscriber);
         Link { commands, updates: received }
@@ -363,72 +334,6 @@ fn within_limits(event: Event) -> Event {
         }
         event => event,
     }
-}
-
-impl Subscriber {
-    fn holds_something_back(&self) -> bool {
-        self.behind || !self.due.is_empty() || self.answer.is_some() || self.classify.is_some()
-    }
-
-    fn offer(&mut self, event: &Event) {
-        if self.behind {
-            return;
-        }
-        if event.is_sample() && self.updates.len() >= ROOM_FOR_SAMPLES {
-            // The snapshot that follows carries the newest sample.
-            self.behind = true;
-            return;
-        }
-        self.behind = is_full(self.updates.try_send(Update::Event(event.clone())));
-    }
-
-    /// Sends the newest answer to a probe, where it is watched, once there is room.
-    fn offer_frame(&mut self, probe: &Probe, view: &RunView) {
-        if self.watched.contains(probe) && view.frames.contains_key(probe) {
-            self.due.insert(probe.clone());
-            self.send_held(view);
-        }
-    }
-
-    /// Sends the answers that wait, as far as there is room.
-    fn send_held(&mut self, view: &RunView) {
-        while !self.behind
-            && self.updates.len() < ROOM_FOR_ANSWERS
-            && let Some(event) = self.next_held(view)
-        {
-            self.behind = is_full(self.updates.try_send(Update::Event(event)));
-        }
-    }
-
-    fn next_held(&mut self, view: &RunView) -> Option<Event> {
-        if let Some(answer) = self.answer.take() {
-            return Some(answer);
-        }
-        while let Some(probe) = self.due.pop_first() {
-            // One that the view has let go of comes again.
-            if let Some(frame) = view.frames.get(&probe) {
-                return Some(Event::Frame(Box::new(frame.clone())));
-            }
-        }
-        None
-    }
-
-    /// Sends everything that is known of the run; of the answers to probes those that it watches.
-    fn send_snapshot(&mut self, view: &RunView) {
-        let mut snapshot = RunView { frames: std::collections::BTreeMap::new(), ..view.clone() };
-        for probe in &self.watched {
-            if let Some(frame) = view.frames.get(probe) {
-                snapshot.frames.insert(probe.clone(), frame.clone());
-            }
-        }
-        self.due.clear();
-        self.behind = is_full(self.updates.try_send(Update::Snapshot(Box::new(snapshot))));
-    }
-}
-
-/// A queue without a receiver is no longer anybody's: its link's commands end next.
-fn is_full(sent: Result<(), TrySendError<Update>>) -> bool {
-    matches!(sent, Err(TrySendError::Full(_)))
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use super::run_dir::RunDir;
 use crate::files::{self, atomic};
 use crate::jobs;
-use crate::protocol::Pace;
+use crate::protocol::{Pace, Untrusted};
 use crate::spec::Spec;
 use crate::train::CheckpointPolicy;
 use serde::{Deserialize, Serialize};
@@ -25,7 +25,7 @@ pub enum RecordError {
     #[error("{}: is no run's record: {problem}; remove its directory", path.display())]
     Malformed { path: PathBuf, problem: String },
     #[error("{}: was written by nntop {nntop}; use that version", path.display())]
-    Newer { path: PathBuf, nntop: String },
+    Newer { path: PathBuf, nntop: Untrusted },
 }
 
 /// What a run is: all that a session process needs to start or to go on.
@@ -33,7 +33,7 @@ pub enum RecordError {
 pub struct Record {
     format: u32,
     /// Version of the program that wrote it.
-    pub nntop: String,
+    pub nntop: Untrusted,
     /// Tells it from another run of the same name.
     pub id: String,
     /// Seconds since 1970.

@@ -5,7 +5,7 @@
 //! updates the other, in postcard.
 
 use super::Attachment;
-use crate::protocol::PROTOCOL_VERSION;
+use crate::protocol::{PROTOCOL_VERSION, Untrusted};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::io::{self, Read, Write};
@@ -36,7 +36,7 @@ pub enum WireError {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClientHello {
     /// Version of the program.
-    pub nntop: String,
+    pub nntop: Untrusted,
     /// See [`PROTOCOL_VERSION`].
     pub protocol: u32,
     pub attachment: Attachment,
@@ -67,7 +67,7 @@ impl ClientHello {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SessionHello {
     /// Version of the program.
-    pub nntop: String,
+    pub nntop: Untrusted,
     pub protocol: u32,
     /// The session's process.
     pub pid: u32,

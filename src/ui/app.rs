@@ -311,8 +311,10 @@ impl App {
             Action::Help => return self.open(Overlay::help()),
             Action::Palette => return self.open(Overlay::palette()),
             Action::Messages => Effect::Messages,
-            Action::Stop if self.run_is_going() => return self.open(Overlay::ask_stop()),
-            Action::Stop => return None,
+            Action::Stop if !self.run_is_going() => return None,
+            // Refused below, without a question.
+            Action::Stop if self.setup.read_only => Effect::Send(Command::Stop),
+            Action::Stop => return self.open(Overlay::ask_stop()),
             Action::NextView => return self.show_view(self.current + 1),
             Action::PreviousView => return self.show_view(self.current + self.views.len() - 1),
             Action::View(id) => Effect::OpenView(id),

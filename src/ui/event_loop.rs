@@ -10,7 +10,7 @@ use crossbeam_channel::{Receiver, Sender, bounded, never, select, unbounded};
 use crossterm::event::{Event as Input, KeyEventKind};
 use ratatui::buffer::Buffer;
 use rustix::event::{PollFd, PollFlags, poll};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 use std::io::{self, Write};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -191,7 +191,7 @@ fn watch_for_hang_up(send: Sender<Outside>) -> io::Result<()> {
 }
 
 fn watch_for_signals(send: Sender<Outside>) -> io::Result<()> {
-    let mut signals = signal_hook::iterator::Signals::new([SIGTERM, SIGHUP, SIGINT])?;
+    let mut signals = signal_hook::iterator::Signals::new([SIGTERM, SIGHUP, SIGINT, SIGQUIT])?;
     let (ready, started) = bounded::<()>(1);
     thread::Builder::new().name("nntop-signals".into()).spawn(move || {
         drop(ready);

@@ -5,6 +5,8 @@ use ratatui::backend::CrosstermBackend;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Rect, Size};
 use ratatui::{Terminal, TerminalOptions, Viewport};
+use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
+use signal_hook::consts::SIGABRT;
 use std::cell::RefCell;
 use std::io::{self, Write};
 use std::rc::Rc;
@@ -70,8 +72,7 @@ impl<W: Write> Screen<W> {
 
     /// The terminal's size, or as much of it as is drawn on.
     pub(super) fn area(&self) -> io::Result<Rect> {
-        let Size { width, height } = self.terminal.size()?;
-        Ok(Rect::new(0, 0, width.min(MOST_COLUMNS), height.min(MOST_ROWS)))
+        Ok(drawn_on(self.terminal.size()?))
     }
 
     /// Whether a part of the last frame is still to be drawn.
@@ -122,6 +123,11 @@ impl<W: Write> Screen<W> {
     }
 }
 
+/// As much of a terminal as is drawn on.
+fn drawn_on(Size { width, height }: Size) -> Rect {
+    Rect::new(0, 0, width.min(MOST_COLUMNS), height.min(MOST_ROWS))
+}
+
 /// Holds the terminal in raw mode on the alternate screen; gives it back when dropped.
 #[derive(Debug)]
 pub(super) struct Guard;
@@ -157,6 +163,7 @@ fn restore() {
 fn restore_on_panic(drawing: ThreadId) {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
+        restore_on_abort();
         let previous = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |info| {
             if thread::current().id() == drawing {
@@ -165,4 +172,35 @@ fn restore_on_panic(drawing: ThreadId) {
             }
         }));
     });
+}
+
+/// What gives the terminal back, in one write.
+const GIVE_BACK: &[u8] =
+    b"\x1b[?2026l\x1b[?2004l\x1b[?1006l\x1b[?1002l\x1b[?1000l\x1b[?1049l\x1b[?25h";
+
+/// An abort, as of memory that cannot be had, unwinds nothing. To be called while the terminal is
+/// as it was.
+fn restore_on_abort() {
+    let Ok(usual) = tcgetattr(rustix::stdio::stdin()) else { return };
+    let give_back = move || {
+        // Nobody is left to be told where it fails.
+        let _ = rustix::io::write(rustix::stdio::stdout(), GIVE_BACK);
+        let _ = tcsetattr(rustix::stdio::stdin(), OptionalActions::Now, &usual);
+        // Sent by somebody else, the signal is to end the process all the same.
+        let _ = signal_hook::low_level::emulate_default_handler(SIGABRT);
+    };
+    // SAFETY: the handler makes system calls that may be made in one and calls a function that says
+    // the same of itself; it reads a constant and what it owns, allocates nothing, takes no lock.
+    let _ = unsafe { signal_hook::low_level::register(SIGABRT, give_back) };
+}
+
+#[cfg(test)]
+mod size_tests {
+    use super::*;
+
+    #[test]
+    fn a_terminal_of_any_size_is_drawn_on_as_far_as_memory_goes() {
+        assert_eq!(drawn_on(Size::new(65_535, 65_535)), Rect::new(0, 0, 1000, 500));
+        assert_eq!(drawn_on(Size::new(120, 40)), Rect::new(0, 0, 120, 40));
+    }
 }

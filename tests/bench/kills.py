@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Kills sessions with SIGKILL at random moments and resumes them, again and again.
 
-    python3 tests/bench/kills.py target/release/nntop [--rounds 100] [--seed 1]
+    python3 tests/bench/kills.py target/release/nntop [--rounds 100] [--seed 1] [--scale 1]
 
 Every round trains one of seven recipes in a session, kills the session (in every third round also
 the program that starts it) at moments drawn from the seed, resumes it until it is complete, and
@@ -55,7 +55,8 @@ def write_data(directory):
 
 
 class Lab:
-    def __init__(self, program, directory):
+    def __init__(self, program, directory, scale):
+        self.scale = scale
         self.program = str(pathlib.Path(program).resolve())
         self.directory = directory
         self.state = directory / "state"
@@ -79,7 +80,10 @@ class Lab:
 
     def start(self, name, recipe):
         model = self.models / f"{name}.safetensors"
-        return f"train --detach --name {name} --data {self.data} --save {model} {RECIPES[recipe]}"
+        arguments = RECIPES[recipe].split()
+        at = arguments.index("--epochs") + 1
+        arguments[at] = str(max(1, round(int(arguments[at]) * self.scale)))
+        return f"train --detach --name {name} --data {self.data} --save {model} {' '.join(arguments)}"
 
     def run(self, name):
         """What `ls` says of a run, or None."""
@@ -190,9 +194,10 @@ def main():
     parser.add_argument("program")
     parser.add_argument("--rounds", type=int, default=100)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--scale", type=float, default=1, help="epochs, as a multiple of the usual")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="nntop-kills-") as directory:
-        lab = Lab(arguments.program, pathlib.Path(directory))
+        lab = Lab(arguments.program, pathlib.Path(directory), arguments.scale)
         expected = {}
         for recipe in RECIPES:
             started = lab.nntop(lab.start(recipe, recipe))

@@ -189,7 +189,7 @@ fn end_by(end: impl Fn(&mut Terminal)) -> Terminal {
 
 #[test]
 fn a_signal_ends_it_and_restores_the_terminal() {
-    for signal in [Signal::TERM, Signal::HUP] {
+    for signal in [Signal::TERM, Signal::HUP, Signal::QUIT, Signal::ABORT] {
         let terminal = end_by(|terminal| terminal.signal(signal));
         terminal.wait_until("a restored terminal", |screen| !screen.alternate_screen());
         assert!(is_restored(&terminal), "{signal:?}");

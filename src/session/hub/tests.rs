@@ -1,3 +1,4 @@
+use super::subscriber::ROOM_FOR_ANSWERS;
 use super::*;
 use crate::protocol::{Content, EpochStats, Outcome, Progress, What};
 
@@ -171,4 +172,102 @@ fn an_answer_waits_for_a_front_end_that_is_behind() {
     let answered = std::iter::from_fn(|| link.updates.recv_timeout(Duration::from_secs(20)).ok())
         .any(|update| matches!(update, Update::Event(Event::Explored(_))));
     assert!(answered);
+}
+
+#[test]
+fn a_list_of_probes_is_a_set_of_at_most_so_many_and_crowds_nobody_out() {
+    let rig = rig();
+    let [greedy, modest] = [(); 2].map(|()| rig.hub.attach(Attachment::ReadOnly));
+    let digit = |index| Probe::live(What::Digit { index });
+    let twice = (0..100_000).flat_map(|index| [digit(index), digit(index)]);
+    greedy.commands.send(Command::Watch(twice.collect())).unwrap();
+    modest.commands.send(Command::Watch(vec![Probe::live(What::Gradients)])).unwrap();
+    loop {
+        let command = rig.commands.recv_timeout(Duration::from_secs(20)).unwrap();
+        let Command::Watch(probes) = command else { panic!("{command:?}") };
+        let distinct: BTreeSet<&Probe> = probes.iter().collect();
+        assert_eq!(distinct.len(), probes.len());
+        assert!(probes.len() <= MOST_PROBES, "{}", probes.len());
+        if probes.contains(&Probe::live(What::Gradients)) {
+            break;
+        }
+    }
+}
+
+#[test]
+fn of_many_questions_the_newest_waits_and_a_busy_run_is_asked_no_more() {
+    let rig = rig();
+    let link = rig.hub.attach(Attachment::ReadOnly);
+    // The run takes nothing meanwhile.
+    for id in 0..20_000 {
+        link.commands.send(Command::Classify { id, pixels: vec![1; 100] }).unwrap();
+    }
+    while !link.commands.is_empty() {
+        thread::yield_now();
+    }
+    assert_eq!(rig.commands.len(), 1, "one is enough for a run that takes none");
+    let mut last = None;
+    while last != Some(19_999) {
+        let command = rig.commands.recv_timeout(Duration::from_secs(20)).unwrap();
+        let Command::Classify { id, .. } = command else { panic!("{command:?}") };
+        assert!(last.is_none_or(|before| id > before));
+        last = Some(id);
+    }
+}
+
+#[test]
+fn orders_that_the_run_does_not_take_wait_with_who_gave_them() {
+    let rig = rig();
+    let link = rig.hub.attach(Attachment::Control);
+    let giving = thread::spawn(move || {
+        for _ in 0..10 * MOST_ORDERS {
+            link.commands.send(Command::Save).unwrap();
+        }
+        link
+    });
+    while rig.commands.len() < MOST_ORDERS {
+        thread::yield_now();
+    }
+    // Others are answered all the same.
+    let other = rig.hub.attach(Attachment::ReadOnly);
+    assert!(matches!(other.updates.recv_timeout(Duration::from_secs(20)), Ok(Update::Snapshot(_))));
+    assert_eq!(rig.commands.len(), MOST_ORDERS);
+    let taken = (0..10 * MOST_ORDERS)
+        .map_while(|_| rig.commands.recv_timeout(Duration::from_secs(20)).ok())
+        .count();
+    assert_eq!(taken, 10 * MOST_ORDERS, "none is lost");
+    drop(giving.join().unwrap());
+}
+
+#[test]
+fn answers_that_nobody_reads_do_not_pile_up_and_the_newest_comes() {
+    let rig = rig();
+    let probe = Probe::live(What::Biases { layer: 0 });
+    let link = rig.hub.attach(Attachment::ReadOnly);
+    link.commands.send(Command::Watch(vec![probe.clone()])).unwrap();
+    rig.commands.recv_timeout(Duration::from_secs(20)).unwrap();
+    let answer = |epoch, values| {
+        let content = Content::Biases { values: vec![1.0; values] };
+        Event::Frame(Box::new(Frame { probe: probe.clone(), epoch, batch: 0, content }))
+    };
+    for epoch in 1..=500 {
+        rig.events.send(answer(epoch, 100_000)).unwrap();
+    }
+    while !rig.events.is_empty() {
+        thread::yield_now();
+    }
+    assert!(link.updates.len() <= ROOM_FOR_ANSWERS + 1, "{}", link.updates.len());
+    let newest = |epoch| {
+        while let Ok(update) = link.updates.recv_timeout(Duration::from_secs(20)) {
+            if let Update::Event(Event::Frame(frame)) = update
+                && frame.epoch == epoch
+            {
+                return frame.content;
+            }
+        }
+        panic!("epoch {epoch} never came")
+    };
+    assert!(matches!(newest(500), Content::Biases { .. }));
+    rig.events.send(answer(501, MOST_FRAME_BYTES)).unwrap();
+    assert!(matches!(newest(501), Content::Unavailable(_)), "too large to show");
 }

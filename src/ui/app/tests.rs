@@ -79,6 +79,8 @@ fn who_only_looks_sends_nothing_and_is_told_why() {
     let mut app = app(Setup { read_only: true, ..Setup::default() });
     assert_eq!(type_(&mut app, " ,.S"), []);
     assert!(screen(&mut app).contains("read-only"));
+    assert_eq!(type_(&mut app, "s"), []);
+    assert!(app.overlay.is_none(), "no question that the next keys would answer");
     type_(&mut app, "q");
     assert_eq!(app.exit(), Some(Exit::Detach), "without a question: nothing ends");
 }
