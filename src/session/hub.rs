@@ -11,7 +11,7 @@
 mod subscriber;
 
 use crate::explore;
-use crate::protocol::{Command, Content, Event, Frame, Link, MOST_PROBES, Probe, RunView, Update};
+use crate::protocol::{Command, Content, Event, Frame, Link, MOST_PROBES, Probe, RunView};
 use crossbeam_channel::{Receiver, Select, Sender, bounded, unbounded};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;

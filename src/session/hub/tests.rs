@@ -1,6 +1,6 @@
 use super::subscriber::ROOM_FOR_ANSWERS;
 use super::*;
-use crate::protocol::{Content, EpochStats, Outcome, Progress, What};
+use crate::protocol::{Content, EpochStats, Outcome, Progress, Update, What};
 
 struct Rig {
     hub: Hub,
