@@ -295,6 +295,9 @@ pub fn refusal(sample: &Sample<'_>) -> Option<&'static str> {
     if sample.head.contains(&0) {
         return Some("binary, of no known format");
     }
+    if text_of(sample.head).and_then(csv::recognise).is_some() {
+        return Some("a table without a column for the step; name the file itself to read it");
+    }
     None
 }
 

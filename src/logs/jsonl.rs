@@ -105,7 +105,8 @@ pub fn recognise(head: &str) -> Option<String> {
     }
     let Value::Map(entries) = json::parse(first)? else { return None };
     let numbers = entries.iter().filter(|(_, value)| value.number().is_some()).count();
-    let step = entries.iter().find(|(name, _)| columns::step_rank(name).is_some());
+    let ranked = entries.iter().filter_map(|(name, _)| Some((columns::step_rank(name)?, name)));
+    let step = ranked.min();
     let has_config = entries.iter().any(|(name, _)| name == "config");
     if numbers == 0 && !has_config {
         return None;

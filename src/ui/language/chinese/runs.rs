@@ -35,6 +35,7 @@ pub(in crate::ui::language) const TABLE: &[Entry] = &[
     ("stalled", "停滞"),
     ("ended", "已结束"),
     ("the first {} are drawn", "只画前 {} 条"),
+    ("and {} more", "还有 {} 个"),
     ("page {} of {}", "第 {} 页，共 {} 页"),
     ("no values to draw", "没有可画的值"),
     ("no metrics to draw; mark runs in the table (1)", "没有可画的指标；在表中标记运行（1）"),

@@ -1,6 +1,6 @@
 //! Charts of runs, overlaid: a grid of metrics.
 
-use super::desk::{Shared, shown};
+use super::desk::{Shared, shown, without_common};
 use super::drawing::{self, Look, axis_name, draw_config, nearest};
 use super::number;
 use crate::protocol::{CurveQuery, CurveSet, Grouping, RunAxis, RunCurve, What};
@@ -9,7 +9,7 @@ use crate::ui::numbers::short;
 use crate::ui::theme::{Role, Theme};
 use crate::ui::view::{Context, KeyHelp, View};
 use crate::ui::view_id::ViewId;
-use crate::ui::widgets::{Line, LineChart, Mark, Pane, write};
+use crate::ui::widgets::{Line, LineChart, Mark, Pane, write, write_at};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseEvent, MouseEventKind};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -220,6 +220,10 @@ impl View for Compare {
         }
         let line = Rect { height: 1, ..area };
         let mut body = Rect { y: area.y + 1, height: area.height - 1, ..area };
+        if body.height > LEAST.1 && !self.by_seed {
+            self.draw_legend(Rect { height: 1, ..body }, buffer, theme);
+            body = Rect { y: body.y + 1, height: body.height - 1, ..body };
+        }
         if self.config && body.width >= 60 {
             let width = body.width / 3;
             let side = Rect { x: body.right() - width, width, ..body };
@@ -277,6 +281,27 @@ impl Compare {
             parts.push(theme.say("mean over seeds").to_owned());
         }
         write(buffer, line, 0, &parts.join(" · "), theme.style(Role::Dim));
+    }
+
+    /// The names of the runs in their colours, as many as there is room for.
+    fn draw_legend(&self, line: Rect, buffer: &mut Buffer, theme: &Theme) {
+        let desk = self.desk.borrow();
+        let rows = desk.charted();
+        let names: Vec<&str> = rows.iter().map(|row| row.name.as_str()).collect();
+        let sign = if theme.unicode { "━" } else { "-" };
+        let mut column = 0;
+        for (place, name) in names.iter().enumerate().take(MOST_CURVES) {
+            let text = shown(without_common(name, &names), 28);
+            let left = names.len() - place;
+            if usize::from(column) + text.chars().count() + 8 > usize::from(line.width) {
+                let more = theme.fill("and {} more", &[&left]);
+                write_at(buffer, line, column, 0, &more, theme.style(Role::Dim));
+                break;
+            }
+            let style = theme.series(desk.colour(name));
+            column = write_at(buffer, line, column, 0, sign, style);
+            column = write_at(buffer, line, column + 1, 0, &text, theme.style(Role::Text)) + 2;
+        }
     }
 
     fn draw_chart(&mut self, metric: &str, area: Rect, buffer: &mut Buffer, theme: &Theme) {
@@ -357,7 +382,13 @@ impl Compare {
             Some(at) => nearest(main, at),
             None => main.last().map(|point| point.1),
         };
-        let name = shown(&curve.name, 24);
+        // The legend above names them; under the cursor each value needs a name of its own.
+        let names: Vec<&str> = set.curves.iter().map(|curve| curve.name.as_str()).collect();
+        let name = if at.is_some() || self.by_seed || set.curves.len() == 1 {
+            shown(without_common(&curve.name, &names), 24)
+        } else {
+            String::new()
+        };
         let name = if curve.members > 1 { format!("{name} ×{}", curve.members) } else { name };
         lines.push(Line {
             name,

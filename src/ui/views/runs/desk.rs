@@ -210,6 +210,15 @@ fn compare(a: &RunRow, b: &RunRow, column: usize, metrics: &[String]) -> std::cm
     order.then_with(by_name)
 }
 
+/// A run's name without the directories that all of these runs lie in.
+#[must_use]
+pub fn without_common<'a>(name: &'a str, all: &[&str]) -> &'a str {
+    let shares = |end: usize| all.iter().all(|other| other.get(..end) == name.get(..end));
+    let ends = name.match_indices('/').map(|(at, _)| at + 1);
+    let common = ends.filter(|&end| shares(end)).last().unwrap_or(0);
+    &name[common..]
+}
+
 /// A name that others chose, safe to show, cut in the middle to so many columns.
 #[must_use]
 pub fn shown(text: &str, columns: usize) -> String {

@@ -241,3 +241,6 @@ fn number(value: f64) -> String {
         short(value)
     }
 }
+
+#[cfg(test)]
+mod tests;
