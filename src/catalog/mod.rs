@@ -214,24 +214,31 @@ impl Catalog {
             })
             .filter(|own| !own.settings.is_empty())
             .collect();
+        let mut by_path: HashMap<&Path, Vec<&OwnConfig>> = HashMap::new();
+        let mut below: HashMap<&Path, Vec<&OwnConfig>> = HashMap::new();
+        for config in &own {
+            by_path.entry(&config.path).or_default().push(config);
+            if let Some(parent) = config.path.parent().filter(|_| config.only_hparams) {
+                below.entry(parent).or_default().push(config);
+            }
+        }
         for unit in self.units.values_mut() {
+            // The farthest first, so that the nearest wins.
+            let mut sources: Vec<&OwnConfig> = unit
+                .path
+                .ancestors()
+                .skip(1)
+                .flat_map(|above| by_path.get(above).into_iter().flatten().copied())
+                .collect();
+            sources.reverse();
+            sources.extend(below.get(unit.path.as_path()).into_iter().flatten().copied());
+            let beside = by_path.get(unit.path.as_path());
             for run in &mut unit.runs {
-                let mut config: BTreeMap<String, Value> = BTreeMap::new();
-                // The farthest first, so that the nearest wins.
-                let mut sources: Vec<_> = own
-                    .iter()
-                    .filter(|own| {
-                        let is_own = own.run == run.name;
-                        let above =
-                            unit.path.starts_with(&own.path) && (unit.path != own.path || is_own);
-                        let below = own.only_hparams && own.path.parent() == Some(&unit.path);
-                        above || below
-                    })
-                    .collect();
-                sources.sort_by_key(|own| (own.run == run.name, own.path.components().count()));
-                for own in sources {
-                    config.extend(own.settings.iter().cloned());
-                }
+                let its_own =
+                    beside.into_iter().flatten().copied().filter(|own| own.run == run.name);
+                let settings = sources.iter().copied().chain(its_own);
+                let config: BTreeMap<String, Value> =
+                    settings.flat_map(|own| own.settings.iter().cloned()).collect();
                 run.config = config.into_iter().collect();
             }
         }

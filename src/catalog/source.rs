@@ -11,12 +11,15 @@ use crate::protocol::{
 };
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 /// Problems that the table tells.
 const MOST_PROBLEMS: usize = 100;
 /// How long reading may hold the catalog at a time.
 const SLICE: Duration = Duration::from_millis(60);
+/// How long a frame waits for its curves, and how long between two tries.
+const PATIENCE: Duration = Duration::from_millis(100);
+const PAUSE: Duration = Duration::from_millis(1);
 
 /// A catalog with the table of its runs.
 #[derive(Debug)]
@@ -116,6 +119,23 @@ fn row(run: &Run) -> RunRow {
     }
 }
 
+impl SharedCatalog {
+    /// The catalog, once reading leaves it free; none where that takes too long for a frame.
+    fn free(&self) -> Option<MutexGuard<'_, Catalog>> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            match self.catalog.try_lock() {
+                Ok(catalog) => return Some(catalog),
+                Err(TryLockError::Poisoned(left)) => return Some(left.into_inner()),
+                Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
+                    std::thread::sleep(PAUSE);
+                }
+                Err(TryLockError::WouldBlock) => return None,
+            }
+        }
+    }
+}
+
 impl RunSource for SharedCatalog {
     fn table(&self) -> Arc<RunTable> {
         Arc::clone(&lock(&self.table))
@@ -135,11 +155,7 @@ impl RunSource for SharedCatalog {
     }
 
     fn curves(&self, query: &CurveQuery) -> Option<CurveSet> {
-        let catalog = match self.catalog.try_lock() {
-            Ok(catalog) => catalog,
-            Err(TryLockError::Poisoned(left)) => left.into_inner(),
-            Err(TryLockError::WouldBlock) => return None,
-        };
+        let catalog = self.free()?;
         let wanted: BTreeSet<&str> = query.runs.iter().map(String::as_str).collect();
         let runs: Vec<&Run> = catalog
             .runs()

@@ -16,6 +16,7 @@ use std::time::Duration;
 /// How often files are looked at while something is written, and once nothing was for a while.
 const POLL: Duration = Duration::from_millis(500);
 const IDLE_POLL: Duration = Duration::from_secs(1);
+const TURN: Duration = Duration::from_millis(4);
 /// Looks in a row that found nothing before files are looked at less often.
 const QUIET: u32 = 60;
 
@@ -54,9 +55,9 @@ fn read(source: &SharedCatalog, news: &Sender<Update>) {
             return;
         }
         quiet = if changed { 0 } else { quiet.saturating_add(1) };
-        if !more {
-            thread::sleep(if quiet > QUIET { IDLE_POLL } else { POLL });
-        }
+        // Between two slices the dashboard gets its turn.
+        let idle = if quiet > QUIET { IDLE_POLL } else { POLL };
+        thread::sleep(if more { TURN } else { idle });
     }
 }
 
