@@ -20,6 +20,8 @@ const SLICE: Duration = Duration::from_millis(60);
 /// How long a frame waits for its curves, and how long between two tries.
 const PATIENCE: Duration = Duration::from_millis(100);
 const PAUSE: Duration = Duration::from_millis(1);
+/// How often the runs' states are told anew while nothing is written.
+const STATES: Duration = Duration::from_secs(5);
 
 /// A catalog with the table of its runs.
 #[derive(Debug)]
@@ -28,6 +30,8 @@ pub struct SharedCatalog {
     table: Mutex<Arc<RunTable>>,
     /// The last row made of each run, and how many points it had then.
     rows: Mutex<HashMap<String, (usize, RunRow)>>,
+    /// When the table was made last.
+    summarized: Mutex<Option<Instant>>,
 }
 
 impl SharedCatalog {
@@ -37,6 +41,7 @@ impl SharedCatalog {
             catalog: Mutex::new(catalog),
             table: Mutex::new(Arc::new(RunTable { loading: true, ..RunTable::default() })),
             rows: Mutex::default(),
+            summarized: Mutex::default(),
         }
     }
 
@@ -51,12 +56,16 @@ impl SharedCatalog {
     /// Reads what is new, a slice of it at a time; whether more waits.
     pub fn poll(&self) -> bool {
         let mut catalog = lock(&self.catalog);
-        let (_, more) = catalog.poll_for(SLICE);
-        self.summarize(&catalog, more);
+        let (any, more) = catalog.poll_for(SLICE);
+        let is_old = lock(&self.summarized).is_none_or(|at| at.elapsed() > STATES);
+        if any || is_old || self.table().loading != more {
+            self.summarize(&catalog, more);
+        }
         more
     }
 
     fn summarize(&self, catalog: &Catalog, loading: bool) {
+        *lock(&self.summarized) = Some(Instant::now());
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
         let now = now.map_or(0.0, |elapsed| elapsed.as_secs_f64());
         let (runs, times): (Vec<&Run>, Vec<Option<f64>>) = catalog.runs_with_times().unzip();
