@@ -23,13 +23,21 @@ pub(super) struct TrainArgs {
     /// Write a checkpoint every N epochs, and when the run ends
     #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
     pub(super) checkpoint_every: Option<u32>,
-    /// Where checkpoints go [default: a directory beside --save, else nntop-checkpoints]
+    /// Where checkpoints go, a directory of no other run [default: the run's own; without a session
+    /// one beside --save, else nntop-checkpoints]
     #[arg(long, value_name = "DIR", requires = "checkpoint_every")]
     pub(super) checkpoints: Option<PathBuf>,
     /// Go on from a checkpoint (or the newest of a directory) to the very bytes of a run that was
     /// never interrupted; only --epochs, --threads and --data may differ
     #[arg(long, value_name = "FILE", conflicts_with_all = ["spec", "preset"])]
     pub(super) resume: Option<PathBuf>,
+    /// Start from the trained weights of a model, checkpoint or run, by its recipe; arguments
+    /// override the recipe
+    #[arg(long, value_name = "MODEL", conflicts_with_all = ["spec", "preset", "resume", "ensemble", "also"])]
+    pub(super) from: Option<PathBuf>,
+    /// Start anew by the recipe of a run (or model); arguments override it
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["spec", "preset", "resume"])]
+    pub(super) like: Option<PathBuf>,
 }
 
 /// Where a run lives that has a terminal.
@@ -94,7 +102,7 @@ pub(super) struct ExploreArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct BrowseArgs {
-    /// A model written by --save or `nntop ensemble`, or by network2.py (.json)
+    /// A model written by --save, `nntop ensemble` or network2.py (.json), a checkpoint, or a run
     pub(super) model: PathBuf,
     /// A directory of four IDX files instead of the embedded MNIST
     #[arg(long, value_name = "DIR")]
@@ -106,14 +114,14 @@ pub(super) struct EnsembleArgs {
     /// Where the ensemble goes (.safetensors)
     #[arg(value_name = "FILE")]
     pub(super) file: PathBuf,
-    /// Models of the same images and classes
+    /// Models, checkpoints or runs of the same images and classes
     #[arg(required = true, value_name = "MODEL")]
     pub(super) models: Vec<PathBuf>,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct EvalArgs {
-    /// A model written by --save, or by network2.py (.json)
+    /// A model written by --save or network2.py (.json), a checkpoint, or a run
     pub(super) model: PathBuf,
     /// A directory of four IDX files instead of the embedded MNIST
     #[arg(long, value_name = "DIR")]
@@ -125,7 +133,7 @@ pub(super) struct EvalArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct PredictArgs {
-    /// A model written by --save, or by network2.py (.json)
+    /// A model written by --save or network2.py (.json), a checkpoint, or a run
     pub(super) model: PathBuf,
     /// Pictures of one digit each (PNG, JPEG or PGM; - for standard input), dark on light or light
     /// on dark
@@ -138,7 +146,7 @@ pub(super) struct PredictArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct ReadArgs {
-    /// A model written by --save, or by network2.py (.json)
+    /// A model written by --save or network2.py (.json), a checkpoint, or a run
     pub(super) model: PathBuf,
     /// A picture of lines of digits, touching ones too (PNG, JPEG or PGM; - for standard input)
     pub(super) image: PathBuf,

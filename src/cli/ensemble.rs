@@ -5,6 +5,7 @@ use super::dashboard::{self, Shown};
 use super::display::DisplayArgs;
 use super::error::Usage;
 use super::headless;
+use super::model_arg;
 use super::output;
 use crate::jobs::{EnsembleRecipe, Options, train_ensemble};
 use crate::model::Model;
@@ -41,9 +42,7 @@ pub(super) fn train(
 
 /// Puts saved models together.
 pub(super) fn join(args: &EnsembleArgs) -> anyhow::Result<ExitCode> {
-    let load = |file: &std::path::PathBuf| {
-        Model::load(file).map_err(|error| Usage::value("<MODEL>", error))
-    };
+    let load = |model: &std::path::PathBuf| model_arg::load(model);
     let models = args.models.iter().map(load).collect::<Result<Vec<_>, _>>()?;
     let model = Model::join(models).map_err(|error| Usage::value("<MODEL>", error))?;
     let bytes = model.save(&args.file)?;

@@ -2,9 +2,10 @@
 
 use super::args::EvalArgs;
 use super::error::Usage;
+use super::model_arg;
 use super::output::{self, Output};
 use crate::data::{Dataset, Images};
-use crate::model::{Evaluation, Model};
+use crate::model::Evaluation;
 use crate::protocol::printable;
 use serde::Serialize;
 use std::io;
@@ -37,7 +38,7 @@ struct Line<'a> {
 
 /// Measures a model on validation and test images.
 pub(super) fn run(args: &EvalArgs) -> anyhow::Result<ExitCode> {
-    let model = Model::load(&args.model).map_err(|error| Usage::value("<MODEL>", error))?;
+    let model = model_arg::load(&args.model)?;
     let data = match &args.data {
         Some(dir) => Dataset::from_dir(dir).map_err(|error| Usage::value("--data", error))?,
         None => Dataset::embedded(),

@@ -13,6 +13,7 @@ mod eval;
 mod explore;
 mod headless;
 mod logs;
+mod model_arg;
 mod offscreen;
 mod output;
 mod picture;

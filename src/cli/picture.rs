@@ -12,7 +12,7 @@ use std::process::ExitCode;
 
 /// Trains, types the keys, draws, writes.
 pub(super) fn run(args: &PictureArgs, display: &DisplayArgs) -> anyhow::Result<ExitCode> {
-    let spec = args.spec.assemble()?;
+    let spec = args.spec.assemble()?.spec;
     let is_svg = args.file.extension().is_some_and(|extension| extension == "svg");
     let theme = if is_svg { display.picture_theme() } else { display.theme() };
     let setup = Setup { theme, ..Setup::default() };

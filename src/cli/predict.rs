@@ -2,6 +2,7 @@
 
 use super::args::PredictArgs;
 use super::error::Usage;
+use super::model_arg;
 use super::output::{self, Output};
 use crate::data::{PictureError, Scan};
 use crate::model::{Answer, Model};
@@ -26,7 +27,7 @@ struct Line<'a> {
 /// Prints a line a picture. A picture that cannot be read is told on standard error, and the
 /// others are answered all the same.
 pub(super) fn run(args: &PredictArgs) -> anyhow::Result<ExitCode> {
-    let model = Model::load(&args.model).map_err(|error| Usage::value("<MODEL>", error))?;
+    let model = model_arg::load(&args.model)?;
     let names = model.spec().readout.names(&model.classes);
     let mut out = output::out();
     let mut code = ExitCode::SUCCESS;

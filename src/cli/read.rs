@@ -4,9 +4,9 @@ use super::args::ReadArgs;
 use super::dashboard::{has_terminal, show_without_run};
 use super::display::DisplayArgs;
 use super::error::Usage;
+use super::model_arg;
 use super::output;
 use crate::data::Scan;
-use crate::model::Model;
 use crate::protocol::{ReadLine, Reading, Segmentation};
 use crate::reading::read;
 use crate::ui::{App, Setup, text};
@@ -61,7 +61,7 @@ struct Way {
 
 /// Prints the digits of a picture, a line for each line of writing, or shows how they were found.
 pub(super) fn run(args: &ReadArgs, display: &DisplayArgs) -> anyhow::Result<ExitCode> {
-    let model = Model::load(&args.model).map_err(|error| Usage::value("<MODEL>", error))?;
+    let model = model_arg::load(&args.model)?;
     let scan = Scan::open(&args.image).map_err(|error| Usage::value("<IMAGE>", error))?;
     let mut reading =
         read(&model, &scan.picture).map_err(|error| Usage::value("<IMAGE>", error))?;

@@ -4,7 +4,8 @@ use super::error::Usage;
 use crate::files;
 use crate::nn::{Activation, Cost, Init, Penalty};
 use crate::spec::{
-    EarlyStopping, Expansion, Optimizer, PRESETS, Preset, Schedule, Spec, preset, toml_problem,
+    Choice, EarlyStopping, Expansion, Given, Optimizer, PRESETS, Preset, Schedule, Spec, preset,
+    toml_problem,
 };
 use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser};
@@ -38,7 +39,7 @@ pub(super) struct SpecArgs {
     /// Images a mini-batch [default: 10]
     #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
     pub(super) batch: Option<u32>,
-    /// The learning rate [default: 3]
+    /// The learning rate [default: 3 for chapter 1's networks, else what suits optimizer and cost]
     #[arg(long, value_name = "X", value_parser = rate, allow_negative_numbers = true)]
     pub(super) eta: Option<f64>,
     /// The regularization parameter; means --regularizer l2 where none is given [default: 0]
@@ -47,13 +48,15 @@ pub(super) struct SpecArgs {
     /// Momentum; means --optimizer momentum where none is given [default: 0]
     #[arg(long, value_name = "X", value_parser = fraction, allow_negative_numbers = true)]
     pub(super) momentum: Option<f64>,
-    /// quadratic, cross-entropy or log-likelihood (with softmax outputs) [default: quadratic]
+    /// quadratic, cross-entropy or log-likelihood (with softmax outputs) [default: quadratic for
+    /// chapter 1's networks, else log-likelihood]
     #[arg(long, value_parser = named::<Cost>)]
     pub(super) cost: Option<Cost>,
-    /// Of the hidden layers: sigmoid, tanh or relu [default: sigmoid]
+    /// Of the hidden layers alone: sigmoid, tanh or relu [default: sigmoid]
     #[arg(long, value_parser = named::<Activation>)]
     pub(super) activation: Option<Activation>,
-    /// Initial weights: large (unit Gaussians) or scaled (by 1/sqrt(inputs)) [default: large]
+    /// Initial weights: large (unit Gaussians) or scaled (by 1/sqrt(inputs)) [default: large for
+    /// chapter 1's networks, else scaled]
     #[arg(long, value_parser = named::<Init>)]
     pub(super) init: Option<Init>,
     /// l1, l2 or none [default: none]
@@ -98,18 +101,44 @@ pub(super) struct SpecArgs {
     pub(super) data: Option<PathBuf>,
 }
 
+/// A recipe, and what of it was chosen because nobody gave it.
+#[derive(Clone, Debug)]
+pub(super) struct Recipe {
+    pub(super) spec: Spec,
+    pub(super) chosen: Vec<Choice>,
+}
+
+impl Recipe {
+    /// One of which every part was given.
+    pub(super) fn given(spec: Spec) -> Self {
+        Self { spec, chosen: Vec::new() }
+    }
+}
+
 impl SpecArgs {
-    /// The recipe that file and arguments ask for.
+    /// The recipe that file and arguments ask for; what they leave open follows the network.
     ///
     /// # Errors
     /// Where the file cannot be read or says something that no spec has.
-    pub(super) fn assemble(&self) -> Result<Spec, Usage> {
-        let base = match (&self.spec, self.chosen_preset()) {
+    pub(super) fn assemble(&self) -> Result<Recipe, Usage> {
+        let (base, given) = match (&self.spec, self.chosen_preset()) {
             (Some(file), _) => read(file)?,
-            (None, Some(preset)) => (preset.spec)(),
-            (None, None) => Spec::default(),
+            (None, Some(preset)) => ((preset.spec)(), Given::ALL),
+            (None, None) => (Spec::default(), Given::default()),
         };
-        self.assemble_over(base)
+        let mut spec = self.assemble_over(base)?;
+        let chosen = spec.complete(self.given(given));
+        Ok(Recipe { spec, chosen })
+    }
+
+    /// What the arguments give beside what was given before.
+    fn given(&self, before: Given) -> Given {
+        Given {
+            cost: before.cost || self.cost.is_some(),
+            init: before.init || self.init.is_some(),
+            eta: before.eta || self.eta.is_some(),
+            batch: before.batch || self.batch.is_some(),
+        }
     }
 
     /// The preset that was asked for.
@@ -131,6 +160,24 @@ impl SpecArgs {
             "--resume",
             "the run goes on as it began; besides --epochs, --threads and --data give nothing that changes it",
         ))
+    }
+
+    /// A recipe like another one: what the arguments give is changed, and what was chosen for the
+    /// other network is chosen anew.
+    ///
+    /// # Errors
+    /// As [`SpecArgs::assemble`].
+    pub(super) fn assemble_like(&self, other: &Recipe) -> Result<Recipe, Usage> {
+        let chosen = Given::named(other.chosen.iter().map(|choice| choice.field.as_str()));
+        let before = Given {
+            cost: !chosen.cost,
+            init: !chosen.init,
+            eta: !chosen.eta,
+            batch: !chosen.batch,
+        };
+        let mut spec = self.assemble_over(other.spec.clone())?;
+        let chosen = spec.complete(self.given(before));
+        Ok(Recipe { spec, chosen })
     }
 
     fn assemble_over(&self, mut spec: Spec) -> Result<Spec, Usage> {
@@ -229,11 +276,15 @@ fn set<T: Clone>(field: &mut T, given: Option<&T>) {
     }
 }
 
-fn read(file: &Path) -> Result<Spec, Usage> {
+/// The recipe of a file, and which of its fields the file gives.
+fn read(file: &Path) -> Result<(Spec, Given), Usage> {
     let wrong = |problem: String| Usage::value("--spec", format!("{}: {problem}", file.display()));
     let text = files::read::text(file, MOST_RECIPE)
         .map_err(|error| wrong(format!("cannot be read: {error}")))?;
-    toml::from_str(&text).map_err(|error| wrong(toml_problem(&text, &error)))
+    let problem = |error: &toml::de::Error| wrong(toml_problem(&text, error));
+    let spec = toml::from_str(&text).map_err(|error| problem(&error))?;
+    let fields: toml::Table = toml::from_str(&text).map_err(|error| problem(&error))?;
+    Ok((spec, Given::named(fields.keys().map(String::as_str))))
 }
 
 /// A value of an enum by the name that spec files use; the error lists them all.

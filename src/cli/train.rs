@@ -6,20 +6,24 @@ use super::display::DisplayArgs;
 use super::ensemble;
 use super::error::{Usage, of_spawn};
 use super::headless;
+use super::model_arg;
 use super::sessions::{self, Begun};
+use super::spec_args::Recipe;
 use crate::data::Dataset;
 use crate::files::atomic;
 use crate::jobs::EnsembleRecipe;
 use crate::model::Model;
 use crate::protocol::Pace;
-use crate::session::{Task, Training};
+use crate::session::{Record, Task, Training};
 use crate::spec::Spec;
-use crate::train::{Checkpoint, CheckpointPolicy, RunHandle, RunOptions};
-use std::fs;
+use crate::spec::dataset::split;
+use crate::spec::defaults::in_words;
+use crate::train::{Checkpoint, CheckpointClaim, CheckpointPolicy, RunHandle, RunOptions};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The pace of `nntop` alone: an eye can follow.
 const LEISURELY: Pace = Pace::SecondsPerEpoch(1.0);
@@ -37,23 +41,37 @@ pub(super) fn run(args: &TrainArgs, display: &DisplayArgs) -> anyhow::Result<Exi
 fn train(args: &TrainArgs, pace: Pace, display: &DisplayArgs) -> anyhow::Result<ExitCode> {
     let resume = args.resume.as_deref().map(Checkpoint::load).transpose();
     let resume = resume.map_err(|error| Usage::value("--resume", error))?;
-    let mut spec = match &resume {
-        Some(checkpoint) => args.spec.assemble_resumed(&checkpoint.spec)?,
-        None => args.spec.assemble()?,
+    let from = args.from.as_deref().map(model_arg::load).transpose()?;
+    let like = args.like.as_deref().map(Pattern::read).transpose()?;
+    let Recipe { mut spec, chosen: choices } = match (&resume, &like, &from) {
+        (Some(checkpoint), _, _) => Recipe::given(args.spec.assemble_resumed(&checkpoint.spec)?),
+        (None, Some(pattern), _) => args.spec.assemble_like(&pattern.recipe)?,
+        (None, None, Some(model)) => {
+            args.spec.assemble_like(&Recipe::given(model.members.first().spec.clone()))?
+        }
+        (None, None, None) => args.spec.assemble()?,
     };
     if let Some(file) = &args.save {
         atomic::check_writable(file).map_err(|error| unwritable(file, &error))?;
     }
-    let whole = resume.is_some() || args.spec.spec.is_some() || args.spec.preset.is_some();
+    let whole = resume.is_some()
+        || from.is_some()
+        || like.is_some()
+        || args.spec.spec.is_some()
+        || args.spec.preset.is_some();
     let chosen = Chosen {
         layers: whole || args.spec.layers.is_some(),
         batch: whole || args.spec.batch.is_some(),
     };
     let dataset = load(&mut spec, &chosen)?;
-    let policy = checkpoints(args)?;
     let headless = args.output.headless || args.output.json || !dashboard::has_terminal();
-    let preset = args.spec.chosen_preset();
-    let networks = args.ensemble.unwrap_or_else(|| preset.map_or(1, |preset| preset.networks));
+    let preset = args.spec.chosen_preset().map(|preset| preset.networks);
+    let usual = like.as_ref().map(|pattern| pattern.networks).or(preset).unwrap_or(1);
+    let networks = args.ensemble.unwrap_or(usual);
+    let (resume, start_note) = match from {
+        None => (resume, None),
+        Some(model) => (Some(start_from(args, &spec, model, dataset.as_deref())?), from_note(args)),
+    };
     if let Some(file) = &args.save {
         check_format(file, &spec, networks, dataset.as_deref())?;
     }
@@ -67,15 +85,21 @@ fn train(args: &TrainArgs, pace: Pace, display: &DisplayArgs) -> anyhow::Result<
     let mut notice = None;
     if args.session.detach || !(args.session.inline || headless) {
         spec.validate().map_err(Usage::from)?;
-        let checkpoints = policy.clone().and_then(|policy| Some((policy.dir, policy.every?)));
-        let save = args.save.clone();
-        let training = Box::new(Training { spec: spec.clone(), pace, save, checkpoints });
+        let training = Box::new(Training {
+            spec: spec.clone(),
+            chosen: choices.clone(),
+            origin: start_note.clone(),
+            pace,
+            save: args.save.clone(),
+            checkpoints: elsewhere(args)?,
+            checkpoint_every: args.checkpoint_every,
+        });
         let task = match networks {
             0 | 1 => Task::Training(training),
             networks => Task::Ensemble { training, networks },
         };
         let name = args.session.name.as_deref();
-        let start = sessions::Start { name, task, resume: resume.as_ref() };
+        let start = sessions::Start { name, task, resume: resume.as_ref(), past: None };
         match sessions::begin(start, args.session.detach, display)? {
             Begun::InSession(code) => return Ok(code),
             Begun::NotHere(why) => notice = Some(why),
@@ -87,12 +111,22 @@ fn train(args: &TrainArgs, pace: Pace, display: &DisplayArgs) -> anyhow::Result<
         let output = headless.then_some(&args.output);
         return ensemble::train(ensemble, pace, output, display, notice);
     }
+    // Held until the run is over.
+    let claimed = here(args)?;
+    let where_note =
+        claimed.as_ref().map(|(dir, _)| format!("checkpoints go to {}", dir.display()));
+    let policy = claimed.as_ref().map(|(dir, _)| CheckpointPolicy {
+        dir: dir.clone(),
+        every: args.checkpoint_every,
+        ..CheckpointPolicy::default()
+    });
     let options = RunOptions {
         pace,
         dataset,
         save: args.save.clone(),
         checkpoints: policy.into_iter().collect(),
         resume: resume.map(Box::new),
+        notes: in_words(&choices).into_iter().chain(start_note).chain(where_note).collect(),
         ..RunOptions::default()
     };
     let handle = RunHandle::spawn(spec, options).map_err(of_spawn)?;
@@ -100,6 +134,76 @@ fn train(args: &TrainArgs, pace: Pace, display: &DisplayArgs) -> anyhow::Result<
         return headless::run(&handle.commands, &handle.events, &args.output);
     }
     dashboard::show(handle, display, notice)
+}
+
+/// The recipe that a run starts anew with.
+struct Pattern {
+    recipe: Recipe,
+    /// How many networks vote; 1 for a run that is no ensemble.
+    networks: u32,
+}
+
+impl Pattern {
+    /// That of a run, by its name or directory, or of a model.
+    fn read(argument: &Path) -> Result<Self, Usage> {
+        let wrong = |problem: String| Usage::value("--like", problem);
+        let run = match model_arg::run_of(argument) {
+            Some(run) => Some(run),
+            None if argument.exists() => None,
+            None => model_arg::named_run(argument).transpose().map_err(wrong)?,
+        };
+        let Some(run) = run else {
+            let model = model_arg::load(argument)?;
+            let networks = model.members.count() as u32;
+            let recipe = Recipe::given(model.members.first().spec.clone());
+            return Ok(Self { recipe, networks });
+        };
+        let record = Record::read(&run).map_err(|error| wrong(error.to_string()))?;
+        let (training, networks) = match record.task {
+            Task::Training(training) => (training, 1),
+            Task::Ensemble { training, networks } => (training, networks),
+            Task::Experiment { id, .. } => {
+                let problem = format!("is the experiment {id}; `nntop book {id}` runs it again");
+                return Err(wrong(format!("{} {problem}", run.name())));
+            }
+        };
+        let recipe = Recipe { spec: training.spec, chosen: training.chosen };
+        Ok(Self { recipe, networks })
+    }
+}
+
+/// A run of this recipe before its first mini-batch, with the weights of a model.
+fn start_from(
+    args: &TrainArgs,
+    spec: &Spec,
+    model: Model,
+    data: Option<&Dataset>,
+) -> Result<Checkpoint, Usage> {
+    let wrong = |problem: String| Usage::value("--from", problem);
+    if model.members.count() > 1 {
+        return Err(wrong("an ensemble has several networks; give one of them".into()));
+    }
+    let network = model.members.first().network.clone();
+    let embedded;
+    let data = if let Some(data) = data {
+        data
+    } else {
+        embedded = Dataset::embedded();
+        &embedded
+    };
+    let data = split(spec, Arc::new(data.clone()));
+    Checkpoint::from_weights(spec.clone(), network, &data).map_err(|_| {
+        let kept = &model.members.first().spec.layers;
+        let from = args.from.as_deref().unwrap_or(Path::new("")).display();
+        wrong(format!(
+            "the network of {from} is `{kept}`, with the activations and cost it was trained with; \
+             give nothing that makes another network of it"
+        ))
+    })
+}
+
+fn from_note(args: &TrainArgs) -> Option<String> {
+    Some(format!("starts from the weights of {}", args.from.as_deref()?.display()))
 }
 
 /// Refuses what is for one network: several keep checkpoints in their session alone.
@@ -118,18 +222,57 @@ fn alone_only(args: &TrainArgs) -> Result<(), Usage> {
     }
 }
 
-/// Where checkpoints go, the directory made where it is missing.
-fn checkpoints(args: &TrainArgs) -> Result<Option<CheckpointPolicy>, Usage> {
-    let Some(every) = args.checkpoint_every else { return Ok(None) };
-    let dir = args.checkpoints.clone().unwrap_or_else(|| match &args.save {
+/// The directory that was asked for beside the one that a run with a session has of its own; that no
+/// other run has it is found out now, and again by the session.
+fn elsewhere(args: &TrainArgs) -> Result<Option<(PathBuf, u32)>, Usage> {
+    let (Some(every), Some(dir)) = (args.checkpoint_every, &args.checkpoints) else {
+        return Ok(None);
+    };
+    drop(claim(args, dir)?);
+    Ok(Some((dir.clone(), every)))
+}
+
+/// Where the checkpoints of a run without a session go, and its right to write there: the directory
+/// asked for, or one that no other run has, beside the model or in the current directory.
+fn here(args: &TrainArgs) -> Result<Option<(PathBuf, CheckpointClaim)>, Usage> {
+    if args.checkpoint_every.is_none() {
+        return Ok(None);
+    }
+    if let Some(dir) = &args.checkpoints {
+        return Ok(Some((dir.clone(), claim(args, dir)?)));
+    }
+    let name = match &args.save {
         Some(file) => file.with_extension("checkpoints"),
         None => "nntop-checkpoints".into(),
-    });
-    fs::create_dir_all(&dir).map_err(|error| {
-        let problem = format!("{}: cannot be made: {error}", dir.display());
-        Usage::value("--checkpoints", problem)
-    })?;
-    Ok(Some(CheckpointPolicy { dir, every: Some(every), ..CheckpointPolicy::default() }))
+    };
+    if resumes_from(args, &name) {
+        let claim = claim(args, &name)?;
+        return Ok(Some((name, claim)));
+    }
+    let taken = CheckpointClaim::take_free(&name, &owner());
+    Ok(Some(taken.map_err(|error| Usage::value("--checkpoint-every", error))?))
+}
+
+fn claim(args: &TrainArgs, dir: &Path) -> Result<CheckpointClaim, Usage> {
+    let taken = CheckpointClaim::take(dir, &owner(), resumes_from(args, dir));
+    taken.map_err(|error| Usage::value("--checkpoints", error))
+}
+
+/// Whether the run goes on from a checkpoint of this directory.
+fn resumes_from(args: &TrainArgs, dir: &Path) -> bool {
+    let Some(file) = &args.resume else { return false };
+    let from = if file.is_dir() { Some(file.as_path()) } else { file.parent() };
+    let real = |path: &Path| {
+        let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
+        path.canonicalize().ok()
+    };
+    from.and_then(real).is_some_and(|from| real(dir) == Some(from))
+}
+
+/// Tells this process's run from any other.
+fn owner() -> String {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    format!("process {} at {}", std::process::id(), now.as_nanos())
 }
 
 /// What somebody asked for, and so is not made to fit the data.

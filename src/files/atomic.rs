@@ -25,7 +25,16 @@ const MOST_LINKS: u32 = 40;
 /// Where the directory is missing or read-only, the disk is full, nobody reads the pipe, or links
 /// lead in a circle; nothing is left behind.
 pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    write_with(path, |file| file.write_all(bytes))
+    replace(path, true, |file| file.write_all(bytes))
+}
+
+/// As [`write()`], but does not wait for the disk: a power cut may leave an empty file. For what is
+/// checked when it is read and can be done without.
+///
+/// # Errors
+/// As [`write()`].
+pub fn write_unsynced(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    replace(path, false, |file| file.write_all(bytes))
 }
 
 /// As [`write()`], of what `print` writes.
@@ -33,6 +42,14 @@ pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
 /// # Errors
 /// As [`write()`], and where `print` fails.
 pub fn write_with(path: &Path, print: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<()> {
+    replace(path, true, print)
+}
+
+fn replace(
+    path: &Path,
+    sync: bool,
+    print: impl FnOnce(&mut File) -> io::Result<()>,
+) -> io::Result<()> {
     let target = resolve(path)?;
     if fs::metadata(&target).is_ok_and(|metadata| !metadata.is_file()) {
         return print(&mut open_special(&target)?);
@@ -40,9 +57,11 @@ pub fn write_with(path: &Path, print: impl FnOnce(&mut File) -> io::Result<()>) 
     let dir = parent(&target);
     let mut file = temporary(dir)?;
     print(file.as_file_mut())?;
-    file.as_file().sync_all()?;
+    if sync {
+        file.as_file().sync_all()?;
+    }
     file.persist(&target).map_err(|error| error.error)?;
-    File::open(dir)?.sync_all()
+    if sync { File::open(dir)?.sync_all() } else { Ok(()) }
 }
 
 /// Whether `path` is the very file that is open.

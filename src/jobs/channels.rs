@@ -156,7 +156,7 @@ impl JobChannels {
 
     fn take(&mut self, command: Command) {
         self.obey(&command);
-        if let (Some(handle), Command::Watch(_) | Command::Classify { .. }) =
+        if let (Some(handle), Command::Watch(_) | Command::Classify { .. } | Command::SaveAs(_)) =
             (&self.parked, &command)
         {
             // A thread that has ended answers no probe.
@@ -164,9 +164,9 @@ impl JobChannels {
         }
     }
 
-    /// Of a run that has ended only samples and log lines are passed on.
+    /// Of a run that has ended only samples, log lines and saved files are passed on.
     fn pass_on(&mut self, event: Event) {
-        if event.is_sample() || matches!(event, Event::Log(_)) {
+        if event.is_sample() || matches!(event, Event::Log(_) | Event::Saved(_)) {
             self.send(event);
         }
     }

@@ -34,6 +34,10 @@ pub struct Context {
     data: Option<Arc<Dataset>>,
     claims: u32,
     holding: u32,
+    /// Claims that the quick budget does not suffice for.
+    unchecked: u32,
+    /// Whether the budget suffices for the claims.
+    suffices: bool,
 }
 
 /// How far a measured number may be from the book's.
@@ -83,13 +87,19 @@ impl Context {
         let info = RunInfo { title: id.into(), seed: options.seed, ..RunInfo::default() };
         channels.send(Event::Started(Box::new(info)));
         channels.enter(Activity::Training);
-        Self { id, options, channels, data: None, claims: 0, holding: 0 }
+        let suffices = true;
+        Self { unchecked: 0, suffices, id, options, channels, data: None, claims: 0, holding: 0 }
     }
 
     /// The experiment's id.
     #[must_use]
     pub fn id(&self) -> &'static str {
         self.id
+    }
+
+    /// Says that the budget does not suffice for the claims, which then are no verdicts.
+    pub(super) fn withhold_verdicts(&mut self) {
+        self.suffices = false;
     }
 
     /// Whether the experiment runs with the quick budget of seconds.
@@ -218,6 +228,14 @@ impl Context {
         tolerance: &str,
         holds: bool,
     ) -> bool {
+        if !self.suffices {
+            self.unchecked += 1;
+            self.log(format!(
+                "needs the full budget, so there is no verdict: {claim}; expected {expected}, \
+                 measured with the quick one {measured}"
+            ));
+            return true;
+        }
         self.claims += 1;
         self.holding += u32::from(holds);
         let claim = Claim {
@@ -290,6 +308,9 @@ impl Context {
 
     /// The outcome in words.
     pub(super) fn summary(&self) -> String {
+        if self.unchecked > 0 && self.claims == 0 {
+            return "needs the full budget: no claim was checked".into();
+        }
         match (self.holding, self.claims) {
             (1, 1) => "the claim holds".into(),
             (0, 1) => "the claim does not hold".into(),

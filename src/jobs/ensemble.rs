@@ -10,6 +10,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// The recipe of an ensemble: `networks` networks, trained from consecutive seeds.
+/// Titles the runs of an ensemble.
+pub(super) const ID: &str = "ensemble";
+
 #[derive(Clone, Debug)]
 pub struct EnsembleRecipe {
     pub spec: Spec,
@@ -29,7 +32,7 @@ pub struct EnsembleRecipe {
 /// # Errors
 /// Where the system has no thread left.
 pub fn train_ensemble(ensemble: EnsembleRecipe, options: Options) -> std::io::Result<Running> {
-    Running::start("ensemble", options, move |context| train(context, ensemble))
+    Running::start(ID, options, move |context| train(context, ensemble))
 }
 
 fn train(context: &mut Context, ensemble: EnsembleRecipe) -> Result<String, ExperimentError> {

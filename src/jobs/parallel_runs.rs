@@ -160,6 +160,7 @@ impl<'a> ParallelRuns<'a> {
             dataset: own.or_else(|| data.cloned()),
             start_paused: self.channels.control.is_paused(),
             checkpoints: policy.into_iter().collect(),
+            unwatched: self.id != super::ensemble::ID,
             resume: resume.flatten().map(Box::new),
             ..RunOptions::default()
         };
@@ -203,11 +204,12 @@ impl<'a> ParallelRuns<'a> {
         }
     }
 
-    /// Sends probes to the run that is shown, `Save` to the runs with checkpoints, and every other
-    /// command to all runs.
+    /// Sends probes, and the file to save a model to, to the run that is shown, `Save` to the runs
+    /// with checkpoints, and every other command to all runs.
     fn obey(&mut self, command: Command) {
         self.channels.obey(&command);
-        let (question, save) = (command.is_question(), command == Command::Save);
+        let question = command.is_question() || matches!(command, Command::SaveAs(_));
+        let save = command == Command::Save;
         for (index, run) in self.started.iter().enumerate() {
             if index == self.shown || !question && (!save || run.has_checkpoints) {
                 // Fails for a run that has ended, which takes no commands.

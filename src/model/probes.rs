@@ -31,6 +31,11 @@ impl TestOutputs {
         Self { outputs, predictions, readout }
     }
 
+    /// Of every test image, shape (test images, outputs).
+    pub(crate) fn outputs(&self) -> ArrayView2<'_, Real> {
+        self.outputs.view()
+    }
+
     /// Counts of (right answer, given answer), row by row.
     fn confusion(&self, test: &Images, classes: usize) -> Content {
         let answers = self.readout.answers(classes);
@@ -185,6 +190,8 @@ impl ProbeTarget<'_> {
             What::Digit { index } => self.digit(*index as usize, single),
             What::Activations { index } => self.activations(*index as usize, single),
             What::Gradients => Content::Gradients { layers: self.layers.to_vec() },
+            // A network alone has no past.
+            What::Snapshots => Content::Snapshots { epochs: Vec::new() },
         })
     }
 

@@ -71,7 +71,7 @@ impl Stage {
 
     /// The layer itself, behind an output of `shape` that [`Stage::output`] has found to fit.
     fn layer(self, shape: Shape, last: bool, options: &BuildOptions, stream: &mut Stream) -> Layer {
-        let BuildOptions { activation, init, cost, .. } = *options;
+        let BuildOptions { activation, output, init, cost, .. } = *options;
         let dense = |units, activation, stream| {
             Layer::Dense(Dense::random(shape.len(), units, activation, init, stream))
         };
@@ -79,6 +79,7 @@ impl Stage {
             Self::Dense(units) if last && cost == Cost::LogLikelihood => {
                 dense(units, Activation::Softmax, stream)
             }
+            Self::Dense(units) if last => dense(units, output.unwrap_or(activation), stream),
             Self::Dense(units) => dense(units, activation, stream),
             Self::Softmax(units) => dense(units, Activation::Softmax, stream),
             Self::Dropout(rate) => Layer::Dropout(Dropout { shape, rate }),
@@ -97,9 +98,11 @@ impl Stage {
 /// What the text leaves open.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct BuildOptions {
-    /// Of the hidden layers, and of the output layer unless the cost is log-likelihood (then
-    /// softmax).
+    /// Of the hidden layers.
     pub activation: Activation,
+    /// Of the output layer, unless it is named `softmaxN` or the cost is log-likelihood (then
+    /// softmax); that of the hidden layers where absent.
+    pub output: Option<Activation>,
     pub cost: Cost,
     pub init: Init,
     /// Fraction of units left out behind every hidden dense layer that has no dropout of its own in
@@ -111,6 +114,7 @@ impl Default for BuildOptions {
     fn default() -> Self {
         Self {
             activation: Activation::Sigmoid,
+            output: None,
             cost: Cost::Quadratic,
             init: Init::Large,
             dropout: 0.0,
@@ -276,6 +280,30 @@ impl Architecture {
             Some(Stage::Dense(units) | Stage::Softmax(units)) => *units,
             _ => 0,
         }
+    }
+
+    /// Units of every hidden layer, where the text gives sizes (`784,30,10`).
+    #[must_use]
+    pub fn hidden_sizes(&self) -> Option<Vec<usize>> {
+        self.inputs?;
+        let (_, hidden) = self.layers.split_last()?;
+        let units = |stage: &Stage| match stage {
+            Stage::Dense(units) => Some(*units),
+            _ => None,
+        };
+        hidden.iter().map(units).collect()
+    }
+
+    /// Whether the outputs are named `softmaxN`.
+    #[must_use]
+    pub fn ends_in_softmax(&self) -> bool {
+        matches!(self.layers.last(), Some(Stage::Softmax(_)))
+    }
+
+    /// Whether a layer looks at the image as one: convolutions, recurrent units.
+    #[must_use]
+    pub fn has_maps(&self) -> bool {
+        self.layers.iter().any(|s| matches!(s, Stage::Conv2d { .. } | Stage::Recurrent(_)))
     }
 
     /// Whether the layers fit each other, `input` and memory, found out without building them.

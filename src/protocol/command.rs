@@ -28,6 +28,9 @@ pub enum Command {
     /// Make an explorable's figures from its sliders' values and answer with `Explored`; where
     /// there is none of that id, answer with `Explorables`. Since protocol 2.
     Explore { id: String, values: Vec<f64> },
+    /// Write the model as it is now to this file, given by its whole path; answered with `Saved` or
+    /// with a `Log` that says why not. Since protocol 3.
+    SaveAs(String),
 }
 
 impl Command {

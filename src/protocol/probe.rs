@@ -56,6 +56,8 @@ pub enum What {
     Activations { index: u32 },
     /// How each layer learns right now: the same as `EpochStats::layers`, as of the last batch.
     Gradients,
+    /// Which epochs can be gone back to. Since protocol 3.
+    Snapshots,
 }
 
 /// Which test images, in which order, and which part of that list.
@@ -168,6 +170,16 @@ pub enum Content {
     },
     /// The question does not fit this network; the text says why.
     Unavailable(String),
+    /// The test images have to be looked at first; so many were. The answer follows. Since
+    /// protocol 3.
+    Measuring {
+        done: u32,
+        total: u32,
+    },
+    /// Epochs whose networks are kept, in order. Since protocol 3.
+    Snapshots {
+        epochs: Vec<u32>,
+    },
 }
 
 impl Content {
@@ -191,6 +203,8 @@ impl Content {
             Self::Activations { layers } => tensors(layers),
             Self::Gradients { layers } => size_of_val(&layers[..]),
             Self::Unavailable(text) => text.len(),
+            Self::Measuring { .. } => 0,
+            Self::Snapshots { epochs } => size_of_val(&epochs[..]),
         }
     }
 }

@@ -47,6 +47,21 @@ impl<T> Series<T> {
         self.stride *= 2;
     }
 
+    /// The values up to the last one that belongs, as if no later one had been pushed. Values belong
+    /// in order: none that does comes after one that does not.
+    #[must_use]
+    pub fn up_to(&self, belongs: impl Fn(&T) -> bool) -> Self
+    where
+        T: Clone,
+    {
+        let count = self.points.partition_point(|point| belongs(point));
+        if count == self.points.len() {
+            return self.clone();
+        }
+        let seen = (count as u64).saturating_sub(1) * self.stride + u64::from(count > 0);
+        Self { points: self.points[..count].to_vec(), stride: self.stride, seen }
+    }
+
     /// The values kept, oldest first.
     #[must_use]
     pub fn points(&self) -> &[T] {
@@ -83,6 +98,19 @@ mod tests {
             prop_assert_eq!(points[0], 0);
             prop_assert_eq!(*points.last().unwrap(), count - 1);
             prop_assert!(points.windows(2).all(|pair| pair[0] < pair[1]));
+        }
+
+        #[test]
+        fn what_came_later_leaves_no_trace(count in 1_u64..20_000, end in 0_u64..20_000, more in 0_u64..100) {
+            let mut series = Series::default();
+            (0..count).for_each(|value| series.push(value));
+            let mut cut = series.up_to(|value| *value < end);
+            prop_assert!(cut.points().iter().all(|value| *value < end));
+            // It goes on as any other.
+            let next = cut.last().map_or(0, |last| last + 1);
+            (next..next + more).for_each(|value| cut.push(value));
+            prop_assert!(cut.points().windows(2).all(|pair| pair[0] < pair[1]));
+            prop_assert_eq!(cut.last().copied(), (next + more).checked_sub(1));
         }
     }
 }

@@ -1,14 +1,15 @@
 //! A run whose process is gone, as a [`Link`]: its facts from the record, its answers from the
-//! network of its last checkpoint, or from the ensemble that it saved. Nothing on the disk changes.
+//! network of its last checkpoint, its snapshots, or the ensemble that it saved. What is measured for
+//! that is kept beside the checkpoints; nothing else on the disk changes.
 
 use super::event_file::replay;
 use super::hub::{Attachment, Hub};
 use super::record::{Record, Task};
 use super::run_dir::RunDir;
 use crate::jobs::network_directory;
-use crate::protocol::{Activity, Command, Event, Level, Link, LogLine, Outcome, RunView, Status};
+use crate::protocol::{Activity, Event, Level, Link, LogLine, Outcome, RunView, Status};
 use crate::spec::Spec;
-use crate::train::{Checkpoint, RunHandle, RunOptions};
+use crate::train::RunHandle;
 use crossbeam_channel::unbounded;
 use std::io;
 use std::path::Path;
@@ -18,7 +19,7 @@ use std::thread;
 ///
 /// # Errors
 /// Where the system gives no thread.
-pub fn browse(run: &RunDir) -> io::Result<Link> {
+pub fn browse(run: &RunDir, attachment: Attachment) -> io::Result<Link> {
     let mut view = replay(run);
     // An interrupted run is at rest as well; whoever shows it says that it can be resumed.
     view.outcome.get_or_insert(Outcome::Stopped);
@@ -36,9 +37,13 @@ pub fn browse(run: &RunDir) -> io::Result<Link> {
             let commands = handle.commands.clone();
             thread::Builder::new().name("nntop-browse".into()).spawn(move || {
                 for event in handle.events {
-                    let answers_a_question =
-                        matches!(event, Event::Frame(_) | Event::Classified(_));
-                    if answers_a_question && answers.send(event).is_err() {
+                    let is_new = match &event {
+                        Event::Frame(_) | Event::Classified(_) | Event::Saved(_) => true,
+                        Event::Log(line) => line.level != Level::Info,
+                        // The events' file has told it.
+                        _ => false,
+                    };
+                    if is_new && answers.send(event).is_err() {
                         return;
                     }
                 }
@@ -48,7 +53,7 @@ pub fn browse(run: &RunDir) -> io::Result<Link> {
         None => unbounded().0,
     };
     let hub = Hub::start_from(view, commands, answered)?;
-    Ok(hub.attach(Attachment::ReadOnly))
+    Ok(hub.attach(attachment))
 }
 
 /// The network of the last checkpoint, or the ensemble, at rest; why not, in words, where there is
@@ -91,16 +96,6 @@ fn network_shown(spec: &Spec, view: &RunView) -> u64 {
 
 /// The network of the last checkpoint of a directory; why not, in words, where there is none.
 fn at_rest(checkpoints: &Path) -> Result<RunHandle, String> {
-    let checkpoint = Checkpoint::load(checkpoints)
-        .map_err(|error| format!("the network cannot be looked at, only its history: {error}"))?;
-    let spec = checkpoint.spec.clone();
-    let options = RunOptions {
-        start_paused: true,
-        resume: Some(Box::new(checkpoint)),
-        ..RunOptions::default()
-    };
-    let handle = RunHandle::spawn(spec, options).map_err(|error| error.to_string())?;
-    // A thread that failed has said so; it takes commands all the same.
-    let _ = handle.commands.send(Command::Stop);
-    Ok(handle)
+    RunHandle::at_rest(checkpoints)
+        .map_err(|error| format!("the network cannot be looked at, only its history: {error}"))
 }

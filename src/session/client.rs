@@ -9,7 +9,7 @@ use super::wire::{
     self, ClientHello, MOST_COMMAND, MOST_UPDATE, OLDEST_PROTOCOL, SessionHello, WireError,
 };
 use crate::explore;
-use crate::protocol::{Command, Link, PROTOCOL_VERSION, Untrusted, Update};
+use crate::protocol::{Command, Link, PROTOCOL_VERSION, Untrusted, Update, What};
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use rustix::io::Errno;
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
@@ -29,6 +29,8 @@ const SOCKET_PATIENCE: Duration = Duration::from_secs(3);
 const RETRY: Duration = Duration::from_millis(10);
 /// The protocol that explorables came with.
 const EXPLORES_SINCE: u32 = 2;
+/// The protocol that the list of snapshots came with.
+const SNAPSHOTS_SINCE: u32 = 3;
 /// Updates that wait for the front end. The rest waits in the session, where it is skipped.
 const QUEUE: usize = 64;
 
@@ -165,7 +167,7 @@ fn start_threads(stream: UnixStream, run: &RunDir, protocol: u32) -> io::Result<
     // A session of an older program does not know the question: its answer is made here.
     let answers = (protocol < EXPLORES_SINCE).then(|| received.clone());
     thread::Builder::new().name("nntop-send".into()).spawn(move || {
-        send_commands(&to_send, &out, answers.as_ref());
+        send_commands(&to_send, &out, answers.as_ref(), protocol);
         drop(answers);
         // The link was dropped, or the session is gone: the reading thread is to notice either.
         let _ = out.shutdown(Shutdown::Both);
@@ -186,9 +188,20 @@ fn send_commands(
     commands: &Receiver<Command>,
     stream: &UnixStream,
     answers: Option<&Sender<Update>>,
+    protocol: u32,
 ) {
     let mut out = BufWriter::new(stream);
-    for command in commands {
+    for mut command in commands {
+        if let Command::Watch(probes) = &mut command
+            && protocol < SNAPSHOTS_SINCE
+        {
+            // An older session would take it for no message at all.
+            probes.retain(|probe| probe.what != What::Snapshots);
+        }
+        if matches!(command, Command::SaveAs(_)) && protocol < SNAPSHOTS_SINCE {
+            // Nor this: the run's own program saves it by `nntop save`.
+            continue;
+        }
         if let (Command::Explore { id, values }, Some(answers)) = (&command, answers) {
             // A front end that is gone waits for no answer.
             let _ = answers.send(Update::Event(explore::answer(id, values)));

@@ -4,7 +4,7 @@ use super::run_dir::RunDir;
 use crate::files::{self, atomic};
 use crate::jobs;
 use crate::protocol::{Pace, Untrusted};
-use crate::spec::Spec;
+use crate::spec::{Choice, Spec};
 use crate::train::CheckpointPolicy;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -63,12 +63,22 @@ pub enum Task {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Training {
     pub spec: Spec,
+    /// What of the spec nobody gave, so that it was chosen to fit the network.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub chosen: Vec<Choice>,
+    /// Where it comes from, in a sentence, where it does not start anew.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<String>,
     pub pace: Pace,
     /// Where the model goes at the end, absolute.
     pub save: Option<PathBuf>,
     /// A directory for checkpoints beside the run's own (absolute), and every how many epochs.
     #[serde(default)]
     pub checkpoints: Option<(PathBuf, u32)>,
+    /// Every how many epochs the run's own checkpoints are written: every one when absent, as far
+    /// as 1% of the time allows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checkpoint_every: Option<u32>,
 }
 
 impl Training {
@@ -193,7 +203,15 @@ mod tests {
 
     fn training() -> Record {
         let spec = Spec { epochs: 7, seed: u64::MAX, ..Spec::default() };
-        let training = Training { spec, pace: Pace::Full, save: None, checkpoints: None };
+        let training = Training {
+            spec,
+            chosen: Vec::new(),
+            origin: None,
+            pace: Pace::Full,
+            save: None,
+            checkpoints: None,
+            checkpoint_every: None,
+        };
         Record::new(Task::Training(Box::new(training)))
     }
 

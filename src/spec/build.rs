@@ -31,6 +31,7 @@ fn assemble(spec: &Spec, image: (usize, usize), classes: usize) -> Result<Networ
     let architecture: Architecture = spec.layers.parse()?;
     let options = BuildOptions {
         activation: spec.activation,
+        output: spec.output,
         cost: spec.cost,
         init: spec.init,
         dropout: spec.dropout,

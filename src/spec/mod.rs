@@ -2,6 +2,7 @@
 
 pub(crate) mod build;
 pub(crate) mod dataset;
+pub mod defaults;
 pub(crate) mod describe;
 pub(crate) mod presets;
 pub(crate) mod readout;
@@ -12,6 +13,7 @@ pub(crate) mod testing;
 pub(crate) mod validate;
 
 pub use build::build;
+pub use defaults::{Choice, Given};
 pub use describe::describe;
 pub use presets::{PRESETS, Preset, preset};
 pub use readout::Readout;

@@ -16,9 +16,13 @@ pub struct Spec {
     /// Layers of the second, the third, … network of an ensemble; after the last, `layers` come
     /// again. One network has `layers`.
     pub also: Vec<String>,
-    /// Activation of the hidden layers, and of the output layer unless the cost is log-likelihood
-    /// (then softmax).
+    /// Activation of the hidden layers.
     pub activation: Activation,
+    /// Activation of the output layer, unless it is named `softmaxN` or the cost is log-likelihood
+    /// (then softmax). Recipes of version 0.1.0 have none: their outputs are of the hidden layers'
+    /// activation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub output: Option<Activation>,
     pub cost: Cost,
     pub init: Init,
     pub regularizer: Regularizer,
@@ -58,6 +62,7 @@ impl Default for Spec {
             layers: "784,30,10".into(),
             also: Vec::new(),
             activation: Activation::Sigmoid,
+            output: None,
             cost: Cost::Quadratic,
             init: Init::Large,
             regularizer: Regularizer::default(),

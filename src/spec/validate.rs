@@ -115,12 +115,19 @@ impl Spec {
             "sigmoid, tanh or relu: softmax is for the output layer, and comes with the cost \
              log-likelihood",
         )?;
+        let outputs = self.output.unwrap_or(self.activation);
+        check(
+            outputs != Activation::Softmax,
+            "output",
+            "softmax",
+            "sigmoid, tanh or relu: softmax outputs come with the cost log-likelihood",
+        )?;
         // Both logarithms of the cross-entropy need outputs between 0 and 1.
         check(
-            self.cost != Cost::CrossEntropy || self.activation == Activation::Sigmoid,
+            self.cost != Cost::CrossEntropy || outputs == Activation::Sigmoid,
             "cost",
             "cross-entropy",
-            "quadratic or log-likelihood with this activation: the cross-entropy needs outputs \
+            "quadratic or log-likelihood with these outputs: the cross-entropy needs outputs \
              between 0 and 1, as sigmoid neurons give them",
         )?;
         check(

@@ -1,10 +1,11 @@
 //! The training thread: its loop, the mini-batches, pauses, monitors, checkpoints.
 
+mod archive;
 mod channels;
 mod checkpoint;
 pub(crate) mod control;
 mod data_loader;
-mod history;
+mod learning_check;
 mod meter;
 mod model_server;
 mod monitors;
@@ -12,9 +13,13 @@ mod pace;
 mod probe_service;
 mod run;
 mod schedule;
+mod snapshots;
+mod test_outputs_file;
 mod trainer;
 
 pub use checkpoint::{
-    BEST, Checkpoint, CheckpointError, CheckpointPolicy, LAST, PREVIOUS, Position, Tuning,
+    BEST, Checkpoint, CheckpointClaim, CheckpointError, CheckpointPolicy, ClaimError, LAST,
+    PREVIOUS, Position, Tuning,
 };
 pub use run::{RunHandle, RunOptions, SpawnError};
+pub use snapshots::{directory_beside as snapshot_directory, list as snapshots_in};

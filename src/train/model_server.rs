@@ -8,7 +8,7 @@ use crate::model::probes::{Prediction, ProbeTarget, SingleImage, TestOutputs, ca
 use crate::nn::{Layer, Real};
 use crate::protocol::{
     Activity, Classified, Command, Content, EpochStats, Event, Frame, Level, LogLine, Outcome,
-    Probe, Status, What,
+    Probe, Saved, Status, What,
 };
 use crate::spec::dataset;
 use crate::spec::describe::{cores, describe, title};
@@ -181,7 +181,21 @@ impl ModelServer {
             }
             Command::Classify { id, pixels } => self.classify(id, &pixels),
             Command::Stop => self.stopped = true,
+            Command::SaveAs(path) => self.save_as(Path::new(&path)),
             _ => {}
+        }
+    }
+
+    fn save_as(&self, path: &Path) {
+        match self.model.save(path) {
+            Ok(bytes) => {
+                let (path, epoch) = (path.display().to_string(), self.model.epoch);
+                self.tell(Event::Saved(Saved { path, epoch, batch: 0, bytes }));
+            }
+            Err(error) => {
+                let (level, text) = (Level::Error, error.to_string());
+                self.tell(Event::Log(LogLine { level, text }));
+            }
         }
     }
 

@@ -1,18 +1,23 @@
 //! What the front ends watch: which probes are due, and the epochs they look back at.
 
-use super::history::{History, Snapshot};
-use crate::data::Dataset;
+use super::checkpoint::Checkpoint;
+use super::snapshots::Snapshots;
+use crate::data::{Dataset, Images};
 use crate::model::evaluator::Evaluator;
 use crate::model::probes::{ProbeTarget, SingleImage, TestOutputs};
 use crate::nn::{Network, Real};
 use crate::protocol::{Content, Frame, LayerStats, MOST_PROBES, Moment, Probe, What};
 use crate::spec::Readout;
 use crate::spec::readout::to_f32;
-use ndarray::{Array2, s};
+use ndarray::{Array2, ArrayView2, Axis, s};
 use std::collections::VecDeque;
+use std::thread;
+use std::time::{Duration, Instant};
 
 /// Past epochs whose test outputs are kept once measured again.
 const REVISITED: usize = 4;
+/// How often it is told how far an evaluation has come.
+const PROGRESS_GAP: Duration = Duration::from_millis(100);
 
 /// A watched probe and the state of the run that it was last answered for.
 #[derive(Debug)]
@@ -21,12 +26,31 @@ struct WatchedProbe {
     answered: Option<u64>,
 }
 
-/// A past network's test outputs in the making.
+/// A network whose outputs for the test images are wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wanted {
+    /// Of a run at rest: the one that it ended with.
+    Live,
+    /// The one kept of an epoch.
+    Epoch(u32),
+}
+
+/// Outputs for the test images in the making.
 #[derive(Debug)]
-struct PastEvaluation {
-    epoch: u32,
+struct PendingEvaluation {
+    of: Wanted,
+    /// Images looked at.
     done: usize,
+    /// Shape (test images, outputs).
     outputs: Array2<Real>,
+}
+
+/// The outputs of a network, after so many epochs and mini-batches of the next one.
+#[derive(Debug)]
+struct Measured {
+    epoch: u32,
+    batch: u32,
+    outputs: TestOutputs,
 }
 
 /// The network as it is now.
@@ -46,23 +70,26 @@ pub(super) struct ProbeService {
     readout: Readout,
     watched: Vec<WatchedProbe>,
     single: SingleImage,
-    history: History,
-    /// The test outputs of the newest measured epoch.
-    latest: Option<(u32, TestOutputs)>,
+    snapshots: Snapshots,
+    /// Of the newest measured epoch; of a run at rest, of the network that it ended with.
+    latest: Option<Measured>,
+    /// Of past epochs, the one looked at last in front.
     revisited: VecDeque<(u32, TestOutputs)>,
-    pending: Option<PastEvaluation>,
+    pending: Option<PendingEvaluation>,
+    progress_told: Option<Instant>,
 }
 
 impl ProbeService {
-    pub(super) fn new(network: &Network, readout: Readout) -> Self {
+    pub(super) fn new(network: &Network, readout: Readout, snapshots: Snapshots) -> Self {
         Self {
             readout,
             watched: Vec::new(),
             single: SingleImage::new(network),
-            history: History::default(),
+            snapshots,
             latest: None,
             revisited: VecDeque::new(),
             pending: None,
+            progress_told: None,
         }
     }
 
@@ -78,55 +105,133 @@ impl ProbeService {
         self.watched.iter().any(|watched| watched.probe == live)
     }
 
-    /// Keeps a measured epoch.
-    pub(super) fn epoch_ended(&mut self, kept: Snapshot, outputs: Array2<Real>) {
-        self.latest = Some((kept.epoch, TestOutputs::new(outputs, self.readout)));
-        self.history.push(kept);
+    /// Keeps a measured epoch: its outputs for the test images, the run as it is after it, and the
+    /// accuracy on the validation images (test where there are none).
+    pub(super) fn epoch_ended(
+        &mut self,
+        outputs: Array2<Real>,
+        snapshot: Checkpoint,
+        accuracy: Option<f64>,
+    ) {
+        self.know(snapshot.position().epoch, 0, outputs);
+        self.snapshots.push(snapshot, accuracy);
+    }
+
+    /// Takes note of the outputs of the present network for the test images.
+    pub(super) fn know(&mut self, epoch: u32, batch: u32, outputs: Array2<Real>) {
+        let outputs = TestOutputs::new(outputs, self.readout);
+        self.latest = Some(Measured { epoch, batch, outputs });
+    }
+
+    /// The outputs of the network at a position for the test images, where they are known.
+    pub(super) fn outputs_at(&self, epoch: u32, batch: u32) -> Option<ArrayView2<'_, Real>> {
+        let known =
+            self.latest.as_ref().filter(|known| (known.epoch, known.batch) == (epoch, batch));
+        known.map(|known| known.outputs.outputs())
+    }
+
+    /// Writes the snapshots that are not yet on the disk.
+    pub(super) fn write_snapshots(&mut self) -> Result<(), super::checkpoint::CheckpointError> {
+        self.snapshots.write()
+    }
+
+    /// Has the network of a run at rest measured on the test images.
+    pub(super) fn measure_live(&mut self, network: &Network, test: &Images) {
+        self.begin(Wanted::Live, network.outputs(), test);
+    }
+
+    /// Whether an evaluation is under way.
+    pub(super) fn is_busy(&self) -> bool {
+        self.pending.is_some()
+    }
+
+    fn begin(&mut self, of: Wanted, outputs: usize, test: &Images) {
+        let outputs = Array2::zeros((test.len(), outputs));
+        self.pending = Some(PendingEvaluation { of, done: 0, outputs });
     }
 
     /// Answers every probe whose answer can have changed since it was last given.
     pub(super) fn answer(&mut self, live: Live, data: &Dataset, mut send: impl FnMut(Frame)) {
+        let now = Instant::now();
+        let tells_progress = self.progress_told.is_none_or(|last| now - last >= PROGRESS_GAP);
+        let mut told = false;
         for index in 0..self.watched.len() {
             let WatchedProbe { probe, answered } = &self.watched[index];
-            let Some(version) = self.version(probe, live) else { continue };
-            if *answered == Some(version) {
+            let version = self.version(probe, live);
+            if version.is_some() && *answered == version {
                 continue;
             }
             let probe = probe.clone();
-            if let Some((epoch, batch, content)) = self.look(&probe, live, data) {
+            let answer = version.and_then(|_| self.look(&probe, live, data));
+            if let Some((epoch, batch, content)) = answer {
                 send(Frame { probe, epoch, batch, content });
-                self.watched[index].answered = Some(version);
+                self.watched[index].answered = version;
+            } else if tells_progress && let Some(frame) = self.progress(probe, live, data) {
+                send(frame);
+                told = true;
             }
         }
+        if told {
+            self.progress_told = Some(now);
+        }
+    }
+
+    /// How far the evaluation has come that a probe waits for, where it does.
+    fn progress(&self, probe: Probe, live: Live, data: &Dataset) -> Option<Frame> {
+        let pending = self.pending.as_ref()?;
+        let (epoch, batch) = match (probe.at, pending.of) {
+            (Moment::Live, Wanted::Live) if of_the_test_set(&probe.what) => {
+                (live.epoch, live.batch)
+            }
+            (Moment::Epoch(wanted), Wanted::Epoch(epoch))
+                if of_the_test_set(&probe.what)
+                    && self.snapshots.nearest(wanted) == Some(epoch) =>
+            {
+                (epoch, 0)
+            }
+            _ => return None,
+        };
+        let content =
+            Content::Measuring { done: pending.done as u32, total: data.test.len() as u32 };
+        Some(Frame { probe, epoch, batch, content })
     }
 
     /// A number that changes when the answer to a probe can have changed; `None` while there is
     /// nothing to answer from.
     fn version(&self, probe: &Probe, live: Live) -> Option<u64> {
-        let now = u64::from(live.epoch) << 32 | u64::from(live.batch);
+        let now = |epoch: u32, batch: u32| u64::from(epoch) << 32 | u64::from(batch);
         match probe.at {
+            _ if probe.what == What::Snapshots => Some(self.snapshots.revision()),
             Moment::Live if of_the_test_set(&probe.what) => {
-                self.latest.as_ref().map(|(epoch, _)| u64::from(*epoch))
+                self.latest.as_ref().map(|known| now(known.epoch, known.batch))
             }
-            Moment::Live => Some(now),
-            Moment::Epoch(epoch) => self.history.at(epoch).map(|kept| u64::from(kept.epoch)),
+            Moment::Live => Some(now(live.epoch, live.batch)),
+            Moment::Epoch(epoch) => self.snapshots.nearest(epoch).map(u64::from),
         }
     }
 
     fn look(&mut self, probe: &Probe, live: Live, data: &Dataset) -> Option<(u32, u32, Content)> {
-        let Self { history, latest, revisited, readout, single, .. } = self;
+        if probe.what == What::Snapshots {
+            let epochs = self.snapshots.epochs();
+            return Some((live.epoch, live.batch, Content::Snapshots { epochs }));
+        }
+        let Self { snapshots, latest, revisited, readout, single, .. } = self;
+        let past;
         let (epoch, batch, network, layers) = match probe.at {
             Moment::Epoch(epoch) => {
-                let kept = history.at(epoch)?;
-                (kept.epoch, 0, &kept.network, &kept.layers[..])
+                past = snapshots.load(snapshots.nearest(epoch)?)?;
+                (past.position().epoch, 0, past.network(), &past.body.layers[..])
             }
             Moment::Live if of_the_test_set(&probe.what) => {
-                (latest.as_ref()?.0, 0, live.network, live.layers)
+                let known = latest.as_ref()?;
+                (known.epoch, known.batch, live.network, live.layers)
             }
             Moment::Live => (live.epoch, live.batch, live.network, live.layers),
         };
-        let outputs = latest.iter().chain(revisited.iter()).find(|(of, _)| *of == epoch);
-        let subject = ProbeTarget {
+        let newest = latest.iter().map(|known| ((known.epoch, known.batch), &known.outputs));
+        let earlier = revisited.iter().map(|(epoch, outputs)| ((*epoch, 0), outputs));
+        let outputs = newest.chain(earlier).find(|(of, _)| *of == (epoch, batch));
+        let target = ProbeTarget {
             network,
             test: &data.test,
             classes: data.classes.len(),
@@ -134,31 +239,42 @@ impl ProbeService {
             outputs: outputs.map(|(_, outputs)| outputs),
             layers,
         };
-        let content = subject.answer(&probe.what, single);
+        let content = target.answer(&probe.what, single);
         if content.is_none() && self.pending.is_none() {
-            let outputs = Array2::zeros((data.test.len(), network.outputs()));
-            self.pending = Some(PastEvaluation { epoch, done: 0, outputs });
+            let outputs = network.outputs();
+            self.begin(Wanted::Epoch(epoch), outputs, &data.test);
         }
         content.map(|content| (epoch, batch, content))
     }
 
-    /// Measures one more chunk of the test set with a past network that somebody asks about;
-    /// false when there is nothing of the kind to do.
-    pub(super) fn work(&mut self, evaluator: &mut Evaluator, data: &Dataset) -> bool {
-        let Some(mut revisit) = self.pending.take() else { return false };
-        let Some(kept) = self.history.at(revisit.epoch).filter(|k| k.epoch == revisit.epoch) else {
-            return false;
-        };
-        let chunk = revisit.done..(revisit.done + evaluator.rows()).min(data.test.len());
-        revisit.done = chunk.end;
-        let outputs = evaluator.ask(&kept.network, &data.test, chunk.clone());
-        revisit.outputs.slice_mut(s![chunk, ..]).assign(&outputs);
-        if revisit.done < data.test.len() {
-            self.pending = Some(revisit);
-        } else {
-            self.revisited.truncate(REVISITED - 1);
-            self.revisited
-                .push_front((revisit.epoch, TestOutputs::new(revisit.outputs, self.readout)));
+    /// Looks at some more test images with a network that somebody asks about, a chunk with every
+    /// evaluator; false when there is nothing of the kind to do.
+    pub(super) fn work(
+        &mut self,
+        evaluators: &mut [Evaluator],
+        live: Live,
+        data: &Dataset,
+    ) -> bool {
+        let Some(mut pending) = self.pending.take() else { return false };
+        match pending.of {
+            Wanted::Live => pending.advance(evaluators, live.network, &data.test),
+            Wanted::Epoch(epoch) => {
+                // Thinned out meanwhile: who still asks is answered from the nearest one.
+                let Some(past) = self.snapshots.load(epoch) else { return false };
+                pending.advance(evaluators, past.network(), &data.test);
+            }
+        }
+        if pending.done < data.test.len() {
+            self.pending = Some(pending);
+            return true;
+        }
+        match pending.of {
+            Wanted::Live => self.know(live.epoch, live.batch, pending.outputs),
+            Wanted::Epoch(epoch) => {
+                self.revisited.truncate(REVISITED - 1);
+                let outputs = TestOutputs::new(pending.outputs, self.readout);
+                self.revisited.push_front((epoch, outputs));
+            }
         }
         true
     }
@@ -168,6 +284,33 @@ impl ProbeService {
         let outputs = self.single.outputs(network, pixels);
         let prediction = self.readout.predict(outputs);
         (outputs.iter().copied().map(to_f32).collect(), prediction)
+    }
+}
+
+impl PendingEvaluation {
+    /// Looks at one more chunk with every evaluator, each in a thread of its own where there are
+    /// several.
+    fn advance(&mut self, evaluators: &mut [Evaluator], network: &Network, test: &Images) {
+        let Some(rows) = evaluators.first().map(Evaluator::rows) else { return };
+        let first = self.done;
+        self.done = test.len().min(first + rows * evaluators.len());
+        let mut rest = self.outputs.slice_mut(s![first..self.done, ..]);
+        let chunks = rest.axis_chunks_iter_mut(Axis(0), rows);
+        let starts = (first..self.done).step_by(rows);
+        let mut jobs: Vec<_> = evaluators.iter_mut().zip(chunks).zip(starts).collect();
+        let look = |((evaluator, outputs), start): &mut ((&mut Evaluator, _), usize)| {
+            let outputs: &mut ndarray::ArrayViewMut2<Real> = outputs;
+            let images = *start..*start + outputs.nrows();
+            outputs.assign(&evaluator.ask(network, test, images));
+        };
+        if let [only] = &mut jobs[..] {
+            return look(only);
+        }
+        thread::scope(|scope| {
+            for job in &mut jobs {
+                scope.spawn(|| look(job));
+            }
+        });
     }
 }
 

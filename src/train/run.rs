@@ -6,7 +6,7 @@ use super::trainer::{Setup, Trainer};
 use crate::data::Dataset;
 use crate::model::MismatchError;
 use crate::nn::Network;
-use crate::protocol::{Activity, Command, Event, Outcome, Pace, Status};
+use crate::protocol::{Activity, Command, Event, Level, LogLine, Outcome, Pace, Status};
 use crate::spec::dataset;
 use crate::spec::describe::describe;
 use crate::spec::{Spec, SpecError, build};
@@ -34,6 +34,10 @@ pub struct RunOptions {
     /// Go on from here; the spec must be the checkpoint's, but for epochs and threads. The past
     /// epochs are told again after `Started`.
     pub resume: Option<Box<Checkpoint>>,
+    /// Sentences about the run, logged when it starts.
+    pub notes: Vec<String>,
+    /// Say nothing of a network that does not learn: some experiments show such on purpose.
+    pub unwatched: bool,
 }
 
 /// Why a run could not be started.
@@ -143,6 +147,9 @@ fn train(
     let network = build(&spec, &data).map_err(|error| error.to_string())?;
     // Whoever listens may be gone; the run goes on.
     let _ = events.send(Event::Started(Box::new(describe(&spec, &network, &data))));
+    for text in options.notes {
+        let _ = events.send(Event::Log(LogLine { level: Level::Info, text }));
+    }
     let state = match options.resume {
         Some(checkpoint) => {
             checkpoint.check_data(&data).map_err(|error| error.to_string())?;
@@ -160,6 +167,7 @@ fn train(
             .collect(),
         save: options.save,
         keep_trying: options.keep_trying,
+        unwatched: options.unwatched,
         commands,
         events,
     };

@@ -10,7 +10,9 @@ use super::control::{Control, NextAction, SafePoint};
 use super::data_loader::DataLoader;
 use super::meter::Meter;
 use super::monitors::Monitor;
-use super::probe_service::ProbeService;
+use super::probe_service::{Live, ProbeService};
+use super::snapshots::{self, Snapshots};
+use super::test_outputs_file as outputs_file;
 use crate::data::Dataset;
 use crate::model::evaluator::{Evaluator, training_sample};
 use crate::nn::parallel::{StepInput, Stepper};
@@ -18,7 +20,7 @@ use crate::nn::{InputKind, Mode, Network};
 use crate::protocol::{Activity, Command, Event, Level, Outcome};
 use crate::spec::describe::threads;
 use crossbeam_channel::{Receiver, Sender};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -48,6 +50,10 @@ pub(super) struct Trainer {
     checkpointers: Vec<Checkpointer>,
     save: Option<PathBuf>,
     keep_trying: bool,
+    /// The directory of the run's own checkpoints, where it has one.
+    own: Option<PathBuf>,
+    /// Nothing is said of a network that does not learn.
+    unwatched: bool,
     next_sample: Instant,
     /// Seconds that the last evaluation took.
     evaluation_seconds: f64,
@@ -63,13 +69,16 @@ pub(super) struct Setup {
     pub save: Option<PathBuf>,
     /// See [`crate::train::RunOptions::keep_trying`].
     pub keep_trying: bool,
+    /// Say nothing of a network that does not learn.
+    pub unwatched: bool,
     pub commands: Receiver<Command>,
     pub events: Sender<Event>,
 }
 
 impl Trainer {
     pub(super) fn new(state: Checkpoint, setup: Setup) -> Self {
-        let Setup { data, control, checkpointers, save, keep_trying, commands, events } = setup;
+        let Setup { data, control, checkpointers, save, keep_trying, unwatched, commands, events } =
+            setup;
         let Checkpoint { spec, body: Body { network, clock, optimizer, .. }, .. } = &state;
         let (batch, threads) = (spec.batch as usize, threads(spec) as usize);
         let mut stepper = Stepper::new(network, batch, threads, spec.optimizer);
@@ -79,6 +88,15 @@ impl Trainer {
             loader.find_ink(&data.train);
         }
         let channels = RunChannels::new(commands, events, control, loader.batches());
+        let own = checkpointers.iter().find_map(Checkpointer::own_directory).map(Path::to_path_buf);
+        let directory = own.as_deref().map(snapshots::directory_beside);
+        let snapshots = Snapshots::open(directory, |epoch| state.accuracy_at(epoch));
+        let mut watch = ProbeService::new(network, spec.readout, snapshots);
+        let Position { epoch, batch } = state.position();
+        let known = own.as_deref().map(outputs_file::file_beside);
+        if let Some(outputs) = known.and_then(|file| outputs_file::read(&file, &state, &data)) {
+            watch.know(epoch, batch, outputs);
+        }
         Self {
             sample: training_sample(spec.seed, loader.images()),
             evaluators: (0..stepper.threads())
@@ -86,7 +104,9 @@ impl Trainer {
                 .collect(),
             stepper,
             monitor: Monitor::new(network),
-            watch: ProbeService::new(network, spec.readout),
+            watch,
+            own,
+            unwatched,
             meter: Meter::resumed(*clock),
             next_sample: Instant::now(),
             evaluation_seconds: 0.0,
@@ -254,7 +274,10 @@ impl Trainer {
 
     /// Some work for a probe of a past epoch; false where there is none to do.
     fn look_back(&mut self) -> bool {
-        self.watch.work(&mut self.evaluators[0], &self.data)
+        let Self { state, watch, evaluators, data, .. } = self;
+        let Position { epoch, batch } = state.position();
+        let live = Live { network: &state.body.network, epoch, batch, layers: &state.body.layers };
+        watch.work(&mut evaluators[..1], live, data)
     }
 
     fn next(&mut self, safe_point: SafePoint) -> NextAction {

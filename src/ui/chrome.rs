@@ -1,5 +1,6 @@
 //! The frame around the views: header, tabs, footer.
 
+use super::selection::kept_epochs;
 use super::setup::Setup;
 use super::theme::{Role, Theme};
 use super::view::View;
@@ -129,7 +130,11 @@ fn header(chrome: Chrome, line: Rect, buffer: &mut Buffer) {
     }
     if let Moment::Epoch(epoch) = chrome.moment {
         let text = format!(" {} ", theme.fill("showing epoch {} · Esc back to now", &[&epoch]));
-        write_at(buffer, line, end + 2, 0, &text, theme.style(Role::Selected));
+        end = write_at(buffer, line, end + 2, 0, &text, theme.style(Role::Selected));
+        let room = usize::from(line.width.saturating_sub(end + 2));
+        let list = around(&kept_epochs(run), epoch, room.saturating_sub(8));
+        let kept = theme.fill("kept: {}", &[&list]);
+        write_at(buffer, line, end + 2, 0, &kept, theme.style(Role::Dim));
         return;
     }
     let pace = pace(run, line.width.saturating_sub(end + 2), theme);
@@ -156,6 +161,26 @@ fn header(chrome: Chrome, line: Rect, buffer: &mut Buffer) {
         &format!("{} ", fitting.unwrap_or_default()),
         theme.style(Role::Dim),
     );
+}
+
+/// As many epochs around one as fit into so many columns, `…` where some are left out.
+fn around(epochs: &[u32], shown: u32, room: usize) -> String {
+    let here = epochs.partition_point(|epoch| *epoch < shown).min(epochs.len().saturating_sub(1));
+    let text = |first: usize, end: usize| {
+        let part = epochs[first..end].iter().map(u32::to_string);
+        let before = (first > 0).then(|| "…".to_string());
+        let after = (end < epochs.len()).then(|| "…".to_string());
+        before.into_iter().chain(part).chain(after).collect::<Vec<_>>().join(" ")
+    };
+    let (mut first, mut end) = (here, here);
+    loop {
+        let wider = (first.saturating_sub(1), (end + 1).min(epochs.len()));
+        let longer = text(wider.0, wider.1);
+        if longer.width() > room || wider == (first, end) {
+            return text(first, end);
+        }
+        (first, end) = wider;
+    }
 }
 
 /// The tabs with all names and air between them, without the air, or with the current name alone,

@@ -17,6 +17,17 @@ pub enum Exit {
     Terminated,
     /// The terminal is gone.
     Gone,
+    /// The run was over, and is to go on.
+    GoOn(GoOn),
+}
+
+/// How a run that is over goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GoOn {
+    /// So many more epochs; without a number to the last epoch of its recipe.
+    Train(Option<u32>),
+    /// From its best epoch, with a third of the learning rate, as a run of its own.
+    FromBest,
 }
 
 /// What has to be done after a key, a click, a typed command or an event of the run.

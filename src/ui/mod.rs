@@ -23,7 +23,7 @@ mod views;
 mod widgets;
 
 pub use app::App;
-pub use effect::Exit;
+pub use effect::{Exit, GoOn};
 pub use environment::Environment;
 pub use event_loop::{Error, run};
 pub use language::Language;

@@ -1,6 +1,6 @@
 //! What lies over the views: help, the command line, a question.
 
-use super::effect::{Effect, Exit};
+use super::effect::{Effect, Exit, GoOn};
 use super::keymap::BINDINGS;
 use super::palette::ENTRIES;
 use super::theme::{Role, Theme};
@@ -25,8 +25,8 @@ pub enum Overlay {
     /// What a run has said, scrolled back by so many lines.
     Messages(Vec<LogLine>, u16),
     Question {
-        text: &'static str,
-        choices: Vec<(char, &'static str, Effect)>,
+        text: String,
+        choices: Vec<(char, String, Effect)>,
     },
 }
 
@@ -66,7 +66,7 @@ impl Overlay {
             ('y', "stop", Effect::Send(Command::Stop)),
             ('n', "go on training", Effect::Show(crate::protocol::Moment::Live)),
         ];
-        Self::Question { text: "Stop the run? It can still be browsed.", choices }
+        Self::question("Stop the run? It can still be browsed.", choices)
     }
 
     /// Asks what becomes of a run that is going.
@@ -75,11 +75,31 @@ impl Overlay {
         let stop = ('s', "stop it and quit", Effect::Leave(Exit::Stop));
         if detachable {
             let detach = ('d', "detach: it goes on", Effect::Leave(Exit::Detach));
-            Self::Question { text: "The run is still going.", choices: vec![detach, stop] }
+            Self::question("The run is still going.", vec![detach, stop])
         } else {
             let quit = ('q', "quit", Effect::Leave(Exit::Stop));
-            Self::Question { text: "Quitting ends the run.", choices: vec![quit, stop] }
+            Self::question("Quitting ends the run.", vec![quit, stop])
         }
+    }
+
+    /// Offers to go on with a run that is over, in the words given.
+    #[must_use]
+    pub fn ask_go_on(what: String, how: GoOn) -> Self {
+        let text = "The run is over. Go on with it?".into();
+        let stay = ('n', "stay".into(), Effect::Redraw);
+        let choices = vec![('y', what, Effect::Leave(Exit::GoOn(how))), stay];
+        Self::Question { text, choices }
+    }
+
+    /// Whether it asks what becomes of a run that is going.
+    pub(super) fn is_about_a_live_run(&self) -> bool {
+        let Self::Question { choices, .. } = self else { return false };
+        !choices.iter().any(|(_, _, effect)| matches!(effect, Effect::Leave(Exit::GoOn(_))))
+    }
+
+    fn question(text: &str, choices: Vec<(char, &str, Effect)>) -> Self {
+        let choices = choices.into_iter().map(|(key, does, effect)| (key, does.into(), effect));
+        Self::Question { text: text.into(), choices: choices.collect() }
     }
 
     /// A key press.

@@ -68,7 +68,10 @@ pub const ENTRIES: &[Entry] = &[
     entry("stop", "", "end the run; it can still be browsed", |text| {
         bare(text, Effect::Send(Command::Stop))
     }),
-    entry("save", "", "save a checkpoint", |text| bare(text, Effect::Send(Command::Save))),
+    entry("save", "digits.safetensors", "save the model; without a name a checkpoint", |text| {
+        let as_model = || Command::SaveAs(text.into());
+        Some(Effect::Send(if text.is_empty() { Command::Save } else { as_model() }))
+    }),
     entry("quit", "", "leave the dashboard", |text| bare(text, Effect::Quit)),
 ];
 

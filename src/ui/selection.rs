@@ -1,6 +1,6 @@
 //! What all views have selected together: a moment of the run, a test image, a layer.
 
-use crate::protocol::{Moment, RunView};
+use crate::protocol::{Content, Moment, Probe, RunView, What};
 
 /// The selection that views share.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -20,14 +20,28 @@ impl Selection {
         self.digit = index.min(last);
     }
 
-    /// The epoch so many epochs before or after the one shown; after the newest one comes now.
+    /// The kept epoch before (−1) or after (1) the one shown; after the newest one comes now.
     pub(super) fn neighbour_epoch(&self, step: i64, run: &RunView) -> Moment {
-        let newest = i64::from(run.epoch());
+        let kept = kept_epochs(run);
         let shown = match self.moment {
-            Moment::Live => newest + 1,
-            Moment::Epoch(epoch) => i64::from(epoch),
+            Moment::Live => u32::MAX,
+            Moment::Epoch(epoch) => epoch,
         };
-        let wanted = (shown + step).max(0);
-        if wanted > newest { Moment::Live } else { Moment::Epoch(wanted as u32) }
+        if step < 0 {
+            let before = kept.iter().rev().find(|epoch| **epoch < shown).or(kept.first());
+            return before.map_or(self.moment, |epoch| Moment::Epoch(*epoch));
+        }
+        let after = kept.iter().find(|epoch| **epoch > shown);
+        after.map_or(Moment::Live, |epoch| Moment::Epoch(*epoch))
+    }
+}
+
+/// The epochs that can be gone back to, in order: those that the run keeps, or, where that is not
+/// known (the session is too old to say), all.
+pub(super) fn kept_epochs(run: &RunView) -> Vec<u32> {
+    let frame = run.frames.get(&Probe::live(What::Snapshots));
+    match frame.map(|frame| &frame.content) {
+        Some(Content::Snapshots { epochs }) if !epochs.is_empty() => epochs.clone(),
+        _ => run.epochs.points().iter().map(|stats| stats.epoch).collect(),
     }
 }

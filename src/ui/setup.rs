@@ -6,6 +6,7 @@ use super::view_id::ViewId;
 use super::views;
 use crate::picture::Picture;
 use crate::protocol::{Reading, RunSource};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// How a dashboard is set up.
@@ -18,6 +19,10 @@ pub struct Setup {
     pub detachable: bool,
     /// Look only.
     pub read_only: bool,
+    /// The run has a directory: once it is over it can go on from there.
+    pub can_go_on: bool,
+    /// What names of files are relative to.
+    pub directory: PathBuf,
     /// A sentence in the footer until the first key.
     pub notice: Option<String>,
     /// Writes a picture that was drawn, where files may be written.

@@ -22,4 +22,5 @@ mod screens;
 mod search;
 mod sessions;
 mod small_data;
+mod static_binary;
 mod terminal;

@@ -27,7 +27,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub(super) struct BookArgs {
     /// The experiment to run, such as 1-nand [default: list them]
     id: Option<String>,
-    /// Seconds instead of the book's budget; claims that need all of it may fail
+    /// Seconds instead of the book's budget; what needs all of it says so, and claims nothing
     #[arg(long)]
     quick: bool,
     /// The first of the seeds that are tried
@@ -90,7 +90,7 @@ fn one(
     let mut notice = None;
     if session.detach || !(session.inline || headless) {
         let task = Task::experiment(experiment.id, options);
-        let start = Start { name: session.name.as_deref(), task, resume: None };
+        let start = Start { name: session.name.as_deref(), task, resume: None, past: None };
         match sessions::begin(start, session.detach, display)? {
             Begun::InSession(code) => return Ok(code),
             Begun::NotHere(why) => notice = Some(why),

@@ -4,6 +4,7 @@ use super::super::display::DisplayArgs;
 use super::super::drawing;
 use super::super::error::Usage;
 use super::super::{REFUTED, dashboard, headless, output};
+use super::start;
 use crate::protocol::{Command, Link, Update};
 use crate::session::{self, Attachment, ConnectError, Record, RunDir, State, Summary, Task};
 use crate::ui::{self, Exit, Setup, ViewId};
@@ -23,21 +24,33 @@ pub(crate) fn show(
         .into());
     }
     let save_picture = Some(drawing::save as ui::SavePicture);
-    let setup = Setup { save_picture, ..setup(run, display) };
-    match session::attach(run, attachment) {
+    let read_only = attachment == Attachment::ReadOnly;
+    let is_training = Record::read(run).is_ok_and(|r| matches!(r.task, Task::Training(_)));
+    let can_go_on = is_training && !read_only;
+    let directory = std::env::current_dir().unwrap_or_default();
+    let setup = Setup { read_only, can_go_on, directory, save_picture, ..setup(run, display) };
+    let (link, exit) = match session::attach(run, attachment) {
         Ok(connection) => {
-            let read_only = attachment == Attachment::ReadOnly;
-            let setup = Setup { detachable: true, read_only, ..setup };
+            let setup = Setup { detachable: true, ..setup };
             let exit = ui::run(&connection.link, setup, display.limits())?;
-            leave(run, connection.link, exit)
+            if !matches!(exit, Exit::GoOn(_)) {
+                return leave(run, connection.link, exit);
+            }
+            (connection.link, exit)
         }
         Err(ConnectError::NotLive(_)) => {
             let notice = notice(&session::summarize(run));
-            let setup = Setup { read_only: true, notice, ..setup };
-            ui::run(&session::browse(run)?, setup, display.limits())?;
-            Ok(ExitCode::SUCCESS)
+            let link = session::browse(run, attachment)?;
+            let exit = ui::run(&link, Setup { notice, ..setup }, display.limits())?;
+            (link, exit)
         }
-        Err(error) => Err(error.into()),
+        Err(error) => return Err(error.into()),
+    };
+    // A session that nobody looks at ends, and the run is free to go on.
+    drop(link);
+    match exit {
+        Exit::GoOn(how) => start::go_on(run, how, display),
+        _ => Ok(ExitCode::SUCCESS),
     }
 }
 
@@ -72,7 +85,7 @@ fn leave(run: &RunDir, link: Link, exit: Exit) -> anyhow::Result<ExitCode> {
             say(&format!("left {name}; `nntop attach {name}` comes back to it"));
             return Ok(ExitCode::SUCCESS);
         }
-        Exit::Gone => return Ok(ExitCode::SUCCESS),
+        Exit::Gone | Exit::GoOn(_) => return Ok(ExitCode::SUCCESS),
         Exit::Done => {}
     }
     drop(link);

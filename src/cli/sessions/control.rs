@@ -63,6 +63,18 @@ pub(super) fn stop(run: &RunDir) -> anyhow::Result<ExitCode> {
     tell(run, Command::Stop, Some(PATIENCE), over)
 }
 
+/// Has a checkpoint written, and says nothing of it.
+pub(super) fn write_checkpoint(run: &RunDir) -> anyhow::Result<()> {
+    let link = match session::attach(run, Attachment::Control) {
+        Ok(connection) => connection.link,
+        // It ended meanwhile, with a checkpoint.
+        Err(ConnectError::NotLive(_)) => return Ok(()),
+        Err(error) => return Err(error.into()),
+    };
+    let saved = |_: &RunView, event: &Event| matches!(event, Event::Saved(_)).then(String::new);
+    effect(&link, &run.name(), Command::Save, Some(PATIENCE), saved).map(drop)
+}
+
 /// Has a checkpoint written.
 pub(super) fn save(run: &RunDir) -> anyhow::Result<ExitCode> {
     let name = run.name();

@@ -25,6 +25,7 @@ struct Finding {
 pub(super) fn run(json: bool) -> anyhow::Result<ExitCode> {
     let findings = [
         versions(),
+        linkage(),
         terminal(),
         size(),
         colours(),
@@ -56,6 +57,24 @@ fn versions() -> Finding {
         title: "nntop",
         value: json!({ "nntop": version, "protocol": PROTOCOL_VERSION }),
         text: format!("{version}, protocol {PROTOCOL_VERSION}"),
+        good: true,
+    }
+}
+
+/// Whether the program runs on any server, or needs a system library as new as here.
+fn linkage() -> Finding {
+    let is_static = cfg!(target_feature = "crt-static");
+    let text = if is_static {
+        "static: this one file runs on any Linux of the same processor"
+    } else {
+        "needs the C library of a system as new as the one it was built on; the manual has the \
+         command that builds a static one"
+    };
+    Finding {
+        key: "static",
+        title: "binary",
+        value: json!(is_static),
+        text: text.into(),
         good: true,
     }
 }

@@ -6,13 +6,14 @@ mod doctor;
 mod list;
 mod logout;
 mod once;
+mod save;
 mod start;
 
 pub(super) use start::{Begun, Start, begin};
 
 use super::display::DisplayArgs;
 use super::error::Usage;
-use super::spec_args::count;
+use super::spec_args::{SpecArgs, count};
 use crate::session::{self, Attachment, Home, PlaceError, RunDir, Summary};
 use clap::Args;
 use std::path::PathBuf;
@@ -33,14 +34,16 @@ pub(crate) enum SessionCommand {
     },
     /// Pause a run; returns once it is paused
     Pause(RunArgs),
-    /// Let a paused run go on, or continue an interrupted one exactly where it was
-    Resume(ResumeArgs),
+    /// Let a paused run go on, continue one that ended exactly where it was, or branch off an
+    /// earlier epoch, or by another recipe, as a run of its own
+    Resume(Box<ResumeArgs>),
     /// Train for an epoch, or so many mini-batches, then pause
     Step(StepArgs),
     /// End a run; it can still be looked at, and resumed
     Stop(RunArgs),
-    /// Write a checkpoint now, and the model where the run has a place for it
-    Save(RunArgs),
+    /// Save a run's model to a file; without one, write a checkpoint now, and the model where the
+    /// run has a place for it
+    Save(SaveArgs),
     /// Print what happened in a run
     Logs(RunArgs),
     /// Remove runs and all that is kept of them
@@ -84,9 +87,25 @@ pub(crate) struct ResumeArgs {
     /// Do not show the run; print its name
     #[arg(long)]
     detach: bool,
-    /// Train up to so many epochs in all
-    #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
-    epochs: Option<u32>,
+    /// Branch off the snapshot of this epoch, as a run of its own
+    #[arg(long, value_name = "E")]
+    from_epoch: Option<u32>,
+    /// What to call a run that branches off [default: the run's name with a number]
+    #[arg(long)]
+    name: Option<String>,
+    #[command(flatten)]
+    spec: SpecArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SaveArgs {
+    #[command(flatten)]
+    run: RunArgs,
+    /// Where the model goes (.safetensors, or .json as network2.py)
+    file: Option<PathBuf>,
+    /// The weights of the epoch with the best accuracy on the validation images
+    #[arg(long)]
+    best: bool,
 }
 
 #[derive(Debug, Args)]
@@ -120,7 +139,7 @@ pub(super) fn run(command: SessionCommand, display: &DisplayArgs) -> anyhow::Res
         SessionCommand::Resume(args) => start::resume(&args, display),
         SessionCommand::Step(args) => control::step(&args.run.live()?, args.epochs, args.batches),
         SessionCommand::Stop(args) => control::stop(&args.live()?),
-        SessionCommand::Save(args) => control::save(&args.live()?),
+        SessionCommand::Save(args) => save::run(&args),
         SessionCommand::Logs(args) => list::logs(&args.any()?),
         SessionCommand::Rm(args) => list::rm(&args.runs, args.yes),
         SessionCommand::Doctor { json } => doctor::run(json),
@@ -141,6 +160,11 @@ fn attach(args: &AttachArgs, display: &DisplayArgs) -> anyhow::Result<ExitCode> 
 }
 
 impl RunArgs {
+    /// Whether a run is named.
+    fn is_named(&self) -> bool {
+        self.run.is_some()
+    }
+
     /// The run that is named, else the newest that is live.
     fn live(&self) -> anyhow::Result<RunDir> {
         let home = Home::of_user()?;

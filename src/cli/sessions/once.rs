@@ -3,7 +3,7 @@
 use super::super::display::DisplayArgs;
 use super::super::{output, picture};
 use super::attached::{notice, setup};
-use crate::protocol::{Command, Event, Link, Probe, Update};
+use crate::protocol::{Command, Content, Event, Frame, Link, Probe, Update, What};
 use crate::session::{self, Attachment, ConnectError, RunDir};
 use crate::ui::{App, Setup, text};
 use ratatui::buffer::Buffer;
@@ -12,21 +12,29 @@ use std::collections::BTreeSet;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-/// How long the run has to answer what the picture shows; then it is taken as it is.
-const PATIENCE: Duration = Duration::from_secs(3);
+/// How long the run has to answer what the picture shows, an evaluation included; then it is taken
+/// as it is.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Prints the picture.
 pub(super) fn print(run: &RunDir, size: &str, display: &DisplayArgs) -> anyhow::Result<ExitCode> {
     let (columns, rows) = picture::size(size)?;
     let (link, notice) = match session::attach(run, Attachment::ReadOnly) {
         Ok(connection) => (connection.link, None),
-        Err(ConnectError::NotLive(_)) => (session::browse(run)?, notice(&session::summarize(run))),
+        Err(ConnectError::NotLive(_)) => {
+            (session::browse(run, Attachment::ReadOnly)?, notice(&session::summarize(run)))
+        }
         Err(error) => return Err(error.into()),
     };
     let setup = Setup { notice, ..setup(run, display) };
     let picture = draw(&link, setup, Rect::new(0, 0, columns, rows));
     output::out().lines(&picture)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Whether a frame answers its probe, and does not only say how far the answer has come.
+fn is_answer(frame: &Frame) -> bool {
+    !matches!(frame.content, Content::Measuring { .. })
 }
 
 /// Draws until everything that the picture asks for is answered.
@@ -38,8 +46,11 @@ fn draw(link: &Link, setup: Setup, area: Rect) -> String {
     let deadline = Instant::now() + PATIENCE;
     while let Ok(update) = link.updates.recv_deadline(deadline) {
         match &update {
-            Update::Snapshot(view) => answered.extend(view.frames.keys().cloned()),
-            Update::Event(Event::Frame(frame)) => {
+            Update::Snapshot(view) => {
+                let known = view.frames.values().filter(|frame| is_answer(frame));
+                answered.extend(known.map(|frame| frame.probe.clone()));
+            }
+            Update::Event(Event::Frame(frame)) if is_answer(frame) => {
                 answered.insert(frame.probe.clone());
             }
             _ => {}
@@ -53,6 +64,8 @@ fn draw(link: &Link, setup: Setup, area: Rect) -> String {
         app.render(&mut buffer);
         if let Some(Command::Watch(probes)) = app.new_wishes() {
             wanted.clone_from(&probes);
+            // No part of the picture; an older session does not know it.
+            wanted.retain(|probe| probe.what != What::Snapshots);
             let _ = link.commands.send(Command::Watch(probes));
         }
         if wanted.iter().all(|probe| answered.contains(probe)) {

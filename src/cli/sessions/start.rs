@@ -3,18 +3,22 @@
 use super::super::dashboard::has_terminal;
 use super::super::display::DisplayArgs;
 use super::super::error::{Usage, in_words};
-use super::super::output;
+use super::super::spec_args::Recipe;
+use super::super::{model_arg, output};
 use super::list::until_free;
 use super::{ResumeArgs, control, show, warn_of_logout};
 use crate::protocol::Outcome;
 use crate::session::{
     self, Attachment, Home, PlaceError, Record, RunDir, State, Task, Training, replay,
 };
-use crate::train::{BEST, Checkpoint, LAST};
+use crate::spec::{Schedule, Spec};
+use crate::train::{BEST, Checkpoint, LAST, snapshot_directory, snapshots_in};
+use crate::ui::GoOn;
 use anyhow::{Context, bail};
-use std::fs::DirBuilder;
+use std::fs::{self, DirBuilder};
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
 use std::process::ExitCode;
 
 /// A new run.
@@ -24,6 +28,8 @@ pub(crate) struct Start<'a> {
     pub task: Task,
     /// What a training goes on from.
     pub resume: Option<&'a Checkpoint>,
+    /// The checkpoints of the run that it branches off: snapshots up to there are its own past.
+    pub past: Option<&'a Path>,
 }
 
 /// What became of the wish for a session.
@@ -99,8 +105,26 @@ fn write(run: &RunDir, start: Start<'_>) -> anyhow::Result<()> {
         for name in [LAST, BEST] {
             checkpoint.save(&dir.join(name))?;
         }
+        if let Some(past) = start.past {
+            share_snapshots(past, &dir, checkpoint.position().epoch);
+        }
     }
     Ok(())
+}
+
+/// Gives a run the snapshots of another one up to an epoch: the same files, which nobody changes.
+fn share_snapshots(past: &Path, dir: &Path, until: u32) {
+    let shared = snapshot_directory(dir);
+    // Without them only the way back is shorter.
+    if DirBuilder::new().mode(0o700).create(&shared).is_err() {
+        return;
+    }
+    for (epoch, file) in snapshots_in(&snapshot_directory(past)) {
+        if let Some(name) = file.file_name().filter(|_| epoch <= until) {
+            let to = shared.join(name);
+            let _ = fs::hard_link(&file, &to).or_else(|_| fs::copy(&file, &to).map(drop));
+        }
+    }
 }
 
 /// The session process works in another directory.
@@ -113,42 +137,204 @@ fn make_absolute(training: &mut Training) -> io::Result<()> {
     Ok(())
 }
 
-/// `nntop resume`: a live run goes on, any other that can in a new session process.
+/// `nntop resume`: a live run goes on, any other that can in a new session process; one that is to
+/// go on from an earlier epoch or by another recipe does so as a run of its own.
 pub(super) fn resume(args: &ResumeArgs, display: &DisplayArgs) -> anyhow::Result<ExitCode> {
     let run = match &args.run.run {
         Some(_) => args.run.any()?,
         None => newest_to_resume()?,
     };
+    let record = Record::read(&run)?;
+    let given = match &record.task {
+        Task::Training(training) => {
+            let spec = args.spec.assemble_like(&Recipe::given(training.spec.clone()))?.spec;
+            Some((training.clone(), spec))
+        }
+        Task::Experiment { .. } | Task::Ensemble { .. } => None,
+    };
+    if let Some((training, spec)) = &given
+        && (args.from_epoch.is_some() || is_another_recipe(&training.spec, spec))
+    {
+        let epoch = args.from_epoch;
+        let branch = Branch { epoch, spec: spec.clone(), name: args.name.as_deref() };
+        let branched = branch_off(&run, training, &branch)?;
+        return shown(&branched, args.detach, display);
+    }
+    if args.name.is_some() {
+        let problem = "names a run that branches off: give --from-epoch, or what it changes";
+        return Err(Usage::value("--name", problem).into());
+    }
+    let epochs = args.spec.epochs;
     if !until_free(&run)? {
-        if args.epochs.is_some() {
+        if epochs.is_some() {
             return Err(Usage::because("--epochs can change only while a run is not live").into());
         }
         return control::resume(&run);
     }
-    let mut record = Record::read(&run)?;
-    match &mut record.task {
-        Task::Training(training) => {
-            training.spec.epochs = args.epochs.unwrap_or(training.spec.epochs);
+    match (&record.task, given) {
+        (_, Some((training, spec))) => resume_training(&run, record, *training, spec)?,
+        (Task::Experiment { .. }, _) if epochs.is_some() || args.from_epoch.is_some() => {
+            return Err(Usage::because("an experiment starts anew, with nothing changed").into());
         }
-        Task::Experiment { .. } if args.epochs.is_some() => {
-            return Err(Usage::because("--epochs is for trainings, this is an experiment").into());
-        }
-        Task::Ensemble { .. } if args.epochs.is_some() => {
-            let text = "--epochs is for trainings of one network, this is an ensemble";
+        (Task::Ensemble { .. }, _) if epochs.is_some() || args.from_epoch.is_some() => {
+            let text =
+                "--epochs and --from-epoch are for trainings of one network, this is an ensemble";
             return Err(Usage::because(text).into());
         }
-        Task::Experiment { .. } | Task::Ensemble { .. } => {}
+        (task, None) => {
+            check_can_go_on(&run, task)?;
+            session::launch(&run)?;
+        }
     }
-    check_can_go_on(&run, &record.task)?;
-    if args.epochs.is_some() {
-        record.write(&run)?;
+    shown(&run, args.detach, display)
+}
+
+/// Starts the session of a training again, by its recipe with another number of epochs, threads or
+/// place of the data.
+fn resume_training(
+    run: &RunDir,
+    mut record: Record,
+    training: Training,
+    spec: Spec,
+) -> anyhow::Result<()> {
+    let changed = spec != training.spec;
+    record.task = Task::Training(Box::new(Training { spec, ..training }));
+    check_can_go_on(run, &record.task)?;
+    if changed {
+        if let Some(training) = record.task.training_mut() {
+            make_absolute(training)?;
+        }
+        record.write(run)?;
     }
-    session::launch(&run)?;
-    if args.detach || !has_terminal() {
+    Ok(session::launch(run)?)
+}
+
+/// Whether two recipes differ in more than what a run may change as it goes on.
+fn is_another_recipe(kept: &Spec, spec: &Spec) -> bool {
+    let Spec { epochs, threads, data, .. } = spec.clone();
+    // Where the learning rate falls to the last epoch, that epoch decides every step.
+    let epochs = if kept.schedule == Schedule::Linear { kept.epochs } else { epochs };
+    Spec { epochs, threads, data, ..kept.clone() } != *spec
+}
+
+/// Shows a run, or says its name alone.
+fn shown(run: &RunDir, detach: bool, display: &DisplayArgs) -> anyhow::Result<ExitCode> {
+    if detach || !has_terminal() {
         writeln!(output::out(), "{}", run.name())?;
         return Ok(ExitCode::SUCCESS);
     }
-    show(&run, Attachment::Control, display)
+    show(run, Attachment::Control, display)
+}
+
+/// Goes on with a run that is over, as its dashboard was told, and shows it.
+pub(super) fn go_on(run: &RunDir, how: GoOn, display: &DisplayArgs) -> anyhow::Result<ExitCode> {
+    let record = Record::read(run)?;
+    let Task::Training(training) = &record.task else {
+        bail!("`{}` is no training of one network", run.name())
+    };
+    let training = (**training).clone();
+    let reached = replay(run).epoch();
+    let mut spec = training.spec.clone();
+    let epoch = match how {
+        GoOn::Train(more) => {
+            spec.epochs = more.map_or(spec.epochs, |more| reached.saturating_add(more));
+            None
+        }
+        GoOn::FromBest => {
+            let best = best_of(run)?;
+            spec.eta = two_digits(best.tuning().learning_rate / 3.0);
+            Some(best.position().epoch)
+        }
+    };
+    if !until_free(run)? {
+        bail!("`{}` is live", run.name());
+    }
+    if epoch.is_none() && !is_another_recipe(&training.spec, &spec) {
+        resume_training(run, record, training, spec)?;
+        return show(run, Attachment::Control, display);
+    }
+    let branched = branch_off(run, &training, &Branch { epoch, spec, name: None })?;
+    show(&branched, Attachment::Control, display)
+}
+
+/// The checkpoint of a run with the best accuracy on the validation images.
+fn best_of(run: &RunDir) -> anyhow::Result<Checkpoint> {
+    Ok(Checkpoint::load(&run.checkpoints().join(BEST))?)
+}
+
+/// A number as people write it.
+fn two_digits(number: f64) -> f64 {
+    format!("{number:.1e}").parse().unwrap_or(number)
+}
+
+/// How a run goes on as another one.
+struct Branch<'a> {
+    /// Where it leaves the other run; where that ended when absent.
+    epoch: Option<u32>,
+    spec: Spec,
+    name: Option<&'a str>,
+}
+
+/// Starts a run of its own from a snapshot of another one.
+fn branch_off(run: &RunDir, training: &Training, branch: &Branch) -> anyhow::Result<RunDir> {
+    let (directory, name) = (run.checkpoints(), run.name());
+    let last = model_arg::last_of(&directory).map_err(Usage::because)?;
+    let from = match branch.epoch {
+        None => last.clone(),
+        Some(epoch) => snapshot_of(run, &last, epoch)?,
+    };
+    let spec = branch.spec.clone();
+    if !from.fits(&spec) {
+        return Err(Usage::because(format!(
+            "that makes another network of `{name}`; `nntop train --like {name}` starts anew by its \
+             recipe, with your changes"
+        ))
+        .into());
+    }
+    let at = from.position().epoch;
+    if spec.epochs <= at {
+        let problem = format!("{} are over at epoch {at}; give more", spec.epochs);
+        return Err(Usage::value("--epochs", problem).into());
+    }
+    let checkpoint = from.branch(&last, spec.clone());
+    let task = Task::Training(Box::new(Training {
+        spec,
+        chosen: Vec::new(),
+        origin: Some(format!("branched off {name} after epoch {at}")),
+        save: None,
+        checkpoints: None,
+        ..training.clone()
+    }));
+    let home = Home::of_user()?;
+    let free = free_name(&home, &name);
+    let past = Some(directory.as_path());
+    let name = branch.name.map(str::to_owned).or(free);
+    make(Start { name: name.as_deref(), task, resume: Some(&checkpoint), past })
+}
+
+/// The run as it was after an epoch, as far as that is kept.
+fn snapshot_of(run: &RunDir, last: &Checkpoint, epoch: u32) -> anyhow::Result<Checkpoint> {
+    let at = last.position();
+    if (at.epoch, at.batch) == (epoch, 0) {
+        return Ok(last.clone());
+    }
+    let kept = snapshots_in(&snapshot_directory(&run.checkpoints()));
+    if let Some((_, file)) = kept.iter().find(|(of, _)| *of == epoch) {
+        return Ok(Checkpoint::load(file)?);
+    }
+    let best = best_of(run).ok().filter(|best| best.position().epoch == epoch);
+    if let Some(best) = best {
+        return Ok(best);
+    }
+    let epochs: Vec<String> = kept.iter().map(|(epoch, _)| epoch.to_string()).collect();
+    let problem = format!("`{}` keeps epochs {}", run.name(), epochs.join(" "));
+    Err(Usage::value("--from-epoch", problem).into())
+}
+
+/// The run's name with the first number behind it that no run has.
+fn free_name(home: &Home, name: &str) -> Option<String> {
+    let numbered = (2..1000).map(|number| format!("{name}-{number}"));
+    numbered.take_while(|name| name.len() <= 40).find(|name| !home.path().join(name).exists())
 }
 
 /// Without a name: the newest that is live, else the newest that was interrupted.
@@ -182,7 +368,11 @@ fn check_can_go_on(run: &RunDir, task: &Task) -> anyhow::Result<()> {
             Err(Usage::because(text).into())
         }
         (Some(Outcome::Diverged { epoch, hint }), _) => {
-            bail!("`{name}` diverged in epoch {epoch} and would again: {hint}")
+            let best = best_of(run).map_or(0, |best| best.position().epoch);
+            bail!(
+                "`{name}` diverged in epoch {epoch} and would again: {hint}; `nntop resume {name} \
+                 --from-epoch {best} --eta X` goes back to its best epoch, as a run of its own"
+            )
         }
         _ => Ok(()),
     }

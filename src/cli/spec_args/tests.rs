@@ -13,7 +13,7 @@ struct Line {
 fn spec(line: &str) -> Result<Spec, String> {
     let words = std::iter::once("nntop").chain(line.split_whitespace());
     let line = Line::try_parse_from(words).map_err(|error| error.to_string())?;
-    line.spec.assemble().map_err(|error| error.to_string())
+    line.spec.assemble().map(|recipe| recipe.spec).map_err(|error| error.to_string())
 }
 
 #[test]

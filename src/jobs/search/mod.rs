@@ -7,7 +7,7 @@ pub use axis::Axis;
 pub use runner::{Row, run};
 
 use crate::rng::{Purpose, stream};
-use crate::spec::{Spec, SpecError, toml_problem};
+use crate::spec::{Given, Spec, SpecError, toml_problem};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
@@ -130,8 +130,10 @@ impl Search {
             set(&mut table, name, value.clone())
                 .map_err(|problem| SearchError::Axis { name: name.clone(), problem })?;
         }
-        let spec = Spec::deserialize(table)
+        let given = Given::named(table.keys().map(String::as_str));
+        let mut spec = Spec::deserialize(table)
             .map_err(|error| SearchError::Syntax(error.to_string().trim().replace('\n', " ")))?;
+        spec.complete(given);
         let values: Vec<(String, String)> =
             self.axes.keys().cloned().zip(chosen.iter().map(plain)).collect();
         spec.validate().map_err(|source| {

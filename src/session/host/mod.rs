@@ -19,7 +19,7 @@ use super::record::{Record, RecordError};
 use super::run_dir::RunDir;
 use crate::files::atomic;
 use crate::protocol::{Command, Event, Level, LogLine, Status};
-use crate::train::{CheckpointError, SpawnError};
+use crate::train::{CheckpointError, ClaimError, SpawnError};
 use clients::Clients;
 use crossbeam_channel::{Receiver, unbounded};
 use listener::{Listener, Wake};
@@ -60,6 +60,8 @@ pub enum HostError {
     Record(#[from] RecordError),
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
+    #[error(transparent)]
+    Claim(#[from] ClaimError),
     #[error(transparent)]
     Spawn(#[from] SpawnError),
     #[error("{what}: {source}")]
@@ -136,7 +138,7 @@ impl Session {
         let log = Arc::new(Log::new(&run));
         let signals = listen_for_signals()
             .map_err(|source| HostError::Io { what: "cannot listen for signals".into(), source })?;
-        let work = Work::start(&run, &record.task)?;
+        let work = Work::start(&run, &record)?;
         let (over_sender, over) = unbounded();
         let (hub_sender, hub_events) = unbounded();
         if let Some(note) = &work.note {

@@ -4,9 +4,10 @@
 use super::{HostError, io_at};
 use crate::jobs::{EnsembleRecipe, Running, train_ensemble};
 use crate::protocol::{Command, Event};
-use crate::session::record::{Task, Training};
+use crate::session::record::{Record, Task, Training};
 use crate::session::run_dir::RunDir;
-use crate::train::{CheckpointPolicy, RunHandle, RunOptions};
+use crate::spec::defaults::in_words;
+use crate::train::{CheckpointClaim, CheckpointPolicy, RunHandle, RunOptions};
 use crate::{book, jobs};
 use crossbeam_channel::{Receiver, Sender};
 use std::fs;
@@ -19,13 +20,16 @@ pub(super) struct Work {
     pub events: Receiver<Event>,
     /// What whoever looks should know of its start.
     pub note: Option<String>,
+    /// The right to write checkpoints elsewhere, held as long as the process lives.
+    _claim: Option<CheckpointClaim>,
 }
 
 impl Work {
     /// Starts what a run's record says.
-    pub(super) fn start(run: &RunDir, task: &Task) -> Result<Self, HostError> {
-        match task {
-            Task::Training(training) => train(run, training),
+    pub(super) fn start(run: &RunDir, record: &Record) -> Result<Self, HostError> {
+        let id = &record.id;
+        match &record.task {
+            Task::Training(training) => train(run, id, training),
             Task::Experiment { id, quick, seed } => {
                 let old = put_aside(run)?;
                 let note = old.map(|old| {
@@ -44,25 +48,38 @@ impl Work {
     }
 }
 
-fn train(run: &RunDir, training: &Training) -> Result<Work, HostError> {
-    let handle = RunHandle::spawn(training.spec.clone(), options(run, training)?)?;
+fn train(run: &RunDir, id: &str, training: &Training) -> Result<Work, HostError> {
+    let asked = training.policy();
+    let owner = format!("run {id}");
+    let claim = asked.as_ref().map(|policy| CheckpointClaim::take(&policy.dir, &owner, false));
+    let claim = claim.transpose()?;
+    let options = options(run, training, asked)?;
+    let handle = RunHandle::spawn(training.spec.clone(), options)?;
     let RunHandle { commands, events, .. } = handle;
-    Ok(Work { commands, events, note: None })
+    Ok(Work { commands, events, note: None, _claim: claim })
 }
 
 /// How the run is kept: checkpoints of its own beside those that were asked for, and from the
 /// newest of its own it goes on.
-fn options(run: &RunDir, training: &Training) -> Result<RunOptions, HostError> {
+fn options(
+    run: &RunDir,
+    training: &Training,
+    asked: Option<CheckpointPolicy>,
+) -> Result<RunOptions, HostError> {
     let (own, resume) = CheckpointPolicy::of_run(run.checkpoints())?;
-    let asked = training.policy();
-    if let Some(policy) = &asked {
-        fs::create_dir_all(&policy.dir).map_err(io_at(&policy.dir))?;
-    }
+    let own = match (training.checkpoint_every, &asked) {
+        // Asked for, so they are written whatever time that takes, and told.
+        (Some(every), None) => CheckpointPolicy { every: Some(every), background: false, ..own },
+        _ => own,
+    };
+    let notes = in_words(&training.chosen).into_iter().chain(training.origin.clone());
     Ok(RunOptions {
         pace: training.pace,
         save: training.save.clone(),
         keep_trying: true,
         checkpoints: std::iter::once(own).chain(asked).collect(),
+        // A run that goes on has said so already.
+        notes: notes.filter(|_| !run.events().exists()).collect(),
         resume: resume.map(Box::new),
         ..RunOptions::default()
     })
@@ -73,7 +90,7 @@ fn experiment(id: &str, quick: bool, seed: u64) -> Result<Work, HostError> {
     let options = jobs::Options { quick, seed, ..jobs::Options::default() };
     let running = Running::spawn(experiment, options).map_err(HostError::no_thread)?;
     let Running { commands, events, .. } = running;
-    Ok(Work { commands, events, note: None })
+    Ok(Work { commands, events, note: None, _claim: None })
 }
 
 fn ensemble(run: &RunDir, training: &Training, networks: u32) -> Result<Work, HostError> {
@@ -85,7 +102,7 @@ fn ensemble(run: &RunDir, training: &Training, networks: u32) -> Result<Work, Ho
     let ensemble = EnsembleRecipe { spec, networks, dataset: None, save, checkpoints };
     let running = train_ensemble(ensemble, options).map_err(HostError::no_thread)?;
     let Running { commands, events, .. } = running;
-    Ok(Work { commands, events, note: None })
+    Ok(Work { commands, events, note: None, _claim: None })
 }
 
 /// Puts aside what was told before an interruption, and says where: all of it is told again.

@@ -4,7 +4,7 @@ use super::{Checkpoint, CheckpointError, Position, file};
 use crate::files::atomic;
 use std::fs::{self, DirBuilder, File};
 use std::os::unix::fs::DirBuilderExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 /// The newest checkpoint of a directory.
@@ -24,6 +24,9 @@ pub struct CheckpointPolicy {
     /// Nobody asked for them in particular: they may take 1% of the time at most, and are told
     /// only when they were requested.
     pub background: bool,
+    /// Keep snapshots of the epochs beside them, and what the last network said of the test
+    /// images: the directory is the run's own.
+    pub with_snapshots: bool,
 }
 
 impl CheckpointPolicy {
@@ -38,7 +41,7 @@ impl CheckpointPolicy {
         made.map_err(|source| CheckpointError::Directory { dir: dir.clone(), source })?;
         let begun = [LAST, PREVIOUS].iter().any(|name| dir.join(name).exists());
         let resume = begun.then(|| Checkpoint::load(&dir)).transpose()?;
-        Ok((Self { dir, every: Some(1), background: true }, resume))
+        Ok((Self { dir, every: Some(1), background: true, with_snapshots: true }, resume))
     }
 }
 
@@ -105,6 +108,11 @@ impl Checkpointer {
             next: None,
             failing: false,
         }
+    }
+
+    /// The directory, where it is the run's own.
+    pub(crate) fn own_directory(&self) -> Option<&Path> {
+        self.policy.with_snapshots.then_some(self.policy.dir.as_path())
     }
 
     /// Writes what is due. What to tell: the files that somebody waits for, and failures, each

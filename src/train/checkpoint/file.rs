@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-const MAGIC: &[u8; 8] = b"NNTOPCKP";
+pub(super) const MAGIC: &[u8; 8] = b"NNTOPCKP";
 /// Raised whenever the body changes.
 const VERSION: u32 = 2;
 const HEADER: usize = 8 + 4 + 8 + 32;

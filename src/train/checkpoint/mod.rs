@@ -5,16 +5,18 @@
 //! has a state to keep.
 
 mod checkpointer;
+mod claim;
 mod file;
 
 pub use checkpointer::{BEST, CheckpointPolicy, LAST, PREVIOUS};
 pub(super) use checkpointer::{CheckpointTrigger, Checkpointer, WrittenCheckpoint};
+pub use claim::{CheckpointClaim, ClaimError};
 pub use file::CheckpointError;
 
 use super::schedule::PlateauTracker;
 use crate::data::Dataset;
 use crate::files::atomic;
-use crate::nn::{Hyper, Network, OptimizerState, Regularizer};
+use crate::nn::{Hyper, Layer, Network, Optimizer, OptimizerState, Real, Regularizer};
 use crate::protocol::{EpochStats, LayerStats, Series, Tuned};
 use crate::spec::Spec;
 use serde::{Deserialize, Serialize};
@@ -139,10 +141,74 @@ impl Checkpoint {
         Self { spec, body, refused: None }
     }
 
+    /// What the file of a checkpoint begins with.
+    pub const MAGIC: &[u8; 8] = file::MAGIC;
+
+    /// A run of this recipe that starts from the weights of another network.
+    ///
+    /// # Errors
+    /// Where the network is not of the shape that the spec describes.
+    pub fn from_weights(
+        spec: Spec,
+        network: Network,
+        data: &Dataset,
+    ) -> Result<Self, CheckpointError> {
+        let fresh = crate::spec::build(&spec, data)
+            .map_err(|_| CheckpointError::Network(spec.layers.clone()))?;
+        let checkpoint = Self::start(spec, network, data);
+        checkpoint.check_network(&fresh)?;
+        Ok(checkpoint)
+    }
+
+    /// A run that goes on from here by another recipe. `past` is a later checkpoint of the same run,
+    /// which knows its measured epochs. The hyper-parameters that the recipe changes apply from here
+    /// on; the others stay as they were tuned.
+    #[must_use]
+    pub fn branch(&self, past: &Self, spec: Spec) -> Self {
+        let mut body = self.body.clone();
+        let before = &self.spec;
+        if (spec.eta - before.eta).abs() > 0.0 {
+            body.tuning.learning_rate = spec.eta;
+        }
+        if spec.regularizer != before.regularizer {
+            body.tuning.regularizer = spec.regularizer;
+        }
+        if (spec.momentum - before.momentum).abs() > 0.0 {
+            body.tuning.momentum = spec.momentum;
+        }
+        if spec.optimizer != before.optimizer {
+            body.optimizer = OptimizerState::new(spec.optimizer, &body.network);
+        }
+        if (spec.schedule, spec.early_stopping) != (before.schedule, before.early_stopping) {
+            body.plateaus = PlateauTracker::default();
+        }
+        let Position { epoch, batch } = body.position;
+        body.epochs = past.body.epochs.up_to(|stats| stats.epoch <= epoch);
+        let known = |tuned: &&Tuned| (tuned.epoch, tuned.batch) <= (epoch, batch);
+        body.tuned = past.body.tuned.iter().filter(known).cloned().collect();
+        body.ended = None;
+        Self { spec, body, refused: None }
+    }
+
+    /// Whether a recipe is of the same network, so that a run can go on by it.
+    #[must_use]
+    pub fn fits(&self, spec: &Spec) -> bool {
+        let Spec { layers, activation, output, cost, readout, .. } = &self.spec;
+        let mine = (layers, activation, output, cost, readout);
+        mine == (&spec.layers, &spec.activation, &spec.output, &spec.cost, &spec.readout)
+            && (spec.dropout > 0.0) == (self.spec.dropout > 0.0)
+    }
+
     /// How far the run had come.
     #[must_use]
     pub fn position(&self) -> Position {
         self.body.position
+    }
+
+    /// The hyper-parameters at that moment.
+    #[must_use]
+    pub fn tuning(&self) -> Tuning {
+        self.body.tuning
     }
 
     /// The network at that moment.
@@ -162,6 +228,48 @@ impl Checkpoint {
         let accuracies = self.body.epochs.points().iter();
         let accuracies = accuracies.filter_map(|s| s.validation_accuracy.or(s.test_accuracy));
         accuracies.max_by(f64::total_cmp)
+    }
+
+    /// The run at this moment without its past: what a snapshot of an epoch holds.
+    pub(super) fn without_history(&self) -> Self {
+        let Self { spec, body, .. } = self;
+        let body = Body {
+            data: body.data.clone(),
+            position: body.position,
+            tuning: body.tuning,
+            network: body.network.clone(),
+            optimizer: body.optimizer.clone(),
+            plateaus: body.plateaus,
+            epochs: Series::default(),
+            tuned: Vec::new(),
+            layers: body.layers.clone(),
+            clock: body.clock,
+            ended: None,
+        };
+        Self { spec: spec.clone(), body, refused: None }
+    }
+
+    /// The accuracy that an epoch reached on the validation images (test where there are none).
+    pub(super) fn accuracy_at(&self, epoch: u32) -> Option<f64> {
+        let stats = self.body.epochs.points().iter().find(|stats| stats.epoch == epoch)?;
+        stats.validation_accuracy.or(stats.test_accuracy)
+    }
+
+    /// Bytes that weights, biases and the optimizer's memory take.
+    pub(super) fn bytes(&self) -> u64 {
+        let layers = self.body.network.layers.iter();
+        let parameters = layers.flat_map(Layer::parameters).map(|(_, array)| array.len());
+        let copies = match self.spec.optimizer {
+            Optimizer::Sgd => 1,
+            Optimizer::Momentum | Optimizer::Nesterov => 2,
+            Optimizer::Adam => 3,
+        };
+        (parameters.sum::<usize>() * size_of::<Real>() * copies) as u64
+    }
+
+    /// The bytes of a file.
+    pub(super) fn encode(&self) -> Vec<u8> {
+        file::encode(self)
     }
 
     /// Reads a checkpoint, or the newest good one of a directory.

@@ -160,15 +160,22 @@ fn past_epochs_answer_as_they_were() {
     let handle = start(spec(), false);
     let mut view = RunView::default();
     fold_until(&handle, &mut view, finished);
+    let answered = |view: &RunView, probe: &Probe| {
+        let frame = view.frames.get(probe);
+        frame.filter(|frame| !matches!(frame.content, Content::Measuring { .. })).cloned()
+    };
     let wrong = |frame: &Frame| match &frame.content {
         Content::Digits { total, .. } => *total,
         other => panic!("a list of digits answers, not {other:?}"),
     };
     let filter = DigitFilter { verdict: Verdict::Wrong, ..DigitFilter::default() };
     let query = What::Digits(DigitQuery { filter, count: 5, ..DigitQuery::default() });
-    for stats in view.epochs.points() {
-        let EpochStats { epoch, test_accuracy, .. } = stats;
-        let frame = frame(&handle, &Probe { what: query.clone(), at: Moment::Epoch(*epoch) });
+    for stats in view.epochs.points().to_vec() {
+        let EpochStats { epoch, test_accuracy, .. } = &stats;
+        let probe = Probe { what: query.clone(), at: Moment::Epoch(*epoch) };
+        handle.commands.send(Command::Watch(vec![probe.clone()])).unwrap();
+        fold_until(&handle, &mut view, |view| answered(view, &probe).is_some());
+        let frame = answered(&view, &probe).unwrap();
         assert_eq!(frame.epoch, *epoch);
         let accuracy = 1.0 - f64::from(wrong(&frame)) / 60.0;
         assert!((accuracy - test_accuracy.unwrap()).abs() < 1e-9, "epoch {epoch}");

@@ -5,7 +5,7 @@ use crate::model::evaluator::{Measurement, regularization_term};
 use crate::protocol::{EpochStats, Event, Level, Outcome};
 use crate::train::checkpoint::{Checkpoint, CheckpointTrigger};
 use crate::train::control::SafePoint;
-use crate::train::history::Snapshot;
+use crate::train::learning_check::Evidence;
 use crate::train::schedule::ScheduleDecision;
 use std::time::Instant;
 
@@ -19,26 +19,41 @@ impl Trainer {
         let stats = self.epoch_stats(&measurement);
         self.meter.end_epoch();
         let diverged = measurement.diverged() || !self.network_is_finite();
-        let body = &mut self.state.body;
-        let kept = Snapshot {
-            epoch: stats.epoch,
-            network: body.network.clone(),
-            layers: body.layers.clone(),
-        };
-        self.watch.epoch_ended(kept, measurement.outputs);
-        body.epochs.push(stats.clone());
+        let warning = self.learning_warning(&stats, &measurement);
+        self.synchronize();
+        // The test images stand in where there are none for validation.
+        let accuracy = stats.validation_accuracy.or(stats.test_accuracy);
+        self.watch.epoch_ended(measurement.outputs, self.state.without_history(), accuracy);
+        self.state.body.epochs.push(stats.clone());
         self.channels.tell(Event::EpochEnded(stats.clone()));
+        if let Some(text) = warning.filter(|_| !diverged) {
+            self.channels.log(Level::Warning, text);
+        }
         self.show();
         if diverged {
             return Some(self.diverged());
         }
-        // The test images stand in where there are none for validation.
-        let accuracy = stats.validation_accuracy.or(stats.test_accuracy);
         if let Some(accuracy) = accuracy {
             self.plateaus(accuracy);
         }
         self.keep_at(CheckpointTrigger::EpochEnded(accuracy));
         None
+    }
+
+    /// That the network does not learn, where it does not and somebody wants to know.
+    fn learning_warning(&self, stats: &EpochStats, measurement: &Measurement) -> Option<String> {
+        if self.unwatched {
+            return None;
+        }
+        let evidence = Evidence {
+            spec: &self.state.spec,
+            stats,
+            test: &self.data.test,
+            outputs: measurement.outputs.view(),
+            classes: &self.data.classes,
+            batches: self.loader.batches(),
+        };
+        evidence.warning()
     }
 
     /// Measures all three sets; `None` when the run was stopped meanwhile.

@@ -4,6 +4,7 @@ use super::Trainer;
 use crate::model::{Model, ModelError};
 use crate::protocol::{Command, Event, Level, Outcome, Saved};
 use crate::train::checkpoint::{CheckpointTrigger, Position, WrittenCheckpoint};
+use crate::train::test_outputs_file as outputs_file;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -11,13 +12,18 @@ use std::time::{Duration, Instant};
 const RETRY: Duration = Duration::from_secs(1);
 
 impl Trainer {
+    /// Brings what a checkpoint keeps up to date: seconds and the optimizer's memory.
+    pub(super) fn synchronize(&mut self) {
+        self.state.body.clock = self.meter.clock;
+        self.state.body.optimizer.clone_from(self.stepper.optimizer_state());
+    }
+
     /// Writes the checkpoints that are due; what cannot be written is told, and the run goes on.
     pub(super) fn keep_at(&mut self, moment: CheckpointTrigger) {
         if self.checkpointers.is_empty() {
             return;
         }
-        self.state.body.clock = self.meter.clock;
-        self.state.body.optimizer.clone_from(self.stepper.optimizer_state());
+        self.synchronize();
         for checkpointer in &mut self.checkpointers {
             for told in checkpointer.keep(moment, &self.state) {
                 match told {
@@ -46,14 +52,39 @@ impl Trainer {
     /// Keeps the last state of a run and returns its outcome: a model that could not be saved
     /// makes it a failure. A diverged network is not worth the good checkpoints it would replace.
     pub(super) fn keep_at_end(&mut self, outcome: Outcome) -> Outcome {
+        if let Err(error) = self.watch.write_snapshots() {
+            self.channels.log(Level::Error, error.to_string());
+        }
         if matches!(outcome, Outcome::Diverged { .. } | Outcome::Failed(_)) {
             return outcome;
         }
+        self.keep_outputs();
         self.keep_at(CheckpointTrigger::RunEnded);
         match self.save_model() {
             Ok(()) => outcome,
             Err(error) if self.keep_trying && self.save_later(&error) => outcome,
             Err(error) => Outcome::Failed(error.to_string()),
+        }
+    }
+
+    /// Keeps what the network said of the test images, for whoever looks at the run later.
+    fn keep_outputs(&self) {
+        let Some(directory) = &self.own else { return };
+        let Position { epoch, batch } = self.state.position();
+        if let Some(outputs) = self.watch.outputs_at(epoch, batch) {
+            // Without it the run is measured once more when it is looked at.
+            let file = outputs_file::file_beside(directory);
+            let _ = outputs_file::write(&file, &self.state, &self.data, outputs);
+        }
+    }
+
+    /// Saves the model as it is now to a file that somebody named.
+    pub(super) fn save_as(&self, path: &Path) {
+        let (spec, epoch) = (self.state.spec.clone(), self.state.position().epoch);
+        let model = Model::of(spec, self.state.body.network.clone(), &self.data, epoch);
+        match model.save(path) {
+            Ok(bytes) => tell_saved(&self.channels, self.state.position(), path, bytes),
+            Err(error) => self.channels.log(Level::Error, error.to_string()),
         }
     }
 

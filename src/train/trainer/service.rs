@@ -5,12 +5,15 @@ use crate::nn::Penalty;
 use crate::protocol::{Classified, Command, Event, Level, Progress, Tune, Tuned};
 use crate::spec::Optimizer;
 use crate::train::probe_service::Live;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// Samples (progress, frames) come at most this often.
 const SAMPLE_GAP: Duration = Duration::from_millis(100);
 /// One part in so many of the time may go into samples; the next ones wait accordingly.
 const SAMPLE_SHARE: u32 = 50;
+/// The largest learning rate that is taken for meant.
+const HIGHEST_RATE: f64 = 1e6;
 
 impl Trainer {
     /// Obeys the commands that have arrived.
@@ -32,6 +35,7 @@ impl Trainer {
             Command::Set(tune) => self.tune(tune),
             Command::Classify { id, pixels } => self.classify(id, &pixels),
             Command::Save => self.save_now(),
+            Command::SaveAs(path) => self.save_as(Path::new(&path)),
             _ => {}
         }
     }
@@ -108,12 +112,13 @@ impl Trainer {
     fn try_tune(&mut self, tune: Tune) -> Result<f64, String> {
         let tuning = &mut self.state.body.tuning;
         match tune {
-            Tune::LearningRate(rate) if rate.is_finite() && rate > 0.0 => {
+            Tune::LearningRate(rate) if rate > 0.0 && rate <= HIGHEST_RATE => {
                 Ok(std::mem::replace(&mut tuning.learning_rate, rate))
             }
-            Tune::LearningRate(rate) => {
-                Err(format!("the learning rate η cannot become {rate}: give a number above 0"))
-            }
+            Tune::LearningRate(rate) => Err(format!(
+                "the learning rate η cannot become {rate}: give a number above 0, at most \
+                     {HIGHEST_RATE}"
+            )),
             Tune::Regularization(lambda) if lambda.is_finite() && lambda >= 0.0 => {
                 let regularizer = &mut tuning.regularizer;
                 // λ alone says nothing; the book's choice of a penalty is L2.

@@ -220,7 +220,12 @@ fn scrubbing_goes_back_epoch_by_epoch_and_out_to_now() {
     type_(&mut app, "[[");
     assert_eq!(app.selection.moment, Moment::Epoch(3));
     let Some(Command::Watch(probes)) = app.new_wishes() else { panic!("other probes are wanted") };
-    assert!(!probes.is_empty() && probes.iter().all(|probe| probe.at == Moment::Epoch(3)));
+    assert!(
+        !probes.is_empty()
+            && probes
+                .iter()
+                .all(|probe| probe.at == Moment::Epoch(3) || probe.what == What::Snapshots)
+    );
     type_(&mut app, "]");
     assert_eq!(app.selection.moment, Moment::Epoch(4));
     press(&mut app, KeyCode::Esc);
@@ -239,7 +244,8 @@ fn only_what_the_open_view_shows_is_asked_for_and_only_once() {
     assert_ne!(first, confusion);
     assert!(confusion.iter().any(|probe| probe.what == What::Confusion));
     type_(&mut app, "2");
-    assert_eq!(app.new_wishes(), Some(Command::Watch(Vec::new())), "curves need no probe");
+    let kept = vec![Probe::live(What::Snapshots)];
+    assert_eq!(app.new_wishes(), Some(Command::Watch(kept)), "curves need no other probe");
 }
 
 #[test]

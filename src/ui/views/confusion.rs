@@ -95,6 +95,11 @@ impl View for Confusion {
                 write(buffer, inside, 0, why, theme.style(Role::Warning));
                 return;
             }
+            Some(Content::Measuring { done, total }) => {
+                let text = theme.fill("looking at the test images: {} of {}", &[done, total]);
+                write(buffer, inside, 0, &text, theme.style(Role::Dim));
+                return;
+            }
             _ => {
                 write(
                     buffer,

@@ -33,8 +33,9 @@ impl Weights {
 
     /// The units on the screen.
     fn weights(&self, layer: u32) -> What {
+        // Before the first answer it is not known how many fit; one unit tells.
         let (first, count) =
-            if self.enlarged { (self.selected, 1) } else { (self.first, self.grid.count()) };
+            if self.enlarged { (self.selected, 1) } else { (self.first, self.grid.count().max(1)) };
         What::Weights { layer, first: first as u32, count: count as u32 }
     }
 

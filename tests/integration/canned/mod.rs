@@ -252,6 +252,7 @@ fn content(what: &What, layers: &[LayerInfo]) -> Content {
                 .map(|(index, _)| layer_stats(index, 12))
                 .collect(),
         },
+        What::Snapshots => Content::Snapshots { epochs: (0..=12).collect() },
     }
 }
 

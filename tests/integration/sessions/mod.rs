@@ -1,9 +1,11 @@
 //! Runs in session processes of their own, with the real binary.
 
+mod again;
 mod book;
 mod clients;
 mod disk;
 mod ensemble;
+mod finished;
 mod hardening;
 mod hostile;
 mod life;

@@ -75,7 +75,12 @@ fn checkpoint(epoch: u32) -> Checkpoint {
 #[test]
 fn in_the_background_the_best_is_held_until_it_may_be_written() {
     let dir = tempfile::tempdir().unwrap();
-    let policy = CheckpointPolicy { dir: dir.path().into(), every: Some(1), background: true };
+    let policy = CheckpointPolicy {
+        dir: dir.path().into(),
+        every: Some(1),
+        background: true,
+        ..CheckpointPolicy::default()
+    };
     let mut checkpointer = Checkpointer::new(policy, None);
     let keep = |checkpointer: &mut Checkpointer, epoch, accuracy| {
         let told =
@@ -105,7 +110,12 @@ fn a_torn_checkpoint_does_not_push_the_good_one_before_it_out() {
     let [last, previous] = [LAST, PREVIOUS].map(|name| dir.path().join(name));
     checkpoint(1).save(&previous).unwrap();
     fs::write(&last, b"NNTOPCKP").unwrap();
-    let policy = CheckpointPolicy { dir: dir.path().into(), every: Some(1), background: false };
+    let policy = CheckpointPolicy {
+        dir: dir.path().into(),
+        every: Some(1),
+        background: false,
+        ..CheckpointPolicy::default()
+    };
     let mut checkpointer = Checkpointer::new(policy, None);
     checkpointer.keep_previous().unwrap();
     let epoch = |path: &PathBuf| Checkpoint::load(path).unwrap().position().epoch;
@@ -120,7 +130,12 @@ fn a_torn_checkpoint_does_not_push_the_good_one_before_it_out() {
 fn checkpoints_that_were_deleted_are_written_again() {
     let dir = tempfile::tempdir().unwrap();
     let own = dir.path().join("checkpoints");
-    let policy = CheckpointPolicy { dir: own.clone(), every: Some(1), background: true };
+    let policy = CheckpointPolicy {
+        dir: own.clone(),
+        every: Some(1),
+        background: true,
+        ..CheckpointPolicy::default()
+    };
     let mut checkpointer = Checkpointer::new(policy, None);
     checkpointer.keep(CheckpointTrigger::EpochEnded(Some(0.9)), &checkpoint(1));
     checkpointer.next = None;
@@ -140,7 +155,12 @@ fn a_disk_that_stays_full_is_told_once() {
     let file = dir.path().join("file");
     fs::write(&file, "").unwrap();
     let missing = file.join("gone");
-    let policy = CheckpointPolicy { dir: missing.clone(), every: Some(1), background: true };
+    let policy = CheckpointPolicy {
+        dir: missing.clone(),
+        every: Some(1),
+        background: true,
+        ..CheckpointPolicy::default()
+    };
     let mut checkpointer = Checkpointer::new(policy, None);
     let failures = [1, 2, 3].map(|epoch| {
         checkpointer.keep(CheckpointTrigger::EpochEnded(None), &checkpoint(epoch)).len()

@@ -66,6 +66,17 @@ fn sheet(view: &Digits, area: Rect, buffer: &mut Buffer, context: &Context, list
 
 fn one(view: &mut Digits, area: Rect, buffer: &mut Buffer, context: &Context, list: Option<List>) {
     let theme = context.theme;
+    if list.is_none() && view.wanted.is_some() {
+        // Which image belongs here is not known yet.
+        let text = match view.measuring(context) {
+            Some((done, total)) => {
+                theme.fill("looking at the test images: {} of {}", &[&done, &total])
+            }
+            None => theme.say("waiting for the network…").to_string(),
+        };
+        write(buffer, area, 0, &text, theme.style(Role::Dim));
+        return;
+    }
     let frame = context.frame(&What::Digit { index: context.digit });
     let Some(Content::Digit { card, outputs, votes }) = frame.map(|frame| &frame.content) else {
         write(buffer, area, 0, theme.say("waiting for the network…"), theme.style(Role::Dim));

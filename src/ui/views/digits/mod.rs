@@ -81,7 +81,8 @@ impl Digits {
 
     /// The answer to this very question, or else the newest to one about the same list.
     fn list<'a>(&self, context: &Context<'a>) -> Option<List<'a>> {
-        let exact = context.frame(&What::Digits(self.query(context)));
+        let listed = |frame: &&Frame| matches!(frame.content, Content::Digits { .. });
+        let exact = context.frame(&What::Digits(self.query(context))).filter(listed);
         let same = |what: &What| {
             matches!(what, What::Digits(q)
                 if (q.filter, q.order, q.pixels) == (self.filter, self.order, self.wants_pixels())
@@ -103,9 +104,22 @@ impl Digits {
         Some(List { frame, total: *total, offset: query.offset, cards, selected_rank })
     }
 
+    /// How far the test images were looked at, while the list waits for that.
+    fn measuring(&self, context: &Context) -> Option<(u32, u32)> {
+        match context.frame(&What::Digits(self.query(context)))?.content {
+            Content::Measuring { done, total } => Some((done, total)),
+            _ => None,
+        }
+    }
+
     /// Goes by so many places through the list.
     fn go(&mut self, step: i64, context: &Context) -> Effect {
-        let Some(list) = self.list(context) else { return Effect::Redraw };
+        let Some(list) = self.list(context) else {
+            // The list is on its way; the step is not lost.
+            let wanted = i64::from(self.wanted.unwrap_or(self.rank)) + step;
+            self.wanted = Some(wanted.clamp(0, i64::from(u32::MAX)) as u32);
+            return Effect::Redraw;
+        };
         let here = self.wanted.or(list.selected_rank);
         let wanted = match here {
             Some(rank) => i64::from(rank) + step,

@@ -1,0 +1,133 @@
+//! What a MODEL argument names: a model's file, a checkpoint, a directory of checkpoints, a run's
+//! directory, or a run.
+
+use super::error::Usage;
+use crate::data::Dataset;
+use crate::model::Model;
+use crate::session::{Home, Record, RunDir, Task};
+use crate::train::{BEST, Checkpoint, LAST, PREVIOUS};
+use std::fs::File;
+use std::io::Read;
+use std::path::{Component, Path};
+
+/// Which weights of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Weights {
+    /// Those it ended with, or has now.
+    Last,
+    /// Those of the epoch with the best accuracy on the validation images.
+    Best,
+}
+
+/// The model that an argument names.
+///
+/// # Errors
+/// Where it names none, or one that cannot be read; the error says what is accepted.
+pub(super) fn load(argument: &Path) -> Result<Model, Usage> {
+    open(argument).map_err(|problem| Usage::value("<MODEL>", problem))
+}
+
+fn open(argument: &Path) -> Result<Model, String> {
+    if argument.is_dir() {
+        return of_directory(argument);
+    }
+    if argument.exists() {
+        return of_file(argument);
+    }
+    match named_run(argument) {
+        Some(run) => of_run(&run?, Weights::Last),
+        None => of_file(argument),
+    }
+}
+
+/// The run of that name, where the argument can be one.
+pub(super) fn named_run(argument: &Path) -> Option<Result<RunDir, String>> {
+    let mut parts = argument.components();
+    let (Some(Component::Normal(name)), None) = (parts.next(), parts.next()) else { return None };
+    let name = name.to_str()?;
+    let found = Home::of_user().and_then(|home| home.find(name));
+    Some(
+        found
+            .map_err(|error| format!("{}: there is no such file, and {error}", argument.display())),
+    )
+}
+
+/// The run that a directory is of, where it is one.
+pub(super) fn run_of(directory: &Path) -> Option<RunDir> {
+    let run = RunDir::at(std::path::absolute(directory).ok()?);
+    run.spec().is_file().then_some(run)
+}
+
+fn of_directory(directory: &Path) -> Result<Model, String> {
+    if let Some(run) = run_of(directory) {
+        return of_run(&run, Weights::Last);
+    }
+    if [LAST, PREVIOUS, BEST].iter().any(|name| directory.join(name).exists()) {
+        return of_checkpoint(last_of(directory)?);
+    }
+    Err(format!("{}: is neither a run's directory nor one of checkpoints", directory.display()))
+}
+
+fn of_file(file: &Path) -> Result<Model, String> {
+    let mut start = [0; 8];
+    let is_checkpoint = file.is_file()
+        && File::open(file).and_then(|mut file| file.read_exact(&mut start)).is_ok()
+        && &start == Checkpoint::MAGIC;
+    if is_checkpoint {
+        return of_checkpoint(Checkpoint::load(file).map_err(|error| error.to_string())?);
+    }
+    Model::load(file).map_err(|error| error.to_string())
+}
+
+/// The newest good checkpoint of a directory, or the best where it is the only one.
+pub(super) fn last_of(directory: &Path) -> Result<Checkpoint, String> {
+    Checkpoint::load(directory)
+        .or_else(|error| Checkpoint::load(&directory.join(BEST)).map_err(|_| error))
+        .map_err(|error| error.to_string())
+}
+
+/// The network of a run, or the ensemble that it saved.
+///
+/// # Errors
+/// In words, where there is none.
+pub(super) fn of_run(run: &RunDir, weights: Weights) -> Result<Model, String> {
+    let name = run.name();
+    let record = Record::read(run).map_err(|error| error.to_string())?;
+    match record.task {
+        Task::Training(_) => {
+            let directory = run.checkpoints();
+            let checkpoint = match weights {
+                Weights::Last => last_of(&directory),
+                Weights::Best => {
+                    Checkpoint::load(&directory.join(BEST)).map_err(|error| error.to_string())
+                }
+            };
+            of_checkpoint(checkpoint?)
+        }
+        Task::Ensemble { training, .. } => {
+            let file = training.save.unwrap_or_else(|| run.model());
+            if !file.exists() {
+                return Err(format!("`{name}` is an ensemble whose networks have not voted yet"));
+            }
+            Model::load(&file).map_err(|error| error.to_string())
+        }
+        Task::Experiment { id, .. } => Err(format!(
+            "`{name}` is the experiment {id}, which keeps its figures and claims, not its networks"
+        )),
+    }
+}
+
+/// The network of a checkpoint as a model: what its outputs are called, its images say.
+pub(super) fn of_checkpoint(checkpoint: Checkpoint) -> Result<Model, String> {
+    let epoch = checkpoint.position().epoch;
+    let loaded;
+    let outline;
+    let data: &Dataset = if let Some(dir) = &checkpoint.spec.data {
+        loaded = Dataset::from_dir(dir).map_err(|error| error.to_string())?;
+        &loaded
+    } else {
+        outline = Dataset::embedded_outline();
+        &outline
+    };
+    Ok(Model::of(checkpoint.spec.clone(), checkpoint.network().clone(), data, epoch))
+}

@@ -1,0 +1,45 @@
+//! `nntop save`: a checkpoint of a live run, or the model of any run.
+
+use super::super::error::Usage;
+use super::super::model_arg::{self, Weights};
+use super::super::output;
+use super::{SaveArgs, control};
+use crate::files::atomic;
+use crate::session::{Record, RunDir, Task};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Saves what the arguments name.
+pub(super) fn run(args: &SaveArgs) -> anyhow::Result<ExitCode> {
+    let run = if args.run.is_named() { args.run.any()? } else { args.run.live()? };
+    let is_live = run.is_live();
+    if args.file.is_none() && !args.best && is_live {
+        return control::save(&run);
+    }
+    let file = match &args.file {
+        Some(file) => file.clone(),
+        None => usual_file(&run)?,
+    };
+    atomic::check_writable(&file)
+        .map_err(|error| Usage::value("[FILE]", format!("{}: {error}", file.display())))?;
+    if is_live {
+        // What the run knows goes to its checkpoints first.
+        control::write_checkpoint(&run)?;
+    }
+    let weights = if args.best { Weights::Best } else { Weights::Last };
+    let model = model_arg::of_run(&run, weights).map_err(Usage::because)?;
+    let bytes = model.save(&file)?;
+    let (file, epoch) = (file.display(), model.epoch);
+    writeln!(output::out(), "{}: saved {file} (epoch {epoch}, {bytes} bytes)", run.name())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Where the model of a run goes that nobody named a file for: where it was to go, else into the
+/// current directory under the run's name.
+fn usual_file(run: &RunDir) -> anyhow::Result<PathBuf> {
+    let asked = match Record::read(run)?.task {
+        Task::Training(training) | Task::Ensemble { training, .. } => training.save,
+        Task::Experiment { .. } => None,
+    };
+    Ok(asked.unwrap_or_else(|| format!("{}.safetensors", run.name()).into()))
+}

@@ -1,0 +1,258 @@
+//! What a recipe leaves open, chosen to fit its network.
+//!
+//! Chapter 1's networks (sizes, sigmoid neurons, one hidden layer of at most 100, plain gradient
+//! descent) keep the book's defaults. What is beyond them would not learn with those: unit Gaussian
+//! weights saturate wide and deep networks, a learning rate of 3 is for the quadratic cost.
+
+use super::{Optimizer, Readout, Spec};
+use crate::nn::{Activation, Architecture, Cost, Init};
+use serde::{Deserialize, Serialize};
+
+/// Units of a hidden layer at most for which unit Gaussian weights are small enough.
+const WIDEST_UNSCALED: usize = 100;
+
+/// Which of the fields that depend on the network somebody has given.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools, reason = "one a field of the spec")]
+pub struct Given {
+    pub cost: bool,
+    pub init: bool,
+    pub eta: bool,
+    pub batch: bool,
+}
+
+impl Given {
+    /// Everything: nothing is left to choose.
+    pub const ALL: Self = Self { cost: true, init: true, eta: true, batch: true };
+
+    /// The fields that a table names.
+    pub fn named<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
+        let mut given = Self::default();
+        for name in names {
+            match name {
+                "cost" => given.cost = true,
+                "init" => given.init = true,
+                "eta" => given.eta = true,
+                "batch" => given.batch = true,
+                _ => {}
+            }
+        }
+        given
+    }
+}
+
+/// A value that was chosen because nobody gave one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Choice {
+    /// The field, as a spec file names it: the argument is `--field`.
+    pub field: String,
+    pub value: String,
+}
+
+impl Choice {
+    fn new(field: &str, value: impl Into<String>) -> Self {
+        Self { field: field.into(), value: value.into() }
+    }
+}
+
+/// What was chosen, in a sentence; `None` where nothing was.
+#[must_use]
+pub fn in_words(chosen: &[Choice]) -> Option<String> {
+    if chosen.is_empty() {
+        return None;
+    }
+    let arguments: Vec<String> =
+        chosen.iter().map(|choice| format!("--{} {}", choice.field, choice.value)).collect();
+    let arguments = arguments.join(" ");
+    Some(format!("chosen for this network: {arguments}; give any of them to have it otherwise"))
+}
+
+impl Spec {
+    /// Chooses the fields that were not given to fit the network; returns those that differ from
+    /// the book's defaults, or that follow from something beyond chapter 1. Layers that cannot be
+    /// read are left to [`Spec::validate`].
+    pub fn complete(&mut self, given: Given) -> Vec<Choice> {
+        let Ok(architecture) = self.layers.parse::<Architecture>() else { return Vec::new() };
+        let usual = Self::default();
+        if !given.cost {
+            self.cost = usual.cost;
+        }
+        if !given.init {
+            self.init = usual.init;
+        }
+        let plain = self.is_like_chapter_1(&architecture);
+        let mut chosen = Vec::new();
+        if !given.cost && !plain {
+            self.cost = match self.readout {
+                Readout::OneHot => Cost::LogLikelihood,
+                // Softmax outputs are one a class.
+                Readout::Binary | Readout::Is(_) => Cost::CrossEntropy,
+            };
+            chosen.push(Choice::new("cost", name(&self.cost)));
+        }
+        // The activation of the hidden neurons is theirs alone.
+        if self.activation != Activation::Sigmoid && self.output.is_none() {
+            self.output = Some(Activation::Sigmoid);
+        }
+        let softmax = self.cost == Cost::LogLikelihood || architecture.ends_in_softmax();
+        if !given.init && (!plain || softmax) {
+            self.init = Init::Scaled;
+            chosen.push(Choice::new("init", name(&self.init)));
+        }
+        if !given.eta {
+            self.eta = self.usual_rate(&architecture, plain);
+            // Without anything chosen the rate is the book's, too.
+            if !plain || (self.eta - usual.eta).abs() > f64::EPSILON {
+                chosen.push(Choice::new("eta", self.eta.to_string()));
+            }
+        }
+        // Adam's steps are of one length however many images they see: a small network needs many.
+        if !given.batch && self.optimizer == Optimizer::Adam && fits_chapter_1(&architecture) {
+            self.batch = usual.batch / 2;
+            chosen.push(Choice::new("batch", self.batch.to_string()));
+        }
+        chosen
+    }
+
+    /// The recipe as it would be chosen for the same network, optimizer and data.
+    #[must_use]
+    pub fn as_chosen(&self) -> Self {
+        let Self { cost, init, eta, batch, .. } = Self::default();
+        let mut chosen = Self { cost, init, batch, eta, ..self.clone() };
+        chosen.complete(Given::default());
+        chosen
+    }
+
+    fn is_like_chapter_1(&self, architecture: &Architecture) -> bool {
+        self.activation == Activation::Sigmoid
+            && self.optimizer != Optimizer::Adam
+            && fits_chapter_1(architecture)
+    }
+
+    /// The learning rate η that goes with optimizer, cost and initial weights.
+    fn usual_rate(&self, architecture: &Architecture, plain: bool) -> f64 {
+        let rate = match (self.optimizer, self.cost) {
+            (Optimizer::Adam, _) => return 0.001,
+            (_, Cost::Quadratic) if plain => 3.0,
+            (_, Cost::CrossEntropy) if plain => 0.5,
+            // Rectified linear maps die of larger steps (chapter 6 takes this one).
+            (_, _) if self.activation == Activation::Relu && architecture.has_maps() => 0.03,
+            (_, _) if self.activation != Activation::Sigmoid => 0.1,
+            // The slope of a sigmoid is a quarter at most: its gradients are smaller.
+            (_, _) => 0.3,
+        };
+        // A velocity of μ sums up 1/(1 − μ) gradients.
+        let rate: f64 = rate * (1.0 - self.momentum);
+        // Two digits read well.
+        format!("{rate:.1e}").parse().unwrap_or(rate)
+    }
+}
+
+/// Whether the layers are sizes with one small hidden layer at most.
+fn fits_chapter_1(architecture: &Architecture) -> bool {
+    architecture.hidden_sizes().is_some_and(|sizes| {
+        sizes.len() <= 1 && sizes.iter().all(|units| *units <= WIDEST_UNSCALED)
+    })
+}
+
+/// A choice as a spec file writes it.
+fn name(choice: &impl Serialize) -> String {
+    match serde_json::to_value(choice) {
+        Ok(serde_json::Value::String(name)) => name,
+        _ => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn completed(spec: Spec, given: Given) -> (Spec, Vec<String>) {
+        let mut spec = spec;
+        let chosen = spec.complete(given);
+        (
+            spec,
+            chosen.into_iter().map(|choice| format!("{} {}", choice.field, choice.value)).collect(),
+        )
+    }
+
+    fn of_layers(layers: &str) -> (Spec, Vec<String>) {
+        completed(Spec { layers: layers.into(), ..Spec::default() }, Given::default())
+    }
+
+    #[test]
+    fn chapter_1_keeps_the_books_defaults_and_says_nothing() {
+        for layers in ["784,30,10", "784,100,10", "784,10"] {
+            let (spec, chosen) = of_layers(layers);
+            assert_eq!(spec, Spec { layers: layers.into(), ..Spec::default() });
+            assert!(chosen.is_empty(), "{layers}: {chosen:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_beyond_it_takes_softmax_outputs_scaled_weights_and_a_rate_that_fits() {
+        for layers in [
+            "784,1000,10",
+            "784,30,30,10",
+            "dense30-softmax10",
+            "conv20x5-pool2-dense100-softmax10",
+            "rnn100-softmax10",
+        ] {
+            let (spec, chosen) = of_layers(layers);
+            assert_eq!(chosen, ["cost log-likelihood", "init scaled", "eta 0.3"], "{layers}");
+            assert_eq!((spec.cost, spec.init), (Cost::LogLikelihood, Init::Scaled));
+            assert!((spec.eta - 0.3).abs() < 1e-12);
+        }
+        for activation in [Activation::Relu, Activation::Tanh] {
+            let (_, chosen) = completed(Spec { activation, ..Spec::default() }, Given::default());
+            assert_eq!(chosen, ["cost log-likelihood", "init scaled", "eta 0.1"]);
+        }
+        let relu_maps = Spec {
+            activation: Activation::Relu,
+            layers: "conv20x5-pool2-softmax10".into(),
+            ..Spec::default()
+        };
+        assert_eq!(completed(relu_maps, Given::default()).1[2], "eta 0.03");
+    }
+
+    #[test]
+    fn the_rate_follows_optimizer_and_cost() {
+        let adam = Spec { optimizer: Optimizer::Adam, ..Spec::default() };
+        assert_eq!(completed(adam, Given::default()).1[2..], ["eta 0.001", "batch 5"]);
+        let momentum = Spec { optimizer: Optimizer::Momentum, momentum: 0.9, ..Spec::default() };
+        assert_eq!(completed(momentum, Given::default()).1, ["eta 0.3"]);
+        let cost = Given { cost: true, ..Given::default() };
+        let cross_entropy = Spec { cost: Cost::CrossEntropy, ..Spec::default() };
+        assert_eq!(completed(cross_entropy, cost).1, ["eta 0.5"], "large weights, as in chapter 3");
+        let softmax = Spec { cost: Cost::LogLikelihood, ..Spec::default() };
+        assert_eq!(completed(softmax, cost).1, ["init scaled", "eta 0.3"]);
+    }
+
+    #[test]
+    fn what_was_given_stays_and_hidden_activations_never_touch_the_output_layer() {
+        let odd = Spec {
+            activation: Activation::Relu,
+            cost: Cost::Quadratic,
+            init: Init::Large,
+            eta: 100.0,
+            ..Spec::default()
+        };
+        let (spec, chosen) = completed(odd.clone(), Given::ALL);
+        assert!(chosen.is_empty());
+        assert_eq!(spec, Spec { output: Some(Activation::Sigmoid), ..odd });
+        let data = crate::data::Dataset::embedded_outline();
+        let network = crate::spec::build(&spec, &data).unwrap();
+        let activations: Vec<Activation> =
+            network.layers.iter().map(crate::nn::Layer::activation).collect();
+        assert_eq!(activations, [Activation::Relu, Activation::Sigmoid]);
+        assert_eq!(spec.validate(), Ok(()));
+        let cost = Spec { cost: Cost::CrossEntropy, ..spec };
+        assert_eq!(cost.validate(), Ok(()), "its outputs are between 0 and 1");
+    }
+
+    #[test]
+    fn a_recipe_that_strays_is_known_by_the_one_that_would_be_chosen() {
+        let astray = Spec { eta: 100.0, batch: 50_000, ..Spec::default() };
+        assert!((astray.as_chosen().eta - 3.0).abs() < 1e-12);
+    }
+}

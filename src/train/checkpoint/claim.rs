@@ -1,0 +1,122 @@
+//! A directory for checkpoints belongs to one run: no two runs ever write one file.
+
+use super::LAST;
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Seek, Write};
+use std::path::{Path, PathBuf};
+
+/// The file that says whose the directory is, locked while that run lives.
+const OWNER: &str = "owner";
+/// Longest name of an owner that is read, in bytes.
+const LONGEST_OWNER: u64 = 256;
+
+/// Why a run cannot have a directory.
+#[derive(Debug, thiserror::Error)]
+pub enum ClaimError {
+    #[error("{}: another run is writing its checkpoints there; give another directory", dir.display())]
+    InUse { dir: PathBuf },
+    #[error(
+        "{}: holds the checkpoints of another run; give another directory, or --resume {} to go \
+         on from them", dir.display(), dir.display()
+    )]
+    Occupied { dir: PathBuf },
+    #[error("{}: {source}", path.display())]
+    Io { path: PathBuf, source: io::Error },
+}
+
+/// A run's right to write checkpoints in a directory, for as long as it is held.
+#[derive(Debug)]
+pub struct CheckpointClaim {
+    _lock: File,
+}
+
+impl CheckpointClaim {
+    /// Claims a directory, which is made where it is missing. `owner` tells the run from others;
+    /// `resumes` says that it goes on from the checkpoints there, whoever wrote them.
+    ///
+    /// # Errors
+    /// Where another run writes there, or has left checkpoints, or the directory cannot be written.
+    pub fn take(dir: &Path, owner: &str, resumes: bool) -> Result<Self, ClaimError> {
+        let at = |path: &Path| {
+            let path = path.to_path_buf();
+            |source| ClaimError::Io { path, source }
+        };
+        fs::create_dir_all(dir).map_err(at(dir))?;
+        let path = dir.join(OWNER);
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false);
+        let mut file = options.open(&path).map_err(at(&path))?;
+        // On a file system without locks what others left is noticed all the same.
+        if flock(&file, FlockOperation::NonBlockingLockExclusive) == Err(Errno::WOULDBLOCK) {
+            return Err(ClaimError::InUse { dir: dir.into() });
+        }
+        let mut found = String::new();
+        // What is no text is nobody's name.
+        let _ = Read::by_ref(&mut file).take(LONGEST_OWNER).read_to_string(&mut found);
+        if dir.join(LAST).exists() && !resumes && found != owner {
+            return Err(ClaimError::Occupied { dir: dir.into() });
+        }
+        file.set_len(0)
+            .and_then(|()| file.rewind())
+            .and_then(|()| file.write_all(owner.as_bytes()))
+            .map_err(at(&path))?;
+        Ok(Self { _lock: file })
+    }
+
+    /// Claims a directory of this name, or of the name with the first number behind it that nobody
+    /// has: `nntop-checkpoints`, `nntop-checkpoints-2`, …
+    ///
+    /// # Errors
+    /// Where none can be made or written.
+    pub fn take_free(name: &Path, owner: &str) -> Result<(PathBuf, Self), ClaimError> {
+        let mut dir = name.to_path_buf();
+        for number in 2_u32.. {
+            match Self::take(&dir, owner, false) {
+                Ok(claim) => return Ok((dir, claim)),
+                Err(ClaimError::InUse { .. } | ClaimError::Occupied { .. }) => {}
+                Err(error) => return Err(error),
+            }
+            let mut numbered = name.as_os_str().to_owned();
+            numbered.push(format!("-{number}"));
+            dir = numbered.into();
+        }
+        Err(ClaimError::Occupied { dir })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_is_of_one_run_at_a_time_and_stays_of_who_left_checkpoints() {
+        let dir = tempfile::tempdir().unwrap();
+        let place = dir.path().join("kept");
+        let first = CheckpointClaim::take(&place, "one", false).unwrap();
+        for resumes in [false, true] {
+            let second = CheckpointClaim::take(&place, "two", resumes);
+            assert!(matches!(second, Err(ClaimError::InUse { .. })), "{second:?}");
+        }
+        drop(first);
+        // Nothing was written there: it is free again.
+        drop(CheckpointClaim::take(&place, "two", false).unwrap());
+        fs::write(place.join(LAST), b"x").unwrap();
+        let third = CheckpointClaim::take(&place, "three", false);
+        assert!(matches!(third, Err(ClaimError::Occupied { .. })), "{third:?}");
+        drop(CheckpointClaim::take(&place, "two", false).unwrap());
+        drop(CheckpointClaim::take(&place, "three", true).unwrap());
+    }
+
+    #[test]
+    fn a_name_nobody_gave_is_counted_up() {
+        let dir = tempfile::tempdir().unwrap();
+        let name = dir.path().join("kept");
+        let claims: Vec<_> = (0..3)
+            .map(|run| CheckpointClaim::take_free(&name, &run.to_string()).unwrap())
+            .collect();
+        let names = claims.iter().map(|(dir, _)| dir.file_name().unwrap().to_str().unwrap());
+        assert_eq!(names.collect::<Vec<_>>(), ["kept", "kept-2", "kept-3"]);
+    }
+}

@@ -1,0 +1,273 @@
+//! Whether a network learns at all: asked after its first two epochs, answered with the evidence and
+//! the arguments that help.
+
+use crate::data::Images;
+use crate::nn::Real;
+use crate::protocol::EpochStats;
+use crate::spec::{Readout, Spec};
+use ndarray::ArrayView2;
+
+/// The epochs after which it is asked.
+const LAST_EPOCH: u32 = 2;
+/// A network that learns does so many times better than naming the commonest class always.
+const BETTER_THAN_CHANCE: f64 = 1.5;
+/// Gradients of this length and less change nothing.
+const NO_GRADIENT: f64 = 1e-7;
+/// Shares of dead units and of saturated activations that keep a layer from learning.
+const DEAD: f64 = 0.5;
+const SATURATED: f64 = 0.9;
+/// Test images that a class must have for it to be missed.
+const ENOUGH_IMAGES: usize = 20;
+/// Fewer mini-batches an epoch are hardly training.
+const FEW_BATCHES: usize = 50;
+
+/// What there is to judge by.
+#[derive(Debug)]
+pub(super) struct Evidence<'a> {
+    pub spec: &'a Spec,
+    /// Of the epoch just measured.
+    pub stats: &'a EpochStats,
+    pub test: &'a Images,
+    /// The network's outputs for the test images, shape (test images, outputs).
+    pub outputs: ArrayView2<'a, Real>,
+    pub classes: &'a [String],
+    /// Mini-batches an epoch.
+    pub batches: usize,
+}
+
+impl Evidence<'_> {
+    /// Says that the network is not learning, or not one of its outputs, where that is so.
+    pub(super) fn warning(&self) -> Option<String> {
+        let epoch = self.stats.epoch;
+        if !(1..=LAST_EPOCH).contains(&epoch) {
+            return None;
+        }
+        let is_last = epoch == LAST_EPOCH || epoch == self.spec.epochs;
+        let signs = self.signs();
+        let finding = match self.no_better_than_chance() {
+            // After one epoch the cause must be plain: many networks begin slowly.
+            Some(finding) if is_last || !signs.is_empty() => finding,
+            Some(_) => return None,
+            None if is_last => self.silent_outputs()?,
+            None => return None,
+        };
+        let findings = std::iter::once(finding).chain(signs).collect::<Vec<_>>().join("; ");
+        Some(format!("epoch {epoch}: {findings}; try {}", self.remedy()))
+    }
+
+    fn no_better_than_chance(&self) -> Option<String> {
+        let (accuracy, images) = match (self.stats.validation_accuracy, self.stats.test_accuracy) {
+            (Some(accuracy), _) => (accuracy, "validation"),
+            (None, accuracy) => (accuracy?, "test"),
+        };
+        let chance = self.commonest_share();
+        if accuracy > BETTER_THAN_CHANCE * chance {
+            return None;
+        }
+        Some(format!(
+            "the network is not learning: {:.1}% of the {images} images are right, and naming one \
+             class always reaches {:.1}%",
+            100.0 * accuracy,
+            100.0 * chance
+        ))
+    }
+
+    /// Test images of each answer that is right.
+    fn counts(&self) -> Vec<usize> {
+        let readout = self.spec.readout;
+        let mut counts = vec![0; readout.answers(self.classes.len())];
+        for &label in &self.test.labels {
+            if let Some(count) = counts.get_mut(readout.answer(label) as usize) {
+                *count += 1;
+            }
+        }
+        counts
+    }
+
+    fn commonest_share(&self) -> f64 {
+        let most = self.counts().into_iter().max().unwrap_or(0);
+        most as f64 / self.test.len().max(1) as f64
+    }
+
+    /// Classes that are there and are never answered.
+    fn silent_outputs(&self) -> Option<String> {
+        if self.spec.readout != Readout::OneHot {
+            return None;
+        }
+        let counts = self.counts();
+        let mut answered = vec![false; counts.len()];
+        for outputs in self.outputs.rows() {
+            if let Some(answered) = answered.get_mut(self.spec.readout.predict(outputs) as usize) {
+                *answered = true;
+            }
+        }
+        let silent = |index: &usize| counts[*index] >= ENOUGH_IMAGES && !answered[*index];
+        let silent: Vec<usize> = (0..counts.len()).filter(silent).collect();
+        let lost: usize = silent.iter().map(|index| counts[*index]).sum();
+        let points = 100.0 * lost as f64 / self.test.len().max(1) as f64;
+        let names: Vec<&str> = silent.iter().map(|index| self.classes[*index].as_str()).collect();
+        let (outputs, never) = match names[..] {
+            [] => return None,
+            [_] => ("output", "never fires, which costs"),
+            _ => ("outputs", "never fire, which costs"),
+        };
+        Some(format!("the {outputs} for {} {never} {points:.0} points", names.join(", ")))
+    }
+
+    /// What can be seen of the cause.
+    fn signs(&self) -> Vec<String> {
+        let mut signs = Vec::new();
+        for (number, layer) in (1..).zip(&self.stats.layers) {
+            if layer.weight_gradient_norm <= NO_GRADIENT && layer.bias_gradient_norm <= NO_GRADIENT
+            {
+                signs.push(format!("no gradient reaches learning layer {number}"));
+            }
+            if layer.dead >= DEAD {
+                let share = 100.0 * layer.dead;
+                signs.push(format!("{share:.0}% of the units of learning layer {number} are dead"));
+            }
+            if layer.saturated >= SATURATED {
+                let share = 100.0 * layer.saturated;
+                signs.push(format!(
+                    "{share:.0}% of the activations of learning layer {number} are saturated"
+                ));
+            }
+        }
+        if self.batches < FEW_BATCHES {
+            let count = self.batches;
+            signs.push(format!("{count} mini-batches an epoch are few steps"));
+        }
+        signs
+    }
+
+    /// The arguments by which the recipe strays from what is usual for its network, set right; where
+    /// there are none, those that keep outputs from being lost.
+    fn remedy(&self) -> String {
+        let usual = self.spec.as_chosen();
+        let mut arguments = Vec::new();
+        if usual.cost != self.spec.cost {
+            arguments.push(format!("--cost {}", name(&usual.cost)));
+        }
+        if usual.init != self.spec.init {
+            arguments.push(format!("--init {}", name(&usual.init)));
+        }
+        if self.batches < FEW_BATCHES && usual.batch < self.spec.batch {
+            arguments.push(format!("--batch {}", usual.batch));
+        }
+        let factor = self.spec.eta / usual.eta;
+        if !(1.0 / 3.0..=3.0).contains(&factor) {
+            arguments.push(format!("--eta {}", usual.eta));
+        }
+        if arguments.is_empty() {
+            return "--init scaled --cost cross-entropy --eta 0.5".into();
+        }
+        arguments.join(" ")
+    }
+}
+
+/// A choice as a spec file writes it.
+fn name(choice: &impl serde::Serialize) -> String {
+    match serde_json::to_value(choice) {
+        Ok(serde_json::Value::String(name)) => name,
+        _ => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nn::{Activation, Cost, Init};
+    use crate::protocol::LayerStats;
+    use crate::spec::testing::{dataset, spec};
+    use ndarray::Array2;
+
+    /// Outputs that answer with these classes in turn.
+    fn outputs(answers: &[usize]) -> Array2<Real> {
+        let test = dataset().test;
+        let answer = |row: usize| answers[row % answers.len()];
+        Array2::from_shape_fn((test.len(), 3), |(row, class)| {
+            Real::from(u8::from(answer(row) == class))
+        })
+    }
+
+    fn stats(epoch: u32, accuracy: f64, layer: LayerStats) -> EpochStats {
+        let layers = vec![layer.clone(), layer];
+        EpochStats { epoch, validation_accuracy: Some(accuracy), layers, ..EpochStats::default() }
+    }
+
+    fn healthy() -> LayerStats {
+        LayerStats { bias_gradient_norm: 0.1, weight_gradient_norm: 0.1, ..LayerStats::default() }
+    }
+
+    fn warning(
+        spec: &Spec,
+        stats: &EpochStats,
+        answers: &[usize],
+        batches: usize,
+    ) -> Option<String> {
+        let (data, outputs) = (dataset(), outputs(answers));
+        let (test, classes) = (&data.test, &data.classes[..]);
+        Evidence { spec, stats, test, outputs: outputs.view(), classes, batches }.warning()
+    }
+
+    #[test]
+    fn a_network_that_learns_is_left_alone() {
+        for epoch in 0..5 {
+            let stats = stats(epoch, 0.9, healthy());
+            assert_eq!(warning(&spec(), &stats, &[0, 1, 2], 100), None);
+        }
+    }
+
+    #[test]
+    fn one_that_is_no_better_than_chance_is_told_after_two_epochs() {
+        let slow = |epoch| stats(epoch, 0.35, healthy());
+        assert_eq!(warning(&spec(), &slow(1), &[0, 1, 2], 100), None, "it may begin slowly");
+        let text = warning(&spec(), &slow(2), &[0, 1, 2], 100).unwrap();
+        assert!(text.contains("not learning") && text.contains("35.0%"), "{text}");
+        assert!(text.contains("33.3%") && text.contains("try --"), "{text}");
+        assert_eq!(warning(&spec(), &slow(3), &[0, 1, 2], 100), None, "once is enough");
+        let short = Spec { epochs: 1, ..spec() };
+        assert!(warning(&short, &slow(1), &[0, 1, 2], 100).is_some(), "there is no second epoch");
+    }
+
+    #[test]
+    fn a_plain_cause_is_told_after_one_epoch_with_what_helps() {
+        let astray = Spec {
+            activation: Activation::Relu,
+            output: Some(Activation::Sigmoid),
+            cost: Cost::Quadratic,
+            init: Init::Large,
+            eta: 3.0,
+            ..spec()
+        };
+        let dead = LayerStats { dead: 1.0, ..LayerStats::default() };
+        let text = warning(&astray, &stats(1, 0.33, dead), &[0], 100).unwrap();
+        for part in [
+            "no gradient reaches learning layer 1",
+            "100% of the units of learning layer 2 are dead",
+            "--cost log-likelihood",
+            "--init scaled",
+            "--eta 0.1",
+        ] {
+            assert!(text.contains(part), "{part} in {text}");
+        }
+        let saturated = LayerStats { saturated: 0.97, ..healthy() };
+        let hot = Spec { eta: 100.0, ..spec() };
+        let text = warning(&hot, &stats(1, 0.33, saturated), &[0], 100).unwrap();
+        assert!(text.contains("97% of the activations") && text.ends_with("try --eta 3"), "{text}");
+        let large = Spec { batch: 120, ..spec() };
+        let text = warning(&large, &stats(1, 0.33, healthy()), &[0], 1).unwrap();
+        assert!(text.contains("1 mini-batches") && text.ends_with("try --batch 10"), "{text}");
+    }
+
+    #[test]
+    fn outputs_that_never_fire_are_named_with_what_they_cost() {
+        let text = warning(&spec(), &stats(2, 0.66, healthy()), &[0, 1], 100).unwrap();
+        assert!(
+            text.contains("the output for bottom never fires, which costs 33 points"),
+            "{text}"
+        );
+        assert!(text.contains("--init scaled --cost cross-entropy"), "{text}");
+        assert_eq!(warning(&spec(), &stats(1, 0.66, healthy()), &[0, 1], 100), None);
+    }
+}

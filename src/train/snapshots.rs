@@ -1,0 +1,312 @@
+//! The networks of earlier epochs, for going back through a run and for branching off it: in memory
+//! while the run is trained, and in a directory of the run where it has one.
+
+use super::checkpoint::{Checkpoint, CheckpointError};
+use crate::files::atomic;
+use std::collections::VecDeque;
+use std::fs::{self, DirBuilder};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+/// The directory of snapshots, beside a run's own checkpoints.
+const DIRECTORY: &str = "snapshots";
+/// Snapshots kept at most.
+const MOST: usize = 32;
+/// Bytes of snapshots kept at most; the first, the best and the newest stay all the same.
+const MOST_BYTES: u64 = 64 << 20;
+/// Snapshots that were read from the disk and stay in memory.
+const CACHED: usize = 4;
+/// Writing takes 1% of the time at most: it rests so many times as long as the last write took.
+const REST: u32 = 99;
+
+/// Where the snapshots of a run lie whose checkpoints are in a directory.
+#[must_use]
+pub fn directory_beside(checkpoints: &Path) -> PathBuf {
+    checkpoints.join(DIRECTORY)
+}
+
+/// The file of an epoch's snapshot.
+fn file_name(epoch: u32) -> String {
+    format!("epoch-{epoch:07}.ckpt")
+}
+
+fn epoch_of(name: &str) -> Option<u32> {
+    name.strip_prefix("epoch-")?.strip_suffix(".ckpt")?.parse().ok()
+}
+
+/// The snapshots in a directory: epoch and file, in order of the epochs.
+#[must_use]
+pub fn list(directory: &Path) -> Vec<(u32, PathBuf)> {
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    let named = entries.filter_map(|entry| {
+        let epoch = entry.file_name().to_str().and_then(epoch_of)?;
+        Some((epoch, entry.path()))
+    });
+    let mut found: Vec<_> = named.collect();
+    found.sort();
+    found
+}
+
+/// A snapshot that is kept.
+#[derive(Debug)]
+struct Entry {
+    epoch: u32,
+    /// On the validation images (test where there are none), a fraction.
+    accuracy: Option<f64>,
+    bytes: u64,
+    /// `None` where it is on the disk alone.
+    memory: Option<Arc<Checkpoint>>,
+    on_disk: bool,
+}
+
+/// Snapshots by epoch: all while there is room, then thinned by halves; the first, the best and the
+/// newest always stay.
+#[derive(Debug)]
+pub(super) struct Snapshots {
+    entries: Vec<Entry>,
+    /// Only epochs divisible by this are kept beside those that always stay.
+    stride: u32,
+    most: usize,
+    most_bytes: u64,
+    directory: Option<PathBuf>,
+    /// Not written before this moment.
+    next_write: Option<Instant>,
+    /// Read from the disk lately.
+    cache: VecDeque<Arc<Checkpoint>>,
+    /// Changes whenever the list of epochs does.
+    revision: u64,
+}
+
+impl Snapshots {
+    /// Goes on with the snapshots that lie in a directory; without one they are kept in memory
+    /// alone. `accuracy` is what an epoch reached.
+    pub(super) fn open(directory: Option<PathBuf>, accuracy: impl Fn(u32) -> Option<f64>) -> Self {
+        let found = directory.as_deref().map(list).unwrap_or_default();
+        let entries = found.into_iter().map(|(epoch, file)| Entry {
+            epoch,
+            accuracy: accuracy(epoch),
+            bytes: file.metadata().map_or(0, |file| file.len()),
+            memory: None,
+            on_disk: true,
+        });
+        Self {
+            entries: entries.collect(),
+            stride: 1,
+            most: MOST,
+            most_bytes: MOST_BYTES,
+            directory,
+            next_write: None,
+            cache: VecDeque::new(),
+            revision: 0,
+        }
+    }
+
+    /// Keeps the run as it is after its newest epoch, and writes what is due. What cannot be
+    /// written stays in memory.
+    pub(super) fn push(&mut self, snapshot: Checkpoint, accuracy: Option<f64>) {
+        let epoch = snapshot.position().epoch;
+        // A run that goes on from an older checkpoint comes through the same epochs once more.
+        self.entries.retain(|entry| entry.epoch < epoch);
+        self.entries.push(Entry {
+            epoch,
+            accuracy,
+            bytes: snapshot.bytes(),
+            memory: Some(Arc::new(snapshot)),
+            on_disk: false,
+        });
+        self.thin();
+        self.revision += 1;
+        if self.next_write.is_none_or(|next| Instant::now() >= next) {
+            let start = Instant::now();
+            // Told of checkpoints, which go to the same disk.
+            let _ = self.write();
+            let now = Instant::now();
+            self.next_write = Some(now + (now - start) * REST);
+        }
+    }
+
+    /// Drops what there is no room for.
+    fn thin(&mut self) {
+        loop {
+            let bytes: u64 = self.entries.iter().map(|entry| entry.bytes).sum();
+            let fits = self.entries.len() <= self.most && bytes <= self.most_bytes;
+            let [first, best, newest] = self.always_kept();
+            let stays = |epoch| [first, best, newest].contains(&Some(epoch));
+            let stride = self.stride;
+            self.entries.retain(|entry| entry.epoch % stride == 0 || stays(entry.epoch));
+            if fits || self.entries.iter().all(|entry| stays(entry.epoch)) {
+                return;
+            }
+            self.stride = self.stride.saturating_mul(2);
+        }
+    }
+
+    /// The epochs of the first, the best and the newest snapshot.
+    fn always_kept(&self) -> [Option<u32>; 3] {
+        let score = |entry: &&Entry| entry.accuracy.unwrap_or(f64::NEG_INFINITY);
+        // Of several that are equally good the first: `max_by` takes the last.
+        let by_accuracy = |a: &&Entry, b: &&Entry| score(a).total_cmp(&score(b));
+        let best = self.entries.iter().rev().max_by(by_accuracy);
+        let epoch = |entry: Option<&Entry>| entry.map(|entry| entry.epoch);
+        [epoch(self.entries.first()), epoch(best), epoch(self.entries.last())]
+    }
+
+    /// Writes what is in memory alone, and removes the files of what is no longer kept.
+    ///
+    /// # Errors
+    /// Where something cannot be written; what was written before stays.
+    pub(super) fn write(&mut self) -> Result<(), CheckpointError> {
+        let Some(directory) = &self.directory else { return Ok(()) };
+        for (epoch, file) in list(directory) {
+            if !self.entries.iter().any(|entry| entry.epoch == epoch) {
+                // Whoever removed it meanwhile wanted the same.
+                let _ = fs::remove_file(file);
+            }
+        }
+        for entry in self.entries.iter_mut().filter(|entry| !entry.on_disk) {
+            let Some(snapshot) = &entry.memory else { continue };
+            let file = directory.join(file_name(entry.epoch));
+            let mut private = DirBuilder::new();
+            let made = private.recursive(true).mode(0o700).create(directory);
+            let wrap = |source| CheckpointError::Write { file: file.clone(), source };
+            // A snapshot that a power cut tears is noticed when it is read, and costs one epoch to
+            // look back at: not worth waiting for the disk.
+            made.and_then(|()| atomic::write_unsynced(&file, &snapshot.encode())).map_err(wrap)?;
+            entry.on_disk = true;
+        }
+        Ok(())
+    }
+
+    /// The newest epoch kept that is not after `epoch`, or the first there is.
+    pub(super) fn nearest(&self, epoch: u32) -> Option<u32> {
+        let after = self.entries.partition_point(|entry| entry.epoch <= epoch);
+        self.entries.get(after.saturating_sub(1)).map(|entry| entry.epoch)
+    }
+
+    /// The snapshot of an epoch that is kept; `None` where its file cannot be read any more, which
+    /// takes it off the list.
+    pub(super) fn load(&mut self, epoch: u32) -> Option<Arc<Checkpoint>> {
+        let at = self.entries.iter().position(|entry| entry.epoch == epoch)?;
+        if let Some(snapshot) = &self.entries[at].memory {
+            return Some(Arc::clone(snapshot));
+        }
+        let cached = self.cache.iter().find(|snapshot| snapshot.position().epoch == epoch);
+        if let Some(snapshot) = cached {
+            return Some(Arc::clone(snapshot));
+        }
+        let file = self.directory.as_ref()?.join(file_name(epoch));
+        let Ok(snapshot) = Checkpoint::load(&file) else {
+            self.entries.remove(at);
+            self.revision += 1;
+            return None;
+        };
+        let snapshot = Arc::new(snapshot);
+        self.cache.truncate(CACHED - 1);
+        self.cache.push_front(Arc::clone(&snapshot));
+        Some(snapshot)
+    }
+
+    /// The epochs kept, in order.
+    pub(super) fn epochs(&self) -> Vec<u32> {
+        self.entries.iter().map(|entry| entry.epoch).collect()
+    }
+
+    /// A number that changes whenever the epochs kept do.
+    pub(super) fn revision(&self) -> u64 {
+        self.revision
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::build;
+    use crate::spec::testing::{dataset, spec};
+    use proptest::prelude::*;
+
+    /// The run of [`spec`] as it would be after an epoch.
+    fn snapshot(epoch: u32) -> Checkpoint {
+        let (data, spec) = (dataset(), spec());
+        let mut state = Checkpoint::start(spec.clone(), build(&spec, &data).unwrap(), &data);
+        state.body.position.epoch = epoch;
+        state
+    }
+
+    fn limited(most: usize, most_bytes: u64) -> Snapshots {
+        Snapshots { most, most_bytes, ..Snapshots::open(None, |_| None) }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(32))]
+        #[test]
+        fn there_are_few_and_the_first_the_best_and_the_newest_stay(
+            first in 0_u32..20,
+            accuracies in proptest::collection::vec(0_u32..50, 1..120),
+            by_bytes in any::<bool>(),
+        ) {
+            let size = snapshot(0).bytes();
+            let mut kept = if by_bytes { limited(1000, 16 * size) } else { limited(16, u64::MAX) };
+            let template = snapshot(0);
+            for (epoch, &accuracy) in (first..).zip(&accuracies) {
+                let mut snapshot = template.clone();
+                snapshot.body.position.epoch = epoch;
+                kept.push(snapshot, Some(f64::from(accuracy)));
+            }
+            let epochs = kept.epochs();
+            prop_assert!(epochs.len() <= 16, "{epochs:?}");
+            prop_assert_eq!(epochs[0], first);
+            prop_assert_eq!(*epochs.last().unwrap(), first + accuracies.len() as u32 - 1);
+            prop_assert!(epochs.windows(2).all(|pair| pair[0] < pair[1]));
+            // One that reached the highest accuracy is there, unless a later one equalled it when
+            // the first that did had been dropped: never, for the best is never dropped.
+            let highest = accuracies.iter().max().unwrap();
+            let best = first + accuracies.iter().position(|a| a == highest).unwrap() as u32;
+            prop_assert!(epochs.contains(&best), "{best} in {epochs:?}");
+            prop_assert!(epochs.windows(2).all(|pair| pair[1] - pair[0] <= 2 * kept.stride));
+        }
+    }
+
+    #[test]
+    fn a_network_larger_than_the_budget_keeps_three_snapshots() {
+        let mut kept = limited(32, 1);
+        for epoch in 0..10 {
+            kept.push(snapshot(epoch), Some(if epoch == 4 { 0.9 } else { 0.5 }));
+        }
+        assert_eq!(kept.epochs(), [0, 4, 9]);
+    }
+
+    #[test]
+    fn the_nearest_epoch_before_answers() {
+        let mut kept = limited(32, u64::MAX);
+        assert_eq!(kept.nearest(0), None);
+        for epoch in [2, 4, 6] {
+            kept.push(snapshot(epoch), None);
+        }
+        let found = [0, 2, 5, 6, 99].map(|epoch| kept.nearest(epoch).unwrap());
+        assert_eq!(found, [2, 2, 4, 6, 6]);
+    }
+
+    #[test]
+    fn what_was_written_is_found_again_and_what_was_dropped_is_removed() {
+        let dir = tempfile::tempdir().unwrap();
+        let place = directory_beside(dir.path());
+        let mut kept = Snapshots { most: 4, ..Snapshots::open(Some(place.clone()), |_| None) };
+        for epoch in 0..9 {
+            kept.push(snapshot(epoch), Some(f64::from(epoch)));
+        }
+        kept.write().unwrap();
+        let epochs = kept.epochs();
+        assert!(epochs.len() <= 4);
+        let files: Vec<u32> = list(&place).into_iter().map(|(epoch, _)| epoch).collect();
+        assert_eq!(files, epochs);
+        let mut again = Snapshots::open(Some(place.clone()), |epoch| Some(f64::from(epoch)));
+        assert_eq!(again.epochs(), epochs);
+        assert_eq!(*again.load(0).unwrap(), snapshot(0));
+        // A torn file is no snapshot any more.
+        fs::write(place.join(file_name(8)), b"NNTOPCKP").unwrap();
+        assert!(again.load(8).is_none());
+        assert!(!again.epochs().contains(&8));
+    }
+}
