@@ -226,7 +226,7 @@ fn a_hostile_client_that_may_only_look() {
     let run = place.run("target");
     // One ordinary client that looks all the time.
     let mut watcher = Watcher::attach(&run, Attachment::ReadOnly);
-    watcher.until(|view| view.epoch() >= 1);
+    watcher.until(|view| view.info.is_some());
     let resident = || {
         let status = std::fs::read_to_string(format!("/proc/{}/status", pid(&run))).unwrap();
         let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap().to_owned();
@@ -260,7 +260,7 @@ fn a_hostile_client_that_may_only_look() {
             let asked = Instant::now();
             let summary = session::summarize(&run);
             answers.push(asked.elapsed());
-            assert_eq!(summary.state, State::Training, "{:?}", summary.problem);
+            assert_ne!(summary.state, State::Unreachable, "{:?}", summary.problem);
             largest = largest.max(resident());
             std::thread::sleep(Duration::from_millis(100));
         }
