@@ -1,7 +1,8 @@
 //! The dashboard's state: keys, clicks and events of the run in, commands out. Knows no terminal.
 
+use super::after_end::{self, Reply};
 use super::chrome::{self, Chrome};
-use super::effect::{Effect, Exit, GoOn};
+use super::effect::{Effect, Exit};
 use super::keymap::{self, Action};
 use super::overlay::{Answer, Overlay};
 use super::palette;
@@ -11,8 +12,7 @@ use super::view::{Context, View};
 use super::view_id::ViewId;
 use super::views::{Digits, Explore};
 use crate::protocol::{
-    Activity, Command, Event, Frame, Level, Moment, Outcome, Pace, Probe, RunView, Step, Update,
-    What,
+    Activity, Command, Event, Frame, Level, Moment, Pace, Probe, RunView, Step, Update, What,
 };
 use crossterm::event::{KeyEvent, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::buffer::Buffer;
@@ -208,13 +208,8 @@ impl App {
     /// What the run is to compute for the view on the screen, where that changed since it was last
     /// asked.
     pub fn new_wishes(&mut self) -> Option<Command> {
-        let whats: Vec<What> = self.views[self.current].probes(&context!(self));
-        let at = self.selection.moment;
-        let mut probes: Vec<Probe> = whats.into_iter().map(|what| Probe { what, at }).collect();
-        if !self.setup.is_without_run() {
-            // For the keys that go from epoch to epoch.
-            probes.push(Probe::live(What::Snapshots));
-        }
+        let whats = self.views[self.current].probes(&context!(self));
+        let probes = self.selection.probes(whats, !self.setup.is_without_run());
         if probes == self.watched {
             return None;
         }
@@ -376,12 +371,13 @@ impl App {
             Effect::Send(_) if self.setup.read_only => {
                 return self.notify("read-only: this terminal only looks");
             }
-            Effect::Send(Command::SaveAs(file)) => {
-                let file = self.setup.directory.join(file);
-                return Some(Command::SaveAs(file.display().to_string()));
-            }
+            Effect::Send(Command::SaveAs(file)) => return Some(self.setup.save_as(&file)),
             Effect::Send(command) if self.run.outcome.is_some() => {
-                return self.send_after_the_end(command);
+                return match after_end::reply(command, &self.run, &self.setup) {
+                    Reply::Send(command) => Some(command),
+                    Reply::Notice(text) => self.notify(text),
+                    Reply::Ask(question) => self.open(question),
+                };
             }
             Effect::Send(command) => return Some(command),
             Effect::OpenView(id) => return self.open_view(id),
@@ -398,46 +394,6 @@ impl App {
             Effect::Leave(exit) => self.exit = Some(exit),
         }
         None
-    }
-
-    /// A command to a run that is over: what would train offers to go on.
-    fn send_after_the_end(&mut self, command: Command) -> Option<Command> {
-        match command {
-            Command::Resume | Command::Pause | Command::Step(Step::Batches(_)) => {
-                self.offer_to_go_on(None)
-            }
-            Command::Step(Step::Epochs(epochs)) => self.offer_to_go_on(Some(epochs)),
-            Command::Save if self.setup.detachable => Some(command),
-            Command::Save => self.notify("its checkpoints are kept; `:save FILE` saves the model"),
-            Command::Set(_) | Command::Pace(_) | Command::Stop => {
-                self.notify("the run is over; space goes on with it")
-            }
-            command => Some(command),
-        }
-    }
-
-    fn offer_to_go_on(&mut self, epochs: Option<u32>) -> Option<Command> {
-        if !self.setup.can_go_on {
-            return self.notify("the run is over, and nothing of it is kept to go on from");
-        }
-        let theme = &self.setup.theme;
-        let total = self.run.info.as_ref().map_or(0, |info| info.epochs);
-        let (what, how) = match &self.run.outcome {
-            Some(Outcome::Failed(_)) => return self.notify("the run failed; it cannot go on"),
-            Some(Outcome::Diverged { .. }) => {
-                let best = self.run.best.as_ref().map_or(0, |best| best.epoch);
-                let what = theme.fill("go back to epoch {}, the best, with a third of η", &[&best]);
-                (what, GoOn::FromBest)
-            }
-            _ if epochs.is_none() && self.run.epoch() < total => {
-                (theme.fill("go on to epoch {}", &[&total]), GoOn::Train(None))
-            }
-            _ => {
-                let more = epochs.unwrap_or(total.max(1));
-                (theme.fill("train {} more epochs", &[&more]), GoOn::Train(Some(more)))
-            }
-        };
-        self.open(Overlay::ask_go_on(what, how))
     }
 
     /// Space resumes what is paused, or will be, and pauses everything else.

@@ -1,5 +1,6 @@
 //! The dashboard. It knows the protocol and nothing else: never a network, never a data set.
 
+mod after_end;
 mod app;
 mod chrome;
 mod effect;

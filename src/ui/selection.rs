@@ -14,6 +14,13 @@ pub struct Selection {
 }
 
 impl Selection {
+    /// What a view asks, of the moment selected; of a run also which epochs it keeps, for the keys
+    /// that go from one to the next.
+    pub(super) fn probes(&self, whats: Vec<What>, of_run: bool) -> Vec<Probe> {
+        let probes = whats.into_iter().map(|what| Probe { what, at: self.moment });
+        probes.chain(of_run.then(|| Probe::live(What::Snapshots))).collect()
+    }
+
     /// Selects a test image, the last one at most.
     pub(super) fn select_digit(&mut self, index: u32, run: &RunView) {
         let last = run.info.as_ref().map_or(0, |info| info.test_size.saturating_sub(1));

@@ -5,7 +5,7 @@ use super::view::View;
 use super::view_id::ViewId;
 use super::views;
 use crate::picture::Picture;
-use crate::protocol::{Reading, RunSource};
+use crate::protocol::{Command, Reading, RunSource};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -38,6 +38,11 @@ pub struct Setup {
 }
 
 impl Setup {
+    /// The command that saves the model to a file named from here.
+    pub(super) fn save_as(&self, file: &str) -> Command {
+        Command::SaveAs(self.directory.join(file).display().to_string())
+    }
+
     /// Whether there is no run.
     pub(super) fn is_without_run(&self) -> bool {
         self.explorable.is_some() || self.reading.is_some() || self.runs.is_some()
