@@ -4,7 +4,19 @@ use super::spec_args::{SpecArgs, count};
 use clap::Args;
 use std::path::PathBuf;
 
+/// What `train --help` ends with.
+const TRAIN_HELP: &str = "\
+Examples:
+  nntop train                                   # chapter 1's network, live
+  nntop train --hidden 100 --cost cross-entropy --lr 0.5 --lambda 5
+  nntop train --layers conv20x5-pool2-dense100-softmax10 --epochs 10
+  nntop train --preset fast99                   # beyond the book
+  nntop train --detach --name night --save night.safetensors
+  nntop train --headless --json > night.jsonl   # for scripts
+  nntop train --data ~/fashion-mnist --epochs 5";
+
 #[derive(Debug, Default, Args)]
+#[command(after_help = TRAIN_HELP)]
 pub(super) struct TrainArgs {
     #[command(flatten)]
     pub(super) spec: SpecArgs,
@@ -42,6 +54,7 @@ pub(super) struct TrainArgs {
 
 /// Where a run lives that has a terminal.
 #[derive(Debug, Default, Args)]
+#[command(next_help_heading = "Session")]
 pub(super) struct SessionArgs {
     /// Keep the run in this process: it ends with its terminal
     #[arg(long)]
@@ -55,6 +68,7 @@ pub(super) struct SessionArgs {
 }
 
 #[derive(Debug, Default, Args)]
+#[command(next_help_heading = "Output")]
 pub(super) struct OutputArgs {
     /// Print lines instead of drawing, also on a terminal
     #[arg(long)]
@@ -77,8 +91,21 @@ pub(super) struct BenchArgs {
     pub(super) json: bool,
 }
 
+/// What `picture --help` ends with.
+const PICTURE_HELP: &str = "\
+Examples:
+  nntop picture night.png                       # train, then draw
+  nntop picture night overview.svg              # draw the run `night`
+  nntop picture night wrong.txt --keys 4w --size 80x24";
+
 #[derive(Debug, Args)]
+#[command(allow_missing_positional = true, after_help = PICTURE_HELP)]
 pub(super) struct PictureArgs {
+    /// A run's name or id, or a model's file [default: train one as the recipe says]
+    #[arg(conflicts_with = "SpecArgs")]
+    pub(super) run: Option<String>,
+    /// Where the picture goes: .png, .svg or .txt
+    pub(super) file: PathBuf,
     #[command(flatten)]
     pub(super) spec: SpecArgs,
     /// Keys to type before the picture is taken, such as `4w→`
@@ -87,8 +114,6 @@ pub(super) struct PictureArgs {
     /// Columns and rows
     #[arg(long, default_value = "120x40", value_name = "WxH")]
     pub(super) size: String,
-    /// Where the picture goes
-    pub(super) file: PathBuf,
 }
 
 #[derive(Debug, Args)]

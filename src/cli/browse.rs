@@ -22,9 +22,8 @@ pub(super) fn run(args: &BrowseArgs, display: &DisplayArgs) -> anyhow::Result<Ex
         SpawnError::Model(error) => Usage::value("<MODEL>", error).into(),
         error => of_spawn(error),
     })?;
-    if !dashboard::has_terminal() {
-        let problem =
-            "`nntop browse` draws on a terminal; `nntop eval` measures a model without one";
+    if let Err(why) = dashboard::terminal() {
+        let problem = format!("{why}; `nntop eval` measures a model without one");
         return Err(Usage::because(problem).into());
     }
     dashboard::show(handle, display, None)

@@ -6,15 +6,46 @@ use super::output;
 use crate::protocol::{Command, Event, RunView, Update};
 use crate::session::{Attachment, Hub};
 use crate::train::RunHandle;
-use crate::ui::{self, Exit, Setup};
+use crate::ui::{self, Environment, Exit, Language, Setup};
 use anyhow::Context;
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 
+/// Why frames cannot be drawn here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum NoTerminal {
+    #[error("there is no terminal to draw on")]
+    Missing,
+    #[error("TERM is not set, so nothing is known of the terminal; `TERM=xterm` suits most")]
+    Unnamed,
+    #[error("TERM=dumb says that nothing can be drawn on this terminal; `TERM=xterm` suits most")]
+    Dumb,
+    #[error(
+        "the terminal says that it has no rows and columns; `stty rows 40 columns 120` tells it"
+    )]
+    NoSize,
+}
+
+/// Looks for a terminal to draw on and to read keys from.
+pub(super) fn terminal() -> Result<(), NoTerminal> {
+    if !output::out_is_terminal() || !io::stdin().is_terminal() {
+        return Err(NoTerminal::Missing);
+    }
+    let environment = Environment::read();
+    if !environment.can_draw() {
+        let unnamed = environment.term.is_empty();
+        return Err(if unnamed { NoTerminal::Unnamed } else { NoTerminal::Dumb });
+    }
+    match output::terminal_size() {
+        Some((columns, rows)) if columns == 0 || rows == 0 => Err(NoTerminal::NoSize),
+        _ => Ok(()),
+    }
+}
+
 /// Whether there is a terminal to draw on and to read keys from.
 pub(super) fn has_terminal() -> bool {
-    output::out_is_terminal() && io::stdin().is_terminal()
+    terminal().is_ok()
 }
 
 /// Shows the run until the user leaves; then ends it, and says how it went.
@@ -28,7 +59,7 @@ pub(super) fn show(
     drop(handle.join());
     let Shown { exit, view } = shown;
     if exit? != Exit::Gone {
-        summarize(&view);
+        summarize(&view, display.theme().language());
     }
     Ok(if ended_badly(&view) { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
@@ -46,7 +77,12 @@ pub(super) fn show_without_run(setup: Setup, display: &DisplayArgs) -> anyhow::R
 
 /// The dashboard of a run of this process.
 pub(super) fn setup(display: &DisplayArgs) -> Setup {
-    Setup { theme: display.theme(), save_picture: Some(drawing::save), ..Setup::default() }
+    Setup {
+        theme: display.theme(),
+        besides: display.besides(),
+        save_picture: Some(drawing::save),
+        ..Setup::default()
+    }
 }
 
 /// How the user left a run, and how it stood when it was over.
@@ -97,11 +133,16 @@ pub(super) fn ended_badly(view: &RunView) -> bool {
 }
 
 /// A line that stays on the terminal after the dashboard is gone.
-pub(super) fn summarize(view: &RunView) {
-    let mut parts = vec![format!("{} epochs", view.epoch())];
-    parts
-        .extend(view.best_test_accuracy().map(|a| format!("best test accuracy {:.2}%", 100.0 * a)));
-    parts.extend(view.saved.last().map(|saved| format!("saved to {}", saved.path)));
+pub(super) fn summarize(view: &RunView, language: Language) {
+    let epoch = view.epoch();
+    let mut parts = vec![match epoch {
+        1 => language.say("1 epoch").to_string(),
+        epochs => language.fill("{} epochs", &[&epochs]),
+    }];
+    parts.extend(view.best_test_accuracy().map(|accuracy| {
+        language.fill("best test accuracy {}", &[&format!("{:.2}%", 100.0 * accuracy)])
+    }));
+    parts.extend(view.saved.last().map(|saved| language.fill("saved to {}", &[&saved.path])));
     // Nobody may be there to read it.
-    let _ = writeln!(output::out(), "{}", parts.join(", "));
+    let _ = writeln!(output::out(), "{}", parts.join(language.say(", ")));
 }

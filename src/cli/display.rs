@@ -1,6 +1,6 @@
 //! What the terminal can show and how much may be sent to it.
 
-use crate::ui::{ColorDepth, Environment, Language, Limits, Theme};
+use crate::ui::{Besides, ColorDepth, Environment, Language, Limits, Theme};
 use clap::{Args, ValueEnum};
 
 /// How the dashboard is drawn.
@@ -10,7 +10,7 @@ pub(super) struct DisplayArgs {
     /// Colours to use
     #[arg(long, value_enum, default_value_t, global = true, value_name = "DEPTH")]
     color: Color,
-    /// Background of the terminal; guessed from COLORFGBG, else dark
+    /// Background of the terminal [default: what it answers, else COLORFGBG, else dark]
     #[arg(long, value_enum, global = true)]
     background: Option<Background>,
     /// Draw with ASCII characters only
@@ -25,6 +25,9 @@ pub(super) struct DisplayArgs {
     /// Send at most 3 KB a second, for slow lines
     #[arg(long, global = true)]
     low_bandwidth: bool,
+    /// Ring the bell and show a notification (OSC 9) when the run ends
+    #[arg(long, global = true)]
+    pub(super) notify: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
@@ -57,6 +60,24 @@ impl DisplayArgs {
     /// How to draw on the terminal at hand.
     pub(super) fn theme(&self) -> Theme {
         self.over(Environment::read().theme())
+    }
+
+    /// How to draw text that goes to a file, a pipe or a page: without colours, whatever is drawn
+    /// has to be told by its characters.
+    pub(super) fn text_theme(&self) -> Theme {
+        Theme { depth: ColorDepth::None, ..self.theme() }
+    }
+
+    /// What the terminal at hand is asked and told besides frames.
+    pub(super) fn besides(&self) -> Besides {
+        let understands_osc = Environment::read().understands_osc();
+        Besides {
+            ask_background: understands_osc
+                && self.background.is_none()
+                && self.theme().depth != ColorDepth::None,
+            title: understands_osc,
+            notify: self.notify,
+        }
     }
 
     /// How to draw into a picture, which shows every colour and character, whatever terminal it was

@@ -25,14 +25,14 @@ pub(super) fn train(
     let options = Options { seed: ensemble.spec.seed, pace, ..Options::default() };
     let running = train_ensemble(ensemble, options).context("cannot start a thread")?;
     if let Some(output) = output {
-        return headless::run(&running.commands, &running.events, output);
+        return headless::run(&running.commands, &running.events, output, display.notify);
     }
     let setup = Setup { notice, ..dashboard::setup(display) };
     let Shown { exit, view } =
         dashboard::follow(&running.commands, &running.events, setup, display)?;
     running.join();
     if exit? != Exit::Gone {
-        dashboard::summarize(&view);
+        dashboard::summarize(&view, display.theme().language());
     }
     match view.outcome {
         Some(Outcome::Failed(reason) | Outcome::Diverged { hint: reason, .. }) => bail!("{reason}"),
@@ -42,6 +42,7 @@ pub(super) fn train(
 
 /// Puts saved models together.
 pub(super) fn join(args: &EnsembleArgs) -> anyhow::Result<ExitCode> {
+    Model::check_ending(&args.file).map_err(|error| Usage::value("<FILE>", error))?;
     let load = |model: &std::path::PathBuf| model_arg::load(model);
     let models = args.models.iter().map(load).collect::<Result<Vec<_>, _>>()?;
     let model = Model::join(models).map_err(|error| Usage::value("<MODEL>", error))?;

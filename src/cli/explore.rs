@@ -7,7 +7,7 @@ use super::error::Usage;
 use super::output::{self, Output};
 use crate::explore;
 use crate::protocol::{Event, Explorable, Update};
-use crate::ui::{App, Language, Setup, text};
+use crate::ui::{App, Language, Setup, Theme, text};
 use anyhow::Context;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -28,9 +28,11 @@ pub(super) fn run(args: &ExploreArgs, display: &DisplayArgs) -> anyhow::Result<E
             if args.json {
                 print_json(explorable, &mut out)?;
             } else if has_terminal() {
-                show_without_run(setup(explorable, display), display)?;
+                let theme = display.theme();
+                let setup = Setup { besides: display.besides(), ..setup(explorable, theme) };
+                show_without_run(setup, display)?;
             } else {
-                out.lines(&picture(explorable, display))?;
+                out.lines(&picture(explorable, display.text_theme()))?;
             }
         }
     }
@@ -81,13 +83,13 @@ fn print_json(explorable: &Explorable, out: &mut Output<'_>) -> anyhow::Result<(
     Ok(())
 }
 
-fn setup(explorable: &Explorable, display: &DisplayArgs) -> Setup {
-    Setup { theme: display.theme(), explorable: Some(explorable.id.clone()), ..Setup::default() }
+fn setup(explorable: &Explorable, theme: Theme) -> Setup {
+    Setup { theme, explorable: Some(explorable.id.clone()), ..Setup::default() }
 }
 
 /// The dashboard as plain text.
-fn picture(explorable: &Explorable, display: &DisplayArgs) -> String {
-    let mut app = App::new(setup(explorable, display));
+fn picture(explorable: &Explorable, theme: Theme) -> String {
+    let mut app = App::new(setup(explorable, theme));
     app.update(Update::Event(Event::Explorables(explore::list().to_vec())));
     app.update(Update::Event(explore::answer(&explorable.id, &[])));
     let mut buffer = Buffer::empty(PICTURE);

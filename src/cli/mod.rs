@@ -11,8 +11,10 @@ mod ensemble;
 mod error;
 mod eval;
 mod explore;
+mod export;
 mod headless;
 mod logs;
+mod manual;
 mod model_arg;
 mod offscreen;
 mod output;
@@ -34,6 +36,8 @@ use book::BookArgs;
 use clap::Parser;
 use display::DisplayArgs;
 use error::Usage;
+use export::ExportArgs;
+use manual::{CompletionsArgs, ManArgs};
 use search::SearchArgs;
 use sessions::SessionCommand;
 use std::process::ExitCode;
@@ -55,6 +59,17 @@ lists runs, `nntop resume` continues interrupted ones.
 
 Exit codes: 0 completed or stopped, 1 failed or diverged, 2 bad arguments, 3 a claim of the book
 does not hold.";
+
+const COMPLETIONS_HELP: &str = "\
+Examples:
+  nntop completions bash > ~/.local/share/bash-completion/completions/nntop
+  nntop completions zsh > ~/.zfunc/_nntop       # with ~/.zfunc in $fpath
+  nntop completions fish > ~/.config/fish/completions/nntop.fish";
+
+const MAN_HELP: &str = "\
+Examples:
+  nntop man | man -l -                          # read it
+  nntop man ~/.local/share/man/man1             # then `man nntop-train`";
 
 /// The neural-network lab that lives in a terminal: train, watch, pause and take apart the networks
 /// of Michael Nielsen's "Neural Networks and Deep Learning".
@@ -83,7 +98,10 @@ enum Subcommand {
     Eval(EvalArgs),
     /// Play with the book's ideas: sliders, and what they do
     Explore(ExploreArgs),
-    /// Train, then draw the dashboard into a file (.svg, or text)
+    /// Print every value that was measured in runs, as CSV or JSON lines
+    Export(ExportArgs),
+    /// Draw the dashboard of a run, or of a training that is done first, into a file (.png, .svg or
+    /// .txt)
     Picture(Box<PictureArgs>),
     /// Say which digits pictures show
     Predict(PredictArgs),
@@ -99,6 +117,12 @@ enum Subcommand {
     Read(ReadArgs),
     #[command(flatten)]
     Session(SessionCommand),
+    /// Print a script that completes commands, options and values in a shell
+    #[command(after_help = COMPLETIONS_HELP)]
+    Completions(CompletionsArgs),
+    /// Print the manual page, or write one of every command into a directory
+    #[command(after_help = MAN_HELP)]
+    Man(ManArgs),
 }
 
 /// Runs the program with the process's own arguments.
@@ -137,6 +161,9 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Some(Subcommand::Compare(args)) => logs::compare(&args, &cli.display),
         Some(Subcommand::Search(args)) => search::run(&args),
         Some(Subcommand::Read(args)) => read::run(&args, &cli.display),
+        Some(Subcommand::Export(args)) => export::run(&args),
+        Some(Subcommand::Completions(args)) => manual::completions(&args),
+        Some(Subcommand::Man(args)) => manual::man(&args),
         Some(Subcommand::Session(command)) => sessions::run(command, &cli.display),
     }
 }

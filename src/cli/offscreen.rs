@@ -1,7 +1,7 @@
-//! A dashboard without a terminal: a real run, drawn into memory.
+//! A dashboard without a terminal: a run, drawn into memory.
 
 use super::error::of_spawn;
-use crate::protocol::{Command, Link};
+use crate::protocol::{Command, Content, Event, Frame, Link, Probe, Update, What};
 use crate::session::{Attachment, Hub};
 use crate::spec::Spec;
 use crate::train::{RunHandle, RunOptions};
@@ -10,18 +10,28 @@ use anyhow::Context;
 use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use std::time::Duration;
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
 
-/// Without news for so long, a run that is over has answered everything.
-const QUIET: Duration = Duration::from_millis(1500);
+/// How long a run that trains no more may take to answer what the dashboard asks; then it is drawn
+/// as it is.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Without news for so long after everything was answered, nothing more comes.
+const QUIET: Duration = Duration::from_millis(300);
 
-/// A run that is over, and the dashboard that shows it.
+/// A run, and the dashboard that shows it.
 #[derive(Debug)]
 pub(super) struct Offscreen {
     app: App,
     link: Link,
-    handle: RunHandle,
+    /// The training thread, where the run is this process's own.
+    handle: Option<RunHandle>,
     pub(super) buffer: Buffer,
+    /// What the dashboard watches, and which of all probes were ever answered.
+    watched: Vec<Probe>,
+    answered: BTreeSet<Probe>,
+    /// An image or an explorable was asked about and the answer has not come.
+    is_waiting: bool,
 }
 
 impl Offscreen {
@@ -32,12 +42,40 @@ impl Offscreen {
         setup: Setup,
         area: Rect,
     ) -> anyhow::Result<Self> {
-        let handle = RunHandle::spawn(spec, options).map_err(of_spawn)?;
+        Self::own(RunHandle::spawn(spec, options).map_err(of_spawn)?, setup, area)
+    }
+
+    /// Shows a run of this process once it has come to an end.
+    pub(super) fn own(handle: RunHandle, setup: Setup, area: Rect) -> anyhow::Result<Self> {
         let hub = Hub::start(handle.commands.clone(), handle.events.clone())
             .context("cannot start a thread")?;
-        let link = hub.attach(Attachment::Control);
-        let app = App::new(setup);
-        let mut offscreen = Self { app, link, handle, buffer: Buffer::empty(area) };
+        Self::open(hub.attach(Attachment::Control), Some(handle), setup, area)
+    }
+
+    /// Shows somebody else's run as it is now.
+    pub(super) fn attached(link: Link, setup: Setup, area: Rect) -> anyhow::Result<Self> {
+        Self::open(link, None, setup, area)
+    }
+
+    fn open(
+        link: Link,
+        handle: Option<RunHandle>,
+        setup: Setup,
+        area: Rect,
+    ) -> anyhow::Result<Self> {
+        let mut offscreen = Self {
+            app: App::new(setup),
+            link,
+            handle,
+            buffer: Buffer::empty(area),
+            watched: Vec::new(),
+            answered: BTreeSet::new(),
+            is_waiting: false,
+        };
+        // The first update says what there is; only then the views know what to ask for.
+        if let Ok(update) = offscreen.link.updates.recv_timeout(PATIENCE) {
+            offscreen.update(update)?;
+        }
         offscreen.settle()?;
         Ok(offscreen)
     }
@@ -68,30 +106,74 @@ impl Offscreen {
         self.app.render(&mut self.buffer);
     }
 
-    /// Takes news until none comes any more.
+    /// Takes news until everything that the dashboard asks is answered.
     fn settle(&mut self) -> anyhow::Result<()> {
+        let start = Instant::now();
         loop {
             let wishes = self.app.new_wishes().into_iter().chain(self.app.question());
             self.tell(wishes)?;
-            let patience = if self.app.run_is_going() { Duration::MAX } else { QUIET };
+            let trains = self.handle.is_some() && self.app.run_is_going();
+            let answered = self.watched.iter().all(|probe| self.answered.contains(probe));
+            let is_answered = answered && !self.is_waiting;
+            let patience = match (trains, is_answered) {
+                (true, _) => Duration::MAX,
+                (false, true) => QUIET,
+                (false, false) => PATIENCE.saturating_sub(start.elapsed()),
+            };
+            // A run that goes on elsewhere never falls silent.
+            if !trains && is_answered && start.elapsed() >= QUIET && self.app.run_is_going() {
+                return Ok(());
+            }
             let Ok(update) = self.link.updates.recv_timeout(patience) else { return Ok(()) };
-            let commands = self.app.update(update);
-            self.tell(commands)?;
-            self.app.settle();
-            self.draw();
+            self.update(update)?;
         }
     }
 
-    fn tell(&self, commands: impl IntoIterator<Item = Command>) -> anyhow::Result<()> {
+    fn update(&mut self, update: Update) -> anyhow::Result<()> {
+        match &update {
+            Update::Snapshot(view) => {
+                let known = view.frames.values().filter(|frame| is_answer(frame));
+                self.answered.extend(known.map(|frame| frame.probe.clone()));
+            }
+            Update::Event(Event::Frame(frame)) if is_answer(frame) => {
+                self.answered.insert(frame.probe.clone());
+            }
+            Update::Event(Event::Classified(_) | Event::Explored(_)) => self.is_waiting = false,
+            _ => {}
+        }
+        let commands = self.app.update(update);
+        self.tell(commands)?;
+        self.app.settle();
+        self.draw();
+        Ok(())
+    }
+
+    fn tell(&mut self, commands: impl IntoIterator<Item = Command>) -> anyhow::Result<()> {
         for command in commands {
+            match &command {
+                Command::Watch(probes) => {
+                    self.watched.clone_from(probes);
+                    // No part of the picture.
+                    self.watched.retain(|probe| probe.what != What::Snapshots);
+                }
+                Command::Classify { .. } | Command::Explore { .. } => self.is_waiting = true,
+                _ => {}
+            }
             self.link.commands.send(command).context("the run is gone")?;
         }
         Ok(())
     }
 
-    /// Ends the run's thread.
+    /// Ends the run's thread, where the run is this process's own.
     pub(super) fn finish(self) {
         drop(self.link);
-        drop(self.handle.join());
+        if let Some(handle) = self.handle {
+            drop(handle.join());
+        }
     }
+}
+
+/// Whether a frame answers its probe, and does not only say how far the answer has come.
+fn is_answer(frame: &Frame) -> bool {
+    !matches!(frame.content, Content::Measuring { .. })
 }

@@ -94,6 +94,16 @@ impl<'a> Output<'a> {
         self.0.flush()
     }
 
+    /// Prints text that this program made itself as it is: a script, or an escape sequence in which
+    /// nothing foreign is left unescaped.
+    ///
+    /// # Errors
+    /// As [`Output::write_fmt`].
+    pub(crate) fn own(&mut self, text: &str) -> io::Result<()> {
+        self.0.write_all(text.as_bytes())?;
+        self.0.flush()
+    }
+
     /// Hands on what is buffered.
     ///
     /// # Errors

@@ -1,31 +1,105 @@
-//! `nntop picture`: the dashboard of a finished run as a picture, for pages and reports.
+//! `nntop picture`: the dashboard of a run as a picture, for pages and reports.
 
 use super::args::PictureArgs;
 use super::display::DisplayArgs;
 use super::error::Usage;
 use super::offscreen::Offscreen;
-use crate::train::RunOptions;
-use crate::ui::{Setup, svg, text};
+use super::sessions;
+use crate::session::{Home, PlaceError};
+use crate::train::{RunHandle, RunOptions};
+use crate::ui::{Language, Setup, Theme, png, svg, text};
 use anyhow::Context;
+use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use std::path::Path;
 use std::process::ExitCode;
 
-/// Trains, types the keys, draws, writes.
+/// What a picture is written as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Format {
+    Png,
+    Svg,
+    Text,
+}
+
+impl Format {
+    /// By the file's ending.
+    fn of(file: &Path) -> Result<Self, Usage> {
+        let ending = file.extension().map(|ending| ending.to_string_lossy().to_lowercase());
+        match ending.as_deref() {
+            Some("png") => Ok(Self::Png),
+            Some("svg") => Ok(Self::Svg),
+            Some("txt" | "text") => Ok(Self::Text),
+            _ => {
+                let problem = format!(
+                    "{}: the ending says how a picture is written: give .png, .svg or .txt",
+                    file.display()
+                );
+                Err(Usage::value("<FILE>", problem))
+            }
+        }
+    }
+
+    /// How to draw into it.
+    fn theme(self, display: &DisplayArgs) -> Result<Theme, Usage> {
+        match self {
+            Self::Text => Ok(display.text_theme()),
+            Self::Svg => Ok(display.picture_theme()),
+            Self::Png if display.picture_theme().language() != Language::English => {
+                let problem =
+                    "the letters for .png are without Chinese ones; give .svg, or --lang en";
+                Err(Usage::value("<FILE>", problem))
+            }
+            Self::Png => Ok(display.picture_theme()),
+        }
+    }
+
+    fn write(self, buffer: &Buffer, theme: Theme) -> anyhow::Result<Vec<u8>> {
+        Ok(match self {
+            Self::Png => png(buffer, theme)?,
+            Self::Svg => svg(buffer, theme).into_bytes(),
+            Self::Text => text(buffer).into_bytes(),
+        })
+    }
+}
+
+/// Opens a run or trains one, types the keys, draws, writes.
 pub(super) fn run(args: &PictureArgs, display: &DisplayArgs) -> anyhow::Result<ExitCode> {
-    let spec = args.spec.assemble()?.spec;
-    let is_svg = args.file.extension().is_some_and(|extension| extension == "svg");
-    let theme = if is_svg { display.picture_theme() } else { display.theme() };
-    let setup = Setup { theme, ..Setup::default() };
+    let format = Format::of(&args.file)?;
+    let theme = format.theme(display)?;
     let (columns, rows) = size(&args.size)?;
     let area = Rect::new(0, 0, columns, rows);
-    let mut screen = Offscreen::train(spec, RunOptions::default(), setup, area)?;
+    let mut screen = if let Some(name) = &args.run {
+        open(name, theme, display, area)?
+    } else {
+        let setup = Setup { theme, ..Setup::default() };
+        Offscreen::train(args.spec.assemble()?.spec, RunOptions::default(), setup, area)?
+    };
     screen.type_keys(&args.keys)?;
     screen.draw();
-    let picture = if is_svg { svg(&screen.buffer, theme) } else { text(&screen.buffer) };
+    let picture = format.write(&screen.buffer, theme)?;
     std::fs::write(&args.file, picture)
         .with_context(|| format!("{}: cannot be written", args.file.display()))?;
     screen.finish();
     Ok(ExitCode::SUCCESS)
+}
+
+/// A run by its name, or a saved model by its file.
+fn open(name: &str, theme: Theme, display: &DisplayArgs, area: Rect) -> anyhow::Result<Offscreen> {
+    let run = match Home::of_user()?.find(name) {
+        Ok(run) => run,
+        Err(PlaceError::Unknown(_)) if Path::new(name).is_file() => {
+            let handle = RunHandle::open_saved(Path::new(name))
+                .map_err(|error| Usage::value("[RUN]", error))?;
+            return Offscreen::own(handle, Setup { theme, ..Setup::default() }, area);
+        }
+        Err(error @ (PlaceError::Unknown(_) | PlaceError::Ambiguous { .. })) => {
+            return Err(Usage::because(error).into());
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let (link, notice) = sessions::look_at(&run)?;
+    Offscreen::attached(link, Setup { theme, notice, ..sessions::setup(&run, display) }, area)
 }
 
 /// A size such as `120x40`.
@@ -38,4 +112,20 @@ pub(super) fn size(text: &str) -> Result<(u16, u16), Usage> {
         .ok_or_else(|| {
             Usage::value("--size", format!("{text}: give columns and rows, such as 120x40"))
         })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_ending_says_the_format_and_no_other_is_taken() {
+        let of = |file: &str| Format::of(Path::new(file));
+        assert_eq!(of("a.png").unwrap(), Format::Png);
+        assert_eq!(of("A.SVG").unwrap(), Format::Svg);
+        assert_eq!(of("dir.png/a.txt").unwrap(), Format::Text);
+        for file in ["a.jpg", "a", "a.png.bak", ".png", "a.", "a.pdf"] {
+            assert!(of(file).unwrap_err().to_string().contains(".svg"), "{file}");
+        }
+    }
 }

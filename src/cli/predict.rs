@@ -6,6 +6,8 @@ use super::model_arg;
 use super::output::{self, Output};
 use crate::data::{PictureError, Scan};
 use crate::model::{Answer, Model};
+use crate::picture::Picture;
+use crate::reading::read;
 use serde::Serialize;
 use std::io;
 use std::path::Path;
@@ -33,8 +35,22 @@ pub(super) fn run(args: &PredictArgs) -> anyhow::Result<ExitCode> {
     let mut code = ExitCode::SUCCESS;
     for image in &args.images {
         match answer(&model, image) {
-            Ok(answer) if args.json => print_json(&mut out, image, &answer)?,
-            Ok(answer) => print(&mut out, image, &answer, &names)?,
+            Ok((answer, digits)) => {
+                if args.json {
+                    print_json(&mut out, image, &answer)?;
+                } else {
+                    print(&mut out, image, &answer, &names)?;
+                }
+                if digits > 1 {
+                    out.flush()?;
+                    let (model, image) = (args.model.display(), image.display());
+                    let note = format!(
+                        "{image} seems to show {digits} digits, and this is the answer for one; \
+                         `nntop read {model} {image}` reads them all"
+                    );
+                    let _ = writeln!(output::err(), "note: {note}");
+                }
+            }
             Err(error) => {
                 out.flush()?;
                 // Nobody is left to tell when standard error is gone too.
@@ -47,10 +63,27 @@ pub(super) fn run(args: &PredictArgs) -> anyhow::Result<ExitCode> {
     Ok(code)
 }
 
-fn answer(model: &Model, image: &Path) -> Result<Answer, PictureError> {
+/// Ink wider than this, over its height, may be several digits side by side.
+const WIDE: f64 = 1.4;
+
+/// The answer for a picture as one digit, and how many digits it seems to show.
+fn answer(model: &Model, image: &Path) -> Result<(Answer, usize), PictureError> {
     let (width, height) = model.image;
-    let images = Scan::open(image)?.picture.to_images(width, height);
-    Ok(model.answer(&images).swap_remove(0))
+    let picture = Scan::open(image)?.picture;
+    let answer = model.answer(&picture.to_images(width, height)).swap_remove(0);
+    Ok((answer, digits(model, &picture)))
+}
+
+/// How many digits a picture seems to show, one above the other or side by side.
+fn digits(model: &Model, picture: &Picture) -> usize {
+    let (_, _, width, height) = picture.bounds();
+    if (width as f64) < WIDE * height as f64 {
+        return 1;
+    }
+    // What cannot be read as lines of digits says nothing of how many there are.
+    let Ok(reading) = read(model, picture) else { return 1 };
+    let best = reading.lines.iter().filter_map(|line| line.segmentations.first());
+    best.map(|way| way.digits.len()).sum::<usize>().max(1)
 }
 
 fn print_json(out: &mut Output<'_>, image: &Path, answer: &Answer) -> anyhow::Result<()> {

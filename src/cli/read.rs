@@ -71,12 +71,13 @@ pub(super) fn run(args: &ReadArgs, display: &DisplayArgs) -> anyhow::Result<Exit
         out.json(&line(&args.image, &reading))?;
     } else if args.show {
         let reading = Some((args.image.display().to_string(), reading));
-        let setup = Setup { theme: display.theme(), reading, ..Setup::default() };
         if has_terminal() {
             drop(out);
-            show_without_run(setup, display)?;
+            let (theme, besides) = (display.theme(), display.besides());
+            show_without_run(Setup { theme, besides, reading, ..Setup::default() }, display)?;
             return Ok(ExitCode::SUCCESS);
         }
+        let setup = Setup { theme: display.text_theme(), reading, ..Setup::default() };
         out.lines(&picture(setup))?;
     } else {
         for best in best(&reading) {

@@ -1,5 +1,7 @@
 //! From arguments to a spec: defaults, then the spec file, then what was said on the command line.
 
+mod names;
+
 use super::error::Usage;
 use crate::files;
 use crate::nn::{Activation, Cost, Init, Penalty};
@@ -9,8 +11,7 @@ use crate::spec::{
 };
 use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser};
-use serde::de::value::{Error as NameError, StrDeserializer};
-use serde::de::{DeserializeOwned, IntoDeserializer};
+use names::{ACTIVATIONS, COSTS, INITS, OPTIMIZERS, PENALTIES, one_of};
 use std::path::{Path, PathBuf};
 
 /// Longest recipe that is read, in bytes.
@@ -29,66 +30,89 @@ pub(super) struct SpecArgs {
     /// Sizes of the layers (784,30,10), or a run of layers (conv20x5-pool2-dense100-softmax10) of
     /// denseN, softmaxN, dropP, convMxK, poolS, ltwopoolS, avgpoolS, rnnN and norm
     #[arg(long, allow_hyphen_values = true)]
+    #[arg(help_heading = "Network")]
     pub(super) layers: Option<String>,
+    /// Sizes of the hidden layers alone, such as 100 or 100,50; inputs and outputs follow the data
+    #[arg(long, value_name = "N,...", value_parser = count, value_delimiter = ',', conflicts_with = "layers")]
+    #[arg(help_heading = "Network")]
+    pub(super) hidden: Vec<u32>,
     /// Layers of the second, the third, ... network of an ensemble, if they are not all alike
     #[arg(long, value_name = "LAYERS")]
+    #[arg(help_heading = "Network")]
     pub(super) also: Vec<String>,
     /// Passes over the training images [default: 30]
     #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
     pub(super) epochs: Option<u32>,
     /// Images a mini-batch [default: 10]
     #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
+    #[arg(help_heading = "Learning", visible_alias = "batch-size")]
     pub(super) batch: Option<u32>,
     /// The learning rate [default: 3 for chapter 1's networks, else what suits optimizer and cost]
     #[arg(long, value_name = "X", value_parser = rate, allow_negative_numbers = true)]
+    #[arg(help_heading = "Learning", visible_aliases = ["lr", "learning-rate"])]
     pub(super) eta: Option<f64>,
     /// The regularization parameter; means --regularizer l2 where none is given [default: 0]
     #[arg(long, value_name = "X", value_parser = parameter, allow_negative_numbers = true)]
+    #[arg(help_heading = "Regularization")]
     pub(super) lambda: Option<f64>,
     /// Momentum; means --optimizer momentum where none is given [default: 0]
     #[arg(long, value_name = "X", value_parser = fraction, allow_negative_numbers = true)]
+    #[arg(help_heading = "Learning")]
     pub(super) momentum: Option<f64>,
     /// quadratic, cross-entropy or log-likelihood (with softmax outputs) [default: quadratic for
     /// chapter 1's networks, else log-likelihood]
-    #[arg(long, value_parser = named::<Cost>)]
+    #[arg(long, ignore_case = true, value_parser = one_of::<Cost>(COSTS))]
+    #[arg(help_heading = "Learning", alias = "loss")]
     pub(super) cost: Option<Cost>,
     /// Of the hidden layers alone: sigmoid, tanh or relu [default: sigmoid]
-    #[arg(long, value_parser = named::<Activation>)]
+    #[arg(long, ignore_case = true, value_parser = one_of::<Activation>(ACTIVATIONS))]
+    #[arg(help_heading = "Network")]
     pub(super) activation: Option<Activation>,
     /// Initial weights: large (unit Gaussians) or scaled (by 1/sqrt(inputs)) [default: large for
     /// chapter 1's networks, else scaled]
-    #[arg(long, value_parser = named::<Init>)]
+    #[arg(long, ignore_case = true, value_parser = one_of::<Init>(INITS))]
+    #[arg(help_heading = "Network")]
     pub(super) init: Option<Init>,
     /// l1, l2 or none [default: none]
-    #[arg(long, value_parser = named::<Penalty>)]
+    #[arg(long, ignore_case = true, value_parser = one_of::<Penalty>(PENALTIES))]
+    #[arg(help_heading = "Regularization")]
     pub(super) regularizer: Option<Penalty>,
     /// sgd, momentum, nesterov or adam [default: sgd]
-    #[arg(long, value_parser = named::<Optimizer>)]
+    #[arg(long, ignore_case = true, value_parser = one_of::<Optimizer>(OPTIMIZERS))]
+    #[arg(help_heading = "Learning")]
     pub(super) optimizer: Option<Optimizer>,
     /// Fraction of hidden units left out of each mini-batch [default: 0]
     #[arg(long, value_name = "P", value_parser = fraction, allow_negative_numbers = true)]
+    #[arg(help_heading = "Regularization")]
     pub(super) dropout: Option<f64>,
     /// Halve eta after N epochs without improvement, until it is 1/128 of its start
     #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
+    #[arg(help_heading = "Learning")]
     pub(super) halve_after: Option<u32>,
     /// Let eta fall in a straight line to 0 at the end of the run
     #[arg(long, conflicts_with = "halve_after")]
+    #[arg(help_heading = "Learning")]
     pub(super) anneal: bool,
     /// End the run after N epochs without improvement on the validation images
     #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
+    #[arg(help_heading = "Learning")]
     pub(super) stop_after: Option<u32>,
     /// More training images, by: shifts, rotation:DEGREES, scaling:FRACTION, translation:PIXELS,
     /// elastic:ALPHA:SIGMA
     #[arg(long, value_name = "HOW", value_parser = expansion, value_delimiter = ',')]
+    #[arg(help_heading = "Data")]
     pub(super) expand: Vec<Expansion>,
     /// How many training images to use, the first ones [default: all]
     #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
+    #[arg(help_heading = "Data")]
     pub(super) train_size: Option<u32>,
     /// Learn from the validation images too, once a recipe was chosen; then nothing is validated
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    #[arg(help_heading = "Data")]
     pub(super) all_images: Option<bool>,
     /// Ask a saved model of each image and of the same moved by a pixel each way; the mean answers
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    #[arg(help_heading = "Data")]
     pub(super) test_time_shifts: Option<bool>,
     /// Where all randomness starts: same seed, same result [default: 3]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
@@ -98,6 +122,7 @@ pub(super) struct SpecArgs {
     pub(super) threads: Option<u32>,
     /// A directory of four IDX files (plain or .gz) instead of the embedded MNIST
     #[arg(long, value_name = "DIR")]
+    #[arg(help_heading = "Data")]
     pub(super) data: Option<PathBuf>,
 }
 
@@ -185,6 +210,10 @@ impl SpecArgs {
             spec.layers.clone_from(layers);
             spec.also.clear();
         }
+        if !self.hidden.is_empty() {
+            spec.layers = self.with_hidden(&spec.layers);
+            spec.also.clear();
+        }
         if !self.also.is_empty() {
             spec.also.clone_from(&self.also);
         }
@@ -216,6 +245,27 @@ impl SpecArgs {
         self.regularize(&mut spec)?;
         self.optimize(&mut spec)?;
         Ok(spec)
+    }
+
+    /// A list of sizes with the hidden ones that were asked for between its first and its last.
+    fn with_hidden(&self, layers: &str) -> String {
+        let sizes: Option<Vec<u32>> =
+            layers.split(',').map(|size| size.trim().parse().ok()).collect();
+        let (inputs, outputs) = match sizes.as_deref() {
+            Some([inputs, .., outputs]) => (*inputs, *outputs),
+            // Of a run of layers nothing says what goes in: the embedded images do.
+            _ => (784, 10),
+        };
+        format!("{inputs},{},{outputs}", self.hidden_layers())
+    }
+
+    /// The sizes of the hidden layers, chapter 1's where none are asked for.
+    pub(super) fn hidden_layers(&self) -> String {
+        if self.hidden.is_empty() {
+            return "30".into();
+        }
+        let sizes: Vec<String> = self.hidden.iter().map(u32::to_string).collect();
+        sizes.join(",")
     }
 
     /// λ alone asks for L2, the book's first regularizer.
@@ -285,12 +335,6 @@ fn read(file: &Path) -> Result<(Spec, Given), Usage> {
     let spec = toml::from_str(&text).map_err(|error| problem(&error))?;
     let fields: toml::Table = toml::from_str(&text).map_err(|error| problem(&error))?;
     Ok((spec, Given::named(fields.keys().map(String::as_str))))
-}
-
-/// A value of an enum by the name that spec files use; the error lists them all.
-fn named<T: DeserializeOwned>(text: &str) -> Result<T, String> {
-    let name: StrDeserializer<NameError> = text.into_deserializer();
-    T::deserialize(name).map_err(|error| error.to_string())
 }
 
 pub(super) fn count(text: &str) -> Result<u32, String> {

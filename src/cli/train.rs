@@ -63,7 +63,7 @@ fn train(args: &TrainArgs, pace: Pace, display: &DisplayArgs) -> anyhow::Result<
         layers: whole || args.spec.layers.is_some(),
         batch: whole || args.spec.batch.is_some(),
     };
-    let dataset = load(&mut spec, &chosen)?;
+    let dataset = load(&mut spec, &chosen, &args.spec.hidden_layers())?;
     let headless = args.output.headless || args.output.json || !dashboard::has_terminal();
     let preset = args.spec.chosen_preset().map(|preset| preset.networks);
     let usual = like.as_ref().map(|pattern| pattern.networks).or(preset).unwrap_or(1);
@@ -131,7 +131,7 @@ fn train(args: &TrainArgs, pace: Pace, display: &DisplayArgs) -> anyhow::Result<
     };
     let handle = RunHandle::spawn(spec, options).map_err(of_spawn)?;
     if headless {
-        return headless::run(&handle.commands, &handle.events, &args.output);
+        return headless::run(&handle.commands, &handle.events, &args.output, display.notify);
     }
     dashboard::show(handle, display, notice)
 }
@@ -283,7 +283,7 @@ struct Chosen {
 
 /// The spec's own data, read now so that what is wrong with it is told at once; what nobody chose
 /// is made to fit it. MNIST is left to the training thread to unpack.
-fn load(spec: &mut Spec, chosen: &Chosen) -> Result<Option<Arc<Dataset>>, Usage> {
+fn load(spec: &mut Spec, chosen: &Chosen, hidden: &str) -> Result<Option<Arc<Dataset>>, Usage> {
     let Some(dir) = &spec.data else {
         spec.validate_for(&Dataset::embedded_outline())?;
         return Ok(None);
@@ -291,7 +291,7 @@ fn load(spec: &mut Spec, chosen: &Chosen) -> Result<Option<Arc<Dataset>>, Usage>
     let data = Dataset::from_dir(dir).map_err(|error| Usage::value("--data", error))?;
     if !chosen.layers {
         let outputs = spec.readout.outputs(data.classes.len());
-        spec.layers = format!("{},30,{outputs}", data.train.pixels_per_image());
+        spec.layers = format!("{},{hidden},{outputs}", data.train.pixels_per_image());
     }
     if !chosen.batch {
         // A small data set can be smaller than a mini-batch.

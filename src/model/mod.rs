@@ -61,6 +61,8 @@ pub enum ModelError {
     Broken { file: PathBuf, problem: String },
     #[error("{}: {problem}; save it as .safetensors instead", file.display())]
     Unsupported { file: PathBuf, problem: String },
+    #[error("{}: models are written as .safetensors or .json; give one of these endings", file.display())]
+    Ending { file: PathBuf },
     #[error("{}: cannot be written: {source}", file.display())]
     Write { file: PathBuf, source: io::Error },
     #[error("{}: cannot be written: {source}; the model was kept in {} instead", file.display(), rescued.display())]
@@ -128,6 +130,7 @@ impl Model {
         networks: u32,
         data: &Dataset,
     ) -> Result<(), ModelError> {
+        Self::check_ending(file)?;
         if !is_json(file) {
             return Ok(());
         }
@@ -138,6 +141,18 @@ impl Model {
             model.members.push(member);
         }
         model.to_bytes(file).map(drop)
+    }
+
+    /// Whether a file may be written to: what is called as something else, a text or a picture,
+    /// must not become a model. A name without an ending, as of a device, says nothing.
+    ///
+    /// # Errors
+    /// Where the ending is another than those of models.
+    pub fn check_ending(file: &Path) -> Result<(), ModelError> {
+        let Some(ending) = file.extension() else { return Ok(()) };
+        let is_known =
+            ["safetensors", "json"].iter().any(|known| ending.eq_ignore_ascii_case(known));
+        if is_known { Ok(()) } else { Err(ModelError::Ending { file: file.into() }) }
     }
 
     /// The spec of the first network, which stands for the model: all share inputs, outputs and

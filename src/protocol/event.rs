@@ -64,6 +64,7 @@ impl Event {
 
 /// What a run is: everything a front end shows about it that does not change while it trains.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct RunInfo {
     /// A short title, such as `784-30-10` or an experiment's id.
     pub title: String,
@@ -99,6 +100,16 @@ pub struct RunInfo {
     pub image_height: u32,
     /// The name of every class, in order of its label.
     pub classes: Vec<String>,
+    /// Activation function of the hidden layers.
+    pub activation: String,
+    /// How the initial weights were drawn.
+    pub init: String,
+    /// Fraction of hidden units left out of each mini-batch.
+    pub dropout: f64,
+    /// What makes more training images out of those there are, as `--expand` takes it.
+    pub expand: Vec<String>,
+    /// The validation images are learned from, too.
+    pub all_images: bool,
 }
 
 /// A layer, described.

@@ -43,4 +43,4 @@ pub use stats::{EpochStats, LayerStats};
 pub use untrusted::{Untrusted, is_unprintable, printable, printable_json};
 
 /// Raised whenever a message changes; both sides of a socket say theirs first.
-pub const PROTOCOL_VERSION: u32 = 3;
+pub const PROTOCOL_VERSION: u32 = 4;

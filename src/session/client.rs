@@ -8,8 +8,7 @@ use super::run_dir::RunDir;
 use super::wire::{
     self, ClientHello, MOST_COMMAND, MOST_UPDATE, OLDEST_PROTOCOL, SessionHello, WireError,
 };
-use crate::explore;
-use crate::protocol::{Command, Link, PROTOCOL_VERSION, Untrusted, Update, What};
+use crate::protocol::{Command, Link, PROTOCOL_VERSION, Untrusted, Update};
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use rustix::io::Errno;
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
@@ -27,10 +26,6 @@ const ANSWER_PATIENCE: Duration = Duration::from_secs(5);
 const SOCKET_PATIENCE: Duration = Duration::from_secs(3);
 /// How often the socket is looked for.
 const RETRY: Duration = Duration::from_millis(10);
-/// The protocol that explorables came with.
-const EXPLORES_SINCE: u32 = 2;
-/// The protocol that the list of snapshots came with.
-const SNAPSHOTS_SINCE: u32 = 3;
 /// Updates that wait for the front end. The rest waits in the session, where it is skipped.
 const QUEUE: usize = 64;
 
@@ -117,7 +112,7 @@ fn connect_as(run: &RunDir, hello: &ClientHello) -> Result<Connection, ConnectEr
         let then = on_resume(run);
         return Err(ConnectError::Version { run: name, nntop, protocol, pid, then });
     }
-    let link = start_threads(stream, run, hello.protocol).map_err(|error| wire(error.into()))?;
+    let link = start_threads(stream, run).map_err(|error| wire(error.into()))?;
     Ok(Connection { link, hello })
 }
 
@@ -160,15 +155,12 @@ fn exchange_hellos(stream: &UnixStream, hello: &ClientHello) -> Result<SessionHe
     Ok(hello)
 }
 
-fn start_threads(stream: UnixStream, run: &RunDir, protocol: u32) -> io::Result<Link> {
+fn start_threads(stream: UnixStream, run: &RunDir) -> io::Result<Link> {
     let (commands, to_send) = unbounded();
     let (received, updates) = bounded(QUEUE);
     let out = stream.try_clone()?;
-    // A session of an older program does not know the question: its answer is made here.
-    let answers = (protocol < EXPLORES_SINCE).then(|| received.clone());
     thread::Builder::new().name("nntop-send".into()).spawn(move || {
-        send_commands(&to_send, &out, answers.as_ref(), protocol);
-        drop(answers);
+        send_commands(&to_send, &out);
         // The link was dropped, or the session is gone: the reading thread is to notice either.
         let _ = out.shutdown(Shutdown::Both);
     })?;
@@ -184,29 +176,9 @@ fn start_threads(stream: UnixStream, run: &RunDir, protocol: u32) -> io::Result<
     Ok(Link { commands, updates })
 }
 
-fn send_commands(
-    commands: &Receiver<Command>,
-    stream: &UnixStream,
-    answers: Option<&Sender<Update>>,
-    protocol: u32,
-) {
+fn send_commands(commands: &Receiver<Command>, stream: &UnixStream) {
     let mut out = BufWriter::new(stream);
-    for mut command in commands {
-        if let Command::Watch(probes) = &mut command
-            && protocol < SNAPSHOTS_SINCE
-        {
-            // An older session would take it for no message at all.
-            probes.retain(|probe| probe.what != What::Snapshots);
-        }
-        if matches!(command, Command::SaveAs(_)) && protocol < SNAPSHOTS_SINCE {
-            // Nor this: the run's own program saves it by `nntop save`.
-            continue;
-        }
-        if let (Command::Explore { id, values }, Some(answers)) = (&command, answers) {
-            // A front end that is gone waits for no answer.
-            let _ = answers.send(Update::Event(explore::answer(id, values)));
-            continue;
-        }
+    for command in commands {
         let sent = wire::encode(&command)
             .and_then(|payload| wire::write_frame(&mut out, &payload, MOST_COMMAND));
         if matches!(sent, Err(WireError::Io(_))) {

@@ -60,7 +60,7 @@ impl EventFile {
     pub fn open(path: &Path) -> io::Result<Self> {
         let mut told = Told::default();
         let file = open_to_append(path)?;
-        let whole = for_each(path, |event| {
+        let whole = for_each(path, |_, event| {
             told.takes(&event);
         })?;
         // A crash cut the last line short: the next one begins anew.
@@ -119,6 +119,13 @@ impl EventFile {
         Ok(restored)
     }
 
+    /// Whether an event says what no earlier process of this run has said: a resumed run begins by
+    /// telling its epochs again.
+    #[must_use]
+    pub fn is_news(&self, event: &Event) -> bool {
+        self.told.is_news(event)
+    }
+
     /// Whether something waits that the disk did not take.
     #[must_use]
     pub fn is_waiting(&self) -> bool {
@@ -166,27 +173,29 @@ impl EventFile {
 }
 
 impl Told {
-    /// Keeps an event in mind; whether it is news.
-    fn takes(&mut self, event: &Event) -> bool {
+    /// Whether an event was not told before.
+    fn is_news(&self, event: &Event) -> bool {
         match event {
-            Event::Started(info) if self.title.as_ref() != Some(&info.title) => {
-                *self = Self { title: Some(info.title.clone()), ..Self::default() };
-                true
-            }
-            Event::EpochEnded(stats) => {
-                let news = self.last_epoch.is_none_or(|last| stats.epoch > last);
-                self.last_epoch = self.last_epoch.max(Some(stats.epoch));
-                news
-            }
-            Event::Tuned(tuned) => {
-                let news = !self.tuned.contains(tuned);
-                if news {
-                    self.tuned.push(tuned.clone());
-                }
-                news
-            }
+            Event::Started(info) => self.title.as_ref() != Some(&info.title),
+            Event::EpochEnded(stats) => self.last_epoch.is_none_or(|last| stats.epoch > last),
+            Event::Tuned(tuned) => !self.tuned.contains(tuned),
             _ => true,
         }
+    }
+
+    /// Keeps an event in mind; whether it is news. The same network that starts again does so
+    /// because the run is resumed, which is news of its own kind.
+    fn takes(&mut self, event: &Event) -> bool {
+        let is_news = self.is_news(event);
+        match event {
+            Event::Started(info) if is_news => {
+                *self = Self { title: Some(info.title.clone()), ..Self::default() };
+            }
+            Event::EpochEnded(stats) if is_news => self.last_epoch = Some(stats.epoch),
+            Event::Tuned(tuned) if is_news => self.tuned.push(tuned.clone()),
+            _ => {}
+        }
+        is_news || matches!(event, Event::Started(_))
     }
 }
 
@@ -200,9 +209,10 @@ fn ignore_unsupported(error: io::Error) -> io::Result<()> {
     if error.kind() == io::ErrorKind::InvalidInput { Ok(()) } else { Err(error) }
 }
 
-/// Hands out every event of a file, leaving out lines that are none; whether the last line is
-/// whole. A line of more than [`MOST_LINE`] bytes ends the reading: the file is not ours.
-fn for_each(path: &Path, mut take: impl FnMut(Event)) -> io::Result<bool> {
+/// Hands out every event of a file, with its time in seconds since 1970, leaving out lines that are
+/// none; whether the last line is whole. A line of more than [`MOST_LINE`] bytes ends the reading:
+/// the file is not ours.
+fn for_each(path: &Path, mut take: impl FnMut(f64, Event)) -> io::Result<bool> {
     let (file, _) = files::read::open(path)?;
     let mut input = BufReader::new(file);
     let mut line = Vec::new();
@@ -217,7 +227,7 @@ fn for_each(path: &Path, mut take: impl FnMut(Event)) -> io::Result<bool> {
             return Ok(false);
         }
         if let Ok(line) = serde_json::from_slice::<Line<Event>>(&line) {
-            take(line.event);
+            take(line.at, line.event);
         }
     }
 }
@@ -227,8 +237,16 @@ fn for_each(path: &Path, mut take: impl FnMut(Event)) -> io::Result<bool> {
 pub fn replay(run: &RunDir) -> RunView {
     let mut view = RunView::default();
     // Without the file nothing is known, which is what an empty view says.
-    let _ = for_each(&run.events(), |event| view.apply(&event));
+    let _ = for_each(&run.events(), |_, event| view.apply(&event));
     view
+}
+
+/// Hands out every event that is kept of a run, with its time in seconds since 1970.
+///
+/// # Errors
+/// Where the file cannot be read.
+pub fn for_each_event(run: &RunDir, take: impl FnMut(f64, Event)) -> io::Result<()> {
+    for_each(&run.events(), take).map(drop)
 }
 
 #[cfg(test)]

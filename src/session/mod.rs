@@ -17,7 +17,7 @@ pub mod wire;
 
 pub use browse::browse;
 pub use client::{ConnectError, Connection, attach, visit};
-pub use event_file::{EventFile, replay};
+pub use event_file::{EventFile, for_each_event, replay};
 pub use home::Home;
 pub use host::{HostError, serve};
 pub use hub::{Attachment, Hub};

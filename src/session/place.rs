@@ -14,7 +14,9 @@ pub enum PlaceError {
     Homeless,
     #[error("{}: {source}", path.display())]
     Io { path: PathBuf, source: io::Error },
-    #[error("`{0}` cannot be a run's name: give up to 40 letters, digits, and `-`, `_`, `.`")]
+    #[error(
+        "`{0}` cannot be a run's name, which is a directory's and typed in shells: give up to 40 of the letters a to z and A to Z, digits, `-`, `_` and `.`, the first a letter or digit"
+    )]
     Name(String),
     #[error(
         "there is a run called `{0}` already: give another name, or remove it by `nntop rm {0}`"

@@ -7,7 +7,9 @@ use super::place::PlaceError;
 use super::record::{Record, Task, now};
 use super::run_dir::RunDir;
 use crate::protocol::{Activity, Level, Outcome, RunView, Update};
+use crate::spec::Spec;
 use serde::Serialize;
+use serde_json::{Map, Value};
 use std::io;
 use std::thread;
 use std::time::Duration;
@@ -83,6 +85,8 @@ pub struct Summary {
     pub pid: Option<u32>,
     /// Of an experiment the one that is trained.
     pub network: String,
+    /// The recipe, every choice under its name in a spec file; empty for an experiment.
+    pub recipe: Map<String, Value>,
     /// How many networks vote: 1 unless it is an ensemble.
     pub networks: u32,
     /// The id of the book's experiment that it is, where it is one.
@@ -141,6 +145,7 @@ pub fn summarize(run: &RunDir) -> Summary {
         live,
         pid: None,
         network: String::new(),
+        recipe: Map::new(),
         networks: 1,
         experiment: None,
         claims: 0,
@@ -161,11 +166,13 @@ pub fn summarize(run: &RunDir) -> Summary {
             summary.on_resume = record.task.on_resume();
             match record.task {
                 Task::Training(training) => {
+                    summary.recipe = recipe(&training.spec);
                     summary.network = training.spec.layers;
                     summary.epochs = training.spec.epochs;
                 }
                 Task::Experiment { id, .. } => summary.experiment = Some(id),
                 Task::Ensemble { training, networks } => {
+                    summary.recipe = recipe(&training.spec);
                     summary.network = training.spec.layers;
                     summary.epochs = training.spec.epochs;
                     summary.networks = networks;
@@ -195,6 +202,23 @@ pub fn summarize(run: &RunDir) -> Summary {
         summary.state = State::Interrupted;
     }
     summary
+}
+
+/// A spec as one flat list of choices: what belongs together (the regularizer's norm and λ) is
+/// listed one by one.
+fn recipe(spec: &Spec) -> Map<String, Value> {
+    let mut flat = Map::new();
+    if let Ok(Value::Object(choices)) = serde_json::to_value(spec) {
+        for (name, choice) in choices {
+            match choice {
+                Value::Object(parts) if name == "regularizer" => flat.extend(parts),
+                choice => {
+                    flat.insert(name, choice);
+                }
+            }
+        }
+    }
+    flat
 }
 
 fn ask(run: &RunDir, summary: &mut Summary) -> Result<(), ConnectError> {

@@ -36,6 +36,11 @@ pub fn describe(spec: &Spec, network: &Network, data: &Dataset) -> RunInfo {
         image_width: data.test.width as u32,
         image_height: data.test.height as u32,
         classes: spec.readout.names(&data.classes),
+        activation: name(&spec.activation),
+        init: name(&spec.init),
+        dropout: spec.dropout,
+        expand: spec.expand.iter().map(ToString::to_string).collect(),
+        all_images: spec.all_images,
     }
 }
 

@@ -124,3 +124,16 @@ pub enum Expansion {
     /// Each epoch, an elastic distortion (Simard, Steinkraus and Platt 2003).
     Elastic { alpha: f64, sigma: f64 },
 }
+
+impl std::fmt::Display for Expansion {
+    /// As `--expand` takes it.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Shifts => f.write_str("shifts"),
+            Self::Rotation(degrees) => write!(f, "rotation:{degrees}"),
+            Self::Scaling(fraction) => write!(f, "scaling:{fraction}"),
+            Self::Translation(pixels) => write!(f, "translation:{pixels}"),
+            Self::Elastic { alpha, sigma } => write!(f, "elastic:{alpha}:{sigma}"),
+        }
+    }
+}

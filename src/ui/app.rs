@@ -311,10 +311,8 @@ impl App {
             Action::Help => return self.open(Overlay::help()),
             Action::Palette => return self.open(Overlay::palette()),
             Action::Messages => Effect::Messages,
-            Action::Stop if !self.run_is_going() => return None,
-            // Refused below, without a question.
-            Action::Stop if self.setup.read_only => Effect::Send(Command::Stop),
-            Action::Stop => return self.open(Overlay::ask_stop()),
+            Action::Stop if self.run_is_going() => return self.ask_to_stop(),
+            Action::Stop => return None,
             Action::NextView => return self.show_view(self.current + 1),
             Action::PreviousView => return self.show_view(self.current + self.views.len() - 1),
             Action::View(id) => Effect::OpenView(id),
@@ -388,6 +386,7 @@ impl App {
                 return self.notify(format!("there is no explorable {id:?}"));
             }
             Effect::Messages => return self.open(Overlay::messages(&self.run.log)),
+            Effect::Background { light } => return self.choose_background(light),
             Effect::Quit if !self.run_is_going() => self.exit = Some(Exit::Done),
             Effect::Quit if self.setup.read_only => self.exit = Some(Exit::Detach),
             Effect::Quit => return self.open(Overlay::ask_quit(self.setup.detachable)),
@@ -404,5 +403,6 @@ impl App {
     }
 }
 
+mod terminal;
 #[cfg(test)]
 mod tests;

@@ -55,7 +55,7 @@ impl Chrome<'_> {
 }
 
 /// What the run is doing, and how grave that is. What was asked for comes before what is.
-fn state(run: &RunView, theme: &Theme) -> (String, Role) {
+pub(super) fn state(run: &RunView, theme: &Theme) -> (String, Role) {
     if let Some(Outcome::Diverged { epoch, .. }) = &run.outcome {
         return (theme.fill("diverged in epoch {}", &[epoch]), Role::Bad);
     }

@@ -55,6 +55,8 @@ pub enum Effect {
     OpenView(ViewId),
     /// Open an explorable, by its id or the beginning of one.
     Explore(String),
+    /// Draw for a light background, or for a dark one.
+    Background { light: bool },
     /// List the messages of the run.
     Messages,
     /// Leave the dashboard; asked first while a run is going.

@@ -8,6 +8,10 @@ use super::theme::{ColorDepth, Theme};
 pub struct Environment {
     pub term: String,
     pub colorterm: String,
+    /// `TERM_PROGRAM`: the terminal's name, such as `iTerm.app`.
+    pub term_program: String,
+    /// `WT_SESSION` is set: Windows Terminal.
+    pub windows_terminal: bool,
     /// `COLORFGBG`, such as `15;0`: the last number is the background.
     pub colorfgbg: String,
     /// `NO_COLOR` is set and not empty.
@@ -30,6 +34,8 @@ impl Environment {
         Self {
             term: get("TERM"),
             colorterm: get("COLORTERM"),
+            term_program: get("TERM_PROGRAM"),
+            windows_terminal: !get("WT_SESSION").is_empty(),
             colorfgbg: get("COLORFGBG"),
             no_color: !get("NO_COLOR").is_empty(),
             locale: locale("LC_CTYPE"),
@@ -40,23 +46,40 @@ impl Environment {
     /// What the terminal can most likely show.
     #[must_use]
     pub fn theme(&self) -> Theme {
-        let locale = self.locale.to_lowercase();
         let background = self.colorfgbg.rsplit(';').next().unwrap_or_default();
         Theme {
             depth: self.depth(),
             light: matches!(background, "7" | "15"),
-            unicode: (locale.contains("utf-8") || locale.contains("utf8"))
-                && !matches!(self.term.as_str(), "dumb" | "linux"),
+            unicode: self.is_utf8_locale() && self.can_draw() && self.term != "linux",
             language: Language::of_locale(&self.messages),
         }
     }
 
+    /// Whether the locale is one of UTF-8.
+    #[must_use]
+    pub fn is_utf8_locale(&self) -> bool {
+        let locale = self.locale.to_lowercase();
+        locale.contains("utf-8") || locale.contains("utf8")
+    }
+
+    /// Whether frames can be drawn at all: not on a terminal that moves no cursor, nor on one that
+    /// does not say what it is.
+    #[must_use]
+    pub fn can_draw(&self) -> bool {
+        !matches!(self.term.as_str(), "dumb" | "")
+    }
+
+    /// Whether the terminal can be asked things by escape sequences, and told its window's title:
+    /// the Linux console prints parts of them.
+    #[must_use]
+    pub fn understands_osc(&self) -> bool {
+        self.can_draw() && self.term != "linux"
+    }
+
     fn depth(&self) -> ColorDepth {
-        if self.no_color || matches!(self.term.as_str(), "dumb" | "") {
+        if self.no_color || !self.can_draw() {
             ColorDepth::None
-        } else if matches!(self.colorterm.as_str(), "truecolor" | "24bit")
-            || self.term.ends_with("-direct")
-        {
+        } else if matches!(self.colorterm.as_str(), "truecolor" | "24bit") || self.is_truecolor() {
             ColorDepth::True
         } else if self.term.contains("256color") {
             ColorDepth::Ansi256
@@ -64,7 +87,47 @@ impl Environment {
             ColorDepth::Ansi16
         }
     }
+
+    /// Whether the terminal's own name says that it has 24-bit colours: SSH forwards TERM, but not
+    /// COLORTERM.
+    fn is_truecolor(&self) -> bool {
+        if self.term.ends_with("-direct") {
+            return true;
+        }
+        let name = self.term.strip_prefix("xterm-").unwrap_or(&self.term);
+        let named = TRUECOLOR_TERMS.iter().any(|known| {
+            name.strip_prefix(known).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+        });
+        // A multiplexer passes on the variables of the terminal that it was started in, which need
+        // not be the one that it is shown on, nor does it pass on every colour.
+        let inside = ["screen", "tmux"].iter().any(|known| self.term.starts_with(known));
+        let told =
+            self.windows_terminal || TRUECOLOR_PROGRAMS.contains(&self.term_program.as_str());
+        named || told && !inside
+    }
 }
+
+/// Values of TERM, whole or before a `-`, of terminals that have 24-bit colours.
+const TRUECOLOR_TERMS: &[&str] = &[
+    "alacritty",
+    "contour",
+    "foot",
+    "ghostty",
+    "iterm",
+    "iterm2",
+    "kitty",
+    "konsole",
+    "mintty",
+    "mlterm",
+    "rio",
+    "st",
+    "vte",
+    "wezterm",
+];
+
+/// Values of TERM_PROGRAM of terminals that have 24-bit colours.
+const TRUECOLOR_PROGRAMS: &[&str] =
+    &["Hyper", "WarpTerminal", "WezTerm", "ghostty", "iTerm.app", "mintty", "rio", "vscode"];
 
 #[cfg(test)]
 mod tests {
@@ -89,5 +152,54 @@ mod tests {
         assert_eq!(theme("dumb", "", false).depth, ColorDepth::None);
         assert_eq!(theme("xterm-256color", "truecolor", true).depth, ColorDepth::None);
         assert!(!theme("dumb", "", false).unicode);
+    }
+
+    #[test]
+    fn the_name_of_a_terminal_says_truecolor_where_colorterm_was_not_forwarded() {
+        for term in [
+            "xterm-kitty",
+            "kitty",
+            "alacritty",
+            "alacritty-direct",
+            "foot",
+            "foot-extra",
+            "xterm-ghostty",
+            "ghostty",
+            "wezterm",
+            "st-256color",
+            "konsole-256color",
+            "vte-256color",
+            "xterm-direct",
+            "contour",
+            "rio",
+        ] {
+            assert_eq!(theme(term, "", false).depth, ColorDepth::True, "{term}");
+            assert_eq!(theme(term, "", true).depth, ColorDepth::None, "{term} with NO_COLOR");
+        }
+        for term in ["screen-256color", "tmux-256color", "xterm-256color", "rxvt-256color"] {
+            assert_eq!(theme(term, "", false).depth, ColorDepth::Ansi256, "{term}");
+        }
+        for term in ["screen", "linux", "vt220", "footloose", "stx"] {
+            assert_eq!(theme(term, "", false).depth, ColorDepth::Ansi16, "{term}");
+        }
+    }
+
+    #[test]
+    fn a_multiplexer_hides_the_terminal_that_it_was_started_in() {
+        let depth = |term: &str, term_program: &str| {
+            let (term, term_program) = (term.into(), term_program.into());
+            Environment { term, term_program, ..Environment::default() }.theme().depth
+        };
+        assert_eq!(depth("xterm-256color", "iTerm.app"), ColorDepth::True);
+        assert_eq!(depth("xterm-256color", "Apple_Terminal"), ColorDepth::Ansi256);
+        assert_eq!(depth("tmux-256color", "iTerm.app"), ColorDepth::Ansi256);
+        assert_eq!(depth("screen-256color", "WezTerm"), ColorDepth::Ansi256);
+    }
+
+    #[test]
+    fn what_cannot_be_drawn_on_is_known() {
+        let can_draw =
+            |term: &str| Environment { term: term.into(), ..Environment::default() }.can_draw();
+        assert!(!can_draw("dumb") && !can_draw("") && can_draw("vt100") && can_draw("linux"));
     }
 }

@@ -1,16 +1,19 @@
 //! One loop over everything that can happen: news of the run, keys, signals, the terminal's end.
 
 use super::app::App;
+use super::background::{self, Filtered, ReplyFilter};
 use super::effect::Exit;
 use super::pacer::{Limits, Pacer};
-use super::screen::{Guard, Screen};
+use super::screen::{self, Guard, Screen};
 use super::setup::Setup;
+use super::title;
 use crate::protocol::{Command, Link, Update};
-use crossbeam_channel::{Receiver, Sender, bounded, never, select, unbounded};
-use crossterm::event::{Event as Input, KeyEventKind};
+use crossbeam_channel::{Receiver, Sender, at, bounded, never, select, unbounded};
+use crossterm::event::{Event as Input, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use ratatui::buffer::Buffer;
 use rustix::event::{PollFd, PollFlags, poll};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+use rustix::process::{Signal, getpid, kill_current_process_group, kill_process};
+use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP};
 use std::io::{self, Write};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -26,7 +29,12 @@ pub enum Error {
 #[derive(Debug)]
 enum Outside {
     Input(Input),
-    Signal,
+    /// A signal asked the program to end.
+    Terminate,
+    /// SIGTSTP: the user wants the shell back for a while.
+    Suspend,
+    /// SIGCONT: the program was stopped and goes on, in the foreground or not.
+    Continued,
     TerminalGone,
 }
 
@@ -43,8 +51,17 @@ pub fn run(link: &Link, setup: Setup, limits: Limits) -> Result<Exit, Error> {
     let exit = match Screen::new(io::stdout()) {
         Ok(screen) => {
             read_input(send)?;
-            Loop { app: App::new(setup), screen, link, pacer: Pacer::new(limits, Instant::now()) }
-                .run(&outside)
+            Loop {
+                app: App::new(setup),
+                screen,
+                link,
+                pacer: Pacer::new(limits, Instant::now()),
+                replies: ReplyFilter::default(),
+                is_asked: false,
+                away: None,
+                was_going: false,
+            }
+            .run(&outside)
         }
         Err(error) => Err(error),
     };
@@ -58,59 +75,130 @@ pub fn run(link: &Link, setup: Setup, limits: Limits) -> Result<Exit, Error> {
 
 /// How long the first frame waits for something to show.
 const FIRST_NEWS: Duration = Duration::from_millis(200);
+/// How long the first frame waits for the terminal to say whether it is light or dark.
+const FIRST_REPLY: Duration = Duration::from_millis(50);
+/// Stopping takes no time where somebody can continue the program. Where nobody can (no shell with
+/// job control waits for it), the system does not stop it, and the dashboard comes back.
+const STOPPING: Duration = Duration::from_millis(200);
 
 struct Loop<'a, W: Write> {
     app: App,
     screen: Screen<W>,
     link: &'a Link,
     pacer: Pacer,
+    replies: ReplyFilter,
+    /// The terminal was asked for its background and has not answered.
+    is_asked: bool,
+    /// The terminal is given back, because the program is about to be stopped; when it is taken
+    /// again if that does not happen.
+    away: Option<Instant>,
+    /// The run was seen going: its end is news.
+    was_going: bool,
 }
 
 impl<W: Write> Loop<'_, W> {
     fn run(mut self, outside: &Receiver<Outside>) -> io::Result<Exit> {
         let mut updates = self.link.updates.clone();
-        let mut dirty = true;
-        // A frame without news would only put off the first one that has some.
-        if let Ok(update) = updates.recv_timeout(FIRST_NEWS) {
-            self.update(update);
+        if let Some(exit) = self.wait_for_something_to_show(outside, &updates)? {
+            return Ok(exit);
         }
+        let mut dirty = true;
         loop {
-            if dirty && self.pacer.may_draw(Instant::now()) {
+            if dirty && self.away.is_none() && self.pacer.may_draw(Instant::now()) {
                 self.draw()?;
                 dirty = self.app.is_waiting() || self.screen.is_unfinished();
             }
-            let timer =
-                if dirty { crossbeam_channel::at(self.pacer.next_frame()) } else { never() };
+            let timer = match self.away {
+                Some(back) => at(back),
+                None if dirty => at(self.pacer.next_frame()),
+                None => never(),
+            };
             select! {
-                recv(outside) -> news => match news {
-                    Ok(Outside::Input(input)) => {
-                        self.input(input)?;
-                        self.pacer.hurry();
-                        dirty = true;
+                recv(outside) -> news => {
+                    dirty = true;
+                    if let Some(exit) = self.outside(news.unwrap_or(Outside::TerminalGone))? {
+                        return Ok(exit);
                     }
-                    Ok(Outside::Signal) => return Ok(Exit::Terminated),
-                    Ok(Outside::TerminalGone) | Err(_) => return Ok(Exit::Gone),
-                },
+                }
                 recv(updates) -> update => {
                     dirty = true;
                     if let Ok(update) = update {
-                        self.update(update);
+                        self.update(update)?;
                         // Whatever came with it is folded into the same frame.
                         while let Ok(update) = updates.try_recv() {
-                            self.update(update);
+                            self.update(update)?;
                         }
                     } else {
                         updates = never();
                         let why = "the run's end of the connection is gone";
-                        self.update(Update::Lost(why.into()));
+                        self.update(Update::Lost(why.into()))?;
                     }
                 }
-                recv(timer) -> _ => {}
+                recv(timer) -> _ => if self.away.is_some() {
+                    self.come_back()?;
+                    dirty = true;
+                }
             }
             if let Some(exit) = self.app.exit() {
                 return Ok(exit);
             }
         }
+    }
+
+    /// A frame without news would only put off the first one that has some, and one in the wrong
+    /// colours would flash.
+    fn wait_for_something_to_show(
+        &mut self,
+        outside: &Receiver<Outside>,
+        updates: &Receiver<Update>,
+    ) -> io::Result<Option<Exit>> {
+        let start = Instant::now();
+        if self.app.setup().besides.ask_background {
+            self.screen.say(background::QUERY)?;
+            self.is_asked = true;
+        }
+        let mut updates = updates.clone();
+        let mut has_news = false;
+        loop {
+            let reply = if self.is_asked { FIRST_REPLY } else { Duration::ZERO };
+            let news = if has_news { Duration::ZERO } else { FIRST_NEWS };
+            let until = start + reply.max(news);
+            if Instant::now() >= until {
+                return Ok(None);
+            }
+            select! {
+                recv(outside) -> news => {
+                    let exit = self.outside(news.unwrap_or(Outside::TerminalGone))?;
+                    if exit.is_some() {
+                        return Ok(exit);
+                    }
+                }
+                recv(updates) -> update => {
+                    has_news = true;
+                    match update {
+                        Ok(update) => self.update(update)?,
+                        // The loop meets it again, and tells.
+                        Err(_) => updates = never(),
+                    }
+                }
+                recv(at(until)) -> _ => {}
+            }
+        }
+    }
+
+    /// Something happened around the run; how the dashboard ends, where it does.
+    fn outside(&mut self, news: Outside) -> io::Result<Option<Exit>> {
+        match news {
+            Outside::Input(input) => {
+                self.input(input)?;
+                self.pacer.hurry();
+            }
+            Outside::Terminate => return Ok(Some(Exit::Terminated)),
+            Outside::TerminalGone => return Ok(Some(Exit::Gone)),
+            Outside::Suspend => self.suspend(),
+            Outside::Continued => self.come_back()?,
+        }
+        Ok(None)
     }
 
     fn draw(&mut self) -> io::Result<()> {
@@ -119,7 +207,10 @@ impl<W: Write> Loop<'_, W> {
         }
         let mut frame = Buffer::empty(self.screen.area()?);
         self.app.render(&mut frame);
-        let bytes = self.screen.draw(frame, self.pacer.budget(Instant::now()))?;
+        let mut bytes = self.screen.draw(frame, self.pacer.budget(Instant::now()))?;
+        if self.app.setup().besides.title {
+            bytes += self.screen.set_title(&title::of(self.app.setup(), self.app.run()))?;
+        }
         self.pacer.drawn(Instant::now(), bytes, !self.screen.is_unfinished());
         // After drawing, views know how large they are and what they want to see.
         let (watch, question) = (self.app.new_wishes(), self.app.question());
@@ -128,18 +219,45 @@ impl<W: Write> Loop<'_, W> {
         Ok(())
     }
 
-    fn update(&mut self, update: Update) {
+    fn update(&mut self, update: Update) -> io::Result<()> {
         let command = self.app.update(update);
         if self.app.take_hurry() {
             self.pacer.hurry();
         }
         self.send(command);
+        let is_over = self.app.run().outcome.is_some();
+        if is_over && self.was_going && self.app.setup().besides.notify {
+            self.screen.notify(&title::of(self.app.setup(), self.app.run()))?;
+        }
+        self.was_going = !is_over;
+        Ok(())
     }
 
     fn input(&mut self, input: Input) -> io::Result<()> {
         let command = match input {
-            Input::Key(key) if key.kind != KeyEventKind::Release => self.app.key(key),
+            Input::Key(key) if key.kind != KeyEventKind::Release => match self.replies.take(key) {
+                Filtered::Key(key) if is_suspend(key) => {
+                    self.give_back();
+                    // The whole job is stopped, this process with it: by SIGTSTP, as if the
+                    // terminal had sent it. Where that fails, the dashboard comes back.
+                    let _ = kill_current_process_group(Signal::TSTP);
+                    None
+                }
+                Filtered::Key(key) => self.app.key(key),
+                Filtered::Swallowed => None,
+                Filtered::Background { light } => {
+                    // A reply to a question that nobody asked decides nothing.
+                    if std::mem::take(&mut self.is_asked) {
+                        self.app.set_background(light);
+                    }
+                    None
+                }
+            },
             Input::Mouse(mouse) => self.app.mouse(mouse),
+            Input::Paste(text) => {
+                self.app.paste(&text);
+                None
+            }
             Input::Resize(..) => {
                 self.screen.invalidate()?;
                 None
@@ -150,12 +268,39 @@ impl<W: Write> Loop<'_, W> {
         Ok(())
     }
 
+    /// Gives the terminal to the shell, for the program is about to be stopped.
+    fn give_back(&mut self) {
+        screen::restore();
+        self.away = Some(Instant::now() + STOPPING);
+    }
+
+    /// Stops this process as SIGTSTP would if it were not caught. SIGTTOU does the same and is not
+    /// caught: unlike SIGSTOP it stops nothing that nobody could continue.
+    fn suspend(&mut self) {
+        self.give_back();
+        let _ = kill_process(getpid(), Signal::TTOU);
+    }
+
+    /// Takes the terminal again and draws everything anew.
+    fn come_back(&mut self) -> io::Result<()> {
+        screen::take()?;
+        self.away = None;
+        self.screen.invalidate()?;
+        self.pacer.hurry();
+        Ok(())
+    }
+
     fn send(&self, command: Option<Command>) {
         if let Some(command) = command {
             // A run that is gone shows as `Lost` through the other channel.
             let _ = self.link.commands.send(command);
         }
     }
+}
+
+/// Ctrl-Z: in raw mode the terminal sends no signal for it.
+fn is_suspend(key: KeyEvent) -> bool {
+    key.code == KeyCode::Char('z') && key.modifiers == KeyModifiers::CONTROL
 }
 
 fn read_input(send: Sender<Outside>) -> io::Result<()> {
@@ -191,12 +336,18 @@ fn watch_for_hang_up(send: Sender<Outside>) -> io::Result<()> {
 }
 
 fn watch_for_signals(send: Sender<Outside>) -> io::Result<()> {
-    let mut signals = signal_hook::iterator::Signals::new([SIGTERM, SIGHUP, SIGINT, SIGQUIT])?;
+    let mut signals =
+        signal_hook::iterator::Signals::new([SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGTSTP, SIGCONT])?;
     let (ready, started) = bounded::<()>(1);
     thread::Builder::new().name("nntop-signals".into()).spawn(move || {
         drop(ready);
         for signal in signals.forever() {
-            let news = if signal == SIGHUP { Outside::TerminalGone } else { Outside::Signal };
+            let news = match signal {
+                SIGHUP => Outside::TerminalGone,
+                SIGTSTP => Outside::Suspend,
+                SIGCONT => Outside::Continued,
+                _ => Outside::Terminate,
+            };
             if send.send(news).is_err() {
                 return;
             }

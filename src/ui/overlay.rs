@@ -40,6 +40,9 @@ pub enum Answer {
     Effect(Effect),
 }
 
+/// Characters of a command line at most, where text is pasted into it.
+const LONGEST_LINE: usize = 200;
+
 impl Overlay {
     /// The list of keys.
     #[must_use]
@@ -117,6 +120,15 @@ impl Overlay {
                     None => Answer::Stay,
                 }
             }
+        }
+    }
+
+    /// Takes pasted text into the command line, without what no line has; elsewhere it is ignored.
+    pub fn paste(&mut self, text: &str) {
+        if let Self::Palette(line) = self {
+            let blank = |character: char| if character.is_whitespace() { ' ' } else { character };
+            let room = LONGEST_LINE.saturating_sub(line.chars().count());
+            line.extend(text.chars().map(blank).filter(|c| !c.is_control()).take(room));
         }
     }
 

@@ -62,6 +62,16 @@ pub const ENTRIES: &[Entry] = &[
     entry("explore", "sigmoid-neuron", "play with an idea, by its id or how one begins", |text| {
         Some(Effect::Explore(text.into()))
     }),
+    entry(
+        "background",
+        "light|dark",
+        "colours for a light or a dark background",
+        |text| match text {
+            "light" => Some(Effect::Background { light: true }),
+            "dark" => Some(Effect::Background { light: false }),
+            _ => None,
+        },
+    ),
     entry("messages", "", "messages of the run", |text| bare(text, Effect::Messages)),
     entry("pause", "", "pause training", |text| bare(text, Effect::Send(Command::Pause))),
     entry("resume", "", "resume training", |text| bare(text, Effect::Send(Command::Resume))),
@@ -90,12 +100,24 @@ pub fn parse(line: &str) -> Result<Effect, String> {
         [entry] => (entry.parse)(argument.trim()).ok_or_else(|| {
             format!("{}: {}, such as `:{} {}`", entry.name, entry.does, entry.name, entry.argument)
         }),
-        [] => Err(format!("there is no command {name:?}; ? lists them")),
+        [] => Err(match closest(name) {
+            Some(closest) => format!("there is no command {name:?}; did you mean {closest:?}?"),
+            None => format!("there is no command {name:?}; ? lists them"),
+        }),
         several => {
             let names: Vec<&str> = several.iter().map(|entry| entry.name).collect();
             Err(format!("{name:?} could be {}", names.join(" or ")))
         }
     }
+}
+
+/// The command whose name comes closest to a misspelt one.
+fn closest(name: &str) -> Option<&'static str> {
+    /// Of Jaro's measure, from 0 to 1: what clap takes for similar.
+    const SIMILAR: f64 = 0.7;
+    let score = |entry: &Entry| strsim::jaro(entry.name, name);
+    let closest = ENTRIES.iter().max_by(|a, b| score(a).total_cmp(&score(b)))?;
+    (score(closest) > SIMILAR).then_some(closest.name)
 }
 
 fn number(text: &str) -> Option<f64> {
@@ -128,6 +150,9 @@ mod tests {
         assert!(parse("momentum 1").is_err());
         assert!(parse("").is_err());
         assert!(parse("pause now").is_err());
+        assert!(parse("etta 1").unwrap_err().contains("did you mean \"eta\"?"));
+        assert!(parse("momemtum 0.5").unwrap_err().contains("\"momentum\""));
+        assert!(parse("xyz").unwrap_err().contains("? lists them"));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The terminal: taken over, drawn on frame by frame, given back whatever happens.
 
 use super::portion::portion;
+use crate::protocol::printable;
 use ratatui::backend::CrosstermBackend;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Rect, Size};
@@ -11,6 +12,7 @@ use std::cell::RefCell;
 use std::io::{self, Write};
 use std::rc::Rc;
 use std::sync::Once;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, ThreadId};
 
 use crossterm::cursor::{Hide, Show};
@@ -25,6 +27,14 @@ use crossterm::{execute, queue};
 /// line.
 const MOUSE_ON: &str = "\x1b[?1000h\x1b[?1002h\x1b[?1006h";
 const MOUSE_OFF: &str = "\x1b[?1006l\x1b[?1002l\x1b[?1000l";
+/// Bracketed paste: what is pasted arrives as one piece of text, not as keys.
+const PASTE_ON: &str = "\x1b[?2004h";
+const PASTE_OFF: &str = "\x1b[?2004l";
+/// Has the terminal remember the window's title, and set it as it was.
+const TITLE_SAVE: &str = "\x1b[22;0t";
+const TITLE_RESTORE: &str = "\x1b[23;0t";
+/// The longest title or notification, in characters.
+const LONGEST: usize = 120;
 
 /// Columns and rows that are drawn on at most, whatever a terminal says of itself: a frame takes
 /// memory for every cell.
@@ -56,6 +66,8 @@ pub(super) struct Screen<W: Write> {
     shown: Buffer,
     /// The row where the last frame goes on, where only a part of it was drawn.
     unfinished: Option<u16>,
+    /// The window's title as it was last set.
+    title: String,
 }
 
 impl<W: Write> Screen<W> {
@@ -67,7 +79,8 @@ impl<W: Write> Screen<W> {
         // screen takes.
         let options = TerminalOptions { viewport: Viewport::Fixed(Rect::default()) };
         let terminal = Terminal::with_options(backend, options)?;
-        Ok(Self { terminal, frame, out, shown: Buffer::default(), unfinished: None })
+        let (shown, title) = (Buffer::default(), String::new());
+        Ok(Self { terminal, frame, out, shown, unfinished: None, title })
     }
 
     /// The terminal's size, or as much of it as is drawn on.
@@ -112,10 +125,32 @@ impl<W: Write> Screen<W> {
         Ok(bytes)
     }
 
-    /// Forgets what is shown, so that the next frame is drawn whole.
+    /// Sets the window's title; returns the bytes it took: 0 where it is the one that is set.
+    pub(super) fn set_title(&mut self, title: &str) -> io::Result<usize> {
+        if title == self.title {
+            return Ok(0);
+        }
+        self.title = title.into();
+        self.say(&format!("\x1b]2;{}\x1b\\", one_line(title)))
+    }
+
+    /// Rings the bell and shows a notification (OSC 9), where the terminal does such things.
+    pub(super) fn notify(&mut self, text: &str) -> io::Result<()> {
+        self.say(&notification(text)).map(drop)
+    }
+
+    /// Writes something that is no part of a frame; returns its bytes.
+    pub(super) fn say(&mut self, sequence: &str) -> io::Result<usize> {
+        self.out.write_all(sequence.as_bytes())?;
+        self.out.flush()?;
+        Ok(sequence.len())
+    }
+
+    /// Forgets what is shown and set, so that the next frame is drawn whole.
     pub(super) fn invalidate(&mut self) -> io::Result<()> {
         self.shown = Buffer::default();
         self.unfinished = None;
+        self.title.clear();
         // Not `clear`, which asks the terminal where its cursor is: one that is busy or gone does
         // not answer.
         let area = self.area()?;
@@ -128,6 +163,20 @@ fn drawn_on(Size { width, height }: Size) -> Rect {
     Rect::new(0, 0, width.min(MOST_COLUMNS), height.min(MOST_ROWS))
 }
 
+/// The bell, and a notification (OSC 9).
+#[must_use]
+pub fn notification(text: &str) -> String {
+    format!("\x07\x1b]9;{}\x1b\\", one_line(text))
+}
+
+/// A text for the inside of an escape sequence: no control character ends or changes it.
+fn one_line(text: &str) -> String {
+    printable(text).chars().take(LONGEST).collect()
+}
+
+/// Whether this process has the terminal in raw mode on the alternate screen.
+static TAKEN: AtomicBool = AtomicBool::new(false);
+
 /// Holds the terminal in raw mode on the alternate screen; gives it back when dropped.
 #[derive(Debug)]
 pub(super) struct Guard;
@@ -137,9 +186,8 @@ impl Guard {
     #[allow(clippy::disallowed_methods)] // Nothing but escape sequences of our own is written.
     pub(super) fn take() -> io::Result<Self> {
         restore_on_panic(thread::current().id());
-        enable_raw_mode()?;
         let guard = Self;
-        execute!(io::stdout(), EnterAlternateScreen, Hide, Print(MOUSE_ON))?;
+        take()?;
         Ok(guard)
     }
 }
@@ -150,11 +198,40 @@ impl Drop for Guard {
     }
 }
 
-/// Gives the terminal back. One that is gone needs nothing.
+/// Takes the terminal, also where it was taken before and somebody else has changed it meanwhile.
 #[allow(clippy::disallowed_methods)] // Nothing but escape sequences of our own is written.
-fn restore() {
-    let _ =
-        execute!(io::stdout(), EndSynchronizedUpdate, Print(MOUSE_OFF), LeaveAlternateScreen, Show);
+pub(super) fn take() -> io::Result<()> {
+    // Leaving comes first: where the modes were changed behind our back, entering alone would do
+    // nothing, for the library takes the terminal to be raw still.
+    let _ = disable_raw_mode();
+    enable_raw_mode()?;
+    // A title that was remembered already must not be covered by our own.
+    let title = if TAKEN.swap(true, Ordering::SeqCst) { "" } else { TITLE_SAVE };
+    execute!(
+        io::stdout(),
+        Print(title),
+        EnterAlternateScreen,
+        Hide,
+        Print(MOUSE_ON),
+        Print(PASTE_ON)
+    )
+}
+
+/// Gives the terminal back, once. One that is gone needs nothing.
+#[allow(clippy::disallowed_methods)] // Nothing but escape sequences of our own is written.
+pub(super) fn restore() {
+    if !TAKEN.swap(false, Ordering::SeqCst) {
+        return;
+    }
+    let _ = execute!(
+        io::stdout(),
+        EndSynchronizedUpdate,
+        Print(PASTE_OFF),
+        Print(MOUSE_OFF),
+        LeaveAlternateScreen,
+        Show,
+        Print(TITLE_RESTORE)
+    );
     let _ = disable_raw_mode();
 }
 
@@ -176,7 +253,7 @@ fn restore_on_panic(drawing: ThreadId) {
 
 /// What gives the terminal back, in one write.
 const GIVE_BACK: &[u8] =
-    b"\x1b[?2026l\x1b[?2004l\x1b[?1006l\x1b[?1002l\x1b[?1000l\x1b[?1049l\x1b[?25h";
+    b"\x1b[?2026l\x1b[?2004l\x1b[?1006l\x1b[?1002l\x1b[?1000l\x1b[?1049l\x1b[?25h\x1b[23;0t";
 
 /// An abort, as of memory that cannot be had, unwinds nothing. To be called while the terminal is
 /// as it was.
@@ -195,12 +272,19 @@ fn restore_on_abort() {
 }
 
 #[cfg(test)]
-mod size_tests {
+mod tests {
     use super::*;
 
     #[test]
     fn a_terminal_of_any_size_is_drawn_on_as_far_as_memory_goes() {
         assert_eq!(drawn_on(Size::new(65_535, 65_535)), Rect::new(0, 0, 1000, 500));
         assert_eq!(drawn_on(Size::new(120, 40)), Rect::new(0, 0, 120, 40));
+    }
+
+    #[test]
+    fn a_title_cannot_end_its_own_sequence() {
+        assert_eq!(one_line("a\x1b\\\x07\u{9c}b\nc"), r"a\u{1b}\\u{7}\u{9c}b\nc");
+        assert_eq!(one_line(&"x".repeat(500)).len(), LONGEST);
+        assert_eq!(notification("done"), "\x07\x1b]9;done\x1b\\");
     }
 }

@@ -9,10 +9,23 @@ use crate::protocol::{Command, Reading, RunSource};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+/// What a terminal is asked and told besides frames.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Besides {
+    /// Ask whether its background is light.
+    pub ask_background: bool,
+    /// Show how the run stands as the window's title.
+    pub title: bool,
+    /// Ring the bell and show a notification when the run ends.
+    pub notify: bool,
+}
+
 /// How a dashboard is set up.
 #[derive(Clone, Debug, Default)]
 pub struct Setup {
     pub theme: Theme,
+    /// What the terminal is asked and told besides frames.
+    pub besides: Besides,
     /// The name of the run, where it has one.
     pub name: String,
     /// The run goes on without this dashboard.

@@ -4,6 +4,7 @@
 //! as different. Nothing is told by colour alone.
 
 use super::language::Language;
+use super::ramp::{self, Ramp};
 use ratatui::style::{Color, Modifier, Style};
 use std::fmt::Display;
 
@@ -103,10 +104,13 @@ const NOTHING: Tone =
 const INK: Tone =
     Tone { dark: [250, 250, 245], light: [16, 18, 24], ansi: [Color::White, Color::Black] };
 
-/// Shades between the ends of a scale.
+/// Steps of a truecolor scale between its ends.
 const STEPS: f32 = 32.0;
+
 /// With sixteen colours, a share of a scale under this looks like nothing.
 const FAINT: f32 = 0.25;
+/// With sixteen colours, a share of a scale from here on is bold.
+const LARGE: f32 = 0.6;
 
 impl Theme {
     /// The style of a piece of text.
@@ -139,24 +143,30 @@ impl Theme {
     /// A value from −1 to 1 as a colour, 0 the background: weights.
     #[must_use]
     pub fn diverging(&self, value: f32) -> Color {
-        let end = if value < 0.0 { &NEGATIVE } else { &POSITIVE };
-        self.between(end, value.abs())
+        if value < 0.0 {
+            self.scale(&NEGATIVE, &ramp::NEGATIVE, -value)
+        } else {
+            self.scale(&POSITIVE, &ramp::POSITIVE, value)
+        }
     }
 
     /// A value from 0 to 1 as a colour, 0 the background: pixels.
     #[must_use]
     pub fn sequential(&self, value: f32) -> Color {
-        self.between(&INK, value)
+        self.scale(&INK, &ramp::INK, value)
     }
 
     /// Text over a value from −1 to 1 as its ground. The sixteen colours are too strong for a
-    /// ground: there the text itself has the colour.
+    /// ground: there the text itself has the colour, and is bold where the value is large.
     #[must_use]
     pub fn shaded(&self, value: f32) -> Style {
         match self.depth {
             ColorDepth::None => Style::default(),
             ColorDepth::Ansi16 if value.abs() < FAINT => Style::default(),
-            ColorDepth::Ansi16 => Style::default().fg(self.diverging(value)),
+            ColorDepth::Ansi16 => {
+                let style = Style::default().fg(self.diverging(value));
+                if value.abs() < LARGE { style } else { style.add_modifier(Modifier::BOLD) }
+            }
             _ => Style::default().bg(self.diverging(value)),
         }
     }
@@ -191,20 +201,23 @@ impl Theme {
         self.unicode && self.depth >= ColorDepth::Ansi256
     }
 
-    fn between(&self, end: &Tone, share: f32) -> Color {
+    /// A share, from 0 to 1, of the way from the background to the end of a scale.
+    fn scale(&self, end: &Tone, ramp: &Ramp, share: f32) -> Color {
         // A broken number shows as nothing rather than as a colour.
         let share = if share.is_finite() { share.clamp(0.0, 1.0) } else { 0.0 };
-        // Few steps: an eye sees no difference, and a slow line carries fewer changes.
-        let share = (share * STEPS).round() / STEPS;
         match self.depth {
             ColorDepth::None => Color::Reset,
             ColorDepth::Ansi16 if share < FAINT => self.tone(&NOTHING),
             ColorDepth::Ansi16 => self.tone(end),
-            _ => {
+            ColorDepth::Ansi256 => Color::Indexed(ramp.at(share, self.light)),
+            ColorDepth::True => {
+                // Few steps: an eye sees no difference, and a slow line carries fewer changes.
+                let share = (share * STEPS).round() / STEPS;
                 let (from, to) = (self.rgb(&NOTHING), self.rgb(end));
                 let mix =
                     |a: u8, b: u8| (f32::from(a) + share * (f32::from(b) - f32::from(a))) as u8;
-                self.color([0, 1, 2].map(|channel| mix(from[channel], to[channel])))
+                let [r, g, b] = [0, 1, 2].map(|channel| mix(from[channel], to[channel]));
+                Color::Rgb(r, g, b)
             }
         }
     }
@@ -274,6 +287,17 @@ mod tests {
         let scales = [-1.0, -0.1, 0.1, 1.0].map(|value| theme.diverging(value));
         for color in texts.chain(series).chain(scales).chain([theme.sequential(1.0)]) {
             assert!(!invisible.contains(&color), "{color}");
+        }
+    }
+
+    #[test]
+    fn sixteen_colours_keep_signs_and_sizes_apart() {
+        for light in [false, true] {
+            let theme = Theme { depth: ColorDepth::Ansi16, light, ..Theme::default() };
+            let styles = [-1.0, -0.4, 0.0, 0.4, 1.0].map(|value| theme.shaded(value));
+            for (index, style) in styles.iter().enumerate() {
+                assert!(!styles[..index].contains(style), "{light}: {styles:?}");
+            }
         }
     }
 

@@ -158,7 +158,8 @@ fn no_key_is_lost_while_the_size_changes() {
 #[test]
 fn without_colours_or_unicode_it_still_says_everything() {
     let mut terminal = Start::nntop(&["train", "--inline", "--epochs", "1000"])
-        .env("TERM", "dumb")
+        .env("TERM", "vt100")
+        .env("LANG", "C")
         .env("COLORTERM", "")
         .env("NO_COLOR", "1")
         .size(80, 24)

@@ -5,7 +5,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use std::io::{ErrorKind, Read, Write};
 use std::num::NonZeroU16;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -17,6 +17,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 struct Shared {
     parser: Mutex<Option<vt100::Parser>>,
     changed: Condvar,
+    /// Everything that was written, as it was written.
+    raw: Mutex<Vec<u8>>,
     bytes: AtomicUsize,
     hang_up: AtomicBool,
 }
@@ -50,7 +52,9 @@ impl Start {
         command.env("TERM", "xterm-256color");
         command.env("COLORTERM", "truecolor");
         command.env("LANG", "C.UTF-8");
-        command.env_remove("NO_COLOR");
+        for name in ["NO_COLOR", "COLORFGBG", "TERM_PROGRAM", "WT_SESSION", "LC_ALL", "LC_CTYPE"] {
+            command.env_remove(name);
+        }
         Self { command, columns: 120, rows: 40 }
     }
 
@@ -69,6 +73,12 @@ impl Start {
     /// With an environment variable.
     pub fn env(mut self, name: &str, value: impl AsRef<std::ffi::OsStr>) -> Self {
         self.command.env(name, value);
+        self
+    }
+
+    /// Without an environment variable.
+    pub fn env_remove(mut self, name: &str) -> Self {
+        self.command.env_remove(name);
         self
     }
 
@@ -134,7 +144,7 @@ impl Terminal {
                 screen.contents()
             );
             let wait = self.shared.changed.wait_timeout(parser, Duration::from_millis(100));
-            parser = wait.unwrap().0;
+            parser = wait.unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 
@@ -150,6 +160,30 @@ impl Terminal {
             parser.set_size(dimension(rows), dimension(columns));
         }
         self.master.as_ref().expect("open").resize(size(columns, rows)).unwrap();
+    }
+
+    /// Everything that was written so far, escape sequences as well.
+    pub fn raw(&self) -> String {
+        String::from_utf8_lossy(&self.shared.raw.lock().unwrap()).into_owned()
+    }
+
+    /// Waits until something was written, escape sequences as well; all that was written.
+    #[track_caller]
+    pub fn wait_for_raw(&self, text: &str) -> String {
+        let start = Instant::now();
+        loop {
+            let raw = self.raw();
+            if raw.contains(text) {
+                return raw;
+            }
+            assert!(start.elapsed() < PATIENCE, "never written: {text:?}\n{}", self.text());
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// Pastes text, as a terminal with bracketed paste does.
+    pub fn paste(&mut self, text: &str) {
+        self.type_keys(&format!("\x1b[200~{text}\x1b[201~"));
     }
 
     /// Bytes the program has written so far.
@@ -195,7 +229,8 @@ impl Terminal {
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<vt100::Parser>> {
-        self.shared.parser.lock().unwrap()
+        // A test that fails while it looks at the screen must be able to tidy up.
+        self.shared.parser.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -218,7 +253,10 @@ fn read_screen(mut stream: Box<dyn Read + Send>, fd: std::os::fd::RawFd, shared:
             Ok(0) => break,
             Ok(count) => {
                 shared.bytes.fetch_add(count, Ordering::SeqCst);
-                if let Some(parser) = shared.parser.lock().unwrap().as_mut() {
+                shared.raw.lock().unwrap().extend(&buffer[..count]);
+                if let Some(parser) =
+                    shared.parser.lock().unwrap_or_else(PoisonError::into_inner).as_mut()
+                {
                     parser.process(&buffer[..count]);
                 }
                 shared.changed.notify_all();
@@ -249,5 +287,6 @@ fn parser(columns: u16, rows: u16) -> vt100::Parser {
 }
 
 fn dimension(cells: u16) -> NonZeroU16 {
-    NonZeroU16::new(cells).expect("a terminal has at least one cell")
+    // A terminal that does not know its size says 0; what it shows has to go somewhere.
+    NonZeroU16::new(cells).unwrap_or(NonZeroU16::MIN)
 }

@@ -177,7 +177,7 @@ fn print(
     for experiment in experiments {
         let running = Running::spawn(experiment, options).context("cannot start a thread")?;
         lock(&signal).watch(&running.commands);
-        let (mut out, mut bar) = (output::out(), output::err_is_terminal().then(output::err));
+        let (mut out, mut bar) = (output::out(), headless::has_bar().then(output::err));
         let bar = bar.as_mut();
         let view = headless::follow(&running.events, &running.commands, format, &mut out, bar)?;
         lock(&signal).current = None;

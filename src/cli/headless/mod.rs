@@ -7,10 +7,12 @@ use super::args::OutputArgs;
 use super::output::{self, Output};
 use super::signals;
 use crate::protocol::{Command, Event, Outcome, RunView};
+use crate::ui::{Environment, notification};
 use anyhow::{Context, bail};
 use crossbeam_channel::{Receiver, Sender};
 use std::io;
 use std::process::ExitCode;
+use text::counted;
 
 /// How a run is printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +28,7 @@ pub(super) fn run(
     commands: &Sender<Command>,
     events: &Receiver<Event>,
     output: &OutputArgs,
+    notify: bool,
 ) -> anyhow::Result<ExitCode> {
     let stop = commands.clone();
     signals::on_signal(move || {
@@ -34,13 +37,38 @@ pub(super) fn run(
     })
     .context("cannot listen for signals")?;
     let format = if output.json { Format::Json } else { Format::Text };
-    let (mut out, mut bar) = (output::out(), output::err_is_terminal().then(output::err));
+    let (mut out, mut bar) = (output::out(), has_bar().then(output::err));
     let view = follow(events, commands, format, &mut out, bar.as_mut())?;
+    if notify {
+        let ending = match &view.outcome {
+            Some(Outcome::Completed(_)) | None => "completed",
+            Some(Outcome::Stopped) => "stopped",
+            Some(Outcome::Diverged { .. }) => "diverged",
+            Some(Outcome::Failed(_)) => "failed",
+        };
+        ring(&format!("nntop: {ending} after {}", counted(view.epoch(), "epoch")));
+    }
     match view.outcome {
         Some(Outcome::Diverged { epoch, hint }) => bail!("diverged in epoch {epoch}: {hint}"),
         Some(Outcome::Failed(reason)) => bail!("{reason}"),
         Some(Outcome::Completed(_) | Outcome::Stopped) | None => Ok(ExitCode::SUCCESS),
     }
+}
+
+/// Whether standard error is a terminal on which a progress bar can be drawn over itself.
+pub(super) fn has_bar() -> bool {
+    output::err_is_terminal() && Environment::read().can_draw()
+}
+
+/// Rings the bell of the terminal, and shows a notification where it may know how to.
+pub(super) fn ring(text: &str) {
+    if !output::err_is_terminal() {
+        return;
+    }
+    let understands_osc = Environment::read().understands_osc();
+    let sequence = if understands_osc { notification(text) } else { "\x07".into() };
+    // A terminal that is gone hears nothing.
+    let _ = output::err().own(&sequence);
 }
 
 /// Prints a run's events to `out`, and its progress to `bar` where there is one (a terminal),

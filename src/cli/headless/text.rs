@@ -72,18 +72,42 @@ fn started(info: &RunInfo, out: &mut Output<'_>) -> io::Result<()> {
         info.validation_size,
         info.test_size
     )?;
+    let regularizer = match info.regularizer.as_str() {
+        "none" | "" => "regularizer none".to_string(),
+        penalty => format!("regularizer {penalty}, lambda {}", info.regularization),
+    };
+    let momentum = match info.momentum {
+        0.0 => String::new(),
+        momentum => format!(" {momentum}"),
+    };
     writeln!(
         out,
-        "# {} cost | {} | regularizer {} | eta {} | mini-batch {} | {} epochs | seed {} | {} threads",
+        "# {} activation | {} initial weights | {} cost | {}{momentum} | {regularizer} | dropout {} \
+         | eta {} | mini-batch {} | {} | seed {} | {}",
+        info.activation,
+        info.init,
         info.cost,
         info.optimizer,
-        info.regularizer,
+        info.dropout,
         info.learning_rate,
         info.batch_size,
-        info.epochs,
+        counted(info.epochs, "epoch"),
         info.seed,
-        info.threads
+        counted(info.threads, "thread"),
     )?;
+    let mut more = Vec::new();
+    if !matches!(info.schedule.as_str(), "constant" | "") {
+        more.push(info.schedule.clone());
+    }
+    if !info.expand.is_empty() {
+        more.push(format!("expanded by {}", info.expand.join(", ")));
+    }
+    if info.all_images {
+        more.push("learns from the validation images, too".into());
+    }
+    if !more.is_empty() {
+        writeln!(out, "# {}", more.join(" | "))?;
+    }
     writeln!(
         out,
         "#{:>5} {:>10} {:>10} {:>10} {:>9} {:>9} {:>9} {:>9} {:>8} {:>10}  bias gradient norms",
@@ -174,6 +198,14 @@ fn cost(cost: Option<f64>) -> String {
 
 fn percent(fraction: Option<f64>) -> String {
     fraction.map_or("-".into(), |fraction| format!("{:.2}%", fraction * 100.0))
+}
+
+/// A number of things: 1 epoch, 2 epochs.
+pub(super) fn counted(number: impl Into<u64>, thing: &str) -> String {
+    match number.into() {
+        1 => format!("1 {thing}"),
+        number => format!("{number} {thing}s"),
+    }
 }
 
 /// Five digits, whatever the magnitude.

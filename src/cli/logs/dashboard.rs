@@ -35,7 +35,8 @@ pub(super) fn show(
         .name("nntop-logs".into())
         .spawn(move || read(&reader, &news))
         .context("cannot start a thread")?;
-    ui::run(&Link { commands, updates }, setup(source, view, display), display.limits())?;
+    let setup = Setup { besides: display.besides(), ..setup(source, view, display) };
+    ui::run(&Link { commands, updates }, setup, display.limits())?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -68,7 +69,8 @@ pub(super) fn once(
     size: (u16, u16),
     display: &DisplayArgs,
 ) -> String {
-    let mut app = App::new(setup(Arc::new(SharedCatalog::loaded(catalog)), view, display));
+    let setup = setup(Arc::new(SharedCatalog::loaded(catalog)), view, display);
+    let mut app = App::new(Setup { theme: display.text_theme(), ..setup });
     let mut buffer = Buffer::empty(Rect::new(0, 0, size.0, size.1));
     app.render(&mut buffer);
     text(&buffer)

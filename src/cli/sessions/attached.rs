@@ -7,7 +7,7 @@ use super::super::{REFUTED, dashboard, headless, output};
 use super::start;
 use crate::protocol::{Command, Link, Update};
 use crate::session::{self, Attachment, ConnectError, Record, RunDir, State, Summary, Task};
-use crate::ui::{self, Exit, Setup, ViewId};
+use crate::ui::{self, Exit, Language, Setup, ViewId};
 use std::process::ExitCode;
 
 /// Shows a run until the user leaves: live by its session, else from what is kept of it.
@@ -16,9 +16,9 @@ pub(crate) fn show(
     attachment: Attachment,
     display: &DisplayArgs,
 ) -> anyhow::Result<ExitCode> {
-    if !dashboard::has_terminal() {
+    if let Err(why) = dashboard::terminal() {
         return Err(Usage::because(format!(
-            "there is no terminal to draw on; `nntop attach {} --once` prints a picture",
+            "{why}; `nntop attach {} --once` prints a picture",
             run.name()
         ))
         .into());
@@ -28,13 +28,15 @@ pub(crate) fn show(
     let is_training = Record::read(run).is_ok_and(|r| matches!(r.task, Task::Training(_)));
     let can_go_on = is_training && !read_only;
     let directory = std::env::current_dir().unwrap_or_default();
-    let setup = Setup { read_only, can_go_on, directory, save_picture, ..setup(run, display) };
+    let besides = display.besides();
+    let setup =
+        Setup { besides, read_only, can_go_on, directory, save_picture, ..setup(run, display) };
     let (link, exit) = match session::attach(run, attachment) {
         Ok(connection) => {
             let setup = Setup { detachable: true, ..setup };
             let exit = ui::run(&connection.link, setup, display.limits())?;
             if !matches!(exit, Exit::GoOn(_)) {
-                return leave(run, connection.link, exit);
+                return leave(run, connection.link, exit, display.theme().language());
             }
             (connection.link, exit)
         }
@@ -55,12 +57,24 @@ pub(crate) fn show(
 }
 
 /// The dashboard of a run: an experiment's opens on its figures.
-pub(super) fn setup(run: &RunDir, display: &DisplayArgs) -> Setup {
+pub(crate) fn setup(run: &RunDir, display: &DisplayArgs) -> Setup {
     // Of a record that cannot be read, whatever is left is shown.
     let task = Record::read(run).map(|record| record.task);
     let view =
         if matches!(task, Ok(Task::Experiment { .. })) { ViewId::Book } else { ViewId::Overview };
     Setup { theme: display.theme(), name: run.name(), view, ..Setup::default() }
+}
+
+/// A link for somebody who only looks: to the session of a run that is live, else to what is kept
+/// of it; and what to know of it.
+pub(crate) fn look_at(run: &RunDir) -> anyhow::Result<(Link, Option<String>)> {
+    match session::attach(run, Attachment::ReadOnly) {
+        Ok(connection) => Ok((connection.link, None)),
+        Err(ConnectError::NotLive(_)) => {
+            Ok((session::browse(run, Attachment::ReadOnly)?, notice(&session::summarize(run))))
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// What whoever looks at a run that is not live should know.
@@ -73,7 +87,7 @@ pub(super) fn notice(summary: &Summary) -> Option<String> {
 }
 
 /// Ends the run where the user said so, and says what became of it.
-fn leave(run: &RunDir, link: Link, exit: Exit) -> anyhow::Result<ExitCode> {
+fn leave(run: &RunDir, link: Link, exit: Exit, language: Language) -> anyhow::Result<ExitCode> {
     let name = run.name();
     match exit {
         Exit::Stop => {
@@ -82,7 +96,8 @@ fn leave(run: &RunDir, link: Link, exit: Exit) -> anyhow::Result<ExitCode> {
             wait_for_the_end(&link);
         }
         Exit::Detach | Exit::Terminated => {
-            say(&format!("left {name}; `nntop attach {name}` comes back to it"));
+            let text = language.say("left {0}; `nntop attach {0}` comes back to it");
+            say(&text.replace("{0}", &name));
             return Ok(ExitCode::SUCCESS);
         }
         Exit::Gone | Exit::GoOn(_) => return Ok(ExitCode::SUCCESS),
@@ -91,14 +106,21 @@ fn leave(run: &RunDir, link: Link, exit: Exit) -> anyhow::Result<ExitCode> {
     drop(link);
     let summary = session::summarize(run);
     headless::print_claims(&session::replay(run))?;
-    say(&sentence(&summary));
-    Ok(match summary.state {
-        State::Diverged | State::Failed | State::Interrupted | State::Unreachable => {
-            ExitCode::FAILURE
-        }
+    say(&sentence(&summary, language));
+    Ok(exit_code(&summary))
+}
+
+/// The exit code of a run that is over.
+pub(super) fn exit_code(summary: &Summary) -> ExitCode {
+    match summary.state {
+        State::Diverged
+        | State::Failed
+        | State::Interrupted
+        | State::Unreachable
+        | State::Unreadable => ExitCode::FAILURE,
         _ if summary.claims_holding < summary.claims => ExitCode::from(REFUTED),
         _ => ExitCode::SUCCESS,
-    })
+    }
 }
 
 fn wait_for_the_end(link: &Link) {
@@ -115,25 +137,35 @@ fn wait_for_the_end(link: &Link) {
 }
 
 /// How a run stands, in a line that stays on the terminal.
-pub(super) fn sentence(summary: &Summary) -> String {
+pub(super) fn sentence(summary: &Summary, language: Language) -> String {
     let Summary { name, state, epoch, epochs, on_resume, .. } = summary;
-    let reached = match &summary.experiment {
-        Some(id) => {
-            format!(" {id}, {} of {} claims hold", summary.claims_holding, summary.claims)
+    let mut parts = vec![match &summary.experiment {
+        Some(id) => language.fill(
+            "{} {}, {} of {} claims hold",
+            &[&language.say(state.word()), id, &summary.claims_holding, &summary.claims],
+        ),
+        None if summary.networks > 1 => language
+            .fill("{}, {} networks that vote", &[&language.say(state.word()), &summary.networks]),
+        None if *epochs == 1 => {
+            language.fill("{} after {} of 1 epoch", &[&language.say(state.word()), epoch])
         }
-        None if summary.networks > 1 => format!(", {} networks that vote", summary.networks),
-        None => format!(" after {epoch} of {epochs} epochs"),
-    };
+        None => {
+            language.fill("{} after {} of {} epochs", &[&language.say(state.word()), epoch, epochs])
+        }
+    }];
     let accuracy = summary.best_accuracy.filter(|_| summary.experiment.is_none());
-    let accuracy = accuracy.map_or_else(String::new, |accuracy| {
-        format!(", best validation accuracy {:.2}%", 100.0 * accuracy)
-    });
+    parts.extend(accuracy.map(|accuracy| {
+        language.fill("best validation accuracy {}", &[&format!("{:.2}%", 100.0 * accuracy)])
+    }));
     let hint = match state {
-        State::Interrupted | State::Stopped => format!("; `nntop resume {name}` {on_resume}"),
-        _ if summary.live => format!("; `nntop attach {name}` shows it"),
+        State::Interrupted | State::Stopped => {
+            let then = language.say(on_resume);
+            language.fill("; `nntop resume {}` {}", &[name, &then])
+        }
+        _ if summary.live => language.fill("; `nntop attach {}` shows it", &[name]),
         _ => String::new(),
     };
-    format!("{name}: {}{reached}{accuracy}{hint}", state.word())
+    format!("{name}: {}{hint}", parts.join(language.say(", ")))
 }
 
 /// Prints a line for whoever is still there to read it.

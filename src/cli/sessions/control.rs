@@ -4,6 +4,7 @@ use super::super::output;
 use super::attached::sentence;
 use crate::protocol::{Activity, Command, Event, Level, Link, Outcome, RunView, Step, Update};
 use crate::session::{self, Attachment, ConnectError, Record, RunDir, Task};
+use crate::ui::Language;
 use anyhow::{anyhow, bail};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -101,7 +102,9 @@ fn tell(
         None => session::attach(run, Attachment::Control),
     };
     let connection = connected.map_err(|error| match error {
-        ConnectError::NotLive(_) => anyhow!("{error}; {}", sentence(&session::summarize(run))),
+        ConnectError::NotLive(_) => {
+            anyhow!("{error}; {}", sentence(&session::summarize(run), Language::English))
+        }
         error => error.into(),
     })?;
     let effect = effect(&connection.link, &run.name(), command, patience, done)?;

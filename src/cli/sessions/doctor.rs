@@ -2,6 +2,7 @@
 
 use super::super::output;
 use super::logout::{self, Logout};
+use crate::cli::dashboard::{self, NoTerminal};
 use crate::linalg::{cpu_path, cpu_paths};
 use crate::protocol::PROTOCOL_VERSION;
 use crate::session::{self, Home};
@@ -80,22 +81,23 @@ fn linkage() -> Finding {
 }
 
 fn terminal() -> Finding {
-    let here = io::stdin().is_terminal() && output::out_is_terminal();
     let term = Environment::read().term;
-    let text = match (here, term.is_empty()) {
-        (true, false) => format!("TERM={term}"),
-        (true, true) => "TERM is not set: nothing but plain text can be drawn".into(),
-        (false, _) => "none here: runs are printed as lines, `nntop train --headless`".into(),
+    let (text, good) = match dashboard::terminal() {
+        Ok(()) => (format!("TERM={term}"), true),
+        Err(NoTerminal::Missing) => {
+            ("none here: runs are printed as lines, `nntop train --headless`".into(), false)
+        }
+        Err(why) => (format!("{why}; until then runs are printed as lines"), false),
     };
-    let good = here && !term.is_empty();
+    let here = io::stdin().is_terminal() && output::out_is_terminal();
     Finding { key: "terminal", title: "terminal", value: json!(here), text, good }
 }
 
 fn size() -> Finding {
     // `stty size` is what a terminal says of itself; 0×0 is one that does not know.
-    let size = output::terminal_size().filter(|size| size.0 > 0);
+    let size = output::terminal_size();
     let (value, text, good) = match size {
-        Some((columns, rows)) => {
+        Some((columns, rows)) if columns > 0 && rows > 0 => {
             let advice = match (columns >= 120 && rows >= 40, columns >= 40 && rows >= 12) {
                 (true, _) => "everything fits",
                 (false, true) => "120×40 shows everything at once",
@@ -104,39 +106,54 @@ fn size() -> Finding {
             let fits = columns >= 40 && rows >= 12;
             (json!([columns, rows]), format!("{columns}×{rows}; {advice}"), fits)
         }
+        Some((columns, rows)) => {
+            let text =
+                format!("{columns}×{rows}: `stty rows 40 columns 120` tells how large it is");
+            (Value::Null, text, false)
+        }
         None => (Value::Null, "not known".into(), false),
     };
     Finding { key: "size", title: "size", value, text, good }
 }
 
+/// What makes all colours arrive through programs between the terminal and this one.
+const TRUECOLOR: &str = "truecolor: `export COLORTERM=truecolor`; through tmux, `set -as \
+     terminal-features ',*:RGB'` in ~/.tmux.conf; through ssh, `SendEnv COLORTERM` here and \
+     `AcceptEnv COLORTERM` there; or `--color truecolor` each time";
+
 fn colours() -> Finding {
     let environment = Environment::read();
     let (name, text) = match environment.theme().depth {
-        ColorDepth::True => ("truecolor", "truecolor"),
-        ColorDepth::Ansi256 => ("256", "256; COLORTERM=truecolor if the terminal has more"),
-        ColorDepth::Ansi16 => ("16", "16; set TERM to one such as xterm-256color"),
-        ColorDepth::None if environment.no_color => ("none", "none: NO_COLOR is set"),
-        ColorDepth::None => ("none", "none: TERM says so"),
+        ColorDepth::True => ("truecolor", "truecolor".into()),
+        ColorDepth::Ansi256 => ("256", format!("256; {TRUECOLOR}")),
+        ColorDepth::Ansi16 => {
+            ("16", "16; if the terminal has more: `export TERM=xterm-256color`".into())
+        }
+        ColorDepth::None if environment.no_color => ("none", "none: NO_COLOR is set".into()),
+        ColorDepth::None => ("none", "none: TERM says so".into()),
     };
     let good = matches!(name, "truecolor" | "256");
-    Finding { key: "colours", title: "colours", value: json!(name), text: text.into(), good }
+    Finding { key: "colours", title: "colours", value: json!(name), text, good }
 }
 
 fn unicode() -> Finding {
     let environment = Environment::read();
     let good = environment.theme().unicode;
-    let locale = &environment.locale;
-    let text = if good {
-        locale.clone()
-    } else {
-        format!("locale `{locale}`: ASCII is drawn; LANG=C.UTF-8 gives finer pictures")
+    let Environment { locale, term, .. } = &environment;
+    let text = match (good, environment.is_utf8_locale()) {
+        (true, _) => locale.clone(),
+        // The locale is not what is missing.
+        (false, true) => format!("TERM={term} has no characters beside ASCII: ASCII is drawn"),
+        (false, false) => {
+            format!("locale `{locale}`: ASCII is drawn; LANG=C.UTF-8 gives finer pictures")
+        }
     };
     Finding { key: "utf8", title: "UTF-8", value: json!(good), text, good }
 }
 
 fn mouse() -> Finding {
     let term = Environment::read().term;
-    let good = !matches!(term.as_str(), "" | "dumb" | "linux");
+    let good = Environment::read().can_draw() && term != "linux";
     let text = if good { "clicks and wheel, where the terminal reports them" } else { "none" };
     Finding { key: "mouse", title: "mouse", value: json!(good), text: text.into(), good }
 }

@@ -6,11 +6,14 @@ use super::find;
 use crate::protocol::printable;
 use crate::session::{self, Home, RunDir, Summary};
 use anyhow::{Context, bail};
+use serde_json::Value;
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 use std::thread;
 use std::time::{Duration, Instant};
+use unicode_width::UnicodeWidthStr;
 
 /// How long a session that nobody looks at may take to end.
 const LEAVE: Duration = Duration::from_secs(5);
@@ -31,15 +34,20 @@ pub(super) fn ls(json: bool) -> anyhow::Result<ExitCode> {
     if runs.is_empty() && output::out_is_terminal() {
         writeln!(output::err(), "no runs yet; `nntop` starts one")?;
     }
-    let header = ["NAME", "STATE", "EPOCH", "BEST", "AGE", "CLIENTS", "ID", "NETWORK"];
-    let rows: Vec<[String; 8]> = runs.iter().map(row).collect();
-    let widths: Vec<usize> = (0..header.len())
-        .map(|column| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0))
-        .zip(header.map(str::len))
-        .map(|(cells, header)| cells.max(header))
+    let differing = differing(&runs);
+    let mut header = vec!["NAME", "STATE", "EPOCH", "BEST", "AGE", "CLIENTS", "ID", "NETWORK"];
+    header.extend((!differing.is_empty()).then_some("RECIPE"));
+    let rows: Vec<Vec<String>> = runs.iter().map(|run| row(run, &differing)).collect();
+    let widths: Vec<usize> = header
+        .iter()
+        .enumerate()
+        .map(|(column, name)| {
+            let cells = rows.iter().map(|row| row.get(column).map_or(0, |cell| cell.width()));
+            cells.max().unwrap_or(0).max(name.width())
+        })
         .collect();
     if !rows.is_empty() {
-        writeln!(out, "{}", line(&header.map(String::from), &widths))?;
+        writeln!(out, "{}", line(&header, &widths))?;
     }
     for row in &rows {
         writeln!(out, "{}", line(row, &widths))?;
@@ -52,8 +60,8 @@ pub(super) fn ls(json: bool) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn row(run: &Summary) -> [String; 8] {
-    [
+fn row(run: &Summary, differing: &[String]) -> Vec<String> {
+    vec![
         run.name.clone(),
         run.state.word().into(),
         if run.epochs > 0 { format!("{}/{}", run.epoch, run.epochs) } else { "-".into() },
@@ -62,8 +70,11 @@ fn row(run: &Summary) -> [String; 8] {
         if run.live { run.clients.to_string() } else { "-".into() },
         run.id.clone(),
         work(run),
+        choices(run, differing),
     ]
+    .into_iter()
     .map(|cell| cut(&cell))
+    .collect()
 }
 
 /// A cell of at most [`MOST_CELL`] printable characters: a network can have any number of layers.
@@ -73,6 +84,42 @@ fn cut(cell: &str) -> String {
         return cell.into_owned();
     }
     cell.chars().take(MOST_CELL - 1).chain(['…']).collect()
+}
+
+/// The choices of recipes that are not the same in all runs, but for what has a column.
+fn differing(runs: &[Summary]) -> Vec<String> {
+    /// Shown elsewhere in the list, or without influence on the result.
+    const SHOWN: [&str; 4] = ["layers", "also", "epochs", "threads"];
+    let mut recipes = runs.iter().map(|run| &run.recipe).filter(|recipe| !recipe.is_empty());
+    let Some(first) = recipes.next() else { return Vec::new() };
+    let mut differing = BTreeSet::new();
+    for recipe in recipes {
+        let names = first.keys().chain(recipe.keys());
+        differing.extend(names.filter(|name| first.get(*name) != recipe.get(*name)));
+    }
+    let differs = |name: &&String| differing.contains(name) && !SHOWN.contains(&name.as_str());
+    // In the order of the recipe's fields; what only others have comes last.
+    let known = first.keys().filter(differs);
+    let others =
+        differing.iter().copied().filter(|name| !first.contains_key(*name)).filter(differs);
+    known.chain(others).cloned().collect()
+}
+
+/// What a run has chosen where others have chosen otherwise.
+fn choices(run: &Summary, differing: &[String]) -> String {
+    let choice = |name: &String| {
+        let value = run.recipe.get(name)?;
+        let name = name.replace('_', "-");
+        Some(match value {
+            Value::Null => return None,
+            Value::Bool(false) => return None,
+            Value::Bool(true) => name,
+            Value::String(text) => format!("{name} {text}"),
+            Value::Array(list) if list.is_empty() => return None,
+            other => format!("{name} {}", other.to_string().replace('"', "")),
+        })
+    };
+    differing.iter().filter_map(choice).collect::<Vec<_>>().join(", ")
 }
 
 /// The network, or the experiment and how it stands.
@@ -87,8 +134,11 @@ fn work(run: &Summary) -> String {
     }
 }
 
-fn line(cells: &[String; 8], widths: &[usize]) -> String {
-    let padded = cells.iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}"));
+fn line(cells: &[impl AsRef<str>], widths: &[usize]) -> String {
+    let padded = cells.iter().zip(widths).map(|(cell, width)| {
+        let cell = cell.as_ref();
+        format!("{cell}{}", " ".repeat(width.saturating_sub(cell.width())))
+    });
     padded.collect::<Vec<_>>().join("  ").trim_end().to_string()
 }
 
@@ -163,7 +213,9 @@ pub(super) fn until_free(run: &RunDir) -> anyhow::Result<bool> {
 /// Whether the user wants a run removed.
 fn ask(run: &RunDir) -> anyhow::Result<bool> {
     if !io::stdin().is_terminal() {
-        return Err(Usage::because("there is nobody to ask; give --yes to remove runs").into());
+        let problem =
+            format!("there is nobody to ask whether to remove `{}`; give --yes", run.name());
+        return Err(Usage::because(problem).into());
     }
     let summary = session::summarize(run);
     let state = summary.state.word();

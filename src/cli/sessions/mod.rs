@@ -8,6 +8,7 @@ mod logout;
 mod once;
 mod save;
 mod start;
+mod wait;
 
 pub(super) use start::{Begun, Start, begin};
 
@@ -20,7 +21,16 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use attached::show;
+pub(super) use attached::{look_at, setup};
 use logout::warn_of_logout;
+
+const WAIT_HELP: &str = "\
+Exit codes: 0 completed or stopped, 1 failed, diverged or interrupted, 3 a claim of the book does
+not hold.
+
+Examples:
+  nntop wait night && nntop eval night          # what comes after a run
+  nntop wait night --notify                     # ring the bell at its end";
 
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum SessionCommand {
@@ -41,6 +51,9 @@ pub(crate) enum SessionCommand {
     Step(StepArgs),
     /// End a run; it can still be looked at, and resumed
     Stop(RunArgs),
+    /// Wait until a run is over; exits with its exit code
+    #[command(after_help = WAIT_HELP)]
+    Wait(RunArgs),
     /// Save a run's model to a file; without one, write a checkpoint now, and the model where the
     /// run has a place for it
     Save(SaveArgs),
@@ -139,6 +152,7 @@ pub(super) fn run(command: SessionCommand, display: &DisplayArgs) -> anyhow::Res
         SessionCommand::Resume(args) => start::resume(&args, display),
         SessionCommand::Step(args) => control::step(&args.run.live()?, args.epochs, args.batches),
         SessionCommand::Stop(args) => control::stop(&args.live()?),
+        SessionCommand::Wait(args) => wait::wait(&args.any()?, display),
         SessionCommand::Save(args) => save::run(&args),
         SessionCommand::Logs(args) => list::logs(&args.any()?),
         SessionCommand::Rm(args) => list::rm(&args.runs, args.yes),

@@ -54,9 +54,10 @@ impl Recorder {
         let interrupted = matches!(event, Event::Finished(Outcome::Stopped))
             && self.interrupted.load(Ordering::SeqCst);
         if !interrupted {
+            let is_news = self.file.is_news(&event);
             let result = self.file.append(&event);
             self.note(result);
-            self.tell(&event);
+            self.tell(&event, is_news);
             // The hub lives as long as the process.
             let _ = self.hub.send(event);
         }
@@ -100,10 +101,12 @@ impl Recorder {
         let _ = self.hub.send(Event::Log(LogLine { level, text }));
     }
 
-    /// Tells people, in the log.
-    fn tell(&mut self, event: &Event) {
+    /// Tells people, in the log, once: a resumed run begins by telling what it told before.
+    fn tell(&mut self, event: &Event, is_news: bool) {
         match event {
-            Event::Started(info) => self.log.say(beginning(info)),
+            Event::Started(info) if is_news => self.log.say(beginning(info)),
+            Event::Started(_) => self.log.say("the run goes on in a new process"),
+            _ if !is_news => {}
             Event::EpochEnded(stats) => {
                 let accuracy = stats.validation_accuracy.or(stats.test_accuracy);
                 let accuracy =

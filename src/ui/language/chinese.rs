@@ -2,6 +2,7 @@
 
 mod first_chapters;
 mod later_chapters;
+mod leaving;
 mod playing;
 mod runs;
 
@@ -18,6 +19,7 @@ pub(super) const TABLES: &[&[Entry]] = &[
     runs::TABLE,
     first_chapters::TABLE,
     later_chapters::TABLE,
+    leaving::TABLE,
 ];
 
 /// The book's terms.
@@ -173,6 +175,9 @@ const VIEWS: &[Entry] = &[
     ("epoch {}", "第 {} 个迭代期"),
     ("epoch {} + {} batches", "第 {} 个迭代期 + {} 个小批量"),
     ("messages of the run", "本次运行的消息"),
+    ("colours for a light or a dark background", "浅色或深色背景的配色"),
+    ("colours for a light background", "浅色背景的配色"),
+    ("colours for a dark background", "深色背景的配色"),
     ("Messages of the run", "本次运行的消息"),
     ("nothing was said yet", "还没有消息"),
     ("beside it in the list", "列表中的邻近图像"),

@@ -1,10 +1,11 @@
 //! Numbers as pixels: weights as heatmaps, images as pixel art.
 //!
 //! With 256 colours or more a cell carries two pixels, the upper half block's ink and paper. With
-//! fewer, a cell carries one pair of pixels as a shade.
+//! sixteen, a cell carries one pair of pixels: its colour is the sign of their mean, its shade the
+//! size. Without colours the shades of negative values are other characters.
 
 use super::write;
-use crate::ui::theme::{Role, Theme};
+use crate::ui::theme::{ColorDepth, Role, Theme};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::{Color, Style};
@@ -106,7 +107,9 @@ impl<'a> Raster<'a> {
 
     fn shade(&self, value: f32) -> char {
         let step = (self.scaled(value).abs().min(1.0) * 4.0).round() as usize;
-        match (self.theme.unicode, self.diverging && value < 0.0) {
+        // Colours tell signs apart where there are any, and blocks tell sizes better than letters.
+        let marked = self.theme.depth == ColorDepth::None || !self.theme.unicode;
+        match (self.theme.unicode, marked && self.diverging && value < 0.0) {
             (true, false) => SHADES[step],
             (false, false) => ASCII_SHADES[step],
             (_, true) => ASCII_NEGATIVE[step],
@@ -168,7 +171,6 @@ impl Widget for &Legend {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ui::theme::ColorDepth;
 
     fn draw(raster: &Raster, width: u16, height: u16) -> Buffer {
         let mut buffer = Buffer::empty(Rect::new(0, 0, width, height));
@@ -196,6 +198,22 @@ mod tests {
         assert_eq!((fitted(30, 20).width, fitted(30, 20).height), (28, 14));
         assert_eq!((fitted(7, 10).width, fitted(7, 10).height), (7, 4));
         assert_eq!(raster.fitted(Rect::new(0, 0, 0, 0)).area(), 0);
+    }
+
+    #[test]
+    fn sixteen_colours_tell_signs_by_colour_and_sizes_by_shade() {
+        for light in [false, true] {
+            let theme = Theme { depth: ColorDepth::Ansi16, light, ..Theme::default() };
+            let values = [1.0, 0.3, -0.3, -1.0].map(|value: f32| value * value.abs());
+            let raster = Raster::heatmap(&values, [4, 1], 1.0, &theme);
+            let buffer = draw(&raster, 4, 1);
+            let cells: Vec<_> =
+                (0..4).map(|x| (buffer[(x, 0)].symbol(), buffer[(x, 0)].fg)).collect();
+            assert_eq!([cells[0].0, cells[1].0], [cells[3].0, cells[2].0], "{cells:?}");
+            assert_ne!(cells[0].0, cells[1].0, "sizes: {cells:?}");
+            assert_eq!((cells[0].1, cells[3].1), (cells[1].1, cells[2].1), "{cells:?}");
+            assert_ne!(cells[0].1, cells[3].1, "signs: {cells:?}");
+        }
     }
 
     #[test]

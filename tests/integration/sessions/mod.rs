@@ -10,6 +10,7 @@ mod hardening;
 mod hostile;
 mod life;
 mod measures;
+mod reports;
 mod ssh;
 mod survival;
 mod versions;

@@ -214,8 +214,8 @@ fn compare(a: &RunRow, b: &RunRow, column: usize, metrics: &[String]) -> std::cm
 #[must_use]
 pub fn without_common<'a>(name: &'a str, all: &[&str]) -> &'a str {
     let shares = |end: usize| all.iter().all(|other| other.get(..end) == name.get(..end));
-    let ends = name.match_indices('/').map(|(at, _)| at + 1);
-    let common = ends.filter(|&end| shares(end)).last().unwrap_or(0);
+    let mut ends = name.match_indices('/').map(|(at, _)| at + 1);
+    let common = ends.rfind(|&end| shares(end)).unwrap_or(0);
     &name[common..]
 }
 

@@ -1,0 +1,84 @@
+//! Choices by name: activation functions, costs and the like, with what the help tells of each.
+
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use serde::de::value::{Error as NameError, StrDeserializer};
+use serde::de::{DeserializeOwned, IntoDeserializer};
+
+/// Names and what each is, as the help tells it.
+pub(super) type Names = &'static [(&'static str, &'static str)];
+
+pub(super) const ACTIVATIONS: Names = &[
+    ("sigmoid", "1 / (1 + exp(-z)): from 0 to 1"),
+    ("tanh", "from -1 to 1"),
+    ("relu", "max(0, z)"),
+    ("linear", ""),
+    ("step", ""),
+    ("softmax", ""),
+];
+pub(super) const INITS: Names = &[
+    ("large", "Gaussians of standard deviation 1, as in chapter 1"),
+    ("scaled", "Gaussians of standard deviation 1/sqrt(inputs), as in chapter 3"),
+];
+pub(super) const COSTS: Names = &[
+    ("quadratic", "half the squared distance"),
+    ("cross-entropy", "of independent outputs"),
+    ("log-likelihood", "of softmax outputs, which it makes"),
+];
+pub(super) const OPTIMIZERS: Names = &[
+    ("sgd", "stochastic gradient descent"),
+    ("momentum", "with --momentum"),
+    ("nesterov", "momentum with the gradient taken ahead"),
+    ("adam", "Adam, with its usual constants"),
+];
+pub(super) const PENALTIES: Names = &[
+    ("none", "nothing is added"),
+    ("l1", "the sum of absolute values"),
+    ("l2", "the sum of squares: weight decay"),
+];
+
+/// A choice by the name that spec files use; a misspelt one is answered with the name that comes
+/// closest.
+pub(super) fn one_of<T>(
+    names: &[(&'static str, &'static str)],
+) -> impl TypedValueParser<Value = T> + use<T>
+where
+    T: DeserializeOwned + Clone + Send + Sync + 'static,
+{
+    let values = names.iter().map(|&(name, about)| {
+        // What a spec file takes too, but nobody needs on a command line, has no description.
+        PossibleValue::new(name).help(about).hide(about.is_empty())
+    });
+    PossibleValuesParser::from(values).try_map(|name| named::<T>(&name.to_lowercase()))
+}
+
+/// A value of an enum by its name.
+fn named<T: DeserializeOwned>(text: &str) -> Result<T, NameError> {
+    let name: StrDeserializer<NameError> = text.into_deserializer();
+    T::deserialize(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nn::{Activation, Cost, Init, Optimizer, Penalty};
+
+    /// Checks that the list of the help is the one of spec files.
+    fn check<T: DeserializeOwned + std::fmt::Debug>(names: Names) {
+        let known: Vec<&str> = names.iter().map(|(name, _)| *name).collect();
+        for name in &known {
+            named::<T>(name).unwrap();
+        }
+        let refusal = named::<T>("?").unwrap_err().to_string();
+        let listed = refusal.matches('`').count() / 2 - 1;
+        assert_eq!(listed, known.len(), "{refusal} against {known:?}");
+    }
+
+    #[test]
+    fn the_names_are_those_of_spec_files() {
+        check::<Activation>(ACTIVATIONS);
+        check::<Init>(INITS);
+        check::<Cost>(COSTS);
+        check::<Optimizer>(OPTIMIZERS);
+        check::<Penalty>(PENALTIES);
+    }
+}

@@ -1,0 +1,52 @@
+//! What is said of a run outside the dashboard: the title of the terminal's window, and the
+//! notification when it ends.
+
+use super::chrome;
+use super::setup::Setup;
+use crate::protocol::RunView;
+
+/// The window's title: name, state, epoch, accuracy. Empty where there is no run.
+pub(super) fn of(setup: &Setup, run: &RunView) -> String {
+    if setup.is_without_run() {
+        return String::new();
+    }
+    let (state, _) = chrome::state(run, &setup.theme);
+    let mut parts = vec![state];
+    let epochs = run.info.as_ref().map_or(0, |info| info.epochs);
+    if epochs > 0 {
+        parts.push(format!("{}/{epochs}", run.epoch()));
+    }
+    let latest = run.latest();
+    let accuracy = latest.and_then(|stats| stats.validation_accuracy.or(stats.test_accuracy));
+    parts.extend(accuracy.map(|accuracy| format!("{:.2}%", 100.0 * accuracy)));
+    let name = if setup.name.is_empty() { "nntop".into() } else { format!("nntop {}", setup.name) };
+    format!("{name}: {}", parts.join(" · "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::{Activity, EpochStats, Event, Outcome, RunInfo, Status};
+
+    #[test]
+    fn the_title_says_state_epoch_and_accuracy() {
+        let setup = Setup { name: "calm-heron".into(), ..Setup::default() };
+        let mut run = RunView::default();
+        assert_eq!(of(&setup, &run), "nntop calm-heron: starting…");
+        run.apply(&Event::Started(Box::new(RunInfo { epochs: 30, ..RunInfo::default() })));
+        run.apply(&Event::StatusChanged(Status {
+            activity: Activity::Training,
+            ..Status::default()
+        }));
+        run.apply(&Event::EpochEnded(EpochStats {
+            epoch: 7,
+            validation_accuracy: Some(0.953),
+            ..EpochStats::default()
+        }));
+        assert_eq!(of(&setup, &run), "nntop calm-heron: training · 7/30 · 95.30%");
+        run.apply(&Event::Finished(Outcome::Stopped));
+        assert_eq!(of(&Setup::default(), &run), "nntop: stopped · 7/30 · 95.30%");
+        let explorable = Setup { explorable: Some("x".into()), ..Setup::default() };
+        assert_eq!(of(&explorable, &run), "");
+    }
+}
