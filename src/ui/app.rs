@@ -1,18 +1,18 @@
 //! The dashboard's state: keys, clicks and events of the run in, commands out. Knows no terminal.
 
-use super::after_end::{self, Reply};
 use super::chrome::{self, Chrome};
 use super::effect::{Effect, Exit};
 use super::keymap::{self, Action};
 use super::overlay::{Answer, Overlay};
 use super::palette;
 use super::selection::Selection;
+use super::sending::{self, Reply};
 use super::setup::Setup;
 use super::view::{Context, View};
 use super::view_id::ViewId;
 use super::views::{Digits, Explore};
 use crate::protocol::{
-    Activity, Command, Event, Frame, Level, Moment, Pace, Probe, RunView, Step, Update, What,
+    Activity, Command, Event, Frame, Level, Moment, Pace, Probe, RunView, Step, Update,
 };
 use crossterm::event::{KeyEvent, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::buffer::Buffer;
@@ -360,24 +360,14 @@ impl App {
                 let no_files = Err("no files are written here".into());
                 return self.notify(result.unwrap_or(no_files).unwrap_or_else(|why| why));
             }
-            Effect::Send(_) if self.setup.is_without_run() => {
-                return self.notify("there is no run here");
-            }
-            Effect::Send(_) if self.lost.is_some() => {
-                return self.notify("the run cannot be reached");
-            }
-            Effect::Send(_) if self.setup.read_only => {
-                return self.notify("read-only: this terminal only looks");
-            }
-            Effect::Send(Command::SaveAs(file)) => return Some(self.setup.save_as(&file)),
-            Effect::Send(command) if self.run.outcome.is_some() => {
-                return match after_end::reply(command, &self.run, &self.setup) {
+            Effect::Send(command) => {
+                let is_lost = self.lost.is_some();
+                return match sending::reply(command, &self.run, &self.setup, is_lost) {
                     Reply::Send(command) => Some(command),
                     Reply::Notice(text) => self.notify(text),
                     Reply::Ask(question) => self.open(question),
                 };
             }
-            Effect::Send(command) => return Some(command),
             Effect::OpenView(id) => return self.open_view(id),
             Effect::Explore(id) => {
                 if self.view_mut::<Explore>().is_some_and(|view| view.open_explorable(&id)) {

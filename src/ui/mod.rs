@@ -1,6 +1,5 @@
 //! The dashboard. It knows the protocol and nothing else: never a network, never a data set.
 
-mod after_end;
 mod app;
 mod background;
 mod chrome;
@@ -18,6 +17,7 @@ mod portion;
 mod ramp;
 mod screen;
 mod selection;
+mod sending;
 mod setup;
 mod shapes;
 mod svg;

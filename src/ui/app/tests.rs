@@ -1,6 +1,6 @@
 use super::*;
 use crate::protocol::{
-    Activity, Content, EpochStats, Level, LogLine, Outcome, RunInfo, Saved, Status,
+    Activity, Content, EpochStats, Level, LogLine, Outcome, RunInfo, Saved, Status, What,
 };
 use crossterm::event::{KeyCode, KeyModifiers};
 

@@ -1,19 +1,32 @@
-//! What a dashboard can still ask of a run that is over: to save its model, and to go on.
+//! Which commands go to the run: not those of who only looks, and of a run that is over only what
+//! can still be done, which is to save its model and to go on.
 
 use super::effect::GoOn;
 use super::overlay::Overlay;
 use super::setup::Setup;
 use crate::protocol::{Command, Outcome, RunView, Step};
 
-/// What follows from a command to a run that is over.
+/// What follows from a command to the run.
 pub(super) enum Reply {
     Send(Command),
     Notice(&'static str),
     Ask(Overlay),
 }
 
-/// A command that would train offers to go on.
-pub(super) fn reply(command: Command, run: &RunView, setup: &Setup) -> Reply {
+/// Decides what becomes of a command; `is_lost` says that the run cannot be reached.
+pub(super) fn reply(command: Command, run: &RunView, setup: &Setup, is_lost: bool) -> Reply {
+    match command {
+        _ if setup.is_without_run() => Reply::Notice("there is no run here"),
+        _ if is_lost => Reply::Notice("the run cannot be reached"),
+        _ if setup.read_only => Reply::Notice("read-only: this terminal only looks"),
+        Command::SaveAs(file) => Reply::Send(setup.save_as(&file)),
+        command if run.outcome.is_some() => after_the_end(command, run, setup),
+        command => Reply::Send(command),
+    }
+}
+
+/// To a run that is over: what would train offers to go on.
+fn after_the_end(command: Command, run: &RunView, setup: &Setup) -> Reply {
     match command {
         Command::Resume | Command::Pause | Command::Step(Step::Batches(_)) => {
             offer(None, run, setup)
