@@ -81,8 +81,17 @@ pub(super) fn setup(display: &DisplayArgs) -> Setup {
         theme: display.theme(),
         besides: display.besides(),
         save_picture: Some(drawing::save),
+        machine: machine(),
         ..Setup::default()
     }
+}
+
+/// The host's name, its processors and their architecture.
+fn machine() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let name = name.trim();
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    format!("{name} · {processors} × {}", std::env::consts::ARCH)
 }
 
 /// How the user left a run, and how it stood when it was over.

@@ -66,7 +66,7 @@ fn list(json: bool, language: Language, out: &mut Output<'_>) -> io::Result<()> 
             });
             out.json(&line)?;
         } else {
-            let title = language.tell(title);
+            let title = language.say(title);
             writeln!(out, "{id:width$}  ch. {chapter}  {title}", width = widest.unwrap_or(0))?;
         }
     }

@@ -1,6 +1,6 @@
 //! Section 1.1: a circuit of five NAND perceptrons adds two bits; the wires that carry a 1 are lit.
 
-use super::sketch::{figure, is_on, neuron, table, toggle, wire};
+use super::build::{figure, is_on, neuron, table, toggle, wire};
 use crate::protocol::{Explorable, Figure, FigureBody, Neuron};
 
 pub(super) fn describe() -> Explorable {

@@ -1,7 +1,7 @@
 //! Section 2.4: the four equations of backpropagation on a network small enough to see through,
 //! each gradient beside the one measured by nudging its weight.
 
-use super::sketch::{
+use super::build::{
     choice, figure, neuron, number, range, sigmoid, sigmoid_slope, table, time, wire,
 };
 use crate::protocol::{Explorable, Figure, FigureBody};

@@ -1,12 +1,11 @@
 //! Section 1.1: should you go to the cheese festival? A perceptron weighs up the evidence.
 
-use super::sketch::{figure, is_on, neuron, number, range, table, toggle, wire};
+use super::build::{figure, is_on, neuron, number, range, table, toggle, wire};
 use crate::protocol::{Explorable, Figure, FigureBody};
 
 const EVIDENCE: [&str; 3] = ["good weather", "company", "public transit"];
 
 pub(super) fn describe() -> Explorable {
-    let [weather, company, transit] = EVIDENCE;
     Explorable {
         id: "perceptron-cheese".into(),
         chapter: 1,
@@ -19,9 +18,9 @@ pub(super) fn describe() -> Explorable {
                     greater willingness to go."
             .into(),
         sliders: vec![
-            toggle(&format!("x₁ {weather}"), true),
-            toggle(&format!("x₂ {company}"), false),
-            toggle(&format!("x₃ {transit}"), false),
+            toggle("x₁ good weather", true),
+            toggle("x₂ company", false),
+            toggle("x₃ public transit", false),
             range("w₁ weather", [-10.0, 10.0], 1.0, 6.0),
             range("w₂ company", [-10.0, 10.0], 1.0, 2.0),
             range("w₃ transit", [-10.0, 10.0], 1.0, 2.0),

@@ -1,6 +1,6 @@
 //! Chapter 6: a kernel moves over a digit, its map is pooled (equation 125).
 
-use super::sketch::{choice, figure, number, range, sigmoid, table};
+use super::build::{choice, figure, number, range, sigmoid, table};
 use crate::data::first_of_each_digit;
 use crate::protocol::{Control, Explorable, Figure, FigureBody, Slider};
 use std::sync::LazyLock;

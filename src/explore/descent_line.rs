@@ -1,6 +1,6 @@
 //! Section 1.5 in one variable: a ball rolls down by v → v′ = v − η ∂C/∂v (equation 8 on).
 
-use super::sketch::{choice, curve, dots, figure, graph, number, plot, range, table, time};
+use super::build::{choice, curve, dots, figure, graph, number, plot, range, table, time};
 use crate::protocol::{Explorable, Figure, FigureBody};
 
 const RANGE: [f64; 2] = [-2.0, 2.0];

@@ -1,7 +1,7 @@
 //! Sections 1.5 and 3.6: a ball on a surface, by plain gradient descent and with momentum
 //! (equations 107 and 108).
 
-use super::sketch::{curve, figure, plot, range, time};
+use super::build::{curve, figure, plot, range, time};
 use crate::protocol::{Curve, Explorable, Figure, FigureBody};
 
 const RANGE: [f64; 2] = [-2.0, 2.0];

@@ -1,10 +1,12 @@
-//! The book's ideas to play with: a few sliders, and a pure function from their values to figures.
+//! Explorables: ideas of the book to play with. Each is a few sliders and a pure function from their
+//! values to figures.
 //!
 //! A new explorable is one file with `describe` and `figures`, and one line in the table. It needs
-//! no new view. A function takes a few milliseconds at most: it is called at every move of a hand.
+//! no new view. A function takes a few milliseconds at most: it is called at every move of a slider.
 
 mod adder;
 mod backprop;
+mod build;
 mod cheese;
 mod convolution;
 mod descent_line;
@@ -13,7 +15,6 @@ mod nand;
 mod overfitting;
 mod sgd_path;
 mod sigmoid_neuron;
-mod sketch;
 mod slow_learning;
 mod softmax;
 mod universal;

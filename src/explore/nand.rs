@@ -1,6 +1,6 @@
 //! Section 1.1: a perceptron with two inputs is a NAND gate, or another gate, but never XOR.
 
-use super::sketch::{dots, figure, graph, is_on, number, plot, range, table, toggle};
+use super::build::{dots, figure, graph, is_on, number, plot, range, table, toggle};
 use crate::protocol::{Curve, Explorable, Figure, FigureBody};
 
 const PLANE: [f64; 2] = [-0.5, 1.5];
@@ -64,11 +64,10 @@ fn gate(outputs: [bool; 4]) -> Option<&'static str> {
 pub(super) fn figures(values: &[f64]) -> Vec<Figure> {
     let weights = [values[0], values[1], values[2]];
     let here = [is_on(values[3]), is_on(values[4])];
-    let name = gate(outputs(weights)).unwrap_or("no gate");
-    let caption = format!("This gate is {name}.");
+    let gate = gate(outputs(weights)).unwrap_or("no gate");
     vec![
         figure("plane", "The plane of inputs", "", plane(weights, here)),
-        figure("table", "The truth table", &caption, truth(weights, here)),
+        figure("table", "The truth table", gate, truth(weights, here)),
     ]
 }
 

@@ -1,7 +1,7 @@
 //! Section 3.2: a polynomial through noisy points, with as many terms as one likes and weight
 //! decay λ to hold them back.
 
-use super::sketch::{choice, curve, dots, figure, graph, number, plot, range, table};
+use super::build::{choice, curve, dots, figure, graph, number, plot, range, table};
 use crate::protocol::{Explorable, Figure, FigureBody, Scale};
 use crate::rng::{Purpose, stream};
 use rand::RngExt;
@@ -82,7 +82,7 @@ fn least_squares(rows: Vec<(Vec<f64>, f64)>, unknowns: usize) -> Vec<f64> {
     for column in (0..unknowns).rev() {
         let (row, value) = &triangle[column];
         let known: f64 = (column + 1..unknowns).map(|at| row[at] * solution[at]).sum();
-        // What no point and no penalty speaks of stays 0.
+        // A coefficient that neither data nor penalty determines stays 0.
         solution[column] =
             if row[column].abs() < 1e-12 { 0.0 } else { (value - known) / row[column] };
     }

@@ -1,7 +1,7 @@
 //! Section 1.5: stochastic gradient descent beside the full gradient, on a straight line fitted
 //! through points (equation 19).
 
-use super::sketch::{curve, figure, number, plot, range, table, time};
+use super::build::{curve, figure, number, plot, range, table, time};
 use crate::protocol::{Curve, Explorable, Figure, FigureBody};
 use crate::rng::{Purpose, Stream, stream};
 use rand::RngExt;

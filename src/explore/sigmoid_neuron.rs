@@ -1,7 +1,7 @@
 //! Section 1.2: a sigmoid neuron is a perceptron with its step smoothed out, so that small changes
 //! of weight and bias make small changes of the output (equation 5).
 
-use super::sketch::{
+use super::build::{
     curve, dots, figure, graph, number, plot, range, sigmoid, sigmoid_slope, table,
 };
 use crate::protocol::{Explorable, Figure, FigureBody};

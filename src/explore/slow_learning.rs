@@ -1,9 +1,7 @@
 //! Section 3.1: one neuron that is badly wrong learns slowly by the quadratic cost and at once by
 //! the cross-entropy.
 
-use super::sketch::{
-    curve, dots, figure, number, plot, range, sigmoid, sigmoid_slope, table, time,
-};
+use super::build::{curve, dots, figure, number, plot, range, sigmoid, sigmoid_slope, table, time};
 use crate::protocol::{Curve, Explorable, Figure, FigureBody};
 
 /// As in the book's animations.

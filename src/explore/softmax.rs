@@ -1,6 +1,6 @@
 //! Section 3.1: a softmax layer of four neurons (equation 78), with the book's constant c.
 
-use super::sketch::{curve, dots, figure, number, plot, range, sigmoid, table};
+use super::build::{curve, dots, figure, number, plot, range, sigmoid, table};
 use crate::protocol::{Bar, Curve, Explorable, Figure, FigureBody};
 
 const INPUTS: [f64; 2] = [-5.0, 5.0];

@@ -1,7 +1,7 @@
 //! Chapter 4's construction: pairs of hidden neurons make bumps, bumps make a bar chart, and a bar
 //! chart approximates any function on [0, 1].
 
-use super::sketch::sigmoid;
+use super::build::sigmoid;
 
 /// The book's function to approximate (section 4.1).
 pub(super) fn book(x: f64) -> f64 {
@@ -102,7 +102,7 @@ pub(super) fn presets(heights: usize) -> Vec<(String, Vec<f64>)> {
         ("hill", |x| 0.1 + 0.8 * (-(x - 0.5).powi(2) / 0.03).exp()),
         ("flat", |_| 0.5),
     ];
-    // To the steps of the slider, so that a drawing can be told from a preset.
+    // Rounded to the steps of the slider, so that a preset compares equal to itself.
     let at = |f: Function, index: usize| {
         (f((index as f64 + 0.5) / heights as f64) * 100.0).round() / 100.0
     };

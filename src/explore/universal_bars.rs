@@ -1,6 +1,6 @@
 //! Chapter 4, many bumps: a bar chart over a function that you draw.
 
-use super::sketch::{curve, dots, figure, graph, number, plot, range, table};
+use super::build::{curve, dots, figure, graph, number, plot, range, table};
 use super::universal::{bars, drawn, error, presets, sampled};
 use crate::protocol::{Control, Curve, Explorable, Figure, FigureBody, Scale, Slider};
 

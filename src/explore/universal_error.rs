@@ -1,6 +1,6 @@
 //! Chapter 4: how far the bar chart is from its function, measured as hidden neurons are added.
 
-use super::sketch::{choice, curve, dots, figure, graph, number, plot, range, table};
+use super::build::{choice, curve, dots, figure, graph, number, plot, range, table};
 use super::universal::{STEEPNESS, bars, book, error, sampled};
 use crate::protocol::{Explorable, Figure, FigureBody, Scale};
 

@@ -1,6 +1,6 @@
 //! Chapter 4: the output neuron has a sigmoid of its own, so the weighted sum has to be σ⁻¹∘f.
 
-use super::sketch::{choice, curve, figure, graph, plot, range, sigmoid};
+use super::build::{choice, curve, figure, graph, plot, range, sigmoid};
 use super::universal::{STEEPNESS, bars, drawn, sampled};
 use super::universal_bars::drawing;
 use crate::protocol::{Explorable, Figure};

@@ -1,6 +1,6 @@
 //! Chapter 4, one input: a hidden neuron makes a step, a pair of them a bump.
 
-use super::sketch::{figure, graph, neuron, number, plot, range, sigmoid, wire};
+use super::build::{figure, graph, neuron, number, plot, range, sigmoid, wire};
 use super::universal::{Step, network};
 use crate::protocol::{Explorable, Figure, FigureBody};
 

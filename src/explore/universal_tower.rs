@@ -1,6 +1,6 @@
 //! Chapter 4, two inputs: four hidden neurons make a tower (section "Many input variables").
 
-use super::sketch::{figure, range, sigmoid};
+use super::build::{figure, range, sigmoid};
 use crate::protocol::{Explorable, Figure, FigureBody};
 
 /// Points along each side.

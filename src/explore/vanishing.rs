@@ -1,7 +1,7 @@
 //! Section 5.2: a chain of four neurons, and its gradient as a product of one factor a layer
 //! (equation 122).
 
-use super::sketch::{
+use super::build::{
     curve, dots, figure, neuron, number, range, sigmoid, sigmoid_slope, table, toggle, wire,
 };
 use crate::protocol::{Explorable, Figure, FigureBody, Scale, Slider};
@@ -95,7 +95,7 @@ fn wiring(x: f64, chain: &Chain) -> FigureBody {
     let mut neurons = vec![neuron("x", number(x), [0.0, 0.5], true)];
     for layer in 0..LAYERS {
         let place = [0.25 * (layer + 1) as f64, 0.5];
-        // Lit as long as it still learns beside the fastest one.
+        // Highlighted while it learns at least a tenth as fast as the fastest layer.
         let lit = learning[layer].abs() > 0.1 * most;
         neurons.push(neuron(
             &format!("a{}", SUBSCRIPTS[layer]),

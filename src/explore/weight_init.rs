@@ -1,7 +1,7 @@
 //! Section 3.3: what goes into a hidden neuron, z = Σ wⱼ xⱼ + b, and what comes out, for standard
 //! normal weights and for weights of standard deviation 1/√n_in.
 
-use super::sketch::{curve, dots, figure, graph, number, plot, range, sigmoid, table};
+use super::build::{curve, dots, figure, graph, number, plot, range, sigmoid, table};
 use crate::protocol::{Curve, Explorable, Figure, FigureBody};
 use crate::rng::{Purpose, stream};
 use rand::RngExt;

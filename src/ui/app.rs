@@ -2,7 +2,9 @@
 
 use super::chrome::{self, Chrome};
 use super::effect::{Effect, Exit};
+use super::info;
 use super::keymap::{self, Action};
+use super::messages::Messages;
 use super::overlay::{Answer, Overlay};
 use super::palette;
 use super::selection::Selection;
@@ -10,11 +12,9 @@ use super::sending::{self, Reply};
 use super::setup::Setup;
 use super::view::{Context, View};
 use super::view_id::ViewId;
-use super::views::{Digits, Explore};
-use crate::protocol::{
-    Activity, Command, Event, Frame, Level, Moment, Pace, Probe, RunView, Step, Update,
-};
-use crossterm::event::{KeyEvent, MouseButton, MouseEvent, MouseEventKind};
+use super::views::{Digits, Explore, find};
+use crate::protocol::{Activity, Command, Event, Frame, Moment, Probe, RunView, Update};
+use crossterm::event::{KeyCode, KeyEvent, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use std::any::Any;
@@ -31,16 +31,16 @@ pub struct App {
     overlay: Option<Overlay>,
     /// Why what is shown is stale, once the run cannot be reached.
     lost: Option<String>,
-    /// A sentence in the footer until the next key.
-    notice: Option<String>,
+    messages: Messages,
+    /// The view that Esc goes back to.
+    back: Option<ViewId>,
     /// Where the view was last drawn.
     body: Rect,
     /// Columns of each tab in the tab line, as last drawn.
     tabs: Vec<Rect>,
     /// The probes that the run was last asked for.
     watched: Vec<Probe>,
-    /// Newer answers to probes than those shown: pictures change much of the screen, so they wait
-    /// until the line can take them.
+    /// Newer answers to probes than those shown, kept back until the line can take them.
     waiting: BTreeMap<Probe, Frame>,
     /// An answer that the user waits for has come.
     urgent: bool,
@@ -64,7 +64,7 @@ impl App {
     /// A dashboard that knows nothing of its run yet.
     #[must_use]
     pub fn new(setup: Setup) -> Self {
-        let notice = setup.notice.clone();
+        let messages = Messages::new(setup.notice.clone());
         let views = setup.views();
         let current = views.iter().position(|view| view.id() == setup.view).unwrap_or(0);
         Self {
@@ -75,7 +75,8 @@ impl App {
             selection: Selection::default(),
             overlay: None,
             lost: None,
-            notice,
+            messages,
+            back: None,
             body: Rect::default(),
             tabs: Vec::new(),
             watched: Vec::new(),
@@ -90,7 +91,7 @@ impl App {
         match update {
             Update::Snapshot(view) => {
                 self.waiting.clear();
-                self.announce_snapshot(&view);
+                self.messages.announce_snapshot(&view, &self.run, &self.setup.theme);
                 self.run = *view;
             }
             Update::Event(Event::Frame(frame)) if self.run.frames.contains_key(&frame.probe) => {
@@ -99,12 +100,12 @@ impl App {
             }
             Update::Event(event @ (Event::Explored(_) | Event::Explorables(_))) => {
                 let language = self.setup.theme.language();
-                let explore = self.view_mut::<Explore>();
+                let explore = find::<Explore>(&mut self.views);
                 self.urgent |= explore.is_some_and(|view| view.answered(&event, language));
                 return None;
             }
             Update::Event(event) => {
-                self.announce(&event);
+                self.messages.announce(&event, &self.run, &self.setup.theme);
                 self.run.apply(&event);
             }
             // The first reason is the cause; what follows comes of it.
@@ -140,7 +141,7 @@ impl App {
 
     /// A key press.
     pub fn key(&mut self, key: KeyEvent) -> Option<Command> {
-        self.notice = None;
+        self.messages.notice = None;
         if keymap::action(key) == Some(Action::QuitNow) {
             // Whatever lies on top.
             return self.act(Action::QuitNow);
@@ -153,7 +154,14 @@ impl App {
         if effect != Effect::Ignored {
             return self.apply(effect);
         }
-        keymap::action(key).and_then(|action| self.act(action))
+        if let Some(action) = keymap::action(key) {
+            return self.act(action);
+        }
+        if let KeyCode::Char(character) = key.code {
+            let text = "{} does nothing here; ? lists the keys";
+            self.messages.notice = Some(self.setup.theme.fill(text, &[&character]));
+        }
+        None
     }
 
     /// A mouse event.
@@ -185,7 +193,7 @@ impl App {
             current: self.current,
             moment: self.selection.moment,
             lost: self.lost.as_deref(),
-            notice: self.notice.as_deref(),
+            notice: self.messages.notice.as_deref(),
             is_going: self.run_is_going(),
         };
         self.tabs = chrome.draw(area, buffer);
@@ -196,7 +204,7 @@ impl App {
         }
         if let Some(overlay) = &self.overlay {
             let view = &self.views[self.current];
-            overlay.render(area, buffer, &self.setup.theme, view.id(), view.keys());
+            overlay.render(area, buffer, &self.setup.theme, view.as_ref());
         }
         if self.setup.theme.unicode {
             chrome::keep_wide_whole(buffer);
@@ -205,8 +213,7 @@ impl App {
         }
     }
 
-    /// What the run is to compute for the view on the screen, where that changed since it was last
-    /// asked.
+    /// The probes of the view on the screen, where they changed since they were last sent.
     pub fn new_wishes(&mut self) -> Option<Command> {
         let whats = self.views[self.current].probes(&context!(self));
         let probes = self.selection.probes(whats, !self.setup.is_without_run());
@@ -235,39 +242,6 @@ impl App {
         self.run.outcome.is_none() && self.lost.is_none() && !self.setup.is_without_run()
     }
 
-    /// The view of a type, where there is one.
-    fn view_mut<T: View>(&mut self) -> Option<&mut T> {
-        self.views.iter_mut().find_map(|view| {
-            let view: &mut dyn Any = view.as_mut();
-            view.downcast_mut()
-        })
-    }
-
-    /// Puts into the footer what must not be missed.
-    fn announce(&mut self, event: &Event) {
-        match event {
-            Event::Saved(saved) => {
-                self.notice = Some(self.setup.theme.fill("saved {}", &[&saved.path]));
-            }
-            Event::Log(line) if line.level != Level::Info => self.notice = Some(line.text.clone()),
-            _ => {}
-        }
-    }
-
-    /// The same for what happened while this dashboard was behind. From the time before it came,
-    /// only messages.
-    fn announce_snapshot(&mut self, now: &RunView) {
-        if now.outcome.is_some() {
-            return;
-        }
-        let was_here = self.run.info.is_some();
-        for fact in now.facts_since(&self.run) {
-            if was_here || matches!(fact, Event::Log(_)) {
-                self.announce(&fact);
-            }
-        }
-    }
-
     fn answer(&mut self, answer: Answer) -> Option<Command> {
         if answer == Answer::Stay {
             return None;
@@ -278,13 +252,17 @@ impl App {
             Answer::Effect(effect) => self.apply(effect),
             Answer::Line(line) => match palette::parse(&line) {
                 Ok(effect) => self.apply(effect),
-                Err(sentence) => self.notify(sentence),
+                Err(error) => {
+                    self.messages.notice = Some(error.text(&self.setup.theme));
+                    None
+                }
             },
         }
     }
 
-    fn notify(&mut self, sentence: impl Into<String>) -> Option<Command> {
-        self.notice = Some(sentence.into());
+    /// Puts a sentence into the footer, in the reader's language.
+    fn notify(&mut self, sentence: &str) -> Option<Command> {
+        self.messages.notice = Some(self.setup.theme.say(sentence).into());
         None
     }
 
@@ -298,8 +276,23 @@ impl App {
         self.show_view(index)
     }
 
+    /// From a view that was opened out of another one, such as the digits of a cell, back there.
+    fn go_back(&mut self) -> Option<Command> {
+        let back = self.back.take()?;
+        if let Some(digits) = find::<Digits>(&mut self.views) {
+            digits.close();
+        }
+        let command = self.open_view(back);
+        self.back = None;
+        command
+    }
+
     fn show_view(&mut self, index: usize) -> Option<Command> {
-        self.current = index % self.views.len();
+        let next = index % self.views.len();
+        if next != self.current {
+            self.back = Some(self.views[self.current].id());
+        }
+        self.current = next;
         // What came while it was not on the screen is new to it.
         let effect = self.views[self.current].updated(&context!(self));
         self.apply(effect)
@@ -311,13 +304,16 @@ impl App {
             Action::Help => return self.open(Overlay::help()),
             Action::Palette => return self.open(Overlay::palette()),
             Action::Messages => Effect::Messages,
+            Action::Info => {
+                return self.open(Overlay::Info(info::lines(&self.run, &self.setup), 0));
+            }
             Action::Stop if self.run_is_going() => return self.ask_to_stop(),
-            Action::Stop => return None,
+            Action::Stop => return self.notify("this run is over already"),
             Action::NextView => return self.show_view(self.current + 1),
             Action::PreviousView => return self.show_view(self.current + self.views.len() - 1),
             Action::View(id) => Effect::OpenView(id),
             Action::Out if self.selection.moment != Moment::Live => Effect::Show(Moment::Live),
-            Action::Out => return None,
+            Action::Out => return self.go_back(),
             Action::Quit => Effect::Quit,
             Action::QuitNow if self.setup.detachable => Effect::Leave(Exit::Detach),
             Action::QuitNow => Effect::Leave(Exit::Stop),
@@ -325,13 +321,13 @@ impl App {
             Action::Detach => {
                 return self.notify("this run lives in this terminal; it cannot be left");
             }
-            Action::PauseOrResume => Effect::Send(self.pause_or_resume()),
-            Action::StepBatch => Effect::Send(Command::Step(Step::Batches(1))),
-            Action::StepEpoch => Effect::Send(Command::Step(Step::Epochs(1))),
-            Action::Save => Effect::Send(Command::Save),
-            Action::FullSpeed => Effect::Send(Command::Pace(Pace::Full)),
-            Action::EpochASecond => Effect::Send(Command::Pace(Pace::SecondsPerEpoch(1.0))),
-            Action::SlowMotion => Effect::Send(Command::Pace(Pace::BatchesPerSecond(10.0))),
+            Action::PauseOrResume => Effect::Send(keymap::pause_or_resume(&self.run.status)),
+            Action::StepBatch
+            | Action::StepEpoch
+            | Action::Save
+            | Action::FullSpeed
+            | Action::EpochASecond
+            | Action::SlowMotion => action.command().map_or(Effect::Ignored, Effect::Send),
             Action::EarlierEpoch => Effect::Show(self.selection.neighbour_epoch(-1, &self.run)),
             Action::LaterEpoch => Effect::Show(self.selection.neighbour_epoch(1, &self.run)),
             Action::Live => Effect::Show(Moment::Live),
@@ -347,8 +343,8 @@ impl App {
             Effect::SelectLayer(layer) => self.selection.layer = layer,
             Effect::Show(moment) => self.selection.moment = moment,
             Effect::OpenDigits(filter) => {
-                if let Some(digits) = self.view_mut::<Digits>() {
-                    digits.set_filter(filter);
+                if let Some(digits) = find::<Digits>(&mut self.views) {
+                    digits.open(filter);
                     return self.open_view(ViewId::Digits);
                 }
             }
@@ -356,40 +352,39 @@ impl App {
             // A question changes nothing: a read-only terminal may ask it, too.
             Effect::Classify { id, pixels } => return Some(Command::Classify { id, pixels }),
             Effect::SavePicture(picture) => {
-                let result = self.setup.save_picture.map(|save| save(&picture));
-                let no_files = Err("no files are written here".into());
-                return self.notify(result.unwrap_or(no_files).unwrap_or_else(|why| why));
+                self.messages.notice = Some(self.setup.save(&picture));
             }
             Effect::Send(command) => {
                 let is_lost = self.lost.is_some();
                 return match sending::reply(command, &self.run, &self.setup, is_lost) {
-                    Reply::Send(command) => Some(command),
+                    Reply::Send(command) => {
+                        self.messages.confirm(&command, &self.setup.theme);
+                        Some(command)
+                    }
                     Reply::Notice(text) => self.notify(text),
                     Reply::Ask(question) => self.open(question),
                 };
             }
             Effect::OpenView(id) => return self.open_view(id),
             Effect::Explore(id) => {
-                if self.view_mut::<Explore>().is_some_and(|view| view.open_explorable(&id)) {
+                if find::<Explore>(&mut self.views).is_some_and(|view| view.open_explorable(&id)) {
                     return self.open_view(ViewId::Explore);
                 }
-                return self.notify(format!("there is no explorable {id:?}"));
+                let id = format!("{id:?}");
+                self.messages.notice =
+                    Some(self.setup.theme.fill("there is no explorable {}", &[&id]));
             }
-            Effect::Messages => return self.open(Overlay::messages(&self.run.log)),
+            Effect::Messages => return self.open(Overlay::messages(self.messages.lines())),
             Effect::Background { light } => return self.choose_background(light),
             Effect::Quit if !self.run_is_going() => self.exit = Some(Exit::Done),
             Effect::Quit if self.setup.read_only => self.exit = Some(Exit::Detach),
-            Effect::Quit => return self.open(Overlay::ask_quit(self.setup.detachable)),
+            Effect::Quit => {
+                let paused = self.run.status.activity == Activity::Paused;
+                return self.open(Overlay::ask_quit(&self.setup, paused));
+            }
             Effect::Leave(exit) => self.exit = Some(exit),
         }
         None
-    }
-
-    /// Space resumes what is paused, or will be, and pauses everything else.
-    fn pause_or_resume(&self) -> Command {
-        let status = &self.run.status;
-        let holds = status.activity == Activity::Paused || status.pausing;
-        if holds { Command::Resume } else { Command::Pause }
     }
 }
 

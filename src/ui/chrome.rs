@@ -1,5 +1,6 @@
 //! The frame around the views: header, tabs, footer.
 
+use super::language::Language;
 use super::selection::kept_epochs;
 use super::setup::Setup;
 use super::theme::{Role, Theme};
@@ -11,7 +12,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use unicode_width::UnicodeWidthStr;
 
-/// What the frame says.
+/// What header, tabs and footer are drawn from.
 #[derive(Clone, Copy)]
 pub(super) struct Chrome<'a> {
     pub setup: &'a Setup,
@@ -54,7 +55,7 @@ impl Chrome<'_> {
     }
 }
 
-/// What the run is doing, and how grave that is. What was asked for comes before what is.
+/// The state of the run and the role of its text. A request comes before the state it will end.
 pub(super) fn state(run: &RunView, theme: &Theme) -> (String, Role) {
     if let Some(Outcome::Diverged { epoch, .. }) = &run.outcome {
         return (theme.fill("diverged in epoch {}", &[epoch]), Role::Bad);
@@ -183,28 +184,37 @@ fn around(epochs: &[u32], shown: u32, room: usize) -> String {
     }
 }
 
-/// The tabs with all names and air between them, without the air, or with the current name alone,
-/// whichever there is room for.
+/// The tabs with all names and space between them, with less space, with short names, or with the
+/// current name alone, whichever there is room for.
 fn tabs(chrome: Chrome, line: Rect, buffer: &mut Buffer) -> Vec<Rect> {
     let theme = &chrome.setup.theme;
     let names: Vec<&str> = chrome.views.iter().map(|view| theme.say(view.id().name())).collect();
-    let letters: usize = names.iter().map(|name| name.width()).sum();
-    let fits =
-        |letters: usize, around: usize| letters + around * names.len() <= usize::from(line.width);
-    let all_fit = fits(letters, 3);
+    let short: Vec<&str> = match theme.language() {
+        Language::English => chrome.views.iter().map(|view| view.id().short_name()).collect(),
+        Language::Chinese => names.clone(),
+    };
+    let fits = |names: &[&str], around: usize| {
+        let letters: usize = names.iter().map(|name| name.width()).sum();
+        letters + around * names.len() <= usize::from(line.width) + 1
+    };
+    let alone: Vec<&str> = (0..names.len())
+        .map(|index| if index == chrome.current { names[index] } else { "" })
+        .collect();
     let longest = names.iter().map(|name| name.width()).max().unwrap_or(0);
-    let airy = if all_fit { fits(letters, 5) } else { fits(longest, 4) };
-    let pad = if airy { " " } else { "" };
+    let (names, pad) = match () {
+        () if fits(&names, 5) => (names, " "),
+        () if fits(&names, 3) => (names, ""),
+        () if fits(&short, 3) => (short, ""),
+        () if longest + 4 * alone.len() <= usize::from(line.width) => (alone, " "),
+        () => (alone, ""),
+    };
     let mut column = 0;
     let mut places = Vec::new();
     for (index, (name, entry)) in names.into_iter().zip(TABLE).enumerate() {
         let key = entry.key;
         let current = index == chrome.current;
-        let text = if all_fit || current {
-            format!("{pad}{key} {name}{pad}")
-        } else {
-            format!("{pad}{key}{pad}")
-        };
+        let gap = if name.is_empty() { "" } else { " " };
+        let text = format!("{pad}{key}{gap}{name}{pad}");
         let role = if current { Role::Selected } else { Role::Dim };
         let end = write_at(buffer, line, column, 0, &text, theme.style(role));
         if !current {
@@ -226,11 +236,11 @@ fn footer(chrome: Chrome, line: Rect, buffer: &mut Buffer) {
         return;
     }
     if let Some(notice) = chrome.notice {
-        write_at(buffer, line, 1, 0, &theme.tell(notice), theme.style(Role::Warning));
+        write_at(buffer, line, 1, 0, notice, theme.style(Role::Warning));
         return;
     }
     if let Some(Outcome::Diverged { hint, .. }) = &chrome.run.outcome {
-        write_at(buffer, line, 1, 0, &theme.tell(hint), theme.style(Role::Bad));
+        write_at(buffer, line, 1, 0, hint, theme.style(Role::Bad));
         return;
     }
     let room = line.width - outcome(chrome, line, buffer);
@@ -245,8 +255,9 @@ fn footer(chrome: Chrome, line: Rect, buffer: &mut Buffer) {
     let mut column = 1;
     for (keys, does) in hints.map(|(keys, does)| (theme.say(keys), theme.say(does))) {
         let width = (keys.width() + 1 + does.width()) as u16;
+        // A shorter one may still fit.
         if column + width > room {
-            break;
+            continue;
         }
         column = write_at(buffer, line, column, 0, keys, theme.style(Role::Accent));
         column = write_at(buffer, line, column + 1, 0, does, theme.style(Role::Dim)) + 2;
@@ -257,7 +268,15 @@ fn footer(chrome: Chrome, line: Rect, buffer: &mut Buffer) {
 /// takes.
 fn outcome(chrome: Chrome, line: Rect, buffer: &mut Buffer) -> u16 {
     let Some(Outcome::Completed(why)) = &chrome.run.outcome else { return 0 };
-    let text = format!(" {} ", chrome.setup.theme.tell(why));
+    let (epochs, theme) = (chrome.run.epoch(), &chrome.setup.theme);
+    let planned = chrome.run.info.as_ref().map_or(0, |info| info.epochs);
+    let text = match epochs {
+        // What the run itself says of the usual end, in the reader's language.
+        1 if planned == 1 => theme.say("the only epoch trained").into(),
+        _ if planned > 1 && epochs == planned => theme.fill("all {} epochs trained", &[&planned]),
+        _ => why.clone(),
+    };
+    let text = format!(" {text} ");
     let width = text.width() as u16;
     if why.is_empty() || width > line.width / 2 {
         return 0;

@@ -2,6 +2,7 @@
 
 use super::view_id::ViewId;
 use super::views::TABLE;
+use crate::protocol::{Activity, Command, Pace, Status, Step};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 /// What a key does, whichever view is open.
@@ -24,10 +25,27 @@ pub enum Action {
     Live,
     Palette,
     Messages,
+    Info,
     NextView,
     PreviousView,
     View(ViewId),
     Out,
+}
+
+impl Action {
+    /// The command that it sends, where it always sends the same one.
+    #[must_use]
+    pub fn command(self) -> Option<Command> {
+        Some(match self {
+            Self::StepBatch => Command::Step(Step::Batches(1)),
+            Self::StepEpoch => Command::Step(Step::Epochs(1)),
+            Self::Save => Command::Save,
+            Self::FullSpeed => Command::Pace(Pace::Full),
+            Self::EpochASecond => Command::Pace(Pace::SecondsPerEpoch(1.0)),
+            Self::SlowMotion => Command::Pace(Pace::BatchesPerSecond(10.0)),
+            _ => return None,
+        })
+    }
 }
 
 /// A key and what it does.
@@ -59,6 +77,7 @@ pub const BINDINGS: &[Binding] = &[
     bind("s", KeyCode::Char('s'), Action::Stop, "stop the run"),
     bind(":", KeyCode::Char(':'), Action::Palette, "type a command"),
     bind("m", KeyCode::Char('m'), Action::Messages, "messages of the run"),
+    bind("i", KeyCode::Char('i'), Action::Info, "recipe, data, machine and directory of the run"),
     bind("Tab", KeyCode::Tab, Action::NextView, "next view"),
     bind("⇧Tab", KeyCode::BackTab, Action::PreviousView, "previous view"),
     bind("d", KeyCode::Char('d'), Action::Detach, "detach: the run goes on"),
@@ -66,6 +85,13 @@ pub const BINDINGS: &[Binding] = &[
     bind("Esc", KeyCode::Esc, Action::Out, "one layer out"),
     bind("q", KeyCode::Char('q'), Action::Quit, "quit"),
 ];
+
+/// Space resumes a run that is paused or about to pause, and pauses any other.
+#[must_use]
+pub fn pause_or_resume(status: &Status) -> Command {
+    let holds = status.activity == Activity::Paused || status.pausing;
+    if holds { Command::Resume } else { Command::Pause }
+}
 
 /// What a key press means in every view, if anything. Views are asked first.
 #[must_use]

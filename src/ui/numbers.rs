@@ -41,27 +41,6 @@ pub fn short(value: f64) -> String {
     }
 }
 
-/// Whole numbers whole, others short.
-#[must_use]
-pub fn short_integer(value: f64) -> String {
-    if value.fract() == 0.0 && value.abs() < 1e7 {
-        minus(&format!("{value:.0}"))
-    } else {
-        short(value)
-    }
-}
-
-/// A power of ten, given its exponent.
-#[must_use]
-pub fn power_of_ten(exponent: f64) -> String {
-    let value = 10_f64.powf(exponent);
-    match exponent {
-        -4.0..0.0 => format!("{value:.decimals$}", decimals = -exponent.round() as usize),
-        0.0..5.0 => format!("{value:.0}"),
-        _ => minus(&format!("{value:.0e}")),
-    }
-}
-
 /// A number with its sign, in at most seven characters.
 #[must_use]
 pub fn signed(value: f32) -> String {

@@ -2,12 +2,12 @@
 
 use super::effect::{Effect, Exit, GoOn};
 use super::keymap::BINDINGS;
-use super::palette::ENTRIES;
+use super::palette::{ENTRIES, Entry};
+use super::setup::Setup;
 use super::theme::{Role, Theme};
-use super::view::KeyHelp;
-use super::view_id::ViewId;
+use super::view::View;
 use super::views::TABLE;
-use super::widgets::{Pane, wrap, write, write_at};
+use super::widgets::{Pane, wrap, write, write_at, write_right};
 use crate::protocol::{Command, Level, LogLine};
 use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::buffer::Buffer;
@@ -18,16 +18,16 @@ use unicode_width::UnicodeWidthStr;
 /// The topmost layer.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Overlay {
-    /// Scrolled down by so many lines.
+    /// Help, scrolled down by so many lines.
     Help(u16),
+    /// The page about the run: names and values, scrolled down.
+    Info(Vec<(String, String)>, u16),
     /// The command line so far.
     Palette(String),
-    /// What a run has said, scrolled back by so many lines.
+    /// Messages, scrolled back by so many lines.
     Messages(Vec<LogLine>, u16),
-    Question {
-        text: String,
-        choices: Vec<(char, String, Effect)>,
-    },
+    /// A question, in the reader's language, and the keys that answer it.
+    Question { text: String, choices: Vec<(char, String, Effect)> },
 }
 
 /// What a key in an overlay leads to.
@@ -56,42 +56,44 @@ impl Overlay {
         Self::Palette(String::new())
     }
 
-    /// The lines that a run has said.
+    /// The messages of a run.
     #[must_use]
-    pub fn messages(log: &[LogLine]) -> Self {
-        Self::Messages(log.to_vec(), 0)
+    pub fn messages(lines: &[LogLine]) -> Self {
+        Self::Messages(lines.to_vec(), 0)
     }
 
     /// Asks before a run ends.
     #[must_use]
-    pub fn ask_stop() -> Self {
+    pub fn ask_stop(theme: &Theme) -> Self {
         let choices = vec![
-            ('y', "stop", Effect::Send(Command::Stop)),
-            ('n', "go on training", Effect::Show(crate::protocol::Moment::Live)),
+            ('y', theme.say("stop").into(), Effect::Send(Command::Stop)),
+            ('n', theme.say("go on training").into(), Effect::Redraw),
         ];
-        Self::question("Stop the run? It can still be browsed.", choices)
+        Self::Question { text: theme.say("Stop the run? It can still be browsed.").into(), choices }
     }
 
-    /// Asks what becomes of a run that is going.
+    /// Asks what becomes of a run that is not over.
     #[must_use]
-    pub fn ask_quit(detachable: bool) -> Self {
-        let stop = ('s', "stop it and quit", Effect::Leave(Exit::Stop));
-        if detachable {
-            let detach = ('d', "detach: it goes on", Effect::Leave(Exit::Detach));
-            Self::question("The run is still going.", vec![detach, stop])
+    pub fn ask_quit(setup: &Setup, paused: bool) -> Self {
+        let theme = &setup.theme;
+        let stop = ('s', theme.say("stop it and quit").into(), Effect::Leave(Exit::Stop));
+        let (text, leave) = if setup.detachable {
+            let text = if paused { "The run is paused." } else { "The run is still going." };
+            let command = format!("nntop attach {}", setup.name);
+            let detach = theme.fill("detach; `{}` comes back to it", &[&command.trim_end()]);
+            (theme.say(text), ('d', detach, Effect::Leave(Exit::Detach)))
         } else {
-            let quit = ('q', "quit", Effect::Leave(Exit::Stop));
-            Self::question("Quitting ends the run.", vec![quit, stop])
-        }
+            let quit = theme.say("quit").to_string();
+            (theme.say("Quitting ends the run."), ('q', quit, Effect::Leave(Exit::Stop)))
+        };
+        Self::Question { text: text.into(), choices: vec![leave, stop] }
     }
 
     /// Offers to go on with a run that is over, in the words given.
     #[must_use]
-    pub fn ask_go_on(what: String, how: GoOn) -> Self {
-        let text = "The run is over. Go on with it?".into();
-        let stay = ('n', "stay".into(), Effect::Redraw);
-        let choices = vec![('y', what, Effect::Leave(Exit::GoOn(how))), stay];
-        Self::Question { text, choices }
+    pub fn ask_go_on(what: String, how: GoOn, theme: &Theme) -> Self {
+        let text = theme.say("The run is over. Go on with it?").into();
+        Self::Question { text, choices: vec![('y', what, Effect::Leave(Exit::GoOn(how)))] }
     }
 
     /// Whether it asks what becomes of a run that is going.
@@ -100,15 +102,10 @@ impl Overlay {
         !choices.iter().any(|(_, _, effect)| matches!(effect, Effect::Leave(Exit::GoOn(_))))
     }
 
-    fn question(text: &str, choices: Vec<(char, &str, Effect)>) -> Self {
-        let choices = choices.into_iter().map(|(key, does, effect)| (key, does.into(), effect));
-        Self::Question { text: text.into(), choices: choices.collect() }
-    }
-
     /// A key press.
     pub fn key(&mut self, key: KeyEvent) -> Answer {
         match self {
-            Self::Help(scroll) => scroll_key(scroll, key.code, 1),
+            Self::Help(scroll) | Self::Info(_, scroll) => scroll_key(scroll, key.code, 1),
             // The newest lines are at the bottom.
             Self::Messages(_, back) => scroll_key(back, key.code, -1),
             Self::Palette(line) => palette_key(line, key.code),
@@ -133,24 +130,22 @@ impl Overlay {
     }
 
     /// Draws it over the whole screen's `area`; help also lists the keys of the view below.
-    pub fn render(
-        &self,
-        area: Rect,
-        buffer: &mut Buffer,
-        theme: &Theme,
-        view: ViewId,
-        keys: &[KeyHelp],
-    ) {
+    pub fn render(&self, area: Rect, buffer: &mut Buffer, theme: &Theme, view: &dyn View) {
         match self {
-            Self::Help(scroll) => draw_help(area, buffer, theme, *scroll, view, keys),
+            Self::Help(scroll) => draw_help(area, buffer, theme, *scroll, view),
+            Self::Info(lines, scroll) => draw_info(area, buffer, theme, lines, *scroll),
             Self::Messages(lines, back) => draw_messages(area, buffer, theme, lines, *back),
             Self::Palette(line) => draw_palette(area, buffer, theme, line),
             Self::Question { text, choices } => {
-                let inside = window(area, 48, choices.len() as u16 + 4, "", buffer, theme);
-                write(buffer, inside, 0, theme.say(text), theme.style(Role::Title));
-                for (row, (key, does, _)) in (2..).zip(choices) {
-                    write(buffer, inside, row, &key.to_string(), theme.style(Role::Accent));
-                    write_at(buffer, inside, 4, row, theme.say(does), theme.style(Role::Text));
+                let widest = choices.iter().map(|choice| choice.1.width() + 8).max().unwrap_or(0);
+                let width = widest.max(text.width() + 4).max(48) as u16;
+                let inside = window(area, width, choices.len() as u16 + 5, "", buffer, theme);
+                write(buffer, inside, 0, text, theme.style(Role::Title));
+                let stay = (theme.say("Esc").to_string(), theme.say("stay"));
+                let rows = choices.iter().map(|(key, does, _)| (key.to_string(), does.as_str()));
+                for (row, (key, does)) in (2..).zip(rows.chain([stay])) {
+                    write(buffer, inside, row, &key, theme.style(Role::Accent));
+                    write_at(buffer, inside, 5, row, does, theme.style(Role::Text));
                 }
             }
         }
@@ -228,13 +223,14 @@ fn draw_palette(area: Rect, buffer: &mut Buffer, theme: &Theme, line: &str) {
     let typed = line.split(' ').next().unwrap_or_default();
     let fitting: Vec<_> = ENTRIES.iter().filter(|entry| entry.name.starts_with(typed)).collect();
     let height = fitting.len() as u16 + 4;
-    let inside = window(area, 66, height, "Command", buffer, theme);
+    let inside = window(area, 84, height, "Command", buffer, theme);
+    let usage = |entry: &Entry| format!("{} {}", entry.name, entry.argument);
+    let column = ENTRIES.iter().map(|entry| usage(entry).width()).max().unwrap_or(0) as u16 + 2;
     let end = write(buffer, inside, 0, &format!(":{line}"), theme.style(Role::Title));
     write_at(buffer, inside, end, 0, " ", theme.style(Role::Selected));
     for (row, entry) in (2..).zip(fitting) {
-        let usage = format!("{} {}", entry.name, entry.argument);
-        write(buffer, inside, row, &usage, theme.style(Role::Accent));
-        write_at(buffer, inside, 18, row, theme.say(entry.does), theme.style(Role::Dim));
+        write(buffer, inside, row, &usage(entry), theme.style(Role::Accent));
+        write_at(buffer, inside, column, row, theme.say(entry.does), theme.style(Role::Dim));
     }
 }
 
@@ -251,8 +247,7 @@ fn draw_messages(area: Rect, buffer: &mut Buffer, theme: &Theme, lines: &[LogLin
             Level::Warning => Role::Warning,
             Level::Error => Role::Bad,
         };
-        let text = theme.tell(&line.text);
-        rows.extend(wrap(&text, inside.width).into_iter().map(|row| (row, role)));
+        rows.extend(wrap(theme.say(&line.text), inside.width).into_iter().map(|row| (row, role)));
     }
     let most = rows.len().saturating_sub(usize::from(inside.height));
     let first = most.saturating_sub(usize::from(back));
@@ -267,31 +262,94 @@ fn view_keys() -> String {
     others.fold("1 … 9".into(), |text, key| format!("{text} {key}"))
 }
 
-fn draw_help(
-    area: Rect,
-    buffer: &mut Buffer,
-    theme: &Theme,
-    scroll: u16,
-    view: ViewId,
-    keys: &[KeyHelp],
-) {
-    let mut lines: Vec<(String, &str)> = Vec::new();
-    if !keys.is_empty() {
-        lines.push((theme.fill("In {}", &[&theme.say(view.name())]), ""));
-        lines.extend(keys.iter().map(|key| (key.keys.to_string(), key.does)));
-        lines.push((String::new(), ""));
+/// A line of help: keys and what they do, or a heading or sentence alone.
+struct HelpLine {
+    keys: String,
+    does: String,
+    role: Role,
+}
+
+/// The lines of help for a view: what there is to see, its keys, and those of all views.
+fn help_lines(view: &dyn View, width: u16, theme: &Theme) -> Vec<HelpLine> {
+    let alone = |keys: String, role| HelpLine { keys, does: String::new(), role };
+    let entry = |keys: &str, does: &str| HelpLine {
+        keys: theme.say(keys).into(),
+        does: theme.say(does).into(),
+        role: Role::Accent,
+    };
+    let mut lines = Vec::new();
+    for sentence in view.about() {
+        let wrapped = wrap(theme.say(sentence), width).into_iter();
+        lines.extend(wrapped.map(|line| alone(line, Role::Text)));
     }
-    lines.push((theme.say("Everywhere").into(), ""));
-    lines.push((view_keys(), "views"));
+    let keys = view.keys();
+    if !keys.is_empty() {
+        lines.push(alone(String::new(), Role::Text));
+        lines.push(alone(theme.fill("In {}", &[&theme.say(view.id().name())]), Role::Title));
+        lines.extend(keys.iter().map(|key| entry(key.keys, key.does)));
+    }
+    lines.push(alone(String::new(), Role::Text));
+    lines.push(alone(theme.say("Everywhere").into(), Role::Title));
+    lines.push(entry(&view_keys(), "views"));
     // A key that the view takes for itself does nothing else while it is open.
     let taken = |name: &str| keys.iter().any(|key| key.keys == name);
     let free = BINDINGS.iter().filter(|binding| !taken(binding.keys));
-    lines.extend(free.map(|binding| (binding.keys.to_string(), binding.does)));
-    let inside = window(area, 62, lines.len() as u16 + 2, "Keys", buffer, theme);
-    let most = (lines.len() as u16).saturating_sub(inside.height);
-    for (row, (keys, does)) in (0..inside.height).zip(&lines[usize::from(scroll.min(most))..]) {
-        let role = if does.is_empty() { Role::Title } else { Role::Accent };
-        write(buffer, inside, row, theme.say(keys), theme.style(role));
-        write_at(buffer, inside, 16, row, theme.say(does), theme.style(Role::Text));
+    lines.extend(free.map(|binding| entry(binding.keys, binding.does)));
+    lines
+}
+
+fn draw_help(area: Rect, buffer: &mut Buffer, theme: &Theme, scroll: u16, view: &dyn View) {
+    const WIDTH: u16 = 76;
+    const KEYS: u16 = 16;
+    let width = WIDTH.min(area.width).saturating_sub(4);
+    let lines = help_lines(view, width, theme);
+    let inside = window(area, WIDTH, lines.len() as u16 + 2, "Help", buffer, theme);
+    let from = first_line(scroll, lines.len(), inside.height);
+    for (row, line) in (0..inside.height).zip(&lines[from..]) {
+        write(buffer, inside, row, &line.keys, theme.style(line.role));
+        if !line.does.is_empty() {
+            write_at(buffer, inside, KEYS, row, &line.does, theme.style(Role::Text));
+        }
+    }
+    mark_more(from, lines.len(), inside, buffer, theme);
+}
+
+fn draw_info(
+    area: Rect,
+    buffer: &mut Buffer,
+    theme: &Theme,
+    lines: &[(String, String)],
+    scroll: u16,
+) {
+    const VALUES: u16 = 18;
+    let width = 100.min(area.width);
+    let values = width.saturating_sub(4 + VALUES).max(1);
+    let mut rows: Vec<(&str, String)> = Vec::new();
+    for (name, value) in lines {
+        let wrapped = wrap(value, values).into_iter().enumerate();
+        rows.extend(wrapped.map(|(at, part)| (if at == 0 { name.as_str() } else { "" }, part)));
+    }
+    if rows.is_empty() {
+        rows.push((theme.say("waiting for the run…"), String::new()));
+    }
+    let inside = window(area, width, rows.len() as u16 + 2, "About this run", buffer, theme);
+    let from = first_line(scroll, rows.len(), inside.height);
+    for (row, (name, value)) in (0..inside.height).zip(&rows[from..]) {
+        write(buffer, inside, row, name, theme.style(Role::Dim));
+        write_at(buffer, inside, VALUES, row, value, theme.style(Role::Text));
+    }
+    mark_more(from, rows.len(), inside, buffer, theme);
+}
+
+/// The first line shown of a list that was scrolled down.
+fn first_line(scroll: u16, lines: usize, height: u16) -> usize {
+    usize::from(scroll).min(lines.saturating_sub(usize::from(height)))
+}
+
+/// Marks that there is more below.
+fn mark_more(first: usize, lines: usize, inside: Rect, buffer: &mut Buffer, theme: &Theme) {
+    if lines > first + usize::from(inside.height) && inside.height > 0 {
+        let text = format!(" ▼ {} ", theme.say("more: ↓ or PgDn"));
+        write_right(buffer, inside, inside.height - 1, &text, theme.style(Role::Accent));
     }
 }

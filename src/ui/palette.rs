@@ -1,6 +1,7 @@
 //! Commands by name: what `:` takes.
 
 use super::effect::Effect;
+use super::theme::Theme;
 use super::views::named;
 use crate::protocol::{Command, Moment, Pace, Step, Tune};
 
@@ -85,11 +86,46 @@ pub const ENTRIES: &[Entry] = &[
     entry("quit", "", "leave the dashboard", |text| bare(text, Effect::Quit)),
 ];
 
+/// Why a typed line is no command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PaletteError {
+    /// No command has this name; the one that comes closest.
+    Unknown(String, Option<&'static str>),
+    /// Several commands begin like this.
+    Ambiguous(String, Vec<&'static str>),
+    /// The argument of this command is wrong.
+    Argument { name: &'static str, does: &'static str, example: &'static str },
+}
+
+impl PaletteError {
+    /// What is wrong and what would be right.
+    #[must_use]
+    pub fn text(&self, theme: &Theme) -> String {
+        match self {
+            Self::Unknown(name, None) => {
+                theme.fill("there is no command {}; ? lists them", &[&format!("{name:?}")])
+            }
+            Self::Unknown(name, Some(closest)) => theme.fill(
+                "there is no command {}; did you mean {}?",
+                &[&format!("{name:?}"), &format!("{closest:?}")],
+            ),
+            Self::Ambiguous(name, names) => {
+                let or = format!(" {} ", theme.say("or"));
+                theme.fill("{} could be {}", &[&format!("{name:?}"), &names.join(&or)])
+            }
+            Self::Argument { name, does, example } => {
+                let example = format!(":{name} {example}");
+                theme.fill("{}: {}, such as `{}`", &[name, &theme.say(does), &example.trim_end()])
+            }
+        }
+    }
+}
+
 /// What a typed line asks for.
 ///
 /// # Errors
-/// A sentence that says what would be right.
-pub fn parse(line: &str) -> Result<Effect, String> {
+/// Where it is no command, or its argument is wrong.
+pub fn parse(line: &str) -> Result<Effect, PaletteError> {
     let line = line.trim();
     let (name, argument) = line.split_once(' ').unwrap_or((line, ""));
     let candidates: Vec<&Entry> = match ENTRIES.iter().find(|entry| entry.name == name) {
@@ -97,16 +133,15 @@ pub fn parse(line: &str) -> Result<Effect, String> {
         None => ENTRIES.iter().filter(|e| !name.is_empty() && e.name.starts_with(name)).collect(),
     };
     match candidates.as_slice() {
-        [entry] => (entry.parse)(argument.trim()).ok_or_else(|| {
-            format!("{}: {}, such as `:{} {}`", entry.name, entry.does, entry.name, entry.argument)
+        [entry] => (entry.parse)(argument.trim()).ok_or(PaletteError::Argument {
+            name: entry.name,
+            does: entry.does,
+            example: entry.argument,
         }),
-        [] => Err(match closest(name) {
-            Some(closest) => format!("there is no command {name:?}; did you mean {closest:?}?"),
-            None => format!("there is no command {name:?}; ? lists them"),
-        }),
+        [] => Err(PaletteError::Unknown(name.into(), closest(name))),
         several => {
-            let names: Vec<&str> = several.iter().map(|entry| entry.name).collect();
-            Err(format!("{name:?} could be {}", names.join(" or ")))
+            let names = several.iter().map(|entry| entry.name).collect();
+            Err(PaletteError::Ambiguous(name.into(), names))
         }
     }
 }
@@ -144,9 +179,10 @@ mod tests {
     #[test]
     fn commands_can_be_shortened_and_say_what_they_want() {
         assert_eq!(parse("eta 0.5"), Ok(tune(Tune::LearningRate(0.5))));
-        assert_eq!(parse(" ep 3").unwrap_err(), "\"ep\" could be epochs or epoch");
+        let error = |line| parse(line).unwrap_err().text(&Theme::default());
+        assert_eq!(error(" ep 3"), "\"ep\" could be epochs or epoch");
         assert_eq!(parse("lam 5"), Ok(tune(Tune::Regularization(5.0))));
-        assert!(parse("eta -1").unwrap_err().contains("above 0"));
+        assert!(error("eta -1").contains("above 0"));
         assert!(parse("momentum 1").is_err());
         assert!(parse("").is_err());
         assert!(parse("pause now").is_err());
@@ -168,8 +204,8 @@ mod tests {
     proptest! {
         #[test]
         fn any_line_is_a_command_or_a_sentence(line in ".{0,40}") {
-            if let Err(sentence) = parse(&line) {
-                prop_assert!(!sentence.is_empty());
+            if let Err(error) = parse(&line) {
+                prop_assert!(!error.text(&Theme::default()).is_empty());
             }
         }
     }

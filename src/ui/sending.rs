@@ -63,5 +63,5 @@ fn offer(epochs: Option<u32>, run: &RunView, setup: &Setup) -> Reply {
             (theme.fill("train {} more epochs", &[&more]), GoOn::Train(Some(more)))
         }
     };
-    Reply::Ask(Overlay::ask_go_on(what, how))
+    Reply::Ask(Overlay::ask_go_on(what, how, theme))
 }

@@ -28,6 +28,10 @@ pub struct Setup {
     pub besides: Besides,
     /// The name of the run, where it has one.
     pub name: String,
+    /// The directory of the run, where it has one.
+    pub run_directory: String,
+    /// The machine, in words.
+    pub machine: String,
     /// The run goes on without this dashboard.
     pub detachable: bool,
     /// Look only.
@@ -61,6 +65,17 @@ impl Setup {
         self.explorable.is_some() || self.reading.is_some() || self.runs.is_some()
     }
 
+    /// Writes a picture to a file; returns what became of it, in the reader's language.
+    pub(super) fn save(&self, picture: &Picture) -> String {
+        let theme = &self.theme;
+        let Picture { width, height, .. } = picture;
+        match self.save_picture.map(|save| save(picture)) {
+            None => theme.say("no files are written here").into(),
+            Some(Ok(file)) => theme.fill("saved {} ({}×{} pixels)", &[&file, width, height]),
+            Some(Err(error)) => error.text(theme),
+        }
+    }
+
     pub(super) fn views(&self) -> Vec<Box<dyn View>> {
         if let Some(source) = &self.runs {
             return views::watching(source);
@@ -73,5 +88,27 @@ impl Setup {
     }
 }
 
-/// Writes a picture and says where, or why not.
-pub type SavePicture = fn(&Picture) -> Result<String, String>;
+/// Writes a picture to a file; returns the file's name.
+pub type SavePicture = fn(&Picture) -> Result<String, SavePictureError>;
+
+/// Why a picture was not written.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SavePictureError {
+    #[error("{file} cannot be written: {reason}")]
+    Write { file: String, reason: String },
+    #[error("there are {0} drawings in this directory already; move them elsewhere")]
+    TooMany(u32),
+}
+
+impl SavePictureError {
+    /// The same in the reader's language.
+    pub(super) fn text(&self, theme: &Theme) -> String {
+        match self {
+            Self::Write { file, reason } => theme.fill("{} cannot be written: {}", &[file, reason]),
+            Self::TooMany(count) => theme.fill(
+                "there are {} drawings in this directory already; move them elsewhere",
+                &[count],
+            ),
+        }
+    }
+}

@@ -183,12 +183,6 @@ impl Theme {
         self.language().fill(text, values)
     }
 
-    /// A finished sentence in the reader's language.
-    #[must_use]
-    pub fn tell(&self, text: &str) -> String {
-        self.language().tell(text)
-    }
-
     /// The language of what is drawn.
     #[must_use]
     pub fn language(&self) -> Language {

@@ -115,6 +115,9 @@ pub trait View: Any {
     /// Which view it is.
     fn id(&self) -> ViewId;
 
+    /// What there is to see in it, in plain words, a sentence each.
+    fn about(&self) -> &'static [&'static str];
+
     /// The keys that only this view takes.
     fn keys(&self) -> &'static [KeyHelp];
 

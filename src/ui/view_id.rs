@@ -44,4 +44,25 @@ impl ViewId {
             Self::Compare => "Compare",
         }
     }
+
+    /// Its name in at most five letters, for tabs without room.
+    #[must_use]
+    pub const fn short_name(self) -> &'static str {
+        match self {
+            Self::Overview => "Over",
+            Self::Curves => "Curv",
+            Self::Weights => "Wgts",
+            Self::Digits => "Digit",
+            Self::Confusion => "Conf",
+            Self::Gradients => "Grad",
+            Self::Network => "Net",
+            Self::Features => "Feat",
+            Self::Book => "Book",
+            Self::Draw => "Draw",
+            Self::Explore => "Expl",
+            Self::Read => "Read",
+            Self::Runs => "Runs",
+            Self::Compare => "Comp",
+        }
+    }
 }

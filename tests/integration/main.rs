@@ -6,6 +6,7 @@ mod bad_pictures;
 mod book;
 mod canned;
 mod command_line;
+mod dashboard;
 mod ensemble;
 mod explore;
 mod golden;

@@ -1,7 +1,6 @@
 //! The dashboard of a run that lives elsewhere.
 
 use super::super::display::DisplayArgs;
-use super::super::drawing;
 use super::super::error::Usage;
 use super::super::{REFUTED, dashboard, headless, output};
 use super::start;
@@ -23,14 +22,11 @@ pub(crate) fn show(
         ))
         .into());
     }
-    let save_picture = Some(drawing::save as ui::SavePicture);
     let read_only = attachment == Attachment::ReadOnly;
     let is_training = Record::read(run).is_ok_and(|r| matches!(r.task, Task::Training(_)));
     let can_go_on = is_training && !read_only;
     let directory = std::env::current_dir().unwrap_or_default();
-    let besides = display.besides();
-    let setup =
-        Setup { besides, read_only, can_go_on, directory, save_picture, ..setup(run, display) };
+    let setup = Setup { read_only, can_go_on, directory, ..setup(run, display) };
     let (link, exit) = match session::attach(run, attachment) {
         Ok(connection) => {
             let setup = Setup { detachable: true, ..setup };
@@ -62,7 +58,8 @@ pub(crate) fn setup(run: &RunDir, display: &DisplayArgs) -> Setup {
     let task = Record::read(run).map(|record| record.task);
     let view =
         if matches!(task, Ok(Task::Experiment { .. })) { ViewId::Book } else { ViewId::Overview };
-    Setup { theme: display.theme(), name: run.name(), view, ..Setup::default() }
+    let run_directory = run.path().display().to_string();
+    Setup { name: run.name(), run_directory, view, ..dashboard::setup(display) }
 }
 
 /// A link for somebody who only looks: to the session of a run that is live, else to what is kept

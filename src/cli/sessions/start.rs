@@ -55,7 +55,8 @@ pub(crate) fn begin(
         Err(error) if detach || error.is::<Usage>() => return Err(error),
         Err(error) => {
             let why = in_words(&error);
-            let notice = format!("no session: this run ends with its terminal: {why}");
+            let theme = display.theme();
+            let notice = theme.fill("no session: this run ends with its terminal: {}", &[&why]);
             // Here it stays, also after the dashboard.
             writeln!(output::err(), "{notice}")?;
             return Ok(Begun::NotHere(notice));

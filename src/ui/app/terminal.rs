@@ -42,6 +42,6 @@ impl App {
         if self.setup.read_only {
             return self.apply(Effect::Send(Command::Stop));
         }
-        self.open(Overlay::ask_stop())
+        self.open(Overlay::ask_stop(&self.setup.theme))
     }
 }

@@ -1,6 +1,7 @@
 use super::*;
 use crate::protocol::{
-    Activity, Content, EpochStats, Level, LogLine, Outcome, RunInfo, Saved, Status, What,
+    Activity, Content, EpochStats, Level, LogLine, Outcome, Pace, RunInfo, Saved, Status, Step,
+    What,
 };
 use crossterm::event::{KeyCode, KeyModifiers};
 
@@ -160,7 +161,7 @@ fn the_command_line_tunes_and_explains_its_mistakes() {
     assert_eq!(command, Some(Command::Set(crate::protocol::Tune::LearningRate(0.5))));
     type_(&mut app, ":eta lots");
     assert_eq!(press(&mut app, KeyCode::Enter), None);
-    assert!(app.notice.is_some());
+    assert!(app.messages.notice.is_some());
 }
 
 fn says(level: Level, text: &str) -> Update {

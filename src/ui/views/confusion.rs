@@ -6,19 +6,19 @@ use crate::ui::numbers::percent_of;
 use crate::ui::theme::Role;
 use crate::ui::view::{Context, KeyHelp, View, as_of};
 use crate::ui::view_id::ViewId;
-use crate::ui::widgets::{GridShape, Pane, write, write_at, write_right};
+use crate::ui::widgets::{GridShape, Pane, wrap, write, write_at, write_right};
 use crossterm::event::{KeyCode, KeyEvent, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Modifier;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-/// Columns of a cell at least, with the gap to the next.
-const NARROWEST: u16 = 5;
 /// Columns of a cell at most.
-const WIDEST: u16 = 9;
+const WIDEST: u16 = 15;
 /// Rows of a cell at most.
-const HIGHEST: u16 = 3;
+const HIGHEST: u16 = 5;
+/// Rows of a cell from which on there is a gap below it.
+const SPACED: u16 = 3;
 /// Columns of a name at most; longer ones are cut.
 const LONGEST_NAME: usize = 8;
 /// Columns right of the cells: how many images a class has and how many were found.
@@ -42,6 +42,14 @@ pub struct Confusion {
 impl View for Confusion {
     fn id(&self) -> ViewId {
         ViewId::Confusion
+    }
+
+    fn about(&self) -> &'static [&'static str] {
+        &[
+            "Rows are true labels, columns what the network said; each number counts test images.",
+            "Blue cells on the diagonal are right, orange ones are mistakes. Enter shows the images of a cell.",
+            "At the right: images of the label, and the share of them that was classified correctly.",
+        ]
     }
 
     fn keys(&self) -> &'static [KeyHelp] {
@@ -88,7 +96,12 @@ impl View for Confusion {
         let theme = context.theme;
         let frame = context.frame(&What::Confusion);
         let note = frame.map_or_else(String::new, |frame| as_of(frame, theme));
-        let inside = Pane::new("Confusion on the test set", theme).note(&note).draw(area, buffer);
+        let title = if area.width >= 72 {
+            "Confusion on the test set: rows true label, columns prediction"
+        } else {
+            "Rows: true label, columns: prediction"
+        };
+        let inside = Pane::new(title, theme).note(&note).draw(area, buffer);
         let (classes, counts) = match frame.map(|frame| &frame.content) {
             Some(Content::Confusion { classes, counts }) => (*classes, counts.as_slice()),
             Some(Content::Unavailable(why)) => {
@@ -111,11 +124,11 @@ impl View for Confusion {
                 return;
             }
         };
-        self.lay_out(inside, classes, context);
+        let matrix = Matrix { classes, counts };
+        self.lay_out(inside, &matrix, context);
         if self.cells.area() == 0 {
             return;
         }
-        let matrix = Matrix { classes, counts };
         self.draw(inside, buffer, context, &matrix);
     }
 }
@@ -130,15 +143,20 @@ impl Confusion {
     }
 
     /// Places the cells, as large as all fit, and scrolls to the selected one where they do not.
-    fn lay_out(&mut self, inside: Rect, classes: u32, context: &Context) {
+    fn lay_out(&mut self, inside: Rect, matrix: &Matrix, context: &Context) {
+        let classes = matrix.classes;
         let longest = (0..classes).map(|class| context.class(class).width()).max().unwrap_or(0);
         self.names = longest.clamp(2, LONGEST_NAME) as u16 + 1;
         let sums = if inside.width >= 60 { SUMS } else { 0 };
         let width = inside.width.saturating_sub(self.names + sums);
         // Above the cells the predicted labels, below them sums, a gap and a sentence.
-        let height = inside.height.saturating_sub(4);
+        let sentence = wrap(&self.summary(context, matrix), inside.width).len().min(2) as u16;
+        let height = inside.height.saturating_sub(3 + sentence);
         let count = classes.clamp(1, 1000) as u16;
-        self.cell = [(width / count).clamp(NARROWEST, WIDEST), (height / count).clamp(1, HIGHEST)];
+        self.cell = [
+            (width / count).clamp(matrix.digits() + 1, WIDEST),
+            (height / count).clamp(1, HIGHEST),
+        ];
         let shown = [height / self.cell[1], width / self.cell[0]].map(|n| n.min(count));
         for (axis, selected) in [self.row, self.column].into_iter().enumerate() {
             let lowest = (selected + 1).saturating_sub(u32::from(shown[axis]).max(1));
@@ -161,7 +179,7 @@ impl Confusion {
             y: self.cells.y + row * height,
             // A gap to the next one, beside it and, where there is room, below it.
             width: width - 1,
-            height: (height - u16::from(height == HIGHEST)).max(1),
+            height: (height - u16::from(height >= SPACED)).max(1),
         }
     }
 
@@ -206,8 +224,12 @@ impl Confusion {
         }
         let summary = self.summary(context, matrix);
         let last = inside.height.saturating_sub(1);
-        let below = (self.cells.bottom() + 2 - inside.y).min(last);
-        write(buffer, inside, below, &summary, theme.style(Role::Text));
+        let lines = wrap(&summary, inside.width);
+        let room = (last + 1).saturating_sub(lines.len().min(2) as u16);
+        let below = (self.cells.bottom() + 2 - inside.y).min(room);
+        for (row, line) in (below..inside.height).zip(&lines) {
+            write(buffer, inside, row, line, theme.style(Role::Text));
+        }
     }
 
     fn cell(&self, row: u16, column: u16, buffer: &mut Buffer, context: &Context, matrix: &Matrix) {
@@ -247,7 +269,7 @@ impl Confusion {
 
 /// The part of a cell at whose right end its count stands.
 fn counts(cell: Rect) -> Rect {
-    Rect { width: cell.width - cell.width / 5, ..cell }
+    Rect { width: cell.width - cell.width.saturating_sub(4) / 4, ..cell }
 }
 
 /// A name cut to so many columns.
@@ -287,6 +309,13 @@ impl Matrix<'_> {
 
     fn total(&self) -> u32 {
         self.counts.iter().sum()
+    }
+
+    /// Columns of the largest number in or under the cells, at least 3.
+    fn digits(&self) -> u16 {
+        let totals = (0..self.classes).map(|p| (0..self.classes).map(|l| self.at(l, p)).sum());
+        let largest: u32 = totals.max().unwrap_or(0);
+        largest.to_string().len().max(3) as u16
     }
 
     fn largest_error(&self) -> u32 {

@@ -2,15 +2,15 @@
 
 use crate::protocol::{EpochStats, Moment, What};
 use crate::ui::effect::Effect;
-use crate::ui::numbers::{percent, percent_2, short};
-use crate::ui::theme::Role;
+use crate::ui::numbers::{percent_2, short};
+use crate::ui::theme::{Role, Theme};
 use crate::ui::view::{Context, KeyHelp, View};
 use crate::ui::view_id::ViewId;
-use crate::ui::widgets::{Line, LineChart, Mark, Pane};
-use crossterm::event::{KeyCode, KeyEvent};
+use crate::ui::widgets::{ChartState, Line, LineChart, Mark, Pane, Unit};
+use crossterm::event::{KeyCode, KeyEvent, MouseEvent};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
-use ratatui::widgets::Widget;
+use unicode_width::UnicodeWidthStr;
 
 /// Epochs shown when zoomed in.
 const WINDOW: usize = 20;
@@ -23,11 +23,29 @@ const FRAMED: u16 = 8;
 /// Which epochs are shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Span {
-    /// Those in which something was learned.
+    /// All but the untrained network.
     #[default]
     Trained,
     Newest,
     All,
+}
+
+impl Span {
+    fn next(self) -> Self {
+        match self {
+            Self::Trained => Self::Newest,
+            Self::Newest => Self::All,
+            Self::All => Self::Trained,
+        }
+    }
+
+    fn text(self) -> &'static str {
+        match self {
+            Self::Trained => "from epoch 1",
+            Self::Newest => "newest 20",
+            Self::All => "from epoch 0",
+        }
+    }
 }
 
 /// The view.
@@ -36,6 +54,34 @@ pub struct Curves {
     span: Span,
     /// A logarithmic cost axis.
     log: bool,
+    accuracy: ChartState,
+    cost: ChartState,
+}
+
+impl Curves {
+    /// Goes so many epochs back or forth, from now on.
+    fn read(step: i64, context: &Context) -> Effect {
+        let newest = i64::from(context.run.epoch());
+        let next = match context.moment {
+            Moment::Live if step < 0 => newest,
+            Moment::Live => return Effect::Show(Moment::Live),
+            Moment::Epoch(epoch) => (i64::from(epoch) + step).max(0),
+        };
+        let live = next > newest;
+        Effect::Show(if live { Moment::Live } else { Moment::Epoch(next as u32) })
+    }
+
+    /// How the charts are drawn, in words.
+    fn mode(&self, theme: &Theme) -> Vec<String> {
+        let mut parts = vec![theme.say(self.span.text()).to_string()];
+        if self.accuracy.zoom.is_some() {
+            parts = vec![theme.say("zoomed · Esc all").into()];
+        }
+        if self.accuracy.smoothing > 0.0 {
+            parts.push(theme.fill("smoothing {}", &[&self.accuracy.smoothing]));
+        }
+        parts
+    }
 }
 
 impl View for Curves {
@@ -43,11 +89,25 @@ impl View for Curves {
         ViewId::Curves
     }
 
+    fn about(&self) -> &'static [&'static str] {
+        &[
+            "Accuracy is the share of images classified correctly; cost is what training makes small.",
+            "Training data are what the network learns from, validation data steer the run, test data only measure it.",
+            "An upright line in yellow marks a change of η, λ or μ; curves that meet in a cell take turns.",
+        ]
+    }
+
     fn keys(&self) -> &'static [KeyHelp] {
         &[
+            KeyHelp { keys: "←→", does: "read an epoch" },
             KeyHelp { keys: "z", does: "zoom: newest 20, from epoch 0, from epoch 1" },
             KeyHelp { keys: "g", does: "logarithmic cost" },
-            KeyHelp { keys: "←→", does: "read an epoch" },
+            KeyHelp { keys: "c", does: "hide a curve" },
+            KeyHelp { keys: "< >", does: "less or more smoothing" },
+            KeyHelp {
+                keys: "mouse",
+                does: "click reads or hides, drag and wheel zoom, right button: all",
+            },
         ]
     }
 
@@ -56,30 +116,40 @@ impl View for Curves {
     }
 
     fn key(&mut self, key: KeyEvent, context: &Context) -> Effect {
-        let newest = context.run.epoch();
-        match (key.code, context.moment) {
-            (KeyCode::Char('z'), _) => {
-                self.span = match self.span {
-                    Span::Trained => Span::Newest,
-                    Span::Newest => Span::All,
-                    Span::All => Span::Trained,
-                }
+        match key.code {
+            KeyCode::Char('z') => {
+                self.span = self.span.next();
+                (self.accuracy.zoom, self.cost.zoom) = (None, None);
             }
-            (KeyCode::Char('g'), _) => self.log = !self.log,
-            (KeyCode::Left | KeyCode::Char('h'), Moment::Live) => {
-                return Effect::Show(Moment::Epoch(newest));
+            KeyCode::Char('g') => self.log = !self.log,
+            KeyCode::Char('c') => {
+                self.accuracy.hide_next(3);
+                self.cost.hidden.clone_from(&self.accuracy.hidden);
             }
-            (KeyCode::Left | KeyCode::Char('h'), Moment::Epoch(epoch)) => {
-                return Effect::Show(Moment::Epoch(epoch.saturating_sub(1)));
+            KeyCode::Char('<' | '>') => {
+                self.accuracy.smooth(key.code == KeyCode::Char('>'));
+                self.cost.smoothing = self.accuracy.smoothing;
             }
-            (KeyCode::Right | KeyCode::Char('l'), Moment::Epoch(epoch)) if epoch < newest => {
-                return Effect::Show(Moment::Epoch(epoch + 1));
+            KeyCode::Esc if self.accuracy.zoom.is_some() || self.accuracy.cursor.is_some() => {
+                (self.accuracy.zoom, self.accuracy.cursor) = (None, None);
+                self.cost.follow(&self.accuracy);
             }
-            (KeyCode::Right | KeyCode::Char('l') | KeyCode::End, _) => {
-                return Effect::Show(Moment::Live);
-            }
-            (KeyCode::Home, _) => return Effect::Show(Moment::Epoch(0)),
+            KeyCode::Left | KeyCode::Char('h') => return Self::read(-1, context),
+            KeyCode::Right | KeyCode::Char('l') => return Self::read(1, context),
+            KeyCode::End => return Effect::Show(Moment::Live),
+            KeyCode::Home => return Effect::Show(Moment::Epoch(0)),
             _ => return Effect::Ignored,
+        }
+        Effect::Redraw
+    }
+
+    fn mouse(&mut self, event: MouseEvent, _area: Rect, _context: &Context) -> Effect {
+        if self.accuracy.mouse(event) {
+            self.cost.follow(&self.accuracy);
+        } else if self.cost.mouse(event) {
+            self.accuracy.follow(&self.cost);
+        } else {
+            return Effect::Ignored;
         }
         Effect::Redraw
     }
@@ -91,18 +161,27 @@ impl View for Curves {
             Span::Newest => &points[points.len().saturating_sub(WINDOW)..],
             Span::All => points,
         };
-        if area.width >= 100 || area.height < 16 {
-            let halves = Layout::horizontal([Constraint::Fill(1); 2]).split(area);
-            let narrow = area.width < 60;
-            accuracy(if narrow { area } else { halves[0] }, buffer, context, shown);
-            if !narrow {
-                cost(halves[1], buffer, context, shown, self.log);
-            }
-        } else {
-            let halves = Layout::vertical([Constraint::Fill(1); 2]).split(area);
-            accuracy(halves[0], buffer, context, shown);
-            cost(halves[1], buffer, context, shown, self.log);
+        let mode = self.mode(context.theme);
+        let beside = area.width >= 100 || area.height < 16;
+        let layout = if beside { Layout::horizontal } else { Layout::vertical };
+        let mut halves = layout([Constraint::Fill(1); 2]).split(area).to_vec();
+        if beside && area.width < 60 {
+            halves = vec![area, Rect::ZERO];
         }
+        Chart { mode: &mode, log: false }.accuracy(
+            halves[0],
+            buffer,
+            context,
+            shown,
+            &mut self.accuracy,
+        );
+        Chart { mode: &mode, log: self.log }.cost(
+            halves[1],
+            buffer,
+            context,
+            shown,
+            &mut self.cost,
+        );
     }
 }
 
@@ -114,30 +193,110 @@ pub(super) fn trained(epochs: &[EpochStats]) -> &[EpochStats] {
     }
 }
 
-/// Draws accuracies over epochs in a pane.
-pub(super) fn accuracy(area: Rect, buffer: &mut Buffer, context: &Context, epochs: &[EpochStats]) {
-    let lines = [
-        line("training", 0, epochs, context, |stats| stats.train_accuracy, percent_2),
-        line("validation", 1, epochs, context, |stats| stats.validation_accuracy, percent_2),
-        line("test", 2, epochs, context, |stats| stats.test_accuracy, percent_2),
-    ];
-    chart("Accuracy", area, buffer, context, lines.into(), percent, Some(1.0), false);
+/// A chart of accuracies or costs in a pane.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Chart<'a> {
+    /// How it is drawn, in words.
+    pub mode: &'a [String],
+    /// A logarithmic axis.
+    pub log: bool,
 }
 
-/// Draws costs over epochs in a pane.
-pub(super) fn cost(
-    area: Rect,
-    buffer: &mut Buffer,
-    context: &Context,
-    epochs: &[EpochStats],
-    log: bool,
-) {
-    let lines = [
-        line("training", 0, epochs, context, |stats| stats.train_cost, short),
-        line("validation", 1, epochs, context, |stats| stats.validation_cost, short),
-        line("test", 2, epochs, context, |stats| stats.test_cost, short),
-    ];
-    chart("Cost", area, buffer, context, lines.into(), short, None, log);
+impl Chart<'_> {
+    /// Draws accuracies over epochs.
+    pub(super) fn accuracy(
+        self,
+        area: Rect,
+        buffer: &mut Buffer,
+        context: &Context,
+        epochs: &[EpochStats],
+        state: &mut ChartState,
+    ) {
+        let lines = [
+            line("training", 0, epochs, context, |stats| stats.train_accuracy, percent_2),
+            line("validation", 1, epochs, context, |stats| stats.validation_accuracy, percent_2),
+            line("test", 2, epochs, context, |stats| stats.test_accuracy, percent_2),
+        ];
+        let chart = LineChart {
+            y_unit: Unit::Percent,
+            value_text: percent_2,
+            highest: Some(1.0),
+            ..over_epochs(lines.into(), context)
+        };
+        self.draw("Accuracy", &chart, area, buffer, context, state);
+    }
+
+    /// Draws costs over epochs.
+    pub(super) fn cost(
+        self,
+        area: Rect,
+        buffer: &mut Buffer,
+        context: &Context,
+        epochs: &[EpochStats],
+        state: &mut ChartState,
+    ) {
+        let lines = [
+            line("training", 0, epochs, context, |stats| stats.train_cost, short),
+            line("validation", 1, epochs, context, |stats| stats.validation_cost, short),
+            line("test", 2, epochs, context, |stats| stats.test_cost, short),
+        ];
+        let chart = LineChart { log: self.log, ..over_epochs(lines.into(), context) };
+        self.draw("Cost", &chart, area, buffer, context, state);
+    }
+
+    fn draw(
+        self,
+        title: &str,
+        chart: &LineChart,
+        area: Rect,
+        buffer: &mut Buffer,
+        context: &Context,
+        state: &mut ChartState,
+    ) {
+        let theme = context.theme;
+        let epoch = context.stats().map(|stats| theme.fill("epoch {}", &[&stats.epoch]));
+        let log = self.log.then(|| theme.say("logarithmic").to_string());
+        let mut note: Vec<String> = self.mode.iter().cloned().chain(log).chain(epoch).collect();
+        // Title and frame take some columns; the epoch is the first to go.
+        let room = usize::from(area.width).saturating_sub(title.width() + 10);
+        while note.len() > 1 && note.join(" · ").width() > room {
+            note.pop();
+        }
+        // A frame around so few rows would leave none for the curves.
+        let inside = if area.height >= FRAMED {
+            Pane::new(title, theme).note(&note.join(" · ")).draw(area, buffer)
+        } else {
+            area
+        };
+        chart.draw(inside, buffer, state);
+    }
+}
+
+/// A chart over epochs with what was tuned and the epoch shown marked.
+pub(super) fn over_epochs<'a>(lines: Vec<Line>, context: &Context<'a>) -> LineChart<'a> {
+    let theme = context.theme;
+    let tuned = context
+        .run
+        .tuned
+        .iter()
+        .map(|tuned| Mark { x: f64::from(tuned.epoch), style: theme.style(Role::Warning) });
+    let shown = match context.moment {
+        Moment::Epoch(epoch) => Some(Mark { x: f64::from(epoch), style: theme.style(Role::Dim) }),
+        Moment::Live => None,
+    };
+    LineChart {
+        lines,
+        marks: tuned.chain(shown).collect(),
+        x_label: theme.say("epoch"),
+        x_unit: Unit::Whole,
+        y_unit: Unit::Plain,
+        value_text: short,
+        log: false,
+        log_x: false,
+        highest: None,
+        fixed: None,
+        theme: *theme,
+    }
 }
 
 fn line(
@@ -153,44 +312,4 @@ fn line(
     let value = context.stats().and_then(pick).map_or_else(String::new, text);
     let name = if points.is_empty() { String::new() } else { context.theme.say(name).into() };
     Line { name, points, value, style: context.theme.series(series), ..Line::default() }
-}
-
-#[allow(clippy::too_many_arguments, reason = "one call draws a whole chart")]
-fn chart(
-    title: &str,
-    area: Rect,
-    buffer: &mut Buffer,
-    context: &Context,
-    lines: Vec<Line>,
-    y_text: fn(f64) -> String,
-    highest: Option<f64>,
-    log: bool,
-) {
-    let theme = context.theme;
-    let note =
-        context.stats().map_or_else(String::new, |stats| theme.fill("epoch {}", &[&stats.epoch]));
-    // A frame around so few rows would leave none for the curves.
-    let framed = area.height >= FRAMED;
-    let inside = if framed { Pane::new(title, theme).note(&note).draw(area, buffer) } else { area };
-    let mut marks: Vec<Mark> = context
-        .run
-        .tuned
-        .iter()
-        .map(|tuned| Mark { x: f64::from(tuned.epoch), style: theme.style(Role::Warning) })
-        .collect();
-    if let Moment::Epoch(epoch) = context.moment {
-        marks.push(Mark { x: f64::from(epoch), style: theme.style(Role::Dim) });
-    }
-    let chart = LineChart {
-        lines,
-        marks,
-        x_label: theme.say("epoch"),
-        y_text,
-        log,
-        log_x: false,
-        highest,
-        fixed: None,
-        theme: *theme,
-    };
-    (&chart).render(inside, buffer);
 }

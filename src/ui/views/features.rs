@@ -54,7 +54,7 @@ impl Features {
         Effect::SelectLayer(next as u32)
     }
 
-    /// What the selected unit's weights are asked by, where its layer has any.
+    /// The probe of the selected unit's weights, where its layer has any.
     fn filter(&self, context: &Context) -> Option<What> {
         let (index, _) = layer(context).filter(|(_, layer)| layer.weights > 0)?;
         Some(What::Weights { layer: index, first: self.selected as u32, count: 1 })
@@ -163,6 +163,13 @@ impl Features {
 impl View for Features {
     fn id(&self) -> ViewId {
         ViewId::Features
+    }
+
+    fn about(&self) -> &'static [&'static str] {
+        &[
+            "What a layer makes of the selected test image: feature maps, or the activations of its units.",
+            "Beside it the image, and the weights of the selected unit.",
+        ]
     }
 
     fn keys(&self) -> &'static [KeyHelp] {

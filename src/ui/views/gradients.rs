@@ -1,12 +1,13 @@
 //! How fast each layer learns: the book's chapter 5, live.
 
-use crate::protocol::{Content, EpochStats, LayerStats, Moment, What};
+use crate::protocol::{Content, EpochStats, LayerStats, What};
 use crate::ui::effect::Effect;
 use crate::ui::numbers::{percent, short};
 use crate::ui::theme::Role;
 use crate::ui::view::{Context, KeyHelp, View, as_of};
 use crate::ui::view_id::ViewId;
-use crate::ui::widgets::{Bars, Line, LineChart, Mark, Pane, Row, write};
+use crate::ui::views::curves::over_epochs;
+use crate::ui::widgets::{Bars, ChartState, Line, LineChart, Pane, Row, Unit, write};
 use crossterm::event::{KeyCode, KeyEvent, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Position, Rect};
@@ -67,6 +68,7 @@ pub struct Gradients {
     shown: usize,
     /// Where each quantity's bars are, as last drawn.
     sections: Vec<(usize, Rect)>,
+    chart: ChartState,
 }
 
 impl View for Gradients {
@@ -74,15 +76,27 @@ impl View for Gradients {
         ViewId::Gradients
     }
 
+    fn about(&self) -> &'static [&'static str] {
+        &[
+            "How fast each layer learns: the norm of its gradient, and how far an update moves its weights.",
+            "Where early layers have far smaller gradients than late ones, the gradient vanishes (chapter 5).",
+            "Saturated units have outputs near the ends of their range; dead ones are zero for every image.",
+        ]
+    }
+
     fn keys(&self) -> &'static [KeyHelp] {
-        &[KeyHelp { keys: "↑↓", does: "another quantity" }]
+        &[
+            KeyHelp { keys: "↑↓", does: "another quantity" },
+            KeyHelp { keys: "c", does: "hide a curve" },
+            KeyHelp { keys: "< >", does: "less or more smoothing" },
+        ]
     }
 
     fn probes(&self, _context: &Context) -> Vec<What> {
         vec![What::Gradients]
     }
 
-    fn key(&mut self, key: KeyEvent, _context: &Context) -> Effect {
+    fn key(&mut self, key: KeyEvent, context: &Context) -> Effect {
         let last = QUANTITIES.len() - 1;
         match key.code {
             KeyCode::Up | KeyCode::Left | KeyCode::Char('k' | 'h') => {
@@ -90,6 +104,11 @@ impl View for Gradients {
             }
             KeyCode::Down | KeyCode::Right | KeyCode::Char('j' | 'l') => {
                 self.shown = (self.shown + 1).min(last);
+            }
+            KeyCode::Char('c') => self.chart.hide_next(context.weighted_layers().len()),
+            KeyCode::Char('<' | '>') => self.chart.smooth(key.code == KeyCode::Char('>')),
+            KeyCode::Esc if self.chart.zoom.is_some() || self.chart.cursor.is_some() => {
+                (self.chart.zoom, self.chart.cursor) = (None, None);
             }
             KeyCode::Home => self.shown = 0,
             KeyCode::End => self.shown = last,
@@ -100,6 +119,9 @@ impl View for Gradients {
 
     fn mouse(&mut self, event: MouseEvent, _area: Rect, context: &Context) -> Effect {
         let at = Position::new(event.column, event.row);
+        if self.chart.mouse(event) {
+            return Effect::Redraw;
+        }
         match event.kind {
             MouseEventKind::ScrollDown => self.key(KeyCode::Down.into(), context),
             MouseEventKind::ScrollUp => self.key(KeyCode::Up.into(), context),
@@ -190,35 +212,25 @@ impl Gradients {
     }
 
     /// The quantity shown, over the epochs.
-    fn history(&self, area: Rect, buffer: &mut Buffer, context: &Context) {
+    fn history(&mut self, area: Rect, buffer: &mut Buffer, context: &Context) {
         let (quantity, theme) = (&QUANTITIES[self.shown], context.theme);
-        let note = if quantity.log { "logarithmic" } else { "" };
-        let inside = Pane::new(quantity.name, theme).note(note).draw(area, buffer);
+        let smoothing = self.chart.smoothing;
+        let log = quantity.log.then(|| theme.say("logarithmic").to_string());
+        let smooth = (smoothing > 0.0).then(|| theme.fill("smoothing {}", &[&smoothing]));
+        let note: Vec<String> = log.into_iter().chain(smooth).collect();
+        let inside = Pane::new(quantity.name, theme).note(&note.join(" · ")).draw(area, buffer);
         let foot = u16::from(inside.height >= 10);
         let [chart, meaning] =
             Layout::vertical([Constraint::Fill(1), Constraint::Length(foot)]).areas(inside);
         write(buffer, meaning, 0, theme.say(quantity.meaning), theme.style(Role::Dim));
-        let mut marks: Vec<Mark> = context
-            .run
-            .tuned
-            .iter()
-            .map(|tuned| Mark { x: f64::from(tuned.epoch), style: theme.style(Role::Warning) })
-            .collect();
-        if let Moment::Epoch(epoch) = context.moment {
-            marks.push(Mark { x: f64::from(epoch), style: theme.style(Role::Dim) });
-        }
         let line_chart = LineChart {
-            lines: lines(context, quantity),
-            marks,
-            x_label: theme.say("epoch"),
-            y_text: if quantity.log { short } else { percent },
+            y_unit: if quantity.log { Unit::Plain } else { Unit::Percent },
+            value_text: if quantity.log { short } else { percent },
             log: quantity.log,
-            log_x: false,
             highest: (!quantity.log).then_some(1.0),
-            fixed: None,
-            theme: *theme,
+            ..over_epochs(lines(context, quantity), context)
         };
-        (&line_chart).render(chart, buffer);
+        line_chart.draw(chart, buffer, &mut self.chart);
     }
 }
 

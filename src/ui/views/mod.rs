@@ -20,6 +20,7 @@ pub(super) use explore::Explore;
 use super::view::View;
 use super::view_id::ViewId;
 use crate::protocol::{Reading, RunSource};
+use std::any::Any;
 use std::sync::Arc;
 
 /// A view of a run: which one, the key that opens it, and how it is made.
@@ -57,6 +58,14 @@ pub fn named(text: &str) -> Option<ViewId> {
         !text.is_empty() && name.starts_with(&text.to_lowercase())
     };
     TABLE.iter().find(begins).map(|entry| entry.id)
+}
+
+/// The view of a type, where there is one.
+pub(super) fn find<T: View>(views: &mut [Box<dyn View>]) -> Option<&mut T> {
+    views.iter_mut().find_map(|view| {
+        let view: &mut dyn Any = view.as_mut();
+        view.downcast_mut()
+    })
 }
 
 /// All views of a run.

@@ -1,14 +1,14 @@
 //! Everything at a glance.
 
-use super::curves;
-use crate::protocol::{Content, EpochStats, What};
+use super::curves::{self, Chart};
+use crate::protocol::{Content, EpochStats, Moment, Tune, What};
 use crate::ui::effect::Effect;
 use crate::ui::numbers::{duration, percent_2, short, thousands};
 use crate::ui::theme::Role;
 use crate::ui::view::{Context, KeyHelp, View};
 use crate::ui::view_id::ViewId;
-use crate::ui::widgets::{Bars, Gauge, Pane, Raster, Row, write, write_at};
-use crossterm::event::{KeyCode, KeyEvent};
+use crate::ui::widgets::{Bars, ChartState, Gauge, Pane, Raster, Row, write, write_at};
+use crossterm::event::{KeyCode, KeyEvent, MouseEvent};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::widgets::Widget;
@@ -19,11 +19,22 @@ const STRIP: u32 = 16;
 
 /// The view.
 #[derive(Debug, Default)]
-pub struct Overview;
+pub struct Overview {
+    accuracy: ChartState,
+    cost: ChartState,
+}
 
 impl View for Overview {
     fn id(&self) -> ViewId {
         ViewId::Overview
+    }
+
+    fn about(&self) -> &'static [&'static str] {
+        &[
+            "The bars show how far the epoch and the run are; below them the accuracy and the best ones so far.",
+            "The maps show what the first hidden units look for: orange weights add to a unit, blue ones take away.",
+            "The digit is a test image; the bars beside it are the network's outputs, the green one its true label.",
+        ]
     }
 
     fn keys(&self) -> &'static [KeyHelp] {
@@ -48,6 +59,17 @@ impl View for Overview {
         }
     }
 
+    fn mouse(&mut self, event: MouseEvent, _area: Rect, _context: &Context) -> Effect {
+        if self.accuracy.mouse(event) {
+            self.cost.follow(&self.accuracy);
+        } else if self.cost.mouse(event) {
+            self.accuracy.follow(&self.cost);
+        } else {
+            return Effect::Ignored;
+        }
+        Effect::Redraw
+    }
+
     fn render(&mut self, area: Rect, buffer: &mut Buffer, context: &Context) {
         let points = curves::trained(context.run.epochs.points());
         if area.width < 60 || area.height < 14 {
@@ -55,7 +77,7 @@ impl View for Overview {
                 Layout::vertical([Constraint::Length(3.min(area.height)), Constraint::Fill(1)])
                     .areas(area);
             progress(bars, buffer, context);
-            curves::accuracy(chart, buffer, context, points);
+            Chart::default().accuracy(chart, buffer, context, points, &mut self.accuracy);
             return;
         }
         // At least a digit of 14 rows fits at the bottom where there is room for it.
@@ -68,8 +90,8 @@ impl View for Overview {
         .areas(area);
         progress(bars, buffer, context);
         let [left, right] = Layout::horizontal([Constraint::Fill(1); 2]).areas(charts);
-        curves::accuracy(left, buffer, context, points);
-        curves::cost(right, buffer, context, points, false);
+        Chart::default().accuracy(left, buffer, context, points, &mut self.accuracy);
+        Chart::default().cost(right, buffer, context, points, &mut self.cost);
         let digit_width = (2 * bottom + 26).min(area.width / 2);
         let [weights, digit] =
             Layout::horizontal([Constraint::Fill(1), Constraint::Length(digit_width)]).areas(below);
@@ -116,25 +138,25 @@ fn best(line: Rect, buffer: &mut Buffer, context: &Context) {
     let (run, theme) = (context.run, context.theme);
     let mut column = 0;
     let mut pair = |name: &str, value: String, role| {
-        column = write_at(buffer, line, column, 0, theme.say(name), theme.style(Role::Dim));
-        column = write_at(buffer, line, column + 1, 0, &value, theme.style(role)) + 3;
+        let name = theme.say(name);
+        // A number is left out rather than cut.
+        if usize::from(column) + name.width() + 1 + value.width() <= usize::from(line.width) {
+            column = write_at(buffer, line, column, 0, name, theme.style(Role::Dim));
+            column = write_at(buffer, line, column + 1, 0, &value, theme.style(role)) + 3;
+        }
     };
     let test = |stats: &EpochStats| stats.test_accuracy;
     if let Some(accuracy) = context.stats().and_then(test) {
         pair("test", percent_2(accuracy), Role::Title);
     }
-    if let Some(best) =
-        run.epochs.points().iter().filter(|s| s.test_accuracy.is_some()).max_by(|a, b| {
-            let accuracy = |stats: &EpochStats| stats.test_accuracy.unwrap_or(0.0);
-            accuracy(a).total_cmp(&accuracy(b)).then(b.epoch.cmp(&a.epoch))
-        })
+    let validation = |stats: &EpochStats| stats.validation_accuracy;
+    for (name, pick) in
+        [("best test", test as fn(&EpochStats) -> _), ("best validation", validation)]
     {
-        let accuracy = best.test_accuracy.unwrap_or(0.0);
-        pair(
-            "best",
-            theme.fill("{} in epoch {}", &[&percent_2(accuracy), &best.epoch]),
-            Role::Good,
-        );
+        if let Some((epoch, accuracy)) = best_of(run.epochs.points(), pick) {
+            let value = theme.fill("{} in epoch {}", &[&percent_2(accuracy), &epoch]);
+            pair(name, value, Role::Good);
+        }
     }
     if let Some(stats) = context.stats().filter(|stats| stats.train_seconds > 0.0) {
         pair(
@@ -144,8 +166,29 @@ fn best(line: Rect, buffer: &mut Buffer, context: &Context) {
         );
     }
     if let Some(stats) = context.stats() {
-        pair(if theme.unicode { "η" } else { "eta" }, short(stats.learning_rate), Role::Text);
+        pair(
+            if theme.unicode { "η" } else { "eta" },
+            short(learning_rate(stats, context)),
+            Role::Text,
+        );
     }
+}
+
+/// The learning rate that is used: the one of the epoch shown, or, live, one set since.
+fn learning_rate(stats: &EpochStats, context: &Context) -> f64 {
+    let since = context.run.tuned.iter().filter(|tuned| tuned.epoch >= stats.epoch);
+    let mut set = since.filter_map(|tuned| match tuned.change {
+        Tune::LearningRate(eta) => Some(eta),
+        _ => None,
+    });
+    let set = if context.moment == Moment::Live { set.next_back() } else { None };
+    set.unwrap_or(stats.learning_rate)
+}
+
+/// The epoch with the highest accuracy of a kind, the first of several, and that accuracy.
+fn best_of(epochs: &[EpochStats], pick: fn(&EpochStats) -> Option<f64>) -> Option<(u32, f64)> {
+    let measured = epochs.iter().filter_map(|stats| Some((stats.epoch, pick(stats)?)));
+    measured.max_by(|a, b| a.1.total_cmp(&b.1).then(b.0.cmp(&a.0)))
 }
 
 /// The input weights of the first units, as many as fit.

@@ -86,7 +86,7 @@ impl Read {
         }
     }
 
-    /// Each piece as the network saw it, with what it says and the score.
+    /// Each piece as the network saw it, with its prediction and its score.
     fn draw_pieces(&self, area: Rect, buffer: &mut Buffer, theme: &Theme) {
         let Some(way) = self.way() else { return };
         let note = theme.fill("{} digits", &[&way.digits.len()]);
@@ -191,6 +191,13 @@ fn score_style(score: f64, theme: &Theme) -> Style {
 impl View for Read {
     fn id(&self) -> ViewId {
         ViewId::Read
+    }
+
+    fn about(&self) -> &'static [&'static str] {
+        &[
+            "A picture of digits: where it was cut into pieces, and what the network takes each piece for.",
+            "A segmentation's score is the sum of its pieces' scores: the nearer to zero, the surer.",
+        ]
     }
 
     fn keys(&self) -> &'static [KeyHelp] {

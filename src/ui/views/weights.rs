@@ -200,6 +200,14 @@ impl View for Weights {
         ViewId::Weights
     }
 
+    fn about(&self) -> &'static [&'static str] {
+        &[
+            "Each picture is a unit: its incoming weights, laid out as the image they read.",
+            "Orange weights are above zero, blue ones below; the darker the background, the nearer to zero.",
+            "The norm is the length of the weight vector: the root of the sum of its squares.",
+        ]
+    }
+
     fn keys(&self) -> &'static [KeyHelp] {
         &[
             KeyHelp { keys: "←→↑↓", does: "another unit" },

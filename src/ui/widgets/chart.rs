@@ -1,18 +1,21 @@
-//! Curves over common axes, with a legend that tells the newest values.
+//! Curves over common axes, with a legend that tells their values.
 
-use super::write_at;
-use crate::ui::numbers::{power_of_ten, short_integer};
+use super::chart_state::ChartState;
+use super::plot::{Pen, Plot};
+use super::smoothing::smoothed;
+use super::text::cut;
+use super::ticks::{Tick, Unit, around, log_ticks, ticks};
+use super::{write, write_at, write_right};
 use crate::ui::theme::{ColorDepth, Role, Theme};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use ratatui::style::Style;
-use ratatui::symbols::Marker;
-use ratatui::text::Span;
-use ratatui::widgets::{Axis, Chart, Dataset, GraphType, Widget};
-use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+use ratatui::style::{Modifier, Style};
+use unicode_width::UnicodeWidthStr;
 
 /// Signs of curves where there are no colours.
 const MARKERS: [char; 6] = ['*', 'o', '+', 'x', '#', '%'];
+/// Ticks of an x axis at most.
+const MOST_TICKS: usize = 11;
 
 /// One curve.
 #[derive(Clone, Debug, Default)]
@@ -20,7 +23,7 @@ pub struct Line {
     pub name: String,
     /// In order of x; points that are not finite are left out.
     pub points: Vec<(f64, f64)>,
-    /// The newest value as text, for the legend.
+    /// What the legend tells of it while no x is chosen: the newest value as text.
     pub value: String,
     pub style: Style,
     /// Points alone, not joined.
@@ -31,7 +34,7 @@ pub struct Line {
     pub lit: bool,
 }
 
-/// A moment worth a line from top to bottom.
+/// A line from top to bottom.
 #[derive(Clone, Copy, Debug)]
 pub struct Mark {
     pub x: f64,
@@ -44,8 +47,10 @@ pub struct LineChart<'a> {
     pub lines: Vec<Line>,
     pub marks: Vec<Mark>,
     pub x_label: &'a str,
-    /// How a value of the y axis is written.
-    pub y_text: fn(f64) -> String,
+    pub x_unit: Unit,
+    pub y_unit: Unit,
+    /// How the legend writes a value.
+    pub value_text: fn(f64) -> String,
     /// A logarithmic y axis; values that are not positive are left out.
     pub log: bool,
     /// A logarithmic x axis, likewise.
@@ -57,247 +62,335 @@ pub struct LineChart<'a> {
     pub theme: Theme,
 }
 
+/// The curves as they are drawn: in the numbers of the axes, and smoothed beside raw.
+struct Drawn {
+    raw: Vec<Vec<(f64, f64)>>,
+    smooth: Vec<Vec<(f64, f64)>>,
+}
+
+/// The axes: their ends and ticks.
+struct Axes {
+    x: [f64; 2],
+    y: [f64; 2],
+    y_ticks: Vec<Tick>,
+}
+
 impl LineChart<'_> {
-    fn transformed(&self) -> Vec<Vec<(f64, f64)>> {
+    /// Draws the chart into any area.
+    pub fn draw(&self, area: Rect, buffer: &mut Buffer, state: &mut ChartState) {
+        state.plot = Rect::ZERO;
+        state.legend.clear();
+        let area = area.intersection(buffer.area);
+        if area.height < 2 || area.width < 8 {
+            return;
+        }
+        let drawn = self.curves(state.smoothing);
+        let below = Rect { y: area.y + 1, height: area.height - 1, ..area };
+        let axes = self.axes(&drawn, below.height, state);
+        self.legend(area, buffer, &drawn, state);
+        let Some(axes) = axes.filter(|_| below.height >= 4) else { return };
+        let plot = self.draw_axes(&axes, below, buffer);
+        if plot.is_empty() {
+            return;
+        }
+        (state.plot, state.shown) = (plot, axes.x);
+        self.draw_marks(&axes, plot, buffer, state);
+        self.draw_curves(&drawn, &axes, plot, buffer, state);
+    }
+
+    /// The curves in the numbers of the axes, without what cannot be drawn.
+    fn curves(&self, smoothing: f64) -> Drawn {
         let x = |x: f64| if self.log_x { x.log10() } else { x };
         let y = |y: f64| if self.log { y.log10() } else { y };
-        let finite = |(x, y): &(f64, f64)| x.is_finite() && y.is_finite();
-        self.lines
-            .iter()
-            .map(|line| line.points.iter().map(|&(h, v)| (x(h), y(v))).filter(finite).collect())
-            .collect()
+        let axes = |points: &[(f64, f64)]| -> Vec<(f64, f64)> {
+            let points = points.iter().map(|&(h, v)| (x(h), y(v)));
+            points.filter(|(x, y)| x.is_finite() && y.is_finite()).collect()
+        };
+        let smooth = |line: &Line| {
+            let whole = smoothing <= 0.0 || line.scatter;
+            if whole { axes(&line.points) } else { axes(&smoothed(&line.points, smoothing)) }
+        };
+        Drawn {
+            raw: self.lines.iter().map(|line| axes(&line.points)).collect(),
+            smooth: self.lines.iter().map(smooth).collect(),
+        }
     }
 
-    /// The ends of both axes, and how many steps the upright one is divided into.
-    fn bounds(&self, curves: &[Vec<(f64, f64)>], rows: u16) -> Option<([f64; 2], [f64; 2], u16)> {
-        if let Some([x, y]) = self.fixed {
-            let (y, steps) = rounded(y, (rows / 3).clamp(2, 6));
-            return Some((x, y, steps));
-        }
-        let range = |pick: fn(&(f64, f64)) -> f64| {
-            let values = || curves.iter().flatten().map(pick);
-            let low = values().min_by(f64::total_cmp)?;
-            Some([low, values().max_by(f64::total_cmp)?])
+    /// The ends of both axes and the ticks of the upright one; none without a point to draw.
+    fn axes(&self, drawn: &Drawn, rows: u16, state: &mut ChartState) -> Option<Axes> {
+        let most = usize::from((rows / 3).clamp(2, 6)) + 1;
+        let visible: Vec<&[(f64, f64)]> = drawn
+            .raw
+            .iter()
+            .enumerate()
+            .filter(|(index, _)| !state.hidden.contains(index))
+            .map(|(_, points)| points.as_slice())
+            .collect();
+        let range = |values: &mut dyn Iterator<Item = f64>| {
+            let [low, high] =
+                values.fold([f64::INFINITY, f64::NEG_INFINITY], |[l, h], v| [l.min(v), h.max(v)]);
+            (low <= high).then_some([low, high])
         };
-        let mut x = range(|point| point.0)?;
-        let mut y = range(|point| point.1)?;
-        if x[0] >= x[1] {
-            x[1] = x[0] + 1.0;
+        let all = || drawn.raw.iter().flatten();
+        let mut whole = match self.fixed {
+            Some([x, _]) => x,
+            None => range(&mut all().map(|point| point.0))?,
+        };
+        if whole[0] >= whole[1] {
+            whole[1] = whole[0] + 1.0;
         }
+        state.whole = whole;
+        let x = state.zoom.unwrap_or(whole);
+        let inside = |point: &&(f64, f64)| point.0 >= x[0] && point.0 <= x[1];
+        let values = || visible.iter().flat_map(|points| points.iter());
+        let y = match self.fixed {
+            Some([_, y]) => Some(y),
+            None => range(&mut values().filter(inside).map(|point| point.1))
+                .or_else(|| range(&mut all().map(|point| point.1))),
+        }?;
+        let y = self.rounded(y, most);
+        let y_ticks = if self.log { log_ticks(y, most) } else { ticks(y, most, self.y_unit) };
+        Some(Axes { x, y, y_ticks })
+    }
+
+    /// A y axis around a range.
+    fn rounded(&self, [low, high]: [f64; 2], most: usize) -> [f64; 2] {
         if self.log {
             // Whole decades, so that the axis is marked at powers of ten.
-            let bottom = y[0].floor();
-            let top = y[1].ceil().max(bottom + 1.0);
-            return Some((x, [bottom, top], decades((top - bottom) as u16, rows)));
+            return [low.floor(), high.ceil().max(low.floor() + 1.0)];
         }
-        if y[1] <= y[0] {
-            let air = 0.05 * y[0].abs().max(0.1);
-            y = [y[0] - air, y[1] + air];
-            if let Some(highest) = self.highest {
-                y[1] = y[1].min(highest);
-            }
+        if high > low {
+            return around([low, high], most, self.y_unit);
         }
-        let (y, steps) = rounded(y, (rows / 3).clamp(2, 6));
-        Some((x, y, steps))
+        let air = 0.05 * low.abs().max(0.1);
+        let top = self.highest.map_or(high + air, |highest| (high + air).min(highest));
+        around([low - air, top], most, self.y_unit)
     }
 
-    fn legend(&self, area: Rect, buffer: &mut Buffer) {
-        let named = || self.lines.iter().enumerate().filter(|(_, line)| !line.name.is_empty());
-        let width = |line: &Line| 2 + line.name.width() + 1 + line.value.width();
-        let whole: usize = named().map(|(_, line)| width(line) + 3).sum();
+    /// Draws the axes; returns the area between them.
+    fn draw_axes(&self, axes: &Axes, area: Rect, buffer: &mut Buffer) -> Rect {
+        let widest = axes.y_ticks.iter().map(|tick| tick.label.width()).max().unwrap_or(0);
+        let left = (widest.max(6) as u16 + 1).min(area.width / 2);
+        let plot =
+            Rect { x: area.x + left, y: area.y, width: area.width - left, height: area.height - 2 };
+        if plot.width < 4 || plot.height == 0 {
+            return Rect::ZERO;
+        }
+        let (dim, border) = (self.theme.style(Role::Dim), self.theme.style(Role::Border));
+        let column = Rect { x: plot.x - 1, width: 1, ..plot };
+        for row in 0..plot.height {
+            write(buffer, column, row, "│", border);
+        }
+        for tick in &axes.y_ticks {
+            let share = (tick.at - axes.y[0]) / (axes.y[1] - axes.y[0]);
+            let row = ((1.0 - share) * f64::from(plot.height - 1)).round() as u16;
+            let label = Rect { x: area.x, width: left - 1, ..plot };
+            write_right(buffer, label, row, &tick.label, dim);
+        }
+        let base = Rect { x: plot.x - 1, y: plot.bottom(), width: plot.width + 1, height: 1 };
+        write(buffer, base, 0, "└", border);
+        write_at(buffer, base, 1, 0, &"─".repeat(usize::from(plot.width)), border);
+        let labels = Rect { x: area.x, y: plot.bottom() + 1, width: area.width, height: 1 };
+        for (tick, column, start) in self.x_ticks(axes.x, plot, labels) {
+            write_at(buffer, base, column + 1, 0, "┬", border);
+            write_at(buffer, labels, start, 0, &tick.label, dim);
+        }
+        if !self.x_label.is_empty() {
+            write_right(buffer, base, 0, &format!(" {}", self.x_label), dim);
+        }
+        plot
+    }
+
+    /// The ticks of the x axis, each with its column in the plot and the one where its label
+    /// starts: as many as have room side by side.
+    fn x_ticks(&self, x: [f64; 2], plot: Rect, labels: Rect) -> Vec<(Tick, u16, u16)> {
+        let most = usize::from(plot.width / 5).clamp(2, MOST_TICKS);
+        let places = |count: usize| -> Vec<(Tick, u16, u16)> {
+            let ticks = if self.log_x { log_ticks(x, count) } else { ticks(x, count, self.x_unit) };
+            let place = |tick: Tick| {
+                let share = (tick.at - x[0]) / (x[1] - x[0]);
+                let column = (share * f64::from(plot.width - 1)).round() as u16;
+                let width = tick.label.width() as u16;
+                let middle = plot.x - labels.x + column;
+                let start = middle.saturating_sub(width / 2);
+                (tick, column, start.min(labels.width.saturating_sub(width)))
+            };
+            ticks.into_iter().map(place).collect()
+        };
+        let fits = |places: &Vec<(Tick, u16, u16)>| {
+            places
+                .windows(2)
+                .all(|pair| pair[0].2 + pair[0].0.label.width() as u16 + 1 < pair[1].2 + 1)
+        };
+        let mut counts = (1..=most).rev();
+        counts.find_map(|count| Some(places(count)).filter(&fits)).unwrap_or_default()
+    }
+
+    fn draw_marks(&self, axes: &Axes, plot: Rect, buffer: &mut Buffer, state: &ChartState) {
+        let cursor = state.cursor.map(|x| (x, self.theme.style(Role::Accent)));
+        let transformed = |x: f64| if self.log_x { x.log10() } else { x };
+        let marks = self.marks.iter().map(|mark| (transformed(mark.x), mark.style));
+        for (x, style) in marks.chain(cursor) {
+            let share = (x - axes.x[0]) / (axes.x[1] - axes.x[0]);
+            if (0.0..=1.0).contains(&share) {
+                let column = (share * f64::from(plot.width - 1)).round() as u16;
+                for row in 0..plot.height {
+                    write_at(buffer, plot, column, row, "│", style);
+                }
+            }
+        }
+        if let Some([from, to]) = state.drag.filter(|[from, to]| from != to) {
+            let (from, to) = (from.min(to), from.max(to));
+            let chosen = Rect { x: from, width: to - from + 1, ..plot };
+            buffer.set_style(chosen.intersection(plot), self.theme.style(Role::Selected));
+        }
+    }
+
+    fn draw_curves(
+        &self,
+        drawn: &Drawn,
+        axes: &Axes,
+        area: Rect,
+        buffer: &mut Buffer,
+        state: &ChartState,
+    ) {
+        let share = |value: f64, [low, high]: [f64; 2]| (value - low) / (high - low);
+        let mut plot = Plot::new(area);
+        for (index, line) in self.lines.iter().enumerate() {
+            if state.hidden.contains(&index) {
+                continue;
+            }
+            let points = |points: &[(f64, f64)]| -> Vec<[f64; 2]> {
+                points.iter().map(|&(x, y)| [share(x, axes.x), share(y, axes.y)]).collect()
+            };
+            let sign = line.sign.or_else(|| self.marker(index));
+            let pen = Pen { style: line.style, sign, behind: false };
+            let joined = !line.scatter && drawn.raw[index].len() > 1;
+            if state.smoothing > 0.0 && joined {
+                let style = line.style.add_modifier(Modifier::DIM);
+                let raw = Pen { style, behind: true, sign: sign.map(|_| '.') };
+                plot.add(&points(&drawn.raw[index]), true, raw);
+            }
+            plot.add(&points(&drawn.smooth[index]), joined, pen);
+        }
+        plot.draw(buffer);
+    }
+
+    /// What the legend tells of a curve: its value at the cursor, else its newest one.
+    fn value(&self, index: usize, drawn: &Drawn, state: &ChartState) -> String {
+        let Some(cursor) = state.cursor else { return self.lines[index].value.clone() };
+        let distance = |point: &&(f64, f64)| (point.0 - cursor).abs();
+        let nearest = drawn.smooth[index].iter().min_by(|a, b| distance(a).total_cmp(&distance(b)));
+        nearest.map_or_else(String::new, |&(_, y)| {
+            (self.value_text)(if self.log { 10_f64.powf(y) } else { y })
+        })
+    }
+
+    /// The names of the curves with their values; those that are hidden stay to be clicked on.
+    fn legend(&self, area: Rect, buffer: &mut Buffer, drawn: &Drawn, state: &mut ChartState) {
+        let entries: Vec<Entry> = self
+            .lines
+            .iter()
+            .enumerate()
+            .filter(|(_, line)| !line.name.is_empty())
+            .map(|(index, line)| Entry {
+                index,
+                line,
+                value: self.value(index, drawn, state),
+                hidden: state.hidden.contains(&index),
+            })
+            .collect();
+        let width = |entry: &Entry| 2 + entry.line.name.width() + 1 + entry.value.width();
+        let whole: usize = entries.iter().map(|entry| width(entry) + 3).sum();
         if whole > usize::from(area.width) + 3 {
-            self.short_legend(area, buffer);
+            self.short_legend(&entries, area, buffer, state);
             return;
         }
         let mut column = 0;
-        for (index, line) in named() {
-            let sample = match self.marker(index) {
-                _ if line.sign.is_some() => line.sign.iter().chain(&[' ']).collect(),
-                Marker::Custom(sign) => format!("{sign} "),
-                _ => "━ ".into(),
+        for Entry { index, line, value, hidden } in &entries {
+            let start = column;
+            let sample = match (line.sign, self.marker(*index)) {
+                _ if *hidden => if self.theme.unicode { "○ " } else { "- " }.into(),
+                (Some(sign), _) | (None, Some(sign)) => format!("{sign} "),
+                (None, None) => "━ ".into(),
             };
             column = write_at(buffer, area, column, 0, &sample, line.style);
             let role = if line.lit { Role::Title } else { Role::Dim };
             column = write_at(buffer, area, column, 0, &line.name, self.theme.style(role));
-            if !line.value.is_empty() {
+            if !value.is_empty() && !hidden {
                 let text = self.theme.style(Role::Text);
-                column = write_at(buffer, area, column + 1, 0, &line.value, text);
+                column = write_at(buffer, area, column + 1, 0, value, text);
             }
+            let place = Rect { x: area.x + start, width: column - start, height: 1, ..area };
+            state.legend.push((*index, place));
             column += 3;
         }
     }
 
-    fn y_labels(&self, [low, high]: [f64; 2], steps: u16) -> Vec<Span<'static>> {
-        let dim = self.theme.style(Role::Dim);
-        (0..=steps)
-            .map(|step| low + (high - low) * f64::from(step) / f64::from(steps))
-            .map(|y| if self.log { power_of_ten(y) } else { (self.y_text)(y) })
-            .map(|text| Span::styled(format!("{text:>6}"), dim))
-            .collect()
-    }
-
-    fn x_labels(&self, [low, high]: [f64; 2]) -> Vec<Span<'static>> {
-        let dim = self.theme.style(Role::Dim);
-        let text = |x: f64| short_integer(if self.log_x { 10_f64.powf(x) } else { x });
-        let middle = f64::midpoint(low, high);
-        let end = format!("{} {}", self.x_label, text(high));
-        // Between whole numbers stands a whole number or none: there is no epoch 3.5.
-        let whole = low.fract() == 0.0 && high.fract() == 0.0 && middle.fract() != 0.0;
-        let middle = (self.log_x || !whole).then(|| text(middle));
-        let labels = [Some(text(low)), middle, Some(end)].into_iter().flatten();
-        labels.map(|label| Span::styled(label, dim)).collect()
-    }
-
-    /// What a curve is drawn with where colours cannot tell it from the others.
-    fn marker(&self, index: usize) -> Marker {
+    /// What a curve is drawn with where colours cannot tell it from the others; braille dots for
+    /// none.
+    fn marker(&self, index: usize) -> Option<char> {
         match (self.theme.depth, self.theme.unicode) {
-            (ColorDepth::None, _) => Marker::Custom(MARKERS[index % MARKERS.len()]),
-            (_, true) => Marker::Braille,
-            (_, false) => Marker::Custom('*'),
+            (ColorDepth::None, _) => Some(MARKERS[index % MARKERS.len()]),
+            (_, true) => None,
+            (_, false) => Some('*'),
         }
     }
 
     /// A legend in fewer columns: names in their curves' colours, cut as far as need be; values
     /// as long as there is room for some of every name beside them.
-    fn short_legend(&self, area: Rect, buffer: &mut Buffer) {
+    fn short_legend(
+        &self,
+        entries: &[Entry],
+        area: Rect,
+        buffer: &mut Buffer,
+        state: &mut ChartState,
+    ) {
         const SHORTEST: usize = 4;
         let signs = usize::from(self.theme.depth == ColorDepth::None);
         let gap = |value: &str| if value.is_empty() { 0 } else { 1 + value.width() };
         let fits = |columns: usize, values: bool| {
-            let width = |line: &Line| {
-                let value = if values { line.value.as_str() } else { "" };
-                signs + line.name.width().min(columns) + gap(value) + 2
+            let width = |entry: &Entry| {
+                let value = if values { entry.value.as_str() } else { "" };
+                signs + entry.line.name.width().min(columns) + gap(value) + 2
             };
-            let named = self.lines.iter().filter(|line| !line.name.is_empty());
-            named.map(width).sum::<usize>() <= usize::from(area.width) + 2
+            entries.iter().map(width).sum::<usize>() <= usize::from(area.width) + 2
         };
-        let widest = self.lines.iter().map(|line| line.name.width()).max().unwrap_or(0);
+        let widest = entries.iter().map(|entry| entry.line.name.width()).max().unwrap_or(0);
         let (columns, values) = [true, false]
             .into_iter()
             .flat_map(|values| (SHORTEST..=widest).rev().map(move |columns| (columns, values)))
             .find(|&(columns, values)| fits(columns, values))
             .unwrap_or((SHORTEST, false));
         let mut column = 0;
-        for (index, line) in self.lines.iter().enumerate().filter(|(_, l)| !l.name.is_empty()) {
-            let sign = match self.marker(index) {
-                Marker::Custom(sign) if self.theme.depth == ColorDepth::None => sign.to_string(),
-                _ => String::new(),
-            };
+        for Entry { index, line, value, hidden } in entries {
+            let sign =
+                self.marker(*index).filter(|_| signs > 0).map_or_else(String::new, String::from);
             let text = format!("{sign}{}", cut(&line.name, columns));
-            let value = if values { line.value.as_str() } else { "" };
+            let value = if values && !hidden { value.as_str() } else { "" };
             if column + (text.width() + gap(value)) as u16 > area.width {
                 break;
             }
-            column = write_at(buffer, area, column, 0, &text, line.style);
+            let start = column;
+            let dim = if *hidden { self.theme.style(Role::Dim) } else { line.style };
+            column = write_at(buffer, area, column, 0, &text, dim);
             if !value.is_empty() {
                 column = write_at(buffer, area, column + 1, 0, value, self.theme.style(Role::Text));
             }
+            let place = Rect { x: area.x + start, width: column - start, height: 1, ..area };
+            state.legend.push((*index, place));
             column += 2;
         }
     }
 }
 
-/// The beginning of a text, of at most so many columns.
-fn cut(text: &str, columns: usize) -> String {
-    let mut kept = String::new();
-    for character in text.chars() {
-        if kept.width() + character.width().unwrap_or(0) > columns {
-            break;
-        }
-        kept.push(character);
-    }
-    kept.trim_end().into()
-}
-
-/// An axis of at most so many steps around a range, from a round number to a round number.
-fn rounded([low, high]: [f64; 2], most: u16) -> ([f64; 2], u16) {
-    let decade = 10_f64.powf(((high - low) / f64::from(most)).log10().floor());
-    let ends = |step: f64| {
-        // A hair of tolerance: 0.3 / 0.1 is not 3.
-        let (from, to) = ((low / step + 1e-9).floor(), (high / step - 1e-9).ceil());
-        ([from * step, to * step], (to - from).max(1.0) as u16)
-    };
-    [1.0, 2.0, 2.5, 5.0, 10.0, 20.0]
-        .into_iter()
-        .map(|times| ends(times * decade))
-        .find(|(_, steps)| *steps <= most)
-        .unwrap_or(([low, high], most))
-}
-
-/// Steps that an axis of so many decades is divided into: as many as have room, all alike.
-fn decades(count: u16, rows: u16) -> u16 {
-    let most = (rows / 3).max(1);
-    (1..=count.min(most)).rev().find(|&steps| count.is_multiple_of(steps)).unwrap_or(1)
-}
-
-impl Widget for &LineChart<'_> {
-    fn render(self, area: Rect, buffer: &mut Buffer) {
-        let area = area.intersection(buffer.area);
-        if area.height < 2 || area.width < 8 {
-            return;
-        }
-        self.legend(area, buffer);
-        let plot = Rect { y: area.y + 1, height: area.height - 1, ..area };
-        let curves = self.transformed();
-        let Some((x, y, steps)) = self.bounds(&curves, plot.height) else { return };
-        if plot.height < 3 {
-            return;
-        }
-        let marks: Vec<[(f64, f64); 2]> =
-            self.marks.iter().map(|mark| [(mark.x, y[0]), (mark.x, y[1])]).collect();
-        let upright = if self.theme.unicode { Marker::Braille } else { Marker::Custom('|') };
-        let set = |data, style, kind, marker| {
-            Dataset::default().data(data).style(style).marker(marker).graph_type(kind)
-        };
-        let mut datasets: Vec<Dataset> = marks
-            .iter()
-            .zip(&self.marks)
-            .map(|(data, mark)| set(data.as_slice(), mark.style, GraphType::Line, upright))
-            .collect();
-        for (index, (line, data)) in self.lines.iter().zip(&curves).enumerate() {
-            let alone = line.scatter || data.len() == 1;
-            let kind = if alone { GraphType::Scatter } else { GraphType::Line };
-            let marker = line.sign.map_or_else(|| self.marker(index), Marker::Custom);
-            datasets.push(set(data, line.style, kind, marker));
-        }
-        let border = self.theme.style(Role::Border);
-        let axis = |bounds, labels| Axis::default().bounds(bounds).labels(labels).style(border);
-        let chart = Chart::new(datasets)
-            .x_axis(axis(x, self.x_labels(x)))
-            .y_axis(axis(y, self.y_labels(y, steps)))
-            .legend_position(None);
-        chart.render(plot, buffer);
-    }
+/// A curve in the legend.
+struct Entry<'a> {
+    index: usize,
+    line: &'a Line,
+    value: String,
+    hidden: bool,
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    #[test]
-    fn axes_run_between_round_numbers() {
-        let near = |range: [f64; 2], most, wanted: [f64; 2], steps| {
-            let (ends, count) = rounded(range, most);
-            assert_eq!(count, steps, "{range:?}");
-            assert!(ends.iter().zip(wanted).all(|(a, b)| (a - b).abs() < 1e-9), "{ends:?}");
-        };
-        near([0.821, 0.954], 4, [0.8, 1.0], 4);
-        near([0.821, 0.954], 2, [0.8, 1.0], 2);
-        near([0.0153, 1.46], 4, [0.0, 1.5], 3);
-        near([-2.7, 3.1], 6, [-4.0, 4.0], 4);
-        near([0.3, 0.9], 6, [0.3, 0.9], 6);
-    }
-
-    proptest! {
-        #[test]
-        fn an_axis_holds_its_range(low in -1e6..1e6_f64, size in 1e-6..1e6_f64, most in 2..7_u16) {
-            let high = low + size;
-            let (ends, steps) = rounded([low, high], most);
-            let hair = 1e-6 * (low.abs() + size);
-            prop_assert!(steps >= 1 && steps <= most);
-            prop_assert!(ends[0] <= low + hair && ends[1] >= high - hair, "{ends:?}");
-            prop_assert!(ends[0] < ends[1]);
-        }
-    }
-}
+mod tests;

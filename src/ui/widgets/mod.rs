@@ -2,17 +2,22 @@
 
 mod bars;
 mod chart;
+mod chart_state;
 mod cursor;
 mod gauge;
 mod grid;
 mod histogram;
 mod pane;
+mod plot;
 mod raster;
+mod smoothing;
 mod text;
+mod ticks;
 mod track;
 
 pub use bars::{Bars, Row};
 pub use chart::{Line, LineChart, Mark};
+pub use chart_state::ChartState;
 pub use cursor::GridShape;
 pub use gauge::Gauge;
 pub use grid::Grid;
@@ -20,6 +25,7 @@ pub use histogram::Histogram;
 pub use pane::Pane;
 pub use raster::{Legend, Raster};
 pub use text::wrap;
+pub use ticks::Unit;
 pub use track::{draw_track, share_at};
 
 use ratatui::buffer::Buffer;

@@ -2,31 +2,82 @@
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-/// Breaks text at spaces into lines of at most `width` columns. A word that is longer than a line,
-/// and writing without spaces, is broken between characters. Never empty.
+/// What no line begins with.
+const CLOSING: &str = "。，、；：？！）》」』】〕”’…—·%．,.;:?!)]}";
+/// What no line ends with.
+const OPENING: &str = "（《「『【〔“‘([{";
+
+/// Breaks text into lines of at most `width` columns: at spaces, and between the characters of
+/// writing without spaces, so that no line begins with closing punctuation or ends with opening
+/// punctuation. A word that is longer than a line is broken between any characters. Never empty.
 #[must_use]
 pub fn wrap(text: &str, width: u16) -> Vec<String> {
     let width = usize::from(width).max(1);
     let mut lines = vec![String::new()];
-    for word in text.split_whitespace() {
+    for Piece { text, after_space } in pieces(text) {
         let line = lines.last_mut().expect("starts with one line and only grows");
-        let gap = usize::from(!line.is_empty());
-        if line.width() + gap + word.width() <= width {
+        let gap = usize::from(after_space && !line.is_empty());
+        if line.width() + gap + text.width() <= width {
             line.push_str(&" "[..gap]);
-            line.push_str(word);
+            line.push_str(&text);
         } else {
-            if gap == 1 {
+            if !line.is_empty() {
                 lines.push(String::new());
             }
-            push_broken(&mut lines, word, width);
+            push_broken(&mut lines, &text, width);
         }
     }
     lines
 }
 
-/// Appends a word to the last line, character by character, with as many more lines as it takes.
-fn push_broken(lines: &mut Vec<String>, word: &str, width: usize) {
-    for character in word.chars() {
+/// The beginning of a text, of at most so many columns.
+#[must_use]
+pub fn cut(text: &str, columns: usize) -> String {
+    let mut kept = String::new();
+    for character in text.chars() {
+        if kept.width() + character.width().unwrap_or(0) > columns {
+            break;
+        }
+        kept.push(character);
+    }
+    kept.trim_end().into()
+}
+
+/// A part of a text that stays on one line.
+struct Piece {
+    text: String,
+    after_space: bool,
+}
+
+/// Words, and single characters of writing without spaces, each with its punctuation.
+fn pieces(text: &str) -> Vec<Piece> {
+    let mut pieces: Vec<Piece> = Vec::new();
+    for word in text.split_whitespace() {
+        let mut after_space = true;
+        let mut last = None;
+        for character in word.chars() {
+            let joined = last.is_some_and(|last| is_joined(last, character));
+            match pieces.last_mut() {
+                Some(piece) if joined => piece.text.push(character),
+                _ => pieces.push(Piece { text: character.into(), after_space }),
+            }
+            (after_space, last) = (false, Some(character));
+        }
+    }
+    pieces
+}
+
+/// Whether no line ends between two characters of a word.
+fn is_joined(before: char, after: char) -> bool {
+    let is_wide = |c: char| c.width().unwrap_or(0) > 1;
+    CLOSING.contains(after)
+        || OPENING.contains(before)
+        || !(is_wide(before) || is_wide(after) || CLOSING.contains(before) && !before.is_ascii())
+}
+
+/// Appends a piece to the last line, character by character, with as many more lines as it takes.
+fn push_broken(lines: &mut Vec<String>, piece: &str, width: usize) {
+    for character in piece.chars() {
         let line = lines.last_mut().expect("starts with one line and only grows");
         let wide = character.width().unwrap_or(0);
         if !line.is_empty() && line.width() + wide > width {
@@ -49,13 +100,27 @@ mod tests {
         assert_eq!(wrap("", 5), [""]);
     }
 
+    #[test]
+    fn punctuation_stays_with_what_it_belongs_to() {
+        assert_eq!(wrap("误差降到 0，新点增大。", 8), ["误差降到", "0，新点", "增大。"]);
+        assert_eq!(wrap("与非门（NAND）。移动", 12), ["与非门", "（NAND）。移", "动"]);
+        assert_eq!(wrap("a word, (and more)", 7), ["a word,", "(and", "more)"]);
+    }
+
     proptest! {
         #[test]
-        fn no_line_is_too_long_and_nothing_is_lost(text in "[a-z代价 ]{0,60}", width in 2_u16..20) {
+        fn no_line_is_too_long_and_nothing_is_lost(text in "[a-z代价。，（） ]{0,60}", width in 2_u16..20) {
             let lines = wrap(&text, width);
             prop_assert!(lines.iter().all(|line| line.width() <= usize::from(width)));
             let letters = |text: &str| text.split_whitespace().collect::<String>();
             prop_assert_eq!(letters(&lines.join(" ")), letters(&text));
+        }
+
+        #[test]
+        fn no_line_begins_with_closing_punctuation(text in "([a-z]{1,3}|[代价函数]{1,6})([。，] ?([代价]{1,5}|[a-z]{1,3})){0,8}") {
+            for line in wrap(&text, 12) {
+                prop_assert!(!line.starts_with(['。', '，']), "{:?}", line);
+            }
         }
     }
 }

@@ -6,7 +6,7 @@ mod reading;
 
 pub use figures::figures;
 
-use crossterm::event::{KeyCode, KeyEvent};
+use crossterm::event::{KeyCode, KeyEvent, MouseEvent};
 use nntop::explore;
 use nntop::protocol::{
     Activity, Card, Classified, Content, DigitOrder, DigitQuery, EpochStats, Event, Frame,
@@ -309,6 +309,11 @@ impl Dashboard {
 
     pub fn press(&mut self, code: KeyCode) {
         let command = self.app.key(KeyEvent::from(code));
+        self.classify(command);
+    }
+
+    pub fn mouse(&mut self, event: MouseEvent) {
+        let command = self.app.mouse(event);
         self.classify(command);
     }
 

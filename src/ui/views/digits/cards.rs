@@ -66,7 +66,7 @@ pub(super) fn image(card: &Card, area: Rect, buffer: &mut Buffer, context: &Cont
     raster.fitted(area)
 }
 
-/// Right or wrong, told by a sign as well as by colour.
+/// Classified correctly or not: by a sign as well as by colour.
 pub(super) fn verdict(card: &Card, context: &Context) -> (String, Role) {
     let (is, said) = (context.class(card.label), context.class(card.prediction));
     if card.label == card.prediction {

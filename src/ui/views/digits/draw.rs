@@ -25,7 +25,7 @@ pub(super) fn draw(view: &mut Digits, area: Rect, buffer: &mut Buffer, context: 
         let hint = theme.say("all right wrong is N said N");
         write_at(buffer, prompt, end + 2, 0, hint, theme.style(Role::Dim));
     } else if let Some(complaint) = &view.complaint {
-        write(buffer, prompt, 0, &theme.tell(complaint), theme.style(Role::Warning));
+        write(buffer, prompt, 0, &complaint.text(theme), theme.style(Role::Warning));
     }
     view.place = body;
     view.grid =

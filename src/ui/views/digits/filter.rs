@@ -1,13 +1,36 @@
 //! Which digits are listed, as typed after `/`.
 
 use crate::protocol::{DigitFilter, Verdict};
+use crate::ui::theme::Theme;
 use std::fmt::Write as _;
+
+/// Why a typed filter is none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum FilterError {
+    /// This word belongs to no filter.
+    Word(String),
+    /// A label must be a number from 0 to this.
+    Label(u32),
+}
+
+impl FilterError {
+    /// What would be right.
+    pub(super) fn text(&self, theme: &Theme) -> String {
+        match self {
+            Self::Word(word) => {
+                let word = format!("{word:?}");
+                theme.fill("{} is none of: all right wrong is N said N", &[&word])
+            }
+            Self::Label(last) => theme.fill("a label is a number from 0 to {}", &[last]),
+        }
+    }
+}
 
 /// Reads a filter such as `wrong is 4 said 9`; labels are given by number.
 ///
 /// # Errors
-/// A sentence that says what would be right.
-pub(super) fn parse(text: &str, classes: u32) -> Result<DigitFilter, String> {
+/// Where a word is unknown or a label is none of the classes.
+pub(super) fn parse(text: &str, classes: u32) -> Result<DigitFilter, FilterError> {
     let mut filter = DigitFilter::default();
     let mut words = text.split_whitespace();
     while let Some(word) = words.next() {
@@ -17,15 +40,15 @@ pub(super) fn parse(text: &str, classes: u32) -> Result<DigitFilter, String> {
             "wrong" => filter.verdict = Verdict::Wrong,
             "is" => filter.label = Some(label(words.next(), classes)?),
             "said" => filter.predicted = Some(label(words.next(), classes)?),
-            other => return Err(format!("{other:?} is none of: all right wrong is N said N")),
+            other => return Err(FilterError::Word(other.into())),
         }
     }
     Ok(filter)
 }
 
-fn label(word: Option<&str>, classes: u32) -> Result<u32, String> {
+fn label(word: Option<&str>, classes: u32) -> Result<u32, FilterError> {
     let label = word.and_then(|word| word.parse().ok()).filter(|label| *label < classes);
-    label.ok_or_else(|| format!("a label is a number from 0 to {}", classes.saturating_sub(1)))
+    label.ok_or(FilterError::Label(classes.saturating_sub(1)))
 }
 
 /// A filter in words; the opposite of [`parse`].
@@ -53,8 +76,9 @@ mod tests {
 
     #[test]
     fn says_what_would_be_right() {
-        assert!(parse("is 12", 10).unwrap_err().contains("0 to 9"));
-        assert!(parse("wong", 10).unwrap_err().contains("wrong"));
+        let error = |text| parse(text, 10).unwrap_err().text(&Theme::default());
+        assert!(error("is 12").contains("0 to 9"));
+        assert!(error("wong").contains("wrong"));
         assert!(parse("said", 10).is_err());
     }
 

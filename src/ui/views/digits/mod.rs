@@ -1,4 +1,4 @@
-//! Test images one by one or many at once, and what the network says of them.
+//! Test images, one or many at once, with the network's predictions.
 //!
 //! The selection is an image, not a place in the list: it stays while training changes the list
 //! underneath.
@@ -14,6 +14,7 @@ use crate::ui::effect::Effect;
 use crate::ui::view::{Context, KeyHelp, View};
 use crate::ui::view_id::ViewId;
 use crossterm::event::{KeyCode, KeyEvent, MouseButton, MouseEvent, MouseEventKind};
+use filter::FilterError;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
@@ -26,6 +27,8 @@ const SHEET: u32 = 240;
 #[derive(Debug, Default)]
 pub struct Digits {
     filter: DigitFilter,
+    /// The filter that comes back once the user leaves the digits opened from another view.
+    earlier: Option<DigitFilter>,
     order: DigitOrder,
     sheet: bool,
     /// The list is asked for from this rank on.
@@ -37,7 +40,7 @@ pub struct Digits {
     /// The filter being typed.
     typing: Option<String>,
     /// Why the filter typed last was refused.
-    complaint: Option<String>,
+    complaint: Option<FilterError>,
     /// Columns and rows of the sheet, and where it is, as last drawn.
     grid: [u32; 2],
     place: Rect,
@@ -174,8 +177,21 @@ impl Digits {
         }
     }
 
+    /// Lists the digits of a filter for a while, until [`Self::close`].
+    pub(in crate::ui) fn open(&mut self, filter: DigitFilter) {
+        self.earlier.get_or_insert(self.filter);
+        self.set_filter(filter);
+    }
+
+    /// Back to the filter of before [`Self::open`].
+    pub(in crate::ui) fn close(&mut self) {
+        if let Some(filter) = self.earlier.take() {
+            self.set_filter(filter);
+        }
+    }
+
     /// Lists the digits of a filter, from the first one on.
-    pub(in crate::ui) fn set_filter(&mut self, filter: DigitFilter) -> Effect {
+    fn set_filter(&mut self, filter: DigitFilter) -> Effect {
         self.filter = filter;
         self.restart()
     }
@@ -212,6 +228,13 @@ impl Digits {
 impl View for Digits {
     fn id(&self) -> ViewId {
         ViewId::Digits
+    }
+
+    fn about(&self) -> &'static [&'static str] {
+        &[
+            "A test image, its true label, and what the network takes it for; the bars are its outputs.",
+            "✓ is classified correctly, ✗ is not. w lists the misclassified ones, Enter shows many at once.",
+        ]
     }
 
     fn keys(&self) -> &'static [KeyHelp] {

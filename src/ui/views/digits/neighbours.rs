@@ -22,7 +22,7 @@ pub(super) fn page([columns, rows]: [u32; 2], rank: u32) -> Range<u32> {
     first..first + size
 }
 
-/// Draws them; says whether there was room.
+/// Draws them; false where there is no room.
 pub(super) fn draw(
     view: &mut Digits,
     area: Rect,

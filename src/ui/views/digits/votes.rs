@@ -1,4 +1,4 @@
-//! Who of an ensemble said what of a digit.
+//! The votes of an ensemble's networks on one image.
 
 use crate::protocol::Card;
 use crate::ui::theme::Role;

@@ -318,9 +318,16 @@ impl View for Draw {
         ViewId::Draw
     }
 
+    fn about(&self) -> &'static [&'static str] {
+        &[
+            "Draw a digit: it is scaled and centred as MNIST's digits are, and classified while you draw.",
+            "The sliders damage what the network sees, not your drawing.",
+        ]
+    }
+
     fn keys(&self) -> &'static [KeyHelp] {
         &[
-            KeyHelp { keys: "space", does: "paint (to pause training here: type :pause)" },
+            KeyHelp { keys: "space", does: "paint; :pause pauses training here" },
             KeyHelp { keys: "←→↑↓", does: "move the cursor" },
             KeyHelp { keys: "Enter", does: "pen down or up: with it down, moving draws" },
             KeyHelp { keys: "x", does: "erase at the cursor; e makes the pen an eraser" },

@@ -108,9 +108,13 @@ fn blank(area: Rect, buffer: &mut Buffer) {
 }
 
 fn tool(view: &Draw, theme: &Theme) -> String {
-    let tool = if view.tool.erases { "{} eraser" } else { "{} brush" };
-    let pen = if view.down { theme.say(", pen down") } else { "" };
-    theme.fill(tool, &[&theme.say(view.tool.brush.name())]) + pen
+    let tool = match (view.tool.erases, view.down) {
+        (true, false) => "{} eraser",
+        (true, true) => "{} eraser, pen down",
+        (false, false) => "{} brush",
+        (false, true) => "{} brush, pen down",
+    };
+    theme.fill(tool, &[&theme.say(view.tool.brush.name())])
 }
 
 /// What differs from the usual, in a word.
@@ -189,7 +193,7 @@ fn answer(view: &Draw, area: Rect, buffer: &mut Buffer, context: &Context) {
     bars(answer, is_current, below.intersection(area), buffer, context);
 }
 
-/// What the answer comes to, and how grave that is.
+/// The answer in words, and the role of its text.
 fn verdict(view: &Draw, answer: &Classified, context: &Context) -> (String, Role) {
     let strength = answer.outputs.get(answer.prediction as usize).copied().unwrap_or(0.0);
     let name = context.class(answer.prediction);

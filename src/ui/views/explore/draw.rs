@@ -5,7 +5,7 @@ use crate::protocol::{Explorable, Figure, FigureBody, Neuron};
 use crate::ui::theme::Role;
 use crate::ui::view::Context;
 use crate::ui::views::figures::body;
-use crate::ui::widgets::{Pane, wrap, write, write_at};
+use crate::ui::widgets::{ChartState, Pane, wrap, write, write_at};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
 use unicode_width::UnicodeWidthStr;
@@ -71,7 +71,7 @@ fn draw_left(
     context: &Context,
     explorable: &Explorable,
 ) {
-    let touched = view.hand.values != explorable.defaults();
+    let touched = view.sliders.values != explorable.defaults();
     let panel = sliders::rows(explorable) + 2;
     let words = |parts| words(explorable, area.width.saturating_sub(4), parts, context);
     let both = words([true; 2]);
@@ -97,7 +97,7 @@ fn draw_sliders(
     let inside = Pane::new(&explorable.title, context.theme).note(&note).draw(area, buffer);
     let focused = view.focus == Focus::Sliders;
     view.places.spots =
-        sliders::draw(explorable, &view.hand, focused, inside, buffer, context.theme);
+        sliders::draw(explorable, &view.sliders, focused, inside, buffer, context.theme);
 }
 
 fn draw_list(view: &mut Explore, area: Rect, buffer: &mut Buffer, context: &Context) {
@@ -169,7 +169,9 @@ fn draw_figure(
         Layout::vertical([Constraint::Fill(1), Constraint::Length(foot)]).areas(inside);
     let mut first = view.scroll;
     let old = before.map(|before| &before.body);
-    body::draw(&figure.body, old, picture, buffer, context, &mut first);
+    // Together they are to be compared; alone one can be read, zoomed and hidden from.
+    let chart = if view.alone.is_some() { &mut view.chart } else { &mut ChartState::default() };
+    body::draw(&figure.body, old, picture, buffer, context, &mut first, chart);
     if view.alone.is_some() {
         view.scroll = first;
     }

@@ -1,7 +1,7 @@
 //! Explorables: sliders on the left, what they do on the right.
 
 mod draw;
-mod hand;
+mod slider_values;
 mod sliders;
 mod touch;
 
@@ -10,10 +10,12 @@ use crate::ui::effect::Effect;
 use crate::ui::language::Language;
 use crate::ui::view::{Context, KeyHelp, View};
 use crate::ui::view_id::ViewId;
+use crate::ui::views::figures::curves_in;
+use crate::ui::widgets::ChartState;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseEvent};
-use hand::Hand;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use slider_values::SliderValues;
 use sliders::Spot;
 
 /// What the keys are for.
@@ -33,7 +35,7 @@ pub(in crate::ui) struct Explore {
     open: usize,
     /// An id to open once the list is known.
     wanted: Option<String>,
-    hand: Hand,
+    sliders: SliderValues,
     focus: Focus,
     /// The figure that is shown alone.
     alone: Option<usize>,
@@ -45,6 +47,8 @@ pub(in crate::ui) struct Explore {
     before: Vec<Figure>,
     /// Rows of tables and texts scrolled away.
     scroll: usize,
+    /// What the reader does with the chart that is shown alone.
+    chart: ChartState,
     /// What was last drawn where.
     places: Places,
     /// The slider that a pressed mouse button holds, and the value that it paints with.
@@ -85,7 +89,7 @@ impl Explore {
         }
         let id = self.explorable()?.id.clone();
         self.asked = true;
-        Some(Command::Explore { id, values: self.hand.values.clone() })
+        Some(Command::Explore { id, values: self.sliders.values.clone() })
     }
 
     /// Takes the answer to a question; true where the user waits for it.
@@ -116,7 +120,7 @@ impl Explore {
     fn open(&mut self, index: usize) {
         let Some(last) = self.list.len().checked_sub(1) else { return };
         self.open = index.min(last);
-        self.hand = Hand::at(&self.list[self.open]);
+        self.sliders = SliderValues::at(&self.list[self.open]);
         self.alone = None;
         self.playing = false;
         self.held = None;
@@ -127,7 +131,7 @@ impl Explore {
     /// Whether the figures shown are those of the values chosen.
     fn is_current(&self) -> bool {
         self.explorable().zip(self.shown.as_ref()).is_some_and(|(explorable, shown)| {
-            explorable.id == shown.id && shown.values == self.hand.values
+            explorable.id == shown.id && shown.values == self.sliders.values
         })
     }
 
@@ -139,10 +143,10 @@ impl Explore {
             return;
         };
         let slider = &explorable.sliders[time];
-        let now = self.hand.values[explorable.place(time).start];
+        let now = self.sliders.values[explorable.place(time).start];
         // Whatever its length, it is over within some ten seconds.
         let stride = ((slider.high - slider.low) / 100.0 / slider.step).ceil() * slider.step;
-        self.hand.set_at(time, 0, now + stride, explorable);
+        self.sliders.set_at(time, 0, now + stride, explorable);
         self.playing = now < slider.high;
     }
 
@@ -153,8 +157,8 @@ impl Explore {
         let Some(time) = time else { return };
         self.playing = !self.playing;
         let slider = &explorable.sliders[time];
-        if self.playing && self.hand.values[explorable.place(time).start] >= slider.high {
-            self.hand.set_at(time, 0, slider.low, explorable);
+        if self.playing && self.sliders.values[explorable.place(time).start] >= slider.high {
+            self.sliders.set_at(time, 0, slider.low, explorable);
         }
     }
 
@@ -166,6 +170,7 @@ impl Explore {
             _ => None,
         };
         self.scroll = 0;
+        self.chart = ChartState::default();
     }
 
     fn list_key(&mut self, code: KeyCode) -> Effect {
@@ -186,35 +191,41 @@ impl Explore {
 
     fn slider_key(&mut self, key: KeyEvent) -> Effect {
         let Some(explorable) = self.list.get(self.open) else { return Effect::Ignored };
-        let hand = &mut self.hand;
+        let values = &mut self.sliders;
         let ten = if key.modifiers.contains(KeyModifiers::SHIFT) { 10.0 } else { 1.0 };
-        let slider = explorable.sliders.get(hand.selected);
+        if let Some(typed) = &mut values.typed {
+            match key.code {
+                KeyCode::Enter => values.enter(explorable),
+                KeyCode::Esc => values.typed = None,
+                KeyCode::Backspace => drop(typed.pop()),
+                KeyCode::Char(character) => drop(values.type_in(character)),
+                _ => values.typed = None,
+            }
+            self.playing = false;
+            return Effect::Redraw;
+        }
+        let slider = explorable.sliders.get(values.selected);
         let [low, high] = slider.map_or([0.0; 2], |slider| [slider.low, slider.high]);
-        let drawn = slider.is_some_and(hand::is_drawn);
+        let drawn = slider.is_some_and(slider_values::is_drawn);
         let toggle = slider.is_some_and(|slider| slider.control == Control::Toggle);
         match key.code {
-            KeyCode::Up | KeyCode::Char('k') => hand.upright(false, explorable),
-            KeyCode::Down | KeyCode::Char('j') => hand.upright(true, explorable),
-            KeyCode::Left | KeyCode::Char('h') => hand.sideways(-ten, explorable),
-            KeyCode::Right | KeyCode::Char('l') => hand.sideways(ten, explorable),
-            KeyCode::PageUp => hand.step(10.0, explorable),
-            KeyCode::PageDown => hand.step(-10.0, explorable),
-            KeyCode::Home => hand.set(low, explorable),
-            KeyCode::End => hand.set(high, explorable),
-            KeyCode::Char('+' | '=') => hand.step(1.0, explorable),
-            KeyCode::Char('-') if drawn => hand.step(-1.0, explorable),
+            KeyCode::Up | KeyCode::Char('k') => values.upright(false, explorable),
+            KeyCode::Down | KeyCode::Char('j') => values.upright(true, explorable),
+            KeyCode::Left | KeyCode::Char('h') => values.sideways(-ten, explorable),
+            KeyCode::Right | KeyCode::Char('l') => values.sideways(ten, explorable),
+            KeyCode::PageUp => values.step(10.0, explorable),
+            KeyCode::PageDown => values.step(-10.0, explorable),
+            KeyCode::Home => values.set(low, explorable),
+            KeyCode::End => values.set(high, explorable),
+            KeyCode::Char('+') => values.step(1.0, explorable),
+            KeyCode::Char('-') if drawn => values.step(-1.0, explorable),
+            KeyCode::Char('=') => values.begin_typing(),
             KeyCode::Char(' ') if toggle => return self.press(),
-            KeyCode::Char(c) if hand.type_in(c) => return Effect::Redraw,
-            KeyCode::Backspace if !hand.typed.is_empty() => {
-                hand.typed.pop();
-            }
-            KeyCode::Esc if !hand.typed.is_empty() => hand.typed.clear(),
-            KeyCode::Enter if !hand.typed.is_empty() => hand.enter(explorable),
             KeyCode::Enter => return self.press(),
-            KeyCode::Char('r') => hand.reset(explorable),
+            KeyCode::Char('r') => values.reset(explorable),
             _ => return Effect::Ignored,
         }
-        // A hand on the sliders takes over from time.
+        // Moving a slider by hand stops the playback.
         self.playing = false;
         Effect::Redraw
     }
@@ -222,7 +233,7 @@ impl Explore {
     /// Enter on a slider.
     fn press(&mut self) -> Effect {
         let Some(explorable) = self.list.get(self.open) else { return Effect::Ignored };
-        if !self.hand.press(explorable) {
+        if !self.sliders.press(explorable) {
             self.toggle_play();
         }
         Effect::Redraw
@@ -248,17 +259,25 @@ impl View for Explore {
         ViewId::Explore
     }
 
+    fn about(&self) -> &'static [&'static str] {
+        &[
+            "Ideas of the book to play with: move a slider at the left, and watch the figures at the right.",
+            "What changed with the last move stands out.",
+        ]
+    }
+
     fn keys(&self) -> &'static [KeyHelp] {
         &[
             KeyHelp { keys: "↑↓", does: "slider" },
             KeyHelp { keys: "←→", does: "move it" },
-            KeyHelp { keys: "0…9", does: "type it" },
+            KeyHelp { keys: "=", does: "type it" },
             KeyHelp { keys: "Enter", does: "switch" },
             KeyHelp { keys: "r", does: "reset" },
             KeyHelp { keys: "p", does: "play" },
             KeyHelp { keys: "< >", does: "another" },
             KeyHelp { keys: "o", does: "list" },
             KeyHelp { keys: "f", does: "figure" },
+            KeyHelp { keys: "c", does: "hide a curve" },
             KeyHelp { keys: "⇧←→", does: "ten steps, as PgUp and PgDn" },
             KeyHelp { keys: "+ −", does: "raise or lower a drawn value" },
             KeyHelp { keys: "Home End", does: "lowest and highest value" },
@@ -272,6 +291,15 @@ impl View for Explore {
 
     fn key(&mut self, key: KeyEvent, _context: &Context) -> Effect {
         match (key.code, self.focus) {
+            _ if self.sliders.typed.is_some() => return self.slider_key(key),
+            (KeyCode::Esc, Focus::Sliders) if self.alone.is_some() => {
+                (self.alone, self.chart) = (None, ChartState::default());
+            }
+            (KeyCode::Char('c'), _) if self.alone.is_some() => {
+                let figures = self.shown.as_ref().map(|shown| &shown.figures);
+                let figure = figures.zip(self.alone).and_then(|(all, index)| all.get(index));
+                self.chart.hide_next(curves_in(figure));
+            }
             (KeyCode::Char('<'), _) => self.open(self.open.saturating_sub(1)),
             (KeyCode::Char('>'), _) => self.open(self.open + 1),
             (KeyCode::Char('p'), _) => self.toggle_play(),

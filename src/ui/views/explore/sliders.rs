@@ -1,6 +1,6 @@
-//! Sliders, drawn, and where a mouse meets them.
+//! How sliders are drawn, and the value under the mouse.
 
-use super::hand::Hand;
+use super::slider_values::SliderValues;
 use crate::protocol::{Control, Explorable, Slider};
 use crate::ui::numbers::exact;
 use crate::ui::theme::{Role, Theme};
@@ -45,7 +45,7 @@ fn height(slider: &Slider) -> u16 {
 /// Draws as many sliders as fit, the selected one among them; returns where each is.
 pub(super) fn draw(
     explorable: &Explorable,
-    hand: &Hand,
+    values: &SliderValues,
     focused: bool,
     area: Rect,
     buffer: &mut Buffer,
@@ -57,9 +57,9 @@ pub(super) fn draw(
     let names = names.max().unwrap_or(0).min(area.width / 2);
     let mut first = 0;
     let ends_at = |first: usize| -> u16 {
-        sliders.iter().take(hand.selected + 1).skip(first).map(height).sum()
+        sliders.iter().take(values.selected + 1).skip(first).map(height).sum()
     };
-    while first < hand.selected && ends_at(first) > area.height {
+    while first < values.selected && ends_at(first) > area.height {
         first += 1;
     }
     let mut spots = Vec::new();
@@ -70,7 +70,7 @@ pub(super) fn draw(
         }
         let high = height(slider).min(area.height - row);
         let rows = Rect { y: area.y + row, height: high, ..area };
-        let painter = Painter { explorable, hand, focused, theme, index, names };
+        let painter = Painter { explorable, values, focused, theme, index, names };
         let track = painter.draw(rows, buffer);
         spots.push(Spot { slider: index, rows, track });
         row += high;
@@ -85,7 +85,7 @@ fn is_line(slider: &Slider) -> bool {
 /// Draws one slider.
 struct Painter<'a> {
     explorable: &'a Explorable,
-    hand: &'a Hand,
+    values: &'a SliderValues,
     focused: bool,
     theme: &'a Theme,
     index: usize,
@@ -99,17 +99,17 @@ impl Painter<'_> {
     }
 
     fn values(&self) -> &[f64] {
-        self.hand.values.get(self.explorable.place(self.index)).unwrap_or_default()
+        self.values.values.get(self.explorable.place(self.index)).unwrap_or_default()
     }
 
     fn is_selected(&self) -> bool {
-        self.focused && self.hand.selected == self.index
+        self.focused && self.values.selected == self.index
     }
 
     /// Draws it; returns where its values are.
     fn draw(&self, rows: Rect, buffer: &mut Buffer) -> Rect {
         let slider = self.slider();
-        let moved = self.hand.moved == Some(self.index);
+        let moved = self.values.moved == Some(self.index);
         let role = match (moved, self.is_selected()) {
             (true, _) => Role::Accent,
             (false, true) => Role::Title,
@@ -131,11 +131,12 @@ impl Painter<'_> {
     /// The value as text at the right of the first row.
     fn write_value(&self, rows: Rect, buffer: &mut Buffer, moved: bool) {
         let slider = self.slider();
-        let typing = self.is_selected() && !self.hand.typed.is_empty();
-        let at = if self.is_selected() { self.hand.cursor } else { 0 };
+        let typed = self.values.typed.as_ref().filter(|_| self.is_selected());
+        let typing = typed.is_some();
+        let at = if self.is_selected() { self.values.cursor } else { 0 };
         let value = self.values().get(at).copied().unwrap_or(0.0);
         let text = match &slider.control {
-            _ if typing => format!("{}_", self.hand.typed),
+            _ if typing => format!("{}_", typed.map_or("", String::as_str)),
             Control::Toggle if value > 0.5 => format!("{} ━●", self.theme.say("on ")),
             Control::Toggle => format!("{} ○─", self.theme.say("off")),
             Control::Choice(names) => {
@@ -172,7 +173,7 @@ impl Painter<'_> {
         let track = Rect { x: rows.x + left.min(rows.width), width, height: 1, ..rows };
         let value = self.values().first().copied().unwrap_or(slider.low);
         let share = (value - slider.low) / (slider.high - slider.low);
-        let lit = self.is_selected() || self.hand.moved == Some(self.index);
+        let lit = self.is_selected() || self.values.moved == Some(self.index);
         draw_track(share, lit, track, buffer, self.theme);
         track
     }
@@ -190,7 +191,7 @@ impl Painter<'_> {
             let at = column * values.len() / columns;
             let share = (values[at] - slider.low) / (slider.high - slider.low);
             let eighths = (share * f64::from(8 * track.height)).round() as u16;
-            let here = self.is_selected() && at == self.hand.cursor;
+            let here = self.is_selected() && at == self.values.cursor;
             let style = if here { self.theme.style(Role::Accent) } else { self.theme.series(0) };
             for row in 0..track.height {
                 let filled = eighths.saturating_sub(8 * (track.height - 1 - row)).min(8);
@@ -215,7 +216,7 @@ impl Painter<'_> {
         let track = Rect { x: area.x + 2, width: (width * CELL).min(area.width), ..area };
         for (at, value) in self.values().iter().enumerate() {
             let (column, row) = (at as u16 % width, at as u16 / width);
-            let here = self.is_selected() && at == self.hand.cursor;
+            let here = self.is_selected() && at == self.values.cursor;
             let style = if here {
                 self.theme.style(Role::Selected)
             } else {

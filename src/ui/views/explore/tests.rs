@@ -99,10 +99,10 @@ fn time_plays_to_its_end_and_no_further() {
     press(&mut view, KeyCode::Char('p'));
     settle(&mut view);
     assert!(!view.playing);
-    assert_eq!(view.hand.values[1..], [10.0]);
+    assert_eq!(view.sliders.values[1..], [10.0]);
     press(&mut view, KeyCode::Char('p'));
     assert!(view.playing);
-    assert_eq!(view.hand.values[1..], [0.0], "from the beginning");
+    assert_eq!(view.sliders.values[1..], [0.0], "from the beginning");
     press(&mut view, KeyCode::Right);
     assert!(!view.playing, "a hand takes over");
 }
@@ -110,13 +110,15 @@ fn time_plays_to_its_end_and_no_further() {
 #[test]
 fn digits_type_a_value_and_r_resets() {
     let mut view = opened("first");
+    assert_eq!(press(&mut view, KeyCode::Char('7')), Effect::Ignored, "a view's number");
+    press(&mut view, KeyCode::Char('='));
     for character in "7.5".chars() {
         press(&mut view, KeyCode::Char(character));
     }
     press(&mut view, KeyCode::Enter);
-    assert_eq!(view.hand.values[..1], [7.5]);
+    assert_eq!(view.sliders.values[..1], [7.5]);
     press(&mut view, KeyCode::Char('r'));
-    assert_eq!(view.hand.values, [2.0, 2.0]);
+    assert_eq!(view.sliders.values, [2.0, 2.0]);
     press(&mut view, KeyCode::Char('o'));
     assert_eq!(press(&mut view, KeyCode::Char('3')), Effect::Ignored, "a view's number");
 }
@@ -127,7 +129,7 @@ fn what_moved_and_what_changed_is_known() {
     assert!(view.before.is_empty());
     press(&mut view, KeyCode::Right);
     settle(&mut view);
-    assert_eq!(view.hand.moved, Some(0));
+    assert_eq!(view.sliders.moved, Some(0));
     assert_ne!(view.before[0].body, view.shown.as_ref().unwrap().figures[0].body);
     press(&mut view, KeyCode::Char('>'));
     settle(&mut view);
@@ -143,12 +145,12 @@ fn a_slider_is_dragged_and_followed_beyond_its_line() {
         |kind, column, row| MouseEvent { kind, column, row, modifiers: KeyModifiers::empty() };
     let (left, right) = (spot.track.x, spot.track.right() - 1);
     touch::touch(&mut view, event(MouseEventKind::Down(MouseButton::Left), right, spot.track.y));
-    assert_eq!(view.hand.values[..1], [10.0]);
+    assert_eq!(view.sliders.values[..1], [10.0]);
     touch::touch(&mut view, event(MouseEventKind::Drag(MouseButton::Left), left, spot.track.y + 9));
-    assert_eq!(view.hand.values[..1], [0.0]);
+    assert_eq!(view.sliders.values[..1], [0.0]);
     touch::touch(&mut view, event(MouseEventKind::Up(MouseButton::Left), left, spot.track.y));
     touch::touch(&mut view, event(MouseEventKind::Drag(MouseButton::Left), right, spot.track.y));
-    assert_eq!(view.hand.values[..1], [0.0], "let go");
+    assert_eq!(view.sliders.values[..1], [0.0], "let go");
 }
 
 #[test]

@@ -10,6 +10,9 @@ use ratatui::layout::Position;
 /// What a mouse event does.
 pub(super) fn touch(view: &mut Explore, event: MouseEvent) -> Effect {
     let at = Position::new(event.column, event.row);
+    if view.alone.is_some() && view.chart.mouse(event) {
+        return Effect::Redraw;
+    }
     match event.kind {
         MouseEventKind::Down(button) => take_hold(view, at, button),
         MouseEventKind::Drag(_) => drag(view, at),
@@ -42,22 +45,22 @@ fn take_hold(view: &mut Explore, at: Position, button: MouseButton) -> Effect {
         return Effect::Ignored;
     };
     (view.focus, view.playing) = (Focus::Sliders, false);
-    view.hand.select(spot.slider, explorable);
+    view.sliders.select(spot.slider, explorable);
     let slider = &explorable.sliders[spot.slider];
     match slider.control {
         Control::Toggle | Control::Choice(_) => {
-            view.hand.press(explorable);
+            view.sliders.press(explorable);
         }
         // The name over a drawing leads to the next preset.
         Control::Curve { .. } | Control::Grid { .. } if !spot.track.contains(at) => {
-            view.hand.press(explorable);
+            view.sliders.press(explorable);
         }
         Control::Grid { .. } => {
             let Some((cell, _)) = value_at(slider, spot.track, at) else {
                 return Effect::Redraw;
             };
             let up = if button == MouseButton::Right { -slider.step } else { slider.step };
-            let now = view.hand.values[explorable.place(spot.slider).start + cell];
+            let now = view.sliders.values[explorable.place(spot.slider).start + cell];
             view.held = Some((spot, now + up));
             return drag(view, at);
         }
@@ -70,7 +73,7 @@ fn take_hold(view: &mut Explore, at: Position, button: MouseButton) -> Effect {
     Effect::Redraw
 }
 
-/// Moves what is held to where the mouse is.
+/// Moves the dragged slider to where the mouse is.
 fn drag(view: &mut Explore, at: Position) -> Effect {
     let (Some((spot, paint)), Some(explorable)) = (view.held, view.list.get(view.open)) else {
         return Effect::Ignored;
@@ -80,19 +83,19 @@ fn drag(view: &mut Explore, at: Position) -> Effect {
         return Effect::Ignored;
     };
     let value = if matches!(slider.control, Control::Grid { .. }) { paint } else { value };
-    let earlier = view.hand.cursor;
-    view.hand.cursor = index;
-    if matches!(slider.control, Control::Curve { .. }) && view.hand.moved == Some(spot.slider) {
-        // A quick hand skips columns: the line between is drawn too.
-        let from = view.hand.values[explorable.place(spot.slider).start + earlier];
+    let earlier = view.sliders.cursor;
+    view.sliders.cursor = index;
+    if matches!(slider.control, Control::Curve { .. }) && view.sliders.moved == Some(spot.slider) {
+        // A fast drag skips columns: the values between are set, too.
+        let from = view.sliders.values[explorable.place(spot.slider).start + earlier];
         let span = index.abs_diff(earlier);
         for step in 1..span {
             let share = step as f64 / span as f64;
             let between = if index > earlier { earlier + step } else { earlier - step };
-            view.hand.set_at(spot.slider, between, from + share * (value - from), explorable);
+            view.sliders.set_at(spot.slider, between, from + share * (value - from), explorable);
         }
     }
-    view.hand.set_at(spot.slider, index, value, explorable);
+    view.sliders.set_at(spot.slider, index, value, explorable);
     Effect::Redraw
 }
 
@@ -109,8 +112,8 @@ fn wheel(view: &mut Explore, at: Position, steps: f64) -> Effect {
     let (Some(spot), Some(explorable)) = (spot(view, at), view.list.get(view.open)) else {
         return Effect::Ignored;
     };
-    view.hand.select(spot.slider, explorable);
-    view.hand.step(steps, explorable);
+    view.sliders.select(spot.slider, explorable);
+    view.sliders.step(steps, explorable);
     view.playing = false;
     Effect::Redraw
 }

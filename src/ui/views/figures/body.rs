@@ -5,7 +5,9 @@ use crate::protocol::{Bar, Cell, Curve, FigureBody, Scale};
 use crate::ui::numbers::short;
 use crate::ui::theme::Role;
 use crate::ui::view::Context;
-use crate::ui::widgets::{Bars, Line, LineChart, Raster, Row, wrap, write, write_at, write_right};
+use crate::ui::widgets::{
+    Bars, ChartState, Line, LineChart, Raster, Row, Unit, wrap, write, write_at, write_right,
+};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::widgets::Widget;
@@ -18,7 +20,8 @@ const FEW_POINTS: usize = 60;
 const LOW: u16 = 10;
 
 /// Draws a figure's body; `scroll` is the first row shown of what is longer than the area, and is
-/// kept within it. Where it is known what was there `before`, what differs is lit.
+/// kept within it; `state` is what the reader does with a chart. Where it is known what was there
+/// `before`, what differs is lit.
 pub(in crate::ui::views) fn draw(
     body: &FigureBody,
     before: Option<&FigureBody>,
@@ -26,6 +29,7 @@ pub(in crate::ui::views) fn draw(
     buffer: &mut Buffer,
     context: &Context,
     scroll: &mut usize,
+    state: &mut ChartState,
 ) {
     match body {
         FigureBody::Chart { x_label, y_label, x_scale, y_scale, curves } => {
@@ -33,14 +37,16 @@ pub(in crate::ui::views) fn draw(
                 lines: lines(curves, curves_of(before), context),
                 marks: Vec::new(),
                 x_label,
-                y_text: short,
+                x_unit: x_unit(curves),
+                y_unit: Unit::Plain,
+                value_text: short,
                 log: *y_scale == Scale::Logarithmic,
                 log_x: *x_scale == Scale::Logarithmic,
                 highest: None,
                 fixed: None,
                 theme: *context.theme,
             };
-            draw_chart(&chart, y_label, area, buffer);
+            draw_chart(&chart, y_label, area, buffer, state);
         }
         FigureBody::Plot { x_label, y_label, x_range, y_range, curves } => {
             let mut lines = lines(curves, curves_of(before), context);
@@ -52,14 +58,16 @@ pub(in crate::ui::views) fn draw(
                 lines,
                 marks: Vec::new(),
                 x_label,
-                y_text: short,
+                x_unit: Unit::Plain,
+                y_unit: Unit::Plain,
+                value_text: short,
                 log: false,
                 log_x: false,
                 highest: None,
                 fixed: Some([*x_range, *y_range]),
                 theme: *context.theme,
             };
-            draw_chart(&chart, y_label, area, buffer);
+            draw_chart(&chart, y_label, area, buffer, state);
         }
         FigureBody::Surface {
             x_label,
@@ -110,6 +118,12 @@ pub(in crate::ui::views) fn draw(
     }
 }
 
+/// Curves over whole numbers, such as epochs, have ticks at whole numbers alone.
+fn x_unit(curves: &[Curve]) -> Unit {
+    let mut points = curves.iter().flat_map(|curve| &curve.points);
+    if points.all(|(x, _)| x.fract() == 0.0) { Unit::Whole } else { Unit::Plain }
+}
+
 /// The first row shown of a list; brings `scroll` back within it.
 fn window(scroll: &mut usize, rows: usize, height: u16) -> usize {
     *scroll = (*scroll).min(rows.saturating_sub(usize::from(height)));
@@ -121,11 +135,17 @@ fn wrap_kept(line: &str, width: u16) -> Vec<String> {
     if line.width() <= usize::from(width) { vec![line.to_string()] } else { wrap(line, width) }
 }
 
-fn draw_chart(chart: &LineChart, y_label: &str, area: Rect, buffer: &mut Buffer) {
+fn draw_chart(
+    chart: &LineChart,
+    y_label: &str,
+    area: Rect,
+    buffer: &mut Buffer,
+    state: &mut ChartState,
+) {
     let dim = chart.theme.style(Role::Dim);
     if area.height < LOW {
         // At the end of the legend, where there is room.
-        chart.render(area, buffer);
+        chart.draw(area, buffer, state);
         let line = area.intersection(buffer.area);
         let start = line.right().saturating_sub(y_label.width() as u16 + 1).max(line.x);
         if line.height > 0 && (start..line.right()).all(|x| buffer[(x, line.y)].symbol() == " ") {
@@ -136,7 +156,7 @@ fn draw_chart(chart: &LineChart, y_label: &str, area: Rect, buffer: &mut Buffer)
     let top = Rect { height: area.height.min(u16::from(!y_label.is_empty())), ..area };
     write(buffer, top, 0, y_label, dim);
     let below = Rect { y: area.y + top.height, height: area.height - top.height, ..area };
-    chart.render(below, buffer);
+    chart.draw(below, buffer, state);
 }
 
 fn curves_of(body: Option<&FigureBody>) -> Option<&[Curve]> {

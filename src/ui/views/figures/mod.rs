@@ -5,12 +5,12 @@ mod claims;
 mod surface;
 mod wiring;
 
-use crate::protocol::{Figure, What};
+use crate::protocol::{Figure, FigureBody, What};
 use crate::ui::effect::Effect;
 use crate::ui::theme::Role;
 use crate::ui::view::{Context, KeyHelp, View};
 use crate::ui::view_id::ViewId;
-use crate::ui::widgets::{Pane, wrap, write};
+use crate::ui::widgets::{ChartState, Pane, wrap, write};
 use crossterm::event::{KeyCode, KeyEvent, MouseEvent, MouseEventKind};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
@@ -33,6 +33,7 @@ pub struct Figures {
     /// Rows of a table, text or bar list scrolled away.
     scroll: usize,
     panes: Panes,
+    chart: ChartState,
 }
 
 impl Figures {
@@ -46,6 +47,7 @@ impl Figures {
     fn choose(&mut self, index: usize, figures: &[Figure]) -> Effect {
         let Some(last) = figures.len().checked_sub(1) else { return Effect::Ignored };
         self.scroll = 0;
+        self.chart = ChartState::default();
         self.chosen = Some(figures[index.min(last)].id.clone());
         Effect::Redraw
     }
@@ -91,7 +93,8 @@ impl Figures {
         };
         let [picture, below] =
             Layout::vertical([Constraint::Fill(1), Constraint::Length(foot)]).areas(inside);
-        body::draw(&figure.body, None, picture, buffer, context, &mut self.scroll);
+        let (scroll, chart) = (&mut self.scroll, &mut self.chart);
+        body::draw(&figure.body, None, picture, buffer, context, scroll, chart);
         let below = Rect { x: below.x + 1, width: below.width.saturating_sub(2), ..below };
         for (row, line) in (1..below.height).zip(&caption) {
             write(buffer, below, row, line, theme.style(Role::Dim));
@@ -104,11 +107,20 @@ impl View for Figures {
         ViewId::Book
     }
 
+    fn about(&self) -> &'static [&'static str] {
+        &[
+            "The figures of an experiment of the book, and its claims beside what was measured.",
+            "A claim holds where the measured value lies within the tolerance of the expected one.",
+        ]
+    }
+
     fn keys(&self) -> &'static [KeyHelp] {
         &[
             KeyHelp { keys: "←→", does: "another figure" },
             KeyHelp { keys: "↑↓", does: "scroll" },
             KeyHelp { keys: "Enter", does: "figure, claims, or both" },
+            KeyHelp { keys: "c", does: "hide a curve" },
+            KeyHelp { keys: "< >", does: "less or more smoothing" },
         ]
     }
 
@@ -125,6 +137,14 @@ impl View for Figures {
             KeyCode::Home => self.choose(0, figures),
             KeyCode::End => {
                 (self.chosen, self.scroll) = (None, 0);
+                Effect::Redraw
+            }
+            KeyCode::Char('c') => {
+                self.chart.hide_next(curves_in(figures.get(here)));
+                Effect::Redraw
+            }
+            KeyCode::Char('<' | '>') => {
+                self.chart.smooth(key.code == KeyCode::Char('>'));
                 Effect::Redraw
             }
             KeyCode::Up | KeyCode::Char('k') => self.scroll(-1),
@@ -145,6 +165,9 @@ impl View for Figures {
     }
 
     fn mouse(&mut self, event: MouseEvent, _area: Rect, _context: &Context) -> Effect {
+        if self.chart.mouse(event) {
+            return Effect::Redraw;
+        }
         match event.kind {
             MouseEventKind::ScrollDown => self.scroll(1),
             MouseEventKind::ScrollUp => self.scroll(-1),
@@ -165,6 +188,14 @@ impl View for Figures {
             let scroll = if self.panes == Panes::Claims { &mut self.scroll } else { &mut 0 };
             claims::draw(beside, buffer, context, scroll);
         }
+    }
+}
+
+/// Curves of a chart.
+pub(super) fn curves_in(figure: Option<&Figure>) -> usize {
+    match figure.map(|figure| &figure.body) {
+        Some(FigureBody::Chart { curves, .. } | FigureBody::Plot { curves, .. }) => curves.len(),
+        _ => 0,
     }
 }
 

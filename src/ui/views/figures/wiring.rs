@@ -40,7 +40,7 @@ pub(super) fn draw(
     let boxes: Vec<Rect> = neurons.iter().map(|neuron| place(neuron, area)).collect();
     let routes: Vec<Option<Route>> =
         (0..wires.len()).map(|index| route(wires, index, &boxes, area)).collect();
-    // Those that are lit lie on top.
+    // Active wires lie on top.
     for lit in [false, true] {
         let routes: Vec<Route> = wires
             .iter()
@@ -120,7 +120,7 @@ fn draw_wires(wires: &[Route], lit: bool, area: Rect, buffer: &mut Buffer, theme
         return;
     }
     let marker = match (theme.unicode, theme.depth, lit) {
-        // Without colours light is told by the sign.
+        // Without colours a sign marks an active wire.
         (_, ColorDepth::None, true) => Marker::Custom('#'),
         (true, _, _) => Marker::Braille,
         (false, _, _) => Marker::Custom('.'),

@@ -1,7 +1,7 @@
 //! How the network looks.
 
 use super::column::{Column, units};
-use super::{Lit, contributions, fabric, rows};
+use super::{ForwardPass, all_weights, contributions, rows};
 use crate::protocol::LayerInfo;
 use crate::ui::numbers::signed;
 use crate::ui::theme::{Role, Theme};
@@ -32,12 +32,12 @@ pub(super) fn draw(
     context: &Context,
 ) -> Vec<Column> {
     let theme = context.theme;
-    let Some(lit) = Lit::new(context) else {
+    let Some(pass) = ForwardPass::new(context) else {
         let inside = Pane::new("Network", theme).draw(area, buffer);
         write(buffer, inside, 0, theme.say("waiting for the network…"), theme.style(Role::Dim));
         return Vec::new();
     };
-    let selected = lit.selected(chosen);
+    let selected = pass.selected(chosen);
     let beside = match area.width {
         100.. => 32,
         60.. => 22,
@@ -46,17 +46,17 @@ pub(super) fn draw(
     let [side, main] =
         Layout::horizontal([Constraint::Length(beside), Constraint::Fill(1)]).areas(area);
     if beside > 0 {
-        digit_and_voices(&lit, selected, side, buffer, context);
+        digit_and_contributions(&pass, selected, side, buffer, context);
     }
     let title = theme.fill("Test image {} on its way", &[&context.digit]);
-    let inside = Pane::new(&title, theme).note(&as_of(lit.frame, theme)).draw(main, buffer);
-    let columns = lay_out(&lit, selected.0, inside);
+    let inside = Pane::new(&title, theme).note(&as_of(pass.frame, theme)).draw(main, buffer);
+    let columns = lay_out(&pass, selected.0, inside);
     for pair in columns.windows(2) {
-        strongest(&lit, pair, inside, buffer, context);
+        strongest(&pass, pair, inside, buffer, context);
     }
-    incoming(&lit, selected, &columns, inside, buffer, context);
+    incoming(&pass, selected, &columns, inside, buffer, context);
     for column in &columns {
-        layer(&lit, column, selected, inside, buffer, context);
+        layer(&pass, column, selected, inside, buffer, context);
     }
     columns
 }
@@ -67,9 +67,9 @@ fn is_drawn(info: &LayerInfo) -> bool {
 }
 
 /// Columns for as many layers as fit around the selected one.
-fn lay_out(lit: &Lit, selected: u32, inside: Rect) -> Vec<Column> {
+fn lay_out(pass: &ForwardPass, selected: u32, inside: Rect) -> Vec<Column> {
     let drawn: Vec<u32> = (0_u32..)
-        .zip(lit.layers)
+        .zip(pass.layers)
         .filter(|(index, info)| is_drawn(info) || *index == selected)
         .map(|(index, _)| index)
         .collect();
@@ -82,8 +82,8 @@ fn lay_out(lit: &Lit, selected: u32, inside: Rect) -> Vec<Column> {
     let mut x = inside.x;
     let mut columns = Vec::with_capacity(shown.len());
     for (at, &layer) in shown.iter().enumerate() {
-        let shape = lit.activations[layer as usize].shape;
-        let width = share(shape, lit, shown, room);
+        let shape = pass.activations[layer as usize].shape;
+        let width = share(shape, pass, shown, room);
         // A third of the width is left to the connections that come in.
         let gap = if at == 0 { 2 } else { width / 3 };
         let area = Rect {
@@ -105,9 +105,9 @@ fn lay_out(lit: &Lit, selected: u32, inside: Rect) -> Vec<Column> {
 }
 
 /// The part of a width that a layer gets: feature maps twice that of a vector.
-fn share(shape: [u32; 3], lit: &Lit, shown: &[u32], room: u16) -> u16 {
+fn share(shape: [u32; 3], pass: &ForwardPass, shown: &[u32], room: u16) -> u16 {
     let part = |shape: [u32; 3]| if shape[1] > 1 { 2 } else { 1 };
-    let whole: u16 = shown.iter().map(|&layer| part(lit.activations[layer as usize].shape)).sum();
+    let whole: u16 = shown.iter().map(|&layer| part(pass.activations[layer as usize].shape)).sum();
     (u32::from(room) * u32::from(part(shape)) / u32::from(whole.max(1))) as u16
 }
 
@@ -119,12 +119,18 @@ struct Connection {
 }
 
 /// The strongest connections between two layers that follow each other, faint.
-fn strongest(lit: &Lit, pair: &[Column], inside: Rect, buffer: &mut Buffer, context: &Context) {
+fn strongest(
+    pass: &ForwardPass,
+    pair: &[Column],
+    inside: Rect,
+    buffer: &mut Buffer,
+    context: &Context,
+) {
     let [before, after] = pair else { return };
-    let Some(what) = fabric(lit.layers, after.layer).filter(|_| before.shape[1] == 1) else {
+    let Some(what) = all_weights(pass.layers, after.layer).filter(|_| before.shape[1] == 1) else {
         return;
     };
-    let input = lit.input(after.layer);
+    let input = pass.input(after.layer);
     let mut connections: Vec<Connection> = rows(context, &what)
         .iter()
         .enumerate()
@@ -140,7 +146,7 @@ fn strongest(lit: &Lit, pair: &[Column], inside: Rect, buffer: &mut Buffer, cont
 
 /// The strongest connections into the selected unit, bright.
 fn incoming(
-    lit: &Lit,
+    pass: &ForwardPass,
     (layer, unit): (u32, usize),
     columns: &[Column],
     inside: Rect,
@@ -149,7 +155,7 @@ fn incoming(
 ) {
     let Some(at) = columns.iter().position(|column| column.layer == layer) else { return };
     let Some(before) = at.checked_sub(1).map(|before| &columns[before]) else { return };
-    let Some(adds) = contributions(context, lit, layer, unit) else { return };
+    let Some(adds) = contributions(context, pass, layer, unit) else { return };
     let [_, height, width] = before.shape;
     let map = if height > 1 { (height * width) as usize } else { 1 };
     let mut connections: Vec<Connection> = adds
@@ -201,9 +207,9 @@ fn lines(
     canvas.render(inside, buffer);
 }
 
-/// The units of a layer, lit by their activations, under its name.
+/// The units of a layer, as bright as their activations, under its name.
 fn layer(
-    lit: &Lit,
+    pass: &ForwardPass,
     column: &Column,
     selected: (u32, usize),
     inside: Rect,
@@ -211,11 +217,11 @@ fn layer(
     context: &Context,
 ) {
     let theme = context.theme;
-    let tensor = &lit.activations[column.layer as usize];
+    let tensor = &pass.activations[column.layer as usize];
     let [_, height, width] = tensor.shape.map(|side| side as usize);
     let largest = tensor.values.iter().copied().fold(f32::MIN_POSITIVE, f32::max);
     if column.area.y > inside.y {
-        let name = &lit.layers[column.layer as usize].name;
+        let name = &pass.layers[column.layer as usize].name;
         let role = if column.layer == selected.0 { Role::Accent } else { Role::Dim };
         let count = units(tensor.shape);
         let more = if column.shown < count {
@@ -224,7 +230,7 @@ fn layer(
             name.clone()
         };
         // That of the outputs keeps away from the name before it.
-        let outputs = column.layer as usize + 1 == lit.layers.len();
+        let outputs = column.layer as usize + 1 == pass.layers.len();
         let start = column.area.x.saturating_sub(u16::from(!outputs));
         let room = Rect {
             x: start,
@@ -250,8 +256,8 @@ fn layer(
             mark(place, buffer, inside, theme);
         }
     }
-    if column.layer as usize + 1 == lit.layers.len() {
-        outputs(lit, column, selected, inside, buffer, context);
+    if column.layer as usize + 1 == pass.layers.len() {
+        outputs(pass, column, selected, inside, buffer, context);
     }
 }
 
@@ -284,7 +290,7 @@ fn mark(place: Rect, buffer: &mut Buffer, inside: Rect, theme: &Theme) {
 
 /// The names and activations of the outputs, beside them.
 fn outputs(
-    lit: &Lit,
+    pass: &ForwardPass,
     column: &Column,
     selected: (u32, usize),
     inside: Rect,
@@ -292,7 +298,7 @@ fn outputs(
     context: &Context,
 ) {
     let theme = context.theme;
-    let values = &lit.activations[column.layer as usize].values;
+    let values = &pass.activations[column.layer as usize].values;
     for (unit, value) in values.iter().enumerate().take(column.shown) {
         let place = column.place(unit);
         // Beside the rightmost units alone there is room.
@@ -300,7 +306,7 @@ fn outputs(
             continue;
         }
         let class = unit as u32;
-        let (mark, role) = match (class == lit.card.prediction, class == lit.card.label) {
+        let (mark, role) = match (class == pass.card.prediction, class == pass.card.label) {
             (true, true) => (" ✓", Role::Good),
             (true, false) => (" ✗", Role::Bad),
             (false, true) => (" ‹", Role::Good),
@@ -313,9 +319,9 @@ fn outputs(
     }
 }
 
-/// The digit, and below it what spoke for and against the selected unit.
-fn digit_and_voices(
-    lit: &Lit,
+/// The image, and below it the contributions to the selected unit.
+fn digit_and_contributions(
+    pass: &ForwardPass,
     selected: (u32, usize),
     area: Rect,
     buffer: &mut Buffer,
@@ -326,19 +332,19 @@ fn digit_and_voices(
     let size = info.map_or([0, 0], |info| [info.image_width as usize, info.image_height as usize]);
     let [above, below] = Layout::vertical([Constraint::Fill(1); 2]).areas(area);
     let [above, below] = if area.height < 14 { [area, Rect::ZERO] } else { [above, below] };
-    let title = theme.fill("Is {}", &[&context.class(lit.card.label)]);
+    let title = theme.fill("Is {}", &[&context.class(pass.card.label)]);
     let inside = Pane::new(&title, theme).draw(above, buffer);
-    let pixels: Vec<f32> = lit.card.pixels.iter().map(|&pixel| f32::from(pixel)).collect();
+    let pixels: Vec<f32> = pass.card.pixels.iter().map(|&pixel| f32::from(pixel)).collect();
     (&Raster::image(&pixels, size, 255.0, theme)).render(inside, buffer);
     let (layer, unit) = selected;
-    let name = if layer as usize + 1 == lit.layers.len() {
+    let name = if layer as usize + 1 == pass.layers.len() {
         theme.fill("output {}", &[&context.class(unit as u32)])
     } else {
         theme.fill("unit {} of layer {}", &[&unit, &(layer + 1)])
     };
     let title = theme.fill("For {}", &[&name]);
     let inside = Pane::new(&title, theme).draw(below, buffer);
-    let Some(adds) = contributions(context, lit, layer, unit) else {
+    let Some(adds) = contributions(context, pass, layer, unit) else {
         filter(selected, inside, buffer, context);
         return;
     };
@@ -346,7 +352,7 @@ fn digit_and_voices(
         let largest = adds.iter().fold(f32::MIN_POSITIVE, |most, add| most.max(add.abs()));
         (&Raster::heatmap(&adds, size, largest, theme)).render(inside, buffer);
     } else {
-        voices(&adds, lit, layer, inside, buffer, theme);
+        contribution_list(&adds, pass, layer, inside, buffer, theme);
     }
 }
 
@@ -362,9 +368,16 @@ fn filter((layer, unit): (u32, usize), area: Rect, buffer: &mut Buffer, context:
     (&Raster::heatmap(&tensor.values, [width, maps * height], largest, theme)).render(area, buffer);
 }
 
-/// The loudest voices for and against, as a list.
-fn voices(adds: &[f32], lit: &Lit, layer: u32, area: Rect, buffer: &mut Buffer, theme: &Theme) {
-    let input = lit.input(layer);
+/// The largest contributions, for and against, as a list.
+fn contribution_list(
+    adds: &[f32],
+    pass: &ForwardPass,
+    layer: u32,
+    area: Rect,
+    buffer: &mut Buffer,
+    theme: &Theme,
+) {
+    let input = pass.input(layer);
     let mut order: Vec<usize> = (0..adds.len()).collect();
     order.sort_by(|&a, &b| adds[b].abs().total_cmp(&adds[a].abs()));
     let total: f32 = adds.iter().sum();

@@ -1,8 +1,9 @@
-//! The network itself: its units lit by the selected digit, and the connections that count.
+//! The network: the activations of its units for the selected image, and its strongest
+//! connections.
 //!
 //! What an activation adds to the next weighted input is weight × activation; walking back from
-//! an output along the largest of these finds the hidden units and pixels that spoke for and
-//! against it.
+//! an output along the largest of these finds the hidden units and pixels that count most for
+//! and against it.
 
 mod column;
 mod draw;
@@ -17,7 +18,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 
 /// A layer's connections are all drawn up to this many inputs and units.
-const FABRIC: u64 = 128 * 128;
+const MOST_WEIGHTS: u64 = 128 * 128;
 
 /// The view.
 #[derive(Debug, Default)]
@@ -28,16 +29,16 @@ pub struct Network {
     columns: Vec<Column>,
 }
 
-/// A digit on its way through the network.
+/// The activations of all layers for one image.
 #[derive(Clone, Copy)]
-struct Lit<'a> {
+struct ForwardPass<'a> {
     frame: &'a Frame,
     layers: &'a [LayerInfo],
     activations: &'a [Tensor],
     card: &'a Card,
 }
 
-impl<'a> Lit<'a> {
+impl<'a> ForwardPass<'a> {
     fn new(context: &Context<'a>) -> Option<Self> {
         let layers = &context.run.info.as_ref()?.layers;
         let frame = context.frame(&What::Activations { index: context.digit })?;
@@ -74,10 +75,10 @@ fn rows<'a>(context: &Context<'a>, what: &What) -> &'a [Tensor] {
 }
 
 /// All weights of a layer, where they are few enough to be drawn.
-fn fabric(layers: &[LayerInfo], layer: u32) -> Option<What> {
+fn all_weights(layers: &[LayerInfo], layer: u32) -> Option<What> {
     let info = layers.get(layer as usize).filter(|info| info.output[1] == 1)?;
     let first = layer == 0;
-    let few = info.weights > 0 && info.weights <= FABRIC && !first;
+    let few = info.weights > 0 && info.weights <= MOST_WEIGHTS && !first;
     few.then(|| What::Weights { layer, first: 0, count: units(info.output) as u32 })
 }
 
@@ -88,18 +89,23 @@ fn one(layer: u32, unit: usize) -> What {
 
 /// What each input of a unit adds to its weighted input: weight × activation. `None` where the
 /// layer is no dense one or its weights are not known yet.
-fn contributions(context: &Context, lit: &Lit, layer: u32, unit: usize) -> Option<Vec<f32>> {
-    let all = fabric(lit.layers, layer).map_or(&[][..], |what| rows(context, &what));
+fn contributions(
+    context: &Context,
+    pass: &ForwardPass,
+    layer: u32,
+    unit: usize,
+) -> Option<Vec<f32>> {
+    let all = all_weights(pass.layers, layer).map_or(&[][..], |what| rows(context, &what));
     let row = all.get(unit).or_else(|| rows(context, &one(layer, unit)).first())?;
-    let input = lit.input(layer);
+    let input = pass.input(layer);
     (row.values.len() == input.len())
         .then(|| row.values.iter().zip(input).map(|(weight, input)| weight * input).collect())
 }
 
 impl Network {
     /// Goes to the column so many places away, to the unit of the same height.
-    fn go_across(&mut self, step: isize, lit: &Lit) -> Effect {
-        let (layer, unit) = lit.selected(self.chosen);
+    fn go_across(&mut self, step: isize, pass: &ForwardPass) -> Effect {
+        let (layer, unit) = pass.selected(self.chosen);
         let here = self.columns.iter().position(|column| column.layer == layer);
         let next = here.and_then(|here| self.columns.get(here.checked_add_signed(step)?));
         let (Some(here), Some(next)) = (here, next) else { return Effect::Redraw };
@@ -108,25 +114,25 @@ impl Network {
         Effect::Redraw
     }
 
-    fn go_along(&mut self, step: isize, lit: &Lit) -> Effect {
-        let (layer, unit) = lit.selected(self.chosen);
-        let last = units(lit.activations[layer as usize].shape).saturating_sub(1);
+    fn go_along(&mut self, step: isize, pass: &ForwardPass) -> Effect {
+        let (layer, unit) = pass.selected(self.chosen);
+        let last = units(pass.activations[layer as usize].shape).saturating_sub(1);
         self.chosen = Some((layer, unit.saturating_add_signed(step).min(last)));
         Effect::Redraw
     }
 
-    /// Walks to the unit of the layer before that spoke loudest for the selected one.
-    fn walk_back(&mut self, context: &Context, lit: &Lit) -> Effect {
-        let (layer, unit) = lit.selected(self.chosen);
+    /// Selects the unit of the layer before that contributes most to the selected one.
+    fn go_to_strongest_input(&mut self, context: &Context, pass: &ForwardPass) -> Effect {
+        let (layer, unit) = pass.selected(self.chosen);
         let Some(before) = layer.checked_sub(1) else { return Effect::Redraw };
-        let Some(contributions) = contributions(context, lit, layer, unit) else {
+        let Some(contributions) = contributions(context, pass, layer, unit) else {
             return Effect::Redraw;
         };
-        let loudest = contributions.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1));
-        // A feature map speaks with all its pixels.
-        let [_, height, width] = lit.activations[before as usize].shape;
+        let strongest_input = contributions.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1));
+        // The inputs of one feature map belong to one unit.
+        let [_, height, width] = pass.activations[before as usize].shape;
         let map = if height > 1 { (height * width) as usize } else { 1 };
-        self.chosen = loudest.map(|(index, _)| (before, index / map)).or(self.chosen);
+        self.chosen = strongest_input.map(|(index, _)| (before, index / map)).or(self.chosen);
         Effect::Redraw
     }
 }
@@ -136,10 +142,18 @@ impl View for Network {
         ViewId::Network
     }
 
+    fn about(&self) -> &'static [&'static str] {
+        &[
+            "A test image on its way through the layers: the brighter a unit, the larger its activation.",
+            "Lines are the connections that add most: orange speaks for the unit they lead to, blue against it.",
+            "The list shows what each input adds to the selected unit: weight × activation.",
+        ]
+    }
+
     fn keys(&self) -> &'static [KeyHelp] {
         &[
             KeyHelp { keys: "←→↑↓", does: "another unit" },
-            KeyHelp { keys: "Enter", does: "walk back to what spoke loudest for it" },
+            KeyHelp { keys: "Enter", does: "walk back to its strongest input" },
             KeyHelp { keys: "Home", does: "the predicted output" },
             KeyHelp { keys: "PgUp PgDn", does: "another digit" },
         ]
@@ -150,11 +164,11 @@ impl View for Network {
         let mut probes = vec![What::Activations { index }, What::Digit { index }];
         let Some(info) = &context.run.info else { return probes };
         let layers = 0..info.layers.len() as u32;
-        probes.extend(layers.filter_map(|layer| fabric(&info.layers, layer)));
-        if let Some(lit) = Lit::new(context) {
-            let (layer, unit) = lit.selected(self.chosen);
+        probes.extend(layers.filter_map(|layer| all_weights(&info.layers, layer)));
+        if let Some(pass) = ForwardPass::new(context) {
+            let (layer, unit) = pass.selected(self.chosen);
             let weighted = info.layers.get(layer as usize).is_some_and(|info| info.weights > 0);
-            if weighted && fabric(&info.layers, layer).is_none() {
+            if weighted && all_weights(&info.layers, layer).is_none() {
                 probes.push(one(layer, unit));
             }
         }
@@ -167,17 +181,17 @@ impl View for Network {
             KeyCode::PageDown => return Effect::SelectDigit(context.digit + 1),
             _ => {}
         }
-        let lit = Lit::new(context);
-        match (key.code, &lit) {
+        let pass = ForwardPass::new(context);
+        match (key.code, &pass) {
             (KeyCode::Home | KeyCode::Esc, _) if self.chosen.is_some() => {
                 self.chosen = None;
                 Effect::Redraw
             }
-            (KeyCode::Left | KeyCode::Char('h'), Some(lit)) => self.go_across(-1, lit),
-            (KeyCode::Right | KeyCode::Char('l'), Some(lit)) => self.go_across(1, lit),
-            (KeyCode::Up | KeyCode::Char('k'), Some(lit)) => self.go_along(-1, lit),
-            (KeyCode::Down | KeyCode::Char('j'), Some(lit)) => self.go_along(1, lit),
-            (KeyCode::Enter, Some(lit)) => self.walk_back(context, lit),
+            (KeyCode::Left | KeyCode::Char('h'), Some(pass)) => self.go_across(-1, pass),
+            (KeyCode::Right | KeyCode::Char('l'), Some(pass)) => self.go_across(1, pass),
+            (KeyCode::Up | KeyCode::Char('k'), Some(pass)) => self.go_along(-1, pass),
+            (KeyCode::Down | KeyCode::Char('j'), Some(pass)) => self.go_along(1, pass),
+            (KeyCode::Enter, Some(pass)) => self.go_to_strongest_input(context, pass),
             _ => Effect::Ignored,
         }
     }

@@ -9,11 +9,10 @@ use crate::ui::numbers::short;
 use crate::ui::theme::{Role, Theme};
 use crate::ui::view::{Context, KeyHelp, View};
 use crate::ui::view_id::ViewId;
-use crate::ui::widgets::{Line, LineChart, Mark, Pane, write, write_at};
+use crate::ui::widgets::{ChartState, Line, LineChart, Mark, Pane, Unit, write, write_at};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseEvent, MouseEventKind};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use ratatui::widgets::Widget;
 use std::collections::HashMap;
 
 /// Curves in a chart at most; the first ones, where more runs are marked.
@@ -128,6 +127,10 @@ impl Compare {
 impl View for Compare {
     fn id(&self) -> ViewId {
         ViewId::Compare
+    }
+
+    fn about(&self) -> &'static [&'static str] {
+        &["The marked runs, one chart a metric; a curve has the colour of its run everywhere."]
     }
 
     fn keys(&self) -> &'static [KeyHelp] {
@@ -329,14 +332,16 @@ impl Compare {
             lines,
             marks,
             x_label: &x_label,
-            y_text: short,
+            x_unit: Unit::Plain,
+            y_unit: Unit::Plain,
+            value_text: short,
             log: self.look.log_y,
             log_x: self.look.log_x,
             highest: None,
             fixed: Some([log(self.look.log_x, fixed[0]), log(self.look.log_y, fixed[1])]),
             theme: *theme,
         };
-        (&chart).render(inside, buffer);
+        chart.draw(inside, buffer, &mut ChartState::default());
     }
 
     /// A curve as lines: its raw values faint behind, what was overtaken, its band, itself.

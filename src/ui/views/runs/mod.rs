@@ -67,6 +67,13 @@ impl View for Runs {
         ViewId::Runs
     }
 
+    fn about(&self) -> &'static [&'static str] {
+        &[
+            "Runs read from their logs; mark some with space to compare their curves.",
+            "A row is a run: its state, its step, and the newest value of each metric.",
+        ]
+    }
+
     fn keys(&self) -> &'static [KeyHelp] {
         &[
             KeyHelp { keys: "space", does: "mark for comparing" },

@@ -1,4 +1,4 @@
-//! Explorables and their figures in the reader's language: whoever makes them writes English.
+//! Explorables and their figures in the reader's language: they come in English.
 
 use super::Language;
 use crate::protocol::{Control, Curve, Explorable, Figure, FigureBody};
@@ -10,16 +10,16 @@ impl Language {
         let mut explorable = explorable.clone();
         let Explorable { title, to_try, to_notice, sliders, .. } = &mut explorable;
         for text in [title, to_try, to_notice] {
-            self.put(text);
+            self.translate(text);
         }
         for slider in sliders {
-            self.put(&mut slider.name);
-            self.put(&mut slider.unit);
+            self.translate(&mut slider.name);
+            self.translate(&mut slider.unit);
             match &mut slider.control {
-                Control::Choice(names) => names.iter_mut().for_each(|name| self.put(name)),
+                Control::Choice(names) => names.iter_mut().for_each(|name| self.translate(name)),
                 Control::Curve { presets } | Control::Grid { presets, .. } => {
                     for (name, _) in presets {
-                        self.put(name);
+                        self.translate(name);
                     }
                 }
                 Control::Range | Control::Time | Control::Toggle => {}
@@ -34,48 +34,48 @@ impl Language {
         let mut figures = figures.to_vec();
         for Figure { title, caption, body, .. } in &mut figures {
             for text in [title, caption] {
-                self.put(text);
+                self.translate(text);
             }
-            self.put_body(body);
+            self.translate_body(body);
         }
         figures
     }
 
-    fn put_body(self, body: &mut FigureBody) {
+    fn translate_body(self, body: &mut FigureBody) {
         match body {
             FigureBody::Chart { x_label, y_label, curves, .. }
             | FigureBody::Plot { x_label, y_label, curves, .. }
             | FigureBody::Surface { x_label, y_label, paths: curves, .. } => {
                 let names = curves.iter_mut().map(|Curve { name, .. }| name);
-                [x_label, y_label].into_iter().chain(names).for_each(|text| self.put(text));
+                [x_label, y_label].into_iter().chain(names).for_each(|text| self.translate(text));
             }
             FigureBody::Bars { bars, .. } => {
                 for bar in bars {
-                    self.put(&mut bar.name);
+                    self.translate(&mut bar.name);
                 }
             }
             FigureBody::Table { header, rows } => {
                 let cells = rows.iter_mut().flatten().map(|cell| &mut cell.text);
-                header.iter_mut().chain(cells).for_each(|text| self.put(text));
+                header.iter_mut().chain(cells).for_each(|text| self.translate(text));
             }
             FigureBody::Wiring { neurons, wires } => {
                 let names = neurons.iter_mut().map(|neuron| &mut neuron.name);
                 let labels = wires.iter_mut().map(|wire| &mut wire.label);
-                names.chain(labels).for_each(|text| self.put(text));
+                names.chain(labels).for_each(|text| self.translate(text));
             }
             FigureBody::Images { images, .. } => {
                 for (name, _) in images {
-                    self.put(name);
+                    self.translate(name);
                 }
             }
-            FigureBody::Text(lines) => lines.iter_mut().for_each(|line| self.put(line)),
+            FigureBody::Text(lines) => lines.iter_mut().for_each(|line| self.translate(line)),
         }
     }
 
-    fn put(self, text: &mut String) {
+    fn translate(self, text: &mut String) {
         // Formulas and numbers are the same everywhere.
         if self != Self::English && text.contains(|c: char| c.is_ascii_alphabetic()) {
-            *text = self.tell(text);
+            *text = self.say(text).into();
         }
     }
 }

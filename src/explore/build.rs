@@ -1,4 +1,4 @@
-//! Shorthand for what explorables are made of.
+//! Functions that build the sliders and figures of explorables.
 
 use crate::protocol::{Cell, Control, Curve, Figure, FigureBody, Neuron, Slider, Wire};
 
@@ -65,7 +65,7 @@ pub(super) fn graph(
     curve(name, (0..=pieces).map(x).map(|x| (x, f(x))))
 }
 
-/// A table; rows that are lit stand out whole.
+/// A table; each row says whether it is highlighted.
 pub(super) fn table(
     header: &[&str],
     rows: impl IntoIterator<Item = (bool, Vec<String>)>,

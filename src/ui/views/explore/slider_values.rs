@@ -1,11 +1,11 @@
-//! The hand on the sliders: which one it is at, and how it moves them.
+//! The values of an explorable's sliders, and which one the keys move.
 
 use crate::protocol::{Control, Explorable, Slider};
 
-/// Values of an explorable's sliders, and the hand.
+/// Values of an explorable's sliders, and the values.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Hand {
-    /// Those of all sliders, one after the other.
+pub(super) struct SliderValues {
+    /// The values of all sliders, one after the other.
     pub values: Vec<f64>,
     /// The slider that keys move.
     pub selected: usize,
@@ -13,15 +13,15 @@ pub(super) struct Hand {
     pub cursor: usize,
     /// The slider that was moved last.
     pub moved: Option<usize>,
-    /// A value being typed.
-    pub typed: String,
+    /// The value being typed, where one is.
+    pub typed: Option<String>,
 }
 
 /// Characters typed at most for a value.
 const MOST_TYPED: usize = 12;
 
-impl Hand {
-    /// At the first slider, all of them at their defaults.
+impl SliderValues {
+    /// Defaults, with the first slider selected.
     pub(super) fn at(explorable: &Explorable) -> Self {
         Self { values: explorable.defaults(), ..Self::default() }
     }
@@ -29,7 +29,7 @@ impl Hand {
     /// All sliders back to their defaults.
     pub(super) fn reset(&mut self, explorable: &Explorable) {
         self.values = explorable.defaults();
-        self.typed.clear();
+        self.typed = None;
         self.moved = None;
     }
 
@@ -38,7 +38,7 @@ impl Hand {
         if self.selected != index.min(last) {
             (self.selected, self.cursor) = (index.min(last), 0);
         }
-        self.typed.clear();
+        self.typed = None;
     }
 
     /// Up or down: within a grid from row to row, else from slider to slider.
@@ -59,38 +59,38 @@ impl Hand {
         self.select(next, explorable);
     }
 
-    /// Left or right: a step on a line, from place to place in what is drawn.
+    /// Left or right: a step of a range, or to the next value of a curve or grid.
     pub(super) fn sideways(&mut self, steps: f64, explorable: &Explorable) {
         let Some(slider) = explorable.sliders.get(self.selected) else { return };
         if is_drawn(slider) {
             let last = slider.default.len() as f64 - 1.0;
             self.cursor = (self.cursor as f64 + steps).clamp(0.0, last) as usize;
-            self.typed.clear();
+            self.typed = None;
         } else {
             self.step(steps, explorable);
         }
     }
 
-    /// Moves the value at hand by so many steps.
+    /// Moves the selected value by so many steps.
     pub(super) fn step(&mut self, steps: f64, explorable: &Explorable) {
         let Some(slider) = explorable.sliders.get(self.selected) else { return };
         let now = self.value(explorable);
-        // Onto whole steps from the low end, so that nobody meets 0.30000000000000004.
+        // Onto whole steps from the low end, so that 0.30000000000000004 is not shown.
         let at = ((now - slider.low) / slider.step + steps).round();
         self.set(slider.low + at * slider.step, explorable);
     }
 
-    /// The value at hand.
+    /// The value at values.
     pub(super) fn value(&self, explorable: &Explorable) -> f64 {
         self.values.get(explorable.place(self.selected).start + self.cursor).copied().unwrap_or(0.0)
     }
 
-    /// Sets the value at hand, brought into its range.
+    /// Sets the selected value, clamped to its range.
     pub(super) fn set(&mut self, value: f64, explorable: &Explorable) {
         self.set_at(self.selected, self.cursor, value, explorable);
     }
 
-    /// Sets any value.
+    /// Sets a value of a slider, clamped to its range.
     pub(super) fn set_at(&mut self, slider: usize, at: usize, value: f64, of: &Explorable) {
         let Some(known) = of.sliders.get(slider) else { return };
         let place = of.place(slider);
@@ -98,12 +98,12 @@ impl Hand {
         if place.contains(&index) && index < self.values.len() {
             self.values[index] = clean(known.fit(value, self.values[index]), known.step);
             self.moved = Some(slider);
-            self.typed.clear();
+            self.typed = None;
         }
     }
 
-    /// What Enter does where nothing was typed: flips, goes on to the next name or preset; false
-    /// for a plain line.
+    /// What Enter does where nothing is typed: flips a switch, chooses the next name or preset;
+    /// false for a plain range.
     pub(super) fn press(&mut self, explorable: &Explorable) -> bool {
         let Some(slider) = explorable.sliders.get(self.selected) else { return false };
         let place = explorable.place(self.selected);
@@ -127,23 +127,30 @@ impl Hand {
         true
     }
 
+    /// Begins to type a value.
+    pub(super) fn begin_typing(&mut self) {
+        self.typed = Some(String::new());
+    }
+
     /// A character of a value being typed; false for one that belongs to no number.
     pub(super) fn type_in(&mut self, character: char) -> bool {
+        let Some(typed) = &mut self.typed else { return false };
         let fits = match character {
             '0'..='9' => true,
-            '-' => self.typed.is_empty(),
-            '.' => !self.typed.contains('.'),
+            '-' => typed.is_empty(),
+            '.' => !typed.contains('.'),
             _ => false,
         };
-        if fits && self.typed.len() < MOST_TYPED {
-            self.typed.push(character);
+        if fits && typed.len() < MOST_TYPED {
+            typed.push(character);
         }
         fits
     }
 
     /// Sets the value that was typed, where it is a number.
     pub(super) fn enter(&mut self, explorable: &Explorable) {
-        if let Ok(value) = std::mem::take(&mut self.typed).parse::<f64>() {
+        let typed = self.typed.take().and_then(|typed| typed.parse::<f64>().ok());
+        if let Some(value) = typed {
             self.set(value, explorable);
         }
     }
@@ -154,7 +161,7 @@ pub(super) fn is_drawn(slider: &Slider) -> bool {
     matches!(slider.control, Control::Curve { .. } | Control::Grid { .. })
 }
 
-/// Digits far behind the step are left over from counting.
+/// Rounds away the floating-point error of counting in steps.
 fn clean(value: f64, step: f64) -> f64 {
     let grain = 10_f64.powf((1e-3 * step).log10().floor());
     (value / grain).round() * grain
@@ -187,43 +194,46 @@ mod tests {
     #[test]
     fn steps_stay_on_the_scale_and_within_the_range() {
         let explorable = explorable();
-        let mut hand = Hand::at(&explorable);
-        (0..3).for_each(|_| hand.sideways(1.0, &explorable));
-        assert_eq!(hand.values[0].to_string(), "0.3");
-        hand.sideways(100.0, &explorable);
-        assert_eq!((hand.values[0], hand.moved), (1.0, Some(0)));
-        hand.reset(&explorable);
-        assert_eq!((hand.values[0], hand.moved), (0.0, None));
+        let mut values = SliderValues::at(&explorable);
+        (0..3).for_each(|_| values.sideways(1.0, &explorable));
+        assert_eq!(values.values[0].to_string(), "0.3");
+        values.sideways(100.0, &explorable);
+        assert_eq!((values.values[0], values.moved), (1.0, Some(0)));
+        values.reset(&explorable);
+        assert_eq!((values.values[0], values.moved), (0.0, None));
     }
 
     #[test]
     fn a_typed_value_is_set_and_nonsense_is_not() {
         let explorable = explorable();
-        let mut hand = Hand::at(&explorable);
-        assert!("-.37".chars().all(|c| hand.type_in(c)));
-        assert!(!hand.type_in('-') && !hand.type_in('.') && !hand.type_in('e'));
-        hand.enter(&explorable);
-        assert_eq!(hand.values[0].to_string(), "-0.37");
-        assert!(hand.type_in('-'));
-        hand.enter(&explorable);
-        assert_eq!((hand.values[0].to_string(), hand.typed.as_str()), ("-0.37".into(), ""));
+        let mut values = SliderValues::at(&explorable);
+        assert!(!values.type_in('3'), "typing begins with a key of its own");
+        values.begin_typing();
+        assert!("-.37".chars().all(|c| values.type_in(c)));
+        assert!(!values.type_in('-') && !values.type_in('.') && !values.type_in('e'));
+        values.enter(&explorable);
+        assert_eq!(values.values[0].to_string(), "-0.37");
+        values.begin_typing();
+        assert!(values.type_in('-'));
+        values.enter(&explorable);
+        assert_eq!((values.values[0].to_string(), values.typed), ("-0.37".into(), None));
     }
 
     #[test]
     fn arrows_walk_a_grid_and_leave_it_at_its_edges() {
         let explorable = explorable();
-        let mut hand = Hand::at(&explorable);
-        (0..3).for_each(|_| hand.upright(true, &explorable));
-        assert_eq!((hand.selected, hand.cursor), (2, 2));
-        hand.sideways(1.0, &explorable);
-        hand.step(-1.0, &explorable);
-        assert_eq!(hand.values, [0.0, 0.0, 0.0, 1.0, 0.0, 0.5]);
-        (0..2).for_each(|_| hand.upright(false, &explorable));
-        assert_eq!((hand.selected, hand.cursor), (1, 0));
-        assert!(hand.press(&explorable));
-        assert_eq!(hand.values[1..2], [1.0]);
-        hand.select(2, &explorable);
-        assert!(hand.press(&explorable) && hand.press(&explorable));
-        assert_eq!(hand.values[2..], [1.0; 4]);
+        let mut values = SliderValues::at(&explorable);
+        (0..3).for_each(|_| values.upright(true, &explorable));
+        assert_eq!((values.selected, values.cursor), (2, 2));
+        values.sideways(1.0, &explorable);
+        values.step(-1.0, &explorable);
+        assert_eq!(values.values, [0.0, 0.0, 0.0, 1.0, 0.0, 0.5]);
+        (0..2).for_each(|_| values.upright(false, &explorable));
+        assert_eq!((values.selected, values.cursor), (1, 0));
+        assert!(values.press(&explorable));
+        assert_eq!(values.values[1..2], [1.0]);
+        values.select(2, &explorable);
+        assert!(values.press(&explorable) && values.press(&explorable));
+        assert_eq!(values.values[2..], [1.0; 4]);
     }
 }

@@ -1,0 +1,148 @@
+//! What happened in a run, in a sentence each: for the footer and for the list of messages.
+
+use super::theme::Theme;
+use crate::protocol::{
+    Activity, Command, Event, Level, LogLine, Outcome, Pace, RunView, Step, Tune,
+};
+
+/// Messages kept at most.
+const MOST: usize = 1000;
+
+/// The messages of a run, and the one in the footer.
+#[derive(Debug, Default)]
+pub struct Messages {
+    /// The sentence in the footer until the next key.
+    pub notice: Option<String>,
+    lines: Vec<LogLine>,
+}
+
+impl Messages {
+    /// With a sentence in the footer.
+    #[must_use]
+    pub fn new(notice: Option<String>) -> Self {
+        Self { notice, lines: Vec::new() }
+    }
+
+    /// Everything that happened and was asked for, the oldest first.
+    #[must_use]
+    pub fn lines(&self) -> &[LogLine] {
+        &self.lines
+    }
+
+    /// Lists what happened, and puts into the footer what must not be missed. `run` is the run as
+    /// it was before.
+    pub fn announce(&mut self, event: &Event, run: &RunView, theme: &Theme) {
+        let Some(line) = of_event(event, run, theme) else { return };
+        let is_fact = matches!(event, Event::Saved(_) | Event::Tuned(_));
+        if is_fact || line.level != Level::Info {
+            self.notice = Some(line.text.clone());
+        }
+        self.push(line);
+    }
+
+    /// The same for what happened while this dashboard was behind. From the time before it came,
+    /// only warnings are put into the footer, and of a run that is over nothing.
+    pub fn announce_snapshot(&mut self, now: &RunView, run: &RunView, theme: &Theme) {
+        let was_here = run.info.is_some();
+        for fact in now.facts_since(run) {
+            let notice = self.notice.clone();
+            self.announce(&fact, run, theme);
+            if now.outcome.is_some() || !(was_here || matches!(fact, Event::Log(_))) {
+                self.notice = notice;
+            }
+        }
+    }
+
+    /// Confirms that a command was sent.
+    pub fn confirm(&mut self, command: &Command, theme: &Theme) {
+        if let Some(text) = of_command(command, theme) {
+            self.push(LogLine { level: Level::Info, text: text.clone() });
+            self.notice = Some(text);
+        }
+    }
+
+    fn push(&mut self, line: LogLine) {
+        if self.lines.len() == MOST {
+            self.lines.remove(0);
+        }
+        self.lines.push(line);
+    }
+}
+
+/// The sentence for an event, with its level; none for what needs none. `run` is the run as
+/// it was before.
+#[must_use]
+fn of_event(event: &Event, run: &RunView, theme: &Theme) -> Option<LogLine> {
+    let info = |text: String| Some(LogLine { level: Level::Info, text });
+    match event {
+        Event::Log(line) => Some(LogLine { level: line.level, text: theme.say(&line.text).into() }),
+        Event::Saved(saved) => info(theme.fill("saved {}", &[&saved.path])),
+        Event::Tuned(tuned) => {
+            let (name, value) = name_and_value(tuned.change, theme);
+            let text = "{} changed from {} to {} in epoch {}";
+            info(theme.fill(text, &[&name, &tuned.previous, &value, &(tuned.epoch + 1)]))
+        }
+        Event::StatusChanged(status) if status.activity != run.status.activity => {
+            match (run.status.activity, status.activity) {
+                (_, Activity::Paused) => {
+                    info(theme.fill("paused in epoch {}", &[&(run.epoch() + 1)]))
+                }
+                (Activity::Paused, Activity::Training) => info(theme.say("resumed").into()),
+                _ => None,
+            }
+        }
+        Event::Finished(outcome) => Some(of_outcome(outcome, theme)),
+        _ => None,
+    }
+}
+
+fn of_outcome(outcome: &Outcome, theme: &Theme) -> LogLine {
+    let (level, text) = match outcome {
+        Outcome::Completed(why) => (Level::Info, theme.fill("finished: {}", &[why])),
+        Outcome::Stopped => (Level::Info, theme.say("stopped").into()),
+        Outcome::Diverged { epoch, hint } => {
+            (Level::Error, theme.fill("diverged in epoch {}: {}", &[epoch, hint]))
+        }
+        Outcome::Failed(why) => (Level::Error, theme.fill("failed: {}", &[why])),
+    };
+    LogLine { level, text }
+}
+
+/// What confirms that a command was sent; none for a question, which changes nothing.
+#[must_use]
+fn of_command(command: &Command, theme: &Theme) -> Option<String> {
+    Some(match command {
+        Command::Pause => theme.say("asked for a pause").into(),
+        Command::Resume => theme.say("asked to go on").into(),
+        Command::Step(Step::Batches(1)) => theme.say("one mini-batch, then a pause").into(),
+        Command::Step(Step::Batches(count)) => {
+            theme.fill("{} mini-batches, then a pause", &[count])
+        }
+        Command::Step(Step::Epochs(1)) => theme.say("one epoch, then a pause").into(),
+        Command::Step(Step::Epochs(count)) => theme.fill("{} epochs, then a pause", &[count]),
+        Command::Stop => theme.say("asked to stop").into(),
+        Command::Save => theme.say("asked for a checkpoint").into(),
+        Command::Set(change) => {
+            let (name, value) = name_and_value(*change, theme);
+            theme.fill("asked for {} = {}", &[&name, &value])
+        }
+        Command::Pace(Pace::Full) => theme.say("asked for full speed").into(),
+        Command::Pace(Pace::SecondsPerEpoch(seconds)) => {
+            theme.fill("asked for {} s an epoch", &[seconds])
+        }
+        Command::Pace(Pace::BatchesPerSecond(rate)) => {
+            theme.fill("asked for {} mini-batches a second", &[rate])
+        }
+        _ => return None,
+    })
+}
+
+/// A hyper-parameter's sign and its new value.
+fn name_and_value(change: Tune, theme: &Theme) -> (&'static str, f64) {
+    let (greek, latin, value) = match change {
+        Tune::LearningRate(value) => ("η", "eta", value),
+        Tune::Regularization(value) => ("λ", "lambda", value),
+        Tune::Momentum(value) => ("μ", "momentum", value),
+    };
+    (if theme.unicode { greek } else { latin }, value)
+}

@@ -1,0 +1,86 @@
+use super::*;
+use crate::ui::numbers::short;
+use std::collections::HashSet;
+
+fn chart(lines: Vec<Line>) -> LineChart<'static> {
+    LineChart {
+        lines,
+        marks: Vec::new(),
+        x_label: "epoch",
+        x_unit: Unit::Whole,
+        y_unit: Unit::Plain,
+        value_text: short,
+        log: false,
+        log_x: false,
+        highest: None,
+        fixed: None,
+        theme: Theme::default(),
+    }
+}
+
+fn line(name: &str, series: usize, y: impl Fn(f64) -> f64) -> Line {
+    Line {
+        name: name.into(),
+        points: (1..=30).map(f64::from).map(|x| (x, y(x))).collect(),
+        style: Theme::default().series(series),
+        ..Line::default()
+    }
+}
+
+fn draw(chart: &LineChart, state: &mut ChartState, width: u16, height: u16) -> Vec<String> {
+    let mut buffer = Buffer::empty(Rect::new(0, 0, width, height));
+    chart.draw(buffer.area, &mut buffer, state);
+    let row = |y| (0..width).map(|x| buffer[(x, y)].symbol()).collect::<String>();
+    (0..height).map(row).collect()
+}
+
+#[test]
+fn the_x_axis_has_five_ticks_or_more_where_there_is_room() {
+    for width in [38, 58, 118] {
+        let chart = chart(vec![line("a", 0, f64::sqrt)]);
+        let rows = draw(&chart, &mut ChartState::default(), width, 15);
+        let labels: Vec<&str> = rows[14].split_whitespace().collect();
+        let distinct: HashSet<&&str> = labels.iter().collect();
+        assert!(labels.len() >= 5 && distinct.len() == labels.len(), "{width}: {labels:?}");
+        let numbers: Vec<i32> = labels.iter().map(|label| label.parse().unwrap()).collect();
+        let steps: HashSet<i32> = numbers.windows(2).map(|two| two[1] - two[0]).collect();
+        assert_eq!(steps.len(), 1, "{labels:?}");
+    }
+}
+
+#[test]
+fn the_legend_tells_the_values_at_the_cursor() {
+    let chart = chart(vec![line("twice", 0, |x| 2.0 * x), line("square", 1, |x| x * x)]);
+    let mut state = ChartState { cursor: Some(7.2), ..ChartState::default() };
+    let rows = draw(&chart, &mut state, 60, 12);
+    assert!(rows[0].contains("twice 14.0") && rows[0].contains("square 49.0"), "{}", rows[0]);
+}
+
+#[test]
+fn a_hidden_curve_is_not_drawn_and_the_axis_follows_the_others() {
+    let chart = chart(vec![line("small", 0, |x| x / 30.0), line("large", 1, |x| 100.0 * x)]);
+    let mut state = ChartState::default();
+    let both = draw(&chart, &mut state, 60, 12);
+    state.toggle(1);
+    let one = draw(&chart, &mut state, 60, 12);
+    assert!(both[1].contains("3000") && !one[1].contains("3000"), "{one:?}");
+    assert_eq!(state.legend.len(), 2, "its name stays to be clicked on");
+}
+
+#[test]
+fn zooming_shows_a_part_of_the_x_axis() {
+    let chart = chart(vec![line("a", 0, |x| x)]);
+    let mut state = ChartState { zoom: Some([10.0, 15.0]), ..ChartState::default() };
+    let rows = draw(&chart, &mut state, 60, 12);
+    let labels: Vec<&str> = rows[11].split_whitespace().collect();
+    assert_eq!(labels, ["10", "11", "12", "13", "14", "15"]);
+    assert_eq!((state.shown, state.whole), ([10.0, 15.0], [1.0, 30.0]));
+}
+
+#[test]
+fn no_size_is_too_small() {
+    let chart = chart(vec![line("a", 0, f64::ln), line("b", 1, |_| 3.0)]);
+    for (width, height) in (0..40).flat_map(|w| (0..12).map(move |h| (w, h))) {
+        draw(&chart, &mut ChartState::default(), width, height);
+    }
+}

@@ -1,0 +1,214 @@
+//! The ticks of an axis: round numbers, evenly spaced, with labels that differ.
+
+use crate::ui::numbers::minus;
+
+/// What the numbers of an axis are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Unit {
+    #[default]
+    Plain,
+    /// Fractions, shown as percent.
+    Percent,
+    /// Whole numbers such as epochs: there is none between two of them.
+    Whole,
+}
+
+/// A place on an axis and its label.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tick {
+    pub at: f64,
+    pub label: String,
+}
+
+/// The smallest round number that is at least `least`: 1, 2, 2.5 or 5 times a power of ten, and
+/// for whole numbers 1, 2 or 5 times one.
+fn round_step(least: f64, unit: Unit) -> f64 {
+    let least = if unit == Unit::Whole { least.max(1.0) } else { least };
+    let decade = 10_f64.powf(least.log10().floor());
+    let factors = [1.0_f64, 2.0, 2.5, 5.0, 10.0].into_iter();
+    let mut factors = factors.filter(|f| unit != Unit::Whole || f.fract() == 0.0 || decade >= 10.0);
+    // A hair of tolerance: 0.3 / 0.1 is not 3.
+    factors.find(|factor| factor * decade >= least * (1.0 - 1e-9)).unwrap_or(10.0) * decade
+}
+
+/// Ticks between two ends, at most so many, from a round number on.
+#[must_use]
+pub fn ticks([low, high]: [f64; 2], most: usize, unit: Unit) -> Vec<Tick> {
+    let size = high - low;
+    if !(size > 0.0 && size.is_finite()) || most == 0 {
+        return Vec::new();
+    }
+    let mut step = round_step(size / most as f64, unit);
+    // Rounding may leave one too many.
+    while count([low, high], step) > most {
+        step = round_step(step * 1.01, unit);
+    }
+    let first = (low / step - 1e-9).ceil();
+    (0..count([low, high], step))
+        .map(|index| (first + index as f64) * step)
+        .map(|at| Tick { at, label: label(at, step, unit) })
+        .collect()
+}
+
+fn count([low, high]: [f64; 2], step: f64) -> usize {
+    let (first, last) = ((low / step - 1e-9).ceil(), (high / step + 1e-9).floor());
+    if last < first { 0 } else { (last - first) as usize + 1 }
+}
+
+/// An axis of at most so many ticks from a round number to a round number around a range.
+#[must_use]
+pub fn around([low, high]: [f64; 2], most: usize, unit: Unit) -> [f64; 2] {
+    let size = high - low;
+    if !(size > 0.0 && size.is_finite()) {
+        return [low, high];
+    }
+    // Around zero, it takes three: one below, zero, one above.
+    let most = most.max(if low < 0.0 && high > 0.0 { 3 } else { 2 });
+    let mut step = round_step(size / (most - 1) as f64, unit);
+    loop {
+        let (from, to) = ((low / step + 1e-9).floor(), (high / step - 1e-9).ceil());
+        if ((to - from) as usize) < most {
+            return [from * step, to * step];
+        }
+        step = round_step(step * 1.01, unit);
+    }
+}
+
+/// A number with as many decimals as tell it from its neighbours a step away.
+fn label(value: f64, step: f64, unit: Unit) -> String {
+    let (value, step, sign) = match unit {
+        Unit::Percent => (100.0 * value, 100.0 * step, "%"),
+        Unit::Plain | Unit::Whole => (value, step, ""),
+    };
+    if value.abs() < 1e-9 * step {
+        return format!("0{sign}");
+    }
+    let decimals = decimals(step);
+    let largest = value.abs().max(step);
+    let text = if !(1e-3..1e5).contains(&largest) {
+        let digits = (largest.log10().floor() - step.log10().floor()).max(0.0) as usize;
+        let extra = usize::from(!is_whole(step / 10_f64.powf(step.log10().floor())));
+        format!("{value:.*e}", digits + extra)
+    } else {
+        format!("{value:.decimals$}")
+    };
+    minus(&text) + sign
+}
+
+/// Decimals that a step has, at most 12.
+fn decimals(step: f64) -> usize {
+    (0..12).find(|&n| is_whole(step * 10_f64.powi(n))).unwrap_or(12) as usize
+}
+
+/// Whether a number above 0 is a whole one, but for rounding.
+fn is_whole(value: f64) -> bool {
+    value.round() >= 1.0 && (value - value.round()).abs() <= 1e-6 * value
+}
+
+/// Ticks of a logarithmic axis whose ends are exponents of ten: every so many decades, or within
+/// one or two decades also 2 and 5.
+#[must_use]
+pub fn log_ticks([low, high]: [f64; 2], most: usize) -> Vec<Tick> {
+    let (first, last) = (low.ceil() as i32, high.floor() as i32);
+    let decades = usize::try_from(last - first + 1).unwrap_or(0);
+    let exponents = |every: usize| (first..=last).step_by(every.max(1));
+    if decades >= 3 || decades * 3 > most.max(1) {
+        let every = decades.div_ceil(most.max(1));
+        return exponents(every).map(|at| power(f64::from(at), 1)).collect();
+    }
+    let all =
+        (first - 1..=last).flat_map(|at| [1, 2, 5].map(|factor| power(f64::from(at), factor)));
+    let inside = |tick: &Tick| tick.at >= low - 1e-9 && tick.at <= high + 1e-9;
+    let ticks: Vec<Tick> = all.filter(inside).collect();
+    if ticks.len() <= most {
+        ticks
+    } else {
+        exponents(1).map(|at| power(f64::from(at), 1)).collect()
+    }
+}
+
+/// 1, 2 or 5 times a power of ten.
+fn power(exponent: f64, factor: u8) -> Tick {
+    let value = f64::from(factor) * 10_f64.powf(exponent);
+    let label = match exponent {
+        -4.0..0.0 => format!("{value:.decimals$}", decimals = -exponent as usize),
+        0.0..5.0 => format!("{value:.0}"),
+        _ => minus(&format!("{value:.0e}")),
+    };
+    Tick { at: value.log10(), label }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::HashSet;
+
+    fn labels(range: [f64; 2], most: usize, unit: Unit) -> Vec<String> {
+        ticks(range, most, unit).into_iter().map(|tick| tick.label).collect()
+    }
+
+    #[test]
+    fn labels_are_round_and_tell_one_from_another() {
+        assert_eq!(labels([0.0, 30.0], 8, Unit::Whole), ["0", "5", "10", "15", "20", "25", "30"]);
+        assert_eq!(labels([1.0, 3.0], 8, Unit::Whole), ["1", "2", "3"]);
+        assert_eq!(
+            labels([0.9, 0.95], 6, Unit::Percent),
+            ["90%", "91%", "92%", "93%", "94%", "95%"]
+        );
+        assert_eq!(
+            labels([0.9605, 0.9615], 5, Unit::Percent),
+            ["96.06%", "96.08%", "96.10%", "96.12%", "96.14%"]
+        );
+        assert_eq!(labels([-1.0, 1.0], 5, Unit::Plain), ["−1.0", "−0.5", "0", "0.5", "1.0"]);
+        let large = labels([1e7, 1.004e7], 5, Unit::Plain);
+        assert_eq!(large.iter().collect::<HashSet<_>>().len(), large.len(), "{large:?}");
+    }
+
+    #[test]
+    fn an_axis_runs_between_round_numbers() {
+        let near = |range, most, wanted: [f64; 2]| {
+            let ends = around(range, most, Unit::Plain);
+            assert!(ends.iter().zip(wanted).all(|(a, b)| (a - b).abs() < 1e-9), "{ends:?}");
+        };
+        near([0.821, 0.954], 5, [0.8, 1.0]);
+        near([0.0153, 1.46], 5, [0.0, 1.5]);
+        near([-2.7, 3.1], 5, [-4.0, 4.0]);
+    }
+
+    #[test]
+    fn decades_are_marked_at_powers_of_ten() {
+        let labels = |range, most| -> Vec<String> {
+            log_ticks(range, most).into_iter().map(|tick| tick.label).collect()
+        };
+        assert_eq!(labels([-3.0, 0.0], 4), ["0.001", "0.01", "0.1", "1"]);
+        assert_eq!(labels([-9.0, 0.0], 5), ["1e−9", "1e−7", "1e−5", "0.001", "0.1"]);
+        assert_eq!(labels([-1.0, 0.0], 6), ["0.1", "0.2", "0.5", "1"]);
+    }
+
+    proptest! {
+        #[test]
+        fn ticks_are_even_inside_and_differ(
+            low in -1e6..1e6_f64, size in -5.0..6.0_f64, most in 2..12_usize,
+        ) {
+            let high = low + 10_f64.powf(size);
+            let ticks = ticks([low, high], most, Unit::Plain);
+            prop_assert!(ticks.len() <= most);
+            let hair = 1e-6 * (high - low) + 1e-9 * low.abs();
+            prop_assert!(ticks.iter().all(|t| t.at >= low - hair && t.at <= high + hair));
+            let labels: HashSet<&str> = ticks.iter().map(|tick| tick.label.as_str()).collect();
+            prop_assert_eq!(labels.len(), ticks.len(), "{:?}", ticks);
+            for three in ticks.windows(3) {
+                let steps = [three[1].at - three[0].at, three[2].at - three[1].at];
+                prop_assert!((steps[0] - steps[1]).abs() <= 1e-6 * steps[0].abs() + 1e-9 * low.abs());
+            }
+        }
+
+        #[test]
+        fn an_axis_holds_its_range(low in -1e6..1e6_f64, size in 1e-3..1e6_f64, most in 2..7_usize) {
+            let ends = around([low, low + size], most, Unit::Plain);
+            let hair = 1e-6 * (low.abs() + size);
+            prop_assert!(ends[0] <= low + hair && ends[1] >= low + size - hair, "{:?}", ends);
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! What a newcomer meets in the dashboard in the first hour.
+
+use super::canned::{self, Dashboard};
+use super::languages::CHINESE;
+use super::screens::SCENES;
+use crossterm::event::{KeyCode, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
+use nntop::explore::list;
+use nntop::protocol::{Activity, Event, Outcome, Saved, Status, Tune, Tuned};
+use nntop::ui::Theme;
+use ratatui::buffer::Buffer;
+
+fn rows(buffer: &Buffer) -> Vec<String> {
+    let row = |y| (0..buffer.area.width).map(|x| buffer[(x, y)].symbol()).collect::<String>();
+    (0..buffer.area.height).map(row).collect()
+}
+
+fn letters(buffer: &Buffer) -> String {
+    rows(buffer).join("\n")
+}
+
+fn dashboard() -> Dashboard {
+    Dashboard::new(Theme::default(), canned::run(false))
+}
+
+fn press(dashboard: &mut Dashboard, keys: &str, size: (u16, u16)) -> String {
+    for key in keys.chars() {
+        let code = match key {
+            '→' => KeyCode::Right,
+            '↓' => KeyCode::Down,
+            '⏎' => KeyCode::Enter,
+            '⎋' => KeyCode::Esc,
+            other => KeyCode::Char(other),
+        };
+        dashboard.press(code);
+        dashboard.screen(size.0, size.1);
+    }
+    letters(&dashboard.screen(size.0, size.1))
+}
+
+/// The name of the view that is open: the title of its first pane.
+fn title(screen: &str) -> &str {
+    screen.lines().nth(2).unwrap_or_default()
+}
+
+#[test]
+fn tabs_keep_their_names_at_80_columns() {
+    let tabs = rows(&dashboard().screen(80, 24))[1].clone();
+    for name in ["1 Over", "2 Curv", "3 Wgts", "4 Digit", "5 Conf", "9 Book", "D Draw", "0 Expl"] {
+        assert!(tabs.contains(name), "no {name} in {tabs}");
+    }
+}
+
+#[test]
+fn numbers_open_views_out_of_explore_and_escape_leaves_it() {
+    let mut dashboard = dashboard();
+    let overview = press(&mut dashboard, "", (120, 40));
+    press(&mut dashboard, "0", (120, 40));
+    assert_eq!(title(&press(&mut dashboard, "⎋", (120, 40))), title(&overview));
+    assert!(title(&press(&mut dashboard, "02", (120, 40))).contains("Accuracy"));
+}
+
+#[test]
+fn what_happened_and_what_was_asked_for_is_listed_and_shown() {
+    let mut dashboard = dashboard();
+    dashboard.screen(120, 40);
+    assert!(press(&mut dashboard, ".", (120, 40)).contains("one mini-batch, then a pause"));
+    let change = Tune::LearningRate(0.5);
+    dashboard.tell(Event::Tuned(Tuned { change, previous: 3.0, epoch: 12, batch: 1 }));
+    assert!(letters(&dashboard.screen(120, 40)).contains("η changed from 3 to 0.5 in epoch 13"));
+    assert!(letters(&dashboard.screen(120, 40)).contains("η 0.5"), "the one that is used");
+    dashboard
+        .tell(Event::StatusChanged(Status { activity: Activity::Paused, ..Status::default() }));
+    dashboard.tell(Event::Saved(Saved { path: "a.ckpt".into(), epoch: 12, batch: 1, bytes: 9 }));
+    let hint = "try 0.05".into();
+    dashboard.tell(Event::Finished(Outcome::Diverged { epoch: 13, hint }));
+    let messages = press(&mut dashboard, "m", (120, 40));
+    for line in [
+        "one mini-batch, then a pause",
+        "η changed from 3 to 0.5",
+        "paused in epoch 13",
+        "saved a.ckpt",
+        "diverged in epoch 13: try 0.05",
+    ] {
+        assert!(messages.contains(line), "no {line:?} in\n{messages}");
+    }
+}
+
+#[test]
+fn help_begins_with_what_there_is_to_see_and_marks_what_does_not_fit() {
+    for entry in "123456789D0".chars() {
+        let mut dashboard = dashboard();
+        let help = press(&mut dashboard, &format!("{entry}?"), (120, 60));
+        let first = help.lines().position(|line| line.contains("─ Help ─")).unwrap() + 1;
+        let sentence: String = help.lines().skip(first).take(2).collect();
+        assert!(sentence.contains('.') || sentence.contains(';'), "{entry}: {sentence}");
+    }
+    let short = press(&mut dashboard(), "?", (80, 24));
+    assert!(short.contains("▼ more"), "{short}");
+    let mut dashboard = dashboard();
+    press(&mut dashboard, "?", (80, 24));
+    (0..9).for_each(|_| dashboard.press(KeyCode::PageDown));
+    let end = letters(&dashboard.screen(80, 24));
+    assert!(end.contains("quit") && !end.contains("▼ more"), "{end}");
+}
+
+#[test]
+fn the_recipe_is_one_key_away() {
+    let page = press(&mut dashboard(), "i", (120, 50));
+    for fact in ["784,30,10", "sigmoid", "quadratic", "SGD", "MNIST", "50,000", "mini-batch"] {
+        assert!(page.contains(fact), "no {fact:?} in\n{page}");
+    }
+}
+
+#[test]
+fn the_mouse_zooms_a_chart_and_hides_a_curve() {
+    let mut dashboard = dashboard();
+    let before = press(&mut dashboard, "2", (120, 40));
+    let mut mouse = |kind, column, row| {
+        dashboard.mouse(MouseEvent { kind, column, row, modifiers: KeyModifiers::NONE });
+        letters(&dashboard.screen(120, 40))
+    };
+    mouse(MouseEventKind::Down(MouseButton::Left), 20, 12);
+    mouse(MouseEventKind::Drag(MouseButton::Left), 40, 12);
+    let zoomed = mouse(MouseEventKind::Up(MouseButton::Left), 40, 12);
+    assert!(zoomed.contains("zoomed"), "{zoomed}");
+    let all = mouse(MouseEventKind::Down(MouseButton::Right), 20, 12);
+    assert_eq!(all, before, "the right button shows all again");
+    // The legend is the first line within the frame.
+    let hidden = mouse(MouseEventKind::Down(MouseButton::Left), 3, 3);
+    assert!(hidden.contains("○ training"), "{hidden}");
+    assert!(press(&mut dashboard, "", (120, 40)).contains("←→ read an epoch"), "in the footer");
+}
+
+#[test]
+fn smoothing_and_zoom_tell_their_mode() {
+    let mut dashboard = dashboard();
+    let screen = press(&mut dashboard, "2zg>>", (120, 40));
+    for mode in ["newest 20", "logarithmic", "smoothing 0.6"] {
+        assert!(screen.contains(mode), "no {mode:?} in\n{screen}");
+    }
+}
+
+#[test]
+fn escape_leads_back_from_the_digits_of_a_cell() {
+    let mut dashboard = dashboard();
+    let confusion = press(&mut dashboard, "5→↓", (120, 40));
+    let digits = press(&mut dashboard, "⏎", (120, 40));
+    assert!(digits.contains("is 1 said 1"), "{digits}");
+    assert_eq!(title(&press(&mut dashboard, "⎋", (120, 40))), title(&confusion));
+    let digits = press(&mut dashboard, "4", (120, 40));
+    assert!(digits.contains("Digits · all"), "the filter is gone:\n{digits}");
+}
+
+#[test]
+fn no_number_of_the_confusion_matrix_is_cut_on_a_small_terminal() {
+    let screen = press(&mut dashboard(), "5", (46, 19));
+    let labels = screen.lines().nth(3).unwrap().to_string();
+    for label in 0..10 {
+        assert!(labels.contains(&label.to_string()), "no column {label} in\n{screen}");
+    }
+    let flat: String = screen.replace(['│', '\n'], " ");
+    let words: Vec<&str> = flat.split_whitespace().collect();
+    assert!(words.join(" ").contains("wrong of 500"), "{screen}");
+}
+
+#[test]
+fn both_bests_say_of_what_they_are() {
+    let screen = press(&mut dashboard(), "", (120, 40));
+    assert!(screen.contains("best test") && screen.contains("best validation"), "{screen}");
+}
+
+#[test]
+fn keys_without_a_use_say_so_and_questions_can_be_left() {
+    let mut dashboard = dashboard();
+    assert!(press(&mut dashboard, "X", (120, 40)).contains("X does nothing here"));
+    let question = press(&mut dashboard, "q", (120, 40));
+    assert!(question.contains("Esc  stay"), "{question}");
+    press(&mut dashboard, "⎋", (120, 40));
+    dashboard
+        .tell(Event::StatusChanged(Status { activity: Activity::Paused, ..Status::default() }));
+    assert!(!press(&mut dashboard, "q", (120, 40)).contains("still going"));
+}
+
+#[test]
+fn the_list_of_commands_has_room_for_the_longest() {
+    let screen = press(&mut dashboard(), ":", (120, 40));
+    assert!(screen.contains("explore sigmoid-neuron "), "{screen}");
+}
+
+#[test]
+fn no_line_of_chinese_begins_with_closing_punctuation() {
+    let assert_lines = |screen: &Buffer, place: &str| {
+        for row in rows(screen) {
+            for part in row.split(['│', '─', '╭', '╰']) {
+                let begins = part.trim_start().starts_with(['。', '，', '；', '：', '、', '）']);
+                assert!(!begins, "{place}: {part:?}");
+            }
+        }
+    };
+    for scene in SCENES {
+        let mut dashboard = Dashboard::new(CHINESE, scene.1());
+        dashboard.screen(80, 24);
+        for &code in scene.2 {
+            dashboard.press(code);
+            dashboard.screen(80, 24);
+        }
+        assert_lines(&dashboard.screen(80, 24), scene.0);
+    }
+    for explorable in list() {
+        let mut dashboard = Dashboard::exploring(CHINESE, &explorable.id);
+        for width in [80, 97, 120, 131] {
+            assert_lines(&dashboard.screen(width, 40), &explorable.id);
+        }
+    }
+}
