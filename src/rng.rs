@@ -26,6 +26,8 @@ pub enum Purpose {
     Experiment = 6,
     /// Choosing hyper-parameters at random.
     Search = 7,
+    /// Setting test and validation images aside where a data set has none; `step` is the class.
+    Split = 8,
 }
 
 /// The stream named by (seed, purpose, epoch, step).

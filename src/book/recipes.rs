@@ -50,6 +50,7 @@ pub(super) fn first_images(data: &Dataset, train: usize, rest: usize) -> Arc<Dat
         train: first(&data.train, train),
         validation: first(&data.validation, rest),
         test: first(&data.test, rest),
+        notes: data.notes.clone(),
     })
 }
 
@@ -153,6 +154,7 @@ mod tests {
         let images = |count: usize| Images {
             width: 2,
             height: 1,
+            channels: 1,
             pixels: (0..2 * count as u8).collect(),
             labels: (0..count as u8).collect(),
         };

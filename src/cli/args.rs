@@ -1,5 +1,7 @@
 //! The arguments of commands. What they mean is the contract that scripts rely on.
 
+use super::data::{DataArgs, size};
+use super::import::ImportArgs;
 use super::spec_args::{SpecArgs, count};
 use clap::Args;
 use std::path::PathBuf;
@@ -20,6 +22,9 @@ Examples:
 pub(super) struct TrainArgs {
     #[command(flatten)]
     pub(super) spec: SpecArgs,
+    /// Bring the images of --data to this width and height [default: their own, or the commonest]
+    #[arg(long, value_name = "WxH", value_parser = size, help_heading = "Recipe")]
+    pub(super) size: Option<(u32, u32)>,
     #[command(flatten)]
     pub(super) output: OutputArgs,
     /// Train so many networks, from --seed and the seeds after it, and save them as one model that
@@ -129,9 +134,10 @@ pub(super) struct ExploreArgs {
 pub(super) struct BrowseArgs {
     /// A model written by --save, `nntop ensemble` or network2.py (.json), a checkpoint, or a run
     pub(super) model: PathBuf,
-    /// A directory of four IDX files instead of the embedded MNIST
-    #[arg(long, value_name = "DIR")]
-    pub(super) data: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) import: ImportArgs,
+    #[command(flatten)]
+    pub(super) data: DataArgs,
 }
 
 #[derive(Debug, Args)]
@@ -148,9 +154,10 @@ pub(super) struct EnsembleArgs {
 pub(super) struct EvalArgs {
     /// A model written by --save or network2.py (.json), a checkpoint, or a run
     pub(super) model: PathBuf,
-    /// A directory of four IDX files instead of the embedded MNIST
-    #[arg(long, value_name = "DIR")]
-    pub(super) data: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) import: ImportArgs,
+    #[command(flatten)]
+    pub(super) data: DataArgs,
     /// Print one JSON object
     #[arg(long)]
     pub(super) json: bool,
@@ -160,6 +167,11 @@ pub(super) struct EvalArgs {
 pub(super) struct PredictArgs {
     /// A model written by --save or network2.py (.json), a checkpoint, or a run
     pub(super) model: PathBuf,
+    #[command(flatten)]
+    pub(super) import: ImportArgs,
+    /// Width and height of the images that a model of another program takes
+    #[arg(long, value_name = "WxH", value_parser = size, help_heading = "Models of other programs")]
+    pub(super) size: Option<(u32, u32)>,
     /// Pictures of one digit each (PNG, JPEG or PGM; - for standard input), dark on light or light
     /// on dark
     #[arg(required = true, value_name = "IMAGE")]
@@ -173,6 +185,11 @@ pub(super) struct PredictArgs {
 pub(super) struct ReadArgs {
     /// A model written by --save or network2.py (.json), a checkpoint, or a run
     pub(super) model: PathBuf,
+    #[command(flatten)]
+    pub(super) import: ImportArgs,
+    /// Width and height of the images that a model of another program takes
+    #[arg(long, value_name = "WxH", value_parser = size, help_heading = "Models of other programs")]
+    pub(super) size: Option<(u32, u32)>,
     /// A picture of lines of digits, touching ones too (PNG, JPEG or PGM; - for standard input)
     pub(super) image: PathBuf,
     /// Show how it was read: cuts, pieces, scores, and the ways that came second

@@ -4,19 +4,14 @@ use super::args::BrowseArgs;
 use super::dashboard;
 use super::display::DisplayArgs;
 use super::error::{Usage, of_spawn};
-use super::model_arg;
-use crate::data::Dataset;
 use crate::train::{RunHandle, SpawnError};
 use std::process::ExitCode;
 use std::sync::Arc;
 
 /// Measures the model and shows it.
 pub(super) fn run(args: &BrowseArgs, display: &DisplayArgs) -> anyhow::Result<ExitCode> {
-    let model = model_arg::load(&args.model)?;
-    let data = match &args.data {
-        Some(dir) => Dataset::from_dir(dir).map_err(|error| Usage::value("--data", error))?,
-        None => Dataset::embedded(),
-    };
+    let model = args.import.load(&args.model, args.data.shape.size)?;
+    let data = args.data.open()?;
     let data = model.split(Arc::new(data));
     let handle = RunHandle::open(model, data).map_err(|error| match error {
         SpawnError::Model(error) => Usage::value("<MODEL>", error).into(),

@@ -2,9 +2,8 @@
 
 use super::args::EvalArgs;
 use super::error::Usage;
-use super::model_arg;
 use super::output::{self, Output};
-use crate::data::{Dataset, Images};
+use crate::data::Images;
 use crate::model::Evaluation;
 use crate::protocol::printable;
 use serde::Serialize;
@@ -38,11 +37,8 @@ struct Line<'a> {
 
 /// Measures a model on validation and test images.
 pub(super) fn run(args: &EvalArgs) -> anyhow::Result<ExitCode> {
-    let model = model_arg::load(&args.model)?;
-    let data = match &args.data {
-        Some(dir) => Dataset::from_dir(dir).map_err(|error| Usage::value("--data", error))?,
-        None => Dataset::embedded(),
-    };
+    let model = args.import.load(&args.model, args.data.shape.size)?;
+    let data = args.data.open()?;
     let data = model.split(Arc::new(data));
     model.check_data(&data).map_err(|error| Usage::value("<MODEL>", error))?;
     let validation = model.evaluate(&data.validation);

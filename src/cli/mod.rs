@@ -5,6 +5,7 @@ mod bench;
 mod book;
 mod browse;
 mod dashboard;
+mod data;
 mod display;
 mod drawing;
 mod ensemble;
@@ -13,6 +14,7 @@ mod eval;
 mod explore;
 mod export;
 mod headless;
+mod import;
 mod logs;
 mod manual;
 mod model_arg;
@@ -92,6 +94,8 @@ enum Subcommand {
     Book(BookArgs),
     /// Look at a saved model in the dashboard: its weights, what it says of every test image
     Browse(BrowseArgs),
+    /// Show what a data set is: sizes, classes, counts, duplicates, a contact sheet
+    Data(data::ShowArgs),
     /// Put saved models together to one that votes
     Ensemble(EnsembleArgs),
     /// Measure a model on the test images
@@ -151,6 +155,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Some(Subcommand::Bench(args)) => bench::run(&args),
         Some(Subcommand::Book(args)) => book::run(&args, &cli.display),
         Some(Subcommand::Browse(args)) => browse::run(&args, &cli.display),
+        Some(Subcommand::Data(args)) => data::run(&args, &cli.display),
         Some(Subcommand::Ensemble(args)) => ensemble::join(&args),
         Some(Subcommand::Eval(args)) => eval::run(&args),
         Some(Subcommand::Explore(args)) => explore::run(&args, &cli.display),

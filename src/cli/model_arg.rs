@@ -5,6 +5,7 @@ use super::error::Usage;
 use crate::data::Dataset;
 use crate::model::Model;
 use crate::session::{Home, Record, RunDir, Task};
+use crate::spec::dataset;
 use crate::train::{BEST, Checkpoint, LAST, PREVIOUS};
 use std::fs::File;
 use std::io::Read;
@@ -68,12 +69,16 @@ fn of_directory(directory: &Path) -> Result<Model, String> {
     Err(format!("{}: is neither a run's directory nor one of checkpoints", directory.display()))
 }
 
-fn of_file(file: &Path) -> Result<Model, String> {
+/// Whether a file is a checkpoint of a run.
+pub(super) fn is_checkpoint(file: &Path) -> bool {
     let mut start = [0; 8];
-    let is_checkpoint = file.is_file()
+    file.is_file()
         && File::open(file).and_then(|mut file| file.read_exact(&mut start)).is_ok()
-        && &start == Checkpoint::MAGIC;
-    if is_checkpoint {
+        && &start == Checkpoint::MAGIC
+}
+
+fn of_file(file: &Path) -> Result<Model, String> {
+    if is_checkpoint(file) {
         return of_checkpoint(Checkpoint::load(file).map_err(|error| error.to_string())?);
     }
     Model::load(file).map_err(|error| error.to_string())
@@ -122,8 +127,8 @@ pub(super) fn of_checkpoint(checkpoint: Checkpoint) -> Result<Model, String> {
     let epoch = checkpoint.position().epoch;
     let loaded;
     let outline;
-    let data: &Dataset = if let Some(dir) = &checkpoint.spec.data {
-        loaded = Dataset::from_dir(dir).map_err(|error| error.to_string())?;
+    let data: &Dataset = if checkpoint.spec.data.is_some() {
+        loaded = dataset::open(&checkpoint.spec, None).map_err(|error| error.to_string())?;
         &loaded
     } else {
         outline = Dataset::embedded_outline();

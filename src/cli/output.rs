@@ -104,6 +104,17 @@ impl<'a> Output<'a> {
         self.0.flush()
     }
 
+    /// Prints a text in colours of the terminal, given by the numbers of SGR, such as `[0]` for its
+    /// own ones.
+    ///
+    /// # Errors
+    /// As [`Output::write_fmt`].
+    pub(crate) fn paint(&mut self, colours: &[u8], text: &str) -> io::Result<()> {
+        let codes: Vec<String> = colours.iter().map(u8::to_string).collect();
+        self.0.write_all(format!("\x1b[{}m", codes.join(";")).as_bytes())?;
+        self.0.write_all(printable(text).as_bytes())
+    }
+
     /// Hands on what is buffered.
     ///
     /// # Errors
@@ -130,6 +141,7 @@ mod tests {
         assert_eq!(line, "saved x\\u{1b}]0;title\\u{7}\\nforged: line\\r (7 bytes)\n");
         assert_eq!(printed(|out| out.lines("a\n\u{9b}b\n")), "a\n\\u{9b}b\n");
         assert_eq!(printed(|out| out.replace_line("50%\x1b[2J")), "\r\x1b[K50%\\u{1b}[2J");
+        assert_eq!(printed(|out| out.paint(&[38, 5, 9], "a\x1b")), "\x1b[38;5;9ma\\u{1b}");
         assert_eq!(printed(|out| out.json(&["\u{9b}\n\u{202e}"])), "[\"\\u009b\\n\\u202e\"]\n");
     }
 }

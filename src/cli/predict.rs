@@ -2,9 +2,8 @@
 
 use super::args::PredictArgs;
 use super::error::Usage;
-use super::model_arg;
 use super::output::{self, Output};
-use crate::data::{PictureError, Scan};
+use crate::data::{Images, PictureError, Scan};
 use crate::model::{Answer, Model};
 use crate::picture::Picture;
 use crate::reading::read;
@@ -29,7 +28,7 @@ struct Line<'a> {
 /// Prints a line a picture. A picture that cannot be read is told on standard error, and the
 /// others are answered all the same.
 pub(super) fn run(args: &PredictArgs) -> anyhow::Result<ExitCode> {
-    let model = model_arg::load(&args.model)?;
+    let model = args.import.load(&args.model, args.size)?;
     let names = model.spec().readout.names(&model.classes);
     let mut out = output::out();
     let mut code = ExitCode::SUCCESS;
@@ -69,6 +68,10 @@ const WIDE: f64 = 1.4;
 /// The answer for a picture as one digit, and how many digits it seems to show.
 fn answer(model: &Model, image: &Path) -> Result<(Answer, usize), PictureError> {
     let (width, height) = model.image;
+    if model.channels != 1 {
+        let images = Images::open_colour(image, model.image)?;
+        return Ok((model.answer(&images).swap_remove(0), 1));
+    }
     let picture = Scan::open(image)?.picture;
     let answer = model.answer(&picture.to_images(width, height)).swap_remove(0);
     Ok((answer, digits(model, &picture)))

@@ -4,7 +4,6 @@ use super::args::ReadArgs;
 use super::dashboard::{has_terminal, show_without_run};
 use super::display::DisplayArgs;
 use super::error::Usage;
-use super::model_arg;
 use super::output;
 use crate::data::Scan;
 use crate::protocol::{ReadLine, Reading, Segmentation};
@@ -61,7 +60,11 @@ struct Way {
 
 /// Prints the digits of a picture, a line for each line of writing, or shows how they were found.
 pub(super) fn run(args: &ReadArgs, display: &DisplayArgs) -> anyhow::Result<ExitCode> {
-    let model = model_arg::load(&args.model)?;
+    let model = args.import.load(&args.model, args.size)?;
+    if model.channels != 1 {
+        let problem = "reads colour images, but lines of digits are read in grey";
+        return Err(Usage::value("<MODEL>", problem).into());
+    }
     let scan = Scan::open(&args.image).map_err(|error| Usage::value("<IMAGE>", error))?;
     let mut reading =
         read(&model, &scan.picture).map_err(|error| Usage::value("<IMAGE>", error))?;

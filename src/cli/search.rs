@@ -1,5 +1,6 @@
 //! `nntop search`: many runs, a table of results.
 
+use super::data;
 use super::error::Usage;
 use super::output::{self, Output};
 use super::signals;
@@ -8,6 +9,7 @@ use crate::data::Dataset;
 use crate::files;
 use crate::jobs::search;
 use crate::jobs::search::{Point, Row, Search};
+use crate::spec::dataset;
 use anyhow::Context;
 use clap::Args;
 use serde::Serialize;
@@ -100,10 +102,9 @@ fn points(args: &SearchArgs) -> Result<Vec<Point>, Usage> {
 
 /// The data of the spec, which all runs share.
 fn data(points: &[Point]) -> Result<Dataset, Usage> {
-    match points.first().and_then(|point| point.spec.data.as_ref()) {
-        Some(dir) => Dataset::from_dir(dir).map_err(|error| Usage::value("data", error)),
-        None => Ok(Dataset::embedded()),
-    }
+    let Some(point) = points.first() else { return Ok(Dataset::embedded()) };
+    let data = data::with_progress(|progress| dataset::open(&point.spec, progress));
+    data.map_err(|error| Usage::value("data", error))
 }
 
 fn line(out: &mut Output<'_>, event: &'static str, row: &Row) -> io::Result<()> {

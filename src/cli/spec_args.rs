@@ -1,6 +1,6 @@
 //! From arguments to a spec: defaults, then the spec file, then what was said on the command line.
 
-mod names;
+pub(super) mod names;
 
 use super::error::Usage;
 use crate::files;
@@ -120,10 +120,14 @@ pub(super) struct SpecArgs {
     /// Worker threads; never changes a result [default: the machine's cores]
     #[arg(long, value_name = "N", value_parser = threads, allow_negative_numbers = true)]
     pub(super) threads: Option<u32>,
-    /// A directory of four IDX files (plain or .gz) instead of the embedded MNIST
-    #[arg(long, value_name = "DIR")]
+    /// A data set of your own instead of the embedded MNIST: IDX files, .npz, CSV, parquet, CIFAR
+    /// batches or a folder of pictures (see `nntop data`)
+    #[arg(long, value_name = "PATH")]
     #[arg(help_heading = "Data")]
     pub(super) data: Option<PathBuf>,
+    /// Exchange rows and columns of the images of --data, as EMNIST's need it
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub(super) transpose: Option<bool>,
 }
 
 /// A recipe, and what of it was chosen because nobody gave it.
@@ -230,6 +234,7 @@ impl SpecArgs {
         spec.train_size = self.train_size.or(spec.train_size);
         spec.threads = self.threads.or(spec.threads);
         spec.data = self.data.clone().or(spec.data);
+        set(&mut spec.transpose, self.transpose.as_ref());
         if !self.expand.is_empty() {
             spec.expand.clone_from(&self.expand);
         }

@@ -2,6 +2,7 @@
 
 use super::args::TrainArgs;
 use super::dashboard;
+use super::data;
 use super::display::DisplayArgs;
 use super::ensemble;
 use super::error::{Usage, of_spawn};
@@ -16,7 +17,7 @@ use crate::model::Model;
 use crate::protocol::Pace;
 use crate::session::{Record, Task, Training};
 use crate::spec::Spec;
-use crate::spec::dataset::split;
+use crate::spec::dataset::{self, split};
 use crate::spec::defaults::in_words;
 use crate::train::{Checkpoint, CheckpointClaim, CheckpointPolicy, RunHandle, RunOptions};
 use std::io;
@@ -51,6 +52,7 @@ fn train(args: &TrainArgs, pace: Pace, display: &DisplayArgs) -> anyhow::Result<
         }
         (None, None, None) => args.spec.assemble()?,
     };
+    spec.image_size = args.size.or(spec.image_size);
     if let Some(file) = &args.save {
         atomic::check_writable(file).map_err(|error| unwritable(file, &error))?;
     }
@@ -284,11 +286,12 @@ struct Chosen {
 /// The spec's own data, read now so that what is wrong with it is told at once; what nobody chose
 /// is made to fit it. MNIST is left to the training thread to unpack.
 fn load(spec: &mut Spec, chosen: &Chosen, hidden: &str) -> Result<Option<Arc<Dataset>>, Usage> {
-    let Some(dir) = &spec.data else {
+    if spec.data.is_none() {
         spec.validate_for(&Dataset::embedded_outline())?;
         return Ok(None);
-    };
-    let data = Dataset::from_dir(dir).map_err(|error| Usage::value("--data", error))?;
+    }
+    let data = data::with_progress(|progress| dataset::open(spec, progress));
+    let data = data.map_err(|error| Usage::value("--data", error))?;
     if !chosen.layers {
         let outputs = spec.readout.outputs(data.classes.len());
         spec.layers = format!("{},{hidden},{outputs}", data.train.pixels_per_image());

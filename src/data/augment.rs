@@ -125,12 +125,20 @@ impl ImageTransform {
     /// four pixels.
     ///
     /// # Panics
-    /// Where `pixels` is not of this size.
+    /// Where `pixels` is not of this size, one channel or several.
     pub fn apply(&mut self, pixels: &mut [u8]) {
-        self.copy.copy_from_slice(pixels);
         let size = [self.width, self.height];
-        for (pixel, (&x, &y)) in pixels.iter_mut().zip(self.x.iter().zip(&self.y)) {
-            *pixel = shade_at(&self.copy, size, x, y);
+        let channels = pixels.len() / self.copy.len();
+        assert_eq!(pixels.len(), channels * self.copy.len(), "an image of this size");
+        // Channel by channel: those of a pixel lie side by side.
+        for channel in 0..channels {
+            let shades = pixels.iter().skip(channel).step_by(channels);
+            self.copy.iter_mut().zip(shades).for_each(|(to, &from)| *to = from);
+            let places = self.x.iter().zip(&self.y);
+            let shades = pixels.iter_mut().skip(channel).step_by(channels);
+            for (shade, (&x, &y)) in shades.zip(places) {
+                *shade = shade_at(&self.copy, size, x, y);
+            }
         }
     }
 }
@@ -185,6 +193,15 @@ mod tests {
             all,
             [[4, 5, 6, 0, 0, 0], [0, 0, 0, 1, 2, 3], [2, 3, 0, 5, 6, 0], [0, 1, 2, 0, 4, 5]]
         );
+    }
+
+    #[test]
+    fn the_channels_of_a_pixel_move_together() {
+        let mut transform = ImageTransform::new(3, 1);
+        let mut pixels = vec![1, 10, 100, 2, 20, 200, 3, 30, 255];
+        transform.shift(1.0, 0.0);
+        transform.apply(&mut pixels);
+        assert_eq!(pixels, [0, 0, 0, 1, 10, 100, 2, 20, 200]);
     }
 
     #[test]

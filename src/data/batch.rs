@@ -61,6 +61,7 @@ mod tests {
         Images {
             width: 2,
             height: 1,
+            channels: 1,
             pixels: vec![0, 255, 51, 102, 153, 204],
             labels: vec![0, 1, 2],
         }

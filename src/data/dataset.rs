@@ -1,16 +1,26 @@
 //! Labelled images, in memory as bytes.
 
 /// Images of one size and their labels.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Images {
     /// Pixels an image is wide.
     pub width: usize,
     /// Pixels an image is high.
     pub height: usize,
-    /// Image after image, row by row; 0 is background, 255 is ink.
+    /// Values a pixel has: 1 (grey) or 3 (red, green, blue).
+    pub channels: usize,
+    /// Image after image, row by row, the channels of a pixel side by side. For grey images 0 is
+    /// background and 255 is ink.
     pub pixels: Vec<u8>,
     /// One label an image, below the number of classes.
     pub labels: Vec<u8>,
+}
+
+impl Default for Images {
+    /// No images, grey ones of no size.
+    fn default() -> Self {
+        Self { width: 0, height: 0, channels: 1, pixels: Vec::new(), labels: Vec::new() }
+    }
 }
 
 impl Images {
@@ -26,10 +36,10 @@ impl Images {
         self.labels.is_empty()
     }
 
-    /// Values an image has.
+    /// Values an image has: width × height × channels.
     #[must_use]
     pub fn pixels_per_image(&self) -> usize {
-        self.width * self.height
+        self.width * self.height * self.channels
     }
 
     /// The pixels of one image.
@@ -48,6 +58,20 @@ impl Images {
             super::ink::prefetch(self.image(index));
         }
     }
+
+    /// The images at some indices, in that order, with their labels.
+    ///
+    /// # Panics
+    /// Where an index is not below [`Images::len`].
+    #[must_use]
+    pub fn select(&self, indices: &[usize]) -> Self {
+        let mut pixels = Vec::with_capacity(indices.len() * self.pixels_per_image());
+        for &index in indices {
+            pixels.extend_from_slice(self.image(index));
+        }
+        let labels = indices.iter().map(|&index| self.labels[index]).collect();
+        Self { pixels, labels, ..*self }
+    }
 }
 
 /// Training, validation and test images. The book's split of MNIST: 50,000, 10,000 (the last of
@@ -61,6 +85,8 @@ pub struct Dataset {
     pub train: Images,
     pub validation: Images,
     pub test: Images,
+    /// What was assumed or left out while it was read, a sentence each, for people to read.
+    pub notes: Vec<String>,
 }
 
 impl Dataset {
@@ -74,22 +100,22 @@ impl Dataset {
 }
 
 /// Takes the last sixth of `all` as the validation images: 10,000 of MNIST's 60,000.
-pub(super) fn assemble(
-    name: String,
-    classes: Vec<String>,
-    mut all: Images,
-    test: Images,
-) -> Dataset {
+pub(super) fn assemble(name: String, classes: Vec<String>, all: Images, test: Images) -> Dataset {
+    let (train, validation) = last_sixth(all);
+    Dataset { name, classes, train, validation, test, notes: Vec::new() }
+}
+
+/// Images without their last sixth, and that sixth.
+pub(super) fn last_sixth(mut all: Images) -> (Images, Images) {
     let kept = all.len() - all.len() / 6;
-    let validation = Images {
-        width: all.width,
-        height: all.height,
+    let last = Images {
         pixels: all.pixels.split_off(kept * all.pixels_per_image()),
         labels: all.labels.split_off(kept),
+        ..all
     };
     all.pixels.shrink_to_fit();
     all.labels.shrink_to_fit();
-    Dataset { name, classes, train: all, validation, test }
+    (all, last)
 }
 
 #[cfg(test)]
@@ -103,6 +129,7 @@ mod tests {
             height: 1,
             pixels: labels.iter().flat_map(|&label| [label, 9]).collect(),
             labels: labels.to_vec(),
+            ..Images::default()
         };
         let data = Dataset {
             train: images(&[1, 2]),
@@ -114,5 +141,18 @@ mod tests {
         assert_eq!(all.train, images(&[1, 2, 3]));
         assert!(all.validation.is_empty() && all.validation.pixels.is_empty());
         assert_eq!(all.test, images(&[4]));
+    }
+
+    #[test]
+    fn a_selection_has_the_images_asked_for_in_their_order() {
+        let images = Images {
+            width: 1,
+            height: 1,
+            channels: 3,
+            pixels: (0..9).collect(),
+            labels: vec![7, 8, 9],
+        };
+        let chosen = images.select(&[2, 0]);
+        assert_eq!((chosen.pixels, chosen.labels), (vec![6, 7, 8, 0, 1, 2], vec![9, 7]));
     }
 }

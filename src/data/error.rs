@@ -6,10 +6,21 @@ use std::path::PathBuf;
 /// Why a data set cannot be read: which file, what is wrong with it, what would be right.
 #[derive(Debug, thiserror::Error)]
 pub enum DataError {
-    #[error("{}: not a directory that can be read: {source}; give a directory that holds the four IDX files {names}", dir.display(), names = crate::data::FILE_NAMES.join(", "))]
-    Directory { dir: PathBuf, source: io::Error },
-    #[error("{}: holds no file {name} (nor {name}.gz); all four are needed: {names}", dir.display(), names = crate::data::FILE_NAMES.join(", "))]
-    Missing { dir: PathBuf, name: &'static str },
+    #[error(
+        "{}: cannot be opened: {source}; give a directory that holds a data set, or a data file ({})",
+        path.display(), crate::data::READABLE
+    )]
+    Open { path: PathBuf, source: io::Error },
+    #[error(
+        "{}: holds no data set; give a directory or a file of one of these kinds: {}",
+        dir.display(), crate::data::READABLE
+    )]
+    NoDataSet { dir: PathBuf },
+    #[error(
+        "{}: holds no file {name} (nor {name}.gz), which belongs to {}",
+        dir.display(), beside.display()
+    )]
+    Missing { dir: PathBuf, name: String, beside: PathBuf },
     #[error("{}: cannot be read: {source}", file.display())]
     Read { file: PathBuf, source: io::Error },
     #[error(
@@ -17,6 +28,11 @@ pub enum DataError {
         file.display()
     )]
     Magic { file: PathBuf, found: u32, expected: u32, content: &'static str },
+    #[error(
+        "{}: its numbers are little-endian, but IDX files are big-endian: write them anew with `>i4`",
+        file.display()
+    )]
+    LittleEndian { file: PathBuf },
     #[error("{}: ends after {found} bytes, but its header promises {expected}: truncated; fetch it anew", file.display())]
     Truncated { file: PathBuf, found: u64, expected: u64 },
     #[error("{}: has more than the {expected} bytes that its header promises; fetch it anew", file.display())]
@@ -24,7 +40,7 @@ pub enum DataError {
     #[error("{}: its header says {value} {what}, but from 1 to {limit} are possible", file.display())]
     Dimension { file: PathBuf, what: &'static str, value: u32, limit: u32 },
     #[error(
-        "{}: its header promises {bytes} bytes of pixels, but at most {limit} are read",
+        "{}: needs {bytes} bytes for its pixels, but at most {limit} are read; make the images smaller with --size, or use fewer",
         file.display()
     )]
     TooLarge { file: PathBuf, bytes: u64, limit: u64 },
@@ -35,12 +51,22 @@ pub enum DataError {
          labels are numbered without gaps from 0 (or 1), or every class is named in classes.txt, one a line",
         file.display()
     )]
-    Label { file: PathBuf, index: usize, label: u8, classes: usize },
+    Label { file: PathBuf, index: usize, label: String, classes: usize },
     #[error(
-        "{}: its images are {}×{} pixels, but those for training are {}×{}; both must be of one size",
-        file.display(), found.0, found.1, expected.0, expected.1
+        "{}: its images are {}×{} pixels, but those for training are {}×{}; give --size {}x{} to bring both to one size",
+        file.display(), found.0, found.1, expected.0, expected.1, expected.0, expected.1
     )]
     Sizes { file: PathBuf, found: (usize, usize), expected: (usize, usize) },
     #[error("{}: {problem}; it should name each class on a line of its own, at most 256 of them", file.display())]
     Classes { file: PathBuf, problem: String },
+    #[error("{}: has {classes} classes, but at most 256 can be told apart", file.display())]
+    TooManyClasses { file: PathBuf, classes: usize },
+    #[error("{}: is a damaged {format} file: {problem}; fetch it or write it anew", file.display())]
+    Damaged { file: PathBuf, format: &'static str, problem: String },
+    /// A whole file of a known format that holds no images with labels, or not as they are read here.
+    #[error("{}: {problem}; {advice}", file.display())]
+    Unsuitable { file: PathBuf, problem: String, advice: String },
+    /// Something well known that is no data set.
+    #[error("{}: is {what}, not a data set; {advice}", file.display())]
+    Foreign { file: PathBuf, what: String, advice: String },
 }

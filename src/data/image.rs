@@ -149,7 +149,7 @@ impl Picture {
     /// The picture as a data set of one image without a meaningful label.
     #[must_use]
     pub fn to_images(&self, width: usize, height: usize) -> Images {
-        Images { width, height, pixels: self.to_digit(width, height), labels: vec![0] }
+        Images { width, height, channels: 1, pixels: self.to_digit(width, height), labels: vec![0] }
     }
 }
 

@@ -77,7 +77,7 @@ mod tests {
     #[test]
     fn every_pixel_that_is_not_background_is_kept() {
         let pixels: Vec<u8> = (0..3 * 25).map(|at| if at % 4 == 1 { at } else { 0 }).collect();
-        let images = Images { width: 5, height: 5, pixels, labels: vec![0; 3] };
+        let images = Images { width: 5, height: 5, channels: 1, pixels, labels: vec![0; 3] };
         let ink = Ink::of(&images, 3).unwrap();
         for index in 0..3 {
             let mut drawn = vec![0; 25];

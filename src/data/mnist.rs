@@ -84,7 +84,8 @@ impl Packed {
     }
 
     fn labels(&self) -> Result<Vec<u8>, DataError> {
-        idx::read_labels(Path::new(self.name), self.reader())
+        let labels = idx::read_labels(Path::new(self.name), self.reader())?;
+        Ok(labels.into_iter().map(|label| label as u8).collect())
     }
 
     /// The original file.
@@ -123,6 +124,7 @@ impl Dataset {
         let images = |pixels, labels: &Packed| Images {
             width: 28,
             height: 28,
+            channels: 1,
             pixels,
             labels: labels.labels().expect(CHECKED),
         };
@@ -135,13 +137,15 @@ impl Dataset {
     /// against before anything is unpacked, and good for nothing else.
     #[must_use]
     pub fn embedded_outline() -> Self {
-        let part = |count| Images { width: 28, height: 28, pixels: vec![], labels: vec![0; count] };
+        let part =
+            |count| Images { width: 28, height: 28, labels: vec![0; count], ..Images::default() };
         Self {
             name: "MNIST".into(),
             classes: (0..10).map(|digit| digit.to_string()).collect(),
             train: part(50_000),
             validation: part(10_000),
             test: part(10_000),
+            notes: Vec::new(),
         }
     }
 }

@@ -1,20 +1,24 @@
-//! Images: the embedded MNIST, IDX files, batches, augmentation, pictures.
+//! Images: the embedded MNIST, data sets in files, batches, augmentation, pictures.
 
 pub mod augment;
 pub mod batch;
 mod dataset;
-mod directory;
+mod decode;
 mod error;
-pub mod idx;
+mod formats;
+pub(crate) mod half;
 mod image;
 mod ink;
 mod mnist;
+mod orient;
 mod paper;
+mod summary;
 
 pub use crate::picture::Picture;
 pub use dataset::{Dataset, Images};
-pub use directory::FILE_NAMES;
 pub use error::DataError;
+pub use formats::{FILE_NAMES, OpenOptions, READABLE, idx};
 pub use image::{PictureError, Scan};
 pub use ink::Ink;
 pub use mnist::first_of_each_digit;
+pub use summary::{Summary, first_of_each_class};

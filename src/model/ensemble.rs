@@ -165,7 +165,7 @@ mod tests {
                 if inside { image[(y - 1) * width + x - 1] } else { 0 }
             };
             let pixels = (0..width * height).map(shade).collect();
-            let images = Images { width, height, pixels, labels: vec![0] };
+            let images = Images { width, height, pixels, labels: vec![0], ..Images::default() };
             ensemble(None).poll([&network].into_iter(), &images, 0..1).outputs.to_owned()
         };
         let five = [(1, 1), (1, 2), (1, 0), (2, 1), (0, 1)].map(|(x, y)| moved(x, y));

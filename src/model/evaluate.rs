@@ -37,6 +37,11 @@ pub enum MismatchError {
         model.0, model.1, found.0, found.1
     )]
     Size { model: (usize, usize), data: String, found: (usize, usize) },
+    #[error(
+        "the model reads images of {model} channels (1 is grey, 3 is colour), but those of {data} \
+         have {found}"
+    )]
+    Channels { model: usize, data: String, found: usize },
     #[error("the model knows {model} classes, but {data} has {found}")]
     Classes { model: usize, data: String, found: usize },
 }

@@ -34,7 +34,7 @@ pub(super) fn join(models: impl IntoIterator<Item = Model>) -> Result<Model, Joi
 /// Whether model number `number` can vote together with the first one.
 fn check(first: &Model, model: &Model, number: usize) -> Result<(), JoinError> {
     let different = |what| Err(JoinError::Different { number, what });
-    if first.image != model.image {
+    if (first.image, first.channels) != (model.image, model.channels) {
         return different("image size");
     }
     if first.classes != model.classes {

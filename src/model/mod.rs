@@ -2,17 +2,23 @@
 //! their evaluation, and the answers to probes.
 
 pub(crate) mod ensemble;
+mod error;
 pub(crate) mod evaluate;
 pub(crate) mod evaluator;
+mod imported;
 mod join;
+mod load_options;
 mod members;
 pub(crate) mod metrics;
 mod network2;
 pub(crate) mod probes;
 mod safetensors;
+mod tensors;
 
+pub use error::ModelError;
 pub use evaluate::{Answer, Evaluation, MismatchError};
 pub use join::JoinError;
+pub use load_options::{LoadOptions, parse_numbers};
 pub use members::{Member, Members};
 
 use self::ensemble::Ensemble;
@@ -22,7 +28,7 @@ use crate::nn::Network;
 use crate::spec::describe::cores;
 use crate::spec::{Spec, build, dataset};
 use ndarray::ArrayView1;
-use std::io::{self, Read};
+use std::io::Read;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -36,50 +42,14 @@ const MAX_JSON_BYTES: u64 = 256 << 20;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Model {
     pub members: Members,
-    /// Width and height of an image in pixels; their product is the number of inputs.
+    /// Width and height of an image in pixels.
     pub image: (usize, usize),
+    /// 1 (grey) or 3 (red, green, blue); times width and height it is the number of inputs.
+    pub channels: usize,
     /// The name of each class, in order of its label.
     pub classes: Vec<String>,
     /// Completed epochs.
     pub epoch: u32,
-}
-
-/// Why a model cannot be read or written: which file, what is wrong, what to do.
-#[derive(Debug, thiserror::Error)]
-pub enum ModelError {
-    #[error("{}: cannot be read: {source}", file.display())]
-    Read { file: PathBuf, source: io::Error },
-    #[error("{}: larger than {most} bytes, so no model of this program", file.display())]
-    TooLarge { file: PathBuf, most: u64 },
-    #[error(
-        "{}: is no model: {problem}; give a .safetensors file written by `nntop train --save`, \
-         or a .json file written by the book's network2.py",
-        file.display()
-    )]
-    Foreign { file: PathBuf, problem: String },
-    #[error("{}: is torn or was changed: {problem}; use another copy of it", file.display())]
-    Broken { file: PathBuf, problem: String },
-    #[error("{}: {problem}; save it as .safetensors instead", file.display())]
-    Unsupported { file: PathBuf, problem: String },
-    #[error("{}: models are written as .safetensors or .json; give one of these endings", file.display())]
-    Ending { file: PathBuf },
-    #[error("{}: cannot be written: {source}", file.display())]
-    Write { file: PathBuf, source: io::Error },
-    #[error("{}: cannot be written: {source}; the model was kept in {} instead", file.display(), rescued.display())]
-    Rescued { file: PathBuf, rescued: PathBuf, source: io::Error },
-    #[error("{source}; the model was kept in {} meanwhile", rescued.display())]
-    Kept { rescued: PathBuf, source: Box<ModelError> },
-}
-
-impl ModelError {
-    /// Where a model that could not be written where it should lies instead.
-    #[must_use]
-    pub fn rescued(&self) -> Option<&Path> {
-        match self {
-            Self::Rescued { rescued, .. } | Self::Kept { rescued, .. } => Some(rescued),
-            _ => None,
-        }
-    }
 }
 
 impl Model {
@@ -89,12 +59,13 @@ impl Model {
         Self {
             members: Members::one(spec, network),
             image: (data.train.width, data.train.height),
+            channels: data.train.channels,
             classes: data.classes.clone(),
             epoch,
         }
     }
 
-    /// Reads a model: network2's JSON where the name ends in `.json`, else safetensors.
+    /// Reads a model: network2's JSON or safetensors, recognised by content.
     ///
     /// # Errors
     /// Where the file is missing, foreign, torn or inconsistent; the error names it and says which.
@@ -102,13 +73,41 @@ impl Model {
         Self::from_bytes(file, &read(file)?)
     }
 
-    /// [`Model::load`] for bytes that were read already; `file` gives the format and the error's
-    /// words.
+    /// [`Model::load`] of a file that may come from another program: the model, and what was
+    /// assumed of it, a sentence each.
+    ///
+    /// # Errors
+    /// As [`Model::load`]; and where something is said of a file of this program, which says all
+    /// of it itself.
+    pub fn load_with(
+        file: &Path,
+        options: &LoadOptions,
+    ) -> Result<(Self, Vec<String>), ModelError> {
+        Self::decode(file, &read(file)?, options)
+    }
+
+    /// [`Model::load`] for bytes that were read already; `file` is for the error's words.
     ///
     /// # Errors
     /// As [`Model::load`].
     pub fn from_bytes(file: &Path, bytes: &[u8]) -> Result<Self, ModelError> {
-        if is_json(file) { network2::decode(file, bytes) } else { safetensors::decode(file, bytes) }
+        Self::decode(file, bytes, &LoadOptions::default()).map(|(model, _)| model)
+    }
+
+    fn decode(
+        file: &Path,
+        bytes: &[u8],
+        options: &LoadOptions,
+    ) -> Result<(Self, Vec<String>), ModelError> {
+        if begins_as_json(bytes) || bytes.is_empty() && is_json(file) {
+            let model = network2::decode(file, bytes)?;
+            return if options.is_empty() {
+                Ok((model, Vec::new()))
+            } else {
+                Err(said_twice(file))
+            };
+        }
+        safetensors::decode(file, bytes, options)
     }
 
     /// The bytes of the file; equal models give equal bytes.
@@ -218,6 +217,11 @@ impl Model {
         if found != self.image {
             return Err(MismatchError::Size { model: self.image, data: data.name.clone(), found });
         }
+        let found = data.test.channels;
+        if found != self.channels {
+            let data = data.name.clone();
+            return Err(MismatchError::Channels { model: self.channels, data, found });
+        }
         let (model, found) = (self.classes.len(), data.classes.len());
         if found != model {
             return Err(MismatchError::Classes { model, data: data.name.clone(), found });
@@ -246,7 +250,12 @@ impl Model {
         let mut ensemble = self.ensemble(threads, images.len());
         for chunk in chunks(images, &ensemble) {
             let predictions = ensemble.poll(self.networks(), images, chunk.clone());
-            for (&verdict, index) in predictions.verdicts.iter().zip(chunk) {
+            let rows = predictions.verdicts.iter().zip(predictions.outputs.rows());
+            for ((&verdict, outputs), index) in rows.zip(chunk) {
+                // Outputs that are not numbers say nothing.
+                if outputs.iter().any(|output| output.is_nan()) {
+                    continue;
+                }
                 let right = readout.answer(images.labels[index]) as usize;
                 confusion[right][verdict as usize] += 1;
             }
@@ -359,28 +368,40 @@ fn rescue(file: &Path, bytes: &[u8]) -> Option<PathBuf> {
     Some(kept.path().into())
 }
 
+fn said_twice(file: &Path) -> ModelError {
+    ModelError::SaysItself { file: file.into() }
+}
+
 fn is_json(file: &Path) -> bool {
     file.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"))
 }
 
-/// The bytes of a file that begins as a model of its format does.
+/// Whether bytes begin as JSON, and not as safetensors: with a length, whose high bytes are 0, and a
+/// brace.
+fn begins_as_json(bytes: &[u8]) -> bool {
+    let first = bytes.iter().find(|byte| !byte.is_ascii_whitespace());
+    let is_safetensors = bytes.get(8) == Some(&b'{') && bytes[4..8] == [0; 4];
+    first == Some(&b'{') && !is_safetensors
+}
+
+/// The bytes of a file that begins as a model does.
 fn read(file: &Path) -> Result<Vec<u8>, ModelError> {
     let wrap = |source| ModelError::Read { file: file.into(), source };
     let foreign = |problem: String| ModelError::Foreign { file: file.into(), problem };
     let (mut opened, length) = files::read::open(file).map_err(wrap)?;
-    let most = if is_json(file) { MAX_JSON_BYTES } else { MAX_BYTES };
+    let mut beginning = Vec::new();
+    opened.by_ref().take(64).read_to_end(&mut beginning).map_err(wrap)?;
+    let json = begins_as_json(&beginning);
+    let most = if json { MAX_JSON_BYTES } else { MAX_BYTES };
     if length > most {
         return Err(ModelError::TooLarge { file: file.into(), most });
     }
-    let mut beginning = Vec::new();
-    opened.by_ref().take(64).read_to_end(&mut beginning).map_err(wrap)?;
-    if is_json(file) {
-        let first = beginning.iter().find(|byte| !byte.is_ascii_whitespace());
-        if first.is_some_and(|byte| *byte != b'{') {
-            return Err(foreign("it does not begin with an object of JSON".into()));
-        }
-    } else {
-        safetensors::check_beginning(&beginning, length).map_err(foreign)?;
+    if !json {
+        let checked = safetensors::check_beginning(&beginning, length);
+        checked.map_err(|problem| {
+            let json = "it does not begin with an object of JSON".to_owned();
+            foreign(if is_json(file) { json } else { problem })
+        })?;
     }
     let rest = files::read::rest(opened, length - beginning.len() as u64, most).map_err(wrap)?;
     beginning.extend(rest);

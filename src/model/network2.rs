@@ -6,6 +6,7 @@
 use super::{Members, Model, ModelError};
 use crate::nn::layer::Dense;
 use crate::nn::{Activation, Cost, Init, Layer, Network, Real};
+use crate::protocol::printable;
 use crate::spec::{Readout, Spec};
 use ndarray::{Array1, Array2};
 use serde::{Deserialize, Serialize};
@@ -68,10 +69,41 @@ pub(super) fn encode(file: &Path, model: &Model) -> Result<Vec<u8>, ModelError> 
 pub(super) fn decode(file: &Path, bytes: &[u8]) -> Result<Model, ModelError> {
     let saved: Saved = serde_json::from_slice(bytes)
         .map_err(|error| ModelError::Foreign { file: file.into(), problem: error.to_string() })?;
+    if !["QuadraticCost", "CrossEntropyCost"].contains(&saved.cost.as_str()) {
+        let problem = format!(
+            "its cost is the class {}, which is not known here: `cost` may be \"QuadraticCost\" or \
+             \"CrossEntropyCost\", and either gives the same answers",
+            printable(&saved.cost)
+        );
+        return Err(ModelError::Import { file: file.into(), problem });
+    }
+    if let Some(tensor) = saved.not_finite() {
+        return Err(ModelError::NotFinite {
+            file: file.into(),
+            tensor,
+            value: "a number that is not finite".into(),
+        });
+    }
     saved.into_model().map_err(|problem| ModelError::Broken { file: file.into(), problem })
 }
 
 impl Saved {
+    /// The array with a number that is too large for this program's.
+    fn not_finite(&self) -> Option<String> {
+        let finite = |value: &f64| (*value as Real).is_finite();
+        let layers = self.weights.iter().map(|rows| rows.iter().flatten().all(finite));
+        let biases = self.biases.iter().map(|rows| rows.iter().flatten().all(finite));
+        let wrong = |name: &str, index: usize| format!("{name}[{index}]");
+        layers
+            .enumerate()
+            .find(|(_, finite)| !finite)
+            .map(|(index, _)| wrong("weights", index))
+            .or_else(|| {
+                let mut biases = biases.enumerate();
+                biases.find(|(_, finite)| !finite).map(|(index, _)| wrong("biases", index))
+            })
+    }
+
     fn into_model(self) -> Result<Model, String> {
         let sizes = &self.sizes;
         if !LAYERS.contains(&sizes.len()) {
@@ -114,6 +146,7 @@ impl Saved {
         Ok(Model {
             members: Members::one(spec, Network { layers: layers?, cost }),
             image: image_of(inputs),
+            channels: 1,
             classes: (0..outputs.max(2)).map(|class| class.to_string()).collect(),
             epoch: 0,
         })

@@ -207,7 +207,10 @@ impl ProbeTarget<'_> {
     fn seen_by(&self, layer: u32) -> Shape {
         match (layer as usize).checked_sub(1) {
             Some(before) => self.network.layers[before].output(),
-            None => crate::spec::build::image_shape((self.test.width, self.test.height)),
+            None => crate::spec::build::image_shape(
+                (self.test.width, self.test.height),
+                self.test.channels,
+            ),
         }
     }
 

@@ -6,11 +6,13 @@
 //! without order and equal models shall give equal bytes.
 
 use super::join::MOST_NETWORKS;
-use super::{Member, Members, Model, ModelError};
+use super::load_options::LoadOptions;
+use super::tensors::read_tensor;
+use super::{Member, Members, Model, ModelError, imported};
 use crate::nn::{Architecture, Network, Real};
 use crate::spec::Spec;
 use crate::spec::build::{image_shape, skeleton};
-use ndarray::{ArrayViewD, ArrayViewMutD};
+use ndarray::ArrayViewD;
 use safetensors::tensor::{Dtype, TensorView};
 use safetensors::{SafeTensorError, SafeTensors};
 use serde::de::{Error, SeqAccess, Visitor};
@@ -41,6 +43,9 @@ struct Header {
     spec: Spec,
     /// Width and height.
     image: (usize, usize),
+    /// 3 for colour.
+    #[serde(default = "grey", skip_serializing_if = "is_grey")]
+    channels: usize,
     classes: Vec<String>,
     epoch: u32,
     /// Of the other networks of an ensemble.
@@ -89,12 +94,22 @@ pub(super) fn check_beginning(beginning: &[u8], length: u64) -> Result<(), Strin
     Ok(())
 }
 
+fn grey() -> usize {
+    1
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+fn is_grey(channels: &usize) -> bool {
+    *channels == 1
+}
+
 pub(super) fn encode(file: &Path, model: &Model) -> Result<Vec<u8>, ModelError> {
     let unsupported = |problem| ModelError::Unsupported { file: file.into(), problem };
     let header = Header {
         format: FORMAT,
         spec: model.spec().clone(),
         image: model.image,
+        channels: model.channels,
         classes: model.classes.clone(),
         epoch: model.epoch,
         others: model.members.iter().skip(1).map(|member| member.spec.clone()).collect(),
@@ -117,7 +132,12 @@ pub(super) fn encode(file: &Path, model: &Model) -> Result<Vec<u8>, ModelError> 
         .map_err(|error| unsupported(error.to_string()))
 }
 
-pub(super) fn decode(file: &Path, bytes: &[u8]) -> Result<Model, ModelError> {
+/// The model of a file, and what was assumed where the file does not say it.
+pub(super) fn decode(
+    file: &Path,
+    bytes: &[u8],
+    options: &LoadOptions,
+) -> Result<(Model, Vec<String>), ModelError> {
     let foreign = |problem: String| ModelError::Foreign { file: file.into(), problem };
     let broken = |problem: String| ModelError::Broken { file: file.into(), problem };
     check_beginning(bytes, bytes.len() as u64).map_err(foreign)?;
@@ -126,11 +146,14 @@ pub(super) fn decode(file: &Path, bytes: &[u8]) -> Result<Model, ModelError> {
         SafeTensorError::MetadataIncompleteBuffer => broken(error.to_string()),
         _ => foreign(error.to_string()),
     })?;
-    let header = metadata
-        .metadata()
-        .as_ref()
-        .and_then(|keys| keys.get(KEY))
-        .ok_or_else(|| foreign(format!("its metadata has no key `{KEY}`")))?;
+    let keys = metadata.metadata().clone().unwrap_or_default();
+    let tensors = || SafeTensors::deserialize(bytes).map_err(|error| broken(error.to_string()));
+    let Some(header) = keys.get(KEY) else {
+        return imported::decode(file, &tensors()?, &keys, options);
+    };
+    if !options.is_empty() {
+        return Err(ModelError::SaysItself { file: file.into() });
+    }
     let header: Header = serde_json::from_str(header)
         .map_err(|error| broken(format!("its `{KEY}` metadata is wrong: {error}")))?;
     if header.format != FORMAT {
@@ -139,16 +162,21 @@ pub(super) fn decode(file: &Path, bytes: &[u8]) -> Result<Model, ModelError> {
             header.format
         )));
     }
-    let tensors = SafeTensors::deserialize(bytes).map_err(|error| broken(error.to_string()))?;
-    let members = restore(&header, &tensors).map_err(broken)?;
-    Ok(Model { members, image: header.image, classes: header.classes, epoch: header.epoch })
+    if !matches!(header.channels, 1 | 3) {
+        return Err(broken(format!("its images have {} channels, not 1 or 3", header.channels)));
+    }
+    let members = restore(file, &header, &tensors()?)?;
+    let Header { image, channels, classes, epoch, .. } = header;
+    Ok((Model { members, image, channels, classes, epoch }, Vec::new()))
 }
 
 /// The networks of the specs with the arrays of the file.
-fn restore(header: &Header, tensors: &SafeTensors) -> Result<Members, String> {
-    check_size(header, tensors)?;
+fn restore(file: &Path, header: &Header, tensors: &SafeTensors) -> Result<Members, ModelError> {
+    let broken = |problem: String| ModelError::Broken { file: file.into(), problem };
+    check_size(header, tensors).map_err(broken)?;
     let blank = |spec: &Spec| {
-        skeleton(spec, header.image, header.classes.len()).map_err(|error| error.to_string())
+        skeleton(spec, header.image, header.channels, header.classes.len())
+            .map_err(|error| broken(error.to_string()))
     };
     let mut members = Members::one(header.spec.clone(), blank(&header.spec)?);
     for spec in &header.others {
@@ -156,10 +184,11 @@ fn restore(header: &Header, tensors: &SafeTensors) -> Result<Members, String> {
     }
     let expected = members.iter().flat_map(|member| named(0, &member.network)).count();
     if tensors.len() != expected {
-        return Err(format!("it has {} tensors, its spec asks for {expected}", tensors.len()));
+        let problem = format!("it has {} tensors, its spec asks for {expected}", tensors.len());
+        return Err(broken(problem));
     }
     for (number, member) in members.iter_mut().enumerate() {
-        load(number, &mut member.network, tensors)?;
+        load(file, number, &mut member.network, tensors)?;
     }
     Ok(members)
 }
@@ -175,14 +204,15 @@ fn check_size(header: &Header, tensors: &SafeTensors) -> Result<(), String> {
     for spec in std::iter::once(&header.spec).chain(&header.others) {
         let architecture: Architecture = spec.layers.parse().map_err(said)?;
         layers += architecture.depth();
-        promised += architecture.parameters(image_shape(header.image)).map_err(said)?;
+        promised +=
+            architecture.parameters(image_shape(header.image, header.channels)).map_err(said)?;
     }
     if layers > MOST_LAYERS {
         return Err(format!("{layers} layers are too many: at most {MOST_LAYERS} are read"));
     }
-    let bytes: usize = tensors.iter().map(|(_, tensor)| tensor.data().len()).sum();
-    // Batch normalization keeps more than it learns, but no number takes less than four bytes.
-    let found = bytes as u64 / 4;
+    let numbers = |shape: &[usize]| shape.iter().map(|&size| size as u64).product::<u64>();
+    // Batch normalization keeps more than it learns.
+    let found: u64 = tensors.iter().map(|(_, tensor)| numbers(tensor.shape())).sum();
     if promised > found + FEW {
         return Err(format!("its spec asks for {promised} weights and biases, it has {found}"));
     }
@@ -194,12 +224,24 @@ fn said(error: impl std::fmt::Display) -> String {
 }
 
 /// Fills a network's arrays; `member` is its number in an ensemble, from 0 on.
-fn load(member: usize, network: &mut Network, tensors: &SafeTensors) -> Result<(), String> {
+fn load(
+    file: &Path,
+    member: usize,
+    network: &mut Network,
+    tensors: &SafeTensors,
+) -> Result<(), ModelError> {
+    let broken = |problem: String| ModelError::Broken { file: file.into(), problem };
     for (index, layer) in network.layers.iter_mut().enumerate() {
-        for (name, array) in layer.parameters_mut() {
+        for (name, mut array) in layer.parameters_mut() {
             let name = name_of(member, index, name);
-            let tensor = tensors.tensor(&name).map_err(|error| error.to_string())?;
-            fill(array, &tensor).map_err(|problem| format!("tensor `{name}` {problem}"))?;
+            let tensor = tensors.tensor(&name).map_err(|error| broken(error.to_string()))?;
+            if tensor.shape() != array.shape() {
+                let (found, expected) = (tensor.shape(), array.shape());
+                let problem = format!("tensor `{name}` has the shape {found:?}, not {expected:?}");
+                return Err(broken(problem));
+            }
+            let values = read_tensor(file, &name, &tensor)?.values;
+            array.iter_mut().zip(values).for_each(|(to, value)| *to = value);
         }
     }
     Ok(())
@@ -220,23 +262,4 @@ fn named(member: usize, network: &Network) -> impl Iterator<Item = (String, Arra
 /// Row by row, little-endian.
 fn bytes(array: ArrayViewD<Real>) -> Vec<u8> {
     array.iter().flat_map(|value| value.to_le_bytes()).collect()
-}
-
-fn fill(mut array: ArrayViewMutD<Real>, tensor: &TensorView) -> Result<(), String> {
-    if tensor.shape() != array.shape() {
-        return Err(format!("has the shape {:?}, not {:?}", tensor.shape(), array.shape()));
-    }
-    let data = tensor.data();
-    match tensor.dtype() {
-        Dtype::F32 => {
-            let values = data.as_chunks().0.iter().map(|b| Real::from(f32::from_le_bytes(*b)));
-            array.iter_mut().zip(values).for_each(|(to, value)| *to = value);
-        }
-        Dtype::F64 => {
-            let values = data.as_chunks().0.iter().map(|b| f64::from_le_bytes(*b) as Real);
-            array.iter_mut().zip(values).for_each(|(to, value)| *to = value);
-        }
-        other => return Err(format!("holds numbers of type {other:?}, not F32 or F64")),
-    }
-    Ok(())
 }

@@ -1,7 +1,7 @@
 use super::*;
 use crate::data::Images;
 use crate::nn::layer::Dense;
-use crate::nn::{Activation, Cost, Init, Layer};
+use crate::nn::{Activation, Cost, Init, Layer, Real};
 use crate::rng::{Purpose, stream};
 use crate::spec::testing::dataset;
 use proptest::prelude::*;
@@ -28,6 +28,7 @@ fn model_of(activation: Activation, hidden: usize, classes: usize, seed: u64) ->
     Model {
         members: Members::one(spec, Network { layers, cost: Cost::CrossEntropy }),
         image: (3, 2),
+        channels: 1,
         classes: (0..classes).map(|class| format!("class {class}")).collect(),
         epoch: 7,
     }
@@ -125,7 +126,9 @@ fn foreign_and_inconsistent_safetensors_say_what_is_wrong() {
     let whole = model(4, 3, 1);
     let error = |bytes: &[u8]| Model::from_bytes(tensors(), bytes).unwrap_err();
     let foreign = safetensors_without_metadata();
-    assert!(matches!(error(&foreign), ModelError::Foreign { .. }), "{}", error(&foreign));
+    assert!(matches!(error(&foreign), ModelError::Import { .. }), "{}", error(&foreign));
+    let text = error(b"no model at all");
+    assert!(matches!(text, ModelError::Foreign { .. }), "{text}");
     let mut other = whole.clone();
     other.members.first_mut().spec.layers = "6,5,3".into();
     let other = error(&other.to_bytes(tensors()).unwrap()).to_string();
@@ -144,6 +147,32 @@ fn safetensors_without_metadata() -> Vec<u8> {
     let tensor =
         ::safetensors::tensor::TensorView::new(::safetensors::Dtype::F32, vec![1], &data).unwrap();
     ::safetensors::serialize([("w", tensor)], None).unwrap()
+}
+
+#[test]
+fn formats_are_recognised_by_content_whatever_the_name() {
+    let whole = model(4, 3, 1);
+    let json = whole.to_bytes(Path::new("m.json")).unwrap();
+    let back = Model::from_bytes(tensors(), &json).unwrap();
+    assert_eq!(back.network().layers, whole.network().layers);
+    let bytes = whole.to_bytes(tensors()).unwrap();
+    assert_eq!(Model::from_bytes(Path::new("m.json"), &bytes).unwrap(), whole);
+}
+
+#[test]
+fn numbers_that_are_not_finite_are_refused_with_the_name_of_their_tensor() {
+    let mut torn = model(4, 3, 1);
+    let mut layers = torn.members.first_mut().network.layers.iter_mut();
+    layers.nth(1).unwrap().parameters_mut()[0].1[[0, 0]] = Real::NAN;
+    let bytes = torn.to_bytes(tensors()).unwrap();
+    let error = Model::from_bytes(tensors(), &bytes).unwrap_err().to_string();
+    assert!(error.contains("layers.1.weights") && error.contains("NaN"), "{error}");
+    let json = r#"{"sizes":[1,1],"weights":[[[1e300]]],"biases":[[[0]]],"cost":"QuadraticCost"}"#;
+    let read = Model::from_bytes(Path::new("n.json"), json.as_bytes());
+    #[cfg(not(feature = "f64"))]
+    assert!(read.unwrap_err().to_string().contains("weights[0]"));
+    #[cfg(feature = "f64")]
+    assert!(read.is_ok());
 }
 
 #[test]
@@ -213,10 +242,15 @@ fn layers_without_parameters_come_back_from_the_spec() {
         cost: Cost::LogLikelihood,
         ..Spec::default()
     };
-    let network = crate::spec::build::skeleton(&spec, (3, 2), 3).unwrap();
+    let network = crate::spec::build::skeleton(&spec, (3, 2), 1, 3).unwrap();
     let classes = vec!["a".into(), "b".into(), "c".into()];
-    let mut model =
-        Model { members: Members::one(spec, network), image: (3, 2), classes, epoch: 1 };
+    let mut model = Model {
+        members: Members::one(spec, network),
+        image: (3, 2),
+        channels: 1,
+        classes,
+        epoch: 1,
+    };
     for layer in &mut model.members.first_mut().network.layers {
         layer.parameters_mut().into_iter().for_each(|(_, mut array)| array.fill(0.25));
     }
@@ -283,7 +317,7 @@ fn an_ensemble_answers_by_vote() {
     let whole = ensemble();
     let pixels: Vec<u8> = (0..6 * 40).map(|at| (at * 89 % 256) as u8).collect();
     let labels = (0..40).map(|at| (at % 3) as u8).collect();
-    let images = Images { width: 3, height: 2, pixels, labels };
+    let images = Images { width: 3, height: 2, channels: 1, pixels, labels };
     let alone: Vec<Vec<Answer>> = [model(4, 3, 1), model(5, 3, 2), model(4, 3, 3)]
         .iter()
         .map(|model| model.answer(&images))

@@ -100,7 +100,8 @@ impl Sheet {
     pub fn images(&self, (width, height): (usize, usize)) -> Images {
         let candidates = || self.lines.iter().flat_map(|line| &line.candidates);
         let pixels = candidates().flat_map(|one| one.picture.normalized(width, height)).collect();
-        Images { width, height, pixels, labels: vec![0; candidates().count()] }
+        let labels = vec![0; candidates().count()];
+        Images { width, height, channels: 1, pixels, labels }
     }
 
     /// Chooses by the model's answers to [`Sheet::images`].

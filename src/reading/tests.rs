@@ -13,9 +13,9 @@ fn picture(rows: &[&str]) -> Picture {
 /// A small model that knows nothing; the names of its classes.
 fn model(names: &[&str]) -> Model {
     let spec = Spec { layers: format!("25,{}", names.len()), ..Spec::default() };
-    let network = skeleton(&spec, (5, 5), names.len()).unwrap();
+    let network = skeleton(&spec, (5, 5), 1, names.len()).unwrap();
     let classes = names.iter().map(|name| (*name).to_string()).collect();
-    Model { members: Members::one(spec, network), image: (5, 5), classes, epoch: 0 }
+    Model { members: Members::one(spec, network), image: (5, 5), channels: 1, classes, epoch: 0 }
 }
 
 /// Left and top of each digit of the best segmentation, line by line, where every candidate is as

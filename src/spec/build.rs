@@ -10,7 +10,11 @@ use crate::nn::{Architecture, BuildOptions, Network, Shape};
 /// Where the layers cannot be read or do not fit the data.
 pub fn build(spec: &Spec, data: &Dataset) -> Result<Network, SpecError> {
     spec.validate_for(data)?;
-    assemble(spec, (data.train.width, data.train.height), data.classes.len())
+    assemble(
+        spec,
+        image_shape((data.train.width, data.train.height), data.train.channels),
+        data.classes.len(),
+    )
 }
 
 /// A network of the spec's shape for images (width, height) and classes that are known otherwise,
@@ -21,13 +25,14 @@ pub fn build(spec: &Spec, data: &Dataset) -> Result<Network, SpecError> {
 pub(crate) fn skeleton(
     spec: &Spec,
     image: (usize, usize),
+    channels: usize,
     classes: usize,
 ) -> Result<Network, SpecError> {
     spec.validate()?;
-    assemble(spec, image, classes)
+    assemble(spec, image_shape(image, channels), classes)
 }
 
-fn assemble(spec: &Spec, image: (usize, usize), classes: usize) -> Result<Network, SpecError> {
+fn assemble(spec: &Spec, image: Shape, classes: usize) -> Result<Network, SpecError> {
     let architecture: Architecture = spec.layers.parse()?;
     let options = BuildOptions {
         activation: spec.activation,
@@ -37,10 +42,10 @@ fn assemble(spec: &Spec, image: (usize, usize), classes: usize) -> Result<Networ
         dropout: spec.dropout,
     };
     let outputs = spec.readout.outputs(classes);
-    Ok(architecture.build(image_shape(image), outputs, &options, spec.seed)?)
+    Ok(architecture.build(image, outputs, &options, spec.seed)?)
 }
 
-/// One map of height × width.
-pub(crate) fn image_shape((width, height): (usize, usize)) -> Shape {
-    Shape { maps: 1, height, width }
+/// A map of height × width for every channel.
+pub(crate) fn image_shape((width, height): (usize, usize), channels: usize) -> Shape {
+    Shape { maps: channels, height, width }
 }

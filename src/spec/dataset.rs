@@ -1,16 +1,13 @@
 //! The data set that a spec names.
 
 use super::Spec;
-use crate::data::Dataset;
+use crate::data::{DataError, Dataset, OpenOptions};
 use std::sync::Arc;
 
 /// Loads the data set of a spec, MNIST if it names none, split as the spec says; the error is a
 /// sentence.
 pub(crate) fn load(spec: &Spec) -> Result<Arc<Dataset>, String> {
-    let data = match &spec.data {
-        Some(dir) => Dataset::from_dir(dir).map_err(|error| error.to_string())?,
-        None => Dataset::embedded(),
-    };
+    let data = open(spec, None).map_err(|error| error.to_string())?;
     spec.validate_for(&data).map_err(|error| error.to_string())?;
     Ok(split(spec, Arc::new(data)))
 }
@@ -21,4 +18,16 @@ pub(crate) fn split(spec: &Spec, data: Arc<Dataset>) -> Arc<Dataset> {
         return data;
     }
     Arc::new(Arc::unwrap_or_clone(data).all_for_training())
+}
+
+/// Reads the data set that the spec names, MNIST where it names none; `progress` is told from
+/// any thread how many of how many pictures were decoded.
+///
+/// # Errors
+/// Where the data set cannot be read.
+pub(crate) fn open(spec: &Spec, progress: Option<fn(usize, usize)>) -> Result<Dataset, DataError> {
+    let Some(path) = &spec.data else { return Ok(Dataset::embedded()) };
+    let size = spec.image_size.map(|(width, height)| (width as usize, height as usize));
+    let options = OpenOptions { size, transpose: spec.transpose, ..OpenOptions::cached(progress) };
+    Dataset::open(path, &options)
 }

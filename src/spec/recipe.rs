@@ -50,8 +50,14 @@ pub struct Spec {
     pub seed: u64,
     /// Worker threads; the machine's cores when absent. Never changes a result.
     pub threads: Option<u32>,
-    /// A directory of four IDX files instead of the embedded MNIST.
+    /// A data set of the user's own instead of the embedded MNIST: a file or a directory in any of
+    /// the formats of [`crate::data::READABLE`].
     pub data: Option<PathBuf>,
+    /// Width and height that the images of `data` are brought to; their own, or the commonest, when
+    /// absent.
+    pub image_size: Option<(u32, u32)>,
+    /// Exchange rows and columns of the images of `data`, as EMNIST's need it.
+    pub transpose: bool,
     /// What the outputs stand for.
     pub readout: Readout,
 }
@@ -81,6 +87,8 @@ impl Default for Spec {
             seed: 3,
             threads: None,
             data: None,
+            image_size: None,
+            transpose: false,
             readout: Readout::OneHot,
         }
     }

@@ -29,6 +29,7 @@ pub(crate) fn dataset() -> Dataset {
         train: images(120, 1),
         validation: images(30, 2),
         test: images(60, 3),
+        notes: Vec::new(),
     }
 }
 

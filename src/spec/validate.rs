@@ -16,14 +16,14 @@ pub enum SpecError {
     #[error("{0}; give sizes such as `784,30,10`, from inputs to outputs")]
     Layers(#[from] ArchitectureError),
     #[error(
-        "layers `{layers}`: {found} inputs, but an image of {data} has {width}×{height} = {expected} pixels; start with {expected}"
+        "layers `{layers}`: {found} inputs, but an image of {data} has {size} = {expected} pixels; start with {expected}"
     )]
     Inputs {
         layers: String,
         found: usize,
         expected: usize,
-        width: usize,
-        height: usize,
+        /// Width and height, and the channels of colour images.
+        size: String,
         data: String,
     },
     #[error("layers `{layers}`: {found} outputs, but {reason}; end with {expected}")]
@@ -254,19 +254,22 @@ impl Spec {
         let layers = layers.to_owned();
         let outputs = architecture.outputs();
         let (width, height) = (data.train.width, data.train.height);
+        let channels = data.train.channels;
         if let Some(inputs) = architecture.inputs()
-            && inputs != width * height
+            && inputs != width * height * channels
         {
             return Err(SpecError::Inputs {
                 layers,
                 found: inputs,
-                expected: width * height,
-                width,
-                height,
+                expected: width * height * channels,
+                size: match channels {
+                    1 => format!("{width}×{height}"),
+                    _ => format!("{width}×{height}×{channels}"),
+                },
                 data: data.name.clone(),
             });
         }
-        architecture.check(image_shape((width, height)))?;
+        architecture.check(image_shape((width, height), channels))?;
         let classes = data.classes.len();
         if let Readout::Is(class) = self.readout {
             let right = format!("a class from 0 to {}", classes.saturating_sub(1));

@@ -239,14 +239,21 @@ impl ModelServer {
 
     fn classify(&mut self, id: u64, pixels: &[u8]) {
         let (width, height) = self.model.image;
-        if pixels.len() != width * height {
+        let channels = self.model.channels;
+        // What is drawn by hand is grey.
+        let pixels: Vec<u8> = if pixels.len() == width * height {
+            pixels.iter().flat_map(|&shade| std::iter::repeat_n(shade, channels)).collect()
+        } else {
+            pixels.to_vec()
+        };
+        if pixels.len() != width * height * channels {
             let text = format!(
                 "an image to classify has {} pixels, but this model takes {width} × {height}",
                 pixels.len()
             );
             return self.tell(Event::Log(LogLine { level: Level::Warning, text }));
         }
-        let image = Images { width, height, pixels: pixels.to_vec(), labels: vec![0] };
+        let image = Images { width, height, channels, pixels, labels: vec![0] };
         let classified = self.ask(&image, 0, |said, votes| Classified {
             id,
             outputs: floats(said.a.iter()),

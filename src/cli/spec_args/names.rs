@@ -5,9 +5,9 @@ use serde::de::value::{Error as NameError, StrDeserializer};
 use serde::de::{DeserializeOwned, IntoDeserializer};
 
 /// Names and what each is, as the help tells it.
-pub(super) type Names = &'static [(&'static str, &'static str)];
+pub(in crate::cli) type Names = &'static [(&'static str, &'static str)];
 
-pub(super) const ACTIVATIONS: Names = &[
+pub(in crate::cli) const ACTIVATIONS: Names = &[
     ("sigmoid", "1 / (1 + exp(-z)): from 0 to 1"),
     ("tanh", "from -1 to 1"),
     ("relu", "max(0, z)"),
@@ -38,7 +38,7 @@ pub(super) const PENALTIES: Names = &[
 
 /// A choice by the name that spec files use; a misspelt one is answered with the name that comes
 /// closest.
-pub(super) fn one_of<T>(
+pub(in crate::cli) fn one_of<T>(
     names: &[(&'static str, &'static str)],
 ) -> impl TypedValueParser<Value = T> + use<T>
 where

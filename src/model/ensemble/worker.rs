@@ -122,7 +122,7 @@ struct Moved {
 
 impl Moved {
     fn new(width: usize, height: usize) -> Self {
-        let copy = || Images { width, height, pixels: Vec::new(), labels: Vec::new() };
+        let copy = || Images { width, height, ..Images::default() };
         Self { augmenter: ImageTransform::new(width, height), copies: SHIFTS.map(|_| copy()) }
     }
 
@@ -130,6 +130,7 @@ impl Moved {
     fn take(&mut self, images: &Images, chunk: Range<usize>) {
         let size = images.pixels_per_image();
         for (copy, (right, down)) in self.copies.iter_mut().zip(SHIFTS) {
+            copy.channels = images.channels;
             copy.pixels.clear();
             copy.pixels.extend_from_slice(&images.pixels[chunk.start * size..chunk.end * size]);
             copy.labels.clear();

@@ -4,6 +4,7 @@ fn images(count: usize) -> Images {
     Images {
         width: 1,
         height: 1,
+        channels: 1,
         pixels: (0..count).map(|i| i as u8).collect(),
         labels: (0..count).map(|i| (i % 3) as u8).collect(),
     }
@@ -80,7 +81,7 @@ fn targets_belong_to_their_images() {
 fn shifts_show_every_image_and_its_four_neighbours() {
     let mut pixels = vec![0; 9];
     pixels[4] = 200;
-    let images = Images { width: 3, height: 3, pixels, labels: vec![1] };
+    let images = Images { width: 3, height: 3, channels: 1, pixels, labels: vec![1] };
     let mut loader = loader(&images, vec![Expansion::Shifts]);
     assert_eq!((loader.samples(), loader.images(), loader.batches()), (5, 1, 1));
     loader.gather(&images, (0, 0), InputKind::Dense);
@@ -99,7 +100,7 @@ fn shifts_show_every_image_and_its_four_neighbours() {
 #[test]
 fn random_changes_differ_by_epoch_and_can_be_found_again() {
     let pixels = (0..16 * 10).map(|i| (i * 37 % 256) as u8).collect();
-    let images = Images { width: 4, height: 4, pixels, labels: vec![0; 10] };
+    let images = Images { width: 4, height: 4, channels: 1, pixels, labels: vec![0; 10] };
     let expand = vec![Expansion::Rotation(30.0), Expansion::Elastic { alpha: 4.0, sigma: 1.0 }];
     let mut loader = loader(&images, expand);
     let (first, second) = (epoch(&mut loader, &images, 0), epoch(&mut loader, &images, 1));

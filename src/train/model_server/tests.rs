@@ -11,7 +11,7 @@ fn model(seed: u64) -> Model {
     let options = RunOptions { dataset: Some(Arc::new(dataset())), ..RunOptions::default() };
     let network = RunHandle::spawn(spec.clone(), options).unwrap().join().unwrap();
     let classes = dataset().classes;
-    Model { members: Members::one(spec, network), image: (4, 4), classes, epoch: 1 }
+    Model { members: Members::one(spec, network), image: (4, 4), channels: 1, classes, epoch: 1 }
 }
 
 fn next(handle: &RunHandle) -> Event {

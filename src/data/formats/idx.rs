@@ -1,6 +1,6 @@
 //! The IDX format of LeCun and Cortes: big-endian magic number and dimensions, then bytes.
 
-use super::{DataError, Images};
+use crate::data::{DataError, Images};
 use std::io::{self, Read};
 use std::path::Path;
 
@@ -8,14 +8,42 @@ use std::path::Path;
 const IMAGES_MAGIC: u32 = 0x0000_0803;
 /// Unsigned bytes in one dimension: labels.
 const LABELS_MAGIC: u32 = 0x0000_0801;
+/// Numbers of 32 bits in one dimension: labels.
+const INT_LABELS_MAGIC: u32 = 0x0000_0c01;
+/// Numbers of 32 bits in two dimensions: QMNIST's labels, whose first field is the class.
+const FIELDS_MAGIC: u32 = 0x0000_0c02;
+const LABEL_MAGICS: [u32; 3] = [LABELS_MAGIC, INT_LABELS_MAGIC, FIELDS_MAGIC];
 /// Most images or labels in a file.
 const MAX_COUNT: u32 = 10_000_000;
 /// Most pixels an image may be wide or high.
 const MAX_SIDE: u32 = 1024;
+/// Most fields of a label.
+const MAX_FIELDS: u32 = 64;
 /// Most bytes of pixels in a file, so that a header cannot ask for more memory than machines have.
 const MAX_BYTES: u64 = 1 << 30;
 /// Room made before anything is read; beyond it memory grows with what the file really holds.
 const MAX_RESERVED: u64 = 64 << 20;
+
+/// What an IDX file holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Content {
+    Images,
+    Labels,
+}
+
+/// What a file that begins so holds, whether its numbers are in the right order of bytes or not;
+/// `None` where it is no IDX file.
+pub(super) fn content(head: &[u8]) -> Option<Content> {
+    let magic = u32::from_be_bytes(*head.first_chunk()?);
+    match magic {
+        0 => None,
+        _ if [magic, magic.swap_bytes()].contains(&IMAGES_MAGIC) => Some(Content::Images),
+        _ if LABEL_MAGICS.contains(&magic) || LABEL_MAGICS.contains(&magic.swap_bytes()) => {
+            Some(Content::Labels)
+        }
+        _ => None,
+    }
+}
 
 /// Reads a file of images from `reader`; the labels stay empty. `file` is for the error's words.
 ///
@@ -23,7 +51,7 @@ const MAX_RESERVED: u64 = 64 << 20;
 /// Where the magic number is another one, a dimension is 0 or enormous (checked before memory is
 /// asked for), or there are fewer or more bytes than the dimensions say.
 pub fn read_images(file: &Path, mut reader: impl Read) -> Result<Images, DataError> {
-    check_magic(file, &mut reader, IMAGES_MAGIC, "images")?;
+    magic(file, &mut reader, &[IMAGES_MAGIC], "images")?;
     let count = dimension(file, &mut reader, "images", MAX_COUNT, 4)?;
     let height = dimension(file, &mut reader, "rows an image", MAX_SIDE, 8)?;
     let width = dimension(file, &mut reader, "columns an image", MAX_SIDE, 12)?;
@@ -32,30 +60,50 @@ pub fn read_images(file: &Path, mut reader: impl Read) -> Result<Images, DataErr
         return Err(DataError::TooLarge { file: file.into(), bytes, limit: MAX_BYTES });
     }
     let pixels = body(file, reader, 16, bytes)?;
-    Ok(Images { width: width as usize, height: height as usize, pixels, labels: Vec::new() })
+    let (width, height) = (width as usize, height as usize);
+    Ok(Images { width, height, channels: 1, pixels, labels: Vec::new() })
 }
 
-/// Reads a file of labels from `reader`. `file` is for the error's words.
+/// Reads a file of labels from `reader`: bytes, 32-bit numbers, or the first of QMNIST's fields.
+/// `file` is for the error's words.
 ///
 /// # Errors
 /// As [`read_images`].
-pub fn read_labels(file: &Path, mut reader: impl Read) -> Result<Vec<u8>, DataError> {
-    check_magic(file, &mut reader, LABELS_MAGIC, "labels")?;
+pub fn read_labels(file: &Path, mut reader: impl Read) -> Result<Vec<i64>, DataError> {
+    let magic = magic(file, &mut reader, &LABEL_MAGICS, "labels")?;
     let count = dimension(file, &mut reader, "labels", MAX_COUNT, 4)?;
-    body(file, reader, 8, u64::from(count))
+    if magic == LABELS_MAGIC {
+        let bytes = body(file, reader, 8, u64::from(count))?;
+        return Ok(bytes.into_iter().map(i64::from).collect());
+    }
+    let fields = match magic {
+        FIELDS_MAGIC => dimension(file, &mut reader, "fields a label", MAX_FIELDS, 8)?,
+        _ => 1,
+    };
+    let header = if magic == FIELDS_MAGIC { 12 } else { 8 };
+    let bytes = u64::from(count) * u64::from(fields) * 4;
+    if bytes > MAX_BYTES {
+        return Err(DataError::TooLarge { file: file.into(), bytes, limit: MAX_BYTES });
+    }
+    let bytes = body(file, reader, header, bytes)?;
+    let numbers = bytes.as_chunks().0.iter().step_by(fields as usize);
+    Ok(numbers.map(|&number| i32::from_be_bytes(number).into()).collect())
 }
 
-fn check_magic(
+/// The magic number, one of those expected.
+fn magic(
     file: &Path,
     reader: &mut impl Read,
-    expected: u32,
+    expected: &[u32],
     content: &'static str,
-) -> Result<(), DataError> {
+) -> Result<u32, DataError> {
     let found = word(file, reader, 0)?;
-    if found == expected {
-        Ok(())
+    if expected.contains(&found) {
+        Ok(found)
+    } else if expected.contains(&found.swap_bytes()) {
+        Err(DataError::LittleEndian { file: file.into() })
     } else {
-        Err(DataError::Magic { file: file.into(), found, expected, content })
+        Err(DataError::Magic { file: file.into(), found, expected: expected[0], content })
     }
 }
 
@@ -67,8 +115,11 @@ fn dimension(
     offset: u64,
 ) -> Result<u32, DataError> {
     let value = word(file, reader, offset)?;
-    if (1..=limit).contains(&value) {
+    let possible = |value: u32| (1..=limit).contains(&value);
+    if possible(value) {
         Ok(value)
+    } else if value.trailing_zeros() >= 16 && possible(value.swap_bytes()) {
+        Err(DataError::LittleEndian { file: file.into() })
     } else {
         Err(DataError::Dimension { file: file.into(), what, value, limit })
     }
@@ -139,7 +190,7 @@ mod tests {
         #[test]
         fn labels_come_back(labels in prop::collection::vec(any::<u8>(), 1..300)) {
             let read = read_labels(Path::new("labels"), encode_labels(&labels).as_slice()).unwrap();
-            prop_assert_eq!(read, labels);
+            prop_assert_eq!(read, labels.into_iter().map(i64::from).collect::<Vec<_>>());
         }
 
         #[test]
@@ -169,6 +220,31 @@ mod tests {
                 matches!(images_of(&longer), Err(DataError::Oversized { .. })), "{} more", extra
             );
         }
+    }
+
+    #[test]
+    fn labels_of_32_bits_and_of_many_fields_are_read() {
+        let encode =
+            |words: &[u32]| -> Vec<u8> { words.iter().flat_map(|w| w.to_be_bytes()).collect() };
+        let read = |words: &[u32]| read_labels(Path::new("labels"), encode(words).as_slice());
+        assert_eq!(read(&[INT_LABELS_MAGIC, 3, 7, 0, 9]).unwrap(), [7, 0, 9]);
+        assert_eq!(read(&[FIELDS_MAGIC, 2, 3, 7, 1, 2, 9, 3, 4]).unwrap(), [7, 9]);
+        assert!(matches!(read(&[FIELDS_MAGIC, 2, 3, 7, 1]), Err(DataError::Truncated { .. })));
+        assert!(matches!(read(&[FIELDS_MAGIC, 2, 99]), Err(DataError::Dimension { .. })));
+    }
+
+    #[test]
+    fn little_endian_numbers_are_told() {
+        let little =
+            |words: &[u32]| -> Vec<u8> { words.iter().flat_map(|w| w.to_le_bytes()).collect() };
+        let error = images_of(&little(&[IMAGES_MAGIC, 1, 1, 1])).unwrap_err();
+        assert!(matches!(error, DataError::LittleEndian { .. }), "{error}");
+        let mut mixed = IMAGES_MAGIC.to_be_bytes().to_vec();
+        mixed.extend(little(&[60_000, 28, 28]));
+        let error = images_of(&mixed).unwrap_err().to_string();
+        assert!(error.contains("little-endian") && error.contains(">i4"), "{error}");
+        assert_eq!(content(&little(&[LABELS_MAGIC])), Some(Content::Labels));
+        assert_eq!(content(b"\0\0\0\0"), None);
     }
 
     #[test]

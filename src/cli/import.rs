@@ -1,0 +1,64 @@
+//! What is said of a model that another program wrote.
+
+use super::error::Usage;
+use super::model_arg;
+use super::output;
+use super::spec_args::names::{ACTIVATIONS, one_of};
+use crate::model::{LoadOptions, Model, parse_numbers};
+use crate::nn::Activation;
+use clap::Args;
+use std::path::Path;
+
+/// What a safetensors file of another program (PyTorch, Keras) does not say itself.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Models of other programs")]
+pub(super) struct ImportArgs {
+    /// Its layers, as `train --layers` takes them; needed where it has convolutions
+    #[arg(long, allow_hyphen_values = true)]
+    layers: Option<String>,
+    /// Activation of its hidden layers: sigmoid, tanh or relu
+    #[arg(long, value_parser = one_of::<Activation>(ACTIVATIONS))]
+    activation: Option<Activation>,
+    /// Mean that its inputs (from 0 to 1) were normalized by, one or one a channel
+    #[arg(long, value_name = "X[,X,X]", value_parser = numbers, allow_hyphen_values = true)]
+    mean: Option<Numbers>,
+    /// Standard deviation that its inputs were normalized by, one or one a channel
+    #[arg(long, value_name = "X[,X,X]", value_parser = numbers, allow_hyphen_values = true)]
+    std: Option<Numbers>,
+    /// Names of its classes in order of its outputs
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    classes: Option<Vec<String>>,
+}
+
+/// Numbers of one argument.
+#[derive(Clone, Debug)]
+struct Numbers(Vec<f64>);
+
+fn numbers(text: &str) -> Result<Numbers, String> {
+    parse_numbers(text).map(Numbers)
+}
+
+impl ImportArgs {
+    /// Reads a model, saying on standard error what was assumed of it.
+    pub(super) fn load(&self, file: &Path, size: Option<(u32, u32)>) -> Result<Model, Usage> {
+        let numbers = |given: &Option<Numbers>| given.clone().map_or(Vec::new(), |given| given.0);
+        let options = LoadOptions {
+            layers: self.layers.clone(),
+            activation: self.activation,
+            mean: numbers(&self.mean),
+            std: numbers(&self.std),
+            classes: self.classes.clone(),
+            size: size.map(|(width, height)| (width as usize, height as usize)),
+        };
+        if options.is_empty() && (!file.is_file() || model_arg::is_checkpoint(file)) {
+            return model_arg::load(file);
+        }
+        let (model, notes) =
+            Model::load_with(file, &options).map_err(|error| Usage::value("<MODEL>", error))?;
+        for note in notes {
+            // Nobody is left to tell when standard error is gone.
+            let _ = writeln!(output::err(), "note: {}: {note}", file.display());
+        }
+        Ok(model)
+    }
+}

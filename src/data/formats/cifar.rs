@@ -1,0 +1,126 @@
+//! CIFAR-10's and CIFAR-100's binary batches: records of a label (CIFAR-100: a coarse and a fine
+//! one) and 32×32 pixels of red, then green, then blue.
+
+use super::arrays::interleave;
+use super::npy::ends;
+use super::options::OpenOptions;
+use super::part::Labels;
+use super::part::Part;
+use super::parts::{Parts, Role};
+use super::source::Source;
+use crate::data::{DataError, Images};
+use std::io::Read;
+
+const SIDE: usize = 32;
+const PIXELS: usize = 3 * SIDE * SIDE;
+const FORMAT: &str = "CIFAR";
+/// Most records of a file; CIFAR's have 10,000 or 50,000.
+const MOST_RECORDS: u64 = 300_000;
+/// Coarse classes of CIFAR-100.
+const COARSE: u8 = 20;
+const FINE: u8 = 100;
+const CLASSES: u8 = 10;
+
+/// Labels in front of a record's pixels: one (CIFAR-10) or two; none where a file has no records
+/// of this size. There is no magic number: the length and the labels must be right.
+fn labels_of(len: u64, head: &[u8]) -> Option<usize> {
+    let whole = |labels: usize| len > 0 && len.is_multiple_of((labels + PIXELS) as u64);
+    let records = |labels: usize| head.chunks(labels + PIXELS).filter(move |r| r.len() >= labels);
+    if whole(1) && records(1).all(|record| record[0] < CLASSES) {
+        return Some(1);
+    }
+    let fine = |record: &[u8]| record[0] < COARSE && record[1] < FINE;
+    (whole(2) && records(2).all(fine)).then_some(2)
+}
+
+pub(super) fn recognises(source: &Source) -> bool {
+    !source.gzipped && labels_of(source.len, &source.head).is_some()
+}
+
+/// Reads all batches that lie beside each other; their names say which part they are.
+pub(super) fn read(sources: &[Source], _: &OpenOptions) -> Result<Parts, DataError> {
+    let mut parts = Parts::default();
+    for source in sources {
+        let role = Role::of(&source.name()).unwrap_or(Role::Train);
+        parts.add(role, batch(source)?)?;
+    }
+    Ok(parts)
+}
+
+fn batch(source: &Source) -> Result<Part, DataError> {
+    let damaged = |problem: String| source.damaged(FORMAT, problem);
+    let labels = labels_of(source.len, &source.head)
+        .ok_or_else(|| damaged("it is no whole number of records".into()))?;
+    let count = source.len / (labels + PIXELS) as u64;
+    if count > MOST_RECORDS {
+        let bytes = count * PIXELS as u64;
+        return Err(DataError::TooLarge {
+            file: source.path.clone(),
+            bytes,
+            limit: MOST_RECORDS * PIXELS as u64,
+        });
+    }
+    let mut reader = source.reader()?;
+    let mut record = vec![0; labels + PIXELS];
+    let mut pixels = Vec::new();
+    let mut numbers = Vec::new();
+    for index in 0..count {
+        reader.read_exact(&mut record).map_err(|error| damaged(ends(&error)))?;
+        let (label, image) = record.split_at(labels);
+        let label = label[labels - 1];
+        let most = if labels == 1 { CLASSES } else { FINE };
+        if label >= most {
+            return Err(damaged(format!(
+                "record {index} has label {label}, but labels stay below {most}"
+            )));
+        }
+        numbers.push(i64::from(label));
+        pixels.extend_from_slice(image);
+    }
+    interleave(&mut pixels, 3, SIDE * SIDE);
+    let images = Images { width: SIDE, height: SIDE, channels: 3, pixels, labels: Vec::new() };
+    Ok(Part { file: source.path.clone(), images, labels: Labels::Numbers(numbers) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    fn record(labels: &[u8]) -> Vec<u8> {
+        let planes = [1, 2, 3].map(|colour| vec![colour; SIDE * SIDE]).concat();
+        [labels, &planes].concat()
+    }
+
+    fn source(dir: &std::path::Path, name: &str, bytes: &[u8]) -> Source {
+        fs::write(dir.join(name), bytes).unwrap();
+        Source::open(&dir.join(name)).unwrap()
+    }
+
+    #[test]
+    fn records_of_both_kinds_are_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let ten = [record(&[9]), record(&[0])].concat();
+        let hundred = [record(&[19, 99]), record(&[0, 7])].concat();
+        let sources = [source(dir.path(), "a", &ten), source(dir.path(), "test.bin", &ten)];
+        assert!(sources.iter().all(recognises));
+        let parts = read(&sources, &OpenOptions::default()).unwrap();
+        let train = parts.train.unwrap();
+        assert_eq!(train.labels, Labels::Numbers(vec![9, 0]));
+        assert_eq!(train.images.pixels[..6], [1, 2, 3, 1, 2, 3]);
+        assert_eq!(parts.test.unwrap().labels.len(), 2);
+        let fine = source(dir.path(), "b", &hundred);
+        let parts = read(&[fine], &OpenOptions::default()).unwrap();
+        assert_eq!(parts.train.unwrap().labels, Labels::Numbers(vec![99, 7]));
+    }
+
+    #[test]
+    fn other_lengths_and_labels_are_no_batches() {
+        let dir = tempfile::tempdir().unwrap();
+        let whole = [record(&[9]), record(&[0])].concat();
+        for end in [1, 3072, 3075, 6145] {
+            assert!(!recognises(&source(dir.path(), "a", &whole[..end])), "{end}");
+        }
+        assert!(!recognises(&source(dir.path(), "a", &record(&[10]))));
+    }
+}

@@ -1,0 +1,217 @@
+//! Labels as they were written, and what they become: numbers from 0, with a name each.
+
+use super::part::{Labels, Part};
+use crate::data::DataError;
+use std::collections::BTreeSet;
+use std::path::Path;
+
+/// Most classes: a label is a byte.
+pub(super) const MOST_CLASSES: usize = 256;
+
+/// Gives the images of all parts their labels from 0 on, and names the classes: as the data set
+/// does (`given`), or by what the labels say.
+///
+/// # Errors
+/// Where a label is outside the classes, or there are too many of them.
+pub(super) fn number_labels(
+    parts: &mut [&mut Part],
+    given: Option<Vec<String>>,
+) -> Result<Vec<String>, DataError> {
+    for part in &*parts {
+        let images = part.images.pixels.len() / part.images.pixels_per_image().max(1);
+        if images != part.labels.len() {
+            let (image_file, label_file) = (part.file.clone(), part.file.clone());
+            return Err(DataError::Counts {
+                image_file,
+                images,
+                label_file,
+                labels: part.labels.len(),
+            });
+        }
+    }
+    let named = parts.iter().any(|part| matches!(part.labels, Labels::Names(_)));
+    if named { by_name(parts, given) } else { by_number(parts, given) }
+}
+
+fn by_name(parts: &mut [&mut Part], given: Option<Vec<String>>) -> Result<Vec<String>, DataError> {
+    let labels: Vec<Vec<String>> =
+        parts.iter_mut().map(|part| std::mem::take(&mut part.labels).into_names()).collect();
+    let distinct: BTreeSet<&String> = labels.iter().flatten().collect();
+    let classes = match given {
+        Some(given) if distinct.iter().all(|name| given.contains(name)) => given,
+        _ => distinct.into_iter().cloned().collect(),
+    };
+    if classes.len() > MOST_CLASSES {
+        return Err(DataError::TooManyClasses {
+            file: parts[0].file.clone(),
+            classes: classes.len(),
+        });
+    }
+    let numbers: std::collections::HashMap<&str, u8> =
+        classes.iter().zip(0_u8..=255).map(|(name, number)| (name.as_str(), number)).collect();
+    for (part, labels) in parts.iter_mut().zip(&labels) {
+        part.images.labels = labels.iter().map(|name| numbers[name.as_str()]).collect();
+    }
+    Ok(classes)
+}
+
+/// Labels are numbered from 0, or from 1 as EMNIST's letters are.
+fn by_number(
+    parts: &mut [&mut Part],
+    given: Option<Vec<String>>,
+) -> Result<Vec<String>, DataError> {
+    let mut seen = BTreeSet::new();
+    for part in &*parts {
+        if let Labels::Numbers(numbers) = &part.labels {
+            seen.extend(numbers.iter().copied());
+        }
+    }
+    let lowest = seen.first().copied().unwrap_or(0);
+    let highest = seen.last().copied().unwrap_or(0);
+    let count = if let Some(names) = &given {
+        names.len()
+    } else {
+        // One stray label in a torn file would otherwise pass for hundreds of classes.
+        let mut train = BTreeSet::new();
+        if let Labels::Numbers(numbers) = &parts[0].labels {
+            train.extend(numbers.iter().copied());
+        }
+        let highest = train.last().copied().unwrap_or(0);
+        let count = highest.saturating_sub(lowest.clamp(0, 1)).saturating_add(1);
+        (count.max(2) as usize).min((train.len() + 1).max(2))
+    };
+    // Without a label 0, and with one that counting from 0 has no room for.
+    let first = match &given {
+        Some(_) => i64::from(lowest == 1 && highest == count as i64),
+        None => lowest.clamp(0, 1),
+    };
+    if count > MOST_CLASSES {
+        return Err(DataError::TooManyClasses { file: parts[0].file.clone(), classes: count });
+    }
+    for part in parts {
+        let Labels::Numbers(numbers) = std::mem::take(&mut part.labels) else { continue };
+        let wrong = |label: i64| label < first || label - first >= count as i64;
+        if let Some(index) = numbers.iter().position(|&label| wrong(label)) {
+            let label = numbers[index].to_string();
+            return Err(DataError::Label { file: part.file.clone(), index, label, classes: count });
+        }
+        part.images.labels = numbers.iter().map(|label| (label - first) as u8).collect();
+    }
+    Ok(given
+        .unwrap_or_else(|| (first..first + count as i64).map(|class| class.to_string()).collect()))
+}
+
+/// The names in a text with one a line.
+pub(super) fn names_by_line(file: &Path, text: &str) -> Result<Vec<String>, DataError> {
+    let names: Vec<String> = text
+        .trim_start_matches('\u{feff}')
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .map(String::from)
+        .collect();
+    if (2..=MOST_CLASSES).contains(&names.len()) {
+        return Ok(names);
+    }
+    Err(DataError::Classes { file: file.into(), problem: format!("names {} classes", names.len()) })
+}
+
+/// The names in EMNIST's mapping: a line has a label and the characters that it stands for, as
+/// numbers (`1 65 97` for A and a). `None` where the text is no such mapping.
+pub(super) fn names_by_mapping(text: &str) -> Option<Vec<String>> {
+    let mut names = Vec::new();
+    let mut first = None;
+    for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
+        let numbers: Vec<u32> =
+            line.split_whitespace().map(|word| word.parse().ok()).collect::<Option<_>>()?;
+        let [label, character, ..] = numbers[..] else { return None };
+        let first = *first.get_or_insert(label);
+        if first > 1 || label as usize != first as usize + names.len() {
+            return None;
+        }
+        names.push(char::from_u32(character)?.to_string());
+    }
+    (2..=MOST_CLASSES).contains(&names.len()).then_some(names)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::Images;
+
+    fn part(labels: Labels) -> Part {
+        let images =
+            Images { width: 1, height: 1, pixels: vec![0; labels.len()], ..Images::default() };
+        Part { file: "labels".into(), images, labels }
+    }
+
+    fn numbered(
+        numbers: &[&[i64]],
+        given: Option<&[&str]>,
+    ) -> Result<(Vec<String>, Vec<Vec<u8>>), String> {
+        let mut parts: Vec<Part> =
+            numbers.iter().map(|numbers| part(Labels::Numbers(numbers.to_vec()))).collect();
+        let given = given.map(|names| names.iter().map(ToString::to_string).collect());
+        let mut references: Vec<&mut Part> = parts.iter_mut().collect();
+        let classes = number_labels(&mut references, given).map_err(|error| error.to_string())?;
+        Ok((classes, parts.into_iter().map(|part| part.images.labels).collect()))
+    }
+
+    #[test]
+    fn labels_from_1_are_emnists_and_get_their_names() {
+        let (classes, labels) =
+            numbered(&[&[1, 2, 3, 4], &[4, 1]], Some(&["A", "B", "C", "D"])).unwrap();
+        assert_eq!(classes, ["A", "B", "C", "D"]);
+        assert_eq!(labels, [vec![0, 1, 2, 3], vec![3, 0]]);
+        let (classes, labels) = numbered(&[&[1, 2, 3]], None).unwrap();
+        assert_eq!(
+            (classes, labels),
+            (vec!["1".into(), "2".into(), "3".into()], vec![vec![0, 1, 2]])
+        );
+    }
+
+    #[test]
+    fn labels_from_0_stay_where_a_class_is_missing() {
+        // Class 0 does not occur, but four names leave room for labels up to 3.
+        let (_, labels) = numbered(&[&[1, 2, 3]], Some(&["A", "B", "C", "D"])).unwrap();
+        assert_eq!(labels, [[1, 2, 3]]);
+        let (classes, _) = numbered(&[&[0, 1, 3]], None).unwrap();
+        assert_eq!(classes.len(), 4);
+    }
+
+    #[test]
+    fn a_stray_label_is_refused_with_its_place() {
+        let error = numbered(&[&[0, 1, 2, 200, 1]], None).unwrap_err();
+        assert!(error.contains("image 3 has label 200"), "{error}");
+        let error = numbered(&[&[0, 1, 2], &[2, 3]], None).unwrap_err();
+        assert!(error.contains("image 1 has label 3, outside the 3 classes"), "{error}");
+        let error = numbered(&[&[0, -1]], Some(&["a", "b"])).unwrap_err();
+        assert!(error.contains("image 1 has label -1"), "{error}");
+    }
+
+    #[test]
+    fn names_become_numbers_in_their_order() {
+        let names = |names: &[&str]| Labels::Names(names.iter().map(ToString::to_string).collect());
+        let (mut first, mut second) = (part(names(&["dog", "cat"])), part(names(&["emu", "dog"])));
+        let classes = number_labels(&mut [&mut first, &mut second], None).unwrap();
+        assert_eq!(classes, ["cat", "dog", "emu"]);
+        assert_eq!((first.images.labels, second.images.labels), (vec![1, 0], vec![2, 1]));
+    }
+
+    #[test]
+    fn texts_that_are_numbers_are_numbers() {
+        let texts =
+            |texts: &[&str]| Labels::of_texts(texts.iter().map(ToString::to_string).collect());
+        assert_eq!(texts(&["3", " 4", "5.0"]), Labels::Numbers(vec![3, 4, 5]));
+        assert!(matches!(texts(&["3", "four"]), Labels::Names(_)));
+    }
+
+    #[test]
+    fn emnists_mapping_is_read_and_other_texts_are_not() {
+        assert_eq!(names_by_mapping("1 65 97\n2 66 98\n").unwrap(), ["A", "B"]);
+        assert_eq!(names_by_mapping("0 48\n1 49\n").unwrap(), ["0", "1"]);
+        assert_eq!(names_by_mapping("T-shirt\nTrouser\n"), None);
+        assert_eq!(names_by_mapping("0\n1\n2\n"), None);
+        assert_eq!(names_by_mapping("0 48\n2 50\n"), None);
+    }
+}

@@ -1,0 +1,368 @@
+//! Text tables with an image a row: Kaggle's `label,pixel0,pixel1,…`, with and without a header.
+
+use super::arrays::size_of_row;
+use super::options::OpenOptions;
+use super::part::Labels;
+use super::part::Part;
+use super::parts::{Parts, Role};
+use super::shades::Shades;
+use super::source::Source;
+use crate::data::{DataError, Images};
+use csv::{ReaderBuilder, StringRecord};
+use std::io::{self, Read};
+
+const FORMAT: &str = "CSV";
+/// Fewest and most columns of a table of images.
+const FEWEST_COLUMNS: usize = 5;
+const MOST_COLUMNS: usize = 200_000;
+/// Most bytes of a line.
+const MOST_LINE: usize = 4 << 20;
+/// Most numbers of a table.
+const MOST_VALUES: usize = 1 << 29;
+/// What people call the column of labels.
+const LABEL_NAMES: [&str; 8] =
+    ["label", "labels", "class", "target", "y", "digit", "category", "classes"];
+
+/// Whether a file is a text table whose second line (and, without a header, first one) are numbers,
+/// apart from at most a few columns.
+pub(super) fn recognises(source: &Source) -> bool {
+    let Ok(text) = std::str::from_utf8(whole_lines(&source.head)) else { return false };
+    let text = text.trim_start_matches('\u{feff}');
+    let Some(delimiter) = delimiter(text) else { return false };
+    // A row of many pixels may be longer than what is looked at.
+    let lines: Vec<Vec<&str>> = text
+        .lines()
+        .take(2)
+        .map(|line| line.split(delimiter).map(|field| field.trim().trim_matches('"')).collect())
+        .collect();
+    // JSON has commas between numbers, too.
+    if text.trim_start().starts_with(['{', '[']) {
+        return false;
+    }
+    let numbers = |fields: &[&str]| {
+        let others = fields.iter().filter(|field| field.parse::<f64>().is_err()).count();
+        others <= if fields.len() > 32 { 4 } else { 1 }
+    };
+    match &lines[..] {
+        [only] => only.len() >= FEWEST_COLUMNS && (numbers(only) || names_pixels(only)),
+        [first, second, ..] => {
+            first.len() >= FEWEST_COLUMNS && (numbers(second) || numbers(first)) && second.len() > 1
+        }
+        _ => false,
+    }
+}
+
+/// The bytes up to the last whole character.
+fn whole_lines(head: &[u8]) -> &[u8] {
+    match std::str::from_utf8(head) {
+        Err(error) if error.error_len().is_none() => &head[..error.valid_up_to()],
+        _ => head,
+    }
+}
+
+fn names_pixels(fields: &[&str]) -> bool {
+    fields.iter().filter(|field| field.to_lowercase().starts_with(['p', 'x'])).count() + 4
+        >= fields.len()
+}
+
+/// The character between the fields of the first line.
+fn delimiter(text: &str) -> Option<char> {
+    let line = text.lines().next()?;
+    let most = [',', ';', '\t'].into_iter().max_by_key(|&c| line.matches(c).count())?;
+    (line.matches(most).count() + 1 >= FEWEST_COLUMNS).then_some(most)
+}
+
+/// Reads every table that lies beside the others; names say which part they are.
+pub(super) fn read(sources: &[Source], options: &OpenOptions) -> Result<Parts, DataError> {
+    let mut parts = Parts::default();
+    let mut unlabelled = None;
+    for source in sources {
+        match table(source, options)? {
+            Table::Labelled(part, notes) => {
+                parts.notes.extend(notes);
+                let role = Role::of(&source.name()).unwrap_or(Role::Train);
+                parts.add(role, part)?;
+            }
+            Table::Unlabelled(rows) => {
+                let name = source.path.file_name().unwrap_or_default().display().to_string();
+                parts.notes.push(format!("{name} was left out: its {rows} images have no labels"));
+                unlabelled = Some(source);
+            }
+        }
+    }
+    parts.notes.dedup();
+    match unlabelled {
+        Some(source) if parts.train.is_none() && parts.test.is_none() => Err(source
+            .unsuitable("has no column of labels", "name that column `label`, or put it first")),
+        _ => Ok(parts),
+    }
+}
+
+enum Table {
+    Labelled(Part, Vec<String>),
+    /// Rows that nobody labelled, such as Kaggle's test.csv.
+    Unlabelled(usize),
+}
+
+/// A reader that ends with an error at a line of unreasonable length, which would be kept whole.
+struct ShortLines<R> {
+    inner: R,
+    line: usize,
+}
+
+impl<R: Read> Read for ShortLines<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.inner.read(buffer)?;
+        match buffer[..count].iter().rposition(|&byte| byte == b'\n') {
+            Some(at) => self.line = count - at,
+            None => self.line += count,
+        }
+        if self.line > MOST_LINE {
+            return Err(io::Error::other(format!("a line of more than {MOST_LINE} bytes")));
+        }
+        Ok(count)
+    }
+}
+
+fn table(source: &Source, options: &OpenOptions) -> Result<Table, DataError> {
+    let damaged = |problem: String| source.damaged(FORMAT, problem);
+    let head = String::from_utf8_lossy(whole_lines(&source.head)).into_owned();
+    let delimiter = delimiter(&head).unwrap_or(',');
+    let mut reader = ReaderBuilder::new()
+        .has_headers(false)
+        .delimiter(delimiter as u8)
+        .trim(csv::Trim::All)
+        .from_reader(ShortLines { inner: source.reader()?, line: 0 });
+    let mut record = StringRecord::new();
+    let mut next = |record: &mut StringRecord| {
+        reader.read_record(record).map_err(|error| damaged(explain(&error)))
+    };
+    if !next(&mut record)? {
+        return Err(damaged("it is empty".into()));
+    }
+    let columns = record.len();
+    if !(FEWEST_COLUMNS..=MOST_COLUMNS).contains(&columns) {
+        return Err(damaged(format!("it has {columns} columns")));
+    }
+    let mut layout = Layout::of(&record);
+    if layout.header && !next(&mut record)? {
+        return Err(damaged("it has a header and no rows".into()));
+    }
+    let mut labels: Vec<[String; 2]> = Vec::new();
+    let mut shades = Shades::default();
+    let mut row = 1 + usize::from(layout.header);
+    let mut rows = 0;
+    loop {
+        let ends = [layout.label.unwrap_or(0), columns - 1];
+        labels.push(ends.map(|at| record.get(at).unwrap_or_default().to_owned()));
+        for (at, field) in record.iter().enumerate() {
+            if layout.skipped.contains(&at) || (layout.label == Some(at)) {
+                continue;
+            }
+            // Without a header the label is the first column or the last, found out at the end.
+            if layout.label.is_none() && !layout.unlabelled && (at == 0 || at == columns - 1) {
+                let value = field.parse().unwrap_or(f32::NAN);
+                layout.ends[usize::from(at != 0)].push(value);
+                continue;
+            }
+            let value: f32 = field.parse().map_err(|_| {
+                let shown: String = field.chars().take(20).filter(|c| !c.is_control()).collect();
+                damaged(format!("line {row}, column {}: `{shown}` is no number", at + 1))
+            })?;
+            shades.push(value);
+        }
+        rows += 1;
+        if shades.len() > MOST_VALUES {
+            let (bytes, limit) = (shades.len() as u64, MOST_VALUES as u64);
+            return Err(DataError::TooLarge { file: source.path.clone(), bytes, limit });
+        }
+        if !next(&mut record)? {
+            break;
+        }
+        row += 1;
+    }
+    if layout.unlabelled {
+        return Ok(Table::Unlabelled(rows));
+    }
+    let (shades, last) = layout.settle(shades, rows);
+    let labels = labels.into_iter().map(|[first, end]| if last { end } else { first }).collect();
+    let pixels = shades.len() / rows;
+    let (width, height, channels) = size_of_row(pixels, options);
+    let (mut bytes, note) = shades.finish().map_err(damaged)?;
+    let mut notes: Vec<String> = note.into_iter().collect();
+    if channels == 3 {
+        super::arrays::interleave(&mut bytes, 3, width * height);
+        notes.push(format!(
+            "{pixels} columns are {width}×{height} pixels of red, then green, then blue"
+        ));
+    } else if height == 1 {
+        notes.push(format!("{pixels} columns are no square: images are {pixels}×1; --size WxH of as many pixels says otherwise"));
+    }
+    let images = Images { width, height, channels, pixels: bytes, labels: Vec::new() };
+    let part = Part { file: source.path.clone(), images, labels: Labels::of_texts(labels) };
+    Ok(Table::Labelled(part, notes))
+}
+
+/// What the columns of a table are.
+struct Layout {
+    header: bool,
+    /// The column of labels, where a header names it.
+    label: Option<usize>,
+    /// A header names other columns only.
+    unlabelled: bool,
+    /// Columns that are neither labels nor pixels, such as an index.
+    skipped: Vec<usize>,
+    /// Without a header: the values of the first column and of the last.
+    ends: [Vec<f32>; 2],
+}
+
+impl Layout {
+    fn of(first: &StringRecord) -> Self {
+        let numbers = first.iter().filter(|field| field.parse::<f64>().is_ok()).count();
+        // With texts for labels one column of a row is no number.
+        let header = numbers + 1 < first.len();
+        let name =
+            |field: &str| field.trim_start_matches('\u{feff}').trim_matches('"').to_lowercase();
+        let mut layout = Self {
+            header,
+            label: None,
+            unlabelled: false,
+            skipped: Vec::new(),
+            ends: [Vec::new(), Vec::new()],
+        };
+        if !header {
+            if let Some(text) = first.iter().position(|field| field.parse::<f64>().is_err()) {
+                layout.label = Some(text);
+            }
+            return layout;
+        }
+        layout.label = first.iter().position(|field| LABEL_NAMES.contains(&name(field).as_str()));
+        layout.unlabelled = layout.label.is_none();
+        let other =
+            |field: &str| matches!(name(field).as_str(), "" | "id" | "index" | "unnamed: 0");
+        layout.skipped =
+            first.iter().enumerate().filter(|(_, field)| other(field)).map(|(at, _)| at).collect();
+        layout
+    }
+
+    /// Puts the column that is no label back to the pixels; whether the last one is the label. That
+    /// is so where the first never changes (the corner of an image is empty) and the last does, or
+    /// where only the last holds whole numbers.
+    fn settle(&self, inner: Shades, rows: usize) -> (Shades, bool) {
+        if self.label.is_some() {
+            return (inner, false);
+        }
+        let [first, end] = &self.ends;
+        let whole = |values: &[f32]| values.iter().all(|value| value.fract() == 0.0);
+        let changes =
+            |values: &[f32]| values.windows(2).any(|pair| pair[0].to_bits() != pair[1].to_bits());
+        let last = (!whole(first) && whole(end)) || (!changes(first) && changes(end) && whole(end));
+        let width = inner.len() / rows;
+        let mut shades = Shades::default();
+        let value = |at: usize| match &inner {
+            Shades::Bytes(bytes) => f32::from(bytes[at]),
+            Shades::Reals(reals) => reals[at],
+        };
+        for row in 0..rows {
+            if last {
+                shades.push(first[row]);
+            }
+            (0..width).for_each(|column| shades.push(value(row * width + column)));
+            if !last {
+                shades.push(end[row]);
+            }
+        }
+        (shades, last)
+    }
+}
+
+fn explain(error: &csv::Error) -> String {
+    match error.kind() {
+        csv::ErrorKind::UnequalLengths { pos, expected_len, len } => {
+            let line = pos.as_ref().map_or(0, csv::Position::line);
+            format!("line {line} has {len} fields, but the first has {expected_len}")
+        }
+        csv::ErrorKind::Utf8 { pos, .. } => {
+            format!("line {} is not UTF-8", pos.as_ref().map_or(0, csv::Position::line))
+        }
+        _ => error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    fn open(name: &str, text: &str) -> Result<Parts, DataError> {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join(name), text).unwrap();
+        let source = Source::open(&dir.path().join(name)).unwrap();
+        assert!(recognises(&source), "{text}");
+        read(&[source], &OpenOptions::default())
+    }
+
+    fn train(text: &str) -> (Vec<u8>, Labels) {
+        let part = open("table", text).unwrap().train.unwrap();
+        (part.images.pixels, part.labels)
+    }
+
+    #[test]
+    fn tables_with_and_without_a_header_are_read() {
+        let expected = (vec![0, 100, 200, 3, 9, 8, 7, 6], Labels::Numbers(vec![5, 1]));
+        assert_eq!(train("label,p0,p1,p2,p3\n5,0,100,200,3\n1,9,8,7,6\n"), expected);
+        assert_eq!(train("5,0,100,200,3\n1,9,8,7,6\n"), expected);
+        assert_eq!(train("p0;p1;p2;p3;class\r\n0;100;200;3;5\r\n9;8;7;6;1\r\n"), expected);
+        assert_eq!(
+            train("\u{feff}\"label\",\"p0\",\"p1\",\"p2\",\"p3\"\n5,0,100,200,3\n1,9,8,7,6\n"),
+            expected
+        );
+    }
+
+    #[test]
+    fn without_a_header_a_first_column_that_never_changes_is_a_pixel() {
+        let (pixels, labels) = train("0,100,200,3,5\n0,8,7,6,1\n");
+        assert_eq!(labels, Labels::Numbers(vec![5, 1]));
+        assert_eq!(pixels, [0, 100, 200, 3, 0, 8, 7, 6]);
+    }
+
+    #[test]
+    fn names_may_be_labels_and_real_numbers_pixels() {
+        let (pixels, labels) = train("label,p0,p1,p2,p3\ncat,0,0.5,1,0\ndog,1,1,1,1\n");
+        assert_eq!(labels, Labels::Names(vec!["cat".into(), "dog".into()]));
+        assert_eq!(pixels[..4], [0, 128, 255, 0]);
+    }
+
+    #[test]
+    fn damage_is_told_with_its_line() {
+        for (text, why) in [
+            ("label,p0,p1,p2,p3\n5,0,1,2,3\n1,9,8\n", "line 3 has 3 fields"),
+            ("label,p0,p1,p2,p3\n5,0,1,2,3\n1,9,x,7,6\n", "`x` is no number"),
+            ("p0,p1,p2,p3,p4\n5,0,1,2,3\n", "no column of labels"),
+            ("label,p0,p1,p2,p3\n5,0,1,2,nan\n", "finite"),
+        ] {
+            let error = open("train.csv", text).unwrap_err().to_string();
+            assert!(error.contains(why) && error.contains("train.csv"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_line_without_end_is_refused() {
+        let endless = "1,".repeat(MOST_LINE);
+        let error = open("train.csv", &format!("1,2,3,4,5\n{endless}")).unwrap_err().to_string();
+        assert!(error.contains("a line of more than"), "{error}");
+    }
+
+    #[test]
+    fn other_texts_are_no_tables() {
+        let dir = tempfile::tempdir().unwrap();
+        for text in [
+            "cat\ndog\n",
+            "a, b, c, d, e and others\nand more words, as, one, writes, them\n",
+            "{\"a\": [1,2,3,4,5,6]}",
+        ] {
+            fs::write(dir.path().join("notes"), text).unwrap();
+            assert!(!recognises(&Source::open(&dir.path().join("notes")).unwrap()), "{text}");
+        }
+    }
+}

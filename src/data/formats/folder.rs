@@ -1,0 +1,256 @@
+//! A folder of pictures: a folder a class, below folders of parts (`train/CLASS/*.png`) or not
+//! (`CLASS/*.jpg`), as torchvision's ImageFolder has them.
+
+use super::cache::{self, Listed};
+use super::classes::MOST_CLASSES;
+use super::options::OpenOptions;
+use super::part::Labels;
+use super::part::Part;
+use super::parts::{Parts, Role};
+use super::pictures::{Plan, SAMPLE, resized_note};
+use crate::data::decode::{decode_file, is_picture};
+use crate::data::{DataError, Images};
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+/// How deep pictures may lie below the folder of their class.
+const MOST_DEPTH: usize = 4;
+/// Most files of a folder.
+const MOST_FILES: usize = 10_000_000;
+/// Files of a folder that are looked at to see whether it holds pictures.
+const LOOKED_AT: usize = 20;
+/// Pictures that are told by name where they cannot be read.
+const TOLD: usize = 5;
+
+/// Files of one part: the folder of each class with its pictures.
+type Classes = BTreeMap<String, Vec<PathBuf>>;
+
+/// The folder that holds classes or parts: the one given, or one alone inside it, as archives
+/// unpack. `None` where there are no pictures in folders.
+pub(super) fn root_of(dir: &Path) -> Option<PathBuf> {
+    let mut root = dir.to_owned();
+    for _ in 0..MOST_DEPTH {
+        let folders = folders(&root).ok()?;
+        let classes = folders.iter().filter(|folder| holds_pictures(folder)).count();
+        let parts = folders
+            .iter()
+            .filter(|folder| role_of(folder).is_some())
+            .filter(|folder| {
+                self::folders(folder).is_ok_and(|inner| inner.iter().any(|f| holds_pictures(f)))
+            })
+            .count();
+        if classes > 1 || parts > 0 {
+            return Some(root);
+        }
+        let [only] = &folders[..] else { return None };
+        root.clone_from(only);
+    }
+    None
+}
+
+fn is_hidden(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    name.starts_with('.') || name == "__MACOSX"
+}
+
+fn entries(dir: &Path) -> Result<Vec<PathBuf>, DataError> {
+    let wrap = |source| DataError::Read { file: dir.into(), source };
+    let entries: Result<Vec<PathBuf>, _> =
+        fs::read_dir(dir).map_err(wrap)?.map(|entry| entry.map(|entry| entry.path())).collect();
+    let mut entries = entries.map_err(wrap)?;
+    entries.retain(|path| !is_hidden(path));
+    entries.sort_unstable();
+    Ok(entries)
+}
+
+fn folders(dir: &Path) -> Result<Vec<PathBuf>, DataError> {
+    Ok(entries(dir)?.into_iter().filter(|path| path.is_dir()).collect())
+}
+
+/// Whether one of the first files of a folder is a picture.
+fn holds_pictures(dir: &Path) -> bool {
+    let files = fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path());
+    let files = files.filter(|path| !is_hidden(path) && path.is_file());
+    files.take(LOOKED_AT).any(|file| {
+        let mut head = [0; 64];
+        let read = File::open(&file).and_then(|mut file| file.read(&mut head));
+        read.is_ok_and(|count| is_picture(&head[..count]))
+    })
+}
+
+/// The part that a folder is called after: `train`, `test`, `val` and the like.
+fn role_of(folder: &Path) -> Option<Role> {
+    let name = folder.file_name()?.to_string_lossy().to_lowercase();
+    let known = ["train", "training", "test", "testing", "val", "valid", "validation", "dev"];
+    let first = name.split(['_', '-', ' ']).next()?;
+    known.contains(&first).then(|| Role::of(first)).flatten()
+}
+
+/// Reads all pictures below a folder that [`root_of`] found, or takes them from the cache.
+pub(super) fn read(root: &Path, options: &OpenOptions) -> Result<Parts, DataError> {
+    let parts = list(root)?;
+    let mut names: Vec<String> =
+        parts.values().flat_map(|classes| classes.keys().cloned()).collect();
+    names.sort_unstable();
+    names.dedup();
+    // Numbers in their order, names in torchvision's.
+    if names.iter().all(|name| name.parse::<u64>().is_ok()) {
+        names.sort_by_key(|name| name.parse::<u64>().unwrap_or(u64::MAX));
+    }
+    if names.len() > MOST_CLASSES {
+        return Err(DataError::TooManyClasses { file: root.into(), classes: names.len() });
+    }
+    let mut files: Vec<(Role, usize, PathBuf)> = Vec::new();
+    for (role, classes) in parts {
+        for (name, paths) in classes {
+            let class = names.iter().position(|other| *other == name).unwrap_or(0);
+            files.extend(paths.into_iter().map(|path| (role, class, path)));
+        }
+    }
+    files.sort_unstable_by(|a, b| (a.0, a.1, &a.2).cmp(&(b.0, b.1, &b.2)));
+    let listed = Listed::of(root, files.iter().map(|(_, _, path)| path.as_path()), options);
+    if let Some(kept) = listed.as_ref().and_then(|listed| cache::load(listed, root)) {
+        return Ok(kept);
+    }
+    let read = decode(root, &files, names, options)?;
+    if let Some(listed) = listed {
+        cache::store(&listed, &read);
+    }
+    Ok(read)
+}
+
+/// The picture files of every part and class; other files are left out by their content later.
+fn list(root: &Path) -> Result<BTreeMap<Role, Classes>, DataError> {
+    let mut parts: BTreeMap<Role, Classes> = BTreeMap::new();
+    let folders = folders(root)?;
+    let has_parts =
+        folders.iter().any(|folder| role_of(folder).is_some() && !holds_pictures(folder));
+    let mut count = 0;
+    for folder in folders {
+        let classes = match (has_parts, role_of(&folder)) {
+            (true, None) => continue,
+            (true, Some(role)) => {
+                self::folders(&folder)?.into_iter().map(|class| (role, class)).collect()
+            }
+            (false, _) => vec![(Role::Train, folder)],
+        };
+        for (role, class) in classes {
+            let name = class.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let files = parts.entry(role).or_default().entry(name).or_default();
+            collect(&class, MOST_DEPTH, files)?;
+            count += files.len();
+            if count > MOST_FILES {
+                let problem = format!("holds more than {MOST_FILES} files");
+                return Err(DataError::Unsuitable {
+                    file: root.into(),
+                    problem,
+                    advice: "give a smaller part of it".into(),
+                });
+            }
+        }
+    }
+    for classes in parts.values_mut() {
+        classes.retain(|_, files| !files.is_empty());
+    }
+    Ok(parts)
+}
+
+fn collect(dir: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<(), DataError> {
+    for path in entries(dir)? {
+        // A link to a folder above would go round for ever.
+        if path.is_dir() {
+            if depth > 0 {
+                collect(&path, depth - 1, files)?;
+            }
+        } else if names_a_picture(&path) {
+            files.push(path);
+        }
+    }
+    Ok(())
+}
+
+/// Whether a file is meant as a picture: by its ending, else by its content.
+fn names_a_picture(path: &Path) -> bool {
+    const ENDINGS: [&str; 12] =
+        ["png", "jpg", "jpeg", "bmp", "gif", "webp", "tif", "tiff", "pgm", "ppm", "pbm", "pnm"];
+    let ending = path.extension().map(|ending| ending.to_string_lossy().to_lowercase());
+    if ending.is_some_and(|ending| ENDINGS.contains(&ending.as_str())) {
+        return true;
+    }
+    let mut head = [0; 64];
+    let read = File::open(path).and_then(|mut file| file.read(&mut head));
+    read.is_ok_and(|count| is_picture(&head[..count]))
+}
+
+fn decode(
+    root: &Path,
+    files: &[(Role, usize, PathBuf)],
+    names: Vec<String>,
+    options: &OpenOptions,
+) -> Result<Parts, DataError> {
+    let step = files.len().div_ceil(SAMPLE).max(1);
+    let sample = files.iter().step_by(step).map(|(_, _, path)| decode_file(path));
+    let Some(mut plan) = Plan::of(sample, options) else {
+        return Err(DataError::NoDataSet { dir: root.into() });
+    };
+    let sizes = files.iter().map(|(_, _, path)| fs::metadata(path).map_or(0, |about| about.len()));
+    plan.check(root, files.len(), sizes.sum())?;
+    let read = |(_, _, path): &(Role, usize, PathBuf)| decode_file(path);
+    let mut pictures = plan.decode(files, read, options);
+    if pictures.is_none() {
+        plan.channels = 3;
+        plan.check(root, files.len(), u64::MAX)?;
+        pictures = plan.decode(files, read, options);
+    }
+    let mut pictures = pictures.unwrap_or_default();
+    let mut parts = Parts { classes: Some(names), resized: true, ..Parts::default() };
+    parts.notes.extend(resized_note(pictures.resized, pictures.whole.len(), plan, options));
+    parts.notes.extend(broken_note(root, files, &pictures.broken));
+    let mut at = 0;
+    for role in Role::ALL {
+        let labels: Vec<i64> = pictures
+            .whole
+            .iter()
+            .filter(|&&index| files[index].0 == role)
+            .map(|&index| files[index].1 as i64)
+            .collect();
+        if labels.is_empty() {
+            continue;
+        }
+        // Files are ordered by part, so a part's pixels lie together.
+        let bytes = labels.len() * plan.bytes();
+        let pixels = if bytes == pictures.pixels.len() {
+            std::mem::take(&mut pictures.pixels)
+        } else {
+            pictures.pixels[at..at + bytes].to_vec()
+        };
+        at += bytes;
+        let (width, height) = plan.size;
+        let images = Images { width, height, channels: plan.channels, pixels, labels: Vec::new() };
+        parts.add(role, Part { file: root.into(), images, labels: Labels::Numbers(labels) })?;
+    }
+    Ok(parts)
+}
+
+fn broken_note(
+    root: &Path,
+    files: &[(Role, usize, PathBuf)],
+    broken: &[(usize, String)],
+) -> Option<String> {
+    let (first, why) = broken.first()?;
+    let name = |index: usize| {
+        files[index].2.strip_prefix(root).unwrap_or(&files[index].2).display().to_string()
+    };
+    if broken.len() == 1 {
+        return Some(format!("{} was left out: it {why}", name(*first)));
+    }
+    let names: Vec<String> = broken.iter().take(TOLD).map(|(index, _)| name(*index)).collect();
+    let more = if broken.len() > TOLD { ", …" } else { "" };
+    Some(format!(
+        "{} pictures were left out that cannot be decoded: {}{more} (the first {why})",
+        broken.len(),
+        names.join(", ")
+    ))
+}

@@ -1,0 +1,323 @@
+//! A data set of IDX files that lie beside each other, such as MNIST's four.
+
+use super::idx::{Content, content, read_images, read_labels};
+use super::options::OpenOptions;
+use super::part::Labels;
+use super::part::Part;
+use super::parts::{Parts, Role};
+use super::source::Source;
+use crate::data::DataError;
+use std::collections::BTreeMap;
+
+/// MNIST's four files, each plain or with `.gz` behind its name.
+pub const FILE_NAMES: [&str; 4] = [
+    "train-images-idx3-ubyte",
+    "train-labels-idx1-ubyte",
+    "t10k-images-idx3-ubyte",
+    "t10k-labels-idx1-ubyte",
+];
+
+pub(super) fn recognises(source: &Source) -> bool {
+    content(&source.head).is_some()
+}
+
+/// A file, and what its name and content say.
+struct File<'a> {
+    source: &'a Source,
+    content: Content,
+    role: Option<Role>,
+    /// The name without what tells parts, contents and packing apart: which data set it is of,
+    /// where several lie in a directory as EMNIST's six do.
+    set: String,
+}
+
+impl<'a> File<'a> {
+    fn of(source: &'a Source) -> Option<Self> {
+        let content = content(&source.head)?;
+        let name = source.name();
+        let words: Vec<&str> = name
+            .split(|c: char| !c.is_ascii_alphanumeric())
+            .filter(|word| {
+                let told =
+                    ["train", "test", "t10k", "val", "images", "labels", "idx", "ubyte", "int"];
+                !word.is_empty() && !told.iter().any(|told| word.starts_with(told))
+            })
+            .collect();
+        Some(Self { source, content, role: Role::of(&name), set: words.join("-") })
+    }
+}
+
+/// Files that lie beside `chosen` and belong to the same data set.
+pub(super) fn of_the_same_set(chosen: &Source, beside: Vec<Source>) -> Vec<Source> {
+    let Some(set) = File::of(chosen).map(|file| file.set) else { return beside };
+    beside.into_iter().filter(|s| File::of(s).is_some_and(|file| file.set == set)).collect()
+}
+
+/// Reads images and labels of all parts that the files have.
+pub(super) fn read(sources: &[Source], _: &OpenOptions) -> Result<Parts, DataError> {
+    let mut sets: BTreeMap<String, Vec<File>> = BTreeMap::new();
+    for file in sources.iter().filter_map(File::of) {
+        let files = sets.entry(file.set.clone()).or_default();
+        // The same file packed and unpacked, or in both spellings of its name.
+        let same = |other: &File| (other.content, other.role) == (file.content, file.role);
+        match files.iter_mut().find(|other| same(other) && file.role.is_some()) {
+            Some(other) if other.source.gzipped && !file.source.gzipped => *other = file,
+            Some(_) => {}
+            None => files.push(file),
+        }
+    }
+    let several = sets.len() > 1;
+    let whole = |files: &Vec<File>| {
+        [Content::Images, Content::Labels].iter().all(|c| files.iter().any(|f| f.content == *c))
+    };
+    let mut chosen: Vec<Vec<File>> = Vec::new();
+    let mut rest = Vec::new();
+    for (_, files) in sets {
+        if whole(&files) { chosen.push(files) } else { rest.extend(files) }
+    }
+    // Names may have nothing in common.
+    if chosen.is_empty() {
+        chosen.push(rest);
+    }
+    let Some(files) = chosen.pop() else { return Ok(Parts::default()) };
+    if let (Some(other), Some(file), true) =
+        (chosen.first().and_then(|f| f.first()), files.first(), several)
+    {
+        let problem = format!(
+            "is of another data set than {}, which lies beside it",
+            other.source.path.display()
+        );
+        return Err(file.source.unsuitable(
+            problem,
+            "give the file of images that is meant instead of the directory",
+        ));
+    }
+    pair_up(&files)
+}
+
+/// Images with their labels: by the part that their names speak of, or by how many they are.
+fn pair_up(files: &[File]) -> Result<Parts, DataError> {
+    let mut parts = Parts::default();
+    let mut unnamed = Vec::new();
+    let images = |role| files.iter().find(move |f| f.content == Content::Images && f.role == role);
+    let labels = |role| files.iter().find(move |f| f.content == Content::Labels && f.role == role);
+    for role in Role::ALL {
+        match (images(Some(role)), labels(Some(role))) {
+            (Some(images), Some(labels)) => {
+                *parts.slot(role) = Some(part(images.source, labels.source)?);
+            }
+            (Some(file), None) => return Err(missing(file, "images", "labels")),
+            (None, Some(file)) => return Err(missing(file, "labels", "images")),
+            (None, None) => {}
+        }
+    }
+    for file in files.iter().filter(|file| file.role.is_none()) {
+        unnamed.push(file);
+    }
+    let find = |content| unnamed.iter().filter(move |file| file.content == content);
+    match (find(Content::Images).count(), find(Content::Labels).count()) {
+        (0, 0) => {}
+        (1, 1) if parts.train.is_none() => {
+            let both = [Content::Images, Content::Labels].map(|content| find(content).next());
+            if let [Some(images), Some(labels)] = both {
+                parts.train = Some(part(images.source, labels.source)?);
+            }
+        }
+        _ => {
+            let file = unnamed[0];
+            return Err(file.source.unsuitable(
+                "its name does not say whether it is for training or testing",
+                format!("name the files {}", FILE_NAMES.join(", ")),
+            ));
+        }
+    }
+    // MNIST's four files are known to everybody: what lacks a half of them was not fetched whole.
+    let mnist = |name: &str| files.iter().any(|file| file.source.name().contains(name));
+    if parts.test.is_none()
+        && mnist("train-images-idx3")
+        && !mnist("t10k")
+        && parts.validation.is_none()
+        && let Some(file) = files.first().filter(|file| file.set.is_empty())
+    {
+        return Err(missing_name(file, FILE_NAMES[2].into()));
+    }
+    if parts.train.is_none() && mnist("t10k") {
+        return Err(missing_name(&files[0], FILE_NAMES[0].into()));
+    }
+    Ok(parts)
+}
+
+/// The error for a file without its other half.
+fn missing(file: &File, has: &str, lacks: &str) -> DataError {
+    let name = file.source.name().replace(has, lacks);
+    let name = match lacks {
+        "labels" => name.replace("idx3", "idx1"),
+        _ => name.replace("idx1", "idx3"),
+    };
+    missing_name(file, name)
+}
+
+fn missing_name(file: &File, name: String) -> DataError {
+    let beside = file.source.path.clone();
+    DataError::Missing { dir: beside.parent().unwrap_or(&beside).into(), name, beside }
+}
+
+fn part(image_source: &Source, label_source: &Source) -> Result<Part, DataError> {
+    let images = read_images(&image_source.path, image_source.reader()?)?;
+    let labels = read_labels(&label_source.path, label_source.reader()?)?;
+    let count = images.pixels.len() / images.pixels_per_image();
+    if labels.len() != count {
+        return Err(DataError::Counts {
+            image_file: image_source.path.clone(),
+            images: count,
+            label_file: label_source.path.clone(),
+            labels: labels.len(),
+        });
+    }
+    Ok(Part { file: label_source.path.clone(), images, labels: Labels::Numbers(labels) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::{Dataset, Images};
+    use flate2::{Compression, write::GzEncoder};
+    use std::fs;
+    use std::io::Write;
+
+    fn words(words: &[u32], body: &[u8]) -> Vec<u8> {
+        words.iter().flat_map(|w| w.to_be_bytes()).chain(body.iter().copied()).collect()
+    }
+
+    fn images(count: u32, side: u32) -> Vec<u8> {
+        let pixels: Vec<u8> = (0..count * side * side).map(|i| (i % 251) as u8).collect();
+        words(&[0x803, count, side, side], &pixels)
+    }
+
+    fn labels(labels: &[u8]) -> Vec<u8> {
+        words(&[0x801, labels.len() as u32], labels)
+    }
+
+    /// Twelve training and three test images of 8×8 in three classes.
+    fn small() -> tempfile::TempDir {
+        let dir = tempfile::tempdir().unwrap();
+        let write = |name: &str, bytes: Vec<u8>| fs::write(dir.path().join(name), bytes).unwrap();
+        write(FILE_NAMES[0], images(12, 8));
+        write(FILE_NAMES[1], labels(&[0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 1, 2]));
+        write(FILE_NAMES[2], images(3, 8));
+        write(FILE_NAMES[3], labels(&[2, 1, 0]));
+        dir
+    }
+
+    fn open(dir: &tempfile::TempDir) -> Result<Dataset, DataError> {
+        Dataset::open(dir.path(), &OpenOptions::default())
+    }
+
+    /// The error after a file was replaced.
+    fn error_with(name: &str, bytes: Vec<u8>) -> String {
+        let dir = small();
+        fs::write(dir.path().join(name), bytes).unwrap();
+        open(&dir).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn any_size_and_number_of_classes_is_read() {
+        let dir = small();
+        let data = open(&dir).unwrap();
+        assert_eq!([&data.train, &data.validation, &data.test].map(Images::len), [10, 2, 3]);
+        assert_eq!(data.classes, ["0", "1", "2"]);
+        assert_eq!(data.validation.labels, [1, 2]);
+        assert_eq!(data.validation.image(0)[0], (640 % 251) as u8);
+        assert_eq!(data.name, dir.path().file_name().unwrap().to_str().unwrap());
+    }
+
+    #[test]
+    fn gzip_is_recognised_by_content_and_class_names_are_read() {
+        let dir = small();
+        let plain = open(&dir).unwrap();
+        for (number, name) in FILE_NAMES.iter().enumerate() {
+            let bytes = fs::read(dir.path().join(name)).unwrap();
+            let mut gz = GzEncoder::new(Vec::new(), Compression::fast());
+            gz.write_all(&bytes).unwrap();
+            fs::remove_file(dir.path().join(name)).unwrap();
+            // Half of them without `.gz` in their names.
+            let ending = if number % 2 == 0 { ".gz" } else { "" };
+            fs::write(dir.path().join(format!("{name}{ending}")), gz.finish().unwrap()).unwrap();
+        }
+        fs::write(dir.path().join("classes.txt"), "T-shirt\nTrouser\nPullover\n").unwrap();
+        let data = open(&dir).unwrap();
+        assert_eq!(data.classes, ["T-shirt", "Trouser", "Pullover"]);
+        assert_eq!((data.train, data.test), (plain.train, plain.test));
+    }
+
+    #[test]
+    fn a_file_stands_for_its_data_set_and_several_are_told_apart() {
+        let dir = small();
+        let plain = open(&dir).unwrap();
+        for name in FILE_NAMES {
+            let emnist = |set: &str| {
+                name.replace("t10k", "test").replacen('t', &format!("emnist-{set}-t"), 1)
+            };
+            fs::copy(dir.path().join(name), dir.path().join(emnist("letters"))).unwrap();
+            fs::rename(dir.path().join(name), dir.path().join(emnist("digits"))).unwrap();
+        }
+        let error = open(&dir).unwrap_err().to_string();
+        assert!(error.contains("another data set") && error.contains("emnist-digits"), "{error}");
+        let file = dir.path().join("emnist-letters-train-images-idx3-ubyte");
+        let data = Dataset::open(&file, &OpenOptions::default()).unwrap();
+        assert_eq!((data.train, data.test), (plain.train, plain.test));
+    }
+
+    #[test]
+    fn a_torn_gzip_file_is_refused_by_name() {
+        let dir = small();
+        let mut gz = GzEncoder::new(Vec::new(), Compression::fast());
+        gz.write_all(&images(12, 8)).unwrap();
+        let whole = gz.finish().unwrap();
+        fs::remove_file(dir.path().join(FILE_NAMES[0])).unwrap();
+        let path = dir.path().join(format!("{}.gz", FILE_NAMES[0]));
+        for percent in 1..100 {
+            fs::write(&path, &whole[..whole.len() * percent / 100]).unwrap();
+            let error = open(&dir).unwrap_err().to_string();
+            assert!(error.contains("train-images-idx3-ubyte"), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_is_missing_is_named() {
+        for (name, other) in [(FILE_NAMES[3], "t10k-labels"), (FILE_NAMES[0], "train-images")] {
+            let dir = small();
+            fs::remove_file(dir.path().join(name)).unwrap();
+            let error = open(&dir).unwrap_err().to_string();
+            assert!(error.contains("no file ") && error.contains(other), "{error}");
+        }
+        let dir = small();
+        for name in &FILE_NAMES[2..] {
+            fs::remove_file(dir.path().join(name)).unwrap();
+        }
+        let error = open(&dir).unwrap_err().to_string();
+        assert!(error.contains("no file t10k-images-idx3-ubyte"), "{error}");
+        let error = Dataset::open("/no/such/place".as_ref(), &OpenOptions::default()).unwrap_err();
+        assert!(error.to_string().contains("/no/such/place"), "{error}");
+    }
+
+    #[test]
+    fn counts_and_sizes_that_differ_are_refused() {
+        let counts = error_with(FILE_NAMES[1], labels(&[0, 1, 2]));
+        assert!(counts.contains("12 images") && counts.contains("3 labels"), "{counts}");
+        let sizes = error_with(FILE_NAMES[2], images(3, 9));
+        assert!(sizes.contains("9×9") && sizes.contains("8×8"), "{sizes}");
+    }
+
+    #[test]
+    fn labels_outside_the_classes_are_refused() {
+        let test = error_with(FILE_NAMES[3], labels(&[2, 3, 0]));
+        assert!(test.contains("image 1 has label 3, outside the 3 classes"), "{test}");
+        let stray = error_with(FILE_NAMES[1], labels(&[0, 1, 2, 0, 1, 200, 0, 1, 2, 0, 1, 2]));
+        assert!(stray.contains("image 5 has label 200"), "{stray}");
+        let named = error_with("classes.txt", b"a\nb\n".to_vec());
+        assert!(named.contains("label 2, outside the 2 classes"), "{named}");
+        let unnamed = error_with("classes.txt", b"a\n".to_vec());
+        assert!(unnamed.contains("names 1 classes"), "{unnamed}");
+    }
+}

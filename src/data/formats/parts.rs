@@ -1,0 +1,333 @@
+//! From what a reader found to a data set: one size, labels from 0, and three parts.
+
+use super::classes::number_labels;
+use super::options::OpenOptions;
+use super::part::Part;
+use crate::data::dataset::last_sixth;
+use crate::data::orient;
+use crate::data::{DataError, Dataset, Images};
+use crate::rng::{Purpose, stream};
+use rand::seq::SliceRandom;
+
+/// Of images without a part for testing so many become one: one in seven, as of MNIST's 70,000.
+const TEST_SHARE: usize = 7;
+/// Of training images without a part for validation: one in six, as of MNIST's 60,000.
+const VALIDATION_SHARE: usize = 6;
+
+/// Which part of a data set something belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum Role {
+    Train,
+    Validation,
+    Test,
+}
+
+impl Role {
+    pub const ALL: [Self; 3] = [Self::Train, Self::Validation, Self::Test];
+
+    /// The part that a name speaks of, such as `train-00000-of-00001.parquet`, `x_test`, `t10k`,
+    /// `valid`.
+    pub fn of(name: &str) -> Option<Self> {
+        let name = name.to_lowercase();
+        let words: Vec<&str> = name.split(|c: char| !c.is_ascii_alphanumeric()).collect();
+        let any = |begin: &[&str]| {
+            words.iter().any(|word| begin.iter().any(|begin| word.starts_with(begin)))
+        };
+        if any(&["test", "t10k"]) || name.contains("test") {
+            Some(Self::Test)
+        } else if any(&["val", "dev"]) || name.contains("valid") {
+            Some(Self::Validation)
+        } else if any(&["train", "tr"]) || name.contains("train") || name.starts_with("data_batch")
+        {
+            Some(Self::Train)
+        } else {
+            None
+        }
+    }
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Train => "training",
+            Self::Validation => "validation",
+            Self::Test => "test",
+        }
+    }
+}
+
+/// All that a reader found.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Parts {
+    pub train: Option<Part>,
+    pub validation: Option<Part>,
+    pub test: Option<Part>,
+    /// Names of classes that the data set itself gives, in order of their labels.
+    pub classes: Option<Vec<String>>,
+    /// What was assumed or left out, a sentence each.
+    pub notes: Vec<String>,
+    /// Whether the images were already brought to the size asked for.
+    pub resized: bool,
+}
+
+impl Parts {
+    pub fn slot(&mut self, role: Role) -> &mut Option<Part> {
+        match role {
+            Role::Train => &mut self.train,
+            Role::Validation => &mut self.validation,
+            Role::Test => &mut self.test,
+        }
+    }
+
+    /// Adds images to a part, behind those it has.
+    ///
+    /// # Errors
+    /// Where they are of another size than those.
+    pub fn add(&mut self, role: Role, part: Part) -> Result<(), DataError> {
+        let Some(before) = self.slot(role) else {
+            *self.slot(role) = Some(part);
+            return Ok(());
+        };
+        check_size(&before.images, &part)?;
+        before.images.pixels.extend_from_slice(&part.images.pixels);
+        before.labels.append(part.labels);
+        Ok(())
+    }
+
+    /// The finished data set.
+    ///
+    /// # Errors
+    /// Where there are no images, sizes differ, or labels and classes do not go together.
+    pub fn finish(mut self, name: String, options: &OpenOptions) -> Result<Dataset, DataError> {
+        let mut notes = std::mem::take(&mut self.notes);
+        let (train, mut validation, mut test) = self.arrange(&mut notes);
+        let Some(mut train) = train else {
+            return Err(DataError::NoDataSet { dir: name.into() });
+        };
+        let mut parts: Vec<&mut Part> =
+            [Some(&mut train), validation.as_mut(), test.as_mut()].into_iter().flatten().collect();
+        if parts.iter().any(|part| part.images.channels == 3) {
+            for part in &mut parts {
+                orient::to_colour(&mut part.images);
+            }
+        }
+        if let (Some(size), false) = (options.size, self.resized) {
+            resize(&mut parts, size, &mut notes);
+        }
+        if options.transpose {
+            for part in &mut parts {
+                orient::transpose(&mut part.images);
+            }
+        }
+        let (first, rest) = parts.split_first().expect("the training images were put first");
+        rest.iter().try_for_each(|part| check_size(&first.images, part))?;
+        let classes = number_labels(&mut parts, self.classes)?;
+        let mut train = train.images;
+        let grouped = is_grouped(&train.labels);
+        if grouped {
+            train = shuffled(&train);
+        }
+        let test = if let Some(test) = test {
+            test.images
+        } else {
+            let (rest, test) = stratified(&train, TEST_SHARE, classes.len());
+            notes.push(format!(
+                "no test images were given: {} of {} were set aside, the same ones each time",
+                test.len(),
+                train.len()
+            ));
+            train = rest;
+            test
+        };
+        let (train, validation) = match validation {
+            Some(validation) => (train, validation.images),
+            None if grouped => stratified(&train, VALIDATION_SHARE, classes.len()),
+            None => last_sixth(train),
+        };
+        let mut data = Dataset { name, classes, train, validation, test, notes };
+        if let Some(hint) = orient::transposed_hint(&data.train).filter(|_| !options.transpose) {
+            data.notes.push(hint);
+        }
+        Ok(data)
+    }
+
+    /// Which images are for training, validation and testing.
+    fn arrange(&mut self, notes: &mut Vec<String>) -> (Option<Part>, Option<Part>, Option<Part>) {
+        match (self.train.take(), self.validation.take(), self.test.take()) {
+            // What people measure on is called `val` as often as `test`.
+            (Some(train), Some(validation), None) => {
+                notes.push("the validation images serve as test images; others are set aside of the training images for validation".into());
+                (Some(train), None, Some(validation))
+            }
+            (None, validation, Some(test)) => {
+                notes.push("there are only test images: they are divided into all parts".into());
+                (Some(test), validation, None)
+            }
+            (None, Some(validation), None) => {
+                notes.push(
+                    "there are only validation images: they are divided into all parts".into(),
+                );
+                (Some(validation), None, None)
+            }
+            parts => parts,
+        }
+    }
+}
+
+fn check_size(first: &Images, part: &Part) -> Result<(), DataError> {
+    let size = |images: &Images| (images.width, images.height);
+    if size(&part.images) == size(first) {
+        return Ok(());
+    }
+    let (found, expected) = (size(&part.images), size(first));
+    Err(DataError::Sizes { file: part.file.clone(), found, expected })
+}
+
+fn resize(parts: &mut [&mut Part], size: (usize, usize), notes: &mut Vec<String>) {
+    let mut from: Vec<(usize, usize)> =
+        parts.iter().map(|part| (part.images.width, part.images.height)).collect();
+    from.retain(|from| *from != size);
+    from.dedup();
+    for part in parts.iter_mut() {
+        orient::resize(&mut part.images, size);
+    }
+    if !from.is_empty() {
+        let from: Vec<String> = from.iter().map(|(w, h)| format!("{w}×{h}")).collect();
+        notes.push(format!(
+            "images of {} were resized to {}×{}",
+            from.join(" and "),
+            size.0,
+            size.1
+        ));
+    }
+}
+
+/// Whether images lie class by class, as folders have them: then neither the first nor the last
+/// ones are a fair sample.
+fn is_grouped(labels: &[u8]) -> bool {
+    let changes = labels.windows(2).filter(|pair| pair[0] != pair[1]).count();
+    let mut seen = [false; 256];
+    for &label in labels {
+        seen[usize::from(label)] = true;
+    }
+    let classes = seen.iter().filter(|seen| **seen).count();
+    labels.len() > 2 * classes && changes < 2 * classes
+}
+
+/// The images in another order, the same each time.
+fn shuffled(images: &Images) -> Images {
+    let mut order: Vec<usize> = (0..images.len()).collect();
+    order.shuffle(&mut stream(0, Purpose::Split, 0, 0));
+    images.select(&order)
+}
+
+/// Sets one in `share` of every class aside, drawn the same way each time, at least one where a
+/// class has two or more: the rest, and those.
+fn stratified(images: &Images, share: usize, classes: usize) -> (Images, Images) {
+    let mut of_class: Vec<Vec<usize>> = vec![Vec::new(); classes];
+    images.labels.iter().enumerate().for_each(|(at, &label)| of_class[usize::from(label)].push(at));
+    let mut aside = vec![false; images.len()];
+    for (class, mut members) in of_class.into_iter().enumerate() {
+        members.shuffle(&mut stream(0, Purpose::Split, share as u64, class as u64));
+        let count = (members.len() / share).max(usize::from(members.len() > 1));
+        members[..count].iter().for_each(|&at| aside[at] = true);
+    }
+    let pick = |wanted: bool| -> Vec<usize> {
+        (0..images.len()).filter(|&at| aside[at] == wanted).collect()
+    };
+    (images.select(&pick(false)), images.select(&pick(true)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::formats::part::Labels;
+
+    fn part(labels: &[i64], side: usize) -> Part {
+        let pixels = labels.iter().flat_map(|&l| vec![l as u8 * 10; side * side]).collect();
+        let images = Images { width: side, height: side, pixels, ..Images::default() };
+        Part { file: "data".into(), images, labels: Labels::Numbers(labels.to_vec()) }
+    }
+
+    fn finish(parts: Parts) -> Dataset {
+        parts.finish("data".into(), &OpenOptions::default()).unwrap()
+    }
+
+    #[test]
+    fn names_say_which_part_is_meant() {
+        for (name, role) in [
+            ("train-00000-of-00001.parquet", Some(Role::Train)),
+            ("emnist-letters-test-images-idx3-ubyte", Some(Role::Test)),
+            ("t10k-images-idx3-ubyte", Some(Role::Test)),
+            ("mnist_train.csv", Some(Role::Train)),
+            ("y_val", Some(Role::Validation)),
+            ("validation", Some(Role::Validation)),
+            ("data_batch_3.bin", Some(Role::Train)),
+            ("x", None),
+            ("images", None),
+        ] {
+            assert_eq!(Role::of(name), role, "{name}");
+        }
+    }
+
+    #[test]
+    fn parts_that_are_missing_are_set_aside_fairly_and_the_same_each_time() {
+        // Class by class, as folders come: 30 images of each of 4 classes.
+        let labels: Vec<i64> = (0..120).map(|at| at / 30).collect();
+        let parts = || Parts { train: Some(part(&labels, 2)), ..Parts::default() };
+        let data = finish(parts());
+        assert_eq!(data, finish(parts()));
+        for (images, each) in [(&data.test, 4), (&data.validation, 4), (&data.train, 22)] {
+            let counts = (0..4).map(|class| {
+                let labels = images.labels.iter();
+                labels.map(|&label| usize::from(label == class)).sum::<usize>()
+            });
+            assert_eq!(counts.collect::<Vec<_>>(), [each; 4]);
+            // Every image kept its label.
+            for at in 0..images.len() {
+                assert_eq!(images.image(at)[0], images.labels[at] * 10);
+            }
+        }
+        assert!(!is_grouped(&data.train.labels), "the first ones are of all classes");
+        assert!(data.notes.iter().any(|note| note.contains("no test images")), "{:?}", data.notes);
+    }
+
+    #[test]
+    fn mixed_training_images_give_their_last_sixth_as_the_book_does() {
+        let labels: Vec<i64> = (0..12).map(|at| at % 3).collect();
+        let data = finish(Parts {
+            train: Some(part(&labels, 2)),
+            test: Some(part(&[0, 1, 2], 2)),
+            ..Parts::default()
+        });
+        assert_eq!((data.train.len(), data.validation.labels), (10, vec![1, 2]));
+    }
+
+    #[test]
+    fn validation_images_alone_measure_the_test() {
+        let labels: Vec<i64> = (0..12).map(|at| at % 3).collect();
+        let data = finish(Parts {
+            train: Some(part(&labels, 2)),
+            validation: Some(part(&[2, 1, 0], 2)),
+            ..Parts::default()
+        });
+        assert_eq!((data.test.labels, data.validation.len()), (vec![2, 1, 0], 2));
+    }
+
+    #[test]
+    fn sizes_that_differ_are_told_or_brought_to_the_size_asked_for() {
+        let labels: Vec<i64> = (0..12).map(|at| at % 3).collect();
+        let parts = || Parts {
+            train: Some(part(&labels, 2)),
+            test: Some(part(&[0, 1, 2], 3)),
+            ..Parts::default()
+        };
+        let error = parts().finish("data".into(), &OpenOptions::default()).unwrap_err().to_string();
+        assert!(error.contains("3×3") && error.contains("--size 2x2"), "{error}");
+        let options = OpenOptions { size: Some((4, 5)), ..OpenOptions::default() };
+        let data = parts().finish("data".into(), &options).unwrap();
+        for images in [&data.train, &data.validation, &data.test] {
+            assert_eq!((images.width, images.height), (4, 5));
+            assert_eq!(images.pixels.len(), images.len() * 20);
+        }
+        assert!(data.notes[0].contains("2×2 and 3×3 were resized to 4×5"), "{:?}", data.notes);
+    }
+}

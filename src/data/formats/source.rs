@@ -1,0 +1,150 @@
+//! A file as it is looked at before it is read: its beginning, plain or gzipped.
+
+use crate::data::DataError;
+use crate::files;
+use flate2::read::MultiGzDecoder;
+use std::cell::Cell;
+use std::fs::File;
+use std::io::{self, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+/// Bytes of a file that are looked at to recognise it.
+const HEAD: u64 = 8 << 10;
+/// Compressed data may unpack to so much, whatever its size.
+const UNPACKED_FREELY: u64 = 64 << 20;
+/// Beyond that it may unpack to so many times its size; real images stay below 20.
+const MOST_RATIO: u64 = 100;
+const GZIP: [u8; 2] = [0x1f, 0x8b];
+
+/// A regular file that can be opened, and how it begins.
+#[derive(Clone, Debug)]
+pub(super) struct Source {
+    pub path: PathBuf,
+    /// Bytes of the file as it is on the disk.
+    pub len: u64,
+    /// Whether it is compressed with gzip, whatever its name says.
+    pub gzipped: bool,
+    /// Its first bytes, unpacked.
+    pub head: Vec<u8>,
+}
+
+impl Source {
+    pub fn open(path: &Path) -> Result<Self, DataError> {
+        let wrap = |source| DataError::Read { file: path.into(), source };
+        let (mut file, len) = files::read::open(path).map_err(wrap)?;
+        let mut head = Vec::new();
+        (&mut file).take(HEAD).read_to_end(&mut head).map_err(wrap)?;
+        let gzipped = head.starts_with(&GZIP);
+        if gzipped {
+            let mut unpacked = Vec::new();
+            // A gzip file that ends early still shows how it begins.
+            let _ = MultiGzDecoder::new(head.as_slice()).take(HEAD).read_to_end(&mut unpacked);
+            head = unpacked;
+        }
+        Ok(Self { path: path.into(), len, gzipped, head })
+    }
+
+    /// The file's bytes from the beginning, unpacked where it is gzipped.
+    pub fn reader(&self) -> Result<Box<dyn Read>, DataError> {
+        let file = File::open(&self.path)
+            .map_err(|source| DataError::Read { file: self.path.clone(), source })?;
+        let file = BufReader::with_capacity(128 << 10, file);
+        if !self.gzipped {
+            return Ok(Box::new(file));
+        }
+        let consumed = Rc::new(Cell::new(0));
+        let counted = Counted { inner: file, consumed: Rc::clone(&consumed) };
+        let unpacker = MultiGzDecoder::new(counted);
+        Ok(Box::new(Guarded { inner: unpacker, packed: move || consumed.get(), unpacked: 0 }))
+    }
+
+    /// The file's name in lower case, without `.gz`; for what a part is called, never for a format.
+    pub fn name(&self) -> String {
+        let name = self.path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
+        name.strip_suffix(".gz").map_or(name.clone(), String::from)
+    }
+
+    /// The error of a file of a known format that breaks off or contradicts itself.
+    pub fn damaged(&self, format: &'static str, problem: impl ToString) -> DataError {
+        DataError::Damaged { file: self.path.clone(), format, problem: problem.to_string() }
+    }
+
+    /// The error of a whole file that is not of use here.
+    pub fn unsuitable(&self, problem: impl ToString, advice: impl ToString) -> DataError {
+        DataError::Unsuitable {
+            file: self.path.clone(),
+            problem: problem.to_string(),
+            advice: advice.to_string(),
+        }
+    }
+}
+
+/// Counts the bytes that are read.
+struct Counted<R> {
+    inner: R,
+    consumed: Rc<Cell<u64>>,
+}
+
+impl<R: Read> Read for Counted<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.inner.read(buffer)?;
+        self.consumed.set(self.consumed.get() + count as u64);
+        Ok(count)
+    }
+}
+
+/// Unpacked data that ends with an error where it grows out of all proportion: a decompression
+/// bomb fills memory from a small file.
+pub(super) struct Guarded<R, F> {
+    pub inner: R,
+    /// Compressed bytes used so far, or in all.
+    pub packed: F,
+    pub unpacked: u64,
+}
+
+impl<R: Read, F: Fn() -> u64> Read for Guarded<R, F> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.inner.read(buffer)?;
+        self.unpacked += count as u64;
+        let packed = (self.packed)();
+        if self.unpacked > UNPACKED_FREELY.max(packed.saturating_mul(MOST_RATIO)) {
+            return Err(io::Error::other(format!(
+                "a decompression bomb: {packed} bytes unpack to more than {} MB",
+                self.unpacked >> 20
+            )));
+        }
+        Ok(count)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use flate2::{Compression, write::GzEncoder};
+    use std::io::Write;
+
+    #[test]
+    fn a_gzip_bomb_is_stopped_before_it_fills_memory() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("images");
+        let mut packer = GzEncoder::new(File::create(&file).unwrap(), Compression::fast());
+        let zeros = vec![0; 1 << 20];
+        (0..80).for_each(|_| packer.write_all(&zeros).unwrap());
+        packer.finish().unwrap();
+        let source = Source::open(&file).unwrap();
+        assert!(source.gzipped && source.head.iter().all(|&byte| byte == 0));
+        let mut room = vec![0; 1 << 20];
+        let mut reader = source.reader().unwrap();
+        let mut read = 0;
+        let error = loop {
+            match reader.read(&mut room) {
+                Ok(0) => panic!("{read} bytes came out"),
+                Ok(count) => read += count,
+                Err(error) => break error.to_string(),
+            }
+        };
+        assert!(error.contains("decompression bomb"), "{error}");
+        assert!(read as u64 <= UNPACKED_FREELY, "{read}");
+    }
+}

@@ -1,0 +1,220 @@
+//! Thrift's compact protocol, as far as parquet's metadata need it: structures are read as they
+//! come, whatever their fields are called.
+
+/// How deep structures may lie in one another.
+const MOST_DEPTH: usize = 24;
+/// Most values of one message.
+const MOST_VALUES: usize = 4_000_000;
+
+/// A value of any type.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Value {
+    Bool(bool),
+    Int(i64),
+    Double(f64),
+    Binary(Vec<u8>),
+    List(Vec<Value>),
+    Struct(Fields),
+}
+
+/// The fields of a structure by their numbers.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Fields(Vec<(i16, Value)>);
+
+impl Fields {
+    pub fn get(&self, id: i16) -> Option<&Value> {
+        self.0.iter().find(|(other, _)| *other == id).map(|(_, value)| value)
+    }
+
+    pub fn int(&self, id: i16) -> Option<i64> {
+        match self.get(id)? {
+            Value::Int(number) => Some(*number),
+            _ => None,
+        }
+    }
+
+    pub fn bool(&self, id: i16) -> Option<bool> {
+        match self.get(id)? {
+            Value::Bool(set) => Some(*set),
+            _ => None,
+        }
+    }
+
+    pub fn text(&self, id: i16) -> Option<String> {
+        match self.get(id)? {
+            Value::Binary(bytes) => Some(String::from_utf8_lossy(bytes).into_owned()),
+            _ => None,
+        }
+    }
+
+    pub fn list(&self, id: i16) -> &[Value] {
+        match self.get(id) {
+            Some(Value::List(values)) => values,
+            _ => &[],
+        }
+    }
+
+    pub fn fields(&self, id: i16) -> Option<&Fields> {
+        match self.get(id)? {
+            Value::Struct(fields) => Some(fields),
+            _ => None,
+        }
+    }
+}
+
+/// Reads one structure from the beginning of `bytes`; it and the number of bytes that it took.
+///
+/// # Errors
+/// In words, where it ends too early or is none.
+pub(super) fn read_struct(bytes: &[u8]) -> Result<(Fields, usize), String> {
+    let mut reader = Reader { bytes, at: 0, values: 0 };
+    let fields = reader.fields(0)?;
+    Ok((fields, reader.at))
+}
+
+struct Reader<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    values: usize,
+}
+
+impl Reader<'_> {
+    fn byte(&mut self) -> Result<u8, String> {
+        let byte = self.bytes.get(self.at).copied().ok_or("its metadata end too early")?;
+        self.at += 1;
+        Ok(byte)
+    }
+
+    /// An unsigned number of 7 bits a byte, lowest first.
+    fn varint(&mut self) -> Result<u64, String> {
+        let mut number = 0;
+        for shift in (0..64).step_by(7) {
+            let byte = self.byte()?;
+            number |= u64::from(byte & 0x7f) << shift;
+            if byte & 0x80 == 0 {
+                return Ok(number);
+            }
+        }
+        Err("its metadata hold a number that is too long".into())
+    }
+
+    fn zigzag(&mut self) -> Result<i64, String> {
+        let number = self.varint()?;
+        Ok((number >> 1).cast_signed() ^ -((number & 1).cast_signed()))
+    }
+
+    fn fields(&mut self, depth: usize) -> Result<Fields, String> {
+        let mut fields = Vec::new();
+        let mut id = 0_i16;
+        loop {
+            let head = self.byte()?;
+            let kind = head & 0x0f;
+            if kind == 0 {
+                return Ok(Fields(fields));
+            }
+            id = match head >> 4 {
+                0 => self.zigzag()? as i16,
+                step => id.wrapping_add(i16::from(step)),
+            };
+            let value = match kind {
+                1 => Value::Bool(true),
+                2 => Value::Bool(false),
+                kind => self.value(kind, depth)?,
+            };
+            fields.push((id, value));
+        }
+    }
+
+    fn value(&mut self, kind: u8, depth: usize) -> Result<Value, String> {
+        self.values += 1;
+        if depth > MOST_DEPTH || self.values > MOST_VALUES {
+            return Err("its metadata are too deep or too long".into());
+        }
+        match kind {
+            // In a list a truth value takes a byte.
+            1 | 2 => Ok(Value::Bool(self.byte()? == 1)),
+            3 => Ok(Value::Int(self.byte()?.cast_signed().into())),
+            4..=6 => Ok(Value::Int(self.zigzag()?)),
+            7 => {
+                let rest = self.bytes.get(self.at..).and_then(<[u8]>::first_chunk);
+                let number = f64::from_le_bytes(*rest.ok_or("its metadata end too early")?);
+                self.at += 8;
+                Ok(Value::Double(number))
+            }
+            8 => {
+                let length = self.varint()?;
+                let end =
+                    usize::try_from(length).ok().and_then(|length| self.at.checked_add(length));
+                let bytes = end.and_then(|end| self.bytes.get(self.at..end));
+                let bytes = bytes.ok_or("its metadata end too early")?.to_vec();
+                self.at += bytes.len();
+                Ok(Value::Binary(bytes))
+            }
+            9 | 10 => {
+                let head = self.byte()?;
+                let count = match head >> 4 {
+                    15 => self.varint()?,
+                    count => u64::from(count),
+                };
+                (0..count)
+                    .map(|_| self.value(head & 0x0f, depth + 1))
+                    .collect::<Result<_, _>>()
+                    .map(Value::List)
+            }
+            11 => {
+                let count = self.varint()?;
+                if count == 0 {
+                    return Ok(Value::List(Vec::new()));
+                }
+                let kinds = self.byte()?;
+                let mut values = Vec::new();
+                for _ in 0..count {
+                    values.push(self.value(kinds >> 4, depth + 1)?);
+                    values.push(self.value(kinds & 0x0f, depth + 1)?);
+                }
+                Ok(Value::List(values))
+            }
+            12 => Ok(Value::Struct(self.fields(depth + 1)?)),
+            other => Err(format!("its metadata hold a value of the unknown type {other}")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn fields_of_every_type_are_read() {
+        // 1: i32 −3, 2: true, 4: "ab", 5: [1, 2] of i32, 6: {1: i64 300}.
+        let bytes =
+            [0x15, 5, 0x11, 0x28, 2, b'a', b'b', 0x19, 0x25, 2, 4, 0x1c, 0x16, 0xd8, 4, 0, 0];
+        let (fields, length) = read_struct(&bytes).unwrap();
+        assert_eq!(length, bytes.len());
+        assert_eq!(fields.int(1), Some(-3));
+        assert_eq!(fields.bool(2), Some(true));
+        assert_eq!(fields.text(4).as_deref(), Some("ab"));
+        assert_eq!(fields.list(5), [Value::Int(1), Value::Int(2)]);
+        assert_eq!(fields.fields(6).and_then(|inner| inner.int(1)), Some(300));
+        for end in 0..bytes.len() {
+            assert!(read_struct(&bytes[..end]).is_err(), "cut at {end}");
+        }
+    }
+
+    #[test]
+    fn promises_of_many_values_and_of_depth_end() {
+        // A list of 2³² structures, each empty; and lists in lists.
+        let many = [0x19, 0xfc, 0xff, 0xff, 0xff, 0xff, 0x0f];
+        let zeros = vec![0; 5_000_000];
+        assert!(read_struct(&[&many[..], &zeros].concat()).is_err());
+        assert!(read_struct(&[&[0x19][..], &[0x19; 100]].concat()).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_refused_or_read_without_a_panic(bytes: Vec<u8>) {
+            let _ = read_struct(&bytes);
+        }
+    }
+}

@@ -1,0 +1,390 @@
+//! Python's pickles, read without running anything: a pickle is a program for a small machine with
+//! a stack, and the few of its instructions that would call Python functions only note down here
+//! what would be called with what.
+
+mod objects;
+
+use super::npy::ends;
+pub(super) use objects::{Id, Object, Pickle};
+use std::collections::HashMap;
+use std::io::Read;
+
+/// Most objects of a pickle.
+const MOST_OBJECTS: usize = 3_000_000;
+/// Most bytes of all texts and arrays together.
+const MOST_BYTES: u64 = 1 << 30;
+/// Longest line of the old text form.
+const MOST_LINE: usize = 1 << 20;
+
+struct Machine<R> {
+    reader: R,
+    objects: Vec<Object>,
+    stack: Vec<Id>,
+    marks: Vec<usize>,
+    memo: HashMap<u64, Id>,
+    bytes: u64,
+}
+
+/// Reads a pickle of any protocol.
+///
+/// # Errors
+/// In words, where it ends too early or is none.
+pub(super) fn read(reader: impl Read) -> Result<Pickle, String> {
+    let mut machine = Machine {
+        reader,
+        objects: Vec::new(),
+        stack: Vec::new(),
+        marks: Vec::new(),
+        memo: HashMap::new(),
+        bytes: 0,
+    };
+    while machine.step()? {}
+    let root = machine.pop()?;
+    Ok(Pickle { objects: machine.objects, root })
+}
+
+impl<R: Read> Machine<R> {
+    /// Follows one instruction; whether there are more.
+    #[allow(clippy::too_many_lines, reason = "a line or a few for each instruction")]
+    fn step(&mut self) -> Result<bool, String> {
+        let [code] = self.take()?;
+        match code {
+            b'.' => return Ok(false),
+            // Protocol, and the length of a frame.
+            0x80 => drop(self.take::<1>()?),
+            0x95 => drop(self.take::<8>()?),
+            b'(' => self.marks.push(self.stack.len()),
+            b'0' => drop(self.pop()?),
+            b'1' => drop(self.pop_mark()?),
+            b'2' => {
+                let top = self.top()?;
+                self.stack.push(top);
+            }
+            b'N' => self.push(Object::None)?,
+            0x88 | 0x89 => self.push(Object::Bool(code == 0x88))?,
+            b'I' | b'L' | b'F' => self.number_line(code)?,
+            b'J' => {
+                let number = i32::from_le_bytes(self.take()?);
+                self.push(Object::Int(number.into()))?;
+            }
+            b'K' => {
+                let [number] = self.take()?;
+                self.push(Object::Int(number.into()))?;
+            }
+            b'M' => {
+                let number = u16::from_le_bytes(self.take()?);
+                self.push(Object::Int(number.into()))?;
+            }
+            b'G' => {
+                let number = f64::from_be_bytes(self.take()?);
+                self.push(Object::Float(number))?;
+            }
+            0x8a | 0x8b => {
+                let length = if code == 0x8a { self.length::<1>()? } else { self.length::<4>()? };
+                let bytes = self.body(length)?;
+                self.push(Object::Int(long(&bytes)?))?;
+            }
+            b'S' | b'V' => {
+                let line = self.line()?;
+                let text = if code == b'S' { Object::Bytes(unescape(&line)) } else { text(line) };
+                self.push(text)?;
+            }
+            b'U' | b'C' => self.bytes_of::<1>()?,
+            b'T' | b'B' => self.bytes_of::<4>()?,
+            0x8e | 0x96 => self.bytes_of::<8>()?,
+            0x8c => self.text_of::<1>()?,
+            b'X' => self.text_of::<4>()?,
+            0x8d => self.text_of::<8>()?,
+            b']' | b')' | 0x8f => self.push(Object::Sequence(Vec::new()))?,
+            b'}' => self.push(Object::Dict(Vec::new()))?,
+            b'l' | b't' | 0x91 => {
+                let items = self.pop_mark()?;
+                self.push(Object::Sequence(items))?;
+            }
+            0x85..=0x87 => {
+                let count = usize::from(code - 0x84);
+                let first = self.stack.len().checked_sub(count).ok_or_else(underflow)?;
+                let items = self.stack.split_off(first);
+                self.push(Object::Sequence(items))?;
+            }
+            b'd' => {
+                let items = self.pop_mark()?;
+                self.push(Object::Dict(pairs(&items)))?;
+            }
+            b'a' => {
+                let item = self.pop()?;
+                self.extend(&[item])?;
+            }
+            b'e' | 0x90 => {
+                let items = self.pop_mark()?;
+                self.extend(&items)?;
+            }
+            b's' => {
+                let (value, key) = (self.pop()?, self.pop()?);
+                self.set(&[key, value])?;
+            }
+            b'u' => {
+                let items = self.pop_mark()?;
+                self.set(&items)?;
+            }
+            b'c' | b'i' | 0x93 => self.global(code)?,
+            b'R' | 0x81 | 0x92 | b'o' => self.call(code)?,
+            b'b' => {
+                let state = self.pop()?;
+                let object = self.top()?;
+                if let Object::Call { state: kept, .. } = &mut self.objects[object] {
+                    *kept = Some(state);
+                }
+            }
+            b'p' | b'q' | b'r' | 0x94 | b'g' | b'h' | b'j' => self.remember(code)?,
+            // An object that only the program which wrote the pickle knows.
+            b'P' => {
+                self.line()?;
+                self.push(Object::None)?;
+            }
+            b'Q' => {
+                self.pop()?;
+                self.push(Object::None)?;
+            }
+            0x98 => {}
+            _ => return Err(format!("has an unknown instruction {code:#04x}")),
+        }
+        Ok(true)
+    }
+
+    fn push(&mut self, object: Object) -> Result<(), String> {
+        if self.objects.len() >= MOST_OBJECTS {
+            return Err(format!("holds more than {MOST_OBJECTS} objects"));
+        }
+        self.stack.push(self.objects.len());
+        self.objects.push(object);
+        Ok(())
+    }
+
+    fn pop(&mut self) -> Result<Id, String> {
+        let floor = self.marks.last().copied().unwrap_or(0);
+        if self.stack.len() <= floor {
+            Err(underflow())
+        } else {
+            self.stack.pop().ok_or_else(underflow)
+        }
+    }
+
+    fn top(&self) -> Result<Id, String> {
+        self.stack.last().copied().ok_or_else(underflow)
+    }
+
+    fn pop_mark(&mut self) -> Result<Vec<Id>, String> {
+        let mark = self.marks.pop().ok_or_else(underflow)?;
+        if mark > self.stack.len() { Err(underflow()) } else { Ok(self.stack.split_off(mark)) }
+    }
+
+    fn take<const N: usize>(&mut self) -> Result<[u8; N], String> {
+        let mut bytes = [0; N];
+        self.reader.read_exact(&mut bytes).map_err(|error| ends(&error))?;
+        Ok(bytes)
+    }
+
+    /// A length of so many bytes.
+    fn length<const N: usize>(&mut self) -> Result<u64, String> {
+        let bytes: [u8; N] = self.take()?;
+        let mut word = [0; 8];
+        word[..N].copy_from_slice(&bytes);
+        Ok(u64::from_le_bytes(word))
+    }
+
+    fn body(&mut self, length: u64) -> Result<Vec<u8>, String> {
+        self.bytes = self.bytes.saturating_add(length);
+        if self.bytes > MOST_BYTES {
+            return Err(format!("holds more than {MOST_BYTES} bytes"));
+        }
+        let mut bytes = Vec::new();
+        let reader = &mut self.reader;
+        let found = reader.take(length).read_to_end(&mut bytes).map_err(|error| ends(&error))?;
+        if (found as u64) < length { Err("ends too early".into()) } else { Ok(bytes) }
+    }
+
+    fn bytes_of<const N: usize>(&mut self) -> Result<(), String> {
+        let length = self.length::<N>()?;
+        let bytes = self.body(length)?;
+        self.push(Object::Bytes(bytes))
+    }
+
+    fn text_of<const N: usize>(&mut self) -> Result<(), String> {
+        let length = self.length::<N>()?;
+        let bytes = self.body(length)?;
+        self.push(text(bytes))
+    }
+
+    fn line(&mut self) -> Result<Vec<u8>, String> {
+        let mut line = Vec::new();
+        loop {
+            match self.take()? {
+                [b'\n'] => return Ok(line),
+                [byte] if line.len() < MOST_LINE => line.push(byte),
+                _ => return Err("has an endless line".into()),
+            }
+        }
+    }
+
+    fn number_line(&mut self, code: u8) -> Result<(), String> {
+        let line = self.line()?;
+        let text = String::from_utf8_lossy(&line);
+        let wrong = || format!("has `{text}` for a number");
+        let object = match (code, text.as_ref()) {
+            (b'I', "00" | "01") => Object::Bool(text == "01"),
+            (b'F', _) => Object::Float(text.parse().map_err(|_| wrong())?),
+            _ => Object::Int(text.trim_end_matches('L').parse().map_err(|_| wrong())?),
+        };
+        self.push(object)
+    }
+
+    fn extend(&mut self, items: &[Id]) -> Result<(), String> {
+        let list = self.top()?;
+        match &mut self.objects[list] {
+            Object::Sequence(list) => list.extend_from_slice(items),
+            // Something whose own function would be called with them.
+            Object::Call { .. } => {}
+            _ => return Err("adds to what is no list".into()),
+        }
+        Ok(())
+    }
+
+    fn set(&mut self, items: &[Id]) -> Result<(), String> {
+        let dict = self.top()?;
+        match &mut self.objects[dict] {
+            Object::Dict(dict) => dict.extend(pairs(items)),
+            Object::Call { .. } => {}
+            _ => return Err("adds to what is no dictionary".into()),
+        }
+        Ok(())
+    }
+
+    fn global(&mut self, code: u8) -> Result<(), String> {
+        if code == 0x93 {
+            let (name, module) = (self.pop()?, self.pop()?);
+            let word = |object: &Object| match object {
+                Object::Text(text) => text.clone(),
+                Object::Bytes(bytes) => String::from_utf8_lossy(bytes).into_owned(),
+                _ => String::new(),
+            };
+            let global = format!("{}.{}", word(&self.objects[module]), word(&self.objects[name]));
+            return self.push(Object::Global(global));
+        }
+        let (module, name) = (self.line()?, self.line()?);
+        let global =
+            format!("{}.{}", String::from_utf8_lossy(&module), String::from_utf8_lossy(&name));
+        if code == b'c' {
+            return self.push(Object::Global(global));
+        }
+        let items = self.pop_mark()?;
+        self.push(Object::Global(global))?;
+        let function = self.pop()?;
+        self.push(Object::Sequence(items))?;
+        let arguments = self.pop()?;
+        self.push(Object::Call { function, arguments, state: None })
+    }
+
+    fn call(&mut self, code: u8) -> Result<(), String> {
+        if code == b'o' {
+            let mut items = self.pop_mark()?;
+            if items.is_empty() {
+                return Err(underflow());
+            }
+            let function = items.remove(0);
+            self.push(Object::Sequence(items))?;
+            let arguments = self.pop()?;
+            return self.push(Object::Call { function, arguments, state: None });
+        }
+        if code == 0x92 {
+            // Arguments with names are of no use here.
+            self.pop()?;
+        }
+        let (arguments, function) = (self.pop()?, self.pop()?);
+        self.push(Object::Call { function, arguments, state: None })
+    }
+
+    fn remember(&mut self, code: u8) -> Result<(), String> {
+        let decimal = |line: Vec<u8>| {
+            String::from_utf8_lossy(&line)
+                .parse()
+                .map_err(|_| "has no number for a memory".to_owned())
+        };
+        let place = match code {
+            b'p' | b'g' => decimal(self.line()?)?,
+            b'q' | b'h' => self.length::<1>()?,
+            b'r' | b'j' => self.length::<4>()?,
+            _ => self.memo.len() as u64,
+        };
+        if matches!(code, b'g' | b'h' | b'j') {
+            let id = self.memo.get(&place).copied().ok_or("refers to nothing")?;
+            self.stack.push(id);
+            return if self.stack.len() > MOST_OBJECTS { Err(underflow()) } else { Ok(()) };
+        }
+        let top = self.top()?;
+        if self.memo.len() >= MOST_OBJECTS {
+            return Err(format!("remembers more than {MOST_OBJECTS} objects"));
+        }
+        self.memo.insert(place, top);
+        Ok(())
+    }
+}
+
+fn underflow() -> String {
+    "is no whole pickle: it uses what it never made".into()
+}
+
+fn text(bytes: Vec<u8>) -> Object {
+    Object::Text(match String::from_utf8(bytes) {
+        Ok(text) => text,
+        Err(error) => String::from_utf8_lossy(error.as_bytes()).into_owned(),
+    })
+}
+
+fn pairs(items: &[Id]) -> Vec<(Id, Id)> {
+    items.chunks_exact(2).map(|pair| (pair[0], pair[1])).collect()
+}
+
+/// A whole number in two's complement, little-endian, of any length.
+fn long(bytes: &[u8]) -> Result<i64, String> {
+    if bytes.len() > 8 {
+        return Err("has a number of more than 64 bits".into());
+    }
+    let negative = bytes.last().is_some_and(|byte| byte & 0x80 != 0);
+    let mut word = if negative { [0xff; 8] } else { [0; 8] };
+    word[..bytes.len()].copy_from_slice(bytes);
+    Ok(i64::from_le_bytes(word))
+}
+
+/// The bytes that a quoted text of Python 2 stands for.
+fn unescape(line: &[u8]) -> Vec<u8> {
+    let inner = match line {
+        [b'\'', inner @ .., b'\''] | [b'"', inner @ .., b'"'] => inner,
+        all => all,
+    };
+    let mut bytes = Vec::with_capacity(inner.len());
+    let mut rest = inner.iter().copied();
+    while let Some(byte) = rest.next() {
+        if byte != b'\\' {
+            bytes.push(byte);
+            continue;
+        }
+        match rest.next() {
+            Some(b'n') => bytes.push(b'\n'),
+            Some(b't') => bytes.push(b'\t'),
+            Some(b'r') => bytes.push(b'\r'),
+            Some(b'x') => {
+                let digits = [rest.next(), rest.next()].map(|digit| {
+                    digit.and_then(|digit| char::from(digit).to_digit(16)).unwrap_or(0)
+                });
+                bytes.push((digits[0] * 16 + digits[1]) as u8);
+            }
+            Some(other) => bytes.push(other),
+            None => {}
+        }
+    }
+    bytes
+}
+
+#[cfg(test)]
+mod tests;

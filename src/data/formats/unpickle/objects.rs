@@ -1,0 +1,216 @@
+//! The objects of a pickle, and what they are: arrays of numpy, lists, texts.
+
+use super::super::arrays::{Array, Values};
+use super::super::npy::{Dtype, Header, Kind, read_values};
+use std::borrow::Cow;
+
+/// How deep objects may lie in one another where they are looked through.
+const MOST_DEPTH: usize = 16;
+
+/// The number of an object of a pickle.
+pub(in crate::data::formats) type Id = usize;
+
+/// An object of a pickle.
+#[derive(Clone, Debug)]
+pub(in crate::data::formats) enum Object {
+    None,
+    Bool(bool),
+    Int(i64),
+    Float(f64),
+    /// Bytes, and texts of Python 2.
+    Bytes(Vec<u8>),
+    Text(String),
+    /// A list, a tuple or a set.
+    Sequence(Vec<Id>),
+    Dict(Vec<(Id, Id)>),
+    /// A class or function, by module and name.
+    Global(String),
+    /// What calling a class or function would make.
+    Call {
+        function: Id,
+        arguments: Id,
+        state: Option<Id>,
+    },
+}
+
+/// All objects of a pickle, and which of them it stands for.
+#[derive(Debug)]
+pub(in crate::data::formats) struct Pickle {
+    pub(super) objects: Vec<Object>,
+    pub(super) root: Id,
+}
+
+impl Pickle {
+    pub fn root(&self) -> &Object {
+        &self.objects[self.root]
+    }
+
+    pub fn get(&self, id: Id) -> &Object {
+        &self.objects[id]
+    }
+
+    /// A text, whether Python 2 or 3 wrote it.
+    pub fn text(&self, id: Id) -> Option<String> {
+        match self.get(id) {
+            Object::Text(text) => Some(text.clone()),
+            Object::Bytes(bytes) => Some(String::from_utf8_lossy(bytes).into_owned()),
+            _ => None,
+        }
+    }
+
+    fn int(&self, id: Id) -> Option<i64> {
+        match self.get(id) {
+            Object::Int(number) => Some(*number),
+            Object::Bool(set) => Some(i64::from(*set)),
+            _ => None,
+        }
+    }
+
+    fn items(&self, id: Id) -> Option<&[Id]> {
+        match self.get(id) {
+            Object::Sequence(items) => Some(items),
+            _ => None,
+        }
+    }
+
+    /// What kind of thing it is, for people to read.
+    pub fn describe(&self, id: Id) -> String {
+        match self.get(id) {
+            Object::Dict(entries) => {
+                let keys: Vec<String> =
+                    entries.iter().take(8).filter_map(|(key, _)| self.text(*key)).collect();
+                format!("a dictionary with the keys {}", keys.join(", "))
+            }
+            Object::Sequence(items) => format!("a list or tuple of {} items", items.len()),
+            Object::Call { function, .. } => match self.get(*function) {
+                Object::Global(name) => format!("an object of {name}"),
+                _ => "an object".into(),
+            },
+            Object::Global(name) => format!("the class or function {name}"),
+            _ => "a single value".into(),
+        }
+    }
+
+    /// An object as an array: one of numpy, or a list of numbers, texts or rows of numbers.
+    ///
+    /// # Errors
+    /// In words, where an array of numpy is damaged.
+    pub fn array(&self, id: Id) -> Result<Option<Array>, String> {
+        match self.get(id) {
+            Object::Call { .. } => self.numpy(id, 0),
+            Object::Sequence(items) if !items.is_empty() => Ok(self.list(items)),
+            _ => Ok(None),
+        }
+    }
+
+    fn list(&self, items: &[Id]) -> Option<Array> {
+        let shape = vec![items.len()];
+        if let Some(texts) = items.iter().map(|&id| self.text(id)).collect::<Option<Vec<_>>>() {
+            return Some(Array { shape, values: Values::Texts(texts) });
+        }
+        if let Some(numbers) = items.iter().map(|&id| self.number(id)).collect::<Option<Vec<_>>>() {
+            return Some(Array { shape, values: Values::Numbers(numbers) });
+        }
+        let rows: Vec<Vec<f64>> = items
+            .iter()
+            .map(|&row| self.items(row)?.iter().map(|&id| self.number(id)).collect())
+            .collect::<Option<_>>()?;
+        let columns = rows.first()?.len();
+        let even = rows.iter().all(|row| row.len() == columns);
+        even.then(|| Array {
+            shape: vec![rows.len(), columns],
+            values: Values::Numbers(rows.concat()),
+        })
+    }
+
+    fn number(&self, id: Id) -> Option<f64> {
+        match self.get(id) {
+            Object::Float(number) => Some(*number),
+            // A scalar of numpy: its type and its bytes.
+            Object::Call { function, arguments, .. } if self.is_called(*function, &["scalar"]) => {
+                let [dtype, bytes] = self.items(*arguments)? else { return None };
+                let (dtype, bytes) = (self.dtype(*dtype)?, self.bytes(*bytes, 0)?);
+                (bytes.len() == dtype.size).then(|| dtype.number(&bytes))
+            }
+            _ => self.int(id).map(|number| number as f64),
+        }
+    }
+
+    /// Whether a global of numpy (whose modules were renamed over the years) has one of the names.
+    fn is_called(&self, function: Id, names: &[&str]) -> bool {
+        let Object::Global(global) = self.get(function) else { return false };
+        let known = global.starts_with("numpy.") || global.starts_with("_codecs.");
+        known && global.rsplit('.').next().is_some_and(|name| names.contains(&name))
+    }
+
+    fn numpy(&self, id: Id, depth: usize) -> Result<Option<Array>, String> {
+        let Object::Call { function, arguments, state } = self.get(id) else { return Ok(None) };
+        let arguments = self.items(*arguments).unwrap_or_default();
+        let parts = if self.is_called(*function, &["_reconstruct"]) {
+            let state = state.and_then(|state| self.items(state)).unwrap_or_default();
+            let [_, shape, dtype, fortran, bytes] = state else { return Ok(None) };
+            Some((*shape, *dtype, self.int(*fortran) == Some(1), *bytes))
+        } else if self.is_called(*function, &["_frombuffer"]) {
+            let [bytes, dtype, shape, order] = arguments else { return Ok(None) };
+            let fortran = self.text(*order).is_some_and(|order| order == "F");
+            Some((*shape, *dtype, fortran, *bytes))
+        } else {
+            None
+        };
+        let Some((shape, dtype, fortran, bytes)) = parts else { return Ok(None) };
+        let sizes = self.items(shape).unwrap_or_default();
+        let shape: Option<Vec<usize>> = sizes
+            .iter()
+            .map(|&size| self.int(size).and_then(|size| usize::try_from(size).ok()))
+            .collect();
+        let (Some(shape), Some(dtype)) = (shape, self.dtype(dtype)) else {
+            return Err("holds an array of a type or shape that cannot be read".into());
+        };
+        let bytes = self.bytes(bytes, depth).ok_or("holds an array without its bytes")?;
+        let header = Header { dtype, shape, fortran };
+        if header.count()?.saturating_mul(dtype.size) != bytes.len() {
+            return Err(format!(
+                "holds an array of {} bytes whose shape is {:?}",
+                bytes.len(),
+                header.shape
+            ));
+        }
+        read_values(&header, &mut &*bytes).map(Some)
+    }
+
+    fn bytes(&self, id: Id, depth: usize) -> Option<Cow<'_, [u8]>> {
+        if depth > MOST_DEPTH {
+            return None;
+        }
+        match self.get(id) {
+            Object::Bytes(bytes) => Some(Cow::Borrowed(bytes)),
+            // Python 3 writes bytes of old protocols as `_codecs.encode(text, "latin1")`; and a
+            // bytearray as a call with bytes.
+            Object::Call { function, arguments, .. } => {
+                let first = *self.items(*arguments)?.first()?;
+                if let (Object::Text(text), true) =
+                    (self.get(first), self.is_called(*function, &["encode"]))
+                {
+                    return text
+                        .chars()
+                        .map(|c| u8::try_from(u32::from(c)).ok())
+                        .collect::<Option<Vec<u8>>>()
+                        .map(Cow::Owned);
+                }
+                self.bytes(first, depth + 1)
+            }
+            _ => None,
+        }
+    }
+
+    fn dtype(&self, id: Id) -> Option<Dtype> {
+        let Object::Call { function, arguments, state } = self.get(id) else { return None };
+        if !self.is_called(*function, &["dtype"]) {
+            return None;
+        }
+        let text = self.text(*self.items(*arguments)?.first()?)?;
+        let dtype = Dtype::parse(&text).ok().filter(|dtype| dtype.kind != Kind::Unicode)?;
+        let order = state.and_then(|state| self.text(*self.items(state)?.get(1)?));
+        Some(Dtype { big_endian: order.is_some_and(|order| order == ">"), ..dtype })
+    }
+}

@@ -1,0 +1,122 @@
+//! What a data set is like: counts, duplicates, classes that are missing.
+
+use super::{Dataset, Images};
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+/// What is told of a data set besides its images.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Summary {
+    /// Images of every class (row) for training, validation and testing.
+    pub counts: Vec<[usize; 3]>,
+    /// Images that equal an earlier one, in whatever part.
+    pub duplicates: usize,
+    /// Of them those with another label than the earlier one.
+    pub contradictions: usize,
+    /// Test images that equal a training or validation image: what is measured on them is too good.
+    pub leaked: usize,
+    /// Images of a single shade.
+    pub blank: usize,
+}
+
+impl Summary {
+    /// Looks at every image of a data set once.
+    #[must_use]
+    pub fn of(data: &Dataset) -> Self {
+        let parts = [&data.train, &data.validation, &data.test];
+        let mut counts = vec![[0; 3]; data.classes.len()];
+        for (part, images) in parts.iter().enumerate() {
+            images.labels.iter().for_each(|&label| counts[usize::from(label)][part] += 1);
+        }
+        let mut summary = Self { counts, duplicates: 0, contradictions: 0, leaked: 0, blank: 0 };
+        // The first of equal images, by the hash of its pixels; hashes alone could lie.
+        let mut seen: HashMap<u64, Vec<(usize, usize)>> = HashMap::new();
+        for (part, images) in parts.iter().enumerate() {
+            for index in 0..images.len() {
+                let image = images.image(index);
+                summary.blank += usize::from(image.iter().all(|&pixel| pixel == image[0]));
+                let same = seen.entry(hash(image)).or_default();
+                match same.iter().find(|&&(part, other)| parts[part].image(other) == image) {
+                    None => same.push((part, index)),
+                    Some(&(first, other)) => {
+                        summary.duplicates += 1;
+                        let contradicts = parts[first].labels[other] != images.labels[index];
+                        summary.contradictions += usize::from(contradicts);
+                        summary.leaked += usize::from(part == 2 && first < 2);
+                    }
+                }
+            }
+        }
+        summary
+    }
+
+    /// The classes that a part (0 training, 1 validation, 2 test) has no image of, where it has
+    /// images at all.
+    #[must_use]
+    pub fn missing(&self, part: usize) -> Vec<usize> {
+        if self.counts.iter().all(|count| count[part] == 0) {
+            return Vec::new();
+        }
+        (0..self.counts.len()).filter(|&class| self.counts[class][part] == 0).collect()
+    }
+}
+
+fn hash(image: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    image.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// The first images of every class for a contact sheet, at most `each`; training images before
+/// others.
+#[must_use]
+pub fn first_of_each_class(data: &Dataset, each: usize) -> Vec<Images> {
+    (0..data.classes.len())
+        .map(|class| {
+            let mut chosen = Images { pixels: Vec::new(), labels: Vec::new(), ..data.train };
+            for images in [&data.train, &data.validation, &data.test] {
+                let left = each - chosen.len();
+                let members =
+                    (0..images.len()).filter(|&at| usize::from(images.labels[at]) == class);
+                let more = images.select(&members.take(left).collect::<Vec<_>>());
+                chosen.pixels.extend(more.pixels);
+                chosen.labels.extend(more.labels);
+            }
+            chosen
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn images(shades: &[(u8, u8)]) -> Images {
+        Images {
+            width: 2,
+            height: 1,
+            pixels: shades.iter().flat_map(|&(shade, _)| [shade, 7]).collect(),
+            labels: shades.iter().map(|&(_, label)| label).collect(),
+            ..Images::default()
+        }
+    }
+
+    #[test]
+    fn duplicates_leaks_and_missing_classes_are_counted() {
+        let data = Dataset {
+            classes: vec!["a".into(), "b".into(), "c".into()],
+            train: images(&[(1, 0), (2, 1), (1, 0), (7, 0)]),
+            validation: images(&[(3, 2)]),
+            test: images(&[(2, 0), (9, 1)]),
+            ..Dataset::default()
+        };
+        let summary = Summary::of(&data);
+        assert_eq!(summary.counts, [[3, 0, 1], [1, 0, 1], [0, 1, 0]]);
+        assert_eq!((summary.duplicates, summary.contradictions, summary.leaked), (2, 1, 1));
+        assert_eq!(summary.blank, 1);
+        assert_eq!([0, 1, 2].map(|part| summary.missing(part)), [vec![2], vec![0, 1], vec![2]]);
+        let first = first_of_each_class(&data, 2);
+        assert_eq!(first.iter().map(Images::len).collect::<Vec<_>>(), [2, 2, 1]);
+        assert_eq!(first[1].pixels, [2, 7, 9, 7]);
+    }
+}

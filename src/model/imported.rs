@@ -1,0 +1,346 @@
+//! Networks from other programs: safetensors without this program's metadata, such as a PyTorch
+//! `state_dict`.
+//!
+//! PyTorch names tensors after modules (`0.weight`, `conv1.bias`, `bn1.running_mean`) and orders a
+//! linear layer's weights [out, in], a convolution's [out, in, height, width]. What the file does
+//! not say is taken from its metadata where they have it (`layers`, `activation`, `mean`, `std`,
+//! `classes`, `size`), else assumed, and what was assumed is told.
+
+mod fill;
+mod modules;
+
+use super::load_options::{LoadOptions, parse_numbers};
+use super::{Members, Model, ModelError};
+use crate::nn::{Activation, Cost, Init, Real};
+use crate::spec::Spec;
+use crate::spec::build::skeleton;
+use safetensors::SafeTensors;
+use serde::Deserialize;
+use serde::de::IntoDeserializer;
+use serde::de::value::{Error as NameError, StrDeserializer};
+use std::collections::HashMap;
+use std::path::Path;
+
+use fill::{fill, normalize};
+use modules::{Found, Module, NaturalOrder, in_order, modules, understand};
+
+/// What PyTorch and Keras add to a variance before they divide by its root.
+const EPSILON: f64 = 1e-5;
+/// Largest image side that is looked for.
+const MOST_SIDE: usize = 1024;
+const ADVICE: &str = "give --layers, such as --layers conv20x5-pool2-dense100-softmax10";
+
+/// Reads a network of another program. The model, and what was assumed of it, a sentence each.
+pub(super) fn decode(
+    file: &Path,
+    tensors: &SafeTensors,
+    metadata: &HashMap<String, String>,
+    options: &LoadOptions,
+) -> Result<(Model, Vec<String>), ModelError> {
+    let modules = modules(file, tensors)?;
+    let options = with_metadata(options, metadata)
+        .map_err(|problem| ModelError::Broken { file: file.into(), problem })?;
+    let import = |problem| ModelError::Import { file: file.into(), problem };
+    build(modules, &options).map_err(import)
+}
+
+/// What was said, and behind it what the file's metadata say.
+fn with_metadata(
+    options: &LoadOptions,
+    metadata: &HashMap<String, String>,
+) -> Result<LoadOptions, String> {
+    let mut all = options.clone();
+    let text =
+        |key: &str| metadata.get(key).map(|text| text.trim()).filter(|text| !text.is_empty());
+    let wrong = |key: &str, text: &str| format!("its metadata say `{key}` is `{text}`");
+    all.layers = all.layers.or_else(|| text("layers").map(String::from));
+    if let (None, Some(name)) = (all.activation, text("activation")) {
+        all.activation = Some(activation_of(name).ok_or_else(|| wrong("activation", name))?);
+    }
+    for (key, numbers) in [("mean", &mut all.mean), ("std", &mut all.std)] {
+        if let (true, Some(given)) = (numbers.is_empty(), text(key)) {
+            let given = given.trim_matches(['[', ']', '(', ')']);
+            let given = given.trim_end_matches(',');
+            *numbers = parse_numbers(given).map_err(|_| wrong(key, given))?;
+        }
+    }
+    if let (None, Some(names)) = (&all.classes, text("classes")) {
+        all.classes = Some(names.split(',').map(|name| name.trim().to_owned()).collect());
+    }
+    if let (None, Some(size)) = (all.size, text("size")) {
+        let sides =
+            size.split_once('x').and_then(|(w, h)| Some((w.parse().ok()?, h.parse().ok()?)));
+        all.size = Some(sides.ok_or_else(|| wrong("size", size))?);
+    }
+    Ok(all)
+}
+
+fn activation_of(name: &str) -> Option<Activation> {
+    let lower = name.to_lowercase();
+    let name: StrDeserializer<NameError> = lower.as_str().into_deserializer();
+    Activation::deserialize(name).ok()
+}
+
+fn build(modules: Vec<Module>, options: &LoadOptions) -> Result<(Model, Vec<String>), String> {
+    let mut notes = Vec::new();
+    let found: Vec<Found> = modules.into_iter().map(understand).collect::<Result<_, _>>()?;
+    let mut layers = in_order(found, &mut notes)?;
+    if layers.iter().all(|layer| matches!(layer, Found::Normalization { .. })) {
+        return Err("it holds no linear layer".into());
+    }
+    let has_convolutions = layers.iter().any(|layer| matches!(layer, Found::Convolution { .. }));
+    let outputs = match layers.last() {
+        Some(Found::Linear { units, .. }) => *units,
+        _ => return Err("its last layer is no linear layer, whose outputs could be classes".into()),
+    };
+    let (activation, text) = recipe(&layers, has_convolutions, options, &mut notes)?;
+    let norms = text.split('-').filter(|part| part.trim() == "norm").count();
+    place_normalizations(&mut layers, norms, &mut notes)?;
+    let (image, channels) = image_of(&layers, &text, options, &mut notes)?;
+    let softmax = text.contains("softmax");
+    let sigmoid_all = activation == Activation::Sigmoid && !softmax;
+    let cost = if sigmoid_all { Cost::CrossEntropy } else { Cost::LogLikelihood };
+    let classes = match &options.classes {
+        Some(classes) if classes.len() == outputs => classes.clone(),
+        Some(classes) => {
+            return Err(format!(
+                "{} classes were named, but it has {outputs} outputs",
+                classes.len()
+            ));
+        }
+        None => {
+            notes
+                .push(format!("classes are called 0 to {}; --classes says otherwise", outputs - 1));
+            (0..outputs).map(|class| class.to_string()).collect()
+        }
+    };
+    let spec = Spec { layers: text, activation, cost, init: Init::Scaled, ..Spec::default() };
+    let mut network =
+        skeleton(&spec, image, channels, classes.len()).map_err(|error| error.to_string())?;
+    let mut layers = layers.into_iter();
+    let mut before = crate::spec::build::image_shape(image, channels);
+    for (index, layer) in network.layers.iter_mut().enumerate() {
+        fill(layer, before, &mut layers)
+            .map_err(|problem| format!("layer {}: {problem}", index + 1))?;
+        before = layer.output();
+    }
+    if let Some(left) = layers.next() {
+        return Err(format!("its layers have no place for the module {}", left.name()));
+    }
+    normalize(&mut network.layers, channels, options, &mut notes)?;
+    let members = Members::one(spec, network);
+    Ok((Model { members, image, channels, classes, epoch: 0 }, notes))
+}
+
+/// Activation and layers: what was said, or what is usual.
+fn recipe(
+    layers: &[Found],
+    has_convolutions: bool,
+    options: &LoadOptions,
+    notes: &mut Vec<String>,
+) -> Result<(Activation, String), String> {
+    let hidden =
+        layers.iter().filter(|layer| !matches!(layer, Found::Normalization { .. })).count() > 1;
+    let activation = options.activation.unwrap_or_else(|| {
+        let assumed = if has_convolutions { Activation::Relu } else { Activation::Sigmoid };
+        if hidden {
+            let name = if has_convolutions { "relu" } else { "sigmoid" };
+            notes.push(format!("the activation of its hidden layers is assumed to be {name}; --activation says otherwise"));
+        }
+        assumed
+    });
+    if let Some(text) = &options.layers {
+        return Ok((activation, text.clone()));
+    }
+    if has_convolutions {
+        return Err(format!(
+            "it has convolutions, and where they pool the tensors do not say; {ADVICE}"
+        ));
+    }
+    let mut sizes = Vec::new();
+    for layer in layers {
+        if let Found::Linear { inputs, units, name, .. } = layer {
+            if let Some(&before) = sizes.last()
+                && before != *inputs
+            {
+                return Err(format!(
+                    "its module {name} takes {inputs} inputs behind {before} outputs; {ADVICE}"
+                ));
+            }
+            if sizes.is_empty() {
+                sizes.push(*inputs);
+            }
+            sizes.push(*units);
+        }
+    }
+    let text: Vec<String> = sizes.iter().map(usize::to_string).collect();
+    let text = text.join(",");
+    notes.push(format!(
+        "its layers are {text} by the shapes of its tensors; --layers says otherwise"
+    ));
+    Ok((activation, text))
+}
+
+/// Folds normalizations that stand directly behind a layer into it, which gives the same outputs
+/// with fewer layers; where the text has a layer `norm` for them, that one then changes nothing.
+/// Others, behind an activation, stay for such a layer.
+fn place_normalizations(
+    layers: &mut Vec<Found>,
+    norms: usize,
+    notes: &mut Vec<String>,
+) -> Result<(), String> {
+    let count = layers.iter().filter(|layer| matches!(layer, Found::Normalization { .. })).count();
+    if norms != 0 && norms != count {
+        return Err(format!(
+            "it has {count} batch normalizations, but the layers have {norms} `norm`"
+        ));
+    }
+    let mut folded = 0;
+    let mut placed: Vec<Found> = Vec::new();
+    for layer in std::mem::take(layers) {
+        let Found::Normalization { name, factor, addend } = &layer else {
+            placed.push(layer);
+            continue;
+        };
+        let own = NaturalOrder(name.clone()).place();
+        let directly = placed.last().is_some_and(|before| {
+            match (own, NaturalOrder(before.name().into()).place()) {
+                (Some((_, own)), Some((_, before))) => own == before + 1,
+                // Names like bn1 and conv1: the usual order is convolution, normalization, relu.
+                _ => true,
+            }
+        });
+        match placed.last_mut().filter(|before| directly && before.width() == factor.len()) {
+            Some(Found::Linear { units, weights, biases, .. }) => {
+                let units = *units;
+                weights
+                    .iter_mut()
+                    .enumerate()
+                    .for_each(|(at, weight)| *weight *= factor[at % units]);
+                scale(biases, factor, addend);
+            }
+            Some(Found::Convolution { shape, weights, biases, .. }) => {
+                let size = shape[1] * shape[2] * shape[3];
+                weights
+                    .iter_mut()
+                    .enumerate()
+                    .for_each(|(at, weight)| *weight *= factor[at / size]);
+                scale(biases, factor, addend);
+            }
+            _ if norms == 0 => {
+                return Err(format!(
+                    "its batch normalization {name} stands behind an activation; write `norm` in --layers where it is"
+                ));
+            }
+            _ => {
+                placed.push(layer);
+                continue;
+            }
+        }
+        folded += 1;
+        if norms > 0 {
+            // The layer `norm` of the text stays, and changes nothing.
+            let maps = factor.len();
+            placed.push(Found::Normalization {
+                name: name.clone(),
+                factor: vec![1.0; maps],
+                addend: vec![0.0; maps],
+            });
+        }
+    }
+    if folded > 0 {
+        notes.push(format!("{folded} batch normalizations were taken into the layers before them, in front of the activation"));
+    }
+    *layers = placed;
+    Ok(())
+}
+
+fn scale(biases: &mut [Real], factor: &[Real], addend: &[Real]) {
+    for ((bias, factor), addend) in biases.iter_mut().zip(factor).zip(addend) {
+        *bias = *bias * factor + addend;
+    }
+}
+
+/// Width, height and channels of the images: as was said, or as the first layers ask for.
+fn image_of(
+    layers: &[Found],
+    text: &str,
+    options: &LoadOptions,
+    notes: &mut Vec<String>,
+) -> Result<((usize, usize), usize), String> {
+    let first = layers.iter().find(|layer| !matches!(layer, Found::Normalization { .. }));
+    let inputs = layers.iter().find_map(|layer| match layer {
+        Found::Linear { inputs, .. } => Some(*inputs),
+        _ => None,
+    });
+    let inputs = inputs.unwrap_or(0);
+    let channels = match first {
+        Some(Found::Convolution { shape, .. }) => {
+            if !matches!(shape[1], 1 | 3) {
+                return Err(format!(
+                    "its first convolution takes {} channels, but images have 1 or 3",
+                    shape[1]
+                ));
+            }
+            shape[1]
+        }
+        _ => match options.size {
+            Some((width, height)) if width * height * 3 == inputs => 3,
+            Some(_) => 1,
+            None => {
+                let (side, coloured) = (inputs.isqrt(), (inputs / 3).isqrt());
+                if side * side != inputs && coloured * coloured * 3 == inputs { 3 } else { 1 }
+            }
+        },
+    };
+    if let Some(size) = options.size {
+        return Ok((size, channels));
+    }
+    if !matches!(first, Some(Found::Convolution { .. })) {
+        let pixels = inputs / channels;
+        let root = pixels.isqrt();
+        let image = if root * root * channels == inputs { (root, root) } else { (pixels, 1) };
+        return Ok((image, channels));
+    }
+    let fitting: Vec<usize> =
+        (1..=MOST_SIDE).filter(|&side| values_behind(text, side) == Some(inputs)).collect();
+    match fitting[..] {
+        [side] => Ok(((side, side), channels)),
+        [side, ..] => {
+            let side = if fitting.contains(&28) { 28 } else { side };
+            notes.push(format!(
+                "its images are assumed to be {side}×{side} pixels; --size says otherwise"
+            ));
+            Ok(((side, side), channels))
+        }
+        [] => Err(format!(
+            "no square image goes through its convolutions to a linear layer of {inputs} inputs: see whether --layers has all convolutions and pools ({text})"
+        )),
+    }
+}
+
+/// Values that the convolutions and pools of a text leave of a square image.
+fn values_behind(text: &str, side: usize) -> Option<usize> {
+    let mut side = side;
+    let mut maps = 0;
+    for part in text.split('-').map(str::trim) {
+        if let Some((count, kernel)) =
+            part.strip_prefix("conv").and_then(|rest| rest.split_once('x'))
+        {
+            maps = count.parse().ok()?;
+            side = (side + 1).checked_sub(kernel.parse().ok()?).filter(|&side| side > 0)?;
+        } else if let Some(at) = part.find("pool") {
+            let block: usize = part[at + 4..].parse().ok()?;
+            if block == 0 || !side.is_multiple_of(block) {
+                return None;
+            }
+            side /= block;
+        } else if part.starts_with("dense") || part.starts_with("softmax") {
+            break;
+        }
+    }
+    Some(maps * side * side)
+}
+
+#[cfg(test)]
+mod tests;
