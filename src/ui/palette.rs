@@ -186,9 +186,9 @@ mod tests {
         assert!(parse("momentum 1").is_err());
         assert!(parse("").is_err());
         assert!(parse("pause now").is_err());
-        assert!(parse("etta 1").unwrap_err().contains("did you mean \"eta\"?"));
-        assert!(parse("momemtum 0.5").unwrap_err().contains("\"momentum\""));
-        assert!(parse("xyz").unwrap_err().contains("? lists them"));
+        assert!(error("etta 1").contains("did you mean \"eta\"?"));
+        assert!(error("momemtum 0.5").contains("\"momentum\""));
+        assert!(error("xyz").contains("? lists them"));
     }
 
     #[test]

@@ -79,7 +79,7 @@ fn literals(code: &str) -> Vec<(String, String)> {
     found
 }
 
-/// The code of the dashboard and of the explorables.
+/// The code of the dashboard, of the explorables and of what writes to a terminal.
 fn sources() -> Vec<String> {
     fn visit(folder: &Path, files: &mut Vec<String>) {
         for entry in fs::read_dir(folder).unwrap() {
@@ -95,7 +95,7 @@ fn sources() -> Vec<String> {
     }
     let mut files = Vec::new();
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    for folder in ["ui", "explore", "cli"] {
+    for folder in ["ui", "explore", "cli", "session"] {
         visit(&source.join(folder), &mut files);
     }
     files
