@@ -6,6 +6,7 @@ mod error;
 pub(crate) mod evaluate;
 pub(crate) mod evaluator;
 mod imported;
+mod input;
 mod join;
 mod load_options;
 mod members;
@@ -22,20 +23,16 @@ pub use load_options::{LoadOptions, parse_numbers};
 pub use members::{Member, Members};
 
 use self::ensemble::Ensemble;
+use self::input::{begins_as_json, is_json, read};
 use crate::data::{Dataset, Images};
-use crate::files::{self, atomic};
+use crate::files::atomic;
 use crate::nn::Network;
 use crate::spec::describe::cores;
 use crate::spec::{Spec, build, dataset};
 use ndarray::ArrayView1;
-use std::io::Read;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-
-/// Largest file that is read as a model, in bytes, and largest one of JSON.
-const MAX_BYTES: u64 = 2 << 30;
-const MAX_JSON_BYTES: u64 = 256 << 20;
 
 /// A trained network, or an ensemble that votes, with all that is needed to use it: the meaning of
 /// inputs and outputs, and the spec of each network.
@@ -104,7 +101,7 @@ impl Model {
             return if options.is_empty() {
                 Ok((model, Vec::new()))
             } else {
-                Err(said_twice(file))
+                Err(ModelError::SaysItself { file: file.into() })
             };
         }
         safetensors::decode(file, bytes, options)
@@ -366,46 +363,6 @@ fn rescue(file: &Path, bytes: &[u8]) -> Option<PathBuf> {
         .ok()?;
     atomic::write(kept.path(), bytes).ok()?;
     Some(kept.path().into())
-}
-
-fn said_twice(file: &Path) -> ModelError {
-    ModelError::SaysItself { file: file.into() }
-}
-
-fn is_json(file: &Path) -> bool {
-    file.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"))
-}
-
-/// Whether bytes begin as JSON, and not as safetensors: with a length, whose high bytes are 0, and a
-/// brace.
-fn begins_as_json(bytes: &[u8]) -> bool {
-    let first = bytes.iter().find(|byte| !byte.is_ascii_whitespace());
-    let is_safetensors = bytes.get(8) == Some(&b'{') && bytes[4..8] == [0; 4];
-    first == Some(&b'{') && !is_safetensors
-}
-
-/// The bytes of a file that begins as a model does.
-fn read(file: &Path) -> Result<Vec<u8>, ModelError> {
-    let wrap = |source| ModelError::Read { file: file.into(), source };
-    let foreign = |problem: String| ModelError::Foreign { file: file.into(), problem };
-    let (mut opened, length) = files::read::open(file).map_err(wrap)?;
-    let mut beginning = Vec::new();
-    opened.by_ref().take(64).read_to_end(&mut beginning).map_err(wrap)?;
-    let json = begins_as_json(&beginning);
-    let most = if json { MAX_JSON_BYTES } else { MAX_BYTES };
-    if length > most {
-        return Err(ModelError::TooLarge { file: file.into(), most });
-    }
-    if !json {
-        let checked = safetensors::check_beginning(&beginning, length);
-        checked.map_err(|problem| {
-            let json = "it does not begin with an object of JSON".to_owned();
-            foreign(if is_json(file) { json } else { problem })
-        })?;
-    }
-    let rest = files::read::rest(opened, length - beginning.len() as u64, most).map_err(wrap)?;
-    beginning.extend(rest);
-    Ok(beginning)
 }
 
 #[cfg(test)]

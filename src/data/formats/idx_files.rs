@@ -33,8 +33,14 @@ struct File<'a> {
 
 impl<'a> File<'a> {
     fn of(source: &'a Source) -> Option<Self> {
-        let content = content(&source.head)?;
         let name = source.name();
+        let found = content(&source.head)?;
+        // Where a name says what is in a file, the reader says that something else is.
+        let content = match (name.contains("images"), name.contains("labels")) {
+            (true, false) => Content::Images,
+            (false, true) => Content::Labels,
+            _ => found,
+        };
         let words: Vec<&str> = name
             .split(|c: char| !c.is_ascii_alphanumeric())
             .filter(|word| {
@@ -54,7 +60,7 @@ pub(super) fn of_the_same_set(chosen: &Source, beside: Vec<Source>) -> Vec<Sourc
 }
 
 /// Reads images and labels of all parts that the files have.
-pub(super) fn read(sources: &[Source], _: &OpenOptions) -> Result<Parts, DataError> {
+pub(super) fn read(sources: &[Source], options: &OpenOptions) -> Result<Parts, DataError> {
     let mut sets: BTreeMap<String, Vec<File>> = BTreeMap::new();
     for file in sources.iter().filter_map(File::of) {
         let files = sets.entry(file.set.clone()).or_default();
@@ -92,7 +98,24 @@ pub(super) fn read(sources: &[Source], _: &OpenOptions) -> Result<Parts, DataErr
             "give the file of images that is meant instead of the directory",
         ));
     }
-    pair_up(&files)
+    let parts = pair_up(&files)?;
+    if options.size.is_none() {
+        check_sizes(&files, &parts)?;
+    }
+    Ok(parts)
+}
+
+/// Whether the images of all parts have the size of those for training.
+fn check_sizes(files: &[File], parts: &Parts) -> Result<(), DataError> {
+    let Some(train) = &parts.train else { return Ok(()) };
+    let size = |part: &Part| (part.images.width, part.images.height);
+    for (role, part) in [(Role::Validation, &parts.validation), (Role::Test, &parts.test)] {
+        let Some(part) = part.as_ref().filter(|part| size(part) != size(train)) else { continue };
+        let images = files.iter().find(|f| f.content == Content::Images && f.role == Some(role));
+        let file = images.map_or(&part.file, |images| &images.source.path).clone();
+        return Err(DataError::Sizes { file, found: size(part), expected: size(train) });
+    }
+    Ok(())
 }
 
 /// Images with their labels: by the part that their names speak of, or by how many they are.
