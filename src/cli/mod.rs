@@ -23,6 +23,7 @@ mod output;
 mod picture;
 mod predict;
 mod read;
+mod run;
 mod search;
 mod sessions;
 mod signals;
@@ -40,6 +41,7 @@ use display::DisplayArgs;
 use error::Usage;
 use export::ExportArgs;
 use manual::{CompletionsArgs, ManArgs};
+use run::RunArgs;
 use search::SearchArgs;
 use sessions::SessionCommand;
 use std::process::ExitCode;
@@ -119,6 +121,8 @@ enum Subcommand {
     Search(SearchArgs),
     /// Read several digits in one picture
     Read(ReadArgs),
+    /// Run any command in a session: it survives the terminal, and can be attached to
+    Run(RunArgs),
     #[command(flatten)]
     Session(SessionCommand),
     /// Print a script that completes commands, options and values in a shell
@@ -169,6 +173,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Some(Subcommand::Export(args)) => export::run(&args),
         Some(Subcommand::Completions(args)) => manual::completions(&args),
         Some(Subcommand::Man(args)) => manual::man(&args),
+        Some(Subcommand::Run(args)) => run::run(&args, &cli.display),
         Some(Subcommand::Session(command)) => sessions::run(command, &cli.display),
     }
 }

@@ -27,6 +27,18 @@ pub(crate) fn err() -> Output<'static> {
     Output::to(io::stderr())
 }
 
+/// Passes bytes of a command through to standard output, as they are: a pipe or file gets what it
+/// would have got without nntop, and a terminal what the command would have written to it.
+///
+/// # Errors
+/// When standard output cannot be written to.
+#[allow(clippy::disallowed_methods)] // Not text of this program.
+pub(crate) fn raw(bytes: &[u8]) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(bytes)?;
+    out.flush()
+}
+
 /// Whether standard output is a terminal.
 #[allow(clippy::disallowed_methods)] // Nothing is printed.
 pub(crate) fn out_is_terminal() -> bool {

@@ -238,6 +238,10 @@ impl<'a> ParallelRuns<'a> {
                     Outcome::Failed(reason) => {
                         return Err(ExperimentError::Run { run: name(), reason });
                     }
+                    Outcome::Exited { code, .. } => {
+                        let reason = format!("exit code {code}");
+                        return Err(ExperimentError::Run { run: name(), reason });
+                    }
                 }
                 self.show_next();
             }

@@ -45,6 +45,8 @@ pub enum Event {
     /// Fact: values that were measured at a step, by whatever trains. The epochs of our own trainer
     /// are [`Event::EpochEnded`], whose [`EpochStats::metrics`] are the same.
     Metrics(Metrics),
+    /// Sample: what a command printed.
+    Output(OutputLines),
 }
 
 impl Event {
@@ -58,6 +60,7 @@ impl Event {
                 | Self::Classified(_)
                 | Self::Explored(_)
                 | Self::Explorables(_)
+                | Self::Output(_)
         )
     }
 }
@@ -204,6 +207,21 @@ pub enum Outcome {
         hint: String,
     },
     Failed(String),
+    /// A command ended with this exit code, which is not 0; the last lines that it printed.
+    Exited {
+        code: i32,
+        output: String,
+    },
+}
+
+/// Lines that a command printed, one after the other.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutputLines {
+    /// Number of the first line, from 0; between it and the lines before some may be left out.
+    pub first: u64,
+    pub lines: Vec<String>,
+    /// The line that has not ended, such as a progress bar.
+    pub current: Option<String>,
 }
 
 /// Where training is within an epoch.

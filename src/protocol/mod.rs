@@ -22,8 +22,8 @@ mod untrusted;
 
 pub use command::{Command, Pace, Step, Tune};
 pub use event::{
-    Activity, Claim, Classified, Event, LayerInfo, Level, LogLine, Outcome, Progress, Quantity,
-    RunInfo, Saved, Status, Tuned,
+    Activity, Claim, Classified, Event, LayerInfo, Level, LogLine, Outcome, OutputLines, Progress,
+    Quantity, RunInfo, Saved, Status, Tuned,
 };
 pub use explorable::{Control, Explorable, Explored, Slider};
 pub use figure::{Bar, Cell, Curve, Figure, FigureBody, Neuron, Scale, Wire};

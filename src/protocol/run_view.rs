@@ -2,7 +2,7 @@
 
 use super::{
     Activity, Claim, Classified, EpochStats, Event, Figure, Frame, LogLine, MOST_PROBES,
-    MetricTable, Outcome, Probe, Progress, RunInfo, Saved, Series, Status, Tuned,
+    MetricTable, Outcome, OutputLines, Probe, Progress, RunInfo, Saved, Series, Status, Tuned,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -13,6 +13,8 @@ const LOG_LINES: usize = 200;
 const MARKS: usize = 1000;
 /// Frames kept in a view take so many bytes together: more than any screen shows at once.
 const FRAME_BYTES: usize = 8 << 20;
+/// Lines of output kept in a view; all of it is in the run's directory.
+const OUTPUT_LINES: usize = 2000;
 
 /// Everything known of a run. The hub, the dashboard and the headless printer all fold with
 /// [`RunView::apply`], so they cannot disagree.
@@ -33,10 +35,10 @@ pub struct RunView {
     /// The newest answer to each probe.
     pub frames: BTreeMap<Probe, Frame>,
     pub classified: Option<Classified>,
-    /// Metrics of what is not our own trainer. They are no part of a snapshot: its bytes are those
-    /// of older versions.
-    #[serde(skip)]
+    /// Metrics of what is not our own trainer.
     pub metrics: MetricTable,
+    /// The newest lines of output of a command.
+    pub output: OutputLines,
 }
 
 impl RunView {
@@ -61,6 +63,7 @@ impl RunView {
             Event::Frame(frame) => self.keep_frame(frame),
             Event::Classified(classified) => self.classified = Some(classified.clone()),
             Event::Metrics(metrics) => self.metrics.apply(metrics),
+            Event::Output(output) => self.print(output),
             // What somebody plays with is no part of the run.
             Event::Explored(_) | Event::Explorables(_) => {}
         }
@@ -94,6 +97,20 @@ impl RunView {
             Some(kept) => kept.clone_from(figure),
             None => self.figures.push(figure.clone()),
         }
+    }
+
+    /// Adds lines of output; the oldest are dropped, and those before a gap.
+    fn print(&mut self, output: &OutputLines) {
+        let kept = &mut self.output;
+        if kept.first + kept.lines.len() as u64 != output.first {
+            kept.lines.clear();
+            kept.first = output.first;
+        }
+        kept.lines.extend(output.lines.iter().cloned());
+        let surplus = kept.lines.len().saturating_sub(OUTPUT_LINES);
+        kept.lines.drain(..surplus);
+        kept.first += surplus as u64;
+        kept.current.clone_from(&output.current);
     }
 
     fn keep_frame(&mut self, frame: &Frame) {

@@ -65,6 +65,9 @@ fn reopen(run: &RunDir, view: &RunView) -> Result<RunHandle, LogLine> {
             let text = "an experiment keeps its figures and claims, not its networks".into();
             Err(said(Level::Info, text))
         }
+        Ok(Task::Command(_)) => {
+            Err(said(Level::Info, "the command has ended; its output is kept".into()))
+        }
         // What is there under that name before the vote is another ensemble's.
         Ok(Task::Ensemble { training, .. }) if has_voted(view) => {
             let file = training.save.unwrap_or_else(|| run.model());

@@ -3,6 +3,7 @@
 mod address;
 mod browse;
 mod client;
+mod command;
 mod event_file;
 mod home;
 mod host;
@@ -17,6 +18,7 @@ pub mod wire;
 
 pub use browse::browse;
 pub use client::{ConnectError, Connection, attach, visit};
+pub use command::CommandSpec;
 pub use event_file::{EventFile, for_each_event, replay};
 pub use home::Home;
 pub use host::{HostError, serve};

@@ -1,5 +1,6 @@
 //! What a run is, kept in its directory.
 
+use super::command::CommandSpec;
 use super::run_dir::RunDir;
 use crate::files::{self, atomic};
 use crate::jobs;
@@ -57,6 +58,8 @@ pub enum Task {
     },
     /// Trains several networks, from the spec's seed and the ones after it, that vote.
     Ensemble { training: Box<Training>, networks: u32 },
+    /// A command of the user's: see [`CommandSpec`].
+    Command(Box<CommandSpec>),
 }
 
 /// A network's training.
@@ -101,7 +104,7 @@ impl Task {
     pub fn training_mut(&mut self) -> Option<&mut Training> {
         match self {
             Self::Training(training) | Self::Ensemble { training, .. } => Some(training),
-            Self::Experiment { .. } => None,
+            Self::Experiment { .. } | Self::Command(_) => None,
         }
     }
 
@@ -117,6 +120,7 @@ impl Task {
             Self::Training(_) | Self::Ensemble { .. } => "continues the run where it was",
             // It keeps no checkpoints: its result is what all of its networks make together.
             Self::Experiment { .. } => "starts the experiment anew",
+            Self::Command(_) => "is not possible; `nntop run --again` starts the command again",
         }
     }
 }

@@ -71,6 +71,12 @@ impl RunDir {
         self.path.join("model.safetensors")
     }
 
+    /// What a command printed, the newest part; before it comes `output.old`.
+    #[must_use]
+    pub fn output(&self) -> PathBuf {
+        self.path.join("output")
+    }
+
     fn lock_file(&self) -> PathBuf {
         self.path.join("lock")
     }

@@ -65,7 +65,7 @@ impl State {
             (Some(Outcome::Completed(_)), _) => Self::Completed,
             (Some(Outcome::Stopped), _) => Self::Stopped,
             (Some(Outcome::Diverged { .. }), _) => Self::Diverged,
-            (Some(Outcome::Failed(_)), _) => Self::Failed,
+            (Some(Outcome::Failed(_) | Outcome::Exited { .. }), _) => Self::Failed,
             (None, Activity::Starting) => Self::Starting,
             (None, Activity::Paused) => Self::Paused,
             (None, _) => Self::Training,
@@ -171,6 +171,7 @@ pub fn summarize(run: &RunDir) -> Summary {
                     summary.epochs = training.spec.epochs;
                 }
                 Task::Experiment { id, .. } => summary.experiment = Some(id),
+                Task::Command(command) => summary.network = command.title(),
                 Task::Ensemble { training, networks } => {
                     summary.recipe = recipe(&training.spec);
                     summary.network = training.spec.layers;

@@ -70,7 +70,7 @@ fn plain_state(run: &RunView) -> (&'static str, Role) {
         Some(Outcome::Completed(_)) => return ("finished", Role::Good),
         Some(Outcome::Stopped) => return ("stopped", Role::Warning),
         Some(Outcome::Diverged { .. }) => return ("diverged", Role::Bad),
-        Some(Outcome::Failed(_)) => return ("failed", Role::Bad),
+        Some(Outcome::Failed(_) | Outcome::Exited { .. }) => return ("failed", Role::Bad),
         None => {}
     }
     match status.activity {

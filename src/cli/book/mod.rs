@@ -127,6 +127,7 @@ fn summarize(view: &RunView) -> io::Result<()> {
     let mut out = output::out();
     match &view.outcome {
         Some(Outcome::Failed(reason)) => writeln!(out, "failed: {reason}"),
+        Some(Outcome::Exited { code, .. }) => writeln!(out, "failed: exit code {code}"),
         Some(Outcome::Diverged { hint, .. }) => writeln!(out, "diverged: {hint}"),
         Some(Outcome::Stopped) => writeln!(out, "stopped"),
         Some(Outcome::Completed(how)) => writeln!(out, "{how}"),

@@ -51,7 +51,8 @@ pub(super) fn print(event: &Event, view: &RunView, out: &mut Output<'_>) -> io::
         | Event::Frame(_)
         | Event::Classified(_)
         | Event::Explored(_)
-        | Event::Explorables(_) => Ok(()),
+        | Event::Explorables(_)
+        | Event::Output(_) => Ok(()),
     }
 }
 
@@ -97,6 +98,7 @@ fn finished<'a>(outcome: &'a Outcome, view: &RunView) -> Finished<'a> {
         Outcome::Stopped => ("stopped", None),
         Outcome::Diverged { hint, .. } => ("diverged", Some(hint.as_str())),
         Outcome::Failed(reason) => ("failed", Some(reason.as_str())),
+        Outcome::Exited { output, .. } => ("failed", Some(output.as_str())),
     };
     let best: Option<&EpochStats> = view.best.as_ref();
     Finished {

@@ -51,6 +51,7 @@ pub(super) fn run(
     match view.outcome {
         Some(Outcome::Diverged { epoch, hint }) => bail!("diverged in epoch {epoch}: {hint}"),
         Some(Outcome::Failed(reason)) => bail!("{reason}"),
+        Some(Outcome::Exited { code, .. }) => bail!("the command ended with exit code {code}"),
         Some(Outcome::Completed(_) | Outcome::Stopped) | None => Ok(ExitCode::SUCCESS),
     }
 }

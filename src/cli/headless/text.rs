@@ -28,7 +28,8 @@ pub(super) fn print(event: &Event, view: &RunView, out: &mut Output<'_>) -> io::
         | Event::Frame(_)
         | Event::Classified(_)
         | Event::Explored(_)
-        | Event::Explorables(_) => Ok(()),
+        | Event::Explorables(_)
+        | Event::Output(_) => Ok(()),
     }
 }
 
@@ -152,6 +153,7 @@ fn finished(outcome: &Outcome, view: &RunView, out: &mut Output<'_>) -> io::Resu
         Outcome::Stopped => write!(out, "# stopped")?,
         Outcome::Diverged { epoch, hint } => write!(out, "# diverged in epoch {epoch}: {hint}")?,
         Outcome::Failed(reason) => write!(out, "# failed: {reason}")?,
+        Outcome::Exited { code, .. } => write!(out, "# exit code {code}")?,
     }
     if let Some(best) = &view.best {
         write!(

@@ -192,6 +192,7 @@ fn ending(view: &RunView) -> String {
         Some(Outcome::Completed(how)) => format!("completed: {how}"),
         Some(Outcome::Diverged { epoch, .. }) => format!("diverged in epoch {epoch}"),
         Some(Outcome::Failed(why)) => format!("failed: {why}"),
+        Some(Outcome::Exited { code, .. }) => format!("ended with exit code {code}"),
         Some(Outcome::Stopped) | None => "stopped".into(),
     }
 }

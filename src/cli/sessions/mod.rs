@@ -10,7 +10,7 @@ mod save;
 mod start;
 mod wait;
 
-pub(super) use start::{Begun, Start, begin};
+pub(super) use start::{Begun, Start, begin, launch};
 
 use super::display::DisplayArgs;
 use super::error::Usage;

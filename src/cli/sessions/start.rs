@@ -50,7 +50,7 @@ pub(crate) fn begin(
     detach: bool,
     display: &DisplayArgs,
 ) -> anyhow::Result<Begun> {
-    let run = match make(start) {
+    let run = match launch(start) {
         Ok(run) => run,
         Err(error) if detach || error.is::<Usage>() => return Err(error),
         Err(error) => {
@@ -73,7 +73,10 @@ pub(crate) fn begin(
 }
 
 /// Starts the session process of a new run. Where there can be none, nothing is left behind.
-fn make(start: Start<'_>) -> anyhow::Result<RunDir> {
+///
+/// # Errors
+/// When there is no place for the run, or its session cannot be started.
+pub(crate) fn launch(start: Start<'_>) -> anyhow::Result<RunDir> {
     let name = start.name;
     let made = Home::of_user()?.create_with(name, |run| write(run, start));
     let run = made.map_err(|error: anyhow::Error| match error.downcast() {
@@ -181,6 +184,12 @@ pub(super) fn resume(args: &ResumeArgs, display: &DisplayArgs) -> anyhow::Result
             let text =
                 "--epochs and --from-epoch are for trainings of one network, this is an ensemble";
             return Err(Usage::because(text).into());
+        }
+        (Task::Command(_), _) => {
+            let (name, task) = (run.name(), record.task.on_resume());
+            return Err(
+                Usage::because(format!("resuming the command of `{name}` {task} {name}")).into()
+            );
         }
         (task, None) => {
             check_can_go_on(&run, task)?;

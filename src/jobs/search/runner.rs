@@ -107,6 +107,7 @@ fn row(values: Vec<(String, String)>, view: &RunView) -> Row {
             Some(Outcome::Stopped) => "stopped".into(),
             Some(Outcome::Diverged { epoch, .. }) => format!("diverged in epoch {epoch}"),
             Some(Outcome::Failed(reason)) => format!("failed: {reason}"),
+            Some(Outcome::Exited { code, .. }) => format!("failed: exit code {code}"),
             None => "failed: the training thread ended without a word".into(),
         },
     }

@@ -135,6 +135,7 @@ impl Recorder {
                 Outcome::Stopped => "stopped".into(),
                 Outcome::Diverged { epoch, hint } => format!("diverged in epoch {epoch}: {hint}"),
                 Outcome::Failed(why) => format!("failed: {why}"),
+                Outcome::Exited { code, output } => format!("exit code {code}: {output}"),
             }),
             _ => {}
         }

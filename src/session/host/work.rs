@@ -4,6 +4,7 @@
 use super::{HostError, io_at};
 use crate::jobs::{EnsembleRecipe, Running, train_ensemble};
 use crate::protocol::{Command, Event};
+use crate::session::command;
 use crate::session::record::{Record, Task, Training};
 use crate::session::run_dir::RunDir;
 use crate::spec::defaults::in_words;
@@ -39,6 +40,11 @@ impl Work {
                     )
                 });
                 Ok(Self { note, ..experiment(id, *quick, *seed)? })
+            }
+            Task::Command(spec) => {
+                let (commands, events) = command::start(run, spec)
+                    .map_err(|source| HostError::Io { what: spec.title(), source })?;
+                Ok(Self { commands, events, note: None })
             }
             Task::Ensemble { training, networks } => {
                 put_aside(run)?;

@@ -1,0 +1,230 @@
+//! `nntop run`: any command in a session of its own.
+
+use super::dashboard::has_terminal;
+use super::display::DisplayArgs;
+use super::error::Usage;
+use super::sessions::{self, Begun, Start};
+use super::signals;
+use crate::protocol::{Command, Event, Link, Outcome, RunView, Update};
+use crate::session::{self, Attachment, CommandSpec, Home, Record, RunDir, Task};
+use anyhow::{Context, bail};
+use clap::Args;
+use crossbeam_channel::RecvTimeoutError;
+use rustix::process::Signal;
+use std::env;
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+/// How often the output of a command is looked at when it is passed through.
+const LOOK: Duration = Duration::from_millis(100);
+
+#[derive(Debug, Args)]
+pub(super) struct RunArgs {
+    /// Name of the run [default: two words that are easy to tell apart]
+    #[arg(long)]
+    name: Option<String>,
+    /// Start the command without showing it, and print the name of the run
+    #[arg(long, conflicts_with = "headless")]
+    detach: bool,
+    /// Pass the output through instead of showing a dashboard, also on a terminal
+    #[arg(long)]
+    headless: bool,
+    /// Working directory of the command [default: the current one]
+    #[arg(long, value_name = "DIR")]
+    cwd: Option<PathBuf>,
+    /// Set an environment variable; may be given several times
+    #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
+    env: Vec<(String, String)>,
+    /// Megabytes of output that are kept on disk
+    #[arg(long, value_name = "MB", default_value_t = 256, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    log_limit: u64,
+    /// Signal that asks the command to end; SIGTERM follows after --grace
+    #[arg(long, value_name = "SIGNAL", default_value = "INT", value_parser = signal)]
+    stop_signal: Signal,
+    /// Seconds between the stop signal and SIGTERM
+    #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(0..=86_400))]
+    grace: u64,
+    /// Signal that asks the command to write a checkpoint, such as USR1
+    #[arg(long, value_name = "SIGNAL", value_parser = signal)]
+    save_signal: Option<Signal>,
+    /// Start the command of an earlier run again, in a new run
+    #[arg(long, value_name = "RUN", conflicts_with = "command")]
+    again: Option<String>,
+    /// The command and its arguments, after `--`
+    #[arg(last = true, value_name = "COMMAND", required_unless_present = "again")]
+    command: Vec<String>,
+}
+
+/// Signals by the names that `kill -l` prints.
+const SIGNALS: [(&str, Signal); 7] = [
+    ("INT", Signal::INT),
+    ("TERM", Signal::TERM),
+    ("HUP", Signal::HUP),
+    ("QUIT", Signal::QUIT),
+    ("USR1", Signal::USR1),
+    ("USR2", Signal::USR2),
+    ("KILL", Signal::KILL),
+];
+
+fn signal(text: &str) -> Result<Signal, String> {
+    let name = text.strip_prefix("SIG").unwrap_or(text);
+    let found = SIGNALS.iter().find(|(known, _)| *known == name);
+    found.map(|&(_, signal)| signal).ok_or_else(|| {
+        let names: Vec<&str> = SIGNALS.iter().map(|&(name, _)| name).collect();
+        format!("give one of {}", names.join(", "))
+    })
+}
+
+fn variable(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("give NAME=VALUE")?;
+    if name.is_empty() {
+        return Err("the name of the variable is missing".into());
+    }
+    Ok((name.into(), value.into()))
+}
+
+/// Starts the command in a session, and shows it or passes its output through.
+pub(super) fn run(args: &RunArgs, display: &DisplayArgs) -> anyhow::Result<ExitCode> {
+    let spec = match &args.again {
+        Some(name) => earlier(name)?,
+        None => spec(args)?,
+    };
+    let start =
+        Start { name: args.name.as_deref(), task: Task::Command(spec.into()), resume: None };
+    if args.headless || !args.detach && !has_terminal() {
+        return pass_through(&sessions::launch(start)?);
+    }
+    match sessions::begin(start, args.detach, display)? {
+        Begun::InSession(code) => Ok(code),
+        Begun::NotHere(why) => bail!("a command needs a session: {why}"),
+    }
+}
+
+/// What the arguments ask for.
+fn spec(args: &RunArgs) -> anyhow::Result<CommandSpec> {
+    let here = env::current_dir().context("the current directory cannot be found")?;
+    let cwd = args.cwd.as_ref().map_or_else(|| here.clone(), |dir| here.join(dir));
+    if !cwd.is_dir() {
+        let problem = format!("{}: is no directory", cwd.display());
+        return Err(Usage::value("--cwd", problem).into());
+    }
+    Ok(CommandSpec {
+        argv: args.command.clone(),
+        cwd,
+        env: args.env.clone(),
+        log_limit: args.log_limit << 20,
+        stop_signal: args.stop_signal.as_raw(),
+        grace_seconds: args.grace,
+        save_signal: args.save_signal.map(Signal::as_raw),
+    })
+}
+
+/// The command of an earlier run.
+fn earlier(name: &str) -> anyhow::Result<CommandSpec> {
+    let run = Home::of_user()?.find(name).map_err(|error| Usage::value("--again", error))?;
+    match Record::read(&run)?.task {
+        Task::Command(spec) => Ok(*spec),
+        _ => {
+            let problem = format!("{name} is no command; `nntop resume {name}` continues it");
+            Err(Usage::value("--again", problem).into())
+        }
+    }
+}
+
+/// Copies the output of a run to standard output until it ends, and ends as the command does.
+fn pass_through(run: &RunDir) -> anyhow::Result<ExitCode> {
+    let link = session::attach(run, Attachment::Control)?.link;
+    let stop = link.commands.clone();
+    signals::on_signal(move || {
+        // A run that has ended needs not be stopped.
+        let _ = stop.send(Command::Stop);
+    })
+    .context("cannot listen for signals")?;
+    let mut output = Follower::new(run);
+    let outcome = follow(&link, &mut output)?;
+    output.copy()?;
+    Ok(match outcome {
+        Some(Outcome::Completed(_)) => ExitCode::SUCCESS,
+        Some(Outcome::Exited { code, .. }) => ExitCode::from(u8::try_from(code).unwrap_or(1)),
+        Some(Outcome::Stopped) => ExitCode::SUCCESS,
+        _ => ExitCode::FAILURE,
+    })
+}
+
+/// Copies output until the run ends; `None` when the session is lost.
+fn follow(link: &Link, output: &mut Follower) -> anyhow::Result<Option<Outcome>> {
+    let mut view = RunView::default();
+    loop {
+        match link.updates.recv_timeout(LOOK) {
+            Ok(Update::Snapshot(snapshot)) => view = *snapshot,
+            Ok(Update::Event(Event::Log(line))) => {
+                writeln!(super::output::err(), "nntop: {}", line.text)?;
+            }
+            Ok(Update::Event(event)) => view.apply(&event),
+            Ok(Update::Lost(why)) => bail!("the session is lost: {why}"),
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return Ok(view.outcome),
+        }
+        output.copy()?;
+        if view.outcome.is_some() {
+            return Ok(view.outcome);
+        }
+    }
+}
+
+/// Follows the output file of a run, also when it is rotated.
+struct Follower {
+    path: PathBuf,
+    file: Option<File>,
+}
+
+impl Follower {
+    fn new(run: &RunDir) -> Self {
+        Self { path: run.output(), file: None }
+    }
+
+    /// Copies what was added.
+    fn copy(&mut self) -> io::Result<()> {
+        loop {
+            if self.file.is_none() {
+                match File::open(&self.path) {
+                    Ok(file) => self.file = Some(file),
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+                    Err(error) => return Err(error),
+                }
+            }
+            let Some(file) = &mut self.file else { return Ok(()) };
+            // The file that has this name now, looked at before the rest of the old one is read.
+            let newest = std::fs::metadata(&self.path).map(|found| found.ino()).ok();
+            let mut bytes = Vec::new();
+            file.read_to_end(&mut bytes)?;
+            super::output::raw(&bytes)?;
+            if newest.is_none() || newest == Some(file.metadata()?.ino()) {
+                return Ok(());
+            }
+            self.file = None;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn signals_are_named_as_kill_names_them() {
+        assert_eq!(signal("USR1"), Ok(Signal::USR1));
+        assert_eq!(signal("SIGTERM"), Ok(Signal::TERM));
+        assert!(signal("usr9").unwrap_err().contains("INT, TERM"));
+    }
+
+    #[test]
+    fn variables_are_names_with_values() {
+        assert_eq!(variable("A=b=c"), Ok(("A".into(), "b=c".into())));
+        assert!(variable("A").is_err() && variable("=b").is_err());
+    }
+}

@@ -1,0 +1,148 @@
+//! A command in a pseudo-terminal and a process group of its own.
+
+use super::CommandSpec;
+use rustix::fs::{Mode, OFlags, open};
+use rustix::process::{
+    Pid, Signal, WaitOptions, ioctl_tiocsctty, kill_process, kill_process_group, setsid, waitpid,
+};
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{Winsize, tcsetwinsize};
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::process::CommandExt;
+use std::process::{self, Command, ExitStatus, Stdio};
+
+/// The size that programs see, as long as no dashboard resizes it.
+const SIZE: Winsize = Winsize { ws_row: 40, ws_col: 120, ws_xpixel: 0, ws_ypixel: 0 };
+
+/// A started command: the leader of its process group, and the other side of its terminal.
+#[derive(Debug)]
+pub(super) struct Child {
+    process: process::Child,
+    group: Group,
+    /// What the command prints is read here.
+    pub(super) terminal: File,
+}
+
+/// The process group of a command.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Group(Pid);
+
+impl Child {
+    /// Starts a command with additional environment variables.
+    ///
+    /// # Errors
+    /// When there is no pseudo-terminal, or the program cannot be executed.
+    pub(super) fn spawn(spec: &CommandSpec, environment: &[(&str, &OsStr)]) -> io::Result<Self> {
+        let Some((program, arguments)) = spec.argv.split_first() else {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "no command was given"));
+        };
+        let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
+        let ours = openpt(flags)?;
+        grantpt(&ours)?;
+        unlockpt(&ours)?;
+        let name = ptsname(&ours, Vec::new())?;
+        let theirs = open(name, OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC, Mode::empty())?;
+        tcsetwinsize(&theirs, SIZE)?;
+        let mut command = Command::new(program);
+        command
+            .args(arguments)
+            .current_dir(&spec.cwd)
+            .envs(spec.env.iter().map(|(name, value)| (name, value)))
+            .envs(environment.iter().copied())
+            .stdin(Stdio::from(theirs.try_clone()?))
+            .stdout(Stdio::from(theirs.try_clone()?))
+            .stderr(Stdio::from(theirs));
+        // SAFETY: the closure runs between fork and exec, where only async-signal-safe calls are
+        // allowed: setsid and ioctl are system calls without locks or allocation.
+        unsafe {
+            command.pre_exec(|| {
+                setsid()?;
+                ioctl_tiocsctty(rustix::stdio::stdin())?;
+                Ok(())
+            });
+        }
+        let process = command.spawn()?;
+        let group = Pid::from_raw(process.id().cast_signed())
+            .ok_or_else(|| io::Error::other("the child has no process id"))?;
+        Ok(Self { process, group: Group(group), terminal: File::from(ours) })
+    }
+
+    /// The process group.
+    pub(super) fn group(&self) -> Group {
+        self.group
+    }
+
+    /// Blocks until the command ends.
+    ///
+    /// # Errors
+    /// When the system cannot wait for it.
+    pub(super) fn wait(&mut self) -> io::Result<ExitStatus> {
+        self.process.wait()
+    }
+}
+
+impl Group {
+    /// The process id of the command, which is also that of its group.
+    pub(super) fn leader(self) -> u32 {
+        self.0.as_raw_nonzero().get().cast_unsigned()
+    }
+
+    /// Sends a signal to every process of the group. A group that has ended is no error.
+    ///
+    /// # Errors
+    /// When the system refuses, such as for processes of another user.
+    pub(super) fn signal(self, signal: Signal) -> io::Result<()> {
+        ignore_missing(kill_process_group(self.0, signal))
+    }
+
+    /// Sends a signal to the command alone. A command that has ended is no error.
+    ///
+    /// # Errors
+    /// As [`Group::signal`].
+    pub(super) fn signal_leader(self, signal: Signal) -> io::Result<()> {
+        ignore_missing(kill_process(self.0, signal))
+    }
+}
+
+fn ignore_missing(result: rustix::io::Result<()>) -> io::Result<()> {
+    match result {
+        Ok(()) | Err(rustix::io::Errno::SRCH) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// A process that the session adopted because its parent ended: it left the group of the command,
+/// or was started in the background.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Orphan {
+    pub(super) pid: u32,
+    /// Its name as the system shows it.
+    pub(super) name: String,
+}
+
+/// Makes this process adopt orphans among its descendants, so that none goes unnoticed.
+///
+/// # Errors
+/// When the system does not support it.
+pub(super) fn adopt_orphans() -> io::Result<()> {
+    Ok(rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?)
+}
+
+/// The adopted processes that are still running, without the command itself. Reaps those that have
+/// ended.
+pub(super) fn orphans(group: Group) -> Vec<Orphan> {
+    let mut children: Vec<u32> = Vec::new();
+    for task in fs::read_dir("/proc/self/task").into_iter().flatten().flatten() {
+        let listed = fs::read_to_string(task.path().join("children")).unwrap_or_default();
+        children.extend(listed.split_whitespace().filter_map(|pid| pid.parse::<u32>().ok()));
+    }
+    children.retain(|&pid| pid != group.leader());
+    children.retain(|&pid| {
+        let Some(pid) = Pid::from_raw(pid.cast_signed()) else { return false };
+        !matches!(waitpid(Some(pid), WaitOptions::NOHANG), Ok(Some(_)))
+    });
+    let name = |pid: u32| fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+    children.into_iter().map(|pid| Orphan { pid, name: name(pid).trim().into() }).collect()
+}

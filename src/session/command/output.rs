@@ -1,0 +1,171 @@
+//! What a command prints: kept whole on disk up to a limit, and cut into lines for the screen.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+/// A file that grows to half of a limit and is then kept as the older half.
+#[derive(Debug)]
+pub(super) struct OutputFile {
+    path: PathBuf,
+    older: PathBuf,
+    file: File,
+    written: u64,
+    half: u64,
+}
+
+impl OutputFile {
+    /// Opens `path` for appending; `limit` is the number of bytes that both halves may take.
+    ///
+    /// # Errors
+    /// When the file cannot be opened, or is a link.
+    pub(super) fn open(path: &Path, limit: u64) -> io::Result<Self> {
+        let older = path.with_extension("old");
+        let file = append(path)?;
+        let written = file.metadata()?.len();
+        Ok(Self { path: path.into(), older, file, written, half: (limit / 2).max(1) })
+    }
+
+    /// Appends bytes as they were printed.
+    ///
+    /// # Errors
+    /// When they cannot be written, such as on a full disk.
+    pub(super) fn write(&mut self, mut bytes: &[u8]) -> io::Result<()> {
+        while !bytes.is_empty() {
+            if self.written >= self.half {
+                fs::rename(&self.path, &self.older)?;
+                self.file = append(&self.path)?;
+                self.written = 0;
+            }
+            let room = usize::try_from(self.half - self.written).unwrap_or(usize::MAX);
+            let (now, rest) = bytes.split_at(room.min(bytes.len()));
+            self.file.write_all(now)?;
+            self.written += now.len() as u64;
+            bytes = rest;
+        }
+        Ok(())
+    }
+}
+
+fn append(path: &Path) -> io::Result<File> {
+    let flags = rustix::fs::OFlags::NOFOLLOW.bits().cast_signed();
+    OpenOptions::new().append(true).create(true).mode(0o600).custom_flags(flags).open(path)
+}
+
+/// Longest line that is assembled; what is longer is cut into several.
+const LONGEST: usize = 4096;
+
+/// Cuts a stream of bytes into lines. A carriage return begins the line again, as on a terminal, so
+/// a progress bar is one line.
+#[derive(Debug, Default)]
+pub(super) struct Lines {
+    line: Vec<u8>,
+    /// The last byte was a carriage return: a line feed ends the line, anything else begins it anew.
+    returned: bool,
+}
+
+impl Lines {
+    /// Takes bytes and passes each line that has ended to `done`, without its end.
+    pub(super) fn push(&mut self, bytes: &[u8], mut done: impl FnMut(String)) {
+        for &byte in bytes {
+            match byte {
+                b'\n' => {
+                    done(self.take());
+                    self.returned = false;
+                }
+                b'\r' => self.returned = true,
+                _ => {
+                    if std::mem::take(&mut self.returned) {
+                        self.line.clear();
+                    }
+                    if self.line.len() == LONGEST {
+                        done(self.take());
+                    }
+                    self.line.push(byte);
+                }
+            }
+        }
+    }
+
+    /// The line that has not ended, such as a prompt or a progress bar; `None` when it is empty.
+    pub(super) fn current(&self) -> Option<String> {
+        (!self.line.is_empty()).then(|| String::from_utf8_lossy(&self.line).into_owned())
+    }
+
+    /// Ends the current line, where nothing follows it.
+    pub(super) fn finish(&mut self) -> Option<String> {
+        (!self.line.is_empty()).then(|| self.take())
+    }
+
+    fn take(&mut self) -> String {
+        let line = String::from_utf8_lossy(&self.line).into_owned();
+        self.line.clear();
+        line
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn lines(bytes: &[u8]) -> (Vec<String>, Option<String>) {
+        let (mut lines, mut found) = (Lines::default(), Vec::new());
+        lines.push(bytes, |line| found.push(line));
+        (found, lines.current())
+    }
+
+    #[test]
+    fn a_progress_bar_is_one_line() {
+        let (found, current) = lines(b"start\r\n 10%\r 20%\r100%\r\nloss 0.5");
+        assert_eq!(found, ["start", "100%"]);
+        assert_eq!(current.as_deref(), Some("loss 0.5"));
+    }
+
+    #[test]
+    fn a_line_without_end_is_cut() {
+        let (found, current) = lines(&vec![b'x'; LONGEST + 3]);
+        assert_eq!((found[0].len(), current.unwrap().len()), (LONGEST, 3));
+    }
+
+    #[test]
+    fn the_file_keeps_the_newest_output_within_its_limit() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("output");
+        let mut file = OutputFile::open(&path, 100).unwrap();
+        let all: Vec<u8> = (0..=255).collect();
+        all.chunks(7).for_each(|part| file.write(part).unwrap());
+        let kept =
+            [fs::read(path.with_extension("old")).unwrap(), fs::read(&path).unwrap()].concat();
+        assert!(kept.len() <= 100 && kept.len() > 50, "{}", kept.len());
+        assert!(all.ends_with(&kept));
+        // It goes on where it was.
+        drop(file);
+        OutputFile::open(&path, 100).unwrap().write(b"more").unwrap();
+        assert!(fs::read(&path).unwrap().ends_with(b"more"));
+    }
+
+    #[test]
+    fn a_link_in_the_place_of_the_file_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let (target, path) = (dir.path().join("target"), dir.path().join("output"));
+        std::os::unix::fs::symlink(&target, &path).unwrap();
+        assert!(OutputFile::open(&path, 100).is_err());
+        assert!(!target.exists());
+    }
+
+    proptest! {
+        #[test]
+        fn lines_do_not_depend_on_how_the_stream_is_cut(
+            bytes in proptest::collection::vec(prop_oneof![Just(b'\n'), Just(b'\r'), any::<u8>()], 0..200),
+            cut in 0_usize..200,
+        ) {
+            let (mut parts, mut found) = (Lines::default(), Vec::new());
+            let (first, second) = bytes.split_at(cut.min(bytes.len()));
+            parts.push(first, |line| found.push(line));
+            parts.push(second, |line| found.push(line));
+            prop_assert_eq!((found, parts.current()), lines(&bytes));
+        }
+    }
+}
