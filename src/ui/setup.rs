@@ -48,6 +48,8 @@ pub struct Setup {
     pub view: ViewId,
     /// There is no run, only this explorable and the others.
     pub explorable: Option<String>,
+    /// The run is a command, which has output but no network.
+    pub command: bool,
     /// There is no run, only this picture, by its name, and how it was read.
     pub reading: Option<(String, Reading)>,
     /// There is no run of one's own, only those of this source.
@@ -83,6 +85,7 @@ impl Setup {
         match (&self.explorable, &self.reading) {
             (Some(id), _) => views::exploring(id),
             (None, Some((name, reading))) => views::reading(name, reading),
+            (None, None) if self.command => views::of_command(),
             (None, None) => views::all(),
         }
     }

@@ -15,6 +15,8 @@ pub enum ViewId {
     Book,
     Draw,
     Explore,
+    /// What a command prints; not a view of a training.
+    Output,
     /// A picture and how it was read; not a view of a run.
     Read,
     /// A table of runs, read from their logs.
@@ -39,6 +41,7 @@ impl ViewId {
             Self::Book => "Book",
             Self::Draw => "Draw",
             Self::Explore => "Explore",
+            Self::Output => "Output",
             Self::Read => "Read",
             Self::Runs => "Runs",
             Self::Compare => "Compare",

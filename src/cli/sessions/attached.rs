@@ -58,8 +58,9 @@ pub(crate) fn setup(run: &RunDir, display: &DisplayArgs) -> Setup {
     let task = Record::read(run).map(|record| record.task);
     let view =
         if matches!(task, Ok(Task::Experiment { .. })) { ViewId::Book } else { ViewId::Overview };
+    let command = matches!(task, Ok(Task::Command(_)));
     let run_directory = run.path().display().to_string();
-    Setup { name: run.name(), run_directory, view, ..dashboard::setup(display) }
+    Setup { name: run.name(), run_directory, view, command, ..dashboard::setup(display) }
 }
 
 /// A link for somebody who only looks: to the session of a run that is live, else to what is kept

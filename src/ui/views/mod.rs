@@ -9,6 +9,7 @@ mod features;
 mod figures;
 mod gradients;
 mod network;
+mod output;
 mod overview;
 mod read;
 mod runs;
@@ -78,6 +79,12 @@ pub fn all() -> Vec<Box<dyn View>> {
 #[must_use]
 pub fn exploring(id: &str) -> Vec<Box<dyn View>> {
     vec![Box::new(Explore::opened(id))]
+}
+
+/// The views of a command.
+#[must_use]
+pub fn of_command() -> Vec<Box<dyn View>> {
+    vec![Box::<output::Output>::default()]
 }
 
 /// The only view of a picture that was read.

@@ -1,5 +1,6 @@
 //! Things that views draw with.
 
+mod ansi;
 mod bars;
 mod chart;
 mod chart_state;
@@ -15,6 +16,7 @@ mod text;
 mod ticks;
 mod track;
 
+pub use ansi::spans as ansi_spans;
 pub use bars::{Bars, Row};
 pub use chart::{Line, LineChart, Mark};
 pub use chart_state::ChartState;
