@@ -27,16 +27,11 @@ pub(crate) fn err() -> Output<'static> {
     Output::to(io::stderr())
 }
 
-/// Passes bytes of a command through to standard output, as they are: a pipe or file gets what it
-/// would have got without nntop, and a terminal what the command would have written to it.
-///
-/// # Errors
-/// When standard output cannot be written to.
+/// Standard output for what a command printed, which is passed through as it is: a pipe or a file
+/// gets what it would have got without nntop, and a terminal what the command would have written.
 #[allow(clippy::disallowed_methods)] // Not text of this program.
-pub(crate) fn raw(bytes: &[u8]) -> io::Result<()> {
-    let mut out = io::stdout().lock();
-    out.write_all(bytes)?;
-    out.flush()
+pub(crate) fn raw() -> impl Write {
+    io::stdout().lock()
 }
 
 /// Whether standard output is a terminal.

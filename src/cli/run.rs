@@ -10,12 +10,13 @@ use crate::session::{self, Attachment, CommandSpec, Home, Record, RunDir, Task};
 use anyhow::{Context, bail};
 use clap::Args;
 use crossbeam_channel::RecvTimeoutError;
+use rustix::fs::{FlockOperation, flock};
 use rustix::process::Signal;
 use std::env;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::os::unix::fs::MetadataExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -144,7 +145,7 @@ fn pass_through(run: &RunDir) -> anyhow::Result<ExitCode> {
         let _ = stop.send(Command::Stop);
     })
     .context("cannot listen for signals")?;
-    let mut output = Follower::new(run);
+    let mut output = Follower::new(run)?;
     let outcome = follow(&link, &mut output)?;
     output.copy()?;
     Ok(match outcome {
@@ -176,39 +177,57 @@ fn follow(link: &Link, output: &mut Follower) -> anyhow::Result<Option<Outcome>>
     }
 }
 
-/// Follows the output file of a run, also when it is rotated.
+/// Follows the output of a run, also when its file is rotated. The half that is read is locked, so
+/// that it is not replaced meanwhile.
 struct Follower {
     path: PathBuf,
     file: Option<File>,
 }
 
 impl Follower {
-    fn new(run: &RunDir) -> Self {
-        Self { path: run.output(), file: None }
+    /// From the first output that is kept.
+    fn new(run: &RunDir) -> io::Result<Self> {
+        let path = run.output();
+        let mut follower = Self { file: None, path };
+        follower.file = match locked(&run.older_output())? {
+            Some(older) => Some(older),
+            None => locked(&follower.path)?,
+        };
+        Ok(follower)
     }
 
     /// Copies what was added.
     fn copy(&mut self) -> io::Result<()> {
         loop {
-            if self.file.is_none() {
-                match File::open(&self.path) {
-                    Ok(file) => self.file = Some(file),
-                    Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-                    Err(error) => return Err(error),
+            let Some(file) = &mut self.file else {
+                self.file = locked(&self.path)?;
+                if self.file.is_none() {
+                    return Ok(());
                 }
-            }
-            let Some(file) = &mut self.file else { return Ok(()) };
-            // The file that has this name now, looked at before the rest of the old one is read.
-            let newest = std::fs::metadata(&self.path).map(|found| found.ino()).ok();
-            let mut bytes = Vec::new();
-            file.read_to_end(&mut bytes)?;
-            super::output::raw(&bytes)?;
-            if newest.is_none() || newest == Some(file.metadata()?.ino()) {
+                continue;
+            };
+            // The file that has the name now, looked at before the rest of this one is read.
+            let newest = std::fs::metadata(&self.path)?.ino();
+            io::copy(file, &mut super::output::raw())?;
+            if newest == file.metadata()?.ino() {
                 return Ok(());
             }
-            self.file = None;
+            // The old one stays locked until the next one is.
+            let next = locked(&self.path)?;
+            self.file = next;
         }
     }
+}
+
+/// Opens a file with a shared lock; `None` where there is none.
+fn locked(path: &Path) -> io::Result<Option<File>> {
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    flock(&file, FlockOperation::LockShared)?;
+    Ok(Some(file))
 }
 
 #[cfg(test)]

@@ -77,6 +77,12 @@ impl RunDir {
         self.path.join("output")
     }
 
+    /// What a command printed before [`RunDir::output`].
+    #[must_use]
+    pub fn older_output(&self) -> PathBuf {
+        self.output().with_extension("old")
+    }
+
     fn lock_file(&self) -> PathBuf {
         self.path.join("lock")
     }

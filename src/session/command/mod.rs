@@ -75,7 +75,7 @@ pub(super) fn start(
     run: &RunDir,
     spec: &CommandSpec,
 ) -> io::Result<(Sender<Command>, Receiver<Event>)> {
-    let file = OutputFile::open(&run.output(), spec.log_limit)?;
+    let file = OutputFile::open(&run.output(), run.older_output(), spec.log_limit)?;
     let adopts = adopt_orphans();
     let environment =
         [("NNTOP_RUN", run.path().as_os_str()), ("TERM", OsStr::new("xterm-256color"))];

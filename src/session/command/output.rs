@@ -1,11 +1,20 @@
 //! What a command prints: kept whole on disk up to a limit, and cut into lines for the screen.
 
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// How often a reader of the older half is waited for.
+const WAIT: Duration = Duration::from_millis(5);
 
 /// A file that grows to half of a limit and is then kept as the older half.
+///
+/// Who passes the output on holds a shared lock on the half that it reads: that half is replaced
+/// only afterwards, so a slow reader slows the command as a pipe would, and misses nothing.
 #[derive(Debug)]
 pub(super) struct OutputFile {
     path: PathBuf,
@@ -16,12 +25,12 @@ pub(super) struct OutputFile {
 }
 
 impl OutputFile {
-    /// Opens `path` for appending; `limit` is the number of bytes that both halves may take.
+    /// Opens `path` for appending; the older half goes to `older`. `limit` is the number of bytes
+    /// that both may take.
     ///
     /// # Errors
     /// When the file cannot be opened, or is a link.
-    pub(super) fn open(path: &Path, limit: u64) -> io::Result<Self> {
-        let older = path.with_extension("old");
+    pub(super) fn open(path: &Path, older: PathBuf, limit: u64) -> io::Result<Self> {
         let file = append(path)?;
         let written = file.metadata()?.len();
         Ok(Self { path: path.into(), older, file, written, half: (limit / 2).max(1) })
@@ -34,6 +43,7 @@ impl OutputFile {
     pub(super) fn write(&mut self, mut bytes: &[u8]) -> io::Result<()> {
         while !bytes.is_empty() {
             if self.written >= self.half {
+                wait_for_reader(&self.older)?;
                 fs::rename(&self.path, &self.older)?;
                 self.file = append(&self.path)?;
                 self.written = 0;
@@ -45,6 +55,22 @@ impl OutputFile {
             bytes = rest;
         }
         Ok(())
+    }
+}
+
+/// Waits until nobody holds a lock on a file, or there is none.
+fn wait_for_reader(path: &Path) -> io::Result<()> {
+    loop {
+        let file = match File::open(path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => return Ok(()),
+            Err(Errno::WOULDBLOCK) => std::thread::sleep(WAIT),
+            Err(error) => return Err(error.into()),
+        }
     }
 }
 
@@ -133,7 +159,7 @@ mod tests {
     fn the_file_keeps_the_newest_output_within_its_limit() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("output");
-        let mut file = OutputFile::open(&path, 100).unwrap();
+        let mut file = OutputFile::open(&path, path.with_extension("old"), 100).unwrap();
         let all: Vec<u8> = (0..=255).collect();
         all.chunks(7).for_each(|part| file.write(part).unwrap());
         let kept =
@@ -142,7 +168,7 @@ mod tests {
         assert!(all.ends_with(&kept));
         // It goes on where it was.
         drop(file);
-        OutputFile::open(&path, 100).unwrap().write(b"more").unwrap();
+        OutputFile::open(&path, path.with_extension("old"), 100).unwrap().write(b"more").unwrap();
         assert!(fs::read(&path).unwrap().ends_with(b"more"));
     }
 
@@ -151,7 +177,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let (target, path) = (dir.path().join("target"), dir.path().join("output"));
         std::os::unix::fs::symlink(&target, &path).unwrap();
-        assert!(OutputFile::open(&path, 100).is_err());
+        assert!(OutputFile::open(&path, path.with_extension("old"), 100).is_err());
         assert!(!target.exists());
     }
 

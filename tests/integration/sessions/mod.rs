@@ -3,6 +3,7 @@
 mod again;
 mod book;
 mod clients;
+mod command;
 mod disk;
 mod ensemble;
 mod finished;

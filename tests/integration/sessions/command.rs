@@ -1,0 +1,174 @@
+//! Commands of the user's in sessions: `nntop run`.
+
+use super::*;
+use nntop::protocol::Outcome;
+
+impl Place {
+    /// Starts a shell script in a session, without showing it.
+    #[track_caller]
+    fn script(&self, name: &str, options: &[&str], script: &str) -> RunDir {
+        let mut command = self.nntop("run --detach --name");
+        let output =
+            command.arg(name).args(options).args(["--", "sh", "-c", script]).output().unwrap();
+        assert!(output.status.success(), "{}", err(&output));
+        self.run(name)
+    }
+}
+
+/// What a command has printed so far.
+fn printed(run: &RunDir) -> String {
+    String::from_utf8_lossy(&std::fs::read(run.output()).unwrap_or_default()).into_owned()
+}
+
+/// The process ids that a script printed in lines such as `pid 123`.
+fn pids(run: &RunDir) -> Vec<u32> {
+    let text = printed(run);
+    text.lines().filter_map(|line| line.trim().strip_prefix("pid ")?.parse().ok()).collect()
+}
+
+/// The state letter of a process, such as `T` for a stopped one; `None` when it has ended.
+fn letter(pid: u32) -> Option<char> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    stat.rsplit(") ").next()?.chars().next()
+}
+
+const TICKS: &str = "echo pid $$; while :; do echo tick; sleep 0.01; done";
+
+#[test]
+fn without_a_terminal_the_output_and_the_exit_code_are_passed_through() {
+    let place = Place::new();
+    let script = "echo $GREETING from $(basename $PWD); echo trouble >&2; test -t 1 && exit 7";
+    let mut command = place.nntop("run --name hello --env GREETING=hi --cwd /usr -- sh -c");
+    let output = command.arg(script).output().unwrap();
+    assert_eq!(output.status.code(), Some(7), "a terminal, and the command's own code");
+    let text = String::from_utf8(output.stdout).unwrap().replace('\r', "");
+    assert_eq!(text, "hi from usr\ntrouble\n");
+    let run = place.run("hello");
+    assert_eq!(state(&run), State::Failed);
+    assert!(place.say("logs hello").contains("exit code 7"));
+    let (code, error) = place.fail("resume hello");
+    assert!(code == 2 && error.contains("nntop run --again hello"), "{error}");
+    let again = place.nntop("run --again hello").output().unwrap();
+    assert_eq!((again.status.code(), place.ls().len()), (Some(7), 2));
+}
+
+#[test]
+fn a_program_that_does_not_exist_is_named() {
+    let place = Place::new();
+    let (code, error) = place.fail("run -- no-such-program --option");
+    assert!(code != 0 && error.contains("no-such-program") && place.ls().is_empty(), "{error}");
+    let (code, error) = place.fail("run --cwd /no/such/directory -- true");
+    assert!(code == 2 && error.contains("/no/such/directory"), "{error}");
+}
+
+#[test]
+fn a_pause_suspends_every_process_of_the_command() {
+    let place = Place::new();
+    let script = format!("sh -c '{TICKS}' & {TICKS}");
+    let run = place.script("two", &[], &script);
+    until("two processes", || pids(&run).len() == 2);
+    place.say("pause two");
+    assert_eq!(state(&run), State::Paused);
+    for pid in pids(&run) {
+        until("a suspended process", || letter(pid) == Some('T'));
+    }
+    let before = printed(&run).len();
+    place.say("resume two");
+    until("more output", || printed(&run).len() > before);
+    assert!(place.say("logs two").contains("memory, the GPU's too, stays taken"));
+    place.say("pause two");
+    let ended = pids(&run);
+    // Suspended, it is stopped all the same.
+    place.say("stop two");
+    assert_eq!(state(&run), State::Stopped);
+    for pid in ended {
+        until("the end of a process", || letter(pid).is_none());
+    }
+}
+
+#[test]
+fn a_command_that_ignores_the_stop_signal_is_terminated_and_one_that_ignores_all_killed() {
+    let place = Place::new();
+    let run = place.script("deaf", &["--grace", "0"], &format!("trap '' INT; {TICKS}"));
+    until("its process", || pids(&run).len() == 1);
+    place.say("stop deaf");
+    assert_eq!(state(&run), State::Stopped);
+    assert!(place.say("logs deaf").contains("SIGTERM was sent"));
+    let run = place.script("stubborn", &[], &format!("trap '' INT TERM; {TICKS}"));
+    until("its process", || pids(&run).len() == 1);
+    let mut watcher = Watcher::attach(&run, Attachment::Control);
+    for _ in 0..2 {
+        watcher.link.commands.send(nntop::protocol::Command::Stop).unwrap();
+    }
+    while watcher.view.outcome.is_none() {
+        watcher.next();
+    }
+    assert_eq!(watcher.view.outcome, Some(Outcome::Stopped));
+    until("the end of the process", || letter(pids(&run)[0]).is_none());
+}
+
+#[test]
+fn a_signal_asks_for_a_checkpoint() {
+    let place = Place::new();
+    let script = format!("trap 'echo saved' USR1; {TICKS}");
+    let run = place.script("saving", &["--save-signal", "USR1"], &script);
+    until("its process", || pids(&run).len() == 1);
+    let watcher = Watcher::attach(&run, Attachment::Control);
+    watcher.link.commands.send(nntop::protocol::Command::Save).unwrap();
+    until("the answer of the script", || printed(&run).contains("saved"));
+}
+
+#[test]
+fn a_command_ends_with_its_session_and_is_told_as_interrupted() {
+    let place = Place::new();
+    let run = place.script("cut", &[], TICKS);
+    until("its process", || pids(&run).len() == 1);
+    signal(&run, Signal::KILL);
+    until_dead(&run);
+    assert_eq!(state(&run), State::Interrupted);
+    until("the end of the process", || letter(pids(&run)[0]).is_none());
+}
+
+#[test]
+fn a_process_that_left_the_group_is_reported() {
+    let place = Place::new();
+    let script = "setsid sh -c 'echo pid $$; exec sleep 1000' & sleep 0.2; echo done";
+    let run = place.script("leaver", &[], script);
+    until("its end", || state(&run).is_over());
+    let left = pids(&run)[0];
+    let log = place.say("logs leaver");
+    assert!(log.contains(&format!("still running: {left} (sleep)")), "{log}");
+    kill_process(pid_of(left), Signal::KILL).unwrap();
+}
+
+#[test]
+fn the_dashboard_shows_the_output_and_obeys_none_of_it() {
+    let place = Place::new();
+    let script = "printf '\\033]0;PWNED\\007\\033[2Jred \\033[31mcolour\\033[0m\\n'; sleep 1000";
+    let run = place.script("shown", &[], script);
+    until("its output", || printed(&run).contains("colour"));
+    let mut terminal = place.terminal("attach shown");
+    terminal.wait_for("red colour");
+    terminal.with_screen(|screen| {
+        let title = screen.contents();
+        assert!(!title.contains("PWNED"), "{title}");
+    });
+    terminal.type_keys("d");
+    terminal.wait_for_exit();
+    place.say("stop shown");
+}
+
+#[test]
+fn output_beyond_the_limit_is_rotated_and_passed_through_whole() {
+    let place = Place::new();
+    let script =
+        "i=0; while [ $i -lt 40 ]; do head -c 65536 /dev/zero | tr '\\0' x; i=$((i+1)); done";
+    let mut command = place.nntop("run --name much --log-limit 1 -- sh -c");
+    let output = command.arg(script).output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(output.stdout.iter().filter(|&&byte| byte == b'x').count(), 40 * 65536);
+    let run = place.run("much");
+    let kept =
+        [run.output(), run.output().with_extension("old")].map(|f| f.metadata().unwrap().len());
+    assert!(kept.iter().sum::<u64>() <= 1 << 20, "{kept:?}");
+}
