@@ -65,7 +65,9 @@ impl EventLog {
             Event::Log(line) => sink.record(Record::Line { text: &line.text }),
             Event::Finished(outcome) => sink.record(Record::State(match outcome {
                 Outcome::Completed(_) | Outcome::Stopped => State::Finished,
-                Outcome::Diverged { .. } | Outcome::Failed(_) => State::Failed,
+                Outcome::Diverged { .. } | Outcome::Failed(_) | Outcome::Exited { .. } => {
+                    State::Failed
+                }
             })),
             _ => {}
         }

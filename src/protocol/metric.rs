@@ -51,7 +51,7 @@ impl EpochStats {
 }
 
 /// Values kept of each stretch of a series: the first, least, greatest and last, with their steps.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Bucket {
     pub first: (i64, f64),
     pub min: (i64, f64),
@@ -65,7 +65,7 @@ pub struct Bucket {
 const MOST_BUCKETS: usize = 1024;
 
 /// A metric's values, bounded however many there were, and its facts, folded from every value.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct MetricSeries {
     buckets: Vec<Bucket>,
     /// Values a bucket holds.
@@ -180,7 +180,7 @@ impl Bucket {
 const MOST_METRICS: usize = 10_000;
 
 /// All metrics of a run.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct MetricTable {
     series: BTreeMap<String, MetricSeries>,
 }

@@ -5,6 +5,7 @@
 //! the command gets a SIGHUP as from any terminal.
 
 mod child;
+mod metrics;
 mod output;
 mod stopping;
 
@@ -13,6 +14,7 @@ use crate::protocol::{Activity, Command, Event, Level, LogLine, Outcome, OutputL
 use crate::protocol::{RunInfo, Status};
 use child::{Child, Group, adopt_orphans, orphans};
 use crossbeam_channel::{Receiver, Sender, bounded, never, unbounded};
+use metrics::MetricReader;
 use output::{Lines, OutputFile};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
@@ -292,6 +294,7 @@ struct Reader {
     file: OutputFile,
     events: Sender<Event>,
     lines: Lines,
+    metrics: MetricReader,
     /// Lines that are not yet sent.
     waiting: VecDeque<String>,
     /// Lines that were printed.
@@ -302,8 +305,8 @@ struct Reader {
 
 impl Reader {
     fn new(file: OutputFile, events: Sender<Event>) -> Self {
-        let lines = Lines::default();
-        Self { file, events, lines, waiting: VecDeque::new(), printed: 0, failing: false }
+        let (lines, metrics, waiting) = Default::default();
+        Self { file, events, lines, metrics, waiting, printed: 0, failing: false }
     }
 
     /// Reads to the end; returns the last lines.
@@ -326,6 +329,7 @@ impl Reader {
             let Ok(length @ 1..) = terminal.read(&mut buffer) else { break };
             let bytes = &buffer[..length];
             self.keep(bytes);
+            self.measure(bytes, false);
             let Self { lines, waiting, printed, .. } = &mut self;
             lines.push(bytes, |line| {
                 *printed += 1;
@@ -334,6 +338,7 @@ impl Reader {
             });
             unsent = true;
         }
+        self.measure(&[], true);
         if let Some(line) = self.lines.finish() {
             self.printed += 1;
             push_bounded(&mut last, line.clone(), LAST_LINES);
@@ -341,6 +346,15 @@ impl Reader {
         }
         self.send();
         last.into()
+    }
+
+    /// Reports the metrics in what was printed.
+    fn measure(&mut self, bytes: &[u8], end: bool) {
+        let events = &self.events;
+        self.metrics.push(bytes, end, super::record::now(), |metrics| {
+            // The recorder lives as long as the session.
+            let _ = events.send(Event::Metrics(metrics));
+        });
     }
 
     fn keep(&mut self, bytes: &[u8]) {

@@ -1,0 +1,75 @@
+//! Metrics in what a command prints.
+
+use crate::logs::text::Text;
+use crate::logs::{Reader, Record};
+use crate::protocol::Metrics;
+
+/// Finds metrics in a stream of printed text.
+#[derive(Debug, Default)]
+pub(super) struct MetricReader {
+    text: Text,
+    /// The line that has not ended.
+    rest: Vec<u8>,
+}
+
+impl MetricReader {
+    /// Reads what was printed and passes on the metrics found, those of a step together. `now` is
+    /// the wall time, in seconds since 1970, of values whose line has none; with `end` nothing will
+    /// follow.
+    pub(super) fn push(
+        &mut self,
+        bytes: &[u8],
+        end: bool,
+        now: f64,
+        mut found: impl FnMut(Metrics),
+    ) {
+        self.rest.extend_from_slice(bytes);
+        let mut pending: Option<Metrics> = None;
+        let mut sink = |record: Record<'_>| {
+            let Record::Scalar { name, step, wall_time, value } = record else { return };
+            let wall_time = if wall_time.is_finite() { wall_time } else { now };
+            if let Some(metrics) = &mut pending
+                && metrics.step == step
+                && metrics.values.iter().all(|(known, _)| known != name)
+            {
+                metrics.values.push((name.to_owned(), value));
+                return;
+            }
+            let values = vec![(name.to_owned(), value)];
+            let next = Metrics { step, epoch: None, wall_time, values };
+            if let Some(metrics) = pending.replace(next) {
+                found(metrics);
+            }
+        };
+        let taken = self.text.read(&self.rest, end, &mut sink).min(self.rest.len());
+        self.rest.drain(..taken);
+        if let Some(metrics) = pending {
+            found(metrics);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(parts: &[&str]) -> Vec<(i64, Vec<(String, f64)>)> {
+        let (mut reader, mut found) = (MetricReader::default(), Vec::new());
+        for part in parts {
+            reader.push(part.as_bytes(), false, 9.0, |m| found.push((m.step, m.values)));
+        }
+        reader.push(&[], true, 9.0, |m| found.push((m.step, m.values)));
+        found
+    }
+
+    #[test]
+    fn the_values_of_a_step_come_together() {
+        let text =
+            "step 1: loss 0.5, acc 0.25\r\nsaving a picture\r\nstep 2: loss 0.4, acc 0.5\r\n";
+        let values = |loss, acc| vec![("loss".to_owned(), loss), ("acc".to_owned(), acc)];
+        let expected = [(1, values(0.5, 0.25)), (2, values(0.4, 0.5))];
+        assert_eq!(read(&[text]), expected);
+        let (start, end) = text.split_at(20);
+        assert_eq!(read(&[start, end]), expected, "however it arrives");
+    }
+}
