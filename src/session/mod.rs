@@ -4,6 +4,7 @@ mod address;
 mod browse;
 mod client;
 mod command;
+mod command_spec;
 mod event_file;
 mod home;
 mod host;
@@ -18,7 +19,7 @@ pub mod wire;
 
 pub use browse::browse;
 pub use client::{ConnectError, Connection, attach, visit};
-pub use command::CommandSpec;
+pub use command_spec::CommandSpec;
 pub use event_file::{EventFile, for_each_event, replay};
 pub use home::Home;
 pub use host::{HostError, serve};

@@ -1,6 +1,6 @@
 //! What a run is, kept in its directory.
 
-use super::command::CommandSpec;
+use super::command_spec::CommandSpec;
 use super::run_dir::RunDir;
 use crate::files::{self, atomic};
 use crate::jobs;

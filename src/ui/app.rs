@@ -12,7 +12,7 @@ use super::sending::{self, Reply};
 use super::setup::Setup;
 use super::view::{Context, View};
 use super::view_id::ViewId;
-use super::views::{Digits, Explore, find};
+use super::views::{Digits, Explore, TABLE, find};
 use crate::protocol::{Activity, Command, Event, Frame, Moment, Probe, RunView, Update};
 use crossterm::event::{KeyCode, KeyEvent, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::buffer::Buffer;
@@ -272,8 +272,13 @@ impl App {
     }
 
     fn open_view(&mut self, id: ViewId) -> Option<Command> {
-        let index = self.views.iter().position(|view| view.id() == id)?;
-        self.show_view(index)
+        let mut index = self.views.iter().position(|view| view.id() == id);
+        if self.setup.command {
+            // Its views have the keys of the first tabs.
+            let tab = TABLE.iter().position(|entry| entry.id == id);
+            index = index.or(tab.filter(|&tab| tab < self.views.len()));
+        }
+        self.show_view(index?)
     }
 
     /// From a view that was opened out of another one, such as the digits of a cell, back there.

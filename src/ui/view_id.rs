@@ -15,6 +15,8 @@ pub enum ViewId {
     Book,
     Draw,
     Explore,
+    /// The metrics of a command; not a view of a training.
+    Metrics,
     /// What a command prints; not a view of a training.
     Output,
     /// A picture and how it was read; not a view of a run.
@@ -41,6 +43,7 @@ impl ViewId {
             Self::Book => "Book",
             Self::Draw => "Draw",
             Self::Explore => "Explore",
+            Self::Metrics => "Metrics",
             Self::Output => "Output",
             Self::Read => "Read",
             Self::Runs => "Runs",

@@ -38,9 +38,6 @@ const FLOORS: [(&str, &[&str]); 19] = [
         ],
     ),
 ];
-/// Lines a file has at most; whoever needs more has two things in one file.
-const LONGEST_FILE: usize = 400;
-
 #[test]
 fn every_floor_imports_only_what_stands_below_it() {
     let mut forbidden = Vec::new();
@@ -83,13 +80,6 @@ fn no_files_of_a_folder_import_one_another_in_a_circle() {
         imports.remove(&free);
     }
     assert!(imports.is_empty(), "in a circle, or above one: {:?}", imports.keys());
-}
-
-#[test]
-fn no_source_file_is_longer_than_a_reader_holds() {
-    let length = |file: &PathBuf| fs::read_to_string(file).unwrap().lines().count();
-    let long: Vec<_> = sources().into_iter().filter(|file| length(file) > LONGEST_FILE).collect();
-    assert!(long.is_empty(), "longer than {LONGEST_FILE} lines: {long:?}");
 }
 
 #[test]

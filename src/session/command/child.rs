@@ -1,6 +1,6 @@
 //! A command in a pseudo-terminal and a process group of its own.
 
-use super::CommandSpec;
+use crate::session::command_spec::CommandSpec;
 use rustix::fs::{Mode, OFlags, open};
 use rustix::process::{
     Pid, Signal, WaitOptions, ioctl_tiocsctty, kill_process, kill_process_group, setsid, waitpid,

@@ -9,6 +9,7 @@ mod metrics;
 mod output;
 mod stopping;
 
+use super::command_spec::CommandSpec;
 use super::run_dir::RunDir;
 use crate::protocol::{Activity, Command, Event, Level, LogLine, Outcome, OutputLines, Pace};
 use crate::protocol::{RunInfo, Status};
@@ -19,13 +20,11 @@ use output::{Lines, OutputFile};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::process::Signal;
-use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::process::ExitStatusExt;
-use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -40,34 +39,6 @@ const LAST_LINES: usize = 10;
 /// How long output is awaited after the command has ended: a background process may hold the
 /// terminal open.
 const LAST_OUTPUT: Duration = Duration::from_secs(1);
-
-/// What to run, and how to stop and save it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub struct CommandSpec {
-    /// The program and its arguments.
-    pub argv: Vec<String>,
-    /// The working directory.
-    pub cwd: PathBuf,
-    /// Environment variables to set.
-    pub env: Vec<(String, String)>,
-    /// Bytes of output that are kept on disk.
-    pub log_limit: u64,
-    /// Number of the signal that asks the command to end.
-    pub stop_signal: i32,
-    /// Seconds until SIGTERM follows the stop signal.
-    pub grace_seconds: u64,
-    /// Number of the signal that asks the command to write a checkpoint, if it knows one.
-    pub save_signal: Option<i32>,
-}
-
-impl CommandSpec {
-    /// The command as it was typed, for a title.
-    #[must_use]
-    pub fn title(&self) -> String {
-        self.argv.join(" ")
-    }
-}
 
 /// Starts the command of a run; its commands and events are those of a training.
 ///

@@ -8,6 +8,7 @@ mod explore;
 mod features;
 mod figures;
 mod gradients;
+mod metrics;
 mod network;
 mod output;
 mod overview;
@@ -84,7 +85,7 @@ pub fn exploring(id: &str) -> Vec<Box<dyn View>> {
 /// The views of a command.
 #[must_use]
 pub fn of_command() -> Vec<Box<dyn View>> {
-    vec![Box::<output::Output>::default()]
+    vec![Box::<output::Output>::default(), Box::<metrics::Metrics>::default()]
 }
 
 /// The only view of a picture that was read.

@@ -1,0 +1,122 @@
+//! The metrics of a command, a chart each.
+
+use crate::protocol::{MetricSeries, What};
+use crate::ui::effect::Effect;
+use crate::ui::numbers::short;
+use crate::ui::theme::{Role, Theme};
+use crate::ui::view::{Context, KeyHelp, View};
+use crate::ui::view_id::ViewId;
+use crate::ui::widgets::{Line, LineChart, Pane, write};
+use crossterm::event::{KeyCode, KeyEvent};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::widgets::Widget;
+
+/// The least size of a chart, in columns and rows.
+const LEAST: [u16; 2] = [36, 9];
+
+/// The view.
+#[derive(Debug, Default)]
+pub(in crate::ui) struct Metrics {
+    /// The first chart of the page.
+    first: usize,
+    /// Charts of a page, as last drawn.
+    page: usize,
+    /// A logarithmic y axis.
+    log: bool,
+}
+
+impl View for Metrics {
+    fn id(&self) -> ViewId {
+        ViewId::Metrics
+    }
+
+    fn keys(&self) -> &'static [KeyHelp] {
+        &[
+            KeyHelp { keys: "PgUp PgDn", does: "other metrics" },
+            KeyHelp { keys: "g", does: "logarithmic y axis" },
+        ]
+    }
+
+    fn probes(&self, _context: &Context) -> Vec<What> {
+        Vec::new()
+    }
+
+    fn key(&mut self, key: KeyEvent, context: &Context) -> Effect {
+        let count = context.run.metrics.iter().count();
+        match key.code {
+            KeyCode::PageDown if self.first + self.page < count => self.first += self.page,
+            KeyCode::PageUp => self.first = self.first.saturating_sub(self.page),
+            KeyCode::Home => self.first = 0,
+            KeyCode::Char('g') => self.log = !self.log,
+            _ => return Effect::Ignored,
+        }
+        Effect::Redraw
+    }
+
+    fn render(&mut self, area: Rect, buffer: &mut Buffer, context: &Context) {
+        let (metrics, theme) = (&context.run.metrics, context.theme);
+        let count = metrics.iter().count();
+        if count == 0 {
+            let inside = Pane::new("Metrics", theme).draw(area, buffer);
+            let text = theme.say("no metrics were found in the output yet");
+            write(buffer, inside, 0, text, theme.style(Role::Dim));
+            return;
+        }
+        let [across, down] = grid(area, count);
+        self.page = across * down;
+        self.first = self.first.min(count - 1);
+        for (index, (name, series)) in metrics.iter().skip(self.first).take(self.page).enumerate() {
+            let place = cell(area, [across, down], index);
+            self.draw_chart(name, series, place, buffer, theme);
+        }
+    }
+}
+
+impl Metrics {
+    fn draw_chart(
+        &self,
+        name: &str,
+        series: &MetricSeries,
+        area: Rect,
+        buffer: &mut Buffer,
+        theme: &Theme,
+    ) {
+        let value = |point: Option<(i64, f64)>| point.map_or_else(String::new, |(_, v)| short(v));
+        let (last, min, max) = (value(series.last()), value(series.min()), value(series.max()));
+        let note = format!("{last}  {min} … {max}");
+        let title = crate::protocol::printable(name);
+        let inside = Pane::new(&title, theme).note(&note).draw(area, buffer);
+        let points = series.points().into_iter().map(|(step, value)| (step as f64, value));
+        let line = Line { points: points.collect(), style: theme.series(0), ..Line::default() };
+        let chart = LineChart {
+            lines: vec![line],
+            marks: Vec::new(),
+            x_label: "step",
+            y_text: short,
+            log: self.log,
+            log_x: false,
+            highest: None,
+            fixed: None,
+            theme: *theme,
+        };
+        chart.render(inside, buffer);
+    }
+}
+
+/// Charts across and down: as many as have room, at least one.
+fn grid(area: Rect, count: usize) -> [usize; 2] {
+    let most = |length: u16, least: u16| usize::from((length / least).max(1));
+    let across = most(area.width, LEAST[0]).min(count);
+    let down = most(area.height, LEAST[1]).min(count.div_ceil(across));
+    [across, down]
+}
+
+/// The place of a chart in the grid.
+fn cell(area: Rect, [across, down]: [usize; 2], index: usize) -> Rect {
+    let part = |length: u16, parts: usize, at: usize| (usize::from(length) * at / parts) as u16;
+    let (column, row) = (index % across, index / across);
+    let (left, right) = (part(area.width, across, column), part(area.width, across, column + 1));
+    let (top, bottom) = (part(area.height, down, row), part(area.height, down, row + 1));
+    Rect { x: area.x + left, y: area.y + top, width: right - left, height: bottom - top }
+}
