@@ -3,6 +3,30 @@
 //!
 //! `network` is the book's page: the forward pass and BP1 to BP4. A layer is one file of `layer`.
 //! Rows of a batch are samples; shapes in the documentation are (rows, columns).
+//!
+//! Backpropagation through a network of one sigmoid layer:
+//!
+//! ```
+//! use ndarray::array;
+//! use nntop::nn::layer::Dense;
+//! use nntop::nn::{
+//!     Activation, Cost, Executor, ForwardCache, Gradients, Init, Layer, Mode, Network,
+//! };
+//! use nntop::rng::{Purpose, stream};
+//!
+//! let mut stream = stream(1, Purpose::Initialization, 0, 0);
+//! let dense = Dense::random(2, 1, Activation::Sigmoid, Init::Scaled, &mut stream);
+//! let network = Network { layers: vec![Layer::Dense(dense)], cost: Cost::CrossEntropy };
+//! let (x, y) = (array![[0.0, 1.0], [1.0, 0.0]], array![[1.0], [0.0]]);
+//!
+//! let mut cache = ForwardCache::new(&network, 2);
+//! network.forward(x.view(), &mut cache, Mode::Inference, &mut Executor::Serial);
+//! let mut gradients = Gradients::zeros(&network);
+//! network.backward(x.view(), y.view(), &mut cache, &mut gradients, &mut Executor::Serial);
+//! // BP1 with the cross-entropy: δ = a − y.
+//! let a = cache.outputs()[[0, 0]];
+//! assert!((cache.delta(0)[[0, 0]] - (a - 1.0)).abs() < 1e-6);
+//! ```
 
 mod activation;
 mod architecture;
