@@ -95,7 +95,7 @@ pub(super) fn run(args: &RunArgs, display: &DisplayArgs) -> anyhow::Result<ExitC
         None => spec(args)?,
     };
     let start =
-        Start { name: args.name.as_deref(), task: Task::Command(spec.into()), resume: None };
+        Start { name: args.name.as_deref(), task: Task::Command(spec.into()), resume: None, past: None };
     if args.headless || !args.detach && !has_terminal() {
         return pass_through(&sessions::launch(start)?);
     }

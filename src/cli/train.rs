@@ -164,6 +164,10 @@ impl Pattern {
         let (training, networks) = match record.task {
             Task::Training(training) => (training, 1),
             Task::Ensemble { training, networks } => (training, networks),
+            Task::Command(_) => {
+                let problem = "is a command; `nntop run --again` starts it again";
+                return Err(wrong(format!("{} {problem}", run.name())));
+            }
             Task::Experiment { id, .. } => {
                 let problem = format!("is the experiment {id}; `nntop book {id}` runs it again");
                 return Err(wrong(format!("{} {problem}", run.name())));

@@ -44,7 +44,7 @@ pub(super) fn run(
             Some(Outcome::Completed(_)) | None => "completed",
             Some(Outcome::Stopped) => "stopped",
             Some(Outcome::Diverged { .. }) => "diverged",
-            Some(Outcome::Failed(_)) => "failed",
+            Some(Outcome::Failed(_) | Outcome::Exited { .. }) => "failed",
         };
         ring(&format!("nntop: {ending} after {}", counted(view.epoch(), "epoch")));
     }

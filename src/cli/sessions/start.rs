@@ -154,7 +154,7 @@ pub(super) fn resume(args: &ResumeArgs, display: &DisplayArgs) -> anyhow::Result
             let spec = args.spec.assemble_like(&Recipe::given(training.spec.clone()))?.spec;
             Some((training.clone(), spec))
         }
-        Task::Experiment { .. } | Task::Ensemble { .. } => None,
+        Task::Experiment { .. } | Task::Ensemble { .. } | Task::Command(_) => None,
     };
     if let Some((training, spec)) = &given
         && (args.from_epoch.is_some() || is_another_recipe(&training.spec, spec))
@@ -319,7 +319,7 @@ fn branch_off(run: &RunDir, training: &Training, branch: &Branch) -> anyhow::Res
     let free = free_name(&home, &name);
     let past = Some(directory.as_path());
     let name = branch.name.map(str::to_owned).or(free);
-    make(Start { name: name.as_deref(), task, resume: Some(&checkpoint), past })
+    launch(Start { name: name.as_deref(), task, resume: Some(&checkpoint), past })
 }
 
 /// The run as it was after an epoch, as far as that is kept.

@@ -169,7 +169,7 @@ impl Source {
                     self.tell_status();
                 }
             }
-            Command::Save => match self.save {
+            Command::Save | Command::SaveAs(_) => match self.save {
                 Some(signal) => match self.group.signal_leader(signal) {
                     Ok(()) => self.log(Level::Info, format!("asked to save: {signal:?} was sent")),
                     Err(error) => {

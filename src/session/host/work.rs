@@ -44,7 +44,7 @@ impl Work {
             Task::Command(spec) => {
                 let (commands, events) = command::start(run, spec)
                     .map_err(|source| HostError::Io { what: spec.title(), source })?;
-                Ok(Self { commands, events, note: None })
+                Ok(Self { commands, events, note: None, _claim: None })
             }
             Task::Ensemble { training, networks } => {
                 put_aside(run)?;
