@@ -94,8 +94,12 @@ pub(super) fn run(args: &RunArgs, display: &DisplayArgs) -> anyhow::Result<ExitC
         Some(name) => earlier(name)?,
         None => spec(args)?,
     };
-    let start =
-        Start { name: args.name.as_deref(), task: Task::Command(spec.into()), resume: None, past: None };
+    let start = Start {
+        name: args.name.as_deref(),
+        task: Task::Command(spec.into()),
+        resume: None,
+        past: None,
+    };
     if args.headless || !args.detach && !has_terminal() {
         return pass_through(&sessions::launch(start)?);
     }

@@ -2,7 +2,8 @@
 
 use super::super::display::DisplayArgs;
 use super::super::error::Usage;
-use super::super::{REFUTED, dashboard, headless, output};
+use super::super::{dashboard, headless, output};
+use super::ending::{exit_code, sentence};
 use super::start;
 use crate::protocol::{Command, Link, Update};
 use crate::session::{self, Attachment, ConnectError, Record, RunDir, State, Summary, Task};
@@ -108,19 +109,6 @@ fn leave(run: &RunDir, link: Link, exit: Exit, language: Language) -> anyhow::Re
     Ok(exit_code(&summary))
 }
 
-/// The exit code of a run that is over.
-pub(super) fn exit_code(summary: &Summary) -> ExitCode {
-    match summary.state {
-        State::Diverged
-        | State::Failed
-        | State::Interrupted
-        | State::Unreachable
-        | State::Unreadable => ExitCode::FAILURE,
-        _ if summary.claims_holding < summary.claims => ExitCode::from(REFUTED),
-        _ => ExitCode::SUCCESS,
-    }
-}
-
 fn wait_for_the_end(link: &Link) {
     for update in &link.updates {
         let over = match &update {
@@ -132,38 +120,6 @@ fn wait_for_the_end(link: &Link) {
             return;
         }
     }
-}
-
-/// How a run stands, in a line that stays on the terminal.
-pub(super) fn sentence(summary: &Summary, language: Language) -> String {
-    let Summary { name, state, epoch, epochs, on_resume, .. } = summary;
-    let mut parts = vec![match &summary.experiment {
-        Some(id) => language.fill(
-            "{} {}, {} of {} claims hold",
-            &[&language.say(state.word()), id, &summary.claims_holding, &summary.claims],
-        ),
-        None if summary.networks > 1 => language
-            .fill("{}, {} networks that vote", &[&language.say(state.word()), &summary.networks]),
-        None if *epochs == 1 => {
-            language.fill("{} after {} of 1 epoch", &[&language.say(state.word()), epoch])
-        }
-        None => {
-            language.fill("{} after {} of {} epochs", &[&language.say(state.word()), epoch, epochs])
-        }
-    }];
-    let accuracy = summary.best_accuracy.filter(|_| summary.experiment.is_none());
-    parts.extend(accuracy.map(|accuracy| {
-        language.fill("best validation accuracy {}", &[&format!("{:.2}%", 100.0 * accuracy)])
-    }));
-    let hint = match state {
-        State::Interrupted | State::Stopped => {
-            let then = language.say(on_resume);
-            language.fill("; `nntop resume {}` {}", &[name, &then])
-        }
-        _ if summary.live => language.fill("; `nntop attach {}` shows it", &[name]),
-        _ => String::new(),
-    };
-    format!("{name}: {}{hint}", parts.join(language.say(", ")))
 }
 
 /// Prints a line for whoever is still there to read it.

@@ -1,7 +1,7 @@
 //! Steering a live run from outside. Each command returns once it has taken effect.
 
 use super::super::output;
-use super::attached::sentence;
+use super::ending::sentence;
 use crate::protocol::{Activity, Command, Event, Level, Link, Outcome, RunView, Step, Update};
 use crate::session::{self, Attachment, ConnectError, Record, RunDir, Task};
 use crate::ui::Language;

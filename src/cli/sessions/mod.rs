@@ -3,6 +3,7 @@
 mod attached;
 mod control;
 mod doctor;
+mod ending;
 mod list;
 mod logout;
 mod once;

@@ -1,6 +1,6 @@
 //! `nntop wait`: returns when a run is over, with its exit code.
 
-use super::attached::{exit_code, sentence};
+use super::ending::{exit_code, sentence};
 use crate::cli::display::DisplayArgs;
 use crate::cli::headless::ring;
 use crate::cli::output;

@@ -6,11 +6,10 @@ use crate::ui::numbers::short;
 use crate::ui::theme::{Role, Theme};
 use crate::ui::view::{Context, KeyHelp, View};
 use crate::ui::view_id::ViewId;
-use crate::ui::widgets::{Line, LineChart, Pane, write};
+use crate::ui::widgets::{ChartState, Line, LineChart, Pane, Unit, write};
 use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use ratatui::widgets::Widget;
 
 /// The least size of a chart, in columns and rows.
 const LEAST: [u16; 2] = [36, 9];
@@ -29,6 +28,13 @@ pub(in crate::ui) struct Metrics {
 impl View for Metrics {
     fn id(&self) -> ViewId {
         ViewId::Metrics
+    }
+
+    fn about(&self) -> &'static [&'static str] {
+        &[
+            "Every number with a name that the command prints is a metric, by the step it is printed for.",
+            "Behind each name stand the newest value, the least and the greatest.",
+        ]
     }
 
     fn keys(&self) -> &'static [KeyHelp] {
@@ -93,14 +99,16 @@ impl Metrics {
             lines: vec![line],
             marks: Vec::new(),
             x_label: "step",
-            y_text: short,
+            x_unit: Unit::Whole,
+            y_unit: Unit::Plain,
+            value_text: short,
             log: self.log,
             log_x: false,
             highest: None,
             fixed: None,
             theme: *theme,
         };
-        chart.render(inside, buffer);
+        chart.draw(inside, buffer, &mut ChartState::default());
     }
 }
 

@@ -33,6 +33,13 @@ impl View for Output {
         ViewId::Output
     }
 
+    fn about(&self) -> &'static [&'static str] {
+        &[
+            "The newest lines that the command printed; all of them are in the run's directory.",
+            "At the end of the list new lines are followed.",
+        ]
+    }
+
     fn keys(&self) -> &'static [KeyHelp] {
         &[
             KeyHelp { keys: "↑↓ PgUp PgDn", does: "scroll" },

@@ -26,7 +26,7 @@ fn an_ensemble_has_a_session_and_its_model_is_saved() {
     assert!(picture.contains("Test image 0") && !picture.contains("cannot be"), "{picture}");
     // One of its networks alone does not stand in for the vote.
     std::fs::remove_file(&file).unwrap();
-    let view = session::browse(&place.run("three")).unwrap();
+    let view = session::browse(&place.run("three"), Attachment::Control).unwrap();
     until_said(&view, "its networks cannot be asked, only how they learned");
     let unsaved = place.detach("unsaved", "--ensemble 2 --epochs 1");
     until_dead(&unsaved);
@@ -75,7 +75,7 @@ fn an_ensemble_is_left_steered_and_goes_on_after_an_interruption() {
     // Without its checkpoints it can only be read.
     let kept = run.checkpoints().with_extension("away");
     std::fs::rename(run.checkpoints(), &kept).unwrap();
-    let view = session::browse(&run).unwrap();
+    let view = session::browse(&run, Attachment::Control).unwrap();
     until_said(&view, "the network cannot be looked at, only its history");
     std::fs::rename(&kept, run.checkpoints()).unwrap();
     assert_eq!(place.say("resume votes --detach"), "votes");

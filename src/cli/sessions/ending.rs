@@ -1,0 +1,51 @@
+//! How a run stands, as a sentence and as an exit code.
+
+use super::super::REFUTED;
+use crate::session::{State, Summary};
+use crate::ui::Language;
+use std::process::ExitCode;
+
+/// The exit code of a run that is over.
+pub(super) fn exit_code(summary: &Summary) -> ExitCode {
+    match summary.state {
+        State::Diverged
+        | State::Failed
+        | State::Interrupted
+        | State::Unreachable
+        | State::Unreadable => ExitCode::FAILURE,
+        _ if summary.claims_holding < summary.claims => ExitCode::from(REFUTED),
+        _ => ExitCode::SUCCESS,
+    }
+}
+
+/// How a run stands, in a line that stays on the terminal.
+pub(super) fn sentence(summary: &Summary, language: Language) -> String {
+    let Summary { name, state, epoch, epochs, on_resume, .. } = summary;
+    let mut parts = vec![match &summary.experiment {
+        Some(id) => language.fill(
+            "{} {}, {} of {} claims hold",
+            &[&language.say(state.word()), id, &summary.claims_holding, &summary.claims],
+        ),
+        None if summary.networks > 1 => language
+            .fill("{}, {} networks that vote", &[&language.say(state.word()), &summary.networks]),
+        None if *epochs == 1 => {
+            language.fill("{} after {} of 1 epoch", &[&language.say(state.word()), epoch])
+        }
+        None => {
+            language.fill("{} after {} of {} epochs", &[&language.say(state.word()), epoch, epochs])
+        }
+    }];
+    let accuracy = summary.best_accuracy.filter(|_| summary.experiment.is_none());
+    parts.extend(accuracy.map(|accuracy| {
+        language.fill("best validation accuracy {}", &[&format!("{:.2}%", 100.0 * accuracy)])
+    }));
+    let hint = match state {
+        State::Interrupted | State::Stopped => {
+            let then = language.say(on_resume);
+            language.fill("; `nntop resume {}` {}", &[name, &then])
+        }
+        _ if summary.live => language.fill("; `nntop attach {}` shows it", &[name]),
+        _ => String::new(),
+    };
+    format!("{name}: {}{hint}", parts.join(language.say(", ")))
+}
