@@ -104,6 +104,7 @@ fn of_outcome(outcome: &Outcome, theme: &Theme) -> LogLine {
             (Level::Error, theme.fill("diverged in epoch {}: {}", &[epoch, hint]))
         }
         Outcome::Failed(why) => (Level::Error, theme.fill("failed: {}", &[why])),
+        Outcome::Exited { code, .. } => (Level::Error, theme.fill("failed: exit code {}", &[code])),
     };
     LogLine { level, text }
 }

@@ -69,6 +69,8 @@ impl ViewId {
             Self::Read => "Read",
             Self::Runs => "Runs",
             Self::Compare => "Comp",
+            Self::Metrics => "Metr",
+            Self::Output => "Out",
         }
     }
 }

@@ -224,7 +224,7 @@ fn what_does_not_learn_is_told_within_two_epochs() {
     let warning = json.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
     let warning = warning.filter(|line| line["event"] == "log" && line["level"] == "Warning");
     assert!(warning.count() > 0, "{json}");
-    let mut terminal = place.terminal(&format!("{arguments} --inline"));
+    let terminal = place.terminal(&format!("{arguments} --inline"));
     terminal.wait_for("not learning");
     let healthy =
         place.say(&format!("train --layers 64,12,3 --batch 7 --data {data} --epochs 3 --headless"));
