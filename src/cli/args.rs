@@ -172,13 +172,16 @@ pub(super) struct PredictArgs {
     /// Width and height of the images that a model of another program takes
     #[arg(long, value_name = "WxH", value_parser = size, help_heading = "Models of other programs")]
     pub(super) size: Option<(u32, u32)>,
-    /// Pictures of one digit each (PNG, JPEG or PGM; - for standard input), dark on light or light
-    /// on dark
+    /// Pictures of one digit each (PNG, JPEG, PGM, WebP, GIF, BMP or TIFF; - for standard input),
+    /// dark on light or light on dark
     #[arg(required = true, value_name = "IMAGE")]
     pub(super) images: Vec<PathBuf>,
     /// Print one JSON object a picture
     #[arg(long)]
     pub(super) json: bool,
+    /// Draw each digit as the network saw it
+    #[arg(long, conflicts_with = "json")]
+    pub(super) show: bool,
 }
 
 #[derive(Debug, Args)]
@@ -190,7 +193,8 @@ pub(super) struct ReadArgs {
     /// Width and height of the images that a model of another program takes
     #[arg(long, value_name = "WxH", value_parser = size, help_heading = "Models of other programs")]
     pub(super) size: Option<(u32, u32)>,
-    /// A picture of lines of digits, touching ones too (PNG, JPEG or PGM; - for standard input)
+    /// A picture of lines of digits, touching ones too (PNG, JPEG, PGM, WebP, GIF, BMP or
+    /// TIFF; - for standard input)
     pub(super) image: PathBuf,
     /// Show how it was read: cuts, pieces, scores, and the ways that came second
     #[arg(long, conflicts_with = "json")]

@@ -3,14 +3,16 @@
 use super::args::PredictArgs;
 use super::error::Usage;
 use super::output::{self, Output};
-use crate::data::{Images, PictureError, Scan};
-use crate::model::{Answer, Model};
-use crate::picture::Picture;
-use crate::reading::read;
+use crate::data::{Images, Scan};
+use crate::model::Model;
+use crate::reading::{Recognition, recognize, recognize_image};
 use serde::Serialize;
 use std::io;
 use std::path::Path;
 use std::process::ExitCode;
+
+/// Ink of at least this strength, of 255, is drawn by `--show`.
+const DRAWN: u8 = 96;
 
 /// A line of `--json`. Fields are added, never renamed.
 #[derive(Serialize)]
@@ -23,6 +25,9 @@ struct Line<'a> {
     outputs: &'a [f64],
     /// The answer of each network of an ensemble; empty for one network.
     votes: &'a [usize],
+    /// Digits in the picture; where there are several the prediction is that of the clearest.
+    digits: usize,
+    unsure: bool,
 }
 
 /// Prints a line a picture. A picture that cannot be read is told on standard error, and the
@@ -34,18 +39,22 @@ pub(super) fn run(args: &PredictArgs) -> anyhow::Result<ExitCode> {
     let mut code = ExitCode::SUCCESS;
     for image in &args.images {
         match answer(&model, image) {
-            Ok((answer, digits)) => {
+            Ok(found) => {
                 if args.json {
-                    print_json(&mut out, image, &answer)?;
+                    print_json(&mut out, image, &found)?;
                 } else {
-                    print(&mut out, image, &answer, &names)?;
+                    print(&mut out, image, &found, &names)?;
                 }
-                if digits > 1 {
+                if args.show && model.channels == 1 {
+                    out.lines(&drawn(&found.pixels, model.image))?;
+                }
+                if found.digits > 1 {
                     out.flush()?;
                     let (model, image) = (args.model.display(), image.display());
                     let note = format!(
-                        "{image} seems to show {digits} digits, and this is the answer for one; \
-                         `nntop read {model} {image}` reads them all"
+                        "{image} seems to show {} digits, and this is the answer for one; \
+                         `nntop read {model} {image}` reads them all",
+                        found.digits
                     );
                     let _ = writeln!(output::err(), "note: {note}");
                 }
@@ -62,34 +71,15 @@ pub(super) fn run(args: &PredictArgs) -> anyhow::Result<ExitCode> {
     Ok(code)
 }
 
-/// Ink wider than this, over its height, may be several digits side by side.
-const WIDE: f64 = 1.4;
-
-/// The answer for a picture as one digit, and how many digits it seems to show.
-fn answer(model: &Model, image: &Path) -> Result<(Answer, usize), PictureError> {
-    let (width, height) = model.image;
+fn answer(model: &Model, image: &Path) -> anyhow::Result<Recognition> {
     if model.channels != 1 {
-        let images = Images::open_colour(image, model.image)?;
-        return Ok((model.answer(&images).swap_remove(0), 1));
+        return Ok(recognize_image(model, Images::open_colour(image, model.image)?));
     }
-    let picture = Scan::open(image)?.picture;
-    let answer = model.answer(&picture.to_images(width, height)).swap_remove(0);
-    Ok((answer, digits(model, &picture)))
+    Ok(recognize(model, &Scan::open(image)?)?)
 }
 
-/// How many digits a picture seems to show, one above the other or side by side.
-fn digits(model: &Model, picture: &Picture) -> usize {
-    let (_, _, width, height) = picture.bounds();
-    if (width as f64) < WIDE * height as f64 {
-        return 1;
-    }
-    // What cannot be read as lines of digits says nothing of how many there are.
-    let Ok(reading) = read(model, picture) else { return 1 };
-    let best = reading.lines.iter().filter_map(|line| line.segmentations.first());
-    best.map(|way| way.digits.len()).sum::<usize>().max(1)
-}
-
-fn print_json(out: &mut Output<'_>, image: &Path, answer: &Answer) -> anyhow::Result<()> {
+fn print_json(out: &mut Output<'_>, image: &Path, found: &Recognition) -> anyhow::Result<()> {
+    let Recognition { answer, digits, unsure, .. } = found;
     let line = Line {
         event: "prediction",
         image,
@@ -98,17 +88,55 @@ fn print_json(out: &mut Output<'_>, image: &Path, answer: &Answer) -> anyhow::Re
         strength: answer.strength,
         outputs: &answer.outputs,
         votes: &answer.votes,
+        digits: *digits,
+        unsure: *unsure,
     };
     out.json(&line)?;
     Ok(())
 }
 
-fn print(out: &mut Output<'_>, image: &Path, answer: &Answer, names: &[String]) -> io::Result<()> {
+fn print(
+    out: &mut Output<'_>,
+    image: &Path,
+    found: &Recognition,
+    names: &[String],
+) -> io::Result<()> {
+    let answer = &found.answer;
     let percent = answer.strength * 100.0;
     write!(out, "{}: {} ({percent:.1}%)", image.display(), answer.name)?;
     if !answer.votes.is_empty() {
         let votes: Vec<&str> = answer.votes.iter().map(|&vote| names[vote].as_str()).collect();
         write!(out, ", votes {}", votes.join(" "))?;
     }
+    if found.unsure {
+        write!(out, ", unsure")?;
+    }
     writeln!(out)
+}
+
+/// The digit as the network saw it, two rows of pixels a line.
+fn drawn(pixels: &[u8], (width, height): (usize, usize)) -> String {
+    let is_ink = |x: usize, y: usize| y < height && pixels[y * width + x] >= DRAWN;
+    let cell = |x: usize, y: usize| match (is_ink(x, y), is_ink(x, y + 1)) {
+        (true, true) => '█',
+        (true, false) => '▀',
+        (false, true) => '▄',
+        (false, false) => ' ',
+    };
+    let line = |y: usize| {
+        let cells: String = (0..width).map(|x| cell(x, y)).collect();
+        format!("  {}\n", cells.trim_end())
+    };
+    (0..height).step_by(2).map(line).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_rows_of_pixels_make_a_line() {
+        let pixels = [255, 0, 0, 0, 255, 0, 255, 255, 0];
+        assert_eq!(drawn(&pixels, (3, 3)), "  ▀▄\n  ▀▀\n");
+    }
 }

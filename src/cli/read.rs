@@ -7,7 +7,7 @@ use super::error::Usage;
 use super::output;
 use crate::data::Scan;
 use crate::protocol::{ReadLine, Reading, Segmentation};
-use crate::reading::read;
+use crate::reading::{is_unsure, read};
 use crate::ui::{App, Setup, text};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -41,6 +41,7 @@ struct Digit<'a> {
     prediction: u32,
     name: &'a str,
     strength: f32,
+    unsure: bool,
     /// How much speaks for it being a digit, and this one; 0 would be beyond doubt.
     score: f64,
     second: Option<&'a str>,
@@ -66,9 +67,7 @@ pub(super) fn run(args: &ReadArgs, display: &DisplayArgs) -> anyhow::Result<Exit
         return Err(Usage::value("<MODEL>", problem).into());
     }
     let scan = Scan::open(&args.image).map_err(|error| Usage::value("<IMAGE>", error))?;
-    let mut reading =
-        read(&model, &scan.picture).map_err(|error| Usage::value("<IMAGE>", error))?;
-    reading.shrunk *= scan.shrunk as u32;
+    let reading = read(&model, &scan).map_err(|error| Usage::value("<IMAGE>", error))?;
     let mut out = output::out();
     if args.json {
         out.json(&line(&args.image, &reading))?;
@@ -86,9 +85,29 @@ pub(super) fn run(args: &ReadArgs, display: &DisplayArgs) -> anyhow::Result<Exit
         for best in best(&reading) {
             writeln!(out, "{}", best.text())?;
         }
+        out.flush()?;
+        // Beside the digits, which scripts take as they are.
+        if let Some(unsure) = unsure(&reading) {
+            let _ = writeln!(output::err(), "{unsure}");
+        }
     }
     out.flush()?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Which digits may well be wrong, in a sentence.
+fn unsure(reading: &Reading) -> Option<String> {
+    let digits = best(reading).enumerate().flat_map(|(line, best)| {
+        best.digits.iter().enumerate().map(move |(at, digit)| (line, at, digit))
+    });
+    let unsure: Vec<String> = digits
+        .filter(|(_, _, digit)| is_unsure(digit))
+        .map(|(line, at, digit)| {
+            let percent = 100.0 * digit.strength;
+            format!("digit {} of line {} ({} {percent:.0}%)", at + 1, line + 1, digit.name)
+        })
+        .collect();
+    (!unsure.is_empty()).then(|| format!("unsure: {}", unsure.join(", ")))
 }
 
 /// The view as plain text.
@@ -115,6 +134,7 @@ fn line<'a>(image: &'a Path, reading: &'a Reading) -> Line<'a> {
             prediction: digit.prediction,
             name: &digit.name,
             strength: digit.strength,
+            unsure: is_unsure(digit),
             score: digit.score,
             second: digit.second.as_ref().map(|(name, _)| name.as_str()),
             second_strength: digit.second.as_ref().map(|(_, strength)| *strength),

@@ -1,76 +1,49 @@
 //! Pictures of digits, from files and from standard input.
 
-use super::{Images, paper};
-use crate::files;
+use super::{Images, paper, shades};
 use crate::picture::Picture;
 use image::codecs::png::PngEncoder;
-use image::{
-    DynamicImage, ExtendedColorType, GrayImage, ImageDecoder, ImageEncoder, ImageError,
-    ImageReader, Limits, imageops,
-};
+use image::{ExtendedColorType, ImageEncoder};
 use std::fs::File;
-use std::io::{self, BufReader, Cursor, Read, Write};
+use std::io::{self, Read, Write};
 use std::path::Path;
 
-/// Most pixels a picture may have: what cameras take, and no more memory than a browser's page.
-const MOST_PIXELS: u64 = 50_000_000;
-/// Most bytes that a decoder may take.
-const MOST_BYTES: u64 = 256 << 20;
-/// Most bytes read from standard input.
-const MOST_INPUT: u64 = 64 << 20;
-/// A picture of more pixels is made smaller before it is looked at.
-const ENOUGH_PIXELS: u64 = 4_000_000;
+pub use super::shades::PictureError;
+
 /// The name that stands for standard input.
 const STDIN: &str = "-";
 
-/// Why a picture cannot be used: which, and what would be right.
-#[derive(Debug, thiserror::Error)]
-pub enum PictureError {
-    #[error("{name}: cannot be read: {source}")]
-    Read { name: String, source: io::Error },
-    #[error(
-        "{name}: is no picture that can be read: {}; give a whole PNG, JPEG or PGM file",
-        one_line(source)
-    )]
-    Decode { name: String, source: ImageError },
-    #[error("{name}: has {width}×{height} pixels; give a picture with a digit on it")]
-    Empty { name: String, width: u32, height: u32 },
-    #[error(
-        "{name}: has {width}×{height} pixels; give a picture of at most {} million, made smaller or cut out",
-        MOST_PIXELS / 1_000_000
-    )]
-    TooLarge { name: String, width: u32, height: u32 },
-    #[error("{name}: is longer than {} MB; give a smaller picture", MOST_INPUT >> 20)]
-    TooLong { name: String },
-    #[error(
-        "{name}: shows nothing: all of it is of one shade; give a picture with ink on paper, dark on light or light on dark"
-    )]
-    Blank { name: String },
-}
-
-/// A picture as ink on paper, and how it was made smaller.
+/// What is ink in a picture, in one or several ways to take it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Scan {
+    /// The likeliest first, never none. Where another way to take the picture (light ink on dark
+    /// paper instead of dark on light, say) is nearly as likely it comes second; a network tells
+    /// better which of them shows digits.
+    pub extractions: Vec<Extraction>,
+    /// The whole picture as ink, untouched but for its polarity: for pictures that have the size
+    /// of a network's input already.
+    prepared: Picture,
+}
+
+/// Ink that was found in a picture.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Extraction {
     pub picture: Picture,
-    /// So many pixels of the file, in each direction, became one.
+    /// So many pixels of the file, in each direction, became one of the picture.
     pub shrunk: usize,
 }
 
 impl Scan {
-    /// Reads a PNG, JPEG or PGM picture, dark on light or light on dark; `-` is standard input. A
-    /// photograph is turned as its camera was held.
+    /// Reads a picture, dark on light or light on dark; `-` is standard input. A photograph is
+    /// turned as its camera was held.
     ///
     /// # Errors
-    /// Where it is missing, no picture, without pixels, too large, or of one shade.
+    /// Where it is missing, no picture, without pixels, too large, or without writing.
     pub fn open(file: &Path) -> Result<Self, PictureError> {
         if file.as_os_str() == STDIN {
             return Self::read(io::stdin().lock(), "standard input");
         }
-        let name = file.display().to_string();
-        match files::read::open(file) {
-            Ok((file, _)) => decode(ImageReader::new(BufReader::new(file)), &name),
-            Err(source) => Err(PictureError::Read { name, source }),
-        }
+        Self::of(shades::open(file)?, &file.display().to_string())
     }
 
     /// As [`Scan::open`], of bytes that come from anywhere; `name` is for errors.
@@ -78,57 +51,47 @@ impl Scan {
     /// # Errors
     /// As [`Scan::open`].
     pub fn read(from: impl Read, name: &str) -> Result<Self, PictureError> {
-        let mut bytes = Vec::new();
+        Self::of(shades::read(from, name)?, name)
+    }
+
+    fn of(decoded: shades::Decoded, name: &str) -> Result<Self, PictureError> {
         let name = || name.to_string();
-        from.take(MOST_INPUT + 1)
-            .read_to_end(&mut bytes)
-            .map_err(|source| PictureError::Read { name: name(), source })?;
-        if bytes.len() as u64 > MOST_INPUT {
-            return Err(PictureError::TooLong { name: name() });
+        let prepared =
+            paper::untouched(&decoded.plane).ok_or_else(|| PictureError::Blank { name: name() })?;
+        let shrunk = decoded.shrunk;
+        match paper::ink_of(decoded.plane) {
+            Ok(found) => {
+                let extraction = |ink: paper::Ink| Extraction {
+                    picture: ink.picture,
+                    shrunk: ink.shrunk * shrunk,
+                };
+                let extractions = found.into_iter().map(extraction).collect();
+                Ok(Self { extractions, prepared })
+            }
+            Err(paper::NoInk::Faint { contrast, noise }) => {
+                Err(PictureError::Faint { name: name(), contrast, noise })
+            }
+            Err(paper::NoInk::Specks { most }) => Err(PictureError::Specks { name: name(), most }),
+            Err(paper::NoInk::NoStrokes) => Err(PictureError::NoInk { name: name() }),
         }
-        decode(ImageReader::new(Cursor::new(bytes)), &name())
     }
-}
 
-/// Looks at the size before any pixel is decoded.
-fn decode<R: io::BufRead + io::Seek>(
-    reader: ImageReader<R>,
-    name: &str,
-) -> Result<Scan, PictureError> {
-    let name = || name.to_string();
-    let wrap = |source| PictureError::Decode { name: name(), source };
-    let mut reader = reader
-        .with_guessed_format()
-        .map_err(|source| PictureError::Read { name: name(), source })?;
-    let mut limits = Limits::default();
-    limits.max_alloc = Some(MOST_BYTES);
-    reader.limits(limits);
-    let mut decoder = reader.into_decoder().map_err(wrap)?;
-    let (width, height) = decoder.dimensions();
-    if width == 0 || height == 0 {
-        return Err(PictureError::Empty { name: name(), width, height });
+    /// The picture as a network wants it, where it has the size of the network's input and so was
+    /// prepared by somebody else.
+    #[must_use]
+    pub fn prepared(&self, (width, height): (usize, usize)) -> Option<&Picture> {
+        let picture = &self.prepared;
+        ((picture.width, picture.height) == (width, height)).then_some(picture)
     }
-    let pixels = u64::from(width) * u64::from(height);
-    if pixels > MOST_PIXELS || decoder.total_bytes() > MOST_BYTES {
-        return Err(PictureError::TooLarge { name: name(), width, height });
-    }
-    let orientation = decoder.orientation().map_err(wrap)?;
-    let mut shades =
-        DynamicImage::ImageLuma8(shades(DynamicImage::from_decoder(decoder).map_err(wrap)?));
-    shades.apply_orientation(orientation);
-    let shrunk = (pixels as f64 / ENOUGH_PIXELS as f64).sqrt().ceil().max(1.0) as u32;
-    let mut shades = shades.into_luma8();
-    if shrunk > 1 {
-        let smaller = |side: u32| (side / shrunk).max(1);
-        shades = imageops::thumbnail(&shades, smaller(shades.width()), smaller(shades.height()));
-    }
-    let picture = paper::ink_of(&shades).ok_or_else(|| PictureError::Blank { name: name() })?;
-    Ok(Scan { picture, shrunk: shrunk as usize })
-}
 
-/// What a decoder says, on one line.
-fn one_line(error: &ImageError) -> String {
-    error.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
+    /// One digit as a network of this input size wants it, from the likeliest extraction.
+    #[must_use]
+    pub fn to_images(&self, width: usize, height: usize) -> Images {
+        let prepared = self.prepared((width, height)).map(|picture| picture.ink.clone());
+        let pixels =
+            prepared.unwrap_or_else(|| self.extractions[0].picture.normalized(width, height));
+        Images { width, height, channels: 1, pixels, labels: vec![0] }
+    }
 }
 
 impl Picture {
@@ -145,32 +108,12 @@ impl Picture {
             .map_err(io::Error::other)?;
         File::create_new(file)?.write_all(&png)
     }
-
-    /// The picture as a data set of one image without a meaningful label.
-    #[must_use]
-    pub fn to_images(&self, width: usize, height: usize) -> Images {
-        Images { width, height, channels: 1, pixels: self.to_digit(width, height), labels: vec![0] }
-    }
-}
-
-/// Shades of grey; where the picture is see-through, the shade that its ink stands out from.
-fn shades(picture: DynamicImage) -> GrayImage {
-    if !picture.color().has_alpha() {
-        return picture.to_luma8();
-    }
-    let picture = picture.to_luma_alpha8();
-    let visible = picture.pixels().map(|pixel| u64::from(pixel[1])).sum::<u64>().max(1);
-    let light: u64 = picture.pixels().map(|pixel| u64::from(pixel[0]) * u64::from(pixel[1])).sum();
-    let paper: u32 = if light / visible < 128 { 255 } else { 0 };
-    GrayImage::from_fn(picture.width(), picture.height(), |x, y| {
-        let [shade, alpha] = picture.get_pixel(x, y).0.map(u32::from);
-        image::Luma([((shade * alpha + paper * (255 - alpha)) / 255) as u8])
-    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use image::GrayImage;
     use proptest::prelude::*;
     use std::fs;
 
@@ -181,6 +124,11 @@ mod tests {
                 (width / 8..width / 4).contains(&x) && (height / 8..height / 2).contains(&y);
             image::Luma([if inside { ink } else { paper }])
         })
+    }
+
+    fn scanned(picture: &GrayImage) -> Result<Scan, PictureError> {
+        let header = format!("P5 {} {} 255\n", picture.width(), picture.height());
+        Scan::read([header.as_bytes(), picture.as_raw()].concat().as_slice(), "picture")
     }
 
     fn centre_of_mass(pixels: &[u8], width: usize) -> (f64, f64) {
@@ -194,7 +142,8 @@ mod tests {
 
     #[test]
     fn dark_on_light_and_light_on_dark_are_the_same_digit() {
-        let digit = |paper, ink| paper::ink_of(&bar(96, 96, paper, ink)).unwrap().to_digit(28, 28);
+        let digit =
+            |paper, ink| scanned(&bar(96, 96, paper, ink)).unwrap().to_images(28, 28).pixels;
         let dark = digit(255, 0);
         assert_eq!(dark, digit(0, 255));
         assert_eq!(dark, digit(200, 60), "little contrast is stretched");
@@ -203,7 +152,7 @@ mod tests {
 
     #[test]
     fn a_digit_fills_20_pixels_and_its_mass_is_in_the_middle() {
-        let digit = paper::ink_of(&bar(160, 160, 255, 0)).unwrap().to_digit(28, 28);
+        let digit = scanned(&bar(160, 160, 255, 0)).unwrap().to_images(28, 28).pixels;
         let picture = Picture { width: 28, height: 28, ink: digit.clone() };
         let (_, _, width, height) = picture.bounds();
         assert_eq!(height, 20);
@@ -213,23 +162,9 @@ mod tests {
     }
 
     #[test]
-    fn see_through_pictures_are_read_whatever_the_colour_of_the_ink() {
-        let dir = tempfile::tempdir().unwrap();
-        let digit = |ink: u8| {
-            let picture = image::GrayAlphaImage::from_fn(64, 64, |x, y| {
-                image::LumaA([ink, bar(64, 64, 0, 255).get_pixel(x, y)[0]])
-            });
-            let file = dir.path().join("digit.png");
-            picture.save(&file).unwrap();
-            Scan::open(&file).unwrap().picture.to_digit(28, 28)
-        };
-        assert_eq!(digit(0), digit(255));
-    }
-
-    #[test]
     fn a_prepared_image_is_taken_as_it_is() {
         let shades = bar(28, 28, 0, 255);
-        assert_eq!(paper::ink_of(&shades).unwrap().to_digit(28, 28), shades.into_raw());
+        assert_eq!(scanned(&shades).unwrap().to_images(28, 28).pixels, shades.into_raw());
     }
 
     #[test]
@@ -248,6 +183,8 @@ mod tests {
         assert!(bomb.contains("bomb.pgm"), "{bomb}");
         let missing = Scan::open(Path::new("/no/such.png")).unwrap_err().to_string();
         assert!(missing.contains("/no/such.png"), "{missing}");
+        let device = Scan::open(Path::new("/dev/null")).unwrap_err().to_string();
+        assert!(device.contains("/dev/null: cannot be read"), "{device}");
     }
 
     #[test]
@@ -256,7 +193,7 @@ mod tests {
         let file = dir.path().join("drawn.png");
         let drawn = Picture { width: 28, height: 28, ink: bar(28, 28, 0, 255).into_raw() };
         drawn.save_new_png(&file).unwrap();
-        assert_eq!(Scan::open(&file).unwrap().picture, drawn);
+        assert_eq!(Scan::open(&file).unwrap().prepared((28, 28)), Some(&drawn));
         let error = drawn.save_new_png(&file).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
     }
@@ -272,8 +209,9 @@ mod tests {
             let shades = GrayImage::from_fn(width, height, |x, y| {
                 image::Luma([seed.get((y * width + x) as usize).copied().unwrap_or(0)])
             });
-            if let Some(picture) = paper::ink_of(&shades) {
-                prop_assert_eq!(picture.to_digit(wide, high).len(), wide * high);
+            if let Ok(scan) = scanned(&shades) {
+                prop_assert_eq!(scan.to_images(wide, high).len(), 1);
+                prop_assert_eq!(scan.to_images(wide, high).pixels.len(), wide * high);
             }
         }
     }

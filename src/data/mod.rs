@@ -12,13 +12,14 @@ mod ink;
 mod mnist;
 mod orient;
 mod paper;
+mod shades;
 mod summary;
 
 pub use crate::picture::Picture;
 pub use dataset::{Dataset, Images};
 pub use error::DataError;
 pub use formats::{FILE_NAMES, OpenOptions, READABLE, idx};
-pub use image::{PictureError, Scan};
+pub use image::{Extraction, PictureError, Scan};
 pub use ink::Ink;
 pub use mnist::first_of_each_digit;
 pub use summary::{Summary, first_of_each_class};

@@ -11,9 +11,10 @@ mod lattice;
 mod lines;
 mod piece;
 mod score;
+mod single;
 mod verdict;
 
-use crate::data::Images;
+use crate::data::{Images, Scan};
 use crate::model::{Answer, Model};
 use crate::picture::{Picture, Piece, Pieces};
 use crate::protocol::{ReadDigit, ReadLine, Reading, Segmentation};
@@ -21,6 +22,7 @@ use cut::Cut;
 use lattice::Step;
 use piece::Candidate;
 use score::Shape;
+pub use single::{Recognition, is_unsure, recognize, recognize_image};
 use verdict::{Verdict, verdict};
 
 /// A piece is at most so wide, as a fraction of the height of a digit.
@@ -29,6 +31,8 @@ const WIDEST: f32 = 1.6;
 const GAP: f32 = 0.3;
 /// Segmentations of a line that are kept, the best ones.
 const KEPT: usize = 5;
+/// A reading of this confidence needs no comparison with another.
+const CONFIDENT: f32 = 0.85;
 /// Pixels of a digit's height that are enough to see where to cut.
 const ENOUGH: usize = 30;
 
@@ -67,14 +71,67 @@ struct Line {
     candidates: Vec<Candidate>,
 }
 
-/// Reads a picture.
+/// Reads a picture. Of the ways to tell its ink from its paper the first is taken, or one that the
+/// model reads with more confidence.
 ///
 /// # Errors
 /// Where it holds more pieces of ink than a page of writing.
-pub fn read(model: &Model, picture: &Picture) -> Result<Reading, ReadingError> {
+pub fn read(model: &Model, scan: &Scan) -> Result<Reading, ReadingError> {
+    let readings = scan.extractions.iter().map(|extraction| {
+        let mut reading = read_picture(model, &extraction.picture)?;
+        reading.shrunk *= extraction.shrunk as u32;
+        let confidence = confidence(&reading);
+        Ok((confidence, reading))
+    });
+    Ok(surest(readings)?.unwrap_or_default())
+}
+
+/// Reads what has been told from its paper already.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_picture(model: &Model, picture: &Picture) -> Result<Reading, ReadingError> {
     let sheet = Sheet::of(picture)?;
     let answers = model.answer(&sheet.images(model.image));
     Ok(sheet.decide(model, &answers))
+}
+
+/// How strongly, on average, the outputs speak for the digits of the best segmentations.
+fn confidence(reading: &Reading) -> f32 {
+    let digits = || best_digits(reading);
+    let ink = |digit: &ReadDigit| (digit.width + digit.height) as f32;
+    let all: f32 = digits().map(ink).sum();
+    digits().map(|digit| digit.strength * ink(digit)).sum::<f32>() / all.max(1.0)
+}
+
+fn best_digits(reading: &Reading) -> impl Iterator<Item = &ReadDigit> {
+    reading.lines.iter().filter_map(|line| line.segmentations.first()).flat_map(|one| &one.digits)
+}
+
+/// The first that is confident, or the most confident of all; the first error where there is
+/// nothing else.
+fn surest<T>(
+    found: impl Iterator<Item = Result<(f32, T), ReadingError>>,
+) -> Result<Option<T>, ReadingError> {
+    let mut best: Option<(f32, T)> = None;
+    let mut error = None;
+    for one in found {
+        match one {
+            Ok((confidence, one)) => {
+                if best.as_ref().is_none_or(|best| confidence > best.0) {
+                    best = Some((confidence, one));
+                }
+                if confidence >= CONFIDENT {
+                    break;
+                }
+            }
+            Err(other) => error = error.or(Some(other)),
+        }
+    }
+    match (best, error) {
+        (None, Some(error)) => Err(error),
+        (best, _) => Ok(best.map(|(_, one)| one)),
+    }
 }
 
 impl Sheet {

@@ -88,7 +88,7 @@ fn large_writing_is_read_as_small_writing_is() {
         (0..500 * 1000).map(|at| small.ink[at / 1000 / 100 * 10 + at % 1000 / 100]).collect();
     let large = Picture { width: 1000, height: 500, ink: large };
     let model = model(&["0", "1"]);
-    let reading = read(&model, &large).unwrap();
+    let reading = read_picture(&model, &large).unwrap();
     assert_eq!((reading.shrunk, reading.width, reading.lines.len()), (10, 100, 1));
 }
 
@@ -101,7 +101,7 @@ proptest! {
     ) {
         let ink = (0..width * height).map(|at| seed.get(at % 97).copied().unwrap_or(0));
         let picture = Picture { width, height, ink: ink.collect() };
-        let reading = read(&model(&["0", "1"]), &picture).unwrap();
+        let reading = read_picture(&model(&["0", "1"]), &picture).unwrap();
         prop_assert_eq!(reading.lines.is_empty(), picture.is_blank());
         for line in &reading.lines {
             prop_assert!(!line.segmentations.is_empty());

@@ -1,5 +1,6 @@
 //! Lines of digits are read whole: the segmentation problem of the book's section 1.4.
 
+mod cases;
 pub mod compose;
 mod photographs;
 mod view;
@@ -47,7 +48,7 @@ fn measure(model: &Model, data: &Dataset, lines: impl Iterator<Item = u64>) -> [
     for number in lines {
         let line = Composed::of(&data.test, number);
         let scan = Scan::read(line.pgm().as_slice(), "line").unwrap();
-        let reading = read(model, &scan.picture).unwrap();
+        let reading = read(model, &scan).unwrap();
         let best = reading.lines.iter().flat_map(|line| &line.segmentations[0].digits);
         let said: Vec<u8> = best.map(|digit| digit.prediction as u8).collect();
         counts[usize::from(line.touches())].add(said == line.labels);

@@ -5,6 +5,7 @@ use image::{DynamicImage, ImageFormat, Rgb, RgbImage};
 use nntop::data::{Dataset, Images, Scan};
 use nntop::model::Model;
 use nntop::picture::shade_at;
+use nntop::reading::recognize;
 use nntop::rng::{Purpose, stream};
 use rand::RngExt;
 use rand_distr::{Distribution, Normal};
@@ -60,7 +61,7 @@ fn photographs_and_scans_are_answered_as_the_images_they_show() {
         let right = (0..PICTURES as usize).filter(|&index| {
             let bytes = photograph(&images, index, kind, number);
             let scan = Scan::read(bytes.as_slice(), kind.0).unwrap();
-            let answer = model.answer(&scan.picture.to_images(28, 28)).swap_remove(0);
+            let answer = recognize(&model, &scan).unwrap().answer;
             answer.answer == usize::from(images.labels[index])
         });
         let right = right.count();

@@ -1,0 +1,192 @@
+//! From a photograph to ink on paper: unevenly lit, ruled, framed, lying on a table.
+
+mod contrast;
+mod parts;
+mod plane;
+mod ruling;
+mod search;
+
+use crate::picture::Picture;
+use contrast::Contrast;
+pub(in crate::data) use plane::Plane;
+use search::{Found, Strokes};
+
+/// The picture is searched at a size of at most so many pixels a side.
+const SEARCHED: usize = 256;
+/// Strokes narrower than this, in pixels, are looked at in a larger copy of the picture.
+const NARROW: f32 = 2.2;
+/// Strokes are so many pixels wide, if the picture has them, where digits are cut out.
+const STROKE: f32 = 3.4;
+/// Radii of the closing where the picture is searched anew at a larger size.
+const NARROW_RADII: [usize; 3] = [3, 5, 8];
+
+/// Copies of more pixels are searched with one radius alone, and only where smaller copies show
+/// something.
+const LARGE: usize = 900_000;
+
+/// Ink that was found in a picture.
+#[derive(Clone, Debug)]
+pub(in crate::data) struct Ink {
+    pub picture: Picture,
+    /// So many pixels of the picture, in each direction, became one.
+    pub shrunk: usize,
+}
+
+/// Why there is no ink.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::data) enum NoInk {
+    /// Nothing stands out from the noise, in shades.
+    Faint { contrast: u8, noise: u8 },
+    /// What stands out are more than so many pieces.
+    Specks { most: usize },
+    /// What stands out are no strokes.
+    NoStrokes,
+}
+
+/// Finds ink in a picture: what is likeliest first, never none.
+pub(in crate::data) fn ink_of(shades: Plane) -> Result<Vec<Ink>, NoInk> {
+    // From the whole picture to ever smaller copies.
+    let mut copies = vec![shades];
+    while copies[copies.len() - 1].longer_side() > SEARCHED {
+        let half = copies[copies.len() - 1].halved();
+        copies.push(half);
+    }
+    let mut inks = Vec::new();
+    for (level, found) in search(&copies) {
+        // Where the strokes are wide enough, if they can be told there.
+        let mut finer = vec![(level, found)];
+        while let Some((level, found)) =
+            finer.last().cloned().filter(|last| last.0 > 0 && last.1.stroke < STROKE)
+        {
+            let found = Found { stroke: 2.0 * found.stroke, radius: 2 * found.radius, ..found };
+            finer.push((level - 1, found));
+        }
+        inks.extend(finer.iter().rev().find_map(|(level, found)| {
+            let picture = extracted(&copies[*level], found)?;
+            Some(Ink { picture, shrunk: 1 << level })
+        }));
+    }
+    if inks.is_empty() { Err(no_ink(&copies)) } else { Ok(inks) }
+}
+
+/// What may be ink, and in which of the copies it was found.
+fn search(copies: &[Plane]) -> Vec<(usize, Found)> {
+    let mut level = copies.len() - 1;
+    let mut found = search::find(&copies[level], None);
+    while level > 0 && found.first().is_none_or(|found| found.stroke < NARROW) {
+        level -= 1;
+        let large = copies[level].shades.len() > LARGE;
+        if large && found.is_empty() {
+            return Vec::new();
+        }
+        let radii = if large { &NARROW_RADII[1..2] } else { &NARROW_RADII };
+        let finer = search::find(&copies[level], Some(radii));
+        // Noise may hide in a larger copy what a smaller one shows.
+        match (found.first(), finer.first()) {
+            (Some(coarse), Some(fine)) if !fine.sharpens(coarse) => return with(level + 1, found),
+            (Some(_), None) => return with(level + 1, found),
+            _ => found = finer,
+        }
+    }
+    with(level, found)
+}
+
+fn with(level: usize, found: Vec<Found>) -> Vec<(usize, Found)> {
+    found.into_iter().map(|found| (level, found)).collect()
+}
+
+/// Why there is no ink in a picture, given with its smaller copies.
+fn no_ink(copies: &[Plane]) -> NoInk {
+    let sharp = Contrast::of(&copies[0], 3, contrast::DARKEST_PAPER);
+    let threshold = contrast::percentile(sharp.strength.iter().copied(), 0.998) / 2;
+    let clear = f32::from(threshold) > 4.0 * sharp.noise && threshold >= 16;
+    if clear && parts::Parts::above(&sharp, threshold).list.len() > parts::MOST_PARTS {
+        return NoInk::Specks { most: parts::MOST_PARTS };
+    }
+    let smallest = &copies[copies.len() - 1];
+    let closed = smallest.closed((smallest.shorter_side() / 6).max(2));
+    let away = smallest.shades.iter().zip(&closed.shades).map(|(shade, paper)| paper - shade);
+    let contrast = contrast::percentile(away, 0.998);
+    let blurred = copies[0].blurred();
+    let grain = copies[0].shades.iter().zip(&blurred.shades).map(|(a, b)| a.abs_diff(*b));
+    // A blurred pixel still has a quarter of its own noise in it.
+    let noise = (1.4826 * f32::from(contrast::percentile(grain, 0.5)) / 0.85).round() as u8;
+    if contrast < 24 || f32::from(contrast) < 7.0 * f32::from(noise) {
+        NoInk::Faint { contrast, noise }
+    } else {
+        NoInk::NoStrokes
+    }
+}
+
+/// The whole picture as ink, 255 where it is strongest, whatever it shows: paper is what its
+/// border shows most of. `None` where it is of one shade.
+pub(in crate::data) fn untouched(plane: &Plane) -> Option<Picture> {
+    let Plane { width, height, .. } = *plane;
+    let border = plane.shades.iter().enumerate().filter(|(at, _)| {
+        let (x, y) = (at % width, at / width);
+        x == 0 || y == 0 || x + 1 == width || y + 1 == height
+    });
+    let paper = contrast::percentile(border.map(|(_, shade)| *shade), 0.5);
+    let darker: u64 = plane.shades.iter().map(|&at| u64::from(paper.saturating_sub(at))).sum();
+    let lighter: u64 = plane.shades.iter().map(|&at| u64::from(at.saturating_sub(paper))).sum();
+    let away = |shade: u8| {
+        if darker > lighter { paper.saturating_sub(shade) } else { shade.saturating_sub(paper) }
+    };
+    let strongest = plane.shades.iter().map(|&shade| away(shade)).max().filter(|at| *at > 0)?;
+    let ink = plane
+        .shades
+        .iter()
+        .map(|&shade| (u32::from(away(shade)) * 255 / u32::from(strongest)) as u8)
+        .collect();
+    Some(Picture { width, height, ink })
+}
+
+/// The ink alone, as strong as the strongest of it where it is.
+fn extracted(plane: &Plane, found: &Found) -> Option<Picture> {
+    let mut plane = if found.inverted { plane.inverted() } else { plane.clone() };
+    let darkest = search::darkest_paper(found.inverted);
+    let mut contrast = Contrast::of(&plane, found.radius, darkest);
+    if contrast.noise * 4.0 > f32::from(found.threshold) && found.stroke > 3.0 {
+        plane = plane.blurred();
+        contrast = Contrast::of(&plane, found.radius, darkest);
+    }
+    let threshold =
+        found.threshold.max((3.5 * contrast.noise).min(f32::from(found.strongest) * 0.6) as u8);
+    let Strokes { parts, kept, .. } = search::strokes(&contrast, threshold);
+    let mut is_kept = vec![false; parts.list.len()];
+    for &label in &kept {
+        is_kept[label as usize] = true;
+    }
+    let stroke: Vec<bool> = parts
+        .labels
+        .iter()
+        .map(|&label| is_kept.get(label as usize).copied().unwrap_or(false))
+        .collect();
+    let (width, height) = (plane.width, plane.height);
+    let beside = |at: usize| {
+        let (x, y) = (at % width, at / width);
+        (y.saturating_sub(1)..(y + 2).min(height)).any(|row| {
+            (x.saturating_sub(1)..(x + 2).min(width)).any(|column| stroke[row * width + column])
+        })
+    };
+    let edge = f32::from(threshold) / 2.0;
+    let full = f32::from(found.strongest.max(1));
+    let ink: Vec<u8> = contrast
+        .strength
+        .iter()
+        .enumerate()
+        .map(|(at, &strength)| {
+            let strength = f32::from(strength);
+            if stroke[at] || strength >= edge && parts.labels[at] == parts::NONE && beside(at) {
+                (255.0 * strength / full).round().clamp(1.0, 255.0) as u8
+            } else {
+                0
+            }
+        })
+        .collect();
+    let picture = Picture { width, height, ink };
+    (!picture.is_blank()).then_some(picture)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,193 @@
+//! Parts of a picture that hang together, and what they may be.
+
+use super::contrast::Contrast;
+
+/// No part owns a pixel.
+pub(super) const NONE: u32 = u32::MAX;
+
+/// More parts than this are grain.
+pub(super) const MOST_PARTS: usize = 20_000;
+
+/// Ink that hangs together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Part {
+    pub left: usize,
+    pub top: usize,
+    /// One beyond the last column and row.
+    pub right: usize,
+    pub bottom: usize,
+    /// Its pixels, those of them beside paper, and those at the picture's border.
+    pub area: usize,
+    pub outline: usize,
+    pub at_border: usize,
+    /// The sum of its pixels' distances from the picture's border.
+    pub depth: usize,
+}
+
+/// The parts of a picture and which pixels are whose.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Parts {
+    pub width: usize,
+    pub height: usize,
+    pub labels: Vec<u32>,
+    pub list: Vec<Part>,
+}
+
+/// What a part is taken for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Strokes.
+    Ink,
+    /// Strokes that leave the picture, or something that reaches into it.
+    Deep,
+    /// A frame around the picture, or dirt at its border.
+    Border,
+    /// A ruled line.
+    Line,
+    /// Too small to be a digit.
+    Speck,
+    /// A filled region.
+    Blob,
+}
+
+impl Part {
+    pub fn width(&self) -> usize {
+        self.right - self.left
+    }
+
+    pub fn height(&self) -> usize {
+        self.bottom - self.top
+    }
+
+    pub fn longer_side(&self) -> usize {
+        self.width().max(self.height())
+    }
+
+    pub fn shorter_side(&self) -> usize {
+        self.width().min(self.height())
+    }
+
+    /// How wide its strokes are, in pixels: a stroke's outline is twice its length.
+    pub fn stroke(&self) -> f32 {
+        2.0 * self.area as f32 / self.outline.max(1) as f32
+    }
+
+    /// Whether the other lies within its box.
+    pub fn contains(&self, other: &Self) -> bool {
+        self.left <= other.left
+            && self.top <= other.top
+            && self.right >= other.right
+            && self.bottom >= other.bottom
+    }
+
+    /// Whether the picture was cut out tightly around it.
+    fn fills(&self, width: usize, height: usize) -> bool {
+        let near = |away: usize, size: usize| away * 32 <= size + 32;
+        let side = width.min(height) as f32;
+        near(self.left, width)
+            && near(width - self.right, width)
+            && near(self.top, height)
+            && near(height - self.bottom, height)
+            && (self.at_border as f32) < 0.65 * 2.0 * (width + height) as f32
+            && self.depth as f32 > 0.08 * side * self.area as f32
+            && self.stroke() > 0.03 * self.longer_side() as f32
+            && (self.area as f32) < 0.8 * (width * height) as f32
+    }
+
+    /// What it is taken for in a picture of this width and height.
+    pub fn kind(&self, width: usize, height: usize) -> Kind {
+        let side = width.min(height) as f32;
+        let long = self.longer_side() as f32;
+        let flat = self.width() > 8 * self.height();
+        if self.fills(width, height) {
+            return Kind::Ink;
+        }
+        if self.at_border > 0 {
+            let depth = self.depth as f32 / self.area.max(1) as f32;
+            let whole_border = self.width() == width && self.height() == height;
+            let thin = self.stroke() < 0.03 * long && long > 0.5 * side;
+            if depth < 0.07 * side
+                || self.at_border * 3 > self.outline
+                || (self.shorter_side() as f32) < 0.2 * side && !(whole_border && long > side)
+                || thin
+            {
+                return if flat || thin { Kind::Line } else { Kind::Border };
+            }
+            return Kind::Deep;
+        }
+        if long < (0.012 * side).max(4.0) {
+            return Kind::Speck;
+        }
+        if flat || (self.shorter_side() * 25 < self.longer_side() && long > 0.6 * side) {
+            return Kind::Line;
+        }
+        if self.stroke() > 0.38 * long && long > 0.5 * side { Kind::Blob } else { Kind::Ink }
+    }
+}
+
+impl Parts {
+    /// The parts of all pixels that `is_ink` says ink of; pixels that touch at a corner hang
+    /// together. Ends after [`MOST_PARTS`]: so many are grain.
+    pub fn of(width: usize, height: usize, is_ink: impl Fn(usize) -> bool) -> Self {
+        let mut labels: Vec<u32> =
+            (0..width * height).map(|at| if is_ink(at) { NONE - 1 } else { NONE }).collect();
+        let mut list: Vec<Part> = Vec::new();
+        let mut open = Vec::new();
+        for start in 0..labels.len() {
+            if labels[start] != NONE - 1 {
+                continue;
+            }
+            if list.len() > MOST_PARTS {
+                break;
+            }
+            let label = list.len() as u32;
+            let (x, y) = (start % width, start / width);
+            let mut part = Part { left: x, top: y, right: x, bottom: y, ..Part::default() };
+            labels[start] = label;
+            open.push((x as u32, y as u32));
+            while let Some((x, y)) = open.pop() {
+                let (x, y) = (x as usize, y as usize);
+                part.take(x, y, width, height);
+                let mut beside_paper = x == 0 || y == 0 || x + 1 == width || y + 1 == height;
+                for row in y.saturating_sub(1)..(y + 2).min(height) {
+                    for column in x.saturating_sub(1)..(x + 2).min(width) {
+                        let next = &mut labels[row * width + column];
+                        if *next == NONE - 1 {
+                            *next = label;
+                            open.push((column as u32, row as u32));
+                        } else if *next == NONE && (row == y || column == x) {
+                            beside_paper = true;
+                        }
+                    }
+                }
+                part.outline += usize::from(beside_paper);
+            }
+            list.push(part);
+        }
+        Self { width, height, labels, list }
+    }
+
+    /// The parts of what is at least so strong.
+    pub fn above(contrast: &Contrast, threshold: u8) -> Self {
+        Self::of(contrast.width, contrast.height, |at| contrast.strength[at] >= threshold)
+    }
+
+    pub fn kinds(&self) -> Vec<Kind> {
+        self.list.iter().map(|part| part.kind(self.width, self.height)).collect()
+    }
+}
+
+impl Part {
+    fn take(&mut self, x: usize, y: usize, width: usize, height: usize) {
+        self.left = self.left.min(x);
+        self.top = self.top.min(y);
+        self.right = self.right.max(x + 1);
+        self.bottom = self.bottom.max(y + 1);
+        self.area += 1;
+        let depth = x.min(y).min(width - 1 - x).min(height - 1 - y);
+        self.depth += depth;
+        if depth == 0 {
+            self.at_border += 1;
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! Printed lines that hang together with ink: boxes of forms, borders of cells, margins.
+
+use super::parts::{Part, Parts};
+
+/// Lines lean by at most this many rows a column.
+const LEAN: f32 = 0.07;
+/// A line covers at least this fraction of the width of the part that it belongs to.
+const COVERED: f32 = 0.62;
+/// Pixels of a part that are looked at to find out which way its lines lean.
+const ENOUGH_PIXELS: usize = 8000;
+/// Parts shorter than this fraction of the picture's shorter side hold no lines.
+const SHORTEST: f32 = 0.15;
+/// Lines are parallel sides of a box where this fraction of the box's other side lies between them.
+const APART: f32 = 0.3;
+/// Of a part whose lines were erased, no more than this fraction is left where it was a box
+/// without anything written across it.
+const CRUMBS: f32 = 0.04;
+
+/// The rows (or columns) of a line, in the coordinates of [`Direction::across`].
+#[derive(Clone, Copy, Debug)]
+struct Line {
+    first: isize,
+    last: isize,
+    at_border: bool,
+}
+
+/// Along rows or along columns, leaning.
+#[derive(Clone, Copy, Debug)]
+struct Direction {
+    upright: bool,
+    lean: f32,
+    /// The middle of the part along the line.
+    middle: f32,
+}
+
+impl Direction {
+    /// (along, across) of a pixel.
+    fn place(self, x: usize, y: usize) -> (usize, usize) {
+        if self.upright { (y, x) } else { (x, y) }
+    }
+
+    /// The row that the pixel would be in if the line did not lean.
+    fn across(self, x: usize, y: usize) -> isize {
+        let (along, across) = self.place(x, y);
+        (across as f32 - self.lean * (along as f32 - self.middle)).round() as isize
+    }
+}
+
+/// Erases the lines of all parts that are boxes, or that lines tie to the picture's border; true
+/// where there were any. What crosses a line stays.
+pub(super) fn erase(parts: &Parts, mask: &mut [bool]) -> bool {
+    let least = SHORTEST * parts.width.min(parts.height) as f32;
+    let mut erased = false;
+    for (label, part) in parts.list.iter().enumerate() {
+        let thin = part.stroke() * 8.0 < part.longer_side() as f32;
+        if part.longer_side() as f32 >= least.max(12.0) && thin {
+            erased |= erase_in(parts, label as u32, part, mask);
+        }
+    }
+    erased
+}
+
+fn erase_in(parts: &Parts, label: u32, part: &Part, mask: &mut [bool]) -> bool {
+    let pixels: Vec<(usize, usize)> = (part.top..part.bottom)
+        .flat_map(|y| (part.left..part.right).map(move |x| (x, y)))
+        .filter(|(x, y)| parts.labels[y * parts.width + x] == label)
+        .collect();
+    let [flat, upright] = [false, true].map(|upright| lines(parts, part, &pixels, upright));
+    let framed = |lines: &(Direction, Vec<Line>), side: usize| {
+        let first = lines.1.first().map_or(0, |line| line.first);
+        let last = lines.1.last().map_or(0, |line| line.last);
+        (last - first) as f32 > APART * side as f32 && lines.1.len() > 1
+    };
+    let boxed = framed(&flat, part.height()) && framed(&upright, part.width());
+    let chosen = |lines: (Direction, Vec<Line>)| {
+        let kept: Vec<Line> = lines.1.into_iter().filter(|line| boxed || line.at_border).collect();
+        (lines.0, kept)
+    };
+    let (flat, upright) = (chosen(flat), chosen(upright));
+    if flat.1.is_empty() && upright.1.is_empty() {
+        return false;
+    }
+    let on = |lines: &(Direction, Vec<Line>), x: usize, y: usize| {
+        let across = lines.0.across(x, y);
+        lines.1.iter().find(|line| (line.first - 1..=line.last + 1).contains(&across)).copied()
+    };
+    let mut gone = Vec::new();
+    for &(x, y) in &pixels {
+        let (in_flat, in_upright) = (on(&flat, x, y), on(&upright, x, y));
+        let erase = match (in_flat, in_upright) {
+            (Some(_), Some(_)) => true,
+            (Some(line), None) => !crossed(parts, label, (x, y), flat.0, line),
+            (None, Some(line)) => !crossed(parts, label, (x, y), upright.0, line),
+            (None, None) => false,
+        };
+        if erase {
+            gone.push(y * parts.width + x);
+        }
+    }
+    // What is all lines is printed; what is nearly all lines has crumbs of them left.
+    let left = pixels.len() - gone.len();
+    if (left as f32) < CRUMBS * pixels.len() as f32 {
+        gone = pixels.iter().map(|(x, y)| y * parts.width + x).collect();
+    }
+    for at in &gone {
+        mask[*at] = false;
+    }
+    !gone.is_empty()
+}
+
+/// Whether ink runs across the line at a pixel of it, beyond its thickness on a side.
+fn crossed(
+    parts: &Parts,
+    label: u32,
+    (x, y): (usize, usize),
+    direction: Direction,
+    line: Line,
+) -> bool {
+    let thick = (line.last - line.first + 1) as usize;
+    let is_ink = |by: isize| {
+        let (dx, dy) = if direction.upright { (by, 0) } else { (0, by) };
+        let (x, y) = (x.cast_signed() + dx, y.cast_signed() + dy);
+        let inside =
+            x >= 0 && y >= 0 && x < parts.width.cast_signed() && y < parts.height.cast_signed();
+        inside && parts.labels[y as usize * parts.width + x as usize] == label
+    };
+    let run =
+        |sign: isize| (1..=3 * thick.cast_signed() + 4).take_while(|by| is_ink(sign * by)).count();
+    let (before, after) = (run(-1), run(1));
+    before + after + 1 > 2 * thick + 2
+}
+
+/// The lines of a part along its rows or columns, from the first.
+fn lines(
+    parts: &Parts,
+    part: &Part,
+    pixels: &[(usize, usize)],
+    upright: bool,
+) -> (Direction, Vec<Line>) {
+    let (long, start, wide, picture) = if upright {
+        (part.height(), part.top, part.width(), parts.height)
+    } else {
+        (part.width(), part.left, part.height(), parts.width)
+    };
+    let middle = start as f32 + long as f32 / 2.0;
+    let direction = |lean| Direction { upright, lean, middle };
+    if long < 12 {
+        return (direction(0.0), Vec::new());
+    }
+    let step = 1.5 / long as f32;
+    let steps = (LEAN / step) as isize;
+    let margin = (LEAN * long as f32) as isize + 2;
+    let start = if upright { part.left } else { part.top };
+    let lowest = start.cast_signed() - margin;
+    let histogram = |lean: f32, every: usize| {
+        let mut counts = vec![0_u32; wide + 2 * margin as usize + 1];
+        let direction = direction(lean);
+        for &(x, y) in pixels.iter().step_by(every) {
+            counts[(direction.across(x, y) - lowest) as usize] += every as u32;
+        }
+        counts
+    };
+    // Which way lines lean shows in some of the pixels.
+    let some = pixels.len().div_ceil(ENOUGH_PIXELS).max(1);
+    let needed = COVERED * long as f32;
+    let weight = |counts: &[u32]| {
+        counts.iter().map(|count| (*count as f32 - 0.5 * needed).max(0.0).powi(2)).sum::<f32>()
+    };
+    let best = (-steps..=steps)
+        .map(|at| at as f32 * step)
+        .map(|lean| (weight(&histogram(lean, some)), lean))
+        .max_by(|a, b| a.0.total_cmp(&b.0).then(b.1.abs().total_cmp(&a.1.abs())));
+    let Some((_, lean)) = best else { return (direction(0.0), Vec::new()) };
+    let counts = histogram(lean, 1);
+    let mut found: Vec<Line> = Vec::new();
+    let mut at = 0;
+    while at < counts.len() {
+        if (counts[at] as f32) < needed {
+            at += 1;
+            continue;
+        }
+        // Its soft or leaning edges belong to it.
+        let belongs = |at: usize| counts.get(at).is_some_and(|c| *c as f32 > 0.35 * needed);
+        let mut first = at;
+        while first > 0 && belongs(first - 1) {
+            first -= 1;
+        }
+        while belongs(at + 1) {
+            at += 1;
+        }
+        let line = Line {
+            first: first.cast_signed() + lowest,
+            last: at.cast_signed() + lowest,
+            at_border: false,
+        };
+        found.push(line);
+        at += 1;
+    }
+    // A line is thin; a stroke of the pen that is as long as its part is not.
+    found.retain(|line| ((line.last - line.first + 1) as f32) < (0.09 * long as f32).max(3.0));
+    let direction = direction(lean);
+    for line in &mut found {
+        let rows = line.first..=line.last;
+        let ends = pixels.iter().filter(|(x, y)| rows.contains(&direction.across(*x, *y)));
+        let along = ends.map(|(x, y)| direction.place(*x, *y).0);
+        line.at_border = along.into_iter().any(|at| at < 2 || at + 2 >= picture);
+    }
+    (direction, found)
+}

@@ -1,0 +1,329 @@
+//! Which of a picture's tones is ink, how wide strokes are, and how strong.
+
+use super::contrast::{Contrast, DARKEST_BOARD, DARKEST_PAPER, percentile};
+use super::parts::{self, Kind, Part, Parts};
+use super::plane::Plane;
+use super::ruling;
+
+/// Radii of the closing that are tried, in pixels.
+const RADII: [usize; 9] = [2, 3, 5, 8, 12, 18, 27, 40, 60];
+/// A threshold and the next larger one.
+const STEP: f32 = 1.25;
+/// Lowest and highest threshold, of 255.
+const LOWEST: f32 = 8.0;
+const HIGHEST: f32 = 235.0;
+/// A threshold is at most this fraction of the strongest ink.
+const HIGH: f32 = 0.75;
+/// Standard deviations of the paper's noise that ink stands out by.
+const ABOVE_NOISE: f32 = 4.0;
+/// Standard deviations of the paper's noise that the strongest ink stands out by at least.
+const CLEAR: f32 = 6.5;
+/// The radius of the closing that noise is measured with.
+const NOISE_RADIUS: usize = 8;
+/// Of radii that find nearly as much (this fraction of the most) the smallest is taken.
+const AS_GOOD: f32 = 0.88;
+/// What was found at two radii is the same where it is so similar.
+const STEADY: f32 = 0.9;
+/// Planes of more pixels are searched at fewer thresholds.
+const LARGE: usize = 300_000;
+/// Parts whose length counts.
+const MOST_PARTS: usize = 10;
+/// Noise of the paper, in strengths, that is smoothed before anything is looked for.
+const NOISY: f32 = 6.0;
+/// Ink of one polarity is grain where the other's is stronger by one over this.
+const WEAK: f32 = 0.3;
+/// Strokes thinner than this fraction of most others are printed lines, or dirt.
+const THINNEST: f32 = 0.45;
+/// What counts of a part that leaves the picture.
+const DEEP: f32 = 0.35;
+
+/// What was found to be ink.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Found {
+    /// Light ink on dark paper.
+    pub inverted: bool,
+    /// Radius of the closing that tells paper from ink.
+    pub radius: usize,
+    /// The smallest radius that finds about as much.
+    pub narrowest: usize,
+    /// Ink is stronger than this.
+    pub threshold: u8,
+    /// What most of the ink's pixels do not exceed.
+    pub strongest: u8,
+    /// Width of the strokes in pixels.
+    pub stroke: f32,
+    /// How much speaks for it.
+    pub score: f32,
+    /// Pixels of ink.
+    pub area: f32,
+    /// The box of all of it.
+    pub bounds: Part,
+}
+
+/// Parts of a picture at a threshold that may be strokes.
+#[derive(Clone, Debug)]
+pub(super) struct Strokes {
+    pub parts: Parts,
+    pub kept: Vec<u32>,
+    pub score: f32,
+}
+
+/// Looks for ink, dark on light or light on dark; the likelier of them first.
+pub(super) fn find(plane: &Plane, radii: Option<&[usize]>) -> Vec<Found> {
+    let [dark, light] = [false, true].map(|inverted| {
+        let plane = if inverted { &plane.inverted() } else { plane };
+        of_polarity(plane, radii.unwrap_or(&RADII), inverted)
+    });
+    let (dark, light) = match (dark, light) {
+        (Some(dark), Some(light)) => (dark, light),
+        (dark, light) => return dark.or(light).into_iter().collect(),
+    };
+    // Grain is weak where ink is strong.
+    let weak = |a: &Found, b: &Found| f32::from(a.strongest) < WEAK * f32::from(b.strongest);
+    if weak(&dark, &light) || weak(&light, &dark) {
+        return vec![if weak(&dark, &light) { light } else { dark }];
+    }
+    // Of a stroke and the paper between strokes the narrower one is the stroke, unless it is the
+    // hole of the other.
+    let (narrow, wide) = if (dark.narrowest, -dark.score) <= (light.narrowest, -light.score) {
+        (dark, light)
+    } else {
+        (light, dark)
+    };
+    let hole = wide.bounds.contains(&narrow.bounds) && wide.score > 3.0 * narrow.score;
+    if hole || narrow.score < 0.3 * wide.score { vec![wide, narrow] } else { vec![narrow, wide] }
+}
+
+/// Paper is taken for no darker than this.
+pub(super) fn darkest_paper(inverted: bool) -> u16 {
+    if inverted { DARKEST_BOARD } else { DARKEST_PAPER }
+}
+
+fn of_polarity(plane: &Plane, radii: &[usize], inverted: bool) -> Option<Found> {
+    let most = (plane.longer_side() / 4).max(plane.shorter_side() / 2).max(2);
+    // Small closings leave little of the noise to be measured.
+    let noise = smoothed(plane, NOISE_RADIUS, inverted).noise;
+    let mut found: Vec<Found> = Vec::new();
+    for &radius in radii.iter().filter(|radius| **radius <= most) {
+        found.extend(
+            at_radius(plane, radius, inverted)
+                .filter(|found| f32::from(found.strongest) >= CLEAR * noise),
+        );
+    }
+
+    // The right radius is one that a little more would not change.
+    let steady: Vec<f32> = (0..found.len())
+        .map(|at| {
+            let next = found.get(at + 1).map(|next| found[at].similarity(next));
+            let before = at.checked_sub(1).map(|before| 0.8 * found[before].similarity(&found[at]));
+            next.or(before).unwrap_or(0.5)
+        })
+        .collect();
+    for (found, steady) in found.iter_mut().zip(&steady) {
+        found.score *= steady * steady;
+    }
+    let best = found.iter().map(|found| found.score).fold(0.0, f32::max);
+    let first = found.iter().position(|found| found.score >= AS_GOOD * best && best > 0.0)?;
+    // Where strokes are thickest a larger radius is needed.
+    let narrowest = found[first].radius;
+    let last = (first + 1..found.len())
+        .take_while(|at| steady[at - 1] > STEADY && found[*at].radius <= 2 * narrowest)
+        .last()
+        .unwrap_or(first);
+    let score = found[first].score;
+    let last = found.swap_remove(last);
+    let radius = last.radius.max((1.3 * last.stroke).ceil() as usize);
+    Some(Found { radius, narrowest, score, ..last })
+}
+
+impl Found {
+    /// Whether this, found in a larger copy of the picture, is the same ink seen better.
+    pub fn sharpens(&self, coarse: &Self) -> bool {
+        self.inverted == coarse.inverted
+            && f32::from(self.strongest) >= 0.9 * f32::from(coarse.strongest)
+            && self.score >= coarse.score
+    }
+
+    /// How much alike what was found at two radii is, up to 1.
+    fn similarity(&self, other: &Self) -> f32 {
+        let ratio = |a: f32, b: f32| a.min(b) / a.max(b).max(1e-3);
+        let (a, b) = (&self.bounds, &other.bounds);
+        let shared = |low: usize, high: usize| high.saturating_sub(low) as f32;
+        let overlap = shared(a.left.max(b.left), a.right.min(b.right))
+            * shared(a.top.max(b.top), a.bottom.min(b.bottom));
+        let all = |part: &Part| (part.width() * part.height()) as f32;
+        ratio(self.area, other.area)
+            * (overlap / all(a).max(all(b)).max(1.0))
+            * ratio(f32::from(self.strongest), f32::from(other.strongest))
+    }
+}
+
+/// The contrast of a plane, or of the plane smoothed where that is noisy.
+fn smoothed(plane: &Plane, radius: usize, inverted: bool) -> Contrast {
+    let darkest = darkest_paper(inverted);
+    let contrast = Contrast::of(plane, radius, darkest);
+    if contrast.noise > NOISY {
+        return Contrast::of(&plane.blurred(), radius, darkest);
+    }
+    contrast
+}
+
+fn at_radius(plane: &Plane, radius: usize, inverted: bool) -> Option<Found> {
+    let contrast = smoothed(plane, radius, inverted);
+    let step = if plane.shades.len() > LARGE { STEP * STEP } else { STEP };
+    let mut tried: Vec<(u8, Strokes)> = Vec::new();
+    let mut threshold = LOWEST.max(ABOVE_NOISE * contrast.noise);
+    while threshold <= HIGHEST {
+        let mut strokes = strokes(&contrast, threshold as u8);
+        let (strongest, ..) = measure(&contrast, &strokes);
+        // So near to the strongest there are only pieces of strokes.
+        if threshold > HIGH * f32::from(strongest) {
+            strokes.score = 0.0;
+        }
+        tried.push((threshold as u8, strokes));
+        threshold *= step;
+    }
+    let (at, best) = tried
+        .iter()
+        .enumerate()
+        .max_by(|a, b| a.1.1.score.total_cmp(&b.1.1.score))
+        .filter(|(_, (_, strokes))| strokes.score > 0.0)?;
+    let (strongest, stroke, bounds) = measure(&contrast, &best.1);
+    if f32::from(strongest) < (CLEAR * contrast.noise).max(LOWEST) {
+        return None;
+    }
+    // Further down, as long as the strokes only get a little wider.
+    let length = best.1.length();
+    let thick = best.1.area();
+    let strokes = tried[..at]
+        .iter()
+        .rev()
+        .take_while(|(threshold, strokes)| {
+            *threshold > strongest / 6
+                && strokes.length() >= 0.9 * length
+                && strokes.length() <= 1.35 * length
+                && strokes.area() <= 1.8 * thick
+        })
+        .last()
+        .unwrap_or(best);
+    let (threshold, area) = (strokes.0, strokes.1.area());
+    Some(Found {
+        area,
+        inverted,
+        radius,
+        narrowest: radius,
+        threshold,
+        strongest,
+        stroke,
+        score: best.1.score,
+        bounds,
+    })
+}
+
+impl Strokes {
+    fn kept(&self) -> impl Iterator<Item = &Part> {
+        self.kept.iter().map(|&label| &self.parts.list[label as usize])
+    }
+
+    fn length(&self) -> f32 {
+        self.kept().map(|part| part.outline as f32 / 2.0).sum()
+    }
+
+    fn area(&self) -> f32 {
+        self.kept().map(|part| part.area as f32).sum()
+    }
+}
+
+/// The parts that are at least as strong as a threshold and may be strokes, without the lines that
+/// are printed on the paper.
+pub(super) fn strokes(contrast: &Contrast, threshold: u8) -> Strokes {
+    let (width, height) = (contrast.width, contrast.height);
+    let mut parts = Parts::above(contrast, threshold);
+    if parts.list.len() > parts::MOST_PARTS {
+        return Strokes { parts, kept: Vec::new(), score: 0.0 };
+    }
+    let mut mask: Vec<bool> = contrast.strength.iter().map(|at| *at >= threshold).collect();
+    if ruling::erase(&parts, &mut mask) {
+        parts = Parts::of(width, height, |at| mask[at]);
+    }
+    let kinds = parts.kinds();
+    let largest = |kind: Kind| {
+        let of_kind = parts.list.iter().zip(&kinds).filter(move |(_, of)| **of == kind);
+        of_kind.map(|(part, _)| part.outline).max().unwrap_or(0)
+    };
+    let (ink, deep) = (largest(Kind::Ink), largest(Kind::Deep));
+    // Strokes that leave the picture count where there are few others.
+    let with_deep = deep > 3 * ink;
+    let is_ink = |kind: Kind| kind == Kind::Ink || kind == Kind::Deep && with_deep;
+    let written = || parts.list.iter().zip(&kinds).filter(|(_, kind)| is_ink(**kind));
+    let most = written().map(|(part, _)| part.area).max().unwrap_or(0);
+    let substantial = written().filter(|(part, _)| part.area * 6 >= most);
+    let stroke = typical_stroke(substantial.map(|(part, _)| part));
+    let least = if with_deep { deep } else { ink } / 40;
+    let mut kept = Vec::new();
+    let (mut lengths, mut area, mut at_border) = (Vec::new(), 0, 0);
+    for (label, (part, kind)) in parts.list.iter().zip(&kinds).enumerate() {
+        if matches!(kind, Kind::Deep | Kind::Blob) || part.depth > part.area * 3 {
+            at_border += part.at_border;
+        }
+        // Printed lines are thinner than what a pen writes.
+        if is_ink(*kind) && part.outline >= least && part.stroke() >= THINNEST * stroke {
+            kept.push(label as u32);
+            let weight = if *kind == Kind::Deep { DEEP } else { 1.0 };
+            let around = 1.5 * (part.width() + part.height()) as f32;
+            lengths.push(weight * (part.outline as f32 / 2.0).min(around));
+            area += part.area;
+        }
+    }
+    // Ink that covers most of the picture, or of its border, is paper.
+    let covered = area as f32 / (width * height) as f32;
+    let border = at_border as f32 / (2 * (width + height)) as f32;
+    let paper = (1.0 - border).max(0.0).powi(2) * if covered > 0.6 { 0.1 } else { 1.0 };
+    // Grain is many parts, most of them small; writing is a few.
+    let small = parts.list.iter().zip(&kinds).filter(|(part, kind)| {
+        **kind == Kind::Speck || **kind == Kind::Ink && part.outline < least
+    });
+    let small: usize = small.map(|(part, _)| part.area).sum();
+    let paper = paper * (area as f32 / (area + small).max(1) as f32).powi(2);
+    lengths.sort_by(|a, b| b.total_cmp(a));
+    let all: f32 = lengths.iter().sum();
+    let length: f32 = lengths.iter().take(MOST_PARTS).sum();
+    let stroke = (area as f32 / all.max(1.0)).max(1.0);
+    let score = length * paper * f32::from(threshold).powf(1.5) / stroke.sqrt() / 200.0;
+    Strokes { parts, kept, score }
+}
+
+/// The stroke width that half of the ink lies in parts of, or in parts of thinner strokes.
+fn typical_stroke<'a>(parts: impl Iterator<Item = &'a Part>) -> f32 {
+    let mut strokes: Vec<(f32, usize)> = parts.map(|part| (part.stroke(), part.area)).collect();
+    strokes.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let half = strokes.iter().map(|(_, area)| area).sum::<usize>() / 2;
+    let mut sum = 0;
+    let middle = strokes.iter().find(|(_, area)| {
+        sum += area;
+        sum > half
+    });
+    middle.map_or(0.0, |(stroke, _)| *stroke)
+}
+
+/// How strong ink is, how wide its strokes, and the box around it.
+fn measure(contrast: &Contrast, strokes: &Strokes) -> (u8, f32, Part) {
+    let mut is_kept = vec![false; strokes.parts.list.len()];
+    for &label in &strokes.kept {
+        is_kept[label as usize] = true;
+    }
+    let labels = strokes.parts.labels.iter().zip(&contrast.strength);
+    let inside =
+        labels.filter(|(label, _)| is_kept.get(**label as usize).copied().unwrap_or(false));
+    let strongest = percentile(inside.map(|(_, strength)| *strength), 0.8);
+    let mut bounds =
+        Part { left: usize::MAX, top: usize::MAX, right: 0, bottom: 0, ..Part::default() };
+    for part in strokes.kept() {
+        bounds.left = bounds.left.min(part.left);
+        bounds.top = bounds.top.min(part.top);
+        bounds.right = bounds.right.max(part.right);
+        bounds.bottom = bounds.bottom.max(part.bottom);
+    }
+    let stroke = 2.0 * strokes.area() / strokes.length().max(0.5) / 2.0;
+    (strongest, stroke, bounds)
+}
