@@ -131,13 +131,11 @@ fn spec(args: &RunArgs) -> anyhow::Result<CommandSpec> {
 /// The command of an earlier run.
 fn earlier(name: &str) -> anyhow::Result<CommandSpec> {
     let run = Home::of_user()?.find(name).map_err(|error| Usage::value("--again", error))?;
-    match Record::read(&run)?.task {
-        Task::Command(spec) => Ok(*spec),
-        _ => {
-            let problem = format!("{name} is no command; `nntop resume {name}` continues it");
-            Err(Usage::value("--again", problem).into())
-        }
+    if let Task::Command(spec) = Record::read(&run)?.task {
+        return Ok(*spec);
     }
+    let problem = format!("{name} is no command; `nntop resume {name}` continues it");
+    Err(Usage::value("--again", problem).into())
 }
 
 /// Copies the output of a run to standard output until it ends, and ends as the command does.
@@ -166,8 +164,8 @@ fn follow(link: &Link, output: &mut Follower) -> anyhow::Result<Option<Outcome>>
     loop {
         match link.updates.recv_timeout(LOOK) {
             Ok(Update::Snapshot(snapshot)) => view = *snapshot,
-            Ok(Update::Event(Event::Log(line))) => {
-                writeln!(super::output::err(), "nntop: {}", line.text)?;
+            Ok(Update::Event(Event::Log(entry))) => {
+                writeln!(super::output::err(), "nntop: {}", entry.text)?;
             }
             Ok(Update::Event(event)) => view.apply(&event),
             Ok(Update::Lost(why)) => bail!("the session is lost: {why}"),

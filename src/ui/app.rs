@@ -9,7 +9,7 @@ use super::overlay::{Answer, Overlay};
 use super::palette;
 use super::selection::Selection;
 use super::sending::{self, Reply};
-use super::setup::Setup;
+use super::setup::{RunKind, Setup};
 use super::view::{Context, View};
 use super::view_id::ViewId;
 use super::views::{Digits, Explore, TABLE, find};
@@ -273,7 +273,7 @@ impl App {
 
     fn open_view(&mut self, id: ViewId) -> Option<Command> {
         let mut index = self.views.iter().position(|view| view.id() == id);
-        if self.setup.command {
+        if self.setup.kind == RunKind::Command {
             // Its views have the keys of the first tabs.
             let tab = TABLE.iter().position(|entry| entry.id == id);
             index = index.or(tab.filter(|&tab| tab < self.views.len()));

@@ -38,7 +38,7 @@ pub use language::Language;
 pub use pacer::Limits;
 pub use png::{PngError, png};
 pub use screen::notification;
-pub use setup::{Besides, SavePicture, SavePictureError, Setup};
+pub use setup::{Besides, RunKind, SavePicture, SavePictureError, Setup};
 pub use svg::{svg, text};
 pub use theme::{ColorDepth, Theme};
 pub use view_id::ViewId;

@@ -20,6 +20,16 @@ pub struct Besides {
     pub notify: bool,
 }
 
+/// What a run is, which decides about its views.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RunKind {
+    /// A training of this program: it has a network.
+    #[default]
+    Training,
+    /// A command: it has output and metrics.
+    Command,
+}
+
 /// How a dashboard is set up.
 #[derive(Clone, Debug, Default)]
 pub struct Setup {
@@ -48,8 +58,8 @@ pub struct Setup {
     pub view: ViewId,
     /// There is no run, only this explorable and the others.
     pub explorable: Option<String>,
-    /// The run is a command, which has output but no network.
-    pub command: bool,
+    /// What the run is.
+    pub kind: RunKind,
     /// There is no run, only this picture, by its name, and how it was read.
     pub reading: Option<(String, Reading)>,
     /// There is no run of one's own, only those of this source.
@@ -85,7 +95,7 @@ impl Setup {
         match (&self.explorable, &self.reading) {
             (Some(id), _) => views::exploring(id),
             (None, Some((name, reading))) => views::reading(name, reading),
-            (None, None) if self.command => views::of_command(),
+            (None, None) if self.kind == RunKind::Command => views::of_command(),
             (None, None) => views::all(),
         }
     }

@@ -7,7 +7,7 @@ use super::ending::{exit_code, sentence};
 use super::start;
 use crate::protocol::{Command, Link, Update};
 use crate::session::{self, Attachment, ConnectError, Record, RunDir, State, Summary, Task};
-use crate::ui::{self, Exit, Language, Setup, ViewId};
+use crate::ui::{self, Exit, Language, RunKind, Setup, ViewId};
 use std::process::ExitCode;
 
 /// Shows a run until the user leaves: live by its session, else from what is kept of it.
@@ -59,9 +59,10 @@ pub(crate) fn setup(run: &RunDir, display: &DisplayArgs) -> Setup {
     let task = Record::read(run).map(|record| record.task);
     let view =
         if matches!(task, Ok(Task::Experiment { .. })) { ViewId::Book } else { ViewId::Overview };
-    let command = matches!(task, Ok(Task::Command(_)));
+    let is_command = matches!(task, Ok(Task::Command(_)));
+    let kind = if is_command { RunKind::Command } else { RunKind::Training };
     let run_directory = run.path().display().to_string();
-    Setup { name: run.name(), run_directory, view, command, ..dashboard::setup(display) }
+    Setup { name: run.name(), run_directory, view, kind, ..dashboard::setup(display) }
 }
 
 /// A link for somebody who only looks: to the session of a run that is live, else to what is kept

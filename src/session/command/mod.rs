@@ -173,7 +173,7 @@ impl Source {
                 Some(signal) => match self.group.signal_leader(signal) {
                     Ok(()) => self.log(Level::Info, format!("asked to save: {signal:?} was sent")),
                     Err(error) => {
-                        self.log(Level::Error, format!("cannot send {signal:?}: {error}"))
+                        self.log(Level::Error, format!("cannot send {signal:?}: {error}"));
                     }
                 },
                 None => self.log(

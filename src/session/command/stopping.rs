@@ -78,7 +78,7 @@ mod tests {
         assert!(stopping.requested());
         let deadline = start + Duration::from_secs(10);
         assert_eq!(stopping.deadline(), Some(deadline));
-        assert_eq!(stopping.due(deadline - Duration::from_millis(1)), None);
+        assert_eq!(stopping.due(start + Duration::from_millis(9_999)), None);
         assert_eq!(stopping.due(deadline), Some(Signal::TERM));
         assert_eq!(stopping.due(deadline), None, "it is sent once");
         assert_eq!(stopping.request(deadline), Some(Signal::KILL));

@@ -164,14 +164,11 @@ impl Output {
         if self.typing {
             return format!("/{}", self.pattern);
         }
-        let lines = theme.fill("{} lines", &[&count(output)]);
-        match self.top {
-            None => lines,
-            Some(_) => {
-                let line = self.first_shown(output) + 1;
-                theme.fill("line {} of {}", &[&line, &count(output)])
-            }
+        if self.top.is_none() {
+            return theme.fill("{} lines", &[&count(output)]);
         }
+        let line = self.first_shown(output) + 1;
+        theme.fill("line {} of {}", &[&line, &count(output)])
     }
 
     fn draw_line(&self, line: &str, row: u16, area: Rect, buffer: &mut Buffer, theme: &Theme) {

@@ -85,12 +85,12 @@ fn label(value: f64, step: f64, unit: Unit) -> String {
     }
     let decimals = decimals(step);
     let largest = value.abs().max(step);
-    let text = if !(1e-3..1e5).contains(&largest) {
+    let text = if (1e-3..1e5).contains(&largest) {
+        format!("{value:.decimals$}")
+    } else {
         let digits = (largest.log10().floor() - step.log10().floor()).max(0.0) as usize;
         let extra = usize::from(!is_whole(step / 10_f64.powf(step.log10().floor())));
         format!("{value:.*e}", digits + extra)
-    } else {
-        format!("{value:.decimals$}")
     };
     minus(&text) + sign
 }
