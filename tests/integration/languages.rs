@@ -44,6 +44,8 @@ const TYPED: &[&str] = &[
     "resume",
     "stop",
     "save",
+    "digits",
+    "safetensors",
     "messages",
     "quit",
     "background",

@@ -178,18 +178,22 @@ pub(super) fn resume(args: &ResumeArgs, display: &DisplayArgs) -> anyhow::Result
     match (&record.task, given) {
         (_, Some((training, spec))) => resume_training(&run, record, *training, spec)?,
         (Task::Experiment { .. }, _) if epochs.is_some() || args.from_epoch.is_some() => {
-            return Err(Usage::because("an experiment starts anew, with nothing changed").into());
+            let text =
+                "--epochs is for trainings, this is an experiment, which starts again unchanged";
+            return Err(Usage::because(text).into());
         }
         (Task::Ensemble { .. }, _) if epochs.is_some() || args.from_epoch.is_some() => {
             let text =
-                "--epochs and --from-epoch are for trainings of one network, this is an ensemble";
+                "--epochs is for trainings of one network, as --from-epoch is; this is an ensemble";
             return Err(Usage::because(text).into());
         }
         (Task::Command(_), _) => {
-            let (name, task) = (run.name(), record.task.on_resume());
-            return Err(
-                Usage::because(format!("resuming the command of `{name}` {task} {name}")).into()
+            let name = run.name();
+            let text = format!(
+                "`{name}` is a command, which cannot be continued; `nntop run --again {name}` \
+                 starts it again"
             );
+            return Err(Usage::because(text).into());
         }
         (task, None) => {
             check_can_go_on(&run, task)?;

@@ -190,6 +190,11 @@ fn sources(dir: &Path) -> Result<Vec<Source>, DataError> {
     for entry in fs::read_dir(dir).map_err(wrap)? {
         let path = entry.map_err(wrap)?.path();
         let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
+        if !hidden && !path.is_file() && !path.is_dir() && path.exists() {
+            // A pipe in the place of a data file would be waited for without end.
+            let source = std::io::Error::other("is not a regular file");
+            return Err(DataError::Read { file: path, source });
+        }
         if !hidden && path.is_file() {
             paths.push(path);
             if paths.len() >= MOST_FILES {

@@ -76,7 +76,7 @@ fn the_dashboard_saves_the_model_to_a_file_live_and_at_rest() {
         assert!(Model::load(&place.path(file)).is_ok(), "{file}");
         terminal.type_keys("q");
         if state == "training" {
-            terminal.wait_for("detach: it goes on");
+            terminal.wait_for("s    stop it and quit");
             terminal.type_keys("s");
         }
         terminal.wait_for_exit();
@@ -182,7 +182,7 @@ fn the_dashboard_of_a_run_that_is_over_offers_to_go_on() {
     terminal.wait_for("finished");
     terminal.type_keys(" ");
     terminal.wait_for("train 3 more epochs");
-    terminal.type_keys("n");
+    terminal.type_keys("\x1b");
     terminal.wait_until("no question", |screen| !screen.contents().contains("more epochs"));
     terminal.type_keys(":epochs 4\r");
     terminal.wait_for("train 4 more epochs");
@@ -193,7 +193,7 @@ fn the_dashboard_of_a_run_that_is_over_offers_to_go_on() {
     until_dead(&run);
     assert_eq!(session::replay(&run).epoch(), 7);
     // A diverged one goes back to its best epoch, as a run of its own.
-    let diverged = done(&place, "wild", "--epochs 4 --eta 1e6 --activation relu --cost quadratic");
+    let diverged = done(&place, "wild", "--epochs 4 --eta 1e6 --lambda 1e6");
     assert_eq!(state(&diverged), State::Diverged);
     let (code, error) = place.fail("resume wild --detach");
     assert!(code == 1 && error.contains("--from-epoch"), "{error}");

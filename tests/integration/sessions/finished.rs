@@ -29,8 +29,7 @@ fn whatever_ended_a_run_its_errors_can_be_leafed_through() {
     let place = Place::new();
     // So small a learning rate that much is misclassified to the end.
     let completed = place.detach("completed", "--epochs 2 --eta 0.01");
-    let diverged =
-        place.detach("diverged", "--epochs 9 --eta 1e6 --activation relu --cost quadratic");
+    let diverged = place.detach("diverged", "--epochs 9 --eta 1e6 --lambda 1e6");
     for name in ["stopped", "killed"] {
         let run = place.detach(name, &format!("--epochs {ENDLESS} --eta 0.0001"));
         Watcher::attach(&run, Attachment::ReadOnly).until(|view| view.epoch() >= 1);
