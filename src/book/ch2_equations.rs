@@ -241,8 +241,12 @@ fn seconds(network: &mut Network, pixels: &[u8]) -> (f64, f64, usize) {
 /// Adds to one weight or bias.
 fn nudge(layer: &mut Layer, array: usize, index: usize, by: Real) {
     let mut arrays = layer.parameters_mut();
-    let values = arrays[array].1.as_slice_mut().expect("weights and biases are row-major");
-    values[index] += by;
+    let values = &mut arrays[array].1;
+    // Rows may be padded, so an array need not be one slice.
+    match *values.shape() {
+        [_, columns] => values[[index / columns, index % columns].as_slice()] += by,
+        _ => values[[index].as_slice()] += by,
+    }
 }
 
 fn table(header: &[&str], rows: &[[String; 3]]) -> FigureBody {
