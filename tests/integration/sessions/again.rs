@@ -187,7 +187,11 @@ fn the_dashboard_of_a_run_that_is_over_offers_to_go_on() {
     terminal.type_keys(":epochs 4\r");
     terminal.wait_for("train 4 more epochs");
     terminal.type_keys("y");
-    terminal.wait_for("epoch 7/7");
+    // While the run goes on, `q` asks what is to become of it.
+    terminal.wait_until("its end", |screen| {
+        let text = screen.contents();
+        text.contains("epoch 7/7") && text.contains("finished")
+    });
     terminal.type_keys("q");
     assert_eq!(terminal.wait_for_exit().1, 0);
     until_dead(&run);
