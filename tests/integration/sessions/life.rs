@@ -63,7 +63,7 @@ fn names_are_checked_and_prefixes_must_be_unique() {
     assert!(code == 2 && error.contains("oak, oat"), "{error}");
     for (arguments, sign) in [
         ("attach nobody --once", "no run is called `nobody`"),
-        ("train --detach --name a/b", "letters, digits"),
+        ("train --detach --name a/b", "digits, `-`, `_`"),
         ("train --detach --name oak", "oak` already"),
         ("train --detach --inline", "cannot be used with"),
         ("resume oak --epochs 0", "from 1 to"),
@@ -156,7 +156,7 @@ fn a_dashboard_detaches_comes_back_and_stops_the_run() {
     reader.type_keys("q");
     assert_eq!(reader.wait_for_exit().1, 0);
     terminal.type_keys("q");
-    terminal.wait_for("detach: it goes on");
+    terminal.wait_for("s    stop it and quit");
     terminal.type_keys("s");
     assert_eq!(terminal.wait_for_exit().1, 0);
     terminal.wait_for("deck: stopped after");
