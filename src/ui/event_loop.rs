@@ -15,6 +15,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Signal, getpid, kill_current_process_group, kill_process};
 use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP};
 use std::io::{self, Write};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -303,15 +304,23 @@ fn is_suspend(key: KeyEvent) -> bool {
     key.code == KeyCode::Char('z') && key.modifiers == KeyModifiers::CONTROL
 }
 
+/// The event loop that gets the input. A second one in the same process takes over the reader of the
+/// first, which would otherwise swallow one more key.
+static INPUT: Mutex<Option<Sender<Outside>>> = Mutex::new(None);
+
 fn read_input(send: Sender<Outside>) -> io::Result<()> {
+    let target = || INPUT.lock().unwrap_or_else(PoisonError::into_inner);
+    if target().replace(send).is_some() {
+        return Ok(());
+    }
     // The thread is never joined: it ends with the process, blocked in a read.
     thread::Builder::new().name("nntop-input".into()).spawn(move || {
+        let deliver = |event| target().as_ref().is_none_or(|send| send.send(event).is_err());
         while let Ok(input) = crossterm::event::read() {
-            if send.send(Outside::Input(input)).is_err() {
-                return;
-            }
+            // A loop that has ended gets nothing; the next one will.
+            let _ = deliver(Outside::Input(input));
         }
-        let _ = send.send(Outside::TerminalGone);
+        let _ = deliver(Outside::TerminalGone);
     })?;
     Ok(())
 }
