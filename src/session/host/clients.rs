@@ -87,13 +87,13 @@ impl Clients {
         });
         let handshake = match begun {
             Ok(handshake) => handshake,
-            Err(refusal) => return self.log.say(refusal),
+            Err(refusal) => return self.log.record(refusal),
         };
         let clients = self.clone();
         let thread = thread::Builder::new().name("nntop-client".into());
         let spawned = thread.spawn(move || {
             if let Err(refusal) = clients.attend(&stream, handshake) {
-                clients.log.say(refusal);
+                clients.log.record(refusal);
             }
             lock(&clients.handshakes).end(handshake);
             // The other thread may be blocked in a write to a client that will not read it.
@@ -101,7 +101,7 @@ impl Clients {
         });
         if let Err(error) = spawned {
             lock(&self.handshakes).end(handshake);
-            self.log.say(format_args!("a client was refused: no thread for it: {error}"));
+            self.log.record(format_args!("a client was refused: no thread for it: {error}"));
         }
     }
 
@@ -188,7 +188,7 @@ fn send_updates(updates: &Receiver<Update>, stream: &UnixStream, log: &Log) {
         match send(&mut out, &update) {
             Ok(()) => {}
             Err(WireError::Io(_)) => return,
-            Err(error) => log.say(format_args!("an update was left out: {error}")),
+            Err(error) => log.record(format_args!("an update was left out: {error}")),
         }
     }
 }

@@ -32,7 +32,7 @@ impl Log {
     /// Writes a line. What a client or a file put into it is made printable, so that it stays one
     /// line and no terminal obeys it.
     #[allow(clippy::disallowed_methods)] // Standard error is the log's file here.
-    pub(super) fn say(&self, text: impl Display) {
+    pub(super) fn record(&self, text: impl Display) {
         let line = format!("{} {}\n", timestamp(now()), printable(&text.to_string()));
         let mut length = self.length.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         // A disk that takes no log is no reason to end a run.

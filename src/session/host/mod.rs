@@ -142,7 +142,7 @@ impl Session {
         let (over_sender, over) = unbounded();
         let (hub_sender, hub_events) = unbounded();
         if let Some(note) = &work.note {
-            log.say(note);
+            log.record(note);
             // The hub, which takes it, starts below.
             let _ = hub_sender.send(Event::Log(LogLine { level: Level::Info, text: note.clone() }));
         }
@@ -168,7 +168,7 @@ impl Session {
         let listener = Listener::bind(&socket).map_err(io_at(&socket))?;
         let clients = Clients::new(hub, Arc::clone(&log));
         let (pid, version) = (std::process::id(), env!("CARGO_PKG_VERSION"));
-        log.say(format_args!("nntop {version} serves {} as process {pid}", run.name()));
+        log.record(format_args!("nntop {version} serves {} as process {pid}", run.name()));
         Ok(Self {
             run,
             record,
@@ -196,7 +196,7 @@ impl Session {
                 Ok(Wake::Other) => return self.end_on_signal(over),
                 Ok(Wake::Timeout) => {}
                 Err(error) => {
-                    self.log.say(format_args!("cannot wait for clients: {error}"));
+                    self.log.record(format_args!("cannot wait for clients: {error}"));
                     thread::sleep(TICK);
                 }
             }
@@ -208,7 +208,7 @@ impl Session {
             if !over || waiting || self.clients.is_anybody_attached() {
                 alone_since = Instant::now();
             } else if alone_since.elapsed() >= GRACE {
-                return self.log.say("the run is over and nobody looks at it: the session ends");
+                return self.log.record("the run is over and nobody looks at it: the session ends");
             }
         }
     }
@@ -217,7 +217,7 @@ impl Session {
     fn end_on_signal(&mut self, over: bool) {
         let mut signal = [0];
         let _ = self.signals.read(&mut signal);
-        self.log.say("asked to end by a signal");
+        self.log.record("asked to end by a signal");
         if over {
             return;
         }
@@ -228,12 +228,12 @@ impl Session {
             let _ = self.work.commands.send(Command::Stop);
         }
         match self.over.recv_timeout(END_PATIENCE) {
-            Ok(()) => self.log.say(format_args!(
+            Ok(()) => self.log.record(format_args!(
                 "interrupted: `nntop resume {}` {}",
                 self.run.name(),
                 self.record.task.on_resume()
             )),
-            Err(_) => self.log.say("training did not stop in time; the last checkpoint stays"),
+            Err(_) => self.log.record("training did not stop in time; the last checkpoint stays"),
         }
     }
 
@@ -245,7 +245,7 @@ impl Session {
             [Self::keep_log, Self::keep_record, Self::keep_checkpoints, Self::keep_lock_and_socket];
         for keep in all {
             if let Err(error) = keep(self) {
-                self.log.say(error);
+                self.log.record(error);
             }
         }
     }
@@ -261,14 +261,14 @@ impl Session {
             return Ok(());
         };
         self.log.reopen().map_err(io_at(&self.run.log()))?;
-        self.log.say(deleted);
+        self.log.record(deleted);
         Ok(())
     }
 
     fn keep_record(&mut self) -> Result<(), HostError> {
         if !self.run.spec().exists() {
             self.record.write(&self.run)?;
-            self.log.say("the run's record was deleted; it is made again");
+            self.log.record("the run's record was deleted; it is made again");
         }
         Ok(())
     }
@@ -277,7 +277,7 @@ impl Session {
         let checkpoints = self.run.checkpoints();
         if self.record.task.keeps_checkpoints() && !checkpoints.exists() {
             make_private(&checkpoints)?;
-            self.log.say("the checkpoints were deleted; one is written again");
+            self.log.record("the checkpoints were deleted; one is written again");
             let _ = self.work.commands.send(Command::Save);
         }
         Ok(())
@@ -293,7 +293,7 @@ impl Session {
             self.run.place_socket(&self.record.id)?;
             let path = self.listener.path().to_path_buf();
             self.listener = Listener::bind(&path).map_err(io_at(&path))?;
-            self.log.say("the socket was deleted; it is made again");
+            self.log.record("the socket was deleted; it is made again");
         }
         Ok(())
     }

@@ -71,7 +71,7 @@ impl Recorder {
         match self.file.look_after() {
             Ok(restored) => {
                 if restored {
-                    self.log.say("the events' file was deleted; it is made again");
+                    self.log.record("the events' file was deleted; it is made again");
                 }
                 self.note(Ok(()));
             }
@@ -97,40 +97,40 @@ impl Recorder {
                 (Level::Error, text)
             }
         };
-        self.log.say(&text);
+        self.log.record(&text);
         let _ = self.hub.send(Event::Log(LogLine { level, text }));
     }
 
     /// Tells people, in the log, once: a resumed run begins by telling what it told before.
     fn tell(&mut self, event: &Event, is_news: bool) {
         match event {
-            Event::Started(info) if is_news => self.log.say(beginning(info)),
-            Event::Started(_) => self.log.say("the run goes on in a new process"),
+            Event::Started(info) if is_news => self.log.record(beginning(info)),
+            Event::Started(_) => self.log.record("the run goes on in a new process"),
             _ if !is_news => {}
             Event::EpochEnded(stats) => {
                 let accuracy = stats.validation_accuracy.or(stats.test_accuracy);
                 let accuracy =
                     accuracy.map_or_else(String::new, |a| format!(", {:.2}%", 100.0 * a));
-                self.log.say(format_args!("epoch {} measured{accuracy}", stats.epoch));
+                self.log.record(format_args!("epoch {} measured{accuracy}", stats.epoch));
             }
             Event::StatusChanged(status) => {
                 let paused = |status: &Status| status.activity == Activity::Paused;
                 if paused(status) != paused(&self.status) && status.activity != Activity::Finished {
-                    self.log.say(if paused(status) { "paused" } else { "resumed" });
+                    self.log.record(if paused(status) { "paused" } else { "resumed" });
                 }
                 self.status = *status;
             }
-            Event::Tuned(tuned) => self.log.say(change(tuned)),
-            Event::Claim(claim) => self.log.say(format_args!(
+            Event::Tuned(tuned) => self.log.record(change(tuned)),
+            Event::Claim(claim) => self.log.record(format_args!(
                 "{}: {}; expected {}, measured {}",
                 if claim.holds { "holds" } else { "does not hold" },
                 claim.claim,
                 claim.expected,
                 claim.measured
             )),
-            Event::Saved(saved) => self.log.say(format_args!("saved {}", saved.path)),
-            Event::Log(line) => self.log.say(&line.text),
-            Event::Finished(outcome) => self.log.say(match outcome {
+            Event::Saved(saved) => self.log.record(format_args!("saved {}", saved.path)),
+            Event::Log(line) => self.log.record(&line.text),
+            Event::Finished(outcome) => self.log.record(match outcome {
                 Outcome::Completed(how) => format!("completed: {how}"),
                 Outcome::Stopped => "stopped".into(),
                 Outcome::Diverged { epoch, hint } => format!("diverged in epoch {epoch}: {hint}"),
