@@ -55,6 +55,7 @@ fn train(args: &TrainArgs, pace: Pace, display: &DisplayArgs) -> anyhow::Result<
     spec.image_size = args.size.or(spec.image_size);
     if let Some(file) = &args.save {
         atomic::check_writable(file).map_err(|error| unwritable(file, &error))?;
+        atomic::sweep_beside(file);
     }
     let whole = resume.is_some()
         || from.is_some()

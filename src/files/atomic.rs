@@ -150,9 +150,9 @@ fn plain(error: io::Error) -> io::Error {
     }
 }
 
-/// Removes what a [`write()`] that was killed has left in a directory: temporary files that no
-/// process holds open. A process that was killed holds none, whether or not its parent has taken
-/// notice and whoever has its number now.
+/// Removes the temporary files that a killed [`write()`] left in a directory: those whose lock no
+/// process holds. A killed process holds none, even while it is a zombie or after its process id was
+/// given to another one.
 pub fn sweep(dir: &Path) {
     for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
         if let Some(writer) = entry.file_name().to_str().and_then(writer)
@@ -164,7 +164,7 @@ pub fn sweep(dir: &Path) {
     }
 }
 
-/// As [`sweep`], in the directory where [`write()`] would write a path.
+/// As [`sweep`], in the directory of the file that [`write()`] would write for `path`.
 pub fn sweep_beside(path: &Path) {
     if let Ok(target) = resolve(path) {
         sweep(parent(&target));

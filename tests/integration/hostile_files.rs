@@ -2,7 +2,8 @@
 //! sentence, soon, and with little memory.
 
 use crate::small_data::small_data;
-use rustix::fs::{CWD, Mode, mkfifoat};
+use nntop::train::Checkpoint;
+use rustix::fs::{CWD, FlockOperation, Mode, flock, mkfifoat};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -122,9 +123,11 @@ fn files_without_end_pipes_and_sparse_files_are_refused() {
     let header = 100_u64.to_le_bytes();
     refused(&["eval", text(&sparse_of("a.safetensors", &header, 1 << 30))], "no object of JSON");
     refused(&["eval", text(&sparse("a.json", b"{"))], "larger than");
-    let length = (7_u64 << 30) - 52;
-    let checkpoint = [&b"NNTOPCKP"[..], &1_u32.to_le_bytes(), &length.to_le_bytes()].concat();
-    refused(&["train", "--resume", text(&sparse("a.ckpt", &checkpoint))], "a.ckpt");
+    for (length, says) in [(7_u64 << 30, "are read"), (1 << 30, "changed")] {
+        let version = Checkpoint::VERSION.to_le_bytes();
+        let header = [&Checkpoint::MAGIC[..], &version, &(length - 52).to_le_bytes()].concat();
+        refused(&["train", "--resume", text(&sparse_of("a.ckpt", &header, length))], says);
+    }
     // In the place of the files of a data set.
     let data = small_data();
     let images = data.path().join("train-images-idx3-ubyte");
@@ -173,6 +176,28 @@ fn a_model_goes_where_a_link_leads_and_not_in_its_place() {
     // The model was kept elsewhere.
     let (_, rescued) = error.split_once("kept in ").unwrap();
     fs::remove_file(rescued.split(" instead").next().unwrap()).unwrap();
+}
+
+#[test]
+fn temporary_files_that_a_killed_save_left_are_removed_by_the_next_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = small_data();
+    let at = |name: &str| dir.path().join(name);
+    // Names as they are given while a model is written; the process id is of this test, which lives.
+    let left = at(&format!(".nntop-{}-left", std::process::id()));
+    let in_use = at(&format!(".nntop-{}-open", std::process::id()));
+    let not_ours = at(".nntop-notes");
+    for file in [&left, &in_use, &not_ours] {
+        fs::write(file, b"part of a model").unwrap();
+    }
+    let open = fs::File::open(&in_use).unwrap();
+    flock(&open, FlockOperation::NonBlockingLockExclusive).unwrap();
+    let model = at("model.safetensors");
+    let arguments = ["train", "--headless", "--layers", "64,3", "--epochs", "1", "--batch", "5"];
+    let files = ["--data", text(data.path()), "--save", text(&model)];
+    let output = nntop(&[&arguments[..], &files].concat());
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(model.exists() && !left.exists() && in_use.exists() && not_ours.exists());
 }
 
 #[test]

@@ -3,6 +3,7 @@
 
 use super::{HostError, io_at};
 use crate::jobs::{EnsembleRecipe, Running, train_ensemble};
+use crate::files::atomic;
 use crate::protocol::{Command, Event};
 use crate::session::command;
 use crate::session::record::{Record, Task, Training};
@@ -29,6 +30,12 @@ impl Work {
     /// Starts what a run's record says.
     pub(super) fn start(run: &RunDir, record: &Record) -> Result<Self, HostError> {
         let id = &record.id;
+        if let Task::Training(training) | Task::Ensemble { training, .. } = &record.task
+            && let Some(file) = &training.save
+        {
+            // A session that was killed while it saved the model left a temporary file there.
+            atomic::sweep_beside(file);
+        }
         match &record.task {
             Task::Training(training) => train(run, id, training),
             Task::Experiment { id, quick, seed } => {

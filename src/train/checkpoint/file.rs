@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 pub(super) const MAGIC: &[u8; 8] = b"NNTOPCKP";
 /// Raised whenever the body changes.
-const VERSION: u32 = 2;
+pub(super) const VERSION: u32 = 2;
 const HEADER: usize = 8 + 4 + 8 + 32;
 /// Longest payload that is read: the largest network allowed, its optimizer's two moments, and
 /// room for the rest.

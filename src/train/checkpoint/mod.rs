@@ -143,6 +143,8 @@ impl Checkpoint {
 
     /// What the file of a checkpoint begins with.
     pub const MAGIC: &[u8; 8] = file::MAGIC;
+    /// The version of the format that is written, and read; it follows the magic number.
+    pub const VERSION: u32 = file::VERSION;
 
     /// A run of this recipe that starts from the weights of another network.
     ///

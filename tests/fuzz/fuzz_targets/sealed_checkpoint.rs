@@ -1,5 +1,5 @@
-//! A checkpoint that was changed and then sealed again with the right length and checksum, as
-//! somebody does who means harm, makes nobody panic and asks for no more memory than it fills.
+//! A checkpoint that was changed and given the right length and checksum again, as an attacker would
+//! do, causes no panic and no allocation beyond what the file can fill.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -11,10 +11,12 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
-/// Magic number, version, length, SHA-256.
-const HEADER: usize = 8 + 4 + 8 + 32;
+/// Magic number and version.
+const MAGIC: usize = 8 + 4;
+/// The same, then the payload's length and its SHA-256.
+const HEADER: usize = MAGIC + 8 + 32;
 
-/// The payload of a sound checkpoint, and a file to write changed ones to.
+/// A sound checkpoint, and a file to write changed ones to.
 fn sound() -> &'static (Vec<u8>, PathBuf) {
     static SOUND: OnceLock<(Vec<u8>, PathBuf)> = OnceLock::new();
     SOUND.get_or_init(|| {
@@ -41,22 +43,21 @@ fn sound() -> &'static (Vec<u8>, PathBuf) {
         };
         RunHandle::spawn(spec, options).expect("a sound recipe").join();
         let bytes = fs::read(dir.join(LAST)).expect("a checkpoint at the end");
-        (bytes[HEADER..].to_vec(), dir.join("changed.ckpt"))
+        (bytes, dir.join("changed.ckpt"))
     })
 }
 
 fuzz_target!(|bytes: &[u8]| {
-    let (payload, file) = sound();
-    let mut payload = payload.clone();
-    // Each change is a place, how many bytes go there, and what comes in their place.
-    for change in bytes.chunks(5) {
-        let [low, high, gone, come, byte] = *change else { break };
+    let (checkpoint, file) = sound();
+    let mut payload = checkpoint[HEADER..].to_vec();
+    // Each change is a place, how many bytes are removed there, how many are inserted, and which.
+    for change in bytes.chunks_exact(5) {
+        let [low, high, removed, inserted, byte] = *change else { break };
         let at = usize::from(u16::from_le_bytes([low, high])) % (payload.len() + 1);
-        let end = (at + usize::from(gone % 9)).min(payload.len());
-        payload.splice(at..end, std::iter::repeat_n(byte, usize::from(come % 9)));
+        let end = (at + usize::from(removed % 9)).min(payload.len());
+        payload.splice(at..end, std::iter::repeat_n(byte, usize::from(inserted % 9)));
     }
-    let mut sealed = b"NNTOPCKP".to_vec();
-    sealed.extend(1_u32.to_le_bytes());
+    let mut sealed = checkpoint[..MAGIC].to_vec();
     sealed.extend((payload.len() as u64).to_le_bytes());
     sealed.extend(Sha256::digest(&payload));
     sealed.extend(payload);
