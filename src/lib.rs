@@ -25,7 +25,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! The modules stand on floors, each importing only those below: see `.github/CONTRIBUTING.md`.
+//! The modules are layered, each importing only those below it: see `.github/CONTRIBUTING.md`.
 
 // Printing goes through `cli::output`, which escapes control characters; see also `.clippy.toml`.
 #![cfg_attr(not(test), warn(clippy::print_stdout, clippy::print_stderr, clippy::dbg_macro))]

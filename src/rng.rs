@@ -1,11 +1,11 @@
 //! Reproducible random streams.
 //!
 //! Every random draw comes from a stream named by (seed, purpose, epoch, step), so a checkpoint
-//! needs no generator state: the stream of any moment can be opened again by its name.
+//! needs no generator state: every stream can be opened again by its name.
 
 use rand::SeedableRng;
 
-/// The generator behind every stream; its output is fixed by its specification, not by a version.
+/// The generator of every stream; its specification fixes its output for all versions of the crate.
 pub type Stream = rand::rngs::ChaCha8Rng;
 
 /// What a stream of random numbers is for. Numbers are part of the checkpoint format: append only.
@@ -20,13 +20,13 @@ pub enum Purpose {
     Dropout = 3,
     /// Random changes to training images; `step` is the image's index in the epoch.
     Augmentation = 4,
-    /// Which training images a quick evaluation looks at.
+    /// The training images used by a quick evaluation.
     Sample = 5,
     /// Draws of an experiment, explorable or search.
     Experiment = 6,
     /// Choosing hyper-parameters at random.
     Search = 7,
-    /// Setting test and validation images aside where a data set has none; `step` is the class.
+    /// Splitting off test and validation images if a data set has none; `step` is the class.
     Split = 8,
 }
 
@@ -60,7 +60,7 @@ mod tests {
         }
     }
 
-    /// Checkpoints hold no generator state: whoever resumes one must draw these very numbers.
+    /// Checkpoints hold no generator state, so a resumed run must draw exactly these numbers.
     #[test]
     fn streams_are_the_same_with_every_version() {
         let draws = |seed, purpose, epoch, step| {

@@ -1,4 +1,4 @@
-//! The arguments of commands. What they mean is the contract that scripts rely on.
+//! The arguments of the commands. Scripts rely on them: none is renamed or changes its meaning.
 
 use super::data::{DataArgs, size};
 use super::import::ImportArgs;
@@ -6,7 +6,7 @@ use super::spec_args::{SpecArgs, count};
 use clap::Args;
 use std::path::PathBuf;
 
-/// What `train --help` ends with.
+/// The end of `train --help`.
 const TRAIN_HELP: &str = "\
 Examples:
   nntop train                                   # chapter 1's network, live
@@ -22,52 +22,52 @@ Examples:
 pub(super) struct TrainArgs {
     #[command(flatten)]
     pub(super) spec: SpecArgs,
-    /// Bring the images of --data to this width and height [default: their own, or the commonest]
+    /// Resize the images of --data to this size [default: their own, or the most common one]
     #[arg(long, value_name = "WxH", value_parser = size, help_heading = "Recipe")]
     pub(super) size: Option<(u32, u32)>,
     #[command(flatten)]
     pub(super) output: OutputArgs,
-    /// Train so many networks, from --seed and the seeds after it, and save them as one model that
-    /// votes
+    /// Train N networks, with --seed and the seeds after it, and save them as one ensemble, which
+    /// decides by majority
     #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
     pub(super) ensemble: Option<u32>,
     #[command(flatten)]
     pub(super) session: SessionArgs,
-    /// Write the model here when the run ends (.safetensors, or .json as network2.py); a symbolic
-    /// link stays, and what it leads to is written, also where that is not there yet
+    /// Save the model to FILE when the run ends (.safetensors, or .json in network2.py's format); a
+    /// symbolic link is followed, even if its target does not exist yet
     #[arg(long, value_name = "FILE")]
     pub(super) save: Option<PathBuf>,
-    /// Write a checkpoint every N epochs, and when the run ends
+    /// Write a checkpoint every N epochs and at the end of the run
     #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
     pub(super) checkpoint_every: Option<u32>,
-    /// Where checkpoints go, a directory of no other run [default: the run's own; without a session
+    /// Directory for checkpoints, used by no other run [default: the run's own; without a session
     /// one beside --save, else nntop-checkpoints]
     #[arg(long, value_name = "DIR", requires = "checkpoint_every")]
     pub(super) checkpoints: Option<PathBuf>,
-    /// Go on from a checkpoint (or the newest of a directory) to the very bytes of a run that was
-    /// never interrupted; only --epochs, --threads and --data may differ
+    /// Continue from a checkpoint, or from the newest one in a directory; the result is identical to
+    /// that of an uninterrupted run. Only --epochs, --threads and --data may differ
     #[arg(long, value_name = "FILE", conflicts_with_all = ["spec", "preset"])]
     pub(super) resume: Option<PathBuf>,
-    /// Start from the trained weights of a model, checkpoint or run, by its recipe; arguments
+    /// Start from the trained weights and the recipe of a model, checkpoint or run; other arguments
     /// override the recipe
     #[arg(long, value_name = "MODEL", conflicts_with_all = ["spec", "preset", "resume", "ensemble", "also"])]
     pub(super) from: Option<PathBuf>,
-    /// Start anew by the recipe of a run (or model); arguments override it
+    /// Start a new run with the recipe of a run or model; other arguments override it
     #[arg(long, value_name = "RUN", conflicts_with_all = ["spec", "preset", "resume"])]
     pub(super) like: Option<PathBuf>,
 }
 
-/// Where a run lives that has a terminal.
+/// The session of a run that is started from a terminal.
 #[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Session")]
 pub(super) struct SessionArgs {
-    /// Keep the run in this process: it ends with its terminal
+    /// Run in this process instead of a session: the run ends with the terminal
     #[arg(long)]
     pub(super) inline: bool,
-    /// Start the run without showing it, and print its name
+    /// Start the run in the background and print its name
     #[arg(long, conflicts_with_all = ["inline", "headless", "json"])]
     pub(super) detach: bool,
-    /// What to call the run [default: two words that are easy to tell apart]
+    /// Name of the run [default: two random words]
     #[arg(long, conflicts_with_all = ["inline", "headless", "json"])]
     pub(super) name: Option<String>,
 }
@@ -75,28 +75,29 @@ pub(super) struct SessionArgs {
 #[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Output")]
 pub(super) struct OutputArgs {
-    /// Print lines instead of drawing, also on a terminal
+    /// Print lines instead of drawing the dashboard, even on a terminal
     #[arg(long)]
     pub(super) headless: bool,
-    /// Print one JSON object a line; implies --headless
+    /// Print one JSON object per line; implies --headless
     #[arg(long)]
     pub(super) json: bool,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct BenchArgs {
-    /// Fewer epochs, and of convolutional networks parts of them
+    /// Train fewer epochs, and only part of an epoch for convolutional networks
     #[arg(long)]
     pub(super) quick: bool,
-    /// Only networks whose text contains this, such as `conv` or `784,30`; `frame` for the dashboard
+    /// Only networks whose layers contain this text, such as `conv` or `784,30`; `frame` for the
+    /// dashboard
     #[arg(long, value_name = "TEXT")]
     pub(super) only: Option<String>,
-    /// Print one JSON object a line
+    /// Print one JSON object per line
     #[arg(long)]
     pub(super) json: bool,
 }
 
-/// What `picture --help` ends with.
+/// The end of `picture --help`.
 const PICTURE_HELP: &str = "\
 Examples:
   nntop picture night.png                       # train, then draw
@@ -106,26 +107,26 @@ Examples:
 #[derive(Debug, Args)]
 #[command(allow_missing_positional = true, after_help = PICTURE_HELP)]
 pub(super) struct PictureArgs {
-    /// A run's name or id, or a model's file [default: train one as the recipe says]
+    /// Name or id of a run, or a model file [default: train a network with the given recipe]
     #[arg(conflicts_with = "SpecArgs")]
     pub(super) run: Option<String>,
-    /// Where the picture goes: .png, .svg or .txt
+    /// File to write: .png, .svg or .txt
     pub(super) file: PathBuf,
     #[command(flatten)]
     pub(super) spec: SpecArgs,
-    /// Keys to type before the picture is taken, such as `4w→`
+    /// Keys to press before the picture is taken, such as `4w→`
     #[arg(long, default_value = "")]
     pub(super) keys: String,
-    /// Columns and rows
+    /// Size in columns and rows
     #[arg(long, default_value = "120x40", value_name = "WxH")]
     pub(super) size: String,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct ExploreArgs {
-    /// An explorable's id, or how only one begins [default: list them]
+    /// Id of an explorable, or a unique prefix of it [default: list all]
     pub(super) id: Option<String>,
-    /// Print one JSON object a line: the list, or an explorable's figures at their defaults
+    /// Print one JSON object per line: the list, or the figures of an explorable at its defaults
     #[arg(long)]
     pub(super) json: bool,
 }
@@ -142,10 +143,10 @@ pub(super) struct BrowseArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct EnsembleArgs {
-    /// Where the ensemble goes (.safetensors)
+    /// File to write (.safetensors)
     #[arg(value_name = "FILE")]
     pub(super) file: PathBuf,
-    /// Models, checkpoints or runs of the same images and classes
+    /// Models, checkpoints or runs trained on the same image size and classes
     #[arg(required = true, value_name = "MODEL")]
     pub(super) models: Vec<PathBuf>,
 }
@@ -169,17 +170,17 @@ pub(super) struct PredictArgs {
     pub(super) model: PathBuf,
     #[command(flatten)]
     pub(super) import: ImportArgs,
-    /// Width and height of the images that a model of another program takes
+    /// Input width and height of a model from another program
     #[arg(long, value_name = "WxH", value_parser = size, help_heading = "Models of other programs")]
     pub(super) size: Option<(u32, u32)>,
     /// Pictures of one digit each (PNG, JPEG, PGM, WebP, GIF, BMP or TIFF; - for standard input),
     /// dark on light or light on dark
     #[arg(required = true, value_name = "IMAGE")]
     pub(super) images: Vec<PathBuf>,
-    /// Print one JSON object a picture
+    /// Print one JSON object per picture
     #[arg(long)]
     pub(super) json: bool,
-    /// Draw each digit as the network saw it
+    /// Draw each digit as it is passed to the network
     #[arg(long, conflicts_with = "json")]
     pub(super) show: bool,
 }
@@ -190,16 +191,16 @@ pub(super) struct ReadArgs {
     pub(super) model: PathBuf,
     #[command(flatten)]
     pub(super) import: ImportArgs,
-    /// Width and height of the images that a model of another program takes
+    /// Input width and height of a model from another program
     #[arg(long, value_name = "WxH", value_parser = size, help_heading = "Models of other programs")]
     pub(super) size: Option<(u32, u32)>,
-    /// A picture of lines of digits, touching ones too (PNG, JPEG, PGM, WebP, GIF, BMP or
+    /// A picture of one or more lines of digits, which may touch (PNG, JPEG, PGM, WebP, GIF, BMP or
     /// TIFF; - for standard input)
     pub(super) image: PathBuf,
-    /// Show how it was read: cuts, pieces, scores, and the ways that came second
+    /// Show how it was read: cuts, pieces, scores and the next best readings
     #[arg(long, conflicts_with = "json")]
     pub(super) show: bool,
-    /// Print one JSON object, with the place of every digit and the best ways to cut
+    /// Print one JSON object with the position of every digit and the best readings
     #[arg(long)]
     pub(super) json: bool,
 }

@@ -1,4 +1,4 @@
-//! A run of this very process on its terminal.
+//! The dashboard of a run in this process.
 
 use super::display::DisplayArgs;
 use super::drawing;
@@ -12,7 +12,7 @@ use crossbeam_channel::{Receiver, Sender, unbounded};
 use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 
-/// Why frames cannot be drawn here.
+/// Why the dashboard cannot be drawn here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum NoTerminal {
     #[error("there is no terminal to draw on")]
@@ -27,7 +27,7 @@ pub(super) enum NoTerminal {
     NoSize,
 }
 
-/// Looks for a terminal to draw on and to read keys from.
+/// Finds the terminal to draw on and to read keys from.
 pub(super) fn terminal() -> Result<(), NoTerminal> {
     if !output::out_is_terminal() || !io::stdin().is_terminal() {
         return Err(NoTerminal::Missing);
@@ -48,7 +48,7 @@ pub(super) fn has_terminal() -> bool {
     terminal().is_ok()
 }
 
-/// Shows the run until the user leaves; then ends it, and says how it went.
+/// Shows the run until the user quits; then stops it and prints its outcome.
 pub(super) fn show(
     handle: RunHandle,
     display: &DisplayArgs,
@@ -64,9 +64,9 @@ pub(super) fn show(
     Ok(if ended_badly(&view) { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-/// The dashboard without a run, until the user leaves.
+/// The dashboard without a run, until the user quits.
 pub(super) fn show_without_run(setup: Setup, display: &DisplayArgs) -> anyhow::Result<()> {
-    // Nobody trains at the other ends of these.
+    // There is no run at the other ends of these channels.
     let (commands, _nobody) = unbounded();
     let (_never, events) = unbounded();
     let hub = Hub::start(commands, events).context("cannot start a thread")?;
@@ -86,7 +86,7 @@ pub(super) fn setup(display: &DisplayArgs) -> Setup {
     }
 }
 
-/// The host's name, its processors and their architecture.
+/// The host name, number of processors and architecture.
 fn machine() -> String {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let name = name.trim();
@@ -94,14 +94,13 @@ fn machine() -> String {
     format!("{name} · {processors} × {}", std::env::consts::ARCH)
 }
 
-/// How the user left a run, and how it stood when it was over.
+/// How the user left the dashboard, and the final state of the run.
 pub(super) struct Shown {
     pub(super) exit: Result<Exit, ui::Error>,
     pub(super) view: RunView,
 }
 
-/// Shows what happens at the two ends of a run until the user leaves; then stops it, and waits
-/// until it is over.
+/// Shows the run behind these channels until the user quits; then stops it and waits for its end.
 pub(super) fn follow(
     commands: &Sender<Command>,
     events: &Receiver<Event>,
@@ -111,7 +110,7 @@ pub(super) fn follow(
     let hub = Hub::start(commands.clone(), events.clone()).context("cannot start a thread")?;
     let link = hub.attach(Attachment::Control);
     let exit = ui::run(&link, setup, display.limits());
-    // A run that is over ignores it; one that is going saves what it was asked to save.
+    // A run that has ended ignores it; a live one saves its model as requested.
     let _ = commands.send(Command::Stop);
     drop(link);
     let last = hub.attach(Attachment::ReadOnly);
@@ -120,7 +119,7 @@ pub(super) fn follow(
     Ok(Shown { exit, view })
 }
 
-/// Folds what is left to come until the run is over.
+/// Folds the remaining events until the run has ended.
 fn wait_for_the_end(link: &crate::protocol::Link) -> RunView {
     let mut view = RunView::default();
     for update in &link.updates {
@@ -141,7 +140,7 @@ pub(super) fn ended_badly(view: &RunView) -> bool {
     matches!(view.outcome, Some(Diverged { .. } | Failed(_)))
 }
 
-/// A line that stays on the terminal after the dashboard is gone.
+/// The line left on the terminal after the dashboard has closed.
 pub(super) fn summarize(view: &RunView, language: Language) {
     let epoch = view.epoch();
     let mut parts = vec![match epoch {

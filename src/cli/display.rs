@@ -1,4 +1,4 @@
-//! What the terminal can show and how much may be sent to it.
+//! Options of the dashboard: what the terminal can show, and the rate of output.
 
 use crate::ui::{Besides, ColorDepth, Environment, Language, Limits, Theme};
 use clap::{Args, ValueEnum};
@@ -10,19 +10,19 @@ pub(super) struct DisplayArgs {
     /// Colours to use
     #[arg(long, value_enum, default_value_t, global = true, value_name = "DEPTH")]
     color: Color,
-    /// Background of the terminal [default: what it answers, else COLORFGBG, else dark]
+    /// Background of the terminal [default: ask the terminal, then COLORFGBG, then dark]
     #[arg(long, value_enum, global = true)]
     background: Option<Background>,
     /// Draw with ASCII characters only
     #[arg(long, global = true)]
     ascii: bool,
-    /// Language of the dashboard; that of the locale, else English
+    /// Language of the dashboard [default: from the locale, otherwise English]
     #[arg(long, value_enum, global = true, value_name = "LANGUAGE")]
     lang: Option<Lang>,
-    /// Frames a second at most, from 0.1 to 60
+    /// Maximum frames per second, from 0.1 to 60
     #[arg(long, value_parser = frames, global = true, value_name = "N")]
     fps: Option<f64>,
-    /// Send at most 3 KB a second, for slow lines
+    /// Send at most 3 KB per second, for slow lines
     #[arg(long, global = true)]
     low_bandwidth: bool,
     /// Ring the bell and show a notification (OSC 9) when the run ends
@@ -32,7 +32,7 @@ pub(super) struct DisplayArgs {
 
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
 enum Color {
-    /// What the terminal says it has
+    /// Whatever the terminal says it supports
     #[default]
     Auto,
     Truecolor,
@@ -57,18 +57,18 @@ enum Lang {
 }
 
 impl DisplayArgs {
-    /// How to draw on the terminal at hand.
+    /// The theme for this terminal.
     pub(super) fn theme(&self) -> Theme {
         self.over(Environment::read().theme())
     }
 
-    /// How to draw text that goes to a file, a pipe or a page: without colours, whatever is drawn
-    /// has to be told by its characters.
+    /// The theme for text that goes to a file, a pipe or a page: without colours, so that every
+    /// value is drawn by its characters.
     pub(super) fn text_theme(&self) -> Theme {
         Theme { depth: ColorDepth::None, ..self.theme() }
     }
 
-    /// What the terminal at hand is asked and told besides frames.
+    /// What is sent to this terminal besides frames.
     pub(super) fn besides(&self) -> Besides {
         let understands_osc = Environment::read().understands_osc();
         Besides {
@@ -80,14 +80,14 @@ impl DisplayArgs {
         }
     }
 
-    /// How to draw into a picture, which shows every colour and character, whatever terminal it was
-    /// asked for on.
+    /// The theme for a picture, which shows every colour and character whatever terminal the command
+    /// was given on.
     pub(super) fn picture_theme(&self) -> Theme {
         let guessed = Environment::read().theme();
         self.over(Theme { depth: ColorDepth::True, light: false, unicode: true, ..guessed })
     }
 
-    /// What the arguments say, and `guessed` where they say nothing.
+    /// The values of the arguments, or those of `guessed` where there is no argument.
     fn over(&self, guessed: Theme) -> Theme {
         Theme {
             depth: match self.color {

@@ -1,17 +1,17 @@
-//! Drawings of the dashboard, kept as files.
+//! Saves drawings of the Draw view as files.
 
 use crate::picture::Picture;
 use crate::ui::SavePictureError;
 use std::io::ErrorKind;
 use std::path::PathBuf;
 
-/// Drawings in one directory at most.
+/// Maximum number of drawings in one directory.
 const MOST: u32 = 10_000;
 
-/// Writes a drawing into the working directory under the first name that is free.
+/// Writes a drawing into the working directory under the first free name.
 ///
 /// # Errors
-/// Where the file cannot be written, or every name is taken.
+/// If the file cannot be written, or every name is taken.
 pub(super) fn save(picture: &Picture) -> Result<String, SavePictureError> {
     for number in 1..=MOST {
         let file = PathBuf::from(format!("nntop-drawing-{number}.png"));

@@ -1,4 +1,4 @@
-//! Networks that vote: trained by `nntop train --ensemble`, or put together by `nntop ensemble`.
+//! Ensembles: trained by `nntop train --ensemble`, or combined by `nntop ensemble`.
 
 use super::args::{EnsembleArgs, OutputArgs};
 use super::dashboard::{self, Shown};
@@ -14,7 +14,7 @@ use crate::ui::{Exit, Setup};
 use anyhow::{Context, bail};
 use std::process::ExitCode;
 
-/// Trains them in this process: in the dashboard, or as lines where there is an `output`.
+/// Trains an ensemble in this process: in the dashboard, or printing lines if there is an `output`.
 pub(super) fn train(
     ensemble: EnsembleRecipe,
     pace: Pace,
@@ -40,7 +40,7 @@ pub(super) fn train(
     }
 }
 
-/// Puts saved models together.
+/// Combines saved models.
 pub(super) fn join(args: &EnsembleArgs) -> anyhow::Result<ExitCode> {
     Model::check_ending(&args.file).map_err(|error| Usage::value("<FILE>", error))?;
     let load = |model: &std::path::PathBuf| model_arg::load(model);

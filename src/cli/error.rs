@@ -1,4 +1,4 @@
-//! Which errors are the user's arguments, and which are none at all.
+//! Errors of the command line: wrong arguments, and a closed pipe, which is no error.
 
 use super::output::err;
 use crate::protocol::printable;
@@ -9,31 +9,31 @@ use std::fmt::Display;
 use std::io;
 use std::process::ExitCode;
 
-/// A wrong argument, or a wrong file named by one; the program ends with exit code 2.
+/// A wrong argument, or a bad file named by one; the program exits with code 2.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub(super) struct Usage(String);
 
 impl Usage {
-    /// In clap's words, so that all wrong arguments read alike.
+    /// Worded like clap's own errors.
     pub(super) fn value(argument: &str, problem: impl Display) -> Self {
         Self(format!("invalid value for '{argument}': {problem}"))
     }
 
-    /// Something else that is wrong with what was asked.
+    /// Any other problem with the request.
     pub(super) fn because(problem: impl Display) -> Self {
         Self(problem.to_string())
     }
 }
 
 impl From<SpecError> for Usage {
-    /// The error names the argument already.
+    /// An error that already names the argument.
     fn from(error: SpecError) -> Self {
         Self(error.to_string())
     }
 }
 
-/// Why a run could not be started: a recipe that cannot be trained is a wrong argument.
+/// The error of a run that could not be started; a recipe that cannot be trained is a wrong argument.
 pub(super) fn of_spawn(error: SpawnError) -> anyhow::Error {
     match error {
         SpawnError::Spec(error) => Usage::from(error).into(),
@@ -41,11 +41,11 @@ pub(super) fn of_spawn(error: SpawnError) -> anyhow::Error {
     }
 }
 
-/// An error and its causes in one line, none of them told twice.
+/// An error and its causes in one line, without repetition.
 pub(super) fn in_words(error: &anyhow::Error) -> String {
     let mut text = error.to_string();
     for cause in error.chain().skip(1).map(ToString::to_string) {
-        // Many errors name their cause themselves.
+        // Many errors already include their cause.
         if !text.ends_with(&cause) {
             text = format!("{text}: {cause}");
         }
@@ -53,15 +53,15 @@ pub(super) fn in_words(error: &anyhow::Error) -> String {
     text
 }
 
-/// Prints what clap says of the arguments: help, the version, or what is wrong with them. Arguments
-/// that it quotes are made printable; the colours are clap's own.
+/// Prints clap's message: help, version, or an error. Quoted arguments are escaped; the colours are
+/// clap's.
 pub(super) fn of_arguments(mut error: clap::Error) -> ExitCode {
     let quoted: Vec<(ContextKind, ContextValue)> =
         error.context().filter_map(|(kind, value)| Some((kind, printable_value(value)?))).collect();
     for (kind, value) in quoted {
         error.insert(kind, value);
     }
-    // A parser of values may quote what it was given: that text cannot be replaced in the error.
+    // A value parser may quote its input, and that text cannot be replaced inside the error.
     let source = std::error::Error::source(&error).map(ToString::to_string);
     let printed = match source.filter(|text| *text != printable(text)) {
         Some(problem) => {
@@ -72,7 +72,7 @@ pub(super) fn of_arguments(mut error: clap::Error) -> ExitCode {
         }
         None => error.print(),
     };
-    // Nobody is left to tell where it cannot be printed.
+    // If it cannot be printed, nothing more can be done.
     let _ = printed;
     ExitCode::from(error.exit_code() as u8)
 }
@@ -84,12 +84,12 @@ fn printable_value(value: &ContextValue) -> Option<ContextValue> {
             let texts = texts.iter().map(|text| printable(text).into());
             Some(ContextValue::Strings(texts.collect()))
         }
-        // The others are this program's own words and numbers.
+        // The other kinds hold the program's own words and numbers.
         _ => None,
     }
 }
 
-/// Whether the reader of our output has gone, which is an end and no error.
+/// Whether the error is a closed pipe: the reader of the output has gone, which is no failure.
 pub(super) fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| {
         let io = cause.downcast_ref::<io::Error>();

@@ -1,4 +1,4 @@
-//! `nntop eval`: how a model does on the test images.
+//! `nntop eval`: evaluates a model on the test images.
 
 use super::args::EvalArgs;
 use super::error::Usage;
@@ -25,17 +25,17 @@ struct Line<'a> {
     validation_images: usize,
     validation_cost: Option<f64>,
     validation_accuracy: Option<f64>,
-    /// Names of the answers, in the order of `confusion`.
+    /// Class names, in the order of `confusion`.
     answers: &'a [String],
-    /// On the test images: a row an answer that is right, a column an answer that was given.
+    /// Counts of test images: one row per true class, one column per predicted class.
     confusion: &'a [Vec<u32>],
-    /// Networks that vote; 1 for a model that is no ensemble.
+    /// Number of networks; 1 if the model is not an ensemble.
     networks: usize,
-    /// Of each network of an ensemble alone.
+    /// Accuracy of each network of an ensemble.
     networks_test_accuracy: &'a [f64],
 }
 
-/// Measures a model on validation and test images.
+/// Evaluates a model on the validation and test images.
 pub(super) fn run(args: &EvalArgs) -> anyhow::Result<ExitCode> {
     let model = args.import.load(&args.model, args.data.shape.size)?;
     let data = args.data.open()?;
@@ -91,7 +91,7 @@ fn part(
     writeln!(out, "{name:<10} {percent:6.2}% of {:>6} images, cost {cost:.5}", images.len())
 }
 
-/// Which answers are taken for which, test images.
+/// Prints the confusion matrix of the test images.
 fn confusion(out: &mut Output<'_>, answers: &[String], counts: &[Vec<u32>]) -> io::Result<()> {
     let answers: Vec<_> = answers.iter().map(|name| printable(name)).collect();
     let longest = answers.iter().map(|name| name.chars().count()).max().unwrap_or(0);

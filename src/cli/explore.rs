@@ -1,4 +1,4 @@
-//! `nntop explore`: the book's ideas to play with, without a run.
+//! `nntop explore`: interactive explorables of the book's ideas, without a run.
 
 use super::args::ExploreArgs;
 use super::dashboard::{has_terminal, show_without_run};
@@ -15,10 +15,10 @@ use serde_json::json;
 use std::io;
 use std::process::ExitCode;
 
-/// Columns and rows of a picture where there is no terminal.
+/// Size of the output without a terminal, in columns and rows.
 const PICTURE: Rect = Rect::new(0, 0, 120, 40);
 
-/// Lists what there is, or opens one.
+/// Lists the explorables, or opens one.
 pub(super) fn run(args: &ExploreArgs, display: &DisplayArgs) -> anyhow::Result<ExitCode> {
     let mut out = output::out();
     match &args.id {
@@ -39,7 +39,7 @@ pub(super) fn run(args: &ExploreArgs, display: &DisplayArgs) -> anyhow::Result<E
     Ok(ExitCode::SUCCESS)
 }
 
-/// The explorable of an id, or the only one whose id begins so.
+/// The explorable of an id, or of a unique prefix of one.
 fn find(id: &str) -> Result<&'static Explorable, Usage> {
     let list = explore::list();
     let begin = || list.iter().filter(|explorable| explorable.id.starts_with(id));
@@ -73,7 +73,7 @@ fn list(json: bool, language: Language, out: &mut Output<'_>) -> io::Result<()> 
     Ok(())
 }
 
-/// What there is to set, then a line a figure, all at the defaults.
+/// The sliders, then one line per figure, at the defaults.
 fn print_json(explorable: &Explorable, out: &mut Output<'_>) -> anyhow::Result<()> {
     let explored = explore::explore(&explorable.id, &[]).context("it is listed")?;
     out.json(&json!({ "event": "explorable", "explorable": explorable }))?;

@@ -14,13 +14,13 @@ use std::process::ExitCode;
 
 #[derive(Debug, Args)]
 pub(super) struct ExportArgs {
-    /// Runs: their names or ids, or how only one begins
+    /// Runs: names, ids, or unique prefixes of them
     #[arg(required = true, value_name = "RUN")]
     runs: Vec<String>,
-    /// How the table is written
+    /// Output format
     #[arg(long, value_enum, default_value_t)]
     format: Format,
-    /// A row a step and a column a metric, instead of a row a value
+    /// One row per step and one column per metric, instead of one row per value
     #[arg(long)]
     wide: bool,
 }
@@ -31,7 +31,7 @@ pub(super) enum Format {
     /// Comma-separated values with a header
     #[default]
     Csv,
-    /// One JSON object a line
+    /// One JSON object per line
     Jsonl,
 }
 

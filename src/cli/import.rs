@@ -13,19 +13,19 @@ use std::path::Path;
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Models of other programs")]
 pub(super) struct ImportArgs {
-    /// Its layers, as `train --layers` takes them; needed where it has convolutions
+    /// Layers, as for `train --layers`; required if there are convolutions
     #[arg(long, allow_hyphen_values = true)]
     layers: Option<String>,
-    /// Activation of its hidden layers: sigmoid, tanh or relu
+    /// Activation of the hidden layers: sigmoid, tanh or relu
     #[arg(long, value_parser = one_of::<Activation>(ACTIVATIONS))]
     activation: Option<Activation>,
-    /// Mean that its inputs (from 0 to 1) were normalized by, one or one a channel
+    /// Mean used to normalize the inputs (which are from 0 to 1): one value, or one per channel
     #[arg(long, value_name = "X[,X,X]", value_parser = numbers, allow_hyphen_values = true)]
     mean: Option<Numbers>,
-    /// Standard deviation that its inputs were normalized by, one or one a channel
+    /// Standard deviation used to normalize the inputs: one value, or one per channel
     #[arg(long, value_name = "X[,X,X]", value_parser = numbers, allow_hyphen_values = true)]
     std: Option<Numbers>,
-    /// Names of its classes in order of its outputs
+    /// Class names in the order of the outputs
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     classes: Option<Vec<String>>,
 }

@@ -1,4 +1,4 @@
-//! `nntop completions` and `nntop man`: what shells and `man` know of the command line.
+//! `nntop completions` and `nntop man`: shell completions and manual pages.
 
 use super::Cli;
 use super::error::Usage;
@@ -12,26 +12,26 @@ use std::process::ExitCode;
 
 #[derive(Debug, Args)]
 pub(super) struct CompletionsArgs {
-    /// Which shell
+    /// Shell to print the script for
     shell: Shell,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct ManArgs {
-    /// A directory for a page of every command [default: print the page of nntop alone]
+    /// Directory to write one page per command into [default: print the page of nntop]
     dir: Option<PathBuf>,
 }
 
-/// Prints a script that completes commands, options and values.
+/// Prints a shell completion script.
 pub(super) fn completions(args: &CompletionsArgs) -> anyhow::Result<ExitCode> {
-    // Written at once: the generator panics where the reader of a pipe has gone.
+    // Generated into memory: the generator panics if the reader of a pipe has gone.
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "nntop", &mut script);
     output::out().own(&String::from_utf8_lossy(&script))?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// Prints the manual page of the program, or writes one of every command into a directory.
+/// Prints the manual page of the program, or writes one per command into a directory.
 pub(super) fn man(args: &ManArgs) -> anyhow::Result<ExitCode> {
     let Some(dir) = &args.dir else {
         let mut page = Vec::new();

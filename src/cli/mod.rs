@@ -46,7 +46,7 @@ use search::SearchArgs;
 use sessions::SessionCommand;
 use std::process::ExitCode;
 
-/// Bad arguments, or files that they name.
+/// Bad arguments, or bad files named by them.
 const USAGE: u8 = 2;
 /// The run failed or diverged.
 const FAILURE: u8 = 1;
@@ -88,47 +88,47 @@ struct Cli {
 
 #[derive(Debug, clap::Subcommand)]
 enum Subcommand {
-    /// Train a network: live on a terminal, a line an epoch elsewhere
+    /// Train a network: in the dashboard on a terminal, otherwise printing one line per epoch
     Train(Box<TrainArgs>),
-    /// Measure this machine, and how fast networks are trained and asked on it
+    /// Measure how fast this machine trains and runs networks
     Bench(BenchArgs),
     /// Run the book's experiments and check its claims
     Book(BookArgs),
-    /// Look at a saved model in the dashboard: its weights, what it says of every test image
+    /// Open a saved model in the dashboard: its weights and its prediction for every test image
     Browse(BrowseArgs),
-    /// Show what a data set is: sizes, classes, counts, duplicates, a contact sheet
+    /// Describe a data set: sizes, classes, counts, duplicates, a contact sheet
     Data(data::ShowArgs),
-    /// Put saved models together to one that votes
+    /// Combine saved models into an ensemble, which decides by majority
     Ensemble(EnsembleArgs),
-    /// Measure a model on the test images
+    /// Evaluate a model on the test images
     Eval(EvalArgs),
-    /// Play with the book's ideas: sliders, and what they do
+    /// Explore the book's ideas interactively, with sliders
     Explore(ExploreArgs),
-    /// Print every value that was measured in runs, as CSV or JSON lines
+    /// Print every value measured in runs as CSV or JSON lines
     Export(ExportArgs),
-    /// Draw the dashboard of a run, or of a training that is done first, into a file (.png, .svg or
-    /// .txt)
+    /// Write a picture of a run's dashboard to a file (.png, .svg or .txt); without a run, train one
+    /// first
     Picture(Box<PictureArgs>),
-    /// Say which digits pictures show
+    /// Recognise the digit in each picture
     Predict(PredictArgs),
-    /// Watch trainings of any tool by their logs: files, directories, or what they print
+    /// Watch trainings of any tool through their log files, directories or printed output
     Watch(logs::WatchArgs),
-    /// A table of runs: nntop's own, or those whose logs lie below paths
+    /// Show a table of runs: nntop's own, or those found in log files below the given paths
     Runs(logs::RunsArgs),
-    /// Runs side by side: what differs in their configuration and how their metrics came out
+    /// Compare runs side by side: differences in configuration, and their metrics
     Compare(logs::CompareArgs),
-    /// Try hyper-parameters: every combination of a spec file's [search] table, or random ones
+    /// Search hyper-parameters: every combination in a spec file's [search] table, or random ones
     Search(SearchArgs),
-    /// Read several digits in one picture
+    /// Read lines of digits in a picture
     Read(ReadArgs),
-    /// Run any command in a session: it survives the terminal, and can be attached to
+    /// Run any command in a session that survives the terminal and can be attached to
     Run(RunArgs),
     #[command(flatten)]
     Session(SessionCommand),
-    /// Print a script that completes commands, options and values in a shell
+    /// Print a shell completion script
     #[command(after_help = COMPLETIONS_HELP)]
     Completions(CompletionsArgs),
-    /// Print the manual page, or write one of every command into a directory
+    /// Print the manual page, or write one per command into a directory
     #[command(after_help = MAN_HELP)]
     Man(ManArgs),
 }

@@ -1,5 +1,5 @@
-//! What a MODEL argument names: a model's file, a checkpoint, a directory of checkpoints, a run's
-//! directory, or a run.
+//! The MODEL argument: a model file, a checkpoint, a directory of checkpoints, a run directory, or a
+//! run.
 
 use super::error::Usage;
 use crate::data::Dataset;
@@ -11,19 +11,19 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Component, Path};
 
-/// Which weights of a run.
+/// Which weights of a run to take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Weights {
-    /// Those it ended with, or has now.
+    /// The final ones, or the current ones of a live run.
     Last,
-    /// Those of the epoch with the best accuracy on the validation images.
+    /// Those of the epoch with the best validation accuracy.
     Best,
 }
 
-/// The model that an argument names.
+/// Loads the model that an argument names.
 ///
 /// # Errors
-/// Where it names none, or one that cannot be read; the error says what is accepted.
+/// If there is no such model, or it cannot be read; the error says what is accepted.
 pub(super) fn load(argument: &Path) -> Result<Model, Usage> {
     open(argument).map_err(|problem| Usage::value("<MODEL>", problem))
 }
@@ -41,7 +41,7 @@ fn open(argument: &Path) -> Result<Model, String> {
     }
 }
 
-/// The run of that name, where the argument can be one.
+/// The run of this name, if the argument can be a run's name.
 pub(super) fn named_run(argument: &Path) -> Option<Result<RunDir, String>> {
     let mut parts = argument.components();
     let (Some(Component::Normal(name)), None) = (parts.next(), parts.next()) else { return None };
@@ -53,7 +53,7 @@ pub(super) fn named_run(argument: &Path) -> Option<Result<RunDir, String>> {
     )
 }
 
-/// The run that a directory is of, where it is one.
+/// The run of a directory, if it is a run directory.
 pub(super) fn run_of(directory: &Path) -> Option<RunDir> {
     let run = RunDir::at(std::path::absolute(directory).ok()?);
     run.spec().is_file().then_some(run)
@@ -84,7 +84,7 @@ fn of_file(file: &Path) -> Result<Model, String> {
     Model::load(file).map_err(|error| error.to_string())
 }
 
-/// The newest good checkpoint of a directory, or the best where it is the only one.
+/// The newest intact checkpoint of a directory, or the best one if there is no other.
 pub(super) fn last_of(directory: &Path) -> Result<Checkpoint, String> {
     Checkpoint::load(directory)
         .or_else(|error| Checkpoint::load(&directory.join(BEST)).map_err(|_| error))
@@ -94,7 +94,7 @@ pub(super) fn last_of(directory: &Path) -> Result<Checkpoint, String> {
 /// The network of a run, or the ensemble that it saved.
 ///
 /// # Errors
-/// In words, where there is none.
+/// If there is none; the error says why.
 pub(super) fn of_run(run: &RunDir, weights: Weights) -> Result<Model, String> {
     let name = run.name();
     let record = Record::read(run).map_err(|error| error.to_string())?;
@@ -123,7 +123,7 @@ pub(super) fn of_run(run: &RunDir, weights: Weights) -> Result<Model, String> {
     }
 }
 
-/// The network of a checkpoint as a model: what its outputs are called, its images say.
+/// The network of a checkpoint as a model, with the class names of its data set.
 pub(super) fn of_checkpoint(checkpoint: Checkpoint) -> Result<Model, String> {
     let epoch = checkpoint.position().epoch;
     let loaded;

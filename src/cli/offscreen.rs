@@ -1,4 +1,4 @@
-//! A dashboard without a terminal: a run, drawn into memory.
+//! A dashboard drawn into memory, without a terminal.
 
 use super::error::of_spawn;
 use crate::protocol::{Command, Content, Event, Frame, Link, Probe, Update, What};
@@ -13,29 +13,29 @@ use ratatui::layout::Rect;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-/// How long a run that trains no more may take to answer what the dashboard asks; then it is drawn
-/// as it is.
+/// Maximum time for a run that has ended to answer the dashboard's probes before it is drawn
+/// without the answers.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// Without news for so long after everything was answered, nothing more comes.
+/// After all probes were answered, silence for this long means that nothing more will come.
 const QUIET: Duration = Duration::from_millis(300);
 
-/// A run, and the dashboard that shows it.
+/// A run and its dashboard.
 #[derive(Debug)]
 pub(super) struct Offscreen {
     app: App,
     link: Link,
-    /// The training thread, where the run is this process's own.
+    /// The training thread, if the run is in this process.
     handle: Option<RunHandle>,
     pub(super) buffer: Buffer,
-    /// What the dashboard watches, and which of all probes were ever answered.
+    /// The probes that the dashboard watches, and those that were ever answered.
     watched: Vec<Probe>,
     answered: BTreeSet<Probe>,
-    /// An image or an explorable was asked about and the answer has not come.
+    /// The answer about an image or explorable is pending.
     is_waiting: bool,
 }
 
 impl Offscreen {
-    /// Trains to the end, watched as a dashboard of so many cells would.
+    /// Trains to the end while a dashboard of this size watches.
     pub(super) fn train(
         spec: Spec,
         options: RunOptions,
@@ -45,14 +45,14 @@ impl Offscreen {
         Self::own(RunHandle::spawn(spec, options).map_err(of_spawn)?, setup, area)
     }
 
-    /// Shows a run of this process once it has come to an end.
+    /// Shows a run of this process after its end.
     pub(super) fn own(handle: RunHandle, setup: Setup, area: Rect) -> anyhow::Result<Self> {
         let hub = Hub::start(handle.commands.clone(), handle.events.clone())
             .context("cannot start a thread")?;
         Self::open(hub.attach(Attachment::Control), Some(handle), setup, area)
     }
 
-    /// Shows somebody else's run as it is now.
+    /// Shows the current state of a run in another process.
     pub(super) fn attached(link: Link, setup: Setup, area: Rect) -> anyhow::Result<Self> {
         Self::open(link, None, setup, area)
     }
@@ -80,7 +80,7 @@ impl Offscreen {
         Ok(offscreen)
     }
 
-    /// Types keys as a person would, waiting for what each leads to.
+    /// Presses keys one by one, waiting for the effect of each.
     pub(super) fn type_keys(&mut self, keys: &str) -> anyhow::Result<()> {
         for key in keys.chars() {
             let code = match key {
@@ -100,13 +100,13 @@ impl Offscreen {
         Ok(())
     }
 
-    /// Draws a frame anew.
+    /// Draws a frame.
     pub(super) fn draw(&mut self) {
         self.buffer.reset();
         self.app.render(&mut self.buffer);
     }
 
-    /// Takes news until everything that the dashboard asks is answered.
+    /// Receives updates until all probes of the dashboard are answered.
     fn settle(&mut self) -> anyhow::Result<()> {
         let start = Instant::now();
         loop {
@@ -164,7 +164,7 @@ impl Offscreen {
         Ok(())
     }
 
-    /// Ends the run's thread, where the run is this process's own.
+    /// Stops the training thread, if the run is in this process.
     pub(super) fn finish(self) {
         drop(self.link);
         if let Some(handle) = self.handle {
@@ -173,7 +173,7 @@ impl Offscreen {
     }
 }
 
-/// Whether a frame answers its probe, and does not only say how far the answer has come.
+/// Whether a frame is the answer to its probe, and not only the progress towards it.
 fn is_answer(frame: &Frame) -> bool {
     !matches!(frame.content, Content::Measuring { .. })
 }

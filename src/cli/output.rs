@@ -1,18 +1,18 @@
-//! Everything that the program prints, but for the dashboard, which draws cells.
+//! Everything that the program prints, except the dashboard, which draws cells.
 //!
-//! [`Output`] is the only way to standard output and standard error (clippy refuses the others), and
-//! writes no control character: whatever a name, a path or an error holds, a terminal obeys none
-//! of it, and a line stays one line.
+//! [`Output`] is the only way to standard output and standard error (clippy forbids the others). It
+//! escapes control characters: nothing in a name, path or error acts on the terminal, and a line stays
+//! one line.
 
 use crate::protocol::{printable, printable_json};
 use serde::Serialize;
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
 
-/// Clears the line of a terminal from its beginning.
+/// Returns to the start of the terminal's line and clears it.
 const CLEAR_LINE: &[u8] = b"\r\x1b[K";
 
-/// A stream of printable lines. `write!` and `writeln!` work on it.
+/// A stream of printable lines, for `write!` and `writeln!`.
 pub(crate) struct Output<'a>(Box<dyn Write + 'a>);
 
 /// Standard output, locked.
@@ -27,8 +27,8 @@ pub(crate) fn err() -> Output<'static> {
     Output::to(io::stderr())
 }
 
-/// Standard output for what a command printed, which is passed through as it is: a pipe or a file
-/// gets what it would have got without nntop, and a terminal what the command would have written.
+/// Standard output for the output of a command, which is passed through unchanged, as if the command
+/// ran without nntop.
 #[allow(clippy::disallowed_methods)] // Not text of this program.
 pub(crate) fn raw() -> impl Write {
     io::stdout().lock()
@@ -46,7 +46,7 @@ pub(crate) fn err_is_terminal() -> bool {
     io::stderr().is_terminal()
 }
 
-/// The size of the terminal that standard output is, in columns and rows, as it says of itself.
+/// The size in columns and rows that the terminal at standard output reports.
 #[allow(clippy::disallowed_methods)] // Nothing is printed.
 pub(crate) fn terminal_size() -> Option<(u16, u16)> {
     let size = rustix::termios::tcgetwinsize(io::stdout()).ok()?;
@@ -54,15 +54,15 @@ pub(crate) fn terminal_size() -> Option<(u16, u16)> {
 }
 
 impl<'a> Output<'a> {
-    /// Prints to a writer.
+    /// Prints to any writer.
     pub(crate) fn to(writer: impl Write + 'a) -> Self {
         Self(Box::new(writer))
     }
 
-    /// Prints a line, or with `write!` a part of one: a line break counts only at the very end.
+    /// Prints a line, or with `write!` a part of one: only a line break at the end is kept.
     ///
     /// # Errors
-    /// Where nothing can be written; a reader that has gone is a broken pipe.
+    /// If the stream cannot be written to; a reader that has gone is a broken pipe.
     pub(crate) fn write_fmt(&mut self, line: fmt::Arguments<'_>) -> io::Result<()> {
         let text = line.to_string();
         let (line, end) = match text.strip_suffix('\n') {
@@ -91,7 +91,7 @@ impl<'a> Output<'a> {
         self.0.write_all(b"\n")
     }
 
-    /// Replaces what stands in the terminal's current line.
+    /// Replaces the terminal's current line.
     ///
     /// # Errors
     /// As [`Output::write_fmt`].
@@ -101,8 +101,8 @@ impl<'a> Output<'a> {
         self.0.flush()
     }
 
-    /// Prints text that this program made itself as it is: a script, or an escape sequence in which
-    /// nothing foreign is left unescaped.
+    /// Prints text of the program's own unescaped: a script, or an escape sequence in which all
+    /// foreign text is escaped.
     ///
     /// # Errors
     /// As [`Output::write_fmt`].
@@ -111,8 +111,7 @@ impl<'a> Output<'a> {
         self.0.flush()
     }
 
-    /// Prints a text in colours of the terminal, given by the numbers of SGR, such as `[0]` for its
-    /// own ones.
+    /// Prints a text with SGR attributes, such as `[0]` for the terminal's default.
     ///
     /// # Errors
     /// As [`Output::write_fmt`].
@@ -122,7 +121,7 @@ impl<'a> Output<'a> {
         self.0.write_all(printable(text).as_bytes())
     }
 
-    /// Hands on what is buffered.
+    /// Flushes the buffer.
     ///
     /// # Errors
     /// As [`Output::write_fmt`].

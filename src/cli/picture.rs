@@ -1,4 +1,4 @@
-//! `nntop picture`: the dashboard of a run as a picture, for pages and reports.
+//! `nntop picture`: a picture of a run's dashboard, for pages and reports.
 
 use super::args::PictureArgs;
 use super::display::DisplayArgs;
@@ -14,7 +14,7 @@ use ratatui::layout::Rect;
 use std::path::Path;
 use std::process::ExitCode;
 
-/// What a picture is written as.
+/// File format of a picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Format {
     Png,
@@ -23,7 +23,7 @@ enum Format {
 }
 
 impl Format {
-    /// By the file's ending.
+    /// The format for the file's extension.
     fn of(file: &Path) -> Result<Self, Usage> {
         let ending = file.extension().map(|ending| ending.to_string_lossy().to_lowercase());
         match ending.as_deref() {
@@ -40,7 +40,7 @@ impl Format {
         }
     }
 
-    /// How to draw into it.
+    /// The theme to draw with.
     fn theme(self, display: &DisplayArgs) -> Result<Theme, Usage> {
         match self {
             Self::Text => Ok(display.text_theme()),
@@ -63,7 +63,7 @@ impl Format {
     }
 }
 
-/// Opens a run or trains one, types the keys, draws, writes.
+/// Opens or trains a run, presses the keys, draws, and writes the file.
 pub(super) fn run(args: &PictureArgs, display: &DisplayArgs) -> anyhow::Result<ExitCode> {
     let format = Format::of(&args.file)?;
     let theme = format.theme(display)?;
@@ -84,7 +84,7 @@ pub(super) fn run(args: &PictureArgs, display: &DisplayArgs) -> anyhow::Result<E
     Ok(ExitCode::SUCCESS)
 }
 
-/// A run by its name, or a saved model by its file.
+/// The dashboard of a run given by its name, or of a saved model given by its file.
 fn open(name: &str, theme: Theme, display: &DisplayArgs, area: Rect) -> anyhow::Result<Offscreen> {
     let run = match Home::of_user()?.find(name) {
         Ok(run) => run,

@@ -26,13 +26,13 @@ pub(super) struct SearchArgs {
     /// eta = [0.3, 3.0] or batch = { from = 5, to = 50, steps = 4, scale = "log" }
     #[arg(value_name = "SPEC.toml")]
     file: PathBuf,
-    /// Draw N random choices instead of trying every combination
+    /// Try N random choices instead of every combination
     #[arg(long, value_name = "N", value_parser = count)]
     random: Option<u32>,
-    /// Runs at once, a thread each [default: the machine's cores]
+    /// Parallel runs, one thread each [default: number of cores]
     #[arg(long, value_name = "N", value_parser = count)]
     workers: Option<u32>,
-    /// Print one JSON object a run, and the best last
+    /// Print one JSON object per run, the best last
     #[arg(long)]
     json: bool,
 }
@@ -72,7 +72,7 @@ pub(super) fn run(args: &SearchArgs) -> anyhow::Result<ExitCode> {
             writeln!(out, "# {done}/{}: {} {best}", points.len(), settings(row))
         };
         if let Err(error) = result.and_then(|()| out.flush()) {
-            // Nobody reads the results: no further run is worth its time.
+            // The reader of the results has gone, so no further run is started.
             stop.store(true, Ordering::Relaxed);
             printed = Err(error);
         }

@@ -1,4 +1,4 @@
-//! From arguments to a spec: defaults, then the spec file, then what was said on the command line.
+//! Builds the spec from the arguments: defaults, then the spec file, then the command line.
 
 pub(super) mod names;
 
@@ -17,54 +17,54 @@ use std::path::{Path, PathBuf};
 /// Longest recipe that is read, in bytes.
 pub(super) const MOST_RECIPE: u64 = 1 << 20;
 
-/// Everything that decides a run's result.
+/// Everything that determines the result of a run.
 #[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Recipe")]
 pub(super) struct SpecArgs {
-    /// Take the recipe from a file; arguments override it
+    /// Read the recipe from a file; other arguments override it
     #[arg(long, value_name = "FILE.toml")]
     pub(super) spec: Option<PathBuf>,
-    /// A recipe beyond the book; arguments override it
+    /// A built-in recipe that goes beyond the book; other arguments override it
     #[arg(long, value_name = "NAME", value_parser = presets(), conflicts_with = "spec")]
     pub(super) preset: Option<String>,
-    /// Sizes of the layers (784,30,10), or a run of layers (conv20x5-pool2-dense100-softmax10) of
+    /// Sizes of the layers (784,30,10), or a list of layers (conv20x5-pool2-dense100-softmax10):
     /// denseN, softmaxN, dropP, convMxK, poolS, ltwopoolS, avgpoolS, rnnN and norm
     #[arg(long, allow_hyphen_values = true)]
     #[arg(help_heading = "Network")]
     pub(super) layers: Option<String>,
-    /// Sizes of the hidden layers alone, such as 100 or 100,50; inputs and outputs follow the data
+    /// Sizes of the hidden layers, such as 100 or 100,50; input and output sizes follow the data
     #[arg(long, value_name = "N,...", value_parser = count, value_delimiter = ',', conflicts_with = "layers")]
     #[arg(help_heading = "Network")]
     pub(super) hidden: Vec<u32>,
-    /// Layers of the second, the third, ... network of an ensemble, if they are not all alike
+    /// Layers of the second, third, ... network of an ensemble, if they differ
     #[arg(long, value_name = "LAYERS")]
     #[arg(help_heading = "Network")]
     pub(super) also: Vec<String>,
     /// Passes over the training images [default: 30]
     #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
     pub(super) epochs: Option<u32>,
-    /// Images a mini-batch [default: 10]
+    /// Images per mini-batch [default: 10]
     #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
     #[arg(help_heading = "Learning", visible_alias = "batch-size")]
     pub(super) batch: Option<u32>,
-    /// The learning rate [default: 3 for chapter 1's networks, else what suits optimizer and cost]
+    /// Learning rate [default: 3 for chapter 1's networks, otherwise chosen for optimizer and cost]
     #[arg(long, value_name = "X", value_parser = rate, allow_negative_numbers = true)]
     #[arg(help_heading = "Learning", visible_aliases = ["lr", "learning-rate"])]
     pub(super) eta: Option<f64>,
-    /// The regularization parameter; means --regularizer l2 where none is given [default: 0]
+    /// Regularization parameter; implies --regularizer l2 unless another is given [default: 0]
     #[arg(long, value_name = "X", value_parser = parameter, allow_negative_numbers = true)]
     #[arg(help_heading = "Regularization")]
     pub(super) lambda: Option<f64>,
-    /// Momentum; means --optimizer momentum where none is given [default: 0]
+    /// Momentum; implies --optimizer momentum unless another is given [default: 0]
     #[arg(long, value_name = "X", value_parser = fraction, allow_negative_numbers = true)]
     #[arg(help_heading = "Learning")]
     pub(super) momentum: Option<f64>,
-    /// quadratic, cross-entropy or log-likelihood (with softmax outputs) [default: quadratic for
-    /// chapter 1's networks, else log-likelihood]
+    /// Cost: quadratic, cross-entropy or log-likelihood (with softmax outputs) [default: quadratic
+    /// for chapter 1's networks, otherwise log-likelihood]
     #[arg(long, ignore_case = true, value_parser = one_of::<Cost>(COSTS))]
     #[arg(help_heading = "Learning", alias = "loss")]
     pub(super) cost: Option<Cost>,
-    /// Of the hidden layers alone: sigmoid, tanh or relu [default: sigmoid]
+    /// Activation of the hidden layers: sigmoid, tanh or relu [default: sigmoid]
     #[arg(long, ignore_case = true, value_parser = one_of::<Activation>(ACTIVATIONS))]
     #[arg(help_heading = "Network")]
     pub(super) activation: Option<Activation>,
@@ -73,51 +73,51 @@ pub(super) struct SpecArgs {
     #[arg(long, ignore_case = true, value_parser = one_of::<Init>(INITS))]
     #[arg(help_heading = "Network")]
     pub(super) init: Option<Init>,
-    /// l1, l2 or none [default: none]
+    /// Regularizer: l1, l2 or none [default: none]
     #[arg(long, ignore_case = true, value_parser = one_of::<Penalty>(PENALTIES))]
     #[arg(help_heading = "Regularization")]
     pub(super) regularizer: Option<Penalty>,
-    /// sgd, momentum, nesterov or adam [default: sgd]
+    /// Optimizer: sgd, momentum, nesterov or adam [default: sgd]
     #[arg(long, ignore_case = true, value_parser = one_of::<Optimizer>(OPTIMIZERS))]
     #[arg(help_heading = "Learning")]
     pub(super) optimizer: Option<Optimizer>,
-    /// Fraction of hidden units left out of each mini-batch [default: 0]
+    /// Fraction of hidden units dropped in each mini-batch [default: 0]
     #[arg(long, value_name = "P", value_parser = fraction, allow_negative_numbers = true)]
     #[arg(help_heading = "Regularization")]
     pub(super) dropout: Option<f64>,
-    /// Halve eta after N epochs without improvement, until it is 1/128 of its start
+    /// Halve eta after N epochs without improvement, down to 1/128 of its initial value
     #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
     #[arg(help_heading = "Learning")]
     pub(super) halve_after: Option<u32>,
-    /// Let eta fall in a straight line to 0 at the end of the run
+    /// Decay eta linearly to 0 at the end of the run
     #[arg(long, conflicts_with = "halve_after")]
     #[arg(help_heading = "Learning")]
     pub(super) anneal: bool,
-    /// End the run after N epochs without improvement on the validation images
+    /// Stop after N epochs without improvement on the validation images
     #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
     #[arg(help_heading = "Learning")]
     pub(super) stop_after: Option<u32>,
-    /// More training images, by: shifts, rotation:DEGREES, scaling:FRACTION, translation:PIXELS,
+    /// Augment the training images by: shifts, rotation:DEGREES, scaling:FRACTION, translation:PIXELS,
     /// elastic:ALPHA:SIGMA
     #[arg(long, value_name = "HOW", value_parser = expansion, value_delimiter = ',')]
     #[arg(help_heading = "Data")]
     pub(super) expand: Vec<Expansion>,
-    /// How many training images to use, the first ones [default: all]
+    /// Use only the first N training images [default: all]
     #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
     #[arg(help_heading = "Data")]
     pub(super) train_size: Option<u32>,
-    /// Learn from the validation images too, once a recipe was chosen; then nothing is validated
+    /// Train on the validation images too (once a recipe is chosen); nothing is validated then
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     #[arg(help_heading = "Data")]
     pub(super) all_images: Option<bool>,
-    /// Ask a saved model of each image and of the same moved by a pixel each way; the mean answers
+    /// Average a saved model's outputs over each image and four copies shifted by one pixel
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     #[arg(help_heading = "Data")]
     pub(super) test_time_shifts: Option<bool>,
-    /// Where all randomness starts: same seed, same result [default: 3]
+    /// Random seed: same seed, same result [default: 3]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub(super) seed: Option<u64>,
-    /// Worker threads; never changes a result [default: the machine's cores]
+    /// Worker threads; does not change the result [default: number of cores]
     #[arg(long, value_name = "N", value_parser = threads, allow_negative_numbers = true)]
     pub(super) threads: Option<u32>,
     /// A data set of your own instead of the embedded MNIST: IDX files, .npz, CSV, parquet, CIFAR
@@ -125,12 +125,12 @@ pub(super) struct SpecArgs {
     #[arg(long, value_name = "PATH")]
     #[arg(help_heading = "Data")]
     pub(super) data: Option<PathBuf>,
-    /// Exchange rows and columns of the images of --data, as EMNIST's need it
+    /// Transpose the images of --data, as EMNIST requires
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub(super) transpose: Option<bool>,
 }
 
-/// A recipe, and what of it was chosen because nobody gave it.
+/// A recipe, and the values in it that the user left to be chosen.
 #[derive(Clone, Debug)]
 pub(super) struct Recipe {
     pub(super) spec: Spec,
@@ -138,17 +138,17 @@ pub(super) struct Recipe {
 }
 
 impl Recipe {
-    /// One of which every part was given.
+    /// A recipe in which the user gave every value.
     pub(super) fn given(spec: Spec) -> Self {
         Self { spec, chosen: Vec::new() }
     }
 }
 
 impl SpecArgs {
-    /// The recipe that file and arguments ask for; what they leave open follows the network.
+    /// The recipe of file and arguments; values they do not give are chosen for the network.
     ///
     /// # Errors
-    /// Where the file cannot be read or says something that no spec has.
+    /// If the file cannot be read or has a field that no spec has.
     pub(super) fn assemble(&self) -> Result<Recipe, Usage> {
         let (base, given) = match (&self.spec, self.chosen_preset()) {
             (Some(file), _) => read(file)?,
@@ -160,7 +160,7 @@ impl SpecArgs {
         Ok(Recipe { spec, chosen })
     }
 
-    /// What the arguments give beside what was given before.
+    /// Which values are given, by these arguments or `before`.
     fn given(&self, before: Given) -> Given {
         Given {
             cost: before.cost || self.cost.is_some(),
@@ -170,15 +170,15 @@ impl SpecArgs {
         }
     }
 
-    /// The preset that was asked for.
+    /// The preset named by `--preset`.
     pub(super) fn chosen_preset(&self) -> Option<&'static Preset> {
         preset(self.preset.as_deref()?)
     }
 
-    /// The recipe of an interrupted run, with what may change when it goes on.
+    /// The recipe of an interrupted run, with the changes that are allowed when it continues.
     ///
     /// # Errors
-    /// Where the arguments ask for another run.
+    /// If the arguments change anything else.
     pub(super) fn assemble_resumed(&self, begun: &Spec) -> Result<Spec, Usage> {
         let spec = self.assemble_over(begun.clone())?;
         let Spec { epochs, threads, data, .. } = spec.clone();
@@ -187,12 +187,12 @@ impl SpecArgs {
         }
         Err(Usage::value(
             "--resume",
-            "the run goes on as it began; besides --epochs, --threads and --data give nothing that changes it",
+            "the run continues with its own recipe; only --epochs, --threads and --data may differ",
         ))
     }
 
-    /// A recipe like another one: what the arguments give is changed, and what was chosen for the
-    /// other network is chosen anew.
+    /// The recipe `other` with the values of these arguments; values that were chosen for the other
+    /// network are chosen again for this one.
     ///
     /// # Errors
     /// As [`SpecArgs::assemble`].
@@ -252,7 +252,7 @@ impl SpecArgs {
         Ok(spec)
     }
 
-    /// A list of sizes with the hidden ones that were asked for between its first and its last.
+    /// A list of layer sizes: the first and last of `layers` with `--hidden` between them.
     fn with_hidden(&self, layers: &str) -> String {
         let sizes: Option<Vec<u32>> =
             layers.split(',').map(|size| size.trim().parse().ok()).collect();

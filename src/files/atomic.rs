@@ -1,4 +1,4 @@
-//! Files that are whole or not there.
+//! Atomic writes: a file has its old content or the new one, never a part.
 
 use rustix::fs::{Access, FlockOperation, OFlags, flock};
 use rustix::io::Errno;
@@ -10,26 +10,25 @@ use std::path::{Path, PathBuf};
 use std::process;
 use tempfile::NamedTempFile;
 
-/// What temporary files are called before they get their name; the number of the process that
-/// writes them follows.
+/// Prefix of the names of temporary files; the process id of the writer follows.
 pub const PREFIX: &str = ".nntop-";
-/// Symbolic links that are followed from one to the next, as Linux does.
+/// Maximum length of a chain of symbolic links, as in Linux.
 const MOST_LINKS: u32 = 40;
 
-/// Writes a file in one step: readers, a crash or a full disk see the old content or the new one,
-/// never a part. The bytes are on the disk when this returns. A symbolic link stays, and what it
-/// leads to is written, also where that does not exist yet. What is there already but is no regular
-/// file (a pipe, a device) is written to as it is; a pipe must have a reader.
+/// Writes a file atomically: readers see the old content or the new one, never a part, also after a
+/// crash or on a full disk. The bytes are on the disk when this returns. Symbolic links are followed,
+/// even if the target does not exist yet. An existing pipe or device is written to directly; a pipe
+/// must have a reader.
 ///
 /// # Errors
-/// Where the directory is missing or read-only, the disk is full, nobody reads the pipe, or links
-/// lead in a circle; nothing is left behind.
+/// If the directory is missing or read-only, the disk is full, the pipe has no reader, or there is a
+/// loop of symbolic links; no temporary file is left.
 pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     replace(path, true, |file| file.write_all(bytes))
 }
 
-/// As [`write()`], but does not wait for the disk: a power cut may leave an empty file. For what is
-/// checked when it is read and can be done without.
+/// As [`write()`], but without fsync: a power failure may leave an empty file. For files that are
+/// checked when they are read and can be recreated.
 ///
 /// # Errors
 /// As [`write()`].
@@ -37,10 +36,10 @@ pub fn write_unsynced(path: &Path, bytes: &[u8]) -> io::Result<()> {
     replace(path, false, |file| file.write_all(bytes))
 }
 
-/// As [`write()`], of what `print` writes.
+/// As [`write()`], with the content that `print` writes.
 ///
 /// # Errors
-/// As [`write()`], and where `print` fails.
+/// As [`write()`], and if `print` fails.
 pub fn write_with(path: &Path, print: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<()> {
     replace(path, true, print)
 }
@@ -64,7 +63,7 @@ fn replace(
     if sync { File::open(dir)?.sync_all() } else { Ok(()) }
 }
 
-/// Whether `path` is the very file that is open.
+/// Whether `path` still names the open file.
 #[must_use]
 pub fn is_at(file: &File, path: &Path) -> bool {
     let inode = |about: fs::Metadata| (about.dev(), about.ino());
@@ -72,11 +71,11 @@ pub fn is_at(file: &File, path: &Path) -> bool {
     there.ok().zip(file.metadata().map(inode).ok()).is_some_and(|(there, open)| there == open)
 }
 
-/// Puts a file back at its path, where somebody has removed or replaced it, with all that the open
-/// `file` still holds; false where it was there.
+/// Restores a file that was deleted or replaced at `path`, with the content of the open `file`.
+/// Returns false if it was still there.
 ///
 /// # Errors
-/// Where it cannot be read, or not written.
+/// If it cannot be read or written.
 pub fn restore(file: &File, path: &Path) -> io::Result<bool> {
     if is_at(file, path) {
         return Ok(false);
@@ -95,21 +94,21 @@ pub fn restore(file: &File, path: &Path) -> io::Result<bool> {
     Ok(true)
 }
 
-/// Whether [`write()`] could write here, found out without leaving anything behind.
+/// Checks that [`write()`] could write here, without leaving anything behind.
 ///
 /// # Errors
-/// Where the path is a directory, its directory is missing or read-only, or links lead in a circle.
+/// If the path is a directory, its parent is missing or read-only, or there is a loop of links.
 pub fn check_writable(path: &Path) -> io::Result<()> {
     let target = resolve(path)?;
     match fs::metadata(&target) {
         Ok(metadata) if metadata.is_dir() => Err(io::ErrorKind::IsADirectory.into()),
-        // To open a pipe now and close it again would end whoever reads it.
+        // Opening a pipe and closing it again would send its reader an end of file.
         Ok(metadata) if !metadata.is_file() => Ok(rustix::fs::access(&target, Access::WRITE_OK)?),
         _ => temporary(parent(&target)).map(drop),
     }
 }
 
-/// A pipe or a device, opened without waiting for a reader.
+/// Opens a pipe or a device without waiting for a reader.
 fn open_special(path: &Path) -> io::Result<File> {
     let flags = OFlags::NONBLOCK.bits().cast_signed();
     let file = OpenOptions::new().write(true).custom_flags(flags).open(path).map_err(|error| {
@@ -117,31 +116,31 @@ fn open_special(path: &Path) -> io::Result<File> {
         let is_pipe = || fs::metadata(path).is_ok_and(|about| about.file_type().is_fifo());
         if nobody && is_pipe() { io::Error::other("is a pipe that nobody reads") } else { error }
     })?;
-    // From here on a slow reader is waited for.
+    // Writes wait for a slow reader.
     let flags = rustix::fs::fcntl_getfl(&file)?;
     rustix::fs::fcntl_setfl(&file, flags - OFlags::NONBLOCK)?;
     Ok(file)
 }
 
-/// A new temporary file, locked for as long as it is open: [`sweep`] leaves it alone.
+/// A new temporary file, locked while it is open so that [`sweep`] leaves it alone.
 fn temporary(dir: &Path) -> io::Result<NamedTempFile> {
     loop {
         let file = tempfile::Builder::new()
             .prefix(&format!("{PREFIX}{}-", process::id()))
-            // As any new file: readable as the user's umask says.
+            // The usual mode of a new file, which the umask restricts.
             .permissions(Permissions::from_mode(0o666))
             .tempfile_in(dir)
             .map_err(plain)?;
-        // Where the file system has no locks, the number in the name has to do.
+        // On a file system without locks, the process id in the name has to suffice.
         let _ = flock(file.as_file(), FlockOperation::NonBlockingLockExclusive);
-        // Somebody may have swept it before it was locked.
+        // Another process may have swept it before it was locked.
         if file.as_file().metadata()?.nlink() > 0 {
             return Ok(file);
         }
     }
 }
 
-/// What went wrong, without the name of a temporary file, which says nothing to anybody.
+/// The error without the name of the temporary file, which means nothing to the user.
 fn plain(error: io::Error) -> io::Error {
     let text = error.to_string();
     match text.split_once(" at path ") {
@@ -158,7 +157,7 @@ pub fn sweep(dir: &Path) {
         if let Some(writer) = entry.file_name().to_str().and_then(writer)
             && is_abandoned(&entry.path(), writer)
         {
-            // Somebody else may have swept it just now.
+            // Another process may have swept it at the same time.
             let _ = fs::remove_file(entry.path());
         }
     }
@@ -181,13 +180,13 @@ fn is_abandoned(path: &Path, writer: Pid) -> bool {
     }
 }
 
-/// The process that a temporary file is of.
+/// The process that wrote a temporary file, from its name.
 fn writer(name: &str) -> Option<Pid> {
     let (process, _) = name.strip_prefix(PREFIX)?.split_once('-')?;
     Pid::from_raw(process.parse().ok()?)
 }
 
-/// Where symbolic links lead from a path, whether or not something is there.
+/// The target of a chain of symbolic links, whether or not it exists.
 fn resolve(path: &Path) -> io::Result<PathBuf> {
     let mut target = path.to_path_buf();
     for _ in 0..MOST_LINKS {

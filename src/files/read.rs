@@ -1,8 +1,7 @@
-//! Reads that end: of regular files alone, and at most so many bytes.
+//! Bounded reads of regular files.
 //!
-//! A path that somebody else named may be a pipe that nobody writes to, a device without an end,
-//! or a sparse file of any size. Opening must not block, and nothing is allocated before the file's
-//! length is known.
+//! An untrusted path may name a pipe without a writer, an endless device, or a sparse file of any
+//! size. Opening it must not block, and nothing is allocated before its length is known.
 
 use rustix::fs::OFlags;
 use std::fs::{File, OpenOptions};
@@ -10,19 +9,19 @@ use std::io::{self, Read};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-/// Opens a regular file to read it, and returns its length in bytes.
+/// Opens a regular file for reading, and returns its length in bytes.
 ///
 /// # Errors
-/// Where it is missing, cannot be read, or is a directory, a pipe, a socket or a device.
+/// If it is missing, cannot be read, or is a directory, pipe, socket or device.
 pub fn open(path: &Path) -> io::Result<(File, u64)> {
     regular(OpenOptions::new().read(true), path, OFlags::NONBLOCK)
 }
 
-/// Opens a regular file as `options` say, without waiting for anybody at a pipe's other end and,
-/// at the path's last part, without following a link.
+/// Opens a regular file with `options`, without blocking on a pipe and without following a symbolic
+/// link in the last component of the path.
 ///
 /// # Errors
-/// As [`open`], and where the path is a symbolic link.
+/// As [`open`], and if the path is a symbolic link.
 pub fn open_own(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
     let (file, _) = regular(options, path, OFlags::NONBLOCK | OFlags::NOFOLLOW)?;
     Ok(file)
@@ -45,14 +44,14 @@ fn regular(options: &mut OpenOptions, path: &Path, flags: OFlags) -> io::Result<
     if !about.is_file() {
         return Err(io::Error::other("is not a regular file"));
     }
-    // Reads of a regular file never wait, so the flag that opening needed changes nothing.
+    // Reads of a regular file ignore O_NONBLOCK, so the flag need not be cleared.
     Ok((file, about.len()))
 }
 
 /// The bytes of a regular file of at most `most` bytes.
 ///
 /// # Errors
-/// As [`open`], and where it is longer.
+/// As [`open`], and if it is longer.
 pub fn bytes(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     let (file, length) = open(path)?;
     rest(file, length, most)
@@ -61,16 +60,16 @@ pub fn bytes(path: &Path, most: u64) -> io::Result<Vec<u8>> {
 /// The text of a regular file of at most `most` bytes.
 ///
 /// # Errors
-/// As [`bytes`], and where it is no UTF-8.
+/// As [`bytes`], and if it is not UTF-8.
 pub fn text(path: &Path, most: u64) -> io::Result<String> {
     String::from_utf8(bytes(path, most)?)
         .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "is not text in UTF-8"))
 }
 
-/// What is left to read of a file that has `length` more bytes, of which at most `most` are taken.
+/// The rest of a file that has `length` more bytes, which must be at most `most`.
 ///
 /// # Errors
-/// Where it cannot be read, or is longer.
+/// If it cannot be read, or is longer.
 pub fn rest(file: impl Read, length: u64, most: u64) -> io::Result<Vec<u8>> {
     let too_long = || {
         let problem = format!("is longer than the {most} bytes that are read");

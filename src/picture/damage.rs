@@ -1,29 +1,28 @@
-//! What may happen to a digit before the network sees it.
+//! Distortions of a digit before it is classified.
 
 use super::shade_at;
 use crate::rng::{Purpose, stream};
 use rand_distr::{Distribution, Normal};
 
-/// Damage done to an image, in this order: turned about its centre, moved, covered with noise.
+/// Distortions of an image, applied in this order: rotation about its centre, translation, noise.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Damage {
-    /// Clockwise, in degrees.
+    /// Rotation in degrees, clockwise.
     pub degrees: f32,
-    /// Pixels to the right, and down.
+    /// Translation in pixels, to the right and down.
     pub right: f32,
     pub down: f32,
-    /// Deviation of the Gaussian noise added to every pixel, as a fraction of full ink.
+    /// Standard deviation of the Gaussian noise added to every pixel, as a fraction of full ink.
     pub noise: f32,
-    /// Which noise.
+    /// Seed of the noise.
     pub seed: u64,
 }
 
 impl Damage {
-    /// The damaged image; what comes in at the edge is paper. The same damage gives the same
-    /// pixels.
+    /// The distorted image, filled with paper at the edges. It is deterministic.
     ///
     /// # Panics
-    /// Where `pixels` is not of the size given as (width, height).
+    /// If `pixels` does not have width × height values.
     #[must_use]
     pub fn apply(&self, pixels: &[u8], (width, height): (usize, usize)) -> Vec<u8> {
         assert_eq!(pixels.len(), width * height, "one byte a pixel");

@@ -1,7 +1,7 @@
-//! One grey picture of a digit: made into what MNIST's images are, and damaged on purpose.
+//! Grey pictures of digits: normalization to MNIST's format, and distortion.
 //!
-//! Pure functions on pixels, without files: pictures that are read, digits that are drawn and
-//! pieces that are cut out of a line all go the same way.
+//! Pure functions on pixels, without files. Pictures from files, drawings of the Draw view and pieces
+//! cut out of a line of digits all take this path.
 
 mod damage;
 mod pieces;
@@ -12,27 +12,27 @@ pub use pieces::{Piece, Pieces};
 use image::GrayImage;
 use image::imageops::{self, FilterType};
 
-/// The digit's larger side in MNIST's 28 pixels.
+/// Size of a digit's larger side within MNIST's 28 pixels.
 const BOX: f32 = 20.0 / 28.0;
 
-/// A picture as ink on paper, whichever of them was the darker one.
+/// A picture as ink on paper, whichever of the two was darker.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Picture {
     pub width: usize,
     pub height: usize,
-    /// Row by row; 0 is paper, 255 the strongest ink.
+    /// Row-major; 0 is paper, 255 the strongest ink.
     pub ink: Vec<u8>,
 }
 
 impl Picture {
-    /// Paper without ink.
+    /// An empty picture.
     #[must_use]
     pub fn blank(width: usize, height: usize) -> Self {
         Self { width, height, ink: vec![0; width * height] }
     }
 
-    /// One digit as the network wants it. A picture that has the size asked for was prepared by
-    /// somebody else and is taken as it is; any other goes through [`Picture::normalized`].
+    /// One digit as the network's input. A picture that already has the input size is taken as it
+    /// is; any other goes through [`Picture::normalized`].
     #[must_use]
     pub fn to_digit(&self, width: usize, height: usize) -> Vec<u8> {
         if (self.width, self.height) == (width, height) {
@@ -41,9 +41,9 @@ impl Picture {
         self.normalized(width, height)
     }
 
-    /// One digit as MNIST's were prepared: its larger side scaled to 20 of 28 pixels with grey at
-    /// the edges, then its centre of mass moved to the centre. `width` and `height` are what the
-    /// network sees, above 0.
+    /// One digit normalized as in MNIST: its larger side is scaled to 20 of 28 pixels with
+    /// anti-aliasing, then its centre of mass is moved to the centre. `width` and `height` are the
+    /// network's input size, above 0.
     #[must_use]
     pub fn normalized(&self, width: usize, height: usize) -> Vec<u8> {
         let cropped = self.crop(self.bounds());
@@ -58,10 +58,10 @@ impl Picture {
         centred(&digit, width, height)
     }
 
-    /// A part of the picture: left, top, width, height.
+    /// A part of the picture, given as left, top, width, height.
     ///
     /// # Panics
-    /// Where the part reaches outside.
+    /// If the part reaches outside the picture.
     #[must_use]
     pub fn crop(&self, (left, top, width, height): (usize, usize, usize, usize)) -> Self {
         let rows = (top..top + height).map(|row| row * self.width + left);
@@ -69,7 +69,7 @@ impl Picture {
         Self { width, height, ink }
     }
 
-    /// Left, top, width and height of all ink; the whole picture where there is none.
+    /// Bounding box of all ink as left, top, width, height; the whole picture if there is no ink.
     #[must_use]
     pub fn bounds(&self) -> (usize, usize, usize, usize) {
         let inked = |(at, _): (usize, &u8)| (at % self.width, at / self.width);
@@ -89,7 +89,7 @@ impl Picture {
         self.ink.iter().all(|ink| *ink == 0)
     }
 
-    /// The picture with each square of so many pixels a side, above 0, made one.
+    /// The picture reduced by a factor (above 0) in each direction: each square becomes one pixel.
     #[must_use]
     pub fn shrunk(&self, by: usize) -> Self {
         if by == 1 {
@@ -107,7 +107,7 @@ impl Picture {
     }
 }
 
-/// Moves the centre of mass to the centre; what falls off the edge is lost, as in MNIST.
+/// Moves the centre of mass to the centre; pixels moved over the edge are lost, as in MNIST.
 fn centred(digit: &GrayImage, width: usize, height: usize) -> Vec<u8> {
     let mass: f64 = digit.as_raw().iter().map(|&ink| f64::from(ink)).sum::<f64>().max(1.0);
     let centre = |coordinate: fn(u32, u32) -> u32| {
@@ -130,7 +130,7 @@ fn centred(digit: &GrayImage, width: usize, height: usize) -> Vec<u8> {
     pixels
 }
 
-/// The shade at a place between four pixels, numbered from 0 at the middle of the first; beyond
+/// The bilinearly interpolated shade at a position, where 0 is the middle of the first pixel; beyond
 /// the edge it is 0.
 #[must_use]
 pub fn shade_at(pixels: &[u8], [width, height]: [usize; 2], x: f32, y: f32) -> u8 {

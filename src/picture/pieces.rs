@@ -1,34 +1,34 @@
-//! Ink that hangs together.
+//! Connected components of ink.
 
 use super::Picture;
 use std::collections::HashSet;
 
-/// No piece is part of a pixel.
+/// Label of a pixel without ink.
 const PAPER: u32 = u32::MAX;
 
-/// The pieces of a picture, and which pixels are whose.
+/// The connected components of a picture, and the label of each pixel.
 #[derive(Clone, Debug, Default)]
 pub struct Pieces {
-    /// The piece of each pixel, row by row.
+    /// The piece of each pixel, row-major.
     labels: Vec<u32>,
     pub list: Vec<Piece>,
 }
 
-/// One piece: its box, and how much ink it holds.
+/// A connected component: its bounding box and amount of ink.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Piece {
     label: u32,
     pub left: usize,
     pub top: usize,
-    /// One beyond the last column and row.
+    /// One past the last column and row.
     pub right: usize,
     pub bottom: usize,
-    /// The sum of its pixels.
+    /// Sum of its pixels.
     pub ink: u64,
 }
 
 impl Pieces {
-    /// Finds the pieces of a picture; pixels that touch at a corner hang together.
+    /// Finds the pieces of a picture, with 8-connectivity.
     #[must_use]
     pub fn of(picture: &Picture) -> Self {
         let mut labels = vec![PAPER; picture.ink.len()];
@@ -60,13 +60,13 @@ impl Pieces {
         Self { labels, list }
     }
 
-    /// Forgets pieces; their ink stays in the picture until [`Pieces::keep_only`].
+    /// Drops pieces from the list; their ink stays in the picture until [`Pieces::keep_only`].
     pub fn retain(&mut self, keep: impl FnMut(&Piece) -> bool) {
         self.list.retain(keep);
     }
 
-    /// The ink of some pieces alone, in their bounding box, and the column and row where that
-    /// begins; nothing where there are no pieces.
+    /// A picture of only the given pieces, cropped to their bounding box, and the column and row of
+    /// that box; an empty picture without pieces.
     #[must_use]
     pub fn cut_out(&self, picture: &Picture, pieces: &[Piece]) -> (Picture, (usize, usize)) {
         let labels: HashSet<u32> = pieces.iter().map(|piece| piece.label).collect();
@@ -86,7 +86,7 @@ impl Pieces {
         (alone, (left, top))
     }
 
-    /// Makes paper of all ink that belongs to none of some pieces.
+    /// Removes all ink that belongs to none of the given pieces.
     pub fn keep_only<'a>(
         &self,
         picture: &mut Picture,

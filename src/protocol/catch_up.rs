@@ -1,10 +1,10 @@
-//! What a snapshot tells beside the state: the facts whose events were skipped.
+//! Recovers from a snapshot the events that were skipped.
 
 use super::{Event, RunView};
 
 impl RunView {
-    /// The lines said, files saved and the end that an `earlier` view of the run does not know: a
-    /// fast run outruns a reader on a loaded machine, who is then sent a snapshot instead of events.
+    /// The log lines, saved files and outcome of this view that an `earlier` view lacks. A client
+    /// that falls behind is sent a snapshot in place of the events it missed.
     #[must_use]
     pub fn facts_since(&self, earlier: &Self) -> Vec<Event> {
         let saved = added(&earlier.saved, &self.saved).iter().cloned().map(Event::Saved);
@@ -14,7 +14,7 @@ impl RunView {
     }
 }
 
-/// What was appended to a list that may have lost its oldest entries since.
+/// The entries appended to a list that may have dropped its oldest entries.
 fn added<'a, T: PartialEq>(before: &[T], now: &'a [T]) -> &'a [T] {
     let kept = (0..before.len()).map(|lost| &before[lost..]).find(|kept| now.starts_with(kept));
     &now[kept.map_or(0, <[T]>::len)..]

@@ -1,40 +1,40 @@
-//! What a front end asks of a run.
+//! Commands: what a front end requests of a run.
 
 use super::probe::Probe;
 use serde::{Deserialize, Serialize};
 
-/// A request to the training thread. Obeyed between mini-batches and between chunks of an
-/// evaluation, so within 100 ms whatever the network. New variants go to the end.
+/// A request to the training thread. It takes effect between mini-batches or between chunks of an
+/// evaluation, within 100 ms for any network. New variants go to the end.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Command {
-    /// Block until told otherwise, using no CPU.
+    /// Block until resumed, using no CPU.
     Pause,
-    /// Go on, at the current pace.
+    /// Continue at the current pace.
     Resume,
     /// Do a given amount of work, then pause.
     Step(Step),
-    /// End the run; its state stays for browsing.
+    /// End the run; it can still be browsed.
     Stop,
     /// Write a checkpoint now.
     Save,
     /// Change a hyper-parameter from the next mini-batch on.
     Set(Tune),
-    /// How fast to go.
+    /// Set the training speed.
     Pace(Pace),
-    /// What the visible views want to see; replaces the previous list.
+    /// Probes of the visible views; replaces the previous list.
     Watch(Vec<Probe>),
-    /// Classify pixels (row by row, 0 is background, 255 is ink) and answer with `Classified`.
+    /// Classify pixels (row-major, 0 is background, 255 is ink); answered with `Classified`.
     Classify { id: u64, pixels: Vec<u8> },
-    /// Make an explorable's figures from its sliders' values and answer with `Explored`; where
-    /// there is none of that id, answer with `Explorables`. Since protocol 2.
+    /// Compute an explorable's figures for these slider values; answered with `Explored`, or with
+    /// `Explorables` if there is no explorable of that id. Since protocol 2.
     Explore { id: String, values: Vec<f64> },
-    /// Write the model as it is now to this file, given by its whole path; answered with `Saved` or
-    /// with a `Log` that says why not. Since protocol 3.
+    /// Save the current model to this absolute path; answered with `Saved`, or with a `Log` that
+    /// gives the reason of the failure. Since protocol 3.
     SaveAs(String),
 }
 
 impl Command {
-    /// Whether it only asks, so that who may only look may send it too.
+    /// Whether it changes nothing, so that read-only clients may send it.
     #[must_use]
     pub fn is_question(&self) -> bool {
         matches!(self, Self::Watch(_) | Self::Classify { .. } | Self::Explore { .. })
@@ -46,19 +46,19 @@ impl Command {
 pub enum Step {
     /// Mini-batches.
     Batches(u32),
-    /// Whole epochs, counted from now: 1 trains to the end of the current epoch.
+    /// Epochs: 1 trains to the end of the current epoch.
     Epochs(u32),
 }
 
-/// How fast the training thread goes.
+/// Speed of the training thread.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub enum Pace {
-    /// As fast as the machine can.
+    /// Full speed.
     #[default]
     Full,
-    /// At most one epoch in this many seconds, spread evenly over its mini-batches.
+    /// At least this many seconds per epoch, spread evenly over its mini-batches.
     SecondsPerEpoch(f64),
-    /// At most this many mini-batches a second: slow motion.
+    /// At most this many mini-batches per second: slow motion.
     BatchesPerSecond(f64),
 }
 

@@ -1,4 +1,4 @@
-//! What a run tells its front ends.
+//! Events: what a run reports to its front ends.
 
 use super::command::{Pace, Tune};
 use super::explorable::{Explorable, Explored};
@@ -14,38 +14,38 @@ use std::fmt;
 /// ten a second). New variants go to the end.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Event {
-    /// Fact: the first event of a run, and of every resumption of it.
+    /// Fact: the first event of a run, and the first after each resume.
     Started(Box<RunInfo>),
     /// Fact: an epoch was trained and measured; epoch 0 is the untrained network.
     EpochEnded(EpochStats),
-    /// Fact: what was asked for, or what is being done, changed.
+    /// Fact: the requested or the effective state changed.
     StatusChanged(Status),
     /// Fact: a hyper-parameter was changed by hand.
     Tuned(Tuned),
     /// Fact: a model or checkpoint was written.
     Saved(Saved),
-    /// Fact: a figure of an experiment; replaces the one with the same id.
+    /// Fact: a figure of an experiment; it replaces an earlier one with the same id.
     Figure(Figure),
     /// Fact: a claim of the book was checked.
     Claim(Claim),
-    /// Fact: something worth telling in words.
+    /// Fact: a log line.
     Log(LogLine),
-    /// Fact: the run is over. It can still be browsed.
+    /// Fact: the run has ended. It can still be browsed.
     Finished(Outcome),
-    /// Sample: where in the epoch training is.
+    /// Sample: progress within the epoch.
     Progress(Progress),
-    /// Sample: what a watched probe shows.
+    /// Sample: the answer to a watched probe.
     Frame(Box<Frame>),
     /// Sample: the answer to `Command::Classify`.
     Classified(Classified),
-    /// Sample: the answer to `Command::Explore`, for who asked alone.
+    /// Sample: the answer to `Command::Explore`, sent only to the client that asked.
     Explored(Box<Explored>),
-    /// Sample: every explorable there is, for who asked alone.
+    /// Sample: the list of explorables, sent only to the client that asked.
     Explorables(Vec<Explorable>),
-    /// Fact: values that were measured at a step, by whatever trains. The epochs of our own trainer
-    /// are [`Event::EpochEnded`], whose [`EpochStats::metrics`] are the same.
+    /// Fact: metrics measured at a step, from any source. Epochs of nntop's own trainer arrive as
+    /// [`Event::EpochEnded`]; [`EpochStats::metrics`] gives the same form.
     Metrics(Metrics),
-    /// Sample: what a command printed.
+    /// Sample: lines that a command printed.
     Output(OutputLines),
 }
 
@@ -65,7 +65,7 @@ impl Event {
     }
 }
 
-/// What a run is: everything a front end shows about it that does not change while it trains.
+/// Description of a run: what a front end shows about it that does not change during training.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct RunInfo {
@@ -73,7 +73,7 @@ pub struct RunInfo {
     pub title: String,
     /// The network as text, as `--layers` takes it.
     pub network: String,
-    /// One entry a layer, from the input side.
+    /// One entry per layer, from the input side.
     pub layers: Vec<LayerInfo>,
     /// Number of weights and biases.
     pub parameters: u64,
@@ -87,9 +87,9 @@ pub struct RunInfo {
     pub regularization: f64,
     /// The momentum coefficient μ at the start.
     pub momentum: f64,
-    /// Images a mini-batch.
+    /// Images per mini-batch.
     pub batch_size: u32,
-    /// Epochs to train in all.
+    /// Total number of epochs to train.
     pub epochs: u32,
     pub seed: u64,
     pub threads: u32,
@@ -98,75 +98,75 @@ pub struct RunInfo {
     pub train_size: u32,
     pub validation_size: u32,
     pub test_size: u32,
-    /// Pixels of an image.
+    /// Size of an image in pixels.
     pub image_width: u32,
     pub image_height: u32,
-    /// The name of every class, in order of its label.
+    /// Class names, indexed by label.
     pub classes: Vec<String>,
     /// Activation function of the hidden layers.
     pub activation: String,
-    /// How the initial weights were drawn.
+    /// Initialization of the weights.
     pub init: String,
-    /// Fraction of hidden units left out of each mini-batch.
+    /// Fraction of hidden units dropped in each mini-batch.
     pub dropout: f64,
-    /// What makes more training images out of those there are, as `--expand` takes it.
+    /// Augmentation of the training images, as `--expand` takes it.
     pub expand: Vec<String>,
-    /// The validation images are learned from, too.
+    /// The validation images are trained on, too.
     pub all_images: bool,
 }
 
-/// A layer, described.
+/// Description of a layer.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct LayerInfo {
-    /// As the network's text writes it, such as `dense30` or `conv20x5`.
+    /// As in `--layers`, such as `dense30` or `conv20x5`.
     pub name: String,
-    /// Values that go in: (maps, height, width); a vector is (1, 1, n).
+    /// Input shape: (maps, height, width); a vector of n values is (1, 1, n).
     pub input: [u32; 3],
-    /// Values that come out.
+    /// Output shape, likewise.
     pub output: [u32; 3],
-    /// Activation function, empty when the layer has none.
+    /// Activation function; empty if the layer has none.
     pub activation: String,
-    /// Number of weights, 0 for a layer that learns nothing.
+    /// Number of weights; 0 for a layer without parameters.
     pub weights: u64,
     /// Number of biases.
     pub biases: u64,
 }
 
-/// What is being done.
+/// What the run is doing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Activity {
-    /// Loading data, making the network.
+    /// Loading data, building the network.
     #[default]
     Starting,
     Training,
     /// Measuring costs and accuracies.
     Evaluating,
     Paused,
-    /// Over; the network still answers probes.
+    /// Ended; the network still answers probes.
     Finished,
 }
 
-/// What was asked for beside what is.
+/// The effective state of a run, and the requests that have not taken effect yet.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Status {
     pub activity: Activity,
-    /// A pause was asked for and has not taken effect.
+    /// A pause was requested and has not taken effect.
     pub pausing: bool,
-    /// A stop was asked for and has not taken effect.
+    /// A stop was requested and has not taken effect.
     pub stopping: bool,
     pub pace: Pace,
-    /// Mini-batches left until the run pauses by itself, when stepping by batches.
+    /// When stepping by mini-batches: how many are left until the run pauses.
     pub batches_left: Option<u32>,
-    /// The epoch after which the run pauses by itself, when stepping by epochs.
+    /// When stepping by epochs: the epoch after which the run pauses.
     pub pause_after_epoch: Option<u32>,
 }
 
-/// A change of a hyper-parameter by hand, and when it took effect.
+/// A manual change of a hyper-parameter, and when it took effect.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Tuned {
     pub change: Tune,
     pub previous: f64,
-    /// Completed epochs and mini-batches of the next one at that moment.
+    /// Completed epochs at that moment, and mini-batches of the next one.
     pub epoch: u32,
     pub batch: u32,
 }
@@ -180,7 +180,7 @@ pub struct Saved {
     pub bytes: u64,
 }
 
-/// How grave a log line is.
+/// Severity of a log line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Level {
     Info,
@@ -188,7 +188,7 @@ pub enum Level {
     Error,
 }
 
-/// Something told in words.
+/// A line of the run's log.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LogLine {
     pub level: Level,
@@ -207,24 +207,24 @@ pub enum Outcome {
         hint: String,
     },
     Failed(String),
-    /// A command ended with this exit code, which is not 0; the last lines that it printed.
+    /// A command ended with this non-zero exit code; `output` holds its last lines.
     Exited {
         code: i32,
         output: String,
     },
 }
 
-/// Lines that a command printed, one after the other.
+/// Consecutive lines that a command printed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OutputLines {
-    /// Number of the first line, from 0; between it and the lines before some may be left out.
+    /// Number of the first line, from 0; lines before it may be missing.
     pub first: u64,
     pub lines: Vec<String>,
-    /// The line that has not ended, such as a progress bar.
+    /// The line that has no newline yet, such as a progress bar.
     pub current: Option<String>,
 }
 
-/// Where training is within an epoch.
+/// Progress of training within an epoch.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Progress {
     /// Completed epochs.
@@ -232,24 +232,24 @@ pub struct Progress {
     /// Completed mini-batches of the next one.
     pub batch: u32,
     pub batches: u32,
-    /// Images a second over the last moments, mini-batches alone.
+    /// Recent training speed in images per second, without evaluation.
     pub samples_per_second: f64,
-    /// Estimated seconds until the run ends at this pace.
+    /// Estimated seconds until the end of the run.
     pub seconds_left: Option<f64>,
-    /// Seconds since the run started, pauses left out.
+    /// Seconds since the run started, without pauses.
     pub elapsed_seconds: f64,
-    /// Mean cost of the last mini-batches, when something watches.
+    /// Mean cost of the last mini-batches; only computed while a client watches.
     pub batch_cost: Option<f64>,
 }
 
-/// The answer to a `Classify`.
+/// The answer to [`Command::Classify`](super::Command::Classify).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Classified {
     pub id: u64,
-    /// The output activations, one a class.
+    /// The output activations, one per class.
     pub outputs: Vec<f32>,
     pub prediction: u32,
-    /// Who of an ensemble said what; empty for one network.
+    /// The prediction of each network of an ensemble; empty for a single network.
     pub votes: Vec<u32>,
 }
 
@@ -260,7 +260,7 @@ pub enum Quantity {
     Text(String),
 }
 
-/// A number as it reads best: at most five significant digits, no zeros at the end.
+/// A number with at most five significant digits and no trailing zeros.
 impl fmt::Display for Quantity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let number = match self {
@@ -282,7 +282,7 @@ impl fmt::Display for Quantity {
     }
 }
 
-/// A claim of the book beside what was measured.
+/// A claim of the book and the measured value.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Claim {
     /// The experiment's id.
@@ -290,7 +290,7 @@ pub struct Claim {
     pub claim: String,
     pub expected: Quantity,
     pub measured: Quantity,
-    /// How far off still counts, in words, such as `±0.4 points`.
+    /// Tolerance in words, such as `±0.4 points`.
     pub tolerance: String,
     pub holds: bool,
     pub seed: u64,

@@ -1,31 +1,30 @@
-//! An explorable: an idea of the book to play with, as plain data. Its figures come from a pure
-//! function of its sliders' values, wherever that function lives.
+//! Explorables: ideas of the book with sliders to change, as plain data. The figures are a pure
+//! function of the slider values.
 
 use super::figure::Figure;
 use serde::{Deserialize, Serialize};
 
-/// What a front end shows of an explorable beside its figures.
+/// Description of an explorable: everything but its figures.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Explorable {
-    /// Unique, such as `sigmoid-neuron`.
+    /// Unique id, such as `sigmoid-neuron`.
     pub id: String,
     /// The book's chapter, from 1.
     pub chapter: u32,
     pub title: String,
-    /// What to try, in a sentence or two.
+    /// What to try, in one or two sentences.
     pub to_try: String,
-    /// What one then notices, in a sentence or two.
+    /// What to observe, in one or two sentences.
     pub to_notice: String,
     pub sliders: Vec<Slider>,
 }
 
-/// Something to drag, switch, choose or draw. It takes as many values as its default has; those of
-/// all sliders stand one after the other in what [`Command::Explore`](super::Command::Explore)
-/// carries.
+/// A control: a range, switch, choice or drawing. It has as many values as its default;
+/// [`Command::Explore`](super::Command::Explore) carries the values of all sliders concatenated.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Slider {
     pub name: String,
-    /// Empty where the value has none.
+    /// Empty if the value has none.
     pub unit: String,
     /// The range of each value.
     pub low: f64,
@@ -36,20 +35,20 @@ pub struct Slider {
     pub control: Control,
 }
 
-/// What a slider looks like and how it is moved.
+/// Kind of a slider: how it is drawn and moved.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub enum Control {
-    /// One value on a line.
+    /// One value in a range.
     #[default]
     Range,
-    /// As `Range`, for steps in time: it can be played.
+    /// As `Range`, for time steps: it can be played as an animation.
     Time,
     /// Off (0) or on (1).
     Toggle,
     /// One of several names, by its index.
     Choice(Vec<String>),
-    /// A function drawn by hand: its heights at equal distances from left to right. The presets
-    /// have a name and all the values each.
+    /// A function drawn by hand: its values at equal distances from left to right. Each preset has
+    /// a name and all values.
     Curve { presets: Vec<(String, Vec<f64>)> },
     /// Numbers in rows of `width`, such as a convolution's kernel.
     Grid { width: u32, presets: Vec<(String, Vec<f64>)> },
@@ -62,8 +61,8 @@ impl Explorable {
         self.sliders.iter().flat_map(|slider| slider.default.iter().copied()).collect()
     }
 
-    /// As many values as the sliders take, each within its range; the default stands for what is
-    /// missing or not a number.
+    /// One value per slider value, clamped to its range; missing values and NaN become the
+    /// default.
     #[must_use]
     pub fn fitted(&self, values: &[f64]) -> Vec<f64> {
         let mut given = values.iter().copied();
@@ -76,7 +75,7 @@ impl Explorable {
             .collect()
     }
 
-    /// Where the values of a slider stand among all.
+    /// The range of a slider's values among the values of all sliders.
     #[must_use]
     pub fn place(&self, slider: usize) -> std::ops::Range<usize> {
         let before = self.sliders.iter().take(slider).map(|slider| slider.default.len()).sum();
@@ -85,7 +84,7 @@ impl Explorable {
 }
 
 impl Slider {
-    /// A value brought into the range; one of several names is a whole number.
+    /// A value clamped to the range; for a choice, rounded to a whole number.
     #[must_use]
     pub fn fit(&self, value: f64, default: f64) -> f64 {
         let value = if value.is_finite() { value } else { default };
@@ -95,11 +94,11 @@ impl Slider {
     }
 }
 
-/// The answer to an `Explore`.
+/// The answer to [`Command::Explore`](super::Command::Explore).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Explored {
     pub id: String,
-    /// What the figures were made from: the values asked for, brought into their ranges.
+    /// The values that the figures were computed from: those requested, clamped to their ranges.
     pub values: Vec<f64>,
     pub figures: Vec<Figure>,
 }

@@ -1,20 +1,20 @@
-//! A figure: what an experiment or explorable shows, as plain data. The front end draws it.
+//! Figures of experiments and explorables as plain data, which the front end draws.
 
 use super::real;
 use serde::{Deserialize, Serialize};
 
-/// A picture of an experiment, replaced whole when it changes.
+/// A figure; an update replaces the whole of it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Figure {
     /// Unique within a run.
     pub id: String,
     pub title: String,
-    /// A sentence under the picture.
+    /// A sentence below the figure.
     pub caption: String,
     pub body: FigureBody,
 }
 
-/// How an axis is divided.
+/// Scale of an axis.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Scale {
     #[default]
@@ -22,10 +22,10 @@ pub enum Scale {
     Logarithmic,
 }
 
-/// What a figure is made of.
+/// Content of a figure.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum FigureBody {
-    /// Curves or scattered points over common axes.
+    /// Curves or scattered points on common axes.
     Chart {
         x_label: String,
         y_label: String,
@@ -33,7 +33,7 @@ pub enum FigureBody {
         y_scale: Scale,
         curves: Vec<Curve>,
     },
-    /// A surface seen from above: row by row, the first row at the bottom (smallest y).
+    /// A heat map, row by row; the first row is at the bottom (smallest y).
     Surface {
         x_label: String,
         y_label: String,
@@ -43,7 +43,7 @@ pub enum FigureBody {
         height: u32,
         #[serde(deserialize_with = "real::values")]
         values: Vec<f32>,
-        /// Paths drawn over it, such as a ball's.
+        /// Paths drawn over it, such as that of a rolling ball.
         paths: Vec<Curve>,
     },
     Bars {
@@ -58,13 +58,13 @@ pub enum FigureBody {
     Images {
         width: u32,
         height: u32,
-        /// With zero in the middle of the colours (weights), not at their start (pixels).
+        /// Zero is the middle of the colour scale (weights) instead of its start (pixels).
         diverging: bool,
         #[serde(deserialize_with = "real::images")]
         images: Vec<(String, Vec<f32>)>,
     },
     Text(Vec<String>),
-    /// As `Chart` with linear axes over given ranges, so that a curve moves and its axes do not.
+    /// A chart with linear axes of fixed ranges, so that the axes stay put while curves move.
     Plot {
         x_label: String,
         y_label: String,
@@ -72,7 +72,7 @@ pub enum FigureBody {
         y_range: [f64; 2],
         curves: Vec<Curve>,
     },
-    /// Neurons or gates and what goes from one to another.
+    /// A wiring diagram: neurons or gates and their connections.
     Wiring {
         neurons: Vec<Neuron>,
         wires: Vec<Wire>,
@@ -83,9 +83,9 @@ pub enum FigureBody {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Neuron {
     pub name: String,
-    /// What stands inside or under it, such as its output.
+    /// Text inside or below it, such as its output.
     pub value: String,
-    /// Its place, from 0 (left, top) to 1 (right, bottom).
+    /// Position, from 0 (left, top) to 1 (right, bottom).
     pub at: [f32; 2],
     pub lit: bool,
 }
@@ -95,7 +95,7 @@ pub struct Neuron {
 pub struct Wire {
     pub from: u32,
     pub to: u32,
-    /// What stands on it, such as its weight.
+    /// Text on it, such as its weight.
     pub label: String,
     pub lit: bool,
 }
@@ -106,13 +106,13 @@ impl Default for FigureBody {
     }
 }
 
-/// A named line or cloud of points.
+/// A named curve or set of points.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Curve {
     pub name: String,
     #[serde(deserialize_with = "real::points")]
     pub points: Vec<(f64, f64)>,
-    /// Points alone, not joined.
+    /// Draw points without lines between them.
     pub scatter: bool,
 }
 

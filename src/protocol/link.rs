@@ -1,20 +1,20 @@
-//! All that a front end sees of a run.
+//! The connection between a run and a front end.
 
 use super::{Command, Event, RunView};
 use crossbeam_channel::{Receiver, Sender};
 use serde::{Deserialize, Serialize};
 
-/// News for a front end.
+/// A message to a front end.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Update {
-    /// The whole state: first on attaching, and again after the front end fell behind.
+    /// The whole state: the first message after attaching, and again if the front end fell behind.
     Snapshot(Box<RunView>),
     Event(Event),
-    /// The other end is gone for the reason given; what is shown is stale from now on.
+    /// The connection was lost, for this reason; what is shown is stale from now on.
     Lost(String),
 }
 
-/// A pair of channels to a run. In-process, over a socket and from a replayed file alike.
+/// A pair of channels to a run: in this process, over a socket, or replayed from a file.
 #[derive(Clone, Debug)]
 pub struct Link {
     pub commands: Sender<Command>,

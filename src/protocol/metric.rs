@@ -1,4 +1,4 @@
-//! Metrics: named series of (step, wall time, value), whatever they come from.
+//! Metrics: named series of (step, wall time, value) from any source.
 
 use super::real;
 use super::stats::EpochStats;
@@ -9,18 +9,18 @@ use std::collections::BTreeMap;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Metrics {
     pub step: i64,
-    /// Completed epochs, where the source counts them.
+    /// Completed epochs, if the source counts them.
     pub epoch: Option<f64>,
     /// Seconds since 1970.
     #[serde(deserialize_with = "real::number")]
     pub wall_time: f64,
-    /// Names, in groups by `/`, and values, which need not be finite.
+    /// Names, grouped by `/`, and values, which may be infinite or NaN.
     #[serde(deserialize_with = "real::named")]
     pub values: Vec<(String, f64)>,
 }
 
 impl EpochStats {
-    /// What an epoch was measured by, as metrics. What was not measured is left out.
+    /// The measurements of an epoch as metrics; what was not measured is left out.
     #[must_use]
     pub fn metrics(&self) -> Vec<(String, f64)> {
         let measured = [
@@ -50,7 +50,7 @@ impl EpochStats {
     }
 }
 
-/// Values kept of each stretch of a series: the first, least, greatest and last, with their steps.
+/// Values kept of a section of a series: first, minimum, maximum and last, with their steps.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Bucket {
     pub first: (i64, f64),
@@ -61,14 +61,14 @@ pub struct Bucket {
     pub count: u64,
 }
 
-/// Buckets of a series at most; from then on each holds twice as many values.
+/// Maximum number of buckets of a series; when it is reached, buckets are merged in pairs.
 const MOST_BUCKETS: usize = 1024;
 
-/// A metric's values, bounded however many there were, and its facts, folded from every value.
+/// A bounded summary of a metric's values for drawing, and facts folded from every value.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct MetricSeries {
     buckets: Vec<Bucket>,
-    /// Values a bucket holds.
+    /// Values per bucket.
     stride: u64,
     count: u64,
     last: Option<(i64, f64)>,
@@ -77,7 +77,7 @@ pub struct MetricSeries {
 }
 
 impl MetricSeries {
-    /// Adds a value. One that is not finite is neither the least nor the greatest.
+    /// Adds a value. Values that are not finite count neither as minimum nor as maximum.
     pub fn push(&mut self, step: i64, value: f64) {
         let point = (step, value);
         self.count += 1;
@@ -108,7 +108,7 @@ impl MetricSeries {
         self.stride *= 2;
     }
 
-    /// The values kept, oldest first, each once.
+    /// The values kept, oldest first, without duplicates.
     #[must_use]
     pub fn points(&self) -> Vec<(i64, f64)> {
         let mut points = Vec::with_capacity(4 * self.buckets.len());
@@ -132,7 +132,7 @@ impl MetricSeries {
         &self.buckets
     }
 
-    /// How many values there were.
+    /// Number of values added.
     #[must_use]
     pub fn count(&self) -> u64 {
         self.count
@@ -144,13 +144,13 @@ impl MetricSeries {
         self.last
     }
 
-    /// The least finite value.
+    /// The smallest finite value.
     #[must_use]
     pub fn min(&self) -> Option<(i64, f64)> {
         self.min
     }
 
-    /// The greatest finite value.
+    /// The largest finite value.
     #[must_use]
     pub fn max(&self) -> Option<(i64, f64)> {
         self.max
@@ -162,7 +162,7 @@ impl Bucket {
         Self { first: point, min: point, max: point, last: point, count: 1 }
     }
 
-    /// Takes the values of a later bucket in.
+    /// Merges the next bucket into this one.
     fn merge(&mut self, later: Self) {
         let finite = |point: (i64, f64)| point.1.is_finite();
         if finite(later.min) && (!finite(self.min) || later.min.1 < self.min.1) {
@@ -176,7 +176,7 @@ impl Bucket {
     }
 }
 
-/// Names of metrics that a run may have; more are a mistake of its writer's.
+/// Maximum number of metric names per run; more are taken for a mistake of the writer.
 const MOST_METRICS: usize = 10_000;
 
 /// All metrics of a run.
@@ -186,7 +186,7 @@ pub struct MetricTable {
 }
 
 impl MetricTable {
-    /// Takes values in.
+    /// Adds the values of a step.
     pub fn apply(&mut self, metrics: &Metrics) {
         for (name, value) in &metrics.values {
             if let Some(series) = self.series.get_mut(name) {
@@ -199,13 +199,13 @@ impl MetricTable {
         }
     }
 
-    /// A metric by its name.
+    /// The metric of a name.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&MetricSeries> {
         self.series.get(name)
     }
 
-    /// All of them, in order of their names.
+    /// All metrics, ordered by name.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &MetricSeries)> {
         self.series.iter().map(|(name, series)| (name.as_str(), series))
     }

@@ -1,14 +1,14 @@
-//! Questions about a network, and their answers.
+//! Probes: what the visible views ask about a network, and the answers.
 //!
-//! A view says what it wants to see; only that is computed.
+//! Only what a view asks for is computed.
 
 use serde::{Deserialize, Serialize};
 
-/// Probes that one front end, or all front ends of a run together, may watch at a time: more than
-/// any screen shows.
+/// Maximum number of probes watched at a time, by one front end and by all front ends of a run
+/// together; no screen shows as many.
 pub const MOST_PROBES: usize = 64;
 
-/// Something a view wants to see, and of which moment.
+/// What a view asks for, and for which moment.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Probe {
     pub what: What,
@@ -16,37 +16,37 @@ pub struct Probe {
 }
 
 impl Probe {
-    /// The probe of the network as it is now.
+    /// A probe of the current network.
     #[must_use]
     pub fn live(what: What) -> Self {
         Self { what, at: Moment::Live }
     }
 }
 
-/// The moment a probe looks at.
+/// The moment that a probe refers to.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
 pub enum Moment {
-    /// The network as it is now.
+    /// The current network.
     #[default]
     Live,
-    /// The network as it was after this epoch. Where it is no longer kept, the nearest kept epoch
-    /// before it answers, and the frame says which.
+    /// The network after this epoch. If there is no snapshot of it, the nearest earlier snapshot
+    /// answers, and the frame says which epoch it is of.
     Epoch(u32),
 }
 
 /// What a probe asks for. Layers are indices into `RunInfo::layers`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum What {
-    /// The incoming weights of units `first..first + count` of a layer, a row a unit. For a
+    /// The incoming weights of units `first..first + count` of a layer, one row per unit. In a
     /// convolution a unit is a feature map.
     Weights { layer: u32, first: u32, count: u32 },
     /// All biases of a layer.
     Biases { layer: u32 },
-    /// How the weights of a layer are distributed, in `bins` equal bins.
+    /// Histogram of the weights of a layer, in `bins` equal bins.
     Histogram { layer: u32, bins: u32 },
-    /// Test images that match a query, as a list and a window of it.
+    /// A window of the list of test images that match a query.
     Digits(DigitQuery),
     /// One test image: its pixels, label, output activations.
     Digit { index: u32 },
@@ -54,28 +54,28 @@ pub enum What {
     Confusion,
     /// Every layer's activations for a test image.
     Activations { index: u32 },
-    /// How each layer learns right now: the same as `EpochStats::layers`, as of the last batch.
+    /// Gradient statistics of each layer, as in `EpochStats::layers`, of the last mini-batch.
     Gradients,
-    /// Which epochs can be gone back to. Since protocol 3.
+    /// The epochs of which there are snapshots. Since protocol 3.
     Snapshots,
 }
 
-/// Which test images, in which order, and which part of that list.
+/// A filtered and ordered list of test images, and a window of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct DigitQuery {
     pub filter: DigitFilter,
     pub order: DigitOrder,
-    /// The list is shown from this rank on.
+    /// Rank of the first card of the window.
     pub offset: u32,
-    /// At most so many cards.
+    /// Maximum number of cards in the window.
     pub count: u32,
-    /// With the images' pixels, for a contact sheet.
+    /// Include the pixels, for a contact sheet.
     pub pixels: bool,
-    /// The index of the test image whose rank in the list is wanted.
+    /// Index of a test image whose rank in the list is requested.
     pub selected: Option<u32>,
 }
 
-/// Which test images to list.
+/// Filter of test images.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
@@ -103,8 +103,8 @@ pub enum Verdict {
 pub enum DigitOrder {
     #[default]
     Index,
-    /// By predicted activation minus the true label's activation, largest first: the most
-    /// confidently wrong at the top.
+    /// By the activation of the predicted class minus that of the true class, largest first: the
+    /// most confidently misclassified images come first.
     ConfidentlyWrong,
 }
 
@@ -120,20 +120,20 @@ pub struct Frame {
 }
 
 impl Frame {
-    /// About how many bytes it takes in memory.
+    /// Approximate size in memory, in bytes.
     #[must_use]
     pub fn bytes(&self) -> usize {
         std::mem::size_of::<Self>() + self.content.bytes()
     }
 }
 
-/// What a frame holds; each variant answers the `What` of its name.
+/// Content of a frame; each variant answers the [`What`] of the same name.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Content {
     Weights {
-        /// A row a unit.
+        /// One row per unit.
         rows: Vec<Tensor>,
-        /// Largest absolute weight of the whole layer: the scale of the colours.
+        /// Largest absolute weight of the layer, which scales the colours.
         largest: f32,
     },
     Biases {
@@ -145,21 +145,21 @@ pub enum Content {
         counts: Vec<u32>,
     },
     Digits {
-        /// Images that match the filter.
+        /// Number of images that match the filter.
         total: u32,
-        /// Rank of the selected image in the list, `None` when it does not match the filter.
+        /// Rank of the selected image in the list; `None` if it does not match the filter.
         selected_rank: Option<u32>,
         cards: Vec<Card>,
     },
     Digit {
         card: Card,
-        /// Output activations, one a class.
+        /// Output activations, one per class.
         outputs: Vec<f32>,
         votes: Vec<u32>,
     },
     Confusion {
         classes: u32,
-        /// Row by row: true label down, predicted label across.
+        /// Row-major: one row per true label, one column per predicted label.
         counts: Vec<u32>,
     },
     Activations {
@@ -168,22 +168,22 @@ pub enum Content {
     Gradients {
         layers: Vec<super::stats::LayerStats>,
     },
-    /// The question does not fit this network; the text says why.
+    /// This network has no answer to the probe; the text says why.
     Unavailable(String),
-    /// The test images have to be looked at first; so many were. The answer follows. Since
+    /// The test images are being evaluated first: `done` of `total`. The answer follows. Since
     /// protocol 3.
     Measuring {
         done: u32,
         total: u32,
     },
-    /// Epochs whose networks are kept, in order. Since protocol 3.
+    /// Epochs of which there are snapshots, ascending. Since protocol 3.
     Snapshots {
         epochs: Vec<u32>,
     },
 }
 
 impl Content {
-    /// About how many bytes it takes beside its own size.
+    /// Approximate size of its heap allocations, in bytes.
     fn bytes(&self) -> usize {
         let tensors = |tensors: &[Tensor]| -> usize {
             let each = |tensor: &Tensor| size_of::<Tensor>() + size_of_val(&tensor.values[..]);
@@ -209,7 +209,7 @@ impl Content {
     }
 }
 
-/// A test image and what the network says of it.
+/// A test image and the network's prediction for it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Card {
     pub index: u32,
@@ -217,11 +217,11 @@ pub struct Card {
     pub prediction: u32,
     /// Activation of the predicted class.
     pub confidence: f32,
-    /// Row by row, 0 is background, 255 is ink; empty unless asked for.
+    /// Row-major, 0 is background, 255 is ink; empty unless requested.
     pub pixels: Vec<u8>,
 }
 
-/// Numbers in (maps, height, width) order.
+/// Values in (maps, height, width) order.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Tensor {
     pub shape: [u32; 3],

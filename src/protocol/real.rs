@@ -1,11 +1,11 @@
-//! Reading numbers that need not be finite.
+//! Serialization of numbers that may not be finite.
 //!
-//! JSON has no infinity and nothing that is not a number: both are written as `null`, and read as
-//! what is not a number. Binary formats have them all.
+//! JSON has neither infinities nor NaN: both are written as `null`, which is read as NaN. Binary
+//! formats keep them.
 
 use serde::{Deserialize, Deserializer};
 
-/// A number, `null` in JSON where it was not finite.
+/// A number; `null` in JSON if it is not finite.
 struct Real(f64);
 
 impl<'de> Deserialize<'de> for Real {

@@ -1,4 +1,4 @@
-//! How a run stands: the fold of its events.
+//! The state of a run: the fold of its events.
 
 use super::{
     Activity, Claim, Classified, EpochStats, Event, Figure, Frame, LogLine, MOST_PROBES,
@@ -7,23 +7,24 @@ use super::{
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// Log lines kept in a view; older ones are in the run's log file.
+/// Maximum number of log lines in a view; older ones are in the run's log file.
 const LOG_LINES: usize = 200;
-/// Manual changes and saves kept in a view.
+/// Maximum number of manual changes, and of saved files, in a view.
 const MARKS: usize = 1000;
-/// Frames kept in a view take so many bytes together: more than any screen shows at once.
+/// Maximum size in bytes of all frames in a view; no screen shows as much.
 const FRAME_BYTES: usize = 8 << 20;
-/// Lines of output kept in a view; all of it is in the run's directory.
+/// Maximum number of output lines in a view; the whole output is in the run's directory.
 const OUTPUT_LINES: usize = 2000;
 
-/// Everything known of a run. The hub, the dashboard and the headless printer all fold with
-/// [`RunView::apply`], so they cannot disagree.
+/// Everything known about a run. The hub, the dashboard and the headless printer all fold events
+/// with [`RunView::apply`], so they cannot disagree.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct RunView {
     pub info: Option<RunInfo>,
     pub status: Status,
     pub epochs: Series<EpochStats>,
-    /// The epoch with the best accuracy on validation (on test where there is no validation).
+    /// The epoch with the best accuracy on the validation images, or on the test images if there are
+    /// no validation images.
     pub best: Option<EpochStats>,
     pub progress: Option<Progress>,
     pub tuned: Vec<Tuned>,
@@ -35,7 +36,7 @@ pub struct RunView {
     /// The newest answer to each probe.
     pub frames: BTreeMap<Probe, Frame>,
     pub classified: Option<Classified>,
-    /// Metrics of what is not our own trainer.
+    /// Metrics from sources other than nntop's own trainer.
     pub metrics: MetricTable,
     /// The newest lines of output of a command.
     pub output: OutputLines,
@@ -64,13 +65,13 @@ impl RunView {
             Event::Classified(classified) => self.classified = Some(classified.clone()),
             Event::Metrics(metrics) => self.metrics.apply(metrics),
             Event::Output(output) => self.print(output),
-            // What somebody plays with is no part of the run.
+            // Explorables are not part of the run.
             Event::Explored(_) | Event::Explorables(_) => {}
         }
     }
 
-    /// A run that was interrupted goes on; one of another title is an experiment's next one, whose
-    /// curves begin anew.
+    /// The same title continues an interrupted run; another title is the next run of an experiment,
+    /// whose curves start empty.
     fn start(&mut self, info: &RunInfo) {
         if self.info.as_ref().is_some_and(|known| known.title != info.title) {
             self.epochs = Series::default();
@@ -99,7 +100,7 @@ impl RunView {
         }
     }
 
-    /// Adds lines of output; the oldest are dropped, and those before a gap.
+    /// Appends lines of output; drops the oldest beyond the limit, and all lines before a gap.
     fn print(&mut self, output: &OutputLines) {
         let kept = &mut self.output;
         if kept.first + kept.lines.len() as u64 != output.first {
@@ -117,7 +118,7 @@ impl RunView {
         self.frames.remove(&frame.probe);
         let bytes: usize = self.frames.values().map(Frame::bytes).sum();
         if self.frames.len() >= MOST_PROBES || bytes + frame.bytes() > FRAME_BYTES {
-            // Those that are watched come again.
+            // Frames of watched probes are sent again.
             self.frames.clear();
         }
         self.frames.insert(frame.probe.clone(), frame.clone());

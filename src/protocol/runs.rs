@@ -1,35 +1,35 @@
-//! Many runs side by side: what a front end shows of them, and how it asks for their curves.
+//! Tables of runs, and the source from which a front end gets them and their curves.
 
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
-/// Where a front end gets runs and their curves from. Nothing here waits for a disk.
+/// Source of runs and curves for a front end. No method waits for a disk.
 pub trait RunSource: fmt::Debug + Send + Sync {
-    /// The runs as of now.
+    /// The current runs.
     fn table(&self) -> Arc<RunTable>;
 
-    /// The names of the runs that a query matches.
+    /// The names of the runs that match a query.
     ///
     /// # Errors
-    /// Says why the text is no query.
+    /// If the text is not a query; the error says why.
     fn filter(&self, query: &str) -> Result<BTreeSet<String>, String>;
 
-    /// The curves of a metric; none while the runs are being read.
+    /// The curves of a metric; empty while the runs are being read.
     fn curves(&self, query: &CurveQuery) -> Option<CurveSet>;
 }
 
-/// The runs, in order of their names, and what was looked at to find them.
+/// The runs, ordered by name, and statistics of the files they were read from.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RunTable {
     pub rows: Vec<RunRow>,
-    /// Files that are followed.
+    /// Number of files followed.
     pub files: usize,
-    /// What is wrong with files, in words.
+    /// Problems with files, in words.
     pub problems: Vec<String>,
-    /// Not everything was read yet.
+    /// Not everything has been read yet.
     pub loading: bool,
-    /// Raised whenever anything changed.
+    /// Increases whenever anything changes.
     pub revision: u64,
 }
 
@@ -37,19 +37,19 @@ pub struct RunTable {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RunRow {
     pub name: String,
-    /// What its writer calls it.
+    /// Name given by its writer.
     pub title: Option<String>,
     /// `running`, `stalled`, `ended` or `failed`.
     pub state: &'static str,
     pub step: Option<i64>,
-    /// Units done and in all.
+    /// Units done and total.
     pub progress: Option<(u64, u64)>,
     pub metrics: Vec<MetricFacts>,
     /// Hyper-parameters in which the runs differ, in the order of [`RunTable::rows`]' common list.
     pub config: Vec<(String, String)>,
 }
 
-/// The facts of a metric, folded from every value.
+/// Facts of a metric, folded from every value.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct MetricFacts {
     pub name: String,
@@ -59,13 +59,13 @@ pub struct MetricFacts {
     pub best_step: i64,
 }
 
-/// What a curve is drawn against.
+/// The x axis of a curve.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum RunAxis {
     #[default]
     Step,
     Epoch,
-    /// Seconds since the run began.
+    /// Seconds since the start of the run.
     Relative,
     /// The same without pauses.
     Process,

@@ -1,15 +1,15 @@
-//! A curve's memory: bounded, yet whole.
+//! A series of values in bounded memory.
 
 use serde::{Deserialize, Serialize};
 
-/// Values over epochs: everything while there is room, then thinned by halves, oldest and newest
-/// always kept. Holds at most `2 * LIMIT` points however long the run.
+/// Values over epochs in at most `2 * LIMIT` points. Whenever it is full, every second value is
+/// dropped; the oldest and the newest are always kept.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Series<T> {
     points: Vec<T>,
     /// Only every `stride`th value is kept, apart from the newest.
     stride: u64,
-    /// Values seen in all.
+    /// Number of values pushed.
     seen: u64,
 }
 
@@ -47,8 +47,8 @@ impl<T> Series<T> {
         self.stride *= 2;
     }
 
-    /// The values up to the last one that belongs, as if no later one had been pushed. Values belong
-    /// in order: none that does comes after one that does not.
+    /// The series as it was before the first value was pushed for which `belongs` is false, which must
+    /// then be false for all later ones.
     #[must_use]
     pub fn up_to(&self, belongs: impl Fn(&T) -> bool) -> Self
     where
@@ -74,7 +74,7 @@ impl<T> Series<T> {
         self.points.last()
     }
 
-    /// How many values were pushed in all.
+    /// Number of values pushed.
     #[must_use]
     pub fn seen(&self) -> u64 {
         self.seen

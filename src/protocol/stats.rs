@@ -1,13 +1,13 @@
-//! What an epoch is measured by.
+//! The statistics of an epoch.
 
 use super::real;
 use serde::{Deserialize, Serialize};
 
-/// The statistics of one epoch. Accuracies are fractions from 0 to 1; a cost that is not a number
-/// or a figure that was not measured is `None`.
+/// The statistics of one epoch. Accuracies are fractions from 0 to 1; a value that was not measured,
+/// or is not a number, is `None`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct EpochStats {
-    /// 0 is the network before any training.
+    /// 0 is the untrained network.
     pub epoch: u32,
     /// Cost on the training sample, regularization term included.
     pub train_cost: Option<f64>,
@@ -16,13 +16,13 @@ pub struct EpochStats {
     pub train_accuracy: Option<f64>,
     pub validation_accuracy: Option<f64>,
     pub test_accuracy: Option<f64>,
-    /// Seconds in mini-batches alone, without evaluation, pauses or slow motion.
+    /// Seconds spent on mini-batches, without evaluation, pauses or slow motion.
     pub train_seconds: f64,
-    /// Images a second over `train_seconds`.
+    /// Images per second of `train_seconds`.
     pub samples_per_second: f64,
-    /// The learning rate η that the epoch ended with.
+    /// The learning rate η at the end of the epoch.
     pub learning_rate: f64,
-    /// One entry a layer that learns, from the input side.
+    /// One entry per layer with parameters, from the input side.
     pub layers: Vec<LayerStats>,
 }
 
@@ -44,7 +44,7 @@ pub struct LayerStats {
     /// Fraction of activations within 1% of a bound of their range (0 where there is none).
     #[serde(deserialize_with = "real::number")]
     pub saturated: f64,
-    /// Fraction of units that were zero for every image looked at.
+    /// Fraction of units that were zero for every image of the sample.
     #[serde(deserialize_with = "real::number")]
     pub dead: f64,
 }

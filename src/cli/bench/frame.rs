@@ -1,4 +1,4 @@
-//! What a frame of the dashboard costs.
+//! Time to compose a frame of the dashboard.
 
 use super::Line;
 use super::networks::Seconds;
@@ -12,10 +12,10 @@ use std::time::Instant;
 
 const COLUMNS: u16 = 120;
 const ROWS: u16 = 40;
-/// Frames that are timed.
+/// Number of frames timed.
 const FRAMES: usize = 200;
 
-/// Composes the overview of a real run that is over, with every probe answered.
+/// Composes the overview of a finished run, with every probe answered.
 pub(super) fn measure() -> anyhow::Result<Line> {
     let spec = Spec { epochs: 3, ..Spec::default() };
     let area = Rect::new(0, 0, COLUMNS, ROWS);

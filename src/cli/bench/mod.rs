@@ -1,4 +1,4 @@
-//! `nntop bench`: how fast this machine could be, and how fast we are.
+//! `nntop bench`: the speed of training and inference beside the peak of this machine.
 
 mod frame;
 mod networks;
@@ -15,41 +15,41 @@ use std::process::ExitCode;
 #[derive(Serialize)]
 #[serde(tag = "bench", rename_all = "kebab-case")]
 pub(super) enum Line {
-    /// What the cores can do at most, in registers, and the path that kernels take (`NNTOP_CPU`).
+    /// Peak of the cores, measured in registers, and the kernel path (`NNTOP_CPU`).
     Peak { threads: usize, gflops: f64, cpu: &'static str },
-    /// Training, mini-batches alone.
+    /// Training, without evaluation.
     Training(Speed),
-    /// Answering the test images.
+    /// Inference on the test images.
     Inference(Speed),
-    /// Composing the dashboard's overview, without a terminal.
+    /// Composing a frame of the overview, without a terminal.
     Frame { columns: u16, rows: u16, milliseconds: f64 },
 }
 
-/// How fast a network is trained or asked.
+/// Speed of training or inference of a network.
 #[derive(Serialize)]
 pub(super) struct Speed {
     network: &'static str,
     cost: &'static str,
     batch: u32,
     threads: usize,
-    /// Images that were shown each time: of long rows a part of them, when in a hurry.
+    /// Images per measurement; with --quick only part of them for slow networks.
     images: usize,
-    /// How often they were.
+    /// Number of measurements.
     times: usize,
-    /// Median over these times.
+    /// Median of the measurements.
     images_per_second: f64,
-    /// For 50,000 images when training, 10,000 when asking, at that pace.
+    /// Scaled to 50,000 images for training and 10,000 for inference.
     seconds_per_epoch: f64,
-    /// The same at the fastest of these times.
+    /// The same for the fastest measurement.
     fastest_seconds_per_epoch: f64,
-    /// Counting every weight, whether its input is zero or not: see `flops_counted`.
+    /// Counts every weight, also where the input is zero: see `flops_counted`.
     gflops: f64,
-    /// Of the peak of so many threads.
+    /// Fraction of the peak of this number of threads.
     share_of_peak: f64,
     flops_counted: &'static str,
 }
 
-/// Measures, and prints a line each as soon as it is known.
+/// Measures, and prints each line as soon as it is known.
 pub(super) fn run(args: &BenchArgs) -> anyhow::Result<ExitCode> {
     let mut report = Report { json: args.json, out: output::out(), network: "", batch: 0 };
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);

@@ -1,4 +1,4 @@
-//! The networks that are measured, as real runs.
+//! The networks that are measured, in real runs.
 
 use super::{COUNTED, Line, Speed};
 use crate::data::Dataset;
@@ -62,17 +62,17 @@ const ROWS: &[Row] = &[
     Row::convolutional(DROPOUT, 64, 0.1),
 ];
 
-/// How often the test images are asked about.
+/// Passes over the test images.
 const ASKS: usize = 15;
-/// Training images of a quick measurement that would be long otherwise.
+/// Training images in a quick measurement of a slow network.
 const PART: usize = 4000;
 
-/// How often those of a long row are.
+/// Passes over the test images for slow networks.
 const LONG_ASKS: usize = 5;
-/// Epochs of a long row, and of any in a hurry: the least that has a median.
+/// Epochs for slow networks and with --quick: the fewest that have a median.
 const LEAST_EPOCHS: u32 = 3;
 
-/// Measures every network whose text is wanted, with every number of threads.
+/// Measures every selected network with every number of threads.
 pub(super) fn measure(
     peaks: &[(usize, f64)],
     quick: bool,
@@ -99,8 +99,8 @@ pub(super) fn measure(
     Ok(())
 }
 
-/// Floating-point operations an image, training and asking: two a multiplication forward, two for
-/// the gradient, two to go back through it, which the first layer does not.
+/// Floating-point operations per image for training and inference: two per multiplication in the
+/// forward pass, two for the gradient, and two for the backward pass, which the first layer omits.
 fn operations(network: &Network) -> (f64, f64) {
     let counts = network.layers.iter().map(|layer| layer.multiplications() as f64);
     let first = counts.clone().next().unwrap_or(0.0);
@@ -125,7 +125,7 @@ impl Row {
         }
     }
 
-    /// `operations` are those of an image.
+    /// `operations`: floating-point operations per image.
     fn speed(&self, pace: &Pace, operations: f64) -> Speed {
         let images_per_second = pace.images as f64 / pace.seconds.median();
         let flops = images_per_second * operations;
@@ -147,18 +147,18 @@ impl Row {
     }
 }
 
-/// What was measured.
+/// A measurement.
 struct Pace {
     threads: usize,
-    /// Floating-point operations a second that so many threads could do.
+    /// Peak of this number of threads in floating-point operations per second.
     peak: f64,
     images: usize,
-    /// Images of a whole epoch.
+    /// Images per epoch.
     epoch: usize,
     seconds: Seconds,
 }
 
-/// What the same took time and again, the shortest first; not empty.
+/// Seconds of repeated measurements, ascending; not empty.
 pub(super) struct Seconds(Vec<f64>);
 
 impl Seconds {
@@ -176,7 +176,7 @@ impl Seconds {
     }
 }
 
-/// The seconds that each epoch's mini-batches took.
+/// Seconds of each epoch's mini-batches.
 fn train(spec: &Spec, data: &Arc<Dataset>) -> anyhow::Result<Seconds> {
     let options = RunOptions { dataset: Some(Arc::clone(data)), ..RunOptions::default() };
     let handle = RunHandle::spawn(spec.clone(), options)?;
@@ -192,7 +192,7 @@ fn train(spec: &Spec, data: &Arc<Dataset>) -> anyhow::Result<Seconds> {
     Seconds::of(seconds).context("no epoch was trained")
 }
 
-/// The seconds that each look at every test image takes, shared by so many threads.
+/// Seconds of each pass over the test images on this number of threads.
 fn ask(
     spec: &Spec,
     network: Network,

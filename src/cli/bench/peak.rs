@@ -1,14 +1,14 @@
-//! What this machine's cores can do at most: single-precision multiply-adds in registers.
+//! The peak of this machine: single-precision multiply-adds in registers.
 
 use std::hint::black_box;
 use std::thread;
 use std::time::Instant;
 
-/// Enough independent sums to keep both multiply-add units of a core busy.
+/// Number of independent sums; enough to keep both multiply-add units of a core busy.
 const SUMS: usize = 12;
-/// Rounds of a measurement: about a hundredth of a second.
+/// Rounds per measurement: about a hundredth of a second.
 const ROUNDS: usize = 2_000_000;
-/// Measurements; the fastest counts, for whatever else runs only slows one down.
+/// Number of measurements; the fastest counts, because other load only slows them down.
 const TRIES: usize = 7;
 
 /// Multiply-adds over and over; returns a number that depends on all of them.
@@ -19,8 +19,8 @@ struct Spin {
     run: fn(f32) -> f32,
 }
 
-/// Floating-point operations a second of so many cores at once, a multiply-add counting as two; of
-/// the kind of registers with which this processor is fastest.
+/// Floating-point operations per second of this number of cores, counting a multiply-add as two, with
+/// the widest registers of this processor.
 pub(super) fn measure(threads: usize) -> f64 {
     let tries = spins().flat_map(|spin| (0..TRIES).map(move |_| once(spin, threads)));
     tries.fold(0.0, f64::max)
@@ -37,7 +37,7 @@ fn once(spin: Spin, threads: usize) -> f64 {
     operations as f64 / start.elapsed().as_secs_f64()
 }
 
-/// All that this processor can do.
+/// The peak with the best instructions of this processor.
 fn spins() -> impl Iterator<Item = Spin> {
     let portable = Spin { lanes: 8, run: spin_portable };
     #[cfg(target_arch = "x86_64")]
@@ -53,7 +53,7 @@ fn spins() -> impl Iterator<Item = Spin> {
             // SAFETY: as above.
             run: |factor| unsafe { spin_avx512(factor) },
         });
-        // What a compiler makes of the portable one is never faster than these.
+        // The portable code is never faster than these.
         let portable = fma.is_none().then_some(portable);
         [portable, fma, avx512].into_iter().flatten()
     }

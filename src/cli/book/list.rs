@@ -1,4 +1,4 @@
-//! The list of experiments, and what somebody meant who mistyped one.
+//! The list of experiments, and suggestions for mistyped ids.
 
 use super::Usage;
 use crate::book;
@@ -8,7 +8,7 @@ use serde_json::json;
 use std::collections::BTreeSet;
 use std::io;
 
-/// The book's chapters, from 1 on.
+/// Titles of the book's chapters, from 1 on.
 const CHAPTERS: [&str; 6] = [
     "Using neural nets to recognize handwritten digits",
     "How the backpropagation algorithm works",
@@ -17,7 +17,7 @@ const CHAPTERS: [&str; 6] = [
     "Why are deep neural networks hard to train?",
     "Deep learning",
 ];
-/// Letters that may be wrong in an id that is suggested.
+/// Maximum edit distance of a suggested id.
 const FAR: usize = 4;
 
 /// The experiment of an id.
@@ -36,7 +36,7 @@ pub(super) fn find(id: &str) -> Result<&'static Experiment, Usage> {
     })
 }
 
-/// Ids that somebody may have meant: those that contain what was typed, else the nearest ones.
+/// Suggestions: ids that contain the text, otherwise the nearest ones.
 fn near(id: &str) -> Vec<&'static str> {
     let typed = id.to_lowercase();
     let ids = || EXPERIMENTS.iter().map(|experiment| experiment.id);
@@ -51,7 +51,7 @@ fn near(id: &str) -> Vec<&'static str> {
     ranked.into_iter().filter(|(d, _)| near(*d)).map(|(_, id)| id).take(3).collect()
 }
 
-/// How many letters have to be put in, left out or changed (Levenshtein).
+/// Levenshtein distance.
 fn distance(a: &str, b: &str) -> usize {
     let b: Vec<char> = b.chars().collect();
     let mut row: Vec<usize> = (0..=b.len()).collect();
@@ -67,7 +67,7 @@ fn distance(a: &str, b: &str) -> usize {
     row[b.len()]
 }
 
-/// Prints experiments by chapter, or an object a line.
+/// Prints experiments by chapter, or one JSON object per line.
 pub(super) fn print(
     experiments: &[&Experiment],
     json: bool,

@@ -1,4 +1,4 @@
-//! `nntop book`: the book's experiments, its claims checked.
+//! `nntop book`: runs the book's experiments and checks its claims.
 
 mod list;
 mod table;
@@ -27,19 +27,19 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub(super) struct BookArgs {
     /// The experiment to run, such as 1-nand [default: list them]
     id: Option<String>,
-    /// Seconds instead of the book's budget; what needs all of it says so, and claims nothing
+    /// Take seconds instead of the full budget; claims that need the full budget are not checked
     #[arg(long)]
     quick: bool,
-    /// The first of the seeds that are tried
+    /// First seed
     #[arg(long, default_value_t = 1, value_name = "N")]
     seed: u64,
     /// Run every experiment, one after the other
     #[arg(long, conflicts_with = "id")]
     all: bool,
-    /// Only this chapter's
+    /// Only experiments of this chapter
     #[arg(long, value_name = "N", conflicts_with = "id")]
     chapter: Option<u32>,
-    /// Print a Markdown table of the claims that `nntop book --all --json` left in a file
+    /// Print the claims in a file written by `nntop book --all --json` as a Markdown table
     #[arg(long, value_name = "FILE", conflicts_with_all = ["id", "all", "chapter"])]
     table: Option<PathBuf>,
     #[command(flatten)]
@@ -48,7 +48,7 @@ pub(super) struct BookArgs {
     output: OutputArgs,
 }
 
-/// Lists the experiments, runs one or all, or makes a table of results.
+/// Lists the experiments, runs one or all, or prints a table of results.
 pub(super) fn run(args: &BookArgs, display: &DisplayArgs) -> anyhow::Result<ExitCode> {
     let options = Options { quick: args.quick, seed: args.seed, ..Options::default() };
     if let Some(file) = &args.table {
@@ -78,7 +78,7 @@ pub(super) fn run(args: &BookArgs, display: &DisplayArgs) -> anyhow::Result<Exit
     Ok(ExitCode::SUCCESS)
 }
 
-/// Runs an experiment: in a session of its own on a terminal, as lines elsewhere.
+/// Runs an experiment: in a session on a terminal, otherwise printing lines.
 fn one(
     experiment: &'static Experiment,
     options: Options,
@@ -102,7 +102,7 @@ fn one(
     show(experiment, options, notice, display)
 }
 
-/// The experiment of this process in the dashboard, its figures in front.
+/// Shows an experiment of this process in the dashboard, which opens on its figures.
 fn show(
     experiment: &'static Experiment,
     options: Options,
@@ -121,7 +121,7 @@ fn show(
     Ok(Verdict::of(&view).code())
 }
 
-/// Lines that stay on the terminal after the dashboard is gone.
+/// Lines left on the terminal after the dashboard has closed.
 fn summarize(view: &RunView) -> io::Result<()> {
     headless::print_claims(view)?;
     let mut out = output::out();
@@ -135,7 +135,7 @@ fn summarize(view: &RunView) -> io::Result<()> {
     }
 }
 
-/// How experiments ended, the worst last.
+/// Results of experiments, from best to worst.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Verdict {
     Fine,
@@ -164,7 +164,7 @@ impl Verdict {
     }
 }
 
-/// Prints experiments, one after the other; a signal ends the one under way and starts no other.
+/// Runs and prints experiments one after the other; a signal ends the current one and skips the rest.
 fn print(
     experiments: &[&'static Experiment],
     options: Options,
@@ -196,7 +196,7 @@ fn print(
     Ok(verdict.code())
 }
 
-/// What a signal stops.
+/// The experiment that a signal stops.
 #[derive(Debug, Default)]
 struct Signal {
     current: Option<Sender<Command>>,
@@ -214,7 +214,7 @@ impl Signal {
     fn stop(&mut self) {
         self.stopped = true;
         if let Some(commands) = &self.current {
-            // An experiment that is over needs no stopping.
+            // An experiment that has ended needs no stop.
             let _ = commands.send(Command::Stop);
         }
     }

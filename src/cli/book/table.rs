@@ -6,11 +6,10 @@ use crate::files;
 use serde_json::Value;
 use std::path::Path;
 
-/// Longest file of results that is read, in bytes.
+/// Maximum size of a file of results, in bytes.
 const MOST_RESULTS: u64 = 64 << 20;
 
-/// Prints the claims in a file of `nntop book --json` lines as a table; lines that are no claims
-/// are passed over.
+/// Prints the claims in a file of `nntop book --json` lines as a table; other lines are skipped.
 pub(super) fn print(file: &Path, out: &mut Output<'_>) -> anyhow::Result<()> {
     let wrong = |problem: String| Usage::value("--table", format!("{}: {problem}", file.display()));
     let text = files::read::text(file, MOST_RESULTS)
@@ -47,7 +46,7 @@ fn row(claim: &Value) -> String {
     )
 }
 
-/// A cell: no bars, which would end it.
+/// A cell, without `|`, which would end it.
 fn text(value: &Value) -> String {
     let text = match value {
         Value::String(text) => text.clone(),

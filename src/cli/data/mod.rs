@@ -18,10 +18,10 @@ use std::time::{Duration, Instant};
 /// How the images of a data set are brought into shape.
 #[derive(Clone, Debug, Default, Args)]
 pub(super) struct ShapeArgs {
-    /// Bring the images to this width and height [default: their own, or the commonest]
+    /// Resize the images to this width and height [default: their own, or the most common]
     #[arg(long, value_name = "WxH", value_parser = size)]
     pub(super) size: Option<(u32, u32)>,
-    /// Exchange rows and columns of the images, as EMNIST's need it
+    /// Transpose the images, as EMNIST requires
     #[arg(long)]
     pub(super) transpose: bool,
 }
@@ -110,7 +110,7 @@ pub(super) struct ShowArgs {
     path: Option<PathBuf>,
     #[command(flatten)]
     shape: ShapeArgs,
-    /// Leave the contact sheet out
+    /// Omit the contact sheet
     #[arg(long)]
     no_sheet: bool,
     /// Print one JSON object

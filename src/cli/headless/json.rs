@@ -1,4 +1,4 @@
-//! One JSON object a line: a contract that scripts rely on. Fields are added, never renamed.
+//! One JSON object per line, which scripts rely on: fields are added, never renamed.
 
 use crate::cli::output::Output;
 use crate::protocol::{Claim, EpochStats, Event, Outcome, Quantity, RunView};
@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 use std::io;
 
-/// An object that says first what it is.
+/// An object whose first field is its type.
 #[derive(Serialize)]
 struct Line<'a, T> {
     event: &'static str,
@@ -14,7 +14,7 @@ struct Line<'a, T> {
     body: &'a T,
 }
 
-/// How a run ended, and its best epoch: the one with the best accuracy on validation.
+/// The outcome of a run, and its best epoch by validation accuracy.
 #[derive(Serialize)]
 struct Finished<'a> {
     outcome: &'static str,
@@ -24,10 +24,10 @@ struct Finished<'a> {
     epochs: u32,
     best_epoch: Option<u32>,
     best_validation_accuracy: Option<f64>,
-    /// On the test images, at the best epoch.
+    /// Test accuracy at the best epoch.
     test_accuracy: Option<f64>,
     best_test_accuracy: Option<f64>,
-    /// In mini-batches alone, all epochs.
+    /// Seconds in mini-batches, summed over all epochs.
     train_seconds: f64,
 }
 
@@ -43,7 +43,7 @@ pub(super) fn print(event: &Event, view: &RunView, out: &mut Output<'_>) -> io::
             view.claims.iter().try_for_each(|claim| self::claim(claim, out))?;
             line(out, "finished", &finished(outcome, view))
         }
-        // Claims come last: that is where scripts look for them.
+        // Claims come last, where scripts look for them.
         Event::Claim(_)
         | Event::StatusChanged(_)
         | Event::Figure(_)

@@ -1,4 +1,4 @@
-//! A run without a dashboard: a line an epoch, or a JSON object a line.
+//! Prints a run without a dashboard: one line, or one JSON object, per epoch.
 
 mod json;
 mod text;
@@ -14,12 +14,12 @@ use std::io;
 use std::process::ExitCode;
 use text::counted;
 
-/// How a run is printed.
+/// Output format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Format {
-    /// For people: aligned columns, comments start with `#`.
+    /// Aligned columns for people; comments start with `#`.
     Text,
-    /// For programs: one object a line.
+    /// One JSON object per line for programs.
     Json,
 }
 
@@ -32,7 +32,7 @@ pub(super) fn run(
 ) -> anyhow::Result<ExitCode> {
     let stop = commands.clone();
     signals::on_signal(move || {
-        // A run that is over needs no stopping.
+        // A run that has ended needs no stop.
         let _ = stop.send(Command::Stop);
     })
     .context("cannot listen for signals")?;
@@ -56,28 +56,27 @@ pub(super) fn run(
     }
 }
 
-/// Whether standard error is a terminal on which a progress bar can be drawn over itself.
+/// Whether standard error is a terminal that can redraw a progress bar in place.
 pub(super) fn has_bar() -> bool {
     output::err_is_terminal() && Environment::read().can_draw()
 }
 
-/// Rings the bell of the terminal, and shows a notification where it may know how to.
+/// Rings the terminal's bell, and shows a notification if the terminal supports it.
 pub(super) fn ring(text: &str) {
     if !output::err_is_terminal() {
         return;
     }
     let understands_osc = Environment::read().understands_osc();
     let sequence = if understands_osc { notification(text) } else { "\x07".into() };
-    // A terminal that is gone hears nothing.
+    // The terminal may be gone.
     let _ = output::err().own(&sequence);
 }
 
-/// Prints a run's events to `out`, and its progress to `bar` where there is one (a terminal),
-/// until it is over; returns how it stood then. Where the reader of `out` has gone, the run is asked
-/// to stop: nobody follows.
+/// Prints a run's events to `out`, and its progress to `bar` if there is one (a terminal), until the
+/// run has ended; returns its final state. If the reader of `out` has gone, the run is stopped.
 ///
 /// # Errors
-/// Where `out` cannot be written to for another reason than that its reader has gone.
+/// If `out` cannot be written to, other than because its reader has gone.
 pub(super) fn follow(
     events: &Receiver<Event>,
     commands: &Sender<Command>,
@@ -90,14 +89,14 @@ pub(super) fn follow(
     for event in events {
         view.apply(&event);
         if let (Some(bar), Format::Text) = (&mut bar, format) {
-            // A bar that cannot be drawn is no reason to end a run.
+            // A progress bar that cannot be drawn does not end a run.
             let _ = text::bar(&event, &view, bar);
         }
         if listening {
             listening = match print(&event, &view, format, out) {
                 Ok(()) => true,
                 Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
-                    // The run may be over already; then there is nothing to stop.
+                    // The run may have ended already.
                     let _ = commands.send(Command::Stop);
                     false
                 }
@@ -112,7 +111,7 @@ pub(super) fn follow(
     Ok(view)
 }
 
-/// The claims that were checked, a line each.
+/// The checked claims, one line each.
 pub(super) fn print_claims(view: &RunView) -> io::Result<()> {
     let mut out = output::out();
     view.claims.iter().try_for_each(|claim| text::claim(claim, &mut out))

@@ -1,11 +1,11 @@
-//! Aligned columns for people. Everything that is no epoch starts with `#`, so that plotting
-//! programs read the rest as it is.
+//! Aligned columns for people. Every line but the epochs' starts with `#`, so that plotting programs
+//! can read the output.
 
 use crate::cli::output::Output;
 use crate::protocol::{Claim, EpochStats, Event, Metrics, Outcome, Progress, RunInfo, RunView};
 use std::io;
 
-/// Cells of the progress bar.
+/// Width of the progress bar in cells.
 const BAR: usize = 30;
 
 pub(super) fn print(event: &Event, view: &RunView, out: &mut Output<'_>) -> io::Result<()> {
@@ -55,7 +55,7 @@ pub(crate) fn claim(claim: &Claim, out: &mut Output<'_>) -> io::Result<()> {
 }
 
 fn started(info: &RunInfo, out: &mut Output<'_>) -> io::Result<()> {
-    // An experiment's title is its id, that of each of its runs begins with it.
+    // The title of an experiment is its id; those of its runs begin with it.
     let has_network = !info.network.is_empty();
     if !has_network || info.title.contains('·') {
         writeln!(out, "# {}", info.title)?;
@@ -171,7 +171,7 @@ fn finished(outcome: &Outcome, view: &RunView, out: &mut Output<'_>) -> io::Resu
     }
 }
 
-/// Draws the progress of the epoch over itself; clears it before anything else is printed.
+/// A progress bar of the epoch, redrawn in place and cleared before anything else is printed.
 pub(super) fn bar(event: &Event, view: &RunView, bar: &mut Output<'_>) -> io::Result<()> {
     let epochs = view.info.as_ref().map_or(0, |info| info.epochs);
     match event {
@@ -210,7 +210,7 @@ pub(super) fn counted(number: impl Into<u64>, thing: &str) -> String {
     }
 }
 
-/// Five digits, whatever the magnitude.
+/// A number with five significant digits.
 fn significant(value: f64) -> String {
     let magnitude = value.abs();
     if magnitude == 0.0 || (1e-3..1e5).contains(&magnitude) {

@@ -20,27 +20,27 @@ use std::process::ExitCode;
 /// Arguments of `nntop watch`.
 #[derive(Debug, Args)]
 pub(super) struct WatchArgs {
-    /// Log files, or directories to look into; `-` reads what a training prints from standard input
+    /// Log files or directories to search; `-` reads a training's printed output from standard input
     /// [default: the current directory]
     #[arg(value_name = "PATH")]
     paths: Vec<PathBuf>,
-    /// Say of each file what it was recognised as and why, and end
+    /// Print what each file was recognised as and why, then exit
     #[arg(long)]
     explain: bool,
-    /// Read printed text with a regular expression whose named groups are metrics, such as
+    /// Parse printed text with a regular expression whose named groups are metrics, such as
     /// `E(?<epoch>\d+) loss=(?<loss>\S+)`
     #[arg(long, value_name = "REGEX")]
     pattern: Option<String>,
-    /// Print the charts (with `=runs` the table) once as text, and end
+    /// Print the charts (with `=runs` the table) once as text, then exit
     #[arg(long, value_name = "VIEW", num_args = 0..=1, require_equals = true, default_missing_value = "charts")]
     once: Option<Once>,
-    /// Columns and rows of --once
+    /// Size of --once in columns and rows
     #[arg(long, default_value = "120x40", value_name = "WxH")]
     size: String,
-    /// Print lines instead of drawing, also on a terminal
+    /// Print lines instead of drawing the dashboard, even on a terminal
     #[arg(long)]
     headless: bool,
-    /// Print one JSON object a run, and end
+    /// Print one JSON object per run, then exit
     #[arg(long)]
     json: bool,
 }
@@ -57,20 +57,20 @@ enum Once {
 /// Arguments of `nntop runs`.
 #[derive(Debug, Args)]
 pub(super) struct RunsArgs {
-    /// Log files, or directories to look into [default: the runs of nntop itself]
+    /// Log files or directories to search [default: nntop's own runs]
     #[arg(value_name = "PATH")]
     paths: Vec<PathBuf>,
-    /// Only runs that a query matches, such as `lr<0.01 and val/acc>0.9 and not debug`
+    /// Only runs that match a query, such as `lr<0.01 and val/acc>0.9 and not debug`
     #[arg(long, value_name = "QUERY")]
     filter: Option<String>,
-    /// Sort by a column: `name`, `state`, `step`, a metric or a hyper-parameter; `-` in front turns
-    /// the order round
+    /// Sort by a column: `name`, `state`, `step`, a metric or a hyper-parameter; a leading `-`
+    /// reverses the order
     #[arg(long, value_name = "COLUMN", allow_hyphen_values = true)]
     sort: Option<String>,
-    /// Metrics to show, with `*` for any characters [default: the most telling ones]
+    /// Metrics to show; `*` matches any characters [default: the most informative ones]
     #[arg(long = "metric", value_name = "GLOB")]
     metrics: Vec<String>,
-    /// Print one JSON object a run
+    /// Print one JSON object per run
     #[arg(long)]
     json: bool,
 }
@@ -78,13 +78,13 @@ pub(super) struct RunsArgs {
 /// Arguments of `nntop compare`.
 #[derive(Debug, Args)]
 pub(super) struct CompareArgs {
-    /// Log files, or directories with several runs [default: the runs of nntop itself]
+    /// Log files or directories with several runs [default: nntop's own runs]
     #[arg(value_name = "PATH")]
     paths: Vec<PathBuf>,
-    /// Only runs that a query matches
+    /// Only runs that match a query
     #[arg(long, value_name = "QUERY")]
     filter: Option<String>,
-    /// Metrics to show, with `*` for any characters [default: all]
+    /// Metrics to show; `*` matches any characters [default: all]
     #[arg(long = "metric", value_name = "GLOB")]
     metrics: Vec<String>,
 }

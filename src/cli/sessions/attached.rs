@@ -1,4 +1,4 @@
-//! The dashboard of a run that lives elsewhere.
+//! The dashboard of a run in another process.
 
 use super::super::display::DisplayArgs;
 use super::super::error::Usage;
@@ -10,7 +10,7 @@ use crate::session::{self, Attachment, ConnectError, Record, RunDir, State, Summ
 use crate::ui::{self, Exit, Language, RunKind, Setup, ViewId};
 use std::process::ExitCode;
 
-/// Shows a run until the user leaves: live by its session, else from what is kept of it.
+/// Shows a run until the user quits: through its session if it is live, otherwise from its directory.
 pub(crate) fn show(
     run: &RunDir,
     attachment: Attachment,
@@ -45,7 +45,7 @@ pub(crate) fn show(
         }
         Err(error) => return Err(error.into()),
     };
-    // A session that nobody looks at ends, and the run is free to go on.
+    // A session without clients ends, after which the run can be resumed.
     drop(link);
     match exit {
         Exit::GoOn(how) => start::go_on(run, how, display),
@@ -53,9 +53,9 @@ pub(crate) fn show(
     }
 }
 
-/// The dashboard of a run: an experiment's opens on its figures.
+/// The setup of a run's dashboard; that of an experiment opens on its figures.
 pub(crate) fn setup(run: &RunDir, display: &DisplayArgs) -> Setup {
-    // Of a record that cannot be read, whatever is left is shown.
+    // If the record cannot be read, the rest is still shown.
     let task = Record::read(run).map(|record| record.task);
     let view =
         if matches!(task, Ok(Task::Experiment { .. })) { ViewId::Book } else { ViewId::Overview };
@@ -65,8 +65,8 @@ pub(crate) fn setup(run: &RunDir, display: &DisplayArgs) -> Setup {
     Setup { name: run.name(), run_directory, view, kind, ..dashboard::setup(display) }
 }
 
-/// A link for somebody who only looks: to the session of a run that is live, else to what is kept
-/// of it; and what to know of it.
+/// A read-only link: to the session of a live run, otherwise to the files of the run; and a note for
+/// the user.
 pub(crate) fn look_at(run: &RunDir) -> anyhow::Result<(Link, Option<String>)> {
     match session::attach(run, Attachment::ReadOnly) {
         Ok(connection) => Ok((connection.link, None)),
@@ -77,7 +77,7 @@ pub(crate) fn look_at(run: &RunDir) -> anyhow::Result<(Link, Option<String>)> {
     }
 }
 
-/// What whoever looks at a run that is not live should know.
+/// The note for a run that is not live.
 pub(super) fn notice(summary: &Summary) -> Option<String> {
     let Summary { name, epoch, epochs, on_resume, .. } = summary;
     let alone = summary.experiment.is_none() && summary.networks == 1;
@@ -86,12 +86,12 @@ pub(super) fn notice(summary: &Summary) -> Option<String> {
         .then(|| format!("interrupted{place}; `nntop resume {name}` {on_resume}"))
 }
 
-/// Ends the run where the user said so, and says what became of it.
+/// Stops the run if the user chose so, and prints its state.
 fn leave(run: &RunDir, link: Link, exit: Exit, language: Language) -> anyhow::Result<ExitCode> {
     let name = run.name();
     match exit {
         Exit::Stop => {
-            // A session that is gone shows in the summary.
+            // If the session is gone, the summary says so.
             let _ = link.commands.send(Command::Stop);
             wait_for_the_end(&link);
         }
@@ -123,7 +123,7 @@ fn wait_for_the_end(link: &Link) {
     }
 }
 
-/// Prints a line for whoever is still there to read it.
+/// Prints a line, if there still is a reader.
 fn say(line: &str) {
     let _ = writeln!(output::out(), "{line}");
 }

@@ -1,4 +1,4 @@
-//! Steering a live run from outside. Each command returns once it has taken effect.
+//! Controls a live run from the command line. Each command returns once it has taken effect.
 
 use super::super::output;
 use super::ending::sentence;
@@ -9,7 +9,7 @@ use anyhow::{anyhow, bail};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-/// A command takes effect within 100 ms; a loaded machine is slow, never this slow.
+/// Maximum time for a command to take effect; usually 100 ms, more on a loaded machine.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Pauses a run.
@@ -19,7 +19,7 @@ pub(super) fn pause(run: &RunDir) -> anyhow::Result<ExitCode> {
     tell(run, Command::Pause, Some(PATIENCE), paused)
 }
 
-/// Lets a run go on.
+/// Resumes a run.
 pub(super) fn resume(run: &RunDir) -> anyhow::Result<ExitCode> {
     let goes_on = |view: &RunView, _: &Event| {
         let going = !view.status.pausing && view.status.activity != Activity::Paused;
@@ -28,7 +28,7 @@ pub(super) fn resume(run: &RunDir) -> anyhow::Result<ExitCode> {
     tell(run, Command::Resume, Some(PATIENCE), goes_on)
 }
 
-/// Trains for a while, then pauses; takes as long as that takes.
+/// Trains for some epochs or mini-batches, then pauses; returns after that.
 pub(super) fn step(
     run: &RunDir,
     epochs: Option<u32>,
@@ -48,14 +48,14 @@ pub(super) fn step(
         if paused {
             return begun.then(|| format!("paused {}", place(view)));
         }
-        // Between two of its networks an experiment says nothing of the step it is in.
+        // Between two of its networks an experiment reports no step.
         let taken_over = counted && !is_experiment(view);
         taken_over.then(|| format!("going on {}: another client took over", place(view)))
     };
     tell(run, Command::Step(amount), None, done)
 }
 
-/// Ends a run.
+/// Stops a run.
 pub(super) fn stop(run: &RunDir) -> anyhow::Result<ExitCode> {
     let over = |view: &RunView, event: &Event| {
         let over = matches!(event, Event::Finished(_));
@@ -64,11 +64,11 @@ pub(super) fn stop(run: &RunDir) -> anyhow::Result<ExitCode> {
     tell(run, Command::Stop, Some(PATIENCE), over)
 }
 
-/// Has a checkpoint written, and says nothing of it.
+/// Requests a checkpoint without printing anything.
 pub(super) fn write_checkpoint(run: &RunDir) -> anyhow::Result<()> {
     let link = match session::attach(run, Attachment::Control) {
         Ok(connection) => connection.link,
-        // It ended meanwhile, with a checkpoint.
+        // It has ended meanwhile, with a checkpoint.
         Err(ConnectError::NotLive(_)) => return Ok(()),
         Err(error) => return Err(error.into()),
     };
@@ -76,7 +76,7 @@ pub(super) fn write_checkpoint(run: &RunDir) -> anyhow::Result<()> {
     effect(&link, &run.name(), Command::Save, Some(PATIENCE), saved).map(drop)
 }
 
-/// Has a checkpoint written.
+/// Requests a checkpoint and prints its path.
 pub(super) fn save(run: &RunDir) -> anyhow::Result<ExitCode> {
     let name = run.name();
     if let Task::Experiment { id, .. } = Record::read(run)?.task {
@@ -96,7 +96,7 @@ fn tell(
     patience: Option<Duration>,
     done: impl FnMut(&RunView, &Event) -> Option<String>,
 ) -> anyhow::Result<ExitCode> {
-    // A place is kept for a command that returns soon.
+    // The session reserves a place for short commands.
     let connected = match patience {
         Some(_) => session::visit(run),
         None => session::attach(run, Attachment::Control),
@@ -112,8 +112,8 @@ fn tell(
     Ok(ExitCode::SUCCESS)
 }
 
-/// Sends a command and waits for its effect, which `done` finds in an event, or in what is known
-/// when it was sent.
+/// Sends a command and waits for its effect, which `done` recognises in an event, or in the snapshot
+/// received when it was sent.
 fn effect(
     link: &Link,
     name: &str,
@@ -168,7 +168,7 @@ fn at_rest(view: &RunView) -> bool {
     view.status.activity == Activity::Paused
 }
 
-/// Where a run is, an experiment in one of its networks.
+/// The position of a run; of an experiment, within its current network.
 fn place(view: &RunView) -> String {
     let title = view.info.as_ref().map_or("", |info| info.title.as_str());
     if is_experiment(view) && view.epochs.seen() == 0 {
@@ -183,7 +183,7 @@ fn place(view: &RunView) -> String {
 }
 
 fn is_experiment(view: &RunView) -> bool {
-    // One that has no network yet is titled by its id alone.
+    // Without a network yet, its title is its id.
     view.info.as_ref().is_some_and(|info| info.network.is_empty() || info.title.contains('·'))
 }
 
@@ -211,7 +211,7 @@ mod tests {
         Event::Log(LogLine { level, text: text.into() })
     }
 
-    /// What comes of a save where everything between two snapshots was skipped.
+    /// A save is recognised even if all events between two snapshots were skipped.
     fn save(before: &[Event], after: &[Event]) -> anyhow::Result<String> {
         let (commands, _asked) = unbounded();
         let (updates, received) = unbounded();

@@ -1,4 +1,4 @@
-//! `nntop doctor`: what this terminal and this system offer, and what helps.
+//! `nntop doctor`: what this terminal and system support, and how to fix what is missing.
 
 use super::super::output;
 use super::logout::{self, Logout};
@@ -13,11 +13,11 @@ use std::process::ExitCode;
 
 /// A line of the report.
 struct Finding {
-    /// Names it in JSON.
+    /// Key in JSON.
     key: &'static str,
     title: &'static str,
     value: Value,
-    /// For people.
+    /// Text for people.
     text: String,
     good: bool,
 }
@@ -62,7 +62,7 @@ fn versions() -> Finding {
     }
 }
 
-/// Whether the program runs on any server, or needs a system library as new as here.
+/// Whether the program is static, or needs a system library as new as the one here.
 fn linkage() -> Finding {
     let is_static = cfg!(target_feature = "crt-static");
     let text = if is_static {
@@ -94,7 +94,7 @@ fn terminal() -> Finding {
 }
 
 fn size() -> Finding {
-    // `stty size` is what a terminal says of itself; 0×0 is one that does not know.
+    // The size that `stty size` prints; 0×0 means that the terminal does not know it.
     let size = output::terminal_size();
     let (value, text, good) = match size {
         Some((columns, rows)) if columns > 0 && rows > 0 => {
@@ -116,7 +116,7 @@ fn size() -> Finding {
     Finding { key: "size", title: "size", value, text, good }
 }
 
-/// What makes all colours arrive through programs between the terminal and this one.
+/// How to get truecolor through programs between the terminal and this one.
 const TRUECOLOR: &str = "truecolor: `export COLORTERM=truecolor`; through tmux, `set -as \
      terminal-features ',*:RGB'` in ~/.tmux.conf; through ssh, `SendEnv COLORTERM` here and \
      `AcceptEnv COLORTERM` there; or `--color truecolor` each time";
@@ -142,7 +142,7 @@ fn unicode() -> Finding {
     let Environment { locale, term, .. } = &environment;
     let text = match (good, environment.is_utf8_locale()) {
         (true, _) => locale.clone(),
-        // The locale is not what is missing.
+        // The locale is set already.
         (false, true) => format!("TERM={term} has no characters beside ASCII: ASCII is drawn"),
         (false, false) => {
             format!("locale `{locale}`: ASCII is drawn; LANG=C.UTF-8 gives finer pictures")
@@ -214,7 +214,7 @@ fn cpu() -> Finding {
     }
 }
 
-/// What the kernels could use.
+/// The instruction sets for the kernels.
 #[cfg(target_arch = "x86_64")]
 fn features() -> Vec<&'static str> {
     let found = [

@@ -1,11 +1,11 @@
-//! How a run stands, as a sentence and as an exit code.
+//! The state of a run as a sentence and as an exit code.
 
 use super::super::REFUTED;
 use crate::session::{State, Summary};
 use crate::ui::Language;
 use std::process::ExitCode;
 
-/// The exit code of a run that is over.
+/// The exit code of a run that has ended.
 pub(super) fn exit_code(summary: &Summary) -> ExitCode {
     match summary.state {
         State::Diverged
@@ -18,7 +18,7 @@ pub(super) fn exit_code(summary: &Summary) -> ExitCode {
     }
 }
 
-/// How a run stands, in a line that stays on the terminal.
+/// The state of a run, in the line left on the terminal.
 pub(super) fn sentence(summary: &Summary, language: Language) -> String {
     let Summary { name, state, epoch, epochs, on_resume, .. } = summary;
     let mut parts = vec![match &summary.experiment {

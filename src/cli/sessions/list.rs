@@ -1,4 +1,4 @@
-//! Which runs there are, what happened in them, and their removal.
+//! Lists runs, prints their logs, and deletes them.
 
 use super::super::error::Usage;
 use super::super::output;
@@ -15,10 +15,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 use unicode_width::UnicodeWidthStr;
 
-/// How long a session that nobody looks at may take to end.
+/// Maximum time for a session without clients to end.
 const LEAVE: Duration = Duration::from_secs(5);
 
-/// Most characters in a cell of the table.
+/// Maximum width of a cell of the table, in characters.
 const MOST_CELL: usize = 100;
 
 /// `nntop ls`.
@@ -86,9 +86,9 @@ fn cut(cell: &str) -> String {
     cell.chars().take(MOST_CELL - 1).chain(['…']).collect()
 }
 
-/// The choices of recipes that are not the same in all runs, but for what has a column.
+/// The recipe fields that differ between runs and have no column of their own.
 fn differing(runs: &[Summary]) -> Vec<String> {
-    /// Shown elsewhere in the list, or without influence on the result.
+    /// Fields shown elsewhere in the list, or without influence on the result.
     const SHOWN: [&str; 4] = ["layers", "also", "epochs", "threads"];
     let mut recipes = runs.iter().map(|run| &run.recipe).filter(|recipe| !recipe.is_empty());
     let Some(first) = recipes.next() else { return Vec::new() };
@@ -98,14 +98,14 @@ fn differing(runs: &[Summary]) -> Vec<String> {
         differing.extend(names.filter(|name| first.get(*name) != recipe.get(*name)));
     }
     let differs = |name: &&String| differing.contains(name) && !SHOWN.contains(&name.as_str());
-    // In the order of the recipe's fields; what only others have comes last.
+    // In the order of the recipe's fields; those of other runs only come last.
     let known = first.keys().filter(differs);
     let others =
         differing.iter().copied().filter(|name| !first.contains_key(*name)).filter(differs);
     known.chain(others).cloned().collect()
 }
 
-/// What a run has chosen where others have chosen otherwise.
+/// A run's values of the fields that differ.
 fn choices(run: &Summary, differing: &[String]) -> String {
     let choice = |name: &String| {
         let value = run.recipe.get(name)?;
@@ -122,7 +122,7 @@ fn choices(run: &Summary, differing: &[String]) -> String {
     differing.iter().filter_map(choice).collect::<Vec<_>>().join(", ")
 }
 
-/// The network, or the experiment and how it stands.
+/// The network, or the experiment and its state.
 fn work(run: &Summary) -> String {
     match &run.experiment {
         Some(id) if run.claims > 0 => {
@@ -142,7 +142,7 @@ fn line(cells: &[impl AsRef<str>], widths: &[usize]) -> String {
     padded.collect::<Vec<_>>().join("  ").trim_end().to_string()
 }
 
-/// Seconds in the largest unit that leaves a number.
+/// A duration in its largest unit.
 fn age(seconds: f64) -> String {
     let seconds = seconds as u64;
     match seconds {
@@ -187,11 +187,11 @@ pub(super) fn rm(prefixes: &[String], sure: bool) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Waits for the session of a run that is over to end, as it does when nobody looks; false where
-/// the run is still going.
+/// Waits for the session of a run that has ended to exit, as it does without clients; false if the
+/// run is still live.
 ///
 /// # Errors
-/// Where somebody goes on looking at it.
+/// If a client stays attached.
 pub(super) fn until_free(run: &RunDir) -> anyhow::Result<bool> {
     if !run.is_live() {
         return Ok(true);
@@ -210,7 +210,7 @@ pub(super) fn until_free(run: &RunDir) -> anyhow::Result<bool> {
     Ok(true)
 }
 
-/// Whether the user wants a run removed.
+/// Asks the user whether to delete a run.
 fn ask(run: &RunDir) -> anyhow::Result<bool> {
     if !io::stdin().is_terminal() {
         let problem =

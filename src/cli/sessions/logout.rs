@@ -1,26 +1,26 @@
-//! Whether the system ends a user's processes when the last login ends: systemd's
-//! `KillUserProcesses`. A session process leaves its login's process session, which is enough
-//! everywhere else; where logind kills by control group, only a scope of the user's own helps.
+//! Detects systemd's `KillUserProcesses`, which kills a user's processes at the last logout. A session
+//! process leaves the process session of its login, which suffices everywhere else; logind kills by
+//! control group, against which only a scope of the user's own helps.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Where systemd's configuration lies, the strongest first.
+/// Directories of systemd's configuration, in order of precedence.
 const PLACES: [&str; 4] =
     ["etc/systemd", "run/systemd", "usr/local/lib/systemd", "usr/lib/systemd"];
 
-/// What becomes of processes at log-out.
+/// What happens to processes at logout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Logout {
-    /// No systemd looks after logins here.
+    /// Logins are not managed by systemd.
     NoSystemd,
-    /// They are left alone.
+    /// They survive.
     Spared,
-    /// They are killed, and so is a run.
+    /// They are killed, runs included.
     Killed,
-    /// Systemd runs, but its configuration does not say.
+    /// Systemd is running, but its configuration does not tell.
     Unknown,
 }
 
@@ -37,7 +37,7 @@ impl Logout {
         }
     }
 
-    /// What to know, and the command that helps.
+    /// Explanation, and the command that helps.
     pub(super) fn advice(self, lingers: bool) -> String {
         let scope = "systemd-run --user --scope nntop train --detach";
         match (self, lingers) {
@@ -58,26 +58,26 @@ impl Logout {
     }
 }
 
-/// What to know before leaving a run alone, where log-outs kill it.
+/// Warning before detaching from a run, if logout would kill it.
 pub(super) fn warn_of_logout() -> Option<String> {
     let (logout, lingers) = here();
     (logout == Logout::Killed).then(|| logout.advice(lingers))
 }
 
-/// What this system does, and whether this user lingers.
+/// What this system does, and whether lingering is enabled for this user.
 pub(super) fn here() -> (Logout, bool) {
     let root = Path::new("/");
     let user = std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).unwrap_or_default();
     (Logout::read(root), lingers(root, &user))
 }
 
-/// Whether this user's own services outlive the last login.
+/// Whether lingering is enabled for this user.
 fn lingers(root: &Path, user: &str) -> bool {
     !user.is_empty() && root.join("var/lib/systemd/linger").join(user).exists()
 }
 
-/// The setting in force: of the drop-ins by name, then of the main file, where the compiled-in
-/// default stands as a comment.
+/// The effective setting: from the drop-ins by name, then from the main file, in which the compiled-in
+/// default is a comment.
 fn setting(root: &Path) -> Option<bool> {
     let mut drop_ins: BTreeMap<OsString, PathBuf> = BTreeMap::new();
     for place in PLACES {
@@ -85,7 +85,7 @@ fn setting(root: &Path) -> Option<bool> {
         for entry in
             entries.flatten().filter(|entry| entry.path().extension() == Some("conf".as_ref()))
         {
-            // One of the same name in a stronger place hides it.
+            // A file of the same name with higher precedence hides it.
             drop_ins.entry(entry.file_name()).or_insert_with(|| entry.path());
         }
     }

@@ -1,4 +1,4 @@
-//! Runs with a session of their own: starting, attaching, steering, listing.
+//! Commands on sessions: start, attach, control, list.
 
 mod attached;
 mod control;
@@ -35,47 +35,47 @@ Examples:
 
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum SessionCommand {
-    /// Show a run that goes on by itself; d leaves it again
+    /// Open the dashboard of a run; `d` detaches and leaves it running
     Attach(AttachArgs),
     /// List runs: name, state, epoch, best accuracy, age, clients
     Ls {
-        /// Print one JSON object a line
+        /// Print one JSON object per line
         #[arg(long)]
         json: bool,
     },
     /// Pause a run; returns once it is paused
     Pause(RunArgs),
-    /// Let a paused run go on, continue one that ended exactly where it was, or branch off an
-    /// earlier epoch, or by another recipe, as a run of its own
+    /// Resume a paused run, continue one that ended from exactly where it was, or start a new run
+    /// from an earlier epoch or with another recipe
     Resume(Box<ResumeArgs>),
-    /// Train for an epoch, or so many mini-batches, then pause
+    /// Train for one or more epochs or mini-batches, then pause
     Step(StepArgs),
-    /// End a run; it can still be looked at, and resumed
+    /// Stop a run; it can still be viewed and resumed
     Stop(RunArgs),
-    /// Wait until a run is over; exits with its exit code
+    /// Wait for a run to end, and exit with its exit code
     #[command(after_help = WAIT_HELP)]
     Wait(RunArgs),
-    /// Save a run's model to a file; without one, write a checkpoint now, and the model where the
-    /// run has a place for it
+    /// Save a run's model to a file; without FILE, write a checkpoint now, and the model if the run
+    /// was given --save
     Save(SaveArgs),
-    /// Print what happened in a run
+    /// Print the log of a run
     Logs(RunArgs),
-    /// Remove runs and all that is kept of them
+    /// Delete runs with their logs, checkpoints and models
     Rm(RmArgs),
-    /// Say what this terminal and this system offer, and what helps
+    /// Report what this terminal and system support, and how to fix what is missing
     Doctor {
         /// Print one JSON object
         #[arg(long)]
         json: bool,
     },
-    /// Be the session process of a run
+    /// Serve a run as its session process
     #[command(name = session::SESSION_COMMAND, hide = true)]
     Session { directory: PathBuf },
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct RunArgs {
-    /// A run's name or id, or how only one begins [default: the newest that is live]
+    /// Name or id of a run, or a unique prefix of it [default: the newest live run]
     run: Option<String>,
 }
 
@@ -83,13 +83,13 @@ pub(crate) struct RunArgs {
 pub(crate) struct AttachArgs {
     #[command(flatten)]
     run: RunArgs,
-    /// Only look: no key changes the run
+    /// View only: no key changes the run
     #[arg(long)]
     read_only: bool,
-    /// Print one picture of the dashboard as plain text, and end
+    /// Print the dashboard once as plain text, then exit
     #[arg(long)]
     once: bool,
-    /// Columns and rows of that picture
+    /// Size of --once in columns and rows
     #[arg(long, default_value = "120x40", value_name = "WxH", requires = "once")]
     size: String,
 }
@@ -98,13 +98,13 @@ pub(crate) struct AttachArgs {
 pub(crate) struct ResumeArgs {
     #[command(flatten)]
     run: RunArgs,
-    /// Do not show the run; print its name
+    /// Resume in the background and print the run's name
     #[arg(long)]
     detach: bool,
-    /// Branch off the snapshot of this epoch, as a run of its own
+    /// Start a new run from the snapshot of this epoch
     #[arg(long, value_name = "E")]
     from_epoch: Option<u32>,
-    /// What to call a run that branches off [default: the run's name with a number]
+    /// Name of the new run [default: the old name with a number]
     #[arg(long)]
     name: Option<String>,
     #[command(flatten)]
@@ -115,9 +115,9 @@ pub(crate) struct ResumeArgs {
 pub(crate) struct SaveArgs {
     #[command(flatten)]
     run: RunArgs,
-    /// Where the model goes (.safetensors, or .json as network2.py)
+    /// File to write (.safetensors, or .json in network2.py's format)
     file: Option<PathBuf>,
-    /// The weights of the epoch with the best accuracy on the validation images
+    /// Save the epoch with the best validation accuracy instead of the last one
     #[arg(long)]
     best: bool,
 }
@@ -126,25 +126,25 @@ pub(crate) struct SaveArgs {
 pub(crate) struct StepArgs {
     #[command(flatten)]
     run: RunArgs,
-    /// So many epochs [default: 1]
+    /// Number of epochs [default: 1]
     #[arg(long, value_name = "N", value_parser = count, conflicts_with = "batches")]
     epochs: Option<u32>,
-    /// So many mini-batches
+    /// Number of mini-batches
     #[arg(long, value_name = "N", value_parser = count)]
     batches: Option<u32>,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct RmArgs {
-    /// Names or ids of runs, or how they begin
+    /// Names or ids of runs, or unique prefixes of them
     #[arg(required = true, value_name = "RUN")]
     runs: Vec<String>,
-    /// Do not ask
+    /// Do not ask for confirmation
     #[arg(short, long)]
     yes: bool,
 }
 
-/// Does what a command asks for.
+/// Runs a session command.
 pub(super) fn run(command: SessionCommand, display: &DisplayArgs) -> anyhow::Result<ExitCode> {
     match command {
         SessionCommand::Attach(args) => attach(&args, display),
@@ -175,25 +175,25 @@ fn attach(args: &AttachArgs, display: &DisplayArgs) -> anyhow::Result<ExitCode> 
 }
 
 impl RunArgs {
-    /// Whether a run is named.
+    /// Whether a run is given.
     fn is_named(&self) -> bool {
         self.run.is_some()
     }
 
-    /// The run that is named, else the newest that is live.
+    /// The given run, or the newest live one.
     fn live(&self) -> anyhow::Result<RunDir> {
         let home = Home::of_user()?;
         let going = |summary: &Summary| summary.live && !summary.state.is_over();
         let newest = |mut s: Vec<Summary>| {
             s.retain(|summary| summary.live);
-            // One that is over lives a moment longer; its own end is told better than none.
+            // A run that has just ended; reporting its end is better than an error.
             let found = s.iter().position(going).unwrap_or(0);
             (!s.is_empty()).then(|| s.swap_remove(found))
         };
         self.choose(&home, newest, "no run is live; `nntop ls` lists all, `nntop` starts one")
     }
 
-    /// The run that is named, else the newest that is live, else the newest.
+    /// The given run, or the newest live one, or the newest.
     fn any(&self) -> anyhow::Result<RunDir> {
         let home = Home::of_user()?;
         let newest = |mut s: Vec<Summary>| {
@@ -218,7 +218,7 @@ impl RunArgs {
     }
 }
 
-/// The run of a name or prefix; a wrong one is a wrong argument.
+/// The run of a name or prefix; an unknown one is a wrong argument.
 fn find(home: &Home, prefix: &str) -> Result<RunDir, anyhow::Error> {
     home.find(prefix).map_err(|error| match error {
         PlaceError::Unknown(_) | PlaceError::Ambiguous { .. } => Usage::because(error).into(),

@@ -1,4 +1,4 @@
-//! One picture of a run's dashboard, as plain text.
+//! `nntop attach --once`: the dashboard once as plain text.
 
 use super::super::display::DisplayArgs;
 use super::super::offscreen::Offscreen;

@@ -9,7 +9,7 @@ use crate::session::{Record, RunDir, Task};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// Saves what the arguments name.
+/// Saves the model or a checkpoint.
 pub(super) fn run(args: &SaveArgs) -> anyhow::Result<ExitCode> {
     let run = if args.run.is_named() { args.run.any()? } else { args.run.live()? };
     let is_live = run.is_live();
@@ -23,7 +23,7 @@ pub(super) fn run(args: &SaveArgs) -> anyhow::Result<ExitCode> {
     atomic::check_writable(&file)
         .map_err(|error| Usage::value("[FILE]", format!("{}: {error}", file.display())))?;
     if is_live {
-        // What the run knows goes to its checkpoints first.
+        // A live run writes its current state to its checkpoints first.
         control::write_checkpoint(&run)?;
     }
     let weights = if args.best { Weights::Best } else { Weights::Last };
@@ -34,8 +34,8 @@ pub(super) fn run(args: &SaveArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Where the model of a run goes that nobody named a file for: where it was to go, else into the
-/// current directory under the run's name.
+/// The default file of a run's model: that of its --save, otherwise its name in the current
+/// directory.
 fn usual_file(run: &RunDir) -> anyhow::Result<PathBuf> {
     let asked = match Record::read(run)?.task {
         Task::Training(training) | Task::Ensemble { training, .. } => training.save,

@@ -1,4 +1,4 @@
-//! Runs that begin, or go on, in a session process.
+//! Starts and resumes runs in session processes.
 
 use super::super::dashboard::has_terminal;
 use super::super::display::DisplayArgs;
@@ -26,25 +26,25 @@ use std::process::ExitCode;
 pub(crate) struct Start<'a> {
     pub name: Option<&'a str>,
     pub task: Task,
-    /// What a training goes on from.
+    /// The checkpoint to continue from.
     pub resume: Option<&'a Checkpoint>,
-    /// The checkpoints of the run that it branches off: snapshots up to there are its own past.
+    /// The checkpoint directory of the parent run, whose earlier snapshots become its own.
     pub past: Option<&'a Path>,
 }
 
-/// What became of the wish for a session.
+/// Result of starting a session.
 #[derive(Debug)]
 pub(crate) enum Begun {
-    /// The run has one, and was shown or named.
+    /// The run has a session, and was shown or its name printed.
     InSession(ExitCode),
-    /// There can be none here; the sentence says that the run ends with its terminal, and why.
+    /// No session is possible here; the text says why, and that the run ends with its terminal.
     NotHere(String),
 }
 
-/// Starts a run in a session process, then shows it, or says its name alone.
+/// Starts a run in a session process, then shows it or prints its name.
 ///
 /// # Errors
-/// Where it cannot be started as asked; without a session, where it was not to be shown.
+/// If it cannot be started; without a session, if it was to be detached.
 pub(crate) fn begin(
     start: Start<'_>,
     detach: bool,
@@ -57,7 +57,7 @@ pub(crate) fn begin(
             let why = in_words(&error);
             let theme = display.theme();
             let notice = theme.fill("no session: this run ends with its terminal: {}", &[&why]);
-            // Here it stays, also after the dashboard.
+            // The line stays on the terminal after the dashboard.
             writeln!(output::err(), "{notice}")?;
             return Ok(Begun::NotHere(notice));
         }
@@ -72,10 +72,10 @@ pub(crate) fn begin(
     Ok(Begun::InSession(ExitCode::SUCCESS))
 }
 
-/// Starts the session process of a new run. Where there can be none, nothing is left behind.
+/// Starts the session process of a new run. If that fails, no files are left.
 ///
 /// # Errors
-/// When there is no place for the run, or its session cannot be started.
+/// If the run's directory or its session cannot be created.
 pub(crate) fn launch(start: Start<'_>) -> anyhow::Result<RunDir> {
     let name = start.name;
     let made = Home::of_user()?.create_with(name, |run| write(run, start));
@@ -87,7 +87,7 @@ pub(crate) fn launch(start: Start<'_>) -> anyhow::Result<RunDir> {
         Err(error) => error,
     })?;
     if let Err(error) = session::launch(&run) {
-        // What there is of it is of no use to anybody.
+        // A partial run is useless.
         let _ = run.remove();
         return Err(error.into());
     }
@@ -116,10 +116,10 @@ fn write(run: &RunDir, start: Start<'_>) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Gives a run the snapshots of another one up to an epoch: the same files, which nobody changes.
+/// Links the snapshots of another run up to an epoch into a run; the files are never changed.
 fn share_snapshots(past: &Path, dir: &Path, until: u32) {
     let shared = snapshot_directory(dir);
-    // Without them only the way back is shorter.
+    // A missing snapshot only shortens the history.
     if DirBuilder::new().mode(0o700).create(&shared).is_err() {
         return;
     }
@@ -141,8 +141,8 @@ fn make_absolute(training: &mut Training) -> io::Result<()> {
     Ok(())
 }
 
-/// `nntop resume`: a live run goes on, any other that can in a new session process; one that is to
-/// go on from an earlier epoch or by another recipe does so as a run of its own.
+/// `nntop resume`: resumes a live run, or continues one that ended in a new session process. From an
+/// earlier epoch or with another recipe it continues as a new run.
 pub(super) fn resume(args: &ResumeArgs, display: &DisplayArgs) -> anyhow::Result<ExitCode> {
     let run = match &args.run.run {
         Some(_) => args.run.any()?,
@@ -203,8 +203,7 @@ pub(super) fn resume(args: &ResumeArgs, display: &DisplayArgs) -> anyhow::Result
     shown(&run, args.detach, display)
 }
 
-/// Starts the session of a training again, by its recipe with another number of epochs, threads or
-/// place of the data.
+/// Starts the session of a training again; epochs, threads and the path of the data may differ.
 fn resume_training(
     run: &RunDir,
     mut record: Record,
@@ -223,15 +222,15 @@ fn resume_training(
     Ok(session::launch(run)?)
 }
 
-/// Whether two recipes differ in more than what a run may change as it goes on.
+/// Whether two recipes differ in more than a run may change when it continues.
 fn is_another_recipe(kept: &Spec, spec: &Spec) -> bool {
     let Spec { epochs, threads, data, .. } = spec.clone();
-    // Where the learning rate falls to the last epoch, that epoch decides every step.
+    // With linear decay, the last epoch determines the learning rate of every step.
     let epochs = if kept.schedule == Schedule::Linear { kept.epochs } else { epochs };
     Spec { epochs, threads, data, ..kept.clone() } != *spec
 }
 
-/// Shows a run, or says its name alone.
+/// Shows a run, or prints its name.
 fn shown(run: &RunDir, detach: bool, display: &DisplayArgs) -> anyhow::Result<ExitCode> {
     if detach || !has_terminal() {
         writeln!(output::out(), "{}", run.name())?;
@@ -240,7 +239,7 @@ fn shown(run: &RunDir, detach: bool, display: &DisplayArgs) -> anyhow::Result<Ex
     show(run, Attachment::Control, display)
 }
 
-/// Goes on with a run that is over, as its dashboard was told, and shows it.
+/// Continues a run that has ended, as requested in its dashboard, and shows it.
 pub(super) fn go_on(run: &RunDir, how: GoOn, display: &DisplayArgs) -> anyhow::Result<ExitCode> {
     let record = Record::read(run)?;
     let Task::Training(training) = &record.task else {
@@ -271,7 +270,7 @@ pub(super) fn go_on(run: &RunDir, how: GoOn, display: &DisplayArgs) -> anyhow::R
     show(&branched, Attachment::Control, display)
 }
 
-/// The checkpoint of a run with the best accuracy on the validation images.
+/// The checkpoint of a run with the best validation accuracy.
 fn best_of(run: &RunDir) -> anyhow::Result<Checkpoint> {
     Ok(Checkpoint::load(&run.checkpoints().join(BEST))?)
 }
@@ -281,15 +280,15 @@ fn two_digits(number: f64) -> f64 {
     format!("{number:.1e}").parse().unwrap_or(number)
 }
 
-/// How a run goes on as another one.
+/// How a run branches off another one.
 struct Branch<'a> {
-    /// Where it leaves the other run; where that ended when absent.
+    /// The epoch at which it branches off; `None` is the end of the other run.
     epoch: Option<u32>,
     spec: Spec,
     name: Option<&'a str>,
 }
 
-/// Starts a run of its own from a snapshot of another one.
+/// Starts a new run from a snapshot of another one.
 fn branch_off(run: &RunDir, training: &Training, branch: &Branch) -> anyhow::Result<RunDir> {
     let (directory, name) = (run.checkpoints(), run.name());
     let last = model_arg::last_of(&directory).map_err(Usage::because)?;
@@ -326,7 +325,7 @@ fn branch_off(run: &RunDir, training: &Training, branch: &Branch) -> anyhow::Res
     launch(Start { name: name.as_deref(), task, resume: Some(&checkpoint), past })
 }
 
-/// The run as it was after an epoch, as far as that is kept.
+/// The snapshot of a run after an epoch.
 fn snapshot_of(run: &RunDir, last: &Checkpoint, epoch: u32) -> anyhow::Result<Checkpoint> {
     let at = last.position();
     if (at.epoch, at.batch) == (epoch, 0) {
@@ -345,13 +344,13 @@ fn snapshot_of(run: &RunDir, last: &Checkpoint, epoch: u32) -> anyhow::Result<Ch
     Err(Usage::value("--from-epoch", problem).into())
 }
 
-/// The run's name with the first number behind it that no run has.
+/// The run's name with the first free number appended.
 fn free_name(home: &Home, name: &str) -> Option<String> {
     let numbered = (2..1000).map(|number| format!("{name}-{number}"));
     numbered.take_while(|name| name.len() <= 40).find(|name| !home.path().join(name).exists())
 }
 
-/// Without a name: the newest that is live, else the newest that was interrupted.
+/// Without a name: the newest live run, otherwise the newest interrupted one.
 fn newest_to_resume() -> anyhow::Result<RunDir> {
     let home = Home::of_user()?;
     let runs = session::list(&home)?;

@@ -1,4 +1,4 @@
-//! `nntop wait`: returns when a run is over, with its exit code.
+//! `nntop wait`: returns when a run has ended, with its exit code.
 
 use super::ending::{exit_code, sentence};
 use crate::cli::display::DisplayArgs;
@@ -11,17 +11,17 @@ use std::process::ExitCode;
 use std::thread;
 use std::time::Duration;
 
-/// How long to wait before asking a session again that could not be reached, or a lock whose
-/// process is about to end.
+/// Interval between attempts to reach a session that does not answer, or whose process is about to
+/// end.
 const RETRY: Duration = Duration::from_millis(200);
 
-/// Waits for the end of a run, then says how it ended.
+/// Waits for the end of a run, then prints its outcome.
 pub(super) fn wait(run: &RunDir, display: &DisplayArgs) -> anyhow::Result<ExitCode> {
     loop {
         match session::attach(run, Attachment::ReadOnly) {
             Ok(connection) => follow(&connection.link),
             Err(ConnectError::NotLive(_)) => break,
-            // One that does not answer now may do so later: it lives.
+            // It is live, so it may answer later.
             Err(ConnectError::NoAnswer(_) | ConnectError::Wire { .. }) => {}
             Err(error) => return Err(error.into()),
         }
@@ -40,7 +40,7 @@ pub(super) fn wait(run: &RunDir, display: &DisplayArgs) -> anyhow::Result<ExitCo
     Ok(exit_code(&summary))
 }
 
-/// Listens until the run is over or its session cannot be reached any more.
+/// Listens until the run has ended or the connection is lost.
 fn follow(link: &Link) {
     for update in &link.updates {
         let ends = match &update {

@@ -2,8 +2,8 @@
 //! experiment.
 
 use super::{HostError, io_at};
-use crate::jobs::{EnsembleRecipe, Running, train_ensemble};
 use crate::files::atomic;
+use crate::jobs::{EnsembleRecipe, Running, train_ensemble};
 use crate::protocol::{Command, Event};
 use crate::session::command;
 use crate::session::record::{Record, Task, Training};
