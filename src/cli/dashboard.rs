@@ -152,5 +152,5 @@ pub(super) fn summarize(view: &RunView, language: Language) {
     }));
     parts.extend(view.saved.last().map(|saved| language.fill("saved to {}", &[&saved.path])));
     // Nobody may be there to read it.
-    let _ = writeln!(output::out(), "{}", parts.join(language.say(", ")));
+    let _ = writeln!(output::out(), "{}", parts.join(language.comma()));
 }

@@ -102,6 +102,15 @@ impl Language {
         }
     }
 
+    /// What separates the items of a list.
+    #[must_use]
+    pub fn comma(self) -> &'static str {
+        match self {
+            Self::English => ", ",
+            Self::Chinese => "，",
+        }
+    }
+
     /// A text in this language, every `{}` replaced by the next value.
     #[must_use]
     pub fn fill(self, text: &str, values: &[&dyn Display]) -> String {

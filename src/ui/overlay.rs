@@ -137,7 +137,8 @@ impl Overlay {
             Self::Messages(lines, back) => draw_messages(area, buffer, theme, lines, *back),
             Self::Palette(line) => draw_palette(area, buffer, theme, line),
             Self::Question { text, choices } => {
-                let widest = choices.iter().map(|choice| choice.1.width() + 8).max().unwrap_or(0);
+                // The key and its blanks take 5 cells; border and margin 2 on each side.
+                let widest = choices.iter().map(|choice| choice.1.width() + 9).max().unwrap_or(0);
                 let width = widest.max(text.width() + 4).max(48) as u16;
                 let inside = window(area, width, choices.len() as u16 + 5, "", buffer, theme);
                 write(buffer, inside, 0, text, theme.style(Role::Title));

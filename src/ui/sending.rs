@@ -52,7 +52,7 @@ fn offer(epochs: Option<u32>, run: &RunView, setup: &Setup) -> Reply {
         Some(Outcome::Failed(_)) => return Reply::Notice("the run failed; it cannot go on"),
         Some(Outcome::Diverged { .. }) => {
             let best = run.best.as_ref().map_or(0, |best| best.epoch);
-            let what = theme.fill("go back to epoch {}, the best, with a third of η", &[&best]);
+            let what = theme.fill("go back to the best epoch, {}, with η / 3", &[&best]);
             (what, GoOn::FromBest)
         }
         _ if epochs.is_none() && run.epoch() < total => {

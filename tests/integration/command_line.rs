@@ -79,7 +79,7 @@ fn there_is_a_manual_page_for_every_command() {
     let pages = dir.path().join("man1");
     say(&format!("man {}", pages.display()));
     let page = |name: &str| fs::read_to_string(pages.join(name)).unwrap();
-    assert!(page("nntop-train.1").contains("learning"), "{}", page("nntop-train.1"));
+    assert!(page("nntop-train.1").contains("Learning rate"), "{}", page("nntop-train.1"));
     assert!(page("nntop-wait.1").contains("exit"));
     let help = say("--help");
     let commands = help.split("Commands:").nth(1).unwrap().split("Options:").next().unwrap();

@@ -47,5 +47,5 @@ pub(super) fn sentence(summary: &Summary, language: Language) -> String {
         _ if summary.live => language.fill("; `nntop attach {}` shows it", &[name]),
         _ => String::new(),
     };
-    format!("{name}: {}{hint}", parts.join(language.say(", ")))
+    format!("{name}: {}{hint}", parts.join(language.comma()))
 }

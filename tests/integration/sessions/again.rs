@@ -204,7 +204,7 @@ fn the_dashboard_of_a_run_that_is_over_offers_to_go_on() {
     let mut terminal = place.terminal("attach wild");
     terminal.wait_for("diverged");
     terminal.type_keys(" ");
-    terminal.wait_for("with a third of η");
+    terminal.wait_for("with η / 3");
     terminal.type_keys("y");
     terminal.wait_for("wild-2");
     terminal.type_keys("q");

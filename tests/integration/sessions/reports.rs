@@ -87,7 +87,10 @@ fn a_resumed_run_tells_no_epoch_twice_in_its_log() {
     assert!(epochs.len() as u32 > reached + 2, "{log}");
     assert_eq!(epochs, once);
     let numbers: Vec<u32> = epochs.iter().filter_map(|epoch| epoch.parse().ok()).collect();
-    assert!(numbers.windows(2).all(|pair| pair[1] == pair[0] + 1), "{numbers:?}");
+    // SIGKILL may come between an epoch's event and its line in the log.
+    let killed = [reached.saturating_sub(1), reached + 1];
+    let follow = |pair: &[u32]| pair[1] == pair[0] + 1 || pair == killed;
+    assert!(numbers.windows(2).all(follow), "{numbers:?}");
     assert!(log.contains("goes on in a new process"), "{log}");
 }
 
