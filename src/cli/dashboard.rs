@@ -19,11 +19,9 @@ pub(super) enum NoTerminal {
     Missing,
     #[error("TERM is not set, so nothing is known of the terminal; `TERM=xterm` suits most")]
     Unnamed,
-    #[error("TERM=dumb says that nothing can be drawn on this terminal; `TERM=xterm` suits most")]
+    #[error("TERM=dumb: nothing can be drawn on this terminal; `TERM=xterm` suits most")]
     Dumb,
-    #[error(
-        "the terminal says that it has no rows and columns; `stty rows 40 columns 120` tells it"
-    )]
+    #[error("the terminal reports 0 rows and columns; `stty rows 40 columns 120` sets them")]
     NoSize,
 }
 

@@ -32,7 +32,7 @@ impl Format {
             Some("txt" | "text") => Ok(Self::Text),
             _ => {
                 let problem = format!(
-                    "{}: the ending says how a picture is written: give .png, .svg or .txt",
+                    "{}: the extension selects the format: give .png, .svg or .txt",
                     file.display()
                 );
                 Err(Usage::value("<FILE>", problem))

@@ -313,7 +313,7 @@ impl App {
                 return self.open(Overlay::Info(info::lines(&self.run, &self.setup), 0));
             }
             Action::Stop if self.run_is_going() => return self.ask_to_stop(),
-            Action::Stop => return self.notify("this run is over already"),
+            Action::Stop => return self.notify("this run has already ended"),
             Action::NextView => return self.show_view(self.current + 1),
             Action::PreviousView => return self.show_view(self.current + self.views.len() - 1),
             Action::View(id) => Effect::OpenView(id),

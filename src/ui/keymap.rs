@@ -80,7 +80,7 @@ pub const BINDINGS: &[Binding] = &[
     bind("i", KeyCode::Char('i'), Action::Info, "recipe, data, machine and directory of the run"),
     bind("Tab", KeyCode::Tab, Action::NextView, "next view"),
     bind("⇧Tab", KeyCode::BackTab, Action::PreviousView, "previous view"),
-    bind("d", KeyCode::Char('d'), Action::Detach, "detach: the run goes on"),
+    bind("d", KeyCode::Char('d'), Action::Detach, "detach: the run continues"),
     bind("?", KeyCode::Char('?'), Action::Help, "this help"),
     bind("Esc", KeyCode::Esc, Action::Out, "one layer out"),
     bind("q", KeyCode::Char('q'), Action::Quit, "quit"),

@@ -113,26 +113,26 @@ fn of_outcome(outcome: &Outcome, theme: &Theme) -> LogLine {
 #[must_use]
 fn of_command(command: &Command, theme: &Theme) -> Option<String> {
     Some(match command {
-        Command::Pause => theme.say("asked for a pause").into(),
-        Command::Resume => theme.say("asked to go on").into(),
+        Command::Pause => theme.say("pause requested").into(),
+        Command::Resume => theme.say("resume requested").into(),
         Command::Step(Step::Batches(1)) => theme.say("one mini-batch, then a pause").into(),
         Command::Step(Step::Batches(count)) => {
             theme.fill("{} mini-batches, then a pause", &[count])
         }
         Command::Step(Step::Epochs(1)) => theme.say("one epoch, then a pause").into(),
         Command::Step(Step::Epochs(count)) => theme.fill("{} epochs, then a pause", &[count]),
-        Command::Stop => theme.say("asked to stop").into(),
-        Command::Save => theme.say("asked for a checkpoint").into(),
+        Command::Stop => theme.say("stop requested").into(),
+        Command::Save => theme.say("checkpoint requested").into(),
         Command::Set(change) => {
             let (name, value) = name_and_value(*change, theme);
-            theme.fill("asked for {} = {}", &[&name, &value])
+            theme.fill("requested {} = {}", &[&name, &value])
         }
-        Command::Pace(Pace::Full) => theme.say("asked for full speed").into(),
+        Command::Pace(Pace::Full) => theme.say("requested full speed").into(),
         Command::Pace(Pace::SecondsPerEpoch(seconds)) => {
-            theme.fill("asked for {} s an epoch", &[seconds])
+            theme.fill("requested {} s per epoch", &[seconds])
         }
         Command::Pace(Pace::BatchesPerSecond(rate)) => {
-            theme.fill("asked for {} mini-batches a second", &[rate])
+            theme.fill("requested {} mini-batches per second", &[rate])
         }
         _ => return None,
     })

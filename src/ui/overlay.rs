@@ -67,7 +67,7 @@ impl Overlay {
     pub fn ask_stop(theme: &Theme) -> Self {
         let choices = vec![
             ('y', theme.say("stop").into(), Effect::Send(Command::Stop)),
-            ('n', theme.say("go on training").into(), Effect::Redraw),
+            ('n', theme.say("keep training").into(), Effect::Redraw),
         ];
         Self::Question { text: theme.say("Stop the run? It can still be browsed.").into(), choices }
     }
@@ -92,7 +92,7 @@ impl Overlay {
     /// Offers to go on with a run that is over, in the words given.
     #[must_use]
     pub fn ask_go_on(what: String, how: GoOn, theme: &Theme) -> Self {
-        let text = theme.say("The run is over. Go on with it?").into();
+        let text = theme.say("The run has ended. Continue it?").into();
         Self::Question { text, choices: vec![('y', what, Effect::Leave(Exit::GoOn(how)))] }
     }
 
@@ -238,7 +238,7 @@ fn draw_palette(area: Rect, buffer: &mut Buffer, theme: &Theme, line: &str) {
 fn draw_messages(area: Rect, buffer: &mut Buffer, theme: &Theme, lines: &[LogLine], back: u16) {
     let inside = window(area, 100, 24.min(area.height), "Messages of the run", buffer, theme);
     if lines.is_empty() {
-        write(buffer, inside, 0, theme.say("nothing was said yet"), theme.style(Role::Dim));
+        write(buffer, inside, 0, theme.say("no messages yet"), theme.style(Role::Dim));
         return;
     }
     let mut rows = Vec::new();

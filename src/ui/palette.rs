@@ -35,19 +35,19 @@ pub const ENTRIES: &[Entry] = &[
     entry("momentum", "0.9", "change the momentum μ, from 0 to under 1", |text| {
         number(text).filter(|m| (0.0..1.0).contains(m)).map(|m| tune(Tune::Momentum(m)))
     }),
-    entry("epochs", "5", "train so many epochs, then pause", |text| {
+    entry("epochs", "5", "train N epochs, then pause", |text| {
         count(text).map(|n| Effect::Send(Command::Step(Step::Epochs(n))))
     }),
-    entry("batches", "100", "train so many mini-batches, then pause", |text| {
+    entry("batches", "100", "train N mini-batches, then pause", |text| {
         count(text).map(|n| Effect::Send(Command::Step(Step::Batches(n))))
     }),
-    entry("pace", "full|2", "full speed, or so many seconds an epoch", |text| match text {
+    entry("pace", "full|2", "full speed, or N seconds per epoch", |text| match text {
         "full" => Some(Effect::Send(Command::Pace(Pace::Full))),
         _ => number(text)
             .filter(|seconds| *seconds > 0.0)
             .map(|seconds| Effect::Send(Command::Pace(Pace::SecondsPerEpoch(seconds)))),
     }),
-    entry("slow", "10", "slow motion: so many mini-batches a second", |text| {
+    entry("slow", "10", "slow motion: N mini-batches per second", |text| {
         number(text)
             .filter(|rate| *rate > 0.0)
             .map(|rate| Effect::Send(Command::Pace(Pace::BatchesPerSecond(rate))))

@@ -36,7 +36,7 @@ fn after_the_end(command: Command, run: &RunView, setup: &Setup) -> Reply {
             Reply::Notice("its checkpoints are kept; `:save FILE` saves the model")
         }
         Command::Set(_) | Command::Pace(_) | Command::Stop => {
-            Reply::Notice("the run is over; space goes on with it")
+            Reply::Notice("the run has ended; space continues it")
         }
         command => Reply::Send(command),
     }
@@ -44,19 +44,19 @@ fn after_the_end(command: Command, run: &RunView, setup: &Setup) -> Reply {
 
 fn offer(epochs: Option<u32>, run: &RunView, setup: &Setup) -> Reply {
     if !setup.can_go_on {
-        return Reply::Notice("the run is over, and nothing of it is kept to go on from");
+        return Reply::Notice("the run has ended, and it has no checkpoint to continue from");
     }
     let theme = &setup.theme;
     let total = run.info.as_ref().map_or(0, |info| info.epochs);
     let (what, how) = match &run.outcome {
-        Some(Outcome::Failed(_)) => return Reply::Notice("the run failed; it cannot go on"),
+        Some(Outcome::Failed(_)) => return Reply::Notice("the run failed and cannot be continued"),
         Some(Outcome::Diverged { .. }) => {
             let best = run.best.as_ref().map_or(0, |best| best.epoch);
             let what = theme.fill("go back to the best epoch, {}, with η / 3", &[&best]);
             (what, GoOn::FromBest)
         }
         _ if epochs.is_none() && run.epoch() < total => {
-            (theme.fill("go on to epoch {}", &[&total]), GoOn::Train(None))
+            (theme.fill("continue to epoch {}", &[&total]), GoOn::Train(None))
         }
         _ => {
             let more = epochs.unwrap_or(total.max(1));

@@ -206,5 +206,5 @@ fn ask(
         std::hint::black_box(model.evaluate_on(&data.test, threads));
         start.elapsed().as_secs_f64()
     };
-    Seconds::of((0..times).map(once).collect()).context("nothing was asked")
+    Seconds::of((0..times).map(once).collect()).context("no measurements")
 }

@@ -93,7 +93,7 @@ pub(super) struct CompareArgs {
 pub(super) fn watch(args: &WatchArgs, display: &DisplayArgs) -> anyhow::Result<ExitCode> {
     if args.paths.iter().any(|path| path.as_os_str() == "-") {
         if args.paths.len() > 1 {
-            return Err(Usage::value("PATH", "`-` stands alone").into());
+            return Err(Usage::value("PATH", "`-` cannot be combined with other paths").into());
         }
         return follow::standard_input(args.pattern.as_deref(), args.once.is_some() || args.json);
     }

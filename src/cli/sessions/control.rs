@@ -122,7 +122,7 @@ fn effect(
     mut done: impl FnMut(&RunView, &Event) -> Option<String>,
 ) -> anyhow::Result<String> {
     let deadline = patience.map(|patience| Instant::now() + patience);
-    let late = || anyhow!("`{name}` was asked, but nothing came of it in time");
+    let late = || anyhow!("`{name}` did not answer in time");
     let next = || match deadline {
         Some(deadline) => link.updates.recv_deadline(deadline).map_err(|_| late()),
         None => link.updates.recv().map_err(|_| late()),
@@ -144,7 +144,7 @@ fn effect(
         };
         if !sent {
             if view.outcome.is_some() && command != Command::Save {
-                bail!("`{name}` is over: {}", ending(&view));
+                bail!("`{name}` has ended: {}", ending(&view));
             }
             link.commands.send(command.clone()).map_err(|_| late())?;
             sent = true;
@@ -157,7 +157,7 @@ fn effect(
                 Event::Log(said) if command == Command::Save && said.level != Level::Info => {
                     bail!("{}", said.text)
                 }
-                Event::Finished(_) => bail!("`{name}` is over: {}", ending(&view)),
+                Event::Finished(_) => bail!("`{name}` has ended: {}", ending(&view)),
                 _ => {}
             }
         }
@@ -237,13 +237,13 @@ mod tests {
         let error = save(&full, &full).unwrap_err();
         assert_eq!(error.to_string(), "the disk is full");
         let error = save(&[], &[Event::Finished(Outcome::Stopped)]).unwrap_err();
-        assert_eq!(error.to_string(), "`run` is over: stopped");
+        assert_eq!(error.to_string(), "`run` has ended: stopped");
     }
 
     #[test]
     fn what_was_said_before_the_command_is_no_answer_to_it() {
         let old = [said(Level::Error, "of yesterday"), saved(1)];
         let error = save(&old, &[said(Level::Info, "hello")]).unwrap_err();
-        assert!(error.to_string().contains("nothing came of it"), "{error}");
+        assert!(error.to_string().contains("did not answer in time"), "{error}");
     }
 }

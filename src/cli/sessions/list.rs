@@ -205,7 +205,7 @@ pub(super) fn until_free(run: &RunDir) -> anyhow::Result<bool> {
         thread::sleep(Duration::from_millis(20));
     }
     if run.is_live() {
-        bail!("`{name}` is {}, but somebody looks at it still: leave it there first", state.word());
+        bail!("`{name}` is {}, but a client is still attached: detach it first", state.word());
     }
     Ok(true)
 }
@@ -213,8 +213,10 @@ pub(super) fn until_free(run: &RunDir) -> anyhow::Result<bool> {
 /// Asks the user whether to delete a run.
 fn ask(run: &RunDir) -> anyhow::Result<bool> {
     if !io::stdin().is_terminal() {
-        let problem =
-            format!("there is nobody to ask whether to remove `{}`; give --yes", run.name());
+        let problem = format!(
+            "without a terminal nobody can confirm the deletion of `{}`; give --yes",
+            run.name()
+        );
         return Err(Usage::because(problem).into());
     }
     let summary = session::summarize(run);

@@ -41,8 +41,8 @@ impl Logout {
     pub(super) fn advice(self, lingers: bool) -> String {
         let scope = "systemd-run --user --scope nntop train --detach";
         match (self, lingers) {
-            (Self::NoSystemd, _) => "no systemd: processes go on".into(),
-            (Self::Spared, _) => "KillUserProcesses=no: processes go on".into(),
+            (Self::NoSystemd, _) => "no systemd: processes survive logout".into(),
+            (Self::Spared, _) => "KillUserProcesses=no: processes survive logout".into(),
             (Self::Unknown, _) => format!(
                 "not known; if runs end with your last login: `loginctl enable-linger`, then \
                  `{scope}`"

@@ -369,7 +369,7 @@ fn check_can_go_on(run: &RunDir, task: &Task) -> anyhow::Result<()> {
         (Some(Outcome::Completed(how)), Task::Training(training))
             if training.spec.epochs <= reached =>
         {
-            let text = format!("`{name}` is complete ({how}); give more --epochs to go on");
+            let text = format!("`{name}` is complete ({how}); give more --epochs to continue");
             Err(Usage::because(text).into())
         }
         (Some(Outcome::Completed(how)), Task::Experiment { id, .. }) => {

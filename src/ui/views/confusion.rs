@@ -46,7 +46,7 @@ impl View for Confusion {
 
     fn about(&self) -> &'static [&'static str] {
         &[
-            "Rows are true labels, columns what the network said; each number counts test images.",
+            "Rows are true labels, columns are predicted labels; each number counts test images.",
             "Blue cells on the diagonal are right, orange ones are mistakes. Enter shows the images of a cell.",
             "At the right: images of the label, and the share of them that was classified correctly.",
         ]

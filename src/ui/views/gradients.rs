@@ -49,7 +49,7 @@ const QUANTITIES: [Quantity; 5] = [
     },
     Quantity {
         name: "Dead",
-        meaning: "units that were zero for every image looked at: they learn nothing",
+        meaning: "units that output zero for every image of the sample: they learn nothing",
         pick: |layer| layer.dead,
         log: false,
     },

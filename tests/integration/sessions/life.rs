@@ -40,7 +40,7 @@ fn a_run_is_started_listed_steered_and_removed() {
     place.say("stop calm");
     let watcher = Watcher::attach(&run, Attachment::ReadOnly);
     let (code, error) = place.fail("rm --yes calm");
-    assert!(code == 1 && error.contains("somebody looks at it still"), "{error}");
+    assert!(code == 1 && error.contains("a client is still attached"), "{error}");
     drop(watcher);
     assert_eq!(state(&run), State::Stopped);
     let log = place.say("logs calm");

@@ -62,7 +62,7 @@ fn in_panes(
     let drawn = paint_canvas(view, inside, buffer, theme);
     let inside = Pane::new("As the network sees it", theme).draw(seen, buffer);
     picture(&view.seen, inside, buffer, theme);
-    let inside = Pane::new("It says", theme).draw(said, buffer);
+    let inside = Pane::new("Prediction", theme).draw(said, buffer);
     answer(view, inside, buffer, context);
     let inside = Pane::new("Damage, and how sure is sure", theme).draw(sliders, buffer);
     Places { canvas: drawn, sliders: paint_sliders(view, inside, buffer, theme) }

@@ -262,7 +262,7 @@ impl View for Explore {
     fn about(&self) -> &'static [&'static str] {
         &[
             "Ideas of the book to play with: move a slider at the left, and watch the figures at the right.",
-            "What changed with the last move stands out.",
+            "What the last move changed is highlighted.",
         ]
     }
 
