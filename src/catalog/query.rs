@@ -359,7 +359,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_query_says_why() {
+    fn a_bad_query_says_why() {
         for query in ["lr <", "and", "(a", "a or", "'open", "< 3", "name ~ '('", "a) b"] {
             assert!(parse(query).is_err(), "{query}");
         }

@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_picture_is_refused_by_name() {
+    fn files_that_are_no_pictures_are_refused_by_their_format() {
         let dir = tempfile::tempdir().unwrap();
         let error = |name: &str, bytes: &[u8]| {
             let file = dir.path().join(name);

@@ -320,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn what_goes_wrong_is_told_without_the_temporary_name() {
+    fn errors_do_not_name_the_temporary_file() {
         let dir = tempfile::tempdir().unwrap();
         let error = write(&dir.path().join("missing/x"), b"").unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::NotFound);

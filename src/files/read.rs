@@ -92,7 +92,7 @@ mod tests {
     use std::fs;
 
     #[test]
-    fn what_is_no_regular_file_is_refused_without_waiting() {
+    fn special_files_are_refused_without_waiting() {
         let dir = tempfile::tempdir().unwrap();
         let pipe = dir.path().join("pipe");
         mkfifoat(CWD, &pipe, Mode::RUSR | Mode::WUSR).unwrap();

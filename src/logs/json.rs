@@ -178,7 +178,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn what_json_python_and_its_dictionaries_write_is_read() {
+    fn numbers_of_json_python_and_dictionaries_are_read() {
         let value =
             parse(r#"{"a": [1, -2.5e3, NaN], "b": {"c": null}, "d": "\u00e9\ud83d\ude00\n"}"#);
         let Some(Value::Map(entries)) = value else { panic!("a map") };

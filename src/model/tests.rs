@@ -88,7 +88,7 @@ proptest! {
 }
 
 #[test]
-fn what_network2_py_writes_is_read_with_rows_as_units() {
+fn files_of_network2_py_are_read_with_rows_as_units() {
     // As json.dump writes a Network([2, 1, 2], cost=QuadraticCost).
     let json = r#"{"sizes": [2, 1, 2], "weights": [[[0.5, -1.5]], [[2.0], [3.0]]],
         "biases": [[[0.25]], [[-1.0], [1.0]]], "cost": "QuadraticCost"}"#;
@@ -215,7 +215,7 @@ fn a_model_that_its_format_cannot_hold_is_kept_as_safetensors() {
 }
 
 #[test]
-fn what_a_format_cannot_hold_is_known_before_training() {
+fn a_format_that_cannot_hold_the_model_is_refused_before_training() {
     let (data, json) = (crate::spec::testing::dataset(), Path::new("m.json"));
     let plain = crate::spec::testing::spec();
     let check = |file, spec: &Spec, networks| Model::check_format(file, spec, networks, &data);
@@ -289,7 +289,7 @@ fn only_models_of_the_same_question_vote_together() {
 }
 
 #[test]
-fn what_a_network_of_an_ensemble_learned_from_validates_nothing() {
+fn training_images_of_an_ensemble_member_validate_nothing() {
     let data = || Arc::new(dataset());
     let whole = ensemble();
     assert_eq!(whole.split(data()), data());

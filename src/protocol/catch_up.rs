@@ -25,7 +25,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_appended_is_found_though_the_oldest_entries_are_gone() {
+    fn appended_entries_are_found_after_the_oldest_were_dropped() {
         assert_eq!(added(&[1, 2, 3], &[1, 2, 3]), &[] as &[i32]);
         assert_eq!(added(&[1, 2, 3], &[2, 3, 4, 5]), &[4, 5]);
         assert_eq!(added(&[3, 3], &[3, 3, 3]), &[3]);

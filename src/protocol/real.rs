@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_finite_comes_back_from_json_as_not_a_number() {
+    fn values_that_are_not_finite_come_back_from_json_as_nan() {
         for nothing in [f64::NAN, f64::INFINITY] {
             for body in figures(nothing) {
                 let event = Event::Figure(Figure { body, ..Figure::default() });

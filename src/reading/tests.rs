@@ -72,7 +72,7 @@ fn strokes_over_each_other_are_one_digit_and_specks_are_none() {
 }
 
 #[test]
-fn what_is_nothing_is_never_read() {
+fn the_class_none_is_never_the_answer() {
     let model = model(&["7", "none", "8"]);
     let outputs = vec![0.1, 0.7, 0.2];
     let answer =

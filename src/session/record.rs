@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_record_is_told_with_its_path() {
+    fn a_bad_record_is_reported_with_its_path() {
         let state = tempfile::tempdir().unwrap();
         let run = Home::at(state.path()).create(None).unwrap();
         for text in ["", "{}", "[1]", r#"{"format":2,"nntop":"0.1.0","id":"1","created":1}"#] {

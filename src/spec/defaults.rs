@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_beyond_it_takes_softmax_outputs_scaled_weights_and_a_rate_that_fits() {
+    fn other_networks_take_softmax_outputs_scaled_weights_and_a_fitting_rate() {
         for layers in [
             "784,1000,10",
             "784,30,30,10",
@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_given_stays_and_hidden_activations_never_touch_the_output_layer() {
+    fn given_values_stay_and_hidden_activations_never_touch_the_output_layer() {
         let odd = Spec {
             activation: Activation::Relu,
             cost: Cost::Quadratic,

@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn one_that_is_no_better_than_chance_is_told_after_two_epochs() {
+    fn chance_accuracy_is_reported_after_two_epochs() {
         let slow = |epoch| stats(epoch, 0.35, healthy());
         assert_eq!(warning(&spec(), &slow(1), &[0, 1, 2], 100), None, "it may begin slowly");
         let text = warning(&spec(), &slow(2), &[0, 1, 2], 100).unwrap();

@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_reply_leaves_the_colours_and_the_keys() {
+    fn other_input_than_the_reply_changes_no_colours_and_loses_no_keys() {
         assert_eq!(filter("\x1b]11;rgb:zz/zz/zz\x1b\\q"), ("q".into(), vec![]));
         assert_eq!(filter("\x1b]10;rgb:ff/ff/ff\x1b\\q"), ("q".into(), vec![]));
         assert_eq!(filter("\x1b]11;#12345\x07q"), ("q".into(), vec![]));

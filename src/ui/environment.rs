@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_drawn_on_is_known() {
+    fn terminals_that_cannot_be_drawn_on_are_recognised() {
         let can_draw =
             |term: &str| Environment { term: term.into(), ..Environment::default() }.can_draw();
         assert!(!can_draw("dumb") && !can_draw("") && can_draw("vt100") && can_draw("linux"));

@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn what_changes_all_the_time_does_not_keep_the_rest_from_coming() {
+    fn a_part_that_always_changes_does_not_starve_the_rest() {
         let mut shown = Buffer::empty(Rect::new(0, 0, 100, 30));
         let mut row = 0;
         for number in 0..60 {

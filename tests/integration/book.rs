@@ -56,7 +56,7 @@ fn every_experiment_comes_to_its_end_with_figures_and_claims_that_hold() {
 }
 
 #[test]
-fn what_needs_the_full_budget_says_so_instead_of_failing() {
+fn a_claim_that_needs_the_full_budget_says_so_instead_of_failing() {
     let output = nntop(&["6-conv2", "--quick"]);
     assert_eq!(output.status.code(), Some(0));
     let text = String::from_utf8(output.stdout).unwrap();
@@ -118,7 +118,7 @@ fn an_unknown_experiment_has_the_near_ones_named() {
 }
 
 #[test]
-fn what_is_left_out_is_listed_with_its_reason() {
+fn omitted_experiments_are_listed_with_the_reason() {
     let text = String::from_utf8(nntop(&[]).stdout).unwrap();
     assert!(text.contains("Left out") && text.contains("1-svm"), "{text}");
     let output = nntop(&["1-svm"]);

@@ -60,7 +60,7 @@ fn numbers_open_views_out_of_explore_and_escape_leaves_it() {
 }
 
 #[test]
-fn what_happened_and_what_was_asked_for_is_listed_and_shown() {
+fn events_and_requests_are_listed_and_shown() {
     let mut dashboard = dashboard();
     dashboard.screen(120, 40);
     assert!(press(&mut dashboard, ".", (120, 40)).contains("one mini-batch, then a pause"));

@@ -96,7 +96,7 @@ fn networks_of_several_kinds_learn_from_all_images_and_look_at_each_five_times()
 }
 
 #[test]
-fn what_is_for_one_network_is_refused_in_words() {
+fn options_for_a_single_network_are_refused() {
     let output = nntop(&["train", "--ensemble", "2", "--checkpoint-every", "1"]);
     assert_eq!(output.status.code(), Some(2));
     let text = String::from_utf8(output.stderr).unwrap();

@@ -121,7 +121,7 @@ fn plain_terminals_get_plain_letters() {
 }
 
 #[test]
-fn what_moved_and_what_changed_is_lit() {
+fn moved_and_changed_parts_are_highlighted() {
     let theme = Theme::default();
     let mut dashboard = Dashboard::exploring(theme, "sigmoid-neuron");
     let before = letters(&dashboard.screen(120, 40));

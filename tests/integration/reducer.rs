@@ -129,7 +129,7 @@ proptest! {
 }
 
 #[test]
-fn so_does_a_snapshot_of_a_run_so_long_that_its_curves_are_thinned() {
+fn a_snapshot_of_thinned_curves_continues_as_the_whole() {
     let events: Vec<Event> = (0..9000_u32)
         .flat_map(|epoch| {
             let test_accuracy = Some(1.0 - 1.0 / f64::from(epoch + 2));

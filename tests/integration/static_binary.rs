@@ -62,7 +62,7 @@ impl Root {
 }
 
 #[test]
-fn one_file_runs_where_there_is_nothing_else() {
+fn the_static_binary_runs_in_an_empty_root() {
     let Some(binary) = binary() else {
         return eprintln!("skipped: no static binary was built; the manual has the command");
     };

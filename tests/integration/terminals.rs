@@ -130,7 +130,7 @@ fn ctrl_z_and_sigtstp_give_the_terminal_to_the_shell_and_fg_brings_the_dashboard
 }
 
 #[test]
-fn where_no_shell_waits_ctrl_z_freezes_nothing() {
+fn ctrl_z_without_a_job_control_shell_is_ignored() {
     let run = Endless::new();
     let mut terminal = run.start().spawn();
     terminal.wait_for("images/s");
@@ -145,7 +145,7 @@ fn where_no_shell_waits_ctrl_z_freezes_nothing() {
 }
 
 #[test]
-fn what_is_pasted_is_text_for_a_prompt_or_nothing() {
+fn pasted_text_goes_to_a_prompt_or_nowhere() {
     let run = Endless::new();
     let mut terminal = run.start().spawn();
     terminal.wait_for("images/s");

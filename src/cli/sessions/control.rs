@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_said_before_the_command_is_no_answer_to_it() {
+    fn events_before_the_command_are_no_answer_to_it() {
         let old = [said(Level::Error, "of yesterday"), saved(1)];
         let error = save(&old, &[said(Level::Info, "hello")]).unwrap_err();
         assert!(error.to_string().contains("did not answer in time"), "{error}");

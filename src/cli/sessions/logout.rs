@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn who_is_killed_is_told_what_helps() {
+    fn a_logout_that_kills_is_explained() {
         let root = tempfile::tempdir().unwrap();
         assert!(!lingers(root.path(), "ann"));
         fs::create_dir_all(root.path().join("var/lib/systemd/linger/ann")).unwrap();

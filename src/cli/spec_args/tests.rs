@@ -111,7 +111,7 @@ fn expansions_are_read() {
 }
 
 #[test]
-fn what_a_preset_turns_on_can_be_turned_off() {
+fn arguments_turn_off_what_a_preset_turns_on() {
     let flags = |arguments: &str| {
         let spec = spec(arguments).unwrap();
         [spec.all_images, spec.test_time_shifts]

@@ -356,7 +356,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_is_told_with_what_there_is() {
+    fn missing_arrays_are_reported_with_the_existing_ones() {
         let error = chosen(&[("x", &[4, 8, 8])]).unwrap_err();
         assert!(error.contains("no labels") && error.contains("x [4, 8, 8]"), "{error}");
         let error = chosen(&[("weights", &[4])]).unwrap_err();

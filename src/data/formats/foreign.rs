@@ -133,7 +133,7 @@ mod tests {
     use std::fs;
 
     #[test]
-    fn what_is_no_data_set_is_told_by_name_with_what_to_do() {
+    fn files_that_are_no_data_sets_are_refused_with_what_to_do() {
         let mut tar = vec![0; 512];
         tar[USTAR..USTAR + 5].copy_from_slice(b"ustar");
         let cases: [(&[u8], &str, &str); 8] = [

@@ -307,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_is_named() {
+    fn a_missing_part_is_named() {
         for (name, other) in [(FILE_NAMES[3], "t10k-labels"), (FILE_NAMES[0], "train-images")] {
             let dir = small();
             fs::remove_file(dir.path().join(name)).unwrap();

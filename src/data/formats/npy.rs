@@ -343,7 +343,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_says_why() {
+    fn bad_npy_files_say_why() {
         for (bytes, why) in [
             (npy("|O", &[2], &[]), "could run code"),
             (npy("<c8", &[2], &[]), "<c8"),

@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn another_pickle_is_told_with_what_it_holds() {
+    fn other_pickles_are_refused_with_their_content() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("model.pkl");
         fs::write(&file, b"\x80\x03csklearn.svm\nSVC\nq\0)\x81q\x01.").unwrap();

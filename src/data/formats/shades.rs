@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_finite_is_refused() {
+    fn values_that_are_not_finite_are_refused() {
         for wrong in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
             assert!(shades(&[0.0, wrong, 1.0]).is_err(), "{wrong}");
         }

@@ -134,7 +134,7 @@ fn a_sheet_may_lie_on_a_table() {
 }
 
 #[test]
-fn what_is_printed_on_the_paper_is_not_ink() {
+fn print_on_the_paper_is_not_ink() {
     for strength in [0.15, 0.3, 0.45] {
         let ruled = plain().map(|_, y, light| {
             light - if (y - 9.0).rem_euclid(22.0) < 1.5 { 0.8 * strength } else { 0.0 }
@@ -223,7 +223,7 @@ fn a_digit_may_be_cut_out_tightly() {
 }
 
 #[test]
-fn nothing_is_told_with_its_reason() {
+fn noise_without_ink_says_contrast_and_noise() {
     assert_eq!(untouched(&Plane::new(9, 9, vec![7; 81])), None);
     let paper = Sheet::new(0.5, 9.0).noise(9.0).plane();
     let Err(NoInk::Faint { contrast, noise }) = ink_of(paper) else {

@@ -49,7 +49,7 @@ fn random_points_lie_in_their_ranges_and_can_be_drawn_again() {
 }
 
 #[test]
-fn what_cannot_be_searched_is_refused_by_name() {
+fn fields_that_cannot_be_searched_are_refused_by_name() {
     let error = |text: &str| match Search::parse(text).and_then(|search| search.grid()) {
         Ok(_) => panic!("`{text}` is refused"),
         Err(error) => error.to_string(),

@@ -138,7 +138,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_stands_in_front_of_a_message_is_left_out() {
+    fn a_prefix_of_time_and_level_is_ignored() {
         for (line, message) in [
             ("2026-11-27 06:08:19,259 - train - INFO - Epoch: 0, x: 1", "Epoch: 0, x: 1"),
             (

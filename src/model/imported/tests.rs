@@ -78,7 +78,7 @@ fn linear_layers_in_both_orders_are_the_same_network_and_told() {
 }
 
 #[test]
-fn what_was_said_counts_before_what_the_metadata_say() {
+fn arguments_override_the_metadata() {
     let tensors: [(&str, &[usize], Vec<Real>); 2] =
         [("fc.weight", &[2, 4], values(8)), ("fc.bias", &[2], values(2))];
     let metadata =
@@ -222,7 +222,7 @@ fn batch_normalization_is_folded_or_stays_behind_an_activation() {
 }
 
 #[test]
-fn what_does_not_fit_is_told_with_what_to_do() {
+fn a_mismatch_is_reported_with_what_to_do() {
     let whole: [(&str, &[usize], Vec<Real>); 2] =
         [("a.weight", &[2, 4], values(8)), ("a.bias", &[2], values(2))];
     let bytes = file(&whole, &[]);

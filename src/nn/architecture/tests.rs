@@ -53,7 +53,7 @@ fn the_seed_decides_the_weights() {
 }
 
 #[test]
-fn what_is_wrong_is_said() {
+fn errors_name_the_problem() {
     for (text, expected) in [
         ("784", "at least an input and an output layer"),
         ("", "`` is no whole number"),

@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn who_connects_is_known_by_user() {
+    fn the_user_of_a_connection_is_known() {
         let (here, _there) = UnixStream::pair().unwrap();
         assert_eq!(peer(&here).unwrap(), rustix::process::geteuid().as_raw());
     }

@@ -49,7 +49,7 @@ fn a_front_end_that_stalls_is_skipped_and_loses_no_fact() {
 }
 
 #[test]
-fn who_comes_late_gets_the_whole_history_first() {
+fn a_late_client_gets_the_whole_history_first() {
     let rig = rig();
     let first = rig.hub.attach(Attachment::Control);
     for number in 0..400 {
@@ -111,7 +111,7 @@ fn frames_go_to_whoever_watches_them_and_known_ones_at_once() {
 }
 
 #[test]
-fn who_may_only_read_cannot_command() {
+fn a_read_only_client_cannot_command() {
     let rig = rig();
     let reader = rig.hub.attach(Attachment::ReadOnly);
     let controller = rig.hub.attach(Attachment::Control);
@@ -195,7 +195,7 @@ fn a_list_of_probes_is_a_set_of_at_most_so_many_and_crowds_nobody_out() {
 }
 
 #[test]
-fn of_many_questions_the_newest_waits_and_a_busy_run_is_asked_no_more() {
+fn only_the_newest_question_waits_for_a_busy_run() {
     let rig = rig();
     let link = rig.hub.attach(Attachment::ReadOnly);
     // The run takes nothing meanwhile.

@@ -168,7 +168,7 @@ fn sample() -> Checkpoint {
 }
 
 #[test]
-fn what_is_written_is_read_again() {
+fn a_written_file_is_read_again() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join(LAST);
     let checkpoint = sample();

@@ -47,7 +47,7 @@ fn the_last_mini_batch_takes_the_rest() {
 }
 
 #[test]
-fn what_was_gathered_ahead_is_used_where_it_is_what_is_asked_for() {
+fn a_prefetched_mini_batch_is_used_if_it_is_the_next_one() {
     let images = images(23);
     let mut loader = loader(&images, Vec::new());
     let inputs = |loader: &DataLoader| loader.mini_batch().x().dense().to_owned();

@@ -66,7 +66,7 @@ fn seconds_an_epoch(view: &RunView) -> (f64, f64) {
 
 #[test]
 #[ignore = "its figures need a quiet machine"]
-fn what_the_default_dashboard_costs() {
+fn the_cost_of_the_default_dashboard() {
     use crate::protocol::{DigitQuery, Probe, What};
     let data = Arc::new(Dataset::embedded());
     let query = DigitQuery { count: 30, pixels: true, ..DigitQuery::default() };

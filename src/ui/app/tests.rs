@@ -76,7 +76,7 @@ fn a_stop_is_asked_about_first() {
 }
 
 #[test]
-fn who_only_looks_sends_nothing_and_is_told_why() {
+fn a_read_only_dashboard_sends_nothing_and_says_why() {
     let mut app = app(Setup { read_only: true, ..Setup::default() });
     assert_eq!(type_(&mut app, " ,.S"), []);
     assert!(screen(&mut app).contains("read-only"));
@@ -185,7 +185,7 @@ fn warnings_are_told_in_any_view_and_everything_said_is_listed() {
 }
 
 #[test]
-fn who_comes_late_is_told_what_went_wrong_while_the_run_is_going() {
+fn a_late_client_sees_the_errors_of_a_live_run() {
     let mut run = RunView::default();
     run.apply(&Event::Log(LogLine { level: Level::Warning, text: "slow disk".into() }));
     let mut late = app(Setup::default());

@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn what_lies_behind_shows_where_nothing_else_is() {
+    fn the_background_shows_in_empty_cells() {
         let mut plot = Plot::new(Rect::new(0, 0, 8, 2));
         plot.add(&[[0.0, 1.0], [1.0, 1.0]], true, Pen { behind: true, ..pen(Color::Gray) });
         plot.add(&[[0.0, 1.0], [0.4, 1.0]], true, pen(Color::Red));

@@ -215,7 +215,7 @@ fn the_dashboard_of_a_run_that_is_over_offers_to_go_on() {
 }
 
 #[test]
-fn what_does_not_learn_is_told_within_two_epochs() {
+fn a_network_that_does_not_learn_is_reported_within_two_epochs() {
     let place = Place::new();
     let data = place.data.path().display().to_string();
     let arguments = format!(

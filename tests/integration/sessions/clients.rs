@@ -111,7 +111,7 @@ fn a_client_that_stalls_is_skipped_and_comes_back_up_to_date() {
 }
 
 #[test]
-fn who_comes_late_has_the_whole_history_at_once() {
+fn a_late_client_has_the_whole_history_at_once() {
     let place = Place::new();
     let run = place.detach("old", &format!("--epochs {ENDLESS}"));
     Watcher::attach(&run, Attachment::ReadOnly).until(|view| view.epoch() >= 400);

@@ -192,7 +192,7 @@ fn no_two_runs_write_one_directory_of_checkpoints() {
 }
 
 #[test]
-fn what_nobody_gave_is_chosen_to_fit_and_said() {
+fn values_not_given_are_chosen_and_reported() {
     let place = Place::new();
     let data = place.data.path().display().to_string();
     let headless = |arguments: &str| {

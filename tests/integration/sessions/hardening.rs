@@ -6,7 +6,7 @@
 //! | fault | test |
 //! |---|---|
 //! | H1 escape sequences from files | `printing::*` |
-//! | H2 events lost on a full disk | `what_a_full_disk_did_not_take_is_written_once_there_is_room` |
+//! | H2 events lost on a full disk | `events_that_a_full_disk_refused_are_written_once_there_is_room` |
 //! | H3 small models that allocate gigabytes | `hostile_files::a_model_is_not_built_before_its_weights_are_known_to_be_there` |
 //! | M1 files deleted under a live run | `every_file_that_is_deleted_under_a_live_run_comes_back` |
 //! | M2 long probe lists, unbounded questions | `lists_of_probes_and_questions_neither_stall_a_session_nor_fill_its_memory` |
@@ -16,14 +16,14 @@
 //! | L2 killed starters | `session::home::tests::a_run_that_is_not_complete_is_none`, `tests/bench/kills.py` |
 //! | L3 monstrous names and layers | `a_list_of_runs_bears_records_of_any_kind`, `hostile_files::a_network_of_too_many_layers_is_refused` |
 //! | L4 too many and slow connections | `places_are_kept_for_short_commands_and_slow_greetings_make_room` |
-//! | L5 forged lines in the log | `what_a_client_says_of_itself_forges_no_line_of_the_log` |
+//! | L5 forged lines in the log | `the_version_of_a_client_forges_no_line_of_the_log` |
 //! | L6 a link in place of the socket | `a_socket_replaced_by_a_link_is_made_again` |
 //! | L7 file size limits | `a_limit_on_the_size_of_files_is_a_full_disk` |
 //! | L8 refused threads | `threads_that_the_system_refuses_are_told_in_a_sentence` |
 //! | L9 reads without a limit, pipes | `hostile_files::files_without_end_pipes_and_sparse_files_are_refused`, `a_list_of_runs_bears_records_of_any_kind` |
 //! | L10 gigantic terminals | `ui::screen::tests`, `pty` |
 //! | L11 no descriptors left | `a_session_without_a_descriptor_left_is_unreachable` |
-//! | L12 the stop question of a read-only client | `reports::who_only_looks_is_not_asked_whether_to_stop` |
+//! | L12 the stop question of a read-only client | `reports::a_read_only_client_is_not_asked_whether_to_stop` |
 //! | L13 saving through links | `hostile_files::a_model_goes_where_a_link_leads_and_not_in_its_place` |
 //! | N1 low bandwidth as an average | `ui::pacer::tests::on_a_slow_line_no_second_has_more_than_its_rate_and_a_frame` |
 
@@ -70,7 +70,7 @@ fn resident_kilobytes(pid: u32) -> u64 {
 }
 
 #[test]
-fn what_a_full_disk_did_not_take_is_written_once_there_is_room() {
+fn events_that_a_full_disk_refused_are_written_once_there_is_room() {
     let place = Place::new();
     let training = place.training("--detach --name full --epochs 400");
     // The disk is full before the end, and has room again long after it.
@@ -200,7 +200,7 @@ fn places_are_kept_for_short_commands_and_slow_greetings_make_room() {
 }
 
 #[test]
-fn what_a_client_says_of_itself_forges_no_line_of_the_log() {
+fn the_version_of_a_client_forges_no_line_of_the_log() {
     let place = Place::new();
     let run = endless(&place, "quiet");
     let nntop = "\u{1b}[2J\n2026-11-28T00:00:00Z forged".into();

@@ -221,7 +221,7 @@ fn absurd_commands_are_survived() {
 }
 
 #[test]
-fn who_may_only_read_changes_nothing() {
+fn a_read_only_client_changes_nothing() {
     let place = Place::new();
     let run = place.detach("target", &format!("--epochs {ENDLESS}"));
     let reader = Watcher::attach(&run, Attachment::ReadOnly);
@@ -240,7 +240,7 @@ fn who_may_only_read_changes_nothing() {
 }
 
 #[test]
-fn another_user_is_refused_though_every_door_stands_open() {
+fn another_user_is_refused_whatever_the_file_modes() {
     use rustix::fs::{Mode, chmod};
     if !rustix::process::geteuid().is_root() {
         return eprintln!("skipped: only root can be somebody else");

@@ -167,7 +167,7 @@ fn a_run_is_drawn_into_files_and_as_text_without_colours() {
 }
 
 #[test]
-fn who_only_looks_is_not_asked_whether_to_stop() {
+fn a_read_only_client_is_not_asked_whether_to_stop() {
     let place = Place::new();
     place.detach("looked-at", &format!("--epochs {ENDLESS}"));
     let mut terminal = place.terminal("attach looked-at --read-only");
@@ -182,7 +182,7 @@ fn who_only_looks_is_not_asked_whether_to_stop() {
 }
 
 #[test]
-fn what_is_said_after_detaching_is_in_the_readers_language() {
+fn the_sentence_after_detaching_is_translated() {
     let place = Place::new();
     place.detach("away", &format!("--epochs {ENDLESS}"));
     let mut terminal = place.terminal("attach away --lang zh");

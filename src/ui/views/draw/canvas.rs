@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_done_is_undone_and_redone_stroke_by_stroke() {
+    fn strokes_are_undone_and_redone_one_by_one() {
         let mut canvas = Canvas::new(5, 5);
         canvas.begin();
         canvas.line((0.5, 0.5), (4.5, 0.5), FINE);

@@ -61,7 +61,7 @@ fn asked(reaction: &Effect) -> u64 {
 }
 
 #[test]
-fn one_question_is_under_way_at_a_time_and_the_last_stroke_is_answered() {
+fn one_question_is_pending_at_a_time_and_the_last_stroke_is_answered() {
     let mut rig = Rig::new();
     let first = asked(&rig.press(KeyCode::Char(' ')));
     rig.press(KeyCode::Right);
@@ -76,7 +76,7 @@ fn one_question_is_under_way_at_a_time_and_the_last_stroke_is_answered() {
 }
 
 #[test]
-fn another_terminals_answer_is_not_taken_for_ones_own() {
+fn the_answer_of_another_terminal_is_ignored() {
     let mut rig = Rig::new();
     let id = asked(&rig.press(KeyCode::Char(' ')));
     rig.answer(id ^ 1);

@@ -124,7 +124,7 @@ fn digits_type_a_value_and_r_resets() {
 }
 
 #[test]
-fn what_moved_and_what_changed_is_known() {
+fn moved_and_changed_parts_are_found() {
     let mut view = opened("first");
     assert!(view.before.is_empty());
     press(&mut view, KeyCode::Right);

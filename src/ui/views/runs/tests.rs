@@ -97,7 +97,7 @@ impl Screen {
 }
 
 #[test]
-fn what_others_call_their_runs_and_metrics_never_reaches_the_terminal_raw() {
+fn foreign_names_of_runs_and_metrics_are_escaped() {
     let mut screen = Screen::new();
     Screen::draw(&mut screen.runs, 160, 20);
     Screen::press(&mut screen.runs, KeyCode::Char('/'));
