@@ -4,6 +4,7 @@ mod args;
 mod bench;
 mod book;
 mod browse;
+mod client;
 mod dashboard;
 mod data;
 mod display;
@@ -123,6 +124,8 @@ enum Subcommand {
     Read(ReadArgs),
     /// Run any command in a session that survives the terminal and can be attached to
     Run(RunArgs),
+    /// What a training script needs to report to its session and to be controlled
+    Client(client::ClientArgs),
     #[command(flatten)]
     Session(SessionCommand),
     /// Print a shell completion script
@@ -174,6 +177,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Some(Subcommand::Completions(args)) => manual::completions(&args),
         Some(Subcommand::Man(args)) => manual::man(&args),
         Some(Subcommand::Run(args)) => run::run(&args, &cli.display),
+        Some(Subcommand::Client(args)) => client::run(&args),
         Some(Subcommand::Session(command)) => sessions::run(command, &cli.display),
     }
 }

@@ -116,7 +116,9 @@ pub(super) fn of_run(run: &RunDir, weights: Weights) -> Result<Model, String> {
             }
             Model::load(&file).map_err(|error| error.to_string())
         }
-        Task::Command(_) => Err(format!("`{name}` is a command, which keeps no networks")),
+        Task::Command(_) | Task::Script(_) => {
+            Err(format!("`{name}` is a command, which keeps no networks"))
+        }
         Task::Experiment { id, .. } => Err(format!(
             "`{name}` is the experiment {id}, which keeps its figures and claims, not its networks"
         )),

@@ -5,7 +5,7 @@ use super::display::DisplayArgs;
 use super::error::Usage;
 use super::sessions::{self, Begun, Start};
 use super::signals;
-use crate::protocol::{Command, Event, Link, Outcome, RunView, Update};
+use crate::protocol::{Command, Event, Level, Link, RunView, Update};
 use crate::session::{self, Attachment, CommandSpec, Home, Record, RunDir, Task};
 use anyhow::{Context, bail};
 use clap::Args;
@@ -131,7 +131,11 @@ fn spec(args: &RunArgs) -> anyhow::Result<CommandSpec> {
 /// The command of an earlier run.
 fn earlier(name: &str) -> anyhow::Result<CommandSpec> {
     let run = Home::of_user()?.find(name).map_err(|error| Usage::value("--again", error))?;
-    if let Task::Command(spec) = Record::read(&run)?.task {
+    if let Task::Command(mut spec) = Record::read(&run)?.task {
+        if let Some(path) = session::checkpoint_of(&run) {
+            spec.env.retain(|(name, _)| name != session::RESUME_FROM);
+            spec.env.push((session::RESUME_FROM.into(), path));
+        }
         return Ok(*spec);
     }
     let problem = format!("{name} is no command; `nntop resume {name}` continues it");
@@ -148,33 +152,36 @@ fn pass_through(run: &RunDir) -> anyhow::Result<ExitCode> {
     })
     .context("cannot listen for signals")?;
     let mut output = Follower::new(run)?;
-    let outcome = follow(&link, &mut output)?;
+    let end = follow(&link, &mut output)?;
     output.copy()?;
-    Ok(match outcome {
-        Some(Outcome::Completed(_)) => ExitCode::SUCCESS,
-        Some(Outcome::Exited { code, .. }) => ExitCode::from(u8::try_from(code).unwrap_or(1)),
-        Some(Outcome::Stopped) => ExitCode::SUCCESS,
+    // The command's own code, also where it was stopped.
+    Ok(match end {
+        Some(RunView { exit_code: Some(code), .. }) => {
+            ExitCode::from(u8::try_from(code).unwrap_or(u8::MAX))
+        }
         _ => ExitCode::FAILURE,
     })
 }
 
-/// Copies output until the run ends; `None` when the session is lost.
-fn follow(link: &Link, output: &mut Follower) -> anyhow::Result<Option<Outcome>> {
+/// Copies output until the run ends; how it ended, `None` when nobody tells.
+fn follow(link: &Link, output: &mut Follower) -> anyhow::Result<Option<RunView>> {
     let mut view = RunView::default();
     loop {
         match link.updates.recv_timeout(LOOK) {
             Ok(Update::Snapshot(snapshot)) => view = *snapshot,
+            // What happens as a matter of course is in the session's log.
+            Ok(Update::Event(Event::Log(entry))) if entry.level == Level::Info => {}
             Ok(Update::Event(Event::Log(entry))) => {
                 writeln!(super::output::err(), "nntop: {}", entry.text)?;
             }
             Ok(Update::Event(event)) => view.apply(&event),
             Ok(Update::Lost(why)) => bail!("the session is lost: {why}"),
             Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => return Ok(view.outcome),
+            Err(RecvTimeoutError::Disconnected) => return Ok(None),
         }
         output.copy()?;
         if view.outcome.is_some() {
-            return Ok(view.outcome);
+            return Ok(Some(view));
         }
     }
 }

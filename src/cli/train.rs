@@ -165,7 +165,7 @@ impl Pattern {
         let (training, networks) = match record.task {
             Task::Training(training) => (training, 1),
             Task::Ensemble { training, networks } => (training, networks),
-            Task::Command(_) => {
+            Task::Command(_) | Task::Script(_) => {
                 let problem = "is a command; `nntop run --again` starts it again";
                 return Err(wrong(format!("{} {problem}", run.name())));
             }

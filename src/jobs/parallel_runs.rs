@@ -231,7 +231,9 @@ impl<'a> ParallelRuns<'a> {
                 run.ended = true;
                 match outcome {
                     Outcome::Completed(_) => {}
-                    Outcome::Stopped => return Err(ExperimentError::Stopped),
+                    Outcome::Stopped | Outcome::Checkpointed(_) => {
+                        return Err(ExperimentError::Stopped);
+                    }
                     Outcome::Diverged { epoch, hint } => {
                         return Err(ExperimentError::Diverged { run: name(), epoch, hint });
                     }

@@ -64,7 +64,9 @@ impl EventLog {
             }
             Event::Log(line) => sink.record(Record::Line { text: &line.text }),
             Event::Finished(outcome) => sink.record(Record::State(match outcome {
-                Outcome::Completed(_) | Outcome::Stopped => State::Finished,
+                Outcome::Completed(_) | Outcome::Stopped | Outcome::Checkpointed(_) => {
+                    State::Finished
+                }
                 Outcome::Diverged { .. } | Outcome::Failed(_) | Outcome::Exited { .. } => {
                     State::Failed
                 }

@@ -31,6 +31,18 @@ pub enum Command {
     /// Save the current model to this absolute path; answered with `Saved`, or with a `Log` that
     /// gives the reason of the failure. Since protocol 3.
     SaveAs(String),
+    /// Change a value that the run offers under a name; answered with `Tunable` or `Refused`. Since
+    /// protocol 5.
+    SetNamed { name: String, value: f64 },
+    /// Have the script of a command wait between two of its steps; refused where none reports. Since
+    /// protocol 5.
+    Hold,
+    /// Stop every process of a command by SIGSTOP, also where it could be held between two steps.
+    /// Since protocol 5.
+    Suspend,
+    /// Have the command write a checkpoint and end, so that the machine is free and the run can go
+    /// on from there. Since protocol 5.
+    EndAtCheckpoint,
 }
 
 impl Command {
@@ -71,4 +83,17 @@ pub enum Tune {
     Regularization(f64),
     /// The momentum coefficient μ, from 0 to under 1.
     Momentum(f64),
+}
+
+impl Tune {
+    /// The change of a hyper-parameter that has this name.
+    #[must_use]
+    pub fn named(name: &str, value: f64) -> Option<Self> {
+        Some(match name {
+            "eta" | "lr" | "learning_rate" => Self::LearningRate(value),
+            "lambda" | "regularization" => Self::Regularization(value),
+            "mu" | "momentum" => Self::Momentum(value),
+            _ => return None,
+        })
+    }
 }

@@ -3,6 +3,7 @@
 use super::command::{Pace, Tune};
 use super::explorable::{Explorable, Explored};
 use super::figure::Figure;
+use super::live::{Mark, Media, PauseLevel, SystemUse, Tunable};
 use super::metric::Metrics;
 use super::probe::Frame;
 use super::real;
@@ -47,6 +48,21 @@ pub enum Event {
     Metrics(Metrics),
     /// Sample: lines that a command printed.
     Output(OutputLines),
+    /// Fact: what the run is, where that became known after it had started: a script that reports
+    /// said which layers, classes and hyper-parameters it has.
+    Described(Box<RunInfo>),
+    /// Fact: the value of something that can be changed by its name.
+    Tunable(Tunable),
+    /// Fact: a moment that charts mark, such as a pause.
+    Mark(Mark),
+    /// Fact: a command could not be obeyed; the reason.
+    Refused(String),
+    /// Fact: the exit code of a command that has ended, 128 and the signal where one ended it.
+    ExitCode(i32),
+    /// Fact: a text, an image or a distribution that was reported.
+    Media(Box<Media>),
+    /// Sample: what the processes of a command use of the machine.
+    System(SystemUse),
 }
 
 impl Event {
@@ -61,6 +77,7 @@ impl Event {
                 | Self::Explored(_)
                 | Self::Explorables(_)
                 | Self::Output(_)
+                | Self::System(_)
         )
     }
 }
@@ -113,6 +130,10 @@ pub struct RunInfo {
     pub expand: Vec<String>,
     /// The validation images are trained on, too.
     pub all_images: bool,
+    /// Numbers of a pixel: 3 for red, green and blue, otherwise one.
+    pub image_channels: u32,
+    /// Hyper-parameters that a script reported, by name.
+    pub config: Vec<(String, String)>,
 }
 
 /// Description of a layer.
@@ -159,6 +180,10 @@ pub struct Status {
     pub batches_left: Option<u32>,
     /// When stepping by epochs: the epoch after which the run pauses.
     pub pause_after_epoch: Option<u32>,
+    /// How a run that is paused is kept.
+    pub pause: PauseLevel,
+    /// A script reports to the session and obeys it between two steps.
+    pub reports: bool,
 }
 
 /// A manual change of a hyper-parameter, and when it took effect.
@@ -212,6 +237,8 @@ pub enum Outcome {
         code: i32,
         output: String,
     },
+    /// A checkpoint was written at this path and the command ended: it goes on from there.
+    Checkpointed(String),
 }
 
 /// Consecutive lines that a command printed.

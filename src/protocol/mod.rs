@@ -10,6 +10,7 @@ mod event;
 mod explorable;
 mod figure;
 mod link;
+mod live;
 mod metric;
 mod probe;
 mod reading;
@@ -28,6 +29,7 @@ pub use event::{
 pub use explorable::{Control, Explorable, Explored, Slider};
 pub use figure::{Bar, Cell, Curve, Figure, FigureBody, Neuron, Scale, Wire};
 pub use link::{Link, Update};
+pub use live::{GpuUse, Mark, MarkKind, Media, MediaBody, PauseLevel, SystemUse, Tunable};
 pub use metric::{MetricSeries, MetricTable, Metrics};
 pub use probe::{
     Card, Content, DigitFilter, DigitOrder, DigitQuery, Frame, MOST_PROBES, Moment, Probe, Tensor,
@@ -43,4 +45,4 @@ pub use stats::{EpochStats, LayerStats};
 pub use untrusted::{Untrusted, is_unprintable, printable, printable_json};
 
 /// Raised whenever a message changes; both sides of a socket say theirs first.
-pub const PROTOCOL_VERSION: u32 = 4;
+pub const PROTOCOL_VERSION: u32 = 5;

@@ -1,8 +1,9 @@
 //! The state of a run: the fold of its events.
 
 use super::{
-    Activity, Claim, Classified, EpochStats, Event, Figure, Frame, LogLine, MOST_PROBES,
-    MetricTable, Outcome, OutputLines, Probe, Progress, RunInfo, Saved, Series, Status, Tuned,
+    Activity, Claim, Classified, EpochStats, Event, Figure, Frame, Level, LogLine, MOST_PROBES,
+    Mark, Media, MetricTable, Outcome, OutputLines, Probe, Progress, RunInfo, Saved, Series,
+    Status, SystemUse, Tunable, Tuned,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -15,6 +16,10 @@ const MARKS: usize = 1000;
 const FRAME_BYTES: usize = 8 << 20;
 /// Maximum number of output lines in a view; the whole output is in the run's directory.
 const OUTPUT_LINES: usize = 2000;
+/// Values that a run may offer for changing.
+const TUNABLES: usize = 1000;
+/// Tags of texts, images and distributions that are kept, the oldest are dropped.
+const MEDIA: usize = 32;
 
 /// Everything known about a run. The hub, the dashboard and the headless printer all fold events
 /// with [`RunView::apply`], so they cannot disagree.
@@ -40,6 +45,16 @@ pub struct RunView {
     pub metrics: MetricTable,
     /// The newest lines of output of a command.
     pub output: OutputLines,
+    /// Values that can be changed by name, as they were last read.
+    pub tunables: Vec<Tunable>,
+    /// Moments that charts mark.
+    pub marks: Vec<Mark>,
+    /// The newest text, image or distribution of every tag.
+    pub media: Vec<Media>,
+    /// The exit code of a command that has ended.
+    pub exit_code: Option<i32>,
+    /// What the processes of a command use of the machine.
+    pub system: Option<SystemUse>,
 }
 
 impl RunView {
@@ -65,6 +80,19 @@ impl RunView {
             Event::Classified(classified) => self.classified = Some(classified.clone()),
             Event::Metrics(metrics) => self.metrics.apply(metrics),
             Event::Output(output) => self.print(output),
+            Event::Described(info) => self.info = Some((**info).clone()),
+            Event::Tunable(tunable) => self.keep_tunable(tunable),
+            Event::Mark(mark) => push_bounded(&mut self.marks, mark, MARKS),
+            Event::Refused(reason) => {
+                let line = LogLine { level: Level::Warning, text: reason.clone() };
+                push_bounded(&mut self.log, &line, LOG_LINES);
+            }
+            Event::ExitCode(code) => self.exit_code = Some(*code),
+            Event::Media(media) => {
+                self.media.retain(|kept| kept.tag != media.tag);
+                push_bounded(&mut self.media, media, MEDIA);
+            }
+            Event::System(system) => self.system = Some(system.clone()),
             // Explorables are not part of the run.
             Event::Explored(_) | Event::Explorables(_) => {}
         }
@@ -83,6 +111,7 @@ impl RunView {
         }
         self.info = Some(info.clone());
         self.outcome = None;
+        self.exit_code = None;
     }
 
     fn end_epoch(&mut self, stats: &EpochStats) {
@@ -112,6 +141,13 @@ impl RunView {
         kept.lines.drain(..surplus);
         kept.first += surplus as u64;
         kept.current.clone_from(&output.current);
+    }
+
+    fn keep_tunable(&mut self, tunable: &Tunable) {
+        match self.tunables.iter_mut().find(|kept| kept.name == tunable.name) {
+            Some(kept) => kept.clone_from(tunable),
+            None => push_bounded(&mut self.tunables, tunable, TUNABLES),
+        }
     }
 
     fn keep_frame(&mut self, frame: &Frame) {

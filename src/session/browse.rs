@@ -5,12 +5,15 @@
 use super::event_file::replay;
 use super::hub::{Attachment, Hub};
 use super::record::{Record, Task};
+use super::reporter::Predictions;
 use super::run_dir::RunDir;
 use crate::jobs::network_directory;
-use crate::protocol::{Activity, Event, Level, Link, LogLine, Outcome, RunView, Status};
+use crate::protocol::{
+    Activity, Command, Content, Event, Frame, Level, Link, LogLine, Outcome, Probe, RunView, Status,
+};
 use crate::spec::Spec;
 use crate::train::RunHandle;
-use crossbeam_channel::unbounded;
+use crossbeam_channel::{Receiver, Sender, unbounded};
 use std::io;
 use std::path::Path;
 use std::thread;
@@ -34,7 +37,7 @@ pub fn browse(run: &RunDir, attachment: Attachment) -> io::Result<Link> {
     let (answers, answered) = unbounded();
     let commands = match handle {
         Some(handle) => {
-            let commands = handle.commands.clone();
+            let commands = handle.commands;
             thread::Builder::new().name("nntop-browse".into()).spawn(move || {
                 for event in handle.events {
                     let is_new = match &event {
@@ -56,22 +59,34 @@ pub fn browse(run: &RunDir, attachment: Attachment) -> io::Result<Link> {
     Ok(hub.attach(attachment))
 }
 
+/// A run that has ended and answers questions.
+struct Answering {
+    commands: Sender<Command>,
+    events: Receiver<Event>,
+}
+
+impl From<RunHandle> for Answering {
+    fn from(handle: RunHandle) -> Self {
+        Self { commands: handle.commands, events: handle.events }
+    }
+}
+
 /// The network of the last checkpoint, or the ensemble, at rest; why not, in words, where there is
 /// none.
-fn reopen(run: &RunDir, view: &RunView) -> Result<RunHandle, LogLine> {
+fn reopen(run: &RunDir, view: &RunView) -> Result<Answering, LogLine> {
     let said = |level, text| LogLine { level, text };
     match Record::read(run).map(|record| record.task) {
         Ok(Task::Experiment { .. }) => {
             let text = "an experiment keeps its figures and claims, not its networks".into();
             Err(said(Level::Info, text))
         }
-        Ok(Task::Command(_)) => {
-            Err(said(Level::Info, "the command has ended; its output is kept".into()))
+        Ok(Task::Command(_) | Task::Script(_)) => {
+            predicted(run).map_err(|text| said(Level::Info, text))
         }
         // What is there under that name before the vote is another ensemble's.
         Ok(Task::Ensemble { training, .. }) if has_voted(view) => {
             let file = training.save.unwrap_or_else(|| run.model());
-            RunHandle::open_saved(&file).map_err(|error| {
+            RunHandle::open_saved(&file).map(Answering::from).map_err(|error| {
                 let text = format!("its networks cannot be asked, only how they learned: {error}");
                 said(Level::Warning, text)
             })
@@ -88,6 +103,30 @@ fn reopen(run: &RunDir, view: &RunView) -> Result<RunHandle, LogLine> {
     }
 }
 
+/// What a script's model predicted, as a run that answers questions about it.
+fn predicted(run: &RunDir) -> Result<Answering, String> {
+    let predictions = Predictions::of(run)
+        .ok_or("the command has ended; its output is kept, and it reported no predictions")?;
+    let (commands, asked) = unbounded();
+    let (sent, events) = unbounded();
+    let step = u32::try_from(predictions.step.max(0)).unwrap_or(u32::MAX);
+    let answer = move |probe: Probe| {
+        let none = || Content::Unavailable("the script has ended and answers no more".into());
+        let content = predictions.answer(&probe.what).unwrap_or_else(none);
+        Event::Frame(Box::new(Frame { probe, epoch: 0, batch: step, content }))
+    };
+    let spawned = thread::Builder::new().name("nntop-predictions".into()).spawn(move || {
+        for command in asked {
+            let Command::Watch(probes) = command else { continue };
+            if probes.into_iter().any(|probe| sent.send(answer(probe)).is_err()) {
+                return;
+            }
+        }
+    });
+    spawned.map_err(|error| format!("the predictions cannot be shown: {error}"))?;
+    Ok(Answering { commands, events })
+}
+
 fn has_voted(view: &RunView) -> bool {
     matches!(view.outcome, Some(Outcome::Completed(_)))
 }
@@ -98,7 +137,8 @@ fn network_shown(spec: &Spec, view: &RunView) -> u64 {
 }
 
 /// The network of the last checkpoint of a directory; why not, in words, where there is none.
-fn at_rest(checkpoints: &Path) -> Result<RunHandle, String> {
+fn at_rest(checkpoints: &Path) -> Result<Answering, String> {
     RunHandle::at_rest(checkpoints)
+        .map(Answering::from)
         .map_err(|error| format!("the network cannot be looked at, only its history: {error}"))
 }

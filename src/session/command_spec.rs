@@ -1,7 +1,7 @@
 //! The command of a run that is not a training of this program.
 
 use serde::{Deserialize, Serialize};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// What to run, and how to stop and save it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,9 +24,43 @@ pub struct CommandSpec {
 }
 
 impl CommandSpec {
+    /// Nothing yet, with what `nntop run` takes for granted.
+    #[must_use]
+    pub fn in_directory(cwd: &Path) -> Self {
+        Self {
+            argv: Vec::new(),
+            cwd: cwd.into(),
+            env: Vec::new(),
+            log_limit: 256 << 20,
+            stop_signal: rustix::process::Signal::INT.as_raw(),
+            grace_seconds: 10,
+            save_signal: None,
+        }
+    }
+
     /// The command as it was typed, for a title.
     #[must_use]
     pub fn title(&self) -> String {
         self.argv.join(" ")
+    }
+}
+
+/// A script that was started elsewhere and reports to a session of its own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct ScriptSpec {
+    /// Its command line, for a title.
+    pub argv: Vec<String>,
+    /// Its working directory.
+    pub cwd: PathBuf,
+    /// Its process.
+    pub pid: u32,
+}
+
+impl ScriptSpec {
+    /// The script as it was started, for a title.
+    #[must_use]
+    pub fn title(&self) -> String {
+        if self.argv.is_empty() { format!("process {}", self.pid) } else { self.argv.join(" ") }
     }
 }

@@ -3,7 +3,7 @@
 use super::record::now;
 use super::run_dir::RunDir;
 use crate::files::{self, atomic};
-use crate::protocol::{Event, Figure, RunView, Tuned};
+use crate::protocol::{Event, Figure, Outcome, RunView, Tuned};
 use serde::{Deserialize, Serialize};
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -239,6 +239,17 @@ pub fn replay(run: &RunDir) -> RunView {
     // Without the file nothing is known, which is what an empty view says.
     let _ = for_each(&run.events(), |_, event| view.apply(&event));
     view
+}
+
+/// The checkpoint that a command goes on from, where it ran before: the one at which it ended, else
+/// the newest that its script has written.
+#[must_use]
+pub fn checkpoint_of(run: &RunDir) -> Option<String> {
+    let view = replay(run);
+    match view.outcome {
+        Some(Outcome::Checkpointed(path)) => Some(path),
+        _ => view.saved.last().map(|saved| saved.path.clone()),
+    }
 }
 
 /// Hands out every event that is kept of a run, with its time in seconds since 1970.

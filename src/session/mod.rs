@@ -13,19 +13,24 @@ mod launch;
 mod names;
 mod place;
 mod record;
+mod reporter;
 mod run_dir;
 mod status;
 pub mod wire;
 
 pub use browse::browse;
 pub use client::{ConnectError, Connection, attach, visit};
-pub use command_spec::CommandSpec;
-pub use event_file::{EventFile, for_each_event, replay};
+pub use command_spec::{CommandSpec, ScriptSpec};
+pub use event_file::{EventFile, checkpoint_of, for_each_event, replay};
 pub use home::Home;
 pub use host::{HostError, serve};
 pub use hub::{Attachment, Hub};
+/// The environment variable that names the checkpoint a command goes on from.
+pub const RESUME_FROM: &str = "NNTOP_RESUME_FROM";
+
 pub use launch::{LaunchError, SESSION_COMMAND, launch};
 pub use place::{PlaceError, STATE_DIR};
 pub use record::{Record, RecordError, Task, Training};
+pub use reporter::{PROTOCOL_TEXT, PYTHON_CLIENT, REPORTER_PROTOCOL};
 pub use run_dir::RunDir;
 pub use status::{State, Summary, list, summarize};

@@ -1,6 +1,6 @@
 //! What a run is, kept in its directory.
 
-use super::command_spec::CommandSpec;
+use super::command_spec::{CommandSpec, ScriptSpec};
 use super::run_dir::RunDir;
 use crate::files::{self, atomic};
 use crate::jobs;
@@ -60,6 +60,8 @@ pub enum Task {
     Ensemble { training: Box<Training>, networks: u32 },
     /// A command of the user's: see [`CommandSpec`].
     Command(Box<CommandSpec>),
+    /// A script that was started elsewhere and reports: see [`ScriptSpec`].
+    Script(ScriptSpec),
 }
 
 /// A network's training.
@@ -104,13 +106,13 @@ impl Task {
     pub fn training_mut(&mut self) -> Option<&mut Training> {
         match self {
             Self::Training(training) | Self::Ensemble { training, .. } => Some(training),
-            Self::Experiment { .. } | Self::Command(_) => None,
+            Self::Experiment { .. } | Self::Command(_) | Self::Script(_) => None,
         }
     }
 
     /// Whether it is kept by checkpoints, from which it goes on.
     pub(super) fn keeps_checkpoints(&self) -> bool {
-        !matches!(self, Self::Experiment { .. })
+        matches!(self, Self::Training(_) | Self::Ensemble { .. })
     }
 
     /// What `nntop resume` does with it once it was interrupted, to be said after the command.
@@ -120,6 +122,7 @@ impl Task {
             Self::Training(_) | Self::Ensemble { .. } => "continues the run where it was",
             // It keeps no checkpoints: its result is what all of its networks make together.
             Self::Experiment { .. } => "starts the experiment anew",
+            Self::Script(_) => "is not possible; start the script again",
             Self::Command(_) => "is not possible; `nntop run --again` starts the command again",
         }
     }

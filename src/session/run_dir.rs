@@ -83,6 +83,18 @@ impl RunDir {
         self.output().with_extension("old")
     }
 
+    /// The directory of the client for scripts.
+    #[must_use]
+    pub fn client(&self) -> PathBuf {
+        self.path.join("client")
+    }
+
+    /// What a script's model predicted for its validation set.
+    #[must_use]
+    pub fn predictions(&self) -> PathBuf {
+        self.path.join("predictions")
+    }
+
     fn lock_file(&self) -> PathBuf {
         self.path.join("lock")
     }

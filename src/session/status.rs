@@ -6,7 +6,7 @@ use super::home::Home;
 use super::place::PlaceError;
 use super::record::{Record, Task, now};
 use super::run_dir::RunDir;
-use crate::protocol::{Activity, Level, Outcome, RunView, Update};
+use crate::protocol::{Activity, Level, Outcome, PauseLevel, RunView, Update};
 use crate::spec::Spec;
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -26,6 +26,8 @@ pub enum State {
     Paused,
     Completed,
     Stopped,
+    /// A checkpoint was written and the command ended: `nntop resume` goes on from there.
+    Checkpointed,
     Diverged,
     Failed,
     /// Its process ended before the run did: `nntop resume` continues it.
@@ -46,6 +48,7 @@ impl State {
             Self::Paused => "paused",
             Self::Completed => "completed",
             Self::Stopped => "stopped",
+            Self::Checkpointed => "checkpointed and ended",
             Self::Diverged => "diverged",
             Self::Failed => "failed",
             Self::Interrupted => "interrupted",
@@ -57,13 +60,17 @@ impl State {
     /// Whether the run has come to an end of its own, or was stopped.
     #[must_use]
     pub fn is_over(self) -> bool {
-        matches!(self, Self::Completed | Self::Stopped | Self::Diverged | Self::Failed)
+        matches!(
+            self,
+            Self::Completed | Self::Stopped | Self::Checkpointed | Self::Diverged | Self::Failed
+        )
     }
 
     fn of(view: &RunView) -> Self {
         match (&view.outcome, view.status.activity) {
             (Some(Outcome::Completed(_)), _) => Self::Completed,
             (Some(Outcome::Stopped), _) => Self::Stopped,
+            (Some(Outcome::Checkpointed(_)), _) => Self::Checkpointed,
             (Some(Outcome::Diverged { .. }), _) => Self::Diverged,
             (Some(Outcome::Failed(_) | Outcome::Exited { .. }), _) => Self::Failed,
             (None, Activity::Starting) => Self::Starting,
@@ -99,6 +106,12 @@ pub struct Summary {
     pub epochs: u32,
     /// The best accuracy on the validation images (test where there are none), a fraction.
     pub best_accuracy: Option<f64>,
+    /// How it is kept while it is paused: held between two steps, or suspended by a signal.
+    pub pause: Option<PauseLevel>,
+    /// Completed steps that a script has reported.
+    pub step: Option<u32>,
+    /// The exit code of a command that has ended.
+    pub exit_code: Option<i32>,
     /// Since the run was started.
     pub age_seconds: f64,
     /// Clients attached to a live session.
@@ -153,6 +166,9 @@ pub fn summarize(run: &RunDir) -> Summary {
         epoch: 0,
         epochs: 0,
         best_accuracy: None,
+        pause: None,
+        step: None,
+        exit_code: None,
         age_seconds: 0.0,
         clients: 0,
         directory: run.path().display().to_string(),
@@ -172,6 +188,7 @@ pub fn summarize(run: &RunDir) -> Summary {
                 }
                 Task::Experiment { id, .. } => summary.experiment = Some(id),
                 Task::Command(command) => summary.network = command.title(),
+                Task::Script(script) => summary.network = script.title(),
                 Task::Ensemble { training, networks } => {
                     summary.recipe = recipe(&training.spec);
                     summary.network = training.spec.layers;
@@ -242,6 +259,9 @@ impl Summary {
     fn take(&mut self, view: &RunView) {
         self.state = State::of(view);
         self.epoch = view.epoch();
+        self.pause = (self.state == State::Paused).then_some(view.status.pause);
+        self.exit_code = view.exit_code;
+        self.step = view.progress.as_ref().filter(|p| p.batches == 0).map(|p| p.batch);
         // Between two of its networks an experiment or an ensemble has none.
         if let Some(info) = view.info.as_ref().filter(|info| !info.network.is_empty()) {
             self.network.clone_from(&info.network);

@@ -17,7 +17,7 @@ pub const MOST_COMMAND: u32 = 1 << 20;
 /// Longest update in bytes: a snapshot with the weights of a wide layer.
 pub const MOST_UPDATE: u32 = 256 << 20;
 /// The oldest protocol that this program speaks beside its own.
-pub const OLDEST_PROTOCOL: u32 = 4;
+pub const OLDEST_PROTOCOL: u32 = 5;
 
 /// Why a connection is ended.
 #[derive(Debug, thiserror::Error)]

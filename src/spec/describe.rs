@@ -41,6 +41,8 @@ pub fn describe(spec: &Spec, network: &Network, data: &Dataset) -> RunInfo {
         dropout: spec.dropout,
         expand: spec.expand.iter().map(ToString::to_string).collect(),
         all_images: spec.all_images,
+        image_channels: data.test.channels as u32,
+        config: Vec::new(),
     }
 }
 

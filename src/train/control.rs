@@ -138,6 +138,7 @@ impl Control {
             pace: self.pace,
             batches_left: self.batches_left,
             pause_after_epoch: self.pause_after_epoch,
+            ..Status::default()
         }
     }
 }

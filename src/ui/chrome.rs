@@ -69,13 +69,15 @@ fn plain_state(run: &RunView) -> (&'static str, Role) {
     match &run.outcome {
         Some(Outcome::Completed(_)) => return ("finished", Role::Good),
         Some(Outcome::Stopped) => return ("stopped", Role::Warning),
+        Some(Outcome::Checkpointed(_)) => return ("checkpointed and ended", Role::Warning),
         Some(Outcome::Diverged { .. }) => return ("diverged", Role::Bad),
         Some(Outcome::Failed(_) | Outcome::Exited { .. }) => return ("failed", Role::Bad),
         None => {}
     }
     match status.activity {
         _ if status.stopping => ("stopping…", Role::Warning),
-        Activity::Paused => ("paused", Role::Warning),
+        Activity::Paused => (status.pause.word(), Role::Warning),
+        _ if status.pausing && status.reports => ("hold requested…", Role::Warning),
         _ if status.pausing => ("pausing…", Role::Warning),
         Activity::Starting => ("starting…", Role::Dim),
         Activity::Training | Activity::Evaluating => ("training", Role::Good),
@@ -246,7 +248,8 @@ fn footer(chrome: Chrome, line: Rect, buffer: &mut Buffer) {
     let room = line.width - outcome(chrome, line, buffer);
     let keys = chrome.views[chrome.current].keys();
     let view = keys.iter().map(|key| (key.keys, key.does));
-    let pause = if plain_state(chrome.run).0 == "paused" { "resume" } else { "pause" };
+    let paused = chrome.run.status.activity == Activity::Paused;
+    let pause = if paused { "resume" } else { "pause" };
     let steers = chrome.is_going && !chrome.setup.read_only;
     let everywhere = [("space", pause), (".", "step")].into_iter().filter(|_| steers);
     let everywhere = everywhere.filter(|(name, _)| !keys.iter().any(|key| key.keys == *name));

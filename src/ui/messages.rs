@@ -2,8 +2,9 @@
 
 use super::theme::Theme;
 use crate::protocol::{
-    Activity, Command, Event, Level, LogLine, Outcome, Pace, RunView, Step, Tune,
+    Activity, Command, Event, Level, LogLine, Outcome, Pace, PauseLevel, RunView, Step, Tune,
 };
+use std::fmt::Display;
 
 /// Messages kept at most.
 const MOST: usize = 1000;
@@ -33,7 +34,7 @@ impl Messages {
     /// it was before.
     pub fn announce(&mut self, event: &Event, run: &RunView, theme: &Theme) {
         let Some(line) = of_event(event, run, theme) else { return };
-        let is_fact = matches!(event, Event::Saved(_) | Event::Tuned(_));
+        let is_fact = matches!(event, Event::Saved(_) | Event::Tuned(_) | Event::Tunable(_));
         if is_fact || line.level != Level::Info {
             self.notice = Some(line.text.clone());
         }
@@ -76,6 +77,20 @@ fn of_event(event: &Event, run: &RunView, theme: &Theme) -> Option<LogLine> {
     let info = |text: String| Some(LogLine { level: Level::Info, text });
     match event {
         Event::Log(line) => Some(LogLine { level: line.level, text: theme.say(&line.text).into() }),
+        Event::Refused(reason) => {
+            Some(LogLine { level: Level::Warning, text: theme.say(reason).into() })
+        }
+        Event::Tunable(tunable) => {
+            let previous = tunable.previous?;
+            let values: [&dyn Display; 4] =
+                [&tunable.name, &previous, &tunable.value, &tunable.step];
+            let text = if tunable.in_force {
+                "{} changed from {} to {}, in force since step {}"
+            } else {
+                "{} set from {} to {} at step {}"
+            };
+            info(theme.fill(text, &values))
+        }
         Event::Saved(saved) => info(theme.fill("saved {}", &[&saved.path])),
         Event::Tuned(tuned) => {
             let (name, value) = name_and_value(tuned.change, theme);
@@ -84,6 +99,11 @@ fn of_event(event: &Event, run: &RunView, theme: &Theme) -> Option<LogLine> {
         }
         Event::StatusChanged(status) if status.activity != run.status.activity => {
             match (run.status.activity, status.activity) {
+                (_, Activity::Paused) if status.pause != PauseLevel::Paused => {
+                    let step = run.progress.as_ref().map_or(0, |progress| progress.batch);
+                    let word = theme.say(status.pause.word());
+                    info(theme.fill("{} at step {}", &[&word, &step]))
+                }
                 (_, Activity::Paused) => {
                     info(theme.fill("paused in epoch {}", &[&(run.epoch() + 1)]))
                 }
@@ -100,6 +120,9 @@ fn of_outcome(outcome: &Outcome, theme: &Theme) -> LogLine {
     let (level, text) = match outcome {
         Outcome::Completed(why) => (Level::Info, theme.fill("finished: {}", &[why])),
         Outcome::Stopped => (Level::Info, theme.say("stopped").into()),
+        Outcome::Checkpointed(path) => {
+            (Level::Info, theme.fill("checkpointed and ended: {}", &[path]))
+        }
         Outcome::Diverged { epoch, hint } => {
             (Level::Error, theme.fill("diverged in epoch {}: {}", &[epoch, hint]))
         }
@@ -127,6 +150,10 @@ fn of_command(command: &Command, theme: &Theme) -> Option<String> {
             let (name, value) = name_and_value(*change, theme);
             theme.fill("requested {} = {}", &[&name, &value])
         }
+        Command::SetNamed { name, value } => theme.fill("requested {} = {}", &[name, value]),
+        Command::Hold => theme.say("pause requested").into(),
+        Command::Suspend => theme.say("suspension of every process requested").into(),
+        Command::EndAtCheckpoint => theme.say("checkpoint and end requested").into(),
         Command::Pace(Pace::Full) => theme.say("requested full speed").into(),
         Command::Pace(Pace::SecondsPerEpoch(seconds)) => {
             theme.fill("requested {} s per epoch", &[seconds])

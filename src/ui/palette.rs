@@ -75,6 +75,22 @@ pub const ENTRIES: &[Entry] = &[
     ),
     entry("messages", "", "messages of the run", |text| bare(text, Effect::Messages)),
     entry("pause", "", "pause training", |text| bare(text, Effect::Send(Command::Pause))),
+    entry("hold", "", "have the script wait between two steps", |text| {
+        bare(text, Effect::Send(Command::Hold))
+    }),
+    entry("suspend", "", "stop every process of the command, memory stays taken", |text| {
+        bare(text, Effect::Send(Command::Suspend))
+    }),
+    entry("end", "", "write a checkpoint and end the command; it can go on from there", |text| {
+        bare(text, Effect::Send(Command::EndAtCheckpoint))
+    }),
+    entry("set", "weight_decay 0.1", "change a value that the script offers", |text| {
+        let (name, value) = text.rsplit_once([' ', '='])?;
+        let name = name.trim_end_matches([' ', '=']).trim();
+        let value = number(value)?;
+        let change = || Command::SetNamed { name: name.into(), value };
+        (!name.is_empty()).then(|| Effect::Send(change()))
+    }),
     entry("resume", "", "resume training", |text| bare(text, Effect::Send(Command::Resume))),
     entry("stop", "", "end the run; it can still be browsed", |text| {
         bare(text, Effect::Send(Command::Stop))

@@ -3,8 +3,8 @@
 
 use super::effect::GoOn;
 use super::overlay::Overlay;
-use super::setup::Setup;
-use crate::protocol::{Command, Outcome, RunView, Step};
+use super::setup::{RunKind, Setup};
+use crate::protocol::{Command, Outcome, RunView, Step, Tune};
 
 /// What follows from a command to the run.
 pub(super) enum Reply {
@@ -21,6 +21,21 @@ pub(super) fn reply(command: Command, run: &RunView, setup: &Setup, is_lost: boo
         _ if setup.read_only => Reply::Notice("read-only: this terminal only looks"),
         Command::SaveAs(file) => Reply::Send(setup.save_as(&file)),
         command if run.outcome.is_some() => after_the_end(command, run, setup),
+        command if setup.kind == RunKind::Training => to_a_training(command),
+        command => Reply::Send(command),
+    }
+}
+
+/// Commands to a training of this program, which has one way to pause and its own names.
+fn to_a_training(command: Command) -> Reply {
+    match command {
+        Command::Hold => Reply::Send(Command::Pause),
+        Command::EndAtCheckpoint => Reply::Send(Command::Stop),
+        Command::Suspend => Reply::Notice("only a command is suspended; space pauses a training"),
+        Command::SetNamed { name, value } => match Tune::named(&name, value) {
+            Some(tune) => Reply::Send(Command::Set(tune)),
+            None => Reply::Notice("a training has eta, lambda and momentum to change"),
+        },
         command => Reply::Send(command),
     }
 }
@@ -35,9 +50,13 @@ fn after_the_end(command: Command, run: &RunView, setup: &Setup) -> Reply {
         Command::Save if !setup.detachable => {
             Reply::Notice("its checkpoints are kept; `:save FILE` saves the model")
         }
-        Command::Set(_) | Command::Pace(_) | Command::Stop => {
-            Reply::Notice("the run has ended; space continues it")
-        }
+        Command::Set(_)
+        | Command::SetNamed { .. }
+        | Command::Hold
+        | Command::Suspend
+        | Command::EndAtCheckpoint
+        | Command::Pace(_)
+        | Command::Stop => Reply::Notice("the run has ended; space continues it"),
         command => Reply::Send(command),
     }
 }

@@ -156,6 +156,25 @@ impl Theme {
         self.scale(&INK, &ramp::INK, value)
     }
 
+    /// Red, green and blue from 0 to 1 as a colour: those of a photograph. Where there are fewer
+    /// colours than 256, only shades tell pixels apart.
+    #[must_use]
+    pub fn mixed(&self, rgb: [f32; 3]) -> Color {
+        match self.depth {
+            ColorDepth::None => Color::Reset,
+            ColorDepth::Ansi16 => self.sequential(rgb.iter().sum::<f32>() / 3.0),
+            ColorDepth::Ansi256 => {
+                // The cube of 6 × 6 × 6 colours.
+                let [red, green, blue] = rgb.map(|share| (share * 5.0).round() as u8);
+                Color::Indexed(16 + 36 * red + 6 * green + blue)
+            }
+            ColorDepth::True => {
+                let [red, green, blue] = rgb.map(|share| (share * 255.0).round() as u8);
+                Color::Rgb(red, green, blue)
+            }
+        }
+    }
+
     /// Text over a value from −1 to 1 as its ground. The sixteen colours are too strong for a
     /// ground: there the text itself has the colour, and is bold where the value is large.
     #[must_use]

@@ -62,6 +62,12 @@ impl<'a> Context<'a> {
         }
     }
 
+    /// Whether the run counts steps: a command has no epochs.
+    #[must_use]
+    pub fn counts_steps(&self) -> bool {
+        self.run.info.as_ref().is_some_and(|info| info.network.is_empty() && info.epochs == 0)
+    }
+
     /// The name of a class, its number where it has none.
     #[must_use]
     pub fn class(&self, label: u32) -> String {
@@ -95,8 +101,11 @@ impl<'a> Context<'a> {
 
 /// When a frame is from, in words.
 #[must_use]
-pub fn as_of(frame: &Frame, theme: &Theme) -> String {
-    if frame.batch == 0 {
+pub fn as_of(frame: &Frame, context: &Context) -> String {
+    let theme = context.theme;
+    if context.counts_steps() {
+        theme.fill("step {}", &[&frame.batch])
+    } else if frame.batch == 0 {
         theme.fill("epoch {}", &[&frame.epoch])
     } else {
         theme.fill("epoch {} + {} batches", &[&frame.epoch, &frame.batch])

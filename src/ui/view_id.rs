@@ -19,6 +19,10 @@ pub enum ViewId {
     Metrics,
     /// What a command prints; not a view of a training.
     Output,
+    /// What a command uses of the machine; not a view of a training.
+    System,
+    /// Texts, images and distributions that a script reports; not a view of a training.
+    Media,
     /// A picture and how it was read; not a view of a run.
     Read,
     /// A table of runs, read from their logs.
@@ -45,6 +49,8 @@ impl ViewId {
             Self::Explore => "Explore",
             Self::Metrics => "Metrics",
             Self::Output => "Output",
+            Self::System => "System",
+            Self::Media => "Media",
             Self::Read => "Read",
             Self::Runs => "Runs",
             Self::Compare => "Compare",
@@ -71,6 +77,8 @@ impl ViewId {
             Self::Compare => "Comp",
             Self::Metrics => "Metr",
             Self::Output => "Out",
+            Self::System => "Sys",
+            Self::Media => "Media",
         }
     }
 }

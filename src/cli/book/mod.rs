@@ -130,6 +130,7 @@ fn summarize(view: &RunView) -> io::Result<()> {
         Some(Outcome::Exited { code, .. }) => writeln!(out, "failed: exit code {code}"),
         Some(Outcome::Diverged { hint, .. }) => writeln!(out, "diverged: {hint}"),
         Some(Outcome::Stopped) => writeln!(out, "stopped"),
+        Some(Outcome::Checkpointed(path)) => writeln!(out, "checkpointed and ended: {path}"),
         Some(Outcome::Completed(how)) => writeln!(out, "{how}"),
         None => Ok(()),
     }

@@ -1,7 +1,7 @@
 //! One JSON object per line, which scripts rely on: fields are added, never renamed.
 
 use crate::cli::output::Output;
-use crate::protocol::{Claim, EpochStats, Event, Outcome, Quantity, RunView};
+use crate::protocol::{Claim, EpochStats, Event, Level, LogLine, Outcome, Quantity, RunView};
 use serde::Serialize;
 use serde_json::Value;
 use std::io;
@@ -39,6 +39,10 @@ pub(super) fn print(event: &Event, view: &RunView, out: &mut Output<'_>) -> io::
         Event::Saved(saved) => line(out, "saved", saved),
         Event::Log(entry) => line(out, "log", entry),
         Event::Metrics(metrics) => line(out, "metrics", metrics),
+        Event::Tunable(tunable) => line(out, "tunable", tunable),
+        Event::Refused(reason) => {
+            line(out, "log", &LogLine { level: Level::Warning, text: reason.clone() })
+        }
         Event::Finished(outcome) => {
             view.claims.iter().try_for_each(|claim| self::claim(claim, out))?;
             line(out, "finished", &finished(outcome, view))
@@ -52,7 +56,12 @@ pub(super) fn print(event: &Event, view: &RunView, out: &mut Output<'_>) -> io::
         | Event::Classified(_)
         | Event::Explored(_)
         | Event::Explorables(_)
-        | Event::Output(_) => Ok(()),
+        | Event::Output(_)
+        | Event::Described(_)
+        | Event::Mark(_)
+        | Event::ExitCode(_)
+        | Event::Media(_)
+        | Event::System(_) => Ok(()),
     }
 }
 
@@ -99,6 +108,7 @@ fn finished<'a>(outcome: &'a Outcome, view: &RunView) -> Finished<'a> {
         Outcome::Diverged { hint, .. } => ("diverged", Some(hint.as_str())),
         Outcome::Failed(reason) => ("failed", Some(reason.as_str())),
         Outcome::Exited { output, .. } => ("failed", Some(output.as_str())),
+        Outcome::Checkpointed(path) => ("checkpointed", Some(path.as_str())),
     };
     let best: Option<&EpochStats> = view.best.as_ref();
     Finished {

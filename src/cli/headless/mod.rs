@@ -42,7 +42,7 @@ pub(super) fn run(
     if notify {
         let ending = match &view.outcome {
             Some(Outcome::Completed(_)) | None => "completed",
-            Some(Outcome::Stopped) => "stopped",
+            Some(Outcome::Stopped | Outcome::Checkpointed(_)) => "stopped",
             Some(Outcome::Diverged { .. }) => "diverged",
             Some(Outcome::Failed(_) | Outcome::Exited { .. }) => "failed",
         };
@@ -52,7 +52,9 @@ pub(super) fn run(
         Some(Outcome::Diverged { epoch, hint }) => bail!("diverged in epoch {epoch}: {hint}"),
         Some(Outcome::Failed(reason)) => bail!("{reason}"),
         Some(Outcome::Exited { code, .. }) => bail!("the command ended with exit code {code}"),
-        Some(Outcome::Completed(_) | Outcome::Stopped) | None => Ok(ExitCode::SUCCESS),
+        Some(Outcome::Completed(_) | Outcome::Stopped | Outcome::Checkpointed(_)) | None => {
+            Ok(ExitCode::SUCCESS)
+        }
     }
 }
 

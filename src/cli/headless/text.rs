@@ -22,6 +22,8 @@ pub(super) fn print(event: &Event, view: &RunView, out: &mut Output<'_>) -> io::
         Event::Log(line) => writeln!(out, "# {}", line.text),
         Event::Finished(outcome) => finished(outcome, view, out),
         Event::Metrics(metrics) => self::metrics(metrics, out),
+        Event::Tunable(tunable) => writeln!(out, "# {} = {}", tunable.name, tunable.value),
+        Event::Refused(reason) => writeln!(out, "# {reason}"),
         Event::StatusChanged(_)
         | Event::Figure(_)
         | Event::Progress(_)
@@ -29,7 +31,12 @@ pub(super) fn print(event: &Event, view: &RunView, out: &mut Output<'_>) -> io::
         | Event::Classified(_)
         | Event::Explored(_)
         | Event::Explorables(_)
-        | Event::Output(_) => Ok(()),
+        | Event::Output(_)
+        | Event::Described(_)
+        | Event::Mark(_)
+        | Event::ExitCode(_)
+        | Event::Media(_)
+        | Event::System(_) => Ok(()),
     }
 }
 
@@ -154,6 +161,7 @@ fn finished(outcome: &Outcome, view: &RunView, out: &mut Output<'_>) -> io::Resu
         Outcome::Diverged { epoch, hint } => write!(out, "# diverged in epoch {epoch}: {hint}")?,
         Outcome::Failed(reason) => write!(out, "# failed: {reason}")?,
         Outcome::Exited { code, .. } => write!(out, "# exit code {code}")?,
+        Outcome::Checkpointed(path) => write!(out, "# checkpointed and ended: {path}")?,
     }
     if let Some(best) = &view.best {
         write!(

@@ -59,7 +59,7 @@ pub(crate) fn setup(run: &RunDir, display: &DisplayArgs) -> Setup {
     let task = Record::read(run).map(|record| record.task);
     let view =
         if matches!(task, Ok(Task::Experiment { .. })) { ViewId::Book } else { ViewId::Overview };
-    let is_command = matches!(task, Ok(Task::Command(_)));
+    let is_command = matches!(task, Ok(Task::Command(_) | Task::Script(_)));
     let kind = if is_command { RunKind::Command } else { RunKind::Training };
     let run_directory = run.path().display().to_string();
     Setup { name: run.name(), run_directory, view, kind, ..dashboard::setup(display) }

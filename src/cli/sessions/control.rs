@@ -1,8 +1,12 @@
 //! Controls a live run from the command line. Each command returns once it has taken effect.
 
+use super::super::error::Usage;
 use super::super::output;
 use super::ending::sentence;
-use crate::protocol::{Activity, Command, Event, Level, Link, Outcome, RunView, Step, Update};
+use crate::protocol::{
+    Activity, Command, Event, Level as LogLevel, Link, Outcome, PauseLevel, RunView, Step, Tunable,
+    Tune, Update,
+};
 use crate::session::{self, Attachment, ConnectError, Record, RunDir, Task};
 use crate::ui::Language;
 use anyhow::{anyhow, bail};
@@ -12,11 +16,88 @@ use std::time::{Duration, Instant};
 /// Maximum time for a command to take effect; usually 100 ms, more on a loaded machine.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// A checkpoint of a large model takes its time.
+const SAVE_PATIENCE: Duration = Duration::from_secs(3600);
+
+/// How a run is paused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Level {
+    /// Between two steps of a script that reports: no CPU, memory (the GPU's too) stays taken
+    Held,
+    /// Every process of the command by SIGSTOP: memory (the GPU's too) stays taken
+    Suspended,
+    /// With a checkpoint, at which the command ends: frees the machine; `nntop resume` goes on
+    Ended,
+}
+
 /// Pauses a run.
-pub(super) fn pause(run: &RunDir) -> anyhow::Result<ExitCode> {
-    let paused =
-        |view: &RunView, _: &Event| at_rest(view).then(|| format!("paused {}", place(view)));
-    tell(run, Command::Pause, Some(PATIENCE), paused)
+pub(super) fn pause(run: &RunDir, level: Option<Level>) -> anyhow::Result<ExitCode> {
+    let paused = |view: &RunView, _: &Event| {
+        at_rest(view).then(|| format!("{} {}", view.status.pause.word(), place(view)))
+    };
+    let suspended = |view: &RunView, event: &Event| {
+        paused(view, event).filter(|_| view.status.pause == PauseLevel::Suspended)
+    };
+    match level {
+        Some(_) if !is_command(run) => bail!(
+            "`{}` is a training of nntop itself, which knows one way to pause; leave --level out",
+            run.name()
+        ),
+        None => tell(run, Command::Pause, Some(PATIENCE), paused),
+        Some(Level::Suspended) => tell(run, Command::Suspend, Some(PATIENCE), suspended),
+        Some(Level::Held) => {
+            let held = |view: &RunView, event: &Event| {
+                paused(view, event).filter(|_| view.status.pause == PauseLevel::Held)
+            };
+            tell(run, Command::Hold, Some(PATIENCE), held)
+        }
+        Some(Level::Ended) => {
+            let ended = |view: &RunView, event: &Event| {
+                matches!(event, Event::Finished(_)).then(|| ending(view))
+            };
+            tell(run, Command::EndAtCheckpoint, Some(SAVE_PATIENCE), ended)
+        }
+    }
+}
+
+/// Changes a value that a run offers by name.
+pub(super) fn set(run: &RunDir, name: &str, value: f64) -> anyhow::Result<ExitCode> {
+    if is_command(run) {
+        return set_named(run, name, value);
+    }
+    let Some(change) = Tune::named(name, value) else {
+        let problem = format!("{name:?} is none of eta, lambda, momentum");
+        return Err(Usage::value("<NAME>", problem).into());
+    };
+    let done = move |_: &RunView, event: &Event| match event {
+        Event::Tuned(tuned) if tuned.change == change => {
+            Some(format!("{name} {value}, before it was {}", tuned.previous))
+        }
+        _ => None,
+    };
+    tell(run, Command::Set(change), Some(PATIENCE), done)
+}
+
+/// Changes a value of a script: done once a step was made with it, or at once while it is held.
+fn set_named(run: &RunDir, name: &str, value: f64) -> anyhow::Result<ExitCode> {
+    let done = |view: &RunView, event: &Event| {
+        let Event::Tunable(Tunable { name, value, previous: Some(previous), step, in_force }) =
+            event
+        else {
+            return None;
+        };
+        let change = format!("{name} {value}, before it was {previous}");
+        if *in_force {
+            return Some(format!("{change}; in force since step {step}"));
+        }
+        at_rest(view).then(|| format!("{change}; takes effect with the next step"))
+    };
+    let command = Command::SetNamed { name: name.into(), value };
+    tell(run, command, Some(PATIENCE), done)
+}
+
+fn is_command(run: &RunDir) -> bool {
+    matches!(Record::read(run).map(|record| record.task), Ok(Task::Command(_) | Task::Script(_)))
 }
 
 /// Resumes a run.
@@ -34,7 +115,12 @@ pub(super) fn step(
     epochs: Option<u32>,
     batches: Option<u32>,
 ) -> anyhow::Result<ExitCode> {
-    let amount = batches.map_or(Step::Epochs(epochs.unwrap_or(1)), Step::Batches);
+    let amount = match (epochs, batches) {
+        (_, Some(batches)) => Step::Batches(batches),
+        // A script counts steps.
+        (None, None) if is_command(run) => Step::Batches(1),
+        (epochs, None) => Step::Epochs(epochs.unwrap_or(1)),
+    };
     let (mut begun, mut counted) = (false, false);
     let done = move |view: &RunView, event: &Event| {
         let Event::StatusChanged(status) = event else { return None };
@@ -46,7 +132,7 @@ pub(super) fn step(
             return None;
         }
         if paused {
-            return begun.then(|| format!("paused {}", place(view)));
+            return begun.then(|| format!("{} {}", view.status.pause.word(), place(view)));
         }
         // Between two of its networks an experiment reports no step.
         let taken_over = counted && !is_experiment(view);
@@ -83,10 +169,11 @@ pub(super) fn save(run: &RunDir) -> anyhow::Result<ExitCode> {
         bail!("`{name}` is the experiment {id}, which keeps no checkpoints")
     }
     let saved = |_: &RunView, event: &Event| match event {
-        Event::Saved(saved) => Some(format!("saved {}", saved.path)),
+        Event::Saved(saved) => Some(format!("saved {} ({} bytes)", saved.path, saved.bytes)),
         _ => None,
     };
-    tell(run, Command::Save, Some(PATIENCE), saved)
+    let patience = if is_command(run) { SAVE_PATIENCE } else { PATIENCE };
+    tell(run, Command::Save, Some(patience), saved)
 }
 
 /// Sends a command and prints its effect.
@@ -98,8 +185,8 @@ fn tell(
 ) -> anyhow::Result<ExitCode> {
     // The session reserves a place for short commands.
     let connected = match patience {
-        Some(_) => session::visit(run),
-        None => session::attach(run, Attachment::Control),
+        Some(patience) if patience <= PATIENCE => session::visit(run),
+        _ => session::attach(run, Attachment::Control),
     };
     let connection = connected.map_err(|error| match error {
         ConnectError::NotLive(_) => {
@@ -154,7 +241,8 @@ fn effect(
                 return Ok(effect);
             }
             match event {
-                Event::Log(said) if command == Command::Save && said.level != Level::Info => {
+                Event::Refused(reason) => bail!("{reason}"),
+                Event::Log(said) if command == Command::Save && said.level != LogLevel::Info => {
                     bail!("{}", said.text)
                 }
                 Event::Finished(_) => bail!("`{name}` has ended: {}", ending(&view)),
@@ -171,6 +259,10 @@ fn at_rest(view: &RunView) -> bool {
 /// The position of a run; of an experiment, within its current network.
 fn place(view: &RunView) -> String {
     let title = view.info.as_ref().map_or("", |info| info.title.as_str());
+    if view.status.reports || view.exit_code.is_some() {
+        let step = view.progress.as_ref().map_or(0, |progress| progress.batch);
+        return format!("at step {step}");
+    }
     if is_experiment(view) && view.epochs.seen() == 0 {
         return format!("in {title}");
     }
@@ -193,6 +285,7 @@ fn ending(view: &RunView) -> String {
         Some(Outcome::Diverged { epoch, .. }) => format!("diverged in epoch {epoch}"),
         Some(Outcome::Failed(why)) => format!("failed: {why}"),
         Some(Outcome::Exited { code, .. }) => format!("ended with exit code {code}"),
+        Some(Outcome::Checkpointed(path)) => format!("checkpointed and ended: {path}"),
         Some(Outcome::Stopped) | None => "stopped".into(),
     }
 }
@@ -200,7 +293,7 @@ fn ending(view: &RunView) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::{LogLine, Saved};
+    use crate::protocol::{Level, LogLine, Saved};
     use crossbeam_channel::unbounded;
 
     fn saved(epoch: u32) -> Event {

@@ -44,12 +44,14 @@ pub(crate) enum SessionCommand {
         json: bool,
     },
     /// Pause a run; returns once it is paused
-    Pause(RunArgs),
+    Pause(PauseArgs),
     /// Resume a paused run, continue one that ended from exactly where it was, or start a new run
     /// from an earlier epoch or with another recipe
     Resume(Box<ResumeArgs>),
     /// Train for one or more epochs or mini-batches, then pause
     Step(StepArgs),
+    /// Change a value while a run goes on: the learning rate, or what a script offers
+    Set(SetArgs),
     /// Stop a run; it can still be viewed and resumed
     Stop(RunArgs),
     /// Wait for a run to end, and exit with its exit code
@@ -77,6 +79,26 @@ pub(crate) enum SessionCommand {
 pub(crate) struct RunArgs {
     /// Name or id of a run, or a unique prefix of it [default: the newest live run]
     run: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PauseArgs {
+    #[command(flatten)]
+    run: RunArgs,
+    /// How a command is kept [default: held where its script reports, else suspended]
+    #[arg(long, value_enum)]
+    level: Option<control::Level>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SetArgs {
+    /// A run's name or id, or how only one begins
+    run: String,
+    /// What to change, such as eta (the learning rate), or a name that the script offers
+    name: String,
+    /// The new value
+    #[arg(allow_negative_numbers = true)]
+    value: f64,
 }
 
 #[derive(Debug, Args)]
@@ -129,8 +151,8 @@ pub(crate) struct StepArgs {
     /// Number of epochs [default: 1]
     #[arg(long, value_name = "N", value_parser = count, conflicts_with = "batches")]
     epochs: Option<u32>,
-    /// Number of mini-batches
-    #[arg(long, value_name = "N", value_parser = count)]
+    /// Number of mini-batches, or of steps of a script
+    #[arg(long, visible_alias = "steps", value_name = "N", value_parser = count)]
     batches: Option<u32>,
 }
 
@@ -149,7 +171,10 @@ pub(super) fn run(command: SessionCommand, display: &DisplayArgs) -> anyhow::Res
     match command {
         SessionCommand::Attach(args) => attach(&args, display),
         SessionCommand::Ls { json } => list::ls(json),
-        SessionCommand::Pause(args) => control::pause(&args.live()?),
+        SessionCommand::Pause(args) => control::pause(&args.run.live()?, args.level),
+        SessionCommand::Set(args) => {
+            control::set(&find(&Home::of_user()?, &args.run)?, &args.name, args.value)
+        }
         SessionCommand::Resume(args) => start::resume(&args, display),
         SessionCommand::Step(args) => control::step(&args.run.live()?, args.epochs, args.batches),
         SessionCommand::Stop(args) => control::stop(&args.live()?),

@@ -39,7 +39,7 @@ pub(super) fn run(args: &SaveArgs) -> anyhow::Result<ExitCode> {
 fn usual_file(run: &RunDir) -> anyhow::Result<PathBuf> {
     let asked = match Record::read(run)?.task {
         Task::Training(training) | Task::Ensemble { training, .. } => training.save,
-        Task::Experiment { .. } | Task::Command(_) => None,
+        Task::Experiment { .. } | Task::Command(_) | Task::Script(_) => None,
     };
     Ok(asked.unwrap_or_else(|| format!("{}.safetensors", run.name()).into()))
 }

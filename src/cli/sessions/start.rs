@@ -154,7 +154,9 @@ pub(super) fn resume(args: &ResumeArgs, display: &DisplayArgs) -> anyhow::Result
             let spec = args.spec.assemble_like(&Recipe::given(training.spec.clone()))?.spec;
             Some((training.clone(), spec))
         }
-        Task::Experiment { .. } | Task::Ensemble { .. } | Task::Command(_) => None,
+        Task::Experiment { .. } | Task::Ensemble { .. } | Task::Command(_) | Task::Script(_) => {
+            None
+        }
     };
     if let Some((training, spec)) = &given
         && (args.from_epoch.is_some() || is_another_recipe(&training.spec, spec))
@@ -189,10 +191,17 @@ pub(super) fn resume(args: &ResumeArgs, display: &DisplayArgs) -> anyhow::Result
         }
         (Task::Command(_), _) => {
             let name = run.name();
-            let text = format!(
-                "`{name}` is a command, which cannot be continued; `nntop run --again {name}` \
-                 starts it again"
-            );
+            if session::checkpoint_of(&run).is_none() {
+                let text = format!(
+                    "`{name}` is a command that has written no checkpoint to go on from; `nntop \
+                     run --again {name}` starts it again"
+                );
+                return Err(Usage::because(text).into());
+            }
+            session::launch(&run)?;
+        }
+        (Task::Script(_), _) => {
+            let text = format!("`{}` is a script that reported; start it again", run.name());
             return Err(Usage::because(text).into());
         }
         (task, None) => {

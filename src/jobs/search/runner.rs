@@ -104,7 +104,7 @@ fn row(values: Vec<(String, String)>, view: &RunView) -> Row {
         train_seconds: view.epochs.points().iter().map(|stats| stats.train_seconds).sum(),
         outcome: match &view.outcome {
             Some(Outcome::Completed(_)) => "completed".into(),
-            Some(Outcome::Stopped) => "stopped".into(),
+            Some(Outcome::Stopped | Outcome::Checkpointed(_)) => "stopped".into(),
             Some(Outcome::Diverged { epoch, .. }) => format!("diverged in epoch {epoch}"),
             Some(Outcome::Failed(reason)) => format!("failed: {reason}"),
             Some(Outcome::Exited { code, .. }) => format!("failed: exit code {code}"),

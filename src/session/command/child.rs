@@ -1,13 +1,15 @@
 //! A command in a pseudo-terminal and a process group of its own.
 
 use crate::session::command_spec::CommandSpec;
+use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{Mode, OFlags, open};
 use rustix::process::{
-    Pid, Signal, WaitOptions, ioctl_tiocsctty, kill_process, kill_process_group, setsid, waitpid,
+    Pid, PidfdFlags, Signal, WaitOptions, ioctl_tiocsctty, kill_process, kill_process_group,
+    pidfd_open, setsid, waitpid,
 };
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{Winsize, tcsetwinsize};
-use std::ffi::OsStr;
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::process::CommandExt;
@@ -25,16 +27,19 @@ pub(super) struct Child {
     pub(super) terminal: File,
 }
 
-/// The process group of a command.
+/// The processes of a run: the group of a command, or one script that was started elsewhere.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Group(Pid);
+pub(super) enum Group {
+    Command(Pid),
+    Script(Pid),
+}
 
 impl Child {
     /// Starts a command with additional environment variables.
     ///
     /// # Errors
     /// When there is no pseudo-terminal, or the program cannot be executed.
-    pub(super) fn spawn(spec: &CommandSpec, environment: &[(&str, &OsStr)]) -> io::Result<Self> {
+    pub(super) fn spawn(spec: &CommandSpec, environment: &[(&str, OsString)]) -> io::Result<Self> {
         let Some((program, arguments)) = spec.argv.split_first() else {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "no command was given"));
         };
@@ -50,7 +55,7 @@ impl Child {
             .args(arguments)
             .current_dir(&spec.cwd)
             .envs(spec.env.iter().map(|(name, value)| (name, value)))
-            .envs(environment.iter().copied())
+            .envs(environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::from(theirs.try_clone()?))
             .stdout(Stdio::from(theirs.try_clone()?))
             .stderr(Stdio::from(theirs));
@@ -66,7 +71,7 @@ impl Child {
         let process = command.spawn()?;
         let group = Pid::from_raw(process.id().cast_signed())
             .ok_or_else(|| io::Error::other("the child has no process id"))?;
-        Ok(Self { process, group: Group(group), terminal: File::from(ours) })
+        Ok(Self { process, group: Group::Command(group), terminal: File::from(ours) })
     }
 
     /// The process group.
@@ -84,17 +89,27 @@ impl Child {
 }
 
 impl Group {
-    /// The process id of the command, which is also that of its group.
-    pub(super) fn leader(self) -> u32 {
-        self.0.as_raw_nonzero().get().cast_unsigned()
+    fn pid(self) -> Pid {
+        match self {
+            Self::Command(pid) | Self::Script(pid) => pid,
+        }
     }
 
-    /// Sends a signal to every process of the group. A group that has ended is no error.
+    /// The process id of the command, which is also that of its group, or of the script.
+    pub(super) fn leader(self) -> u32 {
+        self.pid().as_raw_nonzero().get().cast_unsigned()
+    }
+
+    /// Sends a signal to every process of the group, or to the script: the group that a shell put
+    /// it in is not ours. One that has ended is no error.
     ///
     /// # Errors
     /// When the system refuses, such as for processes of another user.
     pub(super) fn signal(self, signal: Signal) -> io::Result<()> {
-        ignore_missing(kill_process_group(self.0, signal))
+        ignore_missing(match self {
+            Self::Command(pid) => kill_process_group(pid, signal),
+            Self::Script(pid) => kill_process(pid, signal),
+        })
     }
 
     /// Sends a signal to the command alone. A command that has ended is no error.
@@ -102,7 +117,25 @@ impl Group {
     /// # Errors
     /// As [`Group::signal`].
     pub(super) fn signal_leader(self, signal: Signal) -> io::Result<()> {
-        ignore_missing(kill_process(self.0, signal))
+        ignore_missing(kill_process(self.pid(), signal))
+    }
+}
+
+/// Waits for the end of a process that is no child of this one.
+///
+/// # Errors
+/// When the system cannot watch it.
+pub(super) fn wait_for_stranger(pid: Pid) -> io::Result<()> {
+    let watched = match pidfd_open(pid, PidfdFlags::empty()) {
+        Ok(watched) => watched,
+        Err(rustix::io::Errno::SRCH) => return Ok(()),
+        Err(error) => return Err(error.into()),
+    };
+    loop {
+        match poll(&mut [PollFd::new(&watched, PollFlags::IN)], None) {
+            Err(rustix::io::Errno::INTR) => {}
+            result => return Ok(result.map(drop)?),
+        }
     }
 }
 

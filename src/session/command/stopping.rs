@@ -1,19 +1,29 @@
-//! Stopping a command: which signal is sent when. The caller hands in the time.
+//! Stopping a command: what is done when. The caller passes the time.
 
 use rustix::process::Signal;
 use std::time::{Duration, Instant};
 
-/// The steps of a stop that are behind.
+/// What to do next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum StopStep {
+    /// Ask the script that reports to stop between two steps.
+    Ask,
+    Signal(Signal),
+}
+
+/// How far a stop has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
     Running,
-    /// The stop signal was sent; SIGTERM follows at this time.
+    /// The script was asked; the stop signal follows at this time.
     Asked(Instant),
+    /// The stop signal was sent; SIGTERM follows at this time.
+    Signalled(Instant),
     Terminated,
     Killed,
 }
 
-/// Escalates from the stop signal over SIGTERM to SIGKILL.
+/// Escalates from the script's own end over the stop signal and SIGTERM to SIGKILL.
 #[derive(Debug)]
 pub(super) struct Stopping {
     first: Signal,
@@ -22,21 +32,26 @@ pub(super) struct Stopping {
 }
 
 impl Stopping {
-    /// `first` is the signal of the first request, `grace` the time until SIGTERM follows.
+    /// `first` is the signal of the first request, `grace` the time until the next step follows.
     pub(super) fn new(first: Signal, grace: Duration) -> Self {
         Self { first, grace, stage: Stage::Running }
     }
 
-    /// The signal for a request to stop: the second request kills.
-    pub(super) fn request(&mut self, now: Instant) -> Option<Signal> {
+    /// What a request to stop leads to: the second request kills. `can_ask` says that a script
+    /// reports, which can end between two steps.
+    pub(super) fn request(&mut self, now: Instant, can_ask: bool) -> Option<StopStep> {
         match self.stage {
-            Stage::Running => {
+            Stage::Running if can_ask => {
                 self.stage = Stage::Asked(now + self.grace);
-                Some(self.first)
+                Some(StopStep::Ask)
             }
-            Stage::Asked(_) | Stage::Terminated => {
+            Stage::Running => {
+                self.stage = Stage::Signalled(now + self.grace);
+                Some(StopStep::Signal(self.first))
+            }
+            Stage::Asked(_) | Stage::Signalled(_) | Stage::Terminated => {
                 self.stage = Stage::Killed;
-                Some(Signal::KILL)
+                Some(StopStep::Signal(Signal::KILL))
             }
             Stage::Killed => None,
         }
@@ -44,17 +59,23 @@ impl Stopping {
 
     /// The signal that is due after the grace period.
     pub(super) fn due(&mut self, now: Instant) -> Option<Signal> {
-        let Stage::Asked(deadline) = self.stage else { return None };
-        (now >= deadline).then(|| {
-            self.stage = Stage::Terminated;
-            Signal::TERM
-        })
+        match self.stage {
+            Stage::Asked(deadline) if now >= deadline => {
+                self.stage = Stage::Signalled(now + self.grace);
+                Some(self.first)
+            }
+            Stage::Signalled(deadline) if now >= deadline => {
+                self.stage = Stage::Terminated;
+                Some(Signal::TERM)
+            }
+            _ => None,
+        }
     }
 
     /// When [`Stopping::due`] has something to say next.
     pub(super) fn deadline(&self) -> Option<Instant> {
         match self.stage {
-            Stage::Asked(deadline) => Some(deadline),
+            Stage::Asked(deadline) | Stage::Signalled(deadline) => Some(deadline),
             _ => None,
         }
     }
@@ -74,23 +95,36 @@ mod tests {
         let start = Instant::now();
         let mut stopping = Stopping::new(Signal::INT, Duration::from_secs(10));
         assert_eq!((stopping.deadline(), stopping.due(start)), (None, None));
-        assert_eq!(stopping.request(start), Some(Signal::INT));
+        assert_eq!(stopping.request(start, false), Some(StopStep::Signal(Signal::INT)));
         assert!(stopping.requested());
         let deadline = start + Duration::from_secs(10);
         assert_eq!(stopping.deadline(), Some(deadline));
         assert_eq!(stopping.due(start + Duration::from_millis(9_999)), None);
         assert_eq!(stopping.due(deadline), Some(Signal::TERM));
         assert_eq!(stopping.due(deadline), None, "it is sent once");
-        assert_eq!(stopping.request(deadline), Some(Signal::KILL));
-        assert_eq!(stopping.request(deadline), None);
+        assert_eq!(stopping.request(deadline, false), Some(StopStep::Signal(Signal::KILL)));
+        assert_eq!(stopping.request(deadline, false), None);
+    }
+
+    #[test]
+    fn a_script_that_reports_is_asked_before_any_signal() {
+        let start = Instant::now();
+        let grace = Duration::from_secs(5);
+        let mut stopping = Stopping::new(Signal::INT, grace);
+        assert_eq!(stopping.request(start, true), Some(StopStep::Ask));
+        assert_eq!(stopping.due(start + grace), Some(Signal::INT));
+        assert_eq!(stopping.deadline(), Some(start + 2 * grace));
+        assert_eq!(stopping.due(start + 2 * grace), Some(Signal::TERM));
     }
 
     #[test]
     fn a_second_request_kills_at_once() {
         let now = Instant::now();
-        let mut stopping = Stopping::new(Signal::TERM, Duration::from_secs(10));
-        assert_eq!(stopping.request(now), Some(Signal::TERM));
-        assert_eq!(stopping.request(now), Some(Signal::KILL));
-        assert_eq!(stopping.due(now + Duration::from_secs(11)), None);
+        for can_ask in [false, true] {
+            let mut stopping = Stopping::new(Signal::TERM, Duration::from_secs(10));
+            assert!(stopping.request(now, can_ask).is_some());
+            assert_eq!(stopping.request(now, can_ask), Some(StopStep::Signal(Signal::KILL)));
+            assert_eq!(stopping.due(now + Duration::from_secs(11)), None);
+        }
     }
 }

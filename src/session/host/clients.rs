@@ -11,6 +11,7 @@ use super::listener::peer;
 use super::log::Log;
 use crate::protocol::{Command, Event, PROTOCOL_VERSION, Update};
 use crate::session::hub::Hub;
+use crate::session::reporter::{Incoming, Reports, begins_reporter, refuse};
 use crate::session::wire::{
     self, ClientHello, MOST_COMMAND, MOST_UPDATE, OLDEST_PROTOCOL, SessionHello, WireError,
 };
@@ -41,6 +42,8 @@ const VISIT_PATIENCE: Duration = Duration::from_secs(60);
 pub(super) struct Clients {
     hub: Hub,
     log: Arc<Log>,
+    /// Where scripts report, where the run is a command.
+    reports: Option<Reports>,
     handshakes: Arc<Mutex<Handshakes>>,
     /// Connections that have said hello.
     connected: Arc<AtomicUsize>,
@@ -62,10 +65,11 @@ enum Refusal {
 }
 
 impl Clients {
-    pub(super) fn new(hub: Hub, log: Arc<Log>) -> Self {
+    pub(super) fn new(hub: Hub, log: Arc<Log>, reports: Option<Reports>) -> Self {
         Self {
             hub,
             log,
+            reports,
             handshakes: Arc::default(),
             connected: Arc::default(),
             attached: Arc::default(),
@@ -108,7 +112,12 @@ impl Clients {
     fn attend(&self, stream: &UnixStream, handshake: u64) -> Result<(), Refusal> {
         stream.set_nonblocking(false)?;
         let deadline = Instant::now() + HELLO_PATIENCE;
-        let (hello, place) = self.exchange_hellos(&mut Timed { stream, deadline })?;
+        let mut timed = Timed { stream, deadline };
+        let first = first_bytes(&mut timed)?;
+        if begins_reporter(&first) {
+            return self.attend_reporter(stream, first, handshake);
+        }
+        let (hello, place) = self.exchange_hellos(&first, &mut timed)?;
         lock(&self.handshakes).end(handshake);
         let is_visit = hello.glance || hello.brief;
         let _attached = (!hello.glance).then(|| Counted::take(&self.attached));
@@ -137,9 +146,29 @@ impl Clients {
         result
     }
 
-    /// The client's hello, and its place among the others.
-    fn exchange_hellos(&self, stream: &mut Timed) -> Result<(ClientHello, Counted), Refusal> {
-        let hello: ClientHello = wire::read_hello(stream)?;
+    /// Serves a script that reports.
+    fn attend_reporter(
+        &self,
+        stream: &UnixStream,
+        first: Vec<u8>,
+        handshake: u64,
+    ) -> Result<(), Refusal> {
+        let Some(reports) = &self.reports else {
+            refuse(stream, "this run is no command: nothing can report to it");
+            return Ok(());
+        };
+        stream.set_write_timeout(None)?;
+        let incoming = Incoming { stream: stream.try_clone()?, first };
+        Ok(reports.attend(incoming, || lock(&self.handshakes).end(handshake))?)
+    }
+
+    /// The client's hello, of which `first` was read already, and its place among the others.
+    fn exchange_hellos(
+        &self,
+        first: &[u8],
+        stream: &mut Timed,
+    ) -> Result<(ClientHello, Counted), Refusal> {
+        let hello: ClientHello = wire::read_hello(&mut first.chain(&mut *stream))?;
         let place = Counted::take(&self.connected);
         let kept = if hello.glance || hello.brief { MOST_VISITS } else { 0 };
         let refused = refusal(&hello, place.number > MOST_CLIENTS + kept);
@@ -151,6 +180,14 @@ impl Clients {
         stream.stream.set_write_timeout(None)?;
         Ok((hello, place))
     }
+}
+
+/// The first four bytes of a connection, or fewer where it ends before: they tell a script that
+/// reports from a client.
+fn first_bytes(stream: &mut Timed) -> io::Result<Vec<u8>> {
+    let mut first = Vec::with_capacity(4);
+    stream.take(4).read_to_end(&mut first)?;
+    Ok(first)
 }
 
 /// Why a client that said hello is sent away, where it is. A newer one decides by itself whether

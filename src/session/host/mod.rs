@@ -138,7 +138,10 @@ impl Session {
         let log = Arc::new(Log::new(&run));
         let signals = listen_for_signals()
             .map_err(|source| HostError::Io { what: "cannot listen for signals".into(), source })?;
-        let work = Work::start(&run, &record)?;
+        // A command may connect as soon as it runs.
+        let socket = run.place_socket(&record.id)?;
+        let listener = Listener::bind(&socket).map_err(io_at(&socket))?;
+        let work = Work::start(&run, &record, &socket)?;
         let (over_sender, over) = unbounded();
         let (hub_sender, hub_events) = unbounded();
         if let Some(note) = &work.note {
@@ -164,9 +167,7 @@ impl Session {
             .spawn(move || recorder.run())
             .map_err(HostError::no_thread)?;
         let hub = Hub::start(work.commands.clone(), hub_events).map_err(HostError::no_thread)?;
-        let socket = run.place_socket(&record.id)?;
-        let listener = Listener::bind(&socket).map_err(io_at(&socket))?;
-        let clients = Clients::new(hub, Arc::clone(&log));
+        let clients = Clients::new(hub, Arc::clone(&log), work.reports.clone());
         let (pid, version) = (std::process::id(), env!("CARGO_PKG_VERSION"));
         log.record(format_args!("nntop {version} serves {} as process {pid}", run.name()));
         Ok(Self {

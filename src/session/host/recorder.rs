@@ -2,7 +2,9 @@
 //! but for figures, which are drawn anew all the time.
 
 use super::log::Log;
-use crate::protocol::{Activity, Event, Level, LogLine, Outcome, RunInfo, Status, Tune, Tuned};
+use crate::protocol::{
+    Activity, Event, Level, LogLine, Outcome, PauseLevel, RunInfo, Status, Tunable, Tune, Tuned,
+};
 use crate::session::event_file::EventFile;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use std::io;
@@ -116,7 +118,12 @@ impl Recorder {
             Event::StatusChanged(status) => {
                 let paused = |status: &Status| status.activity == Activity::Paused;
                 if paused(status) != paused(&self.status) && status.activity != Activity::Finished {
-                    self.log.record(if paused(status) { "paused" } else { "resumed" });
+                    match (paused(status), status.pause) {
+                        // The source says what stays taken.
+                        (true, PauseLevel::Suspended) => {}
+                        (true, level) => self.log.record(level.word()),
+                        (false, _) => self.log.record("resumed"),
+                    }
                 }
                 self.status = *status;
             }
@@ -129,6 +136,13 @@ impl Recorder {
                 claim.measured
             )),
             Event::Saved(saved) => self.log.record(format_args!("saved {}", saved.path)),
+            Event::Refused(reason) => self.log.record(reason),
+            Event::Tunable(Tunable { name, value, previous: Some(previous), step, in_force }) => {
+                let since = if *in_force { "in force since" } else { "set at" };
+                self.log.record(format_args!(
+                    "{name} {value}, before it was {previous}; {since} step {step}"
+                ));
+            }
             Event::Log(line) => self.log.record(&line.text),
             Event::Finished(outcome) => self.log.record(match outcome {
                 Outcome::Completed(how) => format!("completed: {how}"),
@@ -136,6 +150,7 @@ impl Recorder {
                 Outcome::Diverged { epoch, hint } => format!("diverged in epoch {epoch}: {hint}"),
                 Outcome::Failed(why) => format!("failed: {why}"),
                 Outcome::Exited { code, output } => format!("exit code {code}: {output}"),
+                Outcome::Checkpointed(path) => format!("checkpointed and ended: {path}"),
             }),
             _ => {}
         }
@@ -145,6 +160,9 @@ impl Recorder {
 /// What begins: a training, an experiment, or one of its networks.
 fn beginning(info: &RunInfo) -> String {
     let RunInfo { title, network, data, epochs, seed, .. } = info;
+    if network.is_empty() && *seed == 0 {
+        return title.clone();
+    }
     if network.is_empty() {
         return format!("{title}, seed {seed}");
     }

@@ -6,14 +6,16 @@ use crate::files::atomic;
 use crate::jobs::{EnsembleRecipe, Running, train_ensemble};
 use crate::protocol::{Command, Event};
 use crate::session::command;
+use crate::session::event_file::checkpoint_of;
 use crate::session::record::{Record, Task, Training};
+use crate::session::reporter::Reports;
 use crate::session::run_dir::RunDir;
 use crate::spec::defaults::in_words;
 use crate::train::{CheckpointClaim, CheckpointPolicy, RunHandle, RunOptions};
 use crate::{book, jobs};
 use crossbeam_channel::{Receiver, Sender};
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The two ends of it. Its thread ends with the process.
 #[derive(Debug)]
@@ -22,13 +24,15 @@ pub(super) struct Work {
     pub events: Receiver<Event>,
     /// What whoever looks should know of its start.
     pub note: Option<String>,
+    /// Where a script reports, where the run is a command.
+    pub reports: Option<Reports>,
     /// The right to write checkpoints elsewhere, held as long as the process lives.
     _claim: Option<CheckpointClaim>,
 }
 
 impl Work {
-    /// Starts what a run's record says.
-    pub(super) fn start(run: &RunDir, record: &Record) -> Result<Self, HostError> {
+    /// Starts what a run's record says. The session listens at `socket` already.
+    pub(super) fn start(run: &RunDir, record: &Record, socket: &Path) -> Result<Self, HostError> {
         let id = &record.id;
         if let Task::Training(training) | Task::Ensemble { training, .. } = &record.task
             && let Some(file) = &training.save
@@ -49,9 +53,17 @@ impl Work {
                 Ok(Self { note, ..experiment(id, *quick, *seed)? })
             }
             Task::Command(spec) => {
-                let (commands, events) = command::start(run, spec)
+                let resume_from = checkpoint_of(run);
+                let command::Started { commands, events, reports } =
+                    command::start(run, spec, socket, resume_from.as_deref())
+                        .map_err(|source| HostError::Io { what: spec.title(), source })?;
+                let note = resume_from.map(|path| format!("the command goes on from {path}"));
+                Ok(Self { commands, events, note, reports: Some(reports), _claim: None })
+            }
+            Task::Script(spec) => {
+                let command::Started { commands, events, reports } = command::follow(run, spec)
                     .map_err(|source| HostError::Io { what: spec.title(), source })?;
-                Ok(Self { commands, events, note: None, _claim: None })
+                Ok(Self { commands, events, note: None, reports: Some(reports), _claim: None })
             }
             Task::Ensemble { training, networks } => {
                 put_aside(run)?;
@@ -69,7 +81,7 @@ fn train(run: &RunDir, id: &str, training: &Training) -> Result<Work, HostError>
     let options = options(run, training, asked)?;
     let handle = RunHandle::spawn(training.spec.clone(), options)?;
     let RunHandle { commands, events, .. } = handle;
-    Ok(Work { commands, events, note: None, _claim: claim })
+    Ok(Work { commands, events, note: None, reports: None, _claim: claim })
 }
 
 /// How the run is kept: checkpoints of its own beside those that were asked for, and from the
@@ -103,7 +115,7 @@ fn experiment(id: &str, quick: bool, seed: u64) -> Result<Work, HostError> {
     let options = jobs::Options { quick, seed, ..jobs::Options::default() };
     let running = Running::spawn(experiment, options).map_err(HostError::no_thread)?;
     let Running { commands, events, .. } = running;
-    Ok(Work { commands, events, note: None, _claim: None })
+    Ok(Work { commands, events, note: None, reports: None, _claim: None })
 }
 
 fn ensemble(run: &RunDir, training: &Training, networks: u32) -> Result<Work, HostError> {
@@ -115,7 +127,7 @@ fn ensemble(run: &RunDir, training: &Training, networks: u32) -> Result<Work, Ho
     let ensemble = EnsembleRecipe { spec, networks, dataset: None, save, checkpoints };
     let running = train_ensemble(ensemble, options).map_err(HostError::no_thread)?;
     let Running { commands, events, .. } = running;
-    Ok(Work { commands, events, note: None, _claim: None })
+    Ok(Work { commands, events, note: None, reports: None, _claim: None })
 }
 
 /// Puts aside what was told before an interruption, and says where: all of it is told again.

@@ -95,7 +95,7 @@ impl View for Confusion {
     fn render(&mut self, area: Rect, buffer: &mut Buffer, context: &Context) {
         let theme = context.theme;
         let frame = context.frame(&What::Confusion);
-        let note = frame.map_or_else(String::new, |frame| as_of(frame, theme));
+        let note = frame.map_or_else(String::new, |frame| as_of(frame, context));
         let title = if area.width >= 72 {
             "Confusion on the test set: rows true label, columns prediction"
         } else {

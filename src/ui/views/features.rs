@@ -137,7 +137,7 @@ impl Features {
         if let (Some(Content::Digit { card, .. }), Some(info)) = (digit.map(|f| &f.content), info) {
             let pixels: Vec<f32> = card.pixels.iter().map(|&pixel| f32::from(pixel)).collect();
             let size = [info.image_width as usize, info.image_height as usize];
-            (&Raster::image(&pixels, size, 255.0, theme)).render(inside, buffer);
+            (&Raster::picture(&pixels, size, theme)).render(inside, buffer);
         }
         let title = theme.fill("Weights of unit {}", &[&self.selected]);
         let inside = Pane::new(&title, theme).draw(below, buffer);
@@ -230,7 +230,7 @@ impl View for Features {
             Layout::horizontal([Constraint::Fill(1), Constraint::Length(sidebar)]).areas(area);
         let frame = context.frame(&What::Activations { index: context.digit });
         let title = title(context);
-        let note = frame.map_or_else(String::new, |frame| as_of(frame, theme));
+        let note = frame.map_or_else(String::new, |frame| as_of(frame, context));
         let inside = Pane::new(&title, theme).note(&note).draw(main, buffer);
         let tensor = match (frame.map(|frame| &frame.content), layer(context)) {
             (Some(Content::Activations { layers }), Some((index, _))) => layers.get(index as usize),

@@ -240,7 +240,7 @@ fn layers<'a>(context: &Context<'a>) -> (&'a [LayerStats], String) {
         && let Content::Gradients { layers } = &frame.content
         && !layers.is_empty()
     {
-        return (layers, as_of(frame, context.theme));
+        return (layers, as_of(frame, context));
     }
     let stats = context.stats().filter(|stats| !stats.layers.is_empty());
     stats.map_or((&[], String::new()), |s| (&s.layers, context.theme.fill("epoch {}", &[&s.epoch])))

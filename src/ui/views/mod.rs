@@ -8,12 +8,14 @@ mod explore;
 mod features;
 mod figures;
 mod gradients;
+mod media;
 mod metrics;
 mod network;
 mod output;
 mod overview;
 mod read;
 mod runs;
+mod system;
 mod weights;
 
 pub(super) use digits::Digits;
@@ -85,7 +87,17 @@ pub fn exploring(id: &str) -> Vec<Box<dyn View>> {
 /// The views of a command.
 #[must_use]
 pub fn of_command() -> Vec<Box<dyn View>> {
-    vec![Box::<output::Output>::default(), Box::<metrics::Metrics>::default()]
+    vec![
+        Box::<output::Output>::default(),
+        Box::<metrics::Metrics>::default(),
+        Box::<weights::Weights>::default(),
+        Box::<Digits>::default(),
+        Box::<confusion::Confusion>::default(),
+        Box::<gradients::Gradients>::default(),
+        Box::<system::System>::default(),
+        Box::<features::Features>::default(),
+        Box::<media::MediaView>::default(),
+    ]
 }
 
 /// The only view of a picture that was read.

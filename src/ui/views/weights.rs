@@ -54,7 +54,7 @@ impl Weights {
             || "Weights".to_string(),
             |layer| theme.fill("Weights of layer {} · {}", &[&(index + 1), &layer.name]),
         );
-        let note = frame.map_or_else(String::new, |frame| as_of(frame, theme));
+        let note = frame.map_or_else(String::new, |frame| as_of(frame, context));
         let inside = Pane::new(&title, theme).note(&note).draw(area, buffer);
         let Some(frame) = frame else {
             write(buffer, inside, 0, theme.say("waiting for the network…"), theme.style(Role::Dim));

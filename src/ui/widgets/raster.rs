@@ -27,10 +27,21 @@ pub struct Raster<'a> {
     /// The value that gets the end of the scale.
     largest: f32,
     diverging: bool,
+    /// Numbers of a pixel: 3 for red, green and blue side by side, otherwise 1.
+    channels: usize,
     theme: Theme,
 }
 
 impl<'a> Raster<'a> {
+    /// A picture whose pixels have one number, or three for red, green and blue side by side; 255
+    /// is the end of the scale.
+    #[must_use]
+    pub fn picture(values: &'a [f32], [width, height]: [usize; 2], theme: &Theme) -> Self {
+        let has_colors = width * height > 0 && values.len() == 3 * width * height;
+        let channels = if has_colors { 3 } else { 1 };
+        Self { channels, ..Self::image(values, [width, height], 255.0, theme) }
+    }
+
     /// Values around zero, row by row; ±`largest` get the ends of the scale.
     #[must_use]
     pub fn heatmap(
@@ -39,7 +50,7 @@ impl<'a> Raster<'a> {
         largest: f32,
         theme: &Theme,
     ) -> Self {
-        Self { values, width, height, largest, diverging: true, theme: *theme }
+        Self { values, width, height, largest, diverging: true, channels: 1, theme: *theme }
     }
 
     /// Values from 0 (background) to `largest` (ink), row by row.
@@ -50,7 +61,7 @@ impl<'a> Raster<'a> {
         largest: f32,
         theme: &Theme,
     ) -> Self {
-        Self { values, width, height, largest, diverging: false, theme: *theme }
+        Self { values, width, height, largest, diverging: false, channels: 1, theme: *theme }
     }
 
     /// The cells it takes within an area: the largest picture of the right proportions, enlarged
@@ -79,8 +90,40 @@ impl<'a> Raster<'a> {
         }
     }
 
-    /// The mean of the values under one drawn pixel, over `largest`.
-    fn value(&self, column: usize, row: usize, [columns, rows]: [usize; 2]) -> f32 {
+    /// The mean of the values under one drawn pixel, over `largest`; of a picture with colours its
+    /// luminance.
+    fn value(&self, column: usize, row: usize, drawn: [usize; 2]) -> f32 {
+        let Some([red, green, blue]) = self.mixed(column, row, drawn) else {
+            return self.channel(0, column, row, drawn);
+        };
+        0.299 * red + 0.587 * green + 0.114 * blue
+    }
+
+    /// Red, green and blue of one drawn pixel, from 0 to 1.
+    fn mixed(&self, column: usize, row: usize, drawn: [usize; 2]) -> Option<[f32; 3]> {
+        let channel = |at| self.channel(at, column, row, drawn).clamp(0.0, 1.0);
+        (self.channels == 3).then(|| [0, 1, 2].map(channel))
+    }
+
+    /// The colour of one drawn pixel.
+    fn color_at(&self, column: usize, row: usize, drawn: [usize; 2]) -> Color {
+        if row >= drawn[1] {
+            return self.color(0.0);
+        }
+        match self.mixed(column, row, drawn) {
+            Some(rgb) => self.theme.mixed(rgb),
+            None => self.color(self.channel(0, column, row, drawn)),
+        }
+    }
+
+    /// The mean of the values of a channel under one drawn pixel, over `largest`.
+    fn channel(
+        &self,
+        channel: usize,
+        column: usize,
+        row: usize,
+        [columns, rows]: [usize; 2],
+    ) -> f32 {
         let span = |at: usize, drawn: usize, size: usize| {
             let from = at * size / drawn;
             from..((at + 1) * size / drawn).max(from + 1).min(size)
@@ -89,7 +132,7 @@ impl<'a> Raster<'a> {
         let count = (xs.len() * ys.len()) as f32;
         let sum: f32 = ys
             .flat_map(|y| xs.clone().map(move |x| (x, y)))
-            .map(|(x, y)| self.values[y * self.width + x])
+            .map(|(x, y)| self.values[(y * self.width + x) * self.channels + channel])
             .sum();
         if self.largest > 0.0 { sum / count / self.largest } else { 0.0 }
     }
@@ -125,14 +168,15 @@ impl Widget for &Raster<'_> {
         for y in 0..target.height {
             for x in 0..target.width {
                 let (column, top) = (usize::from(x), 2 * usize::from(y));
-                let upper = self.value(column, top, drawn);
-                let lower =
-                    if top + 1 < drawn[1] { self.value(column, top + 1, drawn) } else { 0.0 };
                 let cell = &mut buffer[(target.x + x, target.y + y)];
                 if self.theme.has_half_blocks() {
-                    let style = Style::default().fg(self.color(upper)).bg(self.color(lower));
-                    cell.set_char('▀').set_style(style);
+                    let upper = self.color_at(column, top, drawn);
+                    let lower = self.color_at(column, top + 1, drawn);
+                    cell.set_char('▀').set_style(Style::default().fg(upper).bg(lower));
                 } else {
+                    let upper = self.value(column, top, drawn);
+                    let lower =
+                        if top + 1 < drawn[1] { self.value(column, top + 1, drawn) } else { 0.0 };
                     let mean = f32::midpoint(upper, lower);
                     cell.set_char(self.shade(mean))
                         .set_style(Style::default().fg(self.color(mean.signum())));
@@ -186,6 +230,25 @@ mod tests {
         assert_eq!(buffer[(0, 0)].symbol(), "▀");
         assert_eq!(buffer[(0, 0)].fg, theme.sequential(0.0));
         assert_eq!(buffer[(0, 0)].bg, theme.sequential(1.0));
+    }
+
+    #[test]
+    fn three_numbers_are_red_green_and_blue() {
+        // A red pixel above a blue one.
+        let pixels = [255.0, 0.0, 0.0, 0.0, 0.0, 255.0];
+        for depth in [ColorDepth::True, ColorDepth::Ansi256] {
+            let theme = Theme { depth, ..Theme::default() };
+            let buffer = draw(&Raster::picture(&pixels, [1, 2], &theme), 1, 1);
+            let cell = &buffer[(0, 0)];
+            let expected = match depth {
+                ColorDepth::True => (Color::Rgb(255, 0, 0), Color::Rgb(0, 0, 255)),
+                _ => (Color::Indexed(196), Color::Indexed(21)),
+            };
+            assert_eq!((cell.fg, cell.bg), expected);
+        }
+        let theme = Theme::default();
+        let grey = Raster::picture(&pixels[..2], [1, 2], &theme);
+        assert_eq!(draw(&grey, 1, 1)[(0, 0)].fg, theme.sequential(1.0));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use nntop::protocol::Outcome;
 impl Place {
     /// Starts a shell script in a session, without showing it.
     #[track_caller]
-    fn script(&self, name: &str, options: &[&str], script: &str) -> RunDir {
+    pub(super) fn script(&self, name: &str, options: &[&str], script: &str) -> RunDir {
         let mut command = self.nntop("run --detach --name");
         let output =
             command.arg(name).args(options).args(["--", "sh", "-c", script]).output().unwrap();

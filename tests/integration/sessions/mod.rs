@@ -2,6 +2,7 @@
 
 mod again;
 mod book;
+mod client;
 mod clients;
 mod command;
 mod disk;

@@ -12,7 +12,7 @@ use nntop::session::wire::{
 use std::io::Write;
 use std::os::unix::net::{UnixListener, UnixStream};
 
-/// One event of every kind, as a session of protocol 4 tells them.
+/// One event of every kind, as a session of protocol 5 tells them.
 fn events() -> Vec<Event> {
     let layer = LayerInfo { name: "dense3".into(), output: [1, 1, 3], ..LayerInfo::default() };
     let info = RunInfo {
@@ -131,8 +131,8 @@ fn golden(name: &str, now: &[u8]) -> Vec<u8> {
 
 #[test]
 fn the_bytes_of_the_protocol_stay() {
-    for (name, now) in [("session-4.bin", session_bytes()), ("client-4.bin", client_bytes())] {
-        assert_eq!(PROTOCOL_VERSION, 4, "name the files after the protocol, keep the old ones");
+    for (name, now) in [("session-5.bin", session_bytes()), ("client-5.bin", client_bytes())] {
+        assert_eq!(PROTOCOL_VERSION, 5, "name the files after the protocol, keep the old ones");
         assert!(
             now == golden(name, &now),
             "{name}: a message has changed, so sessions that are going cannot be talked to. New \
@@ -162,8 +162,8 @@ fn a_session_of_this_protocol_that_an_older_program_started_is_understood() {
     let run = place.home().create(Some("old")).unwrap();
     let _lives = run.lock().unwrap().unwrap();
     let listener = UnixListener::bind(run.socket()).unwrap();
-    let bytes = golden("session-4.bin", &session_bytes());
-    let hello = SessionHello { nntop: "0.1.0".into(), protocol: 4, ..SessionHello::new(0, None) };
+    let bytes = golden("session-5.bin", &session_bytes());
+    let hello = SessionHello { nntop: "0.1.0".into(), protocol: 5, ..SessionHello::new(0, None) };
     let session = std::thread::spawn(move || answer(&listener, &hello, &bytes));
     let mut watcher = Watcher::attach(&run, Attachment::ReadOnly);
     assert_eq!(watcher.view, folded(), "the snapshot");

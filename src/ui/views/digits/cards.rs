@@ -61,7 +61,7 @@ pub(super) fn image(card: &Card, area: Rect, buffer: &mut Buffer, context: &Cont
     let info = context.run.info.as_ref();
     let size = info.map_or([0, 0], |info| [info.image_width as usize, info.image_height as usize]);
     let pixels: Vec<f32> = card.pixels.iter().map(|&pixel| f32::from(pixel)).collect();
-    let raster = Raster::image(&pixels, size, 255.0, context.theme);
+    let raster = Raster::picture(&pixels, size, context.theme);
     (&raster).render(area, buffer);
     raster.fitted(area)
 }

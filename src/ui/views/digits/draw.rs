@@ -13,7 +13,7 @@ use ratatui::widgets::Widget;
 pub(super) fn draw(view: &mut Digits, area: Rect, buffer: &mut Buffer, context: &Context) {
     let theme = context.theme;
     let list = view.list(context);
-    let note = list.map_or_else(String::new, |list| as_of(list.frame, context.theme));
+    let note = list.map_or_else(String::new, |list| as_of(list.frame, context));
     let title = title(view, list, theme);
     let inside = Pane::new(&title, theme).note(&note).draw(area, buffer);
     let line = u16::from(view.typing.is_some() || view.complaint.is_some());
@@ -60,12 +60,20 @@ fn title(view: &Digits, list: Option<List>, theme: &Theme) -> String {
 }
 
 fn sheet(view: &Digits, area: Rect, buffer: &mut Buffer, context: &Context, list: Option<List>) {
+    if let Some(why) = view.unavailable(context) {
+        write(buffer, area, 0, context.theme.say(why), context.theme.style(Role::Dim));
+        return;
+    }
     let Some(list) = list else { return };
     cards((0..).zip(list.cards), view.grid, area, buffer, context);
 }
 
 fn one(view: &mut Digits, area: Rect, buffer: &mut Buffer, context: &Context, list: Option<List>) {
     let theme = context.theme;
+    if let Some(why) = view.unavailable(context) {
+        write(buffer, area, 0, theme.say(why), theme.style(Role::Dim));
+        return;
+    }
     if list.is_none() && view.wanted.is_some() {
         // Which image belongs here is not known yet.
         let text = match view.measuring(context) {

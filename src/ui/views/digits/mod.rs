@@ -115,6 +115,14 @@ impl Digits {
         }
     }
 
+    /// Why there is no list, where there can be none.
+    fn unavailable<'a>(&self, context: &Context<'a>) -> Option<&'a str> {
+        match &context.frame(&What::Digits(self.query(context)))?.content {
+            Content::Unavailable(why) => Some(why),
+            _ => None,
+        }
+    }
+
     /// Goes by so many places through the list.
     fn go(&mut self, step: i64, context: &Context) -> Effect {
         let Some(list) = self.list(context) else {

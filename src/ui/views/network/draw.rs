@@ -49,7 +49,7 @@ pub(super) fn draw(
         digit_and_contributions(&pass, selected, side, buffer, context);
     }
     let title = theme.fill("Test image {} on its way", &[&context.digit]);
-    let inside = Pane::new(&title, theme).note(&as_of(pass.frame, theme)).draw(main, buffer);
+    let inside = Pane::new(&title, theme).note(&as_of(pass.frame, context)).draw(main, buffer);
     let columns = lay_out(&pass, selected.0, inside);
     for pair in columns.windows(2) {
         strongest(&pass, pair, inside, buffer, context);

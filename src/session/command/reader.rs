@@ -1,0 +1,132 @@
+//! Reads what a command prints: keeps it, cuts it into lines for the screens, finds metrics in it.
+
+use super::metrics::MetricReader;
+use super::output::{Lines, OutputFile};
+use crate::protocol::{Event, Level, LogLine, OutputLines};
+use crate::session::record::now;
+use crossbeam_channel::Sender;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io::Read;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+/// Lines are sent to the screens at most this often.
+const OUTPUT_INTERVAL: Duration = Duration::from_millis(100);
+/// Lines that wait to be sent; of more only the newest are shown, all are in the file.
+const WAITING_LINES: usize = 1000;
+/// Lines of output that are quoted when a command fails.
+const LAST_LINES: usize = 10;
+
+/// Reads what the command prints.
+pub(super) struct Reader {
+    file: OutputFile,
+    events: Sender<Event>,
+    lines: Lines,
+    metrics: MetricReader,
+    /// Lines that are not yet sent.
+    waiting: VecDeque<String>,
+    /// Lines that were printed.
+    printed: u64,
+    /// Whether the last write failed: a full disk is reported once.
+    failing: bool,
+    /// The script reports its metrics itself: those that it prints are not counted twice.
+    reported: Arc<AtomicBool>,
+}
+
+impl Reader {
+    pub(super) fn new(file: OutputFile, events: Sender<Event>, reported: Arc<AtomicBool>) -> Self {
+        let (lines, metrics, waiting) = Default::default();
+        Self { file, events, lines, metrics, waiting, printed: 0, failing: false, reported }
+    }
+
+    /// Reads to the end; returns the last lines.
+    pub(super) fn run(mut self, mut terminal: File) -> Vec<String> {
+        let mut buffer = vec![0; 1 << 16];
+        let mut last: VecDeque<String> = VecDeque::new();
+        let mut sent = Instant::now();
+        let mut unsent = false;
+        loop {
+            if unsent && sent.elapsed() >= OUTPUT_INTERVAL {
+                self.send();
+                (sent, unsent) = (Instant::now(), false);
+            }
+            // What was printed last is shown although nothing follows it.
+            let timeout = unsent.then(|| OUTPUT_INTERVAL.saturating_sub(sent.elapsed()));
+            if !is_readable(&terminal, timeout) {
+                continue;
+            }
+            // A terminal without processes reports an error (EIO) instead of an end.
+            let Ok(length @ 1..) = terminal.read(&mut buffer) else { break };
+            let bytes = &buffer[..length];
+            self.keep(bytes);
+            self.measure(bytes, false);
+            let Self { lines, waiting, printed, .. } = &mut self;
+            lines.push(bytes, |line| {
+                *printed += 1;
+                push_bounded(&mut last, line.clone(), LAST_LINES);
+                push_bounded(waiting, line, WAITING_LINES);
+            });
+            unsent = true;
+        }
+        self.measure(&[], true);
+        if let Some(line) = self.lines.finish() {
+            self.printed += 1;
+            push_bounded(&mut last, line.clone(), LAST_LINES);
+            push_bounded(&mut self.waiting, line, WAITING_LINES);
+        }
+        self.send();
+        last.into()
+    }
+
+    /// Reports the metrics in what was printed.
+    fn measure(&mut self, bytes: &[u8], end: bool) {
+        if self.reported.load(Ordering::Relaxed) {
+            return;
+        }
+        let events = &self.events;
+        self.metrics.push(bytes, end, now(), |metrics| {
+            // The recorder lives as long as the session.
+            let _ = events.send(Event::Metrics(metrics));
+        });
+    }
+
+    fn keep(&mut self, bytes: &[u8]) {
+        let result = self.file.write(bytes);
+        let failing = result.is_err();
+        if failing != std::mem::replace(&mut self.failing, failing) {
+            let (level, text) = match result {
+                Ok(()) => (Level::Info, "output is kept again".into()),
+                Err(error) => (Level::Error, format!("output cannot be kept: {error}")),
+            };
+            let _ = self.events.send(Event::Log(LogLine { level, text }));
+        }
+    }
+
+    fn send(&mut self) {
+        let first = self.printed - self.waiting.len() as u64;
+        let lines: Vec<String> = self.waiting.drain(..).collect();
+        let current = self.lines.current();
+        if !lines.is_empty() || current.is_some() {
+            let _ = self.events.send(Event::Output(OutputLines { first, lines, current }));
+        }
+    }
+}
+
+/// Waits until there is something to read, or for `timeout`.
+fn is_readable(terminal: &File, timeout: Option<Duration>) -> bool {
+    let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
+    let mut terminals = [PollFd::new(terminal, PollFlags::IN)];
+    // An interrupted wait is repeated; after an error the read reports it.
+    !matches!(poll(&mut terminals, timeout.as_ref()), Ok(0) | Err(Errno::INTR))
+}
+
+fn push_bounded(list: &mut VecDeque<String>, line: String, most: usize) {
+    if list.len() == most {
+        list.pop_front();
+    }
+    list.push_back(line);
+}

@@ -1,0 +1,314 @@
+//! What a script reports, and what follows from it.
+
+use super::source::Source;
+use crate::protocol::{
+    Content, Event, Frame, Level, MarkKind, Media, Moment, Probe, Progress, RunInfo, Saved,
+    Tunable, What,
+};
+use crate::session::reporter::{
+    self, Answer, Answered, Asked, Message, Predictions, Report, Reporter,
+};
+use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+/// Why a view of a model is empty.
+const NO_MODEL: &str = "the script shows no model: call `run.watch(model)`";
+/// Why a view of predictions is empty.
+const NO_PREDICTIONS: &str =
+    "the script reports no predictions: call `run.predictions(labels, probabilities, images)`";
+/// Of a command nothing is kept that could be looked back at.
+const NO_PAST: &str = "a command is shown as it is now; its script keeps its own checkpoints";
+
+/// What a script has told of itself.
+#[derive(Debug)]
+pub(super) struct Reported {
+    pub info: RunInfo,
+    /// Completed steps.
+    pub step: i64,
+    predictions: Option<Predictions>,
+    /// Values that were changed and are not confirmed by a step, with the value before.
+    changed: BTreeMap<String, f64>,
+    /// The checkpoint at which the script was asked to end.
+    pub ended_at: Option<String>,
+    /// It said that it ends, and why where it failed.
+    pub ended: Option<Option<String>>,
+    /// It was told that samples are dropped.
+    dropped: bool,
+    started: Instant,
+}
+
+impl Reported {
+    pub(super) fn new(info: RunInfo) -> Self {
+        Self {
+            info,
+            step: 0,
+            predictions: None,
+            changed: BTreeMap::new(),
+            ended_at: None,
+            ended: None,
+            dropped: false,
+            started: Instant::now(),
+        }
+    }
+}
+
+impl Source {
+    pub(super) fn take_report(&mut self, report: Report) {
+        match report {
+            Report::Connected { number, commands, hello } => {
+                let text = format!("a script reports: {}, process {}", hello.client, hello.pid);
+                self.log(Level::Info, text);
+                self.reporter = Some(Reporter::new(number, commands));
+                self.state.reports = true;
+                self.tell_status();
+                self.look();
+            }
+            Report::Message(number, message) if self.is_current(number) => {
+                self.take_message(*message);
+            }
+            Report::Gone(number) if self.is_current(number) => self.lose_reporter(),
+            Report::Message(..) | Report::Gone(_) => {}
+        }
+    }
+
+    fn is_current(&self, number: u64) -> bool {
+        self.reporter.as_ref().is_some_and(|reporter| reporter.number == number)
+    }
+
+    /// The script goes on by itself, or has ended.
+    fn lose_reporter(&mut self) {
+        self.reporter = None;
+        self.next_look = None;
+        let state = &mut self.state;
+        let was_held = std::mem::take(&mut state.held);
+        (state.hold_requested, state.steps_left, state.reports) = (false, None, false);
+        if was_held {
+            self.mark(MarkKind::Resumed);
+        }
+        self.log(Level::Info, "the script reports no longer".into());
+        self.tell_status();
+    }
+
+    fn take_message(&mut self, message: Message) {
+        match message {
+            Message::Metrics(metrics) => {
+                self.metrics_reported.store(true, Ordering::Relaxed);
+                self.send(Event::Metrics(metrics));
+            }
+            Message::Config(pairs) => self.describe(|info| {
+                for (name, value) in pairs {
+                    match info.config.iter_mut().find(|(known, _)| *known == name) {
+                        Some((_, known)) => *known = value,
+                        None => info.config.push((name, value)),
+                    }
+                }
+            }),
+            Message::Media(media) => self.take_media(media),
+            Message::Predictions(predictions) => self.take_predictions(*predictions),
+            Message::Layers(layers) => {
+                if let Some(reporter) = &mut self.reporter {
+                    reporter.has_layers = true;
+                }
+                self.describe(|info| {
+                    info.parameters = layers.iter().map(|layer| layer.weights + layer.biases).sum();
+                    info.layers = layers;
+                });
+                self.look();
+            }
+            Message::CanSave => {
+                if let Some(reporter) = &mut self.reporter {
+                    reporter.can_save = true;
+                }
+            }
+            Message::Tunable { name, value, step } => {
+                let previous = self.reported.changed.remove(&name);
+                if previous.is_some() {
+                    self.mark(MarkKind::Changed);
+                }
+                let in_force = true;
+                self.send(Event::Tunable(Tunable { name, value, previous, step, in_force }));
+            }
+            Message::Note { level, text } => self.log(level, text),
+            Message::Held { held, step } => self.take_held(held, step),
+            Message::Answer(answer) => self.take_answer(answer),
+            Message::At(step) => self.advance(step),
+            Message::Dropped(count) => {
+                if !std::mem::replace(&mut self.reported.dropped, true) {
+                    self.warn(format!(
+                        "{count} samples of the script were dropped: it reports faster than they \
+                         can be sent"
+                    ));
+                }
+            }
+            Message::End(failed) => {
+                if let Some(reason) = &failed {
+                    self.log(Level::Error, format!("the script failed: {reason}"));
+                }
+                self.reported.ended = Some(failed);
+            }
+            Message::Unknown => {}
+        }
+    }
+
+    /// Takes what is new about the run.
+    fn describe(&mut self, change: impl FnOnce(&mut RunInfo)) {
+        let before = self.reported.info.clone();
+        change(&mut self.reported.info);
+        if self.reported.info != before {
+            self.send(Event::Described(Box::new(self.reported.info.clone())));
+        }
+    }
+
+    fn advance(&mut self, step: i64) {
+        self.reported.step = step;
+        self.shared_step.store(step, Ordering::Relaxed);
+        let elapsed_seconds = self.reported.started.elapsed().as_secs_f64();
+        let batch = self.step_for_screens();
+        self.send(Event::Progress(Progress { batch, elapsed_seconds, ..Progress::default() }));
+    }
+
+    /// The step as screens count mini-batches.
+    fn step_for_screens(&self) -> u32 {
+        u32::try_from(self.reported.step.max(0)).unwrap_or(u32::MAX)
+    }
+
+    fn take_held(&mut self, held: bool, step: i64) {
+        self.advance(step);
+        let was_held = std::mem::replace(&mut self.state.held, held);
+        if held {
+            (self.state.hold_requested, self.state.steps_left) = (false, None);
+        }
+        if held != was_held {
+            self.mark(if held { MarkKind::Held } else { MarkKind::Resumed });
+        }
+        self.tell_status();
+    }
+
+    fn take_media(&mut self, media: Media) {
+        self.send(Event::Media(Box::new(media)));
+    }
+
+    fn take_predictions(&mut self, predictions: Predictions) {
+        let [width, height, channels] = predictions.image;
+        let (count, classes) = (predictions.count() as u32, predictions.classes.clone());
+        if let Err(error) = predictions.keep(&self.run) {
+            self.warn(format!("the predictions cannot be kept: {error}"));
+        }
+        self.reported.predictions = Some(predictions);
+        self.describe(|info| {
+            (info.image_width, info.image_height, info.image_channels) = (width, height, channels);
+            (info.test_size, info.classes) = (count, classes);
+        });
+        self.look();
+    }
+
+    fn take_answer(&mut self, answer: Answer) {
+        let Some(reporter) = &mut self.reporter else { return };
+        let Some(Answered { asked, answer }) = reporter.take(answer) else { return };
+        match (asked, &answer.error) {
+            (Asked::Look(probe), _) => {
+                self.show(probe, answer);
+                self.look();
+            }
+            (Asked::Set { name, .. }, Some(error)) => {
+                self.refuse(&format!("{name} was not changed: {error}"));
+            }
+            (Asked::Set { name, .. }, None) => self.take_change(name, &answer),
+            (Asked::Save { .. }, Some(error)) => {
+                self.refuse(&format!("no checkpoint was written: {error}"));
+            }
+            (Asked::Save { end }, None) => self.take_checkpoint(answer, end),
+            (Asked::Hold | Asked::Resume | Asked::Step(_) | Asked::Stop, Some(error)) => {
+                self.refuse(error);
+            }
+            (Asked::Hold | Asked::Resume | Asked::Step(_) | Asked::Stop, None) => {}
+        }
+    }
+
+    fn take_change(&mut self, name: String, answer: &Answer) {
+        let name = answer.name.clone().unwrap_or(name);
+        let value = Answer::number(answer.value.as_ref()).unwrap_or(f64::NAN);
+        let previous = Answer::number(answer.previous.as_ref()).unwrap_or(f64::NAN);
+        self.reported.changed.insert(name.clone(), previous);
+        self.send(Event::Tunable(Tunable {
+            name,
+            value,
+            previous: Some(previous),
+            step: answer.step,
+            in_force: false,
+        }));
+    }
+
+    fn take_checkpoint(&mut self, answer: Answer, end: bool) {
+        let Some(path) = answer.path else {
+            return self.refuse("no checkpoint was written: the script named no file");
+        };
+        self.reported.step = answer.step;
+        self.mark(MarkKind::Saved);
+        let batch = self.step_for_screens();
+        let saved = Saved { path: path.clone(), epoch: 0, batch, bytes: answer.bytes };
+        self.send(Event::Saved(saved));
+        if end {
+            self.reported.ended_at = Some(path);
+        }
+    }
+
+    /// Answers what the screens watch: predictions at once, a model by asking the script.
+    pub(super) fn look(&mut self) {
+        let mut of_the_model = Vec::new();
+        for probe in &self.watched {
+            match self.answer_here(probe) {
+                Some(content) => self.show_content(probe.clone(), content),
+                None => of_the_model.push(probe.clone()),
+            }
+        }
+        self.next_look = self.reporter.as_mut().and_then(|reporter| reporter.look(&of_the_model));
+    }
+
+    /// The answer to a probe that the script need not be asked for.
+    fn answer_here(&self, probe: &Probe) -> Option<Content> {
+        let unavailable = |why: &str| Some(Content::Unavailable(why.into()));
+        match &probe.what {
+            What::Snapshots => Some(Content::Snapshots { epochs: Vec::new() }),
+            _ if probe.at != Moment::Live => unavailable(NO_PAST),
+            What::Digits(_) | What::Digit { .. } | What::Confusion => {
+                let predictions = self.reported.predictions.as_ref();
+                let answer = predictions.and_then(|predictions| predictions.answer(&probe.what));
+                answer.or_else(|| unavailable(NO_PREDICTIONS))
+            }
+            _ if self.reporter.as_ref().is_some_and(|reporter| reporter.has_layers) => None,
+            _ => unavailable(NO_MODEL),
+        }
+    }
+
+    fn show(&mut self, probe: Probe, answer: Answer) {
+        self.reported.step = self.reported.step.max(answer.step);
+        let content = match (answer.error, answer.frame) {
+            (Some(error), _) => Content::Unavailable(error),
+            (None, Some(frame)) => {
+                reporter::content(&probe.what, frame).unwrap_or_else(Content::Unavailable)
+            }
+            (None, None) => Content::Unavailable("the script gave no answer".into()),
+        };
+        if let Content::Activations { layers } = &content {
+            let shapes: Vec<[u32; 3]> = layers.iter().map(|tensor| tensor.shape).collect();
+            self.describe(|info| {
+                for (layer, shape) in info.layers.iter_mut().zip(shapes) {
+                    layer.output = shape;
+                }
+            });
+        }
+        self.show_content(probe, content);
+    }
+
+    fn show_content(&self, probe: Probe, content: Content) {
+        let step = match (&probe.what, &self.reported.predictions) {
+            (What::Digits(_) | What::Digit { .. } | What::Confusion, Some(predictions)) => {
+                u32::try_from(predictions.step.max(0)).unwrap_or(u32::MAX)
+            }
+            _ => self.step_for_screens(),
+        };
+        self.send(Event::Frame(Box::new(Frame { probe, epoch: 0, batch: step, content })));
+    }
+}

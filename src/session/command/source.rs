@@ -1,0 +1,423 @@
+//! The source of a command's events: obeys commands, and follows the processes to their end.
+
+use super::child::{Group, orphans};
+use super::report::Reported;
+use super::status::State;
+use super::stopping::{StopStep, Stopping};
+use crate::protocol::{
+    Activity, Command, Event, Level, LogLine, Mark, MarkKind, Outcome, Probe, RunInfo, Status,
+    Step, Tune,
+};
+use crate::session::command_spec::CommandSpec;
+use crate::session::record::now;
+use crate::session::reporter::{Asked, Report, Reporter};
+use crate::session::run_dir::RunDir;
+use crossbeam_channel::{Receiver, Sender, after, at, never};
+use rustix::process::Signal;
+use std::io;
+use std::os::unix::process::ExitStatusExt;
+use std::process::ExitStatus;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64};
+use std::time::{Duration, Instant};
+
+/// How long output is awaited after the command has ended: a background process may hold the
+/// terminal open.
+const LAST_OUTPUT: Duration = Duration::from_secs(1);
+/// How long the last messages of a script are awaited after it has ended.
+const LAST_REPORT: Duration = Duration::from_millis(500);
+
+/// What to do where a script has to report first.
+const USE_THE_CLIENT: &str =
+    "the script does not report: `import nntop`, see `nntop client --help`";
+
+/// The processes of a command.
+#[derive(Debug)]
+pub(super) struct Processes {
+    pub group: Group,
+    /// How it ended; `None` of a script that was started elsewhere.
+    pub exited: Receiver<io::Result<Option<ExitStatus>>>,
+    /// The last lines of output, once it has ended.
+    pub output_ended: Receiver<Vec<String>>,
+}
+
+/// Obeys commands and reports how the processes and the script are.
+#[derive(Debug)]
+pub(super) struct Source {
+    pub(super) run: RunDir,
+    processes: Processes,
+    commands: Receiver<Command>,
+    events: Sender<Event>,
+    reports: Receiver<Report>,
+    stopping: Stopping,
+    save: Option<Signal>,
+    pub(super) state: State,
+    pub(super) reporter: Option<Reporter>,
+    /// What the script has told of itself.
+    pub(super) reported: Reported,
+    /// Tells the reader of the output that metrics are reported.
+    pub(super) metrics_reported: Arc<AtomicBool>,
+    pub(super) watched: Vec<Probe>,
+    /// When probes are asked again.
+    pub(super) next_look: Option<Instant>,
+    /// Completed steps, for the thread that measures the machine.
+    pub(super) shared_step: Arc<AtomicI64>,
+}
+
+impl Source {
+    pub(super) fn new(
+        run: &RunDir,
+        spec: &CommandSpec,
+        processes: Processes,
+        commands: Receiver<Command>,
+        events: Sender<Event>,
+        reports: Receiver<Report>,
+        metrics_reported: Arc<AtomicBool>,
+    ) -> Self {
+        let stop = Signal::from_named_raw(spec.stop_signal).unwrap_or(Signal::INT);
+        let info = RunInfo { title: spec.title(), ..RunInfo::default() };
+        Self {
+            run: run.clone(),
+            processes,
+            commands,
+            events,
+            reports,
+            stopping: Stopping::new(stop, Duration::from_secs(spec.grace_seconds)),
+            save: spec.save_signal.and_then(Signal::from_named_raw),
+            state: State::default(),
+            reporter: None,
+            reported: Reported::new(info),
+            metrics_reported,
+            watched: Vec::new(),
+            next_look: None,
+            shared_step: Arc::default(),
+        }
+    }
+
+    /// Whose use of the machine is measured, where it is told, and at which step.
+    pub(super) fn measured(&self) -> (Group, Sender<Event>, Arc<AtomicI64>) {
+        (self.processes.group, self.events.clone(), Arc::clone(&self.shared_step))
+    }
+
+    /// Runs to the end of the command and serves questions after it; `going` is dropped at the end.
+    pub(super) fn run(mut self, going: Sender<()>) {
+        self.send(Event::Started(Box::new(self.reported.info.clone())));
+        self.tell_status();
+        let status = self.follow();
+        drop(going);
+        self.take_last_reports();
+        let last = match self.processes.group {
+            Group::Command(_) => self.processes.output_ended.recv_timeout(LAST_OUTPUT).ok(),
+            Group::Script(_) => None,
+        };
+        let last = last.unwrap_or_default();
+        self.tell_orphans();
+        if let Some(code) = status.as_ref().ok().and_then(Option::as_ref).map(exit_code) {
+            self.send(Event::ExitCode(code));
+        }
+        let outcome = self.outcome(&status, &last);
+        let finished = Status { activity: Activity::Finished, ..Status::default() };
+        self.send(Event::StatusChanged(finished));
+        self.send(Event::Finished(outcome));
+        // The reporter's connection ends; what is still asked of it is nobody's.
+        self.reporter = None;
+        self.serve_after_the_end();
+    }
+
+    /// Waits for the end of the command and obeys what is asked meanwhile.
+    fn follow(&mut self) -> io::Result<Option<ExitStatus>> {
+        let mut commands = self.commands.clone();
+        let reports = self.reports.clone();
+        let exited = self.processes.exited.clone();
+        loop {
+            let timeout = self.stopping.deadline().map_or_else(never, at);
+            let look = self.next_look.map_or_else(never, at);
+            crossbeam_channel::select! {
+                recv(exited) -> status => {
+                    return status.unwrap_or_else(|_| Err(io::Error::other("nobody waited for it")));
+                }
+                recv(commands) -> command => match command {
+                    Ok(command) => self.obey(&command),
+                    // Nobody is left to send one; the command goes on.
+                    Err(_) => commands = never(),
+                },
+                recv(reports) -> report => if let Ok(report) = report {
+                    self.take_report(report);
+                },
+                recv(look) -> _ => self.look(),
+                recv(timeout) -> _ => self.escalate(),
+            }
+        }
+    }
+
+    /// What the script has sent before it ended.
+    fn take_last_reports(&mut self) {
+        let deadline = after(LAST_REPORT);
+        while self.reporter.is_some() {
+            crossbeam_channel::select! {
+                recv(self.reports) -> report => match report {
+                    Ok(report) => self.take_report(report),
+                    Err(_) => return,
+                },
+                // A process that it left behind keeps its connection open.
+                recv(deadline) -> _ => return,
+            }
+        }
+    }
+
+    /// A command that has ended obeys nothing; what its script has predicted can still be looked
+    /// at.
+    fn serve_after_the_end(&mut self) {
+        for command in self.commands.clone() {
+            if let Command::Watch(probes) = command {
+                self.watched = probes;
+                self.look();
+            }
+        }
+    }
+
+    fn obey(&mut self, command: &Command) {
+        match command {
+            Command::Pause => self.pause(),
+            Command::Hold if self.reporter.is_none() => {
+                self.refuse(&format!("cannot hold: {USE_THE_CLIENT}"));
+            }
+            Command::Hold => self.hold(),
+            Command::Suspend => self.suspend(),
+            Command::Resume => self.resume(),
+            Command::Step(Step::Batches(steps)) => self.step(*steps),
+            Command::Step(Step::Epochs(_)) => self.refuse(
+                "cannot step by epochs: a script is stepped by its own steps, \
+                 `nntop step RUN --batches N`",
+            ),
+            Command::Stop => self.stop(),
+            Command::Save => self.save(),
+            Command::SaveAs(_) => self.refuse(
+                "cannot save to this file: the script decides where its checkpoint goes; save \
+                 without a name",
+            ),
+            Command::EndAtCheckpoint => self.end_at_checkpoint(),
+            Command::Set(tune) => {
+                let (name, value) = match *tune {
+                    Tune::LearningRate(value) => ("learning_rate", value),
+                    Tune::Regularization(value) => ("weight_decay", value),
+                    Tune::Momentum(value) => ("momentum", value),
+                };
+                self.set(name, value);
+            }
+            Command::SetNamed { name, value } => self.set(name, *value),
+            Command::Watch(probes) => {
+                self.watched.clone_from(probes);
+                self.look();
+            }
+            Command::Pace(_) | Command::Classify { .. } | Command::Explore { .. } => {}
+        }
+    }
+
+    /// Holds a script that reports between two steps; suspends anything else.
+    fn pause(&mut self) {
+        if self.state.suspended || self.state.held || self.state.hold_requested {
+            return;
+        }
+        if self.reporter.is_none() { self.suspend() } else { self.hold() }
+    }
+
+    fn hold(&mut self) {
+        self.wake();
+        if !self.state.held && self.ask(Asked::Hold) {
+            self.state.hold_requested = true;
+            self.state.steps_left = None;
+            self.tell_status();
+        }
+    }
+
+    fn suspend(&mut self) {
+        if std::mem::replace(&mut self.state.suspended, true) {
+            return;
+        }
+        self.signal(Signal::STOP);
+        self.mark(MarkKind::Suspended);
+        self.log(Level::Info, "suspended: memory, the GPU's too, stays taken".into());
+        self.tell_status();
+    }
+
+    fn resume(&mut self) {
+        self.wake();
+        if self.state.held || self.state.hold_requested || self.state.steps_left.is_some() {
+            self.state.hold_requested = false;
+            self.state.steps_left = None;
+            if self.ask(Asked::Resume) {
+                self.tell_status();
+            }
+        }
+    }
+
+    /// Lets suspended processes go on.
+    fn wake(&mut self) {
+        if std::mem::take(&mut self.state.suspended) {
+            self.signal(Signal::CONT);
+            self.mark(MarkKind::Resumed);
+            self.tell_status();
+        }
+    }
+
+    fn step(&mut self, steps: u32) {
+        if self.reporter.is_none() {
+            return self.refuse(&format!("cannot step: {USE_THE_CLIENT}"));
+        }
+        self.wake();
+        if self.ask(Asked::Step(steps)) {
+            self.state.hold_requested = false;
+            self.state.steps_left = Some(steps);
+            self.tell_status();
+        }
+    }
+
+    fn save(&mut self) {
+        if self.reporter.as_ref().is_some_and(|reporter| reporter.can_save) {
+            self.ask(Asked::Save { end: false });
+            return;
+        }
+        let Some(signal) = self.save else {
+            let reason = match self.reporter {
+                Some(_) => "cannot save: the script has no `run.on_checkpoint(save)`".into(),
+                None => format!("cannot save: start it with `--save-signal`; or {USE_THE_CLIENT}"),
+            };
+            return self.refuse(&reason);
+        };
+        match self.processes.group.signal_leader(signal) {
+            Ok(()) => self.log(Level::Info, format!("asked to save: {signal:?} was sent")),
+            Err(error) => self.refuse(&format!("cannot send {signal:?}: {error}")),
+        }
+    }
+
+    fn end_at_checkpoint(&mut self) {
+        if !self.reporter.as_ref().is_some_and(|reporter| reporter.can_save) {
+            let reason = "cannot checkpoint and end: the script has no `run.on_checkpoint(save)`";
+            return self.refuse(reason);
+        }
+        self.wake();
+        self.ask(Asked::Save { end: true });
+    }
+
+    fn set(&mut self, name: &str, value: f64) {
+        if self.reporter.is_none() {
+            return self.refuse(&format!("cannot change {name}: {USE_THE_CLIENT}"));
+        }
+        self.ask(Asked::Set { name: name.into(), value });
+    }
+
+    fn stop(&mut self) {
+        let can_ask = self.reporter.is_some() && !self.state.suspended;
+        let Some(step) = self.stopping.request(Instant::now(), can_ask) else { return };
+        let text = match step {
+            StopStep::Ask if self.ask(Asked::Stop) => {
+                let signal = "the stop signal follows";
+                format!("asked to stop after the step: {signal} in {} s", self.grace_left())
+            }
+            StopStep::Ask => "the script does not read its commands".into(),
+            StopStep::Signal(signal) => {
+                self.signal(signal);
+                if signal == Signal::KILL {
+                    "killed".into()
+                } else {
+                    format!("asked to stop: SIGTERM follows in {} s", self.grace_left())
+                }
+            }
+        };
+        let hint = if text == "killed" { "" } else { "; stop again for SIGKILL" };
+        self.warn(format!("{text}{hint}"));
+        // A suspended process acts on a signal only once it runs.
+        self.wake();
+        self.tell_status();
+    }
+
+    /// Seconds until a stop goes one step further.
+    fn grace_left(&self) -> f64 {
+        let left = self.stopping.deadline().map(|deadline| deadline - Instant::now());
+        left.unwrap_or_default().as_secs_f64().ceil()
+    }
+
+    /// The grace period of a stop is over.
+    fn escalate(&mut self) {
+        let Some(signal) = self.stopping.due(Instant::now()) else { return };
+        self.signal(signal);
+        let name = if signal == Signal::TERM { "SIGTERM" } else { "the stop signal" };
+        self.warn(format!("it did not end: {name} was sent; stop again for SIGKILL"));
+    }
+
+    /// Sends a command to the script that reports; whether that was possible.
+    pub(super) fn ask(&mut self, asked: Asked) -> bool {
+        let sent = self.reporter.as_mut().is_some_and(|reporter| reporter.ask(asked));
+        if !sent {
+            self.refuse("cannot reach the script: it does not read its commands");
+        }
+        sent
+    }
+
+    fn signal(&self, signal: Signal) {
+        if let Err(error) = self.processes.group.signal(signal) {
+            self.log(Level::Error, format!("cannot send {signal:?}: {error}"));
+        }
+    }
+
+    fn tell_orphans(&self) {
+        let left = orphans(self.processes.group);
+        if !left.is_empty() {
+            let list: Vec<String> =
+                left.iter().map(|orphan| format!("{} ({})", orphan.pid, orphan.name)).collect();
+            let list = list.join(", ");
+            self.warn(format!("background processes are still running: {list}"));
+        }
+    }
+
+    fn outcome(&self, status: &io::Result<Option<ExitStatus>>, last: &[String]) -> Outcome {
+        let status = match status {
+            Ok(status) => status,
+            Err(error) => return Outcome::Failed(format!("cannot be waited for: {error}")),
+        };
+        if let Some(path) = &self.reported.ended_at {
+            return Outcome::Checkpointed(path.clone());
+        }
+        if self.stopping.requested() {
+            return Outcome::Stopped;
+        }
+        match (status.as_ref().map(exit_code), &self.reported.ended) {
+            (Some(0), _) | (None, Some(None)) => Outcome::Completed(String::new()),
+            (Some(code), _) => Outcome::Exited { code, output: last.join("\n") },
+            (None, Some(Some(reason))) => Outcome::Failed(reason.clone()),
+            (None, None) => Outcome::Failed("the script ended without a word".into()),
+        }
+    }
+
+    pub(super) fn tell_status(&self) {
+        self.send(Event::StatusChanged(self.state.status(self.stopping.requested())));
+    }
+
+    pub(super) fn mark(&self, kind: MarkKind) {
+        self.send(Event::Mark(Mark { kind, step: self.reported.step, wall_time: now() }));
+    }
+
+    pub(super) fn log(&self, level: Level, text: String) {
+        self.send(Event::Log(LogLine { level, text }));
+    }
+
+    pub(super) fn warn(&self, text: String) {
+        self.log(Level::Warning, text);
+    }
+
+    /// Answers a command that cannot be obeyed.
+    pub(super) fn refuse(&self, reason: &str) {
+        self.send(Event::Refused(reason.into()));
+    }
+
+    pub(super) fn send(&self, event: Event) {
+        // The recorder lives as long as the session.
+        let _ = self.events.send(event);
+    }
+}
+
+/// The exit code as a shell reports it: 128 and the signal that ended the process.
+fn exit_code(status: &ExitStatus) -> i32 {
+    status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or_default())
+}

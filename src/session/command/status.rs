@@ -1,0 +1,52 @@
+//! How a command stands: what was asked for, and what is.
+
+use crate::protocol::{Activity, PauseLevel, Status};
+
+/// How a command stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct State {
+    /// Every process is stopped by SIGSTOP.
+    pub suspended: bool,
+    /// The script waits between two steps.
+    pub held: bool,
+    /// The script was asked to wait.
+    pub hold_requested: bool,
+    /// Steps that the script was asked for before it waits again.
+    pub steps_left: Option<u32>,
+    /// A script reports.
+    pub reports: bool,
+}
+
+impl State {
+    /// The status for the screens.
+    pub(super) fn status(self, stopping: bool) -> Status {
+        let paused = self.suspended || self.held;
+        let pause = if self.suspended { PauseLevel::Suspended } else { PauseLevel::Held };
+        Status {
+            activity: if paused { Activity::Paused } else { Activity::Training },
+            pausing: self.hold_requested && !paused,
+            stopping,
+            batches_left: self.steps_left.filter(|_| !paused),
+            pause: if paused { pause } else { PauseLevel::Paused },
+            reports: self.reports,
+            ..Status::default()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hold_is_requested_until_it_is_in_effect() {
+        let asked = State { hold_requested: true, reports: true, ..State::default() };
+        let status = asked.status(false);
+        assert_eq!((status.activity, status.pausing), (Activity::Training, true));
+        let held = State { held: true, ..asked }.status(false);
+        assert_eq!((held.activity, held.pausing), (Activity::Paused, false));
+        assert_eq!(held.pause, PauseLevel::Held);
+        let both = State { held: true, suspended: true, ..asked };
+        assert_eq!(both.status(false).pause, PauseLevel::Suspended);
+    }
+}

@@ -1,0 +1,459 @@
+//! What a reporter says, a JSON object a line.
+//!
+//! An object is told by its one characteristic key; keys that are unknown are ignored, so that newer
+//! clients can say more. Every list and text is bounded.
+
+use super::predictions::Predictions;
+use crate::protocol::{LayerInfo, Level, Media, MediaBody, Metrics};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+/// Names that one message may report.
+const MOST_NAMES: usize = 1000;
+/// Characters of a name.
+const LONGEST_NAME: usize = 200;
+/// Characters of a text or of the value of a hyper-parameter.
+const LONGEST_TEXT: usize = 64 << 10;
+/// Bytes of an image's pixels.
+const MOST_PIXELS: usize = 1 << 20;
+/// Bins of a distribution.
+const MOST_BINS: usize = 1000;
+/// Layers of a model.
+const MOST_LAYERS: usize = 2000;
+
+/// The first line of a reporter.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(in crate::session) struct Hello {
+    /// Version of the protocol.
+    pub nntop: u32,
+    /// What speaks, such as `python 3.11`.
+    pub client: String,
+    pub pid: u32,
+    /// The script, for a title.
+    pub script: String,
+}
+
+/// A message of a reporter.
+#[derive(Clone, Debug, PartialEq)]
+pub(in crate::session) enum Message {
+    Metrics(Metrics),
+    /// Hyper-parameters.
+    Config(Vec<(String, String)>),
+    Media(Media),
+    Predictions(Box<Predictions>),
+    /// The layers of a watched model.
+    Layers(Vec<LayerInfo>),
+    /// The script can write a checkpoint on demand.
+    CanSave,
+    /// The value of something that can be changed.
+    Tunable {
+        name: String,
+        value: f64,
+        step: i64,
+    },
+    Note {
+        level: Level,
+        text: String,
+    },
+    /// The script waits between two steps, or goes on.
+    Held {
+        held: bool,
+        step: i64,
+    },
+    Answer(Answer),
+    /// Completed steps.
+    At(i64),
+    /// Samples that were dropped because the queue was full.
+    Dropped(u64),
+    /// The script says how it ends: the reason where it failed.
+    End(Option<String>),
+    /// Something that this version does not know.
+    Unknown,
+}
+
+/// The answer to a command.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub(in crate::session) struct Answer {
+    #[serde(rename = "ack")]
+    pub id: u64,
+    pub step: i64,
+    /// Why the command was not obeyed.
+    pub error: Option<String>,
+    /// The full name of what was changed.
+    pub name: Option<String>,
+    /// The checkpoint that was written, and its size.
+    pub path: Option<String>,
+    pub bytes: u64,
+    pub previous: Option<Value>,
+    pub value: Option<Value>,
+    /// What a probe shows.
+    pub frame: Option<Value>,
+}
+
+/// Why a line is no message.
+#[derive(Debug, thiserror::Error)]
+pub(in crate::session) enum MessageError {
+    #[error("it is no JSON object: {0}")]
+    Json(#[from] serde_json::Error),
+    #[error("`{key}`: {problem}")]
+    Value { key: &'static str, problem: String },
+}
+
+fn wrong(key: &'static str, problem: impl ToString) -> MessageError {
+    MessageError::Value { key, problem: problem.to_string() }
+}
+
+/// Values that several messages have.
+struct Common {
+    step: i64,
+    time: Option<f64>,
+}
+
+impl Message {
+    /// Reads a line; `now` is the wall time of messages that carry none, in seconds since 1970.
+    ///
+    /// # Errors
+    /// When the line is no message.
+    pub(in crate::session) fn parse(line: &[u8], now: f64) -> Result<Self, MessageError> {
+        let mut object: Map<String, Value> = serde_json::from_slice(line)?;
+        let step = object.get("step").and_then(Value::as_i64).unwrap_or_default();
+        let time = object.get("time").and_then(Value::as_f64);
+        let common = Common { step, time };
+        if object.contains_key("ack") {
+            let answer = serde_json::from_value(Value::Object(object));
+            return Ok(Self::Answer(answer.map_err(|error| wrong("ack", error))?));
+        }
+        let mut take = |key: &str| object.remove(key);
+        if let Some(values) = take("log") {
+            let epoch = take("epoch").and_then(|epoch| epoch.as_f64());
+            return metrics(values, epoch, &common, now);
+        }
+        if let Some(step) = take("at") {
+            return Ok(Self::At(step.as_i64().ok_or_else(|| wrong("at", "is no step"))?));
+        }
+        if let Some(state) = take("state") {
+            let held = match state.as_str() {
+                Some("held") => true,
+                Some("running") => false,
+                _ => return Err(wrong("state", "is neither held nor running")),
+            };
+            return Ok(Self::Held { held, step });
+        }
+        if let Some(tunable) = take("tunable") {
+            return tunable_of(&tunable, step);
+        }
+        if let Some(config) = take("config") {
+            return config_of(config);
+        }
+        if let Some(note) = take("note") {
+            return Ok(note_of(&note));
+        }
+        if let Some(text) = take("text") {
+            let body = MediaBody::Text(cut(text_at(&text, "text"), LONGEST_TEXT));
+            return Ok(Self::Media(Media { tag: tag(&text), step, body }));
+        }
+        if let Some(image) = take("image") {
+            return Ok(Self::Media(Media { tag: tag(&image), step, body: image_of(image)? }));
+        }
+        if let Some(histogram) = take("histogram") {
+            let tag = tag(&histogram);
+            return Ok(Self::Media(Media { tag, step, body: histogram_of(histogram)? }));
+        }
+        if let Some(predictions) = take("predictions") {
+            let predictions = Predictions::parse(predictions, step);
+            return predictions
+                .map(|predictions| Self::Predictions(Box::new(predictions)))
+                .map_err(|problem| wrong("predictions", problem));
+        }
+        if let Some(layers) = take("layers") {
+            return layers_of(layers);
+        }
+        if let Some(dropped) = take("dropped") {
+            return Ok(Self::Dropped(dropped.as_u64().unwrap_or_default()));
+        }
+        if let Some(end) = take("end") {
+            let failed = end.get("outcome").and_then(Value::as_str) == Some("failed");
+            let reason = cut(text_at(&end, "reason"), LONGEST_TEXT);
+            return Ok(Self::End(failed.then_some(reason)));
+        }
+        match take("capability").as_ref().and_then(Value::as_str) {
+            Some("save") => Ok(Self::CanSave),
+            _ => Ok(Self::Unknown),
+        }
+    }
+}
+
+fn metrics(
+    values: Value,
+    epoch: Option<f64>,
+    common: &Common,
+    now: f64,
+) -> Result<Message, MessageError> {
+    let Value::Object(values) = values else { return Err(wrong("log", "is no object")) };
+    let mut named = Vec::with_capacity(values.len().min(MOST_NAMES));
+    for (name, value) in values.into_iter().take(MOST_NAMES) {
+        let Some(value) = number(&value) else {
+            return Err(wrong("log", format!("{name:?} has no number")));
+        };
+        named.push((cut(name, LONGEST_NAME), value));
+    }
+    let wall_time = common.time.unwrap_or(now);
+    Ok(Message::Metrics(Metrics { step: common.step, epoch, wall_time, values: named }))
+}
+
+/// A number; one that is not finite travels as text.
+pub(super) fn number(value: &Value) -> Option<f64> {
+    match value {
+        Value::Number(number) => number.as_f64(),
+        Value::Bool(is_set) => Some(f64::from(u8::from(*is_set))),
+        Value::Null => Some(f64::NAN),
+        Value::String(text) => text.parse().ok().filter(|value: &f64| !value.is_finite()),
+        _ => None,
+    }
+}
+
+impl Answer {
+    /// A value of the answer as a number.
+    pub(in crate::session) fn number(value: Option<&Value>) -> Option<f64> {
+        number(value?)
+    }
+}
+
+fn tunable_of(value: &Value, step: i64) -> Result<Message, MessageError> {
+    let name = text_at(value, "name");
+    if name.is_empty() {
+        return Err(wrong("tunable", "has no name"));
+    }
+    let number = value.get("value").and_then(number);
+    let value = number.ok_or_else(|| wrong("tunable", format!("{name:?} has no value")))?;
+    Ok(Message::Tunable { name: cut(name, LONGEST_NAME), value, step })
+}
+
+fn config_of(config: Value) -> Result<Message, MessageError> {
+    let Value::Object(config) = config else { return Err(wrong("config", "is no object")) };
+    let text = |value: Value| match value {
+        Value::String(text) => text,
+        other => other.to_string(),
+    };
+    let pairs = config
+        .into_iter()
+        .take(MOST_NAMES)
+        .map(|(name, value)| (cut(name, LONGEST_NAME), cut(text(value), LONGEST_NAME)));
+    Ok(Message::Config(pairs.collect()))
+}
+
+fn note_of(note: &Value) -> Message {
+    let level = match note.get("level").and_then(Value::as_str) {
+        Some("error") => Level::Error,
+        Some("warning") => Level::Warning,
+        _ => Level::Info,
+    };
+    Message::Note { level, text: cut(text_at(note, "text"), LONGEST_TEXT) }
+}
+
+#[derive(Deserialize)]
+struct Image {
+    width: u32,
+    height: u32,
+    channels: u32,
+    pixels: String,
+}
+
+fn image_of(image: Value) -> Result<MediaBody, MessageError> {
+    let image: Image = serde_json::from_value(image).map_err(|error| wrong("image", error))?;
+    let Image { width, height, channels, pixels } = image;
+    let pixels = base64(&pixels).ok_or_else(|| wrong("image", "the pixels are no base64"))?;
+    let sides = [width, height, channels].map(|side| side as usize);
+    let expected = sides.into_iter().fold(1_usize, usize::saturating_mul);
+    if !matches!(channels, 1 | 3) || pixels.len() != expected || expected > MOST_PIXELS {
+        let problem = format!(
+            "{width}×{height}×{channels} with {} bytes; 1 or 3 channels and at most {MOST_PIXELS} \
+             bytes are shown",
+            pixels.len()
+        );
+        return Err(wrong("image", problem));
+    }
+    Ok(MediaBody::Image { width, height, channels, pixels })
+}
+
+#[derive(Deserialize)]
+struct Histogram {
+    low: f64,
+    high: f64,
+    counts: Vec<u32>,
+}
+
+fn histogram_of(histogram: Value) -> Result<MediaBody, MessageError> {
+    let histogram: Histogram =
+        serde_json::from_value(histogram).map_err(|error| wrong("histogram", error))?;
+    let Histogram { low, high, mut counts } = histogram;
+    counts.truncate(MOST_BINS);
+    Ok(MediaBody::Histogram { low, high, counts })
+}
+
+#[derive(Deserialize)]
+struct Layer {
+    name: String,
+    #[serde(default)]
+    kind: String,
+    /// Of the weights: outputs, inputs, and for a convolution height and width of the filters.
+    shape: Vec<u32>,
+    #[serde(default)]
+    biases: u64,
+}
+
+fn layers_of(layers: Value) -> Result<Message, MessageError> {
+    let layers: Vec<Layer> =
+        serde_json::from_value(layers).map_err(|error| wrong("layers", error))?;
+    let described = layers.into_iter().take(MOST_LAYERS).map(|layer| {
+        let side = |at: usize| layer.shape.get(at).copied().unwrap_or(1);
+        let weights = layer.shape.iter().map(|&side| u64::from(side));
+        let is_filter = layer.shape.len() > 2;
+        LayerInfo {
+            name: cut(layer.name, LONGEST_NAME),
+            activation: cut(layer.kind, LONGEST_NAME),
+            input: if is_filter { [side(1), 1, 1] } else { [1, 1, side(1)] },
+            output: if is_filter { [side(0), 1, 1] } else { [1, 1, side(0)] },
+            weights: weights.fold(1, u64::saturating_mul),
+            biases: layer.biases,
+        }
+    });
+    Ok(Message::Layers(described.collect()))
+}
+
+fn tag(value: &Value) -> String {
+    cut(text_at(value, "tag"), LONGEST_NAME)
+}
+
+fn text_at(value: &Value, key: &str) -> String {
+    value.get(key).and_then(Value::as_str).unwrap_or_default().into()
+}
+
+/// A text of at most `most` characters.
+fn cut(text: String, most: usize) -> String {
+    match text.char_indices().nth(most) {
+        Some((end, _)) => text[..end].into(),
+        None => text,
+    }
+}
+
+/// Bytes from base64 with the usual alphabet and padding.
+pub(super) fn base64(text: &str) -> Option<Vec<u8>> {
+    let digit = |byte: u8| {
+        Some(match byte {
+            b'A'..=b'Z' => byte - b'A',
+            b'a'..=b'z' => byte - b'a' + 26,
+            b'0'..=b'9' => byte - b'0' + 52,
+            b'+' => 62,
+            b'/' => 63,
+            _ => return None,
+        })
+    };
+    let text = text.trim_end_matches('=').as_bytes();
+    let mut bytes = Vec::with_capacity(text.len() / 4 * 3 + 3);
+    for group in text.chunks(4) {
+        let mut bits = 0_u32;
+        for &byte in group {
+            bits = bits << 6 | u32::from(digit(byte)?);
+        }
+        bits <<= 6 * (4 - group.len());
+        let [_, first, second, third] = bits.to_be_bytes();
+        match group.len() {
+            4 => bytes.extend([first, second, third]),
+            3 => bytes.extend([first, second]),
+            2 => bytes.push(first),
+            _ => return None,
+        }
+    }
+    Some(bytes)
+}
+
+/// Numbers in single precision from the base64 of their little-endian bytes.
+pub(super) fn floats(text: &str) -> Option<Vec<f32>> {
+    let bytes = base64(text)?;
+    let (numbers, rest) = bytes.as_chunks::<4>();
+    rest.is_empty().then(|| numbers.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn parse(line: &str) -> Message {
+        Message::parse(line.as_bytes(), 9.0).unwrap()
+    }
+
+    #[test]
+    fn messages_are_told_by_their_key() {
+        let Message::Metrics(metrics) =
+            parse(r#"{"log":{"loss":0.5,"val/acc":"nan"},"step":3,"time":7.5,"epoch":0.25}"#)
+        else {
+            panic!("metrics")
+        };
+        assert_eq!((metrics.step, metrics.wall_time, metrics.epoch), (3, 7.5, Some(0.25)));
+        assert_eq!(metrics.values[0], ("loss".into(), 0.5));
+        assert!(metrics.values[1].1.is_nan());
+        assert_eq!(parse(r#"{"state":"held","step":4}"#), Message::Held { held: true, step: 4 });
+        assert_eq!(parse(r#"{"capability":"save"}"#), Message::CanSave);
+        assert_eq!(parse(r#"{"from":"the future"}"#), Message::Unknown);
+        assert_eq!(parse(r#"{"end":{"outcome":"completed"}}"#), Message::End(None));
+        let Message::Answer(answer) = parse(r#"{"ack":7,"step":2,"path":"/x","bytes":3}"#) else {
+            panic!("an answer")
+        };
+        assert_eq!((answer.id, answer.path.as_deref(), answer.bytes), (7, Some("/x"), 3));
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        for (line, problem) in [
+            ("loss 0.5", "no JSON object"),
+            (r#"{"log":{"loss":"high"}}"#, "\"loss\" has no number"),
+            (r#"{"state":"upside down"}"#, "neither held nor running"),
+            (r#"{"image":{"width":2,"height":2,"channels":1,"pixels":"AAAA"}}"#, "2×2×1 with 3"),
+        ] {
+            let error = Message::parse(line.as_bytes(), 0.0).unwrap_err().to_string();
+            assert!(error.contains(problem), "{error}");
+        }
+    }
+
+    #[test]
+    fn base64_is_that_of_the_standard() {
+        // From Python's `base64.b64encode`.
+        for (bytes, text) in [
+            (&b""[..], ""),
+            (b"f", "Zg=="),
+            (b"fo", "Zm8="),
+            (b"foobar", "Zm9vYmFy"),
+            (b"\xff\xfe\xfb\xef", "//777w=="),
+        ] {
+            assert_eq!(base64(text).as_deref(), Some(bytes), "{text}");
+        }
+        assert_eq!((base64("Z"), base64("Zg!=")), (None, None));
+        assert_eq!(floats("AACAPw=="), Some(vec![1.0]));
+    }
+
+    proptest! {
+        #[test]
+        fn any_line_is_a_message_or_an_error(line in ".{0,80}") {
+            let _ = Message::parse(line.as_bytes(), 0.0);
+        }
+
+        #[test]
+        fn any_value_under_a_known_key_is_taken_or_refused(
+            key in prop_oneof![
+                Just("log"), Just("at"), Just("state"), Just("tunable"), Just("config"),
+                Just("note"), Just("text"), Just("image"), Just("histogram"), Just("predictions"),
+                Just("layers"), Just("dropped"), Just("end"), Just("capability"), Just("ack"),
+            ],
+            value in prop_oneof![
+                Just("null"), Just("1"), Just("-1e300"), Just("\"x\""), Just("[]"), Just("{}"),
+                Just("[1,{}]"), Just("{\"name\":1}"), Just("{\"count\":4294967295}"),
+            ],
+        ) {
+            let _ = Message::parse(format!("{{\"{key}\":{value}}}").as_bytes(), 0.0);
+        }
+    }
+}

@@ -1,0 +1,546 @@
+//! Python scripts that report to their session: what they log, and how they obey.
+
+use super::*;
+use nntop::protocol::{
+    Activity, Command as Order, Content, DigitFilter, DigitQuery, MarkKind, Outcome, PauseLevel,
+    Probe, Verdict, What,
+};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::net::UnixStream;
+
+/// A script that trains nothing, but reports as one that does.
+const LOOP: &str = "
+import nntop, time
+run = nntop.init(config={'lr': 0.1, 'model': {'width': 3}})
+for batch in run.steps(range(1000000)):
+    run.log({'loss': 1 / (batch + 1), 'val/acc': 0.5})
+    time.sleep(0.001)
+print('went on behind the loop', flush=True)
+";
+
+/// Whether there is a Python that runs the client; says so where there is none.
+pub(super) fn has_python() -> bool {
+    has("python3")
+}
+
+impl Place {
+    /// Starts a Python script in a session, without showing it.
+    #[track_caller]
+    pub(super) fn python(&self, name: &str, script: &str) -> RunDir {
+        let file = self.path(&format!("{name}.py"));
+        std::fs::write(&file, script).unwrap();
+        let mut command = self.nntop("run --detach --name");
+        let output = command.arg(name).args(["--", "python3"]).arg(&file).output().unwrap();
+        assert!(output.status.success(), "{}", err(&output));
+        self.run(name)
+    }
+}
+
+fn printed(run: &RunDir) -> String {
+    String::from_utf8_lossy(&std::fs::read(run.output()).unwrap_or_default()).into_owned()
+}
+
+/// The number of completed steps.
+fn step(view: &RunView) -> u32 {
+    view.progress.as_ref().map_or(0, |progress| progress.batch)
+}
+
+fn held(view: &RunView) -> bool {
+    view.status.activity == Activity::Paused && view.status.pause == PauseLevel::Held
+}
+
+#[test]
+fn a_script_logs_is_held_stepped_resumed_and_stopped() {
+    if !has_python() {
+        return;
+    }
+    let place = Place::new();
+    let run = place.python("looping", LOOP);
+    let mut watcher = Watcher::attach(&run, Attachment::Control);
+    watcher.until(|view| view.metrics.get("loss").is_some() && step(view) > 0);
+    let config = watcher.view.info.clone().unwrap().config;
+    let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    assert_eq!(config, [pair("lr", "0.1"), pair("model/width", "3")]);
+    assert!(watcher.view.metrics.get("val/acc").is_some());
+
+    let said = place.say("pause looping");
+    assert!(said.contains("held at step"), "{said}");
+    watcher.until(held);
+    let at = step(&watcher.view);
+    assert_eq!(
+        watcher.view.metrics.get("loss").and_then(|s| s.last()).map(|l| l.0),
+        Some(i64::from(at) - 1)
+    );
+    assert_eq!(state(&run), State::Paused);
+    assert_eq!(session::summarize(&run).pause, Some(PauseLevel::Held));
+
+    let said = place.say("step looping --batches 3");
+    assert!(said.contains(&format!("held at step {}", at + 3)), "{said}");
+    watcher.until(|view| held(view) && step(view) == at + 3);
+    let kinds: Vec<MarkKind> = watcher.view.marks.iter().map(|mark| mark.kind).collect();
+    assert_eq!(kinds, [MarkKind::Held, MarkKind::Resumed, MarkKind::Held]);
+
+    place.say("resume looping");
+    watcher.until(|view| step(view) > at + 3);
+    let said = place.say("stop looping");
+    assert!(said.contains("stopped"), "{said}");
+    assert_eq!(state(&run), State::Stopped);
+    assert!(printed(&run).contains("went on behind the loop"), "{}", printed(&run));
+    watcher.until(|view| view.outcome.is_some());
+    assert_eq!((&watcher.view.outcome, watcher.view.exit_code), (&Some(Outcome::Stopped), Some(0)));
+    let log = place.say("logs looping");
+    assert!(log.contains("a script reports: python 3") && log.contains("held"), "{log}");
+}
+
+#[test]
+fn a_held_script_that_is_stopped_ends() {
+    if !has_python() {
+        return;
+    }
+    let place = Place::new();
+    let run = place.python("still", LOOP);
+    let mut watcher = Watcher::attach(&run, Attachment::Control);
+    watcher.until(|view| step(view) > 0);
+    place.say("pause still");
+    place.say("stop still");
+    assert_eq!(state(&run), State::Stopped);
+}
+
+/// A script with everything that can be asked of it.
+const WHOLE: &str = "
+import nntop, os, time
+run = nntop.init()
+
+class Optimizer:
+    param_groups = [{'lr': 0.5}]
+
+class Scheduler:
+    base_lrs = [0.5]
+
+optimizer, scheduler = Optimizer(), Scheduler()
+run.learning_rate(optimizer, scheduler)
+decay = [0.25]
+run.tunable('weight_decay', lambda: decay[0], lambda value: decay.__setitem__(0, value))
+
+def broken(value):
+    raise RuntimeError('no such luck')
+
+run.tunable('broken', lambda: 1.0, broken)
+
+def save(path):
+    with open(path, 'w') as file:
+        file.write('x' * 100)
+    return path
+
+run.on_checkpoint(save)
+colours = [[[255, 0, 0], [0, 0, 255]], [[0, 255, 0], [255, 255, 255]]]
+run.predictions([0, 1, 1, 0], [[.9, .1], [.8, .2], [.3, .7], [.4, .6]], images=[colours] * 4,
+                classes=['cat', 'dog'])
+run.text('sample', 'Once upon a time')
+run.image('first', colours)
+run.histogram('numbers', [1, 2, 2, 3], bins=2)
+print('from', nntop.resume_from(), flush=True)
+while not run.stopped:
+    # As a schedule sets the rate by its base.
+    optimizer.param_groups[0]['lr'] = scheduler.base_lrs[0] * 0.5
+    time.sleep(0.001)
+    run.step()
+";
+
+#[test]
+fn a_change_is_acknowledged_with_the_value_in_force_and_a_refusal_with_its_reason() {
+    if !has_python() {
+        return;
+    }
+    let place = Place::new();
+    let run = place.python("tuned", WHOLE);
+    let mut watcher = Watcher::attach(&run, Attachment::Control);
+    watcher.until(|view| view.tunables.len() == 3 && step(view) > 0);
+    // The rate is 0.25 by the schedule, so 0.125 halves the base: the factor stays.
+    let said = place.say("set tuned lr 0.125");
+    assert!(
+        said.contains("learning_rate 0.125, before it was 0.25; in force since step"),
+        "{said}"
+    );
+    let said = place.say("set tuned weight-decay 0.5");
+    assert!(said.contains("weight_decay 0.5, before it was 0.25"), "{said}");
+    place.say("pause tuned");
+    let said = place.say("set tuned eta 0.0625");
+    assert!(said.contains("takes effect with the next step"), "{said}");
+    place.say("step tuned");
+    watcher.until(|view| {
+        view.tunables.iter().any(|t| t.name == "learning_rate" && t.value == 0.0625 && t.in_force)
+    });
+    let (_, error) = place.fail("set tuned broken 2");
+    assert!(error.contains("RuntimeError: no such luck"), "{error}");
+    let (_, error) = place.fail("set tuned momentum 0.9");
+    assert!(
+        error.contains("cannot") && error.contains("it offers broken, learning_rate"),
+        "{error}"
+    );
+    let (_, error) = place.fail("set tuned lr -1");
+    assert!(error.contains("not above 0"), "{error}");
+    place.say("stop tuned");
+}
+
+#[test]
+fn a_checkpoint_is_written_and_the_command_goes_on_from_it() {
+    if !has_python() {
+        return;
+    }
+    let place = Place::new();
+    let run = place.python("saved", WHOLE);
+    let mut watcher = Watcher::attach(&run, Attachment::Control);
+    watcher.until(|view| step(view) > 0 && view.tunables.len() == 3);
+    let said = place.say("save saved");
+    assert!(said.contains("checkpoints/step-") && said.contains("(100 bytes)"), "{said}");
+    let said = place.say("pause saved --level ended");
+    assert!(said.contains("checkpointed and ended: "), "{said}");
+    assert_eq!(state(&run), State::Checkpointed);
+    watcher.until(|view| view.outcome.is_some());
+    let Some(Outcome::Checkpointed(path)) = watcher.view.outcome.clone() else { panic!("a path") };
+    drop(watcher);
+    until_dead(&run);
+    assert!(Path::new(&path).is_file());
+    place.say("resume saved --detach");
+    until("the second start", || printed(&run).contains(&format!("from {path}")));
+    place.say("stop saved");
+    assert!(printed(&run).starts_with("from None"));
+    let output = place.nntop("run --detach --name again --again saved").output().unwrap();
+    assert!(output.status.success(), "{}", err(&output));
+    let again = place.run("again");
+    until("its start", || printed(&again).contains(&format!("from {path}")));
+    place.say("stop again");
+}
+
+#[test]
+fn what_a_model_predicts_fills_digits_and_confusion_also_after_the_end() {
+    if !has_python() {
+        return;
+    }
+    let place = Place::new();
+    let run = place.python("seen", WHOLE);
+    let mut watcher = Watcher::attach(&run, Attachment::ReadOnly);
+    watcher.until(|view| view.media.len() == 3);
+    let info = watcher.view.info.clone().unwrap();
+    assert_eq!((info.classes, info.test_size), (vec!["cat".into(), "dog".into()], 4));
+    assert_eq!((info.image_width, info.image_height, info.image_channels), (2, 2, 3));
+    let filter = DigitFilter { verdict: Verdict::Wrong, ..DigitFilter::default() };
+    let query = DigitQuery { filter, count: 9, pixels: true, ..DigitQuery::default() };
+    let (digits, confusion) = (Probe::live(What::Digits(query)), Probe::live(What::Confusion));
+    let weights = Probe::live(What::Gradients);
+    let wanted = Order::Watch(vec![digits.clone(), confusion.clone(), weights.clone()]);
+    let look = |watcher: &mut Watcher| {
+        watcher.link.commands.send(wanted.clone()).unwrap();
+        watcher.until(|view| {
+            [&digits, &confusion, &weights].iter().all(|probe| view.frames.contains_key(probe))
+        });
+        let frame = |probe| watcher.view.frames[probe].content.clone();
+        let Content::Digits { cards, .. } = frame(&digits) else { panic!("no list") };
+        assert_eq!(cards.iter().map(|card| card.index).collect::<Vec<_>>(), [1, 3]);
+        assert_eq!(cards[0].pixels[..6], [255, 0, 0, 0, 0, 255]);
+        let counts = vec![1, 1, 1, 1];
+        assert_eq!(frame(&confusion), Content::Confusion { classes: 2, counts });
+        assert!(matches!(frame(&weights), Content::Unavailable(_)));
+    };
+    look(&mut watcher);
+    drop(watcher);
+    place.say("stop seen");
+    until_dead(&run);
+    let link = session::browse(&run, Attachment::ReadOnly).unwrap();
+    let mut past = Watcher { link, view: RunView::default() };
+    past.next();
+    look(&mut past);
+    let screen = place.say("attach seen --once");
+    assert!(screen.contains("Confusion") && screen.contains("Media"), "{screen}");
+}
+
+#[test]
+fn a_training_goes_on_without_its_session() {
+    if !has_python() {
+        return;
+    }
+    let place = Place::new();
+    let progress = place.path("progress");
+    // The terminal goes with the session, and a hang-up with it.
+    let script = format!(
+        "import nntop, signal, time\nsignal.signal(signal.SIGHUP, signal.SIG_IGN)\n\
+         run = nntop.init()\nfor step in run.steps(range(100000)):\n    \
+         run.log({{'loss': step}})\n    time.sleep(0.001)\n    \
+         open({progress:?}, 'w').write(str(step))\n    \
+         if not run.active and step > 100: break\nopen({progress:?}, 'w').write('done')\n"
+    );
+    for how in [Signal::KILL, Signal::STOP] {
+        let name = if how == Signal::KILL { "killed" } else { "stopped" };
+        let run = place.python(name, &script);
+        let mut watcher = Watcher::attach(&run, Attachment::Control);
+        watcher.until(|view| step(view) > 10);
+        let session = pid(&run);
+        kill_process(pid_of(session), how).unwrap();
+        let here = || std::fs::read_to_string(&progress).unwrap_or_default();
+        let before: u32 = here().parse().unwrap_or(0);
+        if how == Signal::KILL {
+            until("the end of the script", || here() == "done");
+        } else {
+            until("more steps", || here().parse().is_ok_and(|now: u32| now > before + 200));
+            kill_process(pid_of(session), Signal::CONT).unwrap();
+            place.say("stop stopped");
+        }
+    }
+}
+
+#[test]
+fn a_held_training_goes_on_when_its_session_is_killed() {
+    if !has_python() {
+        return;
+    }
+    let place = Place::new();
+    let done = place.path("done");
+    let script = format!(
+        "import nntop, signal, time\nsignal.signal(signal.SIGHUP, signal.SIG_IGN)\n\
+         run = nntop.init()\nwhile run.active:\n    time.sleep(0.001)\n    run.step()\n\
+         open({done:?}, 'w').write('done')\n"
+    );
+    let run = place.python("left", &script);
+    let mut watcher = Watcher::attach(&run, Attachment::Control);
+    watcher.until(|view| step(view) > 0);
+    place.say("pause left");
+    signal(&run, Signal::KILL);
+    until("the end of the script", || done.exists());
+    until_dead(&run);
+    assert_eq!(state(&run), State::Interrupted);
+}
+
+#[test]
+fn a_script_that_is_killed_is_told_and_its_place_is_free_for_the_next() {
+    if !has_python() {
+        return;
+    }
+    let place = Place::new();
+    let file = place.path("loop.py");
+    std::fs::write(&file, LOOP).unwrap();
+    let script = format!("python3 {0}; python3 {0}", file.display());
+    let mut command = place.nntop("run --detach --name twice -- sh -c");
+    assert!(command.arg(script).output().unwrap().status.success());
+    let run = place.run("twice");
+    let mut watcher = Watcher::attach(&run, Attachment::Control);
+    let reporter = |view: &RunView, number: usize| {
+        let lines = view.log.iter().filter_map(|line| line.text.split_once(", process "));
+        lines.map(|(_, pid)| pid.parse().unwrap()).nth(number)
+    };
+    watcher.until(|view| reporter(view, 0).is_some() && step(view) > 0);
+    let first: u32 = reporter(&watcher.view, 0).unwrap();
+    place.say("pause twice");
+    kill_process(pid_of(first), Signal::KILL).unwrap();
+    watcher.until(|view| reporter(view, 1).is_some() && !held(view) && view.status.reports);
+    assert!(watcher.view.log.iter().any(|line| line.text == "the script reports no longer"));
+    let said = place.say("pause twice");
+    assert!(said.contains("held at step"), "{said}");
+    place.say("stop twice");
+}
+
+#[test]
+fn a_failed_script_says_why() {
+    if !has_python() {
+        return;
+    }
+    let place = Place::new();
+    let script = "import nntop\nrun = nntop.init()\nrun.log({'loss': 1})\nraise KeyError('gone')";
+    let run = place.python("failing", script);
+    until("its end", || state(&run).is_over());
+    assert_eq!((state(&run), session::summarize(&run).exit_code), (State::Failed, Some(1)));
+    let log = place.say("logs failing");
+    assert!(log.contains("the script failed: KeyError: 'gone'"), "{log}");
+}
+
+/// A connection to a session by which lines are exchanged.
+struct Lines {
+    out: UnixStream,
+    input: BufReader<UnixStream>,
+}
+
+impl Lines {
+    fn connect(run: &RunDir) -> Self {
+        let out = UnixStream::connect(run.socket()).unwrap();
+        out.set_read_timeout(Some(PATIENCE)).unwrap();
+        let input = BufReader::new(out.try_clone().unwrap());
+        Self { out, input }
+    }
+
+    fn say(&mut self, line: &str) {
+        self.out.write_all(line.as_bytes()).unwrap();
+        self.out.write_all(b"\n").unwrap();
+    }
+
+    /// The next line that is no beat; `None` at the end.
+    fn next(&mut self) -> Option<Value> {
+        loop {
+            let mut line = String::new();
+            if self.input.read_line(&mut line).unwrap_or(0) == 0 {
+                return None;
+            }
+            let value: Value = serde_json::from_str(&line).unwrap();
+            if value.get("beat").is_none() {
+                return Some(value);
+            }
+        }
+    }
+}
+
+const HELLO: &str = r#"{"nntop":1,"client":"test","pid":1,"script":""}"#;
+
+#[test]
+fn garbage_from_a_script_harms_nobody() {
+    let place = Place::new();
+    let run = place.script("garbled", &[], "sleep 1000");
+    let mut lines = Lines::connect(&run);
+    lines.say(HELLO);
+    assert_eq!(lines.next().unwrap()["run"], "garbled");
+    let mut watcher = Watcher::attach(&run, Attachment::Control);
+    watcher.until(|view| view.status.reports);
+    // Another script has to wait for its turn.
+    let mut second = Lines::connect(&run);
+    second.say(HELLO);
+    assert!(second.next().unwrap()["refused"].as_str().unwrap().contains("another process"));
+    for line in ["\u{1b}]0;title\u{7}", "[1,2]", "{\"log\":7}", "{\"ack\":99}", "{\"at\":-5}", ""] {
+        lines.say(line);
+    }
+    lines.out.write_all(&[0xff, 0xfe, 0x00, b'\n']).unwrap();
+    lines.say(r#"{"log":{"loss":0.5},"step":7}"#);
+    watcher.until(|view| view.metrics.get("loss").is_some());
+    let warning = &watcher.view.log.iter().find(|line| line.text.contains("skipped")).unwrap().text;
+    assert!(!warning.contains('\u{1b}'), "{warning}");
+    // A flood of lines that are none ends the connection.
+    for _ in 0..2000 {
+        if lines.out.write_all(b"nonsense\n").is_err() {
+            break;
+        }
+    }
+    watcher.until(|view| !view.status.reports);
+    // Version and kind of the run are checked.
+    let mut newer = Lines::connect(&run);
+    newer.say(&HELLO.replace(":1,", ":99,"));
+    assert!(newer.next().unwrap()["refused"].as_str().unwrap().contains("version 1"));
+    place.say("stop garbled");
+    let training = place.detach("training", &format!("--epochs {ENDLESS}"));
+    let mut lines = Lines::connect(&training);
+    lines.say(HELLO);
+    assert!(lines.next().unwrap()["refused"].as_str().unwrap().contains("no command"));
+    place.say("stop training");
+}
+
+#[test]
+fn garbage_from_a_session_does_not_reach_the_training() {
+    if !has_python() {
+        return;
+    }
+    let place = Place::new();
+    let (file, socket) = (place.path("client.py"), place.path("socket"));
+    std::fs::write(&file, nntop::session::PYTHON_CLIENT).unwrap();
+    let listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+    let code = "import nntop, time\nrun = nntop.init()\nwhile run.active: run.step(); time.sleep(0.001)\nprint('alive')";
+    std::fs::rename(&file, place.path("nntop.py")).unwrap();
+    let child = Command::new("python3")
+        .args(["-c", code])
+        .env("PYTHONPATH", place.dir.path())
+        .env("NNTOP_SOCKET", &socket)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let (mut stream, _) = listener.accept().unwrap();
+    for garbage in [
+        &b"\xff\xfe\n"[..],
+        b"[]\n{\"command\":7}\n{\"command\":\"set\"}\n{\"command\":\"step\",\"steps\":\"x\"}\n",
+        b"{\"command\":\"save\",\"id\":[]}\n{\"command\":\"watch\"}\n",
+    ] {
+        stream.write_all(garbage).unwrap();
+    }
+    // It is answered, then the session goes.
+    let mut said = Vec::new();
+    let mut buffer = [0; 4096];
+    while !String::from_utf8_lossy(&said).contains("run.watch") {
+        let read = stream.read(&mut buffer).unwrap();
+        assert!(read > 0, "{}", String::from_utf8_lossy(&said));
+        said.extend(&buffer[..read]);
+    }
+    drop(stream);
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "alive\n", "{}", err(&output));
+    assert!(output.status.success());
+}
+
+#[test]
+fn without_a_session_the_client_does_nothing() {
+    if !has_python() {
+        return;
+    }
+    let place = Place::new();
+    std::fs::write(place.path("nntop.py"), nntop::session::PYTHON_CLIENT).unwrap();
+    let code = "import nntop\nrun = nntop.init(config={'a': 1})\n\
+                run.log({'loss': 1}); run.step(); run.text('t', 'x'); run.finish()\n\
+                print(list(run.steps([1, 2])), run.active, run.stopped)";
+    let output = Command::new("python3")
+        .args(["-c", code])
+        .env("PYTHONPATH", place.dir.path())
+        .env("PATH", std::env::var_os("PATH").unwrap())
+        .env("NNTOP_DISABLED", "1")
+        .output()
+        .unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "[1, 2] False False\n", "{}", err(&output));
+}
+
+#[test]
+fn a_script_that_was_started_by_itself_has_a_session_of_its_own() {
+    if !has_python() {
+        return;
+    }
+    let place = Place::new();
+    let file = place.path("alone.py");
+    std::fs::write(place.path("nntop.py"), nntop::session::PYTHON_CLIENT).unwrap();
+    std::fs::write(&file, LOOP.replace("nntop.init(", "nntop.init('alone', ")).unwrap();
+    let child = Command::new("python3")
+        .arg(&file)
+        .env("NNTOP", env!("CARGO_BIN_EXE_nntop"))
+        .env(STATE_DIR, &place.state)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    until("its session", || place.home().find("alone").is_ok());
+    let run = place.run("alone");
+    let mut watcher = Watcher::attach(&run, Attachment::Control);
+    watcher.until(|view| step(view) > 0);
+    assert!(watcher.view.info.clone().unwrap().title.contains("alone.py"));
+    let said = place.say("pause alone");
+    assert!(said.contains("held at step"), "{said}");
+    place.say("resume alone");
+    place.say("stop alone");
+    let output = child.wait_with_output().unwrap();
+    assert!(String::from_utf8_lossy(&output.stdout).contains("went on behind the loop"));
+    assert_eq!(state(&run), State::Stopped);
+}
+
+#[test]
+fn a_client_in_another_language_reports_and_is_held() {
+    if !has("cc") {
+        return;
+    }
+    let place = Place::new();
+    let (program, source) = (place.path("reporter"), "tests/inputs/client/reporter.c");
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join(source);
+    let compiled = Command::new("cc").arg("-o").arg(&program).arg(source).output().unwrap();
+    assert!(compiled.status.success(), "{}", err(&compiled));
+    let run = place.script("in-c", &[], &format!("exec {}", program.display()));
+    let mut watcher = Watcher::attach(&run, Attachment::Control);
+    watcher.until(|view| view.metrics.get("loss").is_some());
+    place.say("pause in-c");
+    watcher.until(held);
+    let at = step(&watcher.view);
+    let said = place.say("step in-c --batches 2");
+    assert!(said.contains(&format!("held at step {}", at + 2)), "{said}");
+    let (_, error) = place.fail("set in-c lr 0.5");
+    assert!(error.contains("this client only holds"), "{error}");
+    place.say("resume in-c");
+    place.say("stop in-c");
+    assert_eq!(session::summarize(&run).exit_code, Some(0));
+}
