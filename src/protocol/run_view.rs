@@ -2,8 +2,8 @@
 
 use super::{
     Activity, Claim, Classified, EpochStats, Event, Figure, Frame, Level, LogLine, MOST_PROBES,
-    Mark, Media, MetricTable, Outcome, OutputLines, Probe, Progress, RunInfo, Saved, Series,
-    Status, SystemUse, Tunable, Tuned,
+    Mark, Media, MetricSeries, MetricTable, Metrics, Outcome, OutputLines, Probe, Progress,
+    RunInfo, Saved, Series, Status, SystemUse, Tunable, Tuned,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -55,6 +55,8 @@ pub struct RunView {
     pub exit_code: Option<i32>,
     /// What the processes of a command use of the machine.
     pub system: Option<SystemUse>,
+    /// The wall time, in seconds since 1970, at which each step was first reported.
+    pub clock: MetricSeries,
 }
 
 impl RunView {
@@ -78,7 +80,7 @@ impl RunView {
             Event::Progress(progress) => self.progress = Some(progress.clone()),
             Event::Frame(frame) => self.keep_frame(frame),
             Event::Classified(classified) => self.classified = Some(classified.clone()),
-            Event::Metrics(metrics) => self.metrics.apply(metrics),
+            Event::Metrics(metrics) => self.measure(metrics),
             Event::Output(output) => self.print(output),
             Event::Described(info) => self.info = Some((**info).clone()),
             Event::Tunable(tunable) => self.keep_tunable(tunable),
@@ -108,6 +110,7 @@ impl RunView {
             self.tuned.clear();
             self.frames.clear();
             self.metrics = MetricTable::default();
+            self.clock = MetricSeries::default();
         }
         self.info = Some(info.clone());
         self.outcome = None;
@@ -141,6 +144,13 @@ impl RunView {
         kept.lines.drain(..surplus);
         kept.first += surplus as u64;
         kept.current.clone_from(&output.current);
+    }
+
+    fn measure(&mut self, metrics: &Metrics) {
+        self.metrics.apply(metrics);
+        if self.clock.last().is_none_or(|(step, _)| metrics.step > step) {
+            self.clock.push(metrics.step, metrics.wall_time);
+        }
     }
 
     fn keep_tunable(&mut self, tunable: &Tunable) {

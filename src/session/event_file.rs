@@ -1,4 +1,4 @@
-//! What happened in a run, kept on the disk.
+//! The events of a run, stored on disk.
 
 use super::record::now;
 use super::run_dir::RunDir;
@@ -11,16 +11,16 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-/// Bytes of events that wait for a disk to have room again; later ones are given up.
+/// Maximum number of bytes that wait while the disk is full; later events are dropped.
 const MOST_WAITING: usize = 16 << 20;
-/// Longest line that is read, in bytes: a longer one is none that this program wrote.
+/// Maximum length of a line in bytes; this program writes no longer ones.
 const MOST_LINE: u64 = 16 << 20;
-/// The disk is asked to keep what it has at most so often: epochs can be shorter than that takes.
+/// Minimum time between two calls of `fsync`: an epoch can be shorter than such a call.
 const SYNC_GAP: Duration = Duration::from_millis(250);
-/// A figure is drawn anew after every epoch, each time whole: it is kept at most so often.
+/// Minimum time between two versions of a figure in the file: every epoch redraws it completely.
 const FIGURE_GAP: Duration = Duration::from_secs(10);
 
-/// A line of the events' file.
+/// A line of the event file.
 #[derive(Serialize, Deserialize)]
 struct Line<E> {
     /// Seconds since 1970.
@@ -28,42 +28,42 @@ struct Line<E> {
     event: E,
 }
 
-/// The file of a run's facts, an object a line. Only ever appended to; what is in it survives the
-/// process at once, and the machine within a moment after an epoch's end.
+/// The file of a run's facts, one JSON object per line. It is only appended to. What was written
+/// survives the end of the process, and after the end of an epoch also that of the machine.
 #[derive(Debug)]
 pub struct EventFile {
     path: PathBuf,
     file: File,
-    /// Bytes that could not be written yet: the disk is full.
+    /// Bytes that could not be written yet because the disk is full.
     waiting: Vec<u8>,
     told: Told,
     synced: Option<Instant>,
-    /// The newest of every figure that was not kept yet.
+    /// The newest version of every figure that is not written yet.
     figures: Vec<Figure>,
     drawn: Option<Instant>,
 }
 
-/// What an earlier process of a run has told: a resumed run tells it again.
+/// What an earlier process of the run has reported: a resumed run reports it again.
 #[derive(Debug, Default)]
 struct Told {
-    /// Of the network that is trained: an experiment trains one after the other.
+    /// Title of the network that is trained; an experiment trains several in turn.
     title: Option<String>,
     last_epoch: Option<u32>,
     tuned: Vec<Tuned>,
 }
 
 impl EventFile {
-    /// Opens a run's file, or makes it.
+    /// Opens the file of a run, or creates it.
     ///
     /// # Errors
-    /// Where it cannot be opened or read.
+    /// If it cannot be opened or read.
     pub fn open(path: &Path) -> io::Result<Self> {
         let mut told = Told::default();
         let file = open_to_append(path)?;
         let whole = for_each(path, |_, event| {
             told.takes(&event);
         })?;
-        // A crash cut the last line short: the next one begins anew.
+        // A crash cut off the last line: the next event starts on a line of its own.
         let waiting = if whole { Vec::new() } else { vec![b'\n'] };
         Ok(Self {
             path: path.into(),
@@ -76,12 +76,12 @@ impl EventFile {
         })
     }
 
-    /// Appends an event, unless it is one that is not kept: samples, changes of status (they mean
-    /// nothing once the process is gone), and what was told before. A figure that was kept a
-    /// moment ago waits, at the longest until something is said that it may be needed for.
+    /// Appends an event. Samples, changes of status (which mean nothing after the process has ended)
+    /// and events that were reported before are not stored. A figure that was stored recently waits,
+    /// at most until an event that may refer to it.
     ///
     /// # Errors
-    /// Where the disk takes no more. The event waits, and is written with a later one.
+    /// If the disk is full. The event waits and is written with a later one.
     pub fn append(&mut self, event: &Event) -> io::Result<()> {
         let passing = event.is_sample() || matches!(event, Event::StatusChanged(_));
         if passing || !self.told.takes(event) {
@@ -105,11 +105,11 @@ impl EventFile {
         Ok(())
     }
 
-    /// Writes what waits, and puts the file back with all that is in it where somebody has removed
-    /// it; whether that was so.
+    /// Writes what waits, and restores the file with its content if somebody has removed it; returns
+    /// whether it was restored.
     ///
     /// # Errors
-    /// Where the disk takes no more; to be tried again.
+    /// If the disk is full; the call can be repeated.
     pub fn look_after(&mut self) -> io::Result<bool> {
         self.write_out()?;
         let restored = atomic::restore(&self.file, &self.path)?;
@@ -119,14 +119,14 @@ impl EventFile {
         Ok(restored)
     }
 
-    /// Whether an event says what no earlier process of this run has said: a resumed run begins by
-    /// telling its epochs again.
+    /// Whether no earlier process of this run has reported the event: a resumed run starts by
+    /// reporting its epochs again.
     #[must_use]
     pub fn is_news(&self, event: &Event) -> bool {
         self.told.is_news(event)
     }
 
-    /// Whether something waits that the disk did not take.
+    /// Whether something waits to be written.
     #[must_use]
     pub fn is_waiting(&self) -> bool {
         !self.waiting.is_empty()
@@ -173,7 +173,7 @@ impl EventFile {
 }
 
 impl Told {
-    /// Whether an event was not told before.
+    /// Whether an event was not reported before.
     fn is_news(&self, event: &Event) -> bool {
         match event {
             Event::Started(info) => self.title.as_ref() != Some(&info.title),
@@ -183,8 +183,8 @@ impl Told {
         }
     }
 
-    /// Keeps an event in mind; whether it is news. The same network that starts again does so
-    /// because the run is resumed, which is news of its own kind.
+    /// Remembers an event and returns whether it is to be stored. A network that starts again does so
+    /// because the run was resumed, which is stored too.
     fn takes(&mut self, event: &Event) -> bool {
         let is_news = self.is_news(event);
         match event {
@@ -200,18 +200,18 @@ impl Told {
 }
 
 fn open_to_append(path: &Path) -> io::Result<File> {
-    // Read where it has to be put back.
+    // Readable, so that a removed file can be restored.
     files::read::open_own(OpenOptions::new().read(true).append(true).create(true).mode(0o600), path)
 }
 
-/// Some file systems have nothing to synchronize.
+/// Some file systems do not support `fsync`.
 fn ignore_unsupported(error: io::Error) -> io::Result<()> {
     if error.kind() == io::ErrorKind::InvalidInput { Ok(()) } else { Err(error) }
 }
 
-/// Hands out every event of a file, with its time in seconds since 1970, leaving out lines that are
-/// none; whether the last line is whole. A line of more than [`MOST_LINE`] bytes ends the reading:
-/// the file is not ours.
+/// Calls `take` with every event of a file and its time in seconds since 1970, skipping lines that
+/// are not events; returns whether the last line is complete. Reading stops at a line of more than
+/// [`MOST_LINE`] bytes, which this program did not write.
 fn for_each(path: &Path, mut take: impl FnMut(f64, Event)) -> io::Result<bool> {
     let (file, _) = files::read::open(path)?;
     let mut input = BufReader::new(file);
@@ -232,11 +232,11 @@ fn for_each(path: &Path, mut take: impl FnMut(f64, Event)) -> io::Result<bool> {
     }
 }
 
-/// How a run stood when its events were last written; empty where there are none.
+/// The state of a run as of its last stored event; empty without events.
 #[must_use]
 pub fn replay(run: &RunDir) -> RunView {
     let mut view = RunView::default();
-    // Without the file nothing is known, which is what an empty view says.
+    // Without the file nothing is known about the run: an empty view.
     let _ = for_each(&run.events(), |_, event| view.apply(&event));
     view
 }
@@ -252,10 +252,10 @@ pub fn checkpoint_of(run: &RunDir) -> Option<String> {
     }
 }
 
-/// Hands out every event that is kept of a run, with its time in seconds since 1970.
+/// Calls `take` with every stored event of a run and its time in seconds since 1970.
 ///
 /// # Errors
-/// Where the file cannot be read.
+/// If the file cannot be read.
 pub fn for_each_event(run: &RunDir, take: impl FnMut(f64, Event)) -> io::Result<()> {
     for_each(&run.events(), take).map(drop)
 }

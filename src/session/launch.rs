@@ -14,7 +14,7 @@ use std::process::{Command, Stdio};
 /// The hidden command that makes this program a session process.
 pub const SESSION_COMMAND: &str = "__session";
 
-/// Why no session process was started.
+/// Why a session process was not started.
 #[derive(Debug, thiserror::Error)]
 pub enum LaunchError {
     #[error(transparent)]
@@ -27,24 +27,24 @@ pub enum LaunchError {
     Failed(String),
 }
 
-/// Starts the session process of a run whose record is written, and waits until it serves.
+/// Starts the session process of a run whose record is written, and waits until it accepts clients.
 ///
 /// # Errors
-/// Where the run is live already, or the process could not start or gave up.
+/// If the run is live already, or the process cannot be started or fails.
 pub fn launch(run: &RunDir) -> Result<(), LaunchError> {
     let lock = run.lock()?.ok_or_else(|| LaunchError::Live(run.name()))?;
     launch_locked(run, lock)
 }
 
-/// As [`launch`], for somebody who holds the run's lock. It goes to the process as its standard
-/// input, so that the run is never without an owner in between.
+/// As [`launch`], for a caller that holds the run's lock. The process inherits the lock as its
+/// standard input, so that the run is locked throughout.
 fn launch_locked(run: &RunDir, lock: File) -> Result<(), LaunchError> {
     close_on_exec();
     let mut command = Command::new(program()?);
     command.arg0("nntop").arg(SESSION_COMMAND).arg(run.path());
     command.stdin(lock).stdout(Stdio::piped()).stderr(Stdio::null());
     let mut process = command.spawn()?;
-    // The parent's end of the lock must not outlive the process's.
+    // Closes this process's copy of the lock: otherwise the run would stay locked.
     drop(command);
     let mut said = String::new();
     if let Some(mut pipe) = process.stdout.take() {
@@ -53,7 +53,7 @@ fn launch_locked(run: &RunDir, lock: File) -> Result<(), LaunchError> {
     if said == READY {
         return Ok(());
     }
-    // It is on its way out: nothing is left running.
+    // The process is ending.
     let _ = process.wait();
     if said.is_empty() {
         let log = run.log();
@@ -62,8 +62,8 @@ fn launch_locked(run: &RunDir, lock: File) -> Result<(), LaunchError> {
     Err(LaunchError::Failed(said))
 }
 
-/// Keeps files that a careless parent left open in this process from the session process, which
-/// would hold them for days: somebody may wait for their end, as a shell does for a pipe's.
+/// Marks inherited files as close-on-exec: the session process would keep them open for days, while
+/// somebody may wait for them to be closed, as a shell does with a pipe.
 fn close_on_exec() {
     let Ok(entries) = fs::read_dir("/proc/self/fd") else { return };
     let names: Vec<_> = entries.flatten().map(|entry| entry.file_name()).collect();
@@ -77,7 +77,7 @@ fn close_on_exec() {
     }
 }
 
-/// This very program, also when its file was replaced by an upgrade meanwhile.
+/// The path of this program, also if its file was replaced by an upgrade.
 fn program() -> io::Result<PathBuf> {
     let program = std::env::current_exe()?;
     let itself = PathBuf::from("/proc/self/exe");

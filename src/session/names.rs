@@ -1,4 +1,4 @@
-//! Names for runs: short, pronounceable, easy to tell apart.
+//! Names of runs: short, pronounceable, easy to distinguish.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 
@@ -16,10 +16,10 @@ const NOUNS: [&str; 48] = [
     "orchid", "osprey", "otter", "owl", "panda", "pebble", "pine", "quail", "raven", "reef",
     "robin", "sparrow", "spruce", "tiger", "tulip", "walrus", "willow", "wren",
 ];
-/// Longest name that a person may choose: the socket's path has to hold it.
+/// Maximum length of a name that a user chooses: the path of the socket contains it.
 const LONGEST: usize = 40;
 
-/// A name such as `calm-heron`; after some tries that were taken, with a number behind it.
+/// A random name such as `calm-heron`; with a number appended after several names were taken.
 pub(super) fn draw(tries: u32) -> String {
     let random = random();
     let pick = |words: &[&'static str; 48], at: u64| words[(at % 48) as usize];
@@ -27,17 +27,17 @@ pub(super) fn draw(tries: u32) -> String {
     if tries < 8 { name } else { format!("{name}-{}", random / (48 * 48) % 10_000) }
 }
 
-/// Eight hexadecimal digits that tell one run from another of the same name.
+/// Eight random hexadecimal digits that distinguish runs of the same name.
 pub(super) fn id() -> String {
     format!("{:08x}", random() as u32)
 }
 
-/// Whether a text is an id as [`id`] makes them.
+/// Whether a text has the form of an id.
 pub(super) fn is_id(text: &str) -> bool {
     text.len() == 8 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
 }
 
-/// Whether a person may call a run so: it becomes a directory, and is typed in a shell.
+/// Whether a user may choose this name: it becomes a directory and is typed in a shell.
 pub(super) fn is_good(name: &str) -> bool {
     let mut characters = name.chars();
     characters.next().is_some_and(|first| first.is_ascii_alphanumeric())
@@ -45,7 +45,7 @@ pub(super) fn is_good(name: &str) -> bool {
         && name.len() <= LONGEST
 }
 
-/// Random bits from the keys of the standard library's hasher, which the system draws.
+/// Random bits: the keys of the standard library's hasher, which come from the system.
 fn random() -> u64 {
     RandomState::new().build_hasher().finish()
 }

@@ -1,8 +1,8 @@
-//! What goes over a session's socket.
+//! The protocol between a session and its front ends.
 //!
-//! A frame is its payload's length (u32, little-endian), then the payload. First each side sends
-//! a hello: JSON, so that any two versions understand at least that. Then commands go one way and
-//! updates the other, in postcard.
+//! A frame is the length of its payload (u32, little-endian) followed by the payload. Each side
+//! first sends a hello in JSON, which every version understands. Then the front end sends commands
+//! and the session sends updates, encoded with postcard.
 
 use super::Attachment;
 use crate::protocol::{PROTOCOL_VERSION, Untrusted};
@@ -10,16 +10,17 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::io::{self, Read, Write};
 
-/// Longest hello in bytes.
+/// Maximum length of a hello in bytes.
 pub const MOST_HELLO: u32 = 4 << 10;
-/// Longest command in bytes: an image to classify is the largest.
+/// Maximum length of a command in bytes; the longest holds an image to classify.
 pub const MOST_COMMAND: u32 = 1 << 20;
-/// Longest update in bytes: a snapshot with the weights of a wide layer.
+/// Maximum length of an update in bytes; the longest is a snapshot with the weights of a wide
+/// layer.
 pub const MOST_UPDATE: u32 = 256 << 20;
-/// The oldest protocol that this program speaks beside its own.
+/// The oldest version of the protocol that this program can still speak.
 pub const OLDEST_PROTOCOL: u32 = 5;
 
-/// Why a connection is ended.
+/// Why a connection was closed.
 #[derive(Debug, thiserror::Error)]
 pub enum WireError {
     #[error("the connection broke: {0}")]
@@ -32,7 +33,7 @@ pub enum WireError {
     Malformed(String),
 }
 
-/// What a client says first. New fields must have a default.
+/// The first message of a client. New fields need a default.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClientHello {
     /// Version of the program.
@@ -40,11 +41,12 @@ pub struct ClientHello {
     /// See [`PROTOCOL_VERSION`].
     pub protocol: u32,
     pub attachment: Attachment,
-    /// Only asks how the run stands: no reason for a session that is over to stay.
+    /// The client only asks for the state of the run; a session whose run has ended does not stay
+    /// for it.
     #[serde(default)]
     pub glance: bool,
-    /// Gives a command, waits for its effect and leaves: places are kept for such visits, which
-    /// are ended after a minute.
+    /// The client sends a command, waits for its effect and leaves. Places are reserved for such
+    /// clients, which are disconnected after a minute.
     #[serde(default)]
     pub brief: bool,
 }
@@ -63,17 +65,17 @@ impl ClientHello {
     }
 }
 
-/// What a session answers. New fields must have a default.
+/// The answer of a session. New fields need a default.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SessionHello {
     /// Version of the program.
     pub nntop: Untrusted,
     pub protocol: u32,
-    /// The session's process.
+    /// Process id of the session.
     pub pid: u32,
-    /// Clients that were attached before this one and came to stay.
+    /// Number of clients that were attached before this one, not counting short visits.
     pub clients: u32,
-    /// Why this client is sent away, where it is.
+    /// Why this client is refused, if it is.
     #[serde(default)]
     pub refused: Option<String>,
 }
@@ -92,10 +94,10 @@ impl SessionHello {
     }
 }
 
-/// Writes a frame and flushes; a buffered writer makes one write of a small one.
+/// Writes a frame and flushes; with a buffered writer a small frame is a single write.
 ///
 /// # Errors
-/// Where the payload is longer than `most` (nothing is written then), or the other end is gone.
+/// If the payload is longer than `most` (then nothing is written), or the connection is closed.
 pub fn write_frame(out: &mut impl Write, payload: &[u8], most: u32) -> Result<(), WireError> {
     let length = payload.len() as u64;
     let prefix = u32::try_from(length).ok().filter(|length| *length <= most);
@@ -105,11 +107,11 @@ pub fn write_frame(out: &mut impl Write, payload: &[u8], most: u32) -> Result<()
     Ok(out.flush()?)
 }
 
-/// Reads a frame into `payload`; false where the connection ended before one. Nothing is
-/// allocated before the length was compared with `most`, and then only as bytes arrive.
+/// Reads a frame into `payload`; false if the connection was closed before a frame. Memory is only
+/// allocated once the length was compared with `most`, and as bytes arrive.
 ///
-/// A reset is an end like any other: a local socket is reset when it is closed with something
-/// unread, as that of a client is which leaves while the session talks.
+/// A reset counts as a normal close: a local socket is reset if it is closed with unread data, as
+/// happens to a client that leaves while the session sends.
 ///
 /// # Errors
 /// Where the frame is too long or torn, or the connection breaks.
@@ -166,15 +168,15 @@ fn is_reset(error: &io::Error) -> bool {
 /// A command or an update as bytes.
 ///
 /// # Errors
-/// Where it cannot be encoded: never for messages of this program.
+/// If the message cannot be encoded, which does not happen for messages of this program.
 pub fn encode(message: &impl Serialize) -> Result<Vec<u8>, WireError> {
     postcard::to_stdvec(message).map_err(|error| WireError::Malformed(error.to_string()))
 }
 
-/// A command or an update from bytes, all of which must belong to it.
+/// Decodes a command or an update, which must take up all the bytes.
 ///
 /// # Errors
-/// Where the bytes are no message.
+/// If the bytes are not a message.
 pub fn decode<T: DeserializeOwned>(payload: &[u8]) -> Result<T, WireError> {
     match postcard::take_from_bytes(payload) {
         Ok((message, [])) => Ok(message),
@@ -186,7 +188,7 @@ pub fn decode<T: DeserializeOwned>(payload: &[u8]) -> Result<T, WireError> {
 /// Sends a hello.
 ///
 /// # Errors
-/// Where the other end is gone.
+/// If the connection is closed.
 pub fn write_hello(out: &mut impl Write, hello: &impl Serialize) -> Result<(), WireError> {
     let json = serde_json::to_vec(hello).map_err(|e| WireError::Malformed(e.to_string()))?;
     write_frame(out, &json, MOST_HELLO)
@@ -195,7 +197,7 @@ pub fn write_hello(out: &mut impl Write, hello: &impl Serialize) -> Result<(), W
 /// Receives a hello.
 ///
 /// # Errors
-/// Where it is none, or the other end is gone.
+/// If the message is not a hello, or the connection is closed.
 pub fn read_hello<T: DeserializeOwned>(input: &mut impl Read) -> Result<T, WireError> {
     let mut payload = Vec::new();
     if !read_frame(input, MOST_HELLO, &mut payload)? {

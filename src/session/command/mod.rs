@@ -6,11 +6,13 @@
 //! terminal.
 
 mod child;
+mod files;
 mod gpu;
 mod metrics;
+mod out;
 mod output;
 mod reader;
-mod report;
+mod script;
 mod source;
 mod status;
 mod stopping;
@@ -23,14 +25,17 @@ use super::run_dir::RunDir;
 use crate::protocol::{Command, Event};
 use child::{Child, Group, adopt_orphans};
 use crossbeam_channel::{Receiver, Sender, bounded, never, unbounded};
+use out::Out;
 use output::OutputFile;
 use reader::Reader;
 use rustix::process::Pid;
-use source::{Processes, Source};
+use script::Script;
+use source::{Files, Processes, Source};
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::thread;
 
 /// Events that wait to be recorded; more make their senders wait.
@@ -65,7 +70,8 @@ pub(super) fn start(
     let (commands, received) = unbounded();
     let (sent, events) = bounded(MOST_EVENTS);
     let (output_done, output_ended) = bounded(1);
-    let reported = Arc::default();
+    let reported: Arc<AtomicBool> = Arc::default();
+    let files_reported = Arc::clone(&reported);
     let reader = Reader::new(file, sent.clone(), Arc::clone(&reported));
     thread::Builder::new().name("nntop-output".into()).spawn(move || {
         let last = reader.run(terminal);
@@ -79,22 +85,30 @@ pub(super) fn start(
     })?;
     let (reports, reported_by) = Reports::new(run.name());
     let processes = Processes { group, exited, output_ended };
-    let source = Source::new(run, spec, processes, received, sent, reported_by, reported);
+    let out = Out(sent);
+    let script = Script::new(run, spec.title(), out.clone(), reported);
+    let source = Source::new(spec, processes, script, received, reported_by, out.clone());
     if let Err(error) = adopts {
-        source.warn(format!("background processes go unnoticed: {error}"));
+        out.warn(format!("background processes go unnoticed: {error}"));
     }
-    run_source(source)?;
+    let (root, own) = (spec.cwd.clone(), run.path().to_path_buf());
+    let (files_going, stop) = bounded::<()>(0);
+    let followed = thread::Builder::new().name("nntop-files".into()).spawn(move || {
+        files::follow(&root, &own, &out, &files_reported, &stop);
+    })?;
+    run_source(source, Some(Files { going: files_going, followed }))?;
     Ok(Started { commands, events, reports })
 }
 
 /// Starts the thread of a source, and the one that measures its processes until it ends.
-fn run_source(source: Source) -> io::Result<()> {
+fn run_source(source: Source, files: Option<Files>) -> io::Result<()> {
     let (group, events, step) = source.measured();
     let (going, stop) = bounded::<()>(0);
     thread::Builder::new().name("nntop-system".into()).spawn(move || {
         system::measure(group, &events, &step, &stop);
     })?;
-    thread::Builder::new().name("nntop-command".into()).spawn(move || source.run(going))?;
+    let source = move || source.run(going, files);
+    thread::Builder::new().name("nntop-command".into()).spawn(source)?;
     Ok(())
 }
 
@@ -115,8 +129,10 @@ pub(super) fn follow(run: &RunDir, spec: &ScriptSpec) -> io::Result<Started> {
     let (reports, reported_by) = Reports::new(run.name());
     let processes = Processes { group: Group::Script(pid), exited, output_ended: never() };
     let spec = CommandSpec { argv: vec![spec.title()], ..CommandSpec::in_directory(&spec.cwd) };
-    let source = Source::new(run, &spec, processes, received, sent, reported_by, Arc::default());
-    run_source(source)?;
+    let out = Out(sent);
+    let script = Script::new(run, spec.title(), out.clone(), Arc::default());
+    let source = Source::new(&spec, processes, script, received, reported_by, out);
+    run_source(source, None)?;
     Ok(Started { commands, events, reports })
 }
 

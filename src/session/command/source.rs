@@ -1,24 +1,20 @@
 //! The source of a command's events: obeys commands, and follows the processes to their end.
 
 use super::child::{Group, orphans};
-use super::report::Reported;
-use super::status::State;
+use super::out::Out;
+use super::script::Script;
 use super::stopping::{StopStep, Stopping};
-use crate::protocol::{
-    Activity, Command, Event, Level, LogLine, Mark, MarkKind, Outcome, Probe, RunInfo, Status,
-    Step, Tune,
-};
+use crate::protocol::{Activity, Command, Event, Level, MarkKind, Outcome, Status, Step, Tune};
 use crate::session::command_spec::CommandSpec;
-use crate::session::record::now;
-use crate::session::reporter::{Asked, Report, Reporter};
-use crate::session::run_dir::RunDir;
+use crate::session::reporter::{Asked, Report};
 use crossbeam_channel::{Receiver, Sender, after, at, never};
 use rustix::process::Signal;
 use std::io;
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64};
+use std::sync::atomic::AtomicI64;
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// How long output is awaited after the command has ended: a background process may hold the
@@ -41,70 +37,62 @@ pub(super) struct Processes {
     pub output_ended: Receiver<Vec<String>>,
 }
 
+/// The thread that follows log files, and what is dropped to end it.
+#[derive(Debug)]
+pub(super) struct Files {
+    pub going: Sender<()>,
+    pub followed: JoinHandle<()>,
+}
+
 /// Obeys commands and reports how the processes and the script are.
 #[derive(Debug)]
 pub(super) struct Source {
-    pub(super) run: RunDir,
     processes: Processes,
     commands: Receiver<Command>,
-    events: Sender<Event>,
+    out: Out,
     reports: Receiver<Report>,
     stopping: Stopping,
     save: Option<Signal>,
-    pub(super) state: State,
-    pub(super) reporter: Option<Reporter>,
-    /// What the script has told of itself.
-    pub(super) reported: Reported,
-    /// Tells the reader of the output that metrics are reported.
-    pub(super) metrics_reported: Arc<AtomicBool>,
-    pub(super) watched: Vec<Probe>,
-    /// When probes are asked again.
-    pub(super) next_look: Option<Instant>,
-    /// Completed steps, for the thread that measures the machine.
-    pub(super) shared_step: Arc<AtomicI64>,
+    script: Script,
 }
 
 impl Source {
     pub(super) fn new(
-        run: &RunDir,
         spec: &CommandSpec,
         processes: Processes,
+        script: Script,
         commands: Receiver<Command>,
-        events: Sender<Event>,
         reports: Receiver<Report>,
-        metrics_reported: Arc<AtomicBool>,
+        out: Out,
     ) -> Self {
         let stop = Signal::from_named_raw(spec.stop_signal).unwrap_or(Signal::INT);
-        let info = RunInfo { title: spec.title(), ..RunInfo::default() };
         Self {
-            run: run.clone(),
             processes,
+            script,
             commands,
-            events,
+            out,
             reports,
             stopping: Stopping::new(stop, Duration::from_secs(spec.grace_seconds)),
             save: spec.save_signal.and_then(Signal::from_named_raw),
-            state: State::default(),
-            reporter: None,
-            reported: Reported::new(info),
-            metrics_reported,
-            watched: Vec::new(),
-            next_look: None,
-            shared_step: Arc::default(),
         }
     }
 
     /// Whose use of the machine is measured, where it is told, and at which step.
     pub(super) fn measured(&self) -> (Group, Sender<Event>, Arc<AtomicI64>) {
-        (self.processes.group, self.events.clone(), Arc::clone(&self.shared_step))
+        (self.processes.group, self.out.0.clone(), Arc::clone(&self.script.shared_step))
     }
 
     /// Runs to the end of the command and serves questions after it; `going` is dropped at the end.
-    pub(super) fn run(mut self, going: Sender<()>) {
-        self.send(Event::Started(Box::new(self.reported.info.clone())));
-        self.tell_status();
+    pub(super) fn run(mut self, going: Sender<()>, files: Option<Files>) {
+        self.out.send(Event::Started(Box::new(self.script.reported.info.clone())));
+        self.script.tell_status();
         let status = self.follow();
         drop(going);
+        if let Some(Files { going, followed }) = files {
+            drop(going);
+            // Its last look; a panic there is in the log by now.
+            let _ = followed.join();
+        }
         self.take_last_reports();
         let last = match self.processes.group {
             Group::Command(_) => self.processes.output_ended.recv_timeout(LAST_OUTPUT).ok(),
@@ -113,14 +101,14 @@ impl Source {
         let last = last.unwrap_or_default();
         self.tell_orphans();
         if let Some(code) = status.as_ref().ok().and_then(Option::as_ref).map(exit_code) {
-            self.send(Event::ExitCode(code));
+            self.out.send(Event::ExitCode(code));
         }
         let outcome = self.outcome(&status, &last);
         let finished = Status { activity: Activity::Finished, ..Status::default() };
-        self.send(Event::StatusChanged(finished));
-        self.send(Event::Finished(outcome));
+        self.out.send(Event::StatusChanged(finished));
+        self.out.send(Event::Finished(outcome));
         // The reporter's connection ends; what is still asked of it is nobody's.
-        self.reporter = None;
+        self.script.let_go();
         self.serve_after_the_end();
     }
 
@@ -131,7 +119,7 @@ impl Source {
         let exited = self.processes.exited.clone();
         loop {
             let timeout = self.stopping.deadline().map_or_else(never, at);
-            let look = self.next_look.map_or_else(never, at);
+            let look = self.script.next_look.map_or_else(never, at);
             crossbeam_channel::select! {
                 recv(exited) -> status => {
                     return status.unwrap_or_else(|_| Err(io::Error::other("nobody waited for it")));
@@ -142,9 +130,9 @@ impl Source {
                     Err(_) => commands = never(),
                 },
                 recv(reports) -> report => if let Ok(report) = report {
-                    self.take_report(report);
+                    self.script.take_report(report);
                 },
-                recv(look) -> _ => self.look(),
+                recv(look) -> _ => self.script.look(),
                 recv(timeout) -> _ => self.escalate(),
             }
         }
@@ -153,10 +141,10 @@ impl Source {
     /// What the script has sent before it ended.
     fn take_last_reports(&mut self) {
         let deadline = after(LAST_REPORT);
-        while self.reporter.is_some() {
+        while self.script.reports() {
             crossbeam_channel::select! {
                 recv(self.reports) -> report => match report {
-                    Ok(report) => self.take_report(report),
+                    Ok(report) => self.script.take_report(report),
                     Err(_) => return,
                 },
                 // A process that it left behind keeps its connection open.
@@ -170,8 +158,7 @@ impl Source {
     fn serve_after_the_end(&mut self) {
         for command in self.commands.clone() {
             if let Command::Watch(probes) = command {
-                self.watched = probes;
-                self.look();
+                self.script.watch(&probes);
             }
         }
     }
@@ -179,20 +166,20 @@ impl Source {
     fn obey(&mut self, command: &Command) {
         match command {
             Command::Pause => self.pause(),
-            Command::Hold if self.reporter.is_none() => {
-                self.refuse(&format!("cannot hold: {USE_THE_CLIENT}"));
+            Command::Hold if !self.script.reports() => {
+                self.out.refuse(&format!("cannot hold: {USE_THE_CLIENT}"));
             }
             Command::Hold => self.hold(),
             Command::Suspend => self.suspend(),
             Command::Resume => self.resume(),
             Command::Step(Step::Batches(steps)) => self.step(*steps),
-            Command::Step(Step::Epochs(_)) => self.refuse(
+            Command::Step(Step::Epochs(_)) => self.out.refuse(
                 "cannot step by epochs: a script is stepped by its own steps, \
                  `nntop step RUN --batches N`",
             ),
             Command::Stop => self.stop(),
             Command::Save => self.save(),
-            Command::SaveAs(_) => self.refuse(
+            Command::SaveAs(_) => self.out.refuse(
                 "cannot save to this file: the script decides where its checkpoint goes; save \
                  without a name",
             ),
@@ -207,8 +194,7 @@ impl Source {
             }
             Command::SetNamed { name, value } => self.set(name, *value),
             Command::Watch(probes) => {
-                self.watched.clone_from(probes);
-                self.look();
+                self.script.watch(probes);
             }
             Command::Pace(_) | Command::Classify { .. } | Command::Explore { .. } => {}
         }
@@ -216,102 +202,108 @@ impl Source {
 
     /// Holds a script that reports between two steps; suspends anything else.
     fn pause(&mut self) {
-        if self.state.suspended || self.state.held || self.state.hold_requested {
+        if self.script.state.suspended || self.script.state.held || self.script.state.hold_requested
+        {
             return;
         }
-        if self.reporter.is_none() { self.suspend() } else { self.hold() }
+        if !self.script.reports() { self.suspend() } else { self.hold() }
     }
 
     fn hold(&mut self) {
         self.wake();
-        if !self.state.held && self.ask(Asked::Hold) {
-            self.state.hold_requested = true;
-            self.state.steps_left = None;
-            self.tell_status();
+        if !self.script.state.held && self.script.ask(Asked::Hold) {
+            self.script.state.hold_requested = true;
+            self.script.state.steps_left = None;
+            self.script.tell_status();
         }
     }
 
     fn suspend(&mut self) {
-        if std::mem::replace(&mut self.state.suspended, true) {
+        if std::mem::replace(&mut self.script.state.suspended, true) {
             return;
         }
         self.signal(Signal::STOP);
-        self.mark(MarkKind::Suspended);
-        self.log(Level::Info, "suspended: memory, the GPU's too, stays taken".into());
-        self.tell_status();
+        self.script.mark(MarkKind::Suspended);
+        self.out.log(Level::Info, "suspended: memory, the GPU's too, stays taken".into());
+        self.script.tell_status();
     }
 
     fn resume(&mut self) {
         self.wake();
-        if self.state.held || self.state.hold_requested || self.state.steps_left.is_some() {
-            self.state.hold_requested = false;
-            self.state.steps_left = None;
-            if self.ask(Asked::Resume) {
-                self.tell_status();
+        if self.script.state.held
+            || self.script.state.hold_requested
+            || self.script.state.steps_left.is_some()
+        {
+            self.script.state.hold_requested = false;
+            self.script.state.steps_left = None;
+            if self.script.ask(Asked::Resume) {
+                self.script.tell_status();
             }
         }
     }
 
     /// Lets suspended processes go on.
     fn wake(&mut self) {
-        if std::mem::take(&mut self.state.suspended) {
+        if std::mem::take(&mut self.script.state.suspended) {
             self.signal(Signal::CONT);
-            self.mark(MarkKind::Resumed);
-            self.tell_status();
+            self.script.mark(MarkKind::Resumed);
+            self.script.tell_status();
         }
     }
 
     fn step(&mut self, steps: u32) {
-        if self.reporter.is_none() {
-            return self.refuse(&format!("cannot step: {USE_THE_CLIENT}"));
+        if !self.script.reports() {
+            return self.out.refuse(&format!("cannot step: {USE_THE_CLIENT}"));
         }
         self.wake();
-        if self.ask(Asked::Step(steps)) {
-            self.state.hold_requested = false;
-            self.state.steps_left = Some(steps);
-            self.tell_status();
+        if self.script.ask(Asked::Step(steps)) {
+            self.script.state.hold_requested = false;
+            self.script.state.steps_left = Some(steps);
+            self.script.tell_status();
         }
     }
 
     fn save(&mut self) {
-        if self.reporter.as_ref().is_some_and(|reporter| reporter.can_save) {
-            self.ask(Asked::Save { end: false });
+        if self.script.can_save() {
+            self.script.ask(Asked::Save { end: false });
             return;
         }
         let Some(signal) = self.save else {
-            let reason = match self.reporter {
-                Some(_) => "cannot save: the script has no `run.on_checkpoint(save)`".into(),
-                None => format!("cannot save: start it with `--save-signal`; or {USE_THE_CLIENT}"),
+            let reason = if self.script.reports() {
+                "cannot save: the script has no `run.on_checkpoint(save)`".into()
+            } else {
+                format!("cannot save: start it with `--save-signal`; or {USE_THE_CLIENT}")
             };
-            return self.refuse(&reason);
+            return self.out.refuse(&reason);
         };
         match self.processes.group.signal_leader(signal) {
-            Ok(()) => self.log(Level::Info, format!("asked to save: {signal:?} was sent")),
-            Err(error) => self.refuse(&format!("cannot send {signal:?}: {error}")),
+            Ok(()) => self.out.log(Level::Info, format!("asked to save: {signal:?} was sent")),
+            Err(error) => self.out.refuse(&format!("cannot send {signal:?}: {error}")),
         }
     }
 
     fn end_at_checkpoint(&mut self) {
-        if !self.reporter.as_ref().is_some_and(|reporter| reporter.can_save) {
+        if !self.script.can_save() {
             let reason = "cannot checkpoint and end: the script has no `run.on_checkpoint(save)`";
-            return self.refuse(reason);
+            return self.out.refuse(reason);
         }
         self.wake();
-        self.ask(Asked::Save { end: true });
+        self.script.ask(Asked::Save { end: true });
     }
 
     fn set(&mut self, name: &str, value: f64) {
-        if self.reporter.is_none() {
-            return self.refuse(&format!("cannot change {name}: {USE_THE_CLIENT}"));
+        if !self.script.reports() {
+            return self.out.refuse(&format!("cannot change {name}: {USE_THE_CLIENT}"));
         }
-        self.ask(Asked::Set { name: name.into(), value });
+        self.script.ask(Asked::Set { name: name.into(), value });
     }
 
     fn stop(&mut self) {
-        let can_ask = self.reporter.is_some() && !self.state.suspended;
+        let can_ask = self.script.reports() && !self.script.state.suspended;
         let Some(step) = self.stopping.request(Instant::now(), can_ask) else { return };
+        self.script.state.stopping = true;
         let text = match step {
-            StopStep::Ask if self.ask(Asked::Stop) => {
+            StopStep::Ask if self.script.ask(Asked::Stop) => {
                 let signal = "the stop signal follows";
                 format!("asked to stop after the step: {signal} in {} s", self.grace_left())
             }
@@ -326,10 +318,10 @@ impl Source {
             }
         };
         let hint = if text == "killed" { "" } else { "; stop again for SIGKILL" };
-        self.warn(format!("{text}{hint}"));
+        self.out.warn(format!("{text}{hint}"));
         // A suspended process acts on a signal only once it runs.
         self.wake();
-        self.tell_status();
+        self.script.tell_status();
     }
 
     /// Seconds until a stop goes one step further.
@@ -343,21 +335,12 @@ impl Source {
         let Some(signal) = self.stopping.due(Instant::now()) else { return };
         self.signal(signal);
         let name = if signal == Signal::TERM { "SIGTERM" } else { "the stop signal" };
-        self.warn(format!("it did not end: {name} was sent; stop again for SIGKILL"));
-    }
-
-    /// Sends a command to the script that reports; whether that was possible.
-    pub(super) fn ask(&mut self, asked: Asked) -> bool {
-        let sent = self.reporter.as_mut().is_some_and(|reporter| reporter.ask(asked));
-        if !sent {
-            self.refuse("cannot reach the script: it does not read its commands");
-        }
-        sent
+        self.out.warn(format!("it did not end: {name} was sent; stop again for SIGKILL"));
     }
 
     fn signal(&self, signal: Signal) {
         if let Err(error) = self.processes.group.signal(signal) {
-            self.log(Level::Error, format!("cannot send {signal:?}: {error}"));
+            self.out.log(Level::Error, format!("cannot send {signal:?}: {error}"));
         }
     }
 
@@ -367,7 +350,7 @@ impl Source {
             let list: Vec<String> =
                 left.iter().map(|orphan| format!("{} ({})", orphan.pid, orphan.name)).collect();
             let list = list.join(", ");
-            self.warn(format!("background processes are still running: {list}"));
+            self.out.warn(format!("background processes are still running: {list}"));
         }
     }
 
@@ -376,44 +359,18 @@ impl Source {
             Ok(status) => status,
             Err(error) => return Outcome::Failed(format!("cannot be waited for: {error}")),
         };
-        if let Some(path) = &self.reported.ended_at {
+        if let Some(path) = &self.script.reported.ended_at {
             return Outcome::Checkpointed(path.clone());
         }
         if self.stopping.requested() {
             return Outcome::Stopped;
         }
-        match (status.as_ref().map(exit_code), &self.reported.ended) {
+        match (status.as_ref().map(exit_code), &self.script.reported.ended) {
             (Some(0), _) | (None, Some(None)) => Outcome::Completed(String::new()),
             (Some(code), _) => Outcome::Exited { code, output: last.join("\n") },
             (None, Some(Some(reason))) => Outcome::Failed(reason.clone()),
             (None, None) => Outcome::Failed("the script ended without a word".into()),
         }
-    }
-
-    pub(super) fn tell_status(&self) {
-        self.send(Event::StatusChanged(self.state.status(self.stopping.requested())));
-    }
-
-    pub(super) fn mark(&self, kind: MarkKind) {
-        self.send(Event::Mark(Mark { kind, step: self.reported.step, wall_time: now() }));
-    }
-
-    pub(super) fn log(&self, level: Level, text: String) {
-        self.send(Event::Log(LogLine { level, text }));
-    }
-
-    pub(super) fn warn(&self, text: String) {
-        self.log(Level::Warning, text);
-    }
-
-    /// Answers a command that cannot be obeyed.
-    pub(super) fn refuse(&self, reason: &str) {
-        self.send(Event::Refused(reason.into()));
-    }
-
-    pub(super) fn send(&self, event: Event) {
-        // The recorder lives as long as the session.
-        let _ = self.events.send(event);
     }
 }
 

@@ -1,5 +1,5 @@
-//! Stands between the training thread and the hub: what clients are told is on the disk already,
-//! but for figures, which are drawn anew all the time.
+//! Stores the events of the run before it passes them on to the hub, so that everything a client
+//! sees is on disk. Figures, which change with every epoch, are stored less often.
 
 use super::log::Log;
 use crate::protocol::{
@@ -13,23 +13,23 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How often the file is looked after, whether or not something happens.
+/// How often the file is checked, whether or not events arrive.
 const TICK: Duration = Duration::from_secs(1);
 
-/// Records events, then passes them on.
+/// Stores events, then passes them on.
 #[derive(Debug)]
 pub(super) struct Recorder {
     pub events: Receiver<Event>,
     pub hub: Sender<Event>,
     pub file: EventFile,
     pub log: Arc<Log>,
-    /// Hears when the run is over and all of it recorded.
+    /// Receives a message once the run has ended and all its events are stored.
     pub over: Sender<()>,
-    /// The process was asked to end: the run is interrupted by that, not stopped by its user.
+    /// The process was asked to end: the run is interrupted, not stopped by its user.
     pub interrupted: Arc<AtomicBool>,
-    /// Whether something waits that the disk did not take: the process stays for it.
+    /// Whether events wait to be written; the process does not end before.
     pub waiting: Arc<AtomicBool>,
-    /// Whether the last event could not be written: one full disk is told once.
+    /// Whether the last event could not be written; a full disk is reported once.
     pub failing: bool,
     pub status: Status,
 }
@@ -68,7 +68,7 @@ impl Recorder {
         }
     }
 
-    /// Writes what waits, and the whole file where it is gone.
+    /// Writes what waits, and restores the file if it was removed.
     fn look_after_file(&mut self) {
         match self.file.look_after() {
             Ok(restored) => {
@@ -81,10 +81,10 @@ impl Recorder {
         }
     }
 
-    /// Says once that events cannot be written, and once that they are again.
+    /// Reports once that events cannot be written, and once that they can be again.
     fn note(&mut self, result: io::Result<()>) {
         self.waiting.store(self.file.is_waiting(), Ordering::SeqCst);
-        // An event that is not kept succeeds, and says nothing of the disk.
+        // Success of an event that is not stored says nothing about the disk.
         let failing = result.is_err() || self.failing && self.file.is_waiting();
         if failing == std::mem::replace(&mut self.failing, failing) {
             return;
@@ -103,7 +103,8 @@ impl Recorder {
         let _ = self.hub.send(Event::Log(LogLine { level, text }));
     }
 
-    /// Tells people, in the log, once: a resumed run begins by telling what it told before.
+    /// Writes an event to the log unless an earlier process of the run did: a resumed run repeats its
+    /// events.
     fn tell(&mut self, event: &Event, is_news: bool) {
         match event {
             Event::Started(info) if is_news => self.log.record(beginning(info)),
@@ -157,7 +158,7 @@ impl Recorder {
     }
 }
 
-/// What begins: a training, an experiment, or one of its networks.
+/// The log line for the start of a training, an experiment, or one of its networks.
 fn beginning(info: &RunInfo) -> String {
     let RunInfo { title, network, data, epochs, seed, .. } = info;
     if network.is_empty() && *seed == 0 {
@@ -166,12 +167,12 @@ fn beginning(info: &RunInfo) -> String {
     if network.is_empty() {
         return format!("{title}, seed {seed}");
     }
-    // Of a training the title says no more than the network.
+    // The title of a training is just its network.
     let part = if title.contains('·') { format!("{title}: ") } else { String::new() };
     format!("{part}{network} on {data}, {epochs} epochs, seed {seed}")
 }
 
-/// A change of a hyper-parameter, in words.
+/// The log line for a change of a hyper-parameter.
 fn change(tuned: &Tuned) -> String {
     let (what, now) = match tuned.change {
         Tune::LearningRate(now) => ("learning rate", now),

@@ -3,8 +3,7 @@
 //! A reporter that sends faster than the session takes blocks its own sending thread; one that does
 //! not read its commands misses those that no longer fit in its queue, and the session says so.
 
-use super::REPORTER_PROTOCOL;
-use super::message::{Hello, Message};
+use super::message::{Hello, Message, REPORTER_PROTOCOL};
 use crate::protocol::{Level, Untrusted};
 use crate::session::record::now;
 use crate::session::wire::MOST_HELLO;

@@ -8,6 +8,8 @@ use crate::protocol::{LayerInfo, Level, Media, MediaBody, Metrics};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+/// Version of the lines that reporters and sessions exchange.
+pub const REPORTER_PROTOCOL: u32 = 1;
 /// Names that one message may report.
 const MOST_NAMES: usize = 1000;
 /// Characters of a name.

@@ -16,8 +16,6 @@ pub(super) use client_file::install;
 pub use client_file::{PROTOCOL_TEXT, PYTHON_CLIENT};
 pub(super) use connection::{Incoming, Report, Reports, begins_reporter, refuse};
 pub(super) use frames::content;
+pub use message::REPORTER_PROTOCOL;
 pub(super) use message::{Answer, Message};
 pub(super) use predictions::Predictions;
-
-/// Version of the lines that reporters and sessions exchange.
-pub const REPORTER_PROTOCOL: u32 = 1;

@@ -1,12 +1,13 @@
 //! The metrics of a command, a chart each.
 
-use crate::protocol::{MetricSeries, What};
+use super::time_axis::{TimeAxis, XAxis};
+use crate::protocol::{MarkKind, MetricSeries, What};
 use crate::ui::effect::Effect;
 use crate::ui::numbers::short;
-use crate::ui::theme::{Role, Theme};
+use crate::ui::theme::Role;
 use crate::ui::view::{Context, KeyHelp, View};
 use crate::ui::view_id::ViewId;
-use crate::ui::widgets::{ChartState, Line, LineChart, Pane, Unit, write};
+use crate::ui::widgets::{ChartState, Line, LineChart, Mark, Pane, Unit, write};
 use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -23,6 +24,7 @@ pub(in crate::ui) struct Metrics {
     page: usize,
     /// A logarithmic y axis.
     log: bool,
+    x_axis: XAxis,
 }
 
 impl View for Metrics {
@@ -34,6 +36,7 @@ impl View for Metrics {
         &[
             "Every number with a name that the command prints is a metric, by the step it is printed for.",
             "Behind each name stand the newest value, the least and the greatest.",
+            "An upright line in yellow marks a pause, a checkpoint or a change by hand.",
         ]
     }
 
@@ -41,6 +44,7 @@ impl View for Metrics {
         &[
             KeyHelp { keys: "PgUp PgDn", does: "other metrics" },
             KeyHelp { keys: "g", does: "logarithmic y axis" },
+            KeyHelp { keys: "t", does: "by step, by time, by time without pauses" },
         ]
     }
 
@@ -55,6 +59,7 @@ impl View for Metrics {
             KeyCode::PageUp => self.first = self.first.saturating_sub(self.page),
             KeyCode::Home => self.first = 0,
             KeyCode::Char('g') => self.log = !self.log,
+            KeyCode::Char('t') => self.x_axis = self.x_axis.next(),
             _ => return Effect::Ignored,
         }
         Effect::Redraw
@@ -72,9 +77,10 @@ impl View for Metrics {
         let [across, down] = grid(area, count);
         self.page = across * down;
         self.first = self.first.min(count - 1);
+        let axis = TimeAxis::of(context.run, self.x_axis);
         for (index, (name, series)) in metrics.iter().skip(self.first).take(self.page).enumerate() {
             let place = cell(area, [across, down], index);
-            self.draw_chart(name, series, place, buffer, theme);
+            self.draw_chart(name, series, &axis, place, buffer, context);
         }
     }
 }
@@ -84,22 +90,27 @@ impl Metrics {
         &self,
         name: &str,
         series: &MetricSeries,
+        axis: &TimeAxis,
         area: Rect,
         buffer: &mut Buffer,
-        theme: &Theme,
+        context: &Context,
     ) {
+        let theme = context.theme;
         let value = |point: Option<(i64, f64)>| point.map_or_else(String::new, |(_, v)| short(v));
         let (last, min, max) = (value(series.last()), value(series.min()), value(series.max()));
         let note = format!("{last}  {min} … {max}");
         let title = crate::protocol::printable(name);
         let inside = Pane::new(&title, theme).note(&note).draw(area, buffer);
-        let points = series.points().into_iter().map(|(step, value)| (step as f64, value));
+        let points = series.points().into_iter().map(|(step, value)| (axis.at(step as f64), value));
+        let style = theme.style(Role::Warning);
+        let marks = context.run.marks.iter().filter(|mark| mark.kind != MarkKind::Resumed);
+        let marks = marks.map(|mark| Mark { x: axis.at(mark.step as f64), style });
         let line = Line { points: points.collect(), style: theme.series(0), ..Line::default() };
         let chart = LineChart {
             lines: vec![line],
-            marks: Vec::new(),
-            x_label: "step",
-            x_unit: Unit::Whole,
+            marks: marks.collect(),
+            x_label: theme.say(self.x_axis.label()),
+            x_unit: if self.x_axis == XAxis::Step { Unit::Whole } else { Unit::Plain },
             y_unit: Unit::Plain,
             value_text: short,
             log: self.log,

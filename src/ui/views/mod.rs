@@ -16,6 +16,7 @@ mod overview;
 mod read;
 mod runs;
 mod system;
+mod time_axis;
 mod weights;
 
 pub(super) use digits::Digits;

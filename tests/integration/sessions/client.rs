@@ -45,7 +45,7 @@ fn step(view: &RunView) -> u32 {
     view.progress.as_ref().map_or(0, |progress| progress.batch)
 }
 
-fn held(view: &RunView) -> bool {
+pub(super) fn held(view: &RunView) -> bool {
     view.status.activity == Activity::Paused && view.status.pause == PauseLevel::Held
 }
 
@@ -107,7 +107,7 @@ fn a_held_script_that_is_stopped_ends() {
 }
 
 /// A script with everything that can be asked of it.
-const WHOLE: &str = "
+pub(super) const WHOLE: &str = "
 import nntop, os, time
 run = nntop.init()
 
@@ -221,7 +221,8 @@ fn what_a_model_predicts_fills_digits_and_confusion_also_after_the_end() {
     let place = Place::new();
     let run = place.python("seen", WHOLE);
     let mut watcher = Watcher::attach(&run, Attachment::ReadOnly);
-    watcher.until(|view| view.media.len() == 3);
+    let described = |view: &RunView| view.info.as_ref().is_some_and(|i| !i.classes.is_empty());
+    watcher.until(|view| view.media.len() == 3 && described(view));
     let info = watcher.view.info.clone().unwrap();
     assert_eq!((info.classes, info.test_size), (vec!["cat".into(), "dog".into()], 4));
     assert_eq!((info.image_width, info.image_height, info.image_channels), (2, 2, 3));

@@ -214,3 +214,51 @@ fn a_script_starts_a_run_over_ssh_and_is_not_kept_waiting() {
     there.wait_for("batch");
     until("the first mini-batch", || state(&place.run("batch")) == State::Training);
 }
+
+#[test]
+fn a_script_is_inspected_held_and_tuned_after_its_line_was_cut() {
+    if !client::has_python() {
+        return;
+    }
+    let place = Place::new();
+    let Some(server) = Server::start(&place) else { return };
+    let network = Network::to(server.port);
+    let file = place.path("train.py");
+    fs::write(&file, client::WHOLE).unwrap();
+    // The server's shell may have another path.
+    let python = Command::new("sh").args(["-c", "command -v python3"]).output().unwrap();
+    let python = String::from_utf8(python.stdout).unwrap();
+    let command = format!("run --name far -- {} {}", python.trim(), file.display());
+    let mut there = server.ssh(&place, network.port, &command);
+    there.wait_for("from None");
+    network.cut();
+    network.give_up();
+    let run = place.run("far");
+    until_nobody_looks(&run);
+    let mut watcher = Watcher::attach(&run, Attachment::ReadOnly);
+    watcher.until(|view| view.tunables.len() == 3);
+
+    let mut anew = server.ssh(&place, server.port, "attach far");
+    anew.wait_for("from None");
+    anew.type_keys("4");
+    anew.wait_for("1 of 4");
+    anew.type_keys("w");
+    anew.wait_for("1 of 2");
+    anew.type_keys("\x1b[C");
+    anew.wait_for("2 of 2");
+    anew.type_keys(" ");
+    watcher.until(client::held);
+    anew.wait_for("held");
+    // The schedule holds the rate at 0.25.
+    anew.type_keys(":eta 0.125\r");
+    anew.wait_for("learning_rate set from 0.25 to 0.125");
+    anew.type_keys(" ");
+    watcher.until(|view| {
+        let mut rates = view.tunables.iter().filter(|tunable| tunable.name == "learning_rate");
+        rates.any(|rate| rate.value == 0.125 && rate.in_force) && !client::held(view)
+    });
+    anew.type_keys("d");
+    anew.wait_for_exit();
+    place.say("stop far");
+    assert_eq!(state(&run), State::Stopped);
+}

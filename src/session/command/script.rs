@@ -1,15 +1,19 @@
-//! What a script reports, and what follows from it.
+//! The script of a command: what it reports, and what is asked of it.
 
-use super::source::Source;
+use super::out::Out;
+use super::status::State;
 use crate::protocol::{
-    Content, Event, Frame, Level, MarkKind, Media, Moment, Probe, Progress, RunInfo, Saved,
+    Content, Event, Frame, Level, Mark, MarkKind, Media, Moment, Probe, Progress, RunInfo, Saved,
     Tunable, What,
 };
+use crate::session::record::now;
 use crate::session::reporter::{
     self, Answer, Answered, Asked, Message, Predictions, Report, Reporter,
 };
+use crate::session::run_dir::RunDir;
 use std::collections::BTreeMap;
-use std::sync::atomic::Ordering;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Instant;
 
 /// Why a view of a model is empty.
@@ -39,7 +43,7 @@ pub(super) struct Reported {
 }
 
 impl Reported {
-    pub(super) fn new(info: RunInfo) -> Self {
+    fn new(info: RunInfo) -> Self {
         Self {
             info,
             step: 0,
@@ -53,12 +57,92 @@ impl Reported {
     }
 }
 
-impl Source {
+/// The script of a command, which may report.
+#[derive(Debug)]
+pub(super) struct Script {
+    run: RunDir,
+    out: Out,
+    /// How the command stands.
+    pub state: State,
+    reporter: Option<Reporter>,
+    /// What the script has told of itself.
+    pub reported: Reported,
+    /// Tells the reader of the output that metrics are reported.
+    metrics_reported: Arc<AtomicBool>,
+    /// Completed steps, for the thread that measures the machine.
+    pub shared_step: Arc<AtomicI64>,
+    watched: Vec<Probe>,
+    /// When probes are asked again.
+    pub next_look: Option<Instant>,
+}
+
+impl Script {
+    pub(super) fn new(
+        run: &RunDir,
+        title: String,
+        out: Out,
+        metrics_reported: Arc<AtomicBool>,
+    ) -> Self {
+        let info = RunInfo { title, ..RunInfo::default() };
+        Self {
+            run: run.clone(),
+            out,
+            state: State::default(),
+            reporter: None,
+            reported: Reported::new(info),
+            metrics_reported,
+            shared_step: Arc::default(),
+            watched: Vec::new(),
+            next_look: None,
+        }
+    }
+
+    /// Whether a script reports at this moment.
+    pub(super) fn reports(&self) -> bool {
+        self.reporter.is_some()
+    }
+
+    /// Whether it can write a checkpoint on demand.
+    pub(super) fn can_save(&self) -> bool {
+        self.reporter.as_ref().is_some_and(|reporter| reporter.can_save)
+    }
+
+    /// Sends a command to the script; whether that was possible.
+    pub(super) fn ask(&mut self, asked: Asked) -> bool {
+        let sent = self.reporter.as_mut().is_some_and(|reporter| reporter.ask(asked));
+        if !sent {
+            self.out.refuse("cannot reach the script: it does not read its commands");
+        }
+        sent
+    }
+
+    /// Lets go of the script: its connection ends.
+    pub(super) fn let_go(&mut self) {
+        self.reporter = None;
+    }
+
+    /// Sends how the command stands.
+    pub(super) fn tell_status(&self) {
+        self.out.send(Event::StatusChanged(self.state.status()));
+    }
+
+    /// Marks this moment on charts.
+    pub(super) fn mark(&self, kind: MarkKind) {
+        let (step, wall_time) = (self.reported.step, now());
+        self.out.send(Event::Mark(Mark { kind, step, wall_time }));
+    }
+
+    /// Answers other probes from now on.
+    pub(super) fn watch(&mut self, probes: &[Probe]) {
+        self.watched = probes.to_vec();
+        self.look();
+    }
+
     pub(super) fn take_report(&mut self, report: Report) {
         match report {
             Report::Connected { number, commands, hello } => {
                 let text = format!("a script reports: {}, process {}", hello.client, hello.pid);
-                self.log(Level::Info, text);
+                self.out.log(Level::Info, text);
                 self.reporter = Some(Reporter::new(number, commands));
                 self.state.reports = true;
                 self.tell_status();
@@ -86,7 +170,7 @@ impl Source {
         if was_held {
             self.mark(MarkKind::Resumed);
         }
-        self.log(Level::Info, "the script reports no longer".into());
+        self.out.log(Level::Info, "the script reports no longer".into());
         self.tell_status();
     }
 
@@ -94,7 +178,7 @@ impl Source {
         match message {
             Message::Metrics(metrics) => {
                 self.metrics_reported.store(true, Ordering::Relaxed);
-                self.send(Event::Metrics(metrics));
+                self.out.send(Event::Metrics(metrics));
             }
             Message::Config(pairs) => self.describe(|info| {
                 for (name, value) in pairs {
@@ -127,15 +211,15 @@ impl Source {
                     self.mark(MarkKind::Changed);
                 }
                 let in_force = true;
-                self.send(Event::Tunable(Tunable { name, value, previous, step, in_force }));
+                self.out.send(Event::Tunable(Tunable { name, value, previous, step, in_force }));
             }
-            Message::Note { level, text } => self.log(level, text),
+            Message::Note { level, text } => self.out.log(level, text),
             Message::Held { held, step } => self.take_held(held, step),
             Message::Answer(answer) => self.take_answer(answer),
             Message::At(step) => self.advance(step),
             Message::Dropped(count) => {
                 if !std::mem::replace(&mut self.reported.dropped, true) {
-                    self.warn(format!(
+                    self.out.warn(format!(
                         "{count} samples of the script were dropped: it reports faster than they \
                          can be sent"
                     ));
@@ -143,7 +227,7 @@ impl Source {
             }
             Message::End(failed) => {
                 if let Some(reason) = &failed {
-                    self.log(Level::Error, format!("the script failed: {reason}"));
+                    self.out.log(Level::Error, format!("the script failed: {reason}"));
                 }
                 self.reported.ended = Some(failed);
             }
@@ -156,7 +240,7 @@ impl Source {
         let before = self.reported.info.clone();
         change(&mut self.reported.info);
         if self.reported.info != before {
-            self.send(Event::Described(Box::new(self.reported.info.clone())));
+            self.out.send(Event::Described(Box::new(self.reported.info.clone())));
         }
     }
 
@@ -165,7 +249,7 @@ impl Source {
         self.shared_step.store(step, Ordering::Relaxed);
         let elapsed_seconds = self.reported.started.elapsed().as_secs_f64();
         let batch = self.step_for_screens();
-        self.send(Event::Progress(Progress { batch, elapsed_seconds, ..Progress::default() }));
+        self.out.send(Event::Progress(Progress { batch, elapsed_seconds, ..Progress::default() }));
     }
 
     /// The step as screens count mini-batches.
@@ -186,14 +270,14 @@ impl Source {
     }
 
     fn take_media(&mut self, media: Media) {
-        self.send(Event::Media(Box::new(media)));
+        self.out.send(Event::Media(Box::new(media)));
     }
 
     fn take_predictions(&mut self, predictions: Predictions) {
         let [width, height, channels] = predictions.image;
         let (count, classes) = (predictions.count() as u32, predictions.classes.clone());
         if let Err(error) = predictions.keep(&self.run) {
-            self.warn(format!("the predictions cannot be kept: {error}"));
+            self.out.warn(format!("the predictions cannot be kept: {error}"));
         }
         self.reported.predictions = Some(predictions);
         self.describe(|info| {
@@ -212,15 +296,15 @@ impl Source {
                 self.look();
             }
             (Asked::Set { name, .. }, Some(error)) => {
-                self.refuse(&format!("{name} was not changed: {error}"));
+                self.out.refuse(&format!("{name} was not changed: {error}"));
             }
             (Asked::Set { name, .. }, None) => self.take_change(name, &answer),
             (Asked::Save { .. }, Some(error)) => {
-                self.refuse(&format!("no checkpoint was written: {error}"));
+                self.out.refuse(&format!("no checkpoint was written: {error}"));
             }
             (Asked::Save { end }, None) => self.take_checkpoint(answer, end),
             (Asked::Hold | Asked::Resume | Asked::Step(_) | Asked::Stop, Some(error)) => {
-                self.refuse(error);
+                self.out.refuse(error);
             }
             (Asked::Hold | Asked::Resume | Asked::Step(_) | Asked::Stop, None) => {}
         }
@@ -231,7 +315,7 @@ impl Source {
         let value = Answer::number(answer.value.as_ref()).unwrap_or(f64::NAN);
         let previous = Answer::number(answer.previous.as_ref()).unwrap_or(f64::NAN);
         self.reported.changed.insert(name.clone(), previous);
-        self.send(Event::Tunable(Tunable {
+        self.out.send(Event::Tunable(Tunable {
             name,
             value,
             previous: Some(previous),
@@ -242,13 +326,13 @@ impl Source {
 
     fn take_checkpoint(&mut self, answer: Answer, end: bool) {
         let Some(path) = answer.path else {
-            return self.refuse("no checkpoint was written: the script named no file");
+            return self.out.refuse("no checkpoint was written: the script named no file");
         };
         self.reported.step = answer.step;
         self.mark(MarkKind::Saved);
         let batch = self.step_for_screens();
         let saved = Saved { path: path.clone(), epoch: 0, batch, bytes: answer.bytes };
-        self.send(Event::Saved(saved));
+        self.out.send(Event::Saved(saved));
         if end {
             self.reported.ended_at = Some(path);
         }
@@ -309,6 +393,6 @@ impl Source {
             }
             _ => self.step_for_screens(),
         };
-        self.send(Event::Frame(Box::new(Frame { probe, epoch: 0, batch: step, content })));
+        self.out.send(Event::Frame(Box::new(Frame { probe, epoch: 0, batch: step, content })));
     }
 }

@@ -1,0 +1,28 @@
+//! Where the events of a command go.
+
+use crate::protocol::{Event, Level, LogLine};
+use crossbeam_channel::Sender;
+
+/// Sends events to the recorder.
+#[derive(Clone, Debug)]
+pub(super) struct Out(pub Sender<Event>);
+
+impl Out {
+    pub(super) fn send(&self, event: Event) {
+        // The recorder lives as long as the session.
+        let _ = self.0.send(event);
+    }
+
+    pub(super) fn log(&self, level: Level, text: String) {
+        self.send(Event::Log(LogLine { level, text }));
+    }
+
+    pub(super) fn warn(&self, text: String) {
+        self.log(Level::Warning, text);
+    }
+
+    /// Answers a command that cannot be obeyed.
+    pub(super) fn refuse(&self, reason: &str) {
+        self.send(Event::Refused(reason.into()));
+    }
+}
