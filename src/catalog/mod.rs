@@ -15,7 +15,7 @@ mod state;
 mod unit;
 
 pub use discover::{Found, Verdict};
-pub(crate) use discover::{files as files_below, look as look_at};
+pub(crate) use discover::{files as files_below, look as recognise_file};
 pub use points::{Metric, Point};
 pub use run::{Run, Sample, Warning};
 pub use source::SharedCatalog;

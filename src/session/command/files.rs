@@ -1,7 +1,7 @@
 //! Log files that a command writes below its working directory: found and followed.
 
 use super::out::Out;
-use crate::catalog::{Verdict, files_below, look_at};
+use crate::catalog::{Verdict, files_below, recognise_file};
 use crate::logs::formats::Role;
 use crate::logs::{LogFile, Record};
 use crate::protocol::{Event, Level, Metrics, printable};
@@ -83,7 +83,7 @@ impl Follower {
             if !is_new || path.starts_with(&self.own) || self.known.contains(&path) {
                 continue;
             }
-            let Verdict::Log(format, _) = look_at(&path, false).verdict else { continue };
+            let Verdict::Log(format, _) = recognise_file(&path, false).verdict else { continue };
             self.known.insert(path.clone());
             // What the command prints is read as it is printed.
             if format.role != Role::Metrics || format.name.starts_with("printed text") {

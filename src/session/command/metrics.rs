@@ -10,7 +10,12 @@ pub(super) struct MetricReader {
     text: Text,
     /// The line that has not ended.
     rest: Vec<u8>,
+    /// The line is too long to be read: it is skipped to its end.
+    skipping: bool,
 }
+
+/// Longest line in which metrics are looked for, in bytes.
+const LONGEST_LINE: usize = 64 << 10;
 
 impl MetricReader {
     /// Reads what was printed and passes on the metrics found, those of a step together. `now` is
@@ -23,6 +28,7 @@ impl MetricReader {
         now: f64,
         mut found: impl FnMut(Metrics),
     ) {
+        let bytes = self.without_long_line(bytes);
         self.rest.extend_from_slice(bytes);
         let mut pending: Option<Metrics> = None;
         let mut sink = |record: Record<'_>| {
@@ -43,9 +49,23 @@ impl MetricReader {
         };
         let taken = self.text.read(&self.rest, end, &mut sink).min(self.rest.len());
         self.rest.drain(..taken);
+        if self.rest.len() > LONGEST_LINE {
+            self.rest.clear();
+            self.skipping = true;
+        }
         if let Some(metrics) = pending {
             found(metrics);
         }
+    }
+
+    /// What of new bytes does not belong to a line that is skipped.
+    fn without_long_line<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
+        if !self.skipping {
+            return bytes;
+        }
+        let end = bytes.iter().position(|byte| matches!(byte, b'\n' | b'\r'));
+        self.skipping = end.is_none();
+        end.map_or(&[], |end| &bytes[end + 1..])
     }
 }
 
@@ -60,6 +80,18 @@ mod tests {
         }
         reader.push(&[], true, 9.0, |m| found.push((m.step, m.values)));
         found
+    }
+
+    #[test]
+    fn a_line_without_end_is_skipped_and_costs_no_memory() {
+        let (mut reader, mut found) = (MetricReader::default(), Vec::new());
+        let long = vec![b'x'; LONGEST_LINE / 2];
+        for _ in 0..100 {
+            reader.push(&long, false, 9.0, |m| found.push(m.step));
+            assert!(reader.rest.len() <= LONGEST_LINE);
+        }
+        reader.push(b" loss 0.5\nstep 3: loss 0.25\n", true, 9.0, |m| found.push(m.step));
+        assert_eq!(found, [3]);
     }
 
     #[test]

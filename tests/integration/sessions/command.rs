@@ -174,3 +174,47 @@ fn output_beyond_the_limit_is_rotated_and_passed_through_whole() {
         [run.output(), run.output().with_extension("old")].map(|f| f.metadata().unwrap().len());
     assert!(kept.iter().sum::<u64>() <= 1 << 20, "{kept:?}");
 }
+
+#[test]
+fn a_stopped_command_passes_its_own_exit_code_on() {
+    let place = Place::new();
+    let mut command = place.nntop("run --name halted -- sh -c");
+    let mut passing =
+        command.arg(TICKS).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    until("its session", || place.home().find("halted").is_ok_and(|run| !pids(&run).is_empty()));
+    place.say("stop halted");
+    assert_eq!(passing.wait().unwrap().code(), Some(130), "128 and SIGINT");
+    assert_eq!(session::summarize(&place.run("halted")).exit_code, Some(130));
+    let mut told = String::new();
+    std::io::Read::read_to_string(passing.stderr.as_mut().unwrap(), &mut told).unwrap();
+    assert!(told.contains("SIGTERM follows in 10 s"), "{told}");
+}
+
+#[test]
+fn a_log_file_that_the_command_writes_is_found_and_followed() {
+    let place = Place::new();
+    let work = place.path("work");
+    std::fs::create_dir(&work).unwrap();
+    let script = "echo step,loss > metrics.csv; echo 1,0.5 >> metrics.csv; \
+                  while ! test -e go; do sleep 0.01; done; echo 2,0.25 >> metrics.csv";
+    let options = ["--cwd", work.to_str().unwrap()];
+    let run = place.script("writing", &options, script);
+    let mut watcher = Watcher::attach(&run, Attachment::ReadOnly);
+    let last = |view: &RunView| view.metrics.get("loss").and_then(|series| series.last());
+    watcher.until(|view| last(view) == Some((1, 0.5)));
+    std::fs::write(work.join("go"), "").unwrap();
+    watcher.until(|view| view.outcome.is_some());
+    assert_eq!(last(&watcher.view), Some((2, 0.25)), "also what was written last");
+    assert!(place.say("logs writing").contains("following metrics.csv (table (CSV))"));
+}
+
+#[test]
+fn what_the_processes_use_of_the_machine_is_measured() {
+    let place = Place::new();
+    let run = place.script("busy", &[], "sleep 1000 & exec sleep 1000");
+    let mut watcher = Watcher::attach(&run, Attachment::ReadOnly);
+    watcher.until(|view| view.system.as_ref().is_some_and(|system| system.processes == 2));
+    let system = watcher.view.system.clone().unwrap();
+    assert!(system.memory > 0 && system.threads >= 2, "{system:?}");
+    place.say("stop busy");
+}
