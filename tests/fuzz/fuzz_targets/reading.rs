@@ -4,7 +4,6 @@
 use libfuzzer_sys::fuzz_target;
 use nntop::data::Scan;
 use nntop::model::Model;
-use nntop::picture::Picture;
 use nntop::reading::read;
 use std::path::Path;
 use std::sync::OnceLock;
@@ -21,8 +20,9 @@ fn model() -> &'static Model {
     })
 }
 
-fn check(picture: &Picture) {
-    let Ok(reading) = read(model(), picture) else { return };
+fn check(bytes: &[u8]) {
+    let Ok(scan) = Scan::read(bytes, "picture") else { return };
+    let Ok(reading) = read(model(), &scan) else { return };
     for line in &reading.lines {
         for way in &line.segmentations {
             for digit in &way.digits {
@@ -34,19 +34,15 @@ fn check(picture: &Picture) {
 }
 
 fuzz_target!(|bytes: &[u8]| {
-    // As a file.
-    if let Ok(scan) = Scan::read(bytes, "picture") {
-        check(&scan.picture);
-    }
-    // As bare pixels, a bit each.
+    // A file of any format.
+    check(bytes);
+    // A grey picture: its width, then its pixels, 16 shades in half a byte each.
     if let [width, rest @ ..] = bytes {
         let width = usize::from(*width).max(1);
-        let mut ink: Vec<u8> =
-            rest.iter().flat_map(|byte| (0..8).map(move |bit| (byte >> bit & 1) * 255)).collect();
-        ink.truncate(ink.len() / width * width);
-        let height = ink.len() / width;
-        if height > 0 {
-            check(&Picture { width, height, ink });
-        }
+        let height = 2 * rest.len() / width;
+        let shades = rest.iter().flat_map(|byte| [byte >> 4, byte & 15]).map(|shade| shade * 17);
+        let mut picture = format!("P5 {width} {height} 255\n").into_bytes();
+        picture.extend(shades.take(width * height));
+        check(&picture);
     }
 });

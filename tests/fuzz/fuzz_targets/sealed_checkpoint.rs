@@ -24,11 +24,13 @@ fn sound() -> &'static (Vec<u8>, PathBuf) {
         let images = |count: usize| Images {
             width: 3,
             height: 2,
+            channels: 1,
             pixels: (0..count * 6).map(|at| (at * 37 % 251) as u8).collect(),
             labels: (0..count).map(|at| (at % 2) as u8).collect(),
         };
         let data = Dataset {
             name: "small".into(),
+            notes: Vec::new(),
             classes: vec!["0".into(), "1".into()],
             train: images(8),
             validation: images(4),

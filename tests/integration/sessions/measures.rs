@@ -234,7 +234,7 @@ fn a_hostile_client_that_may_only_look() {
     };
     let before = resident();
     let over = AtomicBool::new(false);
-    let (mut largest, mut answers) = (before, Vec::new());
+    let (mut largest, mut answers, mut unanswered) = (before, Vec::new(), Vec::new());
     std::thread::scope(|scope| {
         for kind in 0..8 {
             let (run, over) = (&run, &over);
@@ -260,12 +260,15 @@ fn a_hostile_client_that_may_only_look() {
             let asked = Instant::now();
             let summary = session::summarize(&run);
             answers.push(asked.elapsed());
-            assert_ne!(summary.state, State::Unreachable, "{:?}", summary.problem);
+            if summary.state == State::Unreachable {
+                unanswered.push(format!("{:?}: {:?}", asked.elapsed(), summary.problem));
+            }
             largest = largest.max(resident());
             std::thread::sleep(Duration::from_millis(100));
         }
         over.store(true, Ordering::SeqCst);
     });
+    assert!(unanswered.is_empty(), "{unanswered:?}");
     answers.sort();
     let (median, slowest) = (answers[answers.len() / 2], answers[answers.len() - 1]);
     println!(
