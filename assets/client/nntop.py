@@ -1176,35 +1176,19 @@ class _KerasRate:
         self._model = model
 
     def get(self) -> float:
-        variables = self._state()
-        if variables is None:
-            return _number(self._model.optimizer.learning_rate)
-        return _number(variables[self._index(variables)])
+        self._check()
+        return _number(self._model.optimizer.learning_rate)
 
     def set(self, value: float) -> None:
+        self._check()
         if value <= 0:
             raise ValueError(f"a learning rate of {value} is not above 0")
         _assign_keras(self._model.optimizer, value)
-        variables = self._state()
-        if variables is not None:
-            index = self._index(variables)
-            # An array stays one, of its own type.
-            variables[index] = variables[index] * 0 + value
 
-    def _state(self) -> Optional[List[Any]]:
-        """With JAX ``fit`` works on values of its own, a list of which it shows to callbacks."""
-        state = getattr(self._model, "_jax_state", None)
-        variables = state.get("optimizer_variables") if isinstance(state, dict) else None
-        return variables if isinstance(variables, list) else None
-
-    def _index(self, variables: List[Any]) -> int:
-        optimizer = self._model.optimizer
-        rate = getattr(optimizer, "_learning_rate", None)
-        known = list(optimizer.variables)
-        for index, variable in enumerate(known):
-            if variable is rate and len(known) == len(variables):
-                return index
-        raise Cannot("cannot: Keras keeps the learning rate where it cannot be reached")
+    def _check(self) -> None:
+        # The variables of the optimizer were handed over to compiled code.
+        if getattr(self._model, "_jax_state", None) is not None:
+            raise Cannot("cannot: with JAX, Keras keeps the learning rate inside fit")
 
 
 def _cannot(why: str) -> Callable[[float], None]:

@@ -2,7 +2,8 @@
 
 use crate::protocol::{Activity, PauseLevel, Status};
 
-/// How a command stands.
+/// How a command stands. Each of these can hold without the others.
+#[allow(clippy::struct_excessive_bools)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct State {
     /// Every process is stopped by SIGSTOP.

@@ -229,7 +229,7 @@ fn a_script_is_inspected_held_and_tuned_after_its_line_was_cut() {
     let python = Command::new("sh").args(["-c", "command -v python3"]).output().unwrap();
     let python = String::from_utf8(python.stdout).unwrap();
     let command = format!("run --name far -- {} {}", python.trim(), file.display());
-    let mut there = server.ssh(&place, network.port, &command);
+    let there = server.ssh(&place, network.port, &command);
     there.wait_for("from None");
     network.cut();
     network.give_up();
