@@ -123,7 +123,9 @@ impl Task {
             // It keeps no checkpoints: its result is what all of its networks make together.
             Self::Experiment { .. } => "starts the experiment anew",
             Self::Script(_) => "is not possible; start the script again",
-            Self::Command(_) => "is not possible; `nntop run --again` starts the command again",
+            Self::Command(_) => {
+                "goes on from its checkpoint, if there is one; `nntop run --again` starts it again"
+            }
         }
     }
 }

@@ -7,6 +7,10 @@ use std::process::ExitCode;
 
 /// The exit code of a run that has ended.
 pub(super) fn exit_code(summary: &Summary) -> ExitCode {
+    if let Some(code) = summary.exit_code {
+        // That of a command is its own.
+        return ExitCode::from(u8::try_from(code).unwrap_or(u8::MAX));
+    }
     match summary.state {
         State::Diverged
         | State::Failed
@@ -28,6 +32,10 @@ pub(super) fn sentence(summary: &Summary, language: Language) -> String {
         ),
         None if summary.networks > 1 => language
             .fill("{}, {} networks that vote", &[&language.say(state.word()), &summary.networks]),
+        None if *epochs == 0 => match summary.exit_code {
+            Some(code) => language.fill("{}, exit code {}", &[&language.say(state.word()), &code]),
+            None => language.say(state.word()).into(),
+        },
         None if *epochs == 1 => {
             language.fill("{} after {} of 1 epoch", &[&language.say(state.word()), epoch])
         }
@@ -40,7 +48,7 @@ pub(super) fn sentence(summary: &Summary, language: Language) -> String {
         language.fill("best validation accuracy {}", &[&format!("{:.2}%", 100.0 * accuracy)])
     }));
     let hint = match state {
-        State::Interrupted | State::Stopped => {
+        State::Interrupted | State::Stopped | State::Checkpointed => {
             let then = language.say(on_resume);
             language.fill("; `nntop resume {}` {}", &[name, &then])
         }

@@ -88,8 +88,9 @@ fn layer(value: &Value) -> LayerStats {
         bias_gradient_norm: figure("biases"),
         weight_gradient_norm: figure("weights"),
         update_ratio: figure("update"),
-        saturated: 0.0,
-        dead: figure("dead").clamp(0.0, 1.0),
+        // A script does not say which units are at their limits.
+        saturated: f64::NAN,
+        dead: f64::NAN,
     }
 }
 

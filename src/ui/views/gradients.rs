@@ -57,7 +57,11 @@ const QUANTITIES: [Quantity; 5] = [
 
 impl Quantity {
     fn text(&self, value: f64) -> String {
-        if self.log { short(value) } else { percent(value) }
+        match value {
+            _ if value.is_nan() => "–".into(),
+            _ if self.log => short(value),
+            _ => percent(value),
+        }
     }
 }
 
