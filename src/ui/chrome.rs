@@ -7,7 +7,7 @@ use super::theme::{Role, Theme};
 use super::view::View;
 use super::views::TABLE;
 use super::widgets::{wrap, write, write_at, write_right};
-use crate::protocol::{Activity, Moment, Outcome, Pace, RunView};
+use crate::protocol::{Activity, Moment, Outcome, Pace, PauseLevel, RunView};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use unicode_width::UnicodeWidthStr;
@@ -76,7 +76,11 @@ fn plain_state(run: &RunView) -> (&'static str, Role) {
     }
     match status.activity {
         _ if status.stopping => ("stopping…", Role::Warning),
-        Activity::Paused => (status.pause.word(), Role::Warning),
+        Activity::Paused => match status.pause {
+            PauseLevel::Paused => ("paused", Role::Warning),
+            PauseLevel::Held => ("held", Role::Warning),
+            PauseLevel::Suspended => ("suspended", Role::Warning),
+        },
         _ if status.pausing && status.reports => ("hold requested…", Role::Warning),
         _ if status.pausing => ("pausing…", Role::Warning),
         Activity::Starting => ("starting…", Role::Dim),

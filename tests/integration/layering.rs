@@ -26,8 +26,8 @@ const FLOORS: [(&str, &[&str]); 19] = [
     (
         "session",
         &[
-            "logs", "book", "explore", "jobs", "train", "model", "reading", "spec", "nn", "data",
-            "files", "picture", "protocol", "rng",
+            "logs", "catalog", "book", "explore", "jobs", "train", "model", "reading", "spec",
+            "nn", "data", "files", "picture", "protocol", "rng",
         ],
     ),
     (

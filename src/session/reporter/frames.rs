@@ -1,6 +1,7 @@
 //! What a watched model shows, as a reporter sends it.
 
-use super::message::{floats, number};
+use super::encoding::floats;
+use super::message::number;
 use crate::protocol::{Content, LayerStats, Tensor, What};
 use serde::Deserialize;
 use serde_json::Value;

@@ -7,6 +7,7 @@
 mod asked;
 mod client_file;
 mod connection;
+mod encoding;
 mod frames;
 mod message;
 mod predictions;

@@ -1,6 +1,6 @@
 //! What a script's model predicts for its validation set: the material of Digits and Confusion.
 
-use super::message::{base64, floats};
+use super::encoding::{base64, floats};
 use crate::files::{atomic, read};
 use crate::protocol::{Card, Content, DigitFilter, DigitOrder, DigitQuery, Verdict, What};
 use crate::session::run_dir::RunDir;
