@@ -259,9 +259,13 @@ fn at_rest(view: &RunView) -> bool {
 /// The position of a run; of an experiment, within its current network.
 fn place(view: &RunView) -> String {
     let title = view.info.as_ref().map_or("", |info| info.title.as_str());
-    if view.status.reports || view.exit_code.is_some() {
-        let step = view.progress.as_ref().map_or(0, |progress| progress.batch);
-        return format!("at step {step}");
+    match (&view.progress, view.exit_code) {
+        // A script counts steps, and no mini-batches of an epoch.
+        (Some(progress), _) if progress.batches == 0 => {
+            return format!("at step {}", progress.batch);
+        }
+        (None, Some(code)) => return format!("with exit code {code}"),
+        _ => {}
     }
     if is_experiment(view) && view.epochs.seen() == 0 {
         return format!("in {title}");

@@ -3,6 +3,7 @@
 use crate::logs::text::Text;
 use crate::logs::{Reader, Record};
 use crate::protocol::Metrics;
+use std::time::Instant;
 
 /// Finds metrics in a stream of printed text.
 #[derive(Debug, Default)]
@@ -12,6 +13,35 @@ pub(super) struct MetricReader {
     rest: Vec<u8>,
     /// The line is too long to be read: it is skipped to its end.
     skipping: bool,
+}
+
+/// Bytes of output in which metrics are looked for at once, and a second: a command that prints more
+/// is not slowed down for them.
+const BURST: f64 = (4 << 20) as f64;
+const RATE: f64 = (256 << 10) as f64;
+
+/// How much more output may be searched.
+#[derive(Debug)]
+pub(super) struct Allowance {
+    left: f64,
+    at: Instant,
+}
+
+impl Allowance {
+    pub(super) fn new(now: Instant) -> Self {
+        Self { left: BURST, at: now }
+    }
+
+    /// Whether so many bytes may be searched now.
+    pub(super) fn take(&mut self, bytes: usize, now: Instant) -> bool {
+        let earned = now.saturating_duration_since(self.at).as_secs_f64() * RATE;
+        (self.left, self.at) = ((self.left + earned).min(BURST), now);
+        let enough = self.left >= bytes as f64;
+        if enough {
+            self.left -= bytes as f64;
+        }
+        enough
+    }
 }
 
 /// Longest line in which metrics are looked for, in bytes.
@@ -50,12 +80,17 @@ impl MetricReader {
         let taken = self.text.read(&self.rest, end, &mut sink).min(self.rest.len());
         self.rest.drain(..taken);
         if self.rest.len() > LONGEST_LINE {
-            self.rest.clear();
-            self.skipping = true;
+            self.skip();
         }
         if let Some(metrics) = pending {
             found(metrics);
         }
+    }
+
+    /// Leaves output out, to the end of the line that it ends in.
+    pub(super) fn skip(&mut self) {
+        self.rest.clear();
+        self.skipping = true;
     }
 
     /// What of new bytes does not belong to a line that is skipped.
@@ -80,6 +115,20 @@ mod tests {
         }
         reader.push(&[], true, 9.0, |m| found.push((m.step, m.values)));
         found
+    }
+
+    #[test]
+    fn a_flood_is_searched_as_far_as_its_allowance_goes() {
+        let start = Instant::now();
+        let mut allowance = Allowance::new(start);
+        assert!(allowance.take(4 << 20, start));
+        assert!(!allowance.take(1, start));
+        assert!(allowance.take(256 << 10, start + std::time::Duration::from_secs(1)));
+        let (mut reader, mut found) = (MetricReader::default(), Vec::new());
+        reader.push(b"step 1: lo", false, 9.0, |m| found.push(m.step));
+        reader.skip();
+        reader.push(b"ss 0.5\nstep 2: loss 0.5\n", true, 9.0, |m| found.push(m.step));
+        assert_eq!(found, [2]);
     }
 
     #[test]

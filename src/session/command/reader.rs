@@ -1,6 +1,6 @@
 //! Reads what a command prints: keeps it, cuts it into lines for the screens, finds metrics in it.
 
-use super::metrics::MetricReader;
+use super::metrics::{Allowance, MetricReader};
 use super::output::{Lines, OutputFile};
 use crate::protocol::{Event, Level, LogLine, OutputLines};
 use crate::session::record::now;
@@ -33,6 +33,9 @@ pub(super) struct Reader {
     printed: u64,
     /// Whether the last write failed: a full disk is reported once.
     failing: bool,
+    allowance: Allowance,
+    /// Whether output was left out where metrics are looked for.
+    skipped: bool,
     /// The script reports its metrics itself: those that it prints are not counted twice.
     reported: Arc<AtomicBool>,
 }
@@ -40,7 +43,18 @@ pub(super) struct Reader {
 impl Reader {
     pub(super) fn new(file: OutputFile, events: Sender<Event>, reported: Arc<AtomicBool>) -> Self {
         let (lines, metrics, waiting) = Default::default();
-        Self { file, events, lines, metrics, waiting, printed: 0, failing: false, reported }
+        Self {
+            file,
+            events,
+            lines,
+            metrics,
+            waiting,
+            printed: 0,
+            failing: false,
+            reported,
+            allowance: Allowance::new(Instant::now()),
+            skipped: false,
+        }
     }
 
     /// Reads to the end; returns the last lines.
@@ -85,6 +99,15 @@ impl Reader {
     /// Reports the metrics in what was printed.
     fn measure(&mut self, bytes: &[u8], end: bool) {
         if self.reported.load(Ordering::Relaxed) {
+            return;
+        }
+        if !self.allowance.take(bytes.len(), Instant::now()) {
+            self.metrics.skip();
+            if !std::mem::replace(&mut self.skipped, true) {
+                let text = "more is printed than can be searched for metrics: some are left out";
+                let line = LogLine { level: Level::Warning, text: text.into() };
+                let _ = self.events.send(Event::Log(line));
+            }
             return;
         }
         let events = &self.events;
