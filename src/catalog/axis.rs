@@ -38,8 +38,13 @@ const PAUSE: (f64, f64) = (20.0, 60.0);
 #[must_use]
 pub fn curve(run: &Run, metric: &Metric, axis: Axis) -> Curve {
     let xs = positions(run, metric, axis);
-    let superseded = metric.superseded();
     let mut curve = Curve::default();
+    if !metric.overlaps() {
+        let points = xs.into_iter().zip(metric.points().map(|point| point.value));
+        curve.current = points.filter(|(x, _)| x.is_finite()).collect();
+        return curve;
+    }
+    let superseded = metric.superseded();
     let mut open = false;
     for (index, point) in metric.points().enumerate() {
         let xy = (xs[index], point.value);
@@ -141,7 +146,8 @@ pub fn smooth(points: &[Xy], weight: f64) -> Vec<Xy> {
     if constant || weight <= 0.0 {
         return points.to_vec();
     }
-    let (mut last, mut count) = (0.0, 0);
+    // `weight^n`, for n finite values so far.
+    let (mut last, mut power) = (0.0, 1.0);
     points
         .iter()
         .map(|&(x, y)| {
@@ -149,16 +155,18 @@ pub fn smooth(points: &[Xy], weight: f64) -> Vec<Xy> {
                 return (x, y);
             }
             last = last * weight + (1.0 - weight) * y;
-            count += 1;
-            let debias = if weight < 1.0 { 1.0 - weight.powi(count) } else { 1.0 };
+            power *= weight;
+            let debias = if weight < 1.0 { 1.0 - power } else { 1.0 };
             (x, last / debias)
         })
         .collect()
 }
 
-/// Thins points to what `buckets` columns can show: of each column the first, least, greatest and
-/// last, in their order. Breaks (values that are not finite) are kept one a column. The order of x
-/// must rise; where it does not, all points are kept up to four a bucket by their place.
+/// Thins points to at most `buckets` stretches: of each one the first, least, greatest and last, in
+/// their order. Breaks (values that are not finite) are kept one a stretch. The order of x must rise;
+/// where it does not, stretches are of as many points. The ends of stretches are multiples of a power
+/// of two, so that they stay where they are while points are added: a picture of the curve changes no
+/// more than it must.
 #[must_use]
 pub fn thin(points: &[Xy], buckets: usize) -> Vec<Xy> {
     if buckets == 0 || points.len() <= 4 * buckets {
@@ -167,20 +175,19 @@ pub fn thin(points: &[Xy], buckets: usize) -> Vec<Xy> {
     let rising = points.windows(2).all(|pair| pair[0].0 <= pair[1].0);
     let (low, high) = (points[0].0, points[points.len() - 1].0);
     let width = high - low;
+    let stretch = |size: f64| (size / (buckets - 1).max(1) as f64).log2().ceil().exp2();
+    let by_x = rising && width > 0.0 && stretch(width).is_normal() && buckets > 1;
+    let size = if by_x { stretch(width) } else { stretch(points.len() as f64) };
     let column = |index: usize| {
-        let share = if rising && width > 0.0 {
-            (points[index].0 - low) / width
-        } else {
-            index as f64 / points.len() as f64
-        };
-        ((share * buckets as f64) as usize).min(buckets - 1)
+        let place = if by_x { points[index].0 } else { index as f64 };
+        if buckets > 1 { (place / size).floor() } else { 0.0 }
     };
     let mut thinned = Vec::with_capacity(5 * buckets);
     let mut start = 0;
     while start < points.len() {
         let bucket = column(start);
         let mut end = start + 1;
-        while end < points.len() && column(end) == bucket {
+        while end < points.len() && column(end).total_cmp(&bucket).is_eq() {
             end += 1;
         }
         let finite = || (start..end).filter(|&index| points[index].1.is_finite());
@@ -294,6 +301,18 @@ mod tests {
             let most = |points: &[Xy]| ys(points).into_iter().max_by(f64::total_cmp);
             prop_assert_eq!((least(&thinned), most(&thinned)), (least(&points), most(&points)));
             prop_assert!(thinned.windows(2).all(|pair| pair[0].0 <= pair[1].0));
+        }
+
+        #[test]
+        fn points_that_are_added_change_little_of_what_was_thinned(
+            values in proptest::collection::vec(-1e6_f64..1e6, 1000..2000),
+        ) {
+            let points: Vec<Xy> = values.iter().enumerate().map(|(x, &y)| (x as f64, y)).collect();
+            let (before, after) = (thin(&points[..points.len() - 1], 60), thin(&points, 60));
+            let same = before.iter().zip(&after).take_while(|(a, b)| a == b).count();
+            // Only the last stretch may change, unless the stretches double.
+            let doubled = after.len() * 3 < before.len() * 2;
+            prop_assert!(doubled || same + 6 >= before.len(), "{} of {}", same, before.len());
         }
     }
 }

@@ -1,11 +1,12 @@
 //! Finding log files: directories walked, each file recognised by its beginning.
 
-use crate::logs::formats::{self, Format, SAMPLE, Sample};
-use std::collections::HashSet;
+use crate::logs::formats::{self, Format, Role, SAMPLE, Sample};
+use std::collections::{HashSet, VecDeque};
 use std::fs::{self, File};
 use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 /// Directories that hold programs rather than logs.
 const NO_LOGS: [&str; 8] =
@@ -82,6 +83,37 @@ fn walk(dir: &Path, depth: usize, seen: &mut HashSet<(u64, u64)>, found: &mut Ve
             _ => {}
         }
     }
+}
+
+/// The first file with metrics at or below a directory, those of directories above first; none where
+/// none is found until the deadline.
+#[must_use]
+pub fn first_log(root: &Path, deadline: Instant) -> Option<PathBuf> {
+    let mut directories = VecDeque::from([(root.to_path_buf(), 0)]);
+    while let Some((dir, depth)) = directories.pop_front() {
+        let mut entries: Vec<_> = fs::read_dir(&dir).ok()?.filter_map(Result::ok).collect();
+        entries.sort_by_key(fs::DirEntry::file_name);
+        for entry in entries {
+            if Instant::now() >= deadline {
+                return None;
+            }
+            let name = entry.file_name();
+            let name = name.to_string_lossy();
+            let Ok(kind) = entry.file_type() else { continue };
+            if name.starts_with('.') || NO_LOGS.contains(&name.as_ref()) {
+                continue;
+            }
+            if kind.is_dir() && depth < DEEPEST {
+                directories.push_back((entry.path(), depth + 1));
+            } else if kind.is_file() {
+                let found = look(&entry.path(), false);
+                if matches!(found.verdict, Verdict::Log(format, _) if format.role == Role::Metrics) {
+                    return Some(found.path);
+                }
+            }
+        }
+    }
+    None
 }
 
 /// Looks at a file's beginning.

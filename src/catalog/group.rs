@@ -2,6 +2,7 @@
 
 use super::axis::Xy;
 use super::run::Run;
+use crate::protocol::Spread;
 use std::collections::BTreeMap;
 
 /// Names of a seed.
@@ -15,18 +16,6 @@ pub struct Band {
     pub mean: Vec<Xy>,
     pub low: Vec<Xy>,
     pub high: Vec<Xy>,
-}
-
-/// What a band spans.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Spread {
-    /// From the least to the greatest.
-    #[default]
-    Range,
-    /// One standard deviation to each side.
-    Deviation,
-    /// The 95% interval of the mean by the bootstrap.
-    Bootstrap,
 }
 
 /// Groups runs by the value of a hyper-parameter; those without it are a group of their own.

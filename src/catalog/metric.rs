@@ -19,31 +19,16 @@ pub struct Summary {
 /// The facts of a metric; none without points.
 #[must_use]
 pub fn summarize(metric: &Metric) -> Option<Summary> {
-    let less = lower_is_better(&metric.name);
-    let mut summary = None::<Summary>;
-    for point in metric.current() {
-        let summary = summary.get_or_insert(Summary {
-            count: 0,
-            last: f64::NAN,
-            best: None,
-            best_step: 0,
-            min: None,
-            max: None,
-        });
-        summary.count += 1;
-        summary.last = point.value;
-        if !point.value.is_finite() {
-            continue;
-        }
-        summary.min = Some(summary.min.map_or(point.value, |min| min.min(point.value)));
-        summary.max = Some(summary.max.map_or(point.value, |max| max.max(point.value)));
-        let better = |best| if less { point.value < best } else { point.value > best };
-        if summary.best.is_none_or(better) {
-            summary.best = Some(point.value);
-            summary.best_step = point.step;
-        }
-    }
-    summary
+    let facts = metric.facts()?;
+    let best = if lower_is_better(&metric.name) { facts.min } else { facts.max };
+    Some(Summary {
+        count: facts.count,
+        last: facts.last,
+        best: best.map(|(_, value)| value),
+        best_step: best.map_or(0, |(step, _)| step),
+        min: facts.min.map(|(_, value)| value),
+        max: facts.max.map(|(_, value)| value),
+    })
 }
 
 /// Whether less is better of what a name measures.

@@ -6,25 +6,28 @@ mod copies;
 mod discover;
 pub mod group;
 pub mod metric;
+mod notes;
 mod parallel;
 mod points;
 pub mod query;
 mod run;
+mod samples;
 mod source;
 mod state;
 mod unit;
 
-pub use discover::{Found, Verdict};
+pub use discover::{Found, Verdict, first_log};
 pub(crate) use discover::{files as files_below, look as recognise_file};
-pub use points::{Metric, Point};
+pub use points::{Facts, Metric, Point};
 pub use run::{Run, Sample, Warning};
-pub use source::SharedCatalog;
+pub use source::{OwnRuns, SharedCatalog};
+pub use notes::{Note, Notes};
 pub use state::{Standing, standing};
 
 use crate::logs::formats::{self, Source};
 use crate::logs::{LogFile, Value};
 use parallel::{in_parallel, look_at};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use unit::Unit;
@@ -33,8 +36,12 @@ use unit::Unit;
 const WALK_SHARE: u32 = 20;
 /// Directories are walked at most so often.
 const WALK_EVERY: Duration = Duration::from_secs(2);
-/// After so many looks without anything new a file is looked at less often.
+/// Files whose beginnings are looked at together.
+const AT_ONCE: usize = 128;
+/// After so many looks without anything new a file is quiet; of quiet ones so many are looked at
+/// each time.
 const QUIET: u32 = 60;
+const MOST_QUIET: usize = 1000;
 
 /// Log files and the runs that they tell of.
 #[derive(Debug, Default)]
@@ -44,11 +51,23 @@ pub struct Catalog {
     units: BTreeMap<PathBuf, Unit>,
     /// Every file that was looked at.
     found: HashMap<PathBuf, Found>,
+    /// Files that were found and not looked at yet, and whether the user named each.
+    pending: VecDeque<(PathBuf, bool)>,
     /// Files that are left out since another says the same, and which.
     left_out: HashMap<PathBuf, String>,
     next_id: usize,
     looks: u64,
     walked: Option<(Instant, Duration)>,
+}
+
+/// A run and where its files are.
+#[derive(Clone, Copy, Debug)]
+pub struct PlacedRun<'a> {
+    pub run: &'a Run,
+    /// Its directory, or its file.
+    pub path: &'a Path,
+    /// When any of its files was written to last, seconds since 1970.
+    pub written: Option<f64>,
 }
 
 /// What `--explain` says of a file.
@@ -82,7 +101,8 @@ impl Catalog {
     /// Finds and reads everything there is. With `end` set the files are taken for complete: a last
     /// line without its end counts too.
     pub fn load(&mut self, end: bool) {
-        self.discover();
+        self.walk();
+        self.recognise(None);
         self.looks += 1;
         while self.read(end, true, None).1 {}
     }
@@ -104,15 +124,19 @@ impl Catalog {
         self.looks += 1;
         let due =
             |(at, took): (Instant, Duration)| at.elapsed() > WALK_EVERY.max(took * WALK_SHARE);
-        let found = self.walked.is_none_or(due) && self.discover();
+        if self.pending.is_empty() && self.walked.is_none_or(due) {
+            self.walk();
+        }
+        // Half the time for finding files: curves of the first ones are to be seen soon.
+        let half = Instant::now().checked_add(time / 2);
+        let found = self.recognise(half);
         let (any, more) = self.read(false, found, deadline);
-        (any || found, more)
+        (any || found, more || !self.pending.is_empty())
     }
 
-    /// Looks for new files; whether there were any.
-    fn discover(&mut self) -> bool {
+    /// Looks for new files.
+    fn walk(&mut self) {
         let start = Instant::now();
-        let mut candidates = Vec::new();
         for root in &self.roots {
             let named = !root.is_dir();
             for path in discover::files(root) {
@@ -126,11 +150,31 @@ impl Catalog {
                     Some(_) => false,
                 };
                 if is_new {
-                    candidates.push((path, named));
+                    self.pending.push_back((path, named));
                 }
             }
         }
-        let mut looked = in_parallel(candidates, |(path, named)| discover::look(&path, named));
+        self.walked = Some((Instant::now(), start.elapsed()));
+    }
+
+    /// Looks at files that were found, until the deadline; whether any is a log.
+    fn recognise(&mut self, deadline: Option<Instant>) -> bool {
+        let mut any = false;
+        while !self.pending.is_empty() {
+            let next = self.pending.drain(..self.pending.len().min(AT_ONCE)).collect();
+            any |= self.look_at_files(next);
+            if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+                break;
+            }
+        }
+        if any {
+            copies::settle(&mut self.units, &mut self.left_out);
+        }
+        any
+    }
+
+    fn look_at_files(&mut self, files: Vec<(PathBuf, bool)>) -> bool {
+        let mut looked = in_parallel(files, |(path, named)| discover::look(&path, named));
         looked.sort_by(|a, b| a.path.cmp(&b.path));
         let mut any = false;
         let mut new_files = Vec::new();
@@ -148,10 +192,6 @@ impl Catalog {
         for (path, format) in new_files {
             self.add(&path, format);
         }
-        if any {
-            copies::settle(&mut self.units, &mut self.left_out);
-        }
-        self.walked = Some((Instant::now(), start.elapsed()));
         any
     }
 
@@ -180,9 +220,9 @@ impl Catalog {
     /// was anything, and whether some had to wait.
     fn read(&mut self, end: bool, all: bool, deadline: Option<Instant>) -> (bool, bool) {
         let looks = self.looks;
+        let turns = (self.units.len() / MOST_QUIET + 1) as u64;
         let due = self.units.values_mut().enumerate().filter(|(index, unit)| {
-            // Quiet files are looked at every fourth time, not all of them at once.
-            let due = unit.quiet < QUIET || (looks + *index as u64).is_multiple_of(4);
+            let due = unit.quiet < QUIET || (looks + *index as u64).is_multiple_of(turns);
             end || all || unit.is_behind() || due
         });
         let mut units: Vec<&mut Unit> = due.map(|(_, unit)| unit).collect();
@@ -240,9 +280,16 @@ impl Catalog {
                 let settings = sources.iter().copied().chain(its_own);
                 let config: BTreeMap<String, Value> =
                     settings.flat_map(|own| own.settings.iter().cloned()).collect();
-                run.config = config.into_iter().collect();
+                run.configure(config.into_iter().collect());
             }
         }
+    }
+
+    /// Forgets a directory or a file that was removed, with the runs in it.
+    pub fn forget(&mut self, path: &Path) {
+        self.units.retain(|known, _| !known.starts_with(path));
+        self.found.retain(|known, _| !known.starts_with(path));
+        self.left_out.retain(|known, _| !known.starts_with(path));
     }
 
     /// The runs, in order of their paths.
@@ -265,9 +312,15 @@ impl Catalog {
     /// The runs, in order of their paths, with when their files were written to last, seconds since
     /// 1970.
     pub fn runs_with_times(&self) -> impl Iterator<Item = (&Run, Option<f64>)> {
+        self.placed_runs().map(|placed| (placed.run, placed.written))
+    }
+
+    /// The runs, in order of their paths, with what their files are like.
+    pub fn placed_runs(&self) -> impl Iterator<Item = PlacedRun<'_>> {
         self.units.values().flat_map(|unit| {
             let written = unit.written();
-            unit.shown().map(move |run| (run, written))
+            let path = unit.path.as_path();
+            unit.shown().map(move |run| PlacedRun { run, path, written })
         })
     }
 
@@ -275,6 +328,18 @@ impl Catalog {
     #[must_use]
     pub fn files(&self) -> usize {
         self.units.values().map(|unit| unit.files.len()).sum()
+    }
+
+    /// How many files of each format are followed, the most first.
+    #[must_use]
+    pub fn formats(&self) -> Vec<(&'static str, usize)> {
+        let mut counts: BTreeMap<&'static str, usize> = BTreeMap::new();
+        for member in self.units.values().flat_map(|unit| &unit.files) {
+            *counts.entry(member.log.format().name).or_default() += 1;
+        }
+        let mut counts: Vec<_> = counts.into_iter().collect();
+        counts.sort_by_key(|&(name, count)| (std::cmp::Reverse(count), name));
+        counts
     }
 
     /// What was recognised and why, file by file.

@@ -11,6 +11,40 @@ pub struct Metric {
     wall_times: Vec<f64>,
     values: Vec<f64>,
     segments: Vec<Segment>,
+    facts: Facts,
+    /// The highest step so far.
+    highest: Option<i64>,
+    /// Some points are superseded.
+    overlaps: bool,
+    /// `facts` counts points that are superseded by now.
+    stale: bool,
+}
+
+/// What the points of a metric that are not superseded come to.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Facts {
+    /// How many points.
+    pub count: usize,
+    /// The newest value, finite or not.
+    pub last: f64,
+    /// The step and the value of the least finite value, and of the greatest: the first of equals.
+    pub min: Option<(i64, f64)>,
+    pub max: Option<(i64, f64)>,
+}
+
+impl Facts {
+    fn add(&mut self, step: i64, value: f64) {
+        self.count += 1;
+        self.last = value;
+        if value.is_finite() {
+            if self.min.is_none_or(|(_, min)| value < min) {
+                self.min = Some((step, value));
+            }
+            if self.max.is_none_or(|(_, max)| value > max) {
+                self.max = Some((step, value));
+            }
+        }
+    }
 }
 
 /// A stretch of points of one file whose steps do not fall.
@@ -41,7 +75,10 @@ impl Metric {
         let goes_back = self.steps.last().is_some_and(|&last| point.step < last);
         if goes_back || self.segments.last().is_none_or(|last| last.file != file) {
             self.segments.push(Segment { start: self.steps.len(), file, restart: None });
+            self.supersede_from(point.step);
         }
+        self.highest = Some(self.highest.map_or(point.step, |highest| highest.max(point.step)));
+        self.facts.add(point.step, point.value);
         self.steps.push(point.step);
         self.wall_times.push(point.wall_time);
         self.values.push(point.value);
@@ -52,6 +89,41 @@ impl Metric {
         if !self.steps.is_empty() {
             let start = self.steps.len();
             self.segments.push(Segment { start, file, restart: Some(step) });
+            self.supersede_from(step);
+        }
+    }
+
+    /// The points from a step on are told anew.
+    fn supersede_from(&mut self, step: i64) {
+        if self.highest.is_some_and(|highest| highest >= step) {
+            (self.overlaps, self.stale) = (true, true);
+        }
+    }
+
+    /// Whether any point is superseded.
+    #[must_use]
+    pub fn overlaps(&self) -> bool {
+        self.overlaps
+    }
+
+    /// What the points that are not superseded come to; none without points.
+    #[must_use]
+    pub fn facts(&self) -> Option<Facts> {
+        let facts = if self.stale {
+            let mut facts = Facts::default();
+            self.current().for_each(|point| facts.add(point.step, point.value));
+            facts
+        } else {
+            self.facts
+        };
+        (facts.count > 0).then_some(facts)
+    }
+
+    /// Counts anew where points were superseded, so that [`Metric::facts`] need not each time.
+    pub fn settle(&mut self) {
+        if self.stale {
+            self.facts = self.facts().unwrap_or_default();
+            self.stale = false;
         }
     }
 
@@ -66,10 +138,10 @@ impl Metric {
             if segment.file == file {
                 continue;
             }
-            self.segments.push(Segment { start: self.steps.len(), ..*segment });
-            self.steps.extend(&old.steps[range.clone()]);
-            self.wall_times.extend(&old.wall_times[range.clone()]);
-            self.values.extend(&old.values[range]);
+            if let Some(step) = segment.restart {
+                self.restart(segment.file, step);
+            }
+            range.filter_map(|index| old.point(index)).for_each(|p| self.push(segment.file, p));
         }
     }
 
@@ -120,6 +192,9 @@ impl Metric {
     #[must_use]
     pub fn superseded(&self) -> Vec<bool> {
         let mut superseded = vec![false; self.len()];
+        if !self.overlaps {
+            return superseded;
+        }
         // The least step of later segments.
         let mut later = None::<i64>;
         for (segment, range) in self.segments.iter().zip(self.ranges()).rev() {
@@ -135,8 +210,11 @@ impl Metric {
 
     /// The points that no later start of the training superseded.
     pub fn current(&self) -> impl Iterator<Item = Point> + '_ {
-        let superseded = self.superseded();
-        self.points().enumerate().filter(move |(index, _)| !superseded[*index]).map(|(_, p)| p)
+        let superseded = if self.overlaps { self.superseded() } else { Vec::new() };
+        self.points()
+            .enumerate()
+            .filter(move |(index, _)| !superseded.get(*index).is_some_and(|&is| is))
+            .map(|(_, point)| point)
     }
 
     /// The steps at which the training began again, with the count of points before each.
@@ -148,6 +226,7 @@ impl Metric {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn metric(parts: &[(usize, &[i64])]) -> Metric {
         let mut metric = Metric::new("x");
@@ -188,5 +267,37 @@ mod tests {
         assert_eq!(kept(&metric), [0, 10, 20]);
         metric.forget(0);
         assert!(metric.is_empty());
+    }
+
+    proptest! {
+        #[test]
+        fn facts_are_those_of_the_points_that_count(
+            told in proptest::collection::vec((0_usize..3, 0_i64..12, any::<bool>(), -2_i8..3), 1..60),
+            gone in 0_usize..4,
+        ) {
+            let mut metric = Metric::new("x");
+            for (index, (file, step, restarts, value)) in told.into_iter().enumerate() {
+                if restarts && index % 7 == 0 {
+                    metric.restart(file, step);
+                }
+                let value = if value == 2 { f64::NAN } else { f64::from(value) };
+                metric.push(file, Point { step, wall_time: 0.0, value });
+                if index % 5 == 0 {
+                    metric.settle();
+                }
+            }
+            metric.forget(gone);
+            let mut expected = Facts::default();
+            let superseded = metric.superseded();
+            for (point, superseded) in metric.points().zip(superseded) {
+                if !superseded {
+                    expected.add(point.step, point.value);
+                }
+            }
+            let expected = (expected.count > 0).then_some(expected);
+            prop_assert_eq!(format!("{:?}", metric.facts()), format!("{expected:?}"));
+            metric.settle();
+            prop_assert_eq!(format!("{:?}", metric.facts()), format!("{expected:?}"));
+        }
     }
 }

@@ -7,10 +7,12 @@
 //! comparison = name ("<" | "<=" | ">" | ">=" | "=" | "==" | "!=" | "~") value
 //! ```
 //! A name is a hyper-parameter, else a metric (its best value; `last:name` and `count:name` ask for
-//! others), else `step`, `state`, `name`, `group` or `tag`. `~` is a regular expression. A word alone
-//! must occur in the run's name, title, group or tags. Names and values with blanks stand in quotes.
+//! others), else `step`, `state`, `name`, `group`, `tag` or `note`. `~` is a regular expression. A word
+//! alone must occur in the run's name, label, title, group, tags or note. Names and values with blanks
+//! stand in quotes. A query that begins with `~` is one regular expression, which must match one of
+//! these texts.
 
-use super::metric::summarize;
+use super::metric::{Summary, summarize};
 use super::run::Run;
 use crate::logs::Value;
 use regex_lite::Regex;
@@ -32,6 +34,8 @@ pub enum Query {
         name: String,
         pattern: Regex,
     },
+    /// The expression matches somewhere.
+    Anywhere(Regex),
 }
 
 /// How a value is compared.
@@ -53,7 +57,36 @@ const DEEPEST: usize = 64;
 pub struct Extra<'a> {
     pub state: &'a str,
     pub tags: &'a [String],
+    pub label: Option<&'a str>,
+    pub note: &'a str,
+}
+
+/// A run as a query sees it.
+#[derive(Clone, Copy)]
+pub struct Subject<'a> {
+    pub name: &'a str,
     pub title: Option<&'a str>,
+    pub group: Option<&'a str>,
+    pub step: Option<i64>,
+    pub config: &'a [(String, Value)],
+    /// The facts of a metric.
+    pub metric: &'a dyn Fn(&str) -> Option<Summary>,
+    pub extra: Extra<'a>,
+}
+
+impl std::fmt::Debug for Subject<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Subject").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+impl<'a> Subject<'a> {
+    /// The texts in which a word is looked for.
+    fn texts(&self) -> impl Iterator<Item = &'a str> {
+        let texts = [Some(self.name), self.title, self.group, self.extra.label];
+        let tags = self.extra.tags.iter().map(String::as_str);
+        texts.into_iter().flatten().chain(tags).chain([self.extra.note])
+    }
 }
 
 /// Reads a query; an empty one matches every run.
@@ -61,6 +94,10 @@ pub struct Extra<'a> {
 /// # Errors
 /// Says what was expected, and where.
 pub fn parse(text: &str) -> Result<Query, String> {
+    if let Some(pattern) = text.trim_start().strip_prefix('~') {
+        let pattern = Regex::new(pattern.trim()).map_err(|error| error.to_string())?;
+        return Ok(Query::Anywhere(pattern));
+    }
     let tokens = tokens(text)?;
     let mut parser = Parser { tokens, at: 0 };
     if parser.tokens.is_empty() {
@@ -227,31 +264,36 @@ enum Found {
 }
 
 impl Query {
+    /// Whether a run is one of those asked for.
+    #[must_use]
+    pub fn matches(&self, run: &Run, extra: Extra<'_>) -> bool {
+        self.accepts(&Subject {
+            name: &run.name,
+            title: run.title.as_deref(),
+            group: run.group.as_deref(),
+            step: run.step(),
+            config: &run.config,
+            metric: &|name| run.metric(name).and_then(summarize),
+            extra,
+        })
+    }
+
     /// Whether a run is one of those asked for. What a run does not have is neither less nor
     /// greater nor equal, and so differs.
     #[must_use]
-    pub fn matches(&self, run: &Run, extra: Extra<'_>) -> bool {
+    pub fn accepts(&self, subject: &Subject<'_>) -> bool {
         match self {
-            Self::All(parts) => parts.iter().all(|part| part.matches(run, extra)),
-            Self::Any(parts) => parts.iter().any(|part| part.matches(run, extra)),
-            Self::Not(part) => !part.matches(run, extra),
-            Self::Word(word) => {
-                let texts = [
-                    Some(run.name.as_str()),
-                    run.title.as_deref(),
-                    run.group.as_deref(),
-                    extra.title,
-                ];
-                let texts =
-                    texts.into_iter().flatten().chain(extra.tags.iter().map(String::as_str));
-                texts.into_iter().any(|text| text.to_lowercase().contains(word))
-            }
-            Self::Match { name, pattern } => match find(run, name, extra) {
+            Self::All(parts) => parts.iter().all(|part| part.accepts(subject)),
+            Self::Any(parts) => parts.iter().any(|part| part.accepts(subject)),
+            Self::Not(part) => !part.accepts(subject),
+            Self::Word(word) => subject.texts().any(|text| text.to_lowercase().contains(word)),
+            Self::Anywhere(pattern) => subject.texts().any(|text| pattern.is_match(text)),
+            Self::Match { name, pattern } => match find(subject, name) {
                 Some(Found::Text(text)) => pattern.is_match(&text),
                 Some(Found::Number(number)) => pattern.is_match(&number.to_string()),
                 None => false,
             },
-            Self::Compare { name, test, value } => match find(run, name, extra) {
+            Self::Compare { name, test, value } => match find(subject, name) {
                 Some(found) => compare(&found, *test, value),
                 None => *test == Test::NotEqual,
             },
@@ -259,14 +301,14 @@ impl Query {
     }
 }
 
-fn find(run: &Run, name: &str, extra: Extra<'_>) -> Option<Found> {
-    if let Some(setting) = run.setting(name) {
+fn find(subject: &Subject<'_>, name: &str) -> Option<Found> {
+    if let Some((_, setting)) = subject.config.iter().find(|(known, _)| known == name) {
         return Some(match setting {
             Value::Number(number) => Found::Number(*number),
             other => Found::Text(other.to_string()),
         });
     }
-    let summary = |name: &str| run.metric(name).and_then(summarize);
+    let summary = subject.metric;
     if let Some(summary) = summary(name) {
         return Some(Found::Number(summary.best.unwrap_or(summary.last)));
     }
@@ -279,15 +321,18 @@ fn find(run: &Run, name: &str, extra: Extra<'_>) -> Option<Found> {
         _ => {}
     }
     match name {
-        "step" => run.step().map(|step| Found::Number(step as f64)),
-        "state" => Some(Found::Text(extra.state.to_owned())),
-        "name" => Some(Found::Text(run.name.clone())),
-        "group" => run.group.clone().map(Found::Text),
-        "tag" => Some(Found::Text(extra.tags.join(" "))),
+        "step" => subject.step.map(|step| Found::Number(step as f64)),
+        "state" => Some(Found::Text(subject.extra.state.to_owned())),
+        "name" => Some(Found::Text(subject.extra.label.unwrap_or(subject.name).to_owned())),
+        "group" => subject.group.map(|group| Found::Text(group.to_owned())),
+        "tag" => Some(Found::Text(subject.extra.tags.join(" "))),
+        "note" => Some(Found::Text(subject.extra.note.to_owned())),
         // The last part of a nested name is enough: `lr` for `optim.lr`.
         _ => {
-            let ending = format!(".{name}");
-            let (_, setting) = run.config.iter().find(|(known, _)| known.ends_with(&ending))?;
+            let is_it = |known: &str| {
+                known.strip_suffix(name).is_some_and(|front| front.ends_with('.'))
+            };
+            let (_, setting) = subject.config.iter().find(|(known, _)| is_it(known))?;
             Some(setting.number().map_or_else(|| Found::Text(setting.to_string()), Found::Number))
         }
     }
@@ -335,7 +380,9 @@ mod tests {
 
     #[test]
     fn runs_are_found_by_settings_metrics_and_words() {
-        let extra = Extra { state: "ended", tags: &["good".to_owned()], title: None };
+        let tags = ["good".to_owned()];
+        let extra =
+            Extra { state: "ended", tags: &tags, label: Some("baseline"), note: "rerun later" };
         for (query, expected) in [
             ("", true),
             ("lr<0.01 and val/acc>0.9 and not debug", true),
@@ -352,6 +399,11 @@ mod tests {
             ("name ~ '^sweep/.*[0-9]$'", true),
             ("state = ended step = 2", true),
             ("not (sweep or x)", false),
+            ("tag ~ ^goo", true),
+            ("baseline later", true),
+            ("note ~ ^rerun", true),
+            ("~ ^sweep/mlp-[0-9](x|$)", true),
+            ("~^mlp", false),
         ] {
             let query_ = parse(query).unwrap_or_else(|error| panic!("{query}: {error}"));
             assert_eq!(query_.matches(&run(), extra), expected, "{query}");
@@ -360,7 +412,7 @@ mod tests {
 
     #[test]
     fn a_bad_query_says_why() {
-        for query in ["lr <", "and", "(a", "a or", "'open", "< 3", "name ~ '('", "a) b"] {
+        for query in ["lr <", "and", "(a", "a or", "'open", "< 3", "name ~ '('", "a) b", "~("] {
             assert!(parse(query).is_err(), "{query}");
         }
     }

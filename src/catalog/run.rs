@@ -42,6 +42,8 @@ pub struct Run {
     own_config: Vec<(usize, String, Value)>,
     by_name: HashMap<String, usize>,
     image_bytes: usize,
+    /// Raised with everything that is told.
+    changes: u64,
     /// The metric that is likely to come next: writers log in turns.
     next: usize,
 }
@@ -111,8 +113,23 @@ impl Run {
         self.own_config.iter().map(|(_, name, value)| (name.as_str(), value))
     }
 
+    /// Raised with everything that is told of it.
+    #[must_use]
+    pub fn changes(&self) -> u64 {
+        self.changes
+    }
+
+    /// Gives it the hyper-parameters that are known by now.
+    pub fn configure(&mut self, config: Vec<(String, Value)>) {
+        if self.config != config {
+            self.config = config;
+            self.changes += 1;
+        }
+    }
+
     /// Takes what a file of it tells.
     pub fn apply(&mut self, file: usize, record: &Record<'_>) {
+        self.changes += 1;
         match *record {
             Record::Scalar { name, step, wall_time, value } => {
                 if let Some(metric) = self.metric_mut(name) {
@@ -174,6 +191,7 @@ impl Run {
 
     /// Forgets what a file told.
     pub fn forget(&mut self, file: usize) {
+        self.changes += 1;
         self.metrics.iter_mut().for_each(|metric| metric.forget(file));
         self.texts.retain(|sample| sample.file != file);
         self.histograms.retain(|sample| sample.file != file);

@@ -1,15 +1,22 @@
 //! A catalog that is read in the background while a front end shows it.
 
 use super::axis::{self, Axis, Xy};
-use super::group::{self, Spread};
-use super::metric::summarize;
-use super::query::{self, Extra};
+use super::group;
+use super::metric::{Summary, summarize};
+use super::notes::{self, Note, Notes};
+use super::query::{self, Extra, Subject};
 use super::run::Run;
-use super::{Catalog, Metric, standing};
+use super::samples;
+use super::state::{Standing, standing};
+use super::{Catalog, Metric, PlacedRun};
+use crate::logs::Value;
 use crate::protocol::{
-    CurveQuery, CurveSet, Grouping, MetricFacts, RunAxis, RunCurve, RunRow, RunSource, RunTable,
+    CurveQuery, CurveSet, Grouping, Histogram, MetricFacts, RunAxis, RunCurve, RunEdit, RunRow,
+    RunSource, RunTable, SampleContent, SampleKind, SampleSeries,
 };
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -20,18 +27,56 @@ const SLICE: Duration = Duration::from_millis(60);
 /// How long a frame waits for its curves, and how long between two tries.
 const PATIENCE: Duration = Duration::from_millis(100);
 const PAUSE: Duration = Duration::from_millis(1);
-/// How often the runs' states are told anew while nothing is written.
+/// How often the states of runs are told anew while nothing is written.
 const STATES: Duration = Duration::from_secs(5);
+/// How often the sessions of runs of nntop are asked how these stand.
+const ASK: Duration = Duration::from_secs(1);
+
+/// How a run of nntop in a directory stands, where its session can say.
+pub type AskStanding = Box<dyn Fn(&Path) -> Option<Standing> + Send + Sync>;
+/// Removes the run of nntop in a directory; says why where it cannot.
+pub type DeleteRun = Box<dyn Fn(&Path) -> Result<(), String> + Send + Sync>;
+
+/// What is known of runs of nntop itself beyond their logs.
+pub struct OwnRuns {
+    /// The directory that holds them.
+    pub directory: PathBuf,
+    pub standing: AskStanding,
+    pub delete: DeleteRun,
+}
+
+impl std::fmt::Debug for OwnRuns {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("OwnRuns").field("directory", &self.directory).finish_non_exhaustive()
+    }
+}
 
 /// A catalog with the table of its runs.
 #[derive(Debug)]
 pub struct SharedCatalog {
     catalog: Mutex<Catalog>,
     table: Mutex<Arc<RunTable>>,
-    /// The last row made of each run, and how many points it had then.
-    rows: Mutex<HashMap<String, (usize, RunRow)>>,
+    /// What was made of each run the last time.
+    kept: Mutex<HashMap<String, Kept>>,
+    notes: Mutex<Notes>,
+    own: Option<OwnRuns>,
+    /// How runs of nntop stand by their sessions, and when these were asked.
+    asked: Mutex<(Option<Instant>, HashMap<PathBuf, Standing>)>,
     /// When the table was made last.
     summarized: Mutex<Option<Instant>>,
+}
+
+/// What was made of a run.
+#[derive(Debug)]
+struct Kept {
+    /// The run's count of changes then.
+    changes: u64,
+    row: RunRow,
+    config: Vec<(String, Value)>,
+    group: Option<String>,
+    path: PathBuf,
+    /// The name under which notes about it are kept.
+    key: String,
 }
 
 impl SharedCatalog {
@@ -40,64 +85,178 @@ impl SharedCatalog {
         Self {
             catalog: Mutex::new(catalog),
             table: Mutex::new(Arc::new(RunTable { loading: true, ..RunTable::default() })),
-            rows: Mutex::default(),
+            kept: Mutex::default(),
+            notes: Mutex::default(),
+            own: None,
+            asked: Mutex::default(),
             summarized: Mutex::default(),
         }
     }
 
-    /// A catalog that was read already.
+    /// Takes notes about runs from there, and keeps them there.
     #[must_use]
-    pub fn loaded(catalog: Catalog) -> Self {
-        let shared = Self::new(catalog);
-        shared.summarize(&lock(&shared.catalog), false);
-        shared
+    pub fn with_notes(mut self, notes: Notes) -> Self {
+        self.notes = Mutex::new(notes);
+        self
+    }
+
+    /// Knows which runs are nntop's own.
+    #[must_use]
+    pub fn with_own(mut self, own: OwnRuns) -> Self {
+        self.own = Some(own);
+        self
+    }
+
+    /// The revision of the table: it is raised whenever anything changed.
+    #[must_use]
+    pub fn revision(&self) -> u64 {
+        self.table().revision
+    }
+
+    /// Makes the table of a catalog that was read already.
+    pub fn make_table(&self) {
+        self.ask();
+        self.summarize(&lock(&self.catalog), false);
+        // Only now it is known which runs are nntop's own.
+        if self.own.is_some() {
+            lock(&self.asked).0 = None;
+            self.ask();
+            self.summarize(&lock(&self.catalog), false);
+        }
     }
 
     /// Reads what is new, a slice of it at a time; whether more waits.
     pub fn poll(&self) -> bool {
+        let any_told = self.ask();
         let mut catalog = lock(&self.catalog);
         let (any, more) = catalog.poll_for(SLICE);
         let is_old = lock(&self.summarized).is_none_or(|at| at.elapsed() > STATES);
-        if any || is_old || self.table().loading != more {
+        if any || any_told || is_old || self.table().loading != more {
             self.summarize(&catalog, more);
         }
         more
+    }
+
+    /// Asks the sessions of runs of nntop how these stand; whether anything changed.
+    fn ask(&self) -> bool {
+        let Some(own) = &self.own else { return false };
+        if lock(&self.asked).0.is_some_and(|at| at.elapsed() < ASK) {
+            return false;
+        }
+        let kept = lock(&self.kept);
+        let kept = kept.values().filter(|kept| kept.row.own.is_some());
+        let paths: Vec<PathBuf> = kept.map(|kept| kept.path.clone()).collect();
+        let told = paths.into_iter().filter_map(|path| Some((path.clone(), (own.standing)(&path)?)));
+        let told: HashMap<PathBuf, Standing> = told.collect();
+        let mut asked = lock(&self.asked);
+        asked.0 = Some(Instant::now());
+        let changed = asked.1 != told;
+        asked.1 = told;
+        changed
     }
 
     fn summarize(&self, catalog: &Catalog, loading: bool) {
         *lock(&self.summarized) = Some(Instant::now());
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
         let now = now.map_or(0.0, |elapsed| elapsed.as_secs_f64());
-        let (runs, times): (Vec<&Run>, Vec<Option<f64>>) = catalog.runs_with_times().unzip();
+        let placed: Vec<PlacedRun<'_>> = catalog.placed_runs().collect();
+        let runs: Vec<&Run> = placed.iter().map(|placed| placed.run).collect();
         let differing = group::differing_settings(&runs);
-        let mut kept = lock(&self.rows);
-        let rows: Vec<RunRow> = runs
+        let told = lock(&self.asked).1.clone();
+        let notes = lock(&self.notes);
+        let mut kept = lock(&self.kept);
+        let rows: Vec<RunRow> = placed
             .iter()
-            .zip(times)
-            .map(|(run, written)| {
-                let points = run.metrics.iter().map(Metric::len).sum();
-                let known = kept.get(&run.name).filter(|(had, _)| *had == points);
-                let mut row = known.map_or_else(|| row(run), |(_, row)| row.clone());
-                row.state = standing(run, written, now).word();
-                row.progress = run.progress;
-                row.title.clone_from(&run.title);
+            .map(|placed| {
+                let run = placed.run;
+                let known = match kept.entry(run.name.clone()) {
+                    Entry::Occupied(known) if known.get().path == placed.path => known.into_mut(),
+                    Entry::Occupied(mut other) => {
+                        other.insert(self.begin(placed));
+                        other.into_mut()
+                    }
+                    Entry::Vacant(place) => place.insert(self.begin(placed)),
+                };
+                if known.changes != run.changes() {
+                    known.changes = run.changes();
+                    known.config.clone_from(&run.config);
+                    known.group.clone_from(&run.group);
+                    let own = known.row.own.take();
+                    known.row = RunRow { own, ..row(run) };
+                }
+                let row = &mut known.row;
+                let says = told.get(placed.path).copied();
+                row.state = says.unwrap_or_else(|| standing(run, placed.written, now)).word();
+                let nothing = Note::default();
+                let note = notes.get(&known.key).unwrap_or(&nothing);
+                row.label.clone_from(&note.label);
+                row.note.clone_from(&note.text);
+                row.tags.clone_from(&note.tags);
                 let value =
                     |name: &String| run.setting(name).map_or_else(String::new, ToString::to_string);
                 row.config = differing.iter().map(|name| (name.clone(), value(name))).collect();
-                kept.insert(run.name.clone(), (points, row.clone()));
-                row
+                row.clone()
             })
             .collect();
-        drop(kept);
+        if kept.len() > rows.len() {
+            let names: BTreeSet<&str> = rows.iter().map(|row| row.name.as_str()).collect();
+            kept.retain(|name, _| names.contains(name.as_str()));
+        }
+        drop((kept, notes));
         let problems = catalog.problems().take(MOST_PROBLEMS);
         let problems =
             problems.map(|(_, path, text)| format!("{}: {text}", path.display())).collect();
         let mut table = lock(&self.table);
-        let files = catalog.files();
-        let next = RunTable { rows, files, problems, loading, revision: table.revision };
+        let (files, formats) = (catalog.files(), catalog.formats());
+        let next = RunTable { rows, files, formats, problems, loading, revision: table.revision };
         if next != **table {
             *table = Arc::new(RunTable { revision: table.revision + 1, ..next });
         }
+    }
+
+    /// What is made of a run that was not seen before.
+    fn begin(&self, placed: &PlacedRun<'_>) -> Kept {
+        let own = self.own.as_ref().and_then(|own| {
+            let below = placed.path.strip_prefix(&own.directory).ok()?;
+            Some(below.components().next()?.as_os_str().to_string_lossy().into_owned())
+        });
+        let is_inside = placed.path.is_file();
+        Kept {
+            changes: u64::MAX,
+            row: RunRow { own, ..RunRow::default() },
+            config: Vec::new(),
+            group: None,
+            path: placed.path.to_path_buf(),
+            key: notes::key(placed.path, &placed.run.name, is_inside),
+        }
+    }
+
+    /// The catalog, once reading leaves it free; none where that takes too long for a frame.
+    fn free(&self) -> Option<MutexGuard<'_, Catalog>> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            match self.catalog.try_lock() {
+                Ok(catalog) => return Some(catalog),
+                Err(TryLockError::Poisoned(left)) => return Some(left.into_inner()),
+                Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
+                    std::thread::sleep(PAUSE);
+                }
+                Err(TryLockError::WouldBlock) => return None,
+            }
+        }
+    }
+
+    fn delete(&self, run: &str) -> Result<(), String> {
+        let path = lock(&self.kept).get(run).filter(|kept| kept.row.own.is_some()).map(|k| k.path.clone());
+        let (Some(path), Some(own)) = (path, &self.own) else {
+            return Err("only runs of nntop can be deleted here".to_owned());
+        };
+        (own.delete)(&path)?;
+        let mut catalog = lock(&self.catalog);
+        catalog.forget(&path);
+        let loading = self.table().loading;
+        self.summarize(&catalog, loading);
+        Ok(())
     }
 }
 
@@ -120,29 +279,25 @@ fn row(run: &Run) -> RunRow {
     RunRow {
         name: run.name.clone(),
         title: run.title.clone(),
-        state: "",
         step: run.step(),
         progress: run.progress,
         metrics: run.metrics.iter().filter_map(facts).collect(),
-        config: Vec::new(),
+        samples: samples::counts(run),
+        ..RunRow::default()
     }
 }
 
-impl SharedCatalog {
-    /// The catalog, once reading leaves it free; none where that takes too long for a frame.
-    fn free(&self) -> Option<MutexGuard<'_, Catalog>> {
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            match self.catalog.try_lock() {
-                Ok(catalog) => return Some(catalog),
-                Err(TryLockError::Poisoned(left)) => return Some(left.into_inner()),
-                Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
-                    std::thread::sleep(PAUSE);
-                }
-                Err(TryLockError::WouldBlock) => return None,
-            }
-        }
-    }
+/// The facts of a metric in a row of the table.
+fn facts_of(row: &RunRow, name: &str) -> Option<Summary> {
+    let facts = row.metrics.iter().find(|facts| facts.name == name)?;
+    Some(Summary {
+        count: usize::try_from(facts.count).unwrap_or(usize::MAX),
+        last: facts.last,
+        best: facts.best,
+        best_step: facts.best_step,
+        min: None,
+        max: None,
+    })
 }
 
 impl RunSource for SharedCatalog {
@@ -152,15 +307,25 @@ impl RunSource for SharedCatalog {
 
     fn filter(&self, query: &str) -> Result<BTreeSet<String>, String> {
         let query = query::parse(query)?;
-        let table = self.table();
-        let states: HashMap<&str, &str> =
-            table.rows.iter().map(|row| (row.name.as_str(), row.state)).collect();
-        let catalog = lock(&self.catalog);
-        let matching = catalog.runs().filter(|run| {
-            let state = states.get(run.name.as_str()).copied().unwrap_or_default();
-            query.matches(run, Extra { state, ..Extra::default() })
+        let kept = lock(&self.kept);
+        let matching = kept.values().filter(|kept| {
+            let row = &kept.row;
+            query.accepts(&Subject {
+                name: &row.name,
+                title: row.title.as_deref(),
+                group: kept.group.as_deref(),
+                step: row.step,
+                config: &kept.config,
+                metric: &|name| facts_of(row, name),
+                extra: Extra {
+                    state: row.state,
+                    tags: &row.tags,
+                    label: row.label.as_deref(),
+                    note: &row.note,
+                },
+            })
         });
-        Ok(matching.map(|run| run.name.clone()).collect())
+        Ok(matching.map(|kept| kept.row.name.clone()).collect())
     }
 
     fn curves(&self, query: &CurveQuery) -> Option<CurveSet> {
@@ -175,22 +340,65 @@ impl RunSource for SharedCatalog {
             Grouping::Seed => group::by_seed(&runs),
             Grouping::Setting(name) => group::by_setting(&runs, name),
         };
-        let curves: Vec<RunCurve> = if query.grouping == Grouping::None {
-            runs.iter().filter_map(|run| single(run, query)).collect()
+        let mut set = CurveSet::default();
+        let mut shown = Vec::new();
+        if query.grouping == Grouping::None {
+            for run in &runs {
+                set.curves.extend(single(run, query, &mut shown));
+            }
         } else {
-            groups
-                .iter()
-                .filter_map(|(name, members)| grouped(name, members, &runs, query))
-                .collect()
-        };
-        let values: Vec<f64> = curves
-            .iter()
-            .flat_map(|curve| if query.smoothing > 0.0 { &curve.smooth } else { &curve.raw })
-            .map(|point| point.1)
-            .collect();
-        let middle = axis::percentile(&values, 0.05)
-            .and_then(|low| Some([low, axis::percentile(&values, 0.95)?]));
-        Some(CurveSet { curves, middle })
+            for (name, members) in &groups {
+                set.curves.extend(grouped(name, members, &runs, query, &mut shown));
+            }
+        }
+        let is_inside =
+            |point: &&Xy| query.range.is_none_or(|[low, high]| (low..=high).contains(&point.0));
+        let ys: Vec<f64> = shown.iter().filter(is_inside).map(|point| point.1).collect();
+        set.middle = axis::percentile(&ys, 0.05)
+            .and_then(|low| Some([low, axis::percentile(&ys, 0.95)?]));
+        set.extent = shown.iter().map(|point| point.0).filter(|x| x.is_finite()).fold(
+            None,
+            |extent: Option<[f64; 2]>, x| {
+                let [low, high] = extent.unwrap_or([x, x]);
+                Some([low.min(x), high.max(x)])
+            },
+        );
+        Some(set)
+    }
+
+    fn samples(&self, run: &str, kind: SampleKind) -> Option<Vec<SampleSeries>> {
+        let catalog = self.free()?;
+        Some(catalog.run(run).map(|run| samples::series(run, kind)).unwrap_or_default())
+    }
+
+    fn sample(&self, run: &str, kind: SampleKind, name: &str, place: usize) -> Option<SampleContent> {
+        let raw = samples::raw(self.free()?.run(run)?, kind, name, place)?;
+        Some(raw.decode())
+    }
+
+    fn histograms(&self, run: &str, name: &str) -> Option<Vec<Histogram>> {
+        Some(samples::histograms(self.free()?.run(run)?, name))
+    }
+
+    fn lines(&self, run: &str) -> Option<Vec<String>> {
+        Some(self.free()?.run(run)?.lines.iter().cloned().collect())
+    }
+
+    fn edit(&self, run: &str, edit: &RunEdit) -> Result<(), String> {
+        if *edit == RunEdit::Delete {
+            return self.delete(run);
+        }
+        let key = lock(&self.kept).get(run).map(|kept| kept.key.clone());
+        let key = key.ok_or("this run is not there any more")?;
+        let edited = lock(&self.notes).edit(&key, edit);
+        edited.map_err(|error| format!("notes about runs cannot be kept: {error}"))?;
+        // Shown at once where nobody is reading, and with the next poll otherwise.
+        *lock(&self.summarized) = None;
+        if let Some(catalog) = self.free() {
+            let loading = self.table().loading;
+            self.summarize(&catalog, loading);
+        }
+        Ok(())
     }
 }
 
@@ -204,18 +412,43 @@ fn of_axis(axis: RunAxis) -> Axis {
     }
 }
 
-/// Points within the range asked for, thinned to the columns there are.
+/// Points within the range asked for and next to it, thinned to the columns there are.
 fn fit(points: &[Xy], query: &CurveQuery) -> Vec<Xy> {
-    let inside =
-        |point: &&Xy| query.range.is_none_or(|[low, high]| (low..=high).contains(&point.0));
-    let points: Vec<Xy> = points.iter().filter(inside).copied().collect();
-    axis::thin(&points, query.columns.max(1))
+    let Some([low, high]) = query.range else { return axis::thin(points, query.columns.max(1)) };
+    let is_inside = |point: &Xy| (low..=high).contains(&point.0);
+    let near = |place: usize| {
+        let from = place.saturating_sub(1);
+        points[from..(place + 2).min(points.len())].iter().any(is_inside)
+    };
+    let inside: Vec<Xy> =
+        (0..points.len()).filter(|&place| near(place)).map(|place| points[place]).collect();
+    if inside.is_empty() {
+        // Zoomed in between two points: the line between them is what there is.
+        let after = points.partition_point(|point| point.0 < low);
+        let around = after.saturating_sub(1)..(after + 1).min(points.len());
+        return points[around].to_vec();
+    }
+    axis::thin(&inside, query.columns.max(1))
 }
 
-fn single(run: &Run, query: &CurveQuery) -> Option<RunCurve> {
+/// The place of the point that is nearest to an x.
+fn nearest(points: &[Xy], x: f64) -> Option<usize> {
+    let distance = |place: &usize| (points[*place].0 - x).abs();
+    (0..points.len())
+        .filter(|place| points[*place].0.is_finite())
+        .min_by(|a, b| distance(a).total_cmp(&distance(b)))
+}
+
+/// The curve of a run; what is drawn of it, before it was thinned, goes to `shown`.
+fn single(run: &Run, query: &CurveQuery, shown: &mut Vec<Xy>) -> Option<RunCurve> {
     let metric = run.metric(&query.metric)?;
     let curve = axis::curve(run, metric, of_axis(query.axis));
     let smooth = axis::smooth(&curve.current, query.smoothing);
+    let near = query.at.and_then(|x| {
+        let place = nearest(&curve.current, x)?;
+        Some([curve.current[place].0, curve.current[place].1, smooth[place].1])
+    });
+    shown.extend(&smooth);
     Some(RunCurve {
         name: run.name.clone(),
         members: 1,
@@ -223,12 +456,20 @@ fn single(run: &Run, query: &CurveQuery) -> Option<RunCurve> {
         smooth: fit(&smooth, query),
         superseded: curve.superseded.iter().map(|piece| fit(piece, query)).collect(),
         band: None,
+        near,
     })
 }
 
-fn grouped(name: &str, members: &[usize], runs: &[&Run], query: &CurveQuery) -> Option<RunCurve> {
+fn grouped(
+    name: &str,
+    members: &[usize],
+    runs: &[&Run],
+    query: &CurveQuery,
+    shown: &mut Vec<Xy>,
+) -> Option<RunCurve> {
     if let [only] = members {
-        return single(runs[*only], query);
+        let curve = single(runs[*only], query, shown)?;
+        return Some(RunCurve { name: name.to_owned(), ..curve });
     }
     let curves: Vec<Vec<Xy>> = members
         .iter()
@@ -238,7 +479,12 @@ fn grouped(name: &str, members: &[usize], runs: &[&Run], query: &CurveQuery) -> 
             Some(axis::smooth(&curve.current, query.smoothing))
         })
         .collect();
-    let band = group::band(&curves, Spread::Range);
+    let band = group::band(&curves, query.spread);
+    shown.extend(&band.mean);
+    let near = query.at.and_then(|x| {
+        let (x, mean) = band.mean[nearest(&band.mean, x)?];
+        Some([x, mean, mean])
+    });
     let mean = fit(&band.mean, query);
     Some(RunCurve {
         name: name.to_owned(),
@@ -247,5 +493,6 @@ fn grouped(name: &str, members: &[usize], runs: &[&Run], query: &CurveQuery) -> 
         smooth: mean,
         superseded: Vec::new(),
         band: Some([fit(&band.low, query), fit(&band.high, query)]),
+        near,
     })
 }

@@ -1,4 +1,4 @@
-//! How a run stands: running, stalled by its own pace, ended, failed.
+//! How a run stands: running, held, stalled by its own pace, ended, interrupted, failed.
 
 use super::run::Run;
 use crate::logs::State;
@@ -7,10 +7,14 @@ use crate::logs::State;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Standing {
     Running,
+    /// It was told to wait, and can be told to go on.
+    Held,
     /// Nothing came for much longer than it used to take.
     Stalled,
     /// It says that it ended, or nothing came for so long that it must have.
     Ended,
+    /// A run of nntop whose process ended before it did: it can be resumed.
+    Interrupted,
     Failed,
 }
 
@@ -20,8 +24,10 @@ impl Standing {
     pub fn word(self) -> &'static str {
         match self {
             Self::Running => "running",
+            Self::Held => "held",
             Self::Stalled => "stalled",
             Self::Ended => "ended",
+            Self::Interrupted => "interrupted",
             Self::Failed => "failed",
         }
     }

@@ -1,5 +1,6 @@
 //! The files that make up a run, followed together.
 
+use super::points::Metric;
 use super::run::{Run, RunSink};
 use crate::logs::formats::Role;
 use crate::logs::{LogFile, Look};
@@ -84,6 +85,9 @@ impl Unit {
             if let Some(problem) = member.log.problem() {
                 member.problem = Some(problem.to_owned());
             }
+        }
+        if any {
+            self.runs.iter_mut().flat_map(|run| &mut run.metrics).for_each(Metric::settle);
         }
         self.quiet = if any { 0 } else { self.quiet.saturating_add(1) };
         any

@@ -1,8 +1,8 @@
 //! The dashboard of a run in this process.
 
 use super::display::DisplayArgs;
-use super::drawing;
 use super::output;
+use super::setup;
 use crate::protocol::{Command, Event, RunView, Update};
 use crate::session::{Attachment, Hub};
 use crate::train::RunHandle;
@@ -52,7 +52,7 @@ pub(super) fn show(
     display: &DisplayArgs,
     notice: Option<String>,
 ) -> anyhow::Result<ExitCode> {
-    let setup = Setup { notice, ..setup(display) };
+    let setup = Setup { notice, ..setup::of_process(display) };
     let shown = follow(&handle.commands, &handle.events, setup, display)?;
     drop(handle.join());
     let Shown { exit, view } = shown;
@@ -71,25 +71,6 @@ pub(super) fn show_without_run(setup: Setup, display: &DisplayArgs) -> anyhow::R
     let link = hub.attach(Attachment::ReadOnly);
     ui::run(&link, setup, display.limits())?;
     Ok(())
-}
-
-/// The dashboard of a run of this process.
-pub(super) fn setup(display: &DisplayArgs) -> Setup {
-    Setup {
-        theme: display.theme(),
-        besides: display.besides(),
-        save_picture: Some(drawing::save),
-        machine: machine(),
-        ..Setup::default()
-    }
-}
-
-/// The host name, number of processors and architecture.
-fn machine() -> String {
-    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    let name = name.trim();
-    let processors = std::thread::available_parallelism().map_or(1, usize::from);
-    format!("{name} · {processors} × {}", std::env::consts::ARCH)
 }
 
 /// How the user left the dashboard, and the final state of the run.

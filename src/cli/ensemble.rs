@@ -7,6 +7,7 @@ use super::error::Usage;
 use super::headless;
 use super::model_arg;
 use super::output;
+use super::setup;
 use crate::jobs::{EnsembleRecipe, Options, train_ensemble};
 use crate::model::Model;
 use crate::protocol::{Outcome, Pace};
@@ -27,7 +28,7 @@ pub(super) fn train(
     if let Some(output) = output {
         return headless::run(&running.commands, &running.events, output, display.notify);
     }
-    let setup = Setup { notice, ..dashboard::setup(display) };
+    let setup = Setup { notice, ..setup::of_process(display) };
     let Shown { exit, view } =
         dashboard::follow(&running.commands, &running.events, setup, display)?;
     running.join();

@@ -7,7 +7,7 @@
 use crate::protocol::{printable, printable_json};
 use serde::Serialize;
 use std::fmt;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, BufWriter, IsTerminal, Write};
 
 /// Returns to the start of the terminal's line and clears it.
 const CLEAR_LINE: &[u8] = b"\r\x1b[K";
@@ -19,6 +19,22 @@ pub(crate) struct Output<'a>(Box<dyn Write + 'a>);
 #[allow(clippy::disallowed_methods)] // The one place that may.
 pub(crate) fn out() -> Output<'static> {
     Output::to(io::stdout().lock())
+}
+
+/// Standard output for a table of many lines: written in blocks, not line by line.
+#[allow(clippy::disallowed_methods)] // As above.
+pub(crate) fn in_blocks() -> Output<'static> {
+    Output::to(BufWriter::with_capacity(1 << 16, io::stdout().lock()))
+}
+
+/// Standard output for bytes that are no text.
+///
+/// # Errors
+/// Where there is none.
+#[cfg(feature = "parquet")]
+#[allow(clippy::disallowed_methods)] // Not text.
+pub(crate) fn bytes() -> io::Result<std::fs::File> {
+    Ok(rustix::io::dup(io::stdout())?.into())
 }
 
 /// Standard error.

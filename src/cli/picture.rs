@@ -5,6 +5,7 @@ use super::display::DisplayArgs;
 use super::error::Usage;
 use super::offscreen::Offscreen;
 use super::sessions;
+use super::setup;
 use crate::session::{Home, PlaceError};
 use crate::train::{RunHandle, RunOptions};
 use crate::ui::{Language, Setup, Theme, png, svg, text};
@@ -99,7 +100,7 @@ fn open(name: &str, theme: Theme, display: &DisplayArgs, area: Rect) -> anyhow::
         Err(error) => return Err(error.into()),
     };
     let (link, notice) = sessions::look_at(&run)?;
-    Offscreen::attached(link, Setup { theme, notice, ..sessions::setup(&run, display) }, area)
+    Offscreen::attached(link, Setup { theme, notice, ..setup::of_run(&run, display) }, area)
 }
 
 /// A size such as `120x40`.

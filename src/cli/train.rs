@@ -7,6 +7,7 @@ use super::display::DisplayArgs;
 use super::ensemble;
 use super::error::{Usage, of_spawn};
 use super::headless;
+use super::logs;
 use super::model_arg;
 use super::sessions::{self, Begun};
 use super::spec_args::Recipe;
@@ -31,6 +32,7 @@ const LEISURELY: Pace = Pace::SecondsPerEpoch(1.0);
 
 /// Trains the default network at a pace that an eye can follow.
 pub(super) fn default(display: &DisplayArgs) -> anyhow::Result<ExitCode> {
+    logs::point_out();
     train(&TrainArgs::default(), LEISURELY, display)
 }
 

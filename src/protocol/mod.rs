@@ -38,7 +38,8 @@ pub use probe::{
 pub use reading::{ReadDigit, ReadLine, Reading, Segmentation};
 pub use run_view::RunView;
 pub use runs::{
-    CurveQuery, CurveSet, Grouping, MetricFacts, RunAxis, RunCurve, RunRow, RunSource, RunTable,
+    Bitmap, CurveQuery, CurveSet, Grouping, Histogram, MetricFacts, RunAxis, RunCurve, RunEdit,
+    RunRow, RunSource, RunTable, SampleContent, SampleKind, SampleSeries, Spread,
 };
 pub use series::Series;
 pub use stats::{EpochStats, LayerStats};

@@ -56,6 +56,12 @@ impl Home {
         &self.runs
     }
 
+    /// The file of what the user keeps about runs of any kind: names, notes, tags.
+    #[must_use]
+    pub fn notes(&self) -> PathBuf {
+        self.runs.with_file_name("notes.json")
+    }
+
     /// Whether runs could be kept here; the directory is made.
     ///
     /// # Errors

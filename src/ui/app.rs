@@ -5,6 +5,7 @@ use super::effect::{Effect, Exit};
 use super::info;
 use super::keymap::{self, Action};
 use super::messages::Messages;
+use super::opener::Request;
 use super::overlay::{Answer, Overlay};
 use super::palette;
 use super::selection::Selection;
@@ -13,7 +14,9 @@ use super::setup::{RunKind, Setup};
 use super::view::{Context, View};
 use super::view_id::ViewId;
 use super::views::{Digits, Explore, TABLE, find};
-use crate::protocol::{Activity, Command, Event, Frame, Moment, Probe, RunView, Update};
+use crate::protocol::{
+    Activity, Command, Event, Frame, Moment, Probe, RunView, Update, printable,
+};
 use crossterm::event::{KeyCode, KeyEvent, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
@@ -44,6 +47,8 @@ pub struct App {
     waiting: BTreeMap<Probe, Frame>,
     /// An answer that the user waits for has come.
     urgent: bool,
+    /// What the loop around it is asked for.
+    request: Option<Request>,
     exit: Option<Exit>,
 }
 
@@ -82,6 +87,7 @@ impl App {
             watched: Vec::new(),
             waiting: BTreeMap::new(),
             urgent: false,
+            request: None,
             exit: None,
         }
     }
@@ -273,8 +279,8 @@ impl App {
 
     fn open_view(&mut self, id: ViewId) -> Option<Command> {
         let mut index = self.views.iter().position(|view| view.id() == id);
-        if self.setup.kind == RunKind::Command {
-            // Its views have the keys of the first tabs.
+        if self.setup.kind == RunKind::Command || self.setup.runs.is_some() {
+            // Their views have the keys of the first tabs.
             let tab = TABLE.iter().position(|entry| entry.id == id);
             index = index.or(tab.filter(|&tab| tab < self.views.len()));
         }
@@ -317,7 +323,12 @@ impl App {
             Action::NextView => return self.show_view(self.current + 1),
             Action::PreviousView => return self.show_view(self.current + self.views.len() - 1),
             Action::View(id) => Effect::OpenView(id),
+            Action::Runs => Effect::OpenRuns,
+            Action::Out if self.setup.runs.is_some() => return self.leave_runs(),
             Action::Out if self.selection.moment != Moment::Live => Effect::Show(Moment::Live),
+            Action::Out if self.setup.is_over && self.back.is_none() => {
+                Effect::Leave(Exit::Detach)
+            }
             Action::Out => return self.go_back(),
             Action::Quit => Effect::Quit,
             Action::QuitNow if self.setup.detachable => Effect::Leave(Exit::Detach),
@@ -379,6 +390,14 @@ impl App {
                 self.messages.notice =
                     Some(self.setup.theme.fill("there is no explorable {}", &[&id]));
             }
+            Effect::OpenRuns => return self.open_runs(),
+            Effect::OpenRun(name) => self.request = Some(Request::Run(name)),
+            Effect::Copy(text) => {
+                self.messages.notice =
+                    Some(self.setup.theme.fill("copied {}", &[&printable(&text)]));
+                self.request = Some(Request::Copy(text));
+            }
+            Effect::Notify(sentence) => self.messages.notice = Some(sentence),
             Effect::Messages => return self.open(Overlay::messages(self.messages.lines())),
             Effect::Background { light } => return self.choose_background(light),
             Effect::Quit if !self.run_is_going() => self.exit = Some(Exit::Done),
@@ -393,6 +412,7 @@ impl App {
     }
 }
 
+mod runs;
 mod terminal;
 #[cfg(test)]
 mod tests;

@@ -53,6 +53,14 @@ pub enum Effect {
     Send(Command),
     /// Open a view.
     OpenView(ViewId),
+    /// Open the dashboard of a run of nntop, by its name, over this one.
+    OpenRun(String),
+    /// Open the table of runs over this dashboard.
+    OpenRuns,
+    /// Put a text into the clipboard of the terminal.
+    Copy(String),
+    /// Say a sentence, in the reader's language, in the footer.
+    Notify(String),
     /// Open an explorable, by its id or the beginning of one.
     Explore(String),
     /// Draw for a light background, or for a dark one.

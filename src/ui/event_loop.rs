@@ -3,12 +3,16 @@
 use super::app::App;
 use super::background::{self, Filtered, ReplyFilter};
 use super::effect::Exit;
+use super::opener::{Opened, Request};
 use super::pacer::{Limits, Pacer};
 use super::screen::{self, Guard, Screen};
 use super::setup::Setup;
+use super::theme::Theme;
 use super::title;
 use crate::protocol::{Command, Link, Update};
-use crossbeam_channel::{Receiver, Sender, at, bounded, never, select, unbounded};
+use crossbeam_channel::{
+    Receiver, Select, Sender, TryRecvError, at, bounded, never, select, unbounded,
+};
 use crossterm::event::{Event as Input, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use ratatui::buffer::Buffer;
 use rustix::event::{PollFd, PollFlags, poll};
@@ -53,14 +57,12 @@ pub fn run(link: &Link, setup: Setup, limits: Limits) -> Result<Exit, Error> {
         Ok(screen) => {
             read_input(send)?;
             Loop {
-                app: App::new(setup),
+                layers: vec![Layer::new(link.clone(), setup)],
                 screen,
-                link,
                 pacer: Pacer::new(limits, Instant::now()),
                 replies: ReplyFilter::default(),
                 is_asked: false,
                 away: None,
-                was_going: false,
             }
             .run(&outside)
         }
@@ -82,10 +84,62 @@ const FIRST_REPLY: Duration = Duration::from_millis(50);
 /// job control waits for it), the system does not stop it, and the dashboard comes back.
 const STOPPING: Duration = Duration::from_millis(200);
 
-struct Loop<'a, W: Write> {
+/// A dashboard and the run that it is of. Those that lie below another one go on taking the news of
+/// theirs.
+struct Layer {
     app: App,
+    link: Link,
+    /// The run was seen going: its end is news.
+    was_going: bool,
+}
+
+impl Layer {
+    fn new(link: Link, setup: Setup) -> Self {
+        Self { app: App::new(setup), link, was_going: false }
+    }
+
+    fn send(&self, command: Option<Command>) {
+        if let Some(command) = command {
+            // A run that is gone shows as `Lost` through the other channel.
+            let _ = self.link.commands.send(command);
+        }
+    }
+
+    fn update(&mut self, update: Update) {
+        let command = self.app.update(update);
+        self.send(command);
+    }
+
+    /// Takes the news that have come; whether there were any.
+    fn take_news(&mut self) -> bool {
+        let mut any = false;
+        loop {
+            match self.link.updates.try_recv() {
+                Ok(update) => self.update(update),
+                Err(TryRecvError::Empty) => return any,
+                Err(TryRecvError::Disconnected) => {
+                    self.link.updates = never();
+                    let why = "the run's end of the connection is gone";
+                    self.update(Update::Lost(why.into()));
+                }
+            }
+            any = true;
+        }
+    }
+
+    /// Whether the run has ended since the last time.
+    fn has_ended(&mut self) -> bool {
+        let is_over = self.app.run().outcome.is_some();
+        let ended = is_over && self.was_going;
+        self.was_going = !is_over;
+        ended
+    }
+}
+
+struct Loop<W: Write> {
+    /// The dashboards that lie over one another; the last one is shown. Never empty.
+    layers: Vec<Layer>,
     screen: Screen<W>,
-    link: &'a Link,
     pacer: Pacer,
     replies: ReplyFilter,
     /// The terminal was asked for its background and has not answered.
@@ -93,13 +147,20 @@ struct Loop<'a, W: Write> {
     /// The terminal is given back, because the program is about to be stopped; when it is taken
     /// again if that does not happen.
     away: Option<Instant>,
-    /// The run was seen going: its end is news.
-    was_going: bool,
 }
 
-impl<W: Write> Loop<'_, W> {
+impl<W: Write> Loop<W> {
+    /// The dashboard that is shown.
+    fn top(&mut self) -> &mut Layer {
+        self.layers.last_mut().expect("the first dashboard ends the loop and is never taken away")
+    }
+
+    fn app(&mut self) -> &mut App {
+        &mut self.top().app
+    }
+
     fn run(mut self, outside: &Receiver<Outside>) -> io::Result<Exit> {
-        let mut updates = self.link.updates.clone();
+        let updates = self.top().link.updates.clone();
         if let Some(exit) = self.wait_for_something_to_show(outside, &updates)? {
             return Ok(exit);
         }
@@ -107,43 +168,111 @@ impl<W: Write> Loop<'_, W> {
         loop {
             if dirty && self.away.is_none() && self.pacer.may_draw(Instant::now()) {
                 self.draw()?;
-                dirty = self.app.is_waiting() || self.screen.is_unfinished();
+                dirty = self.app().is_waiting() || self.screen.is_unfinished();
             }
-            let timer = match self.away {
-                Some(back) => at(back),
-                None if dirty => at(self.pacer.next_frame()),
-                None => never(),
+            let deadline = match self.away {
+                Some(back) => Some(back),
+                None if dirty => Some(self.pacer.next_frame()),
+                None => None,
             };
-            select! {
-                recv(outside) -> news => {
+            match self.wait(outside, deadline) {
+                Woken::Outside => {
                     dirty = true;
-                    if let Some(exit) = self.outside(news.unwrap_or(Outside::TerminalGone))? {
+                    let news = match outside.try_recv() {
+                        Ok(news) => news,
+                        Err(TryRecvError::Empty) => continue,
+                        Err(TryRecvError::Disconnected) => Outside::TerminalGone,
+                    };
+                    if let Some(exit) = self.outside(news)? {
                         return Ok(exit);
                     }
                 }
-                recv(updates) -> update => {
-                    dirty = true;
-                    if let Ok(update) = update {
-                        self.update(update)?;
-                        // Whatever came with it is folded into the same frame.
-                        while let Ok(update) = updates.try_recv() {
-                            self.update(update)?;
-                        }
-                    } else {
-                        updates = never();
-                        let why = "the run's end of the connection is gone";
-                        self.update(Update::Lost(why.into()))?;
-                    }
-                }
-                recv(timer) -> _ => if self.away.is_some() {
+                Woken::News => dirty |= self.take_news()?,
+                Woken::Time if self.away.is_some() => {
                     self.come_back()?;
                     dirty = true;
                 }
+                Woken::Time => {}
             }
-            if let Some(exit) = self.app.exit() {
+            if let Some(exit) = self.finish()? {
                 return Ok(exit);
             }
         }
+    }
+
+    /// Waits until something happens.
+    fn wait(&self, outside: &Receiver<Outside>, deadline: Option<Instant>) -> Woken {
+        let mut select = Select::new();
+        select.recv(outside);
+        for layer in &self.layers {
+            select.recv(&layer.link.updates);
+        }
+        let ready = match deadline {
+            Some(deadline) => select.ready_deadline(deadline).ok(),
+            None => Some(select.ready()),
+        };
+        match ready {
+            None => Woken::Time,
+            Some(0) => Woken::Outside,
+            Some(_) => Woken::News,
+        }
+    }
+
+    /// Takes the news of all runs; whether the one that is shown had any.
+    fn take_news(&mut self) -> io::Result<bool> {
+        let mut any = false;
+        let mut ended = Vec::new();
+        for layer in &mut self.layers {
+            any = layer.take_news();
+            if layer.has_ended() && layer.app.setup().besides.notify {
+                ended.push(title::of(layer.app.setup(), layer.app.run()));
+            }
+        }
+        for title in ended {
+            self.screen.notify(&title)?;
+        }
+        if self.app().take_hurry() {
+            self.pacer.hurry();
+        }
+        Ok(any)
+    }
+
+    /// Does what the dashboard asks for, and takes it away where it was left; how the whole ends,
+    /// where the first one was left.
+    fn finish(&mut self) -> io::Result<Option<Exit>> {
+        if let Some(request) = self.app().take_request() {
+            self.obey(request)?;
+        }
+        let Some(exit) = self.app().exit() else { return Ok(None) };
+        if self.layers.len() == 1 {
+            return Ok(Some(exit));
+        }
+        if exit == Exit::Stop && self.app().run_is_going() {
+            self.top().send(Some(Command::Stop));
+        }
+        self.layers.pop();
+        self.pacer.hurry();
+        Ok(None)
+    }
+
+    fn obey(&mut self, request: Request) -> io::Result<()> {
+        let opener = self.app().setup().opener.clone();
+        let opened = match (request, opener) {
+            (Request::Copy(text), _) => return self.screen.copy(&text),
+            (Request::Runs, Some(opener)) => opener.runs(),
+            (Request::Run(name), Some(opener)) => opener.run(&name),
+            (_, None) => return Ok(()),
+        };
+        match opened {
+            Ok(Opened { link, setup }) => {
+                let light = self.app().setup().theme.light;
+                let theme = Theme { light, ..setup.theme };
+                self.layers.push(Layer::new(link, Setup { theme, is_over: true, ..setup }));
+            }
+            Err(why) => self.app().say(why),
+        }
+        self.pacer.hurry();
+        Ok(())
     }
 
     /// A frame without news would only put off the first one that has some, and one in the wrong
@@ -154,7 +283,7 @@ impl<W: Write> Loop<'_, W> {
         updates: &Receiver<Update>,
     ) -> io::Result<Option<Exit>> {
         let start = Instant::now();
-        if self.app.setup().besides.ask_background {
+        if self.app().setup().besides.ask_background {
             self.screen.say(background::QUERY)?;
             self.is_asked = true;
         }
@@ -177,7 +306,7 @@ impl<W: Write> Loop<'_, W> {
                 recv(updates) -> update => {
                     has_news = true;
                     match update {
-                        Ok(update) => self.update(update)?,
+                        Ok(update) => self.top().update(update),
                         // The loop meets it again, and tells.
                         Err(_) => updates = never(),
                     }
@@ -204,33 +333,21 @@ impl<W: Write> Loop<'_, W> {
 
     fn draw(&mut self) -> io::Result<()> {
         if self.pacer.can_afford_pictures(Instant::now()) {
-            self.app.settle();
+            self.app().settle();
         }
         let mut frame = Buffer::empty(self.screen.area()?);
-        self.app.render(&mut frame);
+        self.app().render(&mut frame);
         let mut bytes = self.screen.draw(frame, self.pacer.budget(Instant::now()))?;
-        if self.app.setup().besides.title {
-            bytes += self.screen.set_title(&title::of(self.app.setup(), self.app.run()))?;
+        if self.app().setup().besides.title {
+            let app = self.app();
+            let title = title::of(app.setup(), app.run());
+            bytes += self.screen.set_title(&title)?;
         }
         self.pacer.drawn(Instant::now(), bytes, !self.screen.is_unfinished());
         // After drawing, views know how large they are and what they want to see.
-        let (watch, question) = (self.app.new_wishes(), self.app.question());
-        self.send(watch);
-        self.send(question);
-        Ok(())
-    }
-
-    fn update(&mut self, update: Update) -> io::Result<()> {
-        let command = self.app.update(update);
-        if self.app.take_hurry() {
-            self.pacer.hurry();
-        }
-        self.send(command);
-        let is_over = self.app.run().outcome.is_some();
-        if is_over && self.was_going && self.app.setup().besides.notify {
-            self.screen.notify(&title::of(self.app.setup(), self.app.run()))?;
-        }
-        self.was_going = !is_over;
+        let (watch, question) = (self.app().new_wishes(), self.app().question());
+        self.top().send(watch);
+        self.top().send(question);
         Ok(())
     }
 
@@ -244,19 +361,19 @@ impl<W: Write> Loop<'_, W> {
                     let _ = kill_current_process_group(Signal::TSTP);
                     None
                 }
-                Filtered::Key(key) => self.app.key(key),
+                Filtered::Key(key) => self.app().key(key),
                 Filtered::Swallowed => None,
                 Filtered::Background { light } => {
                     // A reply to a question that nobody asked decides nothing.
                     if std::mem::take(&mut self.is_asked) {
-                        self.app.set_background(light);
+                        self.app().set_background(light);
                     }
                     None
                 }
             },
-            Input::Mouse(mouse) => self.app.mouse(mouse),
+            Input::Mouse(mouse) => self.app().mouse(mouse),
             Input::Paste(text) => {
-                self.app.paste(&text);
+                self.app().paste(&text);
                 None
             }
             Input::Resize(..) => {
@@ -265,7 +382,7 @@ impl<W: Write> Loop<'_, W> {
             }
             _ => None,
         };
-        self.send(command);
+        self.top().send(command);
         Ok(())
     }
 
@@ -291,12 +408,13 @@ impl<W: Write> Loop<'_, W> {
         Ok(())
     }
 
-    fn send(&self, command: Option<Command>) {
-        if let Some(command) = command {
-            // A run that is gone shows as `Lost` through the other channel.
-            let _ = self.link.commands.send(command);
-        }
-    }
+}
+
+/// What ended a wait.
+enum Woken {
+    Outside,
+    News,
+    Time,
 }
 
 /// Ctrl-Z: in raw mode the terminal sends no signal for it.

@@ -29,6 +29,7 @@ pub enum Action {
     NextView,
     PreviousView,
     View(ViewId),
+    Runs,
     Out,
 }
 
@@ -78,6 +79,7 @@ pub const BINDINGS: &[Binding] = &[
     bind(":", KeyCode::Char(':'), Action::Palette, "type a command"),
     bind("m", KeyCode::Char('m'), Action::Messages, "messages of the run"),
     bind("i", KeyCode::Char('i'), Action::Info, "recipe, data, machine and directory of the run"),
+    bind("R", KeyCode::Char('R'), Action::Runs, "table of runs, Esc back"),
     bind("Tab", KeyCode::Tab, Action::NextView, "next view"),
     bind("⇧Tab", KeyCode::BackTab, Action::PreviousView, "previous view"),
     bind("d", KeyCode::Char('d'), Action::Detach, "detach: the run continues"),

@@ -15,6 +15,7 @@ use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, ThreadId};
 
+use crossterm::clipboard::CopyToClipboard;
 use crossterm::cursor::{Hide, Show};
 use crossterm::style::Print;
 use crossterm::terminal::{
@@ -86,6 +87,14 @@ impl<W: Write> Screen<W> {
     /// The terminal's size, or as much of it as is drawn on.
     pub(super) fn area(&self) -> io::Result<Rect> {
         Ok(drawn_on(self.terminal.size()?))
+    }
+
+    /// Puts a text into the clipboard of the terminal, where it knows OSC 52.
+    pub(super) fn copy(&mut self, text: &str) -> io::Result<()> {
+        let mut bytes = Vec::new();
+        queue!(bytes, CopyToClipboard::to_clipboard_from(text))?;
+        self.out.write_all(&bytes)?;
+        self.out.flush()
     }
 
     /// Whether a part of the last frame is still to be drawn.

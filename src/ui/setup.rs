@@ -1,5 +1,6 @@
 //! What a dashboard is opened with.
 
+use super::opener::Opener;
 use super::theme::Theme;
 use super::view::View;
 use super::view_id::ViewId;
@@ -64,6 +65,10 @@ pub struct Setup {
     pub reading: Option<(String, Reading)>,
     /// There is no run of one's own, only those of this source.
     pub runs: Option<Arc<dyn RunSource>>,
+    /// Opens the table of runs and the runs in it, where there can be one.
+    pub opener: Option<Arc<dyn Opener>>,
+    /// It was opened over another dashboard, which Esc goes back to.
+    pub is_over: bool,
 }
 
 impl Setup {

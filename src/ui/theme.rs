@@ -246,7 +246,9 @@ impl Theme {
         }
     }
 
-    fn color(&self, [r, g, b]: [u8; 3]) -> Color {
+    /// The colour nearest to red, green and blue; the terminal's own with sixteen colours or none.
+    #[must_use]
+    pub fn color(&self, [r, g, b]: [u8; 3]) -> Color {
         match self.depth {
             ColorDepth::True => Color::Rgb(r, g, b),
             ColorDepth::Ansi256 => Color::Indexed(nearest_of_256([r, g, b])),

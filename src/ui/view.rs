@@ -136,6 +136,11 @@ pub trait View: Any {
     /// A key press.
     fn key(&mut self, key: KeyEvent, context: &Context) -> Effect;
 
+    /// Text that was pasted, where a line is being typed.
+    fn paste(&mut self, _text: &str) -> Effect {
+        Effect::Ignored
+    }
+
     /// A mouse event inside `area`, where the view was last drawn.
     fn mouse(&mut self, _event: MouseEvent, _area: Rect, _context: &Context) -> Effect {
         Effect::Ignored

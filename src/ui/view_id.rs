@@ -29,6 +29,12 @@ pub enum ViewId {
     Runs,
     /// Charts of runs side by side.
     Compare,
+    /// How the values of a tensor are distributed, over time.
+    Histograms,
+    /// Pictures in the logs of runs.
+    Images,
+    /// Texts in the logs of runs, and what they print.
+    Texts,
 }
 
 impl ViewId {
@@ -54,6 +60,9 @@ impl ViewId {
             Self::Read => "Read",
             Self::Runs => "Runs",
             Self::Compare => "Compare",
+            Self::Histograms => "Histograms",
+            Self::Images => "Images",
+            Self::Texts => "Texts",
         }
     }
 
@@ -75,6 +84,9 @@ impl ViewId {
             Self::Read => "Read",
             Self::Runs => "Runs",
             Self::Compare => "Comp",
+            Self::Histograms => "Hist",
+            Self::Images => "Imgs",
+            Self::Texts => "Text",
             Self::Metrics => "Metr",
             Self::Output => "Out",
             Self::System => "Sys",

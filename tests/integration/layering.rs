@@ -15,7 +15,7 @@ const FLOORS: [(&str, &[&str]); 19] = [
     ("nn", &["linalg", "rng"]),
     ("ui", &["protocol", "picture"]),
     ("logs", &["protocol"]),
-    ("catalog", &["logs", "protocol"]),
+    ("catalog", &["files", "logs", "protocol"]),
     ("spec", &["files", "nn", "data", "protocol", "rng"]),
     ("model", &["files", "spec", "nn", "linalg", "data", "protocol", "rng"]),
     ("train", &["files", "model", "spec", "nn", "linalg", "data", "protocol", "rng"]),

@@ -9,6 +9,7 @@ use super::display::DisplayArgs;
 use super::error::Usage;
 use super::headless::{self, Format};
 use super::sessions::{self, Begun, Start};
+use super::setup;
 use super::{FAILURE, REFUTED, output, signals};
 use crate::book::{EXPERIMENTS, Experiment};
 use crate::jobs::{Options, Running};
@@ -111,7 +112,7 @@ fn show(
 ) -> anyhow::Result<ExitCode> {
     let running = Running::spawn(experiment, options).context("cannot start a thread")?;
     let name = experiment.id.into();
-    let setup = Setup { name, view: ViewId::Book, notice, ..dashboard::setup(display) };
+    let setup = Setup { name, view: ViewId::Book, notice, ..setup::of_process(display) };
     let Shown { exit, view } =
         dashboard::follow(&running.commands, &running.events, setup, display)?;
     running.join();

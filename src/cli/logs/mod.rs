@@ -1,4 +1,4 @@
-//! Logs of other tools, and runs side by side: `watch`, `runs`, `compare`, and `export` of paths.
+//! Logs of other tools, and runs side by side: `watch`, `runs` and `compare`.
 
 mod compare;
 mod dashboard;
@@ -6,16 +6,19 @@ mod explain;
 mod follow;
 mod table;
 
+pub(super) use table::json_number;
+
 use super::dashboard::has_terminal;
 use super::display::DisplayArgs;
 use super::error::Usage;
 use super::picture;
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, first_log};
 use crate::session::Home;
 use crate::ui::ViewId;
 use clap::Args;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::{Duration, Instant};
 
 /// Arguments of `nntop watch`.
 #[derive(Debug, Args)]
@@ -107,6 +110,9 @@ pub(super) fn watch(args: &WatchArgs, display: &DisplayArgs) -> anyhow::Result<E
         return dashboard::show(catalog, ViewId::Compare, display);
     }
     catalog.load(ends);
+    if args.paths.is_empty() {
+        writeln!(super::output::err(), "{}", found(&catalog))?;
+    }
     if args.explain {
         explain::print(&catalog)?;
     } else if args.json {
@@ -114,11 +120,42 @@ pub(super) fn watch(args: &WatchArgs, display: &DisplayArgs) -> anyhow::Result<E
     } else if let Some(once) = args.once {
         let size = picture::size(&args.size)?;
         let view = if once == Once::Runs { ViewId::Runs } else { ViewId::Compare };
-        super::output::out().lines(&dashboard::once(catalog, view, size, display))?;
+        super::output::out().lines(&dashboard::once(catalog, view, size, display)?)?;
     } else {
         return follow::files(catalog);
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What was found below the current directory, in a line.
+fn found(catalog: &Catalog) -> String {
+    let kinds: Vec<String> =
+        catalog.formats().into_iter().map(|(name, count)| format!("{name} {count}")).collect();
+    let runs = catalog.runs().count();
+    if runs == 0 {
+        let files = catalog.explain().len();
+        return format!(
+            "no runs below the current directory: {files} files are no logs of a known kind; \
+             `nntop watch --explain` says why"
+        );
+    }
+    format!("{runs} runs below the current directory, in {}", kinds.join(", "))
+}
+
+/// How long `nntop` alone looks for logs in the current directory.
+const GLANCE: Duration = Duration::from_millis(100);
+
+/// Says where logs of other trainings lie below the current directory, if any are found at a glance.
+pub(super) fn point_out() {
+    if let Some(path) = first_log(Path::new("."), Instant::now() + GLANCE) {
+        let path = path.strip_prefix(".").unwrap_or(&path).display().to_string();
+        // Nobody may be there to read it.
+        let _ = writeln!(
+            super::output::err(),
+            "there are logs of trainings below this directory, such as {path}: \
+             `nntop watch` shows them"
+        );
+    }
 }
 
 /// `nntop runs`.
@@ -167,7 +204,7 @@ fn or_own(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
 }
 
 /// Whether a name matches a pattern in which `*` stands for any characters and `?` for one.
-fn matches_glob(pattern: &str, name: &str) -> bool {
+pub(super) fn matches_glob(pattern: &str, name: &str) -> bool {
     let (pattern, name): (Vec<char>, Vec<char>) =
         (pattern.chars().collect(), name.chars().collect());
     // Where the last star stands, and how much of the name it takes so far.

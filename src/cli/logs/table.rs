@@ -238,8 +238,8 @@ fn object(catalog: &Catalog, run: &Run) -> serde_json::Value {
             let summary = summarize(metric)?;
             let value = json!({
                 "count": metric.len(),
-                "last": number(summary.last),
-                "best": summary.best.map(number),
+                "last": json_number(summary.last),
+                "best": summary.best.map(json_number),
                 "best_step": summary.best_step,
                 "last_step": metric.last().map(|point| point.step),
             });
@@ -262,7 +262,7 @@ fn object(catalog: &Catalog, run: &Run) -> serde_json::Value {
 }
 
 /// A number as JSON, as a text where JSON has none.
-pub(super) fn number(number: f64) -> serde_json::Value {
+pub(in crate::cli) fn json_number(number: f64) -> serde_json::Value {
     if number.is_finite() {
         json!(number)
     } else if number.is_nan() {
@@ -276,7 +276,7 @@ fn setting(value: &Value) -> serde_json::Value {
     match value {
         Value::Null => serde_json::Value::Null,
         Value::Bool(value) => json!(value),
-        Value::Number(value) => number(*value),
+        Value::Number(value) => json_number(*value),
         other => json!(other.to_string()),
     }
 }

@@ -2,12 +2,12 @@
 
 use super::super::display::DisplayArgs;
 use super::super::error::Usage;
-use super::super::{dashboard, headless, output};
+use super::super::{dashboard, headless, output, setup};
 use super::ending::{exit_code, sentence};
 use super::start;
 use crate::protocol::{Command, Link, Update};
 use crate::session::{self, Attachment, ConnectError, Record, RunDir, State, Summary, Task};
-use crate::ui::{self, Exit, Language, RunKind, Setup, ViewId};
+use crate::ui::{self, Exit, Language, Setup};
 use std::process::ExitCode;
 
 /// Shows a run until the user quits: through its session if it is live, otherwise from its directory.
@@ -27,7 +27,7 @@ pub(crate) fn show(
     let is_training = Record::read(run).is_ok_and(|r| matches!(r.task, Task::Training(_)));
     let can_go_on = is_training && !read_only;
     let directory = std::env::current_dir().unwrap_or_default();
-    let setup = Setup { read_only, can_go_on, directory, ..setup(run, display) };
+    let setup = Setup { read_only, can_go_on, directory, ..setup::of_run(run, display) };
     let (link, exit) = match session::attach(run, attachment) {
         Ok(connection) => {
             let setup = Setup { detachable: true, ..setup };
@@ -51,18 +51,6 @@ pub(crate) fn show(
         Exit::GoOn(how) => start::go_on(run, how, display),
         _ => Ok(ExitCode::SUCCESS),
     }
-}
-
-/// The setup of a run's dashboard; that of an experiment opens on its figures.
-pub(crate) fn setup(run: &RunDir, display: &DisplayArgs) -> Setup {
-    // If the record cannot be read, the rest is still shown.
-    let task = Record::read(run).map(|record| record.task);
-    let view =
-        if matches!(task, Ok(Task::Experiment { .. })) { ViewId::Book } else { ViewId::Overview };
-    let is_command = matches!(task, Ok(Task::Command(_) | Task::Script(_)));
-    let kind = if is_command { RunKind::Command } else { RunKind::Training };
-    let run_directory = run.path().display().to_string();
-    Setup { name: run.name(), run_directory, view, kind, ..dashboard::setup(display) }
 }
 
 /// A read-only link: to the session of a live run, otherwise to the files of the run; and a note for

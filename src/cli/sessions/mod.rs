@@ -22,7 +22,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use attached::show;
-pub(super) use attached::{look_at, setup};
+pub(super) use attached::look_at;
 use logout::warn_of_logout;
 
 const WAIT_HELP: &str = "\

@@ -2,8 +2,8 @@
 
 use super::super::display::DisplayArgs;
 use super::super::offscreen::Offscreen;
-use super::super::{output, picture};
-use super::attached::{look_at, setup};
+use super::super::{output, picture, setup};
+use super::attached::look_at;
 use crate::session::RunDir;
 use crate::ui::{Setup, text};
 use ratatui::layout::Rect;
@@ -13,7 +13,7 @@ use std::process::ExitCode;
 pub(super) fn print(run: &RunDir, size: &str, display: &DisplayArgs) -> anyhow::Result<ExitCode> {
     let (columns, rows) = picture::size(size)?;
     let (link, notice) = look_at(run)?;
-    let setup = Setup { theme: display.text_theme(), notice, ..setup(run, display) };
+    let setup = Setup { theme: display.text_theme(), notice, ..setup::of_run(run, display) };
     let screen = Offscreen::attached(link, setup, Rect::new(0, 0, columns, rows))?;
     output::out().lines(&text(&screen.buffer))?;
     screen.finish();

@@ -3,7 +3,7 @@
 use super::tensor::Tensor;
 use crate::logs::record::{Bucket, Record, Sink, State};
 use crate::logs::value::Value;
-use crate::logs::wire::{Field, Fields};
+use crate::logs::wire::{Field, Fields, varint};
 use std::collections::HashMap;
 
 /// Decodes events; remembers what the first value of each tag said of the ones that follow.
@@ -49,6 +49,12 @@ struct Entry<'a> {
 impl Decoder {
     /// Decodes an event; false where it is malformed.
     pub fn event(&mut self, data: &[u8], sink: &mut dyn Sink) -> bool {
+        // Most events hold one number and nothing else.
+        if let Some((moment, name, value)) = plain_scalar(data) {
+            let Moment { step, wall_time } = moment;
+            sink.record(Record::Scalar { name, step, wall_time, value: f64::from(value) });
+            return true;
+        }
         let mut moment = Moment { step: 0, wall_time: f64::NAN };
         let mut body = None;
         let mut fields = Fields::new(data);
@@ -147,6 +153,32 @@ impl Decoder {
         }
         Some(plugin)
     }
+}
+
+/// The event of one old-style scalar, its fields in the order in which writers write them: time,
+/// step, and a summary of one value with a tag and a number. None for any other event, which is
+/// decoded field by field.
+fn plain_scalar(data: &[u8]) -> Option<(Moment, &str, f32)> {
+    let (time, mut rest) = data.strip_prefix(&[0x09])?.split_first_chunk::<8>()?;
+    let mut step = 0;
+    if let Some(behind) = rest.strip_prefix(&[0x10]) {
+        rest = behind;
+        step = varint(&mut rest)?.cast_signed();
+    }
+    let summary = sized(rest.strip_prefix(&[0x2a])?)?;
+    let value = sized(summary.strip_prefix(&[0x0a])?)?;
+    let mut value = value.strip_prefix(&[0x0a])?;
+    let length = usize::try_from(varint(&mut value)?).ok()?;
+    let (tag, number) = value.split_at_checked(length)?;
+    let number: [u8; 4] = number.strip_prefix(&[0x15])?.try_into().ok()?;
+    let moment = Moment { step, wall_time: f64::from_le_bytes(*time) };
+    Some((moment, std::str::from_utf8(tag).ok()?, f32::from_le_bytes(number)))
+}
+
+/// The bytes behind their length, where they are all that is left.
+fn sized(mut bytes: &[u8]) -> Option<&[u8]> {
+    let length = varint(&mut bytes)?;
+    (length == bytes.len() as u64).then_some(bytes)
 }
 
 fn tensor_value(

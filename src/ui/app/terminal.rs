@@ -26,6 +26,10 @@ impl App {
     pub fn paste(&mut self, text: &str) {
         if let Some(overlay) = &mut self.overlay {
             overlay.paste(text);
+        } else {
+            let effect = self.views[self.current].paste(text);
+            // Nothing is asked of the run by pasting.
+            debug_assert!(matches!(effect, Effect::Ignored | Effect::Redraw));
         }
     }
 

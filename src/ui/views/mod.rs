@@ -26,6 +26,7 @@ use super::view::View;
 use super::view_id::ViewId;
 use crate::protocol::{Reading, RunSource};
 use std::any::Any;
+use std::rc::Rc;
 use std::sync::Arc;
 
 /// A view of a run: which one, the key that opens it, and how it is made.
@@ -111,7 +112,13 @@ pub fn reading(name: &str, reading: &Reading) -> Vec<Box<dyn View>> {
 #[must_use]
 pub fn watching(source: &Arc<dyn RunSource>) -> Vec<Box<dyn View>> {
     let desk = runs::Desk::shared(Arc::clone(source));
-    vec![Box::new(runs::Runs::new(std::rc::Rc::clone(&desk))), Box::new(runs::Compare::new(desk))]
+    vec![
+        Box::new(runs::Runs::new(Rc::clone(&desk))),
+        Box::new(runs::Compare::new(Rc::clone(&desk))),
+        Box::new(runs::Histograms::new(Rc::clone(&desk))),
+        Box::new(runs::Images::new(Rc::clone(&desk))),
+        Box::new(runs::Texts::new(desk)),
+    ]
 }
 
 #[cfg(test)]

@@ -32,6 +32,8 @@ pub struct Line {
     pub sign: Option<char>,
     /// The curve just changed: its name stands out.
     pub lit: bool,
+    /// Drawn faintly, and only where no other curve is.
+    pub faint: bool,
 }
 
 /// A line from top to bottom.
@@ -264,7 +266,12 @@ impl LineChart<'_> {
                 points.iter().map(|&(x, y)| [share(x, axes.x), share(y, axes.y)]).collect()
             };
             let sign = line.sign.or_else(|| self.marker(index));
-            let pen = Pen { style: line.style, sign, behind: false };
+            let pen = if line.faint {
+                let style = line.style.add_modifier(Modifier::DIM);
+                Pen { style, sign: sign.map(|_| '.'), behind: true }
+            } else {
+                Pen { style: line.style, sign, behind: false }
+            };
             let joined = !line.scatter && drawn.raw[index].len() > 1;
             if state.smoothing > 0.0 && joined {
                 let style = line.style.add_modifier(Modifier::DIM);

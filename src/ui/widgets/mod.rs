@@ -2,6 +2,7 @@
 
 mod ansi;
 mod bars;
+mod bitmap;
 mod chart;
 mod chart_state;
 mod cursor;
@@ -18,6 +19,7 @@ mod track;
 
 pub use ansi::spans as ansi_spans;
 pub use bars::{Bars, Row};
+pub use bitmap::draw_bitmap;
 pub use chart::{Line, LineChart, Mark};
 pub use chart_state::ChartState;
 pub use cursor::GridShape;
@@ -27,7 +29,7 @@ pub use histogram::Histogram;
 pub use pane::Pane;
 pub use raster::{Legend, Raster};
 pub use text::wrap;
-pub use ticks::Unit;
+pub use ticks::{Unit, ticks};
 pub use track::{draw_track, share_at};
 
 use ratatui::buffer::Buffer;

@@ -11,7 +11,33 @@ pub enum Unit {
     Percent,
     /// Whole numbers such as epochs: there is none between two of them.
     Whole,
+    /// Seconds of a duration.
+    Duration,
+    /// Seconds since 1970, as the time of day in UTC.
+    Clock,
 }
+
+impl Unit {
+    /// Whether it counts in 60 and 24.
+    fn is_time(self) -> bool {
+        matches!(self, Self::Duration | Self::Clock)
+    }
+
+    /// A number of this unit, alone.
+    #[must_use]
+    pub fn text(self, value: f64) -> String {
+        match self {
+            Self::Duration | Self::Clock => label(value, 1.0, self),
+            Self::Plain | Self::Percent | Self::Whole => minus(&value.to_string()),
+        }
+    }
+}
+
+/// Round stretches of time, in seconds.
+const TIMES: [f64; 20] = [
+    1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1800.0, 3600.0, 7200.0,
+    10_800.0, 21_600.0, 43_200.0, 86_400.0, 172_800.0, 604_800.0,
+];
 
 /// A place on an axis and its label.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,6 +49,10 @@ pub struct Tick {
 /// The smallest round number that is at least `least`: 1, 2, 2.5 or 5 times a power of ten, and
 /// for whole numbers 1, 2 or 5 times one.
 fn round_step(least: f64, unit: Unit) -> f64 {
+    if unit.is_time() && least > 0.5 {
+        let time = TIMES.iter().find(|time| **time >= least * (1.0 - 1e-9));
+        return time.copied().unwrap_or_else(|| 86_400.0 * round_step(least / 86_400.0, Unit::Whole));
+    }
     let least = if unit == Unit::Whole { least.max(1.0) } else { least };
     let decade = 10_f64.powf(least.log10().floor());
     let factors = [1.0_f64, 2.0, 2.5, 5.0, 10.0].into_iter();
@@ -78,7 +108,8 @@ pub fn around([low, high]: [f64; 2], most: usize, unit: Unit) -> [f64; 2] {
 fn label(value: f64, step: f64, unit: Unit) -> String {
     let (value, step, sign) = match unit {
         Unit::Percent => (100.0 * value, 100.0 * step, "%"),
-        Unit::Plain | Unit::Whole => (value, step, ""),
+        Unit::Duration | Unit::Clock if step >= 1.0 => return time_label(value, step, unit),
+        Unit::Plain | Unit::Whole | Unit::Duration | Unit::Clock => (value, step, ""),
     };
     if value.abs() < 1e-9 * step {
         return format!("0{sign}");
@@ -93,6 +124,43 @@ fn label(value: f64, step: f64, unit: Unit) -> String {
         format!("{value:.*e}", digits + extra)
     };
     minus(&text) + sign
+}
+
+/// Seconds as hours, minutes and seconds, as far as a step tells them apart; days where it takes
+/// whole ones.
+fn time_label(value: f64, step: f64, unit: Unit) -> String {
+    let sign = if value < -0.5 { "−" } else { "" };
+    let seconds = value.abs().round() as u64;
+    let (days, rest) = (seconds / 86_400, seconds % 86_400);
+    let (hours, minutes, seconds) = (rest / 3600, rest / 60 % 60, rest % 60);
+    if unit == Unit::Clock {
+        let (month, day) = month_and_day(days);
+        return match step {
+            step if step >= 86_400.0 => format!("{month:02}-{day:02}"),
+            step if step >= 60.0 => format!("{hours:02}:{minutes:02}"),
+            _ => format!("{hours:02}:{minutes:02}:{seconds:02}"),
+        };
+    }
+    let hours = 24 * days + hours;
+    match step {
+        _ if step >= 86_400.0 => format!("{sign}{days}d"),
+        _ if step >= 3600.0 => format!("{sign}{hours}h"),
+        _ if hours > 0 && step >= 60.0 => format!("{sign}{hours}:{minutes:02}h"),
+        _ if hours > 0 => format!("{sign}{hours}:{minutes:02}:{seconds:02}"),
+        _ if step >= 60.0 => format!("{sign}{minutes}min"),
+        _ if minutes > 0 => format!("{sign}{minutes}:{seconds:02}"),
+        _ => format!("{sign}{seconds}s"),
+    }
+}
+
+/// The month and the day of the month, so many days after 1970-01-01 (Howard Hinnant's algorithm).
+fn month_and_day(days: u64) -> (u64, u64) {
+    let days = (days + 719_468) % 146_097;
+    let year = (days - days / 1460 + days / 36_524 - days / 146_096) / 365;
+    let day_of_year = days - (365 * year + year / 4 - year / 100);
+    let month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month + 2) / 5 + 1;
+    (if month < 10 { month + 3 } else { month - 9 }, day)
 }
 
 /// Decimals that a step has, at most 12.
@@ -141,6 +209,22 @@ fn power(exponent: f64, factor: u8) -> Tick {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn times_are_in_minutes_hours_and_days() {
+        let labels = |range, most, unit| -> Vec<String> {
+            ticks(range, most, unit).into_iter().map(|tick| tick.label).collect()
+        };
+        assert_eq!(labels([0.0, 100.0], 4, Unit::Duration), ["0s", "30s", "1:00", "1:30"]);
+        assert_eq!(labels([0.0, 7000.0], 4, Unit::Duration), ["0min", "30min", "1:00h", "1:30h"]);
+        assert_eq!(labels([0.0, 200_000.0], 3, Unit::Duration), ["0d", "1d", "2d"]);
+        assert_eq!(labels([0.0, 0.4], 3, Unit::Duration), ["0.0", "0.2", "0.4"]);
+        // 2026-11-20T08:00:00Z and 40 minutes on.
+        let clock = labels([1_795_161_600.0, 1_795_164_000.0], 3, Unit::Clock);
+        assert_eq!(clock, ["08:00", "08:15", "08:30"]);
+        assert_eq!(Unit::Clock.text(1_795_161_661.0), "08:01:01");
+        assert_eq!([0, 58, 59, 20_777].map(month_and_day), [(1, 1), (2, 28), (3, 1), (11, 20)]);
+    }
     use proptest::prelude::*;
     use std::collections::HashSet;
 

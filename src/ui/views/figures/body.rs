@@ -179,6 +179,7 @@ fn lines(curves: &[Curve], before: Option<&[Curve]>, context: &Context) -> Vec<L
         },
         style: context.theme.series(index),
         scatter: curve.scatter,
+        ..Line::default()
     };
     curves.iter().enumerate().map(line).collect()
 }

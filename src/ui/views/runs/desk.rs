@@ -1,6 +1,7 @@
 //! What the views of runs share: the table, what is marked, hidden, filtered and sorted.
 
 use crate::protocol::{RunRow, RunSource, RunTable, printable};
+use crate::ui::theme::Theme;
 use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
@@ -16,15 +17,21 @@ pub struct Desk {
     /// Place in `listed` of the run under the cursor.
     pub cursor: usize,
     pub marked: BTreeSet<String>,
+    /// The one run whose curves are shown, where it was opened from the table.
+    pub opened: Option<String>,
     pub pinned: BTreeSet<String>,
     pub hidden: BTreeSet<String>,
     pub filter: String,
     /// Why the filter is no query.
     pub wrong: Option<String>,
     pub sort: usize,
+    /// Columns behind the name that are scrolled out at the left.
+    pub skipped: usize,
     pub reversed: bool,
     /// The colour of each run, kept whatever is filtered: given out in order of first sight.
     colours: HashMap<String, usize>,
+    /// It was said what was found.
+    announced: bool,
     /// What `listed` was made from.
     made: Option<(u64, String)>,
 }
@@ -45,13 +52,16 @@ impl Desk {
             listed: Vec::new(),
             cursor: 0,
             marked: BTreeSet::new(),
+            opened: None,
             pinned: BTreeSet::new(),
             hidden: BTreeSet::new(),
             filter: String::new(),
             wrong: None,
             sort: 0,
+            skipped: 0,
             reversed: false,
             colours: HashMap::new(),
+            announced: false,
             made: None,
         }))
     }
@@ -117,15 +127,83 @@ impl Desk {
         self.table.rows.get(*self.listed.get(self.cursor)?)
     }
 
-    /// The runs whose curves are shown: those marked, or all that are listed.
+    /// The runs whose curves are shown: the one that was opened, those marked, or all that are
+    /// listed.
     #[must_use]
     pub fn charted(&self) -> Vec<&RunRow> {
-        let rows = self.listed.iter().filter_map(|&place| self.table.rows.get(place));
-        if self.marked.is_empty() {
-            rows.collect()
-        } else {
-            self.table.rows.iter().filter(|row| self.marked.contains(&row.name)).collect()
+        let all = &self.table.rows;
+        if let Some(opened) = &self.opened {
+            return all.iter().filter(|row| row.name == *opened).collect();
         }
+        if self.marked.is_empty() {
+            return self.listed.iter().filter_map(|&place| all.get(place)).collect();
+        }
+        all.iter().filter(|row| self.marked.contains(&row.name)).collect()
+    }
+
+    /// Which runs these are, in a word.
+    #[must_use]
+    pub fn which(&self) -> &'static str {
+        match (&self.opened, self.marked.is_empty()) {
+            (Some(_), _) => "opened",
+            (None, true) => "all",
+            (None, false) => "marked",
+        }
+    }
+
+    /// Marks a run, or takes its mark away.
+    pub fn toggle_mark(&mut self, name: String) {
+        self.opened = None;
+        if !self.marked.remove(&name) {
+            self.marked.insert(name);
+        }
+    }
+
+    /// Marks every run that is listed.
+    pub fn mark_all(&mut self) {
+        self.opened = None;
+        let names = self.listed.iter().filter_map(|&place| self.table.rows.get(place));
+        self.marked.extend(names.map(|row| row.name.clone()));
+    }
+
+    /// What was found, in words, once everything was read; only the first time.
+    pub fn announce(&mut self, theme: &Theme) -> Option<String> {
+        let table = self.source.table();
+        if self.announced || table.loading {
+            return None;
+        }
+        self.announced = true;
+        let kinds: Vec<String> = table
+            .formats
+            .iter()
+            .map(|(name, count)| format!("{} {count}", theme.say(name)))
+            .collect();
+        let kinds = kinds.join(", ");
+        let (runs, files) = (table.rows.len(), table.files);
+        Some(if runs == 0 {
+            theme.say("no logs of a known kind were found; `nntop watch --explain` says why").to_owned()
+        } else {
+            theme.fill("found {} runs in {} files: {}", &[&runs, &files, &kinds])
+        })
+    }
+
+    /// How many runs and files there are, in words.
+    #[must_use]
+    pub fn note(&self, theme: &Theme) -> String {
+        let table = &self.table;
+        let (listed, all) = (self.listed.len(), table.rows.len());
+        let mut parts = Vec::new();
+        if table.loading {
+            parts.push(theme.say("reading…").to_owned());
+        }
+        if !self.marked.is_empty() {
+            parts.push(theme.fill("{} marked", &[&self.marked.len()]));
+        }
+        parts.push(theme.fill("{} of {} runs, {} files", &[&listed, &all, &table.files]));
+        if !table.problems.is_empty() {
+            parts.push(theme.fill("{} problems", &[&table.problems.len()]));
+        }
+        parts.join(" · ")
     }
 
     /// The number of a run's colour.
@@ -144,6 +222,26 @@ impl Desk {
         let mut names: Vec<(&str, usize)> = counts.into_iter().collect();
         names.sort_by(|a, b| (telling(a.0), b.1, a.0).cmp(&(telling(b.0), a.1, b.0)));
         names.into_iter().take(MOST_METRICS).map(|(name, _)| name.to_owned()).collect()
+    }
+
+    /// How many columns there are to sort by.
+    #[must_use]
+    pub fn sortable(&self) -> usize {
+        let config = self.table.rows.first().map_or(0, |row| row.config.len());
+        3 + self.columns().len() + config
+    }
+
+    /// The hyper-parameters in which the charted runs differ, with the value of each run.
+    #[must_use]
+    pub fn differing(&self) -> Vec<(String, Vec<String>)> {
+        let rows = self.charted();
+        let Some(first) = rows.first() else { return Vec::new() };
+        let column = |place: usize| -> Vec<String> {
+            let value = |row: &&RunRow| row.config.get(place).map(|(_, value)| value.clone());
+            rows.iter().map(|row| value(row).unwrap_or_default()).collect()
+        };
+        let columns = (0..first.config.len()).map(|place| (first.config[place].0.clone(), column(place)));
+        columns.filter(|(_, values)| values.iter().any(|value| *value != values[0])).collect()
     }
 
     /// All metrics of the charted runs, by group and name.
@@ -189,7 +287,7 @@ fn compare(a: &RunRow, b: &RunRow, column: usize, metrics: &[String]) -> std::cm
         (None, None) => std::cmp::Ordering::Equal,
     };
     let order = match column {
-        0 => return by_name(),
+        0 => return a.called().cmp(b.called()).then_with(by_name),
         1 => a.state.cmp(b.state),
         2 => a.step.cmp(&b.step),
         _ => {

@@ -1,19 +1,28 @@
 //! A table of runs.
 
+mod charts;
+mod chooser;
 mod compare;
 mod desk;
 mod drawing;
+mod histograms;
+mod images;
+mod prompt;
 mod table;
+mod texts;
 
 pub use compare::Compare;
 pub use desk::{Desk, Shared, shown};
+pub use histograms::Histograms;
+pub use images::Images;
+pub use texts::Texts;
 
+use prompt::{Asked, Prompt, Typed};
 use table::Sparks;
 
-use crate::protocol::What;
+use crate::protocol::{RunEdit, RunRow, What};
 use crate::ui::effect::Effect;
-use crate::ui::numbers::short;
-use crate::ui::theme::Role;
+use crate::ui::theme::{Role, Theme};
 use crate::ui::view::{Context, KeyHelp, View};
 use crate::ui::view_id::ViewId;
 use crate::ui::widgets::{Pane, write, write_at};
@@ -29,109 +38,116 @@ pub struct Runs {
     top: usize,
     /// Rows that were shown last.
     rows: usize,
-    /// A filter is being typed.
-    typing: bool,
+    /// A line is being typed.
+    prompt: Option<Prompt>,
     sparks: Sparks,
 }
 
 impl Runs {
     #[must_use]
     pub fn new(desk: Shared) -> Self {
-        Self { desk, top: 0, rows: 1, typing: false, sparks: Sparks::default() }
+        Self { desk, top: 0, rows: 1, prompt: None, sparks: Sparks::default() }
     }
 
-    fn type_key(&mut self, key: KeyEvent) -> Effect {
+    fn ask(&mut self, asked: Asked) {
+        let desk = self.desk.borrow();
+        let row = desk.under_cursor();
+        let text = match (asked, row) {
+            (Asked::Filter, _) => desk.filter.clone(),
+            (_, None) => return,
+            (Asked::Label, Some(row)) => row.label.clone().unwrap_or_default(),
+            (Asked::Note, Some(row)) => row.note.clone(),
+            (Asked::Tags, Some(row)) => row.tags.join(" "),
+            (Asked::Delete, Some(_)) => String::new(),
+        };
+        let run = row.map_or_else(String::new, |row| row.name.clone());
+        drop(desk);
+        self.prompt = Some(Prompt { asked, run, text });
+    }
+
+    fn type_key(&mut self, key: KeyEvent, theme: &Theme) -> Effect {
+        let Some(prompt) = &mut self.prompt else { return Effect::Ignored };
+        let typed = prompt.key(key);
+        let Prompt { asked, run, text } = prompt.clone();
+        if matches!(typed, Typed::Done | Typed::Cancelled) {
+            self.prompt = None;
+        }
         let mut desk = self.desk.borrow_mut();
-        match key.code {
-            KeyCode::Enter => self.typing = false,
-            KeyCode::Esc => {
-                self.typing = false;
-                desk.filter.clear();
+        if asked == Asked::Filter {
+            match typed {
+                Typed::Changed | Typed::Done => desk.filter = text,
+                Typed::Cancelled => desk.filter.clear(),
+                Typed::Nothing => return Effect::Ignored,
             }
-            KeyCode::Backspace => _ = desk.filter.pop(),
-            KeyCode::Char('u') if key.modifiers.contains(KeyModifiers::CONTROL) => {
-                desk.filter.clear();
+            desk.refresh();
+            return Effect::Redraw;
+        }
+        if typed != Typed::Done {
+            return if typed == Typed::Nothing { Effect::Ignored } else { Effect::Redraw };
+        }
+        let edit = match asked {
+            Asked::Label => RunEdit::Label(text),
+            Asked::Note => RunEdit::Note(text),
+            Asked::Tags => RunEdit::Tags(Prompt::tags(&text)),
+            Asked::Delete | Asked::Filter => RunEdit::Delete,
+        };
+        match desk.source.edit(&run, &edit) {
+            Ok(()) => {
+                desk.refresh();
+                Effect::Redraw
             }
-            KeyCode::Char(character) if !key.modifiers.contains(KeyModifiers::CONTROL) => {
-                desk.filter.push(character);
+            Err(why) => {
+                let text = theme.fill("this cannot be done: {}", &[&shown(&why, 200)]);
+                Effect::Notify(text)
             }
-            _ => return Effect::Ignored,
         }
-        desk.refresh();
-        Effect::Redraw
-    }
-}
-
-impl View for Runs {
-    fn id(&self) -> ViewId {
-        ViewId::Runs
     }
 
-    fn about(&self) -> &'static [&'static str] {
-        &[
-            "Runs read from their logs; mark some with space to compare their curves.",
-            "A row is a run: its state, its step, and the newest value of each metric.",
-        ]
+    /// What is under the cursor: the value in the column that the table is sorted by, which is the
+    /// name at first.
+    fn value_under_cursor(&self) -> Option<String> {
+        let desk = self.desk.borrow();
+        let row = desk.under_cursor()?;
+        let columns = desk.columns();
+        Some(match desk.sort {
+            0 => row.name.clone(),
+            1 => row.state.to_owned(),
+            2 => row.step?.to_string(),
+            column => match columns.get(column - 3) {
+                Some(name) => row.metrics.iter().find(|m| m.name == *name)?.best?.to_string(),
+                None => row.config.get(column - 3 - columns.len())?.1.clone(),
+            },
+        })
     }
 
-    fn keys(&self) -> &'static [KeyHelp] {
-        &[
-            KeyHelp { keys: "space", does: "mark for comparing" },
-            KeyHelp { keys: "Enter", does: "open" },
-            KeyHelp { keys: "/", does: "filter" },
-            KeyHelp { keys: "s", does: "sort" },
-            KeyHelp { keys: "r", does: "turn the order round" },
-            KeyHelp { keys: "p", does: "pin" },
-            KeyHelp { keys: "x", does: "hide, X show all" },
-            KeyHelp { keys: "u", does: "unmark all" },
-            KeyHelp { keys: "2", does: "charts" },
-        ]
-    }
-
-    fn probes(&self, _context: &Context) -> Vec<What> {
-        Vec::new()
-    }
-
-    fn key(&mut self, key: KeyEvent, _context: &Context) -> Effect {
-        if self.typing {
-            return self.type_key(key);
-        }
-        if key.modifiers.contains(KeyModifiers::CONTROL) {
-            return Effect::Ignored;
-        }
+    /// A key that changes the table.
+    fn table_key(&mut self, code: KeyCode) -> Effect {
         let page = self.rows.max(1);
         let mut desk = self.desk.borrow_mut();
         let last = desk.listed.len().saturating_sub(1);
         let under = desk.under_cursor().map(|row| row.name.clone());
-        match key.code {
+        match code {
             KeyCode::Up | KeyCode::Char('k') => desk.cursor = desk.cursor.saturating_sub(1),
             KeyCode::Down | KeyCode::Char('j') => desk.cursor = (desk.cursor + 1).min(last),
             KeyCode::PageUp => desk.cursor = desk.cursor.saturating_sub(page),
             KeyCode::PageDown => desk.cursor = (desk.cursor + page).min(last),
+            KeyCode::Left => desk.skipped = desk.skipped.saturating_sub(1),
+            KeyCode::Right => desk.skipped = (desk.skipped + 1).min(desk.sortable()),
             KeyCode::Home => desk.cursor = 0,
             KeyCode::End => desk.cursor = last,
             KeyCode::Char(' ') => {
                 if let Some(name) = under {
-                    if !desk.marked.remove(&name) {
-                        desk.marked.insert(name);
-                    }
+                    desk.toggle_mark(name);
                     desk.cursor = (desk.cursor + 1).min(last);
                 }
             }
-            KeyCode::Enter => {
-                if let Some(name) = under.filter(|_| desk.marked.is_empty()) {
-                    desk.marked.insert(name);
-                }
-                return Effect::OpenView(ViewId::Compare);
-            }
-            KeyCode::Char('/') => {
-                drop(desk);
-                self.typing = true;
-            }
+            KeyCode::Char('a') => desk.mark_all(),
             KeyCode::Char('s') => {
-                let config = desk.table.rows.first().map_or(0, |row| row.config.len());
-                let columns = 3 + desk.columns().len() + config;
-                desk.sort = (desk.sort + 1) % columns.max(1);
+                desk.sort = (desk.sort + 1) % desk.sortable().max(1);
+                desk.list();
+            }
+            KeyCode::Char('S') => {
+                desk.sort = (desk.sort + desk.sortable() - 1) % desk.sortable().max(1);
                 desk.list();
             }
             KeyCode::Char('r') => {
@@ -157,9 +173,148 @@ impl View for Runs {
                 desk.list();
             }
             KeyCode::Char('u') => desk.marked.clear(),
-            KeyCode::Char('2') => return Effect::OpenView(ViewId::Compare),
-            KeyCode::Char('1') => {}
             _ => return Effect::Ignored,
+        }
+        Effect::Redraw
+    }
+
+    /// Opens the run under the cursor: one of nntop as its own dashboard, any other as its charts.
+    /// Where runs are marked, these are compared.
+    fn open(&mut self) -> Effect {
+        let mut desk = self.desk.borrow_mut();
+        if desk.marked.is_empty() {
+            let Some(row) = desk.under_cursor() else { return Effect::Redraw };
+            if let Some(own) = row.own.clone() {
+                return Effect::OpenRun(own);
+            }
+            desk.opened = Some(row.name.clone());
+        } else {
+            desk.opened = None;
+        }
+        Effect::OpenView(ViewId::Compare)
+    }
+
+    fn draw_prompt(&self, area: Rect, buffer: &mut Buffer, theme: &Theme) {
+        let desk = self.desk.borrow();
+        let half = usize::from(area.width / 2);
+        let (sign, text) = match &self.prompt {
+            Some(prompt) => (prompt.asked.sign(), prompt.text.as_str()),
+            None => ("filter", desk.filter.as_str()),
+        };
+        let mut end = 0;
+        if let Some(prompt) = self.prompt.as_ref().filter(|prompt| prompt.asked != Asked::Filter) {
+            let run = shown(&prompt.run, half);
+            end = write(buffer, area, 0, &run, theme.style(Role::Title)) + 2;
+        }
+        end = write_at(buffer, area, end, 0, theme.say(sign), theme.style(Role::Accent));
+        end += u16::from(self.prompt.as_ref().is_none_or(|prompt| prompt.asked != Asked::Filter));
+        // What is typed last stays to be seen.
+        let count = text.chars().count();
+        let room = usize::from(area.width.saturating_sub(end)).saturating_sub(2);
+        let tail: String = text.chars().skip(count.saturating_sub(room.max(8))).collect();
+        end = write_at(buffer, area, end, 0, &shown(&tail, room.max(8)), theme.style(Role::Text));
+        if self.prompt.is_some() {
+            end = write_at(buffer, area, end, 0, " ", theme.style(Role::Selected));
+        }
+        if let Some(why) = &desk.wrong {
+            write_at(buffer, area, end + 2, 0, &shown(why, 60), theme.style(Role::Bad));
+        }
+    }
+
+    /// What is known of the run under the cursor beside its row.
+    fn draw_about(row: &RunRow, area: Rect, buffer: &mut Buffer, theme: &Theme) {
+        let mut end = 0;
+        let width = usize::from(area.width);
+        let label = row.label.as_ref().map(|_| shown(&row.name, width / 2));
+        let title = row.title.as_ref().filter(|title| **title != row.name);
+        let title = title.map(|title| shown(title, width / 2));
+        for text in label.into_iter().chain(title) {
+            end = write_at(buffer, area, end, 0, &text, theme.style(Role::Dim)) + 2;
+        }
+        for tag in &row.tags {
+            let tag = format!("#{}", shown(tag, 20));
+            end = write_at(buffer, area, end, 0, &tag, theme.style(Role::Accent)) + 1;
+        }
+        write_at(buffer, area, end, 0, &shown(&row.note, width), theme.style(Role::Text));
+    }
+}
+
+impl View for Runs {
+    fn id(&self) -> ViewId {
+        ViewId::Runs
+    }
+
+    fn about(&self) -> &'static [&'static str] {
+        &[
+            "Runs by their logs; mark some with space to compare their curves.",
+            "A row is a run: its state, its step, the newest and the best value of its metrics, and the hyper-parameters in which the runs differ.",
+            "A filter is a word, a query such as lr<0.01 and val/acc>0.9 and not debug, or ~ and a regular expression.",
+        ]
+    }
+
+    fn keys(&self) -> &'static [KeyHelp] {
+        &[
+            KeyHelp { keys: "space", does: "mark for comparing" },
+            KeyHelp { keys: "Enter", does: "open" },
+            KeyHelp { keys: "/", does: "filter" },
+            KeyHelp { keys: "s", does: "sort by the next column" },
+            KeyHelp { keys: "S", does: "sort by the column before" },
+            KeyHelp { keys: "r", does: "turn the order round" },
+            KeyHelp { keys: "←→", does: "other columns" },
+            KeyHelp { keys: "p", does: "pin" },
+            KeyHelp { keys: "x", does: "hide, X show all" },
+            KeyHelp { keys: "a", does: "mark all that are listed" },
+            KeyHelp { keys: "u", does: "unmark all" },
+            KeyHelp { keys: "e", does: "give another name" },
+            KeyHelp { keys: "n", does: "write a note" },
+            KeyHelp { keys: "t", does: "tags" },
+            KeyHelp { keys: "y", does: "copy the name, or the value sorted by" },
+            KeyHelp { keys: "Del", does: "delete a run of nntop" },
+        ]
+    }
+
+    fn probes(&self, _context: &Context) -> Vec<What> {
+        Vec::new()
+    }
+
+    fn key(&mut self, key: KeyEvent, context: &Context) -> Effect {
+        if self.prompt.is_some() {
+            return self.type_key(key, context.theme);
+        }
+        if key.modifiers.contains(KeyModifiers::CONTROL) {
+            return Effect::Ignored;
+        }
+        match key.code {
+            KeyCode::Enter => return self.open(),
+            KeyCode::Char('/') => self.ask(Asked::Filter),
+            KeyCode::Char('e') => self.ask(Asked::Label),
+            KeyCode::Char('n') => self.ask(Asked::Note),
+            KeyCode::Char('t') => self.ask(Asked::Tags),
+            KeyCode::Char('y') => {
+                return self.value_under_cursor().map_or(Effect::Redraw, Effect::Copy);
+            }
+            KeyCode::Delete => {
+                let own = self.desk.borrow().under_cursor().is_some_and(|row| row.own.is_some());
+                if !own {
+                    let text = "only runs of nntop can be deleted here; this log is somebody else's";
+                    return Effect::Notify(context.theme.say(text).to_owned());
+                }
+                self.ask(Asked::Delete);
+            }
+            code => return self.table_key(code),
+        }
+        Effect::Redraw
+    }
+
+    fn paste(&mut self, text: &str) -> Effect {
+        let Some(prompt) = self.prompt.as_mut().filter(|p| p.asked != Asked::Delete) else {
+            return Effect::Ignored;
+        };
+        prompt.text.extend(text.chars().filter(|c| !c.is_control()).take(1000));
+        if prompt.asked == Asked::Filter {
+            let mut desk = self.desk.borrow_mut();
+            desk.filter.clone_from(&prompt.text);
+            desk.refresh();
         }
         Effect::Redraw
     }
@@ -176,32 +331,44 @@ impl View for Runs {
                 let Some(row) = row.checked_sub(2).filter(|row| *row < self.rows) else {
                     return Effect::Ignored;
                 };
-                desk.cursor = (self.top + row).min(last);
+                let row = (self.top + row).min(last);
+                // A second click marks.
+                if desk.cursor == row
+                    && let Some(name) = desk.under_cursor().map(|row| row.name.clone())
+                {
+                    desk.toggle_mark(name);
+                }
+                desk.cursor = row;
             }
             _ => return Effect::Ignored,
         }
         Effect::Redraw
     }
 
+    fn updated(&mut self, context: &Context) -> Effect {
+        let found = self.desk.borrow_mut().announce(context.theme);
+        found.map_or(Effect::Ignored, Effect::Notify)
+    }
+
     fn render(&mut self, area: Rect, buffer: &mut Buffer, context: &Context) {
         let theme = context.theme;
         self.desk.borrow_mut().refresh();
-        let note = {
-            let desk = self.desk.borrow();
-            let loading = if desk.table.loading { "reading… " } else { "" };
-            format!(
-                "{loading}{} of {} runs, {} files",
-                desk.listed.len(),
-                desk.table.rows.len(),
-                desk.table.files
-            )
-        };
+        let note = self.desk.borrow().note(theme);
         let inside = Pane::new("Runs", theme).note(&note).draw(area, buffer);
         if inside.height == 0 {
             return;
         }
-        let filtered = self.typing || !self.desk.borrow().filter.is_empty();
-        let bottom = u16::from(filtered && inside.height > 2);
+        let about = {
+            let desk = self.desk.borrow();
+            let row = desk.under_cursor();
+            let says = |row: &&RunRow| {
+                row.label.is_some() || !row.tags.is_empty() || !row.note.is_empty()
+            };
+            row.filter(says).cloned()
+        };
+        let filtered = self.prompt.is_some() || !self.desk.borrow().filter.is_empty();
+        let lines = [about.is_some(), filtered].map(|line| u16::from(line && inside.height > 3));
+        let bottom = lines[0] + lines[1];
         self.rows = usize::from(inside.height.saturating_sub(1 + bottom));
         let (cursor, count) = {
             let desk = self.desk.borrow();
@@ -210,42 +377,15 @@ impl View for Runs {
         self.top = self.top.min(cursor).max((cursor + 1).saturating_sub(self.rows.max(1)));
         self.top = self.top.min(count.saturating_sub(1));
         let body = Rect { height: inside.height - bottom, ..inside };
-        table::draw(
-            &self.desk.borrow(),
-            &mut self.sparks,
-            self.top,
-            self.rows,
-            body,
-            buffer,
-            theme,
-        );
-        if bottom > 0 {
-            let desk = self.desk.borrow();
-            let line = inside.height - 1;
-            let sign = if self.typing { "/" } else { "filter: " };
-            let end = write(buffer, inside, line, sign, theme.style(Role::Accent));
-            let filter = shown(&desk.filter, usize::from(inside.width / 2));
-            let end = write_at(buffer, inside, end, line, &filter, theme.style(Role::Text));
-            let end = if self.typing {
-                write_at(buffer, inside, end, line, "▏", theme.style(Role::Accent))
-            } else {
-                end
-            };
-            if let Some(why) = &desk.wrong {
-                write_at(buffer, inside, end + 2, line, &shown(why, 60), theme.style(Role::Bad));
-            }
+        let window = table::Window { top: self.top, rows: self.rows, area: body };
+        table::draw(&self.desk.borrow(), &mut self.sparks, window, buffer, theme);
+        let line = |at: u16| Rect { y: inside.bottom() - at, height: 1, ..inside };
+        if let Some(row) = about.filter(|_| lines[0] > 0) {
+            Self::draw_about(&row, line(bottom), buffer, theme);
         }
-    }
-}
-
-/// A value in at most eight characters.
-fn number(value: f64) -> String {
-    if value.is_nan() {
-        "NaN".to_owned()
-    } else if value.is_infinite() {
-        if value > 0.0 { "∞" } else { "−∞" }.to_owned()
-    } else {
-        short(value)
+        if lines[1] > 0 {
+            self.draw_prompt(line(1), buffer, theme);
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! The rows of the table of runs.
 
 use super::desk::{Desk, shown};
-use super::number;
+use super::drawing::number;
 use crate::protocol::{CurveQuery, RunRow};
 use crate::ui::theme::{Role, Theme};
 use crate::ui::widgets::{write, write_at};
@@ -87,14 +87,20 @@ fn bars(points: &[(f64, f64)], unicode: bool) -> String {
         .collect()
 }
 
-/// Draws so many rows from `top` on, below their headings.
-#[allow(clippy::too_many_arguments, reason = "one call draws the whole table")]
+/// Which rows are drawn, and where.
+#[derive(Clone, Copy, Debug)]
+pub struct Window {
+    /// The first row.
+    pub top: usize,
+    pub rows: usize,
+    pub area: Rect,
+}
+
+/// Draws a window of the table below its headings.
 pub fn draw(
     desk: &Desk,
     sparks: &mut Sparks,
-    top: usize,
-    rows: usize,
-    area: Rect,
+    Window { top, rows, area }: Window,
     buffer: &mut Buffer,
     theme: &Theme,
 ) {
@@ -108,7 +114,9 @@ pub fn draw(
     let columns = desk.columns();
     let heads = headings(desk, &columns, &visible, usize::from(area.width));
     let mut column = 2;
-    for (index, (head, width)) in heads.iter().enumerate() {
+    // The name stays; what stands behind it is scrolled.
+    let is_shown = |index: usize| index == 0 || index > desk.skipped;
+    for (index, (head, width)) in heads.iter().enumerate().filter(|(index, _)| is_shown(*index)) {
         if column + width > usize::from(area.width) {
             break;
         }
@@ -147,7 +155,8 @@ pub fn draw(
             cells[0].1 = theme.style(Role::Selected);
         }
         let mut column = 2;
-        for ((cell, style), (_, width)) in cells.iter().zip(&heads) {
+        let placed = cells.iter().zip(&heads).enumerate().filter(|(index, _)| is_shown(*index));
+        for (_, ((cell, style), (_, width))) in placed {
             if column + width > usize::from(area.width) {
                 break;
             }
@@ -164,10 +173,11 @@ fn headings(
     visible: &[&RunRow],
     room: usize,
 ) -> Vec<(String, usize)> {
-    let names = visible.iter().map(|row| row.name.chars().count()).max().unwrap_or(0);
+    let names = visible.iter().map(|row| row.called().chars().count()).max().unwrap_or(0);
     let name_width = names.clamp(4, WIDEST_NAME.min((room / 3).max(8)));
+    let states = visible.iter().map(|row| row.state.len()).max().unwrap_or(0).max(7);
     let mut heads: Vec<(String, usize)> =
-        vec![("run".to_owned(), name_width), ("state".to_owned(), 7), ("step".to_owned(), 8)];
+        vec![("run".to_owned(), name_width), ("state".to_owned(), states), ("step".to_owned(), 8)];
     for metric in metrics {
         heads.push((shown(metric, 14), 14_usize.min(metric.chars().count().max(8))));
         heads.push(("best".to_owned(), 8));
@@ -188,13 +198,14 @@ fn cells(
 ) -> Vec<(String, Style)> {
     let state = match row.state {
         "running" => Role::Good,
+        "held" | "interrupted" => Role::Warning,
         "failed" => Role::Bad,
         "stalled" => Role::Warning,
         _ => Role::Dim,
     };
     let plain = theme.style(Role::Text);
     let mut cells = vec![
-        (row.name.clone(), plain),
+        (row.called().to_owned(), plain),
         (theme.say(row.state).to_owned(), theme.style(state)),
         (row.step.map_or_else(String::new, |step| step.to_string()), plain),
     ];

@@ -1,0 +1,231 @@
+//! `nntop export`: every value that was measured, of runs of nntop and of logs of any tool, as a
+//! table for other programs.
+
+#[cfg(feature = "parquet")]
+mod parquet;
+mod table;
+mod text;
+
+use super::error::Usage;
+use super::logs::matches_glob;
+use super::output;
+use crate::catalog::{Catalog, Metric};
+use crate::protocol::{EpochStats, Event};
+use crate::session::{Home, PlaceError, RunDir, for_each_event};
+use anyhow::{Context, bail};
+use clap::{Args, ValueEnum};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use table::{Measurement, RowWriter, Table};
+
+const AFTER_HELP: &str = "\
+The long form has the columns run, metric, step, wall_time (seconds since 1970) and value, a row a
+value. A run below a PATH is called by its path relative to it. What a later start of a training
+logged again is there twice, in the order of the logs. NaN and infinities stand as NaN, inf and -inf
+in CSV, as \"NaN\", \"Infinity\" and \"-Infinity\" in JSON, which has no numbers for them.
+
+Examples:
+  nntop export my-run > my-run.csv
+  nntop export runs/ --metric 'val/*' --wide
+  nntop export lightning_logs --format parquet > all.parquet";
+
+#[derive(Debug, Args)]
+#[command(after_help = AFTER_HELP)]
+pub(super) struct ExportArgs {
+    /// Runs of nntop, by their names or ids or how only one begins; or log files and directories of
+    /// any tool
+    #[arg(required = true, value_name = "RUN|PATH")]
+    sources: Vec<PathBuf>,
+    /// Only metrics with such names; `*` stands for any characters, `?` for one. May be given again
+    #[arg(long = "metric", value_name = "GLOB")]
+    metrics: Vec<String>,
+    /// How the table is written
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+    /// A row a step and a column a metric, instead of a row a value; a step at which a metric was
+    /// logged several times has several rows
+    #[arg(long)]
+    wide: bool,
+}
+
+/// How a table is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// Comma-separated values with a header
+    #[default]
+    Csv,
+    /// One JSON object a line
+    Jsonl,
+    /// A Parquet file, compressed with Snappy; not for a terminal
+    Parquet,
+}
+
+impl Format {
+    fn writer(self) -> anyhow::Result<Box<dyn RowWriter>> {
+        Ok(match self {
+            Self::Csv => Box::new(text::Csv::new(output::in_blocks())),
+            Self::Jsonl => Box::new(text::JsonLines::new(output::in_blocks())),
+            Self::Parquet => return parquet_writer(),
+        })
+    }
+}
+
+#[cfg(feature = "parquet")]
+fn parquet_writer() -> anyhow::Result<Box<dyn RowWriter>> {
+    if output::out_is_terminal() {
+        let problem = "a Parquet file is not for a terminal; add `> FILE.parquet`";
+        return Err(Usage::value("--format", problem).into());
+    }
+    Ok(Box::new(parquet::ParquetTable::new(output::bytes()?)))
+}
+
+#[cfg(not(feature = "parquet"))]
+fn parquet_writer() -> anyhow::Result<Box<dyn RowWriter>> {
+    let problem = "this nntop was built without the feature `parquet`";
+    Err(Usage::value("--format", problem).into())
+}
+
+/// What the values are read from.
+enum Source {
+    Run(RunDir),
+    Path(PathBuf),
+}
+
+/// Prints what was measured.
+pub(super) fn run(args: &ExportArgs) -> anyhow::Result<ExitCode> {
+    let home = Home::of_user()?;
+    let sources = args.sources.iter().map(|source| find(&home, source));
+    let sources = sources.collect::<anyhow::Result<Vec<Source>>>()?;
+    let wanted = |name: &str| {
+        args.metrics.is_empty() || args.metrics.iter().any(|glob| matches_glob(glob, name))
+    };
+    let mut table = Table::new(args.format.writer()?, args.wide)?;
+    let mut paths = Vec::new();
+    for source in sources {
+        match source {
+            Source::Run(run) => own(&run, &wanted, &mut table)?,
+            Source::Path(path) => paths.push(path),
+        }
+    }
+    if !paths.is_empty() {
+        below(paths, &wanted, &mut table)?;
+    }
+    table.finish()?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A run of that very name, else what lies at that path, else the run that begins so.
+fn find(home: &Home, source: &Path) -> anyhow::Result<Source> {
+    let found = source.to_str().map(|name| home.find(name));
+    match found {
+        Some(Ok(run)) if run.name().as_str() == source.as_os_str() || !source.exists() => {
+            Ok(Source::Run(run))
+        }
+        _ if source.exists() => Ok(Source::Path(source.to_path_buf())),
+        Some(Err(error @ (PlaceError::Unknown(_) | PlaceError::Ambiguous { .. }))) => {
+            let problem = format!("{error}, and there is no such file or directory");
+            Err(Usage::because(problem).into())
+        }
+        Some(Err(error)) => Err(error.into()),
+        _ => {
+            let problem = format!("{}: there is no such file or directory", source.display());
+            Err(Usage::because(problem).into())
+        }
+    }
+}
+
+/// The values of a run of nntop, in the order in which they were measured.
+fn own(run: &RunDir, wanted: &dyn Fn(&str) -> bool, table: &mut Table) -> anyhow::Result<()> {
+    let name = run.name();
+    // An experiment trains one network after the other: their titles tell them apart.
+    let mut part = name.clone();
+    let mut written = Ok(());
+    for_each_event(run, |at, event| {
+        let (step, wall_time, values) = match event {
+            Event::Started(info) => {
+                let several = info.title.contains('·');
+                part = if several { format!("{name}/{}", info.title) } else { name.clone() };
+                return;
+            }
+            Event::EpochEnded(stats) => epoch(at, &stats),
+            Event::Metrics(metrics) => (metrics.step, at, metrics.values),
+            _ => return,
+        };
+        for (metric, value) in values.iter().filter(|(metric, _)| wanted(metric)) {
+            if written.is_ok() {
+                written = table.push(&Measurement {
+                    run: &part,
+                    metric,
+                    step,
+                    wall_time: Some(wall_time),
+                    value: *value,
+                });
+            }
+        }
+    })
+    .with_context(|| format!("{}: cannot be read", run.events().display()))?;
+    Ok(written?)
+}
+
+/// The values of an epoch that ended at `at`, in seconds since 1970: step, time, names and values.
+fn epoch(at: f64, stats: &EpochStats) -> (i64, f64, Vec<(String, f64)>) {
+    (stats.epoch.into(), at, stats.metrics())
+}
+
+/// The values of all runs below paths, metric by metric.
+fn below(
+    paths: Vec<PathBuf>,
+    wanted: &dyn Fn(&str) -> bool,
+    table: &mut Table,
+) -> anyhow::Result<()> {
+    let names: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
+    let mut catalog = Catalog::new(paths);
+    catalog.load(true);
+    for (run, path, problem) in catalog.problems() {
+        writeln!(output::err(), "{run}: {}: {problem}", path.display())?;
+    }
+    if catalog.runs().next().is_none() {
+        let names = names.join(" ");
+        bail!("no log of a known kind in {names}; `nntop watch --explain {names}` says why");
+    }
+    for run in catalog.runs() {
+        for metric in run.metrics.iter().filter(|metric| wanted(&metric.name)) {
+            push_all(&run.name, metric, table)?;
+        }
+    }
+    Ok(())
+}
+
+fn push_all(run: &str, metric: &Metric, table: &mut Table) -> std::io::Result<()> {
+    metric.points().try_for_each(|point| {
+        table.push(&Measurement {
+            run,
+            metric: &metric.name,
+            step: point.step,
+            wall_time: Some(point.wall_time).filter(|time| time.is_finite()),
+            value: point.value,
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::LayerStats;
+
+    #[test]
+    fn an_epoch_has_all_its_layers_and_what_was_not_measured_is_left_out() {
+        let stats = EpochStats {
+            epoch: 2,
+            test_accuracy: Some(0.5),
+            layers: vec![LayerStats::default()],
+            ..EpochStats::default()
+        };
+        let (step, at, values) = epoch(3.0, &stats);
+        assert_eq!((step, at.to_string()), (2, "3".to_owned()));
+        let of = |metric: &str| values.iter().find(|(name, _)| name == metric).map(|v| v.1);
+        assert_eq!(of("accuracy/test"), Some(0.5));
+        assert_eq!(of("accuracy/validation"), None, "not measured");
+        assert!(of("layer0/update_ratio").is_some());
+    }
+}

@@ -1,0 +1,81 @@
+//! What dashboards are opened with, and what opens over them: the table of runs, and runs of nntop.
+
+use super::display::DisplayArgs;
+use super::drawing;
+use super::run_source::{self, Followed};
+use crate::session::{self, Attachment, ConnectError, Home, Record, RunDir, Task};
+use crate::ui::{Opened, Opener, RunKind, Setup, ViewId};
+use std::sync::Arc;
+
+/// The dashboard of a run of this process.
+pub(super) fn of_process(display: &DisplayArgs) -> Setup {
+    Setup {
+        theme: display.theme(),
+        besides: display.besides(),
+        save_picture: Some(drawing::save),
+        machine: machine(),
+        opener: Some(opener(display)),
+        ..Setup::default()
+    }
+}
+
+/// The dashboard of a run that has a directory: an experiment's opens on its figures.
+pub(super) fn of_run(run: &RunDir, display: &DisplayArgs) -> Setup {
+    // Of a record that cannot be read, whatever is left is shown.
+    let task = Record::read(run).map(|record| record.task);
+    let view =
+        if matches!(task, Ok(Task::Experiment { .. })) { ViewId::Book } else { ViewId::Overview };
+    let is_command = matches!(task, Ok(Task::Command(_) | Task::Script(_)));
+    let kind = if is_command { RunKind::Command } else { RunKind::Training };
+    let run_directory = run.path().display().to_string();
+    Setup { name: run.name(), run_directory, view, kind, ..of_process(display) }
+}
+
+/// What opens the table of runs and the runs in it.
+pub(super) fn opener(display: &DisplayArgs) -> Arc<dyn Opener> {
+    Arc::new(Dashboards { display: display.clone() })
+}
+
+/// The host's name, its processors and their architecture.
+fn machine() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let name = name.trim();
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    format!("{name} · {processors} × {}", std::env::consts::ARCH)
+}
+
+/// Opens dashboards with the same display as the first one.
+#[derive(Debug)]
+struct Dashboards {
+    display: DisplayArgs,
+}
+
+impl Opener for Dashboards {
+    fn runs(&self) -> Result<Opened, String> {
+        let home = Home::of_user().map_err(|error| error.to_string())?;
+        let catalog = crate::catalog::Catalog::new(vec![home.path().to_path_buf()]);
+        let Followed { source, link } =
+            run_source::follow(catalog).map_err(|error| error.to_string())?;
+        let theme = self.display.theme();
+        let opener = Some(opener(&self.display));
+        let setup =
+            Setup { theme, runs: Some(source), view: ViewId::Runs, opener, ..Setup::default() };
+        Ok(Opened { link, setup })
+    }
+
+    fn run(&self, name: &str) -> Result<Opened, String> {
+        let home = Home::of_user().map_err(|error| error.to_string())?;
+        let run = home.find(name).map_err(|error| error.to_string())?;
+        let setup = of_run(&run, &self.display);
+        match session::attach(&run, Attachment::Control) {
+            Ok(connection) => {
+                Ok(Opened { link: connection.link, setup: Setup { detachable: true, ..setup } })
+            }
+            Err(ConnectError::NotLive(_)) => {
+                let link = session::browse(&run, Attachment::Control);
+                Ok(Opened { link: link.map_err(|error| error.to_string())?, setup })
+            }
+            Err(error) => Err(error.to_string()),
+        }
+    }
+}

@@ -1,0 +1,303 @@
+//! One chart of runs: what is asked for, the ends of its axes, its lines.
+
+use super::desk::{Desk, shown, without_common};
+use super::drawing::number;
+use crate::protocol::{CurveQuery, CurveSet, Grouping, RunAxis, RunCurve, Spread};
+use crate::ui::numbers::short;
+use crate::ui::theme::{Role, Theme};
+use crate::ui::widgets::{ChartState, Line, LineChart, Mark, Pane, Unit, write};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+/// Curves in a chart at most; the first ones, where more runs are marked.
+pub const MOST_CURVES: usize = 24;
+
+/// How charts are looked at: the same way all of them.
+#[derive(Clone, Debug)]
+pub struct Look {
+    pub axis: RunAxis,
+    /// TensorBoard's smoothing, from 0 to under 1.
+    pub smoothing: f64,
+    pub log_x: bool,
+    pub log_y: bool,
+    /// The y axis spans all values, not the 5th to the 95th percentile.
+    pub outliers: bool,
+    pub grouping: Grouping,
+    pub spread: Spread,
+    /// The part of the x axis that is shown, all of it while there is none.
+    pub zoom: Option<[f64; 2]>,
+    /// The x at which values are read.
+    pub cursor: Option<f64>,
+}
+
+impl Look {
+    /// An x in the numbers of the axis: exponents where it is logarithmic.
+    pub fn to_axis(&self, x: f64) -> f64 {
+        if self.log_x { x.log10() } else { x }
+    }
+
+    /// The x of a number of the axis.
+    pub fn of_axis(&self, x: f64) -> f64 {
+        if self.log_x { 10_f64.powf(x) } else { x }
+    }
+
+    pub fn is_grouped(&self) -> bool {
+        self.grouping != Grouping::None
+    }
+
+    /// The question for a metric's curves, for a chart of so many columns.
+    pub fn query(&self, metric: &str, desk: &Desk, columns: usize) -> CurveQuery {
+        let rows = desk.charted();
+        let having = rows.iter().filter(|row| row.metrics.iter().any(|facts| facts.name == metric));
+        let most = if self.is_grouped() { usize::MAX } else { MOST_CURVES };
+        CurveQuery {
+            metric: metric.to_owned(),
+            runs: having.take(most).map(|row| row.name.clone()).collect(),
+            axis: self.axis,
+            grouping: self.grouping.clone(),
+            spread: self.spread,
+            smoothing: self.smoothing,
+            range: self.zoom,
+            at: self.cursor,
+            columns,
+        }
+    }
+}
+
+/// An axis in words.
+pub fn axis_name(axis: RunAxis) -> &'static str {
+    match axis {
+        RunAxis::Step => "step",
+        RunAxis::Epoch => "epoch",
+        RunAxis::Relative => "time",
+        RunAxis::Process => "time without pauses",
+        RunAxis::Wall => "time of day, UTC",
+    }
+}
+
+/// What the numbers of an axis are.
+fn unit(axis: RunAxis) -> Unit {
+    match axis {
+        RunAxis::Step | RunAxis::Epoch => Unit::Plain,
+        RunAxis::Relative | RunAxis::Process => Unit::Duration,
+        RunAxis::Wall => Unit::Clock,
+    }
+}
+
+/// The ends of both axes, the x axis whole; none where nothing can be drawn.
+fn ranges(set: &CurveSet, look: &Look) -> Option<([f64; 2], [f64; 2])> {
+    let fits = |on: bool, value: f64| value.is_finite() && (!on || value > 0.0);
+    let points = || {
+        set.curves.iter().flat_map(|curve| {
+            let band = curve.band.iter().flatten().flatten();
+            curve.raw.iter().chain(band).chain(curve.superseded.iter().flatten())
+        })
+    };
+    let range = |values: &mut dyn Iterator<Item = f64>| {
+        values.fold(None, |range: Option<[f64; 2]>, value| {
+            let [low, high] = range.unwrap_or([value, value]);
+            Some([low.min(value), high.max(value)])
+        })
+    };
+    let x = match set.extent.filter(|extent| fits(look.log_x, extent[0])) {
+        Some(extent) => extent,
+        None => range(&mut points().map(|point| point.0).filter(|&x| fits(look.log_x, x)))?,
+    };
+    let x = if x[1] > x[0] { x } else { [x[0], x[0] + x[0].abs().max(1.0)] };
+    // While a run goes on the axis grows by steps, so that its curves do not move all the time.
+    let x = if look.log_x { x } else { [x[0], rounded_up(x)] };
+    let is_inside = |point: &&(f64, f64)| look.zoom.is_none_or(|[l, h]| (l..=h).contains(&point.0));
+    let ys = |all: bool| {
+        let visible = points().filter(move |point| all || is_inside(point)).map(|point| point.1);
+        range(&mut visible.filter(|&y| fits(look.log_y, y)))
+    };
+    let y = ys(false).or_else(|| ys(true))?;
+    // A little air around the middle values, so that the curve is seen to go on.
+    let y = match set.middle.filter(|_| !look.outliers) {
+        Some([low, high]) if fits(look.log_y, low) && high > low => {
+            let air = 0.1 * (high - low);
+            [(low - air).max(y[0]), (high + air).min(y[1])]
+        }
+        _ => y,
+    };
+    let y = if y[1] > y[0] {
+        y
+    } else {
+        let air = 0.05 * y[0].abs().max(0.1);
+        [y[0] - air, y[0] + air]
+    };
+    let y = if look.log_y && y[0] <= 0.0 { [y[1] * 1e-6, y[1]] } else { y };
+    Some((x, y))
+}
+
+/// The end of an axis, rounded up by at most a twentieth of its width.
+fn rounded_up([low, high]: [f64; 2]) -> f64 {
+    let step = ((high - low) / 20.0).log2().floor().exp2();
+    let end = low + ((high - low) / step).ceil() * step;
+    if end.is_finite() { end.max(high) } else { high }
+}
+
+/// A chart that is to be drawn.
+#[derive(Clone, Copy, Debug)]
+pub struct Chart<'a> {
+    pub metric: &'a str,
+    pub set: &'a CurveSet,
+    pub look: &'a Look,
+    /// Its frame stands out.
+    pub lit: bool,
+    /// The columns between which a drag goes.
+    pub drag: Option<[u16; 2]>,
+}
+
+impl Chart<'_> {
+    /// Draws it; returns where the curves are and between which x.
+    pub fn draw(&self, area: Rect, desk: &Desk, buffer: &mut Buffer, theme: &Theme) -> ChartState {
+        let look = self.look;
+        let title = shown(self.metric, usize::from(area.width.saturating_sub(8)));
+        let inside = Pane::new(&title, theme).lit(self.lit).draw(area, buffer);
+        let Some((x, y)) = ranges(self.set, look) else {
+            write(buffer, inside, 0, theme.say("no values to draw"), theme.style(Role::Dim));
+            return ChartState::default();
+        };
+        let window = look.zoom.filter(|zoom| zoom[0] < x[1] && zoom[1] > x[0] && zoom[1] > zoom[0]);
+        let shown = window.unwrap_or(x);
+        let mut lines = Vec::new();
+        for curve in &self.set.curves {
+            lines.extend(self.lines(curve, shown, y, inside, desk, theme));
+        }
+        let mark = |x| Mark { x, style: theme.style(Role::Accent) };
+        let axis = theme.say(axis_name(look.axis));
+        let x_label = match look.cursor {
+            Some(at) => format!("{axis} {}", self.read_x(at)),
+            None => axis.to_owned(),
+        };
+        let log = |on: bool, range: [f64; 2]| if on { range.map(f64::log10) } else { range };
+        let chart = LineChart {
+            lines,
+            marks: look.cursor.into_iter().map(mark).collect(),
+            x_label: &x_label,
+            x_unit: unit(look.axis),
+            y_unit: Unit::Plain,
+            value_text: short,
+            log: look.log_y,
+            log_x: look.log_x,
+            highest: None,
+            fixed: Some([log(look.log_x, x), log(look.log_y, y)]),
+            theme: *theme,
+        };
+        let mut state = ChartState {
+            zoom: window.map(|window| log(look.log_x, window)),
+            drag: self.drag,
+            ..ChartState::default()
+        };
+        chart.draw(inside, buffer, &mut state);
+        state
+    }
+
+    /// The x that is read: that of the nearest point, where there is one.
+    fn read_x(&self, at: f64) -> String {
+        let near = self.set.curves.iter().filter_map(|curve| curve.near);
+        let distance = |near: &[f64; 3]| (near[0] - at).abs();
+        let x = near.min_by(|a, b| distance(a).total_cmp(&distance(b))).map_or(at, |near| near[0]);
+        match self.look.axis {
+            RunAxis::Step if x.fract() == 0.0 => format!("{x}"),
+            RunAxis::Step | RunAxis::Epoch => short(x),
+            axis => unit(axis).text(x),
+        }
+    }
+
+    /// A curve as lines: superseded pieces, its band, its raw values faint behind, itself.
+    fn lines(
+        &self,
+        curve: &RunCurve,
+        x: [f64; 2],
+        y: [f64; 2],
+        area: Rect,
+        desk: &Desk,
+        theme: &Theme,
+    ) -> Vec<Line> {
+        let look = self.look;
+        let colour = if look.is_grouped() {
+            self.set.curves.iter().position(|other| other.name == curve.name).unwrap_or(0)
+        } else {
+            desk.colour(&curve.name)
+        };
+        let style = theme.series(colour);
+        // Values outside are drawn at the edge, never dropped.
+        let clip = |points: &[(f64, f64)]| -> Vec<(f64, f64)> {
+            let inside = |y_: f64| if y_.is_nan() { y_ } else { y_.clamp(y[0], y[1]) };
+            points.iter().map(|&(x, value)| (x, inside(value))).collect()
+        };
+        let plain =
+            |points: &[(f64, f64)]| Line { points: clip(points), style, ..Line::default() };
+        let faint = |points: &[(f64, f64)]| Line { faint: true, ..plain(points) };
+        let mut lines = Vec::new();
+        for piece in &curve.superseded {
+            lines.push(Line { style: theme.style(Role::Border), ..faint(piece) });
+        }
+        if let Some([low, high]) = &curve.band {
+            let points = shade(low, high, x, y, [area.width, area.height]);
+            lines.push(Line { points, style, scatter: true, faint: true, ..Line::default() });
+        }
+        let smoothed = look.smoothing > 0.0 && curve.band.is_none();
+        if smoothed {
+            lines.push(faint(&curve.raw));
+        }
+        let main = if smoothed { &curve.smooth } else { &curve.raw };
+        let value = match (look.cursor, curve.near) {
+            (Some(_), Some([_, _, smooth])) => Some(smooth),
+            (Some(_), None) => None,
+            (None, _) => main.last().map(|point| point.1),
+        };
+        // The legend above names them; under the cursor each value needs a name of its own.
+        let names: Vec<&str> = self.set.curves.iter().map(|curve| curve.name.as_str()).collect();
+        let named = look.cursor.is_some() || look.is_grouped() || self.set.curves.len() == 1;
+        let name = if look.is_grouped() {
+            shown(&curve.name, 24)
+        } else if named {
+            let row = desk.table.rows.iter().find(|row| row.name == curve.name);
+            let label = row.and_then(|row| row.label.as_deref());
+            shown(label.unwrap_or_else(|| without_common(&curve.name, &names)), 24)
+        } else {
+            String::new()
+        };
+        let name = if curve.members > 1 { format!("{name} ×{}", curve.members) } else { name };
+        lines.push(Line { name, value: value.map_or_else(String::new, number), ..plain(main) });
+        lines
+    }
+}
+
+/// Dots between the bottom and the top of a band, as close as shade it.
+fn shade(
+    low: &[(f64, f64)],
+    high: &[(f64, f64)],
+    x: [f64; 2],
+    y: [f64; 2],
+    [width, height]: [u16; 2],
+) -> Vec<(f64, f64)> {
+    let columns = usize::from(width.max(1));
+    let distance = (y[1] - y[0]) / (2.0 * f64::from(height.max(1)));
+    let mut points = Vec::new();
+    for column in 0..columns {
+        let at = x[0] + (x[1] - x[0]) * column as f64 / columns as f64;
+        let (Some(bottom), Some(top)) = (value_at(low, at), value_at(high, at)) else { continue };
+        let (bottom, top) = (bottom.clamp(y[0], y[1]), top.clamp(y[0], y[1]));
+        points.extend([(at, bottom), (at, top)]);
+        // On a lattice, so that neighbouring columns make a pattern.
+        let first = (bottom / distance).ceil() as i64;
+        let last = (top / distance).floor() as i64;
+        points.extend((first..=last.min(first + 1000)).map(|step| (at, step as f64 * distance)));
+    }
+    points
+}
+
+/// A curve's value at an x between its ends.
+fn value_at(curve: &[(f64, f64)], x: f64) -> Option<f64> {
+    let after = curve.partition_point(|point| point.0 <= x);
+    let &(x0, y0) = curve.get(after.checked_sub(1)?)?;
+    match curve.get(after) {
+        Some(&(x1, y1)) if x1 > x0 => Some(y0 + (y1 - y0) * (x - x0) / (x1 - x0)),
+        Some(_) => Some(y0),
+        None => (x <= x0).then_some(y0),
+    }
+}

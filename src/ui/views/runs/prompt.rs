@@ -1,0 +1,93 @@
+//! A line that is typed below the table of runs, or a question that is answered there.
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+
+/// What is typed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asked {
+    Filter,
+    Label,
+    Note,
+    Tags,
+    /// Whether to delete a run.
+    Delete,
+}
+
+impl Asked {
+    /// What stands in front of the line.
+    pub fn sign(self) -> &'static str {
+        match self {
+            Self::Filter => "/",
+            Self::Label => "name:",
+            Self::Note => "note:",
+            Self::Tags => "tags:",
+            Self::Delete => "delete it with its files? y yes, any other key no",
+        }
+    }
+}
+
+/// A line that is being typed.
+#[derive(Clone, Debug)]
+pub struct Prompt {
+    pub asked: Asked,
+    /// The run it is about.
+    pub run: String,
+    pub text: String,
+}
+
+/// What a key did to the line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Typed {
+    Changed,
+    Done,
+    Cancelled,
+    Nothing,
+}
+
+/// Characters of a line at most.
+const LONGEST: usize = 1000;
+
+impl Prompt {
+    pub fn key(&mut self, key: KeyEvent) -> Typed {
+        if self.asked == Asked::Delete {
+            let yes = matches!(key.code, KeyCode::Char('y' | 'Y'));
+            return if yes { Typed::Done } else { Typed::Cancelled };
+        }
+        let control = key.modifiers.contains(KeyModifiers::CONTROL);
+        match key.code {
+            KeyCode::Enter => Typed::Done,
+            KeyCode::Esc => Typed::Cancelled,
+            KeyCode::Backspace => {
+                self.text.pop();
+                Typed::Changed
+            }
+            KeyCode::Char('u') if control => {
+                self.text.clear();
+                Typed::Changed
+            }
+            KeyCode::Char('w') if control => {
+                let kept = self.text.trim_end().rfind(' ').map_or(0, |at| at + 1);
+                self.text.truncate(kept);
+                Typed::Changed
+            }
+            KeyCode::Char(character) if !control => {
+                if self.text.chars().count() < LONGEST {
+                    self.text.push(character);
+                }
+                Typed::Changed
+            }
+            _ => Typed::Nothing,
+        }
+    }
+
+    /// The tags of a line: words, between blanks or commas, each once.
+    pub fn tags(text: &str) -> Vec<String> {
+        let mut tags: Vec<String> = Vec::new();
+        for tag in text.split([' ', ',']).filter(|tag| !tag.is_empty()) {
+            if !tags.iter().any(|known| known == tag) {
+                tags.push(tag.to_owned());
+            }
+        }
+        tags
+    }
+}
