@@ -34,6 +34,17 @@ pub enum Verdict {
     Other(String),
 }
 
+impl Verdict {
+    /// The format of a log.
+    #[must_use]
+    pub fn format(&self) -> Option<&'static Format> {
+        match self {
+            Self::Log(format, _) => Some(format),
+            Self::Other(_) => None,
+        }
+    }
+}
+
 /// The files at or below a path, directories in order of their names. A directory that is reached
 /// over a link and by itself is looked into once.
 #[must_use]
@@ -107,7 +118,8 @@ pub fn first_log(root: &Path, deadline: Instant) -> Option<PathBuf> {
                 directories.push_back((entry.path(), depth + 1));
             } else if kind.is_file() {
                 let found = look(&entry.path(), false);
-                if matches!(found.verdict, Verdict::Log(format, _) if format.role == Role::Metrics) {
+                if matches!(found.verdict, Verdict::Log(format, _) if format.role == Role::Metrics)
+                {
                     return Some(found.path);
                 }
             }

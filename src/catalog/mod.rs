@@ -18,10 +18,10 @@ mod unit;
 
 pub use discover::{Found, Verdict, first_log};
 pub(crate) use discover::{files as files_below, look as recognise_file};
+pub use notes::{Note, Notes};
 pub use points::{Facts, Metric, Point};
 pub use run::{Run, Sample, Warning};
 pub use source::{OwnRuns, SharedCatalog};
-pub use notes::{Note, Notes};
 pub use state::{Standing, standing};
 
 use crate::logs::formats::{self, Source};
@@ -142,12 +142,12 @@ impl Catalog {
             for path in discover::files(root) {
                 let is_new = match self.found.get(&path) {
                     None => true,
-                    // What said nothing yet may do so once it has grown.
-                    Some(Found { verdict: Verdict::Other(_), length, .. }) => {
+                    // What said nothing yet may do so once it has grown, and what looked like one
+                    // format may turn out to be another.
+                    Some(Found { length, .. }) => {
                         *length < formats::SAMPLE as u64
                             && std::fs::metadata(&path).is_ok_and(|data| data.len() != *length)
                     }
-                    Some(_) => false,
                 };
                 if is_new {
                     self.pending.push_back((path, named));
@@ -183,8 +183,17 @@ impl Catalog {
             if let Some(text) = formats::FORMATS.last().filter(|_| unknown) {
                 found.verdict = Verdict::Log(text, "read with --pattern".to_owned());
             }
-            if let Verdict::Log(format, _) = &found.verdict {
-                new_files.push((found.path.clone(), *format));
+            let before = self.found.get(&found.path).and_then(|found| found.verdict.format());
+            let now = found.verdict.format();
+            if before.map(|format| format.name) != now.map(|format| format.name) {
+                if before.is_some() && now.is_none() {
+                    // It is being written anew: what it told stays.
+                    continue;
+                }
+                if let Some(before) = before {
+                    self.drop_file(&found.path, before);
+                }
+                new_files.extend(now.map(|format| (found.path.clone(), format)));
                 any = true;
             }
             self.found.insert(found.path.clone(), found);
@@ -193,6 +202,18 @@ impl Catalog {
             self.add(&path, format);
         }
         any
+    }
+
+    /// Takes a file away that was taken for another format.
+    fn drop_file(&mut self, path: &Path, format: &'static formats::Format) {
+        let run = (format.run)(path);
+        self.left_out.remove(path);
+        if let Some(unit) = self.units.get_mut(&run) {
+            unit.remove(path);
+            if unit.files.is_empty() {
+                self.units.remove(&run);
+            }
+        }
     }
 
     fn add(&mut self, path: &Path, format: &'static formats::Format) {

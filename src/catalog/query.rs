@@ -7,7 +7,8 @@
 //! comparison = name ("<" | "<=" | ">" | ">=" | "=" | "==" | "!=" | "~") value
 //! ```
 //! A name is a hyper-parameter, else a metric (its best value; `last:name` and `count:name` ask for
-//! others), else `step`, `state`, `name`, `group`, `tag` or `note`. `~` is a regular expression. A word
+//! others), else `step`, `state`, `name`, `label`, `group`, `tag` or
+//! `note`. `~` is a regular expression. A word
 //! alone must occur in the run's name, label, title, group, tags or note. Names and values with blanks
 //! stand in quotes. A query that begins with `~` is one regular expression, which must match one of
 //! these texts.
@@ -323,15 +324,15 @@ fn find(subject: &Subject<'_>, name: &str) -> Option<Found> {
     match name {
         "step" => subject.step.map(|step| Found::Number(step as f64)),
         "state" => Some(Found::Text(subject.extra.state.to_owned())),
-        "name" => Some(Found::Text(subject.extra.label.unwrap_or(subject.name).to_owned())),
+        "name" => Some(Found::Text(subject.name.to_owned())),
+        "label" => subject.extra.label.map(|label| Found::Text(label.to_owned())),
         "group" => subject.group.map(|group| Found::Text(group.to_owned())),
         "tag" => Some(Found::Text(subject.extra.tags.join(" "))),
         "note" => Some(Found::Text(subject.extra.note.to_owned())),
         // The last part of a nested name is enough: `lr` for `optim.lr`.
         _ => {
-            let is_it = |known: &str| {
-                known.strip_suffix(name).is_some_and(|front| front.ends_with('.'))
-            };
+            let is_it =
+                |known: &str| known.strip_suffix(name).is_some_and(|front| front.ends_with('.'));
             let (_, setting) = subject.config.iter().find(|(known, _)| is_it(known))?;
             Some(setting.number().map_or_else(|| Found::Text(setting.to_string()), Found::Number))
         }
@@ -402,6 +403,7 @@ mod tests {
             ("tag ~ ^goo", true),
             ("baseline later", true),
             ("note ~ ^rerun", true),
+            ("label = baseline", true),
             ("~ ^sweep/mlp-[0-9](x|$)", true),
             ("~^mlp", false),
         ] {

@@ -42,6 +42,9 @@ pub struct Run {
     own_config: Vec<(usize, String, Value)>,
     by_name: HashMap<String, usize>,
     image_bytes: usize,
+    /// The files that told of the state and of the progress last.
+    state_from: Option<usize>,
+    progress_from: Option<usize>,
     /// Raised with everything that is told.
     changes: u64,
     /// The metric that is likely to come next: writers log in turns.
@@ -171,9 +174,11 @@ impl Run {
             }
             Record::Title { name } => self.title = Some(name.to_owned()),
             Record::Group { name } => self.group = Some(name.to_owned()),
-            Record::State(state) => self.state = Some(state),
+            Record::State(state) => (self.state, self.state_from) = (Some(state), Some(file)),
             Record::Started { wall_time } => self.started = Some(wall_time),
-            Record::Progress { done, total } => self.progress = Some((done, total)),
+            Record::Progress { done, total } => {
+                (self.progress, self.progress_from) = (Some((done, total)), Some(file));
+            }
             Record::Line { text } => {
                 if self.lines.len() == MOST_LINES {
                     self.lines.pop_front();
@@ -199,8 +204,12 @@ impl Run {
         self.image_bytes = self.images.iter().map(|image| image.content.len()).sum();
         self.warnings.retain(|warning| warning.file != file);
         self.own_config.retain(|(from, ..)| *from != file);
-        self.state = None;
-        self.progress = None;
+        if self.state_from == Some(file) {
+            (self.state, self.state_from) = (None, None);
+        }
+        if self.progress_from == Some(file) {
+            (self.progress, self.progress_from) = (None, None);
+        }
     }
 
     /// The metric of a name, made if there is none yet.

@@ -35,8 +35,7 @@ fn by_name<T>(samples: &[Sample<T>]) -> Vec<SampleSeries> {
 
 /// How many names each kind has: histograms, pictures, texts.
 pub fn counts(run: &Run) -> [usize; 3] {
-    [SampleKind::Histogram, SampleKind::Image, SampleKind::Text]
-        .map(|kind| series(run, kind).len())
+    [SampleKind::Histogram, SampleKind::Image, SampleKind::Text].map(|kind| series(run, kind).len())
 }
 
 /// What is to be shown of a sample, not decoded yet.

@@ -146,7 +146,8 @@ impl SharedCatalog {
         let kept = lock(&self.kept);
         let kept = kept.values().filter(|kept| kept.row.own.is_some());
         let paths: Vec<PathBuf> = kept.map(|kept| kept.path.clone()).collect();
-        let told = paths.into_iter().filter_map(|path| Some((path.clone(), (own.standing)(&path)?)));
+        let told =
+            paths.into_iter().filter_map(|path| Some((path.clone(), (own.standing)(&path)?)));
         let told: HashMap<PathBuf, Standing> = told.collect();
         let mut asked = lock(&self.asked);
         asked.0 = Some(Instant::now());
@@ -247,7 +248,8 @@ impl SharedCatalog {
     }
 
     fn delete(&self, run: &str) -> Result<(), String> {
-        let path = lock(&self.kept).get(run).filter(|kept| kept.row.own.is_some()).map(|k| k.path.clone());
+        let path =
+            lock(&self.kept).get(run).filter(|kept| kept.row.own.is_some()).map(|k| k.path.clone());
         let (Some(path), Some(own)) = (path, &self.own) else {
             return Err("only runs of nntop can be deleted here".to_owned());
         };
@@ -354,8 +356,8 @@ impl RunSource for SharedCatalog {
         let is_inside =
             |point: &&Xy| query.range.is_none_or(|[low, high]| (low..=high).contains(&point.0));
         let ys: Vec<f64> = shown.iter().filter(is_inside).map(|point| point.1).collect();
-        set.middle = axis::percentile(&ys, 0.05)
-            .and_then(|low| Some([low, axis::percentile(&ys, 0.95)?]));
+        set.middle =
+            axis::percentile(&ys, 0.05).and_then(|low| Some([low, axis::percentile(&ys, 0.95)?]));
         set.extent = shown.iter().map(|point| point.0).filter(|x| x.is_finite()).fold(
             None,
             |extent: Option<[f64; 2]>, x| {
@@ -371,7 +373,13 @@ impl RunSource for SharedCatalog {
         Some(catalog.run(run).map(|run| samples::series(run, kind)).unwrap_or_default())
     }
 
-    fn sample(&self, run: &str, kind: SampleKind, name: &str, place: usize) -> Option<SampleContent> {
+    fn sample(
+        &self,
+        run: &str,
+        kind: SampleKind,
+        name: &str,
+        place: usize,
+    ) -> Option<SampleContent> {
         let raw = samples::raw(self.free()?.run(run)?, kind, name, place)?;
         Some(raw.decode())
     }

@@ -107,7 +107,8 @@ Examples:
 #[derive(Debug, Args)]
 #[command(allow_missing_positional = true, after_help = PICTURE_HELP)]
 pub(super) struct PictureArgs {
-    /// Name or id of a run, or a model file [default: train a network with the given recipe]
+    /// Name or id of a run, a model file, or logs of any tool: a file or a directory [default: train a
+    /// network with the given recipe]
     #[arg(conflicts_with = "SpecArgs")]
     pub(super) run: Option<String>,
     /// File to write: .png, .svg or .txt

@@ -4,16 +4,20 @@ use super::args::PictureArgs;
 use super::display::DisplayArgs;
 use super::error::Usage;
 use super::offscreen::Offscreen;
+use super::run_source;
 use super::sessions;
 use super::setup;
+use crate::catalog::{Catalog, recognise_file};
+use crate::protocol::RunSource;
 use crate::session::{Home, PlaceError};
 use crate::train::{RunHandle, RunOptions};
-use crate::ui::{Language, Setup, Theme, png, svg, text};
+use crate::ui::{Language, Setup, Theme, ViewId, png, svg, text};
 use anyhow::Context;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 /// File format of a picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,10 +89,17 @@ pub(super) fn run(args: &PictureArgs, display: &DisplayArgs) -> anyhow::Result<E
     Ok(ExitCode::SUCCESS)
 }
 
-/// The dashboard of a run given by its name, or of a saved model given by its file.
+/// A run by its name, a saved model by its file, or the logs of runs by their file or directory.
 fn open(name: &str, theme: Theme, display: &DisplayArgs, area: Rect) -> anyhow::Result<Offscreen> {
     let run = match Home::of_user()?.find(name) {
         Ok(run) => run,
+        Err(PlaceError::Unknown(_)) if is_log(Path::new(name)) => {
+            let mut catalog = Catalog::new(vec![PathBuf::from(name)]);
+            catalog.load(true);
+            let runs = Some(run_source::loaded(catalog)? as Arc<dyn RunSource>);
+            let setup = Setup { theme, runs, view: ViewId::Compare, ..Setup::default() };
+            return Offscreen::attached(run_source::silent(), setup, area);
+        }
         Err(PlaceError::Unknown(_)) if Path::new(name).is_file() => {
             let handle = RunHandle::open_saved(Path::new(name))
                 .map_err(|error| Usage::value("[RUN]", error))?;
@@ -101,6 +112,11 @@ fn open(name: &str, theme: Theme, display: &DisplayArgs, area: Rect) -> anyhow::
     };
     let (link, notice) = sessions::look_at(&run)?;
     Offscreen::attached(link, Setup { theme, notice, ..setup::of_run(&run, display) }, area)
+}
+
+/// Whether a path is a directory, or a log of a known kind.
+fn is_log(path: &Path) -> bool {
+    path.is_dir() || (path.is_file() && recognise_file(path, true).verdict.format().is_some())
 }
 
 /// A size such as `120x40`.

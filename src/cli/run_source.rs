@@ -39,6 +39,13 @@ pub(super) fn follow(catalog: Catalog) -> anyhow::Result<Followed> {
     Ok(Followed { source, link: Link { commands, updates } })
 }
 
+/// A link that says nothing, of runs that are not followed.
+pub(super) fn silent() -> Link {
+    let (commands, _nobody) = unbounded();
+    let (_nobody, updates) = unbounded();
+    Link { commands, updates }
+}
+
 /// The runs of a catalog that was read already.
 pub(super) fn loaded(catalog: Catalog) -> anyhow::Result<Arc<SharedCatalog>> {
     let source = with_state(catalog)?;

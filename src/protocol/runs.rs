@@ -22,7 +22,13 @@ pub trait RunSource: fmt::Debug + Send + Sync {
     fn samples(&self, run: &str, kind: SampleKind) -> Option<Vec<SampleSeries>>;
 
     /// What was kept of one of them, at one of its places.
-    fn sample(&self, run: &str, kind: SampleKind, name: &str, place: usize) -> Option<SampleContent>;
+    fn sample(
+        &self,
+        run: &str,
+        kind: SampleKind,
+        name: &str,
+        place: usize,
+    ) -> Option<SampleContent>;
 
     /// All histograms of a name, oldest first.
     fn histograms(&self, run: &str, name: &str) -> Option<Vec<Histogram>>;

@@ -5,18 +5,16 @@ use super::effect::{Effect, Exit};
 use super::info;
 use super::keymap::{self, Action};
 use super::messages::Messages;
-use super::opener::Request;
 use super::overlay::{Answer, Overlay};
 use super::palette;
+use super::request::Request;
 use super::selection::Selection;
 use super::sending::{self, Reply};
 use super::setup::{RunKind, Setup};
 use super::view::{Context, View};
 use super::view_id::ViewId;
 use super::views::{Digits, Explore, TABLE, find};
-use crate::protocol::{
-    Activity, Command, Event, Frame, Moment, Probe, RunView, Update, printable,
-};
+use crate::protocol::{Activity, Command, Event, Frame, Moment, Probe, RunView, Update, printable};
 use crossterm::event::{KeyCode, KeyEvent, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
@@ -326,9 +324,7 @@ impl App {
             Action::Runs => Effect::OpenRuns,
             Action::Out if self.setup.runs.is_some() => return self.leave_runs(),
             Action::Out if self.selection.moment != Moment::Live => Effect::Show(Moment::Live),
-            Action::Out if self.setup.is_over && self.back.is_none() => {
-                Effect::Leave(Exit::Detach)
-            }
+            Action::Out if self.setup.is_over && self.back.is_none() => Effect::Leave(Exit::Detach),
             Action::Out => return self.go_back(),
             Action::Quit => Effect::Quit,
             Action::QuitNow if self.setup.detachable => Effect::Leave(Exit::Detach),

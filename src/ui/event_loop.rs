@@ -3,10 +3,10 @@
 use super::app::App;
 use super::background::{self, Filtered, ReplyFilter};
 use super::effect::Exit;
-use super::opener::{Opened, Request};
 use super::pacer::{Limits, Pacer};
+use super::request::Request;
 use super::screen::{self, Guard, Screen};
-use super::setup::Setup;
+use super::setup::{Opened, Setup};
 use super::theme::Theme;
 use super::title;
 use crate::protocol::{Command, Link, Update};
@@ -407,7 +407,6 @@ impl<W: Write> Loop<W> {
         self.pacer.hurry();
         Ok(())
     }
-
 }
 
 /// What ended a wait.

@@ -1,12 +1,12 @@
 //! What a dashboard is opened with.
 
-use super::opener::Opener;
 use super::theme::Theme;
 use super::view::View;
 use super::view_id::ViewId;
 use super::views;
 use crate::picture::Picture;
-use crate::protocol::{Command, Reading, RunSource};
+use crate::protocol::{Command, Link, Reading, RunSource};
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -104,6 +104,28 @@ impl Setup {
             (None, None) => views::all(),
         }
     }
+}
+
+/// What a dashboard is shown of.
+#[derive(Debug)]
+pub struct Opened {
+    pub link: Link,
+    pub setup: Setup,
+}
+
+/// Opens what a dashboard can show over itself.
+pub trait Opener: fmt::Debug + Send + Sync {
+    /// The table of runs.
+    ///
+    /// # Errors
+    /// Says why it cannot be shown.
+    fn runs(&self) -> Result<Opened, String>;
+
+    /// A run of nntop, by its name.
+    ///
+    /// # Errors
+    /// Says why it cannot be shown.
+    fn run(&self, name: &str) -> Result<Opened, String>;
 }
 
 /// Writes a picture to a file; returns the file's name.

@@ -132,8 +132,7 @@ impl Wide {
             // The sort is stable: values of a metric at one step stay in their order.
             cells.sort_by_key(|cell| (cell.step, cell.column));
             for of_step in cells.chunk_by(|a, b| a.step == b.step) {
-                let columns: Vec<&[Cell]> =
-                    of_step.chunk_by(|a, b| a.column == b.column).collect();
+                let columns: Vec<&[Cell]> = of_step.chunk_by(|a, b| a.column == b.column).collect();
                 let rows = columns.iter().map(|cells| cells.len()).max().unwrap_or(0);
                 for row in 0..rows {
                     values.fill(None);

@@ -202,10 +202,17 @@ mod tests {
             value("a", "x", 3, f64::NAN),
         ];
         let of = |text: String| -> Vec<String> {
-            text.lines().rev().take(3).map(|line| line.rsplit([',', ':']).next().unwrap().into()).collect()
+            text.lines()
+                .rev()
+                .take(3)
+                .map(|line| line.rsplit([',', ':']).next().unwrap().into())
+                .collect()
         };
         assert_eq!(of(written(&values, false, false)), ["NaN", "-inf", "inf"]);
-        assert_eq!(of(written(&values, true, false)), ["\"NaN\"}", "\"-Infinity\"}", "\"Infinity\"}"]);
+        assert_eq!(
+            of(written(&values, true, false)),
+            ["\"NaN\"}", "\"-Infinity\"}", "\"Infinity\"}"]
+        );
     }
 
     #[test]

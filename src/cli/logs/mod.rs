@@ -34,7 +34,8 @@ pub(super) struct WatchArgs {
     /// `E(?<epoch>\d+) loss=(?<loss>\S+)`
     #[arg(long, value_name = "REGEX")]
     pattern: Option<String>,
-    /// Print the charts (with `=runs` the table) once as text, then exit
+    /// Print a view once as text, by default the charts, then exit; `nntop picture PATH FILE` writes
+    /// .png and .svg
     #[arg(long, value_name = "VIEW", num_args = 0..=1, require_equals = true, default_missing_value = "charts")]
     once: Option<Once>,
     /// Size of --once in columns and rows
@@ -55,6 +56,12 @@ enum Once {
     Charts,
     /// The table of runs, as the dashboard shows it
     Runs,
+    /// The distributions of tensors over time
+    Histograms,
+    /// The newest picture
+    Images,
+    /// The newest text
+    Texts,
 }
 
 /// Arguments of `nntop runs`.
@@ -119,7 +126,13 @@ pub(super) fn watch(args: &WatchArgs, display: &DisplayArgs) -> anyhow::Result<E
         table::print(&catalog, &table::Shown::default(), true)?;
     } else if let Some(once) = args.once {
         let size = picture::size(&args.size)?;
-        let view = if once == Once::Runs { ViewId::Runs } else { ViewId::Compare };
+        let view = match once {
+            Once::Charts => ViewId::Compare,
+            Once::Runs => ViewId::Runs,
+            Once::Histograms => ViewId::Histograms,
+            Once::Images => ViewId::Images,
+            Once::Texts => ViewId::Texts,
+        };
         super::output::out().lines(&dashboard::once(catalog, view, size, display)?)?;
     } else {
         return follow::files(catalog);

@@ -21,8 +21,8 @@ use clap::Args;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use attached::show;
 pub(super) use attached::look_at;
+use attached::show;
 use logout::warn_of_logout;
 
 const WAIT_HELP: &str = "\

@@ -46,7 +46,7 @@ fn postfix(state: &str) -> Vec<(&str, f64)> {
     state
         .split(", ")
         .filter_map(|part| {
-            let (name, value) = part.split_once('=')?;
+            let (name, value) = part.split_once('=').or_else(|| part.split_once(": "))?;
             let value = number::parse(value.trim().trim_end_matches('%'))?;
             Some((name.trim(), value))
         })
@@ -95,6 +95,9 @@ mod tests {
         let bar = bar.expect("a bar");
         assert_eq!((bar.label, bar.done, bar.total), ("Epoch 1/3", 42.0, Some(500.0)));
         assert_eq!(bar.metrics, [("loss", 0.693), ("acc", 91.0)]);
+        let bar =
+            tqdm("100%|██████████| 10/10 [00:50<00:00,  5.01s/it, loss: 0.33]").expect("a bar");
+        assert_eq!(bar.metrics, [("loss", 0.33)]);
         let bar = tqdm("7.50Mtok [00:00, 54.9Gtok/s, loss=0.2]").expect("a bar");
         assert_eq!((bar.done, bar.total), (7.5e6, None));
         let bar = tqdm("  0%|          | 0/108 [00:00<?, ?it/s]").expect("a bar");

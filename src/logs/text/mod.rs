@@ -8,7 +8,9 @@ mod pairs;
 mod pattern;
 mod prefix;
 mod steps;
+mod tables;
 mod utf16;
+mod wrapped;
 
 pub use pattern::PatternText;
 pub use utf16::Utf16;
@@ -23,12 +25,14 @@ use super::value::Value;
 use bars::Bar;
 use std::collections::HashMap;
 use steps::{Place, Steps};
+use tables::{Line, Row, Tables};
 
 /// Reads printed text. A piece ends at `\n` or at `\r`, so that a redrawn bar is many pieces.
 #[derive(Debug, Default)]
 pub struct Text {
     offset: u64,
     steps: Steps,
+    tables: Tables,
     rows: Rows,
     /// A dictionary without a step, until a bar says which it was, and its time.
     waiting: Option<(Value, f64)>,
@@ -78,12 +82,21 @@ impl Text {
             return;
         }
         sink.record(Record::Line { text: line });
+        let line = &*wrapped::unwrap(line);
         if let Some(bar) = bars::keras(line) {
             self.keras(&bar, sink);
             return;
         }
         let (message, time) = prefix::split(line);
         let wall_time = time.unwrap_or(f64::NAN);
+        match self.tables.line(message) {
+            Line::Other => {}
+            Line::Part => return,
+            Line::Row(row) => {
+                self.row(&row, wall_time, sink);
+                return;
+            }
+        }
         if let Some(object) = object_in(message) {
             self.object(object, wall_time, sink);
             return;
@@ -112,7 +125,27 @@ impl Text {
         }
     }
 
+    fn row(&mut self, row: &Row, wall_time: f64, sink: &mut dyn Sink) {
+        let step = row.step;
+        for (name, value) in &row.values {
+            sink.record(Record::Scalar { name, step, wall_time, value: *value });
+        }
+    }
+
     fn bar(&mut self, bar: &Bar<'_>, sink: &mut dyn Sink) {
+        // Ultralytics' bar has a row of its table for a label.
+        if let Some(row) = self.tables.row(bar.label).filter(|_| bar.total == Some(bar.done)) {
+            let same = |(name, value): &(String, f64)| {
+                let drawn = self.drawn.get(name);
+                drawn.is_some_and(|(at, had)| *at == row.step && had.to_bits() == value.to_bits())
+            };
+            if !row.values.iter().all(same) && self.drawn.len() < MOST_NAMES {
+                self.row(&row, f64::NAN, sink);
+                let drawn = row.values.into_iter().map(|(name, value)| (name, (row.step, value)));
+                self.drawn.extend(drawn);
+            }
+            return;
+        }
         let (step, progress) = self.steps.bar(bar.label, bar.done, bar.total);
         if let Some((done, total)) = progress {
             sink.record(Record::Progress { done, total });
@@ -243,6 +276,45 @@ mod tests {
                     learning_rate = 1e-3 # small\nnumber of parameters: 10.65M\n\
                     Trainable params: 12.7 K\n 10:30:12 up 3 days\n";
         assert_eq!(scalars(text), Vec::<String>::new());
+    }
+
+    #[test]
+    fn layouts_of_many_programs_are_read() {
+        for (text, expected) in [
+            (
+                "[06/01 12:00:00 d2.utils.events]:  eta: 0:10:00  iter: 19  total_loss: 1.9\n",
+                "total_loss 19 1.9",
+            ),
+            ("I0101 12:00:00.0 140 train.py:200] [100] loss=2.5, accuracy=0.1\n", "loss 100 2.5"),
+            ("[10]\tvalid_0's auc: 0.75\n", "valid_0's auc 10 0.75"),
+            (
+                "Train: 0 [  50/1251 (  4%)]  Loss: 6.90 (6.93)  Time: 0.5s,  500.1/s\n",
+                "Loss 50 6.9",
+            ),
+            ("step 5 loss tensor(0.6931, grad_fn=<NllLossBackward0>)\n", "loss 5 0.6931"),
+            ("epoch train_loss valid_loss time\n0 0.9 0.6 00:10\n", "train_loss 0 0.9"),
+            (
+                "----------\n| time/ | |\n| total_timesteps | 64 |\n| train/ | |\n| loss | 2 |\n----------\n",
+                "train/loss 64 2.0",
+            ),
+            (
+                "[rank0]:[titan] 2024-12-01 12:00:00,000 - root - INFO - step: 10  loss: 11.2  memory: 30.00GiB(32%)  tps: 7,000\n",
+                "tps 10 7000.0",
+            ),
+            (
+                "      Epoch  box_loss  Size\n      1/3  1.25  640: 100%|███| 4/4 [00:01<00:00,  3.00it/s]\n",
+                "box_loss 1 1.25",
+            ),
+        ] {
+            let mut found = Vec::new();
+            let mut sink = |record: Record<'_>| {
+                if let Record::Scalar { name, step, value, .. } = record {
+                    found.push(format!("{name} {step} {value:?}"));
+                }
+            };
+            Text::default().read(text.as_bytes(), true, &mut sink);
+            assert!(found.iter().any(|scalar| scalar == expected), "{text}: {found:?}");
+        }
     }
 
     #[test]

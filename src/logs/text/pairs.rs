@@ -12,6 +12,8 @@ pub struct Pair<'a> {
     pub joined: bool,
     /// It stood in parentheses behind another number: a running mean.
     pub mean: bool,
+    /// It stood alone in square brackets.
+    pub bracketed: bool,
 }
 
 /// Longest name, in characters and in words.
@@ -24,16 +26,22 @@ const MOST_PAIRS: usize = 256;
 #[must_use]
 pub fn find(line: &str) -> Vec<Pair<'_>> {
     let mut pairs: Vec<Pair<'_>> = Vec::new();
+    let is_table = line.trim_start().starts_with(['|', '│', '┃']);
     let mut at = 0;
+    // The last number was a percentage.
+    let mut percent = false;
     // Where the text that may be a name begins.
     let mut from = 0;
     while at < line.len() && pairs.len() < MOST_PAIRS {
-        let Some((value, length)) = number_at(line, at) else {
+        let Some((mut value, mut length)) = number_at(line, at) else {
             at += line[at..].chars().next().map_or(1, char::len_utf8);
             continue;
         };
+        if line[from..at].trim_end().ends_with([':', '=']) {
+            (value, length) = with_thousands(&line[at..], length).unwrap_or((value, length));
+        }
         let mut end = at + length;
-        if is_date_or_version(line, end) {
+        if is_date_or_version(line, end) || is_line_number(&line[..at]) {
             end = skip_token(line, end);
             (at, from) = (end, end);
             continue;
@@ -46,20 +54,26 @@ pub fn find(line: &str) -> Vec<Pair<'_>> {
                 end += 1 + blanks + length;
             }
         }
+        let is_percent = line[end..].starts_with('%');
         end += unit(&line[end..]);
+        end += unit_behind_blank(&line[end..]);
         let text = &line[from..at];
         let in_parentheses = text.trim() == "(" && from > 0;
-        let (name, joined) = name_of(text);
+        let bracketed = text.trim_end().ends_with('[') && line[end..].trim_start().starts_with(']');
+        let (name, joined) = name_of(text, is_table);
         match pairs.last() {
             Some(last) if in_parentheses => {
-                // The percentage behind a fraction says it once more.
-                if last.total.is_none() && !last.mean && !last.name.is_empty() {
+                // The percentage behind a fraction, or behind another number, says it once more.
+                let again = last.total.is_some() || (is_percent && !percent);
+                if !again && !last.mean && !last.name.is_empty() {
                     let name = last.name;
-                    pairs.push(Pair { name, value, total, joined: false, mean: true });
+                    let mean = Pair { name, value, total, joined: false, mean: true, bracketed };
+                    pairs.push(mean);
                 }
             }
-            _ => pairs.push(Pair { name, value, total, joined, mean: false }),
+            _ => pairs.push(Pair { name, value, total, joined, mean: false, bracketed }),
         }
+        percent = is_percent;
         (at, from) = (end, end);
     }
     pairs
@@ -143,6 +157,43 @@ fn is_date_or_version(line: &str, end: usize) -> bool {
     }
 }
 
+/// Whether what stands before a number makes it the line of a source file: `train.py:200`.
+fn is_line_number(before: &str) -> bool {
+    let Some(front) = before.strip_suffix(':') else { return false };
+    front.rsplit([' ', '[', '(', '/']).next().is_some_and(is_source_file)
+}
+
+/// A whole number whose digits stand in groups of three: `1,541,000`.
+fn with_thousands(text: &str, length: usize) -> Option<(f64, usize)> {
+    let first = &text[..length];
+    if first.len() > 3 || !first.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let mut end = length;
+    while let Some(group) = text[end..].strip_prefix(',') {
+        let digits = group.bytes().take_while(u8::is_ascii_digit).count();
+        if digits != 3 {
+            break;
+        }
+        end += 4;
+    }
+    let number = text[..end].replace(',', "").parse().ok()?;
+    (end > length).then_some((number, end))
+}
+
+/// The length of a blank and a unit at the front, where nothing but the end of a field follows:
+/// ` ms |`, ` tok/s`.
+fn unit_behind_blank(text: &str) -> usize {
+    let Some(rest) = text.strip_prefix(' ') else { return 0 };
+    let length = unit(rest);
+    let behind = rest[length..].trim_start();
+    if length > 0 && (behind.is_empty() || behind.starts_with(['|', ',', ';', ')'])) {
+        1 + length
+    } else {
+        0
+    }
+}
+
 fn skip_token(line: &str, from: usize) -> usize {
     let rest = &line[from..];
     let stop = rest.find(|c: char| c.is_whitespace() || matches!(c, ',' | '|' | ';' | ']' | ')'));
@@ -150,12 +201,12 @@ fn skip_token(line: &str, from: usize) -> usize {
 }
 
 /// Units that stand behind a number.
-const UNITS: [&str; 22] = [
+const UNITS: [&str; 27] = [
     "ms", "us", "ns", "s", "sec", "secs", "min", "m", "h", "hr", "it", "x", "MB", "GB", "KB",
-    "MiB", "GiB", "M", "K", "k", "B", "G",
+    "MiB", "GiB", "M", "K", "k", "B", "G", "tok", "tokens", "samples", "images", "img",
 ];
 
-/// The length of a unit at the front: a percent sign, or at most five letters.
+/// The length of a unit at the front: a percent sign, or one of the known ones.
 fn unit(text: &str) -> usize {
     if text.starts_with('%') {
         return 1;
@@ -172,22 +223,28 @@ fn unit(text: &str) -> usize {
 }
 
 /// The name at the end of the text in front of a number, and whether a sign joins them.
-fn name_of(text: &str) -> (&str, bool) {
+fn name_of(text: &str, is_table: bool) -> (&str, bool) {
     let mut text = text.trim_end();
     text = text.strip_suffix(['[', '(']).unwrap_or(text).trim_end();
     let bare = text.trim_end_matches(['=', ':']).trim_end();
     let joined = bare.len() < text.len();
     // A table's cell holds the number, the cell before it the name.
-    let in_cell = bare.trim_end_matches(['|', '│', '┃']).trim_end();
+    let cell = bare.trim_end_matches(['|', '│', '┃']).trim_end();
+    let in_cell = if is_table { cell } else { bare };
     let (bare, joined) = if in_cell.len() < bare.len() { (in_cell, true) } else { (bare, joined) };
     let start = bare
         .char_indices()
         .rev()
-        .find(|(_, c)| {
-            matches!(
+        .find(|(at, c)| {
+            let separates = matches!(
                 c,
                 ',' | '|' | ';' | '\t' | '│' | '┃' | ']' | ')' | '[' | '(' | '{' | '"' | '\''
-            )
+            );
+            // As in `valid_0's auc`.
+            let is_within = *c == '\''
+                && bare[..*at].ends_with(char::is_alphanumeric)
+                && bare[at + 1..].starts_with("s ");
+            separates && !is_within
         })
         .map_or(0, |(at, c)| at + c.len_utf8());
     let mut name = &bare[start..];
@@ -261,6 +318,17 @@ mod tests {
             ("│         test_acc          │    0.6399   │", "test_acc=0.6399"),
             ("mAP50-95: 0.31 at 08:00:01 on 2026-11-20 v1.2.3", "mAP50-95=0.31"),
             ("loss -inf, lr -1e-3", "loss=-inf lr=-0.001"),
+            (
+                "step 1/18865 | loss 11.0 | lr 8.5e-07 | 3056.36 ms | 42.6% bf16 MFU | 171538 tok/s",
+                "step=1/18865 loss=11 lr=0.00000085 =3056.36 =42.6 =171538",
+            ),
+            ("train.py:200] [100] loss=2.5", "=100 loss=2.5"),
+            (
+                "[10]\tvalid_0's l2: 0.24\tvalid_0's auc: 0.75",
+                "=10 valid_0's l2=0.24 valid_0's auc=0.75",
+            ),
+            ("step: 1  memory: 30.00GiB(32%)  tps: 2,200", "step=1 memory=30 tps=2200"),
+            ("Acc 50% (48%) loss=1,5", "Acc=50 Acc~=48 loss=1 =5"),
         ] {
             assert_eq!(shown(line), pairs, "{line}");
         }

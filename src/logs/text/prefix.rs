@@ -25,6 +25,16 @@ pub fn split(line: &str) -> (&str, Option<f64>) {
             time = time.or(is_date_time(inside));
             rest = behind;
         }
+        // `[06/01 12:00:00 d2.utils.events]:` and `I0101 12:00:00.5 140 train.py:200]`.
+        if let Some((inside, behind)) = bracket(rest)
+            && let Some((_, behind_day)) = inside.split_once(' ')
+            && is_day(inside.split(' ').next().unwrap_or_default())
+            && clock(behind_day).is_some()
+        {
+            rest = behind;
+        } else if let Some(behind) = absl(rest) {
+            rest = behind;
+        }
         if let Some((seconds, behind)) = date_time(rest) {
             time = time.or(seconds);
             rest = behind;
@@ -103,6 +113,26 @@ fn clock(text: &str) -> Option<&str> {
     Some(rest.strip_prefix('Z').unwrap_or(rest))
 }
 
+/// Whether a word is a month and a day: `06/01`.
+fn is_day(word: &str) -> bool {
+    let bytes = word.as_bytes();
+    bytes.len() == 5
+        && matches!(bytes[2], b'/' | b'-')
+        && [0, 1, 3, 4].iter().all(|&at| bytes[at].is_ascii_digit())
+}
+
+/// What follows the prefix of Google's logging library: a level, the month and day, the time, a
+/// thread, and the place in the code.
+fn absl(text: &str) -> Option<&str> {
+    let day = text.strip_prefix(['I', 'W', 'E'])?;
+    let (day, rest) = day.split_once(' ')?;
+    if day.len() != 4 || !day.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let (place, message) = clock(rest)?.split_once("] ")?;
+    place.ends_with(|c: char| c.is_ascii_digit()).then_some(message)
+}
+
 /// What follows a level near the front, and the place in the code (`name:function:42 -`) behind it.
 fn behind_level(text: &str) -> &str {
     let mut start = 0;
@@ -151,6 +181,8 @@ mod tests {
             ("[1,  2000] loss: 2.1", "[1,  2000] loss: 2.1"),
             ("Epoch: [0][ 10/100]", "Epoch: [0][ 10/100]"),
             ("08:00:00 loss 3", "loss 3"),
+            ("[06/01 12:00:00 d2.events]:  iter: 19", "iter: 19"),
+            ("I0101 12:00:00.000 140 train.py:200] [100] loss=2.5", "[100] loss=2.5"),
         ] {
             assert_eq!(split(line).0.trim(), message);
         }

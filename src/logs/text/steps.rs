@@ -68,9 +68,17 @@ fn is_step(name: &str) -> bool {
     )
 }
 
-/// Whether a pair says where a line stands rather than a metric.
+/// Whether a pair counts the epochs of a phase: `Train: 0`.
+fn is_phase(pair: &Pair<'_>) -> bool {
+    let known = ["train", "test", "val", "valid", "validate", "eval"];
+    let is_count = pair.joined && pair.total.is_none() && pair.value.fract() == 0.0;
+    is_count && known.iter().any(|name| name.eq_ignore_ascii_case(pair.name))
+}
+
+/// Whether a pair says where a line stands, or which process printed it, rather than a metric.
 pub fn is_place(pair: &Pair<'_>) -> bool {
-    is_epoch(pair.name) || is_step(pair.name)
+    let is_process = matches!(last_word(pair.name).as_str(), "rank" | "local_rank" | "pid");
+    is_epoch(pair.name) || is_step(pair.name) || is_process || is_phase(pair)
 }
 
 /// Whether a name is one that trainings measure. With `known` a step was seen before, so that
@@ -123,6 +131,8 @@ impl Place {
     /// What the pairs of a line say of its place.
     pub fn of(pairs: &[Pair<'_>]) -> Self {
         let mut place = Self::default();
+        // The step is that of a number without a name: one with a name says more.
+        let mut nameless = false;
         let count = |pair: &Pair<'_>| (whole(pair.value), pair.total.map(whole));
         for (index, pair) in pairs.iter().enumerate() {
             let is_whole = pair.value.fract() == 0.0;
@@ -131,17 +141,28 @@ impl Place {
             }
             if is_epoch(pair.name) && place.epoch.is_none() {
                 place.epoch = Some(count(pair));
-            } else if is_step(pair.name) && is_whole && place.step.is_none() {
+            } else if is_step(pair.name) && is_whole && (place.step.is_none() || nameless) {
                 place.step = Some(count(pair));
+                nameless = false;
             } else if pair.name.is_empty() && is_whole && place.step.is_none() {
                 // `Epoch: [0][ 10/100]`, `[1,  2000]`, `[ 10/100]`.
+                nameless = true;
+                let before = index.checked_sub(1).and_then(|before| pairs.get(before));
                 if place.epoch.is_some() && index <= 2 {
                     place.step = Some(count(pair));
+                } else if let Some(before) = before.filter(|before| is_phase(before)) {
+                    // `Train: 0 [  50/1251 (  4%)]`.
+                    if index == 1 && pair.total.is_some() {
+                        place.epoch = Some(count(before));
+                        place.step = Some(count(pair));
+                    }
                 } else if index == 0 {
                     let second = pairs.get(1).filter(|next| next.name.is_empty() && !next.mean);
                     match (pair.total, second) {
                         (None, Some(_)) => place.epoch = Some(count(pair)),
                         (Some(_), _) => place.step = Some(count(pair)),
+                        // `[10]  train-rmse:0.5`.
+                        (None, None) if pair.bracketed => place.step = Some(count(pair)),
                         _ => {}
                     }
                 }

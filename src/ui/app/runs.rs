@@ -3,7 +3,7 @@
 use super::App;
 use crate::protocol::Command;
 use crate::ui::effect::Exit;
-use crate::ui::opener::Request;
+use crate::ui::request::Request;
 use crate::ui::view_id::ViewId;
 
 impl App {

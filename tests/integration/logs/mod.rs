@@ -2,7 +2,9 @@
 #![allow(clippy::float_cmp, reason = "what is read must be what was written, to the last bit")]
 
 mod expected;
+mod exporting;
 mod following;
+mod growing;
 mod printed;
 mod tables;
 mod tensorboard;

@@ -228,8 +228,7 @@ impl Chart<'_> {
             let inside = |y_: f64| if y_.is_nan() { y_ } else { y_.clamp(y[0], y[1]) };
             points.iter().map(|&(x, value)| (x, inside(value))).collect()
         };
-        let plain =
-            |points: &[(f64, f64)]| Line { points: clip(points), style, ..Line::default() };
+        let plain = |points: &[(f64, f64)]| Line { points: clip(points), style, ..Line::default() };
         let faint = |points: &[(f64, f64)]| Line { faint: true, ..plain(points) };
         let mut lines = Vec::new();
         for piece in &curve.superseded {

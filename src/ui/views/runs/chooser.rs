@@ -70,7 +70,9 @@ impl Chooser {
         self.entries = entries;
         self.made = Some(wanted);
         let is_it = |entry: &Entry| {
-            before.as_ref().is_some_and(|b| b.run == entry.run && b.series.name == entry.series.name)
+            before
+                .as_ref()
+                .is_some_and(|b| b.run == entry.run && b.series.name == entry.series.name)
         };
         let kept = self.entries.iter().position(is_it).unwrap_or(self.chosen);
         self.chosen = kept.min(self.entries.len().saturating_sub(1));
@@ -107,7 +109,9 @@ impl Chooser {
         match key.code {
             KeyCode::Up | KeyCode::Char('k') => self.chosen = self.chosen.saturating_sub(1),
             KeyCode::Down | KeyCode::Char('j') => self.chosen = (self.chosen + 1).min(last),
-            KeyCode::Left => self.place = Some(self.place().saturating_sub(if big { 10 } else { 1 })),
+            KeyCode::Left => {
+                self.place = Some(self.place().saturating_sub(if big { 10 } else { 1 }))
+            }
             KeyCode::Right => self.place = Some(self.place() + if big { 10 } else { 1 }),
             KeyCode::Home => self.place = Some(0),
             KeyCode::End => self.place = None,

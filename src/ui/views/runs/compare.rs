@@ -4,7 +4,7 @@ use super::charts::{Chart, Look, MOST_CURVES, axis_name};
 use super::desk::{Shared, shown, without_common};
 use super::drawing::draw_config;
 use super::prompt::{Asked, Prompt, Typed};
-use crate::protocol::{CurveQuery, CurveSet, Grouping, RunAxis, Spread, What};
+use crate::protocol::{CurveQuery, CurveSet, Grouping, RunAxis, RunCurve, Spread, What, printable};
 use crate::ui::effect::Effect;
 use crate::ui::theme::{Role, Theme};
 use crate::ui::view::{Context, KeyHelp, View};
@@ -30,7 +30,7 @@ pub struct Compare {
     desk: Shared,
     look: Look,
     /// Charts a side; 0 for as many as there is room for.
-    side: usize,
+    pub(super) side: usize,
     /// Only the chart in focus is shown.
     alone: bool,
     /// A page has the metrics of one group.
@@ -129,7 +129,13 @@ impl Compare {
         let step = (high - low) / f64::from(state.plot.width.saturating_sub(1).max(1));
         let from = match self.look.cursor {
             Some(x) => self.look.to_axis(x),
-            None => if columns < 0.0 { high } else { low },
+            None => {
+                if columns < 0.0 {
+                    high
+                } else {
+                    low
+                }
+            }
         };
         let at = (from + columns * step).clamp(low, high);
         self.look.cursor = Some(self.look.of_axis(at));
@@ -140,7 +146,8 @@ impl Compare {
         let Some(state) = self.focused() else { return };
         let ([low, high], [first, last]) = (state.shown, state.whole);
         let cursor = self.look.cursor.map(|x| self.look.to_axis(x));
-        let middle = cursor.filter(|x| (low..=high).contains(x)).unwrap_or(f64::midpoint(low, high));
+        let middle =
+            cursor.filter(|x| (low..=high).contains(x)).unwrap_or(f64::midpoint(low, high));
         let [low, high] = [low, high].map(|end| middle + factor * (end - middle));
         if low <= first && high >= last {
             self.look.zoom = None;
@@ -185,7 +192,7 @@ impl Compare {
     fn values(&self) -> Option<String> {
         let metric = self.metrics().get(self.focus)?.clone();
         let (.., set) = self.cache.get(&metric)?;
-        let of = |curve: &crate::protocol::RunCurve| match self.look.cursor {
+        let of = |curve: &RunCurve| match self.look.cursor {
             Some(_) => curve.near.map(|[x, raw, _]| (x, raw)),
             None => curve.raw.last().copied(),
         };
@@ -198,7 +205,7 @@ impl Compare {
             [] => None,
             [(_, _, only)] => Some(only.to_string()),
             many => {
-                let lines = many.iter().map(|(run, x, y)| format!("{run}\t{x}\t{y}"));
+                let lines = many.iter().map(|(run, x, y)| format!("{}\t{x}\t{y}", printable(run)));
                 Some(lines.collect::<Vec<_>>().join("\n"))
             }
         }
@@ -532,7 +539,9 @@ impl View for Compare {
             let desk = self.desk.borrow();
             let text = match (desk.table.loading, desk.table.rows.is_empty()) {
                 (true, _) => "looking for logs…",
-                (false, true) => "no logs of a known kind were found; `nntop watch --explain` says why",
+                (false, true) => {
+                    "no logs of a known kind were found; `nntop watch --explain` says why"
+                }
                 (false, false) => "no metrics to draw; mark runs in the table (1)",
             };
             write(buffer, body, 0, theme.say(text), theme.style(Role::Dim));

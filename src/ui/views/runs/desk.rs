@@ -181,7 +181,9 @@ impl Desk {
         let kinds = kinds.join(", ");
         let (runs, files) = (table.rows.len(), table.files);
         Some(if runs == 0 {
-            theme.say("no logs of a known kind were found; `nntop watch --explain` says why").to_owned()
+            theme
+                .say("no logs of a known kind were found; `nntop watch --explain` says why")
+                .to_owned()
         } else {
             theme.fill("found {} runs in {} files: {}", &[&runs, &files, &kinds])
         })
@@ -240,7 +242,8 @@ impl Desk {
             let value = |row: &&RunRow| row.config.get(place).map(|(_, value)| value.clone());
             rows.iter().map(|row| value(row).unwrap_or_default()).collect()
         };
-        let columns = (0..first.config.len()).map(|place| (first.config[place].0.clone(), column(place)));
+        let columns =
+            (0..first.config.len()).map(|place| (first.config[place].0.clone(), column(place)));
         columns.filter(|(_, values)| values.iter().any(|value| *value != values[0])).collect()
     }
 

@@ -79,7 +79,12 @@ impl Histograms {
             return;
         };
         let labels = 9;
-        let map = Rect { x: area.x + labels, width: area.width - labels, height: area.height - 2, ..area };
+        let map = Rect {
+            x: area.x + labels,
+            width: area.width - labels,
+            height: area.height - 2,
+            ..area
+        };
         let (width, height) = (usize::from(map.width), 2 * usize::from(map.height));
         let columns = columns(histograms, width);
         let edges: Vec<f64> =
@@ -288,7 +293,9 @@ mod tests {
         assert!((density(&histogram, 0.5, 1.5) - (1.5 + 0.25) / 8.0).abs() < 1e-12);
         assert!((density(&histogram, 4.5, 5.5) - 4.0 / 8.0).abs() < 1e-12, "one value");
         assert_eq!(density(&histogram, 3.5, 4.0).to_string(), "0");
-        let all: f64 = (0..12).map(|at| 0.5 * density(&histogram, 0.5 * f64::from(at), 0.5 * f64::from(at + 1))).sum();
+        let all: f64 = (0..12)
+            .map(|at| 0.5 * density(&histogram, 0.5 * f64::from(at), 0.5 * f64::from(at + 1)))
+            .sum();
         assert!((all - 1.0).abs() < 1e-12, "nothing is lost");
     }
 

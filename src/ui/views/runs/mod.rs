@@ -20,7 +20,7 @@ pub use texts::Texts;
 use prompt::{Asked, Prompt, Typed};
 use table::Sparks;
 
-use crate::protocol::{RunEdit, RunRow, What};
+use crate::protocol::{RunEdit, RunRow, What, printable};
 use crate::ui::effect::Effect;
 use crate::ui::theme::{Role, Theme};
 use crate::ui::view::{Context, KeyHelp, View};
@@ -110,12 +110,15 @@ impl Runs {
         let row = desk.under_cursor()?;
         let columns = desk.columns();
         Some(match desk.sort {
-            0 => row.name.clone(),
+            0 => printable(&row.name).into_owned(),
             1 => row.state.to_owned(),
             2 => row.step?.to_string(),
             column => match columns.get(column - 3) {
                 Some(name) => row.metrics.iter().find(|m| m.name == *name)?.best?.to_string(),
-                None => row.config.get(column - 3 - columns.len())?.1.clone(),
+                None => {
+                    let (_, value) = row.config.get(column - 3 - columns.len())?;
+                    printable(value).into_owned()
+                }
             },
         })
     }
@@ -296,7 +299,8 @@ impl View for Runs {
             KeyCode::Delete => {
                 let own = self.desk.borrow().under_cursor().is_some_and(|row| row.own.is_some());
                 if !own {
-                    let text = "only runs of nntop can be deleted here; this log is somebody else's";
+                    let text =
+                        "only runs of nntop can be deleted here; this log is somebody else's";
                     return Effect::Notify(context.theme.say(text).to_owned());
                 }
                 self.ask(Asked::Delete);
@@ -361,9 +365,8 @@ impl View for Runs {
         let about = {
             let desk = self.desk.borrow();
             let row = desk.under_cursor();
-            let says = |row: &&RunRow| {
-                row.label.is_some() || !row.tags.is_empty() || !row.note.is_empty()
-            };
+            let says =
+                |row: &&RunRow| row.label.is_some() || !row.tags.is_empty() || !row.note.is_empty();
             row.filter(says).cloned()
         };
         let filtered = self.prompt.is_some() || !self.desk.borrow().filter.is_empty();

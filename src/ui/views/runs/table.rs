@@ -201,7 +201,8 @@ fn cells(
         "held" | "interrupted" => Role::Warning,
         "failed" => Role::Bad,
         "stalled" => Role::Warning,
-        _ => Role::Dim,
+        "ended" => Role::Dim,
+        _ => Role::Text,
     };
     let plain = theme.style(Role::Text);
     let mut cells = vec![

@@ -9,9 +9,7 @@ use crate::ui::effect::Effect;
 use crate::ui::theme::Theme;
 use crate::ui::view::{Context, View};
 use crate::ui::view_id::ViewId;
-use crossterm::event::{
-    KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind,
-};
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use std::collections::BTreeSet;
@@ -194,6 +192,7 @@ fn foreign_names_of_runs_and_metrics_are_escaped() {
 fn a_run_is_renamed_noted_tagged_and_deleted_after_a_question() {
     let mut screen = Screen::new();
     Screen::draw(&mut screen.runs, 120, 20);
+    Screen::press(&mut screen.runs, KeyCode::Down);
     for (key, text) in [('e', "base line"), ('n', "again"), ('t', "good, new good")] {
         Screen::press(&mut screen.runs, KeyCode::Char(key));
         Screen::press(&mut screen.runs, KeyCode::Char('!'));
@@ -222,7 +221,7 @@ fn a_run_is_renamed_noted_tagged_and_deleted_after_a_question() {
     assert!(why.contains("live") && !why.contains('\u{1b}'), "{why:?}");
     assert_eq!(edits(&screen).last(), Some(&(run(), RunEdit::Delete)));
     // The log of somebody else is never deleted.
-    Screen::press(&mut screen.runs, KeyCode::Down);
+    Screen::press(&mut screen.runs, KeyCode::Up);
     assert!(matches!(Screen::press(&mut screen.runs, KeyCode::Delete), Effect::Notify(_)));
 }
 
@@ -242,7 +241,7 @@ fn the_cursor_and_the_zoom_are_those_of_all_charts() {
     let Effect::Copy(copied) = Screen::press(&mut screen.compare, KeyCode::Char('y')) else {
         panic!("a copy")
     };
-    assert_eq!(copied.lines().next(), Some("sweep/a\t0\t0.5"));
+    assert_eq!(copied.lines().nth(1), Some("sweep/a\t0\t0.5"));
     Screen::press(&mut screen.compare, KeyCode::Char('+'));
     Screen::draw(&mut screen.compare, 160, 40);
     let zooms: Vec<_> = asked(&screen).iter().map(|query| query.range).collect();
@@ -306,10 +305,10 @@ fn runs_are_sorted_filtered_marked_and_opened() {
     assert!(Screen::draw(&mut screen.compare, 120, 30).contains("1 runs (marked)"));
     // Without marks the run under the cursor is opened: one of nntop as a dashboard of its own.
     Screen::press(&mut screen.runs, KeyCode::Char('u'));
+    assert_eq!(Screen::press(&mut screen.runs, KeyCode::Enter), Effect::OpenRun("a".to_owned()));
+    Screen::press(&mut screen.runs, KeyCode::Up);
     assert_eq!(Screen::press(&mut screen.runs, KeyCode::Enter), Effect::OpenView(ViewId::Compare));
     assert!(Screen::draw(&mut screen.compare, 120, 30).contains("1 runs (opened)"));
-    Screen::press(&mut screen.runs, KeyCode::Up);
-    assert_eq!(Screen::press(&mut screen.runs, KeyCode::Enter), Effect::OpenRun("a".to_owned()));
     Screen::press(&mut screen.runs, KeyCode::Char('x'));
     assert!(shown(&mut screen).contains("1 of 2 runs"));
 }

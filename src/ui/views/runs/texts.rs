@@ -107,7 +107,10 @@ impl View for Texts {
                 let (run, name) = (&entry.run, &entry.series.name);
                 let place = self.chooser.place();
                 return match self.desk.borrow().source.sample(run, SampleKind::Text, name, place) {
-                    Some(SampleContent::Text(text)) => Effect::Copy(text),
+                    Some(SampleContent::Text(text)) => {
+                        let lines: Vec<_> = text.lines().map(printable).collect();
+                        Effect::Copy(lines.join("\n"))
+                    }
                     _ => Effect::Redraw,
                 };
             }

@@ -1,0 +1,175 @@
+//! Tables in printed text: a header of names with rows of numbers below it, as fastai and Ultralytics
+//! print them, and blocks of `| name | value |`, as Stable-Baselines prints them.
+
+use crate::logs::columns;
+use crate::logs::number;
+
+/// Columns of a header, and rows of a block, at most.
+const MOST: usize = 64;
+
+/// A row that was read: its step, names and values.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Row {
+    pub step: i64,
+    pub values: Vec<(String, f64)>,
+}
+
+/// The tables that are being read.
+#[derive(Debug, Default)]
+pub struct Tables {
+    /// The names of the last header, the first of which counts.
+    header: Vec<String>,
+    /// The block that has begun, and the section in it.
+    block: Option<Block>,
+    blocks: i64,
+}
+
+#[derive(Debug, Default)]
+struct Block {
+    section: String,
+    values: Vec<(String, f64)>,
+}
+
+/// What a line is to the tables.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Line {
+    /// Not of a table.
+    Other,
+    /// Of a table, but not the end of a row.
+    Part,
+    Row(Row),
+}
+
+impl Tables {
+    /// Takes a line.
+    pub fn line(&mut self, line: &str) -> Line {
+        let line = line.trim();
+        if line.len() >= 10 && line.bytes().all(|byte| byte == b'-') {
+            let block = self.block.replace(Block::default());
+            return match block.filter(|block| !block.values.is_empty()) {
+                Some(block) => Line::Row(self.end(block)),
+                None => Line::Part,
+            };
+        }
+        if let Some(block) = &mut self.block {
+            if let Some(cells) = cells(line) {
+                block.add(cells);
+                return Line::Part;
+            }
+            // Something else stands between dashes.
+            self.block = None;
+        }
+        if let Some(header) = header(line) {
+            self.header = header;
+            return Line::Part;
+        }
+        self.row(line).map_or(Line::Other, Line::Row)
+    }
+
+    /// A row below the header that was seen last: a whole number or a part of one (`2/10`), then a
+    /// number in each column, or something else that is no number.
+    pub fn row(&self, line: &str) -> Option<Row> {
+        let (_, names) = self.header.split_first()?;
+        let mut cells = line.split_whitespace().map(|cell| cell.trim_end_matches(':'));
+        let first = cells.next()?;
+        let step = first.split('/').next()?.parse().ok()?;
+        let cells: Vec<&str> = cells.collect();
+        if cells.len() != names.len() {
+            return None;
+        }
+        let value = |cell: &str| number::parse(cell.trim_end_matches(['%', 'G']));
+        let values = names.iter().zip(cells);
+        let values: Vec<(String, f64)> =
+            values.filter_map(|(name, cell)| Some((name.clone(), value(cell)?))).collect();
+        (!values.is_empty()).then_some(Row { step, values })
+    }
+
+    fn end(&mut self, block: Block) -> Row {
+        let ranked = block.values.iter().filter_map(|(name, value)| {
+            Some((columns::step_rank(name)?, number::to_step(*value)?))
+        });
+        let step = ranked.min().map_or(self.blocks, |(_, step)| step);
+        self.blocks += 1;
+        Row { step, values: block.values }
+    }
+}
+
+impl Block {
+    fn add(&mut self, (name, value): (&str, &str)) {
+        if value.is_empty() {
+            name.clone_into(&mut self.section);
+        } else if let Some(value) = number::parse(value).filter(|_| self.values.len() < MOST) {
+            self.values.push((format!("{}{name}", self.section), value));
+        }
+    }
+}
+
+/// The name and the value of `| name | value |`.
+fn cells(line: &str) -> Option<(&str, &str)> {
+    let inside = line.strip_prefix('|')?.strip_suffix('|')?;
+    let (name, value) = inside.split_once('|')?;
+    (!name.trim().is_empty() && !value.contains('|')).then(|| (name.trim(), value.trim()))
+}
+
+/// The names of a header: words alone, the first of which is that of a step.
+fn header(line: &str) -> Option<Vec<String>> {
+    let is_name = |word: &str| {
+        word.starts_with(|c: char| c.is_alphabetic())
+            && word.chars().all(|c| c.is_alphanumeric() || "_-./@()%".contains(c))
+    };
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let counts = words.first().is_some_and(|first| columns::step_rank(first).is_some());
+    let is_header = counts && (3..=MOST).contains(&words.len()) && words.iter().all(|w| is_name(w));
+    is_header.then(|| words.into_iter().map(str::to_owned).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn rows(text: &str) -> Vec<Row> {
+        let mut tables = Tables::default();
+        let lines = text.lines().map(|line| tables.line(line));
+        lines.filter_map(|line| if let Line::Row(row) = line { Some(row) } else { None }).collect()
+    }
+
+    #[test]
+    fn rows_below_a_header_are_steps() {
+        let found = rows(
+            "epoch     train_loss  valid_loss  time\n0         0.9         0.6         00:10\n\
+             some words between\n1         0.5         nan         00:10\n",
+        );
+        assert_eq!(found.len(), 2);
+        assert_eq!(
+            found[0].values,
+            [("train_loss".to_owned(), 0.9), ("valid_loss".to_owned(), 0.6)]
+        );
+        assert_eq!((found[1].step, found[1].values.len()), (1, 2));
+        let found = rows("Epoch GPU_mem box_loss Size\n 1/3 0.5G 1.234 640:\n");
+        assert_eq!(found[0].values[0], ("GPU_mem".to_owned(), 0.5));
+        assert_eq!(rows("Epoch one begins now\n1 2 3 4\n").len(), 1, "words are taken for names");
+        assert_eq!(rows("these are words\n1 2 3\n"), []);
+    }
+
+    #[test]
+    fn a_block_of_stable_baselines_is_a_row() {
+        let found = rows(
+            "-----------------\n| rollout/   |      |\n|    ep_rew  | 22.3 |\n| time/      |      |\n\
+             |    total_timesteps | 2048 |\n-----------------\n",
+        );
+        let values =
+            [("rollout/ep_rew".to_owned(), 22.3), ("time/total_timesteps".to_owned(), 2048.0)];
+        assert_eq!(found, [Row { step: 2048, values: values.to_vec() }]);
+    }
+
+    proptest! {
+        #[test]
+        fn no_line_makes_it_panic(lines in proptest::collection::vec("[-|a-c0-9./ é:]{0,30}", 0..12)) {
+            let mut tables = Tables { header: vec!["epoch".into(), "x".into()], ..Tables::default() };
+            for line in lines {
+                let _ = tables.line(&line);
+            }
+        }
+    }
+}
