@@ -504,3 +504,85 @@ fn grouped(
         near,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    /// A directory with two runs, the first of which is nntop's own.
+    fn shared(dir: &Path) -> SharedCatalog {
+        for (name, loss) in [("own/a", 0.5), ("other/b", 0.25)] {
+            let run = dir.join(name);
+            fs::create_dir_all(&run).unwrap();
+            let lines = format!("{{\"step\": 1, \"loss\": {loss}}}\n");
+            fs::write(run.join("metrics.jsonl"), lines).unwrap();
+        }
+        let own = OwnRuns {
+            directory: dir.join("own"),
+            standing: Box::new(|path| path.ends_with("a").then_some(Standing::Held)),
+            delete: Box::new(|path| fs::remove_dir_all(path).map_err(|error| error.to_string())),
+        };
+        let notes = Notes::open(&dir.join("state/notes.json")).unwrap();
+        SharedCatalog::new(Catalog::new(vec![dir.to_path_buf()])).with_notes(notes).with_own(own)
+    }
+
+    fn names(names: Result<BTreeSet<String>, String>) -> Vec<String> {
+        names.unwrap().into_iter().collect()
+    }
+
+    #[test]
+    fn runs_are_renamed_tagged_filtered_and_own_ones_deleted() {
+        let dir = tempfile::tempdir().unwrap();
+        let shared = shared(dir.path());
+        while shared.poll() {}
+        lock(&shared.asked).0 = None;
+        shared.poll();
+        let row = |name: &str| shared.table().rows.iter().find(|row| row.name == name).cloned();
+        let own = row("own/a").unwrap();
+        assert_eq!((own.own.as_deref(), own.state), (Some("a"), "held"));
+        assert_eq!(row("other/b").unwrap().own, None);
+        shared.edit("other/b", &RunEdit::Label("base".to_owned())).unwrap();
+        shared.edit("other/b", &RunEdit::Tags(vec!["good".to_owned()])).unwrap();
+        assert_eq!(row("other/b").unwrap().called(), "base");
+        assert_eq!(names(shared.filter("tag ~ good and loss < 0.3")), ["other/b"]);
+        assert_eq!(names(shared.filter("state = held")), ["own/a"]);
+        assert_eq!(names(shared.filter("~^(own|base)")), ["other/b", "own/a"]);
+        assert!(shared.filter("~(").is_err());
+        // Another process sees the same.
+        let notes = Notes::open(&dir.path().join("state/notes.json")).unwrap();
+        let key = notes::key(&dir.path().join("other/b"), "other/b", false);
+        assert_eq!(notes.get(&key).unwrap().label.as_deref(), Some("base"));
+        assert!(shared.edit("other/b", &RunEdit::Delete).is_err(), "it is not ours");
+        shared.edit("own/a", &RunEdit::Delete).unwrap();
+        assert!(row("own/a").is_none() && !dir.path().join("own/a").exists());
+        assert!(dir.path().join("other/b").exists());
+    }
+
+    #[test]
+    fn curves_are_read_at_the_nearest_point_and_cut_to_the_range_asked_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let lines: String =
+            (0..100).map(|step| format!("{{\"step\": {step}, \"x\": {}}}\n", step * 2)).collect();
+        fs::write(dir.path().join("metrics.jsonl"), lines).unwrap();
+        let shared = SharedCatalog::new(Catalog::new(vec![dir.path().to_path_buf()]));
+        while shared.poll() {}
+        let query = CurveQuery {
+            metric: "x".to_owned(),
+            runs: vec![".".to_owned()],
+            columns: 200,
+            range: Some([10.4, 12.6]),
+            at: Some(41.7),
+            ..CurveQuery::default()
+        };
+        let set = shared.curves(&query).unwrap();
+        let curve = &set.curves[0];
+        assert_eq!(curve.near, Some([42.0, 84.0, 84.0]));
+        // One point beyond each end, so that the line goes on to the edge.
+        assert_eq!(curve.raw, [(10.0, 20.0), (11.0, 22.0), (12.0, 24.0), (13.0, 26.0)]);
+        assert_eq!(set.extent, Some([0.0, 99.0]));
+        let between = CurveQuery { range: Some([10.2, 10.8]), ..query };
+        let set = shared.curves(&between).unwrap();
+        assert_eq!(set.curves[0].raw, [(10.0, 20.0), (11.0, 22.0)]);
+    }
+}

@@ -324,7 +324,9 @@ impl App {
             Action::Runs => Effect::OpenRuns,
             Action::Out if self.setup.runs.is_some() => return self.leave_runs(),
             Action::Out if self.selection.moment != Moment::Live => Effect::Show(Moment::Live),
-            Action::Out if self.setup.is_over && self.back.is_none() => Effect::Leave(Exit::Detach),
+            Action::Out if self.setup.is_over() && self.back.is_none() => {
+                Effect::Leave(Exit::Detach)
+            }
             Action::Out => return self.go_back(),
             Action::Quit => Effect::Quit,
             Action::QuitNow if self.setup.detachable => Effect::Leave(Exit::Detach),

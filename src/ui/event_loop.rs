@@ -6,7 +6,7 @@ use super::effect::Exit;
 use super::pacer::{Limits, Pacer};
 use super::request::Request;
 use super::screen::{self, Guard, Screen};
-use super::setup::{Opened, Setup};
+use super::setup::{Layer as Over, Opened, Setup};
 use super::theme::Theme;
 use super::title;
 use crate::protocol::{Command, Link, Update};
@@ -266,8 +266,8 @@ impl<W: Write> Loop<W> {
         match opened {
             Ok(Opened { link, setup }) => {
                 let light = self.app().setup().theme.light;
-                let theme = Theme { light, ..setup.theme };
-                self.layers.push(Layer::new(link, Setup { theme, is_over: true, ..setup }));
+                let (theme, layer) = (Theme { light, ..setup.theme }, Over::OverAnother);
+                self.layers.push(Layer::new(link, Setup { theme, layer, ..setup }));
             }
             Err(why) => self.app().say(why),
         }

@@ -67,14 +67,19 @@ pub struct Setup {
     pub runs: Option<Arc<dyn RunSource>>,
     /// Opens the table of runs and the runs in it, where there can be one.
     pub opener: Option<Arc<dyn Opener>>,
-    /// It was opened over another dashboard, which Esc goes back to.
-    pub is_over: bool,
+    /// Whether it was opened over another dashboard, which Esc goes back to.
+    pub layer: Layer,
 }
 
 impl Setup {
     /// The command that saves the model to a file named from here.
     pub(super) fn save_as(&self, file: &str) -> Command {
         Command::SaveAs(self.directory.join(file).display().to_string())
+    }
+
+    /// Whether it was opened over another dashboard.
+    pub(super) fn is_over(&self) -> bool {
+        self.layer == Layer::OverAnother
     }
 
     /// Whether there is no run.
@@ -104,6 +109,14 @@ impl Setup {
             (None, None) => views::all(),
         }
     }
+}
+
+/// Where a dashboard stands among those that are open.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Layer {
+    #[default]
+    First,
+    OverAnother,
 }
 
 /// What a dashboard is shown of.

@@ -1,5 +1,5 @@
-//! `nntop export`: every value that was measured, of runs of nntop and of logs of any tool, as a
-//! table for other programs.
+//! `nntop export`: all values of runs, of nntop's own and of any tool's logs, as a table for other
+//! programs.
 
 #[cfg(feature = "parquet")]
 mod parquet;
@@ -19,10 +19,10 @@ use std::process::ExitCode;
 use table::{Measurement, RowWriter, Table};
 
 const AFTER_HELP: &str = "\
-The long form has the columns run, metric, step, wall_time (seconds since 1970) and value, a row a
-value. A run below a PATH is called by its path relative to it. What a later start of a training
-logged again is there twice, in the order of the logs. NaN and infinities stand as NaN, inf and -inf
-in CSV, as \"NaN\", \"Infinity\" and \"-Infinity\" in JSON, which has no numbers for them.
+The long form has the columns run, metric, step, wall_time (seconds since 1970) and value, one row
+per value. A run below a PATH is named by its path relative to PATH. All points are kept, including
+those that a restarted training logged again. NaN and infinities are written as NaN, inf and -inf in
+CSV, and as the strings \"NaN\", \"Infinity\" and \"-Infinity\" in JSON.
 
 Examples:
   nntop export my-run > my-run.csv
@@ -32,18 +32,18 @@ Examples:
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
 pub(super) struct ExportArgs {
-    /// Runs of nntop, by their names or ids or how only one begins; or log files and directories of
-    /// any tool
+    /// Runs of nntop: names, ids, or unique prefixes of them; or log files and directories of any
+    /// tool
     #[arg(required = true, value_name = "RUN|PATH")]
     sources: Vec<PathBuf>,
-    /// Only metrics with such names; `*` stands for any characters, `?` for one. May be given again
+    /// Only metrics whose names match; `*` matches any characters, `?` one. Can be repeated
     #[arg(long = "metric", value_name = "GLOB")]
     metrics: Vec<String>,
-    /// How the table is written
+    /// Output format
     #[arg(long, value_enum, default_value_t)]
     format: Format,
-    /// A row a step and a column a metric, instead of a row a value; a step at which a metric was
-    /// logged several times has several rows
+    /// One row per step and one column per metric, instead of one row per value; if a metric was
+    /// logged several times at a step, the step has several rows
     #[arg(long)]
     wide: bool,
 }
@@ -54,9 +54,9 @@ enum Format {
     /// Comma-separated values with a header
     #[default]
     Csv,
-    /// One JSON object a line
+    /// One JSON object per line
     Jsonl,
-    /// A Parquet file, compressed with Snappy; not for a terminal
+    /// A Parquet file, compressed with Snappy; redirect it to a file
     Parquet,
 }
 
@@ -85,13 +85,13 @@ fn parquet_writer() -> anyhow::Result<Box<dyn RowWriter>> {
     Err(Usage::value("--format", problem).into())
 }
 
-/// What the values are read from.
+/// Source of values.
 enum Source {
     Run(RunDir),
     Path(PathBuf),
 }
 
-/// Prints what was measured.
+/// Prints the values.
 pub(super) fn run(args: &ExportArgs) -> anyhow::Result<ExitCode> {
     let home = Home::of_user()?;
     let sources = args.sources.iter().map(|source| find(&home, source));
@@ -114,7 +114,8 @@ pub(super) fn run(args: &ExportArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// A run of that very name, else what lies at that path, else the run that begins so.
+/// The run with exactly this name, else the file or directory at this path, else the run with this
+/// prefix.
 fn find(home: &Home, source: &Path) -> anyhow::Result<Source> {
     let found = source.to_str().map(|name| home.find(name));
     match found {

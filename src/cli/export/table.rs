@@ -103,23 +103,21 @@ pub(super) const WIDE_COLUMNS: [&str; 3] = ["run", "step", "wall_time"];
 
 impl Wide {
     fn push(&mut self, value: &Measurement<'_>) {
-        let column = match self.columns.get(value.metric) {
-            Some(&column) => column,
-            None => {
-                let taken = WIDE_COLUMNS.contains(&value.metric);
-                let prefix = if taken { "metric/" } else { "" };
-                self.metrics.push(format!("{prefix}{}", value.metric));
-                self.columns.insert(value.metric.to_owned(), self.columns.len());
-                self.columns.len() - 1
-            }
+        let column = if let Some(&column) = self.columns.get(value.metric) {
+            column
+        } else {
+            let taken = WIDE_COLUMNS.contains(&value.metric);
+            let prefix = if taken { "metric/" } else { "" };
+            self.metrics.push(format!("{prefix}{}", value.metric));
+            self.columns.insert(value.metric.to_owned(), self.columns.len());
+            self.columns.len() - 1
         };
-        let place = match self.places.get(value.run) {
-            Some(&place) => place,
-            None => {
-                self.places.insert(value.run.to_owned(), self.runs.len());
-                self.runs.push((value.run.to_owned(), Vec::new()));
-                self.runs.len() - 1
-            }
+        let place = if let Some(&place) = self.places.get(value.run) {
+            place
+        } else {
+            self.places.insert(value.run.to_owned(), self.runs.len());
+            self.runs.push((value.run.to_owned(), Vec::new()));
+            self.runs.len() - 1
         };
         let Measurement { step, wall_time, value, .. } = *value;
         self.runs[place].1.push(Cell { step, column, wall_time, value });

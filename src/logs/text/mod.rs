@@ -89,7 +89,7 @@ impl Text {
         }
         let (message, time) = prefix::split(line);
         let wall_time = time.unwrap_or(f64::NAN);
-        match self.tables.line(message) {
+        match self.tables.line(line) {
             Line::Other => {}
             Line::Part => return,
             Line::Row(row) => {

@@ -20,14 +20,14 @@ impl App {
     /// Opens the table of runs: the view of it, or a dashboard of its own over this one. From one
     /// that lies over another, the key that opened it goes back.
     pub(super) fn open_runs(&mut self) -> Option<Command> {
-        if self.setup.runs.is_none() && self.setup.is_over {
+        if self.setup.runs.is_none() && self.setup.is_over() {
             self.exit = Some(Exit::Detach);
         } else if self.setup.runs.is_none() {
             if self.setup.opener.is_none() {
                 return self.notify("the table of runs cannot be opened here");
             }
             self.request = Some(Request::Runs);
-        } else if self.views[self.current].id() == ViewId::Runs && self.setup.is_over {
+        } else if self.views[self.current].id() == ViewId::Runs && self.setup.is_over() {
             self.exit = Some(Exit::Done);
         } else {
             return self.open_view(ViewId::Runs);
@@ -40,7 +40,7 @@ impl App {
         if self.views[self.current].id() != ViewId::Runs {
             return self.open_view(ViewId::Runs);
         }
-        if self.setup.is_over {
+        if self.setup.is_over() {
             self.exit = Some(Exit::Done);
         }
         None

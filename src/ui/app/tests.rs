@@ -298,3 +298,40 @@ fn keys_and_how_the_run_ended_never_lie_over_each_other() {
         assert_eq!(told, width >= 46, "{width}: told where it takes half the line at most");
     }
 }
+
+#[derive(Debug)]
+struct Nothing;
+
+impl crate::ui::Opener for Nothing {
+    fn runs(&self) -> Result<crate::ui::Opened, String> {
+        Err("none".to_owned())
+    }
+
+    fn run(&self, name: &str) -> Result<crate::ui::Opened, String> {
+        Err(name.to_owned())
+    }
+}
+
+#[test]
+fn the_table_of_runs_opens_over_a_dashboard_and_leads_back() {
+    let opener = || Some(std::sync::Arc::new(Nothing) as _);
+    let mut app = App::new(Setup { opener: opener(), ..Setup::default() });
+    press(&mut app, KeyCode::Char('R'));
+    assert_eq!(app.take_request(), Some(crate::ui::request::Request::Runs));
+    assert_eq!((app.take_request(), app.exit()), (None, None));
+    // Over another dashboard the same key leads back, and so does Esc.
+    for code in [KeyCode::Char('R'), KeyCode::Esc] {
+        let mut over = App::new(Setup {
+            opener: opener(),
+            layer: crate::ui::setup::Layer::OverAnother,
+            ..Setup::default()
+        });
+        press(&mut over, code);
+        assert_eq!((over.take_request(), over.exit()), (None, Some(Exit::Detach)));
+    }
+    // Without a home directory there is no table.
+    let mut alone = App::new(Setup::default());
+    press(&mut alone, KeyCode::Char('R'));
+    assert_eq!((alone.take_request(), alone.exit()), (None, None));
+    assert!(alone.messages.notice.is_some());
+}

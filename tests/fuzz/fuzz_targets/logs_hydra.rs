@@ -1,0 +1,9 @@
+//! The reader of the format "Hydra overrides"; see `shared/reader.rs`.
+#![no_main]
+
+#[path = "shared/reader.rs"]
+mod reader;
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|input: &[u8]| reader::check("Hydra overrides", input));
