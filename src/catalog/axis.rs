@@ -31,7 +31,8 @@ pub struct Curve {
     pub superseded: Vec<Vec<Xy>>,
 }
 
-/// A pause is an interval so many times the usual one, and so many seconds, at least.
+/// An interval is a pause if it is at least this many times the usual interval and at least this
+/// many seconds.
 const PAUSE: (f64, f64) = (20.0, 60.0);
 
 /// A metric of a run against an axis. Points whose x is not known are left out.

@@ -39,7 +39,7 @@ impl Verdict {
     #[must_use]
     pub fn format(&self) -> Option<&'static Format> {
         match self {
-            Self::Log(format, _) => Some(format),
+            Self::Log(format, _) => Some(*format),
             Self::Other(_) => None,
         }
     }
@@ -102,7 +102,8 @@ fn walk(dir: &Path, depth: usize, seen: &mut HashSet<(u64, u64)>, found: &mut Ve
 pub fn first_log(root: &Path, deadline: Instant) -> Option<PathBuf> {
     let mut directories = VecDeque::from([(root.to_path_buf(), 0)]);
     while let Some((dir, depth)) = directories.pop_front() {
-        let mut entries: Vec<_> = fs::read_dir(&dir).ok()?.filter_map(Result::ok).collect();
+        let Ok(entries) = fs::read_dir(&dir) else { continue };
+        let mut entries: Vec<_> = entries.filter_map(Result::ok).collect();
         entries.sort_by_key(fs::DirEntry::file_name);
         for entry in entries {
             if Instant::now() >= deadline {

@@ -38,8 +38,8 @@ const WALK_SHARE: u32 = 20;
 const WALK_EVERY: Duration = Duration::from_secs(2);
 /// Files whose beginnings are looked at together.
 const AT_ONCE: usize = 128;
-/// After so many looks without anything new a file is quiet; of quiet ones so many are looked at
-/// each time.
+/// A file is quiet after this many looks that found nothing new, and at most this many quiet files
+/// are looked at each time.
 const QUIET: u32 = 60;
 const MOST_QUIET: usize = 1000;
 
@@ -127,7 +127,7 @@ impl Catalog {
         if self.pending.is_empty() && self.walked.is_none_or(due) {
             self.walk();
         }
-        // Half the time for finding files: curves of the first ones are to be seen soon.
+        // At most half the time goes into recognising files, so that the first curves appear soon.
         let half = Instant::now().checked_add(time / 2);
         let found = self.recognise(half);
         let (any, more) = self.read(false, found, deadline);
@@ -142,8 +142,8 @@ impl Catalog {
             for path in discover::files(root) {
                 let is_new = match self.found.get(&path) {
                     None => true,
-                    // What said nothing yet may do so once it has grown, and what looked like one
-                    // format may turn out to be another.
+                    // A short file may be recognised, or recognised as another format, once it has
+                    // grown.
                     Some(Found { length, .. }) => {
                         *length < formats::SAMPLE as u64
                             && std::fs::metadata(&path).is_ok_and(|data| data.len() != *length)
@@ -157,7 +157,8 @@ impl Catalog {
         self.walked = Some((Instant::now(), start.elapsed()));
     }
 
-    /// Looks at files that were found, until the deadline; whether any is a log.
+    /// Recognises the formats of files that were found, until the deadline; returns whether any is a
+    /// log.
     fn recognise(&mut self, deadline: Option<Instant>) -> bool {
         let mut any = false;
         while !self.pending.is_empty() {
@@ -187,7 +188,7 @@ impl Catalog {
             let now = found.verdict.format();
             if before.map(|format| format.name) != now.map(|format| format.name) {
                 if before.is_some() && now.is_none() {
-                    // It is being written anew: what it told stays.
+                    // It is being rewritten: what was read from it is kept.
                     continue;
                 }
                 if let Some(before) = before {
@@ -204,7 +205,7 @@ impl Catalog {
         any
     }
 
-    /// Takes a file away that was taken for another format.
+    /// Removes a file whose format turned out to be another one.
     fn drop_file(&mut self, path: &Path, format: &'static formats::Format) {
         let run = (format.run)(path);
         self.left_out.remove(path);

@@ -93,7 +93,7 @@ impl Metric {
         }
     }
 
-    /// The points from a step on are told anew.
+    /// Points from this step on are logged again.
     fn supersede_from(&mut self, step: i64) {
         if self.highest.is_some_and(|highest| highest >= step) {
             (self.overlaps, self.stale) = (true, true);
@@ -119,7 +119,7 @@ impl Metric {
         (facts.count > 0).then_some(facts)
     }
 
-    /// Counts anew where points were superseded, so that [`Metric::facts`] need not each time.
+    /// Recomputes the facts after points were superseded, so that [`Metric::facts`] is cheap.
     pub fn settle(&mut self) {
         if self.stale {
             self.facts = self.facts().unwrap_or_default();
@@ -187,7 +187,7 @@ impl Metric {
         self.point(self.len().checked_sub(1)?)
     }
 
-    /// For each point whether a later start of the training told of its step anew: a restart at or
+    /// For each point whether a later start of the training logged its step again: a restart at or
     /// before it, or a point at or before it of a later file, or behind a step back in this one.
     #[must_use]
     pub fn superseded(&self) -> Vec<bool> {

@@ -1,4 +1,4 @@
-//! A run: what its logs told of it.
+//! A run: everything read from its logs.
 
 use super::points::{Metric, Point};
 use crate::logs::{Bucket, Record, Sink, State, Value};
@@ -42,10 +42,10 @@ pub struct Run {
     own_config: Vec<(usize, String, Value)>,
     by_name: HashMap<String, usize>,
     image_bytes: usize,
-    /// The files that told of the state and of the progress last.
+    /// The files that the state and the progress were read from.
     state_from: Option<usize>,
     progress_from: Option<usize>,
-    /// Raised with everything that is told.
+    /// Increases with every record.
     changes: u64,
     /// The metric that is likely to come next: writers log in turns.
     next: usize,
@@ -116,13 +116,13 @@ impl Run {
         self.own_config.iter().map(|(_, name, value)| (name.as_str(), value))
     }
 
-    /// Raised with everything that is told of it.
+    /// A number that increases with every change of the run.
     #[must_use]
     pub fn changes(&self) -> u64 {
         self.changes
     }
 
-    /// Gives it the hyper-parameters that are known by now.
+    /// Sets the hyper-parameters.
     pub fn configure(&mut self, config: Vec<(String, Value)>) {
         if self.config != config {
             self.config = config;
@@ -130,7 +130,7 @@ impl Run {
         }
     }
 
-    /// Takes what a file of it tells.
+    /// Applies a record of one of its files.
     pub fn apply(&mut self, file: usize, record: &Record<'_>) {
         self.changes += 1;
         match *record {
@@ -194,7 +194,7 @@ impl Run {
         }
     }
 
-    /// Forgets what a file told.
+    /// Removes everything read from a file.
     pub fn forget(&mut self, file: usize) {
         self.changes += 1;
         self.metrics.iter_mut().for_each(|metric| metric.forget(file));
@@ -244,13 +244,13 @@ fn keep<T>(samples: &mut Vec<Sample<T>>, sample: Sample<T>) {
     samples.push(sample);
 }
 
-/// Takes what a file tells into the runs of it: mostly one.
+/// Applies the records of a file to its runs; most files have one run.
 #[derive(Debug)]
 pub struct RunSink<'a> {
     /// The file's own run first, then those that it says hold their own.
     pub runs: &'a mut Vec<Run>,
     pub file: usize,
-    /// Only what was printed is taken: the metrics are in another file too.
+    /// Only printed lines are used: the metrics are also in another file.
     pub only_lines: bool,
     pub current: usize,
 }

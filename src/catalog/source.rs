@@ -27,14 +27,14 @@ const SLICE: Duration = Duration::from_millis(60);
 /// How long a frame waits for its curves, and how long between two tries.
 const PATIENCE: Duration = Duration::from_millis(100);
 const PAUSE: Duration = Duration::from_millis(1);
-/// How often the states of runs are told anew while nothing is written.
+/// How often the states of runs are updated while nothing is written.
 const STATES: Duration = Duration::from_secs(5);
 /// How often the sessions of runs of nntop are asked how these stand.
 const ASK: Duration = Duration::from_secs(1);
 
-/// How a run of nntop in a directory stands, where its session can say.
+/// Returns the state of a run of nntop by its directory, if its session knows it.
 pub type AskStanding = Box<dyn Fn(&Path) -> Option<Standing> + Send + Sync>;
-/// Removes the run of nntop in a directory; says why where it cannot.
+/// Deletes a run of nntop by its directory; the error says why it cannot.
 pub type DeleteRun = Box<dyn Fn(&Path) -> Result<(), String> + Send + Sync>;
 
 /// What is known of runs of nntop itself beyond their logs.
@@ -56,26 +56,26 @@ impl std::fmt::Debug for OwnRuns {
 pub struct SharedCatalog {
     catalog: Mutex<Catalog>,
     table: Mutex<Arc<RunTable>>,
-    /// What was made of each run the last time.
+    /// The row of each run, as last computed.
     kept: Mutex<HashMap<String, Kept>>,
     notes: Mutex<Notes>,
     own: Option<OwnRuns>,
-    /// How runs of nntop stand by their sessions, and when these were asked.
+    /// When the sessions of runs of nntop were last asked for their state, and the answers.
     asked: Mutex<(Option<Instant>, HashMap<PathBuf, Standing>)>,
     /// When the table was made last.
     summarized: Mutex<Option<Instant>>,
 }
 
-/// What was made of a run.
+/// A computed row and what it was computed from.
 #[derive(Debug)]
 struct Kept {
-    /// The run's count of changes then.
+    /// [`Run::changes`] at that time.
     changes: u64,
     row: RunRow,
     config: Vec<(String, Value)>,
     group: Option<String>,
     path: PathBuf,
-    /// The name under which notes about it are kept.
+    /// The key of its notes.
     key: String,
 }
 
@@ -93,14 +93,14 @@ impl SharedCatalog {
         }
     }
 
-    /// Takes notes about runs from there, and keeps them there.
+    /// Reads and writes notes about runs there.
     #[must_use]
     pub fn with_notes(mut self, notes: Notes) -> Self {
         self.notes = Mutex::new(notes);
         self
     }
 
-    /// Knows which runs are nntop's own.
+    /// Sets which runs are nntop's own.
     #[must_use]
     pub fn with_own(mut self, own: OwnRuns) -> Self {
         self.own = Some(own);
@@ -117,7 +117,7 @@ impl SharedCatalog {
     pub fn make_table(&self) {
         self.ask();
         self.summarize(&lock(&self.catalog), false);
-        // Only now it is known which runs are nntop's own.
+        // The sessions of nntop's own runs can be asked once there are rows.
         if self.own.is_some() {
             lock(&self.asked).0 = None;
             self.ask();
@@ -215,7 +215,7 @@ impl SharedCatalog {
         }
     }
 
-    /// What is made of a run that was not seen before.
+    /// The row of a run that is seen for the first time.
     fn begin(&self, placed: &PlacedRun<'_>) -> Kept {
         let own = self.own.as_ref().and_then(|own| {
             let below = placed.path.strip_prefix(&own.directory).ok()?;
@@ -400,7 +400,7 @@ impl RunSource for SharedCatalog {
         let key = key.ok_or("this run is not there any more")?;
         let edited = lock(&self.notes).edit(&key, edit);
         edited.map_err(|error| format!("notes about runs cannot be kept: {error}"))?;
-        // Shown at once where nobody is reading, and with the next poll otherwise.
+        // Shown at once, unless files are being read: then with the next poll.
         *lock(&self.summarized) = None;
         if let Some(catalog) = self.free() {
             let loading = self.table().loading;

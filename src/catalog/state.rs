@@ -7,13 +7,13 @@ use crate::logs::State;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Standing {
     Running,
-    /// It was told to wait, and can be told to go on.
+    /// Paused by the user; it can be resumed.
     Held,
-    /// Nothing came for much longer than it used to take.
+    /// Nothing was logged for much longer than its usual interval.
     Stalled,
-    /// It says that it ended, or nothing came for so long that it must have.
+    /// It logged its end, or nothing was logged for a very long time.
     Ended,
-    /// A run of nntop whose process ended before it did: it can be resumed.
+    /// A run of nntop whose process died before the run was complete; `nntop resume` continues it.
     Interrupted,
     Failed,
 }
@@ -33,8 +33,8 @@ impl Standing {
     }
 }
 
-/// A run is stalled after so many times its usual interval between points, and has ended after so
-/// many; at least after these many seconds.
+/// A run counts as stalled, and later as ended, after this multiple of its usual interval between
+/// points, but not before this number of seconds.
 const STALLED: (f64, f64) = (20.0, 300.0);
 const ENDED: (f64, f64) = (200.0, 3600.0);
 

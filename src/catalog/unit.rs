@@ -23,11 +23,11 @@ pub struct Unit {
 #[derive(Debug)]
 pub struct Member {
     pub log: LogFile,
-    /// Numbers the file for good, whatever is found beside it later.
+    /// A number of the file that never changes.
     pub id: usize,
-    /// Its metrics are in another file as well: only what it printed is taken.
+    /// Its metrics are also in another file: only its printed lines are used.
     pub only_lines: bool,
-    /// The run inside the file that was told of last.
+    /// Index of the run that the last record of the file belonged to.
     current: usize,
     pub problem: Option<String>,
 }
@@ -50,7 +50,7 @@ impl Unit {
         self.files.insert(at, Member { log, id, only_lines, current: 0, problem: None });
     }
 
-    /// Takes a file away, with what it told.
+    /// Removes a file and everything read from it.
     pub fn remove(&mut self, path: &Path) {
         if let Some(at) = self.files.iter().position(|member| member.log.path() == path) {
             let member = self.files.remove(at);

@@ -28,7 +28,7 @@ pub(super) struct Followed {
 /// Follows the runs of a catalog in the background, for as long as anybody holds the source.
 pub(super) fn follow(catalog: Catalog) -> anyhow::Result<Followed> {
     let source = Arc::new(with_state(catalog)?);
-    // Runs of others are watched: nobody takes commands.
+    // Watched runs take no commands.
     let (commands, _nobody) = unbounded();
     let (news, updates) = unbounded();
     let reader = Arc::downgrade(&source);
@@ -93,7 +93,7 @@ fn delete(path: &Path) -> Result<(), String> {
     }
 }
 
-/// Reads what is new, for as long as somebody looks.
+/// Reads new data until the source is dropped.
 fn read(source: &Weak<SharedCatalog>, news: &Sender<Update>) {
     while let Some(source) = source.upgrade() {
         let before = source.revision();

@@ -11,7 +11,8 @@ use std::path::{Path, PathBuf};
 const CHUNK: usize = 512 << 10;
 /// Bytes read in one look: the first curves of a huge file are to be seen soon.
 const BUDGET: usize = 32 << 20;
-/// Bytes of a file's beginning, and before the offset, by which a rewritten file is told.
+/// Number of bytes kept from the beginning of a file and from before the offset, to detect that the
+/// file was rewritten.
 const PRINT: usize = 256;
 /// A file that is read as a whole is not longer than this.
 const LONGEST_WHOLE: u64 = 1 << 30;
@@ -20,7 +21,7 @@ const LONGEST_WHOLE: u64 = 1 << 30;
 pub struct LogFile {
     path: PathBuf,
     format: &'static Format,
-    /// Makes the reader anew; where there is none the format's own is used.
+    /// Creates a new reader; the reader of the format if not set.
     make: Option<Box<dyn Fn() -> Source + Send>>,
     source: Source,
     offset: u64,
@@ -73,7 +74,7 @@ impl LogFile {
         Self::build(path, format, (format.open)(path, head), None)
     }
 
-    /// A file read by a reader of the caller's.
+    /// A file that is read by a custom reader.
     #[must_use]
     pub fn with_reader(
         path: &Path,

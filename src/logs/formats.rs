@@ -307,7 +307,7 @@ fn read_store(path: &Path, bytes: Vec<u8>, sink: &mut dyn Sink) -> Result<(), St
         name.push(ending);
         PathBuf::from(name)
     };
-    // A journal that is not empty means that somebody is writing to the database itself.
+    // A non-empty journal means that the database itself is being written.
     if fs::metadata(beside("-journal")).is_ok_and(|journal| journal.len() > 0) {
         return Err("it is being written to".to_owned());
     }

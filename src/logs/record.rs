@@ -16,7 +16,7 @@ pub enum Record<'a> {
     Image { name: &'a str, step: i64, wall_time: f64, encoded: &'a [u8] },
     /// A histogram at a step, buckets from low to high.
     Histogram { name: &'a str, step: i64, wall_time: f64, buckets: &'a [Bucket] },
-    /// Training began again at this step: what was told of it and of later ones is superseded.
+    /// Training restarted at this step: earlier points at this step or later are superseded.
     Restart { step: i64 },
     /// What follows belongs to this run of a file that holds several.
     Run { name: &'a str },
@@ -34,7 +34,7 @@ pub enum Record<'a> {
     Line { text: &'a str },
     /// What is wrong with the log, and where; reading goes on.
     Warning { offset: u64, text: String },
-    /// The file was rewritten or replaced: forget what it gave, all of it follows again.
+    /// The file was rewritten or replaced: discard everything read from it; all of it follows again.
     Reset,
 }
 
@@ -76,7 +76,7 @@ pub trait Reader: Send {
     fn read(&mut self, bytes: &[u8], end: bool, sink: &mut dyn Sink) -> usize;
 
     /// Stretches of zeros that were skipped: a network file system may still fill them in, and
-    /// the file is then to be read anew.
+    /// the file must then be read again.
     fn holes(&self) -> &[std::ops::Range<u64>] {
         &[]
     }

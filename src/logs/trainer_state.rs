@@ -1,4 +1,4 @@
-//! `trainer_state.json` of Hugging Face's Trainer: one document with the whole history, written anew
+//! `trainer_state.json` of Hugging Face's Trainer: one document with the whole history, rewritten
 //! at each checkpoint.
 
 use super::json;

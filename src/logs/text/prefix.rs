@@ -7,7 +7,7 @@ const LEVELS: [&str; 12] = [
     "INFO", "WARNING", "WARN", "DEBUG", "ERROR", "CRITICAL", "TRACE", "SUCCESS", "FATAL", "NOTICE",
     "I", "W",
 ];
-/// A level stands within so many characters of the beginning.
+/// A level is looked for within this many characters of the beginning.
 const FARTHEST_LEVEL: usize = 100;
 
 /// A line's message and the time in front of it (seconds since 1970), if it says one.

@@ -45,7 +45,7 @@ impl Look {
         self.grouping != Grouping::None
     }
 
-    /// The question for a metric's curves, for a chart of so many columns.
+    /// The query for a metric's curves, for a chart with this many columns.
     pub fn query(&self, metric: &str, desk: &Desk, columns: usize) -> CurveQuery {
         let rows = desk.charted();
         let having = rows.iter().filter(|row| row.metrics.iter().any(|facts| facts.name == metric));

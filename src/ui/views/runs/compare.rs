@@ -122,7 +122,7 @@ impl Compare {
         (!state.plot.is_empty()).then_some(state)
     }
 
-    /// Moves the cursor by so many columns of the chart in focus.
+    /// Moves the cursor by a number of columns of the chart in focus.
     fn move_cursor(&mut self, columns: f64) {
         let Some(state) = self.focused() else { return };
         let [low, high] = state.shown;

@@ -28,9 +28,9 @@ pub struct Desk {
     /// Columns behind the name that are scrolled out at the left.
     pub skipped: usize,
     pub reversed: bool,
-    /// The colour of each run, kept whatever is filtered: given out in order of first sight.
+    /// The colour of each run, in the order in which runs first appeared; filters do not change it.
     colours: HashMap<String, usize>,
-    /// It was said what was found.
+    /// The message about what was found has been shown.
     announced: bool,
     /// What `listed` was made from.
     made: Option<(u64, String)>,
@@ -66,7 +66,7 @@ impl Desk {
         }))
     }
 
-    /// Takes the newest table, and lists its runs anew where anything changed.
+    /// Takes the newest table, and updates the list of runs if anything changed.
     pub fn refresh(&mut self) {
         self.table = self.source.table();
         let wanted = (self.table.revision, self.filter.clone());
@@ -320,7 +320,8 @@ pub fn without_common<'a>(name: &'a str, all: &[&str]) -> &'a str {
     &name[common..]
 }
 
-/// A name that others chose, safe to show, cut in the middle to so many columns.
+/// A foreign name, escaped for the terminal and shortened in the middle to at most this many
+/// characters.
 #[must_use]
 pub fn shown(text: &str, columns: usize) -> String {
     let text = printable(text);

@@ -56,7 +56,7 @@ impl Sparks {
     }
 }
 
-/// A row of bars: the last value in each of so many stretches of x.
+/// A row of bars: the last value in each of [`SPARK`] intervals of x.
 fn bars(points: &[(f64, f64)], unicode: bool) -> String {
     let finite: Vec<(f64, f64)> =
         points.iter().copied().filter(|point| point.1.is_finite()).collect();
