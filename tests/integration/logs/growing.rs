@@ -7,7 +7,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// Places at which each file is cut.
-const CUTS: usize = 4;
+const CUTS: usize = 3;
 /// Longer files take too long to be read so many times.
 const LONGEST: u64 = 100_000;
 
@@ -102,8 +102,14 @@ fn check(folder: &str) {
         let original = root_of(file);
         let temporary = tempfile::tempdir().unwrap();
         let root = temporary.path().join(original.file_name().unwrap());
-        copy(&original, &root);
         let copied = root.join(file.strip_prefix(&original).unwrap());
+        if ["text", "keras"].contains(&folder) {
+            // Each of these files is a run of its own.
+            fs::create_dir_all(&root).unwrap();
+            fs::copy(file, &copied).unwrap();
+        } else {
+            copy(&original, &root);
+        }
         let bytes = fs::read(file).unwrap();
         let mut whole = Catalog::new(vec![root.clone()]);
         whole.load(true);
