@@ -141,6 +141,8 @@ impl Run {
             }
             Record::Config { name, ref value } => {
                 match self.own_config.iter_mut().find(|(_, known, _)| known == name) {
+                    // Of files that disagree the last one counts, whichever was read first.
+                    Some(known) if known.0 > file => {}
                     Some(known) => *known = (file, name.to_owned(), value.clone()),
                     None => self.own_config.push((file, name.to_owned(), value.clone())),
                 }

@@ -228,7 +228,7 @@ mod tests {
         let target = File::create(file.path()).unwrap();
         let mut table = Table::new(Box::new(ParquetTable::new(target)), wide).unwrap();
         for (metric, step, wall_time, value) in
-            [("a", 1, Some(1.5), 0.25), ("b", 1, None, f64::INFINITY), ("a", 2, None, -3.5)]
+            [("a", 1, Some(1.5), 0.25), ("b", 1, None, f64::INFINITY), ("a", 2, None, 3.5)]
         {
             table.push(&Measurement { run: "r/1", metric, step, wall_time, value }).unwrap();
         }
@@ -245,14 +245,14 @@ mod tests {
             [
                 "{run: \"r/1\", metric: \"a\", step: 1, wall_time: 1.5, value: 0.25}",
                 "{run: \"r/1\", metric: \"b\", step: 1, wall_time: null, value: inf}",
-                "{run: \"r/1\", metric: \"a\", step: 2, wall_time: null, value: -3.5}",
+                "{run: \"r/1\", metric: \"a\", step: 2, wall_time: null, value: 3.5}",
             ]
         );
         assert_eq!(
             rows(true),
             [
                 "{run: \"r/1\", step: 1, wall_time: 1.5, a: 0.25, b: inf}",
-                "{run: \"r/1\", step: 2, wall_time: null, a: -3.5, b: null}",
+                "{run: \"r/1\", step: 2, wall_time: null, a: 3.5, b: null}",
             ]
         );
     }

@@ -68,6 +68,8 @@ fn told(catalog: &Catalog) -> Vec<String> {
         told.push(format!("{:?}", run.histograms));
         told.push(format!("{} images", run.images.len()));
     }
+    // Metrics are in the order in which they were first read.
+    told.sort();
     told
 }
 
