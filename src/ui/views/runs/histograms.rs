@@ -152,7 +152,7 @@ fn extent(histograms: &[Histogram]) -> Option<[f64; 2]> {
     }
 }
 
-/// Which histogram each column shows: by its step, the newest one at or before the column's end.
+/// The index of the histogram that each column shows: the one whose step is nearest.
 fn columns(histograms: &[Histogram], width: usize) -> Vec<usize> {
     let last = histograms.len().saturating_sub(1);
     let steps: Vec<i64> = histograms.iter().map(|histogram| histogram.step).collect();
@@ -162,8 +162,11 @@ fn columns(histograms: &[Histogram], width: usize) -> Vec<usize> {
         return (0..width).map(|column| (column * (last + 1) / width).min(last)).collect();
     }
     let place = |column: usize| {
-        let end = from as f64 + (to - from) as f64 * (column + 1) as f64 / width as f64;
-        steps.partition_point(|&step| step as f64 <= end + 1e-9).saturating_sub(1)
+        let middle = from as f64 + (to - from) as f64 * (column as f64 + 0.5) / width as f64;
+        let after = steps.partition_point(|&step| (step as f64) < middle).min(last);
+        let before = after.saturating_sub(1);
+        let distance = |place: usize| (steps[place] as f64 - middle).abs();
+        if distance(before) <= distance(after) { before } else { after }
     };
     (0..width).map(place).collect()
 }
@@ -305,8 +308,8 @@ mod tests {
             let histograms: Vec<Histogram> = steps.iter().map(|&s| histogram(s, &[])).collect();
             columns(&histograms, width)
         };
-        assert_eq!(of(&[0, 10], 4), [0, 0, 0, 1]);
-        assert_eq!(of(&[0, 1, 2, 10], 5), [2, 2, 2, 2, 3]);
+        assert_eq!(of(&[0, 10], 4), [0, 0, 1, 1]);
+        assert_eq!(of(&[0, 1, 2, 10], 5), [1, 2, 2, 3, 3]);
         assert_eq!(of(&[5], 3), [0, 0, 0]);
         assert_eq!(of(&[0, 5, 2, 7], 4), [0, 1, 2, 3]);
         assert_eq!(of(&[], 3), Vec::<usize>::new());
