@@ -132,10 +132,24 @@ pub(super) struct ExploreArgs {
     pub(super) json: bool,
 }
 
+/// What `browse --help` ends with.
+const BROWSE_HELP: &str = "\
+Examples:
+  nntop browse night.safetensors
+  nntop browse resnet.safetensors --layers conv16x3-pool2-dense64-softmax10 --data ~/cifar-10
+  nntop browse --predictions said.csv           # label,prediction,path
+  nntop browse --predictions said.npz --data ~/fashion-mnist   # labels, probs; pictures from --data";
+
 #[derive(Debug, Args)]
+#[command(after_help = BROWSE_HELP)]
 pub(super) struct BrowseArgs {
     /// A model written by --save, `nntop ensemble` or network2.py (.json), a checkpoint, or a run
-    pub(super) model: PathBuf,
+    #[arg(required_unless_present = "predictions")]
+    pub(super) model: Option<PathBuf>,
+    /// Show what any classifier said instead: a table (CSV, .npz or parquet) with an image a row, its
+    /// true label, the predicted one or a probability for each class, and the picture or its path
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["model", "ImportArgs"])]
+    pub(super) predictions: Option<PathBuf>,
     #[command(flatten)]
     pub(super) import: ImportArgs,
     #[command(flatten)]

@@ -1,16 +1,25 @@
-//! `nntop browse`: a saved model in the dashboard.
+//! `nntop browse`: a saved model in the dashboard, or what any classifier said of images.
 
 use super::args::BrowseArgs;
 use super::dashboard;
 use super::display::DisplayArgs;
 use super::error::{Usage, of_spawn};
+use super::setup;
 use crate::train::{RunHandle, SpawnError};
+use crate::ui::{RunKind, Setup, ViewId};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-/// Measures the model and shows it.
+/// Measures the model and shows it, or shows predictions.
 pub(super) fn run(args: &BrowseArgs, display: &DisplayArgs) -> anyhow::Result<ExitCode> {
-    let model = args.import.load(&args.model, args.data.shape.size)?;
+    if let Some(file) = &args.predictions {
+        return predictions(file, args, display);
+    }
+    let Some(model) = &args.model else {
+        return Err(Usage::because("give a model, or --predictions FILE").into());
+    };
+    let model = args.import.load(model, args.data.shape.size)?;
     let data = args.data.open()?;
     let data = model.split(Arc::new(data));
     let handle = RunHandle::open(model, data).map_err(|error| match error {
@@ -22,4 +31,21 @@ pub(super) fn run(args: &BrowseArgs, display: &DisplayArgs) -> anyhow::Result<Ex
         return Err(Usage::because(problem).into());
     }
     dashboard::show(handle, display, None)
+}
+
+/// Reads predictions and opens the misclassified images.
+fn predictions(file: &Path, args: &BrowseArgs, display: &DisplayArgs) -> anyhow::Result<ExitCode> {
+    let mut predictions = args.data.predictions(file)?;
+    if !predictions.has_pictures() && args.data.data.is_some() {
+        let data = args.data.open()?;
+        predictions =
+            predictions.with_pictures(&data).map_err(|problem| Usage::value("--data", problem))?;
+    }
+    if let Err(why) = dashboard::terminal() {
+        return Err(Usage::because(why.to_string()).into());
+    }
+    let handle = RunHandle::open_predictions(predictions).map_err(of_spawn)?;
+    let setup =
+        Setup { kind: RunKind::Predictions, view: ViewId::Digits, ..setup::of_process(display) };
+    dashboard::show_as(handle, setup, display)
 }

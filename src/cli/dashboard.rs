@@ -52,7 +52,15 @@ pub(super) fn show(
     display: &DisplayArgs,
     notice: Option<String>,
 ) -> anyhow::Result<ExitCode> {
-    let setup = Setup { notice, ..setup::of_process(display) };
+    show_as(handle, Setup { notice, ..setup::of_process(display) }, display)
+}
+
+/// As [`show`], with a dashboard of its own kind.
+pub(super) fn show_as(
+    handle: RunHandle,
+    setup: Setup,
+    display: &DisplayArgs,
+) -> anyhow::Result<ExitCode> {
     let shown = follow(&handle.commands, &handle.events, setup, display)?;
     drop(handle.join());
     let Shown { exit, view } = shown;

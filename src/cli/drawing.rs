@@ -1,6 +1,6 @@
 //! Saves drawings of the Draw view as files.
 
-use crate::picture::Picture;
+use crate::picture::Drawing;
 use crate::ui::SavePictureError;
 use std::io::ErrorKind;
 use std::path::PathBuf;
@@ -12,7 +12,7 @@ const MOST: u32 = 10_000;
 ///
 /// # Errors
 /// If the file cannot be written, or every name is taken.
-pub(super) fn save(picture: &Picture) -> Result<String, SavePictureError> {
+pub(super) fn save(picture: &Drawing) -> Result<String, SavePictureError> {
     for number in 1..=MOST {
         let file = PathBuf::from(format!("nntop-drawing-{number}.png"));
         match picture.save_new_png(&file) {

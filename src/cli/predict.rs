@@ -5,7 +5,7 @@ use super::error::Usage;
 use super::output::{self, Output};
 use crate::data::{Images, Scan};
 use crate::model::Model;
-use crate::reading::{Recognition, recognize, recognize_image};
+use crate::reading::{ReadingError, Recognition, recognize, recognize_image};
 use serde::Serialize;
 use std::io;
 use std::path::Path;
@@ -72,10 +72,16 @@ pub(super) fn run(args: &PredictArgs) -> anyhow::Result<ExitCode> {
 }
 
 fn answer(model: &Model, image: &Path) -> anyhow::Result<Recognition> {
-    if model.channels != 1 {
-        return Ok(recognize_image(model, Images::open_colour(image, model.image)?));
+    let found = if model.channels == 1 {
+        recognize(model, &Scan::open(image)?)?
+    } else {
+        recognize_image(model, Images::open_colour(image, model.image)?)
+    };
+    if found.answer.outputs.iter().any(|output| output.is_nan()) {
+        let image = image.display();
+        anyhow::bail!("{image}: {}", ReadingError::NotNumbers);
     }
-    Ok(recognize(model, &Scan::open(image)?)?)
+    Ok(found)
 }
 
 fn print_json(out: &mut Output<'_>, image: &Path, found: &Recognition) -> anyhow::Result<()> {
@@ -105,7 +111,8 @@ fn print(
     let percent = answer.strength * 100.0;
     write!(out, "{}: {} ({percent:.1}%)", image.display(), answer.name)?;
     if !answer.votes.is_empty() {
-        let votes: Vec<&str> = answer.votes.iter().map(|&vote| names[vote].as_str()).collect();
+        let votes: Vec<&str> =
+            answer.votes.iter().map(|&vote| names.get(vote).map_or("-", String::as_str)).collect();
         write!(out, ", votes {}", votes.join(" "))?;
     }
     if found.unsure {

@@ -5,8 +5,8 @@ use super::dashboard::{has_terminal, show_without_run};
 use super::display::DisplayArgs;
 use super::error::Usage;
 use super::output;
-use crate::data::Scan;
-use crate::protocol::{ReadLine, Reading, Segmentation};
+use crate::data::{Scan, Straightening};
+use crate::protocol::{ReadDigit, ReadLine, Reading, Segmentation};
 use crate::reading::{is_unsure, read};
 use crate::ui::{App, Setup, text};
 use ratatui::buffer::Buffer;
@@ -122,15 +122,49 @@ fn best(reading: &Reading) -> impl Iterator<Item = &Segmentation> {
     reading.lines.iter().filter_map(|line| line.segmentations.first())
 }
 
+/// Where things are in the picture's file.
+#[derive(Clone, Copy)]
+struct Places {
+    shrunk: u32,
+    straightening: Option<Straightening>,
+}
+
+impl Places {
+    fn of(reading: &Reading) -> Self {
+        let straightening = reading.straightened.map(Straightening::from_coefficients);
+        Self { shrunk: reading.shrunk, straightening }
+    }
+
+    fn place(self, column: u32, row: u32) -> (u32, u32) {
+        let (x, y) = (column * self.shrunk, row * self.shrunk);
+        self.straightening.map_or((x, y), |back| {
+            let [x, y] = back.place([x as f32, y as f32]).map(|at| at.round().max(0.0) as u32);
+            (x, y)
+        })
+    }
+
+    /// Left, top, width and height of the box around a digit.
+    fn of_digit(self, digit: &ReadDigit) -> [u32; 4] {
+        let (right, bottom) = (digit.left + digit.width, digit.top + digit.height);
+        let corners = [digit.left, right].map(|x| [digit.top, bottom].map(|y| self.place(x, y)));
+        let corners = corners.as_flattened();
+        let least = |of: fn(&(u32, u32)) -> u32| corners.iter().map(of).min().unwrap_or(0);
+        let most = |of: fn(&(u32, u32)) -> u32| corners.iter().map(of).max().unwrap_or(0);
+        let (left, top) = (least(|at| at.0), least(|at| at.1));
+        [left, top, most(|at| at.0) - left, most(|at| at.1) - top]
+    }
+}
+
 fn line<'a>(image: &'a Path, reading: &'a Reading) -> Line<'a> {
-    let by = reading.shrunk;
-    let digits = best(reading).enumerate().flat_map(|(line, best)| {
-        best.digits.iter().map(move |digit| Digit {
+    let places = Places::of(reading);
+    let digit_at = move |line, digit: &'a ReadDigit| {
+        let [left, top, width, height] = places.of_digit(digit);
+        Digit {
             line,
-            left: digit.left * by,
-            top: digit.top * by,
-            width: digit.width * by,
-            height: digit.height * by,
+            left,
+            top,
+            width,
+            height,
             prediction: digit.prediction,
             name: &digit.name,
             strength: digit.strength,
@@ -139,21 +173,24 @@ fn line<'a>(image: &'a Path, reading: &'a Reading) -> Line<'a> {
             second: digit.second.as_ref().map(|(name, _)| name.as_str()),
             second_strength: digit.second.as_ref().map(|(_, strength)| *strength),
             votes: &digit.votes,
-        })
-    });
+        }
+    };
+    let digits = best(reading)
+        .enumerate()
+        .flat_map(|(line, best)| best.digits.iter().map(move |digit| digit_at(line, digit)));
     Line {
         event: "reading",
         image,
         lines: best(reading).map(Segmentation::text).collect(),
         digits: digits.collect(),
-        segmentations: reading.lines.iter().map(|line| ways(line, by)).collect(),
+        segmentations: reading.lines.iter().map(|line| ways(line, places)).collect(),
     }
 }
 
-fn ways(line: &ReadLine, by: u32) -> Vec<Way> {
+fn ways(line: &ReadLine, places: Places) -> Vec<Way> {
     let path = |cut: &Vec<u32>| {
         let rows = (line.top..).zip(cut);
-        rows.map(|(row, column)| (column * by, row * by)).collect()
+        rows.map(|(row, column)| places.place(*column, row)).collect()
     };
     let way = |way: &Segmentation| Way {
         text: way.text(),

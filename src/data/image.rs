@@ -1,7 +1,8 @@
 //! Pictures of digits, from files and from standard input.
 
+pub use super::paper::Straightening;
 use super::{Images, paper, shades};
-use crate::picture::Picture;
+use crate::picture::{Drawing, Picture};
 use image::codecs::png::PngEncoder;
 use image::{ExtendedColorType, ImageEncoder};
 use std::fs::File;
@@ -14,7 +15,7 @@ pub use super::shades::PictureError;
 const STDIN: &str = "-";
 
 /// What is ink in a picture, in one or several ways to take it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Scan {
     /// The likeliest first, never none. Where another way to take the picture (light ink on dark
     /// paper instead of dark on light, say) is nearly as likely it comes second; a network tells
@@ -26,11 +27,14 @@ pub struct Scan {
 }
 
 /// Ink that was found in a picture.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Extraction {
     pub picture: Picture,
-    /// So many pixels of the file, in each direction, became one of the picture.
+    /// So many pixels of the file, in each direction, became one of the picture; of a straightened
+    /// sheet so many pixels of the sheet.
     pub shrunk: usize,
+    /// Where a sheet of paper was straightened: what leads from its pixels to those of the file.
+    pub straightening: Option<Straightening>,
 }
 
 impl Scan {
@@ -63,7 +67,12 @@ impl Scan {
             Ok(found) => {
                 let extraction = |ink: paper::Ink| Extraction {
                     picture: ink.picture,
-                    shrunk: ink.shrunk * shrunk,
+                    shrunk: if ink.straightening.is_some() {
+                        ink.shrunk
+                    } else {
+                        ink.shrunk * shrunk
+                    },
+                    straightening: ink.straightening.map(|back| back.enlarged(shrunk as f32)),
                 };
                 let extractions = found.into_iter().map(extraction).collect();
                 Ok(Self { extractions, prepared })
@@ -94,17 +103,19 @@ impl Scan {
     }
 }
 
-impl Picture {
-    /// Writes a PNG picture, light ink on dark paper as MNIST's; a file that is there already is
-    /// not touched.
+impl Drawing {
+    /// Writes a PNG picture, grey or in colour, light on a dark ground as MNIST's; a file that is
+    /// there already is not touched.
     ///
     /// # Errors
     /// Where the file exists or cannot be written.
     pub fn save_new_png(&self, file: &Path) -> io::Result<()> {
         let mut png = Vec::new();
         let (width, height) = (self.width as u32, self.height as u32);
+        let color =
+            if self.channels == 3 { ExtendedColorType::Rgb8 } else { ExtendedColorType::L8 };
         PngEncoder::new(&mut png)
-            .write_image(&self.ink, width, height, ExtendedColorType::L8)
+            .write_image(&self.ink, width, height, color)
             .map_err(io::Error::other)?;
         File::create_new(file)?.write_all(&png)
     }
@@ -191,11 +202,17 @@ mod tests {
     fn a_saved_picture_reads_back_and_is_never_written_over() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("drawn.png");
-        let drawn = Picture { width: 28, height: 28, ink: bar(28, 28, 0, 255).into_raw() };
+        let ink = bar(28, 28, 0, 255).into_raw();
+        let drawn = Drawing { width: 28, height: 28, channels: 1, ink: ink.clone() };
         drawn.save_new_png(&file).unwrap();
-        assert_eq!(Scan::open(&file).unwrap().prepared((28, 28)), Some(&drawn));
+        let seen = Picture { width: 28, height: 28, ink };
+        assert_eq!(Scan::open(&file).unwrap().prepared((28, 28)), Some(&seen));
         let error = drawn.save_new_png(&file).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
+        let file = dir.path().join("colour.png");
+        let colour = Drawing { width: 2, height: 1, channels: 3, ink: vec![250, 0, 0, 0, 9, 250] };
+        colour.save_new_png(&file).unwrap();
+        assert_eq!(Images::open_colour(&file, (2, 1)).unwrap().pixels, colour.ink);
     }
 
     proptest! {

@@ -27,6 +27,7 @@ use self::input::{begins_as_json, is_json, read};
 use crate::data::{Dataset, Images};
 use crate::files::atomic;
 use crate::nn::Network;
+use crate::protocol::NO_ANSWER;
 use crate::spec::describe::cores;
 use crate::spec::{Spec, build, dataset};
 use ndarray::ArrayView1;
@@ -247,10 +248,9 @@ impl Model {
         let mut ensemble = self.ensemble(threads, images.len());
         for chunk in chunks(images, &ensemble) {
             let predictions = ensemble.poll(self.networks(), images, chunk.clone());
-            let rows = predictions.verdicts.iter().zip(predictions.outputs.rows());
-            for ((&verdict, outputs), index) in rows.zip(chunk) {
+            for (&verdict, index) in predictions.verdicts.iter().zip(chunk) {
                 // Outputs that are not numbers say nothing.
-                if outputs.iter().any(|output| output.is_nan()) {
+                if verdict == NO_ANSWER {
                     continue;
                 }
                 let right = readout.answer(images.labels[index]) as usize;
@@ -284,7 +284,7 @@ impl Model {
                 let answer = verdict as usize;
                 Answer {
                     answer,
-                    name: names[answer].clone(),
+                    name: names.get(answer).cloned().unwrap_or_default(),
                     strength: readout.strength(a, verdict),
                     outputs: a.iter().map(|&a| f64::from(a)).collect(),
                     votes: self.votes(votes).into_iter().map(|vote| vote as usize).collect(),

@@ -4,7 +4,8 @@ use crate::data::Images;
 use crate::data::batch::scale;
 use crate::nn::{Executor, ForwardCache, Layer, Mode, Network, Real, Shape};
 use crate::protocol::{
-    Card, Content, DigitFilter, DigitOrder, DigitQuery, LayerStats, Tensor, Verdict, What,
+    Card, Content, DigitFilter, DigitOrder, DigitQuery, LayerStats, NO_ANSWER, Tensor, Verdict,
+    What,
 };
 use crate::spec::Readout;
 use crate::spec::readout::to_f32;
@@ -31,16 +32,22 @@ impl TestOutputs {
         Self { outputs, predictions, readout }
     }
 
+    /// What is said of one test image; the index is below the number of images.
+    pub(crate) fn prediction(&self, index: usize) -> Prediction<'_> {
+        Prediction { answer: self.predictions[index], a: self.outputs.row(index) }
+    }
+
     /// Of every test image, shape (test images, outputs).
     pub(crate) fn outputs(&self) -> ArrayView2<'_, Real> {
         self.outputs.view()
     }
 
-    /// Counts of (right answer, given answer), row by row.
-    fn confusion(&self, test: &Images, classes: usize) -> Content {
+    /// Counts of (right answer, given answer), row by row; images without an answer are not counted.
+    pub(crate) fn confusion(&self, test: &Images, classes: usize) -> Content {
         let answers = self.readout.answers(classes);
         let mut counts = vec![0_u32; answers * answers];
-        for (&label, &prediction) in test.labels.iter().zip(&self.predictions) {
+        let said = test.labels.iter().zip(&self.predictions);
+        for (&label, &prediction) in said.filter(|(_, prediction)| **prediction != NO_ANSWER) {
             counts[self.readout.answer(label) as usize * answers + prediction as usize] += 1;
         }
         Content::Confusion { classes: answers as u32, counts }
@@ -66,7 +73,7 @@ impl TestOutputs {
         self.readout.strength(a, self.predictions[index]) - self.readout.strength(a, answer)
     }
 
-    fn digits(&self, test: &Images, query: &DigitQuery) -> Content {
+    pub(crate) fn digits(&self, test: &Images, query: &DigitQuery) -> Content {
         let mut list: Vec<usize> =
             (0..test.len()).filter(|&index| self.matches(test, index, query.filter)).collect();
         if query.order == DigitOrder::ConfidentlyWrong {
@@ -78,10 +85,8 @@ impl TestOutputs {
         let selected = query.selected.map(|index| index as usize);
         let rank = selected.and_then(|wanted| list.iter().position(|&index| index == wanted));
         let window = list.iter().skip(query.offset as usize).take(query.count as usize);
-        let cards = window.map(|&index| {
-            let answer = Prediction { answer: self.predictions[index], a: self.outputs.row(index) };
-            card(test, index, answer, self.readout, query.pixels)
-        });
+        let cards = window
+            .map(|&index| card(test, index, self.prediction(index), self.readout, query.pixels));
         Content::Digits {
             total: list.len() as u32,
             selected_rank: rank.map(|rank| rank as u32),

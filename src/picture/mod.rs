@@ -4,9 +4,11 @@
 //! cut out of a line of digits all take this path.
 
 mod damage;
+mod drawing;
 mod pieces;
 
 pub use damage::Damage;
+pub use drawing::Drawing;
 pub use pieces::{Piece, Pieces};
 
 use image::GrayImage;

@@ -136,6 +136,18 @@ pub struct RunInfo {
     pub config: Vec<(String, String)>,
 }
 
+impl RunInfo {
+    /// Values that a pixel of an image has: 3 of coloured images, else 1. Runs of earlier versions only
+    /// say it by the inputs of their network.
+    #[must_use]
+    pub fn channels(&self) -> usize {
+        let pixels = u64::from(self.image_width) * u64::from(self.image_height);
+        let inputs = |layer: &LayerInfo| layer.input.iter().map(|side| u64::from(*side)).product();
+        let inputs: u64 = self.layers.first().map_or(0, inputs);
+        if self.image_channels == 3 || pixels > 0 && inputs == 3 * pixels { 3 } else { 1 }
+    }
+}
+
 /// Description of a layer.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct LayerInfo {

@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 /// together; no screen shows as many.
 pub const MOST_PROBES: usize = 64;
 
+/// The prediction where outputs are not numbers: no class, and nothing to count.
+pub const NO_ANSWER: u32 = u32::MAX;
+
 /// What a view asks for, and for which moment.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Probe {
@@ -214,6 +217,7 @@ impl Content {
 pub struct Card {
     pub index: u32,
     pub label: u32,
+    /// [`NO_ANSWER`] where the outputs are not numbers.
     pub prediction: u32,
     /// Activation of the predicted class.
     pub confidence: f32,

@@ -11,6 +11,10 @@ pub struct Reading {
     pub ink: Vec<u8>,
     /// Scale: this many pixels of the file, in each direction, are one pixel of `ink`.
     pub shrunk: u32,
+    /// Where a sheet of paper was straightened first: the homography, row by row without its last
+    /// number (1), that leads from its pixels to those of the file.
+    #[serde(default)]
+    pub straightened: Option<[f32; 8]>,
     /// Input width and height of the network.
     pub seen: [u32; 2],
     /// Lines of writing, from top to bottom.

@@ -48,6 +48,11 @@ pub enum ReadingError {
          a picture without dots or texture"
     )]
     Specks { found: usize },
+    #[error(
+        "the model's outputs are not numbers, so there is no answer: its weights are too large, or \
+         its training diverged"
+    )]
+    NotNumbers,
 }
 
 /// Everything in a picture that may be a digit.
@@ -75,11 +80,12 @@ struct Line {
 /// model reads with more confidence.
 ///
 /// # Errors
-/// Where it holds more pieces of ink than a page of writing.
+/// Where it holds more pieces of ink than a page of writing, or the model's outputs are not numbers.
 pub fn read(model: &Model, scan: &Scan) -> Result<Reading, ReadingError> {
     let readings = scan.extractions.iter().map(|extraction| {
         let mut reading = read_picture(model, &extraction.picture)?;
         reading.shrunk *= extraction.shrunk as u32;
+        reading.straightened = extraction.straightening.map(|back| back.coefficients());
         let confidence = confidence(&reading);
         Ok((confidence, reading))
     });
@@ -93,6 +99,9 @@ pub fn read(model: &Model, scan: &Scan) -> Result<Reading, ReadingError> {
 pub fn read_picture(model: &Model, picture: &Picture) -> Result<Reading, ReadingError> {
     let sheet = Sheet::of(picture)?;
     let answers = model.answer(&sheet.images(model.image));
+    if answers.iter().any(|answer| answer.outputs.iter().any(|output| output.is_nan())) {
+        return Err(ReadingError::NotNumbers);
+    }
     Ok(sheet.decide(model, &answers))
 }
 
@@ -180,6 +189,7 @@ impl Sheet {
             ink: self.picture.ink.clone(),
             shrunk: self.shrunk as u32,
             seen: [model.image.0 as u32, model.image.1 as u32],
+            straightened: None,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What outputs stand for: targets from labels, predictions from outputs.
 
 use crate::nn::Real;
+use crate::protocol::NO_ANSWER;
 use ndarray::{ArrayView1, ArrayViewMut1};
 use serde::{Deserialize, Serialize};
 
@@ -73,9 +74,12 @@ impl Readout {
 
     /// The answer that outputs `a` of shape (outputs) give: a class for `OneHot` (the first of the
     /// largest), the number whose bits are the outputs from 0.5 on for `Binary` (it may be beyond
-    /// the classes), 1 for yes and 0 for no for `Is`.
+    /// the classes), 1 for yes and 0 for no for `Is`. [`NO_ANSWER`] where an output is not a number.
     #[must_use]
     pub fn predict(self, a: ArrayView1<Real>) -> u32 {
+        if a.iter().any(|a| a.is_nan()) {
+            return NO_ANSWER;
+        }
         match self {
             Self::OneHot => {
                 let mut best = 0;
@@ -155,10 +159,11 @@ mod tests {
     }
 
     #[test]
-    fn outputs_that_are_no_numbers_still_give_an_answer() {
-        let a = array![Real::NAN, Real::NAN];
-        for readout in [Readout::OneHot, Readout::Binary, Readout::Is(0)] {
-            assert_eq!(readout.predict(a.view()), 0);
+    fn outputs_that_are_no_numbers_give_no_answer() {
+        for a in [array![Real::NAN, Real::NAN], array![1.0, Real::NAN], array![Real::NAN, 1.0]] {
+            for readout in [Readout::OneHot, Readout::Binary, Readout::Is(0)] {
+                assert_eq!(readout.predict(a.view()), NO_ANSWER);
+            }
         }
     }
 

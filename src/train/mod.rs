@@ -10,6 +10,7 @@ mod meter;
 mod model_server;
 mod monitors;
 mod pace;
+mod predictions_server;
 mod probe_service;
 mod run;
 mod schedule;

@@ -147,7 +147,7 @@ fn train(
     let network = build(&spec, &data).map_err(|error| error.to_string())?;
     // Whoever listens may be gone; the run goes on.
     let _ = events.send(Event::Started(Box::new(describe(&spec, &network, &data))));
-    for text in options.notes {
+    for text in options.notes.into_iter().chain(data.notes.iter().cloned()) {
         let _ = events.send(Event::Log(LogLine { level: Level::Info, text }));
     }
     let state = match options.resume {

@@ -277,7 +277,7 @@ impl App {
 
     fn open_view(&mut self, id: ViewId) -> Option<Command> {
         let mut index = self.views.iter().position(|view| view.id() == id);
-        if self.setup.kind == RunKind::Command || self.setup.runs.is_some() {
+        if self.setup.kind != RunKind::Training || self.setup.runs.is_some() {
             // Their views have the keys of the first tabs.
             let tab = TABLE.iter().position(|entry| entry.id == id);
             index = index.or(tab.filter(|&tab| tab < self.views.len()));

@@ -1,7 +1,7 @@
 //! What a key, a click or a typed command leads to.
 
 use super::view_id::ViewId;
-use crate::picture::Picture;
+use crate::picture::Drawing;
 use crate::protocol::{Command, DigitFilter, Moment};
 
 /// How the dashboard was left.
@@ -48,7 +48,7 @@ pub enum Effect {
     /// Ask the run what these pixels are; the answer has this id.
     Classify { id: u64, pixels: Vec<u8> },
     /// Write a picture to a file.
-    SavePicture(Picture),
+    SavePicture(Drawing),
     /// Steer the run.
     Send(Command),
     /// Open a view.

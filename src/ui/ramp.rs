@@ -18,6 +18,24 @@ impl Ramp {
     }
 }
 
+/// The index of the colour nearest to red, green and blue from 0 to 1: of xterm's cube of 6×6×6, or
+/// of its 24 greys where the three are alike.
+pub(super) fn nearest(channels: [f32; 3]) -> u8 {
+    const LEVELS: [f32; 6] = [0.0, 95.0, 135.0, 175.0, 215.0, 255.0];
+    let channels = channels.map(|share| 255.0 * share);
+    let [low, high] = [f32::min, f32::max].map(|of| channels.into_iter().reduce(of).unwrap_or(0.0));
+    if high - low < 12.0 && (4.0..=246.0).contains(&high) {
+        let step = ((f32::midpoint(low, high) - 8.0) / 10.0).round().clamp(0.0, 23.0);
+        return 232 + step as u8;
+    }
+    let level = |channel: f32| {
+        let away = |step: &usize| (LEVELS[*step] - channel).abs();
+        (0..6).min_by(|a, b| away(a).total_cmp(&away(b))).unwrap_or(0) as u8
+    };
+    let [red, green, blue] = channels.map(level);
+    16 + 36 * red + 6 * green + blue
+}
+
 /// Negative values: blue. Lightness 6 to 82 on dark, 94 to 20 on light.
 pub(super) const NEGATIVE: Ramp = Ramp {
     dark: &[233, 18, 19, 20, 25, 26, 32, 39, 117],

@@ -4,7 +4,7 @@ use super::theme::Theme;
 use super::view::View;
 use super::view_id::ViewId;
 use super::views;
-use crate::picture::Picture;
+use crate::picture::Drawing;
 use crate::protocol::{Command, Link, Reading, RunSource};
 use std::fmt;
 use std::path::PathBuf;
@@ -29,6 +29,8 @@ pub enum RunKind {
     Training,
     /// A command: it has output and metrics.
     Command,
+    /// The predictions of another program's classifier: images and a confusion matrix.
+    Predictions,
 }
 
 /// How a dashboard is set up.
@@ -88,9 +90,9 @@ impl Setup {
     }
 
     /// Writes a picture to a file; returns what became of it, in the reader's language.
-    pub(super) fn save(&self, picture: &Picture) -> String {
+    pub(super) fn save(&self, picture: &Drawing) -> String {
         let theme = &self.theme;
-        let Picture { width, height, .. } = picture;
+        let Drawing { width, height, .. } = picture;
         match self.save_picture.map(|save| save(picture)) {
             None => theme.say("no files are written here").into(),
             Some(Ok(file)) => theme.fill("saved {} ({}×{} pixels)", &[&file, width, height]),
@@ -105,8 +107,11 @@ impl Setup {
         match (&self.explorable, &self.reading) {
             (Some(id), _) => views::exploring(id),
             (None, Some((name, reading))) => views::reading(name, reading),
-            (None, None) if self.kind == RunKind::Command => views::of_command(),
-            (None, None) => views::all(),
+            (None, None) => match self.kind {
+                RunKind::Command => views::of_command(),
+                RunKind::Predictions => views::of_predictions(),
+                RunKind::Training => views::all(),
+            },
         }
     }
 }
@@ -142,7 +147,7 @@ pub trait Opener: fmt::Debug + Send + Sync {
 }
 
 /// Writes a picture to a file; returns the file's name.
-pub type SavePicture = fn(&Picture) -> Result<String, SavePictureError>;
+pub type SavePicture = fn(&Drawing) -> Result<String, SavePictureError>;
 
 /// Why a picture was not written.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -156,22 +156,18 @@ impl Theme {
         self.scale(&INK, &ramp::INK, value)
     }
 
-    /// Red, green and blue from 0 to 1 as a colour: those of a photograph. Where there are fewer
-    /// colours than 256, only shades tell pixels apart.
+    /// Red, green and blue from 0 to 1 as a colour; shades of grey where there are only sixteen.
     #[must_use]
-    pub fn mixed(&self, rgb: [f32; 3]) -> Color {
+    pub fn mixed(&self, channels: [f32; 3]) -> Color {
+        let channels =
+            channels.map(|share| if share.is_finite() { share.clamp(0.0, 1.0) } else { 0.0 });
         match self.depth {
-            ColorDepth::None => Color::Reset,
-            ColorDepth::Ansi16 => self.sequential(rgb.iter().sum::<f32>() / 3.0),
-            ColorDepth::Ansi256 => {
-                // The cube of 6 × 6 × 6 colours.
-                let [red, green, blue] = rgb.map(|share| (share * 5.0).round() as u8);
-                Color::Indexed(16 + 36 * red + 6 * green + blue)
-            }
             ColorDepth::True => {
-                let [red, green, blue] = rgb.map(|share| (share * 255.0).round() as u8);
+                let [red, green, blue] = channels.map(|share| (255.0 * share).round() as u8);
                 Color::Rgb(red, green, blue)
             }
+            ColorDepth::Ansi256 => Color::Indexed(ramp::nearest(channels)),
+            _ => self.sequential(channels.iter().sum::<f32>() / 3.0),
         }
     }
 

@@ -4,7 +4,8 @@ use super::effect::Effect;
 use super::selection::Selection;
 use super::theme::Theme;
 use super::view_id::ViewId;
-use crate::protocol::{EpochStats, Frame, Moment, Probe, RunView, Tensor, What};
+use super::widgets::Raster;
+use crate::protocol::{EpochStats, Frame, Moment, NO_ANSWER, Probe, RunView, Tensor, What};
 use crossterm::event::{KeyEvent, MouseEvent};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -71,6 +72,9 @@ impl<'a> Context<'a> {
     /// The name of a class, its number where it has none.
     #[must_use]
     pub fn class(&self, label: u32) -> String {
+        if label == NO_ANSWER {
+            return self.theme.say("no answer").into();
+        }
         let classes = self.run.info.as_ref().map(|info| &info.classes);
         let name = classes.and_then(|classes| classes.get(label as usize));
         name.cloned().unwrap_or_else(|| label.to_string())
@@ -89,6 +93,36 @@ impl<'a> Context<'a> {
             }
             _ => shape,
         }
+    }
+
+    /// The weights of a unit as a picture: in colour where the layer reads coloured images and the
+    /// terminal has the colours, else one map below the other.
+    #[must_use]
+    pub fn weights_raster<'t>(&self, layer: u32, tensor: &'t Tensor, largest: f32) -> Raster<'t> {
+        let size = self.weights_size(layer, tensor);
+        if self.weights_are_coloured(layer, tensor) {
+            return Raster::colour_heatmap(&tensor.values, size, largest, self.theme);
+        }
+        Raster::heatmap(&tensor.values, size, largest, self.theme)
+    }
+
+    /// Columns and rows of [`Context::weights_raster`].
+    #[must_use]
+    pub fn weights_size(&self, layer: u32, tensor: &Tensor) -> [usize; 2] {
+        let [maps, height, width] = self.weights_shape(layer, tensor);
+        if self.weights_are_coloured(layer, tensor) {
+            [width, height]
+        } else {
+            [width, maps * height]
+        }
+    }
+
+    /// Whether a layer's weights are those of red, green and blue.
+    #[must_use]
+    pub fn weights_are_coloured(&self, layer: u32, tensor: &Tensor) -> bool {
+        let [maps, height, _] = self.weights_shape(layer, tensor);
+        let colour = self.run.info.as_ref().is_some_and(|info| info.channels() == 3);
+        layer == 0 && colour && maps == 3 && height > 1 && self.theme.has_half_blocks()
     }
 
     /// Indices of the layers that have weights.

@@ -1,6 +1,7 @@
 //! Tests of the whole, in one binary.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod bad_data;
 mod bad_input;
 mod bad_pictures;
 mod book;
@@ -17,6 +18,7 @@ mod hostile_files;
 mod languages;
 mod layering;
 mod logs;
+mod predictions;
 mod printing;
 mod pty;
 mod reading;

@@ -2,14 +2,14 @@
 """Handwritten digits in the pictures that people take of them: how many are answered rightly.
 
     cargo build --release
-    pip install numpy pillow zstandard
+    pip install numpy pillow brotli
     python3 tests/peers/handwriting.py [--model assets/reader.safetensors] [--only shadow boxed]
     python3 tests/peers/handwriting.py --save DIRECTORY       # the pictures, to look at
 
 Every situation is 30 pictures of MNIST test digits, which the training never sees, composed with
-a seed of its own, so the pictures are the same every time. `predict` is right when it answers the
-digit; `read` when all that it reads is this digit (or, in the rows of several digits, all of them
-in order, and `predict` when it says that there are several).
+a seed of its own, so the pictures are the same every time; `--seed N` composes others. `predict` is
+right when it answers the digit; `read` when all that it reads is this digit (or, in the rows of
+several digits, all of them in order, and `predict` when it says that there are several).
 """
 
 import argparse
@@ -22,14 +22,14 @@ import zlib
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
-from rows import _unpack
+from shipped import unpack
 
 COUNT = 30
 
 
 def test_digits():
-    images = np.frombuffer(_unpack("t10k-images-idx3-ubyte"), np.uint8, offset=16)
-    labels = np.frombuffer(_unpack("t10k-labels-idx1-ubyte"), np.uint8, offset=8)
+    images = np.frombuffer(unpack("t10k-images-idx3-ubyte"), np.uint8, offset=16)
+    labels = np.frombuffer(unpack("t10k-labels-idx1-ubyte"), np.uint8, offset=8)
     return images.reshape(-1, 28, 28), labels
 
 
@@ -731,9 +731,10 @@ SEVERAL = {
 }
 
 
-def pictures(situation, images, labels):
+def pictures(situation, images, labels, seed):
     """(text, picture, JPEG quality or None for PNG) of each of a situation's pictures."""
-    random = np.random.default_rng(zlib.crc32(situation.encode()))
+    name = zlib.crc32(situation.encode())
+    random = np.random.default_rng([name, seed] if seed else name)
     for _ in range(COUNT):
         if situation in SEVERAL:
             chosen = random.integers(0, len(labels), int(random.integers(2, 6)))
@@ -753,7 +754,7 @@ def run(arguments):
 
 def measure(situation, options, images, labels, directory):
     files = []
-    for number, (text, picture, quality) in enumerate(pictures(situation, images, labels)):
+    for number, (text, picture, quality) in enumerate(pictures(situation, images, labels, options.seed)):
         name = f"{situation.replace(' ', '-').replace(',', '')}-{number:02}-{text}"
         file = directory / f"{name}.{'jpg' if quality else 'png'}"
         picture.save(file, **({"quality": quality} if quality else {"compress_level": 1}))
@@ -785,6 +786,7 @@ def main():
     parser.add_argument("--nntop", default="target/release/nntop")
     parser.add_argument("--model", default="assets/reader.safetensors")
     parser.add_argument("--only", nargs="+", metavar="PART", help="situations whose name contains")
+    parser.add_argument("--seed", type=int, default=0, help="other pictures of the same kinds")
     parser.add_argument("--save", metavar="DIRECTORY", help="write the pictures, ask nothing")
     parser.add_argument("--verbose", action="store_true", help="every picture that was misread")
     options = parser.parse_args()

@@ -5,12 +5,14 @@ mod sheet;
 use super::display::DisplayArgs;
 use super::error::Usage;
 use super::output::{self, Output};
-use crate::data::{DataError, Dataset, Images, OpenOptions, Summary, first_of_each_class};
+use crate::data::{
+    DataError, Dataset, Images, OpenOptions, Predictions, Summary, first_of_each_class,
+};
 use crate::protocol::printable;
 use clap::Args;
 use serde::Serialize;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -47,6 +49,14 @@ impl DataArgs {
     }
 }
 
+impl DataArgs {
+    /// Reads a table of predictions, telling on a terminal how far its pictures are.
+    pub(super) fn predictions(&self, file: &Path) -> Result<Predictions, Usage> {
+        let read = |progress| Predictions::open(file, &self.shape.options(progress));
+        with_progress(read).map_err(|error| Usage::value("--predictions", error))
+    }
+}
+
 impl ShapeArgs {
     fn options(&self, progress: Option<fn(usize, usize)>) -> OpenOptions {
         let size = self.size.map(|(width, height)| (width as usize, height as usize));
@@ -75,9 +85,9 @@ fn tell_notes(data: &Dataset) {
 static LAST: Mutex<Option<Instant>> = Mutex::new(None);
 
 /// Reads a data set; where that takes a while, a line on the terminal says how far it is.
-pub(super) fn with_progress(
-    read: impl FnOnce(Option<fn(usize, usize)>) -> Result<Dataset, DataError>,
-) -> Result<Dataset, DataError> {
+pub(super) fn with_progress<T>(
+    read: impl FnOnce(Option<fn(usize, usize)>) -> Result<T, DataError>,
+) -> Result<T, DataError> {
     if !output::err_is_terminal() {
         return read(None);
     }

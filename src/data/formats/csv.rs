@@ -72,6 +72,14 @@ fn delimiter(text: &str) -> Option<char> {
     (line.matches(most).count() + 1 >= FEWEST_COLUMNS).then_some(most)
 }
 
+/// The character between the fields of a table of any number of columns.
+pub(super) fn delimiter_of(source: &Source) -> u8 {
+    let text = String::from_utf8_lossy(whole_lines(&source.head)).into_owned();
+    let line = text.lines().next().unwrap_or_default();
+    let count = |c: char| line.matches(c).count();
+    [';', '\t'].into_iter().fold(',', |most, c| if count(c) > count(most) { c } else { most }) as u8
+}
+
 /// Reads every table that lies beside the others; names say which part they are.
 pub(super) fn read(sources: &[Source], options: &OpenOptions) -> Result<Parts, DataError> {
     let mut parts = Parts::default();
@@ -105,9 +113,15 @@ enum Table {
 }
 
 /// A reader that ends with an error at a line of unreasonable length, which would be kept whole.
-struct ShortLines<R> {
+pub(super) struct ShortLines<R> {
     inner: R,
     line: usize,
+}
+
+impl<R> ShortLines<R> {
+    pub fn of(inner: R) -> Self {
+        Self { inner, line: 0 }
+    }
 }
 
 impl<R: Read> Read for ShortLines<R> {
@@ -132,7 +146,7 @@ fn table(source: &Source, options: &OpenOptions) -> Result<Table, DataError> {
         .has_headers(false)
         .delimiter(delimiter as u8)
         .trim(csv::Trim::All)
-        .from_reader(ShortLines { inner: source.reader()?, line: 0 });
+        .from_reader(ShortLines::of(source.reader()?));
     let mut record = StringRecord::new();
     let mut next = |record: &mut StringRecord| {
         reader.read_record(record).map_err(|error| damaged(explain(&error)))
@@ -276,7 +290,7 @@ impl Layout {
     }
 }
 
-fn explain(error: &csv::Error) -> String {
+pub(super) fn explain(error: &csv::Error) -> String {
     match error.kind() {
         csv::ErrorKind::UnequalLengths { pos, expected_len, len } => {
             let line = pos.as_ref().map_or(0, csv::Position::line);

@@ -19,6 +19,7 @@ mod part;
 mod parts;
 mod pickle;
 mod pictures;
+mod predictions;
 mod shades;
 mod source;
 mod thrift;
@@ -26,6 +27,7 @@ mod unpickle;
 
 pub use idx_files::FILE_NAMES;
 pub use options::OpenOptions;
+pub use predictions::Predictions;
 
 use super::{DataError, Dataset};
 use classes::{names_by_line, names_by_mapping};

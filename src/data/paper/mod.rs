@@ -5,11 +5,13 @@ mod parts;
 mod plane;
 mod ruling;
 mod search;
+mod sheet;
 
 use crate::picture::Picture;
 use contrast::Contrast;
 pub(in crate::data) use plane::Plane;
 use search::{Found, Strokes};
+pub use sheet::Straightening;
 
 /// The picture is searched at a size of at most so many pixels a side.
 const SEARCHED: usize = 256;
@@ -17,6 +19,10 @@ const SEARCHED: usize = 256;
 const NARROW: f32 = 2.2;
 /// Strokes are so many pixels wide, if the picture has them, where digits are cut out.
 const STROKE: f32 = 3.4;
+/// Strokes wider than this fraction of the ink's height are made thinner, for networks have seen few
+/// that thick, and to this.
+const THICK: f32 = 0.15;
+const USUAL: f32 = 0.125;
 /// Radii of the closing where the picture is searched anew at a larger size.
 const NARROW_RADII: [usize; 3] = [3, 5, 8];
 
@@ -30,6 +36,9 @@ pub(in crate::data) struct Ink {
     pub picture: Picture,
     /// So many pixels of the picture, in each direction, became one.
     pub shrunk: usize,
+    /// Where the sheet of paper was straightened first: what leads from its pixels to those of the
+    /// picture.
+    pub straightening: Option<Straightening>,
 }
 
 /// Why there is no ink.
@@ -43,16 +52,33 @@ pub(in crate::data) enum NoInk {
     NoStrokes,
 }
 
-/// Finds ink in a picture: what is likeliest first, never none.
+/// Finds ink in a picture: what is likeliest first, never none. Where the picture shows a whole sheet
+/// of paper on a table the ink of the straightened sheet is found too.
 pub(in crate::data) fn ink_of(shades: Plane) -> Result<Vec<Ink>, NoInk> {
-    // From the whole picture to ever smaller copies.
+    let copies = copies_of(shades);
+    let mut inks = inks(&copies);
+    if let Some((sheet, straightening)) = sheet::straightened(&copies[0], &copies[copies.len() - 1])
+    {
+        let straight = self::inks(&copies_of(sheet)).into_iter();
+        inks.extend(straight.map(|ink| Ink { straightening: Some(straightening), ..ink }));
+    }
+    if inks.is_empty() { Err(no_ink(&copies)) } else { Ok(inks) }
+}
+
+/// A picture and ever smaller copies of it.
+fn copies_of(shades: Plane) -> Vec<Plane> {
     let mut copies = vec![shades];
     while copies[copies.len() - 1].longer_side() > SEARCHED {
         let half = copies[copies.len() - 1].halved();
         copies.push(half);
     }
-    let mut inks = Vec::new();
-    for (level, found) in search(&copies) {
+    copies
+}
+
+/// The ink of a picture, given with its smaller copies: what is likeliest first.
+fn inks(copies: &[Plane]) -> Vec<Ink> {
+    let mut inks: Vec<(Ink, f32)> = Vec::new();
+    for (level, found) in search(copies) {
         // Where the strokes are wide enough, if they can be told there.
         let mut finer = vec![(level, found)];
         while let Some((level, found)) =
@@ -63,10 +89,26 @@ pub(in crate::data) fn ink_of(shades: Plane) -> Result<Vec<Ink>, NoInk> {
         }
         inks.extend(finer.iter().rev().find_map(|(level, found)| {
             let picture = extracted(&copies[*level], found)?;
-            Some(Ink { picture, shrunk: 1 << level })
+            let ink = Ink { picture, shrunk: 1 << level, straightening: None };
+            Some((ink, found.stroke))
         }));
     }
-    if inks.is_empty() { Err(no_ink(&copies)) } else { Ok(inks) }
+    let thinner: Vec<Ink> = inks.iter().filter_map(|(ink, stroke)| thinned(ink, *stroke)).collect();
+    inks.into_iter().map(|(ink, _)| ink).chain(thinner).collect()
+}
+
+/// The same ink as if written with a thinner pen, where strokes of this width are too thick.
+fn thinned(ink: &Ink, stroke: f32) -> Option<Ink> {
+    let Picture { width, height, ink: strengths } = &ink.picture;
+    let (.., high) = ink.picture.bounds();
+    let high = high as f32;
+    if stroke < THICK * high {
+        return None;
+    }
+    let radius = ((stroke - USUAL * high) / 2.0).round().max(1.0) as usize;
+    let shades = Plane::new(*width, *height, strengths.clone()).eroded(radius).shades;
+    let picture = Picture { width: *width, height: *height, ink: shades };
+    (!picture.is_blank()).then_some(Ink { picture, ..*ink })
 }
 
 /// What may be ink, and in which of the copies it was found.

@@ -41,6 +41,20 @@ impl Plane {
         Self { width, height, shades }
     }
 
+    /// The shade at a place between pixels, whose middles lie at halves; at the border that of the
+    /// nearest.
+    pub fn between(&self, [x, y]: [f32; 2]) -> u8 {
+        let inside = |at: f32, side: usize| (at - 0.5).clamp(0.0, (side - 1) as f32);
+        let (x, y) = (inside(x, self.width), inside(y, self.height));
+        let (left, top) = (x as usize, y as usize);
+        let (right, below) = ((left + 1).min(self.width - 1), (top + 1).min(self.height - 1));
+        let (dx, dy) = (x - left as f32, y - top as f32);
+        let shade = |x: usize, y: usize| f32::from(self.shades[y * self.width + x]);
+        let upper = (1.0 - dx) * shade(left, top) + dx * shade(right, top);
+        let lower = (1.0 - dx) * shade(left, below) + dx * shade(right, below);
+        ((1.0 - dy) * upper + dy * lower).round() as u8
+    }
+
     /// Light for dark.
     pub fn inverted(&self) -> Self {
         let shades = self.shades.iter().map(|shade| 255 - shade).collect();
@@ -73,6 +87,11 @@ impl Plane {
     /// fit into get the shade of what is around them. Edges of larger regions stay where they are.
     pub fn closed(&self, radius: usize) -> Self {
         self.extremes(radius, u8::max).extremes(radius, u8::min)
+    }
+
+    /// The smallest shade in the square of `2 * radius + 1` pixels a side around each pixel.
+    pub fn eroded(&self, radius: usize) -> Self {
+        self.extremes(radius, u8::min)
     }
 
     /// The largest (or smallest) shade in the square around each pixel.

@@ -34,6 +34,11 @@ const NOISY: f32 = 6.0;
 const WEAK: f32 = 0.3;
 /// Strokes thinner than this fraction of most others are printed lines, or dirt.
 const THINNEST: f32 = 0.45;
+/// Parts weaker than this fraction of the strongest large one are not of the same pen: printed lines,
+/// what shows through from the other side, smears.
+const WEAKEST: f32 = 0.55;
+/// Parts whose outline is this fraction of the longest one are large.
+const SUBSTANTIAL: f32 = 0.3;
 /// What counts of a part that leaves the picture.
 const DEEP: f32 = 0.35;
 
@@ -260,6 +265,12 @@ pub(super) fn strokes(contrast: &Contrast, threshold: u8) -> Strokes {
     let substantial = written().filter(|(part, _)| part.area * 6 >= most);
     let stroke = typical_stroke(substantial.map(|(part, _)| part));
     let least = if with_deep { deep } else { ink } / 40;
+    let strengths = strengths(contrast, &parts);
+    let longest = if with_deep { deep } else { ink } as f32;
+    let strongest = (parts.list.iter().zip(&kinds).zip(&strengths))
+        .filter(|((part, kind), _)| is_ink(**kind) && part.outline as f32 >= SUBSTANTIAL * longest)
+        .map(|(_, strength)| *strength)
+        .fold(0.0, f32::max);
     let mut kept = Vec::new();
     let (mut lengths, mut area, mut at_border) = (Vec::new(), 0, 0);
     for (label, (part, kind)) in parts.list.iter().zip(&kinds).enumerate() {
@@ -267,7 +278,9 @@ pub(super) fn strokes(contrast: &Contrast, threshold: u8) -> Strokes {
             at_border += part.at_border;
         }
         // Printed lines are thinner than what a pen writes.
-        if is_ink(*kind) && part.outline >= least && part.stroke() >= THINNEST * stroke {
+        let same_pen =
+            part.stroke() >= THINNEST * stroke && strengths[label] >= WEAKEST * strongest;
+        if is_ink(*kind) && part.outline >= least && same_pen {
             kept.push(label as u32);
             let weight = if *kind == Kind::Deep { DEEP } else { 1.0 };
             let around = 1.5 * (part.width() + part.height()) as f32;
@@ -291,6 +304,23 @@ pub(super) fn strokes(contrast: &Contrast, threshold: u8) -> Strokes {
     let stroke = (area as f32 / all.max(1.0)).max(1.0);
     let score = length * paper * f32::from(threshold).powf(1.5) / stroke.sqrt() / 200.0;
     Strokes { parts, kept, score }
+}
+
+/// The mean strength of the inner pixels of each part, those that are stronger than its mean.
+fn strengths(contrast: &Contrast, parts: &Parts) -> Vec<f32> {
+    let mean = |least: &[f32]| -> Vec<f32> {
+        let mut sums = vec![(0.0_f32, 0.0_f32); parts.list.len()];
+        for (label, strength) in parts.labels.iter().zip(&contrast.strength) {
+            let strength = f32::from(*strength);
+            if let Some(sum) = sums.get_mut(*label as usize)
+                && least.get(*label as usize).is_none_or(|least| strength >= *least)
+            {
+                *sum = (sum.0 + strength, sum.1 + 1.0);
+            }
+        }
+        sums.into_iter().map(|(sum, count)| sum / count.max(1.0)).collect()
+    };
+    mean(&mean(&[]))
 }
 
 /// The stroke width that half of the ink lies in parts of, or in parts of thinner strokes.

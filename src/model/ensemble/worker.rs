@@ -5,6 +5,7 @@ use crate::data::augment::{ImageTransform, SHIFTS};
 use crate::model::evaluator::Evaluator;
 use crate::model::metrics::{Metrics, Scorer};
 use crate::nn::{Network, Real};
+use crate::protocol::NO_ANSWER;
 use crate::spec::Readout;
 use ndarray::{Array2, ArrayView1, ArrayViewMut2, s};
 use std::ops::Range;
@@ -143,13 +144,14 @@ impl Moved {
 }
 
 /// The answer with the most votes; among several, the one that the mean outputs speak for most.
+/// Networks without an answer do not vote.
 fn elect(votes: ArrayView1<u32>, mean: ArrayView1<Real>, readout: Readout) -> u32 {
     let count = |answer: u32| votes.iter().filter(|&&vote| vote == answer).count();
     let strength = |answer: u32| readout.strength(mean, answer);
     let by_votes = |&a: &u32, &b: &u32| {
         count(a).cmp(&count(b)).then_with(|| strength(a).total_cmp(&strength(b)))
     };
-    votes.iter().copied().max_by(by_votes).unwrap_or(0)
+    votes.iter().copied().filter(|vote| *vote != NO_ANSWER).max_by(by_votes).unwrap_or(NO_ANSWER)
 }
 
 #[cfg(test)]
@@ -166,5 +168,7 @@ mod tests {
         assert_eq!(elect(&[2, 1]), 1);
         assert_eq!(elect(&[1, 2]), 1, "whoever comes first");
         assert_eq!(elect(&[0, 2, 0, 2, 1]), 2);
+        assert_eq!(elect(&[NO_ANSWER, 0, NO_ANSWER]), 0, "who has no answer does not vote");
+        assert_eq!(elect(&[NO_ANSWER]), NO_ANSWER);
     }
 }

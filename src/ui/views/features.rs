@@ -270,6 +270,10 @@ fn filters(tensor: &Tensor, area: Rect, buffer: &mut Buffer, context: &Context) 
         (&Raster::heatmap(&values, size, largest, context.theme)).render(area, buffer);
         return;
     }
+    if context.weights_are_coloured(index, tensor) {
+        (&context.weights_raster(index, tensor, largest)).render(area, buffer);
+        return;
+    }
     let grid = Grid::new(area, size, maps);
     for (at, values) in tensor.values.chunks(height * width).take(grid.count()).enumerate() {
         let place = grid.place(at);

@@ -102,6 +102,12 @@ pub fn of_command() -> Vec<Box<dyn View>> {
     ]
 }
 
+/// The views of predictions: first the images that were misclassified.
+#[must_use]
+pub fn of_predictions() -> Vec<Box<dyn View>> {
+    vec![Box::new(Digits::wrong()), Box::<confusion::Confusion>::default()]
+}
+
 /// The only view of a picture that was read.
 #[must_use]
 pub fn reading(name: &str, reading: &Reading) -> Vec<Box<dyn View>> {

@@ -205,8 +205,7 @@ fn strip(area: Rect, buffer: &mut Buffer, context: &Context) {
     let most = tile_width(inside.width);
     for tensor in rows {
         let layer = first.unwrap_or(0);
-        let [_, height, width] = context.weights_shape(layer, tensor);
-        let raster = Raster::heatmap(&tensor.values, [width, height], *largest, theme);
+        let raster = context.weights_raster(layer, tensor, *largest);
         let tile = Rect { width: most, height: inside.height.min(7), ..inside };
         let fitted = raster.fitted(tile);
         if x + fitted.width > inside.width {

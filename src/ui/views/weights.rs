@@ -76,13 +76,13 @@ impl Weights {
         (&Legend { largest: *largest, theme: *theme }).render(legend, buffer);
         let first = *first as usize;
         if let Some(tensor) = rows.first() {
-            self.grid = Grid::new(body, size(tensor, context), units(context));
+            let size = context.weights_size(layer(context), tensor);
+            self.grid = Grid::new(body, size, units(context));
         }
         self.scroll_to_selection(units(context));
         if self.enlarged {
             if let Some(tensor) = self.selected.checked_sub(first).and_then(|at| rows.get(at)) {
-                (&Raster::heatmap(&tensor.values, size(tensor, context), *largest, theme))
-                    .render(body, buffer);
+                (&context.weights_raster(layer(context), tensor, *largest)).render(body, buffer);
             }
             return;
         }
@@ -108,8 +108,7 @@ impl Weights {
             return;
         }
         let picture = Rect { height: place.height.saturating_sub(1).max(1), ..place };
-        (&Raster::heatmap(&tensor.values, size(tensor, context), largest, context.theme))
-            .render(picture, buffer);
+        (&context.weights_raster(layer(context), tensor, largest)).render(picture, buffer);
         if place.height > 1 {
             let role = if unit == self.selected { Role::Selected } else { Role::Dim };
             let label = format!("{unit:^width$}", width = usize::from(place.width.min(6)));
@@ -302,10 +301,4 @@ fn draw_biases(
         let raster = Raster::heatmap(&pixels, [6, 2], largest.max(f32::MIN_POSITIVE), theme);
         (&raster).render(strip.intersection(area), buffer);
     }
-}
-
-/// Pixels of a unit across and down: feature maps below each other.
-fn size(tensor: &Tensor, context: &Context) -> [usize; 2] {
-    let [maps, height, width] = context.weights_shape(layer(context), tensor);
-    [width, maps * height]
 }

@@ -1,4 +1,4 @@
-//! Numbers as pixels: weights as heatmaps, images as pixel art.
+//! Numbers as pixels: weights as heatmaps, images as pixel art, grey or in colour.
 //!
 //! With 256 colours or more a cell carries two pixels, the upper half block's ink and paper. With
 //! sixteen, a cell carries one pair of pixels: its colour is the sign of their mean, its shade the
@@ -18,17 +18,26 @@ const ASCII_SHADES: [char; 5] = [' ', '.', '+', '*', '#'];
 /// Shades of values below zero, where neither colours nor blocks tell them apart.
 const ASCII_NEGATIVE: [char; 5] = [' ', ',', '-', '~', '='];
 
-/// A grid of numbers.
+/// Where the channels of a pixel are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Channels {
+    One,
+    /// Red, green and blue side by side.
+    Interleaved,
+    /// All red values first, then green, then blue.
+    Planar,
+}
+
+/// A grid of numbers, one a pixel or three.
 #[derive(Clone, Copy, Debug)]
 pub struct Raster<'a> {
     values: &'a [f32],
     width: usize,
     height: usize,
+    channels: Channels,
     /// The value that gets the end of the scale.
     largest: f32,
     diverging: bool,
-    /// Numbers of a pixel: 3 for red, green and blue side by side, otherwise 1.
-    channels: usize,
     theme: Theme,
 }
 
@@ -36,10 +45,8 @@ impl<'a> Raster<'a> {
     /// A picture whose pixels have one number, or three for red, green and blue side by side; 255
     /// is the end of the scale.
     #[must_use]
-    pub fn picture(values: &'a [f32], [width, height]: [usize; 2], theme: &Theme) -> Self {
-        let has_colors = width * height > 0 && values.len() == 3 * width * height;
-        let channels = if has_colors { 3 } else { 1 };
-        Self { channels, ..Self::image(values, [width, height], 255.0, theme) }
+    pub fn picture(values: &'a [f32], size: [usize; 2], theme: &Theme) -> Self {
+        Self::image(values, size, 255.0, theme)
     }
 
     /// Values around zero, row by row; ±`largest` get the ends of the scale.
@@ -50,10 +57,25 @@ impl<'a> Raster<'a> {
         largest: f32,
         theme: &Theme,
     ) -> Self {
-        Self { values, width, height, largest, diverging: true, channels: 1, theme: *theme }
+        let channels = Channels::One;
+        Self { values, width, height, channels, largest, diverging: true, theme: *theme }
     }
 
-    /// Values from 0 (background) to `largest` (ink), row by row.
+    /// Values around zero of red, green and blue, a plane of `width` × `height` after the other: no
+    /// colour at all is −`largest` of each, white is `largest`.
+    #[must_use]
+    pub fn colour_heatmap(
+        values: &'a [f32],
+        [width, height]: [usize; 2],
+        largest: f32,
+        theme: &Theme,
+    ) -> Self {
+        let channels = Channels::Planar;
+        Self { values, width, height, channels, largest, diverging: true, theme: *theme }
+    }
+
+    /// Values from 0 (background) to `largest` (ink), row by row; or three a pixel, side by side, for
+    /// red, green and blue.
     #[must_use]
     pub fn image(
         values: &'a [f32],
@@ -61,7 +83,9 @@ impl<'a> Raster<'a> {
         largest: f32,
         theme: &Theme,
     ) -> Self {
-        Self { values, width, height, largest, diverging: false, channels: 1, theme: *theme }
+        let coloured = width * height > 0 && values.len() == 3 * width * height;
+        let channels = if coloured { Channels::Interleaved } else { Channels::One };
+        Self { values, width, height, channels, largest, diverging: false, theme: *theme }
     }
 
     /// The cells it takes within an area: the largest picture of the right proportions, enlarged
@@ -74,7 +98,9 @@ impl<'a> Raster<'a> {
 
     /// Pixels drawn, across and down, at two pixels a cell's height.
     fn pixels(&self, area: Rect) -> [usize; 2] {
-        if self.width == 0 || self.height == 0 || self.values.len() < self.width * self.height {
+        let each = if self.channels == Channels::Planar { 3 } else { 1 };
+        let needed = each * self.width * self.height;
+        if needed == 0 || self.values.len() < needed {
             return [0, 0];
         }
         let (columns, rows) = (usize::from(area.width), 2 * usize::from(area.height));
@@ -90,38 +116,11 @@ impl<'a> Raster<'a> {
         }
     }
 
-    /// The mean of the values under one drawn pixel, over `largest`; of a picture with colours its
-    /// luminance.
-    fn value(&self, column: usize, row: usize, drawn: [usize; 2]) -> f32 {
-        let Some([red, green, blue]) = self.mixed(column, row, drawn) else {
-            return self.channel(0, column, row, drawn);
-        };
-        0.299 * red + 0.587 * green + 0.114 * blue
-    }
-
-    /// Red, green and blue of one drawn pixel, from 0 to 1.
-    fn mixed(&self, column: usize, row: usize, drawn: [usize; 2]) -> Option<[f32; 3]> {
-        let channel = |at| self.channel(at, column, row, drawn).clamp(0.0, 1.0);
-        (self.channels == 3).then(|| [0, 1, 2].map(channel))
-    }
-
-    /// The colour of one drawn pixel.
-    fn color_at(&self, column: usize, row: usize, drawn: [usize; 2]) -> Color {
-        if row >= drawn[1] {
-            return self.color(0.0);
-        }
-        match self.mixed(column, row, drawn) {
-            Some(rgb) => self.theme.mixed(rgb),
-            None => self.color(self.channel(0, column, row, drawn)),
-        }
-    }
-
     /// The mean of the values of a channel under one drawn pixel, over `largest`.
     fn channel(
         &self,
         channel: usize,
-        column: usize,
-        row: usize,
+        [column, row]: [usize; 2],
         [columns, rows]: [usize; 2],
     ) -> f32 {
         let span = |at: usize, drawn: usize, size: usize| {
@@ -132,9 +131,22 @@ impl<'a> Raster<'a> {
         let count = (xs.len() * ys.len()) as f32;
         let sum: f32 = ys
             .flat_map(|y| xs.clone().map(move |x| (x, y)))
-            .map(|(x, y)| self.values[(y * self.width + x) * self.channels + channel])
+            .map(|(x, y)| y * self.width + x)
+            .map(|at| match self.channels {
+                Channels::One => self.values[at],
+                Channels::Interleaved => self.values[3 * at + channel],
+                Channels::Planar => self.values[channel * self.width * self.height + at],
+            })
             .sum();
         if self.largest > 0.0 { sum / count / self.largest } else { 0.0 }
+    }
+
+    /// The values of one drawn pixel, three equal ones where there is one channel.
+    fn pixel(&self, place: [usize; 2], drawn: [usize; 2]) -> [f32; 3] {
+        match self.channels {
+            Channels::One => [self.channel(0, place, drawn); 3],
+            _ => [0, 1, 2].map(|channel| self.channel(channel, place, drawn)),
+        }
     }
 
     /// Weights are mostly small beside the largest one: their square root is shown, in the legend
@@ -143,7 +155,16 @@ impl<'a> Raster<'a> {
         if self.diverging { value.signum() * value.abs().sqrt() } else { value }
     }
 
-    fn color(&self, value: f32) -> Color {
+    fn color(&self, pixel: [f32; 3]) -> Color {
+        if self.channels != Channels::One && self.theme.depth >= ColorDepth::Ansi256 {
+            return self.theme.mixed(pixel.map(|value| {
+                if self.diverging { f32::midpoint(self.scaled(value), 1.0) } else { value }
+            }));
+        }
+        self.color_of(grey(pixel))
+    }
+
+    fn color_of(&self, value: f32) -> Color {
         let value = self.scaled(value);
         if self.diverging { self.theme.diverging(value) } else { self.theme.sequential(value) }
     }
@@ -160,6 +181,14 @@ impl<'a> Raster<'a> {
     }
 }
 
+/// The lightness of red, green and blue (ITU-R 601); the value itself of three equal ones.
+fn grey([red, green, blue]: [f32; 3]) -> f32 {
+    if red.to_bits() == green.to_bits() && green.to_bits() == blue.to_bits() {
+        return red;
+    }
+    0.299 * red + 0.587 * green + 0.114 * blue
+}
+
 impl Widget for &Raster<'_> {
     fn render(self, area: Rect, buffer: &mut Buffer) {
         let area = area.intersection(buffer.area);
@@ -168,18 +197,19 @@ impl Widget for &Raster<'_> {
         for y in 0..target.height {
             for x in 0..target.width {
                 let (column, top) = (usize::from(x), 2 * usize::from(y));
+                let upper = self.pixel([column, top], drawn);
+                let has_lower = top + 1 < drawn[1];
+                let lower = if has_lower { self.pixel([column, top + 1], drawn) } else { [0.0; 3] };
                 let cell = &mut buffer[(target.x + x, target.y + y)];
                 if self.theme.has_half_blocks() {
-                    let upper = self.color_at(column, top, drawn);
-                    let lower = self.color_at(column, top + 1, drawn);
-                    cell.set_char('▀').set_style(Style::default().fg(upper).bg(lower));
+                    // Below the last row of an odd number there is nothing, not black.
+                    let paper = if has_lower { self.color(lower) } else { self.color_of(0.0) };
+                    let style = Style::default().fg(self.color(upper)).bg(paper);
+                    cell.set_char('▀').set_style(style);
                 } else {
-                    let upper = self.value(column, top, drawn);
-                    let lower =
-                        if top + 1 < drawn[1] { self.value(column, top + 1, drawn) } else { 0.0 };
-                    let mean = f32::midpoint(upper, lower);
+                    let mean = f32::midpoint(grey(upper), grey(lower));
                     cell.set_char(self.shade(mean))
-                        .set_style(Style::default().fg(self.color(mean.signum())));
+                        .set_style(Style::default().fg(self.color_of(mean.signum())));
                 }
             }
         }
@@ -233,22 +263,23 @@ mod tests {
     }
 
     #[test]
-    fn three_numbers_are_red_green_and_blue() {
-        // A red pixel above a blue one.
-        let pixels = [255.0, 0.0, 0.0, 0.0, 0.0, 255.0];
-        for depth in [ColorDepth::True, ColorDepth::Ansi256] {
-            let theme = Theme { depth, ..Theme::default() };
-            let buffer = draw(&Raster::picture(&pixels, [1, 2], &theme), 1, 1);
-            let cell = &buffer[(0, 0)];
-            let expected = match depth {
-                ColorDepth::True => (Color::Rgb(255, 0, 0), Color::Rgb(0, 0, 255)),
-                _ => (Color::Indexed(196), Color::Indexed(21)),
-            };
-            assert_eq!((cell.fg, cell.bg), expected);
-        }
+    fn three_values_a_pixel_are_its_colour() {
         let theme = Theme::default();
-        let grey = Raster::picture(&pixels[..2], [1, 2], &theme);
-        assert_eq!(draw(&grey, 1, 1)[(0, 0)].fg, theme.sequential(1.0));
+        let pixels = [255.0, 0.0, 0.0, 0.0, 0.0, 255.0];
+        let buffer = draw(&Raster::image(&pixels, [1, 2], 255.0, &theme), 1, 1);
+        assert_eq!(buffer[(0, 0)].fg, Color::Rgb(255, 0, 0));
+        assert_eq!(buffer[(0, 0)].bg, Color::Rgb(0, 0, 255));
+        // Of weights all red ones come first; 0 is half of each.
+        let weights = [1.0, -1.0, 0.0, 0.0, -1.0, 0.0];
+        let buffer = draw(&Raster::colour_heatmap(&weights, [1, 2], 1.0, &theme), 1, 1);
+        assert_eq!(buffer[(0, 0)].fg, Color::Rgb(255, 128, 0));
+        assert_eq!(buffer[(0, 0)].bg, Color::Rgb(0, 128, 128));
+        let theme = Theme { depth: ColorDepth::Ansi256, ..theme };
+        let buffer = draw(&Raster::image(&pixels, [1, 2], 255.0, &theme), 1, 1);
+        assert_eq!([buffer[(0, 0)].fg, buffer[(0, 0)].bg], [196, 21].map(Color::Indexed));
+        let theme = Theme { depth: ColorDepth::None, ..theme };
+        let buffer = draw(&Raster::image(&[255.0; 6], [1, 2], 255.0, &theme), 1, 1);
+        assert_eq!(buffer[(0, 0)].symbol(), "█");
     }
 
     #[test]

@@ -23,7 +23,7 @@ pub fn reading() -> Reading {
         }
     }
     let lines = (0..).zip(DIGITS).map(|(line, count)| read_line(line, count)).collect();
-    Reading { width, height, ink, shrunk: 1, seen: [SIDE, SIDE], lines }
+    Reading { width, height, ink, shrunk: 1, straightened: None, seen: [SIDE, SIDE], lines }
 }
 
 fn image(line: u32, at: u32) -> u32 {

@@ -66,6 +66,12 @@ impl List<'_> {
 }
 
 impl Digits {
+    /// The misclassified images, from the first one on.
+    pub(in crate::ui) fn wrong() -> Self {
+        let filter = DigitFilter { verdict: Verdict::Wrong, ..DigitFilter::default() };
+        Self { filter, wanted: Some(0), ..Self::default() }
+    }
+
     fn query(&self, context: &Context) -> DigitQuery {
         DigitQuery {
             filter: self.filter,

@@ -1,6 +1,6 @@
 //! What is drawn on: ink that a brush lays down and takes away, and every stroke remembered.
 
-use crate::picture::Picture;
+use crate::picture::Drawing;
 
 /// Strokes that can be taken back.
 const REMEMBERED: usize = 100;
@@ -44,10 +44,60 @@ impl Brush {
     }
 }
 
-/// A brush, and whether it lays ink down or takes it away.
+/// What colour is laid down on a canvas in colour; a grey one has white alone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Colour {
+    #[default]
+    White,
+    Red,
+    Yellow,
+    Green,
+    Blue,
+    Black,
+}
+
+impl Colour {
+    /// The next one, round and round.
+    pub(super) fn next(self) -> Self {
+        match self {
+            Self::White => Self::Red,
+            Self::Red => Self::Yellow,
+            Self::Yellow => Self::Green,
+            Self::Green => Self::Blue,
+            Self::Blue => Self::Black,
+            Self::Black => Self::White,
+        }
+    }
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::White => "white",
+            Self::Red => "red",
+            Self::Yellow => "yellow",
+            Self::Green => "green",
+            Self::Blue => "blue",
+            Self::Black => "black",
+        }
+    }
+
+    /// Red, green, blue.
+    fn channels(self) -> [u8; 3] {
+        match self {
+            Self::White => [255; 3],
+            Self::Red => [220, 40, 40],
+            Self::Yellow => [240, 210, 40],
+            Self::Green => [40, 170, 70],
+            Self::Blue => [50, 90, 220],
+            Self::Black => [0; 3],
+        }
+    }
+}
+
+/// A brush, its colour, and whether it lays ink down or takes it away.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Tool {
     pub brush: Brush,
+    pub colour: Colour,
     pub erases: bool,
 }
 
@@ -57,14 +107,16 @@ pub(super) type Point = (f32, f32);
 /// A picture in the making.
 #[derive(Debug)]
 pub(super) struct Canvas {
-    pub picture: Picture,
+    pub picture: Drawing,
     past: Vec<Vec<u8>>,
     future: Vec<Vec<u8>>,
 }
 
 impl Canvas {
-    pub(super) fn new(width: usize, height: usize) -> Self {
-        Self { picture: Picture::blank(width, height), past: Vec::new(), future: Vec::new() }
+    /// Of 1 channel or 3.
+    pub(super) fn new(width: usize, height: usize, channels: usize) -> Self {
+        let picture = Drawing::blank(width, height, channels);
+        Self { picture, past: Vec::new(), future: Vec::new() }
     }
 
     /// Begins a stroke: what follows is taken back by one undo.
@@ -93,12 +145,24 @@ impl Canvas {
         let snap = |at: f32| if tool.brush == Brush::Fine { at.floor() + 0.5 } else { at };
         let (x, y) = (snap(x), snap(y));
         let radius = tool.brush.radius();
-        let width = self.picture.width;
-        for (at, ink) in self.picture.ink.iter_mut().enumerate() {
+        let (width, channels) = (self.picture.width, self.picture.channels);
+        let colour = match (tool.erases, channels) {
+            (true, _) => Colour::Black,
+            (false, 1) => Colour::White,
+            (false, _) => tool.colour,
+        };
+        for (at, pixel) in self.picture.ink.chunks_exact_mut(channels).enumerate() {
             let (dx, dy) = ((at % width) as f32 + 0.5 - x, (at / width) as f32 + 0.5 - y);
             let cover = (radius + 0.5 - dx.hypot(dy)).clamp(0.0, 1.0);
-            let cover = (255.0 * cover).round() as u8;
-            *ink = if tool.erases { (*ink).min(255 - cover) } else { (*ink).max(cover) };
+            if cover == 0.0 {
+                continue;
+            }
+            for (ink, full) in pixel.iter_mut().zip(colour.channels()) {
+                // As far from white and from black as the brush covers the pixel; never back.
+                let least = (f32::from(full) * cover).round() as u8;
+                let most = 255 - (f32::from(255 - full) * cover).round() as u8;
+                *ink = (*ink).clamp(least, most);
+            }
         }
     }
 
@@ -129,7 +193,7 @@ impl Canvas {
 mod tests {
     use super::*;
 
-    const FINE: Tool = Tool { brush: Brush::Fine, erases: false };
+    const FINE: Tool = Tool { brush: Brush::Fine, colour: Colour::Red, erases: false };
 
     fn inked(canvas: &Canvas) -> Vec<usize> {
         let ink = canvas.picture.ink.iter().enumerate();
@@ -138,10 +202,10 @@ mod tests {
 
     #[test]
     fn a_line_has_no_gaps_however_fast_the_mouse_was() {
-        let mut canvas = Canvas::new(9, 9);
+        let mut canvas = Canvas::new(9, 9, 1);
         canvas.line((0.5, 4.5), (8.5, 4.5), FINE);
         assert_eq!(inked(&canvas), (36..45).collect::<Vec<_>>());
-        let mut diagonal = Canvas::new(9, 9);
+        let mut diagonal = Canvas::new(9, 9, 1);
         diagonal.line((0.5, 0.5), (8.5, 8.5), FINE);
         assert!((0..9).all(|at| diagonal.picture.ink[10 * at] == 255));
     }
@@ -149,8 +213,8 @@ mod tests {
     #[test]
     fn brushes_differ_in_width_and_have_soft_edges() {
         let dab = |brush| {
-            let mut canvas = Canvas::new(9, 9);
-            canvas.dab((4.5, 4.5), Tool { brush, erases: false });
+            let mut canvas = Canvas::new(9, 9, 1);
+            canvas.dab((4.5, 4.5), Tool { brush, ..Tool::default() });
             canvas.picture.ink
         };
         let covered = |ink: &[u8]| ink.iter().filter(|ink| **ink > 0).count();
@@ -161,8 +225,25 @@ mod tests {
     }
 
     #[test]
+    fn colour_is_laid_over_colour() {
+        let mut canvas = Canvas::new(1, 1, 3);
+        canvas.dab((0.5, 0.5), FINE);
+        assert_eq!(canvas.picture.ink, [220, 40, 40]);
+        canvas.dab((0.5, 0.5), Tool { colour: Colour::Blue, ..FINE });
+        assert_eq!(canvas.picture.ink, [50, 90, 220]);
+        canvas.dab((0.5, 0.5), Tool { erases: true, ..FINE });
+        assert!(canvas.picture.is_blank());
+        let colours: Vec<&str> =
+            std::iter::successors(Some(Colour::White), |colour| Some(colour.next()))
+                .take(7)
+                .map(Colour::name)
+                .collect();
+        assert_eq!(colours, ["white", "red", "yellow", "green", "blue", "black", "white"]);
+    }
+
+    #[test]
     fn strokes_are_undone_and_redone_one_by_one() {
-        let mut canvas = Canvas::new(5, 5);
+        let mut canvas = Canvas::new(5, 5, 1);
         canvas.begin();
         canvas.line((0.5, 0.5), (4.5, 0.5), FINE);
         let first = canvas.picture.clone();

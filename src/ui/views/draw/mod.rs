@@ -9,7 +9,7 @@ mod canvas;
 mod paint;
 mod sliders;
 
-use crate::picture::Picture;
+use crate::picture::Drawing;
 use crate::protocol::{Classified, Content, What};
 use crate::ui::effect::Effect;
 use crate::ui::view::{Context, KeyHelp, View};
@@ -65,7 +65,7 @@ pub struct Draw {
     /// Where the mouse was, while it draws.
     drag: Option<Point>,
     /// The drawing as the network sees it, and its name.
-    seen: Picture,
+    seen: Drawing,
     id: u64,
     asked: Option<Asked>,
     answer: Option<Classified>,
@@ -78,14 +78,14 @@ pub struct Draw {
 impl Default for Draw {
     fn default() -> Self {
         Self {
-            canvas: Canvas::new(SIDE, SIDE),
+            canvas: Canvas::new(SIDE, SIDE, 1),
             sliders: Sliders::default(),
             focus: Focus::Canvas,
             tool: Tool::default(),
             cursor: [SIDE / 2; 2],
             down: false,
             drag: None,
-            seen: Picture::blank(SIDE, SIDE),
+            seen: Drawing::blank(SIDE, SIDE, 1),
             id: 0,
             asked: None,
             answer: None,
@@ -116,15 +116,10 @@ impl Draw {
 
     /// The drawing or the damage changed.
     fn changed(&mut self, context: &Context) -> Effect {
-        let Picture { width, height, .. } = self.canvas.picture;
-        // Noise on blank paper is not a question.
-        if self.canvas.picture.is_blank() {
-            self.seen = Picture::blank(width, height);
-        } else {
-            let normalized = self.canvas.picture.normalized(width, height);
-            let ink = self.sliders.damage().apply(&normalized, (width, height));
-            self.seen = Picture { width, height, ink };
-        }
+        let drawn = &self.canvas.picture;
+        // Noise on a blank canvas is not a question.
+        self.seen =
+            if drawn.is_blank() { drawn.clone() } else { drawn.seen(&self.sliders.damage()) };
         self.id = name(&self.seen.ink);
         self.ask(context)
     }
@@ -157,11 +152,12 @@ impl Draw {
     fn fit(&mut self, context: &Context) {
         let Some(info) = &context.run.info else { return };
         let (width, height) = (info.image_width as usize, info.image_height as usize);
-        let fits = (self.canvas.picture.width, self.canvas.picture.height) == (width, height);
-        if !fits && width * height > 0 {
+        let channels = info.channels();
+        let Drawing { width: wide, height: high, channels: own, .. } = self.canvas.picture;
+        if (wide, high, own) != (width, height, channels) && width * height > 0 {
             *self = Self {
-                canvas: Canvas::new(width, height),
-                seen: Picture::blank(width, height),
+                canvas: Canvas::new(width, height, channels),
+                seen: Drawing::blank(width, height, channels),
                 cursor: [width / 2, height / 2],
                 ..Self::default()
             };
@@ -202,7 +198,7 @@ impl Draw {
     }
 
     fn canvas_key(&mut self, code: KeyCode, context: &Context) -> Effect {
-        let Picture { width, height, .. } = self.canvas.picture;
+        let Drawing { width, height, .. } = self.canvas.picture;
         let pixels = GridShape { count: width * height, columns: width, page: 0, wraps: false };
         let at = self.cursor[1] * width + self.cursor[0];
         let goes = !matches!(code, KeyCode::Home | KeyCode::End);
@@ -251,11 +247,11 @@ impl Draw {
             }
             KeyCode::Char('e') => self.tool.erases = !self.tool.erases,
             KeyCode::Char('b') => self.tool.brush = self.tool.brush.next(),
+            KeyCode::Char('i') => self.tool.colour = self.tool.colour.next(),
             KeyCode::Char('u') => drop(self.canvas.undo()),
             KeyCode::Char('U') => drop(self.canvas.redo()),
             KeyCode::Char('c') => {
-                let Picture { width, height, .. } = self.canvas.picture;
-                self.canvas.replace(vec![0; width * height]);
+                self.canvas.replace(vec![0; self.canvas.picture.ink.len()]);
             }
             KeyCode::Char('r') => self.sliders.reset(),
             KeyCode::Char('t') => return self.trace(context),
@@ -272,7 +268,7 @@ impl Draw {
     /// The place on the canvas under the mouse: the middle of the cell it is on.
     fn point(&self, at: Position) -> Option<Point> {
         let place = self.places.canvas;
-        let Picture { width, height, .. } = self.canvas.picture;
+        let Drawing { width, height, .. } = self.canvas.picture;
         let along = |at: u16, start: u16, cells: u16, size: usize| {
             (f32::from(at - start) + 0.5) * size as f32 / f32::from(cells)
         };
@@ -292,7 +288,7 @@ impl Draw {
         self.canvas.line(self.drag.unwrap_or(point), point, tool);
         self.drag = Some(point);
         let inside = |at: f32, size: usize| (at as usize).min(size - 1);
-        let Picture { width, height, .. } = self.canvas.picture;
+        let Drawing { width, height, .. } = self.canvas.picture;
         self.cursor = [inside(point.0, width), inside(point.1, height)];
         self.changed(c)
     }
@@ -321,6 +317,7 @@ impl View for Draw {
     fn about(&self) -> &'static [&'static str] {
         &[
             "Draw a digit: it is scaled and centred as MNIST's digits are, and classified while you draw.",
+            "Where the network reads colour, i changes the ink, and what you draw stays where it is.",
             "The sliders damage what the network sees, not your drawing.",
         ]
     }
@@ -333,6 +330,7 @@ impl View for Draw {
             KeyHelp { keys: "x", does: "erase at the cursor; e makes the pen an eraser" },
             KeyHelp { keys: "mouse", does: "draw; the right button erases" },
             KeyHelp { keys: "b", does: "brush: fine, round, broad" },
+            KeyHelp { keys: "i", does: "ink, where images have colour" },
             KeyHelp { keys: "u U", does: "undo, redo" },
             KeyHelp { keys: "c", does: "clear" },
             KeyHelp { keys: "t", does: "take the selected test image; PgUp PgDn: another" },

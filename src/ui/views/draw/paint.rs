@@ -1,7 +1,7 @@
 //! How the canvas and the answer look.
 
 use super::{Draw, Focus, Places};
-use crate::picture::Picture;
+use crate::picture::Drawing;
 use crate::protocol::Classified;
 use crate::ui::theme::{Role, Theme};
 use crate::ui::view::{Context, View};
@@ -114,7 +114,12 @@ fn tool(view: &Draw, theme: &Theme) -> String {
         (false, false) => "{} brush",
         (false, true) => "{} brush, pen down",
     };
-    theme.fill(tool, &[&theme.say(view.tool.brush.name())])
+    let brush = theme.say(view.tool.brush.name());
+    if view.canvas.picture.channels == 1 || view.tool.erases {
+        return theme.fill(tool, &[&brush]);
+    }
+    let colour = theme.say(view.tool.colour.name());
+    format!("{}, {colour}", theme.fill(tool, &[&brush]))
 }
 
 /// What differs from the usual, in a word.
@@ -123,12 +128,13 @@ fn short_tool(view: &Draw) -> &'static str {
         (true, true) => "erasing",
         (true, false) => "eraser",
         (false, true) => "pen down",
+        (false, false) if view.canvas.picture.channels == 3 => view.tool.colour.name(),
         (false, false) => view.tool.brush.name(),
     }
 }
 
 /// Pixels as cells; returns the cells they took.
-fn picture(picture: &Picture, area: Rect, buffer: &mut Buffer, theme: &Theme) -> Rect {
+fn picture(picture: &Drawing, area: Rect, buffer: &mut Buffer, theme: &Theme) -> Rect {
     let values: Vec<f32> = picture.ink.iter().map(|&ink| f32::from(ink)).collect();
     let raster = Raster::image(&values, [picture.width, picture.height], 255.0, theme);
     (&raster).render(area, buffer);
@@ -145,7 +151,7 @@ fn paint_canvas(view: &Draw, area: Rect, buffer: &mut Buffer, theme: &Theme) -> 
 
 /// Marks the pixel under the cursor: all of its cells, or the half of a cell that it is.
 fn cursor(view: &Draw, place: Rect, buffer: &mut Buffer, theme: &Theme) {
-    let Picture { width, height, .. } = view.canvas.picture;
+    let Drawing { width, height, .. } = view.canvas.picture;
     let cell = |at: usize, cells: u16, size: usize| (at * usize::from(cells) / size) as u16;
     let [column, row] = view.cursor;
     let (x, y) = (cell(column, place.width, width), cell(row, place.height, height));

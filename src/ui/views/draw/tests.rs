@@ -118,13 +118,17 @@ fn damage_changes_what_the_network_sees_and_not_the_drawing() {
     let mut rig = Rig::new();
     rig.press(KeyCode::Char(' '));
     let (drawn, seen) = (rig.view.canvas.picture.clone(), rig.view.seen.clone());
-    assert_eq!(seen.bounds().3, 20, "scaled to the box");
+    let bounds = |seen: &Drawing| {
+        let Drawing { width, height, ink, .. } = seen.clone();
+        crate::picture::Picture { width, height, ink }.bounds()
+    };
+    assert_eq!(bounds(&seen).3, 20, "scaled to the box");
     rig.press(KeyCode::Char('a'));
     rig.press(KeyCode::Down);
     rig.press(KeyCode::Down);
     rig.press(KeyCode::Right);
     assert_eq!(rig.view.canvas.picture, drawn);
-    assert_eq!(rig.view.seen.bounds().0, seen.bounds().0 + 1, "one pixel to the right");
+    assert_eq!(bounds(&rig.view.seen).0, bounds(&seen).0 + 1, "one pixel to the right");
     rig.press(KeyCode::Char('r'));
     assert_eq!(rig.view.seen, seen);
 }
@@ -144,6 +148,21 @@ fn a_selected_test_image_is_taken_onto_the_canvas() {
     assert_eq!(rig.view.canvas.picture.ink, pixels);
     rig.press(KeyCode::Char('u'));
     assert!(rig.view.canvas.picture.is_blank());
+}
+
+#[test]
+fn a_network_of_coloured_images_is_asked_in_colour() {
+    let mut rig = Rig::new();
+    let image_channels = 3;
+    let info = RunInfo { image_width: 28, image_height: 28, image_channels, ..RunInfo::default() };
+    rig.run.apply(&Event::Started(Box::new(info)));
+    rig.press(KeyCode::Char('i'));
+    let Effect::Classify { pixels, .. } = rig.press(KeyCode::Char(' ')) else {
+        panic!("nothing was asked")
+    };
+    let middle = 3 * (14 * 28 + 14);
+    assert_eq!((pixels.len(), &pixels[middle..middle + 3]), (3 * 784, &[220, 40, 40][..]));
+    rig.draw_screen();
 }
 
 #[test]

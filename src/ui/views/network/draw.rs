@@ -348,7 +348,14 @@ fn digit_and_contributions(
         filter(selected, inside, buffer, context);
         return;
     };
-    if layer == 0 && adds.len() == size[0] * size[1] {
+    let pixels = size[0] * size[1];
+    // What the channels of a pixel add together.
+    let adds = if layer == 0 && pass.channels == 3 && adds.len() == 3 * pixels {
+        (0..pixels).map(|at| adds[at] + adds[pixels + at] + adds[2 * pixels + at]).collect()
+    } else {
+        adds
+    };
+    if layer == 0 && adds.len() == pixels {
         let largest = adds.iter().fold(f32::MIN_POSITIVE, |most, add| most.max(add.abs()));
         (&Raster::heatmap(&adds, size, largest, theme)).render(inside, buffer);
     } else {
@@ -363,9 +370,8 @@ fn filter((layer, unit): (u32, usize), area: Rect, buffer: &mut Buffer, context:
         write(buffer, area, 0, theme.say("no weights of its own"), theme.style(Role::Dim));
         return;
     };
-    let [maps, height, width] = tensor.shape.map(|side| side as usize);
     let largest = tensor.values.iter().fold(f32::MIN_POSITIVE, |most, w| most.max(w.abs()));
-    (&Raster::heatmap(&tensor.values, [width, maps * height], largest, theme)).render(area, buffer);
+    (&context.weights_raster(layer, tensor, largest)).render(area, buffer);
 }
 
 /// The largest contributions, for and against, as a list.

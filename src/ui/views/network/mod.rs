@@ -36,23 +36,34 @@ struct ForwardPass<'a> {
     layers: &'a [LayerInfo],
     activations: &'a [Tensor],
     card: &'a Card,
+    /// Of the image.
+    channels: usize,
 }
 
 impl<'a> ForwardPass<'a> {
     fn new(context: &Context<'a>) -> Option<Self> {
-        let layers = &context.run.info.as_ref()?.layers;
+        let info = context.run.info.as_ref()?;
+        let (layers, channels) = (&info.layers, info.channels());
         let frame = context.frame(&What::Activations { index: context.digit })?;
         let Content::Activations { layers: activations } = &frame.content else { return None };
         let digit = context.frame(&What::Digit { index: context.digit })?;
         let Content::Digit { card, .. } = &digit.content else { return None };
-        (activations.len() == layers.len()).then_some(Self { frame, layers, activations, card })
+        let pass = Self { frame, layers, activations, card, channels };
+        (activations.len() == layers.len()).then_some(pass)
     }
 
     /// What goes into a layer: pixels from 0 to 1, or the layer before's activations.
     fn input(&self, layer: u32) -> Vec<f32> {
         match layer.checked_sub(1).and_then(|before| self.activations.get(before as usize)) {
             Some(tensor) => tensor.values.clone(),
-            None => self.card.pixels.iter().map(|&pixel| f32::from(pixel) / 255.0).collect(),
+            // Weights come map by map, and so must the channels of a coloured image.
+            None => {
+                let share = |&pixel: &u8| f32::from(pixel) / 255.0;
+                let pixels = &self.card.pixels;
+                let channels = self.channels;
+                let plane = |channel| pixels.iter().skip(channel).step_by(channels).map(share);
+                (0..channels).flat_map(plane).collect()
+            }
         }
     }
 

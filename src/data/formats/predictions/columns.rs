@@ -1,0 +1,210 @@
+//! What the columns of a table of predictions are for, by their names.
+
+use super::super::shades::Shades;
+use crate::data::Images;
+use std::sync::Arc;
+
+/// What a column is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// The right class.
+    Truth,
+    /// The class that was answered.
+    Predicted,
+    /// How sure the classifier was of its answer.
+    Confidence,
+    /// The probability of a class.
+    Score(String),
+    /// Where the picture is.
+    Path,
+    Pixel,
+    /// A number for a name: a pixel, or the probability of a class.
+    Numbered(String),
+    Classes,
+    Other,
+}
+
+const TRUTH: [&str; 15] = [
+    "true",
+    "truth",
+    "label",
+    "labels",
+    "target",
+    "targets",
+    "actual",
+    "gt",
+    "ground",
+    "y",
+    "class",
+    "category",
+    "expected",
+    "digit",
+    "reference",
+];
+const PREDICTED: [&str; 8] =
+    ["pred", "yhat", "answer", "guess", "said", "classified", "recognized", "top1"];
+const SCORE: [&str; 8] =
+    ["prob", "score", "logit", "softmax", "likelihood", "activation", "output", "conf"];
+const PATH: [&str; 7] = ["path", "file", "filename", "image", "img", "picture", "photo"];
+
+/// The purpose of a column of one value a row.
+pub(super) fn purpose_of(name: &str) -> Purpose {
+    let name = name.trim().trim_start_matches('\u{feff}').trim_matches('"').trim();
+    let lower = name.to_lowercase();
+    let words: Vec<&str> =
+        lower.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
+    let stem = |word: &str| word.trim_end_matches(|c: char| c.is_ascii_digit()).to_owned();
+    let begins = |word: &str, list: &[&str]| list.iter().any(|begin| word.starts_with(begin));
+    let is = |word: &str, list: &[&str]| list.contains(&word);
+    let (Some(first), Some(last)) = (words.first(), words.last()) else { return Purpose::Other };
+    if lower.parse::<u32>().is_ok() {
+        return Purpose::Numbered(lower);
+    }
+    if lower == "classes" || lower.contains("class_names") || lower.contains("label_names") {
+        return Purpose::Classes;
+    }
+    // `correct`, `is_correct`, `error`: what follows from the other columns.
+    if words.iter().any(|word| begins(word, &["correct", "wrong", "error", "loss"])) {
+        return Purpose::Other;
+    }
+    let score = words.iter().position(|word| begins(word, &SCORE) || *word == "p");
+    let predicted = words.iter().any(|word| begins(word, &PREDICTED)) || lower.contains("y_hat");
+    if let Some(at) = score {
+        // What the name has beside that word is the class: `prob_cat`, `cat_prob`, `prob3`.
+        let digits = words[at].trim_start_matches(|c: char| !c.is_ascii_digit());
+        let others = ["predicted", "prediction", "pred", "max", "top", "top1", "best", "class"];
+        let rest: Vec<&str> =
+            words.iter().enumerate().filter(|(i, _)| *i != at).map(|(_, word)| *word).collect();
+        let class = match (digits.is_empty(), rest.is_empty()) {
+            (false, true) => digits.to_owned(),
+            (true, false) if !rest.iter().all(|word| is(word, &others)) => {
+                original(name, rest[rest.len() - 1], rest.len(), at == 0)
+            }
+            _ => return Purpose::Confidence,
+        };
+        return Purpose::Score(class);
+    }
+    if predicted {
+        let numbered = last.parse::<u32>().is_ok() || stem(first) != **first && *first != "top1";
+        let digits = last.trim_start_matches(|c: char| !c.is_ascii_digit());
+        return if numbered { Purpose::Score(digits.to_owned()) } else { Purpose::Predicted };
+    }
+    let pixel = begins(first, &["pixel", "px", "pix"])
+        || (is(&stem(first), &["p", "x"]) && stem(first) != **first && words.len() == 1);
+    if pixel {
+        return Purpose::Pixel;
+    }
+    if words.iter().any(|word| is(word, &TRUTH)) {
+        let numbered = words.len() > 1 && last.parse::<u32>().is_ok();
+        return if numbered { Purpose::Score((*last).to_owned()) } else { Purpose::Truth };
+    }
+    if is(first, &["id", "index", "unnamed"]) || is(last, &["id", "index"]) {
+        return Purpose::Other;
+    }
+    if words.iter().any(|word| begins(word, &PATH)) { Purpose::Path } else { Purpose::Other }
+}
+
+/// The class in the name of a column, in its own letters: all behind `prob_`, or before `_prob`.
+fn original(name: &str, last: &str, words: usize, behind: bool) -> String {
+    if words == 1 {
+        let at = name.to_lowercase().rfind(last);
+        return at.and_then(|at| name.get(at..at + last.len())).unwrap_or(last).to_owned();
+    }
+    let is_gap = |c: char| !c.is_alphanumeric();
+    let rest = if behind { name.split_once(is_gap) } else { name.rsplit_once(is_gap) };
+    let rest = rest.map_or(name, |(a, b)| if behind { b } else { a });
+    rest.trim_matches(is_gap).to_owned()
+}
+
+/// Probabilities or other scores, a number a class and row.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Scores {
+    /// The names of the classes, where the table says them.
+    pub names: Vec<String>,
+    pub columns: usize,
+    /// Row by row.
+    pub values: Vec<f32>,
+}
+
+/// The pictures of a table as they are given.
+#[derive(Clone, Debug, Default)]
+pub(super) enum Given {
+    #[default]
+    Nothing,
+    /// A row of pixels an image.
+    Rows(Shades),
+    Images(Images),
+    Paths(Vec<String>),
+    /// PNG, JPEG and the like.
+    Encoded(Vec<Option<Arc<[u8]>>>),
+}
+
+/// A table of predictions.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Columns {
+    pub truth: Option<Vec<String>>,
+    pub predicted: Option<Vec<String>>,
+    pub confidence: Option<Vec<f32>>,
+    pub scores: Option<Scores>,
+    pub pictures: Given,
+    /// The names of the classes, where the table says them apart from its columns.
+    pub classes: Option<Vec<String>>,
+    pub notes: Vec<String>,
+    /// What its columns are called.
+    pub listed: Vec<String>,
+}
+
+impl Columns {
+    /// The first of its columns' names, for errors.
+    pub fn names(&self) -> String {
+        let mut names: Vec<String> = self.listed.iter().take(12).map(|n| super::short(n)).collect();
+        if self.listed.len() > names.len() {
+            names.push("…".into());
+        }
+        if names.is_empty() { "nothing".into() } else { names.join(", ") }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn usual_names_say_what_a_column_is_for() {
+        for (name, purpose) in [
+            ("label", Purpose::Truth),
+            ("y_true", Purpose::Truth),
+            ("True Label", Purpose::Truth),
+            ("ground_truth", Purpose::Truth),
+            ("y_pred", Purpose::Predicted),
+            ("predicted_label", Purpose::Predicted),
+            ("prediction", Purpose::Predicted),
+            ("y_hat", Purpose::Predicted),
+            ("confidence", Purpose::Confidence),
+            ("pred_prob", Purpose::Confidence),
+            ("max_probability", Purpose::Confidence),
+            ("prob_Cat", Purpose::Score("Cat".into())),
+            ("prob_T-shirt", Purpose::Score("T-shirt".into())),
+            ("cat_probability", Purpose::Score("cat".into())),
+            ("prob3", Purpose::Score("3".into())),
+            ("p_7", Purpose::Score("7".into())),
+            ("pred_0", Purpose::Score("0".into())),
+            ("class_9", Purpose::Score("9".into())),
+            ("output4", Purpose::Score("4".into())),
+            ("pixel12", Purpose::Pixel),
+            ("p12", Purpose::Pixel),
+            ("x0", Purpose::Pixel),
+            ("image_path", Purpose::Path),
+            ("filename", Purpose::Path),
+            ("img", Purpose::Path),
+            ("3", Purpose::Numbered("3".into())),
+            ("classes", Purpose::Classes),
+            ("id", Purpose::Other),
+            ("image_id", Purpose::Other),
+            ("", Purpose::Other),
+            ("is_correct", Purpose::Other),
+        ] {
+            assert_eq!(purpose_of(name), purpose, "{name}");
+        }
+    }
+}

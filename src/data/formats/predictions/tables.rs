@@ -1,0 +1,370 @@
+//! Tables of predictions as CSV, `.npz` and parquet.
+
+use super::super::arrays::{self, Array, Values};
+use super::super::csv::{ShortLines, delimiter_of, explain};
+use super::super::npz::Npz;
+use super::super::options::OpenOptions;
+use super::super::parquet::{Cell, Table};
+use super::super::part::Labels;
+use super::super::shades::Shades;
+use super::super::source::Source;
+use super::columns::{Columns, Given, Purpose, Scores, purpose_of};
+use super::{ADVICE, short};
+use crate::data::DataError;
+use csv::{ReaderBuilder, StringRecord};
+use std::sync::Arc;
+
+/// Most values of all columns together, and most rows.
+const MOST_VALUES: usize = 1 << 28;
+const MOST_ROWS: usize = 5_000_000;
+/// Most columns of a text table.
+const MOST_COLUMNS: usize = 200_000;
+
+/// Reads a text table with a header.
+pub(super) fn read_csv(source: &Source) -> Result<Columns, DataError> {
+    let damaged = |problem: String| source.damaged("CSV", problem);
+    let mut reader = ReaderBuilder::new()
+        .has_headers(false)
+        .delimiter(delimiter_of(source))
+        .trim(csv::Trim::All)
+        .from_reader(ShortLines::of(source.reader()?));
+    let mut record = StringRecord::new();
+    let mut next = |record: &mut StringRecord| {
+        reader.read_record(record).map_err(|error| damaged(explain(&error)))
+    };
+    if !next(&mut record)? {
+        return Err(damaged("it is empty".into()));
+    }
+    if record.len() > MOST_COLUMNS {
+        return Err(damaged(format!("it has {} columns", record.len())));
+    }
+    let mut columns =
+        Columns { listed: record.iter().map(String::from).collect(), ..Columns::default() };
+    let numbers = record.iter().filter(|field| field.parse::<f64>().is_ok()).count();
+    let mut is_row = numbers == record.len();
+    let mut purposes: Vec<Purpose> = if is_row {
+        columns.listed.clear();
+        without_header(record.len()).ok_or_else(|| source.unsuitable("has no header", ADVICE))?
+    } else {
+        record.iter().map(purpose_of).collect()
+    };
+    let has = |purposes: &[Purpose], purpose: &Purpose| purposes.contains(purpose);
+    // Numbers for names are probabilities where nothing else says what was predicted.
+    let scored = purposes.iter().any(|purpose| matches!(purpose, Purpose::Score(_)));
+    let answered = scored || has(&purposes, &Purpose::Predicted);
+    // Of `pred_1` alone the name is a name.
+    let one = purposes.iter().filter(|purpose| matches!(purpose, Purpose::Score(_))).count() == 1;
+    for purpose in &mut purposes {
+        match purpose {
+            Purpose::Numbered(_) if answered => *purpose = Purpose::Pixel,
+            Purpose::Numbered(name) => *purpose = Purpose::Score(name.clone()),
+            Purpose::Score(_) if one => *purpose = Purpose::Confidence,
+            _ => {}
+        }
+    }
+    let mut scores = Scores::default();
+    for purpose in &purposes {
+        if let Purpose::Score(name) = purpose {
+            scores.names.push(name.clone());
+        }
+    }
+    scores.columns = scores.names.len();
+    let mut texts: [Vec<String>; 3] = Default::default();
+    let mut confidence = Vec::new();
+    let mut pixels = Shades::default();
+    let firsts = [Purpose::Truth, Purpose::Predicted, Purpose::Path]
+        .map(|wanted| purposes.iter().position(|purpose| *purpose == wanted));
+    let sure = purposes.iter().position(|purpose| *purpose == Purpose::Confidence);
+    let (mut line, mut values, mut rows) = (1, 0, 0);
+    loop {
+        if !is_row {
+            if !next(&mut record)? {
+                break;
+            }
+            line += 1;
+        }
+        is_row = false;
+        rows += 1;
+        values += record.len();
+        if values > MOST_VALUES || rows > MOST_ROWS {
+            let (bytes, limit) = (values as u64, MOST_VALUES as u64);
+            return Err(DataError::TooLarge { file: source.path.clone(), bytes, limit });
+        }
+        for (texts, at) in texts.iter_mut().zip(firsts) {
+            texts.extend(at.map(|at| record.get(at).unwrap_or_default().to_owned()));
+        }
+        for (at, field) in record.iter().enumerate() {
+            let number = || -> Result<f32, DataError> {
+                // A missing number is none.
+                if super::is_absent(field) {
+                    return Ok(f32::NAN);
+                }
+                field.trim_end_matches('%').parse().map_err(|_| {
+                    damaged(format!(
+                        "line {line}, column {}: `{}` is no number",
+                        at + 1,
+                        short(field)
+                    ))
+                })
+            };
+            match &purposes[at] {
+                Purpose::Score(_) => scores.values.push(number()?),
+                Purpose::Pixel => pixels.push(number()?),
+                Purpose::Confidence if Some(at) == sure => confidence.push(number()?),
+                _ => {}
+            }
+        }
+    }
+    let [truth, predicted, paths] = texts;
+    columns.truth = firsts[0].map(|_| truth);
+    columns.predicted = firsts[1].map(|_| predicted);
+    columns.confidence = sure.map(|_| confidence);
+    columns.scores = (scores.columns > 1).then_some(scores);
+    columns.pictures = if pixels.len() > 0 {
+        Given::Rows(pixels)
+    } else if firsts[2].is_some() {
+        Given::Paths(paths)
+    } else {
+        Given::Nothing
+    };
+    Ok(columns)
+}
+
+/// Two columns without a header are the true label and the predicted one.
+fn without_header(columns: usize) -> Option<Vec<Purpose>> {
+    (columns == 2).then(|| vec![Purpose::Truth, Purpose::Predicted])
+}
+
+/// The purpose of an array by its name and shape.
+fn purpose_of_array(name: &str, shape: &[usize], texts: bool) -> Purpose {
+    let lower = name.to_lowercase();
+    let images = ["x", "images", "image", "pixels", "data", "inputs", "input", "pictures"];
+    let stem = lower.trim_end_matches("_test").trim_end_matches("_val").trim_start_matches("test_");
+    if texts && shape.len() == 1 {
+        return match purpose_of(name) {
+            Purpose::Other | Purpose::Pixel => Purpose::Other,
+            purpose => purpose,
+        };
+    }
+    if shape.len() > 2 || shape.len() == 2 && images.contains(&stem) {
+        return Purpose::Pixel;
+    }
+    match purpose_of(name) {
+        Purpose::Predicted | Purpose::Confidence | Purpose::Other
+            if shape.len() == 2 && shape[1] > 1 =>
+        {
+            Purpose::Score(String::new())
+        }
+        purpose => purpose,
+    }
+}
+
+/// Reads an archive of arrays.
+pub(super) fn read_npz(source: &Source) -> Result<Columns, DataError> {
+    let mut npz = Npz::open(source)?;
+    let mut columns = Columns::default();
+    let named = npz.named();
+    columns.listed = named.iter().map(|(name, shape, _)| format!("{name} {shape:?}")).collect();
+    for (index, (name, shape, texts)) in named.iter().enumerate() {
+        let purpose = match purpose_of_array(name, shape, *texts) {
+            // arr_0, arr_1: the true labels come first.
+            Purpose::Other | Purpose::Numbered(_) | Purpose::Path if shape.len() == 1 && !texts => {
+                match (name.starts_with("arr_"), columns.truth.is_some()) {
+                    (true, false) => Purpose::Truth,
+                    (true, true) => Purpose::Predicted,
+                    _ => Purpose::Other,
+                }
+            }
+            purpose => purpose,
+        };
+        match purpose {
+            Purpose::Truth if columns.truth.is_none() => {
+                columns.truth = Some(texts_of(source, name, npz.read(index)?)?);
+            }
+            Purpose::Predicted if columns.predicted.is_none() => {
+                columns.predicted = Some(texts_of(source, name, npz.read(index)?)?);
+            }
+            Purpose::Confidence if columns.confidence.is_none() => {
+                let numbers = npz.read(index)?.into_numbers().unwrap_or_default();
+                columns.confidence = Some(numbers.into_iter().map(|value| value as f32).collect());
+            }
+            Purpose::Score(_) if columns.scores.is_none() && shape.len() == 2 => {
+                let numbers = npz.read(index)?.into_numbers().unwrap_or_default();
+                let values = numbers.into_iter().map(|value| value as f32).collect();
+                columns.scores = Some(Scores { names: Vec::new(), columns: shape[1], values });
+            }
+            Purpose::Pixel if matches!(columns.pictures, Given::Nothing | Given::Paths(_)) => {
+                let array = npz.read(index)?;
+                let options = OpenOptions::default();
+                let images = arrays::images(source, name, array, &options, &mut columns.notes)?;
+                columns.pictures = Given::Images(images);
+            }
+            Purpose::Path if *texts && matches!(columns.pictures, Given::Nothing) => {
+                if let Values::Texts(paths) = npz.read(index)?.values {
+                    columns.pictures = Given::Paths(paths);
+                }
+            }
+            Purpose::Classes if *texts => {
+                if let Values::Texts(names) = npz.read(index)?.values {
+                    columns.classes = Some(names);
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(columns)
+}
+
+/// Labels as they are written; of one-hot rows the place of the largest.
+fn texts_of(source: &Source, name: &str, array: Array) -> Result<Vec<String>, DataError> {
+    if let (Values::Numbers(numbers), [_]) = (&array.values, &array.shape[..])
+        && numbers.iter().any(|number| number.is_nan())
+    {
+        let text = |number: &f64| if number.is_nan() { String::new() } else { number.to_string() };
+        return Ok(numbers.iter().map(text).collect());
+    }
+    arrays::labels(source, name, array).map(Labels::into_names)
+}
+
+/// Reads a parquet file.
+pub(super) fn read_parquet(source: &Source) -> Result<Columns, DataError> {
+    let damaged = |problem: String| source.damaged("parquet", problem);
+    let mut table = Table::open(&source.path).map_err(damaged)?;
+    let mut columns = Columns {
+        listed: table.columns.iter().map(|column| column.path.clone()).collect(),
+        ..Columns::default()
+    };
+    let mut purposes: Vec<Purpose> = Vec::new();
+    for column in &table.columns {
+        let first = column.path.split('.').next().unwrap_or_default();
+        let shape: &[usize] = if column.repeated > 0 { &[1, 2] } else { &[1] };
+        purposes.push(match purpose_of_array(first, shape, false) {
+            Purpose::Other if column.path.ends_with(".bytes") => Purpose::Path,
+            Purpose::Score(name) if column.repeated == 0 => Purpose::Score(name),
+            purpose => purpose,
+        });
+    }
+    let classes =
+        table.metadata.iter().find(|(key, _)| key == "huggingface").and_then(|(_, text)| {
+            let metadata: serde_json::Value = serde_json::from_str(text).ok()?;
+            let features = metadata.get("info")?.get("features")?.as_object()?.clone();
+            let names = features.values().find_map(|feature| feature.get("names")?.as_array())?;
+            names.iter().map(|name| name.as_str().map(String::from)).collect()
+        });
+    columns.classes = classes;
+    let flat: Vec<(usize, String)> = purposes
+        .iter()
+        .enumerate()
+        .filter_map(|(at, purpose)| match purpose {
+            Purpose::Score(name) if table.columns[at].repeated == 0 => Some((at, name.clone())),
+            _ => None,
+        })
+        .collect();
+    let position = |wanted: Purpose| purposes.iter().position(|purpose| *purpose == wanted);
+    let list = purposes.iter().enumerate().position(|(at, purpose)| {
+        matches!(purpose, Purpose::Score(_)) && table.columns[at].repeated > 0
+    });
+    let pixel = purposes
+        .iter()
+        .enumerate()
+        .position(|(at, purpose)| *purpose == Purpose::Pixel && table.columns[at].repeated > 0);
+    let bytes = table.columns.iter().position(|column| column.path.ends_with(".bytes"));
+    let path = purposes.iter().enumerate().position(|(at, purpose)| {
+        *purpose == Purpose::Path && !table.columns[at].path.ends_with(".bytes")
+    });
+    let wanted = [position(Purpose::Truth), position(Purpose::Predicted)];
+    let sure = position(Purpose::Confidence);
+    let mut scores = Scores::default();
+    let (mut pixels, mut encoded, mut paths) = (Shades::default(), Vec::new(), Vec::new());
+    let (mut truth, mut said, mut confidence) = (Vec::new(), Vec::new(), Vec::new());
+    let mut values = 0;
+    for group in 0..table.groups() {
+        let mut read = |column: usize| -> Result<Vec<Vec<Cell>>, DataError> {
+            let rows = table.read(group, column).map_err(damaged)?;
+            values += rows.iter().map(Vec::len).sum::<usize>();
+            if values > MOST_VALUES {
+                let (bytes, limit) = (values as u64, MOST_VALUES as u64);
+                return Err(DataError::TooLarge { file: source.path.clone(), bytes, limit });
+            }
+            Ok(rows)
+        };
+        for (column, texts) in wanted.into_iter().zip([&mut truth, &mut said]) {
+            if let Some(column) = column {
+                texts.extend(read(column)?.iter().map(|cells| text_of(cells.first())));
+            }
+        }
+        if let Some(column) = sure {
+            confidence.extend(read(column)?.iter().map(|cells| number_of(cells.first())));
+        }
+        if let Some(column) = list {
+            for cells in read(column)? {
+                if scores.columns == 0 {
+                    scores.columns = cells.len();
+                }
+                if cells.len() != scores.columns {
+                    let problem = format!("rows of {} and {} scores", scores.columns, cells.len());
+                    return Err(damaged(problem));
+                }
+                scores.values.extend(cells.iter().map(|cell| number_of(Some(cell))));
+            }
+        } else if flat.len() > 1 {
+            let each: Vec<Vec<f32>> = flat
+                .iter()
+                .map(|(column, _)| {
+                    Ok(read(*column)?.iter().map(|cells| number_of(cells.first())).collect())
+                })
+                .collect::<Result<_, DataError>>()?;
+            let rows = each.iter().map(Vec::len).min().unwrap_or(0);
+            (0..rows).for_each(|row| scores.values.extend(each.iter().map(|column| column[row])));
+        }
+        if let Some(column) = bytes {
+            encoded.extend(read(column)?.into_iter().map(|mut cells| match cells.pop() {
+                Some(Cell::Bytes(bytes)) => Some(Arc::<[u8]>::from(&bytes[..])),
+                _ => None,
+            }));
+        } else if let Some(column) = pixel {
+            for cells in read(column)? {
+                cells.iter().for_each(|cell| pixels.push(number_of(Some(cell))));
+            }
+        }
+        if let Some(column) = path {
+            paths.extend(read(column)?.iter().map(|cells| text_of(cells.first())));
+        }
+    }
+    if list.is_none() {
+        scores.columns = flat.len();
+        scores.names = flat.into_iter().map(|(_, name)| name).collect();
+    }
+    columns.truth = wanted[0].map(|_| truth);
+    columns.predicted = wanted[1].map(|_| said);
+    columns.confidence = sure.map(|_| confidence);
+    columns.scores = (scores.columns > 1).then_some(scores);
+    columns.pictures = if encoded.iter().any(Option::is_some) {
+        Given::Encoded(encoded)
+    } else if pixels.len() > 0 {
+        Given::Rows(pixels)
+    } else if path.is_some() {
+        Given::Paths(paths)
+    } else {
+        Given::Nothing
+    };
+    Ok(columns)
+}
+
+fn text_of(cell: Option<&Cell>) -> String {
+    match cell {
+        Some(Cell::Int(number)) => number.to_string(),
+        Some(Cell::Real(number)) if number.is_nan() => String::new(),
+        Some(Cell::Real(number)) => number.to_string(),
+        Some(Cell::Bytes(bytes)) => String::from_utf8_lossy(bytes).into_owned(),
+        Some(Cell::Null) | None => String::new(),
+    }
+}
+
+fn number_of(cell: Option<&Cell>) -> f32 {
+    match cell {
+        Some(Cell::Int(number)) => *number as f32,
+        Some(Cell::Real(number)) => *number as f32,
+        _ => f32::NAN,
+    }
+}

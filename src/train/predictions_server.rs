@@ -1,0 +1,191 @@
+//! The predictions of any classifier, asked as a finished run is.
+
+use super::RunHandle;
+use super::run::SpawnError;
+use crate::data::Predictions;
+use crate::model::probes::{TestOutputs, card, floats};
+use crate::nn::Real;
+use crate::protocol::{
+    Activity, Command, Content, EpochStats, Event, Frame, Level, LogLine, NO_ANSWER, Outcome,
+    Probe, RunInfo, Status, What,
+};
+use crate::spec::Readout;
+use crossbeam_channel::{Receiver, Sender, unbounded};
+use ndarray::Array2;
+use std::sync::Arc;
+use std::thread::Builder;
+
+impl RunHandle {
+    /// Opens predictions to be looked at: as [`RunHandle::open`] of a model, but there is no network
+    /// behind them. Tells `Started`, the accuracy, what was assumed of the table, and `Finished`;
+    /// then answers probes of the test images.
+    ///
+    /// # Errors
+    /// Where the system gives no thread.
+    pub fn open_predictions(predictions: Predictions) -> Result<Self, SpawnError> {
+        let (commands, received) = unbounded();
+        let (sent, events) = unbounded();
+        let trained = Arc::default();
+        let thread = Builder::new()
+            .name("nntop-predictions".into())
+            .spawn(move || {
+                let server = PredictionsServer::new(predictions, sent);
+                server.tell_all();
+                server.serve(&received);
+                None
+            })
+            .map_err(SpawnError::Thread)?;
+        Ok(Self { commands, events, trained, thread })
+    }
+}
+
+/// What the thread holds.
+struct PredictionsServer {
+    predictions: Predictions,
+    outputs: TestOutputs,
+    events: Sender<Event>,
+}
+
+impl PredictionsServer {
+    fn new(mut predictions: Predictions, events: Sender<Event>) -> Self {
+        let outputs = std::mem::take(&mut predictions.outputs);
+        let shape = (predictions.answers.len(), predictions.data.classes.len());
+        #[allow(clippy::useless_conversion, reason = "Real is f64 with the feature f64")]
+        let outputs: Vec<Real> = outputs.into_iter().map(Real::from).collect();
+        let outputs = Array2::from_shape_vec(shape, outputs)
+            .expect("predictions have an output for each class of each image");
+        let answers = predictions.answers.iter().map(|answer| answer.unwrap_or(NO_ANSWER));
+        let outputs = TestOutputs::elected(outputs, answers.collect(), Readout::OneHot);
+        Self { predictions, outputs, events }
+    }
+
+    fn tell(&self, event: Event) {
+        // The receiver may be gone; there is an end to wait for all the same.
+        let _ = self.events.send(event);
+    }
+
+    /// Says what the predictions are of and how good they are.
+    fn tell_all(&self) {
+        let Predictions { data, answers, .. } = &self.predictions;
+        self.tell(Event::Started(Box::new(RunInfo {
+            title: data.name.clone(),
+            data: data.name.clone(),
+            test_size: data.test.len() as u32,
+            image_width: data.test.width as u32,
+            image_height: data.test.height as u32,
+            image_channels: data.test.channels as u32,
+            classes: data.classes.clone(),
+            ..RunInfo::default()
+        })));
+        for note in &data.notes {
+            self.tell(Event::Log(LogLine { level: Level::Info, text: note.clone() }));
+        }
+        let said = data.test.labels.iter().zip(answers);
+        let right = said.filter(|(label, answer)| **answer == Some(u32::from(**label))).count();
+        self.tell(Event::EpochEnded(EpochStats {
+            test_accuracy: Some(right as f64 / answers.len().max(1) as f64),
+            ..EpochStats::default()
+        }));
+        let activity = Activity::Finished;
+        self.tell(Event::StatusChanged(Status { activity, ..Status::default() }));
+        self.tell(Event::Finished(Outcome::Completed("predictions, at rest".into())));
+    }
+
+    /// Answers until nobody is left to ask; the answers never change.
+    fn serve(&self, commands: &Receiver<Command>) {
+        for command in commands {
+            if let Command::Watch(probes) = command {
+                probes.into_iter().for_each(|probe| self.answer(probe));
+            }
+        }
+    }
+
+    fn answer(&self, probe: Probe) {
+        let data = &self.predictions.data;
+        let content = match &probe.what {
+            What::Digits(query) => self.outputs.digits(&data.test, query),
+            What::Confusion => self.outputs.confusion(&data.test, data.classes.len()),
+            What::Digit { index } => self.digit(*index as usize),
+            What::Snapshots => Content::Snapshots { epochs: Vec::new() },
+            _ => Content::Unavailable("predictions come without the network that made them".into()),
+        };
+        self.tell(Event::Frame(Box::new(Frame { probe, epoch: 0, batch: 0, content })));
+    }
+
+    fn digit(&self, index: usize) -> Content {
+        let test = &self.predictions.data.test;
+        if index >= test.len() {
+            let count = test.len();
+            return Content::Unavailable(format!(
+                "there are {count} images, none numbered {index}"
+            ));
+        }
+        let said = self.outputs.prediction(index);
+        Content::Digit {
+            card: card(test, index, said, Readout::OneHot, true),
+            outputs: floats(said.a.iter()),
+            votes: Vec::new(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::{Dataset, Images};
+    use crate::protocol::{DigitFilter, DigitQuery, Verdict};
+
+    fn predictions() -> Predictions {
+        let test = Images {
+            width: 2,
+            height: 1,
+            channels: 3,
+            pixels: (0..24).collect(),
+            labels: vec![0, 1, 1, 0],
+        };
+        let classes = vec!["cat".into(), "dog".into()];
+        Predictions {
+            data: Dataset { name: "said.csv".into(), classes, test, ..Dataset::default() },
+            outputs: vec![0.9, 0.1, 0.7, 0.3, 0.2, 0.8, f32::NAN, 0.5],
+            answers: vec![Some(0), Some(0), Some(1), None],
+        }
+    }
+
+    #[test]
+    fn predictions_answer_as_a_run_and_no_answer_is_counted_for_nothing() {
+        let handle = RunHandle::open_predictions(predictions()).unwrap();
+        let wrong = DigitFilter { verdict: Verdict::Wrong, ..DigitFilter::default() };
+        let query = DigitQuery { filter: wrong, count: 9, ..DigitQuery::default() };
+        let probes = [
+            What::Confusion,
+            What::Digits(query),
+            What::Digit { index: 1 },
+            What::Digit { index: 9 },
+            What::Weights { layer: 0, first: 0, count: 1 },
+        ];
+        handle.commands.send(Command::Watch(probes.map(Probe::live).to_vec())).unwrap();
+        let mut frames = Vec::new();
+        let mut accuracy = None;
+        for event in &handle.events {
+            match event {
+                Event::EpochEnded(stats) => accuracy = stats.test_accuracy,
+                Event::Frame(frame) => frames.push(frame.content),
+                _ => {}
+            }
+            if frames.len() == 5 {
+                break;
+            }
+        }
+        assert_eq!(accuracy, Some(0.5));
+        assert_eq!(frames[0], Content::Confusion { classes: 2, counts: vec![1, 0, 1, 1] });
+        let Content::Digits { total, cards, .. } = &frames[1] else { panic!("{:?}", frames[1]) };
+        assert_eq!((*total, cards[0].index, cards[1].index), (2, 1, 3));
+        assert_eq!((cards[1].prediction, cards[1].confidence), (NO_ANSWER, 0.0));
+        let Content::Digit { card, outputs, .. } = &frames[2] else { panic!("{:?}", frames[2]) };
+        assert_eq!((card.pixels.len(), card.label, &outputs[..]), (6, 1, &[0.7, 0.3][..]));
+        for frame in &frames[3..] {
+            assert!(matches!(frame, Content::Unavailable(_)), "{frame:?}");
+        }
+        assert!(handle.join().is_none());
+    }
+}

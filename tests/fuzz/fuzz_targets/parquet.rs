@@ -1,0 +1,18 @@
+//! No metadata and no pages make the reader of parquet files panic: between the magic numbers stand
+//! pages, then metadata of as many bytes as the first two say.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use nntop::data::{Dataset, OpenOptions, Predictions};
+use std::fs;
+
+fuzz_target!(|bytes: &[u8]| {
+    let [low, high, rest @ ..] = bytes else { return };
+    let length = usize::from(u16::from_le_bytes([*low, *high])).min(rest.len());
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let file = dir.path().join("train.parquet");
+    let length = (length as u32).to_le_bytes();
+    fs::write(&file, [b"PAR1", rest, &length, b"PAR1"].concat()).expect("room for it");
+    let _ = Dataset::open(&file, &OpenOptions::default());
+    let _ = Predictions::open(&file, &OpenOptions::default());
+});
