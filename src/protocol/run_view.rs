@@ -31,6 +31,9 @@ pub struct RunView {
     /// The epoch with the best accuracy on the validation images, or on the test images if there are
     /// no validation images.
     pub best: Option<EpochStats>,
+    /// The best accuracy on the test images of all epochs, also those that `epochs` no longer keeps.
+    #[serde(default)]
+    best_test: Option<f64>,
     pub progress: Option<Progress>,
     pub tuned: Vec<Tuned>,
     pub saved: Vec<Saved>,
@@ -106,6 +109,7 @@ impl RunView {
         if self.info.as_ref().is_some_and(|known| known.title != info.title) {
             self.epochs = Series::default();
             self.best = None;
+            self.best_test = None;
             self.progress = None;
             self.tuned.clear();
             self.frames.clear();
@@ -122,6 +126,10 @@ impl RunView {
         if self.best.as_ref().is_none_or(|best| score(stats) > score(best)) {
             self.best = Some(stats.clone());
         }
+        self.best_test = match (self.best_test, stats.test_accuracy) {
+            (Some(best), Some(new)) => Some(best.max(new)),
+            (best, new) => best.or(new),
+        };
         self.epochs.push(stats.clone());
     }
 
@@ -185,8 +193,7 @@ impl RunView {
     /// The best accuracy on the test set so far.
     #[must_use]
     pub fn best_test_accuracy(&self) -> Option<f64> {
-        let accuracies = self.epochs.points().iter().filter_map(|stats| stats.test_accuracy);
-        accuracies.max_by(f64::total_cmp)
+        self.best_test
     }
 }
 

@@ -146,3 +146,18 @@ fn a_snapshot_of_thinned_curves_continues_as_the_whole() {
         assert!(fold(sent, &events[k..]) == whole, "snapshot {k}");
     }
 }
+
+/// 9,000 epochs are more than a view keeps; the best of them was measured early.
+#[test]
+fn the_best_test_accuracy_is_of_all_epochs() {
+    let mut view = RunView::default();
+    for epoch in 0..9000 {
+        let test_accuracy = Some(if epoch == 233 { 0.555 } else { 0.55 });
+        view.apply(&Event::EpochEnded(EpochStats { epoch, test_accuracy, ..EpochStats::default() }));
+    }
+    assert!(view.epochs.points().iter().all(|stats| stats.test_accuracy == Some(0.55)));
+    assert_eq!(view.best_test_accuracy(), Some(0.555));
+    let snapshot = serde_json::to_string(&view).unwrap();
+    let view: RunView = serde_json::from_str(&snapshot).unwrap();
+    assert_eq!(view.best_test_accuracy(), Some(0.555));
+}
