@@ -17,7 +17,7 @@ const REACH: f64 = 3.0;
 pub struct ImageTransform {
     width: usize,
     height: usize,
-    /// Where every pixel's shade is taken from.
+    /// If every pixel's shade is taken from.
     x: Vec<f32>,
     y: Vec<f32>,
     field: Vec<f32>,
@@ -125,7 +125,7 @@ impl ImageTransform {
     /// four pixels.
     ///
     /// # Panics
-    /// Where `pixels` is not of this size, one channel or several.
+    /// If `pixels` is not of this size, one channel or several.
     pub fn apply(&mut self, pixels: &mut [u8]) {
         let size = [self.width, self.height];
         let channels = pixels.len() / self.copy.len();

@@ -7,7 +7,7 @@ use ndarray::{ArrayViewMut1, ArrayViewMut2, NdFloat};
 /// `x` of shape (indices, pixels an image), rows side by side in memory. Allocates nothing.
 ///
 /// # Panics
-/// Where a row is missing, a row is not as long as an image, or an index has no image.
+/// If a row is missing, a row is not as long as an image, or an index has no image.
 pub fn gather<T: NdFloat + From<u8>>(images: &Images, indices: &[u32], mut x: ArrayViewMut2<T>) {
     assert_eq!(x.nrows(), indices.len(), "one row an image");
     for (row, &index) in x.rows_mut().into_iter().zip(indices) {
@@ -28,7 +28,7 @@ pub fn gather_from<T: NdFloat + From<u8>>(images: &Images, first: usize, mut x: 
 /// Writes bytes as numbers from 0 to 1.
 ///
 /// # Panics
-/// Where `row` is of another length than `pixels`, or its values do not lie side by side.
+/// If `row` is of another length than `pixels`, or its values do not lie side by side.
 pub fn scale<T: NdFloat + From<u8>>(pixels: &[u8], row: ArrayViewMut1<T>) {
     let row = row.into_slice().expect("rows of a batch lie side by side in memory");
     assert_eq!(row.len(), pixels.len(), "one value a pixel");
@@ -42,7 +42,7 @@ pub fn scale<T: NdFloat + From<u8>>(pixels: &[u8], row: ArrayViewMut1<T>) {
 /// (labels, classes).
 ///
 /// # Panics
-/// Where a row is missing or a label is not below the number of classes.
+/// If a row is missing or a label is not below the number of classes.
 pub fn one_hot<T: NdFloat>(labels: impl IntoIterator<Item = u8>, mut y: ArrayViewMut2<T>) {
     y.fill(T::zero());
     let mut rows = y.rows_mut().into_iter();

@@ -45,7 +45,7 @@ impl Images {
     /// The pixels of one image.
     ///
     /// # Panics
-    /// Where `index` is not below [`Images::len`].
+    /// If `index` is not below [`Images::len`].
     #[must_use]
     pub fn image(&self, index: usize) -> &[u8] {
         let size = self.pixels_per_image();
@@ -62,7 +62,7 @@ impl Images {
     /// The images at some indices, in that order, with their labels.
     ///
     /// # Panics
-    /// Where an index is not below [`Images::len`].
+    /// If an index is not below [`Images::len`].
     #[must_use]
     pub fn select(&self, indices: &[usize]) -> Self {
         let mut pixels = Vec::with_capacity(indices.len() * self.pixels_per_image());
@@ -85,7 +85,7 @@ pub struct Dataset {
     pub train: Images,
     pub validation: Images,
     pub test: Images,
-    /// What was assumed or left out while it was read, a sentence each, for people to read.
+    /// Sentences about what was assumed or left out while reading.
     pub notes: Vec<String>,
 }
 

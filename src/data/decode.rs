@@ -1,4 +1,4 @@
-//! Pictures of a data set, decoded as they are: grey or colour, without looking for ink on paper.
+//! Decodes pictures of a data set, grey or colour, without extracting ink.
 
 use super::{Images, PictureError};
 use image::metadata::Orientation;
@@ -8,9 +8,9 @@ use std::io::{BufRead, BufReader, Cursor, Seek};
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-/// Most pixels of a picture, as many as cameras take.
+/// Maximum number of pixels of a picture, as many as cameras take.
 const MOST_PIXELS: u64 = 50_000_000;
-/// Most bytes that a decoded picture may take.
+/// Maximum number of bytes that a decoded picture may take.
 const MOST_BYTES: u64 = 160 << 20;
 /// Larger pictures are decoded one at a time, so that many threads do not fill memory together.
 const LARGE: u64 = 16 << 20;
@@ -41,7 +41,7 @@ pub(super) enum DecodeError {
     TooLarge { width: u32, height: u32 },
 }
 
-/// What a decoder says, on one line.
+/// The message of a decoder on one line.
 fn one_line(error: &ImageError) -> String {
     error.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
 }
@@ -51,8 +51,8 @@ pub(super) fn is_picture(head: &[u8]) -> bool {
     image::guess_format(head).is_ok_and(|format| format.reading_enabled())
 }
 
-/// Decodes a picture file. A photograph is turned as its camera was held; transparency is dropped,
-/// as PIL's `convert("RGB")` does.
+/// Decodes a picture file. The EXIF orientation is applied; transparency is dropped, as by PIL's
+/// `convert("RGB")`.
 pub(super) fn decode_file(file: &Path) -> Result<Raster, DecodeError> {
     decode(BufReader::new(File::open(file)?))
 }
@@ -81,10 +81,10 @@ fn decoder<'a, R: BufRead + Seek + 'a>(reader: R) -> Result<impl ImageDecoder + 
 
 fn decode<R: BufRead + Seek>(reader: R) -> Result<Raster, DecodeError> {
     let mut decoder = decoder(reader)?;
-    // What a camera says of itself wrongly is no reason to lose the picture.
+    // Wrong metadata must not prevent the picture from being read.
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
     let large = decoder.total_bytes() > LARGE;
-    // A decoder that panicked has left nothing behind that this lock protects.
+    // A poisoned lock is harmless: it protects no data.
     let _alone = large.then(|| ONE_LARGE.lock().unwrap_or_else(PoisonError::into_inner));
     let mut picture = DynamicImage::from_decoder(decoder)?;
     picture.apply_orientation(orientation);
@@ -106,7 +106,7 @@ impl Images {
     /// meaningful label.
     ///
     /// # Errors
-    /// Where it cannot be read or decoded.
+    /// If it cannot be read or decoded.
     pub fn open_colour(file: &Path, size: (usize, usize)) -> Result<Self, PictureError> {
         let raster = decode_file(file).map_err(|error| PictureError::Read {
             name: file.display().to_string(),
@@ -125,7 +125,7 @@ impl Raster {
             || self.pixels.chunks_exact(3).all(|rgb| rgb[0] == rgb[1] && rgb[1] == rgb[2])
     }
 
-    /// The pixels with so many channels (1 or 3) and of this size.
+    /// The pixels converted to 1 or 3 channels and this size.
     pub fn pixels_as(&self, channels: usize, size: (usize, usize)) -> Vec<u8> {
         let own = (self.width, self.height);
         match (self.channels, channels) {

@@ -1,9 +1,9 @@
-//! What can be wrong with a data set's files.
+//! Errors of reading a data set.
 
 use std::io;
 use std::path::PathBuf;
 
-/// Why a data set cannot be read: which file, what is wrong with it, what would be right.
+/// Why a data set cannot be read: the file, the problem, and a remedy.
 #[derive(Debug, thiserror::Error)]
 pub enum DataError {
     #[error(
@@ -66,7 +66,7 @@ pub enum DataError {
     /// A whole file of a known format that holds no images with labels, or not as they are read here.
     #[error("{}: {problem}; {advice}", file.display())]
     Unsuitable { file: PathBuf, problem: String, advice: String },
-    /// Something well known that is no data set.
+    /// A file of a known kind that is no data set.
     #[error("{}: is {what}, not a data set; {advice}", file.display())]
     Foreign { file: PathBuf, what: String, advice: String },
 }

@@ -14,35 +14,35 @@ pub use super::shades::PictureError;
 /// The name that stands for standard input.
 const STDIN: &str = "-";
 
-/// What is ink in a picture, in one or several ways to take it.
+/// The ink of a picture, in one or several interpretations.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Scan {
-    /// The likeliest first, never none. Where another way to take the picture (light ink on dark
-    /// paper instead of dark on light, say) is nearly as likely it comes second; a network tells
-    /// better which of them shows digits.
+    /// At least one, the most likely first. If another interpretation is also likely (such as light
+    /// ink on dark paper instead of dark ink on light paper) it follows; the network decides which of
+    /// them shows digits.
     pub extractions: Vec<Extraction>,
-    /// The whole picture as ink, untouched but for its polarity: for pictures that have the size
-    /// of a network's input already.
+    /// The whole picture as ink, apart from polarity unchanged: for pictures that already have the size
+    /// of a network's input.
     prepared: Picture,
 }
 
-/// Ink that was found in a picture.
+/// Ink extracted from a picture.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Extraction {
     pub picture: Picture,
-    /// So many pixels of the file, in each direction, became one of the picture; of a straightened
-    /// sheet so many pixels of the sheet.
+    /// Scale: this many pixels of the file (or of the straightened sheet), in each direction, are one
+    /// pixel of the picture.
     pub shrunk: usize,
-    /// Where a sheet of paper was straightened: what leads from its pixels to those of the file.
+    /// The transform from a straightened sheet of paper to the file, if there was one.
     pub straightening: Option<Straightening>,
 }
 
 impl Scan {
-    /// Reads a picture, dark on light or light on dark; `-` is standard input. A photograph is
-    /// turned as its camera was held.
+    /// Reads a picture, dark on light or light on dark; `-` is standard input. The EXIF orientation is
+    /// applied.
     ///
     /// # Errors
-    /// Where it is missing, no picture, without pixels, too large, or without writing.
+    /// If it is missing, no picture, without pixels, too large, or without writing.
     pub fn open(file: &Path) -> Result<Self, PictureError> {
         if file.as_os_str() == STDIN {
             return Self::read(io::stdin().lock(), "standard input");
@@ -50,7 +50,7 @@ impl Scan {
         Self::of(shades::open(file)?, &file.display().to_string())
     }
 
-    /// As [`Scan::open`], of bytes that come from anywhere; `name` is for errors.
+    /// As [`Scan::open`], from a reader; `name` is for errors.
     ///
     /// # Errors
     /// As [`Scan::open`].
@@ -85,15 +85,14 @@ impl Scan {
         }
     }
 
-    /// The picture as a network wants it, where it has the size of the network's input and so was
-    /// prepared by somebody else.
+    /// The picture itself, if it already has the size of the network's input.
     #[must_use]
     pub fn prepared(&self, (width, height): (usize, usize)) -> Option<&Picture> {
         let picture = &self.prepared;
         ((picture.width, picture.height) == (width, height)).then_some(picture)
     }
 
-    /// One digit as a network of this input size wants it, from the likeliest extraction.
+    /// One digit, normalized to this input size, from the most likely extraction.
     #[must_use]
     pub fn to_images(&self, width: usize, height: usize) -> Images {
         let prepared = self.prepared((width, height)).map(|picture| picture.ink.clone());
@@ -108,7 +107,7 @@ impl Drawing {
     /// there already is not touched.
     ///
     /// # Errors
-    /// Where the file exists or cannot be written.
+    /// If the file exists or cannot be written.
     pub fn save_new_png(&self, file: &Path) -> io::Result<()> {
         let mut png = Vec::new();
         let (width, height) = (self.width as u32, self.height as u32);

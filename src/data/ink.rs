@@ -6,14 +6,14 @@ use super::Images;
 /// five. A third of the room that the images take beside it, and nothing to look through.
 #[derive(Clone, Debug)]
 pub struct Ink {
-    /// Where each image begins; one more for the end.
+    /// If each image begins; one more for the end.
     starts: Vec<u32>,
     places: Vec<u16>,
     values: Vec<u8>,
 }
 
 impl Ink {
-    /// Of the first `count` images; `None` where they are too large or too many to be numbered so.
+    /// Of the first `count` images; `None` if they are too large or too many to be numbered so.
     #[must_use]
     pub fn of(images: &Images, count: usize) -> Option<Self> {
         let size = images.pixels_per_image();
@@ -45,7 +45,7 @@ impl Ink {
     /// The places and the values of an image's ink.
     ///
     /// # Panics
-    /// Where there is no such image.
+    /// If there is no such image.
     #[must_use]
     pub fn image(&self, index: usize) -> (&[u16], &[u8]) {
         let [start, end] = [self.starts[index] as usize, self.starts[index + 1] as usize];

@@ -1,14 +1,14 @@
-//! Whole sets of images brought to another size, to colour, or with rows and columns exchanged.
+//! Resizes, transposes, or converts to colour whole sets of images.
 
 use super::Images;
 use image::imageops::{self, FilterType};
 use image::{GrayImage, RgbImage};
 
-/// Images that the hint on exchanged rows and columns looks at.
+/// Number of images sampled for the hint on transposed images.
 const LOOKED_AT: usize = 1000;
-/// The hint is for ink on an empty background: so much of the pixels is 0 there.
+/// The hint applies to ink on an empty background: minimum fraction of pixels that are 0.
 const EMPTY: f64 = 0.6;
-/// Writing is this much wider than high where rows and columns are exchanged.
+/// Writing is wider than high by this factor if images are transposed.
 const WIDE: f64 = 1.15;
 
 /// Resizes one image, averaging where it becomes smaller.
@@ -54,7 +54,7 @@ pub(super) fn to_colour(images: &mut Images) {
     }
 }
 
-/// Exchanges rows and columns of every image.
+/// Transposes every image.
 pub(super) fn transpose(images: &mut Images) {
     let (width, height, channels) = (images.width, images.height, images.channels);
     let mut turned = Vec::with_capacity(images.pixels.len());
@@ -70,8 +70,7 @@ pub(super) fn transpose(images: &mut Images) {
     (images.width, images.height) = (height, width);
 }
 
-/// A hint where images look like writing that lies on its side: characters are higher than wide,
-/// and these are wider than high.
+/// A hint if the images look transposed: characters are usually higher than wide.
 pub(super) fn transposed_hint(images: &Images) -> Option<String> {
     if images.channels != 1 || images.width != images.height || images.is_empty() {
         return None;

@@ -6,20 +6,20 @@ use image::{DynamicImage, GrayImage, ImageDecoder, ImageError, ImageReader, Limi
 use std::io::{self, BufRead, BufReader, Cursor, Read, Seek, SeekFrom};
 use std::path::Path;
 
-/// Most pixels a picture may have: what cameras take, and no more memory than a browser's page.
+/// Maximum number of pixels of a picture; cameras take fewer.
 const MOST_PIXELS: u64 = 50_000_000;
-/// Most bytes that a decoder may take.
+/// Maximum number of bytes that a decoder may take.
 const MOST_BYTES: u64 = 256 << 20;
-/// Most bytes read from standard input.
+/// Maximum number of bytes read from standard input.
 const MOST_INPUT: u64 = 64 << 20;
-/// A picture of more pixels is made smaller before it is looked at.
+/// Pictures with more pixels are scaled down first.
 const ENOUGH_PIXELS: u64 = 4_000_000;
-/// Bytes at the start of a file that tell its format.
+/// Number of bytes at the start of a file that identify its format.
 const MAGIC: usize = 16;
-/// Visible shades further apart than this are ink and paper, not ink alone.
+/// If the visible shades of a transparent picture differ by more than this, they are ink and paper.
 const INK_AND_PAPER: u8 = 40;
 
-/// Why a picture cannot be used: which, and what would be right.
+/// Why a picture cannot be used, and a remedy.
 #[derive(Debug, thiserror::Error)]
 pub enum PictureError {
     #[error("{name}: cannot be read: {source}")]
@@ -63,7 +63,7 @@ pub enum PictureError {
 pub(super) struct Decoded {
     /// Dark on light or light on dark.
     pub plane: Plane,
-    /// So many pixels of the file, in each direction, became one.
+    /// Scale: this many pixels of the file, in each direction, are one pixel.
     pub shrunk: usize,
 }
 
@@ -76,7 +76,7 @@ pub(super) fn open(file: &Path) -> Result<Decoded, PictureError> {
     }
 }
 
-/// Reads bytes that come from anywhere; `name` is for errors.
+/// Reads a picture from a reader; `name` is for errors.
 pub(super) fn read(from: impl Read, name: &str) -> Result<Decoded, PictureError> {
     let mut bytes = Vec::new();
     let name = || name.to_string();
@@ -89,7 +89,7 @@ pub(super) fn read(from: impl Read, name: &str) -> Result<Decoded, PictureError>
     decode(Cursor::new(bytes), &name())
 }
 
-/// Looks at the size before any pixel is decoded.
+/// Checks the size before decoding any pixels.
 fn decode<R: BufRead + Seek>(mut from: R, name: &str) -> Result<Decoded, PictureError> {
     let name = || name.to_string();
     let failed = |source| PictureError::Read { name: name(), source };
@@ -129,7 +129,7 @@ fn decode<R: BufRead + Seek>(mut from: R, name: &str) -> Result<Decoded, Picture
     Ok(Decoded { plane, shrunk: shrunk as usize })
 }
 
-/// Formats that people have pictures in and that are not read: their names, and what to do.
+/// Recognises common formats that are not supported; returns their name and how to convert.
 fn known_but_not_read(magic: &[u8]) -> Option<(&'static str, &'static str)> {
     let brand = magic.get(8..12).filter(|_| magic.get(4..8) == Some(b"ftyp"));
     match brand {
@@ -157,13 +157,13 @@ fn known_but_not_read(magic: &[u8]) -> Option<(&'static str, &'static str)> {
     None
 }
 
-/// What a decoder says, on one line.
+/// The message of a decoder on one line.
 fn one_line(error: &ImageError) -> String {
     error.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// Shades of grey. What is transparent shows paper: around a sheet its commonest shade, and where
-/// all that can be seen is ink the shade that it stands out from.
+/// Shades of grey. Transparent pixels become paper: around a sheet its median shade; if only ink is
+/// visible, a contrasting shade.
 fn shades(picture: DynamicImage) -> GrayImage {
     if !picture.color().has_alpha() {
         return picture.into_luma8();

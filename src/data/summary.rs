@@ -4,7 +4,7 @@ use super::{Dataset, Images};
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-/// What is told of a data set besides its images.
+/// Statistics of a data set.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Summary {
     /// Images of every class (row) for training, validation and testing.

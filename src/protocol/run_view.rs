@@ -33,7 +33,7 @@ pub struct RunView {
     pub best: Option<EpochStats>,
     /// The best accuracy on the test images of all epochs, also those that `epochs` no longer keeps.
     #[serde(default)]
-    best_test: Option<f64>,
+    pub best_test: Option<f64>,
     pub progress: Option<Progress>,
     pub tuned: Vec<Tuned>,
     pub saved: Vec<Saved>,

@@ -1,47 +1,48 @@
-//! Where one digit may end and the next begin: paths from the top of a line of writing to its
-//! bottom that cross little ink.
+//! Candidate cuts between digits: paths from the top to the bottom of a line of writing that cross
+//! little ink.
 
 use crate::picture::Picture;
 
-/// What a path pays, in pixels of full ink, for each column that it moves sideways: between two
-/// ways through paper it takes the straight one.
+/// Cost, in pixels of full ink, of moving sideways by one column: through paper, straight paths are
+/// preferred.
 const SIDEWAYS: f32 = 0.05;
-/// What a path pays, as a fraction of the height of a digit, that runs as far beside where it was
-/// to go as a digit is high: it leans around a stroke, but does not flee to the next gap.
+/// Cost of the distance from the starting column, as a fraction of the height of a digit: a path can
+/// bend around a stroke but does not escape to the next gap.
 const AWAY: f32 = 0.8;
-/// How far to the side a path may lead, as a fraction of the height of a digit.
+/// Maximum distance from the starting column, as a fraction of the height of a digit.
 const REACH: f32 = 0.25;
-/// Of paths closer to each other than this fraction of the height of a digit, the cheapest is kept.
+/// Of paths closer together than this fraction of the height of a digit, only the cheapest is kept.
 const APART: f32 = 0.1;
-/// Paths that cross more ink than this fraction of the height of a digit cut along a stroke.
+/// Paths that cross more ink than this fraction of the height of a digit run along a stroke and are
+/// dropped.
 const MOST_INK: f32 = 0.9;
-/// Columns from one path to the next within a gap.
+/// Maximum distance in columns of neighbouring paths within the same gap.
 const SIDE_BY_SIDE: f32 = 1.5;
-/// Pixels of ink that are no difference.
+/// Tolerance when comparing amounts of ink.
 const EQUAL: f32 = 1e-3;
 
-/// A path between pixels: in each row, the first column to its right.
+/// A path between pixels: for each row, the first column to its right.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Cut {
     pub columns: Vec<usize>,
-    /// How much ink it parts, in pixels of full ink.
+    /// Ink that it cuts through, in pixels of full ink.
     pub ink: f32,
 }
 
 impl Cut {
-    /// Where it runs, on the whole.
+    /// Mean column.
     fn place(&self) -> f32 {
         self.columns.iter().sum::<usize>() as f32 / self.columns.len().max(1) as f32
     }
 
-    /// Left or right of everything.
+    /// A vertical path, for the ends of a line.
     pub fn straight(column: usize, height: usize) -> Self {
         Self { columns: vec![column; height], ink: 0.0 }
     }
 }
 
-/// The cuts of a line of writing from left to right, its two ends included; `digit` is the height
-/// of a digit in pixels.
+/// The cuts of a line of writing from left to right, including both ends; `digit` is the height of a
+/// digit in pixels.
 pub(super) fn cuts(line: &Picture, digit: f32) -> Vec<Cut> {
     let reach = ((REACH * digit).round() as usize).max(1);
     let mut search = Search::new(line, reach, AWAY / digit);
@@ -57,8 +58,8 @@ pub(super) fn cuts(line: &Picture, digit: f32) -> Vec<Cut> {
     kept
 }
 
-/// Indices of the cuts, given with their places, that no other one within `apart` columns
-/// undercuts; of equals side by side in the same gap, the middle one.
+/// Indices of the cuts (given with their mean columns) that are the cheapest within `apart` columns;
+/// of equal ones in the same gap, the middle one.
 fn valleys(line: &Picture, cuts: &[(f32, Cut)], apart: f32) -> Vec<usize> {
     let mut found = Vec::new();
     let mut at = 0;
@@ -82,7 +83,7 @@ fn valleys(line: &Picture, cuts: &[(f32, Cut)], apart: f32) -> Vec<usize> {
     found
 }
 
-/// Whether two paths have only paper between them: a stroke of one pixel parts two gaps.
+/// Whether there is only paper between two paths; a stroke of one pixel separates two gaps.
 fn nothing_between(line: &Picture, left: &Cut, right: &Cut) -> bool {
     (0..line.height).all(|row| {
         let (a, b) = (left.columns[row], right.columns[row]);
@@ -90,16 +91,16 @@ fn nothing_between(line: &Picture, left: &Cut, right: &Cut) -> bool {
     })
 }
 
-/// Buffers of the search for the cheapest path through a corridor.
+/// Buffers for finding the cheapest path through a corridor by dynamic programming.
 struct Search<'a> {
     line: &'a Picture,
     reach: usize,
-    /// What a path pays in each row for each column that it is away from where it was to go.
+    /// Cost per row and column of distance from the starting column.
     away: f32,
-    /// The cheapest way to each column of the corridor in the row above, and in this one.
+    /// Minimum cost to each column of the corridor, in the previous row and in this one.
     above: Vec<f32>,
     here: Vec<f32>,
-    /// Where each of the ways came from, row by row.
+    /// Back pointers, row-major.
     from: Vec<u8>,
 }
 
@@ -142,7 +143,7 @@ impl<'a> Search<'a> {
         self.walk_back(column)
     }
 
-    /// The ink that a path parts which runs left of a pixel; outside of the line none may run.
+    /// Ink cut by a path to the left of a pixel; infinite outside of the line.
     fn between(&self, column: usize, at: usize, row: usize) -> f32 {
         let inside = self.x(column, at).filter(|x| (1..self.line.width).contains(x));
         inside.map_or(f32::INFINITY, |x| {
@@ -151,17 +152,17 @@ impl<'a> Search<'a> {
         })
     }
 
-    /// The line's column at a place in the corridor around a column.
+    /// Converts a corridor position to a column of the line.
     fn x(&self, column: usize, at: usize) -> Option<usize> {
         (column + at).checked_sub(self.reach)
     }
 
-    /// What it parts, and pays, on its way from a column in the row above to one in this row.
+    /// Cost of moving from a column in the previous row to one in this row.
     fn sideways(&self, column: usize, before: usize, at: usize, row: usize) -> f32 {
         if before == at {
             return 0.0;
         }
-        // The pixel between the two, parted from the one below it.
+        // The pixel between the two is separated from the one below it.
         let inside = self.x(column, before.min(at)).filter(|x| *x < self.line.width);
         let Some(x) = inside else { return f32::INFINITY };
         let below = row * self.line.width + x;

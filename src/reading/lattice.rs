@@ -1,13 +1,13 @@
-//! The best ways through a line of writing, from its left end to its right.
+//! Finds the best segmentations of a line: the k best paths through a lattice.
 
-/// A way: the steps taken, by index, and the sum of their scores.
+/// A path: the indices of its steps and the sum of their scores.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Way {
     pub score: f64,
     pub steps: Vec<usize>,
 }
 
-/// A step from one place to a later one.
+/// A step from one node to a later one.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Step {
     pub from: usize,
@@ -15,10 +15,10 @@ pub(super) struct Step {
     pub score: f64,
 }
 
-/// The `count` ways from place 0 to the last of `places` whose scores sum highest, best first:
-/// dynamic programming, each place keeping the best ways that lead there.
+/// The `count` paths from node 0 to the last of `places` with the highest total scores, best first.
+/// Dynamic programming that keeps the best paths to each node.
 pub(super) fn best_ways(steps: &[Step], places: usize, count: usize) -> Vec<Way> {
-    // Of each way to a place: its score, its last step, and which way to that step's start.
+    // For each path to a node: its score, its last step, and the rank of the path to that step's start.
     let mut ways: Vec<Vec<(f64, usize, usize)>> = vec![Vec::new(); places];
     let mut order: Vec<usize> = (0..steps.len()).collect();
     order.sort_by_key(|&step| steps[step].to);

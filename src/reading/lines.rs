@@ -1,14 +1,14 @@
-//! Lines of writing in a picture.
+//! Groups pieces of ink into lines of writing.
 
 use super::{MOST_PIECES, ReadingError};
 use crate::picture::{Piece, Pieces};
 
-/// Pieces smaller in both directions than this fraction of a digit's height are specks.
+/// Pieces smaller than this fraction of a digit's height, in both directions, are specks.
 const SPECK: f64 = 0.25;
-/// Pieces belong together when this fraction of the narrower one lies over or under the other.
+/// Pieces belong together if they overlap horizontally by this fraction of the narrower one.
 const OVERLAP: f64 = 0.6;
 
-/// Pieces that stand over each other.
+/// Pieces above each other.
 #[derive(Clone, Debug)]
 struct Group {
     pieces: Vec<Piece>,
@@ -18,7 +18,7 @@ struct Group {
     bottom: usize,
 }
 
-/// The height of a digit: half of the ink lies in pieces that are as high or higher.
+/// The height of a digit: the ink-weighted median of the heights of the pieces.
 pub(super) fn digit_height(pieces: &[Piece]) -> usize {
     let mut heights: Vec<(usize, u64)> = pieces.iter().map(|p| (p.height(), p.ink)).collect();
     heights.sort_unstable_by(|a, b| b.cmp(a));
@@ -31,10 +31,10 @@ pub(super) fn digit_height(pieces: &[Piece]) -> usize {
     median.map_or(1, |(height, _)| *height)
 }
 
-/// The pieces of each line of writing, from the top, without specks.
+/// The pieces of each line of writing, from top to bottom, without specks.
 ///
 /// # Errors
-/// Where there are more pieces than a page of writing has.
+/// If there are more pieces than a page of writing has.
 pub(super) fn lines(mut pieces: Pieces) -> Result<(Pieces, Vec<Vec<Piece>>), ReadingError> {
     let least = SPECK * digit_height(&pieces.list) as f64;
     pieces.retain(|piece| piece.width().max(piece.height()) as f64 >= least);
@@ -47,7 +47,7 @@ pub(super) fn lines(mut pieces: Pieces) -> Result<(Pieces, Vec<Vec<Piece>>), Rea
     Ok((pieces, lines.into_iter().map(flat).collect()))
 }
 
-/// Joins groups that lie over each other, until none do.
+/// Merges groups that belong together until none are left.
 fn join(mut groups: Vec<Group>) -> Vec<Group> {
     let mut done: Vec<Group> = Vec::with_capacity(groups.len());
     while let Some(mut group) = groups.pop() {
@@ -62,7 +62,7 @@ fn join(mut groups: Vec<Group>) -> Vec<Group> {
     done
 }
 
-/// Lines from the top, by what stands beside what.
+/// Lines from top to bottom.
 fn beside(mut groups: Vec<Group>) -> Vec<Vec<Group>> {
     groups.sort_by_key(|group| group.top + group.bottom);
     let mut lines: Vec<Vec<Group>> = Vec::new();
@@ -81,7 +81,7 @@ impl Group {
         Self { pieces: vec![piece], left, top, right, bottom }
     }
 
-    /// Whether it lies over or under the other, no further away than strokes of one digit are.
+    /// Whether it is above or below the other, no further away than strokes of one digit.
     fn belongs_to(&self, other: &Self) -> bool {
         let shared = self.right.min(other.right).saturating_sub(self.left.max(other.left));
         let narrower = (self.right - self.left).min(other.right - other.left);
@@ -90,7 +90,7 @@ impl Group {
         near && shared as f64 >= narrower as f64 * OVERLAP
     }
 
-    /// Whether the middle of one lies within the height of the other.
+    /// Whether the vertical centre of one lies within the other.
     fn stands_beside(&self, other: &Self) -> bool {
         let middle = |group: &Self| usize::midpoint(group.top, group.bottom);
         (self.top..self.bottom).contains(&middle(other))

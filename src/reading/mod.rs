@@ -1,10 +1,10 @@
-//! Several digits in one picture: the segmentation problem of the book's section 1.4.
+//! Reads several digits in one picture: the segmentation problem of the book's section 1.4.
 //!
-//! "We could use the individual digit classifier to score each trial segmentation": wherever a path
-//! from the top of a line of writing to its bottom crosses little ink it may be cut, whatever lies
-//! between two cuts may be a digit, the network says how sure it is of each, and the segmentation
-//! whose pieces score highest together is the reading. So digits that touch are parted, and the
-//! strokes of a five that do not touch stay together.
+//! "We could use the individual digit classifier to score each trial segmentation": every path from
+//! the top to the bottom of a line that crosses little ink is a candidate cut, the ink between two
+//! cuts a candidate digit. The network scores each candidate, and the segmentation with the highest
+//! total score is the reading. This separates digits that touch, and keeps the separate strokes of a
+//! five together.
 
 mod cut;
 mod lattice;
@@ -25,19 +25,19 @@ use score::Shape;
 pub use single::{Recognition, is_unsure, recognize, recognize_image};
 use verdict::{Verdict, verdict};
 
-/// A piece is at most so wide, as a fraction of the height of a digit.
+/// Maximum width of a piece, as a fraction of the height of a digit.
 const WIDEST: f32 = 1.6;
-/// Columns of paper inside a piece are at most so many, as a fraction of the height of a digit.
+/// Maximum gap inside a piece, as a fraction of the height of a digit.
 const GAP: f32 = 0.3;
-/// Segmentations of a line that are kept, the best ones.
+/// Number of segmentations kept for each line.
 const KEPT: usize = 5;
 /// A reading of this confidence needs no comparison with another.
 const CONFIDENT: f32 = 0.85;
-/// Pixels of a digit's height that are enough to see where to cut.
+/// Height of a digit, in pixels, that suffices to find cuts.
 const ENOUGH: usize = 30;
 
-/// Separate pieces of ink in a picture at most: a page of small writing has a tenth of it, a screen
-/// of dots many times as much. Finding lines takes time that grows with the square of it.
+/// Maximum number of separate pieces of ink. A page of small writing has a tenth of it, a halftone
+/// screen many times as many; finding lines takes quadratic time.
 const MOST_PIECES: usize = 5000;
 
 /// Why a picture cannot be read.
@@ -55,16 +55,16 @@ pub enum ReadingError {
     NotNumbers,
 }
 
-/// Everything in a picture that may be a digit.
+/// All candidate digits of a picture.
 #[derive(Clone, Debug)]
 pub struct Sheet {
     picture: Picture,
-    /// So many pixels of the picture given became one, in each direction.
+    /// Scale: this many pixels of the given picture, in each direction, are one pixel.
     shrunk: usize,
     lines: Vec<Line>,
 }
 
-/// A line of writing, cut wherever it may be.
+/// A line of writing with all its candidate cuts.
 #[derive(Clone, Debug)]
 struct Line {
     left: usize,
@@ -92,7 +92,7 @@ pub fn read(model: &Model, scan: &Scan) -> Result<Reading, ReadingError> {
     Ok(surest(readings)?.unwrap_or_default())
 }
 
-/// Reads what has been told from its paper already.
+/// Reads ink that was already extracted.
 ///
 /// # Errors
 /// As [`read`].
@@ -105,7 +105,7 @@ pub fn read_picture(model: &Model, picture: &Picture) -> Result<Reading, Reading
     Ok(sheet.decide(model, &answers))
 }
 
-/// How strongly, on average, the outputs speak for the digits of the best segmentations.
+/// Mean strength of the digits of the best segmentations, weighted by size.
 fn confidence(reading: &Reading) -> f32 {
     let digits = || best_digits(reading);
     let ink = |digit: &ReadDigit| (digit.width + digit.height) as f32;
@@ -144,11 +144,10 @@ fn surest<T>(
 }
 
 impl Sheet {
-    /// Cuts a picture wherever it may be cut. Large writing is made smaller first: where to cut is
-    /// seen all the same.
+    /// Finds all candidate cuts of a picture. Large writing is scaled down first.
     ///
     /// # Errors
-    /// Where it holds more pieces of ink than a page of writing.
+    /// If there are more pieces of ink than a page of writing has.
     pub fn of(picture: &Picture) -> Result<Self, ReadingError> {
         let shrunk = (lines::digit_height(&Pieces::of(picture).list) / ENOUGH).max(1);
         let picture = picture.shrunk(shrunk);
@@ -161,7 +160,7 @@ impl Sheet {
         Ok(Self { picture, shrunk, lines })
     }
 
-    /// All that may be digits, each as a network wants it.
+    /// All candidate digits, normalized for a network.
     #[must_use]
     pub fn images(&self, (width, height): (usize, usize)) -> Images {
         let candidates = || self.lines.iter().flat_map(|line| &line.candidates);
@@ -170,10 +169,10 @@ impl Sheet {
         Images { width, height, channels: 1, pixels, labels }
     }
 
-    /// Chooses by the model's answers to [`Sheet::images`].
+    /// Chooses the segmentations by the model's answers to [`Sheet::images`].
     ///
     /// # Panics
-    /// Where there are not as many answers as images.
+    /// If there are not as many answers as images.
     #[must_use]
     pub fn decide(&self, model: &Model, answers: &[Answer]) -> Reading {
         let mut rest = answers;
@@ -206,7 +205,7 @@ impl Line {
                 if piece.picture.width as f32 > WIDEST * digit && last > first + 1 {
                     break;
                 }
-                // Between neighbouring cuts there is no other way: every line is read somehow.
+                // Pieces between neighbouring cuts are always kept, so that every line has a path.
                 let neighbours = last == first + 1;
                 if neighbours || piece::widest_gap(&piece.picture) as f32 <= GAP * digit {
                     candidates.push(piece);
@@ -274,7 +273,7 @@ impl Line {
         }
     }
 
-    /// The cut left of a candidate.
+    /// The cut to the left of a candidate.
     fn path(&self, one: &Candidate) -> Vec<u32> {
         let columns = self.cuts[one.cuts[0]].columns.iter();
         columns.map(|column| (self.left + column) as u32).collect()

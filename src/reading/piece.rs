@@ -1,25 +1,25 @@
-//! What lies between two cuts.
+//! Candidate pieces: the ink between two cuts.
 
 use super::cut::Cut;
 use crate::picture::{Picture, Pieces};
 
-/// What a cut leaves over of a neighbour: ink that hangs together, touches the cut, and is less
-/// than this fraction of all that lies between two cuts.
+/// Components with less than this fraction of the ink between two cuts are leftovers of a
+/// neighbouring digit.
 const SPLINTER: f64 = 0.1;
 
-/// Something that may be a digit.
+/// A piece that may be a digit.
 #[derive(Clone, Debug)]
 pub(super) struct Candidate {
-    /// The cuts to its left and right, by index.
+    /// Indices of the cuts to its left and right.
     pub cuts: [usize; 2],
-    /// Its place in the line of writing.
+    /// Position in the line of writing.
     pub left: usize,
     pub top: usize,
-    /// Its ink alone.
+    /// Its ink, cropped.
     pub picture: Picture,
 }
 
-/// The ink between two cuts, without splinters of its neighbours; `None` where there is none.
+/// The ink between two cuts, without leftovers of neighbouring digits; `None` if there is none.
 pub(super) fn between(line: &Picture, cuts: &[Cut], ends: [usize; 2]) -> Option<Candidate> {
     let [left, right] = ends.map(|at| &cuts[at].columns);
     let first = left.iter().min().copied().unwrap_or(0);
@@ -39,20 +39,20 @@ pub(super) fn between(line: &Picture, cuts: &[Cut], ends: [usize; 2]) -> Option<
     Some(Candidate { cuts: ends, left: first + bounds.0, top: bounds.1, picture })
 }
 
-/// Forgets cuts that have no ink between them and the one before.
+/// Removes cuts without ink between them and the previous one.
 pub(super) fn drop_idle(line: &Picture, cuts: &mut Vec<Cut>) {
     let mut at = 1;
     while at < cuts.len() {
         if cuts.len() == 2 || between(line, cuts, [at - 1, at]).is_some() {
             at += 1;
         } else {
-            // The line's two ends stay.
+            // Both ends of the line are kept.
             cuts.remove(if at + 1 == cuts.len() { at - 1 } else { at });
         }
     }
 }
 
-/// The most columns side by side that hold no ink.
+/// The largest number of consecutive columns without ink.
 pub(super) fn widest_gap(picture: &Picture) -> usize {
     let blank = |x: usize| (0..picture.height).all(|y| picture.ink[y * picture.width + x] == 0);
     let (mut run, mut widest) = (0, 0);

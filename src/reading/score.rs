@@ -1,39 +1,37 @@
-//! How much speaks for a piece being one digit.
+//! Scores a piece as one digit: the logarithm of the network's confidence, minus penalties for shape
+//! and cuts.
 //!
-//! The logarithm of the network's confidence, less what its shape and its cuts speak against it.
-//! The constants were chosen on lines composed of validation images, so that most of them are read
-//! whole.
+//! The constants were tuned on lines composed of validation images for the largest number of lines
+//! read without an error.
 
-/// Outputs are raised to one over this before they are made probabilities: networks are surer than
-/// they are right.
+/// Softmax temperature that compensates for the networks' overconfidence.
 const TEMPERATURE: f64 = 1.5;
-/// No piece is less probable: one bad digit is not to outweigh a whole line.
+/// Lower limit of the confidence, so that one bad digit does not outweigh a whole line.
 const LEAST: f64 = 2e-4;
-/// Against a cut, for every height of a digit that it runs through ink.
+/// Penalty for ink that is cut through, per height of a digit.
 const PARTED: f64 = 3.0;
-/// Against a piece that is wider than `WIDE`, lower than `LOW` or narrower than `THIN` heights of
-/// a digit, for every such height more or less.
+/// Penalties for pieces wider than `WIDE`, lower than `LOW` or narrower than `THIN`, per unit beyond;
+/// all in heights of a digit.
 const WIDE: f64 = 0.95;
 const TOO_WIDE: f64 = 6.0;
 const LOW: f64 = 0.7;
 const TOO_LOW: f64 = 9.0;
 const THIN: f64 = 0.2;
 const TOO_THIN: f64 = 2.0;
-/// Against every piece: of two ways that are as good the one with fewer pieces is better.
+/// Penalty per piece: of equally good segmentations, the one with fewer pieces is better.
 const EACH: f64 = 0.02;
 
-/// What is known of a piece beside what the network says of it; lengths as fractions of the height
-/// of a digit.
+/// Shape of a piece; lengths as fractions of the height of a digit.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Shape {
     pub width: f32,
     pub height: f32,
-    /// Ink parted by the cuts on both sides, in pixels of full ink over the height of a digit.
+    /// Ink cut by the cuts on both sides, in pixels of full ink over the height of a digit.
     pub parted: f32,
 }
 
-/// The score of a piece, 0 at best, from all outputs of the network and from the output that
-/// speaks for what the piece is taken for.
+/// The score of a piece, at most 0, from all outputs of the network and the output of the predicted
+/// class.
 pub(super) fn score(strength: f32, outputs: &[f64], shape: Shape) -> f64 {
     let over = |value: f32, from: f64| (f64::from(value) - from).max(0.0);
     let under = |value: f32, to: f64| (to - f64::from(value)).max(0.0);
@@ -45,8 +43,8 @@ pub(super) fn score(strength: f32, outputs: &[f64], shape: Shape) -> f64 {
         - EACH
 }
 
-/// The probability of an output, where outputs are probabilities; where their sum is less than 1
-/// there is room for the piece being nothing at all.
+/// The predicted class's probability after temperature scaling. If the outputs sum to less than 1 they
+/// are not normalized: the piece may be no digit at all.
 fn confidence(strength: f32, outputs: &[f64]) -> f64 {
     let soft = |a: f64| a.max(0.0).powf(1.0 / TEMPERATURE);
     let sum: f64 = outputs.iter().map(|a| soft(*a)).sum();
@@ -78,7 +76,7 @@ mod tests {
     #[test]
     fn nothing_is_less_than_improbable() {
         assert!(score(0.0, &[0.0, f64::NAN], DIGIT) >= LEAST.ln() - EACH);
-        // Sigmoid outputs may all be small, and softmax's all but one.
+        // Sigmoid outputs may all be small; of softmax outputs all but one.
         assert!(score(0.3, &[0.3, 0.1], DIGIT) < score(0.3, &[1e-9, 0.3], DIGIT) + 1e-9);
     }
 }

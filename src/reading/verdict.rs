@@ -1,24 +1,23 @@
-//! What a network says of a piece, where it must be something.
+//! The prediction for a piece, excluding the class for no digit.
 
 use crate::model::{Answer, Model};
 use crate::spec::Readout;
 
-/// The name of a class for what is nothing: a model that was shown pieces of digits too may have
-/// it. It is never read.
+/// Name of the class for pieces that are no digit, which some models have. It is never predicted.
 const NOTHING: &str = "none";
 
-/// The answer to a piece, and the one that comes second.
+/// The prediction for a piece, and the second best.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Verdict<'a> {
     pub answer: usize,
     pub name: &'a str,
-    /// How strongly the outputs speak for it, from 0 to 1.
+    /// The output of the predicted class, from 0 to 1.
     pub strength: f32,
     pub second: Option<(&'a str, f32)>,
 }
 
-/// The largest output of a class that is something; the answer as it is where outputs are no
-/// classes.
+/// The class with the largest output other than [`NOTHING`]; the unchanged answer if outputs do not
+/// stand for classes.
 pub(super) fn verdict<'a>(model: &'a Model, answer: &'a Answer) -> Verdict<'a> {
     let plain = || Verdict {
         answer: answer.answer,

@@ -18,6 +18,7 @@ mod hostile_files;
 mod languages;
 mod layering;
 mod logs;
+mod picture_cache;
 mod predictions;
 mod printing;
 mod pty;

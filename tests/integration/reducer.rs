@@ -153,7 +153,11 @@ fn the_best_test_accuracy_is_of_all_epochs() {
     let mut view = RunView::default();
     for epoch in 0..9000 {
         let test_accuracy = Some(if epoch == 233 { 0.555 } else { 0.55 });
-        view.apply(&Event::EpochEnded(EpochStats { epoch, test_accuracy, ..EpochStats::default() }));
+        view.apply(&Event::EpochEnded(EpochStats {
+            epoch,
+            test_accuracy,
+            ..EpochStats::default()
+        }));
     }
     assert!(view.epochs.points().iter().all(|stats| stats.test_accuracy == Some(0.55)));
     assert_eq!(view.best_test_accuracy(), Some(0.555));

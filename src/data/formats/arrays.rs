@@ -1,4 +1,4 @@
-//! Named arrays, as `.npz` files and pickles hold them: which are images, which are labels.
+//! Decides which of the named arrays of an `.npz` file or a pickle are images and which are labels.
 
 use super::classes::MOST_CLASSES;
 use super::options::OpenOptions;
@@ -9,7 +9,7 @@ use super::shades::Shades;
 use super::source::Source;
 use crate::data::{DataError, Images};
 
-/// Most pixels an image may be wide or high.
+/// Maximum width and height of an image in pixels.
 const MOST_SIDE: usize = 4096;
 
 /// An array of numbers or texts in row-major order.
@@ -67,7 +67,7 @@ pub(super) enum Use {
     Classes,
 }
 
-/// What an array is for, by its name and shape; `None` for what a data set does not need.
+/// The use of an array by its name and shape; `None` if a data set does not need it.
 pub(super) fn use_of(name: &str, shape: &[usize], texts: bool) -> Option<Use> {
     let name = name.to_lowercase();
     let words: Vec<&str> = name.split(|c: char| !c.is_ascii_alphabetic()).collect();
@@ -89,7 +89,7 @@ pub(super) fn use_of(name: &str, shape: &[usize], texts: bool) -> Option<Use> {
     }
 }
 
-/// Width, height, channels, and whether the channels of an image lie one after the other.
+/// Width, height, number of channels, and whether the channels are planar.
 fn layout(shape: &[usize], options: &OpenOptions) -> Option<(usize, usize, usize, bool)> {
     let channels = |count: &usize| matches!(count, 1 | 3 | 4);
     match shape {
@@ -104,8 +104,8 @@ fn layout(shape: &[usize], options: &OpenOptions) -> Option<(usize, usize, usize
     }
 }
 
-/// The image that a row of so many numbers is: of the size asked for, a square, a coloured square,
-/// or a single row of pixels.
+/// Width, height and channels of an image of this many numbers: the size asked for, a square, a
+/// square in colour, or a single row of pixels.
 pub(super) fn size_of_row(pixels: usize, options: &OpenOptions) -> (usize, usize, usize) {
     if let Some((width, height)) = options.size {
         for channels in [1, 3] {
@@ -125,7 +125,7 @@ pub(super) fn size_of_row(pixels: usize, options: &OpenOptions) -> (usize, usize
 /// Images of an array, without labels.
 ///
 /// # Errors
-/// Where its shape or its numbers are not those of images.
+/// If its shape or its numbers are not those of images.
 pub(super) fn images(
     source: &Source,
     name: &str,
@@ -167,7 +167,7 @@ pub(super) fn images(
     })
 }
 
-/// Brings the channels of each pixel side by side, where they lay one after the other.
+/// Converts planar channels to interleaved ones.
 pub(super) fn interleave(pixels: &mut [u8], channels: usize, plane: usize) {
     let mut copy = vec![0; channels * plane];
     for image in pixels.chunks_exact_mut(channels * plane) {
@@ -184,7 +184,7 @@ pub(super) fn interleave(pixels: &mut [u8], channels: usize, plane: usize) {
 /// Labels of an array: numbers, texts, or one-hot rows.
 ///
 /// # Errors
-/// Where they are no whole numbers.
+/// If they are no whole numbers.
 pub(super) fn labels(source: &Source, name: &str, array: Array) -> Result<Labels, DataError> {
     let advice = "labels are whole numbers or names, one an image, or one-hot rows";
     let wrong = |problem: String| source.unsuitable(format!("its array {name} {problem}"), advice);
@@ -211,7 +211,7 @@ pub(super) fn labels(source: &Source, name: &str, array: Array) -> Result<Labels
     }
 }
 
-/// An array that was chosen, and for what.
+/// An array chosen for a use.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Choice {
     pub index: usize,
@@ -219,11 +219,11 @@ pub(super) struct Choice {
     pub purpose: Use,
 }
 
-/// Chooses the arrays of a data set among all by names and shapes: of every part images and labels,
-/// and the names of the classes.
+/// Chooses the arrays of a data set by their names and shapes: images and labels of every part, and the
+/// names of the classes.
 ///
 /// # Errors
-/// In words, where there are no images, or images without labels.
+/// A message, if there are no images, or images without labels.
 pub(super) fn choose(named: &[(String, Vec<usize>, bool)]) -> Result<Vec<Choice>, String> {
     let list = || -> String {
         let texts: Vec<String> =
@@ -253,7 +253,7 @@ pub(super) fn choose(named: &[(String, Vec<usize>, bool)]) -> Result<Vec<Choice>
         let mut labels: Vec<_> = of(Use::Labels)
             .filter(|(_, ((_, shape, _), _))| shape.first() == Some(&rows))
             .collect();
-        // Of several the one that is called so: `y` rather than `arr_2`.
+        // Prefer names that mean labels: `y` rather than `arr_2`.
         labels.sort_by_key(|(_, ((name, _, _), _))| {
             let name = name.to_lowercase();
             let words = ["y", "label", "target", "fine"];
@@ -276,10 +276,10 @@ pub(super) fn choose(named: &[(String, Vec<usize>, bool)]) -> Result<Vec<Choice>
     Ok(chosen)
 }
 
-/// Puts chosen arrays together; `load` reads one of them.
+/// Assembles the chosen arrays to parts; `load` reads one of them.
 ///
 /// # Errors
-/// Where one cannot be read or used.
+/// If one cannot be read or used.
 pub(super) fn assemble(
     source: &Source,
     named: &[(String, Vec<usize>, bool)],

@@ -1,6 +1,6 @@
-//! Folders of pictures as they were decoded, kept for later starts.
+//! A cache of decoded folders of pictures.
 //!
-//! A kept file is used only while every picture has the path, size and time of change that it had.
+//! A cache file is used only if the path, length and modification time of every picture are unchanged.
 
 use super::options::OpenOptions;
 use super::part::Labels;
@@ -13,25 +13,25 @@ use std::io::{self, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
-/// Raised when the meaning of a kept file changes, or what pictures become.
-const MAGIC: &[u8; 16] = b"nntop-pictures-1";
-/// Fewer pictures are decoded sooner than a file is worth its room.
+/// The number is raised whenever the format of the file or the decoding of pictures changes.
+const MAGIC: &[u8; 16] = b"nntop-pictures-2";
+/// Minimum number of pictures for a cache file.
 const FEWEST: usize = 500;
-/// Most bytes that are kept of all data sets; the oldest go first.
+/// Maximum total size of the cache in bytes; the oldest files are removed first.
 const MOST_KEPT: u64 = 4 << 30;
-/// Longest text in a kept file.
+/// Maximum length of a text in a cache file.
 const MOST_TEXT: u64 = 1 << 20;
 
-/// A list of pictures, and the file where they are kept decoded.
+/// The cache file of a list of pictures.
 #[derive(Debug)]
 pub(super) struct Listed {
     file: PathBuf,
-    /// Of paths, sizes, times and options.
+    /// SHA-256 of paths, lengths, times and options.
     digest: [u8; 32],
 }
 
 impl Listed {
-    /// Looks at every picture's size and time; `None` where nothing is to be kept.
+    /// Reads the length and time of every picture; `None` if no cache is to be used.
     pub fn of<'a>(
         root: &Path,
         files: impl ExactSizeIterator<Item = &'a Path>,
@@ -60,11 +60,12 @@ impl Listed {
     }
 }
 
-/// What was kept of a list of pictures; `None` where there is nothing, or it is of another list.
+/// Loads the cache file; `None` if it is missing, outdated or damaged.
 pub(super) fn load(listed: &Listed, root: &Path) -> Option<Parts> {
     let file = File::open(&listed.file).ok()?;
     let len = file.metadata().ok()?.len();
-    let mut reader = Reader { inner: BufReader::new(file), left: len };
+    let sum = crc32fast::Hasher::new();
+    let mut reader = Reader { inner: BufReader::new(file), left: len, sum };
     if reader.array()? != *MAGIC || reader.array()? != listed.digest {
         return None;
     }
@@ -85,12 +86,16 @@ pub(super) fn load(listed: &Listed, root: &Path) -> Option<Parts> {
         let labels = Labels::Numbers(labels.into_iter().map(i64::from).collect());
         *parts.slot(role) = Some(Part { file: root.into(), images, labels });
     }
-    (reader.left == 0).then_some(parts)
+    let sum = reader.sum.clone().finalize();
+    let kept = u32::from_le_bytes(reader.array()?);
+    (reader.left == 0 && kept == sum).then_some(parts)
 }
 
 struct Reader<R> {
     inner: R,
     left: u64,
+    /// Checksum of the bytes read.
+    sum: crc32fast::Hasher,
 }
 
 impl<R: Read> Reader<R> {
@@ -98,6 +103,7 @@ impl<R: Read> Reader<R> {
         let mut bytes = [0; N];
         self.inner.read_exact(&mut bytes).ok()?;
         self.left = self.left.checked_sub(N as u64)?;
+        self.sum.update(&bytes);
         Some(bytes)
     }
 
@@ -105,11 +111,12 @@ impl<R: Read> Reader<R> {
         self.array().map(u64::from_le_bytes)
     }
 
-    /// So many bytes, if the file has as many left.
+    /// Reads this many bytes, if the file has as many left.
     fn bytes(&mut self, count: u64) -> Option<Vec<u8>> {
         self.left = self.left.checked_sub(count)?;
         let mut bytes = vec![0; count as usize];
         self.inner.read_exact(&mut bytes).ok()?;
+        self.sum.update(&bytes);
         Some(bytes)
     }
 
@@ -124,8 +131,7 @@ impl<R: Read> Reader<R> {
     }
 }
 
-/// Keeps what a list of pictures was decoded to. That this fails is no reason to stop: the next
-/// start decodes again.
+/// Writes the cache file. Failure is ignored: the next start decodes again.
 pub(super) fn store(listed: &Listed, parts: &Parts) {
     let Some(dir) = listed.file.parent() else { return };
     if write(dir, listed, parts).is_ok() {
@@ -136,7 +142,8 @@ pub(super) fn store(listed: &Listed, parts: &Parts) {
 fn write(dir: &Path, listed: &Listed, parts: &Parts) -> io::Result<()> {
     fs::create_dir_all(dir)?;
     let mut file = tempfile::Builder::new().prefix(".writing-").tempfile_in(dir)?;
-    let mut out = io::BufWriter::new(file.as_file_mut());
+    let out = io::BufWriter::new(file.as_file_mut());
+    let mut out = Summed { inner: out, sum: crc32fast::Hasher::new() };
     let texts = |out: &mut dyn Write, texts: &[String]| -> io::Result<()> {
         out.write_all(&(texts.len() as u64).to_le_bytes())?;
         texts.iter().try_for_each(|text| {
@@ -163,10 +170,30 @@ fn write(dir: &Path, listed: &Listed, parts: &Parts) -> io::Result<()> {
             out.write_all(pixels)?;
         }
     }
+    let sum = out.sum.clone().finalize();
+    out.write_all(&sum.to_le_bytes())?;
     out.flush()?;
     drop(out);
     file.persist(&listed.file).map_err(|error| error.error)?;
     Ok(())
+}
+
+/// Computes the checksum of what is written.
+struct Summed<W> {
+    inner: W,
+    sum: crc32fast::Hasher,
+}
+
+impl<W: Write> Write for Summed<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let count = self.inner.write(bytes)?;
+        self.sum.update(&bytes[..count]);
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.inner.flush()
+    }
 }
 
 /// Removes the oldest files until no more than [`MOST_KEPT`] bytes are left; the newest stays.

@@ -14,7 +14,7 @@ use std::io::Read;
 const SIDE: usize = 32;
 const PIXELS: usize = 3 * SIDE * SIDE;
 const FORMAT: &str = "CIFAR";
-/// Most records of a file; CIFAR's have 10,000 or 50,000.
+/// Maximum number of records of a file; CIFAR's have 10,000 or 50,000.
 const MOST_RECORDS: u64 = 300_000;
 /// Coarse classes of CIFAR-100.
 const COARSE: u8 = 20;
@@ -37,7 +37,7 @@ pub(super) fn recognises(source: &Source) -> bool {
     !source.gzipped && labels_of(source.len, &source.head).is_some()
 }
 
-/// Reads all batches that lie beside each other; their names say which part they are.
+/// Reads all batches that are in the same directory; their names say which part they are.
 pub(super) fn read(sources: &[Source], _: &OpenOptions) -> Result<Parts, DataError> {
     let mut parts = Parts::default();
     for source in sources {

@@ -1,18 +1,18 @@
-//! Labels as they were written, and what they become: numbers from 0, with a name each.
+//! Converts labels as written in files to numbers from 0 and names of classes.
 
 use super::part::{Labels, Part};
 use crate::data::DataError;
 use std::collections::BTreeSet;
 use std::path::Path;
 
-/// Most classes: a label is a byte.
+/// Maximum number of classes: a label is a byte.
 pub(super) const MOST_CLASSES: usize = 256;
 
-/// Gives the images of all parts their labels from 0 on, and names the classes: as the data set
-/// does (`given`), or by what the labels say.
+/// Sets the labels of all parts, numbered from 0, and returns the names of the classes: `given`, or
+/// derived from the labels.
 ///
 /// # Errors
-/// Where a label is outside the classes, or there are too many of them.
+/// If a label is outside the classes, or there are too many of them.
 pub(super) fn number_labels(
     parts: &mut [&mut Part],
     given: Option<Vec<String>>,
@@ -71,7 +71,7 @@ fn by_number(
     let count = if let Some(names) = &given {
         names.len()
     } else {
-        // One stray label in a torn file would otherwise pass for hundreds of classes.
+        // A single wrong label in a damaged file must not create hundreds of classes.
         let mut train = BTreeSet::new();
         if let Labels::Numbers(numbers) = &parts[0].labels {
             train.extend(numbers.iter().copied());
@@ -80,7 +80,7 @@ fn by_number(
         let count = highest.saturating_sub(lowest.clamp(0, 1)).saturating_add(1);
         (count.max(2) as usize).min((train.len() + 1).max(2))
     };
-    // Without a label 0, and with one that counting from 0 has no room for.
+    // No label is 0, and one equals the number of classes: labels are counted from 1.
     let first = match &given {
         Some(_) => i64::from(lowest == 1 && highest == count as i64),
         None => lowest.clamp(0, 1),
@@ -101,7 +101,7 @@ fn by_number(
         .unwrap_or_else(|| (first..first + count as i64).map(|class| class.to_string()).collect()))
 }
 
-/// The names in a text with one a line.
+/// Parses names of classes, one per line.
 pub(super) fn names_by_line(file: &Path, text: &str) -> Result<Vec<String>, DataError> {
     let names: Vec<String> = text
         .trim_start_matches('\u{feff}')
@@ -116,8 +116,8 @@ pub(super) fn names_by_line(file: &Path, text: &str) -> Result<Vec<String>, Data
     Err(DataError::Classes { file: file.into(), problem: format!("names {} classes", names.len()) })
 }
 
-/// The names in EMNIST's mapping: a line has a label and the characters that it stands for, as
-/// numbers (`1 65 97` for A and a). `None` where the text is no such mapping.
+/// Parses EMNIST's mapping: each line has a label and the code points of its characters (`1 65 97` for
+/// A and a). `None` if the text is no such mapping.
 pub(super) fn names_by_mapping(text: &str) -> Option<Vec<String>> {
     let mut names = Vec::new();
     let mut first = None;

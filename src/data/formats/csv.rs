@@ -15,11 +15,11 @@ const FORMAT: &str = "CSV";
 /// Fewest and most columns of a table of images.
 const FEWEST_COLUMNS: usize = 5;
 const MOST_COLUMNS: usize = 200_000;
-/// Most bytes of a line.
+/// Maximum number of bytes of a line.
 const MOST_LINE: usize = 4 << 20;
-/// Most numbers of a table.
+/// Maximum number of numbers of a table.
 const MOST_VALUES: usize = 1 << 29;
-/// What people call the column of labels.
+/// Usual names of the column of labels.
 const LABEL_NAMES: [&str; 8] =
     ["label", "labels", "class", "target", "y", "digit", "category", "classes"];
 
@@ -29,7 +29,7 @@ pub(super) fn recognises(source: &Source) -> bool {
     let Ok(text) = std::str::from_utf8(whole_lines(&source.head)) else { return false };
     let text = text.trim_start_matches('\u{feff}');
     let Some(delimiter) = delimiter(text) else { return false };
-    // A row of many pixels may be longer than what is looked at.
+    // A row of many pixels may be longer than the head of the file.
     let lines: Vec<Vec<&str>> = text
         .lines()
         .take(2)
@@ -80,7 +80,7 @@ pub(super) fn delimiter_of(source: &Source) -> u8 {
     [';', '\t'].into_iter().fold(',', |most, c| if count(c) > count(most) { c } else { most }) as u8
 }
 
-/// Reads every table that lies beside the others; names say which part they are.
+/// Reads every table that is in the same directory; names say which part they are.
 pub(super) fn read(sources: &[Source], options: &OpenOptions) -> Result<Parts, DataError> {
     let mut parts = Parts::default();
     let mut unlabelled = None;
@@ -108,11 +108,11 @@ pub(super) fn read(sources: &[Source], options: &OpenOptions) -> Result<Parts, D
 
 enum Table {
     Labelled(Part, Vec<String>),
-    /// Rows that nobody labelled, such as Kaggle's test.csv.
+    /// Rows without labels, such as Kaggle's test.csv.
     Unlabelled(usize),
 }
 
-/// A reader that ends with an error at a line of unreasonable length, which would be kept whole.
+/// A reader that fails on lines too long to be kept in memory.
 pub(super) struct ShortLines<R> {
     inner: R,
     line: usize,
@@ -173,7 +173,7 @@ fn table(source: &Source, options: &OpenOptions) -> Result<Table, DataError> {
             if layout.skipped.contains(&at) || (layout.label == Some(at)) {
                 continue;
             }
-            // Without a header the label is the first column or the last, found out at the end.
+            // Without a header, the label is the first or the last column, decided at the end.
             if layout.label.is_none() && !layout.unlabelled && (at == 0 || at == columns - 1) {
                 let value = field.parse().unwrap_or(f32::NAN);
                 layout.ends[usize::from(at != 0)].push(value);
@@ -222,7 +222,7 @@ struct Layout {
     header: bool,
     /// The column of labels, where a header names it.
     label: Option<usize>,
-    /// A header names other columns only.
+    /// The header names no column of labels.
     unlabelled: bool,
     /// Columns that are neither labels nor pixels, such as an index.
     skipped: Vec<usize>,
@@ -259,9 +259,9 @@ impl Layout {
         layout
     }
 
-    /// Puts the column that is no label back to the pixels; whether the last one is the label. That
-    /// is so where the first never changes (the corner of an image is empty) and the last does, or
-    /// where only the last holds whole numbers.
+    /// Decides whether the first or the last column is the label, and returns the other to the pixels.
+    /// The last one is, if the first is constant (the corner of an image is empty), or if only the last
+    /// holds whole numbers.
     fn settle(&self, inner: Shades, rows: usize) -> (Shades, bool) {
         if self.label.is_some() {
             return (inner, false);

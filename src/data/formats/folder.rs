@@ -15,20 +15,20 @@ use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-/// How deep pictures may lie below the folder of their class.
+/// Maximum depth of pictures below the folder of their class.
 const MOST_DEPTH: usize = 4;
-/// Most files of a folder.
+/// Maximum number of files of a folder.
 const MOST_FILES: usize = 10_000_000;
-/// Files of a folder that are looked at to see whether it holds pictures.
+/// Number of files of a folder that are checked for being pictures.
 const LOOKED_AT: usize = 20;
-/// Pictures that are told by name where they cannot be read.
+/// Maximum number of unreadable pictures that are listed by name.
 const TOLD: usize = 5;
 
 /// Files of one part: the folder of each class with its pictures.
 type Classes = BTreeMap<String, Vec<PathBuf>>;
 
-/// The folder that holds classes or parts: the one given, or one alone inside it, as archives
-/// unpack. `None` where there are no pictures in folders.
+/// The folder that contains the classes or parts: the given one, or its only subfolder, as archives
+/// unpack. `None` if there are no folders of pictures.
 pub(super) fn root_of(dir: &Path) -> Option<PathBuf> {
     let mut root = dir.to_owned();
     for _ in 0..MOST_DEPTH {
@@ -80,7 +80,7 @@ fn holds_pictures(dir: &Path) -> bool {
     })
 }
 
-/// The part that a folder is called after: `train`, `test`, `val` and the like.
+/// The part that a folder's name stands for: `train`, `test`, `val` and the like.
 fn role_of(folder: &Path) -> Option<Role> {
     let name = folder.file_name()?.to_string_lossy().to_lowercase();
     let known = ["train", "training", "test", "testing", "val", "valid", "validation", "dev"];
@@ -95,7 +95,7 @@ pub(super) fn read(root: &Path, options: &OpenOptions) -> Result<Parts, DataErro
         parts.values().flat_map(|classes| classes.keys().cloned()).collect();
     names.sort_unstable();
     names.dedup();
-    // Numbers in their order, names in torchvision's.
+    // Numeric names in numeric order, others as torchvision sorts them.
     if names.iter().all(|name| name.parse::<u64>().is_ok()) {
         names.sort_by_key(|name| name.parse::<u64>().unwrap_or(u64::MAX));
     }
@@ -121,7 +121,7 @@ pub(super) fn read(root: &Path, options: &OpenOptions) -> Result<Parts, DataErro
     Ok(read)
 }
 
-/// The picture files of every part and class; other files are left out by their content later.
+/// Lists the picture files of every part and class.
 fn list(root: &Path) -> Result<BTreeMap<Role, Classes>, DataError> {
     let mut parts: BTreeMap<Role, Classes> = BTreeMap::new();
     let folders = folders(root)?;
@@ -159,7 +159,7 @@ fn list(root: &Path) -> Result<BTreeMap<Role, Classes>, DataError> {
 
 fn collect(dir: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<(), DataError> {
     for path in entries(dir)? {
-        // A link to a folder above would go round for ever.
+        // The depth is limited because a symbolic link may lead to a parent folder.
         if path.is_dir() {
             if depth > 0 {
                 collect(&path, depth - 1, files)?;
@@ -171,7 +171,7 @@ fn collect(dir: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<(), Dat
     Ok(())
 }
 
-/// Whether a file is meant as a picture: by its ending, else by its content.
+/// Whether a file is a picture, by its extension or its content.
 fn names_a_picture(path: &Path) -> bool {
     const ENDINGS: [&str; 12] =
         ["png", "jpg", "jpeg", "bmp", "gif", "webp", "tif", "tiff", "pgm", "ppm", "pbm", "pnm"];

@@ -1,4 +1,4 @@
-//! What people give by mistake: recognised by its first bytes, and told by name with what to do.
+//! Recognises files that are given by mistake, and says what they are and what to do.
 
 use super::source::Source;
 use crate::data::DataError;
@@ -10,7 +10,7 @@ struct Known {
     advice: &'static str,
 }
 
-/// Where the word `ustar` stands in a tar archive.
+/// If the word `ustar` stands in a tar archive.
 const USTAR: usize = 257;
 
 static KNOWN: [Known; 17] = [
@@ -117,7 +117,7 @@ pub(super) fn is_pickle(source: &Source) -> bool {
     matches!(source.head[..], [0x80, 2..=5, ..])
 }
 
-/// The error of a file that is well known and no data set.
+/// The error for a file of a known kind that is no data set.
 pub(super) fn told(source: &Source) -> Option<DataError> {
     let known = KNOWN.iter().find(|known| (known.recognises)(source))?;
     let mut what = known.what.to_owned();

@@ -13,13 +13,13 @@ const INT_LABELS_MAGIC: u32 = 0x0000_0c01;
 /// Numbers of 32 bits in two dimensions: QMNIST's labels, whose first field is the class.
 const FIELDS_MAGIC: u32 = 0x0000_0c02;
 const LABEL_MAGICS: [u32; 3] = [LABELS_MAGIC, INT_LABELS_MAGIC, FIELDS_MAGIC];
-/// Most images or labels in a file.
+/// Maximum number of images or labels in a file.
 const MAX_COUNT: u32 = 10_000_000;
-/// Most pixels an image may be wide or high.
+/// Maximum width and height of an image in pixels.
 const MAX_SIDE: u32 = 1024;
-/// Most fields of a label.
+/// Maximum number of fields of a label.
 const MAX_FIELDS: u32 = 64;
-/// Most bytes of pixels in a file, so that a header cannot ask for more memory than machines have.
+/// Maximum number of bytes of pixels in a file, so that a header cannot ask for more memory than machines have.
 const MAX_BYTES: u64 = 1 << 30;
 /// Room made before anything is read; beyond it memory grows with what the file really holds.
 const MAX_RESERVED: u64 = 64 << 20;
@@ -32,7 +32,7 @@ pub(super) enum Content {
 }
 
 /// What a file that begins so holds, whether its numbers are in the right order of bytes or not;
-/// `None` where it is no IDX file.
+/// `None` if it is no IDX file.
 pub(super) fn content(head: &[u8]) -> Option<Content> {
     let magic = u32::from_be_bytes(*head.first_chunk()?);
     match magic {
@@ -48,7 +48,7 @@ pub(super) fn content(head: &[u8]) -> Option<Content> {
 /// Reads a file of images from `reader`; the labels stay empty. `file` is for the error's words.
 ///
 /// # Errors
-/// Where the magic number is another one, a dimension is 0 or enormous (checked before memory is
+/// If the magic number is another one, a dimension is 0 or enormous (checked before memory is
 /// asked for), or there are fewer or more bytes than the dimensions say.
 pub fn read_images(file: &Path, mut reader: impl Read) -> Result<Images, DataError> {
     magic(file, &mut reader, &[IMAGES_MAGIC], "images")?;

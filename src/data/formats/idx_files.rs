@@ -1,4 +1,4 @@
-//! A data set of IDX files that lie beside each other, such as MNIST's four.
+//! A data set of IDX files that are in the same directory, such as MNIST's four.
 
 use super::idx::{Content, content, read_images, read_labels};
 use super::options::OpenOptions;

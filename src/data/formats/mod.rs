@@ -1,5 +1,5 @@
-//! Data sets in files: one file a format, and the table of them. A format is recognised by what a
-//! file holds, never by its name; names only say which part of a data set a file is.
+//! Data sets in files: one module per format, and the table of them. A format is recognised by the
+//! content of a file, never by its name; names only say which part of a data set a file is.
 
 mod arrays;
 mod cache;
@@ -37,7 +37,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// What can be read, for errors and help.
+/// The formats that can be read, for errors and help.
 pub const READABLE: &str = "IDX files, .npz or .npy arrays, CSV, parquet, CIFAR batches, the book's \
      mnist.pkl.gz, or folders of pictures (CLASS/*.png, train/CLASS/*.jpg)";
 
@@ -45,7 +45,7 @@ pub const READABLE: &str = "IDX files, .npz or .npy arrays, CSV, parquet, CIFAR 
 struct Format {
     /// Whether a file is of this format.
     recognises: fn(&Source) -> bool,
-    /// Reads one data set from files of this format that lie beside each other.
+    /// Reads one data set from files of this format that are in the same directory.
     read: fn(&[Source], &OpenOptions) -> Result<Parts, DataError>,
     /// Which of the files beside a given one belong to the same data set.
     beside: fn(&Source, Vec<Source>) -> Vec<Source>,
@@ -75,7 +75,7 @@ static FORMATS: [Format; 7] = [
     Format { recognises: csv::recognises, read: csv::read, beside: alone },
 ];
 
-/// Most files of a directory that are looked at.
+/// Maximum number of files of a directory that are looked at.
 const MOST_FILES: usize = 4096;
 /// How deep below a directory its files are looked for, such as torchvision's `MNIST/raw`.
 const MOST_DEPTH: usize = 3;
@@ -84,17 +84,17 @@ const CLASSES_FILE: &str = "classes.txt";
 /// Names of the classes in other data sets.
 const OTHER_CLASSES_FILES: [&str; 3] =
     ["batches.meta.txt", "fine_label_names.txt", "class_names.txt"];
-/// Most bytes read of a file of class names.
+/// Maximum number of bytes read of a file of class names.
 const MOST_CLASSES_BYTES: u64 = 64 << 10;
 
 impl Dataset {
     /// Reads a data set from a file or a directory, in whatever format it is.
     ///
-    /// Images that have no part for validation or testing are divided, the same way each time. What
-    /// was assumed or left out is told in [`Dataset::notes`].
+    /// If there is no validation or test part, it is split off deterministically. [`Dataset::notes`]
+    /// lists what was assumed or left out.
     ///
     /// # Errors
-    /// Where nothing is there, or it is no data set, damaged or oversized; the error names the file
+    /// If nothing is there, or it is no data set, damaged or oversized; the error names the file
     /// and what would be right.
     pub fn open(path: &Path, options: &OpenOptions) -> Result<Self, DataError> {
         let about =
@@ -132,7 +132,7 @@ fn open_file(path: &Path, options: &OpenOptions) -> Result<(Parts, PathBuf), Dat
 }
 
 fn open_directory(dir: &Path, options: &OpenOptions) -> Result<(Parts, PathBuf), DataError> {
-    // A file by mistake, told where nothing better is found.
+    // The error for a file given by mistake, used if no data set is found.
     let mut foreign = None;
     let mut level = vec![dir.to_owned()];
     for depth in 0..=MOST_DEPTH {
@@ -169,7 +169,7 @@ fn open_sources(
         chosen.sort_by(|a, b| a.path.cmp(&b.path));
         return match (format.read)(&chosen, options) {
             Ok(parts) => Ok(Some(parts)),
-            // Half of a data set beside a web page or an LFS pointer: that is why.
+            // The missing half may be there as a web page or an LFS pointer.
             Err(DataError::Missing { dir, name, beside }) => {
                 let stem = name.trim_end_matches(".gz");
                 let wrong = found.iter().find(|source| source.name().contains(stem));
@@ -193,7 +193,7 @@ fn sources(dir: &Path) -> Result<Vec<Source>, DataError> {
         let path = entry.map_err(wrap)?.path();
         let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
         if !hidden && !path.is_file() && !path.is_dir() && path.exists() {
-            // A pipe in the place of a data file would be waited for without end.
+            // Reading from a pipe in the place of a data file would block forever.
             let source = std::io::Error::other("is not a regular file");
             return Err(DataError::Read { file: path, source });
         }
@@ -205,7 +205,7 @@ fn sources(dir: &Path) -> Result<Vec<Source>, DataError> {
         }
     }
     paths.sort_unstable();
-    // A file that may not be read is told when it is needed.
+    // An unreadable file is reported when it is needed.
     Ok(paths.iter().filter_map(|path| Source::open(path).ok()).collect())
 }
 
@@ -256,7 +256,7 @@ fn text_of(file: &Path) -> Result<Option<String>, DataError> {
     let read = reader.take(MOST_CLASSES_BYTES).read_to_end(&mut bytes);
     match read {
         Ok(_) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
-        // A directory of that name, which shadows nothing.
+        // A directory of that name.
         Err(_) if file.is_dir() => Ok(None),
         Err(source) => Err(DataError::Read { file: file.into(), source }),
     }

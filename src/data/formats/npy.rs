@@ -7,21 +7,21 @@ use std::io::{self, Read};
 const MAGIC: &[u8] = b"\x93NUMPY";
 /// Longest header that is read; numpy itself stays below 64 KB.
 const MOST_HEADER: usize = 64 << 10;
-/// Most dimensions of an array.
+/// Maximum number of dimensions of an array.
 const MOST_DIMENSIONS: usize = 8;
-/// Most values of an array.
+/// Maximum number of values of an array.
 const MOST_VALUES: u64 = 1 << 30;
 /// Longest text in an array of texts.
 const MOST_TEXT: usize = 4096;
 
-/// What a value is, as numpy's `descr` says.
+/// The kind of a value in numpy's `descr`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Bool,
     Unsigned,
     Signed,
     Float,
-    /// Texts of so many characters of 4 bytes.
+    /// Texts of characters of 4 bytes.
     Unicode,
     /// Texts of bytes.
     Bytes,
@@ -91,12 +91,12 @@ impl Dtype {
     }
 }
 
-/// What stands before an array's numbers.
+/// The header of an array.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Header {
     pub dtype: Dtype,
     pub shape: Vec<usize>,
-    /// Whether the first index runs fastest.
+    /// Whether the array is column-major.
     pub fortran: bool,
 }
 
@@ -108,7 +108,7 @@ pub(super) fn is_npy(head: &[u8]) -> bool {
 /// Reads the header of an array.
 ///
 /// # Errors
-/// In words, where it is none, or of a type that cannot be read.
+/// A message, if it is none, or of a type that cannot be read.
 pub(super) fn read_header(reader: &mut impl Read) -> Result<Header, String> {
     let mut start = [0; 8];
     reader.read_exact(&mut start).map_err(|error| ends(&error))?;
@@ -176,7 +176,7 @@ impl Header {
 /// texts as texts.
 ///
 /// # Errors
-/// In words, where they end too early or cannot be had in the usual order.
+/// A message, if they end too early or cannot be had in the usual order.
 pub(super) fn read_values(header: &Header, reader: &mut impl Read) -> Result<Array, String> {
     let Header { dtype, shape, fortran } = header;
     let count = header.count()?;
@@ -185,11 +185,11 @@ pub(super) fn read_values(header: &Header, reader: &mut impl Read) -> Result<Arr
         Kind::Float => Values::Shades(Shades::Reals(Vec::new())),
         _ => Values::Shades(Shades::default()),
     };
-    // Labels of 64 bits would not pass through shades unharmed.
+    // Shades would lose the precision of 64-bit labels.
     if shape.len() <= 2 && !matches!(values, Values::Texts(_)) && narrow(shape) {
         values = Values::Numbers(Vec::new());
     }
-    // As much at a time as stays in the cache; a promise of much costs nothing before it is kept.
+    // Read in chunks, so that a header that promises too much allocates nothing.
     let per_chunk = (32 << 10) / dtype.size + 1;
     let mut room = vec![0; per_chunk * dtype.size];
     let mut left = count;
@@ -232,7 +232,7 @@ pub(super) fn read_values(header: &Header, reader: &mut impl Read) -> Result<Arr
     Ok(Array { shape: shape.clone(), values })
 }
 
-/// Values whose first index runs fastest, in the order where the last one does.
+/// Converts column-major values to row-major.
 fn row_major<T: Clone>(values: &[T], shape: &[usize]) -> Vec<T> {
     let mut index = vec![0; shape.len()];
     let mut ordered = Vec::with_capacity(values.len());
@@ -271,7 +271,7 @@ fn text(dtype: Dtype, bytes: &[u8]) -> String {
     characters.collect::<String>().trim_end_matches('\0').to_owned()
 }
 
-/// What went wrong with a read, without numpy's words.
+/// The message for an error of a read.
 pub(super) fn ends(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::UnexpectedEof => "ends too early".into(),

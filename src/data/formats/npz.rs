@@ -11,7 +11,7 @@ use std::fs::File;
 use std::io::{BufReader, Read};
 use zip::ZipArchive;
 
-/// Most members of an archive that are looked at.
+/// Maximum number of members of an archive that are looked at.
 const MOST_MEMBERS: usize = 1000;
 const FORMAT: &str = "npz";
 
@@ -40,7 +40,7 @@ impl<'a> Npz<'a> {
     /// Looks at all arrays of an archive.
     ///
     /// # Errors
-    /// Where it is damaged.
+    /// If it is damaged.
     pub fn open(source: &'a Source) -> Result<Self, DataError> {
         let damaged = |problem: String| source.damaged(FORMAT, problem);
         let file = File::open(&source.path)
@@ -53,7 +53,7 @@ impl<'a> Npz<'a> {
             let Some(name) = member.name().strip_suffix(".npy").map(String::from) else { continue };
             match read_header(&mut member) {
                 Ok(header) => arrays.push((name, header, index)),
-                // An array that nobody needs may be of any type.
+                // Arrays that are not used may be of any type.
                 Err(problem) if problem.contains("type") || problem.contains("objects") => {}
                 Err(problem) => return Err(damaged(format!("its array {name} {problem}"))),
             }
@@ -64,7 +64,7 @@ impl<'a> Npz<'a> {
     /// Reads an array by its place in [`Npz::arrays`].
     ///
     /// # Errors
-    /// Where it is damaged or too large.
+    /// If it is damaged or too large.
     pub fn read(&mut self, index: usize) -> Result<Array, DataError> {
         let (name, _, member) = &self.arrays[index];
         let damaged =
@@ -106,7 +106,7 @@ pub(super) fn read(sources: &[Source], options: &OpenOptions) -> Result<Parts, D
     assemble(source, &named, &chosen, options, |index| npz.read(index))
 }
 
-/// Reads `.npy` files that lie beside each other, such as `x_train.npy` and `y_train.npy`.
+/// Reads `.npy` files that are in the same directory, such as `x_train.npy` and `y_train.npy`.
 pub(super) fn read_npy(sources: &[Source], options: &OpenOptions) -> Result<Parts, DataError> {
     let Some(first) = sources.first() else { return Ok(Parts::default()) };
     let load = |source: &Source, whole: bool| -> Result<(Header, Option<Array>), DataError> {

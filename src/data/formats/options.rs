@@ -1,27 +1,24 @@
-//! How a data set is to be read.
+//! Options for reading a data set.
 
 use etcetera::BaseStrategy;
 use etcetera::base_strategy::Xdg;
 use std::path::PathBuf;
 
-/// What somebody who opens a data set may ask for.
+/// Options for opening a data set.
 #[derive(Clone, Debug, Default)]
 pub struct OpenOptions {
-    /// Width and height that every image is brought to; the images' own, or their commonest, where
-    /// absent.
+    /// Width and height to which every image is resized; by default their own, or the commonest.
     pub size: Option<(usize, usize)>,
-    /// Whether rows and columns change places: EMNIST stores its pictures so.
+    /// Whether to transpose the images: EMNIST stores them column by column.
     pub transpose: bool,
-    /// The directory where a folder of pictures is kept as it was decoded, for later starts; nothing
-    /// is kept where absent.
+    /// Directory of the cache of decoded folders of pictures; without it there is no cache.
     pub cache: Option<PathBuf>,
-    /// Told from any thread how many of how many pictures were decoded.
+    /// Called from any thread with the number of decoded pictures and of all pictures.
     pub progress: Option<fn(usize, usize)>,
 }
 
 impl OpenOptions {
-    /// Nothing but a cache, where the user's programs have theirs: below `$XDG_CACHE_HOME`, or
-    /// `~/.cache`.
+    /// The defaults with a cache in the user's cache directory: below `$XDG_CACHE_HOME`, or `~/.cache`.
     #[must_use]
     pub fn cached(progress: Option<fn(usize, usize)>) -> Self {
         let cache = Xdg::new().ok().map(|xdg| xdg.cache_dir().join("nntop"));

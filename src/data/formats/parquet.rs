@@ -16,7 +16,7 @@ use std::rc::Rc;
 pub(super) const MAGIC: &[u8] = b"PAR1";
 /// Longest metadata at the end of a file.
 const MOST_METADATA: u64 = 64 << 20;
-/// Most rows of a file, and of one row group.
+/// Maximum number of rows of a file, and of one row group.
 const MOST_ROWS: i64 = 20_000_000;
 const MOST_ROWS_OF_GROUP: i64 = 4_000_000;
 /// Values a row may have in a column of lists.
@@ -34,7 +34,7 @@ pub(super) enum Cell {
 /// A column of simple values.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Column {
-    /// Where it stands in the schema, such as `image.bytes`.
+    /// If it stands in the schema, such as `image.bytes`.
     pub path: String,
     kind: i64,
     /// Bytes of a value of fixed length.
@@ -60,7 +60,7 @@ impl Table {
     /// Reads the metadata of a file.
     ///
     /// # Errors
-    /// In words, where it is damaged or encrypted.
+    /// A message, if it is damaged or encrypted.
     pub fn open(path: &Path) -> Result<Self, String> {
         let mut file = File::open(path).map_err(|error| error.to_string())?;
         let len = file.metadata().map_err(|error| error.to_string())?.len();
@@ -108,7 +108,7 @@ impl Table {
     /// no lists.
     ///
     /// # Errors
-    /// In words, where it is damaged or written in a way that is not read.
+    /// A message, if it is damaged or written in a way that is not read.
     pub fn read(&mut self, group: usize, column: usize) -> Result<Vec<Vec<Cell>>, String> {
         let about = &self.columns[column];
         let inside = |problem: String| format!("column {}: {problem}", about.path);

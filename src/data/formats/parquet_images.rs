@@ -22,7 +22,7 @@ pub(super) fn recognises(source: &Source) -> bool {
     source.head.starts_with(MAGIC)
 }
 
-/// Reads every file that lies beside the others; names say which part they are.
+/// Reads every file that is in the same directory; names say which part they are.
 pub(super) fn read(sources: &[Source], options: &OpenOptions) -> Result<Parts, DataError> {
     let mut parts = Parts { resized: true, ..Parts::default() };
     let mut plan = None;
@@ -123,7 +123,7 @@ impl<'a> Shard<'a> {
         Ok(plan)
     }
 
-    /// Decodes all pictures; `None` where one is coloured although the plan is grey.
+    /// Decodes all pictures; `None` if one is coloured although the plan is grey.
     fn decode(
         &mut self,
         plan: Plan,

@@ -61,7 +61,7 @@ impl Labels {
 /// Images of one part, their labels as they were written.
 #[derive(Clone, Debug)]
 pub(super) struct Part {
-    /// Where they come from, for errors.
+    /// If they come from, for errors.
     pub file: PathBuf,
     /// Its `labels` are empty.
     pub images: Images,

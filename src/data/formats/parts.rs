@@ -9,9 +9,9 @@ use crate::data::{DataError, Dataset, Images};
 use crate::rng::{Purpose, stream};
 use rand::seq::SliceRandom;
 
-/// Of images without a part for testing so many become one: one in seven, as of MNIST's 70,000.
+/// One in this many images is split off for testing: one in seven, as of MNIST's 70,000.
 const TEST_SHARE: usize = 7;
-/// Of training images without a part for validation: one in six, as of MNIST's 60,000.
+/// One in this many training images is split off for validation: one in six, as of MNIST's 60,000.
 const VALIDATION_SHARE: usize = 6;
 
 /// Which part of a data set something belongs to.
@@ -25,7 +25,7 @@ pub(super) enum Role {
 impl Role {
     pub const ALL: [Self; 3] = [Self::Train, Self::Validation, Self::Test];
 
-    /// The part that a name speaks of, such as `train-00000-of-00001.parquet`, `x_test`, `t10k`,
+    /// The part that a name stands for, such as `train-00000-of-00001.parquet`, `x_test`, `t10k` or
     /// `valid`.
     pub fn of(name: &str) -> Option<Self> {
         let name = name.to_lowercase();
@@ -80,7 +80,7 @@ impl Parts {
     /// Adds images to a part, behind those it has.
     ///
     /// # Errors
-    /// Where they are of another size than those.
+    /// If they are of another size than those.
     pub fn add(&mut self, role: Role, part: Part) -> Result<(), DataError> {
         let Some(before) = self.slot(role) else {
             *self.slot(role) = Some(part);
@@ -95,7 +95,7 @@ impl Parts {
     /// The finished data set.
     ///
     /// # Errors
-    /// Where there are no images, sizes differ, or labels and classes do not go together.
+    /// If there are no images, sizes differ, or labels and classes do not go together.
     pub fn finish(mut self, name: String, options: &OpenOptions) -> Result<Dataset, DataError> {
         let mut notes = std::mem::take(&mut self.notes);
         let (train, mut validation, mut test) = self.arrange(&mut notes);
@@ -152,7 +152,7 @@ impl Parts {
     /// Which images are for training, validation and testing.
     fn arrange(&mut self, notes: &mut Vec<String>) -> (Option<Part>, Option<Part>, Option<Part>) {
         match (self.train.take(), self.validation.take(), self.test.take()) {
-            // What people measure on is called `val` as often as `test`.
+            // The part for measuring is called `val` as often as `test`.
             (Some(train), Some(validation), None) => {
                 notes.push("the validation images serve as test images; others are set aside of the training images for validation".into());
                 (Some(train), None, Some(validation))
@@ -200,8 +200,8 @@ fn resize(parts: &mut [&mut Part], size: (usize, usize), notes: &mut Vec<String>
     }
 }
 
-/// Whether images lie class by class, as folders have them: then neither the first nor the last
-/// ones are a fair sample.
+/// Whether images are ordered by class, as in folders: then neither the first nor the last ones are
+/// a fair sample.
 fn is_grouped(labels: &[u8]) -> bool {
     let changes = labels.windows(2).filter(|pair| pair[0] != pair[1]).count();
     let mut seen = [false; 256];
@@ -212,7 +212,7 @@ fn is_grouped(labels: &[u8]) -> bool {
     labels.len() > 2 * classes && changes < 2 * classes
 }
 
-/// The images in another order, the same each time.
+/// Shuffles the images deterministically.
 fn shuffled(images: &Images) -> Images {
     let mut order: Vec<usize> = (0..images.len()).collect();
     order.shuffle(&mut stream(0, Purpose::Split, 0, 0));

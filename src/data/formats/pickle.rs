@@ -19,7 +19,7 @@ pub(super) fn recognises(source: &Source) -> bool {
     foreign::is_pickle(source)
 }
 
-/// Reads all batches that lie beside each other, and the names of their classes.
+/// Reads all batches that are in the same directory, and the names of their classes.
 pub(super) fn read(sources: &[Source], options: &OpenOptions) -> Result<Parts, DataError> {
     let mut parts = Parts::default();
     let mut other = None;

@@ -9,19 +9,18 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
-/// Pictures that decide on the size and the colours of all.
+/// Number of pictures sampled to decide on size and colour.
 pub(super) const SAMPLE: usize = 500;
-/// Pictures that a thread takes at a time.
+/// Number of pictures that a thread decodes at a time.
 const BLOCK: usize = 32;
-/// Most bytes of pixels of one data set.
+/// Maximum number of bytes of pixels of one data set.
 const MOST_BYTES: u64 = 1 << 30;
-/// Files may decode to so many bytes, whatever their size.
+/// Files may decode to this many bytes regardless of their size.
 const DECODED_FREELY: u64 = 64 << 20;
-/// Beyond that they may decode to so many times their size: small files that fill memory are
-/// decompression bombs.
+/// Beyond that they may decode to at most this many times their size, to stop decompression bombs.
 const MOST_GROWTH: u64 = 300;
 
-/// What all pictures become.
+/// Common size and number of channels of all pictures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Plan {
     /// Width and height.
@@ -45,7 +44,7 @@ pub(super) struct Decoded {
 
 impl Plan {
     /// The size asked for, or the commonest of a sample (of equally common ones the smallest);
-    /// colour where one of the sample has any. `None` where none can be decoded.
+    /// colour where one of the sample has any. `None` if none can be decoded.
     pub fn of(
         sample: impl Iterator<Item = Result<Raster, DecodeError>>,
         options: &OpenOptions,
@@ -70,7 +69,7 @@ impl Plan {
     /// Refuses more pixels than memory is for, before any room is asked for.
     ///
     /// # Errors
-    /// Where so many pictures, `packed` bytes together, would become too many pixels.
+    /// If this many pictures, of `packed` bytes in total, would become too many pixels.
     pub fn check(self, file: &Path, pictures: usize, packed: u64) -> Result<(), DataError> {
         let bytes = pictures as u64 * self.bytes() as u64;
         let limit = MOST_BYTES.min(DECODED_FREELY.max(packed.saturating_mul(MOST_GROWTH)));
@@ -80,7 +79,7 @@ impl Plan {
         Ok(())
     }
 
-    /// Decodes every item. `None` where one is coloured although the sample was grey: colour is
+    /// Decodes every item. `None` if one is coloured although the sample was grey: colour is
     /// then to be planned for.
     pub fn decode<T: Sync>(
         self,
@@ -99,7 +98,7 @@ impl Plan {
             .zip(problems.chunks_mut(BLOCK));
         let blocks = Mutex::new(blocks);
         let work = || loop {
-            // Nothing that holds this lock can panic.
+            // No holder of this lock can panic.
             let block = blocks.lock().unwrap_or_else(PoisonError::into_inner).next();
             let Some(((items, pixels), problems)) = block else { break };
             let rooms = pixels.chunks_mut(size).zip(problems);
@@ -152,7 +151,7 @@ impl Plan {
     }
 }
 
-/// What is told where pictures were resized.
+/// The note on resized pictures.
 pub(super) fn resized_note(
     resized: usize,
     all: usize,

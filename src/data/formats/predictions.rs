@@ -36,7 +36,7 @@ impl Predictions {
     /// [`Predictions::data`].
     ///
     /// # Errors
-    /// Where the file is missing, damaged or no such table; the error names the file and what would
+    /// If the file is missing, damaged or no such table; the error names the file and what would
     /// be right.
     pub fn open(file: &Path, options: &OpenOptions) -> Result<Self, DataError> {
         let source = Source::open(file)?;
@@ -56,7 +56,7 @@ impl Predictions {
     /// order; their labels stay those of the table.
     ///
     /// # Errors
-    /// In words, where there are more or fewer.
+    /// A message, if there are more or fewer.
     pub fn with_pictures(mut self, data: &Dataset) -> Result<Self, String> {
         let (found, expected) = (data.test.len(), self.answers.len());
         if found != expected {

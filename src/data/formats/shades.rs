@@ -1,9 +1,9 @@
-//! Numbers of any range as shades from 0 to 255.
+//! Converts numbers of any range to shades from 0 to 255.
 
-/// Whole numbers up to here stand for all shades, such as the 0 to 16 of UCI's digits.
+/// If whole numbers do not exceed this they are scaled up, such as the 0 to 16 of UCI's digits.
 const FEW: f32 = 64.0;
 
-/// Numbers that are collected before their range is known: as bytes as long as they fit.
+/// Numbers collected before their range is known; bytes as long as they fit.
 #[derive(Clone, Debug)]
 pub(super) enum Shades {
     Bytes(Vec<u8>),
@@ -42,7 +42,7 @@ impl Shades {
     /// Bytes from 0 to 255, and what was done to get them where that is not obvious.
     ///
     /// # Errors
-    /// In words, where a number is not finite.
+    /// A message, if a number is not finite.
     pub fn finish(self) -> Result<(Vec<u8>, Option<String>), String> {
         let whole = matches!(self, Self::Bytes(_));
         let (lowest, highest) = self.range();
@@ -83,7 +83,7 @@ impl Shades {
                 let end = |byte: Option<&u8>| byte.map_or(0.0, |&byte| f32::from(byte));
                 (end(bytes.iter().min()), end(bytes.iter().max()))
             }
-            // Not a number stays not a number.
+            // NaN is kept.
             Self::Reals(reals) => {
                 reals.iter().fold((f32::INFINITY, f32::NEG_INFINITY), |(low, high), &x| {
                     if x.is_nan() || low.is_nan() {

@@ -1,4 +1,4 @@
-//! A file as it is looked at before it is read: its beginning, plain or gzipped.
+//! A file and its first bytes, decompressed if it is gzipped.
 
 use crate::data::DataError;
 use crate::files;
@@ -11,9 +11,9 @@ use std::rc::Rc;
 
 /// Bytes of a file that are looked at to recognise it.
 const HEAD: u64 = 8 << 10;
-/// Compressed data may unpack to so much, whatever its size.
+/// Compressed data may unpack to this many bytes regardless of its size.
 const UNPACKED_FREELY: u64 = 64 << 20;
-/// Beyond that it may unpack to so many times its size; real images stay below 20.
+/// Beyond that it may unpack to at most this many times its size; real images stay below 20.
 const MOST_RATIO: u64 = 100;
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 
@@ -38,7 +38,7 @@ impl Source {
         let gzipped = head.starts_with(&GZIP);
         if gzipped {
             let mut unpacked = Vec::new();
-            // A gzip file that ends early still shows how it begins.
+            // The beginning of a truncated gzip file is enough.
             let _ = MultiGzDecoder::new(head.as_slice()).take(HEAD).read_to_end(&mut unpacked);
             head = unpacked;
         }
@@ -65,12 +65,12 @@ impl Source {
         name.strip_suffix(".gz").map_or(name.clone(), String::from)
     }
 
-    /// The error of a file of a known format that breaks off or contradicts itself.
+    /// The error for a damaged file of a known format.
     pub fn damaged(&self, format: &'static str, problem: impl ToString) -> DataError {
         DataError::Damaged { file: self.path.clone(), format, problem: problem.to_string() }
     }
 
-    /// The error of a whole file that is not of use here.
+    /// The error for a sound file that cannot be used.
     pub fn unsuitable(&self, problem: impl ToString, advice: impl ToString) -> DataError {
         DataError::Unsuitable {
             file: self.path.clone(),
@@ -94,8 +94,7 @@ impl<R: Read> Read for Counted<R> {
     }
 }
 
-/// Unpacked data that ends with an error where it grows out of all proportion: a decompression
-/// bomb fills memory from a small file.
+/// A reader of unpacked data that fails if the data is a decompression bomb.
 pub(super) struct Guarded<R, F> {
     pub inner: R,
     /// Compressed bytes used so far, or in all.

@@ -3,7 +3,7 @@
 
 /// How deep structures may lie in one another.
 const MOST_DEPTH: usize = 24;
-/// Most values of one message.
+/// Maximum number of values of one message.
 const MOST_VALUES: usize = 4_000_000;
 
 /// A value of any type.
@@ -65,7 +65,7 @@ impl Fields {
 /// Reads one structure from the beginning of `bytes`; it and the number of bytes that it took.
 ///
 /// # Errors
-/// In words, where it ends too early or is none.
+/// A message, if it ends too early or is none.
 pub(super) fn read_struct(bytes: &[u8]) -> Result<(Fields, usize), String> {
     let mut reader = Reader { bytes, at: 0, values: 0 };
     let fields = reader.fields(0)?;

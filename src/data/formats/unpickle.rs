@@ -9,9 +9,9 @@ pub(super) use objects::{Id, Object, Pickle};
 use std::collections::HashMap;
 use std::io::Read;
 
-/// Most objects of a pickle.
+/// Maximum number of objects of a pickle.
 const MOST_OBJECTS: usize = 3_000_000;
-/// Most bytes of all texts and arrays together.
+/// Maximum number of bytes of all texts and arrays together.
 const MOST_BYTES: u64 = 1 << 30;
 /// Longest line of the old text form.
 const MOST_LINE: usize = 1 << 20;
@@ -28,7 +28,7 @@ struct Machine<R> {
 /// Reads a pickle of any protocol.
 ///
 /// # Errors
-/// In words, where it ends too early or is none.
+/// A message, if it ends too early or is none.
 pub(super) fn read(reader: impl Read) -> Result<Pickle, String> {
     let mut machine = Machine {
         reader,

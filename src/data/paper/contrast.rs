@@ -1,28 +1,28 @@
-//! How far ink stands out from the paper around it.
+//! Local contrast: how much darker each pixel is than the paper around it.
 
 use super::plane::Plane;
 
-/// Paper is taken for no darker than this: ratios of fewer shades are noise.
+/// Lower limit of the paper's shade; contrast relative to darker paper would be noise.
 pub(super) const DARKEST_PAPER: u16 = 32;
-/// The same where light and dark were exchanged, and light paper is not what is looked for.
+/// The same limit in an inverted picture.
 pub(super) const DARKEST_BOARD: u16 = 128;
-/// Half of the picture or more is ink where half is as strong as this.
+/// If the median strength reaches this, at least half of the picture is ink.
 const STRONG: u8 = 48;
 
-/// For each pixel, how much of the paper's light is missing there.
+/// Strength of each pixel: the fraction of the paper's light that is missing.
 #[derive(Clone, Debug)]
 pub(super) struct Contrast {
     pub width: usize,
     pub height: usize,
-    /// Row by row, 0 where there is paper, 255 where no light is left.
+    /// Row-major; 0 is paper, 255 is black.
     pub strength: Vec<u8>,
-    /// Standard deviation of the strengths of paper.
+    /// Standard deviation of the strength of paper.
     pub noise: f32,
 }
 
 impl Contrast {
-    /// The paper's shade is that of the plane after a closing of this radius: whatever is dark and
-    /// narrower than twice the radius is ink; shadows, and tables beside the sheet, are wider.
+    /// The paper is estimated by a morphological closing of this radius: dark structures narrower
+    /// than twice the radius count as ink; shadows and the table beside a sheet are wider.
     pub fn of(plane: &Plane, radius: usize, darkest_paper: u16) -> Self {
         let paper = plane.closed(radius);
         let mut strength: Vec<u8> = plane
@@ -34,8 +34,8 @@ impl Contrast {
                 (255 * u32::from(missing) / u32::from(u16::from(paper).max(darkest_paper))) as u8
             })
             .collect();
-        // A closing follows the lightest grains of the paper, so that most of it seems to be a
-        // little too dark.
+        // A closing follows the lightest grains of the paper, so the median strength of paper is
+        // above 0; subtract it.
         let mut paper_alone = strength.clone();
         if median(&strength) >= STRONG {
             paper_alone.retain(|at| *at < STRONG);
@@ -54,7 +54,7 @@ fn median(values: &[u8]) -> u8 {
     percentile(values.iter().copied(), 0.5)
 }
 
-/// The value that this fraction of all does not exceed; 0 of none.
+/// The quantile of the values at this fraction; 0 if there are no values.
 pub(super) fn percentile(values: impl Iterator<Item = u8>, fraction: f64) -> u8 {
     let mut counts = [0_usize; 256];
     values.for_each(|value| counts[usize::from(value)] += 1);

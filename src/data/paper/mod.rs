@@ -1,4 +1,4 @@
-//! From a photograph to ink on paper: unevenly lit, ruled, framed, lying on a table.
+//! Extracts ink from photographs of paper: unevenly lit, ruled, framed, or lying on a table.
 
 mod contrast;
 mod parts;
@@ -13,47 +13,46 @@ pub(in crate::data) use plane::Plane;
 use search::{Found, Strokes};
 pub use sheet::Straightening;
 
-/// The picture is searched at a size of at most so many pixels a side.
+/// Maximum side, in pixels, of the copy of the picture in which the search starts.
 const SEARCHED: usize = 256;
-/// Strokes narrower than this, in pixels, are looked at in a larger copy of the picture.
+/// Strokes narrower than this, in pixels, are searched for in a larger copy of the picture.
 const NARROW: f32 = 2.2;
-/// Strokes are so many pixels wide, if the picture has them, where digits are cut out.
+/// Desired width of strokes, in pixels, in the extracted picture.
 const STROKE: f32 = 3.4;
-/// Strokes wider than this fraction of the ink's height are made thinner, for networks have seen few
-/// that thick, and to this.
+/// Strokes wider than `THICK` times the height of the ink are also offered thinned to `USUAL` times
+/// it: the digits that networks are trained on are rarely written so thick.
 const THICK: f32 = 0.15;
 const USUAL: f32 = 0.125;
-/// Radii of the closing where the picture is searched anew at a larger size.
+/// Radii of the closing when the search is repeated in a larger copy.
 const NARROW_RADII: [usize; 3] = [3, 5, 8];
 
-/// Copies of more pixels are searched with one radius alone, and only where smaller copies show
-/// something.
+/// Copies with more pixels than this are searched with a single radius, and only if something was
+/// found in a smaller copy.
 const LARGE: usize = 900_000;
 
-/// Ink that was found in a picture.
+/// Ink extracted from a picture.
 #[derive(Clone, Debug)]
 pub(in crate::data) struct Ink {
     pub picture: Picture,
-    /// So many pixels of the picture, in each direction, became one.
+    /// Scale: this many pixels of the picture, in each direction, are one pixel of the ink.
     pub shrunk: usize,
-    /// Where the sheet of paper was straightened first: what leads from its pixels to those of the
-    /// picture.
+    /// The perspective transform from a straightened sheet back to the picture, if there was one.
     pub straightening: Option<Straightening>,
 }
 
-/// Why there is no ink.
+/// Why no ink was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::data) enum NoInk {
-    /// Nothing stands out from the noise, in shades.
+    /// The contrast is too low for the noise; both in shades of 255.
     Faint { contrast: u8, noise: u8 },
-    /// What stands out are more than so many pieces.
+    /// More than this many separate pieces.
     Specks { most: usize },
-    /// What stands out are no strokes.
+    /// Nothing that looks like strokes.
     NoStrokes,
 }
 
-/// Finds ink in a picture: what is likeliest first, never none. Where the picture shows a whole sheet
-/// of paper on a table the ink of the straightened sheet is found too.
+/// Finds ink in a picture. Returns at least one candidate, the most likely first. If the picture shows
+/// a whole sheet of paper on a table, candidates of the straightened sheet follow.
 pub(in crate::data) fn ink_of(shades: Plane) -> Result<Vec<Ink>, NoInk> {
     let copies = copies_of(shades);
     let mut inks = inks(&copies);
@@ -65,7 +64,7 @@ pub(in crate::data) fn ink_of(shades: Plane) -> Result<Vec<Ink>, NoInk> {
     if inks.is_empty() { Err(no_ink(&copies)) } else { Ok(inks) }
 }
 
-/// A picture and ever smaller copies of it.
+/// An image pyramid: the picture, then copies of half the size each.
 fn copies_of(shades: Plane) -> Vec<Plane> {
     let mut copies = vec![shades];
     while copies[copies.len() - 1].longer_side() > SEARCHED {
@@ -75,11 +74,11 @@ fn copies_of(shades: Plane) -> Vec<Plane> {
     copies
 }
 
-/// The ink of a picture, given with its smaller copies: what is likeliest first.
+/// Candidates of one image pyramid, the most likely first.
 fn inks(copies: &[Plane]) -> Vec<Ink> {
     let mut inks: Vec<(Ink, f32)> = Vec::new();
     for (level, found) in search(copies) {
-        // Where the strokes are wide enough, if they can be told there.
+        // Extract from the smallest copy in which the strokes are wide enough.
         let mut finer = vec![(level, found)];
         while let Some((level, found)) =
             finer.last().cloned().filter(|last| last.0 > 0 && last.1.stroke < STROKE)
@@ -97,7 +96,7 @@ fn inks(copies: &[Plane]) -> Vec<Ink> {
     inks.into_iter().map(|(ink, _)| ink).chain(thinner).collect()
 }
 
-/// The same ink as if written with a thinner pen, where strokes of this width are too thick.
+/// The ink with its strokes eroded to the usual width, if they are too thick.
 fn thinned(ink: &Ink, stroke: f32) -> Option<Ink> {
     let Picture { width, height, ink: strengths } = &ink.picture;
     let (.., high) = ink.picture.bounds();
@@ -111,7 +110,7 @@ fn thinned(ink: &Ink, stroke: f32) -> Option<Ink> {
     (!picture.is_blank()).then_some(Ink { picture, ..*ink })
 }
 
-/// What may be ink, and in which of the copies it was found.
+/// Searches the pyramid; returns each candidate with the level it was found in.
 fn search(copies: &[Plane]) -> Vec<(usize, Found)> {
     let mut level = copies.len() - 1;
     let mut found = search::find(&copies[level], None);
@@ -123,7 +122,7 @@ fn search(copies: &[Plane]) -> Vec<(usize, Found)> {
         }
         let radii = if large { &NARROW_RADII[1..2] } else { &NARROW_RADII };
         let finer = search::find(&copies[level], Some(radii));
-        // Noise may hide in a larger copy what a smaller one shows.
+        // Noise in a larger copy can hide what a smaller one shows.
         match (found.first(), finer.first()) {
             (Some(coarse), Some(fine)) if !fine.sharpens(coarse) => return with(level + 1, found),
             (Some(_), None) => return with(level + 1, found),
@@ -137,7 +136,7 @@ fn with(level: usize, found: Vec<Found>) -> Vec<(usize, Found)> {
     found.into_iter().map(|found| (level, found)).collect()
 }
 
-/// Why there is no ink in a picture, given with its smaller copies.
+/// The reason why nothing was found in a pyramid.
 fn no_ink(copies: &[Plane]) -> NoInk {
     let sharp = Contrast::of(&copies[0], 3, contrast::DARKEST_PAPER);
     let threshold = contrast::percentile(sharp.strength.iter().copied(), 0.998) / 2;
@@ -151,7 +150,7 @@ fn no_ink(copies: &[Plane]) -> NoInk {
     let contrast = contrast::percentile(away, 0.998);
     let blurred = copies[0].blurred();
     let grain = copies[0].shades.iter().zip(&blurred.shades).map(|(a, b)| a.abs_diff(*b));
-    // A blurred pixel still has a quarter of its own noise in it.
+    // A blurred pixel still contains a quarter of its own noise.
     let noise = (1.4826 * f32::from(contrast::percentile(grain, 0.5)) / 0.85).round() as u8;
     if contrast < 24 || f32::from(contrast) < 7.0 * f32::from(noise) {
         NoInk::Faint { contrast, noise }
@@ -160,8 +159,8 @@ fn no_ink(copies: &[Plane]) -> NoInk {
     }
 }
 
-/// The whole picture as ink, 255 where it is strongest, whatever it shows: paper is what its
-/// border shows most of. `None` where it is of one shade.
+/// The whole picture as ink without any search: the median shade of the border is paper, and the
+/// strongest deviation from it 255. `None` if all pixels have the same shade.
 pub(in crate::data) fn untouched(plane: &Plane) -> Option<Picture> {
     let Plane { width, height, .. } = *plane;
     let border = plane.shades.iter().enumerate().filter(|(at, _)| {
@@ -183,7 +182,7 @@ pub(in crate::data) fn untouched(plane: &Plane) -> Option<Picture> {
     Some(Picture { width, height, ink })
 }
 
-/// The ink alone, as strong as the strongest of it where it is.
+/// The ink of a candidate, scaled so that its strong pixels are 255.
 fn extracted(plane: &Plane, found: &Found) -> Option<Picture> {
     let mut plane = if found.inverted { plane.inverted() } else { plane.clone() };
     let darkest = search::darkest_paper(found.inverted);

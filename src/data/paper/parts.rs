@@ -1,30 +1,30 @@
-//! Parts of a picture that hang together, and what they may be.
+//! Connected components and their classification.
 
 use super::contrast::Contrast;
 
-/// No part owns a pixel.
+/// Label of a pixel outside all parts.
 pub(super) const NONE: u32 = u32::MAX;
 
-/// More parts than this are grain.
+/// With more parts than this, the threshold selects grain.
 pub(super) const MOST_PARTS: usize = 20_000;
 
-/// Ink that hangs together.
+/// A connected component.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Part {
     pub left: usize,
     pub top: usize,
-    /// One beyond the last column and row.
+    /// Exclusive.
     pub right: usize,
     pub bottom: usize,
-    /// Its pixels, those of them beside paper, and those at the picture's border.
+    /// Number of pixels; of those, pixels next to paper, and pixels on the picture's border.
     pub area: usize,
     pub outline: usize,
     pub at_border: usize,
-    /// The sum of its pixels' distances from the picture's border.
+    /// Sum over its pixels of the distance from the picture's border.
     pub depth: usize,
 }
 
-/// The parts of a picture and which pixels are whose.
+/// All components of a picture and the label of each pixel.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Parts {
     pub width: usize,
@@ -33,14 +33,14 @@ pub(super) struct Parts {
     pub list: Vec<Part>,
 }
 
-/// What a part is taken for.
+/// Classification of a part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     /// Strokes.
     Ink,
-    /// Strokes that leave the picture, or something that reaches into it.
+    /// Strokes cut off by the picture's border, or something that reaches in from outside.
     Deep,
-    /// A frame around the picture, or dirt at its border.
+    /// A frame around the picture, or dirt on its border.
     Border,
     /// A ruled line.
     Line,
@@ -67,12 +67,12 @@ impl Part {
         self.width().min(self.height())
     }
 
-    /// How wide its strokes are, in pixels: a stroke's outline is twice its length.
+    /// Width of its strokes in pixels: area over half of the outline.
     pub fn stroke(&self) -> f32 {
         2.0 * self.area as f32 / self.outline.max(1) as f32
     }
 
-    /// Whether the other lies within its box.
+    /// Whether the bounding box of the other lies within its own.
     pub fn contains(&self, other: &Self) -> bool {
         self.left <= other.left
             && self.top <= other.top
@@ -80,7 +80,7 @@ impl Part {
             && self.bottom >= other.bottom
     }
 
-    /// Whether the picture was cut out tightly around it.
+    /// Whether the picture is cropped tightly around it.
     fn fills(&self, width: usize, height: usize) -> bool {
         let near = |away: usize, size: usize| away * 32 <= size + 32;
         let side = width.min(height) as f32;
@@ -94,7 +94,7 @@ impl Part {
             && (self.area as f32) < 0.8 * (width * height) as f32
     }
 
-    /// What it is taken for in a picture of this width and height.
+    /// Classifies the part in a picture of this width and height.
     pub fn kind(&self, width: usize, height: usize) -> Kind {
         let side = width.min(height) as f32;
         let long = self.longer_side() as f32;
@@ -126,8 +126,8 @@ impl Part {
 }
 
 impl Parts {
-    /// The parts of all pixels that `is_ink` says ink of; pixels that touch at a corner hang
-    /// together. Ends after [`MOST_PARTS`]: so many are grain.
+    /// Labels the components of the pixels for which `is_ink` holds, with 8-connectivity. Stops after
+    /// [`MOST_PARTS`].
     pub fn of(width: usize, height: usize, is_ink: impl Fn(usize) -> bool) -> Self {
         let mut labels: Vec<u32> =
             (0..width * height).map(|at| if is_ink(at) { NONE - 1 } else { NONE }).collect();
@@ -167,7 +167,7 @@ impl Parts {
         Self { width, height, labels, list }
     }
 
-    /// The parts of what is at least so strong.
+    /// The components of the pixels with at least this strength.
     pub fn above(contrast: &Contrast, threshold: u8) -> Self {
         Self::of(contrast.width, contrast.height, |at| contrast.strength[at] >= threshold)
     }

@@ -1,6 +1,6 @@
-//! A plane of grey and what is computed of neighbourhoods in it.
+//! A grey image and operations on neighbourhoods.
 
-/// Shades of grey, row by row.
+/// Shades of grey, row-major.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(in crate::data) struct Plane {
     pub width: usize,
@@ -22,7 +22,7 @@ impl Plane {
         self.width.max(self.height)
     }
 
-    /// Half as wide and high: the mean of two by two pixels each.
+    /// Half the width and height; each pixel is the mean of 2×2 pixels.
     pub fn halved(&self) -> Self {
         let (width, height) = ((self.width / 2).max(1), (self.height / 2).max(1));
         let mut shades = Vec::with_capacity(width * height);
@@ -41,8 +41,8 @@ impl Plane {
         Self { width, height, shades }
     }
 
-    /// The shade at a place between pixels, whose middles lie at halves; at the border that of the
-    /// nearest.
+    /// Bilinear interpolation; pixel centres are at half-integer coordinates, and beyond the border
+    /// the nearest pixel counts.
     pub fn between(&self, [x, y]: [f32; 2]) -> u8 {
         let inside = |at: f32, side: usize| (at - 0.5).clamp(0.0, (side - 1) as f32);
         let (x, y) = (inside(x, self.width), inside(y, self.height));
@@ -55,13 +55,13 @@ impl Plane {
         ((1.0 - dy) * upper + dy * lower).round() as u8
     }
 
-    /// Light for dark.
+    /// Inverts the shades.
     pub fn inverted(&self) -> Self {
         let shades = self.shades.iter().map(|shade| 255 - shade).collect();
         Self { shades, ..*self }
     }
 
-    /// Each pixel becomes the weighted mean of the three by three around it (1, 2, 1 each way).
+    /// Binomial 3×3 blur (weights 1, 2, 1 in each direction).
     pub fn blurred(&self) -> Self {
         let (width, height) = (self.width, self.height);
         let mut rows = vec![0_u16; width * height];
@@ -83,18 +83,18 @@ impl Plane {
         Self { shades, ..*self }
     }
 
-    /// Morphological closing: dark regions that a square of `2 * radius + 1` pixels a side does not
-    /// fit into get the shade of what is around them. Edges of larger regions stay where they are.
+    /// Morphological closing with a square of side `2 * radius + 1`: dark regions into which the
+    /// square does not fit take the shade of their surroundings; edges of larger regions stay.
     pub fn closed(&self, radius: usize) -> Self {
         self.extremes(radius, u8::max).extremes(radius, u8::min)
     }
 
-    /// The smallest shade in the square of `2 * radius + 1` pixels a side around each pixel.
+    /// Morphological erosion with a square of side `2 * radius + 1`.
     pub fn eroded(&self, radius: usize) -> Self {
         self.extremes(radius, u8::min)
     }
 
-    /// The largest (or smallest) shade in the square around each pixel.
+    /// The maximum (or minimum) over the square around each pixel.
     fn extremes(&self, radius: usize, of: fn(u8, u8) -> u8) -> Self {
         let columns = column_extremes(&self.shades, self.width, self.height, radius, of);
         let turned = transposed(&columns, self.width, self.height);
@@ -103,8 +103,8 @@ impl Plane {
     }
 }
 
-/// Van Herk and Gil–Werman: within blocks of `2 * radius + 1` rows the extremes from the block's
-/// start and to its end; every window is a piece of two blocks at most.
+/// The algorithm of van Herk and of Gil and Werman: running extremes from the start and to the end of
+/// blocks of `2 * radius + 1` rows; every window spans at most two blocks.
 fn column_extremes(
     shades: &[u8],
     width: usize,
@@ -167,7 +167,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// The extreme of each window, looked at pixel by pixel.
+    /// Reference implementation, pixel by pixel.
     fn plainly(plane: &Plane, radius: usize, of: fn(u8, u8) -> u8) -> Vec<u8> {
         let near = |at: usize, size: usize| at.saturating_sub(radius)..(at + radius + 1).min(size);
         let window = |x: usize, y: usize| {

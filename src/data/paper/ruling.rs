@@ -1,22 +1,21 @@
-//! Printed lines that hang together with ink: boxes of forms, borders of cells, margins.
+//! Removes printed lines that are connected to ink: boxes of forms, borders of cells, margins.
 
 use super::parts::{Part, Parts};
 
-/// Lines lean by at most this many rows a column.
+/// Maximum slope of a line.
 const LEAN: f32 = 0.07;
-/// A line covers at least this fraction of the width of the part that it belongs to.
+/// A line covers at least this fraction of the width of its part.
 const COVERED: f32 = 0.62;
-/// Pixels of a part that are looked at to find out which way its lines lean.
+/// Number of pixels of a part that are sampled to estimate the slope of its lines.
 const ENOUGH_PIXELS: usize = 8000;
-/// Parts shorter than this fraction of the picture's shorter side hold no lines.
+/// Parts shorter than this fraction of the picture's shorter side are not searched for lines.
 const SHORTEST: f32 = 0.15;
-/// Lines are parallel sides of a box where this fraction of the box's other side lies between them.
+/// Two parallel lines are sides of a box if they are this fraction of the other side apart.
 const APART: f32 = 0.3;
-/// Of a part whose lines were erased, no more than this fraction is left where it was a box
-/// without anything written across it.
+/// If at most this fraction of a part is left without its lines, the part was an empty box.
 const CRUMBS: f32 = 0.04;
 
-/// The rows (or columns) of a line, in the coordinates of [`Direction::across`].
+/// The range of rows (or columns) of a line, in coordinates of [`Direction::across`].
 #[derive(Clone, Copy, Debug)]
 struct Line {
     first: isize,
@@ -24,30 +23,30 @@ struct Line {
     at_border: bool,
 }
 
-/// Along rows or along columns, leaning.
+/// Direction of lines: horizontal or vertical, with a slope.
 #[derive(Clone, Copy, Debug)]
 struct Direction {
     upright: bool,
     lean: f32,
-    /// The middle of the part along the line.
+    /// Centre of the part along the line.
     middle: f32,
 }
 
 impl Direction {
-    /// (along, across) of a pixel.
+    /// Coordinates (along, across) of a pixel.
     fn place(self, x: usize, y: usize) -> (usize, usize) {
         if self.upright { (y, x) } else { (x, y) }
     }
 
-    /// The row that the pixel would be in if the line did not lean.
+    /// Coordinate across the lines, corrected for their slope.
     fn across(self, x: usize, y: usize) -> isize {
         let (along, across) = self.place(x, y);
         (across as f32 - self.lean * (along as f32 - self.middle)).round() as isize
     }
 }
 
-/// Erases the lines of all parts that are boxes, or that lines tie to the picture's border; true
-/// where there were any. What crosses a line stays.
+/// Erases the lines of parts that are boxes or connected to the picture's border by lines. Strokes
+/// that cross a line stay. Returns whether anything was erased.
 pub(super) fn erase(parts: &Parts, mask: &mut [bool]) -> bool {
     let least = SHORTEST * parts.width.min(parts.height) as f32;
     let mut erased = false;
@@ -97,7 +96,7 @@ fn erase_in(parts: &Parts, label: u32, part: &Part, mask: &mut [bool]) -> bool {
             gone.push(y * parts.width + x);
         }
     }
-    // What is all lines is printed; what is nearly all lines has crumbs of them left.
+    // If hardly anything but lines was there, the rest is remains of the lines.
     let left = pixels.len() - gone.len();
     if (left as f32) < CRUMBS * pixels.len() as f32 {
         gone = pixels.iter().map(|(x, y)| y * parts.width + x).collect();
@@ -108,7 +107,7 @@ fn erase_in(parts: &Parts, label: u32, part: &Part, mask: &mut [bool]) -> bool {
     !gone.is_empty()
 }
 
-/// Whether ink runs across the line at a pixel of it, beyond its thickness on a side.
+/// Whether ink crosses the line at one of its pixels.
 fn crossed(
     parts: &Parts,
     label: u32,
@@ -130,7 +129,7 @@ fn crossed(
     before + after + 1 > 2 * thick + 2
 }
 
-/// The lines of a part along its rows or columns, from the first.
+/// The horizontal or vertical lines of a part, in order.
 fn lines(
     parts: &Parts,
     part: &Part,
@@ -160,7 +159,7 @@ fn lines(
         }
         counts
     };
-    // Which way lines lean shows in some of the pixels.
+    // A sample of the pixels is enough to estimate the slope.
     let some = pixels.len().div_ceil(ENOUGH_PIXELS).max(1);
     let needed = COVERED * long as f32;
     let weight = |counts: &[u32]| {
@@ -179,7 +178,7 @@ fn lines(
             at += 1;
             continue;
         }
-        // Its soft or leaning edges belong to it.
+        // Include its blurred edges.
         let belongs = |at: usize| counts.get(at).is_some_and(|c| *c as f32 > 0.35 * needed);
         let mut first = at;
         while first > 0 && belongs(first - 1) {
@@ -196,7 +195,7 @@ fn lines(
         found.push(line);
         at += 1;
     }
-    // A line is thin; a stroke of the pen that is as long as its part is not.
+    // Lines are thin; a stroke of the pen as long as its part is not.
     found.retain(|line| ((line.last - line.first + 1) as f32) < (0.09 * long as f32).max(3.0));
     let direction = direction(lean);
     for line in &mut found {

@@ -1,71 +1,71 @@
-//! Which of a picture's tones is ink, how wide strokes are, and how strong.
+//! Searches for polarity, threshold, stroke width and strength of the ink.
 
 use super::contrast::{Contrast, DARKEST_BOARD, DARKEST_PAPER, percentile};
 use super::parts::{self, Kind, Part, Parts};
 use super::plane::Plane;
 use super::ruling;
 
-/// Radii of the closing that are tried, in pixels.
+/// Radii of the closing to try, in pixels.
 const RADII: [usize; 9] = [2, 3, 5, 8, 12, 18, 27, 40, 60];
-/// A threshold and the next larger one.
+/// Ratio of consecutive thresholds.
 const STEP: f32 = 1.25;
 /// Lowest and highest threshold, of 255.
 const LOWEST: f32 = 8.0;
 const HIGHEST: f32 = 235.0;
 /// A threshold is at most this fraction of the strongest ink.
 const HIGH: f32 = 0.75;
-/// Standard deviations of the paper's noise that ink stands out by.
+/// Minimum threshold in standard deviations of the paper's noise.
 const ABOVE_NOISE: f32 = 4.0;
-/// Standard deviations of the paper's noise that the strongest ink stands out by at least.
+/// Minimum strength of strong ink in standard deviations of the paper's noise.
 const CLEAR: f32 = 6.5;
-/// The radius of the closing that noise is measured with.
+/// Radius of the closing for measuring noise.
 const NOISE_RADIUS: usize = 8;
-/// Of radii that find nearly as much (this fraction of the most) the smallest is taken.
+/// The smallest radius whose score is this fraction of the best is taken.
 const AS_GOOD: f32 = 0.88;
-/// What was found at two radii is the same where it is so similar.
+/// Similarity from which results at two radii are considered equal.
 const STEADY: f32 = 0.9;
-/// Planes of more pixels are searched at fewer thresholds.
+/// Planes with more pixels are searched with fewer thresholds.
 const LARGE: usize = 300_000;
-/// Parts whose length counts.
+/// Number of parts, the longest ones, that count in the score.
 const MOST_PARTS: usize = 10;
-/// Noise of the paper, in strengths, that is smoothed before anything is looked for.
+/// With more noise than this the plane is blurred first.
 const NOISY: f32 = 6.0;
-/// Ink of one polarity is grain where the other's is stronger by one over this.
+/// If the ink of one polarity is weaker than this fraction of the other's, it is grain.
 const WEAK: f32 = 0.3;
-/// Strokes thinner than this fraction of most others are printed lines, or dirt.
+/// Strokes thinner than this fraction of the typical stroke are printed lines or dirt.
 const THINNEST: f32 = 0.45;
-/// Parts weaker than this fraction of the strongest large one are not of the same pen: printed lines,
-/// what shows through from the other side, smears.
+/// Parts weaker than this fraction of the strongest large part were not written with the same pen:
+/// printed lines, writing that shows through, smears.
 const WEAKEST: f32 = 0.55;
-/// Parts whose outline is this fraction of the longest one are large.
+/// A part is large if its outline is at least this fraction of the longest one.
 const SUBSTANTIAL: f32 = 0.3;
-/// What counts of a part that leaves the picture.
+/// Weight in the score of a part that is cut off by the picture's border.
 const DEEP: f32 = 0.35;
 
-/// What was found to be ink.
+/// A candidate for the ink.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Found {
     /// Light ink on dark paper.
     pub inverted: bool,
-    /// Radius of the closing that tells paper from ink.
+    /// Radius of the closing that separates paper from ink.
     pub radius: usize,
-    /// The smallest radius that finds about as much.
+    /// The smallest radius with about the same result.
     pub narrowest: usize,
-    /// Ink is stronger than this.
+    /// Minimum strength of ink.
     pub threshold: u8,
-    /// What most of the ink's pixels do not exceed.
+    /// 80th percentile of the ink's strength.
     pub strongest: u8,
     /// Width of the strokes in pixels.
     pub stroke: f32,
-    /// How much speaks for it.
+    /// The larger, the more likely.
     pub score: f32,
-    /// Pixels of ink.
+    /// Number of ink pixels.
     pub area: f32,
-    /// The box of all of it.
+    /// Bounding box of the ink.
     pub bounds: Part,
 }
 
-/// Parts of a picture at a threshold that may be strokes.
+/// The parts at one threshold, and which of them may be strokes.
 #[derive(Clone, Debug)]
 pub(super) struct Strokes {
     pub parts: Parts,
@@ -73,7 +73,7 @@ pub(super) struct Strokes {
     pub score: f32,
 }
 
-/// Looks for ink, dark on light or light on dark; the likelier of them first.
+/// Searches for dark ink and for light ink; returns the more likely one first.
 pub(super) fn find(plane: &Plane, radii: Option<&[usize]>) -> Vec<Found> {
     let [dark, light] = [false, true].map(|inverted| {
         let plane = if inverted { &plane.inverted() } else { plane };
@@ -83,13 +83,13 @@ pub(super) fn find(plane: &Plane, radii: Option<&[usize]>) -> Vec<Found> {
         (Some(dark), Some(light)) => (dark, light),
         (dark, light) => return dark.or(light).into_iter().collect(),
     };
-    // Grain is weak where ink is strong.
+    // The much weaker one is grain.
     let weak = |a: &Found, b: &Found| f32::from(a.strongest) < WEAK * f32::from(b.strongest);
     if weak(&dark, &light) || weak(&light, &dark) {
         return vec![if weak(&dark, &light) { light } else { dark }];
     }
-    // Of a stroke and the paper between strokes the narrower one is the stroke, unless it is the
-    // hole of the other.
+    // Between strokes and the paper between strokes, the narrower one is the strokes, unless it is
+    // a hole in the other.
     let (narrow, wide) = if (dark.narrowest, -dark.score) <= (light.narrowest, -light.score) {
         (dark, light)
     } else {
@@ -99,14 +99,14 @@ pub(super) fn find(plane: &Plane, radii: Option<&[usize]>) -> Vec<Found> {
     if hole || narrow.score < 0.3 * wide.score { vec![wide, narrow] } else { vec![narrow, wide] }
 }
 
-/// Paper is taken for no darker than this.
+/// Lower limit of the paper's shade.
 pub(super) fn darkest_paper(inverted: bool) -> u16 {
     if inverted { DARKEST_BOARD } else { DARKEST_PAPER }
 }
 
 fn of_polarity(plane: &Plane, radii: &[usize], inverted: bool) -> Option<Found> {
     let most = (plane.longer_side() / 4).max(plane.shorter_side() / 2).max(2);
-    // Small closings leave little of the noise to be measured.
+    // Small closings would underestimate the noise.
     let noise = smoothed(plane, NOISE_RADIUS, inverted).noise;
     let mut found: Vec<Found> = Vec::new();
     for &radius in radii.iter().filter(|radius| **radius <= most) {
@@ -116,7 +116,7 @@ fn of_polarity(plane: &Plane, radii: &[usize], inverted: bool) -> Option<Found> 
         );
     }
 
-    // The right radius is one that a little more would not change.
+    // At the right radius the result is stable: the next radius gives the same.
     let steady: Vec<f32> = (0..found.len())
         .map(|at| {
             let next = found.get(at + 1).map(|next| found[at].similarity(next));
@@ -129,7 +129,7 @@ fn of_polarity(plane: &Plane, radii: &[usize], inverted: bool) -> Option<Found> 
     }
     let best = found.iter().map(|found| found.score).fold(0.0, f32::max);
     let first = found.iter().position(|found| found.score >= AS_GOOD * best && best > 0.0)?;
-    // Where strokes are thickest a larger radius is needed.
+    // Thick places of the strokes need a larger radius.
     let narrowest = found[first].radius;
     let last = (first + 1..found.len())
         .take_while(|at| steady[at - 1] > STEADY && found[*at].radius <= 2 * narrowest)
@@ -142,14 +142,14 @@ fn of_polarity(plane: &Plane, radii: &[usize], inverted: bool) -> Option<Found> 
 }
 
 impl Found {
-    /// Whether this, found in a larger copy of the picture, is the same ink seen better.
+    /// Whether this candidate from a larger copy is the same ink in more detail.
     pub fn sharpens(&self, coarse: &Self) -> bool {
         self.inverted == coarse.inverted
             && f32::from(self.strongest) >= 0.9 * f32::from(coarse.strongest)
             && self.score >= coarse.score
     }
 
-    /// How much alike what was found at two radii is, up to 1.
+    /// Similarity of two candidates, from 0 to 1.
     fn similarity(&self, other: &Self) -> f32 {
         let ratio = |a: f32, b: f32| a.min(b) / a.max(b).max(1e-3);
         let (a, b) = (&self.bounds, &other.bounds);
@@ -163,7 +163,7 @@ impl Found {
     }
 }
 
-/// The contrast of a plane, or of the plane smoothed where that is noisy.
+/// The contrast of a plane, blurred first if it is noisy.
 fn smoothed(plane: &Plane, radius: usize, inverted: bool) -> Contrast {
     let darkest = darkest_paper(inverted);
     let contrast = Contrast::of(plane, radius, darkest);
@@ -181,7 +181,7 @@ fn at_radius(plane: &Plane, radius: usize, inverted: bool) -> Option<Found> {
     while threshold <= HIGHEST {
         let mut strokes = strokes(&contrast, threshold as u8);
         let (strongest, ..) = measure(&contrast, &strokes);
-        // So near to the strongest there are only pieces of strokes.
+        // Too close to the maximum, only fragments of strokes are left.
         if threshold > HIGH * f32::from(strongest) {
             strokes.score = 0.0;
         }
@@ -197,7 +197,7 @@ fn at_radius(plane: &Plane, radius: usize, inverted: bool) -> Option<Found> {
     if f32::from(strongest) < (CLEAR * contrast.noise).max(LOWEST) {
         return None;
     }
-    // Further down, as long as the strokes only get a little wider.
+    // Lower the threshold as long as the strokes become only a little wider.
     let length = best.1.length();
     let thick = best.1.area();
     let strokes = tried[..at]
@@ -239,8 +239,7 @@ impl Strokes {
     }
 }
 
-/// The parts that are at least as strong as a threshold and may be strokes, without the lines that
-/// are printed on the paper.
+/// The parts above a threshold that may be strokes; printed lines are removed.
 pub(super) fn strokes(contrast: &Contrast, threshold: u8) -> Strokes {
     let (width, height) = (contrast.width, contrast.height);
     let mut parts = Parts::above(contrast, threshold);
@@ -257,7 +256,7 @@ pub(super) fn strokes(contrast: &Contrast, threshold: u8) -> Strokes {
         of_kind.map(|(part, _)| part.outline).max().unwrap_or(0)
     };
     let (ink, deep) = (largest(Kind::Ink), largest(Kind::Deep));
-    // Strokes that leave the picture count where there are few others.
+    // Strokes cut off by the border count only if there are few others.
     let with_deep = deep > 3 * ink;
     let is_ink = |kind: Kind| kind == Kind::Ink || kind == Kind::Deep && with_deep;
     let written = || parts.list.iter().zip(&kinds).filter(|(_, kind)| is_ink(**kind));
@@ -277,7 +276,7 @@ pub(super) fn strokes(contrast: &Contrast, threshold: u8) -> Strokes {
         if matches!(kind, Kind::Deep | Kind::Blob) || part.depth > part.area * 3 {
             at_border += part.at_border;
         }
-        // Printed lines are thinner than what a pen writes.
+        // Printed lines are thinner than strokes of a pen.
         let same_pen =
             part.stroke() >= THINNEST * stroke && strengths[label] >= WEAKEST * strongest;
         if is_ink(*kind) && part.outline >= least && same_pen {
@@ -288,11 +287,11 @@ pub(super) fn strokes(contrast: &Contrast, threshold: u8) -> Strokes {
             area += part.area;
         }
     }
-    // Ink that covers most of the picture, or of its border, is paper.
+    // Something that covers most of the picture, or of its border, is paper.
     let covered = area as f32 / (width * height) as f32;
     let border = at_border as f32 / (2 * (width + height)) as f32;
     let paper = (1.0 - border).max(0.0).powi(2) * if covered > 0.6 { 0.1 } else { 1.0 };
-    // Grain is many parts, most of them small; writing is a few.
+    // Grain consists of many small parts, writing of a few large ones.
     let small = parts.list.iter().zip(&kinds).filter(|(part, kind)| {
         **kind == Kind::Speck || **kind == Kind::Ink && part.outline < least
     });
@@ -306,7 +305,7 @@ pub(super) fn strokes(contrast: &Contrast, threshold: u8) -> Strokes {
     Strokes { parts, kept, score }
 }
 
-/// The mean strength of the inner pixels of each part, those that are stronger than its mean.
+/// For each part, the mean strength of its pixels above its mean: blurred edges do not count.
 fn strengths(contrast: &Contrast, parts: &Parts) -> Vec<f32> {
     let mean = |least: &[f32]| -> Vec<f32> {
         let mut sums = vec![(0.0_f32, 0.0_f32); parts.list.len()];
@@ -323,7 +322,7 @@ fn strengths(contrast: &Contrast, parts: &Parts) -> Vec<f32> {
     mean(&mean(&[]))
 }
 
-/// The stroke width that half of the ink lies in parts of, or in parts of thinner strokes.
+/// Area-weighted median of the stroke widths.
 fn typical_stroke<'a>(parts: impl Iterator<Item = &'a Part>) -> f32 {
     let mut strokes: Vec<(f32, usize)> = parts.map(|part| (part.stroke(), part.area)).collect();
     strokes.sort_by(|a, b| a.0.total_cmp(&b.0));
@@ -336,7 +335,7 @@ fn typical_stroke<'a>(parts: impl Iterator<Item = &'a Part>) -> f32 {
     middle.map_or(0.0, |(stroke, _)| *stroke)
 }
 
-/// How strong ink is, how wide its strokes, and the box around it.
+/// Strength, stroke width and bounding box of the ink.
 fn measure(contrast: &Contrast, strokes: &Strokes) -> (u8, f32, Part) {
     let mut is_kept = vec![false; strokes.parts.list.len()];
     for &label in &strokes.kept {

@@ -1,39 +1,39 @@
-//! A sheet of paper that lies on something darker or lighter, seen from any side: found as a region
-//! with four straight edges, and straightened.
+//! Finds a sheet of paper on a darker or lighter table as a quadrilateral region, and rectifies its
+//! perspective.
 
 use super::plane::Plane;
 
-/// Thresholds between the tones of sheet and table that are tried.
+/// Number of thresholds to try between the darkest and the lightest tones.
 const THRESHOLDS: usize = 14;
-/// A sheet takes at least this fraction of the picture, and at most that.
+/// Minimum and maximum fraction of the picture that a sheet covers.
 const SMALLEST: f32 = 0.12;
 const LARGEST: f32 = 0.94;
-/// Its shortest edge, as a fraction of the picture's shorter side.
+/// Minimum length of its edges, as a fraction of the picture's shorter side.
 const SHORTEST: f32 = 0.25;
-/// Of the four-sided region so much belongs to the sheet, and of the sheet so much to the region.
+/// Minimum overlap of the region and the quadrilateral, as a fraction of either.
 const FILLED: f32 = 0.94;
-/// Of the sheet so much is paper: a frame is not filled.
+/// Minimum fraction of the region that is paper rather than holes; excludes frames.
 const SOLID: f32 = 0.7;
-/// Shades that the table differs by, just beyond the edges.
+/// Minimum difference in shades between both sides of the edges.
 const CONTRAST: f32 = 18.0;
-/// Along so much of its edges.
+/// Minimum fraction of the edges with a difference of the same sign.
 const EDGE: f32 = 0.85;
-/// What is left out of the straightened sheet along its edges, as a fraction of its sides.
+/// Margin cut off along the edges, as a fraction of the sides.
 const RIM: f32 = 0.015;
 
-/// A place in a picture: column and row.
+/// Column and row.
 type Point = [f32; 2];
 
-/// Leads from a straightened sheet to the picture that it was seen in.
+/// The perspective transform from a rectified sheet to the picture it was found in.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Straightening {
-    /// Of a homography, row by row; its last number is 1.
+    /// The homography, row-major, without its last element (1).
     by: [f32; 8],
 }
 
 impl Straightening {
-    /// The one that leads from a rectangle of this size to four corners: upper left, upper right,
-    /// lower right, lower left (after Heckbert, "Fundamentals of Texture Mapping", section 2.2.3).
+    /// The transform from a rectangle of this size to four corners: upper left, upper right, lower
+    /// right, lower left (Heckbert, "Fundamentals of Texture Mapping", section 2.2.3).
     fn of(corners: [Point; 4], [width, height]: [f32; 2]) -> Self {
         let [[x0, y0], [x1, y1], [x2, y2], [x3, y3]] = corners;
         let (dx1, dx2, sx) = (x1 - x2, x3 - x2, x0 - x1 + x2 - x3);
@@ -49,19 +49,19 @@ impl Straightening {
         Self { by: [a / width, b / height, c, d / width, e / height, f, g / width, h / height] }
     }
 
-    /// The homography, row by row; its last number is 1.
+    /// The homography, row-major, without its last element (1).
     #[must_use]
     pub fn coefficients(&self) -> [f32; 8] {
         self.by
     }
 
-    /// The one of these coefficients.
+    /// The inverse of [`Straightening::coefficients`].
     #[must_use]
     pub fn from_coefficients(by: [f32; 8]) -> Self {
         Self { by }
     }
 
-    /// The place in the picture of a place on the straightened sheet.
+    /// Maps a point of the rectified sheet to the picture.
     #[must_use]
     pub fn place(&self, [x, y]: Point) -> Point {
         let [a, b, c, d, e, f, g, h] = self.by;
@@ -69,7 +69,7 @@ impl Straightening {
         [(a * x + b * y + c) / scale, (d * x + e * y + f) / scale]
     }
 
-    /// As this, for places in a picture that is so many times as large.
+    /// The transform to a picture enlarged by this factor.
     #[must_use]
     pub fn enlarged(&self, by: f32) -> Self {
         let [a, b, c, d, e, f, g, h] = self.by;
@@ -77,7 +77,7 @@ impl Straightening {
     }
 }
 
-/// The sheet alone, seen from above, and what leads back; `small` is a small copy of the picture.
+/// The rectified sheet and the transform back to `plane`; `small` is a small copy of `plane`.
 pub(super) fn straightened(plane: &Plane, small: &Plane) -> Option<(Plane, Straightening)> {
     let corners = find(small)?;
     let scale =
@@ -104,7 +104,7 @@ fn distance(a: Point, b: Point) -> f32 {
     (a[0] - b[0]).hypot(a[1] - b[1])
 }
 
-/// The corners of a sheet: upper left, upper right, lower right, lower left.
+/// The corners of the sheet: upper left, upper right, lower right, lower left.
 fn find(plane: &Plane) -> Option<[Point; 4]> {
     let plane = plane.blurred();
     let mut sorted = plane.shades.clone();
@@ -126,8 +126,8 @@ fn find(plane: &Plane) -> Option<[Point; 4]> {
     best.map(|(_, corners)| corners)
 }
 
-/// The largest region of a tone that lies within the picture, where it has four straight edges; and
-/// how well it fits.
+/// The corners of the largest region of one tone inside the picture, if it is a quadrilateral, and a
+/// score of the fit.
 fn at_threshold(plane: &Plane, is_sheet: impl Fn(u8) -> bool) -> Option<(f32, [Point; 4])> {
     let (width, height) = (plane.width, plane.height);
     let region = largest(plane, is_sheet)?;
@@ -152,7 +152,7 @@ fn at_threshold(plane: &Plane, is_sheet: impl Fn(u8) -> bool) -> Option<(f32, [P
     Some((fit * contrast.min(60.0), from_upper_left(corners)))
 }
 
-/// The largest region that hangs together (by its sides) and of which little touches the border.
+/// The largest 4-connected region; `None` if much of it is on the picture's border.
 fn largest(plane: &Plane, is_sheet: impl Fn(u8) -> bool) -> Option<Vec<bool>> {
     let (width, height) = (plane.width, plane.height);
     let mut labels = vec![0_u32; width * height];
@@ -190,7 +190,7 @@ fn largest(plane: &Plane, is_sheet: impl Fn(u8) -> bool) -> Option<Vec<bool>> {
     (touching * 20 < width + height).then(|| labels.iter().map(|of| *of == label).collect())
 }
 
-/// The region with its holes: all that cannot be reached from the border around it.
+/// Fills the holes of a region.
 fn filled(region: &[bool], width: usize, height: usize) -> Vec<bool> {
     let mut outside = vec![false; region.len()];
     let border = (0..width)
@@ -216,9 +216,9 @@ fn filled(region: &[bool], width: usize, height: usize) -> Vec<bool> {
     outside.into_iter().map(|outside| !outside).collect()
 }
 
-/// The convex hull of a region, clockwise on the screen (Andrew's monotone chain).
+/// The convex hull of a region, clockwise on the screen (Andrew's monotone chain algorithm).
 fn hull(region: &[bool], width: usize) -> Vec<Point> {
-    // The ends of each row are enough.
+    // The ends of each row suffice.
     let mut points: Vec<Point> = Vec::new();
     for (y, row) in region.chunks(width).enumerate() {
         let first = row.iter().position(|inside| *inside);
@@ -247,12 +247,12 @@ fn hull(region: &[bool], width: usize) -> Vec<Point> {
     hull
 }
 
-/// Twice the area of a triangle, above 0 where it runs clockwise on the screen.
+/// Twice the signed area of a triangle, positive if it is clockwise on the screen.
 fn cross(a: Point, b: Point, c: Point) -> f32 {
     (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])
 }
 
-/// The corners of the largest quadrilateral that has its corners among those of a hull.
+/// The quadrilateral of largest area whose corners are vertices of the hull.
 fn largest_quadrilateral(hull: &[Point]) -> Option<[Point; 4]> {
     let mut best: Option<(f32, [Point; 4])> = None;
     for first in 0..hull.len() {
@@ -274,7 +274,7 @@ fn largest_quadrilateral(hull: &[Point]) -> Option<[Point; 4]> {
     best.map(|(_, corners)| corners)
 }
 
-/// How much a region and a quadrilateral cover each other: the smaller share of both.
+/// Overlap of a region and a quadrilateral, as a fraction of the larger of both.
 fn agreement(region: &[bool], width: usize, corners: [Point; 4], area: f32) -> f32 {
     let (mut both, mut inside_all) = (0_usize, 0_usize);
     for (at, is_region) in region.iter().enumerate() {
@@ -287,15 +287,15 @@ fn agreement(region: &[bool], width: usize, corners: [Point; 4], area: f32) -> f
     (both as f32 / area).min(both as f32 / inside_all.max(1) as f32)
 }
 
-/// The median difference of the shades on both sides of the edges; `None` where too much of them
-/// shows no difference of the same sign.
+/// The median difference of the shades on both sides of the edges; `None` if the sign of the
+/// difference varies too much along the edges.
 fn edge_contrast(plane: &Plane, corners: [Point; 4]) -> Option<f32> {
     let apart = (0.015 * plane.shorter_side() as f32).max(2.0);
     let mut differences = Vec::new();
     for edge in 0..4 {
         let (from, to) = (corners[edge], corners[(edge + 1) % 4]);
         let long = distance(from, to).max(1.0);
-        // Corners run clockwise, so that outside is to the left.
+        // The corners are clockwise, so the outside is on the left.
         let out = [(to[1] - from[1]) / long * apart, (from[0] - to[0]) / long * apart];
         for step in 1..20 {
             let share = step as f32 / 20.0;
@@ -313,7 +313,7 @@ fn edge_contrast(plane: &Plane, corners: [Point; 4]) -> Option<f32> {
         .then_some(middle.abs())
 }
 
-/// The same corners, beginning with the upper left one.
+/// Rotates the order of the corners so that the upper left one is first.
 fn from_upper_left(corners: [Point; 4]) -> [Point; 4] {
     let first = (0..4)
         .min_by(|a, b| {

@@ -15,7 +15,7 @@ pub(super) enum Purpose {
     Confidence,
     /// The probability of a class.
     Score(String),
-    /// Where the picture is.
+    /// If the picture is.
     Path,
     Pixel,
     /// A number for a name: a pixel, or the probability of a class.

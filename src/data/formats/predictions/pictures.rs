@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 /// What is told where a table has no pictures.
 pub(super) const NONE: &str = "the table has no pictures: Digits shows labels alone; --data gives the test images they are of";
-/// Pictures that are told by name where they cannot be read.
+/// Maximum number of unreadable pictures that are listed by name.
 const TOLD: usize = 3;
 
 pub(super) fn decode(

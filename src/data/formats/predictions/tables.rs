@@ -14,10 +14,10 @@ use crate::data::DataError;
 use csv::{ReaderBuilder, StringRecord};
 use std::sync::Arc;
 
-/// Most values of all columns together, and most rows.
+/// Maximum number of values of all columns together, and most rows.
 const MOST_VALUES: usize = 1 << 28;
 const MOST_ROWS: usize = 5_000_000;
-/// Most columns of a text table.
+/// Maximum number of columns of a text table.
 const MOST_COLUMNS: usize = 200_000;
 
 /// Reads a text table with a header.

@@ -94,7 +94,7 @@ impl Pickle {
     /// An object as an array: one of numpy, or a list of numbers, texts or rows of numbers.
     ///
     /// # Errors
-    /// In words, where an array of numpy is damaged.
+    /// A message, if an array of numpy is damaged.
     pub fn array(&self, id: Id) -> Result<Option<Array>, String> {
         match self.get(id) {
             Object::Call { .. } => self.numpy(id, 0),
