@@ -7,6 +7,7 @@
 //! five together.
 
 mod cut;
+mod interpretation;
 mod lattice;
 mod lines;
 mod piece;
@@ -31,7 +32,7 @@ const WIDEST: f32 = 1.6;
 const GAP: f32 = 0.3;
 /// Number of segmentations kept for each line.
 const KEPT: usize = 5;
-/// A reading of this confidence needs no comparison with another.
+/// A line read with this confidence is not compared with other interpretations.
 const CONFIDENT: f32 = 0.85;
 /// Height of a digit, in pixels, that suffices to find cuts.
 const ENOUGH: usize = 30;
@@ -76,20 +77,13 @@ struct Line {
     candidates: Vec<Candidate>,
 }
 
-/// Reads a picture. Of the ways to tell its ink from its paper the first is taken, or one that the
-/// model reads with more confidence.
+/// Reads a picture: of all interpretations of its ink, the one that the model is most confident of.
 ///
 /// # Errors
-/// Where it holds more pieces of ink than a page of writing, or the model's outputs are not numbers.
+/// If there are more pieces of ink than a page of writing has, or the model's outputs are not numbers.
 pub fn read(model: &Model, scan: &Scan) -> Result<Reading, ReadingError> {
-    let readings = scan.extractions.iter().map(|extraction| {
-        let mut reading = read_picture(model, &extraction.picture)?;
-        reading.shrunk *= extraction.shrunk as u32;
-        reading.straightened = extraction.straightening.map(|back| back.coefficients());
-        let confidence = confidence(&reading);
-        Ok((confidence, reading))
-    });
-    Ok(surest(readings)?.unwrap_or_default())
+    let found = interpretation::interpret(model, scan)?;
+    Ok(found.map(|found| found.reading).unwrap_or_default())
 }
 
 /// Reads ink that was already extracted.
@@ -115,32 +109,6 @@ fn confidence(reading: &Reading) -> f32 {
 
 fn best_digits(reading: &Reading) -> impl Iterator<Item = &ReadDigit> {
     reading.lines.iter().filter_map(|line| line.segmentations.first()).flat_map(|one| &one.digits)
-}
-
-/// The first that is confident, or the most confident of all; the first error where there is
-/// nothing else.
-fn surest<T>(
-    found: impl Iterator<Item = Result<(f32, T), ReadingError>>,
-) -> Result<Option<T>, ReadingError> {
-    let mut best: Option<(f32, T)> = None;
-    let mut error = None;
-    for one in found {
-        match one {
-            Ok((confidence, one)) => {
-                if best.as_ref().is_none_or(|best| confidence > best.0) {
-                    best = Some((confidence, one));
-                }
-                if confidence >= CONFIDENT {
-                    break;
-                }
-            }
-            Err(other) => error = error.or(Some(other)),
-        }
-    }
-    match (best, error) {
-        (None, Some(error)) => Err(error),
-        (best, _) => Ok(best.map(|(_, one)| one)),
-    }
 }
 
 impl Sheet {

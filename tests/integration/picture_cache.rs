@@ -1,6 +1,6 @@
 //! Folders of many pictures are decoded once: later starts read the cache, and never a wrong one.
 
-use image::{GrayImage, Luma};
+use image::GrayImage;
 use nntop::data::{Dataset, OpenOptions};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};

@@ -37,6 +37,7 @@ fn the_misclassified_images_come_by_arrow_keys_in_their_colours() {
     let green = |colour: vt100::Color| colour == vt100::Color::Rgb(0, 180, 0);
     terminal.wait_until("its colour", |screen| {
         let (rows, columns) = screen.size();
+        let (rows, columns) = (u16::from(rows), u16::from(columns));
         let mut cells = (0..rows).flat_map(|row| (0..columns).map(move |column| (row, column)));
         cells
             .any(|(row, column)| screen.cell(row, column).is_some_and(|cell| green(cell.fgcolor())))

@@ -6,6 +6,7 @@ mod plane;
 mod ruling;
 mod search;
 mod sheet;
+mod tight;
 
 use crate::picture::Picture;
 use contrast::Contrast;
@@ -21,8 +22,14 @@ const NARROW: f32 = 2.2;
 const STROKE: f32 = 3.4;
 /// Strokes wider than `THICK` times the height of the ink are also offered thinned to `USUAL` times
 /// it: the digits that networks are trained on are rarely written so thick.
-const THICK: f32 = 0.15;
-const USUAL: f32 = 0.125;
+const THICK: f32 = 0.135;
+const USUAL: f32 = 0.12;
+/// Ink that covers this fraction of its bounding box is a filled region, unless it is narrower than
+/// `NARROW_BOX` times its height, as a one is.
+const FILLED: f32 = 0.75;
+const NARROW_BOX: f32 = 0.45;
+/// Strength from which a pixel counts as covered.
+const COVERED: u8 = 100;
 /// Radii of the closing when the search is repeated in a larger copy.
 const NARROW_RADII: [usize; 3] = [3, 5, 8];
 
@@ -38,6 +45,8 @@ pub(in crate::data) struct Ink {
     pub shrunk: usize,
     /// The perspective transform from a straightened sheet back to the picture, if there was one.
     pub straightening: Option<Straightening>,
+    /// Whether it is a filled region rather than strokes.
+    is_filled: bool,
 }
 
 /// Why no ink was found.
@@ -60,6 +69,10 @@ pub(in crate::data) fn ink_of(shades: Plane) -> Result<Vec<Ink>, NoInk> {
     {
         let straight = self::inks(&copies_of(sheet)).into_iter();
         inks.extend(straight.map(|ink| Ink { straightening: Some(straightening), ..ink }));
+    }
+    // A filled region is the inside of a box or of a cell, unless there is nothing else.
+    if inks.iter().any(|ink| !ink.is_filled) {
+        inks.retain(|ink| !ink.is_filled);
     }
     if inks.is_empty() { Err(no_ink(&copies)) } else { Ok(inks) }
 }
@@ -88,12 +101,26 @@ fn inks(copies: &[Plane]) -> Vec<Ink> {
         }
         inks.extend(finer.iter().rev().find_map(|(level, found)| {
             let picture = extracted(&copies[*level], found)?;
-            let ink = Ink { picture, shrunk: 1 << level, straightening: None };
+            let is_filled = is_filled(&picture);
+            let ink = Ink { picture, shrunk: 1 << level, straightening: None, is_filled };
             Some((ink, found.stroke))
         }));
     }
+    let level = copies.len() - 1;
+    if let Some((picture, stroke)) = tight::whole(&copies[level]) {
+        let is_filled = is_filled(&picture);
+        let ink = Ink { picture, shrunk: 1 << level, straightening: None, is_filled };
+        inks.push((ink, stroke));
+    }
     let thinner: Vec<Ink> = inks.iter().filter_map(|(ink, stroke)| thinned(ink, *stroke)).collect();
     inks.into_iter().map(|(ink, _)| ink).chain(thinner).collect()
+}
+
+/// Whether ink is a filled region rather than strokes.
+fn is_filled(picture: &Picture) -> bool {
+    let (.., width, height) = picture.bounds();
+    let covered = picture.ink.iter().filter(|ink| **ink >= COVERED).count() as f32;
+    covered > FILLED * (width * height) as f32 && width as f32 > NARROW_BOX * height as f32
 }
 
 /// The ink with its strokes eroded to the usual width, if they are too thick.

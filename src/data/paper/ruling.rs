@@ -171,6 +171,11 @@ fn lines(
         .max_by(|a, b| a.0.total_cmp(&b.0).then(b.1.abs().total_cmp(&a.1.abs())));
     let Some((_, lean)) = best else { return (direction(0.0), Vec::new()) };
     let counts = histogram(lean, 1);
+    // Lines of the other direction add as much to every row.
+    let mut sorted: Vec<u32> = counts.iter().copied().filter(|count| *count > 0).collect();
+    sorted.sort_unstable();
+    let across =
+        sorted.get(sorted.len() / 2).map_or(0.0, |middle| *middle as f32).min(needed / 2.0);
     let mut found: Vec<Line> = Vec::new();
     let mut at = 0;
     while at < counts.len() {
@@ -179,7 +184,8 @@ fn lines(
             continue;
         }
         // Include its blurred edges.
-        let belongs = |at: usize| counts.get(at).is_some_and(|c| *c as f32 > 0.35 * needed);
+        let least = across + 0.35 * (needed - across);
+        let belongs = |at: usize| counts.get(at).is_some_and(|c| *c as f32 > least);
         let mut first = at;
         while first > 0 && belongs(first - 1) {
             first -= 1;
@@ -196,7 +202,7 @@ fn lines(
         at += 1;
     }
     // Lines are thin; a stroke of the pen as long as its part is not.
-    found.retain(|line| ((line.last - line.first + 1) as f32) < (0.09 * long as f32).max(3.0));
+    found.retain(|line| ((line.last - line.first + 1) as f32) < (0.09 * long as f32).max(4.0));
     let direction = direction(lean);
     for line in &mut found {
         let rows = line.first..=line.last;

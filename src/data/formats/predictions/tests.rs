@@ -17,7 +17,7 @@ fn csv(text: &str) -> Result<Predictions, String> {
 
 #[test]
 fn labels_and_probabilities_are_read_from_text() {
-    let said = csv("path?,label,prob_cat,prob_dog\n1,dog,0.9,0.1\n2,cat,0.8,0.2\n").unwrap();
+    let said = csv("id,label,prob_cat,prob_dog\n1,dog,0.9,0.1\n2,cat,0.8,0.2\n").unwrap();
     assert_eq!(said.data.classes, ["cat", "dog"]);
     assert_eq!(said.data.test.labels, [1, 0]);
     assert_eq!(said.answers, [Some(0), Some(0)]);
