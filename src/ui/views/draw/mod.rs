@@ -317,7 +317,6 @@ impl View for Draw {
     fn about(&self) -> &'static [&'static str] {
         &[
             "Draw a digit: it is scaled and centred as MNIST's digits are, and classified while you draw.",
-            "Where the network reads colour, i changes the ink, and what you draw stays where it is.",
             "The sliders damage what the network sees, not your drawing.",
         ]
     }
@@ -330,7 +329,6 @@ impl View for Draw {
             KeyHelp { keys: "x", does: "erase at the cursor; e makes the pen an eraser" },
             KeyHelp { keys: "mouse", does: "draw; the right button erases" },
             KeyHelp { keys: "b", does: "brush: fine, round, broad" },
-            KeyHelp { keys: "i", does: "ink, where images have colour" },
             KeyHelp { keys: "u U", does: "undo, redo" },
             KeyHelp { keys: "c", does: "clear" },
             KeyHelp { keys: "t", does: "take the selected test image; PgUp PgDn: another" },

@@ -119,7 +119,8 @@ fn tool(view: &Draw, theme: &Theme) -> String {
         return theme.fill(tool, &[&brush]);
     }
     let colour = theme.say(view.tool.colour.name());
-    format!("{}, {colour}", theme.fill(tool, &[&brush]))
+    // The key that changes it means nothing where images are grey, so it is named here alone.
+    format!("{} · i: {colour}", theme.fill(tool, &[&brush]))
 }
 
 /// What differs from the usual, in a word.
