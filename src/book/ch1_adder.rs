@@ -1,5 +1,5 @@
-//! Section 1.1: NAND gates compute anything, addition for one, so perceptrons do too; and sigmoid
-//! neurons of the same weights do as their scale grows (the exercises).
+//! Section 1.1: NAND gates, and so perceptrons, can compute anything, such as a sum. Sigmoid neurons
+//! with the same weights do so as the weights are scaled up (the exercises).
 
 use super::Experiment;
 use crate::jobs::{Context, ExperimentError, Tolerance};
@@ -21,7 +21,7 @@ fn number(bits: &[bool]) -> u32 {
     bits.iter().rev().fold(0, |sum, &bit| 2 * sum + u32::from(bit))
 }
 
-/// Input bits that have each its own place value: the circuit must give their sum.
+/// Input bits with their place values: the circuit must compute their sum.
 struct Adder {
     name: &'static str,
     circuit: Circuit,
@@ -45,14 +45,14 @@ impl Adder {
         bits.iter().zip(self.places).map(|(&bit, place)| u32::from(bit) * place).sum()
     }
 
-    /// Sums that come out right where every gate is this perceptron, and sums that there are.
+    /// The number of correct sums if every gate is this perceptron, and the number of all sums.
     fn right(&self, gate: &Perceptron) -> (usize, usize) {
         let inputs = combinations(self.circuit.inputs());
         let right = inputs.iter().filter(|x| number(&self.circuit.run(gate, x)) == self.sum(x));
         (right.count(), inputs.len())
     }
 
-    /// How far the outputs are at most from the sum's bits where every gate is a sigmoid neuron.
+    /// The largest distance of an output from its bit if every gate is a sigmoid neuron.
     fn sigmoid_error(&self, gate: &Perceptron) -> f64 {
         let value = |bit: bool| f64::from(u8::from(bit));
         let off = |bits: Vec<bool>| {

@@ -23,7 +23,7 @@ pub(super) const EXPERIMENT: Experiment = Experiment {
 
 const DIGITS: usize = 10;
 const BITS: usize = 4;
-/// What the exercise promises of the ten outputs: the right one at least, the others at most.
+/// The assumption of the exercise: the correct output is at least this, the others are at most that.
 const PROMISED: [f64; 2] = [0.99, 0.01];
 /// z of a bit is ±10 times the right output plus 10 times those of at most nine others: at least 9
 /// away from 0, and σ(9) = 0.9999.
@@ -57,8 +57,8 @@ fn bits(layer: &Dense, outputs: &[f64]) -> Vec<f64> {
     z.iter().map(|&a| f64::from(a)).collect()
 }
 
-/// The smallest activation of a bit that should be 1, and the largest of one that should be 0, over
-/// all that the promise allows. z is linear in the outputs, so the worst are at its corners.
+/// The smallest activation of a bit that should be 1, and the largest of one that should be 0, over all
+/// outputs that the assumption allows. z is linear in the outputs, so the extremes are at the corners.
 fn worst(layer: &Dense) -> [f64; 2] {
     let mut worst: [f64; 2] = [1.0, 0.0];
     for digit in 0..DIGITS {
@@ -93,7 +93,7 @@ fn worst(layer: &Dense) -> [f64; 2] {
     worst
 }
 
-/// Whether ten outputs are what the exercise promises, for the digit they speak for.
+/// Whether ten outputs satisfy the assumption for the digit of the largest one.
 fn as_promised(outputs: &[f64]) -> bool {
     let sure = outputs.iter().filter(|&&a| a >= PROMISED[0]).count();
     let silent = outputs.iter().filter(|&&a| a < PROMISED[1]).count();

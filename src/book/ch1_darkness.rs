@@ -32,7 +32,7 @@ fn run(context: &mut Context) -> Result<(), ExperimentError> {
     );
     context.attend()?;
 
-    // An image is taken for the digit whose average is nearest to its own darkness.
+    // The prediction is the digit whose average is nearest to the darkness of the image.
     let right = (0..data.test.len())
         .filter(|&index| {
             let guess = nearest(&averages, darkness(data.test.image(index)));
@@ -75,12 +75,12 @@ fn average_darkness(images: &Images, classes: usize) -> Vec<f64> {
     sums.iter().zip(counts).map(|(sum, count)| sum / f64::from(count)).collect()
 }
 
-/// Sum of the pixels, 255 a black one.
+/// Sum of the pixels, 255 for black.
 fn darkness(image: &[u8]) -> f64 {
     image.iter().map(|&pixel| f64::from(pixel)).sum()
 }
 
-/// The place of the average that is nearest, the first of several.
+/// The index of the nearest average, the first of several.
 fn nearest(averages: &[f64], darkness: f64) -> usize {
     let distance = |&at: &usize| (averages[at] - darkness).abs();
     (0..averages.len())

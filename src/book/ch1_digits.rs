@@ -1,8 +1,8 @@
-//! Section 1.6: the book's first networks read digits, some of them.
+//! Section 1.6: the book's first networks for digits.
 //!
-//! The book's footnote says that runs vary, some quite a bit worse. Here is how: an output whose
-//! neurons start out saturated never learns, and costs its digit's ten points. So one run says
-//! little; the claim is about the best of several, and about how many lose how many digits.
+//! The book's footnote says that some runs are quite a bit worse. The reason: an output that is
+//! saturated at the start never learns, which costs the ten points of its digit. The claims are
+//! therefore about the best of several runs, and about the numbers of lost digits.
 
 use super::Experiment;
 use super::recipes::{best, images};
@@ -37,7 +37,7 @@ struct Row {
     /// The best test accuracy of 30 epochs of the same recipe in NumPy (float64), seed by seed, in
     /// percent.
     numpy: &'static [f64],
-    /// What the best of the runs must reach with the quick budget, in percent.
+    /// The accuracy that the best run must reach with the quick budget, in percent.
     quick: f64,
 }
 
@@ -53,14 +53,15 @@ const ROW_100: Row = Row {
 
 /// Runs, and those of the quick budget.
 const RUNS: (usize, usize) = (12, 6);
-/// Points that an output costs which never learns: its digit's share of the images.
+/// Points that an output costs if it never learns: the share of its digit.
 const A_DIGIT: f64 = 10.0;
 
 fn test_accuracy(stats: &EpochStats) -> Option<f64> {
     stats.test_accuracy
 }
 
-/// How many digits a run lost, by how far it is below one that lost none; both in percent.
+/// The number of digits that a run lost, given its accuracy and that of a run without losses, in
+/// percent.
 fn lost(accuracy: f64, whole: f64) -> usize {
     ((whole - accuracy) / A_DIGIT).round().max(0.0) as usize
 }
@@ -76,8 +77,8 @@ fn distribution(accuracies: &[f64], whole: f64) -> Vec<usize> {
     runs
 }
 
-/// How far the counts of two samples of so many runs may differ by chance: two standard deviations
-/// of the difference, for a property that half of all runs have, which is the widest.
+/// The difference of the counts of two samples that is still chance: two standard deviations, for a
+/// property of half of all runs, the worst case.
 fn by_chance(here: usize, there: usize) -> f64 {
     2.0 * (0.25 / here as f64 + 0.25 / there as f64).sqrt()
 }
@@ -125,7 +126,7 @@ fn best_test(record: &Record) -> f64 {
     best(record, test_accuracy)
 }
 
-/// Shows how many runs lost how many digits, beside NumPy's, and checks that as many lost any.
+/// Shows the numbers of lost digits beside NumPy's, and checks that as many runs lost any.
 fn compare(context: &mut Context, row: &Row, accuracies: &[f64]) {
     let (here, there) = (distribution(accuracies, row.book), distribution(row.numpy, row.book));
     let cell = |text: String| Cell { text, highlighted: false };

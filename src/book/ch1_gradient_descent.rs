@@ -21,7 +21,7 @@ type Point = [f64; 2];
 /// How much steeper the valley is along v₂.
 const STEEP: f64 = 4.0;
 const START: Point = [-2.0, 1.2];
-/// Above this learning rate, 2/∂²C/∂v₂², a step lands higher than it began.
+/// Above this learning rate, 2/∂²C/∂v₂², a step increases the cost.
 const LARGEST: f64 = 2.0 / STEEP;
 
 /// C(v₁, v₂) = (v₁² + 4v₂²)/2: a valley whose only lowest point is (0, 0).
@@ -42,8 +42,8 @@ fn moved([x, y]: Point, by: Point, factor: f64) -> Point {
     [x + factor * by[0], y + factor * by[1]]
 }
 
-/// The ball's places: v → v − η∇C until C is a thousandth of what it was at the start, at most so
-/// many steps.
+/// The positions of the ball: v → v − η∇C until C is a thousandth of its start, or for at most this
+/// number of steps.
 fn roll(eta: f64, most: usize) -> Vec<Point> {
     let mut path = vec![START];
     let mut at = START;
@@ -54,12 +54,12 @@ fn roll(eta: f64, most: usize) -> Vec<Point> {
     path
 }
 
-/// Steps that went up.
+/// The number of steps that increased C.
 fn climbs(path: &[Point]) -> f64 {
     path.windows(2).filter(|pair| cost(pair[1]) > cost(pair[0])).count() as f64
 }
 
-/// The largest part by which the first step's ΔC misses −η‖∇C‖², over starts all around.
+/// The largest relative difference of the first step's ΔC from −η‖∇C‖², over starts in all directions.
 fn miss(eta: f64) -> f64 {
     let starts = (0..64).map(|turn| f64::from(turn) / 64.0 * TAU).map(|t| [t.cos(), t.sin()]);
     let miss = |at: Point| {
@@ -81,7 +81,7 @@ fn angle_to_best(epsilon: f64) -> f64 {
     apart.min(TAU - apart).to_degrees()
 }
 
-/// One variable, C(v) = v²: the ball's places (v, C).
+/// One variable, C(v) = v²: the positions (v, C) of the ball.
 fn line(eta: f64, steps: usize) -> Vec<(f64, f64)> {
     let next = |v: &f64| Some(v - eta * 2.0 * v);
     let places = std::iter::successors(Some(-1.0_f64), next);

@@ -20,7 +20,7 @@ pub(super) const EXPERIMENT: Experiment = Experiment {
 
 const NINE: u8 = 9;
 
-/// What a network says of the test images: its output, and whether it is a 9.
+/// The output of the network for each test image, and whether it is a 9.
 fn outputs(run: &Trained, data: &Dataset) -> Vec<(f64, bool)> {
     let model = Model::of(run.record.spec.clone(), run.network.clone(), data, 0);
     let output = |answer: Answer| answer.outputs[0];
@@ -28,13 +28,13 @@ fn outputs(run: &Trained, data: &Dataset) -> Vec<(f64, bool)> {
     model.answer(&data.test).into_iter().map(output).zip(nines).collect()
 }
 
-/// Percent of the images whose answer is right where yes begins at a threshold.
+/// Percentage of correct answers with this threshold.
 fn accuracy(outputs: &[(f64, bool)], threshold: f64) -> f64 {
     let right = outputs.iter().filter(|(a, nine)| (*a >= threshold) == *nine).count();
     100.0 * right as f64 / outputs.len() as f64
 }
 
-/// Percent of the nines that get a yes by the 0.5 rule.
+/// Percentage of the nines that are recognized with the threshold 0.5.
 fn found(outputs: &[(f64, bool)]) -> f64 {
     let nines = outputs.iter().filter(|(_, nine)| *nine).count();
     let found = outputs.iter().filter(|(a, nine)| *nine && *a >= 0.5).count();

@@ -80,7 +80,7 @@ fn run(context: &mut Context) -> Result<(), ExperimentError> {
     let claim = "|z| of 5 or more: σ(z) is at most so far from the perceptron's 0 or 1";
     context.claim_number(claim, 0.01, apart.fold(0.0, f64::max), Tolerance::AtMost, "");
 
-    // A perceptron on the verge: the smallest change flips it, and the sigmoid hardly notices.
+    // A perceptron at its threshold: the smallest change flips it, but hardly changes the sigmoid.
     let verge = Perceptron { weights: vec![1.0], bias: -1.0 };
     let tiny = Perceptron { weights: vec![1.0 + 1e-6], ..verge.clone() };
     let flip = u8::from(tiny.fires(&[true])) - u8::from(verge.fires(&[true]));
@@ -91,7 +91,7 @@ fn run(context: &mut Context) -> Result<(), ExperimentError> {
     context.claim_number(claim, 1e-6, change, Tolerance::AtMost, "");
     context.attend()?;
 
-    // Changes in random directions of weights and bias, ever smaller.
+    // Smaller and smaller changes of weights and bias in random directions.
     let neuron = neuron();
     let mut stream = stream(context.seed(), Purpose::Experiment, 1, 1);
     let changes: Vec<Change> =

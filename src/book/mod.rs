@@ -1,4 +1,4 @@
-//! The experiments of the book, one straight-line file each.
+//! The experiments of the book, one file each.
 //!
 //! An experiment trains networks, shows figures and checks the book's claims through its
 //! [`Context`](crate::jobs::Context). It runs in a thread with the channels of a training run
@@ -119,7 +119,7 @@ pub static OMITTED: &[Omitted] = &[Omitted {
              need a C++ library",
 }];
 
-/// The experiment of an id.
+/// The experiment with this id.
 #[must_use]
 pub fn find(id: &str) -> Option<&'static Experiment> {
     EXPERIMENTS.iter().find(|experiment| experiment.id == id)

@@ -107,7 +107,7 @@ pub(super) struct AccuracyRow {
     pub reading: EpochValue,
     /// The book's figure in percent, and how far from it still counts.
     pub book: (f64, Tolerance),
-    /// The least accuracy with the quick budget, a few epochs on 1,000 images, in percent.
+    /// The accuracy that the quick budget must reach, a few epochs on 1,000 images, in percent.
     pub quick: f64,
     pub caption: &'static str,
 }

@@ -5,8 +5,9 @@ use super::dashboard;
 use super::display::DisplayArgs;
 use super::error::{Usage, of_spawn};
 use super::setup;
-use crate::train::{RunHandle, SpawnError};
-use crate::ui::{RunKind, Setup, ViewId};
+use crate::protocol::RunKind;
+use crate::train::{SpawnError, open_model, open_predictions};
+use crate::ui::{Setup, ViewId};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -22,7 +23,7 @@ pub(super) fn run(args: &BrowseArgs, display: &DisplayArgs) -> anyhow::Result<Ex
     let model = args.import.load(model, args.data.shape.size)?;
     let data = args.data.open()?;
     let data = model.split(Arc::new(data));
-    let handle = RunHandle::open(model, data).map_err(|error| match error {
+    let handle = open_model(model, data).map_err(|error| match error {
         SpawnError::Model(error) => Usage::value("<MODEL>", error).into(),
         error => of_spawn(error),
     })?;
@@ -44,7 +45,7 @@ fn predictions(file: &Path, args: &BrowseArgs, display: &DisplayArgs) -> anyhow:
     if let Err(why) = dashboard::terminal() {
         return Err(Usage::because(why.to_string()).into());
     }
-    let handle = RunHandle::open_predictions(predictions).map_err(of_spawn)?;
+    let handle = open_predictions(predictions).map_err(of_spawn)?;
     let setup =
         Setup { kind: RunKind::Predictions, view: ViewId::Digits, ..setup::of_process(display) };
     dashboard::show_as(handle, setup, display)

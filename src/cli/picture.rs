@@ -10,7 +10,7 @@ use super::setup;
 use crate::catalog::{Catalog, recognise_file};
 use crate::protocol::RunSource;
 use crate::session::{Home, PlaceError};
-use crate::train::{RunHandle, RunOptions};
+use crate::train::{RunOptions, open_saved};
 use crate::ui::{Language, Setup, Theme, ViewId, png, svg, text};
 use anyhow::Context;
 use ratatui::buffer::Buffer;
@@ -101,8 +101,8 @@ fn open(name: &str, theme: Theme, display: &DisplayArgs, area: Rect) -> anyhow::
             return Offscreen::attached(run_source::silent(), setup, area);
         }
         Err(PlaceError::Unknown(_)) if Path::new(name).is_file() => {
-            let handle = RunHandle::open_saved(Path::new(name))
-                .map_err(|error| Usage::value("[RUN]", error))?;
+            let handle =
+                open_saved(Path::new(name)).map_err(|error| Usage::value("[RUN]", error))?;
             return Offscreen::own(handle, Setup { theme, ..Setup::default() }, area);
         }
         Err(error @ (PlaceError::Unknown(_) | PlaceError::Ambiguous { .. })) => {

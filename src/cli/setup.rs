@@ -3,8 +3,9 @@
 use super::display::DisplayArgs;
 use super::drawing;
 use super::run_source::{self, Followed};
+use crate::protocol::RunKind;
 use crate::session::{self, Attachment, ConnectError, Home, Record, RunDir, Task};
-use crate::ui::{Opened, Opener, RunKind, Setup, ViewId};
+use crate::ui::{Opened, Opener, Setup, ViewId};
 use std::sync::Arc;
 
 /// The dashboard of a run of this process.
@@ -25,8 +26,7 @@ pub(super) fn of_run(run: &RunDir, display: &DisplayArgs) -> Setup {
     let task = Record::read(run).map(|record| record.task);
     let view =
         if matches!(task, Ok(Task::Experiment { .. })) { ViewId::Book } else { ViewId::Overview };
-    let is_command = matches!(task, Ok(Task::Command(_) | Task::Script(_)));
-    let kind = if is_command { RunKind::Command } else { RunKind::Training };
+    let kind = task.map_or(RunKind::Training, |task| task.kind());
     let run_directory = run.path().display().to_string();
     Setup { name: run.name(), run_directory, view, kind, ..of_process(display) }
 }

@@ -25,12 +25,12 @@ fn nand(a: bool, b: bool) -> bool {
     sum > 0.0
 }
 
-/// The one wire of −4 in place of two of −2.
+/// Whether one wire of −4 replaces two of −2.
 fn merged(a: bool) -> bool {
     -4.0 * f64::from(u8::from(a)) + 3.0 > 0.0
 }
 
-/// The outputs of the five gates: the common one, the two beside it, the sum and the carry.
+/// The outputs of the five gates: the shared gate, the two after it, the sum and the carry.
 fn gates(a: bool, b: bool, merge: bool) -> [bool; 5] {
     let common = nand(a, b);
     let (upper, lower) = (nand(a, common), nand(common, b));

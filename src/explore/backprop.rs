@@ -1,12 +1,12 @@
-//! Section 2.4: the four equations of backpropagation on a network small enough to see through,
-//! each gradient beside the one measured by nudging its weight.
+//! Section 2.4: the four equations of backpropagation on a small network, with each gradient beside
+//! the difference quotient of its weight.
 
 use super::build::{
     choice, figure, neuron, number, range, sigmoid, sigmoid_slope, table, time, wire,
 };
 use crate::protocol::{Explorable, Figure, FigureBody};
 
-/// How far a weight is nudged to measure its gradient.
+/// The step of the difference quotients.
 const NUDGE: f64 = 1e-5;
 
 pub(super) fn describe() -> Explorable {
@@ -48,7 +48,7 @@ struct Net {
     bias: f64,
 }
 
-/// What the network computes, forward and back.
+/// The values of a forward and backward pass.
 struct Pass {
     hidden: [f64; 2],
     output: f64,
@@ -90,7 +90,7 @@ impl Net {
         Pass { hidden: z.map(sigmoid), output, delta_output, delta_hidden }
     }
 
-    /// The gradient of a weight by two passes forward.
+    /// The difference quotient of a weight, by two forward passes.
     fn nudged(&self, change: impl Fn(&mut Self, f64)) -> f64 {
         let at = |step: f64| {
             let mut net = *self;

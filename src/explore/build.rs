@@ -2,24 +2,24 @@
 
 use crate::protocol::{Cell, Control, Curve, Figure, FigureBody, Neuron, Slider, Wire};
 
-/// A value on a line.
+/// A slider for a number.
 pub(super) fn range(name: &str, [low, high]: [f64; 2], step: f64, default: f64) -> Slider {
     Slider { name: name.into(), low, high, step, default: vec![default], ..Slider::default() }
 }
 
-/// A number of steps in time, which can be played.
+/// A slider for steps in time, which can be played.
 pub(super) fn time(name: &str, most: u32, default: u32) -> Slider {
     let line = range(name, [0.0, f64::from(most)], 1.0, f64::from(default));
     Slider { control: Control::Time, ..line }
 }
 
-/// Something that is on or off.
+/// A switch.
 pub(super) fn toggle(name: &str, on: bool) -> Slider {
     let line = range(name, [0.0, 1.0], 1.0, f64::from(u8::from(on)));
     Slider { control: Control::Toggle, ..line }
 }
 
-/// One of several names; the first by default.
+/// A choice of several names; the first is the default.
 pub(super) fn choice(name: &str, names: &[&str]) -> Slider {
     let line = range(name, [0.0, names.len().saturating_sub(1) as f64], 1.0, 0.0);
     Slider { control: Control::Choice(names.iter().map(ToString::to_string).collect()), ..line }
@@ -29,7 +29,7 @@ pub(super) fn is_on(value: f64) -> bool {
     value > 0.5
 }
 
-/// A figure; its id tells it from the others of the same explorable.
+/// A figure; its id is unique in the explorable.
 pub(super) fn figure(id: &str, title: &str, caption: &str, body: FigureBody) -> Figure {
     Figure { id: id.into(), title: title.into(), caption: caption.into(), body }
 }
@@ -54,7 +54,7 @@ pub(super) fn dots(name: &str, points: impl IntoIterator<Item = (f64, f64)>) -> 
     Curve { scatter: true, ..curve(name, points) }
 }
 
-/// A function's graph over a range, in so many pieces.
+/// The graph of a function over a range, in `pieces` pieces.
 pub(super) fn graph(
     name: &str,
     [low, high]: [f64; 2],
@@ -79,7 +79,7 @@ pub(super) fn table(
     }
 }
 
-/// A neuron at a share of the width and the height.
+/// A neuron at fractions of width and height.
 pub(super) fn neuron(name: &str, value: impl ToString, at: [f64; 2], lit: bool) -> Neuron {
     let (value, at) = (value.to_string(), at.map(|share| share as f32));
     Neuron { name: name.into(), value, at, lit }
@@ -89,7 +89,7 @@ pub(super) fn wire(from: usize, to: usize, label: impl ToString, lit: bool) -> W
     Wire { from: from as u32, to: to as u32, label: label.to_string(), lit }
 }
 
-/// A number as people write it: no zeros at the end, a true minus sign.
+/// Formats a number without trailing zeros and with a true minus sign.
 pub(super) fn number(value: f64) -> String {
     let text = match value.abs() {
         size if size != 0.0 && !(1e-3..1e5).contains(&size) => format!("{value:.1e}"),

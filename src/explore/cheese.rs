@@ -1,4 +1,4 @@
-//! Section 1.1: should you go to the cheese festival? A perceptron weighs up the evidence.
+//! Section 1.1: should you go to the cheese festival? A perceptron weighs the evidence.
 
 use super::build::{figure, is_on, neuron, number, range, table, toggle, wire};
 use crate::protocol::{Explorable, Figure, FigureBody};
@@ -34,7 +34,7 @@ fn weighted_sum(x: [bool; 3], w: [f64; 3]) -> f64 {
     x.iter().zip(w).map(|(&x, w)| if x { w } else { 0.0 }).sum()
 }
 
-/// Equation 1: 1 where the sum exceeds the threshold.
+/// Equation 1: whether the sum exceeds the threshold.
 fn fires(sum: f64, threshold: f64) -> bool {
     sum > threshold
 }

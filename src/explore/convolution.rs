@@ -1,4 +1,4 @@
-//! Chapter 6: a kernel moves over a digit, its map is pooled (equation 125).
+//! Chapter 6: a kernel moves over a digit, and its feature map is pooled (equation 125).
 
 use super::build::{choice, figure, number, range, sigmoid, table};
 use crate::data::first_of_each_digit;
@@ -47,7 +47,7 @@ fn kernel() -> Slider {
     Slider { default, control: Control::Grid { width, presets }, ..line }
 }
 
-/// Kernels that look for something, as a function of row and column from the middle.
+/// Kernels that detect a feature, as functions of row and column relative to the centre.
 fn presets() -> Vec<(String, Vec<f64>)> {
     type Pattern = fn(i32, i32) -> f64;
     let patterns: [(&str, Pattern); 7] = [
@@ -139,7 +139,7 @@ fn image(side: usize, pixels: Vec<f32>) -> FigureBody {
     FigureBody::Images { width, height, diverging: true, images: vec![(String::new(), pixels)] }
 }
 
-/// The digit with the kernel's place framed in the colour of values below zero.
+/// The digit with the kernel's position framed in the colour of negative values.
 fn framed(digit: &[f64], row: usize, column: usize) -> Vec<f32> {
     let pixel = |index: usize| {
         let (y, x) = (index / DIGIT, index % DIGIT);
@@ -151,7 +151,7 @@ fn framed(digit: &[f64], row: usize, column: usize) -> Vec<f32> {
     (0..DIGIT * DIGIT).map(pixel).collect()
 }
 
-/// The map with the kernel's place as the strongest value of the other sign.
+/// The map with the kernel's position marked by the largest value of the other sign.
 fn marked(map: &[f64], row: usize, column: usize) -> Vec<f32> {
     let largest = map.iter().fold(0.1, |most: f64, a| most.max(a.abs()));
     let here = row * MAP + column;

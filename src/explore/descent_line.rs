@@ -6,7 +6,7 @@ use crate::protocol::{Explorable, Figure, FigureBody};
 const RANGE: [f64; 2] = [-2.0, 2.0];
 const HEIGHTS: [f64; 2] = [0.0, 4.0];
 const STEPS: u32 = 60;
-/// A ball further off than this has flown away.
+/// A ball beyond this distance has diverged.
 const AWAY: f64 = 1e6;
 
 pub(super) fn describe() -> Explorable {
@@ -49,7 +49,7 @@ const VALLEYS: [Valley; 3] = [
     },
 ];
 
-/// The places of the ball: the start, and where it is after every step.
+/// The positions of the ball: the start, and after every step.
 fn roll(valley: &Valley, start: f64, eta: f64, steps: u32) -> Vec<f64> {
     let next = |v: &f64| Some((v - eta * (valley.slope)(*v)).clamp(-AWAY, AWAY));
     std::iter::successors(Some(start), next).take(steps as usize + 1).collect()

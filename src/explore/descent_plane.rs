@@ -8,9 +8,9 @@ const RANGE: [f64; 2] = [-2.0, 2.0];
 const STEPS: u32 = 100;
 /// Points of the surface along each side.
 const SIDE: u32 = 48;
-/// A ball further off than this has flown away.
+/// A ball beyond this distance has diverged.
 const AWAY: f64 = 1e6;
-/// Costs below this are drawn as this: a logarithm has no zero.
+/// The smallest cost on the logarithmic axis.
 const BOTTOM: f64 = 1e-10;
 
 pub(super) fn describe() -> Explorable {
@@ -42,8 +42,8 @@ fn cost([x, y]: [f64; 2], k: f64) -> f64 {
     0.5 * (x * x + k * y * y)
 }
 
-/// The places of a ball: the start, and where it is after each step. Its velocity u follows
-/// u → μu − η∇C, its place v → v + u.
+/// The positions of a ball: the start, and after each step, with the velocity u → μu − η∇C and the
+/// position v → v + u.
 fn roll(start: [f64; 2], eta: f64, mu: f64, k: f64, steps: u32) -> Vec<[f64; 2]> {
     let mut velocity = [0.0; 2];
     let mut place = start;
@@ -94,7 +94,7 @@ fn costs(balls: &[(&str, Vec<[f64; 2]>)], until: usize, k: f64) -> FigureBody {
         let costs = path.iter().map(|&place| cost(place, k).max(BOTTOM).log10());
         curve(name, costs.enumerate().take(until + 1).map(|(step, cost)| (step as f64, cost)))
     };
-    // Nothing between the axes for the surface's colour, so that a ball has one colour in both.
+    // An empty curve takes the colour of the surface, so that a ball has the same colour in both figures.
     let curves = std::iter::once(curve("", [])).chain(balls.iter().map(line)).collect();
     plot(("steps", [0.0, f64::from(STEPS)]), ("log₁₀ C", [-10.0, 4.0]), curves)
 }

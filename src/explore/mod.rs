@@ -1,5 +1,5 @@
-//! Explorables: ideas of the book to play with. Each is a few sliders and a pure function from their
-//! values to figures.
+//! Interactive demonstrations of ideas of the book. Each has a few sliders and a pure function from
+//! their values to figures.
 //!
 //! A new explorable is one file with `describe` and `figures`, and one line in the table. It needs
 //! no new view. A function takes a few milliseconds at most: it is called at every move of a slider.
@@ -31,9 +31,9 @@ use std::sync::LazyLock;
 
 /// An explorable.
 struct Entry {
-    /// What a front end shows of it.
+    /// Its description for front ends.
     describe: fn() -> Explorable,
-    /// Its figures, from the values of all sliders: as many as the description says, in range.
+    /// Computes its figures from the values of all sliders, which are in range.
     figures: fn(&[f64]) -> Vec<Figure>,
 }
 
@@ -69,14 +69,14 @@ const TABLE: &[Entry] = entries! {
 static DESCRIPTIONS: LazyLock<Vec<Explorable>> =
     LazyLock::new(|| TABLE.iter().map(|entry| (entry.describe)()).collect());
 
-/// What there is to play with, in the book's order.
+/// The descriptions of all explorables, in the book's order.
 #[must_use]
 pub fn list() -> &'static [Explorable] {
     &DESCRIPTIONS
 }
 
-/// The figures of an explorable at given values, which are brought into their ranges; those that
-/// are missing are at their defaults. `None` where there is none of that id.
+/// The figures of an explorable for these values, which are clamped to their ranges; missing values
+/// have their defaults. `None` if there is no explorable with this id.
 #[must_use]
 pub fn explore(id: &str, values: &[f64]) -> Option<Explored> {
     let index = list().iter().position(|explorable| explorable.id == id)?;
@@ -85,7 +85,7 @@ pub fn explore(id: &str, values: &[f64]) -> Option<Explored> {
     Some(Explored { id: id.into(), values, figures })
 }
 
-/// What a `Command::Explore` is answered with.
+/// The answer to `Command::Explore`.
 #[must_use]
 pub fn answer(id: &str, values: &[f64]) -> Event {
     explore(id, values)

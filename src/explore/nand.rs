@@ -40,7 +40,7 @@ fn outputs(weights: [f64; 3]) -> [bool; 4] {
     INPUTS.map(|x| weighted(x, weights) > 0.0)
 }
 
-/// What such a gate is called; none where no perceptron can be one.
+/// The name of the gate with these outputs; `None` if no perceptron computes them.
 fn gate(outputs: [bool; 4]) -> Option<&'static str> {
     Some(match outputs.map(u8::from) {
         [0, 0, 0, 0] => "always 0",
@@ -94,7 +94,7 @@ fn plane(weights: [f64; 3], here: [bool; 2]) -> FigureBody {
     plot(("x₁", PLANE), ("x₂", PLANE), curves)
 }
 
-/// Where the weighted input is 0.
+/// The line on which the weighted input is 0.
 fn border([w1, w2, b]: [f64; 3]) -> Curve {
     if w2.abs() > 1e-9 {
         return graph("w·x + b = 0", PLANE, 2, |x| ((-b - w1 * x) / w2).clamp(-99.0, 99.0));

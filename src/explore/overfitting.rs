@@ -1,5 +1,4 @@
-//! Section 3.2: a polynomial through noisy points, with as many terms as one likes and weight
-//! decay λ to hold them back.
+//! Section 3.2: a polynomial through noisy points, with a chosen number of terms and weight decay λ.
 
 use super::build::{choice, curve, dots, figure, graph, number, plot, range, table};
 use crate::protocol::{Explorable, Figure, FigureBody, Scale};
@@ -10,7 +9,7 @@ use rand_distr::StandardNormal;
 const INPUTS: [f64; 2] = [-1.0, 1.0];
 const OUTPUTS: [f64; 2] = [-2.0, 2.0];
 const HIGHEST_DEGREE: usize = 15;
-/// New points that the fit is tested on.
+/// Number of test points.
 const FRESH: u32 = 101;
 
 pub(super) fn describe() -> Explorable {
@@ -94,7 +93,7 @@ fn evaluate(coefficients: &[f64], x: f64) -> f64 {
     coefficients.iter().zip(terms).map(|(c, term)| c * term).sum()
 }
 
-/// √ of the mean square of p(x) − y.
+/// The root mean square of p(x) − y.
 fn error(coefficients: &[f64], points: &[(f64, f64)]) -> f64 {
     let squares = points.iter().map(|&(x, y)| (evaluate(coefficients, x) - y).powi(2));
     (squares.sum::<f64>() / points.len() as f64).sqrt()
@@ -106,7 +105,7 @@ const TRUTHS: [fn(f64) -> f64; 2] = [|x| (3.0 * x).sin(), |x| 1.2 * x];
 fn draw(truth: fn(f64) -> f64, count: usize, noise: f64, draw: u64) -> Vec<(f64, f64)> {
     let mut random = stream(draw, Purpose::Experiment, 2, 0);
     let mut point = |index: usize| {
-        // One in each of n parts of the range, so that no draw leaves half of it empty.
+        // One in each of n parts of the range, so that no part of it is empty.
         let x = 2.0 * (index as f64 + random.random::<f64>()) / count as f64 - 1.0;
         let off: f64 = random.sample(StandardNormal);
         (x, truth(x) + noise * off)

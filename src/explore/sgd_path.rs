@@ -14,7 +14,7 @@ const RANGE: [f64; 2] = [-3.0, 3.0];
 /// Points of the surface along each side.
 const SIDE: u32 = 48;
 const AWAY: f64 = 1e6;
-/// What the points scatter around.
+/// The line that the points scatter around.
 const TRUTH: [f64; 2] = [1.0, 0.5];
 
 pub(super) fn describe() -> Explorable {
@@ -68,7 +68,7 @@ fn gradient([w, b]: [f64; 2], points: &[[f64; 2]]) -> [f64; 2] {
     sum.map(|part| part / points.len() as f64)
 }
 
-/// The places after every mini-batch, the start first; the points are shuffled every epoch.
+/// The positions after every mini-batch, the start first; points are shuffled in every epoch.
 fn descend(
     start: [f64; 2],
     eta: f64,
@@ -152,7 +152,7 @@ fn costs(paths: &[(&str, Vec<[f64; 2]>, usize)], points: &[[f64; 2]]) -> FigureB
             .map(|(step, &place)| (step as f64 / *an_epoch as f64, cost(place, points).log10()));
         curve(name, epochs)
     };
-    // Nothing for the surface's colour, so that a path has one colour in both figures.
+    // An empty curve takes the colour of the surface, so that a path has the same colour in both figures.
     let curves = std::iter::once(curve("", [])).chain(paths.iter().map(line)).collect();
     plot(("epoch", [0.0, f64::from(EPOCHS)]), ("log₁₀ C", [-1.0, 2.0]), curves)
 }

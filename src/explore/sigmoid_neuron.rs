@@ -1,5 +1,5 @@
-//! Section 1.2: a sigmoid neuron is a perceptron with its step smoothed out, so that small changes
-//! of weight and bias make small changes of the output (equation 5).
+//! Section 1.2: a sigmoid neuron is a perceptron with a smoothed step, so that small changes of weight
+//! and bias cause small changes of the output (equation 5).
 
 use super::build::{
     curve, dots, figure, graph, number, plot, range, sigmoid, sigmoid_slope, table,
@@ -8,7 +8,7 @@ use crate::protocol::{Explorable, Figure, FigureBody};
 
 const INPUTS: [f64; 2] = [-2.0, 2.0];
 const OUTPUTS: [f64; 2] = [0.0, 1.0];
-/// How far the changes of figure two go, in multiples of those chosen.
+/// The range of the second figure, in multiples of the chosen changes.
 const TIMES: [f64; 2] = [-4.0, 4.0];
 
 pub(super) fn describe() -> Explorable {
@@ -38,7 +38,7 @@ fn linear_estimate([w, b, x, dw, db]: [f64; 5]) -> f64 {
     sigmoid_slope(w * x + b) * (x * dw + db)
 }
 
-/// What the output really changes by.
+/// The actual change of the output.
 fn true_change([w, b, x, dw, db]: [f64; 5]) -> f64 {
     sigmoid((w + dw) * x + b + db) - sigmoid(w * x + b)
 }

@@ -1,12 +1,12 @@
-//! Section 3.1: one neuron that is badly wrong learns slowly by the quadratic cost and at once by
-//! the cross-entropy.
+//! Section 3.1: a neuron that is badly wrong learns slowly with the quadratic cost, and quickly with the
+//! cross-entropy.
 
 use super::build::{curve, dots, figure, number, plot, range, sigmoid, sigmoid_slope, table, time};
 use crate::protocol::{Curve, Explorable, Figure, FigureBody};
 
 /// As in the book's animations.
 const EPOCHS: u32 = 300;
-/// The neuron's input, and what it should answer.
+/// The neuron's input and target.
 const INPUT: f64 = 1.0;
 const TARGET: f64 = 0.0;
 

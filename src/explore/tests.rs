@@ -1,4 +1,4 @@
-//! What every explorable has to keep to.
+//! What holds for every explorable.
 
 use super::{explore, list};
 use crate::protocol::{Control, Curve, Explorable, Figure, FigureBody, Slider};
@@ -117,7 +117,7 @@ fn figures_are_finite_at_both_ends_of_every_slider() {
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
-    /// Who asks may be anybody: whatever the values, there is an answer.
+    /// Any client may send values: there is an answer to all of them.
     #[test]
     fn any_values_whatsoever_are_answered(
         shares in proptest::collection::vec(prop_oneof![8 => 0.0..1.0_f64, 1 => any::<f64>()], 64)

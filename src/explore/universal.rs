@@ -8,22 +8,22 @@ pub(super) fn book(x: f64) -> f64 {
     0.2 + 0.4 * x * x + 0.3 * x * (15.0 * x).sin() + 0.05 * (50.0 * x).cos()
 }
 
-/// Steps rise over an eighth of a bar, by default: sharp, but no sharper than learning could make.
+/// By default, steps rise over an eighth of a bar: as sharp as learning could make them.
 pub(super) const STEEPNESS: f64 = 8.0;
 
-/// A hidden neuron that steps at `place`, and what the output makes of it.
+/// A hidden neuron with a step at `place`, and the weight of its output.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Step {
     /// s = −b/w.
     pub place: f64,
-    /// w: how steep it is.
+    /// w, which determines the steepness.
     pub weight: f64,
     /// The weight of its output.
     pub out: f64,
 }
 
 impl Step {
-    /// What it adds to the output's weighted input.
+    /// Its contribution to the output's weighted input.
     pub(super) fn at(&self, x: f64) -> f64 {
         self.out * sigmoid(self.weight * (x - self.place))
     }
@@ -49,13 +49,13 @@ pub(super) fn network(steps: &[Step], x: f64) -> f64 {
     steps.iter().map(|step| step.at(x)).sum()
 }
 
-/// The network over [0, 1] at the middles of so many parts. Steps far away are 0 or 1 to the last
-/// bit, so only near ones take an exponential.
+/// The network at the middles of `parts` parts of [0, 1]. Distant steps are exactly 0 or 1, so only near
+/// ones need an exponential.
 pub(super) fn sampled(steps: &[Step], points: usize) -> Vec<f64> {
-    /// e^−40 vanishes beside 1.
+    /// e^−40 is negligible beside 1.
     const FAR: f64 = 40.0;
     let mut sums = vec![0.0; points];
-    // What every point from here on gets in full.
+    // The sum of the steps that are complete from here on.
     let mut full = vec![0.0; points + 1];
     let index = |x: f64| (x * points as f64).ceil().clamp(0.0, points as f64) as usize;
     for step in steps {
@@ -74,7 +74,7 @@ pub(super) fn sampled(steps: &[Step], points: usize) -> Vec<f64> {
     sums
 }
 
-/// How far a network is from its target over [0, 1]: the mean and the largest distance.
+/// The mean and the largest distance of a network from its target over [0, 1].
 pub(super) fn error(target: impl Fn(f64) -> f64, steps: &[Step], points: usize) -> [f64; 2] {
     let distance =
         |(at, value): (usize, f64)| (value - target((at as f64 + 0.5) / points as f64)).abs();
@@ -84,7 +84,7 @@ pub(super) fn error(target: impl Fn(f64) -> f64, steps: &[Step], points: usize) 
     [mean, distances.into_iter().fold(0.0, f64::max)]
 }
 
-/// A function drawn as heights at equal distances over [0, 1], joined by straight lines.
+/// A function given by heights at equal distances over [0, 1], joined by straight lines.
 pub(super) fn drawn(heights: &[f64], x: f64) -> f64 {
     let last = heights.len() - 1;
     let place = (x.clamp(0.0, 1.0) * heights.len() as f64 - 0.5).clamp(0.0, last as f64);
@@ -92,7 +92,7 @@ pub(super) fn drawn(heights: &[f64], x: f64) -> f64 {
     heights[left] + along * (heights[(left + 1).min(last)] - heights[left])
 }
 
-/// Functions to begin a drawing with, at so many heights.
+/// Preset functions to begin a drawing with.
 pub(super) fn presets(heights: usize) -> Vec<(String, Vec<f64>)> {
     type Function = fn(f64) -> f64;
     let functions: [(&str, Function); 5] = [

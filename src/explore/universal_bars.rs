@@ -5,9 +5,9 @@ use super::universal::{bars, drawn, error, presets, sampled};
 use crate::protocol::{Control, Curve, Explorable, Figure, FigureBody, Scale, Slider};
 
 const INPUTS: [f64; 2] = [0.0, 1.0];
-/// Heights that are drawn.
+/// Number of heights that are drawn.
 const DRAWN: usize = 36;
-/// Points that errors are measured at.
+/// Number of points at which errors are measured.
 const POINTS: usize = 512;
 /// Numbers of bars whose error is shown.
 const COUNTS: [u32; 11] = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48];
@@ -67,7 +67,7 @@ pub(super) fn figures(values: &[f64]) -> Vec<Figure> {
 }
 
 fn errors(target: impl Fn(f64) -> f64, steepness: f64, n: u32, now: f64) -> FigureBody {
-    // A flat function has no error: a logarithm has no zero.
+    // A flat function has error 0, which a logarithmic axis cannot show.
     let floor = |error: f64| error.max(1e-5);
     let measured: Vec<(f64, f64)> = COUNTS
         .iter()

@@ -5,7 +5,7 @@ use super::universal::{STEEPNESS, bars, book, error, sampled};
 use crate::protocol::{Explorable, Figure, FigureBody, Scale};
 
 const INPUTS: [f64; 2] = [0.0, 1.0];
-/// Points that errors are measured at: several in the narrowest bar.
+/// Number of points at which errors are measured: several in the narrowest bar.
 const POINTS: usize = 2048;
 /// 4…256 bars, by doubling.
 const DOUBLINGS: [u32; 7] = [4, 8, 16, 32, 64, 128, 256];

@@ -7,7 +7,7 @@ use crate::protocol::{Explorable, Figure};
 
 const INPUTS: [f64; 2] = [0.0, 1.0];
 const SUMS: [f64; 2] = [-4.0, 4.0];
-/// σ never gets to 0 or 1: a drawing that does is taken as this close.
+/// The distance from 0 and 1 to which drawings are limited, because σ does not reach them.
 const MARGIN: f64 = 0.01;
 const POINTS: usize = 400;
 

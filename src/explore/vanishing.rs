@@ -1,4 +1,4 @@
-//! Section 5.2: a chain of four neurons, and its gradient as a product of one factor a layer
+//! Section 5.2: a chain of four neurons, and its gradient as a product with one factor per layer
 //! (equation 122).
 
 use super::build::{
@@ -8,9 +8,9 @@ use crate::protocol::{Explorable, Figure, FigureBody, Scale, Slider};
 
 const LAYERS: usize = 4;
 const SUBSCRIPTS: [&str; LAYERS] = ["₁", "₂", "₃", "₄"];
-/// What the chain should answer to.
+/// The input and the target of the chain.
 const TARGET: f64 = 0.0;
-/// Gradients smaller than this are drawn as this.
+/// The smallest gradient on the logarithmic axis.
 const BOTTOM: f64 = 1e-9;
 
 pub(super) fn describe() -> Explorable {
@@ -35,7 +35,7 @@ pub(super) fn describe() -> Explorable {
     }
 }
 
-/// What the chain computes.
+/// The values of a forward pass.
 struct Chain {
     weights: [f64; LAYERS],
     biases: [f64; LAYERS],

@@ -7,9 +7,9 @@ use crate::rng::{Purpose, stream};
 use rand::RngExt;
 use rand_distr::StandardNormal;
 
-/// Neurons that are really made, to compare.
+/// Number of neurons that are drawn for comparison.
 const NEURONS: usize = 120;
-/// Bars that activations are counted in.
+/// Number of bars of the histogram.
 const BINS: usize = 20;
 /// A neuron this close to 0 or 1 hardly learns.
 const SATURATED: f64 = 0.01;
@@ -34,7 +34,8 @@ pub(super) fn describe() -> Explorable {
     }
 }
 
-/// The deviation of z where so many inputs are 1, weights have deviation σ_w and the bias 1.
+/// The standard deviation of z if this number of inputs is 1, that of weights is σ_w and that of the
+/// bias is 1.
 fn deviation(on: f64, weight: f64) -> f64 {
     (on * weight * weight + 1.0).sqrt()
 }
@@ -72,8 +73,7 @@ fn activation_below(a: f64, deviation: f64) -> f64 {
     }
 }
 
-/// Weighted inputs of neurons that are really made: pairs for both kinds of weights, which differ
-/// by a factor alone.
+/// Weighted inputs of drawn neurons: pairs for both kinds of weights, which differ only by a factor.
 fn measured(inputs: usize, on: usize) -> Vec<[f64; 2]> {
     let mut random = stream(1, Purpose::Experiment, 3, inputs as u64);
     let mut neuron = |_| {

@@ -9,10 +9,10 @@ use crate::data::Dataset;
 use crate::model::Model;
 use crate::protocol::{
     Activity, Claim, Command, EpochStats, Event, Figure, FigureBody, Level, Outcome, Quantity,
-    RunInfo,
+    RunInfo, RunKind,
 };
 use crate::spec::Spec;
-use crate::train::RunHandle;
+use crate::train::open_model;
 use crossbeam_channel::{Receiver, Sender};
 use std::path::Path;
 use std::sync::Arc;
@@ -84,7 +84,8 @@ impl Context {
         events: Sender<Event>,
     ) -> Self {
         let mut channels = JobChannels::new(commands, events, options.pace);
-        let info = RunInfo { title: id.into(), seed: options.seed, ..RunInfo::default() };
+        let (kind, title, seed) = (RunKind::Job, id.into(), options.seed);
+        let info = RunInfo { kind, title, seed, ..RunInfo::default() };
         channels.send(Event::Started(Box::new(info)));
         channels.enter(Activity::Training);
         let suffices = true;
@@ -295,8 +296,7 @@ impl Context {
             Model::of(record.spec, network, data, epoch)
         });
         let model = Model::join(models).map_err(|error| other(&error))?;
-        let handle =
-            RunHandle::open(model.clone(), Arc::clone(data)).map_err(|error| other(&error))?;
+        let handle = open_model(model.clone(), Arc::clone(data)).map_err(|error| other(&error))?;
         let stats = self.channels.evaluate(handle).ok_or(ExperimentError::Stopped)?;
         Ok((stats, model))
     }

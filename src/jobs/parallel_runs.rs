@@ -8,7 +8,7 @@ use super::channels::JobChannels;
 use super::run::{Record, Run, Trained};
 use crate::data::Dataset;
 use crate::nn::Network;
-use crate::protocol::{Activity, Command, Event, Figure, Level, Outcome};
+use crate::protocol::{Activity, Command, Event, Figure, Level, Outcome, RunKind};
 use crate::spec::Spec;
 use crate::train::{CheckpointPolicy, RunHandle, RunOptions};
 use crossbeam_channel::{Receiver, Select};
@@ -266,7 +266,9 @@ impl<'a> ParallelRuns<'a> {
     fn forward(&mut self, index: usize, event: Event) {
         match event {
             Event::Started(mut info) => {
-                info.title = format!("{} · {}", self.id, self.started[index].record.name);
+                let name = self.started[index].record.name.clone();
+                info.title = format!("{} · {name}", self.id);
+                info.kind = RunKind::JobTraining(name);
                 self.channels.send(Event::Started(info));
             }
             Event::StatusChanged(status) if status.activity == Activity::Finished => {}

@@ -1,30 +1,30 @@
-//! A mini-batch of inputs, in whichever form the layer that reads it asks for.
+//! A mini-batch of inputs, in the form that the layer reading it asks for.
 
 use super::Real;
 use super::bytes::ByteRows;
 use super::sparse::SparseRows;
 use ndarray::{Array2, ArrayBase, ArrayView2, Ix2, ViewRepr, s};
 
-/// [`ArrayView2`] with its element type spelled out: only so can the compiler see that a longer
-/// lifetime may stand for a shorter one.
+/// [`ArrayView2`] with its element type spelled out, which makes [`Batch`] covariant: a batch of a
+/// longer lifetime can be used where a shorter one is expected.
 type View<'a> = ArrayBase<ViewRepr<&'a Real>, Ix2, Real>;
 
-/// The inputs of a layer, one row a sample.
+/// The inputs of a layer, one row per sample.
 #[derive(Clone, Copy, Debug)]
 pub enum Batch<'a> {
-    /// All numbers, shape (samples, inputs).
+    /// Every value, shape (samples, inputs).
     Dense(View<'a>),
-    /// The numbers that are not zero.
+    /// The nonzero values.
     Sparse(&'a SparseRows),
-    /// Bytes that stand for numbers from 0 to 1.
+    /// Pixels as bytes, 0 to 255 for 0 to 1.
     Bytes(&'a ByteRows),
 }
 
-/// The form in which a layer wants its inputs. It can read [`Batch::Dense`] always.
+/// The form in which a layer wants its inputs. Every layer also accepts [`Batch::Dense`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InputKind {
     Dense,
-    /// By the places of their weights: those of two inputs begin `stride` numbers apart.
+    /// Nonzero values with the offset of their weights, whose rows begin `stride` numbers apart.
     Sparse {
         stride: usize,
     },
@@ -42,15 +42,15 @@ impl<'a> Batch<'a> {
         }
     }
 
-    /// The numbers of a batch for a layer that wants [`InputKind::Dense`].
+    /// The values of a batch, for a layer that wants [`InputKind::Dense`].
     ///
     /// # Panics
-    /// Where the batch has another form.
+    /// If the batch has another form.
     #[must_use]
     pub fn dense(self) -> ArrayView2<'a, Real> {
         match self {
             Self::Dense(x) => x,
-            _ => panic!("this layer reads dense inputs alone"),
+            _ => panic!("this layer reads dense inputs only"),
         }
     }
 }
@@ -61,12 +61,12 @@ impl<'a> From<ArrayView2<'a, Real>> for Batch<'a> {
     }
 }
 
-/// Where images become a [`Batch`], in room that is reused.
+/// Turns images into a [`Batch`]; reuses its memory.
 #[derive(Debug)]
 pub(crate) struct BatchBuffer {
     kind: InputKind,
     samples: usize,
-    /// Shape (capacity, inputs); made when first wanted.
+    /// Shape (capacity, inputs); allocated on first use.
     dense: Array2<Real>,
     sparse: SparseRows,
     bytes: ByteRows,
@@ -85,7 +85,7 @@ impl Default for BatchBuffer {
 }
 
 impl BatchBuffer {
-    /// Forgets all samples, and makes room for so many of so many inputs.
+    /// Removes all samples, and reserves memory for `samples` of `inputs` values each.
     pub(crate) fn clear(&mut self, kind: InputKind, samples: usize, inputs: usize) {
         self.kind = kind;
         self.samples = 0;
@@ -100,7 +100,7 @@ impl BatchBuffer {
         }
     }
 
-    /// Adds a sample; `pixels` as many as there are inputs, 0 to 255 for 0 to 1.
+    /// Adds a sample of one pixel per input, 0 to 255 for 0 to 1.
     pub(crate) fn push(&mut self, pixels: &[u8]) {
         match self.kind {
             InputKind::Dense => self.push_dense(pixels),
@@ -110,7 +110,7 @@ impl BatchBuffer {
         self.samples += 1;
     }
 
-    /// Adds a sample by its pixels that are not zero, each with its place.
+    /// Adds a sample given by its nonzero pixels and their indices.
     pub(crate) fn push_nonzero(&mut self, places: &[u16], pixels: &[u8]) {
         let pairs = places.iter().map(|&place| usize::from(place)).zip(pixels.iter().copied());
         match self.kind {
@@ -127,11 +127,11 @@ impl BatchBuffer {
 
     fn push_dense(&mut self, pixels: &[u8]) {
         let mut row = self.dense.row_mut(self.samples);
-        let row = row.as_slice_mut().expect("the values of a row lie side by side");
+        let row = row.as_slice_mut().expect("rows of a standard layout are contiguous");
         row.iter_mut().zip(pixels).for_each(|(x, &pixel)| *x = number(pixel));
     }
 
-    /// The samples that were added.
+    /// The samples added since [`BatchBuffer::clear`].
     pub(crate) fn batch(&self) -> Batch<'_> {
         match self.kind {
             InputKind::Dense => Batch::Dense(self.dense.slice(s![..self.samples, ..])),

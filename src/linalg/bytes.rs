@@ -1,14 +1,13 @@
-//! Inputs as they are stored, a byte each, four in five of them zero: those that are not are found
-//! eight bytes at a time, or as many as a vector holds.
+//! Products with inputs as bytes. Four in five are zero; vector instructions find the others.
 
 use super::row::{Row, bands, by_width};
 use super::simd::{LANES, WideSimd};
-use super::strips::{STRIP_PITCH, Strips, decay_narrow, decayed};
+use super::strips::{STRIP_PITCH, Strips};
 use super::{Real, wide_kernel};
 use ndarray::ArrayViewMut2;
 
-/// A batch of inputs as bytes, which stand for numbers from 0 to 1: a row a sample for the forward
-/// pass, and a row an input for the gradient.
+/// A batch of inputs as bytes, 0 to 255 for 0 to 1: one row per sample for the forward pass, and the
+/// transpose for the gradient.
 #[derive(Clone, Debug, Default)]
 pub struct ByteRows {
     by_sample: ByteMatrix,
@@ -17,14 +16,14 @@ pub struct ByteRows {
 }
 
 impl ByteRows {
-    /// Forgets all samples, and makes room for so many of so many inputs.
+    /// Removes all samples, and reserves memory for `samples` of `inputs` values each.
     pub(crate) fn clear(&mut self, samples: usize, inputs: usize) {
         self.by_sample.clear(samples, inputs);
         self.by_input.clear(inputs, samples);
         self.samples = 0;
     }
 
-    /// Adds a sample by its inputs, each with its place; those left out are zero.
+    /// Adds a sample given by indices and values of its inputs; the others are zero.
     pub(crate) fn push(&mut self, inputs: impl Iterator<Item = (usize, u8)>) {
         for (input, value) in inputs {
             self.by_sample.set(self.samples, input, value);
@@ -33,22 +32,22 @@ impl ByteRows {
         self.samples += 1;
     }
 
-    /// Samples that were added.
+    /// Number of samples.
     #[must_use]
     pub fn samples(&self) -> usize {
         self.samples
     }
 }
 
-/// Bytes in rows, which are padded with zeros to lines of the cache.
+/// Rows of bytes, padded with zeros to whole cache lines.
 #[derive(Clone, Debug, Default)]
 struct ByteMatrix {
     groups: Vec<Group>,
-    /// Groups in a row.
+    /// Groups per row.
     stride: usize,
 }
 
-/// As many bytes as a line of the cache holds, and a number bits.
+/// A cache line of bytes: as many as a `u64` has bits.
 #[derive(Clone, Copy, Debug)]
 #[repr(C, align(64))]
 struct Group([u8; GROUP]);
@@ -56,7 +55,7 @@ struct Group([u8; GROUP]);
 const GROUP: usize = 64;
 
 impl ByteMatrix {
-    /// Becomes so many rows and columns of zeros.
+    /// Resizes to `rows` × `columns` and fills with zeros.
     fn clear(&mut self, rows: usize, columns: usize) {
         self.stride = columns.div_ceil(GROUP);
         self.groups.clear();
@@ -72,7 +71,7 @@ impl ByteMatrix {
     }
 }
 
-/// What a byte stands for.
+/// The input value of every byte.
 static NUMBERS: [Real; 256] = {
     let (mut numbers, mut byte) = ([0.0; 256], 0);
     while byte < 256 {
@@ -83,46 +82,19 @@ static NUMBERS: [Real; 256] = {
 };
 
 wide_kernel! {
-    /// `out` += x W: `bytes` are the inputs x, a row of W begins every `stride` numbers of `weights`.
-    fn add_bytes_times_rows(
-        out: ArrayViewMut2<Real>,
-        bytes: &ByteRows,
-        weights: &[Real],
-        stride: usize,
-    ) = bytes_times_rows_body
-}
-
-wide_kernel! {
-    /// W becomes decay · W + xᵀ δ: `bytes` are the inputs x, `delta` a copy in strips, a row of W
-    /// begins every `stride` numbers of `weights`.
-    fn add_transposed_bytes_times_strips(
-        weights: &mut [Real],
-        stride: usize,
-        bytes: &ByteRows,
-        delta: Strips<'_>,
-        decay: Real,
-    ) = transposed_bytes_times_strips_body
-}
-
-#[inline(always)]
-fn bytes_times_rows_body<S: WideSimd>(
-    simd: S,
-    mut out: ArrayViewMut2<Real>,
-    bytes: &ByteRows,
-    weights: &[Real],
-    stride: usize,
-) {
-    let bytes = &bytes.by_sample;
-    for band in bands(out.ncols()) {
-        // Weights of a group of inputs stay in the first cache for all samples.
-        for (index, weights) in weights.chunks(GROUP * stride).take(bytes.stride).enumerate() {
-            let groups = bytes.rows().map(|groups| &groups[index]);
-            for (mut row, group) in out.rows_mut().into_iter().zip(groups) {
-                let row = row.as_slice_mut().expect("the values of a row lie side by side");
-                let (row, source) = (&mut row[band.first..][..band.len], &weights[band.first..]);
-                if band.len <= LANES {
-                    group.add_narrow(simd, row, source, stride);
-                } else {
+    /// `out` += x W for the inputs x in `bytes`; rows of W begin `stride` numbers apart.
+    fn add_bytes_times_rows = bytes_times_rows_body(
+        simd, out: ArrayViewMut2<Real>, bytes: &ByteRows, weights: &[Real], stride: usize,
+    ) {
+        let mut out = out;
+        let bytes = &bytes.by_sample;
+        for band in bands(out.ncols()) {
+            // The weights of a group of inputs stay in the L1 cache for all samples.
+            for (index, weights) in weights.chunks(GROUP * stride).take(bytes.stride).enumerate() {
+                let groups = bytes.rows().map(|groups| &groups[index]);
+                for (mut row, group) in out.rows_mut().into_iter().zip(groups) {
+                    let row = row.as_slice_mut().expect("the values of a row lie side by side");
+                    let (row, source) = (&mut row[band.first..][..band.len], &weights[band.first..]);
                     by_width!(band.len, Group::add_to::<S>(group, simd, row, source, stride));
                 }
             }
@@ -130,25 +102,16 @@ fn bytes_times_rows_body<S: WideSimd>(
     }
 }
 
-#[inline(always)]
-fn transposed_bytes_times_strips_body<S: WideSimd>(
-    simd: S,
-    weights: &mut [Real],
-    stride: usize,
-    bytes: &ByteRows,
-    delta: Strips<'_>,
-    decay: Real,
-) {
-    for band in bands(delta.width()) {
-        let source = delta.band(band);
-        for (row, groups) in weights.chunks_exact_mut(stride).zip(bytes.by_input.rows()) {
-            let row = &mut row[band.first..][..band.len];
-            if band.len <= LANES {
-                decay_narrow(row, decay);
-                for (group, source) in groups.iter().zip(source.chunks(GROUP * STRIP_PITCH)) {
-                    group.add_narrow(simd, row, source, STRIP_PITCH);
-                }
-            } else {
+wide_kernel! {
+    /// W ← decay · W + xᵀ δ for the inputs x in `bytes`; `delta` is copied into strips, rows of W begin
+    /// `stride` numbers apart.
+    fn add_transposed_bytes_times_strips = transposed_bytes_times_strips_body(
+        simd, weights: &mut [Real], stride: usize, bytes: &ByteRows, delta: Strips<'_>, decay: Real,
+    ) {
+        for band in bands(delta.width()) {
+            let source = delta.band(band);
+            for (row, groups) in weights.chunks_exact_mut(stride).zip(bytes.by_input.rows()) {
+                let row = &mut row[band.first..][..band.len];
                 by_width!(band.len, update_row::<S>(simd, row, groups, source, decay));
             }
         }
@@ -167,7 +130,7 @@ fn update_row<S: WideSimd, const PAIRS: usize, const ODD: usize>(
     if decay == 1.0 && groups.iter().all(|group| simd.nonzero_bytes(&group.0) == 0) {
         return;
     }
-    let mut sum = decayed::<S, PAIRS, ODD>(simd, row, decay);
+    let mut sum = Row::<S, PAIRS, ODD>::decayed(simd, row, decay);
     for (group, source) in groups.iter().zip(source.chunks(GROUP * STRIP_PITCH)) {
         sum = group.nonzero(simd).add(simd, sum, source, STRIP_PITCH, row.len());
     }
@@ -175,7 +138,7 @@ fn update_row<S: WideSimd, const PAIRS: usize, const ODD: usize>(
 }
 
 impl Group {
-    /// The places and the numbers of all bytes that are not zero.
+    /// Iterates over the indices and values of the nonzero bytes.
     #[inline(always)]
     fn nonzero<S: WideSimd>(&self, simd: S) -> Nonzero<'_> {
         Nonzero { bytes: &self.0, left: simd.nonzero_bytes(&self.0) }
@@ -195,25 +158,16 @@ impl Group {
             nonzero.add(simd, sum, source, stride, row.len()).store(row);
         }
     }
-
-    #[inline(always)]
-    fn add_narrow<S: WideSimd>(&self, simd: S, row: &mut [Real], source: &[Real], stride: usize) {
-        for (place, number) in self.nonzero(simd) {
-            for (sum, &value) in row.iter_mut().zip(&source[place * stride..]) {
-                *sum = simd.scalar(number, value, *sum);
-            }
-        }
-    }
 }
 
-/// Goes through the bytes of a group whose bits are set.
+/// Iterates over the bytes of a group whose bits are set in `left`.
 struct Nonzero<'a> {
     bytes: &'a [u8; GROUP],
     left: u64,
 }
 
 impl Nonzero<'_> {
-    /// `sum` + Σ number · row of `source`, `len` numbers each.
+    /// `sum` + Σ value · row of `source`, the first `len` columns.
     #[inline(always)]
     fn add<S: WideSimd, const PAIRS: usize, const ODD: usize>(
         self,

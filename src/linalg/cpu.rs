@@ -1,4 +1,4 @@
-//! Which instructions the kernels use: the best that the processor has, or what `NNTOP_CPU` asks for.
+//! Selects the instruction set of the kernels: the best one available, or that of `NNTOP_CPU`.
 
 use super::simd::Portable;
 #[cfg(target_arch = "x86_64")]
@@ -6,10 +6,10 @@ use super::simd::{Avx2, Avx512};
 use std::env;
 use std::sync::OnceLock;
 
-/// The environment variable that forces a path, for tests and comparisons.
+/// The environment variable that forces an instruction set, for tests and comparisons.
 const CPU_VARIABLE: &str = "NNTOP_CPU";
 
-/// A path through the kernels, with the token that opens it.
+/// An instruction set, with the token that proves it is available.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Cpu {
     Portable(Portable),
@@ -19,20 +19,20 @@ pub(crate) enum Cpu {
     Avx512(Avx512),
 }
 
-/// Why the path that `NNTOP_CPU` names cannot be taken.
+/// Why the instruction set named by `NNTOP_CPU` cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CpuError {
-    #[error("{CPU_VARIABLE}={0:?}: there is no such path; use portable, avx2 or avx512")]
+    #[error("{CPU_VARIABLE}={0:?} is not an instruction set; use portable, avx2 or avx512")]
     Unknown(String),
-    #[error("{CPU_VARIABLE}={0}: this processor has no such instructions, only {1}; unset it")]
+    #[error("{CPU_VARIABLE}={0}: this processor supports only {1}; unset {CPU_VARIABLE}")]
     Unavailable(&'static str, String),
 }
 
-/// The names that `NNTOP_CPU` may have.
+/// The values of `NNTOP_CPU`.
 const NAMES: [&str; 3] = ["portable", "avx2", "avx512"];
 
 impl Cpu {
-    /// Its name in `NNTOP_CPU`.
+    /// The value of `NNTOP_CPU` that selects it.
     fn name(self) -> &'static str {
         match self {
             Self::Portable(_) => NAMES[0],
@@ -43,7 +43,7 @@ impl Cpu {
         }
     }
 
-    /// All that this processor can take, the slowest first.
+    /// Those that this processor supports, slowest first.
     fn available() -> impl Iterator<Item = Self> {
         let portable = [Some(Self::Portable(Portable))];
         #[cfg(target_arch = "x86_64")]
@@ -53,7 +53,7 @@ impl Cpu {
         portable.into_iter().chain(vectors).flatten()
     }
 
-    /// The path of that name, or the best one where none is named.
+    /// The instruction set of that name, or the fastest one.
     fn choose(wanted: Option<&str>) -> Result<Self, CpuError> {
         let Some(wanted) = wanted else {
             return Ok(Self::available().last().unwrap_or(Self::Portable(Portable)));
@@ -65,10 +65,10 @@ impl Cpu {
     }
 }
 
-/// The path that kernels take: what `NNTOP_CPU` names, which is read once.
+/// The instruction set that kernels use. `NNTOP_CPU` is read once.
 ///
 /// # Panics
-/// Where that cannot be taken. Programs check it at their start, with [`cpu_path`].
+/// If `NNTOP_CPU` cannot be obeyed; programs check that with [`cpu_path`] when they start.
 #[inline]
 pub(super) fn selected() -> Cpu {
     static SELECTED: OnceLock<Cpu> = OnceLock::new();
@@ -84,15 +84,15 @@ fn chosen() -> Result<Cpu, CpuError> {
     Cpu::choose(wanted.as_deref())
 }
 
-/// The name of the path that kernels take: `portable`, `avx2` or `avx512`.
+/// The name of the instruction set that kernels use: `portable`, `avx2` or `avx512`.
 ///
 /// # Errors
-/// Where `NNTOP_CPU` has another value, or names instructions that this processor lacks.
+/// If `NNTOP_CPU` has another value, or names an instruction set that this processor lacks.
 pub fn cpu_path() -> Result<&'static str, CpuError> {
     chosen().map(Cpu::name)
 }
 
-/// The names of all paths that this processor can take, the slowest first.
+/// The names of all instruction sets that this processor supports, slowest first.
 #[must_use]
 pub fn cpu_paths() -> Vec<&'static str> {
     Cpu::available().map(Cpu::name).collect()
@@ -121,7 +121,7 @@ mod tests {
         }
         for lacking in NAMES.iter().filter(|name| !cpu_paths().contains(name)) {
             let error = Cpu::choose(Some(lacking)).unwrap_err().to_string();
-            assert!(error.contains("only portable"), "{error}");
+            assert!(error.contains("supports only portable"), "{error}");
         }
     }
 

@@ -1,94 +1,80 @@
-//! Value by value: loops that the compiler turns into vectors by itself.
+//! Elementwise operations: loops that the compiler vectorizes by itself.
 
-use super::simd::Simd;
 use super::{Real, kernel};
 
 kernel! {
     /// Replaces every z by max(0, z).
-    fn relu(values: &mut [Real]) = relu_body
+    fn relu = relu_body(_simd, values: &mut [Real]) {
+        for z in values {
+            *z = z.max(0.0);
+        }
+    }
 }
 
 kernel! {
     /// Multiplies every δ by σ′(z) = a (1 − a), and [flushes](flush_tiny) it.
-    fn times_sigmoid_slope(delta: &mut [Real], a: &[Real]) = times_sigmoid_slope_body
+    fn times_sigmoid_slope = times_sigmoid_slope_body(_simd, delta: &mut [Real], a: &[Real]) {
+        for (delta, a) in delta.iter_mut().zip(a) {
+            *delta = flush_tiny(*delta * (a * (1.0 - a)));
+        }
+    }
 }
 
 kernel! {
     /// Multiplies every δ by tanh′(z) = 1 − a², and [flushes](flush_tiny) it.
-    fn times_tanh_slope(delta: &mut [Real], a: &[Real]) = times_tanh_slope_body
+    fn times_tanh_slope = times_tanh_slope_body(_simd, delta: &mut [Real], a: &[Real]) {
+        for (delta, a) in delta.iter_mut().zip(a) {
+            *delta = flush_tiny(*delta * (1.0 - a * a));
+        }
+    }
 }
 
 kernel! {
     /// Sets every δ to 0 whose a is not above 0.
-    fn times_relu_slope(delta: &mut [Real], a: &[Real]) = times_relu_slope_body
+    fn times_relu_slope = times_relu_slope_body(_simd, delta: &mut [Real], a: &[Real]) {
+        for (delta, &a) in delta.iter_mut().zip(a) {
+            *delta = if a > 0.0 { *delta } else { 0.0 };
+        }
+    }
 }
 
 kernel! {
-    /// Adds number to number.
-    fn add(sums: &mut [Real], others: &[Real]) = add_body
+    /// Adds `others` to `sums`.
+    fn add = add_body(_simd, sums: &mut [Real], others: &[Real]) {
+        for (sum, other) in sums.iter_mut().zip(others) {
+            *sum += other;
+        }
+    }
 }
 
 kernel! {
-    /// w becomes `decay` · w − `rate` · g.
-    fn scale_and_subtract(weights: &mut [Real], gradient: &[Real], decay: Real, rate: Real) = scale_and_subtract_body
+    /// Multiplies every value.
+    fn scale_by = scale_by_body(_simd, values: &mut [Real], factor: Real) {
+        for value in values {
+            *value *= factor;
+        }
+    }
 }
 
-/// The smallest δ that is not taken for 0.
+kernel! {
+    /// w ← `decay` · w − `rate` · g.
+    fn scale_and_subtract = scale_and_subtract_body(
+        _simd, weights: &mut [Real], gradient: &[Real], decay: Real, rate: Real,
+    ) {
+        for (w, g) in weights.iter_mut().zip(gradient) {
+            *w = decay * *w - rate * g;
+        }
+    }
+}
+
+/// The smallest δ that is not replaced by 0.
 const SMALLEST: Real = 1e8 * Real::MIN_POSITIVE;
 
-/// 0 for a δ that is too small to move any weight. Saturated neurons have many of these, and products
-/// of them would be subnormal numbers, which a processor takes about a hundred times as long for.
+/// 0 for a δ that is too small to change any weight. Saturated neurons have many of these, and
+/// their products would be subnormal numbers, with which a processor is about a hundred times slower.
 #[inline(always)]
 pub(crate) fn flush_tiny(delta: Real) -> Real {
     if delta.abs() < SMALLEST { 0.0 } else { delta }
-}
-
-#[inline(always)]
-fn relu_body<S: Simd>(_simd: S, values: &mut [Real]) {
-    for z in values {
-        *z = z.max(0.0);
-    }
-}
-
-#[inline(always)]
-fn times_sigmoid_slope_body<S: Simd>(_simd: S, delta: &mut [Real], a: &[Real]) {
-    for (delta, a) in delta.iter_mut().zip(a) {
-        *delta = flush_tiny(*delta * (a * (1.0 - a)));
-    }
-}
-
-#[inline(always)]
-fn times_tanh_slope_body<S: Simd>(_simd: S, delta: &mut [Real], a: &[Real]) {
-    for (delta, a) in delta.iter_mut().zip(a) {
-        *delta = flush_tiny(*delta * (1.0 - a * a));
-    }
-}
-
-#[inline(always)]
-fn times_relu_slope_body<S: Simd>(_simd: S, delta: &mut [Real], a: &[Real]) {
-    for (delta, &a) in delta.iter_mut().zip(a) {
-        *delta = if a > 0.0 { *delta } else { 0.0 };
-    }
-}
-
-#[inline(always)]
-fn add_body<S: Simd>(_simd: S, sums: &mut [Real], others: &[Real]) {
-    for (sum, other) in sums.iter_mut().zip(others) {
-        *sum += other;
-    }
-}
-
-#[inline(always)]
-fn scale_and_subtract_body<S: Simd>(
-    _simd: S,
-    weights: &mut [Real],
-    gradient: &[Real],
-    decay: Real,
-    rate: Real,
-) {
-    for (w, g) in weights.iter_mut().zip(gradient) {
-        *w = decay * *w - rate * g;
-    }
 }
 
 #[cfg(test)]
@@ -97,12 +83,12 @@ mod tests {
     use super::super::simd::Portable;
     use super::*;
 
-    /// A kernel that changes values by others, its portable body, and the function of one value.
+    /// A kernel that changes values by others, its portable body, and the function of a single value.
     type Case = (fn(&mut [Real], &[Real]), fn(&mut [Real], &[Real]), fn(f64, f64) -> f64);
 
     #[test]
     fn every_value_is_what_the_function_says() {
-        let cases: [Case; 6] = [
+        let cases: [Case; 7] = [
             (|v, _| relu(v), |v, _| relu_body(Portable, v), |v, _| v.max(0.0)),
             (
                 times_sigmoid_slope,
@@ -120,6 +106,7 @@ mod tests {
                 |d, a| if a > 0.0 { d } else { 0.0 },
             ),
             (add, |v, w| add_body(Portable, v, w), |v, w| v + w),
+            (|v, _| scale_by(v, 0.5), |v, _| scale_by_body(Portable, v, 0.5), |v, _| 0.5 * v),
             (
                 |w, g| scale_and_subtract(w, g, 0.5, 0.25),
                 |w, g| scale_and_subtract_body(Portable, w, g, 0.5, 0.25),

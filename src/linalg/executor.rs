@@ -1,19 +1,19 @@
-//! Who carries out the parts of a computation: one thread, or a pool.
+//! Runs the parts of a computation on one thread or on a thread pool.
 
 use super::thread_pool::ThreadPool;
 
-/// Passed down to layers, which cut their work into parts that do not depend on the number of
-/// threads: so neither does the result.
+/// Passed to layers, which divide their work into parts that do not depend on the number of threads,
+/// so that the result does not either.
 #[derive(Debug)]
 pub enum Executor<'a> {
-    /// The calling thread, part after part.
+    /// The calling thread runs one part after the other.
     Serial,
-    #[allow(private_interfaces, reason = "a pool is made and lent by the crate alone")]
+    #[allow(private_interfaces, reason = "only the crate creates pools")]
     Pool(&'a mut ThreadPool),
 }
 
 impl Executor<'_> {
-    /// Threads that work.
+    /// Number of threads, the calling one included.
     pub(crate) fn threads(&self) -> usize {
         match self {
             Self::Serial => 1,
@@ -21,10 +21,10 @@ impl Executor<'_> {
         }
     }
 
-    /// Works on every item, on whichever thread is free. Allocates nothing.
+    /// Calls `work` with every item, on whichever thread is free. Allocates nothing.
     ///
     /// # Panics
-    /// Where the work does.
+    /// If `work` does.
     pub(crate) fn each<T: Send>(
         &mut self,
         items: impl DoubleEndedIterator<Item = T> + Send,
@@ -39,7 +39,7 @@ impl Executor<'_> {
     /// Runs `mine` on the calling thread, and `other` at the same time or afterwards.
     ///
     /// # Panics
-    /// Where one of them does.
+    /// If one of them does.
     pub(crate) fn both<R: Send>(
         &mut self,
         mine: impl FnOnce() -> R + Send,

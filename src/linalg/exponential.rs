@@ -1,47 +1,38 @@
-//! eˣ, σ and tanh of many numbers at once.
+//! Vectorized eˣ, σ and tanh.
 
 use super::simd::Simd;
 use super::{Real, kernel};
 
 kernel! {
-    /// Replaces every x by eˣ; within three units in the last place, x limited to where eˣ is an
-    /// ordinary number.
-    fn exponentials(values: &mut [Real]) = exponentials_body
+    /// Replaces every x by eˣ; within three units in the last place, x limited to where eˣ is a
+    /// normal number.
+    fn exponentials = exponentials_body(simd, values: &mut [Real]) {
+        for x in values {
+            *x = exponential(simd, *x);
+        }
+    }
 }
 
 kernel! {
     /// Replaces every z by σ(z) = 1 / (1 + e^−z).
-    fn sigmoids(values: &mut [Real]) = sigmoids_body
+    fn sigmoids = sigmoids_body(simd, values: &mut [Real]) {
+        for z in values {
+            *z = 1.0 / (1.0 + exponential(simd, -*z));
+        }
+    }
 }
 
 kernel! {
     /// Replaces every z by tanh(z).
-    fn tanhs(values: &mut [Real]) = tanhs_body
-}
-
-#[inline(always)]
-fn exponentials_body<S: Simd>(simd: S, values: &mut [Real]) {
-    for x in values {
-        *x = exponential(simd, *x);
-    }
-}
-
-#[inline(always)]
-fn sigmoids_body<S: Simd>(simd: S, values: &mut [Real]) {
-    for z in values {
-        *z = 1.0 / (1.0 + exponential(simd, -*z));
-    }
-}
-
-#[inline(always)]
-fn tanhs_body<S: Simd>(simd: S, values: &mut [Real]) {
-    for z in values {
-        let square = *z * *z;
-        // Near 0 the quotient would lose what the series keeps.
-        let series = simd.scalar(square, -17.0 / 315.0, 2.0 / 15.0);
-        let series = simd.scalar(simd.scalar(series, square, -1.0 / 3.0), square, 1.0) * *z;
-        let quotient = 1.0 - 2.0 / (1.0 + exponential(simd, 2.0 * *z));
-        *z = if square < SERIES { series } else { quotient };
+    fn tanhs = tanhs_body(simd, values: &mut [Real]) {
+        for z in values {
+            let square = *z * *z;
+            // Near 0 the quotient would cancel; the series does not.
+            let series = simd.scalar(square, -17.0 / 315.0, 2.0 / 15.0);
+            let series = simd.scalar(simd.scalar(series, square, -1.0 / 3.0), square, 1.0) * *z;
+            let quotient = 1.0 - 2.0 / (1.0 + exponential(simd, 2.0 * *z));
+            *z = if square < SERIES { series } else { quotient };
+        }
     }
 }
 
@@ -57,14 +48,13 @@ fn exponential<S: Simd>(_simd: S, x: Real) -> Real {
     x.exp()
 }
 
-/// eˣ = 2ⁿ eʳ with |r| ≤ ½ ln 2, without a branch, so that it is done for many x at once. NaN stays
-/// NaN.
+/// eˣ = 2ⁿ eʳ with |r| ≤ ½ ln 2, without branches, so that the compiler vectorizes it. NaN stays NaN.
 #[cfg(not(feature = "f64"))]
 #[inline(always)]
 fn exponential<S: Simd>(simd: S, x: Real) -> Real {
-    /// Added to a small number, leaves it rounded in the lowest bits: 1.5 · 2²³.
+    /// 1.5 · 2²³: adding it rounds a small number to an integer, which is left in the lowest bits.
     const ROUND: f32 = 12_582_912.0;
-    /// ln 2 in two parts; the first has few bits, so that n times it is exact.
+    /// ln 2 in two parts; the first has few bits, so that its product with n is exact.
     const LN_2: [f32; 2] = [0.693_359_4, -2.121_944_4e-4];
     /// Coefficients of eʳ from r⁷ down to r².
     const SERIES: [f32; 6] = [1.0 / 5040.0, 1.0 / 720.0, 1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5];
@@ -84,7 +74,7 @@ mod tests {
     use super::super::simd::Portable;
     use super::*;
 
-    /// Compares relative to the size of the result.
+    /// Compares relative errors.
     fn check(kernel: fn(&mut [Real]), exact: fn(f64) -> f64, range: f64, relative: f64) {
         let x: Vec<Real> =
             (-4000..=4000).map(|i| (f64::from(i) * range / 4000.0) as Real).collect();

@@ -1,61 +1,129 @@
-//! Sums over the pixels of feature maps, and operations on every pixel of a map, for batch
-//! normalization. Values lie pixel after pixel, the maps of a pixel side by side; means, factors and
-//! sums have one number a map.
+//! Sums over the pixels of feature maps, and operations on every pixel, for batch normalization. The
+//! layout is (pixels, maps); means, factors and sums have one number per map.
 
-use super::simd::{LANES, Simd};
+use super::simd::LANES;
 use super::{Real, kernel};
 
-/// Maps whose numbers are in registers at once.
+/// Maps of the widest band.
 const BAND: usize = 2 * LANES;
 
-kernel! {
-    /// `sums` += x.
-    fn add_pixels(sums: &mut [Real], x: &[Real]) = add_pixels_body
-}
+/// `SIZE` maps, of which the first has this index.
+struct Band<const SIZE: usize>(usize);
 
-kernel! {
-    /// `sums` += (x − `mean`)².
-    fn add_squares(sums: &mut [Real], x: &[Real], mean: &[Real]) = add_squares_body
-}
-
-kernel! {
-    /// `deltas` += δ and `covariances` += δ (x − `mean`).
-    fn add_deltas(
-        deltas: &mut [Real],
-        covariances: &mut [Real],
-        delta: &[Real],
-        x: &[Real],
-        mean: &[Real],
-    ) = add_deltas_body
-}
-
-kernel! {
-    /// a = `factor` (x − `mean`) + `offset`.
-    fn affine(a: &mut [Real], x: &[Real], mean: &[Real], factor: &[Real], offset: &[Real]) =
-        affine_body
-}
-
-kernel! {
-    /// a += `factor` δ.
-    fn add_scaled(a: &mut [Real], delta: &[Real], factor: &[Real]) = add_scaled_body
-}
-
-/// Calls `$body::<SIZE>` for band after band of `$maps` maps, with the first map of each: what is as
-/// wide as can be stays in registers from pixel to pixel.
+/// Calls `$body` with one band of maps after the other; it returns the size of the band. Sizes are
+/// constants, so that the numbers of every map stay in registers from pixel to pixel.
 macro_rules! by_band {
-    ($maps:expr, $body:ident($($arg:expr),*)) => {{
+    ($maps:expr, $body:ident($($arg:expr),* $(,)?)) => {{
         let mut first = 0;
         while first < $maps {
             first += match $maps - first {
-                BAND.. => $body::<BAND>(first, $($arg),*),
-                LANES.. => $body::<LANES>(first, $($arg),*),
-                _ => $body::<1>(first, $($arg),*),
+                BAND.. => $body(Band::<BAND>(first), $($arg),*),
+                LANES.. => $body(Band::<LANES>(first), $($arg),*),
+                _ => $body(Band::<1>(first), $($arg),*),
             };
         }
     }};
 }
 
-/// A band's part of what there is for all maps.
+kernel! {
+    /// `sums` += x.
+    fn add_pixels = add_pixels_body(_simd, sums: &mut [Real], x: &[Real]) {
+        by_band!(sums.len(), sum_band([&mut *sums], [x], [], |[x], []| [x]));
+    }
+}
+
+kernel! {
+    /// `sums` += (x − `mean`)².
+    fn add_squares = add_squares_body(_simd, sums: &mut [Real], x: &[Real], mean: &[Real]) {
+        by_band!(sums.len(), sum_band([&mut *sums], [x], [mean], |[x], [mean]| [
+            (x - mean) * (x - mean)
+        ]));
+    }
+}
+
+kernel! {
+    /// `deltas` += δ and `covariances` += δ (x − `mean`).
+    fn add_deltas = add_deltas_body(
+        _simd,
+        deltas: &mut [Real],
+        covariances: &mut [Real],
+        delta: &[Real],
+        x: &[Real],
+        mean: &[Real],
+    ) {
+        by_band!(mean.len(), sum_band(
+            [&mut *deltas, &mut *covariances], [delta, x], [mean],
+            |[delta, x], [mean]| [delta, delta * (x - mean)]
+        ));
+    }
+}
+
+kernel! {
+    /// a = `factor` (x − `mean`) + `offset`.
+    fn affine = affine_body(
+        _simd, a: &mut [Real], x: &[Real], mean: &[Real], factor: &[Real], offset: &[Real],
+    ) {
+        by_band!(mean.len(), map_band(
+            &mut *a, x, [mean, factor, offset],
+            |_, x, [mean, factor, offset]| factor * (x - mean) + offset
+        ));
+    }
+}
+
+kernel! {
+    /// a += `factor` δ.
+    fn add_scaled = add_scaled_body(_simd, a: &mut [Real], delta: &[Real], factor: &[Real]) {
+        by_band!(factor.len(), map_band(
+            &mut *a, delta, [factor], |a, delta, [factor]| a + factor * delta
+        ));
+    }
+}
+
+/// Adds the terms of every pixel to `sums`. `term` gets a pixel's numbers and the map's.
+#[inline(always)]
+fn sum_band<const SIZE: usize, const SUMS: usize, const PIXELS: usize, const MAPS: usize>(
+    Band(first): Band<SIZE>,
+    sums: [&mut [Real]; SUMS],
+    pixels: [&[Real]; PIXELS],
+    maps: [&[Real]; MAPS],
+    term: impl Fn([Real; PIXELS], [Real; MAPS]) -> [Real; SUMS],
+) -> usize {
+    let count = sums[0].len();
+    let sums = sums.map(|sums| part_mut::<SIZE>(sums, first));
+    let mut totals = sums.each_ref().map(|sums| **sums);
+    let maps = maps.map(|values| *part::<SIZE>(values, first));
+    for pixel in (first..pixels[0].len()).step_by(count) {
+        let pixels = pixels.map(|values| part::<SIZE>(values, pixel));
+        for map in 0..SIZE {
+            let terms = term(pixels.map(|values| values[map]), maps.map(|values| values[map]));
+            totals.iter_mut().zip(terms).for_each(|(total, term)| total[map] += term);
+        }
+    }
+    sums.into_iter().zip(totals).for_each(|(sums, totals)| *sums = totals);
+    SIZE
+}
+
+/// Replaces every pixel's a by `value` of a, x and the map's numbers.
+#[inline(always)]
+fn map_band<const SIZE: usize, const MAPS: usize>(
+    Band(first): Band<SIZE>,
+    a: &mut [Real],
+    x: &[Real],
+    maps: [&[Real]; MAPS],
+    value: impl Fn(Real, Real, [Real; MAPS]) -> Real,
+) -> usize {
+    let count = maps[0].len();
+    let maps = maps.map(|values| *part::<SIZE>(values, first));
+    for (a, x) in a.chunks_exact_mut(count).zip(x.chunks_exact(count)) {
+        let (a, x) = (part_mut::<SIZE>(a, first), part::<SIZE>(x, first));
+        for map in 0..SIZE {
+            a[map] = value(a[map], x[map], maps.map(|values| values[map]));
+        }
+    }
+    SIZE
+}
+
+/// A band's part of numbers for every map.
 #[inline(always)]
 fn part<const SIZE: usize>(values: &[Real], first: usize) -> &[Real; SIZE] {
     values[first..].first_chunk().expect("the band lies among the maps")
@@ -64,132 +132,6 @@ fn part<const SIZE: usize>(values: &[Real], first: usize) -> &[Real; SIZE] {
 #[inline(always)]
 fn part_mut<const SIZE: usize>(values: &mut [Real], first: usize) -> &mut [Real; SIZE] {
     values[first..].first_chunk_mut().expect("the band lies among the maps")
-}
-
-#[inline(always)]
-fn add_pixels_body<S: Simd>(_simd: S, sums: &mut [Real], x: &[Real]) {
-    by_band!(sums.len(), add_pixels_band(sums, x));
-}
-
-#[inline(always)]
-fn add_pixels_band<const SIZE: usize>(first: usize, sums: &mut [Real], x: &[Real]) -> usize {
-    let mut sum = *part::<SIZE>(sums, first);
-    for x in x.chunks_exact(sums.len()) {
-        let x = part::<SIZE>(x, first);
-        (0..SIZE).for_each(|map| sum[map] += x[map]);
-    }
-    *part_mut(sums, first) = sum;
-    SIZE
-}
-
-#[inline(always)]
-fn add_squares_body<S: Simd>(_simd: S, sums: &mut [Real], x: &[Real], mean: &[Real]) {
-    by_band!(sums.len(), add_squares_band(sums, x, mean));
-}
-
-#[inline(always)]
-fn add_squares_band<const SIZE: usize>(
-    first: usize,
-    sums: &mut [Real],
-    x: &[Real],
-    mean: &[Real],
-) -> usize {
-    let (mut sum, mean) = (*part::<SIZE>(sums, first), *part::<SIZE>(mean, first));
-    for x in x.chunks_exact(sums.len()) {
-        let x = part::<SIZE>(x, first);
-        (0..SIZE).for_each(|map| sum[map] += (x[map] - mean[map]) * (x[map] - mean[map]));
-    }
-    *part_mut(sums, first) = sum;
-    SIZE
-}
-
-#[inline(always)]
-fn add_deltas_body<S: Simd>(
-    _simd: S,
-    deltas: &mut [Real],
-    covariances: &mut [Real],
-    delta: &[Real],
-    x: &[Real],
-    mean: &[Real],
-) {
-    by_band!(mean.len(), add_deltas_band(deltas, covariances, delta, x, mean));
-}
-
-#[inline(always)]
-fn add_deltas_band<const SIZE: usize>(
-    first: usize,
-    deltas: &mut [Real],
-    covariances: &mut [Real],
-    delta: &[Real],
-    x: &[Real],
-    mean: &[Real],
-) -> usize {
-    let maps = mean.len();
-    let mean = *part::<SIZE>(mean, first);
-    let mut sum = *part::<SIZE>(deltas, first);
-    let mut product = *part::<SIZE>(covariances, first);
-    for (delta, x) in delta.chunks_exact(maps).zip(x.chunks_exact(maps)) {
-        let (delta, x) = (part::<SIZE>(delta, first), part::<SIZE>(x, first));
-        for map in 0..SIZE {
-            sum[map] += delta[map];
-            product[map] += delta[map] * (x[map] - mean[map]);
-        }
-    }
-    *part_mut(deltas, first) = sum;
-    *part_mut(covariances, first) = product;
-    SIZE
-}
-
-#[inline(always)]
-fn affine_body<S: Simd>(
-    _simd: S,
-    a: &mut [Real],
-    x: &[Real],
-    mean: &[Real],
-    factor: &[Real],
-    offset: &[Real],
-) {
-    by_band!(mean.len(), affine_band(a, x, mean, factor, offset));
-}
-
-#[inline(always)]
-fn affine_band<const SIZE: usize>(
-    first: usize,
-    a: &mut [Real],
-    x: &[Real],
-    mean: &[Real],
-    factor: &[Real],
-    offset: &[Real],
-) -> usize {
-    let maps = mean.len();
-    let (mean, offset) = (*part::<SIZE>(mean, first), *part::<SIZE>(offset, first));
-    let factor = *part::<SIZE>(factor, first);
-    for (a, x) in a.chunks_exact_mut(maps).zip(x.chunks_exact(maps)) {
-        let (a, x) = (part_mut::<SIZE>(a, first), part::<SIZE>(x, first));
-        (0..SIZE).for_each(|map| a[map] = factor[map] * (x[map] - mean[map]) + offset[map]);
-    }
-    SIZE
-}
-
-#[inline(always)]
-fn add_scaled_body<S: Simd>(_simd: S, a: &mut [Real], delta: &[Real], factor: &[Real]) {
-    by_band!(factor.len(), add_scaled_band(a, delta, factor));
-}
-
-#[inline(always)]
-fn add_scaled_band<const SIZE: usize>(
-    first: usize,
-    a: &mut [Real],
-    delta: &[Real],
-    factor: &[Real],
-) -> usize {
-    let maps = factor.len();
-    let factor = *part::<SIZE>(factor, first);
-    for (a, delta) in a.chunks_exact_mut(maps).zip(delta.chunks_exact(maps)) {
-        let (a, delta) = (part_mut::<SIZE>(a, first), part::<SIZE>(delta, first));
-        (0..SIZE).for_each(|map| a[map] += factor[map] * delta[map]);
-    }
-    SIZE
 }
 
 #[cfg(test)]

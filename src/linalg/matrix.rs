@@ -1,15 +1,15 @@
-//! Memory that begins where a line of the processor's cache does. What crosses the border between
-//! two lines takes twice as long to load, and longer yet to store.
+//! Memory aligned to cache lines. A vector that crosses a cache line takes twice as long to load, and
+//! even longer to store.
 
 use super::Real;
 use super::simd::LANES;
 use ndarray::{Array2, ArrayView2, ArrayViewMut2, s};
 use serde::{Deserialize, Serialize};
 
-/// Numbers in a line of the cache.
+/// Numbers in a cache line.
 const LINE: usize = 2 * LANES;
 
-/// A line of the cache.
+/// A cache line.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[repr(C, align(64))]
 struct Line([Real; LINE]);
@@ -25,8 +25,8 @@ fn numbers_mut(lines: &mut [Line]) -> &mut [Real] {
     unsafe { std::slice::from_raw_parts_mut(lines.as_mut_ptr().cast(), lines.len() * LINE) }
 }
 
-/// A matrix whose rows lie one after the other, each from the start of a line of the cache on and
-/// padded with zeros to whole lines. Written to files without its padding.
+/// A row-major matrix whose rows are aligned to cache lines and padded with zeros to whole lines.
+/// Serialized without the padding.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(from = "Array2<Real>", into = "Array2<Real>")]
 pub struct Matrix {
@@ -36,7 +36,7 @@ pub struct Matrix {
 }
 
 impl Matrix {
-    /// Zeros.
+    /// A matrix of zeros.
     #[must_use]
     pub fn zeros(rows: usize, columns: usize) -> Self {
         let lines = vec![Line::default(); rows * columns.div_ceil(LINE)];
@@ -51,37 +51,37 @@ impl Matrix {
         matrix
     }
 
-    /// How many rows there are.
+    /// Number of rows.
     #[must_use]
     pub fn rows(&self) -> usize {
         self.rows
     }
 
-    /// Numbers in a row, without padding.
+    /// Number of columns, without padding.
     #[must_use]
     pub fn columns(&self) -> usize {
         self.columns
     }
 
-    /// How many numbers there are, without padding.
+    /// Number of elements, without padding.
     #[must_use]
     pub fn len(&self) -> usize {
         self.rows * self.columns
     }
 
-    /// Whether there are none.
+    /// Whether there are no elements.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// How far apart two rows begin.
+    /// The distance between the beginnings of two rows.
     #[must_use]
     pub fn stride(&self) -> usize {
         self.columns.next_multiple_of(LINE)
     }
 
-    /// The numbers without the padding, shape (rows, columns).
+    /// The elements without the padding, shape (rows, columns).
     ///
     /// # Panics
     /// Never: there are as many lines as rows of whole lines need.
@@ -92,7 +92,7 @@ impl Matrix {
         padded.slice_move(s![.., ..self.columns])
     }
 
-    /// [`Matrix::view`], to be changed.
+    /// The mutable version of [`Matrix::view`].
     ///
     /// # Panics
     /// Never, as [`Matrix::view`].
@@ -103,19 +103,19 @@ impl Matrix {
         padded.slice_move(s![.., ..columns])
     }
 
-    /// Row after row with the padding.
+    /// All rows with their padding.
     #[must_use]
     pub fn padded(&self) -> &[Real] {
         numbers(&self.lines)
     }
 
-    /// [`Matrix::padded`], to be changed; whoever changes it leaves the padding zero.
+    /// The mutable version of [`Matrix::padded`]; the padding must stay zero.
     pub(crate) fn padded_mut(&mut self) -> &mut [Real] {
         numbers_mut(&mut self.lines)
     }
 }
 
-/// Why the numbers have the shape of a matrix.
+/// Why the lines have the shape of a matrix.
 const SHAPE: &str = "there are as many lines as rows of whole lines need";
 
 impl From<Array2<Real>> for Matrix {
@@ -132,12 +132,12 @@ impl From<Matrix> for Array2<Real> {
     }
 }
 
-/// Room for numbers, from the start of a line of the cache on, that is kept from use to use.
+/// A buffer aligned to cache lines that keeps its memory from use to use.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct AlignedBuffer(Vec<Line>);
 
 impl AlignedBuffer {
-    /// Room for so many numbers; what they are is left over from before.
+    /// A slice of `count` numbers; their values are unspecified.
     pub(crate) fn room(&mut self, count: usize) -> &mut [Real] {
         let lines = count.div_ceil(LINE);
         if self.0.len() < lines {

@@ -1,34 +1,34 @@
-//! Max-pooling: the largest of each block of pixels, all maps of a pixel at a time.
+//! Max-pooling: the maximum of each block of pixels, for all maps at a time.
 
 use super::simd::{LANES, Simd, Vector};
 use super::{Real, kernel};
 
-/// How blocks of size × size pixels, each of `maps` values, lie in rows of `width` of them.
+/// The layout of blocks of size × size pixels, each of `maps` values.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Blocks {
     pub(crate) maps: usize,
-    /// Pixels that a row of the input has.
+    /// Pixels in a row of the input.
     pub(crate) width: usize,
     pub(crate) size: usize,
 }
 
 impl Blocks {
-    /// The place of the first value of every block's first pixel, row by row.
+    /// The index of the first value of every block, row by row.
     #[inline(always)]
-    fn places(self) -> impl Iterator<Item = usize> {
+    pub(crate) fn places(self) -> impl Iterator<Item = usize> {
         let Self { maps, width, size } = self;
         let row = move |y| (0..width / size).map(move |x| (y * width + x) * size * maps);
         (0..).flat_map(row)
     }
 
-    /// Where a block's pixels lie behind its first.
+    /// The offsets of a block's pixels from its first.
     #[inline(always)]
-    fn pixels(self) -> impl Iterator<Item = usize> + Clone {
+    pub(crate) fn pixels(self) -> impl Iterator<Item = usize> + Clone {
         let row = move |y| (0..self.size).map(move |x| (y * self.width + x) * self.maps);
         (0..self.size).flat_map(row)
     }
 
-    /// Where vectors of the maps begin: the last ends with them and may overlap the one before.
+    /// The first map of each vector; the last vector may overlap the one before.
     #[inline(always)]
     fn vectors(self) -> impl Iterator<Item = usize> {
         (0..self.maps.div_ceil(LANES)).map(move |at| (at * LANES).min(self.maps - LANES))
@@ -36,96 +36,84 @@ impl Blocks {
 }
 
 kernel! {
-    /// `a` becomes the largest x of every block.
-    fn max_pool(a: &mut [Real], x: &[Real], blocks: Blocks) = max_pool_body
+    /// a ← the largest x of every block.
+    fn max_pool = max_pool_body(simd, a: &mut [Real], x: &[Real], blocks: Blocks) {
+        for (a, place) in a.chunks_exact_mut(blocks.maps).zip(blocks.places()) {
+            let x = &x[place..];
+            if blocks.maps < LANES {
+                a.copy_from_slice(&x[..blocks.maps]);
+                for pixel in blocks.pixels() {
+                    for (a, &x) in a.iter_mut().zip(&x[pixel..]) {
+                        *a = if x > *a { x } else { *a };
+                    }
+                }
+                continue;
+            }
+            for map in blocks.vectors() {
+                let mut most = simd.load(vector(x, map));
+                for y in 0..blocks.size {
+                    for pixel in 0..blocks.size {
+                        let at = (y * blocks.width + pixel) * blocks.maps + map;
+                        most = simd.load(vector(x, at)).max(most);
+                    }
+                }
+                most.store(vector_mut(a, map));
+            }
+        }
+    }
 }
 
 kernel! {
-    /// `dx` becomes the block's δ at the first of its pixels whose x is the largest, a, and 0 at
-    /// the others.
-    fn max_pool_delta(dx: &mut [Real], x: &[Real], a: &[Real], delta: &[Real], blocks: Blocks) =
-        max_pool_delta_body
+    /// `dx` ← the block's δ at the first of its pixels where x equals the maximum a, and 0 at the
+    /// others.
+    #[allow(clippy::float_cmp, reason = "the largest value was copied, not computed")]
+    fn max_pool_delta = max_pool_delta_body(
+        simd, dx: &mut [Real], x: &[Real], a: &[Real], delta: &[Real], blocks: Blocks,
+    ) {
+        if blocks.size == 2 && blocks.maps >= LANES {
+            return max_pool_delta_of_four(simd, dx, x, a, delta, blocks);
+        }
+        let pairs = a.chunks_exact(blocks.maps).zip(delta.chunks_exact(blocks.maps));
+        for ((a, delta), place) in pairs.zip(blocks.places()) {
+            let (dx, x) = (&mut dx[place..], &x[place..]);
+            if blocks.maps < LANES {
+                for (map, (&a, &delta)) in a.iter().zip(delta).enumerate() {
+                    let mut open = delta;
+                    for pixel in blocks.pixels() {
+                        let found = x[pixel + map] == a;
+                        dx[pixel + map] = if found { open } else { 0.0 };
+                        open = if found { 0.0 } else { open };
+                    }
+                }
+                continue;
+            }
+            for map in blocks.vectors() {
+                let most = simd.load(vector(a, map));
+                let mut open = simd.load(vector(delta, map));
+                for y in 0..blocks.size {
+                    for pixel in 0..blocks.size {
+                        let at = (y * blocks.width + pixel) * blocks.maps + map;
+                        let (taken, left) = open.split(simd.load(vector(x, at)), most);
+                        taken.store(vector_mut(dx, at));
+                        open = left;
+                    }
+                }
+            }
+        }
+    }
 }
 
 #[inline(always)]
 fn vector(values: &[Real], at: usize) -> &[Real; LANES] {
-    values[at..].first_chunk().expect("maps are a vector at least")
+    values[at..].first_chunk().expect("there are LANES maps or more")
 }
 
 #[inline(always)]
 fn vector_mut(values: &mut [Real], at: usize) -> &mut [Real; LANES] {
-    values[at..].first_chunk_mut().expect("maps are a vector at least")
+    values[at..].first_chunk_mut().expect("there are LANES maps or more")
 }
 
-#[inline(always)]
-fn max_pool_body<S: Simd>(simd: S, a: &mut [Real], x: &[Real], blocks: Blocks) {
-    for (a, place) in a.chunks_exact_mut(blocks.maps).zip(blocks.places()) {
-        let x = &x[place..];
-        if blocks.maps < LANES {
-            a.copy_from_slice(&x[..blocks.maps]);
-            for pixel in blocks.pixels() {
-                for (a, &x) in a.iter_mut().zip(&x[pixel..]) {
-                    *a = if x > *a { x } else { *a };
-                }
-            }
-            continue;
-        }
-        for map in blocks.vectors() {
-            let mut most = simd.load(vector(x, map));
-            for y in 0..blocks.size {
-                for pixel in 0..blocks.size {
-                    let at = (y * blocks.width + pixel) * blocks.maps + map;
-                    most = simd.load(vector(x, at)).max(most);
-                }
-            }
-            most.store(vector_mut(a, map));
-        }
-    }
-}
-
-#[allow(clippy::float_cmp, reason = "the largest value was copied, not computed")]
-#[inline(always)]
-fn max_pool_delta_body<S: Simd>(
-    simd: S,
-    dx: &mut [Real],
-    x: &[Real],
-    a: &[Real],
-    delta: &[Real],
-    blocks: Blocks,
-) {
-    if blocks.size == 2 && blocks.maps >= LANES {
-        return max_pool_delta_of_four(simd, dx, x, a, delta, blocks);
-    }
-    let pairs = a.chunks_exact(blocks.maps).zip(delta.chunks_exact(blocks.maps));
-    for ((a, delta), place) in pairs.zip(blocks.places()) {
-        let (dx, x) = (&mut dx[place..], &x[place..]);
-        if blocks.maps < LANES {
-            for (map, (&a, &delta)) in a.iter().zip(delta).enumerate() {
-                let mut open = delta;
-                for pixel in blocks.pixels() {
-                    let found = x[pixel + map] == a;
-                    dx[pixel + map] = if found { open } else { 0.0 };
-                    open = if found { 0.0 } else { open };
-                }
-            }
-            continue;
-        }
-        for map in blocks.vectors() {
-            let most = simd.load(vector(a, map));
-            let mut open = simd.load(vector(delta, map));
-            for y in 0..blocks.size {
-                for pixel in 0..blocks.size {
-                    let at = (y * blocks.width + pixel) * blocks.maps + map;
-                    let (taken, left) = open.split(simd.load(vector(x, at)), most);
-                    taken.store(vector_mut(dx, at));
-                    open = left;
-                }
-            }
-        }
-    }
-}
-
-/// [`max_pool_delta_body`] of the usual blocks, two rows at a time.
+/// [`max_pool_delta_body`] for blocks of 2 × 2 pixels, two rows at a time.
 #[inline(always)]
 fn max_pool_delta_of_four<S: Simd>(
     simd: S,

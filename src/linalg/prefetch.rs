@@ -1,15 +1,15 @@
-//! Asking for memory before it is needed.
+//! Prefetching of memory into the cache.
 
 use super::Real;
 use super::row::Band;
 use super::simd::LANES;
 
-/// Columns, from `first` on, of rows that are wanted next, to be fetched while the rows before them
-/// are worked on; nothing where there are no values.
+/// Rows that are needed next, from column `first` on, to be prefetched while a kernel works on other
+/// rows; nothing if `values` is empty.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Prefetch<'a> {
     pub(crate) values: &'a [Real],
-    /// How far apart the rows begin.
+    /// The distance between the beginnings of two rows.
     pub(crate) stride: usize,
     pub(crate) first: usize,
 }
@@ -17,7 +17,7 @@ pub(crate) struct Prefetch<'a> {
 impl Prefetch<'_> {
     pub(crate) const NOTHING: Self = Self { values: &[], stride: 1, first: 0 };
 
-    /// Asks for a band of every `step`th row from `row` on: in that many calls for all rows.
+    /// Prefetches a band of every `step`th row from `row` on; `step` calls cover all rows.
     #[inline(always)]
     pub(super) fn fetch(self, row: usize, step: usize, band: Band) {
         let begin = self.first + band.first;
@@ -27,7 +27,7 @@ impl Prefetch<'_> {
     }
 }
 
-/// Asks for a line of the cache to be in the second cache soon.
+/// Prefetches a cache line into the L2 cache.
 #[inline(always)]
 fn fetch(line: &[Real]) {
     #[cfg(target_arch = "x86_64")]

@@ -2,9 +2,10 @@
 //! the kernels with. Arguments and meanings are those of the kernels.
 
 use super::bytes::ByteRows;
+use super::entry::Entry;
 use super::patches::Patches;
 use super::pooling::Blocks;
-use super::sparse::{Entry, SparseRows};
+use super::sparse::SparseRows;
 use super::{Batch, BatchBuffer, InputKind, Real};
 use ndarray::{Array2, ArrayView2};
 

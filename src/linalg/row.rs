@@ -1,10 +1,10 @@
-//! A row of numbers in registers.
+//! Rows of numbers in registers.
 
 use super::Real;
-use super::simd::{LANES, Vector, WideSimd, WideVector};
-use super::sparse::Entry;
+use super::entry::Entry;
+use super::simd::{LANES, Vector, WideSimd, WideVector, store_some};
 
-/// Numbers that are summed in registers at once: twelve vectors and one that may overlap.
+/// Numbers of the widest row that is kept in registers: thirteen vectors.
 pub(super) const WIDEST: usize = 13 * LANES;
 
 /// Columns `first..first + len` of rows of `width` numbers.
@@ -15,18 +15,18 @@ pub(super) struct Band {
     pub(super) width: usize,
 }
 
-/// The bands of rows of `width` numbers.
+/// Divides rows of `width` numbers into bands of at most [`WIDEST`].
 pub(super) fn bands(width: usize) -> impl Iterator<Item = Band> {
     let band = move |first| Band { first, len: WIDEST.min(width - first), width };
     (0..width).step_by(WIDEST).map(band)
 }
 
-/// Calls `$function` with the constants PAIRS and ODD for rows of `$len` numbers, more than a vector and at most
-/// [`WIDEST`]: that many pairs of whole vectors and an odd one, then a vector that ends with the row
-/// and may overlap the one before.
+/// Calls `$function` with the constants PAIRS and ODD that a [`Row`] of `$len` numbers has; `$len` is
+/// at most [`WIDEST`].
 macro_rules! by_width {
     ($len:expr, $($function:ident)::+ $(::<$simd:ty>)? ($($arg:expr),*)) => {
         match ($len - 1) / LANES {
+            0 => $($function)::+::<$($simd,)? 0, 0>($($arg),*),
             1 => $($function)::+::<$($simd,)? 0, 1>($($arg),*),
             2 => $($function)::+::<$($simd,)? 1, 0>($($arg),*),
             3 => $($function)::+::<$($simd,)? 1, 1>($($arg),*),
@@ -44,114 +44,156 @@ macro_rules! by_width {
 }
 pub(super) use by_width;
 
-/// A row's pairs of vectors, an odd vector, and the one that ends with the row.
-pub(super) struct Row<S: WideSimd, const PAIRS: usize, const ODD: usize> {
-    simd: S,
+/// The largest number of vectors for which [`Vectors::load_part`] is used.
+const MOST: usize = 6;
+
+/// Adjacent vectors: pairs, and a single one if their number is odd.
+#[derive(Clone, Copy)]
+pub(super) struct Vectors<S: WideSimd, const PAIRS: usize, const ODD: usize> {
     pairs: [S::Vector; PAIRS],
     odd: [S::Half; ODD],
+}
+
+impl<S: WideSimd, const PAIRS: usize, const ODD: usize> Vectors<S, PAIRS, ODD> {
+    #[inline(always)]
+    pub(super) fn zero(simd: S) -> Self {
+        let zero = simd.splat(0.0);
+        Self { pairs: [zero; PAIRS], odd: [zero.half(); ODD] }
+    }
+
+    #[inline(always)]
+    pub(super) fn load(simd: S, values: &[[Real; LANES]]) -> Self {
+        let mut vectors = Self::zero(simd);
+        for (to, from) in vectors.pairs.iter_mut().zip(values.as_chunks().0) {
+            *to = simd.load(from);
+        }
+        for (to, from) in vectors.odd.iter_mut().zip(&values[2 * PAIRS..]) {
+            *to = simd.load_half(from);
+        }
+        vectors
+    }
+
+    #[inline(always)]
+    pub(super) fn store(&self, values: &mut [[Real; LANES]]) {
+        let (pairs, odd) = values.split_at_mut(2 * PAIRS);
+        for (to, from) in pairs.as_chunks_mut().0.iter_mut().zip(self.pairs) {
+            from.store(to);
+        }
+        for (to, from) in odd.iter_mut().zip(self.odd) {
+            from.store(to);
+        }
+    }
+
+    /// As [`Vectors::load`]; the numbers may end within the last vector, which is filled with zeros.
+    #[inline(always)]
+    pub(super) fn load_part(simd: S, values: &[Real]) -> Self {
+        let (whole, rest) = values.as_chunks();
+        if rest.is_empty() {
+            return Self::load(simd, whole);
+        }
+        let mut all = [[0.0; LANES]; MOST];
+        all.as_flattened_mut()[..values.len()].copy_from_slice(values);
+        Self::load(simd, &all)
+    }
+
+    /// As [`Vectors::store`]; `values` may end within the last vector.
+    #[inline(always)]
+    pub(super) fn store_part(&self, values: &mut [Real]) {
+        let (whole, rest) = values.as_chunks_mut();
+        if rest.is_empty() {
+            return self.store(whole);
+        }
+        let last = 2 * PAIRS + ODD - 1;
+        let mut all = [[0.0; LANES]; MOST];
+        self.store(&mut all[..=last]);
+        whole[..last].copy_from_slice(&all[..last]);
+        store_some(rest, &all[last]);
+    }
+
+    /// Adds `factor` · `values`.
+    #[inline(always)]
+    pub(super) fn add_times(&mut self, factor: S::Vector, values: &Self) {
+        for (sum, values) in self.pairs.iter_mut().zip(values.pairs) {
+            *sum = values.multiply_add(factor, *sum);
+        }
+        for (sum, values) in self.odd.iter_mut().zip(values.odd) {
+            *sum = values.multiply_add(factor.half(), *sum);
+        }
+    }
+}
+
+/// A row of numbers: whole vectors, and a last one that ends with the row and may overlap the one
+/// before it. A row that fits into one vector has only the last one, filled with zeros.
+pub(super) struct Row<S: WideSimd, const PAIRS: usize, const ODD: usize> {
+    simd: S,
+    whole: Vectors<S, PAIRS, ODD>,
     tail: S::Half,
 }
 
 impl<S: WideSimd, const PAIRS: usize, const ODD: usize> Row<S, PAIRS, ODD> {
+    /// Numbers of the whole vectors.
+    const WHOLE: usize = (2 * PAIRS + ODD) * LANES;
+
     #[inline(always)]
     pub(super) fn zero(simd: S) -> Self {
-        let zero = simd.splat(0.0);
-        Self { simd, pairs: [zero; PAIRS], odd: [zero.half(); ODD], tail: zero.half() }
+        Self { simd, whole: Vectors::zero(simd), tail: simd.splat(0.0).half() }
     }
 
     #[inline(always)]
     pub(super) fn load(simd: S, values: &[Real]) -> Self {
-        let mut row = Self::zero(simd);
-        let (pairs, odd, tail) = parts::<PAIRS, ODD>(values);
-        for (to, from) in row.pairs.iter_mut().zip(pairs) {
-            *to = simd.load(from);
-        }
-        for (to, from) in row.odd.iter_mut().zip(odd) {
-            *to = simd.load_half(from);
-        }
-        row.tail = simd.load_half(tail);
-        row
+        let (whole, _) = values[..Self::WHOLE].as_chunks();
+        let tail = if Self::WHOLE == 0 {
+            simd.load_part(values)
+        } else {
+            simd.load_half(values.last_chunk().expect(LONGER))
+        };
+        Self { simd, whole: Vectors::load(simd, whole), tail }
     }
 
-    /// As [`Row::load`], but with zeros in the last vector for what others hold already.
+    /// As [`Row::load`], with zeros in the last vector where it overlaps the one before it.
     #[inline(always)]
     pub(super) fn load_once(simd: S, values: &[Real]) -> Self {
         let mut row = Self::load(simd, values);
-        let mut tail = [0.0; LANES];
-        let new = values.len() - (2 * PAIRS + ODD) * LANES;
-        tail[LANES - new..].copy_from_slice(&values[values.len() - new..]);
-        row.tail = simd.load_half(&tail);
+        if Self::WHOLE > 0 {
+            let mut tail = [0.0; LANES];
+            let new = values.len() - Self::WHOLE;
+            tail[LANES - new..].copy_from_slice(&values[Self::WHOLE..]);
+            row.tail = simd.load_half(&tail);
+        }
         row
     }
 
-    /// Adds the products with another row's numbers to `sum`, of which only the total counts.
+    /// Adds the products with another row to the lanes of `sum`; only the total is meaningful.
     #[inline(always)]
     pub(super) fn add_products(&self, other: &[Real], mut sum: S::Vector) -> S::Vector {
         let other = Self::load(self.simd, other);
-        for (one, two) in self.pairs.into_iter().zip(other.pairs) {
+        for (one, two) in self.whole.pairs.into_iter().zip(other.whole.pairs) {
             sum = one.multiply_add(two, sum);
         }
         let mut half = sum.half();
-        for (one, two) in self.odd.into_iter().zip(other.odd) {
+        for (one, two) in self.whole.odd.into_iter().zip(other.whole.odd) {
             half = one.multiply_add(two, half);
         }
         sum.with_half(self.tail.multiply_add(other.tail, half))
     }
 
-    /// Where vectors overlap both hold the same sums.
+    /// Overlapping vectors hold the same numbers.
     #[inline(always)]
-    pub(super) fn store(&self, row: &mut [Real]) {
-        let (vectors, _) = row.as_chunks_mut().0.split_at_mut(2 * PAIRS + ODD);
-        let (pairs, odd) = vectors.split_at_mut(2 * PAIRS);
-        for (values, sum) in pairs.as_chunks_mut().0.iter_mut().zip(self.pairs) {
-            sum.store(values);
+    pub(super) fn store(&self, values: &mut [Real]) {
+        self.whole.store(values[..Self::WHOLE].as_chunks_mut().0);
+        if Self::WHOLE == 0 {
+            self.tail.store_part(values);
+        } else {
+            self.tail.store(values.last_chunk_mut().expect(LONGER));
         }
-        for (values, sum) in odd.iter_mut().zip(self.odd) {
-            sum.store(values);
-        }
-        self.tail.store(row.last_chunk_mut().expect("the row is longer than a vector"));
-    }
-
-    #[inline(always)]
-    fn add_entry(&mut self, entry: Entry, source: &[Real], len: usize) {
-        let row = Self::load(self.simd, &source[entry.offset as usize..][..len]);
-        self.add_times(&row, entry.value);
     }
 
     /// Adds `factor` · `row`.
     #[inline(always)]
     pub(super) fn add_times(&mut self, row: &Self, factor: Real) {
         let factor = self.simd.splat(factor);
-        for (sum, values) in self.pairs.iter_mut().zip(row.pairs) {
-            *sum = values.multiply_add(factor, *sum);
-        }
-        for (sum, values) in self.odd.iter_mut().zip(row.odd) {
-            *sum = values.multiply_add(factor.half(), *sum);
-        }
+        self.whole.add_times(factor, &row.whole);
         self.tail = row.tail.multiply_add(factor.half(), self.tail);
-    }
-
-    /// Adds the value of each entry times `len` numbers of `source` at its offset. Narrow rows in
-    /// two sums, of every other entry: one alone would wait for its own last addition.
-    #[inline(always)]
-    pub(super) fn add_entries(mut self, entries: &[Entry], source: &[Real], len: usize) -> Self {
-        if 2 * PAIRS + ODD > 4 {
-            for &entry in entries {
-                self.add_entry(entry, source, len);
-            }
-            return self;
-        }
-        let mut other = Self::zero(self.simd);
-        let (pairs, rest) = entries.as_chunks::<2>();
-        for &[first, second] in pairs {
-            self.add_entry(first, source, len);
-            other.add_entry(second, source, len);
-        }
-        for &entry in rest {
-            self.add_entry(entry, source, len);
-        }
-        self.add_times(&other, 1.0);
-        self
     }
 
     #[inline(always)]
@@ -160,17 +202,44 @@ impl<S: WideSimd, const PAIRS: usize, const ODD: usize> Row<S, PAIRS, ODD> {
         product.add_times(self, factor);
         product
     }
+
+    /// decay · row; 0 if decay is 0, even if the row is not finite.
+    #[allow(clippy::float_cmp, reason = "exactly 1 changes nothing")]
+    #[inline(always)]
+    pub(super) fn decayed(simd: S, row: &[Real], decay: Real) -> Self {
+        match decay {
+            0.0 => Self::zero(simd),
+            1.0 => Self::load(simd, row),
+            decay => Self::load(simd, row).times(decay),
+        }
+    }
+
+    /// Adds an entry's value times the `len` numbers of `source` from its offset on.
+    #[inline(always)]
+    pub(super) fn add_entry(&mut self, entry: Entry, source: &[Real], len: usize) {
+        let row = Self::load(self.simd, &source[entry.offset as usize..][..len]);
+        self.add_times(&row, entry.value);
+    }
+
+    /// [`Row::add_entry`] for each entry. Rows of few vectors are summed in two alternating sums:
+    /// each addition to a single one would have to wait for the one before.
+    #[inline(always)]
+    pub(super) fn add_entries(mut self, entries: &[Entry], source: &[Real], len: usize) -> Self {
+        if !(1..=4 * LANES).contains(&Self::WHOLE) {
+            entries.iter().for_each(|&entry| self.add_entry(entry, source, len));
+            return self;
+        }
+        let mut other = Self::zero(self.simd);
+        let (pairs, rest) = entries.as_chunks::<2>();
+        for &[first, second] in pairs {
+            self.add_entry(first, source, len);
+            other.add_entry(second, source, len);
+        }
+        rest.iter().for_each(|&entry| self.add_entry(entry, source, len));
+        self.add_times(&other, 1.0);
+        self
+    }
 }
 
-/// A row's pairs of vectors, an odd one, and the one that ends with it.
-#[inline(always)]
-#[allow(clippy::type_complexity, reason = "three parts of a row, named where they are used")]
-fn parts<const PAIRS: usize, const ODD: usize>(
-    row: &[Real],
-) -> (&[[[Real; LANES]; 2]; PAIRS], &[[Real; LANES]; ODD], &[Real; LANES]) {
-    let (pairs, rest) = row.split_at(2 * LANES * PAIRS);
-    let pairs = pairs.as_chunks().0.as_chunks().0.first_chunk();
-    let odd = rest.as_chunks().0.first_chunk();
-    let (pairs, odd) = pairs.zip(odd).expect("the row is longer than its vectors");
-    (pairs, odd, row.last_chunk().expect("the row is longer than a vector"))
-}
+/// Why a row ends with a whole vector.
+const LONGER: &str = "the row is longer than a vector";

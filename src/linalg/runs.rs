@@ -1,43 +1,35 @@
-//! Sums of short runs of an image: the gradient of a convolution that looks at few maps.
+//! Sums of short runs of an image: the gradient of a convolution over few maps.
 
+use super::entry::Entry;
 use super::simd::{LANES, Simd, Vector};
-use super::sparse::Entry;
 use super::{Real, kernel};
 
-/// Numbers a short run is padded to: a vector.
+/// The numbers that short runs are padded to: one vector.
 pub(crate) const RUN: usize = LANES;
 
 kernel! {
-    /// Run r of `out`, a vector, += Σ value · `source[offset + r · stride..]` over the entries: as
-    /// many runs as `out` has. The source goes on for a vector behind every run's beginning.
-    fn accumulate_runs(out: &mut [Real], entries: &[Entry], source: &[Real], stride: usize) =
-        accumulate_runs_body
-}
-
-#[inline(always)]
-fn accumulate_runs_body<S: Simd>(
-    simd: S,
-    out: &mut [Real],
-    entries: &[Entry],
-    source: &[Real],
-    stride: usize,
-) {
-    let mut first = 0;
-    while first < out.len() / LANES {
-        let (out, source) = (&mut out[first * LANES..], &source[first * stride..]);
-        first += match out.len() / LANES {
-            1 => some::<S, 1>(simd, out, entries, source, stride),
-            2 => some::<S, 2>(simd, out, entries, source, stride),
-            3 => some::<S, 3>(simd, out, entries, source, stride),
-            4 => some::<S, 4>(simd, out, entries, source, stride),
-            5 => some::<S, 5>(simd, out, entries, source, stride),
-            6 => some::<S, 6>(simd, out, entries, source, stride),
-            _ => some::<S, 7>(simd, out, entries, source, stride),
-        };
+    /// Run r of `out`, a vector, += Σ value · `source[offset + r · stride..]` over the entries, for all
+    /// runs of `out`. The source must have a whole vector from every such index on.
+    fn accumulate_runs = accumulate_runs_body(
+        simd, out: &mut [Real], entries: &[Entry], source: &[Real], stride: usize,
+    ) {
+        let mut first = 0;
+        while first < out.len() / LANES {
+            let (out, source) = (&mut out[first * LANES..], &source[first * stride..]);
+            first += match out.len() / LANES {
+                1 => some::<S, 1>(simd, out, entries, source, stride),
+                2 => some::<S, 2>(simd, out, entries, source, stride),
+                3 => some::<S, 3>(simd, out, entries, source, stride),
+                4 => some::<S, 4>(simd, out, entries, source, stride),
+                5 => some::<S, 5>(simd, out, entries, source, stride),
+                6 => some::<S, 6>(simd, out, entries, source, stride),
+                _ => some::<S, 7>(simd, out, entries, source, stride),
+            };
+        }
     }
 }
 
-/// The first so many runs at once; returns their number.
+/// Sums the first `RUNS` runs; returns `RUNS`.
 #[inline(always)]
 fn some<S: Simd, const RUNS: usize>(
     simd: S,
@@ -46,7 +38,7 @@ fn some<S: Simd, const RUNS: usize>(
     source: &[Real],
     stride: usize,
 ) -> usize {
-    let out = out.as_chunks_mut().0.first_chunk_mut::<RUNS>().expect("so many runs");
+    let out = out.as_chunks_mut().0.first_chunk_mut::<RUNS>().expect("there are RUNS runs");
     let mut sums = [simd.splat(0.0); RUNS];
     for (sum, out) in sums.iter_mut().zip(&*out) {
         *sum = simd.load(out);
@@ -56,7 +48,7 @@ fn some<S: Simd, const RUNS: usize>(
         let source = &source[entry.offset as usize..][..reach];
         let factor = simd.splat(entry.value);
         for (run, sum) in sums.iter_mut().enumerate() {
-            let values = source[run * stride..].first_chunk().expect("within reach");
+            let values = source[run * stride..].first_chunk().expect("the slice has all runs");
             *sum = simd.load(values).multiply_add(factor, *sum);
         }
     }

@@ -1,38 +1,37 @@
 //! Threads that share the work of a mini-batch.
 //!
 //! A step has a few parallel parts of a fraction of a millisecond each, and serial work in between.
-//! A thread that slept meanwhile would take longer to wake than the other threads take to do the
-//! work without it, so it spins for a moment before it sleeps. A helper that wakes too late, because
-//! the machine has other work, is not waited for.
+//! Waking a sleeping thread would take longer than doing its work, so threads spin for a moment
+//! before they sleep. The caller does not wait for helpers that wake too late because the machine is
+//! busy.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, Builder, JoinHandle, Thread};
 
-/// How often a thread checks for what it waits for before it sleeps: for some tenths of a
-/// millisecond.
+/// How often a thread checks its condition before it sleeps: a few tenths of a millisecond.
 const SPINS: u32 = 20_000;
 
-/// What every thread runs that comes in time. Run once more after the work is done, it does nothing.
+/// Run by every thread that wakes in time; does nothing if the work is already done.
 type Task<'a> = dyn Fn() + Sync + 'a;
 
-/// A calling thread and its helpers, which end with it.
+/// The calling thread and its helpers, which end when the pool is dropped.
 #[derive(Debug)]
 pub(crate) struct ThreadPool {
     shared: Arc<Shared>,
     helpers: Vec<JoinHandle<()>>,
 }
 
-/// What the helpers see.
+/// State shared with the helpers.
 struct Shared {
-    /// Counts the tasks, so that a new one is noticed.
+    /// Number of tasks so far; a change tells helpers of a new one.
     generation: AtomicU32,
-    /// The current task, and the thread that waits for its end.
+    /// The current task, and the thread that waits for it.
     task: Mutex<Option<(&'static Task<'static>, Thread)>>,
-    /// Helpers that are running the task. Raised only while `task` is locked.
+    /// Number of helpers running the task; incremented only while `task` is locked.
     running: AtomicUsize,
-    /// Whether the pool is gone.
+    /// Whether the pool was dropped.
     closed: AtomicBool,
     panicked: AtomicBool,
     spins: u32,
@@ -45,7 +44,7 @@ impl std::fmt::Debug for Shared {
 }
 
 impl ThreadPool {
-    /// The calling thread and helpers, `threads` in all; fewer where the system refuses them.
+    /// A pool of `threads`, the calling one included; fewer if the system refuses to start them.
     pub(crate) fn new(threads: usize) -> Self {
         Self::spinning(threads, SPINS)
     }
@@ -67,17 +66,17 @@ impl ThreadPool {
         Self { shared, helpers }
     }
 
-    /// Threads, the calling one among them.
+    /// Number of threads, the calling one included.
     pub(crate) fn threads(&self) -> usize {
         1 + self.helpers.len()
     }
 
-    /// Works on every item: the caller from the first one on, helpers from the last one back. So
-    /// where the same items are worked on in every step, each of two threads mostly finds its own in
-    /// its cache. Allocates nothing.
+    /// Calls `work` with every item: the caller takes items from the front, helpers from the back. If
+    /// every step has the same items, each of two threads mostly finds its own in its cache.
+    /// Allocates nothing.
     ///
     /// # Panics
-    /// Where the work does, on whichever thread.
+    /// If `work` does, on any thread.
     pub(crate) fn each<T: Send>(
         &mut self,
         items: impl DoubleEndedIterator<Item = T> + Send,
@@ -86,7 +85,7 @@ impl ThreadPool {
         self.share(items, work, DoubleEndedIterator::next_back);
     }
 
-    /// [`ThreadPool::each`] for an iterator that has no end to begin with.
+    /// [`ThreadPool::each`] for iterators that are not double-ended; all threads take from the front.
     ///
     /// # Panics
     /// As [`ThreadPool::each`].
@@ -98,7 +97,7 @@ impl ThreadPool {
         self.share(items, work, Iterator::next);
     }
 
-    /// The caller takes the next item, helpers what `take` returns.
+    /// The caller takes the next item; helpers use `take`.
     fn share<T: Send, I: Iterator<Item = T> + Send>(
         &mut self,
         items: I,
@@ -122,11 +121,11 @@ impl ThreadPool {
         });
     }
 
-    /// Runs `mine` on the calling thread, and `other` on another one, or after `mine` where that one
-    /// comes too late. Allocates nothing.
+    /// Runs `mine` on the calling thread and `other` on a helper, or after `mine` if no helper is
+    /// ready. Allocates nothing.
     ///
     /// # Panics
-    /// Where one of them does.
+    /// If one of them does.
     pub(crate) fn both<R: Send>(
         &mut self,
         mine: impl FnOnce() -> R + Send,
@@ -145,15 +144,16 @@ impl ThreadPool {
             }
         });
         let result = { lock(&result).take() };
-        result.expect("the caller has run its part once the task is over")
+        result.expect("the caller has run its part when the task is over")
     }
 
     /// Runs a task on all threads until it is done.
     fn run<'a>(&mut self, task: &'a Task<'a>) {
         let shared = &*self.shared;
-        // A task whose caller panicked has not looked at this.
+        // The flag may be left over from a task whose caller panicked.
         shared.panicked.store(false, Ordering::Relaxed);
-        // The guard comes first: however this function is left, no helper keeps the task.
+        // The guard exists before the task is published: however this function is left, no helper
+        // keeps the task.
         let guard = TaskGuard(shared);
         // SAFETY: only the lifetime changes, and the task lives until this function ends, which is
         // not before the guard is dropped: then no helper can find the task or is running it.
@@ -165,7 +165,7 @@ impl ThreadPool {
         assert!(!shared.panicked.load(Ordering::Relaxed), "a helper's work panicked");
     }
 
-    /// Makes the helpers look at the task.
+    /// Wakes the helpers.
     fn wake(&self) {
         self.shared.generation.fetch_add(1, Ordering::Release);
         self.helpers.iter().for_each(|helper| helper.thread().unpark());
@@ -177,13 +177,13 @@ impl Drop for ThreadPool {
         self.shared.closed.store(true, Ordering::Relaxed);
         self.wake();
         for helper in self.helpers.drain(..) {
-            // A panic of its work was reported when the task ended.
+            // Panics of its work were reported when the task ended.
             let _ = helper.join();
         }
     }
 }
 
-/// Ends a task, also where it unwinds: takes it from the helpers and waits for those that run it.
+/// Ends a task, also when unwinding: withdraws it and waits for the helpers that run it.
 struct TaskGuard<'a>(&'a Shared);
 
 impl Drop for TaskGuard<'_> {
@@ -194,7 +194,7 @@ impl Drop for TaskGuard<'_> {
 }
 
 impl Shared {
-    /// A helper's life: task after task.
+    /// The loop of a helper.
     fn help(&self) {
         let mut done = 0;
         loop {
@@ -207,14 +207,14 @@ impl Shared {
             if catch_unwind(AssertUnwindSafe(task)).is_err() {
                 self.panicked.store(true, Ordering::Relaxed);
             }
-            // From here on the task may be gone.
+            // From here on the task may be dropped.
             if self.running.fetch_sub(1, Ordering::AcqRel) == 1 {
                 waiting.unpark();
             }
         }
     }
 
-    /// The current task, which its caller keeps alive from now on; none where it is over.
+    /// The current task, if it is not over; its caller keeps it alive from now on.
     fn begin(&self) -> Option<(&'static Task<'static>, Thread)> {
         let task = lock(&self.task);
         if task.is_some() {
@@ -223,7 +223,7 @@ impl Shared {
         task.clone()
     }
 
-    /// Spins for a moment, then sleeps until woken.
+    /// Spins for a moment, then sleeps until `ready`.
     fn wait_until(&self, ready: impl Fn() -> bool) {
         for _ in 0..self.spins {
             if ready() {
@@ -237,7 +237,7 @@ impl Shared {
     }
 }
 
-/// Locks also where a panic has poisoned the lock: nothing here is left half done by one.
+/// Locks a mutex even if it is poisoned: a panic leaves nothing here in an inconsistent state.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -246,16 +246,22 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 mod tests {
     use super::*;
 
-    /// Pools of so many threads whose helpers sleep at once, spin briefly, and spin long.
+    /// As many rounds as Miri, which is a thousand times slower, has time for.
+    const fn rounds(count: usize) -> usize {
+        if cfg!(miri) { count / 50 } else { count }
+    }
+
+    /// Pools whose helpers sleep at once, spin briefly, and spin long.
     fn pools(threads: usize) -> [ThreadPool; 3] {
-        [0, 100, SPINS].map(|spins| ThreadPool::spinning(threads, spins))
+        [0, 100, if cfg!(miri) { 1000 } else { SPINS }]
+            .map(|spins| ThreadPool::spinning(threads, spins))
     }
 
     #[test]
     fn every_item_is_worked_on_once() {
         for mut pool in (1..5).flat_map(pools) {
             let mut numbers = vec![0_usize; 100];
-            for round in 0..500 {
+            for round in 0..rounds(500) {
                 let items = numbers.iter_mut().take(round % 100);
                 if round % 2 == 0 {
                     pool.each(items, |number| *number += 1);
@@ -263,8 +269,9 @@ mod tests {
                     pool.each_in_order(items, |number| *number += 1);
                 }
             }
-            let expected: Vec<usize> =
-                (0..100).map(|at| (0..500).filter(|round| at < round % 100).count()).collect();
+            let expected: Vec<usize> = (0..100)
+                .map(|at| (0..rounds(500)).filter(|round| at < round % 100).count())
+                .collect();
             assert_eq!(numbers, expected, "{} threads", pool.threads());
         }
     }
@@ -272,7 +279,7 @@ mod tests {
     #[test]
     fn both_parts_run_once_and_the_first_on_the_calling_thread() {
         for mut pool in (1..4).flat_map(pools) {
-            for round in 1..200 {
+            for round in 1..rounds(200) {
                 let caller = thread::current().id();
                 let mut other = 0;
                 let mine = pool.both(|| thread::current().id(), || other += round);
@@ -284,7 +291,7 @@ mod tests {
     #[test]
     fn helpers_take_part() {
         let mut pool = ThreadPool::new(2);
-        // Each part waits for the other: one thread alone would never end.
+        // Each part waits for the other: a single thread would never finish.
         let barrier = std::sync::Barrier::new(2);
         pool.each(0..2, |_| {
             barrier.wait();
@@ -294,7 +301,7 @@ mod tests {
     #[test]
     fn a_panic_reaches_the_caller_and_the_pool_goes_on() {
         for mut pool in pools(3) {
-            for bad in 0..20 {
+            for bad in 0..rounds(1000) / 50 {
                 let caught = catch_unwind(AssertUnwindSafe(|| {
                     pool.each(0..20, |item| assert_ne!(item, bad));
                 }));
@@ -308,12 +315,12 @@ mod tests {
         }
     }
 
-    /// What a task borrows is gone right after it: a helper that still ran it would read freed
-    /// memory, or lose a count.
+    /// What a task borrows is dropped right after it: a helper that still ran it would use freed
+    /// memory.
     #[test]
     fn no_helper_outlives_a_task() {
         for mut pool in pools(3) {
-            for round in 0..2000 {
+            for round in 0..rounds(2000) {
                 let counts: Vec<AtomicUsize> = (0..8).map(|_| AtomicUsize::new(0)).collect();
                 let panics = round % 7 == 0;
                 let work = |count: &AtomicUsize| {
@@ -330,8 +337,8 @@ mod tests {
 
     #[test]
     fn pools_come_and_go() {
-        for round in 0..200 {
-            let mut pool = ThreadPool::spinning(3, round % 3 * 50);
+        for round in 0..rounds(200) {
+            let mut pool = ThreadPool::spinning(3, [0, 50, 100][round % 3]);
             let mut sum = [0; 4];
             if round % 2 == 0 {
                 pool.each(sum.iter_mut(), |number| *number += 1);

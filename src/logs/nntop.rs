@@ -54,10 +54,7 @@ impl EventLog {
             Event::EpochEnded(stats) => metrics(stats.epoch.into(), &stats.metrics(), sink),
             Event::Metrics(told) => metrics(told.step, &told.values, sink),
             Event::Started(info) => {
-                self.part = match info.title.split_once('·') {
-                    Some((_, part)) => format!("{}/", part.trim()),
-                    None => String::new(),
-                };
+                self.part = info.name_in_job().map_or_else(String::new, |name| format!("{name}/"));
                 sink.record(Record::Started { wall_time });
                 settings(info, sink);
                 sink.record(Record::State(State::Running));

@@ -1,4 +1,4 @@
-//! Networks that vote (section 6.2): an image is what most of them say it is.
+//! Ensembles (section 6.2): the prediction is the majority vote of the networks.
 
 mod worker;
 
@@ -11,16 +11,16 @@ use ndarray::{Array2, ArrayView2, Axis, s};
 use std::ops::Range;
 use worker::{EnsembleWorker, WorkerOutput};
 
-/// Feeds images to one network or several and counts their votes, on several threads and in buffers
-/// that are reused. What is found does not depend on the number of threads.
+/// Evaluates one or several networks on images and counts their votes, on several threads and in
+/// buffers that are reused. The result does not depend on the number of threads.
 #[derive(Debug)]
 pub(crate) struct Ensemble {
-    /// One a thread.
+    /// One per thread.
     workers: Vec<EnsembleWorker>,
     pool: ThreadPool,
-    /// How each network does alone.
+    /// Metrics of each network.
     pub alone: Vec<Metrics>,
-    /// How they do together; the cost is that of the mean outputs.
+    /// Metrics of the ensemble; the cost is that of the mean outputs.
     pub together: Metrics,
     /// Shape (samples, outputs).
     mean: Array2<Real>,
@@ -29,21 +29,21 @@ pub(crate) struct Ensemble {
     verdicts: Vec<u32>,
 }
 
-/// What was said of a chunk of images.
+/// The outputs and predictions for a chunk of images.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Predictions<'a> {
     /// The mean of the networks' outputs, shape (samples, outputs).
     pub outputs: ArrayView2<'a, Real>,
-    /// Each network's answer, shape (samples, networks).
+    /// Each network's prediction, shape (samples, networks).
     pub votes: ArrayView2<'a, u32>,
-    /// The answer that won, one a sample.
+    /// The prediction of the ensemble, one per sample.
     pub verdicts: &'a [u32],
 }
 
 impl Ensemble {
-    /// For networks of the same inputs and outputs, at least one. With `shifts`, they are shown
-    /// images of this width and height moved by a pixel each way, too, and answer with the mean of
-    /// their outputs (test-time augmentation).
+    /// For at least one network; all have the same inputs and outputs. With `shifts`, the width and height
+    /// of images, each network averages its outputs over shifts by a pixel in each direction (test-time
+    /// augmentation).
     pub(crate) fn new<'a>(
         networks: impl Iterator<Item = &'a Network> + Clone,
         readout: Readout,
@@ -66,19 +66,19 @@ impl Ensemble {
         }
     }
 
-    /// Images a chunk holds.
+    /// Images per chunk.
     pub(crate) fn rows(&self) -> usize {
         self.mean.nrows()
     }
 
-    /// Starts counting anew.
+    /// Resets the counts.
     pub(crate) fn clear(&mut self) {
         self.alone.fill(Metrics::default());
         self.together = Metrics::default();
     }
 
-    /// Has the networks, those that the ensemble was made for, look at a chunk of images, at most
-    /// [`Ensemble::rows`].
+    /// Evaluates the networks, those that the ensemble was made for, on a chunk of at most
+    /// [`Ensemble::rows`] images.
     pub(crate) fn poll<'n>(
         &mut self,
         networks: impl Iterator<Item = &'n Network> + Clone + Sync,

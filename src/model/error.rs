@@ -1,4 +1,4 @@
-//! What can be wrong with a model's file.
+//! Errors of model files.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -45,7 +45,7 @@ pub enum ModelError {
 }
 
 impl ModelError {
-    /// Where a model that could not be written where it should lies instead.
+    /// Where a model was saved that could not be written to its place.
     #[must_use]
     pub fn rescued(&self) -> Option<&Path> {
         match self {

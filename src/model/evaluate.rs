@@ -1,35 +1,35 @@
 //! Results of inference with a model.
 
-/// How a model does on labelled images.
+/// The evaluation of a model on labelled images.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Evaluation {
     pub images: usize,
     /// The book's C, without the regularization term.
     pub cost: Option<f64>,
-    /// Fraction of images answered rightly.
+    /// Fraction of images classified correctly.
     pub accuracy: Option<f64>,
-    /// How often the answer that is right (row) was answered by (column).
+    /// Confusion matrix: correct answer (row), predicted answer (column).
     pub confusion: Vec<Vec<u32>>,
-    /// The accuracy of each network of an ensemble alone; empty for one network.
+    /// The accuracy of each network of an ensemble; empty for a single network.
     pub alone: Vec<f64>,
 }
 
-/// What a model says of one image.
+/// The prediction of a model for one image.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Answer {
     /// Index of the answer, see [`crate::spec::Readout::names`].
     pub answer: usize,
     /// Its name.
     pub name: String,
-    /// How strongly the outputs speak for it, from 0 to 1 where outputs are.
+    /// The confidence: from 0 to 1 if outputs are.
     pub strength: f32,
-    /// The output activations; of an ensemble their mean.
+    /// The output activations; for an ensemble, their mean.
     pub outputs: Vec<f64>,
-    /// The answer of each network of an ensemble; empty for one network.
+    /// The answer of each network of an ensemble; empty for a single network.
     pub votes: Vec<usize>,
 }
 
-/// The images are not of the kind that the model was trained on.
+/// The images do not have the shape that the model was trained on.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MismatchError {
     #[error(

@@ -1,4 +1,4 @@
-//! Costs and accuracies of networks, measured in chunks so that commands are obeyed in between.
+//! Evaluates costs and accuracies in chunks, so that commands can be obeyed between them.
 
 use super::metrics::{Metrics, Scorer};
 use crate::data::{Dataset, Images};
@@ -11,11 +11,11 @@ use crate::spec::Readout;
 use ndarray::{Array2, ArrayView2, s};
 use std::ops::Range;
 
-/// Multiplications a chunk may take: a few milliseconds' worth.
+/// Multiplications per chunk: a few milliseconds.
 const CHUNK_WORK: usize = 50_000_000;
-/// Rows a chunk has at most: more would not stay in the cache.
+/// The largest number of images per chunk: more would not fit into the cache.
 const CHUNK_ROWS: usize = 256;
-/// Training images that are measured at most; the others would only cost time.
+/// The largest number of training images that are evaluated, to save time.
 const TRAIN_SAMPLE: usize = 10_000;
 
 /// Feeds images forward, chunk by chunk, in buffers that are reused.
@@ -27,7 +27,7 @@ pub(crate) struct Evaluator {
     cache: ForwardCache,
     readout: Readout,
     scorer: Scorer,
-    /// Of the images looked at last.
+    /// Of the current chunk.
     labels: Vec<u8>,
 }
 
@@ -45,13 +45,13 @@ impl Evaluator {
         }
     }
 
-    /// Images a chunk holds.
+    /// Images per chunk.
     pub(crate) fn rows(&self) -> usize {
         self.rows
     }
 
-    /// Measures the images of `indices`, at most [`Evaluator::rows`]; returns their outputs, of
-    /// shape (samples, outputs).
+    /// Evaluates the images of `indices`, at most [`Evaluator::rows`]; returns their outputs, shape
+    /// (samples, outputs).
     pub(crate) fn measure(
         &mut self,
         network: &Network,
@@ -91,7 +91,7 @@ impl Evaluator {
     }
 }
 
-/// Which training images are measured: all, or a sample of them that depends on the seed alone.
+/// The training images that are evaluated: all, or a sample that depends only on the seed.
 pub(crate) fn training_sample(seed: u64, train_size: usize) -> Vec<u32> {
     if train_size <= TRAIN_SAMPLE {
         return (0..train_size as u32).collect();
@@ -123,11 +123,11 @@ pub(crate) fn regularization_term(
     regularizer.lambda / train_size as f64 * network.layers.iter().map(sum).sum::<f64>()
 }
 
-/// A measurement of all three sets under way.
+/// A running evaluation of all three sets.
 #[derive(Debug)]
 pub(crate) struct Measurement {
     tallies: [Metrics; 3],
-    /// Images of each set that were measured, or are just now.
+    /// Images of each set that were evaluated, or are being evaluated.
     begun: [usize; 3],
     /// Outputs on the test set, shape (test images, outputs).
     pub(crate) outputs: Array2<Real>,
@@ -138,7 +138,7 @@ const TRAIN: usize = 0;
 const VALIDATION: usize = 1;
 const TEST: usize = 2;
 
-/// A chunk of one of the sets, and who measures it.
+/// A chunk of one of the sets, and its evaluator.
 struct Job<'a> {
     evaluator: &'a mut Evaluator,
     set: usize,
@@ -147,7 +147,7 @@ struct Job<'a> {
 }
 
 impl Job<'_> {
-    /// `sample` are the training images to look at.
+    /// `sample` are the training images to evaluate.
     fn measure(&mut self, network: &Network, data: &Dataset, sample: &[u32]) {
         let Self { evaluator, set, chunk, metrics } = self;
         let chunk = chunk.clone();
@@ -197,7 +197,7 @@ impl Measurement {
         !jobs.is_empty()
     }
 
-    /// The next chunk of at most so many images, and which set it is of.
+    /// The next chunk of at most `rows` images, and its set.
     fn pick(&mut self, lengths: [usize; 3], rows: usize) -> Option<(usize, Range<usize>)> {
         let set = (0..3).find(|&set| self.begun[set] < lengths[set])?;
         let first = self.begun[set];
@@ -223,7 +223,7 @@ impl Measurement {
         }
     }
 
-    /// Whether a cost became infinite or not a number.
+    /// Whether a cost is infinite or NaN.
     pub(crate) fn diverged(&self) -> bool {
         self.tallies.iter().any(|metrics| metrics.diverged())
     }

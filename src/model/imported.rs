@@ -2,9 +2,9 @@
 //! `state_dict`.
 //!
 //! PyTorch names tensors after modules (`0.weight`, `conv1.bias`, `bn1.running_mean`) and orders a
-//! linear layer's weights [out, in], a convolution's [out, in, height, width]. What the file does
-//! not say is taken from its metadata where they have it (`layers`, `activation`, `mean`, `std`,
-//! `classes`, `size`), else assumed, and what was assumed is told.
+//! linear layer's weights [out, in], a convolution's [out, in, height, width]. Other facts are taken from
+//! the metadata, if present (`layers`, `activation`, `mean`, `std`,
+//! `classes`, `size`), or assumed; assumptions are reported.
 
 mod fill;
 mod modules;
@@ -24,13 +24,13 @@ use std::path::Path;
 use fill::{fill, normalize};
 use modules::{Found, Module, NaturalOrder, in_order, modules, understand};
 
-/// What PyTorch and Keras add to a variance before they divide by its root.
+/// The epsilon of PyTorch's and Keras' batch normalization.
 const EPSILON: f64 = 1e-5;
 /// Largest image side that is looked for.
 const MOST_SIDE: usize = 1024;
 const ADVICE: &str = "give --layers, such as --layers conv20x5-pool2-dense100-softmax10";
 
-/// Reads a network of another program. The model, and what was assumed of it, a sentence each.
+/// Reads a network of another program; returns the model and the assumptions, one sentence each.
 pub(super) fn decode(
     file: &Path,
     tensors: &SafeTensors,
@@ -44,7 +44,7 @@ pub(super) fn decode(
     build(modules, &options).map_err(import)
 }
 
-/// What was said, and behind it what the file's metadata say.
+/// The options of the user, completed by the file's metadata.
 fn with_metadata(
     options: &LoadOptions,
     metadata: &HashMap<String, String>,
@@ -132,7 +132,7 @@ fn build(modules: Vec<Module>, options: &LoadOptions) -> Result<(Model, Vec<Stri
     Ok((Model { members, image, channels, classes, epoch: 0 }, notes))
 }
 
-/// Activation and layers: what was said, or what is usual.
+/// Activation and layers: as given, or the usual ones.
 fn recipe(
     layers: &[Found],
     has_convolutions: bool,
@@ -261,7 +261,7 @@ fn scale(biases: &mut [Real], factor: &[Real], addend: &[Real]) {
     }
 }
 
-/// Width, height and channels of the images: as was said, or as the first layers ask for.
+/// Width, height and channels of the images: as given, or as the first layers require.
 fn image_of(
     layers: &[Found],
     text: &str,
@@ -319,7 +319,7 @@ fn image_of(
     }
 }
 
-/// Values that the convolutions and pools of a text leave of a square image.
+/// The number of outputs of a text's convolutions and pooling layers for a square image.
 fn values_behind(text: &str, side: usize) -> Option<usize> {
     let mut side = side;
     let mut maps = 0;

@@ -2,7 +2,7 @@
 
 use super::Model;
 
-/// Most networks of an ensemble.
+/// The largest number of networks of an ensemble.
 pub(super) const MOST_NETWORKS: usize = 1000;
 
 /// Why models cannot be joined.

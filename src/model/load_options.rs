@@ -1,17 +1,17 @@
-//! What somebody says of a model file that does not say it itself.
+//! Facts about a model file that it does not contain.
 
 use crate::nn::Activation;
 
-/// Answers to what a file from another program leaves open; where they are absent the file's
-/// metadata are asked, then a usual value is assumed and told.
+/// Facts that a file from another program lacks. Those that are absent are taken from the file's
+/// metadata, or the usual value is assumed and reported.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct LoadOptions {
-    /// The layers as `--layers` takes them.
+    /// The layers, in the form of `--layers`.
     pub layers: Option<String>,
     /// Activation of the hidden layers.
     pub activation: Option<Activation>,
     /// Mean and standard deviation of the pixels (from 0 to 1) that inputs were normalized by: one
-    /// number, or one a channel; none where they were not.
+    /// number, or one per channel; empty if they were not.
     pub mean: Vec<f64>,
     pub std: Vec<f64>,
     /// The name of every class, in order of the outputs.
@@ -21,18 +21,18 @@ pub struct LoadOptions {
 }
 
 impl LoadOptions {
-    /// Whether nothing was said that a file of this program says itself. The size of images may be
-    /// said of a data set as well.
+    /// Whether no fact is given that files of this program contain. The size of images may be given for a
+    /// data set, too.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         Self { size: None, ..self.clone() } == Self::default()
     }
 }
 
-/// Reads numbers between commas, such as a mean for every channel.
+/// Parses numbers separated by commas, such as one mean per channel.
 ///
 /// # Errors
-/// In words, where one of them is no number.
+/// The reason, if one of them is not a number.
 pub fn parse_numbers(text: &str) -> Result<Vec<f64>, String> {
     let number = |text: &str| text.trim().parse::<f64>().ok().filter(|number| number.is_finite());
     let numbers: Option<Vec<f64>> = text.split(',').map(number).collect();

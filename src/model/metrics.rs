@@ -1,10 +1,10 @@
-//! Counting costs and right answers.
+//! Counts costs and correct predictions.
 
 use crate::nn::{Cost, Real};
 use crate::spec::Readout;
 use ndarray::{Array2, ArrayView2, s};
 
-/// Sums over the images seen so far.
+/// Sums over the images counted so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Metrics {
     cost: f64,
@@ -13,51 +13,50 @@ pub(crate) struct Metrics {
 }
 
 impl Metrics {
-    /// Counts what another one has counted.
+    /// Adds the counts of another one.
     pub(crate) fn join(&mut self, Self { cost, right, seen }: Self) {
         self.cost += cost;
         self.right += right;
         self.seen += seen;
     }
 
-    /// The book's C without the regularization term, `None` when nothing was seen.
+    /// The book's C without the regularization term; `None` without images.
     pub(crate) fn cost(self) -> Option<f64> {
         (self.seen > 0).then(|| self.cost / self.seen as f64)
     }
 
-    /// The fraction that was answered rightly.
+    /// The fraction of images classified correctly.
     pub(crate) fn accuracy(self) -> Option<f64> {
         (self.seen > 0).then(|| self.right as f64 / self.seen as f64)
     }
 
-    /// Whether the cost is infinite or not a number.
+    /// Whether the cost is infinite or NaN.
     pub(crate) fn diverged(self) -> bool {
         !self.cost.is_finite()
     }
 
-    /// How many images were seen.
+    /// Number of images.
     #[cfg(test)]
     pub(crate) fn seen(self) -> usize {
         self.seen
     }
 }
 
-/// Compares outputs and answers with labels, in a buffer that is reused.
+/// Compares outputs and predictions with labels, in a buffer that is reused.
 #[derive(Debug)]
 pub(crate) struct Scorer {
     readout: Readout,
-    /// The outputs that are asked for, shape (samples, outputs).
+    /// The targets, shape (samples, outputs).
     y: Array2<Real>,
 }
 
 impl Scorer {
-    /// For so many samples at once.
+    /// For up to this number of samples at once.
     pub(crate) fn new(readout: Readout, samples: usize, outputs: usize) -> Self {
         Self { readout, y: Array2::zeros((samples, outputs)) }
     }
 
-    /// Counts outputs, of shape (samples, outputs), and the answers that were read from them, one a
-    /// label.
+    /// Counts outputs, shape (samples, outputs), and their predictions, one per label.
     pub(crate) fn mark(
         &mut self,
         cost: Cost,

@@ -1,5 +1,5 @@
-//! Trained networks: their files (safetensors, and the JSON of the book's network2.py), their votes,
-//! their evaluation, and the answers to probes.
+//! Trained networks: their files (safetensors, and the JSON of the book's network2.py), ensembles,
+//! evaluation, and answers to probes.
 
 pub(crate) mod ensemble;
 mod error;
@@ -35,8 +35,8 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// A trained network, or an ensemble that votes, with all that is needed to use it: the meaning of
-/// inputs and outputs, and the spec of each network.
+/// A trained network or ensemble with everything that is needed to use it: the meaning of inputs and
+/// outputs, and the spec of each network.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Model {
     pub members: Members,
@@ -66,17 +66,16 @@ impl Model {
     /// Reads a model: network2's JSON or safetensors, recognised by content.
     ///
     /// # Errors
-    /// Where the file is missing, foreign, torn or inconsistent; the error names it and says which.
+    /// If the file is missing, of another format, damaged or inconsistent; the error names file and reason.
     pub fn load(file: &Path) -> Result<Self, ModelError> {
         Self::from_bytes(file, &read(file)?)
     }
 
-    /// [`Model::load`] of a file that may come from another program: the model, and what was
-    /// assumed of it, a sentence each.
+    /// [`Model::load`] for a file that may come from another program: the model and the assumptions, one
+    /// sentence each.
     ///
     /// # Errors
-    /// As [`Model::load`]; and where something is said of a file of this program, which says all
-    /// of it itself.
+    /// As [`Model::load`]; also if facts are given for a file of this program, which contains them.
     pub fn load_with(
         file: &Path,
         options: &LoadOptions,
@@ -84,7 +83,7 @@ impl Model {
         Self::decode(file, &read(file)?, options)
     }
 
-    /// [`Model::load`] for bytes that were read already; `file` is for the error's words.
+    /// [`Model::load`] for bytes that were already read; `file` is the name for errors.
     ///
     /// # Errors
     /// As [`Model::load`].
@@ -111,16 +110,16 @@ impl Model {
     /// The bytes of the file; equal models give equal bytes.
     ///
     /// # Errors
-    /// Where the format that the name asks for cannot hold this network.
+    /// If the format of the name cannot represent this network.
     pub fn to_bytes(&self, file: &Path) -> Result<Vec<u8>, ModelError> {
         if is_json(file) { network2::encode(file, self) } else { safetensors::encode(file, self) }
     }
 
-    /// Whether the format that a file's name asks for can hold what so many networks of a recipe
-    /// become: to be asked before hours are spent on them. A recipe that makes no network passes.
+    /// Checks, before the training, that the format of a file's name can represent this number of networks
+    /// of a recipe. An invalid recipe passes.
     ///
     /// # Errors
-    /// Where it cannot.
+    /// If it cannot.
     pub fn check_format(
         file: &Path,
         spec: &Spec,
@@ -140,11 +139,11 @@ impl Model {
         model.to_bytes(file).map(drop)
     }
 
-    /// Whether a file may be written to: what is called as something else, a text or a picture,
-    /// must not become a model. A name without an ending, as of a device, says nothing.
+    /// Checks that a file's name has the extension of a model, or none, like a device: a text or picture
+    /// must not be overwritten by mistake.
     ///
     /// # Errors
-    /// Where the ending is another than those of models.
+    /// If the extension is not that of models.
     pub fn check_ending(file: &Path) -> Result<(), ModelError> {
         let Some(ending) = file.extension() else { return Ok(()) };
         let is_known =
@@ -152,8 +151,7 @@ impl Model {
         if is_known { Ok(()) } else { Err(ModelError::Ending { file: file.into() }) }
     }
 
-    /// The spec of the first network, which stands for the model: all share inputs, outputs and
-    /// readout.
+    /// The spec of the first network; all networks share inputs, outputs and readout.
     #[must_use]
     pub fn spec(&self) -> &Spec {
         &self.members.first().spec
@@ -249,7 +247,7 @@ impl Model {
         for chunk in chunks(images, &ensemble) {
             let predictions = ensemble.poll(self.networks(), images, chunk.clone());
             for (&verdict, index) in predictions.verdicts.iter().zip(chunk) {
-                // Outputs that are not numbers say nothing.
+                // Outputs that are NaN are not predictions.
                 if verdict == NO_ANSWER {
                     continue;
                 }
@@ -300,15 +298,15 @@ impl Model {
         Ensemble::new(self.networks(), self.spec().readout, shifts, threads.min(images))
     }
 
-    /// The votes of the members; empty for one network.
+    /// The votes of the members; empty for a single network.
     pub(crate) fn votes(&self, votes: ArrayView1<u32>) -> Vec<u32> {
         if self.members.is_ensemble() { votes.to_vec() } else { Vec::new() }
     }
 
-    /// Writes the model in one step and returns the number of bytes.
+    /// Writes the model atomically and returns the number of bytes.
     ///
     /// # Errors
-    /// Where it could not be written; nothing is left behind.
+    /// If it could not be written; no partial file is left.
     pub fn write(&self, file: &Path) -> Result<u64, ModelError> {
         let bytes = self.to_bytes(file)?;
         let wrap = |source| ModelError::Write { file: file.into(), source };
@@ -316,12 +314,12 @@ impl Model {
         Ok(bytes.len() as u64)
     }
 
-    /// Writes the model in one step and returns the number of bytes. Where the disk is full or
-    /// read-only, or the format cannot hold it, the model goes to the system's temporary directory
-    /// instead and the error says so: hours of training are not lost.
+    /// Writes the model atomically and returns the number of bytes. If that fails, the model is
+    /// saved to the system's temporary directory instead, and the error says so: hours of training are
+    /// not lost.
     ///
     /// # Errors
-    /// Where it could not be written where it should.
+    /// If it could not be written to this file.
     pub fn save(&self, file: &Path) -> Result<u64, ModelError> {
         let bytes = match self.to_bytes(file) {
             Ok(bytes) => bytes,
@@ -336,7 +334,7 @@ impl Model {
         }
     }
 
-    /// Why a format could not hold the model, and where it is now.
+    /// Why a format cannot represent the model, and where the model is now.
     fn kept_as_safetensors(&self, error: ModelError) -> ModelError {
         let file = Path::new("model.safetensors");
         let bytes = safetensors::encode(file, self);
@@ -352,7 +350,7 @@ fn chunks(images: &Images, ensemble: &Ensemble) -> impl Iterator<Item = Range<us
     (0..count).step_by(rows).map(move |first| first..(first + rows).min(count))
 }
 
-/// A place in the temporary directory that did take the bytes.
+/// A file in the temporary directory to which the bytes could be written.
 fn rescue(file: &Path, bytes: &[u8]) -> Option<PathBuf> {
     let extension = if is_json(file) { ".json" } else { ".safetensors" };
     let kept = tempfile::Builder::new()

@@ -1,7 +1,7 @@
-//! The JSON that the book's network2.py saves (section 3.4), so that readers bring their networks.
+//! The JSON files of the book's network2.py (section 3.4).
 //!
 //! `{"sizes": [784, 30, 10], "weights": [...], "biases": [...], "cost": "CrossEntropyCost"}`; a
-//! weight matrix there has a row a unit, the transpose of ours, and biases are columns.
+//! weight matrix there has one row per unit, the transpose of ours, and biases are columns.
 
 use super::{Members, Model, ModelError};
 use crate::nn::layer::Dense;
@@ -12,7 +12,7 @@ use ndarray::{Array1, Array2};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
-/// Fewest and most layers, input included.
+/// The smallest and largest number of layers, input included.
 const LAYERS: std::ops::RangeInclusive<usize> = 2..=100;
 
 #[derive(Serialize, Deserialize)]
@@ -180,7 +180,7 @@ fn dense(
     }))
 }
 
-/// A square where the number of pixels is one, else a single row.
+/// A square if the number of pixels is a square, or else a single row.
 fn image_of(inputs: usize) -> (usize, usize) {
     let side = inputs.isqrt();
     if side * side == inputs { (side, side) } else { (inputs, 1) }

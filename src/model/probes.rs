@@ -1,4 +1,4 @@
-//! Answers to probes: what a view wants to see of a network.
+//! Answers to probes, the questions of a view about a network.
 
 use crate::data::Images;
 use crate::data::batch::scale;
@@ -11,7 +11,7 @@ use crate::spec::Readout;
 use crate::spec::readout::to_f32;
 use ndarray::{Array2, ArrayView1, ArrayView2};
 
-/// What the test set looked like to a network: the material of lists and confusion matrices.
+/// The outputs of a network for the test set, for lists and confusion matrices.
 #[derive(Clone, Debug)]
 pub(crate) struct TestOutputs {
     /// Shape (test images, outputs).
@@ -27,7 +27,7 @@ impl TestOutputs {
         Self { outputs, predictions, readout }
     }
 
-    /// Where the answers were voted for: one a test image.
+    /// The answers of an ensemble, one per test image.
     pub(crate) fn elected(outputs: Array2<Real>, predictions: Vec<u32>, readout: Readout) -> Self {
         Self { outputs, predictions, readout }
     }
@@ -42,7 +42,7 @@ impl TestOutputs {
         self.outputs.view()
     }
 
-    /// Counts of (right answer, given answer), row by row; images without an answer are not counted.
+    /// Counts of (correct answer, given answer), row by row; images without an answer are not counted.
     pub(crate) fn confusion(&self, test: &Images, classes: usize) -> Content {
         let answers = self.readout.answers(classes);
         let mut counts = vec![0_u32; answers * answers];
@@ -66,7 +66,7 @@ impl TestOutputs {
             && filter.predicted.is_none_or(|predicted| predicted == prediction)
     }
 
-    /// How much more strongly the outputs speak for the given answer than for the right one.
+    /// How much higher the confidence in the given answer is than that in the correct one.
     fn confidence_in_error(&self, test: &Images, index: usize) -> f32 {
         let a = self.outputs.row(index);
         let answer = self.readout.answer(test.labels[index]);
@@ -137,7 +137,7 @@ pub(crate) fn card(
     }
 }
 
-/// Everything a probe of one network is answered from.
+/// Everything that answers to probes of one network depend on.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ProbeTarget<'a> {
     pub network: &'a Network,
@@ -173,7 +173,7 @@ impl SingleImage {
 }
 
 impl ProbeTarget<'_> {
-    /// Answers a probe, or `None` when the test set has to be measured first.
+    /// Answers a probe; `None` if the test set has to be evaluated first.
     pub(crate) fn answer(&self, what: &What, single: &mut SingleImage) -> Option<Content> {
         Some(match what {
             What::Weights { layer: layer_index, first, count } => match self.layer(*layer_index) {
@@ -195,7 +195,7 @@ impl ProbeTarget<'_> {
             What::Digit { index } => self.digit(*index as usize, single),
             What::Activations { index } => self.activations(*index as usize, single),
             What::Gradients => Content::Gradients { layers: self.layers.to_vec() },
-            // A network alone has no past.
+            // A single network has no past epochs.
             What::Snapshots => Content::Snapshots { epochs: Vec::new() },
         })
     }
@@ -268,11 +268,11 @@ pub(crate) fn floats<'a>(values: impl Iterator<Item = &'a Real>) -> Vec<f32> {
     values.copied().map(to_f32).collect()
 }
 
-/// Most weights handed out at once; the rest of the units asked for is left out.
+/// The largest number of weights of one answer; further units are left out.
 const MOST_WEIGHTS: usize = 400_000;
 
-/// The incoming weights of units `first..first + count`, a row a unit, in the shape of what the
-/// unit looks at.
+/// The incoming weights of units `first..first + count`, one row per unit, in the shape of the units'
+/// input.
 fn weights(layer: &Layer, seen: Shape, first: usize, count: usize) -> Content {
     let units = first..first.saturating_add(count).min(layer.units());
     let rows = units.map(|unit| {
@@ -300,7 +300,7 @@ fn weights(layer: &Layer, seen: Shape, first: usize, count: usize) -> Content {
     Content::Weights { rows, largest: to_f32(largest) }
 }
 
-/// Most bins a histogram has; more are no picture.
+/// The largest number of bins of a histogram.
 const MOST_BINS: u32 = 1000;
 
 fn histogram(layer: &Layer, bins: u32) -> Content {

@@ -1,9 +1,9 @@
-//! Models as safetensors: arrays that Python reads as they are, and one key of metadata.
+//! Models as safetensors: arrays that Python can read, and one key of metadata.
 //!
 //! Tensors are called `layers.N.weights` and `layers.N.biases`; those of an ensemble's second
 //! network `members.1.layers.N.weights` and so on. The metadata holds one key,
-//! `nntop`, whose value is JSON ([`Header`]): one key, because the format keeps keys in a map
-//! without order and equal models shall give equal bytes.
+//! `nntop`, whose value is JSON ([`Header`]). It is only one key because the order of keys is not defined,
+//! and equal models are to give equal bytes.
 
 use super::join::MOST_NETWORKS;
 use super::load_options::LoadOptions;
@@ -22,7 +22,7 @@ use std::path::Path;
 
 /// The one key of the metadata.
 const KEY: &str = "nntop";
-/// Longest header, in bytes: that of a thousand networks of ten layers is a tenth of it.
+/// The largest header in bytes, ten times that of a thousand networks of ten layers.
 const MOST_HEADER: u64 = 16 << 20;
 /// Numbers too few to be worth counting: what is wrong with their arrays is said of each.
 const FEW: u64 = 1 << 20;
@@ -142,7 +142,7 @@ pub(super) fn decode(
     let broken = |problem: String| ModelError::Broken { file: file.into(), problem };
     check_beginning(bytes, bytes.len() as u64).map_err(foreign)?;
     let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(|error| match error {
-        // The header is whole and promises other bytes than there are.
+        // The header is complete, but the file has another length.
         SafeTensorError::MetadataIncompleteBuffer => broken(error.to_string()),
         _ => foreign(error.to_string()),
     })?;
@@ -193,8 +193,7 @@ fn restore(file: &Path, header: &Header, tensors: &SafeTensors) -> Result<Member
     Ok(members)
 }
 
-/// Whether the arrays of the file are enough for the networks that its header promises, found out
-/// before any of them is built.
+/// Checks, before any network is built, that the file has enough arrays for the networks of its header.
 fn check_size(header: &Header, tensors: &SafeTensors) -> Result<(), String> {
     let (width, height) = header.image;
     if width.checked_mul(height).is_none_or(|pixels| pixels == 0 || pixels > MOST_PIXELS) {

@@ -1,4 +1,4 @@
-//! Tensors of a safetensors file as numbers, whatever their precision.
+//! Tensors of a safetensors file, converted from any precision.
 
 use super::ModelError;
 use crate::data::half::{bf16_to_f32, f16_to_f32};
@@ -24,7 +24,7 @@ impl Tensor {
 /// Reads a tensor of F64, F32, F16 or BF16.
 ///
 /// # Errors
-/// Where it is of another type, or one of its numbers is not finite.
+/// If it has another type, or one of its numbers is not finite.
 pub(super) fn read_tensor(
     file: &Path,
     name: &str,

@@ -20,9 +20,9 @@ pub enum Activation {
     Relu,
     /// z itself.
     Linear,
-    /// The perceptron: 1 where z > 0, else 0 (section 1.1). Its derivative is 0: it cannot learn.
+    /// The perceptron: 1 if z > 0, else 0 (section 1.1). Its derivative is 0, so it cannot learn.
     Step,
-    /// e^z over the sum of e^z along the layer (section 3.1).
+    /// e^z divided by the sum of e^z over the layer (section 3.1).
     Softmax,
 }
 
@@ -65,7 +65,7 @@ impl Activation {
     }
 }
 
-/// Value by value, wherever the values lie.
+/// Applies an elementwise function, row by row if rows are not contiguous.
 fn all(mut z: ArrayViewMut2<Real>, replace: fn(&mut [Real])) {
     match z.as_slice_mut() {
         Some(z) => replace(z),
@@ -86,9 +86,9 @@ fn pairs(a: ArrayView2<Real>, mut delta: ArrayViewMut2<Real>, change: fn(&mut [R
 }
 
 /// Why a row of a batch is a slice.
-const ROWS: &str = "the values of a batch's row lie side by side";
+const ROWS: &str = "rows of a batch are contiguous";
 
-/// The largest z is taken off first: the result is the same, and nothing overflows.
+/// The maximum is subtracted first: the result is the same, and nothing overflows.
 fn softmax(z: &mut [Real]) {
     let largest = z.iter().fold(Real::NEG_INFINITY, |m, &z| m.max(z));
     for z in &mut *z {

@@ -5,23 +5,23 @@ use super::{Activation, Cost, Init, Layer, Network, Shape};
 use crate::rng::{Purpose, Stream, stream};
 use std::str::FromStr;
 
-/// Most weights and biases a network may have: 2 GB of them, and as much for gradients.
+/// The largest number of weights and biases of a network: 2 GB, and as much again for gradients.
 const MOST_PARAMETERS: u128 = 500_000_000;
-/// Most layers a network may have.
+/// The largest number of layers of a network.
 const MOST_LAYERS: usize = 1000;
-/// Most values a layer may hand on for one image.
+/// The largest number of outputs of a layer.
 const MOST_UNITS: usize = 1 << 24;
 
-/// A run of layers, read from text.
+/// The layers of a network, parsed from text.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Architecture {
     text: String,
-    /// The first size of the form `784,30,10`; the other form leaves it to the data.
+    /// The first size of the form `784,30,10`; in the other form it follows from the data.
     inputs: Option<usize>,
     layers: Vec<Stage>,
 }
 
-/// One layer as the text has it.
+/// One layer of the text.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Stage {
     Dense(usize),
@@ -39,7 +39,7 @@ impl Stage {
         matches!(self, Self::Dense(_) | Self::Softmax(_) | Self::Conv2d { .. } | Self::Recurrent(_))
     }
 
-    /// What comes out for an input of `shape`, and the number of weights and biases.
+    /// The output shape for an input of `shape`, and the number of weights and biases.
     fn output(self, shape: Shape) -> Result<(Shape, u128), String> {
         let Shape { maps: before, height, width } = shape;
         match self {
@@ -69,7 +69,7 @@ impl Stage {
         }
     }
 
-    /// The layer itself, behind an output of `shape` that [`Stage::output`] has found to fit.
+    /// Builds the layer for an input of `shape`, which [`Stage::output`] has accepted.
     fn layer(self, shape: Shape, last: bool, options: &BuildOptions, stream: &mut Stream) -> Layer {
         let BuildOptions { activation, output, init, cost, .. } = *options;
         let dense = |units, activation, stream| {
@@ -95,18 +95,17 @@ impl Stage {
     }
 }
 
-/// What the text leaves open.
+/// What the text does not specify.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct BuildOptions {
-    /// Of the hidden layers.
+    /// Activation of the hidden layers.
     pub activation: Activation,
-    /// Of the output layer, unless it is named `softmaxN` or the cost is log-likelihood (then
-    /// softmax); that of the hidden layers where absent.
+    /// Activation of the output layer, unless it is named `softmaxN` or the cost is log-likelihood,
+    /// which imply softmax; by default that of the hidden layers.
     pub output: Option<Activation>,
     pub cost: Cost,
     pub init: Init,
-    /// Fraction of units left out behind every hidden dense layer that has no dropout of its own in
-    /// the text.
+    /// Dropout rate after every hidden dense layer that has no dropout layer of its own in the text.
     pub dropout: f64,
 }
 
@@ -122,22 +121,22 @@ impl Default for BuildOptions {
     }
 }
 
-/// Why a text is no network, or not one for this data.
+/// Why a text is not a network, or not one for this data.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ArchitectureError {
-    /// It cannot be read.
+    /// It cannot be parsed.
     #[error("layers `{text}`: {problem}")]
     Syntax { text: String, problem: String },
-    /// A layer does not fit what comes before it, or the network is too large.
+    /// A layer does not fit the one before it, or the network is too large.
     #[error("layers `{text}`: {problem}")]
     Shape { text: String, problem: String },
-    /// The first size is not the number of pixels.
+    /// The first size differs from the number of pixels.
     #[error(
         "layers `{text}` begin with {found} inputs, but an image has {height} × {width} = \
          {expected} pixels: begin with {expected}"
     )]
     Inputs { text: String, found: usize, expected: usize, height: usize, width: usize },
-    /// The last layer is not of the number of outputs asked for.
+    /// The last layer does not have the number of outputs that is needed.
     #[error(
         "layers `{text}` end with {found} outputs, but {expected} are needed: end with {expected}"
     )]
@@ -147,15 +146,15 @@ pub enum ArchitectureError {
 impl FromStr for Architecture {
     type Err = ArchitectureError;
 
-    /// Sizes of the layers, input first (`784,30,10`), or the layers behind the input, joined by
-    /// `-`: `denseN`, `softmaxN` (last), `dropP`, `convMxK` (M maps, kernels of K × K pixels), and
-    /// pooling of S × S pixels: `poolS` (the largest), `ltwopoolS` (L2), `avgpoolS`; `rnnN` (N
-    /// recurrent units that read an image row by row); `norm` (batch normalization).
+    /// Sizes of the layers, input first (`784,30,10`), or the layers after the input, joined by `-`:
+    /// `denseN`, `softmaxN` (last), `dropP`, `convMxK` (M maps, kernels of K × K pixels); pooling of
+    /// S × S pixels: `poolS` (maximum), `ltwopoolS` (L2), `avgpoolS`; `rnnN` (N recurrent units that
+    /// read an image row by row); `norm` (batch normalization).
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let named = text.trim_start().starts_with(|c: char| c.is_ascii_alphabetic());
         let count = 1 + text.matches(if named { '-' } else { ',' }).count();
         if count > MOST_LAYERS {
-            // The text of so many is not worth repeating.
+            // The whole text would make the message too long.
             let text = text.chars().take(20).chain(['…']).collect();
             let problem = format!("{count} layers are too many: at most {MOST_LAYERS}");
             return Err(ArchitectureError::Syntax { text, problem });
@@ -190,7 +189,7 @@ fn stages(text: &str) -> Result<Vec<Stage>, String> {
     Ok(stages)
 }
 
-/// Reads one layer: a line a kind.
+/// Parses one layer.
 fn stage(part: &str) -> Result<Stage, String> {
     let digits = part.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(part.len());
     let (name, argument) = part.split_at(digits);
@@ -209,7 +208,7 @@ fn stage(part: &str) -> Result<Stage, String> {
         "rnn" => Ok(Stage::Recurrent(whole(argument)?)),
         "norm" if argument.is_empty() => Ok(Stage::Norm),
         _ => Err(format!(
-            "`{part}` is no layer; there are denseN, softmaxN, dropP, convMxK (M maps, K × K pixels), poolS, ltwopoolS, avgpoolS, rnnN and norm"
+            "`{part}` is not a layer; there are denseN, softmaxN, dropP, convMxK (M maps, K × K pixels), poolS, ltwopoolS, avgpoolS, rnnN and norm"
         )),
     }
 }
@@ -221,24 +220,24 @@ fn whole(text: &str) -> Result<usize, String> {
             Err(format!("{number} is too large: at most {MOST_UNITS}"))
         }
         Ok(number) => Ok(number),
-        Err(_) => Err(format!("`{}` is no whole number above 0", text.trim())),
+        Err(_) => Err(format!("`{}` is not a whole number above 0", text.trim())),
     }
 }
 
 fn rate(text: &str) -> Result<f64, String> {
     match text.parse() {
         Ok(rate) if (0.0..1.0).contains(&rate) => Ok(rate),
-        _ => Err(format!("`{text}` is no fraction from 0 to under 1, such as drop0.5")),
+        _ => Err(format!("`{text}` is not a fraction from 0 to below 1, such as drop0.5")),
     }
 }
 
 impl Architecture {
-    /// The untrained network: weights and biases of layer i from the stream named by (seed,
-    /// initialization, 0, i), where only layers that draw any are counted.
+    /// Builds the untrained network. Weights and biases of layer i are drawn from the stream (seed,
+    /// initialization, 0, i), counting only layers that draw any.
     ///
     /// # Errors
-    /// Where a layer does not fit what comes before it, `input` or `outputs`, or where the network
-    /// is too large to train.
+    /// If a layer does not fit the one before it, `input` or `outputs`, or the network is too large to
+    /// train.
     pub fn build(
         &self,
         input: Shape,
@@ -267,13 +266,13 @@ impl Architecture {
         Ok(Network { layers, cost: options.cost })
     }
 
-    /// The inputs that the text names, if it does.
+    /// The number of inputs, if the text gives it.
     #[must_use]
     pub fn inputs(&self) -> Option<usize> {
         self.inputs
     }
 
-    /// The outputs of the last layer.
+    /// The number of outputs.
     #[must_use]
     pub fn outputs(&self) -> usize {
         match self.layers.last() {
@@ -282,7 +281,7 @@ impl Architecture {
         }
     }
 
-    /// Units of every hidden layer, where the text gives sizes (`784,30,10`).
+    /// The units of every hidden layer, if the text gives sizes (`784,30,10`).
     #[must_use]
     pub fn hidden_sizes(&self) -> Option<Vec<usize>> {
         self.inputs?;
@@ -294,19 +293,19 @@ impl Architecture {
         hidden.iter().map(units).collect()
     }
 
-    /// Whether the outputs are named `softmaxN`.
+    /// Whether the last layer is `softmaxN`.
     #[must_use]
     pub fn ends_in_softmax(&self) -> bool {
         matches!(self.layers.last(), Some(Stage::Softmax(_)))
     }
 
-    /// Whether a layer looks at the image as one: convolutions, recurrent units.
+    /// Whether a layer uses the shape of the image: convolutions and recurrent layers.
     #[must_use]
     pub fn has_maps(&self) -> bool {
         self.layers.iter().any(|s| matches!(s, Stage::Conv2d { .. } | Stage::Recurrent(_)))
     }
 
-    /// Whether the layers fit each other, `input` and memory, found out without building them.
+    /// Checks that the layers fit each other, `input` and memory, without building them.
     ///
     /// # Errors
     /// As [`Architecture::build`].
@@ -328,13 +327,13 @@ impl Architecture {
         }
     }
 
-    /// How many layers there are, without those that options add.
+    /// Number of layers, without those that options add.
     #[must_use]
     pub fn depth(&self) -> usize {
         self.layers.len()
     }
 
-    /// Weights and biases of the network for inputs of a shape, counted without building it.
+    /// The number of weights and biases for inputs of a shape, computed without building the network.
     ///
     /// # Errors
     /// As [`Architecture::check`].
@@ -343,7 +342,7 @@ impl Architecture {
         Ok(self.check_size(&self.layers, input)? as u64)
     }
 
-    /// Follows the shapes and counts the weights before any room is asked for.
+    /// Computes all shapes and the number of weights, before anything is allocated.
     fn check_size(&self, stages: &[Stage], input: Shape) -> Result<u128, ArchitectureError> {
         let wrong = |problem| ArchitectureError::Shape { text: self.text.clone(), problem };
         let mut shape = input;

@@ -6,8 +6,8 @@ use crate::rng::{Purpose, stream};
 use ndarray::{Array2, ArrayView2};
 use rand::RngExt;
 
-/// Relative error allowed, and half the step of the difference quotient. Single precision cannot
-/// tell more; the feature `f64` can.
+/// The relative error allowed, and half the step of the difference quotient. Single precision does
+/// not allow tighter bounds; the feature `f64` does.
 #[cfg(not(feature = "f64"))]
 const EXACT: (f64, Real) = (5e-2, 2e-3);
 #[cfg(feature = "f64")]
@@ -21,7 +21,7 @@ fn wide(value: Real) -> f64 {
     f64::from(value)
 }
 
-/// Inputs with as many zeros as ink, and targets that are one-hot.
+/// Inputs of which a third are zero, and one-hot targets.
 fn batch(samples: usize, inputs: usize, outputs: usize) -> (Array2<Real>, Array2<Real>) {
     let mut stream = stream(3, Purpose::Experiment, 0, 0);
     let mut x = Array2::from_shape_simple_fn((samples, inputs), || stream.random_range(-1.0..1.0));
@@ -30,7 +30,7 @@ fn batch(samples: usize, inputs: usize, outputs: usize) -> (Array2<Real>, Array2
     (x, Array2::from_shape_fn((samples, outputs), y))
 }
 
-/// The regularized cost of a batch, dropout as in training.
+/// The regularized cost of a batch, with dropout as in training.
 fn cost(network: &Network, x: ArrayView2<Real>, y: ArrayView2<Real>, hyper: &Hyper) -> f64 {
     let mut cache = ForwardCache::new(network, SAMPLES);
     network.forward(x, &mut cache, TRAINING, &mut Executor::Serial);
@@ -50,7 +50,7 @@ fn is_learned(name: &str) -> bool {
     ![MEAN, VARIANCE].contains(&name)
 }
 
-/// The difference quotient of the cost along every weight and bias, array after array.
+/// The difference quotients of the cost for every weight and bias, array by array.
 fn differences(network: &Network, cost: impl Fn(&Network) -> f64) -> Vec<Vec<f64>> {
     let mut quotients = Vec::new();
     for (layer, parameters) in network.layers.iter().map(Layer::parameters).enumerate() {
@@ -78,7 +78,7 @@ fn arrays(network: &Network) -> Vec<Vec<f64>> {
     learned.map(|(_, array)| array.iter().map(|&value| wide(value)).collect()).collect()
 }
 
-/// How far a step of η = 1 moved every weight and bias: the gradient that was used.
+/// The change of every weight and bias in a step of η = 1: the gradient that was used.
 fn moved(before: &Network, after: &Network) -> Vec<Vec<f64>> {
     let pairs = arrays(before).into_iter().zip(arrays(after));
     pairs.map(|(b, a)| b.iter().zip(a).map(|(b, a)| b - a).collect()).collect()
@@ -111,7 +111,7 @@ fn descend(
     network.backward_layers(layers, x.into(), cache, &mut pass, &mut Executor::Serial);
 }
 
-/// Checks the gradient written down and the step that writes none, under every regularizer.
+/// Checks the gradient, and the step that does not store it, with every regularizer.
 fn check(what: &str, network: &Network) {
     let (x, y) = batch(SAMPLES, network.inputs(), network.outputs());
     for penalty in [Penalty::None, Penalty::L1, Penalty::L2] {
@@ -158,7 +158,7 @@ fn check_all(text: &str, input: Shape) {
                 last.activation = output;
                 for layer in &mut network.layers {
                     if let Layer::Recurrent(layer) = layer {
-                        // At 0 a unit that sees nothing would be at the very kink of ReLU.
+                        // With bias 0, a unit without input would be at the kink of ReLU.
                         layer.biases.fill(0.5);
                     }
                 }
@@ -198,11 +198,11 @@ fn recurrent_gradients_are_the_difference_quotients() {
 #[test]
 fn normalization_gradients_are_the_difference_quotients() {
     check_all("norm-dense9-dense3", Shape::vector(7));
-    // Dropout in between: else it takes back what the biases before it did.
+    // With dropout between them: otherwise the normalization cancels the biases before it.
     check_all("norm-conv3x3-drop0.4-norm-pool2-dense3", Shape::image(8, 8));
 }
 
-/// What a mini-batch of the book's network.py does to a network of sigmoid neurons, sample by
+/// The update of a mini-batch as in the book's network.py, for a network of sigmoid neurons, sample by
 /// sample and weight by weight.
 fn book_step(
     network: &Network,
@@ -255,7 +255,7 @@ fn book_step(
 
 #[test]
 fn a_mini_batch_does_what_the_books_loops_do() {
-    // Many samples, and many weights, take ways of their own.
+    // Many samples, and many weights, have code paths of their own.
     let networks = ["7,5,3", "20,30,3", "400,300,3", "30,400,300,3"];
     for (text, samples) in networks.into_iter().flat_map(|text| [(text, SAMPLES), (text, 30)]) {
         let inputs: usize = text.split(',').next().unwrap().parse().unwrap();
@@ -305,7 +305,7 @@ fn biases_are_left_alone_by_regularization() {
     }
 }
 
-/// A weight on the valley C = ½ w², whose gradient is w.
+/// The path of a weight under the cost C = ½ w², whose gradient is w.
 fn path(optimizer: Optimizer, steps: usize) -> Vec<f64> {
     let layer = super::layer::Dense {
         weights: ndarray::array![[1.0]].into(),
@@ -346,7 +346,7 @@ fn optimizers_follow_their_equations() {
         let close = found.iter().zip(expected).all(|(f, e)| (f - e).abs() < 1e-6);
         assert!(close, "{optimizer:?}: {found:?}");
     }
-    // Adam's first step is η whatever the gradient's size.
+    // Adam's first step is η whatever the size of the gradient.
     assert!((path(Optimizer::Adam, 1)[0] - 0.9).abs() < 1e-6);
 }
 
@@ -362,7 +362,7 @@ fn saturated_neurons_leave_no_subnormal_delta() {
         let options = BuildOptions { activation, cost, ..Default::default() };
         let mut network = architecture.build(Shape::vector(9), 3, &options, 4).unwrap();
         for layer in &mut network.layers {
-            // So far from 0 that every exponential is at its limit.
+            // So far from 0 that every exponential saturates.
             layer.ops_mut().visit_mut(&mut |_, values| values.iter_mut().for_each(|w| *w *= 1e3));
         }
         let (x, y) = batch(SAMPLES, 9, 3);

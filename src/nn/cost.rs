@@ -9,12 +9,12 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Cost {
-    /// C = ½‖y − a‖² a sample (equation 6).
+    /// C = ½‖y − a‖² per sample (equation 6).
     #[default]
     Quadratic,
-    /// C = −Σ [y ln a + (1 − y) ln(1 − a)] a sample (equation 57).
+    /// C = −Σ [y ln a + (1 − y) ln(1 − a)] per sample (equation 57).
     CrossEntropy,
-    /// C = −ln a_y a sample (equation 80); with softmax.
+    /// C = −ln a_y per sample (equation 80), with softmax.
     LogLikelihood,
 }
 
@@ -34,8 +34,8 @@ impl Cost {
         sum
     }
 
-    /// BP1: δᴸ = ∇ₐC ⊙ σ′(zᴸ), one row a sample. Where cost and activation belong together
-    /// (cross-entropy with sigmoid, log-likelihood with softmax) the factors cancel to a − y.
+    /// BP1: δᴸ = ∇ₐC ⊙ σ′(zᴸ), one row per sample. For cross-entropy with sigmoid, and log-likelihood
+    /// with softmax, this simplifies to a − y.
     pub fn delta(
         self,
         activation: Activation,
@@ -67,8 +67,8 @@ impl Cost {
     }
 }
 
-/// p ln q with 0 ln 0 = 0. An output that was rounded to exactly 0 or 1 stands for one so close to
-/// it that single precision cannot tell: its logarithm is large, not infinite.
+/// p ln q with 0 ln 0 = 0. An output that is exactly 0 or 1 was rounded in single precision: its
+/// logarithm is taken as large, not as infinite.
 fn times_ln(p: f64, q: f64) -> f64 {
     let least = f64::from(f32::MIN_POSITIVE);
     match (p == 0.0, q < least) {
@@ -78,7 +78,7 @@ fn times_ln(p: f64, q: f64) -> f64 {
     }
 }
 
-/// Keeps a divisor that should be positive away from 0.
+/// Limits a positive divisor that may have been rounded to 0.
 fn bounded(divisor: Real) -> Real {
     divisor.max(Real::MIN_POSITIVE)
 }

@@ -1,4 +1,4 @@
-//! What a forward pass leaves behind for the backward pass.
+//! What the backward pass needs of the forward pass.
 
 use super::layer::{LayerValues, Pass, Workspace};
 use super::{Batch, Mode, Network, Real};
@@ -6,21 +6,21 @@ use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis, s};
 use std::mem::swap;
 use std::ops::Range;
 
-/// Activations, deltas and workspaces of every layer; made once for the largest batch, then reused.
+/// Activations, deltas and workspaces of every layer, allocated once for the largest batch.
 #[derive(Debug)]
 pub struct ForwardCache {
     pub(crate) layers: Vec<LayerCache>,
     pub(crate) samples: usize,
     mode: Mode,
     first_row: usize,
-    /// Samples of the whole mini-batch, of which these rows may be a part.
+    /// Samples of the whole mini-batch, of which these may be a part.
     batch: usize,
 }
 
-/// Which buffers a cache borrows from another one while its rows are worked on.
+/// Which buffers a cache borrows from another one while it is in use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Borrowed {
-    /// The deltas alone: forward and backward pass are separate pieces of work.
+    /// The deltas only: forward and backward pass are run separately.
     Deltas,
     AllButOutputs,
 }
@@ -35,20 +35,20 @@ pub(crate) struct LayerCache {
 }
 
 impl ForwardCache {
-    /// Room for batches of up to `capacity` samples.
+    /// A cache for batches of up to `capacity` samples.
     #[must_use]
     pub fn new(network: &Network, capacity: usize) -> Self {
         Self::of_layers(network, capacity, 0..network.layers.len())
     }
 
-    /// As [`ForwardCache::new`], with room for some layers alone.
+    /// As [`ForwardCache::new`], for some of the layers.
     pub(crate) fn of_layers(network: &Network, capacity: usize, layers: Range<usize>) -> Self {
         Self::with_room(network, |l, units| {
             [if layers.contains(&l) { (capacity, units) } else { (0, 0) }; 2]
         })
     }
 
-    /// As [`ForwardCache::new`], without what it [borrows](ForwardCache::swap_borrowed).
+    /// As [`ForwardCache::new`], without the buffers that it [borrows](ForwardCache::swap_borrowed).
     pub(crate) fn borrowing(network: &Network, capacity: usize, borrowed: Borrowed) -> Self {
         let last = network.layers.len().wrapping_sub(1);
         Self::with_room(network, |l, units| {
@@ -81,7 +81,7 @@ impl ForwardCache {
         }
     }
 
-    /// Gets ready for `samples` rows of a mini-batch of `batch` samples, from its `first_row` on.
+    /// Prepares for `samples` rows of a mini-batch of `batch` samples, from its `first_row` on.
     pub(crate) fn begin(&mut self, mode: Mode, first_row: usize, samples: usize, batch: usize) {
         self.mode = mode;
         self.first_row = first_row;
@@ -89,7 +89,7 @@ impl ForwardCache {
         self.batch = batch;
     }
 
-    /// Room for a layer's activations, so many rows at a time.
+    /// A layer's activations to be filled, `rows` at a time.
     pub(crate) fn activation_parts(
         &mut self,
         l: usize,
@@ -98,21 +98,21 @@ impl ForwardCache {
         self.layers[l].activations.axis_chunks_iter_mut(Axis(0), rows)
     }
 
-    /// Copies a layer's δ: the rows from `first` on of `whole`.
+    /// Copies a layer's δ from the rows of `whole` from `first` on.
     pub(crate) fn copy_delta(&mut self, l: usize, first: usize, whole: &Self) {
         let (samples, from) = (self.samples, &whole.layers[l].delta);
         let mut rows = self.layers[l].delta.slice_mut(s![..samples, ..]);
         rows.assign(&from.slice(s![first..first + samples, ..]));
     }
 
-    /// What layer l may know of these rows.
+    /// The arguments of layer l for these rows.
     pub(crate) fn pass(&self, l: usize) -> Pass {
         let scale = 1.0 / self.batch as Real;
         let Self { mode, first_row, .. } = *self;
         Pass { mode, layer: l, first_row, scale, skip_zero_inputs: false }
     }
 
-    /// What backpropagation hands layer l; `x` is the network's input.
+    /// The values of layer l for backpropagation; `x` is the network's input.
     pub(crate) fn values<'a>(
         &'a mut self,
         l: usize,
@@ -142,7 +142,7 @@ impl ForwardCache {
     /// The output activations of the last forward pass, shape (samples, outputs).
     ///
     /// # Panics
-    /// Where the network has no layers.
+    /// If the network has no layers.
     #[must_use]
     pub fn outputs(&self) -> ArrayView2<'_, Real> {
         self.activations(self.layers.len() - 1)

@@ -1,26 +1,36 @@
 //! The gradient of the cost with respect to every weight and bias.
 
+use super::layer::Role;
 use super::{Network, Real};
 use ndarray::{Array1, ArrayD};
 
 /// One layer's gradients, in the shapes of its parameters; empty for a layer that learns nothing.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct LayerGradients {
-    /// One array for each of the layer's arrays of weights, padded with zeros where they are.
+    /// One array for each array of weights of the layer, with the same padding.
     pub weights: Vec<ArrayD<Real>>,
     pub biases: Array1<Real>,
-    /// What was measured in the mini-batch, for parameters that are moving means of that.
+    /// The statistics of the mini-batch, for parameters that are moving means of them.
     pub statistics: Vec<Array1<Real>>,
 }
 
 impl LayerGradients {
+    /// Adds the array of a parameter with this role.
+    pub(crate) fn push(&mut self, role: Role, array: ArrayD<Real>) {
+        match role {
+            Role::Weights => self.weights.push(array),
+            Role::Biases => self.biases = array.into_iter().collect(),
+            Role::Statistics => self.statistics.push(array.into_iter().collect()),
+        }
+    }
+
     /// Whether the layer learns anything.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.weights.is_empty()
     }
 
-    /// Its arrays, weights before biases before statistics, value after value.
+    /// Its arrays: weights, biases, statistics.
     ///
     /// # Panics
     /// Never: the arrays are row-major.
@@ -31,7 +41,7 @@ impl LayerGradients {
         weights.chain(biases).chain(statistics).map(|array| array.expect("gradients are row-major"))
     }
 
-    /// [`LayerGradients::arrays`], to be changed.
+    /// The mutable version of [`LayerGradients::arrays`].
     ///
     /// # Panics
     /// Never: the arrays are row-major.
@@ -46,34 +56,34 @@ impl LayerGradients {
     /// One of [`LayerGradients::arrays`].
     ///
     /// # Panics
-    /// Where there is no such array.
+    /// If there is no such array.
     pub(crate) fn array(&self, index: usize) -> &[Real] {
         self.arrays().nth(index).expect("there is a gradient for every parameter array")
     }
 
-    /// [`LayerGradients::array`], to be changed.
+    /// The mutable version of [`LayerGradients::array`].
     ///
     /// # Panics
-    /// Where there is no such array.
+    /// If there is no such array.
     pub(crate) fn array_mut(&mut self, index: usize) -> &mut [Real] {
         self.arrays_mut().nth(index).expect("there is a gradient for every parameter array")
     }
 }
 
-/// One entry a layer, averaged over the mini-batch; without the regularization term.
+/// The gradients of every layer, averaged over the mini-batch, without the regularization term.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Gradients {
     pub layers: Vec<LayerGradients>,
 }
 
 impl Gradients {
-    /// Zeros in the shapes of a network; made once, then reused for every mini-batch.
+    /// Zeros in the shapes of a network; to be reused for every mini-batch.
     #[must_use]
     pub fn zeros(network: &Network) -> Self {
         Self::zeros_of(network, network.layers.len())
     }
 
-    /// [`Gradients::zeros`] of the first `layers` alone.
+    /// [`Gradients::zeros`] of the first `layers`.
     pub(crate) fn zeros_of(network: &Network, layers: usize) -> Self {
         let layers = network.layers.iter().take(layers);
         Self { layers: layers.map(|layer| layer.ops().zero_gradients()).collect() }

@@ -1,8 +1,8 @@
-//! The networks of the book: forward pass, backpropagation, layers, costs and optimizers, without
-//! IO or clock.
+//! The networks of the book: forward pass, backpropagation, layers, costs and optimizers. Does no I/O
+//! and reads no clock.
 //!
-//! `network` is the book's page: the forward pass and BP1 to BP4. A layer is one file of `layer`.
-//! Rows of a batch are samples; shapes in the documentation are (rows, columns).
+//! `network` has the forward pass and BP1 to BP4 on one page; each layer is a file in `layer`. Rows of
+//! a batch are samples; shapes in the documentation are (rows, columns).
 //!
 //! Backpropagation through a network of one sigmoid layer:
 //!

@@ -20,24 +20,24 @@ pub struct Network {
 pub enum Mode {
     /// Dropout draws its mask from the stream named by (seed, dropout, epoch, step).
     Training { seed: u64, epoch: u64, step: u64 },
-    /// Every unit takes part.
+    /// No dropout.
     Inference,
 }
 
-/// What a backward pass does with BP3 and BP4.
+/// What a backward pass does with the gradients of BP3 and BP4.
 #[derive(Debug)]
 pub(crate) struct BackwardPass<'a> {
-    /// Where gradients are written; room for them where they are not to be kept.
+    /// Where gradients are written, if they are kept; otherwise a buffer.
     pub(crate) gradients: &'a mut Gradients,
     pub(crate) keep_gradients: bool,
-    /// A step of plain gradient descent, where the pass takes one.
+    /// A step of plain gradient descent to take in the same pass.
     pub(crate) step: Option<GradientStep>,
 }
 
-/// The four equations of backpropagation, and the forward pass before them.
+/// The forward pass and the four equations of backpropagation.
 impl Network {
-    /// Feeds a batch forward, a^l = σ(w^l a^{l−1} + b^l) layer by layer (equation 25): `x` of shape
-    /// (samples, inputs), at most the cache's capacity.
+    /// The forward pass: a^l = σ(w^l a^{l−1} + b^l), layer by layer (equation 25). `x` has the shape
+    /// (samples, inputs), with at most the cache's capacity of samples.
     pub fn forward<'x>(
         &self,
         x: impl Into<Batch<'x>>,
@@ -68,8 +68,8 @@ impl Network {
         }
     }
 
-    /// BP1 to BP4 after a forward pass of the same batch: δ of every layer, and the gradients. `y` of
-    /// shape (samples, outputs).
+    /// BP1 to BP4 after a forward pass of the same batch: δ of every layer, and the gradients. `y` has
+    /// the shape (samples, outputs).
     pub fn backward<'x>(
         &self,
         x: impl Into<Batch<'x>>,
@@ -86,8 +86,8 @@ impl Network {
         }
     }
 
-    /// [`Network::backward`] for some layers behind the delta of the last, updating each as soon as
-    /// its weights are no longer needed.
+    /// [`Network::backward`] for some layers, given the delta of the last one. Updates each layer as soon
+    /// as its weights are no longer needed.
     pub(crate) fn backward_layers(
         &mut self,
         layers: Range<usize>,
@@ -115,7 +115,7 @@ impl Network {
         self.cost.delta(self.output_activation(), a, y, delta);
     }
 
-    /// BP2: δ^{l−1} = ((w^l)ᵀ δ^l) ⊙ σ′(z^{l−1}). Nothing for the first layer: its input is data.
+    /// BP2: δ^{l−1} = ((w^l)ᵀ δ^l) ⊙ σ′(z^{l−1}). Does nothing for the first layer, whose input is data.
     pub(crate) fn input_delta(&self, l: usize, cache: &mut ForwardCache, executor: &mut Executor) {
         let rows = s![..cache.samples, ..];
         let pass = cache.pass(l).for_input_delta(self.is_flat_at_zero(l));
@@ -151,8 +151,8 @@ impl Network {
         self.layers[l].ops().gradients(values, gradients, workspace, pass, executor);
     }
 
-    /// BP3 and BP4 straight into the weights, a step of plain gradient descent (equation 20): without
-    /// writing the gradient down where the layer can do so, else in the layer's part of `spare`.
+    /// BP3, BP4 and a step of plain gradient descent (equation 20) in one: without storing the gradient,
+    /// if the layer can do so, or else in the layer's part of `spare`.
     pub(crate) fn update(
         &mut self,
         l: usize,
@@ -183,8 +183,8 @@ impl Network {
 }
 
 impl Network {
-    /// Whether the activation in front of layer l has derivative 0 wherever it is 0 itself: then
-    /// ∂C/∂a is not needed there.
+    /// Whether the activation before layer l has derivative 0 wherever it is 0 itself, so that ∂C/∂a is
+    /// not needed there.
     fn is_flat_at_zero(&self, l: usize) -> bool {
         let learning = self.layers[..l].iter().rfind(|layer| layer.units() > 0);
         learning.is_none_or(|layer| {
@@ -192,7 +192,7 @@ impl Network {
         })
     }
 
-    /// The form in which the first layer wants so many samples.
+    /// The form in which the first layer wants this number of samples.
     #[must_use]
     pub fn input_kind(&self, samples: usize, mode: Mode) -> InputKind {
         self.layers.first().map_or(InputKind::Dense, |layer| layer.ops().input_kind(samples, mode))

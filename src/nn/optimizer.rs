@@ -14,20 +14,20 @@ pub enum Optimizer {
     Sgd,
     /// v → μv − η ∇C, w → w + v (equations 107 and 108).
     Momentum,
-    /// Momentum with the gradient taken ahead, at w + μv. The network holds w + μv at all times, so
-    /// a step is v → μv − η ∇C, w → w + μv − η ∇C: the same path by a change of variables.
+    /// Nesterov momentum, whose gradient is taken at w + μv. The network holds w + μv at all times, so a
+    /// step is v → μv − η ∇C, w → w + μv − η ∇C: the same path after a change of variables.
     Nesterov,
     /// Adam (Kingma and Ba, 2015) with β₁ 0.9, β₂ 0.999, ε 1e-8.
     Adam,
 }
 
-/// What a step depends on beside the gradient; may change from one to the next.
+/// The hyper-parameters of a step; they may change between steps.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Hyper {
     /// η, above 0.
     pub learning_rate: f64,
     pub regularizer: Regularizer,
-    /// μ of momentum and Nesterov momentum, from 0 to under 1.
+    /// μ of momentum and Nesterov momentum, from 0 to below 1.
     pub momentum: f64,
     /// n, the size of the training set that λ is divided by.
     pub train_size: usize,
@@ -44,7 +44,7 @@ impl Hyper {
         }
     }
 
-    /// λ/n of the penalty asked for, 0 for any other.
+    /// λ/n for the penalty in use, 0 for others.
     fn decay(&self, penalty: Penalty) -> f64 {
         if self.regularizer.penalty == penalty {
             self.regularizer.lambda / self.train_size as f64
@@ -58,21 +58,20 @@ const BETA_1: f64 = 0.9;
 const BETA_2: f64 = 0.999;
 const EPSILON: f64 = 1e-8;
 
-/// An optimizer and its memory from step to step, which is part of a checkpoint.
+/// An optimizer and its state, which is part of a checkpoint.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct OptimizerState {
     optimizer: Optimizer,
     /// Steps taken.
     steps: u64,
-    /// Momentum's v, or Adam's mean of gradients: as much as the parameters take in memory, array by
-    /// array.
+    /// Momentum's v, or Adam's mean of gradients, in the arrays of the parameters.
     first: Vec<Vec<Real>>,
     /// Adam's mean of squared gradients.
     second: Vec<Vec<Real>>,
 }
 
 impl OptimizerState {
-    /// At rest: no velocity, no means.
+    /// The initial state: velocity and means are 0.
     #[must_use]
     pub fn new(optimizer: Optimizer, network: &Network) -> Self {
         let zeros = || -> Vec<Vec<Real>> {
@@ -91,7 +90,7 @@ impl OptimizerState {
         self.optimizer
     }
 
-    /// Whether its memory has the shapes of this network; to be checked before a checkpoint is used.
+    /// Whether the state has the shapes of this network; to be checked before a checkpoint is used.
     #[must_use]
     pub fn fits(&self, network: &Network) -> bool {
         let fresh = Self::new(self.optimizer, network);
@@ -105,7 +104,7 @@ impl OptimizerState {
     /// biases alone; sgn(0) is 0.
     ///
     /// # Panics
-    /// Where `gradients` or the optimizer's memory are of another network.
+    /// If `gradients` or the optimizer's state belong to another network.
     pub fn step(&mut self, network: &mut Network, gradients: &Gradients, hyper: &Hyper) {
         let layers = network.layers.len();
         self.each_array(network, layers, hyper, |layer, array, update| {
@@ -113,9 +112,9 @@ impl OptimizerState {
         });
     }
 
-    /// One step that the caller carries out: calls back with every parameter array of the first
-    /// `layers`, with the index of the layer and of the array in it, weights before biases. Fewer than
-    /// all layers are for plain gradient descent, which has no memory.
+    /// One step that the caller carries out: calls `visit` with the index of a layer, the index of an
+    /// array in it and its update, for every parameter array of the first `layers`. Only plain gradient
+    /// descent, which has no state, may leave layers out.
     pub(crate) fn each_array(
         &mut self,
         network: &mut Network,
@@ -138,15 +137,15 @@ impl OptimizerState {
     }
 }
 
-/// The weight of the newest mini-batch in a moving mean.
+/// The weight of a new mini-batch in a moving mean.
 const NEWEST: Real = 0.1;
 
-/// Moves statistics towards those of a mini-batch.
+/// Updates moving means of statistics with those of a mini-batch.
 pub(super) fn follow(statistics: &mut [Real], measured: &[Real]) {
     statistics.iter_mut().zip(measured).for_each(|(mean, m)| *mean += NEWEST * (m - *mean));
 }
 
-/// How a step changes a number.
+/// The rule of a step.
 #[derive(Clone, Copy, Debug)]
 struct Rule {
     optimizer: Optimizer,
@@ -155,7 +154,7 @@ struct Rule {
     hyper: Hyper,
 }
 
-/// An array of parameters, or a block of it, with the optimizer's memory of it.
+/// An array of parameters, or a block of it, with the optimizer's state for it.
 #[derive(Debug)]
 pub(crate) struct ParameterUpdate<'a> {
     rule: Rule,
@@ -166,7 +165,7 @@ pub(crate) struct ParameterUpdate<'a> {
 }
 
 impl ParameterUpdate<'_> {
-    /// Blocks of `size` numbers, the last one shorter, which can be updated one by one.
+    /// Divides it into blocks of `size` numbers, the last one shorter, that can be updated separately.
     pub(crate) fn blocks(self, size: usize) -> impl Iterator<Item = Self> {
         let Self { rule, role, values, first, second } = self;
         let (mut first, mut second) = (first.chunks_mut(size), second.chunks_mut(size));
@@ -179,14 +178,14 @@ impl ParameterUpdate<'_> {
         })
     }
 
-    /// Moves against the gradient.
+    /// Takes a step against the gradient.
     ///
     /// # Panics
-    /// Where the optimizer's memory is of another size.
+    /// If the optimizer's state has another size.
     pub(crate) fn step(self, gradient: &[Real]) {
         let Self { rule: Rule { optimizer, steps, hyper }, role, values, first, second } = self;
         let fits = |memory: &[Real]| memory.is_empty() || memory.len() == values.len();
-        assert!(fits(first) && fits(second), "the optimizer's memory is of this network");
+        assert!(fits(first) && fits(second), "the optimizer's state belongs to this network");
         if role == Role::Statistics {
             return follow(values, gradient);
         }
@@ -201,7 +200,7 @@ impl ParameterUpdate<'_> {
         let pairs = values.iter_mut().zip(gradient);
         match optimizer {
             Optimizer::Sgd => {
-                // Equation 93's form: the weight decays, then it is moved.
+                // As in equation 93: the weight decays, then the gradient is subtracted.
                 let decay = 1.0 - eta * l2;
                 pairs.for_each(|(w, &g)| *w = decay * *w - eta * (g + l1 * sign(*w)));
             }

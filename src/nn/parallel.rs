@@ -1,36 +1,34 @@
-//! One mini-batch forward, backward and into the weights, on any number of threads.
+//! Training on one mini-batch, on any number of threads.
 
 mod shards;
-mod update;
 
 use super::layer::Dense;
 use super::{
     BackwardPass, Batch, Executor, ForwardCache, Gradients, Hyper, InputKind, Layer, Mode, Network,
-    Optimizer, OptimizerState, Real,
+    Optimizer, OptimizerState, ParameterUpdate, Real,
 };
-use crate::linalg::ThreadPool;
+use crate::linalg::{ThreadPool, add};
 use ndarray::{ArrayView2, Axis, s};
 use shards::Shards;
 
-/// Samples of a mini-batch from which the next one is gathered on another thread: with less, all is
-/// done before that thread has begun.
+/// The batch size from which the next mini-batch is prefetched on another thread: with fewer samples,
+/// the step ends before that thread begins.
 const MIN_BATCH_FOR_PREFETCH: usize = 24;
 
-/// Trains a network mini-batch by mini-batch, in buffers that are made once. The result never
-/// depends on the number of threads.
+/// Trains a network mini-batch by mini-batch, in buffers that are allocated once. The result does not
+/// depend on the number of threads.
 ///
-/// The first layers, up to the first wide dense one, are worked on in shards: fixed parts of the
-/// mini-batch, each by one thread. The layers behind them are worked on with the whole mini-batch,
-/// for in shards every one of these would read all their weights and write a gradient as large; those
-/// that are wide share their work among the threads. A network that is too small to share has no
-/// shards and works on one thread.
+/// The layers before the first wide dense layer process shards: fixed parts of the mini-batch, each on
+/// one thread. The layers from there on process the whole mini-batch, because each shard would have to
+/// read all their weights and write a gradient as large; wide layers share their work among the
+/// threads. A network that is too small to be shared has no shards and runs on one thread.
 pub struct Stepper {
     shards: Shards,
-    /// Layers before this one are worked on in shards.
+    /// Layers before this one process shards.
     front: usize,
-    /// Layers from this one on are worked on by one thread.
+    /// Layers from this one on run on one thread.
     serial: usize,
-    /// Of the layers that are worked on with the whole mini-batch, and of the one before them.
+    /// Of the layers that process the whole mini-batch, and of the one before them.
     cache: ForwardCache,
     gradients: Gradients,
     optimizer: OptimizerState,
@@ -47,7 +45,7 @@ impl std::fmt::Debug for Stepper {
     }
 }
 
-/// A mini-batch, and how it is trained on.
+/// A mini-batch and how to train on it.
 #[derive(Clone, Copy, Debug)]
 pub struct StepInput<'a> {
     /// The inputs, in the form of [`Stepper::input_kind`] or dense.
@@ -56,17 +54,20 @@ pub struct StepInput<'a> {
     pub y: ArrayView2<'a, Real>,
     pub hyper: &'a Hyper,
     pub mode: Mode,
-    /// Whether [`Stepper::gradients`] are to be those of this mini-batch afterwards; the network
-    /// becomes the same, to the bit, with and without.
+    /// Whether [`Stepper::gradients`] are those of this mini-batch afterwards. The trained network is the
+    /// same, bit for bit.
     pub keep_gradients: bool,
 }
+
+/// Numbers of a block of parameters that is updated by one thread.
+const BLOCK: usize = 4096;
 
 /// No background task.
 const NOTHING: Option<fn()> = None;
 
 impl Stepper {
-    /// For mini-batches of up to `batch` samples on `threads` threads. A network that is too small
-    /// for more uses one, or two where mini-batches are large: one trains, one gathers the next.
+    /// A stepper for mini-batches of up to `batch` samples on up to `threads` threads. A small network
+    /// uses one, or two if mini-batches are large: one trains, the other prefetches.
     #[must_use]
     pub fn new(network: &Network, batch: usize, threads: usize, optimizer: Optimizer) -> Self {
         let rows = shards::rows(network, batch);
@@ -95,19 +96,19 @@ impl Stepper {
         }
     }
 
-    /// The form in which inputs of so many samples are read fastest.
+    /// The form in which inputs of this number of samples are read fastest.
     #[must_use]
     pub fn input_kind(&self, network: &Network, samples: usize, mode: Mode) -> InputKind {
         let whole = self.shards.is_empty();
         if whole { network.input_kind(samples, mode) } else { InputKind::Dense }
     }
 
-    /// Threads that work, the calling one among them.
+    /// Number of threads, the calling one included.
     pub(crate) fn threads(&self) -> usize {
         self.pool.threads()
     }
 
-    /// The threads, for other work between two steps.
+    /// The threads, for work between two steps.
     pub(crate) fn executor(&mut self) -> Executor<'_> {
         Executor::Pool(&mut self.pool)
     }
@@ -117,8 +118,7 @@ impl Stepper {
         self.run(network, input, NOTHING);
     }
 
-    /// [`Stepper::step`], with a background task for another thread, or for whichever has nothing to
-    /// do.
+    /// [`Stepper::step`] with a background task for another thread, or for whichever is idle.
     pub(crate) fn step_beside(
         &mut self,
         network: &mut Network,
@@ -171,14 +171,44 @@ impl Stepper {
         self.sum_and_update(network, hyper, samples, updated);
     }
 
-    /// Gradients of the last mini-batch for which they were kept.
+    /// Sums the gradients of a mini-batch's shards, the first shard's first, and takes the optimizer's
+    /// step for the first `layers`. Gradients of layers without shards are complete.
+    fn sum_and_update(
+        &mut self,
+        network: &mut Network,
+        hyper: &Hyper,
+        samples: usize,
+        layers: usize,
+    ) {
+        let Self { shards, gradients, optimizer, pool, .. } = self;
+        let shards = shards.gradients(samples);
+        optimizer.each_array(network, layers, hyper, |layer, array, update| {
+            let total = gradients.layers[layer].array_mut(array);
+            let parts = || {
+                let layers = shards.clone().filter_map(|gradients| gradients.layers.get(layer));
+                layers.map(|layer| layer.array(array))
+            };
+            let few = total.len() <= BLOCK;
+            let blocks = update.blocks(BLOCK).zip(total.chunks_mut(BLOCK));
+            let work = |(first, (update, total)): (usize, (ParameterUpdate, &mut [Real]))| {
+                let here = first..first + total.len();
+                sum(total, parts().map(|part| &part[here.clone()]));
+                update.step(total);
+            };
+            let blocks = (0..).step_by(BLOCK).zip(blocks);
+            // A single block is finished before another thread could begin.
+            if few { blocks.for_each(work) } else { pool.each_in_order(blocks, work) }
+        });
+    }
+
+    /// The gradients of the last mini-batch for which they were kept.
     #[must_use]
     pub fn gradients(&self) -> &Gradients {
         &self.gradients
     }
 
-    /// A layer's activations in the last mini-batch, or in its first samples where it was divided
-    /// into shards; shape (samples, units).
+    /// A layer's activations for the last mini-batch, or for its first shard if it was divided; shape
+    /// (samples, units).
     #[must_use]
     pub fn activations(&self, layer: usize) -> ArrayView2<'_, Real> {
         match self.shards.first() {
@@ -201,16 +231,24 @@ impl Stepper {
         sum / y.nrows() as f64
     }
 
-    /// The optimizer's memory.
+    /// The optimizer state.
     #[must_use]
     pub fn optimizer_state(&self) -> &OptimizerState {
         &self.optimizer
     }
 
-    /// The optimizer's memory, to be restored from a checkpoint.
+    /// The mutable optimizer state, to be restored from a checkpoint.
     pub fn optimizer_state_mut(&mut self) -> &mut OptimizerState {
         &mut self.optimizer
     }
+}
+
+/// Replaces `total` by the sum of the parts, if there are any.
+fn sum<'a>(total: &mut [Real], mut parts: impl Iterator<Item = &'a [Real]>) {
+    if let Some(first) = parts.next() {
+        total.copy_from_slice(first);
+    }
+    parts.for_each(|part| add(total, part));
 }
 
 fn is_wide(layer: &Layer) -> bool {

@@ -1,11 +1,11 @@
 //! Perceptrons, and circuits built from them (section 1.1).
 
-/// A neuron that weighs its inputs: with the step it says yes or no, with the sigmoid how much.
+/// A neuron with weighted inputs, used with the step function or the sigmoid.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Perceptron {
-    /// One weight an input.
+    /// One weight per input.
     pub weights: Vec<f64>,
-    /// How easily it fires: the negative of the threshold.
+    /// The negative of the threshold.
     pub bias: f64,
 }
 
@@ -19,21 +19,21 @@ impl Perceptron {
     /// The weighted input z = w·x + b.
     ///
     /// # Panics
-    /// Where there are not as many inputs as weights.
+    /// If the number of inputs differs from that of the weights.
     #[must_use]
     pub fn weighted_input(&self, x: &[f64]) -> f64 {
-        assert_eq!(x.len(), self.weights.len(), "a perceptron has one weight an input");
+        assert_eq!(x.len(), self.weights.len(), "a perceptron has one weight per input");
         self.weights.iter().zip(x).map(|(w, x)| w * x).sum::<f64>() + self.bias
     }
 
-    /// The step: 1 where w·x + b > 0, else 0 (equation 2).
+    /// The step function: whether w·x + b > 0 (equation 2).
     #[must_use]
     pub fn fires(&self, x: &[bool]) -> bool {
         let x: Vec<f64> = x.iter().map(|&x| f64::from(u8::from(x))).collect();
         self.weighted_input(&x) > 0.0
     }
 
-    /// The sigmoid neuron of the same weights and bias: σ(w·x + b), from 0 to 1 (equation 4).
+    /// The sigmoid neuron with the same weights and bias: σ(w·x + b), from 0 to 1 (equation 4).
     #[must_use]
     pub fn sigmoid(&self, x: &[f64]) -> f64 {
         sigmoid(self.weighted_input(x))
@@ -52,19 +52,19 @@ pub fn sigmoid(z: f64) -> f64 {
     1.0 / (1.0 + (-z).exp())
 }
 
-/// A circuit of copies of one gate with two inputs.
+/// A circuit of identical gates with two inputs each.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Circuit {
     inputs: usize,
-    /// The wires that each gate reads: first the circuit's inputs, then the gates' outputs in
-    /// order. A gate reads only wires before its own.
+    /// The wires that each gate reads. Wires are numbered: the circuit's inputs, then the outputs of
+    /// the gates in order. A gate reads only wires of lower numbers than its output.
     gates: Vec<[usize; 2]>,
-    /// The wires that are the circuit's outputs, the lowest bit first.
+    /// The wires of the circuit's outputs, lowest bit first.
     outputs: Vec<usize>,
 }
 
 impl Circuit {
-    /// Bits x₁, x₂ to (x₁ ⊕ x₂, the carry x₁x₂): the book's adder, of five NAND gates.
+    /// The book's adder of five NAND gates: from x₁, x₂ to the sum x₁ ⊕ x₂ and the carry x₁x₂.
     #[must_use]
     pub fn half_adder() -> Self {
         let mut circuit = Self::new(2);
@@ -74,7 +74,7 @@ impl Circuit {
         circuit
     }
 
-    /// Bits x₁, x₂ and a carry to (sum, carry), of nine NAND gates.
+    /// A full adder of nine NAND gates: from x₁, x₂ and a carry to sum and carry.
     #[must_use]
     pub fn full_adder() -> Self {
         let mut circuit = Self::new(3);
@@ -83,8 +83,8 @@ impl Circuit {
         circuit
     }
 
-    /// Two numbers of two bits (a₀, a₁, b₀, b₁, the lowest bit first) to their sum of three bits,
-    /// of 14 NAND gates.
+    /// Adds two numbers of two bits (a₀, a₁, b₀, b₁, lowest bit first) with 14 NAND gates; the sum has
+    /// three bits.
     #[must_use]
     pub fn two_bit_adder() -> Self {
         let mut circuit = Self::new(4);
@@ -99,20 +99,20 @@ impl Circuit {
         Self { inputs, gates: Vec::new(), outputs: Vec::new() }
     }
 
-    /// Adds a gate; the wire of its output.
+    /// Adds a gate and returns the wire of its output.
     fn gate(&mut self, a: usize, b: usize) -> usize {
         self.gates.push([a, b]);
         self.inputs + self.gates.len() - 1
     }
 
-    /// a ⊕ b of four NAND gates, and the first of them: not (a and b).
+    /// Adds a ⊕ b from four NAND gates; returns it, and the first gate: not (a and b).
     fn exclusive_or(&mut self, a: usize, b: usize) -> [usize; 2] {
         let nand = self.gate(a, b);
         let (left, right) = (self.gate(a, nand), self.gate(b, nand));
         [self.gate(left, right), nand]
     }
 
-    /// Sum and carry of three bits.
+    /// Adds a full adder; returns sum and carry.
     fn full(&mut self, a: usize, b: usize, carry: usize) -> [usize; 2] {
         let [half, first] = self.exclusive_or(a, b);
         let [sum, second] = self.exclusive_or(half, carry);
@@ -131,16 +131,16 @@ impl Circuit {
         self.gates.len()
     }
 
-    /// The output bits where every gate is this perceptron.
+    /// The output bits if every gate is this perceptron.
     ///
     /// # Panics
-    /// Where there are not as many bits as inputs, or the gate has not two inputs.
+    /// If the number of bits differs from that of the inputs, or the gate does not have two inputs.
     #[must_use]
     pub fn run(&self, gate: &Perceptron, bits: &[bool]) -> Vec<bool> {
         self.follow(bits, |x| gate.fires(&x))
     }
 
-    /// The outputs where every gate is the sigmoid neuron of this perceptron's weights.
+    /// The outputs if every gate is the sigmoid neuron with this perceptron's weights and bias.
     ///
     /// # Panics
     /// As [`Circuit::run`].
@@ -150,7 +150,7 @@ impl Circuit {
     }
 
     fn follow<T: Copy>(&self, inputs: &[T], gate: impl Fn([T; 2]) -> T) -> Vec<T> {
-        assert_eq!(inputs.len(), self.inputs, "one value an input");
+        assert_eq!(inputs.len(), self.inputs, "one value per input");
         let mut wires = inputs.to_vec();
         for &[a, b] in &self.gates {
             let output = gate([wires[a], wires[b]]);
@@ -160,7 +160,7 @@ impl Circuit {
     }
 }
 
-/// Every combination of so many bits; the first bit changes fastest.
+/// Every combination of `bits` bits; the first bit changes fastest.
 #[must_use]
 pub fn combinations(bits: usize) -> Vec<Vec<bool>> {
     (0..1_usize << bits).map(|n| (0..bits).map(|bit| n >> bit & 1 == 1).collect()).collect()

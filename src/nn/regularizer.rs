@@ -1,8 +1,8 @@
-//! Regularization: what large weights cost.
+//! Regularization: penalties on large weights.
 
 use serde::{Deserialize, Serialize};
 
-/// Which norm of the weights is added to the cost; biases are left alone (section 3.2).
+/// The norm of the weights that is added to the cost, without biases (section 3.2).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Penalty {
@@ -18,6 +18,6 @@ pub enum Penalty {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Regularizer {
     pub penalty: Penalty,
-    /// λ, divided by the size n of the training set wherever it is used.
+    /// λ; divided by the size n of the training set where it is used.
     pub lambda: f64,
 }

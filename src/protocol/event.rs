@@ -82,10 +82,28 @@ impl Event {
     }
 }
 
+/// The kind of a run.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RunKind {
+    /// The training of one network.
+    #[default]
+    Training,
+    /// A job of several trainings, such as an experiment of the book, before the first of them.
+    Job,
+    /// One of the trainings of a job, with its name in the job.
+    JobTraining(String),
+    /// A command, whose output and metrics are shown.
+    Command,
+    /// The predictions of another program's classifier, whose images and confusion matrix are shown.
+    Predictions,
+}
+
 /// Description of a run: what a front end shows about it that does not change during training.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct RunInfo {
+    pub kind: RunKind,
     /// A short title, such as `784-30-10` or an experiment's id.
     pub title: String,
     /// The network as text, as `--layers` takes it.
@@ -136,6 +154,14 @@ pub struct RunInfo {
     pub config: Vec<(String, String)>,
 }
 
+impl RunKind {
+    /// Whether networks are trained.
+    #[must_use]
+    pub fn is_training(&self) -> bool {
+        matches!(self, Self::Training | Self::Job | Self::JobTraining(_))
+    }
+}
+
 impl RunInfo {
     /// Values that a pixel of an image has: 3 of coloured images, else 1. Runs of earlier versions only
     /// say it by the inputs of their network.
@@ -145,6 +171,17 @@ impl RunInfo {
         let inputs = |layer: &LayerInfo| layer.input.iter().map(|side| u64::from(*side)).product();
         let inputs: u64 = self.layers.first().map_or(0, inputs);
         if self.image_channels == 3 || pixels > 0 && inputs == 3 * pixels { 3 } else { 1 }
+    }
+
+    /// The name of a training in its job. Event files of version 0.1.0 have it in the title alone,
+    /// after a dot, which titles of single trainings do not contain.
+    #[must_use]
+    pub fn name_in_job(&self) -> Option<&str> {
+        match &self.kind {
+            RunKind::JobTraining(name) => Some(name),
+            RunKind::Training => self.title.split_once(" · ").map(|(_, name)| name),
+            RunKind::Job | RunKind::Command | RunKind::Predictions => None,
+        }
     }
 }
 

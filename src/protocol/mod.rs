@@ -24,7 +24,7 @@ mod untrusted;
 pub use command::{Command, Pace, Step, Tune};
 pub use event::{
     Activity, Claim, Classified, Event, LayerInfo, Level, LogLine, Outcome, OutputLines, Progress,
-    Quantity, RunInfo, Saved, Status, Tuned,
+    Quantity, RunInfo, RunKind, Saved, Status, Tuned,
 };
 pub use explorable::{Control, Explorable, Explored, Slider};
 pub use figure::{Bar, Cell, Curve, Figure, FigureBody, Neuron, Scale, Wire};

@@ -12,7 +12,7 @@ use crate::protocol::{
     Activity, Command, Content, Event, Frame, Level, Link, LogLine, Outcome, Probe, RunView, Status,
 };
 use crate::spec::Spec;
-use crate::train::RunHandle;
+use crate::train::{RunHandle, open_run, open_saved};
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use std::io;
 use std::path::Path;
@@ -86,7 +86,7 @@ fn reopen(run: &RunDir, view: &RunView) -> Result<Answering, LogLine> {
         // What is there under that name before the vote is another ensemble's.
         Ok(Task::Ensemble { training, .. }) if has_voted(view) => {
             let file = training.save.unwrap_or_else(|| run.model());
-            RunHandle::open_saved(&file).map(Answering::from).map_err(|error| {
+            open_saved(&file).map(Answering::from).map_err(|error| {
                 let text = format!("its networks cannot be asked, only how they learned: {error}");
                 said(Level::Warning, text)
             })
@@ -138,7 +138,7 @@ fn network_shown(spec: &Spec, view: &RunView) -> u64 {
 
 /// The network of the last checkpoint of a directory; why not, in words, where there is none.
 fn at_rest(checkpoints: &Path) -> Result<Answering, String> {
-    RunHandle::at_rest(checkpoints)
+    open_run(checkpoints)
         .map(Answering::from)
         .map_err(|error| format!("the network cannot be looked at, only its history: {error}"))
 }

@@ -4,7 +4,7 @@ use super::command_spec::{CommandSpec, ScriptSpec};
 use super::run_dir::RunDir;
 use crate::files::{self, atomic};
 use crate::jobs;
-use crate::protocol::{Pace, Untrusted};
+use crate::protocol::{Pace, RunKind, Untrusted};
 use crate::spec::{Choice, Spec};
 use crate::train::CheckpointPolicy;
 use serde::{Deserialize, Serialize};
@@ -100,6 +100,16 @@ impl Task {
     #[must_use]
     pub fn experiment(id: &str, options: jobs::Options) -> Self {
         Self::Experiment { id: id.into(), quick: options.quick, seed: options.seed }
+    }
+
+    /// What its run is of.
+    #[must_use]
+    pub fn kind(&self) -> RunKind {
+        match self {
+            Self::Training(_) => RunKind::Training,
+            Self::Experiment { .. } | Self::Ensemble { .. } => RunKind::Job,
+            Self::Command(_) | Self::Script(_) => RunKind::Command,
+        }
     }
 
     /// How a network, or several, are trained by it.

@@ -1,4 +1,4 @@
-//! From a spec to a network.
+//! Builds the network of a spec.
 
 use super::{Spec, SpecError};
 use crate::data::Dataset;
@@ -7,7 +7,7 @@ use crate::nn::{Architecture, BuildOptions, Network, Shape};
 /// The untrained network of a spec.
 ///
 /// # Errors
-/// Where the layers cannot be read or do not fit the data.
+/// If the layers cannot be parsed or do not fit the data.
 pub fn build(spec: &Spec, data: &Dataset) -> Result<Network, SpecError> {
     spec.validate_for(data)?;
     assemble(
@@ -17,8 +17,8 @@ pub fn build(spec: &Spec, data: &Dataset) -> Result<Network, SpecError> {
     )
 }
 
-/// A network of the spec's shape for images (width, height) and classes that are known otherwise,
-/// such as from a model's file; its weights wait to be filled in.
+/// A network of the spec's shape for images (width, height) and classes known from elsewhere, such as
+/// a model's file; its weights are still to be filled in.
 ///
 /// # Errors
 /// As [`build`].
@@ -45,7 +45,7 @@ fn assemble(spec: &Spec, image: Shape, classes: usize) -> Result<Network, SpecEr
     Ok(architecture.build(image, outputs, &options, spec.seed)?)
 }
 
-/// A map of height × width for every channel.
+/// The shape of an image: one map per channel.
 pub(crate) fn image_shape((width, height): (usize, usize), channels: usize) -> Shape {
     Shape { maps: channels, height, width }
 }

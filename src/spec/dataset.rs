@@ -1,11 +1,10 @@
-//! The data set that a spec names.
+//! The data set of a spec.
 
 use super::Spec;
 use crate::data::{DataError, Dataset, OpenOptions};
 use std::sync::Arc;
 
-/// Loads the data set of a spec, MNIST if it names none, split as the spec says; the error is a
-/// sentence.
+/// Loads the data set of a spec (MNIST by default), split as the spec says; the error is a sentence.
 pub(crate) fn load(spec: &Spec) -> Result<Arc<Dataset>, String> {
     let data = open(spec, None).map_err(|error| error.to_string())?;
     spec.validate_for(&data).map_err(|error| error.to_string())?;
@@ -20,11 +19,11 @@ pub(crate) fn split(spec: &Spec, data: Arc<Dataset>) -> Arc<Dataset> {
     Arc::new(Arc::unwrap_or_clone(data).all_for_training())
 }
 
-/// Reads the data set that the spec names, MNIST where it names none; `progress` is told from
-/// any thread how many of how many pictures were decoded.
+/// Reads the data set of a spec, MNIST by default. `progress` is called on any thread with the number
+/// of decoded pictures and their total.
 ///
 /// # Errors
-/// Where the data set cannot be read.
+/// If the data set cannot be read.
 pub(crate) fn open(spec: &Spec, progress: Option<fn(usize, usize)>) -> Result<Dataset, DataError> {
     let Some(path) = &spec.data else { return Ok(Dataset::embedded()) };
     let size = spec.image_size.map(|(width, height)| (width as usize, height as usize));

@@ -1,17 +1,17 @@
-//! What a recipe leaves open, chosen to fit its network.
+//! Defaults that depend on the network.
 //!
 //! Chapter 1's networks (sizes, sigmoid neurons, one hidden layer of at most 100, plain gradient
-//! descent) keep the book's defaults. What is beyond them would not learn with those: unit Gaussian
-//! weights saturate wide and deep networks, a learning rate of 3 is for the quadratic cost.
+//! descent) keep the book's defaults. Other networks would not learn with those: unit Gaussian weights
+//! saturate wide and deep networks, and a learning rate of 3 suits only the quadratic cost.
 
 use super::{Optimizer, Readout, Spec};
 use crate::nn::{Activation, Architecture, Cost, Init};
 use serde::{Deserialize, Serialize};
 
-/// Units of a hidden layer at most for which unit Gaussian weights are small enough.
+/// The largest hidden layer for which unit Gaussian weights are small enough.
 const WIDEST_UNSCALED: usize = 100;
 
-/// Which of the fields that depend on the network somebody has given.
+/// Which of the fields that depend on the network were given by the user.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[allow(clippy::struct_excessive_bools, reason = "one a field of the spec")]
 pub struct Given {
@@ -22,7 +22,7 @@ pub struct Given {
 }
 
 impl Given {
-    /// Everything: nothing is left to choose.
+    /// All of them: nothing is left to choose.
     pub const ALL: Self = Self { cost: true, init: true, eta: true, batch: true };
 
     /// The fields that a table names.
@@ -41,10 +41,10 @@ impl Given {
     }
 }
 
-/// A value that was chosen because nobody gave one.
+/// A value that was chosen because the user gave none.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Choice {
-    /// The field, as a spec file names it: the argument is `--field`.
+    /// The name of the field in a spec file; the argument is `--field`.
     pub field: String,
     pub value: String,
 }
@@ -55,7 +55,7 @@ impl Choice {
     }
 }
 
-/// What was chosen, in a sentence; `None` where nothing was.
+/// The choices in a sentence; `None` if there are none.
 #[must_use]
 pub fn in_words(chosen: &[Choice]) -> Option<String> {
     if chosen.is_empty() {
@@ -85,12 +85,12 @@ impl Spec {
         if !given.cost && !plain {
             self.cost = match self.readout {
                 Readout::OneHot => Cost::LogLikelihood,
-                // Softmax outputs are one a class.
+                // Softmax needs one output per class.
                 Readout::Binary | Readout::Is(_) => Cost::CrossEntropy,
             };
             chosen.push(Choice::new("cost", name(&self.cost)));
         }
-        // The activation of the hidden neurons is theirs alone.
+        // The activation of the hidden layers does not apply to the outputs.
         if self.activation != Activation::Sigmoid && self.output.is_none() {
             self.output = Some(Activation::Sigmoid);
         }
@@ -101,12 +101,12 @@ impl Spec {
         }
         if !given.eta {
             self.eta = self.usual_rate(&architecture, plain);
-            // Without anything chosen the rate is the book's, too.
+            // If nothing else was chosen, the rate is the book's, too.
             if !plain || (self.eta - usual.eta).abs() > f64::EPSILON {
                 chosen.push(Choice::new("eta", self.eta.to_string()));
             }
         }
-        // Adam's steps are of one length however many images they see: a small network needs many.
+        // The size of Adam's steps does not depend on the batch size: a small network needs many steps.
         if !given.batch && self.optimizer == Optimizer::Adam && fits_chapter_1(&architecture) {
             self.batch = usual.batch / 2;
             chosen.push(Choice::new("batch", self.batch.to_string()));
@@ -114,7 +114,7 @@ impl Spec {
         chosen
     }
 
-    /// The recipe as it would be chosen for the same network, optimizer and data.
+    /// The recipe that would be chosen for the same network, optimizer and data.
     #[must_use]
     pub fn as_chosen(&self) -> Self {
         let Self { cost, init, eta, batch, .. } = Self::default();
@@ -135,27 +135,27 @@ impl Spec {
             (Optimizer::Adam, _) => return 0.001,
             (_, Cost::Quadratic) if plain => 3.0,
             (_, Cost::CrossEntropy) if plain => 0.5,
-            // Rectified linear maps die of larger steps (chapter 6 takes this one).
+            // Larger steps kill rectified linear units (chapter 6 uses this rate).
             (_, _) if self.activation == Activation::Relu && architecture.has_maps() => 0.03,
             (_, _) if self.activation != Activation::Sigmoid => 0.1,
-            // The slope of a sigmoid is a quarter at most: its gradients are smaller.
+            // The slope of a sigmoid is at most a quarter, so gradients are smaller.
             (_, _) => 0.3,
         };
-        // A velocity of μ sums up 1/(1 − μ) gradients.
+        // The velocity adds up 1/(1 − μ) gradients.
         let rate: f64 = rate * (1.0 - self.momentum);
-        // Two digits read well.
+        // Rounded to two digits.
         format!("{rate:.1e}").parse().unwrap_or(rate)
     }
 }
 
-/// Whether the layers are sizes with one small hidden layer at most.
+/// Whether the layers are given as sizes, with at most one small hidden layer.
 fn fits_chapter_1(architecture: &Architecture) -> bool {
     architecture.hidden_sizes().is_some_and(|sizes| {
         sizes.len() <= 1 && sizes.iter().all(|units| *units <= WIDEST_UNSCALED)
     })
 }
 
-/// A choice as a spec file writes it.
+/// The value as written in a spec file.
 fn name(choice: &impl Serialize) -> String {
     match serde_json::to_value(choice) {
         Ok(serde_json::Value::String(name)) => name,

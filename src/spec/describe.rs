@@ -1,9 +1,9 @@
-//! What a front end is told of a run before it starts.
+//! The description of a run that front ends receive first.
 
 use super::{EarlyStopping, Schedule, Spec};
 use crate::data::Dataset;
 use crate::nn::{Layer, Network, Penalty, Shape};
-use crate::protocol::{LayerInfo, RunInfo};
+use crate::protocol::{LayerInfo, RunInfo, RunKind};
 
 /// Describes a run; `network` must be the spec's, built for `data`.
 #[must_use]
@@ -11,6 +11,7 @@ pub fn describe(spec: &Spec, network: &Network, data: &Dataset) -> RunInfo {
     let layers: Vec<LayerInfo> = network.layers.iter().map(layer_info).collect();
     let available = data.train.len() as u32;
     RunInfo {
+        kind: RunKind::Training,
         title: title(&spec.layers),
         network: spec.layers.clone(),
         parameters: layers.iter().map(|layer| layer.weights + layer.biases).sum(),
@@ -46,17 +47,17 @@ pub fn describe(spec: &Spec, network: &Network, data: &Dataset) -> RunInfo {
     }
 }
 
-/// What a network of these layers is called: a name without commas and blanks.
+/// A title for a network of these layers, without commas and spaces.
 pub(crate) fn title(layers: &str) -> String {
     layers.replace([',', ' '], "-").replace("--", "-")
 }
 
-/// Worker threads of a run: those asked for, or the machine's cores.
+/// Number of threads of a run: as requested, or one per core.
 pub(crate) fn threads(spec: &Spec) -> u32 {
     spec.threads.unwrap_or_else(cores)
 }
 
-/// The machine's cores.
+/// Number of cores.
 pub(crate) fn cores() -> u32 {
     std::thread::available_parallelism().map_or(1, |cores| cores.get() as u32)
 }
@@ -90,7 +91,7 @@ fn schedule(spec: &Spec) -> String {
     }
 }
 
-/// The name of a choice as a spec file writes it.
+/// The name of a value in spec files.
 fn name(choice: &impl serde::Serialize) -> String {
     match serde_json::to_value(choice) {
         Ok(serde_json::Value::String(name)) => name,

@@ -1,4 +1,4 @@
-//! The recipe of a run: parse, validate, describe, build the network it names, presets.
+//! The recipe of a run: parsing, validation, defaults, description, presets, and building its network.
 
 pub(crate) mod build;
 pub(crate) mod dataset;

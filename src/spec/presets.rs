@@ -1,16 +1,16 @@
-//! Recipes beyond the book, each found by measurement: a row a preset.
+//! Presets: named recipes that go beyond the book, found by measurement.
 
 use super::{Expansion, Optimizer, Schedule, Spec};
 use crate::nn::{Activation, Cost, Init};
 
-/// A recipe with a name.
+/// A named recipe.
 #[derive(Clone, Copy, Debug)]
 pub struct Preset {
-    /// As `--preset` takes it.
+    /// Its name for `--preset`.
     pub name: &'static str,
     /// What it is good for.
     pub about: &'static str,
-    /// Networks to train; where there are several, they vote.
+    /// Number of networks to train; several form an ensemble.
     pub networks: u32,
     pub spec: fn() -> Spec,
 }
@@ -32,13 +32,13 @@ pub static PRESETS: &[Preset] = &[
     },
 ];
 
-/// The preset of a name.
+/// The preset with this name.
 #[must_use]
 pub fn preset(name: &str) -> Option<&'static Preset> {
     PRESETS.iter().find(|preset| preset.name == name)
 }
 
-/// Rectified linear maps, Adam, and a learning rate that falls to 0 in a straight line.
+/// Rectified linear units, Adam, and a learning rate that decreases linearly to 0.
 fn annealed(layers: &str) -> Spec {
     Spec {
         layers: layers.into(),
@@ -51,16 +51,17 @@ fn annealed(layers: &str) -> Spec {
     }
 }
 
-/// Normalized behind each pooling, where there are few values left, the network knows after one
-/// epoch what took it three.
+/// With batch normalization after each pooling, where few values are left, the network learns in one
+/// epoch what takes three without.
 fn fast() -> Spec {
     let layers = "conv16x5-pool2-norm-conv32x5-pool2-norm-dense64-softmax10";
     Spec { batch: 16, eta: 0.003, epochs: 2, ..annealed(layers) }
 }
 
-/// Two convolutions of 3×3 before each pooling see as far as one of 5×5 and learned more from each
-/// image. Every digit is moved, scaled, turned and bent anew each time: nothing to learn by heart.
-/// All that was chosen on the validation images, which are learned from in the end.
+/// Two 3×3 convolutions before each pooling have the receptive field of a 5×5 convolution and learned
+/// more from each image. Every digit is shifted, scaled, rotated and distorted differently in each
+/// epoch, which prevents memorizing. The recipe was chosen on the validation images, which are then
+/// used for training, too.
 fn best() -> Spec {
     let layers = "conv32x3-conv32x3-pool2-conv64x3-conv64x3-pool2-dense256-drop0.5-softmax10";
     Spec {

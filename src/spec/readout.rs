@@ -1,25 +1,25 @@
-//! What outputs stand for: targets from labels, predictions from outputs.
+//! The meaning of outputs: targets from labels, predictions from outputs.
 
 use crate::nn::Real;
 use crate::protocol::NO_ANSWER;
 use ndarray::{ArrayView1, ArrayViewMut1};
 use serde::{Deserialize, Serialize};
 
-/// What the output activations stand for.
+/// The meaning of the output activations.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Readout {
-    /// One output a class; the largest is the prediction.
+    /// One output per class; the largest is the prediction.
     #[default]
     OneHot,
-    /// The label in binary, an output a bit, lowest first (the question of section 1.4).
+    /// The label in binary, one output per bit, lowest bit first (the question of section 1.4).
     Binary,
-    /// One output: is it this class? Yes from 0.5 on (section 1.6).
+    /// One output: whether it is this class; yes if at least 0.5 (section 1.6).
     Is(u8),
 }
 
 impl Readout {
-    /// Outputs a network needs for so many classes.
+    /// The number of outputs for this number of classes.
     #[must_use]
     pub fn outputs(self, classes: usize) -> usize {
         match self {
@@ -31,7 +31,7 @@ impl Readout {
         }
     }
 
-    /// Different answers a network can give for so many classes.
+    /// The number of possible answers for this number of classes.
     #[must_use]
     pub fn answers(self, classes: usize) -> usize {
         match self {
@@ -57,7 +57,7 @@ impl Readout {
         }
     }
 
-    /// Writes the outputs y that a label asks for; `y` of shape (outputs).
+    /// Writes the target of a label to `y`, shape (outputs).
     pub fn target(self, label: u8, mut y: ArrayViewMut1<Real>) {
         let bit = |set: bool| Real::from(u8::from(set));
         match self {
@@ -97,7 +97,7 @@ impl Readout {
         }
     }
 
-    /// The answer that is right for a label, comparable with [`Readout::predict`].
+    /// The correct answer for a label, comparable with [`Readout::predict`].
     #[must_use]
     pub fn answer(self, label: u8) -> u32 {
         match self {
@@ -123,7 +123,7 @@ impl Readout {
     }
 }
 
-/// A number as front ends get it.
+/// Converts a number for front ends.
 #[allow(clippy::unnecessary_cast, reason = "Real is f64 with the feature f64")]
 pub(crate) fn to_f32(value: Real) -> f32 {
     value as f32

@@ -1,4 +1,4 @@
-//! What to train, on what, and how: everything that decides a run's result.
+//! The recipe: everything that determines a run's result.
 
 use super::Readout;
 pub use crate::nn::Optimizer;
@@ -13,52 +13,51 @@ use std::path::PathBuf;
 pub struct Spec {
     /// Sizes of the layers (`784,30,10`), or a run of layers (`conv20x5-pool2-dense100-softmax10`).
     pub layers: String,
-    /// Layers of the second, the third, … network of an ensemble; after the last, `layers` come
-    /// again. One network has `layers`.
+    /// Layers of the second, third, … network of an ensemble; after the last, `layers` come again. A
+    /// single network has `layers`.
     pub also: Vec<String>,
     /// Activation of the hidden layers.
     pub activation: Activation,
     /// Activation of the output layer, unless it is named `softmaxN` or the cost is log-likelihood
-    /// (then softmax). Recipes of version 0.1.0 have none: their outputs are of the hidden layers'
-    /// activation.
+    /// (then softmax). Recipes of version 0.1.0 lack it: their outputs have the activation of the hidden
+    /// layers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub output: Option<Activation>,
     pub cost: Cost,
     pub init: Init,
     pub regularizer: Regularizer,
     pub optimizer: Optimizer,
-    /// μ of momentum and Nesterov momentum, from 0 to under 1.
+    /// μ of momentum and Nesterov momentum, from 0 to below 1.
     pub momentum: f64,
-    /// Fraction of hidden units left out of each mini-batch, from 0 to under 1.
+    /// Dropout rate of the hidden units, from 0 to below 1.
     pub dropout: f64,
     pub schedule: Schedule,
     pub early_stopping: EarlyStopping,
-    /// Changes that add copies of the training images.
+    /// Augmentations of the training images.
     pub expand: Vec<Expansion>,
     pub epochs: u32,
     pub batch: u32,
     /// The learning rate η.
     pub eta: f64,
-    /// How many training images to use, the first ones; all when absent.
+    /// Number of training images to use, from the first on; all by default.
     pub train_size: Option<u32>,
-    /// Learn from the validation images too, which then measure nothing: for a recipe that was
-    /// chosen before.
+    /// Train on the validation images, too, for a recipe that was already chosen on them.
     pub all_images: bool,
-    /// A saved model is asked of each image and of the same moved by a pixel each way, and answers
-    /// with the mean of its outputs (test-time augmentation).
+    /// Test-time augmentation: a saved model averages its outputs for each image and for the image shifted
+    /// by a pixel in each direction.
     pub test_time_shifts: bool,
     pub seed: u64,
-    /// Worker threads; the machine's cores when absent. Never changes a result.
+    /// Number of threads, by default one per core. Does not change the result.
     pub threads: Option<u32>,
-    /// A data set of the user's own instead of the embedded MNIST: a file or a directory in any of
-    /// the formats of [`crate::data::READABLE`].
+    /// A data set to use instead of the embedded MNIST: a file or directory in one of the formats of
+    /// [`crate::data::READABLE`].
     pub data: Option<PathBuf>,
-    /// Width and height that the images of `data` are brought to; their own, or the commonest, when
-    /// absent.
+    /// Width and height to which the images of `data` are scaled; by default their own, or the most
+    /// frequent.
     pub image_size: Option<(u32, u32)>,
-    /// Exchange rows and columns of the images of `data`, as EMNIST's need it.
+    /// Transpose the images of `data`, as EMNIST needs it.
     pub transpose: bool,
-    /// What the outputs stand for.
+    /// The meaning of the outputs.
     pub readout: Readout,
 }
 
@@ -94,7 +93,7 @@ impl Default for Spec {
     }
 }
 
-/// How the learning rate changes by itself.
+/// The schedule of the learning rate.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Schedule {
@@ -103,8 +102,18 @@ pub enum Schedule {
     /// Halve η whenever validation accuracy has not improved for `patience` epochs; the run ends
     /// when η falls below its start divided by `stop_at` (the book: 10 and 128, section 3.5).
     HalveOnPlateau { patience: u32, stop_at: u32 },
-    /// η falls in a straight line, from mini-batch to mini-batch, to 0 at the end of the run.
+    /// η decreases linearly with every mini-batch, to 0 at the end of the run.
     Linear,
+}
+
+impl Schedule {
+    /// The factor of the learning rate when this fraction of the run's mini-batches is trained.
+    pub(crate) fn factor(self, done: f64) -> f64 {
+        match self {
+            Self::Constant | Self::HalveOnPlateau { .. } => 1.0,
+            Self::Linear => (1.0 - done).max(0.0),
+        }
+    }
 }
 
 /// When a run ends before its last epoch.
@@ -113,28 +122,28 @@ pub enum Schedule {
 pub enum EarlyStopping {
     #[default]
     Never,
-    /// Validation accuracy has not improved for so many epochs.
+    /// Validation accuracy has not improved for this number of epochs.
     NoImprovementIn(u32),
 }
 
-/// A way to make more training images out of those there are.
+/// An augmentation of the training images.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Expansion {
-    /// Four more copies, moved by one pixel each way (section 6.2).
+    /// Four more copies, shifted by one pixel in each direction (section 6.2).
     Shifts,
-    /// Each epoch, every image turned by up to so many degrees either way.
+    /// Rotation by at most this number of degrees, different in each epoch.
     Rotation(f64),
-    /// Each epoch, every image's width and height multiplied by up to so much more or less than 1.
+    /// Scaling of width and height by factors that differ from 1 by at most this, different in each epoch.
     Scaling(f64),
-    /// Each epoch, every image moved by up to so many pixels either way.
+    /// Translation by at most this number of pixels, different in each epoch.
     Translation(f64),
-    /// Each epoch, an elastic distortion (Simard, Steinkraus and Platt 2003).
+    /// An elastic distortion (Simard, Steinkraus and Platt 2003), different in each epoch.
     Elastic { alpha: f64, sigma: f64 },
 }
 
 impl std::fmt::Display for Expansion {
-    /// As `--expand` takes it.
+    /// As written for `--expand`.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Shifts => f.write_str("shifts"),

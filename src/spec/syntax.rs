@@ -1,6 +1,6 @@
-//! What is wrong with a file that is no TOML, or no recipe, in one line.
+//! One-line errors for files that are not TOML, or not a recipe.
 
-/// The problem that a parser found in `text`, after the line and the column where it begins.
+/// The error of a parser, preceded by its line and column in `text`.
 #[must_use]
 pub fn toml_problem(text: &str, error: &toml::de::Error) -> String {
     let message = error.message().lines().collect::<Vec<_>>().join(" ");

@@ -1,11 +1,11 @@
-//! Small data sets and specs for the tests of this floor.
+//! Small data sets and specs for the tests of this module and those above it.
 
 use super::Spec;
 use crate::data::{Dataset, Images};
 use crate::rng::{Purpose, stream};
 use rand::RngExt;
 
-/// Images of 4×4 pixels in three classes: a bright row whose place is the class, amid noise.
+/// Noisy images of 4×4 pixels in three classes: the class is the index of the bright row.
 fn images(count: usize, seed: u64) -> Images {
     let mut stream = stream(seed, Purpose::Experiment, 0, 0);
     let mut images = Images { width: 4, height: 4, ..Images::default() };

@@ -1,11 +1,11 @@
-//! Whether a spec can be trained: every error names the argument and what would be right.
+//! Validation of specs: every error names the argument and what it should be.
 
 use super::build::image_shape;
 use super::{Expansion, Optimizer, Readout, Schedule, Spec};
 use crate::data::Dataset;
 use crate::nn::{Activation, Architecture, ArchitectureError, Cost};
 
-/// Most epochs, mini-batch images and threads that are taken for meant.
+/// The largest plausible number of epochs, images per mini-batch and threads.
 const MOST_EPOCHS: u32 = 1_000_000;
 const MOST_BATCH: u32 = 100_000;
 const MOST_THREADS: u32 = 1024;
@@ -64,7 +64,7 @@ impl Spec {
     /// Checks what can be checked without the data.
     ///
     /// # Errors
-    /// Names the first argument that cannot be, and what would be right.
+    /// Names the first invalid argument and what it should be.
     pub fn validate(&self) -> Result<(), SpecError> {
         for layers in [&self.layers].into_iter().chain(&self.also) {
             layers.parse::<Architecture>()?;
@@ -189,18 +189,18 @@ impl Spec {
         Ok(())
     }
 
-    /// Checks that a run made with the spec `kept` can go on as this one.
+    /// Checks that a run with the spec `kept` can be resumed with this one.
     ///
     /// # Errors
     /// Names the first argument that differs, unless it cannot change what is computed.
     pub fn validate_resumes(&self, kept: &Self) -> Result<(), SpecError> {
-        // Field by field without naming them: a field added later is compared as well.
+        // All fields are compared generically, so that new fields are compared, too.
         let fields = |spec: &Self| match serde_json::to_value(spec) {
             Ok(serde_json::Value::Object(fields)) => fields,
             _ => serde_json::Map::new(),
         };
         let (mine, theirs) = (fields(self), fields(kept));
-        // Where η depends on how much is still to come, the number of epochs changes every step.
+        // If η depends on the length of the run, the number of epochs changes every step.
         let free: &[&str] = match self.schedule {
             Schedule::Linear => &["threads", "data"],
             _ => &["epochs", "threads", "data"],
@@ -215,7 +215,7 @@ impl Spec {
         Ok(())
     }
 
-    /// Checks what only the data can tell.
+    /// Checks what depends on the data.
     ///
     /// # Errors
     /// As [`Spec::validate`].
@@ -248,7 +248,7 @@ impl Spec {
         )
     }
 
-    /// Whether inputs are the image's pixels and outputs those of the readout.
+    /// Checks that inputs are the pixels of an image and outputs those of the readout.
     fn validate_ends(&self, layers: &str, data: &Dataset) -> Result<(), SpecError> {
         let architecture: Architecture = layers.parse()?;
         let layers = layers.to_owned();

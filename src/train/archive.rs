@@ -1,5 +1,5 @@
-//! A run at rest: the network of its last checkpoint and the snapshots of its epochs answer probes
-//! as a live run does, without training anything.
+//! A run that has ended: the network of its last checkpoint and the snapshots of its epochs answer
+//! probes like those of a live run.
 
 use super::RunHandle;
 use super::checkpoint::{BEST, Checkpoint, Position};
@@ -17,56 +17,54 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::thread::Builder;
 
-impl RunHandle {
-    /// Opens what is left of a run in the directory of its checkpoints. Its events are `Frame`,
-    /// `Classified` and `Log`; the test images are looked at once, in the background, and what the
-    /// network said of them is kept beside the checkpoints for the next time.
-    ///
-    /// # Errors
-    /// In words, where there is no good checkpoint, or the system has no thread left.
-    pub fn at_rest(checkpoints: &Path) -> Result<Self, String> {
-        // A run that diverged in its first epochs may have its best checkpoint alone.
-        let checkpoint = Checkpoint::load(checkpoints)
-            .or_else(|error| Checkpoint::load(&checkpoints.join(BEST)).map_err(|_| error))
-            .map_err(|error| error.to_string())?;
-        let (commands, received) = unbounded();
-        let (sent, events) = unbounded();
-        let trained = Arc::new(OnceLock::from(checkpoint.network().clone()));
-        let directory = checkpoints.to_path_buf();
-        let thread = Builder::new()
-            .name("nntop-archive".into())
-            .spawn(move || {
-                let network = checkpoint.network().clone();
-                match open(&directory, checkpoint, sent.clone()) {
-                    Ok(archive) => archive.serve(&received),
-                    Err(text) => {
-                        let text = format!("the network cannot be asked about images: {text}");
-                        // Whoever listened may be gone.
-                        let _ = sent.send(Event::Log(LogLine { level: Level::Warning, text }));
-                        received.iter().for_each(drop);
-                    }
+/// Opens a run that has ended from the directory of its checkpoints. Its events are `Frame`,
+/// `Classified` and `Log`. The test images are evaluated in the background, and the outputs are saved
+/// beside the checkpoints for the next time.
+///
+/// # Errors
+/// The reason, if there is no valid checkpoint, or the system cannot start a thread.
+pub fn open_run(checkpoints: &Path) -> Result<RunHandle, String> {
+    // A run that diverged in its first epochs may have only its best checkpoint.
+    let checkpoint = Checkpoint::load(checkpoints)
+        .or_else(|error| Checkpoint::load(&checkpoints.join(BEST)).map_err(|_| error))
+        .map_err(|error| error.to_string())?;
+    let (commands, received) = unbounded();
+    let (sent, events) = unbounded();
+    let trained = Arc::new(OnceLock::from(checkpoint.network().clone()));
+    let directory = checkpoints.to_path_buf();
+    let thread = Builder::new()
+        .name("nntop-archive".into())
+        .spawn(move || {
+            let network = checkpoint.network().clone();
+            match open(&directory, checkpoint, sent.clone()) {
+                Ok(archive) => archive.serve(&received),
+                Err(text) => {
+                    let text = format!("the network cannot be asked about images: {text}");
+                    // The receiver may be gone.
+                    let _ = sent.send(Event::Log(LogLine { level: Level::Warning, text }));
+                    received.iter().for_each(drop);
                 }
-                Some(network)
-            })
-            .map_err(|error| format!("the system gives no thread: {error}"))?;
-        Ok(Self { commands, events, trained, thread })
-    }
+            }
+            Some(network)
+        })
+        .map_err(|error| format!("the system gives no thread: {error}"))?;
+    Ok(RunHandle { commands, events, trained, thread })
 }
 
-/// What the thread holds.
+/// The state of the thread.
 #[derive(Debug)]
 struct Archive {
     checkpoint: Checkpoint,
     data: Arc<Dataset>,
     probes: ProbeService,
-    /// One for each core.
+    /// One per core.
     evaluators: Vec<Evaluator>,
-    /// Where the outputs for the test images are to be kept; `None` once they are.
+    /// Where to save the outputs for the test images; `None` once they are saved.
     unsaved: Option<PathBuf>,
     events: Sender<Event>,
 }
 
-/// Loads the images and what was measured before; why not, in words.
+/// Loads the images and the saved outputs, or returns the reason why that failed.
 fn open(
     directory: &Path,
     checkpoint: Checkpoint,
@@ -95,7 +93,7 @@ fn open(
 }
 
 impl Archive {
-    /// Answers until nobody is left to ask.
+    /// Answers until every sender of commands is dropped.
     fn serve(mut self, commands: &Receiver<Command>) {
         loop {
             while let Ok(command) = commands.try_recv() {
@@ -132,7 +130,7 @@ impl Archive {
         }
     }
 
-    /// Saves the network that the run ended with as a model.
+    /// Saves the last network of the run as a model.
     fn save_as(&self, path: &Path) {
         let Checkpoint { spec, .. } = &self.checkpoint;
         let Position { epoch, batch } = self.checkpoint.position();
@@ -171,12 +169,12 @@ impl Archive {
         });
     }
 
-    /// Keeps the outputs for the test images once they are known.
+    /// Saves the outputs for the test images once they are known.
     fn keep_outputs(&mut self) {
         let position = self.checkpoint.position();
         let Some(outputs) = self.probes.outputs_at(position.epoch, position.batch) else { return };
         if let Some(file) = self.unsaved.take() {
-            // On a disk that takes no more they are measured anew the next time.
+            // If the disk is full, they are computed again the next time.
             let _ = outputs_file::write(&file, &self.checkpoint, &self.data, outputs);
         }
     }

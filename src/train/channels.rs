@@ -1,4 +1,4 @@
-//! The training thread's channels: commands come in, events go out.
+//! The training thread's channels: incoming commands and outgoing events.
 
 use super::control::{Control, NextAction, SafePoint};
 use super::pace::Pacer;
@@ -6,7 +6,7 @@ use crate::protocol::{Activity, Command, Event, Level, LogLine, Status};
 use crossbeam_channel::{Receiver, Sender};
 use std::time::Instant;
 
-/// Receives commands and tells what happens. Nobody listening is no error: a run goes on.
+/// Receives commands and sends events. A run goes on even if nobody receives them.
 #[derive(Debug)]
 pub(super) struct RunChannels {
     commands: Receiver<Command>,
@@ -31,16 +31,16 @@ impl RunChannels {
 
     /// Sends an event.
     pub(super) fn tell(&self, event: Event) {
-        // The receiver may be gone; the run goes on without an audience.
+        // The receiver may be gone; the run goes on.
         let _ = self.events.send(event);
     }
 
-    /// Says something in words.
+    /// Sends a line of the log.
     pub(super) fn log(&self, level: Level, text: impl Into<String>) {
         self.tell(Event::Log(LogLine { level, text: text.into() }));
     }
 
-    /// Records what is being done, and tells it when it is news.
+    /// Records the current activity, and sends the status if it changed.
     pub(super) fn enter(&mut self, activity: Activity) {
         if self.told.is_none() || self.control.activity() != activity {
             self.control.enter(activity);
@@ -48,7 +48,7 @@ impl RunChannels {
         }
     }
 
-    /// Tells the status when it is news.
+    /// Sends the status if it changed.
     pub(super) fn tell_status(&mut self) {
         let status = self.control.status();
         if self.told != Some(status) {
@@ -57,7 +57,7 @@ impl RunChannels {
         }
     }
 
-    /// Lets a command change control and pace, and tells what was asked for.
+    /// Applies a command to control and pace, and sends the status.
     pub(super) fn obey(&mut self, command: &Command, epoch: u32) {
         self.control.obey(command, epoch);
         if let Command::Pace(pace) = command {
@@ -66,7 +66,7 @@ impl RunChannels {
         self.tell_status();
     }
 
-    /// What to do at a safe_point.
+    /// What to do at a safe point.
     pub(super) fn next(&mut self, safe_point: SafePoint, epoch: u32) -> NextAction {
         self.control.next(safe_point, epoch)
     }
@@ -81,7 +81,7 @@ impl RunChannels {
         self.commands.try_recv().ok()
     }
 
-    /// Blocks, using no CPU, until a command arrives; `None` when nobody is left to send one.
+    /// Blocks until a command arrives; `None` if every sender is dropped.
     pub(super) fn wait(&self) -> Option<Command> {
         self.commands.recv().ok()
     }

@@ -6,7 +6,7 @@
 
 use crate::protocol::{Activity, Command, Pace, Status, Step};
 
-/// A place where pause and stop may take effect.
+/// A point at which pause and stop may take effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum SafePoint {
     /// Before a mini-batch.
@@ -37,14 +37,14 @@ pub(crate) struct Control {
 }
 
 impl Control {
-    /// A run that starts at the given pace. A paused start still measures the epoch it starts
-    /// from: it pauses as if it had been asked to step up to there.
+    /// A run that starts at the given pace. A paused start still measures the epoch that it starts
+    /// from, like a step that ends there.
     pub(crate) fn new(pace: Pace, paused_at: Option<u32>) -> Self {
         Self { pace, pause_after_epoch: paused_at, ..Self::default() }
     }
 
-    /// Records what a command requests; `epoch` is the number of completed epochs. Commands that
-    /// do not control the run change nothing. After the end only the pace can be changed.
+    /// Records the request of a command; `epoch` is the number of completed epochs. Commands that do
+    /// not control the run are ignored. After the end only the pace can be changed.
     pub(crate) fn obey(&mut self, command: &Command, epoch: u32) {
         if let Command::Pace(pace) = command {
             self.pace = *pace;
@@ -93,7 +93,7 @@ impl Control {
         }
     }
 
-    /// Ends a step whatever it has left: the unit of work it was given for is done.
+    /// Ends a step early, because its unit of work is done.
     pub(crate) fn finish_step(&mut self) {
         if self.batches_left.is_some() || self.pause_after_epoch.is_some() {
             self.go(true, None, None);

@@ -1,4 +1,4 @@
-//! Mini-batches: the order of an epoch, and the gathering of its images.
+//! Loads mini-batches: shuffles each epoch, and gathers and augments its images.
 
 use crate::data::augment::{ImageTransform, SHIFTS};
 use crate::data::{Images, Ink};
@@ -12,22 +12,22 @@ use rand::seq::SliceRandom;
 use std::mem::swap;
 use std::ops::Range;
 
-/// Where a mini-batch stands: epoch, counted from 0, and its number in it.
+/// The epoch of a mini-batch, counted from 0, and its number in the epoch.
 pub(super) type BatchIndex = (u32, usize);
 
-/// Gathers the mini-batches of an epoch, in buffers that are reused.
+/// Gathers the mini-batches of an epoch into buffers that are reused.
 #[derive(Debug)]
 pub(super) struct DataLoader {
     source: Source,
     now: MiniBatch,
-    /// Gathered while the one before is trained on.
+    /// Prefetched while the current one is trained on.
     next: MiniBatch,
 }
 
 /// A mini-batch.
 #[derive(Debug)]
 pub(super) struct MiniBatch {
-    /// Which one it is, and the form of its inputs.
+    /// Its index and the form of its inputs.
     contents: Option<(BatchIndex, InputKind)>,
     inputs: BatchBuffer,
     /// Shape (batch, outputs).
@@ -35,23 +35,23 @@ pub(super) struct MiniBatch {
     samples: usize,
 }
 
-/// Where mini-batches come from.
+/// The training images and their order.
 #[derive(Debug)]
 struct Source {
     readout: Readout,
     seed: u64,
     batch: usize,
-    /// Training images used, the first ones; each may stand for several copies.
+    /// Number of training images used; with copies, each is shown several times.
     images: usize,
-    /// Copies of training images in the order of the open epoch: copy c of image i is i + c n.
+    /// The shuffled copies of the training images: copy c of image i is i + c n.
     order: Vec<u32>,
     opened: Option<u32>,
     augmenter: Option<Augmenter>,
-    /// The pixels of the images that are not background, where networks read those alone.
+    /// The nonzero pixels of the images, for networks that read only those.
     ink: Option<Ink>,
 }
 
-/// A mini-batch that can be gathered on any thread.
+/// A mini-batch that can be prefetched on any thread.
 pub(super) struct Prefetch<'a> {
     source: &'a mut Source,
     mini_batch: &'a mut MiniBatch,
@@ -59,7 +59,7 @@ pub(super) struct Prefetch<'a> {
     contents: (BatchIndex, InputKind),
 }
 
-/// Changes copies of images as the spec's expansions say, one at a time: never all in memory.
+/// Augments images as the spec's expansions say, one at a time.
 #[derive(Debug)]
 struct Augmenter {
     expansions: Vec<Expansion>,
@@ -68,7 +68,7 @@ struct Augmenter {
 }
 
 impl Augmenter {
-    /// Copy number `copy` of an image; what is random in it is drawn from `stream`.
+    /// Augments copy number `copy` of an image with random numbers from `stream`.
     fn change(&mut self, image: &[u8], copy: usize, stream: &mut Stream) -> &[u8] {
         self.pixels.copy_from_slice(image);
         self.transform.begin();
@@ -92,7 +92,7 @@ impl Augmenter {
 }
 
 impl DataLoader {
-    /// Mini-batches of a spec's training images, for a network with so many outputs.
+    /// A loader of a spec's training images, for a network with `outputs` outputs.
     pub(super) fn new(spec: &Spec, images: &Images, outputs: usize) -> Self {
         let count = spec.train_size.map_or(images.len(), |size| images.len().min(size as usize));
         let copies = if spec.expand.contains(&Expansion::Shifts) { 1 + SHIFTS.len() } else { 1 };
@@ -121,35 +121,35 @@ impl DataLoader {
         Self { source, now: mini_batch(), next: mini_batch() }
     }
 
-    /// Finds the pixels that are not background once, where images are not augmented: from then on
-    /// mini-batches that are not dense are gathered from these alone.
+    /// Lists the nonzero pixels of all images once, unless images are augmented. From then on,
+    /// mini-batches that are not dense are gathered from these lists.
     pub(super) fn find_ink(&mut self, images: &Images) {
         if self.source.augmenter.is_none() {
             self.source.ink = Ink::of(images, self.source.images);
         }
     }
 
-    /// Training images used, without copies.
+    /// Number of training images used, without copies.
     pub(super) fn images(&self) -> usize {
         self.source.images
     }
 
-    /// The book's n: training images an epoch shows, copies included.
+    /// The book's n: number of training images per epoch, copies included.
     pub(super) fn samples(&self) -> usize {
         self.source.order.len()
     }
 
-    /// Mini-batches an epoch; the last one is short where the division leaves a rest.
+    /// Number of mini-batches per epoch, of which the last may be shorter.
     pub(super) fn batches(&self) -> usize {
         self.source.order.len().div_ceil(self.source.batch)
     }
 
-    /// Images of a mini-batch.
+    /// Number of images of a mini-batch.
     pub(super) fn size(&self, batch: usize) -> usize {
         self.source.picked(batch).len()
     }
 
-    /// Gathers a mini-batch with inputs of that form, unless that was done ahead.
+    /// Gathers a mini-batch with inputs of this form, unless it was prefetched.
     pub(super) fn gather(&mut self, images: &Images, at: BatchIndex, kind: InputKind) {
         let contents = (at, kind);
         if self.next.contents.take() == Some(contents) {
@@ -159,8 +159,7 @@ impl DataLoader {
         }
     }
 
-    /// The mini-batch gathered last, and a way to gather another one, with inputs of that form, while
-    /// it is trained on.
+    /// The current mini-batch, and a prefetch of another one that can run while it is trained on.
     pub(super) fn batch_and_prefetch<'a>(
         &'a mut self,
         images: &'a Images,
@@ -171,14 +170,14 @@ impl DataLoader {
         (now, Prefetch { source, mini_batch: next, images, contents: (then, kind) })
     }
 
-    /// The mini-batch gathered last.
+    /// The current mini-batch.
     pub(super) fn mini_batch(&self) -> &MiniBatch {
         &self.now
     }
 }
 
 impl Prefetch<'_> {
-    /// Gathers it.
+    /// Gathers the mini-batch.
     pub(super) fn gather(self) {
         self.source.fill(self.mini_batch, self.images, self.contents);
         self.mini_batch.contents = Some(self.contents);
@@ -186,20 +185,20 @@ impl Prefetch<'_> {
 }
 
 impl MiniBatch {
-    /// Its inputs, a row a sample.
+    /// The inputs, one row per sample.
     pub(super) fn x(&self) -> Batch<'_> {
         self.inputs.batch()
     }
 
-    /// The outputs they ask for, shape (samples, outputs).
+    /// The targets, shape (samples, outputs).
     pub(super) fn y(&self) -> ArrayView2<'_, Real> {
         self.y.slice(s![..self.samples, ..])
     }
 }
 
 impl Source {
-    /// Shuffles for an epoch, counted from 0, unless it is open. The order depends on seed and
-    /// epoch alone, so a resumed run finds it again.
+    /// Shuffles for an epoch, counted from 0, unless that is done. The order depends only on seed and
+    /// epoch, so that a resumed run has the same.
     fn open(&mut self, epoch: u32) {
         if self.opened.replace(epoch) == Some(epoch) {
             return;
@@ -209,7 +208,7 @@ impl Source {
         self.order.shuffle(&mut stream);
     }
 
-    /// The places in the order that a mini-batch has.
+    /// The range of the order that belongs to a mini-batch.
     fn picked(&self, batch: usize) -> Range<usize> {
         let first = batch * self.batch;
         first..(first + self.batch).min(self.order.len())
@@ -235,7 +234,7 @@ impl Source {
                 later.inspect(|&later| ink.prefetch(later));
                 continue;
             }
-            // The images of a mini-batch lie anywhere: memory would be waited for.
+            // The images of a mini-batch are scattered in memory: each is prefetched one batch ahead.
             later.inspect(|&later| images.prefetch(later));
             let image = images.image(index);
             let pixels = match &mut self.augmenter {
@@ -250,7 +249,7 @@ impl Source {
         }
     }
 
-    /// Which image stands at a place in the order, and which copy of it.
+    /// The image at a place in the order, and the number of its copy.
     fn image(&self, place: usize) -> (usize, usize) {
         let copy = self.order[place] as usize;
         (copy % self.images, copy / self.images)

@@ -1,5 +1,5 @@
-//! Whether a network learns at all: asked after its first two epochs, answered with the evidence and
-//! the arguments that help.
+//! Detects a network that does not learn, after its first two epochs, and names the evidence and the
+//! arguments that help.
 
 use crate::data::Images;
 use crate::nn::Real;
@@ -7,36 +7,36 @@ use crate::protocol::EpochStats;
 use crate::spec::{Readout, Spec};
 use ndarray::ArrayView2;
 
-/// The epochs after which it is asked.
+/// The epochs after which the network is checked.
 const LAST_EPOCH: u32 = 2;
-/// A network that learns does so many times better than naming the commonest class always.
+/// A network that learns is better than the most frequent class by this factor.
 const BETTER_THAN_CHANCE: f64 = 1.5;
-/// Gradients of this length and less change nothing.
+/// Gradients of this norm or less have no effect.
 const NO_GRADIENT: f64 = 1e-7;
 /// Shares of dead units and of saturated activations that keep a layer from learning.
 const DEAD: f64 = 0.5;
 const SATURATED: f64 = 0.9;
 /// Test images that a class must have for it to be missed.
 const ENOUGH_IMAGES: usize = 20;
-/// Fewer mini-batches an epoch are hardly training.
+/// With fewer mini-batches per epoch, nothing can be expected.
 const FEW_BATCHES: usize = 50;
 
-/// What there is to judge by.
+/// What the check is based on.
 #[derive(Debug)]
 pub(super) struct Evidence<'a> {
     pub spec: &'a Spec,
-    /// Of the epoch just measured.
+    /// Those of the epoch just measured.
     pub stats: &'a EpochStats,
     pub test: &'a Images,
     /// The network's outputs for the test images, shape (test images, outputs).
     pub outputs: ArrayView2<'a, Real>,
     pub classes: &'a [String],
-    /// Mini-batches an epoch.
+    /// Number of mini-batches per epoch.
     pub batches: usize,
 }
 
 impl Evidence<'_> {
-    /// Says that the network is not learning, or not one of its outputs, where that is so.
+    /// A warning if the network does not learn, or one of its outputs does not.
     pub(super) fn warning(&self) -> Option<String> {
         let epoch = self.stats.epoch;
         if !(1..=LAST_EPOCH).contains(&epoch) {
@@ -89,7 +89,7 @@ impl Evidence<'_> {
         most as f64 / self.test.len().max(1) as f64
     }
 
-    /// Classes that are there and are never answered.
+    /// Classes of the test images that the network never predicts.
     fn silent_outputs(&self) -> Option<String> {
         if self.spec.readout != Readout::OneHot {
             return None;
@@ -114,7 +114,7 @@ impl Evidence<'_> {
         Some(format!("the {outputs} for {} {never} {points:.0} points", names.join(", ")))
     }
 
-    /// What can be seen of the cause.
+    /// The visible cause.
     fn signs(&self) -> Vec<String> {
         let mut signs = Vec::new();
         for (number, layer) in (1..).zip(&self.stats.layers) {

@@ -1,4 +1,4 @@
-//! How fast training goes. The caller batch_and_prefetch in the time.
+//! Measures the speed of training. The caller supplies the time.
 
 use super::checkpoint::Clock;
 use std::time::{Duration, Instant};
@@ -16,12 +16,12 @@ pub(super) struct Meter {
 }
 
 impl Meter {
-    /// Goes on from the seconds that were counted before.
+    /// Continues from the seconds counted before.
     pub(super) fn resumed(clock: Clock) -> Self {
         Self { clock, ..Self::default() }
     }
 
-    /// Notes a mini-batch of so many images.
+    /// Counts a mini-batch of `samples` images.
     pub(super) fn batch(&mut self, took: Duration, samples: usize) {
         let seconds = took.as_secs_f64();
         self.clock.epoch_seconds += seconds;
@@ -31,12 +31,12 @@ impl Meter {
         self.recent_samples = self.recent_samples * keep + samples as f64;
     }
 
-    /// Images a second over the last moments, mini-batches alone.
+    /// Images per second over the last moments, in mini-batches only.
     pub(super) fn rate(&self) -> f64 {
         ratio(self.recent_samples, self.recent_seconds)
     }
 
-    /// Images a second over the epoch under way.
+    /// Images per second in the current epoch.
     pub(super) fn epoch_rate(&self) -> f64 {
         ratio(self.clock.epoch_samples as f64, self.clock.epoch_seconds)
     }
@@ -47,7 +47,7 @@ impl Meter {
         self.clock.epoch_samples = 0;
     }
 
-    /// Lets the run's clock go on to `now`.
+    /// Advances the run's clock to `now`.
     pub(super) fn tick(&mut self, now: Instant) {
         if let Some(last) = self.last.replace(now) {
             self.clock.elapsed_seconds += now.saturating_duration_since(last).as_secs_f64();

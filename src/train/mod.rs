@@ -18,9 +18,12 @@ mod snapshots;
 mod test_outputs_file;
 mod trainer;
 
+pub use archive::open_run;
 pub use checkpoint::{
     BEST, Checkpoint, CheckpointClaim, CheckpointError, CheckpointPolicy, ClaimError, LAST,
     PREVIOUS, Position, Tuning,
 };
+pub use model_server::{open_model, open_saved};
+pub use predictions_server::open_predictions;
 pub use run::{RunHandle, RunOptions, SpawnError};
 pub use snapshots::{directory_beside as snapshot_directory, list as snapshots_in};

@@ -1,4 +1,4 @@
-//! A saved model at rest: measured once, then asked as a finished run is.
+//! A saved model: evaluated once, then it answers probes like a finished run.
 
 use super::RunHandle;
 use crate::data::{Dataset, Images};
@@ -19,52 +19,50 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::thread::Builder;
 
-impl RunHandle {
-    /// Opens a model to be looked at on a data set: as [`RunHandle::spawn`], but nothing is trained.
-    /// Tells `Started`, how the model does on validation and test images as its last epoch, and
-    /// `Finished`; then answers probes, those of an ensemble's layers from its first network.
-    ///
-    /// # Errors
-    /// Where the images are not of the kind that the model knows, or the system gives no thread.
-    pub fn open(model: Model, data: Arc<Dataset>) -> Result<Self, SpawnError> {
-        model.check_data(&data)?;
-        let (commands, received) = unbounded();
-        let (sent, events) = unbounded();
-        let trained = Arc::new(OnceLock::from(model.network().clone()));
-        let thread = Builder::new()
-            .name("nntop-model-server".into())
-            .spawn(move || {
-                let mut model_server = ModelServer::new(model, data, received, sent);
-                model_server.measure();
-                model_server.serve();
-                Some(model_server.model.network().clone())
-            })
-            .map_err(SpawnError::Thread)?;
-        Ok(Self { commands, events, trained, thread })
-    }
-
-    /// Opens a saved model on the images that it learned from.
-    ///
-    /// # Errors
-    /// In words, where one of them cannot be read.
-    pub fn open_saved(file: &Path) -> Result<Self, String> {
-        let model = Model::load(file).map_err(|error| error.to_string())?;
-        let data = model.split(dataset::load(model.spec())?);
-        Self::open(model, data).map_err(|error| error.to_string())
-    }
+/// Opens a model on a data set like a run ([`RunHandle::spawn`]), without training anything. Sends
+/// `Started`, an epoch with the model's accuracy on validation and test images, and `Finished`; then
+/// answers probes, those about layers for the first network of an ensemble.
+///
+/// # Errors
+/// If the images do not fit the model, or the system cannot start a thread.
+pub fn open_model(model: Model, data: Arc<Dataset>) -> Result<RunHandle, SpawnError> {
+    model.check_data(&data)?;
+    let (commands, received) = unbounded();
+    let (sent, events) = unbounded();
+    let trained = Arc::new(OnceLock::from(model.network().clone()));
+    let thread = Builder::new()
+        .name("nntop-model-server".into())
+        .spawn(move || {
+            let mut model_server = ModelServer::new(model, data, received, sent);
+            model_server.measure();
+            model_server.serve();
+            Some(model_server.model.network().clone())
+        })
+        .map_err(SpawnError::Thread)?;
+    Ok(RunHandle { commands, events, trained, thread })
 }
 
-/// What the thread holds.
+/// Opens a saved model on the data set that it was trained on.
+///
+/// # Errors
+/// The reason, where model or data set cannot be read.
+pub fn open_saved(file: &Path) -> Result<RunHandle, String> {
+    let model = Model::load(file).map_err(|error| error.to_string())?;
+    let data = model.split(dataset::load(model.spec())?);
+    open_model(model, data).map_err(|error| error.to_string())
+}
+
+/// The state of the thread.
 struct ModelServer {
     model: Model,
     data: Arc<Dataset>,
     ensemble: Ensemble,
-    /// The first network's.
+    /// Of the first network.
     single: SingleImage,
-    /// `None` until every test image was looked at.
+    /// `None` until every test image is evaluated.
     test: Option<TestOutputs>,
     watched: Vec<Probe>,
-    /// A stop was asked for, or nobody is left to ask.
+    /// A stop was requested, or every sender of commands is dropped.
     stopped: bool,
     commands: Receiver<Command>,
     events: Sender<Event>,
@@ -91,7 +89,7 @@ impl ModelServer {
     }
 
     fn tell(&self, event: Event) {
-        // The receiver may be gone; there is an end to wait for all the same.
+        // The receiver may be gone; the loop ends with the senders of commands.
         let _ = self.events.send(event);
     }
 
@@ -99,7 +97,7 @@ impl ModelServer {
         self.tell(Event::StatusChanged(Status { activity, ..Status::default() }));
     }
 
-    /// Says what the model is and how it does.
+    /// Sends a description of the model and its accuracy.
     fn measure(&mut self) {
         let networks = self.model.members.count();
         let mut info = describe(self.model.spec(), self.model.network(), &self.data);
@@ -163,7 +161,7 @@ impl ModelServer {
         Some((outputs, verdicts))
     }
 
-    /// Answers until nobody is left to ask.
+    /// Answers until every sender of commands is dropped.
     fn serve(&mut self) {
         self.answer();
         while let Ok(command) = self.commands.recv() {
@@ -226,7 +224,7 @@ impl ModelServer {
         subject.answer(what, &mut self.single)
     }
 
-    /// A test image, and who says what of it.
+    /// A test image, with the outputs of every network.
     fn digit(&mut self, index: usize) -> Content {
         let data = Arc::clone(&self.data);
         let readout = self.model.spec().readout;
@@ -263,7 +261,7 @@ impl ModelServer {
         self.tell(Event::Classified(classified));
     }
 
-    /// Asks every network about one image.
+    /// Evaluates every network on one image.
     fn ask<T>(
         &mut self,
         images: &Images,

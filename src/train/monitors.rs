@@ -7,8 +7,8 @@ use ndarray::ArrayView2;
 /// A unit this close to a bound of its range, as a fraction of the range, is saturated.
 const MARGIN: f64 = 0.01;
 
-/// Watches single mini-batches: the weights before a step are kept so that the update can be
-/// measured whatever the optimizer did.
+/// Measures single mini-batches. The weights before a step are kept, so that the update can be
+/// computed for every optimizer.
 #[derive(Debug)]
 pub(super) struct Monitor {
     before: Vec<Vec<Real>>,
@@ -28,8 +28,8 @@ impl Monitor {
         }
     }
 
-    /// What the mini-batch did to each layer. `gradients` are those of the mini-batch, `activations` returns a
-    /// layer's, shape (samples, units).
+    /// The figures of each layer for a mini-batch with these `gradients`; `activations` returns those of
+    /// a layer, shape (samples, units).
     pub(super) fn after<'a>(
         &self,
         network: &Network,
@@ -69,7 +69,7 @@ fn norm(values: impl Iterator<Item = Real>) -> f64 {
     values.map(|value| f64::from(value) * f64::from(value)).sum::<f64>().sqrt()
 }
 
-/// The fraction of activations near a bound of their range; 0 where the range has none.
+/// The fraction of activations near a bound of their range; 0 if the range is unbounded.
 fn saturated(activation: Activation, a: ArrayView2<Real>) -> f64 {
     let (low, high) = match activation {
         Activation::Sigmoid => (0.0, 1.0),

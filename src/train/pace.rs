@@ -1,15 +1,14 @@
 //! Slow motion: when the next mini-batch may start.
 //!
-//! Pure arithmetic on instants that the caller batch_and_prefetch in; the waiting itself happens where
-//! commands are received, so that it can be cut short.
+//! Computes with instants that the caller supplies. The caller waits where it receives commands, so
+//! that a command can end the wait.
 
 use crate::protocol::Pace;
 use std::time::{Duration, Instant};
 
-/// Waits shorter than this are saved up: a sleep has a cost of its own, and 250 a second look
-/// even to any eye.
+/// Shorter waits are added up, because each has a cost: 250 steps per second look continuous anyway.
 const SHORTEST_WAIT: Duration = Duration::from_millis(4);
-/// The slowest pace, so that an absurd one is no arithmetic overflow: one mini-batch an hour.
+/// The longest interval, one hour, so that an absurd pace does not overflow.
 const LONGEST_INTERVAL: f64 = 3600.0;
 
 /// Spreads mini-batches evenly over time.
@@ -20,8 +19,8 @@ pub(super) struct Pacer {
 }
 
 impl Pacer {
-    /// Takes up a pace. `batches` is the number of mini-batches an epoch. A pace that is no
-    /// positive number is full speed.
+    /// Sets the pace. `batches` is the number of mini-batches per epoch. A pace that is not a positive
+    /// number is full speed.
     pub(super) fn set(&mut self, pace: Pace, batches: usize) {
         let seconds = match pace {
             Pace::Full => 0.0,
@@ -33,8 +32,8 @@ impl Pacer {
         self.due = None;
     }
 
-    /// Notes that a mini-batch ended at `now`, and says until when to wait before the next one.
-    /// Time lost to evaluations or pauses is not made up for.
+    /// Records that a mini-batch ended at `now`; returns until when to wait before the next one, if at
+    /// all. Time spent on evaluations or pauses is not made up for.
     pub(super) fn wait_until(&mut self, now: Instant) -> Option<Instant> {
         let interval = self.interval?;
         let due = self.due.map_or(now + interval, |due| (due + interval).max(now));
@@ -42,12 +41,12 @@ impl Pacer {
         (due - now >= SHORTEST_WAIT).then_some(due)
     }
 
-    /// Forgets the last mini-batch: there was a pause.
+    /// Forgets the last mini-batch, after a pause.
     pub(super) fn restart(&mut self) {
         self.due = None;
     }
 
-    /// Time from mini-batch to mini-batch in slow motion.
+    /// The time between two mini-batches in slow motion.
     pub(super) fn interval(&self) -> Option<Duration> {
         self.interval
     }
@@ -57,8 +56,7 @@ impl Pacer {
 mod tests {
     use super::*;
 
-    /// Runs so many mini-batches of the given length on a clock that only waits and work move,
-    /// and returns how long they took.
+    /// Simulates mini-batches of the given length; returns the time they take.
     fn run(pacer: &mut Pacer, batches: u32, work: Duration) -> Duration {
         let start = Instant::now();
         let mut now = start;

@@ -1,4 +1,4 @@
-//! The predictions of any classifier, asked as a finished run is.
+//! The predictions of any classifier, which answer probes like a finished run.
 
 use super::RunHandle;
 use super::run::SpawnError;
@@ -7,7 +7,7 @@ use crate::model::probes::{TestOutputs, card, floats};
 use crate::nn::Real;
 use crate::protocol::{
     Activity, Command, Content, EpochStats, Event, Frame, Level, LogLine, NO_ANSWER, Outcome,
-    Probe, RunInfo, Status, What,
+    Probe, RunInfo, RunKind, Status, What,
 };
 use crate::spec::Readout;
 use crossbeam_channel::{Receiver, Sender, unbounded};
@@ -15,28 +15,25 @@ use ndarray::Array2;
 use std::sync::Arc;
 use std::thread::Builder;
 
-impl RunHandle {
-    /// Opens predictions to be looked at: as [`RunHandle::open`] of a model, but there is no network
-    /// behind them. Tells `Started`, the accuracy, what was assumed of the table, and `Finished`;
-    /// then answers probes of the test images.
-    ///
-    /// # Errors
-    /// Where the system gives no thread.
-    pub fn open_predictions(predictions: Predictions) -> Result<Self, SpawnError> {
-        let (commands, received) = unbounded();
-        let (sent, events) = unbounded();
-        let trained = Arc::default();
-        let thread = Builder::new()
-            .name("nntop-predictions".into())
-            .spawn(move || {
-                let server = PredictionsServer::new(predictions, sent);
-                server.tell_all();
-                server.serve(&received);
-                None
-            })
-            .map_err(SpawnError::Thread)?;
-        Ok(Self { commands, events, trained, thread })
-    }
+/// Opens predictions as [`super::open_model`] opens a model, but without a network. Sends `Started`, the
+/// accuracy, the assumptions about the table, and `Finished`; then answers probes of the test images.
+///
+/// # Errors
+/// If the system cannot start a thread.
+pub fn open_predictions(predictions: Predictions) -> Result<RunHandle, SpawnError> {
+    let (commands, received) = unbounded();
+    let (sent, events) = unbounded();
+    let trained = Arc::default();
+    let thread = Builder::new()
+        .name("nntop-predictions".into())
+        .spawn(move || {
+            let server = PredictionsServer::new(predictions, sent);
+            server.tell_all();
+            server.serve(&received);
+            None
+        })
+        .map_err(SpawnError::Thread)?;
+    Ok(RunHandle { commands, events, trained, thread })
 }
 
 /// What the thread holds.
@@ -68,6 +65,7 @@ impl PredictionsServer {
     fn tell_all(&self) {
         let Predictions { data, answers, .. } = &self.predictions;
         self.tell(Event::Started(Box::new(RunInfo {
+            kind: RunKind::Predictions,
             title: data.name.clone(),
             data: data.name.clone(),
             test_size: data.test.len() as u32,
@@ -153,7 +151,7 @@ mod tests {
 
     #[test]
     fn predictions_answer_as_a_run_and_no_answer_is_counted_for_nothing() {
-        let handle = RunHandle::open_predictions(predictions()).unwrap();
+        let handle = open_predictions(predictions()).unwrap();
         let wrong = DigitFilter { verdict: Verdict::Wrong, ..DigitFilter::default() };
         let query = DigitQuery { filter: wrong, count: 9, ..DigitQuery::default() };
         let probes = [

@@ -1,4 +1,4 @@
-//! What the front ends watch: which probes are due, and the epochs they look back at.
+//! Answers the probes of front ends, also about past epochs.
 
 use super::checkpoint::Checkpoint;
 use super::snapshots::Snapshots;
@@ -14,12 +14,12 @@ use std::collections::VecDeque;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Past epochs whose test outputs are kept once measured again.
+/// Number of past epochs whose test outputs are kept after they were computed again.
 const REVISITED: usize = 4;
-/// How often it is told how far an evaluation has come.
+/// How often the progress of an evaluation is sent.
 const PROGRESS_GAP: Duration = Duration::from_millis(100);
 
-/// A watched probe and the state of the run that it was last answered for.
+/// A watched probe, and the state of the run for which it was last answered.
 #[derive(Debug)]
 struct WatchedProbe {
     probe: Probe,
@@ -29,23 +29,23 @@ struct WatchedProbe {
 /// A network whose outputs for the test images are wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Wanted {
-    /// Of a run at rest: the one that it ended with.
+    /// The last one of a run that has ended.
     Live,
-    /// The one kept of an epoch.
+    /// The one kept for an epoch.
     Epoch(u32),
 }
 
-/// Outputs for the test images in the making.
+/// A running evaluation of the test images.
 #[derive(Debug)]
 struct PendingEvaluation {
     of: Wanted,
-    /// Images looked at.
+    /// Number of images evaluated.
     done: usize,
     /// Shape (test images, outputs).
     outputs: Array2<Real>,
 }
 
-/// The outputs of a network, after so many epochs and mini-batches of the next one.
+/// The outputs of the network after an epoch and some mini-batches of the next.
 #[derive(Debug)]
 struct Measured {
     epoch: u32,
@@ -60,7 +60,7 @@ pub(super) struct Live<'a> {
     /// Completed epochs, and mini-batches of the next one.
     pub epoch: u32,
     pub batch: u32,
-    /// As of the last mini-batch looked at.
+    /// As of the last mini-batch that was measured.
     pub layers: &'a [LayerStats],
 }
 
@@ -71,9 +71,9 @@ pub(super) struct ProbeService {
     watched: Vec<WatchedProbe>,
     single: SingleImage,
     snapshots: Snapshots,
-    /// Of the newest measured epoch; of a run at rest, of the network that it ended with.
+    /// Outputs of the newest measured epoch, or of the last network of a run that has ended.
     latest: Option<Measured>,
-    /// Of past epochs, the one looked at last in front.
+    /// Outputs of past epochs, the most recently used first.
     revisited: VecDeque<(u32, TestOutputs)>,
     pending: Option<PendingEvaluation>,
     progress_told: Option<Instant>,
@@ -99,7 +99,7 @@ impl ProbeService {
         self.watched = due.map(|probe| WatchedProbe { probe, answered: None }).collect();
     }
 
-    /// Whether somebody watches how the layers learn right now.
+    /// Whether a probe for the gradients is watched.
     pub(super) fn wants_gradients(&self) -> bool {
         let live = Probe::live(What::Gradients);
         self.watched.iter().any(|watched| watched.probe == live)
@@ -117,7 +117,7 @@ impl ProbeService {
         self.snapshots.push(snapshot, accuracy);
     }
 
-    /// Takes note of the outputs of the present network for the test images.
+    /// Records the outputs of the current network for the test images.
     pub(super) fn know(&mut self, epoch: u32, batch: u32, outputs: Array2<Real>) {
         let outputs = TestOutputs::new(outputs, self.readout);
         self.latest = Some(Measured { epoch, batch, outputs });
@@ -135,7 +135,7 @@ impl ProbeService {
         self.snapshots.write()
     }
 
-    /// Has the network of a run at rest measured on the test images.
+    /// Starts to evaluate the last network of a run that has ended on the test images.
     pub(super) fn measure_live(&mut self, network: &Network, test: &Images) {
         self.begin(Wanted::Live, network.outputs(), test);
     }
@@ -176,7 +176,7 @@ impl ProbeService {
         }
     }
 
-    /// How far the evaluation has come that a probe waits for, where it does.
+    /// The progress of the evaluation that a probe waits for.
     fn progress(&self, probe: Probe, live: Live, data: &Dataset) -> Option<Frame> {
         let pending = self.pending.as_ref()?;
         let (epoch, batch) = match (probe.at, pending.of) {
@@ -247,8 +247,7 @@ impl ProbeService {
         content.map(|content| (epoch, batch, content))
     }
 
-    /// Looks at some more test images with a network that somebody asks about, a chunk with every
-    /// evaluator; false when there is nothing of the kind to do.
+    /// Continues an evaluation that a probe needs by one chunk per evaluator; false if there is none.
     pub(super) fn work(
         &mut self,
         evaluators: &mut [Evaluator],
@@ -259,7 +258,7 @@ impl ProbeService {
         match pending.of {
             Wanted::Live => pending.advance(evaluators, live.network, &data.test),
             Wanted::Epoch(epoch) => {
-                // Thinned out meanwhile: who still asks is answered from the nearest one.
+                // Dropped meanwhile: the probe is answered from the nearest epoch.
                 let Some(past) = self.snapshots.load(epoch) else { return false };
                 pending.advance(evaluators, past.network(), &data.test);
             }
@@ -288,8 +287,7 @@ impl ProbeService {
 }
 
 impl PendingEvaluation {
-    /// Looks at one more chunk with every evaluator, each in a thread of its own where there are
-    /// several.
+    /// Evaluates one more chunk with every evaluator, on a thread each if there are several.
     fn advance(&mut self, evaluators: &mut [Evaluator], network: &Network, test: &Images) {
         let Some(rows) = evaluators.first().map(Evaluator::rows) else { return };
         let first = self.done;

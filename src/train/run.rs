@@ -16,27 +16,27 @@ use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::thread::{Builder, JoinHandle};
 
-/// What decides how a run is watched and kept, not what it computes.
+/// Options that do not change what a run computes.
 #[derive(Clone, Debug, Default)]
 pub struct RunOptions {
     pub pace: Pace,
-    /// Data that is already loaded; otherwise the thread loads what the spec names.
+    /// The data set, if it is already loaded; otherwise the thread loads that of the spec.
     pub dataset: Option<Arc<Dataset>>,
     /// Measure the network, then wait for a command.
     pub start_paused: bool,
-    /// Where the model goes when the run is stopped or completed, and on `Command::Save`.
+    /// Where the model is saved when the run is stopped or completed, and on `Command::Save`.
     pub save: Option<PathBuf>,
     /// A model that cannot be written at the end is tried again every second until it can, or
     /// until a second stop is asked for; otherwise it makes the run a failure at once.
     pub keep_trying: bool,
-    /// Who keeps checkpoints where; each by its own rules.
+    /// Where and when checkpoints are written.
     pub checkpoints: Vec<CheckpointPolicy>,
-    /// Go on from here; the spec must be the checkpoint's, but for epochs and threads. The past
-    /// epochs are told again after `Started`.
+    /// The checkpoint to resume from. The spec must be the checkpoint's, except for epochs and threads.
+    /// The past epochs are sent again after `Started`.
     pub resume: Option<Box<Checkpoint>>,
-    /// Sentences about the run, logged when it starts.
+    /// Lines that are logged when the run starts.
     pub notes: Vec<String>,
-    /// Say nothing of a network that does not learn: some experiments show such on purpose.
+    /// Do not warn about a network that does not learn, which some experiments show on purpose.
     pub unwatched: bool,
 }
 
@@ -51,11 +51,11 @@ pub enum SpawnError {
     Thread(std::io::Error),
 }
 
-/// A run in a thread of its own.
+/// A run on a thread of its own.
 #[derive(Debug)]
 pub struct RunHandle {
     pub commands: Sender<Command>,
-    /// `Started` first, then what happens; never ends before every sender of commands is gone.
+    /// Begins with `Started`; does not end before every sender of commands is dropped.
     pub events: Receiver<Event>,
     pub(super) trained: Arc<OnceLock<Network>>,
     pub(super) thread: JoinHandle<Option<Network>>,
@@ -66,8 +66,8 @@ impl RunHandle {
     /// probes until every sender of commands is dropped.
     ///
     /// # Errors
-    /// Where the spec cannot be trained, whatever the data (the error names the argument), or the
-    /// system gives no thread. What only the data can tell ends the run as `Finished(Failed)`.
+    /// If the spec cannot be trained with any data (the error names the argument), or the system cannot
+    /// start a thread. Errors that depend on the data end the run as `Finished(Failed)`.
     pub fn spawn(spec: Spec, options: RunOptions) -> Result<Self, SpawnError> {
         spec.validate()?;
         if let Some(checkpoint) = &options.resume {
@@ -87,15 +87,15 @@ impl RunHandle {
         Ok(Self { commands, events, trained, thread })
     }
 
-    /// The network of a run that has told `Finished` and still answers probes; `None` before, and
-    /// when it failed.
+    /// The network of a run that has sent `Finished` and still answers probes; `None` before, and if it
+    /// failed.
     #[must_use]
     pub fn network(&self) -> Option<&Network> {
         self.trained.get()
     }
 
-    /// Drops the channels, waits for the run to end, and returns its network; `None` when it
-    /// failed. A paused run ends at once: nobody is left to resume it.
+    /// Drops the channels, waits for the run to end, and returns its network; `None` if it failed. A
+    /// paused run ends at once, since it can no longer be resumed.
     #[must_use]
     pub fn join(self) -> Option<Network> {
         let Self { commands, events, trained: _, thread } = self;
@@ -104,7 +104,7 @@ impl RunHandle {
     }
 }
 
-/// The thread's edge: a panic ends the run, not the program.
+/// The body of the thread: a panic ends the run, not the program.
 fn thread_main(
     spec: Spec,
     options: RunOptions,
@@ -121,10 +121,10 @@ fn thread_main(
         Err(panic) => format!("a fault in the program: {}", message(&*panic)),
     };
     let status = Status { activity: Activity::Finished, ..Status::default() };
-    // Whoever listened may be gone.
+    // The receiver may be gone.
     let _ = told.send(Event::StatusChanged(status));
     let _ = told.send(Event::Finished(Outcome::Failed(reason)));
-    // Commands go unanswered, but sending them stays possible: the page can be browsed.
+    // Commands are received but ignored, so that the dashboard can still be used.
     kept.iter().for_each(drop);
     None
 }
@@ -145,7 +145,7 @@ fn train(
         .dataset
         .map_or_else(|| dataset::load(&spec), |data| Ok(dataset::split(&spec, data)))?;
     let network = build(&spec, &data).map_err(|error| error.to_string())?;
-    // Whoever listens may be gone; the run goes on.
+    // The receiver may be gone; the run goes on.
     let _ = events.send(Event::Started(Box::new(describe(&spec, &network, &data))));
     for text in options.notes.into_iter().chain(data.notes.iter().cloned()) {
         let _ = events.send(Event::Log(LogLine { level: Level::Info, text }));

@@ -1,9 +1,9 @@
-//! Learning-rate schedules and early stopping: what a measured epoch means for the next ones.
+//! Learning-rate schedules and early stopping.
 
 use crate::spec::{EarlyStopping, Schedule};
 use serde::{Deserialize, Serialize};
 
-/// The best accuracy so far, and for how many epochs it has stood.
+/// The best accuracy so far, and the number of epochs since.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Plateau {
     best: Option<f64>,
@@ -11,7 +11,7 @@ struct Plateau {
 }
 
 impl Plateau {
-    /// Notes an epoch's accuracy; returns the epochs since the last improvement.
+    /// Records an epoch's accuracy; returns the epochs since the last improvement.
     fn observe(&mut self, accuracy: f64) -> u32 {
         if self.best.is_none_or(|best| accuracy > best) {
             *self = Self { best: Some(accuracy), epochs_without: 0 };
@@ -22,28 +22,17 @@ impl Plateau {
     }
 }
 
-/// What a measured epoch leads to.
+/// The decision after an epoch.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum ScheduleDecision {
     Continue,
-    /// Go on with this learning rate.
+    /// Continue with this learning rate.
     Learn(f64),
     /// End the run for this reason.
     End(String),
 }
 
-impl Schedule {
-    /// What the learning rate is multiplied by when `done`, a fraction, of the run's mini-batches
-    /// are behind it.
-    pub(super) fn factor(self, done: f64) -> f64 {
-        match self {
-            Self::Constant | Self::HalveOnPlateau { .. } => 1.0,
-            Self::Linear => (1.0 - done).max(0.0),
-        }
-    }
-}
-
-/// The memory of schedule and early stopping; part of a checkpoint.
+/// The state of schedule and early stopping; part of a checkpoint.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct PlateauTracker {
     /// Since the learning rate was last halved.
@@ -53,8 +42,8 @@ pub(super) struct PlateauTracker {
 }
 
 impl PlateauTracker {
-    /// Notes the accuracy of an epoch on the validation images (fraction). `rate` is the learning
-    /// rate now, `start` that of the spec.
+    /// Records the accuracy of an epoch on the validation images (a fraction). `rate` is the current
+    /// learning rate, `start` that of the spec.
     pub(super) fn observe(
         &mut self,
         accuracy: f64,
@@ -77,7 +66,7 @@ impl PlateauTracker {
                 if self.schedule.observe(accuracy) < patience {
                     return ScheduleDecision::Continue;
                 }
-                // What counts from here on is whether the smaller steps improve on the best.
+                // From here on, the smaller steps have to improve on the best.
                 self.schedule.epochs_without = 0;
                 let halved = rate / 2.0;
                 if halved < start / f64::from(stop_at) {

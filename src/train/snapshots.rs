@@ -1,5 +1,5 @@
-//! The networks of earlier epochs, for going back through a run and for branching off it: in memory
-//! while the run is trained, and in a directory of the run where it has one.
+//! Snapshots of earlier epochs, to look back at and to branch from: in memory during training, and in
+//! a directory of the run if it has one.
 
 use super::checkpoint::{Checkpoint, CheckpointError};
 use crate::files::atomic;
@@ -12,16 +12,16 @@ use std::time::Instant;
 
 /// The directory of snapshots, beside a run's own checkpoints.
 const DIRECTORY: &str = "snapshots";
-/// Snapshots kept at most.
+/// The largest number of snapshots.
 const MOST: usize = 32;
-/// Bytes of snapshots kept at most; the first, the best and the newest stay all the same.
+/// The largest number of bytes of snapshots; the first, the best and the newest are always kept.
 const MOST_BYTES: u64 = 64 << 20;
-/// Snapshots that were read from the disk and stay in memory.
+/// Number of snapshots read from the disk that stay in memory.
 const CACHED: usize = 4;
-/// Writing takes 1% of the time at most: it rests so many times as long as the last write took.
+/// Writing takes 1% of the time at most: the pause after a write is this many times as long.
 const REST: u32 = 99;
 
-/// Where the snapshots of a run lie whose checkpoints are in a directory.
+/// The directory of a run's snapshots, given that of its checkpoints.
 #[must_use]
 pub fn directory_beside(checkpoints: &Path) -> PathBuf {
     checkpoints.join(DIRECTORY)
@@ -49,39 +49,39 @@ pub fn list(directory: &Path) -> Vec<(u32, PathBuf)> {
     found
 }
 
-/// A snapshot that is kept.
+/// A snapshot.
 #[derive(Debug)]
 struct Entry {
     epoch: u32,
-    /// On the validation images (test where there are none), a fraction.
+    /// Accuracy on the validation images (test images if there are none), a fraction.
     accuracy: Option<f64>,
     bytes: u64,
-    /// `None` where it is on the disk alone.
+    /// `None` if it is only on the disk.
     memory: Option<Arc<Checkpoint>>,
     on_disk: bool,
 }
 
-/// Snapshots by epoch: all while there is room, then thinned by halves; the first, the best and the
-/// newest always stay.
+/// Snapshots by epoch. When they become too many, every second one is dropped, except the first, the
+/// best and the newest.
 #[derive(Debug)]
 pub(super) struct Snapshots {
     entries: Vec<Entry>,
-    /// Only epochs divisible by this are kept beside those that always stay.
+    /// Epochs divisible by this are kept, beside those that are always kept.
     stride: u32,
     most: usize,
     most_bytes: u64,
     directory: Option<PathBuf>,
     /// Not written before this moment.
     next_write: Option<Instant>,
-    /// Read from the disk lately.
+    /// Recently read from the disk.
     cache: VecDeque<Arc<Checkpoint>>,
-    /// Changes whenever the list of epochs does.
+    /// Changes with the list of epochs.
     revision: u64,
 }
 
 impl Snapshots {
-    /// Goes on with the snapshots that lie in a directory; without one they are kept in memory
-    /// alone. `accuracy` is what an epoch reached.
+    /// Continues with the snapshots of a directory, or keeps them only in memory. `accuracy` returns that
+    /// of an epoch.
     pub(super) fn open(directory: Option<PathBuf>, accuracy: impl Fn(u32) -> Option<f64>) -> Self {
         let found = directory.as_deref().map(list).unwrap_or_default();
         let entries = found.into_iter().map(|(epoch, file)| Entry {
@@ -103,11 +103,11 @@ impl Snapshots {
         }
     }
 
-    /// Keeps the run as it is after its newest epoch, and writes what is due. What cannot be
-    /// written stays in memory.
+    /// Adds a snapshot of the newest epoch, and writes those that are due. Those that cannot be written
+    /// stay in memory.
     pub(super) fn push(&mut self, snapshot: Checkpoint, accuracy: Option<f64>) {
         let epoch = snapshot.position().epoch;
-        // A run that goes on from an older checkpoint comes through the same epochs once more.
+        // A run resumed from an older checkpoint repeats epochs.
         self.entries.retain(|entry| entry.epoch < epoch);
         self.entries.push(Entry {
             epoch,
@@ -120,14 +120,14 @@ impl Snapshots {
         self.revision += 1;
         if self.next_write.is_none_or(|next| Instant::now() >= next) {
             let start = Instant::now();
-            // Told of checkpoints, which go to the same disk.
+            // The same error is reported for checkpoints, which are on the same disk.
             let _ = self.write();
             let now = Instant::now();
             self.next_write = Some(now + (now - start) * REST);
         }
     }
 
-    /// Drops what there is no room for.
+    /// Drops snapshots above the limits.
     fn thin(&mut self) {
         loop {
             let bytes: u64 = self.entries.iter().map(|entry| entry.bytes).sum();
@@ -146,22 +146,22 @@ impl Snapshots {
     /// The epochs of the first, the best and the newest snapshot.
     fn always_kept(&self) -> [Option<u32>; 3] {
         let score = |entry: &&Entry| entry.accuracy.unwrap_or(f64::NEG_INFINITY);
-        // Of several that are equally good the first: `max_by` takes the last.
+        // The first of several that are equally good: `max_by` returns the last.
         let by_accuracy = |a: &&Entry, b: &&Entry| score(a).total_cmp(&score(b));
         let best = self.entries.iter().rev().max_by(by_accuracy);
         let epoch = |entry: Option<&Entry>| entry.map(|entry| entry.epoch);
         [epoch(self.entries.first()), epoch(best), epoch(self.entries.last())]
     }
 
-    /// Writes what is in memory alone, and removes the files of what is no longer kept.
+    /// Writes snapshots that are only in memory, and removes the files of those that were dropped.
     ///
     /// # Errors
-    /// Where something cannot be written; what was written before stays.
+    /// If a file cannot be written; files written before stay.
     pub(super) fn write(&mut self) -> Result<(), CheckpointError> {
         let Some(directory) = &self.directory else { return Ok(()) };
         for (epoch, file) in list(directory) {
             if !self.entries.iter().any(|entry| entry.epoch == epoch) {
-                // Whoever removed it meanwhile wanted the same.
+                // It may have been removed already.
                 let _ = fs::remove_file(file);
             }
         }
@@ -179,14 +179,14 @@ impl Snapshots {
         Ok(())
     }
 
-    /// The newest epoch kept that is not after `epoch`, or the first there is.
+    /// The newest kept epoch up to `epoch`, or the first one.
     pub(super) fn nearest(&self, epoch: u32) -> Option<u32> {
         let after = self.entries.partition_point(|entry| entry.epoch <= epoch);
         self.entries.get(after.saturating_sub(1)).map(|entry| entry.epoch)
     }
 
-    /// The snapshot of an epoch that is kept; `None` where its file cannot be read any more, which
-    /// takes it off the list.
+    /// The snapshot of a kept epoch; `None` if its file can no longer be read, which removes it from the
+    /// list.
     pub(super) fn load(&mut self, epoch: u32) -> Option<Arc<Checkpoint>> {
         let at = self.entries.iter().position(|entry| entry.epoch == epoch)?;
         if let Some(snapshot) = &self.entries[at].memory {
@@ -213,7 +213,7 @@ impl Snapshots {
         self.entries.iter().map(|entry| entry.epoch).collect()
     }
 
-    /// A number that changes whenever the epochs kept do.
+    /// A number that changes with the kept epochs.
     pub(super) fn revision(&self) -> u64 {
         self.revision
     }

@@ -1,7 +1,8 @@
-//! What a network said of the test images, kept so that a run that is over is measured once.
+//! The outputs of a network for the test images in a file, so that a run that has ended is evaluated
+//! only once.
 //!
-//! `NNTOPOUT`, SHA-256 of the rest, then postcard. A file that is torn, or of another network or
-//! other images, is measured anew.
+//! `NNTOPOUT`, SHA-256 of the rest, then postcard. A file that is damaged, or of another network or
+//! other images, is ignored.
 
 use super::checkpoint::Checkpoint;
 use crate::data::Dataset;
@@ -21,17 +22,17 @@ const MOST_BYTES: u64 = 1 << 30;
 
 #[derive(Serialize, Deserialize)]
 struct Saved {
-    /// Tells networks, optimizers' positions and images apart.
+    /// Identifies weights and images.
     key: [u8; 32],
     outputs: Array2<Real>,
 }
 
-/// Where the outputs of a run lie whose checkpoints are in a directory.
+/// The file of a run's outputs, given the directory of its checkpoints.
 pub(super) fn file_beside(checkpoints: &Path) -> PathBuf {
     checkpoints.join("test-outputs")
 }
 
-/// What decides the outputs: weights, biases and images.
+/// Hashes what the outputs depend on: weights, biases and images.
 fn key(checkpoint: &Checkpoint, data: &Dataset) -> [u8; 32] {
     let mut hash = Sha256::new();
     for layer in &checkpoint.network().layers {
@@ -46,10 +47,10 @@ fn key(checkpoint: &Checkpoint, data: &Dataset) -> [u8; 32] {
     hash.finalize().into()
 }
 
-/// Keeps outputs of shape (test images, outputs).
+/// Writes outputs of shape (test images, outputs).
 ///
 /// # Errors
-/// Where they cannot be written.
+/// If the file cannot be written.
 pub(super) fn write(
     file: &Path,
     checkpoint: &Checkpoint,
@@ -65,7 +66,7 @@ pub(super) fn write(
     atomic::write_unsynced(file, &bytes)
 }
 
-/// The outputs of this very network for these very images; `None` where they are not kept.
+/// The outputs of this network for these images, if they were saved.
 pub(super) fn read(file: &Path, checkpoint: &Checkpoint, data: &Dataset) -> Option<Array2<Real>> {
     let mut bytes = Vec::new();
     File::open(file).ok()?.take(MOST_BYTES).read_to_end(&mut bytes).ok()?;

@@ -1,28 +1,43 @@
-//! The loop of the training thread: mini-batch after mini-batch, an evaluation after each epoch.
+//! The loop of the training thread: it trains on mini-batches and evaluates after each epoch.
 
+#[cfg(test)]
+mod allocations;
 mod epoch;
-mod keep;
-mod service;
+mod progress;
+mod saver;
 
 use super::channels::RunChannels;
-use super::checkpoint::{Body, Checkpoint, Checkpointer, Position};
+use super::checkpoint::{Body, Checkpoint, CheckpointTrigger, Checkpointer, Position};
 use super::control::{Control, NextAction, SafePoint};
 use super::data_loader::DataLoader;
+use super::learning_check::Evidence;
 use super::meter::Meter;
 use super::monitors::Monitor;
 use super::probe_service::{Live, ProbeService};
 use super::snapshots::{self, Snapshots};
 use super::test_outputs_file as outputs_file;
 use crate::data::Dataset;
-use crate::model::evaluator::{Evaluator, training_sample};
+use crate::model::ModelError;
+use crate::model::evaluator::{Evaluator, Measurement, training_sample};
 use crate::nn::parallel::{StepInput, Stepper};
 use crate::nn::{InputKind, Mode, Network};
-use crate::protocol::{Activity, Command, Event, Level, Outcome};
+use crate::protocol::{
+    Activity, Classified, Command, EpochStats, Event, Level, Outcome, Tune, Tuned,
+};
 use crate::spec::describe::threads;
 use crossbeam_channel::{Receiver, Sender};
+use progress::{Work, progress};
+use saver::Saver;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+/// Samples (progress, frames) are sent at most this often.
+const SAMPLE_GAP: Duration = Duration::from_millis(100);
+/// The share of the time that samples may take is one part in this many.
+const SAMPLE_SHARE: u32 = 50;
+/// How often a model that could not be written is tried again.
+const RETRY: Duration = Duration::from_secs(1);
 
 /// Whether to go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,45 +46,41 @@ enum Flow {
     End,
 }
 
-/// Everything the training thread holds.
+/// The state of the training thread.
 #[derive(Debug)]
 pub(super) struct Trainer {
     /// What a checkpoint keeps: spec, network, position, tuning, history.
     state: Checkpoint,
     data: Arc<Dataset>,
-    /// The training images that are measured.
+    /// The training images that are evaluated.
     sample: Vec<u32>,
     stepper: Stepper,
     loader: DataLoader,
-    /// One for each thread.
+    /// One per thread.
     evaluators: Vec<Evaluator>,
     monitor: Monitor,
     watch: ProbeService,
     channels: RunChannels,
     meter: Meter,
-    checkpointers: Vec<Checkpointer>,
-    save: Option<PathBuf>,
-    keep_trying: bool,
-    /// The directory of the run's own checkpoints, where it has one.
-    own: Option<PathBuf>,
-    /// Nothing is said of a network that does not learn.
+    saver: Saver,
+    /// See [`crate::train::RunOptions::unwatched`].
     unwatched: bool,
     next_sample: Instant,
     /// Seconds that the last evaluation took.
     evaluation_seconds: f64,
 }
 
-/// What a trainer needs beside the state it starts from.
+/// What a trainer needs besides the state that it starts from.
 #[derive(Debug)]
 pub(super) struct Setup {
     pub data: Arc<Dataset>,
     pub control: Control,
     pub checkpointers: Vec<Checkpointer>,
-    /// Where the model goes at the end.
+    /// Where the model is saved at the end.
     pub save: Option<PathBuf>,
     /// See [`crate::train::RunOptions::keep_trying`].
     pub keep_trying: bool,
-    /// Say nothing of a network that does not learn.
+    /// See [`crate::train::RunOptions::unwatched`].
     pub unwatched: bool,
     pub commands: Receiver<Command>,
     pub events: Sender<Event>,
@@ -88,12 +99,12 @@ impl Trainer {
             loader.find_ink(&data.train);
         }
         let channels = RunChannels::new(commands, events, control, loader.batches());
-        let own = checkpointers.iter().find_map(Checkpointer::own_directory).map(Path::to_path_buf);
-        let directory = own.as_deref().map(snapshots::directory_beside);
+        let saver = Saver::new(checkpointers, save, keep_trying);
+        let directory = saver.directory().map(snapshots::directory_beside);
         let snapshots = Snapshots::open(directory, |epoch| state.accuracy_at(epoch));
         let mut watch = ProbeService::new(network, spec.readout, snapshots);
         let Position { epoch, batch } = state.position();
-        let known = own.as_deref().map(outputs_file::file_beside);
+        let known = saver.directory().map(outputs_file::file_beside);
         if let Some(outputs) = known.and_then(|file| outputs_file::read(&file, &state, &data)) {
             watch.know(epoch, batch, outputs);
         }
@@ -105,7 +116,7 @@ impl Trainer {
             stepper,
             monitor: Monitor::new(network),
             watch,
-            own,
+            saver,
             unwatched,
             meter: Meter::resumed(*clock),
             next_sample: Instant::now(),
@@ -114,24 +125,17 @@ impl Trainer {
             data,
             loader,
             channels,
-            checkpointers,
-            save,
-            keep_trying,
         }
     }
 
-    /// Trains until the run is over, for whatever reason.
-    pub(super) fn run(&mut self) -> Outcome {
-        self.train()
-    }
-
-    /// The network as it stands.
+    /// The current network.
     pub(super) fn network(&self) -> &Network {
         &self.state.body.network
     }
 
-    fn train(&mut self) -> Outcome {
-        self.recall();
+    /// Trains until the run ends; returns its outcome.
+    pub(super) fn run(&mut self) -> Outcome {
+        self.report_history();
         loop {
             let epoch = self.state.body.position.epoch;
             let measured = self.state.body.epochs.last().map(|stats| stats.epoch);
@@ -153,13 +157,13 @@ impl Trainer {
                 return Outcome::Stopped;
             }
             if self.train_batch() {
-                return self.diverged();
+                return epoch::diverged(&self.state);
             }
         }
     }
 
-    /// Tells the history of a resumed run, so that its curves go on unbroken.
-    fn recall(&mut self) {
+    /// Reports the history of a resumed run, so that its curves are complete.
+    fn report_history(&mut self) {
         if let Some(refused) = self.state.refused.take() {
             self.channels.log(Level::Warning, refused);
         }
@@ -177,26 +181,27 @@ impl Trainer {
         }
     }
 
-    /// Keeps what is to be kept, and answers probes until nobody is left to ask.
+    /// Saves what is to be saved, and answers probes until every sender of commands is gone.
     pub(super) fn serve(mut self, outcome: Outcome) -> Network {
-        let outcome = self.keep_at_end(outcome);
+        let outcome = self.save_at_end(outcome);
         self.show();
         self.channels.enter(Activity::Finished);
         self.channels.tell(Event::Finished(outcome));
         loop {
-            if self.look_back() {
+            if self.evaluate_for_probes() {
                 self.show_frames();
-                self.obey_mail();
+                self.obey_pending();
                 continue;
             }
             let Some(command) = self.channels.wait() else { return self.state.body.network };
             self.handle(command);
-            self.obey_mail();
+            self.obey_pending();
             self.show_frames();
         }
     }
 
-    /// Trains on one mini-batch; true when its cost, looked at now and then, is not finite.
+    /// Trains on one mini-batch; true when its cost, which is checked now and then, is not finite.
+    /// Allocates nothing but for the figures that are shown now and then.
     fn train_batch(&mut self) -> bool {
         let Checkpoint { spec, body, .. } = &mut self.state;
         let Position { epoch, batch } = body.position;
@@ -241,13 +246,13 @@ impl Trainer {
         diverged
     }
 
-    /// In slow motion, waits for the next mini-batch's time, obeying commands meanwhile.
+    /// In slow motion, obeys commands until the next mini-batch is due.
     fn pace(&mut self, now: Instant) {
         let Some(deadline) = self.channels.pacer.wait_until(now) else { return };
         let mut shown = self.next_sample > deadline;
         loop {
-            // Work for a probe goes on while there is time; then the wait is over at once.
-            let busy = self.look_back();
+            // While an evaluation for a probe is running, do not wait between its chunks.
+            let busy = self.evaluate_for_probes();
             let until = match (busy, shown) {
                 (true, _) => Instant::now(),
                 (false, true) => deadline,
@@ -272,8 +277,8 @@ impl Trainer {
         }
     }
 
-    /// Some work for a probe of a past epoch; false where there is none to do.
-    fn look_back(&mut self) -> bool {
+    /// Continues an evaluation that a probe needs; false if there is none.
+    fn evaluate_for_probes(&mut self) -> bool {
         let Self { state, watch, evaluators, data, .. } = self;
         let Position { epoch, batch } = state.position();
         let live = Live { network: &state.body.network, epoch, batch, layers: &state.body.layers };
@@ -286,8 +291,8 @@ impl Trainer {
 
     /// Obeys the commands that have arrived; blocks while paused.
     fn attend(&mut self, safe_point: SafePoint) -> Flow {
-        self.obey_mail();
-        if self.look_back() {
+        self.obey_pending();
+        if self.evaluate_for_probes() {
             self.show_frames();
         }
         loop {
@@ -304,7 +309,7 @@ impl Trainer {
         Flow::Go
     }
 
-    /// One turn of a pause: some work for a probe, or a wait for the next command.
+    /// One turn of a pause: continues an evaluation for a probe, or waits for a command.
     fn idle(&mut self) {
         if self.channels.control.activity() != Activity::Paused {
             self.show();
@@ -312,13 +317,229 @@ impl Trainer {
             self.channels.pacer.restart();
             self.channels.enter(Activity::Paused);
         }
-        if self.look_back() {
+        if self.evaluate_for_probes() {
             self.show_frames();
-            return self.obey_mail();
+            return self.obey_pending();
         }
         let Some(command) = self.channels.wait() else { return self.channels.control.abandon() };
         self.handle(command);
-        self.obey_mail();
+        self.obey_pending();
         self.show_frames();
+    }
+
+    /// Measures the epoch that was just completed (0: the untrained network) and reports it. The
+    /// run's outcome if it ends here.
+    fn end_epoch(&mut self) -> Option<Outcome> {
+        let start = Instant::now();
+        let Some(measurement) = self.measure() else { return Some(Outcome::Stopped) };
+        self.evaluation_seconds = start.elapsed().as_secs_f64();
+        let counts = (self.loader.batches(), self.loader.samples());
+        let stats = epoch::stats(&self.state, &self.meter, counts, &measurement);
+        self.meter.end_epoch();
+        let diverged = measurement.diverged() || !epoch::is_finite(self.network());
+        let warning = self.learning_warning(&stats, &measurement);
+        self.synchronize();
+        // The test images are used if there are none for validation.
+        let accuracy = stats.validation_accuracy.or(stats.test_accuracy);
+        self.watch.epoch_ended(measurement.outputs, self.state.without_history(), accuracy);
+        self.state.body.epochs.push(stats.clone());
+        self.channels.tell(Event::EpochEnded(stats.clone()));
+        if let Some(text) = warning.filter(|_| !diverged) {
+            self.channels.log(Level::Warning, text);
+        }
+        self.show();
+        if diverged {
+            return Some(epoch::diverged(&self.state));
+        }
+        if let Some(text) = accuracy.and_then(|a| epoch::observe_accuracy(&mut self.state, a)) {
+            self.channels.log(Level::Info, text);
+        }
+        self.write_checkpoints(CheckpointTrigger::EpochEnded(accuracy));
+        None
+    }
+
+    /// A warning if the network does not learn, unless the run was started without.
+    fn learning_warning(&self, stats: &EpochStats, measurement: &Measurement) -> Option<String> {
+        if self.unwatched {
+            return None;
+        }
+        let evidence = Evidence {
+            spec: &self.state.spec,
+            stats,
+            test: &self.data.test,
+            outputs: measurement.outputs.view(),
+            classes: &self.data.classes,
+            batches: self.loader.batches(),
+        };
+        evidence.warning()
+    }
+
+    /// Evaluates all three sets; `None` if the run was stopped meanwhile.
+    fn measure(&mut self) -> Option<Measurement> {
+        let mut measurement = Measurement::new(&self.state.body.network, &self.data);
+        loop {
+            let Self { evaluators, stepper, data, sample, .. } = self;
+            let network = &self.state.body.network;
+            let executor = &mut stepper.executor();
+            if !measurement.advance(evaluators, executor, network, data, sample) {
+                return Some(measurement);
+            }
+            if self.attend(SafePoint::Evaluation) == Flow::End {
+                return None;
+            }
+        }
+    }
+
+    /// Updates what a checkpoint contains: seconds and optimizer state.
+    fn synchronize(&mut self) {
+        self.state.body.clock = self.meter.clock;
+        self.state.body.optimizer.clone_from(self.stepper.optimizer_state());
+    }
+
+    /// Writes the checkpoints that are due.
+    fn write_checkpoints(&mut self, trigger: CheckpointTrigger) {
+        if self.saver.keeps_checkpoints() {
+            self.synchronize();
+            self.saver.write_checkpoints(trigger, &self.state, &self.channels);
+        }
+    }
+
+    /// Saves on request: a checkpoint and the model, as far as there are places for them.
+    fn save_now(&mut self) {
+        if !self.saver.has_a_place() {
+            let text = "there is nowhere to save to: start with --save or --checkpoint-every";
+            return self.channels.log(Level::Warning, text);
+        }
+        self.write_checkpoints(CheckpointTrigger::Asked);
+        if let Err(error) = self.saver.write_model(&self.state, &self.data, &self.channels) {
+            self.channels.log(Level::Error, error.to_string());
+        }
+    }
+
+    /// Saves the last state of a run and returns its outcome: a model that could not be saved makes
+    /// it a failure. A diverged network does not replace good checkpoints.
+    fn save_at_end(&mut self, outcome: Outcome) -> Outcome {
+        if let Err(error) = self.watch.write_snapshots() {
+            self.channels.log(Level::Error, error.to_string());
+        }
+        if matches!(outcome, Outcome::Diverged { .. } | Outcome::Failed(_)) {
+            return outcome;
+        }
+        self.saver.write_outputs(&self.state, &self.data, &self.watch);
+        self.write_checkpoints(CheckpointTrigger::RunEnded);
+        match self.saver.write_model(&self.state, &self.data, &self.channels) {
+            Ok(()) => outcome,
+            Err(error) if self.saver.keep_trying && self.save_later(&error) => outcome,
+            Err(error) => Outcome::Failed(error.to_string()),
+        }
+    }
+
+    /// Tries every second to write the model, which was saved elsewhere meanwhile; false if a stop is
+    /// requested first.
+    fn save_later(&mut self, error: &ModelError) -> bool {
+        let text = format!("{error}; it is tried again every second, and `nntop stop` gives up");
+        self.channels.log(Level::Error, text);
+        loop {
+            let next = Instant::now() + RETRY;
+            while let Some(command) = self.channels.wait_until(next) {
+                let stop = command == Command::Stop;
+                self.handle(command);
+                if stop {
+                    return false;
+                }
+                self.show_frames();
+            }
+            if self.saver.rewrite_model(error, &self.state, &self.data, &self.channels) {
+                return true;
+            }
+        }
+    }
+
+    /// Obeys the commands that have arrived.
+    fn obey_pending(&mut self) {
+        while let Some(command) = self.channels.poll() {
+            self.handle(command);
+        }
+    }
+
+    /// Obeys one command.
+    fn handle(&mut self, command: Command) {
+        self.channels.obey(&command, self.state.body.position.epoch);
+        match command {
+            Command::Watch(probes) => {
+                self.watch.set(probes);
+                // Answered after this mini-batch, without waiting until the next sample is due.
+                self.next_sample = Instant::now();
+            }
+            Command::Set(tune) => self.tune(tune),
+            Command::Classify { id, pixels } => self.classify(id, &pixels),
+            Command::Save => self.save_now(),
+            Command::SaveAs(path) => {
+                saver::save_as(Path::new(&path), &self.state, &self.data, &self.channels);
+            }
+            _ => {}
+        }
+    }
+
+    /// Sends progress and the frames that are due; false when the cost of the last mini-batch is
+    /// not finite.
+    fn show(&mut self) -> bool {
+        let start = Instant::now();
+        self.meter.tick(start);
+        let cost = self.batch_cost();
+        self.channels.tell_status();
+        let work = Work {
+            batches: self.loader.batches(),
+            samples: self.loader.samples(),
+            interval: self.channels.pacer.interval(),
+            evaluation_seconds: self.evaluation_seconds,
+        };
+        let progress = progress(&self.state, &self.meter, &work, cost);
+        self.channels.tell(Event::Progress(progress));
+        self.show_frames();
+        let spent = start.elapsed();
+        self.next_sample = start + SAMPLE_GAP.max(spent * SAMPLE_SHARE);
+        cost.is_none_or(f64::is_finite)
+    }
+
+    /// Sends the frames that are due.
+    fn show_frames(&mut self) {
+        let body = &self.state.body;
+        let Position { epoch, batch } = body.position;
+        let live = Live { network: &body.network, epoch, batch, layers: &body.layers };
+        let channels = &self.channels;
+        self.watch.answer(live, &self.data, |frame| channels.tell(Event::Frame(Box::new(frame))));
+    }
+
+    /// The mean cost of the last mini-batch, `None` before there was one.
+    fn batch_cost(&self) -> Option<f64> {
+        let y = self.loader.mini_batch().y();
+        (y.nrows() > 0).then(|| self.stepper.cost(&self.state.body.network, y))
+    }
+
+    /// Changes a hyper-parameter from the next mini-batch on, or logs why that is refused.
+    fn tune(&mut self, tune: Tune) {
+        let previous = match self.state.body.tuning.change(tune, self.state.spec.optimizer) {
+            Ok(previous) => previous,
+            Err(reason) => return self.channels.log(Level::Warning, reason),
+        };
+        let Position { epoch, batch } = self.state.body.position;
+        let tuned = Tuned { change: tune, previous, epoch, batch };
+        self.state.body.tuned.push(tuned.clone());
+        self.channels.tell(Event::Tuned(tuned));
+    }
+
+    fn classify(&mut self, id: u64, pixels: &[u8]) {
+        let expected = self.state.body.network.inputs();
+        if pixels.len() != expected {
+            let text = format!(
+                "an image to classify has {} pixels, but this network takes {expected}",
+                pixels.len()
+            );
+            return self.channels.log(Level::Warning, text);
+        }
+        let (outputs, prediction) = self.watch.classify(&self.state.body.network, pixels);
+        let classified = Classified { id, outputs, prediction, votes: Vec::new() };
+        self.channels.tell(Event::Classified(classified));
     }
 }

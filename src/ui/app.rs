@@ -10,7 +10,7 @@ use super::palette;
 use super::request::Request;
 use super::selection::Selection;
 use super::sending::{self, Reply};
-use super::setup::{RunKind, Setup};
+use super::setup::Setup;
 use super::view::{Context, View};
 use super::view_id::ViewId;
 use super::views::{Digits, Explore, TABLE, find};
@@ -277,7 +277,7 @@ impl App {
 
     fn open_view(&mut self, id: ViewId) -> Option<Command> {
         let mut index = self.views.iter().position(|view| view.id() == id);
-        if self.setup.kind != RunKind::Training || self.setup.runs.is_some() {
+        if !self.setup.kind.is_training() || self.setup.runs.is_some() {
             // Their views have the keys of the first tabs.
             let tab = TABLE.iter().position(|entry| entry.id == id);
             index = index.or(tab.filter(|&tab| tab < self.views.len()));
@@ -408,9 +408,88 @@ impl App {
         }
         None
     }
+
+    /// How the dashboard is set up.
+    pub(super) fn setup(&self) -> &Setup {
+        &self.setup
+    }
+
+    /// How the run stands.
+    pub(super) fn run(&self) -> &RunView {
+        &self.run
+    }
+
+    /// Draws for a light background, or for a dark one.
+    pub(super) fn set_background(&mut self, light: bool) {
+        self.setup.theme.light = light;
+    }
+
+    /// Text that was pasted: for an open prompt, or for nothing. It never counts as keys.
+    pub fn paste(&mut self, text: &str) {
+        if let Some(overlay) = &mut self.overlay {
+            overlay.paste(text);
+        } else {
+            let effect = self.views[self.current].paste(text);
+            // Pasting requests nothing from the run.
+            debug_assert!(matches!(effect, Effect::Ignored | Effect::Redraw));
+        }
+    }
+
+    /// Draws for another background because the user says so.
+    fn choose_background(&mut self, light: bool) -> Option<Command> {
+        self.set_background(light);
+        let text =
+            if light { "colours for a light background" } else { "colours for a dark background" };
+        self.notify(text)
+    }
+
+    /// Asks whether to stop the run; where it cannot be stopped from here, says why.
+    fn ask_to_stop(&mut self) -> Option<Command> {
+        if self.setup.read_only {
+            return self.apply(Effect::Send(Command::Stop));
+        }
+        self.open(Overlay::ask_stop(&self.setup.theme))
+    }
+
+    /// What the loop around it is asked for, once.
+    pub(super) fn take_request(&mut self) -> Option<Request> {
+        self.request.take()
+    }
+
+    /// Puts a sentence into the footer.
+    pub(super) fn say(&mut self, sentence: String) {
+        self.messages.notice = Some(sentence);
+    }
+
+    /// Opens the table of runs: the view of it, or a dashboard of its own over this one. From one
+    /// that lies over another, the key that opened it goes back.
+    fn open_runs(&mut self) -> Option<Command> {
+        if self.setup.runs.is_none() && self.setup.is_over() {
+            self.exit = Some(Exit::Detach);
+        } else if self.setup.runs.is_none() {
+            if self.setup.opener.is_none() {
+                return self.notify("the table of runs cannot be opened here");
+            }
+            self.request = Some(Request::Runs);
+        } else if self.views[self.current].id() == ViewId::Runs && self.setup.is_over() {
+            self.exit = Some(Exit::Done);
+        } else {
+            return self.open_view(ViewId::Runs);
+        }
+        None
+    }
+
+    /// One layer out of the views of runs: to the table, and from there to the dashboard below.
+    fn leave_runs(&mut self) -> Option<Command> {
+        if self.views[self.current].id() != ViewId::Runs {
+            return self.open_view(ViewId::Runs);
+        }
+        if self.setup.is_over() {
+            self.exit = Some(Exit::Done);
+        }
+        None
+    }
 }
 
-mod runs;
-mod terminal;
 #[cfg(test)]
 mod tests;

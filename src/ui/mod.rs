@@ -39,7 +39,7 @@ pub use language::Language;
 pub use pacer::Limits;
 pub use png::{PngError, png};
 pub use screen::notification;
-pub use setup::{Besides, Opened, Opener, RunKind, SavePicture, SavePictureError, Setup};
+pub use setup::{Besides, Opened, Opener, SavePicture, SavePictureError, Setup};
 pub use svg::{svg, text};
 pub use theme::{ColorDepth, Theme};
 pub use view_id::ViewId;

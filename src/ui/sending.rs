@@ -3,7 +3,7 @@
 
 use super::effect::GoOn;
 use super::overlay::Overlay;
-use super::setup::{RunKind, Setup};
+use super::setup::Setup;
 use crate::protocol::{Command, Outcome, RunView, Step, Tune};
 
 /// What follows from a command to the run.
@@ -21,7 +21,7 @@ pub(super) fn reply(command: Command, run: &RunView, setup: &Setup, is_lost: boo
         _ if setup.read_only => Reply::Notice("read-only: this terminal only looks"),
         Command::SaveAs(file) => Reply::Send(setup.save_as(&file)),
         command if run.outcome.is_some() => after_the_end(command, run, setup),
-        command if setup.kind == RunKind::Training => to_a_training(command),
+        command if setup.kind.is_training() => to_a_training(command),
         command => Reply::Send(command),
     }
 }

@@ -5,7 +5,7 @@ use super::view::View;
 use super::view_id::ViewId;
 use super::views;
 use crate::picture::Drawing;
-use crate::protocol::{Command, Link, Reading, RunSource};
+use crate::protocol::{Command, Link, Reading, RunKind, RunSource};
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -19,18 +19,6 @@ pub struct Besides {
     pub title: bool,
     /// Ring the bell and show a notification when the run ends.
     pub notify: bool,
-}
-
-/// What a run is, which decides about its views.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum RunKind {
-    /// A training of this program: it has a network.
-    #[default]
-    Training,
-    /// A command: it has output and metrics.
-    Command,
-    /// The predictions of another program's classifier: images and a confusion matrix.
-    Predictions,
 }
 
 /// How a dashboard is set up.
@@ -61,7 +49,7 @@ pub struct Setup {
     pub view: ViewId,
     /// There is no run, only this explorable and the others.
     pub explorable: Option<String>,
-    /// What the run is.
+    /// What the run is of, which decides about its views.
     pub kind: RunKind,
     /// There is no run, only this picture, by its name, and how it was read.
     pub reading: Option<(String, Reading)>,
@@ -110,7 +98,7 @@ impl Setup {
             (None, None) => match self.kind {
                 RunKind::Command => views::of_command(),
                 RunKind::Predictions => views::of_predictions(),
-                RunKind::Training => views::all(),
+                RunKind::Training | RunKind::Job | RunKind::JobTraining(_) => views::all(),
             },
         }
     }

@@ -1,4 +1,5 @@
-//! The house of the README's architecture section: a floor imports only what stands below it.
+//! The floors of `.github/CONTRIBUTING.md`: a module imports only what stands below it, and the
+//! methods of a type are in one file.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -38,6 +39,7 @@ const FLOORS: [(&str, &[&str]); 19] = [
         ],
     ),
 ];
+
 #[test]
 fn every_floor_imports_only_what_stands_below_it() {
     let mut forbidden = Vec::new();
@@ -80,6 +82,71 @@ fn no_files_of_a_folder_import_one_another_in_a_circle() {
         imports.remove(&free);
     }
     assert!(imports.is_empty(), "in a circle, or above one: {:?}", imports.keys());
+}
+
+/// Constructors that read a format stand beside its other functions, and texts in a file of their own.
+const SPLIT: [(&str, &[&str]); 8] = [
+    ("Dataset", &["data/mnist.rs", "data/formats/mod.rs"]),
+    ("Drawing", &["data/image.rs"]),
+    ("EpochStats", &["protocol/metric.rs"]),
+    ("Images", &["data/decode.rs"]),
+    ("Language", &["ui/language/explorables.rs"]),
+    ("RunDir", &["session/address.rs"]),
+    ("RunView", &["protocol/catch_up.rs"]),
+    ("Spec", &["spec/defaults.rs", "spec/validate.rs"]),
+];
+
+#[test]
+fn the_methods_of_a_type_are_in_the_file_that_defines_it() {
+    let mut elsewhere = Vec::new();
+    let mut seen = 0;
+    for file in sources().iter().filter(|file| !file.ends_with("tests.rs")) {
+        let code = code(&fs::read_to_string(file).unwrap());
+        let below = file.strip_prefix(root()).unwrap().to_str().unwrap();
+        for name in code.lines().filter_map(inherent_impl) {
+            seen += 1;
+            let split = |(split, files): &(&str, &[&str])| *split == name && files.contains(&below);
+            if !defines(&code, &name) && !SPLIT.iter().any(split) {
+                elsewhere.push(format!("{below}: impl {name}"));
+            }
+        }
+    }
+    assert!(seen > 100, "{seen} impl blocks are seen");
+    assert!(elsewhere.is_empty(), "methods of types of other files:\n{}", elsewhere.join("\n"));
+}
+
+#[test]
+fn inherent_impls_are_told_from_those_of_traits() {
+    let name = |line: &str| inherent_impl(line).unwrap_or_default();
+    assert_eq!(name("impl Trainer {"), "Trainer");
+    assert_eq!(name("impl<S: Simd, const N: usize> Row<S, N> {"), "Row");
+    assert_eq!(name("    impl<'a> Rows<'a> {"), "Rows");
+    assert_eq!(name("impl Layer for Dense {"), "");
+    assert_eq!(name("fn f(x: impl Fn()) {"), "");
+    assert!(defines("pub(super) struct Rows<'a> {", "Rows") && !defines("struct Rows2;", "Rows"));
+}
+
+/// The type whose own methods begin in this line.
+fn inherent_impl(line: &str) -> Option<String> {
+    let mut rest = line.trim_start().strip_prefix("impl")?;
+    if rest.starts_with('<') {
+        let mut depth = 0;
+        let end = rest.char_indices().find(|&(_, c)| {
+            depth += i32::from(c == '<') - i32::from(c == '>');
+            depth == 0
+        });
+        rest = &rest[end?.0 + 1..];
+    }
+    let rest = rest.strip_prefix(' ')?;
+    (!rest.contains(" for ")).then(|| head(rest)).filter(|name| !name.is_empty())
+}
+
+/// Whether a text defines a type of this name.
+fn defines(code: &str, name: &str) -> bool {
+    ["struct ", "enum "].iter().any(|keyword| {
+        let definition = format!("{keyword}{name}");
+        code.match_indices(&definition).any(|(at, _)| head(&code[at + keyword.len()..]) == name)
+    })
 }
 
 #[test]

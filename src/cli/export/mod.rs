@@ -138,13 +138,13 @@ fn find(home: &Home, source: &Path) -> anyhow::Result<Source> {
 /// The values of a run of nntop, in the order in which they were measured.
 fn own(run: &RunDir, wanted: &dyn Fn(&str) -> bool, table: &mut Table) -> anyhow::Result<()> {
     let name = run.name();
-    // An experiment trains one network after the other: their titles tell them apart.
+    // A job trains one network after the other: their titles tell them apart.
     let mut part = name.clone();
     let mut written = Ok(());
     for_each_event(run, |at, event| {
         let (step, wall_time, values) = match event {
             Event::Started(info) => {
-                let several = info.title.contains('·');
+                let several = info.name_in_job().is_some();
                 part = if several { format!("{name}/{}", info.title) } else { name.clone() };
                 return;
             }

@@ -2,7 +2,9 @@
 //! can read the output.
 
 use crate::cli::output::Output;
-use crate::protocol::{Claim, EpochStats, Event, Metrics, Outcome, Progress, RunInfo, RunView};
+use crate::protocol::{
+    Claim, EpochStats, Event, Metrics, Outcome, Progress, RunInfo, RunKind, RunView,
+};
 use std::io;
 
 /// Width of the progress bar in cells.
@@ -62,12 +64,11 @@ pub(crate) fn claim(claim: &Claim, out: &mut Output<'_>) -> io::Result<()> {
 }
 
 fn started(info: &RunInfo, out: &mut Output<'_>) -> io::Result<()> {
-    // The title of an experiment is its id; those of its runs begin with it.
-    let has_network = !info.network.is_empty();
-    if !has_network || info.title.contains('·') {
+    // The title of a training says no more than its network.
+    if info.kind != RunKind::Training {
         writeln!(out, "# {}", info.title)?;
     }
-    if !has_network {
+    if info.network.is_empty() {
         return Ok(());
     }
     writeln!(

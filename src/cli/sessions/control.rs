@@ -4,8 +4,8 @@ use super::super::error::Usage;
 use super::super::output;
 use super::ending::sentence;
 use crate::protocol::{
-    Activity, Command, Event, Level as LogLevel, Link, Outcome, PauseLevel, RunView, Step, Tunable,
-    Tune, Update,
+    Activity, Command, Event, Level as LogLevel, Link, Outcome, PauseLevel, RunKind, RunView, Step,
+    Tunable, Tune, Update,
 };
 use crate::session::{self, Attachment, ConnectError, Record, RunDir, Task};
 use crate::ui::Language;
@@ -135,7 +135,7 @@ pub(super) fn step(
             return begun.then(|| format!("{} {}", view.status.pause.word(), place(view)));
         }
         // Between two of its networks an experiment reports no step.
-        let taken_over = counted && !is_experiment(view);
+        let taken_over = counted && !is_of_a_job(view);
         taken_over.then(|| format!("going on {}: another client took over", place(view)))
     };
     tell(run, Command::Step(amount), None, done)
@@ -256,7 +256,7 @@ fn at_rest(view: &RunView) -> bool {
     view.status.activity == Activity::Paused
 }
 
-/// The position of a run; of an experiment, within its current network.
+/// The position of a run; of a job, within its current training.
 fn place(view: &RunView) -> String {
     let title = view.info.as_ref().map_or("", |info| info.title.as_str());
     match (&view.progress, view.exit_code) {
@@ -267,7 +267,8 @@ fn place(view: &RunView) -> String {
         (None, Some(code)) => return format!("with exit code {code}"),
         _ => {}
     }
-    if is_experiment(view) && view.epochs.seen() == 0 {
+    let alone = !is_of_a_job(view);
+    if !alone && view.epochs.seen() == 0 {
         return format!("in {title}");
     }
     let batch = view.progress.as_ref().filter(|p| p.epoch == view.epoch()).map_or(0, |p| p.batch);
@@ -275,12 +276,12 @@ fn place(view: &RunView) -> String {
         0 => format!("after epoch {}", view.epoch()),
         batch => format!("after epoch {} and {batch} mini-batches of the next", view.epoch()),
     };
-    if is_experiment(view) { format!("in {title} {place}") } else { place }
+    if alone { place } else { format!("in {title} {place}") }
 }
 
-fn is_experiment(view: &RunView) -> bool {
-    // Without a network yet, its title is its id.
-    view.info.as_ref().is_some_and(|info| info.network.is_empty() || info.title.contains('·'))
+/// Whether a run is not a single training, so that its position includes a title.
+fn is_of_a_job(view: &RunView) -> bool {
+    view.info.as_ref().is_some_and(|info| info.kind != RunKind::Training)
 }
 
 fn ending(view: &RunView) -> String {

@@ -5,28 +5,34 @@ use super::super::reference::{self, close, numbers};
 use super::super::simd::Avx512;
 use super::super::simd::{Pair, Portable};
 use super::*;
+use crate::linalg::Matrix;
+use ndarray::Array2;
 
 /// Patches of 3 × 3 pixels in an image of 5 × 7.
 fn patches(maps: usize) -> Patches {
     Patches { height: 3, width: 5, rows: 3, run: 3 * maps, stride: 7 * maps, step: maps }
 }
 
+/// Weights in rows that are padded with zeros.
+fn weights(rows: usize, columns: usize) -> Matrix {
+    Array2::from_shape_vec((rows, columns), numbers(rows * columns, 2)).unwrap().into()
+}
+
 #[test]
 fn patches_of_any_size_times_any_number_of_columns() {
-    for (columns, maps) in (1..=10).map(|vectors| vectors * LANES).zip([1, 3].into_iter().cycle()) {
+    for (columns, maps) in (1..=10 * LANES).step_by(3).zip([1, 3].into_iter().cycle()) {
         let patches = patches(maps);
         let (image, biases) = (numbers(35 * maps, 1), numbers(columns, 3));
-        let weights = numbers(9 * maps * columns, 2);
+        let weights = weights(9 * maps, columns);
         let starts: Vec<usize> = patches.starts().collect();
-        let expected = reference::patches_times_weights(&image, &patches, &weights, &biases);
-        let mut packed = Vec::new();
-        pack_bands(&weights, columns, &mut packed);
+        let dense: Vec<Real> = weights.view().iter().copied().collect();
+        let expected = reference::patches_times_weights(&image, &patches, &dense, &biases);
         let mut out = vec![0.0; expected.len()];
-        patches_times_weights(&mut out, &image, &starts, patches, &packed, &biases);
+        patches_times_weights(&mut out, &image, &starts, patches, &weights, &biases);
         close(&out, &expected);
+        out.fill(0.0);
         let simd = Pair(Portable);
-        pack_bands_of(&weights, columns, widest_band(16), &mut packed);
-        patches_times_weights_body(simd, &mut out, &image, &starts, patches, &packed, &biases);
+        patches_times_weights_body(simd, &mut out, &image, &starts, patches, &weights, &biases);
         close(&out, &expected);
     }
 }
@@ -50,21 +56,6 @@ fn unfolded_patches_lie_one_after_the_other() {
     }
 }
 
-#[test]
-fn padding_is_stripped() {
-    for kept in [1, 7, 8, 9, 20] {
-        let columns = padded(kept);
-        let rows = numbers(3 * columns, 1);
-        let expected: Vec<Real> =
-            rows.chunks(columns).flat_map(|row| row[..kept].to_vec()).collect();
-        let [mut out, mut portable] = [vec![0.0; 3 * kept], vec![0.0; 3 * kept]];
-        strip_padding(&mut out, kept, &rows, columns);
-        assert_eq!(out, expected);
-        strip_padding_body(Portable, &mut portable, kept, &rows, columns);
-        assert_eq!(portable, expected);
-    }
-}
-
 /// So a run that moves to another machine goes on as it began.
 #[cfg(target_arch = "x86_64")]
 #[test]
@@ -77,10 +68,10 @@ fn wide_vectors_add_in_the_same_order_as_narrow_ones() {
         image: &[Real],
         starts: &[usize],
         patches: Patches,
-        packed: &[Real],
+        weights: &Matrix,
         biases: &[Real],
     ) {
-        patches_times_weights_body(Pair(simd), out, image, starts, patches, packed, biases);
+        patches_times_weights_body(Pair(simd), out, image, starts, patches, weights, biases);
     }
     #[target_feature(enable = "avx512f,avx512vl,avx512bw")]
     fn roomy(
@@ -89,26 +80,22 @@ fn wide_vectors_add_in_the_same_order_as_narrow_ones() {
         image: &[Real],
         starts: &[usize],
         patches: Patches,
-        packed: &[Real],
+        weights: &Matrix,
         biases: &[Real],
     ) {
-        patches_times_weights_body(simd, out, image, starts, patches, packed, biases);
+        patches_times_weights_body(simd, out, image, starts, patches, weights, biases);
     }
     let Some(avx512) = Avx512::detect() else { return eprintln!("skipped: no AVX-512 here") };
     let patches = Patches { height: 4, width: 5, rows: 5, run: 60, stride: 108, step: 12 };
     let image = numbers(8 * 108, 1);
     let starts: Vec<usize> = patches.starts().collect();
-    for vectors in 1..=8 {
-        let columns = vectors * LANES;
-        let (weights, biases) = (numbers(300 * columns, 2), numbers(columns, 3));
-        let mut packed = Vec::new();
+    for columns in [5, 8, 20, 24, 30, 32, 40, 47, 50, 64] {
+        let (weights, biases) = (weights(300, columns), numbers(columns, 3));
         let mut outs = [vec![0.0; 20 * columns], vec![1.0; 20 * columns]];
         // SAFETY: the tokens prove that the processor has the instructions.
         unsafe {
-            pack_bands_of(&weights, columns, widest_band(32), &mut packed);
-            roomy(avx512, &mut outs[0], &image, &starts, patches, &packed, &biases);
-            pack_bands_of(&weights, columns, widest_band(16), &mut packed);
-            narrow(avx512.avx2(), &mut outs[1], &image, &starts, patches, &packed, &biases);
+            roomy(avx512, &mut outs[0], &image, &starts, patches, &weights, &biases);
+            narrow(avx512.avx2(), &mut outs[1], &image, &starts, patches, &weights, &biases);
         }
         assert_eq!(outs[0], outs[1]);
     }

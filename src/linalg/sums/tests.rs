@@ -38,16 +38,3 @@ fn rows_of_any_length_are_scattered() {
         close(&portable, &expected);
     }
 }
-
-#[test]
-fn values_are_scaled() {
-    for len in WIDTHS {
-        let start = numbers(len, 1);
-        let expected = reference::each(&start, |value| 0.5 * value);
-        let [mut out, mut portable] = [start.clone(), start];
-        scale_by(&mut out, 0.5);
-        close(&out, &expected);
-        scale_by_body(Portable, &mut portable, 0.5);
-        close(&portable, &expected);
-    }
-}

@@ -1,4 +1,4 @@
-//! What one thread does of a vote.
+//! The part of an ensemble's evaluation that one thread does.
 
 use crate::data::Images;
 use crate::data::augment::{ImageTransform, SHIFTS};
@@ -10,24 +10,24 @@ use crate::spec::Readout;
 use ndarray::{Array2, ArrayView1, ArrayViewMut2, s};
 use std::ops::Range;
 
-/// Shows images to every network and counts what they say.
+/// Evaluates every network on images and counts their predictions.
 #[derive(Debug)]
 pub(crate) struct EnsembleWorker {
     readout: Readout,
-    /// One a network.
+    /// One per network.
     evaluators: Vec<Evaluator>,
-    /// Where networks are shown each image moved, too.
+    /// The shifts, if test-time augmentation is on.
     moved: Option<Moved>,
     /// A network's outputs, shape (samples, outputs).
     own: Array2<Real>,
     scorer: Scorer,
-    /// How each network did alone with the images counted last.
+    /// Metrics of each network for the last images.
     pub(crate) alone: Vec<Metrics>,
-    /// How they did together.
+    /// Metrics of the ensemble.
     pub(crate) together: Metrics,
 }
 
-/// Where it is written down: a row a sample.
+/// Where results are written, one row per sample.
 pub(crate) struct WorkerOutput<'a> {
     /// The mean of the networks' outputs, shape (samples, outputs).
     pub(crate) mean: ArrayViewMut2<'a, Real>,
@@ -60,12 +60,12 @@ impl EnsembleWorker {
         }
     }
 
-    /// Images that can be counted at once.
+    /// The largest number of images at once.
     pub(crate) fn rows(&self) -> usize {
         self.own.nrows()
     }
 
-    /// Counts what is said of some images.
+    /// Evaluates some images.
     pub(crate) fn count<'n>(
         &mut self,
         networks: impl Iterator<Item = &'n Network> + Clone,
@@ -98,7 +98,7 @@ impl EnsembleWorker {
         }
     }
 
-    /// What a network says of some images goes to `own`.
+    /// Writes a network's outputs for some images to `own`.
     fn look(&mut self, index: usize, network: &Network, images: &Images, chunk: Range<usize>) {
         let rows = chunk.len();
         let evaluator = &mut self.evaluators[index];
@@ -113,11 +113,11 @@ impl EnsembleWorker {
     }
 }
 
-/// Images moved by a pixel each way, in buffers that are reused.
+/// Images shifted by a pixel in each direction, in buffers that are reused.
 #[derive(Debug)]
 struct Moved {
     augmenter: ImageTransform,
-    /// A chunk of images for each of the moves.
+    /// A chunk of images for each shift.
     copies: [Images; SHIFTS.len()],
 }
 
@@ -127,7 +127,7 @@ impl Moved {
         Self { augmenter: ImageTransform::new(width, height), copies: SHIFTS.map(|_| copy()) }
     }
 
-    /// Moves the images of a chunk.
+    /// Shifts the images of a chunk.
     fn take(&mut self, images: &Images, chunk: Range<usize>) {
         let size = images.pixels_per_image();
         for (copy, (right, down)) in self.copies.iter_mut().zip(SHIFTS) {
@@ -143,8 +143,8 @@ impl Moved {
     }
 }
 
-/// The answer with the most votes; among several, the one that the mean outputs speak for most.
-/// Networks without an answer do not vote.
+/// The answer with the most votes; ties are broken by the mean outputs. Networks without an answer do
+/// not vote.
 fn elect(votes: ArrayView1<u32>, mean: ArrayView1<Real>, readout: Readout) -> u32 {
     let count = |answer: u32| votes.iter().filter(|&&vote| vote == answer).count();
     let strength = |answer: u32| readout.strength(mean, answer);

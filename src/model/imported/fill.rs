@@ -5,7 +5,7 @@ use super::EPSILON;
 use super::modules::Found;
 use crate::nn::layer::{Conv2d, Dense, Norm};
 use crate::nn::{Layer, Real};
-use ndarray::{Array1, Array4};
+use ndarray::Array1;
 
 /// Fills a layer with the next modules; `before` is the shape of what it takes.
 pub(super) fn fill(
@@ -80,16 +80,16 @@ pub(super) fn fill_convolution(
     weights: &[Real],
     biases: Vec<Real>,
 ) -> Result<(), String> {
-    let expected = conv.weights.dim();
+    let expected = conv.kernels().dim();
     if expected != (height, width, inputs, units) {
         return Err(format!(
             "has {units} maps of {height}×{width} kernels over {inputs} maps, but the layer has {} of {}×{} over {}",
             expected.3, expected.0, expected.1, expected.2
         ));
     }
-    conv.weights = Array4::from_shape_fn(expected, |(y, x, map, unit)| {
-        weights[((unit * inputs + map) * height + y) * width + x]
-    });
+    for ((y, x, map, unit), weight) in conv.kernels_mut().indexed_iter_mut() {
+        *weight = weights[((unit * inputs + map) * height + y) * width + x];
+    }
     conv.biases = Array1::from(biases);
     Ok(())
 }
@@ -138,11 +138,13 @@ pub(super) fn normalize(
                 biases.zip_mut_with(&row, |bias, weight| *bias -= weight * mean[channel]);
             }
         }
-        Some(Layer::Conv2d(Conv2d { weights, biases, .. })) => {
-            for ((_, _, channel, unit), weight) in weights.indexed_iter_mut() {
+        Some(Layer::Conv2d(conv)) => {
+            let mut shift = Array1::zeros(conv.biases.len());
+            for ((_, _, channel, unit), weight) in conv.kernels_mut().indexed_iter_mut() {
                 *weight /= std[channel];
-                biases[unit] -= *weight * mean[channel];
+                shift[unit] += *weight * mean[channel];
             }
+            conv.biases -= &shift;
         }
         _ => return Err(
             "its inputs cannot be normalized: the first layer is neither dense nor a convolution"

@@ -7,25 +7,23 @@ use ndarray::{ArrayView2, ArrayViewMut2, Axis, Zip};
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 
-/// Leaves each value out with probability `rate` while training, drawn anew for every sample, and
-/// passes all of them on in inference.
+/// In training, sets each value to zero with probability `rate`, independently for every sample; in
+/// inference, passes all values on.
 ///
-/// The book trains with the thinned network as it is and afterwards, when all units take part,
-/// multiplies the weights behind them by 1 − `rate` (by ½ for its half). Here, the values that stay
-/// are divided by 1 − `rate` while training instead, so that trained weights are used as they are:
-/// with w = (1 − rate) w_book both networks compute the same in training and afterwards. The book
-/// draws one set of units a mini-batch; here, as in Srivastava et al. (2014), every sample has its
-/// own.
+/// The book multiplies the weights after the layer by 1 − `rate` when training is over. Here, the
+/// remaining values are divided by 1 − `rate` in training instead, so that trained weights are used as
+/// they are; with w = (1 − rate) w_book both networks compute the same. The book draws one set of
+/// units per mini-batch; here, as in Srivastava et al. (2014), every sample has its own.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Dropout {
     pub shape: Shape,
-    /// From 0 to under 1; resolved to 1/65,536.
+    /// From 0 to below 1, in steps of 1/65,536.
     pub rate: f64,
 }
 
 impl Dropout {
-    /// The stream of a mini-batch, none for inference. Each row has a stream of its own number in it,
-    /// so that parts of a mini-batch draw what the whole would.
+    /// The random stream of a mini-batch; none for inference. Each row uses the substream of its number,
+    /// so that a part of a mini-batch draws what the whole would.
     fn stream(mode: Mode) -> Option<Stream> {
         match mode {
             Mode::Training { seed, epoch, step } => {
@@ -35,7 +33,7 @@ impl Dropout {
         }
     }
 
-    /// Forward of some rows, the first of them `pass.first_row`; `mask` is as large as they are.
+    /// Forward for the rows from `pass.first_row` on; `mask` has their size.
     fn forward_rows(
         &self,
         x: ArrayView2<Real>,
@@ -54,7 +52,7 @@ impl Dropout {
         }
     }
 
-    /// Backward of rows that had this `mask`.
+    /// Backward for rows with this `mask`.
     fn input_delta_rows(
         delta: ArrayView2<Real>,
         mut input_delta: ArrayViewMut2<Real>,
@@ -70,7 +68,7 @@ impl Dropout {
         }
     }
 
-    /// Fills `mask` with 0 for values left out and 1/(1 − rate) for the others.
+    /// Fills `mask` with 0 for dropped values and 1/(1 − rate) for the others.
     fn draw(&self, stream: &mut Stream, mask: &mut [Real]) {
         let keep = (1.0 / (1.0 - self.rate)) as Real;
         let threshold = (self.rate * 65536.0).round() as u32;

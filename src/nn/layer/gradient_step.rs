@@ -15,13 +15,13 @@ pub struct GradientStep {
 }
 
 impl GradientStep {
-    /// What a sum of gradients is multiplied by: −η · `scale`, see [`super::Pass::scale`].
+    /// The factor of a sum of gradients: −η · `scale`, see [`super::Pass::scale`].
     pub(crate) fn factor(&self, scale: Real) -> Real {
         -self.rate * scale
     }
 
-    /// The factor that weights are to be multiplied by when the gradient is added. The part of
-    /// regularization that is no factor, L1's, is applied here.
+    /// The factor by which weights are to be multiplied when the gradient is added. L1 regularization,
+    /// which is not a factor, is applied here.
     pub(crate) fn weight_decay_factor(&self, weights: &mut [Real]) -> Real {
         if self.l1 == 0.0 {
             return 1.0 - self.l2;
@@ -30,7 +30,7 @@ impl GradientStep {
         1.0
     }
 
-    /// Regularization's part of the step, on weights.
+    /// Applies the regularization to weights.
     pub(crate) fn decay(&self, weights: &mut [Real]) {
         if self.l2 != 0.0 {
             scale_by(weights, 1.0 - self.l2);

@@ -1,12 +1,15 @@
-//! Layers: one file each, what they all do ([`LayerOps`]), and the table of them ([`Layer`]).
+//! Layers: the trait [`LayerOps`], the enum [`Layer`], and one file for each kind of layer.
 
 mod conv2d;
 mod dense;
 mod dropout;
 mod gradient_step;
 mod norm;
+mod parameters;
 mod pool2d;
 mod recurrent;
+mod transposed;
+mod weight_rows;
 
 pub use conv2d::Conv2d;
 pub use dense::Dense;
@@ -23,8 +26,8 @@ use ndarray::{ArrayView2, ArrayViewD, ArrayViewMut2, ArrayViewMutD};
 use serde::{Deserialize, Serialize};
 use std::sync::Mutex;
 
-/// What goes in or comes out of a layer: feature maps of height × width. A vector of n is (1, 1, n).
-/// In the row of a batch, the maps of one pixel lie side by side: (height, width, maps).
+/// The shape of a layer's input or output: feature maps of height × width. A vector of n is
+/// (1, 1, n). A row of a batch has the layout (height, width, maps).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shape {
     pub maps: usize,
@@ -33,7 +36,7 @@ pub struct Shape {
 }
 
 impl Shape {
-    /// A plain vector.
+    /// A vector.
     #[must_use]
     pub fn vector(len: usize) -> Self {
         Self { maps: 1, height: 1, width: len }
@@ -51,7 +54,7 @@ impl Shape {
         self.maps * self.height * self.width
     }
 
-    /// Values of a row of a batch, (height, width, maps), put into the order of pictures:
+    /// The values of a row of a batch, (height, width, maps), in the layout of pictures:
     /// (maps, height, width).
     #[must_use]
     pub fn maps_first<T: Copy>(self, values: &[T]) -> Vec<T> {
@@ -69,11 +72,11 @@ impl Shape {
 /// How an array of parameters is updated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
-    /// Along the gradient, and by regularization.
+    /// By the gradient and by regularization.
     Weights,
-    /// Along the gradient; left alone by regularization (section 3.2).
+    /// By the gradient, without regularization (section 3.2).
     Biases,
-    /// Moving means of what is measured in mini-batches.
+    /// They are moving means of statistics of mini-batches.
     Statistics,
 }
 
@@ -84,8 +87,25 @@ pub(crate) const BIASES: &str = "biases";
 pub(crate) const MEAN: &str = "mean";
 pub(crate) const VARIANCE: &str = "variance";
 
-/// Samples of a part, where work is shared out by samples.
+/// Samples of each part when the work is divided by samples.
 pub(crate) const ROWS: usize = 8;
+
+/// Why a batch and its rows are slices.
+const BATCH: &str = "batches are contiguous";
+/// Why a vector of parameters, or a gradient, is a slice.
+const CONTIGUOUS: &str = "owned arrays are contiguous";
+
+/// The rows of a batch.
+fn rows(x: ArrayView2<'_, Real>) -> impl Iterator<Item = &[Real]> {
+    let width = x.ncols().max(1);
+    x.to_slice().expect(BATCH).chunks_exact(width)
+}
+
+/// The mutable version of [`rows`].
+fn rows_mut(x: ArrayViewMut2<'_, Real>) -> impl Iterator<Item = &mut [Real]> {
+    let width = x.ncols().max(1);
+    x.into_slice().expect(BATCH).chunks_exact_mut(width)
+}
 
 /// Which rows of which mini-batch a layer is working on.
 #[derive(Clone, Copy, Debug)]
@@ -95,9 +115,9 @@ pub struct Pass {
     pub layer: usize,
     /// The first of the rows, counted in the whole mini-batch.
     pub first_row: usize,
-    /// What every sum over samples is multiplied by: 1 / samples of the whole mini-batch.
+    /// The factor of every sum over samples: 1 / samples of the whole mini-batch.
     pub scale: Real,
-    /// Whether ∂C/∂x will be multiplied by 0 wherever x is 0, and so need not be computed there.
+    /// Whether ∂C/∂x is going to be multiplied by 0 wherever x is 0, and need not be computed there.
     pub skip_zero_inputs: bool,
 }
 
@@ -107,36 +127,36 @@ impl Pass {
     }
 }
 
-/// Buffers of a layer that keep their room from one mini-batch to the next; what a layer leaves here
-/// in the forward pass it finds again in the backward pass.
+/// Buffers of a layer, reused for every mini-batch. What a layer stores here in the forward pass is
+/// available in the backward pass.
 #[derive(Debug, Default)]
 pub struct Workspace {
     pub(crate) first: Vec<Real>,
     pub(crate) second: Vec<Real>,
     pub(crate) third: Vec<Real>,
-    /// Places in an image.
+    /// Indices in an image.
     pub(crate) places: Vec<usize>,
-    /// The layer's inputs that are not zero, row after row.
+    /// The nonzero inputs of each sample.
     pub(crate) inputs: SparseRows,
-    /// The same for a wide dense layer: a list for some inputs at a time.
+    /// The same for a wide dense layer, one list per chunk of inputs.
     pub(crate) chunks: Vec<SparseRows>,
-    /// Deltas that are not zero.
+    /// Nonzero deltas.
     pub(crate) deltas: SparseRows,
-    /// A copy of deltas or inputs in strips, which is read fast.
+    /// A copy of deltas in strips.
     pub(crate) strips: AlignedBuffer,
-    /// Room for threads that work at the same time.
+    /// Buffers for parts of the work that run at the same time.
     pub(crate) rooms: Vec<Mutex<Room>>,
 }
 
-/// Room for a part of a layer's work.
+/// Buffers for a part of a layer's work.
 #[derive(Debug, Default)]
 pub(crate) struct Room {
     pub(crate) rows: SparseRows,
     pub(crate) numbers: AlignedBuffer,
 }
 
-/// What backpropagation hands a layer: its input x, its activations a, and δ = ∂C/∂z, all of one
-/// row a sample.
+/// The values of a layer for backpropagation: its input x, its activations a, and δ = ∂C/∂z, with one
+/// row per sample.
 #[derive(Clone, Copy, Debug)]
 pub struct LayerValues<'a> {
     pub x: Batch<'a>,
@@ -144,64 +164,64 @@ pub struct LayerValues<'a> {
     pub delta: ArrayView2<'a, Real>,
 }
 
-/// What every layer does. Where an [`Executor`] is passed, work may be shared among its threads; the
+/// The operations of a layer. A layer may share its work among the threads of the [`Executor`]; the
 /// result does not depend on their number.
 pub trait LayerOps {
-    /// Values that go in.
+    /// The shape of the input.
     fn input(&self) -> Shape;
 
-    /// Values that come out.
+    /// The shape of the output.
     fn output(&self) -> Shape;
 
-    /// As the network's text writes it, such as `dense30`.
+    /// Its name in the network's text, such as `dense30`.
     fn name(&self) -> String;
 
-    /// The function between weighted inputs and activations.
+    /// The activation function.
     fn activation(&self) -> Activation {
         Activation::Linear
     }
 
-    /// Multiplications that one sample takes on its way forward.
+    /// Multiplications of the forward pass for one sample.
     fn multiplications(&self) -> usize {
         0
     }
 
-    /// The layer's parameters, array by array with their names; none for a layer that learns nothing.
-    /// Model files keep them under these names.
+    /// The arrays of parameters with their names, which model files use; none for a layer that learns
+    /// nothing.
     fn parameters(&self) -> Vec<(&'static str, ArrayViewD<'_, Real>)> {
         Vec::new()
     }
 
-    /// [`LayerOps::parameters`], to be changed.
+    /// The mutable version of [`LayerOps::parameters`].
     fn parameters_mut(&mut self) -> Vec<(&'static str, ArrayViewMutD<'_, Real>)> {
         Vec::new()
     }
 
-    /// Number of units, or of feature maps that share their weights; 0 where nothing is learned.
+    /// Number of units, or of feature maps, which share weights; 0 if the layer learns nothing.
     fn units(&self) -> usize {
         0
     }
 
-    /// The incoming weights of a unit below [`LayerOps::units`], maps first: (maps, height, width).
+    /// The incoming weights of a unit, with their shape and in the layout (maps, height, width).
     fn unit_weights(&self, _unit: usize) -> (Shape, Vec<Real>) {
         (Shape::vector(0), Vec::new())
     }
 
-    /// Calls back with every array of parameters as it lies in memory, weights before biases before
-    /// statistics. Rows may be padded with zeros, which the callback leaves zero. Allocates nothing.
+    /// Calls `visit` with every array of parameters as stored in memory: weights, biases, statistics.
+    /// Rows may be padded with zeros, which must stay zero. Allocates nothing.
     fn visit_mut(&mut self, _visit: &mut dyn FnMut(Role, &mut [Real])) {}
 
-    /// Room for gradients: zeros, array by array as [`LayerOps::visit_mut`] visits them.
+    /// Gradients of zeros, with the arrays that [`LayerOps::visit_mut`] visits.
     fn zero_gradients(&self) -> LayerGradients {
         LayerGradients::default()
     }
 
-    /// The form in which the layer wants so many samples of the network's input.
+    /// The form in which the layer wants this number of samples, if it is the first layer.
     fn input_kind(&self, _samples: usize, _mode: Mode) -> InputKind {
         InputKind::Dense
     }
 
-    /// a = σ(z) of x: `x` of shape (samples, inputs), `a` of shape (samples, outputs).
+    /// Computes a = σ(z). `x` has the shape (samples, inputs), `a` the shape (samples, outputs).
     fn forward(
         &self,
         x: Batch,
@@ -211,7 +231,7 @@ pub trait LayerOps {
         executor: &mut Executor,
     );
 
-    /// BP2's first factor: ∂C/∂x from δ = ∂C/∂z, shape (samples, inputs), which is overwritten.
+    /// The first factor of BP2: overwrites `input_delta`, shape (samples, inputs), with ∂C/∂x.
     fn input_delta(
         &self,
         values: LayerValues,
@@ -221,8 +241,7 @@ pub trait LayerOps {
         executor: &mut Executor,
     );
 
-    /// BP3 and BP4: from δ = ∂C/∂z the gradients of the parameters, times `pass.scale`; `gradients`
-    /// are overwritten.
+    /// BP3 and BP4: overwrites `gradients` with those of the parameters, times `pass.scale`.
     fn gradients(
         &self,
         _values: LayerValues,
@@ -233,8 +252,8 @@ pub trait LayerOps {
     ) {
     }
 
-    /// One step of plain gradient descent without writing the gradient down; false, and nothing
-    /// done, where the layer cannot do that.
+    /// Takes a step of plain gradient descent without storing the gradient. Returns false, and does
+    /// nothing, if the layer cannot do that.
     fn update(
         &mut self,
         _values: LayerValues,
@@ -249,7 +268,7 @@ pub trait LayerOps {
 
 macro_rules! layers {
     ($($(#[$doc:meta])* $layer:ident,)+) => {
-        /// A layer of a network: its parameters alone, no caches.
+        /// A layer of a network: its parameters, without caches.
         #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
         pub enum Layer {
             $($(#[$doc])* $layer($layer),)+
@@ -272,61 +291,61 @@ macro_rules! layers {
 }
 
 layers! {
-    /// Every unit sees every input.
+    /// Fully connected.
     Dense,
-    /// Leaves out units at random while training.
+    /// Sets random units to zero in training.
     Dropout,
-    /// Feature maps that share their weights.
+    /// Convolution.
     Conv2d,
-    /// Gives maps mean 0 and variance 1.
+    /// Batch normalization.
     Norm,
-    /// Condenses blocks of pixels.
+    /// Pooling of blocks of pixels.
     Pool2d,
-    /// Reads an image row by row.
+    /// Recurrent: reads an image row by row.
     Recurrent,
 }
 
 impl Layer {
-    /// Values that go in.
+    /// The shape of the input.
     #[must_use]
     pub fn input(&self) -> Shape {
         self.ops().input()
     }
 
-    /// Values that come out.
+    /// The shape of the output.
     #[must_use]
     pub fn output(&self) -> Shape {
         self.ops().output()
     }
 
-    /// As the network's text writes it, such as `dense30`.
+    /// Its name in the network's text, such as `dense30`.
     #[must_use]
     pub fn name(&self) -> String {
         self.ops().name()
     }
 
-    /// The function between weighted inputs and activations; linear where there is none.
+    /// The activation function; linear if there is none.
     #[must_use]
     pub fn activation(&self) -> Activation {
         self.ops().activation()
     }
 
-    /// Multiplications that one sample takes on its way forward.
+    /// Multiplications of the forward pass for one sample.
     #[must_use]
     pub fn multiplications(&self) -> usize {
         self.ops().multiplications()
     }
 
-    /// Number of units, or of feature maps that share their weights; 0 where nothing is learned.
+    /// Number of units, or of feature maps, which share weights; 0 if the layer learns nothing.
     #[must_use]
     pub fn units(&self) -> usize {
         self.ops().units()
     }
 
-    /// The incoming weights of a unit below [`Layer::units`], maps first: (maps, height, width).
+    /// The incoming weights of a unit, with their shape and in the layout (maps, height, width).
     ///
     /// # Panics
-    /// Where there is no such unit.
+    /// If there is no such unit.
     #[must_use]
     pub fn unit_weights(&self, unit: usize) -> (Shape, Vec<Real>) {
         self.ops().unit_weights(unit)
@@ -345,14 +364,14 @@ impl Layer {
         biases.map_or_else(Vec::new, |(_, array)| array.iter().copied().collect())
     }
 
-    /// The layer's parameters, array by array with their names; none for a layer that learns nothing.
-    /// Model files keep them under these names.
+    /// The arrays of parameters with their names, which model files use; none for a layer that learns
+    /// nothing.
     #[must_use]
     pub fn parameters(&self) -> Vec<(&'static str, ArrayViewD<'_, Real>)> {
         self.ops().parameters()
     }
 
-    /// [`Layer::parameters`], to be changed.
+    /// The mutable version of [`Layer::parameters`].
     pub fn parameters_mut(&mut self) -> Vec<(&'static str, ArrayViewMutD<'_, Real>)> {
         self.ops_mut().parameters_mut()
     }

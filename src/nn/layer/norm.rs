@@ -1,25 +1,27 @@
-//! Batch normalization (Ioffe and Szegedy 2015), beyond the book: what section 3.3's careful
-//! initialization does for the first mini-batch, done for every one.
+//! Batch normalization (Ioffe and Szegedy 2015), which the book does not cover: it does for every
+//! mini-batch what the initialization of section 3.3 does for the first.
 
-use super::{BIASES, LayerOps, LayerValues, MEAN, Pass, Role, Shape, VARIANCE, Workspace};
+use super::parameters::{ParameterArray, named_parameters, parameter_memory};
+use super::{
+    BIASES, CONTIGUOUS, LayerOps, LayerValues, MEAN, Pass, Role, Shape, VARIANCE, Workspace, rows,
+    rows_mut,
+};
 use crate::linalg::{add_deltas, add_pixels, add_scaled, add_squares, affine};
 use crate::nn::{Batch, Executor, LayerGradients, Mode, Real};
-use ndarray::{Array1, ArrayView2, ArrayViewD, ArrayViewMut2, ArrayViewMutD, Axis};
+use ndarray::{Array1, ArrayView2, ArrayViewD, ArrayViewMut2, ArrayViewMutD};
 use serde::{Deserialize, Serialize};
 
-/// Gives every map, or every unit of a vector, mean 0 and variance 1, and what is learned on top:
-/// a = γ (x − μ) / √(v + ε) + β.
+/// Normalizes every map, or every unit of a vector: a = γ (x − μ) / √(v + ε) + β with γ and β learned.
 ///
-/// In training, mean μ and variance v are those of the map's pixels in the samples that are worked on
-/// together: the whole mini-batch, or a shard of it where it is divided, of the same size on any
-/// number of threads ("ghost" batches: Hoffer, Hubara and Soudry 2017). Moving means of both are kept
-/// for inference.
+/// In training, μ and v are the mean and the variance of the map's pixels over the mini-batch, or over
+/// a shard of it if it is divided; the size of shards does not depend on the number of threads
+/// ("ghost batches": Hoffer, Hubara and Soudry 2017). Inference uses moving means of both.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Norm {
     pub shape: Shape,
-    /// γ, one a map.
+    /// γ, one per map.
     pub weights: Array1<Real>,
-    /// β, one a map.
+    /// β, one per map.
     pub biases: Array1<Real>,
     /// Moving mean of μ.
     pub mean: Array1<Real>,
@@ -27,7 +29,7 @@ pub struct Norm {
     pub variance: Array1<Real>,
 }
 
-/// ε: keeps a map that is the same everywhere from a division by 0.
+/// ε: prevents a division by 0 for a constant map.
 const EPSILON: Real = 1e-5;
 
 impl Norm {
@@ -39,7 +41,7 @@ impl Norm {
         Self { shape, weights: ones.clone(), biases: zeros.clone(), mean: zeros, variance: ones }
     }
 
-    /// How many means there are: one a map, or one a unit of a vector.
+    /// The number of means: one per map, or one per unit of a vector.
     pub(crate) fn maps_of(shape: Shape) -> usize {
         if shape.maps == 1 && shape.height == 1 { shape.width } else { shape.maps }
     }
@@ -48,16 +50,16 @@ impl Norm {
         self.biases.len()
     }
 
-    /// Values of x that share a mean.
+    /// Number of values of x per mean.
     fn count(&self, x: ArrayView2<Real>) -> usize {
         x.len() / self.maps()
     }
 
-    /// The layer's buffers in its workspace.
+    /// The buffers of the layer in its workspace.
     fn buffers<'a>(&self, workspace: &'a mut Workspace) -> Buffers<'a> {
         workspace.first.resize(5 * self.maps(), 0.0);
         let mut parts = workspace.first.chunks_exact_mut(self.maps());
-        let mut part = || parts.next().expect("five parts");
+        let mut part = || parts.next().expect("the buffer has five parts");
         Buffers {
             mean: part(),
             variance: part(),
@@ -68,7 +70,7 @@ impl Norm {
     }
 }
 
-/// Statistics of x and δ: a number a map.
+/// Statistics of x and δ, one number per map.
 struct Buffers<'a> {
     /// μ.
     mean: &'a mut [Real],
@@ -117,23 +119,13 @@ impl LayerOps for Norm {
         "norm".into()
     }
 
-    fn parameters(&self) -> Vec<(&'static str, ArrayViewD<'_, Real>)> {
-        vec![
-            ("weights", self.weights.view().into_dyn()),
-            (BIASES, self.biases.view().into_dyn()),
-            (MEAN, self.mean.view().into_dyn()),
-            (VARIANCE, self.variance.view().into_dyn()),
-        ]
-    }
+    named_parameters!(
+        "weights" => weights, BIASES => biases, MEAN => mean, VARIANCE => variance
+    );
 
-    fn parameters_mut(&mut self) -> Vec<(&'static str, ArrayViewMutD<'_, Real>)> {
-        vec![
-            ("weights", self.weights.view_mut().into_dyn()),
-            (BIASES, self.biases.view_mut().into_dyn()),
-            (MEAN, self.mean.view_mut().into_dyn()),
-            (VARIANCE, self.variance.view_mut().into_dyn()),
-        ]
-    }
+    parameter_memory!(
+        weights: Weights, biases: Biases, mean: Statistics, variance: Statistics
+    );
 
     fn units(&self) -> usize {
         self.maps()
@@ -143,26 +135,10 @@ impl LayerOps for Norm {
         (Shape::vector(1), vec![self.weights[unit]])
     }
 
-    fn visit_mut(&mut self, visit: &mut dyn FnMut(Role, &mut [Real])) {
-        visit(Role::Weights, self.weights.as_slice_mut().expect(VECTOR));
-        visit(Role::Biases, self.biases.as_slice_mut().expect(VECTOR));
-        visit(Role::Statistics, self.mean.as_slice_mut().expect(VECTOR));
-        visit(Role::Statistics, self.variance.as_slice_mut().expect(VECTOR));
-    }
-
-    fn zero_gradients(&self) -> LayerGradients {
-        let zeros = || Array1::zeros(self.maps());
-        LayerGradients {
-            weights: vec![zeros().into_dyn()],
-            biases: zeros(),
-            statistics: vec![zeros(), zeros()],
-        }
-    }
-
     fn forward(
         &self,
         x: Batch,
-        mut a: ArrayViewMut2<Real>,
+        a: ArrayViewMut2<Real>,
         workspace: &mut Workspace,
         pass: Pass,
         _executor: &mut Executor,
@@ -179,17 +155,17 @@ impl LayerOps for Norm {
         for ((factor, variance), weight) in factor.iter_mut().zip(variance).zip(&self.weights) {
             *factor = weight / (*variance + EPSILON).sqrt();
         }
-        for (x, mut a) in rows(x).zip(a.rows_mut()) {
-            affine(a.as_slice_mut().expect(ROWS), x, mean, factor, slice(&self.biases));
+        for (x, a) in rows(x).zip(rows_mut(a)) {
+            affine(a, x, mean, factor, slice(&self.biases));
         }
     }
 
-    /// ∂C/∂x = γ/√(v + ε) (δ − mean of δ − (x − μ) · mean of δ (x − μ) / (v + ε)): μ and v move with
+    /// ∂C/∂x = γ/√(v + ε) (δ − mean of δ − (x − μ) · mean of δ (x − μ) / (v + ε)): μ and v depend on
     /// x. In inference they do not.
     fn input_delta(
         &self,
         LayerValues { x, delta, .. }: LayerValues,
-        mut input_delta: ArrayViewMut2<Real>,
+        input_delta: ArrayViewMut2<Real>,
         workspace: &mut Workspace,
         pass: Pass,
         _executor: &mut Executor,
@@ -203,8 +179,7 @@ impl LayerOps for Norm {
             deltas[map] *= -factor * share;
             covariances[map] *= -factor * share / (variance[map] + EPSILON);
         }
-        for ((x, delta), mut dx) in rows(x).zip(rows(delta)).zip(input_delta.rows_mut()) {
-            let dx = dx.as_slice_mut().expect(ROWS);
+        for ((x, delta), dx) in rows(x).zip(rows(delta)).zip(rows_mut(input_delta)) {
             affine(dx, x, mean, covariances, deltas);
             add_scaled(dx, delta, factor);
         }
@@ -224,14 +199,14 @@ impl LayerOps for Norm {
         buffers.add_up(x, delta);
         let mut arrays = gradients.arrays_mut();
         let [weights, biases, mean, variance] =
-            std::array::from_fn(|_| arrays.next().expect("four arrays"));
-        // These samples' share of the mini-batch.
+            std::array::from_fn(|_| arrays.next().expect("the layer has four arrays"));
+        // The share of these samples in the mini-batch.
         let share = pass.scale * x.nrows() as Real;
         for map in 0..self.maps() {
             let deviation = (buffers.variance[map] + EPSILON).sqrt();
             weights[map] = pass.scale * buffers.covariances[map] / deviation;
             biases[map] = pass.scale * buffers.deltas[map];
-            // A single value has no variance.
+            // The variance of a single value is undefined.
             let measured =
                 if self.count(x) > 1 { buffers.variance[map] } else { self.variance[map] };
             mean[map] = share * buffers.mean[map];
@@ -241,16 +216,8 @@ impl LayerOps for Norm {
 }
 
 fn slice(values: &Array1<Real>) -> &[Real] {
-    values.as_slice().expect(VECTOR)
+    values.as_slice().expect(CONTIGUOUS)
 }
-
-fn rows(x: ArrayView2<'_, Real>) -> impl Iterator<Item = &[Real]> {
-    (0..x.nrows()).map(move |row| x.index_axis_move(Axis(0), row).to_slice().expect(ROWS))
-}
-
-/// Why an array is a slice.
-const VECTOR: &str = "a vector of its own is contiguous";
-const ROWS: &str = "the values of a batch's row lie side by side";
 
 #[cfg(test)]
 mod tests {

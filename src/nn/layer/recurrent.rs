@@ -1,33 +1,32 @@
-//! A recurrent layer (named in sections 1.6 and 6.5 of the book): Elman's network of 1990.
+//! A recurrent layer (mentioned in sections 1.6 and 6.5 of the book): Elman's network of 1990.
 
-use super::{BIASES, LayerOps, LayerValues, Pass, Role, Shape, Workspace};
-use crate::nn::{Activation, Batch, Executor, Init, LayerGradients, Real};
+use super::parameters::{ParameterArray, named_parameters, parameter_memory};
+use super::transposed::Transposed;
+use super::weight_rows::{WeightRows, add_rows};
+use super::{BATCH, BIASES, CONTIGUOUS, LayerOps, LayerValues, Pass, Role, Shape, Workspace, rows};
+use crate::linalg::{SparseRows, accumulate, sum_rows};
+use crate::nn::{Activation, Batch, Executor, Init, LayerGradients, Matrix, Real};
 use crate::rng::Stream;
-use ndarray::linalg::general_mat_mul;
-use ndarray::{Array1, Array2, ArrayView2, ArrayViewD, ArrayViewMut2, ArrayViewMutD, Axis, Ix2, s};
-use rand_distr::{Distribution, Normal};
+use ndarray::{Array1, ArrayView2, ArrayViewD, ArrayViewMut2, ArrayViewMutD, Axis};
 use serde::{Deserialize, Serialize};
 
-/// Reads an image row by row, from the top: hₜ = σ(xₜ W + hₜ₋₁ U + b) with h₀ = 0, where xₜ is row
-/// t with all its maps. Its output is h after the last row.
+/// Reads an image row by row from the top: hₜ = σ(xₜ W + hₜ₋₁ U + b) with h₀ = 0, where xₜ is row t
+/// with all its maps. The output is h after the last row.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Recurrent {
     pub input: Shape,
-    /// W, shape (values of a row, units).
-    pub weights: Array2<Real>,
+    /// W, shape (values per row, units).
+    pub weights: Matrix,
     /// U, shape (units, units): from the units of one row to those of the next.
-    pub recurrent_weights: Array2<Real>,
+    pub recurrent_weights: Matrix,
     /// Shape (units).
     pub biases: Array1<Real>,
     pub activation: Activation,
 }
 
 impl Recurrent {
-    /// A layer with weights drawn as `init` says, W for the values of a row and U for the units.
-    /// Biases begin at 0: one that saturates a unit would do so at every row.
-    ///
-    /// # Panics
-    /// Never: a standard deviation of 1/√n is finite and positive.
+    /// A layer with weights drawn as `init` specifies, W for the values of a row and U for the units.
+    /// Biases begin at 0: a bias that saturates a unit would do so at every row.
     #[must_use]
     pub fn random(
         input: Shape,
@@ -36,51 +35,38 @@ impl Recurrent {
         init: Init,
         stream: &mut Stream,
     ) -> Self {
-        let values = input.width * input.maps;
-        let mut draw = |rows: usize| {
-            let normal = Normal::new(0.0, init.deviation(rows))
-                .expect("a deviation of 1/sqrt(n) is finite and positive");
-            Array2::from_shape_simple_fn((rows, units), || normal.sample(stream) as Real)
-        };
-        let (weights, recurrent_weights) = (draw(values), draw(units));
+        let mut draw = |inputs| Matrix::from_simple_fn(inputs, units, init.draw(inputs, stream));
+        let (weights, recurrent_weights) = (draw(input.width * input.maps), draw(units));
         Self { input, weights, recurrent_weights, biases: Array1::zeros(units), activation }
     }
 
-    /// Rows that are read, and values of each.
+    /// Number of rows, and of values per row.
     fn steps(&self) -> (usize, usize) {
-        (self.input.height, self.weights.nrows())
+        (self.input.height, self.weights.rows())
     }
 
-    /// Backpropagation through time: δₜ₋₁ = δₜ Uᵀ ⊙ σ′(zₜ₋₁), BP2 from row to row. Leaves every δₜ,
-    /// of shape (rows, samples, units), in the workspace's second buffer; the first has the hₜ.
+    /// Backpropagation through time: δₜ₋₁ = δₜ Uᵀ ⊙ σ′(zₜ₋₁), BP2 from row to row. Stores all δₜ, shape
+    /// (rows, samples, units), in the workspace's second buffer; the first has the hₜ.
     fn through_time(&self, delta: ArrayView2<Real>, workspace: &mut Workspace) {
-        let Workspace { first: hidden, second: deltas, .. } = workspace;
-        let shape = delta.raw_dim();
-        let size = delta.len();
+        let Workspace { first: hidden, second: deltas, third, deltas: list, .. } = workspace;
+        let transposed = Transposed::copy(&self.recurrent_weights, third);
+        let (shape, size) = (delta.raw_dim(), delta.len());
         deltas.resize(hidden.len(), 0.0);
         let last = deltas.len() - size;
-        view_mut(&mut deltas[last..], shape).assign(&delta);
+        deltas[last..].copy_from_slice(delta.to_slice().expect(BATCH));
         for step in (1..self.steps().0).rev() {
             let (before, after) = deltas.split_at_mut(step * size);
-            let mut before = view_mut(&mut before[(step - 1) * size..], shape);
-            let after = view(&after[..size], shape);
-            general_mat_mul(1.0, &after, &self.recurrent_weights.t(), 0.0, &mut before);
-            let a = view(&hidden[(step - 1) * size..step * size], shape);
-            self.activation.multiply_by_derivative(a, before);
+            let before = &mut before[(step - 1) * size..];
+            transposed.product(before, &after[..size], list);
+            let a = ArrayView2::from_shape(shape, &hidden[(step - 1) * size..step * size]);
+            let before = ArrayViewMut2::from_shape(shape, before);
+            self.activation.multiply_by_derivative(a.expect(SIZE), before.expect(SIZE));
         }
     }
 }
 
-fn view(values: &[Real], shape: Ix2) -> ArrayView2<'_, Real> {
-    ArrayView2::from_shape(shape, values).expect(SIZE)
-}
-
-fn view_mut(values: &mut [Real], shape: Ix2) -> ArrayViewMut2<'_, Real> {
-    ArrayViewMut2::from_shape(shape, values).expect(SIZE)
-}
-
-/// Why a part of a buffer can be seen as a matrix.
-const SIZE: &str = "a step takes samples times units";
+/// Why a part of a buffer has the shape of a matrix.
+const SIZE: &str = "each step has samples times units values";
 
 impl LayerOps for Recurrent {
     fn input(&self) -> Shape {
@@ -103,46 +89,22 @@ impl LayerOps for Recurrent {
         self.steps().0 * (self.weights.len() + self.recurrent_weights.len())
     }
 
-    fn parameters(&self) -> Vec<(&'static str, ArrayViewD<'_, Real>)> {
-        vec![
-            ("weights", self.weights.view().into_dyn()),
-            ("recurrent_weights", self.recurrent_weights.view().into_dyn()),
-            (BIASES, self.biases.view().into_dyn()),
-        ]
-    }
+    named_parameters!(
+        "weights" => weights,
+        "recurrent_weights" => recurrent_weights,
+        BIASES => biases
+    );
 
-    fn parameters_mut(&mut self) -> Vec<(&'static str, ArrayViewMutD<'_, Real>)> {
-        vec![
-            ("weights", self.weights.view_mut().into_dyn()),
-            ("recurrent_weights", self.recurrent_weights.view_mut().into_dyn()),
-            (BIASES, self.biases.view_mut().into_dyn()),
-        ]
-    }
+    parameter_memory!(weights: Weights, recurrent_weights: Weights, biases: Biases);
 
     fn units(&self) -> usize {
         self.biases.len()
     }
 
-    /// Those from a row of the image; those between units are left out.
+    /// The weights from a row of the image, without those between units.
     fn unit_weights(&self, unit: usize) -> (Shape, Vec<Real>) {
         let shape = Shape { maps: self.input.maps, height: 1, width: self.input.width };
-        (shape, shape.maps_first(&self.weights.column(unit).to_vec()))
-    }
-
-    fn visit_mut(&mut self, visit: &mut dyn FnMut(Role, &mut [Real])) {
-        let rows = "weights are row-major";
-        visit(Role::Weights, self.weights.as_slice_mut().expect(rows));
-        visit(Role::Weights, self.recurrent_weights.as_slice_mut().expect(rows));
-        visit(Role::Biases, self.biases.as_slice_mut().expect("a vector of its own is contiguous"));
-    }
-
-    fn zero_gradients(&self) -> LayerGradients {
-        let zeros = |of: &Array2<Real>| Array2::zeros(of.raw_dim()).into_dyn();
-        LayerGradients {
-            weights: vec![zeros(&self.weights), zeros(&self.recurrent_weights)],
-            biases: Array1::zeros(self.biases.raw_dim()),
-            statistics: Vec::new(),
-        }
+        (shape, shape.maps_first(&self.weights.view().column(unit).to_vec()))
     }
 
     fn forward(
@@ -153,24 +115,39 @@ impl LayerOps for Recurrent {
         _pass: Pass,
         _executor: &mut Executor,
     ) {
-        let x = x.dense();
         let (steps, values) = self.steps();
-        let (shape, size) = (a.raw_dim(), a.len());
-        let hidden = &mut workspace.first;
-        hidden.resize(steps * size, 0.0);
+        let (samples, units) = a.dim();
+        let Workspace { first: hidden, inputs, chunks, .. } = workspace;
+        // Lists of the rows of all images, step by step, and of the hidden values.
+        inputs.clear(x.samples() * steps * values);
         for step in 0..steps {
-            let (before, here) = hidden.split_at_mut(step * size);
-            let mut z = view_mut(&mut here[..size], shape);
-            z.assign(&self.biases);
-            let row = x.slice(s![.., step * values..(step + 1) * values]);
-            general_mat_mul(1.0, &row, &self.weights, 1.0, &mut z);
-            if step > 0 {
-                let before = view(&before[(step - 1) * size..], shape);
-                general_mat_mul(1.0, &before, &self.recurrent_weights, 1.0, &mut z);
+            for x in rows(x.dense()) {
+                let row = &x[step * values..][..values];
+                inputs.push_values(row, self.weights.stride());
             }
-            self.activation.apply_in_place(z);
         }
-        a.assign(&view(&hidden[(steps - 1) * size..], shape));
+        hidden.resize(steps * samples * units, 0.0);
+        let biases = self.biases.as_slice().expect(CONTIGUOUS);
+        sum_rows(hidden, biases, inputs, self.weights.padded());
+        chunks.resize_with(1, SparseRows::default);
+        let before = &mut chunks[0];
+        before.clear(hidden.len());
+        for (step, z) in hidden.chunks_exact_mut(samples * units).enumerate() {
+            if step > 0 {
+                let first = (step - 1) * samples;
+                for (z, entries) in z.chunks_exact_mut(units).zip(before.iter().skip(first)) {
+                    accumulate(z, entries, self.recurrent_weights.padded());
+                }
+            }
+            let h = ArrayViewMut2::from_shape((samples, units), &mut *z).expect(SIZE);
+            self.activation.apply_in_place(h);
+            if step + 1 < steps {
+                let stride = self.recurrent_weights.stride();
+                z.chunks_exact(units).for_each(|h| before.push_values(h, stride));
+            }
+        }
+        let last = hidden.len() - samples * units;
+        a.as_slice_mut().expect(BATCH).copy_from_slice(&hidden[last..]);
     }
 
     fn input_delta(
@@ -182,47 +159,40 @@ impl LayerOps for Recurrent {
         _executor: &mut Executor,
     ) {
         self.through_time(delta, workspace);
-        let (steps, values) = self.steps();
-        for (step, delta_t) in (0..steps).zip(workspace.second.chunks_exact(delta.len())) {
-            let mut dx = input_delta.slice_mut(s![.., step * values..(step + 1) * values]);
-            let delta_t = view(delta_t, delta.raw_dim());
-            general_mat_mul(1.0, &delta_t, &self.weights.t(), 0.0, &mut dx);
+        let (samples, values) = (delta.nrows(), self.weights.rows());
+        let Workspace { second: deltas, third, deltas: list, strips: room, .. } = workspace;
+        let by_step = room.room(input_delta.len());
+        Transposed::copy(&self.weights, third).product(by_step, deltas, list);
+        for (index, row) in by_step.chunks_exact(values).enumerate() {
+            let (step, sample) = (index / samples, index % samples);
+            let mut dx = input_delta.row_mut(sample);
+            let dx = dx.as_slice_mut().expect(BATCH);
+            dx[step * values..][..values].copy_from_slice(row);
         }
     }
 
     fn gradients(
         &self,
-        LayerValues { x, delta, .. }: LayerValues,
+        LayerValues { delta, .. }: LayerValues,
         gradients: &mut LayerGradients,
         workspace: &mut Workspace,
         pass: Pass,
         _executor: &mut Executor,
     ) {
-        let x = x.dense();
         self.through_time(delta, workspace);
-        let (shape, size, values) = (delta.raw_dim(), delta.len(), self.weights.nrows());
-        let LayerGradients { weights, biases, .. } = gradients;
-        let [input, recurrent] = &mut weights[..] else { return };
-        let mut input = matrix(input);
-        let mut recurrent = matrix(recurrent);
-        recurrent.fill(0.0);
-        biases.fill(0.0);
-        for (step, delta) in workspace.second.chunks_exact(size).enumerate() {
-            let delta = view(delta, shape);
-            let row = x.slice(s![.., step * values..(step + 1) * values]);
-            let so_far = if step == 0 { 0.0 } else { 1.0 };
-            general_mat_mul(pass.scale, &row.t(), &delta, so_far, &mut input);
-            if step > 0 {
-                let before = view(&workspace.first[(step - 1) * size..step * size], shape);
-                general_mat_mul(pass.scale, &before.t(), &delta, 1.0, &mut recurrent);
-            }
-            for delta in delta.axis_iter(Axis(0)) {
-                biases.scaled_add(pass.scale, &delta);
-            }
+        let (samples, units) = delta.dim();
+        let Workspace { second, inputs, chunks, deltas: room, strips, .. } = workspace;
+        let deltas = ArrayView2::from_shape((second.len() / units, units), second).expect(SIZE);
+        gradients.biases.fill(0.0);
+        add_rows(&mut gradients.biases, deltas, pass.scale);
+        // Hidden values are multiplied by the deltas of the next step.
+        let (_, later) = deltas.split_at(Axis(0), samples);
+        let parts =
+            [(&self.weights, &*inputs, deltas), (&self.recurrent_weights, &chunks[0], later)];
+        for (gradient, (weights, x, delta)) in gradients.weights.iter_mut().zip(parts) {
+            let values = gradient.as_slice_mut().expect(CONTIGUOUS);
+            let rows = WeightRows { values, stride: weights.stride() };
+            rows.add_outer_product(x, delta, [pass.scale, 0.0], room, strips);
         }
     }
-}
-
-fn matrix(array: &mut ndarray::ArrayD<Real>) -> ArrayViewMut2<'_, Real> {
-    array.view_mut().into_dimensionality().expect("its gradients have two axes")
 }

@@ -6,37 +6,37 @@ use ndarray::{ArrayView2, s};
 use std::ops::Range;
 use std::sync::Mutex;
 
-/// Samples of a shard. Fixed, so that sums are taken in the same order by any number of threads.
+/// Samples of a shard. Fixed, so that the order of sums does not depend on the number of threads.
 const SHARD: usize = 8;
-/// Shards of a mini-batch at most: each holds gradients of its own.
+/// The largest number of shards: each has gradients of its own.
 const MOST_SHARDS: usize = 16;
-/// Multiplications a sample takes from which it pays to share a mini-batch among threads.
+/// Multiplications per sample from which it pays to share a mini-batch among threads.
 const WORTH_SHARING: usize = 500_000;
 
-/// Samples of each shard of such a mini-batch; all of them where sharing does not pay.
+/// The number of samples per shard; the whole mini-batch if sharing does not pay.
 pub(super) fn rows(network: &Network, batch: usize) -> usize {
     let work: usize = network.layers.iter().map(Layer::multiplications).sum();
     if work < WORTH_SHARING || batch <= 1 {
         return batch;
     }
-    // Halves of a small one, so that two threads find work.
+    // A small mini-batch is divided into halves, for two threads.
     let least = batch.div_ceil(MOST_SHARDS);
     batch.div_ceil(2).min(SHARD).max(least)
 }
 
-/// The shards of a mini-batch; none where it is not divided.
+/// The shards of a mini-batch; none if it is not divided.
 #[derive(Debug)]
 pub(super) struct Shards {
     all: Vec<Shard>,
-    /// Samples of every shard but the last.
+    /// Samples of every shard, of which the last may have fewer.
     pub(super) rows: usize,
-    /// For each thread the buffers that its shards borrow, one after the other, so that these stay in
-    /// the thread's cache. The first shard, which is looked at from outside, has its own.
+    /// One set of buffers per thread, which its shards borrow one after the other so that they stay in
+    /// the thread's cache. The first shard, whose values are public, has its own.
     lenders: Mutex<Vec<ForwardCache>>,
     borrowed: Borrowed,
 }
 
-/// A fixed part of a mini-batch, worked on by one thread at a time.
+/// A part of a mini-batch, processed by one thread.
 #[derive(Debug)]
 struct Shard {
     index: usize,
@@ -45,7 +45,7 @@ struct Shard {
 }
 
 impl Shards {
-    /// `count` shards of `rows` samples for the layers before `front`; none where there is but one.
+    /// `count` shards of `rows` samples for the layers before `front`; none if `count` is 1.
     pub(super) fn new(
         network: &Network,
         count: usize,
@@ -72,7 +72,7 @@ impl Shards {
         self.all.is_empty()
     }
 
-    /// What the first shard has of its part of the mini-batch.
+    /// The cache of the first shard.
     pub(super) fn first(&self) -> Option<&ForwardCache> {
         self.all.first().map(|shard| &shard.cache)
     }
@@ -86,8 +86,8 @@ impl Shards {
         self.all.iter().take(samples.div_ceil(self.rows)).map(|shard| &shard.gradients)
     }
 
-    /// The whole network forward and backward. The background task is for whichever thread is done
-    /// first.
+    /// Forward and backward pass of the whole network. The background task is run by whichever thread
+    /// reaches it first.
     pub(super) fn train(
         &mut self,
         network: &Network,
@@ -116,7 +116,7 @@ impl Shards {
         });
     }
 
-    /// Some layers forward.
+    /// Forward pass of some layers.
     pub(super) fn forward(
         &mut self,
         network: &Network,
@@ -136,7 +136,7 @@ impl Shards {
         });
     }
 
-    /// Copies a layer's activations from all shards into the cache of the whole mini-batch.
+    /// Copies a layer's activations from all shards into the cache of the mini-batch.
     pub(super) fn collect_activations(
         &self,
         layer: usize,
@@ -151,8 +151,8 @@ impl Shards {
         });
     }
 
-    /// The layers before `front` backward, from the δ that the last of them has in the cache of the
-    /// whole mini-batch. The last shards come first: their activations are still in the cache.
+    /// Backward pass of the layers before `front`, given the δ of the last of them in the cache of the
+    /// mini-batch. Shards are processed in reverse: the activations of the last are still in the cache.
     pub(super) fn backward(
         &mut self,
         network: &Network,
@@ -176,7 +176,7 @@ impl Shards {
         });
     }
 
-    /// The shards of a mini-batch, and what lends them buffers.
+    /// The shards of a mini-batch, and the lender of their buffers.
     fn of(&mut self, samples: usize) -> (&mut [Shard], Lender<'_>) {
         let Self { all, rows, lenders, borrowed } = self;
         let lender = Lender { rows: *rows, samples, caches: lenders, borrowed: *borrowed };
@@ -184,12 +184,12 @@ impl Shards {
     }
 }
 
-/// Where one of two threads begins and where the other.
+/// The shards at which the first and the second of two threads begin.
 fn halves(shards: &mut [Shard]) -> [&mut [Shard]; 2] {
     shards.split_at_mut(shards.len().div_ceil(2)).into()
 }
 
-/// Lends shards the buffers of the thread that works on them.
+/// Lends each shard the buffers of a thread.
 struct Lender<'a> {
     rows: usize,
     samples: usize,
@@ -198,14 +198,14 @@ struct Lender<'a> {
 }
 
 impl Lender<'_> {
-    /// Works on a shard, and the rows of the mini-batch that are its part.
+    /// Calls `work` with a shard and its rows of the mini-batch.
     fn lend(&self, shard: &mut Shard, work: impl Fn(&mut Shard, Range<usize>)) {
         let first = shard.index * self.rows;
         let rows = first..self.samples.min(first + self.rows);
         if first == 0 {
             return work(shard, rows);
         }
-        let mut cache = lock(self.caches).pop().expect("there is one for every thread");
+        let mut cache = lock(self.caches).pop().expect("there is a cache for every thread");
         shard.cache.swap_borrowed(&mut cache, self.borrowed);
         work(shard, rows);
         shard.cache.swap_borrowed(&mut cache, self.borrowed);

@@ -3,8 +3,8 @@
 use super::out::Out;
 use super::status::State;
 use crate::protocol::{
-    Content, Event, Frame, Level, Mark, MarkKind, Media, Moment, Probe, Progress, RunInfo, Saved,
-    Tunable, What,
+    Content, Event, Frame, Level, Mark, MarkKind, Media, Moment, Probe, Progress, RunInfo, RunKind,
+    Saved, Tunable, What,
 };
 use crate::session::record::now;
 use crate::session::reporter::{
@@ -83,7 +83,7 @@ impl Script {
         out: Out,
         metrics_reported: Arc<AtomicBool>,
     ) -> Self {
-        let info = RunInfo { title, ..RunInfo::default() };
+        let info = RunInfo { kind: RunKind::Command, title, ..RunInfo::default() };
         Self {
             run: run.clone(),
             out,

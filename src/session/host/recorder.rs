@@ -3,7 +3,8 @@
 
 use super::log::Log;
 use crate::protocol::{
-    Activity, Event, Level, LogLine, Outcome, PauseLevel, RunInfo, Status, Tunable, Tune, Tuned,
+    Activity, Event, Level, LogLine, Outcome, PauseLevel, RunInfo, RunKind, Status, Tunable, Tune,
+    Tuned,
 };
 use crate::session::event_file::EventFile;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
@@ -158,18 +159,16 @@ impl Recorder {
     }
 }
 
-/// The log line for the start of a training, an experiment, or one of its networks.
+/// The log line for the start of a training, a job, or one of its trainings.
 fn beginning(info: &RunInfo) -> String {
-    let RunInfo { title, network, data, epochs, seed, .. } = info;
-    if network.is_empty() && *seed == 0 {
-        return title.clone();
+    let RunInfo { kind, title, network, data, epochs, seed, .. } = info;
+    let training = format!("{network} on {data}, {epochs} epochs, seed {seed}");
+    match kind {
+        RunKind::Training => training,
+        RunKind::JobTraining(_) => format!("{title}: {training}"),
+        RunKind::Job => format!("{title}, seed {seed}"),
+        RunKind::Command | RunKind::Predictions => title.clone(),
     }
-    if network.is_empty() {
-        return format!("{title}, seed {seed}");
-    }
-    // The title of a training is just its network.
-    let part = if title.contains('·') { format!("{title}: ") } else { String::new() };
-    format!("{part}{network} on {data}, {epochs} epochs, seed {seed}")
 }
 
 /// The log line for a change of a hyper-parameter.

@@ -1,4 +1,4 @@
-//! Which checkpoints are kept: pure decisions, and their carrying out.
+//! Decides which checkpoints are written when, and writes them.
 
 use super::{Checkpoint, CheckpointError, Position, file};
 use crate::files::atomic;
@@ -9,7 +9,7 @@ use std::time::Instant;
 
 /// The newest checkpoint of a directory.
 pub const LAST: &str = "last.ckpt";
-/// The one before it, for when the newest is torn.
+/// The one before it, in case the newest is damaged.
 pub const PREVIOUS: &str = "previous.ckpt";
 /// The one with the best accuracy on the validation images.
 pub const BEST: &str = "best.ckpt";
@@ -19,13 +19,13 @@ pub const BEST: &str = "best.ckpt";
 pub struct CheckpointPolicy {
     /// An existing directory for [`LAST`], [`PREVIOUS`] and [`BEST`].
     pub dir: PathBuf,
-    /// Every so many epochs; never in between when absent.
+    /// The interval in epochs; only at the end if absent.
     pub every: Option<u32>,
-    /// Nobody asked for them in particular: they may take 1% of the time at most, and are told
-    /// only when they were requested.
+    /// They were not requested by the user: they take 1% of the time at most, and are reported only when
+    /// a command asked for them.
     pub background: bool,
-    /// Keep snapshots of the epochs beside them, and what the last network said of the test
-    /// images: the directory is the run's own.
+    /// The directory belongs to the run: snapshots of the epochs and the outputs for the test images are
+    /// saved beside them.
     pub with_snapshots: bool,
 }
 
@@ -34,7 +34,7 @@ impl CheckpointPolicy {
     /// checkpoint there from which it goes on, if it was interrupted.
     ///
     /// # Errors
-    /// Where the directory cannot be made, or holds checkpoints of which none is good.
+    /// If the directory cannot be created, or none of its checkpoints is valid.
     pub fn of_run(dir: PathBuf) -> Result<(Self, Option<Checkpoint>), CheckpointError> {
         let mut private = DirBuilder::new();
         let made = private.recursive(true).mode(0o700).create(&dir);
@@ -50,7 +50,7 @@ impl CheckpointPolicy {
 pub(crate) enum CheckpointTrigger {
     /// An epoch was measured; its accuracy on the validation images (test where there are none).
     EpochEnded(Option<f64>),
-    /// Somebody asked.
+    /// A command asked for it.
     Asked,
     /// The run was stopped or completed.
     RunEnded,
@@ -63,7 +63,7 @@ pub(crate) enum Slot {
     Last,
     /// Write the best one.
     Best,
-    /// Remember it as the best: it is too early to write another file.
+    /// Remember it as the best, because it is too early to write another file.
     HoldBest,
     /// Write the best one that is remembered.
     HeldBest,
@@ -76,7 +76,7 @@ pub(crate) struct WrittenCheckpoint {
     pub bytes: u64,
 }
 
-/// Background checkpoints wait so many times as long as the last one took.
+/// The pause after a background checkpoint is this many times as long as writing it took.
 const REST: u32 = 99;
 
 /// Decides what is written when, and writes it.
@@ -87,11 +87,11 @@ pub(crate) struct Checkpointer {
     held: Option<Box<Checkpoint>>,
     /// Where the run was when [`LAST`] was written, and what was.
     written: Option<(Position, WrittenCheckpoint)>,
-    /// The best checkpoint as it was written, for when somebody deletes it.
+    /// The best checkpoint as written, in case its file is deleted.
     best_file: Option<File>,
     /// When the next background checkpoint may be written.
     next: Option<Instant>,
-    /// Whether the last attempt failed: one full disk is told once.
+    /// Whether the last attempt failed: a full disk is reported once.
     failing: bool,
 }
 
@@ -115,8 +115,7 @@ impl Checkpointer {
         self.policy.with_snapshots.then_some(self.policy.dir.as_path())
     }
 
-    /// Writes what is due. What to tell: the files that somebody waits for, and failures, each
-    /// once.
+    /// Writes what is due. Returns what to report: files that were requested, and each failure once.
     pub(crate) fn keep(
         &mut self,
         moment: CheckpointTrigger,
@@ -159,7 +158,7 @@ impl Checkpointer {
         let best = match (improved, early, self.held.is_some()) {
             (true, true, _) => Some(Slot::HoldBest),
             (true, false, _) => Some(Slot::Best),
-            // The last must not get ahead of the best: a run resumed from there would not find it
+            // The best is written first: a run resumed from a newer checkpoint would not find it
             // again.
             (false, false, true) if due => Some(Slot::HeldBest),
             _ => None,
@@ -167,7 +166,7 @@ impl Checkpointer {
         best.into_iter().chain(self.last_unless_written(at).filter(|_| due)).collect()
     }
 
-    /// The same state twice would push a useful previous checkpoint out.
+    /// Writing the same state twice would replace a useful previous checkpoint.
     fn last_unless_written(&self, at: Position) -> Option<Slot> {
         let is_there = |(position, written): &(Position, WrittenCheckpoint)| {
             *position == at && written.path.exists()
@@ -208,9 +207,8 @@ impl Checkpointer {
         Ok(Some(written))
     }
 
-    /// Makes the last checkpoint the previous one: by a hard link, so that there is no moment
-    /// without a last checkpoint. A torn one that an earlier process left does not push a good
-    /// previous one out.
+    /// Makes the last checkpoint the previous one, by a hard link so that there is always a last
+    /// checkpoint. A damaged one of an earlier process does not replace a valid previous one.
     fn keep_previous(&self) -> Result<(), CheckpointError> {
         let (last, previous) = (self.policy.dir.join(LAST), self.policy.dir.join(PREVIOUS));
         if !last.exists() || (self.written.is_none() && file::read(&last).is_err()) {
@@ -231,7 +229,7 @@ impl Checkpointer {
         Ok(written)
     }
 
-    /// Puts the best checkpoint back where somebody has deleted it: the run would not find it again.
+    /// Restores the best checkpoint if its file was deleted.
     fn restore_best(&self) -> Result<(), CheckpointError> {
         let (Some(file), path) = (&self.best_file, self.policy.dir.join(BEST)) else {
             return Ok(());
@@ -244,7 +242,7 @@ impl Checkpointer {
         restored.map(drop).map_err(|source| CheckpointError::Write { file: path, source })
     }
 
-    /// A run's own directory is made again where somebody has deleted it.
+    /// Creates the run's own directory again if it was deleted.
     fn make_directory(&self) -> Result<(), CheckpointError> {
         let dir = &self.policy.dir;
         if !self.policy.background || dir.exists() {

@@ -1,4 +1,4 @@
-//! A directory for checkpoints belongs to one run: no two runs ever write one file.
+//! Each directory for checkpoints belongs to one run, so that no two runs write the same file.
 
 use super::LAST;
 use rustix::fs::{FlockOperation, flock};
@@ -12,7 +12,7 @@ const OWNER: &str = "owner";
 /// Longest name of an owner that is read, in bytes.
 const LONGEST_OWNER: u64 = 256;
 
-/// Why a run cannot have a directory.
+/// Why a run cannot use a directory.
 #[derive(Debug, thiserror::Error)]
 pub enum ClaimError {
     #[error("{}: another run is writing its checkpoints there; give another directory", dir.display())]
@@ -37,7 +37,7 @@ impl CheckpointClaim {
     /// `resumes` says that it goes on from the checkpoints there, whoever wrote them.
     ///
     /// # Errors
-    /// Where another run writes there, or has left checkpoints, or the directory cannot be written.
+    /// If another run writes there, or has left checkpoints, or the directory cannot be written.
     pub fn take(dir: &Path, owner: &str, resumes: bool) -> Result<Self, ClaimError> {
         let at = |path: &Path| {
             let path = path.to_path_buf();
@@ -48,12 +48,12 @@ impl CheckpointClaim {
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false);
         let mut file = options.open(&path).map_err(at(&path))?;
-        // On a file system without locks what others left is noticed all the same.
+        // On a file system without locks, files of other runs are still detected.
         if flock(&file, FlockOperation::NonBlockingLockExclusive) == Err(Errno::WOULDBLOCK) {
             return Err(ClaimError::InUse { dir: dir.into() });
         }
         let mut found = String::new();
-        // What is no text is nobody's name.
+        // An owner that is not UTF-8 is unknown.
         let _ = Read::by_ref(&mut file).take(LONGEST_OWNER).read_to_string(&mut found);
         if dir.join(LAST).exists() && !resumes && found != owner {
             return Err(ClaimError::Occupied { dir: dir.into() });
@@ -69,7 +69,7 @@ impl CheckpointClaim {
     /// has: `nntop-checkpoints`, `nntop-checkpoints-2`, …
     ///
     /// # Errors
-    /// Where none can be made or written.
+    /// If none can be created or written.
     pub fn take_free(name: &Path, owner: &str) -> Result<(PathBuf, Self), ClaimError> {
         let mut dir = name.to_path_buf();
         for number in 2_u32.. {

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 pub(super) const MAGIC: &[u8; 8] = b"NNTOPCKP";
 /// Raised whenever the body changes.
-pub(super) const VERSION: u32 = 2;
+pub(super) const VERSION: u32 = 3;
 const HEADER: usize = 8 + 4 + 8 + 32;
 /// Longest payload that is read: the largest network allowed, its optimizer's two moments, and
 /// room for the rest.
@@ -80,12 +80,12 @@ pub(super) fn read(path: &Path) -> Result<Checkpoint, CheckpointError> {
     if length != expected {
         return Err(torn(length));
     }
-    // What it says of its network comes first: a file of any length may be nothing but a promise.
+    // The spec is read first: it limits the length of a valid payload.
     let mut payload = Vec::new();
     file.by_ref().take(MOST_SPEC + 8).read_to_end(&mut payload).map_err(wrap)?;
     let most = most_payload(&payload).unwrap_or(0).max(payload.len() as u64);
     if expected - HEADER as u64 > most {
-        // Sound or not, no run of this program wrote it.
+        // No run of this program wrote such a file.
         return Err(CheckpointError::Tampered { file: path.into() });
     }
     let left = expected - HEADER as u64 - payload.len() as u64;
@@ -99,8 +99,8 @@ pub(super) fn read(path: &Path) -> Result<Checkpoint, CheckpointError> {
     decode(path, &payload)
 }
 
-/// How long a payload that begins so can be: its spec says how many weights there are, and the
-/// optimizer keeps at most two numbers beside each. `None` where there is no spec.
+/// The largest length of a payload with this beginning: its spec determines the number of weights, and
+/// the optimizer has at most two numbers for each. `None` if there is no spec.
 fn most_payload(beginning: &[u8]) -> Option<u64> {
     let (spec, _): (&str, _) = postcard::take_from_bytes(beginning).ok()?;
     let spec: Spec = serde_json::from_str(spec).ok()?;
@@ -116,7 +116,7 @@ fn most_payload(beginning: &[u8]) -> Option<u64> {
 fn promised_length(path: &Path, header: &[u8]) -> Result<u64, CheckpointError> {
     let file = || path.to_path_buf();
     if !header.starts_with(MAGIC) {
-        // An empty or very short file is what a crash leaves of a copy, not a foreign file.
+        // An empty or very short file is left by a crash during a copy.
         return Err(if MAGIC.starts_with(header) {
             let found = header.len() as u64;
             CheckpointError::Torn { file: file(), found, expected: HEADER as u64 }

@@ -1,8 +1,8 @@
-//! Checkpoints: all that a run needs to go on to the very bytes of one that was never
-//! interrupted.
+//! Checkpoints: everything that a run needs to continue and to end with the same bytes as one that was
+//! never interrupted.
 //!
-//! Every random draw comes from a stream named by (seed, purpose, epoch, step), so no generator
-//! has a state to keep.
+//! Every random draw comes from a stream named by (seed, purpose, epoch, step), so no state of a
+//! generator is saved.
 
 mod checkpointer;
 mod claim;
@@ -16,8 +16,8 @@ pub use file::CheckpointError;
 use super::schedule::PlateauTracker;
 use crate::data::Dataset;
 use crate::files::atomic;
-use crate::nn::{Hyper, Layer, Network, Optimizer, OptimizerState, Real, Regularizer};
-use crate::protocol::{EpochStats, LayerStats, Series, Tuned};
+use crate::nn::{Hyper, Layer, Network, Optimizer, OptimizerState, Penalty, Real, Regularizer};
+use crate::protocol::{EpochStats, LayerStats, Series, Tune, Tuned};
 use crate::spec::Spec;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -30,14 +30,14 @@ pub struct Position {
 }
 
 impl Position {
-    /// The fraction of the run that is done, from 0 to 1, with so many mini-batches an epoch.
+    /// The fraction of the run that is done, with `batches` mini-batches per epoch.
     pub(super) fn done(self, batches: usize, spec: &Spec) -> f64 {
         let epochs = f64::from(self.epoch) + f64::from(self.batch) / batches.max(1) as f64;
         epochs / f64::from(spec.epochs.max(1))
     }
 }
 
-/// The hyper-parameters as they are now: tuned by hand or halved by a schedule.
+/// The current hyper-parameters, which may be changed by hand or by a schedule.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Tuning {
     /// η.
@@ -53,9 +53,47 @@ impl Tuning {
         let Self { learning_rate, regularizer, momentum } = *self;
         Hyper { learning_rate, regularizer, momentum, train_size }
     }
+
+    /// Changes a hyper-parameter and returns its previous value, or the reason why it cannot have
+    /// the new one.
+    pub(super) fn change(&mut self, tune: Tune, optimizer: Optimizer) -> Result<f64, String> {
+        match tune {
+            Tune::LearningRate(rate) if rate > 0.0 && rate <= HIGHEST_RATE => {
+                Ok(std::mem::replace(&mut self.learning_rate, rate))
+            }
+            Tune::LearningRate(rate) => Err(format!(
+                "the learning rate η cannot become {rate}: give a number above 0, at most \
+                 {HIGHEST_RATE}"
+            )),
+            Tune::Regularization(lambda) if lambda.is_finite() && lambda >= 0.0 => {
+                // λ needs a penalty; the book's first choice is L2.
+                if self.regularizer.penalty == Penalty::None {
+                    self.regularizer.penalty = Penalty::L2;
+                }
+                Ok(std::mem::replace(&mut self.regularizer.lambda, lambda))
+            }
+            Tune::Regularization(lambda) => {
+                Err(format!("λ cannot become {lambda}: give a number from 0 on"))
+            }
+            Tune::Momentum(_)
+                if !matches!(optimizer, Optimizer::Momentum | Optimizer::Nesterov) =>
+            {
+                Err("this run's optimizer has no momentum: start one with `momentum`".into())
+            }
+            Tune::Momentum(momentum) if (0.0..1.0).contains(&momentum) => {
+                Ok(std::mem::replace(&mut self.momentum, momentum))
+            }
+            Tune::Momentum(momentum) => {
+                Err(format!("μ cannot become {momentum}: give a number from 0 to under 1"))
+            }
+        }
+    }
 }
 
-/// What tells two data sets apart.
+/// The largest learning rate that is accepted.
+const HIGHEST_RATE: f64 = 1e6;
+
+/// Identifies a data set.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Fingerprint {
     name: String,
@@ -68,7 +106,7 @@ pub(super) struct Fingerprint {
 
 impl Fingerprint {
     pub(super) fn of(data: &Dataset) -> Self {
-        // A prime step looks at every column and every part of the file, in well under 1 ms.
+        // A prime step covers every column and every part of the file in well under 1 ms.
         let sample: Vec<u8> = data.train.pixels.iter().step_by(997).copied().collect();
         Self {
             name: data.name.clone(),
@@ -79,41 +117,41 @@ impl Fingerprint {
     }
 }
 
-/// Seconds that were counted so far.
+/// Seconds counted so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Clock {
     /// Since the run started, pauses left out.
     pub elapsed_seconds: f64,
-    /// In mini-batches of the epoch under way, and images trained in them.
+    /// In mini-batches of the current epoch, and the number of their images.
     pub epoch_seconds: f64,
     pub epoch_samples: u64,
 }
 
-/// A run at a moment between two mini-batches.
+/// The state of a run between two mini-batches.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Checkpoint {
     /// The recipe. Raising `epochs` before resuming makes the run longer.
     pub spec: Spec,
     pub(super) body: Body,
-    /// Why a newer checkpoint was not used; told when the run is resumed.
+    /// Why a newer checkpoint was not used; reported when the run is resumed.
     pub refused: Option<String>,
 }
 
-/// Everything but the spec, which is written as JSON so that it may gain fields.
+/// Everything but the spec, which is stored as JSON so that fields can be added.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Body {
     pub data: Fingerprint,
     pub position: Position,
     pub tuning: Tuning,
     pub network: Network,
-    /// The optimizer's memory.
+    /// The optimizer state.
     pub optimizer: OptimizerState,
     pub plateaus: PlateauTracker,
     pub epochs: Series<EpochStats>,
     pub tuned: Vec<Tuned>,
     pub layers: Vec<LayerStats>,
     pub clock: Clock,
-    /// Why schedule or early stopping ended the run, if they did.
+    /// The reason if schedule or early stopping ended the run.
     pub ended: Option<String>,
 }
 
@@ -146,10 +184,10 @@ impl Checkpoint {
     /// The version of the format that is written, and read; it follows the magic number.
     pub const VERSION: u32 = file::VERSION;
 
-    /// A run of this recipe that starts from the weights of another network.
+    /// A run of this spec that starts from the weights of another network.
     ///
     /// # Errors
-    /// Where the network is not of the shape that the spec describes.
+    /// If the network does not have the shape of the spec.
     pub fn from_weights(
         spec: Spec,
         network: Network,
@@ -162,9 +200,9 @@ impl Checkpoint {
         Ok(checkpoint)
     }
 
-    /// A run that goes on from here by another recipe. `past` is a later checkpoint of the same run,
-    /// which knows its measured epochs. The hyper-parameters that the recipe changes apply from here
-    /// on; the others stay as they were tuned.
+    /// A run that continues from here with another spec. `past` is a later checkpoint of the same run,
+    /// with its measured epochs. Hyper-parameters that the spec changes apply from here on; the others
+    /// stay as they were tuned.
     #[must_use]
     pub fn branch(&self, past: &Self, spec: Spec) -> Self {
         let mut body = self.body.clone();
@@ -192,7 +230,7 @@ impl Checkpoint {
         Self { spec, body, refused: None }
     }
 
-    /// Whether a recipe is of the same network, so that a run can go on by it.
+    /// Whether a spec has the same network, so that a run can continue with it.
     #[must_use]
     pub fn fits(&self, spec: &Spec) -> bool {
         let Spec { layers, activation, output, cost, readout, .. } = &self.spec;
@@ -232,7 +270,7 @@ impl Checkpoint {
         accuracies.max_by(f64::total_cmp)
     }
 
-    /// The run at this moment without its past: what a snapshot of an epoch holds.
+    /// The checkpoint without measured epochs: the contents of a snapshot.
     pub(super) fn without_history(&self) -> Self {
         let Self { spec, body, .. } = self;
         let body = Body {
@@ -257,7 +295,7 @@ impl Checkpoint {
         stats.validation_accuracy.or(stats.test_accuracy)
     }
 
-    /// Bytes that weights, biases and the optimizer's memory take.
+    /// Size of weights, biases and optimizer state in bytes.
     pub(super) fn bytes(&self) -> u64 {
         let layers = self.body.network.layers.iter();
         let parameters = layers.flat_map(Layer::parameters).map(|(_, array)| array.len());
@@ -274,13 +312,13 @@ impl Checkpoint {
         file::encode(self)
     }
 
-    /// Reads a checkpoint, or the newest good one of a directory.
+    /// Reads a checkpoint, or the newest valid one of a directory.
     ///
-    /// Where the file (or the directory's last checkpoint) is torn or was tampered with, the
-    /// previous one beside it is used and [`Checkpoint::refused`] says why.
+    /// If the file, or the directory's last checkpoint, is damaged, the previous one beside it is used
+    /// and [`Checkpoint::refused`] says why.
     ///
     /// # Errors
-    /// Where no checkpoint is good; the error is that of the newest.
+    /// If no checkpoint is valid; the error is that of the newest.
     pub fn load(path: &Path) -> Result<Self, CheckpointError> {
         let file = if path.is_dir() { path.join(LAST) } else { path.to_path_buf() };
         let newest = match file::read(&file) {
@@ -297,10 +335,10 @@ impl Checkpoint {
         Ok(checkpoint)
     }
 
-    /// Writes the checkpoint in one step and returns its size in bytes.
+    /// Writes the checkpoint atomically and returns its size in bytes.
     ///
     /// # Errors
-    /// Where the file cannot be written; what was there before is untouched.
+    /// If the file cannot be written; an existing file is left unchanged.
     pub fn save(&self, path: &Path) -> Result<u64, CheckpointError> {
         let bytes = file::encode(self);
         let wrap = |source| CheckpointError::Write { file: path.into(), source };
@@ -308,7 +346,7 @@ impl Checkpoint {
         Ok(bytes.len() as u64)
     }
 
-    /// Whether the run can go on with this data.
+    /// Checks that the run can continue with this data.
     pub(super) fn check_data(&self, data: &Dataset) -> Result<(), CheckpointError> {
         let found = Fingerprint::of(data);
         if found == self.body.data {
@@ -321,7 +359,7 @@ impl Checkpoint {
         Err(CheckpointError::Data { expected: describe(&self.body.data), found: describe(&found) })
     }
 
-    /// Whether the network is of the shape that the spec describes; `fresh` was built from it.
+    /// Checks that the network has the shape of the spec; `fresh` was built from it.
     pub(super) fn check_network(&self, fresh: &Network) -> Result<(), CheckpointError> {
         let shape = |network: &Network| {
             let layers = network.layers.iter();

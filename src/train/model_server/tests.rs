@@ -33,7 +33,7 @@ fn an_ensemble_is_measured_then_shows_who_said_what() {
     let whole = Model::join(models.clone()).unwrap();
     let data = Arc::new(dataset());
     let evaluation = whole.evaluate(&data.test);
-    let handle = RunHandle::open(whole, Arc::clone(&data)).unwrap();
+    let handle = open_model(whole, Arc::clone(&data)).unwrap();
     let Event::Started(info) = next(&handle) else { panic!("it says what it is") };
     assert!(info.title.starts_with("3 × "), "{}", info.title);
     let mut measured = None;
@@ -76,7 +76,7 @@ fn an_ensemble_is_measured_then_shows_who_said_what() {
 
 #[test]
 fn one_network_has_no_votes_and_a_drawn_digit_is_answered() {
-    let handle = RunHandle::open(model(1), Arc::new(dataset())).unwrap();
+    let handle = open_model(model(1), Arc::new(dataset())).unwrap();
     let pixels = dataset().test.image(0).to_vec();
     handle.commands.send(Command::Classify { id: 7, pixels: vec![0; 3] }).unwrap();
     handle.commands.send(Command::Classify { id: 8, pixels }).unwrap();
@@ -98,5 +98,5 @@ fn one_network_has_no_votes_and_a_drawn_digit_is_answered() {
 #[test]
 fn images_of_another_kind_are_refused() {
     let data = Dataset { classes: vec!["a".into(), "b".into()], ..dataset() };
-    assert!(RunHandle::open(model(1), Arc::new(data)).is_err());
+    assert!(open_model(model(1), Arc::new(data)).is_err());
 }

@@ -1,35 +1,35 @@
-//! Layers with many weights: a chunk of inputs at a time, shared by the threads of an executor.
+//! Dense layers with many weights: they work on one chunk of inputs at a time, and chunks are shared
+//! among the threads of an executor.
 //!
-//! What is computed for a chunk depends on nothing but the chunk, so the result does not depend on
-//! the number of threads. Two threads work on the first and on the last chunks, forward and back: so
-//! each finds the weights that it changed in the step before in its cache.
+//! The work on a chunk depends only on the chunk, so the result does not depend on the number of
+//! threads. Of two threads, one takes the first chunks and the other the last, forward and backward,
+//! so that each finds the weights that it last changed in its cache.
 
-use super::{BATCH, Dense, MIN_BATCH_FOR_GEMM, Rows, copy_in_strips};
+use super::{BATCH, Dense, MIN_BATCH_FOR_GEMM, WeightRows, copy_in_strips};
 use crate::linalg::{
     AlignedBuffer, Entry, Prefetch, STRIP_PITCH, SparseRows, Strips, accumulate_rows, add_products,
     dot_rows, lock,
 };
 use crate::nn::layer::{LayerValues, Pass, ROWS, Room, Workspace};
-use crate::nn::{Executor, Real};
+use crate::nn::{Executor, Matrix, Real};
 use ndarray::{ArrayView2, ArrayViewMut2, Axis};
 use std::ops::Range;
 use std::sync::Mutex;
 
-/// Inputs of a chunk: their weights in a strip of columns stay in the first cache, all of them in
-/// the second.
+/// Inputs of a chunk: their weights in one strip fit into the L1 cache, all of them into the L2 cache.
 const CHUNK: usize = 64;
 
-/// Whether so many samples make up for copying weights to where they are read faster.
+/// Whether it pays to copy weights into strips, where they are read faster.
 fn worth_copying(samples: usize) -> bool {
     samples >= MIN_BATCH_FOR_GEMM
 }
 
-/// The distance of the weights of two inputs, or of their copies.
+/// The stride of the weights, or of their copies in strips.
 fn weight_distance(samples: usize, stride: usize) -> usize {
     if worth_copying(samples) { STRIP_PITCH } else { stride }
 }
 
-/// Rooms for so many parts of the work at the same time.
+/// Buffers for `count` parts of the work at the same time.
 fn rooms(rooms: &mut Vec<Mutex<Room>>, count: usize) -> &[Mutex<Room>] {
     if rooms.len() < count {
         rooms.resize_with(count, Mutex::default);
@@ -37,139 +37,146 @@ fn rooms(rooms: &mut Vec<Mutex<Room>>, count: usize) -> &[Mutex<Room>] {
     &rooms[..count]
 }
 
-/// Lists all samples of each input, zeros too, times `factor`.
-pub(super) fn list_all(x: ArrayView2<Real>, factor: Real, list: &mut SparseRows) {
+/// Lists the samples of each input: all of them, or those whose input is nonzero.
+fn list_samples(x: ArrayView2<Real>, skip_zeros: bool, list: &mut SparseRows) {
     list.clear(x.len());
     for input in x.columns() {
         list.push(|entries| {
-            for ((sample, &x), entry) in input.iter().enumerate().zip(entries) {
-                *entry = Entry { offset: (sample * STRIP_PITCH) as u32, value: factor * x };
+            let mut count = 0;
+            for (&value, offset) in input.iter().zip((0..).step_by(STRIP_PITCH)) {
+                entries[count] = Entry { offset, value };
+                count += usize::from(!skip_zeros || value != 0.0);
             }
-            input.len()
+            count
         });
     }
 }
 
-impl Dense {
-    /// a = σ(x W + b). The sums of the first half of the chunks and of the second are taken one by
-    /// one, for any number of threads.
-    pub(super) fn forward_by_chunks(
-        &self,
-        x: ArrayView2<Real>,
-        mut a: ArrayViewMut2<Real>,
-        workspace: &mut Workspace,
-        executor: &mut Executor,
-    ) {
-        let Workspace { chunks, second, rooms: kept, .. } = workspace;
-        let (samples, inputs) = x.dim();
-        let distance = weight_distance(samples, self.weights.stride());
-        chunks.resize_with(inputs.div_ceil(CHUNK), SparseRows::default);
-        executor.each(x.axis_chunks_iter(Axis(1), CHUNK).zip(&mut *chunks), |(x, list)| {
-            list.clear(x.len());
-            for x in x.rows() {
-                list.push_values(x.to_slice().expect(BATCH), distance);
-            }
-        });
-        second.resize(a.len(), 0.0);
-        let mut second = ArrayViewMut2::from_shape(a.dim(), second).expect("it is as large");
-        let half = chunks.len().div_ceil(2);
-        // As wide as can be, for weights are read in runs that long; no sum depends on it.
-        let count = if executor.threads() > 1 { executor.threads().next_multiple_of(2) } else { 1 };
-        let width = self.biases.len().div_ceil(count.div_ceil(2)).next_multiple_of(16);
-        let rooms = rooms(kept, count);
-        let firsts = columns(&mut a, width).map(|part| (0..half, part));
-        let seconds = columns(&mut second, width).map(|part| (half..chunks.len(), part));
-        executor.each(firsts.chain(seconds), |(range, (first, mut z))| {
-            let place = first / width * 2 + usize::from(range.start > 0);
-            let mut room = lock(&rooms[place % count]);
-            z.fill(0.0);
-            self.add_weighted_inputs(&chunks[range.clone()], range, first, z, &mut room.numbers);
-        });
-        let rows = a.axis_chunks_iter_mut(Axis(0), ROWS);
-        executor.each(rows.zip(second.axis_chunks_iter(Axis(0), ROWS)), |(mut z, second)| {
-            z += &second;
-            z += &self.biases;
-            self.activation.apply_in_place(z);
-        });
-    }
-
-    /// Adds columns of x W from `first` on to z, for the inputs of some chunks.
-    fn add_weighted_inputs(
-        &self,
-        lists: &[SparseRows],
-        chunks: Range<usize>,
-        first: usize,
-        mut z: ArrayViewMut2<Real>,
-        room: &mut AlignedBuffer,
-    ) {
-        let (samples, width, stride) = (z.nrows(), z.ncols(), self.weights.stride());
-        let blocks = self.weights.padded().chunks(CHUNK * stride);
-        let blocks = blocks.skip(chunks.start).take(chunks.len());
-        let nexts = blocks.clone().skip(1).chain([&[][..]]);
-        for ((weights, values), list) in blocks.zip(nexts).zip(lists) {
-            let (strips, next) = if worth_copying(samples) {
-                let strips = Strips::copy(weights, stride, first..first + width, 1.0, room);
-                (strips, Prefetch { values, stride, first })
-            } else {
-                (Strips::of_rows(weights, first, width), Prefetch::NOTHING)
-            };
-            accumulate_rows(z.view_mut(), list, strips, next);
+/// a = σ(x W + b). The first half of the chunks and the second half are summed separately, whatever
+/// the number of threads.
+pub(super) fn forward(
+    dense: &Dense,
+    x: ArrayView2<Real>,
+    mut a: ArrayViewMut2<Real>,
+    workspace: &mut Workspace,
+    executor: &mut Executor,
+) {
+    let Workspace { chunks, second, rooms: kept, .. } = workspace;
+    let (samples, inputs) = x.dim();
+    let distance = weight_distance(samples, dense.weights.stride());
+    chunks.resize_with(inputs.div_ceil(CHUNK), SparseRows::default);
+    executor.each(x.axis_chunks_iter(Axis(1), CHUNK).zip(&mut *chunks), |(x, list)| {
+        list.clear(x.len());
+        for x in x.rows() {
+            list.push_values(x.to_slice().expect(BATCH), distance);
         }
-    }
+    });
+    second.resize(a.len(), 0.0);
+    let mut second = ArrayViewMut2::from_shape(a.dim(), second).expect("it has as many values");
+    let half = chunks.len().div_ceil(2);
+    // As wide as possible, since weights are read in runs of this width; sums do not depend on it.
+    let count = if executor.threads() > 1 { executor.threads().next_multiple_of(2) } else { 1 };
+    let width = dense.biases.len().div_ceil(count.div_ceil(2)).next_multiple_of(16);
+    let rooms = rooms(kept, count);
+    let firsts = columns(&mut a, width).map(|part| (0..half, part));
+    let seconds = columns(&mut second, width).map(|part| (half..chunks.len(), part));
+    executor.each(firsts.chain(seconds), |(range, (first, mut z))| {
+        let place = first / width * 2 + usize::from(range.start > 0);
+        let mut room = lock(&rooms[place % count]);
+        z.fill(0.0);
+        add_weighted_inputs(
+            &dense.weights,
+            &chunks[range.clone()],
+            range,
+            first,
+            z,
+            &mut room.numbers,
+        );
+    });
+    let rows = a.axis_chunks_iter_mut(Axis(0), ROWS);
+    executor.each(rows.zip(second.axis_chunks_iter(Axis(0), ROWS)), |(mut z, second)| {
+        z += &second;
+        z += &dense.biases;
+        dense.activation.apply_in_place(z);
+    });
+}
 
-    /// ∂C/∂x.
-    pub(super) fn input_delta_by_chunks(
-        &self,
-        LayerValues { x, delta, .. }: LayerValues,
-        mut input_delta: ArrayViewMut2<Real>,
-        Workspace { chunks, strips, rooms: kept, .. }: &mut Workspace,
-        pass: Pass,
-        executor: &mut Executor,
-    ) {
-        let (x, stride) = (x.dense(), self.weights.stride());
-        let distance = weight_distance(x.nrows(), stride);
-        let delta = copy_in_strips(delta, 1.0, strips);
-        let rooms = rooms(kept, if executor.threads() > 1 { chunks.len() } else { 1 });
-        let parts = self.weights.padded().chunks(CHUNK * stride).zip(&*chunks);
-        let parts = parts.zip(x.axis_chunks_iter(Axis(1), CHUNK));
-        let parts = parts.zip(input_delta.axis_chunks_iter_mut(Axis(1), CHUNK)).enumerate();
-        executor.each(parts, |(index, (((weights, list), x), input_delta))| {
-            let Room { rows, numbers } = &mut *lock(&rooms[index % rooms.len()]);
-            if pass.skip_zero_inputs {
-                rows.transpose(list, (distance, x.ncols()), STRIP_PITCH, 1.0);
-            } else {
-                list_all(x, 1.0, rows);
-            }
-            dot_rows(input_delta, rows, weights, stride, delta, numbers);
-        });
+/// Adds the columns of x W from `first` on to z, for the inputs of some chunks.
+fn add_weighted_inputs(
+    weights: &Matrix,
+    lists: &[SparseRows],
+    chunks: Range<usize>,
+    first: usize,
+    mut z: ArrayViewMut2<Real>,
+    room: &mut AlignedBuffer,
+) {
+    let (samples, width, stride) = (z.nrows(), z.ncols(), weights.stride());
+    let blocks = weights.padded().chunks(CHUNK * stride);
+    let blocks = blocks.skip(chunks.start).take(chunks.len());
+    let nexts = blocks.clone().skip(1).chain([&[][..]]);
+    for ((weights, values), list) in blocks.zip(nexts).zip(lists) {
+        let (strips, next) = if worth_copying(samples) {
+            let strips = Strips::copy(weights, stride, first..first + width, 1.0, room);
+            (strips, Prefetch { values, stride, first })
+        } else {
+            (Strips::of_rows(weights, first, width), Prefetch::NOTHING)
+        };
+        accumulate_rows(z.view_mut(), list, strips, next);
     }
 }
 
-impl Rows<'_> {
-    /// [`Rows::update`] after [`Dense::forward_by_chunks`] with the same workspace.
-    pub(super) fn update_by_chunks(
-        self,
-        LayerValues { delta, .. }: LayerValues,
-        factor: Real,
-        decay: impl Fn(&mut [Real]) -> Real + Sync,
-        Workspace { chunks, strips, rooms: kept, .. }: &mut Workspace,
-        executor: &mut Executor,
-    ) {
-        let stride = self.stride;
-        let distance = weight_distance(delta.nrows(), stride);
-        let delta = copy_in_strips(delta, 1.0, strips);
-        let rooms = rooms(kept, if executor.threads() > 1 { chunks.len() } else { 1 });
-        let parts = self.values.chunks_mut(CHUNK * stride).zip(&*chunks).enumerate();
-        executor.each(parts, |(index, (weights, list))| {
-            let rows = &mut lock(&rooms[index % rooms.len()]).rows;
-            rows.transpose(list, (distance, weights.len() / stride), STRIP_PITCH, factor);
-            let decay = decay(weights);
-            add_products(weights, stride, rows, delta, decay);
-        });
-    }
+/// ∂C/∂x. If the layer is wide, [`forward`] must have used the same workspace.
+pub(super) fn input_delta(
+    dense: &Dense,
+    LayerValues { x, delta, .. }: LayerValues,
+    mut input_delta: ArrayViewMut2<Real>,
+    Workspace { chunks, strips, rooms: kept, .. }: &mut Workspace,
+    pass: Pass,
+    executor: &mut Executor,
+) {
+    let (x, stride) = (x.dense(), dense.weights.stride());
+    let distance = weight_distance(x.nrows(), stride);
+    let delta = copy_in_strips(delta, 1.0, strips);
+    let listed = dense.is_wide();
+    chunks.resize_with(x.ncols().div_ceil(CHUNK), SparseRows::default);
+    let rooms = rooms(kept, if executor.threads() > 1 { chunks.len() } else { 1 });
+    let parts = dense.weights.padded().chunks(CHUNK * stride).zip(&*chunks);
+    let parts = parts.zip(x.axis_chunks_iter(Axis(1), CHUNK));
+    let parts = parts.zip(input_delta.axis_chunks_iter_mut(Axis(1), CHUNK)).enumerate();
+    executor.each(parts, |(index, (((weights, list), x), input_delta))| {
+        let Room { rows, numbers } = &mut *lock(&rooms[index % rooms.len()]);
+        if pass.skip_zero_inputs && listed {
+            rows.transpose(list, (distance, x.ncols()), STRIP_PITCH, 1.0);
+        } else {
+            list_samples(x, pass.skip_zero_inputs, rows);
+        }
+        dot_rows(input_delta, rows, weights, stride, delta, numbers);
+    });
 }
 
-/// Columns of an array, so many at a time, and the first of each.
+/// [`super::add_gradient`] after [`forward`] with the same workspace.
+pub(super) fn update(
+    rows: WeightRows,
+    LayerValues { delta, .. }: LayerValues,
+    factor: Real,
+    decay: impl Fn(&mut [Real]) -> Real + Sync,
+    Workspace { chunks, strips, rooms: kept, .. }: &mut Workspace,
+    executor: &mut Executor,
+) {
+    let WeightRows { values, stride } = rows;
+    let distance = weight_distance(delta.nrows(), stride);
+    let delta = copy_in_strips(delta, 1.0, strips);
+    let rooms = rooms(kept, if executor.threads() > 1 { chunks.len() } else { 1 });
+    let parts = values.chunks_mut(CHUNK * stride).zip(&*chunks).enumerate();
+    executor.each(parts, |(index, (weights, list))| {
+        let rows = &mut lock(&rooms[index % rooms.len()]).rows;
+        rows.transpose(list, (distance, weights.len() / stride), STRIP_PITCH, factor);
+        let decay = decay(weights);
+        add_products(weights, stride, rows, delta, decay);
+    });
+}
+
+/// Divides an array into parts of `width` columns; yields the index of the first column with each.
 fn columns<'a>(
     array: &'a mut ArrayViewMut2<Real>,
     width: usize,

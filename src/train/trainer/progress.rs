@@ -1,0 +1,51 @@
+//! How far a run has come.
+
+use crate::protocol::Progress;
+use crate::train::checkpoint::{Checkpoint, Position};
+use crate::train::meter::Meter;
+use std::time::Duration;
+
+/// What the time that is left depends on beside the meter.
+pub(super) struct Work {
+    /// Mini-batches and samples of an epoch.
+    pub(super) batches: usize,
+    pub(super) samples: usize,
+    /// The least time between two mini-batches, in slow motion.
+    pub(super) interval: Option<Duration>,
+    /// Seconds that an evaluation takes.
+    pub(super) evaluation_seconds: f64,
+}
+
+/// How far the run has come; `cost` is that of the last mini-batch.
+pub(super) fn progress(
+    state: &Checkpoint,
+    meter: &Meter,
+    work: &Work,
+    cost: Option<f64>,
+) -> Progress {
+    let Position { epoch, batch } = state.position();
+    Progress {
+        epoch,
+        batch,
+        batches: work.batches as u32,
+        samples_per_second: meter.rate(),
+        seconds_left: seconds_left(state, meter, work),
+        elapsed_seconds: meter.clock.elapsed_seconds,
+        batch_cost: cost.filter(|cost| cost.is_finite()),
+    }
+}
+
+/// Seconds until the last epoch is trained and evaluated, at the present pace.
+fn seconds_left(state: &Checkpoint, meter: &Meter, work: &Work) -> Option<f64> {
+    let rate = meter.rate();
+    if rate <= 0.0 {
+        return None;
+    }
+    let Position { epoch, batch } = state.position();
+    let batches = work.batches as f64;
+    let epochs_left = f64::from(state.spec.epochs) - f64::from(epoch);
+    let batches_left = (epochs_left * batches - f64::from(batch)).max(0.0);
+    let seconds = work.samples as f64 / batches / rate;
+    let paced = work.interval.map_or(0.0, |interval| interval.as_secs_f64());
+    Some(batches_left * seconds.max(paced) + epochs_left.max(0.0) * work.evaluation_seconds)
+}
