@@ -168,11 +168,15 @@ pub(super) fn save(run: &RunDir) -> anyhow::Result<ExitCode> {
     if let Task::Experiment { id, .. } = Record::read(run)?.task {
         bail!("`{name}` is the experiment {id}, which keeps no checkpoints")
     }
+    let is_command = is_command(run);
     let saved = |_: &RunView, event: &Event| match event {
-        Event::Saved(saved) => Some(format!("saved {} ({} bytes)", saved.path, saved.bytes)),
+        Event::Saved(saved) if is_command => {
+            Some(format!("saved {} ({} bytes)", saved.path, saved.bytes))
+        }
+        Event::Saved(saved) => Some(format!("saved {}", saved.path)),
         _ => None,
     };
-    let patience = if is_command(run) { SAVE_PATIENCE } else { PATIENCE };
+    let patience = if is_command { SAVE_PATIENCE } else { PATIENCE };
     tell(run, Command::Save, Some(patience), saved)
 }
 

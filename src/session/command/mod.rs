@@ -103,9 +103,9 @@ pub(super) fn start(
 /// Starts the thread of a source, and the one that measures its processes until it ends.
 fn run_source(source: Source, files: Option<Files>) -> io::Result<()> {
     let (group, events, step) = source.measured();
-    let (going, stop) = bounded::<()>(0);
+    let (going, ended) = bounded::<()>(0);
     thread::Builder::new().name("nntop-system".into()).spawn(move || {
-        system::measure(group, &events, &step, &stop);
+        system::measure(group, &events, &step, &ended);
     })?;
     let source = move || source.run(going, files);
     thread::Builder::new().name("nntop-command".into()).spawn(source)?;

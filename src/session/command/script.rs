@@ -24,6 +24,13 @@ const NO_PREDICTIONS: &str =
 /// Of a command nothing is kept that could be looked back at.
 const NO_PAST: &str = "a command is shown as it is now; its script keeps its own checkpoints";
 
+/// How a script said that it ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Ending {
+    Completed,
+    Failed(String),
+}
+
 /// What a script has told of itself.
 #[derive(Debug)]
 pub(super) struct Reported {
@@ -36,7 +43,7 @@ pub(super) struct Reported {
     /// The checkpoint at which the script was asked to end.
     pub ended_at: Option<String>,
     /// It said that it ends, and why where it failed.
-    pub ended: Option<Option<String>>,
+    pub ended: Option<Ending>,
     /// It was told that samples are dropped.
     dropped: bool,
     started: Instant,
@@ -229,7 +236,7 @@ impl Script {
                 if let Some(reason) = &failed {
                     self.out.log(Level::Error, format!("the script failed: {reason}"));
                 }
-                self.reported.ended = Some(failed);
+                self.reported.ended = Some(failed.map_or(Ending::Completed, Ending::Failed));
             }
             Message::Unknown => {}
         }

@@ -2,7 +2,7 @@
 
 use super::child::{Group, orphans};
 use super::out::Out;
-use super::script::Script;
+use super::script::{Ending, Script};
 use super::stopping::{StopStep, Stopping};
 use crate::protocol::{Activity, Command, Event, Level, MarkKind, Outcome, Status, Step, Tune};
 use crate::session::command_spec::CommandSpec;
@@ -206,7 +206,7 @@ impl Source {
         {
             return;
         }
-        if !self.script.reports() { self.suspend() } else { self.hold() }
+        if self.script.reports() { self.hold() } else { self.suspend() }
     }
 
     fn hold(&mut self) {
@@ -366,9 +366,9 @@ impl Source {
             return Outcome::Stopped;
         }
         match (status.as_ref().map(exit_code), &self.script.reported.ended) {
-            (Some(0), _) | (None, Some(None)) => Outcome::Completed(String::new()),
+            (Some(0), _) | (None, Some(Ending::Completed)) => Outcome::Completed(String::new()),
             (Some(code), _) => Outcome::Exited { code, output: last.join("\n") },
-            (None, Some(Some(reason))) => Outcome::Failed(reason.clone()),
+            (None, Some(Ending::Failed(reason))) => Outcome::Failed(reason.clone()),
             (None, None) => Outcome::Failed("the script ended without a word".into()),
         }
     }

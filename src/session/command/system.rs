@@ -19,16 +19,16 @@ const KEPT: u32 = 5;
 const MOST_PROCESSES: usize = 10_000;
 const MEBIBYTE: f64 = 1_048_576.0;
 
-/// Measures until `stop` is dropped; `step` is the step that the metrics belong to.
+/// Measures until the other end of `ended` is dropped; `step` is the step that the metrics belong to.
 pub(super) fn measure(
     group: Group,
     events: &Sender<Event>,
     step: &Arc<AtomicI64>,
-    stop: &Receiver<()>,
+    ended: &Receiver<()>,
 ) {
     let mut meter = Meter::new(group);
     for count in 0_u32.. {
-        match stop.recv_timeout(if count == 0 { Duration::ZERO } else { INTERVAL }) {
+        match ended.recv_timeout(if count == 0 { Duration::ZERO } else { INTERVAL }) {
             Err(RecvTimeoutError::Timeout) => {}
             _ => return,
         }

@@ -111,9 +111,11 @@ mod tests {
         for (kind, wall_time) in [(MarkKind::Held, 112.0), (MarkKind::Resumed, 142.0)] {
             run.apply(&Event::Mark(Mark { kind, step: 12, wall_time }));
         }
-        let at = |axis| [0.0, 5.0, 20.0].map(|step| TimeAxis::of(&run, axis).at(step));
-        assert_eq!(at(XAxis::Step), [0.0, 5.0, 20.0]);
-        assert_eq!(at(XAxis::Relative), [0.0, 5.0, 50.0]);
-        assert_eq!(at(XAxis::Training), [0.0, 5.0, 20.0]);
+        // Whole seconds.
+        let at =
+            |axis| [0.0, 5.0, 20.0].map(|step| TimeAxis::of(&run, axis).at(step).round() as i64);
+        assert_eq!(at(XAxis::Step), [0, 5, 20]);
+        assert_eq!(at(XAxis::Relative), [0, 5, 50]);
+        assert_eq!(at(XAxis::Training), [0, 5, 20]);
     }
 }
