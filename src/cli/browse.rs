@@ -23,6 +23,7 @@ pub(super) fn run(args: &BrowseArgs, display: &DisplayArgs) -> anyhow::Result<Ex
     let model = args.import.load(model, args.data.shape.size)?;
     let data = args.data.open()?;
     let data = model.split(Arc::new(data));
+    let networks = model.members.count() as u32;
     let handle = open_model(model, data).map_err(|error| match error {
         SpawnError::Model(error) => Usage::value("<MODEL>", error).into(),
         error => of_spawn(error),
@@ -31,7 +32,8 @@ pub(super) fn run(args: &BrowseArgs, display: &DisplayArgs) -> anyhow::Result<Ex
         let problem = format!("{why}; `nntop eval` measures a model without one");
         return Err(Usage::because(problem).into());
     }
-    dashboard::show(handle, display, None)
+    let setup = Setup { model: Some(networks), ..setup::of_process(display) };
+    dashboard::show_as(handle, setup, display)
 }
 
 /// Reads predictions and opens the misclassified images.

@@ -69,6 +69,10 @@ pub(super) fn run(args: &EvalArgs) -> anyhow::Result<ExitCode> {
         let many = if networks > 1 { format!("{networks} networks, ") } else { String::new() };
         let layers = model.architectures().join(" + ");
         writeln!(out, "# {name}: {many}{layers}, {} epochs, on {}", model.epoch, data.name)?;
+        if model.spec().regularizer.lambda > 0.0 {
+            // Training tells them with it.
+            out.lines("# costs without the regularization term")?;
+        }
         part(&mut out, "validation", &data.validation, &validation)?;
         part(&mut out, "test", &data.test, &test)?;
         for (number, accuracy) in (1..).zip(&test.alone) {

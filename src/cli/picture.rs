@@ -3,6 +3,7 @@
 use super::args::PictureArgs;
 use super::display::DisplayArgs;
 use super::error::Usage;
+use super::model_arg;
 use super::offscreen::Offscreen;
 use super::run_source;
 use super::sessions;
@@ -10,7 +11,8 @@ use super::setup;
 use crate::catalog::{Catalog, recognise_file};
 use crate::protocol::RunSource;
 use crate::session::{Home, PlaceError};
-use crate::train::{RunOptions, open_saved};
+use crate::spec::dataset;
+use crate::train::{RunOptions, open_model};
 use crate::ui::{Language, Setup, Theme, ViewId, png, svg, text};
 use anyhow::Context;
 use ratatui::buffer::Buffer;
@@ -77,7 +79,7 @@ pub(super) fn run(args: &PictureArgs, display: &DisplayArgs) -> anyhow::Result<E
     let mut screen = if let Some(name) = &args.run {
         open(name, theme, display, area)?
     } else {
-        let setup = Setup { theme, ..Setup::default() };
+        let setup = Setup { theme, ..setup::of_process(display) };
         Offscreen::train(args.spec.assemble()?.spec, RunOptions::default(), setup, area)?
     };
     screen.type_keys(&args.keys)?;
@@ -91,22 +93,22 @@ pub(super) fn run(args: &PictureArgs, display: &DisplayArgs) -> anyhow::Result<E
 
 /// A run by its name, a saved model by its file, or the logs of runs by their file or directory.
 fn open(name: &str, theme: Theme, display: &DisplayArgs, area: Rect) -> anyhow::Result<Offscreen> {
+    let path = Path::new(name);
     let run = match Home::of_user()?.find(name) {
         Ok(run) => run,
-        Err(PlaceError::Unknown(_)) if is_log(Path::new(name)) => {
+        Err(PlaceError::Unknown(_)) if model_arg::run_of(path).is_none() && is_log(path) => {
             let mut catalog = Catalog::new(vec![PathBuf::from(name)]);
             catalog.load(true);
             let runs = Some(run_source::loaded(catalog)? as Arc<dyn RunSource>);
             let setup = Setup { theme, runs, view: ViewId::Compare, ..Setup::default() };
             return Offscreen::attached(run_source::silent(), setup, area);
         }
-        Err(PlaceError::Unknown(_)) if Path::new(name).is_file() => {
-            let handle =
-                open_saved(Path::new(name)).map_err(|error| Usage::value("[RUN]", error))?;
-            return Offscreen::own(handle, Setup { theme, ..Setup::default() }, area);
-        }
         Err(error @ (PlaceError::Unknown(_) | PlaceError::Ambiguous { .. })) => {
-            return Err(Usage::because(error).into());
+            match model_arg::run_of(path) {
+                Some(run) => run,
+                None if path.exists() => return model(path, theme, display, area),
+                None => return Err(Usage::because(error).into()),
+            }
         }
         Err(error) => return Err(error.into()),
     };
@@ -117,6 +119,21 @@ fn open(name: &str, theme: Theme, display: &DisplayArgs, area: Rect) -> anyhow::
 /// Whether a path is a directory, or a log of a known kind.
 fn is_log(path: &Path) -> bool {
     path.is_dir() || (path.is_file() && recognise_file(path, true).verdict.format().is_some())
+}
+
+/// A saved model, or a checkpoint.
+fn model(
+    path: &Path,
+    theme: Theme,
+    display: &DisplayArgs,
+    area: Rect,
+) -> anyhow::Result<Offscreen> {
+    let usage = |error: String| Usage::value("[RUN]", error);
+    let model = model_arg::load(path)?;
+    let networks = Some(model.members.count() as u32);
+    let data = model.split(dataset::load(model.spec()).map_err(usage)?);
+    let handle = open_model(model, data).map_err(|error| usage(error.to_string()))?;
+    Offscreen::own(handle, Setup { theme, model: networks, ..setup::of_process(display) }, area)
 }
 
 /// A size such as `120x40`.

@@ -3,9 +3,10 @@
 use super::display::DisplayArgs;
 use super::drawing;
 use super::run_source::{self, Followed};
+use crate::book::{EXPERIMENTS, Experiment};
 use crate::protocol::RunKind;
 use crate::session::{self, Attachment, ConnectError, Home, Record, RunDir, Task};
-use crate::ui::{Opened, Opener, Setup, ViewId};
+use crate::ui::{ExperimentName, Opened, Opener, Setup, ViewId};
 use std::sync::Arc;
 
 /// The dashboard of a run of this process.
@@ -16,6 +17,7 @@ pub(super) fn of_process(display: &DisplayArgs) -> Setup {
         save_picture: Some(drawing::save),
         machine: machine(),
         opener: Some(opener(display)),
+        experiments: experiments(),
         ..Setup::default()
     }
 }
@@ -34,6 +36,15 @@ pub(super) fn of_run(run: &RunDir, display: &DisplayArgs) -> Setup {
 /// What opens the table of runs and the runs in it.
 pub(super) fn opener(display: &DisplayArgs) -> Arc<dyn Opener> {
     Arc::new(Dashboards { display: display.clone() })
+}
+
+/// The book's experiments, for the Book view.
+fn experiments() -> Vec<ExperimentName> {
+    let name = |experiment: &Experiment| {
+        let Experiment { id, chapter, title, expected, .. } = *experiment;
+        ExperimentName { id, chapter, title, expected }
+    };
+    EXPERIMENTS.iter().map(name).collect()
 }
 
 /// The host's name, its processors and their architecture.

@@ -89,10 +89,11 @@ pub(super) struct SpecArgs {
     #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
     #[arg(help_heading = "Learning")]
     pub(super) halve_after: Option<u32>,
-    /// Decay eta linearly to 0 at the end of the run
-    #[arg(long, conflicts_with = "halve_after")]
-    #[arg(help_heading = "Learning")]
-    pub(super) anneal: bool,
+    /// Decay eta linearly to 0 at the end of the run [default: false for chapter 1's
+    /// networks, Adam, and where --eta, --halve-after or --stop-after is given, else true]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    #[arg(conflicts_with = "halve_after", help_heading = "Learning")]
+    pub(super) anneal: Option<bool>,
     /// Stop after N epochs without improvement on the validation images
     #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
     #[arg(help_heading = "Learning")]
@@ -167,6 +168,7 @@ impl SpecArgs {
             init: before.init || self.init.is_some(),
             eta: before.eta || self.eta.is_some(),
             batch: before.batch || self.batch.is_some(),
+            schedule: before.schedule || self.anneal.is_some() || self.halve_after.is_some(),
         }
     }
 
@@ -203,6 +205,7 @@ impl SpecArgs {
             init: !chosen.init,
             eta: !chosen.eta,
             batch: !chosen.batch,
+            schedule: !chosen.schedule,
         };
         let mut spec = self.assemble_over(other.spec.clone())?;
         let chosen = spec.complete(self.given(before));
@@ -241,8 +244,8 @@ impl SpecArgs {
         if let Some(patience) = self.halve_after {
             spec.schedule = Schedule::HalveOnPlateau { patience, stop_at: 128 };
         }
-        if self.anneal {
-            spec.schedule = Schedule::Linear;
+        if let Some(anneal) = self.anneal {
+            spec.schedule = if anneal { Schedule::Linear } else { Schedule::Constant };
         }
         if let Some(epochs) = self.stop_after {
             spec.early_stopping = EarlyStopping::NoImprovementIn(epochs);

@@ -69,10 +69,10 @@ impl Tolerance {
         let text = match self {
             Self::Within(margin) => format!("±{margin} {unit}"),
             Self::NoWorseThan(margin) => format!("at most {margin} {unit} below"),
-            Self::AtLeast => "at least".into(),
-            Self::AtMost => "at most".into(),
+            Self::AtLeast => format!("{unit}, at least"),
+            Self::AtMost => format!("{unit}, at most"),
         };
-        text.trim_end().into()
+        text.trim_end().trim_start_matches(", ").into()
     }
 }
 
@@ -324,5 +324,17 @@ impl Context {
         self.channels.enter(Activity::Finished);
         self.channels.send(Event::Finished(outcome));
         while self.channels.wait() {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bound_has_its_unit() {
+        assert_eq!(Tolerance::AtLeast.words("points"), "points, at least");
+        assert_eq!(Tolerance::AtMost.words(""), "at most");
+        assert_eq!(Tolerance::Within(0.4).words("points"), "±0.4 points");
     }
 }

@@ -26,7 +26,7 @@ pub struct EpochStats {
     pub layers: Vec<LayerStats>,
 }
 
-/// How one layer learns, as of the last mini-batch of an epoch.
+/// How one layer learns: of an epoch the means over some of its mini-batches, evenly spaced.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct LayerStats {
     /// Index among all layers.
@@ -44,7 +44,7 @@ pub struct LayerStats {
     /// Fraction of activations within 1% of a bound of their range (0 where there is none).
     #[serde(deserialize_with = "real::number")]
     pub saturated: f64,
-    /// Fraction of units that were zero for every image of the sample.
+    /// Fraction of units that were zero for every image of a mini-batch.
     #[serde(deserialize_with = "real::number")]
     pub dead: f64,
 }

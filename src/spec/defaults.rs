@@ -2,14 +2,19 @@
 //!
 //! Chapter 1's networks (sizes, sigmoid neurons, one hidden layer of at most 100, plain gradient
 //! descent) keep the book's defaults. Other networks would not learn with those: unit Gaussian weights
-//! saturate wide and deep networks, and a learning rate of 3 suits only the quadratic cost.
+//! saturate wide and deep networks, and a learning rate of 3 suits only the quadratic cost. The
+//! learning rate of other networks also falls to 0 over the run: at a constant rate, the accuracy of
+//! the last epoch depends on the seed.
 
-use super::{Optimizer, Readout, Spec};
+use super::{EarlyStopping, Optimizer, Readout, Schedule, Spec};
 use crate::nn::{Activation, Architecture, Cost, Init};
 use serde::{Deserialize, Serialize};
 
 /// The largest hidden layer for which unit Gaussian weights are small enough.
 const WIDEST_UNSCALED: usize = 100;
+
+/// Mini-batch size of small networks with Adam.
+const SMALL_BATCH: u32 = 4;
 
 /// Which of the fields that depend on the network were given by the user.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -19,11 +24,12 @@ pub struct Given {
     pub init: bool,
     pub eta: bool,
     pub batch: bool,
+    pub schedule: bool,
 }
 
 impl Given {
     /// All of them: nothing is left to choose.
-    pub const ALL: Self = Self { cost: true, init: true, eta: true, batch: true };
+    pub const ALL: Self = Self { cost: true, init: true, eta: true, batch: true, schedule: true };
 
     /// The fields that a table names.
     pub fn named<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
@@ -34,6 +40,7 @@ impl Given {
                 "init" => given.init = true,
                 "eta" => given.eta = true,
                 "batch" => given.batch = true,
+                "schedule" => given.schedule = true,
                 _ => {}
             }
         }
@@ -44,7 +51,7 @@ impl Given {
 /// A value that was chosen because the user gave none.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Choice {
-    /// The name of the field in a spec file; the argument is `--field`.
+    /// The field, as a spec file names it.
     pub field: String,
     pub value: String,
 }
@@ -52,6 +59,14 @@ pub struct Choice {
 impl Choice {
     fn new(field: &str, value: impl Into<String>) -> Self {
         Self { field: field.into(), value: value.into() }
+    }
+
+    /// The argument that gives it.
+    fn argument(&self) -> String {
+        match self.field.as_str() {
+            "schedule" => "--anneal".into(),
+            field => format!("--{field} {}", self.value),
+        }
     }
 }
 
@@ -61,8 +76,7 @@ pub fn in_words(chosen: &[Choice]) -> Option<String> {
     if chosen.is_empty() {
         return None;
     }
-    let arguments: Vec<String> =
-        chosen.iter().map(|choice| format!("--{} {}", choice.field, choice.value)).collect();
+    let arguments: Vec<String> = chosen.iter().map(Choice::argument).collect();
     let arguments = arguments.join(" ");
     Some(format!("chosen for this network: {arguments}; give any of them to have it otherwise"))
 }
@@ -106,9 +120,19 @@ impl Spec {
                 chosen.push(Choice::new("eta", self.eta.to_string()));
             }
         }
+        if !given.schedule {
+            self.schedule = usual.schedule;
+            // A learning rate that was given is obeyed to the end; a run that may end early has no
+            // end for the rate to fall towards; Adam's small one is better not made smaller.
+            let falls = !plain && !given.eta && self.optimizer != Optimizer::Adam;
+            if falls && self.early_stopping == EarlyStopping::Never {
+                self.schedule = Schedule::Linear;
+                chosen.push(Choice::new("schedule", name(&self.schedule)));
+            }
+        }
         // The size of Adam's steps does not depend on the batch size: a small network needs many steps.
         if !given.batch && self.optimizer == Optimizer::Adam && fits_chapter_1(&architecture) {
-            self.batch = usual.batch / 2;
+            self.batch = SMALL_BATCH;
             chosen.push(Choice::new("batch", self.batch.to_string()));
         }
         chosen
@@ -117,8 +141,8 @@ impl Spec {
     /// The recipe that would be chosen for the same network, optimizer and data.
     #[must_use]
     pub fn as_chosen(&self) -> Self {
-        let Self { cost, init, eta, batch, .. } = Self::default();
-        let mut chosen = Self { cost, init, batch, eta, ..self.clone() };
+        let Self { cost, init, eta, batch, schedule, .. } = Self::default();
+        let mut chosen = Self { cost, init, schedule, batch, eta, ..self.clone() };
         chosen.complete(Given::default());
         chosen
     }
@@ -199,13 +223,15 @@ mod tests {
             "rnn100-softmax10",
         ] {
             let (spec, chosen) = of_layers(layers);
-            assert_eq!(chosen, ["cost log-likelihood", "init scaled", "eta 0.3"], "{layers}");
+            let expected = ["cost log-likelihood", "init scaled", "eta 0.3", "schedule linear"];
+            assert_eq!(chosen, expected, "{layers}");
             assert_eq!((spec.cost, spec.init), (Cost::LogLikelihood, Init::Scaled));
             assert!((spec.eta - 0.3).abs() < 1e-12);
         }
         for activation in [Activation::Relu, Activation::Tanh] {
             let (_, chosen) = completed(Spec { activation, ..Spec::default() }, Given::default());
-            assert_eq!(chosen, ["cost log-likelihood", "init scaled", "eta 0.1"]);
+            let expected = ["cost log-likelihood", "init scaled", "eta 0.1", "schedule linear"];
+            assert_eq!(chosen, expected);
         }
         let relu_maps = Spec {
             activation: Activation::Relu,
@@ -218,7 +244,17 @@ mod tests {
     #[test]
     fn the_rate_follows_optimizer_and_cost() {
         let adam = Spec { optimizer: Optimizer::Adam, ..Spec::default() };
-        assert_eq!(completed(adam, Given::default()).1[2..], ["eta 0.001", "batch 5"]);
+        let chosen = completed(adam.clone(), Given::default()).1;
+        assert_eq!(chosen[2..], ["eta 0.001", "batch 4"]);
+        let relu = Spec { activation: Activation::Relu, ..Spec::default() };
+        let eta = Given { eta: true, ..Given::default() };
+        assert_eq!(
+            completed(relu.clone(), eta).0.schedule,
+            Schedule::Constant,
+            "a given rate stays"
+        );
+        let early = Spec { early_stopping: EarlyStopping::NoImprovementIn(5), ..relu };
+        assert_eq!(completed(early, Given::default()).0.schedule, Schedule::Constant);
         let momentum = Spec { optimizer: Optimizer::Momentum, momentum: 0.9, ..Spec::default() };
         assert_eq!(completed(momentum, Given::default()).1, ["eta 0.3"]);
         let cost = Given { cost: true, ..Given::default() };

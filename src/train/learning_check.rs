@@ -3,7 +3,7 @@
 
 use crate::data::Images;
 use crate::nn::Real;
-use crate::protocol::EpochStats;
+use crate::protocol::{EpochStats, LayerStats};
 use crate::spec::{Readout, Spec};
 use ndarray::ArrayView2;
 
@@ -27,6 +27,8 @@ pub(super) struct Evidence<'a> {
     pub spec: &'a Spec,
     /// Those of the epoch just measured.
     pub stats: &'a EpochStats,
+    /// How each layer learned at the end of it.
+    pub layers: &'a [LayerStats],
     pub test: &'a Images,
     /// The network's outputs for the test images, shape (test images, outputs).
     pub outputs: ArrayView2<'a, Real>,
@@ -117,7 +119,7 @@ impl Evidence<'_> {
     /// The visible cause.
     fn signs(&self) -> Vec<String> {
         let mut signs = Vec::new();
-        for (number, layer) in (1..).zip(&self.stats.layers) {
+        for (number, layer) in (1..).zip(self.layers) {
             if layer.weight_gradient_norm <= NO_GRADIENT && layer.bias_gradient_norm <= NO_GRADIENT
             {
                 signs.push(format!("no gradient reaches learning layer {number}"));
@@ -177,7 +179,6 @@ fn name(choice: &impl serde::Serialize) -> String {
 mod tests {
     use super::*;
     use crate::nn::{Activation, Cost, Init};
-    use crate::protocol::LayerStats;
     use crate::spec::testing::{dataset, spec};
     use ndarray::Array2;
 
@@ -207,7 +208,8 @@ mod tests {
     ) -> Option<String> {
         let (data, outputs) = (dataset(), outputs(answers));
         let (test, classes) = (&data.test, &data.classes[..]);
-        Evidence { spec, stats, test, outputs: outputs.view(), classes, batches }.warning()
+        let layers = &stats.layers;
+        Evidence { spec, stats, layers, test, outputs: outputs.view(), classes, batches }.warning()
     }
 
     #[test]

@@ -2,10 +2,52 @@
 
 use crate::nn::{Activation, Gradients, Layer, Network, Real};
 use crate::protocol::LayerStats;
-use ndarray::ArrayView2;
+use ndarray::{ArrayView2, ArrayViewD};
+use std::borrow::Cow;
 
 /// A unit this close to a bound of its range, as a fraction of the range, is saturated.
 const MARGIN: f64 = 0.01;
+/// Mini-batches of an epoch that are measured: enough for a steady mean, few enough to cost nothing.
+const MEASURED: usize = 16;
+
+/// Whether a mini-batch, counted from 0, is one of those measured: evenly spaced, the last among them.
+pub(super) fn is_measured(batch: usize, batches: usize) -> bool {
+    batch + 1 == batches || (batch + 1).is_multiple_of(spacing(batches))
+}
+
+/// Mini-batches from one that is measured to the next.
+fn spacing(batches: usize) -> usize {
+    batches.div_ceil(MEASURED).max(1)
+}
+
+/// Takes what was measured in a mini-batch into the means over the epoch so far. How many went into
+/// them follows from the mini-batch, so that a resumed run goes on with the same means.
+pub(super) fn include(
+    means: &mut Vec<LayerStats>,
+    measured: &[LayerStats],
+    batch: usize,
+    batches: usize,
+) {
+    let earlier = batch / spacing(batches);
+    if earlier == 0 || means.len() != measured.len() {
+        means.clear();
+        means.extend_from_slice(measured);
+        return;
+    }
+    let share = 1.0 / (earlier + 1) as f64;
+    for (mean, new) in means.iter_mut().zip(measured) {
+        let parts = [
+            (&mut mean.bias_gradient_norm, new.bias_gradient_norm),
+            (&mut mean.weight_gradient_norm, new.weight_gradient_norm),
+            (&mut mean.update_ratio, new.update_ratio),
+            (&mut mean.saturated, new.saturated),
+            (&mut mean.dead, new.dead),
+        ];
+        for (mean, new) in parts {
+            *mean += share * (new - *mean);
+        }
+    }
+}
 
 /// Measures single mini-batches. The weights before a step are kept, so that the update can be
 /// computed for every optimizer.
@@ -16,15 +58,18 @@ pub(super) struct Monitor {
 
 impl Monitor {
     pub(super) fn new(network: &Network) -> Self {
-        let before = network.layers.iter().map(|layer| weights(layer).collect());
-        Self { before: before.collect() }
+        let mut monitor = Self { before: vec![Vec::new(); network.layers.len()] };
+        monitor.before(network);
+        monitor
     }
 
     /// Keeps the weights as they are before a mini-batch.
     pub(super) fn before(&mut self, network: &Network) {
         for (kept, layer) in self.before.iter_mut().zip(&network.layers) {
             kept.clear();
-            kept.extend(weights(layer));
+            for array in layer.weights() {
+                rows(&array).for_each(|row| kept.extend_from_slice(&row));
+            }
         }
     }
 
@@ -41,15 +86,17 @@ impl Monitor {
             if gradient.is_empty() {
                 return None;
             }
-            let now = weights(layer);
-            let update = norm(now.zip(before).map(|(now, before)| now - before));
-            let length = norm(before.iter().copied());
-            let by_weights = gradient.weights.iter().flatten();
+            let update = distance(layer, before);
+            let length = squares(before).sqrt();
+            let by_weights = gradient.weights.iter();
+            let by_weights: f64 = by_weights
+                .map(|array| rows(&array.view()).map(|row| squares(&row)).sum::<f64>())
+                .sum();
             let activations = activations(index);
             Some(LayerStats {
                 layer: index as u32,
-                bias_gradient_norm: norm(gradient.biases.iter().copied()),
-                weight_gradient_norm: norm(by_weights.copied()),
+                bias_gradient_norm: squares(&gradient.biases.to_vec()).sqrt(),
+                weight_gradient_norm: by_weights.sqrt(),
                 update_ratio: if length > 0.0 { update / length } else { 0.0 },
                 saturated: saturated(layer.activation(), activations),
                 dead: dead(activations),
@@ -59,14 +106,41 @@ impl Monitor {
     }
 }
 
-fn weights(layer: &Layer) -> impl Iterator<Item = Real> {
-    layer.weights().flat_map(|array| array.into_iter().copied())
+/// The rows of an array along its last axis, value after value.
+fn rows<'a>(array: &'a ArrayViewD<Real>) -> impl Iterator<Item = Cow<'a, [Real]>> {
+    array.rows().into_iter().map(|row| match row.to_slice() {
+        Some(values) => Cow::Borrowed(values),
+        None => Cow::Owned(row.to_vec()),
+    })
 }
 
-/// The Euclidean norm.
+/// The Euclidean distance of a layer's weights from those before.
+fn distance(layer: &Layer, before: &[Real]) -> f64 {
+    let (mut rest, mut sum, mut moved) = (before, 0.0, Vec::new());
+    for array in layer.weights() {
+        for row in rows(&array) {
+            let (old, after) = rest.split_at(row.len());
+            moved.clear();
+            moved.extend(row.iter().zip(old).map(|(now, old)| now - old));
+            sum += squares(&moved);
+            rest = after;
+        }
+    }
+    sum.sqrt()
+}
+
+/// The sum of the squares, in several sums side by side: one after the other takes eight times as long.
 #[allow(clippy::useless_conversion, reason = "Real is f64 with the feature f64")]
-fn norm(values: impl Iterator<Item = Real>) -> f64 {
-    values.map(|value| f64::from(value) * f64::from(value)).sum::<f64>().sqrt()
+fn squares(values: &[Real]) -> f64 {
+    let square = |value: &Real| f64::from(*value) * f64::from(*value);
+    let (chunks, rest) = values.as_chunks::<8>();
+    let mut sums = [0.0; 8];
+    for chunk in chunks {
+        for (sum, value) in sums.iter_mut().zip(chunk) {
+            *sum += square(value);
+        }
+    }
+    sums.iter().sum::<f64>() + rest.iter().map(square).sum::<f64>()
 }
 
 /// The fraction of activations near a bound of their range; 0 if the range is unbounded.
@@ -107,6 +181,31 @@ mod tests {
     #[test]
     fn a_unit_is_dead_when_it_is_zero_for_all() {
         assert!((dead(array![[0.0, 0.0], [0.0, 0.1]].view()) - 0.5).abs() < 1e-9);
+    }
+
+    #[test]
+    fn evenly_spaced_mini_batches_are_measured_and_the_last_one() {
+        for batches in [1, 5, 16, 17, 100, 5000] {
+            let measured: Vec<usize> =
+                (0..batches).filter(|&at| is_measured(at, batches)).collect();
+            assert!(measured.len() <= MEASURED + 1, "{batches}: {measured:?}");
+            assert_eq!(measured.last(), Some(&(batches - 1)));
+        }
+    }
+
+    #[test]
+    fn the_means_are_those_of_all_mini_batches_measured_in_the_epoch() {
+        let batches = 50;
+        let of = |value: f64| vec![LayerStats { update_ratio: value, ..LayerStats::default() }];
+        // What is left of the epoch before counts for nothing.
+        let mut means = of(1e9);
+        let (mut sum, mut count) = (0.0, 0.0);
+        for batch in (0..batches).filter(|&batch| is_measured(batch, batches)) {
+            include(&mut means, &of(batch as f64), batch, batches);
+            (sum, count) = (sum + batch as f64, count + 1.0);
+            assert!((means[0].update_ratio - sum / count).abs() < 1e-9);
+        }
+        assert!(count > 10.0);
     }
 
     #[test]

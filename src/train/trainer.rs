@@ -12,7 +12,7 @@ use super::control::{Control, NextAction, SafePoint};
 use super::data_loader::DataLoader;
 use super::learning_check::Evidence;
 use super::meter::Meter;
-use super::monitors::Monitor;
+use super::monitors::{self, Monitor};
 use super::probe_service::{Live, ProbeService};
 use super::snapshots::{self, Snapshots};
 use super::test_outputs_file as outputs_file;
@@ -22,7 +22,7 @@ use crate::model::evaluator::{Evaluator, Measurement, training_sample};
 use crate::nn::parallel::{StepInput, Stepper};
 use crate::nn::{InputKind, Mode, Network};
 use crate::protocol::{
-    Activity, Classified, Command, EpochStats, Event, Level, Outcome, Tune, Tuned,
+    Activity, Classified, Command, EpochStats, Event, LayerStats, Level, Outcome, Tune, Tuned,
 };
 use crate::spec::describe::threads;
 use crossbeam_channel::{Receiver, Sender};
@@ -59,6 +59,8 @@ pub(super) struct Trainer {
     /// One per thread.
     evaluators: Vec<Evaluator>,
     monitor: Monitor,
+    /// How the layers learned in the mini-batch measured last.
+    measured: Vec<LayerStats>,
     watch: ProbeService,
     channels: RunChannels,
     meter: Meter,
@@ -115,6 +117,7 @@ impl Trainer {
                 .collect(),
             stepper,
             monitor: Monitor::new(network),
+            measured: Vec::new(),
             watch,
             saver,
             unwatched,
@@ -205,9 +208,12 @@ impl Trainer {
     fn train_batch(&mut self) -> bool {
         let Checkpoint { spec, body, .. } = &mut self.state;
         let Position { epoch, batch } = body.position;
-        let last = batch as usize + 1 == self.loader.batches();
+        let (at, batches) = (batch as usize, self.loader.batches());
+        let last = at + 1 == batches;
         let start = Instant::now();
-        let keep_gradients = last || start >= self.next_sample && self.watch.wants_gradients();
+        let is_measured = monitors::is_measured(at, batches);
+        let keep_gradients =
+            is_measured || start >= self.next_sample && self.watch.wants_gradients();
         if keep_gradients {
             self.monitor.before(&body.network);
         }
@@ -233,7 +239,10 @@ impl Trainer {
         if keep_gradients {
             let stepper = &self.stepper;
             let activations = |layer| stepper.activations(layer);
-            body.layers = self.monitor.after(&body.network, stepper.gradients(), activations);
+            self.measured = self.monitor.after(&body.network, stepper.gradients(), activations);
+        }
+        if is_measured {
+            monitors::include(&mut body.layers, &self.measured, at, batches);
         }
         body.position = if last {
             Position { epoch: epoch + 1, batch: 0 }
@@ -279,9 +288,8 @@ impl Trainer {
 
     /// Continues an evaluation that a probe needs; false if there is none.
     fn evaluate_for_probes(&mut self) -> bool {
-        let Self { state, watch, evaluators, data, .. } = self;
-        let Position { epoch, batch } = state.position();
-        let live = Live { network: &state.body.network, epoch, batch, layers: &state.body.layers };
+        let Self { state, watch, evaluators, data, measured, .. } = self;
+        let live = live(&state.body, measured);
         watch.work(&mut evaluators[..1], live, data)
     }
 
@@ -366,6 +374,8 @@ impl Trainer {
         let evidence = Evidence {
             spec: &self.state.spec,
             stats,
+            // At the end of the epoch: a network that died during it had gradients before.
+            layers: &self.measured,
             test: &self.data.test,
             outputs: measurement.outputs.view(),
             classes: &self.data.classes,
@@ -504,9 +514,7 @@ impl Trainer {
 
     /// Sends the frames that are due.
     fn show_frames(&mut self) {
-        let body = &self.state.body;
-        let Position { epoch, batch } = body.position;
-        let live = Live { network: &body.network, epoch, batch, layers: &body.layers };
+        let live = live(&self.state.body, &self.measured);
         let channels = &self.channels;
         self.watch.answer(live, &self.data, |frame| channels.tell(Event::Frame(Box::new(frame))));
     }
@@ -542,4 +550,12 @@ impl Trainer {
         let classified = Classified { id, outputs, prediction, votes: Vec::new() };
         self.channels.tell(Event::Classified(classified));
     }
+}
+
+/// What live probes are answered from: between two epochs the means of the layers' statistics, within
+/// an epoch those of the mini-batch measured last.
+fn live<'a>(body: &'a Body, measured: &'a [LayerStats]) -> Live<'a> {
+    let Position { epoch, batch } = body.position;
+    let layers = if batch == 0 || measured.is_empty() { &body.layers } else { measured };
+    Live { network: &body.network, epoch, batch, layers }
 }

@@ -59,7 +59,10 @@ impl std::fmt::Debug for App {
 /// What views draw from. A macro, so that only the fields it names are borrowed.
 macro_rules! context {
     ($app:expr) => {
-        Context::new(&$app.run, &$app.setup.theme, $app.selection)
+        Context {
+            model: $app.setup.model,
+            ..Context::new(&$app.run, &$app.setup.theme, $app.selection)
+        }
     };
 }
 
@@ -282,7 +285,10 @@ impl App {
             let tab = TABLE.iter().position(|entry| entry.id == id);
             index = index.or(tab.filter(|&tab| tab < self.views.len()));
         }
-        self.show_view(index?)
+        match index {
+            Some(index) => self.show_view(index),
+            None => self.notify("there is no such view here"),
+        }
     }
 
     /// From a view that was opened out of another one, such as the digits of a cell, back there.

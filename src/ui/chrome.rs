@@ -21,15 +21,15 @@ pub(super) struct Chrome<'a> {
     /// The view that is shown, by its place.
     pub current: usize,
     pub moment: Moment,
-    /// Why what is shown is stale, once the run cannot be reached.
+    /// The reason, if the run cannot be reached and the screen is out of date.
     pub lost: Option<&'a str>,
     /// A sentence in the footer.
     pub notice: Option<&'a str>,
-    /// Whether the run can be steered, and is not over.
+    /// Whether the run is not over.
     pub is_going: bool,
 }
 
-/// Where the view goes: all but header, tabs and footer, as far as there is room for those.
+/// The area of the view: everything except header, tabs and footer, which small screens lack.
 #[must_use]
 pub fn body(area: Rect) -> Rect {
     let (top, bottom) = match area.height {
@@ -55,7 +55,7 @@ impl Chrome<'_> {
     }
 }
 
-/// The state of the run and the role of its text. A request comes before the state it will end.
+/// The state of the run and the role of its text. A pending request is shown instead of the state.
 pub(super) fn state(run: &RunView, theme: &Theme) -> (String, Role) {
     if let Some(Outcome::Diverged { epoch, .. }) = &run.outcome {
         return (theme.fill("diverged in epoch {}", &[epoch]), Role::Bad);
@@ -85,13 +85,12 @@ fn plain_state(run: &RunView) -> (&'static str, Role) {
         _ if status.pausing => ("pausing…", Role::Warning),
         Activity::Starting => ("starting…", Role::Dim),
         Activity::Training | Activity::Evaluating => ("training", Role::Good),
-        // How it ended is not known yet.
+        // The outcome is not known yet.
         Activity::Finished => ("finishing…", Role::Good),
     }
 }
 
-/// The pace in words, with the key that changes it, as much of it as there is room for; empty at
-/// full speed.
+/// The pace in words, with the key that changes it, shortened to `room` columns; empty at full speed.
 fn pace(run: &RunView, room: u16, theme: &Theme) -> String {
     let whole = match run.status.pace {
         Pace::Full => return String::new(),
@@ -126,22 +125,37 @@ fn header(chrome: Chrome, line: Rect, buffer: &mut Buffer) {
     }
     let (state, role) = match chrome.lost {
         Some(_) => (theme.say("lost").into(), Role::Bad),
-        None => state(run, theme),
+        None => match (chrome.setup.model, &run.outcome) {
+            (Some(0 | 1), Some(Outcome::Completed(_))) => {
+                (theme.say("saved model").into(), Role::Good)
+            }
+            (Some(networks), Some(Outcome::Completed(_))) => {
+                (theme.fill("saved ensemble of {} networks", &[&networks]), Role::Good)
+            }
+            (Some(_), None) => (theme.say("measuring…").into(), Role::Dim),
+            _ => state(run, theme),
+        },
     };
     end = write_at(buffer, line, end + 1, 0, &state, theme.style(role));
     // An experiment has no epochs before its first network.
     let total = run.info.as_ref().map_or(0, |info| info.epochs);
-    if total > 0 || run.info.is_none() {
+    let is_model = chrome.setup.model.is_some();
+    if is_model {
+        if run.epoch() > 0 {
+            let trained = theme.fill("trained for {} epochs", &[&run.epoch()]);
+            end = write_at(buffer, line, end + 2, 0, &trained, theme.style(Role::Text));
+        }
+    } else if total > 0 || run.info.is_none() {
         let epoch = theme.fill("epoch {}/{}", &[&run.epoch(), &total]);
         end = write_at(buffer, line, end + 2, 0, &epoch, theme.style(Role::Text));
     }
     if let Moment::Epoch(epoch) = chrome.moment {
         let text = format!(" {} ", theme.fill("showing epoch {} · Esc back to now", &[&epoch]));
         end = write_at(buffer, line, end + 2, 0, &text, theme.style(Role::Selected));
-        let room = usize::from(line.width.saturating_sub(end + 2));
-        let list = around(&kept_epochs(run), epoch, room.saturating_sub(8));
-        let kept = theme.fill("kept: {}", &[&list]);
-        write_at(buffer, line, end + 2, 0, &kept, theme.style(Role::Dim));
+        let room = usize::from(line.width.saturating_sub(end + 3));
+        kept(run, epoch, room, theme).inspect(|text| {
+            write_at(buffer, line, end + 2, 0, text, theme.style(Role::Dim));
+        });
         return;
     }
     let pace = pace(run, line.width.saturating_sub(end + 2), theme);
@@ -170,7 +184,24 @@ fn header(chrome: Chrome, line: Rect, buffer: &mut Buffer) {
     );
 }
 
-/// As many epochs around one as fit into so many columns, `…` where some are left out.
+/// The epochs of which a run keeps snapshots: a list around the epoch shown, or their number if the
+/// list does not fit; `None` if neither fits.
+fn kept(run: &RunView, shown: u32, room: usize, theme: &Theme) -> Option<String> {
+    let epochs = kept_epochs(run);
+    let named = theme.fill("[ ] kept: {}", &[&""]);
+    let list = around(&epochs, shown, room.saturating_sub(named.width()));
+    // A list with the shown epoch alone is useless.
+    let is_list = list.split(' ').filter(|part| *part != "…").count() > 1;
+    let number = (1..).zip(&epochs).find(|(_, epoch)| **epoch == shown);
+    let texts = [
+        is_list.then(|| theme.fill("[ ] kept: {}", &[&list])),
+        number.map(|(at, _)| theme.fill("[ ] {} of {} kept", &[&at, &epochs.len()])),
+        number.map(|(at, _)| format!("{at}/{}", epochs.len())),
+    ];
+    texts.into_iter().flatten().find(|text| text.width() <= room)
+}
+
+/// The epochs around the one shown that fit into `room` columns; `…` marks those left out.
 fn around(epochs: &[u32], shown: u32, room: usize) -> String {
     let here = epochs.partition_point(|epoch| *epoch < shown).min(epochs.len().saturating_sub(1));
     let text = |first: usize, end: usize| {
@@ -216,8 +247,11 @@ fn tabs(chrome: Chrome, line: Rect, buffer: &mut Buffer) -> Vec<Rect> {
     };
     let mut column = 0;
     let mut places = Vec::new();
-    for (index, (name, entry)) in names.into_iter().zip(TABLE).enumerate() {
-        let key = entry.key;
+    let with_views = names.into_iter().zip(chrome.views);
+    for (index, ((name, view), entry)) in with_views.zip(TABLE).enumerate() {
+        // Views that are not in the table have the keys of the first tabs.
+        let own = TABLE.iter().find(|entry| entry.id == view.id());
+        let key = own.unwrap_or(entry).key;
         let current = index == chrome.current;
         let gap = if name.is_empty() { "" } else { " " };
         let text = format!("{pad}{key}{gap}{name}{pad}");
@@ -271,28 +305,28 @@ fn footer(chrome: Chrome, line: Rect, buffer: &mut Buffer) {
     }
 }
 
-/// How a completed run ended, at the right where it leaves room for keys; returns the columns it
-/// takes.
+/// Writes how a completed run ended at the right, if that leaves room for keys; returns its columns.
 fn outcome(chrome: Chrome, line: Rect, buffer: &mut Buffer) -> u16 {
     let Some(Outcome::Completed(why)) = &chrome.run.outcome else { return 0 };
     let (epochs, theme) = (chrome.run.epoch(), &chrome.setup.theme);
     let planned = chrome.run.info.as_ref().map_or(0, |info| info.epochs);
     let text = match epochs {
-        // What the run itself says of the usual end, in the reader's language.
+        // The usual reason is translated.
         1 if planned == 1 => theme.say("the only epoch trained").into(),
         _ if planned > 1 && epochs == planned => theme.fill("all {} epochs trained", &[&planned]),
         _ => why.clone(),
     };
     let text = format!(" {text} ");
     let width = text.width() as u16;
-    if why.is_empty() || width > line.width / 2 {
+    let is_model = chrome.setup.model.is_some();
+    if is_model || why.is_empty() || width > line.width / 2 {
         return 0;
     }
     write_right(buffer, line, 0, &text, chrome.setup.theme.style(Role::Good));
     width
 }
 
-/// The page of a run that broke: what happened, and what to do.
+/// The page of a failed run: what happened, and what to do.
 #[must_use]
 pub fn failure(run: &RunView) -> Option<[String; 2]> {
     match &run.outcome {
@@ -301,7 +335,7 @@ pub fn failure(run: &RunView) -> Option<[String; 2]> {
     }
 }
 
-/// Draws the page of a run that broke.
+/// Draws the page of a failed run.
 pub fn draw_failure(page: &[String; 2], area: Rect, buffer: &mut Buffer, theme: &Theme) {
     let inside = super::widgets::Pane::new("Failed", theme).draw(area, buffer);
     write(buffer, inside, 0, theme.say(&page[0]), theme.style(Role::Bad));
@@ -310,8 +344,8 @@ pub fn draw_failure(page: &[String; 2], area: Rect, buffer: &mut Buffer, theme: 
     }
 }
 
-/// Blanks every wide character whose second column something else was drawn over: a terminal
-/// would shift the rest of its line.
+/// Blanks every wide character whose second column was overwritten: a terminal would shift the rest
+/// of the line.
 pub fn keep_wide_whole(buffer: &mut Buffer) {
     let width = usize::from(buffer.area.width).max(1);
     for index in 0..buffer.content.len() {

@@ -24,7 +24,7 @@ pub enum Exit {
 /// How a run that is over goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GoOn {
-    /// So many more epochs; without a number to the last epoch of its recipe.
+    /// For this many more epochs; `None` trains to the last epoch of its recipe.
     Train(Option<u32>),
     /// From its best epoch, with a third of the learning rate, as a run of its own.
     FromBest,

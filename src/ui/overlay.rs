@@ -1,4 +1,4 @@
-//! What lies over the views: help, the command line, a question.
+//! Overlays: help, the command line, messages, the recipe, questions.
 
 use super::effect::{Effect, Exit, GoOn};
 use super::keymap::BINDINGS;
@@ -15,16 +15,16 @@ use ratatui::layout::Rect;
 use ratatui::widgets::{Clear, Widget};
 use unicode_width::UnicodeWidthStr;
 
-/// The topmost layer.
+/// The overlay on top of the view.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Overlay {
-    /// Help, scrolled down by so many lines.
+    /// Help, and the number of lines it is scrolled down.
     Help(u16),
     /// The page about the run: names and values, scrolled down.
     Info(Vec<(String, String)>, u16),
     /// The command line so far.
     Palette(String),
-    /// Messages, scrolled back by so many lines.
+    /// Messages, and the number of lines they are scrolled back.
     Messages(Vec<LogLine>, u16),
     /// A question, in the reader's language, and the keys that answer it.
     Question { text: String, choices: Vec<(char, String, Effect)> },
@@ -72,7 +72,7 @@ impl Overlay {
         Self::Question { text: theme.say("Stop the run? It can still be browsed.").into(), choices }
     }
 
-    /// Asks what becomes of a run that is not over.
+    /// Asks whether to stop a run or to leave it.
     #[must_use]
     pub fn ask_quit(setup: &Setup, paused: bool) -> Self {
         let theme = &setup.theme;
@@ -96,7 +96,7 @@ impl Overlay {
         Self::Question { text, choices: vec![('y', what, Effect::Leave(Exit::GoOn(how)))] }
     }
 
-    /// Whether it asks what becomes of a run that is going.
+    /// Whether it is a question about a run that is not over.
     pub(super) fn is_about_a_live_run(&self) -> bool {
         let Self::Question { choices, .. } = self else { return false };
         !choices.iter().any(|(_, _, effect)| matches!(effect, Effect::Leave(Exit::GoOn(_))))
@@ -120,7 +120,7 @@ impl Overlay {
         }
     }
 
-    /// Takes pasted text into the command line, without what no line has; elsewhere it is ignored.
+    /// Inserts pasted text into the command line, without control characters; other overlays ignore it.
     pub fn paste(&mut self, text: &str) {
         if let Self::Palette(line) = self {
             let blank = |character: char| if character.is_whitespace() { ' ' } else { character };
@@ -140,11 +140,18 @@ impl Overlay {
                 // The key and its blanks take 5 cells; border and margin 2 on each side.
                 let widest = choices.iter().map(|choice| choice.1.width() + 9).max().unwrap_or(0);
                 let width = widest.max(text.width() + 4).max(48) as u16;
-                let inside = window(area, width, choices.len() as u16 + 5, "", buffer, theme);
-                write(buffer, inside, 0, text, theme.style(Role::Title));
+                let text = wrap(text, width.min(area.width).saturating_sub(4));
+                let lines = text.len() as u16;
+                let height = choices.len() as u16 + lines + 4;
+                let inside = window(area, width, height, "", buffer, theme);
+                for (row, line) in (0..).zip(&text) {
+                    write(buffer, inside, row, line, theme.style(Role::Title));
+                }
                 let stay = (theme.say("Esc").to_string(), theme.say("stay"));
                 let rows = choices.iter().map(|(key, does, _)| (key.to_string(), does.as_str()));
-                for (row, (key, does)) in (2..).zip(rows.chain([stay])) {
+                // On a low screen the blank line goes first.
+                let gap = u16::from(inside.height > lines + choices.len() as u16 + 1);
+                for (row, (key, does)) in (lines + gap..).zip(rows.chain([stay])) {
                     write(buffer, inside, row, &key, theme.style(Role::Accent));
                     write_at(buffer, inside, 5, row, does, theme.style(Role::Text));
                 }
@@ -182,7 +189,7 @@ fn palette_key(line: &mut String, code: KeyCode) -> Answer {
     Answer::Stay
 }
 
-/// Finishes the command's name where only one begins like it.
+/// Completes the command's name if only one starts with the typed text.
 fn complete(line: &mut String) {
     let mut fitting = ENTRIES.iter().filter(|entry| entry.name.starts_with(line.as_str()));
     if let (Some(only), None) = (fitting.next(), fitting.next()) {
@@ -207,7 +214,7 @@ fn window(
         height,
     };
     Clear.render(window, buffer);
-    // A wide character half of which would be covered goes whole.
+    // A wide character that would be half covered is blanked.
     for y in window.top()..window.bottom() {
         if let Some(x) = window.x.checked_sub(1)
             && buffer[(x, y)].symbol().width() > 1
@@ -292,7 +299,7 @@ fn help_lines(view: &dyn View, width: u16, theme: &Theme) -> Vec<HelpLine> {
     lines.push(alone(String::new(), Role::Text));
     lines.push(alone(theme.say("Everywhere").into(), Role::Title));
     lines.push(entry(&view_keys(), "views"));
-    // A key that the view takes for itself does nothing else while it is open.
+    // Keys that the view uses itself are not listed twice.
     let taken = |name: &str| keys.iter().any(|key| key.keys == name);
     let free = BINDINGS.iter().filter(|binding| !taken(binding.keys));
     lines.extend(free.map(|binding| entry(binding.keys, binding.does)));

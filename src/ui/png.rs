@@ -10,7 +10,7 @@ use ratatui::buffer::Buffer;
 /// The letters: a subset of DejaVu Sans Mono without Chinese characters.
 static FONT: &[u8] = include_bytes!("../../data/font/mono.ttf");
 
-/// Up to so many cells a picture has two pixels for each of SVG's.
+/// Pictures of at most this many cells have twice the resolution of the SVG's pixel units.
 const DENSE: u32 = 20_000;
 
 /// Why there is no picture.

@@ -1,6 +1,6 @@
 //! What all views have selected together: a moment of the run, a test image, a layer.
 
-use crate::protocol::{Content, Moment, Probe, RunView, What};
+use crate::protocol::{Content, Moment, Outcome, Probe, RunView, What};
 
 /// The selection that views share.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -29,7 +29,11 @@ impl Selection {
 
     /// The kept epoch before (−1) or after (1) the one shown; after the newest one comes now.
     pub(super) fn neighbour_epoch(&self, step: i64, run: &RunView) -> Moment {
-        let kept = kept_epochs(run);
+        let mut kept = kept_epochs(run);
+        if matches!(run.outcome, Some(Outcome::Completed(_))) {
+            // The last epoch of a run that is complete is what is shown as now.
+            kept.retain(|epoch| *epoch < run.epoch());
+        }
         let shown = match self.moment {
             Moment::Live => u32::MAX,
             Moment::Epoch(epoch) => epoch,

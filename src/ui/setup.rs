@@ -1,5 +1,6 @@
 //! What a dashboard is opened with.
 
+use super::experiment_name::ExperimentName;
 use super::theme::Theme;
 use super::view::View;
 use super::view_id::ViewId;
@@ -51,6 +52,10 @@ pub struct Setup {
     pub explorable: Option<String>,
     /// What the run is of, which decides about its views.
     pub kind: RunKind,
+    /// How many networks vote, where it is a saved model, which has no history.
+    pub model: Option<u32>,
+    /// The experiments that the Book view lists and names.
+    pub experiments: Vec<ExperimentName>,
     /// There is no run, only this picture, by its name, and how it was read.
     pub reading: Option<(String, Reading)>,
     /// There is no run of one's own, only those of this source.
@@ -98,7 +103,10 @@ impl Setup {
             (None, None) => match self.kind {
                 RunKind::Command => views::of_command(),
                 RunKind::Predictions => views::of_predictions(),
-                RunKind::Training | RunKind::Job | RunKind::JobTraining(_) => views::all(),
+                _ if self.model.is_some() => views::of_model(),
+                RunKind::Training | RunKind::Job | RunKind::JobTraining(_) => {
+                    views::of_training(&self.experiments)
+                }
             },
         }
     }

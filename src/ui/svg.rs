@@ -5,7 +5,7 @@ use super::theme::Theme;
 use ratatui::buffer::{Buffer, Cell};
 use std::fmt::Write as _;
 
-/// Rectangles overlap by so many pixels: a hair hides the seams that anti-aliasing would draw
+/// Rectangles overlap by this many pixels, which hides the seams that anti-aliasing would draw
 /// between cells.
 const OVERLAP: f32 = 0.15;
 

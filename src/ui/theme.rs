@@ -1,7 +1,7 @@
 //! One theme: every colour on the screen comes from here.
 //!
 //! The palette follows Okabe and Ito: its hues stay apart for people who do not see red and green
-//! as different. Nothing is told by colour alone.
+//! as different. No information is carried by colour alone.
 
 use super::language::Language;
 use super::ramp::{self, Ramp};

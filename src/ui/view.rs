@@ -22,6 +22,8 @@ pub struct Context<'a> {
     pub digit: u32,
     /// The layer selected, shared by all views.
     pub layer: u32,
+    /// How many networks vote, where it is a saved model.
+    pub model: Option<u32>,
 }
 
 impl<'a> Context<'a> {
@@ -29,7 +31,7 @@ impl<'a> Context<'a> {
     #[must_use]
     pub fn new(run: &'a RunView, theme: &'a Theme, selection: Selection) -> Self {
         let Selection { moment, digit, layer } = selection;
-        Self { run, theme, moment, digit, layer }
+        Self { run, theme, moment, digit, layer, model: None }
     }
 
     /// The run as it is now, with the first test image and the first layer selected.
@@ -42,6 +44,26 @@ impl<'a> Context<'a> {
     #[must_use]
     pub fn frame(&self, what: &What) -> Option<&'a Frame> {
         self.run.frames.get(&Probe { what: what.clone(), at: self.moment })
+    }
+
+    /// When a frame is from, in words; nothing for a saved model, which is always the same.
+    #[must_use]
+    pub fn as_of(&self, frame: &Frame) -> String {
+        match self.model {
+            Some(_) => String::new(),
+            None if self.counts_steps() => self.theme.fill("step {}", &[&frame.batch]),
+            None if frame.batch == 0 => self.theme.fill("epoch {}", &[&frame.epoch]),
+            None => self.theme.fill("epoch {} + {} batches", &[&frame.epoch, &frame.batch]),
+        }
+    }
+
+    /// The same of a frame about layers, which are those of an ensemble's first network.
+    #[must_use]
+    pub fn as_of_layers(&self, frame: &Frame) -> String {
+        match self.model {
+            Some(networks) if networks > 1 => self.theme.fill("network 1 of {}", &[&networks]),
+            _ => self.as_of(frame),
+        }
     }
 
     /// The newest answer that a test accepts: what a view shows while the exact one is on its way.
@@ -130,19 +152,6 @@ impl<'a> Context<'a> {
     pub fn weighted_layers(&self) -> Vec<u32> {
         let layers = self.run.info.iter().flat_map(|info| &info.layers);
         layers.enumerate().filter(|(_, l)| l.weights > 0).map(|(index, _)| index as u32).collect()
-    }
-}
-
-/// When a frame is from, in words.
-#[must_use]
-pub fn as_of(frame: &Frame, context: &Context) -> String {
-    let theme = context.theme;
-    if context.counts_steps() {
-        theme.fill("step {}", &[&frame.batch])
-    } else if frame.batch == 0 {
-        theme.fill("epoch {}", &[&frame.epoch])
-    } else {
-        theme.fill("epoch {} + {} batches", &[&frame.epoch, &frame.batch])
     }
 }
 

@@ -157,6 +157,20 @@ fn a_misspelt_value_is_answered_with_the_one_that_was_meant() {
 }
 
 #[test]
+fn costs_say_whether_the_regularization_term_is_in_them() {
+    let data = small_data();
+    let model = data.path().join("m.safetensors");
+    let (data, model) = (data.path().display(), model.display());
+    let regularized = format!("train --epochs 1 --data {data} --layers 64,12,3 --lambda 50");
+    let text = say(&format!("{regularized} --headless --save {model}"));
+    assert!(text.contains("costs with the regularization term"), "{text}");
+    let plain = say(&format!("train --epochs 1 --data {data} --layers 64,12,3 --headless"));
+    assert!(!plain.contains("regularization term"), "{plain}");
+    let eval = say(&format!("eval {model} --data {data}"));
+    assert!(eval.contains("costs without the regularization term"), "{eval}");
+}
+
+#[test]
 fn the_whole_recipe_stands_in_header_and_json() {
     let data = small_data();
     let data = data.path().display();

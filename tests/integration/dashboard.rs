@@ -5,8 +5,10 @@ use super::languages::CHINESE;
 use super::screens::SCENES;
 use crossterm::event::{KeyCode, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use nntop::explore::list;
-use nntop::protocol::{Activity, Event, Outcome, Saved, Status, Tune, Tuned};
-use nntop::ui::Theme;
+use nntop::protocol::{
+    Activity, EpochStats, Event, Outcome, RunInfo, RunView, Saved, Status, Tune, Tuned,
+};
+use nntop::ui::{ExperimentName, Setup, Theme};
 use ratatui::buffer::Buffer;
 
 fn rows(buffer: &Buffer) -> Vec<String> {
@@ -161,6 +163,105 @@ fn no_number_of_the_confusion_matrix_is_cut_on_a_small_terminal() {
     let flat: String = screen.replace(['│', '\n'], " ");
     let words: Vec<&str> = flat.split_whitespace().collect();
     assert!(words.join(" ").contains("wrong of 500"), "{screen}");
+}
+
+#[test]
+fn a_matrix_that_does_not_fit_marks_what_is_hidden() {
+    let mut small = dashboard();
+    let tiny = press(&mut small, "5", (30, 12));
+    assert!(tiny.contains('▶') && tiny.contains('▼'), "{tiny}");
+}
+
+/// Columns and rows from the first to the last cell of a view that is neither blank nor a frame.
+fn used(screen: &Buffer) -> [u16; 2] {
+    let is_used =
+        |symbol: &str| !symbol.trim_matches([' ', '│', '─', '╭', '╮', '╰', '╯']).is_empty();
+    let body =
+        (2..screen.area.height - 1).flat_map(|y| (1..screen.area.width - 1).map(move |x| (x, y)));
+    let used: Vec<(u16, u16)> = body.filter(|&at| is_used(screen[at].symbol())).collect();
+    let extent = |values: &mut dyn Iterator<Item = u16>| {
+        let values: Vec<u16> = values.collect();
+        values.iter().max().unwrap() - values.iter().min().unwrap() + 1
+    };
+    [extent(&mut used.iter().map(|at| at.0)), extent(&mut used.iter().map(|at| at.1))]
+}
+
+#[test]
+fn views_use_a_large_screen() {
+    for (keys, name) in [("3", "Weights"), ("5", "Confusion"), ("6", "Gradients"), ("Dt", "Draw")] {
+        let mut dashboard = dashboard();
+        press(&mut dashboard, keys, (200, 60));
+        let screen = dashboard.screen(200, 60);
+        let [columns, rows] = used(&screen);
+        assert!(columns >= 180 && rows >= 44, "{name}: {columns}×{rows}\n{}", letters(&screen));
+    }
+}
+
+#[test]
+fn an_output_layer_is_drawn_in_rows_as_wide_as_the_view() {
+    let mut dashboard = dashboard();
+    press(&mut dashboard, "3>", (120, 40));
+    let screen = dashboard.screen(120, 40);
+    let text = rows(&screen);
+    for class in ["0", "5", "9"] {
+        // The name stands in the first columns of the first pane.
+        let named = |row: &&String| row.chars().skip(1).take(7).collect::<String>().trim() == class;
+        let row = text.iter().find(named);
+        let row = row.unwrap_or_else(|| panic!("no row {class}\n{}", text.join("\n")));
+        assert!(row.matches('▀').count() >= 60, "{row}");
+    }
+}
+
+#[test]
+fn a_saved_model_does_not_look_like_a_run() {
+    let model = |networks| {
+        let mut run = RunView::default();
+        let info = RunInfo { epochs: 30, init: "large".into(), ..canned::run(false).info.unwrap() };
+        run.apply(&Event::Started(Box::new(info)));
+        run.apply(&Event::EpochEnded(EpochStats {
+            epoch: 30,
+            test_accuracy: Some(0.9512),
+            ..EpochStats::default()
+        }));
+        run.apply(&Event::Finished(Outcome::Completed("a saved model, at rest".into())));
+        Dashboard::with(Setup { model: Some(networks), ..Setup::default() }, run)
+    };
+    let mut one = model(1);
+    let screen = press(&mut one, "", (120, 40));
+    for part in ["saved model", "trained for 30 epochs", "95.12%", "initial weights"] {
+        assert!(screen.contains(part), "{part} in\n{screen}");
+    }
+    for part in ["η 0", "Curves", "Gradients", "best test", "images/s"] {
+        assert!(!screen.contains(part), "{part} in\n{screen}");
+    }
+    assert!(press(&mut one, "2", (120, 40)).contains("there is no such view here"));
+    assert!(press(&mut one, "7", (120, 40)).lines().nth(1).unwrap().contains("7 Network"));
+    let mut three = model(3);
+    let screen = press(&mut three, "3", (120, 40));
+    assert!(screen.contains("ensemble of 3 networks"), "{screen}");
+    assert!(screen.contains("network 1 of 3"), "whose weights these are: {screen}");
+}
+
+#[test]
+fn the_book_view_names_the_experiment_or_lists_them() {
+    let experiment = ExperimentName {
+        id: "5-vanishing",
+        chapter: 5,
+        title: "Vanishing gradients",
+        expected: "the last hidden layer learns faster than the first",
+    };
+    let setup = Setup { experiments: vec![experiment], ..Setup::default() };
+    let mut ordinary = Dashboard::with(setup.clone(), canned::run(false));
+    let screen = press(&mut ordinary, "9", (120, 40));
+    assert!(screen.contains("no experiment of the book"), "{screen}");
+    assert!(screen.contains("5-vanishing") && screen.contains("Vanishing gradients"), "{screen}");
+    let mut run = RunView::default();
+    let info = RunInfo { title: "5-vanishing · seed 2".into(), ..RunInfo::default() };
+    run.apply(&Event::Started(Box::new(info)));
+    let screen = press(&mut Dashboard::with(setup, run), "9", (120, 40));
+    for part in ["5-vanishing", "chapter 5", "The book: the last hidden layer learns faster"] {
+        assert!(screen.contains(part), "{part} in\n{screen}");
+    }
 }
 
 #[test]

@@ -11,6 +11,7 @@ mod dashboard;
 mod data_formats;
 mod ensemble;
 mod explore;
+mod first_hour;
 mod foreign_models;
 mod golden;
 mod headless;

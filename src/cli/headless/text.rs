@@ -114,6 +114,9 @@ fn started(info: &RunInfo, out: &mut Output<'_>) -> io::Result<()> {
     if info.all_images {
         more.push("learns from the validation images, too".into());
     }
+    if info.regularization > 0.0 {
+        more.push("costs with the regularization term".into());
+    }
     if !more.is_empty() {
         writeln!(out, "# {}", more.join(" | "))?;
     }

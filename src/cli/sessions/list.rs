@@ -35,7 +35,8 @@ pub(super) fn ls(json: bool) -> anyhow::Result<ExitCode> {
         writeln!(output::err(), "no runs yet; `nntop` starts one")?;
     }
     let differing = differing(&runs);
-    let mut header = vec!["NAME", "STATE", "EPOCH", "BEST", "AGE", "CLIENTS", "ID", "NETWORK"];
+    let mut header =
+        vec!["NAME", "STATE", "EPOCH", "BEST VALIDATION", "AGE", "CLIENTS", "ID", "NETWORK"];
     header.extend((!differing.is_empty()).then_some("RECIPE"));
     let rows: Vec<Vec<String>> = runs.iter().map(|run| row(run, &differing)).collect();
     let widths: Vec<usize> = header

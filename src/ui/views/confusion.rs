@@ -1,10 +1,10 @@
-//! Who is taken for whom: counts of (true label, predicted label) on the test set.
+//! The confusion matrix: counts of (true label, predicted label) on the test set.
 
 use crate::protocol::{Content, DigitFilter, Verdict, What};
 use crate::ui::effect::Effect;
 use crate::ui::numbers::percent_of;
 use crate::ui::theme::Role;
-use crate::ui::view::{Context, KeyHelp, View, as_of};
+use crate::ui::view::{Context, KeyHelp, View};
 use crate::ui::view_id::ViewId;
 use crate::ui::widgets::{GridShape, Pane, wrap, write, write_at, write_right};
 use crossterm::event::{KeyCode, KeyEvent, MouseButton, MouseEvent, MouseEventKind};
@@ -14,14 +14,16 @@ use ratatui::style::Modifier;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// Columns of a cell at most.
-const WIDEST: u16 = 15;
+const WIDEST: u16 = 24;
+/// Columns of a cell for three digits and a gap.
+const TIGHT: u16 = 4;
 /// Rows of a cell at most.
 const HIGHEST: u16 = 5;
-/// Rows of a cell from which on there is a gap below it.
+/// Height of a cell from which there is a gap below it.
 const SPACED: u16 = 3;
 /// Columns of a name at most; longer ones are cut.
 const LONGEST_NAME: usize = 8;
-/// Columns right of the cells: how many images a class has and how many were found.
+/// Columns right of the cells: images of a class, and the share classified correctly.
 const SUMS: u16 = 15;
 
 /// The view.
@@ -37,6 +39,8 @@ pub struct Confusion {
     /// Columns and rows of a cell, and columns of the names, as last drawn.
     cell: [u16; 2],
     names: u16,
+    /// All classes fit only with three characters per cell: the diagonal shows percentages.
+    tight: bool,
 }
 
 impl View for Confusion {
@@ -49,6 +53,7 @@ impl View for Confusion {
             "Rows are true labels, columns are predicted labels; each number counts test images.",
             "Blue cells on the diagonal are right, orange ones are mistakes. Enter shows the images of a cell.",
             "At the right: images of the label, and the share of them that was classified correctly.",
+            "Where there is no room for that, the diagonal shows the share in percent.",
         ]
     }
 
@@ -95,7 +100,7 @@ impl View for Confusion {
     fn render(&mut self, area: Rect, buffer: &mut Buffer, context: &Context) {
         let theme = context.theme;
         let frame = context.frame(&What::Confusion);
-        let note = frame.map_or_else(String::new, |frame| as_of(frame, context));
+        let note = frame.map_or_else(String::new, |frame| context.as_of(frame));
         let title = if area.width >= 72 {
             "Confusion on the test set: rows true label, columns prediction"
         } else {
@@ -148,15 +153,21 @@ impl Confusion {
         let longest = (0..classes).map(|class| context.class(class).width()).max().unwrap_or(0);
         self.names = longest.clamp(2, LONGEST_NAME) as u16 + 1;
         let sums = if inside.width >= 60 { SUMS } else { 0 };
-        let width = inside.width.saturating_sub(self.names + sums);
+        let mut width = inside.width.saturating_sub(self.names + sums);
         // Above the cells the predicted labels, below them sums, a gap and a sentence.
         let sentence = wrap(&self.summary(context, matrix), inside.width).len().min(2) as u16;
-        let height = inside.height.saturating_sub(3 + sentence);
         let count = classes.clamp(1, 1000) as u16;
-        self.cell = [
-            (width / count).clamp(matrix.digits() + 1, WIDEST),
-            (height / count).clamp(1, HIGHEST),
-        ];
+        let digits = matrix.digits();
+        self.tight = count.saturating_mul(digits + 1) > width
+            && matrix.largest_error() < 1000
+            && count.saturating_mul(TIGHT) + (longest.clamp(1, LONGEST_NAME) as u16) < inside.width;
+        if self.tight {
+            self.names = longest.clamp(1, LONGEST_NAME) as u16 + 1;
+            width = inside.width - self.names;
+        }
+        let least = if self.tight { TIGHT } else { digits + 1 };
+        let height = inside.height.saturating_sub(sentence + if self.tight { 1 } else { 3 });
+        self.cell = [(width / count).clamp(least, WIDEST), (height / count).clamp(1, HIGHEST)];
         let shown = [height / self.cell[1], width / self.cell[0]].map(|n| n.min(count));
         for (axis, selected) in [self.row, self.column].into_iter().enumerate() {
             let lowest = (selected + 1).saturating_sub(u32::from(shown[axis]).max(1));
@@ -196,6 +207,9 @@ impl Confusion {
             let head = Rect { y: inside.y, height: 1, ..counts(self.place(0, column)) };
             let name = short_name(&context.class(predicted), head.width);
             write_right(buffer, head, 0, &name, theme.style(role));
+            if self.tight {
+                continue;
+            }
             let foot = Rect { y: self.cells.bottom(), ..head };
             let total = (0..matrix.classes).map(|label| matrix.at(label, predicted)).sum::<u32>();
             write_right(buffer, foot.intersection(inside), 0, &total.to_string(), dim);
@@ -217,6 +231,7 @@ impl Confusion {
             let recall = format!("{:>6}", percent_of(matrix.at(label, label), matrix.row(label)));
             write_at(buffer, inside, end + 1, middle, &recall, theme.style(Role::Text));
         }
+        self.mark_more(inside, [rows, columns], buffer, context, matrix);
         let right = self.cells.right() - inside.x;
         for (name, end) in [("total", 6), ("found", 14)] {
             let place = Rect { x: inside.x + right, width: end, ..inside };
@@ -226,9 +241,32 @@ impl Confusion {
         let last = inside.height.saturating_sub(1);
         let lines = wrap(&summary, inside.width);
         let room = (last + 1).saturating_sub(lines.len().min(2) as u16);
-        let below = (self.cells.bottom() + 2 - inside.y).min(room);
+        let gap = if self.tight { 0 } else { 2 };
+        let below = (self.cells.bottom() + gap - inside.y).min(room);
         for (row, line) in (below..inside.height).zip(&lines) {
             write(buffer, inside, row, line, theme.style(Role::Text));
+        }
+    }
+
+    /// Marks rows and columns that are scrolled off the screen.
+    fn mark_more(
+        &self,
+        inside: Rect,
+        [rows, columns]: [u16; 2],
+        buffer: &mut Buffer,
+        context: &Context,
+        matrix: &Matrix,
+    ) {
+        let style = context.theme.style(Role::Accent);
+        let hidden = |first: u32, shown: u16| first + u32::from(shown) < matrix.classes;
+        if hidden(self.first[1], columns) || self.first[1] > 0 {
+            let text = if hidden(self.first[1], columns) { "▶" } else { "◀" };
+            let edge = self.cells.right().min(inside.right() - 1) - inside.x;
+            write_at(buffer, inside, edge, 0, text, style);
+        }
+        if hidden(self.first[0], rows) || self.first[0] > 0 {
+            let text = if hidden(self.first[0], rows) { "▼" } else { "▲" };
+            write(buffer, inside, self.cells.bottom() - inside.y, text, style);
         }
     }
 
@@ -238,7 +276,7 @@ impl Confusion {
         let predicted = self.first[1] + u32::from(column);
         let count = matrix.at(label, predicted);
         let place = self.place(row, column);
-        // Right answers and errors have scales of their own: errors are few.
+        // Correct answers and errors have separate colour scales, because errors are rare.
         let right = label == predicted;
         let largest = if right { matrix.row(label) } else { matrix.largest_error() };
         let share = count as f32 / largest.max(1) as f32;
@@ -251,7 +289,12 @@ impl Confusion {
             style = style.add_modifier(Modifier::REVERSED | Modifier::BOLD);
         }
         buffer.set_style(place.intersection(buffer.area), style);
-        let text = if count == 0 { "·".to_string() } else { count.to_string() };
+        let text = match count {
+            0 => "·".to_string(),
+            _ if right && self.tight && count == matrix.row(label) => "100".into(),
+            _ if right && self.tight => format!("{:.0}%", (100.0 * share).min(99.0)),
+            _ => count.to_string(),
+        };
         write_right(buffer, counts(place), (place.height - 1) / 2, &text, style);
     }
 
@@ -272,7 +315,7 @@ fn counts(cell: Rect) -> Rect {
     Rect { width: cell.width - cell.width.saturating_sub(4) / 4, ..cell }
 }
 
-/// A name cut to so many columns.
+/// A name cut to a number of columns.
 fn short_name(name: &str, width: u16) -> String {
     if name.width() <= usize::from(width) {
         return name.to_string();
@@ -326,4 +369,32 @@ impl Matrix<'_> {
 
 fn classes(context: &Context) -> u32 {
     context.run.info.as_ref().map_or(0, |info| info.classes.len() as u32)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::{Event, Frame, Probe, RunInfo, RunView};
+    use crate::ui::theme::Theme;
+
+    #[test]
+    fn where_thousands_do_not_fit_the_diagonal_shows_percentages() {
+        let mut run = RunView::default();
+        let classes = (0..10).map(|class: u32| class.to_string()).collect();
+        run.apply(&Event::Started(Box::new(RunInfo { classes, ..RunInfo::default() })));
+        let count = |at: u32| if at.is_multiple_of(11) { 1100 } else { at % 7 };
+        let content = Content::Confusion { classes: 10, counts: (0..100).map(count).collect() };
+        let probe = Probe::live(What::Confusion);
+        let frame = Frame { probe: probe.clone(), epoch: 1, batch: 0, content };
+        run.frames.insert(probe, frame);
+        let theme = Theme::default();
+        let screen = |width| {
+            let mut buffer = Buffer::empty(Rect::new(0, 0, width, 17));
+            Confusion::default().render(buffer.area, &mut buffer, &Context::live(&run, &theme));
+            buffer.content.iter().map(ratatui::buffer::Cell::symbol).collect::<String>()
+        };
+        assert!(screen(60).contains("1100") && !screen(60).contains("98%"));
+        let narrow = screen(46);
+        assert_eq!(narrow.matches("98%").count() + narrow.matches("97%").count(), 10, "{narrow}");
+    }
 }

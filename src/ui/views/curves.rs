@@ -14,8 +14,8 @@ use unicode_width::UnicodeWidthStr;
 
 /// Epochs shown when zoomed in.
 const WINDOW: usize = 20;
-/// From so many epochs on, the untrained network is left out: it is so bad that beside it all that
-/// is learned later looks flat.
+/// From this many epochs on, the untrained network is left out: its cost is so high that the curve
+/// of the later epochs would look flat.
 const ENOUGH: usize = 4;
 /// Rows from which a chart has a frame.
 const FRAMED: u16 = 8;
@@ -59,7 +59,7 @@ pub struct Curves {
 }
 
 impl Curves {
-    /// Goes so many epochs back or forth, from now on.
+    /// Moves the epoch shown by a number of epochs, starting from the newest one.
     fn read(step: i64, context: &Context) -> Effect {
         let newest = i64::from(context.run.epoch());
         let next = match context.moment {
@@ -213,9 +213,23 @@ impl Chart<'_> {
         state: &mut ChartState,
     ) {
         let lines = [
-            line("training", 0, epochs, context, |stats| stats.train_accuracy, percent_2),
-            line("validation", 1, epochs, context, |stats| stats.validation_accuracy, percent_2),
-            line("test", 2, epochs, context, |stats| stats.test_accuracy, percent_2),
+            line(
+                ["training", "train"],
+                0,
+                epochs,
+                context,
+                |stats| stats.train_accuracy,
+                percent_2,
+            ),
+            line(
+                ["validation", "val"],
+                1,
+                epochs,
+                context,
+                |stats| stats.validation_accuracy,
+                percent_2,
+            ),
+            line(["test", "test"], 2, epochs, context, |stats| stats.test_accuracy, percent_2),
         ];
         let chart = LineChart {
             y_unit: Unit::Percent,
@@ -236,9 +250,9 @@ impl Chart<'_> {
         state: &mut ChartState,
     ) {
         let lines = [
-            line("training", 0, epochs, context, |stats| stats.train_cost, short),
-            line("validation", 1, epochs, context, |stats| stats.validation_cost, short),
-            line("test", 2, epochs, context, |stats| stats.test_cost, short),
+            line(["training", "train"], 0, epochs, context, |stats| stats.train_cost, short),
+            line(["validation", "val"], 1, epochs, context, |stats| stats.validation_cost, short),
+            line(["test", "test"], 2, epochs, context, |stats| stats.test_cost, short),
         ];
         let chart = LineChart { log: self.log, ..over_epochs(lines.into(), context) };
         self.draw("Cost", &chart, area, buffer, context, state);
@@ -300,7 +314,7 @@ pub(super) fn over_epochs<'a>(lines: Vec<Line>, context: &Context<'a>) -> LineCh
 }
 
 fn line(
-    name: &str,
+    [name, short]: [&str; 2],
     series: usize,
     epochs: &[EpochStats],
     context: &Context,
@@ -311,5 +325,6 @@ fn line(
     let points: Vec<(f64, f64)> = epochs.iter().filter_map(point).collect();
     let value = context.stats().and_then(pick).map_or_else(String::new, text);
     let name = if points.is_empty() { String::new() } else { context.theme.say(name).into() };
-    Line { name, points, value, style: context.theme.series(series), ..Line::default() }
+    let short = context.theme.say(short).into();
+    Line { name, short, points, value, style: context.theme.series(series), ..Line::default() }
 }

@@ -4,7 +4,7 @@ use crate::protocol::{Content, LayerInfo, Tensor, What};
 use crate::ui::effect::Effect;
 use crate::ui::numbers::short;
 use crate::ui::theme::Role;
-use crate::ui::view::{Context, KeyHelp, View, as_of};
+use crate::ui::view::{Context, KeyHelp, View};
 use crate::ui::view_id::ViewId;
 use crate::ui::widgets::{Bars, Grid, Pane, Raster, Row, write};
 use crossterm::event::{KeyCode, KeyEvent, MouseButton, MouseEvent, MouseEventKind};
@@ -230,7 +230,7 @@ impl View for Features {
             Layout::horizontal([Constraint::Fill(1), Constraint::Length(sidebar)]).areas(area);
         let frame = context.frame(&What::Activations { index: context.digit });
         let title = title(context);
-        let note = frame.map_or_else(String::new, |frame| as_of(frame, context));
+        let note = frame.map_or_else(String::new, |frame| context.as_of_layers(frame));
         let inside = Pane::new(&title, theme).note(&note).draw(main, buffer);
         let tensor = match (frame.map(|frame| &frame.content), layer(context)) {
             (Some(Content::Activations { layers }), Some((index, _))) => layers.get(index as usize),

@@ -4,10 +4,10 @@ use crate::protocol::{Content, EpochStats, LayerStats, What};
 use crate::ui::effect::Effect;
 use crate::ui::numbers::{percent, short};
 use crate::ui::theme::Role;
-use crate::ui::view::{Context, KeyHelp, View, as_of};
+use crate::ui::view::{Context, KeyHelp, View};
 use crate::ui::view_id::ViewId;
 use crate::ui::views::curves::over_epochs;
-use crate::ui::widgets::{Bars, ChartState, Line, LineChart, Pane, Row, Unit, write};
+use crate::ui::widgets::{Bars, ChartState, Line, LineChart, Pane, Row, Unit, wrap, write};
 use crossterm::event::{KeyCode, KeyEvent, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Position, Rect};
@@ -49,7 +49,7 @@ const QUANTITIES: [Quantity; 5] = [
     },
     Quantity {
         name: "Dead",
-        meaning: "units that output zero for every image of the sample: they learn nothing",
+        meaning: "units that are zero for every image of a mini-batch: they learn nothing from it",
         pick: |layer| layer.dead,
         log: false,
     },
@@ -65,6 +65,11 @@ impl Quantity {
     }
 }
 
+/// Columns and rows from which on every quantity has a chart of its own.
+const ALL: [u16; 2] = [100, 40];
+/// Columns of the bars at most.
+const WIDEST_BARS: u16 = 64;
+
 /// The view.
 #[derive(Debug, Default)]
 pub struct Gradients {
@@ -73,6 +78,10 @@ pub struct Gradients {
     /// Where each quantity's bars are, as last drawn.
     sections: Vec<(usize, Rect)>,
     chart: ChartState,
+    /// What the quantities mean stands under their names, as last drawn.
+    explained: bool,
+    /// The charts of the other quantities where there is room for all.
+    others: [ChartState; QUANTITIES.len()],
 }
 
 impl View for Gradients {
@@ -126,6 +135,15 @@ impl View for Gradients {
         if self.chart.mouse(event) {
             return Effect::Redraw;
         }
+        let shown = self.shown;
+        let others = self.others.iter_mut().enumerate().filter(|(index, _)| *index != shown);
+        for (_, other) in others {
+            if other.mouse(event) {
+                self.chart.follow(other);
+                self.chart.hidden.clone_from(&other.hidden);
+                return Effect::Redraw;
+            }
+        }
         match event.kind {
             MouseEventKind::ScrollDown => self.key(KeyCode::Down.into(), context),
             MouseEventKind::ScrollUp => self.key(KeyCode::Up.into(), context),
@@ -141,6 +159,7 @@ impl View for Gradients {
 
     fn render(&mut self, area: Rect, buffer: &mut Buffer, context: &Context) {
         self.sections.clear();
+        self.explained = false;
         let (layers, note) = layers(context);
         if layers.is_empty() {
             let inside = Pane::new("Gradients", context.theme).draw(area, buffer);
@@ -149,11 +168,15 @@ impl View for Gradients {
             return;
         }
         if area.width >= 90 && area.height >= 14 {
-            let [bars, chart] =
-                Layout::horizontal([Constraint::Length(area.width * 2 / 5), Constraint::Fill(1)])
-                    .areas(area);
+            let width = (area.width * 2 / 5).min(WIDEST_BARS);
+            let [bars, charts] =
+                Layout::horizontal([Constraint::Length(width), Constraint::Fill(1)]).areas(area);
             self.all_bars(bars, buffer, context, layers, &note);
-            self.history(chart, buffer, context);
+            if charts.width >= ALL[0] && charts.height >= ALL[1] {
+                self.all_histories(charts, buffer, context);
+            } else {
+                self.history(self.shown, charts, buffer, context);
+            }
         } else {
             let frame = if area.height >= 12 { 3 } else { 0 };
             let wanted = layers.len() as u16 + frame;
@@ -163,7 +186,7 @@ impl View for Gradients {
             ])
             .areas(area);
             self.one_section(bars, buffer, context, layers, &note);
-            self.history(chart, buffer, context);
+            self.history(self.shown, chart, buffer, context);
         }
     }
 }
@@ -180,7 +203,16 @@ impl Gradients {
     ) {
         let theme = context.theme;
         let inside = Pane::new("Layer by layer", theme).note(note).draw(area, buffer);
-        let needed = layers.len() as u16 + 2;
+        // Where there is room, what each quantity means stands under its name.
+        let meaning = |quantity: &Quantity| {
+            wrap(context.theme.say(quantity.meaning), inside.width.saturating_sub(2))
+        };
+        let meanings = QUANTITIES.iter().map(|quantity| meaning(quantity).len()).max();
+        let meanings = meanings.unwrap_or(0) as u16;
+        let plain = layers.len() as u16 + 2;
+        let explained = QUANTITIES.len() as u16 * (plain + meanings) <= inside.height + 1;
+        self.explained = explained;
+        let needed = if explained { plain + meanings } else { plain };
         let fit = usize::from((inside.height + 1) / needed).clamp(1, QUANTITIES.len());
         let first = (self.shown + 1).saturating_sub(fit);
         for (place, index) in (0_u16..).zip(first..first + fit) {
@@ -189,9 +221,17 @@ impl Gradients {
             let role = if index == self.shown { Role::Selected } else { Role::Title };
             let name = format!(" {} ", theme.say(QUANTITIES[index].name));
             write(buffer, section, 0, &name, theme.style(role));
+            let mut above = 1;
+            if explained {
+                for line in meaning(&QUANTITIES[index]) {
+                    let indented = Rect { x: section.x + 1, ..section }.intersection(section);
+                    write(buffer, indented, above, &line, theme.style(Role::Dim));
+                    above += 1;
+                }
+            }
             let bars = Rect {
-                y: section.y + 1,
-                height: section.height.saturating_sub(1),
+                y: section.y + above,
+                height: section.height.saturating_sub(above).min(layers.len() as u16),
                 x: section.x + 1,
                 width: section.width.saturating_sub(2),
             };
@@ -215,15 +255,30 @@ impl Gradients {
         self.sections.push((self.shown, area));
     }
 
-    /// The quantity shown, over the epochs.
-    fn history(&mut self, area: Rect, buffer: &mut Buffer, context: &Context) {
-        let (quantity, theme) = (&QUANTITIES[self.shown], context.theme);
+    /// All quantities over the epochs, a chart each.
+    fn all_histories(&mut self, area: Rect, buffer: &mut Buffer, context: &Context) {
+        let rows = QUANTITIES.len().div_ceil(2);
+        let lines = Layout::vertical(vec![Constraint::Fill(1); rows]).split(area);
+        let places = lines
+            .iter()
+            .flat_map(|line| Layout::horizontal([Constraint::Fill(1); 2]).split(*line).to_vec());
+        for (index, place) in (0..QUANTITIES.len()).zip(places) {
+            self.history(index, place, buffer, context);
+        }
+    }
+
+    /// A quantity over the epochs.
+    fn history(&mut self, index: usize, area: Rect, buffer: &mut Buffer, context: &Context) {
+        let (quantity, theme) = (&QUANTITIES[index], context.theme);
         let smoothing = self.chart.smoothing;
         let log = quantity.log.then(|| theme.say("logarithmic").to_string());
         let smooth = (smoothing > 0.0).then(|| theme.fill("smoothing {}", &[&smoothing]));
         let note: Vec<String> = log.into_iter().chain(smooth).collect();
+        let mean = theme.say("means over the epoch").to_string();
+        let note: Vec<String> = note.into_iter().chain([mean]).collect();
         let inside = Pane::new(quantity.name, theme).note(&note.join(" · ")).draw(area, buffer);
-        let foot = u16::from(inside.height >= 10);
+        // Beside the bars of all quantities their meanings stand already.
+        let foot = u16::from(inside.height >= 10 && !self.explained);
         let [chart, meaning] =
             Layout::vertical([Constraint::Fill(1), Constraint::Length(foot)]).areas(inside);
         write(buffer, meaning, 0, theme.say(quantity.meaning), theme.style(Role::Dim));
@@ -234,7 +289,14 @@ impl Gradients {
             highest: (!quantity.log).then_some(1.0),
             ..over_epochs(lines(context, quantity), context)
         };
-        line_chart.draw(chart, buffer, &mut self.chart);
+        if index == self.shown {
+            line_chart.draw(chart, buffer, &mut self.chart);
+        } else {
+            let other = &mut self.others[index];
+            other.follow(&self.chart);
+            other.hidden.clone_from(&self.chart.hidden);
+            line_chart.draw(chart, buffer, other);
+        }
     }
 }
 
@@ -244,7 +306,7 @@ fn layers<'a>(context: &Context<'a>) -> (&'a [LayerStats], String) {
         && let Content::Gradients { layers } = &frame.content
         && !layers.is_empty()
     {
-        return (layers, as_of(frame, context));
+        return (layers, context.as_of(frame));
     }
     let stats = context.stats().filter(|stats| !stats.layers.is_empty());
     stats.map_or((&[], String::new()), |s| (&s.layers, context.theme.fill("epoch {}", &[&s.epoch])))

@@ -22,6 +22,7 @@ mod weights;
 pub(super) use digits::Digits;
 pub(super) use explore::Explore;
 
+use super::experiment_name::ExperimentName;
 use super::view::View;
 use super::view_id::ViewId;
 use crate::protocol::{Reading, RunSource};
@@ -78,6 +79,24 @@ pub(super) fn find<T: View>(views: &mut [Box<dyn View>]) -> Option<&mut T> {
 #[must_use]
 pub fn all() -> Vec<Box<dyn View>> {
     TABLE.iter().map(|entry| (entry.new)()).collect()
+}
+
+/// The views of a training; its Book view knows these experiments.
+#[must_use]
+pub fn of_training(experiments: &[ExperimentName]) -> Vec<Box<dyn View>> {
+    let mut views = all();
+    if let Some(book) = find::<figures::Figures>(&mut views) {
+        book.experiments = experiments.to_vec();
+    }
+    views
+}
+
+/// The views of a saved model, which has no history.
+#[must_use]
+pub fn of_model() -> Vec<Box<dyn View>> {
+    const OF_TRAININGS: [ViewId; 3] = [ViewId::Curves, ViewId::Gradients, ViewId::Book];
+    let entries = TABLE.iter().filter(|entry| !OF_TRAININGS.contains(&entry.id));
+    entries.map(|entry| (entry.new)()).collect()
 }
 
 /// The only view where there is no run: an explorable.

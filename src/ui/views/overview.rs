@@ -4,6 +4,7 @@ use super::curves::{self, Chart};
 use crate::protocol::{Content, EpochStats, Moment, Tune, What};
 use crate::ui::effect::Effect;
 use crate::ui::numbers::{duration, percent_2, short, thousands};
+use crate::ui::recipe::of_recipe;
 use crate::ui::theme::Role;
 use crate::ui::view::{Context, KeyHelp, View};
 use crate::ui::view_id::ViewId;
@@ -15,13 +16,15 @@ use ratatui::widgets::Widget;
 use unicode_width::UnicodeWidthStr;
 
 /// Units in the strip of heatmaps at most; as many as fit are drawn.
-const STRIP: u32 = 16;
+const STRIP: u32 = 24;
 
 /// The view.
 #[derive(Debug, Default)]
 pub struct Overview {
     accuracy: ChartState,
     cost: ChartState,
+    /// Units of the strip, as many as there was room for when it was last drawn.
+    units: u32,
 }
 
 impl View for Overview {
@@ -44,7 +47,7 @@ impl View for Overview {
     fn probes(&self, context: &Context) -> Vec<What> {
         let mut probes = vec![What::Digit { index: context.digit }];
         if let Some(&layer) = context.weighted_layers().first() {
-            probes.push(What::Weights { layer, first: 0, count: STRIP });
+            probes.push(self.weights(layer));
         }
         probes
     }
@@ -77,11 +80,15 @@ impl View for Overview {
                 Layout::vertical([Constraint::Length(3.min(area.height)), Constraint::Fill(1)])
                     .areas(area);
             progress(bars, buffer, context);
-            Chart::default().accuracy(chart, buffer, context, points, &mut self.accuracy);
+            if context.model.is_some() {
+                recipe(chart, buffer, context);
+            } else {
+                Chart::default().accuracy(chart, buffer, context, points, &mut self.accuracy);
+            }
             return;
         }
         // At least a digit of 14 rows fits at the bottom where there is room for it.
-        let bottom = if area.height >= 34 { 16 } else { area.height / 2 - 1 };
+        let bottom = if area.height >= 34 { 17 } else { area.height / 2 - 1 };
         let [bars, charts, below] = Layout::vertical([
             Constraint::Length(3),
             Constraint::Fill(1),
@@ -89,14 +96,30 @@ impl View for Overview {
         ])
         .areas(area);
         progress(bars, buffer, context);
-        let [left, right] = Layout::horizontal([Constraint::Fill(1); 2]).areas(charts);
-        Chart::default().accuracy(left, buffer, context, points, &mut self.accuracy);
-        Chart::default().cost(right, buffer, context, points, &mut self.cost);
+        if context.model.is_some() {
+            recipe(charts, buffer, context);
+        } else {
+            let [left, right] = Layout::horizontal([Constraint::Fill(1); 2]).areas(charts);
+            Chart::default().accuracy(left, buffer, context, points, &mut self.accuracy);
+            Chart::default().cost(right, buffer, context, points, &mut self.cost);
+        }
         let digit_width = (2 * bottom + 26).min(area.width / 2);
         let [weights, digit] =
             Layout::horizontal([Constraint::Fill(1), Constraint::Length(digit_width)]).areas(below);
-        strip(weights, buffer, context);
+        self.strip(weights, buffer, context);
         one_digit(digit, buffer, context);
+    }
+}
+
+/// What a saved model is: it has no curves.
+fn recipe(area: Rect, buffer: &mut Buffer, context: &Context) {
+    const VALUES: u16 = 18;
+    let theme = context.theme;
+    let inside = Pane::new("The model", theme).draw(area, buffer);
+    let Some(info) = &context.run.info else { return };
+    for (row, (name, value)) in (0..inside.height).zip(of_recipe(info, theme)) {
+        write(buffer, inside, row, &name, theme.style(Role::Dim));
+        write_at(buffer, inside, VALUES, row, &value, theme.style(Role::Text));
     }
 }
 
@@ -107,31 +130,48 @@ fn progress(area: Rect, buffer: &mut Buffer, context: &Context) {
     let [epoch_line, run_line, best_line] =
         Layout::vertical([Constraint::Length(1); 3]).areas(area);
     let total = run.info.as_ref().map_or(0, |info| info.epochs);
-    if let Some(progress) = &run.progress {
+    if run.outcome.is_some() {
+        ended(run_line, buffer, context);
+    } else if let Some(progress) = &run.progress {
         let share = f64::from(progress.batch) / f64::from(progress.batches.max(1));
         let whole = (f64::from(progress.epoch) + share) / f64::from(total.max(1));
         let rate = progress.samples_per_second;
         let epoch = Gauge {
             label: "epoch".into(),
-            share: if run.outcome.is_some() { 1.0 } else { share },
+            share,
             note: theme.fill("{} images/s", &[&format!("{:>9}", thousands(rate))]),
             theme: *theme,
         };
         (&epoch).render(epoch_line, buffer);
-        let left = match (run.outcome.is_some(), progress.seconds_left) {
-            (true, _) => theme.fill("took {}", &[&duration(progress.elapsed_seconds, theme)]),
-            (false, Some(seconds)) => theme.fill("{} left", &[&duration(seconds, theme)]),
-            (false, None) => String::new(),
-        };
+        let left = progress.seconds_left;
+        let left = left.map(|seconds| theme.fill("{} left", &[&duration(seconds, theme)]));
         let gauge = Gauge {
             label: "run  ".into(),
             share: whole,
-            note: padded(&left, epoch.note.width()),
+            note: padded(&left.unwrap_or_default(), epoch.note.width()),
             theme: *theme,
         };
         (&gauge).render(run_line, buffer);
     }
     best(best_line, buffer, context);
+}
+
+/// How much of its plan a run that is over has trained, and how long that took.
+fn ended(line: Rect, buffer: &mut Buffer, context: &Context) {
+    let (run, theme) = (context.run, context.theme);
+    let total = run.info.as_ref().map_or(0, |info| info.epochs);
+    if total == 0 || context.model.is_some() {
+        return;
+    }
+    let training = run.epochs.points().iter().map(|stats| stats.train_seconds).sum();
+    let seconds = run.progress.as_ref().map_or(training, |progress| progress.elapsed_seconds);
+    let gauge = Gauge {
+        label: "run  ".into(),
+        share: f64::from(run.epoch()) / f64::from(total),
+        note: theme.fill("took {}", &[&duration(seconds, theme)]),
+        theme: *theme,
+    };
+    (&gauge).render(line, buffer);
 }
 
 fn best(line: Rect, buffer: &mut Buffer, context: &Context) {
@@ -146,6 +186,18 @@ fn best(line: Rect, buffer: &mut Buffer, context: &Context) {
         }
     };
     let test = |stats: &EpochStats| stats.test_accuracy;
+    if let (Some(_), Some(stats)) = (context.model, context.stats()) {
+        for (name, value) in [
+            ("test accuracy", stats.test_accuracy.map(percent_2)),
+            ("validation accuracy", stats.validation_accuracy.map(percent_2)),
+            ("test cost", stats.test_cost.map(short)),
+        ] {
+            if let Some(value) = value {
+                pair(name, value, Role::Title);
+            }
+        }
+        return;
+    }
     if let Some(accuracy) = context.stats().and_then(test) {
         pair("test", percent_2(accuracy), Role::Title);
     }
@@ -191,31 +243,42 @@ fn best_of(epochs: &[EpochStats], pick: fn(&EpochStats) -> Option<f64>) -> Optio
     measured.max_by(|a, b| a.1.total_cmp(&b.1).then(b.0.cmp(&a.0)))
 }
 
-/// The input weights of the first units, as many as fit.
-fn strip(area: Rect, buffer: &mut Buffer, context: &Context) {
-    let theme = context.theme;
-    let inside = Pane::new("What the first units look for", theme).draw(area, buffer);
-    let first = context.weighted_layers().first().copied();
-    let what = first.map(|layer| What::Weights { layer, first: 0, count: STRIP });
-    let frame = what.and_then(|what| context.frame(&what));
-    let Some(Content::Weights { rows, largest }) = frame.map(|frame| &frame.content) else {
-        return;
-    };
-    let (mut x, mut y) = (0, 0);
-    let most = tile_width(inside.width);
-    for tensor in rows {
-        let layer = first.unwrap_or(0);
-        let raster = context.weights_raster(layer, tensor, *largest);
-        let tile = Rect { width: most, height: inside.height.min(7), ..inside };
-        let fitted = raster.fitted(tile);
-        if x + fitted.width > inside.width {
-            (x, y) = (0, y + fitted.height + 1);
-        }
-        if fitted.area() == 0 || y + fitted.height > inside.height {
+impl Overview {
+    /// The weights of the first units, at most as many as fitted when they were last drawn.
+    fn weights(&self, layer: u32) -> What {
+        // Before the first frame it is not known how many fit.
+        What::Weights { layer, first: 0, count: if self.units == 0 { STRIP } else { self.units } }
+    }
+
+    /// The input weights of the first units, as many as fit.
+    fn strip(&mut self, area: Rect, buffer: &mut Buffer, context: &Context) {
+        let theme = context.theme;
+        let inside = Pane::new("What the first units look for", theme).draw(area, buffer);
+        let Some(&first) = context.weighted_layers().first() else { return };
+        let of_it =
+            |what: &What| matches!(what, What::Weights { layer, first: 0, .. } if *layer == first);
+        let exact = context.frame(&self.weights(first));
+        let frame = exact.or_else(|| context.latest_frame(of_it));
+        let Some(Content::Weights { rows, largest }) = frame.map(|frame| &frame.content) else {
+            return;
+        };
+        let Some(tensor) = rows.first() else { return };
+        let tile = Rect { width: tile_width(inside.width), height: inside.height.min(7), ..inside };
+        let fitted = context.weights_raster(first, tensor, *largest).fitted(tile);
+        if fitted.area() == 0 {
             return;
         }
-        (&raster).render(Rect { x: inside.x + x, y: inside.y + y, ..fitted }, buffer);
-        x += fitted.width + 1;
+        let [across, down] =
+            [(inside.width + 1) / (fitted.width + 1), (inside.height + 1) / (fitted.height + 1)];
+        self.units = u32::from(across * down).clamp(1, STRIP);
+        for (at, tensor) in (0..across * down).zip(rows) {
+            let place = Rect {
+                x: inside.x + at % across * (fitted.width + 1),
+                y: inside.y + at / across * (fitted.height + 1),
+                ..fitted
+            };
+            (&context.weights_raster(first, tensor, *largest)).render(place, buffer);
+        }
     }
 }
 
@@ -261,7 +324,7 @@ fn one_digit(area: Rect, buffer: &mut Buffer, context: &Context) {
     (&bars).render(below, buffer);
 }
 
-/// Text that ends where another of so many columns does.
+/// Text aligned to the right in `width` columns.
 fn padded(text: &str, width: usize) -> String {
     " ".repeat(width.saturating_sub(text.width())) + text
 }

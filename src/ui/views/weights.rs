@@ -4,16 +4,23 @@ use crate::protocol::{Content, Frame, Tensor, What};
 use crate::ui::effect::Effect;
 use crate::ui::numbers::{minus, short};
 use crate::ui::theme::Role;
-use crate::ui::view::{Context, KeyHelp, View, as_of};
+use crate::ui::view::{Context, KeyHelp, View};
 use crate::ui::view_id::ViewId;
-use crate::ui::widgets::{Grid, Histogram, Legend, Pane, Raster, write, write_at};
+use crate::ui::widgets::{
+    Grid, Histogram, Legend, Pane, Raster, cut, write, write_at, write_right,
+};
 use crossterm::event::{KeyCode, KeyEvent, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Position, Rect};
 use ratatui::widgets::Widget;
+use unicode_width::UnicodeWidthStr;
 
 /// Bins of the histogram.
 const BINS: u32 = 60;
+/// Columns of a unit's name before its row of weights.
+const NAME: usize = 7;
+/// Rows of an enlarged row of weights at most.
+const HIGHEST_ROW: u16 = 8;
 
 /// The view.
 #[derive(Debug, Default)]
@@ -54,7 +61,9 @@ impl Weights {
             || "Weights".to_string(),
             |layer| theme.fill("Weights of layer {} · {}", &[&(index + 1), &layer.name]),
         );
-        let note = frame.map_or_else(String::new, |frame| as_of(frame, context));
+        // Frame and title take some columns.
+        let room = usize::from(area.width).saturating_sub(title.width() + 10);
+        let note = frame.map_or_else(String::new, |frame| self.note(frame, room, context));
         let inside = Pane::new(&title, theme).note(&note).draw(area, buffer);
         let Some(frame) = frame else {
             write(buffer, inside, 0, theme.say("waiting for the network…"), theme.style(Role::Dim));
@@ -77,12 +86,24 @@ impl Weights {
         let first = *first as usize;
         if let Some(tensor) = rows.first() {
             let size = context.weights_size(layer(context), tensor);
-            self.grid = Grid::new(body, size, units(context));
+            let count = units(context);
+            self.grid = if size[1] == 1 {
+                inputs(size[0], legend, buffer, context);
+                Grid::of_rows(body, count)
+            } else {
+                Grid::new(body, size, count)
+            };
         }
         self.scroll_to_selection(units(context));
         if self.enlarged {
             if let Some(tensor) = self.selected.checked_sub(first).and_then(|at| rows.get(at)) {
-                (&context.weights_raster(layer(context), tensor, *largest)).render(body, buffer);
+                let raster = context.weights_raster(layer(context), tensor, *largest);
+                if context.weights_size(layer(context), tensor)[1] == 1 {
+                    let body = Rect { height: body.height.min(HIGHEST_ROW), ..body };
+                    (&raster.stretched()).render(body, buffer);
+                } else {
+                    (&raster).render(body, buffer);
+                }
             }
             return;
         }
@@ -107,13 +128,55 @@ impl Weights {
         if place.height == 0 || place.width == 0 {
             return;
         }
+        let raster = context.weights_raster(layer(context), tensor, largest);
+        if context.weights_size(layer(context), tensor)[1] == 1 {
+            self.row(unit, raster, place, buffer, context);
+            return;
+        }
         let picture = Rect { height: place.height.saturating_sub(1).max(1), ..place };
-        (&context.weights_raster(layer(context), tensor, largest)).render(picture, buffer);
+        (&raster).render(picture, buffer);
         if place.height > 1 {
             let role = if unit == self.selected { Role::Selected } else { Role::Dim };
             let label = format!("{unit:^width$}", width = usize::from(place.width.min(6)));
             write(buffer, place, place.height - 1, &label, context.theme.style(role));
         }
+    }
+
+    /// A unit whose inputs are no image, as a row behind its name.
+    fn row(
+        &self,
+        unit: usize,
+        raster: Raster,
+        place: Rect,
+        buffer: &mut Buffer,
+        context: &Context,
+    ) {
+        let is_output = context.run.info.as_ref().is_some_and(|info| {
+            info.layers.len() == layer(context) as usize + 1 && info.classes.len() == units(context)
+        });
+        let name = if is_output { context.class(unit as u32) } else { unit.to_string() };
+        let role = if unit == self.selected { Role::Selected } else { Role::Dim };
+        let name = format!("{:>width$} ", cut(&name, NAME - 1), width = NAME - 1);
+        // Rows that are high enough are kept apart by a gap.
+        let height = place.height - u16::from(place.height > 1);
+        write(buffer, place, (height - 1) / 2, &name, context.theme.style(role));
+        let width = place.width.saturating_sub(NAME as u16);
+        let picture = Rect { x: place.right() - width, width, height, ..place };
+        (&raster.stretched()).render(picture, buffer);
+    }
+
+    /// Which units are shown, if not all of them, and the epoch; shortened to `room` columns.
+    fn note(&self, frame: &Frame, room: usize, context: &Context) -> String {
+        let (theme, count, shown) = (context.theme, units(context), self.grid.count());
+        let when = context.as_of_layers(frame);
+        if self.enlarged || shown == 0 || shown >= count {
+            return when;
+        }
+        let last = (self.first + shown).min(count) - 1;
+        let which = theme.fill("units {} to {} of {}", &[&self.first, &last, &count]);
+        let short = format!("{}–{last}/{count}", self.first);
+        let notes = [format!("{which} · {when}"), which, short];
+        notes.into_iter().find(|note| note.width() <= room).unwrap_or_default()
     }
 
     fn side(&self, area: Rect, buffer: &mut Buffer, context: &Context, frame: Option<&Frame>) {
@@ -300,5 +363,15 @@ fn draw_biases(
         let pixels = [bias; 12];
         let raster = Raster::heatmap(&pixels, [6, 2], largest.max(f32::MIN_POSITIVE), theme);
         (&raster).render(strip.intersection(area), buffer);
+    }
+}
+
+/// Says what the columns of the rows are, at the right of the scale where there is room.
+fn inputs(count: usize, line: Rect, buffer: &mut Buffer, context: &Context) {
+    const SCALE: usize = 40;
+    let text =
+        context.theme.fill("from left to right: inputs 0 to {}", &[&count.saturating_sub(1)]);
+    if SCALE + text.width() <= usize::from(line.width) && line.height > 0 {
+        write_right(buffer, line, 0, &text, context.theme.style(Role::Dim));
     }
 }

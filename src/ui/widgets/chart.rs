@@ -4,23 +4,29 @@ use super::chart_state::ChartState;
 use super::plot::{Pen, Plot};
 use super::smoothing::smoothed;
 use super::text::cut;
-use super::ticks::{Tick, Unit, around, log_ticks, ticks};
+use super::ticks::{self, Tick, Unit, log_ticks};
 use super::{write, write_at, write_right};
 use crate::ui::theme::{ColorDepth, Role, Theme};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
-use unicode_width::UnicodeWidthStr;
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// Signs of curves where there are no colours.
 const MARKERS: [char; 6] = ['*', 'o', '+', 'x', '#', '%'];
 /// Ticks of an x axis at most.
 const MOST_TICKS: usize = 11;
+/// Rows of a chart for each row of its legend, at least.
+const ROWS_A_LEGEND_ROW: u16 = 6;
+/// Columns between two names in a legend.
+const GAP: u16 = 3;
 
 /// One curve.
 #[derive(Clone, Debug, Default)]
 pub struct Line {
     pub name: String,
+    /// The name where there is no room for the whole one; without it the whole one is cut.
+    pub short: String,
     /// In order of x; points that are not finite are left out.
     pub points: Vec<(f64, f64)>,
     /// What the legend tells of it while no x is chosen: the newest value as text.
@@ -70,11 +76,17 @@ struct Drawn {
     smooth: Vec<Vec<(f64, f64)>>,
 }
 
-/// The axes: their ends and ticks.
+/// The axes.
 struct Axes {
     x: [f64; 2],
-    y: [f64; 2],
-    y_ticks: Vec<Tick>,
+    upright: Upright,
+}
+
+/// The y axis: its ends, its ticks, and its height in rows.
+struct Upright {
+    ends: [f64; 2],
+    ticks: Vec<Tick>,
+    rows: u16,
 }
 
 impl LineChart<'_> {
@@ -87,10 +99,12 @@ impl LineChart<'_> {
             return;
         }
         let drawn = self.curves(state.smoothing);
-        let below = Rect { y: area.y + 1, height: area.height - 1, ..area };
-        let axes = self.axes(&drawn, below.height, state);
-        self.legend(area, buffer, &drawn, state);
-        let Some(axes) = axes.filter(|_| below.height >= 4) else { return };
+        let rows = self.legend(area, buffer, &drawn, state);
+        let below = Rect { y: area.y + rows, height: area.height - rows, ..area };
+        let Some(axes) = self.axes(&drawn, below.height, state).filter(|_| below.height >= 4)
+        else {
+            return;
+        };
         let plot = self.draw_axes(&axes, below, buffer);
         if plot.is_empty() {
             return;
@@ -120,7 +134,6 @@ impl LineChart<'_> {
 
     /// The ends of both axes and the ticks of the upright one; none without a point to draw.
     fn axes(&self, drawn: &Drawn, rows: u16, state: &mut ChartState) -> Option<Axes> {
-        let most = usize::from((rows / 3).clamp(2, 6)) + 1;
         let visible: Vec<&[(f64, f64)]> = drawn
             .raw
             .iter()
@@ -150,31 +163,66 @@ impl LineChart<'_> {
             None => range(&mut values().filter(inside).map(|point| point.1))
                 .or_else(|| range(&mut all().map(|point| point.1))),
         }?;
-        let y = self.rounded(y, most);
-        let y_ticks = if self.log { log_ticks(y, most) } else { ticks(y, most, self.y_unit) };
-        Some(Axes { x, y, y_ticks })
+        Some(Axes { x, upright: self.upright(y, rows.saturating_sub(2)) })
     }
 
-    /// A y axis around a range.
-    fn rounded(&self, [low, high]: [f64; 2], most: usize) -> [f64; 2] {
+    /// A y axis around a range in at most `rows` rows. Unless that wastes many rows, the axis is a
+    /// multiple of the tick distance high, so that the ticks are evenly spaced on the screen.
+    fn upright(&self, range: [f64; 2], rows: u16) -> Upright {
+        let axis = |most: usize| {
+            let (ends, ticks) = self.rounded(range, most);
+            let from_end_to_end = ticks.first().is_some_and(|tick| is_near(tick.at, ends[0]))
+                && ticks.last().is_some_and(|tick| is_near(tick.at, ends[1]));
+            let gaps = ticks.len().saturating_sub(1) as u16;
+            let room = rows.saturating_sub(1);
+            let spare = if from_end_to_end && (1..=room).contains(&gaps) { room % gaps } else { 0 };
+            Upright { ends, ticks, rows: rows - spare }
+        };
+        let most = usize::from((rows.saturating_add(2) / 3).clamp(2, 6)) + 1;
+        // What the curves have of the rows counts most, then the number of ticks.
+        let worth = |axis: &Upright| {
+            let size = (axis.ends[1] - axis.ends[0]).max(f64::MIN_POSITIVE);
+            let filled = ((range[1] - range[0]) / size).clamp(0.1, 1.0);
+            10.0 * filled * f64::from(axis.rows) / f64::from(rows.max(1))
+                + axis.ticks.len().min(5) as f64
+        };
+        let choices = (2..=most).map(axis);
+        choices.max_by(|a, b| worth(a).total_cmp(&worth(b))).unwrap_or_else(|| axis(most))
+    }
+
+    /// The ends and the ticks of a y axis around a range.
+    fn rounded(&self, [low, high]: [f64; 2], most: usize) -> ([f64; 2], Vec<Tick>) {
         if self.log {
             // Whole decades, so that the axis is marked at powers of ten.
-            return [low.floor(), high.ceil().max(low.floor() + 1.0)];
+            let ends = [low.floor(), high.ceil().max(low.floor() + 1.0)];
+            return (ends, log_ticks(ends, most));
+        }
+        if self.fixed.is_some() {
+            return ([low, high], ticks::ticks([low, high], most, self.y_unit));
         }
         if high > low {
-            return around([low, high], most, self.y_unit);
+            return ticks::axis([low, high], most, self.y_unit);
         }
         let air = 0.05 * low.abs().max(0.1);
         let top = self.highest.map_or(high + air, |highest| (high + air).min(highest));
-        around([low - air, top], most, self.y_unit)
+        // What is never below zero has no axis below it.
+        let bottom = if low >= 0.0 { (low - air).max(0.0) } else { low - air };
+        ticks::axis([bottom, top], most, self.y_unit)
     }
 
     /// Draws the axes; returns the area between them.
     fn draw_axes(&self, axes: &Axes, area: Rect, buffer: &mut Buffer) -> Rect {
-        let widest = axes.y_ticks.iter().map(|tick| tick.label.width()).max().unwrap_or(0);
+        let Upright { ends, ticks, rows } = &axes.upright;
+        let widest = ticks.iter().map(|tick| tick.label.width()).max().unwrap_or(0);
         let left = (widest.max(6) as u16 + 1).min(area.width / 2);
-        let plot =
-            Rect { x: area.x + left, y: area.y, width: area.width - left, height: area.height - 2 };
+        // Rows that are left over stand above.
+        let height = (*rows).min(area.height - 2);
+        let plot = Rect {
+            x: area.x + left,
+            y: area.bottom() - 2 - height,
+            width: area.width - left,
+            height,
+        };
         if plot.width < 4 || plot.height == 0 {
             return Rect::ZERO;
         }
@@ -183,8 +231,8 @@ impl LineChart<'_> {
         for row in 0..plot.height {
             write(buffer, column, row, "│", border);
         }
-        for tick in &axes.y_ticks {
-            let share = (tick.at - axes.y[0]) / (axes.y[1] - axes.y[0]);
+        for tick in ticks {
+            let share = (tick.at - ends[0]) / (ends[1] - ends[0]);
             let row = ((1.0 - share) * f64::from(plot.height - 1)).round() as u16;
             let label = Rect { x: area.x, width: left - 1, ..plot };
             write_right(buffer, label, row, &tick.label, dim);
@@ -208,7 +256,8 @@ impl LineChart<'_> {
     fn x_ticks(&self, x: [f64; 2], plot: Rect, labels: Rect) -> Vec<(Tick, u16, u16)> {
         let most = usize::from(plot.width / 5).clamp(2, MOST_TICKS);
         let places = |count: usize| -> Vec<(Tick, u16, u16)> {
-            let ticks = if self.log_x { log_ticks(x, count) } else { ticks(x, count, self.x_unit) };
+            let ticks =
+                if self.log_x { log_ticks(x, count) } else { ticks::ticks(x, count, self.x_unit) };
             let place = |tick: Tick| {
                 let share = (tick.at - x[0]) / (x[1] - x[0]);
                 let column = (share * f64::from(plot.width - 1)).round() as u16;
@@ -263,7 +312,10 @@ impl LineChart<'_> {
                 continue;
             }
             let points = |points: &[(f64, f64)]| -> Vec<[f64; 2]> {
-                points.iter().map(|&(x, y)| [share(x, axes.x), share(y, axes.y)]).collect()
+                points
+                    .iter()
+                    .map(|&(x, y)| [share(x, axes.x), share(y, axes.upright.ends)])
+                    .collect()
             };
             let sign = line.sign.or_else(|| self.marker(index));
             let pen = if line.faint {
@@ -293,8 +345,16 @@ impl LineChart<'_> {
         })
     }
 
-    /// The names of the curves with their values; those that are hidden stay to be clicked on.
-    fn legend(&self, area: Rect, buffer: &mut Buffer, drawn: &Drawn, state: &mut ChartState) {
+    /// The names of the curves with their values; those that are hidden stay to be clicked on. In
+    /// several rows where one does not suffice and the chart is high enough, else shortened. Returns
+    /// the rows it took.
+    fn legend(
+        &self,
+        area: Rect,
+        buffer: &mut Buffer,
+        drawn: &Drawn,
+        state: &mut ChartState,
+    ) -> u16 {
         let entries: Vec<Entry> = self
             .lines
             .iter()
@@ -307,14 +367,28 @@ impl LineChart<'_> {
                 hidden: state.hidden.contains(&index),
             })
             .collect();
-        let width = |entry: &Entry| 2 + entry.line.name.width() + 1 + entry.value.width();
-        let whole: usize = entries.iter().map(|entry| width(entry) + 3).sum();
-        if whole > usize::from(area.width) + 3 {
+        let rows = legend_rows(&entries, area.width);
+        if rows.len() > usize::from((area.height / ROWS_A_LEGEND_ROW).max(1)) {
             self.short_legend(&entries, area, buffer, state);
-            return;
+            return 1;
         }
+        for (row, entries) in (0..).zip(&rows) {
+            let line = Rect { y: area.y + row, height: 1, ..area };
+            self.whole_legend(entries, line, buffer, state);
+        }
+        rows.len() as u16
+    }
+
+    /// Whole names in a row.
+    fn whole_legend(
+        &self,
+        entries: &[&Entry],
+        area: Rect,
+        buffer: &mut Buffer,
+        state: &mut ChartState,
+    ) {
         let mut column = 0;
-        for Entry { index, line, value, hidden } in &entries {
+        for Entry { index, line, value, hidden } in entries {
             let start = column;
             let sample = match (line.sign, self.marker(*index)) {
                 _ if *hidden => if self.theme.unicode { "○ " } else { "- " }.into(),
@@ -330,7 +404,7 @@ impl LineChart<'_> {
             }
             let place = Rect { x: area.x + start, width: column - start, height: 1, ..area };
             state.legend.push((*index, place));
-            column += 3;
+            column += GAP;
         }
     }
 
@@ -357,11 +431,12 @@ impl LineChart<'_> {
         let signs = usize::from(self.theme.depth == ColorDepth::None);
         let gap = |value: &str| if value.is_empty() { 0 } else { 1 + value.width() };
         let fits = |columns: usize, values: bool| {
-            let width = |entry: &Entry| {
+            let width = |(entry, name): (&Entry, String)| {
                 let value = if values { entry.value.as_str() } else { "" };
-                signs + entry.line.name.width().min(columns) + gap(value) + 2
+                signs + name.width() + gap(value) + 2
             };
-            entries.iter().map(width).sum::<usize>() <= usize::from(area.width) + 2
+            let names = short_names(entries, columns);
+            entries.iter().zip(names).map(width).sum::<usize>() <= usize::from(area.width) + 2
         };
         let widest = entries.iter().map(|entry| entry.line.name.width()).max().unwrap_or(0);
         let (columns, values) = [true, false]
@@ -370,10 +445,11 @@ impl LineChart<'_> {
             .find(|&(columns, values)| fits(columns, values))
             .unwrap_or((SHORTEST, false));
         let mut column = 0;
-        for Entry { index, line, value, hidden } in entries {
+        for (entry, name) in entries.iter().zip(short_names(entries, columns)) {
+            let Entry { index, line, value, hidden } = entry;
             let sign =
                 self.marker(*index).filter(|_| signs > 0).map_or_else(String::new, String::from);
-            let text = format!("{sign}{}", cut(&line.name, columns));
+            let text = format!("{sign}{name}");
             let value = if values && !hidden { value.as_str() } else { "" };
             if column + (text.width() + gap(value)) as u16 > area.width {
                 break;
@@ -397,6 +473,65 @@ struct Entry<'a> {
     line: &'a Line,
     value: String,
     hidden: bool,
+}
+
+impl Entry<'_> {
+    /// Columns of its whole name, its value and the sample before it.
+    fn width(&self) -> usize {
+        let value = if self.value.is_empty() || self.hidden { 0 } else { 1 + self.value.width() };
+        2 + self.line.name.width() + value
+    }
+
+    /// Its name, at most `columns` wide.
+    fn name(&self, columns: usize) -> String {
+        let Line { name, short, .. } = self.line;
+        if name.width() > columns && !short.is_empty() {
+            cut(short, columns)
+        } else {
+            cut(name, columns)
+        }
+    }
+}
+
+/// Names of at most `columns` columns; where their beginnings are equal, their ends are used.
+fn short_names(entries: &[Entry], columns: usize) -> Vec<String> {
+    let beginnings: Vec<String> = entries.iter().map(|entry| entry.name(columns)).collect();
+    let is_unique = |name: &String| beginnings.iter().filter(|other| *other == name).count() == 1;
+    let end = |entry: &Entry| {
+        let skipped = entry.line.name.chars().rev().scan(1, |width, character| {
+            *width += character.width().unwrap_or(0);
+            (*width <= columns).then_some(character)
+        });
+        let end: Vec<char> = skipped.collect();
+        std::iter::once('…').chain(end.into_iter().rev()).collect()
+    };
+    let name = |(entry, name): (&Entry, &String)| {
+        if is_unique(name) { name.clone() } else { end(entry) }
+    };
+    entries.iter().zip(&beginnings).map(name).collect()
+}
+
+/// The entries of each row of a legend, as many to a row as fit.
+fn legend_rows<'a>(entries: &'a [Entry<'a>], width: u16) -> Vec<Vec<&'a Entry<'a>>> {
+    let mut rows: Vec<Vec<&Entry>> = vec![Vec::new()];
+    let mut end = 0;
+    for entry in entries {
+        let needed = entry.width();
+        if end > 0 && end + needed > usize::from(width) {
+            rows.push(Vec::new());
+            end = 0;
+        }
+        end += needed + usize::from(GAP);
+        if let Some(row) = rows.last_mut() {
+            row.push(entry);
+        }
+    }
+    rows
+}
+
+/// Whether two numbers of an axis are the same but for rounding.
+fn is_near(a: f64, b: f64) -> bool {
+    (a - b).abs() <= 1e-6 * a.abs().max(b.abs()).max(1e-6)
 }
 
 #[cfg(test)]

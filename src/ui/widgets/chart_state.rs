@@ -78,8 +78,7 @@ impl ChartState {
         }
     }
 
-    /// Hides the next one of so many curves instead of the one hidden; after the last one shows
-    /// all.
+    /// Hides the next of `count` curves instead of the hidden one; after the last one, shows all.
     pub fn hide_next(&mut self, count: usize) {
         let next = self.hidden.first().map_or(0, |hidden| hidden + 1);
         self.hidden =

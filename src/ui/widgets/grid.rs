@@ -5,6 +5,8 @@ use ratatui::layout::{Position, Rect};
 
 /// Tiles on the screen at most, however large it is.
 const MOST: usize = 256;
+/// Cells of a row's height at most.
+const HIGHEST_ROW: usize = 4;
 
 /// Tiles side by side, row by row.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -16,23 +18,36 @@ pub struct Grid {
 }
 
 impl Grid {
-    /// Tiles for units of so many pixels across and down: the largest at which all of them are
-    /// seen at once, else at half the size.
+    /// Tiles for units of `size` pixels (across, down): the largest tiles at which all units are visible
+    /// at once, else tiles of half the size.
     #[must_use]
     pub fn new(area: Rect, size: [usize; 2], units: usize) -> Self {
         // A matrix row or an image: never wider than the screen.
         let whole = size[0].clamp(3, 28);
-        let half = if size[1] > 1 { (whole / 2).max(3) } else { whole };
-        let widths = [6, 5, 4, 3, 2, 1].map(|factor| factor * whole);
-        let widths = widths.into_iter().chain([3 * whole / 4, half]);
-        let widths = widths.filter(|&wide| wide >= half && (size[1] > 1 || wide == whole));
+        let half = (whole / 2).max(3);
+        // Enlarged by whole numbers, or shrunk to anything down to a third.
+        let widths = (2..=6).rev().map(|factor| factor * whole);
+        let widths = widths.chain(((whole / 3).max(3)..=whole).rev());
         let mut grids = widths.map(|wide| Self::with_width(area, size, wide));
         let fits =
             |grid: &Self| grid.tile[1] <= area.height.max(2) && grid.columns * grid.rows >= units;
         grids.find(fits).unwrap_or_else(|| Self::with_width(area, size, half))
     }
 
-    /// Tiles of so many cells across.
+    /// One row per unit across the whole area, as high as possible with all rows visible: for units whose
+    /// inputs are not an image.
+    #[must_use]
+    pub fn of_rows(area: Rect, units: usize) -> Self {
+        let high = (usize::from(area.height) / units.max(1)).clamp(1, HIGHEST_ROW) as u16;
+        Self {
+            area,
+            tile: [area.width + 1, high],
+            columns: 1,
+            rows: usize::from(area.height / high).max(1),
+        }
+    }
+
+    /// Tiles of `wide` cells across.
     fn with_width(area: Rect, [width, height]: [usize; 2], wide: usize) -> Self {
         let wide = wide.min(usize::from(area.width).max(1)) as u16;
         let proportion = height as f32 / width.max(1) as f32;
@@ -53,7 +68,7 @@ impl Grid {
         (self.columns * self.rows).min(MOST)
     }
 
-    /// How a cursor moves among so many units; by pages only where PgUp and PgDn are free.
+    /// The shape in which a cursor moves; by pages only where PgUp and PgDn have no other use.
     #[must_use]
     pub fn shape(&self, units: usize, pages: bool) -> GridShape {
         let page = if pages { (self.count() / self.columns.max(1)).max(1) } else { 0 };
@@ -79,8 +94,7 @@ impl Grid {
         (0..self.count()).find(|&index| self.place(index).contains(at))
     }
 
-    /// The first unit on the screen, moved by whole rows as far as it takes to show the selected
-    /// one.
+    /// The first unit on the screen, moved by whole rows until the selected unit is visible.
     #[must_use]
     pub fn scroll(&self, first: usize, selected: usize, units: usize) -> usize {
         let (columns, rows) = (self.columns.max(1), self.rows.max(1));
@@ -100,7 +114,18 @@ mod tests {
         let tile = |units| Grid::new(area, [28, 28], units).place(0).width;
         assert_eq!(tile(1), 56);
         assert_eq!(tile(6), 28);
+        assert_eq!(tile(24), 14);
+        assert_eq!([tile(30), tile(40)], [12, 10], "smaller rather than scrolled");
         assert_eq!(tile(1000), 14, "half size, and the rest is scrolled to");
+    }
+
+    #[test]
+    fn rows_are_as_high_as_all_of_them_fit() {
+        let area = Rect::new(2, 1, 60, 33);
+        let place = |units, at| Grid::of_rows(area, units).place(at);
+        assert_eq!(place(10, 1), Rect::new(2, 4, 60, 3));
+        assert_eq!(place(100, 1), Rect::new(2, 2, 60, 1));
+        assert_eq!(Grid::of_rows(area, 100).count(), 33);
     }
 
     #[test]

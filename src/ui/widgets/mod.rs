@@ -28,7 +28,7 @@ pub use grid::Grid;
 pub use histogram::Histogram;
 pub use pane::Pane;
 pub use raster::{Legend, Raster};
-pub use text::wrap;
+pub use text::{cut, wrap};
 pub use ticks::{Unit, ticks};
 pub use track::{draw_track, share_at};
 

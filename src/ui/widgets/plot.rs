@@ -1,5 +1,5 @@
-//! Curves as dots in cells. Where several curves meet in a cell, neighbouring cells show them in
-//! turn, so that every one of them is seen.
+//! Draws curves as braille dots. Where several curves share cells, adjacent cells show them in turn,
+//! so that each remains visible.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -12,9 +12,9 @@ const BITS: [[u8; 4]; 2] = [[0x01, 0x02, 0x04, 0x40], [0x08, 0x10, 0x20, 0x80]];
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Pen {
     pub style: Style,
-    /// A sign for every cell it passes; braille dots without one.
+    /// The character drawn in each cell of the curve; braille dots if absent.
     pub sign: Option<char>,
-    /// Drawn only where no other curve is.
+    /// Drawn only in cells without another curve.
     pub behind: bool,
 }
 
@@ -26,8 +26,7 @@ struct Layer {
     cells: Vec<u8>,
 }
 
-/// A field of cells that curves are drawn on. Places are shares of the width and height, from 0 at
-/// the lower left to 1.
+/// A plot area. Positions are fractions of its width and height, from 0 at the lower left to 1.
 #[derive(Clone, Debug)]
 pub struct Plot {
     area: Rect,
@@ -58,7 +57,7 @@ impl Plot {
         self.layers.push(layer);
     }
 
-    /// The dot, from the upper left, that a place falls on. What is far outside stays there.
+    /// The dot at a position, counted from the upper left. Positions far outside are clamped.
     fn dot(&self, [x, y]: [f64; 2]) -> [i32; 2] {
         let along = |share: f64, dots: u16| {
             let exact = share * f64::from(dots.saturating_sub(1));

@@ -1,8 +1,8 @@
 //! Numbers as pixels: weights as heatmaps, images as pixel art, grey or in colour.
 //!
-//! With 256 colours or more a cell carries two pixels, the upper half block's ink and paper. With
-//! sixteen, a cell carries one pair of pixels: its colour is the sign of their mean, its shade the
-//! size. Without colours the shades of negative values are other characters.
+//! With 256 colours or more a cell shows two pixels, one above the other: the foreground and the
+//! background colour of an upper half block. With 16 colours a cell shows the mean of the two: its
+//! colour is the sign, its shade the size. Without colours, negative values have other characters.
 
 use super::write;
 use crate::ui::theme::{ColorDepth, Role, Theme};
@@ -38,6 +38,8 @@ pub struct Raster<'a> {
     /// The value that gets the end of the scale.
     largest: f32,
     diverging: bool,
+    /// Pixels fill the area; they need not be square.
+    stretched: bool,
     theme: Theme,
 }
 
@@ -58,7 +60,16 @@ impl<'a> Raster<'a> {
         theme: &Theme,
     ) -> Self {
         let channels = Channels::One;
-        Self { values, width, height, channels, largest, diverging: true, theme: *theme }
+        Self {
+            values,
+            width,
+            height,
+            channels,
+            largest,
+            diverging: true,
+            stretched: false,
+            theme: *theme,
+        }
     }
 
     /// Values around zero of red, green and blue, a plane of `width` × `height` after the other: no
@@ -85,11 +96,26 @@ impl<'a> Raster<'a> {
     ) -> Self {
         let coloured = width * height > 0 && values.len() == 3 * width * height;
         let channels = if coloured { Channels::Interleaved } else { Channels::One };
-        Self { values, width, height, channels, largest, diverging: false, theme: *theme }
+        Self {
+            values,
+            width,
+            height,
+            channels,
+            largest,
+            diverging: false,
+            stretched: false,
+            theme: *theme,
+        }
+    }
+
+    /// The same with pixels that fill the area, not square ones.
+    #[must_use]
+    pub fn stretched(self) -> Self {
+        Self { stretched: true, ..self }
     }
 
     /// The cells it takes within an area: the largest picture of the right proportions, enlarged
-    /// by whole numbers or shrunk to fit.
+    /// by a whole number or shrunk to fit.
     #[must_use]
     pub fn fitted(&self, area: Rect) -> Rect {
         let [columns, rows] = self.pixels(area);
@@ -104,6 +130,11 @@ impl<'a> Raster<'a> {
             return [0, 0];
         }
         let (columns, rows) = (usize::from(area.width), 2 * usize::from(area.height));
+        if self.stretched {
+            let whole =
+                |room: usize, size: usize| if room >= size { room / size * size } else { room };
+            return [whole(columns, self.width), whole(rows, self.height)];
+        }
         let factor = (columns / self.width).min(rows / self.height);
         if factor >= 1 {
             return [factor * self.width, factor * self.height];
@@ -292,6 +323,17 @@ mod tests {
         assert_eq!((fitted(30, 20).width, fitted(30, 20).height), (28, 14));
         assert_eq!((fitted(7, 10).width, fitted(7, 10).height), (7, 4));
         assert_eq!(raster.fitted(Rect::new(0, 0, 0, 0)).area(), 0);
+    }
+
+    #[test]
+    fn a_stretched_row_fills_its_area_with_pixels_of_one_width() {
+        let values = [1.0, -1.0, 0.5];
+        let raster = Raster::heatmap(&values, [3, 1], 1.0, &Theme::default()).stretched();
+        assert_eq!(raster.fitted(Rect::new(2, 1, 11, 3)), Rect::new(2, 1, 9, 3));
+        assert_eq!(raster.fitted(Rect::new(0, 0, 2, 1)), Rect::new(0, 0, 2, 1));
+        let buffer = draw(&raster, 9, 2);
+        assert_eq!(buffer[(2, 1)].bg, buffer[(0, 0)].fg);
+        assert_ne!(buffer[(3, 0)].fg, buffer[(2, 0)].fg);
     }
 
     #[test]

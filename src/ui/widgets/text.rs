@@ -30,7 +30,7 @@ pub fn wrap(text: &str, width: u16) -> Vec<String> {
     lines
 }
 
-/// The beginning of a text, of at most so many columns.
+/// The beginning of a text, at most `columns` wide.
 #[must_use]
 pub fn cut(text: &str, columns: usize) -> String {
     let mut kept = String::new();

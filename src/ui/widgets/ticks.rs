@@ -63,7 +63,7 @@ fn round_step(least: f64, unit: Unit) -> f64 {
     factors.find(|factor| factor * decade >= least * (1.0 - 1e-9)).unwrap_or(10.0) * decade
 }
 
-/// Ticks between two ends, at most so many, from a round number on.
+/// At most `most` ticks between two ends, at round numbers.
 #[must_use]
 pub fn ticks([low, high]: [f64; 2], most: usize, unit: Unit) -> Vec<Tick> {
     let size = high - low;
@@ -87,12 +87,13 @@ fn count([low, high]: [f64; 2], step: f64) -> usize {
     if last < first { 0 } else { (last - first) as usize + 1 }
 }
 
-/// An axis of at most so many ticks from a round number to a round number around a range.
+/// The ends of an axis around a range, and its ticks: at most `most`, from one end to the other, at
+/// round numbers.
 #[must_use]
-pub fn around([low, high]: [f64; 2], most: usize, unit: Unit) -> [f64; 2] {
+pub fn axis([low, high]: [f64; 2], most: usize, unit: Unit) -> ([f64; 2], Vec<Tick>) {
     let size = high - low;
     if !(size > 0.0 && size.is_finite()) {
-        return [low, high];
+        return ([low, high], Vec::new());
     }
     // Around zero, it takes three: one below, zero, one above.
     let most = most.max(if low < 0.0 && high > 0.0 { 3 } else { 2 });
@@ -100,7 +101,10 @@ pub fn around([low, high]: [f64; 2], most: usize, unit: Unit) -> [f64; 2] {
     loop {
         let (from, to) = ((low / step + 1e-9).floor(), (high / step - 1e-9).ceil());
         if ((to - from) as usize) < most {
-            return [from * step, to * step];
+            let at = |index: usize| (from + index as f64) * step;
+            let tick = |index| Tick { at: at(index), label: label(at(index), step, unit) };
+            let ticks = (0..=(to - from) as usize).map(tick).collect();
+            return ([from * step, to * step], ticks);
         }
         step = round_step(step * 1.01, unit);
     }
@@ -175,7 +179,7 @@ fn is_whole(value: f64) -> bool {
     value.round() >= 1.0 && (value - value.round()).abs() <= 1e-6 * value
 }
 
-/// Ticks of a logarithmic axis whose ends are exponents of ten: every so many decades, or within
+/// Ticks of a logarithmic axis whose ends are exponents of ten: evenly spaced decades, or within
 /// one or two decades also 2 and 5.
 #[must_use]
 pub fn log_ticks([low, high]: [f64; 2], most: usize) -> Vec<Tick> {
@@ -254,7 +258,7 @@ mod tests {
     #[test]
     fn an_axis_runs_between_round_numbers() {
         let near = |range, most, wanted: [f64; 2]| {
-            let ends = around(range, most, Unit::Plain);
+            let ends = axis(range, most, Unit::Plain).0;
             assert!(ends.iter().zip(wanted).all(|(a, b)| (a - b).abs() < 1e-9), "{ends:?}");
         };
         near([0.821, 0.954], 5, [0.8, 1.0]);
@@ -292,7 +296,7 @@ mod tests {
 
         #[test]
         fn an_axis_holds_its_range(low in -1e6..1e6_f64, size in 1e-3..1e6_f64, most in 2..7_usize) {
-            let ends = around([low, low + size], most, Unit::Plain);
+            let ends = axis([low, low + size], most, Unit::Plain).0;
             let hair = 1e-6 * (low.abs() + size);
             prop_assert!(ends[0] <= low + hair && ends[1] >= low + size - hair, "{:?}", ends);
         }

@@ -288,7 +288,12 @@ pub struct Dashboard {
 
 impl Dashboard {
     pub fn new(theme: Theme, run: RunView) -> Self {
-        let mut app = App::new(Setup { theme, ..Setup::default() });
+        Self::with(Setup { theme, ..Setup::default() }, run)
+    }
+
+    /// Of a run that is something else than a training, or knows experiments of the book.
+    pub fn with(setup: Setup, run: RunView) -> Self {
+        let mut app = App::new(setup);
         let layers = run.info.as_ref().map_or_else(Vec::new, |info| info.layers.clone());
         app.update(Update::Snapshot(Box::new(run)));
         Self { app, layers }

@@ -1,10 +1,10 @@
-//! How the digits look.
+//! Draws the digits view.
 
 use super::cards::{CARD, cards, image, verdict};
 use super::{Digits, List, filter, neighbours, votes};
 use crate::protocol::{Card, Content, DigitOrder, Frame, What};
 use crate::ui::theme::{Role, Theme};
-use crate::ui::view::{Context, as_of};
+use crate::ui::view::Context;
 use crate::ui::widgets::{Bars, Pane, Row, write, write_at};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
@@ -13,7 +13,7 @@ use ratatui::widgets::Widget;
 pub(super) fn draw(view: &mut Digits, area: Rect, buffer: &mut Buffer, context: &Context) {
     let theme = context.theme;
     let list = view.list(context);
-    let note = list.map_or_else(String::new, |list| as_of(list.frame, context));
+    let note = list.map_or_else(String::new, |list| context.as_of(list.frame));
     let title = title(view, list, theme);
     let inside = Pane::new(&title, theme).note(&note).draw(area, buffer);
     let line = u16::from(view.typing.is_some() || view.complaint.is_some());
@@ -37,7 +37,7 @@ pub(super) fn draw(view: &mut Digits, area: Rect, buffer: &mut Buffer, context: 
     }
 }
 
-/// A filter in the reader's words.
+/// The filter in words.
 fn in_words(view: &Digits, theme: &Theme) -> String {
     let words = filter::describe(view.filter);
     words.split(' ').map(|word| theme.say(word)).collect::<Vec<_>>().join(" ")
@@ -96,7 +96,7 @@ fn one(view: &mut Digits, area: Rect, buffer: &mut Buffer, context: &Context, li
     let drawn = image(card, picture, buffer, context);
     let text = Rect {
         x: area.x + drawn.width + 2,
-        width: area.width.saturating_sub(drawn.width + 2).min(beside + 20),
+        width: area.width.saturating_sub(drawn.width + 2),
         ..area
     };
     let taken = heading(view, card, text, buffer, context, list, frame);
@@ -104,6 +104,7 @@ fn one(view: &mut Digits, area: Rect, buffer: &mut Buffer, context: &Context, li
     let below = votes::draw(votes, card, below.intersection(area), buffer, context);
     let rows = (outputs.len() as u16).min(below.height);
     let rest = Rect { y: below.y + rows, height: below.height - rows, ..below };
+    let below = Rect { width: below.width.min(beside + 20), ..below };
     if neighbours::draw(view, rest, buffer, context, list) {
         bars(card, outputs, Rect { height: rows, ..below }, buffer, context);
     } else {
@@ -111,7 +112,7 @@ fn one(view: &mut Digits, area: Rect, buffer: &mut Buffer, context: &Context, li
     }
 }
 
-/// What the image is and what it was taken for; returns the rows it took.
+/// Writes label and prediction; returns the number of rows used.
 fn heading(
     view: &Digits,
     card: &Card,
@@ -144,7 +145,7 @@ fn heading(
     6
 }
 
-/// The outputs as bars, in two columns where one is too short for all.
+/// Draws the outputs as bars, in two columns if they do not fit in one.
 fn bars(card: &Card, outputs: &[f32], area: Rect, buffer: &mut Buffer, context: &Context) {
     let theme = context.theme;
     let narrow = area.width < 24;
@@ -172,7 +173,7 @@ fn bars(card: &Card, outputs: &[f32], area: Rect, buffer: &mut Buffer, context: 
     }
 }
 
-/// The selected image no longer belongs to the list, in words.
+/// A sentence if the selected image is no longer in the list.
 fn left_the_list(
     view: &Digits,
     list: Option<List>,

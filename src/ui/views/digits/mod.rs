@@ -49,7 +49,7 @@ pub struct Digits {
     beside_place: Rect,
 }
 
-/// The list as far as it is known.
+/// The part of the list that has been received.
 #[derive(Clone, Copy)]
 struct List<'a> {
     frame: &'a Frame,
@@ -129,7 +129,7 @@ impl Digits {
         }
     }
 
-    /// Goes by so many places through the list.
+    /// Moves the selection through the list by a number of places.
     fn go(&mut self, step: i64, context: &Context) -> Effect {
         let Some(list) = self.list(context) else {
             // The list is on its way; the step is not lost.

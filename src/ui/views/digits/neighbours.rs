@@ -12,7 +12,7 @@ use std::ops::Range;
 /// Rows above the images: a gap and a heading.
 const ABOVE: u16 = 2;
 /// Images at most.
-const MOST: u32 = 12;
+const MOST: u32 = 24;
 
 /// The ranks shown together with one. They change by whole pages: leafing moves a mark, and few
 /// bytes cross the line.

@@ -1,36 +1,62 @@
-//! How the canvas and the answer look.
+//! Draws the canvas, the answer and the sliders.
 
 use super::{Draw, Focus, Places};
 use crate::picture::Drawing;
 use crate::protocol::Classified;
 use crate::ui::theme::{Role, Theme};
 use crate::ui::view::{Context, View};
-use crate::ui::widgets::{Bars, Pane, Raster, Row, draw_track, write, write_at};
+use crate::ui::widgets::{Bars, Pane, Raster, Row, draw_track, wrap, write, write_at};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::widgets::Widget;
 
-/// Cells that the canvas takes, with its frame, at two columns and one row a pixel.
-const CANVAS: [u16; 2] = [58, 30];
-/// Cells that the network's picture takes, with its frame.
+/// Pixels of the canvas, across and down: those of MNIST's images.
+const PIXELS: u16 = 28;
+/// Size in cells of the pane with the network's input.
 const SEEN: [u16; 2] = [30, 16];
-/// Cells that the sliders take, with their frame, in one column and in two.
+/// The same with the image at twice the size.
+const SEEN_LARGE: [u16; 2] = [58, 30];
+/// Least columns beside the canvas, rows of the list of keys, and columns of the answer.
+const BESIDE: u16 = 62;
+const KEYS: u16 = 13;
+const ANSWER: u16 = 30;
+/// Rows of the pane with the sliders, in one column and in two.
 const SLIDERS: [u16; 2] = [8, 5];
-/// Cells before a slider's track: a pointer, its name, a gap; and behind it for its value.
+/// Columns before a slider's track (pointer and name) and behind it (value).
 const NAME: u16 = 11;
 const VALUE: u16 = 8;
+
+/// Width of the answer from which the keys are listed in a pane of their own.
+const LISTED: u16 = 26;
+/// The most important keys, listed beside a small canvas.
+const FIRST_KEYS: [(&str, &str); 8] = [
+    ("space", "paint"),
+    ("Enter", "pen down"),
+    ("←→↑↓", "move"),
+    ("x", "erase"),
+    ("b", "brush"),
+    ("u", "undo"),
+    ("c", "clear"),
+    ("a", "sliders"),
+];
 
 /// Draws the view; returns where things are.
 pub(super) fn paint(view: &Draw, area: Rect, buffer: &mut Buffer, context: &Context) -> Places {
     if area.width >= 100 && area.height >= 30 {
-        // The canvas at two columns and one row a pixel: as exact as a mouse can be.
+        // A pixel is at least two columns wide and one row high, so that the mouse reaches each one.
+        let across = area.width.saturating_sub(BESIDE + 2) / PIXELS;
+        let factor = across.min((area.height - 2) / (PIXELS / 2)).max(2);
+        let canvas = [factor * PIXELS + 2, factor * PIXELS / 2 + 2];
         let [left, right] =
-            Layout::horizontal([Constraint::Length(CANVAS[0]), Constraint::Fill(1)]).areas(area);
-        let left = Rect { height: CANVAS[1], ..left };
+            Layout::horizontal([Constraint::Length(canvas[0]), Constraint::Fill(1)]).areas(area);
+        let left = Rect { height: canvas[1], ..left };
+        let larger = area.height >= SEEN_LARGE[1] + SLIDERS[0] + KEYS
+            && right.width >= SEEN_LARGE[0] + ANSWER;
+        let picture = if larger { SEEN_LARGE } else { SEEN };
         let [above, below] =
-            Layout::vertical([Constraint::Length(SEEN[1]), Constraint::Fill(1)]).areas(right);
+            Layout::vertical([Constraint::Length(picture[1]), Constraint::Fill(1)]).areas(right);
         let [seen, said] =
-            Layout::horizontal([Constraint::Length(SEEN[0]), Constraint::Fill(1)]).areas(above);
+            Layout::horizontal([Constraint::Length(picture[0]), Constraint::Fill(1)]).areas(above);
         let [sliders, keys] =
             Layout::vertical([Constraint::Length(SLIDERS[0]), Constraint::Fill(1)]).areas(below);
         key_list(view, keys, buffer, context.theme);
@@ -88,7 +114,7 @@ fn small(view: &Draw, area: Rect, buffer: &mut Buffer, context: &Context) -> Pla
     Places { canvas: paint_canvas(view, left, buffer, theme), sliders: Vec::new() }
 }
 
-/// The keys, where there is room to have them in sight.
+/// Lists the keys if there is room.
 fn key_list(view: &Draw, area: Rect, buffer: &mut Buffer, theme: &Theme) {
     if area.height < 6 {
         return;
@@ -123,7 +149,7 @@ fn tool(view: &Draw, theme: &Theme) -> String {
     format!("{} · i: {colour}", theme.fill(tool, &[&brush]))
 }
 
-/// What differs from the usual, in a word.
+/// The tool in one word.
 fn short_tool(view: &Draw) -> &'static str {
     match (view.tool.erases, view.down) {
         (true, true) => "erasing",
@@ -134,7 +160,7 @@ fn short_tool(view: &Draw) -> &'static str {
     }
 }
 
-/// Pixels as cells; returns the cells they took.
+/// Draws a picture; returns the cells it covers.
 fn picture(picture: &Drawing, area: Rect, buffer: &mut Buffer, theme: &Theme) -> Rect {
     let values: Vec<f32> = picture.ink.iter().map(|&ink| f32::from(ink)).collect();
     let raster = Raster::image(&values, [picture.width, picture.height], 255.0, theme);
@@ -150,7 +176,7 @@ fn paint_canvas(view: &Draw, area: Rect, buffer: &mut Buffer, theme: &Theme) -> 
     place
 }
 
-/// Marks the pixel under the cursor: all of its cells, or the half of a cell that it is.
+/// Marks the pixel under the cursor: its cells, or its half of a cell.
 fn cursor(view: &Draw, place: Rect, buffer: &mut Buffer, theme: &Theme) {
     let Drawing { width, height, .. } = view.canvas.picture;
     let cell = |at: usize, cells: u16, size: usize| (at * usize::from(cells) / size) as u16;
@@ -159,7 +185,7 @@ fn cursor(view: &Draw, place: Rect, buffer: &mut Buffer, theme: &Theme) {
     let wide = (usize::from(place.width) / width).max(1) as u16;
     let symbol = match (view.tool.erases, theme.unicode) {
         (_, false) => '+',
-        // Two pixels a cell: the half tells which one.
+        // Two pixels per cell: the half block shows which one.
         (_, true) if theme.has_half_blocks() && usize::from(place.height) * 2 == height => {
             if row % 2 == 0 { '▀' } else { '▄' }
         }
@@ -175,13 +201,20 @@ fn cursor(view: &Draw, place: Rect, buffer: &mut Buffer, theme: &Theme) {
     }
 }
 
-/// The verdict in words, and every output as a bar.
+/// Writes the answer in words and draws the outputs as bars.
 fn answer(view: &Draw, area: Rect, buffer: &mut Buffer, context: &Context) {
     let theme = context.theme;
     if view.canvas.picture.is_blank() {
         let hint = theme.fill("draw a digit, or t takes test image {}", &[&context.digit]);
-        for (row, line) in (0..).zip(crate::ui::widgets::wrap(&hint, area.width)) {
-            write(buffer, area, row, &line, theme.style(Role::Dim));
+        let lines = wrap(&hint, area.width);
+        for (row, line) in (0..).zip(&lines) {
+            write(buffer, area, row, line, theme.style(Role::Dim));
+        }
+        let below = lines.len() as u16 + 1;
+        let keys = if area.width < LISTED { &FIRST_KEYS[..] } else { &[] };
+        for (row, (keys, does)) in (below..area.height).zip(keys) {
+            write(buffer, area, row, theme.say(keys), theme.style(Role::Accent));
+            write_at(buffer, area, 6, row, theme.say(does), theme.style(Role::Dim));
         }
         return;
     }
@@ -236,14 +269,14 @@ fn bars(answer: &Classified, is_current: bool, area: Rect, buffer: &mut Buffer, 
     }
 }
 
-/// The sliders in as few columns as the height allows; returns where their tracks are.
+/// Draws the sliders in one column, or two if the height requires it; returns their tracks.
 fn paint_sliders(view: &Draw, area: Rect, buffer: &mut Buffer, theme: &Theme) -> Vec<Rect> {
     let all = &view.sliders.all;
     let two = usize::from(area.height) < all.len() && area.width >= 2 * (NAME + VALUE + 4);
     let columns = if two { 2 } else { 1 };
     let each = all.len().div_ceil(columns);
     let areas = Layout::horizontal(vec![Constraint::Fill(1); columns]).spacing(2).split(area);
-    // Where not all fit, the selected one is among those that are seen.
+    // If not all fit, the selected one is among the visible ones.
     let height = usize::from(area.height).max(1);
     let first = (view.sliders.selected % each + 1).saturating_sub(height);
     let place = |index: usize| {
@@ -254,7 +287,7 @@ fn paint_sliders(view: &Draw, area: Rect, buffer: &mut Buffer, theme: &Theme) ->
     (0..all.len()).map(|index| slider(view, index, place(index), buffer, theme)).collect()
 }
 
-/// A slider in a line; returns where its track is.
+/// Draws a slider in one line; returns its track.
 fn slider(view: &Draw, index: usize, line: Rect, buffer: &mut Buffer, theme: &Theme) -> Rect {
     let slider = &view.sliders.all[index];
     if line.area() == 0 {

@@ -69,7 +69,7 @@ impl Sliders {
         self.selected = self.selected.saturating_add_signed(step).min(last);
     }
 
-    /// Moves the selected one by so many steps.
+    /// Moves the selected slider by a number of steps.
     pub(super) fn change(&mut self, steps: i32) {
         let slider = &mut self.all[self.selected];
         slider.value = (slider.value + steps * slider.step).clamp(slider.low, slider.high);

@@ -1,4 +1,4 @@
-//! Where everything goes: list, sliders, figures, words.
+//! Lays out the explorables view: list, sliders, figures, explanations.
 
 use super::{Explore, Focus, sliders};
 use crate::protocol::{Explorable, Figure, FigureBody, Neuron};
@@ -10,7 +10,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
 use unicode_width::UnicodeWidthStr;
 
-/// From this size on the list is always there.
+/// Least size with the list always visible.
 const WIDE: [u16; 2] = [100, 30];
 /// Columns of the sliders beside the figures, and where the list is too.
 const SLIDERS: u16 = 32;
@@ -21,9 +21,9 @@ const TWO_FIGURES: u16 = 72;
 const TWO_IMAGES: u16 = 40;
 /// Rows that a chart reads well with.
 const COMFORTABLE_ROWS: u16 = 10;
-/// Rows of all figures from which on their captions have room of their own.
+/// Height of all figures from which captions have rows of their own.
 const CAPTIONED: u16 = 24;
-/// Rows that a figure needs to be one.
+/// Least height of a figure.
 const LEAST_ROWS: u16 = 6;
 
 /// Draws the view and remembers where things are, for the mouse.
@@ -169,7 +169,7 @@ fn draw_figure(
         Layout::vertical([Constraint::Fill(1), Constraint::Length(foot)]).areas(inside);
     let mut first = view.scroll;
     let old = before.map(|before| &before.body);
-    // Together they are to be compared; alone one can be read, zoomed and hidden from.
+    // Several charts share no state; a single one can be zoomed and its curves hidden.
     let chart = if view.alone.is_some() { &mut view.chart } else { &mut ChartState::default() };
     body::draw(&figure.body, old, picture, buffer, context, &mut first, chart);
     if view.alone.is_some() {
@@ -185,7 +185,7 @@ fn beside(area: Rect, left: u16) -> [Rect; 2] {
     Layout::horizontal([Constraint::Length(left), Constraint::Fill(1)]).areas(area)
 }
 
-/// Rows of what cannot grow.
+/// Height of a figure that does not grow.
 fn content(body: &FigureBody) -> Option<u16> {
     match body {
         FigureBody::Table { header, rows } => {
@@ -193,7 +193,7 @@ fn content(body: &FigureBody) -> Option<u16> {
         }
         FigureBody::Bars { bars, .. } => Some(bars.len() as u16),
         FigureBody::Text(lines) => Some(lines.len() as u16),
-        // A chain of neurons is a line.
+        // A chain of neurons takes one row.
         FigureBody::Wiring { neurons, .. } => {
             let [first, rest @ ..] = neurons.as_slice() else { return None };
             let level = |neuron: &Neuron| (neuron.at[1] - first.at[1]).abs() < 1e-6;
@@ -228,8 +228,8 @@ fn arrange(figures: &[Figure], chosen: &[usize], area: Rect) -> Vec<(usize, Rect
     places
 }
 
-/// Which figures stand side by side: pictures and tables do, curves where the height is short;
-/// what is short itself has a row of its own.
+/// Which figures stand side by side: images and tables, and charts if there are few rows. Low figures
+/// have a row of their own.
 fn rows(figures: &[Figure], chosen: &[usize], area: Rect) -> Vec<Vec<usize>> {
     let is_short = |&index: &usize| {
         needed(&figures[index], area).is_some_and(|rows| rows <= (area.height / 3).max(4))
@@ -261,7 +261,7 @@ fn rows(figures: &[Figure], chosen: &[usize], area: Rect) -> Vec<Vec<usize>> {
     rows
 }
 
-/// Its part of the height, beside others that grow too.
+/// A figure's weight in the division of the height.
 fn appetite(figure: &Figure) -> u16 {
     match &figure.body {
         FigureBody::Images { height, .. } => (*height / 2 + 3).min(40) as u16,
@@ -269,7 +269,7 @@ fn appetite(figure: &Figure) -> u16 {
     }
 }
 
-/// Columns of what cannot grow to the side, its frame included.
+/// Width of a figure that does not grow, with its frame.
 fn natural_width(body: &FigureBody) -> Option<u16> {
     let FigureBody::Table { header, rows } = body else { return None };
     let widest = |column: usize| {

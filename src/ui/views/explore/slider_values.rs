@@ -71,7 +71,7 @@ impl SliderValues {
         }
     }
 
-    /// Moves the selected value by so many steps.
+    /// Moves the selected value by a number of steps.
     pub(super) fn step(&mut self, steps: f64, explorable: &Explorable) {
         let Some(slider) = explorable.sliders.get(self.selected) else { return };
         let now = self.value(explorable);

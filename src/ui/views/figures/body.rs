@@ -13,7 +13,7 @@ use ratatui::layout::Rect;
 use ratatui::widgets::Widget;
 use unicode_width::UnicodeWidthStr;
 
-/// A curve of at most so many points that are not joined gets signs larger than dots.
+/// Scatter plots of at most this many points are drawn with signs larger than dots.
 const FEW_POINTS: usize = 60;
 
 /// With fewer rows a chart has none for the name of its y axis alone.

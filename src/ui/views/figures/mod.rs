@@ -7,13 +7,16 @@ mod wiring;
 
 use crate::protocol::{Figure, FigureBody, What};
 use crate::ui::effect::Effect;
+use crate::ui::experiment_name::ExperimentName;
+use crate::ui::numbers::duration;
 use crate::ui::theme::Role;
 use crate::ui::view::{Context, KeyHelp, View};
 use crate::ui::view_id::ViewId;
-use crate::ui::widgets::{ChartState, Pane, wrap, write};
+use crate::ui::widgets::{ChartState, Pane, cut, wrap, write, write_at, write_right};
 use crossterm::event::{KeyCode, KeyEvent, MouseEvent, MouseEventKind};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
+use unicode_width::UnicodeWidthStr;
 
 /// What is on the screen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -34,9 +37,77 @@ pub struct Figures {
     scroll: usize,
     panes: Panes,
     chart: ChartState,
+    /// The book's experiments: one of them names the run, or they are listed.
+    pub experiments: Vec<ExperimentName>,
 }
 
+/// Rows of the view from which on there is room for the experiment's name.
+const NAMED: u16 = 14;
+/// Rows of the book's sentence at most.
+const SENTENCE: usize = 2;
+
 impl Figures {
+    /// The experiment that the run is of.
+    fn experiment(&self, context: &Context) -> Option<&ExperimentName> {
+        let title = &context.run.info.as_ref()?.title;
+        let id = title.split(" ·").next().unwrap_or(title);
+        self.experiments.iter().find(|experiment| experiment.id == id)
+    }
+
+    /// The experiment's name and the book's sentence about it; returns what is left of the area.
+    fn heading(&self, area: Rect, buffer: &mut Buffer, context: &Context) -> Rect {
+        let theme = context.theme;
+        let Some(experiment) = self.experiment(context).filter(|_| area.height >= NAMED) else {
+            return area;
+        };
+        let ExperimentName { id, chapter, title, expected } = experiment;
+        let line = Rect { x: area.x + 1, width: area.width.saturating_sub(2), ..area };
+        let end = write(buffer, line, 0, id, theme.style(Role::Accent));
+        let end = write_at(buffer, line, end + 2, 0, title, theme.style(Role::Title));
+        let chapter = theme.fill("chapter {}", &[chapter]);
+        write_at(buffer, line, end + 2, 0, &chapter, theme.style(Role::Dim));
+        let sentence = wrap(&theme.fill("The book: {}", &[expected]), line.width);
+        let rows = sentence.len().min(SENTENCE) as u16;
+        for (row, text) in (1..=rows).zip(&sentence) {
+            let more = row == rows && sentence.len() > SENTENCE;
+            let whole = if more { format!("{text} …") } else { text.clone() };
+            let text = shortened(&whole, usize::from(line.width));
+            write(buffer, line, row, &text, theme.style(Role::Text));
+        }
+        Rect { y: area.y + 1 + rows, height: area.height - 1 - rows, ..area }
+    }
+
+    /// What there is to run, where this run is no experiment.
+    fn list(&mut self, area: Rect, buffer: &mut Buffer, context: &Context) {
+        let theme = context.theme;
+        let inside = Pane::new("The book", theme).draw(area, buffer);
+        let text = "This run is no experiment of the book, so it has no figures. `nntop book ID` \
+                    runs one of these and shows its figures here:";
+        let text = wrap(theme.say(text), inside.width);
+        for (row, line) in (0..).zip(&text) {
+            write(buffer, inside, row, line, theme.style(Role::Text));
+        }
+        let top = (text.len() as u16 + 1).min(inside.height);
+        let below = Rect { y: inside.y + top, height: inside.height - top, ..inside };
+        let height = usize::from(below.height);
+        self.scroll = self.scroll.min(self.experiments.len().saturating_sub(height));
+        let ids = self.experiments.iter().map(|experiment| experiment.id.width()).max();
+        let titles = ids.unwrap_or(0) as u16 + 4;
+        let shown = self.experiments.iter().skip(self.scroll);
+        for (row, experiment) in (0..below.height).zip(shown) {
+            let chapter = experiment.chapter.to_string();
+            write(buffer, below, row, &chapter, theme.style(Role::Dim));
+            write_at(buffer, below, 2, row, experiment.id, theme.style(Role::Accent));
+            let room = usize::from(below.width.saturating_sub(titles));
+            let title = shortened(experiment.title, room);
+            write_at(buffer, below, titles, row, &title, theme.style(Role::Text));
+        }
+        if self.experiments.len() > self.scroll + height && below.height > 0 {
+            let more = format!(" ▼ {} ", theme.say("more: ↓ or PgDn"));
+            write_right(buffer, below, below.height - 1, &more, theme.style(Role::Accent));
+        }
+    }
+
     /// Where the figure shown is in the list.
     fn index(&self, figures: &[Figure]) -> Option<usize> {
         let chosen = self.chosen.as_ref();
@@ -177,6 +248,11 @@ impl View for Figures {
 
     fn render(&mut self, area: Rect, buffer: &mut Buffer, context: &Context) {
         let run = context.run;
+        let is_training = run.info.as_ref().is_some_and(|info| info.epochs > 0);
+        if run.figures.is_empty() && is_training && self.experiment(context).is_none() {
+            return self.list(area, buffer, context);
+        }
+        let area = self.heading(area, buffer, context);
         let [figure, beside] = self.split(area, context);
         if figure.area() > 0 {
             match self.index(&run.figures) {
@@ -191,6 +267,14 @@ impl View for Figures {
     }
 }
 
+/// A text cut to a number of columns, with `…` where it was cut.
+fn shortened(text: &str, columns: usize) -> String {
+    if text.width() <= columns {
+        return text.into();
+    }
+    format!("{}…", cut(text, columns.saturating_sub(1)))
+}
+
 /// Curves of a chart.
 pub(super) fn curves_in(figure: Option<&Figure>) -> usize {
     match figure.map(|figure| &figure.body) {
@@ -201,13 +285,18 @@ pub(super) fn curves_in(figure: Option<&Figure>) -> usize {
 
 fn nothing(area: Rect, buffer: &mut Buffer, context: &Context) {
     let inside = Pane::new("The book", context.theme).draw(area, buffer);
-    let text = if context.run.outcome.is_some() || !context.run.epochs.points().is_empty() {
-        "This run has no figures: it is no experiment of the book. `nntop book` lists the \
-         experiments, `nntop book ID` runs one and shows its figures here."
+    let text = if context.run.outcome.is_some() {
+        "The experiment ended before it had a figure."
     } else {
         "The experiment's figures appear here as soon as they are measured…"
     };
-    for (row, line) in (0..).zip(wrap(context.theme.say(text), inside.width)) {
+    let mut lines = wrap(context.theme.say(text), inside.width);
+    let left = context.run.progress.as_ref().and_then(|progress| progress.seconds_left);
+    if let Some(seconds) = left.filter(|_| context.run.outcome.is_none()) {
+        let left = duration(seconds, context.theme);
+        lines.push(context.theme.fill("{} left for the network in training", &[&left]));
+    }
+    for (row, line) in (0..).zip(lines) {
         write(buffer, inside, row, &line, context.theme.style(Role::Dim));
     }
 }

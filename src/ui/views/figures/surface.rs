@@ -1,4 +1,4 @@
-//! A surface seen from above, as a map of its heights with paths on it.
+//! Draws a function of two variables as a map seen from above, with paths on it.
 
 use crate::protocol::Curve;
 use crate::ui::numbers::short;
@@ -10,7 +10,7 @@ use ratatui::style::Style;
 use ratatui::widgets::Widget;
 use unicode_width::UnicodeWidthStr;
 
-/// Heights told apart: contour lines run where one step meets the next.
+/// Number of height steps; the edges between steps look like contour lines.
 const STEPS: f32 = 14.0;
 /// Columns left of the map, for the numbers of the y axis.
 const MARGIN: u16 = 8;
@@ -76,14 +76,14 @@ impl Surface<'_> {
         let pixel = |index: usize| {
             let (x, y) = (index % across, index / across);
             let height = self.at(share(x, across), 1.0 - share(y, down));
-            // The root spreads the steps evenly over the sides of a bowl.
+            // The square root makes the steps of a quadratic bowl equally wide.
             let share = ((height - low) / (high - low)).clamp(0.0, 1.0).sqrt();
             0.08 + 0.8 * (share * STEPS).floor() / STEPS
         };
         (0..across * down).map(pixel).collect()
     }
 
-    /// The height between the grid's points, at shares of both ranges.
+    /// The height at a position given as fractions of both ranges, interpolated.
     fn at(&self, x: f32, y: f32) -> f32 {
         let [columns, rows] = self.size;
         let place = |share: f32, count: usize| {
@@ -106,7 +106,7 @@ impl Surface<'_> {
             let share = |value: f64, [low, high]: [f64; 2]| (value - low) / (high - low);
             let x = share(x, self.ranges[0]) * f64::from(map.width);
             let y = (1.0 - share(y, self.ranges[1])) * 2.0 * f64::from(map.height);
-            // A ball that flew away is far outside, not at the end of the numbers.
+            // A diverged path is drawn far outside the map, within the range of `i32`.
             let far = |value: f64| if value.is_finite() { value.clamp(-1e4, 1e4) } else { -1e4 };
             (far(x).floor() as i32, far(y).floor() as i32)
         };

@@ -1,4 +1,4 @@
-//! Neurons or gates as boxes, and wires between them that light up.
+//! Draws neurons or gates as boxes, and the wires between them.
 
 use crate::protocol::{Neuron, Wire};
 use crate::ui::theme::{ColorDepth, Role, Theme};
@@ -11,9 +11,9 @@ use ratatui::widgets::canvas::{Canvas, Line};
 use ratatui::widgets::{Block, BorderType, Widget};
 use unicode_width::UnicodeWidthStr;
 
-/// Rows from which on a neuron has a frame around it.
+/// Least number of rows for neurons with a frame.
 const ROOMY: u16 = 9;
-/// Columns from which on there is air within it.
+/// Least number of columns for frames with a margin inside.
 const WIDE: u16 = 60;
 
 /// A wire on the screen.
@@ -21,11 +21,11 @@ const WIDE: u16 = 60;
 struct Route {
     /// Where it starts and ends, in cells from the area's top left corner.
     ends: [(f64, f64); 2],
-    /// Where along it its label stands, from 0 to 1.
+    /// Position of its label along it, from 0 to 1.
     label: f64,
 }
 
-/// Draws a wiring diagram into any area; what comes later from left to right gets its input there.
+/// Draws a wiring diagram into any area. Wires run from left to right.
 pub(super) fn draw(
     neurons: &[Neuron],
     wires: &[Wire],
@@ -60,7 +60,7 @@ pub(super) fn draw(
     }
 }
 
-/// What stands in a neuron's box: its name and its value, which may go on in further lines.
+/// The lines of text in a neuron's box: its name and its value, which may have several lines.
 fn lines(neuron: &Neuron) -> Vec<String> {
     let text = format!("{} {}", neuron.name, neuron.value);
     text.trim().lines().map(ToString::to_string).collect()
@@ -70,7 +70,7 @@ fn widest(lines: &[String]) -> u16 {
     lines.iter().map(|line| line.width()).max().unwrap_or(0) as u16
 }
 
-/// The cells of a neuron: its place is that of its middle, as far as it stays inside.
+/// The cells of a neuron, centred on its position and kept inside the area.
 fn place(neuron: &Neuron, area: Rect) -> Rect {
     let lines = lines(neuron);
     let [width, height] = match (area.height >= ROOMY, area.width >= WIDE) {
@@ -88,7 +88,7 @@ fn place(neuron: &Neuron, area: Rect) -> Rect {
     }
 }
 
-/// The way of a wire; those between the same two neurons run side by side.
+/// The route of a wire; wires between the same two neurons run side by side.
 fn route(wires: &[Wire], index: usize, boxes: &[Rect], area: Rect) -> Option<Route> {
     let wire = &wires[index];
     let (from, to) = (boxes.get(wire.from as usize)?, boxes.get(wire.to as usize)?);
@@ -100,10 +100,10 @@ fn route(wires: &[Wire], index: usize, boxes: &[Rect], area: Rect) -> Option<Rou
         f64::from(place.y - area.y) + f64::from(place.height) / 2.0 + lane * apart
     };
     let column = |x: u16| f64::from(x.saturating_sub(area.x));
-    // Nearer to where it comes from: wires meet where they go.
+    // Nearer to the start: wires meet at their ends.
     let label = 0.4 + 0.25 * before;
     if from.x < to.x && to.x < from.right() && from.y != to.y {
-        // One above the other: from the end of one edge to the beginning of the other.
+        // One box is above the other: the wire joins their horizontal edges.
         let down = from.y < to.y;
         let edge = |place: &Rect, lower: bool| {
             f64::from(if lower { place.bottom() } else { place.y } - area.y)
@@ -120,7 +120,7 @@ fn draw_wires(wires: &[Route], lit: bool, area: Rect, buffer: &mut Buffer, theme
         return;
     }
     let marker = match (theme.unicode, theme.depth, lit) {
-        // Without colours a sign marks an active wire.
+        // Without colours, active wires have another character.
         (_, ColorDepth::None, true) => Marker::Custom('#'),
         (true, _, _) => Marker::Braille,
         (false, _, _) => Marker::Custom('.'),
@@ -137,7 +137,7 @@ fn draw_wires(wires: &[Route], lit: bool, area: Rect, buffer: &mut Buffer, theme
                 context.draw(&Line { x1: *x1, y1, x2: *x2, y2, color });
             }
         });
-    // A canvas clears what is under it, and the other wires are to stay.
+    // A canvas clears its area, so it is drawn into a buffer of its own and then copied.
     let mut layer = Buffer::empty(area);
     canvas.render(area, &mut layer);
     for position in area.positions() {

@@ -5,6 +5,9 @@ use ratatui::layout::{Position, Rect};
 /// Sizes of a feature map's thumbnail in cells, with the gap to the next, the largest first.
 const THUMBNAILS: [[u16; 2]; 5] = [[13, 7], [9, 5], [7, 4], [5, 3], [3, 1]];
 
+/// Rows from one dot to the next at most.
+const FARTHEST: u16 = 5;
+
 /// A layer as a column, or several where one is not enough.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Column {
@@ -40,7 +43,9 @@ impl Column {
         let shown = count.min(columns * down);
         let rows = shown.div_ceil(columns);
         let width = (columns as u16 * step[0]).min(area.width);
-        let height = (rows as u16 * step[1]).min(area.height);
+        // Dots are spread over the height.
+        let apart = if shape[1] > 1 { step[1] } else { FARTHEST };
+        let height = (rows as u16).saturating_mul(apart).min(area.height);
         let area = Rect {
             x: area.x + (area.width - width) / 2,
             y: area.y + (area.height - height) / 2,
@@ -57,33 +62,41 @@ impl Column {
             0 | 1 => 1,
             _ => step - u16::from(step > 2),
         };
+        let down = if self.shape[1] > 1 {
+            row * usize::from(self.step[1])
+        } else {
+            row * usize::from(self.area.height) / self.rows.max(1)
+        };
         let rect = Rect {
             x: self.area.x.saturating_add(column as u16 * self.step[0]),
-            y: self.area.y.saturating_add(row as u16 * self.step[1]),
+            y: self.area.y.saturating_add(down as u16),
             width: side(self.step[0]),
             height: side(self.step[1]),
         };
         rect.intersection(self.area)
     }
 
-    /// The unit at a place on the screen; the gap at its right belongs to it.
+    /// The unit at a place on the screen; the gaps at its right and below belong to it.
     pub(super) fn hit(&self, at: Position) -> Option<usize> {
         if !self.area.contains(at) {
             return None;
         }
         let column = usize::from((at.x - self.area.x) / self.step[0]);
-        let row = usize::from((at.y - self.area.y) / self.step[1]);
+        let down = usize::from(at.y - self.area.y);
+        let row = if self.shape[1] > 1 {
+            down / usize::from(self.step[1])
+        } else {
+            // The last row that begins there or above.
+            ((down + 1) * self.rows).saturating_sub(1) / usize::from(self.area.height).max(1)
+        };
         let unit = column * self.rows + row;
         (row < self.rows && unit < self.shown).then_some(unit)
     }
 }
 
-/// The step of units drawn as dots: wide apart where there is room.
+/// The step of units drawn as dots, a row each.
 fn dots(count: usize, area: Rect) -> [u16; 2] {
     let height = usize::from(area.height).max(1);
-    if 2 * count <= height {
-        return [2, ((height / count) as u16).min(3)];
-    }
     let roomy = count.div_ceil(height) * 2 <= usize::from(area.width);
     [if roomy { 2 } else { 1 }, 1]
 }

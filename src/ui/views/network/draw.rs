@@ -1,11 +1,11 @@
-//! How the network looks.
+//! Draws the network view.
 
 use super::column::{Column, units};
 use super::{ForwardPass, all_weights, contributions, rows};
 use crate::protocol::LayerInfo;
 use crate::ui::numbers::signed;
 use crate::ui::theme::{Role, Theme};
-use crate::ui::view::{Context, as_of};
+use crate::ui::view::Context;
 use crate::ui::widgets::{Pane, Raster, write, write_at};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
@@ -15,13 +15,17 @@ use ratatui::widgets::Widget;
 use ratatui::widgets::canvas::{Canvas, Line};
 use unicode_width::UnicodeWidthStr;
 
-/// Connections drawn of a whole layer, the strongest.
+/// Number of connections drawn between two layers, the strongest ones.
 const CONNECTIONS: usize = 40;
-/// Connections drawn of the selected unit, the strongest.
+/// Number of connections drawn into the selected unit, the strongest ones.
 const SELECTED: usize = 16;
-/// Cells for the names and values of the outputs.
+/// Columns for the names and values of the outputs.
 const OUTPUTS: u16 = 12;
-/// A column of a layer and the gap before the next take at least this many cells.
+/// Size of the image's pane where the image is drawn at twice its size, and the least height of the
+/// list below it.
+const LARGE: [u16; 2] = [58, 30];
+const LIST: u16 = 16;
+/// Least width of a layer's column, with the gap before the next one.
 const NARROWEST: u16 = 10;
 
 /// Draws the view; returns where the layers are.
@@ -39,8 +43,9 @@ pub(super) fn draw(
     };
     let selected = pass.selected(chosen);
     let beside = match area.width {
+        160.. if area.height >= LARGE[1] + LIST => LARGE[0],
         100.. => 32,
-        60.. => 22,
+        60.. => 27,
         _ => 0,
     };
     let [side, main] =
@@ -49,7 +54,8 @@ pub(super) fn draw(
         digit_and_contributions(&pass, selected, side, buffer, context);
     }
     let title = theme.fill("Test image {} on its way", &[&context.digit]);
-    let inside = Pane::new(&title, theme).note(&as_of(pass.frame, context)).draw(main, buffer);
+    let inside =
+        Pane::new(&title, theme).note(&context.as_of_layers(pass.frame)).draw(main, buffer);
     let columns = lay_out(&pass, selected.0, inside);
     for pair in columns.windows(2) {
         strongest(&pass, pair, inside, buffer, context);
@@ -61,7 +67,7 @@ pub(super) fn draw(
     columns
 }
 
-/// A layer that changes nothing while digits are read, such as dropout, is left out.
+/// Layers that do nothing in inference, such as dropout, are not drawn.
 fn is_drawn(info: &LayerInfo) -> bool {
     info.weights > 0 || info.input != info.output
 }
@@ -104,21 +110,21 @@ fn lay_out(pass: &ForwardPass, selected: u32, inside: Rect) -> Vec<Column> {
     columns
 }
 
-/// The part of a width that a layer gets: feature maps twice that of a vector.
+/// A layer's share of the width: feature maps get twice as much as vectors.
 fn share(shape: [u32; 3], pass: &ForwardPass, shown: &[u32], room: u16) -> u16 {
     let part = |shape: [u32; 3]| if shape[1] > 1 { 2 } else { 1 };
     let whole: u16 = shown.iter().map(|&layer| part(pass.activations[layer as usize].shape)).sum();
     (u32::from(room) * u32::from(part(shape)) / u32::from(whole.max(1))) as u16
 }
 
-/// A connection between units of two columns, and what it adds.
+/// A connection between units of two columns, and its contribution: weight × activation.
 struct Connection {
     from: usize,
     to: usize,
     adds: f32,
 }
 
-/// The strongest connections between two layers that follow each other, faint.
+/// Draws the strongest connections between two adjacent layers, in faint colours.
 fn strongest(
     pass: &ForwardPass,
     pair: &[Column],
@@ -144,7 +150,7 @@ fn strongest(
     lines(&connections, [before, after], inside, buffer, context.theme, 0.45);
 }
 
-/// The strongest connections into the selected unit, bright.
+/// Draws the strongest connections into the selected unit, in bright colours.
 fn incoming(
     pass: &ForwardPass,
     (layer, unit): (u32, usize),
@@ -198,7 +204,7 @@ fn lines(
                 let (x1, y1) = middle(from, from.width.saturating_sub(1));
                 let (x2, y2) = middle(after.place(connection.to), 0);
                 let share = connection.adds / largest;
-                // The weakest are still to be seen.
+                // The weakest must remain visible.
                 let color = theme.diverging(brightness * (0.3 * share.signum() + 0.7 * share));
                 painter.draw(&Line { x1, y1, x2, y2, color });
                 painter.layer();
@@ -207,7 +213,7 @@ fn lines(
     canvas.render(inside, buffer);
 }
 
-/// The units of a layer, as bright as their activations, under its name.
+/// Draws a layer's name and its units; the brightness of a unit is its activation.
 fn layer(
     pass: &ForwardPass,
     column: &Column,
@@ -229,7 +235,7 @@ fn layer(
         } else {
             name.clone()
         };
-        // That of the outputs keeps away from the name before it.
+        // The name of the output layer must not touch the name before it.
         let outputs = column.layer as usize + 1 == pass.layers.len();
         let start = column.area.x.saturating_sub(u16::from(!outputs));
         let room = Rect {
@@ -261,7 +267,7 @@ fn layer(
     }
 }
 
-/// A unit as a disc that shines as it is active.
+/// Draws a unit as a disc; its brightness is its activation.
 fn dot(activation: f32, place: Rect, selected: bool, buffer: &mut Buffer, theme: &Theme) {
     let style = match theme.sequential(0.15 + 0.85 * activation.clamp(0.0, 1.0)) {
         Color::Reset => Style::default(),
@@ -280,7 +286,7 @@ fn dot(activation: f32, place: Rect, selected: bool, buffer: &mut Buffer, theme:
     write(buffer, place, 0, symbol, style);
 }
 
-/// A pointer before the selected unit.
+/// Draws a pointer before the selected unit.
 fn mark(place: Rect, buffer: &mut Buffer, inside: Rect, theme: &Theme) {
     if place.x > inside.x {
         let before = Rect { x: place.x - 1, width: 1, ..place };
@@ -288,7 +294,7 @@ fn mark(place: Rect, buffer: &mut Buffer, inside: Rect, theme: &Theme) {
     }
 }
 
-/// The names and activations of the outputs, beside them.
+/// Writes the names and activations of the outputs beside them.
 fn outputs(
     pass: &ForwardPass,
     column: &Column,
@@ -301,7 +307,7 @@ fn outputs(
     let values = &pass.activations[column.layer as usize].values;
     for (unit, value) in values.iter().enumerate().take(column.shown) {
         let place = column.place(unit);
-        // Beside the rightmost units alone there is room.
+        // Only the rightmost units have room beside them.
         if place.area() == 0 || place.x < column.place(column.shown - 1).x {
             continue;
         }
@@ -319,7 +325,7 @@ fn outputs(
     }
 }
 
-/// The image, and below it the contributions to the selected unit.
+/// Draws the image, and below it the contributions to the selected unit.
 fn digit_and_contributions(
     pass: &ForwardPass,
     selected: (u32, usize),
@@ -330,7 +336,9 @@ fn digit_and_contributions(
     let theme = context.theme;
     let info = context.run.info.as_ref();
     let size = info.map_or([0, 0], |info| [info.image_width as usize, info.image_height as usize]);
-    let [above, below] = Layout::vertical([Constraint::Fill(1); 2]).areas(area);
+    let share =
+        if area.width == LARGE[0] { Constraint::Length(LARGE[1]) } else { Constraint::Fill(1) };
+    let [above, below] = Layout::vertical([share, Constraint::Fill(1)]).areas(area);
     let [above, below] = if area.height < 14 { [area, Rect::ZERO] } else { [above, below] };
     let title = theme.fill("Is {}", &[&context.class(pass.card.label)]);
     let inside = Pane::new(&title, theme).draw(above, buffer);
@@ -363,7 +371,7 @@ fn digit_and_contributions(
     }
 }
 
-/// The filter of a unit that is not dense.
+/// Draws the filter of a unit of a convolutional layer.
 fn filter((layer, unit): (u32, usize), area: Rect, buffer: &mut Buffer, context: &Context) {
     let theme = context.theme;
     let Some(tensor) = rows(context, &super::one(layer, unit)).first() else {
@@ -374,7 +382,7 @@ fn filter((layer, unit): (u32, usize), area: Rect, buffer: &mut Buffer, context:
     (&context.weights_raster(layer, tensor, largest)).render(area, buffer);
 }
 
-/// The largest contributions, for and against, as a list.
+/// Lists the contributions to a unit, the largest first.
 fn contribution_list(
     adds: &[f32],
     pass: &ForwardPass,
@@ -394,7 +402,13 @@ fn contribution_list(
         let style =
             if color == Color::Reset { Style::default() } else { Style::default().fg(color) };
         let end = write(buffer, area, row, &format!("{:>7}", signed(adds[unit])), style);
-        let text = theme.fill("unit {} at {}", &[&unit, &format!("{:.2}", input[unit])]);
-        write_at(buffer, area, end + 2, row, &text, theme.style(Role::Text));
+        let activation = format!("{:.2}", input[unit]);
+        let room = usize::from(area.width.saturating_sub(end + 2));
+        // Numbers are left out rather than cut.
+        let texts =
+            [theme.fill("unit {} at {}", &[&unit, &activation]), theme.fill("unit {}", &[&unit])];
+        if let Some(text) = texts.iter().find(|text| text.width() <= room) {
+            write_at(buffer, area, end + 2, row, text, theme.style(Role::Text));
+        }
     }
 }

@@ -114,7 +114,7 @@ fn contributions(
 }
 
 impl Network {
-    /// Goes to the column so many places away, to the unit of the same height.
+    /// Moves the selection by a number of columns, to the unit at the same height.
     fn go_across(&mut self, step: isize, pass: &ForwardPass) -> Effect {
         let (layer, unit) = pass.selected(self.chosen);
         let here = self.columns.iter().position(|column| column.layer == layer);

@@ -63,7 +63,8 @@ fn a_hidden_curve_is_not_drawn_and_the_axis_follows_the_others() {
     let both = draw(&chart, &mut state, 60, 12);
     state.toggle(1);
     let one = draw(&chart, &mut state, 60, 12);
-    assert!(both[1].contains("3000") && !one[1].contains("3000"), "{one:?}");
+    let [both, one] = [both, one].map(|rows| rows.join("\n"));
+    assert!(both.contains("3000") && !one.contains("3000"), "{one}");
     assert_eq!(state.legend.len(), 2, "its name stays to be clicked on");
 }
 
@@ -82,5 +83,34 @@ fn no_size_is_too_small() {
     let chart = chart(vec![line("a", 0, f64::ln), line("b", 1, |_| 3.0)]);
     for (width, height) in (0..40).flat_map(|w| (0..12).map(move |h| (w, h))) {
         draw(&chart, &mut ChartState::default(), width, height);
+    }
+}
+
+#[test]
+fn the_ticks_of_the_upright_axis_are_evenly_spaced_on_the_screen() {
+    for height in 7..40 {
+        for top in [0.93, 0.99, 3.1, 47.0] {
+            let chart = chart(vec![line("a", 0, |x| top * x / 30.0)]);
+            let rows = draw(&chart, &mut ChartState::default(), 50, height);
+            let marked = |row: &String| !row.split('│').next().unwrap_or("").trim().is_empty();
+            let upright = rows.iter().filter(|row| row.contains('│'));
+            let ticks: Vec<usize> =
+                upright.enumerate().filter(|(_, row)| marked(row)).map(|(at, _)| at).collect();
+            let steps: HashSet<usize> = ticks.windows(2).map(|two| two[1] - two[0]).collect();
+            assert_eq!(steps.len(), 1, "{height} rows, up to {top}: {rows:#?}");
+        }
+    }
+}
+
+#[test]
+fn a_legend_takes_several_rows_before_names_are_cut_and_cut_names_differ() {
+    let name = |number: usize| format!("hidden layer {number}");
+    let chart = chart((0..4).map(|at| line(&name(at), at, |x| x + at as f64)).collect());
+    let high = draw(&chart, &mut ChartState::default(), 50, 20);
+    let names = [&high[0], &high[1]].map(|row| row.matches("hidden layer").count());
+    assert_eq!(names.iter().sum::<usize>(), 4, "{high:#?}");
+    let low = draw(&chart, &mut ChartState::default(), 24, 8);
+    for number in ["0", "1", "2", "3"] {
+        assert!(low[0].contains(number), "{low:#?}");
     }
 }
