@@ -226,7 +226,9 @@ impl<S: WideSimd, const PAIRS: usize, const ODD: usize> Row<S, PAIRS, ODD> {
     #[inline(always)]
     pub(super) fn add_entries(mut self, entries: &[Entry], source: &[Real], len: usize) -> Self {
         if !(1..=4 * LANES).contains(&Self::WHOLE) {
-            entries.iter().for_each(|&entry| self.add_entry(entry, source, len));
+            for &entry in entries {
+                self.add_entry(entry, source, len);
+            }
             return self;
         }
         let mut other = Self::zero(self.simd);
@@ -235,7 +237,9 @@ impl<S: WideSimd, const PAIRS: usize, const ODD: usize> Row<S, PAIRS, ODD> {
             self.add_entry(first, source, len);
             other.add_entry(second, source, len);
         }
-        rest.iter().for_each(|&entry| self.add_entry(entry, source, len));
+        for &entry in rest {
+            self.add_entry(entry, source, len);
+        }
         self.add_times(&other, 1.0);
         self
     }

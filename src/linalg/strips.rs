@@ -171,7 +171,9 @@ impl<S: WideSimd> Job<'_, S> {
             next.fetch(at, count, self.band);
             let row = self.part_mut(row.as_slice_mut().expect(ROWS));
             let mut sum = Row::<S, PAIRS, ODD>::load(self.simd, row);
-            entries.iter().for_each(|&entry| sum.add_entry(entry, source, self.band.len));
+            for &entry in entries {
+                sum.add_entry(entry, source, self.band.len);
+            }
             sum.store(row);
         }
     }
@@ -208,7 +210,9 @@ impl<S: WideSimd> Job<'_, S> {
             }
             let row = self.part_mut(row);
             let mut sum = Row::<S, PAIRS, ODD>::decayed(self.simd, row, decay);
-            entries.iter().for_each(|&entry| sum.add_entry(entry, source, self.band.len));
+            for &entry in entries {
+                sum.add_entry(entry, source, self.band.len);
+            }
             sum.store(row);
         }
     }

@@ -93,7 +93,9 @@ impl PredictionsServer {
     fn serve(&self, commands: &Receiver<Command>) {
         for command in commands {
             if let Command::Watch(probes) = command {
-                probes.into_iter().for_each(|probe| self.answer(probe));
+                for probe in probes {
+                    self.answer(probe);
+                }
             }
         }
     }

@@ -48,7 +48,9 @@ impl Pool2d {
                 }
             }
             if self.pooling == Pooling::L2 {
-                a.iter_mut().for_each(|a| *a = a.sqrt());
+                for a in a {
+                    *a = a.sqrt();
+                }
             }
         }
     }

@@ -52,8 +52,8 @@ impl Recurrent {
         let transposed = Transposed::copy(&self.recurrent_weights, third);
         let (shape, size) = (delta.raw_dim(), delta.len());
         deltas.resize(hidden.len(), 0.0);
-        let last = deltas.len() - size;
-        deltas[last..].copy_from_slice(delta.to_slice().expect(BATCH));
+        let newest = deltas.len() - size;
+        deltas[newest..].copy_from_slice(delta.to_slice().expect(BATCH));
         for step in (1..self.steps().0).rev() {
             let (before, after) = deltas.split_at_mut(step * size);
             let before = &mut before[(step - 1) * size..];
