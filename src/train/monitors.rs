@@ -9,6 +9,8 @@ use std::borrow::Cow;
 const MARGIN: f64 = 0.01;
 /// Mini-batches of an epoch that are measured: enough for a steady mean, few enough to cost nothing.
 const MEASURED: usize = 16;
+/// Mini-batches from one that is measured to the next, at least: in a short epoch few are measured.
+const CLOSEST: usize = 8;
 
 /// Whether a mini-batch, counted from 0, is one of those measured: evenly spaced, the last among them.
 pub(super) fn is_measured(batch: usize, batches: usize) -> bool {
@@ -17,7 +19,7 @@ pub(super) fn is_measured(batch: usize, batches: usize) -> bool {
 
 /// Mini-batches from one that is measured to the next.
 fn spacing(batches: usize) -> usize {
-    batches.div_ceil(MEASURED).max(1)
+    batches.div_ceil(MEASURED).max(CLOSEST)
 }
 
 /// Takes what was measured in a mini-batch into the means over the epoch so far. How many went into
@@ -195,7 +197,7 @@ mod tests {
 
     #[test]
     fn the_means_are_those_of_all_mini_batches_measured_in_the_epoch() {
-        let batches = 50;
+        let batches = 500;
         let of = |value: f64| vec![LayerStats { update_ratio: value, ..LayerStats::default() }];
         // What is left of the epoch before counts for nothing.
         let mut means = of(1e9);
