@@ -562,8 +562,9 @@ mod tests {
     #[test]
     fn curves_are_read_at_the_nearest_point_and_cut_to_the_range_asked_for() {
         let dir = tempfile::tempdir().unwrap();
-        let lines: String =
+        let lines: Vec<String> =
             (0..100).map(|step| format!("{{\"step\": {step}, \"x\": {}}}\n", step * 2)).collect();
+        let lines = lines.concat();
         fs::write(dir.path().join("metrics.jsonl"), lines).unwrap();
         let shared = SharedCatalog::new(Catalog::new(vec![dir.path().to_path_buf()]));
         while shared.poll() {}

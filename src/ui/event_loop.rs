@@ -257,13 +257,13 @@ impl<W: Write> Loop<W> {
 
     fn obey(&mut self, request: Request) -> io::Result<()> {
         let opener = self.app().setup().opener.clone();
-        let opened = match (request, opener) {
+        let dashboard = match (request, opener) {
             (Request::Copy(text), _) => return self.screen.copy(&text),
             (Request::Runs, Some(opener)) => opener.runs(),
             (Request::Run(name), Some(opener)) => opener.run(&name),
             (_, None) => return Ok(()),
         };
-        match opened {
+        match dashboard {
             Ok(Opened { link, setup }) => {
                 let light = self.app().setup().theme.light;
                 let (theme, layer) = (Theme { light, ..setup.theme }, Over::OverAnother);

@@ -176,7 +176,9 @@ mod tests {
         let writer: Box<dyn RowWriter> =
             if json { Box::new(JsonLines::new(out)) } else { Box::new(Csv::new(out)) };
         let mut table = Table::new(writer, wide).unwrap();
-        values.iter().for_each(|value| table.push(value).unwrap());
+        for value in values {
+            table.push(value).unwrap();
+        }
         table.finish().unwrap();
         String::from_utf8(bytes.0.take()).unwrap()
     }

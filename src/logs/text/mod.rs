@@ -93,7 +93,7 @@ impl Text {
             Line::Other => {}
             Line::Part => return,
             Line::Row(row) => {
-                self.row(&row, wall_time, sink);
+                Self::row(&row, wall_time, sink);
                 return;
             }
         }
@@ -125,7 +125,7 @@ impl Text {
         }
     }
 
-    fn row(&mut self, row: &Row, wall_time: f64, sink: &mut dyn Sink) {
+    fn row(row: &Row, wall_time: f64, sink: &mut dyn Sink) {
         let step = row.step;
         for (name, value) in &row.values {
             sink.record(Record::Scalar { name, step, wall_time, value: *value });
@@ -140,7 +140,7 @@ impl Text {
                 drawn.is_some_and(|(at, had)| *at == row.step && had.to_bits() == value.to_bits())
             };
             if !row.values.iter().all(same) && self.drawn.len() < MOST_NAMES {
-                self.row(&row, f64::NAN, sink);
+                Self::row(&row, f64::NAN, sink);
                 let drawn = row.values.into_iter().map(|(name, value)| (name, (row.step, value)));
                 self.drawn.extend(drawn);
             }

@@ -36,16 +36,13 @@ pub fn unwrap(line: &str) -> Cow<'_, str> {
             number.parse::<f64>().ok()?;
             Some((name.len(), number, close))
         });
-        match number {
-            Some((name, number, close)) => {
-                plain.push_str(&front[..front.len() - name]);
-                plain.push_str(number);
-                rest = &behind[close + 1..];
-            }
-            None => {
-                plain.push_str(&rest[..=open]);
-                rest = behind;
-            }
+        if let Some((name, number, close)) = number {
+            plain.push_str(&front[..front.len() - name]);
+            plain.push_str(number);
+            rest = &behind[close + 1..];
+        } else {
+            plain.push_str(&rest[..=open]);
+            rest = behind;
         }
     }
     plain.push_str(rest);

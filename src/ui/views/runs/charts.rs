@@ -250,10 +250,10 @@ impl Chart<'_> {
         };
         // The legend above names them; under the cursor each value needs a name of its own.
         let names: Vec<&str> = self.set.curves.iter().map(|curve| curve.name.as_str()).collect();
-        let named = look.cursor.is_some() || look.is_grouped() || self.set.curves.len() == 1;
+        let has_name = look.cursor.is_some() || look.is_grouped() || self.set.curves.len() == 1;
         let name = if look.is_grouped() {
             shown(&curve.name, 24)
-        } else if named {
+        } else if has_name {
             let row = desk.table.rows.iter().find(|row| row.name == curve.name);
             let label = row.and_then(|row| row.label.as_deref());
             shown(label.unwrap_or_else(|| without_common(&curve.name, &names)), 24)

@@ -110,7 +110,7 @@ impl Chooser {
             KeyCode::Up | KeyCode::Char('k') => self.chosen = self.chosen.saturating_sub(1),
             KeyCode::Down | KeyCode::Char('j') => self.chosen = (self.chosen + 1).min(last),
             KeyCode::Left => {
-                self.place = Some(self.place().saturating_sub(if big { 10 } else { 1 }))
+                self.place = Some(self.place().saturating_sub(if big { 10 } else { 1 }));
             }
             KeyCode::Right => self.place = Some(self.place() + if big { 10 } else { 1 }),
             KeyCode::Home => self.place = Some(0),

@@ -113,13 +113,14 @@ impl Runs {
             0 => printable(&row.name).into_owned(),
             1 => row.state.to_owned(),
             2 => row.step?.to_string(),
-            column => match columns.get(column - 3) {
-                Some(name) => row.metrics.iter().find(|m| m.name == *name)?.best?.to_string(),
-                None => {
+            column => {
+                if let Some(name) = columns.get(column - 3) {
+                    row.metrics.iter().find(|m| m.name == *name)?.best?.to_string()
+                } else {
                     let (_, value) = row.config.get(column - 3 - columns.len())?;
                     printable(value).into_owned()
                 }
-            },
+            }
         })
     }
 

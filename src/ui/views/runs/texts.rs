@@ -146,9 +146,9 @@ impl View for Texts {
         let note = theme.fill("step {}, {} of {}", &[&step, &place, &count]);
         let title = shown(&entry.series.name, usize::from(rest.width / 2));
         let inside = Pane::new(&title, theme).note(&note).draw(rest, buffer);
-        let content =
+        let sample =
             desk.source.sample(&entry.run, SampleKind::Text, &entry.series.name, place - 1);
-        let Some(SampleContent::Text(text)) = content else { return };
+        let Some(SampleContent::Text(text)) = sample else { return };
         let lines = Self::lines(&text, inside.width);
         self.scroll = self.scroll.min(lines.len().saturating_sub(usize::from(inside.height)));
         for (row, line) in (0..inside.height).zip(&lines[self.scroll..]) {
