@@ -82,7 +82,16 @@ impl<'a> Raster<'a> {
         theme: &Theme,
     ) -> Self {
         let channels = Channels::Planar;
-        Self { values, width, height, channels, largest, diverging: true, theme: *theme }
+        Self {
+            values,
+            width,
+            height,
+            channels,
+            largest,
+            diverging: true,
+            stretched: false,
+            theme: *theme,
+        }
     }
 
     /// Values from 0 (background) to `largest` (ink), row by row; or three a pixel, side by side, for
