@@ -169,7 +169,7 @@ fn sizes_that_lie_cost_no_memory() {
         let folder = at(name);
         fs::create_dir(&folder).unwrap();
         fs::write(folder.join("x.npy"), npy(shape, &[1; 500])).unwrap();
-        fs::write(folder.join("y.npy"), npy("(900000,)", &[1; 900_000])).unwrap();
+        fs::write(folder.join("y.npy"), npy("(900000,)", &vec![1; 900_000])).unwrap();
         refused(&["data", text(&folder)], "x.npy");
     }
     // The metadata of a parquet file promise more than there is.

@@ -198,15 +198,21 @@ fn probabilities(scores: Scores, notes: &mut Vec<String>) -> Vec<f32> {
             !sum.is_finite() || (sum - 100.0).abs() < 2.0
         });
     if percent {
-        values.iter_mut().for_each(|value| *value /= 100.0);
+        for value in &mut values {
+            *value /= 100.0;
+        }
         return values;
     }
     notes.push("scores outside 0 to 1 were made probabilities by softmax".into());
     for row in values.chunks_exact_mut(columns) {
         let largest = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-        row.iter_mut().for_each(|value| *value = (*value - largest).exp());
+        for value in &mut *row {
+            *value = (*value - largest).exp();
+        }
         let sum: f32 = row.iter().sum();
-        row.iter_mut().for_each(|value| *value /= sum);
+        for value in row {
+            *value /= sum;
+        }
     }
     values
 }
@@ -232,10 +238,10 @@ impl Classes {
         let scores = columns.scores.as_ref();
         let outputs = scores.map(|scores| scores.columns);
         let numbers: Option<BTreeSet<i64>> = written.iter().map(|text| text.parse().ok()).collect();
-        let named = scores.map(|scores| &scores.names).filter(|names| {
+        let of_columns = scores.map(|scores| &scores.names).filter(|names| {
             !names.is_empty() && names.iter().any(|name| whole(name).parse::<i64>().is_err())
         });
-        let given = named.or(columns.classes.as_ref()).filter(|names| {
+        let given = of_columns.or(columns.classes.as_ref()).filter(|names| {
             outputs.is_none_or(|outputs| outputs == names.len())
                 && (numbers.is_some()
                     || written.iter().all(|text| names.iter().any(|name| name == text)))

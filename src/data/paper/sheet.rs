@@ -94,8 +94,8 @@ pub(super) fn straightened(plane: &Plane, small: &Plane) -> Option<(Plane, Strai
     let straightening = Straightening::of(corners, [width, height]);
     let (wide, high) = (width as usize, height as usize);
     let shades = (0..wide * high).map(|at| {
-        let place = [(at % wide) as f32 + 0.5, (at / wide) as f32 + 0.5];
-        plane.between(straightening.place(place))
+        let centre = [(at % wide) as f32 + 0.5, (at / wide) as f32 + 0.5];
+        plane.between(straightening.place(centre))
     });
     Some((Plane::new(wide, high, shades.collect()), straightening))
 }
@@ -197,7 +197,9 @@ fn filled(region: &[bool], width: usize, height: usize) -> Vec<bool> {
         .flat_map(|x| [x, (height - 1) * width + x])
         .chain((0..height).flat_map(|y| [y * width, y * width + width - 1]));
     let mut open: Vec<usize> = border.filter(|at| !region[*at]).collect();
-    open.iter().for_each(|at| outside[*at] = true);
+    for at in &open {
+        outside[*at] = true;
+    }
     while let Some(at) = open.pop() {
         let (x, y) = (at % width, at / width);
         let beside = [

@@ -19,13 +19,16 @@ fn printed(arguments: &[&str], path: &Path) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
+/// Steps, wall times and values of a metric.
+type Points = Vec<(i64, f64, f64)>;
+
 #[test]
 fn every_point_of_every_run_is_a_row_of_the_long_form() {
     let Some(path) = fixture("tb/torch") else { return };
     let csv = printed(&[], &path);
     let mut lines = csv.lines();
     assert_eq!(lines.next(), Some("run,metric,step,wall_time,value"));
-    let mut exported: BTreeMap<(String, String), Vec<(i64, f64, f64)>> = BTreeMap::new();
+    let mut exported: BTreeMap<(String, String), Points> = BTreeMap::new();
     for line in lines {
         let cells: Vec<&str> = line.rsplitn(4, ',').collect();
         let (run, metric) = cells[3].split_once(',').unwrap();

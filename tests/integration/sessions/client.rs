@@ -2,8 +2,8 @@
 
 use super::*;
 use nntop::protocol::{
-    Activity, Command as Order, Content, DigitFilter, DigitQuery, MarkKind, Outcome, PauseLevel,
-    Probe, Verdict, What,
+    Activity, Command as Order, Content, DigitFilter, DigitQuery, MarkKind, MetricSeries, Outcome,
+    PauseLevel, Probe, Verdict, What,
 };
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
@@ -68,7 +68,7 @@ fn a_script_logs_is_held_stepped_resumed_and_stopped() {
     watcher.until(held);
     let at = step(&watcher.view);
     assert_eq!(
-        watcher.view.metrics.get("loss").and_then(|s| s.last()).map(|l| l.0),
+        watcher.view.metrics.get("loss").and_then(MetricSeries::last).map(|last| last.0),
         Some(i64::from(at) - 1)
     );
     assert_eq!(state(&run), State::Paused);
@@ -169,7 +169,9 @@ fn a_change_is_acknowledged_with_the_value_in_force_and_a_refusal_with_its_reaso
     assert!(said.contains("takes effect with the next step"), "{said}");
     place.say("step tuned");
     watcher.until(|view| {
-        view.tunables.iter().any(|t| t.name == "learning_rate" && t.value == 0.0625 && t.in_force)
+        view.tunables
+            .iter()
+            .any(|t| t.name == "learning_rate" && (t.value - 0.0625).abs() < 1e-12 && t.in_force)
     });
     let (_, error) = place.fail("set tuned broken 2");
     assert!(error.contains("RuntimeError: no such luck"), "{error}");

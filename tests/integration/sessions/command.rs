@@ -1,7 +1,7 @@
 //! Commands of the user's in sessions: `nntop run`.
 
 use super::*;
-use nntop::protocol::Outcome;
+use nntop::protocol::{MetricSeries, Outcome};
 
 impl Place {
     /// Starts a shell script in a session, without showing it.
@@ -200,7 +200,7 @@ fn a_log_file_that_the_command_writes_is_found_and_followed() {
     let options = ["--cwd", work.to_str().unwrap()];
     let run = place.script("writing", &options, script);
     let mut watcher = Watcher::attach(&run, Attachment::ReadOnly);
-    let last = |view: &RunView| view.metrics.get("loss").and_then(|series| series.last());
+    let last = |view: &RunView| view.metrics.get("loss").and_then(MetricSeries::last);
     watcher.until(|view| last(view) == Some((1, 0.5)));
     std::fs::write(work.join("go"), "").unwrap();
     watcher.until(|view| view.outcome.is_some());

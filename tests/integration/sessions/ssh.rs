@@ -255,7 +255,7 @@ fn a_script_is_inspected_held_and_tuned_after_its_line_was_cut() {
     anew.type_keys(" ");
     watcher.until(|view| {
         let mut rates = view.tunables.iter().filter(|tunable| tunable.name == "learning_rate");
-        rates.any(|rate| rate.value == 0.125 && rate.in_force) && !client::held(view)
+        rates.any(|rate| (rate.value - 0.125).abs() < 1e-12 && rate.in_force) && !client::held(view)
     });
     anew.type_keys("d");
     anew.wait_for_exit();

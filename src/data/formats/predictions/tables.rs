@@ -4,7 +4,7 @@ use super::super::arrays::{self, Array, Values};
 use super::super::csv::{ShortLines, delimiter_of, explain};
 use super::super::npz::Npz;
 use super::super::options::OpenOptions;
-use super::super::parquet::{Cell, Table};
+use super::super::parquet::{Cell, Column, Table};
 use super::super::part::Labels;
 use super::super::shades::Shades;
 use super::super::source::Source;
@@ -48,20 +48,7 @@ pub(super) fn read_csv(source: &Source) -> Result<Columns, DataError> {
     } else {
         record.iter().map(purpose_of).collect()
     };
-    let has = |purposes: &[Purpose], purpose: &Purpose| purposes.contains(purpose);
-    // Numbers for names are probabilities where nothing else says what was predicted.
-    let scored = purposes.iter().any(|purpose| matches!(purpose, Purpose::Score(_)));
-    let answered = scored || has(&purposes, &Purpose::Predicted);
-    // Of `pred_1` alone the name is a name.
-    let one = purposes.iter().filter(|purpose| matches!(purpose, Purpose::Score(_))).count() == 1;
-    for purpose in &mut purposes {
-        match purpose {
-            Purpose::Numbered(_) if answered => *purpose = Purpose::Pixel,
-            Purpose::Numbered(name) => *purpose = Purpose::Score(name.clone()),
-            Purpose::Score(_) if one => *purpose = Purpose::Confidence,
-            _ => {}
-        }
-    }
+    settle_numbered(&mut purposes);
     let mut scores = Scores::default();
     for purpose in &purposes {
         if let Purpose::Score(name) = purpose {
@@ -120,13 +107,7 @@ pub(super) fn read_csv(source: &Source) -> Result<Columns, DataError> {
     columns.predicted = firsts[1].map(|_| predicted);
     columns.confidence = sure.map(|_| confidence);
     columns.scores = (scores.columns > 1).then_some(scores);
-    columns.pictures = if pixels.len() > 0 {
-        Given::Rows(pixels)
-    } else if firsts[2].is_some() {
-        Given::Paths(paths)
-    } else {
-        Given::Nothing
-    };
+    columns.pictures = pictures_of(Vec::new(), pixels, firsts[2].map(|_| paths));
     Ok(columns)
 }
 
@@ -226,6 +207,62 @@ fn texts_of(source: &Source, name: &str, array: Array) -> Result<Vec<String>, Da
     arrays::labels(source, name, array).map(Labels::into_names)
 }
 
+/// Decides what numbered columns hold: probabilities if no other column says what was predicted,
+/// otherwise pixels. A single column of scores is the confidence of the prediction.
+fn settle_numbered(purposes: &mut [Purpose]) {
+    let scores = purposes.iter().filter(|purpose| matches!(purpose, Purpose::Score(_))).count();
+    let answered = scores > 0 || purposes.contains(&Purpose::Predicted);
+    for purpose in purposes {
+        match purpose {
+            Purpose::Numbered(_) if answered => *purpose = Purpose::Pixel,
+            Purpose::Numbered(name) => *purpose = Purpose::Score(name.clone()),
+            Purpose::Score(_) if scores == 1 => *purpose = Purpose::Confidence,
+            _ => {}
+        }
+    }
+}
+
+/// The pictures of a table: encoded ones, otherwise pixels, otherwise paths.
+fn pictures_of(
+    encoded: Vec<Option<Arc<[u8]>>>,
+    pixels: Shades,
+    paths: Option<Vec<String>>,
+) -> Given {
+    match paths {
+        _ if encoded.iter().any(Option::is_some) => Given::Encoded(encoded),
+        _ if pixels.len() > 0 => Given::Rows(pixels),
+        Some(paths) => Given::Paths(paths),
+        None => Given::Nothing,
+    }
+}
+
+/// Whether a column of a parquet file holds the bytes of encoded pictures, as `image.bytes` does.
+fn is_encoded(column: &str) -> bool {
+    column.rsplit_once('.').is_some_and(|(_, last)| last == "bytes")
+}
+
+/// What each column of a parquet file holds.
+fn purposes_of_columns(table: &Table) -> Vec<Purpose> {
+    let purpose = |column: &Column| {
+        let first = column.path.split('.').next().unwrap_or_default();
+        let shape: &[usize] = if column.repeated > 0 { &[1, 2] } else { &[1] };
+        match purpose_of_array(first, shape, false) {
+            Purpose::Other if is_encoded(&column.path) => Purpose::Path,
+            purpose => purpose,
+        }
+    };
+    table.columns.iter().map(purpose).collect()
+}
+
+/// The class names in the metadata that Hugging Face's `datasets` writes.
+fn names_of_classes(table: &Table) -> Option<Vec<String>> {
+    let (_, text) = table.metadata.iter().find(|(key, _)| key == "huggingface")?;
+    let metadata: serde_json::Value = serde_json::from_str(text).ok()?;
+    let features = metadata.get("info")?.get("features")?.as_object()?;
+    let names = features.values().find_map(|feature| feature.get("names")?.as_array())?;
+    names.iter().map(|name| name.as_str().map(String::from)).collect()
+}
+
 /// Reads a parquet file.
 pub(super) fn read_parquet(source: &Source) -> Result<Columns, DataError> {
     let damaged = |problem: String| source.damaged("parquet", problem);
@@ -234,32 +271,13 @@ pub(super) fn read_parquet(source: &Source) -> Result<Columns, DataError> {
         listed: table.columns.iter().map(|column| column.path.clone()).collect(),
         ..Columns::default()
     };
-    let mut purposes: Vec<Purpose> = Vec::new();
-    for column in &table.columns {
-        let first = column.path.split('.').next().unwrap_or_default();
-        let shape: &[usize] = if column.repeated > 0 { &[1, 2] } else { &[1] };
-        purposes.push(match purpose_of_array(first, shape, false) {
-            Purpose::Other if column.path.ends_with(".bytes") => Purpose::Path,
-            Purpose::Score(name) if column.repeated == 0 => Purpose::Score(name),
-            purpose => purpose,
-        });
-    }
-    let classes =
-        table.metadata.iter().find(|(key, _)| key == "huggingface").and_then(|(_, text)| {
-            let metadata: serde_json::Value = serde_json::from_str(text).ok()?;
-            let features = metadata.get("info")?.get("features")?.as_object()?.clone();
-            let names = features.values().find_map(|feature| feature.get("names")?.as_array())?;
-            names.iter().map(|name| name.as_str().map(String::from)).collect()
-        });
-    columns.classes = classes;
-    let flat: Vec<(usize, String)> = purposes
-        .iter()
-        .enumerate()
-        .filter_map(|(at, purpose)| match purpose {
-            Purpose::Score(name) if table.columns[at].repeated == 0 => Some((at, name.clone())),
-            _ => None,
-        })
-        .collect();
+    let purposes = purposes_of_columns(&table);
+    columns.classes = names_of_classes(&table);
+    let flat = purposes.iter().enumerate().filter_map(|(at, purpose)| match purpose {
+        Purpose::Score(name) if table.columns[at].repeated == 0 => Some((at, name.clone())),
+        _ => None,
+    });
+    let flat: Vec<(usize, String)> = flat.collect();
     let position = |wanted: Purpose| purposes.iter().position(|purpose| *purpose == wanted);
     let list = purposes.iter().enumerate().position(|(at, purpose)| {
         matches!(purpose, Purpose::Score(_)) && table.columns[at].repeated > 0
@@ -268,9 +286,9 @@ pub(super) fn read_parquet(source: &Source) -> Result<Columns, DataError> {
         .iter()
         .enumerate()
         .position(|(at, purpose)| *purpose == Purpose::Pixel && table.columns[at].repeated > 0);
-    let bytes = table.columns.iter().position(|column| column.path.ends_with(".bytes"));
+    let bytes = table.columns.iter().position(|column| is_encoded(&column.path));
     let path = purposes.iter().enumerate().position(|(at, purpose)| {
-        *purpose == Purpose::Path && !table.columns[at].path.ends_with(".bytes")
+        *purpose == Purpose::Path && !is_encoded(&table.columns[at].path)
     });
     let wanted = [position(Purpose::Truth), position(Purpose::Predicted)];
     let sure = position(Purpose::Confidence);
@@ -324,7 +342,9 @@ pub(super) fn read_parquet(source: &Source) -> Result<Columns, DataError> {
             }));
         } else if let Some(column) = pixel {
             for cells in read(column)? {
-                cells.iter().for_each(|cell| pixels.push(number_of(Some(cell))));
+                for cell in &cells {
+                    pixels.push(number_of(Some(cell)));
+                }
             }
         }
         if let Some(column) = path {
@@ -339,15 +359,7 @@ pub(super) fn read_parquet(source: &Source) -> Result<Columns, DataError> {
     columns.predicted = wanted[1].map(|_| said);
     columns.confidence = sure.map(|_| confidence);
     columns.scores = (scores.columns > 1).then_some(scores);
-    columns.pictures = if encoded.iter().any(Option::is_some) {
-        Given::Encoded(encoded)
-    } else if pixels.len() > 0 {
-        Given::Rows(pixels)
-    } else if path.is_some() {
-        Given::Paths(paths)
-    } else {
-        Given::Nothing
-    };
+    columns.pictures = pictures_of(encoded, pixels, path.map(|_| paths));
     Ok(columns)
 }
 

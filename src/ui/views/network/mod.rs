@@ -54,17 +54,16 @@ impl<'a> ForwardPass<'a> {
 
     /// What goes into a layer: pixels from 0 to 1, or the layer before's activations.
     fn input(&self, layer: u32) -> Vec<f32> {
-        match layer.checked_sub(1).and_then(|before| self.activations.get(before as usize)) {
-            Some(tensor) => tensor.values.clone(),
-            // Weights come map by map, and so must the channels of a coloured image.
-            None => {
-                let share = |&pixel: &u8| f32::from(pixel) / 255.0;
-                let pixels = &self.card.pixels;
-                let channels = self.channels;
-                let plane = |channel| pixels.iter().skip(channel).step_by(channels).map(share);
-                (0..channels).flat_map(plane).collect()
-            }
+        let before = layer.checked_sub(1).and_then(|before| self.activations.get(before as usize));
+        if let Some(tensor) = before {
+            return tensor.values.clone();
         }
+        // Weights are ordered map by map, so the channels of a coloured image must be, too.
+        let share = |&pixel: &u8| f32::from(pixel) / 255.0;
+        let pixels = &self.card.pixels;
+        let channels = self.channels;
+        let plane = |channel| pixels.iter().skip(channel).step_by(channels).map(share);
+        (0..channels).flat_map(plane).collect()
     }
 
     /// The unit shown as selected: the one chosen, else the predicted output.
