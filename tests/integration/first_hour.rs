@@ -23,8 +23,8 @@ const TABLE: [(u8, &str, &[&str]); 35] = [
         3,
         "defaults that never learn",
         &[
-            "what_nobody_gave_is_chosen_to_fit_and_said",
-            "what_does_not_learn_is_told_within_two_epochs",
+            "values_not_given_are_chosen_and_reported",
+            "a_network_that_does_not_learn_is_reported_within_two_epochs",
         ],
     ),
     (4, "[ on a run that ended", &["a_run_that_ended_is_gone_back_through_epoch_by_epoch"]),
@@ -37,7 +37,7 @@ const TABLE: [(u8, &str, &[&str]); 35] = [
         6,
         "what is pasted stops the run",
         &[
-            "what_is_pasted_is_text_for_a_prompt_or_nothing",
+            "pasted_text_goes_to_a_prompt_or_nowhere",
             "the_dashboard_of_a_run_that_is_over_offers_to_go_on",
         ],
     ),
@@ -84,7 +84,7 @@ const TABLE: [(u8, &str, &[&str]); 35] = [
     (
         14,
         "messages and confirmations",
-        &["what_happened_and_what_was_asked_for_is_listed_and_shown"],
+        &["events_and_requests_are_listed_and_shown"],
     ),
     (15, "curves hide each other", &["curves_that_share_all_their_cells_are_both_seen"]),
     (
@@ -167,7 +167,7 @@ const TABLE: [(u8, &str, &[&str]); 35] = [
         "Ctrl-Z",
         &[
             "ctrl_z_and_sigtstp_give_the_terminal_to_the_shell_and_fg_brings_the_dashboard_back",
-            "where_no_shell_waits_ctrl_z_freezes_nothing",
+            "ctrl_z_without_a_job_control_shell_is_ignored",
         ],
     ),
     (
@@ -211,7 +211,7 @@ const TABLE: [(u8, &str, &[&str]); 35] = [
         "keys without an answer",
         &[
             "keys_without_a_use_say_so_and_questions_can_be_left",
-            "who_only_looks_is_not_asked_whether_to_stop",
+            "a_read_only_client_is_not_asked_whether_to_stop",
             "a_resumed_run_tells_no_epoch_twice_in_its_log",
             "one_epoch_is_no_epochs",
         ],
@@ -224,7 +224,7 @@ const TABLE: [(u8, &str, &[&str]); 35] = [
             "the_sentence_after_leaving_is_in_the_readers_language",
         ],
     ),
-    (35, "one file for any server", &["one_file_runs_where_there_is_nothing_else"]),
+    (35, "one file for any server", &["the_static_binary_runs_in_an_empty_root"]),
 ];
 
 /// The names of all tests below a directory.
