@@ -81,11 +81,7 @@ const TABLE: [(u8, &str, &[&str]); 35] = [
     ),
     (12, "tabs without names", &["tabs_keep_their_names_at_80_columns"]),
     (13, "keys in Explore", &["numbers_open_views_out_of_explore_and_escape_leaves_it"]),
-    (
-        14,
-        "messages and confirmations",
-        &["events_and_requests_are_listed_and_shown"],
-    ),
+    (14, "messages and confirmations", &["events_and_requests_are_listed_and_shown"]),
     (15, "curves hide each other", &["curves_that_share_all_their_cells_are_both_seen"]),
     (
         16,

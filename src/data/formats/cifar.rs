@@ -9,7 +9,9 @@ use super::part::Part;
 use super::parts::{Parts, Role};
 use super::source::Source;
 use crate::data::{DataError, Images};
+use std::fs;
 use std::io::Read;
+use std::path::{Path, PathBuf};
 
 const SIDE: usize = 32;
 const PIXELS: usize = 3 * SIDE * SIDE;
@@ -39,12 +41,40 @@ pub(super) fn recognises(source: &Source) -> bool {
 
 /// Reads all batches that are in the same directory; their names say which part they are.
 pub(super) fn read(sources: &[Source], _: &OpenOptions) -> Result<Parts, DataError> {
+    refuse_cut_off(sources)?;
     let mut parts = Parts::default();
     for source in sources {
         let role = Role::of(&source.name()).unwrap_or(Role::Train);
         parts.add(role, batch(source)?)?;
     }
     Ok(parts)
+}
+
+/// Refuses a batch that was cut off: a `.bin` file beside the others whose length is no whole number
+/// of records. It is not recognised, so without this its images would be missing in silence.
+fn refuse_cut_off(sources: &[Source]) -> Result<(), DataError> {
+    let Some(dir) = sources.first().and_then(|source| source.path.parent()) else { return Ok(()) };
+    let is_batch = |path: &Path| path.extension().is_some_and(|extension| extension == "bin");
+    if !sources.iter().all(|source| is_batch(&source.path)) {
+        return Ok(());
+    }
+    let beside = fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path());
+    let mut others: Vec<PathBuf> = beside
+        .filter(|path| is_batch(path) && sources.iter().all(|source| source.path != *path))
+        .collect();
+    others.sort();
+    for path in others {
+        let other = Source::open(&path)?;
+        let record = 1 + PIXELS as u64;
+        if other.len == 0
+            || !other.len.is_multiple_of(record) && !other.len.is_multiple_of(record + 1)
+        {
+            let problem =
+                format!("it is cut off: {} bytes are no whole number of records", other.len);
+            return Err(other.damaged(FORMAT, problem));
+        }
+    }
+    Ok(())
 }
 
 fn batch(source: &Source) -> Result<Part, DataError> {
@@ -85,7 +115,6 @@ fn batch(source: &Source) -> Result<Part, DataError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::fs;
 
     fn record(labels: &[u8]) -> Vec<u8> {
         let planes = [1, 2, 3].map(|colour| vec![colour; SIDE * SIDE]).concat();
