@@ -95,7 +95,9 @@ struct Layer {
 
 impl Layer {
     fn new(link: Link, setup: Setup) -> Self {
-        Self { app: App::new(setup), link, was_going: false }
+        // A run of this process was started just now, however soon it ends.
+        let was_going = !setup.detachable;
+        Self { app: App::new(setup), link, was_going }
     }
 
     fn send(&self, command: Option<Command>) {

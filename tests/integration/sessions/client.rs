@@ -370,9 +370,9 @@ impl Lines {
         Self { out, input }
     }
 
+    /// Sends a line. A session that refuses does not wait for it: its answer is read all the same.
     fn say(&mut self, line: &str) {
-        self.out.write_all(line.as_bytes()).unwrap();
-        self.out.write_all(b"\n").unwrap();
+        let _ = self.out.write_all(format!("{line}\n").as_bytes());
     }
 
     /// The next line that is no beat; `None` at the end.
