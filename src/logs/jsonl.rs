@@ -20,14 +20,13 @@ pub struct JsonLines {
 impl Reader for JsonLines {
     fn read(&mut self, bytes: &[u8], end: bool, sink: &mut dyn Sink) -> usize {
         let offset = self.offset;
-        let length = bytes.len();
         let read = lines::each(bytes, end, |at, line| {
             let text = line.map_or("", |line| line.strip_prefix(MARK).unwrap_or(line).trim());
             match json::parse(text) {
                 Some(object @ Value::Map(_)) => self.rows.object(&object, sink),
                 _ if text.is_empty() || self.told => {}
                 // Without a newline behind it the last line is torn rather than wrong.
-                _ if end && at + text.len() >= length => {}
+                _ if end && !bytes[at..].contains(&b'\n') => {}
                 _ => {
                     self.told = true;
                     let text = "lines that are no JSON object are skipped".to_owned();
@@ -131,6 +130,13 @@ mod tests {
         let found = whole(JsonLines::default(), format!("{line}\n{line}\n").as_bytes());
         assert_eq!(found.len(), 7, "{found:?}");
         assert!(found[0].contains("Config") && found[2].contains("info/a/0"), "{found:?}");
+    }
+
+    #[test]
+    fn a_line_of_other_bytes_is_reported_where_it_begins() {
+        let bytes = [&[0xff; 60][..], b"\n{\"loss\": 1}\n"].concat();
+        let found = whole(JsonLines::default(), &bytes);
+        assert!(found[0].contains("Warning") && found[0].contains("offset: 0"), "{found:?}");
     }
 
     proptest! {

@@ -23,6 +23,8 @@ use sliders::Sliders;
 
 /// The side of the canvas where the run does not say how large its images are.
 const SIDE: usize = 28;
+/// Maximum number of pixels of a canvas.
+const MOST_PIXELS: usize = 1 << 22;
 /// News of the run after which a question without an answer is asked again: answers are samples,
 /// and a sample may be dropped.
 const PATIENCE: u32 = 30;
@@ -148,13 +150,15 @@ impl Draw {
         }
     }
 
-    /// A canvas of the size of the run's images.
+    /// A canvas of the size of the run's images, unless that is absurd: what a session says of its
+    /// run is not trusted with the memory of the dashboard.
     fn fit(&mut self, context: &Context) {
         let Some(info) = &context.run.info else { return };
         let (width, height) = (info.image_width as usize, info.image_height as usize);
         let channels = info.channels();
         let Drawing { width: wide, height: high, channels: own, .. } = self.canvas.picture;
-        if (wide, high, own) != (width, height, channels) && width * height > 0 {
+        let pixels = width.checked_mul(height).filter(|pixels| (1..=MOST_PIXELS).contains(pixels));
+        if (wide, high, own) != (width, height, channels) && pixels.is_some() {
             *self = Self {
                 canvas: Canvas::new(width, height, channels),
                 seen: Drawing::blank(width, height, channels),

@@ -198,3 +198,14 @@ fn saving_hands_out_what_the_network_sees() {
     assert_eq!(picture, rig.view.seen);
     assert!(rig.view.down && !picture.is_blank());
 }
+
+#[test]
+fn absurd_image_sizes_of_a_session_take_no_memory() {
+    let mut rig = Rig::new();
+    for (width, height) in [(u32::MAX, u32::MAX), (1 << 31, 1), (0, 28), (1 << 20, 1 << 20)] {
+        let info = RunInfo { image_width: width, image_height: height, ..RunInfo::default() };
+        rig.run.apply(&Event::Started(Box::new(info)));
+        rig.with(Draw::updated);
+        assert_eq!((rig.view.canvas.picture.width, rig.view.canvas.picture.height), (28, 28));
+    }
+}
