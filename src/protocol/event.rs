@@ -167,9 +167,10 @@ impl RunInfo {
     /// say it by the inputs of their network.
     #[must_use]
     pub fn channels(&self) -> usize {
-        let pixels = u64::from(self.image_width) * u64::from(self.image_height);
-        let inputs = |layer: &LayerInfo| layer.input.iter().map(|side| u64::from(*side)).product();
-        let inputs: u64 = self.layers.first().map_or(0, inputs);
+        // Wide enough for any sizes: they may come from a session that is not to be trusted.
+        let pixels = u128::from(self.image_width) * u128::from(self.image_height);
+        let inputs = |layer: &LayerInfo| layer.input.iter().map(|side| u128::from(*side)).product();
+        let inputs: u128 = self.layers.first().map_or(0, inputs);
         if self.image_channels == 3 || pixels > 0 && inputs == 3 * pixels { 3 } else { 1 }
     }
 
