@@ -144,6 +144,8 @@ fn earlier(name: &str) -> anyhow::Result<CommandSpec> {
 
 /// Copies the output of a run to standard output until it ends, and ends as the command does.
 fn pass_through(run: &RunDir) -> anyhow::Result<ExitCode> {
+    // First of all: the part of the output that is read is not rotated away.
+    let mut output = Follower::new(run)?;
     let link = session::attach(run, Attachment::Control)?.link;
     let stop = link.commands.clone();
     signals::on_signal(move || {
@@ -151,7 +153,6 @@ fn pass_through(run: &RunDir) -> anyhow::Result<ExitCode> {
         let _ = stop.send(Command::Stop);
     })
     .context("cannot listen for signals")?;
-    let mut output = Follower::new(run)?;
     let end = follow(&link, &mut output)?;
     output.copy()?;
     // The command's own code, also where it was stopped.

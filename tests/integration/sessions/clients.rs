@@ -23,6 +23,8 @@ fn two_clients_that_pause_and_resume_at_once_agree_in_the_end() {
             });
         }
     });
+    // Until then some of their orders may still be on the way.
+    until("both have left", || session::summarize(&run).clients == 0);
     for _ in 0..3 {
         assert!(place.say("pause").contains("paused"));
         assert_eq!(state(&run), State::Paused);

@@ -162,10 +162,18 @@ fn the_dashboard_shows_the_output_and_obeys_none_of_it() {
 #[test]
 fn output_beyond_the_limit_is_rotated_and_passed_through_whole() {
     let place = Place::new();
-    let script =
-        "i=0; while [ $i -lt 40 ]; do head -c 65536 /dev/zero | tr '\\0' x; i=$((i+1)); done";
+    // It begins once somebody reads: what is rotated before that is gone.
+    let script = "until test -e go; do sleep 0.01; done; \
+                  i=0; while [ $i -lt 40 ]; do head -c 65536 /dev/zero | tr '\\0' x; i=$((i+1)); done";
     let mut command = place.nntop("run --name much --log-limit 1 -- sh -c");
-    let output = command.arg(script).output().unwrap();
+    let command = command.arg(script).current_dir(place.dir.path());
+    let passing = command.stdout(Stdio::piped()).spawn().unwrap();
+    until("a reader", || {
+        let run = place.home().find("much");
+        run.is_ok_and(|run| session::summarize(&run).clients == 1)
+    });
+    std::fs::write(place.path("go"), "").unwrap();
+    let output = passing.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(0));
     assert!(output.stdout.iter().all(|&byte| byte == b'x'));
     assert_eq!(output.stdout.len(), 40 * 65536);
