@@ -141,7 +141,7 @@ fn train(args: &TrainArgs, pace: Pace, display: &DisplayArgs) -> anyhow::Result<
     dashboard::show(handle, display, notice)
 }
 
-/// The recipe that a run starts anew with.
+/// The recipe of `--like`, with which a new run starts.
 struct Pattern {
     recipe: Recipe,
     /// How many networks vote; 1 for a run that is no ensemble.

@@ -29,7 +29,7 @@ pub enum DataError {
     )]
     Magic { file: PathBuf, found: u32, expected: u32, content: &'static str },
     #[error(
-        "{}: its numbers are little-endian, but IDX files are big-endian: write them anew with `>i4`",
+        "{}: its numbers are little-endian, but IDX files are big-endian: write them again with `>i4`",
         file.display()
     )]
     LittleEndian { file: PathBuf },

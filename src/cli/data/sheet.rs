@@ -5,7 +5,7 @@ use crate::data::Images;
 use crate::ui::{ColorDepth, Theme};
 use std::io;
 
-/// A picture is drawn at most so many pixels wide and high.
+/// Maximum width and height of a drawn picture, in pixels.
 const MOST_SIDE: usize = 28;
 /// Shades from nothing to full, where there are no colours.
 const SHADES: [char; 10] = [' ', '.', ':', '-', '=', '+', '*', '#', '%', '@'];

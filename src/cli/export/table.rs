@@ -158,9 +158,9 @@ mod tests {
     use std::rc::Rc;
 
     #[derive(Clone, Default)]
-    struct Told(Rc<RefCell<Vec<String>>>);
+    struct Recorded(Rc<RefCell<Vec<String>>>);
 
-    impl RowWriter for Told {
+    impl RowWriter for Recorded {
         fn begin_long(&mut self) -> io::Result<()> {
             Ok(())
         }
@@ -188,8 +188,8 @@ mod tests {
 
     #[test]
     fn a_step_has_a_row_and_several_where_a_metric_was_logged_several_times() {
-        let told = Told::default();
-        let mut table = Table::new(Box::new(told.clone()), true).unwrap();
+        let recorded = Recorded::default();
+        let mut table = Table::new(Box::new(recorded.clone()), true).unwrap();
         let value = |metric, step, value| Measurement {
             run: "r",
             metric,
@@ -202,7 +202,7 @@ mod tests {
         }
         table.finish().unwrap();
         assert_eq!(
-            told.0.take(),
+            recorded.0.take(),
             [
                 "a metric/step",
                 "r 1 Some(3.0) [None, Some(3.0)]",

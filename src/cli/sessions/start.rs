@@ -308,7 +308,7 @@ fn branch_off(run: &RunDir, training: &Training, branch: &Branch) -> anyhow::Res
     let spec = branch.spec.clone();
     if !from.fits(&spec) {
         return Err(Usage::because(format!(
-            "that makes another network of `{name}`; `nntop train --like {name}` starts anew by its \
+            "that makes another network of `{name}`; `nntop train --like {name}` starts a new run with its \
              recipe, with your changes"
         ))
         .into());

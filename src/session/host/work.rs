@@ -47,7 +47,7 @@ impl Work {
                 let note = old.map(|old| {
                     let old = old.display();
                     format!(
-                        "the experiment starts anew: its networks were not kept; what it told before is in {old}"
+                        "the experiment starts again from the beginning, because its networks are not kept; its earlier events are in {old}"
                     )
                 });
                 Ok(Self { note, ..experiment(id, *quick, *seed)? })

@@ -59,12 +59,11 @@ impl<'a> Raster<'a> {
         largest: f32,
         theme: &Theme,
     ) -> Self {
-        let channels = Channels::One;
         Self {
             values,
             width,
             height,
-            channels,
+            channels: Channels::One,
             largest,
             diverging: true,
             stretched: false,
@@ -81,17 +80,8 @@ impl<'a> Raster<'a> {
         largest: f32,
         theme: &Theme,
     ) -> Self {
-        let channels = Channels::Planar;
-        Self {
-            values,
-            width,
-            height,
-            channels,
-            largest,
-            diverging: true,
-            stretched: false,
-            theme: *theme,
-        }
+        let grey = Self::heatmap(values, [width, height], largest, theme);
+        Self { channels: Channels::Planar, ..grey }
     }
 
     /// Values from 0 (background) to `largest` (ink), row by row; or three a pixel, side by side, for
