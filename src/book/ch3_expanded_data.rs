@@ -52,7 +52,7 @@ fn run(context: &mut Context) -> Result<(), ExperimentError> {
             title: format!("{train} training images, and what can be made of them"),
             caption:
                 "100 hidden neurons, cross-entropy, η 0.25. Shifts: four more copies, moved by \
-                      a pixel. Rotations: by up to 15 degrees, anew each epoch. Elastic: as \
+                      a pixel. Rotations: by up to 15 degrees, drawn again each epoch. Elastic: as \
                       muscles make a hand tremble."
                     .into(),
             body: accuracy_chart("test accuracy (%)", records, |stats| stats.test_accuracy),

@@ -33,9 +33,9 @@ pub enum DataError {
         file.display()
     )]
     LittleEndian { file: PathBuf },
-    #[error("{}: ends after {found} bytes, but its header promises {expected}: truncated; fetch it anew", file.display())]
+    #[error("{}: ends after {found} bytes, but its header promises {expected}: truncated; fetch it again", file.display())]
     Truncated { file: PathBuf, found: u64, expected: u64 },
-    #[error("{}: has more than the {expected} bytes that its header promises; fetch it anew", file.display())]
+    #[error("{}: has more than the {expected} bytes that its header promises; fetch it again", file.display())]
     Oversized { file: PathBuf, expected: u64 },
     #[error("{}: its header says {value} {what}, but from 1 to {limit} are possible", file.display())]
     Dimension { file: PathBuf, what: &'static str, value: u32, limit: u32 },
@@ -61,7 +61,7 @@ pub enum DataError {
     Classes { file: PathBuf, problem: String },
     #[error("{}: has {classes} classes, but at most 256 can be told apart", file.display())]
     TooManyClasses { file: PathBuf, classes: usize },
-    #[error("{}: is a damaged {format} file: {problem}; fetch it or write it anew", file.display())]
+    #[error("{}: is a damaged {format} file: {problem}; fetch it or write it again", file.display())]
     Damaged { file: PathBuf, format: &'static str, problem: String },
     /// A whole file of a known format that holds no images with labels, or not as they are read here.
     #[error("{}: {problem}; {advice}", file.display())]

@@ -173,7 +173,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn a_header_that_is_written_again_begins_anew_and_odd_rows_are_told() {
+    fn a_repeated_header_starts_a_new_table_and_odd_rows_are_reported() {
         let text = "epoch,loss\n0,1.0\nepoch,loss,acc\n1,0.5,0.9\n2,0.4\n3,x,\n";
         let found = whole(Table::default(), text.as_bytes());
         assert_eq!(found.len(), 4, "{found:?}");

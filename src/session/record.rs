@@ -71,7 +71,7 @@ pub struct Training {
     /// What of the spec nobody gave, so that it was chosen to fit the network.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub chosen: Vec<Choice>,
-    /// Where it comes from, in a sentence, where it does not start anew.
+    /// Where it comes from, in a sentence, where it does not start from the beginning.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<String>,
     pub pace: Pace,
@@ -131,7 +131,7 @@ impl Task {
         match self {
             Self::Training(_) | Self::Ensemble { .. } => "continues the run where it was",
             // It keeps no checkpoints: its result is what all of its networks make together.
-            Self::Experiment { .. } => "starts the experiment anew",
+            Self::Experiment { .. } => "starts the experiment again",
             Self::Script(_) => "is not possible; start the script again",
             Self::Command(_) => {
                 "goes on from its checkpoint, if there is one; `nntop run --again` starts it again"

@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn an_improvement_starts_the_count_anew() {
+    fn an_improvement_restarts_the_count() {
         let advice = follow(HALVE, EarlyStopping::Never, &[0.5, 0.4, 0.6, 0.5, 0.7, 0.6]);
         assert!(advice.iter().all(|advice| *advice == ScheduleDecision::Continue));
     }

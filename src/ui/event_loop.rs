@@ -401,7 +401,7 @@ impl<W: Write> Loop<W> {
         let _ = kill_process(getpid(), Signal::TTOU);
     }
 
-    /// Takes the terminal again and draws everything anew.
+    /// Takes the terminal again and redraws everything.
     fn come_back(&mut self) -> io::Result<()> {
         screen::take()?;
         self.away = None;

@@ -123,7 +123,11 @@ fn ctrl_z_and_sigtstp_give_the_terminal_to_the_shell_and_fg_brings_the_dashboard
     terminal.wait_for("Quitting ends the run");
     terminal.type_keys("q");
     terminal.wait_until("the shell again", |screen| {
-        is_restored(screen) && screen.contents().contains("best test accuracy")
+        let text = screen.contents();
+        // The shell drops what is typed before its prompt.
+        is_restored(screen)
+            && text.contains("best test accuracy")
+            && text.trim_end().ends_with("shell>")
     });
     terminal.type_keys("exit\r");
     terminal.wait_for_exit();

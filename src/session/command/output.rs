@@ -87,7 +87,7 @@ const LONGEST: usize = 4096;
 #[derive(Debug, Default)]
 pub(super) struct Lines {
     line: Vec<u8>,
-    /// The last byte was a carriage return: a line feed ends the line, anything else begins it anew.
+    /// The last byte was a carriage return: a line feed ends the line, anything else begins it again.
     returned: bool,
 }
 

@@ -228,6 +228,8 @@ fn a_network_that_does_not_learn_is_reported_within_two_epochs() {
     let warning = json.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
     let warning = warning.filter(|line| line["event"] == "log" && line["level"] == "Warning");
     assert!(warning.count() > 0, "{json}");
+    // Long enough that the dashboard is there when the warning comes.
+    let arguments = arguments.replace("--epochs 2", "--epochs 100000");
     let terminal = place.terminal(&format!("{arguments} --inline"));
     terminal.wait_for("not learning");
     let healthy =

@@ -32,7 +32,7 @@ fn an_experiment_has_a_session_and_its_claims_are_kept() {
 }
 
 #[test]
-fn an_experiment_is_left_steered_and_starts_anew_after_an_interruption() {
+fn an_interrupted_experiment_starts_again_from_the_beginning() {
     let place = Place::new();
     let mut terminal = place.terminal("book 3-overfitting --name long");
     terminal.wait_for("epoch");
@@ -52,7 +52,7 @@ fn an_experiment_is_left_steered_and_starts_anew_after_an_interruption() {
     let mut terminal = place.terminal("attach long");
     terminal.wait_for("paused");
     signal(&run, Signal::TERM);
-    terminal.wait_for("`nntop resume long` starts the experiment anew");
+    terminal.wait_for("`nntop resume long` starts the experiment again");
     terminal.type_keys("q");
     assert_eq!(terminal.wait_for_exit().1, 1);
     until_dead(&run);
@@ -62,7 +62,11 @@ fn an_experiment_is_left_steered_and_starts_anew_after_an_interruption() {
     assert!(picture.contains("interrupted; `nntop resume long` starts"), "{picture}");
     assert_eq!(place.say("resume long --detach"), "long");
     let view = Watcher::attach(&run, Attachment::ReadOnly).view;
-    assert!(view.log.iter().any(|line| line.text.contains("starts anew")), "{:?}", view.log);
+    assert!(
+        view.log.iter().any(|line| line.text.contains("starts again from the beginning")),
+        "{:?}",
+        view.log
+    );
     assert!(run.old_events().exists());
     place.say("stop long");
     until_dead(&run);
