@@ -187,14 +187,22 @@ impl Catalog {
             let before = self.found.get(&found.path).and_then(|found| found.verdict.format());
             let now = found.verdict.format();
             if before.map(|format| format.name) != now.map(|format| format.name) {
-                if before.is_some() && now.is_none() {
-                    // It is being rewritten: what was read from it is kept.
+                if let (Some(before), None) = (before, now)
+                    && self.has_content(&found.path, before)
+                {
+                    // It is being rewritten: keep what was read from it.
                     continue;
                 }
                 if let Some(before) = before {
                     self.drop_file(&found.path, before);
                 }
                 new_files.extend(now.map(|format| (found.path.clone(), format)));
+                any = true;
+            } else if let Some(format) = now
+                && self.left_out.remove(&found.path).is_some()
+            {
+                // Now that it has grown, it may say more than the file that it was left out for.
+                new_files.push((found.path.clone(), format));
                 any = true;
             }
             self.found.insert(found.path.clone(), found);
@@ -205,7 +213,13 @@ impl Catalog {
         any
     }
 
-    /// Removes a file whose format turned out to be another one.
+    /// Whether anything was read from the run that a file belongs to.
+    fn has_content(&self, path: &Path, format: &'static formats::Format) -> bool {
+        let unit = self.units.get(&(format.run)(path));
+        unit.is_some_and(|unit| unit.runs.iter().any(|run| !run.is_empty()))
+    }
+
+    /// Removes a file whose format turned out to be another one, or none.
     fn drop_file(&mut self, path: &Path, format: &'static formats::Format) {
         let run = (format.run)(path);
         self.left_out.remove(path);

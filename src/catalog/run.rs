@@ -40,6 +40,8 @@ pub struct Run {
     pub config: Vec<(String, Value)>,
     /// Its own hyper-parameters and the file that says each.
     own_config: Vec<(usize, String, Value)>,
+    /// Its files in order of their names.
+    pub file_order: Vec<usize>,
     by_name: HashMap<String, usize>,
     image_bytes: usize,
     /// The files that the state and the progress were read from.
@@ -140,11 +142,12 @@ impl Run {
                 }
             }
             Record::Config { name, ref value } => {
-                match self.own_config.iter_mut().find(|(_, known, _)| known == name) {
-                    // Of files that disagree the last one counts, whichever was read first.
-                    Some(known) if known.0 > file => {}
-                    Some(known) => *known = (file, name.to_owned(), value.clone()),
-                    None => self.own_config.push((file, name.to_owned(), value.clone())),
+                let setting = (file, name.to_owned(), value.clone());
+                match self.own_config.iter().position(|(_, known, _)| known == name) {
+                    // If files disagree, the last one in order counts, whichever was read first.
+                    Some(at) if self.is_before(file, self.own_config[at].0) => {}
+                    Some(at) => self.own_config[at] = setting,
+                    None => self.own_config.push(setting),
                 }
             }
             Record::Text { name, step, wall_time, text } => {
@@ -193,6 +196,15 @@ impl Run {
                 }
             }
             Record::Run { .. } | Record::Reset => {}
+        }
+    }
+
+    /// Whether a file precedes another one in the order of names.
+    fn is_before(&self, file: usize, other: usize) -> bool {
+        let place = |file| self.file_order.iter().position(|known| *known == file);
+        match (place(file), place(other)) {
+            (Some(a), Some(b)) => a < b,
+            _ => file < other,
         }
     }
 

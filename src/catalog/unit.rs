@@ -48,6 +48,8 @@ impl Unit {
     pub fn add(&mut self, log: LogFile, id: usize, only_lines: bool) {
         let at = self.files.partition_point(|member| member.log.path() < log.path());
         self.files.insert(at, Member { log, id, only_lines, current: 0, problem: None });
+        let order: Vec<usize> = self.files.iter().map(|member| member.id).collect();
+        self.runs.iter_mut().for_each(|run| run.file_order.clone_from(&order));
     }
 
     /// Removes a file and everything read from it.

@@ -1,13 +1,20 @@
-//! Every kind of log, cut anywhere and completed later, tells what it tells read at once.
+//! A property of every reader: a log that is cut anywhere and completed later, in any number of
+//! pieces, reads the same as the whole log.
+//!
+//! `NNTOP_CUTS=100 cargo test --test integration growing` tries more places than usual.
 
 use super::fixture;
 use nntop::catalog::Catalog;
+use nntop::rng::{self, Purpose};
+use rand::RngExt;
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-/// Places at which each file is cut.
-const CUTS: usize = 3;
+/// How many times each file is cut, unless `NNTOP_CUTS` says otherwise.
+const CUTS: u64 = 3;
+/// A file grows in at most this many pieces.
+const MOST_PIECES: usize = 4;
 /// Longer files take too long to be read so many times.
 const LONGEST: u64 = 100_000;
 
@@ -51,38 +58,46 @@ fn files(dir: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// Everything that a catalog tells of its runs.
-fn told(catalog: &Catalog) -> Vec<String> {
-    let mut told = Vec::new();
+/// Everything that a catalog contains, as sorted lines.
+fn contents(catalog: &Catalog) -> Vec<String> {
+    let mut lines = Vec::new();
     for run in catalog.runs() {
-        told.push(format!("{} {:?} {:?} {:?}", run.name, run.title, run.state, run.config));
+        lines.push(format!("{} {:?} {:?} {:?}", run.name, run.title, run.state, run.config));
         for metric in &run.metrics {
             let points: Vec<String> = metric
                 .points()
                 .zip(metric.superseded())
                 .map(|(p, gone)| format!("{} {:?} {:?} {gone}", p.step, p.wall_time, p.value))
                 .collect();
-            told.push(format!("{} {}: {}", run.name, metric.name, points.join(", ")));
+            lines.push(format!("{} {}: {}", run.name, metric.name, points.join(", ")));
         }
-        told.push(format!("{:?} {:?}", run.texts, run.lines));
-        told.push(format!("{:?}", run.histograms));
-        told.push(format!("{} images", run.images.len()));
+        // Files are numbered in the order in which they were recognised.
+        let texts = run.texts.iter().map(|text| (&text.name, text.step, &text.content));
+        lines.push(format!("{:?} {:?}", texts.collect::<Vec<_>>(), run.lines));
+        let histograms = run.histograms.iter().map(|one| (&one.name, one.step, &one.content));
+        lines.push(format!("{:?}", histograms.collect::<Vec<_>>()));
+        lines.push(format!("{} images", run.images.len()));
     }
     // Metrics are in the order in which they were first read.
-    told.sort();
-    told
+    lines.sort();
+    lines
 }
 
-/// Reads the directory with one of its files growing from `cut` bytes to its whole length.
-fn grown(root: &Path, file: &Path, bytes: &[u8], cut: usize) -> Vec<String> {
-    fs::write(file, &bytes[..cut]).unwrap();
+/// Reads the directory while one of its files grows from its first to its last byte, with a pause at
+/// each of the places.
+fn grown(root: &Path, file: &Path, bytes: &[u8], places: &[usize]) -> Vec<String> {
+    let mut written = places[0];
+    fs::write(file, &bytes[..written]).unwrap();
     let mut catalog = Catalog::new(vec![root.to_owned()]);
     catalog.load(false);
-    let mut open = OpenOptions::new().append(true).open(file).unwrap();
-    open.write_all(&bytes[cut..]).unwrap();
-    drop(open);
-    catalog.load(true);
-    told(&catalog)
+    for &place in places[1..].iter().chain([&bytes.len()]) {
+        let mut open = OpenOptions::new().append(true).open(file).unwrap();
+        open.write_all(&bytes[written..place]).unwrap();
+        drop(open);
+        written = place;
+        catalog.load(place == bytes.len());
+    }
+    contents(&catalog)
 }
 
 /// Whether no later event file of the same run lies beside it: once there is one, an earlier file
@@ -115,15 +130,19 @@ fn check(folder: &str) {
         let bytes = fs::read(file).unwrap();
         let mut whole = Catalog::new(vec![root.clone()]);
         whole.load(true);
-        let whole = told(&whole);
-        for cut in 0..CUTS {
-            // Places that differ from file to file: near the beginning, and anywhere.
-            let place = (bytes.len() * (2 * cut + 1) / (2 * CUTS) + 7 * cut).min(bytes.len());
-            let grown = grown(&root, &copied, &bytes, place);
+        let whole = contents(&whole);
+        let cuts = std::env::var("NNTOP_CUTS").map_or(CUTS, |cuts| cuts.parse().unwrap());
+        for seed in 0..cuts {
+            let mut random = rng::stream(seed, Purpose::Sample, bytes.len() as u64, 0);
+            let pieces = random.random_range(1..MOST_PIECES);
+            let mut places: Vec<usize> =
+                (0..pieces).map(|_| random.random_range(0..=bytes.len())).collect();
+            places.sort_unstable();
+            let grown = grown(&root, &copied, &bytes, &places);
             for (grown, whole) in grown.iter().zip(&whole) {
-                assert_eq!(grown, whole, "{} cut at {place}", file.display());
+                assert_eq!(grown, whole, "{} cut at {places:?}", file.display());
             }
-            assert_eq!(grown.len(), whole.len(), "{} cut at {place}", file.display());
+            assert_eq!(grown.len(), whole.len(), "{} cut at {places:?}", file.display());
         }
     }
 }
