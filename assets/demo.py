@@ -3,8 +3,8 @@
 
     cargo build --release && python3 assets/demo.py
 
-A run of chapter 1's network is started in a session of its own and trained one epoch per frame, while
-`nntop picture` draws what a dashboard shows, view after view. Then the run is removed.
+A run is started in a session of its own and trained one epoch per frame, while `nntop picture` draws what a
+dashboard shows, view after view. Then the run is removed.
 """
 
 import argparse
@@ -16,7 +16,10 @@ import tempfile
 from PIL import Image
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
+RECIPE = ["--layers", "784,30,10", "--cost", "cross-entropy", "--eta", "0.5", "--init", "scaled", "--epochs", "1000"]
 SIZE = "96x28"
+#: Width of the animation in pixels; the pictures are larger.
+WIDTH = 1184
 #: Milliseconds between two frames.
 INTERVAL = 500
 #: Keys that lead to a view, and how many frames it is shown for.
@@ -36,7 +39,7 @@ def main():
             command = [options.binary, *map(str, arguments)]
             subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL)
 
-        nntop("train", "--detach", "--name", "demo", "--epochs", "1000")
+        nntop("train", "--detach", "--name", "demo", *RECIPE)
         nntop("pause", "demo")
         try:
             frames = []
@@ -45,12 +48,14 @@ def main():
                     file = pathlib.Path(directory) / f"{len(frames):03}.png"
                     arguments = ["--size", SIZE, "--color", "truecolor", "--lang", "en"]
                     nntop("picture", "demo", file, *arguments, "--keys", keys)
-                    frames.append(Image.open(file).convert("RGB"))
+                    picture = Image.open(file).convert("RGB")
+                    height = round(WIDTH * picture.height / picture.width)
+                    frames.append(picture.resize((WIDTH, height), Image.LANCZOS))
                     nntop("step", "demo", "--epochs", "1")
         finally:
             nntop("stop", "demo")
             nntop("rm", "demo", "--yes")
-    palette = [frame.quantize(96, dither=Image.Dither.NONE) for frame in frames]
+    palette = [frame.quantize(64, dither=Image.Dither.NONE) for frame in frames]
     first, *others = palette
     first.save(
         options.output, save_all=True, append_images=others, duration=INTERVAL, loop=0, optimize=True
