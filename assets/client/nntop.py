@@ -23,10 +23,13 @@ import array
 import atexit
 import base64
 import collections
+import functools
+import importlib
 import inspect
 import json
 import math
 import os
+import select
 import shutil
 import socket
 import subprocess
@@ -55,8 +58,9 @@ QUEUE_BYTES = 32 << 20
 LINE = 63 << 20
 #: Seconds between two looks of the sending thread.
 TICK = 0.05
-#: Seconds that the end of the script waits for the queue to be sent.
-GRACE = 0.2
+#: Seconds that the end of the script waits for the queue to be sent. The end is delayed by at most
+#: 0.2 s; the rest is for the thread to notice.
+EXIT_WAIT = 0.15
 #: Seconds of silence after which a held training goes on: the session is taken for gone.
 SILENCE = 60.0
 
@@ -79,6 +83,9 @@ def init(
     ``name`` names a session that is started here. ``config`` holds hyper-parameters. ``every`` is
     the least number of steps between two exchanges among the ranks of a distributed training; call
     it after ``init_process_group`` there.
+
+    In a worker process, such as one of a ``DataLoader``, every call of the returned :class:`Run`
+    does nothing: the process that started the worker reports.
     """
     global _run
     if _run is not None and _run._pid == os.getpid() and not _run._closed:
@@ -87,13 +94,16 @@ def init(
         return _run
     rank, world = _rank()
     link = None
-    is_worker = world == 1 and _is_worker()
+    is_worker = _is_worker(world)
     if rank == 0 and not is_worker and not os.environ.get("NNTOP_DISABLED"):
         link = _connect(name)
-    if link is None and world == 1:
+    if is_worker or link is None and world == 1:
         _run = Run(None)
     else:
         _run = Run(link, rank=rank, world=world, every=every)
+        _end_with_process()
+    if link is not None:
+        os.environ[_REPORTER] = str(os.getpid())
     if config:
         _run.config(config)
     return _run
@@ -200,6 +210,8 @@ class Run:
         self._closed = link is None and world == 1
         self._rank = rank
         self._ranks = _Ranks(every) if world > 1 else None
+        #: Kept after the exchange has ended, for the last words of this rank.
+        self._left = self._ranks
         self._steps = 0
         self._attention = self._ranks is not None
         self._wake = threading.Condition()
@@ -215,6 +227,16 @@ class Run:
         self._raises = True
         if link is not None:
             link.start(self)
+
+    def __reduce__(self) -> Any:
+        # A copy in another process, such as in the data set of a spawned worker, reports nothing.
+        return Run, (None,)
+
+    def __copy__(self) -> "Run":
+        return self
+
+    def __deepcopy__(self, _memo: Any) -> "Run":
+        return self
 
     # -- reporting ---------------------------------------------------------------------------
 
@@ -413,6 +435,7 @@ class Run:
             return
         link, self._link, self._closed = self._link, None, True
         self._attention = self._ranks is not None
+        os.environ.pop(_REPORTER, None)
         end: Dict[str, Any] = {"outcome": "failed", "reason": failed} if failed else {"outcome": "completed"}
         link.fact({"end": end})
         link.close()
@@ -447,6 +470,13 @@ class Run:
             self._work.append(command)
             self._attention = True
             self._wake.notify_all()
+
+    def _silence(self) -> None:
+        """Reports nothing any more, in a forked child."""
+        self._link, self._closed, self._attention, self._ranks = None, True, False, None
+        self._held, self._steps_left, self._stop = False, None, False
+        self._wake = threading.Condition()
+        self._work = collections.deque()
 
     def _lost(self) -> None:
         """The session is gone: nothing holds the training any more."""
@@ -583,6 +613,8 @@ class Run:
         if ranks is None or not ranks.due(self._steps):
             return
         try:
+            if ranks.join(self._rank) and self._link is not None:
+                self._link.watch(ranks.others)
             self._exchange_now(ranks)
         except Exception as error:  # such as a rank that died: the training finds out by itself
             self._ranks, self._held = None, False
@@ -653,12 +685,48 @@ class _Ranks:
         self._last = 0
         self._since = time.monotonic()
         self._group: Any = None
+        #: Rank, process and last words of every other rank on the machine of rank 0.
+        self.others: List["_Rank"] = []
+        #: Where this rank leaves its last words; empty on rank 0 and on other machines.
+        self._last_words = ""
 
     def due(self, steps: int) -> bool:
-        if steps < self._next or not self._ready():
+        distributed = sys.modules.get("torch.distributed")
+        if steps < self._next or distributed is None or not distributed.is_initialized():
             return False
         self.passed = max(1, steps - self._last)
         return True
+
+    def join(self, rank: int) -> bool:
+        """Makes the group at the first call, where the ranks get to know one another."""
+        if self._group is not None:
+            return False
+        distributed = sys.modules["torch.distributed"]
+        self._group = distributed.new_group(backend="gloo") or True
+        directory = _directory_for_last_words() if rank == 0 else ""
+        mine = (rank, os.getpid(), socket.gethostname(), directory)
+        everyone: List[Any] = [None] * distributed.get_world_size()
+        distributed.all_gather_object(everyone, mine, group=self._group)
+        _, _, machine, directory = everyone[0]
+        if directory and machine == mine[2]:
+            for other, process, _, _ in (one for one in everyone[1:] if one[2] == machine):
+                path = os.path.join(directory, f"rank-{other}")
+                if rank == 0:
+                    self.others.append(_Rank(other, process, path))
+                elif rank == other:
+                    _remember_failures()
+                    self._last_words = path
+        return True
+
+    def leave(self, failed: Optional[str]) -> None:
+        """Tells rank 0 how this rank has ended; one that is killed cannot."""
+        path, self._last_words = self._last_words, ""
+        if path:
+            try:
+                with open(path, "w", encoding="utf-8") as file:
+                    file.write(failed or "")
+            except OSError:
+                pass
 
     def plan(self, every: int, steps: int) -> None:
         """Decides on the step of the next exchange, which is the same on every rank."""
@@ -681,13 +749,66 @@ class _Ranks:
         distributed.broadcast_object_list(message, src=0, group=self._group)
         return message[0]  # type: ignore[no-any-return]
 
-    def _ready(self) -> bool:
-        distributed = sys.modules.get("torch.distributed")
-        if distributed is None or not distributed.is_initialized():
-            return False
-        if self._group is None:
-            self._group = distributed.new_group(backend="gloo")
-        return True
+
+class _Rank:
+    """The process of another rank on this machine."""
+
+    def __init__(self, rank: int, process: int, last_words: str) -> None:
+        self._rank = rank
+        self._process = process
+        self._last_words = last_words
+        self._descriptor: Optional[int] = None
+        try:
+            self._descriptor = os.pidfd_open(process)  # type: ignore[attr-defined, unused-ignore]
+        except (AttributeError, OSError):  # before Python 3.9, not Linux, or it has ended
+            pass
+
+    def has_ended(self) -> bool:
+        """Whether the process has ended, also if nobody has waited for it yet."""
+        if self._descriptor is not None:
+            poll = select.poll()
+            poll.register(self._descriptor, select.POLLIN)
+            return bool(poll.poll(0))
+        try:
+            with open(f"/proc/{self._process}/stat", "rb") as file:
+                return file.read().rpartition(b")")[2].split()[0] in (b"Z", b"X")
+        except OSError:
+            pass
+        try:
+            os.kill(self._process, 0)
+        except ProcessLookupError:
+            return True
+        except OSError:
+            pass
+        return False
+
+    def take_last_words(self) -> Optional[str]:
+        """Why it ended, if that is worth a note."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+        name = f"rank {self._rank} (process {self._process})"
+        try:
+            with open(self._last_words, encoding="utf-8") as file:
+                failed = file.read()
+            os.remove(self._last_words)
+        except (OSError, ValueError):
+            return f"{name} died: it was killed, or crashed without an exception"
+        return f"{name} failed: {failed}" if failed else None
+
+
+def _directory_for_last_words() -> str:
+    """A directory for files of the ranks; empty where there is none."""
+    directory = os.path.join(os.environ.get("NNTOP_RUN", ""), "ranks")
+    try:
+        if not os.environ.get("NNTOP_RUN"):
+            return ""
+        os.makedirs(directory, mode=0o700, exist_ok=True)
+        for name in os.listdir(directory):  # of an earlier start of the same run
+            os.remove(os.path.join(directory, name))
+        return directory
+    except OSError:
+        return ""
 
 
 class _Link:
@@ -704,6 +825,8 @@ class _Link:
         self._done = threading.Event()
         self._heard = time.monotonic()
         self._run: Optional[Run] = None
+        #: Processes of a distributed training whose end is reported.
+        self._others: List[_Rank] = []
 
     def start(self, run: Run) -> None:
         self._run = run
@@ -739,6 +862,18 @@ class _Link:
         self._slots[key] = message
         self._wakeup.set()
 
+    def watch(self, others: List[_Rank]) -> None:
+        """Reports from now on if one of the other ranks dies."""
+        self._others = others
+
+    def _note_dead_ranks(self) -> None:
+        others = self._others
+        for other in [other for other in others if other.has_ended()]:
+            others.remove(other)
+            text = other.take_last_words()
+            if text is not None:
+                self._queue.append({"note": {"level": "error", "text": text}})
+
     def silence(self) -> float:
         """Seconds since the session last said anything."""
         return time.monotonic() - self._heard
@@ -746,7 +881,7 @@ class _Link:
     def close(self) -> None:
         self._closing = True
         self._wakeup.set()
-        self._done.wait(GRACE)
+        self._done.wait(EXIT_WAIT)
 
     def abandon(self) -> None:
         """Closes this process's copy of the connection after a fork; the parent keeps its own."""
@@ -761,6 +896,8 @@ class _Link:
             while True:
                 self._wakeup.wait(TICK)
                 self._wakeup.clear()
+                if self._others:
+                    self._note_dead_ranks()
                 closing = self._closing
                 lines: List[bytes] = []
                 size = 0
@@ -984,20 +1121,44 @@ def _one_line(error: BaseException) -> str:
 # -- adapters ----------------------------------------------------------------------------------
 
 
-def LightningCallback(**arguments: Any) -> Any:
-    """A callback for ``lightning.Trainer(callbacks=[nntop.LightningCallback()])``."""
-    try:
-        from lightning.pytorch.callbacks import Callback
-    except ImportError:
-        from pytorch_lightning.callbacks import Callback
+def _lightning_callbacks() -> Tuple[Any, ...]:
+    """The class ``Callback`` of the package that the script has imported, or of both.
 
-    class NntopCallback(Callback):  # type: ignore[misc, valid-type]
+    A trainer refuses callbacks of the other package.
+    """
+    packages = ("lightning.pytorch", "pytorch_lightning")
+    imported = [name for name in packages if name in sys.modules]
+    found: List[Any] = []
+    for name in imported or packages:
+        try:
+            found.append(importlib.import_module(f"{name}.callbacks").Callback)
+        except ImportError:
+            continue
+        if not imported:
+            break
+    if not found:
+        raise ImportError("neither lightning nor pytorch_lightning is installed")
+    return tuple(found)
+
+
+def LightningCallback(**arguments: Any) -> Any:
+    """A callback for ``Trainer(callbacks=[nntop.LightningCallback()])``.
+
+    Of ``lightning`` and of ``pytorch_lightning``; the arguments are those of :func:`init`.
+    """
+
+    class NntopCallback(*_lightning_callbacks()):  # type: ignore[misc]
+        def __reduce__(self) -> Any:
+            # Strategies that start processes send the trainer to them.
+            return functools.partial(LightningCallback, **arguments), ()
+
         def on_fit_start(self, trainer: Any, pl_module: Any) -> None:
             self.run = init(**arguments)
             self.run._raises = False
             self.run.config(dict(getattr(pl_module, "hparams", {}) or {}))
             optimizers = trainer.optimizers
-            schedulers = [config.scheduler for config in trainer.lr_scheduler_configs]
+            configs = getattr(trainer, "lr_scheduler_configs", None) or ()
+            schedulers = [config.scheduler for config in configs]
             if optimizers:
                 self.run.learning_rate(optimizers[0], schedulers)
             self.run.watch(pl_module)
@@ -1495,7 +1656,7 @@ _run: Optional[Run] = None
 def _rank() -> Tuple[int, int]:
     """Rank and number of ranks, from torch.distributed or the launcher's environment."""
     distributed = sys.modules.get("torch.distributed")
-    if distributed is not None and distributed.is_available() and distributed.is_initialized():
+    if distributed is not None and _is_distributed(distributed):
         return distributed.get_rank(), distributed.get_world_size()
     try:
         return int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
@@ -1503,12 +1664,28 @@ def _rank() -> Tuple[int, int]:
         return 0, 1
 
 
-def _is_worker() -> bool:
-    """Whether this is a process that multiprocessing started, such as a DataLoader worker."""
-    multiprocessing = sys.modules.get("multiprocessing.process")
-    if multiprocessing is None:
+def _is_distributed(distributed: Any) -> bool:
+    """Whether a process group of torch.distributed exists."""
+    return bool(distributed.is_available() and distributed.is_initialized())
+
+
+#: Environment variable with the process id of the script that reports, for its children.
+_REPORTER = "NNTOP_REPORTER"
+#: Whether this process was forked from one that reports, or from a rank of a distributed training.
+_is_forked_worker = False
+
+
+def _is_worker(world: int) -> bool:
+    """Whether another process reports for this one, such as for a worker of a ``DataLoader``.
+
+    A child of multiprocessing is a worker, unless it is a rank: one of several, and not started
+    by a process that reports.
+    """
+    if _is_forked_worker:
+        return True
+    if not _is_child_of_multiprocessing():
         return False
-    return multiprocessing.current_process().name != "MainProcess"
+    return world == 1 or os.environ.get(_REPORTER, "") not in ("", str(os.getpid()))
 
 
 def _connect(name: Optional[str]) -> Optional[_Link]:
@@ -1548,10 +1725,34 @@ def _start_session(name: Optional[str]) -> Optional[str]:
 
 def _end() -> None:
     if _run is not None and _run._pid == os.getpid():
-        _run.finish(_failure)
+        failed = _failure or _failure_of_process()
+        if _run._left is not None:
+            _run._left.leave(failed)
+        _run.finish(failed)
 
 
 _failure: Optional[str] = None
+
+
+def _failure_of_process() -> Optional[str]:
+    """The exception that ends a child of multiprocessing, which calls no hook for it."""
+    error = sys.exc_info()[1]
+    if isinstance(error, SystemExit):
+        # torch.multiprocessing hands the exception over to the parent and exits with code 1.
+        error = error.__context__ if error.code else None
+    return None if error is None else f"{type(error).__name__}: {error}"
+
+
+def _end_with_process() -> None:
+    """Calls :func:`_end` at the end of a child of multiprocessing, where atexit may not."""
+    util = sys.modules.get("multiprocessing.util")
+    if util is not None and _is_child_of_multiprocessing():
+        util.Finalize(None, _end, exitpriority=0)
+
+
+def _is_child_of_multiprocessing() -> bool:
+    module = sys.modules.get("multiprocessing.process")
+    return module is not None and module.current_process().name != "MainProcess"
 
 
 def _remember_failures() -> None:
@@ -1567,12 +1768,20 @@ def _remember_failures() -> None:
 
 
 def _after_fork() -> None:
-    """A forked worker shares the socket but none of the threads: it reports nothing."""
-    global _run
+    """Silences a forked worker: it has the socket, but none of the threads.
+
+    Locks may be held by a thread that does not exist here, so they are replaced.
+    """
+    global _is_forked_worker
+    distributed = sys.modules.get("torch.distributed")
+    is_reporting = _run is not None and not _run._closed
+    if is_reporting or distributed is not None and _is_distributed(distributed):
+        _is_forked_worker = True
     if _run is not None:
-        if _run._link is not None:
-            _run._link.abandon()
-        _run._link, _run._closed, _run._attention, _run._ranks = None, True, False, None
+        link = _run._link
+        _run._silence()
+        if link is not None:
+            link.abandon()
 
 
 atexit.register(_end)
