@@ -3,6 +3,7 @@
 mod contrast;
 mod parts;
 mod plane;
+mod rules;
 mod ruling;
 mod search;
 mod sheet;
@@ -87,8 +88,17 @@ fn copies_of(shades: Plane) -> Vec<Plane> {
     copies
 }
 
-/// Candidates of one image pyramid, the most likely first.
+/// Candidates of one image pyramid, the most likely first. If the paper is ruled, those without its
+/// lines come first.
 fn inks(copies: &[Plane]) -> Vec<Ink> {
+    let without_rules = rules::removed(copies).map(|(level, plane)| {
+        let inks = inks_as_they_are(&copies_of(plane)).into_iter();
+        inks.map(move |ink| Ink { shrunk: ink.shrunk << level, ..ink })
+    });
+    without_rules.into_iter().flatten().chain(inks_as_they_are(copies)).collect()
+}
+
+fn inks_as_they_are(copies: &[Plane]) -> Vec<Ink> {
     let mut inks: Vec<(Ink, f32)> = Vec::new();
     for (level, found) in search(copies) {
         // Extract from the smallest copy in which the strokes are wide enough.

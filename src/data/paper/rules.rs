@@ -1,0 +1,243 @@
+//! Removes faint lines that cross the whole picture: the lines of ruled and squared paper.
+//!
+//! A line of the paper is found by its coverage: along it, nearly all pixels are a little darker than
+//! the paper, while rows of writing are mostly paper. Ink that crosses a line is darker than the line
+//! and stays.
+
+use super::contrast::{Contrast, DARKEST_PAPER, percentile};
+use super::plane::Plane;
+
+/// Maximum longer side, in pixels, of the copy in which lines are searched for.
+const LARGEST: usize = 800;
+/// Maximum slope of a line.
+const LEAN: f32 = 0.1;
+/// Number of pixels of a line that are sampled to estimate the slope.
+const SAMPLES: usize = 80;
+/// A pixel is darker than paper if its strength reaches this, and this many standard deviations of
+/// the paper's noise.
+const FAINTEST: f32 = 5.0;
+const ABOVE_NOISE: f32 = 2.0;
+/// Fraction of dark pixels along a line, and along its blurred edges.
+const COVERED: f32 = 0.6;
+const EDGE: f32 = 0.35;
+/// A line is weaker than this fraction of the ink.
+const WEAK: f32 = 0.6;
+/// Pixels up to this many times the strength of the line belong to it; stronger ones are ink.
+const STRONGER: f32 = 1.5;
+/// A line is narrower than this fraction of the picture's shorter side, or than `NARROW` pixels.
+const NARROW_PART: f32 = 0.03;
+const NARROW: usize = 4;
+
+/// Rows (or columns) of a line in coordinates of [`Lines::across`], with its strength.
+struct Band {
+    first: isize,
+    last: isize,
+    strength: f32,
+}
+
+/// The parallel lines of one direction.
+struct Lines {
+    upright: bool,
+    lean: f32,
+    bands: Vec<Band>,
+}
+
+/// The picture without its ruled lines, and the level of the image pyramid that it was made from.
+/// `None` if there are no such lines.
+pub(super) fn removed(copies: &[Plane]) -> Option<(usize, Plane)> {
+    let level = copies.iter().position(|copy| copy.longer_side() <= LARGEST)?;
+    let plane = &copies[level];
+    let radius = (plane.longer_side() / 40).clamp(4, 20);
+    let contrast = Contrast::of(plane, radius, DARKEST_PAPER);
+    let ink = f32::from(percentile(contrast.strength.iter().copied(), 0.995));
+    let all = [false, true].map(|upright| Lines::of(&contrast, upright, WEAK * ink));
+    if all.iter().all(|lines| lines.bands.is_empty()) {
+        return None;
+    }
+    let paper = plane.closed(radius);
+    let mut shades = plane.shades.clone();
+    for lines in &all {
+        lines.erase(&contrast, &paper, &mut shades, WEAK * ink);
+    }
+    Some((level, Plane { shades, ..*plane }))
+}
+
+impl Lines {
+    fn of(contrast: &Contrast, upright: bool, strongest: f32) -> Self {
+        let mut lines = Self { upright, lean: 0.0, bands: Vec::new() };
+        let (long, _) = lines.sides(contrast);
+        let least = FAINTEST.max(ABOVE_NOISE * contrast.noise);
+        let steps = (LEAN * long as f32) as isize;
+        let every = (long / SAMPLES).max(1);
+        // Dark rows count the more, the more of them is dark.
+        let weight = |lean: f32| {
+            let (counts, samples) =
+                Self { upright, lean, bands: Vec::new() }.profile(contrast, least, every);
+            let share = |count: &usize| (*count as f32 / samples as f32 - COVERED / 2.0).max(0.0);
+            counts.iter().map(|count| share(count).powi(2)).sum::<f32>()
+        };
+        let best = (-steps..=steps)
+            .map(|step| step as f32 / long as f32)
+            .map(|lean| (weight(lean), lean))
+            .max_by(|a, b| a.0.total_cmp(&b.0).then(b.1.abs().total_cmp(&a.1.abs())));
+        if let Some((_, lean)) = best.filter(|(weight, _)| *weight > 0.0) {
+            lines.lean = lean;
+            lines.find_bands(contrast, least, strongest);
+        }
+        lines
+    }
+
+    /// Number of pixels along the lines and across them.
+    fn sides(&self, contrast: &Contrast) -> (usize, usize) {
+        if self.upright {
+            (contrast.height, contrast.width)
+        } else {
+            (contrast.width, contrast.height)
+        }
+    }
+
+    /// The index of a pixel by its coordinates along and across the lines.
+    fn at(&self, contrast: &Contrast, along: usize, across: usize) -> usize {
+        if self.upright { along * contrast.width + across } else { across * contrast.width + along }
+    }
+
+    /// How far a line has moved across at this place along it.
+    fn shift(&self, along: usize, long: usize) -> isize {
+        (self.lean * (along as f32 - long as f32 / 2.0)).round() as isize
+    }
+
+    /// The number of dark pixels in each row along the lines, and the number of sampled pixels.
+    fn profile(&self, contrast: &Contrast, least: f32, every: usize) -> (Vec<usize>, usize) {
+        let (long, wide) = self.sides(contrast);
+        let mut counts = vec![0; wide];
+        let mut samples = 0;
+        for along in (0..long).step_by(every) {
+            samples += 1;
+            let shift = self.shift(along, long);
+            for (across, count) in counts.iter_mut().enumerate() {
+                let Some(across) = across.checked_add_signed(shift).filter(|at| *at < wide) else {
+                    continue;
+                };
+                let strength = contrast.strength[self.at(contrast, along, across)];
+                *count += usize::from(f32::from(strength) >= least);
+            }
+        }
+        (counts, samples)
+    }
+
+    fn find_bands(&mut self, contrast: &Contrast, least: f32, strongest: f32) {
+        let (long, wide) = self.sides(contrast);
+        let (counts, samples) = self.profile(contrast, least, 1);
+        let share = |at: usize| counts[at] as f32 / samples as f32;
+        let widest = (NARROW_PART * long.min(wide) as f32).max(NARROW as f32) as usize;
+        let mut at = 0;
+        while at < wide {
+            if share(at) < COVERED {
+                at += 1;
+                continue;
+            }
+            let (mut first, mut last) = (at, at);
+            while first > 0 && share(first - 1) >= EDGE {
+                first -= 1;
+            }
+            while last + 1 < wide && share(last + 1) >= EDGE {
+                last += 1;
+            }
+            let strength = (first..=last).map(|row| self.median(contrast, row)).fold(0, u8::max);
+            let strength = f32::from(strength);
+            if last - first < widest && strength < strongest {
+                let [first, last] = [first, last].map(usize::cast_signed);
+                self.bands.push(Band { first: first - 1, last: last + 1, strength });
+            }
+            at = last + 1;
+        }
+    }
+
+    /// Median strength along a row.
+    fn median(&self, contrast: &Contrast, row: usize) -> u8 {
+        let (long, wide) = self.sides(contrast);
+        let strengths = (0..long).filter_map(|along| {
+            let across = row.checked_add_signed(self.shift(along, long));
+            across.filter(|at| *at < wide).map(|at| contrast.strength[self.at(contrast, along, at)])
+        });
+        percentile(strengths, 0.5)
+    }
+
+    /// Gives the pixels of the lines the shade of the paper around them.
+    fn erase(&self, contrast: &Contrast, paper: &Plane, shades: &mut [u8], strongest: f32) {
+        let (long, wide) = self.sides(contrast);
+        for band in &self.bands {
+            let most = (STRONGER * band.strength + ABOVE_NOISE * contrast.noise).min(strongest);
+            for along in 0..long {
+                let shift = self.shift(along, long);
+                for across in band.first + shift..=band.last + shift {
+                    let Ok(across) = usize::try_from(across) else { continue };
+                    if across >= wide {
+                        continue;
+                    }
+                    let at = self.at(contrast, along, across);
+                    if f32::from(contrast.strength[at]) <= most {
+                        shades[at] = paper.shades[at];
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WIDTH: usize = 300;
+    const HEIGHT: usize = 200;
+    const PAPER: u8 = 220;
+    const LINE: u8 = 170;
+    const PEN: u8 = 30;
+
+    /// Paper with what `shade` says of each pixel.
+    fn plane(shade: impl Fn(f32, f32) -> u8) -> Vec<Plane> {
+        let shades = (0..WIDTH * HEIGHT).map(|at| shade((at % WIDTH) as f32, (at / WIDTH) as f32));
+        vec![Plane::new(WIDTH, HEIGHT, shades.collect())]
+    }
+
+    fn is_line(x: f32, y: f32) -> bool {
+        let (leaning_x, leaning_y) = (x + 0.03 * y, y - 0.03 * x);
+        leaning_x.rem_euclid(37.0) < 2.0 || leaning_y.rem_euclid(41.0) < 2.0
+    }
+
+    /// A stroke along a line of the paper, and one across lines.
+    fn is_pen(x: f32, y: f32) -> bool {
+        let upright = (x + 0.03 * y - 75.0).abs() < 4.0 && (40.0..150.0).contains(&y);
+        let across = (x - y - 60.0).abs() < 5.0 && (40.0..150.0).contains(&y);
+        upright || across
+    }
+
+    #[test]
+    fn lines_of_squared_paper_are_removed_and_strokes_along_them_stay() {
+        let shade = |x, y| match (is_pen(x, y), is_line(x, y)) {
+            (true, _) => PEN,
+            (false, true) => LINE,
+            (false, false) => PAPER,
+        };
+        let (level, clean) = removed(&plane(shade)).expect("lines");
+        assert_eq!(level, 0);
+        let pixels = || clean.shades.iter().enumerate();
+        let at = |index: usize| ((index % WIDTH) as f32, (index / WIDTH) as f32);
+        let of_pen = pixels().filter(|(index, _)| is_pen(at(*index).0, at(*index).1));
+        assert!(of_pen.into_iter().all(|(_, shade)| *shade == PEN), "the strokes stay");
+        let others = pixels().filter(|(index, _)| !is_pen(at(*index).0, at(*index).1));
+        let left = others.filter(|(_, shade)| **shade < PAPER).count();
+        assert!(left < 40, "{left} pixels of the lines are left");
+    }
+
+    #[test]
+    fn strokes_alone_are_no_lines_of_the_paper() {
+        assert!(removed(&plane(|x, y| if is_pen(x, y) { PEN } else { PAPER })).is_none());
+        // A one that fills the picture from top to bottom.
+        assert!(
+            removed(&plane(|x, _| if (x - 150.0).abs() < 9.0 { PEN } else { PAPER })).is_none()
+        );
+        assert!(removed(&plane(|_, _| PAPER)).is_none());
+    }
+}
