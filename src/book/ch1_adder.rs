@@ -86,7 +86,7 @@ fn run(context: &mut Context) -> Result<(), ExperimentError> {
         let (expected, measured) = (format!("{all} of {all} sums"), format!("{right} of {all}"));
         context.claim_text(&claim, expected, measured, right == all);
     }
-    context.attend()?;
+    context.handle_commands()?;
 
     // The first exercise: c > 0 times all weights and biases. The sign of every z stays.
     let scales: Vec<f64> = (-8..=8).map(|exponent| 10_f64.powi(exponent)).collect();

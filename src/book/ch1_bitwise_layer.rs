@@ -129,12 +129,12 @@ fn run(context: &mut Context) -> Result<(), ExperimentError> {
     context.claim_number(claim, PROMISED[0], ones, Tolerance::AtLeast, "");
     let claim = "outputs as promised, in the worst case: a bit that is 0 has at most";
     context.claim_number(claim, PROMISED[1], zeros, Tolerance::AtMost, "");
-    context.attend()?;
+    context.handle_commands()?;
 
     // A trained network, and the same with the layer after it.
     let data = images(context);
     let spec = Spec { epochs: context.budget(10, 10), seed: context.seed(), ..Spec::default() };
-    let run = Run::new("ten outputs", spec).on(data.clone());
+    let run = Run::new("ten outputs", spec).with_data(data.clone());
     let mut trained = context.train_all(vec![run], |_| None)?;
     let trained = trained.pop().ok_or_else(|| ExperimentError::Other("no network".into()))?;
     let ten = Model::of(trained.record.spec, trained.network, &data, 0);

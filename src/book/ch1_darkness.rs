@@ -30,7 +30,7 @@ fn run(context: &mut Context) -> Result<(), ExperimentError> {
         "Mean ink of the training images, from 0 (blank) to 1 (black).",
         FigureBody::Bars { unit: String::new(), bars: bars.collect() },
     );
-    context.attend()?;
+    context.handle_commands()?;
 
     // The prediction is the digit whose average is nearest to the darkness of the image.
     let right = (0..data.test.len())

@@ -90,7 +90,7 @@ fn check(context: &mut Context, row: &Row) -> Result<(), ExperimentError> {
     let runs = (0..runs as u64).map(|offset| {
         let seed = context.seed().wrapping_add(offset);
         let spec = Spec { layers: row.layers.into(), epochs, seed, ..Spec::default() };
-        Run::new(format!("seed {seed}"), spec).on(Arc::clone(&data))
+        Run::new(format!("seed {seed}"), spec).with_data(Arc::clone(&data))
     });
     let runs: Vec<Run> = runs.collect();
     let trained = context.train_all(runs, |records| {

@@ -117,7 +117,7 @@ fn run(context: &mut Context) -> Result<(), ExperimentError> {
     context.claim_number(claim, 10.0, multiple, Tolerance::Within(0.1), "times");
     let claim = "the best direction of a step of length 0.001 is −∇C: degrees between the two";
     context.claim_number(claim, 0.0, angle_to_best(1e-3), Tolerance::Within(0.1), "degrees");
-    context.attend()?;
+    context.handle_commands()?;
     one_variable(context);
     Ok(())
 }
@@ -163,7 +163,7 @@ fn two_variables(context: &mut Context) -> Result<(), ExperimentError> {
     let away = roll(1.02 * LARGEST, 300);
     let multiple = cost(away[away.len() - 1]) / cost(START);
     context.claim_number(claim, 10.0, multiple, Tolerance::AtLeast, "times");
-    context.attend()
+    context.handle_commands()
 }
 
 /// The exercise: one variable, and what gradient descent is in a picture.

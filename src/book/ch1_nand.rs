@@ -37,7 +37,7 @@ fn run(context: &mut Context) -> Result<(), ExperimentError> {
     );
 
     // The exercise: multiply all weights and biases by a positive constant. The sign of z stays.
-    context.attend()?;
+    context.handle_commands()?;
     let factors: Vec<f64> = (-8..=8).map(|exponent| 10_f64.powi(exponent)).collect();
     let unchanged = factors.iter().all(|&c| {
         let scaled = gate.scaled(c);

@@ -89,7 +89,7 @@ fn run(context: &mut Context) -> Result<(), ExperimentError> {
     let claim = "the sigmoid neuron of the same weights changes by at most as much as the weight";
     let change = tiny.sigmoid(&[1.0]) - verge.sigmoid(&[1.0]);
     context.claim_number(claim, 1e-6, change, Tolerance::AtMost, "");
-    context.attend()?;
+    context.handle_commands()?;
 
     // Smaller and smaller changes of weights and bias in random directions.
     let neuron = neuron();

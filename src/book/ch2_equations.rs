@@ -288,7 +288,7 @@ fn run(context: &mut Context) -> Result<(), ExperimentError> {
     }
     let claim = "the library's gradient of the same network is off these equations by";
     context.claim_number(claim, 1e-5, library, Tolerance::AtMost, "");
-    context.attend()?;
+    context.handle_commands()?;
 
     // What they save, on chapter 1's network and a real digit.
     let data = context.data();

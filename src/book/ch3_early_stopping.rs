@@ -22,7 +22,7 @@ fn run(context: &mut Context) -> Result<(), ExperimentError> {
     let regularizer = l2(context.budget(5.0, 0.1));
     let whole = Spec { epochs, regularizer, seed: context.seed(), ..cross_entropy("784,30,10") };
     let early = Spec { early_stopping: EarlyStopping::NoImprovementIn(patience), ..whole.clone() };
-    let named = |name: &str, spec| Run::new(name, spec).on(data.clone());
+    let named = |name: &str, spec| Run::new(name, spec).with_data(data.clone());
     let runs = vec![named("stopped early", early), named("all epochs", whole)];
     let trained = context.train_all(runs, |records| {
         Some(Figure {

@@ -80,7 +80,7 @@ fn run(context: &mut Context) -> Result<(), ExperimentError> {
     let all = context.data();
     let seed = context.seed();
     let on = |name: &str, spec: Spec, data: &Arc<Dataset>| {
-        Run::new(name, Spec { seed, ..spec }).on(Arc::clone(data))
+        Run::new(name, Spec { seed, ..spec }).with_data(Arc::clone(data))
     };
 
     // Somebody new to all this may well begin so, and see 30 epochs of noise.

@@ -30,7 +30,7 @@ fn run(context: &mut Context) -> Result<(), ExperimentError> {
     let seed = context.seed();
     let with_rate = |eta| {
         let spec = Spec { regularizer, epochs, eta, seed, ..regularized("784,30,10") };
-        Run::new(format!("η {eta}"), spec).on(data.clone())
+        Run::new(format!("η {eta}"), spec).with_data(data.clone())
     };
     let runs = [0.025, 0.25, 2.5].map(with_rate).into();
     let trained = context.train_all(runs, |records| {

@@ -83,7 +83,7 @@ fn run(context: &mut Context) -> Result<(), ExperimentError> {
     let claim = "steps along the valley without momentum, as a multiple of those with it";
     let multiple = (plain.len() - 1) as f64 / (heavy.len() - 1) as f64;
     context.claim_number(claim, 2.0, multiple, Tolerance::AtLeast, "times");
-    context.attend()?;
+    context.handle_commands()?;
 
     // Digits, the learning rate on the small side for both.
     let data = images(context);
@@ -92,7 +92,7 @@ fn run(context: &mut Context) -> Result<(), ExperimentError> {
     let plain = Spec { eta: 0.01, epochs, regularizer, seed, ..regularized("784,30,10") };
     let heavy = Spec { optimizer: Optimizer::Momentum, momentum: 0.9, ..plain.clone() };
     let nesterov = Spec { optimizer: Optimizer::Nesterov, ..heavy.clone() };
-    let named = |name: &str, spec| Run::new(name, spec).on(data.clone());
+    let named = |name: &str, spec| Run::new(name, spec).with_data(data.clone());
     let runs = vec![named("μ 0", plain), named("μ 0.9", heavy), named("Nesterov, μ 0.9", nesterov)];
     let trained = context.train_all(runs, |records| {
         Some(Figure {

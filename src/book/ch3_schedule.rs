@@ -42,7 +42,7 @@ fn run(context: &mut Context) -> Result<(), ExperimentError> {
             body: rates(&records[..1]),
         })
     };
-    let run = |name: &str, spec| Run::new(name, spec).on(data.clone());
+    let run = |name: &str, spec| Run::new(name, spec).with_data(data.clone());
     let halved = context.train_all(vec![run("halving", halving)], &mut draw)?;
     let halved = &halved[0].record;
 

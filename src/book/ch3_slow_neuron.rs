@@ -103,7 +103,7 @@ fn run(context: &mut Context) -> Result<(), ExperimentError> {
             ],
         ),
     );
-    context.attend()?;
+    context.handle_commands()?;
 
     // The cross-entropy: σ′(z) cancels, and the larger the error the faster it falls.
     let entropy = [mild, bad].map(|start| learn(start, NeuronCost::CrossEntropy, 0.005, EPOCHS));
@@ -121,7 +121,7 @@ fn run(context: &mut Context) -> Result<(), ExperimentError> {
             ],
         ),
     );
-    context.attend()?;
+    context.handle_commands()?;
 
     let start = "output before training";
     context.claim_number(

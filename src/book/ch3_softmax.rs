@@ -69,7 +69,7 @@ fn run(context: &mut Context) -> Result<(), ExperimentError> {
     context.claim_number(claim, 1e-5, farthest, Tolerance::AtMost, "");
     let claim = "raising one weighted input lowers its output or raises another: cases of 10,000";
     context.claim_number(claim, 0.0, f64::from(against), Tolerance::Within(0.0), "cases");
-    context.attend()?;
+    context.handle_commands()?;
 
     // The same network twice, but for the last layer and the cost that belongs to it.
     let data = images(context);

@@ -22,7 +22,7 @@ pub(super) const EXPERIMENT: Experiment = Experiment {
 /// trains 100 images for 15,000 epochs, long after they are learnt).
 const SIZES: [usize; 9] = [100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000];
 const IMAGES_SEEN: usize = 1_500_000;
-const MOST_EPOCHS: usize = 1500;
+const MAX_EPOCHS: usize = 1500;
 
 fn chart(accuracies: &[(f64, f64)]) -> FigureBody {
     FigureBody::Chart {
@@ -50,7 +50,7 @@ fn run(context: &mut Context) -> Result<(), ExperimentError> {
         let images = first_images(&all, size, rest);
         let data = Arc::new(Dataset { test: test.clone(), ..(*images).clone() });
         let spec = Spec {
-            epochs: (seen / size).clamp(1, MOST_EPOCHS) as u32,
+            epochs: (seen / size).clamp(1, MAX_EPOCHS) as u32,
             regularizer: l2(1e-4 * size as f64),
             ..cross_entropy("784,30,10")
         };

@@ -94,7 +94,7 @@ fn run(context: &mut Context) -> Result<(), ExperimentError> {
          height their output weight.",
         chart("x", "f(x)", vec![curve("f".into(), function), by(8), by(64)]),
     );
-    context.attend()?;
+    context.handle_commands()?;
 
     let errors = COUNTS.map(|n| error(&bars(n)));
     let over_n = |which: usize| -> Vec<(f64, f64)> {

@@ -101,7 +101,7 @@ fn run(context: &mut Context) -> Result<(), ExperimentError> {
     let claim = "last neuron's gradient over the first's, weights 1 (4³)";
     let ratio = vanishing[NEURONS - 1] / vanishing[0];
     context.claim_number(claim, 64.0, ratio, Tolerance::Within(0.01), "times");
-    context.attend()?;
+    context.handle_commands()?;
 
     // How likely is it? The range of inputs for which a term stays above 1.
     let weights: Vec<f64> = (0..=960).map(|step| 2.0 + f64::from(step) / 40.0).collect();

@@ -23,7 +23,7 @@ fn run(context: &mut Context) -> Result<(), ExperimentError> {
     let seeds = (0..context.budget(NETWORKS, 3)).map(|offset| context.seed().wrapping_add(offset));
     let runs = seeds.map(|seed| {
         let spec = Spec { seed, ..spec.clone() };
-        Run::new(format!("seed {seed}"), spec).on(data.clone())
+        Run::new(format!("seed {seed}"), spec).with_data(data.clone())
     });
     let trained = context.train_all(runs.collect(), |records| {
         Some(Figure {

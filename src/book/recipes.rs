@@ -64,7 +64,7 @@ pub(super) fn images(context: &mut Context) -> Arc<Dataset> {
 pub(super) fn seeded(context: &Context, name: &str, spec: &Spec, data: &Arc<Dataset>) -> Vec<Run> {
     let run = |seed| {
         let spec = Spec { seed, ..spec.clone() };
-        Run::new(format!("{name}, seed {seed}"), spec).on(Arc::clone(data))
+        Run::new(format!("{name}, seed {seed}"), spec).with_data(Arc::clone(data))
     };
     context.seeds().into_iter().map(run).collect()
 }

@@ -14,7 +14,7 @@ const NO_LOGS: [&str; 8] =
 /// Deeper directories are not looked into.
 const DEEPEST: usize = 24;
 /// More files than this are not looked at.
-const MOST_FILES: usize = 200_000;
+const MAX_FILES: usize = 200_000;
 
 /// A file that was looked at.
 #[derive(Clone, Debug)]
@@ -83,7 +83,7 @@ fn walk(dir: &Path, depth: usize, seen: &mut HashSet<(u64, u64)>, found: &mut Ve
             walk(&entry.path(), depth + 1, seen, found);
         } else if kind.is_symlink() {
             links.push(entry.path());
-        } else if kind.is_file() && found.len() < MOST_FILES {
+        } else if kind.is_file() && found.len() < MAX_FILES {
             found.push(entry.path());
         }
     }

@@ -41,7 +41,7 @@ const AT_ONCE: usize = 128;
 /// A file is quiet after this many looks that found nothing new, and at most this many quiet files
 /// are looked at each time.
 const QUIET: u32 = 60;
-const MOST_QUIET: usize = 1000;
+const MAX_QUIET: usize = 1000;
 
 /// Log files and the runs that they tell of.
 #[derive(Debug, Default)]
@@ -256,7 +256,7 @@ impl Catalog {
     /// was anything, and whether some had to wait.
     fn read(&mut self, end: bool, all: bool, deadline: Option<Instant>) -> (bool, bool) {
         let looks = self.looks;
-        let turns = (self.units.len() / MOST_QUIET + 1) as u64;
+        let turns = (self.units.len() / MAX_QUIET + 1) as u64;
         let due = self.units.values_mut().enumerate().filter(|(index, unit)| {
             let due = unit.quiet < QUIET || (looks + *index as u64).is_multiple_of(turns);
             end || all || unit.is_behind() || due

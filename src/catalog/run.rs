@@ -5,15 +5,15 @@ use crate::logs::{Bucket, Record, Sink, State, Value};
 use std::collections::{HashMap, VecDeque};
 
 /// Printed lines kept of a run.
-const MOST_LINES: usize = 500;
+const MAX_LINES: usize = 500;
 /// Warnings kept of a run.
-const MOST_WARNINGS: usize = 100;
+const MAX_WARNINGS: usize = 100;
 /// Texts, images and histograms kept of each name: the newest.
-const MOST_SAMPLES: usize = 500;
+const MAX_SAMPLES: usize = 500;
 /// Bytes of images kept of a run.
-const MOST_IMAGE_BYTES: usize = 32 << 20;
+const MAX_IMAGE_BYTES: usize = 32 << 20;
 /// Metrics of a run; more are a mistake of the writer's.
-const MOST_METRICS: usize = 20_000;
+const MAX_METRICS: usize = 20_000;
 
 /// Everything known of a run.
 #[derive(Clone, Debug, Default)]
@@ -169,7 +169,7 @@ impl Run {
                     &mut self.images,
                     Sample { file, name: name.to_owned(), step, wall_time, content },
                 );
-                while self.image_bytes > MOST_IMAGE_BYTES && self.images.len() > 1 {
+                while self.image_bytes > MAX_IMAGE_BYTES && self.images.len() > 1 {
                     self.image_bytes -= self.images.remove(0).content.len();
                 }
             }
@@ -185,13 +185,13 @@ impl Run {
                 (self.progress, self.progress_from) = (Some((done, total)), Some(file));
             }
             Record::Line { text } => {
-                if self.lines.len() == MOST_LINES {
+                if self.lines.len() == MAX_LINES {
                     self.lines.pop_front();
                 }
                 self.lines.push_back(text.to_owned());
             }
             Record::Warning { offset, ref text } => {
-                if self.warnings.len() < MOST_WARNINGS {
+                if self.warnings.len() < MAX_WARNINGS {
                     self.warnings.push(Warning { file, offset, text: text.clone() });
                 }
             }
@@ -234,7 +234,7 @@ impl Run {
         } else if let Some(&index) = self.by_name.get(name) {
             index
         } else {
-            if self.metrics.len() >= MOST_METRICS {
+            if self.metrics.len() >= MAX_METRICS {
                 return None;
             }
             self.metrics.push(Metric::new(name));
@@ -248,9 +248,9 @@ impl Run {
 
 /// Adds a sample; of a name with too many of them the oldest goes.
 fn keep<T>(samples: &mut Vec<Sample<T>>, sample: Sample<T>) {
-    if samples.len() >= MOST_SAMPLES {
+    if samples.len() >= MAX_SAMPLES {
         let same = samples.iter().filter(|known| known.name == sample.name).count();
-        if same >= MOST_SAMPLES || samples.len() >= 8 * MOST_SAMPLES {
+        if same >= MAX_SAMPLES || samples.len() >= 8 * MAX_SAMPLES {
             let oldest = samples.iter().position(|known| known.name == sample.name).unwrap_or(0);
             samples.remove(oldest);
         }

@@ -9,7 +9,7 @@ use std::io::Cursor;
 const LONGEST_SIDE: u32 = 640;
 /// A picture's longest side, and the bytes that decoding it may take.
 const LARGEST_SIDE: u32 = 1 << 14;
-const MOST_BYTES: u64 = 256 << 20;
+const MAX_BYTES: u64 = 256 << 20;
 
 /// The names of one kind, in the order in which they were first told, with their steps.
 pub fn series(run: &Run, kind: SampleKind) -> Vec<SampleSeries> {
@@ -76,7 +76,7 @@ fn picture(bytes: &[u8]) -> image::ImageResult<Bitmap> {
     let mut limits = Limits::default();
     limits.max_image_width = Some(LARGEST_SIDE);
     limits.max_image_height = Some(LARGEST_SIDE);
-    limits.max_alloc = Some(MOST_BYTES);
+    limits.max_alloc = Some(MAX_BYTES);
     reader.limits(limits);
     let mut image = reader.decode()?;
     if image.width().max(image.height()) > LONGEST_SIDE {

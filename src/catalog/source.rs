@@ -21,7 +21,7 @@ use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
 use std::time::{Duration, Instant, SystemTime};
 
 /// Problems that the table tells.
-const MOST_PROBLEMS: usize = 100;
+const MAX_PROBLEMS: usize = 100;
 /// How long reading may hold the catalog at a time.
 const SLICE: Duration = Duration::from_millis(60);
 /// How long a frame waits for its curves, and how long between two tries.
@@ -204,7 +204,7 @@ impl SharedCatalog {
             kept.retain(|name, _| names.contains(name.as_str()));
         }
         drop((kept, notes));
-        let problems = catalog.problems().take(MOST_PROBLEMS);
+        let problems = catalog.problems().take(MAX_PROBLEMS);
         let problems =
             problems.map(|(_, path, text)| format!("{}: {text}", path.display())).collect();
         let mut table = lock(&self.table);

@@ -19,7 +19,7 @@ use crate::protocol::Pace;
 use crate::session::{Record, Task, Training};
 use crate::spec::Spec;
 use crate::spec::dataset::{self, split};
-use crate::spec::defaults::in_words;
+use crate::spec::defaults::describe_choices;
 use crate::train::{Checkpoint, CheckpointClaim, CheckpointPolicy, RunHandle, RunOptions};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -131,7 +131,7 @@ fn train(args: &TrainArgs, pace: Pace, display: &DisplayArgs) -> anyhow::Result<
         save: args.save.clone(),
         checkpoints: policy.into_iter().collect(),
         resume: resume.map(Box::new),
-        notes: in_words(&choices).into_iter().chain(start_note).chain(where_note).collect(),
+        notes: describe_choices(&choices).into_iter().chain(start_note).chain(where_note).collect(),
         ..RunOptions::default()
     };
     let handle = RunHandle::spawn(spec, options).map_err(of_spawn)?;

@@ -1,29 +1,28 @@
-//! More training images out of those there are (sections 3.2 and 6.2), made as they are needed.
+//! On-the-fly data augmentation (sections 3.2 and 6.2).
 
 use crate::picture::shade_at;
 use crate::rng::Stream;
 use rand::RngExt;
 
-/// The four moves by one pixel, right and down counted up (section 6.2).
+/// The four shifts by one pixel, as (right, down) (section 6.2).
 pub const SHIFTS: [(f32, f32); 4] = [(0.0, -1.0), (0.0, 1.0), (-1.0, 0.0), (1.0, 0.0)];
-/// Deviations of a Gaussian on either side that its kernel reaches.
+/// Radius of the Gaussian kernel in standard deviations.
 const REACH: f64 = 3.0;
 
-/// Changes images of one size; keeps its buffers, so that an image costs no allocation.
+/// Transforms images of one size without allocating.
 ///
-/// Several changes are laid upon one another before the image is read once: between pixels, shades
-/// are mixed, which blurs.
+/// Transformations are composed before an image is resampled once, because interpolation blurs.
 #[derive(Clone, Debug)]
 pub struct ImageTransform {
     width: usize,
     height: usize,
-    /// If every pixel's shade is taken from.
+    /// The coordinates that each pixel's shade is sampled from.
     x: Vec<f32>,
     y: Vec<f32>,
     field: Vec<f32>,
     blurred: Vec<f32>,
     kernel: Vec<f32>,
-    /// The deviation that `kernel` was made for.
+    /// The standard deviation of `kernel`.
     sigma: f64,
     copy: Vec<u8>,
 }
@@ -48,7 +47,7 @@ impl ImageTransform {
         augmenter
     }
 
-    /// Forgets every change.
+    /// Resets to the identity.
     pub fn begin(&mut self) {
         for (at, (x, y)) in self.x.iter_mut().zip(&mut self.y).enumerate() {
             *x = (at % self.width) as f32;
@@ -56,28 +55,28 @@ impl ImageTransform {
         }
     }
 
-    /// Moves by so many pixels; what comes in at the edge is background.
+    /// Shifts by this many pixels; background moves in at the edge.
     pub fn shift(&mut self, right: f32, down: f32) {
         self.x.iter_mut().for_each(|x| *x -= right);
         self.y.iter_mut().for_each(|y| *y -= down);
     }
 
-    /// Moves by amounts drawn between −`pixels` and `pixels`.
+    /// Shifts in each direction by an amount drawn from −`pixels` to `pixels`.
     pub fn translate(&mut self, pixels: f64, stream: &mut Stream) {
         let mut draw = || (stream.random_range(-1.0..=1.0) * pixels) as f32;
         let (right, down) = (draw(), draw());
         self.shift(right, down);
     }
 
-    /// Makes width and height larger or smaller about the centre, by factors drawn between
-    /// 1 − `fraction` and 1 + `fraction`.
+    /// Scales width and height about the centre by factors drawn from 1 − `fraction` to 1 +
+    /// `fraction`.
     pub fn scale(&mut self, fraction: f64, stream: &mut Stream) {
         let mut draw = || 1.0 / (1.0 + stream.random_range(-1.0..=1.0) * fraction) as f32;
         let (wide, high) = (draw(), draw());
         self.about_the_centre(|x, y| (wide * x, high * y));
     }
 
-    /// Turns about the centre by an angle drawn between −`degrees` and `degrees`.
+    /// Rotates about the centre by an angle drawn from −`degrees` to `degrees`.
     pub fn rotate(&mut self, degrees: f64, stream: &mut Stream) {
         let angle = (stream.random_range(-1.0..=1.0) * degrees).to_radians();
         let (sin, cos) = (angle.sin() as f32, angle.cos() as f32);
@@ -102,7 +101,7 @@ impl ImageTransform {
             for displacement in &mut *field {
                 *displacement = stream.random_range(-1.0_f32..=1.0) * alpha as f32;
             }
-            // Rows, then columns; beyond the edge the field is 0.
+            // Rows, then columns; outside the image the field is 0.
             convolve(field, blurred, kernel, *width, 1);
             convolve(blurred, field, kernel, *height, *width);
             places.iter_mut().zip(&*field).for_each(|(place, by)| *place += by);
@@ -121,16 +120,15 @@ impl ImageTransform {
         self.sigma = sigma;
     }
 
-    /// Changes an image: every pixel takes the shade that lies where it is to be taken from, between
-    /// four pixels.
+    /// Transforms an image with bilinear interpolation.
     ///
     /// # Panics
-    /// If `pixels` is not of this size, one channel or several.
+    /// If the size of `pixels` is not that of the image times a number of channels.
     pub fn apply(&mut self, pixels: &mut [u8]) {
         let size = [self.width, self.height];
         let channels = pixels.len() / self.copy.len();
-        assert_eq!(pixels.len(), channels * self.copy.len(), "an image of this size");
-        // Channel by channel: those of a pixel lie side by side.
+        assert_eq!(pixels.len(), channels * self.copy.len(), "the size of the images");
+        // Channel by channel: channels are interleaved.
         for channel in 0..channels {
             let shades = pixels.iter().skip(channel).step_by(channels);
             self.copy.iter_mut().zip(shades).for_each(|(to, &from)| *to = from);
@@ -143,14 +141,14 @@ impl ImageTransform {
     }
 }
 
-/// Convolves along lines of `length` values that lie `step` apart, `step` lines side by side.
+/// Convolves `step` interleaved lines of `length` values each.
 fn convolve(from: &[f32], to: &mut [f32], kernel: &[f32], length: usize, step: usize) {
     let reach = kernel.len() / 2;
     let lines = from.chunks_exact(length * step).zip(to.chunks_exact_mut(length * step));
     for (from, to) in lines {
         to.fill(0.0);
         for (tap, weight) in kernel.iter().enumerate() {
-            // Value i + tap − reach counts for value i.
+            // `from[i + tap − reach]` contributes to `to[i]`.
             let (skip, wait) = (tap.saturating_sub(reach), reach.saturating_sub(tap));
             let sources = from.iter().skip(skip * step);
             let sums = to.iter_mut().skip(wait * step);
@@ -168,7 +166,7 @@ mod tests {
         stream(1, Purpose::Augmentation, 3, index)
     }
 
-    /// A ring, so that something lies on every side.
+    /// A ring, so that there is ink on every side.
     fn ring() -> Vec<u8> {
         let radius = |at: usize| ((at % 28) as f32 - 13.5).hypot((at / 28) as f32 - 13.5);
         (0..784).map(|at| if (6.0..9.0).contains(&radius(at)) { 255 } else { 0 }).collect()
@@ -179,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn shifts_move_by_a_pixel_and_the_edge_is_background() {
+    fn shifts_move_by_a_pixel_and_fill_with_background() {
         let mut augmenter = ImageTransform::new(3, 2);
         let moved = |augmenter: &mut ImageTransform, (right, down)| {
             let mut pixels = vec![1, 2, 3, 4, 5, 6];
@@ -196,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn the_channels_of_a_pixel_move_together() {
+    fn all_channels_of_a_pixel_move_together() {
         let mut transform = ImageTransform::new(3, 1);
         let mut pixels = vec![1, 10, 100, 2, 20, 200, 3, 30, 255];
         transform.shift(1.0, 0.0);
@@ -205,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rotation_by_nothing_changes_nothing_and_another_keeps_the_ink() {
+    fn rotation_by_zero_is_the_identity_and_others_preserve_the_ink() {
         let mut augmenter = ImageTransform::new(28, 28);
         let mut pixels = ring();
         augmenter.rotate(0.0, &mut random(0));
@@ -226,7 +224,7 @@ mod tests {
     fn a_quarter_turn_is_exact() {
         let mut augmenter = ImageTransform::new(3, 3);
         let mut pixels = vec![1, 2, 3, 4, 5, 6, 7, 8, 9];
-        // The drawn angle is a fraction of the limit: ask for the limit that makes it 90 degrees.
+        // The drawn angle is a fraction of the limit: choose the limit that makes it 90 degrees.
         let fraction: f64 = random(7).random_range(-1.0..=1.0);
         augmenter.rotate(90.0 / fraction, &mut random(7));
         augmenter.apply(&mut pixels);
@@ -234,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn distortions_are_smooth_reproducible_and_differ_by_image() {
+    fn distortions_are_smooth_reproducible_and_different_for_each_image() {
         let mut augmenter = ImageTransform::new(28, 28);
         let mut distorted = |index| {
             let mut pixels = ring();
@@ -248,7 +246,7 @@ mod tests {
         assert_ne!(first, distorted(2));
         assert_ne!(first, ring());
         let (old, new) = (sum(&ring()), sum(&first));
-        assert!((old - new).abs() * 4 < old, "a ring stays a ring: {old} became {new}");
+        assert!((old - new).abs() * 4 < old, "the ring is preserved: {old} became {new}");
     }
 
     #[test]
@@ -259,7 +257,7 @@ mod tests {
         convolve(&field, &mut blurred, &augmenter.kernel, 40, 1);
         convolve(&blurred, &mut field, &augmenter.kernel, 30, 40);
         assert!((field[15 * 40 + 20] - 1.0).abs() < 1e-5);
-        assert!(field[0] < 0.5, "beyond the edge it is 0");
+        assert!(field[0] < 0.5, "outside the image it is 0");
     }
 
     #[test]
@@ -276,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn changes_lie_upon_one_another_and_blur_once() {
+    fn transformations_are_composed_before_one_interpolation() {
         let mut augmenter = ImageTransform::new(28, 28);
         let mut pixels = ring();
         augmenter.shift(0.5, 0.0);
@@ -286,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn translations_and_scalings_stay_within_their_bounds() {
+    fn translations_and_scalings_stay_within_their_limits() {
         let mut augmenter = ImageTransform::new(28, 28);
         for index in 0..50 {
             augmenter.begin();
@@ -295,10 +293,10 @@ mod tests {
             assert!(by.iter().all(|by| by.abs() <= 2.0), "{by:?}");
             augmenter.begin();
             augmenter.scale(0.1, &mut random(index));
-            // A point 13.5 pixels from the centre comes from between 13.5 / 1.1 and 13.5 / 0.9.
+            // A point 13.5 pixels from the centre is sampled between 13.5 / 1.1 and 13.5 / 0.9.
             let by = [augmenter.x[0], augmenter.y[0]].map(|place| 13.5 - place);
             assert!(by.iter().all(|by| (12.27..=15.01).contains(by)), "{by:?}");
-            assert!((by[0] - by[1]).abs() > 0.0, "width and height are drawn apart");
+            assert!((by[0] - by[1]).abs() > 0.0, "width and height are drawn independently");
         }
     }
 }

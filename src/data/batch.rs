@@ -1,21 +1,21 @@
-//! From bytes to the rows of a batch.
+//! Converts bytes to the rows of a batch.
 
 use super::Images;
 use ndarray::{ArrayViewMut1, ArrayViewMut2, NdFloat};
 
-/// Copies the images of `indices` into the rows of `x`, scaled from 0 (background) to 1 (ink).
-/// `x` of shape (indices, pixels an image), rows side by side in memory. Allocates nothing.
+/// Copies the images of `indices` into the rows of `x`, scaled from 0 (background) to 1 (ink). `x`
+/// has the shape (indices, pixels per image) and contiguous rows. Allocates nothing.
 ///
 /// # Panics
-/// If a row is missing, a row is not as long as an image, or an index has no image.
+/// If the shape of `x` is wrong or an index is out of range.
 pub fn gather<T: NdFloat + From<u8>>(images: &Images, indices: &[u32], mut x: ArrayViewMut2<T>) {
-    assert_eq!(x.nrows(), indices.len(), "one row an image");
+    assert_eq!(x.nrows(), indices.len(), "one row per image");
     for (row, &index) in x.rows_mut().into_iter().zip(indices) {
         scale(images.image(index as usize), row);
     }
 }
 
-/// Copies the images from `first` on into the rows of `x`, scaled as [`gather`] does.
+/// Copies consecutive images, starting at `first`, into the rows of `x`, as [`gather`] does.
 ///
 /// # Panics
 /// As [`gather`].
@@ -25,29 +25,28 @@ pub fn gather_from<T: NdFloat + From<u8>>(images: &Images, first: usize, mut x: 
     }
 }
 
-/// Writes bytes as numbers from 0 to 1.
+/// Converts bytes to numbers from 0 to 1.
 ///
 /// # Panics
-/// If `row` is of another length than `pixels`, or its values do not lie side by side.
+/// If `row` is not as long as `pixels`, or not contiguous.
 pub fn scale<T: NdFloat + From<u8>>(pixels: &[u8], row: ArrayViewMut1<T>) {
-    let row = row.into_slice().expect("rows of a batch lie side by side in memory");
-    assert_eq!(row.len(), pixels.len(), "one value a pixel");
+    let row = row.into_slice().expect("rows of a batch are contiguous");
+    assert_eq!(row.len(), pixels.len(), "one value per pixel");
     let unit = <T as From<u8>>::from(255).recip();
     for (value, &pixel) in row.iter_mut().zip(pixels) {
         *value = <T as From<u8>>::from(pixel) * unit;
     }
 }
 
-/// Writes the outputs that a label asks for: 1 at the label, 0 elsewhere. `y` of shape
-/// (labels, classes).
+/// Writes the one-hot targets of labels. `y` has the shape (labels, classes).
 ///
 /// # Panics
-/// If a row is missing or a label is not below the number of classes.
+/// If a row is missing or a label is not less than the number of classes.
 pub fn one_hot<T: NdFloat>(labels: impl IntoIterator<Item = u8>, mut y: ArrayViewMut2<T>) {
     y.fill(T::zero());
     let mut rows = y.rows_mut().into_iter();
     for label in labels {
-        let mut row = rows.next().expect("one row a label");
+        let mut row = rows.next().expect("one row per label");
         row[usize::from(label)] = T::one();
     }
 }
@@ -68,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_come_in_the_order_asked_for_and_from_0_to_1() {
+    fn rows_are_in_the_requested_order_and_scaled_to_1() {
         let mut x = Array2::<f32>::zeros((2, 2));
         gather(&images(), &[2, 0], x.view_mut());
         assert!((&x - &array![[0.6, 0.8], [0.0, 1.0]]).iter().all(|d| d.abs() < 1e-6), "{x}");

@@ -3,21 +3,21 @@
 /// Images of one size and their labels.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Images {
-    /// Pixels an image is wide.
+    /// Pixels per row.
     pub width: usize,
-    /// Pixels an image is high.
+    /// Pixels per column.
     pub height: usize,
-    /// Values a pixel has: 1 (grey) or 3 (red, green, blue).
+    /// Values per pixel: 1 (grey) or 3 (red, green, blue).
     pub channels: usize,
-    /// Image after image, row by row, the channels of a pixel side by side. For grey images 0 is
-    /// background and 255 is ink.
+    /// Image after image, row by row, with interleaved channels. For grey images 0 is background
+    /// and 255 is ink.
     pub pixels: Vec<u8>,
-    /// One label an image, below the number of classes.
+    /// One label per image, less than the number of classes.
     pub labels: Vec<u8>,
 }
 
 impl Default for Images {
-    /// No images, grey ones of no size.
+    /// No images; grey, 0 × 0 pixels.
     fn default() -> Self {
         Self { width: 0, height: 0, channels: 1, pixels: Vec::new(), labels: Vec::new() }
     }
@@ -36,7 +36,7 @@ impl Images {
         self.labels.is_empty()
     }
 
-    /// Values an image has: width × height × channels.
+    /// Values per image: width × height × channels.
     #[must_use]
     pub fn pixels_per_image(&self) -> usize {
         self.width * self.height * self.channels
@@ -45,24 +45,24 @@ impl Images {
     /// The pixels of one image.
     ///
     /// # Panics
-    /// If `index` is not below [`Images::len`].
+    /// If `index` is not less than [`Images::len`].
     #[must_use]
     pub fn image(&self, index: usize) -> &[u8] {
         let size = self.pixels_per_image();
         &self.pixels[index * size..(index + 1) * size]
     }
 
-    /// Asks for an image to be in the processor's cache soon; there is no need for it to exist.
+    /// Prefetches an image into the processor's cache; `index` may be out of range.
     pub(crate) fn prefetch(&self, index: usize) {
         if index < self.len() {
-            super::ink::prefetch(self.image(index));
+            super::sparse_images::prefetch(self.image(index));
         }
     }
 
-    /// The images at some indices, in that order, with their labels.
+    /// The images at these indices, in this order, with their labels.
     ///
     /// # Panics
-    /// If an index is not below [`Images::len`].
+    /// If an index is not less than [`Images::len`].
     #[must_use]
     pub fn select(&self, indices: &[usize]) -> Self {
         let mut pixels = Vec::with_capacity(indices.len() * self.pixels_per_image());
@@ -78,19 +78,19 @@ impl Images {
 /// the 60,000) and 10,000.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Dataset {
-    /// Such as `MNIST`, or the name of the directory it was read from.
+    /// `MNIST`, or the name of the directory or file it was read from.
     pub name: String,
     /// The name of each class, in order of its label.
     pub classes: Vec<String>,
     pub train: Images,
     pub validation: Images,
     pub test: Images,
-    /// Sentences about what was assumed or left out while reading.
+    /// What was assumed or skipped while reading, one sentence each.
     pub notes: Vec<String>,
 }
 
 impl Dataset {
-    /// The validation images become training images, behind the others.
+    /// Appends the validation images to the training images.
     #[must_use]
     pub fn all_for_training(mut self) -> Self {
         self.train.pixels.append(&mut self.validation.pixels);
@@ -105,7 +105,7 @@ pub(super) fn assemble(name: String, classes: Vec<String>, all: Images, test: Im
     Dataset { name, classes, train, validation, test, notes: Vec::new() }
 }
 
-/// Images without their last sixth, and that sixth.
+/// Splits off the last sixth of the images.
 pub(super) fn last_sixth(mut all: Images) -> (Images, Images) {
     let kept = all.len() - all.len() / 6;
     let last = Images {
@@ -123,7 +123,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn validation_images_become_the_last_training_images() {
+    fn validation_images_are_appended_to_the_training_images() {
         let images = |labels: &[u8]| Images {
             width: 2,
             height: 1,
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn a_selection_has_the_images_asked_for_in_their_order() {
+    fn a_selection_has_the_requested_images_in_order() {
         let images = Images {
             width: 1,
             height: 1,

@@ -8,11 +8,11 @@ use std::io::{BufRead, BufReader, Cursor, Seek};
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-/// Maximum number of pixels of a picture, as many as cameras take.
-const MOST_PIXELS: u64 = 50_000_000;
+/// Maximum number of pixels of a picture; cameras take fewer.
+const MAX_PIXELS: u64 = 50_000_000;
 /// Maximum number of bytes that a decoded picture may take.
-const MOST_BYTES: u64 = 160 << 20;
-/// Larger pictures are decoded one at a time, so that many threads do not fill memory together.
+const MAX_BYTES: u64 = 160 << 20;
+/// Larger pictures are decoded one at a time, to limit memory.
 const LARGE: u64 = 16 << 20;
 
 static ONE_LARGE: Mutex<()> = Mutex::new(());
@@ -24,7 +24,7 @@ pub(super) struct Raster {
     pub height: usize,
     /// 1 (grey) or 3 (red, green, blue).
     pub channels: usize,
-    /// Row by row, the channels of a pixel side by side.
+    /// Row by row, with interleaved channels.
     pub pixels: Vec<u8>,
 }
 
@@ -33,7 +33,7 @@ pub(super) struct Raster {
 pub(super) enum DecodeError {
     #[error("cannot be read: {0}")]
     Read(#[from] std::io::Error),
-    #[error("is no whole picture: {}", one_line(.0))]
+    #[error("is not a complete picture: {}", one_line(.0))]
     Decode(#[from] ImageError),
     #[error("has {width}×{height} pixels")]
     Empty { width: u32, height: u32 },
@@ -46,7 +46,7 @@ fn one_line(error: &ImageError) -> String {
     error.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// Whether bytes begin as a picture that can be decoded.
+/// Whether these are the first bytes of a picture that can be decoded.
 pub(super) fn is_picture(head: &[u8]) -> bool {
     image::guess_format(head).is_ok_and(|format| format.reading_enabled())
 }
@@ -57,7 +57,7 @@ pub(super) fn decode_file(file: &Path) -> Result<Raster, DecodeError> {
     decode(BufReader::new(File::open(file)?))
 }
 
-/// Decodes a picture in memory, as [`decode_file`] does.
+/// As [`decode_file`], for a picture in memory.
 pub(super) fn decode_bytes(bytes: &[u8]) -> Result<Raster, DecodeError> {
     decode(Cursor::new(bytes))
 }
@@ -65,7 +65,7 @@ pub(super) fn decode_bytes(bytes: &[u8]) -> Result<Raster, DecodeError> {
 fn decoder<'a, R: BufRead + Seek + 'a>(reader: R) -> Result<impl ImageDecoder + 'a, DecodeError> {
     let mut reader = ImageReader::new(reader).with_guessed_format()?;
     let mut limits = Limits::default();
-    limits.max_alloc = Some(MOST_BYTES);
+    limits.max_alloc = Some(MAX_BYTES);
     reader.limits(limits);
     let decoder = reader.into_decoder()?;
     let (width, height) = decoder.dimensions();
@@ -73,7 +73,7 @@ fn decoder<'a, R: BufRead + Seek + 'a>(reader: R) -> Result<impl ImageDecoder + 
         return Err(DecodeError::Empty { width, height });
     }
     let pixels = u64::from(width) * u64::from(height);
-    if pixels > MOST_PIXELS || decoder.total_bytes() > MOST_BYTES {
+    if pixels > MAX_PIXELS || decoder.total_bytes() > MAX_BYTES {
         return Err(DecodeError::TooLarge { width, height });
     }
     Ok(decoder)
@@ -81,7 +81,7 @@ fn decoder<'a, R: BufRead + Seek + 'a>(reader: R) -> Result<impl ImageDecoder + 
 
 fn decode<R: BufRead + Seek>(reader: R) -> Result<Raster, DecodeError> {
     let mut decoder = decoder(reader)?;
-    // Wrong metadata must not prevent the picture from being read.
+    // Invalid metadata must not prevent the picture from being read.
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
     let large = decoder.total_bytes() > LARGE;
     // A poisoned lock is harmless: it protects no data.
@@ -102,8 +102,8 @@ fn decode<R: BufRead + Seek>(reader: R) -> Result<Raster, DecodeError> {
 }
 
 impl Images {
-    /// A colour picture in a file, brought to a size, as a data set of one image without a
-    /// meaningful label.
+    /// A colour picture from a file, resized, as a data set of one image without a meaningful
+    /// label.
     ///
     /// # Errors
     /// If it cannot be read or decoded.
@@ -134,7 +134,7 @@ impl Raster {
                 grey.iter().flat_map(|&grey| [grey; 3]).collect()
             }
             (3, 1) => {
-                // Such as PIL's `convert("L")`: ITU-R 601.
+                // ITU-R 601, as PIL's `convert("L")`.
                 let luma = |rgb: &[u8]| {
                     let [r, g, b] = [rgb[0], rgb[1], rgb[2]].map(u32::from);
                     ((r * 19_595 + g * 38_470 + b * 7_471 + 0x8000) >> 16) as u8
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn colour_stays_colour_and_transparency_is_dropped() {
+    fn colours_are_kept_and_transparency_is_dropped() {
         let colour = RgbImage::from_fn(3, 2, |x, y| image::Rgb([x as u8 * 40, y as u8 * 90, 7]));
         let raster = decode_bytes(&png(colour.clone())).unwrap();
         assert_eq!((raster.width, raster.height, raster.channels), (3, 2, 3));
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn a_picture_cut_anywhere_is_refused_without_a_panic() {
+    fn truncated_pictures_are_errors() {
         let whole = png(RgbImage::from_fn(9, 9, |x, y| image::Rgb([(x * y) as u8, 1, 2])));
         for end in 0..whole.len() - 12 {
             assert!(decode_bytes(&whole[..end]).is_err(), "cut at {end}");
@@ -181,9 +181,9 @@ mod tests {
     }
 
     #[test]
-    fn a_header_that_promises_enormous_pictures_is_refused() {
+    fn a_header_with_an_enormous_size_is_an_error() {
         let mut bomb = png(RgbImage::new(1, 1));
-        // Width and height stand behind the signature, the chunk's length and its name.
+        // Width and height follow the signature, the chunk's length and its name.
         bomb[16..24].copy_from_slice(&[0, 0, 0xff, 0xff, 0, 0, 0xff, 0xff]);
         let checksum = crc32fast::hash(&bomb[12..29]);
         bomb[29..33].copy_from_slice(&checksum.to_be_bytes());

@@ -24,7 +24,7 @@ pub enum DataError {
     #[error("{}: cannot be read: {source}", file.display())]
     Read { file: PathBuf, source: io::Error },
     #[error(
-        "{}: starts with {found:#010x}, not with {expected:#010x}, so it is no IDX file of {content}",
+        "{}: starts with {found:#010x}, not with {expected:#010x}, so it is not an IDX file of {content}",
         file.display()
     )]
     Magic { file: PathBuf, found: u32, expected: u32, content: &'static str },
@@ -33,9 +33,9 @@ pub enum DataError {
         file.display()
     )]
     LittleEndian { file: PathBuf },
-    #[error("{}: ends after {found} bytes, but its header promises {expected}: truncated; fetch it again", file.display())]
+    #[error("{}: ends after {found} bytes, but its header declares {expected}: truncated; fetch it again", file.display())]
     Truncated { file: PathBuf, found: u64, expected: u64 },
-    #[error("{}: has more than the {expected} bytes that its header promises; fetch it again", file.display())]
+    #[error("{}: has more than the {expected} bytes declared in its header; fetch it again", file.display())]
     Oversized { file: PathBuf, expected: u64 },
     #[error("{}: its header says {value} {what}, but from 1 to {limit} are possible", file.display())]
     Dimension { file: PathBuf, what: &'static str, value: u32, limit: u32 },
@@ -48,7 +48,7 @@ pub enum DataError {
     Counts { image_file: PathBuf, images: usize, label_file: PathBuf, labels: usize },
     #[error(
         "{}: image {index} has label {label}, outside the {classes} classes of this data set; \
-         labels are numbered without gaps from 0 (or 1), or every class is named in classes.txt, one a line",
+         labels are numbered without gaps from 0 (or 1), or every class is named in classes.txt, one per line",
         file.display()
     )]
     Label { file: PathBuf, index: usize, label: String, classes: usize },
@@ -59,14 +59,15 @@ pub enum DataError {
     Sizes { file: PathBuf, found: (usize, usize), expected: (usize, usize) },
     #[error("{}: {problem}; it should name each class on a line of its own, at most 256 of them", file.display())]
     Classes { file: PathBuf, problem: String },
-    #[error("{}: has {classes} classes, but at most 256 can be told apart", file.display())]
+    #[error("{}: has {classes} classes, but at most 256 are supported", file.display())]
     TooManyClasses { file: PathBuf, classes: usize },
     #[error("{}: is a damaged {format} file: {problem}; fetch it or write it again", file.display())]
     Damaged { file: PathBuf, format: &'static str, problem: String },
-    /// A whole file of a known format that holds no images with labels, or not as they are read here.
+    /// An intact file of a known format that lacks images or labels, or has them in an unsupported
+    /// layout.
     #[error("{}: {problem}; {advice}", file.display())]
     Unsuitable { file: PathBuf, problem: String, advice: String },
-    /// A file of a known kind that is no data set.
+    /// A file of a known kind that is not a data set.
     #[error("{}: is {what}, not a data set; {advice}", file.display())]
     Foreign { file: PathBuf, what: String, advice: String },
 }

@@ -1,6 +1,6 @@
-//! Half-precision numbers, which many model and array files hold.
+//! Half-precision numbers, used in many model and array files.
 
-/// The number that IEEE 754 binary16 bits stand for.
+/// Converts IEEE 754 binary16.
 #[must_use]
 pub(crate) fn f16_to_f32(bits: u16) -> f32 {
     let sign = u32::from(bits >> 15) << 31;
@@ -12,13 +12,13 @@ pub(crate) fn f16_to_f32(bits: u16) -> f32 {
             let magnitude = fraction as f32 * 2.0_f32.powi(-24);
             if sign == 0 { magnitude } else { -magnitude }
         }
-        // Infinite, or not a number.
+        // Infinity or NaN.
         31 => f32::from_bits(sign | 0x7f80_0000 | fraction << 13),
         _ => f32::from_bits(sign | (exponent + 112) << 23 | fraction << 13),
     }
 }
 
-/// The number that bfloat16 bits stand for: the upper half of an `f32`.
+/// Converts bfloat16: the upper half of an `f32`.
 #[must_use]
 pub(crate) fn bf16_to_f32(bits: u16) -> f32 {
     f32::from_bits(u32::from(bits) << 16)
@@ -29,7 +29,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn halves_are_the_numbers_of_the_standard() {
+    fn half_precision_numbers_match_the_standard() {
         for (bits, value) in [
             (0x0000, 0.0),
             (0x3c00, 1.0),

@@ -17,12 +17,12 @@ const STDIN: &str = "-";
 /// The ink of a picture, in one or several interpretations.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Scan {
-    /// At least one, the most likely first. If another interpretation is also likely (such as light
-    /// ink on dark paper instead of dark ink on light paper) it follows; the network decides which of
-    /// them shows digits.
+    /// At least one, the most likely first. If another interpretation is plausible (such as light
+    /// ink on dark paper instead of the reverse) it follows, and the network decides which one
+    /// shows digits.
     pub extractions: Vec<Extraction>,
-    /// The whole picture as ink, apart from polarity unchanged: for pictures that already have the size
-    /// of a network's input.
+    /// The whole picture as ink, unchanged except for polarity: for pictures that already have the
+    /// network's input size.
     prepared: Picture,
 }
 
@@ -30,10 +30,10 @@ pub struct Scan {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Extraction {
     pub picture: Picture,
-    /// Scale: this many pixels of the file (or of the straightened sheet), in each direction, are one
-    /// pixel of the picture.
+    /// Scale: each pixel of `picture` is a square of this many pixels of the file (or of the
+    /// rectified sheet) per side.
     pub shrunk: usize,
-    /// The transform from a straightened sheet of paper to the file, if there was one.
+    /// The transform from a rectified sheet of paper to the file, if there was one.
     pub straightening: Option<Straightening>,
 }
 
@@ -42,7 +42,7 @@ impl Scan {
     /// applied.
     ///
     /// # Errors
-    /// If it is missing, no picture, without pixels, too large, or without writing.
+    /// If it is missing, not a picture, empty, too large, or shows no writing.
     pub fn open(file: &Path) -> Result<Self, PictureError> {
         if file.as_os_str() == STDIN {
             return Self::read(io::stdin().lock(), "standard input");
@@ -85,7 +85,7 @@ impl Scan {
         }
     }
 
-    /// The picture itself, if it already has the size of the network's input.
+    /// The picture itself, if it already has the network's input size.
     #[must_use]
     pub fn prepared(&self, (width, height): (usize, usize)) -> Option<&Picture> {
         let picture = &self.prepared;
@@ -103,8 +103,7 @@ impl Scan {
 }
 
 impl Drawing {
-    /// Writes a PNG picture, grey or in colour, light on a dark ground as MNIST's; a file that is
-    /// there already is not touched.
+    /// Writes a PNG picture, grey or colour, light on dark as in MNIST. Never overwrites a file.
     ///
     /// # Errors
     /// If the file exists or cannot be written.
@@ -127,7 +126,7 @@ mod tests {
     use proptest::prelude::*;
     use std::fs;
 
-    /// A vertical bar on paper, away from the middle.
+    /// A vertical bar on paper, off-centre.
     fn bar(width: u32, height: u32, paper: u8, ink: u8) -> GrayImage {
         GrayImage::from_fn(width, height, |x, y| {
             let inside =
@@ -151,17 +150,17 @@ mod tests {
     }
 
     #[test]
-    fn dark_on_light_and_light_on_dark_are_the_same_digit() {
+    fn both_polarities_give_the_same_digit() {
         let digit =
             |paper, ink| scanned(&bar(96, 96, paper, ink)).unwrap().to_images(28, 28).pixels;
         let dark = digit(255, 0);
         assert_eq!(dark, digit(0, 255));
-        assert_eq!(dark, digit(200, 60), "little contrast is stretched");
+        assert_eq!(dark, digit(200, 60), "low contrast is stretched");
         assert_eq!(dark.iter().max(), Some(&255));
     }
 
     #[test]
-    fn a_digit_fills_20_pixels_and_its_mass_is_in_the_middle() {
+    fn a_digit_is_scaled_to_20_pixels_and_centred_by_mass() {
         let digit = scanned(&bar(160, 160, 255, 0)).unwrap().to_images(28, 28).pixels;
         let picture = Picture { width: 28, height: 28, ink: digit.clone() };
         let (_, _, width, height) = picture.bounds();
@@ -172,13 +171,13 @@ mod tests {
     }
 
     #[test]
-    fn a_prepared_image_is_taken_as_it_is() {
+    fn a_prepared_image_is_used_unchanged() {
         let shades = bar(28, 28, 0, 255);
         assert_eq!(scanned(&shades).unwrap().to_images(28, 28).pixels, shades.into_raw());
     }
 
     #[test]
-    fn files_that_are_no_pictures_are_refused_by_their_format() {
+    fn files_that_are_not_pictures_are_errors_that_name_the_format() {
         let dir = tempfile::tempdir().unwrap();
         let error = |name: &str, bytes: &[u8]| {
             let file = dir.path().join(name);
@@ -198,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn a_saved_picture_reads_back_and_is_never_written_over() {
+    fn a_saved_picture_can_be_read_and_is_never_overwritten() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("drawn.png");
         let ink = bar(28, 28, 0, 255).into_raw();

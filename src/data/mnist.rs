@@ -8,8 +8,8 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
-/// An IDX file of MNIST as it ships: brotli streams which, unpacked one after the other, are the
-/// original file. Several streams can be unpacked at the same time.
+/// An IDX file of MNIST as compiled in: brotli streams whose concatenated contents are the original
+/// file. Streams can be decompressed in parallel.
 struct Packed {
     name: &'static str,
     streams: &'static [&'static [u8]],
@@ -42,20 +42,20 @@ static TEST_LABELS: Packed =
 
 /// Images of each stream.
 const IMAGES_PER_STREAM: usize = 10_000;
-/// Bytes before the pixels of an IDX file of images.
+/// Length of the header of an IDX file of images, in bytes.
 const IMAGES_HEADER: usize = 16;
 /// Pixels of an image.
 const PIXELS: usize = 28 * 28;
 /// Size of the buffer that a stream is read through.
 const BUFFER: usize = 1 << 16;
 
-/// Why a failure to unpack cannot happen.
+/// Why decompression cannot fail.
 const CHECKED: &str = "the compiled-in files are checked by a test";
 
-/// A stream and where its pixels go.
+/// A stream and the destination of its pixels.
 struct Job<'a> {
     stream: &'static [u8],
-    /// Bytes in front of the pixels.
+    /// Bytes before the pixels.
     header: usize,
     pixels: &'a mut [u8],
 }
@@ -70,13 +70,13 @@ impl Job<'_> {
 }
 
 impl Packed {
-    /// Room for the pixels of every stream, and the jobs that fill it.
+    /// Allocates the pixels of all streams; returns one job per stream.
     fn jobs<'a>(&self, pixels: &'a mut Vec<u8>) -> Vec<Job<'a>> {
         pixels.resize(self.streams.len() * IMAGES_PER_STREAM * PIXELS, 0);
         let parts = pixels.chunks_exact_mut(IMAGES_PER_STREAM * PIXELS);
         let jobs = self.streams.iter().zip(parts).enumerate();
         jobs.map(|(index, (stream, pixels))| {
-            // The IDX header stands in front of the first image.
+            // The IDX header precedes the first image.
             let header = if index == 0 { IMAGES_HEADER } else { 0 };
             Job { stream, header, pixels }
         })
@@ -88,7 +88,7 @@ impl Packed {
         Ok(labels.into_iter().map(|label| label as u8).collect())
     }
 
-    /// The original file.
+    /// Reads the original file.
     fn reader(&self) -> impl Read + use<> {
         let nothing: Box<dyn Read> = Box::new(io::empty());
         self.streams.iter().fold(nothing, |before, stream| {
@@ -98,12 +98,12 @@ impl Packed {
 }
 
 impl Dataset {
-    /// MNIST as compiled into the program, in the book's split: 50,000 training, 10,000
-    /// validation (the last of the 60,000) and 10,000 test images of 28×28 pixels. Takes about
-    /// 0.3 s of processor time, shared by all cores, and 55 MB.
+    /// MNIST as compiled into the program, in the book's split: 50,000 training, 10,000 validation
+    /// (the last of the 60,000) and 10,000 test images of 28×28 pixels. Takes about 0.3 s of
+    /// processor time, distributed over all cores, and 55 MB.
     ///
     /// # Panics
-    /// Never: a test unpacks these very bytes and checks them.
+    /// Never: a test decompresses and checks the same bytes.
     #[must_use]
     pub fn embedded() -> Self {
         let (mut train, mut test) = (Vec::new(), Vec::new());
@@ -133,8 +133,8 @@ impl Dataset {
         assemble("MNIST".into(), classes, train, test)
     }
 
-    /// What [`Dataset::embedded`] will be, without pixels and labels: enough to check a spec
-    /// against before anything is unpacked, and good for nothing else.
+    /// The description of [`Dataset::embedded`] without pixels and labels, for checking a spec
+    /// before anything is decompressed.
     #[must_use]
     pub fn embedded_outline() -> Self {
         let part =
@@ -150,11 +150,11 @@ impl Dataset {
     }
 }
 
-/// The first test image of every digit, 28×28 pixels each, from 0 to 9: a millisecond's work, as
-/// only the beginning of the file is unpacked.
+/// The first test image of every digit from 0 to 9, 28×28 pixels each. Takes about a millisecond,
+/// because only the start of the file is decompressed.
 ///
 /// # Panics
-/// Never: a test unpacks these very bytes.
+/// Never: a test decompresses the same bytes.
 #[must_use]
 pub fn first_of_each_digit() -> [Vec<u8>; 10] {
     let labels = TEST_LABELS.labels().expect(CHECKED);
@@ -176,7 +176,7 @@ mod tests {
     use std::fmt::Write as _;
 
     #[test]
-    fn the_embedded_files_are_the_originals() {
+    fn the_embedded_files_match_the_originals() {
         let checksums = [
             (&TRAIN_IMAGES, "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db"),
             (&TRAIN_LABELS, "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5"),
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn streams_unpacked_side_by_side_are_those_unpacked_in_order() {
+    fn parallel_and_sequential_decompression_agree() {
         let mnist = Dataset::embedded();
         let train = [&mnist.train.pixels[..], &mnist.validation.pixels[..]].concat();
         for (packed, pixels) in [(&TRAIN_IMAGES, &train), (&TEST_IMAGES, &mnist.test.pixels)] {
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_digits_are_those_of_the_test_images() {
+    fn the_first_digits_are_test_images() {
         let test = Dataset::embedded().test;
         for (digit, pixels) in first_of_each_digit().iter().enumerate() {
             let first = test.labels.iter().position(|&label| usize::from(label) == digit).unwrap();
@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn the_split_is_the_books() {
+    fn the_split_is_that_of_the_book() {
         let mnist = Dataset::embedded();
         let sizes = [&mnist.train, &mnist.validation, &mnist.test].map(Images::len);
         assert_eq!(sizes, [50_000, 10_000, 10_000]);
@@ -227,7 +227,7 @@ mod tests {
             assert_eq!((images.width, images.height), (28, 28));
             assert_eq!(images.pixels.len(), images.len() * 784);
         }
-        // The first labels of each part, as in the files: 5 0 4 1 9, image 50,000 on, 7 2 1 0 4.
+        // The first labels of each part: 5 0 4 1 9, from image 50,000 on, 7 2 1 0 4.
         assert_eq!(mnist.train.labels[..5], [5, 0, 4, 1, 9]);
         assert_eq!(mnist.validation.labels[..5], [3, 8, 6, 9, 6]);
         assert_eq!(mnist.test.labels[..5], [7, 2, 1, 0, 4]);

@@ -1,17 +1,17 @@
-//! Resizes, transposes, or converts to colour whole sets of images.
+//! Resizes, transposes, or converts whole sets of images to colour.
 
 use super::Images;
 use image::imageops::{self, FilterType};
 use image::{GrayImage, RgbImage};
 
 /// Number of images sampled for the hint on transposed images.
-const LOOKED_AT: usize = 1000;
-/// The hint applies to ink on an empty background: minimum fraction of pixels that are 0.
+const SAMPLED: usize = 1000;
+/// The hint is given only for images with at least this fraction of zero pixels.
 const EMPTY: f64 = 0.6;
-/// Writing is wider than high by this factor if images are transposed.
+/// Images look transposed if their ink is wider than high by this factor.
 const WIDE: f64 = 1.15;
 
-/// Resizes one image, averaging where it becomes smaller.
+/// Resizes one image; averages when shrinking.
 pub(super) fn resize_one(
     pixels: &[u8],
     channels: usize,
@@ -75,7 +75,7 @@ pub(super) fn transposed_hint(images: &Images) -> Option<String> {
     if images.channels != 1 || images.width != images.height || images.is_empty() {
         return None;
     }
-    let step = images.len().div_ceil(LOOKED_AT);
+    let step = images.len().div_ceil(SAMPLED);
     let looked_at: Vec<&[u8]> =
         (0..images.len()).step_by(step).map(|at| images.image(at)).collect();
     let empty = looked_at.iter().flat_map(|image| image.iter()).filter(|&&ink| ink == 0).count();
@@ -91,7 +91,7 @@ pub(super) fn transposed_hint(images: &Images) -> Option<String> {
     })
 }
 
-/// The variance of the ink's place along a row and down a column.
+/// The variances of the ink's column and row.
 fn spread(image: &[u8], width: usize) -> (f64, f64) {
     let mut sums = [0.0; 5];
     for (at, &ink) in image.iter().enumerate() {
@@ -112,7 +112,7 @@ mod tests {
     use crate::data::Dataset;
 
     #[test]
-    fn rows_and_columns_change_places_and_back() {
+    fn transposing_twice_is_the_identity() {
         let images = Images {
             width: 3,
             height: 2,
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn mnist_gives_no_hint_and_mnist_on_its_side_does() {
+    fn only_transposed_mnist_gives_a_hint() {
         let mut images = Dataset::embedded().test;
         assert_eq!(transposed_hint(&images), None);
         transpose(&mut images);
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn resizing_keeps_a_constant_and_every_channel_apart() {
+    fn resizing_preserves_constants_and_separates_channels() {
         let mut images = Images {
             width: 4,
             height: 4,

@@ -1,4 +1,4 @@
-//! Image files as planes of grey: formats, limits, transparency, the way the camera was held.
+//! Reads image files as grey planes: formats, limits, transparency, EXIF orientation.
 
 use super::paper::Plane;
 use crate::files;
@@ -7,16 +7,17 @@ use std::io::{self, BufRead, BufReader, Cursor, Read, Seek, SeekFrom};
 use std::path::Path;
 
 /// Maximum number of pixels of a picture; cameras take fewer.
-const MOST_PIXELS: u64 = 50_000_000;
+const MAX_PIXELS: u64 = 50_000_000;
 /// Maximum number of bytes that a decoder may take.
-const MOST_BYTES: u64 = 256 << 20;
+const MAX_BYTES: u64 = 256 << 20;
 /// Maximum number of bytes read from standard input.
-const MOST_INPUT: u64 = 64 << 20;
+const MAX_INPUT: u64 = 64 << 20;
 /// Pictures with more pixels are scaled down first.
 const ENOUGH_PIXELS: u64 = 4_000_000;
 /// Number of bytes at the start of a file that identify its format.
 const MAGIC: usize = 16;
-/// If the visible shades of a transparent picture differ by more than this, they are ink and paper.
+/// If the visible shades of a transparent picture differ by more than this, they include both ink
+/// and paper.
 const INK_AND_PAPER: u8 = 40;
 
 /// Why a picture cannot be used, and a remedy.
@@ -25,7 +26,7 @@ pub enum PictureError {
     #[error("{name}: cannot be read: {source}")]
     Read { name: String, source: io::Error },
     #[error(
-        "{name}: is no picture that can be read: {}; give a whole PNG, JPEG or PGM file (WebP, GIF, BMP and TIFF are read too)",
+        "{name}: is not a picture that can be read: {}; give a complete PNG, JPEG or PGM file (WebP, GIF, BMP and TIFF are read too)",
         one_line(source)
     )]
     Decode { name: String, source: ImageError },
@@ -35,13 +36,13 @@ pub enum PictureError {
     Empty { name: String, width: u32, height: u32 },
     #[error(
         "{name}: has {width}×{height} pixels; give a picture of at most {} million, made smaller or cut out",
-        MOST_PIXELS / 1_000_000
+        MAX_PIXELS / 1_000_000
     )]
     TooLarge { name: String, width: u32, height: u32 },
-    #[error("{name}: is longer than {} MB; give a smaller picture", MOST_INPUT >> 20)]
+    #[error("{name}: is longer than {} MB; give a smaller picture", MAX_INPUT >> 20)]
     TooLong { name: String },
     #[error(
-        "{name}: shows nothing: all of it is of one shade; give a picture with ink on paper, dark on light or light on dark"
+        "{name}: shows nothing: all pixels have the same shade; give a picture with ink on paper, dark on light or light on dark"
     )]
     Blank { name: String },
     #[error(
@@ -49,7 +50,7 @@ pub enum PictureError {
     )]
     Faint { name: String, contrast: u8, noise: u8 },
     #[error(
-        "{name}: more than {most} separate pieces of ink are no writing; give a picture without dots or texture"
+        "{name}: more than {most} separate pieces of ink are not writing; give a picture without dots or texture"
     )]
     Specks { name: String, most: usize },
     #[error(
@@ -61,13 +62,13 @@ pub enum PictureError {
 /// A decoded picture.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Decoded {
-    /// Dark on light or light on dark.
+    /// Not normalized: dark on light or light on dark.
     pub plane: Plane,
-    /// Scale: this many pixels of the file, in each direction, are one pixel.
+    /// Scale: each pixel is a square of this many pixels of the file per side.
     pub shrunk: usize,
 }
 
-/// Reads the file of a name.
+/// Opens a picture file.
 pub(super) fn open(file: &Path) -> Result<Decoded, PictureError> {
     let name = file.display().to_string();
     match files::read::open(file) {
@@ -80,10 +81,10 @@ pub(super) fn open(file: &Path) -> Result<Decoded, PictureError> {
 pub(super) fn read(from: impl Read, name: &str) -> Result<Decoded, PictureError> {
     let mut bytes = Vec::new();
     let name = || name.to_string();
-    from.take(MOST_INPUT + 1)
+    from.take(MAX_INPUT + 1)
         .read_to_end(&mut bytes)
         .map_err(|source| PictureError::Read { name: name(), source })?;
-    if bytes.len() as u64 > MOST_INPUT {
+    if bytes.len() as u64 > MAX_INPUT {
         return Err(PictureError::TooLong { name: name() });
     }
     decode(Cursor::new(bytes), &name())
@@ -102,7 +103,7 @@ fn decode<R: BufRead + Seek>(mut from: R, name: &str) -> Result<Decoded, Picture
     let wrap = |source| PictureError::Decode { name: name(), source };
     let mut reader = ImageReader::new(from).with_guessed_format().map_err(failed)?;
     let mut limits = Limits::default();
-    limits.max_alloc = Some(MOST_BYTES);
+    limits.max_alloc = Some(MAX_BYTES);
     reader.limits(limits);
     let mut decoder = reader.into_decoder().map_err(wrap)?;
     let (width, height) = decoder.dimensions();
@@ -110,7 +111,7 @@ fn decode<R: BufRead + Seek>(mut from: R, name: &str) -> Result<Decoded, Picture
         return Err(PictureError::Empty { name: name(), width, height });
     }
     let pixels = u64::from(width) * u64::from(height);
-    if pixels > MOST_PIXELS || decoder.total_bytes() > MOST_BYTES {
+    if pixels > MAX_PIXELS || decoder.total_bytes() > MAX_BYTES {
         return Err(PictureError::TooLarge { name: name(), width, height });
     }
     let orientation = decoder.orientation().map_err(wrap)?;
@@ -129,7 +130,7 @@ fn decode<R: BufRead + Seek>(mut from: R, name: &str) -> Result<Decoded, Picture
     Ok(Decoded { plane, shrunk: shrunk as usize })
 }
 
-/// Recognises common formats that are not supported; returns their name and how to convert.
+/// Recognises common unsupported formats; returns the name and how to convert the file.
 fn known_but_not_read(magic: &[u8]) -> Option<(&'static str, &'static str)> {
     let brand = magic.get(8..12).filter(|_| magic.get(4..8) == Some(b"ftyp"));
     match brand {
@@ -162,8 +163,8 @@ fn one_line(error: &ImageError) -> String {
     error.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// Shades of grey. Transparent pixels become paper: around a sheet its median shade; if only ink is
-/// visible, a contrasting shade.
+/// Converts to grey. Transparent pixels become paper: the median shade if they surround a sheet, or
+/// a contrasting shade if only ink is visible.
 fn shades(picture: DynamicImage) -> GrayImage {
     if !picture.color().has_alpha() {
         return picture.into_luma8();
@@ -206,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn every_format_gives_the_same_shades() {
+    fn all_formats_give_the_same_shades() {
         let picture = RgbImage::from_fn(40, 30, |x, y| {
             let shade = if (10..20).contains(&x) && (5..25).contains(&y) { 20 } else { 220 };
             image::Rgb([shade; 3])
@@ -231,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn formats_that_are_not_read_say_how_to_convert() {
+    fn unsupported_formats_are_errors_that_tell_how_to_convert() {
         for (bytes, format, tool) in [
             (&b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"[..], "HEIC", "heif-convert"),
             (b"\0\0\0\x18ftypmif1\0\0\0\0mif1heic", "HEIC", "heif-convert"),
@@ -245,8 +246,8 @@ mod tests {
     }
 
     #[test]
-    fn transparency_around_a_sheet_is_paper_and_around_ink_too() {
-        // A sheet of shade 200 with a stroke of 30, in a transparent margin of black.
+    fn transparency_around_a_sheet_or_ink_becomes_paper() {
+        // A sheet of shade 200 with a stroke of shade 30, in a transparent black margin.
         let sheet = GrayAlphaImage::from_fn(60, 60, |x, y| {
             let outside = !(10..50).contains(&x) || !(10..50).contains(&y);
             let stroke = (25..30).contains(&x) && (20..40).contains(&y);

@@ -1,4 +1,4 @@
-//! What a data set is like: counts, duplicates, classes that are missing.
+//! Statistics of a data set: counts, duplicates, missing classes.
 
 use super::{Dataset, Images};
 use std::collections::HashMap;
@@ -9,18 +9,18 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 pub struct Summary {
     /// Images of every class (row) for training, validation and testing.
     pub counts: Vec<[usize; 3]>,
-    /// Images that equal an earlier one, in whatever part.
+    /// Images that equal an earlier one, in any part.
     pub duplicates: usize,
-    /// Of them those with another label than the earlier one.
+    /// Those of them whose label differs from the earlier one.
     pub contradictions: usize,
-    /// Test images that equal a training or validation image: what is measured on them is too good.
+    /// Test images that equal a training or validation image, which makes test results too good.
     pub leaked: usize,
-    /// Images of a single shade.
+    /// Images with a single shade.
     pub blank: usize,
 }
 
 impl Summary {
-    /// Looks at every image of a data set once.
+    /// Computes the statistics.
     #[must_use]
     pub fn of(data: &Dataset) -> Self {
         let parts = [&data.train, &data.validation, &data.test];
@@ -29,7 +29,7 @@ impl Summary {
             images.labels.iter().for_each(|&label| counts[usize::from(label)][part] += 1);
         }
         let mut summary = Self { counts, duplicates: 0, contradictions: 0, leaked: 0, blank: 0 };
-        // The first of equal images, by the hash of its pixels; hashes alone could lie.
+        // The first of equal images by hash; candidates are compared, because hashes can collide.
         let mut seen: HashMap<u64, Vec<(usize, usize)>> = HashMap::new();
         for (part, images) in parts.iter().enumerate() {
             for index in 0..images.len() {
@@ -50,8 +50,8 @@ impl Summary {
         summary
     }
 
-    /// The classes that a part (0 training, 1 validation, 2 test) has no image of, where it has
-    /// images at all.
+    /// The classes without images in a part (0 training, 1 validation, 2 test), unless the part is
+    /// empty.
     #[must_use]
     pub fn missing(&self, part: usize) -> Vec<usize> {
         if self.counts.iter().all(|count| count[part] == 0) {
@@ -67,8 +67,7 @@ fn hash(image: &[u8]) -> u64 {
     hasher.finish()
 }
 
-/// The first images of every class for a contact sheet, at most `each`; training images before
-/// others.
+/// The first images of every class for a contact sheet, at most `each`; training images first.
 #[must_use]
 pub fn first_of_each_class(data: &Dataset, each: usize) -> Vec<Images> {
     (0..data.classes.len())

@@ -1,4 +1,4 @@
-//! The channels of a job: commands come in, events go out, pause and stop are obeyed.
+//! The channels of a job: receives commands, sends events, pauses and stops.
 
 use crate::protocol::{Activity, Command, EpochStats, Event, Level, LogLine, Pace, Probe, Status};
 use crate::train::RunHandle;
@@ -6,7 +6,7 @@ use crate::train::control::Control;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, select};
 use std::time::{Duration, Instant};
 
-/// Receives commands, sends events, and holds what was requested.
+/// Receives commands, sends events, and stores the requested state.
 #[derive(Debug)]
 pub(super) struct JobChannels {
     pub commands: Receiver<Command>,
@@ -14,7 +14,7 @@ pub(super) struct JobChannels {
     pub control: Control,
     /// The probes of all views on screen.
     pub watched: Vec<Probe>,
-    /// The status that was sent last.
+    /// The status sent last.
     status: Status,
     clock: Stopwatch,
     /// The network trained last, which still answers probes.
@@ -34,13 +34,13 @@ impl JobChannels {
         }
     }
 
-    /// Sends an event. The clock of the job stands while the job is paused.
+    /// Sends an event. The job's clock is stopped while the job is paused.
     pub(super) fn send(&mut self, event: Event) {
         if let Event::StatusChanged(status) = event {
             self.clock.run(status.activity != Activity::Paused);
             self.status = status;
         }
-        // The receiver may be gone; the job goes on without it.
+        // The receiver may be gone; the job continues without it.
         let _ = self.events.send(event);
     }
 
@@ -48,7 +48,7 @@ impl JobChannels {
         self.send(Event::Log(LogLine { level, text }));
     }
 
-    /// Reports the current activity where no training run reports its own.
+    /// Reports the current activity while no training run reports its own.
     pub(super) fn enter(&mut self, activity: Activity) {
         self.control.enter(activity);
         let status = self.control.status();
@@ -62,17 +62,16 @@ impl JobChannels {
         self.clock.elapsed().as_secs_f64()
     }
 
-    /// Records what a command requests.
-    pub(super) fn obey(&mut self, command: &Command) {
-        self.control.obey(command, 0);
+    /// Applies a command to the requested state.
+    pub(super) fn apply(&mut self, command: &Command) {
+        self.control.apply(command, 0);
         if let Command::Watch(probes) = command {
             self.watched.clone_from(probes);
         }
     }
 
-    /// Handles the commands that have arrived and blocks while paused; false when a stop was
-    /// requested.
-    pub(super) fn attend(&mut self) -> bool {
+    /// Handles pending commands and blocks while paused; returns false if a stop was requested.
+    pub(super) fn handle_commands(&mut self) -> bool {
         while let Ok(command) = self.commands.try_recv() {
             self.take(command);
         }
@@ -82,13 +81,13 @@ impl JobChannels {
                 self.control.abandon();
             }
         }
-        // A step lasts until the next call at most.
+        // A step ends at the next call at the latest.
         self.control.finish_step();
         !self.control.is_stopped()
     }
 
-    /// Blocks until a command or an event of the parked network has arrived; false when no client
-    /// is left that could send a command.
+    /// Blocks until a command or an event of the parked network arrives; returns false when all
+    /// clients are gone.
     pub(super) fn wait(&mut self) -> bool {
         let never = crossbeam_channel::never();
         let events = self.parked.as_ref().map_or(&never, |handle| &handle.events).clone();
@@ -106,7 +105,7 @@ impl JobChannels {
         true
     }
 
-    /// Handles commands for a while; false when a stop was requested, or no client is left.
+    /// Handles commands for a while; returns false if a stop was requested or all clients are gone.
     pub(super) fn wait_for(&mut self, time: Duration) -> bool {
         let until = Instant::now() + time;
         loop {
@@ -121,15 +120,15 @@ impl JobChannels {
         }
     }
 
-    /// Waits until a model that was just opened is evaluated, and parks it; `None` when a stop was
-    /// requested meanwhile.
+    /// Waits for the evaluation of a model that was just opened, and parks it; `None` if a stop was
+    /// requested.
     pub(super) fn evaluate(&mut self, handle: RunHandle) -> Option<EpochStats> {
         self.parked = None;
         let mut measured = None;
         loop {
             select! {
                 recv(self.commands) -> command => match command {
-                    Ok(command) => self.obey(&command),
+                    Ok(command) => self.apply(&command),
                     Err(_) => return None,
                 },
                 recv(handle.events) -> event => match event {
@@ -148,23 +147,23 @@ impl JobChannels {
                 return None;
             }
         }
-        // A thread that has ended answers no probe.
+        // Fails if the thread has ended.
         let _ = handle.commands.send(Command::Watch(self.watched.clone()));
         self.parked = Some(handle);
         measured
     }
 
     fn take(&mut self, command: Command) {
-        self.obey(&command);
+        self.apply(&command);
         if let (Some(handle), Command::Watch(_) | Command::Classify { .. } | Command::SaveAs(_)) =
             (&self.parked, &command)
         {
-            // A thread that has ended answers no probe.
+            // Fails if the thread has ended.
             let _ = handle.commands.send(command);
         }
     }
 
-    /// Of a run that has ended only samples, log lines and saved files are passed on.
+    /// Forwards samples, log lines and saved files of the parked network, and drops other events.
     fn pass_on(&mut self, event: Event) {
         if event.is_sample() || matches!(event, Event::Log(_) | Event::Saved(_)) {
             self.send(event);

@@ -19,13 +19,13 @@ use std::sync::Arc;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
-/// How often a model that could not be written is tried again.
+/// Interval between attempts to write a model.
 const RETRY: Duration = Duration::from_secs(1);
-/// Seeds of a row that is a median.
+/// Number of seeds for a result that is a median.
 const SEEDS: u64 = 3;
 
-/// Trains networks, shows figures and checks claims on behalf of an experiment, and obeys the
-/// commands of the front ends.
+/// Trains networks, shows figures and checks claims for an experiment, and handles the commands of
+/// the front ends.
 #[derive(Debug)]
 pub struct Context {
     id: &'static str,
@@ -34,7 +34,7 @@ pub struct Context {
     data: Option<Arc<Dataset>>,
     claims: u32,
     holding: u32,
-    /// Claims that the quick budget does not suffice for.
+    /// Claims that need the full budget.
     unchecked: u32,
     /// Whether the budget suffices for the claims.
     suffices: bool,
@@ -98,7 +98,7 @@ impl Context {
         self.id
     }
 
-    /// Says that the budget does not suffice for the claims, which then are no verdicts.
+    /// Marks the budget as insufficient, so that claims get no verdict.
     pub(super) fn withhold_verdicts(&mut self) {
         self.suffices = false;
     }
@@ -127,18 +127,17 @@ impl Context {
         (0..self.budget(SEEDS, 1)).map(|offset| self.seed().wrapping_add(offset)).collect()
     }
 
-    /// MNIST, unpacked once an experiment.
+    /// MNIST, decompressed once per experiment.
     pub fn data(&mut self) -> Arc<Dataset> {
         Arc::clone(self.data.get_or_insert_with(|| Arc::new(Dataset::embedded())))
     }
 
-    /// Handles the commands that have arrived; blocks while paused. To be called at least every
-    /// tenth of a second.
+    /// Handles pending commands; blocks while paused. Call it at least every tenth of a second.
     ///
     /// # Errors
-    /// [`ExperimentError::Stopped`] when a stop was requested; the experiment returns it.
-    pub fn attend(&mut self) -> Result<(), ExperimentError> {
-        if !self.channels.attend() {
+    /// [`ExperimentError::Stopped`] if a stop was requested; the experiment must return it.
+    pub fn handle_commands(&mut self) -> Result<(), ExperimentError> {
+        if !self.channels.handle_commands() {
             return Err(ExperimentError::Stopped);
         }
         self.channels.enter(Activity::Training);
@@ -159,7 +158,7 @@ impl Context {
     /// Writes a model, and returns its size in bytes.
     ///
     /// # Errors
-    /// Where it cannot be written and is not to be tried again, or a stop is asked for meanwhile.
+    /// If it cannot be written and retries are disabled, or a stop is requested meanwhile.
     pub(super) fn save(&mut self, model: &Model, file: &Path) -> Result<u64, ExperimentError> {
         let error = match model.save(file) {
             Ok(bytes) => return Ok(bytes),
@@ -169,7 +168,7 @@ impl Context {
         if !self.options.keep_trying {
             return Err(failed());
         }
-        let text = format!("{error}; it is tried again every second, and `nntop stop` gives up");
+        let text = format!("{error}; retrying every second; `nntop stop` gives up");
         self.channels.log(Level::Error, text);
         loop {
             if !self.channels.wait_for(RETRY) {
@@ -177,10 +176,10 @@ impl Context {
             }
             if let Ok(bytes) = model.write(file) {
                 if let Some(rescued) = error.rescued() {
-                    // There is no need of it any more.
+                    // It is no longer needed.
                     let _ = std::fs::remove_file(rescued);
                 }
-                self.log("the model is written now");
+                self.log("the model was written");
                 return Ok(bytes);
             }
         }
@@ -191,8 +190,8 @@ impl Context {
         self.channels.log(Level::Info, text.into());
     }
 
-    /// Checks a number against the book's, both in `unit` (such as `points`; may be empty).
-    /// Returns whether the claim holds.
+    /// Checks a number against the book's, both in `unit` (such as `points`; may be empty). Returns
+    /// whether the claim holds.
     pub fn claim_number(
         &mut self,
         claim: &str,
@@ -220,7 +219,7 @@ impl Context {
     }
 
     /// Reports a claim of the book with the expected and the measured quantity, the tolerance in
-    /// words, and whether it holds, which is also returned.
+    /// words, and whether it holds, which it also returns.
     pub fn claim(
         &mut self,
         claim: &str,
@@ -253,43 +252,43 @@ impl Context {
         holds
     }
 
-    /// Trains one network, live in the dashboard.
+    /// Trains one network, shown in the dashboard.
     ///
     /// # Errors
-    /// When it cannot be trained, diverges, or a stop is requested.
+    /// If it cannot be trained or diverges, or a stop is requested.
     pub fn train(&mut self, name: &str, spec: Spec) -> Result<Trained, ExperimentError> {
         let mut trained = self.train_all(vec![Run::new(name, spec)], |_| None)?;
-        trained.pop().ok_or_else(|| ExperimentError::Other(format!("{name} left no network")))
+        trained.pop().ok_or_else(|| ExperimentError::Other(format!("{name} produced no network")))
     }
 
     /// Trains several networks, as many in parallel as there are cores; the results do not depend
-    /// on the number of cores. The dashboard shows them one after the other, in order. After every
+    /// on the number of cores. The dashboard shows them one after another, in order. After every
     /// epoch `draw` may return a figure of the records so far.
     ///
     /// # Errors
-    /// When one of them cannot be trained or diverges, or a stop is requested.
+    /// If one of them cannot be trained or diverges, or a stop is requested.
     pub fn train_all(
         &mut self,
         runs: Vec<Run>,
         draw: impl FnMut(&[Record]) -> Option<Figure>,
     ) -> Result<Vec<Trained>, ExperimentError> {
-        self.attend()?;
+        self.handle_commands()?;
         let data = if runs.iter().any(|run| run.data.is_none()) { Some(self.data()) } else { None };
         let cores = available_parallelism().map_or(1, usize::from);
         ParallelRuns::new(self.id, &mut self.channels, cores).train(runs, data, draw)
     }
 
-    /// Joins networks trained on `data` to an ensemble, shows it in the dashboard from now on, and
-    /// returns its evaluation and the model.
+    /// Combines networks trained on `data` into an ensemble, shows it in the dashboard from now on,
+    /// and returns its evaluation and the model.
     ///
     /// # Errors
-    /// When a stop is requested.
+    /// If a stop is requested.
     pub fn vote(
         &mut self,
         trained: Vec<Trained>,
         data: &Arc<Dataset>,
     ) -> Result<(EpochStats, Model), ExperimentError> {
-        self.attend()?;
+        self.handle_commands()?;
         let other = |error: &dyn std::fmt::Display| ExperimentError::Other(error.to_string());
         let models = trained.into_iter().map(|Trained { record, network }| {
             let epoch = record.epochs.last().map_or(0, |stats| stats.epoch);
@@ -302,7 +301,7 @@ impl Context {
     }
 
     /// Sends an event to the front ends.
-    pub(super) fn tell(&mut self, event: Event) {
+    pub(super) fn send(&mut self, event: Event) {
         self.channels.send(event);
     }
 
@@ -319,7 +318,7 @@ impl Context {
         }
     }
 
-    /// Sends the outcome, then answers probes of the last network until the last client has gone.
+    /// Sends the outcome, then answers probes of the last network until all clients are gone.
     pub(super) fn serve(mut self, outcome: Outcome) {
         self.channels.enter(Activity::Finished);
         self.channels.send(Event::Finished(outcome));
@@ -332,7 +331,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_bound_has_its_unit() {
+    fn bounds_are_described_with_their_unit() {
         assert_eq!(Tolerance::AtLeast.words("points"), "points, at least");
         assert_eq!(Tolerance::AtMost.words(""), "at most");
         assert_eq!(Tolerance::Within(0.4).words("points"), "±0.4 points");

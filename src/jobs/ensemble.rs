@@ -9,28 +9,28 @@ use crate::spec::dataset;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// The recipe of an ensemble: `networks` networks, trained from consecutive seeds.
-/// Titles the runs of an ensemble.
+/// The title prefix of an ensemble's runs.
 pub(super) const ID: &str = "ensemble";
 
+/// The recipe of an ensemble: `networks` networks, trained from consecutive seeds.
 #[derive(Clone, Debug)]
 pub struct EnsembleRecipe {
     pub spec: Spec,
     pub networks: u32,
-    /// The data set of the spec, if it is loaded already.
+    /// The data set of the spec, if already loaded.
     pub dataset: Option<Arc<Dataset>>,
     /// The file that the model is saved to.
     pub save: Option<PathBuf>,
-    /// A directory for the checkpoints of every network, from which an interrupted ensemble
-    /// continues bit for bit.
+    /// A directory for the checkpoints of every network, from which an interrupted ensemble resumes
+    /// with identical results.
     pub checkpoints: Option<PathBuf>,
 }
 
-/// Trains an ensemble in a thread of its own, with the channels of a training run: one network
-/// after the other, then the ensemble as one more epoch.
+/// Trains an ensemble in its own thread, with the channels of a training run: one network after
+/// another, then the ensemble as one more epoch.
 ///
 /// # Errors
-/// Where the system has no thread left.
+/// If the system cannot start a thread.
 pub fn train_ensemble(ensemble: EnsembleRecipe, options: Options) -> std::io::Result<Running> {
     Running::start(ID, options, move |context| train(context, ensemble))
 }
@@ -42,12 +42,14 @@ fn train(context: &mut Context, ensemble: EnsembleRecipe) -> Result<String, Expe
     let runs = (0..u64::from(networks)).map(|number| {
         let spec = member(&spec, number);
         let directory = checkpoints.as_ref().map(|dir| network_directory(dir, number));
-        Run::new(format!("seed {}", spec.seed), spec).on(Arc::clone(&data)).kept_in(directory)
+        Run::new(format!("seed {}", spec.seed), spec)
+            .with_data(Arc::clone(&data))
+            .with_checkpoints(directory)
     });
     let trained = context.train_all(runs.collect(), |records| {
         Some(Figure {
             id: "accuracy".into(),
-            title: format!("{networks} networks that will vote, each alone"),
+            title: format!("{networks} networks of the ensemble, individually"),
             caption: spec.layers.clone(),
             body: accuracy_chart("test accuracy (%)", records, |stats| stats.test_accuracy),
         })
@@ -56,7 +58,7 @@ fn train(context: &mut Context, ensemble: EnsembleRecipe) -> Result<String, Expe
     if let Some(file) = save {
         let bytes = context.save(&model, &file)?;
         let path = file.display().to_string();
-        context.tell(Event::Saved(Saved { path, epoch: model.epoch, batch: 0, bytes }));
+        context.send(Event::Saved(Saved { path, epoch: model.epoch, batch: 0, bytes }));
     }
     let accuracy = percent(together.test_accuracy);
     Ok(format!("{networks} networks vote: {accuracy:.2}% of the test images"))
@@ -68,7 +70,7 @@ pub fn network_directory(checkpoints: &Path, number: u64) -> PathBuf {
     checkpoints.join(format!("network-{}", number + 1))
 }
 
-/// The spec of one network: consecutive seeds, `layers` and `also` in turn.
+/// The spec of one network: consecutive seeds, and alternating `layers` and `also`.
 fn member(spec: &Spec, number: u64) -> Spec {
     let turn = number as usize % (1 + spec.also.len());
     let layers = if turn == 0 { &spec.layers } else { &spec.also[turn - 1] };
@@ -81,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn seeds_follow_one_another_and_layers_take_turns() {
+    fn seeds_are_consecutive_and_layers_alternate() {
         let also = ["784,20,10", "784,30,10"].map(String::from).to_vec();
         let spec = Spec { layers: "784,10,10".into(), also, seed: 5, ..Spec::default() };
         let members = [0, 1, 2, 3].map(|number| member(&spec, number));

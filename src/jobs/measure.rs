@@ -21,8 +21,7 @@ pub fn percent(fraction: Option<f64>) -> f64 {
     fraction.map_or(f64::NAN, |fraction| 100.0 * fraction)
 }
 
-/// A curve named after the run: the epoch on x, `value` of its statistics on y. Epochs without the
-/// value are left out.
+/// A curve named after the run: the epoch on x, `value` on y. Epochs without the value are skipped.
 #[must_use]
 pub fn curve(record: &Record, value: impl Fn(&EpochStats) -> Option<f64>) -> Curve {
     let point = |stats: &EpochStats| Some((f64::from(stats.epoch), value(stats)?));
@@ -45,7 +44,7 @@ pub fn chart(x_label: &str, y_label: &str, curves: Vec<Curve>) -> FigureBody {
     }
 }
 
-/// A value of a measured epoch, `None` if it was not measured.
+/// Returns a value of an epoch's statistics, `None` if it was not measured.
 pub(crate) type EpochValue = fn(&EpochStats) -> Option<f64>;
 
 /// Accuracies in percent by epoch, one curve per run, without the untrained network.

@@ -1,5 +1,5 @@
-//! Jobs made of several trainings: parallel runs, ensembles, hyper-parameter searches, and the context
-//! of the book's experiments.
+//! Jobs that consist of several training runs: parallel runs, ensembles, hyper-parameter searches,
+//! and the context of the book's experiments.
 
 mod channels;
 mod context;

@@ -1,8 +1,8 @@
-//! How an experiment is run.
+//! Options of a job.
 
 use crate::protocol::Pace;
 
-/// How an experiment is run.
+/// Options of a job.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Options {
     /// A small budget: seconds instead of minutes.
@@ -11,8 +11,8 @@ pub struct Options {
     pub seed: u64,
     /// The pace of training.
     pub pace: Pace,
-    /// A model that cannot be written at the end is tried again every second until it can, or
-    /// until a second stop is asked for; otherwise the work has failed at once.
+    /// Retry every second to write a final model that cannot be written, until it succeeds or a
+    /// second stop is requested; otherwise the job fails immediately.
     pub keep_trying: bool,
 }
 

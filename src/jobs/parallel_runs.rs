@@ -1,7 +1,7 @@
 //! Training runs of a job, as many in parallel as there are cores.
 //!
-//! Front ends see one run at a time, in order: the events of the others are queued until it is
-//! their turn, so the sequence of events does not depend on which run was faster.
+//! Front ends see one run at a time, in order. The events of other runs are queued until their
+//! turn, so the order of events does not depend on which run is faster.
 
 use super::ExperimentError;
 use super::channels::JobChannels;
@@ -14,14 +14,14 @@ use crate::train::{CheckpointPolicy, RunHandle, RunOptions};
 use crossbeam_channel::{Receiver, Select};
 use std::sync::Arc;
 
-/// A run that was started, and what is left of it once it has ended.
+/// A run that was started; after its end, its results.
 struct ParallelRun {
     record: Record,
     /// `None` once the run has ended and was shown.
     handle: Option<RunHandle>,
-    /// The trained network, once the handle was dropped.
+    /// The trained network, after the handle was dropped.
     network: Option<Network>,
-    /// Events that wait until the run is shown.
+    /// Events queued until the run is shown.
     queued: Vec<Event>,
     /// Whether it writes checkpoints.
     has_checkpoints: bool,
@@ -33,14 +33,14 @@ impl ParallelRun {
         self.handle.as_ref().is_some_and(|handle| handle.commands.send(command).is_ok())
     }
 
-    /// Waits until a run that was told to stop has written its checkpoint.
+    /// Waits until a run that is stopping has written its checkpoint.
     fn wait(&self) {
         if let Some(handle) = self.handle.as_ref().filter(|_| !self.ended) {
             handle.events.iter().find(|event| matches!(event, Event::Finished(_)));
         }
     }
 
-    /// Drops everything but the network, since many runs do not fit into memory.
+    /// Drops everything except the network, because many runs do not fit into memory.
     fn keep_network_only(&mut self) {
         if let Some(handle) = self.handle.take() {
             self.network = handle.join();
@@ -48,16 +48,16 @@ impl ParallelRun {
     }
 }
 
-/// What a job waits for.
+/// An event that a job waits for.
 enum RunUpdate {
     Command(Option<Command>),
     Event(usize, Option<Event>),
 }
 
-/// Worker threads of run number `place` of `total`. Runs are started in rounds of `cores`; the runs
-/// of an incomplete last round share all cores.
-fn threads(cores: usize, total: usize, place: usize) -> u32 {
-    let round = place - place % cores;
+/// Number of threads of run `index` of `total`. Runs are started in rounds of `cores`; the runs of
+/// an incomplete last round share all cores.
+fn threads(cores: usize, total: usize, index: usize) -> u32 {
+    let round = index - index % cores;
     (cores / cores.min(total - round)) as u32
 }
 
@@ -65,10 +65,10 @@ fn threads(cores: usize, total: usize, place: usize) -> u32 {
 pub(super) struct ParallelRuns<'a> {
     id: &'static str,
     channels: &'a mut JobChannels,
-    /// How many runs are trained in parallel.
+    /// Number of runs trained in parallel.
     cores: usize,
     started: Vec<ParallelRun>,
-    /// The run that front ends see.
+    /// The index of the run that front ends see.
     shown: usize,
 }
 
@@ -77,7 +77,7 @@ impl<'a> ParallelRuns<'a> {
         Self { id, channels, cores, started: Vec::new(), shown: 0 }
     }
 
-    /// Trains all runs, on `data` unless a run has a data set of its own.
+    /// Trains all runs, on `data` unless a run has its own data set.
     pub(super) fn train(
         mut self,
         runs: Vec<Run>,
@@ -88,7 +88,7 @@ impl<'a> ParallelRuns<'a> {
         let runs = std::mem::take(&mut self.started);
         if result.is_err() {
             for run in &runs {
-                // Fails for a run that has ended, which need not be stopped.
+                // Fails if the run has ended.
                 run.send(Command::Stop);
             }
             runs.iter().for_each(ParallelRun::wait);
@@ -100,7 +100,7 @@ impl<'a> ParallelRuns<'a> {
                 trained.push(Trained { record: run.record, network });
             }
             if run.handle.is_some() {
-                // The last run goes on answering probes.
+                // The last run continues to answer probes.
                 self.channels.parked = run.handle;
             }
         }
@@ -125,7 +125,7 @@ impl<'a> ParallelRuns<'a> {
                 self.start(run, data.as_ref(), threads)?;
             }
             match self.wait() {
-                RunUpdate::Command(Some(command)) => self.obey(command),
+                RunUpdate::Command(Some(command)) => self.apply(command),
                 RunUpdate::Command(None) => return Err(ExperimentError::Stopped),
                 RunUpdate::Event(index, event) => {
                     let measured = matches!(event, Some(Event::EpochEnded(_)));
@@ -197,22 +197,22 @@ impl<'a> ParallelRuns<'a> {
         let operation = select.select();
         match operation.index() {
             0 => RunUpdate::Command(operation.recv(&self.channels.commands).ok()),
-            place => {
-                let (index, events) = &going[place - 1];
+            selected => {
+                let (index, events) = &going[selected - 1];
                 RunUpdate::Event(*index, operation.recv(events).ok())
             }
         }
     }
 
-    /// Sends probes, and the file to save a model to, to the run that is shown, `Save` to the runs
-    /// with checkpoints, and every other command to all runs.
-    fn obey(&mut self, command: Command) {
-        self.channels.obey(&command);
+    /// Sends probes, and the file to save a model to, to the run that is shown; `Save` to the runs
+    /// with checkpoints; and every other command to all runs.
+    fn apply(&mut self, command: Command) {
+        self.channels.apply(&command);
         let question = command.is_question() || matches!(command, Command::SaveAs(_));
         let save = command == Command::Save;
         for (index, run) in self.started.iter().enumerate() {
             if index == self.shown || !question && (!save || run.has_checkpoints) {
-                // Fails for a run that has ended, which takes no commands.
+                // Fails if the run has ended.
                 run.send(command.clone());
             }
         }
@@ -261,8 +261,8 @@ impl<'a> ParallelRuns<'a> {
         Ok(())
     }
 
-    /// Forwards an event of the run that is shown: its title names the job, and its end is not the
-    /// end of the job.
+    /// Forwards an event of the run that is shown, with the job's title and without its end, which
+    /// is not the end of the job.
     fn forward(&mut self, index: usize, event: Event) {
         match event {
             Event::Started(mut info) => {
@@ -282,7 +282,7 @@ impl<'a> ParallelRuns<'a> {
         }
     }
 
-    /// Shows the next run when the one that is shown has ended.
+    /// Shows the next run if the current one has ended.
     fn show_next(&mut self) {
         while self.started.get(self.shown).is_some_and(|run| run.ended) {
             // The end of a run ends a step.
@@ -294,7 +294,8 @@ impl<'a> ParallelRuns<'a> {
         }
     }
 
-    /// Sends the queued events of the run that is shown from now on, and the watched probes to it.
+    /// Sends the watched probes to the run that is shown from now on, and forwards its queued
+    /// events.
     fn show(&mut self) {
         self.started[..self.shown].iter_mut().for_each(ParallelRun::keep_network_only);
         let run = &mut self.started[self.shown];
@@ -317,9 +318,9 @@ mod tests {
     use super::threads;
 
     #[test]
-    fn no_core_is_idle_in_the_last_round() {
+    fn all_cores_are_used_in_the_last_round() {
         let all = |cores, total| -> Vec<u32> {
-            (0..total).map(|place| threads(cores, total, place)).collect()
+            (0..total).map(|index| threads(cores, total, index)).collect()
         };
         assert_eq!(all(2, 5), [1, 1, 1, 1, 2]);
         assert_eq!(all(2, 4), [1; 4]);

@@ -7,15 +7,15 @@ use crate::spec::Spec;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// A training run that a job requests.
+/// A training run to be started by a job.
 #[derive(Clone, Debug)]
 pub struct Run {
     /// Unique within the experiment, such as `seed 2`; names its curves.
     pub name: String,
     pub spec: Spec,
-    /// The images; MNIST where there are none.
+    /// The images; MNIST if `None`.
     pub data: Option<Arc<Dataset>>,
-    /// A directory of its own for checkpoints: it goes on from the newest one there.
+    /// The run's own directory for checkpoints; the run resumes from the newest one.
     pub checkpoints: Option<PathBuf>,
 }
 
@@ -28,47 +28,47 @@ impl Run {
 
     /// The same run on other images.
     #[must_use]
-    pub fn on(self, data: Arc<Dataset>) -> Self {
+    pub fn with_data(self, data: Arc<Dataset>) -> Self {
         Self { data: Some(data), ..self }
     }
 
-    /// The same run with checkpoints in a directory of its own, from which it goes on.
+    /// The same run with its own directory for checkpoints.
     #[must_use]
-    pub fn kept_in(self, directory: Option<PathBuf>) -> Self {
+    pub fn with_checkpoints(self, directory: Option<PathBuf>) -> Self {
         Self { checkpoints: directory, ..self }
     }
 }
 
-/// What a run has measured so far.
+/// The measurements of a run so far.
 #[derive(Clone, Debug)]
 pub struct Record {
     pub name: String,
     pub spec: Spec,
-    /// One entry an epoch; the first is the untrained network's.
+    /// One entry per epoch, starting with the untrained network.
     pub epochs: Vec<EpochStats>,
 }
 
 impl Record {
-    /// The largest of what `value` takes from the epochs.
+    /// The maximum of `value` over the epochs.
     #[must_use]
     pub fn best(&self, value: impl Fn(&EpochStats) -> Option<f64>) -> Option<f64> {
         self.epochs.iter().filter_map(value).max_by(f64::total_cmp)
     }
 
-    /// The best accuracy on the test images, a fraction: the book's figure for its networks.
+    /// The best test accuracy, as a fraction; the book's results are such values.
     #[must_use]
     pub fn best_test_accuracy(&self) -> Option<f64> {
         self.best(|stats| stats.test_accuracy)
     }
 
-    /// The accuracy on the test images after the last epoch, a fraction.
+    /// The test accuracy after the last epoch, as a fraction.
     #[must_use]
     pub fn last_test_accuracy(&self) -> Option<f64> {
         self.epochs.last()?.test_accuracy
     }
 }
 
-/// A run that is over.
+/// A completed run.
 #[derive(Clone, Debug)]
 pub struct Trained {
     pub record: Record,

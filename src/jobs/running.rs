@@ -1,4 +1,4 @@
-//! A job in a thread of its own, with the channels of a training run.
+//! A job in its own thread, with the channels of a training run.
 
 use super::ExperimentError;
 use super::context::Context;
@@ -14,22 +14,23 @@ use std::thread::{Builder, JoinHandle};
 pub struct Experiment {
     /// Chapter and name, such as `1-nand`.
     pub id: &'static str,
-    /// The book's chapter, from 1 on.
+    /// The book's chapter, starting at 1.
     pub chapter: u32,
     pub title: &'static str,
-    /// What the book says comes out, in words.
+    /// The result stated by the book, in words.
     pub expected: &'static str,
-    /// Whether the quick budget is enough for every claim to hold.
+    /// Whether all claims hold with the quick budget.
     pub quick_suffices: bool,
-    /// The experiment itself.
+    /// Runs the experiment.
     pub run: fn(&mut Context) -> Result<(), ExperimentError>,
 }
 
-/// A job that runs, or has ended and still answers probes of the last network it trained.
+/// A job that is running, or has ended and still answers probes of the last network it trained.
 #[derive(Debug)]
 pub struct Running {
     pub commands: Sender<Command>,
-    /// `Started` first, `Finished` when it is over; ends after every sender of commands is gone.
+    /// Starts with `Started` and reports the end with `Finished`; disconnects after all senders of
+    /// commands are gone.
     pub events: Receiver<Event>,
     thread: JoinHandle<()>,
 }
@@ -38,7 +39,7 @@ impl Running {
     /// Starts an experiment.
     ///
     /// # Errors
-    /// Where the system has no thread left.
+    /// If the system cannot start a thread.
     pub fn spawn(experiment: &'static Experiment, options: Options) -> std::io::Result<Self> {
         Self::start(experiment.id, options, move |context| {
             if options.quick && !experiment.quick_suffices {
@@ -49,7 +50,7 @@ impl Running {
         })
     }
 
-    /// Starts `work` under a name; it returns its outcome in words.
+    /// Starts a job; `work` returns the outcome in words.
     pub(super) fn start(
         id: &'static str,
         options: Options,
@@ -64,12 +65,12 @@ impl Running {
         Ok(Self { commands, events, thread })
     }
 
-    /// Drops the channels and waits for the thread to end: soon when the experiment is over or was
-    /// told to stop.
+    /// Drops the channels and waits for the thread to end, which is soon if the job is over or a
+    /// stop was requested.
     pub fn join(self) {
         let Self { commands, events, thread } = self;
         drop((commands, events));
-        // The thread catches its panics itself.
+        // The thread catches panics.
         let _ = thread.join();
     }
 }
@@ -87,7 +88,7 @@ fn thread_main(
             Outcome::Diverged { epoch, hint: format!("{run}: {hint}") }
         }
         Ok(Err(error)) => Outcome::Failed(error.to_string()),
-        Err(panic) => Outcome::Failed(format!("a fault in the program: {}", message(&*panic))),
+        Err(panic) => Outcome::Failed(format!("internal error: {}", message(&*panic))),
     };
     context.serve(outcome);
 }

@@ -1,4 +1,4 @@
-//! A mini-batch of inputs, in the form that the layer reading it asks for.
+//! A mini-batch of inputs, in the representation that the layer expects.
 
 use super::Real;
 use super::bytes::ByteRows;
@@ -111,15 +111,15 @@ impl BatchBuffer {
     }
 
     /// Adds a sample given by its nonzero pixels and their indices.
-    pub(crate) fn push_nonzero(&mut self, places: &[u16], pixels: &[u8]) {
-        let pairs = places.iter().map(|&place| usize::from(place)).zip(pixels.iter().copied());
+    pub(crate) fn push_nonzero(&mut self, indices: &[u16], pixels: &[u8]) {
+        let pairs = indices.iter().map(|&index| usize::from(index)).zip(pixels.iter().copied());
         match self.kind {
             InputKind::Dense => {
                 let mut row = self.dense.row_mut(self.samples);
                 row.fill(0.0);
-                pairs.for_each(|(place, pixel)| row[place] = number(pixel));
+                pairs.for_each(|(index, pixel)| row[index] = number(pixel));
             }
-            InputKind::Sparse { stride } => self.sparse.push_nonzero(places, pixels, stride),
+            InputKind::Sparse { stride } => self.sparse.push_nonzero(indices, pixels, stride),
             InputKind::Bytes => self.bytes.push(pairs),
         }
         self.samples += 1;
@@ -127,7 +127,7 @@ impl BatchBuffer {
 
     fn push_dense(&mut self, pixels: &[u8]) {
         let mut row = self.dense.row_mut(self.samples);
-        let row = row.as_slice_mut().expect("rows of a standard layout are contiguous");
+        let row = row.as_slice_mut().expect("rows in standard layout are contiguous");
         row.iter_mut().zip(pixels).for_each(|(x, &pixel)| *x = number(pixel));
     }
 

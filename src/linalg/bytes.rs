@@ -1,4 +1,4 @@
-//! Products with inputs as bytes. Four in five are zero; vector instructions find the others.
+//! Products with inputs stored as bytes. About 80% are zero; vector instructions find the rest.
 
 use super::row::{Row, bands, by_width};
 use super::simd::{LANES, WideSimd};
@@ -93,7 +93,7 @@ wide_kernel! {
             for (index, weights) in weights.chunks(GROUP * stride).take(bytes.stride).enumerate() {
                 let groups = bytes.rows().map(|groups| &groups[index]);
                 for (mut row, group) in out.rows_mut().into_iter().zip(groups) {
-                    let row = row.as_slice_mut().expect("the values of a row lie side by side");
+                    let row = row.as_slice_mut().expect("rows are contiguous");
                     let (row, source) = (&mut row[band.first..][..band.len], &weights[band.first..]);
                     by_width!(band.len, Group::add_to::<S>(group, simd, row, source, stride));
                 }
@@ -118,7 +118,7 @@ wide_kernel! {
     }
 }
 
-#[allow(clippy::float_cmp, reason = "exactly 1 keeps what is there")]
+#[allow(clippy::float_cmp, reason = "exactly 1 leaves the weights unchanged")]
 #[inline(always)]
 fn update_row<S: WideSimd, const PAIRS: usize, const ODD: usize>(
     simd: S,

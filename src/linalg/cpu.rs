@@ -68,7 +68,7 @@ impl Cpu {
 /// The instruction set that kernels use. `NNTOP_CPU` is read once.
 ///
 /// # Panics
-/// If `NNTOP_CPU` cannot be obeyed; programs check that with [`cpu_path`] when they start.
+/// If `NNTOP_CPU` is invalid; programs check that with [`cpu_path`] when they start.
 #[inline]
 pub(super) fn selected() -> Cpu {
     static SELECTED: OnceLock<Cpu> = OnceLock::new();
@@ -103,7 +103,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_path_is_found_by_its_name_and_the_best_one_without() {
+    fn an_instruction_set_is_chosen_by_name_and_the_fastest_by_default() {
         let paths = cpu_paths();
         assert_eq!(paths[0], "portable");
         for &name in &paths {
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_cannot_be_obeyed_is_an_error_that_says_what_can() {
+    fn unknown_and_unsupported_names_are_errors_that_list_the_alternatives() {
         for wrong in ["", "AVX2", "sse9"] {
             let error = Cpu::choose(Some(wrong)).unwrap_err();
             assert_eq!(error, CpuError::Unknown(wrong.into()));
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn the_path_taken_is_the_one_that_the_environment_names() {
+    fn the_environment_variable_selects_the_instruction_set() {
         let named = env::var(CPU_VARIABLE).ok();
         assert_eq!(cpu_path().unwrap(), named.as_deref().unwrap_or(cpu_paths().last().unwrap()));
     }

@@ -30,7 +30,7 @@ kernel! {
 }
 
 kernel! {
-    /// Sets every δ to 0 whose a is not above 0.
+    /// Sets δ to 0 where a ≤ 0.
     fn times_relu_slope = times_relu_slope_body(_simd, delta: &mut [Real], a: &[Real]) {
         for (delta, &a) in delta.iter_mut().zip(a) {
             *delta = if a > 0.0 { *delta } else { 0.0 };
@@ -70,8 +70,8 @@ kernel! {
 /// The smallest δ that is not replaced by 0.
 const SMALLEST: Real = 1e8 * Real::MIN_POSITIVE;
 
-/// 0 for a δ that is too small to change any weight. Saturated neurons have many of these, and
-/// their products would be subnormal numbers, with which a processor is about a hundred times slower.
+/// 0 for a δ that is too small to change any weight. Saturated neurons have many of these; their
+/// products would be subnormal numbers, which are about a hundred times slower to compute with.
 #[inline(always)]
 pub(crate) fn flush_tiny(delta: Real) -> Real {
     if delta.abs() < SMALLEST { 0.0 } else { delta }
@@ -83,11 +83,11 @@ mod tests {
     use super::super::simd::Portable;
     use super::*;
 
-    /// A kernel that changes values by others, its portable body, and the function of a single value.
+    /// An in-place kernel, its portable body, and the scalar function it applies.
     type Case = (fn(&mut [Real], &[Real]), fn(&mut [Real], &[Real]), fn(f64, f64) -> f64);
 
     #[test]
-    fn every_value_is_what_the_function_says() {
+    fn kernels_apply_the_scalar_function_to_every_value() {
         let cases: [Case; 7] = [
             (|v, _| relu(v), |v, _| relu_body(Portable, v), |v, _| v.max(0.0)),
             (
@@ -128,12 +128,12 @@ mod tests {
     }
 
     #[test]
-    fn deltas_too_small_to_move_a_weight_become_zero() {
+    fn negligible_deltas_become_zero() {
         let (small, fine) = (SMALLEST / 2.0, SMALLEST * 2.0);
         let flushed = [flush_tiny(small), flush_tiny(-small)];
         assert!(flushed.iter().all(|delta| *delta == 0.0), "{flushed:?}");
         assert!((flush_tiny(-fine) + fine).abs() < SMALLEST / 1e3);
-        assert!(flush_tiny(Real::NAN).is_nan(), "a run that diverged says so");
+        assert!(flush_tiny(Real::NAN).is_nan(), "NaN must stay visible");
         let mut delta = vec![1e-10; 20];
         times_sigmoid_slope(&mut delta, &[SMALLEST; 20]);
         times_tanh_slope(&mut delta, &[0.5; 20]);

@@ -2,8 +2,8 @@
 
 use super::thread_pool::ThreadPool;
 
-/// Passed to layers, which divide their work into parts that do not depend on the number of threads,
-/// so that the result does not either.
+/// Passed to layers, which split their work into parts that do not depend on the number of threads,
+/// so that results do not depend on it either.
 #[derive(Debug)]
 pub enum Executor<'a> {
     /// The calling thread runs one part after the other.

@@ -4,8 +4,8 @@ use super::simd::Simd;
 use super::{Real, kernel};
 
 kernel! {
-    /// Replaces every x by eˣ; within three units in the last place, x limited to where eˣ is a
-    /// normal number.
+    /// Replaces every x by eˣ, accurate to three units in the last place; x is clamped to the range
+    /// in which eˣ is a normal number.
     fn exponentials = exponentials_body(simd, values: &mut [Real]) {
         for x in values {
             *x = exponential(simd, *x);
@@ -52,7 +52,7 @@ fn exponential<S: Simd>(_simd: S, x: Real) -> Real {
 #[cfg(not(feature = "f64"))]
 #[inline(always)]
 fn exponential<S: Simd>(simd: S, x: Real) -> Real {
-    /// 1.5 · 2²³: adding it rounds a small number to an integer, which is left in the lowest bits.
+    /// 1.5 · 2²³: adding it rounds a small number to an integer, held in the lowest bits.
     const ROUND: f32 = 12_582_912.0;
     /// ln 2 in two parts; the first has few bits, so that its product with n is exact.
     const LN_2: [f32; 2] = [0.693_359_4, -2.121_944_4e-4];
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn as_exact_as_the_numbers_are() {
+    fn errors_are_within_the_precision_of_the_type() {
         check(exponentials, f64::exp, 87.0, 4e-7);
         check(sigmoids, sigmoid, 30.0, 6e-7);
         check(tanhs, f64::tanh, 12.0, 3e-6);

@@ -123,15 +123,15 @@ fn map_band<const SIZE: usize, const MAPS: usize>(
     SIZE
 }
 
-/// A band's part of numbers for every map.
+/// The band's part of an array with one number per map.
 #[inline(always)]
 fn part<const SIZE: usize>(values: &[Real], first: usize) -> &[Real; SIZE] {
-    values[first..].first_chunk().expect("the band lies among the maps")
+    values[first..].first_chunk().expect("the band is within the maps")
 }
 
 #[inline(always)]
 fn part_mut<const SIZE: usize>(values: &mut [Real], first: usize) -> &mut [Real; SIZE] {
-    values[first..].first_chunk_mut().expect("the band lies among the maps")
+    values[first..].first_chunk_mut().expect("the band is within the maps")
 }
 
 #[cfg(test)]
@@ -141,7 +141,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn maps_of_any_number_are_what_the_equations_say() {
+    fn sums_match_the_equations_for_any_number_of_maps() {
         for maps in [1, 3, 7, 8, 9, 16, 20, 24, 31, 48] {
             let count = 5 * maps;
             let (x, delta, mean) = (numbers(count, 1), numbers(count, 2), numbers(maps, 3));
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn every_pixel_is_moved_and_scaled_by_its_map() {
+    fn every_pixel_is_shifted_and_scaled_by_its_map() {
         for maps in [1, 3, 7, 8, 9, 16, 20, 24, 31, 48] {
             let count = 5 * maps;
             let (x, delta, mean) = (numbers(count, 1), numbers(count, 2), numbers(maps, 3));

@@ -1,12 +1,12 @@
-//! Memory aligned to cache lines. A vector that crosses a cache line takes twice as long to load, and
-//! even longer to store.
+//! Memory aligned to cache lines. Loading a vector that crosses a cache line takes twice as long,
+//! storing one even longer.
 
 use super::Real;
 use super::simd::LANES;
 use ndarray::{Array2, ArrayView2, ArrayViewMut2, s};
 use serde::{Deserialize, Serialize};
 
-/// Numbers in a cache line.
+/// Numbers per cache line.
 const LINE: usize = 2 * LANES;
 
 /// A cache line.
@@ -15,8 +15,8 @@ const LINE: usize = 2 * LANES;
 struct Line([Real; LINE]);
 
 fn numbers(lines: &[Line]) -> &[Real] {
-    // SAFETY: a line is an array of so many numbers and nothing else, for it is `repr(C)` and as
-    // large as its alignment.
+    // SAFETY: a line is exactly an array of `LINE` numbers: it is `repr(C)`, and its size equals
+    // its alignment, so there is no padding.
     unsafe { std::slice::from_raw_parts(lines.as_ptr().cast(), lines.len() * LINE) }
 }
 
@@ -75,7 +75,7 @@ impl Matrix {
         self.len() == 0
     }
 
-    /// The distance between the beginnings of two rows.
+    /// The distance between the starts of consecutive rows, in numbers.
     #[must_use]
     pub fn stride(&self) -> usize {
         self.columns.next_multiple_of(LINE)
@@ -84,7 +84,7 @@ impl Matrix {
     /// The elements without the padding, shape (rows, columns).
     ///
     /// # Panics
-    /// Never: there are as many lines as rows of whole lines need.
+    /// Never: the number of lines matches the shape.
     #[must_use]
     pub fn view(&self) -> ArrayView2<'_, Real> {
         let shape = (self.rows, self.stride());
@@ -116,7 +116,7 @@ impl Matrix {
 }
 
 /// Why the lines have the shape of a matrix.
-const SHAPE: &str = "there are as many lines as rows of whole lines need";
+const SHAPE: &str = "the number of lines matches the shape";
 
 impl From<Array2<Real>> for Matrix {
     fn from(array: Array2<Real>) -> Self {
@@ -138,7 +138,7 @@ pub(crate) struct AlignedBuffer(Vec<Line>);
 
 impl AlignedBuffer {
     /// A slice of `count` numbers; their values are unspecified.
-    pub(crate) fn room(&mut self, count: usize) -> &mut [Real] {
+    pub(crate) fn slice_mut(&mut self, count: usize) -> &mut [Real] {
         let lines = count.div_ceil(LINE);
         if self.0.len() < lines {
             self.0.resize(lines, Line::default());
@@ -153,7 +153,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rows_begin_with_a_line_and_come_back_as_they_were() {
+    fn rows_are_aligned_and_values_survive_the_conversion() {
         for columns in [1, 7, 8, 16, 30, 100] {
             let values = Array2::from_shape_fn((5, columns), |(row, at)| (9 * row + at) as Real);
             let mut matrix = Matrix::from(values.clone());
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn files_hold_a_matrix_as_they_hold_an_array() {
+    fn a_matrix_is_serialized_like_an_array() {
         let values = Array2::from_shape_fn((3, 5), |(row, at)| (9 * row + at) as Real);
         let matrix = Matrix::from(values.clone());
         let bytes = postcard::to_stdvec(&matrix).unwrap();
@@ -180,11 +180,11 @@ mod tests {
     }
 
     #[test]
-    fn a_buffer_keeps_its_room() {
+    fn a_buffer_is_reused_without_reallocation() {
         let mut buffer = AlignedBuffer::default();
-        buffer.room(100).fill(1.0);
-        assert_eq!(buffer.room(33).len(), 33);
-        assert_eq!(buffer.room(33).as_ptr().addr() % 64, 0);
-        assert_eq!(buffer.room(100)[99], 1.0);
+        buffer.slice_mut(100).fill(1.0);
+        assert_eq!(buffer.slice_mut(33).len(), 33);
+        assert_eq!(buffer.slice_mut(33).as_ptr().addr() % 64, 0);
+        assert_eq!(buffer.slice_mut(100)[99], 1.0);
     }
 }

@@ -65,8 +65,8 @@ pub type Real = f32;
 #[cfg(feature = "f64")]
 pub type Real = f64;
 
-/// Defines a kernel, and the function `$body`, which is generic over the [`simd::Simd`] token that is
-/// its first argument.
+/// Defines a kernel, and the function `$body`, which is generic over its first argument, a
+/// [`simd::Simd`] token.
 macro_rules! kernel {
     ($(#[$doc:meta])* fn $name:ident = $body:ident(
         $simd:ident, $($arg:ident: $type:ty),* $(,)?

@@ -7,7 +7,7 @@ use super::{Real, kernel, wide_kernel};
 use std::ops::Range;
 
 /// The layout of the patches of an image. Patch (y, x) has `rows` runs of `run` contiguous numbers;
-/// run r begins at (y + r) · `stride` + x · `step`.
+/// run r starts at (y + r) · `stride` + x · `step`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Patches {
     pub(crate) height: usize,
@@ -36,15 +36,15 @@ impl Patches {
         (0..self.height).flat_map(row)
     }
 
-    /// The layout of the patches after [`unfold`]: one after the other, of one run each.
+    /// The layout of the patches after [`unfold`]: contiguous, each a single run.
     pub(crate) fn unfolded(&self) -> Self {
         let size = self.rows * self.run;
         Self { height: 1, width: self.count(), rows: 1, run: size, stride: 0, step: size }
     }
 }
 
-/// Divides columns into bands of at most `widest` vectors, for which there are registers; yields the
-/// vectors of each.
+/// Divides columns into bands of at most `widest` vectors, limited by the registers; yields the
+/// number of vectors of each.
 fn bands(columns: usize, widest: usize) -> impl Iterator<Item = usize> {
     let mut left = columns.div_ceil(LANES);
     std::iter::from_fn(move || {
@@ -55,8 +55,8 @@ fn bands(columns: usize, widest: usize) -> impl Iterator<Item = usize> {
 }
 
 wide_kernel! {
-    /// `out` = `biases` + patches · weights, shape (patches, biases). `starts` are the indices at which
-    /// patches begin.
+    /// `out` = `biases` + patches · weights, shape (patches, biases). `starts` are the start
+    /// indices of the patches.
     fn patches_times_weights = patches_times_weights_body(
         simd,
         out: &mut [Real],
@@ -90,8 +90,8 @@ wide_kernel! {
 }
 
 kernel! {
-    /// Copies the patches of an image one after the other. If runs are shorter than a vector, `out`
-    /// and `image` must be a vector longer than their contents.
+    /// Copies the patches of an image one after another. If runs are shorter than a vector, `out`
+    /// and `image` must be one vector longer than their contents.
     fn unfold = unfold_body(simd, out: &mut [Real], image: &[Real], patches: Patches) {
         let mut to = 0;
         for y in 0..patches.height {
@@ -99,9 +99,9 @@ kernel! {
                 for row in 0..patches.rows {
                     let from = &image[patches.offset(y, x, row)..];
                     if patches.run <= LANES {
-                        // What is copied beyond the run is overwritten by the next one.
-                        let values = from.first_chunk().expect("the image is a vector longer");
-                        let out = out[to..].first_chunk_mut().expect("so is the output");
+                        // Values copied beyond the run are overwritten by the next one.
+                        let values = from.first_chunk().expect("the image is padded by one vector");
+                        let out = out[to..].first_chunk_mut().expect("the output is padded by one vector");
                         simd.load(values).store(out);
                     } else {
                         out[to..][..patches.run].copy_from_slice(&from[..patches.run]);
@@ -113,7 +113,7 @@ kernel! {
     }
 }
 
-/// Weights that fit into the L1 cache beside the image: 20 KiB in single precision.
+/// Number of weights that fit into the L1 cache beside the image: 20 KiB in single precision.
 const FIRST_CACHE: usize = 5120;
 
 /// A band of columns of all patches.
@@ -129,11 +129,11 @@ struct Job<'a, S> {
 }
 
 impl<S: WideSimd> Job<'_, S> {
-    /// Works on `TALL` patches at a time; `PAIRS` and `ODD` are the vectors of the band.
+    /// Processes `TALL` patches at a time; `PAIRS` and `ODD` are the vectors of the band.
     #[inline(always)]
     fn run<const PAIRS: usize, const ODD: usize, const TALL: usize>(&self, out: &mut [Real]) {
         let biases = Vectors::load_part(self.simd, &self.biases[self.columns.clone()]);
-        // As many runs of all patches at a time as have weights that fit into the L1 cache.
+        // Process as many runs at a time as have weights that fit into the L1 cache.
         let size = self.patches.run * (2 * PAIRS + ODD) * LANES;
         let at_once = (FIRST_CACHE / size.max(1)).clamp(1, self.patches.rows);
         for row in (0..self.patches.rows).step_by(at_once) {
@@ -169,7 +169,7 @@ impl<S: WideSimd> Job<'_, S> {
             self.starts[patch..].first_chunk().expect("there are TALL patches");
         let out = &mut out[patch * width..][..TALL * width];
         let mut sums = [biases; TALL];
-        // Sums begin with the biases; later runs continue those in `out`.
+        // Sums start from the biases; later runs continue the sums in `out`.
         if rows.start > 0 {
             for (sums, out) in sums.iter_mut().zip(out.chunks_exact(width)) {
                 *sums = Vectors::load_part(simd, &out[columns.clone()]);
@@ -185,7 +185,7 @@ impl<S: WideSimd> Job<'_, S> {
                 let weights = weights[columns.start..][..(2 * PAIRS + ODD) * LANES].as_chunks().0;
                 let weights = Vectors::load(simd, weights);
                 for (sums, image) in sums.iter_mut().zip(images) {
-                    // SAFETY: k is below `run`, and every image has as many numbers.
+                    // SAFETY: k < `run`, and every slice of the image has `run` numbers.
                     sums.add_times(simd.splat(unsafe { *image.get_unchecked(k) }), &weights);
                 }
             }

@@ -15,7 +15,7 @@ pub(crate) struct Blocks {
 impl Blocks {
     /// The index of the first value of every block, row by row.
     #[inline(always)]
-    pub(crate) fn places(self) -> impl Iterator<Item = usize> {
+    pub(crate) fn starts(self) -> impl Iterator<Item = usize> {
         let Self { maps, width, size } = self;
         let row = move |y| (0..width / size).map(move |x| (y * width + x) * size * maps);
         (0..).flat_map(row)
@@ -38,8 +38,8 @@ impl Blocks {
 kernel! {
     /// a ← the largest x of every block.
     fn max_pool = max_pool_body(simd, a: &mut [Real], x: &[Real], blocks: Blocks) {
-        for (a, place) in a.chunks_exact_mut(blocks.maps).zip(blocks.places()) {
-            let x = &x[place..];
+        for (a, start) in a.chunks_exact_mut(blocks.maps).zip(blocks.starts()) {
+            let x = &x[start..];
             if blocks.maps < LANES {
                 a.copy_from_slice(&x[..blocks.maps]);
                 for pixel in blocks.pixels() {
@@ -64,8 +64,8 @@ kernel! {
 }
 
 kernel! {
-    /// `dx` ← the block's δ at the first of its pixels where x equals the maximum a, and 0 at the
-    /// others.
+    /// `dx` ← the block's δ at the first of its pixels where x equals the maximum a, and 0
+    /// elsewhere.
     #[allow(clippy::float_cmp, reason = "the largest value was copied, not computed")]
     fn max_pool_delta = max_pool_delta_body(
         simd, dx: &mut [Real], x: &[Real], a: &[Real], delta: &[Real], blocks: Blocks,
@@ -74,8 +74,8 @@ kernel! {
             return max_pool_delta_of_four(simd, dx, x, a, delta, blocks);
         }
         let pairs = a.chunks_exact(blocks.maps).zip(delta.chunks_exact(blocks.maps));
-        for ((a, delta), place) in pairs.zip(blocks.places()) {
-            let (dx, x) = (&mut dx[place..], &x[place..]);
+        for ((a, delta), start) in pairs.zip(blocks.starts()) {
+            let (dx, x) = (&mut dx[start..], &x[start..]);
             if blocks.maps < LANES {
                 for (map, (&a, &delta)) in a.iter().zip(delta).enumerate() {
                     let mut open = delta;
@@ -105,12 +105,12 @@ kernel! {
 
 #[inline(always)]
 fn vector(values: &[Real], at: usize) -> &[Real; LANES] {
-    values[at..].first_chunk().expect("there are LANES maps or more")
+    values[at..].first_chunk().expect("there are at least LANES maps")
 }
 
 #[inline(always)]
 fn vector_mut(values: &mut [Real], at: usize) -> &mut [Real; LANES] {
-    values[at..].first_chunk_mut().expect("there are LANES maps or more")
+    values[at..].first_chunk_mut().expect("there are at least LANES maps")
 }
 
 /// [`max_pool_delta_body`] for blocks of 2 × 2 pixels, two rows at a time.
@@ -156,10 +156,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_block_yields_its_largest_and_gets_its_delta_back_once() {
+    fn each_block_yields_its_maximum_and_routes_its_delta_to_one_pixel() {
         for (maps, size) in [1, 3, 8, 9, 20, 40].into_iter().zip([2, 2, 2, 3, 2, 3]) {
             let blocks = Blocks { maps, width: 6, size };
-            // Ties are common: few different values.
+            // Few different values, so that ties are common.
             let x: Vec<Real> = (0..36 * maps).map(|at| (at * 7 % 5) as Real).collect();
             let expected = reference::max_pool(&x, blocks);
             let delta: Vec<Real> = (0..expected.len()).map(|at| 1.0 + at as Real).collect();

@@ -4,12 +4,12 @@ use super::Real;
 use super::row::Band;
 use super::simd::LANES;
 
-/// Rows that are needed next, from column `first` on, to be prefetched while a kernel works on other
-/// rows; nothing if `values` is empty.
+/// Rows to prefetch, from column `first` on, while a kernel works on other rows; none if `values`
+/// is empty.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Prefetch<'a> {
     pub(crate) values: &'a [Real],
-    /// The distance between the beginnings of two rows.
+    /// The distance between the starts of consecutive rows.
     pub(crate) stride: usize,
     pub(crate) first: usize,
 }
@@ -33,7 +33,7 @@ fn fetch(line: &[Real]) {
     #[cfg(target_arch = "x86_64")]
     {
         use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
-        // SAFETY: a hint that reads nothing, of an address that is there.
+        // SAFETY: a prefetch is a hint without side effects, and the address is valid.
         unsafe { _mm_prefetch::<_MM_HINT_T1>(line.as_ptr().cast()) };
     }
     #[cfg(not(target_arch = "x86_64"))]

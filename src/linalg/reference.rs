@@ -1,5 +1,5 @@
-//! Every kernel once more, as the loops of a textbook in double precision: what the tests compare
-//! the kernels with. Arguments and meanings are those of the kernels.
+//! Reference implementations of all kernels: textbook loops in double precision, which tests
+//! compare the kernels with. Arguments have the same meaning as those of the kernels.
 
 use super::bytes::ByteRows;
 use super::entry::Entry;
@@ -18,8 +18,8 @@ pub(super) fn widened(values: &[Real]) -> Vec<f64> {
     values.iter().map(|&value| wide(value)).collect()
 }
 
-/// Asserts that every number is as close as single precision allows for sums of a few hundred
-/// products of numbers below 1.
+/// Asserts that all numbers agree within single precision, for sums of a few hundred products of
+/// numbers below 1.
 #[track_caller]
 pub(super) fn close<'a>(found: impl IntoIterator<Item = &'a Real>, expected: &[f64]) {
     let found: Vec<Real> = found.into_iter().copied().collect();
@@ -30,7 +30,7 @@ pub(super) fn close<'a>(found: impl IntoIterator<Item = &'a Real>, expected: &[f
     }
 }
 
-/// Numbers from −1 to 1 that are the same in every run; a linear congruential generator.
+/// Reproducible numbers from −1 to 1, from a linear congruential generator.
 pub(super) fn numbers(count: usize, seed: u64) -> Vec<Real> {
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
     let mut next = || {
@@ -47,7 +47,7 @@ pub(super) fn array(rows: usize, columns: usize, seed: u64) -> Array2<Real> {
     Array2::from_shape_vec((rows, columns), values).unwrap()
 }
 
-/// The values of each row that are not zero; those of two columns belong to rows `stride` apart.
+/// The nonzero values of each row; the offset of column i is `stride` · i.
 pub(super) fn sparse(x: ArrayView2<Real>, stride: usize) -> SparseRows {
     let mut rows = SparseRows::default();
     rows.clear(x.len());
@@ -63,7 +63,7 @@ pub(super) fn sparse(x: ArrayView2<Real>, stride: usize) -> SparseRows {
     rows
 }
 
-/// Bytes of which two in three are zero, and the numbers that they stand for.
+/// Bytes of which two in three are zero, and the numbers they represent.
 pub(super) fn bytes(rows: usize, columns: usize) -> (ByteRows, Array2<Real>) {
     let mut x = Array2::zeros((rows, columns));
     let mut buffer = BatchBuffer::default();
@@ -75,7 +75,7 @@ pub(super) fn bytes(rows: usize, columns: usize) -> (ByteRows, Array2<Real>) {
         buffer.push(&row);
         x.iter_mut().zip(&row).for_each(|(x, &b)| *x = Real::from(b) * Real::from(255_u8).recip());
     }
-    let Batch::Bytes(found) = buffer.batch() else { unreachable!("bytes were asked for") };
+    let Batch::Bytes(found) = buffer.batch() else { unreachable!("the buffer was set to bytes") };
     (found.clone(), x)
 }
 
@@ -111,8 +111,8 @@ pub(super) fn scatter_rows(
     sums
 }
 
-/// A matrix product: what `accumulate_rows`, `dot_rows`, `add_products` and the kernels for bytes
-/// compute for matrices in their various forms.
+/// A matrix product: the result of `accumulate_rows`, `dot_rows`, `add_products` and the byte
+/// kernels for their various representations.
 pub(super) fn product(a: ArrayView2<Real>, b: ArrayView2<Real>) -> Array2<f64> {
     Array2::from_shape_fn((a.nrows(), b.ncols()), |(row, column)| {
         (0..a.ncols()).map(|k| wide(a[[row, k]]) * wide(b[[k, column]])).sum()
@@ -156,7 +156,7 @@ pub(super) fn unfold(image: &[Real], patches: &Patches) -> Vec<Real> {
     out
 }
 
-/// The places in the input of the pixels of block (y, x), for one map.
+/// The input indices of the pixels of block (y, x), for one map.
 fn block(blocks: Blocks, y: usize, x: usize, map: usize) -> impl Iterator<Item = usize> {
     let Blocks { maps, width, size } = blocks;
     let pixel = move |at: usize| ((y * size + at / size) * width + x * size + at % size) * maps;
@@ -178,7 +178,7 @@ pub(super) fn max_pool(x: &[Real], blocks: Blocks) -> Vec<Real> {
     out
 }
 
-/// The delta goes to the first of a block's pixels that is the largest.
+/// The delta goes to the first of a block's pixels with the maximum.
 #[allow(clippy::float_cmp, reason = "the largest value is one of them")]
 pub(super) fn max_pool_delta(x: &[Real], delta: &[Real], blocks: Blocks) -> Vec<Real> {
     let Blocks { maps, width, size } = blocks;
@@ -204,7 +204,7 @@ pub(super) fn accumulate_runs(
     runs.flat_map(|(run, out)| accumulate(out, entries, &source[run * stride..])).collect()
 }
 
-/// For each map a sum over its pixels of `term(pixel's place, map)`.
+/// For each map, the sum over its pixels of `term(pixel index, map)`.
 pub(super) fn by_map(count: usize, maps: usize, term: impl Fn(usize, usize) -> f64) -> Vec<f64> {
     let sum = |map: usize| (map..count).step_by(maps).map(|at| term(at, map)).sum();
     (0..maps).map(sum).collect()

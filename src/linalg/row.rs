@@ -21,8 +21,8 @@ pub(super) fn bands(width: usize) -> impl Iterator<Item = Band> {
     (0..width).step_by(WIDEST).map(band)
 }
 
-/// Calls `$function` with the constants PAIRS and ODD that a [`Row`] of `$len` numbers has; `$len` is
-/// at most [`WIDEST`].
+/// Calls `$function` with the constants PAIRS and ODD of a [`Row`] of `$len` numbers; `$len` is at
+/// most [`WIDEST`].
 macro_rules! by_width {
     ($len:expr, $($function:ident)::+ $(::<$simd:ty>)? ($($arg:expr),*)) => {
         match ($len - 1) / LANES {
@@ -45,7 +45,7 @@ macro_rules! by_width {
 pub(super) use by_width;
 
 /// The largest number of vectors for which [`Vectors::load_part`] is used.
-const MOST: usize = 6;
+const MAX_PARTIAL: usize = 6;
 
 /// Adjacent vectors: pairs, and a single one if their number is odd.
 #[derive(Clone, Copy)]
@@ -91,7 +91,7 @@ impl<S: WideSimd, const PAIRS: usize, const ODD: usize> Vectors<S, PAIRS, ODD> {
         if rest.is_empty() {
             return Self::load(simd, whole);
         }
-        let mut all = [[0.0; LANES]; MOST];
+        let mut all = [[0.0; LANES]; MAX_PARTIAL];
         all.as_flattened_mut()[..values.len()].copy_from_slice(values);
         Self::load(simd, &all)
     }
@@ -104,7 +104,7 @@ impl<S: WideSimd, const PAIRS: usize, const ODD: usize> Vectors<S, PAIRS, ODD> {
             return self.store(whole);
         }
         let last = 2 * PAIRS + ODD - 1;
-        let mut all = [[0.0; LANES]; MOST];
+        let mut all = [[0.0; LANES]; MAX_PARTIAL];
         self.store(&mut all[..=last]);
         whole[..last].copy_from_slice(&all[..last]);
         store_some(rest, &all[last]);
@@ -221,8 +221,8 @@ impl<S: WideSimd, const PAIRS: usize, const ODD: usize> Row<S, PAIRS, ODD> {
         self.add_times(&row, entry.value);
     }
 
-    /// [`Row::add_entry`] for each entry. Rows of few vectors are summed in two alternating sums:
-    /// each addition to a single one would have to wait for the one before.
+    /// [`Row::add_entry`] for each entry. Narrow rows use two alternating sums, because each
+    /// addition to a single one would have to wait for the previous addition.
     #[inline(always)]
     pub(super) fn add_entries(mut self, entries: &[Entry], source: &[Real], len: usize) -> Self {
         if !(1..=4 * LANES).contains(&Self::WHOLE) {

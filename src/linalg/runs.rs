@@ -4,12 +4,12 @@ use super::entry::Entry;
 use super::simd::{LANES, Simd, Vector};
 use super::{Real, kernel};
 
-/// The numbers that short runs are padded to: one vector.
+/// Length that short runs are padded to: one vector.
 pub(crate) const RUN: usize = LANES;
 
 kernel! {
-    /// Run r of `out`, a vector, += Σ value · `source[offset + r · stride..]` over the entries, for all
-    /// runs of `out`. The source must have a whole vector from every such index on.
+    /// Run r of `out`, a vector, += Σ value · `source[offset + r · stride..]` over the entries, for
+    /// all runs of `out`. The source must hold a whole vector at each such index.
     fn accumulate_runs = accumulate_runs_body(
         simd, out: &mut [Real], entries: &[Entry], source: &[Real], stride: usize,
     ) {
@@ -65,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn runs_are_summed_one_below_the_other() {
+    fn runs_are_summed_row_by_row() {
         let stride = 11;
         let source = numbers(stride * 14, 1);
         let entries: Vec<Entry> = numbers(9, 2)

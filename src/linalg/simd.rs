@@ -1,9 +1,9 @@
-//! SIMD vectors, and the tokens that are needed to create them.
+//! SIMD vectors, and the tokens required to create them.
 //!
-//! A token is a value of size zero. A token for AVX2 or AVX-512 can only be obtained after the
-//! instructions were detected ([`Avx2::detect`], [`Avx512::detect`]); vectors are created by tokens,
-//! and every operation takes a vector or a token. Safe code can therefore not execute an instruction
-//! that the processor lacks. (The idea is from the crate pulp.)
+//! A token is a zero-sized value. A token for AVX2 or AVX-512 can only be obtained after the
+//! instructions were detected ([`Avx2::detect`], [`Avx512::detect`]); vectors are created from
+//! tokens, and every operation takes a vector or a token. Safe code can therefore not execute an
+//! instruction that the processor lacks. (The idea is from the crate pulp.)
 //!
 //! [`Simd`] has vectors of 256 bits, [`WideSimd`] vectors of 512: those of AVX-512, or a [`Pair`] of
 //! narrower ones.
@@ -45,7 +45,8 @@ pub(super) trait Simd: Copy {
         stride: u32,
         entries: &mut [Entry; GROUP],
     ) -> usize {
-        // Every entry is written, and overwritten if its value is zero: no branch to mispredict.
+        // Every entry is written, and overwritten if its value is zero, to avoid branch
+        // mispredictions.
         let mut count = 0;
         for (offset, &value) in (0..).map(|lane| offset + lane * stride).zip(values) {
             entries[count % GROUP] = Entry { offset, value };
@@ -73,11 +74,11 @@ pub(super) trait Vector: Copy {
     fn multiply_add(self, factor: Self, sum: Self) -> Self;
     /// The larger of each pair; `other`'s if one of them is NaN.
     fn max(self, other: Self) -> Self;
-    /// Two vectors: its numbers where `x` equals `a` and 0 elsewhere, and the reverse.
+    /// Two vectors: the numbers where `x` equals `a` and 0 elsewhere, and the reverse.
     fn split(self, x: Self, a: Self) -> (Self, Self);
 }
 
-/// Copies fewer numbers than a vector has, lane by lane, without a call of `memcpy`.
+/// Copies part of a vector lane by lane, which avoids a call of `memcpy`.
 #[inline(always)]
 pub(super) fn store_some(to: &mut [Real], from: &[Real; LANES]) {
     for (lane, &number) in from.iter().enumerate() {
@@ -90,8 +91,8 @@ pub(super) fn store_some(to: &mut [Real], from: &[Real; LANES]) {
 /// A token for operations on vectors of 2 · [`LANES`] numbers.
 pub(super) trait WideSimd: Copy {
     type Vector: WideVector<Half = Self::Half>;
-    /// A vector of [`LANES`] numbers, for remainders; on some processors its operations take half the
-    /// time.
+    /// A vector of [`LANES`] numbers, for remainders; on some processors its operations take half
+    /// the time.
     type Half: Vector;
     /// Number of vector registers.
     const REGISTERS: usize;
@@ -162,7 +163,7 @@ impl<S: Simd> WideSimd for Pair<S> {
     #[inline(always)]
     fn nonzero_bytes(self, bytes: &[u8; 64]) -> u64 {
         let (low, high) = (bytes.first_chunk(), bytes.last_chunk());
-        let (low, high) = low.zip(high).expect("64 bytes have two halves of 32");
+        let (low, high) = low.zip(high).expect("64 bytes are two halves of 32");
         u64::from(self.0.nonzero_bytes(high)) << 32 | u64::from(self.0.nonzero_bytes(low))
     }
 }
@@ -237,7 +238,7 @@ impl Vector for [Real; LANES] {
     }
 
     #[inline(always)]
-    #[allow(clippy::float_cmp, reason = "equality is what is asked for")]
+    #[allow(clippy::float_cmp, reason = "exact equality is intended")]
     fn split(self, x: Self, a: Self) -> (Self, Self) {
         let part =
             |lane: usize, equal| if (x[lane] == a[lane]) == equal { self[lane] } else { 0.0 };

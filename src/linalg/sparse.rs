@@ -1,7 +1,7 @@
-//! Rows of a batch without their zeros.
+//! Sparse rows of a batch.
 //!
-//! Four in five pixels of a digit are background, and three in four deltas before max-pooling are
-//! zero; the products with them are skipped.
+//! About 80% of the pixels of a digit are background, and three quarters of the deltas before
+//! max-pooling are zero; products with them are skipped.
 
 use super::entry::Entry;
 use super::simd::{GROUP, Simd};
@@ -12,9 +12,9 @@ use super::{Real, kernel};
 pub struct SparseRows {
     /// Entries of all rows, with unused ones between and after them: see `ends`.
     pub(crate) entries: Vec<Entry>,
-    /// The index behind each row's last entry. Without a `pitch` the next row begins there.
+    /// The index after each row's last entry. Without a `pitch` the next row starts there.
     pub(crate) ends: Vec<usize>,
-    /// The distance between the beginnings of two rows, if it is constant.
+    /// The distance between the starts of consecutive rows, if it is constant.
     pitch: Option<usize>,
 }
 
@@ -35,7 +35,7 @@ impl SparseRows {
         self.ends.push(start + count);
     }
 
-    /// Adds the nonzero values of a row; the rows that they are multiplied by begin `stride` apart.
+    /// Adds the nonzero values of a row; the offset of value i is `stride` · i.
     pub(crate) fn push_values(&mut self, values: &[Real], stride: usize) {
         self.push(|entries| nonzero(values, stride, entries));
     }
@@ -46,10 +46,10 @@ impl SparseRows {
     }
 
     /// As [`SparseRows::push_bytes`] for nonzero bytes and their indices.
-    pub(crate) fn push_nonzero(&mut self, places: &[u16], bytes: &[u8], stride: usize) {
+    pub(crate) fn push_nonzero(&mut self, indices: &[u16], bytes: &[u8], stride: usize) {
         self.push(|entries| {
-            scale_bytes(entries, places, bytes, stride as u32);
-            places.len()
+            scale_bytes(entries, indices, bytes, stride as u32);
+            indices.len()
         });
     }
 
@@ -125,7 +125,7 @@ kernel! {
     ) -> usize {
         let (groups, rest) = bytes.as_chunks::<GROUP>();
         let mut end = 0;
-        // Background comes in long runs: one bit per group that is not all background.
+        // Background comes in long runs: one bit marks each group that is not all background.
         for (part, groups) in groups.chunks(64).enumerate() {
             let bit = |bit: u32, group: &[u8; GROUP]| u64::from(u64::from_ne_bytes(*group) != 0) << bit;
             let mut bits: u64 = (0_u32..).zip(groups).fold(0, |bits, (at, group)| bits | bit(at, group));
@@ -141,12 +141,12 @@ kernel! {
 }
 
 kernel! {
-    /// Entries of bytes, 0 to 255 for 0 to 1: the offset of entry i is `stride` · `places[i]`.
+    /// Entries of bytes, 0 to 255 for 0 to 1: the offset of entry i is `stride` · `indices[i]`.
     fn scale_bytes = scale_bytes_body(
-        _simd, entries: &mut [Entry], places: &[u16], bytes: &[u8], stride: u32,
+        _simd, entries: &mut [Entry], indices: &[u16], bytes: &[u8], stride: u32,
     ) {
-        for ((entry, &place), &byte) in entries.iter_mut().zip(places).zip(bytes) {
-            *entry = Entry { offset: u32::from(place) * stride, value: number(byte) };
+        for ((entry, &index), &byte) in entries.iter_mut().zip(indices).zip(bytes) {
+            *entry = Entry { offset: u32::from(index) * stride, value: number(byte) };
         }
     }
 }
@@ -166,7 +166,7 @@ fn compress<S: Simd>(
     stride: usize,
     entries: &mut [Entry],
 ) -> usize {
-    let entries = entries.first_chunk_mut().expect("there is room for an entry per value");
+    let entries = entries.first_chunk_mut().expect("there is one entry per value");
     simd.compress(values, (first * stride) as u32, stride as u32, entries)
 }
 

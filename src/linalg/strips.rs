@@ -1,5 +1,5 @@
-//! Products with more weights than fit into the cache. They are computed for one strip of columns
-//! after the other, so that what is read repeatedly stays in the cache; zeros are skipped.
+//! Products with weights that exceed the cache. They are computed strip by strip of columns, so
+//! that data read repeatedly stays in the cache; zeros are skipped.
 
 use super::matrix::AlignedBuffer;
 use super::prefetch::Prefetch;
@@ -25,10 +25,10 @@ wide_kernel! {
 }
 
 wide_kernel! {
-    /// `out[s, i]` = the dot product of row i of `weights` and row s of `delta`, for every sample s that
-    /// row i of `rows` has an entry for, and 0 for the others. Offsets of entries are those of rows of
-    /// `delta`, a copy in strips; their values are ignored. Rows of weights begin `stride` apart; `sums`
-    /// is a buffer.
+    /// `out[s, i]` = the dot product of row i of `weights` and row s of `delta`, for every sample s
+    /// with an entry in row i of `rows`, and 0 for the others. Offsets of entries refer to rows of
+    /// `delta`, a copy in strips; their values are ignored. Rows of weights start `stride` apart;
+    /// `sums` is a buffer.
     fn dot_rows = dot_rows_body(
         simd,
         out: ArrayViewMut2<Real>,
@@ -39,9 +39,9 @@ wide_kernel! {
         sums: &mut AlignedBuffer,
     ) {
         let mut out = out;
-        // One vector per product, to which the products of each strip are added.
-        // The buffer has room for all products, so that it need not grow with the number of nonzero ones.
-        let sums = &mut sums.room(2 * LANES * out.len())[..2 * LANES * rows.count()];
+        // One vector per product, to which the products of each strip are added. The buffer has
+        // room for all products, so that it need not grow with the number of nonzero ones.
+        let sums = &mut sums.slice_mut(2 * LANES * out.len())[..2 * LANES * rows.count()];
         sums.fill(0.0);
         let sums = sums.as_chunks_mut().0.as_chunks_mut().0;
         for band in bands(delta.width) {
@@ -81,7 +81,7 @@ wide_kernel! {
 pub(crate) struct Strips<'a> {
     values: &'a [Real],
     width: usize,
-    /// The distance between the beginnings of two strips.
+    /// The distance between the starts of consecutive strips.
     pitch: usize,
 }
 
@@ -92,20 +92,20 @@ impl<'a> Strips<'a> {
         Self { values: &values[first..], width, pitch: STRIP }
     }
 
-    /// A copy in `room`, times `factor`, of some columns of rows that begin `stride` apart. The rows of
-    /// a strip follow one another, each aligned to a cache line: the offset of row r is
-    /// r · [`STRIP_PITCH`].
+    /// Copies some columns, times `factor`, of rows that start `stride` apart into `buffer`. The rows
+    /// of a strip are contiguous, each aligned to a cache line: the offset of row r is r ·
+    /// [`STRIP_PITCH`].
     #[allow(clippy::float_cmp, reason = "exactly 1 changes nothing")]
     pub(crate) fn copy(
         values: &[Real],
         stride: usize,
         columns: Range<usize>,
         factor: Real,
-        room: &'a mut AlignedBuffer,
+        buffer: &'a mut AlignedBuffer,
     ) -> Self {
         let width = columns.len();
         let size = values.len() / stride * STRIP_PITCH;
-        let to = room.room(width.div_ceil(STRIP) * size);
+        let to = buffer.slice_mut(width.div_ceil(STRIP) * size);
         // Row by row, in the order of memory.
         for (row, from) in values.chunks_exact(stride).enumerate() {
             let parts = from[columns.clone()].chunks(STRIP);
@@ -195,7 +195,7 @@ impl<S: WideSimd> Job<'_, S> {
         }
     }
 
-    #[allow(clippy::float_cmp, reason = "exactly 1 keeps what is there")]
+    #[allow(clippy::float_cmp, reason = "exactly 1 leaves the weights unchanged")]
     #[inline(always)]
     fn add_products<const PAIRS: usize, const ODD: usize>(
         self,
@@ -219,7 +219,7 @@ impl<S: WideSimd> Job<'_, S> {
 }
 
 /// Why rows are slices.
-const ROWS: &str = "the values of a row lie side by side";
+const ROWS: &str = "rows are contiguous";
 
 #[cfg(test)]
 pub(super) mod tests;

@@ -23,8 +23,8 @@ kernel! {
     fn sum_rows = sum_rows_body(
         simd, out: &mut [Real], start: &[Real], rows: &SparseRows, source: &[Real],
     ) {
-        // Uses vectors of 256 bits: the weights come from the L2 cache, which does not deliver wider ones
-        // any faster.
+        // 256-bit vectors: the weights come from the L2 cache, which does not deliver wider ones
+        // faster.
         let simd = Pair(simd);
         for band in bands(start.len()) {
             by_width!(band.len, sum_band::<Pair<S>>(simd, out, start, rows, source, band));
@@ -38,7 +38,7 @@ kernel! {
     fn scatter_rows = scatter_rows_body(
         simd, out: &mut [Real], rows: &SparseRows, values: &[Real], width: usize, rate: Real,
     ) {
-        // Uses vectors of 256 bits, as [`sum_rows_body`].
+        // 256-bit vectors, as in [`sum_rows_body`].
         let simd = Pair(simd);
         for band in bands(width) {
             by_width!(band.len, scatter_band::<Pair<S>>(simd, out, rows, values, band, rate));

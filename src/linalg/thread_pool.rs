@@ -1,8 +1,9 @@
 //! Threads that share the work of a mini-batch.
 //!
-//! A step has a few parallel parts of a fraction of a millisecond each, and serial work in between.
-//! Waking a sleeping thread would take longer than doing its work, so threads spin for a moment
-//! before they sleep. The caller does not wait for helpers that wake too late because the machine is
+//! A step has a few parallel parts of a fraction of a millisecond each, with serial work in
+//! between. Waking a sleeping thread would take longer than its work, so threads spin for a moment
+//! before they sleep. The caller does not wait for helpers that wake too late because the machine
+//! is busy.
 //! busy.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -152,11 +153,11 @@ impl ThreadPool {
         let shared = &*self.shared;
         // The flag may be left over from a task whose caller panicked.
         shared.panicked.store(false, Ordering::Relaxed);
-        // The guard exists before the task is published: however this function is left, no helper
-        // keeps the task.
+        // The guard is created before the task is published, so that no helper keeps the task,
+        // however this function is left.
         let guard = TaskGuard(shared);
-        // SAFETY: only the lifetime changes, and the task lives until this function ends, which is
-        // not before the guard is dropped: then no helper can find the task or is running it.
+        // SAFETY: only the lifetime changes. The task lives until this function returns, after the
+        // guard was dropped, when no helper can find the task or is still running it.
         let task = unsafe { std::mem::transmute::<&'a Task<'a>, &'static Task<'static>>(task) };
         *lock(&shared.task) = Some((task, thread::current()));
         self.wake();
@@ -246,19 +247,19 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 mod tests {
     use super::*;
 
-    /// As many rounds as Miri, which is a thousand times slower, has time for.
+    /// Number of rounds, reduced for Miri, which is a thousand times slower.
     const fn rounds(count: usize) -> usize {
         if cfg!(miri) { count / 50 } else { count }
     }
 
-    /// Pools whose helpers sleep at once, spin briefly, and spin long.
+    /// Pools whose helpers sleep immediately, spin briefly, and spin long.
     fn pools(threads: usize) -> [ThreadPool; 3] {
         [0, 100, if cfg!(miri) { 1000 } else { SPINS }]
             .map(|spins| ThreadPool::spinning(threads, spins))
     }
 
     #[test]
-    fn every_item_is_worked_on_once() {
+    fn every_item_is_processed_once() {
         for mut pool in (1..5).flat_map(pools) {
             let mut numbers = vec![0_usize; 100];
             for round in 0..rounds(500) {
@@ -299,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn a_panic_reaches_the_caller_and_the_pool_goes_on() {
+    fn a_panic_reaches_the_caller_and_the_pool_stays_usable() {
         for mut pool in pools(3) {
             for bad in 0..rounds(1000) / 50 {
                 let caught = catch_unwind(AssertUnwindSafe(|| {
@@ -315,8 +316,7 @@ mod tests {
         }
     }
 
-    /// What a task borrows is dropped right after it: a helper that still ran it would use freed
-    /// memory.
+    /// A helper that still runs a task whose borrowed data was dropped would use freed memory.
     #[test]
     fn no_helper_outlives_a_task() {
         for mut pool in pools(3) {
@@ -325,7 +325,7 @@ mod tests {
                 let panics = round % 7 == 0;
                 let work = |count: &AtomicUsize| {
                     count.fetch_add(1, Ordering::Relaxed);
-                    assert!(!panics, "as planned");
+                    assert!(!panics, "expected panic");
                 };
                 let run = AssertUnwindSafe(|| pool.each(counts.iter(), work));
                 assert_eq!(catch_unwind(run).is_err(), panics);
@@ -336,7 +336,7 @@ mod tests {
     }
 
     #[test]
-    fn pools_come_and_go() {
+    fn pools_can_be_created_and_dropped_repeatedly() {
         for round in 0..rounds(200) {
             let mut pool = ThreadPool::spinning(3, [0, 50, 100][round % 3]);
             let mut sum = [0; 4];

@@ -7,7 +7,7 @@ use super::value::Value;
 use super::yaml;
 
 /// More settings than this are no hyper-parameters.
-const MOST_SETTINGS: usize = 2000;
+const MAX_SETTINGS: usize = 2000;
 
 /// Reads a YAML configuration; nested keys are joined by `.`.
 ///
@@ -34,7 +34,7 @@ fn settings(value: &Value, sink: &mut dyn Sink) -> Result<(), String> {
     let mut count = 0;
     value.leaves(".", false, &mut |name, value| {
         count += 1;
-        if count <= MOST_SETTINGS {
+        if count <= MAX_SETTINGS {
             sink.record(Record::Config { name, value: value.clone() });
         }
     });

@@ -27,7 +27,7 @@ use modules::{Found, Module, NaturalOrder, in_order, modules, understand};
 /// The epsilon of PyTorch's and Keras' batch normalization.
 const EPSILON: f64 = 1e-5;
 /// Largest image side that is looked for.
-const MOST_SIDE: usize = 1024;
+const MAX_SIDE: usize = 1024;
 const ADVICE: &str = "give --layers, such as --layers conv20x5-pool2-dense100-softmax10";
 
 /// Reads a network of another program; returns the model and the assumptions, one sentence each.
@@ -303,7 +303,7 @@ fn image_of(
         return Ok((image, channels));
     }
     let fitting: Vec<usize> =
-        (1..=MOST_SIDE).filter(|&side| values_behind(text, side) == Some(inputs)).collect();
+        (1..=MAX_SIDE).filter(|&side| values_behind(text, side) == Some(inputs)).collect();
     match fitting[..] {
         [side] => Ok(((side, side), channels)),
         [side, ..] => {

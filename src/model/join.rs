@@ -3,14 +3,14 @@
 use super::Model;
 
 /// The largest number of networks of an ensemble.
-pub(super) const MOST_NETWORKS: usize = 1000;
+pub(super) const MAX_NETWORKS: usize = 1000;
 
 /// Why models cannot be joined.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum JoinError {
     #[error("an ensemble needs at least one network")]
     Nobody,
-    #[error("{found} networks are too many for an ensemble: at most {MOST_NETWORKS}")]
+    #[error("{found} networks are too many for an ensemble: at most {MAX_NETWORKS}")]
     Crowd { found: usize },
     #[error(
         "model {number} answers another question than the first one (its {what} differs): networks \
@@ -28,7 +28,7 @@ pub(super) fn join(models: impl IntoIterator<Item = Model>) -> Result<Model, Joi
         whole.members.append(model.members);
     }
     let found = whole.members.count();
-    if found > MOST_NETWORKS { Err(JoinError::Crowd { found }) } else { Ok(whole) }
+    if found > MAX_NETWORKS { Err(JoinError::Crowd { found }) } else { Ok(whole) }
 }
 
 /// Whether model number `number` can vote together with the first one.

@@ -269,7 +269,7 @@ pub(crate) fn floats<'a>(values: impl Iterator<Item = &'a Real>) -> Vec<f32> {
 }
 
 /// The largest number of weights of one answer; further units are left out.
-const MOST_WEIGHTS: usize = 400_000;
+const MAX_WEIGHTS: usize = 400_000;
 
 /// The incoming weights of units `first..first + count`, one row per unit, in the shape of the units'
 /// input.
@@ -286,7 +286,7 @@ fn weights(layer: &Layer, seen: Shape, first: usize, count: usize) -> Content {
         let shape = [shape.maps as u32, shape.height as u32, shape.width as u32];
         Tensor { shape, values: floats(values.iter()) }
     });
-    let mut room = MOST_WEIGHTS;
+    let mut room = MAX_WEIGHTS;
     let fits = |row: &Tensor| {
         let rest = room.checked_sub(row.values.len());
         room = rest.unwrap_or(0);
@@ -301,10 +301,10 @@ fn weights(layer: &Layer, seen: Shape, first: usize, count: usize) -> Content {
 }
 
 /// The largest number of bins of a histogram.
-const MOST_BINS: u32 = 1000;
+const MAX_BINS: u32 = 1000;
 
 fn histogram(layer: &Layer, bins: u32) -> Content {
-    let bins = bins.clamp(1, MOST_BINS) as usize;
+    let bins = bins.clamp(1, MAX_BINS) as usize;
     let values = || layer.weights().flat_map(IntoIterator::into_iter).filter(|w| w.is_finite());
     let low = values().fold(Real::INFINITY, |low, &w| low.min(w));
     let high = values().fold(Real::NEG_INFINITY, |high, &w| high.max(w));

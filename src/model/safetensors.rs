@@ -5,7 +5,7 @@
 //! `nntop`, whose value is JSON ([`Header`]). It is only one key because the order of keys is not defined,
 //! and equal models are to give equal bytes.
 
-use super::join::MOST_NETWORKS;
+use super::join::MAX_NETWORKS;
 use super::load_options::LoadOptions;
 use super::tensors::read_tensor;
 use super::{Member, Members, Model, ModelError, imported};
@@ -23,13 +23,13 @@ use std::path::Path;
 /// The one key of the metadata.
 const KEY: &str = "nntop";
 /// The largest header in bytes, ten times that of a thousand networks of ten layers.
-const MOST_HEADER: u64 = 16 << 20;
+const MAX_HEADER: u64 = 16 << 20;
 /// Numbers too few to be worth counting: what is wrong with their arrays is said of each.
 const FEW: u64 = 1 << 20;
 /// Most pixels of an image.
-const MOST_PIXELS: usize = 1 << 24;
+const MAX_PIXELS: usize = 1 << 24;
 /// Most layers of all networks together.
-const MOST_LAYERS: usize = 100_000;
+const MAX_LAYERS: usize = 100_000;
 /// Raised when the meaning of the header or of the tensors changes.
 const FORMAT: u32 = 1;
 #[cfg(not(feature = "f64"))]
@@ -61,13 +61,13 @@ fn few_specs<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Spec>, D:
         type Value = Vec<Spec>;
 
         fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-            write!(f, "the specs of at most {MOST_NETWORKS} networks")
+            write!(f, "the specs of at most {MAX_NETWORKS} networks")
         }
 
         fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
             let mut specs = Vec::new();
             while let Some(spec) = list.next_element()? {
-                if specs.len() + 1 == MOST_NETWORKS {
+                if specs.len() + 1 == MAX_NETWORKS {
                     return Err(A::Error::invalid_length(specs.len() + 2, &self));
                 }
                 specs.push(spec);
@@ -85,8 +85,8 @@ pub(super) fn check_beginning(beginning: &[u8], length: u64) -> Result<(), Strin
         return Err(format!("it has {length} bytes, too few for a header"));
     };
     let header = u64::from_le_bytes(*header);
-    if header > MOST_HEADER {
-        return Err(format!("a header of {header} bytes, but at most {MOST_HEADER} are read"));
+    if header > MAX_HEADER {
+        return Err(format!("a header of {header} bytes, but at most {MAX_HEADER} are read"));
     }
     if rest.first() != Some(&b'{') {
         return Err("its header is no object of JSON".into());
@@ -196,7 +196,7 @@ fn restore(file: &Path, header: &Header, tensors: &SafeTensors) -> Result<Member
 /// Checks, before any network is built, that the file has enough arrays for the networks of its header.
 fn check_size(header: &Header, tensors: &SafeTensors) -> Result<(), String> {
     let (width, height) = header.image;
-    if width.checked_mul(height).is_none_or(|pixels| pixels == 0 || pixels > MOST_PIXELS) {
+    if width.checked_mul(height).is_none_or(|pixels| pixels == 0 || pixels > MAX_PIXELS) {
         return Err(format!("images of {width}×{height} pixels"));
     }
     let (mut layers, mut promised) = (0, 0_u64);
@@ -206,8 +206,8 @@ fn check_size(header: &Header, tensors: &SafeTensors) -> Result<(), String> {
         promised +=
             architecture.parameters(image_shape(header.image, header.channels)).map_err(said)?;
     }
-    if layers > MOST_LAYERS {
-        return Err(format!("{layers} layers are too many: at most {MOST_LAYERS} are read"));
+    if layers > MAX_LAYERS {
+        return Err(format!("{layers} layers are too many: at most {MAX_LAYERS} are read"));
     }
     let numbers = |shape: &[usize]| shape.iter().map(|&size| size as u64).product::<u64>();
     // Batch normalization keeps more than it learns.

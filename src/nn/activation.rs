@@ -88,7 +88,7 @@ fn pairs(a: ArrayView2<Real>, mut delta: ArrayViewMut2<Real>, change: fn(&mut [R
 /// Why a row of a batch is a slice.
 const ROWS: &str = "rows of a batch are contiguous";
 
-/// The maximum is subtracted first: the result is the same, and nothing overflows.
+/// Subtracts the maximum first, which does not change the result but prevents overflow.
 fn softmax(z: &mut [Real]) {
     let largest = z.iter().fold(Real::NEG_INFINITY, |m, &z| m.max(z));
     for z in &mut *z {

@@ -5,12 +5,13 @@ use super::{Activation, Cost, Init, Layer, Network, Shape};
 use crate::rng::{Purpose, Stream, stream};
 use std::str::FromStr;
 
-/// The largest number of weights and biases of a network: 2 GB, and as much again for gradients.
-const MOST_PARAMETERS: u128 = 500_000_000;
+/// The largest number of weights and biases of a network: 2 GB in single precision, and the same
+/// again for gradients.
+const MAX_PARAMETERS: u128 = 500_000_000;
 /// The largest number of layers of a network.
-const MOST_LAYERS: usize = 1000;
+const MAX_LAYERS: usize = 1000;
 /// The largest number of outputs of a layer.
-const MOST_UNITS: usize = 1 << 24;
+const MAX_UNITS: usize = 1 << 24;
 
 /// The layers of a network, parsed from text.
 #[derive(Clone, Debug, PartialEq)]
@@ -69,7 +70,7 @@ impl Stage {
         }
     }
 
-    /// Builds the layer for an input of `shape`, which [`Stage::output`] has accepted.
+    /// Builds the layer for an input shape that [`Stage::output`] has accepted.
     fn layer(self, shape: Shape, last: bool, options: &BuildOptions, stream: &mut Stream) -> Layer {
         let BuildOptions { activation, output, init, cost, .. } = *options;
         let dense = |units, activation, stream| {
@@ -121,13 +122,13 @@ impl Default for BuildOptions {
     }
 }
 
-/// Why a text is not a network, or not one for this data.
+/// Why a text is not a valid network, or does not fit the data.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ArchitectureError {
     /// It cannot be parsed.
     #[error("layers `{text}`: {problem}")]
     Syntax { text: String, problem: String },
-    /// A layer does not fit the one before it, or the network is too large.
+    /// A layer does not fit the previous one, or the network is too large.
     #[error("layers `{text}`: {problem}")]
     Shape { text: String, problem: String },
     /// The first size differs from the number of pixels.
@@ -153,10 +154,10 @@ impl FromStr for Architecture {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let named = text.trim_start().starts_with(|c: char| c.is_ascii_alphabetic());
         let count = 1 + text.matches(if named { '-' } else { ',' }).count();
-        if count > MOST_LAYERS {
+        if count > MAX_LAYERS {
             // The whole text would make the message too long.
             let text = text.chars().take(20).chain(['…']).collect();
-            let problem = format!("{count} layers are too many: at most {MOST_LAYERS}");
+            let problem = format!("{count} layers are too many: at most {MAX_LAYERS}");
             return Err(ArchitectureError::Syntax { text, problem });
         }
         let read = if named { stages(text).map(|layers| (None, layers)) } else { sizes(text) };
@@ -216,8 +217,8 @@ fn stage(part: &str) -> Result<Stage, String> {
 fn whole(text: &str) -> Result<usize, String> {
     match text.trim().parse() {
         Ok(0) => Err("a layer of 0 units".into()),
-        Ok(number) if number > MOST_UNITS => {
-            Err(format!("{number} is too large: at most {MOST_UNITS}"))
+        Ok(number) if number > MAX_UNITS => {
+            Err(format!("{number} is too large: at most {MAX_UNITS}"))
         }
         Ok(number) => Ok(number),
         Err(_) => Err(format!("`{}` is not a whole number above 0", text.trim())),
@@ -266,7 +267,7 @@ impl Architecture {
         Ok(Network { layers, cost: options.cost })
     }
 
-    /// The number of inputs, if the text gives it.
+    /// The number of inputs, if the text specifies it.
     #[must_use]
     pub fn inputs(&self) -> Option<usize> {
         self.inputs
@@ -281,7 +282,7 @@ impl Architecture {
         }
     }
 
-    /// The units of every hidden layer, if the text gives sizes (`784,30,10`).
+    /// The units of every hidden layer, if the text is a list of sizes (`784,30,10`).
     #[must_use]
     pub fn hidden_sizes(&self) -> Option<Vec<usize>> {
         self.inputs?;
@@ -305,7 +306,7 @@ impl Architecture {
         self.layers.iter().any(|s| matches!(s, Stage::Conv2d { .. } | Stage::Recurrent(_)))
     }
 
-    /// Checks that the layers fit each other, `input` and memory, without building them.
+    /// Checks that the layers fit each other, `input` and the memory limit, without building them.
     ///
     /// # Errors
     /// As [`Architecture::build`].
@@ -350,15 +351,15 @@ impl Architecture {
         for stage in stages {
             let (next, weights) = stage.output(shape).map_err(wrong)?;
             parameters += weights;
-            if next.len() > MOST_UNITS {
-                return Err(wrong(format!("a layer of more than {MOST_UNITS} values")));
+            if next.len() > MAX_UNITS {
+                return Err(wrong(format!("a layer of more than {MAX_UNITS} values")));
             }
             shape = next;
         }
-        if parameters <= MOST_PARAMETERS {
+        if parameters <= MAX_PARAMETERS {
             return Ok(parameters);
         }
-        Err(wrong(format!("{parameters} weights and biases, but at most {MOST_PARAMETERS} fit")))
+        Err(wrong(format!("{parameters} weights and biases, but at most {MAX_PARAMETERS} fit")))
     }
 
     fn stages_with_dropout(&self, rate: f64) -> Vec<Stage> {

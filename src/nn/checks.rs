@@ -1,4 +1,5 @@
-//! Gradients against finite differences, and batches against the book's loops over samples.
+//! Compares gradients with finite differences, and mini-batch steps with the book's loops over
+//! samples.
 
 use super::layer::{GradientStep, MEAN, Role, VARIANCE};
 use super::*;
@@ -6,8 +7,8 @@ use crate::rng::{Purpose, stream};
 use ndarray::{Array2, ArrayView2};
 use rand::RngExt;
 
-/// The relative error allowed, and half the step of the difference quotient. Single precision does
-/// not allow tighter bounds; the feature `f64` does.
+/// The allowed relative error, and half the step of the difference quotient. Single precision does
+/// not permit tighter bounds; the feature `f64` does.
 #[cfg(not(feature = "f64"))]
 const EXACT: (f64, Real) = (5e-2, 2e-3);
 #[cfg(feature = "f64")]
@@ -45,7 +46,7 @@ fn cost(network: &Network, x: ArrayView2<Real>, y: ArrayView2<Real>, hyper: &Hyp
         + hyper.regularizer.lambda / hyper.train_size as f64 * penalty
 }
 
-/// Whether a parameter array follows a gradient, which statistics do not.
+/// Whether a parameter array is trained by gradient; statistics are not.
 fn is_learned(name: &str) -> bool {
     ![MEAN, VARIANCE].contains(&name)
 }
@@ -78,7 +79,7 @@ fn arrays(network: &Network) -> Vec<Vec<f64>> {
     learned.map(|(_, array)| array.iter().map(|&value| wide(value)).collect()).collect()
 }
 
-/// The change of every weight and bias in a step of η = 1: the gradient that was used.
+/// The change of every weight and bias in a step with η = 1: the gradient that was used.
 fn moved(before: &Network, after: &Network) -> Vec<Vec<f64>> {
     let pairs = arrays(before).into_iter().zip(arrays(after));
     pairs.map(|(b, a)| b.iter().zip(a).map(|(b, a)| b - a).collect()).collect()
@@ -136,7 +137,7 @@ fn check(what: &str, network: &Network) {
     }
 }
 
-/// The output activations that a cost is defined for.
+/// The output activations that a cost supports.
 fn outputs_of(cost: Cost) -> &'static [Activation] {
     use Activation::{Linear, Sigmoid, Softmax, Tanh};
     match cost {
@@ -169,19 +170,19 @@ fn check_all(text: &str, input: Shape) {
 }
 
 #[test]
-fn dense_gradients_are_the_difference_quotients() {
+fn dense_gradients_match_finite_differences() {
     check_all("7,5,3", Shape::vector(7));
     check_all("7,11,9,3", Shape::vector(7));
     check_all("7,3", Shape::vector(7));
 }
 
 #[test]
-fn dropout_gradients_are_the_difference_quotients() {
+fn dropout_gradients_match_finite_differences() {
     check_all("dense12-drop0.5-dense9-drop0.2-dense3", Shape::vector(7));
 }
 
 #[test]
-fn convolution_and_pooling_gradients_are_the_difference_quotients() {
+fn convolution_and_pooling_gradients_match_finite_differences() {
     let image = Shape::image(8, 8);
     check_all("conv3x3-pool2-conv9x2-dense3", image);
     check_all("conv4x3-ltwopool3-dense5-dense3", image);
@@ -189,14 +190,14 @@ fn convolution_and_pooling_gradients_are_the_difference_quotients() {
 }
 
 #[test]
-fn recurrent_gradients_are_the_difference_quotients() {
+fn recurrent_gradients_match_finite_differences() {
     check_all("rnn5-dense3", Shape::image(4, 3));
     check_all("conv2x2-rnn4-dense3", Shape::image(4, 3));
     check_all("rnn4-dense3", Shape::vector(5));
 }
 
 #[test]
-fn normalization_gradients_are_the_difference_quotients() {
+fn normalization_gradients_match_finite_differences() {
     check_all("norm-dense9-dense3", Shape::vector(7));
     // With dropout between them: otherwise the normalization cancels the biases before it.
     check_all("norm-conv3x3-drop0.4-norm-pool2-dense3", Shape::image(8, 8));
@@ -254,8 +255,8 @@ fn book_step(
 }
 
 #[test]
-fn a_mini_batch_does_what_the_books_loops_do() {
-    // Many samples, and many weights, have code paths of their own.
+fn a_mini_batch_step_matches_the_books_loops() {
+    // Large batches and large layers have separate code paths.
     let networks = ["7,5,3", "20,30,3", "400,300,3", "30,400,300,3"];
     for (text, samples) in networks.into_iter().flat_map(|text| [(text, SAMPLES), (text, 30)]) {
         let inputs: usize = text.split(',').next().unwrap().parse().unwrap();
@@ -280,7 +281,7 @@ fn a_mini_batch_does_what_the_books_loops_do() {
 }
 
 #[test]
-fn biases_are_left_alone_by_regularization() {
+fn regularization_does_not_change_biases() {
     let architecture: Architecture = "4,3,2".parse().unwrap();
     let network = architecture.build(Shape::vector(4), 2, &BuildOptions::default(), 1).unwrap();
     let zero = Gradients::zeros(&network);
@@ -305,7 +306,7 @@ fn biases_are_left_alone_by_regularization() {
     }
 }
 
-/// The path of a weight under the cost C = ½ w², whose gradient is w.
+/// The values of a weight under the cost C = ½ w², whose gradient is w.
 fn path(optimizer: Optimizer, steps: usize) -> Vec<f64> {
     let layer = super::layer::Dense {
         weights: ndarray::array![[1.0]].into(),
@@ -332,7 +333,7 @@ fn path(optimizer: Optimizer, steps: usize) -> Vec<f64> {
 }
 
 #[test]
-fn optimizers_follow_their_equations() {
+fn optimizers_match_their_equations() {
     // By hand: v = −0.1, w = 0.9; v = −0.05 − 0.09 = −0.14, w = 0.76.
     let expected = [
         (Optimizer::Sgd, [0.9, 0.81]),
@@ -351,7 +352,7 @@ fn optimizers_follow_their_equations() {
 }
 
 #[test]
-fn saturated_neurons_leave_no_subnormal_delta() {
+fn saturated_neurons_produce_no_subnormal_deltas() {
     let architecture: Architecture = "9,20,20,3".parse().unwrap();
     for (activation, cost) in [
         (Activation::Sigmoid, Cost::Quadratic),

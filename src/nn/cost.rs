@@ -5,7 +5,7 @@ use crate::linalg::flush_tiny;
 use ndarray::{ArrayView2, ArrayViewMut2, Zip};
 use serde::{Deserialize, Serialize};
 
-/// How wrong an output is.
+/// The cost function that training minimizes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Cost {
@@ -67,8 +67,8 @@ impl Cost {
     }
 }
 
-/// p ln q with 0 ln 0 = 0. An output that is exactly 0 or 1 was rounded in single precision: its
-/// logarithm is taken as large, not as infinite.
+/// p ln q with 0 ln 0 = 0. An output of exactly 0 or 1 was rounded in single precision, so its
+/// logarithm is large but finite.
 fn times_ln(p: f64, q: f64) -> f64 {
     let least = f64::from(f32::MIN_POSITIVE);
     match (p == 0.0, q < least) {

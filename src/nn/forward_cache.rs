@@ -1,4 +1,4 @@
-//! What the backward pass needs of the forward pass.
+//! The values of the forward pass that the backward pass needs.
 
 use super::layer::{LayerValues, Pass, Workspace};
 use super::{Batch, Mode, Network, Real};
@@ -13,7 +13,7 @@ pub struct ForwardCache {
     pub(crate) samples: usize,
     mode: Mode,
     first_row: usize,
-    /// Samples of the whole mini-batch, of which these may be a part.
+    /// Samples of the whole mini-batch, of which the cache may hold a part.
     batch: usize,
 }
 
@@ -81,7 +81,7 @@ impl ForwardCache {
         }
     }
 
-    /// Prepares for `samples` rows of a mini-batch of `batch` samples, from its `first_row` on.
+    /// Prepares for `samples` rows, starting at `first_row`, of a mini-batch of `batch` samples.
     pub(crate) fn begin(&mut self, mode: Mode, first_row: usize, samples: usize, batch: usize) {
         self.mode = mode;
         self.first_row = first_row;
@@ -89,7 +89,7 @@ impl ForwardCache {
         self.batch = batch;
     }
 
-    /// A layer's activations to be filled, `rows` at a time.
+    /// A layer's output buffer, split into parts of `rows` samples.
     pub(crate) fn activation_parts(
         &mut self,
         l: usize,
@@ -98,7 +98,7 @@ impl ForwardCache {
         self.layers[l].activations.axis_chunks_iter_mut(Axis(0), rows)
     }
 
-    /// Copies a layer's δ from the rows of `whole` from `first` on.
+    /// Copies a layer's δ from the rows of `whole` starting at `first`.
     pub(crate) fn copy_delta(&mut self, l: usize, first: usize, whole: &Self) {
         let (samples, from) = (self.samples, &whole.layers[l].delta);
         let mut rows = self.layers[l].delta.slice_mut(s![..samples, ..]);

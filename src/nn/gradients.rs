@@ -4,7 +4,7 @@ use super::layer::Role;
 use super::{Network, Real};
 use ndarray::{Array1, ArrayD};
 
-/// One layer's gradients, in the shapes of its parameters; empty for a layer that learns nothing.
+/// One layer's gradients, in the shapes of its parameters; empty for a layer without parameters.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct LayerGradients {
     /// One array for each array of weights of the layer, with the same padding.
@@ -24,7 +24,7 @@ impl LayerGradients {
         }
     }
 
-    /// Whether the layer learns anything.
+    /// Whether the layer has no parameters.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.weights.is_empty()

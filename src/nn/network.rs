@@ -2,13 +2,13 @@
 
 use super::forward_cache::LayerCache;
 use super::layer::{GradientStep, LayerValues, ROWS, Role};
-use super::optimizer::follow;
+use super::optimizer::update_moving_mean;
 use super::{Activation, Batch, Cost, Executor, ForwardCache, Gradients, InputKind, Layer, Real};
 use ndarray::{ArrayView2, Axis, s};
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
 
-/// Layers from the input side to the output, and the cost they are trained for.
+/// Layers in order from input to output, and the cost they are trained with.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Network {
     pub layers: Vec<Layer>,
@@ -27,7 +27,7 @@ pub enum Mode {
 /// What a backward pass does with the gradients of BP3 and BP4.
 #[derive(Debug)]
 pub(crate) struct BackwardPass<'a> {
-    /// Where gradients are written, if they are kept; otherwise a buffer.
+    /// Receives the gradients if they are kept; otherwise a scratch buffer.
     pub(crate) gradients: &'a mut Gradients,
     pub(crate) keep_gradients: bool,
     /// A step of plain gradient descent to take in the same pass.
@@ -151,8 +151,8 @@ impl Network {
         self.layers[l].ops().gradients(values, gradients, workspace, pass, executor);
     }
 
-    /// BP3, BP4 and a step of plain gradient descent (equation 20) in one: without storing the gradient,
-    /// if the layer can do so, or else in the layer's part of `spare`.
+    /// BP3, BP4 and a step of plain gradient descent (equation 20) combined: without storing the
+    /// gradient if the layer supports that, otherwise using the layer's part of `spare`.
     pub(crate) fn update(
         &mut self,
         l: usize,
@@ -175,7 +175,7 @@ impl Network {
             match role {
                 Role::Weights => step.decay(values),
                 Role::Biases => {}
-                Role::Statistics => return follow(values, gradient),
+                Role::Statistics => return update_moving_mean(values, gradient),
             }
             values.iter_mut().zip(gradient).for_each(|(w, g)| *w -= step.rate * g);
         });
@@ -183,8 +183,8 @@ impl Network {
 }
 
 impl Network {
-    /// Whether the activation before layer l has derivative 0 wherever it is 0 itself, so that ∂C/∂a is
-    /// not needed there.
+    /// Whether the activation before layer l has derivative 0 wherever its value is 0, so that
+    /// ∂C/∂a is not needed there.
     fn is_flat_at_zero(&self, l: usize) -> bool {
         let learning = self.layers[..l].iter().rfind(|layer| layer.units() > 0);
         learning.is_none_or(|layer| {
@@ -192,7 +192,7 @@ impl Network {
         })
     }
 
-    /// The form in which the first layer wants this number of samples.
+    /// The representation in which the first layer expects this number of samples.
     #[must_use]
     pub fn input_kind(&self, samples: usize, mode: Mode) -> InputKind {
         self.layers.first().map_or(InputKind::Dense, |layer| layer.ops().input_kind(samples, mode))

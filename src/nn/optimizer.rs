@@ -84,13 +84,13 @@ impl OptimizerState {
         Self { optimizer, steps: 0, first, second }
     }
 
-    /// Which rule it follows.
+    /// The optimizer.
     #[must_use]
     pub fn optimizer(&self) -> Optimizer {
         self.optimizer
     }
 
-    /// Whether the state has the shapes of this network; to be checked before a checkpoint is used.
+    /// Whether the state has the shapes of this network; checked before a checkpoint is used.
     #[must_use]
     pub fn fits(&self, network: &Network) -> bool {
         let fresh = Self::new(self.optimizer, network);
@@ -112,9 +112,9 @@ impl OptimizerState {
         });
     }
 
-    /// One step that the caller carries out: calls `visit` with the index of a layer, the index of an
-    /// array in it and its update, for every parameter array of the first `layers`. Only plain gradient
-    /// descent, which has no state, may leave layers out.
+    /// One step that the caller carries out: calls `visit` with the layer index, the array index
+    /// within it and the update, for every parameter array of the first `layers`. Only plain
+    /// gradient descent, which is stateless, may omit layers.
     pub(crate) fn each_array(
         &mut self,
         network: &mut Network,
@@ -141,7 +141,7 @@ impl OptimizerState {
 const NEWEST: Real = 0.1;
 
 /// Updates moving means of statistics with those of a mini-batch.
-pub(super) fn follow(statistics: &mut [Real], measured: &[Real]) {
+pub(super) fn update_moving_mean(statistics: &mut [Real], measured: &[Real]) {
     statistics.iter_mut().zip(measured).for_each(|(mean, m)| *mean += NEWEST * (m - *mean));
 }
 
@@ -165,7 +165,8 @@ pub(crate) struct ParameterUpdate<'a> {
 }
 
 impl ParameterUpdate<'_> {
-    /// Divides it into blocks of `size` numbers, the last one shorter, that can be updated separately.
+    /// Splits into blocks of `size` numbers, the last one shorter, that can be updated
+    /// independently.
     pub(crate) fn blocks(self, size: usize) -> impl Iterator<Item = Self> {
         let Self { rule, role, values, first, second } = self;
         let (mut first, mut second) = (first.chunks_mut(size), second.chunks_mut(size));
@@ -187,7 +188,7 @@ impl ParameterUpdate<'_> {
         let fits = |memory: &[Real]| memory.is_empty() || memory.len() == values.len();
         assert!(fits(first) && fits(second), "the optimizer's state belongs to this network");
         if role == Role::Statistics {
-            return follow(values, gradient);
+            return update_moving_mean(values, gradient);
         }
         let eta = hyper.learning_rate as Real;
         let mu = hyper.momentum as Real;

@@ -11,8 +11,8 @@ use crate::linalg::{ThreadPool, add};
 use ndarray::{ArrayView2, Axis, s};
 use shards::Shards;
 
-/// The batch size from which the next mini-batch is prefetched on another thread: with fewer samples,
-/// the step ends before that thread begins.
+/// The batch size from which the next mini-batch is prefetched on another thread: with fewer
+/// samples, the step ends before that thread starts.
 const MIN_BATCH_FOR_PREFETCH: usize = 24;
 
 /// Trains a network mini-batch by mini-batch, in buffers that are allocated once. The result does not
@@ -28,7 +28,7 @@ pub struct Stepper {
     front: usize,
     /// Layers from this one on run on one thread.
     serial: usize,
-    /// Of the layers that process the whole mini-batch, and of the one before them.
+    /// For the layers that process the whole mini-batch, and the one before them.
     cache: ForwardCache,
     gradients: Gradients,
     optimizer: OptimizerState,
@@ -48,18 +48,18 @@ impl std::fmt::Debug for Stepper {
 /// A mini-batch and how to train on it.
 #[derive(Clone, Copy, Debug)]
 pub struct StepInput<'a> {
-    /// The inputs, in the form of [`Stepper::input_kind`] or dense.
+    /// The inputs, in the representation of [`Stepper::input_kind`] or dense.
     pub x: Batch<'a>,
     /// The targets, shape (samples, outputs).
     pub y: ArrayView2<'a, Real>,
     pub hyper: &'a Hyper,
     pub mode: Mode,
-    /// Whether [`Stepper::gradients`] are those of this mini-batch afterwards. The trained network is the
-    /// same, bit for bit.
+    /// Whether to store the gradients for [`Stepper::gradients`]. The trained network is
+    /// bit-identical either way.
     pub keep_gradients: bool,
 }
 
-/// Numbers of a block of parameters that is updated by one thread.
+/// Size of a block of parameters that is updated by one thread.
 const BLOCK: usize = 4096;
 
 /// No background task.
@@ -96,7 +96,7 @@ impl Stepper {
         }
     }
 
-    /// The form in which inputs of this number of samples are read fastest.
+    /// The representation of inputs that is fastest for this number of samples.
     #[must_use]
     pub fn input_kind(&self, network: &Network, samples: usize, mode: Mode) -> InputKind {
         let whole = self.shards.is_empty();
@@ -171,8 +171,8 @@ impl Stepper {
         self.sum_and_update(network, hyper, samples, updated);
     }
 
-    /// Sums the gradients of a mini-batch's shards, the first shard's first, and takes the optimizer's
-    /// step for the first `layers`. Gradients of layers without shards are complete.
+    /// Sums the gradients of a mini-batch's shards in order, and takes the optimizer's step for the
+    /// first `layers`. Gradients of layers without shards are complete.
     fn sum_and_update(
         &mut self,
         network: &mut Network,
@@ -196,7 +196,7 @@ impl Stepper {
                 update.step(total);
             };
             let blocks = (0..).step_by(BLOCK).zip(blocks);
-            // A single block is finished before another thread could begin.
+            // A single block is finished before another thread could start.
             if few { blocks.for_each(work) } else { pool.each_in_order(blocks, work) }
         });
     }
@@ -207,8 +207,8 @@ impl Stepper {
         &self.gradients
     }
 
-    /// A layer's activations for the last mini-batch, or for its first shard if it was divided; shape
-    /// (samples, units).
+    /// A layer's activations for the last mini-batch, or for its first shard if it was divided;
+    /// shape (samples, units).
     #[must_use]
     pub fn activations(&self, layer: usize) -> ArrayView2<'_, Real> {
         match self.shards.first() {

@@ -137,7 +137,7 @@ impl Circuit {
     /// If the number of bits differs from that of the inputs, or the gate does not have two inputs.
     #[must_use]
     pub fn run(&self, gate: &Perceptron, bits: &[bool]) -> Vec<bool> {
-        self.follow(bits, |x| gate.fires(&x))
+        self.evaluate(bits, |x| gate.fires(&x))
     }
 
     /// The outputs if every gate is the sigmoid neuron with this perceptron's weights and bias.
@@ -146,10 +146,10 @@ impl Circuit {
     /// As [`Circuit::run`].
     #[must_use]
     pub fn run_sigmoid(&self, gate: &Perceptron, x: &[f64]) -> Vec<f64> {
-        self.follow(x, |x| gate.sigmoid(&x))
+        self.evaluate(x, |x| gate.sigmoid(&x))
     }
 
-    fn follow<T: Copy>(&self, inputs: &[T], gate: impl Fn([T; 2]) -> T) -> Vec<T> {
+    fn evaluate<T: Copy>(&self, inputs: &[T], gate: impl Fn([T; 2]) -> T) -> Vec<T> {
         assert_eq!(inputs.len(), self.inputs, "one value per input");
         let mut wires = inputs.to_vec();
         for &[a, b] in &self.gates {
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn nand_is_the_books_table() {
+    fn nand_matches_the_truth_table_of_the_book() {
         for (x, expected) in [
             ([false, false], true),
             ([false, true], true),
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn adders_add() {
+    fn adders_compute_sums() {
         let nand = Perceptron::nand();
         for circuit in [Circuit::half_adder(), Circuit::full_adder()] {
             for bits in combinations(circuit.inputs()) {
@@ -208,12 +208,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn scaling_a_perceptron_changes_nothing(
+        fn scaling_a_perceptron_does_not_change_its_output(
             weights in vec(-5_i32..=5, 1..8),
             bias in -5_i32..=5,
             exponent in -20_i32..20,
         ) {
-            // Whole numbers and powers of two are exact, so z = 0 stays 0.
+            // Small integers and powers of two are exact, so z = 0 stays 0.
             let weights = weights.iter().map(|&w| f64::from(w)).collect();
             let neuron = Perceptron { weights, bias: f64::from(bias) };
             let scaled = neuron.scaled(2_f64.powi(exponent));

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// The norm of the weights that is added to the cost, without biases (section 3.2).
+/// The norm of the weights, without biases, that is added to the cost (section 3.2).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Penalty {
@@ -14,7 +14,7 @@ pub enum Penalty {
     L2,
 }
 
-/// A penalty and its weight λ.
+/// A penalty and its strength λ.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Regularizer {
     pub penalty: Penalty,

@@ -3,11 +3,11 @@
 
 use crate::picture::Picture;
 
-/// Cost, in pixels of full ink, of moving sideways by one column: through paper, straight paths are
+/// Cost, in pixels of full ink, of moving sideways by one column; straight paths through paper are
 /// preferred.
 const SIDEWAYS: f32 = 0.05;
-/// Cost of the distance from the starting column, as a fraction of the height of a digit: a path can
-/// bend around a stroke but does not escape to the next gap.
+/// Cost of the distance from the starting column, as a fraction of the height of a digit: a path
+/// can bend around a stroke but does not move to the next gap.
 const AWAY: f32 = 0.8;
 /// Maximum distance from the starting column, as a fraction of the height of a digit.
 const REACH: f32 = 0.25;
@@ -15,7 +15,7 @@ const REACH: f32 = 0.25;
 const APART: f32 = 0.1;
 /// Paths that cross more ink than this fraction of the height of a digit run along a stroke and are
 /// dropped.
-const MOST_INK: f32 = 0.9;
+const MAX_INK: f32 = 0.9;
 /// Maximum distance in columns of neighbouring paths within the same gap.
 const SIDE_BY_SIDE: f32 = 1.5;
 /// Tolerance when comparing amounts of ink.
@@ -53,7 +53,7 @@ pub(super) fn cuts(line: &Picture, digit: f32) -> Vec<Cut> {
     let mut kept = vec![Cut::straight(0, line.height)];
     let valleys = valleys(line, &all, (APART * digit).max(1.0));
     let valleys = valleys.into_iter().map(|at| all[at].1.clone());
-    kept.extend(valleys.filter(|cut| cut.ink <= MOST_INK * digit));
+    kept.extend(valleys.filter(|cut| cut.ink <= MAX_INK * digit));
     kept.push(Cut::straight(line.width, line.height));
     kept
 }
@@ -83,7 +83,7 @@ fn valleys(line: &Picture, cuts: &[(f32, Cut)], apart: f32) -> Vec<usize> {
     found
 }
 
-/// Whether there is only paper between two paths; a stroke of one pixel separates two gaps.
+/// Whether there is only paper between two paths; a stroke one pixel wide separates two gaps.
 fn nothing_between(line: &Picture, left: &Cut, right: &Cut) -> bool {
     (0..line.height).all(|row| {
         let (a, b) = (left.columns[row], right.columns[row]);
@@ -162,7 +162,7 @@ impl<'a> Search<'a> {
         if before == at {
             return 0.0;
         }
-        // The pixel between the two is separated from the one below it.
+        // The pixel between the columns is separated from the pixel below it.
         let inside = self.x(column, before.min(at)).filter(|x| *x < self.line.width);
         let Some(x) = inside else { return f32::INFINITY };
         let below = row * self.line.width + x;
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cut_leans_through_paper_between_strokes_that_overhang() {
+    fn a_cut_bends_around_overhanging_strokes() {
         let line = picture(&[
             "######...####",
             "....#..###...",
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn strokes_that_touch_are_cut_where_they_are_thin() {
+    fn touching_strokes_are_cut_where_they_are_thin() {
         let line = picture(&[
             ".####..####.",
             "##..####..##",

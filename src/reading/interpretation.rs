@@ -1,5 +1,5 @@
-//! Decides what a picture shows: of all interpretations of its ink, and of a single digit or several,
-//! the one that the network is most confident of. `predict` and `read` share this decision.
+//! Decides what a picture shows: chooses among the interpretations of its ink, and between a single
+//! digit and several, by the network's confidence. Shared by `predict` and `read`.
 
 use super::score::{Shape, score};
 use super::verdict::{Verdict, verdict};
@@ -13,28 +13,28 @@ use crate::protocol::{ReadDigit, ReadLine, Reading, Segmentation};
 const LOW: f32 = 0.5;
 /// Ink wider than this many times its height may be several digits.
 const WIDE: f32 = 1.3;
-/// Ink wider than this many times its height is no single digit.
+/// Ink wider than this many times its height is not a single digit.
 const WIDER: f32 = 1.6;
 /// If all digits are stronger than this, ink wider than `SQUARE` times its height is several digits.
 const CLEAR: f32 = 0.75;
 const SQUARE: f32 = 0.8;
-/// Ink that is this strong as a single digit is one, if the reading of several is weaker than
+/// Ink with this strength as a single digit is one, if the reading as several is weaker than
 /// `DOUBTFUL`.
 const STRONG: f32 = 0.9;
 const DOUBTFUL: f32 = 0.8;
 /// Weight of every interpretation but the first.
 const SECOND: f32 = 0.97;
-/// Weight of ink that lies inside of a larger interpretation, such as the hole of a zero.
+/// Weight of ink inside a larger interpretation, such as the hole of a zero.
 const INSIDE: f32 = 0.85;
-/// Ink is inside of other ink if it covers less than this fraction of the other's box.
+/// Ink counts as inside other ink if it covers less than this fraction of the other's box.
 const SMALLER: f32 = 0.6;
 
 /// What a picture shows.
 #[derive(Clone, Debug)]
 pub(super) struct Interpretation {
-    /// Its lines of digits; a single digit is a line of its own.
+    /// Its lines of digits; for a single digit, one line.
     pub reading: Reading,
-    /// The single digit, or the clearest of several; none if there is no ink.
+    /// The single digit, or the most confident of several; `None` if there is no ink.
     pub digit: Option<ReadDigit>,
     /// Number of digits.
     pub digits: usize,
@@ -82,7 +82,7 @@ pub(super) fn interpret(
     }
 }
 
-/// Whether ink lies inside of other ink and is much smaller.
+/// Whether ink is inside other ink and much smaller.
 fn is_inside(ink: &Extraction, other: &Extraction) -> bool {
     if ink.straightening.is_some() != other.straightening.is_some() {
         return false;
@@ -129,7 +129,7 @@ fn of_picture(model: &Model, picture: &Picture) -> Result<Interpretation, Readin
         let digit = clearest.cloned();
         return Ok(Interpretation { digit, digits: clear.max(2), confidence, reading });
     }
-    // All ink is one digit, or one of the pieces is and the others are dirt.
+    // Either all ink is one digit, or one of the pieces is and the others are dirt.
     let size = |digit: &ReadDigit| (digit.width + digit.height) as f32;
     let total: f32 = all.iter().map(|digit| size(digit)).sum();
     let weighted = |digit: &ReadDigit| digit.strength * (size(digit) / total.max(1.0)).sqrt();
@@ -143,7 +143,7 @@ fn of_picture(model: &Model, picture: &Picture) -> Result<Interpretation, Readin
     Ok(Interpretation { reading, digit: Some(digit), digits: 1, confidence })
 }
 
-/// All ink of a picture as one digit.
+/// Reads all ink of a picture as one digit.
 fn whole(model: &Model, picture: &Picture, shrunk: u32) -> ReadDigit {
     let (width, height) = model.image;
     let pixels = picture.normalized(width, height);
@@ -168,7 +168,7 @@ fn whole(model: &Model, picture: &Picture, shrunk: u32) -> ReadDigit {
     }
 }
 
-/// The reading of a single digit; other segmentations of its line follow.
+/// The reading of a single digit, followed by the other segmentations of its line.
 fn alone(reading: Reading, digit: &ReadDigit) -> Reading {
     let one = Segmentation { score: digit.score, digits: vec![digit.clone()], cuts: Vec::new() };
     let line = match &reading.lines[..] {

@@ -2,7 +2,7 @@
 
 /// A path: the indices of its steps and the sum of their scores.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Way {
+pub(super) struct Path {
     pub score: f64,
     pub steps: Vec<usize>,
 }
@@ -15,11 +15,11 @@ pub(super) struct Step {
     pub score: f64,
 }
 
-/// The `count` paths from node 0 to the last of `places` with the highest total scores, best first.
-/// Dynamic programming that keeps the best paths to each node.
-pub(super) fn best_ways(steps: &[Step], places: usize, count: usize) -> Vec<Way> {
+/// The `count` paths from the first to the last of `nodes` nodes with the highest total scores,
+/// best first. Dynamic programming that keeps the best paths to each node.
+pub(super) fn best_paths(steps: &[Step], nodes: usize, count: usize) -> Vec<Path> {
     // For each path to a node: its score, its last step, and the rank of the path to that step's start.
-    let mut ways: Vec<Vec<(f64, usize, usize)>> = vec![Vec::new(); places];
+    let mut paths: Vec<Vec<(f64, usize, usize)>> = vec![Vec::new(); nodes];
     let mut order: Vec<usize> = (0..steps.len()).collect();
     order.sort_by_key(|&step| steps[step].to);
     for place in order.chunk_by(|a, b| steps[*a].to == steps[*b].to) {
@@ -29,33 +29,33 @@ pub(super) fn best_ways(steps: &[Step], places: usize, count: usize) -> Vec<Way>
             if step.from == 0 {
                 here.push((step.score, index, 0));
             }
-            let before = ways[step.from].iter().enumerate();
-            here.extend(before.map(|(rank, way)| (way.0 + step.score, index, rank)));
+            let before = paths[step.from].iter().enumerate();
+            here.extend(before.map(|(rank, path)| (path.0 + step.score, index, rank)));
         }
         here.sort_by(|a, b| b.0.total_cmp(&a.0));
         here.truncate(count);
-        ways[steps[place[0]].to] = here;
+        paths[steps[place[0]].to] = here;
     }
-    let last = places.saturating_sub(1);
-    let ends = ways.get(last).map_or(0, Vec::len);
-    (0..ends).map(|rank| walk_back(steps, &ways, last, rank)).collect()
+    let last = nodes.saturating_sub(1);
+    let ends = paths.get(last).map_or(0, Vec::len);
+    (0..ends).map(|rank| walk_back(steps, &paths, last, rank)).collect()
 }
 
 fn walk_back(
     steps: &[Step],
-    ways: &[Vec<(f64, usize, usize)>],
+    paths: &[Vec<(f64, usize, usize)>],
     mut place: usize,
     mut rank: usize,
-) -> Way {
-    let score = ways[place][rank].0;
+) -> Path {
+    let score = paths[place][rank].0;
     let mut taken = Vec::new();
     while place > 0 {
-        let (_, step, before) = ways[place][rank];
+        let (_, step, before) = paths[place][rank];
         taken.push(step);
         (place, rank) = (steps[step].from, before);
     }
     taken.reverse();
-    Way { score, steps: taken }
+    Path { score, steps: taken }
 }
 
 #[cfg(test)]
@@ -63,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_best_ways_come_first() {
+    fn paths_are_ordered_by_score() {
         let step = |from, to, score| Step { from, to, score };
         let steps = [
             step(0, 1, -1.0),
@@ -72,10 +72,10 @@ mod tests {
             step(2, 3, -0.5),
             step(1, 3, -1.2),
         ];
-        let ways = best_ways(&steps, 4, 9);
-        let list: Vec<_> = ways.iter().map(|way| (way.score, way.steps.as_slice())).collect();
+        let paths = best_paths(&steps, 4, 9);
+        let list: Vec<_> = paths.iter().map(|path| (path.score, path.steps.as_slice())).collect();
         assert_eq!(list, [(-2.2, &[0, 4][..]), (-2.5, &[0, 1, 3][..]), (-3.5, &[2, 3][..])]);
-        assert_eq!(best_ways(&steps, 4, 1).len(), 1);
-        assert!(best_ways(&steps[..1], 4, 3).is_empty(), "no way leads to the end");
+        assert_eq!(best_paths(&steps, 4, 1).len(), 1);
+        assert!(best_paths(&steps[..1], 4, 3).is_empty(), "no path reaches the end");
     }
 }

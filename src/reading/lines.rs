@@ -1,14 +1,14 @@
 //! Groups pieces of ink into lines of writing.
 
-use super::{MOST_PIECES, ReadingError};
+use super::{MAX_PIECES, ReadingError};
 use crate::picture::{Piece, Pieces};
 
 /// Pieces smaller than this fraction of a digit's height, in both directions, are specks.
 const SPECK: f64 = 0.25;
-/// Pieces belong together if they overlap horizontally by this fraction of the narrower one.
+/// Pieces belong to one digit if they overlap horizontally by this fraction of the narrower one.
 const OVERLAP: f64 = 0.6;
 
-/// Pieces above each other.
+/// Pieces that are above each other.
 #[derive(Clone, Debug)]
 struct Group {
     pieces: Vec<Piece>,
@@ -34,12 +34,12 @@ pub(super) fn digit_height(pieces: &[Piece]) -> usize {
 /// The pieces of each line of writing, from top to bottom, without specks.
 ///
 /// # Errors
-/// If there are more pieces than a page of writing has.
+/// If there are too many pieces for a page of writing.
 pub(super) fn lines(mut pieces: Pieces) -> Result<(Pieces, Vec<Vec<Piece>>), ReadingError> {
     let least = SPECK * digit_height(&pieces.list) as f64;
     pieces.retain(|piece| piece.width().max(piece.height()) as f64 >= least);
     let found = pieces.list.len();
-    if found > MOST_PIECES {
+    if found > MAX_PIECES {
         return Err(ReadingError::Specks { found });
     }
     let lines = beside(join(pieces.list.iter().map(|piece| Group::of(*piece)).collect()));
@@ -62,13 +62,13 @@ fn join(mut groups: Vec<Group>) -> Vec<Group> {
     done
 }
 
-/// Lines from top to bottom.
+/// Sorts groups into lines from top to bottom.
 fn beside(mut groups: Vec<Group>) -> Vec<Vec<Group>> {
     groups.sort_by_key(|group| group.top + group.bottom);
     let mut lines: Vec<Vec<Group>> = Vec::new();
     for group in groups {
         match lines.last_mut() {
-            Some(line) if line.iter().any(|other| group.stands_beside(other)) => line.push(group),
+            Some(line) if line.iter().any(|other| group.is_beside(other)) => line.push(group),
             _ => lines.push(vec![group]),
         }
     }
@@ -81,7 +81,7 @@ impl Group {
         Self { pieces: vec![piece], left, top, right, bottom }
     }
 
-    /// Whether it is above or below the other, no further away than strokes of one digit.
+    /// Whether the other group is above or below it, and close enough to be part of the same digit.
     fn belongs_to(&self, other: &Self) -> bool {
         let shared = self.right.min(other.right).saturating_sub(self.left.max(other.left));
         let narrower = (self.right - self.left).min(other.right - other.left);
@@ -90,8 +90,8 @@ impl Group {
         near && shared as f64 >= narrower as f64 * OVERLAP
     }
 
-    /// Whether the vertical centre of one lies within the other.
-    fn stands_beside(&self, other: &Self) -> bool {
+    /// Whether the vertical centre of one is within the vertical extent of the other.
+    fn is_beside(&self, other: &Self) -> bool {
         let middle = |group: &Self| usize::midpoint(group.top, group.bottom);
         (self.top..self.bottom).contains(&middle(other))
             || (other.top..other.bottom).contains(&middle(self))

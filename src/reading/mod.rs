@@ -1,10 +1,10 @@
 //! Reads several digits in one picture: the segmentation problem of the book's section 1.4.
 //!
 //! "We could use the individual digit classifier to score each trial segmentation": every path from
-//! the top to the bottom of a line that crosses little ink is a candidate cut, the ink between two
-//! cuts a candidate digit. The network scores each candidate, and the segmentation with the highest
-//! total score is the reading. This separates digits that touch, and keeps the separate strokes of a
-//! five together.
+//! the top to the bottom of a line that crosses little ink is a candidate cut, and the ink between
+//! two cuts a candidate digit. The network scores each candidate, and the segmentation with the
+//! highest total score is the reading. This separates touching digits, and keeps the separate
+//! strokes of a five together.
 
 mod cut;
 mod interpretation;
@@ -37,20 +37,20 @@ const CONFIDENT: f32 = 0.85;
 /// Height of a digit, in pixels, that suffices to find cuts.
 const ENOUGH: usize = 30;
 
-/// Maximum number of separate pieces of ink. A page of small writing has a tenth of it, a halftone
-/// screen many times as many; finding lines takes quadratic time.
-const MOST_PIECES: usize = 5000;
+/// Maximum number of separate pieces of ink, because finding lines takes quadratic time. A page of
+/// small writing has a tenth of it, a halftone picture many times as many.
+const MAX_PIECES: usize = 5000;
 
 /// Why a picture cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ReadingError {
     #[error(
-        "{found} separate pieces of ink are no lines of digits: at most {MOST_PIECES} are read; give \
+        "{found} separate pieces of ink are not lines of digits: at most {MAX_PIECES} are read; give \
          a picture without dots or texture"
     )]
     Specks { found: usize },
     #[error(
-        "the model's outputs are not numbers, so there is no answer: its weights are too large, or \
+        "the model's outputs are not numbers, so there is no prediction: its weights are too large, or \
          its training diverged"
     )]
     NotNumbers,
@@ -60,7 +60,7 @@ pub enum ReadingError {
 #[derive(Clone, Debug)]
 pub struct Sheet {
     picture: Picture,
-    /// Scale: this many pixels of the given picture, in each direction, are one pixel.
+    /// Scale: each pixel is a square of this many pixels of the given picture per side.
     shrunk: usize,
     lines: Vec<Line>,
 }
@@ -77,10 +77,11 @@ struct Line {
     candidates: Vec<Candidate>,
 }
 
-/// Reads a picture: of all interpretations of its ink, the one that the model is most confident of.
+/// Reads a picture, choosing the interpretation of its ink that the model is most confident of.
 ///
 /// # Errors
-/// If there are more pieces of ink than a page of writing has, or the model's outputs are not numbers.
+/// If there are too many pieces of ink for a page of writing, or the model's outputs are not
+/// numbers.
 pub fn read(model: &Model, scan: &Scan) -> Result<Reading, ReadingError> {
     let found = interpretation::interpret(model, scan)?;
     Ok(found.map(|found| found.reading).unwrap_or_default())
@@ -115,7 +116,7 @@ impl Sheet {
     /// Finds all candidate cuts of a picture. Large writing is scaled down first.
     ///
     /// # Errors
-    /// If there are more pieces of ink than a page of writing has.
+    /// If there are too many pieces of ink for a page of writing.
     pub fn of(picture: &Picture) -> Result<Self, ReadingError> {
         let shrunk = (lines::digit_height(&Pieces::of(picture).list) / ENOUGH).max(1);
         let picture = picture.shrunk(shrunk);
@@ -137,10 +138,10 @@ impl Sheet {
         Images { width, height, channels: 1, pixels, labels }
     }
 
-    /// Chooses the segmentations by the model's answers to [`Sheet::images`].
+    /// Chooses the segmentations from the model's predictions for [`Sheet::images`].
     ///
     /// # Panics
-    /// If there are not as many answers as images.
+    /// If the numbers of predictions and images differ.
     #[must_use]
     pub fn decide(&self, model: &Model, answers: &[Answer]) -> Reading {
         let mut rest = answers;
@@ -165,7 +166,7 @@ impl Line {
     fn of(picture: &Picture, (left, top): (usize, usize), digit: usize) -> Self {
         let digit = digit as f32;
         let mut cuts = cut::cuts(picture, digit);
-        piece::drop_idle(picture, &mut cuts);
+        piece::remove_empty_cuts(picture, &mut cuts);
         let mut candidates = Vec::new();
         for first in 0..cuts.len() {
             for last in first + 1..cuts.len() {
@@ -186,11 +187,11 @@ impl Line {
 
     fn decide(&self, model: &Model, answers: &[Answer]) -> ReadLine {
         let steps = self.steps(model, answers);
-        let ways = lattice::best_ways(&steps, self.cuts.len(), KEPT);
-        let segmentation = |way: lattice::Way| Segmentation {
-            score: way.score,
-            cuts: way.steps.iter().skip(1).map(|&at| self.path(&self.candidates[at])).collect(),
-            digits: way
+        let paths = lattice::best_paths(&steps, self.cuts.len(), KEPT);
+        let segmentation = |path: lattice::Path| Segmentation {
+            score: path.score,
+            cuts: path.steps.iter().skip(1).map(|&at| self.path(&self.candidates[at])).collect(),
+            digits: path
                 .steps
                 .iter()
                 .map(|&at| self.digit(&self.candidates[at], model, &answers[at], steps[at].score))
@@ -202,7 +203,7 @@ impl Line {
             width: self.size.0 as u32,
             height: self.size.1 as u32,
             tried: self.cuts.len() as u32 - 2,
-            segmentations: ways.into_iter().map(segmentation).collect(),
+            segmentations: paths.into_iter().map(segmentation).collect(),
         }
     }
 

@@ -3,8 +3,8 @@
 use super::cut::Cut;
 use crate::picture::{Picture, Pieces};
 
-/// Components with less than this fraction of the ink between two cuts are leftovers of a
-/// neighbouring digit.
+/// Components with less than this fraction of the ink between two cuts belong to a neighbouring
+/// digit.
 const SPLINTER: f64 = 0.1;
 
 /// A piece that may be a digit.
@@ -19,7 +19,7 @@ pub(super) struct Candidate {
     pub picture: Picture,
 }
 
-/// The ink between two cuts, without leftovers of neighbouring digits; `None` if there is none.
+/// The ink between two cuts, without parts of neighbouring digits; `None` if there is none.
 pub(super) fn between(line: &Picture, cuts: &[Cut], ends: [usize; 2]) -> Option<Candidate> {
     let [left, right] = ends.map(|at| &cuts[at].columns);
     let first = left.iter().min().copied().unwrap_or(0);
@@ -39,8 +39,8 @@ pub(super) fn between(line: &Picture, cuts: &[Cut], ends: [usize; 2]) -> Option<
     Some(Candidate { cuts: ends, left: first + bounds.0, top: bounds.1, picture })
 }
 
-/// Removes cuts without ink between them and the previous one.
-pub(super) fn drop_idle(line: &Picture, cuts: &mut Vec<Cut>) {
+/// Removes cuts that have no ink between them and the previous one.
+pub(super) fn remove_empty_cuts(line: &Picture, cuts: &mut Vec<Cut>) {
     let mut at = 1;
     while at < cuts.len() {
         if cuts.len() == 2 || between(line, cuts, [at - 1, at]).is_some() {

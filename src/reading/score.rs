@@ -1,13 +1,13 @@
-//! Scores a piece as one digit: the logarithm of the network's confidence, minus penalties for shape
-//! and cuts.
+//! Scores a piece as one digit: the logarithm of the network's confidence, minus penalties for its
+//! shape and cuts.
 //!
-//! The constants were tuned on lines composed of validation images for the largest number of lines
+//! The constants were tuned on lines composed of validation images to maximize the number of lines
 //! read without an error.
 
 /// Softmax temperature that compensates for the networks' overconfidence.
 const TEMPERATURE: f64 = 1.5;
 /// Lower limit of the confidence, so that one bad digit does not outweigh a whole line.
-const LEAST: f64 = 2e-4;
+const MIN_CONFIDENCE: f64 = 2e-4;
 /// Penalty for ink that is cut through, per height of a digit.
 const PARTED: f64 = 3.0;
 /// Penalties for pieces wider than `WIDE`, lower than `LOW` or narrower than `THIN`, per unit beyond;
@@ -18,7 +18,7 @@ const LOW: f64 = 0.7;
 const TOO_LOW: f64 = 9.0;
 const THIN: f64 = 0.2;
 const TOO_THIN: f64 = 2.0;
-/// Penalty per piece: of equally good segmentations, the one with fewer pieces is better.
+/// Penalty per piece, so that fewer pieces are preferred among equally good segmentations.
 const EACH: f64 = 0.02;
 
 /// Shape of a piece; lengths as fractions of the height of a digit.
@@ -30,12 +30,12 @@ pub(super) struct Shape {
     pub parted: f32,
 }
 
-/// The score of a piece, at most 0, from all outputs of the network and the output of the predicted
-/// class.
+/// The score of a piece, at most 0. `outputs` are all outputs of the network, `strength` is the
+/// output of the predicted class.
 pub(super) fn score(strength: f32, outputs: &[f64], shape: Shape) -> f64 {
     let over = |value: f32, from: f64| (f64::from(value) - from).max(0.0);
     let under = |value: f32, to: f64| (to - f64::from(value)).max(0.0);
-    confidence(strength, outputs).max(LEAST).ln()
+    confidence(strength, outputs).max(MIN_CONFIDENCE).ln()
         - PARTED * f64::from(shape.parted)
         - TOO_WIDE * over(shape.width, WIDE)
         - TOO_LOW * under(shape.height, LOW)
@@ -43,8 +43,8 @@ pub(super) fn score(strength: f32, outputs: &[f64], shape: Shape) -> f64 {
         - EACH
 }
 
-/// The predicted class's probability after temperature scaling. If the outputs sum to less than 1 they
-/// are not normalized: the piece may be no digit at all.
+/// The predicted class's probability after temperature scaling. Outputs that sum to less than 1 are
+/// not normalized, because the piece may not be a digit.
 fn confidence(strength: f32, outputs: &[f64]) -> f64 {
     let soft = |a: f64| a.max(0.0).powf(1.0 / TEMPERATURE);
     let sum: f64 = outputs.iter().map(|a| soft(*a)).sum();
@@ -58,7 +58,7 @@ mod tests {
     const DIGIT: Shape = Shape { width: 0.7, height: 1.0, parted: 0.0 };
 
     #[test]
-    fn doubt_cuts_and_odd_shapes_speak_against_a_piece() {
+    fn uncertainty_cuts_and_unusual_shapes_lower_the_score() {
         let sure = score(0.99, &[0.99, 0.01], DIGIT);
         assert!(sure < 0.0 && sure > -0.2, "{sure}");
         for (strength, shape) in [
@@ -74,9 +74,9 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_less_than_improbable() {
-        assert!(score(0.0, &[0.0, f64::NAN], DIGIT) >= LEAST.ln() - EACH);
-        // Sigmoid outputs may all be small; of softmax outputs all but one.
+    fn the_score_is_bounded_below() {
+        assert!(score(0.0, &[0.0, f64::NAN], DIGIT) >= MIN_CONFIDENCE.ln() - EACH);
+        // Sigmoid outputs may all be small, softmax outputs all but one.
         assert!(score(0.3, &[0.3, 0.1], DIGIT) < score(0.3, &[1e-9, 0.3], DIGIT) + 1e-9);
     }
 }

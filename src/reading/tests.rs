@@ -10,7 +10,7 @@ fn picture(rows: &[&str]) -> Picture {
     Picture { width: rows[0].len(), height: rows.len(), ink: ink.collect() }
 }
 
-/// A small model that knows nothing; the names of its classes.
+/// A small untrained model with these class names.
 fn model(names: &[&str]) -> Model {
     let spec = Spec { layers: format!("25,{}", names.len()), ..Spec::default() };
     let network = skeleton(&spec, (5, 5), 1, names.len()).unwrap();
@@ -18,9 +18,9 @@ fn model(names: &[&str]) -> Model {
     Model { members: Members::one(spec, network), image: (5, 5), channels: 1, classes, epoch: 0 }
 }
 
-/// Left and top of each digit of the best segmentation, line by line, where every candidate is as
-/// good as its shape.
-fn places(picture: &Picture) -> Vec<Vec<(u32, u32)>> {
+/// Left and top of each digit of the best segmentation, line by line, if the network is equally
+/// confident of all candidates.
+fn positions(picture: &Picture) -> Vec<Vec<(u32, u32)>> {
     let model = model(&["0", "1"]);
     let sheet = Sheet::of(picture).unwrap();
     let outputs = vec![1.0, 0.0];
@@ -34,8 +34,8 @@ fn places(picture: &Picture) -> Vec<Vec<(u32, u32)>> {
 }
 
 #[test]
-fn digits_are_found_line_by_line_from_left_to_right() {
-    let places = places(&picture(&[
+fn digits_are_ordered_by_line_and_column() {
+    let positions = positions(&picture(&[
         "................",
         ".###.....###....",
         ".#.#.....#.#....",
@@ -52,12 +52,12 @@ fn digits_are_found_line_by_line_from_left_to_right() {
         ".#.#...#.#......",
         ".###...###......",
     ]));
-    assert_eq!(places, [vec![(1, 1), (6, 3), (9, 1)], vec![(1, 10), (7, 10)]]);
+    assert_eq!(positions, [vec![(1, 1), (6, 3), (9, 1)], vec![(1, 10), (7, 10)]]);
 }
 
 #[test]
-fn strokes_over_each_other_are_one_digit_and_specks_are_none() {
-    let places = places(&picture(&[
+fn strokes_above_each_other_are_one_digit_and_specks_are_ignored() {
+    let positions = positions(&picture(&[
         "#####.........",
         "..............",
         "##............",
@@ -68,11 +68,11 @@ fn strokes_over_each_other_are_one_digit_and_specks_are_none() {
         "..............",
         "..#...........",
     ]));
-    assert_eq!(places, [[(0, 0), (10, 3)]]);
+    assert_eq!(positions, [[(0, 0), (10, 3)]]);
 }
 
 #[test]
-fn the_class_none_is_never_the_answer() {
+fn the_class_none_is_never_predicted() {
     let model = model(&["7", "none", "8"]);
     let outputs = vec![0.1, 0.7, 0.2];
     let answer =
@@ -82,7 +82,7 @@ fn the_class_none_is_never_the_answer() {
 }
 
 #[test]
-fn large_writing_is_read_as_small_writing_is() {
+fn large_and_small_writing_are_read_alike() {
     let small = picture(&["..........", ".####..#..", ".#..#..#..", ".####..#..", ".........."]);
     let large: Vec<u8> =
         (0..500 * 1000).map(|at| small.ink[at / 1000 / 100 * 10 + at % 1000 / 100]).collect();
@@ -96,7 +96,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn any_picture_is_read_into_pieces_that_lie_within_it(
+    fn pieces_of_any_picture_are_within_it(
         width in 1_usize..40, height in 1_usize..24, seed: Vec<u8>,
     ) {
         let ink = (0..width * height).map(|at| seed.get(at % 97).copied().unwrap_or(0));
@@ -105,11 +105,11 @@ proptest! {
         prop_assert_eq!(reading.lines.is_empty(), picture.is_blank());
         for line in &reading.lines {
             prop_assert!(!line.segmentations.is_empty());
-            for way in &line.segmentations {
-                prop_assert_eq!(way.cuts.len() + 1, way.digits.len());
-                let sum: f64 = way.digits.iter().map(|digit| digit.score).sum();
-                prop_assert!((way.score - sum).abs() < 1e-9);
-                for digit in &way.digits {
+            for path in &line.segmentations {
+                prop_assert_eq!(path.cuts.len() + 1, path.digits.len());
+                let sum: f64 = path.digits.iter().map(|digit| digit.score).sum();
+                prop_assert!((path.score - sum).abs() < 1e-9);
+                for digit in &path.digits {
                     prop_assert!(digit.left + digit.width <= reading.width);
                     prop_assert!(digit.top + digit.height <= reading.height);
                 }

@@ -1,9 +1,9 @@
-//! The prediction for a piece, excluding the class for no digit.
+//! The prediction for a piece, excluding the class for pieces that are not digits.
 
 use crate::model::{Answer, Model};
 use crate::spec::Readout;
 
-/// Name of the class for pieces that are no digit, which some models have. It is never predicted.
+/// Name of the class for pieces that are not digits, which some models have. It is never predicted.
 const NOTHING: &str = "none";
 
 /// The prediction for a piece, and the second best.
@@ -16,8 +16,8 @@ pub(super) struct Verdict<'a> {
     pub second: Option<(&'a str, f32)>,
 }
 
-/// The class with the largest output other than [`NOTHING`]; the unchanged answer if outputs do not
-/// stand for classes.
+/// The class with the largest output other than [`NOTHING`]; the unchanged prediction if there is
+/// not one output per class.
 pub(super) fn verdict<'a>(model: &'a Model, answer: &'a Answer) -> Verdict<'a> {
     let plain = || Verdict {
         answer: answer.answer,

@@ -17,8 +17,8 @@ pub fn build(spec: &Spec, data: &Dataset) -> Result<Network, SpecError> {
     )
 }
 
-/// A network of the spec's shape for images (width, height) and classes known from elsewhere, such as
-/// a model's file; its weights are still to be filled in.
+/// A network with the shape of the spec for images (width, height) and classes that are already
+/// known, such as from a model file; its weights are filled in by the caller.
 ///
 /// # Errors
 /// As [`build`].

@@ -4,14 +4,14 @@ use super::Spec;
 use crate::data::{DataError, Dataset, OpenOptions};
 use std::sync::Arc;
 
-/// Loads the data set of a spec (MNIST by default), split as the spec says; the error is a sentence.
+/// Loads and splits the data set of a spec (MNIST by default); the error is a sentence.
 pub(crate) fn load(spec: &Spec) -> Result<Arc<Dataset>, String> {
     let data = open(spec, None).map_err(|error| error.to_string())?;
     spec.validate_for(&data).map_err(|error| error.to_string())?;
     Ok(split(spec, Arc::new(data)))
 }
 
-/// Splits a data set as a spec says: see [`Spec::all_images`].
+/// Splits a data set as specified: see [`Spec::all_images`].
 pub(crate) fn split(spec: &Spec, data: Arc<Dataset>) -> Arc<Dataset> {
     if !spec.all_images || data.validation.is_empty() {
         return data;
@@ -19,8 +19,8 @@ pub(crate) fn split(spec: &Spec, data: Arc<Dataset>) -> Arc<Dataset> {
     Arc::new(Arc::unwrap_or_clone(data).all_for_training())
 }
 
-/// Reads the data set of a spec, MNIST by default. `progress` is called on any thread with the number
-/// of decoded pictures and their total.
+/// Reads the data set of a spec, MNIST by default. `progress` is called from any thread with the
+/// number of decoded pictures and their total.
 ///
 /// # Errors
 /// If the data set cannot be read.

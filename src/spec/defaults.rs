@@ -1,10 +1,10 @@
 //! Defaults that depend on the network.
 //!
 //! Chapter 1's networks (sizes, sigmoid neurons, one hidden layer of at most 100, plain gradient
-//! descent) keep the book's defaults. Other networks would not learn with those: unit Gaussian weights
-//! saturate wide and deep networks, and a learning rate of 3 suits only the quadratic cost. The
-//! learning rate of other networks also falls to 0 over the run: at a constant rate, the accuracy of
-//! the last epoch depends on the seed.
+//! descent) keep the book's defaults. Other networks would not learn with them: unit Gaussian
+//! weights saturate wide and deep networks, and a learning rate of 3 suits only the quadratic cost.
+//! For other networks the learning rate also decreases to 0 during the run, because at a constant
+//! rate the accuracy of the last epoch depends on the seed.
 
 use super::{EarlyStopping, Optimizer, Readout, Schedule, Spec};
 use crate::nn::{Activation, Architecture, Cost, Init};
@@ -16,9 +16,9 @@ const WIDEST_UNSCALED: usize = 100;
 /// Mini-batch size of small networks with Adam.
 const SMALL_BATCH: u32 = 4;
 
-/// Which of the fields that depend on the network were given by the user.
+/// The fields with network-dependent defaults that the user specified.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[allow(clippy::struct_excessive_bools, reason = "one a field of the spec")]
+#[allow(clippy::struct_excessive_bools, reason = "one per field of the spec")]
 pub struct Given {
     pub cost: bool,
     pub init: bool,
@@ -28,10 +28,10 @@ pub struct Given {
 }
 
 impl Given {
-    /// All of them: nothing is left to choose.
+    /// All fields: no defaults are chosen.
     pub const ALL: Self = Self { cost: true, init: true, eta: true, batch: true, schedule: true };
 
-    /// The fields that a table names.
+    /// Creates it from the names of the specified fields.
     pub fn named<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
         let mut given = Self::default();
         for name in names {
@@ -48,10 +48,10 @@ impl Given {
     }
 }
 
-/// A value that was chosen because the user gave none.
+/// A default that was chosen for the network.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Choice {
-    /// The field, as a spec file names it.
+    /// The field's name in spec files.
     pub field: String,
     pub value: String,
 }
@@ -61,7 +61,7 @@ impl Choice {
         Self { field: field.into(), value: value.into() }
     }
 
-    /// The argument that gives it.
+    /// The equivalent command-line argument.
     fn argument(&self) -> String {
         match self.field.as_str() {
             "schedule" => "--anneal".into(),
@@ -70,21 +70,21 @@ impl Choice {
     }
 }
 
-/// The choices in a sentence; `None` if there are none.
+/// Describes the choices in a sentence; `None` if there are none.
 #[must_use]
-pub fn in_words(chosen: &[Choice]) -> Option<String> {
+pub fn describe_choices(chosen: &[Choice]) -> Option<String> {
     if chosen.is_empty() {
         return None;
     }
     let arguments: Vec<String> = chosen.iter().map(Choice::argument).collect();
     let arguments = arguments.join(" ");
-    Some(format!("chosen for this network: {arguments}; give any of them to have it otherwise"))
+    Some(format!("chosen for this network: {arguments}; give any of them to override it"))
 }
 
 impl Spec {
-    /// Chooses the fields that were not given to fit the network; returns those that differ from
-    /// the book's defaults, or that follow from something beyond chapter 1. Layers that cannot be
-    /// read are left to [`Spec::validate`].
+    /// Chooses the fields that were not specified to fit the network; returns those that differ
+    /// from the book's defaults, or are needed beyond chapter 1. Invalid layers are left to
+    /// [`Spec::validate`].
     pub fn complete(&mut self, given: Given) -> Vec<Choice> {
         let Ok(architecture) = self.layers.parse::<Architecture>() else { return Vec::new() };
         let usual = Self::default();
@@ -104,7 +104,7 @@ impl Spec {
             };
             chosen.push(Choice::new("cost", name(&self.cost)));
         }
-        // The activation of the hidden layers does not apply to the outputs.
+        // The activation of the hidden layers does not apply to the output layer.
         if self.activation != Activation::Sigmoid && self.output.is_none() {
             self.output = Some(Activation::Sigmoid);
         }
@@ -122,15 +122,15 @@ impl Spec {
         }
         if !given.schedule {
             self.schedule = usual.schedule;
-            // A learning rate that was given is obeyed to the end; a run that may end early has no
-            // end for the rate to fall towards; Adam's small one is better not made smaller.
+            // A specified learning rate stays constant. With early stopping there is no known end
+            // at which the rate could reach 0. Adam's small rate is better kept constant.
             let falls = !plain && !given.eta && self.optimizer != Optimizer::Adam;
             if falls && self.early_stopping == EarlyStopping::Never {
                 self.schedule = Schedule::Linear;
                 chosen.push(Choice::new("schedule", name(&self.schedule)));
             }
         }
-        // The size of Adam's steps does not depend on the batch size: a small network needs many steps.
+        // Adam's step size does not depend on the batch size, so a small network needs many steps.
         if !given.batch && self.optimizer == Optimizer::Adam && fits_chapter_1(&architecture) {
             self.batch = SMALL_BATCH;
             chosen.push(Choice::new("batch", self.batch.to_string()));
@@ -138,7 +138,7 @@ impl Spec {
         chosen
     }
 
-    /// The recipe that would be chosen for the same network, optimizer and data.
+    /// The recipe with all defaults chosen for the same network, optimizer and data.
     #[must_use]
     pub fn as_chosen(&self) -> Self {
         let Self { cost, init, eta, batch, schedule, .. } = Self::default();
@@ -153,7 +153,7 @@ impl Spec {
             && fits_chapter_1(architecture)
     }
 
-    /// The learning rate η that goes with optimizer, cost and initial weights.
+    /// The learning rate η that suits the optimizer, cost and initial weights.
     fn usual_rate(&self, architecture: &Architecture, plain: bool) -> f64 {
         let rate = match (self.optimizer, self.cost) {
             (Optimizer::Adam, _) => return 0.001,
@@ -162,10 +162,10 @@ impl Spec {
             // Larger steps kill rectified linear units (chapter 6 uses this rate).
             (_, _) if self.activation == Activation::Relu && architecture.has_maps() => 0.03,
             (_, _) if self.activation != Activation::Sigmoid => 0.1,
-            // The slope of a sigmoid is at most a quarter, so gradients are smaller.
+            // The derivative of a sigmoid is at most a quarter, so gradients are smaller.
             (_, _) => 0.3,
         };
-        // The velocity adds up 1/(1 − μ) gradients.
+        // The velocity accumulates 1/(1 − μ) gradients.
         let rate: f64 = rate * (1.0 - self.momentum);
         // Rounded to two digits.
         format!("{rate:.1e}").parse().unwrap_or(rate)
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn chapter_1_keeps_the_books_defaults_and_says_nothing() {
+    fn chapter_1_keeps_the_books_defaults_without_a_note() {
         for layers in ["784,30,10", "784,100,10", "784,10"] {
             let (spec, chosen) = of_layers(layers);
             assert_eq!(spec, Spec { layers: layers.into(), ..Spec::default() });
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn other_networks_take_softmax_outputs_scaled_weights_and_a_fitting_rate() {
+    fn other_networks_get_log_likelihood_scaled_weights_and_a_suitable_rate() {
         for layers in [
             "784,1000,10",
             "784,30,30,10",
@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn the_rate_follows_optimizer_and_cost() {
+    fn the_rate_depends_on_optimizer_and_cost() {
         let adam = Spec { optimizer: Optimizer::Adam, ..Spec::default() };
         let chosen = completed(adam.clone(), Given::default()).1;
         assert_eq!(chosen[2..], ["eta 0.001", "batch 4"]);
@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn given_values_stay_and_hidden_activations_never_touch_the_output_layer() {
+    fn specified_values_are_kept_and_hidden_activations_do_not_affect_the_output_layer() {
         let odd = Spec {
             activation: Activation::Relu,
             cost: Cost::Quadratic,
@@ -287,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn a_recipe_that_strays_is_known_by_the_one_that_would_be_chosen() {
+    fn chosen_defaults_do_not_depend_on_the_values_they_replace() {
         let astray = Spec { eta: 100.0, batch: 50_000, ..Spec::default() };
         assert!((astray.as_chosen().eta - 3.0).abs() < 1e-12);
     }

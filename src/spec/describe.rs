@@ -1,4 +1,4 @@
-//! The description of a run that front ends receive first.
+//! The description of a run, sent to front ends first.
 
 use super::{EarlyStopping, Schedule, Spec};
 use crate::data::Dataset;

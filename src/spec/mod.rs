@@ -1,4 +1,5 @@
-//! The recipe of a run: parsing, validation, defaults, description, presets, and building its network.
+//! The recipe of a run: parsing, validation, defaults, description, presets, and building the
+//! network.
 
 pub(crate) mod build;
 pub(crate) mod dataset;

@@ -1,4 +1,4 @@
-//! Presets: named recipes that go beyond the book, found by measurement.
+//! Presets: named recipes that go beyond the book, chosen by experiment.
 
 use super::{Expansion, Optimizer, Schedule, Spec};
 use crate::nn::{Activation, Cost, Init};
@@ -51,17 +51,17 @@ fn annealed(layers: &str) -> Spec {
     }
 }
 
-/// With batch normalization after each pooling, where few values are left, the network learns in one
-/// epoch what takes three without.
+/// Batch normalization after each pooling, where few values are left, lets the network learn in one
+/// epoch what would take three.
 fn fast() -> Spec {
     let layers = "conv16x5-pool2-norm-conv32x5-pool2-norm-dense64-softmax10";
     Spec { batch: 16, eta: 0.003, epochs: 2, ..annealed(layers) }
 }
 
-/// Two 3×3 convolutions before each pooling have the receptive field of a 5×5 convolution and learned
-/// more from each image. Every digit is shifted, scaled, rotated and distorted differently in each
-/// epoch, which prevents memorizing. The recipe was chosen on the validation images, which are then
-/// used for training, too.
+/// Two 3×3 convolutions before each pooling have the receptive field of a 5×5 convolution and
+/// learned more from each image. Every digit is shifted, scaled, rotated and distorted differently
+/// in each epoch, which prevents memorization. The recipe was chosen on the validation images,
+/// which are then used for training, too.
 fn best() -> Spec {
     let layers = "conv32x3-conv32x3-pool2-conv64x3-conv64x3-pool2-dense256-drop0.5-softmax10";
     Spec {
@@ -87,7 +87,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     #[test]
-    fn every_preset_can_be_trained_on_mnist() {
+    fn every_preset_is_valid_for_mnist() {
         for Preset { name, spec, networks, .. } in PRESETS {
             assert_eq!(spec().validate_for(&Dataset::embedded_outline()), Ok(()), "{name}");
             assert_eq!(spec().validate(), Ok(()), "{name}");

@@ -31,7 +31,7 @@ impl Readout {
         }
     }
 
-    /// The number of possible answers for this number of classes.
+    /// The number of possible predictions for this number of classes.
     #[must_use]
     pub fn answers(self, classes: usize) -> usize {
         match self {
@@ -41,7 +41,7 @@ impl Readout {
         }
     }
 
-    /// The name of every answer, from the names of the classes.
+    /// The name of every prediction, derived from the class names.
     #[must_use]
     pub fn names(self, classes: &[String]) -> Vec<String> {
         match self {
@@ -72,9 +72,9 @@ impl Readout {
         }
     }
 
-    /// The answer that outputs `a` of shape (outputs) give: a class for `OneHot` (the first of the
-    /// largest), the number whose bits are the outputs from 0.5 on for `Binary` (it may be beyond
-    /// the classes), 1 for yes and 0 for no for `Is`. [`NO_ANSWER`] where an output is not a number.
+    /// The prediction for outputs `a` of shape (outputs): a class for `OneHot` (the first maximum),
+    /// the number whose bits are the outputs ≥ 0.5 for `Binary` (possibly beyond the classes), 1
+    /// (yes) or 0 (no) for `Is`. [`NO_ANSWER`] if an output is NaN.
     #[must_use]
     pub fn predict(self, a: ArrayView1<Real>) -> u32 {
         if a.iter().any(|a| a.is_nan()) {
@@ -97,7 +97,7 @@ impl Readout {
         }
     }
 
-    /// The correct answer for a label, comparable with [`Readout::predict`].
+    /// The correct prediction for a label, comparable with [`Readout::predict`].
     #[must_use]
     pub fn answer(self, label: u8) -> u32 {
         match self {
@@ -106,8 +106,8 @@ impl Readout {
         }
     }
 
-    /// How strongly outputs `a` speak for an answer, from 0 to 1 where outputs are: the output of
-    /// a class, the least certain bit, or the one output.
+    /// The confidence of outputs `a` in a prediction, from 0 to 1 if outputs are: the output of the
+    /// class, the least certain bit, or the single output.
     #[must_use]
     pub fn strength(self, a: ArrayView1<Real>, answer: u32) -> f32 {
         let side = |a: Real, set: bool| if set { a } else { 1.0 - a };
@@ -136,7 +136,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn ten_classes_need_ten_outputs_four_bits_or_one_yes() {
+    fn ten_classes_need_ten_four_or_one_outputs() {
         assert_eq!(Readout::OneHot.outputs(10), 10);
         assert_eq!(Readout::Binary.outputs(10), 4);
         assert_eq!(Readout::Binary.outputs(16), 4);
@@ -146,20 +146,20 @@ mod tests {
     }
 
     #[test]
-    fn bits_come_lowest_first() {
+    fn the_lowest_bit_comes_first() {
         let mut y = Array1::zeros(4);
         Readout::Binary.target(6, y.view_mut());
         assert_eq!(y, array![0.0, 1.0, 1.0, 0.0]);
     }
 
     #[test]
-    fn the_half_rule_says_yes_from_a_half_on() {
+    fn an_output_of_half_means_yes() {
         assert_eq!(Readout::Is(9).predict(array![0.5].view()), 1);
         assert_eq!(Readout::Is(9).predict(array![0.49].view()), 0);
     }
 
     #[test]
-    fn outputs_that_are_no_numbers_give_no_answer() {
+    fn nan_outputs_give_no_prediction() {
         for a in [array![Real::NAN, Real::NAN], array![1.0, Real::NAN], array![Real::NAN, 1.0]] {
             for readout in [Readout::OneHot, Readout::Binary, Readout::Is(0)] {
                 assert_eq!(readout.predict(a.view()), NO_ANSWER);
@@ -169,7 +169,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_perfect_output_is_read_back_as_its_label(label in 0_u8..10, class in 0_u8..10) {
+        fn a_perfect_output_predicts_its_label(label in 0_u8..10, class in 0_u8..10) {
             for readout in [Readout::OneHot, Readout::Binary, Readout::Is(class)] {
                 let mut y = Array1::zeros(readout.outputs(10));
                 readout.target(label, y.view_mut());

@@ -1,4 +1,4 @@
-//! The recipe: everything that determines a run's result.
+//! The recipe: everything that determines the result of a run.
 
 use super::Readout;
 pub use crate::nn::Optimizer;
@@ -6,20 +6,21 @@ use crate::nn::{Activation, Cost, Init, Regularizer};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
-/// A run's recipe. Two runs of equal specs on the same machine end with the same bytes, whatever
-/// `threads` says. The defaults are chapter 1's network.
+/// A run's recipe. Two runs with equal specs on the same machine give identical bytes, regardless
+/// of `threads`. The defaults are those of chapter 1's network.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Spec {
-    /// Sizes of the layers (`784,30,10`), or a run of layers (`conv20x5-pool2-dense100-softmax10`).
+    /// Sizes of the layers (`784,30,10`), or a sequence of layers
+    /// (`conv20x5-pool2-dense100-softmax10`).
     pub layers: String,
-    /// Layers of the second, third, … network of an ensemble; after the last, `layers` come again. A
-    /// single network has `layers`.
+    /// Layers of the second, third, … network of an ensemble; further networks start over with
+    /// `layers`. Ignored for a single network.
     pub also: Vec<String>,
     /// Activation of the hidden layers.
     pub activation: Activation,
     /// Activation of the output layer, unless it is named `softmaxN` or the cost is log-likelihood
-    /// (then softmax). Recipes of version 0.1.0 lack it: their outputs have the activation of the hidden
+    /// (which imply softmax). Recipes of version 0.1.0 lack it and use the activation of the hidden
     /// layers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub output: Option<Activation>,
@@ -41,7 +42,7 @@ pub struct Spec {
     pub eta: f64,
     /// Number of training images to use, from the first on; all by default.
     pub train_size: Option<u32>,
-    /// Train on the validation images, too, for a recipe that was already chosen on them.
+    /// Also train on the validation images, for a recipe that was already chosen on them.
     pub all_images: bool,
     /// Test-time augmentation: a saved model averages its outputs for each image and for the image shifted
     /// by a pixel in each direction.
@@ -55,7 +56,7 @@ pub struct Spec {
     /// Width and height to which the images of `data` are scaled; by default their own, or the most
     /// frequent.
     pub image_size: Option<(u32, u32)>,
-    /// Transpose the images of `data`, as EMNIST needs it.
+    /// Transpose the images of `data`, as required for EMNIST.
     pub transpose: bool,
     /// The meaning of the outputs.
     pub readout: Readout,
@@ -93,21 +94,22 @@ impl Default for Spec {
     }
 }
 
-/// The schedule of the learning rate.
+/// The learning rate schedule.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Schedule {
     #[default]
     Constant,
     /// Halve η whenever validation accuracy has not improved for `patience` epochs; the run ends
-    /// when η falls below its start divided by `stop_at` (the book: 10 and 128, section 3.5).
+    /// when η falls below its initial value divided by `stop_at` (the book: 10 and 128, section
+    /// 3.5).
     HalveOnPlateau { patience: u32, stop_at: u32 },
     /// η decreases linearly with every mini-batch, to 0 at the end of the run.
     Linear,
 }
 
 impl Schedule {
-    /// The factor of the learning rate when this fraction of the run's mini-batches is trained.
+    /// The factor of the learning rate after this fraction of the run's mini-batches.
     pub(crate) fn factor(self, done: f64) -> f64 {
         match self {
             Self::Constant | Self::HalveOnPlateau { .. } => 1.0,
@@ -130,7 +132,7 @@ pub enum EarlyStopping {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Expansion {
-    /// Four more copies, shifted by one pixel in each direction (section 6.2).
+    /// Four additional copies, shifted by one pixel in each direction (section 6.2).
     Shifts,
     /// Rotation by at most this number of degrees, different in each epoch.
     Rotation(f64),

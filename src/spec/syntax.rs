@@ -1,6 +1,6 @@
-//! One-line errors for files that are not TOML, or not a recipe.
+//! One-line errors for text that is not TOML or not a valid recipe.
 
-/// The error of a parser, preceded by its line and column in `text`.
+/// The error of a parser, prefixed with its line and column in `text`.
 #[must_use]
 pub fn toml_problem(text: &str, error: &toml::de::Error) -> String {
     let message = error.message().lines().collect::<Vec<_>>().join(" ");
@@ -18,7 +18,7 @@ mod tests {
     use crate::spec::Spec;
 
     #[test]
-    fn a_problem_is_told_with_its_place() {
+    fn errors_have_line_and_column() {
         for (text, place, problem) in [
             ("epochs = 3\ncost = \"none\"\n", "line 2, column 8: ", "unknown variant `none`"),
             ("epochs = \n", "line 1, column ", ""),

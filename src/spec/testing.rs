@@ -1,4 +1,4 @@
-//! Small data sets and specs for the tests of this module and those above it.
+//! Small data sets and specs for tests.
 
 use super::Spec;
 use crate::data::{Dataset, Images};

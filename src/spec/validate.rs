@@ -1,16 +1,16 @@
-//! Validation of specs: every error names the argument and what it should be.
+//! Validation of specs; every error names the argument and valid values.
 
 use super::build::image_shape;
 use super::{Expansion, Optimizer, Readout, Schedule, Spec};
 use crate::data::Dataset;
 use crate::nn::{Activation, Architecture, ArchitectureError, Cost};
 
-/// The largest plausible number of epochs, images per mini-batch and threads.
-const MOST_EPOCHS: u32 = 1_000_000;
-const MOST_BATCH: u32 = 100_000;
-const MOST_THREADS: u32 = 1024;
+/// Upper limits of plausible epochs, mini-batch sizes and threads.
+const MAX_EPOCHS: u32 = 1_000_000;
+const MAX_BATCH: u32 = 100_000;
+const MAX_THREADS: u32 = 1024;
 
-/// Why a spec cannot be trained.
+/// Why a spec is invalid.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum SpecError {
     #[error("{0}; give sizes such as `784,30,10`, from inputs to outputs")]
@@ -38,7 +38,7 @@ pub enum SpecError {
     Data { data: String, what: &'static str },
 }
 
-/// The error for an argument unless `fine`.
+/// Returns the error for an argument unless `fine`.
 fn check(
     fine: bool,
     argument: &'static str,
@@ -64,17 +64,17 @@ impl Spec {
     /// Checks what can be checked without the data.
     ///
     /// # Errors
-    /// Names the first invalid argument and what it should be.
+    /// Names the first invalid argument and valid values.
     pub fn validate(&self) -> Result<(), SpecError> {
         for layers in [&self.layers].into_iter().chain(&self.also) {
             layers.parse::<Architecture>()?;
         }
-        within(self.batch, MOST_BATCH, "batch")?;
+        within(self.batch, MAX_BATCH, "batch")?;
         check(
-            self.epochs <= MOST_EPOCHS,
+            self.epochs <= MAX_EPOCHS,
             "epochs",
             self.epochs,
-            format!("a whole number up to {MOST_EPOCHS}"),
+            format!("a whole number up to {MAX_EPOCHS}"),
         )?;
         let eta = self.eta;
         check(eta.is_finite() && eta > 0.0, "eta", eta, "a number above 0")?;
@@ -90,7 +90,7 @@ impl Spec {
             "0, or an optimizer that has momentum (`momentum` or `nesterov`)",
         )?;
         if let Some(threads) = self.threads {
-            within(threads, MOST_THREADS, "threads")?;
+            within(threads, MAX_THREADS, "threads")?;
         }
         self.validate_functions()?;
         self.validate_schedule()?;
@@ -134,17 +134,17 @@ impl Spec {
             self.cost != Cost::LogLikelihood || self.readout == Readout::OneHot,
             "cost",
             "log-likelihood",
-            "quadratic or cross-entropy with this readout: softmax outputs are one a class",
+            "quadratic or cross-entropy with this readout: there is one softmax output per class",
         )
     }
 
     fn validate_schedule(&self) -> Result<(), SpecError> {
         if let Schedule::HalveOnPlateau { patience, stop_at } = self.schedule {
-            within(patience, MOST_EPOCHS, "schedule: patience")?;
+            within(patience, MAX_EPOCHS, "schedule: patience")?;
             within(stop_at, u32::MAX, "schedule: stop-at")?;
         }
         if let super::EarlyStopping::NoImprovementIn(epochs) = self.early_stopping {
-            within(epochs, MOST_EPOCHS, "early-stopping")?;
+            within(epochs, MAX_EPOCHS, "early-stopping")?;
         }
         let judged = matches!(self.schedule, Schedule::HalveOnPlateau { .. })
             || self.early_stopping != super::EarlyStopping::Never;
@@ -152,7 +152,7 @@ impl Spec {
             !(self.all_images && judged),
             "all-images",
             true,
-            "false, or neither halve-after nor stop-after: nothing is left to measure improvement on",
+            "false, or neither halve-after nor stop-after: no validation images are left to measure improvement on",
         )
     }
 
@@ -192,15 +192,15 @@ impl Spec {
     /// Checks that a run with the spec `kept` can be resumed with this one.
     ///
     /// # Errors
-    /// Names the first argument that differs, unless it cannot change what is computed.
+    /// Names the first argument that differs, unless it cannot affect the result.
     pub fn validate_resumes(&self, kept: &Self) -> Result<(), SpecError> {
-        // All fields are compared generically, so that new fields are compared, too.
+        // All fields are compared generically, so that new fields are included.
         let fields = |spec: &Self| match serde_json::to_value(spec) {
             Ok(serde_json::Value::Object(fields)) => fields,
             _ => serde_json::Map::new(),
         };
         let (mine, theirs) = (fields(self), fields(kept));
-        // If η depends on the length of the run, the number of epochs changes every step.
+        // If η depends on the length of the run, the number of epochs affects every step.
         let free: &[&str] = match self.schedule {
             Schedule::Linear => &["threads", "data"],
             _ => &["epochs", "threads", "data"],
@@ -248,7 +248,7 @@ impl Spec {
         )
     }
 
-    /// Checks that inputs are the pixels of an image and outputs those of the readout.
+    /// Checks that the inputs are the pixels of an image and the outputs those of the readout.
     fn validate_ends(&self, layers: &str, data: &Dataset) -> Result<(), SpecError> {
         let architecture: Architecture = layers.parse()?;
         let layers = layers.to_owned();

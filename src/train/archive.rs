@@ -1,5 +1,5 @@
-//! A run that has ended: the network of its last checkpoint and the snapshots of its epochs answer
-//! probes like those of a live run.
+//! Opens a run that has ended: the network of its last checkpoint and the snapshots of its epochs
+//! answer probes as for a live run.
 
 use super::RunHandle;
 use super::checkpoint::{BEST, Checkpoint, Position};
@@ -18,11 +18,11 @@ use std::sync::{Arc, OnceLock};
 use std::thread::Builder;
 
 /// Opens a run that has ended from the directory of its checkpoints. Its events are `Frame`,
-/// `Classified` and `Log`. The test images are evaluated in the background, and the outputs are saved
-/// beside the checkpoints for the next time.
+/// `Classified` and `Log`. The test images are evaluated in the background, and the outputs are
+/// saved beside the checkpoints for later.
 ///
 /// # Errors
-/// The reason, if there is no valid checkpoint, or the system cannot start a thread.
+/// The reason if there is no valid checkpoint, or the system cannot start a thread.
 pub fn open_run(checkpoints: &Path) -> Result<RunHandle, String> {
     // A run that diverged in its first epochs may have only its best checkpoint.
     let checkpoint = Checkpoint::load(checkpoints)
@@ -39,7 +39,7 @@ pub fn open_run(checkpoints: &Path) -> Result<RunHandle, String> {
             match open(&directory, checkpoint, sent.clone()) {
                 Ok(archive) => archive.serve(&received),
                 Err(text) => {
-                    let text = format!("the network cannot be asked about images: {text}");
+                    let text = format!("images cannot be evaluated: {text}");
                     // The receiver may be gone.
                     let _ = sent.send(Event::Log(LogLine { level: Level::Warning, text }));
                     received.iter().for_each(drop);
@@ -47,7 +47,7 @@ pub fn open_run(checkpoints: &Path) -> Result<RunHandle, String> {
             }
             Some(network)
         })
-        .map_err(|error| format!("the system gives no thread: {error}"))?;
+        .map_err(|error| format!("the system cannot start a thread: {error}"))?;
     Ok(RunHandle { commands, events, trained, thread })
 }
 
@@ -59,12 +59,12 @@ struct Archive {
     probes: ProbeService,
     /// One per core.
     evaluators: Vec<Evaluator>,
-    /// Where to save the outputs for the test images; `None` once they are saved.
+    /// The file to save the outputs for the test images to; `None` once they are saved.
     unsaved: Option<PathBuf>,
     events: Sender<Event>,
 }
 
-/// Loads the images and the saved outputs, or returns the reason why that failed.
+/// Loads the images and the saved outputs, or returns the reason for the failure.
 fn open(
     directory: &Path,
     checkpoint: Checkpoint,
@@ -82,7 +82,7 @@ fn open(
     let file = outputs_file::file_beside(directory);
     let position = checkpoint.position();
     let unsaved = if let Some(outputs) = outputs_file::read(&file, &checkpoint, &data) {
-        probes.know(position.epoch, position.batch, outputs);
+        probes.set_outputs(position.epoch, position.batch, outputs);
         None
     } else {
         probes.measure_live(network, &data.test);
@@ -93,11 +93,11 @@ fn open(
 }
 
 impl Archive {
-    /// Answers until every sender of commands is dropped.
+    /// Answers until all senders of commands are dropped.
     fn serve(mut self, commands: &Receiver<Command>) {
         loop {
             while let Ok(command) = commands.try_recv() {
-                self.obey(command);
+                self.apply(command);
             }
             self.work();
             self.answer();
@@ -106,22 +106,22 @@ impl Archive {
             }
             self.keep_outputs();
             match commands.recv() {
-                Ok(command) => self.obey(command),
+                Ok(command) => self.apply(command),
                 Err(_) => return,
             }
         }
     }
 
-    fn tell(&self, event: Event) {
+    fn send(&self, event: Event) {
         // The receiver may be gone; the loop ends with the senders of commands.
         let _ = self.events.send(event);
     }
 
     fn warn(&self, text: String) {
-        self.tell(Event::Log(LogLine { level: Level::Warning, text }));
+        self.send(Event::Log(LogLine { level: Level::Warning, text }));
     }
 
-    fn obey(&mut self, command: Command) {
+    fn apply(&mut self, command: Command) {
         match command {
             Command::Watch(probes) => self.probes.set(probes),
             Command::Classify { id, pixels } => self.classify(id, &pixels),
@@ -138,11 +138,11 @@ impl Archive {
         match Model::of(spec.clone(), network, &self.data, epoch).save(path) {
             Ok(bytes) => {
                 let path = path.display().to_string();
-                self.tell(Event::Saved(Saved { path, epoch, batch, bytes }));
+                self.send(Event::Saved(Saved { path, epoch, batch, bytes }));
             }
             Err(error) => {
                 let (level, text) = (Level::Error, error.to_string());
-                self.tell(Event::Log(LogLine { level, text }));
+                self.send(Event::Log(LogLine { level, text }));
             }
         }
     }
@@ -169,12 +169,12 @@ impl Archive {
         });
     }
 
-    /// Saves the outputs for the test images once they are known.
+    /// Saves the outputs for the test images once they are available.
     fn keep_outputs(&mut self) {
         let position = self.checkpoint.position();
         let Some(outputs) = self.probes.outputs_at(position.epoch, position.batch) else { return };
         if let Some(file) = self.unsaved.take() {
-            // If the disk is full, they are computed again the next time.
+            // If this fails, they are computed again the next time.
             let _ = outputs_file::write(&file, &self.checkpoint, &self.data, outputs);
         }
     }
@@ -190,6 +190,6 @@ impl Archive {
         }
         let (outputs, prediction) = self.probes.classify(network, pixels);
         let classified = Classified { id, outputs, prediction, votes: Vec::new() };
-        self.tell(Event::Classified(classified));
+        self.send(Event::Classified(classified));
     }
 }

@@ -6,14 +6,14 @@ use crate::protocol::{Activity, Command, Event, Level, LogLine, Status};
 use crossbeam_channel::{Receiver, Sender};
 use std::time::Instant;
 
-/// Receives commands and sends events. A run goes on even if nobody receives them.
+/// Receives commands and sends events. The run continues even if nobody receives them.
 #[derive(Debug)]
 pub(super) struct RunChannels {
     commands: Receiver<Command>,
     events: Sender<Event>,
     pub control: Control,
     pub pacer: Pacer,
-    told: Option<Status>,
+    sent_status: Option<Status>,
     batches: usize,
 }
 
@@ -26,47 +26,47 @@ impl RunChannels {
     ) -> Self {
         let mut pacer = Pacer::default();
         pacer.set(control.pace(), batches);
-        Self { commands, events, control, pacer, told: None, batches }
+        Self { commands, events, control, pacer, sent_status: None, batches }
     }
 
     /// Sends an event.
-    pub(super) fn tell(&self, event: Event) {
-        // The receiver may be gone; the run goes on.
+    pub(super) fn send(&self, event: Event) {
+        // The receiver may be gone; the run continues.
         let _ = self.events.send(event);
     }
 
-    /// Sends a line of the log.
+    /// Sends a log line.
     pub(super) fn log(&self, level: Level, text: impl Into<String>) {
-        self.tell(Event::Log(LogLine { level, text: text.into() }));
+        self.send(Event::Log(LogLine { level, text: text.into() }));
     }
 
     /// Records the current activity, and sends the status if it changed.
     pub(super) fn enter(&mut self, activity: Activity) {
-        if self.told.is_none() || self.control.activity() != activity {
+        if self.sent_status.is_none() || self.control.activity() != activity {
             self.control.enter(activity);
-            self.tell_status();
+            self.send_status();
         }
     }
 
     /// Sends the status if it changed.
-    pub(super) fn tell_status(&mut self) {
+    pub(super) fn send_status(&mut self) {
         let status = self.control.status();
-        if self.told != Some(status) {
-            self.told = Some(status);
-            self.tell(Event::StatusChanged(status));
+        if self.sent_status != Some(status) {
+            self.sent_status = Some(status);
+            self.send(Event::StatusChanged(status));
         }
     }
 
     /// Applies a command to control and pace, and sends the status.
-    pub(super) fn obey(&mut self, command: &Command, epoch: u32) {
-        self.control.obey(command, epoch);
+    pub(super) fn apply(&mut self, command: &Command, epoch: u32) {
+        self.control.apply(command, epoch);
         if let Command::Pace(pace) = command {
             self.pacer.set(*pace, self.batches);
         }
-        self.tell_status();
+        self.send_status();
     }
 
-    /// What to do at a safe point.
+    /// Decides what to do at a safe point.
     pub(super) fn next(&mut self, safe_point: SafePoint, epoch: u32) -> NextAction {
         self.control.next(safe_point, epoch)
     }
@@ -76,12 +76,12 @@ impl RunChannels {
         self.control.batch_done();
     }
 
-    /// A command, if one has arrived.
+    /// Returns a pending command, if any.
     pub(super) fn poll(&self) -> Option<Command> {
         self.commands.try_recv().ok()
     }
 
-    /// Blocks until a command arrives; `None` if every sender is dropped.
+    /// Blocks until a command arrives; `None` if all senders are dropped.
     pub(super) fn wait(&self) -> Option<Command> {
         self.commands.recv().ok()
     }

@@ -1,18 +1,18 @@
 //! Pause, step and stop: a pure state machine over commands and progress, used by the training
-//! thread and by jobs made of several trainings.
+//! thread and by jobs that consist of several training runs.
 //!
-//! The requested state and the current activity are kept apart, so that a front end can show
-//! "pausing…" until the pause has taken effect.
+//! The requested state and the current activity are separate, so that a front end can show
+//! "pausing…" until the pause takes effect.
 
 use crate::protocol::{Activity, Command, Pace, Status, Step};
 
-/// A point at which pause and stop may take effect.
+/// A point at which a pause or stop may take effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum SafePoint {
     /// Before a mini-batch.
     Batch,
     /// Between two chunks of an evaluation. The pause at the end of a step does not take effect
-    /// here, so that a step of an epoch shows that epoch evaluated.
+    /// here, so that a step of an epoch includes its evaluation.
     Evaluation,
 }
 
@@ -25,7 +25,7 @@ pub(crate) enum NextAction {
     End,
 }
 
-/// The requests in force and the activity they led to.
+/// The current requests and activity.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Control {
     pause: bool,
@@ -37,15 +37,15 @@ pub(crate) struct Control {
 }
 
 impl Control {
-    /// A run that starts at the given pace. A paused start still measures the epoch that it starts
+    /// A run that starts at the given pace. A paused start still evaluates the epoch that it starts
     /// from, like a step that ends there.
     pub(crate) fn new(pace: Pace, paused_at: Option<u32>) -> Self {
         Self { pace, pause_after_epoch: paused_at, ..Self::default() }
     }
 
-    /// Records the request of a command; `epoch` is the number of completed epochs. Commands that do
-    /// not control the run are ignored. After the end only the pace can be changed.
-    pub(crate) fn obey(&mut self, command: &Command, epoch: u32) {
+    /// Applies a command; `epoch` is the number of completed epochs. Commands that do not control
+    /// the run are ignored. After the end only the pace can be changed.
+    pub(crate) fn apply(&mut self, command: &Command, epoch: u32) {
         if let Command::Pace(pace) = command {
             self.pace = *pace;
         }
@@ -75,7 +75,7 @@ impl Control {
         self.stop = true;
     }
 
-    /// Decides at a safe point; `epoch` is the number of completed epochs.
+    /// Decides what to do at a safe point; `epoch` is the number of completed epochs.
     pub(crate) fn next(&mut self, safe_point: SafePoint, epoch: u32) -> NextAction {
         if safe_point == SafePoint::Batch {
             let stepped = self.batches_left == Some(0)
@@ -93,7 +93,7 @@ impl Control {
         }
     }
 
-    /// Ends a step early, because its unit of work is done.
+    /// Ends a step early, because its unit of work is completed.
     pub(crate) fn finish_step(&mut self) {
         if self.batches_left.is_some() || self.pause_after_epoch.is_some() {
             self.go(true, None, None);
@@ -154,23 +154,23 @@ mod tests {
     }
 
     #[test]
-    fn a_pause_is_requested_first_and_effective_later() {
+    fn a_pause_is_pending_until_it_takes_effect() {
         let mut control = training();
-        control.obey(&Command::Pause, 0);
+        control.apply(&Command::Pause, 0);
         assert!(control.status().pausing);
         assert_eq!(control.status().activity, Activity::Training);
         assert_eq!(control.next(SafePoint::Evaluation, 0), NextAction::Wait);
         control.enter(Activity::Paused);
         assert!(!control.status().pausing);
-        control.obey(&Command::Resume, 0);
+        control.apply(&Command::Resume, 0);
         assert_eq!(control.next(SafePoint::Batch, 0), NextAction::Work);
     }
 
     #[test]
-    fn a_step_of_batches_counts_down_and_then_waits() {
+    fn a_step_counts_batches_and_then_pauses() {
         let mut control = training();
-        control.obey(&Command::Pause, 0);
-        control.obey(&Command::Step(Step::Batches(2)), 0);
+        control.apply(&Command::Pause, 0);
+        control.apply(&Command::Step(Step::Batches(2)), 0);
         for left in [2, 1] {
             assert_eq!(control.status().batches_left, Some(left));
             assert_eq!(control.next(SafePoint::Batch, 0), NextAction::Work);
@@ -179,39 +179,39 @@ mod tests {
         assert_eq!(
             control.next(SafePoint::Evaluation, 1),
             NextAction::Work,
-            "the epoch is measured first"
+            "the epoch is evaluated first"
         );
         assert_eq!(control.next(SafePoint::Batch, 1), NextAction::Wait);
         assert_eq!(control.status().batches_left, None);
     }
 
     #[test]
-    fn a_step_of_epochs_is_counted_from_now_and_pauses_once_measured() {
+    fn a_step_of_epochs_pauses_after_the_evaluation_of_the_last() {
         let mut control = training();
-        control.obey(&Command::Step(Step::Epochs(2)), 3);
+        control.apply(&Command::Step(Step::Epochs(2)), 3);
         assert_eq!(control.status().pause_after_epoch, Some(5));
         assert_eq!(control.next(SafePoint::Batch, 4), NextAction::Work);
         assert_eq!(control.next(SafePoint::Evaluation, 5), NextAction::Work);
         assert_eq!(control.next(SafePoint::Batch, 5), NextAction::Wait);
-        control.obey(&Command::Resume, 5);
+        control.apply(&Command::Resume, 5);
         assert_eq!(control.next(SafePoint::Batch, 5), NextAction::Work, "the step is over");
     }
 
     #[test]
-    fn a_step_of_nothing_is_a_pause() {
+    fn a_step_of_zero_is_a_pause() {
         for step in [Step::Batches(0), Step::Epochs(0)] {
             let mut control = training();
-            control.obey(&Command::Step(step), 3);
+            control.apply(&Command::Step(step), 3);
             assert_eq!(control.next(SafePoint::Batch, 3), NextAction::Wait);
         }
     }
 
     #[test]
-    fn a_stop_wins_over_a_pause_and_nothing_undoes_it() {
+    fn a_stop_overrides_a_pause_and_is_final() {
         let mut control = training();
-        control.obey(&Command::Pause, 0);
-        control.obey(&Command::Stop, 0);
-        control.obey(&Command::Resume, 0);
+        control.apply(&Command::Pause, 0);
+        control.apply(&Command::Stop, 0);
+        control.apply(&Command::Resume, 0);
         assert!(control.status().stopping);
         assert_eq!(control.next(SafePoint::Evaluation, 0), NextAction::End);
         control.enter(Activity::Finished);
@@ -219,11 +219,11 @@ mod tests {
     }
 
     #[test]
-    fn a_finished_run_takes_no_orders_but_the_pace() {
+    fn a_finished_run_accepts_only_the_pace() {
         let mut control = training();
         control.enter(Activity::Finished);
-        control.obey(&Command::Pause, 1);
-        control.obey(&Command::Pace(Pace::SecondsPerEpoch(1.0)), 1);
+        control.apply(&Command::Pause, 1);
+        control.apply(&Command::Pace(Pace::SecondsPerEpoch(1.0)), 1);
         let expected = Status {
             activity: Activity::Finished,
             pace: Pace::SecondsPerEpoch(1.0),
@@ -238,7 +238,7 @@ mod tests {
         control.finish_step();
         assert!(!control.is_paused(), "there was no step");
         for step in [Step::Batches(5), Step::Epochs(5)] {
-            control.obey(&Command::Step(step), 0);
+            control.apply(&Command::Step(step), 0);
             assert!(!control.is_paused());
             control.finish_step();
             assert!(control.is_paused());
@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn a_paused_start_measures_first() {
+    fn a_paused_start_evaluates_first() {
         let mut control = Control::new(Pace::Full, Some(0));
         assert_eq!(control.next(SafePoint::Evaluation, 0), NextAction::Work);
         assert_eq!(control.next(SafePoint::Batch, 0), NextAction::Wait);

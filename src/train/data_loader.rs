@@ -1,7 +1,7 @@
-//! Loads mini-batches: shuffles each epoch, and gathers and augments its images.
+//! Loads mini-batches: shuffles every epoch, and gathers and augments images.
 
 use crate::data::augment::{ImageTransform, SHIFTS};
-use crate::data::{Images, Ink};
+use crate::data::{Images, SparseImages};
 use crate::linalg::BatchBuffer;
 use crate::nn::{Batch, InputKind, Real};
 use crate::rng;
@@ -12,10 +12,10 @@ use rand::seq::SliceRandom;
 use std::mem::swap;
 use std::ops::Range;
 
-/// The epoch of a mini-batch, counted from 0, and its number in the epoch.
+/// The epoch of a mini-batch, counted from 0, and its index in the epoch.
 pub(super) type BatchIndex = (u32, usize);
 
-/// Gathers the mini-batches of an epoch into buffers that are reused.
+/// Gathers the mini-batches of an epoch into reused buffers.
 #[derive(Debug)]
 pub(super) struct DataLoader {
     source: Source,
@@ -27,7 +27,7 @@ pub(super) struct DataLoader {
 /// A mini-batch.
 #[derive(Debug)]
 pub(super) struct MiniBatch {
-    /// Its index and the form of its inputs.
+    /// Its index and the representation of its inputs.
     contents: Option<(BatchIndex, InputKind)>,
     inputs: BatchBuffer,
     /// Shape (batch, outputs).
@@ -41,14 +41,14 @@ struct Source {
     readout: Readout,
     seed: u64,
     batch: usize,
-    /// Number of training images used; with copies, each is shown several times.
+    /// Number of training images used; with augmented copies, each is shown several times.
     images: usize,
     /// The shuffled copies of the training images: copy c of image i is i + c n.
     order: Vec<u32>,
     opened: Option<u32>,
     augmenter: Option<Augmenter>,
-    /// The nonzero pixels of the images, for networks that read only those.
-    ink: Option<Ink>,
+    /// The nonzero pixels of the images, for networks with sparse inputs.
+    sparse: Option<SparseImages>,
 }
 
 /// A mini-batch that can be prefetched on any thread.
@@ -59,7 +59,7 @@ pub(super) struct Prefetch<'a> {
     contents: (BatchIndex, InputKind),
 }
 
-/// Augments images as the spec's expansions say, one at a time.
+/// Applies the spec's expansions to one image at a time.
 #[derive(Debug)]
 struct Augmenter {
     expansions: Vec<Expansion>,
@@ -116,16 +116,16 @@ impl DataLoader {
             order: vec![0; count * copies],
             opened: None,
             augmenter,
-            ink: None,
+            sparse: None,
         };
         Self { source, now: mini_batch(), next: mini_batch() }
     }
 
     /// Lists the nonzero pixels of all images once, unless images are augmented. From then on,
-    /// mini-batches that are not dense are gathered from these lists.
-    pub(super) fn find_ink(&mut self, images: &Images) {
+    /// sparse mini-batches are gathered from these lists.
+    pub(super) fn list_nonzero_pixels(&mut self, images: &Images) {
         if self.source.augmenter.is_none() {
-            self.source.ink = Ink::of(images, self.source.images);
+            self.source.sparse = SparseImages::of(images, self.source.images);
         }
     }
 
@@ -134,7 +134,7 @@ impl DataLoader {
         self.source.images
     }
 
-    /// The book's n: number of training images per epoch, copies included.
+    /// The book's n: the number of training images per epoch, including copies.
     pub(super) fn samples(&self) -> usize {
         self.source.order.len()
     }
@@ -144,12 +144,12 @@ impl DataLoader {
         self.source.order.len().div_ceil(self.source.batch)
     }
 
-    /// Number of images of a mini-batch.
+    /// Number of images in a mini-batch.
     pub(super) fn size(&self, batch: usize) -> usize {
         self.source.picked(batch).len()
     }
 
-    /// Gathers a mini-batch with inputs of this form, unless it was prefetched.
+    /// Gathers a mini-batch with inputs in this representation, unless it was prefetched.
     pub(super) fn gather(&mut self, images: &Images, at: BatchIndex, kind: InputKind) {
         let contents = (at, kind);
         if self.next.contents.take() == Some(contents) {
@@ -159,7 +159,7 @@ impl DataLoader {
         }
     }
 
-    /// The current mini-batch, and a prefetch of another one that can run while it is trained on.
+    /// The current mini-batch, and a prefetch of the next one that can run concurrently.
     pub(super) fn batch_and_prefetch<'a>(
         &'a mut self,
         images: &'a Images,
@@ -197,8 +197,8 @@ impl MiniBatch {
 }
 
 impl Source {
-    /// Shuffles for an epoch, counted from 0, unless that is done. The order depends only on seed and
-    /// epoch, so that a resumed run has the same.
+    /// Shuffles for an epoch, counted from 0, unless done. The order depends only on seed and
+    /// epoch, so that it is the same in a resumed run.
     fn open(&mut self, epoch: u32) {
         if self.opened.replace(epoch) == Some(epoch) {
             return;
@@ -208,7 +208,7 @@ impl Source {
         self.order.shuffle(&mut stream);
     }
 
-    /// The range of the order that belongs to a mini-batch.
+    /// The range of the order for a mini-batch.
     fn picked(&self, batch: usize) -> Range<usize> {
         let first = batch * self.batch;
         first..(first + self.batch).min(self.order.len())
@@ -228,13 +228,14 @@ impl Source {
             let (index, copy) = self.image(step);
             let later = self.order.get(step + self.batch).map(|&c| c as usize % self.images);
             self.readout.target(images.labels[index], mini_batch.y.row_mut(row));
-            if let Some(ink) = self.ink.as_ref().filter(|_| kind != InputKind::Dense) {
-                let (places, values) = ink.image(index);
-                mini_batch.inputs.push_nonzero(places, values);
-                later.inspect(|&later| ink.prefetch(later));
+            if let Some(sparse) = self.sparse.as_ref().filter(|_| kind != InputKind::Dense) {
+                let (indices, values) = sparse.image(index);
+                mini_batch.inputs.push_nonzero(indices, values);
+                later.inspect(|&later| sparse.prefetch(later));
                 continue;
             }
-            // The images of a mini-batch are scattered in memory: each is prefetched one batch ahead.
+            // The images of a mini-batch are scattered in memory, so each is prefetched one batch
+            // ahead.
             later.inspect(|&later| images.prefetch(later));
             let image = images.image(index);
             let pixels = match &mut self.augmenter {
@@ -249,7 +250,7 @@ impl Source {
         }
     }
 
-    /// The image at a place in the order, and the number of its copy.
+    /// The image at a position in the order, and its copy number.
     fn image(&self, place: usize) -> (usize, usize) {
         let copy = self.order[place] as usize;
         (copy % self.images, copy / self.images)

@@ -1,5 +1,5 @@
-//! Detects a network that does not learn, after its first two epochs, and names the evidence and the
-//! arguments that help.
+//! Detects a network that does not learn, after its first two epochs, with evidence and suggested
+//! arguments.
 
 use crate::data::Images;
 use crate::nn::Real;
@@ -9,25 +9,25 @@ use ndarray::ArrayView2;
 
 /// The epochs after which the network is checked.
 const LAST_EPOCH: u32 = 2;
-/// A network that learns is better than the most frequent class by this factor.
+/// A network is learning if it is better than the most frequent class by this factor.
 const BETTER_THAN_CHANCE: f64 = 1.5;
-/// Gradients of this norm or less have no effect.
+/// Gradients with a smaller norm have no effect.
 const NO_GRADIENT: f64 = 1e-7;
-/// Shares of dead units and of saturated activations that keep a layer from learning.
+/// Fractions of dead units and of saturated activations that prevent a layer from learning.
 const DEAD: f64 = 0.5;
 const SATURATED: f64 = 0.9;
-/// Test images that a class must have for it to be missed.
+/// A class is only checked if it has this many test images.
 const ENOUGH_IMAGES: usize = 20;
-/// With fewer mini-batches per epoch, nothing can be expected.
+/// With fewer mini-batches per epoch, no progress is expected.
 const FEW_BATCHES: usize = 50;
 
-/// What the check is based on.
+/// The basis of the check.
 #[derive(Debug)]
 pub(super) struct Evidence<'a> {
     pub spec: &'a Spec,
-    /// Those of the epoch just measured.
+    /// Statistics of the epoch just evaluated.
     pub stats: &'a EpochStats,
-    /// How each layer learned at the end of it.
+    /// Statistics of each layer at its end.
     pub layers: &'a [LayerStats],
     pub test: &'a Images,
     /// The network's outputs for the test images, shape (test images, outputs).
@@ -38,7 +38,7 @@ pub(super) struct Evidence<'a> {
 }
 
 impl Evidence<'_> {
-    /// A warning if the network does not learn, or one of its outputs does not.
+    /// A warning if the network, or one of its outputs, does not learn.
     pub(super) fn warning(&self) -> Option<String> {
         let epoch = self.stats.epoch;
         if !(1..=LAST_EPOCH).contains(&epoch) {
@@ -47,7 +47,7 @@ impl Evidence<'_> {
         let is_last = epoch == LAST_EPOCH || epoch == self.spec.epochs;
         let signs = self.signs();
         let finding = match self.no_better_than_chance() {
-            // After one epoch the cause must be plain: many networks begin slowly.
+            // After one epoch there must be a visible cause, because many networks start slowly.
             Some(finding) if is_last || !signs.is_empty() => finding,
             Some(_) => return None,
             None if is_last => self.silent_outputs()?,
@@ -74,7 +74,7 @@ impl Evidence<'_> {
         ))
     }
 
-    /// Test images of each answer that is right.
+    /// Number of test images per correct prediction.
     fn counts(&self) -> Vec<usize> {
         let readout = self.spec.readout;
         let mut counts = vec![0; readout.answers(self.classes.len())];
@@ -116,7 +116,7 @@ impl Evidence<'_> {
         Some(format!("the {outputs} for {} {never} {points:.0} points", names.join(", ")))
     }
 
-    /// The visible cause.
+    /// Visible causes.
     fn signs(&self) -> Vec<String> {
         let mut signs = Vec::new();
         for (number, layer) in (1..).zip(self.layers) {
@@ -137,13 +137,13 @@ impl Evidence<'_> {
         }
         if self.batches < FEW_BATCHES {
             let count = self.batches;
-            signs.push(format!("{count} mini-batches an epoch are few steps"));
+            signs.push(format!("{count} mini-batches per epoch are few steps"));
         }
         signs
     }
 
-    /// The arguments by which the recipe strays from what is usual for its network, set right; where
-    /// there are none, those that keep outputs from being lost.
+    /// The arguments that restore the usual recipe for the network; if the recipe is the usual one,
+    /// arguments that avoid lost outputs.
     fn remedy(&self) -> String {
         let usual = self.spec.as_chosen();
         let mut arguments = Vec::new();
@@ -167,7 +167,7 @@ impl Evidence<'_> {
     }
 }
 
-/// A choice as a spec file writes it.
+/// A value as written in spec files.
 fn name(choice: &impl serde::Serialize) -> String {
     match serde_json::to_value(choice) {
         Ok(serde_json::Value::String(name)) => name,
@@ -182,7 +182,7 @@ mod tests {
     use crate::spec::testing::{dataset, spec};
     use ndarray::Array2;
 
-    /// Outputs that answer with these classes in turn.
+    /// Outputs that predict these classes in turn.
     fn outputs(answers: &[usize]) -> Array2<Real> {
         let test = dataset().test;
         let answer = |row: usize| answers[row % answers.len()];
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn a_network_that_learns_is_left_alone() {
+    fn a_network_that_learns_gives_no_warning() {
         for epoch in 0..5 {
             let stats = stats(epoch, 0.9, healthy());
             assert_eq!(warning(&spec(), &stats, &[0, 1, 2], 100), None);
@@ -223,17 +223,17 @@ mod tests {
     #[test]
     fn chance_accuracy_is_reported_after_two_epochs() {
         let slow = |epoch| stats(epoch, 0.35, healthy());
-        assert_eq!(warning(&spec(), &slow(1), &[0, 1, 2], 100), None, "it may begin slowly");
+        assert_eq!(warning(&spec(), &slow(1), &[0, 1, 2], 100), None, "it may start slowly");
         let text = warning(&spec(), &slow(2), &[0, 1, 2], 100).unwrap();
         assert!(text.contains("not learning") && text.contains("35.0%"), "{text}");
         assert!(text.contains("33.3%") && text.contains("try --"), "{text}");
-        assert_eq!(warning(&spec(), &slow(3), &[0, 1, 2], 100), None, "once is enough");
+        assert_eq!(warning(&spec(), &slow(3), &[0, 1, 2], 100), None, "one warning is enough");
         let short = Spec { epochs: 1, ..spec() };
         assert!(warning(&short, &slow(1), &[0, 1, 2], 100).is_some(), "there is no second epoch");
     }
 
     #[test]
-    fn a_plain_cause_is_told_after_one_epoch_with_what_helps() {
+    fn a_visible_cause_is_reported_after_one_epoch_with_a_remedy() {
         let astray = Spec {
             activation: Activation::Relu,
             output: Some(Activation::Sigmoid),
@@ -263,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn outputs_that_never_fire_are_named_with_what_they_cost() {
+    fn outputs_that_never_fire_are_reported_with_their_cost() {
         let text = warning(&spec(), &stats(2, 0.66, healthy()), &[0, 1], 100).unwrap();
         assert!(
             text.contains("the output for bottom never fires, which costs 33 points"),

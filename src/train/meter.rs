@@ -3,10 +3,10 @@
 use super::checkpoint::Clock;
 use std::time::{Duration, Instant};
 
-/// The rate shown looks back about this many seconds.
+/// Time constant of the displayed rate, in seconds.
 const MEMORY: f64 = 2.0;
 
-/// Counts seconds in mini-batches alone, and the seconds of the run without its pauses.
+/// Measures the time spent on mini-batches, and the elapsed time without pauses.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Meter {
     pub clock: Clock,
@@ -16,7 +16,7 @@ pub(super) struct Meter {
 }
 
 impl Meter {
-    /// Continues from the seconds counted before.
+    /// Continues from earlier measurements.
     pub(super) fn resumed(clock: Clock) -> Self {
         Self { clock, ..Self::default() }
     }
@@ -31,7 +31,7 @@ impl Meter {
         self.recent_samples = self.recent_samples * keep + samples as f64;
     }
 
-    /// Images per second over the last moments, in mini-batches only.
+    /// Recent images per second, counting only time spent on mini-batches.
     pub(super) fn rate(&self) -> f64 {
         ratio(self.recent_samples, self.recent_seconds)
     }
@@ -41,7 +41,7 @@ impl Meter {
         ratio(self.clock.epoch_samples as f64, self.clock.epoch_seconds)
     }
 
-    /// Starts another epoch.
+    /// Starts a new epoch.
     pub(super) fn end_epoch(&mut self) {
         self.clock.epoch_seconds = 0.0;
         self.clock.epoch_samples = 0;
@@ -54,7 +54,7 @@ impl Meter {
         }
     }
 
-    /// Stops the run's clock until the next tick: a pause does not count.
+    /// Stops the run's clock until the next tick, for a pause.
     pub(super) fn hold(&mut self) {
         self.last = None;
     }
@@ -69,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rates_are_images_over_seconds_in_mini_batches() {
+    fn rates_are_images_per_second_of_mini_batches() {
         let mut meter = Meter::default();
         assert!(meter.rate().abs() < 1e-9);
         for _ in 0..100 {
@@ -79,11 +79,11 @@ mod tests {
         assert!((meter.rate() - 10_000.0).abs() < 1.0);
         meter.end_epoch();
         assert!(meter.clock.epoch_seconds.abs() < 1e-9);
-        assert!((meter.rate() - 10_000.0).abs() < 1.0, "the recent rate outlives the epoch");
+        assert!((meter.rate() - 10_000.0).abs() < 1.0, "the recent rate continues over epochs");
     }
 
     #[test]
-    fn the_recent_rate_forgets() {
+    fn the_recent_rate_adapts() {
         let mut meter = Meter::default();
         meter.batch(Duration::from_secs(10), 1000);
         for _ in 0..10_000 {
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn pauses_do_not_count() {
+    fn pauses_are_not_counted() {
         let mut meter = Meter::default();
         let start = Instant::now();
         meter.tick(start);

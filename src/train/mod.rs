@@ -1,4 +1,4 @@
-//! The training thread: its loop, the mini-batches, pauses, monitors, checkpoints.
+//! The training thread: its loop, mini-batches, pauses, monitors, checkpoints.
 
 mod archive;
 mod channels;

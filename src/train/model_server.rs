@@ -19,9 +19,9 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::thread::Builder;
 
-/// Opens a model on a data set like a run ([`RunHandle::spawn`]), without training anything. Sends
-/// `Started`, an epoch with the model's accuracy on validation and test images, and `Finished`; then
-/// answers probes, those about layers for the first network of an ensemble.
+/// Opens a model on a data set like a run ([`RunHandle::spawn`]), but without training. Sends
+/// `Started`, an epoch with the model's validation and test accuracy, and `Finished`; then answers
+/// probes. Probes about layers are for the first network of an ensemble.
 ///
 /// # Errors
 /// If the images do not fit the model, or the system cannot start a thread.
@@ -42,10 +42,10 @@ pub fn open_model(model: Model, data: Arc<Dataset>) -> Result<RunHandle, SpawnEr
     Ok(RunHandle { commands, events, trained, thread })
 }
 
-/// Opens a saved model on the data set that it was trained on.
+/// Opens a saved model with the data set it was trained on.
 ///
 /// # Errors
-/// The reason, where model or data set cannot be read.
+/// The reason if model or data set cannot be read.
 pub fn open_saved(file: &Path) -> Result<RunHandle, String> {
     let model = Model::load(file).map_err(|error| error.to_string())?;
     let data = model.split(dataset::load(model.spec())?);
@@ -59,10 +59,10 @@ struct ModelServer {
     ensemble: Ensemble,
     /// Of the first network.
     single: SingleImage,
-    /// `None` until every test image is evaluated.
+    /// `None` until all test images are evaluated.
     test: Option<TestOutputs>,
     watched: Vec<Probe>,
-    /// A stop was requested, or every sender of commands is dropped.
+    /// A stop was requested, or all senders of commands are dropped.
     stopped: bool,
     commands: Receiver<Command>,
     events: Sender<Event>,
@@ -88,16 +88,16 @@ impl ModelServer {
         }
     }
 
-    fn tell(&self, event: Event) {
+    fn send(&self, event: Event) {
         // The receiver may be gone; the loop ends with the senders of commands.
         let _ = self.events.send(event);
     }
 
     fn enter(&self, activity: Activity) {
-        self.tell(Event::StatusChanged(Status { activity, ..Status::default() }));
+        self.send(Event::StatusChanged(Status { activity, ..Status::default() }));
     }
 
-    /// Sends a description of the model and its accuracy.
+    /// Evaluates the model; sends its description and accuracy.
     fn measure(&mut self) {
         let networks = self.model.members.count();
         let mut info = describe(self.model.spec(), self.model.network(), &self.data);
@@ -108,16 +108,16 @@ impl ModelServer {
             info.network = kinds.join(" + ");
             info.parameters = self.model.networks().map(parameters).sum();
         }
-        self.tell(Event::Started(Box::new(info)));
+        self.send(Event::Started(Box::new(info)));
         self.enter(Activity::Evaluating);
         let data = Arc::clone(&self.data);
-        let validation = self.look_at(&data.validation).map(|_| self.ensemble.together);
-        let Some((outputs, verdicts)) = self.look_at(&data.test) else {
-            return self.tell(Event::Finished(Outcome::Stopped));
+        let validation = self.evaluate(&data.validation).map(|_| self.ensemble.together);
+        let Some((outputs, verdicts)) = self.evaluate(&data.test) else {
+            return self.send(Event::Finished(Outcome::Stopped));
         };
         let (validation, test) = (validation.unwrap_or_default(), self.ensemble.together);
         self.test = Some(TestOutputs::elected(outputs, verdicts, self.model.spec().readout));
-        self.tell(Event::EpochEnded(EpochStats {
+        self.send(Event::EpochEnded(EpochStats {
             epoch: self.model.epoch,
             validation_cost: validation.cost().filter(|cost| cost.is_finite()),
             test_cost: test.cost().filter(|cost| cost.is_finite()),
@@ -126,12 +126,12 @@ impl ModelServer {
             ..EpochStats::default()
         }));
         if networks > 1 {
-            let alone = format!("test accuracy of each network alone: {}", self.alone());
-            self.tell(Event::Log(LogLine { level: Level::Info, text: alone }));
+            let alone = format!("test accuracy of the individual networks: {}", self.alone());
+            self.send(Event::Log(LogLine { level: Level::Info, text: alone }));
         }
         self.enter(Activity::Finished);
         let how = if networks > 1 { "an ensemble, at rest" } else { "a saved model, at rest" };
-        self.tell(Event::Finished(Outcome::Completed(how.into())));
+        self.send(Event::Finished(Outcome::Completed(how.into())));
     }
 
     fn alone(&self) -> String {
@@ -140,15 +140,15 @@ impl ModelServer {
         texts.join(", ")
     }
 
-    /// The mean outputs and the answers of the networks for some images, counted in the ensemble;
-    /// `None` when it was stopped meanwhile.
-    fn look_at(&mut self, images: &Images) -> Option<(Array2<Real>, Vec<u32>)> {
+    /// Evaluates images: the mean outputs of all networks, and the predictions of each for the
+    /// votes. `None` if stopped meanwhile.
+    fn evaluate(&mut self, images: &Images) -> Option<(Array2<Real>, Vec<u32>)> {
         self.ensemble.clear();
         let mut outputs = Array2::zeros((images.len(), self.model.network().outputs()));
         let mut verdicts = Vec::with_capacity(images.len());
         for first in (0..images.len()).step_by(self.ensemble.rows()) {
             while let Ok(command) = self.commands.try_recv() {
-                self.obey(command);
+                self.apply(command);
             }
             if self.stopped {
                 return None;
@@ -161,15 +161,15 @@ impl ModelServer {
         Some((outputs, verdicts))
     }
 
-    /// Answers until every sender of commands is dropped.
+    /// Answers until all senders of commands are dropped.
     fn serve(&mut self) {
         self.answer();
         while let Ok(command) = self.commands.recv() {
-            self.obey(command);
+            self.apply(command);
         }
     }
 
-    fn obey(&mut self, command: Command) {
+    fn apply(&mut self, command: Command) {
         match command {
             Command::Watch(probes) => {
                 self.watched = probes;
@@ -188,11 +188,11 @@ impl ModelServer {
         match self.model.save(path) {
             Ok(bytes) => {
                 let (path, epoch) = (path.display().to_string(), self.model.epoch);
-                self.tell(Event::Saved(Saved { path, epoch, batch: 0, bytes }));
+                self.send(Event::Saved(Saved { path, epoch, batch: 0, bytes }));
             }
             Err(error) => {
                 let (level, text) = (Level::Error, error.to_string());
-                self.tell(Event::Log(LogLine { level, text }));
+                self.send(Event::Log(LogLine { level, text }));
             }
         }
     }
@@ -202,7 +202,7 @@ impl ModelServer {
         for probe in std::mem::take(&mut self.watched) {
             if let Some(content) = self.look(&probe.what) {
                 let frame = Frame { probe, epoch: self.model.epoch, batch: 0, content };
-                self.tell(Event::Frame(Box::new(frame)));
+                self.send(Event::Frame(Box::new(frame)));
             }
         }
     }
@@ -238,7 +238,7 @@ impl ModelServer {
     fn classify(&mut self, id: u64, pixels: &[u8]) {
         let (width, height) = self.model.image;
         let channels = self.model.channels;
-        // What is drawn by hand is grey.
+        // Hand-drawn images are grey.
         let pixels: Vec<u8> = if pixels.len() == width * height {
             pixels.iter().flat_map(|&shade| std::iter::repeat_n(shade, channels)).collect()
         } else {
@@ -249,7 +249,7 @@ impl ModelServer {
                 "an image to classify has {} pixels, but this model takes {width} × {height}",
                 pixels.len()
             );
-            return self.tell(Event::Log(LogLine { level: Level::Warning, text }));
+            return self.send(Event::Log(LogLine { level: Level::Warning, text }));
         }
         let image = Images { width, height, channels, pixels, labels: vec![0] };
         let classified = self.ask(&image, 0, |said, votes| Classified {
@@ -258,7 +258,7 @@ impl ModelServer {
             prediction: said.answer,
             votes,
         });
-        self.tell(Event::Classified(classified));
+        self.send(Event::Classified(classified));
     }
 
     /// Evaluates every network on one image.

@@ -1,4 +1,4 @@
-//! How each layer learns: gradient norms, size of the updates, saturated and dead units.
+//! Layer statistics: gradient norms, sizes of updates, saturated and dead units.
 
 use crate::nn::{Activation, Gradients, Layer, Network, Real};
 use crate::protocol::LayerStats;
@@ -7,24 +7,25 @@ use std::borrow::Cow;
 
 /// A unit this close to a bound of its range, as a fraction of the range, is saturated.
 const MARGIN: f64 = 0.01;
-/// Mini-batches of an epoch that are measured: enough for a steady mean, few enough to cost nothing.
+/// Measured mini-batches per epoch: enough for a stable mean, at negligible cost.
 const MEASURED: usize = 16;
-/// Mini-batches from one that is measured to the next, at least: in a short epoch few are measured.
+/// Minimum distance of measured mini-batches; in short epochs fewer are measured.
 const CLOSEST: usize = 8;
 
-/// Whether a mini-batch, counted from 0, is one of those measured: evenly spaced, the last among them.
+/// Whether mini-batch number `batch`, counted from 0, is measured: evenly spaced, including the
+/// last.
 pub(super) fn is_measured(batch: usize, batches: usize) -> bool {
     batch + 1 == batches || (batch + 1).is_multiple_of(spacing(batches))
 }
 
-/// Mini-batches from one that is measured to the next.
+/// Distance of measured mini-batches.
 fn spacing(batches: usize) -> usize {
     batches.div_ceil(MEASURED).max(CLOSEST)
 }
 
-/// Takes what was measured in a mini-batch into the means over the epoch so far. How many went into
-/// them follows from the mini-batch, so that a resumed run goes on with the same means.
-pub(super) fn include(
+/// Adds a mini-batch's statistics to the means over the epoch so far. The number of measurements so
+/// far follows from the mini-batch's index, so that a resumed run continues with the same means.
+pub(super) fn add_to_means(
     means: &mut Vec<LayerStats>,
     measured: &[LayerStats],
     batch: usize,
@@ -51,7 +52,7 @@ pub(super) fn include(
     }
 }
 
-/// Measures single mini-batches. The weights before a step are kept, so that the update can be
+/// Measures single mini-batches. It copies the weights before a step, so that the update can be
 /// computed for every optimizer.
 #[derive(Debug)]
 pub(super) struct Monitor {
@@ -65,7 +66,7 @@ impl Monitor {
         monitor
     }
 
-    /// Keeps the weights as they are before a mini-batch.
+    /// Copies the weights before a mini-batch.
     pub(super) fn before(&mut self, network: &Network) {
         for (kept, layer) in self.before.iter_mut().zip(&network.layers) {
             kept.clear();
@@ -75,8 +76,8 @@ impl Monitor {
         }
     }
 
-    /// The figures of each layer for a mini-batch with these `gradients`; `activations` returns those of
-    /// a layer, shape (samples, units).
+    /// The statistics of each layer for a mini-batch with these `gradients`; `activations` returns
+    /// those of a layer, shape (samples, units).
     pub(super) fn after<'a>(
         &self,
         network: &Network,
@@ -108,7 +109,7 @@ impl Monitor {
     }
 }
 
-/// The rows of an array along its last axis, value after value.
+/// The rows of an array along its last axis.
 fn rows<'a>(array: &'a ArrayViewD<Real>) -> impl Iterator<Item = Cow<'a, [Real]>> {
     array.rows().into_iter().map(|row| match row.to_slice() {
         Some(values) => Cow::Borrowed(values),
@@ -116,7 +117,7 @@ fn rows<'a>(array: &'a ArrayViewD<Real>) -> impl Iterator<Item = Cow<'a, [Real]>
     })
 }
 
-/// The Euclidean distance of a layer's weights from those before.
+/// The Euclidean distance of a layer's weights from earlier ones.
 fn distance(layer: &Layer, before: &[Real]) -> f64 {
     let (mut rest, mut sum, mut moved) = (before, 0.0, Vec::new());
     for array in layer.weights() {
@@ -131,7 +132,7 @@ fn distance(layer: &Layer, before: &[Real]) -> f64 {
     sum.sqrt()
 }
 
-/// The sum of the squares, in several sums side by side: one after the other takes eight times as long.
+/// The sum of squares, in several independent sums, which is eight times as fast as a single one.
 #[allow(clippy::useless_conversion, reason = "Real is f64 with the feature f64")]
 fn squares(values: &[Real]) -> f64 {
     let square = |value: &Real| f64::from(*value) * f64::from(*value);
@@ -158,7 +159,7 @@ fn saturated(activation: Activation, a: ArrayView2<Real>) -> f64 {
     count as f64 / a.len().max(1) as f64
 }
 
-/// The fraction of units, columns of `a`, that are zero for every sample.
+/// The fraction of units (columns of `a`) that are zero for every sample.
 fn dead(a: ArrayView2<Real>) -> f64 {
     let dead = a.columns().into_iter().filter(|unit| unit.iter().all(|&a| a == 0.0)).count();
     dead as f64 / a.ncols().max(1) as f64
@@ -181,12 +182,12 @@ mod tests {
     }
 
     #[test]
-    fn a_unit_is_dead_when_it_is_zero_for_all() {
+    fn a_unit_is_dead_if_it_is_zero_for_all_samples() {
         assert!((dead(array![[0.0, 0.0], [0.0, 0.1]].view()) - 0.5).abs() < 1e-9);
     }
 
     #[test]
-    fn evenly_spaced_mini_batches_are_measured_and_the_last_one() {
+    fn measured_mini_batches_are_evenly_spaced_and_include_the_last() {
         for batches in [1, 5, 16, 17, 100, 5000] {
             let measured: Vec<usize> =
                 (0..batches).filter(|&at| is_measured(at, batches)).collect();
@@ -196,14 +197,14 @@ mod tests {
     }
 
     #[test]
-    fn the_means_are_those_of_all_mini_batches_measured_in_the_epoch() {
+    fn means_are_over_the_measured_mini_batches_of_the_epoch() {
         let batches = 500;
         let of = |value: f64| vec![LayerStats { update_ratio: value, ..LayerStats::default() }];
-        // What is left of the epoch before counts for nothing.
+        // Values from the previous epoch must not count.
         let mut means = of(1e9);
         let (mut sum, mut count) = (0.0, 0.0);
         for batch in (0..batches).filter(|&batch| is_measured(batch, batches)) {
-            include(&mut means, &of(batch as f64), batch, batches);
+            add_to_means(&mut means, &of(batch as f64), batch, batches);
             (sum, count) = (sum + batch as f64, count + 1.0);
             assert!((means[0].update_ratio - sum / count).abs() < 1e-9);
         }
@@ -211,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn one_weight_by_hand() {
+    fn a_network_with_one_weight_matches_a_calculation_by_hand() {
         let layer = Dense {
             weights: array![[2.0]].into(),
             biases: array![0.0],

@@ -1,14 +1,14 @@
 //! Slow motion: when the next mini-batch may start.
 //!
-//! Computes with instants that the caller supplies. The caller waits where it receives commands, so
-//! that a command can end the wait.
+//! Instants are supplied by the caller, which waits while receiving commands, so that a command can
+//! end the wait.
 
 use crate::protocol::Pace;
 use std::time::{Duration, Instant};
 
-/// Shorter waits are added up, because each has a cost: 250 steps per second look continuous anyway.
+/// Shorter waits are accumulated, because each has a cost; 250 steps per second look continuous.
 const SHORTEST_WAIT: Duration = Duration::from_millis(4);
-/// The longest interval, one hour, so that an absurd pace does not overflow.
+/// The longest interval, one hour, so that no pace overflows.
 const LONGEST_INTERVAL: f64 = 3600.0;
 
 /// Spreads mini-batches evenly over time.
@@ -19,8 +19,8 @@ pub(super) struct Pacer {
 }
 
 impl Pacer {
-    /// Sets the pace. `batches` is the number of mini-batches per epoch. A pace that is not a positive
-    /// number is full speed.
+    /// Sets the pace; `batches` is the number of mini-batches per epoch. A pace that is not a
+    /// positive number means full speed.
     pub(super) fn set(&mut self, pace: Pace, batches: usize) {
         let seconds = match pace {
             Pace::Full => 0.0,
@@ -32,8 +32,8 @@ impl Pacer {
         self.due = None;
     }
 
-    /// Records that a mini-batch ended at `now`; returns until when to wait before the next one, if at
-    /// all. Time spent on evaluations or pauses is not made up for.
+    /// Records that a mini-batch ended at `now`; returns the time to wait until, if any. Time lost
+    /// in evaluations or pauses is not made up for.
     pub(super) fn wait_until(&mut self, now: Instant) -> Option<Instant> {
         let interval = self.interval?;
         let due = self.due.map_or(now + interval, |due| (due + interval).max(now));
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn an_epoch_takes_the_seconds_asked_for() {
+    fn an_epoch_takes_the_requested_seconds() {
         let mut pacer = Pacer::default();
         pacer.set(Pace::SecondsPerEpoch(1.0), 5000);
         let took = run(&mut pacer, 5000, Duration::from_micros(20)).as_secs_f64();
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn absurd_paces_neither_panic_nor_hang() {
+    fn extreme_paces_neither_panic_nor_hang() {
         for seconds in [0.0, -1.0, f64::NAN, f64::INFINITY, 1e300] {
             let mut pacer = Pacer::default();
             for pace in [Pace::SecondsPerEpoch(seconds), Pace::BatchesPerSecond(seconds)] {

@@ -1,4 +1,4 @@
-//! The predictions of any classifier, which answer probes like a finished run.
+//! Predictions of any classifier, served like a finished run.
 
 use super::RunHandle;
 use super::run::SpawnError;
@@ -15,8 +15,9 @@ use ndarray::Array2;
 use std::sync::Arc;
 use std::thread::Builder;
 
-/// Opens predictions as [`super::open_model`] opens a model, but without a network. Sends `Started`, the
-/// accuracy, the assumptions about the table, and `Finished`; then answers probes of the test images.
+/// Opens predictions like a model ([`super::open_model`]), but without a network. Sends `Started`,
+/// the accuracy, the assumptions about the table, and `Finished`; then answers probes about the
+/// test images.
 ///
 /// # Errors
 /// If the system cannot start a thread.
@@ -28,7 +29,7 @@ pub fn open_predictions(predictions: Predictions) -> Result<RunHandle, SpawnErro
         .name("nntop-predictions".into())
         .spawn(move || {
             let server = PredictionsServer::new(predictions, sent);
-            server.tell_all();
+            server.send_all();
             server.serve(&received);
             None
         })
@@ -36,7 +37,7 @@ pub fn open_predictions(predictions: Predictions) -> Result<RunHandle, SpawnErro
     Ok(RunHandle { commands, events, trained, thread })
 }
 
-/// What the thread holds.
+/// The state of the thread.
 struct PredictionsServer {
     predictions: Predictions,
     outputs: TestOutputs,
@@ -56,15 +57,15 @@ impl PredictionsServer {
         Self { predictions, outputs, events }
     }
 
-    fn tell(&self, event: Event) {
-        // The receiver may be gone; there is an end to wait for all the same.
+    fn send(&self, event: Event) {
+        // The receiver may be gone; the loop ends with the senders of commands.
         let _ = self.events.send(event);
     }
 
-    /// Says what the predictions are of and how good they are.
-    fn tell_all(&self) {
+    /// Sends a description of the predictions and their accuracy.
+    fn send_all(&self) {
         let Predictions { data, answers, .. } = &self.predictions;
-        self.tell(Event::Started(Box::new(RunInfo {
+        self.send(Event::Started(Box::new(RunInfo {
             kind: RunKind::Predictions,
             title: data.name.clone(),
             data: data.name.clone(),
@@ -76,20 +77,20 @@ impl PredictionsServer {
             ..RunInfo::default()
         })));
         for note in &data.notes {
-            self.tell(Event::Log(LogLine { level: Level::Info, text: note.clone() }));
+            self.send(Event::Log(LogLine { level: Level::Info, text: note.clone() }));
         }
         let said = data.test.labels.iter().zip(answers);
         let right = said.filter(|(label, answer)| **answer == Some(u32::from(**label))).count();
-        self.tell(Event::EpochEnded(EpochStats {
+        self.send(Event::EpochEnded(EpochStats {
             test_accuracy: Some(right as f64 / answers.len().max(1) as f64),
             ..EpochStats::default()
         }));
         let activity = Activity::Finished;
-        self.tell(Event::StatusChanged(Status { activity, ..Status::default() }));
-        self.tell(Event::Finished(Outcome::Completed("predictions, at rest".into())));
+        self.send(Event::StatusChanged(Status { activity, ..Status::default() }));
+        self.send(Event::Finished(Outcome::Completed("predictions, at rest".into())));
     }
 
-    /// Answers until nobody is left to ask; the answers never change.
+    /// Answers until all senders of commands are dropped; the answers never change.
     fn serve(&self, commands: &Receiver<Command>) {
         for command in commands {
             if let Command::Watch(probes) = command {
@@ -109,7 +110,7 @@ impl PredictionsServer {
             What::Snapshots => Content::Snapshots { epochs: Vec::new() },
             _ => Content::Unavailable("predictions come without the network that made them".into()),
         };
-        self.tell(Event::Frame(Box::new(Frame { probe, epoch: 0, batch: 0, content })));
+        self.send(Event::Frame(Box::new(Frame { probe, epoch: 0, batch: 0, content })));
     }
 
     fn digit(&self, index: usize) -> Content {
@@ -145,14 +146,14 @@ mod tests {
         };
         let classes = vec!["cat".into(), "dog".into()];
         Predictions {
-            data: Dataset { name: "said.csv".into(), classes, test, ..Dataset::default() },
+            data: Dataset { name: "predictions.csv".into(), classes, test, ..Dataset::default() },
             outputs: vec![0.9, 0.1, 0.7, 0.3, 0.2, 0.8, f32::NAN, 0.5],
             answers: vec![Some(0), Some(0), Some(1), None],
         }
     }
 
     #[test]
-    fn predictions_answer_as_a_run_and_no_answer_is_counted_for_nothing() {
+    fn predictions_answer_probes_and_missing_ones_are_not_counted() {
         let handle = open_predictions(predictions()).unwrap();
         let wrong = DigitFilter { verdict: Verdict::Wrong, ..DigitFilter::default() };
         let query = DigitQuery { filter: wrong, count: 9, ..DigitQuery::default() };

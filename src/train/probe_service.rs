@@ -1,4 +1,4 @@
-//! Answers the probes of front ends, also about past epochs.
+//! Answers the probes of front ends, including those about past epochs.
 
 use super::checkpoint::Checkpoint;
 use super::snapshots::Snapshots;
@@ -14,38 +14,38 @@ use std::collections::VecDeque;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Number of past epochs whose test outputs are kept after they were computed again.
+/// Number of past epochs whose recomputed test outputs are kept.
 const REVISITED: usize = 4;
-/// How often the progress of an evaluation is sent.
+/// Interval between progress messages of an evaluation.
 const PROGRESS_GAP: Duration = Duration::from_millis(100);
 
-/// A watched probe, and the state of the run for which it was last answered.
+/// A watched probe, and the version of the state for which it was last answered.
 #[derive(Debug)]
 struct WatchedProbe {
     probe: Probe,
     answered: Option<u64>,
 }
 
-/// A network whose outputs for the test images are wanted.
+/// A network to be evaluated on the test images.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Wanted {
-    /// The last one of a run that has ended.
+enum Target {
+    /// The last network of a run that has ended.
     Live,
-    /// The one kept for an epoch.
+    /// The snapshot of an epoch.
     Epoch(u32),
 }
 
 /// A running evaluation of the test images.
 #[derive(Debug)]
 struct PendingEvaluation {
-    of: Wanted,
+    of: Target,
     /// Number of images evaluated.
     done: usize,
     /// Shape (test images, outputs).
     outputs: Array2<Real>,
 }
 
-/// The outputs of the network after an epoch and some mini-batches of the next.
+/// The outputs of the network after `epoch` epochs and `batch` mini-batches of the next.
 #[derive(Debug)]
 struct Measured {
     epoch: u32,
@@ -53,25 +53,25 @@ struct Measured {
     outputs: TestOutputs,
 }
 
-/// The network as it is now.
+/// The current state of a run.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Live<'a> {
     pub network: &'a Network,
     /// Completed epochs, and mini-batches of the next one.
     pub epoch: u32,
     pub batch: u32,
-    /// As of the last mini-batch that was measured.
+    /// From the last measured mini-batch.
     pub layers: &'a [LayerStats],
 }
 
-/// Answers the watched probes, each only when its answer can have changed.
+/// Answers the watched probes, each only when its answer may have changed.
 #[derive(Debug)]
 pub(super) struct ProbeService {
     readout: Readout,
     watched: Vec<WatchedProbe>,
     single: SingleImage,
     snapshots: Snapshots,
-    /// Outputs of the newest measured epoch, or of the last network of a run that has ended.
+    /// Outputs of the last evaluated epoch, or of the last network of a run that has ended.
     latest: Option<Measured>,
     /// Outputs of past epochs, the most recently used first.
     revisited: VecDeque<(u32, TestOutputs)>,
@@ -93,7 +93,7 @@ impl ProbeService {
         }
     }
 
-    /// Replaces the list of probes; all of them are due.
+    /// Replaces the list of probes; all of them become due.
     pub(super) fn set(&mut self, probes: Vec<Probe>) {
         let due = probes.into_iter().take(MOST_PROBES);
         self.watched = due.map(|probe| WatchedProbe { probe, answered: None }).collect();
@@ -105,56 +105,56 @@ impl ProbeService {
         self.watched.iter().any(|watched| watched.probe == live)
     }
 
-    /// Keeps a measured epoch: its outputs for the test images, the run as it is after it, and the
-    /// accuracy on the validation images (test where there are none).
+    /// Stores an evaluated epoch: its outputs for the test images, a snapshot, and the validation
+    /// (or else test) accuracy.
     pub(super) fn epoch_ended(
         &mut self,
         outputs: Array2<Real>,
         snapshot: Checkpoint,
         accuracy: Option<f64>,
     ) {
-        self.know(snapshot.position().epoch, 0, outputs);
+        self.set_outputs(snapshot.position().epoch, 0, outputs);
         self.snapshots.push(snapshot, accuracy);
     }
 
-    /// Records the outputs of the current network for the test images.
-    pub(super) fn know(&mut self, epoch: u32, batch: u32, outputs: Array2<Real>) {
+    /// Stores the outputs of the current network for the test images.
+    pub(super) fn set_outputs(&mut self, epoch: u32, batch: u32, outputs: Array2<Real>) {
         let outputs = TestOutputs::new(outputs, self.readout);
         self.latest = Some(Measured { epoch, batch, outputs });
     }
 
-    /// The outputs of the network at a position for the test images, where they are known.
+    /// The network's outputs for the test images at a position, if available.
     pub(super) fn outputs_at(&self, epoch: u32, batch: u32) -> Option<ArrayView2<'_, Real>> {
         let known =
             self.latest.as_ref().filter(|known| (known.epoch, known.batch) == (epoch, batch));
         known.map(|known| known.outputs.outputs())
     }
 
-    /// Writes the snapshots that are not yet on the disk.
+    /// Writes the snapshots that are not yet on disk.
     pub(super) fn write_snapshots(&mut self) -> Result<(), super::checkpoint::CheckpointError> {
         self.snapshots.write()
     }
 
     /// Starts to evaluate the last network of a run that has ended on the test images.
     pub(super) fn measure_live(&mut self, network: &Network, test: &Images) {
-        self.begin(Wanted::Live, network.outputs(), test);
+        self.begin(Target::Live, network.outputs(), test);
     }
 
-    /// Whether an evaluation is under way.
+    /// Whether an evaluation is in progress.
     pub(super) fn is_busy(&self) -> bool {
         self.pending.is_some()
     }
 
-    fn begin(&mut self, of: Wanted, outputs: usize, test: &Images) {
+    fn begin(&mut self, of: Target, outputs: usize, test: &Images) {
         let outputs = Array2::zeros((test.len(), outputs));
         self.pending = Some(PendingEvaluation { of, done: 0, outputs });
     }
 
-    /// Answers every probe whose answer can have changed since it was last given.
+    /// Answers every probe whose answer may have changed since it was last sent.
     pub(super) fn answer(&mut self, live: Live, data: &Dataset, mut send: impl FnMut(Frame)) {
         let now = Instant::now();
         let tells_progress = self.progress_told.is_none_or(|last| now - last >= PROGRESS_GAP);
-        let mut told = false;
+        let mut answered = false;
         for index in 0..self.watched.len() {
             let WatchedProbe { probe, answered } = &self.watched[index];
             let version = self.version(probe, live);
@@ -168,10 +168,10 @@ impl ProbeService {
                 self.watched[index].answered = version;
             } else if tells_progress && let Some(frame) = self.progress(probe, live, data) {
                 send(frame);
-                told = true;
+                answered = true;
             }
         }
-        if told {
+        if answered {
             self.progress_told = Some(now);
         }
     }
@@ -180,11 +180,11 @@ impl ProbeService {
     fn progress(&self, probe: Probe, live: Live, data: &Dataset) -> Option<Frame> {
         let pending = self.pending.as_ref()?;
         let (epoch, batch) = match (probe.at, pending.of) {
-            (Moment::Live, Wanted::Live) if of_the_test_set(&probe.what) => {
+            (Moment::Live, Target::Live) if needs_test_outputs(&probe.what) => {
                 (live.epoch, live.batch)
             }
-            (Moment::Epoch(wanted), Wanted::Epoch(epoch))
-                if of_the_test_set(&probe.what)
+            (Moment::Epoch(wanted), Target::Epoch(epoch))
+                if needs_test_outputs(&probe.what)
                     && self.snapshots.nearest(wanted) == Some(epoch) =>
             {
                 (epoch, 0)
@@ -196,13 +196,13 @@ impl ProbeService {
         Some(Frame { probe, epoch, batch, content })
     }
 
-    /// A number that changes when the answer to a probe can have changed; `None` while there is
-    /// nothing to answer from.
+    /// A number that changes when the answer to a probe may have changed; `None` while there is no
+    /// data for an answer.
     fn version(&self, probe: &Probe, live: Live) -> Option<u64> {
         let now = |epoch: u32, batch: u32| u64::from(epoch) << 32 | u64::from(batch);
         match probe.at {
             _ if probe.what == What::Snapshots => Some(self.snapshots.revision()),
-            Moment::Live if of_the_test_set(&probe.what) => {
+            Moment::Live if needs_test_outputs(&probe.what) => {
                 self.latest.as_ref().map(|known| now(known.epoch, known.batch))
             }
             Moment::Live => Some(now(live.epoch, live.batch)),
@@ -222,7 +222,7 @@ impl ProbeService {
                 past = snapshots.load(snapshots.nearest(epoch)?)?;
                 (past.position().epoch, 0, past.network(), &past.body.layers[..])
             }
-            Moment::Live if of_the_test_set(&probe.what) => {
+            Moment::Live if needs_test_outputs(&probe.what) => {
                 let known = latest.as_ref()?;
                 (known.epoch, known.batch, live.network, live.layers)
             }
@@ -242,12 +242,13 @@ impl ProbeService {
         let content = target.answer(&probe.what, single);
         if content.is_none() && self.pending.is_none() {
             let outputs = network.outputs();
-            self.begin(Wanted::Epoch(epoch), outputs, &data.test);
+            self.begin(Target::Epoch(epoch), outputs, &data.test);
         }
         content.map(|content| (epoch, batch, content))
     }
 
-    /// Continues an evaluation that a probe needs by one chunk per evaluator; false if there is none.
+    /// Continues an evaluation needed by a probe, by one chunk per evaluator; false if there is
+    /// none.
     pub(super) fn work(
         &mut self,
         evaluators: &mut [Evaluator],
@@ -256,8 +257,8 @@ impl ProbeService {
     ) -> bool {
         let Some(mut pending) = self.pending.take() else { return false };
         match pending.of {
-            Wanted::Live => pending.advance(evaluators, live.network, &data.test),
-            Wanted::Epoch(epoch) => {
+            Target::Live => pending.advance(evaluators, live.network, &data.test),
+            Target::Epoch(epoch) => {
                 // Dropped meanwhile: the probe is answered from the nearest epoch.
                 let Some(past) = self.snapshots.load(epoch) else { return false };
                 pending.advance(evaluators, past.network(), &data.test);
@@ -268,8 +269,8 @@ impl ProbeService {
             return true;
         }
         match pending.of {
-            Wanted::Live => self.know(live.epoch, live.batch, pending.outputs),
-            Wanted::Epoch(epoch) => {
+            Target::Live => self.set_outputs(live.epoch, live.batch, pending.outputs),
+            Target::Epoch(epoch) => {
                 self.revisited.truncate(REVISITED - 1);
                 let outputs = TestOutputs::new(pending.outputs, self.readout);
                 self.revisited.push_front((epoch, outputs));
@@ -278,7 +279,7 @@ impl ProbeService {
         true
     }
 
-    /// The output activations for an image; `pixels` as many as the network has inputs.
+    /// The output activations and the prediction for an image with the network's number of pixels.
     pub(super) fn classify(&mut self, network: &Network, pixels: &[u8]) -> (Vec<f32>, u32) {
         let outputs = self.single.outputs(network, pixels);
         let prediction = self.readout.predict(outputs);
@@ -287,7 +288,7 @@ impl ProbeService {
 }
 
 impl PendingEvaluation {
-    /// Evaluates one more chunk with every evaluator, on a thread each if there are several.
+    /// Evaluates one more chunk with every evaluator, each on its own thread if there are several.
     fn advance(&mut self, evaluators: &mut [Evaluator], network: &Network, test: &Images) {
         let Some(rows) = evaluators.first().map(Evaluator::rows) else { return };
         let first = self.done;
@@ -313,6 +314,6 @@ impl PendingEvaluation {
 }
 
 /// Whether a probe is answered from the outputs of the whole test set.
-fn of_the_test_set(what: &What) -> bool {
+fn needs_test_outputs(what: &What) -> bool {
     matches!(what, What::Digits(_) | What::Confusion)
 }

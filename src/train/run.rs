@@ -16,27 +16,28 @@ use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::thread::{Builder, JoinHandle};
 
-/// Options that do not change what a run computes.
+/// Options that do not affect the result of a run.
 #[derive(Clone, Debug, Default)]
 pub struct RunOptions {
     pub pace: Pace,
-    /// The data set, if it is already loaded; otherwise the thread loads that of the spec.
+    /// The data set, if already loaded; otherwise the thread loads that of the spec.
     pub dataset: Option<Arc<Dataset>>,
-    /// Measure the network, then wait for a command.
+    /// Evaluate the network, then wait for a command.
     pub start_paused: bool,
-    /// Where the model is saved when the run is stopped or completed, and on `Command::Save`.
+    /// The file for the model, written when the run is stopped or completed, and on
+    /// `Command::Save`.
     pub save: Option<PathBuf>,
-    /// A model that cannot be written at the end is tried again every second until it can, or
-    /// until a second stop is asked for; otherwise it makes the run a failure at once.
+    /// Retry every second to write a final model that cannot be written, until it succeeds or a
+    /// second stop is requested; otherwise the run fails immediately.
     pub keep_trying: bool,
     /// Where and when checkpoints are written.
     pub checkpoints: Vec<CheckpointPolicy>,
-    /// The checkpoint to resume from. The spec must be the checkpoint's, except for epochs and threads.
-    /// The past epochs are sent again after `Started`.
+    /// The checkpoint to resume from. The spec must equal the checkpoint's, except for epochs and
+    /// threads. The past epochs are sent again after `Started`.
     pub resume: Option<Box<Checkpoint>>,
-    /// Lines that are logged when the run starts.
+    /// Lines logged when the run starts.
     pub notes: Vec<String>,
-    /// Do not warn about a network that does not learn, which some experiments show on purpose.
+    /// Disable the warning about a network that does not learn, for experiments that show that.
     pub unwatched: bool,
 }
 
@@ -47,27 +48,27 @@ pub enum SpawnError {
     Spec(#[from] SpecError),
     #[error(transparent)]
     Model(#[from] MismatchError),
-    #[error("the system gives this program no thread to train in: {0}")]
+    #[error("the system cannot start a thread to train in: {0}")]
     Thread(std::io::Error),
 }
 
-/// A run on a thread of its own.
+/// A run on its own thread.
 #[derive(Debug)]
 pub struct RunHandle {
     pub commands: Sender<Command>,
-    /// Begins with `Started`; does not end before every sender of commands is dropped.
+    /// Starts with `Started`; disconnects only after all senders of commands are dropped.
     pub events: Receiver<Event>,
     pub(super) trained: Arc<OnceLock<Network>>,
     pub(super) thread: JoinHandle<Option<Network>>,
 }
 
 impl RunHandle {
-    /// Starts a run. The thread is called `nntop-train`; after the run it goes on answering
-    /// probes until every sender of commands is dropped.
+    /// Starts a run. The thread is called `nntop-train`; after the run it continues to answer
+    /// probes until all senders of commands are dropped.
     ///
     /// # Errors
-    /// If the spec cannot be trained with any data (the error names the argument), or the system cannot
-    /// start a thread. Errors that depend on the data end the run as `Finished(Failed)`.
+    /// If the spec is invalid regardless of the data (the error names the argument), or the system
+    /// cannot start a thread. Errors that depend on the data end the run with `Finished(Failed)`.
     pub fn spawn(spec: Spec, options: RunOptions) -> Result<Self, SpawnError> {
         spec.validate()?;
         if let Some(checkpoint) = &options.resume {
@@ -87,15 +88,15 @@ impl RunHandle {
         Ok(Self { commands, events, trained, thread })
     }
 
-    /// The network of a run that has sent `Finished` and still answers probes; `None` before, and if it
-    /// failed.
+    /// The network of a run that has sent `Finished` and still answers probes; `None` before, and
+    /// if it failed.
     #[must_use]
     pub fn network(&self) -> Option<&Network> {
         self.trained.get()
     }
 
-    /// Drops the channels, waits for the run to end, and returns its network; `None` if it failed. A
-    /// paused run ends at once, since it can no longer be resumed.
+    /// Drops the channels, waits for the run to end, and returns its network; `None` if it failed.
+    /// A paused run ends immediately, because it can no longer be resumed.
     #[must_use]
     pub fn join(self) -> Option<Network> {
         let Self { commands, events, trained: _, thread } = self;
@@ -104,7 +105,7 @@ impl RunHandle {
     }
 }
 
-/// The body of the thread: a panic ends the run, not the program.
+/// The entry point of the thread: a panic ends the run, not the program.
 fn thread_main(
     spec: Spec,
     options: RunOptions,
@@ -113,18 +114,18 @@ fn thread_main(
     finished: &OnceLock<Network>,
 ) -> Option<Network> {
     let kept = commands.clone();
-    let told = events.clone();
+    let sender = events.clone();
     let run = AssertUnwindSafe(|| train(spec, options, commands, events, finished));
     let reason = match catch_unwind(run) {
         Ok(Ok(network)) => return Some(network),
         Ok(Err(reason)) => reason,
-        Err(panic) => format!("a fault in the program: {}", message(&*panic)),
+        Err(panic) => format!("internal error: {}", message(&*panic)),
     };
     let status = Status { activity: Activity::Finished, ..Status::default() };
     // The receiver may be gone.
-    let _ = told.send(Event::StatusChanged(status));
-    let _ = told.send(Event::Finished(Outcome::Failed(reason)));
-    // Commands are received but ignored, so that the dashboard can still be used.
+    let _ = sender.send(Event::StatusChanged(status));
+    let _ = sender.send(Event::Finished(Outcome::Failed(reason)));
+    // Commands are received but ignored, so that the dashboard stays usable.
     kept.iter().for_each(drop);
     None
 }
@@ -145,7 +146,7 @@ fn train(
         .dataset
         .map_or_else(|| dataset::load(&spec), |data| Ok(dataset::split(&spec, data)))?;
     let network = build(&spec, &data).map_err(|error| error.to_string())?;
-    // The receiver may be gone; the run goes on.
+    // The receiver may be gone; the run continues.
     let _ = events.send(Event::Started(Box::new(describe(&spec, &network, &data))));
     for text in options.notes.into_iter().chain(data.notes.iter().cloned()) {
         let _ = events.send(Event::Log(LogLine { level: Level::Info, text }));

@@ -11,7 +11,7 @@ struct Plateau {
 }
 
 impl Plateau {
-    /// Records an epoch's accuracy; returns the epochs since the last improvement.
+    /// Records an epoch's accuracy; returns the number of epochs since the last improvement.
     fn observe(&mut self, accuracy: f64) -> u32 {
         if self.best.is_none_or(|best| accuracy > best) {
             *self = Self { best: Some(accuracy), epochs_without: 0 };
@@ -42,8 +42,8 @@ pub(super) struct PlateauTracker {
 }
 
 impl PlateauTracker {
-    /// Records the accuracy of an epoch on the validation images (a fraction). `rate` is the current
-    /// learning rate, `start` that of the spec.
+    /// Records the validation accuracy of an epoch (a fraction). `rate` is the current learning
+    /// rate, `start` the initial one.
     pub(super) fn observe(
         &mut self,
         accuracy: f64,
@@ -66,12 +66,13 @@ impl PlateauTracker {
                 if self.schedule.observe(accuracy) < patience {
                     return ScheduleDecision::Continue;
                 }
-                // From here on, the smaller steps have to improve on the best.
+                // The smaller steps must improve on the best accuracy within the next `patience`
+                // epochs.
                 self.schedule.epochs_without = 0;
                 let halved = rate / 2.0;
                 if halved < start / f64::from(stop_at) {
                     return ScheduleDecision::End(format!(
-                        "the learning rate was halved down to 1/{stop_at} of its start, and \
+                        "the learning rate was halved down to 1/{stop_at} of its initial value, and \
                          {patience} epochs brought no further improvement"
                     ));
                 }
@@ -87,31 +88,31 @@ mod tests {
 
     const HALVE: Schedule = Schedule::HalveOnPlateau { patience: 2, stop_at: 4 };
 
-    /// The advice after each of the accuracies, the learning rate following it from 1.
-    fn follow(
+    /// The decisions after each of the accuracies, with an initial learning rate of 1.
+    fn decisions(
         schedule: Schedule,
         stopping: EarlyStopping,
         accuracies: &[f64],
     ) -> Vec<ScheduleDecision> {
         let (mut plateaus, mut rate) = (PlateauTracker::default(), 1.0);
-        let advice = accuracies.iter().map(|&accuracy| {
-            let advice = plateaus.observe(accuracy, schedule, stopping, rate, 1.0);
-            if let ScheduleDecision::Learn(next) = advice {
+        let decisions = accuracies.iter().map(|&accuracy| {
+            let decision = plateaus.observe(accuracy, schedule, stopping, rate, 1.0);
+            if let ScheduleDecision::Learn(next) = decision {
                 rate = next;
             }
-            advice
+            decision
         });
-        advice.collect()
+        decisions.collect()
     }
 
     #[test]
-    fn a_constant_rate_without_stopping_goes_on_whatever_happens() {
-        let advice = follow(Schedule::Constant, EarlyStopping::Never, &[0.5; 100]);
-        assert!(advice.iter().all(|advice| *advice == ScheduleDecision::Continue));
+    fn a_constant_rate_without_early_stopping_never_ends_the_run() {
+        let decisions = decisions(Schedule::Constant, EarlyStopping::Never, &[0.5; 100]);
+        assert!(decisions.iter().all(|decision| *decision == ScheduleDecision::Continue));
     }
 
     #[test]
-    fn a_straight_line_falls_from_the_start_to_nothing() {
+    fn the_linear_schedule_decreases_to_0() {
         let factors = [0.0, 0.25, 1.0].map(|done| Schedule::Linear.factor(done));
         let expected = [1.0, 0.75, 0.0];
         assert!(factors.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-12), "{factors:?}");
@@ -123,29 +124,29 @@ mod tests {
     #[test]
     fn early_stopping_counts_epochs_since_the_best() {
         let stopping = EarlyStopping::NoImprovementIn(2);
-        let advice = follow(Schedule::Constant, stopping, &[0.5, 0.4, 0.6, 0.6, 0.59]);
-        assert!(advice[..4].iter().all(|advice| *advice == ScheduleDecision::Continue));
+        let decisions = decisions(Schedule::Constant, stopping, &[0.5, 0.4, 0.6, 0.6, 0.59]);
+        assert!(decisions[..4].iter().all(|decision| *decision == ScheduleDecision::Continue));
         assert!(
-            matches!(&advice[4], ScheduleDecision::End(why) if why.contains("2 epochs")),
-            "{advice:?}"
+            matches!(&decisions[4], ScheduleDecision::End(why) if why.contains("2 epochs")),
+            "{decisions:?}"
         );
     }
 
     #[test]
     fn the_rate_is_halved_on_a_plateau_and_the_run_ends_below_the_limit() {
         use ScheduleDecision::{Continue, Learn};
-        let advice = follow(HALVE, EarlyStopping::Never, &[0.5; 7]);
+        let decisions = decisions(HALVE, EarlyStopping::Never, &[0.5; 7]);
         let halvings = [Continue, Continue, Learn(0.5), Continue, Learn(0.25), Continue];
-        assert_eq!(advice[..6], halvings);
+        assert_eq!(decisions[..6], halvings);
         assert!(
-            matches!(&advice[6], ScheduleDecision::End(why) if why.contains("1/4")),
-            "{advice:?}"
+            matches!(&decisions[6], ScheduleDecision::End(why) if why.contains("1/4")),
+            "{decisions:?}"
         );
     }
 
     #[test]
     fn an_improvement_restarts_the_count() {
-        let advice = follow(HALVE, EarlyStopping::Never, &[0.5, 0.4, 0.6, 0.5, 0.7, 0.6]);
-        assert!(advice.iter().all(|advice| *advice == ScheduleDecision::Continue));
+        let decisions = decisions(HALVE, EarlyStopping::Never, &[0.5, 0.4, 0.6, 0.5, 0.7, 0.6]);
+        assert!(decisions.iter().all(|decision| *decision == ScheduleDecision::Continue));
     }
 }

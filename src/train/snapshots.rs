@@ -1,5 +1,5 @@
-//! Snapshots of earlier epochs, to look back at and to branch from: in memory during training, and in
-//! a directory of the run if it has one.
+//! Snapshots of past epochs, to inspect and to branch from: in memory during training, and in the
+//! run's directory if it has one.
 
 use super::checkpoint::{Checkpoint, CheckpointError};
 use crate::files::atomic;
@@ -10,18 +10,19 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
-/// The directory of snapshots, beside a run's own checkpoints.
+/// The name of the snapshot directory, beside a run's own checkpoints.
 const DIRECTORY: &str = "snapshots";
 /// The largest number of snapshots.
-const MOST: usize = 32;
-/// The largest number of bytes of snapshots; the first, the best and the newest are always kept.
-const MOST_BYTES: u64 = 64 << 20;
-/// Number of snapshots read from the disk that stay in memory.
+const MAX_SNAPSHOTS: usize = 32;
+/// The largest total size of snapshots in bytes; the first, the best and the newest are always
+/// kept.
+const MAX_BYTES: u64 = 64 << 20;
+/// Number of snapshots read from disk that stay in memory.
 const CACHED: usize = 4;
-/// Writing takes 1% of the time at most: the pause after a write is this many times as long.
+/// Limits writing to 1% of the time: the pause after a write is this many times as long.
 const REST: u32 = 99;
 
-/// The directory of a run's snapshots, given that of its checkpoints.
+/// The snapshot directory that belongs to a checkpoint directory.
 #[must_use]
 pub fn directory_beside(checkpoints: &Path) -> PathBuf {
     checkpoints.join(DIRECTORY)
@@ -36,7 +37,7 @@ fn epoch_of(name: &str) -> Option<u32> {
     name.strip_prefix("epoch-")?.strip_suffix(".ckpt")?.parse().ok()
 }
 
-/// The snapshots in a directory: epoch and file, in order of the epochs.
+/// The snapshots in a directory: epoch and file, sorted by epoch.
 #[must_use]
 pub fn list(directory: &Path) -> Vec<(u32, PathBuf)> {
     let entries = fs::read_dir(directory).into_iter().flatten().flatten();
@@ -53,35 +54,35 @@ pub fn list(directory: &Path) -> Vec<(u32, PathBuf)> {
 #[derive(Debug)]
 struct Entry {
     epoch: u32,
-    /// Accuracy on the validation images (test images if there are none), a fraction.
+    /// Validation (or else test) accuracy, a fraction.
     accuracy: Option<f64>,
     bytes: u64,
-    /// `None` if it is only on the disk.
+    /// `None` if it is only on disk.
     memory: Option<Arc<Checkpoint>>,
     on_disk: bool,
 }
 
-/// Snapshots by epoch. When they become too many, every second one is dropped, except the first, the
-/// best and the newest.
+/// Snapshots by epoch. Above the limits, every second one is dropped, except the first, the best
+/// and the newest.
 #[derive(Debug)]
 pub(super) struct Snapshots {
     entries: Vec<Entry>,
-    /// Epochs divisible by this are kept, beside those that are always kept.
+    /// Epochs divisible by this are kept, in addition to those that are always kept.
     stride: u32,
     most: usize,
     most_bytes: u64,
     directory: Option<PathBuf>,
-    /// Not written before this moment.
+    /// Earliest time of the next write.
     next_write: Option<Instant>,
-    /// Recently read from the disk.
+    /// Recently read from disk.
     cache: VecDeque<Arc<Checkpoint>>,
-    /// Changes with the list of epochs.
+    /// Changes whenever the list of epochs does.
     revision: u64,
 }
 
 impl Snapshots {
-    /// Continues with the snapshots of a directory, or keeps them only in memory. `accuracy` returns that
-    /// of an epoch.
+    /// Continues with the snapshots of a directory; without a directory, snapshots are only in
+    /// memory. `accuracy` returns the accuracy of an epoch.
     pub(super) fn open(directory: Option<PathBuf>, accuracy: impl Fn(u32) -> Option<f64>) -> Self {
         let found = directory.as_deref().map(list).unwrap_or_default();
         let entries = found.into_iter().map(|(epoch, file)| Entry {
@@ -94,8 +95,8 @@ impl Snapshots {
         Self {
             entries: entries.collect(),
             stride: 1,
-            most: MOST,
-            most_bytes: MOST_BYTES,
+            most: MAX_SNAPSHOTS,
+            most_bytes: MAX_BYTES,
             directory,
             next_write: None,
             cache: VecDeque::new(),
@@ -103,8 +104,8 @@ impl Snapshots {
         }
     }
 
-    /// Adds a snapshot of the newest epoch, and writes those that are due. Those that cannot be written
-    /// stay in memory.
+    /// Adds a snapshot of the newest epoch, and writes those that are due. Snapshots that cannot be
+    /// written stay in memory.
     pub(super) fn push(&mut self, snapshot: Checkpoint, accuracy: Option<f64>) {
         let epoch = snapshot.position().epoch;
         // A run resumed from an older checkpoint repeats epochs.
@@ -146,17 +147,17 @@ impl Snapshots {
     /// The epochs of the first, the best and the newest snapshot.
     fn always_kept(&self) -> [Option<u32>; 3] {
         let score = |entry: &&Entry| entry.accuracy.unwrap_or(f64::NEG_INFINITY);
-        // The first of several that are equally good: `max_by` returns the last.
+        // The first of several equally good ones, because `max_by` returns the last.
         let by_accuracy = |a: &&Entry, b: &&Entry| score(a).total_cmp(&score(b));
         let best = self.entries.iter().rev().max_by(by_accuracy);
         let epoch = |entry: Option<&Entry>| entry.map(|entry| entry.epoch);
         [epoch(self.entries.first()), epoch(best), epoch(self.entries.last())]
     }
 
-    /// Writes snapshots that are only in memory, and removes the files of those that were dropped.
+    /// Writes snapshots that are only in memory, and removes the files of dropped ones.
     ///
     /// # Errors
-    /// If a file cannot be written; files written before stay.
+    /// If a file cannot be written; files already written remain.
     pub(super) fn write(&mut self) -> Result<(), CheckpointError> {
         let Some(directory) = &self.directory else { return Ok(()) };
         for (epoch, file) in list(directory) {
@@ -171,22 +172,22 @@ impl Snapshots {
             let mut private = DirBuilder::new();
             let made = private.recursive(true).mode(0o700).create(directory);
             let wrap = |source| CheckpointError::Write { file: file.clone(), source };
-            // A snapshot that a power cut tears is noticed when it is read, and costs one epoch to
-            // look back at: not worth waiting for the disk.
+            // Not synced: a file truncated by a power failure is detected when it is read, and
+            // costs one past epoch.
             made.and_then(|()| atomic::write_unsynced(&file, &snapshot.encode())).map_err(wrap)?;
             entry.on_disk = true;
         }
         Ok(())
     }
 
-    /// The newest kept epoch up to `epoch`, or the first one.
+    /// The newest available epoch up to `epoch`, or the first one.
     pub(super) fn nearest(&self, epoch: u32) -> Option<u32> {
         let after = self.entries.partition_point(|entry| entry.epoch <= epoch);
         self.entries.get(after.saturating_sub(1)).map(|entry| entry.epoch)
     }
 
-    /// The snapshot of a kept epoch; `None` if its file can no longer be read, which removes it from the
-    /// list.
+    /// The snapshot of an available epoch; `None` if its file can no longer be read, which removes
+    /// it from the list.
     pub(super) fn load(&mut self, epoch: u32) -> Option<Arc<Checkpoint>> {
         let at = self.entries.iter().position(|entry| entry.epoch == epoch)?;
         if let Some(snapshot) = &self.entries[at].memory {
@@ -208,12 +209,12 @@ impl Snapshots {
         Some(snapshot)
     }
 
-    /// The epochs kept, in order.
+    /// The available epochs, sorted.
     pub(super) fn epochs(&self) -> Vec<u32> {
         self.entries.iter().map(|entry| entry.epoch).collect()
     }
 
-    /// A number that changes with the kept epochs.
+    /// A number that changes with the list of epochs.
     pub(super) fn revision(&self) -> u64 {
         self.revision
     }
@@ -241,7 +242,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(32))]
         #[test]
-        fn there_are_few_and_the_first_the_best_and_the_newest_stay(
+        fn the_limits_hold_and_the_first_best_and_newest_are_kept(
             first in 0_u32..20,
             accuracies in proptest::collection::vec(0_u32..50, 1..120),
             by_bytes in any::<bool>(),
@@ -259,8 +260,7 @@ mod tests {
             prop_assert_eq!(epochs[0], first);
             prop_assert_eq!(*epochs.last().unwrap(), first + accuracies.len() as u32 - 1);
             prop_assert!(epochs.windows(2).all(|pair| pair[0] < pair[1]));
-            // One that reached the highest accuracy is there, unless a later one equalled it when
-            // the first that did had been dropped: never, for the best is never dropped.
+            // The best is never dropped, so an epoch with the highest accuracy must be available.
             let highest = accuracies.iter().max().unwrap();
             let best = first + accuracies.iter().position(|a| a == highest).unwrap() as u32;
             prop_assert!(epochs.contains(&best), "{best} in {epochs:?}");
@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn a_network_larger_than_the_budget_keeps_three_snapshots() {
+    fn a_network_larger_than_the_limit_keeps_three_snapshots() {
         let mut kept = limited(32, 1);
         for epoch in 0..10 {
             kept.push(snapshot(epoch), Some(if epoch == 4 { 0.9 } else { 0.5 }));
@@ -278,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn the_nearest_epoch_before_answers() {
+    fn the_nearest_earlier_epoch_is_used() {
         let mut kept = limited(32, u64::MAX);
         assert_eq!(kept.nearest(0), None);
         for epoch in [2, 4, 6] {
@@ -289,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_written_is_found_again_and_what_was_dropped_is_removed() {
+    fn written_snapshots_are_found_and_dropped_ones_removed() {
         let dir = tempfile::tempdir().unwrap();
         let place = directory_beside(dir.path());
         let mut kept = Snapshots { most: 4, ..Snapshots::open(Some(place.clone()), |_| None) };
@@ -304,7 +304,7 @@ mod tests {
         let mut again = Snapshots::open(Some(place.clone()), |epoch| Some(f64::from(epoch)));
         assert_eq!(again.epochs(), epochs);
         assert_eq!(*again.load(0).unwrap(), snapshot(0));
-        // A torn file is no snapshot any more.
+        // A truncated file is not a snapshot.
         fs::write(place.join(file_name(8)), b"NNTOPCKP").unwrap();
         assert!(again.load(8).is_none());
         assert!(!again.epochs().contains(&8));

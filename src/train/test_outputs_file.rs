@@ -1,8 +1,8 @@
-//! The outputs of a network for the test images in a file, so that a run that has ended is evaluated
+//! A file with a network's outputs for the test images, so that a run that has ended is evaluated
 //! only once.
 //!
-//! `NNTOPOUT`, SHA-256 of the rest, then postcard. A file that is damaged, or of another network or
-//! other images, is ignored.
+//! `NNTOPOUT`, SHA-256 of the rest, then postcard. A file that is damaged, or belongs to another
+//! network or other images, is ignored.
 
 use super::checkpoint::Checkpoint;
 use crate::data::Dataset;
@@ -17,22 +17,22 @@ use std::path::{Path, PathBuf};
 
 const MAGIC: &[u8; 8] = b"NNTOPOUT";
 const HEADER: usize = 8 + 32;
-/// Bytes a row of outputs can take at most, beside a fixed part: read no more.
-const MOST_BYTES: u64 = 1 << 30;
+/// Maximum size of a file that is read, in bytes.
+const MAX_BYTES: u64 = 1 << 30;
 
 #[derive(Serialize, Deserialize)]
 struct Saved {
-    /// Identifies weights and images.
+    /// Hash of weights and images.
     key: [u8; 32],
     outputs: Array2<Real>,
 }
 
-/// The file of a run's outputs, given the directory of its checkpoints.
+/// The file that belongs to a checkpoint directory.
 pub(super) fn file_beside(checkpoints: &Path) -> PathBuf {
     checkpoints.join("test-outputs")
 }
 
-/// Hashes what the outputs depend on: weights, biases and images.
+/// Hashes the weights, biases and images that the outputs depend on.
 fn key(checkpoint: &Checkpoint, data: &Dataset) -> [u8; 32] {
     let mut hash = Sha256::new();
     for layer in &checkpoint.network().layers {
@@ -66,10 +66,10 @@ pub(super) fn write(
     atomic::write_unsynced(file, &bytes)
 }
 
-/// The outputs of this network for these images, if they were saved.
+/// Reads the saved outputs of this network for these images, if any.
 pub(super) fn read(file: &Path, checkpoint: &Checkpoint, data: &Dataset) -> Option<Array2<Real>> {
     let mut bytes = Vec::new();
-    File::open(file).ok()?.take(MOST_BYTES).read_to_end(&mut bytes).ok()?;
+    File::open(file).ok()?.take(MAX_BYTES).read_to_end(&mut bytes).ok()?;
     let payload = bytes.strip_prefix(MAGIC)?;
     let (digest, payload) = payload.split_at_checked(32)?;
     if digest != &Sha256::digest(payload)[..] {
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn outputs_come_back_for_the_same_network_and_images_alone() {
+    fn outputs_are_read_only_for_the_same_network_and_images() {
         let dir = tempfile::tempdir().unwrap();
         let file = file_beside(dir.path());
         let data = dataset();

@@ -1,4 +1,4 @@
-//! The loop of the training thread: it trains on mini-batches and evaluates after each epoch.
+//! The loop of the training thread: trains on mini-batches and evaluates after each epoch.
 
 #[cfg(test)]
 mod allocations;
@@ -32,14 +32,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Samples (progress, frames) are sent at most this often.
+/// Minimum interval between samples (progress, frames).
 const SAMPLE_GAP: Duration = Duration::from_millis(100);
-/// The share of the time that samples may take is one part in this many.
+/// Samples may take at most one part in this many of the time.
 const SAMPLE_SHARE: u32 = 50;
-/// How often a model that could not be written is tried again.
+/// Interval between attempts to write a model.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// Whether to go on.
+/// Whether to continue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Flow {
     Go,
@@ -49,17 +49,17 @@ enum Flow {
 /// The state of the training thread.
 #[derive(Debug)]
 pub(super) struct Trainer {
-    /// What a checkpoint keeps: spec, network, position, tuning, history.
+    /// The contents of a checkpoint: spec, network, position, tuning, history.
     state: Checkpoint,
     data: Arc<Dataset>,
-    /// The training images that are evaluated.
+    /// The indices of the training images that are evaluated.
     sample: Vec<u32>,
     stepper: Stepper,
     loader: DataLoader,
     /// One per thread.
     evaluators: Vec<Evaluator>,
     monitor: Monitor,
-    /// How the layers learned in the mini-batch measured last.
+    /// Layer statistics of the last measured mini-batch.
     measured: Vec<LayerStats>,
     watch: ProbeService,
     channels: RunChannels,
@@ -68,17 +68,17 @@ pub(super) struct Trainer {
     /// See [`crate::train::RunOptions::unwatched`].
     unwatched: bool,
     next_sample: Instant,
-    /// Seconds that the last evaluation took.
+    /// Duration of the last evaluation in seconds.
     evaluation_seconds: f64,
 }
 
-/// What a trainer needs besides the state that it starts from.
+/// What a trainer needs in addition to its initial state.
 #[derive(Debug)]
 pub(super) struct Setup {
     pub data: Arc<Dataset>,
     pub control: Control,
     pub checkpointers: Vec<Checkpointer>,
-    /// Where the model is saved at the end.
+    /// The file that the model is saved to at the end.
     pub save: Option<PathBuf>,
     /// See [`crate::train::RunOptions::keep_trying`].
     pub keep_trying: bool,
@@ -98,7 +98,7 @@ impl Trainer {
         stepper.optimizer_state_mut().clone_from(optimizer);
         let mut loader = DataLoader::new(spec, &data.train, network.outputs());
         if stepper.input_kind(network, batch, Mode::Inference) != InputKind::Dense {
-            loader.find_ink(&data.train);
+            loader.list_nonzero_pixels(&data.train);
         }
         let channels = RunChannels::new(commands, events, control, loader.batches());
         let saver = Saver::new(checkpointers, save, keep_trying);
@@ -108,7 +108,7 @@ impl Trainer {
         let Position { epoch, batch } = state.position();
         let known = saver.directory().map(outputs_file::file_beside);
         if let Some(outputs) = known.and_then(|file| outputs_file::read(&file, &state, &data)) {
-            watch.know(epoch, batch, outputs);
+            watch.set_outputs(epoch, batch, outputs);
         }
         Self {
             sample: training_sample(spec.seed, loader.images()),
@@ -156,7 +156,7 @@ impl Trainer {
                     _ => format!("all {epoch} epochs trained"),
                 });
             }
-            if self.attend(SafePoint::Batch) == Flow::End {
+            if self.handle_commands(SafePoint::Batch) == Flow::End {
                 return Outcome::Stopped;
             }
             if self.train_batch() {
@@ -165,17 +165,17 @@ impl Trainer {
         }
     }
 
-    /// Reports the history of a resumed run, so that its curves are complete.
+    /// Sends the history of a resumed run, so that its curves are complete.
     fn report_history(&mut self) {
         if let Some(refused) = self.state.refused.take() {
             self.channels.log(Level::Warning, refused);
         }
         let body = &self.state.body;
         for stats in body.epochs.points() {
-            self.channels.tell(Event::EpochEnded(stats.clone()));
+            self.channels.send(Event::EpochEnded(stats.clone()));
         }
         for tuned in &body.tuned {
-            self.channels.tell(Event::Tuned(tuned.clone()));
+            self.channels.send(Event::Tuned(tuned.clone()));
         }
         let Position { epoch, batch } = body.position;
         if body.position != Position::default() {
@@ -184,27 +184,27 @@ impl Trainer {
         }
     }
 
-    /// Saves what is to be saved, and answers probes until every sender of commands is gone.
+    /// Saves at the end of the run, then answers probes until all senders of commands are dropped.
     pub(super) fn serve(mut self, outcome: Outcome) -> Network {
         let outcome = self.save_at_end(outcome);
         self.show();
         self.channels.enter(Activity::Finished);
-        self.channels.tell(Event::Finished(outcome));
+        self.channels.send(Event::Finished(outcome));
         loop {
             if self.evaluate_for_probes() {
                 self.show_frames();
-                self.obey_pending();
+                self.handle_pending();
                 continue;
             }
             let Some(command) = self.channels.wait() else { return self.state.body.network };
             self.handle(command);
-            self.obey_pending();
+            self.handle_pending();
             self.show_frames();
         }
     }
 
-    /// Trains on one mini-batch; true when its cost, which is checked now and then, is not finite.
-    /// Allocates nothing but for the figures that are shown now and then.
+    /// Trains on one mini-batch; returns whether its cost, which is checked occasionally, is not
+    /// finite. Allocates nothing, except for the statistics that are sent occasionally.
     fn train_batch(&mut self) -> bool {
         let Checkpoint { spec, body, .. } = &mut self.state;
         let Position { epoch, batch } = body.position;
@@ -242,7 +242,7 @@ impl Trainer {
             self.measured = self.monitor.after(&body.network, stepper.gradients(), activations);
         }
         if is_measured {
-            monitors::include(&mut body.layers, &self.measured, at, batches);
+            monitors::add_to_means(&mut body.layers, &self.measured, at, batches);
         }
         body.position = if last {
             Position { epoch: epoch + 1, batch: 0 }
@@ -255,7 +255,7 @@ impl Trainer {
         diverged
     }
 
-    /// In slow motion, obeys commands until the next mini-batch is due.
+    /// In slow motion, handles commands until the next mini-batch is due.
     fn pace(&mut self, now: Instant) {
         let Some(deadline) = self.channels.pacer.wait_until(now) else { return };
         let mut shown = self.next_sample > deadline;
@@ -286,7 +286,7 @@ impl Trainer {
         }
     }
 
-    /// Continues an evaluation that a probe needs; false if there is none.
+    /// Continues an evaluation needed by a probe; false if there is none.
     fn evaluate_for_probes(&mut self) -> bool {
         let Self { state, watch, evaluators, data, measured, .. } = self;
         let live = live(&state.body, measured);
@@ -297,9 +297,9 @@ impl Trainer {
         self.channels.next(safe_point, self.state.body.position.epoch)
     }
 
-    /// Obeys the commands that have arrived; blocks while paused.
-    fn attend(&mut self, safe_point: SafePoint) -> Flow {
-        self.obey_pending();
+    /// Handles pending commands; blocks while paused.
+    fn handle_commands(&mut self, safe_point: SafePoint) -> Flow {
+        self.handle_pending();
         if self.evaluate_for_probes() {
             self.show_frames();
         }
@@ -317,7 +317,7 @@ impl Trainer {
         Flow::Go
     }
 
-    /// One turn of a pause: continues an evaluation for a probe, or waits for a command.
+    /// One iteration of a pause: continues an evaluation for a probe, or waits for a command.
     fn idle(&mut self) {
         if self.channels.control.activity() != Activity::Paused {
             self.show();
@@ -327,16 +327,16 @@ impl Trainer {
         }
         if self.evaluate_for_probes() {
             self.show_frames();
-            return self.obey_pending();
+            return self.handle_pending();
         }
         let Some(command) = self.channels.wait() else { return self.channels.control.abandon() };
         self.handle(command);
-        self.obey_pending();
+        self.handle_pending();
         self.show_frames();
     }
 
-    /// Measures the epoch that was just completed (0: the untrained network) and reports it. The
-    /// run's outcome if it ends here.
+    /// Evaluates the epoch that was just completed (0: the untrained network) and reports it.
+    /// Returns the outcome if the run ends here.
     fn end_epoch(&mut self) -> Option<Outcome> {
         let start = Instant::now();
         let Some(measurement) = self.measure() else { return Some(Outcome::Stopped) };
@@ -347,11 +347,11 @@ impl Trainer {
         let diverged = measurement.diverged() || !epoch::is_finite(self.network());
         let warning = self.learning_warning(&stats, &measurement);
         self.synchronize();
-        // The test images are used if there are none for validation.
+        // The test images are used if there are no validation images.
         let accuracy = stats.validation_accuracy.or(stats.test_accuracy);
         self.watch.epoch_ended(measurement.outputs, self.state.without_history(), accuracy);
         self.state.body.epochs.push(stats.clone());
-        self.channels.tell(Event::EpochEnded(stats.clone()));
+        self.channels.send(Event::EpochEnded(stats.clone()));
         if let Some(text) = warning.filter(|_| !diverged) {
             self.channels.log(Level::Warning, text);
         }
@@ -366,7 +366,7 @@ impl Trainer {
         None
     }
 
-    /// A warning if the network does not learn, unless the run was started without.
+    /// A warning if the network does not learn, unless disabled.
     fn learning_warning(&self, stats: &EpochStats, measurement: &Measurement) -> Option<String> {
         if self.unwatched {
             return None;
@@ -394,13 +394,13 @@ impl Trainer {
             if !measurement.advance(evaluators, executor, network, data, sample) {
                 return Some(measurement);
             }
-            if self.attend(SafePoint::Evaluation) == Flow::End {
+            if self.handle_commands(SafePoint::Evaluation) == Flow::End {
                 return None;
             }
         }
     }
 
-    /// Updates what a checkpoint contains: seconds and optimizer state.
+    /// Updates the seconds and the optimizer state for a checkpoint.
     fn synchronize(&mut self) {
         self.state.body.clock = self.meter.clock;
         self.state.body.optimizer.clone_from(self.stepper.optimizer_state());
@@ -408,26 +408,26 @@ impl Trainer {
 
     /// Writes the checkpoints that are due.
     fn write_checkpoints(&mut self, trigger: CheckpointTrigger) {
-        if self.saver.keeps_checkpoints() {
+        if self.saver.writes_checkpoints() {
             self.synchronize();
             self.saver.write_checkpoints(trigger, &self.state, &self.channels);
         }
     }
 
-    /// Saves on request: a checkpoint and the model, as far as there are places for them.
+    /// Saves a checkpoint and the model on request, if their locations are configured.
     fn save_now(&mut self) {
-        if !self.saver.has_a_place() {
+        if !self.saver.has_target() {
             let text = "there is nowhere to save to: start with --save or --checkpoint-every";
             return self.channels.log(Level::Warning, text);
         }
-        self.write_checkpoints(CheckpointTrigger::Asked);
+        self.write_checkpoints(CheckpointTrigger::Requested);
         if let Err(error) = self.saver.write_model(&self.state, &self.data, &self.channels) {
             self.channels.log(Level::Error, error.to_string());
         }
     }
 
-    /// Saves the last state of a run and returns its outcome: a model that could not be saved makes
-    /// it a failure. A diverged network does not replace good checkpoints.
+    /// Saves the final state of a run and returns its outcome, which is a failure if the model
+    /// could not be saved. A diverged network does not replace good checkpoints.
     fn save_at_end(&mut self, outcome: Outcome) -> Outcome {
         if let Err(error) = self.watch.write_snapshots() {
             self.channels.log(Level::Error, error.to_string());
@@ -444,10 +444,10 @@ impl Trainer {
         }
     }
 
-    /// Tries every second to write the model, which was saved elsewhere meanwhile; false if a stop is
-    /// requested first.
+    /// Tries every second to write the model, which was meanwhile saved elsewhere; returns false if
+    /// a stop is requested first.
     fn save_later(&mut self, error: &ModelError) -> bool {
-        let text = format!("{error}; it is tried again every second, and `nntop stop` gives up");
+        let text = format!("{error}; retrying every second; `nntop stop` gives up");
         self.channels.log(Level::Error, text);
         loop {
             let next = Instant::now() + RETRY;
@@ -465,16 +465,16 @@ impl Trainer {
         }
     }
 
-    /// Obeys the commands that have arrived.
-    fn obey_pending(&mut self) {
+    /// Handles pending commands.
+    fn handle_pending(&mut self) {
         while let Some(command) = self.channels.poll() {
             self.handle(command);
         }
     }
 
-    /// Obeys one command.
+    /// Handles one command.
     fn handle(&mut self, command: Command) {
-        self.channels.obey(&command, self.state.body.position.epoch);
+        self.channels.apply(&command, self.state.body.position.epoch);
         match command {
             Command::Watch(probes) => {
                 self.watch.set(probes);
@@ -491,13 +491,13 @@ impl Trainer {
         }
     }
 
-    /// Sends progress and the frames that are due; false when the cost of the last mini-batch is
-    /// not finite.
+    /// Sends progress and the frames that are due; returns false if the cost of the last mini-batch
+    /// is not finite.
     fn show(&mut self) -> bool {
         let start = Instant::now();
         self.meter.tick(start);
         let cost = self.batch_cost();
-        self.channels.tell_status();
+        self.channels.send_status();
         let work = Work {
             batches: self.loader.batches(),
             samples: self.loader.samples(),
@@ -505,7 +505,7 @@ impl Trainer {
             evaluation_seconds: self.evaluation_seconds,
         };
         let progress = progress(&self.state, &self.meter, &work, cost);
-        self.channels.tell(Event::Progress(progress));
+        self.channels.send(Event::Progress(progress));
         self.show_frames();
         let spent = start.elapsed();
         self.next_sample = start + SAMPLE_GAP.max(spent * SAMPLE_SHARE);
@@ -516,16 +516,16 @@ impl Trainer {
     fn show_frames(&mut self) {
         let live = live(&self.state.body, &self.measured);
         let channels = &self.channels;
-        self.watch.answer(live, &self.data, |frame| channels.tell(Event::Frame(Box::new(frame))));
+        self.watch.answer(live, &self.data, |frame| channels.send(Event::Frame(Box::new(frame))));
     }
 
-    /// The mean cost of the last mini-batch, `None` before there was one.
+    /// The mean cost of the last mini-batch; `None` before the first.
     fn batch_cost(&self) -> Option<f64> {
         let y = self.loader.mini_batch().y();
         (y.nrows() > 0).then(|| self.stepper.cost(&self.state.body.network, y))
     }
 
-    /// Changes a hyper-parameter from the next mini-batch on, or logs why that is refused.
+    /// Changes a hyper-parameter from the next mini-batch on, or logs why the change is rejected.
     fn tune(&mut self, tune: Tune) {
         let previous = match self.state.body.tuning.change(tune, self.state.spec.optimizer) {
             Ok(previous) => previous,
@@ -534,7 +534,7 @@ impl Trainer {
         let Position { epoch, batch } = self.state.body.position;
         let tuned = Tuned { change: tune, previous, epoch, batch };
         self.state.body.tuned.push(tuned.clone());
-        self.channels.tell(Event::Tuned(tuned));
+        self.channels.send(Event::Tuned(tuned));
     }
 
     fn classify(&mut self, id: u64, pixels: &[u8]) {
@@ -548,12 +548,12 @@ impl Trainer {
         }
         let (outputs, prediction) = self.watch.classify(&self.state.body.network, pixels);
         let classified = Classified { id, outputs, prediction, votes: Vec::new() };
-        self.channels.tell(Event::Classified(classified));
+        self.channels.send(Event::Classified(classified));
     }
 }
 
-/// What live probes are answered from: between two epochs the means of the layers' statistics, within
-/// an epoch those of the mini-batch measured last.
+/// The state for live probes. Between epochs it has the mean layer statistics of the epoch, within
+/// an epoch those of the last measured mini-batch.
 fn live<'a>(body: &'a Body, measured: &'a [LayerStats]) -> Live<'a> {
     let Position { epoch, batch } = body.position;
     let layers = if batch == 0 || measured.is_empty() { &body.layers } else { measured };

@@ -89,7 +89,7 @@ fn of_a_folder_a_picture_cut_off_is_left_out() {
     let mut left_out = 0;
     let open = || {
         let data = Dataset::open(dir.path(), &OpenOptions::default()).unwrap();
-        left_out += usize::from(data.notes.iter().any(|note| note.contains("1.png was left out")));
+        left_out += usize::from(data.notes.iter().any(|note| note.contains("1.png was skipped")));
         Ok(())
     };
     truncated(&dir.path().join("a/1.png"), open);

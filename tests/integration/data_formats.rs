@@ -95,7 +95,7 @@ fn kaggles_csv_is_read_with_and_without_a_header_and_beside_its_test_file() {
     fs::write(dir.path().join("test.csv"), format!("{}\n{row}\n", header.join(","))).unwrap();
     let data = open(dir.path());
     assert!(
-        data.notes.iter().any(|note| note.contains("test.csv was left out")),
+        data.notes.iter().any(|note| note.contains("test.csv was skipped")),
         "{:?}",
         data.notes
     );

@@ -1,6 +1,6 @@
-//! Decides which of the named arrays of an `.npz` file or a pickle are images and which are labels.
+//! Decides which of the named arrays of an `.npz` file or a pickle are images and labels.
 
-use super::classes::MOST_CLASSES;
+use super::classes::MAX_CLASSES;
 use super::options::OpenOptions;
 use super::part::Labels;
 use super::part::Part;
@@ -10,7 +10,7 @@ use super::source::Source;
 use crate::data::{DataError, Images};
 
 /// Maximum width and height of an image in pixels.
-const MOST_SIDE: usize = 4096;
+const MAX_SIDE: usize = 4096;
 
 /// An array of numbers or texts in row-major order.
 #[derive(Clone, Debug)]
@@ -63,11 +63,11 @@ impl Array {
 pub(super) enum Use {
     Images,
     Labels,
-    /// The name of every class.
+    /// Class names.
     Classes,
 }
 
-/// The use of an array by its name and shape; `None` if a data set does not need it.
+/// The use of an array, derived from its name and shape; `None` if it is not needed.
 pub(super) fn use_of(name: &str, shape: &[usize], texts: bool) -> Option<Use> {
     let name = name.to_lowercase();
     let words: Vec<&str> = name.split(|c: char| !c.is_ascii_alphabetic()).collect();
@@ -82,7 +82,7 @@ pub(super) fn use_of(name: &str, shape: &[usize], texts: bool) -> Option<Use> {
     match shape {
         [_] => (labelled || !says(&["x", "image", "data", "id"])).then_some(Use::Labels),
         [_, 1] => Some(Use::Labels),
-        [_, columns] if labelled && *columns <= MOST_CLASSES => Some(Use::Labels),
+        [_, columns] if labelled && *columns <= MAX_CLASSES => Some(Use::Labels),
         [_, columns] if *columns >= 4 => Some(Use::Images),
         [_, _, _] | [_, _, _, _] => Some(Use::Images),
         _ => None,
@@ -104,8 +104,8 @@ fn layout(shape: &[usize], options: &OpenOptions) -> Option<(usize, usize, usize
     }
 }
 
-/// Width, height and channels of an image of this many numbers: the size asked for, a square, a
-/// square in colour, or a single row of pixels.
+/// Width, height and channels of an image with this many values: the requested size, a grey square,
+/// a square with three channels, or a single row of pixels.
 pub(super) fn size_of_row(pixels: usize, options: &OpenOptions) -> (usize, usize, usize) {
     if let Some((width, height)) = options.size {
         for channels in [1, 3] {
@@ -122,10 +122,10 @@ pub(super) fn size_of_row(pixels: usize, options: &OpenOptions) -> (usize, usize
     if side * side * 3 == pixels { (side, side, 3) } else { (pixels, 1, 1) }
 }
 
-/// Images of an array, without labels.
+/// Converts an array to images without labels.
 ///
 /// # Errors
-/// If its shape or its numbers are not those of images.
+/// If the array does not have the shape or values of images.
 pub(super) fn images(
     source: &Source,
     name: &str,
@@ -137,7 +137,7 @@ pub(super) fn images(
     let shape = array.shape.clone();
     let wrong = || source.unsuitable(format!("its array {name} has the shape {shape:?}"), advice);
     let (width, height, channels, planar) = layout(&shape, options).ok_or_else(wrong)?;
-    if shape.contains(&0) || width > MOST_SIDE.max(height * MOST_SIDE) || height > MOST_SIDE {
+    if shape.contains(&0) || width > MAX_SIDE.max(height * MAX_SIDE) || height > MAX_SIDE {
         return Err(wrong());
     }
     let shades = array.into_shades().ok_or_else(wrong)?;
@@ -150,11 +150,11 @@ pub(super) fn images(
     }
     if channels == 4 {
         pixels = pixels.chunks_exact(4).flat_map(|rgba| [rgba[0], rgba[1], rgba[2]]).collect();
-        notes.push("the fourth channel (transparency) was left out".into());
+        notes.push("the fourth channel (transparency) was dropped".into());
     }
     if shape.len() == 2 && channels == 3 {
         notes.push(format!(
-            "{} numbers a row are {width}×{height} pixels of red, then green, then blue",
+            "{} numbers per row are {width}×{height} pixels of red, then green, then blue",
             shape[1]
         ));
     }
@@ -181,12 +181,12 @@ pub(super) fn interleave(pixels: &mut [u8], channels: usize, plane: usize) {
     }
 }
 
-/// Labels of an array: numbers, texts, or one-hot rows.
+/// Converts an array to labels: numbers, texts, or one-hot rows.
 ///
 /// # Errors
-/// If they are no whole numbers.
+/// If a label is not a whole number.
 pub(super) fn labels(source: &Source, name: &str, array: Array) -> Result<Labels, DataError> {
-    let advice = "labels are whole numbers or names, one an image, or one-hot rows";
+    let advice = "labels are whole numbers or names, one per image, or one-hot rows";
     let wrong = |problem: String| source.unsuitable(format!("its array {name} {problem}"), advice);
     let shape = array.shape.clone();
     let columns = match shape[..] {
@@ -219,11 +219,11 @@ pub(super) struct Choice {
     pub purpose: Use,
 }
 
-/// Chooses the arrays of a data set by their names and shapes: images and labels of every part, and the
-/// names of the classes.
+/// Chooses the arrays of a data set by name and shape: images and labels of every part, and the
+/// class names.
 ///
 /// # Errors
-/// A message, if there are no images, or images without labels.
+/// A message if there are no images, or images without labels.
 pub(super) fn choose(named: &[(String, Vec<usize>, bool)]) -> Result<Vec<Choice>, String> {
     let list = || -> String {
         let texts: Vec<String> =
@@ -253,7 +253,7 @@ pub(super) fn choose(named: &[(String, Vec<usize>, bool)]) -> Result<Vec<Choice>
         let mut labels: Vec<_> = of(Use::Labels)
             .filter(|(_, ((_, shape, _), _))| shape.first() == Some(&rows))
             .collect();
-        // Prefer names that mean labels: `y` rather than `arr_2`.
+        // Prefer names for labels: `y` rather than `arr_2`.
         labels.sort_by_key(|(_, ((name, _, _), _))| {
             let name = name.to_lowercase();
             let words = ["y", "label", "target", "fine"];
@@ -276,10 +276,10 @@ pub(super) fn choose(named: &[(String, Vec<usize>, bool)]) -> Result<Vec<Choice>
     Ok(chosen)
 }
 
-/// Assembles the chosen arrays to parts; `load` reads one of them.
+/// Assembles the chosen arrays into parts; `load` reads an array.
 ///
 /// # Errors
-/// If one cannot be read or used.
+/// If an array cannot be read or used.
 pub(super) fn assemble(
     source: &Source,
     named: &[(String, Vec<usize>, bool)],
@@ -326,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn the_usual_names_are_understood() {
+    fn common_array_names_are_recognised() {
         let keras: [(&str, &[usize]); 4] = [
             ("x_test", &[5, 28, 28]),
             ("x_train", &[20, 28, 28]),
@@ -366,14 +366,14 @@ mod tests {
     }
 
     #[test]
-    fn channels_come_side_by_side() {
+    fn channels_are_interleaved() {
         let mut pixels = vec![1, 2, 3, 4, 10, 20, 30, 40];
         interleave(&mut pixels, 2, 2);
         assert_eq!(pixels, [1, 3, 2, 4, 10, 30, 20, 40]);
     }
 
     #[test]
-    fn a_row_of_numbers_is_a_square_or_what_was_asked_for() {
+    fn a_row_of_numbers_is_a_square_or_the_requested_size() {
         let plain = OpenOptions::default();
         assert_eq!(size_of_row(784, &plain), (28, 28, 1));
         assert_eq!(size_of_row(3072, &plain), (32, 32, 3));

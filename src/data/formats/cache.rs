@@ -13,14 +13,14 @@ use std::io::{self, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
-/// The number is raised whenever the format of the file or the decoding of pictures changes.
+/// Incremented whenever the file format or the decoding of pictures changes.
 const MAGIC: &[u8; 16] = b"nntop-pictures-2";
-/// Minimum number of pictures for a cache file.
-const FEWEST: usize = 500;
+/// Minimum number of pictures for which a cache file is written.
+const MIN_PICTURES: usize = 500;
 /// Maximum total size of the cache in bytes; the oldest files are removed first.
-const MOST_KEPT: u64 = 4 << 30;
+const MAX_KEPT: u64 = 4 << 30;
 /// Maximum length of a text in a cache file.
-const MOST_TEXT: u64 = 1 << 20;
+const MAX_TEXT: u64 = 1 << 20;
 
 /// The cache file of a list of pictures.
 #[derive(Debug)]
@@ -31,13 +31,13 @@ pub(super) struct Listed {
 }
 
 impl Listed {
-    /// Reads the length and time of every picture; `None` if no cache is to be used.
+    /// Reads the length and time of every picture; `None` if no cache is used.
     pub fn of<'a>(
         root: &Path,
         files: impl ExactSizeIterator<Item = &'a Path>,
         options: &OpenOptions,
     ) -> Option<Self> {
-        let dir = options.cache.as_ref().filter(|_| files.len() >= FEWEST)?;
+        let dir = options.cache.as_ref().filter(|_| files.len() >= MIN_PICTURES)?;
         let root = root.canonicalize().ok()?;
         let mut digest = Sha256::new();
         digest.update(MAGIC);
@@ -111,7 +111,7 @@ impl<R: Read> Reader<R> {
         self.array().map(u64::from_le_bytes)
     }
 
-    /// Reads this many bytes, if the file has as many left.
+    /// Reads this many bytes, if the file has that many left.
     fn bytes(&mut self, count: u64) -> Option<Vec<u8>> {
         self.left = self.left.checked_sub(count)?;
         let mut bytes = vec![0; count as usize];
@@ -121,17 +121,17 @@ impl<R: Read> Reader<R> {
     }
 
     fn texts(&mut self) -> Option<Vec<String>> {
-        let count = self.number().filter(|&count| count <= MOST_TEXT)?;
+        let count = self.number().filter(|&count| count <= MAX_TEXT)?;
         (0..count)
             .map(|_| {
-                let length = self.number().filter(|&length| length <= MOST_TEXT)?;
+                let length = self.number().filter(|&length| length <= MAX_TEXT)?;
                 String::from_utf8(self.bytes(length)?).ok()
             })
             .collect()
     }
 }
 
-/// Writes the cache file. Failure is ignored: the next start decodes again.
+/// Writes the cache file. Errors are ignored; without a cache file, pictures are decoded again.
 pub(super) fn store(listed: &Listed, parts: &Parts) {
     let Some(dir) = listed.file.parent() else { return };
     if write(dir, listed, parts).is_ok() {
@@ -178,7 +178,7 @@ fn write(dir: &Path, listed: &Listed, parts: &Parts) -> io::Result<()> {
     Ok(())
 }
 
-/// Computes the checksum of what is written.
+/// Computes the checksum of the bytes written.
 struct Summed<W> {
     inner: W,
     sum: crc32fast::Hasher,
@@ -196,7 +196,7 @@ impl<W: Write> Write for Summed<W> {
     }
 }
 
-/// Removes the oldest files until no more than [`MOST_KEPT`] bytes are left; the newest stays.
+/// Removes the oldest files until at most [`MAX_KEPT`] bytes are left; never removes the newest.
 fn make_room(dir: &Path, newest: &Path) {
     let Ok(entries) = fs::read_dir(dir) else { return };
     let mut kept: Vec<_> = entries
@@ -210,7 +210,7 @@ fn make_room(dir: &Path, newest: &Path) {
     kept.sort();
     let mut total: u64 = kept.iter().map(|(_, len, _)| len).sum();
     for (_, len, path) in kept {
-        if total <= MOST_KEPT {
+        if total <= MAX_KEPT {
             break;
         }
         if path != newest && fs::remove_file(&path).is_ok() {

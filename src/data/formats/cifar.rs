@@ -1,5 +1,5 @@
-//! CIFAR-10's and CIFAR-100's binary batches: records of a label (CIFAR-100: a coarse and a fine
-//! one) and 32×32 pixels of red, then green, then blue.
+//! Binary batches of CIFAR-10 and CIFAR-100: records of a label (CIFAR-100: a coarse and a fine
+//! one) and 32×32 pixels in red, green and blue planes.
 
 use super::arrays::interleave;
 use super::npy::ends;
@@ -17,14 +17,14 @@ const SIDE: usize = 32;
 const PIXELS: usize = 3 * SIDE * SIDE;
 const FORMAT: &str = "CIFAR";
 /// Maximum number of records of a file; CIFAR's have 10,000 or 50,000.
-const MOST_RECORDS: u64 = 300_000;
+const MAX_RECORDS: u64 = 300_000;
 /// Coarse classes of CIFAR-100.
 const COARSE: u8 = 20;
 const FINE: u8 = 100;
 const CLASSES: u8 = 10;
 
-/// Labels in front of a record's pixels: one (CIFAR-10) or two; none where a file has no records
-/// of this size. There is no magic number: the length and the labels must be right.
+/// Labels before each record's pixels: one (CIFAR-10) or two; `None` for other files. There is no
+/// magic number, so the length and the labels must match.
 fn labels_of(len: u64, head: &[u8]) -> Option<usize> {
     let whole = |labels: usize| len > 0 && len.is_multiple_of((labels + PIXELS) as u64);
     let records = |labels: usize| head.chunks(labels + PIXELS).filter(move |r| r.len() >= labels);
@@ -39,7 +39,7 @@ pub(super) fn recognises(source: &Source) -> bool {
     !source.gzipped && labels_of(source.len, &source.head).is_some()
 }
 
-/// Reads all batches that are in the same directory; their names say which part they are.
+/// Reads all batches of a directory; file names determine the part.
 pub(super) fn read(sources: &[Source], _: &OpenOptions) -> Result<Parts, DataError> {
     refuse_cut_off(sources)?;
     let mut parts = Parts::default();
@@ -50,8 +50,8 @@ pub(super) fn read(sources: &[Source], _: &OpenOptions) -> Result<Parts, DataErr
     Ok(parts)
 }
 
-/// Refuses a batch that was cut off: a `.bin` file beside the others whose length is no whole number
-/// of records. It is not recognised, so without this its images would be missing in silence.
+/// Rejects a truncated batch: a `.bin` file beside the others whose length is not a multiple of the
+/// record size. It is not recognised as a batch, so its images would be missing silently.
 fn refuse_cut_off(sources: &[Source]) -> Result<(), DataError> {
     let Some(dir) = sources.first().and_then(|source| source.path.parent()) else { return Ok(()) };
     let is_batch = |path: &Path| path.extension().is_some_and(|extension| extension == "bin");
@@ -70,7 +70,7 @@ fn refuse_cut_off(sources: &[Source]) -> Result<(), DataError> {
             || !other.len.is_multiple_of(record) && !other.len.is_multiple_of(record + 1)
         {
             let problem =
-                format!("it is cut off: {} bytes are no whole number of records", other.len);
+                format!("it is cut off: {} bytes are not a whole number of records", other.len);
             return Err(other.damaged(FORMAT, problem));
         }
     }
@@ -80,14 +80,14 @@ fn refuse_cut_off(sources: &[Source]) -> Result<(), DataError> {
 fn batch(source: &Source) -> Result<Part, DataError> {
     let damaged = |problem: String| source.damaged(FORMAT, problem);
     let labels = labels_of(source.len, &source.head)
-        .ok_or_else(|| damaged("it is no whole number of records".into()))?;
+        .ok_or_else(|| damaged("it is not a whole number of records".into()))?;
     let count = source.len / (labels + PIXELS) as u64;
-    if count > MOST_RECORDS {
+    if count > MAX_RECORDS {
         let bytes = count * PIXELS as u64;
         return Err(DataError::TooLarge {
             file: source.path.clone(),
             bytes,
-            limit: MOST_RECORDS * PIXELS as u64,
+            limit: MAX_RECORDS * PIXELS as u64,
         });
     }
     let mut reader = source.reader()?;
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn records_of_both_kinds_are_read() {
+    fn records_of_cifar_10_and_cifar_100_are_read() {
         let dir = tempfile::tempdir().unwrap();
         let ten = [record(&[9]), record(&[0])].concat();
         let hundred = [record(&[19, 99]), record(&[0, 7])].concat();
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn other_lengths_and_labels_are_no_batches() {
+    fn files_with_other_lengths_or_labels_are_not_recognised() {
         let dir = tempfile::tempdir().unwrap();
         let whole = [record(&[9]), record(&[0])].concat();
         for end in [1, 3072, 3075, 6145] {

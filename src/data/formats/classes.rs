@@ -1,4 +1,4 @@
-//! Converts labels as written in files to numbers from 0 and names of classes.
+//! Converts labels in files to class numbers and class names.
 
 use super::part::{Labels, Part};
 use crate::data::DataError;
@@ -6,13 +6,13 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 /// Maximum number of classes: a label is a byte.
-pub(super) const MOST_CLASSES: usize = 256;
+pub(super) const MAX_CLASSES: usize = 256;
 
-/// Sets the labels of all parts, numbered from 0, and returns the names of the classes: `given`, or
-/// derived from the labels.
+/// Numbers the labels of all parts from 0 and returns the class names: `given`, or derived from the
+/// labels.
 ///
 /// # Errors
-/// If a label is outside the classes, or there are too many of them.
+/// If a label is not among the classes, or there are too many classes.
 pub(super) fn number_labels(
     parts: &mut [&mut Part],
     given: Option<Vec<String>>,
@@ -41,7 +41,7 @@ fn by_name(parts: &mut [&mut Part], given: Option<Vec<String>>) -> Result<Vec<St
         Some(given) if distinct.iter().all(|name| given.contains(name)) => given,
         _ => distinct.into_iter().cloned().collect(),
     };
-    if classes.len() > MOST_CLASSES {
+    if classes.len() > MAX_CLASSES {
         return Err(DataError::TooManyClasses {
             file: parts[0].file.clone(),
             classes: classes.len(),
@@ -55,7 +55,7 @@ fn by_name(parts: &mut [&mut Part], given: Option<Vec<String>>) -> Result<Vec<St
     Ok(classes)
 }
 
-/// Labels are numbered from 0, or from 1 as EMNIST's letters are.
+/// Labels start at 0, or at 1 as in EMNIST Letters.
 fn by_number(
     parts: &mut [&mut Part],
     given: Option<Vec<String>>,
@@ -71,7 +71,7 @@ fn by_number(
     let count = if let Some(names) = &given {
         names.len()
     } else {
-        // A single wrong label in a damaged file must not create hundreds of classes.
+        // A single invalid label in a damaged file must not create hundreds of classes.
         let mut train = BTreeSet::new();
         if let Labels::Numbers(numbers) = &parts[0].labels {
             train.extend(numbers.iter().copied());
@@ -80,12 +80,12 @@ fn by_number(
         let count = highest.saturating_sub(lowest.clamp(0, 1)).saturating_add(1);
         (count.max(2) as usize).min((train.len() + 1).max(2))
     };
-    // No label is 0, and one equals the number of classes: labels are counted from 1.
+    // Labels start at 1 if no label is 0 and one equals the number of classes.
     let first = match &given {
         Some(_) => i64::from(lowest == 1 && highest == count as i64),
         None => lowest.clamp(0, 1),
     };
-    if count > MOST_CLASSES {
+    if count > MAX_CLASSES {
         return Err(DataError::TooManyClasses { file: parts[0].file.clone(), classes: count });
     }
     for part in parts {
@@ -101,7 +101,7 @@ fn by_number(
         .unwrap_or_else(|| (first..first + count as i64).map(|class| class.to_string()).collect()))
 }
 
-/// Parses names of classes, one per line.
+/// Parses class names, one per line.
 pub(super) fn names_by_line(file: &Path, text: &str) -> Result<Vec<String>, DataError> {
     let names: Vec<String> = text
         .trim_start_matches('\u{feff}')
@@ -110,14 +110,14 @@ pub(super) fn names_by_line(file: &Path, text: &str) -> Result<Vec<String>, Data
         .filter(|line| !line.is_empty())
         .map(String::from)
         .collect();
-    if (2..=MOST_CLASSES).contains(&names.len()) {
+    if (2..=MAX_CLASSES).contains(&names.len()) {
         return Ok(names);
     }
     Err(DataError::Classes { file: file.into(), problem: format!("names {} classes", names.len()) })
 }
 
-/// Parses EMNIST's mapping: each line has a label and the code points of its characters (`1 65 97` for
-/// A and a). `None` if the text is no such mapping.
+/// Parses EMNIST's mapping: each line has a label and the code points of its characters (`1 65 97`
+/// for A and a). `None` if the text is not such a mapping.
 pub(super) fn names_by_mapping(text: &str) -> Option<Vec<String>> {
     let mut names = Vec::new();
     let mut first = None;
@@ -131,7 +131,7 @@ pub(super) fn names_by_mapping(text: &str) -> Option<Vec<String>> {
         }
         names.push(char::from_u32(character)?.to_string());
     }
-    (2..=MOST_CLASSES).contains(&names.len()).then_some(names)
+    (2..=MAX_CLASSES).contains(&names.len()).then_some(names)
 }
 
 #[cfg(test)]
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn labels_from_1_are_emnists_and_get_their_names() {
+    fn labels_from_1_are_renumbered_and_named() {
         let (classes, labels) =
             numbered(&[&[1, 2, 3, 4], &[4, 1]], Some(&["A", "B", "C", "D"])).unwrap();
         assert_eq!(classes, ["A", "B", "C", "D"]);
@@ -171,8 +171,8 @@ mod tests {
     }
 
     #[test]
-    fn labels_from_0_stay_where_a_class_is_missing() {
-        // Class 0 does not occur, but four names leave room for labels up to 3.
+    fn labels_start_at_0_if_a_class_is_missing() {
+        // Class 0 does not occur, but with four names labels may be up to 3.
         let (_, labels) = numbered(&[&[1, 2, 3]], Some(&["A", "B", "C", "D"])).unwrap();
         assert_eq!(labels, [[1, 2, 3]]);
         let (classes, _) = numbered(&[&[0, 1, 3]], None).unwrap();
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stray_label_is_refused_with_its_place() {
+    fn an_invalid_label_is_an_error_with_its_position() {
         let error = numbered(&[&[0, 1, 2, 200, 1]], None).unwrap_err();
         assert!(error.contains("image 3 has label 200"), "{error}");
         let error = numbered(&[&[0, 1, 2], &[2, 3]], None).unwrap_err();
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn names_become_numbers_in_their_order() {
+    fn class_names_are_numbered_in_order() {
         let names = |names: &[&str]| Labels::Names(names.iter().map(ToString::to_string).collect());
         let (mut first, mut second) = (part(names(&["dog", "cat"])), part(names(&["emu", "dog"])));
         let classes = number_labels(&mut [&mut first, &mut second], None).unwrap();
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_that_are_numbers_are_numbers() {
+    fn numeric_texts_become_numbers() {
         let texts =
             |texts: &[&str]| Labels::of_texts(texts.iter().map(ToString::to_string).collect());
         assert_eq!(texts(&["3", " 4", "5.0"]), Labels::Numbers(vec![3, 4, 5]));
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn emnists_mapping_is_read_and_other_texts_are_not() {
+    fn emnists_mapping_is_parsed_and_other_texts_are_not() {
         assert_eq!(names_by_mapping("1 65 97\n2 66 98\n").unwrap(), ["A", "B"]);
         assert_eq!(names_by_mapping("0 48\n1 49\n").unwrap(), ["0", "1"]);
         assert_eq!(names_by_mapping("T-shirt\nTrouser\n"), None);

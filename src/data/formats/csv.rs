@@ -1,4 +1,4 @@
-//! Text tables with an image a row: Kaggle's `label,pixel0,pixel1,…`, with and without a header.
+//! Text tables with an image per row: Kaggle's `label,pixel0,pixel1,…`, with or without a header.
 
 use super::arrays::size_of_row;
 use super::options::OpenOptions;
@@ -12,19 +12,19 @@ use csv::{ReaderBuilder, StringRecord};
 use std::io::{self, Read};
 
 const FORMAT: &str = "CSV";
-/// Fewest and most columns of a table of images.
-const FEWEST_COLUMNS: usize = 5;
-const MOST_COLUMNS: usize = 200_000;
-/// Maximum number of bytes of a line.
-const MOST_LINE: usize = 4 << 20;
-/// Maximum number of numbers of a table.
-const MOST_VALUES: usize = 1 << 29;
-/// Usual names of the column of labels.
+/// Minimum and maximum number of columns.
+const MIN_COLUMNS: usize = 5;
+const MAX_COLUMNS: usize = 200_000;
+/// Maximum length of a line in bytes.
+const MAX_LINE: usize = 4 << 20;
+/// Maximum number of values of a table.
+const MAX_VALUES: usize = 1 << 29;
+/// Common names of the label column.
 const LABEL_NAMES: [&str; 8] =
     ["label", "labels", "class", "target", "y", "digit", "category", "classes"];
 
-/// Whether a file is a text table whose second line (and, without a header, first one) are numbers,
-/// apart from at most a few columns.
+/// Whether a file is a text table whose second line (and, without a header, the first) consists of
+/// numbers, except for a few columns.
 pub(super) fn recognises(source: &Source) -> bool {
     let Ok(text) = std::str::from_utf8(whole_lines(&source.head)) else { return false };
     let text = text.trim_start_matches('\u{feff}');
@@ -35,7 +35,7 @@ pub(super) fn recognises(source: &Source) -> bool {
         .take(2)
         .map(|line| line.split(delimiter).map(|field| field.trim().trim_matches('"')).collect())
         .collect();
-    // JSON has commas between numbers, too.
+    // JSON also has commas between numbers.
     if text.trim_start().starts_with(['{', '[']) {
         return false;
     }
@@ -44,15 +44,15 @@ pub(super) fn recognises(source: &Source) -> bool {
         others <= if fields.len() > 32 { 4 } else { 1 }
     };
     match &lines[..] {
-        [only] => only.len() >= FEWEST_COLUMNS && (numbers(only) || names_pixels(only)),
+        [only] => only.len() >= MIN_COLUMNS && (numbers(only) || names_pixels(only)),
         [first, second, ..] => {
-            first.len() >= FEWEST_COLUMNS && (numbers(second) || numbers(first)) && second.len() > 1
+            first.len() >= MIN_COLUMNS && (numbers(second) || numbers(first)) && second.len() > 1
         }
         _ => false,
     }
 }
 
-/// The bytes up to the last whole character.
+/// The bytes up to the last complete character.
 fn whole_lines(head: &[u8]) -> &[u8] {
     match std::str::from_utf8(head) {
         Err(error) if error.error_len().is_none() => &head[..error.valid_up_to()],
@@ -65,14 +65,14 @@ fn names_pixels(fields: &[&str]) -> bool {
         >= fields.len()
 }
 
-/// The character between the fields of the first line.
+/// The field delimiter, guessed from the first line.
 fn delimiter(text: &str) -> Option<char> {
     let line = text.lines().next()?;
     let most = [',', ';', '\t'].into_iter().max_by_key(|&c| line.matches(c).count())?;
-    (line.matches(most).count() + 1 >= FEWEST_COLUMNS).then_some(most)
+    (line.matches(most).count() + 1 >= MIN_COLUMNS).then_some(most)
 }
 
-/// The character between the fields of a table of any number of columns.
+/// The field delimiter of a table with any number of columns.
 pub(super) fn delimiter_of(source: &Source) -> u8 {
     let text = String::from_utf8_lossy(whole_lines(&source.head)).into_owned();
     let line = text.lines().next().unwrap_or_default();
@@ -80,7 +80,7 @@ pub(super) fn delimiter_of(source: &Source) -> u8 {
     [';', '\t'].into_iter().fold(',', |most, c| if count(c) > count(most) { c } else { most }) as u8
 }
 
-/// Reads every table that is in the same directory; names say which part they are.
+/// Reads all tables of a directory; file names determine the part.
 pub(super) fn read(sources: &[Source], options: &OpenOptions) -> Result<Parts, DataError> {
     let mut parts = Parts::default();
     let mut unlabelled = None;
@@ -93,7 +93,7 @@ pub(super) fn read(sources: &[Source], options: &OpenOptions) -> Result<Parts, D
             }
             Table::Unlabelled(rows) => {
                 let name = source.path.file_name().unwrap_or_default().display().to_string();
-                parts.notes.push(format!("{name} was left out: its {rows} images have no labels"));
+                parts.notes.push(format!("{name} was skipped: its {rows} images have no labels"));
                 unlabelled = Some(source);
             }
         }
@@ -112,7 +112,7 @@ enum Table {
     Unlabelled(usize),
 }
 
-/// A reader that fails on lines too long to be kept in memory.
+/// A reader that rejects lines that are too long to be kept in memory.
 pub(super) struct ShortLines<R> {
     inner: R,
     line: usize,
@@ -131,8 +131,8 @@ impl<R: Read> Read for ShortLines<R> {
             Some(at) => self.line = count - at,
             None => self.line += count,
         }
-        if self.line > MOST_LINE {
-            return Err(io::Error::other(format!("a line of more than {MOST_LINE} bytes")));
+        if self.line > MAX_LINE {
+            return Err(io::Error::other(format!("a line of more than {MAX_LINE} bytes")));
         }
         Ok(count)
     }
@@ -155,7 +155,7 @@ fn table(source: &Source, options: &OpenOptions) -> Result<Table, DataError> {
         return Err(damaged("it is empty".into()));
     }
     let columns = record.len();
-    if !(FEWEST_COLUMNS..=MOST_COLUMNS).contains(&columns) {
+    if !(MIN_COLUMNS..=MAX_COLUMNS).contains(&columns) {
         return Err(damaged(format!("it has {columns} columns")));
     }
     let mut layout = Layout::of(&record);
@@ -173,7 +173,7 @@ fn table(source: &Source, options: &OpenOptions) -> Result<Table, DataError> {
             if layout.skipped.contains(&at) || (layout.label == Some(at)) {
                 continue;
             }
-            // Without a header, the label is the first or the last column, decided at the end.
+            // Without a header, the label is in the first or last column, decided at the end.
             if layout.label.is_none() && !layout.unlabelled && (at == 0 || at == columns - 1) {
                 let value = field.parse().unwrap_or(f32::NAN);
                 layout.ends[usize::from(at != 0)].push(value);
@@ -181,13 +181,13 @@ fn table(source: &Source, options: &OpenOptions) -> Result<Table, DataError> {
             }
             let value: f32 = field.parse().map_err(|_| {
                 let shown: String = field.chars().take(20).filter(|c| !c.is_control()).collect();
-                damaged(format!("line {row}, column {}: `{shown}` is no number", at + 1))
+                damaged(format!("line {row}, column {}: `{shown}` is not a number", at + 1))
             })?;
             shades.push(value);
         }
         rows += 1;
-        if shades.len() > MOST_VALUES {
-            let (bytes, limit) = (shades.len() as u64, MOST_VALUES as u64);
+        if shades.len() > MAX_VALUES {
+            let (bytes, limit) = (shades.len() as u64, MAX_VALUES as u64);
             return Err(DataError::TooLarge { file: source.path.clone(), bytes, limit });
         }
         if !next(&mut record)? {
@@ -198,7 +198,7 @@ fn table(source: &Source, options: &OpenOptions) -> Result<Table, DataError> {
     if layout.unlabelled {
         return Ok(Table::Unlabelled(rows));
     }
-    let (shades, last) = layout.settle(shades, rows);
+    let (shades, last) = layout.choose_label_column(shades, rows);
     let labels = labels.into_iter().map(|[first, end]| if last { end } else { first }).collect();
     let pixels = shades.len() / rows;
     let (width, height, channels) = size_of_row(pixels, options);
@@ -210,30 +210,30 @@ fn table(source: &Source, options: &OpenOptions) -> Result<Table, DataError> {
             "{pixels} columns are {width}×{height} pixels of red, then green, then blue"
         ));
     } else if height == 1 {
-        notes.push(format!("{pixels} columns are no square: images are {pixels}×1; --size WxH of as many pixels says otherwise"));
+        notes.push(format!("{pixels} columns are not a square: images are {pixels}×1; --size WxH of as many pixels says otherwise"));
     }
     let images = Images { width, height, channels, pixels: bytes, labels: Vec::new() };
     let part = Part { file: source.path.clone(), images, labels: Labels::of_texts(labels) };
     Ok(Table::Labelled(part, notes))
 }
 
-/// What the columns of a table are.
+/// The roles of the columns.
 struct Layout {
     header: bool,
-    /// The column of labels, where a header names it.
+    /// The label column, if a header names it.
     label: Option<usize>,
-    /// The header names no column of labels.
+    /// Whether the header has no label column.
     unlabelled: bool,
     /// Columns that are neither labels nor pixels, such as an index.
     skipped: Vec<usize>,
-    /// Without a header: the values of the first column and of the last.
+    /// Without a header: the values of the first and last column.
     ends: [Vec<f32>; 2],
 }
 
 impl Layout {
     fn of(first: &StringRecord) -> Self {
         let numbers = first.iter().filter(|field| field.parse::<f64>().is_ok()).count();
-        // With texts for labels one column of a row is no number.
+        // If labels are texts, one column of each row is not a number.
         let header = numbers + 1 < first.len();
         let name =
             |field: &str| field.trim_start_matches('\u{feff}').trim_matches('"').to_lowercase();
@@ -259,10 +259,10 @@ impl Layout {
         layout
     }
 
-    /// Decides whether the first or the last column is the label, and returns the other to the pixels.
-    /// The last one is, if the first is constant (the corner of an image is empty), or if only the last
-    /// holds whole numbers.
-    fn settle(&self, inner: Shades, rows: usize) -> (Shades, bool) {
+    /// Decides whether the first or the last column is the label, and returns the other to the
+    /// pixels. It is the last if the first is constant (the corner of an image is empty), or if
+    /// only the last consists of whole numbers.
+    fn choose_label_column(&self, inner: Shades, rows: usize) -> (Shades, bool) {
         if self.label.is_some() {
             return (inner, false);
         }
@@ -334,24 +334,24 @@ mod tests {
     }
 
     #[test]
-    fn without_a_header_a_first_column_that_never_changes_is_a_pixel() {
+    fn a_constant_first_column_without_header_is_a_pixel() {
         let (pixels, labels) = train("0,100,200,3,5\n0,8,7,6,1\n");
         assert_eq!(labels, Labels::Numbers(vec![5, 1]));
         assert_eq!(pixels, [0, 100, 200, 3, 0, 8, 7, 6]);
     }
 
     #[test]
-    fn names_may_be_labels_and_real_numbers_pixels() {
+    fn labels_may_be_names_and_pixels_real_numbers() {
         let (pixels, labels) = train("label,p0,p1,p2,p3\ncat,0,0.5,1,0\ndog,1,1,1,1\n");
         assert_eq!(labels, Labels::Names(vec!["cat".into(), "dog".into()]));
         assert_eq!(pixels[..4], [0, 128, 255, 0]);
     }
 
     #[test]
-    fn damage_is_told_with_its_line() {
+    fn errors_name_the_line() {
         for (text, why) in [
             ("label,p0,p1,p2,p3\n5,0,1,2,3\n1,9,8\n", "line 3 has 3 fields"),
-            ("label,p0,p1,p2,p3\n5,0,1,2,3\n1,9,x,7,6\n", "`x` is no number"),
+            ("label,p0,p1,p2,p3\n5,0,1,2,3\n1,9,x,7,6\n", "`x` is not a number"),
             ("p0,p1,p2,p3,p4\n5,0,1,2,3\n", "no column of labels"),
             ("label,p0,p1,p2,p3\n5,0,1,2,nan\n", "finite"),
         ] {
@@ -361,14 +361,14 @@ mod tests {
     }
 
     #[test]
-    fn a_line_without_end_is_refused() {
-        let endless = "1,".repeat(MOST_LINE);
+    fn an_overlong_line_is_an_error() {
+        let endless = "1,".repeat(MAX_LINE);
         let error = open("train.csv", &format!("1,2,3,4,5\n{endless}")).unwrap_err().to_string();
         assert!(error.contains("a line of more than"), "{error}");
     }
 
     #[test]
-    fn other_texts_are_no_tables() {
+    fn other_texts_are_not_recognised() {
         let dir = tempfile::tempdir().unwrap();
         for text in [
             "cat\ndog\n",

@@ -1,8 +1,8 @@
-//! A folder of pictures: a folder a class, below folders of parts (`train/CLASS/*.png`) or not
-//! (`CLASS/*.jpg`), as torchvision's ImageFolder has them.
+//! Folders of pictures, one per class, with or without a folder per part (`train/CLASS/*.png`,
+//! `CLASS/*.jpg`), as in torchvision's ImageFolder.
 
 use super::cache::{self, Listed};
-use super::classes::MOST_CLASSES;
+use super::classes::MAX_CLASSES;
 use super::options::OpenOptions;
 use super::part::Labels;
 use super::part::Part;
@@ -15,23 +15,23 @@ use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-/// Maximum depth of pictures below the folder of their class.
-const MOST_DEPTH: usize = 4;
+/// Maximum depth of pictures below their class folder.
+const MAX_DEPTH: usize = 4;
 /// Maximum number of files of a folder.
-const MOST_FILES: usize = 10_000_000;
-/// Number of files of a folder that are checked for being pictures.
-const LOOKED_AT: usize = 20;
+const MAX_FILES: usize = 10_000_000;
+/// Number of files of a folder that are checked for pictures.
+const SAMPLED: usize = 20;
 /// Maximum number of unreadable pictures that are listed by name.
-const TOLD: usize = 5;
+const MAX_LISTED: usize = 5;
 
 /// Files of one part: the folder of each class with its pictures.
 type Classes = BTreeMap<String, Vec<PathBuf>>;
 
-/// The folder that contains the classes or parts: the given one, or its only subfolder, as archives
-/// unpack. `None` if there are no folders of pictures.
+/// The folder that contains the classes or parts: `dir`, or its only subfolder, as unpacked from an
+/// archive. `None` if there are no folders of pictures.
 pub(super) fn root_of(dir: &Path) -> Option<PathBuf> {
     let mut root = dir.to_owned();
-    for _ in 0..MOST_DEPTH {
+    for _ in 0..MAX_DEPTH {
         let folders = folders(&root).ok()?;
         let classes = folders.iter().filter(|folder| holds_pictures(folder)).count();
         let parts = folders
@@ -73,14 +73,14 @@ fn folders(dir: &Path) -> Result<Vec<PathBuf>, DataError> {
 fn holds_pictures(dir: &Path) -> bool {
     let files = fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path());
     let files = files.filter(|path| !is_hidden(path) && path.is_file());
-    files.take(LOOKED_AT).any(|file| {
+    files.take(SAMPLED).any(|file| {
         let mut head = [0; 64];
         let read = File::open(&file).and_then(|mut file| file.read(&mut head));
         read.is_ok_and(|count| is_picture(&head[..count]))
     })
 }
 
-/// The part that a folder's name stands for: `train`, `test`, `val` and the like.
+/// The part named by a folder: `train`, `test`, `val` and similar.
 fn role_of(folder: &Path) -> Option<Role> {
     let name = folder.file_name()?.to_string_lossy().to_lowercase();
     let known = ["train", "training", "test", "testing", "val", "valid", "validation", "dev"];
@@ -88,18 +88,18 @@ fn role_of(folder: &Path) -> Option<Role> {
     known.contains(&first).then(|| Role::of(first)).flatten()
 }
 
-/// Reads all pictures below a folder that [`root_of`] found, or takes them from the cache.
+/// Reads all pictures below a folder found by [`root_of`], or loads them from the cache.
 pub(super) fn read(root: &Path, options: &OpenOptions) -> Result<Parts, DataError> {
     let parts = list(root)?;
     let mut names: Vec<String> =
         parts.values().flat_map(|classes| classes.keys().cloned()).collect();
     names.sort_unstable();
     names.dedup();
-    // Numeric names in numeric order, others as torchvision sorts them.
+    // Numeric names are sorted numerically, others as torchvision does.
     if names.iter().all(|name| name.parse::<u64>().is_ok()) {
         names.sort_by_key(|name| name.parse::<u64>().unwrap_or(u64::MAX));
     }
-    if names.len() > MOST_CLASSES {
+    if names.len() > MAX_CLASSES {
         return Err(DataError::TooManyClasses { file: root.into(), classes: names.len() });
     }
     let mut files: Vec<(Role, usize, PathBuf)> = Vec::new();
@@ -139,10 +139,10 @@ fn list(root: &Path) -> Result<BTreeMap<Role, Classes>, DataError> {
         for (role, class) in classes {
             let name = class.file_name().unwrap_or_default().to_string_lossy().into_owned();
             let files = parts.entry(role).or_default().entry(name).or_default();
-            collect(&class, MOST_DEPTH, files)?;
+            collect(&class, MAX_DEPTH, files)?;
             count += files.len();
-            if count > MOST_FILES {
-                let problem = format!("holds more than {MOST_FILES} files");
+            if count > MAX_FILES {
+                let problem = format!("holds more than {MAX_FILES} files");
                 return Err(DataError::Unsuitable {
                     file: root.into(),
                     problem,
@@ -159,7 +159,7 @@ fn list(root: &Path) -> Result<BTreeMap<Role, Classes>, DataError> {
 
 fn collect(dir: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<(), DataError> {
     for path in entries(dir)? {
-        // The depth is limited because a symbolic link may lead to a parent folder.
+        // The depth is limited because a symbolic link may point to a parent folder.
         if path.is_dir() {
             if depth > 0 {
                 collect(&path, depth - 1, files)?;
@@ -171,7 +171,7 @@ fn collect(dir: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<(), Dat
     Ok(())
 }
 
-/// Whether a file is a picture, by its extension or its content.
+/// Whether a file is a picture, judged by its extension or content.
 fn names_a_picture(path: &Path) -> bool {
     const ENDINGS: [&str; 12] =
         ["png", "jpg", "jpeg", "bmp", "gif", "webp", "tif", "tiff", "pgm", "ppm", "pbm", "pnm"];
@@ -219,7 +219,7 @@ fn decode(
         if labels.is_empty() {
             continue;
         }
-        // Files are ordered by part, so a part's pixels lie together.
+        // Files are ordered by part, so the pixels of a part are contiguous.
         let bytes = labels.len() * plan.bytes();
         let pixels = if bytes == pictures.pixels.len() {
             std::mem::take(&mut pictures.pixels)
@@ -244,12 +244,13 @@ fn broken_note(
         files[index].2.strip_prefix(root).unwrap_or(&files[index].2).display().to_string()
     };
     if broken.len() == 1 {
-        return Some(format!("{} was left out: it {why}", name(*first)));
+        return Some(format!("{} was skipped: it {why}", name(*first)));
     }
-    let names: Vec<String> = broken.iter().take(TOLD).map(|(index, _)| name(*index)).collect();
-    let more = if broken.len() > TOLD { ", …" } else { "" };
+    let names: Vec<String> =
+        broken.iter().take(MAX_LISTED).map(|(index, _)| name(*index)).collect();
+    let more = if broken.len() > MAX_LISTED { ", …" } else { "" };
     Some(format!(
-        "{} pictures were left out that cannot be decoded: {}{more} (the first {why})",
+        "{} pictures that cannot be decoded were skipped: {}{more} (the first {why})",
         broken.len(),
         names.join(", ")
     ))

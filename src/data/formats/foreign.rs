@@ -1,16 +1,16 @@
-//! Recognises files that are given by mistake, and says what they are and what to do.
+//! Recognises files given by mistake, to explain what they are and what to do.
 
 use super::source::Source;
 use crate::data::DataError;
 
-/// Something that is no data set.
+/// A kind of file that is not a data set.
 struct Known {
     recognises: fn(&Source) -> bool,
     what: &'static str,
     advice: &'static str,
 }
 
-/// If the word `ustar` stands in a tar archive.
+/// Offset of the magic `ustar` in a tar archive.
 const USTAR: usize = 257;
 
 static KNOWN: [Known; 17] = [
@@ -96,7 +96,7 @@ static KNOWN: [Known; 17] = [
     Known {
         recognises: |source| is_pickle(source),
         what: "a Python pickle, which may run code when Python loads it and is not run here",
-        advice: "write its arrays as .npz: `numpy.savez('data.npz', x=images, y=labels)`; of pickles CIFAR-10's batches and the book's mnist.pkl.gz are read",
+        advice: "write its arrays as .npz: `numpy.savez('data.npz', x=images, y=labels)`; the only supported pickles are CIFAR-10's batches and the book's mnist.pkl.gz",
     },
     Known { recognises: |source| source.len == 0, what: "an empty file", advice: "fetch it again" },
 ];
@@ -105,20 +105,20 @@ fn starts(source: &Source, with: &[u8]) -> bool {
     source.head.starts_with(with)
 }
 
-/// Whether a zip archive begins with the files of `torch.save`.
+/// Whether a zip archive starts with the files of `torch.save`.
 fn is_torch_zip(source: &Source) -> bool {
     let head = &source.head;
     let named = |name: &[u8]| head.windows(name.len()).take(200).any(|part| part == name);
     head.starts_with(b"PK\x03\x04") && (named(b"/data.pkl") || named(b"/.format_version"))
 }
 
-/// Whether a file begins as a pickle of protocol 2 or newer.
+/// Whether a file starts like a pickle of protocol 2 or newer.
 pub(super) fn is_pickle(source: &Source) -> bool {
     matches!(source.head[..], [0x80, 2..=5, ..])
 }
 
-/// The error for a file of a known kind that is no data set.
-pub(super) fn told(source: &Source) -> Option<DataError> {
+/// The error for a file of a known kind that is not a data set.
+pub(super) fn error_for(source: &Source) -> Option<DataError> {
     let known = KNOWN.iter().find(|known| (known.recognises)(source))?;
     let mut what = known.what.to_owned();
     if source.gzipped && source.len > 0 {
@@ -133,7 +133,7 @@ mod tests {
     use std::fs;
 
     #[test]
-    fn files_that_are_no_data_sets_are_refused_with_what_to_do() {
+    fn files_given_by_mistake_are_errors_with_advice() {
         let mut tar = vec![0; 512];
         tar[USTAR..USTAR + 5].copy_from_slice(b"ustar");
         let cases: [(&[u8], &str, &str); 8] = [
@@ -150,12 +150,12 @@ mod tests {
         for (bytes, what, advice) in cases {
             let file = dir.path().join("train-images-idx3-ubyte");
             fs::write(&file, bytes).unwrap();
-            let error = told(&Source::open(&file).unwrap()).unwrap().to_string();
+            let error = error_for(&Source::open(&file).unwrap()).unwrap().to_string();
             assert!(error.contains("train-images-idx3-ubyte"), "{error}");
             assert!(error.contains(what) && error.contains(advice), "{error}");
         }
         let file = dir.path().join("text");
         fs::write(&file, "just text").unwrap();
-        assert!(told(&Source::open(&file).unwrap()).is_none());
+        assert!(error_for(&Source::open(&file).unwrap()).is_none());
     }
 }

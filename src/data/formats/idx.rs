@@ -1,4 +1,4 @@
-//! The IDX format of LeCun and Cortes: big-endian magic number and dimensions, then bytes.
+//! The IDX format of LeCun and Cortes: big-endian magic number and dimensions, then values.
 
 use crate::data::{DataError, Images};
 use std::io::{self, Read};
@@ -19,20 +19,21 @@ const MAX_COUNT: u32 = 10_000_000;
 const MAX_SIDE: u32 = 1024;
 /// Maximum number of fields of a label.
 const MAX_FIELDS: u32 = 64;
-/// Maximum number of bytes of pixels in a file, so that a header cannot ask for more memory than machines have.
+/// Maximum size of the pixels of a file in bytes, so that a header cannot request more memory than
+/// machines have.
 const MAX_BYTES: u64 = 1 << 30;
-/// Room made before anything is read; beyond it memory grows with what the file really holds.
+/// Capacity reserved before reading; beyond it memory grows with the actual contents.
 const MAX_RESERVED: u64 = 64 << 20;
 
-/// What an IDX file holds.
+/// The contents of an IDX file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Content {
     Images,
     Labels,
 }
 
-/// What a file that begins so holds, whether its numbers are in the right order of bytes or not;
-/// `None` if it is no IDX file.
+/// The contents indicated by the first bytes of a file, in either byte order; `None` if it is not
+/// an IDX file.
 pub(super) fn content(head: &[u8]) -> Option<Content> {
     let magic = u32::from_be_bytes(*head.first_chunk()?);
     match magic {
@@ -45,16 +46,16 @@ pub(super) fn content(head: &[u8]) -> Option<Content> {
     }
 }
 
-/// Reads a file of images from `reader`; the labels stay empty. `file` is for the error's words.
+/// Reads a file of images without labels from `reader`. `file` is for error messages.
 ///
 /// # Errors
-/// If the magic number is another one, a dimension is 0 or enormous (checked before memory is
-/// asked for), or there are fewer or more bytes than the dimensions say.
+/// If the magic number is wrong, a dimension is 0 or too large (checked before memory is
+/// allocated), or the number of bytes does not match the dimensions.
 pub fn read_images(file: &Path, mut reader: impl Read) -> Result<Images, DataError> {
     magic(file, &mut reader, &[IMAGES_MAGIC], "images")?;
     let count = dimension(file, &mut reader, "images", MAX_COUNT, 4)?;
-    let height = dimension(file, &mut reader, "rows an image", MAX_SIDE, 8)?;
-    let width = dimension(file, &mut reader, "columns an image", MAX_SIDE, 12)?;
+    let height = dimension(file, &mut reader, "rows per image", MAX_SIDE, 8)?;
+    let width = dimension(file, &mut reader, "columns per image", MAX_SIDE, 12)?;
     let bytes = u64::from(count) * u64::from(height) * u64::from(width);
     if bytes > MAX_BYTES {
         return Err(DataError::TooLarge { file: file.into(), bytes, limit: MAX_BYTES });
@@ -65,7 +66,7 @@ pub fn read_images(file: &Path, mut reader: impl Read) -> Result<Images, DataErr
 }
 
 /// Reads a file of labels from `reader`: bytes, 32-bit numbers, or the first of QMNIST's fields.
-/// `file` is for the error's words.
+/// `file` is for error messages.
 ///
 /// # Errors
 /// As [`read_images`].
@@ -77,7 +78,7 @@ pub fn read_labels(file: &Path, mut reader: impl Read) -> Result<Vec<i64>, DataE
         return Ok(bytes.into_iter().map(i64::from).collect());
     }
     let fields = match magic {
-        FIELDS_MAGIC => dimension(file, &mut reader, "fields a label", MAX_FIELDS, 8)?,
+        FIELDS_MAGIC => dimension(file, &mut reader, "fields per label", MAX_FIELDS, 8)?,
         _ => 1,
     };
     let header = if magic == FIELDS_MAGIC { 12 } else { 8 };
@@ -90,7 +91,7 @@ pub fn read_labels(file: &Path, mut reader: impl Read) -> Result<Vec<i64>, DataE
     Ok(numbers.map(|&number| i32::from_be_bytes(number).into()).collect())
 }
 
-/// The magic number, one of those expected.
+/// Reads the magic number, which must be one of those expected.
 fn magic(
     file: &Path,
     reader: &mut impl Read,
@@ -125,7 +126,7 @@ fn dimension(
     }
 }
 
-/// The big-endian number at `offset`.
+/// Reads a big-endian number at `offset`.
 fn word(file: &Path, reader: &mut impl Read, offset: u64) -> Result<u32, DataError> {
     let mut bytes = [0_u8; 4];
     reader.read_exact(&mut bytes).map_err(|source| match source.kind() {
@@ -137,7 +138,7 @@ fn word(file: &Path, reader: &mut impl Read, offset: u64) -> Result<u32, DataErr
     Ok(u32::from_be_bytes(bytes))
 }
 
-/// Exactly `len` bytes and then the end of the file.
+/// Reads exactly `len` bytes up to the end of the file.
 fn body(file: &Path, reader: impl Read, header: u64, len: u64) -> Result<Vec<u8>, DataError> {
     let mut bytes = Vec::with_capacity(len.min(MAX_RESERVED) as usize);
     let mut limited = reader.take(len);
@@ -178,7 +179,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_was_written_is_read(height in 1_u32..9, width in 1_u32..9, seed: Vec<u8>) {
+        fn written_images_can_be_read(height in 1_u32..9, width in 1_u32..9, seed: Vec<u8>) {
             let size = (height * width) as usize;
             let count = (seed.len() / size).max(1);
             let pixels: Vec<u8> = seed.into_iter().chain(std::iter::repeat(7)).take(count * size).collect();
@@ -188,19 +189,19 @@ mod tests {
         }
 
         #[test]
-        fn labels_come_back(labels in prop::collection::vec(any::<u8>(), 1..300)) {
+        fn written_labels_can_be_read(labels in prop::collection::vec(any::<u8>(), 1..300)) {
             let read = read_labels(Path::new("labels"), encode_labels(&labels).as_slice()).unwrap();
             prop_assert_eq!(read, labels.into_iter().map(i64::from).collect::<Vec<_>>());
         }
 
         #[test]
-        fn any_bytes_are_refused_or_read_without_a_panic(bytes: Vec<u8>) {
+        fn arbitrary_bytes_do_not_panic(bytes: Vec<u8>) {
             let _ = images_of(&bytes);
             let _ = read_labels(Path::new("labels"), bytes.as_slice());
         }
 
         #[test]
-        fn any_header_is_refused_or_read_without_a_panic(words: [u32; 3], tail: Vec<u8>) {
+        fn arbitrary_headers_do_not_panic(words: [u32; 3], tail: Vec<u8>) {
             let bytes = encode_images(words[0], words[1], words[2], &tail);
             if let Ok(images) = images_of(&bytes) {
                 prop_assert_eq!(images.pixels, tail);
@@ -208,7 +209,7 @@ mod tests {
         }
 
         #[test]
-        fn every_truncation_and_every_extra_byte_is_refused(cut in 0_usize..34, extra in 1_usize..40) {
+        fn truncated_and_overlong_files_are_errors(cut in 0_usize..34, extra in 1_usize..40) {
             let whole = encode_images(2, 3, 3, &[9; 18]);
             prop_assert!(images_of(&whole).is_ok());
             prop_assert!(
@@ -223,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn labels_of_32_bits_and_of_many_fields_are_read() {
+    fn labels_of_32_bits_and_with_many_fields_are_read() {
         let encode =
             |words: &[u32]| -> Vec<u8> { words.iter().flat_map(|w| w.to_be_bytes()).collect() };
         let read = |words: &[u32]| read_labels(Path::new("labels"), encode(words).as_slice());
@@ -234,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn little_endian_numbers_are_told() {
+    fn little_endian_files_are_errors() {
         let little =
             |words: &[u32]| -> Vec<u8> { words.iter().flat_map(|w| w.to_le_bytes()).collect() };
         let error = images_of(&little(&[IMAGES_MAGIC, 1, 1, 1])).unwrap_err();
@@ -248,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn zero_and_enormous_dimensions_are_refused_by_name() {
+    fn zero_and_enormous_dimensions_are_errors() {
         for (words, what) in [
             ([0, 28, 28], "images"),
             ([1, 0, 28], "rows"),
@@ -266,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_magic_number_says_which_and_names_the_file() {
+    fn a_wrong_magic_number_is_an_error_that_names_the_file() {
         let error = images_of(&encode_labels(&[1, 2, 3])).unwrap_err().to_string();
         assert!(error.contains("train-images") && error.contains("0x00000801"), "{error}");
         assert!(error.contains("0x00000803"), "{error}");

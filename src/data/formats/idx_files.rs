@@ -1,4 +1,4 @@
-//! A data set of IDX files that are in the same directory, such as MNIST's four.
+//! A data set of IDX files in one directory, such as MNIST's four.
 
 use super::idx::{Content, content, read_images, read_labels};
 use super::options::OpenOptions;
@@ -9,7 +9,7 @@ use super::source::Source;
 use crate::data::DataError;
 use std::collections::BTreeMap;
 
-/// MNIST's four files, each plain or with `.gz` behind its name.
+/// MNIST's four files, each plain or with `.gz` appended.
 pub const FILE_NAMES: [&str; 4] = [
     "train-images-idx3-ubyte",
     "train-labels-idx1-ubyte",
@@ -21,13 +21,13 @@ pub(super) fn recognises(source: &Source) -> bool {
     content(&source.head).is_some()
 }
 
-/// A file, and what its name and content say.
+/// A file, and what its name and content indicate.
 struct File<'a> {
     source: &'a Source,
     content: Content,
     role: Option<Role>,
-    /// The name without what tells parts, contents and packing apart: which data set it is of,
-    /// where several lie in a directory as EMNIST's six do.
+    /// The name without words for part, content and format: identifies the data set if a directory
+    /// has several, as for EMNIST.
     set: String,
 }
 
@@ -35,7 +35,7 @@ impl<'a> File<'a> {
     fn of(source: &'a Source) -> Option<Self> {
         let name = source.name();
         let found = content(&source.head)?;
-        // Where a name says what is in a file, the reader says that something else is.
+        // If the name contradicts the content, the reader reports that.
         let content = match (name.contains("images"), name.contains("labels")) {
             (true, false) => Content::Images,
             (false, true) => Content::Labels,
@@ -44,27 +44,27 @@ impl<'a> File<'a> {
         let words: Vec<&str> = name
             .split(|c: char| !c.is_ascii_alphanumeric())
             .filter(|word| {
-                let told =
+                let common =
                     ["train", "test", "t10k", "val", "images", "labels", "idx", "ubyte", "int"];
-                !word.is_empty() && !told.iter().any(|told| word.starts_with(told))
+                !word.is_empty() && !common.iter().any(|common| word.starts_with(common))
             })
             .collect();
         Some(Self { source, content, role: Role::of(&name), set: words.join("-") })
     }
 }
 
-/// Files that lie beside `chosen` and belong to the same data set.
+/// Files beside `chosen` that belong to the same data set.
 pub(super) fn of_the_same_set(chosen: &Source, beside: Vec<Source>) -> Vec<Source> {
     let Some(set) = File::of(chosen).map(|file| file.set) else { return beside };
     beside.into_iter().filter(|s| File::of(s).is_some_and(|file| file.set == set)).collect()
 }
 
-/// Reads images and labels of all parts that the files have.
+/// Reads the images and labels of all parts.
 pub(super) fn read(sources: &[Source], options: &OpenOptions) -> Result<Parts, DataError> {
     let mut sets: BTreeMap<String, Vec<File>> = BTreeMap::new();
     for file in sources.iter().filter_map(File::of) {
         let files = sets.entry(file.set.clone()).or_default();
-        // The same file packed and unpacked, or in both spellings of its name.
+        // The same file, compressed and uncompressed, or in both spellings of its name.
         let same = |other: &File| (other.content, other.role) == (file.content, file.role);
         match files.iter_mut().find(|other| same(other) && file.role.is_some()) {
             Some(other) if other.source.gzipped && !file.source.gzipped => *other = file,
@@ -81,7 +81,7 @@ pub(super) fn read(sources: &[Source], options: &OpenOptions) -> Result<Parts, D
     for (_, files) in sets {
         if whole(&files) { chosen.push(files) } else { rest.extend(files) }
     }
-    // Names may have nothing in common.
+    // The names may have nothing in common.
     if chosen.is_empty() {
         chosen.push(rest);
     }
@@ -90,13 +90,12 @@ pub(super) fn read(sources: &[Source], options: &OpenOptions) -> Result<Parts, D
         (chosen.first().and_then(|f| f.first()), files.first(), several)
     {
         let problem = format!(
-            "is of another data set than {}, which lies beside it",
+            "belongs to another data set than {} in the same directory",
             other.source.path.display()
         );
-        return Err(file.source.unsuitable(
-            problem,
-            "give the file of images that is meant instead of the directory",
-        ));
+        return Err(file
+            .source
+            .unsuitable(problem, "give one file of images instead of the directory"));
     }
     let parts = pair_up(&files)?;
     if options.size.is_none() {
@@ -105,7 +104,7 @@ pub(super) fn read(sources: &[Source], options: &OpenOptions) -> Result<Parts, D
     Ok(parts)
 }
 
-/// Whether the images of all parts have the size of those for training.
+/// Checks that the images of all parts have the size of the training images.
 fn check_sizes(files: &[File], parts: &Parts) -> Result<(), DataError> {
     let Some(train) = &parts.train else { return Ok(()) };
     let size = |part: &Part| (part.images.width, part.images.height);
@@ -118,7 +117,7 @@ fn check_sizes(files: &[File], parts: &Parts) -> Result<(), DataError> {
     Ok(())
 }
 
-/// Images with their labels: by the part that their names speak of, or by how many they are.
+/// Pairs images and labels by the part that their names indicate, or by count.
 fn pair_up(files: &[File]) -> Result<Parts, DataError> {
     let mut parts = Parts::default();
     let mut unnamed = Vec::new();
@@ -154,7 +153,7 @@ fn pair_up(files: &[File]) -> Result<Parts, DataError> {
             ));
         }
     }
-    // MNIST's four files are known to everybody: what lacks a half of them was not fetched whole.
+    // For MNIST's four well-known files, a missing counterpart was not downloaded.
     let mnist = |name: &str| files.iter().any(|file| file.source.name().contains(name));
     if parts.test.is_none()
         && mnist("train-images-idx3")
@@ -170,7 +169,7 @@ fn pair_up(files: &[File]) -> Result<Parts, DataError> {
     Ok(parts)
 }
 
-/// The error for a file without its other half.
+/// The error for a file without its counterpart.
 fn missing(file: &File, has: &str, lacks: &str) -> DataError {
     let name = file.source.name().replace(has, lacks);
     let name = match lacks {
@@ -236,7 +235,7 @@ mod tests {
         Dataset::open(dir.path(), &OpenOptions::default())
     }
 
-    /// The error after a file was replaced.
+    /// The error after replacing a file.
     fn error_with(name: &str, bytes: Vec<u8>) -> String {
         let dir = small();
         fs::write(dir.path().join(name), bytes).unwrap();
@@ -263,7 +262,7 @@ mod tests {
             let mut gz = GzEncoder::new(Vec::new(), Compression::fast());
             gz.write_all(&bytes).unwrap();
             fs::remove_file(dir.path().join(name)).unwrap();
-            // Half of them without `.gz` in their names.
+            // Half of them without `.gz` in the name.
             let ending = if number % 2 == 0 { ".gz" } else { "" };
             fs::write(dir.path().join(format!("{name}{ending}")), gz.finish().unwrap()).unwrap();
         }
@@ -274,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_stands_for_its_data_set_and_several_are_told_apart() {
+    fn one_file_identifies_its_data_set_among_several() {
         let dir = small();
         let plain = open(&dir).unwrap();
         for name in FILE_NAMES {
@@ -292,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn a_torn_gzip_file_is_refused_by_name() {
+    fn a_truncated_gzip_file_is_an_error_that_names_it() {
         let dir = small();
         let mut gz = GzEncoder::new(Vec::new(), Compression::fast());
         gz.write_all(&images(12, 8)).unwrap();
@@ -307,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_part_is_named() {
+    fn a_missing_part_is_an_error_that_names_it() {
         for (name, other) in [(FILE_NAMES[3], "t10k-labels"), (FILE_NAMES[0], "train-images")] {
             let dir = small();
             fs::remove_file(dir.path().join(name)).unwrap();
@@ -325,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn counts_and_sizes_that_differ_are_refused() {
+    fn mismatched_counts_and_sizes_are_errors() {
         let counts = error_with(FILE_NAMES[1], labels(&[0, 1, 2]));
         assert!(counts.contains("12 images") && counts.contains("3 labels"), "{counts}");
         let sizes = error_with(FILE_NAMES[2], images(3, 9));
@@ -333,7 +332,7 @@ mod tests {
     }
 
     #[test]
-    fn labels_outside_the_classes_are_refused() {
+    fn labels_outside_the_classes_are_errors() {
         let test = error_with(FILE_NAMES[3], labels(&[2, 3, 0]));
         assert!(test.contains("image 1 has label 3, outside the 3 classes"), "{test}");
         let stray = error_with(FILE_NAMES[1], labels(&[0, 1, 2, 0, 1, 200, 0, 1, 2, 0, 1, 2]));

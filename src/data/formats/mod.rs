@@ -1,5 +1,5 @@
-//! Data sets in files: one module per format, and the table of them. A format is recognised by the
-//! content of a file, never by its name; names only say which part of a data set a file is.
+//! Data set files: one module per format, and the table of formats. A format is recognised by
+//! content, never by file name; names only indicate the part of a data set.
 
 mod arrays;
 mod cache;
@@ -37,26 +37,26 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// The formats that can be read, for errors and help.
+/// The supported formats, for errors and help.
 pub const READABLE: &str = "IDX files, .npz or .npy arrays, CSV, parquet, CIFAR batches, the book's \
      mnist.pkl.gz, or folders of pictures (CLASS/*.png, train/CLASS/*.jpg)";
 
-/// A format of files.
+/// A file format.
 struct Format {
-    /// Whether a file is of this format.
+    /// Whether a file has this format.
     recognises: fn(&Source) -> bool,
-    /// Reads one data set from files of this format that are in the same directory.
+    /// Reads one data set from files of this format in one directory.
     read: fn(&[Source], &OpenOptions) -> Result<Parts, DataError>,
-    /// Which of the files beside a given one belong to the same data set.
+    /// Selects, among the files beside a given one, those of the same data set.
     beside: fn(&Source, Vec<Source>) -> Vec<Source>,
 }
 
-/// A file that is given is the whole data set.
+/// The given file is the whole data set.
 fn alone(given: &Source, _: Vec<Source>) -> Vec<Source> {
     vec![given.clone()]
 }
 
-/// All files of the format are one data set.
+/// All files of the format form one data set.
 fn all(_: &Source, beside: Vec<Source>) -> Vec<Source> {
     beside
 }
@@ -75,27 +75,27 @@ static FORMATS: [Format; 7] = [
     Format { recognises: csv::recognises, read: csv::read, beside: alone },
 ];
 
-/// Maximum number of files of a directory that are looked at.
-const MOST_FILES: usize = 4096;
-/// How deep below a directory its files are looked for, such as torchvision's `MNIST/raw`.
-const MOST_DEPTH: usize = 3;
-/// The name of every class, one a line, in order of its label.
+/// Maximum number of files of a directory that are examined.
+const MAX_FILES: usize = 4096;
+/// Maximum depth of the search below a directory, for layouts such as torchvision's `MNIST/raw`.
+const MAX_DEPTH: usize = 3;
+/// Class names, one per line, in order of the labels.
 const CLASSES_FILE: &str = "classes.txt";
-/// Names of the classes in other data sets.
+/// Names of such files in other data sets.
 const OTHER_CLASSES_FILES: [&str; 3] =
     ["batches.meta.txt", "fine_label_names.txt", "class_names.txt"];
-/// Maximum number of bytes read of a file of class names.
-const MOST_CLASSES_BYTES: u64 = 64 << 10;
+/// Maximum size of a file of class names in bytes.
+const MAX_CLASSES_BYTES: u64 = 64 << 10;
 
 impl Dataset {
-    /// Reads a data set from a file or a directory, in whatever format it is.
+    /// Reads a data set from a file or a directory in any supported format.
     ///
-    /// If there is no validation or test part, it is split off deterministically. [`Dataset::notes`]
-    /// lists what was assumed or left out.
+    /// A missing validation or test part is split off deterministically. [`Dataset::notes`] lists
+    /// what was assumed or skipped.
     ///
     /// # Errors
-    /// If nothing is there, or it is no data set, damaged or oversized; the error names the file
-    /// and what would be right.
+    /// If the path does not exist, or is not a data set, damaged or too large; the error names the
+    /// file and a remedy.
     pub fn open(path: &Path, options: &OpenOptions) -> Result<Self, DataError> {
         let about =
             fs::metadata(path).map_err(|source| DataError::Open { path: path.into(), source })?;
@@ -109,7 +109,7 @@ impl Dataset {
     }
 }
 
-/// The path's own name, also for `.` and paths that end in `..`.
+/// The last component of a path, also for `.` and paths ending in `..`.
 fn name_of(path: &Path) -> String {
     let whole = path.canonicalize().unwrap_or_else(|_| path.into());
     whole.file_name().map_or_else(|| path.display().to_string(), |n| n.to_string_lossy().into())
@@ -123,7 +123,9 @@ fn open_file(path: &Path, options: &OpenOptions) -> Result<(Parts, PathBuf), Dat
         .unwrap_or(Path::new("."))
         .to_owned();
     let Some(format) = FORMATS.iter().find(|format| (format.recognises)(&source)) else {
-        return Err(foreign::told(&source).unwrap_or(DataError::NoDataSet { dir: path.into() }));
+        return Err(
+            foreign::error_for(&source).unwrap_or(DataError::NoDataSet { dir: path.into() })
+        );
     };
     let beside: Vec<Source> =
         sources(&dir)?.into_iter().filter(|other| (format.recognises)(other)).collect();
@@ -135,7 +137,7 @@ fn open_directory(dir: &Path, options: &OpenOptions) -> Result<(Parts, PathBuf),
     // The error for a file given by mistake, used if no data set is found.
     let mut foreign = None;
     let mut level = vec![dir.to_owned()];
-    for depth in 0..=MOST_DEPTH {
+    for depth in 0..=MAX_DEPTH {
         let mut below = Vec::new();
         for dir in level {
             let found = sources(&dir)?;
@@ -145,7 +147,7 @@ fn open_directory(dir: &Path, options: &OpenOptions) -> Result<(Parts, PathBuf),
             if let Some(root) = folder::root_of(&dir) {
                 return Ok((folder::read(&root, options)?, dir));
             }
-            if depth < MOST_DEPTH {
+            if depth < MAX_DEPTH {
                 below.extend(directories(&dir));
             }
         }
@@ -154,7 +156,7 @@ fn open_directory(dir: &Path, options: &OpenOptions) -> Result<(Parts, PathBuf),
     Err(foreign.unwrap_or(DataError::NoDataSet { dir: dir.into() }))
 }
 
-/// Reads the files of the first format that any of them has.
+/// Reads the files of the first format for which there are any.
 fn open_sources(
     found: &[Source],
     options: &OpenOptions,
@@ -169,23 +171,23 @@ fn open_sources(
         chosen.sort_by(|a, b| a.path.cmp(&b.path));
         return match (format.read)(&chosen, options) {
             Ok(parts) => Ok(Some(parts)),
-            // The missing half may be there as a web page or an LFS pointer.
+            // The missing file may be there as a web page or an LFS pointer.
             Err(DataError::Missing { dir, name, beside }) => {
                 let stem = name.trim_end_matches(".gz");
                 let wrong = found.iter().find(|source| source.name().contains(stem));
-                let told = wrong.and_then(foreign::told);
-                Err(told.unwrap_or(DataError::Missing { dir, name, beside }))
+                let error = wrong.and_then(foreign::error_for);
+                Err(error.unwrap_or(DataError::Missing { dir, name, beside }))
             }
             Err(error) => Err(error),
         };
     }
     if foreign.is_none() {
-        *foreign = found.iter().find_map(foreign::told);
+        *foreign = found.iter().find_map(foreign::error_for);
     }
     Ok(None)
 }
 
-/// The files of a directory that are not hidden, with how they begin.
+/// The non-hidden files of a directory with their first bytes.
 fn sources(dir: &Path) -> Result<Vec<Source>, DataError> {
     let wrap = |source| DataError::Read { file: dir.into(), source };
     let mut paths: Vec<PathBuf> = Vec::new();
@@ -193,13 +195,13 @@ fn sources(dir: &Path) -> Result<Vec<Source>, DataError> {
         let path = entry.map_err(wrap)?.path();
         let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
         if !hidden && !path.is_file() && !path.is_dir() && path.exists() {
-            // Reading from a pipe in the place of a data file would block forever.
+            // Reading a named pipe would block forever.
             let source = std::io::Error::other("is not a regular file");
             return Err(DataError::Read { file: path, source });
         }
         if !hidden && path.is_file() {
             paths.push(path);
-            if paths.len() >= MOST_FILES {
+            if paths.len() >= MAX_FILES {
                 break;
             }
         }
@@ -220,7 +222,7 @@ fn directories(dir: &Path) -> Vec<PathBuf> {
     dirs
 }
 
-/// The names of the classes in a file of their own: `classes.txt`, CIFAR's or EMNIST's.
+/// The class names in a separate file: `classes.txt`, CIFAR's or EMNIST's.
 fn class_names(dir: &Path) -> Result<Option<Vec<String>>, DataError> {
     if let Some(text) = text_of(&dir.join(CLASSES_FILE))? {
         return names_by_line(&dir.join(CLASSES_FILE), &text).map(Some);
@@ -253,10 +255,10 @@ fn text_of(file: &Path) -> Result<Option<String>, DataError> {
         Err(source) => return Err(DataError::Read { file: file.into(), source }),
     };
     let mut bytes = Vec::new();
-    let read = reader.take(MOST_CLASSES_BYTES).read_to_end(&mut bytes);
+    let read = reader.take(MAX_CLASSES_BYTES).read_to_end(&mut bytes);
     match read {
         Ok(_) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
-        // A directory of that name.
+        // A directory with that name.
         Err(_) if file.is_dir() => Ok(None),
         Err(source) => Err(DataError::Read { file: file.into(), source }),
     }

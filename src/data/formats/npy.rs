@@ -1,18 +1,18 @@
-//! NumPy's `.npy` arrays: a header in Python's notation, then numbers.
+//! NumPy's `.npy` arrays: a header in Python syntax, then values.
 
 use super::arrays::{Array, Values};
 use super::shades::Shades;
 use std::io::{self, Read};
 
 const MAGIC: &[u8] = b"\x93NUMPY";
-/// Longest header that is read; numpy itself stays below 64 KB.
-const MOST_HEADER: usize = 64 << 10;
+/// Maximum length of a header; numpy's are shorter than 64 KB.
+const MAX_HEADER: usize = 64 << 10;
 /// Maximum number of dimensions of an array.
-const MOST_DIMENSIONS: usize = 8;
+const MAX_DIMENSIONS: usize = 8;
 /// Maximum number of values of an array.
-const MOST_VALUES: u64 = 1 << 30;
-/// Longest text in an array of texts.
-const MOST_TEXT: usize = 4096;
+const MAX_VALUES: u64 = 1 << 30;
+/// Maximum length of a text.
+const MAX_TEXT: usize = 4096;
 
 /// The kind of a value in numpy's `descr`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,9 +21,9 @@ pub(super) enum Kind {
     Unsigned,
     Signed,
     Float,
-    /// Texts of characters of 4 bytes.
+    /// Texts of 4-byte characters.
     Unicode,
-    /// Texts of bytes.
+    /// Byte strings.
     Bytes,
 }
 
@@ -31,13 +31,13 @@ pub(super) enum Kind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Dtype {
     pub kind: Kind,
-    /// Bytes a value.
+    /// Bytes per value.
     pub size: usize,
     pub big_endian: bool,
 }
 
 impl Dtype {
-    /// Reads a description such as `<f4`, `|u1`, `<U8`.
+    /// Parses a description such as `<f4`, `|u1`, `<U8`.
     pub fn parse(text: &str) -> Result<Self, String> {
         let unknown = || format!("holds values of type `{text}`, not whole or real numbers");
         let (order, rest) = match text.as_bytes().first() {
@@ -63,12 +63,12 @@ impl Dtype {
             Kind::Bool => size == 1,
             Kind::Unsigned | Kind::Signed => matches!(size, 1 | 2 | 4 | 8),
             Kind::Float => matches!(size, 2 | 4 | 8),
-            Kind::Unicode | Kind::Bytes => (1..=MOST_TEXT).contains(&size),
+            Kind::Unicode | Kind::Bytes => (1..=MAX_TEXT).contains(&size),
         };
         if fits { Ok(Self { kind, size, big_endian: order == ">" }) } else { Err(unknown()) }
     }
 
-    /// One value of `size` bytes as a number.
+    /// Converts one value of `size` bytes.
     pub fn number(self, bytes: &[u8]) -> f64 {
         let mut word = [0_u8; 8];
         word[..self.size].copy_from_slice(bytes);
@@ -100,7 +100,7 @@ pub(super) struct Header {
     pub fortran: bool,
 }
 
-/// Whether bytes begin as an array.
+/// Whether these are the first bytes of an array.
 pub(super) fn is_npy(head: &[u8]) -> bool {
     head.starts_with(MAGIC)
 }
@@ -108,12 +108,12 @@ pub(super) fn is_npy(head: &[u8]) -> bool {
 /// Reads the header of an array.
 ///
 /// # Errors
-/// A message, if it is none, or of a type that cannot be read.
+/// A message if it is not an array, or has an unsupported type.
 pub(super) fn read_header(reader: &mut impl Read) -> Result<Header, String> {
     let mut start = [0; 8];
     reader.read_exact(&mut start).map_err(|error| ends(&error))?;
     if !start.starts_with(MAGIC) {
-        return Err("does not begin as an array of numpy".into());
+        return Err("does not start like a numpy array".into());
     }
     let length = if start[6] == 1 {
         let mut length = [0; 2];
@@ -124,7 +124,7 @@ pub(super) fn read_header(reader: &mut impl Read) -> Result<Header, String> {
         reader.read_exact(&mut length).map_err(|error| ends(&error))?;
         u32::from_le_bytes(length) as usize
     };
-    if length > MOST_HEADER {
+    if length > MAX_HEADER {
         return Err(format!("its header is {length} bytes long"));
     }
     let mut text = vec![0; length];
@@ -132,7 +132,7 @@ pub(super) fn read_header(reader: &mut impl Read) -> Result<Header, String> {
     parse_header(&String::from_utf8_lossy(&text))
 }
 
-/// Reads `{'descr': '|u1', 'fortran_order': False, 'shape': (60000, 28, 28), }`.
+/// Parses `{'descr': '|u1', 'fortran_order': False, 'shape': (60000, 28, 28), }`.
 fn parse_header(text: &str) -> Result<Header, String> {
     let after = |key: &str| -> Result<&str, String> {
         let at = text.find(key).ok_or(format!("its header has no {key}"))?;
@@ -160,23 +160,22 @@ fn parse_header(text: &str) -> Result<Header, String> {
 impl Header {
     /// The number of values.
     pub fn count(&self) -> Result<usize, String> {
-        if self.shape.len() > MOST_DIMENSIONS {
+        if self.shape.len() > MAX_DIMENSIONS {
             return Err(format!("has {} dimensions", self.shape.len()));
         }
         let count =
             self.shape.iter().try_fold(1_u64, |count, &size| count.checked_mul(size as u64));
         match count {
-            Some(count) if count <= MOST_VALUES => Ok(count as usize),
-            _ => Err(format!("promises an array of {:?} values, too many to read", self.shape)),
+            Some(count) if count <= MAX_VALUES => Ok(count as usize),
+            _ => Err(format!("declares an array of {:?} values, too many to read", self.shape)),
         }
     }
 }
 
-/// Reads the values that a header promises: whole numbers and real ones as shades or numbers,
-/// texts as texts.
+/// Reads the values described by a header: numbers as shades or numbers, texts as texts.
 ///
 /// # Errors
-/// A message, if they end too early or cannot be had in the usual order.
+/// A message if the data is truncated or cannot be converted.
 pub(super) fn read_values(header: &Header, reader: &mut impl Read) -> Result<Array, String> {
     let Header { dtype, shape, fortran } = header;
     let count = header.count()?;
@@ -189,7 +188,7 @@ pub(super) fn read_values(header: &Header, reader: &mut impl Read) -> Result<Arr
     if shape.len() <= 2 && !matches!(values, Values::Texts(_)) && narrow(shape) {
         values = Values::Numbers(Vec::new());
     }
-    // Read in chunks, so that a header that promises too much allocates nothing.
+    // Reads in chunks, so that a header that declares too much does not allocate memory.
     let per_chunk = (32 << 10) / dtype.size + 1;
     let mut room = vec![0; per_chunk * dtype.size];
     let mut left = count;
@@ -254,7 +253,7 @@ fn row_major<T: Clone>(values: &[T], shape: &[usize]) -> Vec<T> {
 fn narrow(shape: &[usize]) -> bool {
     match shape {
         [_] => true,
-        [_, columns] => *columns <= super::classes::MOST_CLASSES,
+        [_, columns] => *columns <= super::classes::MAX_CLASSES,
         _ => false,
     }
 }
@@ -271,7 +270,7 @@ fn text(dtype: Dtype, bytes: &[u8]) -> String {
     characters.collect::<String>().trim_end_matches('\0').to_owned()
 }
 
-/// The message for an error of a read.
+/// The message for a read error.
 pub(super) fn ends(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::UnexpectedEof => "ends too early".into(),
@@ -284,7 +283,7 @@ pub(super) mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// An array as numpy writes it.
+    /// Encodes an array as numpy does.
     pub(in crate::data::formats) fn npy(descr: &str, shape: &[usize], body: &[u8]) -> Vec<u8> {
         let sizes: Vec<String> = shape.iter().map(usize::to_string).collect();
         let sizes = sizes.join(", ") + ",";
@@ -312,7 +311,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn numbers_of_every_type_and_order_are_read() {
+    fn numbers_of_all_types_and_byte_orders_are_read() {
         let le = |values: &[i32]| values.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<_>>();
         let be = |values: &[i32]| values.iter().flat_map(|v| v.to_be_bytes()).collect::<Vec<_>>();
         assert_eq!(numbers(&npy("<i4", &[2], &le(&[7, -3]))), [7.0, -3.0]);
@@ -337,13 +336,13 @@ pub(super) mod tests {
 
     #[test]
     fn fortran_order_becomes_row_major() {
-        // numpy.asfortranarray([[1, 2, 3], [4, 5, 6]]) lies in memory as 1 4 2 5 3 6.
+        // numpy.asfortranarray([[1, 2, 3], [4, 5, 6]]) is stored as 1 4 2 5 3 6.
         assert_eq!(row_major(&[1, 4, 2, 5, 3, 6], &[2, 3]), [1, 2, 3, 4, 5, 6]);
         assert_eq!(row_major(&[0, 4, 2, 6, 1, 5, 3, 7], &[2, 2, 2]), [0, 1, 2, 3, 4, 5, 6, 7]);
     }
 
     #[test]
-    fn bad_npy_files_say_why() {
+    fn damaged_files_are_errors() {
         for (bytes, why) in [
             (npy("|O", &[2], &[]), "could run code"),
             (npy("<c8", &[2], &[]), "<c8"),
@@ -359,7 +358,7 @@ pub(super) mod tests {
 
     proptest! {
         #[test]
-        fn any_header_is_refused_or_read_without_a_panic(text in ".{0,80}", tail: Vec<u8>) {
+        fn arbitrary_headers_do_not_panic(text in ".{0,80}", tail: Vec<u8>) {
             let mut bytes = MAGIC.to_vec();
             bytes.extend([1, 0]);
             bytes.extend((text.len() as u16).to_le_bytes());

@@ -1,5 +1,5 @@
 //! NumPy's `.npz`: a zip archive of arrays, such as Keras' `mnist.npz` (x_train, y_train, …); and
-//! single `.npy` files beside each other.
+//! single `.npy` files in one directory.
 
 use super::arrays::{Array, Values, assemble, choose};
 use super::npy::{Header, Kind, ends, is_npy, read_header, read_values};
@@ -11,11 +11,11 @@ use std::fs::File;
 use std::io::{BufReader, Read};
 use zip::ZipArchive;
 
-/// Maximum number of members of an archive that are looked at.
-const MOST_MEMBERS: usize = 1000;
+/// Maximum number of archive members that are examined.
+const MAX_MEMBERS: usize = 1000;
 const FORMAT: &str = "npz";
 
-/// Whether a file is a zip archive that begins with an array.
+/// Whether a file is a zip archive that starts with an array.
 pub(super) fn recognises(source: &Source) -> bool {
     let head = &source.head;
     let name = head.get(26..28).map(|n| usize::from(u16::from_le_bytes([n[0], n[1]])));
@@ -28,16 +28,16 @@ pub(super) fn recognises_npy(source: &Source) -> bool {
     is_npy(&source.head)
 }
 
-/// An archive whose arrays can be read by their numbers.
+/// An archive whose arrays can be read by index.
 pub(super) struct Npz<'a> {
     source: &'a Source,
     archive: ZipArchive<BufReader<File>>,
-    /// Name without `.npy`, header, and the number of the member.
+    /// Name without `.npy`, header, and member index.
     pub arrays: Vec<(String, Header, usize)>,
 }
 
 impl<'a> Npz<'a> {
-    /// Looks at all arrays of an archive.
+    /// Reads the headers of all arrays of an archive.
     ///
     /// # Errors
     /// If it is damaged.
@@ -48,12 +48,12 @@ impl<'a> Npz<'a> {
         let mut archive =
             ZipArchive::new(BufReader::new(file)).map_err(|error| damaged(error.to_string()))?;
         let mut arrays = Vec::new();
-        for index in 0..archive.len().min(MOST_MEMBERS) {
+        for index in 0..archive.len().min(MAX_MEMBERS) {
             let mut member = archive.by_index(index).map_err(|error| damaged(error.to_string()))?;
             let Some(name) = member.name().strip_suffix(".npy").map(String::from) else { continue };
             match read_header(&mut member) {
                 Ok(header) => arrays.push((name, header, index)),
-                // Arrays that are not used may be of any type.
+                // Arrays that are not used may have any type.
                 Err(problem) if problem.contains("type") || problem.contains("objects") => {}
                 Err(problem) => return Err(damaged(format!("its array {name} {problem}"))),
             }
@@ -61,7 +61,7 @@ impl<'a> Npz<'a> {
         Ok(Self { source, archive, arrays })
     }
 
-    /// Reads an array by its place in [`Npz::arrays`].
+    /// Reads an array by its index in [`Npz::arrays`].
     ///
     /// # Errors
     /// If it is damaged or too large.
@@ -74,7 +74,7 @@ impl<'a> Npz<'a> {
         let mut reader = Guarded { inner: member, packed: move || packed, unpacked: 0 };
         let header = read_header(&mut reader).map_err(damaged)?;
         let array = read_values(&header, &mut reader).map_err(damaged)?;
-        // The archive's checksum is compared at the end.
+        // Reading to the end verifies the archive's checksum.
         reader.read(&mut [0]).map_err(|error| damaged(ends(&error)))?;
         Ok(array)
     }
@@ -93,7 +93,7 @@ pub(super) fn read(sources: &[Source], options: &OpenOptions) -> Result<Parts, D
         [source] => source,
         [first, second, ..] => {
             let problem = format!("there is {} beside it", second.path.display());
-            return Err(first.unsuitable(problem, "give the one file that is meant"));
+            return Err(first.unsuitable(problem, "give one of the files"));
         }
         [] => return Ok(Parts::default()),
     };
@@ -106,7 +106,7 @@ pub(super) fn read(sources: &[Source], options: &OpenOptions) -> Result<Parts, D
     assemble(source, &named, &chosen, options, |index| npz.read(index))
 }
 
-/// Reads `.npy` files that are in the same directory, such as `x_train.npy` and `y_train.npy`.
+/// Reads `.npy` files of one directory, such as `x_train.npy` and `y_train.npy`.
 pub(super) fn read_npy(sources: &[Source], options: &OpenOptions) -> Result<Parts, DataError> {
     let Some(first) = sources.first() else { return Ok(Parts::default()) };
     let load = |source: &Source, whole: bool| -> Result<(Header, Option<Array>), DataError> {
@@ -123,7 +123,7 @@ pub(super) fn read_npy(sources: &[Source], options: &OpenOptions) -> Result<Part
         let texts = matches!(header.dtype.kind, Kind::Unicode | Kind::Bytes);
         named.push((source.name().replace(".npy", ""), header.shape, texts));
     }
-    let advice = "put images and labels side by side as x.npy and y.npy, or x_train.npy, y_train.npy, x_test.npy, y_test.npy";
+    let advice = "put images and labels into one directory as x.npy and y.npy, or x_train.npy, y_train.npy, x_test.npy, y_test.npy";
     let chosen = choose(&named).map_err(|problem| first.unsuitable(problem, advice))?;
     assemble(first, &named, &chosen, options, |index| {
         let (header, array) = load(&sources[index], true)?;
@@ -171,13 +171,13 @@ pub(super) mod tests {
         let file = dir.path().join("data");
         small(&file);
         let part = open(&file).unwrap().train.unwrap();
-        // Few shades are spread over all of them.
+        // A small range of shades is stretched.
         assert_eq!((part.images.width, part.images.pixels[23]), (2, 255));
         assert_eq!(part.labels.len(), 6);
     }
 
     #[test]
-    fn every_truncation_is_refused_without_a_panic() {
+    fn truncated_archives_are_errors() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("data.npz");
         small(&file);
@@ -190,7 +190,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_bomb_and_a_lying_header_are_refused() {
+    fn decompression_bombs_and_false_headers_are_errors() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("bomb.npz");
         write_npz(

@@ -1,8 +1,7 @@
 //! Parquet files: their columns, row group by row group.
 //!
-//! A small reader of its own: of the format only what writers use for tables of pictures and
-//! numbers (pyarrow, pandas, polars, DuckDB and Hugging Face's datasets) is read, with a bound on
-//! the memory that any file can ask for.
+//! A small reader that supports what common writers (pyarrow, pandas, polars, DuckDB and Hugging
+//! Face's datasets) use for tables of pictures and numbers, with a limit on memory for any file.
 
 mod pages;
 
@@ -14,13 +13,13 @@ use std::path::Path;
 use std::rc::Rc;
 
 pub(super) const MAGIC: &[u8] = b"PAR1";
-/// Longest metadata at the end of a file.
-const MOST_METADATA: u64 = 64 << 20;
+/// Maximum size of the metadata at the end of a file.
+const MAX_METADATA: u64 = 64 << 20;
 /// Maximum number of rows of a file, and of one row group.
-const MOST_ROWS: i64 = 20_000_000;
-const MOST_ROWS_OF_GROUP: i64 = 4_000_000;
-/// Values a row may have in a column of lists.
-const MOST_OF_ROW: i64 = 100_000;
+const MAX_ROWS: i64 = 20_000_000;
+const MAX_ROWS_OF_GROUP: i64 = 4_000_000;
+/// Maximum number of values per row in a list column.
+const MAX_OF_ROW: i64 = 100_000;
 
 /// One value of a column.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,20 +30,20 @@ pub(super) enum Cell {
     Bytes(Rc<[u8]>),
 }
 
-/// A column of simple values.
+/// A column of primitive values.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Column {
-    /// If it stands in the schema, such as `image.bytes`.
+    /// Path in the schema, such as `image.bytes`.
     pub path: String,
     kind: i64,
-    /// Bytes of a value of fixed length.
+    /// Bytes per value of fixed length.
     length: usize,
-    /// How often a value on the way to it may be absent, and how often repeated.
+    /// Maximum definition and repetition level.
     optional: u8,
     pub repeated: u8,
 }
 
-/// A parquet file that is open.
+/// An open parquet file.
 #[derive(Debug)]
 pub(super) struct Table {
     file: File,
@@ -52,15 +51,15 @@ pub(super) struct Table {
     pub columns: Vec<Column>,
     groups: Vec<Fields>,
     pub rows: i64,
-    /// Texts that the writer added, by name.
+    /// Key-value metadata of the writer.
     pub metadata: Vec<(String, String)>,
 }
 
 impl Table {
-    /// Reads the metadata of a file.
+    /// Opens a file and reads its metadata.
     ///
     /// # Errors
-    /// A message, if it is damaged or encrypted.
+    /// A message if it is damaged or encrypted.
     pub fn open(path: &Path) -> Result<Self, String> {
         let mut file = File::open(path).map_err(|error| error.to_string())?;
         let len = file.metadata().map_err(|error| error.to_string())?.len();
@@ -74,7 +73,7 @@ impl Table {
                 return None;
             }
             let length = u64::from(u32::from_le_bytes([end[0], end[1], end[2], end[3]]));
-            let start = start.checked_sub(length).filter(|_| length <= MOST_METADATA)?;
+            let start = start.checked_sub(length).filter(|_| length <= MAX_METADATA)?;
             file.seek(SeekFrom::Start(start)).ok()?;
             let mut metadata = vec![0; length as usize];
             file.read_exact(&mut metadata).ok()?;
@@ -86,8 +85,8 @@ impl Table {
         let groups: Vec<Fields> = fields.list(4).iter().filter_map(as_fields).cloned().collect();
         let possible = |rows: i64, most: i64| (0..=most).contains(&rows);
         let of_group = |group: &Fields| group.int(3).unwrap_or(0);
-        if !possible(rows, MOST_ROWS)
-            || groups.iter().any(|group| !possible(of_group(group), MOST_ROWS_OF_GROUP))
+        if !possible(rows, MAX_ROWS)
+            || groups.iter().any(|group| !possible(of_group(group), MAX_ROWS_OF_GROUP))
             || groups.iter().map(of_group).sum::<i64>() != rows
         {
             return Err(format!("its metadata promise {rows} rows in {} groups", groups.len()));
@@ -104,11 +103,11 @@ impl Table {
         self.groups.len()
     }
 
-    /// The values of a column in a row group, a list a row; a list of one value where the column has
-    /// no lists.
+    /// The values of a column in a row group: a list per row, with a single value unless it is a
+    /// list column.
     ///
     /// # Errors
-    /// A message, if it is damaged or written in a way that is not read.
+    /// A message if it is damaged or has an unsupported encoding.
     pub fn read(&mut self, group: usize, column: usize) -> Result<Vec<Vec<Cell>>, String> {
         let about = &self.columns[column];
         let inside = |problem: String| format!("column {}: {problem}", about.path);
@@ -116,9 +115,9 @@ impl Table {
         let chunk =
             self.groups[group].list(1).get(column).and_then(as_fields).and_then(|c| c.fields(3));
         let chunk = chunk.ok_or_else(|| inside("its metadata are missing".into()))?;
-        let most = if about.repeated > 0 { MOST_OF_ROW.saturating_mul(rows.max(1)) } else { rows };
+        let most = if about.repeated > 0 { MAX_OF_ROW.saturating_mul(rows.max(1)) } else { rows };
         let values = chunk.int(5).unwrap_or(0);
-        if !(0..=most.min(MOST_ROWS)).contains(&values) {
+        if !(0..=most.min(MAX_ROWS)).contains(&values) {
             return Err(inside(format!("{values} values for {rows} rows")));
         }
         let mut pages = Pages::new(&mut self.file, self.len, chunk, about).map_err(inside)?;
@@ -145,9 +144,9 @@ fn as_fields(value: &Value) -> Option<&Fields> {
     }
 }
 
-/// The columns of a schema, which lists a tree depth first.
+/// The columns of a schema, which is a tree in depth-first order.
 fn columns(schema: &[Value]) -> Result<Vec<Column>, String> {
-    // Path, optional, repeated, children left.
+    // Path, definition level, repetition level, children left.
     let mut above: Vec<(String, u8, u8, i64)> = Vec::new();
     let mut columns = Vec::new();
     for (index, element) in schema.iter().filter_map(as_fields).enumerate() {
@@ -186,8 +185,8 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn runs_of_both_kinds_are_read() {
-        // Four times 5, then 0 to 7 in three bits each, as the format's own description has them.
+    fn runs_of_both_kinds_are_decoded() {
+        // Four times 5, then 0 to 7 in three bits each, as in the format's documentation.
         let bytes = [0b1000, 5, 0b11, 0b1000_1000, 0b1100_0110, 0b1111_1010];
         assert_eq!(runs(&bytes, 3, 12).unwrap(), [5, 5, 5, 5, 0, 1, 2, 3, 4, 5, 6, 7]);
         assert_eq!(runs(&bytes, 3, 5).unwrap(), [5, 5, 5, 5, 0]);
@@ -196,10 +195,11 @@ mod tests {
     }
 
     #[test]
-    fn a_schema_is_a_tree_listed_depth_first() {
+    fn a_schema_is_a_tree_in_depth_first_order() {
         let element = |bytes: &[u8]| Value::Struct(read_struct(bytes).unwrap().0);
         let text = |name: &str| [&[0x18, name.len() as u8][..], name.as_bytes()].concat();
-        // Root of two children; image, optional, of two; its bytes; its path; label, required.
+        // Root with two children: image (optional, with two children bytes and path), and label
+        // (required).
         let root = [&[0x48, 6][..], b"schema", &[0x15, 4, 0]].concat();
         let group = [&[0x35, 2][..], &text("image"), &[0x15, 4, 0]].concat();
         let leaf = |kind: u8, repetition: u8, name: &str| {
@@ -219,7 +219,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_runs_are_refused_or_read_without_a_panic(bytes: Vec<u8>, width in 0_u32..40, count in 0_usize..5000) {
+        fn arbitrary_runs_do_not_panic(bytes: Vec<u8>, width in 0_u32..40, count in 0_usize..5000) {
             if let Ok(numbers) = runs(&bytes, width, count) {
                 prop_assert_eq!(numbers.len(), count);
             }

@@ -1,5 +1,5 @@
-//! Tables of images in parquet files, as Hugging Face's datasets writes them: a column of encoded
-//! pictures (`image.bytes`), a column of labels, and the names of the classes in the metadata.
+//! Image tables in parquet files, as written by Hugging Face's datasets: a column of encoded
+//! pictures (`image.bytes`), a column of labels, and class names in the metadata.
 
 use super::options::OpenOptions;
 use super::parquet::{Cell, MAGIC, Table};
@@ -16,13 +16,13 @@ const FORMAT: &str = "parquet";
 const LABEL_NAMES: [&str; 8] =
     ["label", "labels", "fine_label", "class", "target", "y", "digit", "category"];
 const ADVICE: &str =
-    "a column of encoded pictures (image.bytes) and one of labels (label) are read";
+    "expected are a column of encoded pictures (image.bytes) and one of labels (label)";
 
 pub(super) fn recognises(source: &Source) -> bool {
     source.head.starts_with(MAGIC)
 }
 
-/// Reads every file that is in the same directory; names say which part they are.
+/// Reads all files of a directory; file names determine the part.
 pub(super) fn read(sources: &[Source], options: &OpenOptions) -> Result<Parts, DataError> {
     let mut parts = Parts { resized: true, ..Parts::default() };
     let mut plan = None;
@@ -41,7 +41,7 @@ pub(super) fn read(sources: &[Source], options: &OpenOptions) -> Result<Parts, D
         }
         let part = part.ok_or_else(|| source.unsuitable("holds no picture", ADVICE))?;
         plan = Some(planned);
-        // Parts that were read before in grey become coloured at the end.
+        // Parts that were read in grey before are converted to colour at the end.
         if let Some(before) =
             parts.slot(role).as_mut().filter(|before| before.images.channels < planned.channels)
         {
@@ -87,7 +87,7 @@ impl<'a> Shard<'a> {
         Ok(Self { source, table, image, label })
     }
 
-    /// The names of the classes in Hugging Face's metadata.
+    /// The class names in Hugging Face's metadata.
     fn classes(&self) -> Option<Vec<String>> {
         let (_, text) = self.table.metadata.iter().find(|(key, _)| key == "huggingface")?;
         let metadata: serde_json::Value = serde_json::from_str(text).ok()?;
@@ -102,7 +102,7 @@ impl<'a> Shard<'a> {
         Ok(rows.into_iter().map(|mut row| row.pop().unwrap_or(Cell::Null)).collect())
     }
 
-    /// What the first pictures become.
+    /// The size and channels for all pictures, based on the first.
     fn plan(&mut self, options: &OpenOptions) -> Result<Plan, DataError> {
         let mut sample = Vec::new();
         for group in 0..self.table.groups() {
@@ -123,7 +123,7 @@ impl<'a> Shard<'a> {
         Ok(plan)
     }
 
-    /// Decodes all pictures; `None` if one is coloured although the plan is grey.
+    /// Decodes all pictures; `None` if one is coloured but the plan is grey.
     fn decode(
         &mut self,
         plan: Plan,
@@ -172,7 +172,7 @@ impl<'a> Shard<'a> {
         notes.extend(resized_note(resized, all, plan, options));
         if broken > 0 {
             let name = self.source.path.file_name().unwrap_or_default().display().to_string();
-            notes.push(format!("{broken} pictures of {name} were left out that cannot be decoded"));
+            notes.push(format!("{broken} pictures of {name} that cannot be decoded were skipped"));
         }
         let labels =
             if texts.is_empty() { Labels::Numbers(numbers) } else { Labels::of_texts(texts) };

@@ -1,9 +1,9 @@
-//! The images of one part of a data set, with their labels as they were written.
+//! The images of one part of a data set, with the labels as they are in the file.
 
 use crate::data::Images;
 use std::path::PathBuf;
 
-/// The labels of one part, one an image.
+/// The labels of one part, one per image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Labels {
     Numbers(Vec<i64>),
@@ -24,7 +24,7 @@ impl Labels {
         }
     }
 
-    /// Adds others behind these; where one of both are names, all become names.
+    /// Appends other labels; if either are names, all become names.
     pub fn append(&mut self, others: Self) {
         match (self, others) {
             (Self::Numbers(mine), Self::Numbers(others)) => mine.extend(others),
@@ -44,7 +44,7 @@ impl Labels {
         }
     }
 
-    /// Names that are all whole numbers are numbers.
+    /// Converts texts to numbers if all of them are whole numbers.
     pub fn of_texts(texts: Vec<String>) -> Self {
         let number = |text: &String| -> Option<i64> {
             let text = text.trim();
@@ -58,12 +58,12 @@ impl Labels {
     }
 }
 
-/// Images of one part, their labels as they were written.
+/// The images of one part.
 #[derive(Clone, Debug)]
 pub(super) struct Part {
-    /// If they come from, for errors.
+    /// Their source, for errors.
     pub file: PathBuf,
-    /// Its `labels` are empty.
+    /// With empty `labels`.
     pub images: Images,
     pub labels: Labels,
 }

@@ -1,4 +1,4 @@
-//! From what a reader found to a data set: one size, labels from 0, and three parts.
+//! Turns what a reader found into a data set: one size, labels from 0, and three parts.
 
 use super::classes::number_labels;
 use super::options::OpenOptions;
@@ -9,9 +9,9 @@ use crate::data::{DataError, Dataset, Images};
 use crate::rng::{Purpose, stream};
 use rand::seq::SliceRandom;
 
-/// One in this many images is split off for testing: one in seven, as of MNIST's 70,000.
+/// One in this many images is split off for testing, as of MNIST's 70,000.
 const TEST_SHARE: usize = 7;
-/// One in this many training images is split off for validation: one in six, as of MNIST's 60,000.
+/// One in this many training images is split off for validation, as of MNIST's 60,000.
 const VALIDATION_SHARE: usize = 6;
 
 /// Which part of a data set something belongs to.
@@ -25,8 +25,8 @@ pub(super) enum Role {
 impl Role {
     pub const ALL: [Self; 3] = [Self::Train, Self::Validation, Self::Test];
 
-    /// The part that a name stands for, such as `train-00000-of-00001.parquet`, `x_test`, `t10k` or
-    /// `valid`.
+    /// The part named by a file or array, such as `train-00000-of-00001.parquet`, `x_test`, `t10k`
+    /// or `valid`.
     pub fn of(name: &str) -> Option<Self> {
         let name = name.to_lowercase();
         let words: Vec<&str> = name.split(|c: char| !c.is_ascii_alphanumeric()).collect();
@@ -54,17 +54,17 @@ impl Role {
     }
 }
 
-/// All that a reader found.
+/// The images that a reader found.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Parts {
     pub train: Option<Part>,
     pub validation: Option<Part>,
     pub test: Option<Part>,
-    /// Names of classes that the data set itself gives, in order of their labels.
+    /// Class names given by the data set, in order of their labels.
     pub classes: Option<Vec<String>>,
-    /// What was assumed or left out, a sentence each.
+    /// What was assumed or skipped, one sentence each.
     pub notes: Vec<String>,
-    /// Whether the images were already brought to the size asked for.
+    /// Whether the images already have the requested size.
     pub resized: bool,
 }
 
@@ -77,10 +77,10 @@ impl Parts {
         }
     }
 
-    /// Adds images to a part, behind those it has.
+    /// Appends images to a part.
     ///
     /// # Errors
-    /// If they are of another size than those.
+    /// If their sizes differ.
     pub fn add(&mut self, role: Role, part: Part) -> Result<(), DataError> {
         let Some(before) = self.slot(role) else {
             *self.slot(role) = Some(part);
@@ -92,10 +92,10 @@ impl Parts {
         Ok(())
     }
 
-    /// The finished data set.
+    /// Completes the data set.
     ///
     /// # Errors
-    /// If there are no images, sizes differ, or labels and classes do not go together.
+    /// If there are no images, sizes differ, or labels and classes do not match.
     pub fn finish(mut self, name: String, options: &OpenOptions) -> Result<Dataset, DataError> {
         let mut notes = std::mem::take(&mut self.notes);
         let (train, mut validation, mut test) = self.arrange(&mut notes);
@@ -130,7 +130,7 @@ impl Parts {
         } else {
             let (rest, test) = stratified(&train, TEST_SHARE, classes.len());
             notes.push(format!(
-                "no test images were given: {} of {} were set aside, the same ones each time",
+                "there are no test images: {} of {} training images were split off deterministically",
                 test.len(),
                 train.len()
             ));
@@ -149,21 +149,21 @@ impl Parts {
         Ok(data)
     }
 
-    /// Which images are for training, validation and testing.
+    /// Decides which images are for training, validation and testing.
     fn arrange(&mut self, notes: &mut Vec<String>) -> (Option<Part>, Option<Part>, Option<Part>) {
         match (self.train.take(), self.validation.take(), self.test.take()) {
-            // The part for measuring is called `val` as often as `test`.
+            // The part for evaluation is called `val` as often as `test`.
             (Some(train), Some(validation), None) => {
-                notes.push("the validation images serve as test images; others are set aside of the training images for validation".into());
+                notes.push("the validation images serve as test images; new validation images were split off the training images".into());
                 (Some(train), None, Some(validation))
             }
             (None, validation, Some(test)) => {
-                notes.push("there are only test images: they are divided into all parts".into());
+                notes.push("there are only test images: they were split into all parts".into());
                 (Some(test), validation, None)
             }
             (None, Some(validation), None) => {
                 notes.push(
-                    "there are only validation images: they are divided into all parts".into(),
+                    "there are only validation images: they were split into all parts".into(),
                 );
                 (Some(validation), None, None)
             }
@@ -200,8 +200,8 @@ fn resize(parts: &mut [&mut Part], size: (usize, usize), notes: &mut Vec<String>
     }
 }
 
-/// Whether images are ordered by class, as in folders: then neither the first nor the last ones are
-/// a fair sample.
+/// Whether images are ordered by class, as in folders, so that neither the first nor the last ones
+/// are a representative sample.
 fn is_grouped(labels: &[u8]) -> bool {
     let changes = labels.windows(2).filter(|pair| pair[0] != pair[1]).count();
     let mut seen = [false; 256];
@@ -219,8 +219,8 @@ fn shuffled(images: &Images) -> Images {
     images.select(&order)
 }
 
-/// Sets one in `share` of every class aside, drawn the same way each time, at least one where a
-/// class has two or more: the rest, and those.
+/// Splits off one in `share` images of every class, deterministically, and at least one if a class
+/// has two or more. Returns the rest, and those split off.
 fn stratified(images: &Images, share: usize, classes: usize) -> (Images, Images) {
     let mut of_class: Vec<Vec<usize>> = vec![Vec::new(); classes];
     images.labels.iter().enumerate().for_each(|(at, &label)| of_class[usize::from(label)].push(at));
@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn names_say_which_part_is_meant() {
+    fn names_indicate_the_part() {
         for (name, role) in [
             ("train-00000-of-00001.parquet", Some(Role::Train)),
             ("emnist-letters-test-images-idx3-ubyte", Some(Role::Test)),
@@ -269,8 +269,8 @@ mod tests {
     }
 
     #[test]
-    fn parts_that_are_missing_are_set_aside_fairly_and_the_same_each_time() {
-        // Class by class, as folders come: 30 images of each of 4 classes.
+    fn missing_parts_are_split_off_by_class_and_deterministically() {
+        // Ordered by class, as from folders: 30 images of each of 4 classes.
         let labels: Vec<i64> = (0..120).map(|at| at / 30).collect();
         let parts = || Parts { train: Some(part(&labels, 2)), ..Parts::default() };
         let data = finish(parts());
@@ -286,12 +286,12 @@ mod tests {
                 assert_eq!(images.image(at)[0], images.labels[at] * 10);
             }
         }
-        assert!(!is_grouped(&data.train.labels), "the first ones are of all classes");
+        assert!(!is_grouped(&data.train.labels), "the images are shuffled");
         assert!(data.notes.iter().any(|note| note.contains("no test images")), "{:?}", data.notes);
     }
 
     #[test]
-    fn mixed_training_images_give_their_last_sixth_as_the_book_does() {
+    fn unordered_training_images_give_their_last_sixth_as_in_the_book() {
         let labels: Vec<i64> = (0..12).map(|at| at % 3).collect();
         let data = finish(Parts {
             train: Some(part(&labels, 2)),
@@ -302,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn validation_images_alone_measure_the_test() {
+    fn a_single_validation_part_becomes_the_test_part() {
         let labels: Vec<i64> = (0..12).map(|at| at % 3).collect();
         let data = finish(Parts {
             train: Some(part(&labels, 2)),
@@ -313,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn sizes_that_differ_are_told_or_brought_to_the_size_asked_for() {
+    fn different_sizes_are_an_error_unless_a_size_is_requested() {
         let labels: Vec<i64> = (0..12).map(|at| at % 3).collect();
         let parts = || Parts {
             train: Some(part(&labels, 2)),

@@ -1,4 +1,4 @@
-//! Data sets in Python pickles: CIFAR-10's and CIFAR-100's batches, the book's `mnist.pkl.gz`, and
+//! Data sets in Python pickles: batches of CIFAR-10 and CIFAR-100, the book's `mnist.pkl.gz`, and
 //! dictionaries of arrays.
 
 use super::arrays::{Array, Values, assemble, choose};
@@ -10,7 +10,7 @@ use super::unpickle::{self, Id, Object, Pickle};
 use crate::data::DataError;
 
 const FORMAT: &str = "pickle";
-/// The keys that name the classes.
+/// The keys of class names.
 const NAMES: [&str; 3] = ["label_names", "fine_label_names", "class_names"];
 const ADVICE: &str = "of pickles CIFAR's batches, the book's mnist.pkl.gz and dictionaries of arrays \
      are read; write others as .npz: `numpy.savez('data.npz', x=images, y=labels)`";
@@ -19,7 +19,7 @@ pub(super) fn recognises(source: &Source) -> bool {
     foreign::is_pickle(source)
 }
 
-/// Reads all batches that are in the same directory, and the names of their classes.
+/// Reads all batches of a directory, and their class names.
 pub(super) fn read(sources: &[Source], options: &OpenOptions) -> Result<Parts, DataError> {
     let mut parts = Parts::default();
     let mut other = None;
@@ -66,7 +66,7 @@ pub(super) fn read(sources: &[Source], options: &OpenOptions) -> Result<Parts, D
     }
 }
 
-/// Adds the images of a file to the part that its name speaks of, where they have none themselves.
+/// Adds the images of a file to the part that its name indicates, unless the file itself has parts.
 fn merge(parts: &mut Parts, mut batch: Parts, role: Option<Role>) -> Result<(), DataError> {
     let alone = batch.validation.is_none() && batch.test.is_none();
     for of in Role::ALL {
@@ -110,8 +110,8 @@ fn class_names(pickle: &Pickle) -> Option<Vec<String>> {
     }
 }
 
-/// The arrays of a dictionary under their keys; those of three pairs (the book's way) as
-/// `x_train`, `y_train` and so on.
+/// The arrays of a dictionary by key; those of three pairs (as in the book) as `x_train`, `y_train`
+/// and so on.
 fn named_arrays(source: &Source, pickle: &Pickle) -> Result<Vec<(String, Array)>, DataError> {
     let mut named: Vec<(String, Id)> = Vec::new();
     match pickle.root() {
@@ -153,7 +153,7 @@ mod tests {
     use crate::data::formats::part::Labels;
     use std::fs;
 
-    /// A batch as Python 2 wrote CIFAR's: `{'labels': [3, 5], 'data': array}`.
+    /// A CIFAR batch as written by Python 2: `{'labels': [3, 5], 'data': array}`.
     fn batch(label: u8) -> Vec<u8> {
         let mut bytes = b"\x80\x02}q\x01(U\x06labelsq\x02]q\x03(".to_vec();
         bytes.extend([b'K', label, b'K', 5, b'e']);
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn cifars_batches_are_read_and_their_channels_brought_side_by_side() {
+    fn cifar_batches_are_read_and_their_channels_interleaved() {
         let dir = tempfile::tempdir().unwrap();
         let open = |name: &str, bytes: &[u8]| {
             let file = dir.path().join(name);
@@ -185,7 +185,7 @@ mod tests {
         let parts = read(&sources, &OpenOptions::default()).unwrap();
         let (train, test) = (parts.train.unwrap(), parts.test.unwrap());
         assert_eq!((train.images.width, train.images.height, train.images.channels), (32, 32, 3));
-        // Red, green and blue of the first pixel stand 1,024 bytes apart in the file.
+        // Red, green and blue of the first pixel are 1,024 bytes apart in the file.
         assert_eq!(train.images.pixels[..3], [0, (1024 % 251) as u8, (2048 % 251) as u8]);
         assert_eq!(train.labels, Labels::Numbers(vec![3, 5, 4, 5]));
         assert_eq!(test.labels, Labels::Numbers(vec![6, 5]));
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn other_pickles_are_refused_with_their_content() {
+    fn other_pickles_are_errors_that_describe_the_content() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("model.pkl");
         fs::write(&file, b"\x80\x03csklearn.svm\nSVC\nq\0)\x81q\x01.").unwrap();
@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn every_truncation_of_a_batch_is_refused() {
+    fn truncated_batches_are_errors() {
         let dir = tempfile::tempdir().unwrap();
         let whole = batch(3);
         let file = dir.path().join("data_batch_1");

@@ -1,4 +1,4 @@
-//! Many encoded pictures brought to one size and kind, decoded on all threads.
+//! Decodes many pictures to one size and number of channels, on all threads.
 
 use super::options::OpenOptions;
 use crate::data::DataError;
@@ -9,16 +9,16 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
-/// Number of pictures sampled to decide on size and colour.
+/// Number of pictures sampled to choose size and colour.
 pub(super) const SAMPLE: usize = 500;
 /// Number of pictures that a thread decodes at a time.
 const BLOCK: usize = 32;
-/// Maximum number of bytes of pixels of one data set.
-const MOST_BYTES: u64 = 1 << 30;
+/// Maximum size of the pixels of one data set in bytes.
+const MAX_BYTES: u64 = 1 << 30;
 /// Files may decode to this many bytes regardless of their size.
 const DECODED_FREELY: u64 = 64 << 20;
-/// Beyond that they may decode to at most this many times their size, to stop decompression bombs.
-const MOST_GROWTH: u64 = 300;
+/// Larger totals are limited to this many times the size of the files, to stop decompression bombs.
+const MAX_GROWTH: u64 = 300;
 
 /// Common size and number of channels of all pictures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,17 +34,17 @@ pub(super) struct Plan {
 pub(super) struct Decoded {
     /// Picture after picture.
     pub pixels: Vec<u8>,
-    /// The indices of those that could be decoded.
+    /// The indices of the pictures that could be decoded.
     pub whole: Vec<usize>,
-    /// The index of those that could not, and why.
+    /// The indices of the others, and why.
     pub broken: Vec<(usize, String)>,
-    /// How many had another size.
+    /// Number of pictures that had another size.
     pub resized: usize,
 }
 
 impl Plan {
-    /// The size asked for, or the commonest of a sample (of equally common ones the smallest);
-    /// colour where one of the sample has any. `None` if none can be decoded.
+    /// The requested size, or the commonest of a sample (the smallest if tied); colour if any of
+    /// the sample has colour. `None` if none can be decoded.
     pub fn of(
         sample: impl Iterator<Item = Result<Raster, DecodeError>>,
         options: &OpenOptions,
@@ -61,26 +61,26 @@ impl Plan {
         Some(Self { size: options.size.unwrap_or(commonest), channels: if colour { 3 } else { 1 } })
     }
 
-    /// Bytes a picture becomes.
+    /// Bytes per decoded picture.
     pub fn bytes(self) -> usize {
         self.size.0 * self.size.1 * self.channels
     }
 
-    /// Refuses more pixels than memory is for, before any room is asked for.
+    /// Rejects too many pixels before memory is allocated.
     ///
     /// # Errors
-    /// If this many pictures, of `packed` bytes in total, would become too many pixels.
+    /// If this many pictures, of `packed` bytes in total, would take too much memory.
     pub fn check(self, file: &Path, pictures: usize, packed: u64) -> Result<(), DataError> {
         let bytes = pictures as u64 * self.bytes() as u64;
-        let limit = MOST_BYTES.min(DECODED_FREELY.max(packed.saturating_mul(MOST_GROWTH)));
+        let limit = MAX_BYTES.min(DECODED_FREELY.max(packed.saturating_mul(MAX_GROWTH)));
         if bytes > limit {
             return Err(DataError::TooLarge { file: file.into(), bytes, limit });
         }
         Ok(())
     }
 
-    /// Decodes every item. `None` if one is coloured although the sample was grey: colour is
-    /// then to be planned for.
+    /// Decodes every item. `None` if one is coloured although the sample was grey; the plan must
+    /// then be changed to colour.
     pub fn decode<T: Sync>(
         self,
         items: &[T],
@@ -151,7 +151,7 @@ impl Plan {
     }
 }
 
-/// The note on resized pictures.
+/// The note about resized pictures.
 pub(super) fn resized_note(
     resized: usize,
     all: usize,
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn the_commonest_size_wins_and_colour_is_seen() {
+    fn the_commonest_size_is_chosen_and_colour_detected() {
         let sample = || [2, 3, 3, 5].map(|side| Ok(raster(side, [7; 3]))).into_iter();
         let plain = OpenOptions::default();
         assert_eq!(Plan::of(sample(), &plain), Some(Plan { size: (3, 3), channels: 1 }));
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn broken_pictures_are_left_out_and_the_others_keep_their_order() {
+    fn broken_pictures_are_skipped_and_the_order_is_kept() {
         let plan = Plan { size: (1, 1), channels: 1 };
         let items: Vec<u8> = (0..200).collect();
         let decode = |item: &u8| match item {
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn too_many_pixels_are_refused_before_room_is_asked_for() {
+    fn too_many_pixels_are_an_error_before_allocation() {
         let plan = Plan { size: (4000, 4000), channels: 3 };
         assert!(plan.check("folder".as_ref(), 1, 1000).is_ok());
         let error = plan.check("folder".as_ref(), 50, 800_000).unwrap_err().to_string();

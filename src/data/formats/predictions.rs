@@ -1,11 +1,11 @@
-//! What a classifier said of labelled images, in a table with a row an image: CSV, `.npz` or parquet
-//! as any program can write them.
+//! A classifier's predictions for labelled images: a table with a row per image in CSV, `.npz` or
+//! parquet.
 
 mod columns;
 mod pictures;
 mod tables;
 
-use super::classes::MOST_CLASSES;
+use super::classes::MAX_CLASSES;
 use super::foreign;
 use super::options::OpenOptions;
 use super::source::Source;
@@ -15,48 +15,47 @@ use columns::{Columns, Scores};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-/// What is to be done with a table in which something is missing.
+/// The remedy for a table with missing columns.
 const ADVICE: &str = "name the true labels `label`, the predicted ones `prediction` (or a column `prob_CLASS` for each class), and the pictures `path`, or `pixel0`, `pixel1`, …";
 
-/// Labelled images and what a classifier said of each.
+/// Labelled images and a classifier's prediction for each.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Predictions {
-    /// The images with their true labels are its test images; it has no others. Where the table
-    /// has no pictures the images are 0 pixels wide and high.
+    /// The images with their true labels, as test images. If the table has no pictures the images
+    /// are 0 pixels wide and high.
     pub data: Dataset,
-    /// Row by row a number from 0 to 1 for each class: the probabilities of the table. Where it has
-    /// none, the confidence (or 1) of the predicted class and 0 for the others.
+    /// A number from 0 to 1 for each class, row by row: the probabilities of the table, or
+    /// otherwise the confidence (or 1) for the predicted class and 0 for the others.
     pub outputs: Vec<f32>,
-    /// The class that each image was taken for; none where a probability is not a finite number.
+    /// The predicted class of each image; `None` if a probability is not a finite number.
     pub answers: Vec<Option<u32>>,
 }
 
 impl Predictions {
-    /// Reads a table, in whatever format it is. What was assumed is told in the notes of
-    /// [`Predictions::data`].
+    /// Reads a table in any supported format. The notes of [`Predictions::data`] list what was
+    /// assumed.
     ///
     /// # Errors
-    /// If the file is missing, damaged or no such table; the error names the file and what would
-    /// be right.
+    /// If the file is missing, damaged or not such a table; the error names the file and a remedy.
     pub fn open(file: &Path, options: &OpenOptions) -> Result<Self, DataError> {
         let source = Source::open(file)?;
         let columns = if npz::recognises(&source) {
             tables::read_npz(&source)?
         } else if parquet_images::recognises(&source) {
             tables::read_parquet(&source)?
-        } else if let Some(error) = foreign::told(&source) {
+        } else if let Some(error) = foreign::error_for(&source) {
             return Err(error);
         } else {
             tables::read_csv(&source)?
         };
-        settle(&source, columns, options)
+        number_and_decode(&source, columns, options)
     }
 
-    /// Takes the pictures of another data set's test images, which must be as many and in the same
-    /// order; their labels stay those of the table.
+    /// Adds the pictures of another data set's test images, which must have the same number and
+    /// order; the labels remain those of the table.
     ///
     /// # Errors
-    /// A message, if there are more or fewer.
+    /// A message if the numbers differ.
     pub fn with_pictures(mut self, data: &Dataset) -> Result<Self, String> {
         let (found, expected) = (data.test.len(), self.answers.len());
         if found != expected {
@@ -82,7 +81,7 @@ impl Predictions {
 }
 
 /// Numbers the classes and decodes the pictures.
-fn settle(
+fn number_and_decode(
     source: &Source,
     mut columns: Columns,
     options: &OpenOptions,
@@ -98,13 +97,13 @@ fn settle(
     if rows == 0 {
         return Err(unsuitable("has no rows".into()));
     }
-    let said = columns.predicted.take();
-    if said.is_none() && columns.scores.is_none() {
+    let predicted = columns.predicted.take();
+    if predicted.is_none() && columns.scores.is_none() {
         let names = columns.names();
-        return Err(unsuitable(format!("says nothing of what was predicted: it has {names}")));
+        return Err(unsuitable(format!("has no column of predictions: it has {names}")));
     }
     let lengths = [
-        said.as_ref().map(Vec::len),
+        predicted.as_ref().map(Vec::len),
         columns.confidence.as_ref().map(Vec::len),
         columns.scores.as_ref().map(|scores| scores.values.len() / scores.columns.max(1)),
     ];
@@ -112,21 +111,23 @@ fn settle(
         return Err(unsuitable(format!("has {rows} true labels and {other} predictions")));
     }
     let mut notes = std::mem::take(&mut columns.notes);
-    let classes = Classes::of(&truth, said.as_deref(), &columns, &mut notes).map_err(unsuitable)?;
+    let classes =
+        Classes::of(&truth, predicted.as_deref(), &columns, &mut notes).map_err(unsuitable)?;
     let number = |(row, text): (usize, &String)| {
         classes.number(text).ok_or_else(|| {
             unsuitable(format!(
-                "row {} has the label `{}`, which is no class",
+                "row {} has the label `{}`, which is not a class",
                 row + 1,
                 short(text)
             ))
         })
     };
     let labels: Vec<u32> = truth.iter().enumerate().map(number).collect::<Result<_, _>>()?;
-    let said: Option<Vec<Option<u32>>> = match said {
+    let predicted: Option<Vec<Option<u32>>> = match predicted {
         None => None,
-        Some(said) => Some(
-            said.iter()
+        Some(predicted) => Some(
+            predicted
+                .iter()
                 .enumerate()
                 .map(
                     |(row, text)| {
@@ -146,18 +147,19 @@ fn settle(
             };
             let answers = outputs.chunks_exact(count).enumerate().map(|(row, outputs)| {
                 let finite = outputs.iter().all(|output| output.is_finite());
-                let chosen = said.as_ref().map_or_else(|| largest(outputs), |said| said[row]);
+                let chosen =
+                    predicted.as_ref().map_or_else(|| largest(outputs), |predicted| predicted[row]);
                 chosen.filter(|_| finite)
             });
             let answers = answers.collect();
             (outputs, answers)
         }
-        None => certain(said.unwrap_or_default(), columns.confidence.as_deref(), count),
+        None => outputs_of(predicted.unwrap_or_default(), columns.confidence.as_deref(), count),
     };
     let without = answers.iter().filter(|answer: &&Option<u32>| answer.is_none()).count();
     if without > 0 {
         notes.push(format!(
-            "{without} of {rows} rows have no answer (missing, or not a finite number): they are not counted in the confusion matrix"
+            "{without} of {rows} rows have no prediction (missing, or not a finite number): they are not counted in the confusion matrix"
         ));
     }
     let mut test = pictures::decode(source, &mut columns, rows, options, &mut notes)?;
@@ -167,14 +169,14 @@ fn settle(
     Ok(Predictions { data, outputs, answers })
 }
 
-/// Outputs of a classifier of which only the answers are known.
-fn certain(
-    said: Vec<Option<u32>>,
+/// Outputs derived from predicted classes, if there are no probabilities.
+fn outputs_of(
+    predicted: Vec<Option<u32>>,
     confidence: Option<&[f32]>,
     classes: usize,
 ) -> (Vec<f32>, Vec<Option<u32>>) {
-    let mut outputs = vec![0.0; said.len() * classes];
-    let mut answers = said;
+    let mut outputs = vec![0.0; predicted.len() * classes];
+    let mut answers = predicted;
     for (row, answer) in answers.iter_mut().enumerate() {
         let confidence = confidence.map_or(1.0, |confidence| confidence[row]);
         *answer = answer.filter(|_| confidence.is_finite());
@@ -185,7 +187,7 @@ fn certain(
     (outputs, answers)
 }
 
-/// Scores as numbers from 0 to 1: as they are where they are such, else by softmax.
+/// Scores as numbers from 0 to 1: unchanged or percentages if possible, otherwise by softmax.
 fn probabilities(scores: Scores, notes: &mut Vec<String>) -> Vec<f32> {
     let Scores { columns, mut values, .. } = scores;
     let finite = || values.iter().filter(|value| value.is_finite());
@@ -203,7 +205,7 @@ fn probabilities(scores: Scores, notes: &mut Vec<String>) -> Vec<f32> {
         }
         return values;
     }
-    notes.push("scores outside 0 to 1 were made probabilities by softmax".into());
+    notes.push("scores outside 0 to 1 were converted to probabilities by softmax".into());
     for row in values.chunks_exact_mut(columns) {
         let largest = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
         for value in &mut *row {
@@ -220,21 +222,22 @@ fn probabilities(scores: Scores, notes: &mut Vec<String>) -> Vec<f32> {
 /// The classes of a table, in the order of their outputs.
 struct Classes {
     names: Vec<String>,
-    /// The number of each label as it is written.
+    /// The class of each label as written in the table.
     numbers: BTreeMap<String, u32>,
 }
 
 impl Classes {
-    /// Named by the columns of probabilities, by the table, by labels that are names; else numbered
-    /// from 0, or from 1 where no label is 0 and there is an output for the highest.
+    /// Class names come from the probability columns, the table, or the labels; otherwise classes
+    /// are numbered from 0, or from 1 if no label is 0 and there is an output for the highest.
     fn of(
         truth: &[String],
-        said: Option<&[String]>,
+        predicted: Option<&[String]>,
         columns: &Columns,
         notes: &mut Vec<String>,
     ) -> Result<Self, String> {
-        let said = said.unwrap_or_default().iter().filter(|text| !is_absent(text));
-        let written: BTreeSet<&str> = truth.iter().chain(said).map(|text| whole(text)).collect();
+        let predicted = predicted.unwrap_or_default().iter().filter(|text| !is_absent(text));
+        let written: BTreeSet<&str> =
+            truth.iter().chain(predicted).map(|text| whole(text)).collect();
         let scores = columns.scores.as_ref();
         let outputs = scores.map(|scores| scores.columns);
         let numbers: Option<BTreeSet<i64>> = written.iter().map(|text| text.parse().ok()).collect();
@@ -277,7 +280,7 @@ impl Classes {
                 match outputs {
                     Some(outputs) if outputs != names.len() => {
                         return Err(format!(
-                            "has {} different labels, but {outputs} probabilities a row",
+                            "has {} different labels, but {outputs} probabilities per row",
                             names.len()
                         ));
                     }
@@ -305,25 +308,24 @@ impl Classes {
 }
 
 fn limit(classes: usize) -> Result<(), String> {
-    let too_many =
-        || format!("has {classes} classes, but at most {MOST_CLASSES} can be told apart");
-    if classes > MOST_CLASSES { Err(too_many()) } else { Ok(()) }
+    let too_many = || format!("has {classes} classes, but at most {MAX_CLASSES} are supported");
+    if classes > MAX_CLASSES { Err(too_many()) } else { Ok(()) }
 }
 
-/// Whole numbers as they are usually written: `3` for `3.0`.
+/// Whole numbers in their usual form: `3` for `3.0`.
 fn whole(text: &str) -> &str {
     let text = text.trim();
     let short = text.strip_suffix(".0").unwrap_or(text);
     if short.parse::<i64>().is_ok() { short } else { text }
 }
 
-/// Whether a field holds no label.
+/// Whether a field contains no label.
 fn is_absent(text: &str) -> bool {
     let text = text.trim();
     ["", "nan", "none", "null", "na", "n/a", "-"].iter().any(|none| text.eq_ignore_ascii_case(none))
 }
 
-/// The beginning of a foreign text, for errors.
+/// The start of an untrusted text, for errors.
 fn short(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).take(24).collect()
 }

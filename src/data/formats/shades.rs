@@ -1,9 +1,9 @@
 //! Converts numbers of any range to shades from 0 to 255.
 
-/// If whole numbers do not exceed this they are scaled up, such as the 0 to 16 of UCI's digits.
+/// Whole numbers up to this limit are scaled up, such as 0 to 16 in UCI's digits.
 const FEW: f32 = 64.0;
 
-/// Numbers collected before their range is known; bytes as long as they fit.
+/// Numbers collected until their range is known; stored as bytes while they fit.
 #[derive(Clone, Debug)]
 pub(super) enum Shades {
     Bytes(Vec<u8>),
@@ -39,10 +39,10 @@ impl Shades {
         }
     }
 
-    /// Bytes from 0 to 255, and what was done to get them where that is not obvious.
+    /// Converts to bytes from 0 to 255; also returns a note if the conversion is not obvious.
     ///
     /// # Errors
-    /// A message, if a number is not finite.
+    /// A message if a number is not finite.
     pub fn finish(self) -> Result<(Vec<u8>, Option<String>), String> {
         let whole = matches!(self, Self::Bytes(_));
         let (lowest, highest) = self.range();
@@ -52,7 +52,7 @@ impl Shades {
         let all_shades = |note: String| (lowest, 255.0 / (highest - lowest), Some(note));
         let (low, factor, note) = match self {
             _ if lowest < 0.0 => {
-                all_shades(format!("pixels from {lowest} to {highest} were spread over 0 to 255"))
+                all_shades(format!("pixels from {lowest} to {highest} were scaled to 0 to 255"))
             }
             Self::Bytes(bytes) if highest > FEW || highest == 0.0 => return Ok((bytes, None)),
             _ if highest == 0.0 => (0.0, 1.0, None),
@@ -60,13 +60,13 @@ impl Shades {
             _ if whole => (
                 0.0,
                 255.0 / highest,
-                Some(format!("pixels from 0 to {highest} were spread over 0 to 255")),
+                Some(format!("pixels from 0 to {highest} were scaled to 0 to 255")),
             ),
             _ if highest <= 255.0 => (0.0, 1.0, None),
             _ => (
                 0.0,
                 255.0 / highest,
-                Some(format!("pixels from 0 to {highest} were spread over 0 to 255")),
+                Some(format!("pixels from 0 to {highest} were scaled to 0 to 255")),
             ),
         };
         let shade = |value: f32| ((value - low) * factor).round() as u8;
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn every_usual_range_becomes_0_to_255() {
+    fn common_ranges_are_scaled_to_255() {
         assert_eq!(shades(&[0.0, 200.0, 3.0]).unwrap(), (vec![0, 200, 3], None));
         assert_eq!(shades(&[0.0, 0.5, 1.0]).unwrap(), (vec![0, 128, 255], None));
         assert_eq!(shades(&[0.0, 1.0]).unwrap(), (vec![0, 255], None));
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn values_that_are_not_finite_are_refused() {
+    fn non_finite_values_are_errors() {
         for wrong in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
             assert!(shades(&[0.0, wrong, 1.0]).is_err(), "{wrong}");
         }

@@ -9,23 +9,23 @@ use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-/// Bytes of a file that are looked at to recognise it.
+/// Number of bytes at the start of a file used to recognise it.
 const HEAD: u64 = 8 << 10;
 /// Compressed data may unpack to this many bytes regardless of its size.
 const UNPACKED_FREELY: u64 = 64 << 20;
-/// Beyond that it may unpack to at most this many times its size; real images stay below 20.
-const MOST_RATIO: u64 = 100;
+/// Larger data may unpack to at most this many times its size; real images stay below 20.
+const MAX_RATIO: u64 = 100;
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 
-/// A regular file that can be opened, and how it begins.
+/// A readable regular file and its first bytes.
 #[derive(Clone, Debug)]
 pub(super) struct Source {
     pub path: PathBuf,
-    /// Bytes of the file as it is on the disk.
+    /// Size of the file on disk, in bytes.
     pub len: u64,
-    /// Whether it is compressed with gzip, whatever its name says.
+    /// Whether it is compressed with gzip, regardless of its name.
     pub gzipped: bool,
-    /// Its first bytes, unpacked.
+    /// Its first bytes, decompressed.
     pub head: Vec<u8>,
 }
 
@@ -38,14 +38,14 @@ impl Source {
         let gzipped = head.starts_with(&GZIP);
         if gzipped {
             let mut unpacked = Vec::new();
-            // The beginning of a truncated gzip file is enough.
+            // The start of a truncated gzip file is enough.
             let _ = MultiGzDecoder::new(head.as_slice()).take(HEAD).read_to_end(&mut unpacked);
             head = unpacked;
         }
         Ok(Self { path: path.into(), len, gzipped, head })
     }
 
-    /// The file's bytes from the beginning, unpacked where it is gzipped.
+    /// Reads the file from the start, decompressed.
     pub fn reader(&self) -> Result<Box<dyn Read>, DataError> {
         let file = File::open(&self.path)
             .map_err(|source| DataError::Read { file: self.path.clone(), source })?;
@@ -59,7 +59,7 @@ impl Source {
         Ok(Box::new(Guarded { inner: unpacker, packed: move || consumed.get(), unpacked: 0 }))
     }
 
-    /// The file's name in lower case, without `.gz`; for what a part is called, never for a format.
+    /// The file name in lower case, without `.gz`; used to determine the part, never the format.
     pub fn name(&self) -> String {
         let name = self.path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
         name.strip_suffix(".gz").map_or(name.clone(), String::from)
@@ -70,7 +70,7 @@ impl Source {
         DataError::Damaged { file: self.path.clone(), format, problem: problem.to_string() }
     }
 
-    /// The error for a sound file that cannot be used.
+    /// The error for an intact file that cannot be used.
     pub fn unsuitable(&self, problem: impl ToString, advice: impl ToString) -> DataError {
         DataError::Unsuitable {
             file: self.path.clone(),
@@ -80,7 +80,7 @@ impl Source {
     }
 }
 
-/// Counts the bytes that are read.
+/// Counts the bytes read.
 struct Counted<R> {
     inner: R,
     consumed: Rc<Cell<u64>>,
@@ -94,10 +94,10 @@ impl<R: Read> Read for Counted<R> {
     }
 }
 
-/// A reader of unpacked data that fails if the data is a decompression bomb.
+/// A reader of decompressed data that fails on a decompression bomb.
 pub(super) struct Guarded<R, F> {
     pub inner: R,
-    /// Compressed bytes used so far, or in all.
+    /// Compressed bytes read so far, or in total.
     pub packed: F,
     pub unpacked: u64,
 }
@@ -107,7 +107,7 @@ impl<R: Read, F: Fn() -> u64> Read for Guarded<R, F> {
         let count = self.inner.read(buffer)?;
         self.unpacked += count as u64;
         let packed = (self.packed)();
-        if self.unpacked > UNPACKED_FREELY.max(packed.saturating_mul(MOST_RATIO)) {
+        if self.unpacked > UNPACKED_FREELY.max(packed.saturating_mul(MAX_RATIO)) {
             return Err(io::Error::other(format!(
                 "a decompression bomb: {packed} bytes unpack to more than {} MB",
                 self.unpacked >> 20

@@ -1,10 +1,10 @@
-//! Thrift's compact protocol, as far as parquet's metadata need it: structures are read as they
-//! come, whatever their fields are called.
+//! Thrift's compact protocol, as needed for parquet's metadata: structures are read without a
+//! schema.
 
-/// How deep structures may lie in one another.
-const MOST_DEPTH: usize = 24;
+/// Maximum nesting depth.
+const MAX_DEPTH: usize = 24;
 /// Maximum number of values of one message.
-const MOST_VALUES: usize = 4_000_000;
+const MAX_VALUES: usize = 4_000_000;
 
 /// A value of any type.
 #[derive(Clone, Debug, PartialEq)]
@@ -17,7 +17,7 @@ pub(super) enum Value {
     Struct(Fields),
 }
 
-/// The fields of a structure by their numbers.
+/// The fields of a structure by id.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Fields(Vec<(i16, Value)>);
 
@@ -62,10 +62,10 @@ impl Fields {
     }
 }
 
-/// Reads one structure from the beginning of `bytes`; it and the number of bytes that it took.
+/// Reads one structure from the start of `bytes`; returns it and the number of bytes read.
 ///
 /// # Errors
-/// A message, if it ends too early or is none.
+/// A message if it is truncated or invalid.
 pub(super) fn read_struct(bytes: &[u8]) -> Result<(Fields, usize), String> {
     let mut reader = Reader { bytes, at: 0, values: 0 };
     let fields = reader.fields(0)?;
@@ -85,7 +85,7 @@ impl Reader<'_> {
         Ok(byte)
     }
 
-    /// An unsigned number of 7 bits a byte, lowest first.
+    /// An unsigned number with 7 bits per byte, lowest first.
     fn varint(&mut self) -> Result<u64, String> {
         let mut number = 0;
         for shift in (0..64).step_by(7) {
@@ -95,7 +95,7 @@ impl Reader<'_> {
                 return Ok(number);
             }
         }
-        Err("its metadata hold a number that is too long".into())
+        Err("its metadata contain a number that is too long".into())
     }
 
     fn zigzag(&mut self) -> Result<i64, String> {
@@ -127,11 +127,11 @@ impl Reader<'_> {
 
     fn value(&mut self, kind: u8, depth: usize) -> Result<Value, String> {
         self.values += 1;
-        if depth > MOST_DEPTH || self.values > MOST_VALUES {
-            return Err("its metadata are too deep or too long".into());
+        if depth > MAX_DEPTH || self.values > MAX_VALUES {
+            return Err("its metadata are nested too deeply or too long".into());
         }
         match kind {
-            // In a list a truth value takes a byte.
+            // A boolean in a list takes a byte.
             1 | 2 => Ok(Value::Bool(self.byte()? == 1)),
             3 => Ok(Value::Int(self.byte()?.cast_signed().into())),
             4..=6 => Ok(Value::Int(self.zigzag()?)),
@@ -175,7 +175,7 @@ impl Reader<'_> {
                 Ok(Value::List(values))
             }
             12 => Ok(Value::Struct(self.fields(depth + 1)?)),
-            other => Err(format!("its metadata hold a value of the unknown type {other}")),
+            other => Err(format!("its metadata contain a value of the unknown type {other}")),
         }
     }
 }
@@ -203,8 +203,8 @@ mod tests {
     }
 
     #[test]
-    fn promises_of_many_values_and_of_depth_end() {
-        // A list of 2³² structures, each empty; and lists in lists.
+    fn huge_counts_and_deep_nesting_are_errors() {
+        // A list of 2³² empty structures; and nested lists.
         let many = [0x19, 0xfc, 0xff, 0xff, 0xff, 0xff, 0x0f];
         let zeros = vec![0; 5_000_000];
         assert!(read_struct(&[&many[..], &zeros].concat()).is_err());
@@ -213,7 +213,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_bytes_are_refused_or_read_without_a_panic(bytes: Vec<u8>) {
+        fn arbitrary_bytes_do_not_panic(bytes: Vec<u8>) {
             let _ = read_struct(&bytes);
         }
     }

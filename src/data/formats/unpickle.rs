@@ -1,6 +1,5 @@
-//! Python's pickles, read without running anything: a pickle is a program for a small machine with
-//! a stack, and the few of its instructions that would call Python functions only note down here
-//! what would be called with what.
+//! Reads Python pickles without executing anything: a pickle is a program for a stack machine, and
+//! instructions that would call Python functions only record the function and its arguments.
 
 mod objects;
 
@@ -10,11 +9,11 @@ use std::collections::HashMap;
 use std::io::Read;
 
 /// Maximum number of objects of a pickle.
-const MOST_OBJECTS: usize = 3_000_000;
-/// Maximum number of bytes of all texts and arrays together.
-const MOST_BYTES: u64 = 1 << 30;
-/// Longest line of the old text form.
-const MOST_LINE: usize = 1 << 20;
+const MAX_OBJECTS: usize = 3_000_000;
+/// Maximum size of all texts and arrays in bytes.
+const MAX_BYTES: u64 = 1 << 30;
+/// Maximum length of a line in protocol 0.
+const MAX_LINE: usize = 1 << 20;
 
 struct Machine<R> {
     reader: R,
@@ -28,7 +27,7 @@ struct Machine<R> {
 /// Reads a pickle of any protocol.
 ///
 /// # Errors
-/// A message, if it ends too early or is none.
+/// A message if it is truncated or invalid.
 pub(super) fn read(reader: impl Read) -> Result<Pickle, String> {
     let mut machine = Machine {
         reader,
@@ -44,8 +43,8 @@ pub(super) fn read(reader: impl Read) -> Result<Pickle, String> {
 }
 
 impl<R: Read> Machine<R> {
-    /// Follows one instruction; whether there are more.
-    #[allow(clippy::too_many_lines, reason = "a line or a few for each instruction")]
+    /// Executes one instruction; returns whether there are more.
+    #[allow(clippy::too_many_lines, reason = "one short arm per instruction")]
     fn step(&mut self) -> Result<bool, String> {
         let [code] = self.take()?;
         match code {
@@ -137,7 +136,7 @@ impl<R: Read> Machine<R> {
                 }
             }
             b'p' | b'q' | b'r' | 0x94 | b'g' | b'h' | b'j' => self.remember(code)?,
-            // An object that only the program which wrote the pickle knows.
+            // An object that only the program that wrote the pickle can resolve.
             b'P' => {
                 self.line()?;
                 self.push(Object::None)?;
@@ -153,8 +152,8 @@ impl<R: Read> Machine<R> {
     }
 
     fn push(&mut self, object: Object) -> Result<(), String> {
-        if self.objects.len() >= MOST_OBJECTS {
-            return Err(format!("holds more than {MOST_OBJECTS} objects"));
+        if self.objects.len() >= MAX_OBJECTS {
+            return Err(format!("holds more than {MAX_OBJECTS} objects"));
         }
         self.stack.push(self.objects.len());
         self.objects.push(object);
@@ -185,7 +184,7 @@ impl<R: Read> Machine<R> {
         Ok(bytes)
     }
 
-    /// A length of so many bytes.
+    /// Reads a length of N bytes.
     fn length<const N: usize>(&mut self) -> Result<u64, String> {
         let bytes: [u8; N] = self.take()?;
         let mut word = [0; 8];
@@ -195,8 +194,8 @@ impl<R: Read> Machine<R> {
 
     fn body(&mut self, length: u64) -> Result<Vec<u8>, String> {
         self.bytes = self.bytes.saturating_add(length);
-        if self.bytes > MOST_BYTES {
-            return Err(format!("holds more than {MOST_BYTES} bytes"));
+        if self.bytes > MAX_BYTES {
+            return Err(format!("holds more than {MAX_BYTES} bytes"));
         }
         let mut bytes = Vec::new();
         let reader = &mut self.reader;
@@ -221,7 +220,7 @@ impl<R: Read> Machine<R> {
         loop {
             match self.take()? {
                 [b'\n'] => return Ok(line),
-                [byte] if line.len() < MOST_LINE => line.push(byte),
+                [byte] if line.len() < MAX_LINE => line.push(byte),
                 _ => return Err("has an endless line".into()),
             }
         }
@@ -243,9 +242,9 @@ impl<R: Read> Machine<R> {
         let list = self.top()?;
         match &mut self.objects[list] {
             Object::Sequence(list) => list.extend_from_slice(items),
-            // Something whose own function would be called with them.
+            // An object whose own method would be called.
             Object::Call { .. } => {}
-            _ => return Err("adds to what is no list".into()),
+            _ => return Err("appends to an object that is not a list".into()),
         }
         Ok(())
     }
@@ -255,7 +254,7 @@ impl<R: Read> Machine<R> {
         match &mut self.objects[dict] {
             Object::Dict(dict) => dict.extend(pairs(items)),
             Object::Call { .. } => {}
-            _ => return Err("adds to what is no dictionary".into()),
+            _ => return Err("adds items to an object that is not a dictionary".into()),
         }
         Ok(())
     }
@@ -297,7 +296,7 @@ impl<R: Read> Machine<R> {
             return self.push(Object::Call { function, arguments, state: None });
         }
         if code == 0x92 {
-            // Arguments with names are of no use here.
+            // Keyword arguments are not needed.
             self.pop()?;
         }
         let (arguments, function) = (self.pop()?, self.pop()?);
@@ -308,7 +307,7 @@ impl<R: Read> Machine<R> {
         let decimal = |line: Vec<u8>| {
             String::from_utf8_lossy(&line)
                 .parse()
-                .map_err(|_| "has no number for a memory".to_owned())
+                .map_err(|_| "has an invalid memo index".to_owned())
         };
         let place = match code {
             b'p' | b'g' => decimal(self.line()?)?,
@@ -317,13 +316,13 @@ impl<R: Read> Machine<R> {
             _ => self.memo.len() as u64,
         };
         if matches!(code, b'g' | b'h' | b'j') {
-            let id = self.memo.get(&place).copied().ok_or("refers to nothing")?;
+            let id = self.memo.get(&place).copied().ok_or("refers to a missing memo entry")?;
             self.stack.push(id);
-            return if self.stack.len() > MOST_OBJECTS { Err(underflow()) } else { Ok(()) };
+            return if self.stack.len() > MAX_OBJECTS { Err(underflow()) } else { Ok(()) };
         }
         let top = self.top()?;
-        if self.memo.len() >= MOST_OBJECTS {
-            return Err(format!("remembers more than {MOST_OBJECTS} objects"));
+        if self.memo.len() >= MAX_OBJECTS {
+            return Err(format!("memoizes more than {MAX_OBJECTS} objects"));
         }
         self.memo.insert(place, top);
         Ok(())
@@ -331,7 +330,7 @@ impl<R: Read> Machine<R> {
 }
 
 fn underflow() -> String {
-    "is no whole pickle: it uses what it never made".into()
+    "is not a complete pickle: its stack is empty".into()
 }
 
 fn text(bytes: Vec<u8>) -> Object {
@@ -345,7 +344,7 @@ fn pairs(items: &[Id]) -> Vec<(Id, Id)> {
     items.chunks_exact(2).map(|pair| (pair[0], pair[1])).collect()
 }
 
-/// A whole number in two's complement, little-endian, of any length.
+/// A little-endian two's-complement integer of any length.
 fn long(bytes: &[u8]) -> Result<i64, String> {
     if bytes.len() > 8 {
         return Err("has a number of more than 64 bits".into());
@@ -356,7 +355,7 @@ fn long(bytes: &[u8]) -> Result<i64, String> {
     Ok(i64::from_le_bytes(word))
 }
 
-/// The bytes that a quoted text of Python 2 stands for.
+/// The bytes represented by a quoted text of Python 2.
 fn unescape(line: &[u8]) -> Vec<u8> {
     let inner = match line {
         [b'\'', inner @ .., b'\''] | [b'"', inner @ .., b'"'] => inner,

@@ -42,9 +42,9 @@ const LARGE: usize = 900_000;
 #[derive(Clone, Debug)]
 pub(in crate::data) struct Ink {
     pub picture: Picture,
-    /// Scale: this many pixels of the picture, in each direction, are one pixel of the ink.
+    /// Scale: each pixel of the ink is a square of this many pixels of the picture per side.
     pub shrunk: usize,
-    /// The perspective transform from a straightened sheet back to the picture, if there was one.
+    /// The perspective transform from a rectified sheet back to the picture, if there was one.
     pub straightening: Option<Straightening>,
     /// Whether it is a filled region rather than strokes.
     is_filled: bool,
@@ -61,8 +61,8 @@ pub(in crate::data) enum NoInk {
     NoStrokes,
 }
 
-/// Finds ink in a picture. Returns at least one candidate, the most likely first. If the picture shows
-/// a whole sheet of paper on a table, candidates of the straightened sheet follow.
+/// Finds ink in a picture. Returns at least one candidate, the most likely first. If the picture
+/// shows a whole sheet of paper on a table, candidates from the rectified sheet follow.
 pub(in crate::data) fn ink_of(shades: Plane) -> Result<Vec<Ink>, NoInk> {
     let copies = copies_of(shades);
     let mut inks = inks(&copies);
@@ -71,7 +71,7 @@ pub(in crate::data) fn ink_of(shades: Plane) -> Result<Vec<Ink>, NoInk> {
         let straight = self::inks(&copies_of(sheet)).into_iter();
         inks.extend(straight.map(|ink| Ink { straightening: Some(straightening), ..ink }));
     }
-    // A filled region is the inside of a box or of a cell, unless there is nothing else.
+    // A filled region is the inside of a box or cell, unless nothing else was found.
     if inks.iter().any(|ink| !ink.is_filled) {
         inks.retain(|ink| !ink.is_filled);
     }
@@ -178,8 +178,8 @@ fn no_ink(copies: &[Plane]) -> NoInk {
     let sharp = Contrast::of(&copies[0], 3, contrast::DARKEST_PAPER);
     let threshold = contrast::percentile(sharp.strength.iter().copied(), 0.998) / 2;
     let clear = f32::from(threshold) > 4.0 * sharp.noise && threshold >= 16;
-    if clear && parts::Parts::above(&sharp, threshold).list.len() > parts::MOST_PARTS {
-        return NoInk::Specks { most: parts::MOST_PARTS };
+    if clear && parts::Parts::above(&sharp, threshold).list.len() > parts::MAX_PARTS {
+        return NoInk::Specks { most: parts::MAX_PARTS };
     }
     let smallest = &copies[copies.len() - 1];
     let closed = smallest.closed((smallest.shorter_side() / 6).max(2));

@@ -6,7 +6,7 @@ use super::contrast::Contrast;
 pub(super) const NONE: u32 = u32::MAX;
 
 /// With more parts than this, the threshold selects grain.
-pub(super) const MOST_PARTS: usize = 20_000;
+pub(super) const MAX_PARTS: usize = 20_000;
 
 /// A connected component.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -127,7 +127,7 @@ impl Part {
 
 impl Parts {
     /// Labels the components of the pixels for which `is_ink` holds, with 8-connectivity. Stops after
-    /// [`MOST_PARTS`].
+    /// [`MAX_PARTS`].
     pub fn of(width: usize, height: usize, is_ink: impl Fn(usize) -> bool) -> Self {
         let mut labels: Vec<u32> =
             (0..width * height).map(|at| if is_ink(at) { NONE - 1 } else { NONE }).collect();
@@ -137,7 +137,7 @@ impl Parts {
             if labels[start] != NONE - 1 {
                 continue;
             }
-            if list.len() > MOST_PARTS {
+            if list.len() > MAX_PARTS {
                 break;
             }
             let label = list.len() as u32;

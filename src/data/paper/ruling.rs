@@ -171,7 +171,7 @@ fn lines(
         .max_by(|a, b| a.0.total_cmp(&b.0).then(b.1.abs().total_cmp(&a.1.abs())));
     let Some((_, lean)) = best else { return (direction(0.0), Vec::new()) };
     let counts = histogram(lean, 1);
-    // Lines of the other direction add as much to every row.
+    // Lines of the other direction contribute equally to every row.
     let mut sorted: Vec<u32> = counts.iter().copied().filter(|count| *count > 0).collect();
     sorted.sort_unstable();
     let across =
@@ -201,7 +201,7 @@ fn lines(
         found.push(line);
         at += 1;
     }
-    // Lines are thin; a stroke of the pen as long as its part is not.
+    // Lines are thin; a stroke of the pen that is as long as its part is not.
     found.retain(|line| ((line.last - line.first + 1) as f32) < (0.09 * long as f32).max(4.0));
     let direction = direction(lean);
     for line in &mut found {

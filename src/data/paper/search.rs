@@ -27,7 +27,7 @@ const STEADY: f32 = 0.9;
 /// Planes with more pixels are searched with fewer thresholds.
 const LARGE: usize = 300_000;
 /// Number of parts, the longest ones, that count in the score.
-const MOST_PARTS: usize = 10;
+const MAX_PARTS: usize = 10;
 /// With more noise than this the plane is blurred first.
 const NOISY: f32 = 6.0;
 /// If the ink of one polarity is weaker than this fraction of the other's, it is grain.
@@ -88,8 +88,8 @@ pub(super) fn find(plane: &Plane, radii: Option<&[usize]>) -> Vec<Found> {
     if weak(&dark, &light) || weak(&light, &dark) {
         return vec![if weak(&dark, &light) { light } else { dark }];
     }
-    // Between strokes and the paper between strokes, the narrower one is the strokes, unless it is
-    // a hole in the other.
+    // Of the strokes and the paper between strokes, the strokes are the narrower one, unless they
+    // are a hole in the other.
     let (narrow, wide) = if (dark.narrowest, -dark.score) <= (light.narrowest, -light.score) {
         (dark, light)
     } else {
@@ -243,7 +243,7 @@ impl Strokes {
 pub(super) fn strokes(contrast: &Contrast, threshold: u8) -> Strokes {
     let (width, height) = (contrast.width, contrast.height);
     let mut parts = Parts::above(contrast, threshold);
-    if parts.list.len() > parts::MOST_PARTS {
+    if parts.list.len() > parts::MAX_PARTS {
         return Strokes { parts, kept: Vec::new(), score: 0.0 };
     }
     let mut mask: Vec<bool> = contrast.strength.iter().map(|at| *at >= threshold).collect();
@@ -299,7 +299,7 @@ pub(super) fn strokes(contrast: &Contrast, threshold: u8) -> Strokes {
     let paper = paper * (area as f32 / (area + small).max(1) as f32).powi(2);
     lengths.sort_by(|a, b| b.total_cmp(a));
     let all: f32 = lengths.iter().sum();
-    let length: f32 = lengths.iter().take(MOST_PARTS).sum();
+    let length: f32 = lengths.iter().take(MAX_PARTS).sum();
     let stroke = (area as f32 / all.max(1.0)).max(1.0);
     let score = length * paper * f32::from(threshold).powf(1.5) / stroke.sqrt() / 200.0;
     Strokes { parts, kept, score }

@@ -351,22 +351,22 @@ mod tests {
         Plane::new(200, 160, (0..200 * 160).map(shade).collect())
     }
 
-    const SEEN_FROM_A_SIDE: [Point; 4] =
+    const OBLIQUE_CORNERS: [Point; 4] =
         [[45.0, 30.0], [160.0, 22.0], [180.0, 140.0], [20.0, 130.0]];
 
     #[test]
     fn a_sheet_on_a_darker_or_lighter_table_is_found_by_its_corners() {
         for (paper, table) in [(220, 60), (150, 240)] {
-            let found = find(&on_table(SEEN_FROM_A_SIDE, paper, table)).unwrap();
-            for (found, right) in found.iter().zip(&SEEN_FROM_A_SIDE) {
+            let found = find(&on_table(OBLIQUE_CORNERS, paper, table)).unwrap();
+            for (found, right) in found.iter().zip(&OBLIQUE_CORNERS) {
                 assert!(distance(*found, *right) < 4.0, "{found:?} {right:?}");
             }
         }
     }
 
     #[test]
-    fn a_straightened_sheet_leads_back_to_where_it_was() {
-        let plane = on_table(SEEN_FROM_A_SIDE, 220, 60);
+    fn the_transform_maps_back_to_the_picture() {
+        let plane = on_table(OBLIQUE_CORNERS, 220, 60);
         let (sheet, straightening) = straightened(&plane, &plane).unwrap();
         // The mark is where it was drawn, a fifth from the upper left corner.
         let dark = sheet.shades.iter().enumerate().filter(|(_, shade)| **shade < 80);
@@ -384,7 +384,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_four_edges_or_leaves_the_picture_is_no_sheet() {
+    fn regions_without_four_edges_are_not_sheets() {
         let round = |at: usize| {
             let away = ((at % 200) as f32 - 100.0).hypot((at / 200) as f32 - 80.0);
             if away < 60.0 { 220 } else { 60 }

@@ -6,14 +6,14 @@ use rand_distr::{Distribution, Normal};
 const WIDTH: usize = 240;
 const HEIGHT: usize = 200;
 
-/// Light from a sheet of paper, from 0 to 1, and how much ink is where.
+/// A synthetic photograph: brightness from 0 to 1, and a mask of the ink.
 struct Sheet {
     light: Vec<f32>,
     ink: Vec<f32>,
     random: Stream,
 }
 
-/// How near a point is to a segment.
+/// Distance of a point from a segment.
 fn distance(x: f32, y: f32, from: [f32; 2], to: [f32; 2]) -> f32 {
     let (dx, dy) = (to[0] - from[0], to[1] - from[1]);
     let along = ((x - from[0]) * dx + (y - from[1]) * dy) / (dx * dx + dy * dy).max(1e-6);
@@ -22,7 +22,7 @@ fn distance(x: f32, y: f32, from: [f32; 2], to: [f32; 2]) -> f32 {
 }
 
 impl Sheet {
-    /// Paper with nothing on it, and a seven that is to be drawn: 66 pixels high.
+    /// Blank paper, and the mask of a seven that is 66 pixels high.
     fn new(paper: f32, pen: f32) -> Self {
         let strokes = [([95.0, 70.0], [140.0, 70.0]), ([140.0, 70.0], [115.0, 136.0])];
         let ink = |at: usize| {
@@ -42,7 +42,7 @@ impl Sheet {
         self
     }
 
-    /// The pen's light takes the place of the paper's.
+    /// Replaces the paper's brightness by the pen's where there is ink.
     fn written(mut self, pen: f32) -> Self {
         for (light, ink) in self.light.iter_mut().zip(&self.ink) {
             *light = *light * (1.0 - ink) + ink * pen;
@@ -63,7 +63,7 @@ impl Sheet {
         Plane::new(WIDTH, HEIGHT, shades.collect())
     }
 
-    /// Of all pixels that are ink or were taken for it, the fraction that are both.
+    /// The overlap of true and detected ink (intersection over union).
     fn agreement(&self, found: &Ink) -> f32 {
         let (mut both, mut either) = (0, 0);
         for (at, ink) in self.ink.iter().enumerate() {
@@ -89,7 +89,7 @@ fn plain() -> Sheet {
 }
 
 #[test]
-fn dark_ink_on_light_paper_and_light_ink_on_dark() {
+fn both_polarities_and_all_pen_widths_are_found() {
     plain().written(0.1).is_found("dark on light");
     Sheet::new(0.15, 9.0).written(0.9).is_found("light on dark");
     Sheet::new(0.8, 9.0).written(0.5).is_found("a pencil");
@@ -122,7 +122,7 @@ fn frames_and_corners_are_not_ink() {
 }
 
 #[test]
-fn a_sheet_may_lie_on_a_table() {
+fn a_sheet_on_a_table_is_found() {
     for (table, lean) in [(0.15, 0.0), (0.25, 0.2), (1.0, 0.0), (1.0, 0.15)] {
         let on_table = Sheet::new(0.7, 9.0).written(0.1).map(|x, y, light| {
             let (left, top) = (40.0 + lean * y * 0.3, 30.0 + lean * x * 0.3);
@@ -134,7 +134,7 @@ fn a_sheet_may_lie_on_a_table() {
 }
 
 #[test]
-fn print_on_the_paper_is_not_ink() {
+fn ruling_and_boxes_are_not_ink() {
     for strength in [0.15, 0.3, 0.45] {
         let ruled = plain().map(|_, y, light| {
             light - if (y - 9.0).rem_euclid(22.0) < 1.5 { 0.8 * strength } else { 0.0 }
@@ -151,7 +151,7 @@ fn print_on_the_paper_is_not_ink() {
         light - if off < 1.5 { 0.4 } else { 0.0 }
     });
     dotted.written(0.1).is_found("dotted");
-    // A box around the digit, and one whose side the digit crosses.
+    // A box around the digit, and one whose side crosses the digit.
     for left in [70.0, 105.0] {
         let boxed = plain().map(|x, y, light| {
             let inside = x > left && x < 190.0 && y > 50.0 && y < 155.0;
@@ -170,7 +170,7 @@ fn print_on_the_paper_is_not_ink() {
 }
 
 #[test]
-fn light_and_shadow_are_not_ink() {
+fn shadows_are_not_ink() {
     for soft in [0.5, 4.0, 25.0] {
         let edge = |x: f32, y: f32| 1.0 / (1.0 + ((100.0 - x - 0.4 * (y - 100.0)) / soft).exp());
         let shadow = plain().written(0.1).map(|x, y, light| light * (1.0 - 0.45 * edge(x, y)));
@@ -201,14 +201,14 @@ fn noise_and_dirt_are_not_ink() {
     dirt.is_found("dirt at the edge");
 }
 
-/// The part of a picture.
+/// Crops a picture.
 fn cropped(plane: &Plane, [left, top, right, bottom]: [usize; 4]) -> Plane {
     let rows = (top..bottom).flat_map(|y| plane.shades[y * plane.width..][left..right].to_vec());
     Plane::new(right - left, bottom - top, rows.collect())
 }
 
 #[test]
-fn a_digit_may_be_cut_out_tightly() {
+fn a_tightly_cropped_digit_is_found() {
     for (paper, pen) in [(0.9, 0.1), (0.15, 0.9)] {
         let sheet = Sheet::new(paper, 11.0).written(pen);
         let tight = cropped(&sheet.plane(), [90, 65, 146, 142]);
@@ -223,17 +223,17 @@ fn a_digit_may_be_cut_out_tightly() {
 }
 
 #[test]
-fn noise_without_ink_says_contrast_and_noise() {
+fn noise_without_ink_is_an_error_with_contrast_and_noise() {
     assert_eq!(untouched(&Plane::new(9, 9, vec![7; 81])), None);
     let paper = Sheet::new(0.5, 9.0).noise(9.0).plane();
     let Err(NoInk::Faint { contrast, noise }) = ink_of(paper) else {
-        panic!("noise alone is no ink");
+        panic!("noise alone is not ink");
     };
     assert!((6..=12).contains(&noise) && contrast < 80, "contrast {contrast}, noise {noise}");
 }
 
 #[test]
-fn any_plane_is_searched_without_a_panic() {
+fn arbitrary_planes_do_not_panic() {
     let mut random = stream(8, Purpose::Augmentation, 1, 0);
     for _ in 0..60 {
         let (width, height) = (random.random_range(1..50), random.random_range(1..50));

@@ -18,8 +18,8 @@ const MAIN: f32 = 0.85;
 /// Pixels with at least this fraction of the contrast are ink.
 const EDGE: f32 = 0.3;
 
-/// The digit that fills the picture and the width of its strokes; `None` if the picture is not cropped
-/// tightly around one.
+/// The digit that fills the picture, and the width of its strokes; `None` if the picture is not
+/// cropped tightly around one.
 pub(super) fn whole(plane: &Plane) -> Option<(Picture, f32)> {
     let threshold = otsu(plane)?;
     let dark = of_polarity(plane, threshold, true);

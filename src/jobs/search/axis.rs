@@ -7,14 +7,14 @@ use serde::Deserialize;
 
 /// Default number of values of a range in a grid.
 const STEPS: usize = 5;
-const MOST_STEPS: usize = 1000;
+const MAX_STEPS: usize = 1000;
 
 /// A list of values or a range of numbers.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Axis {
     /// Any values of the spec's field.
     List(Vec<toml::Value>),
-    /// Numbers between two ends, both included.
+    /// Numbers between two limits, both included.
     Range { from: f64, to: f64, steps: usize, logarithmic: bool, whole: bool },
 }
 
@@ -65,8 +65,8 @@ impl Axis {
         if logarithmic && from <= 0.0 {
             return Err("a logarithmic range must start above 0".into());
         }
-        if !(2..=MOST_STEPS).contains(&steps) {
-            return Err(format!("`steps` must be from 2 to {MOST_STEPS}"));
+        if !(2..=MAX_STEPS).contains(&steps) {
+            return Err(format!("`steps` must be from 2 to {MAX_STEPS}"));
         }
         let whole = range.from.is_integer() && range.to.is_integer();
         Ok(Self::Range { from, to, steps, logarithmic, whole })
@@ -80,7 +80,7 @@ impl Axis {
                 let last = (*steps - 1) as f64;
                 let mut values: Vec<_> =
                     (0..*steps).map(|step| self.at(step as f64 / last)).collect();
-                // Whole numbers of a narrow range round to the same ones.
+                // The whole numbers of a small range may coincide after rounding.
                 values.dedup();
                 values
             }
@@ -91,7 +91,7 @@ impl Axis {
     pub(super) fn draw(&self, stream: &mut Stream) -> toml::Value {
         match self {
             Self::List(values) => {
-                values.choose(stream).expect("a list that is parsed is not empty").clone()
+                values.choose(stream).expect("parsed lists are not empty").clone()
             }
             Self::Range { .. } => self.at(stream.random_range(0.0..=1.0)),
         }
@@ -103,7 +103,7 @@ impl Axis {
             unreachable!("only ranges are divided");
         };
         let value = match fraction {
-            // The ends exactly, whatever the arithmetic between them rounds to.
+            // Exactly the limits, regardless of rounding errors.
             0.0 => from,
             1.0 => to,
             _ if logarithmic => from * (to / from).powf(fraction),
@@ -112,7 +112,7 @@ impl Axis {
         if whole {
             return toml::Value::Integer(value.round() as i64);
         }
-        // Four digits are enough to search with, and to read.
+        // Four digits are enough for a search, and readable.
         let digits = 3 - value.abs().log10().floor().clamp(-300.0, 300.0) as i32;
         let rounded = format!("{value:.*}", digits.max(0) as usize).parse();
         toml::Value::Float(if value == 0.0 { 0.0 } else { rounded.unwrap_or(value) })

@@ -11,18 +11,18 @@ use crate::spec::{Given, Spec, SpecError, toml_problem};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
-/// Limit of the runs of one search.
-const MOST_POINTS: usize = 10_000;
+/// Maximum number of runs of one search.
+const MAX_POINTS: usize = 10_000;
 
 /// A spec and the fields that are varied.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Search {
     base: toml::Table,
-    /// Dotted names of the spec's fields, such as `eta` or `regularizer.lambda`.
+    /// The axes by dotted field name, such as `eta` or `regularizer.lambda`.
     axes: BTreeMap<String, Axis>,
 }
 
-/// One choice of the varied hyper-parameters.
+/// One combination of the varied hyper-parameters.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Point {
     /// Name and value of each varied field, ordered by name.
@@ -30,7 +30,7 @@ pub struct Point {
     pub spec: Spec,
 }
 
-/// Why a search cannot begin.
+/// Why a search cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum SearchError {
     #[error("{0}")]
@@ -43,16 +43,14 @@ pub enum SearchError {
     #[error("search: `{name}`: {problem}")]
     Axis { name: String, problem: String },
     #[error(
-        "search: {0} runs are too many: at most {MOST_POINTS}; give fewer values, or --random N"
+        "search: {0} runs are too many: at most {MAX_POINTS}; give fewer values, or --random N"
     )]
     TooMany(usize),
     #[error(
-        "search: `all-images` leaves nothing to choose on; leave it out until the recipe is chosen"
+        "search: `all-images` leaves no validation images to compare runs on; remove it until the recipe is chosen"
     )]
     AllImages,
-    #[error(
-        "search: `also` names layers of an ensemble, and every point is one network; leave it out"
-    )]
+    #[error("search: `also` names layers of an ensemble, and every run is one network; remove it")]
     Also,
     #[error("search: {values}: {source}")]
     Spec { values: String, source: SpecError },
@@ -62,7 +60,7 @@ impl Search {
     /// Reads a spec file with a `[search]` table.
     ///
     /// # Errors
-    /// When the text is not TOML, nothing is varied, or a field cannot be varied.
+    /// If the text is not TOML, no field is varied, or a field cannot be varied.
     pub fn parse(text: &str) -> Result<Self, SearchError> {
         let mut base: toml::Table = toml::from_str(text)
             .map_err(|error| SearchError::Syntax(toml_problem(text, &error)))?;
@@ -83,12 +81,12 @@ impl Search {
     /// Every combination of the values.
     ///
     /// # Errors
-    /// When there are too many, or one of them cannot be trained.
+    /// If there are too many, or one of them is invalid.
     pub fn grid(&self) -> Result<Vec<Point>, SearchError> {
         let choices: Vec<Vec<toml::Value>> = self.axes.values().map(Axis::steps).collect();
         let count = choices.iter().map(Vec::len).try_fold(1_usize, usize::checked_mul);
         let count = count.unwrap_or(usize::MAX);
-        if count > MOST_POINTS {
+        if count > MAX_POINTS {
             return Err(SearchError::TooMany(count));
         }
         let combination = |mut index: usize| {
@@ -108,12 +106,12 @@ impl Search {
         (0..count).map(combination).collect()
     }
 
-    /// `count` random points; point i depends only on the seed of the spec and on i.
+    /// `count` random points; point i depends only on the seed of the spec and i.
     ///
     /// # Errors
     /// As [`Search::grid`].
     pub fn random(&self, count: usize) -> Result<Vec<Point>, SearchError> {
-        if count > MOST_POINTS {
+        if count > MAX_POINTS {
             return Err(SearchError::TooMany(count));
         }
         let seed = self.base.get("seed").and_then(toml::Value::as_integer).unwrap_or(1) as u64;
@@ -159,7 +157,7 @@ fn set(table: &mut toml::Table, name: &str, value: toml::Value) -> Result<(), St
         }
         Some((head, rest)) => {
             let inner = table.entry(head).or_insert_with(|| toml::Table::new().into());
-            let inner = inner.as_table_mut().ok_or(format!("`{head}` is no table"))?;
+            let inner = inner.as_table_mut().ok_or(format!("`{head}` is not a table"))?;
             set(inner, rest, value)
         }
     }

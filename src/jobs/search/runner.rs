@@ -11,8 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
-/// The result of one run. Accuracies are fractions, at the epoch with the best one on the
-/// validation images.
+/// The result of one run. Accuracies are fractions, at the epoch with the best validation accuracy.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Row {
     /// Index in the list of points.
@@ -24,15 +23,15 @@ pub struct Row {
     pub best_epoch: u32,
     /// Epochs trained.
     pub epochs: u32,
-    /// Seconds spent in mini-batches, without evaluations.
+    /// Seconds spent on mini-batches, without evaluations.
     pub train_seconds: f64,
-    /// `completed`, `stopped`, `diverged` or `failed`, and why.
+    /// `completed`, `stopped`, `diverged` or `failed`, with the reason.
     pub outcome: String,
 }
 
-/// Trains every point, `workers` in parallel with one thread each, and passes each result to `done`.
-/// Returns all rows, the highest validation accuracy first. Setting `stop` stops the runs in
-/// progress and ends the search.
+/// Trains every point, `workers` in parallel with one thread each, and passes each result to
+/// `done`. Returns all rows, sorted by descending validation accuracy. Setting `stop` stops the
+/// current runs and ends the search.
 pub fn run(
     points: &[Point],
     data: &Arc<Dataset>,
@@ -80,7 +79,7 @@ fn train(point: &Point, data: &Arc<Dataset>, stop: &AtomicBool) -> Row {
     for event in &handle.events {
         view.apply(&event);
         if stop.load(Ordering::Relaxed) {
-            // A run that is over needs no stopping.
+            // Fails if the run has ended.
             let _ = handle.commands.send(crate::protocol::Command::Stop);
         }
         if matches!(event, Event::Finished(_)) {
@@ -108,7 +107,7 @@ fn row(values: Vec<(String, String)>, view: &RunView) -> Row {
             Some(Outcome::Diverged { epoch, .. }) => format!("diverged in epoch {epoch}"),
             Some(Outcome::Failed(reason)) => format!("failed: {reason}"),
             Some(Outcome::Exited { code, .. }) => format!("failed: exit code {code}"),
-            None => "failed: the training thread ended without a word".into(),
+            None => "failed: the training thread ended unexpectedly".into(),
         },
     }
 }

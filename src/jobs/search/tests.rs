@@ -18,23 +18,23 @@ lambda = 0.0
 "#;
 
 #[test]
-fn a_grid_is_every_combination_and_the_last_axis_changes_fastest() {
+fn a_grid_has_every_combination_and_the_last_axis_changes_fastest() {
     let points = Search::parse(TEXT).unwrap().grid().unwrap();
     assert_eq!(points.len(), 2 * 3 * 3);
     let shown = |index: usize| {
         points[index].values.iter().map(|(_, value)| value.as_str()).collect::<Vec<_>>().join(" ")
     };
-    // In the order of their names: batch, eta, regularizer.lambda.
+    // Ordered by name: batch, eta, regularizer.lambda.
     assert_eq!(shown(0), "5 0.001 0.01");
     assert_eq!(shown(1), "5 0.001 0.1");
     assert_eq!(shown(3), "5 3.0 0.01");
     assert_eq!(shown(17), "20 3.0 1.0");
-    assert_eq!(points[7].spec.batch, 13, "whole ends give whole numbers");
+    assert_eq!(points[7].spec.batch, 13, "whole limits give whole numbers");
     assert!((points[1].spec.regularizer.lambda - 0.1).abs() < 1e-12);
 }
 
 #[test]
-fn random_points_lie_in_their_ranges_and_can_be_drawn_again() {
+fn random_points_are_in_range_and_reproducible() {
     let search = Search::parse(TEXT).unwrap();
     let points = search.random(200).unwrap();
     assert_eq!(points, search.random(200).unwrap());
@@ -43,13 +43,13 @@ fn random_points_lie_in_their_ranges_and_can_be_drawn_again() {
         assert!((5..=20).contains(&spec.batch));
         assert!((0.01..=1.0).contains(&spec.regularizer.lambda));
     }
-    // Half of a logarithmic range lies under its geometric mean.
+    // Half of a logarithmic range is below its geometric mean.
     let low = points.iter().filter(|point| point.spec.regularizer.lambda < 0.1).count();
     assert!((70..130).contains(&low), "{low}");
 }
 
 #[test]
-fn fields_that_cannot_be_searched_are_refused_by_name() {
+fn invalid_searches_are_errors_that_name_the_field() {
     let error = |text: &str| match Search::parse(text).and_then(|search| search.grid()) {
         Ok(_) => panic!("`{text}` is refused"),
         Err(error) => error.to_string(),
@@ -71,7 +71,7 @@ fn fields_that_cannot_be_searched_are_refused_by_name() {
 }
 
 #[test]
-fn a_search_finds_the_learning_rate_that_learns() {
+fn a_search_finds_the_best_learning_rate() {
     let text = "layers = \"16,6,3\"\nepochs = 5\n[search]\neta = [0.0001, 3.0, 0.0002]";
     let points = Search::parse(text).unwrap().grid().unwrap();
     let mut told = 0;
@@ -84,7 +84,7 @@ fn a_search_finds_the_learning_rate_that_learns() {
 }
 
 #[test]
-fn a_stopped_search_starts_nothing_more() {
+fn a_stopped_search_starts_no_more_runs() {
     let text =
         "layers = \"16,6,3\"\nepochs = 5\n[search]\neta = { from = 1.0, to = 2.0, steps = 50 }";
     let points = Search::parse(text).unwrap().grid().unwrap();

@@ -1,4 +1,4 @@
-#![allow(clippy::float_cmp, reason = "what is copied is the same to the bit")]
+#![allow(clippy::float_cmp, reason = "copied values are identical to the bit")]
 
 use super::super::matrix::AlignedBuffer;
 use super::super::reference::{array, bytes, close, product, wide};
@@ -8,7 +8,7 @@ use super::*;
 use ndarray::{Array2, s};
 
 #[test]
-fn bytes_stand_for_the_numbers_of_a_scaled_batch() {
+fn bytes_represent_the_numbers_of_a_scaled_batch() {
     for byte in 0..=255_u8 {
         let scaled = Real::from(byte) * Real::from(255_u8).recip();
         assert_eq!(NUMBERS[usize::from(byte)].to_bits(), scaled.to_bits());
@@ -16,7 +16,7 @@ fn bytes_stand_for_the_numbers_of_a_scaled_batch() {
 }
 
 #[test]
-fn every_vector_finds_the_bytes_that_are_not_zero() {
+fn every_instruction_set_finds_the_nonzero_bytes() {
     let mut group = [0; GROUP];
     for place in [0, 7, 31, 32, 63] {
         group[place] = 1 << (place % 8);
@@ -27,20 +27,20 @@ fn every_vector_finds_the_bytes_that_are_not_zero() {
     {
         use crate::linalg::simd::{Avx2, Avx512};
         #[target_feature(enable = "avx512f,avx512vl,avx512bw")]
-        fn roomy(simd: Avx512, group: &[u8; GROUP]) -> u64 {
+        fn with_avx512(simd: Avx512, group: &[u8; GROUP]) -> u64 {
             simd.nonzero_bytes(group)
         }
         #[target_feature(enable = "avx2,fma")]
-        fn narrow(simd: Avx2, group: &[u8; GROUP]) -> u64 {
+        fn with_avx2(simd: Avx2, group: &[u8; GROUP]) -> u64 {
             Pair(simd).nonzero_bytes(group)
         }
         if let Some(simd) = Avx2::detect() {
             // SAFETY: the token proves that the processor has the instructions.
-            assert_eq!(unsafe { narrow(simd, &group) }, expected);
+            assert_eq!(unsafe { with_avx2(simd, &group) }, expected);
         }
         if let Some(simd) = Avx512::detect() {
             // SAFETY: as above.
-            assert_eq!(unsafe { roomy(simd, &group) }, expected);
+            assert_eq!(unsafe { with_avx512(simd, &group) }, expected);
         }
     }
 }
@@ -72,8 +72,8 @@ fn bytes_times_weights_are_added() {
 fn gradients_of_bytes_are_added_to_decayed_weights() {
     for (units, samples) in UNITS.into_iter().zip([3, 64, 70].into_iter().cycle()) {
         let ((bytes, x), delta) = (bytes(samples, 20), array(samples, units, 3));
-        let mut room = AlignedBuffer::default();
-        let strips = Strips::copy(delta.as_slice().unwrap(), units, 0..units, 2.0, &mut room);
+        let mut buffer = AlignedBuffer::default();
+        let strips = Strips::copy(delta.as_slice().unwrap(), units, 0..units, 2.0, &mut buffer);
         let (start, stride) = (array(20, units + 3, 4), units + 3);
         for decay in [1.0, 0.5, 0.0] {
             let counted = start.slice(s![.., ..units]);
@@ -91,7 +91,7 @@ fn gradients_of_bytes_are_added_to_decayed_weights() {
             for found in [found, portable] {
                 close(found.slice(s![.., ..units]), &flat(&expected));
                 let padding = s![.., units..];
-                assert_eq!(found.slice(padding), start.slice(padding), "padding is left alone");
+                assert_eq!(found.slice(padding), start.slice(padding), "padding is unchanged");
             }
         }
     }

@@ -1,4 +1,4 @@
-#![allow(clippy::float_cmp, reason = "values are copied, or the same to the bit")]
+#![allow(clippy::float_cmp, reason = "values are copied or identical to the bit")]
 
 use super::super::reference::{self, close, numbers};
 #[cfg(target_arch = "x86_64")]
@@ -38,7 +38,7 @@ fn patches_of_any_size_times_any_number_of_columns() {
 }
 
 #[test]
-fn unfolded_patches_lie_one_after_the_other() {
+fn unfolded_patches_are_contiguous() {
     for maps in [1, 2, 3, 5] {
         let patches = patches(maps);
         let mut image = numbers(35 * maps, 1);
@@ -56,13 +56,13 @@ fn unfolded_patches_lie_one_after_the_other() {
     }
 }
 
-/// So a run that moves to another machine goes on as it began.
+/// So that a run continues identically on another machine.
 #[cfg(target_arch = "x86_64")]
 #[test]
 fn wide_vectors_add_in_the_same_order_as_narrow_ones() {
     use crate::linalg::simd::Avx2;
     #[target_feature(enable = "avx2,fma")]
-    fn narrow(
+    fn with_avx2(
         simd: Avx2,
         out: &mut [Real],
         image: &[Real],
@@ -74,7 +74,7 @@ fn wide_vectors_add_in_the_same_order_as_narrow_ones() {
         patches_times_weights_body(Pair(simd), out, image, starts, patches, weights, biases);
     }
     #[target_feature(enable = "avx512f,avx512vl,avx512bw")]
-    fn roomy(
+    fn with_avx512(
         simd: Avx512,
         out: &mut [Real],
         image: &[Real],
@@ -94,8 +94,8 @@ fn wide_vectors_add_in_the_same_order_as_narrow_ones() {
         let mut outs = [vec![0.0; 20 * columns], vec![1.0; 20 * columns]];
         // SAFETY: the tokens prove that the processor has the instructions.
         unsafe {
-            roomy(avx512, &mut outs[0], &image, &starts, patches, &weights, &biases);
-            narrow(avx512.avx2(), &mut outs[1], &image, &starts, patches, &weights, &biases);
+            with_avx512(avx512, &mut outs[0], &image, &starts, patches, &weights, &biases);
+            with_avx2(avx512.avx2(), &mut outs[1], &image, &starts, patches, &weights, &biases);
         }
         assert_eq!(outs[0], outs[1]);
     }

@@ -51,7 +51,7 @@ pub(crate) struct Ymm(pub(super) Raw);
 
 /// The indices of the bits that are set in a byte, lowest first.
 #[cfg(not(feature = "f64"))]
-static PLACES: [[u8; GROUP]; 256] = {
+static SET_BITS: [[u8; GROUP]; 256] = {
     let mut table = [[0; GROUP]; 256];
     let mut mask = 0;
     while mask < 256 {
@@ -83,12 +83,12 @@ fn compress(
     let values = unsafe { load(values.as_ptr()) };
     let differs = compare::<_CMP_NEQ_UQ>(values, _mm256_setzero_ps());
     let mask = _mm256_movemask_ps(differs) as usize & 0xff;
-    let places = _mm256_cvtepu8_epi32(_mm_cvtsi64_si128(i64::from_le_bytes(PLACES[mask])));
+    let indices = _mm256_cvtepu8_epi32(_mm_cvtsi64_si128(i64::from_le_bytes(SET_BITS[mask])));
     let lanes = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
     let offsets = _mm256_mullo_epi32(lanes, _mm256_set1_epi32(stride as i32));
     let offsets = _mm256_add_epi32(offsets, _mm256_set1_epi32(offset as i32));
-    let offsets = _mm256_castsi256_ps(_mm256_permutevar8x32_epi32(offsets, places));
-    let values = _mm256_permutevar8x32_ps(values, places);
+    let offsets = _mm256_castsi256_ps(_mm256_permutevar8x32_epi32(offsets, indices));
+    let values = _mm256_permutevar8x32_ps(values, indices);
     let (low, high) = (_mm256_unpacklo_ps(offsets, values), _mm256_unpackhi_ps(offsets, values));
     let to = entries.as_mut_ptr().cast::<f32>();
     // SAFETY: eight entries are sixteen numbers of 32 bits side by side, offset before value.
@@ -99,9 +99,9 @@ fn compress(
     mask.count_ones() as usize
 }
 
-// SAFETY, of every block below: whoever calls has a token or a vector that was made by one, so
-// the processor has AVX2 and FMA; and the references are to LANES numbers or 32 bytes, which is
-// what the unaligned loads and stores ask for.
+// SAFETY, of every block below: the caller has a token or a vector created from one, so the
+// processor has AVX2 and FMA; and the references are to LANES numbers or 32 bytes, as the unaligned
+// loads and stores require.
 #[allow(clippy::undocumented_unsafe_blocks, reason = "one comment for all the one-liners")]
 impl Simd for Avx2 {
     type Vector = Ymm;

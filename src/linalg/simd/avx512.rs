@@ -52,9 +52,9 @@ impl Avx512 {
 #[derive(Clone, Copy)]
 pub(crate) struct Zmm(Raw);
 
-// SAFETY, of every block below: whoever calls has a token or a vector that was made by one, so
-// the processor has AVX-512; and the references are to 2 · LANES numbers, LANES numbers or 64
-// bytes, which is what the unaligned loads and stores ask for.
+// SAFETY, of every block below: the caller has a token or a vector created from one, so the
+// processor has AVX-512; and the references are to 2 · LANES numbers, LANES numbers or 64 bytes, as
+// the unaligned loads and stores require.
 #[allow(clippy::undocumented_unsafe_blocks, reason = "one comment for all the one-liners")]
 impl WideSimd for Avx512 {
     type Vector = Zmm;

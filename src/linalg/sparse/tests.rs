@@ -4,7 +4,7 @@ use super::super::reference::{array, sparse};
 use super::super::simd::Portable;
 use super::*;
 
-/// Pixels of which two in three are background, beginning with a long run of it.
+/// Pixels, two thirds background, starting with a long run of it.
 fn pixels(len: usize) -> Vec<u8> {
     let pixel = |at: usize| if at > 20 && at.is_multiple_of(3) { (at * 5 % 256) as u8 } else { 0 };
     (0..len).map(pixel).collect()
@@ -20,7 +20,7 @@ fn scaled(pixels: &[u8]) -> Vec<Real> {
 }
 
 #[test]
-fn rows_hold_what_is_not_zero_whatever_they_are_made_of() {
+fn rows_hold_the_nonzero_values_for_every_source() {
     for len in (0..40).chain([64, 100, 784, 5000]) {
         let pixels = pixels(len);
         let values = scaled(&pixels);
@@ -29,21 +29,21 @@ fn rows_hold_what_is_not_zero_whatever_they_are_made_of() {
         rows.push_values(&values, 30);
         rows.push_bytes(&pixels, 30);
         let nonzero = (0..).zip(&pixels).filter(|(_, pixel)| **pixel != 0);
-        let (places, bytes): (Vec<u16>, Vec<u8>) = nonzero.unzip();
-        rows.push_nonzero(&places, &bytes, 30);
+        let (indices, bytes): (Vec<u16>, Vec<u8>) = nonzero.unzip();
+        rows.push_nonzero(&indices, &bytes, 30);
         let expected = expected(&values, 30);
         for row in rows.iter() {
             assert_eq!(row, expected, "{len}");
         }
         assert_eq!((rows.rows(), rows.count()), (3, 3 * expected.len()));
-        let mut portable = vec![Entry::default(); places.len()];
-        scale_bytes_body(Portable, &mut portable, &places, &bytes, 30);
+        let mut portable = vec![Entry::default(); indices.len()];
+        scale_bytes_body(Portable, &mut portable, &indices, &bytes, 30);
         assert_eq!(portable, expected);
     }
 }
 
 #[test]
-fn negative_zero_is_zero_and_not_a_number_is_not() {
+fn negative_zero_is_skipped_and_nan_is_kept() {
     let mut values = vec![-0.0; 20];
     values[3] = Real::NAN;
     values[18] = Real::NAN;

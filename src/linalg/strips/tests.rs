@@ -1,4 +1,4 @@
-#![allow(clippy::float_cmp, reason = "some sums are the same to the bit")]
+#![allow(clippy::float_cmp, reason = "some sums are identical to the bit")]
 
 use super::super::reference::{array, close, product, sparse, wide};
 use super::super::simd::{Pair, Portable};
@@ -7,16 +7,16 @@ use ndarray::{Array2, s};
 
 const SAMPLES: usize = 7;
 const ROWS: usize = 5;
-/// Strips of every width, and what is left behind them.
+/// Offsets at every strip width, with a remainder.
 pub(in crate::linalg) const UNITS: [usize; 12] = [1, 7, 8, 9, 16, 23, 30, 41, 100, 201, 333, 1000];
 
 /// The rows of an array, copied in strips.
 fn copied<'a>(
     rows: &Array2<Real>,
     columns: Range<usize>,
-    room: &'a mut AlignedBuffer,
+    buffer: &'a mut AlignedBuffer,
 ) -> Strips<'a> {
-    Strips::copy(rows.as_slice().unwrap(), rows.ncols(), columns, 1.0, room)
+    Strips::copy(rows.as_slice().unwrap(), rows.ncols(), columns, 1.0, buffer)
 }
 
 fn flat(array: &Array2<f64>) -> Vec<f64> {
@@ -24,20 +24,20 @@ fn flat(array: &Array2<f64>) -> Vec<f64> {
 }
 
 #[test]
-fn rows_are_added_to_some_columns() {
+fn rows_are_accumulated_over_a_range_of_columns() {
     for units in UNITS {
         let (x, weights) = (array(SAMPLES, ROWS, 1), array(ROWS, units, 2));
         let start = array(SAMPLES, units, 3);
         let expected = product(x.view(), weights.view()) + start.mapv(wide);
         for first in [0, units / 2] {
             let columns = s![.., first..];
-            let mut room = AlignedBuffer::default();
+            let mut buffer = AlignedBuffer::default();
             let values = weights.as_slice().unwrap();
             let next = Prefetch { values, stride: units, first };
             let as_they_lie = Strips::of_rows(values, first, units - first);
             let jobs = [
                 (sparse(x.view(), units), as_they_lie),
-                (sparse(x.view(), STRIP_PITCH), copied(&weights, first..units, &mut room)),
+                (sparse(x.view(), STRIP_PITCH), copied(&weights, first..units, &mut buffer)),
             ];
             for (rows, strips) in &jobs {
                 let [mut out, mut portable] = [start.clone(), start.clone()];
@@ -55,7 +55,7 @@ fn rows_are_added_to_some_columns() {
 }
 
 #[test]
-fn dot_products_are_taken_where_rows_name_them() {
+fn dot_products_are_computed_where_rows_have_entries() {
     for units in UNITS {
         for samples in [1, 4, SAMPLES] {
             // Weights whose rows are padded.
@@ -66,8 +66,8 @@ fn dot_products_are_taken_where_rows_name_them() {
             for (expected, &x) in expected.iter_mut().zip(&x) {
                 *expected = if x == 0.0 { 0.0 } else { *expected };
             }
-            let (rows, mut room) = (sparse(x.t(), STRIP_PITCH), AlignedBuffer::default());
-            let delta = copied(&delta, 0..units, &mut room);
+            let (rows, mut buffer) = (sparse(x.t(), STRIP_PITCH), AlignedBuffer::default());
+            let delta = copied(&delta, 0..units, &mut buffer);
             let [mut out, mut portable] = [6, 8].map(|seed| array(samples, ROWS, seed));
             let (values, mut sums) = (padded.as_slice().unwrap(), AlignedBuffer::default());
             dot_rows(out.view_mut(), &rows, values, units + 3, delta, &mut sums);
@@ -83,8 +83,8 @@ fn dot_products_are_taken_where_rows_name_them() {
 fn products_are_added_to_decayed_weights() {
     for units in UNITS {
         let (x, delta) = (array(SAMPLES, ROWS, 8), array(SAMPLES, units, 9));
-        let (rows, mut room) = (sparse(x.t(), STRIP_PITCH), AlignedBuffer::default());
-        let strips = copied(&delta, 0..units, &mut room);
+        let (rows, mut buffer) = (sparse(x.t(), STRIP_PITCH), AlignedBuffer::default());
+        let strips = copied(&delta, 0..units, &mut buffer);
         let (start, stride) = (array(ROWS, units + 3, 10), units + 3);
         for decay in [1.0, 0.5, 0.0] {
             let counted = start.slice(s![.., ..units]);
@@ -100,58 +100,58 @@ fn products_are_added_to_decayed_weights() {
             for found in [found, portable] {
                 close(found.slice(s![.., ..units]), &flat(&expected));
                 let padding = s![.., units..];
-                assert_eq!(found.slice(padding), start.slice(padding), "padding is left alone");
+                assert_eq!(found.slice(padding), start.slice(padding), "padding is unchanged");
             }
         }
     }
 }
 
 #[test]
-fn a_vector_of_numbers_is_added_up() {
+fn the_lanes_of_a_vector_are_summed() {
     let values: [[Real; LANES]; 2] =
         std::array::from_fn(|half| std::array::from_fn(|lane| (half * LANES + lane) as Real));
     let expected = (LANES * (2 * LANES - 1)) as Real;
     assert!(Pair(Portable).load(&values).sum() == expected);
 }
 
-/// So a run that moves to another machine goes on as it began.
+/// So that a run continues identically on another machine.
 #[cfg(target_arch = "x86_64")]
 #[test]
-fn vectors_of_any_width_find_the_same_bits() {
+fn every_vector_width_gives_identical_bits() {
     use crate::linalg::simd::{Avx2, Avx512};
     #[target_feature(enable = "avx2,fma")]
-    fn narrow(
+    fn with_avx2(
         simd: Avx2,
         out: ArrayViewMut2<Real>,
         rows: &SparseRows,
         weights: &[Real],
         delta: Strips<'_>,
     ) {
-        let (stride, room) = (delta.width(), &mut AlignedBuffer::default());
-        dot_rows_body(Pair(simd), out, rows, weights, stride, delta, room);
+        let (stride, buffer) = (delta.width(), &mut AlignedBuffer::default());
+        dot_rows_body(Pair(simd), out, rows, weights, stride, delta, buffer);
     }
     #[target_feature(enable = "avx512f,avx512vl,avx512bw")]
-    fn roomy(
+    fn with_avx512(
         simd: Avx512,
         out: ArrayViewMut2<Real>,
         rows: &SparseRows,
         weights: &[Real],
         delta: Strips<'_>,
     ) {
-        let (stride, room) = (delta.width(), &mut AlignedBuffer::default());
-        dot_rows_body(simd, out, rows, weights, stride, delta, room);
+        let (stride, buffer) = (delta.width(), &mut AlignedBuffer::default());
+        dot_rows_body(simd, out, rows, weights, stride, delta, buffer);
     }
     let Some(avx512) = Avx512::detect() else { return eprintln!("skipped: no AVX-512 here") };
     for units in UNITS {
         let (weights, delta) = (array(ROWS, units, 4), array(SAMPLES, units, 5));
         let rows = sparse(array(ROWS, SAMPLES, 8).view(), STRIP_PITCH);
-        let mut room = AlignedBuffer::default();
-        let (weights, delta) = (weights.as_slice().unwrap(), copied(&delta, 0..units, &mut room));
+        let mut buffer = AlignedBuffer::default();
+        let (weights, delta) = (weights.as_slice().unwrap(), copied(&delta, 0..units, &mut buffer));
         let [mut one, mut two] = [6, 7].map(|seed| array(SAMPLES, ROWS, seed));
         // SAFETY: the tokens prove that the processor has the instructions.
         unsafe {
-            narrow(avx512.avx2(), one.view_mut(), &rows, weights, delta);
-            roomy(avx512, two.view_mut(), &rows, weights, delta);
+            with_avx2(avx512.avx2(), one.view_mut(), &rows, weights, delta);
+            with_avx512(avx512, two.view_mut(), &rows, weights, delta);
         }
         assert!(one == two, "{units}");
     }

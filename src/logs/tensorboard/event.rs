@@ -24,9 +24,9 @@ enum Plugin {
 }
 
 /// Tags that a file may describe.
-const MOST_TAGS: usize = 1 << 18;
+const MAX_TAGS: usize = 1 << 18;
 /// Buckets of a histogram and leaves of its hyper-parameters that are read.
-const MOST_BUCKETS: usize = 1 << 16;
+const MAX_BUCKETS: usize = 1 << 16;
 
 /// The step and time that the values of an event share.
 #[derive(Clone, Copy)]
@@ -148,7 +148,7 @@ impl Decoder {
         if plugin == Plugin::Hparams {
             hparams(content, sink);
         }
-        if self.plugins.len() < MOST_TAGS && !self.plugins.contains_key(entry.tag) {
+        if self.plugins.len() < MAX_TAGS && !self.plugins.contains_key(entry.tag) {
             self.plugins.insert(entry.tag.to_vec(), plugin);
         }
         Some(plugin)
@@ -197,7 +197,7 @@ fn tensor_value(
         }
         Some(Plugin::Histograms) => {
             let numbers = tensor.numbers();
-            let rows = numbers.chunks_exact(3).take(MOST_BUCKETS);
+            let rows = numbers.chunks_exact(3).take(MAX_BUCKETS);
             let buckets: Vec<Bucket> =
                 rows.map(|row| Bucket { left: row[0], right: row[1], count: row[2] }).collect();
             sink.record(Record::Histogram { name, step, wall_time, buckets: &buckets });
@@ -244,7 +244,7 @@ fn old_histogram(bytes: &[u8]) -> Vec<Bucket> {
 
 /// Doubles, packed or one by one.
 fn doubles(field: Field<'_>, to: &mut Vec<f64>) {
-    let room = MOST_BUCKETS.saturating_sub(to.len());
+    let room = MAX_BUCKETS.saturating_sub(to.len());
     match field {
         Field::Bytes(bytes) => to.extend(
             bytes

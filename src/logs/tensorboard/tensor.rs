@@ -16,7 +16,7 @@ pub struct Tensor<'a> {
 }
 
 /// More values than this in one typed field are no summary.
-const MOST_VALUES: usize = 1 << 22;
+const MAX_VALUES: usize = 1 << 22;
 
 impl<'a> Tensor<'a> {
     pub fn decode(bytes: &'a [u8]) -> Self {
@@ -44,7 +44,7 @@ impl<'a> Tensor<'a> {
     fn fixed(&mut self, field: Field<'_>, size: usize, read: impl Fn(&[u8]) -> f64) {
         match field {
             Field::Bytes(bytes) => {
-                let room = MOST_VALUES.saturating_sub(self.values.len());
+                let room = MAX_VALUES.saturating_sub(self.values.len());
                 self.values.extend(bytes.chunks_exact(size).take(room).map(read));
             }
             Field::Fixed32(bytes) if size == 4 => self.values.push(read(&bytes)),
@@ -66,7 +66,7 @@ impl<'a> Tensor<'a> {
         match field {
             Field::Varint(raw) => push(raw),
             Field::Bytes(mut bytes) => {
-                for _ in 0..MOST_VALUES {
+                for _ in 0..MAX_VALUES {
                     let Some(raw) = varint(&mut bytes) else { break };
                     push(raw);
                 }

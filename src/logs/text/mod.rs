@@ -43,7 +43,7 @@ pub struct Text {
 }
 
 /// Metrics of bars and names without steps that are remembered.
-const MOST_NAMES: usize = 10_000;
+const MAX_NAMES: usize = 10_000;
 
 impl Reader for Text {
     fn read(&mut self, bytes: &[u8], end: bool, sink: &mut dyn Sink) -> usize {
@@ -139,7 +139,7 @@ impl Text {
                 let drawn = self.drawn.get(name);
                 drawn.is_some_and(|(at, had)| *at == row.step && had.to_bits() == value.to_bits())
             };
-            if !row.values.iter().all(same) && self.drawn.len() < MOST_NAMES {
+            if !row.values.iter().all(same) && self.drawn.len() < MAX_NAMES {
                 Self::row(&row, f64::NAN, sink);
                 let drawn = row.values.into_iter().map(|(name, value)| (name, (row.step, value)));
                 self.drawn.extend(drawn);
@@ -158,7 +158,7 @@ impl Text {
                 .drawn
                 .get(name)
                 .is_some_and(|&(at, drawn)| at == step && drawn.to_bits() == value.to_bits());
-            if same || name == "v_num" || self.drawn.len() > MOST_NAMES {
+            if same || name == "v_num" || self.drawn.len() > MAX_NAMES {
                 continue;
             }
             self.drawn.insert(name.to_owned(), (step, value));
@@ -174,7 +174,7 @@ impl Text {
         for &(name, value) in &bar.metrics {
             // The last redraw of an epoch adds to the one before.
             if self.drawn.get(name).is_some_and(|&(at, _)| at == step)
-                || self.drawn.len() > MOST_NAMES
+                || self.drawn.len() > MAX_NAMES
             {
                 continue;
             }
@@ -206,7 +206,7 @@ impl Text {
         object.leaves("/", true, &mut |name, leaf| {
             let Some(value) = leaf.number() else { return };
             let step = bar.unwrap_or_else(|| {
-                if self.counts.len() > MOST_NAMES {
+                if self.counts.len() > MAX_NAMES {
                     return 0;
                 }
                 let count = self.counts.entry(name.to_owned()).or_default();

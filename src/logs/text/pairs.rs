@@ -18,9 +18,9 @@ pub struct Pair<'a> {
 
 /// Longest name, in characters and in words.
 const LONGEST_NAME: usize = 64;
-const MOST_WORDS: usize = 3;
+const MAX_WORDS: usize = 3;
 /// More pairs than this in a line are no metrics.
-const MOST_PAIRS: usize = 256;
+const MAX_PAIRS: usize = 256;
 
 /// The pairs of a line, in order.
 #[must_use]
@@ -32,7 +32,7 @@ pub fn find(line: &str) -> Vec<Pair<'_>> {
     let mut percent = false;
     // Where the text that may be a name begins.
     let mut from = 0;
-    while at < line.len() && pairs.len() < MOST_PAIRS {
+    while at < line.len() && pairs.len() < MAX_PAIRS {
         let Some((mut value, mut length)) = number_at(line, at) else {
             at += line[at..].chars().next().map_or(1, char::len_utf8);
             continue;
@@ -254,7 +254,7 @@ fn name_of(text: &str, is_table: bool) -> (&str, bool) {
     let name = name.trim_matches([' ', '-', ':', '*', '>', '=', '.', '\u{a0}']);
     let is_name = name.starts_with(|c: char| c.is_alphabetic() || c == '_')
         && name.len() <= LONGEST_NAME
-        && name.split_whitespace().count() <= MOST_WORDS
+        && name.split_whitespace().count() <= MAX_WORDS
         && !is_source_file(name);
     if is_name { (name, joined) } else { ("", joined) }
 }

@@ -38,7 +38,7 @@ struct BarCount {
 }
 
 /// Labels of bars that are remembered.
-const MOST_BARS: usize = 1000;
+const MAX_BARS: usize = 1000;
 
 fn last_word(name: &str) -> String {
     name.rsplit([' ', '.', '/']).next().unwrap_or_default().to_ascii_lowercase()
@@ -274,7 +274,7 @@ impl Steps {
     fn count(&mut self, label: &str, done: i64, size: Option<i64>) -> i64 {
         // Bars of training and evaluation may have no label at all.
         let key = format!("{label}/{}", size.unwrap_or(0));
-        if self.bars.len() >= MOST_BARS && !self.bars.contains_key(&key) {
+        if self.bars.len() >= MAX_BARS && !self.bars.contains_key(&key) {
             return done;
         }
         let bar = self.bars.entry(key).or_default();

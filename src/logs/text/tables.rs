@@ -5,7 +5,7 @@ use crate::logs::columns;
 use crate::logs::number;
 
 /// Columns of a header, and rows of a block, at most.
-const MOST: usize = 64;
+const MAX_COLUMNS: usize = 64;
 
 /// A row that was read: its step, names and values.
 #[derive(Clone, Debug, PartialEq)]
@@ -98,7 +98,8 @@ impl Block {
     fn add(&mut self, (name, value): (&str, &str)) {
         if value.is_empty() {
             name.clone_into(&mut self.section);
-        } else if let Some(value) = number::parse(value).filter(|_| self.values.len() < MOST) {
+        } else if let Some(value) = number::parse(value).filter(|_| self.values.len() < MAX_COLUMNS)
+        {
             self.values.push((format!("{}{name}", self.section), value));
         }
     }
@@ -119,7 +120,8 @@ fn header(line: &str) -> Option<Vec<String>> {
     };
     let words: Vec<&str> = line.split_whitespace().collect();
     let counts = words.first().is_some_and(|first| columns::step_rank(first).is_some());
-    let is_header = counts && (3..=MOST).contains(&words.len()) && words.iter().all(|w| is_name(w));
+    let is_header =
+        counts && (3..=MAX_COLUMNS).contains(&words.len()) && words.iter().all(|w| is_name(w));
     is_header.then(|| words.into_iter().map(str::to_owned).collect())
 }
 

@@ -25,7 +25,7 @@ fn both_forms_build_the_same_network() {
 }
 
 #[test]
-fn dropout_follows_hidden_layers_that_have_none_of_their_own() {
+fn dropout_is_added_after_hidden_layers_without_their_own() {
     assert_eq!(names("784,30,20,10", 0.25), "dense30-drop0.25-dense20-drop0.25-dense10");
     assert_eq!(
         names("dense30-drop0.5-dense20-dense10", 0.25),
@@ -43,7 +43,7 @@ fn log_likelihood_makes_the_output_softmax() {
 }
 
 #[test]
-fn the_seed_decides_the_weights() {
+fn the_seed_determines_the_weights() {
     let architecture: Architecture = "784,30,10".parse().unwrap();
     let build = |seed| {
         architecture.build(Shape::image(28, 28), 10, &BuildOptions::default(), seed).unwrap()
@@ -53,7 +53,7 @@ fn the_seed_decides_the_weights() {
 }
 
 #[test]
-fn errors_name_the_problem() {
+fn errors_describe_the_problem() {
     for (text, expected) in [
         ("784", "at least an input and an output layer"),
         ("", "`` is not a whole number"),

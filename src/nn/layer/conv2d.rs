@@ -65,7 +65,7 @@ impl Conv2d {
         kernels_mut(&mut self.weights, self.kernel, self.input.maps)
     }
 
-    /// The patches of the input that kernels are multiplied by.
+    /// The layout of the input patches that kernels are multiplied by.
     fn patches(&self) -> Patches {
         let output = self.output();
         Patches {
@@ -86,13 +86,13 @@ fn kernels_mut(weights: &mut Matrix, kernel: usize, maps: usize) -> ArrayViewMut
 }
 
 /// Why the weights have the shape of kernels.
-const KERNELS: &str = "there is a row of weights for each pixel and map of a kernel";
+const KERNELS: &str = "there is one row of weights per pixel and input map of a kernel";
 
-/// Copies the patches of an image one after the other into `room`.
-fn unfolded<'a>(x: &[Real], patches: &Patches, room: &'a mut Vec<Real>) -> &'a [Real] {
+/// Copies the patches of an image one after another into `buffer`.
+fn unfolded<'a>(x: &[Real], patches: &Patches, buffer: &'a mut Vec<Real>) -> &'a [Real] {
     let size = patches.count() * patches.rows * patches.run;
-    room.resize(size + RUN + x.len() + RUN, 0.0);
-    let (unfolded, image) = room.split_at_mut(size + RUN);
+    buffer.resize(size + RUN + x.len() + RUN, 0.0);
+    let (unfolded, image) = buffer.split_at_mut(size + RUN);
     image[..x.len()].copy_from_slice(x);
     unfold(unfolded, image, *patches);
     &unfolded[..size]
@@ -153,7 +153,7 @@ impl LayerOps for Conv2d {
         _pass: Pass,
         _executor: &mut Executor,
     ) {
-        let Workspace { third: patch_room, places: starts, .. } = workspace;
+        let Workspace { third: patch_buffer, indices: starts, .. } = workspace;
         let (patches, biases) = (self.patches(), self.biases.as_slice().expect(CONTIGUOUS));
         let short = patches.run <= RUN;
         let seen = if short { patches.unfolded() } else { patches };
@@ -161,7 +161,7 @@ impl LayerOps for Conv2d {
         starts.extend(seen.starts());
         for (index, mut x) in rows(x.dense()).enumerate() {
             if short {
-                x = unfolded(x, &patches, patch_room);
+                x = unfolded(x, &patches, patch_buffer);
             }
             let mut a = a.slice_mut(s![index..=index, ..]);
             let out = a.as_slice_mut().expect(BATCH);
@@ -212,8 +212,8 @@ impl LayerOps for Conv2d {
         let SparseRows { entries, ends, .. } = deltas;
         let (maps, patches) = (self.biases.len(), self.patches());
         let (kernel_rows, run) = (patches.rows, patches.run);
-        // The transpose of the gradient, shape (maps, kernel rows, run), in which whole runs are summed;
-        // short runs take a vector each.
+        // The transpose of the gradient, shape (maps, kernel rows, run), into which whole runs are
+        // summed; short runs take a vector each.
         let short = run <= RUN;
         let width = run.max(RUN);
         sums.clear();
@@ -247,8 +247,8 @@ impl LayerOps for Conv2d {
     }
 }
 
-/// Lists the nonzero deltas of each map with the offsets of their patches. The entries of map m begin
-/// at m · patches, and there are `ends[m]` of them; `listed` is a buffer for the deltas of a patch.
+/// Lists the nonzero deltas of each map with the offsets of their patches. The `ends[m]` entries of
+/// map m start at m · patches; `listed` is a buffer for the deltas of a patch.
 fn list_by_map(
     delta: &[Real],
     maps: usize,

@@ -25,15 +25,15 @@ pub struct Dense {
     pub activation: Activation,
 }
 
-/// The number of weights from which a layer works on one chunk of its inputs at a time (see `wide`):
-/// chunks are shared among threads, and the weights of a chunk fit into the cache.
+/// The number of weights from which a layer processes one chunk of its inputs at a time (see
+/// `wide`): chunks are distributed among threads, and the weights of a chunk fit into the cache.
 const WIDE: usize = 50_000;
 /// The largest number of weights for which nonzero inputs are processed sample by sample: all weights
 /// stay in the L2 cache.
 const SPARSE_INPUT_WEIGHTS: usize = 100_000;
-/// The number of weights up to which a transposed copy is made for [`LayerOps::input_delta`].
+/// The number of weights up to which [`LayerOps::input_delta`] makes a transposed copy.
 const SMALL: usize = 4096;
-/// The number of weights per sample for which such a copy pays.
+/// The largest number of weights per sample for which that copy pays off.
 const SMALL_A_SAMPLE: usize = 512;
 
 impl Dense {
@@ -51,7 +51,7 @@ impl Dense {
         Self { weights, biases, activation }
     }
 
-    /// Whether it works on one chunk of inputs at a time, if these are a [`Batch::Dense`].
+    /// Whether it processes one chunk of inputs at a time, if these are a [`Batch::Dense`].
     pub(crate) fn is_wide(&self) -> bool {
         self.weights.len() >= WIDE
     }
@@ -189,7 +189,7 @@ impl LayerOps for Dense {
 }
 
 /// W ← decay · W + factor · xᵀ δ, after a forward pass with the same workspace. `decay` returns the
-/// factor, and may change the weights itself.
+/// decay factor, and may change the weights itself.
 fn add_gradient(
     rows: WeightRows,
     values: LayerValues,

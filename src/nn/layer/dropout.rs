@@ -10,10 +10,11 @@ use serde::{Deserialize, Serialize};
 /// In training, sets each value to zero with probability `rate`, independently for every sample; in
 /// inference, passes all values on.
 ///
-/// The book multiplies the weights after the layer by 1 − `rate` when training is over. Here, the
-/// remaining values are divided by 1 − `rate` in training instead, so that trained weights are used as
-/// they are; with w = (1 − rate) w_book both networks compute the same. The book draws one set of
-/// units per mini-batch; here, as in Srivastava et al. (2014), every sample has its own.
+/// The book multiplies the weights after the layer by 1 − `rate` when training is over. Here
+/// ("inverted dropout"), the remaining values are divided by 1 − `rate` during training, so that
+/// trained weights are used unchanged; with w = (1 − rate) w_book both networks are equivalent. The
+/// book draws one mask per mini-batch; here, as in Srivastava et al. (2014), every sample has its
+/// own.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Dropout {
     pub shape: Shape,
@@ -22,8 +23,8 @@ pub struct Dropout {
 }
 
 impl Dropout {
-    /// The random stream of a mini-batch; none for inference. Each row uses the substream of its number,
-    /// so that a part of a mini-batch draws what the whole would.
+    /// The random stream of a mini-batch; none for inference. Each row uses the substream of its
+    /// index, so that the masks do not depend on how the mini-batch is divided.
     fn stream(mode: Mode) -> Option<Stream> {
         match mode {
             Mode::Training { seed, epoch, step } => {
@@ -33,7 +34,7 @@ impl Dropout {
         }
     }
 
-    /// Forward for the rows from `pass.first_row` on; `mask` has their size.
+    /// Forward pass for the rows from `pass.first_row` on; `mask` has the shape of their values.
     fn forward_rows(
         &self,
         x: ArrayView2<Real>,
@@ -52,7 +53,7 @@ impl Dropout {
         }
     }
 
-    /// Backward for rows with this `mask`.
+    /// Backward pass for rows with this `mask`.
     fn input_delta_rows(
         delta: ArrayView2<Real>,
         mut input_delta: ArrayViewMut2<Real>,
@@ -155,11 +156,11 @@ mod tests {
     }
 
     #[test]
-    fn the_share_left_out_is_the_rate_and_the_mean_is_kept() {
+    fn the_dropped_fraction_is_the_rate_and_the_mean_is_preserved() {
         for rate in [0.1, 0.5, 0.8] {
             let a = masked(rate, 40, pass(0, 0));
             let share = a.iter().filter(|&&a| a == 0.0).count() as f64 / a.len() as f64;
-            // Four standard deviations of a share of 20,000 draws.
+            // Four standard deviations of a fraction of 20,000 draws.
             assert!(
                 (share - rate).abs() < 4.0 * (rate * (1.0 - rate) / 20_000.0).sqrt(),
                 "{share}"
@@ -170,13 +171,13 @@ mod tests {
     }
 
     #[test]
-    fn parts_of_a_mini_batch_draw_what_the_whole_does() {
+    fn parts_of_a_mini_batch_use_the_masks_of_the_whole() {
         let whole = masked(0.5, 8, pass(3, 0));
         assert_eq!(whole.slice(s![5.., ..]), masked(0.5, 3, pass(3, 5)));
     }
 
     #[test]
-    fn another_step_draws_another_mask_and_inference_none() {
+    fn masks_differ_between_steps_and_inference_drops_nothing() {
         assert_ne!(masked(0.5, 2, pass(1, 0)), masked(0.5, 2, pass(2, 0)));
         let inference = Pass { mode: Mode::Inference, ..pass(0, 0) };
         assert_eq!(masked(0.5, 2, inference), Array2::<Real>::ones((2, 500)));

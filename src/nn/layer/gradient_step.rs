@@ -20,8 +20,8 @@ impl GradientStep {
         -self.rate * scale
     }
 
-    /// The factor by which weights are to be multiplied when the gradient is added. L1 regularization,
-    /// which is not a factor, is applied here.
+    /// The factor to multiply weights by when the gradient is added. L1 regularization, which is
+    /// not a factor, is applied here.
     pub(crate) fn weight_decay_factor(&self, weights: &mut [Real]) -> Real {
         if self.l1 == 0.0 {
             return 1.0 - self.l2;

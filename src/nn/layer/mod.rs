@@ -54,15 +54,15 @@ impl Shape {
         self.maps * self.height * self.width
     }
 
-    /// The values of a row of a batch, (height, width, maps), in the layout of pictures:
-    /// (maps, height, width).
+    /// Converts the values of a row of a batch, (height, width, maps), to the channels-first layout
+    /// of pictures, (maps, height, width).
     #[must_use]
     pub fn maps_first<T: Copy>(self, values: &[T]) -> Vec<T> {
         let map = |map: usize| values.iter().skip(map).step_by(self.maps).copied();
         (0..self.maps).flat_map(map).collect()
     }
 
-    /// Whether there are no values at all.
+    /// Whether there are no values.
     #[must_use]
     pub fn is_empty(self) -> bool {
         self.len() == 0
@@ -87,7 +87,7 @@ pub(crate) const BIASES: &str = "biases";
 pub(crate) const MEAN: &str = "mean";
 pub(crate) const VARIANCE: &str = "variance";
 
-/// Samples of each part when the work is divided by samples.
+/// Samples per part when work is divided by samples.
 pub(crate) const ROWS: usize = 8;
 
 /// Why a batch and its rows are slices.
@@ -107,7 +107,7 @@ fn rows_mut(x: ArrayViewMut2<'_, Real>) -> impl Iterator<Item = &mut [Real]> {
     x.into_slice().expect(BATCH).chunks_exact_mut(width)
 }
 
-/// Which rows of which mini-batch a layer is working on.
+/// The rows of a mini-batch that a layer processes.
 #[derive(Clone, Copy, Debug)]
 pub struct Pass {
     pub mode: Mode,
@@ -115,9 +115,9 @@ pub struct Pass {
     pub layer: usize,
     /// The first of the rows, counted in the whole mini-batch.
     pub first_row: usize,
-    /// The factor of every sum over samples: 1 / samples of the whole mini-batch.
+    /// 1 / samples of the whole mini-batch: the factor of every sum over samples.
     pub scale: Real,
-    /// Whether ∂C/∂x is going to be multiplied by 0 wherever x is 0, and need not be computed there.
+    /// Whether ∂C/∂x will be multiplied by 0 wherever x is 0, and need not be computed there.
     pub skip_zero_inputs: bool,
 }
 
@@ -135,7 +135,7 @@ pub struct Workspace {
     pub(crate) second: Vec<Real>,
     pub(crate) third: Vec<Real>,
     /// Indices in an image.
-    pub(crate) places: Vec<usize>,
+    pub(crate) indices: Vec<usize>,
     /// The nonzero inputs of each sample.
     pub(crate) inputs: SparseRows,
     /// The same for a wide dense layer, one list per chunk of inputs.
@@ -144,13 +144,13 @@ pub struct Workspace {
     pub(crate) deltas: SparseRows,
     /// A copy of deltas in strips.
     pub(crate) strips: AlignedBuffer,
-    /// Buffers for parts of the work that run at the same time.
-    pub(crate) rooms: Vec<Mutex<Room>>,
+    /// Buffers for parts of the work that run concurrently.
+    pub(crate) scratch: Vec<Mutex<Scratch>>,
 }
 
-/// Buffers for a part of a layer's work.
+/// Buffers for one part of a layer's work.
 #[derive(Debug, Default)]
-pub(crate) struct Room {
+pub(crate) struct Scratch {
     pub(crate) rows: SparseRows,
     pub(crate) numbers: AlignedBuffer,
 }
@@ -164,8 +164,8 @@ pub struct LayerValues<'a> {
     pub delta: ArrayView2<'a, Real>,
 }
 
-/// The operations of a layer. A layer may share its work among the threads of the [`Executor`]; the
-/// result does not depend on their number.
+/// The operations of a layer. A layer may distribute its work among the threads of the
+/// [`Executor`]; the result does not depend on their number.
 pub trait LayerOps {
     /// The shape of the input.
     fn input(&self) -> Shape;
@@ -186,8 +186,8 @@ pub trait LayerOps {
         0
     }
 
-    /// The arrays of parameters with their names, which model files use; none for a layer that learns
-    /// nothing.
+    /// The parameter arrays with their names, as used in model files; empty for a layer without
+    /// parameters.
     fn parameters(&self) -> Vec<(&'static str, ArrayViewD<'_, Real>)> {
         Vec::new()
     }
@@ -197,7 +197,7 @@ pub trait LayerOps {
         Vec::new()
     }
 
-    /// Number of units, or of feature maps, which share weights; 0 if the layer learns nothing.
+    /// Number of units, or of feature maps, which share weights; 0 for a layer without parameters.
     fn units(&self) -> usize {
         0
     }
@@ -216,7 +216,7 @@ pub trait LayerOps {
         LayerGradients::default()
     }
 
-    /// The form in which the layer wants this number of samples, if it is the first layer.
+    /// The representation in which the layer, if it is the first, expects this number of samples.
     fn input_kind(&self, _samples: usize, _mode: Mode) -> InputKind {
         InputKind::Dense
     }
@@ -253,7 +253,7 @@ pub trait LayerOps {
     }
 
     /// Takes a step of plain gradient descent without storing the gradient. Returns false, and does
-    /// nothing, if the layer cannot do that.
+    /// nothing, if the layer does not support that.
     fn update(
         &mut self,
         _values: LayerValues,
@@ -336,7 +336,7 @@ impl Layer {
         self.ops().multiplications()
     }
 
-    /// Number of units, or of feature maps, which share weights; 0 if the layer learns nothing.
+    /// Number of units, or of feature maps, which share weights; 0 for a layer without parameters.
     #[must_use]
     pub fn units(&self) -> usize {
         self.ops().units()
@@ -351,21 +351,21 @@ impl Layer {
         self.ops().unit_weights(unit)
     }
 
-    /// The arrays of weights that the layer learns; none for a layer that learns nothing.
+    /// The weight arrays; none for a layer without parameters.
     pub fn weights(&self) -> impl Iterator<Item = ArrayViewD<'_, Real>> {
         let arrays = self.parameters().into_iter();
         arrays.filter(|(name, _)| ![BIASES, MEAN, VARIANCE].contains(name)).map(|(_, array)| array)
     }
 
-    /// The biases that the layer learns; empty for a layer that learns nothing.
+    /// The biases; empty for a layer without parameters.
     #[must_use]
     pub fn biases(&self) -> Vec<Real> {
         let biases = self.parameters().into_iter().find(|(name, _)| *name == BIASES);
         biases.map_or_else(Vec::new, |(_, array)| array.iter().copied().collect())
     }
 
-    /// The arrays of parameters with their names, which model files use; none for a layer that learns
-    /// nothing.
+    /// The parameter arrays with their names, as used in model files; empty for a layer without
+    /// parameters.
     #[must_use]
     pub fn parameters(&self) -> Vec<(&'static str, ArrayViewD<'_, Real>)> {
         self.ops().parameters()

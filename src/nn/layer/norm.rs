@@ -1,5 +1,5 @@
-//! Batch normalization (Ioffe and Szegedy 2015), which the book does not cover: it does for every
-//! mini-batch what the initialization of section 3.3 does for the first.
+//! Batch normalization (Ioffe and Szegedy 2015), which the book does not cover: it keeps for every
+//! mini-batch the scale that the initialization of section 3.3 gives to the first.
 
 use super::parameters::{ParameterArray, named_parameters, parameter_memory};
 use super::{
@@ -11,7 +11,8 @@ use crate::nn::{Batch, Executor, LayerGradients, Mode, Real};
 use ndarray::{Array1, ArrayView2, ArrayViewD, ArrayViewMut2, ArrayViewMutD};
 use serde::{Deserialize, Serialize};
 
-/// Normalizes every map, or every unit of a vector: a = γ (x − μ) / √(v + ε) + β with γ and β learned.
+/// Normalizes every map, or every unit of a vector: a = γ (x − μ) / √(v + ε) + β with trained γ and
+/// β.
 ///
 /// In training, μ and v are the mean and the variance of the map's pixels over the mini-batch, or over
 /// a shard of it if it is divided; the size of shards does not depend on the number of threads
@@ -200,7 +201,7 @@ impl LayerOps for Norm {
         let mut arrays = gradients.arrays_mut();
         let [weights, biases, mean, variance] =
             std::array::from_fn(|_| arrays.next().expect("the layer has four arrays"));
-        // The share of these samples in the mini-batch.
+        // The fraction of the mini-batch that these samples make up.
         let share = pass.scale * x.nrows() as Real;
         for map in 0..self.maps() {
             let deviation = (buffers.variance[map] + EPSILON).sqrt();
@@ -230,7 +231,7 @@ mod tests {
         Pass { mode, layer: 0, first_row: 0, scale: 0.25, skip_zero_inputs: false }
     }
 
-    /// Four samples of 2 × 2 pixels and three maps, which lie around 10, 20 and 30.
+    /// Four samples of 2 × 2 pixels and three maps, with means near 10, 20 and 30.
     fn samples() -> Array2<Real> {
         Array2::from_shape_fn((4, 12), |(row, at)| {
             (10 * (at % 3 + 1)) as Real + ((row * 5 + at / 3 * 7) % 4) as Real
@@ -245,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn every_map_gets_the_mean_and_deviation_that_are_learned() {
+    fn every_map_gets_mean_beta_and_deviation_gamma() {
         let mut layer = Norm::new(Shape { maps: 3, height: 2, width: 2 });
         layer.weights.assign(&ndarray::array![1.0, 2.0, 3.0]);
         layer.biases.assign(&ndarray::array![0.0, -1.0, 5.0]);
@@ -260,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn inference_uses_the_means_of_the_mini_batches() {
+    fn inference_uses_the_moving_means() {
         let mut layer = Norm::new(Shape { maps: 3, height: 2, width: 2 });
         let (x, zeros) = (samples(), Array2::zeros((4, 12)));
         let mut workspace = Workspace::default();
@@ -282,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn a_single_value_leaves_the_variance_alone() {
+    fn a_single_value_does_not_change_the_variance() {
         let layer = Norm::new(Shape::vector(3));
         let (x, delta) = (Array2::ones((1, 3)), Array2::ones((1, 3)));
         let (mut a, mut workspace) = (Array2::zeros((1, 3)), Workspace::default());

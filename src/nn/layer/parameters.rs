@@ -1,4 +1,4 @@
-//! Implements the methods about parameters of [`super::LayerOps`] from a list of a layer's fields.
+//! Implements the parameter methods of [`super::LayerOps`] from a list of a layer's fields.
 
 use crate::nn::{Matrix, Real};
 use ndarray::{Array1, Array2, ArrayD, ArrayViewD, ArrayViewMutD};

@@ -10,14 +10,14 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Pooling {
-    /// The maximum; its delta goes to the first pixel that has it.
+    /// The maximum; its delta goes to the first pixel with that value.
     Max,
     /// The square root of the sum of the squares.
     L2,
     Average,
 }
 
-/// Pools blocks of size × size pixels that do not overlap.
+/// Pools non-overlapping blocks of size × size pixels.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Pool2d {
     pub input: Shape,
@@ -31,17 +31,17 @@ impl Pool2d {
         Blocks { maps: self.input.maps, width: self.input.width, size: self.size }
     }
 
-    /// Forward for one image.
+    /// Forward pass for one image.
     fn pool(&self, x: &[Real], a: &mut [Real]) {
         let blocks = self.blocks();
         let square = (self.size * self.size) as Real;
         if self.pooling == Pooling::Max {
             return max_pool(a, x, blocks);
         }
-        for (a, place) in a.chunks_exact_mut(blocks.maps).zip(blocks.places()) {
+        for (a, start) in a.chunks_exact_mut(blocks.maps).zip(blocks.starts()) {
             a.fill(0.0);
             for pixel in blocks.pixels() {
-                let pairs = a.iter_mut().zip(&x[place + pixel..]);
+                let pairs = a.iter_mut().zip(&x[start + pixel..]);
                 match self.pooling {
                     Pooling::L2 => pairs.for_each(|(a, &x)| *a += x * x),
                     _ => pairs.for_each(|(a, &x)| *a += x / square),
@@ -63,8 +63,8 @@ impl Pool2d {
             return max_pool_delta(dx, x, a, delta, blocks);
         }
         let outputs = a.chunks_exact(blocks.maps).zip(delta.chunks_exact(blocks.maps));
-        for ((a, delta), place) in outputs.zip(blocks.places()) {
-            for pixel in blocks.pixels().map(|pixel| place + pixel) {
+        for ((a, delta), start) in outputs.zip(blocks.starts()) {
+            for pixel in blocks.pixels().map(|pixel| start + pixel) {
                 let pixels = dx[pixel..].iter_mut().zip(&x[pixel..]).zip(a.iter().zip(delta));
                 match self.pooling {
                     Pooling::L2 => pixels.for_each(|((dx, x), (a, delta))| {

@@ -25,8 +25,9 @@ pub struct Recurrent {
 }
 
 impl Recurrent {
-    /// A layer with weights drawn as `init` specifies, W for the values of a row and U for the units.
-    /// Biases begin at 0: a bias that saturates a unit would do so at every row.
+    /// A layer with weights drawn as `init` specifies, W for the values of a row and U for the
+    /// units. Biases are initially 0, because a bias that saturates a unit would do so at every
+    /// row.
     #[must_use]
     pub fn random(
         input: Shape,
@@ -118,7 +119,7 @@ impl LayerOps for Recurrent {
         let (steps, values) = self.steps();
         let (samples, units) = a.dim();
         let Workspace { first: hidden, inputs, chunks, .. } = workspace;
-        // Lists of the rows of all images, step by step, and of the hidden values.
+        // The nonzero values of all image rows, step by step, and of the hidden states.
         inputs.clear(x.samples() * steps * values);
         for step in 0..steps {
             for x in rows(x.dense()) {
@@ -160,8 +161,8 @@ impl LayerOps for Recurrent {
     ) {
         self.through_time(delta, workspace);
         let (samples, values) = (delta.nrows(), self.weights.rows());
-        let Workspace { second: deltas, third, deltas: list, strips: room, .. } = workspace;
-        let by_step = room.room(input_delta.len());
+        let Workspace { second: deltas, third, deltas: list, strips: buffer, .. } = workspace;
+        let by_step = buffer.slice_mut(input_delta.len());
         Transposed::copy(&self.weights, third).product(by_step, deltas, list);
         for (index, row) in by_step.chunks_exact(values).enumerate() {
             let (step, sample) = (index / samples, index % samples);
@@ -181,18 +182,18 @@ impl LayerOps for Recurrent {
     ) {
         self.through_time(delta, workspace);
         let (samples, units) = delta.dim();
-        let Workspace { second, inputs, chunks, deltas: room, strips, .. } = workspace;
+        let Workspace { second, inputs, chunks, deltas: buffer, strips, .. } = workspace;
         let deltas = ArrayView2::from_shape((second.len() / units, units), second).expect(SIZE);
         gradients.biases.fill(0.0);
         add_rows(&mut gradients.biases, deltas, pass.scale);
-        // Hidden values are multiplied by the deltas of the next step.
+        // Hidden states are multiplied by the deltas of the next step.
         let (_, later) = deltas.split_at(Axis(0), samples);
         let parts =
             [(&self.weights, &*inputs, deltas), (&self.recurrent_weights, &chunks[0], later)];
         for (gradient, (weights, x, delta)) in gradients.weights.iter_mut().zip(parts) {
             let values = gradient.as_slice_mut().expect(CONTIGUOUS);
             let rows = WeightRows { values, stride: weights.stride() };
-            rows.add_outer_product(x, delta, [pass.scale, 0.0], room, strips);
+            rows.add_outer_product(x, delta, [pass.scale, 0.0], buffer, strips);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Products with the transpose of a small matrix of weights, of which a transposed copy is made.
+//! Products with the transpose of a small weight matrix, using a transposed copy.
 
 use crate::linalg::{SparseRows, sum_rows};
 use crate::nn::{Matrix, Real};
@@ -11,14 +11,14 @@ pub(super) struct Transposed<'a> {
 }
 
 impl<'a> Transposed<'a> {
-    pub(super) fn copy(weights: &Matrix, room: &'a mut Vec<Real>) -> Self {
+    pub(super) fn copy(weights: &Matrix, buffer: &'a mut Vec<Real>) -> Self {
         let inputs = weights.rows();
-        room.clear();
-        room.resize(inputs, 0.0);
+        buffer.clear();
+        buffer.resize(inputs, 0.0);
         for unit in 0..weights.columns() {
-            room.extend(weights.padded()[unit..].iter().step_by(weights.stride()));
+            buffer.extend(weights.padded()[unit..].iter().step_by(weights.stride()));
         }
-        let (zeros, weights) = room.split_at(inputs);
+        let (zeros, weights) = buffer.split_at(inputs);
         Self { zeros, weights }
     }
 

@@ -1,4 +1,4 @@
-//! Products of inputs and deltas: updates of weights, or their gradient.
+//! Products of inputs and deltas, for the gradient of weights or their update.
 
 use super::BATCH;
 use crate::linalg::{
@@ -8,7 +8,7 @@ use crate::nn::Real;
 use ndarray::{Array1, ArrayView2};
 
 /// The batch size from which weights are updated by a matrix product, which loads and stores each
-/// weight once, and from which it pays to copy operands into strips.
+/// weight once, and from which copying operands into strips pays off.
 pub(super) const MIN_BATCH_FOR_GEMM: usize = 24;
 
 /// Weights or their gradient, one row per input, `stride` numbers apart.
@@ -33,7 +33,7 @@ impl WeightRows<'_> {
             let delta = copy_in_strips(delta, factor, strips);
             return add_products(values, stride, transposed, delta, decay);
         }
-        // Sample by sample: only the weights of nonzero inputs are touched.
+        // Sample by sample, touching only the weights of nonzero inputs.
         scale(values, decay);
         scatter_rows(values, x, delta.to_slice().expect(BATCH), delta.ncols(), factor);
     }
@@ -43,10 +43,10 @@ impl WeightRows<'_> {
 pub(super) fn copy_in_strips<'a>(
     rows: ArrayView2<Real>,
     factor: Real,
-    room: &'a mut AlignedBuffer,
+    buffer: &'a mut AlignedBuffer,
 ) -> Strips<'a> {
     let width = rows.ncols();
-    Strips::copy(rows.to_slice().expect(BATCH), width, 0..width, factor, room)
+    Strips::copy(rows.to_slice().expect(BATCH), width, 0..width, factor, buffer)
 }
 
 /// `sum` += factor · every row.
@@ -55,7 +55,7 @@ pub(super) fn add_rows(sum: &mut Array1<Real>, rows: ArrayView2<Real>, factor: R
     rows.for_each(|row| sum.iter_mut().zip(row).for_each(|(sum, &value)| *sum += factor * value));
 }
 
-/// Multiplies weights; 0 replaces even those that are not finite.
+/// Multiplies weights by `factor`; 0 replaces even those that are not finite.
 #[allow(clippy::float_cmp, reason = "exactly 1 changes nothing")]
 fn scale(weights: &mut [Real], factor: Real) {
     if factor == 0.0 {

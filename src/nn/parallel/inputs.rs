@@ -1,4 +1,4 @@
-//! The form of the inputs changes nothing but rounding.
+//! The representation of inputs changes only rounding.
 
 use super::super::layer::Dense;
 use super::*;
@@ -33,13 +33,13 @@ fn samples(count: usize) -> Vec<Vec<u8>> {
 /// Outputs, gradients and the network after a step.
 type Trained = (Array2<Real>, Gradients, Network);
 
-/// A step with inputs of that form; `nonzero` adds samples by their pixels that are not zero.
+/// A step with inputs in that representation; `nonzero` adds samples by their nonzero pixels.
 fn trained(pixels: &[Vec<u8>], kind: InputKind, nonzero: bool) -> Trained {
     let mut network = network();
     let y =
         Array2::from_shape_fn((pixels.len(), 3), |(row, at)| Real::from(u8::from(row % 3 == at)));
     let mut buffer = BatchBuffer::default();
-    // What was there before does not matter.
+    // The previous contents of the buffer must not matter.
     buffer.clear(kind, 90, INPUTS);
     for pixels in &samples(90) {
         buffer.push(pixels);
@@ -47,9 +47,9 @@ fn trained(pixels: &[Vec<u8>], kind: InputKind, nonzero: bool) -> Trained {
     buffer.clear(kind, pixels.len(), INPUTS);
     for pixels in pixels {
         if nonzero {
-            let places = (0..).zip(pixels).filter(|(_, pixel)| **pixel != 0);
-            let (places, pixels): (Vec<u16>, Vec<u8>) = places.unzip();
-            buffer.push_nonzero(&places, &pixels);
+            let indices = (0..).zip(pixels).filter(|(_, pixel)| **pixel != 0);
+            let (indices, pixels): (Vec<u16>, Vec<u8>) = indices.unzip();
+            buffer.push_nonzero(&indices, &pixels);
         } else {
             buffer.push(pixels);
         }
@@ -75,7 +75,7 @@ fn values((outputs, gradients, network): &Trained) -> Vec<Real> {
 }
 
 #[test]
-fn every_form_of_input_trains_the_same_network() {
+fn every_input_kind_trains_the_same_network() {
     let stride = network().layers[0].ops().input_kind(1, Mode::Inference);
     for count in [1, 10, 23, 24, 33, 64, 70] {
         let pixels = samples(count);
@@ -93,9 +93,9 @@ fn every_form_of_input_trains_the_same_network() {
 }
 
 #[test]
-fn large_mini_batches_are_trained_on_as_bytes() {
+fn large_mini_batches_use_byte_inputs() {
     let network = network();
-    // Rows of the aligned weights: their stride depends on the size of a real number.
+    // Rows of the aligned weights: their stride depends on the size of `Real`.
     let sparse = network.layers[0].ops().input_kind(1, Mode::Inference);
     assert!(matches!(sparse, InputKind::Sparse { .. }), "{sparse:?}");
     let stepper = Stepper::new(&network, 64, 1, Optimizer::Sgd);

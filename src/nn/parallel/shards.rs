@@ -8,19 +8,19 @@ use std::sync::Mutex;
 
 /// Samples of a shard. Fixed, so that the order of sums does not depend on the number of threads.
 const SHARD: usize = 8;
-/// The largest number of shards: each has gradients of its own.
-const MOST_SHARDS: usize = 16;
-/// Multiplications per sample from which it pays to share a mini-batch among threads.
+/// The largest number of shards, each of which has its own gradients.
+const MAX_SHARDS: usize = 16;
+/// Multiplications per sample from which distributing a mini-batch among threads pays off.
 const WORTH_SHARING: usize = 500_000;
 
-/// The number of samples per shard; the whole mini-batch if sharing does not pay.
+/// The number of samples per shard; the whole mini-batch if dividing it does not pay off.
 pub(super) fn rows(network: &Network, batch: usize) -> usize {
     let work: usize = network.layers.iter().map(Layer::multiplications).sum();
     if work < WORTH_SHARING || batch <= 1 {
         return batch;
     }
     // A small mini-batch is divided into halves, for two threads.
-    let least = batch.div_ceil(MOST_SHARDS);
+    let least = batch.div_ceil(MAX_SHARDS);
     batch.div_ceil(2).min(SHARD).max(least)
 }
 
@@ -30,9 +30,9 @@ pub(super) struct Shards {
     all: Vec<Shard>,
     /// Samples of every shard, of which the last may have fewer.
     pub(super) rows: usize,
-    /// One set of buffers per thread, which its shards borrow one after the other so that they stay in
-    /// the thread's cache. The first shard, whose values are public, has its own.
-    lenders: Mutex<Vec<ForwardCache>>,
+    /// One set of buffers per thread, which its shards use in turn so that they stay in the
+    /// thread's cache. The first shard, whose values are public, has its own.
+    thread_caches: Mutex<Vec<ForwardCache>>,
     borrowed: Borrowed,
 }
 
@@ -64,8 +64,13 @@ impl Shards {
             gradients: Gradients::zeros_of(network, front),
         };
         let (count, threads) = if count > 1 { (count, threads) } else { (0, 0) };
-        let lenders = (0..threads).map(|_| ForwardCache::new(network, rows)).collect();
-        Self { all: (0..count).map(shard).collect(), rows, lenders: Mutex::new(lenders), borrowed }
+        let thread_caches = (0..threads).map(|_| ForwardCache::new(network, rows)).collect();
+        Self {
+            all: (0..count).map(shard).collect(),
+            rows,
+            thread_caches: Mutex::new(thread_caches),
+            borrowed,
+        }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -86,8 +91,8 @@ impl Shards {
         self.all.iter().take(samples.div_ceil(self.rows)).map(|shard| &shard.gradients)
     }
 
-    /// Forward and backward pass of the whole network. The background task is run by whichever thread
-    /// reaches it first.
+    /// Forward and backward pass of the whole network. The background task is run by the first
+    /// thread that reaches it.
     pub(super) fn train(
         &mut self,
         network: &Network,
@@ -98,7 +103,7 @@ impl Shards {
         background: Option<impl FnOnce() + Send>,
     ) {
         let samples = y.nrows();
-        let (shards, lender) = self.of(samples);
+        let (shards, cache_pool) = self.of_batch(samples);
         let [first, second] = halves(shards);
         let background = Mutex::new(background);
         let jobs = first.iter_mut().map(Some).chain([None]).chain(second.iter_mut().map(Some));
@@ -106,7 +111,7 @@ impl Shards {
             let Some(shard) = job else {
                 return { lock(&background).take() }.into_iter().for_each(|task| task());
             };
-            lender.lend(shard, |Shard { cache, gradients, .. }, rows| {
+            cache_pool.with_cache(shard, |Shard { cache, gradients, .. }, rows| {
                 let (x, y) = (x.slice(s![rows.clone(), ..]), y.slice(s![rows.clone(), ..]));
                 let one = &mut Executor::Serial;
                 cache.begin(mode, rows.start, rows.len(), samples);
@@ -126,9 +131,9 @@ impl Shards {
         pool: &mut ThreadPool,
     ) {
         let samples = x.nrows();
-        let (shards, lender) = self.of(samples);
+        let (shards, cache_pool) = self.of_batch(samples);
         pool.each(shards.iter_mut(), |shard| {
-            lender.lend(shard, |Shard { cache, .. }, rows| {
+            cache_pool.with_cache(shard, |Shard { cache, .. }, rows| {
                 let x = x.slice(s![rows.clone(), ..]);
                 cache.begin(mode, rows.start, rows.len(), samples);
                 network.forward_layers(layers.clone(), x.into(), cache, &mut Executor::Serial);
@@ -151,8 +156,9 @@ impl Shards {
         });
     }
 
-    /// Backward pass of the layers before `front`, given the δ of the last of them in the cache of the
-    /// mini-batch. Shards are processed in reverse: the activations of the last are still in the cache.
+    /// Backward pass of the layers before `front`, given the δ of the last of them in the cache of
+    /// the mini-batch. Shards are processed in reverse order, because the activations of the last
+    /// are still in the CPU cache.
     pub(super) fn backward(
         &mut self,
         network: &Network,
@@ -161,10 +167,10 @@ impl Shards {
         whole: &ForwardCache,
         pool: &mut ThreadPool,
     ) {
-        let (shards, lender) = self.of(x.nrows());
+        let (shards, cache_pool) = self.of_batch(x.nrows());
         let [first, second] = halves(shards);
         pool.each(first.iter_mut().rev().chain(second.iter_mut().rev()), |shard| {
-            lender.lend(shard, |Shard { cache, gradients, .. }, rows| {
+            cache_pool.with_cache(shard, |Shard { cache, gradients, .. }, rows| {
                 let one = &mut Executor::Serial;
                 let x = x.slice(s![rows.clone(), ..]).into();
                 cache.copy_delta(front - 1, rows.start, whole);
@@ -176,30 +182,31 @@ impl Shards {
         });
     }
 
-    /// The shards of a mini-batch, and the lender of their buffers.
-    fn of(&mut self, samples: usize) -> (&mut [Shard], Lender<'_>) {
-        let Self { all, rows, lenders, borrowed } = self;
-        let lender = Lender { rows: *rows, samples, caches: lenders, borrowed: *borrowed };
-        (&mut all[..samples.div_ceil(*rows)], lender)
+    /// The shards of a mini-batch, and the caches they use.
+    fn of_batch(&mut self, samples: usize) -> (&mut [Shard], CachePool<'_>) {
+        let Self { all, rows, thread_caches, borrowed } = self;
+        let cache_pool =
+            CachePool { rows: *rows, samples, caches: thread_caches, borrowed: *borrowed };
+        (&mut all[..samples.div_ceil(*rows)], cache_pool)
     }
 }
 
-/// The shards at which the first and the second of two threads begin.
+/// The shards at which the first and the second of two threads start.
 fn halves(shards: &mut [Shard]) -> [&mut [Shard]; 2] {
     shards.split_at_mut(shards.len().div_ceil(2)).into()
 }
 
-/// Lends each shard the buffers of a thread.
-struct Lender<'a> {
+/// Gives each shard the buffers of a thread.
+struct CachePool<'a> {
     rows: usize,
     samples: usize,
     caches: &'a Mutex<Vec<ForwardCache>>,
     borrowed: Borrowed,
 }
 
-impl Lender<'_> {
+impl CachePool<'_> {
     /// Calls `work` with a shard and its rows of the mini-batch.
-    fn lend(&self, shard: &mut Shard, work: impl Fn(&mut Shard, Range<usize>)) {
+    fn with_cache(&self, shard: &mut Shard, work: impl Fn(&mut Shard, Range<usize>)) {
         let first = shard.index * self.rows;
         let rows = first..self.samples.min(first + self.rows);
         if first == 0 {

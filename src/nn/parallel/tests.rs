@@ -1,4 +1,4 @@
-//! Threads change nothing.
+//! Results do not depend on the number of threads.
 
 use super::*;
 use crate::nn::{Activation, Architecture, BuildOptions, Init, Layer, Penalty, Regularizer, Shape};
@@ -41,7 +41,7 @@ fn trained(text: &str, optimizer: Optimizer, threads: usize, keep_gradients: boo
 }
 
 #[test]
-fn threads_and_kept_gradients_change_no_bit() {
+fn threads_and_kept_gradients_do_not_change_the_result() {
     for text in [
         "784,30,10",
         "784,150,10",
@@ -62,7 +62,7 @@ fn threads_and_kept_gradients_change_no_bit() {
     }
 }
 
-/// One step of descent by the network's own methods, without shards, and the gradient.
+/// One step of gradient descent by the network's own methods, without shards, and the gradient.
 fn alone(
     network: &Network,
     x: &Array2<Real>,
@@ -81,7 +81,7 @@ fn alone(
     (network, gradients)
 }
 
-fn farthest(found: ArrayViewD<Real>, expected: ArrayViewD<Real>) -> Real {
+fn largest_difference(found: ArrayViewD<Real>, expected: ArrayViewD<Real>) -> Real {
     found
         .iter()
         .zip(expected)
@@ -90,7 +90,7 @@ fn farthest(found: ArrayViewD<Real>, expected: ArrayViewD<Real>) -> Real {
 }
 
 #[test]
-fn shards_do_what_the_whole_mini_batch_does() {
+fn shards_match_the_whole_mini_batch() {
     for samples in [20, 40] {
         check_whole(samples);
     }
@@ -109,7 +109,7 @@ fn check_whole(samples: usize) {
                 let architecture: Architecture = text.parse().unwrap();
                 let image = Shape::image(28, 28);
                 let mut network = architecture.build(image, 10, &options, 1).unwrap();
-                // Units whose activation is exactly 0 though they learn.
+                // Units whose activation is exactly 0 although they are trained.
                 if let Some(Layer::Dense(first)) = network.layers.first_mut() {
                     first.weights.view_mut().slice_mut(s![.., ..5]).fill(0.0);
                     first.biases.slice_mut(s![..5]).fill(0.0);
@@ -137,7 +137,7 @@ fn check_whole(samples: usize) {
                 adam.step(&mut network.clone(), input);
                 for (found, expected) in adam.gradients().layers.iter().zip(&gradients.layers) {
                     for (found, expected) in found.weights.iter().zip(&expected.weights) {
-                        let off = farthest(found.view(), expected.view());
+                        let off = largest_difference(found.view(), expected.view());
                         assert!(off < 1e-5, "{text} {activation:?} {penalty:?}: {off}");
                     }
                 }
@@ -145,7 +145,7 @@ fn check_whole(samples: usize) {
                 for (found, expected) in network.layers.iter().zip(&expected.layers) {
                     let pairs = found.parameters().into_iter().zip(expected.parameters());
                     for ((name, found), (_, expected)) in pairs {
-                        let off = farthest(found, expected);
+                        let off = largest_difference(found, expected);
                         assert!(off < 1e-5, "{text} {activation:?} {penalty:?} {name}: {off}");
                     }
                 }

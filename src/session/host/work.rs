@@ -10,7 +10,7 @@ use crate::session::event_file::checkpoint_of;
 use crate::session::record::{Record, Task, Training};
 use crate::session::reporter::Reports;
 use crate::session::run_dir::RunDir;
-use crate::spec::defaults::in_words;
+use crate::spec::defaults::describe_choices;
 use crate::train::{CheckpointClaim, CheckpointPolicy, RunHandle, RunOptions};
 use crate::{book, jobs};
 use crossbeam_channel::{Receiver, Sender};
@@ -97,7 +97,7 @@ fn options(
         (Some(every), None) => CheckpointPolicy { every: Some(every), background: false, ..own },
         _ => own,
     };
-    let notes = in_words(&training.chosen).into_iter().chain(training.origin.clone());
+    let notes = describe_choices(&training.chosen).into_iter().chain(training.origin.clone());
     Ok(RunOptions {
         pace: training.pace,
         save: training.save.clone(),

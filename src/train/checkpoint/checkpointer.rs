@@ -9,29 +9,30 @@ use std::time::Instant;
 
 /// The newest checkpoint of a directory.
 pub const LAST: &str = "last.ckpt";
-/// The one before it, in case the newest is damaged.
+/// The previous one, in case the newest is damaged.
 pub const PREVIOUS: &str = "previous.ckpt";
-/// The one with the best accuracy on the validation images.
+/// The one with the best validation accuracy.
 pub const BEST: &str = "best.ckpt";
 
-/// Where and when checkpoints are written. At the end of a run and on request they always are.
+/// Where and when checkpoints are written. They are always written at the end of a run and on
+/// request.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CheckpointPolicy {
     /// An existing directory for [`LAST`], [`PREVIOUS`] and [`BEST`].
     pub dir: PathBuf,
-    /// The interval in epochs; only at the end if absent.
+    /// The interval in epochs; `None` writes only at the end.
     pub every: Option<u32>,
-    /// They were not requested by the user: they take 1% of the time at most, and are reported only when
-    /// a command asked for them.
+    /// Checkpoints that the user did not ask for: they take at most 1% of the time, and are
+    /// reported only if a command requested them.
     pub background: bool,
-    /// The directory belongs to the run: snapshots of the epochs and the outputs for the test images are
-    /// saved beside them.
+    /// The directory belongs to the run: snapshots of the epochs and the outputs for the test
+    /// images are saved beside the checkpoints.
     pub with_snapshots: bool,
 }
 
 impl CheckpointPolicy {
-    /// How a run is kept in a directory of its own, which is made where there is none, and the
-    /// checkpoint there from which it goes on, if it was interrupted.
+    /// The policy for a run's own directory, which is created if missing, and the checkpoint to
+    /// resume from if the run was interrupted.
     ///
     /// # Errors
     /// If the directory cannot be created, or none of its checkpoints is valid.
@@ -45,13 +46,13 @@ impl CheckpointPolicy {
     }
 }
 
-/// What happened.
+/// The reason for writing checkpoints.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum CheckpointTrigger {
-    /// An epoch was measured; its accuracy on the validation images (test where there are none).
+    /// An epoch was evaluated; with its validation (or else test) accuracy.
     EpochEnded(Option<f64>),
-    /// A command asked for it.
-    Asked,
+    /// A command requested it.
+    Requested,
     /// The run was stopped or completed.
     RunEnded,
 }
@@ -59,17 +60,17 @@ pub(crate) enum CheckpointTrigger {
 /// What to do with a checkpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Slot {
-    /// Write the newest checkpoint; the one before becomes the previous.
+    /// Write the newest checkpoint; the current newest becomes the previous one.
     Last,
     /// Write the best one.
     Best,
-    /// Remember it as the best, because it is too early to write another file.
+    /// Hold it as the best in memory, because it is too early to write another file.
     HoldBest,
-    /// Write the best one that is remembered.
+    /// Write the held best one.
     HeldBest,
 }
 
-/// A file that holds a checkpoint.
+/// A checkpoint file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct WrittenCheckpoint {
     pub path: PathBuf,
@@ -85,18 +86,18 @@ pub(crate) struct Checkpointer {
     policy: CheckpointPolicy,
     best: Option<f64>,
     held: Option<Box<Checkpoint>>,
-    /// Where the run was when [`LAST`] was written, and what was.
+    /// The last write of [`LAST`], and the run's position then.
     written: Option<(Position, WrittenCheckpoint)>,
-    /// The best checkpoint as written, in case its file is deleted.
+    /// The best checkpoint, open so that it can be restored if its file is deleted.
     best_file: Option<File>,
-    /// When the next background checkpoint may be written.
+    /// Earliest time of the next background checkpoint.
     next: Option<Instant>,
-    /// Whether the last attempt failed: a full disk is reported once.
+    /// Whether the last attempt failed; a full disk is reported once.
     failing: bool,
 }
 
 impl Checkpointer {
-    /// `best` is the best accuracy on the validation images of a run that is resumed.
+    /// `best` is the best validation accuracy of a resumed run.
     pub(crate) fn new(policy: CheckpointPolicy, best: Option<f64>) -> Self {
         atomic::sweep(&policy.dir);
         Self {
@@ -110,41 +111,41 @@ impl Checkpointer {
         }
     }
 
-    /// The directory, where it is the run's own.
+    /// The directory, if it belongs to the run.
     pub(crate) fn own_directory(&self) -> Option<&Path> {
         self.policy.with_snapshots.then_some(self.policy.dir.as_path())
     }
 
-    /// Writes what is due. Returns what to report: files that were requested, and each failure once.
+    /// Writes what is due. Returns what to report: requested files, and each failure once.
     pub(crate) fn keep(
         &mut self,
-        moment: CheckpointTrigger,
+        trigger: CheckpointTrigger,
         checkpoint: &Checkpoint,
     ) -> Vec<Result<WrittenCheckpoint, CheckpointError>> {
-        let asked = moment == CheckpointTrigger::Asked;
-        let mut told = Vec::new();
-        for slot in self.decide(moment, checkpoint.position(), Instant::now()) {
+        let requested = trigger == CheckpointTrigger::Requested;
+        let mut report = Vec::new();
+        for slot in self.decide(trigger, checkpoint.position(), Instant::now()) {
             match self.carry_out(slot, checkpoint) {
                 Ok(written) => {
                     self.failing = false;
-                    let awaited = !self.policy.background || asked && slot == Slot::Last;
-                    told.extend(written.filter(|_| awaited).map(Ok));
+                    let awaited = !self.policy.background || requested && slot == Slot::Last;
+                    report.extend(written.filter(|_| awaited).map(Ok));
                 }
                 Err(error) => {
                     let known = std::mem::replace(&mut self.failing, true);
-                    told.extend((!known || asked).then_some(Err(error)));
+                    report.extend((!known || requested).then_some(Err(error)));
                 }
             }
         }
-        if told.is_empty() && asked {
-            told.extend(self.written.clone().map(|(_, written)| Ok(written)));
+        if report.is_empty() && requested {
+            report.extend(self.written.clone().map(|(_, written)| Ok(written)));
         }
-        told
+        report
     }
 
-    /// What to do at a moment; `at` is where the run is.
-    fn decide(&mut self, moment: CheckpointTrigger, at: Position, now: Instant) -> Vec<Slot> {
-        let CheckpointTrigger::EpochEnded(accuracy) = moment else {
+    /// Decides what to write; `at` is the run's position.
+    fn decide(&mut self, trigger: CheckpointTrigger, at: Position, now: Instant) -> Vec<Slot> {
+        let CheckpointTrigger::EpochEnded(accuracy) = trigger else {
             let held = self.held.is_some().then_some(Slot::HeldBest);
             return held.into_iter().chain(self.last_unless_written(at)).collect();
         };
@@ -158,15 +159,16 @@ impl Checkpointer {
         let best = match (improved, early, self.held.is_some()) {
             (true, true, _) => Some(Slot::HoldBest),
             (true, false, _) => Some(Slot::Best),
-            // The best is written first: a run resumed from a newer checkpoint would not find it
-            // again.
+            // The best is written first, because a run resumed from a newer checkpoint would not
+            // find it again.
             (false, false, true) if due => Some(Slot::HeldBest),
             _ => None,
         };
         best.into_iter().chain(self.last_unless_written(at).filter(|_| due)).collect()
     }
 
-    /// Writing the same state twice would replace a useful previous checkpoint.
+    /// `None` if this position was already written: that would replace a useful previous
+    /// checkpoint.
     fn last_unless_written(&self, at: Position) -> Option<Slot> {
         let is_there = |(position, written): &(Position, WrittenCheckpoint)| {
             *position == at && written.path.exists()
@@ -208,7 +210,7 @@ impl Checkpointer {
     }
 
     /// Makes the last checkpoint the previous one, by a hard link so that there is always a last
-    /// checkpoint. A damaged one of an earlier process does not replace a valid previous one.
+    /// one. A damaged one of an earlier process does not replace a valid previous one.
     fn keep_previous(&self) -> Result<(), CheckpointError> {
         let (last, previous) = (self.policy.dir.join(LAST), self.policy.dir.join(PREVIOUS));
         if !last.exists() || (self.written.is_none() && file::read(&last).is_err()) {
@@ -224,7 +226,7 @@ impl Checkpointer {
         checkpoint: &Checkpoint,
     ) -> Result<WrittenCheckpoint, CheckpointError> {
         let written = self.write(BEST, checkpoint)?;
-        // Without a descriptor for it there is nothing to restore from.
+        // Without a descriptor it cannot be restored.
         self.best_file = File::open(&written.path).ok();
         Ok(written)
     }
@@ -242,7 +244,7 @@ impl Checkpointer {
         restored.map(drop).map_err(|source| CheckpointError::Write { file: path, source })
     }
 
-    /// Creates the run's own directory again if it was deleted.
+    /// Recreates the run's own directory if it was deleted.
     fn make_directory(&self) -> Result<(), CheckpointError> {
         let dir = &self.policy.dir;
         if !self.policy.background || dir.exists() {

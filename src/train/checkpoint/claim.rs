@@ -1,4 +1,4 @@
-//! Each directory for checkpoints belongs to one run, so that no two runs write the same file.
+//! Claims a checkpoint directory for one run, so that no two runs write the same file.
 
 use super::LAST;
 use rustix::fs::{FlockOperation, flock};
@@ -7,9 +7,9 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
-/// The file that says whose the directory is, locked while that run lives.
+/// The file that names the owner; locked while the run is alive.
 const OWNER: &str = "owner";
-/// Longest name of an owner that is read, in bytes.
+/// Maximum length of an owner's name, in bytes.
 const LONGEST_OWNER: u64 = 256;
 
 /// Why a run cannot use a directory.
@@ -26,15 +26,15 @@ pub enum ClaimError {
     Io { path: PathBuf, source: io::Error },
 }
 
-/// A run's right to write checkpoints in a directory, for as long as it is held.
+/// A run's exclusive right to write checkpoints in a directory; released when dropped.
 #[derive(Debug)]
 pub struct CheckpointClaim {
     _lock: File,
 }
 
 impl CheckpointClaim {
-    /// Claims a directory, which is made where it is missing. `owner` tells the run from others;
-    /// `resumes` says that it goes on from the checkpoints there, whoever wrote them.
+    /// Claims a directory, which is created if missing. `owner` identifies the run; `resumes` means
+    /// that it continues from the checkpoints there, regardless of the previous owner.
     ///
     /// # Errors
     /// If another run writes there, or has left checkpoints, or the directory cannot be written.
@@ -53,7 +53,7 @@ impl CheckpointClaim {
             return Err(ClaimError::InUse { dir: dir.into() });
         }
         let mut found = String::new();
-        // An owner that is not UTF-8 is unknown.
+        // An owner that is not UTF-8 is treated as unknown.
         let _ = Read::by_ref(&mut file).take(LONGEST_OWNER).read_to_string(&mut found);
         if dir.join(LAST).exists() && !resumes && found != owner {
             return Err(ClaimError::Occupied { dir: dir.into() });
@@ -65,8 +65,8 @@ impl CheckpointClaim {
         Ok(Self { _lock: file })
     }
 
-    /// Claims a directory of this name, or of the name with the first number behind it that nobody
-    /// has: `nntop-checkpoints`, `nntop-checkpoints-2`, …
+    /// Claims the directory `name`, or the first free one with a number appended:
+    /// `nntop-checkpoints`, `nntop-checkpoints-2`, …
     ///
     /// # Errors
     /// If none can be created or written.
@@ -91,7 +91,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_directory_is_of_one_run_at_a_time_and_stays_of_who_left_checkpoints() {
+    fn a_directory_belongs_to_one_run_and_stays_claimed_if_it_has_checkpoints() {
         let dir = tempfile::tempdir().unwrap();
         let place = dir.path().join("kept");
         let first = CheckpointClaim::take(&place, "one", false).unwrap();
@@ -100,7 +100,7 @@ mod tests {
             assert!(matches!(second, Err(ClaimError::InUse { .. })), "{second:?}");
         }
         drop(first);
-        // Nothing was written there: it is free again.
+        // Nothing was written there, so it is free again.
         drop(CheckpointClaim::take(&place, "two", false).unwrap());
         fs::write(place.join(LAST), b"x").unwrap();
         let third = CheckpointClaim::take(&place, "three", false);
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_nobody_gave_is_counted_up() {
+    fn occupied_names_get_a_number() {
         let dir = tempfile::tempdir().unwrap();
         let name = dir.path().join("kept");
         let claims: Vec<_> = (0..3)

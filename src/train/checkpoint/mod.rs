@@ -1,8 +1,8 @@
-//! Checkpoints: everything that a run needs to continue and to end with the same bytes as one that was
-//! never interrupted.
+//! Checkpoints: everything that a run needs to continue and to end with the same bytes as a run
+//! that was never interrupted.
 //!
-//! Every random draw comes from a stream named by (seed, purpose, epoch, step), so no state of a
-//! generator is saved.
+//! Every random draw comes from a stream identified by (seed, purpose, epoch, step), so no
+//! generator state is saved.
 
 mod checkpointer;
 mod claim;
@@ -30,14 +30,14 @@ pub struct Position {
 }
 
 impl Position {
-    /// The fraction of the run that is done, with `batches` mini-batches per epoch.
+    /// The completed fraction of the run, with `batches` mini-batches per epoch.
     pub(super) fn done(self, batches: usize, spec: &Spec) -> f64 {
         let epochs = f64::from(self.epoch) + f64::from(self.batch) / batches.max(1) as f64;
         epochs / f64::from(spec.epochs.max(1))
     }
 }
 
-/// The current hyper-parameters, which may be changed by hand or by a schedule.
+/// The current hyper-parameters, which may be changed by the user or a schedule.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Tuning {
     /// η.
@@ -48,14 +48,14 @@ pub struct Tuning {
 }
 
 impl Tuning {
-    /// What a step of the optimizer needs; `train_size` is the n that λ is divided by.
+    /// The hyper-parameters for the optimizer; `train_size` is the n that λ is divided by.
     pub(super) fn hyper(&self, train_size: usize) -> Hyper {
         let Self { learning_rate, regularizer, momentum } = *self;
         Hyper { learning_rate, regularizer, momentum, train_size }
     }
 
-    /// Changes a hyper-parameter and returns its previous value, or the reason why it cannot have
-    /// the new one.
+    /// Changes a hyper-parameter and returns its previous value, or the reason why the new value is
+    /// invalid.
     pub(super) fn change(&mut self, tune: Tune, optimizer: Optimizer) -> Result<f64, String> {
         match tune {
             Tune::LearningRate(rate) if rate > 0.0 && rate <= HIGHEST_RATE => {
@@ -66,7 +66,7 @@ impl Tuning {
                  {HIGHEST_RATE}"
             )),
             Tune::Regularization(lambda) if lambda.is_finite() && lambda >= 0.0 => {
-                // λ needs a penalty; the book's first choice is L2.
+                // λ requires a penalty; the book's first choice is L2.
                 if self.regularizer.penalty == Penalty::None {
                     self.regularizer.penalty = Penalty::L2;
                 }
@@ -99,14 +99,14 @@ pub(super) struct Fingerprint {
     name: String,
     /// Training, validation and test images.
     counts: [u64; 3],
-    /// CRC-32 of the training labels, then of a sample of the training pixels.
+    /// CRC-32 of the training labels, and of a sample of the training pixels.
     labels: u32,
     pixels: u32,
 }
 
 impl Fingerprint {
     pub(super) fn of(data: &Dataset) -> Self {
-        // A prime step covers every column and every part of the file in well under 1 ms.
+        // A prime step covers all columns and all parts of the file in well under 1 ms.
         let sample: Vec<u8> = data.train.pixels.iter().step_by(997).copied().collect();
         Self {
             name: data.name.clone(),
@@ -117,12 +117,12 @@ impl Fingerprint {
     }
 }
 
-/// Seconds counted so far.
+/// Elapsed times in seconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Clock {
-    /// Since the run started, pauses left out.
+    /// Since the run started, without pauses.
     pub elapsed_seconds: f64,
-    /// In mini-batches of the current epoch, and the number of their images.
+    /// In mini-batches of the current epoch, and their number of images.
     pub epoch_seconds: f64,
     pub epoch_samples: u64,
 }
@@ -137,7 +137,7 @@ pub struct Checkpoint {
     pub refused: Option<String>,
 }
 
-/// Everything but the spec, which is stored as JSON so that fields can be added.
+/// Everything except the spec, which is stored as JSON so that fields can be added.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Body {
     pub data: Fingerprint,
@@ -151,12 +151,12 @@ pub(super) struct Body {
     pub tuned: Vec<Tuned>,
     pub layers: Vec<LayerStats>,
     pub clock: Clock,
-    /// The reason if schedule or early stopping ended the run.
+    /// The reason if the schedule or early stopping ended the run.
     pub ended: Option<String>,
 }
 
 impl Checkpoint {
-    /// A run before its first mini-batch.
+    /// The initial state of a run.
     pub(super) fn start(spec: Spec, network: Network, data: &Dataset) -> Self {
         let tuning = Tuning {
             learning_rate: spec.eta,
@@ -179,12 +179,12 @@ impl Checkpoint {
         Self { spec, body, refused: None }
     }
 
-    /// What the file of a checkpoint begins with.
+    /// The magic number at the start of a checkpoint file.
     pub const MAGIC: &[u8; 8] = file::MAGIC;
-    /// The version of the format that is written, and read; it follows the magic number.
+    /// The format version that is written and read; follows the magic number.
     pub const VERSION: u32 = file::VERSION;
 
-    /// A run of this spec that starts from the weights of another network.
+    /// The initial state of a run of this spec, with the weights of another network.
     ///
     /// # Errors
     /// If the network does not have the shape of the spec.
@@ -200,9 +200,9 @@ impl Checkpoint {
         Ok(checkpoint)
     }
 
-    /// A run that continues from here with another spec. `past` is a later checkpoint of the same run,
-    /// with its measured epochs. Hyper-parameters that the spec changes apply from here on; the others
-    /// stay as they were tuned.
+    /// A run that continues from here with another spec. `past` is a later checkpoint of the same
+    /// run, with its measured epochs. Hyper-parameters changed by the spec apply from here on; the
+    /// others keep their tuned values.
     #[must_use]
     pub fn branch(&self, past: &Self, spec: Spec) -> Self {
         let mut body = self.body.clone();
@@ -239,19 +239,19 @@ impl Checkpoint {
             && (spec.dropout > 0.0) == (self.spec.dropout > 0.0)
     }
 
-    /// How far the run had come.
+    /// The position of the run.
     #[must_use]
     pub fn position(&self) -> Position {
         self.body.position
     }
 
-    /// The hyper-parameters at that moment.
+    /// The hyper-parameters at that position.
     #[must_use]
     pub fn tuning(&self) -> Tuning {
         self.body.tuning
     }
 
-    /// The network at that moment.
+    /// The network at that position.
     #[must_use]
     pub fn network(&self) -> &Network {
         &self.body.network
@@ -263,14 +263,14 @@ impl Checkpoint {
         &self.body.epochs
     }
 
-    /// The best accuracy on the validation images so far (test where there are none).
+    /// The best validation (or else test) accuracy so far.
     pub(super) fn best_accuracy(&self) -> Option<f64> {
         let accuracies = self.body.epochs.points().iter();
         let accuracies = accuracies.filter_map(|s| s.validation_accuracy.or(s.test_accuracy));
         accuracies.max_by(f64::total_cmp)
     }
 
-    /// The checkpoint without measured epochs: the contents of a snapshot.
+    /// The checkpoint without measured epochs, as stored in a snapshot.
     pub(super) fn without_history(&self) -> Self {
         let Self { spec, body, .. } = self;
         let body = Body {
@@ -289,7 +289,7 @@ impl Checkpoint {
         Self { spec: spec.clone(), body, refused: None }
     }
 
-    /// The accuracy that an epoch reached on the validation images (test where there are none).
+    /// The validation (or else test) accuracy of an epoch.
     pub(super) fn accuracy_at(&self, epoch: u32) -> Option<f64> {
         let stats = self.body.epochs.points().iter().find(|stats| stats.epoch == epoch)?;
         stats.validation_accuracy.or(stats.test_accuracy)
@@ -307,15 +307,15 @@ impl Checkpoint {
         (parameters.sum::<usize>() * size_of::<Real>() * copies) as u64
     }
 
-    /// The bytes of a file.
+    /// The contents of a file.
     pub(super) fn encode(&self) -> Vec<u8> {
         file::encode(self)
     }
 
-    /// Reads a checkpoint, or the newest valid one of a directory.
+    /// Reads a checkpoint file, or the newest valid checkpoint of a directory.
     ///
-    /// If the file, or the directory's last checkpoint, is damaged, the previous one beside it is used
-    /// and [`Checkpoint::refused`] says why.
+    /// If the file, or the directory's last checkpoint, is damaged, the previous one beside it is
+    /// used and [`Checkpoint::refused`] contains the reason.
     ///
     /// # Errors
     /// If no checkpoint is valid; the error is that of the newest.

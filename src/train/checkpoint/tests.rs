@@ -27,7 +27,7 @@ fn fold_until(handle: &RunHandle, view: &mut RunView, mut last: impl FnMut(&RunV
     }
 }
 
-/// Epochs without what the clock decides.
+/// Epochs without the values that depend on time.
 fn timeless(view: &RunView) -> Vec<EpochStats> {
     let points = view.epochs.points().iter().cloned();
     points
@@ -35,8 +35,8 @@ fn timeless(view: &RunView) -> Vec<EpochStats> {
         .collect()
 }
 
-/// Trains to the end, halving η by hand after `tuned` mini-batches; interrupted after so many
-/// mini-batches, each time going on from the file in a new handle.
+/// Trains to the end, halving η by hand after `tuned` mini-batches; interrupted after each of these
+/// numbers of mini-batches, and resumed from the file with a new handle.
 fn train(spec: &Spec, tuned: u32, interruptions: &[u32]) -> (Network, RunView) {
     let dir = tempfile::tempdir().unwrap();
     let mut at = 0;
@@ -86,7 +86,7 @@ fn train(spec: &Spec, tuned: u32, interruptions: &[u32]) -> (Network, RunView) {
     (handle.join().unwrap(), view)
 }
 
-/// Every optimizer with every schedule, with and without dropout; and what else has a memory.
+/// Every optimizer with every schedule, with and without dropout; and other stateful features.
 fn recipes() -> Vec<Spec> {
     let base = Spec { epochs: 6, train_size: Some(115), ..spec() };
     let mut recipes = Vec::new();
@@ -113,10 +113,10 @@ fn recipes() -> Vec<Spec> {
 }
 
 #[test]
-fn an_interrupted_run_ends_with_the_very_bytes_of_an_uninterrupted_one() {
+fn an_interrupted_run_ends_with_the_bytes_of_an_uninterrupted_one() {
     for (index, spec) in recipes().into_iter().enumerate() {
         let (whole, whole_view) = train(&spec, 20, &[]);
-        // In an epoch, at its very start, its last mini-batch, and twice at the same moment.
+        // Within an epoch, at its start, at its last mini-batch, and twice at the same position.
         for interruptions in [&[7][..], &[12, 24], &[11, 11, 23, 40]] {
             let (parts, view) = train(&spec, 20, interruptions);
             let what = format!("recipe {index}, interrupted at {interruptions:?}");
@@ -129,7 +129,7 @@ fn an_interrupted_run_ends_with_the_very_bytes_of_an_uninterrupted_one() {
 }
 
 #[test]
-fn an_extended_run_is_the_longer_run() {
+fn an_extended_run_equals_the_longer_run() {
     let short = Spec { epochs: 2, ..spec() };
     let dir = tempfile::tempdir().unwrap();
     let handle = RunHandle::spawn(short, options(Some(dir.path()))).unwrap();
@@ -143,7 +143,7 @@ fn an_extended_run_is_the_longer_run() {
 }
 
 #[test]
-fn another_recipe_or_other_data_is_refused() {
+fn other_recipes_and_other_data_are_errors() {
     let checkpoint = sample();
     let resume = Some(Box::new(checkpoint.clone()));
     let other = Spec { eta: 1.5, ..spec() };
@@ -168,7 +168,7 @@ fn sample() -> Checkpoint {
 }
 
 #[test]
-fn a_written_file_is_read_again() {
+fn a_written_file_can_be_read() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join(LAST);
     let checkpoint = sample();
@@ -179,7 +179,7 @@ fn a_written_file_is_read_again() {
 }
 
 #[test]
-fn foreign_files_are_told_from_torn_ones() {
+fn foreign_and_truncated_files_are_distinguished() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("a.ckpt");
     let error = |bytes: &[u8]| {
@@ -187,10 +187,10 @@ fn foreign_files_are_told_from_torn_ones() {
         Checkpoint::load(&path).unwrap_err()
     };
     assert!(matches!(error(b"PNG and so on"), CheckpointError::Foreign { .. }));
-    assert!(matches!(error(b""), CheckpointError::Torn { .. }));
+    assert!(matches!(error(b""), CheckpointError::Truncated { .. }));
     let whole = file::encode(&sample());
-    assert!(matches!(error(&whole[..whole.len() - 1]), CheckpointError::Torn { .. }));
-    assert!(matches!(error(&[&whole[..], b"x"].concat()), CheckpointError::Torn { .. }));
+    assert!(matches!(error(&whole[..whole.len() - 1]), CheckpointError::Truncated { .. }));
+    assert!(matches!(error(&[&whole[..], b"x"].concat()), CheckpointError::Truncated { .. }));
     let mut newer = whole.clone();
     newer[8] = 99;
     assert!(matches!(error(&newer), CheckpointError::Version { found: 99, .. }));
@@ -200,7 +200,7 @@ fn foreign_files_are_told_from_torn_ones() {
 }
 
 #[test]
-fn the_previous_checkpoint_stands_in_for_a_torn_one() {
+fn the_previous_checkpoint_replaces_a_truncated_one() {
     let dir = tempfile::tempdir().unwrap();
     let handle = RunHandle::spawn(spec(), options(Some(dir.path()))).unwrap();
     let mut view = RunView::default();
@@ -214,12 +214,12 @@ fn the_previous_checkpoint_stands_in_for_a_torn_one() {
     let resumed = RunHandle::spawn(spec(), RunOptions { resume, ..options(None) }).unwrap();
     let mut view = RunView::default();
     fold_until(&resumed, &mut view, |view| view.outcome.is_some());
-    assert!(view.log.iter().any(|line| line.text.contains("torn")), "{:?}", view.log);
+    assert!(view.log.iter().any(|line| line.text.contains("truncated")), "{:?}", view.log);
     assert_eq!(resumed.join(), handle.join());
 }
 
 #[test]
-fn a_directory_that_is_gone_does_not_end_the_run() {
+fn a_deleted_directory_does_not_end_the_run() {
     let dir = tempfile::tempdir().unwrap();
     let handle = RunHandle::spawn(spec(), options(Some(&dir.path().join("none")))).unwrap();
     let mut errors = 0;
@@ -235,7 +235,7 @@ fn a_directory_that_is_gone_does_not_end_the_run() {
 
 proptest! {
     #[test]
-    fn no_damage_goes_unnoticed(at in 0.0..1.0_f64, change in 1_u8.., cut in any::<bool>()) {
+    fn all_damage_is_detected(at in 0.0..1.0_f64, change in 1_u8.., cut in any::<bool>()) {
         let mut bytes = file::encode(&sample());
         let at = (at * bytes.len() as f64) as usize;
         if cut {

@@ -25,20 +25,20 @@ fn epoch(loader: &mut DataLoader, images: &Images, epoch: u32) -> Vec<u8> {
 }
 
 #[test]
-fn an_epoch_shows_every_image_once_in_an_order_of_its_own() {
+fn an_epoch_shows_every_image_once_in_its_own_order() {
     let images = images(23);
     let mut loader = loader(&images, Vec::new());
     assert_eq!(loader.batches(), 3);
     let (first, second) = (epoch(&mut loader, &images, 0), epoch(&mut loader, &images, 1));
     assert_ne!(first, second);
-    assert_eq!(first, epoch(&mut loader, &images, 0), "an epoch's order can be found again");
+    assert_eq!(first, epoch(&mut loader, &images, 0), "the order of an epoch is reproducible");
     let mut sorted = first;
     sorted.sort_unstable();
     assert_eq!(sorted, images.pixels);
 }
 
 #[test]
-fn the_last_mini_batch_takes_the_rest() {
+fn the_last_mini_batch_has_the_rest() {
     let images = images(23);
     let mut loader = loader(&images, Vec::new());
     assert_eq!([0, 1, 2].map(|batch| loader.size(batch)), [10, 10, 3]);
@@ -59,7 +59,7 @@ fn a_prefetched_mini_batch_is_used_if_it_is_the_next_one() {
         let (mini_batch, ahead) = loader.batch_and_prefetch(&images, (0, 1), InputKind::Dense);
         let now = mini_batch.x().dense().to_owned();
         ahead.gather();
-        assert_eq!(inputs(&loader), now, "the mini-batch that is trained on stays");
+        assert_eq!(inputs(&loader), now, "the current mini-batch is unchanged");
         loader.gather(&images, asked, InputKind::Dense);
         assert_eq!(inputs(&loader), if asked == (0, 1) { &expected } else { &first });
     }
@@ -78,7 +78,7 @@ fn targets_belong_to_their_images() {
 }
 
 #[test]
-fn shifts_show_every_image_and_its_four_neighbours() {
+fn shifts_add_four_copies_of_every_image() {
     let mut pixels = vec![0; 9];
     pixels[4] = 200;
     let images = Images { width: 3, height: 3, channels: 1, pixels, labels: vec![1] };
@@ -98,7 +98,7 @@ fn shifts_show_every_image_and_its_four_neighbours() {
 }
 
 #[test]
-fn random_changes_differ_by_epoch_and_can_be_found_again() {
+fn random_augmentations_differ_by_epoch_and_are_reproducible() {
     let pixels = (0..16 * 10).map(|i| (i * 37 % 256) as u8).collect();
     let images = Images { width: 4, height: 4, channels: 1, pixels, labels: vec![0; 10] };
     let expand = vec![Expansion::Rotation(30.0), Expansion::Elastic { alpha: 4.0, sigma: 1.0 }];

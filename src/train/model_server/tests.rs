@@ -28,13 +28,13 @@ fn frame(handle: &RunHandle, what: What) -> Content {
 }
 
 #[test]
-fn an_ensemble_is_measured_then_shows_who_said_what() {
+fn an_ensemble_is_evaluated_and_shows_its_votes() {
     let models = [model(1), model(2), model(3)];
     let whole = Model::join(models.clone()).unwrap();
     let data = Arc::new(dataset());
     let evaluation = whole.evaluate(&data.test);
     let handle = open_model(whole, Arc::clone(&data)).unwrap();
-    let Event::Started(info) = next(&handle) else { panic!("it says what it is") };
+    let Event::Started(info) = next(&handle) else { panic!("the first event is Started") };
     assert!(info.title.starts_with("3 × "), "{}", info.title);
     let mut measured = None;
     loop {
@@ -75,7 +75,7 @@ fn an_ensemble_is_measured_then_shows_who_said_what() {
 }
 
 #[test]
-fn one_network_has_no_votes_and_a_drawn_digit_is_answered() {
+fn a_single_network_has_no_votes_and_drawn_digits_are_classified() {
     let handle = open_model(model(1), Arc::new(dataset())).unwrap();
     let pixels = dataset().test.image(0).to_vec();
     handle.commands.send(Command::Classify { id: 7, pixels: vec![0; 3] }).unwrap();
@@ -91,12 +91,12 @@ fn one_network_has_no_votes_and_a_drawn_digit_is_answered() {
             _ => {}
         }
     }
-    assert!(warned, "an image of another size is told");
+    assert!(warned, "an image of another size causes a warning");
     assert!(matches!(frame(&handle, What::Digit { index: 99 }), Content::Unavailable(_)));
 }
 
 #[test]
-fn images_of_another_kind_are_refused() {
+fn images_of_another_size_are_an_error() {
     let data = Dataset { classes: vec!["a".into(), "b".into()], ..dataset() };
     assert!(open_model(model(1), Arc::new(data)).is_err());
 }

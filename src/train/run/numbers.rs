@@ -1,10 +1,10 @@
-//! The book's numbers on the real data; minutes long, so run by hand:
-//! `cargo test --release --lib handle::run::numbers -- --ignored --nocapture`.
+//! The book's results on the real data. They take minutes, so run them by hand: `cargo test
+//! --release --lib train::run::numbers -- --ignored --nocapture`.
 
 use super::*;
 use crate::protocol::RunView;
 
-/// Trains to the end; the folded run.
+/// Trains to the end.
 fn train(spec: Spec, data: &Arc<Dataset>) -> RunView {
     let options = RunOptions { dataset: Some(Arc::clone(data)), ..RunOptions::default() };
     let handle = RunHandle::spawn(spec, options).unwrap();
@@ -30,8 +30,8 @@ fn of_five(layers: &str) -> Vec<f64> {
     accuracies.collect()
 }
 
-/// Runs of chapter 1 vary: a run that loses a digit, because its output starts out saturated, loses
-/// its ten points. The best of several is the book's, and the others lie about ten points apart.
+/// Runs of chapter 1 vary: if an output starts saturated, the run loses that digit and its ten
+/// points. The best of several runs matches the book, and the others are about ten points apart.
 fn varies_by_whole_digits(layers: &str, book: f64) {
     let accuracies = of_five(layers);
     let best = accuracies.iter().copied().fold(0.0, f64::max);
@@ -44,17 +44,17 @@ fn varies_by_whole_digits(layers: &str, book: f64) {
 
 #[test]
 #[ignore = "trains for minutes"]
-fn thirty_hidden_neurons_reach_the_books_accuracy_in_the_best_of_five_runs() {
+fn thirty_hidden_neurons_match_the_book_in_the_best_of_five_runs() {
     varies_by_whole_digits("784,30,10", 95.42);
 }
 
 #[test]
 #[ignore = "trains for minutes"]
-fn a_hundred_hidden_neurons_reach_the_books_accuracy_in_the_best_of_five_runs() {
+fn a_hundred_hidden_neurons_match_the_book_in_the_best_of_five_runs() {
     varies_by_whole_digits("784,100,10", 96.59);
 }
 
-/// Seconds in mini-batches an epoch, the median; and seconds an epoch that are not (evaluations).
+/// Median seconds per epoch spent in mini-batches, and outside of them (evaluations).
 fn seconds_an_epoch(view: &RunView) -> (f64, f64) {
     let mut seconds: Vec<f64> =
         view.epochs.points()[1..].iter().map(|stats| stats.train_seconds).collect();
@@ -65,7 +65,7 @@ fn seconds_an_epoch(view: &RunView) -> (f64, f64) {
 }
 
 #[test]
-#[ignore = "its figures need a quiet machine"]
+#[ignore = "needs an idle machine"]
 fn the_cost_of_the_default_dashboard() {
     use crate::protocol::{DigitQuery, Probe, What};
     let data = Arc::new(Dataset::embedded());
@@ -90,12 +90,12 @@ fn the_cost_of_the_default_dashboard() {
             view.apply(&handle.events.recv().unwrap());
         }
         let (epoch, rest) = seconds_an_epoch(&view);
-        eprintln!("watching {watching}: {epoch:.4} s an epoch, {rest:.4} s beside it");
+        eprintln!("watching {watching}: {epoch:.4} s per epoch, {rest:.4} s for the rest");
     }
 }
 
 #[test]
-#[ignore = "its figures need a quiet machine"]
+#[ignore = "needs an idle machine"]
 fn how_soon_a_pause_takes_effect() {
     let data = Arc::new(Dataset::embedded());
     for layers in ["784,30,10", "784,1000,1000,10"] {
@@ -104,7 +104,7 @@ fn how_soon_a_pause_takes_effect() {
         let handle = RunHandle::spawn(spec, options).unwrap();
         let mut longest = std::time::Duration::ZERO;
         for turn in 0..30 {
-            // In evaluations and in mini-batches, as it comes.
+            // At various times, in evaluations and in mini-batches.
             std::thread::sleep(std::time::Duration::from_millis(20 + 7 * turn));
             let asked = std::time::Instant::now();
             handle.commands.send(Command::Pause).unwrap();

@@ -7,7 +7,7 @@ use crate::spec::Expansion;
 use crate::spec::testing::{dataset, spec};
 use std::time::Duration;
 
-/// Longer than anything here takes; only a hang waits for it.
+/// A timeout longer than any test takes.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 fn start(spec: Spec, start_paused: bool) -> RunHandle {
@@ -16,7 +16,7 @@ fn start(spec: Spec, start_paused: bool) -> RunHandle {
     RunHandle::spawn(spec, options).unwrap()
 }
 
-/// Events up to the first that satisfies `last`, folded.
+/// Applies events up to the first that satisfies `last`.
 fn fold_until(handle: &RunHandle, view: &mut RunView, mut last: impl FnMut(&RunView) -> bool) {
     while !last(view) {
         view.apply(&handle.events.recv_timeout(PATIENCE).expect("the event comes"));
@@ -46,7 +46,7 @@ fn trained(spec: Spec) -> Network {
 }
 
 #[test]
-fn with_all_images_a_run_learns_from_those_for_validation_too() {
+fn with_all_images_the_validation_images_are_trained_on() {
     let handle = start(Spec { all_images: true, batch: 150, ..spec() }, false);
     let mut view = RunView::default();
     fold_until(&handle, &mut view, finished);
@@ -58,7 +58,7 @@ fn with_all_images_a_run_learns_from_those_for_validation_too() {
 }
 
 #[test]
-fn a_run_measures_epoch_0_learns_and_completes() {
+fn a_run_evaluates_epoch_0_learns_and_completes() {
     let handle = start(spec(), false);
     let mut view = RunView::default();
     fold_until(&handle, &mut view, finished);
@@ -78,13 +78,13 @@ fn a_run_measures_epoch_0_learns_and_completes() {
 }
 
 #[test]
-fn equal_specs_end_with_equal_bytes_and_other_seeds_do_not() {
+fn equal_specs_give_equal_bytes_and_other_seeds_do_not() {
     assert_eq!(trained(spec()), trained(spec()));
     assert_ne!(trained(spec()), trained(Spec { seed: 2, ..spec() }));
 }
 
 #[test]
-fn getting_the_next_mini_batch_ready_meanwhile_changes_nothing() {
+fn prefetching_does_not_change_the_result() {
     let weights = |threads, expand: &[Expansion]| {
         // Two mini-batches of 40 and a short one.
         let (batch, train_size, expand) = (40, Some(110), expand.to_vec());
@@ -96,12 +96,12 @@ fn getting_the_next_mini_batch_ready_meanwhile_changes_nothing() {
 }
 
 #[test]
-fn steps_do_what_they_say_and_pause() {
+fn steps_train_the_requested_amount_and_pause() {
     let handle = start(spec(), true);
     let mut view = RunView::default();
     fold_until(&handle, &mut view, paused);
     assert_eq!(view.epoch(), 0);
-    assert_eq!(view.epochs.seen(), 1, "epoch 0 is measured before the first pause");
+    assert_eq!(view.epochs.seen(), 1, "epoch 0 is evaluated before the first pause");
     let mut step = |step, epoch, batch| {
         handle.commands.send(Command::Step(step)).unwrap();
         fold_until(&handle, &mut view, |view| !paused(view));
@@ -116,7 +116,7 @@ fn steps_do_what_they_say_and_pause() {
 }
 
 #[test]
-fn a_stop_ends_the_run_and_probes_still_get_answers() {
+fn a_stopped_run_still_answers_probes() {
     let handle = start(Spec { epochs: 1_000_000, ..spec() }, false);
     let mut view = RunView::default();
     fold_until(&handle, &mut view, |view| view.epoch() >= 1);
@@ -126,21 +126,21 @@ fn a_stop_ends_the_run_and_probes_still_get_answers() {
     let Content::Confusion { classes, counts } =
         frame(&handle, &Probe::live(What::Confusion)).content
     else {
-        panic!("a confusion matrix answers");
+        panic!("expected a confusion matrix");
     };
     assert_eq!((classes, counts.iter().sum::<u32>()), (3, 60));
     assert!(handle.join().is_some());
 }
 
 #[test]
-fn a_paused_run_answers_watch_classify_and_set() {
+fn a_paused_run_handles_watch_classify_and_set() {
     let handle = start(spec(), true);
     let mut view = RunView::default();
     fold_until(&handle, &mut view, paused);
     let Content::Digit { card, outputs, .. } =
         frame(&handle, &Probe::live(What::Digit { index: 4 })).content
     else {
-        panic!("a digit answers");
+        panic!("expected a digit");
     };
     handle.commands.send(Command::Classify { id: 7, pixels: card.pixels }).unwrap();
     fold_until(&handle, &mut view, |view| view.classified.is_some());
@@ -150,13 +150,13 @@ fn a_paused_run_answers_watch_classify_and_set() {
     handle.commands.send(Command::Set(Tune::LearningRate(f64::NAN))).unwrap();
     handle.commands.send(Command::Step(Step::Epochs(1))).unwrap();
     fold_until(&handle, &mut view, |view| view.epoch() == 1);
-    assert_eq!(view.tuned.len(), 1, "what is no number is refused");
+    assert_eq!(view.tuned.len(), 1, "a value that is not a number is rejected");
     assert!(view.log.iter().any(|line| line.text.contains("NaN")), "{:?}", view.log);
     assert!((view.latest().unwrap().learning_rate - 0.5).abs() < 1e-9);
 }
 
 #[test]
-fn past_epochs_answer_as_they_were() {
+fn probes_of_past_epochs_are_answered_from_snapshots() {
     let handle = start(spec(), false);
     let mut view = RunView::default();
     fold_until(&handle, &mut view, finished);
@@ -166,7 +166,7 @@ fn past_epochs_answer_as_they_were() {
     };
     let wrong = |frame: &Frame| match &frame.content {
         Content::Digits { total, .. } => *total,
-        other => panic!("a list of digits answers, not {other:?}"),
+        other => panic!("expected a list of digits, not {other:?}"),
     };
     let filter = DigitFilter { verdict: Verdict::Wrong, ..DigitFilter::default() };
     let query = What::Digits(DigitQuery { filter, count: 5, ..DigitQuery::default() });
@@ -183,7 +183,7 @@ fn past_epochs_answer_as_they_were() {
 }
 
 #[test]
-fn a_rate_far_too_large_ends_as_diverged_with_a_hint() {
+fn a_learning_rate_far_too_large_diverges_with_a_hint() {
     let layers = "16,6,3".into();
     let activation = crate::nn::Activation::Relu;
     let handle = start(Spec { eta: 1e30, layers, activation, ..spec() }, false);
@@ -196,7 +196,7 @@ fn a_rate_far_too_large_ends_as_diverged_with_a_hint() {
 }
 
 #[test]
-fn data_that_cannot_be_read_fails_the_run_with_its_reason() {
+fn unreadable_data_fails_the_run_with_the_reason() {
     let spec = Spec { data: Some("/nonexistent/digits".into()), ..spec() };
     let handle = RunHandle::spawn(spec, RunOptions::default()).unwrap();
     let mut view = RunView::default();
@@ -213,7 +213,7 @@ fn a_paused_run_without_an_owner_ends() {
 }
 
 #[test]
-fn slow_motion_can_be_left_at_once() {
+fn slow_motion_can_be_ended_immediately() {
     let handle = start(spec(), true);
     let mut view = RunView::default();
     fold_until(&handle, &mut view, paused);
@@ -226,7 +226,7 @@ fn slow_motion_can_be_left_at_once() {
 }
 
 #[test]
-fn the_weights_of_a_dense_layer_have_the_shape_of_what_it_looks_at() {
+fn dense_weights_have_the_shape_of_their_input() {
     let shapes = |layers: &str, layer| {
         let handle = start(Spec { layers: layers.into(), ..spec() }, true);
         let content =

@@ -1,4 +1,4 @@
-//! A mini-batch allocates nothing, neither to be gathered nor to be trained on.
+//! Training on a mini-batch allocates nothing, including gathering it.
 
 use super::*;
 use crate::data::Images;
@@ -7,7 +7,7 @@ use crate::spec::{Expansion, Optimizer, Spec, build};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
-/// The system's allocator, which counts the allocations of each thread.
+/// The system allocator, counting the allocations of each thread.
 struct Counting;
 
 thread_local! {
@@ -18,29 +18,29 @@ fn count() {
     ALLOCATIONS.set(ALLOCATIONS.get() + 1);
 }
 
-// SAFETY: the system's allocator does all the work; the counter needs no initialization and no
-// destructor, so that counting does not allocate.
+// SAFETY: all calls are forwarded to the system allocator; the counter needs no initialization and
+// no destructor, so that counting does not allocate.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         count();
-        // SAFETY: as the caller promises.
+        // SAFETY: forwarded under the same contract.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         count();
-        // SAFETY: as the caller promises.
+        // SAFETY: forwarded under the same contract.
         unsafe { System.alloc_zeroed(layout) }
     }
 
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         count();
-        // SAFETY: as the caller promises.
+        // SAFETY: forwarded under the same contract.
         unsafe { System.realloc(pointer, layout, size) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: as the caller promises.
+        // SAFETY: forwarded under the same contract.
         unsafe { System.dealloc(pointer, layout) }
     }
 }
@@ -48,7 +48,7 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// Images of 28 × 28 pixels, most of them background, in ten classes.
+/// Images of 28 × 28 pixels, mostly background, in ten classes.
 fn images(count: usize) -> Images {
     let ink = |at: usize| if at.is_multiple_of(5) { (at * 31 % 256) as u8 } else { 0 };
     Images {
@@ -60,7 +60,7 @@ fn images(count: usize) -> Images {
     }
 }
 
-/// A trainer that sends nothing but the end of epochs.
+/// A trainer that sends nothing until the end of an epoch.
 fn trainer(spec: Spec) -> Trainer {
     let data = Dataset {
         name: "test".into(),
@@ -85,13 +85,13 @@ fn trainer(spec: Spec) -> Trainer {
         events,
     };
     let mut trainer = Trainer::new(state, setup);
-    // Samples are due in an hour.
+    // The next sample is due in an hour.
     trainer.next_sample = Instant::now() + Duration::from_secs(3600);
     trainer
 }
 
-/// Allocations of the calling thread, which takes part in all the work, in the next epoch: in all
-/// mini-batches but the last, after which the figures of the layers are measured.
+/// Allocations of the calling thread, which takes part in all the work, in all mini-batches of the
+/// next epoch but the last, after which layer statistics are computed.
 fn allocations_of_an_epoch(trainer: &mut Trainer) -> usize {
     let before = ALLOCATIONS.get();
     (0..4).for_each(|_| assert!(!trainer.train_batch()));
@@ -101,9 +101,9 @@ fn allocations_of_an_epoch(trainer: &mut Trainer) -> usize {
     count
 }
 
-/// Asserts that nothing is allocated once every buffer was used: on one thread after an epoch. On
-/// several it is not known which of them uses its buffers when, but each does so for the first time
-/// only once.
+/// Asserts that nothing is allocated once all buffers have been used: on one thread, after one
+/// epoch. On several threads it is unknown when each uses a buffer for the first time, but that
+/// happens only once.
 fn assert_stops_allocating(spec: Spec) {
     let what = format!("{}, {}, {:?}, {:?}", spec.layers, spec.batch, spec.optimizer, spec.threads);
     let epochs = if spec.threads == Some(1) { 1 } else { 10 };
@@ -114,14 +114,14 @@ fn assert_stops_allocating(spec: Spec) {
 }
 
 #[test]
-fn a_mini_batch_allocates_nothing() {
+fn training_on_a_mini_batch_allocates_nothing() {
     let before = ALLOCATIONS.get();
     drop(vec![0_u8; 100]);
     assert!(ALLOCATIONS.get() > before, "allocations are counted");
     for (layers, batch) in [
         ("784,30,10", 10),
         ("784,100,10", 64),
-        // A layer of medium size, whose deltas go back through all its weights.
+        // A medium-sized layer, whose deltas are propagated through all its weights.
         ("784,100,90,10", 10),
         ("784,400,200,10", 20),
         ("conv4x5-norm-pool2-conv8x5-avgpool2-dense30-softmax10", 10),
@@ -149,7 +149,7 @@ fn a_mini_batch_allocates_nothing() {
 }
 
 #[test]
-fn augmented_images_allocate_nothing() {
+fn augmenting_images_allocates_nothing() {
     let expand = vec![
         Expansion::Rotation(10.0),
         Expansion::Scaling(0.1),

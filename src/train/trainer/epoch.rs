@@ -1,4 +1,4 @@
-//! What is concluded at the end of an epoch.
+//! The end of an epoch: statistics, schedule, divergence.
 
 use crate::model::evaluator::{Measurement, regularization_term};
 use crate::nn::Network;
@@ -7,7 +7,7 @@ use crate::train::checkpoint::Checkpoint;
 use crate::train::meter::Meter;
 use crate::train::schedule::ScheduleDecision;
 
-/// The figures of the epoch that was measured; `batches` and `samples` are those of an epoch.
+/// The statistics of the epoch just evaluated; `batches` and `samples` are per epoch.
 pub(super) fn stats(
     state: &Checkpoint,
     meter: &Meter,
@@ -27,7 +27,8 @@ pub(super) fn stats(
     }
 }
 
-/// Applies schedule and early stopping after an epoch of this accuracy; what to log of it.
+/// Applies the schedule and early stopping after an epoch with this accuracy; returns a log line,
+/// if any.
 pub(super) fn observe_accuracy(state: &mut Checkpoint, accuracy: f64) -> Option<String> {
     let Checkpoint { spec, body, .. } = state;
     let rate = body.tuning.learning_rate;
@@ -47,7 +48,7 @@ pub(super) fn observe_accuracy(state: &mut Checkpoint, accuracy: f64) -> Option<
     }
 }
 
-/// The outcome of a run whose cost or weights are no longer finite.
+/// The outcome of a run whose cost or weights are not finite.
 pub(super) fn diverged(state: &Checkpoint) -> Outcome {
     let eta = state.body.tuning.learning_rate;
     let hint = format!(

@@ -1,22 +1,22 @@
-//! How far a run has come.
+//! Progress of a run.
 
 use crate::protocol::Progress;
 use crate::train::checkpoint::{Checkpoint, Position};
 use crate::train::meter::Meter;
 use std::time::Duration;
 
-/// What the time that is left depends on beside the meter.
+/// The work per epoch, for estimating the remaining time.
 pub(super) struct Work {
-    /// Mini-batches and samples of an epoch.
+    /// Mini-batches and samples per epoch.
     pub(super) batches: usize,
     pub(super) samples: usize,
-    /// The least time between two mini-batches, in slow motion.
+    /// The minimum time between two mini-batches, in slow motion.
     pub(super) interval: Option<Duration>,
-    /// Seconds that an evaluation takes.
+    /// Duration of an evaluation in seconds.
     pub(super) evaluation_seconds: f64,
 }
 
-/// How far the run has come; `cost` is that of the last mini-batch.
+/// The progress of the run; `cost` is that of the last mini-batch.
 pub(super) fn progress(
     state: &Checkpoint,
     meter: &Meter,
@@ -35,7 +35,7 @@ pub(super) fn progress(
     }
 }
 
-/// Seconds until the last epoch is trained and evaluated, at the present pace.
+/// Estimated seconds until the last epoch is trained and evaluated, at the current pace.
 fn seconds_left(state: &Checkpoint, meter: &Meter, work: &Work) -> Option<f64> {
     let rate = meter.rate();
     if rate <= 0.0 {

@@ -1,4 +1,4 @@
-//! What a run leaves on the disk: checkpoints, the model and its outputs for the test images.
+//! Writes a run's files: checkpoints, the model and its outputs for the test images.
 
 use crate::data::Dataset;
 use crate::model::{Model, ModelError};
@@ -11,12 +11,12 @@ use crate::train::probe_service::ProbeService;
 use crate::train::test_outputs_file as outputs_file;
 use std::path::{Path, PathBuf};
 
-/// Where checkpoints and the model of a run are written to.
+/// The locations of a run's checkpoints and model.
 #[derive(Debug)]
 pub(super) struct Saver {
     checkpointers: Vec<Checkpointer>,
     model: Option<PathBuf>,
-    /// Whether a model that cannot be written at the end is tried again.
+    /// Whether to retry writing a final model.
     pub(super) keep_trying: bool,
 }
 
@@ -29,22 +29,22 @@ impl Saver {
         Self { checkpointers, model, keep_trying }
     }
 
-    /// The directory of the run's own checkpoints, where it has one.
+    /// The directory of the run's own checkpoints, if it has one.
     pub(super) fn directory(&self) -> Option<&Path> {
         self.checkpointers.iter().find_map(Checkpointer::own_directory)
     }
 
     /// Whether any checkpoints are written.
-    pub(super) fn keeps_checkpoints(&self) -> bool {
+    pub(super) fn writes_checkpoints(&self) -> bool {
         !self.checkpointers.is_empty()
     }
 
-    /// Whether there is a place for a checkpoint or for the model.
-    pub(super) fn has_a_place(&self) -> bool {
-        self.keeps_checkpoints() || self.model.is_some()
+    /// Whether checkpoints or the model are written anywhere.
+    pub(super) fn has_target(&self) -> bool {
+        self.writes_checkpoints() || self.model.is_some()
     }
 
-    /// Writes the checkpoints that are due; what cannot be written is logged, and the run goes on.
+    /// Writes the checkpoints that are due; errors are logged, and the run continues.
     pub(super) fn write_checkpoints(
         &mut self,
         trigger: CheckpointTrigger,
@@ -61,8 +61,8 @@ impl Saver {
         }
     }
 
-    /// Writes the outputs for the test images, so that the run can be looked at later without
-    /// computing them again.
+    /// Writes the outputs for the test images, so that opening the run later does not compute them
+    /// again.
     pub(super) fn write_outputs(&self, state: &Checkpoint, data: &Dataset, watch: &ProbeService) {
         let Some(directory) = self.directory() else { return };
         let Position { epoch, batch } = state.position();
@@ -73,7 +73,7 @@ impl Saver {
         }
     }
 
-    /// Writes the model, where there is a place for it.
+    /// Writes the model, if a file was specified.
     pub(super) fn write_model(
         &self,
         state: &Checkpoint,
@@ -86,8 +86,8 @@ impl Saver {
         Ok(())
     }
 
-    /// Writes the model to its place after it was saved elsewhere because of `error`; false where it
-    /// still cannot be written.
+    /// Writes the model to its file after it was saved elsewhere because of `error`; returns false
+    /// if that still fails.
     pub(super) fn rewrite_model(
         &self,
         error: &ModelError,
@@ -101,13 +101,13 @@ impl Saver {
             // The copy is no longer needed.
             let _ = std::fs::remove_file(rescued);
         }
-        channels.log(Level::Info, "the model is written now");
+        channels.log(Level::Info, "the model was written");
         announce(channels, state.position(), path, bytes);
         true
     }
 }
 
-/// Writes the model as it is now to a file that somebody named.
+/// Writes the current model to a file requested by a client.
 pub(super) fn save_as(path: &Path, state: &Checkpoint, data: &Dataset, channels: &RunChannels) {
     match model(state, data).save(path) {
         Ok(bytes) => announce(channels, state.position(), path, bytes),
@@ -121,5 +121,5 @@ fn model(state: &Checkpoint, data: &Dataset) -> Model {
 
 fn announce(channels: &RunChannels, Position { epoch, batch }: Position, path: &Path, bytes: u64) {
     let path = path.display().to_string();
-    channels.tell(Event::Saved(Saved { path, epoch, batch, bytes }));
+    channels.send(Event::Saved(Saved { path, epoch, batch, bytes }));
 }

@@ -1,5 +1,5 @@
-//! The pages of a column: compressed, with levels that say which values are absent, and values in
-//! one of a few encodings.
+//! The pages of a column: compressed, with levels for absent values and lists, and values in one of
+//! several encodings.
 
 use super::super::thrift::{Fields, read_struct};
 use super::{Cell, Column};
@@ -9,12 +9,12 @@ use ruzstd::decoding::StreamingDecoder;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 
-/// Longest page, compressed or not.
-const MOST_PAGE: i64 = 256 << 20;
-/// A page may unpack to so much, whatever its size,
+/// Maximum size of a page, compressed or not.
+const MAX_PAGE: i64 = 256 << 20;
+/// A page may unpack to this many bytes regardless of its size.
 const UNPACKED_FREELY: i64 = 16 << 20;
-/// and beyond that to so many times its size.
-const MOST_RATIO: i64 = 100;
+/// Larger pages may unpack to at most this many times their size.
+const MAX_RATIO: i64 = 100;
 
 /// The pages of a column in a row group.
 pub(super) struct Pages<'a> {
@@ -37,10 +37,10 @@ impl<'a> Pages<'a> {
         let start = chunk.int(11).filter(|&at| at > 0).map_or(first, |at| at.min(first));
         let size = chunk.int(7).unwrap_or(0);
         let (Ok(start), Ok(size)) = (u64::try_from(start), u64::try_from(size)) else {
-            return Err("its place is negative".into());
+            return Err("its offset is negative".into());
         };
         if start.checked_add(size).is_none_or(|end| end > len) {
-            return Err("its pages lie behind the end of the file".into());
+            return Err("its pages are beyond the end of the file".into());
         }
         file.seek(SeekFrom::Start(start)).map_err(|error| error.to_string())?;
         let mut bytes = vec![0; size as usize];
@@ -49,7 +49,7 @@ impl<'a> Pages<'a> {
         Ok(Self { column, codec, bytes, at: 0, dictionary: Vec::new() })
     }
 
-    /// Reads one page: of values behind `cells`, or the dictionary.
+    /// Reads one page: appends values to `cells`, or stores the dictionary.
     pub(super) fn next(
         &mut self,
         cells: &mut Vec<Cell>,
@@ -63,10 +63,10 @@ impl<'a> Pages<'a> {
         let body = self.at + length;
         let end = usize::try_from(packed).ok().and_then(|packed| body.checked_add(packed));
         let page = end.and_then(|end| self.bytes.get(body..end)).ok_or("a page ends too early")?;
-        let bound = UNPACKED_FREELY.max(packed.saturating_mul(MOST_RATIO)).min(MOST_PAGE);
+        let bound = UNPACKED_FREELY.max(packed.saturating_mul(MAX_RATIO)).min(MAX_PAGE);
         if !(0..=bound).contains(&unpacked) {
             return Err(format!(
-                "a page of {packed} bytes that promises {unpacked}: a decompression bomb"
+                "a page of {packed} bytes that declares {unpacked}: a decompression bomb"
             ));
         }
         let kind = header.int(1).unwrap_or(-1);
@@ -110,7 +110,7 @@ impl<'a> Pages<'a> {
                 let encoding = about.int(4).unwrap_or(-1);
                 self.values(&values, encoding, count, &repetition, &definition, cells, starts)?;
             }
-            // An index, which nobody writes.
+            // An index page, which writers do not produce.
             1 => {}
             other => return Err(format!("a page of the unknown kind {other}")),
         }
@@ -118,7 +118,7 @@ impl<'a> Pages<'a> {
         Ok(())
     }
 
-    #[allow(clippy::too_many_arguments, reason = "two kinds of pages have these in common")]
+    #[allow(clippy::too_many_arguments, reason = "shared by both page versions")]
     fn values(
         &self,
         bytes: &[u8],
@@ -139,7 +139,7 @@ impl<'a> Pages<'a> {
                 let places = runs(&bytes[1..], width, present)?;
                 let cell = |&at: &u32| self.dictionary.get(at as usize).cloned();
                 let cells: Option<Vec<Cell>> = places.iter().map(cell).collect();
-                cells.ok_or("a value that its dictionary does not have")?
+                cells.ok_or("a value that is not in its dictionary")?
             }
             3 if self.column.kind == 0 => {
                 let body = bytes.get(4..).ok_or("a page ends too early")?;
@@ -148,7 +148,7 @@ impl<'a> Pages<'a> {
             }
             other => {
                 return Err(format!(
-                    "its values are in the encoding {other}, which is not read; write the file with pyarrow, whose default is"
+                    "its values are in the encoding {other}, which is not supported; write the file with pyarrow, whose default is"
                 ));
             }
         };
@@ -159,13 +159,13 @@ impl<'a> Pages<'a> {
             }
             let level = definition.get(index).copied().unwrap_or(whole);
             let value = if level == whole { values.next() } else { Some(Cell::Null) };
-            cells.push(value.ok_or("a page with fewer values than it says")?);
+            cells.push(value.ok_or("a page with fewer values than it declares")?);
         }
         Ok(())
     }
 }
 
-/// A number of values that so many bytes can hold: a bit a value at least.
+/// Checks that this many bytes can hold `count` values of at least one bit each.
 fn count_of(count: i64, bytes: usize) -> Result<usize, String> {
     let count = usize::try_from(count).ok().filter(|&count| count <= bytes.saturating_mul(8));
     count.ok_or_else(|| "a page with more values than bytes".into())
@@ -183,7 +183,7 @@ fn unpack(codec: i64, bytes: &[u8], size: usize) -> Result<Vec<u8>, String> {
         1 => {
             let length = snap::raw::decompress_len(bytes).map_err(|error| error.to_string())?;
             if length != size {
-                return Err("a page of another length than it says".into());
+                return Err("a page whose length differs from its header".into());
             }
             snap::raw::Decoder::new().decompress_vec(bytes).map_err(|error| error.to_string())?
         }
@@ -200,18 +200,18 @@ fn unpack(codec: i64, bytes: &[u8], size: usize) -> Result<Vec<u8>, String> {
                 _ => "an unknown method",
             };
             return Err(format!(
-                "compressed with {name}, which is not read; write the file with compression='zstd'"
+                "compressed with {name}, which is not supported; write the file with compression='zstd'"
             ));
         }
     };
     if unpacked.len() == size {
         Ok(unpacked)
     } else {
-        Err("a page of another length than it says".into())
+        Err("a page whose length differs from its header".into())
     }
 }
 
-/// Levels of a page of the first kind: a length and the levels; none where the highest is 0.
+/// Levels of a version 1 page: a length and the levels; none if the highest is 0.
 fn level(rest: &mut &[u8], highest: u8, count: usize) -> Result<Vec<u32>, String> {
     if highest == 0 {
         return Ok(Vec::new());
@@ -227,7 +227,7 @@ fn runs_of(bytes: &[u8], highest: u8, count: usize) -> Result<Vec<u32>, String> 
     if highest == 0 { Ok(Vec::new()) } else { runs(bytes, 8 - highest.leading_zeros(), count) }
 }
 
-/// Numbers of so many bits in runs: of one number repeated, or of eight at a time.
+/// Decodes the RLE/bit-packing hybrid: runs of a repeated number, or of bit-packed groups of eight.
 pub(super) fn runs(mut bytes: &[u8], width: u32, count: usize) -> Result<Vec<u32>, String> {
     if width > 32 {
         return Err(format!("numbers of {width} bits"));
@@ -251,7 +251,7 @@ pub(super) fn runs(mut bytes: &[u8], width: u32, count: usize) -> Result<Vec<u32
             bytes = &bytes[size..];
             let run = usize::try_from(head >> 1).unwrap_or(usize::MAX);
             if run == 0 {
-                return Err("a run of nothing".into());
+                return Err("an empty run".into());
             }
             numbers.resize(numbers.len() + run.min(left), value);
         } else {
@@ -282,7 +282,7 @@ pub(super) fn runs(mut bytes: &[u8], width: u32, count: usize) -> Result<Vec<u32
     Ok(numbers)
 }
 
-/// Values one after the other, and how many bytes they took.
+/// Decodes plain values; returns them and the number of bytes read.
 fn plain(column: &Column, bytes: &[u8], count: usize) -> Result<(Vec<Cell>, usize), String> {
     let mut rest = bytes;
     let mut cells = Vec::new();
@@ -306,14 +306,16 @@ fn plain(column: &Column, bytes: &[u8], count: usize) -> Result<(Vec<Cell>, usiz
                 Cell::Bytes(take(length)?.into())
             }
             7 => Cell::Bytes(take(column.length)?.into()),
-            other => return Err(format!("its values are of the type {other}, which is not read")),
+            other => {
+                return Err(format!("its values are of the type {other}, which is not supported"));
+            }
         });
     }
     let left = rest.len();
     Ok((cells, bytes.len() - left))
 }
 
-/// Bytes of a slice of that length.
+/// Converts a slice to an array.
 fn word<const N: usize>(bytes: &[u8]) -> [u8; N] {
     let mut word = [0; N];
     word.copy_from_slice(bytes);

@@ -1,24 +1,24 @@
-//! What the columns of a table of predictions are for, by their names.
+//! The purpose of the columns of a table of predictions, derived from their names.
 
 use super::super::shades::Shades;
 use crate::data::Images;
 use std::sync::Arc;
 
-/// What a column is for.
+/// The purpose of a column.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Purpose {
-    /// The right class.
+    /// The true class.
     Truth,
-    /// The class that was answered.
+    /// The predicted class.
     Predicted,
-    /// How sure the classifier was of its answer.
+    /// The confidence of the prediction.
     Confidence,
     /// The probability of a class.
     Score(String),
-    /// If the picture is.
+    /// The path of the picture.
     Path,
     Pixel,
-    /// A number for a name: a pixel, or the probability of a class.
+    /// A column named by a number: a pixel, or the probability of a class.
     Numbered(String),
     Classes,
     Other,
@@ -47,7 +47,7 @@ const SCORE: [&str; 8] =
     ["prob", "score", "logit", "softmax", "likelihood", "activation", "output", "conf"];
 const PATH: [&str; 7] = ["path", "file", "filename", "image", "img", "picture", "photo"];
 
-/// The purpose of a column of one value a row.
+/// The purpose of a column with one value per row.
 pub(super) fn purpose_of(name: &str) -> Purpose {
     let name = name.trim().trim_start_matches('\u{feff}').trim_matches('"').trim();
     let lower = name.to_lowercase();
@@ -63,14 +63,14 @@ pub(super) fn purpose_of(name: &str) -> Purpose {
     if lower == "classes" || lower.contains("class_names") || lower.contains("label_names") {
         return Purpose::Classes;
     }
-    // `correct`, `is_correct`, `error`: what follows from the other columns.
+    // `correct`, `is_correct`, `error`: derived from the other columns.
     if words.iter().any(|word| begins(word, &["correct", "wrong", "error", "loss"])) {
         return Purpose::Other;
     }
     let score = words.iter().position(|word| begins(word, &SCORE) || *word == "p");
     let predicted = words.iter().any(|word| begins(word, &PREDICTED)) || lower.contains("y_hat");
     if let Some(at) = score {
-        // What the name has beside that word is the class: `prob_cat`, `cat_prob`, `prob3`.
+        // The rest of the name is the class: `prob_cat`, `cat_prob`, `prob3`.
         let digits = words[at].trim_start_matches(|c: char| !c.is_ascii_digit());
         let others = ["predicted", "prediction", "pred", "max", "top", "top1", "best", "class"];
         let rest: Vec<&str> =
@@ -104,7 +104,7 @@ pub(super) fn purpose_of(name: &str) -> Purpose {
     if words.iter().any(|word| begins(word, &PATH)) { Purpose::Path } else { Purpose::Other }
 }
 
-/// The class in the name of a column, in its own letters: all behind `prob_`, or before `_prob`.
+/// The class in a column name, in its original case: the part after `prob_` or before `_prob`.
 fn original(name: &str, last: &str, words: usize, behind: bool) -> String {
     if words == 1 {
         let at = name.to_lowercase().rfind(last);
@@ -116,26 +116,26 @@ fn original(name: &str, last: &str, words: usize, behind: bool) -> String {
     rest.trim_matches(is_gap).to_owned()
 }
 
-/// Probabilities or other scores, a number a class and row.
+/// Probabilities or other scores, one per class and row.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Scores {
-    /// The names of the classes, where the table says them.
+    /// The class names, if the table specifies them.
     pub names: Vec<String>,
     pub columns: usize,
     /// Row by row.
     pub values: Vec<f32>,
 }
 
-/// The pictures of a table as they are given.
+/// The pictures of a table before decoding.
 #[derive(Clone, Debug, Default)]
 pub(super) enum Given {
     #[default]
     Nothing,
-    /// A row of pixels an image.
+    /// A row of pixels per image.
     Rows(Shades),
     Images(Images),
     Paths(Vec<String>),
-    /// PNG, JPEG and the like.
+    /// PNG, JPEG and similar.
     Encoded(Vec<Option<Arc<[u8]>>>),
 }
 
@@ -147,15 +147,15 @@ pub(super) struct Columns {
     pub confidence: Option<Vec<f32>>,
     pub scores: Option<Scores>,
     pub pictures: Given,
-    /// The names of the classes, where the table says them apart from its columns.
+    /// Class names that the table specifies apart from its columns.
     pub classes: Option<Vec<String>>,
     pub notes: Vec<String>,
-    /// What its columns are called.
+    /// The names of all columns.
     pub listed: Vec<String>,
 }
 
 impl Columns {
-    /// The first of its columns' names, for errors.
+    /// The first column names, for errors.
     pub fn names(&self) -> String {
         let mut names: Vec<String> = self.listed.iter().take(12).map(|n| super::short(n)).collect();
         if self.listed.len() > names.len() {
@@ -170,7 +170,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn usual_names_say_what_a_column_is_for() {
+    fn common_column_names_are_recognised() {
         for (name, purpose) in [
             ("label", Purpose::Truth),
             ("y_true", Purpose::Truth),

@@ -1,5 +1,4 @@
-//! The pictures of a table of predictions, decoded and brought to one size; every row keeps its
-//! place.
+//! The pictures of a table of predictions, decoded to one size; one image per row.
 
 use super::super::arrays::{interleave, size_of_row};
 use super::super::options::OpenOptions;
@@ -12,10 +11,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// What is told where a table has no pictures.
+/// The note for a table without pictures.
 pub(super) const NONE: &str = "the table has no pictures: Digits shows labels alone; --data gives the test images they are of";
 /// Maximum number of unreadable pictures that are listed by name.
-const TOLD: usize = 3;
+const MAX_LISTED: usize = 3;
 
 pub(super) fn decode(
     source: &Source,
@@ -72,7 +71,7 @@ pub(super) fn decode(
     Ok(images)
 }
 
-/// Decodes a picture for every row; one that cannot be decoded is left blank, and told.
+/// Decodes the picture of every row; pictures that cannot be decoded are blank, with a note.
 fn all<T: Sync>(
     source: &Source,
     items: &[T],
@@ -112,11 +111,11 @@ fn all<T: Sync>(
             pixels[row * size..(row + 1) * size].copy_from_slice(picture);
         }
         let (row, why) = &decoded.broken[0];
-        let more = if decoded.broken.len() > TOLD { ", …" } else { "" };
+        let more = if decoded.broken.len() > MAX_LISTED { ", …" } else { "" };
         let names: Vec<String> =
-            decoded.broken.iter().take(TOLD).map(|(row, _)| name(*row)).collect();
+            decoded.broken.iter().take(MAX_LISTED).map(|(row, _)| name(*row)).collect();
         notes.push(format!(
-            "{} pictures are blank since they cannot be decoded: {}{more} ({} {why})",
+            "{} pictures are blank because they cannot be decoded: {}{more} ({} {why})",
             decoded.broken.len(),
             names.join(", "),
             name(*row)

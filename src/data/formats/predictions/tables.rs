@@ -14,11 +14,11 @@ use crate::data::DataError;
 use csv::{ReaderBuilder, StringRecord};
 use std::sync::Arc;
 
-/// Maximum number of values of all columns together, and most rows.
-const MOST_VALUES: usize = 1 << 28;
-const MOST_ROWS: usize = 5_000_000;
+/// Maximum number of values of all columns, and of rows.
+const MAX_VALUES: usize = 1 << 28;
+const MAX_ROWS: usize = 5_000_000;
 /// Maximum number of columns of a text table.
-const MOST_COLUMNS: usize = 200_000;
+const MAX_COLUMNS: usize = 200_000;
 
 /// Reads a text table with a header.
 pub(super) fn read_csv(source: &Source) -> Result<Columns, DataError> {
@@ -35,7 +35,7 @@ pub(super) fn read_csv(source: &Source) -> Result<Columns, DataError> {
     if !next(&mut record)? {
         return Err(damaged("it is empty".into()));
     }
-    if record.len() > MOST_COLUMNS {
+    if record.len() > MAX_COLUMNS {
         return Err(damaged(format!("it has {} columns", record.len())));
     }
     let mut columns =
@@ -73,8 +73,8 @@ pub(super) fn read_csv(source: &Source) -> Result<Columns, DataError> {
         is_row = false;
         rows += 1;
         values += record.len();
-        if values > MOST_VALUES || rows > MOST_ROWS {
-            let (bytes, limit) = (values as u64, MOST_VALUES as u64);
+        if values > MAX_VALUES || rows > MAX_ROWS {
+            let (bytes, limit) = (values as u64, MAX_VALUES as u64);
             return Err(DataError::TooLarge { file: source.path.clone(), bytes, limit });
         }
         for (texts, at) in texts.iter_mut().zip(firsts) {
@@ -82,13 +82,13 @@ pub(super) fn read_csv(source: &Source) -> Result<Columns, DataError> {
         }
         for (at, field) in record.iter().enumerate() {
             let number = || -> Result<f32, DataError> {
-                // A missing number is none.
+                // An empty field is a missing number.
                 if super::is_absent(field) {
                     return Ok(f32::NAN);
                 }
                 field.trim_end_matches('%').parse().map_err(|_| {
                     damaged(format!(
-                        "line {line}, column {}: `{}` is no number",
+                        "line {line}, column {}: `{}` is not a number",
                         at + 1,
                         short(field)
                     ))
@@ -111,12 +111,12 @@ pub(super) fn read_csv(source: &Source) -> Result<Columns, DataError> {
     Ok(columns)
 }
 
-/// Two columns without a header are the true label and the predicted one.
+/// Two columns without a header are the true label and the prediction.
 fn without_header(columns: usize) -> Option<Vec<Purpose>> {
     (columns == 2).then(|| vec![Purpose::Truth, Purpose::Predicted])
 }
 
-/// The purpose of an array by its name and shape.
+/// The purpose of an array, derived from its name and shape.
 fn purpose_of_array(name: &str, shape: &[usize], texts: bool) -> Purpose {
     let lower = name.to_lowercase();
     let images = ["x", "images", "image", "pixels", "data", "inputs", "input", "pictures"];
@@ -196,7 +196,7 @@ pub(super) fn read_npz(source: &Source) -> Result<Columns, DataError> {
     Ok(columns)
 }
 
-/// Labels as they are written; of one-hot rows the place of the largest.
+/// Labels as texts; for one-hot rows the index of the maximum.
 fn texts_of(source: &Source, name: &str, array: Array) -> Result<Vec<String>, DataError> {
     if let (Values::Numbers(numbers), [_]) = (&array.values, &array.shape[..])
         && numbers.iter().any(|number| number.is_nan())
@@ -207,7 +207,7 @@ fn texts_of(source: &Source, name: &str, array: Array) -> Result<Vec<String>, Da
     arrays::labels(source, name, array).map(Labels::into_names)
 }
 
-/// Decides what numbered columns hold: probabilities if no other column says what was predicted,
+/// Decides what numbered columns contain: probabilities if there is no column of predictions,
 /// otherwise pixels. A single column of scores is the confidence of the prediction.
 fn settle_numbered(purposes: &mut [Purpose]) {
     let scores = purposes.iter().filter(|purpose| matches!(purpose, Purpose::Score(_))).count();
@@ -241,7 +241,7 @@ fn is_encoded(column: &str) -> bool {
     column.rsplit_once('.').is_some_and(|(_, last)| last == "bytes")
 }
 
-/// What each column of a parquet file holds.
+/// The purpose of each column of a parquet file.
 fn purposes_of_columns(table: &Table) -> Vec<Purpose> {
     let purpose = |column: &Column| {
         let first = column.path.split('.').next().unwrap_or_default();
@@ -254,7 +254,7 @@ fn purposes_of_columns(table: &Table) -> Vec<Purpose> {
     table.columns.iter().map(purpose).collect()
 }
 
-/// The class names in the metadata that Hugging Face's `datasets` writes.
+/// The class names in the metadata written by Hugging Face's `datasets`.
 fn names_of_classes(table: &Table) -> Option<Vec<String>> {
     let (_, text) = table.metadata.iter().find(|(key, _)| key == "huggingface")?;
     let metadata: serde_json::Value = serde_json::from_str(text).ok()?;
@@ -300,8 +300,8 @@ pub(super) fn read_parquet(source: &Source) -> Result<Columns, DataError> {
         let mut read = |column: usize| -> Result<Vec<Vec<Cell>>, DataError> {
             let rows = table.read(group, column).map_err(damaged)?;
             values += rows.iter().map(Vec::len).sum::<usize>();
-            if values > MOST_VALUES {
-                let (bytes, limit) = (values as u64, MOST_VALUES as u64);
+            if values > MAX_VALUES {
+                let (bytes, limit) = (values as u64, MAX_VALUES as u64);
                 return Err(DataError::TooLarge { file: source.path.clone(), bytes, limit });
             }
             Ok(rows)

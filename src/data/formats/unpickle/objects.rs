@@ -1,13 +1,13 @@
-//! The objects of a pickle, and what they are: arrays of numpy, lists, texts.
+//! The objects of a pickle, and their conversion to arrays and texts.
 
 use super::super::arrays::{Array, Values};
 use super::super::npy::{Dtype, Header, Kind, read_values};
 use std::borrow::Cow;
 
-/// How deep objects may lie in one another where they are looked through.
-const MOST_DEPTH: usize = 16;
+/// Maximum nesting depth that is followed.
+const MAX_DEPTH: usize = 16;
 
-/// The number of an object of a pickle.
+/// The index of an object of a pickle.
 pub(in crate::data::formats) type Id = usize;
 
 /// An object of a pickle.
@@ -25,7 +25,7 @@ pub(in crate::data::formats) enum Object {
     Dict(Vec<(Id, Id)>),
     /// A class or function, by module and name.
     Global(String),
-    /// What calling a class or function would make.
+    /// The result of calling a class or function.
     Call {
         function: Id,
         arguments: Id,
@@ -33,7 +33,7 @@ pub(in crate::data::formats) enum Object {
     },
 }
 
-/// All objects of a pickle, and which of them it stands for.
+/// All objects of a pickle, and its root.
 #[derive(Debug)]
 pub(in crate::data::formats) struct Pickle {
     pub(super) objects: Vec<Object>,
@@ -49,7 +49,7 @@ impl Pickle {
         &self.objects[id]
     }
 
-    /// A text, whether Python 2 or 3 wrote it.
+    /// A text, written by Python 2 or 3.
     pub fn text(&self, id: Id) -> Option<String> {
         match self.get(id) {
             Object::Text(text) => Some(text.clone()),
@@ -73,7 +73,7 @@ impl Pickle {
         }
     }
 
-    /// What kind of thing it is, for people to read.
+    /// A description of the object for error messages.
     pub fn describe(&self, id: Id) -> String {
         match self.get(id) {
             Object::Dict(entries) => {
@@ -91,10 +91,11 @@ impl Pickle {
         }
     }
 
-    /// An object as an array: one of numpy, or a list of numbers, texts or rows of numbers.
+    /// Converts an object to an array: a numpy array, or a list of numbers, texts or rows of
+    /// numbers.
     ///
     /// # Errors
-    /// A message, if an array of numpy is damaged.
+    /// A message if a numpy array is damaged.
     pub fn array(&self, id: Id) -> Result<Option<Array>, String> {
         match self.get(id) {
             Object::Call { .. } => self.numpy(id, 0),
@@ -126,7 +127,7 @@ impl Pickle {
     fn number(&self, id: Id) -> Option<f64> {
         match self.get(id) {
             Object::Float(number) => Some(*number),
-            // A scalar of numpy: its type and its bytes.
+            // A numpy scalar: its type and its bytes.
             Object::Call { function, arguments, .. } if self.is_called(*function, &["scalar"]) => {
                 let [dtype, bytes] = self.items(*arguments)? else { return None };
                 let (dtype, bytes) = (self.dtype(*dtype)?, self.bytes(*bytes, 0)?);
@@ -136,7 +137,8 @@ impl Pickle {
         }
     }
 
-    /// Whether a global of numpy (whose modules were renamed over the years) has one of the names.
+    /// Whether a numpy global has one of these names; its module name depends on the version of
+    /// numpy.
     fn is_called(&self, function: Id, names: &[&str]) -> bool {
         let Object::Global(global) = self.get(function) else { return false };
         let known = global.starts_with("numpy.") || global.starts_with("_codecs.");
@@ -179,12 +181,12 @@ impl Pickle {
     }
 
     fn bytes(&self, id: Id, depth: usize) -> Option<Cow<'_, [u8]>> {
-        if depth > MOST_DEPTH {
+        if depth > MAX_DEPTH {
             return None;
         }
         match self.get(id) {
             Object::Bytes(bytes) => Some(Cow::Borrowed(bytes)),
-            // Python 3 writes bytes of old protocols as `_codecs.encode(text, "latin1")`; and a
+            // Python 3 encodes bytes in old protocols as `_codecs.encode(text, "latin1")`, and a
             // bytearray as a call with bytes.
             Object::Call { function, arguments, .. } => {
                 let first = *self.items(*arguments)?.first()?;

@@ -2,8 +2,8 @@ use super::*;
 use proptest::prelude::*;
 
 #[test]
-fn a_function_is_noted_down_and_never_called() {
-    // What `pickle` writes for an object whose loading would run a shell command.
+fn functions_are_recorded_and_never_called() {
+    // The pickle of an object whose loading would run a shell command.
     let evil = b"cos\nsystem\n(S'touch /tmp/nntop-was-here'\ntR.";
     let pickle = read(&evil[..]).unwrap();
     assert_eq!(pickle.describe(pickle.root), "an object of os.system");
@@ -24,7 +24,7 @@ fn lists_and_numbers_of_all_protocols_are_read() {
 }
 
 #[test]
-fn every_truncation_is_refused() {
+fn truncated_pickles_are_errors() {
     let whole = b"\x80\x02}q\x01(U\x04dataq\x02]q\x03(K\x01K\x02eU\x06labelsq\x04K\x07u.";
     assert!(read(&whole[..]).is_ok());
     for end in 0..whole.len() {
@@ -33,7 +33,7 @@ fn every_truncation_is_refused() {
 }
 
 #[test]
-fn lengths_that_lie_are_refused_without_asking_for_the_room() {
+fn false_lengths_are_errors_before_allocation() {
     let error = read(&b"\x80\x02T\xff\xff\xff\x7fabc."[..]).unwrap_err();
     assert!(error.contains("more than"), "{error}");
     let error = read(&b"\x80\x02T\xff\xff\xff\x0fabc."[..]).unwrap_err();
@@ -42,7 +42,7 @@ fn lengths_that_lie_are_refused_without_asking_for_the_room() {
 
 proptest! {
     #[test]
-    fn any_bytes_are_refused_or_read_without_a_panic(bytes: Vec<u8>) {
+    fn arbitrary_bytes_do_not_panic(bytes: Vec<u8>) {
         if let Ok(pickle) = read(bytes.as_slice()) {
             let _ = pickle.array(pickle.root);
             let _ = pickle.describe(pickle.root);

@@ -1,25 +1,26 @@
-//! Dense layers with many weights: they work on one chunk of inputs at a time, and chunks are shared
-//! among the threads of an executor.
+//! Dense layers with many weights, processed one chunk of inputs at a time; the chunks are
+//! distributed among the threads of an executor.
 //!
 //! The work on a chunk depends only on the chunk, so the result does not depend on the number of
-//! threads. Of two threads, one takes the first chunks and the other the last, forward and backward,
-//! so that each finds the weights that it last changed in its cache.
+//! threads. Of two threads, one starts with the first chunks and the other with the last, in both
+//! passes, so that each finds the weights it changed last in its cache.
 
 use super::{BATCH, Dense, MIN_BATCH_FOR_GEMM, WeightRows, copy_in_strips};
 use crate::linalg::{
     AlignedBuffer, Entry, Prefetch, STRIP_PITCH, SparseRows, Strips, accumulate_rows, add_products,
     dot_rows, lock,
 };
-use crate::nn::layer::{LayerValues, Pass, ROWS, Room, Workspace};
+use crate::nn::layer::{LayerValues, Pass, ROWS, Scratch, Workspace};
 use crate::nn::{Executor, Matrix, Real};
 use ndarray::{ArrayView2, ArrayViewMut2, Axis};
 use std::ops::Range;
 use std::sync::Mutex;
 
-/// Inputs of a chunk: their weights in one strip fit into the L1 cache, all of them into the L2 cache.
+/// Inputs per chunk: their weights in one strip fit into the L1 cache, all of them into the L2
+/// cache.
 const CHUNK: usize = 64;
 
-/// Whether it pays to copy weights into strips, where they are read faster.
+/// Whether copying weights into strips, where they are read faster, pays off.
 fn worth_copying(samples: usize) -> bool {
     samples >= MIN_BATCH_FOR_GEMM
 }
@@ -29,12 +30,12 @@ fn weight_distance(samples: usize, stride: usize) -> usize {
     if worth_copying(samples) { STRIP_PITCH } else { stride }
 }
 
-/// Buffers for `count` parts of the work at the same time.
-fn rooms(rooms: &mut Vec<Mutex<Room>>, count: usize) -> &[Mutex<Room>] {
-    if rooms.len() < count {
-        rooms.resize_with(count, Mutex::default);
+/// Buffers for `count` concurrent parts of the work.
+fn scratch_buffers(scratch: &mut Vec<Mutex<Scratch>>, count: usize) -> &[Mutex<Scratch>] {
+    if scratch.len() < count {
+        scratch.resize_with(count, Mutex::default);
     }
-    &rooms[..count]
+    &scratch[..count]
 }
 
 /// Lists the samples of each input: all of them, or those whose input is nonzero.
@@ -52,8 +53,8 @@ fn list_samples(x: ArrayView2<Real>, skip_zeros: bool, list: &mut SparseRows) {
     }
 }
 
-/// a = σ(x W + b). The first half of the chunks and the second half are summed separately, whatever
-/// the number of threads.
+/// a = σ(x W + b). The two halves of the chunks are always summed separately, so that the result
+/// does not depend on the number of threads.
 pub(super) fn forward(
     dense: &Dense,
     x: ArrayView2<Real>,
@@ -61,7 +62,7 @@ pub(super) fn forward(
     workspace: &mut Workspace,
     executor: &mut Executor,
 ) {
-    let Workspace { chunks, second, rooms: kept, .. } = workspace;
+    let Workspace { chunks, second, scratch: kept, .. } = workspace;
     let (samples, inputs) = x.dim();
     let distance = weight_distance(samples, dense.weights.stride());
     chunks.resize_with(inputs.div_ceil(CHUNK), SparseRows::default);
@@ -72,17 +73,18 @@ pub(super) fn forward(
         }
     });
     second.resize(a.len(), 0.0);
-    let mut second = ArrayViewMut2::from_shape(a.dim(), second).expect("it has as many values");
+    let mut second =
+        ArrayViewMut2::from_shape(a.dim(), second).expect("both have the same number of values");
     let half = chunks.len().div_ceil(2);
     // As wide as possible, since weights are read in runs of this width; sums do not depend on it.
     let count = if executor.threads() > 1 { executor.threads().next_multiple_of(2) } else { 1 };
     let width = dense.biases.len().div_ceil(count.div_ceil(2)).next_multiple_of(16);
-    let rooms = rooms(kept, count);
+    let scratch = scratch_buffers(kept, count);
     let firsts = columns(&mut a, width).map(|part| (0..half, part));
     let seconds = columns(&mut second, width).map(|part| (half..chunks.len(), part));
     executor.each(firsts.chain(seconds), |(range, (first, mut z))| {
-        let place = first / width * 2 + usize::from(range.start > 0);
-        let mut room = lock(&rooms[place % count]);
+        let index = first / width * 2 + usize::from(range.start > 0);
+        let mut part = lock(&scratch[index % count]);
         z.fill(0.0);
         add_weighted_inputs(
             &dense.weights,
@@ -90,7 +92,7 @@ pub(super) fn forward(
             range,
             first,
             z,
-            &mut room.numbers,
+            &mut part.numbers,
         );
     });
     let rows = a.axis_chunks_iter_mut(Axis(0), ROWS);
@@ -108,7 +110,7 @@ fn add_weighted_inputs(
     chunks: Range<usize>,
     first: usize,
     mut z: ArrayViewMut2<Real>,
-    room: &mut AlignedBuffer,
+    buffer: &mut AlignedBuffer,
 ) {
     let (samples, width, stride) = (z.nrows(), z.ncols(), weights.stride());
     let blocks = weights.padded().chunks(CHUNK * stride);
@@ -116,7 +118,7 @@ fn add_weighted_inputs(
     let nexts = blocks.clone().skip(1).chain([&[][..]]);
     for ((weights, values), list) in blocks.zip(nexts).zip(lists) {
         let (strips, next) = if worth_copying(samples) {
-            let strips = Strips::copy(weights, stride, first..first + width, 1.0, room);
+            let strips = Strips::copy(weights, stride, first..first + width, 1.0, buffer);
             (strips, Prefetch { values, stride, first })
         } else {
             (Strips::of_rows(weights, first, width), Prefetch::NOTHING)
@@ -130,7 +132,7 @@ pub(super) fn input_delta(
     dense: &Dense,
     LayerValues { x, delta, .. }: LayerValues,
     mut input_delta: ArrayViewMut2<Real>,
-    Workspace { chunks, strips, rooms: kept, .. }: &mut Workspace,
+    Workspace { chunks, strips, scratch: kept, .. }: &mut Workspace,
     pass: Pass,
     executor: &mut Executor,
 ) {
@@ -139,12 +141,12 @@ pub(super) fn input_delta(
     let delta = copy_in_strips(delta, 1.0, strips);
     let listed = dense.is_wide();
     chunks.resize_with(x.ncols().div_ceil(CHUNK), SparseRows::default);
-    let rooms = rooms(kept, if executor.threads() > 1 { chunks.len() } else { 1 });
+    let scratch = scratch_buffers(kept, if executor.threads() > 1 { chunks.len() } else { 1 });
     let parts = dense.weights.padded().chunks(CHUNK * stride).zip(&*chunks);
     let parts = parts.zip(x.axis_chunks_iter(Axis(1), CHUNK));
     let parts = parts.zip(input_delta.axis_chunks_iter_mut(Axis(1), CHUNK)).enumerate();
     executor.each(parts, |(index, (((weights, list), x), input_delta))| {
-        let Room { rows, numbers } = &mut *lock(&rooms[index % rooms.len()]);
+        let Scratch { rows, numbers } = &mut *lock(&scratch[index % scratch.len()]);
         if pass.skip_zero_inputs && listed {
             rows.transpose(list, (distance, x.ncols()), STRIP_PITCH, 1.0);
         } else {
@@ -160,16 +162,16 @@ pub(super) fn update(
     LayerValues { delta, .. }: LayerValues,
     factor: Real,
     decay: impl Fn(&mut [Real]) -> Real + Sync,
-    Workspace { chunks, strips, rooms: kept, .. }: &mut Workspace,
+    Workspace { chunks, strips, scratch: kept, .. }: &mut Workspace,
     executor: &mut Executor,
 ) {
     let WeightRows { values, stride } = rows;
     let distance = weight_distance(delta.nrows(), stride);
     let delta = copy_in_strips(delta, 1.0, strips);
-    let rooms = rooms(kept, if executor.threads() > 1 { chunks.len() } else { 1 });
+    let scratch = scratch_buffers(kept, if executor.threads() > 1 { chunks.len() } else { 1 });
     let parts = values.chunks_mut(CHUNK * stride).zip(&*chunks).enumerate();
     executor.each(parts, |(index, (weights, list))| {
-        let rows = &mut lock(&rooms[index % rooms.len()]).rows;
+        let rows = &mut lock(&scratch[index % scratch.len()]).rows;
         rows.transpose(list, (distance, weights.len() / stride), STRIP_PITCH, factor);
         let decay = decay(weights);
         add_products(weights, stride, rows, delta, decay);

@@ -12,11 +12,11 @@ fn at(epoch: u32, batch: u32) -> Position {
 }
 
 impl Checkpointer {
-    /// Decides, and believes that it was carried out.
-    fn decided(&mut self, moment: CheckpointTrigger, at: Position) -> Vec<Slot> {
-        let slots = self.decide(moment, at, Instant::now());
+    /// Decides, and simulates a successful write.
+    fn decided(&mut self, trigger: CheckpointTrigger, at: Position) -> Vec<Slot> {
+        let slots = self.decide(trigger, at, Instant::now());
         if slots.contains(&Slot::Last) {
-            // A path where something is.
+            // Any existing path.
             self.written = Some((at, WrittenCheckpoint { path: "/".into(), bytes: 0 }));
         }
         slots
@@ -24,7 +24,7 @@ impl Checkpointer {
 }
 
 #[test]
-fn every_second_epoch_and_whenever_validation_improves() {
+fn checkpoints_are_written_at_the_interval_and_after_improvements() {
     let mut checkpointer = checkpointer(Some(2));
     let accuracies = [0.1, 0.9, 0.8, 0.95, 0.95];
     let slots: Vec<Vec<Slot>> = (0..)
@@ -41,20 +41,20 @@ fn every_second_epoch_and_whenever_validation_improves() {
 fn without_an_interval_only_requests_and_the_end_write() {
     let mut checkpointer = checkpointer(None);
     assert_eq!(checkpointer.decided(CheckpointTrigger::EpochEnded(Some(0.9)), at(1, 0)), []);
-    assert_eq!(checkpointer.decided(CheckpointTrigger::Asked, at(1, 5)), [Slot::Last]);
+    assert_eq!(checkpointer.decided(CheckpointTrigger::Requested, at(1, 5)), [Slot::Last]);
     assert_eq!(checkpointer.decided(CheckpointTrigger::RunEnded, at(2, 0)), [Slot::Last]);
 }
 
 #[test]
-fn the_same_moment_is_not_written_twice() {
+fn the_same_position_is_not_written_twice() {
     let mut checkpointer = checkpointer(Some(1));
     assert_eq!(checkpointer.decided(CheckpointTrigger::EpochEnded(None), at(1, 0)), [Slot::Last]);
-    assert_eq!(checkpointer.decided(CheckpointTrigger::Asked, at(1, 0)), []);
+    assert_eq!(checkpointer.decided(CheckpointTrigger::Requested, at(1, 0)), []);
     assert_eq!(checkpointer.decided(CheckpointTrigger::RunEnded, at(1, 0)), []);
 }
 
 #[test]
-fn a_resumed_run_does_not_overwrite_a_better_one() {
+fn a_resumed_run_does_not_overwrite_a_better_checkpoint() {
     let policy = CheckpointPolicy { every: Some(5), ..CheckpointPolicy::default() };
     let mut checkpointer = Checkpointer::new(policy, Some(0.97));
     assert_eq!(checkpointer.decided(CheckpointTrigger::EpochEnded(Some(0.96)), at(6, 0)), []);
@@ -64,7 +64,7 @@ fn a_resumed_run_does_not_overwrite_a_better_one() {
     );
 }
 
-/// A run that stands at an epoch.
+/// A run at an epoch.
 fn checkpoint(epoch: u32) -> Checkpoint {
     let (data, spec) = (dataset(), Spec { epochs: 9, ..spec() });
     let mut checkpoint = Checkpoint::start(spec.clone(), build(&spec, &data).unwrap(), &data);
@@ -83,9 +83,9 @@ fn in_the_background_the_best_is_held_until_it_may_be_written() {
     };
     let mut checkpointer = Checkpointer::new(policy, None);
     let keep = |checkpointer: &mut Checkpointer, epoch, accuracy| {
-        let told =
+        let report =
             checkpointer.keep(CheckpointTrigger::EpochEnded(Some(accuracy)), &checkpoint(epoch));
-        assert!(told.is_empty(), "nobody asked: {told:?}");
+        assert!(report.is_empty(), "not requested: {report:?}");
     };
     let epoch = |name: &str| Checkpoint::load(&dir.path().join(name)).unwrap().position().epoch;
     keep(&mut checkpointer, 1, 0.5);
@@ -99,13 +99,13 @@ fn in_the_background_the_best_is_held_until_it_may_be_written() {
     assert_eq!((epoch(BEST), epoch(LAST), epoch(PREVIOUS)), (2, 4, 1));
     assert!(checkpointer.next.is_some_and(|next| next > Instant::now()));
     for _ in 0..2 {
-        let told = checkpointer.keep(CheckpointTrigger::Asked, &checkpoint(4));
-        assert!(matches!(&told[..], [Ok(written)] if written.path.ends_with(LAST)));
+        let report = checkpointer.keep(CheckpointTrigger::Requested, &checkpoint(4));
+        assert!(matches!(&report[..], [Ok(written)] if written.path.ends_with(LAST)));
     }
 }
 
 #[test]
-fn a_torn_checkpoint_does_not_push_the_good_one_before_it_out() {
+fn a_truncated_checkpoint_does_not_replace_the_previous_good_one() {
     let dir = tempfile::tempdir().unwrap();
     let [last, previous] = [LAST, PREVIOUS].map(|name| dir.path().join(name));
     checkpoint(1).save(&previous).unwrap();
@@ -119,7 +119,7 @@ fn a_torn_checkpoint_does_not_push_the_good_one_before_it_out() {
     let mut checkpointer = Checkpointer::new(policy, None);
     checkpointer.keep_previous().unwrap();
     let epoch = |path: &PathBuf| Checkpoint::load(path).unwrap().position().epoch;
-    assert_eq!(epoch(&previous), 1, "a kill right here leaves a good one");
+    assert_eq!(epoch(&previous), 1, "a kill at this point leaves a good one");
     for (now, before) in [(2, 1), (3, 2)] {
         checkpointer.keep(CheckpointTrigger::EpochEnded(None), &checkpoint(now));
         assert_eq!((epoch(&last), epoch(&previous)), (now, before));
@@ -127,7 +127,7 @@ fn a_torn_checkpoint_does_not_push_the_good_one_before_it_out() {
 }
 
 #[test]
-fn checkpoints_that_were_deleted_are_written_again() {
+fn deleted_checkpoints_are_written_again() {
     let dir = tempfile::tempdir().unwrap();
     let own = dir.path().join("checkpoints");
     let policy = CheckpointPolicy {
@@ -141,17 +141,17 @@ fn checkpoints_that_were_deleted_are_written_again() {
     checkpointer.next = None;
     checkpointer.keep(CheckpointTrigger::EpochEnded(Some(0.8)), &checkpoint(2));
     fs::remove_dir_all(&own).unwrap();
-    // At the same moment as before, as where the run is paused.
-    let told = checkpointer.keep(CheckpointTrigger::Asked, &checkpoint(2));
-    assert!(matches!(&told[..], [Ok(_)]), "{told:?}");
+    // At the same position, as in a paused run.
+    let report = checkpointer.keep(CheckpointTrigger::Requested, &checkpoint(2));
+    assert!(matches!(&report[..], [Ok(_)]), "{report:?}");
     let epoch = |name: &str| Checkpoint::load(&own.join(name)).unwrap().position().epoch;
     assert_eq!((epoch(LAST), epoch(BEST)), (2, 1));
 }
 
 #[test]
-fn a_disk_that_stays_full_is_told_once() {
+fn a_full_disk_is_reported_once() {
     let dir = tempfile::tempdir().unwrap();
-    // Below a file no directory can be made.
+    // A directory cannot be created below a file.
     let file = dir.path().join("file");
     fs::write(&file, "").unwrap();
     let missing = file.join("gone");
@@ -167,9 +167,9 @@ fn a_disk_that_stays_full_is_told_once() {
     });
     assert_eq!(failures, [1, 0, 0]);
     assert!(
-        checkpointer.keep(CheckpointTrigger::Asked, &checkpoint(3))[0].is_err(),
-        "who asks is told"
+        checkpointer.keep(CheckpointTrigger::Requested, &checkpoint(3))[0].is_err(),
+        "requests are answered"
     );
     fs::remove_file(&file).unwrap();
-    assert!(checkpointer.keep(CheckpointTrigger::Asked, &checkpoint(3))[0].is_ok());
+    assert!(checkpointer.keep(CheckpointTrigger::Requested, &checkpoint(3))[0].is_ok());
 }
