@@ -61,7 +61,7 @@ pub(super) fn run(args: &EvalArgs) -> anyhow::Result<ExitCode> {
             answers: &answers,
             confusion: &test.confusion,
             networks,
-            networks_test_accuracy: &test.alone,
+            networks_test_accuracy: &test.individual,
         };
         out.json(&line)?;
     } else {
@@ -75,7 +75,7 @@ pub(super) fn run(args: &EvalArgs) -> anyhow::Result<ExitCode> {
         }
         part(&mut out, "validation", &data.validation, &validation)?;
         part(&mut out, "test", &data.test, &test)?;
-        for (number, accuracy) in (1..).zip(&test.alone) {
+        for (number, accuracy) in (1..).zip(&test.individual) {
             writeln!(out, "# network {number} alone {:6.2}% of the test images", accuracy * 100.0)?;
         }
         confusion(&mut out, &answers, &test.confusion)?;

@@ -12,16 +12,16 @@ use std::ops::Range;
 use worker::{EnsembleWorker, WorkerOutput};
 
 /// Evaluates one or several networks on images and counts their votes, on several threads and in
-/// buffers that are reused. The result does not depend on the number of threads.
+/// reused buffers. The result does not depend on the number of threads.
 #[derive(Debug)]
 pub(crate) struct Ensemble {
     /// One per thread.
     workers: Vec<EnsembleWorker>,
     pool: ThreadPool,
     /// Metrics of each network.
-    pub alone: Vec<Metrics>,
+    pub individual: Vec<Metrics>,
     /// Metrics of the ensemble; the cost is that of the mean outputs.
-    pub together: Metrics,
+    pub combined: Metrics,
     /// Shape (samples, outputs).
     mean: Array2<Real>,
     /// Shape (samples, networks).
@@ -41,9 +41,9 @@ pub(crate) struct Predictions<'a> {
 }
 
 impl Ensemble {
-    /// For at least one network; all have the same inputs and outputs. With `shifts`, the width and height
-    /// of images, each network averages its outputs over shifts by a pixel in each direction (test-time
-    /// augmentation).
+    /// For at least one network; all must have the same inputs and outputs. With `shifts`, the
+    /// width and height of images, each network averages its outputs over shifts by a pixel in each
+    /// direction (test-time augmentation).
     pub(crate) fn new<'a>(
         networks: impl Iterator<Item = &'a Network> + Clone,
         readout: Readout,
@@ -58,8 +58,8 @@ impl Ensemble {
         Self {
             pool: ThreadPool::new(workers.len()),
             workers,
-            alone: vec![Metrics::default(); count],
-            together: Metrics::default(),
+            individual: vec![Metrics::default(); count],
+            combined: Metrics::default(),
             mean: Array2::zeros((rows, outputs)),
             votes: Array2::zeros((rows, count)),
             verdicts: vec![0; rows],
@@ -71,15 +71,15 @@ impl Ensemble {
         self.mean.nrows()
     }
 
-    /// Resets the counts.
+    /// Resets the metrics.
     pub(crate) fn clear(&mut self) {
-        self.alone.fill(Metrics::default());
-        self.together = Metrics::default();
+        self.individual.fill(Metrics::default());
+        self.combined = Metrics::default();
     }
 
-    /// Evaluates the networks, those that the ensemble was made for, on a chunk of at most
-    /// [`Ensemble::rows`] images.
-    pub(crate) fn poll<'n>(
+    /// Evaluates the networks passed to [`Ensemble::new`] on a chunk of at most [`Ensemble::rows`]
+    /// images.
+    pub(crate) fn evaluate<'n>(
         &mut self,
         networks: impl Iterator<Item = &'n Network> + Clone + Sync,
         images: &Images,
@@ -101,8 +101,11 @@ impl Ensemble {
             };
         self.pool.each(jobs, work);
         for worker in &self.workers[..parts] {
-            self.alone.iter_mut().zip(&worker.alone).for_each(|(all, part)| all.join(*part));
-            self.together.join(worker.together);
+            self.individual
+                .iter_mut()
+                .zip(&worker.individual)
+                .for_each(|(all, part)| all.join(*part));
+            self.combined.join(worker.combined);
         }
         Predictions {
             outputs: self.mean.slice(samples),
@@ -119,46 +122,46 @@ mod tests {
     use crate::spec::{Spec, build};
 
     #[test]
-    fn threads_change_nothing() {
+    fn the_number_of_threads_does_not_change_the_result() {
         let data = dataset();
         let networks = [1, 2, 3].map(|seed| build(&Spec { seed, ..spec() }, &data).unwrap());
-        // More than one thread looks at in one go.
+        // More images than one thread evaluates at once.
         let images = Images {
             pixels: data.test.pixels.repeat(12),
             labels: data.test.labels.repeat(12),
             ..data.test
         };
-        let poll = |threads| {
+        let evaluate = |threads| {
             let shifts = Some((data.test.width, data.test.height));
             let mut ensemble = Ensemble::new(networks.iter(), Readout::OneHot, shifts, threads);
-            let mut said = Vec::new();
+            let mut results = Vec::new();
             for first in (0..images.len()).step_by(ensemble.rows()) {
                 let chunk = first..images.len().min(first + ensemble.rows());
-                let predictions = ensemble.poll(networks.iter(), &images, chunk);
+                let predictions = ensemble.evaluate(networks.iter(), &images, chunk);
                 let rows = predictions.outputs.rows().into_iter().zip(predictions.votes.rows());
                 let rows = rows.zip(predictions.verdicts);
-                said.extend(
+                results.extend(
                     rows.map(|((a, votes), &verdict)| (a.to_vec(), votes.to_vec(), verdict)),
                 );
             }
-            assert_eq!(said.len(), images.len());
-            (said, ensemble.alone, ensemble.together)
+            assert_eq!(results.len(), images.len());
+            (results, ensemble.individual, ensemble.combined)
         };
-        let expected = poll(1);
+        let expected = evaluate(1);
         for threads in [2, 3] {
-            assert_eq!(poll(threads), expected, "{threads} threads");
+            assert_eq!(evaluate(threads), expected, "{threads} threads");
         }
     }
 
     #[test]
-    fn with_shifts_a_network_says_the_mean_of_five_looks() {
+    fn with_shifts_outputs_are_the_mean_over_five_positions() {
         let data = dataset();
         let network = build(&spec(), &data).unwrap();
         let ensemble = |shifts| Ensemble::new([&network].into_iter(), Readout::OneHot, shifts, 2);
         let image = data.test.image(3);
         let (width, height) = (data.test.width, data.test.height);
         let moved = |right: usize, down: usize| {
-            // Padded by a pixel of background, and cut out again somewhere else.
+            // Pad by a pixel of background, and crop at an offset.
             let shade = |at: usize| {
                 let (x, y) = (at % width + right, at / width + down);
                 let inside = (1..=width).contains(&x) && (1..=height).contains(&y);
@@ -166,17 +169,20 @@ mod tests {
             };
             let pixels = (0..width * height).map(shade).collect();
             let images = Images { width, height, pixels, labels: vec![0], ..Images::default() };
-            ensemble(None).poll([&network].into_iter(), &images, 0..1).outputs.to_owned()
+            ensemble(None).evaluate([&network].into_iter(), &images, 0..1).outputs.to_owned()
         };
         let five = [(1, 1), (1, 2), (1, 0), (2, 1), (0, 1)].map(|(x, y)| moved(x, y));
         let mean = five.iter().fold(Array2::zeros(five[0].dim()), |sum, a| sum + a) / 5.0;
         let mut ensemble = ensemble(Some((width, height)));
-        let predictions = ensemble.poll([&network].into_iter(), &data.test, 2..5);
+        let predictions = ensemble.evaluate([&network].into_iter(), &data.test, 2..5);
         let found = predictions.outputs.row(1);
         let pairs = found.iter().zip(&mean);
         let off = pairs.map(|(a, b): (&Real, &Real)| (a - b).abs()).fold(0.0 as Real, Real::max);
         assert!(off < 1e-6, "{found} {mean}");
-        assert!((&mean - &five[0]).iter().any(|off| off.abs() > 1e-4), "moving makes a difference");
+        assert!(
+            (&mean - &five[0]).iter().any(|off| off.abs() > 1e-4),
+            "shifting makes a difference"
+        );
         assert_eq!(predictions.verdicts[1], Readout::OneHot.predict(mean.row(0)));
     }
 }

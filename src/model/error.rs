@@ -3,20 +3,20 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Why a model cannot be read or written: which file, what is wrong, what to do.
+/// Why a model cannot be read or written: the file, the problem, and a remedy.
 #[derive(Debug, thiserror::Error)]
 pub enum ModelError {
     #[error("{}: cannot be read: {source}", file.display())]
     Read { file: PathBuf, source: io::Error },
-    #[error("{}: larger than {most} bytes, so no model of this program", file.display())]
+    #[error("{}: larger than {most} bytes, so not a model of this program", file.display())]
     TooLarge { file: PathBuf, most: u64 },
     #[error(
-        "{}: is no model: {problem}; give a .safetensors file written by `nntop train --save`, \
+        "{}: is not a model: {problem}; give a .safetensors file written by `nntop train --save`, \
          or a .json file written by the book's network2.py",
         file.display()
     )]
     Foreign { file: PathBuf, problem: String },
-    #[error("{}: is torn or was changed: {problem}; use another copy of it", file.display())]
+    #[error("{}: is truncated or was changed: {problem}; use another copy of it", file.display())]
     Broken { file: PathBuf, problem: String },
     #[error("{}: {problem}; save it as .safetensors instead", file.display())]
     Unsupported { file: PathBuf, problem: String },
@@ -31,7 +31,7 @@ pub enum ModelError {
     )]
     NotFinite { file: PathBuf, tensor: String, value: String },
     #[error(
-        "{}: says itself what it is; leave --layers, --activation, --mean, --std, --classes and \
+        "{}: contains its own description; leave --layers, --activation, --mean, --std, --classes and \
          --size away",
         file.display()
     )]
@@ -45,7 +45,7 @@ pub enum ModelError {
 }
 
 impl ModelError {
-    /// Where a model was saved that could not be written to its place.
+    /// The file a model was saved to instead, if any.
     #[must_use]
     pub fn rescued(&self) -> Option<&Path> {
         match self {

@@ -8,28 +8,28 @@ pub struct Evaluation {
     pub cost: Option<f64>,
     /// Fraction of images classified correctly.
     pub accuracy: Option<f64>,
-    /// Confusion matrix: correct answer (row), predicted answer (column).
+    /// Confusion matrix: correct class (row), predicted class (column).
     pub confusion: Vec<Vec<u32>>,
     /// The accuracy of each network of an ensemble; empty for a single network.
-    pub alone: Vec<f64>,
+    pub individual: Vec<f64>,
 }
 
 /// The prediction of a model for one image.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Answer {
-    /// Index of the answer, see [`crate::spec::Readout::names`].
+    /// Index of the predicted class, see [`crate::spec::Readout::names`].
     pub answer: usize,
     /// Its name.
     pub name: String,
-    /// The confidence: from 0 to 1 if outputs are.
+    /// The confidence, from 0 to 1 if outputs are.
     pub strength: f32,
     /// The output activations; for an ensemble, their mean.
     pub outputs: Vec<f64>,
-    /// The answer of each network of an ensemble; empty for a single network.
+    /// The prediction of each network of an ensemble; empty for a single network.
     pub votes: Vec<usize>,
 }
 
-/// The images do not have the shape that the model was trained on.
+/// Why images do not have the shape that the model was trained on.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MismatchError {
     #[error(
@@ -42,6 +42,6 @@ pub enum MismatchError {
          have {found}"
     )]
     Channels { model: usize, data: String, found: usize },
-    #[error("the model knows {model} classes, but {data} has {found}")]
+    #[error("the model has {model} classes, but {data} has {found}")]
     Classes { model: usize, data: String, found: usize },
 }

@@ -1,4 +1,4 @@
-//! Evaluates costs and accuracies in chunks, so that commands can be obeyed between them.
+//! Evaluates costs and accuracies in chunks, so that commands can be handled between them.
 
 use super::metrics::{Metrics, Scorer};
 use crate::data::{Dataset, Images};
@@ -13,21 +13,21 @@ use std::ops::Range;
 
 /// Multiplications per chunk: a few milliseconds.
 const CHUNK_WORK: usize = 50_000_000;
-/// The largest number of images per chunk: more would not fit into the cache.
+/// The largest number of images per chunk that fit into the cache.
 const CHUNK_ROWS: usize = 256;
 /// The largest number of training images that are evaluated, to save time.
 const TRAIN_SAMPLE: usize = 10_000;
 
-/// Feeds images forward, chunk by chunk, in buffers that are reused.
+/// Runs inference on images, chunk by chunk, in reused buffers.
 #[derive(Debug)]
 pub(crate) struct Evaluator {
-    /// Images of a chunk.
+    /// Images per chunk.
     rows: usize,
     inputs: BatchBuffer,
     cache: ForwardCache,
     readout: Readout,
     scorer: Scorer,
-    /// Of the current chunk.
+    /// Labels of the current chunk.
     labels: Vec<u8>,
 }
 
@@ -51,34 +51,39 @@ impl Evaluator {
     }
 
     /// Evaluates the images of `indices`, at most [`Evaluator::rows`]; returns their outputs, shape
-    /// (samples, outputs).
-    pub(crate) fn measure(
+    /// (samples, outputs), and metrics.
+    pub(crate) fn evaluate(
         &mut self,
         network: &Network,
         images: &Images,
         indices: impl Iterator<Item = usize>,
         metrics: &mut Metrics,
     ) -> ArrayView2<'_, Real> {
-        self.look(network, images, indices);
+        self.forward(network, images, indices);
         let outputs = self.cache.outputs();
         let answers = outputs.rows().into_iter().map(|a| self.readout.predict(a));
-        metrics.join(self.scorer.mark(network.cost, outputs, answers, &self.labels));
+        metrics.join(self.scorer.score(network.cost, outputs, answers, &self.labels));
         outputs
     }
 
     /// The outputs for the images of `indices`, at most [`Evaluator::rows`]: shape (samples,
     /// outputs).
-    pub(crate) fn ask(
+    pub(crate) fn outputs(
         &mut self,
         network: &Network,
         images: &Images,
         indices: impl Iterator<Item = usize>,
     ) -> ArrayView2<'_, Real> {
-        self.look(network, images, indices);
+        self.forward(network, images, indices);
         self.cache.outputs()
     }
 
-    fn look(&mut self, network: &Network, images: &Images, indices: impl Iterator<Item = usize>) {
+    fn forward(
+        &mut self,
+        network: &Network,
+        images: &Images,
+        indices: impl Iterator<Item = usize>,
+    ) {
         self.labels.clear();
         let kind = network.input_kind(self.rows, Mode::Inference);
         self.inputs.clear(kind, self.rows, network.inputs());
@@ -91,7 +96,7 @@ impl Evaluator {
     }
 }
 
-/// The training images that are evaluated: all, or a sample that depends only on the seed.
+/// The training images that are evaluated: all, or a random sample that depends only on the seed.
 pub(crate) fn training_sample(seed: u64, train_size: usize) -> Vec<u32> {
     if train_size <= TRAIN_SAMPLE {
         return (0..train_size as u32).collect();
@@ -123,17 +128,17 @@ pub(crate) fn regularization_term(
     regularizer.lambda / train_size as f64 * network.layers.iter().map(sum).sum::<f64>()
 }
 
-/// A running evaluation of all three sets.
+/// An evaluation in progress of all three sets.
 #[derive(Debug)]
 pub(crate) struct Measurement {
     tallies: [Metrics; 3],
-    /// Images of each set that were evaluated, or are being evaluated.
-    begun: [usize; 3],
+    /// Number of images of each set whose evaluation was started.
+    started: [usize; 3],
     /// Outputs on the test set, shape (test images, outputs).
     pub(crate) outputs: Array2<Real>,
 }
 
-/// Places of a measurement's sets.
+/// Indices of the sets.
 const TRAIN: usize = 0;
 const VALIDATION: usize = 1;
 const TEST: usize = 2;
@@ -147,17 +152,17 @@ struct Job<'a> {
 }
 
 impl Job<'_> {
-    /// `sample` are the training images to evaluate.
-    fn measure(&mut self, network: &Network, data: &Dataset, sample: &[u32]) {
+    /// `sample` contains the training images to evaluate.
+    fn evaluate(&mut self, network: &Network, data: &Dataset, sample: &[u32]) {
         let Self { evaluator, set, chunk, metrics } = self;
         let chunk = chunk.clone();
         match *set {
             TRAIN => {
                 let indices = sample[chunk].iter().map(|&index| index as usize);
-                evaluator.measure(network, &data.train, indices, metrics)
+                evaluator.evaluate(network, &data.train, indices, metrics)
             }
-            VALIDATION => evaluator.measure(network, &data.validation, chunk, metrics),
-            _ => evaluator.measure(network, &data.test, chunk, metrics),
+            VALIDATION => evaluator.evaluate(network, &data.validation, chunk, metrics),
+            _ => evaluator.evaluate(network, &data.test, chunk, metrics),
         };
     }
 }
@@ -166,13 +171,14 @@ impl Measurement {
     pub(crate) fn new(network: &Network, data: &Dataset) -> Self {
         Self {
             tallies: [Metrics::default(); 3],
-            begun: [0; 3],
+            started: [0; 3],
             outputs: Array2::zeros((data.test.len(), network.outputs())),
         }
     }
 
-    /// Measures one more chunk with every evaluator, each on whichever of the threads is free; false when there was none left. `sample` are the training images to look at. What is
-    /// found does not depend on the number of evaluators.
+    /// Evaluates one more chunk with every evaluator, on any free thread; returns false if nothing
+    /// was left. `sample` contains the training images to evaluate. The result does not depend on
+    /// the number of evaluators.
     pub(crate) fn advance(
         &mut self,
         evaluators: &mut [Evaluator],
@@ -187,7 +193,7 @@ impl Measurement {
             Some(Job { evaluator, set, chunk, metrics: Metrics::default() })
         });
         let mut jobs: Vec<_> = jobs.collect();
-        executor.each(jobs.iter_mut(), |job| job.measure(network, data, sample));
+        executor.each(jobs.iter_mut(), |job| job.evaluate(network, data, sample));
         for Job { evaluator, set, chunk, metrics } in &jobs {
             self.tallies[*set].join(*metrics);
             if *set == TEST {
@@ -199,10 +205,10 @@ impl Measurement {
 
     /// The next chunk of at most `rows` images, and its set.
     fn pick(&mut self, lengths: [usize; 3], rows: usize) -> Option<(usize, Range<usize>)> {
-        let set = (0..3).find(|&set| self.begun[set] < lengths[set])?;
-        let first = self.begun[set];
-        self.begun[set] = lengths[set].min(first + rows);
-        Some((set, first..self.begun[set]))
+        let set = (0..3).find(|&set| self.started[set] < lengths[set])?;
+        let first = self.started[set];
+        self.started[set] = lengths[set].min(first + rows);
+        Some((set, first..self.started[set]))
     }
 
     /// The costs and accuracies; `term` is added to every cost. A cost that is not finite is
@@ -237,8 +243,8 @@ mod tests {
     use crate::spec::{Spec, build};
 
     #[test]
-    fn any_number_of_threads_measures_the_same() {
-        // So many weights that a chunk holds few images.
+    fn the_number_of_threads_does_not_change_the_result() {
+        // So many weights that a chunk has few images.
         let (data, spec) = (dataset(), Spec { layers: "16,2000,2000,3".into(), ..spec() });
         let network = build(&spec, &data).unwrap();
         let sample = training_sample(spec.seed, 50);

@@ -1,10 +1,10 @@
 //! Networks from other programs: safetensors without this program's metadata, such as a PyTorch
 //! `state_dict`.
 //!
-//! PyTorch names tensors after modules (`0.weight`, `conv1.bias`, `bn1.running_mean`) and orders a
-//! linear layer's weights [out, in], a convolution's [out, in, height, width]. Other facts are taken from
-//! the metadata, if present (`layers`, `activation`, `mean`, `std`,
-//! `classes`, `size`), or assumed; assumptions are reported.
+//! PyTorch names tensors after modules (`0.weight`, `conv1.bias`, `bn1.running_mean`) and stores a
+//! linear layer's weights as [out, in], a convolution's as [out, in, height, width]. Other facts
+//! come from the metadata, if present (`layers`, `activation`, `mean`, `std`, `classes`, `size`),
+//! or are assumed; assumptions are reported.
 
 mod fill;
 mod modules;
@@ -22,15 +22,15 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use fill::{fill, normalize};
-use modules::{Found, Module, NaturalOrder, in_order, modules, understand};
+use modules::{ImportedLayer, Module, NaturalOrder, identify, in_order, modules};
 
 /// The epsilon of PyTorch's and Keras' batch normalization.
 const EPSILON: f64 = 1e-5;
-/// Largest image side that is looked for.
+/// Maximum side of an image in the search for the size.
 const MAX_SIDE: usize = 1024;
 const ADVICE: &str = "give --layers, such as --layers conv20x5-pool2-dense100-softmax10";
 
-/// Reads a network of another program; returns the model and the assumptions, one sentence each.
+/// Reads another program's network; returns the model and the assumptions, one sentence each.
 pub(super) fn decode(
     file: &Path,
     tensors: &SafeTensors,
@@ -44,7 +44,7 @@ pub(super) fn decode(
     build(modules, &options).map_err(import)
 }
 
-/// The options of the user, completed by the file's metadata.
+/// The user's options, completed from the file's metadata.
 fn with_metadata(
     options: &LoadOptions,
     metadata: &HashMap<String, String>,
@@ -52,7 +52,7 @@ fn with_metadata(
     let mut all = options.clone();
     let text =
         |key: &str| metadata.get(key).map(|text| text.trim()).filter(|text| !text.is_empty());
-    let wrong = |key: &str, text: &str| format!("its metadata say `{key}` is `{text}`");
+    let wrong = |key: &str, text: &str| format!("its metadata contain `{key}` = `{text}`");
     all.layers = all.layers.or_else(|| text("layers").map(String::from));
     if let (None, Some(name)) = (all.activation, text("activation")) {
         all.activation = Some(activation_of(name).ok_or_else(|| wrong("activation", name))?);
@@ -83,15 +83,16 @@ fn activation_of(name: &str) -> Option<Activation> {
 
 fn build(modules: Vec<Module>, options: &LoadOptions) -> Result<(Model, Vec<String>), String> {
     let mut notes = Vec::new();
-    let found: Vec<Found> = modules.into_iter().map(understand).collect::<Result<_, _>>()?;
+    let found: Vec<ImportedLayer> = modules.into_iter().map(identify).collect::<Result<_, _>>()?;
     let mut layers = in_order(found, &mut notes)?;
-    if layers.iter().all(|layer| matches!(layer, Found::Normalization { .. })) {
+    if layers.iter().all(|layer| matches!(layer, ImportedLayer::Normalization { .. })) {
         return Err("it holds no linear layer".into());
     }
-    let has_convolutions = layers.iter().any(|layer| matches!(layer, Found::Convolution { .. }));
+    let has_convolutions =
+        layers.iter().any(|layer| matches!(layer, ImportedLayer::Convolution { .. }));
     let outputs = match layers.last() {
-        Some(Found::Linear { units, .. }) => *units,
-        _ => return Err("its last layer is no linear layer, whose outputs could be classes".into()),
+        Some(ImportedLayer::Linear { units, .. }) => *units,
+        _ => return Err("its last layer is not linear, so its outputs cannot be classes".into()),
     };
     let (activation, text) = recipe(&layers, has_convolutions, options, &mut notes)?;
     let norms = text.split('-').filter(|part| part.trim() == "norm").count();
@@ -104,13 +105,15 @@ fn build(modules: Vec<Module>, options: &LoadOptions) -> Result<(Model, Vec<Stri
         Some(classes) if classes.len() == outputs => classes.clone(),
         Some(classes) => {
             return Err(format!(
-                "{} classes were named, but it has {outputs} outputs",
+                "{} classes were specified, but it has {outputs} outputs",
                 classes.len()
             ));
         }
         None => {
-            notes
-                .push(format!("classes are called 0 to {}; --classes says otherwise", outputs - 1));
+            notes.push(format!(
+                "classes are assumed to be named 0 to {}; override with --classes",
+                outputs - 1
+            ));
             (0..outputs).map(|class| class.to_string()).collect()
         }
     };
@@ -125,27 +128,28 @@ fn build(modules: Vec<Module>, options: &LoadOptions) -> Result<(Model, Vec<Stri
         before = layer.output();
     }
     if let Some(left) = layers.next() {
-        return Err(format!("its layers have no place for the module {}", left.name()));
+        return Err(format!("the module {} does not belong to any of its layers", left.name()));
     }
     normalize(&mut network.layers, channels, options, &mut notes)?;
     let members = Members::one(spec, network);
     Ok((Model { members, image, channels, classes, epoch: 0 }, notes))
 }
 
-/// Activation and layers: as given, or the usual ones.
+/// Activation and layers: as specified, or the usual ones.
 fn recipe(
-    layers: &[Found],
+    layers: &[ImportedLayer],
     has_convolutions: bool,
     options: &LoadOptions,
     notes: &mut Vec<String>,
 ) -> Result<(Activation, String), String> {
     let hidden =
-        layers.iter().filter(|layer| !matches!(layer, Found::Normalization { .. })).count() > 1;
+        layers.iter().filter(|layer| !matches!(layer, ImportedLayer::Normalization { .. })).count()
+            > 1;
     let activation = options.activation.unwrap_or_else(|| {
         let assumed = if has_convolutions { Activation::Relu } else { Activation::Sigmoid };
         if hidden {
             let name = if has_convolutions { "relu" } else { "sigmoid" };
-            notes.push(format!("the activation of its hidden layers is assumed to be {name}; --activation says otherwise"));
+            notes.push(format!("the activation of its hidden layers is assumed to be {name}; override with --activation"));
         }
         assumed
     });
@@ -154,17 +158,17 @@ fn recipe(
     }
     if has_convolutions {
         return Err(format!(
-            "it has convolutions, and where they pool the tensors do not say; {ADVICE}"
+            "it has convolutions, but its tensors do not show where it pools; {ADVICE}"
         ));
     }
     let mut sizes = Vec::new();
     for layer in layers {
-        if let Found::Linear { inputs, units, name, .. } = layer {
+        if let ImportedLayer::Linear { inputs, units, name, .. } = layer {
             if let Some(&before) = sizes.last()
                 && before != *inputs
             {
                 return Err(format!(
-                    "its module {name} takes {inputs} inputs behind {before} outputs; {ADVICE}"
+                    "its module {name} takes {inputs} inputs, but follows {before} outputs; {ADVICE}"
                 ));
             }
             if sizes.is_empty() {
@@ -176,42 +180,43 @@ fn recipe(
     let text: Vec<String> = sizes.iter().map(usize::to_string).collect();
     let text = text.join(",");
     notes.push(format!(
-        "its layers are {text} by the shapes of its tensors; --layers says otherwise"
+        "its layers are {text}, according to the shapes of its tensors; override with --layers"
     ));
     Ok((activation, text))
 }
 
-/// Folds normalizations that stand directly behind a layer into it, which gives the same outputs
-/// with fewer layers; where the text has a layer `norm` for them, that one then changes nothing.
-/// Others, behind an activation, stay for such a layer.
+/// Folds normalizations directly after a layer into it, which gives the same outputs with fewer
+/// layers; a corresponding layer `norm` in the text becomes the identity. Normalizations after an
+/// activation fill such a layer.
 fn place_normalizations(
-    layers: &mut Vec<Found>,
+    layers: &mut Vec<ImportedLayer>,
     norms: usize,
     notes: &mut Vec<String>,
 ) -> Result<(), String> {
-    let count = layers.iter().filter(|layer| matches!(layer, Found::Normalization { .. })).count();
+    let count =
+        layers.iter().filter(|layer| matches!(layer, ImportedLayer::Normalization { .. })).count();
     if norms != 0 && norms != count {
         return Err(format!(
             "it has {count} batch normalizations, but the layers have {norms} `norm`"
         ));
     }
     let mut folded = 0;
-    let mut placed: Vec<Found> = Vec::new();
+    let mut placed: Vec<ImportedLayer> = Vec::new();
     for layer in std::mem::take(layers) {
-        let Found::Normalization { name, factor, addend } = &layer else {
+        let ImportedLayer::Normalization { name, factor, addend } = &layer else {
             placed.push(layer);
             continue;
         };
-        let own = NaturalOrder(name.clone()).place();
+        let own = NaturalOrder(name.clone()).sequential_index();
         let directly = placed.last().is_some_and(|before| {
-            match (own, NaturalOrder(before.name().into()).place()) {
+            match (own, NaturalOrder(before.name().into()).sequential_index()) {
                 (Some((_, own)), Some((_, before))) => own == before + 1,
                 // Names like bn1 and conv1: the usual order is convolution, normalization, relu.
                 _ => true,
             }
         });
         match placed.last_mut().filter(|before| directly && before.width() == factor.len()) {
-            Some(Found::Linear { units, weights, biases, .. }) => {
+            Some(ImportedLayer::Linear { units, weights, biases, .. }) => {
                 let units = *units;
                 weights
                     .iter_mut()
@@ -219,7 +224,7 @@ fn place_normalizations(
                     .for_each(|(at, weight)| *weight *= factor[at % units]);
                 scale(biases, factor, addend);
             }
-            Some(Found::Convolution { shape, weights, biases, .. }) => {
+            Some(ImportedLayer::Convolution { shape, weights, biases, .. }) => {
                 let size = shape[1] * shape[2] * shape[3];
                 weights
                     .iter_mut()
@@ -229,7 +234,7 @@ fn place_normalizations(
             }
             _ if norms == 0 => {
                 return Err(format!(
-                    "its batch normalization {name} stands behind an activation; write `norm` in --layers where it is"
+                    "its batch normalization {name} follows an activation; write `norm` at its position in --layers"
                 ));
             }
             _ => {
@@ -239,9 +244,9 @@ fn place_normalizations(
         }
         folded += 1;
         if norms > 0 {
-            // The layer `norm` of the text stays, and changes nothing.
+            // The layer `norm` of the text stays, as the identity.
             let maps = factor.len();
-            placed.push(Found::Normalization {
+            placed.push(ImportedLayer::Normalization {
                 name: name.clone(),
                 factor: vec![1.0; maps],
                 addend: vec![0.0; maps],
@@ -249,7 +254,7 @@ fn place_normalizations(
         }
     }
     if folded > 0 {
-        notes.push(format!("{folded} batch normalizations were taken into the layers before them, in front of the activation"));
+        notes.push(format!("{folded} batch normalizations were folded into the preceding layers, before the activation"));
     }
     *layers = placed;
     Ok(())
@@ -261,21 +266,21 @@ fn scale(biases: &mut [Real], factor: &[Real], addend: &[Real]) {
     }
 }
 
-/// Width, height and channels of the images: as given, or as the first layers require.
+/// Width, height and channels of the images: as specified, or as required by the first layers.
 fn image_of(
-    layers: &[Found],
+    layers: &[ImportedLayer],
     text: &str,
     options: &LoadOptions,
     notes: &mut Vec<String>,
 ) -> Result<((usize, usize), usize), String> {
-    let first = layers.iter().find(|layer| !matches!(layer, Found::Normalization { .. }));
+    let first = layers.iter().find(|layer| !matches!(layer, ImportedLayer::Normalization { .. }));
     let inputs = layers.iter().find_map(|layer| match layer {
-        Found::Linear { inputs, .. } => Some(*inputs),
+        ImportedLayer::Linear { inputs, .. } => Some(*inputs),
         _ => None,
     });
     let inputs = inputs.unwrap_or(0);
     let channels = match first {
-        Some(Found::Convolution { shape, .. }) => {
+        Some(ImportedLayer::Convolution { shape, .. }) => {
             if !matches!(shape[1], 1 | 3) {
                 return Err(format!(
                     "its first convolution takes {} channels, but images have 1 or 3",
@@ -296,7 +301,7 @@ fn image_of(
     if let Some(size) = options.size {
         return Ok((size, channels));
     }
-    if !matches!(first, Some(Found::Convolution { .. })) {
+    if !matches!(first, Some(ImportedLayer::Convolution { .. })) {
         let pixels = inputs / channels;
         let root = pixels.isqrt();
         let image = if root * root * channels == inputs { (root, root) } else { (pixels, 1) };
@@ -309,12 +314,12 @@ fn image_of(
         [side, ..] => {
             let side = if fitting.contains(&28) { 28 } else { side };
             notes.push(format!(
-                "its images are assumed to be {side}×{side} pixels; --size says otherwise"
+                "its images are assumed to be {side}×{side} pixels; override with --size"
             ));
             Ok(((side, side), channels))
         }
         [] => Err(format!(
-            "no square image goes through its convolutions to a linear layer of {inputs} inputs: see whether --layers has all convolutions and pools ({text})"
+            "no square image size leads to a linear layer with {inputs} inputs: check that --layers has all convolutions and pools ({text})"
         )),
     }
 }

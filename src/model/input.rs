@@ -1,11 +1,11 @@
-//! A model's file as bytes, and which format they are in.
+//! Reads model files and recognises their format.
 
 use super::{ModelError, safetensors};
 use crate::files;
 use std::io::Read;
 use std::path::Path;
 
-/// Largest file that is read as a model, in bytes, and largest one of JSON.
+/// Maximum size of a model file in bytes, and of a JSON file.
 const MAX_BYTES: u64 = 2 << 30;
 const MAX_JSON_BYTES: u64 = 256 << 20;
 
@@ -13,15 +13,15 @@ pub(super) fn is_json(file: &Path) -> bool {
     file.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"))
 }
 
-/// Whether bytes begin as JSON, and not as safetensors: with a length, whose high bytes are 0, and a
-/// brace.
+/// Whether these are the first bytes of JSON rather than safetensors, which starts with a length,
+/// whose high bytes are 0, and a brace.
 pub(super) fn begins_as_json(bytes: &[u8]) -> bool {
     let first = bytes.iter().find(|byte| !byte.is_ascii_whitespace());
     let is_safetensors = bytes.get(8) == Some(&b'{') && bytes[4..8] == [0; 4];
     first == Some(&b'{') && !is_safetensors
 }
 
-/// The bytes of a file that begins as a model does.
+/// Reads a file that starts like a model.
 pub(super) fn read(file: &Path) -> Result<Vec<u8>, ModelError> {
     let wrap = |source| ModelError::Read { file: file.into(), source };
     let foreign = |problem: String| ModelError::Foreign { file: file.into(), problem };
@@ -36,7 +36,7 @@ pub(super) fn read(file: &Path) -> Result<Vec<u8>, ModelError> {
     if !json {
         let checked = safetensors::check_beginning(&beginning, length);
         checked.map_err(|problem| {
-            let json = "it does not begin with an object of JSON".to_owned();
+            let json = "it does not start with a JSON object".to_owned();
             foreign(if is_json(file) { json } else { problem })
         })?;
     }

@@ -1,11 +1,11 @@
-//! Joining models to an ensemble.
+//! Combines models into an ensemble.
 
 use super::Model;
 
 /// The largest number of networks of an ensemble.
 pub(super) const MAX_NETWORKS: usize = 1000;
 
-/// Why models cannot be joined.
+/// Why models cannot be combined.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum JoinError {
     #[error("an ensemble needs at least one network")]
@@ -13,7 +13,7 @@ pub enum JoinError {
     #[error("{found} networks are too many for an ensemble: at most {MAX_NETWORKS}")]
     Crowd { found: usize },
     #[error(
-        "model {number} answers another question than the first one (its {what} differs): networks \
+        "model {number} cannot be combined with the first one (its {what} differs): networks \
          that vote look at the same images and know the same classes"
     )]
     Different { number: usize, what: &'static str },
@@ -31,7 +31,7 @@ pub(super) fn join(models: impl IntoIterator<Item = Model>) -> Result<Model, Joi
     if found > MAX_NETWORKS { Err(JoinError::Crowd { found }) } else { Ok(whole) }
 }
 
-/// Whether model number `number` can vote together with the first one.
+/// Checks that model number `number` can be combined with the first one.
 fn check(first: &Model, model: &Model, number: usize) -> Result<(), JoinError> {
     let different = |what| Err(JoinError::Different { number, what });
     if (first.image, first.channels) != (model.image, model.channels) {

@@ -10,7 +10,7 @@ pub struct Member {
     pub network: Network,
 }
 
-/// A list of at least one member. All have the same inputs, outputs and readout.
+/// A non-empty list of members. All have the same inputs, outputs and readout.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Members {
     first: Member,
@@ -41,12 +41,12 @@ impl Members {
         &mut self.first
     }
 
-    /// Adds a member at the end.
+    /// Appends a member.
     pub fn push(&mut self, member: Member) {
         self.others.push(member);
     }
 
-    /// Adds all members of another model at the end.
+    /// Appends all members of another model.
     pub fn append(&mut self, members: Self) {
         self.others.push(members.first);
         self.others.extend(members.others);

@@ -1,4 +1,4 @@
-//! Counts costs and correct predictions.
+//! Sums costs and correct predictions.
 
 use crate::nn::{Cost, Real};
 use crate::spec::Readout;
@@ -13,14 +13,14 @@ pub(crate) struct Metrics {
 }
 
 impl Metrics {
-    /// Adds the counts of another one.
+    /// Adds the sums of another one.
     pub(crate) fn join(&mut self, Self { cost, right, seen }: Self) {
         self.cost += cost;
         self.right += right;
         self.seen += seen;
     }
 
-    /// The book's C without the regularization term; `None` without images.
+    /// The book's C without the regularization term; `None` if there are no images.
     pub(crate) fn cost(self) -> Option<f64> {
         (self.seen > 0).then(|| self.cost / self.seen as f64)
     }
@@ -42,7 +42,7 @@ impl Metrics {
     }
 }
 
-/// Compares outputs and predictions with labels, in a buffer that is reused.
+/// Compares outputs and predictions with labels, in a reused buffer.
 #[derive(Debug)]
 pub(crate) struct Scorer {
     readout: Readout,
@@ -51,13 +51,13 @@ pub(crate) struct Scorer {
 }
 
 impl Scorer {
-    /// For up to this number of samples at once.
+    /// For up to this number of samples.
     pub(crate) fn new(readout: Readout, samples: usize, outputs: usize) -> Self {
         Self { readout, y: Array2::zeros((samples, outputs)) }
     }
 
-    /// Counts outputs, shape (samples, outputs), and their predictions, one per label.
-    pub(crate) fn mark(
+    /// Scores outputs, shape (samples, outputs), and predictions, one per label.
+    pub(crate) fn score(
         &mut self,
         cost: Cost,
         outputs: ArrayView2<Real>,
@@ -83,11 +83,11 @@ mod tests {
     use ndarray::array;
 
     #[test]
-    fn outputs_are_marked_by_the_labels_and_the_answers_given() {
+    fn outputs_and_predictions_are_scored_separately() {
         let mut scorer = Scorer::new(Readout::OneHot, 3, 2);
         let outputs = array![[1.0, 0.0], [0.0, 1.0]];
         let mut mark = |answers: [u32; 2]| {
-            scorer.mark(Cost::Quadratic, outputs.view(), answers.into_iter(), &[0, 0])
+            scorer.score(Cost::Quadratic, outputs.view(), answers.into_iter(), &[0, 0])
         };
         let metrics = mark([0, 1]);
         assert_eq!(
@@ -96,7 +96,7 @@ mod tests {
             "one is off by (1, 1)"
         );
         let mut both = mark([0, 0]);
-        assert_eq!(both.accuracy(), Some(1.0), "an answer may be another than the largest output");
+        assert_eq!(both.accuracy(), Some(1.0), "a prediction may differ from the largest output");
         both.join(metrics);
         assert_eq!((both.seen(), both.cost(), both.accuracy()), (4, Some(0.5), Some(0.75)));
         assert_eq!(Metrics::default().accuracy(), None);

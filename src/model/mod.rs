@@ -1,4 +1,4 @@
-//! Trained networks: their files (safetensors, and the JSON of the book's network2.py), ensembles,
+//! Trained networks: files (safetensors, and the JSON of the book's network2.py), ensembles,
 //! evaluation, and answers to probes.
 
 pub(crate) mod ensemble;
@@ -35,7 +35,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// A trained network or ensemble with everything that is needed to use it: the meaning of inputs and
+/// A trained network or ensemble with everything needed to use it: the meaning of inputs and
 /// outputs, and the spec of each network.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Model {
@@ -51,7 +51,7 @@ pub struct Model {
 }
 
 impl Model {
-    /// A model of one network that was trained on `data`.
+    /// A model of a single network that was trained on `data`.
     #[must_use]
     pub fn of(spec: Spec, network: Network, data: &Dataset, epoch: u32) -> Self {
         Self {
@@ -66,16 +66,18 @@ impl Model {
     /// Reads a model: network2's JSON or safetensors, recognised by content.
     ///
     /// # Errors
-    /// If the file is missing, of another format, damaged or inconsistent; the error names file and reason.
+    /// If the file is missing, has another format, is damaged or inconsistent; the error names file
+    /// and reason.
     pub fn load(file: &Path) -> Result<Self, ModelError> {
         Self::from_bytes(file, &read(file)?)
     }
 
-    /// [`Model::load`] for a file that may come from another program: the model and the assumptions, one
-    /// sentence each.
+    /// As [`Model::load`], for a file that may come from another program; returns the model and the
+    /// assumptions, one sentence each.
     ///
     /// # Errors
-    /// As [`Model::load`]; also if facts are given for a file of this program, which contains them.
+    /// As [`Model::load`]; also if `options` are set for a file of this program, which contains
+    /// these facts.
     pub fn load_with(
         file: &Path,
         options: &LoadOptions,
@@ -83,7 +85,7 @@ impl Model {
         Self::decode(file, &read(file)?, options)
     }
 
-    /// [`Model::load`] for bytes that were already read; `file` is the name for errors.
+    /// As [`Model::load`], for bytes that were already read; `file` is used in errors.
     ///
     /// # Errors
     /// As [`Model::load`].
@@ -107,16 +109,16 @@ impl Model {
         safetensors::decode(file, bytes, options)
     }
 
-    /// The bytes of the file; equal models give equal bytes.
+    /// The contents of a file; equal models give equal bytes.
     ///
     /// # Errors
-    /// If the format of the name cannot represent this network.
+    /// If the format of that file name cannot represent the model.
     pub fn to_bytes(&self, file: &Path) -> Result<Vec<u8>, ModelError> {
         if is_json(file) { network2::encode(file, self) } else { safetensors::encode(file, self) }
     }
 
-    /// Checks, before the training, that the format of a file's name can represent this number of networks
-    /// of a recipe. An invalid recipe passes.
+    /// Checks, before training, that the format of the file name can represent this number of
+    /// networks of a recipe. Does not check the recipe.
     ///
     /// # Errors
     /// If it cannot.
@@ -139,11 +141,11 @@ impl Model {
         model.to_bytes(file).map(drop)
     }
 
-    /// Checks that a file's name has the extension of a model, or none, like a device: a text or picture
-    /// must not be overwritten by mistake.
+    /// Checks that a file name has the extension of a model or none (like a device), so that a text
+    /// or picture is not overwritten by mistake.
     ///
     /// # Errors
-    /// If the extension is not that of models.
+    /// If the extension is a different one.
     pub fn check_ending(file: &Path) -> Result<(), ModelError> {
         let Some(ending) = file.extension() else { return Ok(()) };
         let is_known =
@@ -185,8 +187,8 @@ impl Model {
         architectures
     }
 
-    /// The data set as it was split for training: images that a network was trained on are not used
-    /// for validation.
+    /// Splits the data set as for training: images that a network was trained on are not used for
+    /// validation.
     #[must_use]
     pub fn split(&self, data: Arc<Dataset>) -> Arc<Dataset> {
         match self.specs().find(|spec| spec.all_images) {
@@ -195,11 +197,11 @@ impl Model {
         }
     }
 
-    /// Joins the networks of all models to one ensemble; the number of completed epochs is that of
-    /// the first model.
+    /// Combines the networks of all models into an ensemble; the number of completed epochs is that
+    /// of the first model.
     ///
     /// # Errors
-    /// When there are none or too many, or they differ in image size, classes or readout.
+    /// If there are none or too many, or they differ in image size, classes or readout.
     pub fn join(models: impl IntoIterator<Item = Self>) -> Result<Self, JoinError> {
         join::join(models)
     }
@@ -207,7 +209,7 @@ impl Model {
     /// Checks that a data set fits the model.
     ///
     /// # Errors
-    /// When the size of its images or the number of its classes differs.
+    /// If the image size or the number of classes differs.
     pub fn check_data(&self, data: &Dataset) -> Result<(), MismatchError> {
         let found = (data.test.width, data.test.height);
         if found != self.image {
@@ -225,19 +227,19 @@ impl Model {
         Ok(())
     }
 
-    /// Evaluates the model on labelled images on all cores.
+    /// Evaluates the model on labelled images, using all cores.
     ///
     /// # Panics
-    /// When the images do not fit the model: see [`Model::check_data`].
+    /// If the images do not fit the model: see [`Model::check_data`].
     #[must_use]
     pub fn evaluate(&self, images: &Images) -> Evaluation {
         self.evaluate_on(images, cores() as usize)
     }
 
-    /// [`Model::evaluate`] on a number of threads; the result does not depend on it.
+    /// As [`Model::evaluate`], on a number of threads that does not affect the result.
     ///
     /// # Panics
-    /// When the images do not fit the model: see [`Model::check_data`].
+    /// If the images do not fit the model: see [`Model::check_data`].
     #[must_use]
     pub fn evaluate_on(&self, images: &Images, threads: usize) -> Evaluation {
         let readout = self.spec().readout;
@@ -245,9 +247,9 @@ impl Model {
         let mut confusion = vec![vec![0; answers]; answers];
         let mut ensemble = self.ensemble(threads, images.len());
         for chunk in chunks(images, &ensemble) {
-            let predictions = ensemble.poll(self.networks(), images, chunk.clone());
+            let predictions = ensemble.evaluate(self.networks(), images, chunk.clone());
             for (&verdict, index) in predictions.verdicts.iter().zip(chunk) {
-                // Outputs that are NaN are not predictions.
+                // NaN outputs give no prediction.
                 if verdict == NO_ANSWER {
                     continue;
                 }
@@ -255,20 +257,21 @@ impl Model {
                 confusion[right][verdict as usize] += 1;
             }
         }
-        let alone = || ensemble.alone.iter().filter_map(|metrics| metrics.accuracy()).collect();
+        let individual =
+            || ensemble.individual.iter().filter_map(|metrics| metrics.accuracy()).collect();
         Evaluation {
             images: images.len(),
-            cost: ensemble.together.cost(),
-            accuracy: ensemble.together.accuracy(),
+            cost: ensemble.combined.cost(),
+            accuracy: ensemble.combined.accuracy(),
             confusion,
-            alone: if self.members.is_ensemble() { alone() } else { Vec::new() },
+            individual: if self.members.is_ensemble() { individual() } else { Vec::new() },
         }
     }
 
-    /// The prediction for each image; labels are ignored.
+    /// Predicts each image; labels are ignored.
     ///
     /// # Panics
-    /// When the images are not of the model's size.
+    /// If the images do not have the model's size.
     #[must_use]
     pub fn answer(&self, images: &Images) -> Vec<Answer> {
         let readout = self.spec().readout;
@@ -276,9 +279,9 @@ impl Model {
         let mut ensemble = self.ensemble(cores() as usize, images.len());
         let mut answers = Vec::with_capacity(images.len());
         for chunk in chunks(images, &ensemble) {
-            let predictions = ensemble.poll(self.networks(), images, chunk);
-            let said = predictions.outputs.rows().into_iter().zip(predictions.votes.rows());
-            answers.extend(said.zip(predictions.verdicts).map(|((a, votes), &verdict)| {
+            let predictions = ensemble.evaluate(self.networks(), images, chunk);
+            let rows = predictions.outputs.rows().into_iter().zip(predictions.votes.rows());
+            answers.extend(rows.zip(predictions.verdicts).map(|((a, votes), &verdict)| {
                 let answer = verdict as usize;
                 Answer {
                     answer,
@@ -292,7 +295,7 @@ impl Model {
         answers
     }
 
-    /// The workers of an inference over `images` images on at most `threads` threads.
+    /// The workers for inference on `images` images with at most `threads` threads.
     pub(crate) fn ensemble(&self, threads: usize, images: usize) -> Ensemble {
         let shifts = self.spec().test_time_shifts.then_some(self.image);
         Ensemble::new(self.networks(), self.spec().readout, shifts, threads.min(images))
@@ -315,11 +318,11 @@ impl Model {
     }
 
     /// Writes the model atomically and returns the number of bytes. If that fails, the model is
-    /// saved to the system's temporary directory instead, and the error says so: hours of training are
-    /// not lost.
+    /// saved in the system's temporary directory instead, so that no training is lost, and the
+    /// error names that file.
     ///
     /// # Errors
-    /// If it could not be written to this file.
+    /// If it could not be written to `file`.
     pub fn save(&self, file: &Path) -> Result<u64, ModelError> {
         let bytes = match self.to_bytes(file) {
             Ok(bytes) => bytes,
@@ -334,7 +337,7 @@ impl Model {
         }
     }
 
-    /// Why a format cannot represent the model, and where the model is now.
+    /// Saves the model in the temporary directory; returns the error with that file's name.
     fn kept_as_safetensors(&self, error: ModelError) -> ModelError {
         let file = Path::new("model.safetensors");
         let bytes = safetensors::encode(file, self);
@@ -350,7 +353,7 @@ fn chunks(images: &Images, ensemble: &Ensemble) -> impl Iterator<Item = Range<us
     (0..count).step_by(rows).map(move |first| first..(first + rows).min(count))
 }
 
-/// A file in the temporary directory to which the bytes could be written.
+/// Writes the bytes to a file in the temporary directory, if possible.
 fn rescue(file: &Path, bytes: &[u8]) -> Option<PathBuf> {
     let extension = if is_json(file) { ".json" } else { ".safetensors" };
     let kept = tempfile::Builder::new()

@@ -1,7 +1,7 @@
 //! The JSON files of the book's network2.py (section 3.4).
 //!
 //! `{"sizes": [784, 30, 10], "weights": [...], "biases": [...], "cost": "CrossEntropyCost"}`; a
-//! weight matrix there has one row per unit, the transpose of ours, and biases are columns.
+//! weight matrix has one row per unit, the transpose of ours, and biases are columns.
 
 use super::{Members, Model, ModelError};
 use crate::nn::layer::Dense;
@@ -12,7 +12,7 @@ use ndarray::{Array1, Array2};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
-/// The smallest and largest number of layers, input included.
+/// The allowed numbers of layers, including the input.
 const LAYERS: std::ops::RangeInclusive<usize> = 2..=100;
 
 #[derive(Serialize, Deserialize)]
@@ -20,22 +20,22 @@ struct Saved {
     sizes: Vec<usize>,
     /// Layer, unit, input.
     weights: Vec<Vec<Vec<f64>>>,
-    /// Layer, unit, one number.
+    /// Layer, unit, a single value.
     biases: Vec<Vec<[f64; 1]>>,
-    /// The name of a class of network2.py.
+    /// The name of a class in network2.py.
     cost: String,
 }
 
 pub(super) fn encode(file: &Path, model: &Model) -> Result<Vec<u8>, ModelError> {
     let unsupported = |problem: &str| ModelError::Unsupported {
         file: file.into(),
-        problem: format!("network2's JSON holds {problem}"),
+        problem: format!("network2's JSON supports {problem}"),
     };
     if model.members.is_ensemble() {
         return Err(unsupported("one network, not an ensemble"));
     }
     if model.spec().test_time_shifts {
-        return Err(unsupported("weights and biases, not how to ask them (test-time-shifts)"));
+        return Err(unsupported("no test-time shifts (test-time-shifts)"));
     }
     let cost = match model.network().cost {
         Cost::Quadratic => "QuadraticCost",
@@ -71,7 +71,7 @@ pub(super) fn decode(file: &Path, bytes: &[u8]) -> Result<Model, ModelError> {
         .map_err(|error| ModelError::Foreign { file: file.into(), problem: error.to_string() })?;
     if !["QuadraticCost", "CrossEntropyCost"].contains(&saved.cost.as_str()) {
         let problem = format!(
-            "its cost is the class {}, which is not known here: `cost` may be \"QuadraticCost\" or \
+            "its cost is the unknown class {}: `cost` may be \"QuadraticCost\" or \
              \"CrossEntropyCost\", and either gives the same answers",
             printable(&saved.cost)
         );
@@ -88,7 +88,7 @@ pub(super) fn decode(file: &Path, bytes: &[u8]) -> Result<Model, ModelError> {
 }
 
 impl Saved {
-    /// The array with a number that is too large for this program's.
+    /// The name of an array with a number that is out of range.
     fn not_finite(&self) -> Option<String> {
         let finite = |value: &f64| (*value as Real).is_finite();
         let layers = self.weights.iter().map(|rows| rows.iter().flatten().all(finite));
@@ -153,7 +153,7 @@ impl Saved {
     }
 }
 
-/// A layer of the sizes that the file itself states.
+/// A layer with the sizes stated in the file.
 fn dense(
     weights: &[Vec<f64>],
     biases: &[[f64; 1]],
@@ -180,7 +180,7 @@ fn dense(
     }))
 }
 
-/// A square if the number of pixels is a square, or else a single row.
+/// A square if the number of pixels is a square number, otherwise a single row.
 fn image_of(inputs: usize) -> (usize, usize) {
     let side = inputs.isqrt();
     if side * side == inputs { (side, side) } else { (inputs, 1) }

@@ -1,4 +1,4 @@
-//! Answers to probes, the questions of a view about a network.
+//! Answers probes: a view's queries about a network.
 
 use crate::data::Images;
 use crate::data::batch::scale;
@@ -16,7 +16,7 @@ use ndarray::{Array2, ArrayView1, ArrayView2};
 pub(crate) struct TestOutputs {
     /// Shape (test images, outputs).
     outputs: Array2<Real>,
-    /// The answer to every test image.
+    /// The prediction for every test image.
     predictions: Vec<u32>,
     readout: Readout,
 }
@@ -27,27 +27,32 @@ impl TestOutputs {
         Self { outputs, predictions, readout }
     }
 
-    /// The answers of an ensemble, one per test image.
-    pub(crate) fn elected(outputs: Array2<Real>, predictions: Vec<u32>, readout: Readout) -> Self {
+    /// From the predictions of an ensemble, one per test image.
+    pub(crate) fn of_ensemble(
+        outputs: Array2<Real>,
+        predictions: Vec<u32>,
+        readout: Readout,
+    ) -> Self {
         Self { outputs, predictions, readout }
     }
 
-    /// What is said of one test image; the index is below the number of images.
+    /// The prediction for a test image; the index must be less than the number of images.
     pub(crate) fn prediction(&self, index: usize) -> Prediction<'_> {
         Prediction { answer: self.predictions[index], a: self.outputs.row(index) }
     }
 
-    /// Of every test image, shape (test images, outputs).
+    /// The outputs, shape (test images, outputs).
     pub(crate) fn outputs(&self) -> ArrayView2<'_, Real> {
         self.outputs.view()
     }
 
-    /// Counts of (correct answer, given answer), row by row; images without an answer are not counted.
+    /// Counts of (correct class, predicted class), row by row; images without a prediction are not
+    /// counted.
     pub(crate) fn confusion(&self, test: &Images, classes: usize) -> Content {
         let answers = self.readout.answers(classes);
         let mut counts = vec![0_u32; answers * answers];
-        let said = test.labels.iter().zip(&self.predictions);
-        for (&label, &prediction) in said.filter(|(_, prediction)| **prediction != NO_ANSWER) {
+        let pairs = test.labels.iter().zip(&self.predictions);
+        for (&label, &prediction) in pairs.filter(|(_, prediction)| **prediction != NO_ANSWER) {
             counts[self.readout.answer(label) as usize * answers + prediction as usize] += 1;
         }
         Content::Confusion { classes: answers as u32, counts }
@@ -66,7 +71,7 @@ impl TestOutputs {
             && filter.predicted.is_none_or(|predicted| predicted == prediction)
     }
 
-    /// How much higher the confidence in the given answer is than that in the correct one.
+    /// How much higher the confidence in the prediction is than that in the correct class.
     fn confidence_in_error(&self, test: &Images, index: usize) -> f32 {
         let a = self.outputs.row(index);
         let answer = self.readout.answer(test.labels[index]);
@@ -95,7 +100,7 @@ impl TestOutputs {
     }
 }
 
-/// Floating-point numbers in their total order.
+/// A floating-point number with total order.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct TotalOrder(f32);
 
@@ -113,44 +118,44 @@ impl Ord for TotalOrder {
     }
 }
 
-/// An answer, and the outputs that speak for it.
+/// A prediction and its outputs.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Prediction<'a> {
     pub answer: u32,
     pub a: ArrayView1<'a, Real>,
 }
 
-/// A test image and what is said of it.
+/// A test image and its prediction.
 pub(crate) fn card(
     test: &Images,
     index: usize,
-    said: Prediction,
+    prediction: Prediction,
     readout: Readout,
     pixels: bool,
 ) -> Card {
     Card {
         index: index as u32,
         label: readout.answer(test.labels[index]),
-        prediction: said.answer,
-        confidence: readout.strength(said.a, said.answer),
+        prediction: prediction.answer,
+        confidence: readout.strength(prediction.a, prediction.answer),
         pixels: if pixels { test.image(index).to_vec() } else { Vec::new() },
     }
 }
 
-/// Everything that answers to probes of one network depend on.
+/// The network and data that answers to probes are based on.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ProbeTarget<'a> {
     pub network: &'a Network,
     pub test: &'a Images,
-    /// Classes of the data set.
+    /// Number of classes of the data set.
     pub classes: usize,
     pub readout: Readout,
-    /// `None` while the test set has not been measured with this network.
+    /// `None` until the test set has been evaluated with this network.
     pub outputs: Option<&'a TestOutputs>,
     pub layers: &'a [LayerStats],
 }
 
-/// One image fed forward, in buffers that are reused.
+/// Runs inference on single images, in reused buffers.
 #[derive(Debug)]
 pub(crate) struct SingleImage {
     x: Array2<Real>,
@@ -162,7 +167,7 @@ impl SingleImage {
         Self { x: Array2::zeros((1, network.inputs())), cache: ForwardCache::new(network, 1) }
     }
 
-    /// The output activations for an image; `pixels` as many as the network has inputs.
+    /// The output activations for an image; `pixels` must be as many as the network's inputs.
     pub(crate) fn outputs(&mut self, network: &Network, pixels: &[u8]) -> ArrayView1<'_, Real> {
         scale(pixels, self.x.row_mut(0));
         let one = &mut Executor::Serial;
@@ -173,12 +178,12 @@ impl SingleImage {
 }
 
 impl ProbeTarget<'_> {
-    /// Answers a probe; `None` if the test set has to be evaluated first.
+    /// Answers a probe; `None` if the test set must be evaluated first.
     pub(crate) fn answer(&self, what: &What, single: &mut SingleImage) -> Option<Content> {
         Some(match what {
             What::Weights { layer: layer_index, first, count } => match self.layer(*layer_index) {
                 Ok(layer) => {
-                    weights(layer, self.seen_by(*layer_index), *first as usize, *count as usize)
+                    weights(layer, self.input_shape(*layer_index), *first as usize, *count as usize)
                 }
                 Err(unavailable) => unavailable,
             },
@@ -207,9 +212,9 @@ impl ProbeTarget<'_> {
         })
     }
 
-    /// The shape of what a layer looks at: the image, or the layer before it. A dense layer itself
-    /// knows no more than how many inputs it has.
-    fn seen_by(&self, layer: u32) -> Shape {
+    /// The shape of a layer's input: the image, or the output of the previous layer. A dense layer
+    /// itself only knows its number of inputs.
+    fn input_shape(&self, layer: u32) -> Shape {
         match (layer as usize).checked_sub(1) {
             Some(before) => self.network.layers[before].output(),
             None => crate::spec::build::image_shape(
@@ -231,9 +236,9 @@ impl ProbeTarget<'_> {
         match self.image(index) {
             Ok(pixels) => {
                 let outputs = single.outputs(self.network, pixels);
-                let said = Prediction { answer: self.readout.predict(outputs), a: outputs };
+                let prediction = Prediction { answer: self.readout.predict(outputs), a: outputs };
                 Content::Digit {
-                    card: card(self.test, index, said, self.readout, true),
+                    card: card(self.test, index, prediction, self.readout, true),
                     outputs: floats(outputs.iter()),
                     votes: Vec::new(),
                 }
@@ -268,28 +273,28 @@ pub(crate) fn floats<'a>(values: impl Iterator<Item = &'a Real>) -> Vec<f32> {
     values.copied().map(to_f32).collect()
 }
 
-/// The largest number of weights of one answer; further units are left out.
+/// The largest number of weights in an answer; further units are omitted.
 const MAX_WEIGHTS: usize = 400_000;
 
-/// The incoming weights of units `first..first + count`, one row per unit, in the shape of the units'
-/// input.
-fn weights(layer: &Layer, seen: Shape, first: usize, count: usize) -> Content {
+/// The incoming weights of units `first..first + count`, one row per unit, in the shape of the
+/// layer's input.
+fn weights(layer: &Layer, input: Shape, first: usize, count: usize) -> Content {
     let units = first..first.saturating_add(count).min(layer.units());
     let rows = units.map(|unit| {
         let (own, values) = layer.unit_weights(unit);
         let whole = own.maps == values.len() || own.width == values.len();
-        let (shape, values) = if whole && seen.len() == values.len() {
-            (seen, seen.maps_first(&values))
+        let (shape, values) = if whole && input.len() == values.len() {
+            (input, input.maps_first(&values))
         } else {
             (own, values)
         };
         let shape = [shape.maps as u32, shape.height as u32, shape.width as u32];
         Tensor { shape, values: floats(values.iter()) }
     });
-    let mut room = MAX_WEIGHTS;
+    let mut budget = MAX_WEIGHTS;
     let fits = |row: &Tensor| {
-        let rest = room.checked_sub(row.values.len());
-        room = rest.unwrap_or(0);
+        let rest = budget.checked_sub(row.values.len());
+        budget = rest.unwrap_or(0);
         rest.is_some()
     };
     let rows = rows.take_while(fits).collect();

@@ -1,9 +1,8 @@
-//! Models as safetensors: arrays that Python can read, and one key of metadata.
+//! Models as safetensors: arrays that Python can read, and a single metadata key.
 //!
 //! Tensors are called `layers.N.weights` and `layers.N.biases`; those of an ensemble's second
-//! network `members.1.layers.N.weights` and so on. The metadata holds one key,
-//! `nntop`, whose value is JSON ([`Header`]). It is only one key because the order of keys is not defined,
-//! and equal models are to give equal bytes.
+//! network `members.1.layers.N.weights` and so on. All metadata are JSON ([`Header`]) in one key,
+//! `nntop`, because the order of keys is undefined, and equal models must give equal bytes.
 
 use super::join::MAX_NETWORKS;
 use super::load_options::LoadOptions;
@@ -20,17 +19,17 @@ use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::HashMap;
 use std::path::Path;
 
-/// The one key of the metadata.
+/// The single metadata key.
 const KEY: &str = "nntop";
-/// The largest header in bytes, ten times that of a thousand networks of ten layers.
+/// Maximum size of a header in bytes: ten times that of a thousand networks with ten layers.
 const MAX_HEADER: u64 = 16 << 20;
-/// Numbers too few to be worth counting: what is wrong with their arrays is said of each.
+/// Files that should have fewer values are checked array by array only, for a better error message.
 const FEW: u64 = 1 << 20;
-/// Most pixels of an image.
+/// Maximum number of pixels of an image.
 const MAX_PIXELS: usize = 1 << 24;
-/// Most layers of all networks together.
+/// Maximum number of layers of all networks.
 const MAX_LAYERS: usize = 100_000;
-/// Raised when the meaning of the header or of the tensors changes.
+/// Incremented when the meaning of the header or of the tensors changes.
 const FORMAT: u32 = 1;
 #[cfg(not(feature = "f64"))]
 const DTYPE: Dtype = Dtype::F32;
@@ -43,18 +42,17 @@ struct Header {
     spec: Spec,
     /// Width and height.
     image: (usize, usize),
-    /// 3 for colour.
+    /// 3 for colour images.
     #[serde(default = "grey", skip_serializing_if = "is_grey")]
     channels: usize,
     classes: Vec<String>,
     epoch: u32,
-    /// Of the other networks of an ensemble.
+    /// The specs of the other networks of an ensemble.
     #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "few_specs")]
     others: Vec<Spec>,
 }
 
-/// At most as many as an ensemble may have: a specs' default values take no room in a file, but
-/// they do in memory.
+/// Limits the number of specs: default values take no space in a file, but they do in memory.
 fn few_specs<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Spec>, D::Error> {
     struct Few;
     impl<'de> Visitor<'de> for Few {
@@ -78,8 +76,8 @@ fn few_specs<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Spec>, D:
     deserializer.deserialize_seq(Few)
 }
 
-/// Whether a file of `length` bytes that begins so can be of this format: the header's length, and
-/// the brace that it begins with.
+/// Whether the start of a file of `length` bytes is valid for this format: the length of the
+/// header, and the opening brace.
 pub(super) fn check_beginning(beginning: &[u8], length: u64) -> Result<(), String> {
     let Some((header, rest)) = beginning.split_first_chunk::<8>() else {
         return Err(format!("it has {length} bytes, too few for a header"));
@@ -89,7 +87,7 @@ pub(super) fn check_beginning(beginning: &[u8], length: u64) -> Result<(), Strin
         return Err(format!("a header of {header} bytes, but at most {MAX_HEADER} are read"));
     }
     if rest.first() != Some(&b'{') {
-        return Err("its header is no object of JSON".into());
+        return Err("its header is not a JSON object".into());
     }
     Ok(())
 }
@@ -132,7 +130,7 @@ pub(super) fn encode(file: &Path, model: &Model) -> Result<Vec<u8>, ModelError> 
         .map_err(|error| unsupported(error.to_string()))
 }
 
-/// The model of a file, and what was assumed where the file does not say it.
+/// Reads a file; also returns what was assumed because the file does not contain it.
 pub(super) fn decode(
     file: &Path,
     bytes: &[u8],
@@ -142,7 +140,7 @@ pub(super) fn decode(
     let broken = |problem: String| ModelError::Broken { file: file.into(), problem };
     check_beginning(bytes, bytes.len() as u64).map_err(foreign)?;
     let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(|error| match error {
-        // The header is complete, but the file has another length.
+        // The header is complete, but the length of the file is wrong.
         SafeTensorError::MetadataIncompleteBuffer => broken(error.to_string()),
         _ => foreign(error.to_string()),
     })?;
@@ -170,7 +168,7 @@ pub(super) fn decode(
     Ok((Model { members, image, channels, classes, epoch }, Vec::new()))
 }
 
-/// The networks of the specs with the arrays of the file.
+/// Fills the networks of the specs with the arrays of the file.
 fn restore(file: &Path, header: &Header, tensors: &SafeTensors) -> Result<Members, ModelError> {
     let broken = |problem: String| ModelError::Broken { file: file.into(), problem };
     check_size(header, tensors).map_err(broken)?;
@@ -184,7 +182,7 @@ fn restore(file: &Path, header: &Header, tensors: &SafeTensors) -> Result<Member
     }
     let expected = members.iter().flat_map(|member| named(0, &member.network)).count();
     if tensors.len() != expected {
-        let problem = format!("it has {} tensors, its spec asks for {expected}", tensors.len());
+        let problem = format!("it has {} tensors, its spec requires {expected}", tensors.len());
         return Err(broken(problem));
     }
     for (number, member) in members.iter_mut().enumerate() {
@@ -193,7 +191,8 @@ fn restore(file: &Path, header: &Header, tensors: &SafeTensors) -> Result<Member
     Ok(members)
 }
 
-/// Checks, before any network is built, that the file has enough arrays for the networks of its header.
+/// Checks, before any network is built, that the file has enough values for the networks of its
+/// header.
 fn check_size(header: &Header, tensors: &SafeTensors) -> Result<(), String> {
     let (width, height) = header.image;
     if width.checked_mul(height).is_none_or(|pixels| pixels == 0 || pixels > MAX_PIXELS) {
@@ -201,28 +200,25 @@ fn check_size(header: &Header, tensors: &SafeTensors) -> Result<(), String> {
     }
     let (mut layers, mut promised) = (0, 0_u64);
     for spec in std::iter::once(&header.spec).chain(&header.others) {
-        let architecture: Architecture = spec.layers.parse().map_err(said)?;
+        let architecture: Architecture = spec.layers.parse().map_err(|error| error.to_string())?;
         layers += architecture.depth();
-        promised +=
-            architecture.parameters(image_shape(header.image, header.channels)).map_err(said)?;
+        promised += architecture
+            .parameters(image_shape(header.image, header.channels))
+            .map_err(|error| error.to_string())?;
     }
     if layers > MAX_LAYERS {
         return Err(format!("{layers} layers are too many: at most {MAX_LAYERS} are read"));
     }
     let numbers = |shape: &[usize]| shape.iter().map(|&size| size as u64).product::<u64>();
-    // Batch normalization keeps more than it learns.
+    // Batch normalization stores more than it trains.
     let found: u64 = tensors.iter().map(|(_, tensor)| numbers(tensor.shape())).sum();
     if promised > found + FEW {
-        return Err(format!("its spec asks for {promised} weights and biases, it has {found}"));
+        return Err(format!("its spec requires {promised} weights and biases, it has {found}"));
     }
     Ok(())
 }
 
-fn said(error: impl std::fmt::Display) -> String {
-    error.to_string()
-}
-
-/// Fills a network's arrays; `member` is its number in an ensemble, from 0 on.
+/// Fills a network's arrays; `member` is its index in an ensemble.
 fn load(
     file: &Path,
     member: usize,
@@ -258,7 +254,7 @@ fn named(member: usize, network: &Network) -> impl Iterator<Item = (String, Arra
     })
 }
 
-/// Row by row, little-endian.
+/// Converts an array to bytes, row by row, little-endian.
 fn bytes(array: ArrayViewD<Real>) -> Vec<u8> {
     array.iter().flat_map(|value| value.to_le_bytes()).collect()
 }

@@ -6,7 +6,7 @@ use crate::nn::Real;
 use safetensors::tensor::{Dtype, TensorView};
 use std::path::Path;
 
-/// A tensor, row by row.
+/// A tensor in row-major order.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Tensor {
     pub name: String,
@@ -21,10 +21,10 @@ impl Tensor {
     }
 }
 
-/// Reads a tensor of F64, F32, F16 or BF16.
+/// Reads a tensor of type F64, F32, F16 or BF16.
 ///
 /// # Errors
-/// If it has another type, or one of its numbers is not finite.
+/// If it has another type, or contains a number that is not finite.
 pub(super) fn read_tensor(
     file: &Path,
     name: &str,
@@ -46,7 +46,7 @@ pub(super) fn read_tensor(
         }
         other => {
             let problem = format!(
-                "its tensor {name} holds numbers of type {other:?}; F64, F32, F16 and BF16 are read"
+                "its tensor {name} holds numbers of type {other:?}; supported are F64, F32, F16 and BF16"
             );
             return Err(ModelError::Import { file: file.into(), problem });
         }

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use std::fs;
 use std::sync::Arc;
 
-/// A network of random weights for images of 3×2 pixels.
+/// A network with random weights for images of 3×2 pixels.
 fn model(hidden: usize, classes: usize, seed: u64) -> Model {
     model_of(Activation::Sigmoid, hidden, classes, seed)
 }
@@ -42,7 +42,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn safetensors_bring_a_model_back_and_equal_models_give_equal_bytes(
+    fn safetensors_round_trip_and_equal_models_give_equal_bytes(
         hidden in 1_usize..9, classes in 2_usize..6, seed: u64,
     ) {
         let model = model(hidden, classes, seed);
@@ -52,7 +52,7 @@ proptest! {
     }
 
     #[test]
-    fn network2_json_brings_a_network_back(hidden in 1_usize..9, classes in 2_usize..6, seed: u64) {
+    fn network2_json_round_trips(hidden in 1_usize..9, classes in 2_usize..6, seed: u64) {
         let model = model(hidden, classes, seed);
         let json = Path::new("m.json");
         let back = Model::from_bytes(json, &model.to_bytes(json).unwrap()).unwrap();
@@ -61,7 +61,7 @@ proptest! {
     }
 
     #[test]
-    fn every_cut_is_refused(cut in 0.0_f64..1.0) {
+    fn truncated_files_are_errors(cut in 0.0_f64..1.0) {
         for file in [tensors(), Path::new("m.json")] {
             let bytes = model(4, 3, 1).to_bytes(file).unwrap();
             let cut = (bytes.len() as f64 * cut) as usize;
@@ -81,15 +81,15 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_are_refused(bytes: Vec<u8>) {
+    fn arbitrary_bytes_are_errors(bytes: Vec<u8>) {
         prop_assert!(Model::from_bytes(tensors(), &bytes).is_err());
         prop_assert!(Model::from_bytes(Path::new("m.json"), &bytes).is_err());
     }
 }
 
 #[test]
-fn files_of_network2_py_are_read_with_rows_as_units() {
-    // As json.dump writes a Network([2, 1, 2], cost=QuadraticCost).
+fn files_of_network2_py_have_one_row_per_unit() {
+    // As json.dump writes Network([2, 1, 2], cost=QuadraticCost).
     let json = r#"{"sizes": [2, 1, 2], "weights": [[[0.5, -1.5]], [[2.0], [3.0]]],
         "biases": [[[0.25]], [[-1.0], [1.0]]], "cost": "QuadraticCost"}"#;
     let model = Model::from_bytes(Path::new("net.json"), json.as_bytes()).unwrap();
@@ -103,7 +103,7 @@ fn files_of_network2_py_are_read_with_rows_as_units() {
 }
 
 #[test]
-fn inconsistent_network2_files_say_what_is_wrong() {
+fn inconsistent_network2_files_are_errors() {
     for (json, problem) in [
         (r#"{"sizes":[2],"weights":[],"biases":[],"cost":"QuadraticCost"}"#, "1 layers"),
         (r#"{"sizes":[2,1],"weights":[],"biases":[],"cost":"QuadraticCost"}"#, "arrays of weights"),
@@ -122,7 +122,7 @@ fn inconsistent_network2_files_say_what_is_wrong() {
 }
 
 #[test]
-fn foreign_and_inconsistent_safetensors_say_what_is_wrong() {
+fn foreign_and_inconsistent_safetensors_are_errors() {
     let whole = model(4, 3, 1);
     let error = |bytes: &[u8]| Model::from_bytes(tensors(), bytes).unwrap_err();
     let foreign = safetensors_without_metadata();
@@ -136,7 +136,7 @@ fn foreign_and_inconsistent_safetensors_say_what_is_wrong() {
     let mut fewer = whole.clone();
     fewer.members.first_mut().spec.layers = "6,4,4,3".into();
     let fewer = error(&fewer.to_bytes(tensors()).unwrap()).to_string();
-    assert!(fewer.contains("4 tensors, its spec asks for 6"), "{fewer}");
+    assert!(fewer.contains("4 tensors, its spec requires 6"), "{fewer}");
     let bytes = whole.to_bytes(tensors()).unwrap();
     let torn = error(&bytes[..bytes.len() - 1]);
     assert!(matches!(torn, ModelError::Broken { .. }), "{torn}");
@@ -150,7 +150,7 @@ fn safetensors_without_metadata() -> Vec<u8> {
 }
 
 #[test]
-fn formats_are_recognised_by_content_whatever_the_name() {
+fn formats_are_recognised_by_content_not_by_name() {
     let whole = model(4, 3, 1);
     let json = whole.to_bytes(Path::new("m.json")).unwrap();
     let back = Model::from_bytes(tensors(), &json).unwrap();
@@ -160,7 +160,7 @@ fn formats_are_recognised_by_content_whatever_the_name() {
 }
 
 #[test]
-fn numbers_that_are_not_finite_are_refused_with_the_name_of_their_tensor() {
+fn non_finite_numbers_are_errors_that_name_the_tensor() {
     let mut torn = model(4, 3, 1);
     let mut layers = torn.members.first_mut().network.layers.iter_mut();
     layers.nth(1).unwrap().parameters_mut()[0].1[[0, 0]] = Real::NAN;
@@ -176,14 +176,14 @@ fn numbers_that_are_not_finite_are_refused_with_the_name_of_their_tensor() {
 }
 
 #[test]
-fn only_sigmoid_networks_fit_network2() {
+fn network2_supports_only_sigmoid_networks() {
     let relu = model_of(Activation::Relu, 4, 3, 1);
     let error = relu.to_bytes(Path::new("m.json")).unwrap_err().to_string();
     assert!(error.contains("sigmoid") && error.contains(".safetensors"), "{error}");
 }
 
 #[test]
-fn network2_is_not_given_what_it_would_forget() {
+fn models_that_network2_cannot_represent_are_errors() {
     let mut moved = model(4, 3, 1);
     moved.members.first_mut().spec.test_time_shifts = true;
     let error = moved.to_bytes(Path::new("m.json")).unwrap_err().to_string();
@@ -191,7 +191,7 @@ fn network2_is_not_given_what_it_would_forget() {
 }
 
 #[test]
-fn a_model_that_cannot_be_written_is_kept_elsewhere() {
+fn a_model_that_cannot_be_written_is_saved_elsewhere() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("gone/m.safetensors");
     let model = model(4, 3, 1);
@@ -203,11 +203,11 @@ fn a_model_that_cannot_be_written_is_kept_elsewhere() {
 }
 
 #[test]
-fn a_model_that_its_format_cannot_hold_is_kept_as_safetensors() {
+fn a_model_that_its_format_cannot_represent_is_saved_as_safetensors() {
     let dir = tempfile::tempdir().unwrap();
     let model = ensemble();
     let Err(ModelError::Kept { rescued, source }) = model.save(&dir.path().join("m.json")) else {
-        panic!("network2 knows no ensembles")
+        panic!("network2 does not support ensembles")
     };
     assert!(matches!(*source, ModelError::Unsupported { .. }));
     assert_eq!(Model::load(&rescued).unwrap(), model);
@@ -215,7 +215,7 @@ fn a_model_that_its_format_cannot_hold_is_kept_as_safetensors() {
 }
 
 #[test]
-fn a_format_that_cannot_hold_the_model_is_refused_before_training() {
+fn an_unsuitable_format_is_an_error_before_training() {
     let (data, json) = (crate::spec::testing::dataset(), Path::new("m.json"));
     let plain = crate::spec::testing::spec();
     let check = |file, spec: &Spec, networks| Model::check_format(file, spec, networks, &data);
@@ -227,7 +227,7 @@ fn a_format_that_cannot_hold_the_model_is_refused_before_training() {
 }
 
 #[test]
-fn a_saved_file_is_loaded() {
+fn a_saved_file_can_be_loaded() {
     let dir = tempfile::tempdir().unwrap();
     let model = model(4, 3, 1);
     let file = dir.path().join("m.safetensors");
@@ -236,7 +236,7 @@ fn a_saved_file_is_loaded() {
 }
 
 #[test]
-fn layers_without_parameters_come_back_from_the_spec() {
+fn layers_without_parameters_are_restored_from_the_spec() {
     let spec = Spec {
         layers: "dense5-drop0.5-softmax3".into(),
         cost: Cost::LogLikelihood,
@@ -264,7 +264,7 @@ fn ensemble() -> Model {
 }
 
 #[test]
-fn an_ensemble_is_brought_back_and_one_network_looks_as_ever() {
+fn ensembles_round_trip_and_single_networks_keep_their_format() {
     let whole = ensemble();
     let bytes = whole.to_bytes(tensors()).unwrap();
     assert_eq!(Model::from_bytes(tensors(), &bytes).unwrap(), whole);
@@ -276,9 +276,9 @@ fn an_ensemble_is_brought_back_and_one_network_looks_as_ever() {
 }
 
 #[test]
-fn only_models_of_the_same_question_vote_together() {
+fn only_compatible_models_can_be_combined() {
     let nested = Model::join([model(2, 3, 9), ensemble()]).unwrap();
-    assert_eq!(nested.networks().count(), 4, "an ensemble brings all of its networks");
+    assert_eq!(nested.networks().count(), 4, "all networks of an ensemble are added");
     assert_eq!(Model::join([]), Err(JoinError::Nobody));
     let error = Model::join([model(4, 3, 1), model(4, 2, 1)]).unwrap_err().to_string();
     assert!(error.contains("model 2") && error.contains("classes"), "{error}");
@@ -289,7 +289,7 @@ fn only_models_of_the_same_question_vote_together() {
 }
 
 #[test]
-fn training_images_of_an_ensemble_member_validate_nothing() {
+fn training_images_of_a_member_are_not_used_for_validation() {
     let data = || Arc::new(dataset());
     let whole = ensemble();
     assert_eq!(whole.split(data()), data());
@@ -302,7 +302,7 @@ fn training_images_of_an_ensemble_member_validate_nothing() {
 }
 
 #[test]
-fn an_ensemble_says_its_kinds_once() {
+fn distinct_architectures_are_listed_once() {
     let kinds = |models: [(usize, u64); 3]| {
         let models = models.map(|(hidden, seed)| model(hidden, 3, seed));
         Model::join(models).unwrap().architectures().join(" + ")
@@ -313,7 +313,7 @@ fn an_ensemble_says_its_kinds_once() {
 }
 
 #[test]
-fn an_ensemble_answers_by_vote() {
+fn an_ensemble_predicts_by_majority_vote() {
     let whole = ensemble();
     let pixels: Vec<u8> = (0..6 * 40).map(|at| (at * 89 % 256) as u8).collect();
     let labels = (0..40).map(|at| (at % 3) as u8).collect();
@@ -331,11 +331,11 @@ fn an_ensemble_answers_by_vote() {
         assert!((0..3).all(|other| count(other) <= count(answer.answer)), "{votes:?}");
         split += usize::from(count(answer.answer) < 3);
     }
-    assert!(split > 0, "the networks do not always agree");
-    assert!(alone[0].iter().all(|answer| answer.votes.is_empty()), "one network does not vote");
+    assert!(split > 0, "the networks sometimes disagree");
+    assert!(alone[0].iter().all(|answer| answer.votes.is_empty()), "a single network has no votes");
     let evaluation = whole.evaluate(&images);
     let right = together.iter().zip(&images.labels).filter(|(a, l)| a.answer == usize::from(**l));
     assert_eq!(evaluation.accuracy, Some(right.count() as f64 / 40.0));
-    assert_eq!(evaluation.alone.len(), 3);
+    assert_eq!(evaluation.individual.len(), 3);
     assert_eq!(whole.evaluate_on(&images, 1), evaluation);
 }

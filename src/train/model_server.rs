@@ -34,7 +34,7 @@ pub fn open_model(model: Model, data: Arc<Dataset>) -> Result<RunHandle, SpawnEr
         .name("nntop-model-server".into())
         .spawn(move || {
             let mut model_server = ModelServer::new(model, data, received, sent);
-            model_server.measure();
+            model_server.evaluate_all();
             model_server.serve();
             Some(model_server.model.network().clone())
         })
@@ -98,7 +98,7 @@ impl ModelServer {
     }
 
     /// Evaluates the model; sends its description and accuracy.
-    fn measure(&mut self) {
+    fn evaluate_all(&mut self) {
         let networks = self.model.members.count();
         let mut info = describe(self.model.spec(), self.model.network(), &self.data);
         if networks > 1 {
@@ -111,12 +111,12 @@ impl ModelServer {
         self.send(Event::Started(Box::new(info)));
         self.enter(Activity::Evaluating);
         let data = Arc::clone(&self.data);
-        let validation = self.evaluate(&data.validation).map(|_| self.ensemble.together);
+        let validation = self.evaluate(&data.validation).map(|_| self.ensemble.combined);
         let Some((outputs, verdicts)) = self.evaluate(&data.test) else {
             return self.send(Event::Finished(Outcome::Stopped));
         };
-        let (validation, test) = (validation.unwrap_or_default(), self.ensemble.together);
-        self.test = Some(TestOutputs::elected(outputs, verdicts, self.model.spec().readout));
+        let (validation, test) = (validation.unwrap_or_default(), self.ensemble.combined);
+        self.test = Some(TestOutputs::of_ensemble(outputs, verdicts, self.model.spec().readout));
         self.send(Event::EpochEnded(EpochStats {
             epoch: self.model.epoch,
             validation_cost: validation.cost().filter(|cost| cost.is_finite()),
@@ -135,7 +135,7 @@ impl ModelServer {
     }
 
     fn alone(&self) -> String {
-        let accuracies = self.ensemble.alone.iter().filter_map(|metrics| metrics.accuracy());
+        let accuracies = self.ensemble.individual.iter().filter_map(|metrics| metrics.accuracy());
         let texts: Vec<String> = accuracies.map(|a| format!("{:.2}%", 100.0 * a)).collect();
         texts.join(", ")
     }
@@ -154,7 +154,7 @@ impl ModelServer {
                 return None;
             }
             let chunk = first..(first + self.ensemble.rows()).min(images.len());
-            let predictions = self.ensemble.poll(self.model.networks(), images, chunk.clone());
+            let predictions = self.ensemble.evaluate(self.model.networks(), images, chunk.clone());
             outputs.slice_mut(s![chunk, ..]).assign(&predictions.outputs);
             verdicts.extend_from_slice(predictions.verdicts);
         }
@@ -228,9 +228,9 @@ impl ModelServer {
     fn digit(&mut self, index: usize) -> Content {
         let data = Arc::clone(&self.data);
         let readout = self.model.spec().readout;
-        self.ask(&data.test, index, |said, votes| Content::Digit {
-            card: card(&data.test, index, said, readout, true),
-            outputs: floats(said.a.iter()),
+        self.evaluate_one(&data.test, index, |prediction, votes| Content::Digit {
+            card: card(&data.test, index, prediction, readout, true),
+            outputs: floats(prediction.a.iter()),
             votes,
         })
     }
@@ -252,26 +252,27 @@ impl ModelServer {
             return self.send(Event::Log(LogLine { level: Level::Warning, text }));
         }
         let image = Images { width, height, channels, pixels, labels: vec![0] };
-        let classified = self.ask(&image, 0, |said, votes| Classified {
+        let classified = self.evaluate_one(&image, 0, |prediction, votes| Classified {
             id,
-            outputs: floats(said.a.iter()),
-            prediction: said.answer,
+            outputs: floats(prediction.a.iter()),
+            prediction: prediction.answer,
             votes,
         });
         self.send(Event::Classified(classified));
     }
 
     /// Evaluates every network on one image.
-    fn ask<T>(
+    fn evaluate_one<T>(
         &mut self,
         images: &Images,
         index: usize,
         then: impl FnOnce(Prediction, Vec<u32>) -> T,
     ) -> T {
-        let predictions = self.ensemble.poll(self.model.networks(), images, index..index + 1);
+        let predictions = self.ensemble.evaluate(self.model.networks(), images, index..index + 1);
         let votes: ArrayView1<u32> = predictions.votes.row(0);
-        let said = Prediction { answer: predictions.verdicts[0], a: predictions.outputs.row(0) };
-        then(said, self.model.votes(votes))
+        let prediction =
+            Prediction { answer: predictions.verdicts[0], a: predictions.outputs.row(0) };
+        then(prediction, self.model.votes(votes))
     }
 }
 

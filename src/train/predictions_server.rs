@@ -53,7 +53,7 @@ impl PredictionsServer {
         let outputs = Array2::from_shape_vec(shape, outputs)
             .expect("predictions have an output for each class of each image");
         let answers = predictions.answers.iter().map(|answer| answer.unwrap_or(NO_ANSWER));
-        let outputs = TestOutputs::elected(outputs, answers.collect(), Readout::OneHot);
+        let outputs = TestOutputs::of_ensemble(outputs, answers.collect(), Readout::OneHot);
         Self { predictions, outputs, events }
     }
 

@@ -300,7 +300,7 @@ impl PendingEvaluation {
         let look = |((evaluator, outputs), start): &mut ((&mut Evaluator, _), usize)| {
             let outputs: &mut ndarray::ArrayViewMut2<Real> = outputs;
             let images = *start..*start + outputs.nrows();
-            outputs.assign(&evaluator.ask(network, test, images));
+            outputs.assign(&evaluator.outputs(network, test, images));
         };
         if let [only] = &mut jobs[..] {
             return look(only);

@@ -339,7 +339,7 @@ impl Trainer {
     /// Returns the outcome if the run ends here.
     fn end_epoch(&mut self) -> Option<Outcome> {
         let start = Instant::now();
-        let Some(measurement) = self.measure() else { return Some(Outcome::Stopped) };
+        let Some(measurement) = self.evaluate() else { return Some(Outcome::Stopped) };
         self.evaluation_seconds = start.elapsed().as_secs_f64();
         let counts = (self.loader.batches(), self.loader.samples());
         let stats = epoch::stats(&self.state, &self.meter, counts, &measurement);
@@ -385,7 +385,7 @@ impl Trainer {
     }
 
     /// Evaluates all three sets; `None` if the run was stopped meanwhile.
-    fn measure(&mut self) -> Option<Measurement> {
+    fn evaluate(&mut self) -> Option<Measurement> {
         let mut measurement = Measurement::new(&self.state.body.network, &self.data);
         loop {
             let Self { evaluators, stepper, data, sample, .. } = self;

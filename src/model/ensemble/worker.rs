@@ -1,4 +1,4 @@
-//! The part of an ensemble's evaluation that one thread does.
+//! The part of an ensemble's evaluation on one thread.
 
 use crate::data::Images;
 use crate::data::augment::{ImageTransform, SHIFTS};
@@ -10,24 +10,24 @@ use crate::spec::Readout;
 use ndarray::{Array2, ArrayView1, ArrayViewMut2, s};
 use std::ops::Range;
 
-/// Evaluates every network on images and counts their predictions.
+/// Evaluates every network on images and scores their predictions.
 #[derive(Debug)]
 pub(crate) struct EnsembleWorker {
     readout: Readout,
     /// One per network.
     evaluators: Vec<Evaluator>,
-    /// The shifts, if test-time augmentation is on.
-    moved: Option<Moved>,
-    /// A network's outputs, shape (samples, outputs).
+    /// The shifted copies, for test-time augmentation.
+    shifted: Option<Shifted>,
+    /// The outputs of one network, shape (samples, outputs).
     own: Array2<Real>,
     scorer: Scorer,
     /// Metrics of each network for the last images.
-    pub(crate) alone: Vec<Metrics>,
+    pub(crate) individual: Vec<Metrics>,
     /// Metrics of the ensemble.
-    pub(crate) together: Metrics,
+    pub(crate) combined: Metrics,
 }
 
-/// Where results are written, one row per sample.
+/// The destination of the results, one row per sample.
 pub(crate) struct WorkerOutput<'a> {
     /// The mean of the networks' outputs, shape (samples, outputs).
     pub(crate) mean: ArrayViewMut2<'a, Real>,
@@ -51,11 +51,11 @@ impl EnsembleWorker {
         let rows = evaluators.iter().map(Evaluator::rows).min().unwrap_or(1);
         Self {
             readout,
-            moved: shifts.map(|(width, height)| Moved::new(width, height)),
+            shifted: shifts.map(|(width, height)| Shifted::new(width, height)),
             own: Array2::zeros((rows, outputs)),
             scorer: Scorer::new(readout, rows, outputs),
-            alone: vec![Metrics::default(); evaluators.len()],
-            together: Metrics::default(),
+            individual: vec![Metrics::default(); evaluators.len()],
+            combined: Metrics::default(),
             evaluators,
         }
     }
@@ -74,54 +74,60 @@ impl EnsembleWorker {
         WorkerOutput { mut mean, mut votes, verdicts }: WorkerOutput,
     ) {
         let labels = &images.labels[chunk.clone()];
-        if let Some(moved) = &mut self.moved {
-            moved.take(images, chunk.clone());
+        if let Some(shifted) = &mut self.shifted {
+            shifted.take(images, chunk.clone());
         }
         mean.fill(0.0);
         for (index, network) in networks.clone().enumerate() {
-            self.look(index, network, images, chunk.clone());
+            self.own_outputs(index, network, images, chunk.clone());
             let own = self.own.slice(s![..labels.len(), ..]);
             mean += &own;
             for (vote, a) in votes.column_mut(index).iter_mut().zip(own.rows()) {
                 *vote = self.readout.predict(a);
             }
             let answers = votes.column(index).into_iter().copied();
-            self.alone[index] = self.scorer.mark(network.cost, own, answers, labels);
+            self.individual[index] = self.scorer.score(network.cost, own, answers, labels);
         }
         mean /= self.evaluators.len() as Real;
         for ((verdict, votes), mean) in verdicts.iter_mut().zip(votes.rows()).zip(mean.rows()) {
-            *verdict = elect(votes, mean, self.readout);
+            *verdict = majority(votes, mean, self.readout);
         }
         if let Some(network) = networks.clone().next() {
             let verdicts = verdicts.iter().copied();
-            self.together = self.scorer.mark(network.cost, mean.view(), verdicts, labels);
+            self.combined = self.scorer.score(network.cost, mean.view(), verdicts, labels);
         }
     }
 
-    /// Writes a network's outputs for some images to `own`.
-    fn look(&mut self, index: usize, network: &Network, images: &Images, chunk: Range<usize>) {
+    /// Writes a network's outputs for a chunk of images to `own`.
+    fn own_outputs(
+        &mut self,
+        index: usize,
+        network: &Network,
+        images: &Images,
+        chunk: Range<usize>,
+    ) {
         let rows = chunk.len();
         let evaluator = &mut self.evaluators[index];
         let mut own = self.own.slice_mut(s![..rows, ..]);
-        own.assign(&evaluator.ask(network, images, chunk));
-        if let Some(moved) = &self.moved {
-            for images in &moved.copies {
-                own += &evaluator.ask(network, images, 0..rows);
+        own.assign(&evaluator.outputs(network, images, chunk));
+        if let Some(shifted) = &self.shifted {
+            for images in &shifted.copies {
+                own += &evaluator.outputs(network, images, 0..rows);
             }
-            own /= (1 + moved.copies.len()) as Real;
+            own /= (1 + shifted.copies.len()) as Real;
         }
     }
 }
 
-/// Images shifted by a pixel in each direction, in buffers that are reused.
+/// Images shifted by a pixel in each direction, in reused buffers.
 #[derive(Debug)]
-struct Moved {
+struct Shifted {
     augmenter: ImageTransform,
     /// A chunk of images for each shift.
     copies: [Images; SHIFTS.len()],
 }
 
-impl Moved {
+impl Shifted {
     fn new(width: usize, height: usize) -> Self {
         let copy = || Images { width, height, ..Images::default() };
         Self { augmenter: ImageTransform::new(width, height), copies: SHIFTS.map(|_| copy()) }
@@ -143,9 +149,9 @@ impl Moved {
     }
 }
 
-/// The answer with the most votes; ties are broken by the mean outputs. Networks without an answer do
-/// not vote.
-fn elect(votes: ArrayView1<u32>, mean: ArrayView1<Real>, readout: Readout) -> u32 {
+/// The prediction with the most votes; ties are broken by the mean outputs. Networks without a
+/// prediction do not vote.
+fn majority(votes: ArrayView1<u32>, mean: ArrayView1<Real>, readout: Readout) -> u32 {
     let count = |answer: u32| votes.iter().filter(|&&vote| vote == answer).count();
     let strength = |answer: u32| readout.strength(mean, answer);
     let by_votes = |&a: &u32, &b: &u32| {
@@ -160,15 +166,20 @@ mod tests {
     use ndarray::array;
 
     #[test]
-    fn the_majority_wins_and_a_tie_goes_to_the_surer_side() {
+    fn the_majority_wins_and_ties_are_broken_by_confidence() {
         let mean = array![0.1, 0.5, 0.4];
-        let elect = |votes: &[u32]| elect(ArrayView1::from(votes), mean.view(), Readout::OneHot);
-        assert_eq!(elect(&[2]), 2, "one network decides alone");
-        assert_eq!(elect(&[0, 1, 0]), 0, "however sure the other one is");
-        assert_eq!(elect(&[2, 1]), 1);
-        assert_eq!(elect(&[1, 2]), 1, "whoever comes first");
-        assert_eq!(elect(&[0, 2, 0, 2, 1]), 2);
-        assert_eq!(elect(&[NO_ANSWER, 0, NO_ANSWER]), 0, "who has no answer does not vote");
-        assert_eq!(elect(&[NO_ANSWER]), NO_ANSWER);
+        let majority =
+            |votes: &[u32]| majority(ArrayView1::from(votes), mean.view(), Readout::OneHot);
+        assert_eq!(majority(&[2]), 2, "a single network");
+        assert_eq!(majority(&[0, 1, 0]), 0, "regardless of the other's confidence");
+        assert_eq!(majority(&[2, 1]), 1);
+        assert_eq!(majority(&[1, 2]), 1, "regardless of the order");
+        assert_eq!(majority(&[0, 2, 0, 2, 1]), 2);
+        assert_eq!(
+            majority(&[NO_ANSWER, 0, NO_ANSWER]),
+            0,
+            "networks without a prediction do not vote"
+        );
+        assert_eq!(majority(&[NO_ANSWER]), NO_ANSWER);
     }
 }

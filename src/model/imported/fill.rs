@@ -1,44 +1,44 @@
-//! From the modules of a file to the layers of a network.
+//! Fills the layers of a network from the modules of a file.
 
 use super::super::load_options::LoadOptions;
 use super::EPSILON;
-use super::modules::Found;
+use super::modules::ImportedLayer;
 use crate::nn::layer::{Conv2d, Dense, Norm};
 use crate::nn::{Layer, Real};
 use ndarray::Array1;
 
-/// Fills a layer with the next modules; `before` is the shape of what it takes.
+/// Fills a layer from the next modules; `before` is the shape of its input.
 pub(super) fn fill(
     layer: &mut Layer,
     before: crate::nn::Shape,
-    found: &mut impl Iterator<Item = Found>,
+    found: &mut impl Iterator<Item = ImportedLayer>,
 ) -> Result<(), String> {
-    let missing = || "the tensors end before its layers do".to_owned();
+    let missing = || "there are fewer modules than layers".to_owned();
     match layer {
         Layer::Dense(dense) => match found.next().ok_or_else(missing)? {
-            Found::Linear { name, inputs, units, weights, biases } => {
+            ImportedLayer::Linear { name, inputs, units, weights, biases } => {
                 fill_dense(dense, before, (inputs, units), &weights, biases)
                     .map_err(|p| format!("module {name} {p}"))
             }
             other => Err(format!("it is dense, but the module {} is not linear", other.name())),
         },
         Layer::Conv2d(conv) => match found.next().ok_or_else(missing)? {
-            Found::Convolution { name, shape, weights, biases } => {
+            ImportedLayer::Convolution { name, shape, weights, biases } => {
                 fill_convolution(conv, shape, &weights, biases)
                     .map_err(|p| format!("module {name} {p}"))
             }
             other => Err(format!("it is a convolution, but the module {} is not", other.name())),
         },
         Layer::Norm(norm) => match found.next().ok_or_else(missing)? {
-            Found::Normalization { name, factor, addend } => {
+            ImportedLayer::Normalization { name, factor, addend } => {
                 fill_norm(norm, &factor, addend).map_err(|p| format!("module {name} {p}"))
             }
             other => Err(format!(
-                "it is `norm`, but the module {} is no batch normalization",
+                "it is `norm`, but the module {} is not a batch normalization",
                 other.name()
             )),
         },
-        Layer::Recurrent(_) => Err("recurrent layers are not read from other programs".into()),
+        Layer::Recurrent(_) => Err("recurrent layers of other programs are not supported".into()),
         _ => Ok(()),
     }
 }
@@ -57,7 +57,7 @@ pub(super) fn fill_dense(
             expected.0, expected.1
         ));
     }
-    // PyTorch flattens (maps, height, width); here the maps of a pixel lie side by side.
+    // PyTorch flattens (maps, height, width); here the maps of a pixel are contiguous.
     let pixels = before.height * before.width;
     let mut own = dense.weights.view_mut();
     for input in 0..inputs {
@@ -94,7 +94,7 @@ pub(super) fn fill_convolution(
     Ok(())
 }
 
-/// A normalization whose mean is 0 and variance 1 leaves factor and addend as γ and β.
+/// With mean 0 and variance 1, factor and addend are γ and β.
 pub(super) fn fill_norm(norm: &mut Norm, factor: &[Real], addend: Vec<Real>) -> Result<(), String> {
     let maps = norm.biases.len();
     if maps != factor.len() {
@@ -107,7 +107,7 @@ pub(super) fn fill_norm(norm: &mut Norm, factor: &[Real], addend: Vec<Real>) -> 
     Ok(())
 }
 
-/// Takes the normalization of the inputs into the first layer: W (x − μ) / σ + b.
+/// Folds the normalization of the inputs into the first layer: W (x − μ) / σ + b.
 pub(super) fn normalize(
     layers: &mut [Layer],
     channels: usize,
@@ -116,7 +116,7 @@ pub(super) fn normalize(
 ) -> Result<(), String> {
     let LoadOptions { mean, std, .. } = options;
     if mean.is_empty() && std.is_empty() {
-        notes.push("inputs are assumed to be pixels from 0 to 1; --mean and --std say how they were normalized".into());
+        notes.push("inputs are assumed to be pixels from 0 to 1; specify another normalization with --mean and --std".into());
         return Ok(());
     }
     let of = |numbers: &[f64], usual: f64, channel: usize| {

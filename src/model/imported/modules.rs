@@ -1,4 +1,4 @@
-//! The modules of a file: their tensors, what they are, and in which order an image passes them.
+//! The modules of a file: their tensors, kinds, and order.
 
 use super::super::ModelError;
 use super::super::tensors::{Tensor, read_tensor};
@@ -9,7 +9,7 @@ use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// The tensors of one module of another program.
+/// The tensors of one module.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Module {
     name: String,
@@ -19,18 +19,18 @@ pub(super) struct Module {
     variance: Option<Tensor>,
 }
 
-/// A module that was understood.
+/// A module whose kind was recognised.
 #[derive(Clone, Debug)]
-pub(super) enum Found {
+pub(super) enum ImportedLayer {
     /// Weights in [in, out] order.
     Linear { name: String, inputs: usize, units: usize, weights: Vec<Real>, biases: Vec<Real> },
     /// Weights in [out, in, height, width] order.
     Convolution { name: String, shape: [usize; 4], weights: Vec<Real>, biases: Vec<Real> },
-    /// Batch normalization of a running mean: factor and addend of every map.
+    /// Batch normalization with running statistics: factor and addend of every map.
     Normalization { name: String, factor: Vec<Real>, addend: Vec<Real> },
 }
 
-impl Found {
+impl ImportedLayer {
     pub(super) fn name(&self) -> &str {
         match self {
             Self::Linear { name, .. }
@@ -39,7 +39,7 @@ impl Found {
         }
     }
 
-    /// Outputs, maps, or what is normalized.
+    /// Number of outputs, maps, or normalized values.
     pub(super) fn width(&self) -> usize {
         match self {
             Self::Linear { biases, .. } | Self::Convolution { biases, .. } => biases.len(),
@@ -48,13 +48,13 @@ impl Found {
     }
 }
 
-/// The tensors by module, modules in their natural order (`2` before `10`).
+/// Groups the tensors by module, in natural order (`2` before `10`).
 pub(super) fn modules(file: &Path, tensors: &SafeTensors) -> Result<Vec<Module>, ModelError> {
     let mut modules: BTreeMap<NaturalOrder, Module> = BTreeMap::new();
     for (name, view) in tensors.tensors() {
         let (module, part) = name.rsplit_once('.').unwrap_or(("", &name));
         let part = part.to_lowercase();
-        // How many batches batch normalization has seen, which changes no answer.
+        // The number of batches seen by batch normalization does not affect outputs.
         if part == "num_batches_tracked" {
             continue;
         }
@@ -68,7 +68,7 @@ pub(super) fn modules(file: &Path, tensors: &SafeTensors) -> Result<Vec<Module>,
             "running_var" | "variance" | "moving_variance" => &mut entry.variance,
             _ => {
                 let problem = format!(
-                    "its tensor {name} is of no layer that is known here (linear, convolution, batch normalization)"
+                    "its tensor {name} belongs to an unknown kind of layer (known are linear, convolution, batch normalization)"
                 );
                 return Err(ModelError::Import { file: file.into(), problem });
             }
@@ -78,12 +78,12 @@ pub(super) fn modules(file: &Path, tensors: &SafeTensors) -> Result<Vec<Module>,
     Ok(modules.into_values().collect())
 }
 
-/// Names with numbers in them in the order of the numbers.
+/// A name that is ordered by the values of the numbers in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct NaturalOrder(pub(super) String);
 
 impl NaturalOrder {
-    /// The name cut into texts and numbers.
+    /// The name split into texts and numbers.
     fn pieces(&self) -> Vec<(String, u64)> {
         let mut pieces: Vec<(String, u64)> = vec![(String::new(), 0)];
         let mut digits = false;
@@ -105,9 +105,9 @@ impl NaturalOrder {
         pieces
     }
 
-    /// The number at the end of the name, if it is all of its last piece: the place in a
-    /// `Sequential`.
-    pub(super) fn place(&self) -> Option<(String, u64)> {
+    /// The container and the index of a module in a `Sequential`: the last component of its name,
+    /// if it is a number.
+    pub(super) fn sequential_index(&self) -> Option<(String, u64)> {
         let (before, last) = self.0.rsplit_once('.').unwrap_or(("", &self.0));
         Some((before.to_owned(), last.parse().ok()?))
     }
@@ -125,8 +125,8 @@ impl PartialOrd for NaturalOrder {
     }
 }
 
-/// What a module is, by the shapes of its tensors.
-pub(super) fn understand(module: Module) -> Result<Found, String> {
+/// Recognises the kind of a module from the shapes of its tensors.
+pub(super) fn identify(module: Module) -> Result<ImportedLayer, String> {
     let Module { name, weight, bias, mean, variance } = module;
     let shown =
         |what: &str| if name.is_empty() { what.to_owned() } else { format!("{name}.{what}") };
@@ -137,7 +137,9 @@ pub(super) fn understand(module: Module) -> Result<Found, String> {
         let gamma = weight.as_ref().map_or(&ones, |weight| &weight.values);
         let beta = bias.as_ref().map_or(&zeros, |bias| &bias.values);
         if [gamma.len(), beta.len(), variance.values.len()].iter().any(|&length| length != count) {
-            return Err(format!("its module {name} normalizes {count} values by as many others"));
+            return Err(format!(
+                "its module {name} normalizes {count} values with statistics of other lengths"
+            ));
         }
         let factor: Vec<Real> = gamma
             .iter()
@@ -146,7 +148,7 @@ pub(super) fn understand(module: Module) -> Result<Found, String> {
             .collect();
         let addend =
             beta.iter().zip(&mean.values).zip(&factor).map(|((b, m), f)| b - m * f).collect();
-        return Ok(Found::Normalization { name, factor, addend });
+        return Ok(ImportedLayer::Normalization { name, factor, addend });
     }
     let Some(weight) = weight else { return Err(format!("its module {name} has no weights")) };
     let biases = |units: usize| match &bias {
@@ -158,7 +160,7 @@ pub(super) fn understand(module: Module) -> Result<Found, String> {
     };
     match weight.shape[..] {
         [rows, columns] => {
-            // The biases say how many units there are; where both sizes are equal, the name says.
+            // The biases determine the number of units; if both sizes are equal, the name decides.
             let units = bias.as_ref().map(|bias| bias.values.len());
             let torch = !matches!(weight.part(), "weights" | "kernel");
             let out_first = match units {
@@ -173,7 +175,7 @@ pub(super) fn understand(module: Module) -> Result<Found, String> {
             } else {
                 weight.values
             };
-            Ok(Found::Linear { name, inputs, units, weights, biases })
+            Ok(ImportedLayer::Linear { name, inputs, units, weights, biases })
         }
         [units, inputs, height, width] => {
             // Keras' kernels are [height, width, in, out].
@@ -193,27 +195,30 @@ pub(super) fn understand(module: Module) -> Result<Found, String> {
             let biases = biases(shape[0])?;
             if shape[2] != shape[3] {
                 return Err(format!(
-                    "{} has kernels of {}×{}; square ones are read",
+                    "{} has kernels of {}×{}; only square ones are supported",
                     shown("weight"),
                     shape[2],
                     shape[3]
                 ));
             }
-            Ok(Found::Convolution { name, shape, weights, biases })
+            Ok(ImportedLayer::Convolution { name, shape, weights, biases })
         }
         _ => Err(format!(
-            "its tensor {} has the shape {:?}; linear layers have 2 sizes, convolutions of images 4",
+            "its tensor {} has the shape {:?}; linear layers have 2 dimensions, convolutions of images 4",
             shown("weight"),
             weight.shape
         )),
     }
 }
 
-/// Modules in the order in which an image passes them. Names in a `Sequential` are numbered so;
-/// others are sorted: convolutions before linear layers, which follow one another where sizes fit.
-pub(super) fn in_order(found: Vec<Found>, notes: &mut Vec<String>) -> Result<Vec<Found>, String> {
+/// Sorts modules by the order in which an image passes them. Names in a `Sequential` are numbered
+/// in that order; others are sorted: convolutions before linear layers, which are chained by size.
+pub(super) fn in_order(
+    found: Vec<ImportedLayer>,
+    notes: &mut Vec<String>,
+) -> Result<Vec<ImportedLayer>, String> {
     let numbered: Option<Vec<(String, u64)>> =
-        found.iter().map(|layer| NaturalOrder(layer.name().into()).place()).collect();
+        found.iter().map(|layer| NaturalOrder(layer.name().into()).sequential_index()).collect();
     let one_sequence =
         numbered.is_some_and(|places| places.windows(2).all(|pair| pair[0].0 == pair[1].0));
     if one_sequence {
@@ -224,32 +229,33 @@ pub(super) fn in_order(found: Vec<Found>, notes: &mut Vec<String>) -> Result<Vec
     let mut norms = Vec::new();
     for layer in found {
         match layer {
-            Found::Convolution { .. } => convolutions.push(layer),
-            Found::Linear { .. } => linear.push(layer),
-            Found::Normalization { .. } => norms.push(layer),
+            ImportedLayer::Convolution { .. } => convolutions.push(layer),
+            ImportedLayer::Linear { .. } => linear.push(layer),
+            ImportedLayer::Normalization { .. } => norms.push(layer),
         }
     }
     let mut layers = chain(convolutions, |layer| match layer {
-        Found::Convolution { shape, .. } => shape[1],
+        ImportedLayer::Convolution { shape, .. } => shape[1],
         _ => 0,
     });
     layers.extend(chain(linear, |layer| match layer {
-        Found::Linear { inputs, .. } => *inputs,
+        ImportedLayer::Linear { inputs, .. } => *inputs,
         _ => 0,
     }));
     if layers.len() > 1 {
-        let names: Vec<&str> = layers.iter().map(Found::name).collect();
-        notes.push(format!("layers follow one another as {}", names.join(", ")));
+        let names: Vec<&str> = layers.iter().map(ImportedLayer::name).collect();
+        notes.push(format!("the order of layers is assumed to be {}", names.join(", ")));
     }
-    // A normalization belongs behind the first layer of its width that has none.
+    // A normalization belongs after the first layer of its width that has none.
     let mut at = 0;
     for norm in norms {
         let fits = (at..layers.len()).find(|&at| {
-            !matches!(layers[at], Found::Normalization { .. }) && layers[at].width() == norm.width()
+            !matches!(layers[at], ImportedLayer::Normalization { .. })
+                && layers[at].width() == norm.width()
         });
         let Some(place) = fits else {
             return Err(format!(
-                "its module {} normalizes {} values, which no layer before it has",
+                "its module {} normalizes {} values, which is not the width of any layer before it",
                 norm.name(),
                 norm.width()
             ));
@@ -260,10 +266,16 @@ pub(super) fn in_order(found: Vec<Found>, notes: &mut Vec<String>) -> Result<Vec
     Ok(layers)
 }
 
-/// Layers so that each takes what the one before it gives, if there is such an order that begins
-/// as the names do or with one that nobody feeds; else as they are.
-pub(super) fn chain(layers: Vec<Found>, inputs: impl Fn(&Found) -> usize) -> Vec<Found> {
-    let fits = |layers: &[Found]| layers.windows(2).all(|pair| pair[0].width() == inputs(&pair[1]));
+/// Chains layers so that each one's inputs are the previous one's outputs, if there is such an
+/// order that starts with the first by name or with one that has no predecessor; otherwise returns
+/// them unchanged.
+pub(super) fn chain(
+    layers: Vec<ImportedLayer>,
+    inputs: impl Fn(&ImportedLayer) -> usize,
+) -> Vec<ImportedLayer> {
+    let fits = |layers: &[ImportedLayer]| {
+        layers.windows(2).all(|pair| pair[0].width() == inputs(&pair[1]))
+    };
     if fits(&layers) {
         return layers;
     }

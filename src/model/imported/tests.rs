@@ -3,7 +3,7 @@ use crate::data::Images;
 use crate::nn::Layer;
 use safetensors::tensor::{Dtype, TensorView};
 
-/// A file of F32 tensors as PyTorch's `save_file` writes it.
+/// A file of F32 tensors as written by PyTorch's `save_file`.
 #[allow(clippy::unnecessary_cast, reason = "Real is f64 with the feature f64")]
 fn file(tensors: &[(&str, &[usize], Vec<Real>)], metadata: &[(&str, &str)]) -> Vec<u8> {
     let bytes: Vec<Vec<u8>> = tensors
@@ -21,7 +21,7 @@ fn load(bytes: &[u8], options: &LoadOptions) -> Result<(Model, Vec<String>), Str
     Model::decode(Path::new("torch.safetensors"), bytes, options).map_err(|e| e.to_string())
 }
 
-/// Values that are all different, small and of both signs.
+/// Small distinct values of both signs.
 fn values(count: usize) -> Vec<Real> {
     (0..count).map(|at| ((at * 37 % 101) as Real - 50.0) / 60.0).collect()
 }
@@ -42,9 +42,9 @@ fn relu_layers(text: &str) -> LoadOptions {
 }
 
 #[test]
-fn linear_layers_in_both_orders_are_the_same_network_and_told() {
+fn linear_layers_in_both_orders_give_the_same_network() {
     let (w, v) = (values(12), values(6));
-    // Units × inputs, and its transpose.
+    // Units × inputs, and the transpose.
     let turned = |w: &[Real], rows: usize, columns: usize| -> Vec<Real> {
         (0..rows * columns).map(|at| w[at % rows * columns + at / rows]).collect()
     };
@@ -88,15 +88,15 @@ fn arguments_override_the_metadata() {
     assert_eq!(model.classes, ["cat", "dog"]);
     assert_eq!(model.spec().activation, Activation::Tanh);
     assert!(!notes.join(" ").contains("--mean"), "{notes:?}");
-    let said = LoadOptions {
+    let specified = LoadOptions {
         classes: Some(vec!["a".into(), "b".into()]),
         mean: vec![0.0],
         std: vec![1.0],
         ..LoadOptions::default()
     };
-    let (plain, _) = load(&bytes, &said).unwrap();
+    let (plain, _) = load(&bytes, &specified).unwrap();
     assert_eq!(plain.classes, ["a", "b"]);
-    // Normalized pixels through the plain network are plain pixels through the first one.
+    // Normalized pixels in the plain network are equivalent to plain pixels in the first one.
     let pixels = [0_u8, 51, 102, 255];
     let Layer::Dense(dense) = &plain.network().layers[0] else { panic!() };
     let x = pixels.map(|p| (f64::from(p) / 255.0 - 0.5) / 0.25);
@@ -109,12 +109,12 @@ fn arguments_override_the_metadata() {
     assert!((found[0] - a / (a + b)).abs() < 1e-5, "{found:?} {a} {b}");
 }
 
-/// A convolution of 2 maps over `channels`, pooling, and a linear layer, as PyTorch computes it.
+/// A convolution with 2 maps over `channels`, pooling, and a linear layer, computed as in PyTorch.
 fn torch_cnn(channels: usize, image: &[Real]) -> (Vec<u8>, Vec<f64>) {
     let (kernel, bias) = (values(2 * channels * 9), vec![0.1, -0.2]);
     let (weight, last) = (values(3 * 8), values(3));
     let side = 6;
-    // Image, maps and their flattening are (channel, row, column).
+    // Image, maps and their flattening are ordered (channel, row, column).
     let mut pooled = [Real::NEG_INFINITY; 2 * 4];
     for map in 0..2 {
         for y in 0..4 {
@@ -152,9 +152,9 @@ fn torch_cnn(channels: usize, image: &[Real]) -> (Vec<u8>, Vec<f64>) {
 }
 
 #[test]
-fn a_convolutional_network_answers_as_pytorch_does_in_grey_and_colour() {
+fn a_convolutional_network_matches_pytorch_in_grey_and_colour() {
     for channels in [1, 3] {
-        // Interleaved as images are here, and planar as PyTorch has them.
+        // Interleaved as here, and planar as in PyTorch.
         let pixels: Vec<u8> = (0..36 * channels).map(|at| (at * 53 % 256) as u8).collect();
         let planar: Vec<Real> = (0..channels)
             .flat_map(|c| pixels.iter().skip(c).step_by(channels))
@@ -173,7 +173,7 @@ fn a_convolutional_network_answers_as_pytorch_does_in_grey_and_colour() {
 }
 
 #[test]
-fn batch_normalization_is_folded_or_stays_behind_an_activation() {
+fn batch_normalization_is_folded_or_kept_after_an_activation() {
     let tensors = |norm: &'static str| {
         let of = |part: &str| -> &'static str { format!("{norm}.{part}").leak() };
         file(
@@ -204,7 +204,7 @@ fn batch_normalization_is_folded_or_stays_behind_an_activation() {
         gamma * (z - mean) / f64::sqrt(variance + 1e-5) + beta
     };
     let softmax = |z: [f64; 2]| z[0].exp() / (z[0].exp() + z[1].exp());
-    // In a Sequential 1 stands directly behind 0, 2 behind an activation.
+    // In a Sequential 1 directly follows 0, 2 follows an activation.
     let before = softmax([norm(z[0], 0).max(0.0), norm(z[1], 1).max(0.0)]);
     let behind = softmax([norm(z[0].max(0.0), 0), norm(z[1].max(0.0), 1)]);
     for (name, layers, expected) in [
@@ -212,7 +212,7 @@ fn batch_normalization_is_folded_or_stays_behind_an_activation() {
         ("1", "dense2-norm-softmax2", before),
         ("2", "dense2-norm-softmax2", behind),
     ] {
-        // With the text `dense2-norm`, what stands in front of the activation was folded.
+        // With the text `dense2-norm`, a normalization before the activation was folded.
         let (model, _) = load(&tensors(name), &relu_layers(layers)).unwrap();
         let found = outputs(&model, &pixels)[0];
         assert!((found - expected).abs() < 1e-5, "{name} {layers}: {found} {expected}");
@@ -222,14 +222,14 @@ fn batch_normalization_is_folded_or_stays_behind_an_activation() {
 }
 
 #[test]
-fn a_mismatch_is_reported_with_what_to_do() {
+fn a_mismatch_is_an_error_with_a_remedy() {
     let whole: [(&str, &[usize], Vec<Real>); 2] =
         [("a.weight", &[2, 4], values(8)), ("a.bias", &[2], values(2))];
     let bytes = file(&whole, &[]);
     let classes = LoadOptions { classes: Some(vec!["x".into()]), ..LoadOptions::default() };
     for (options, why) in [
         (relu_layers("4,3,2"), "3"),
-        (relu_layers("4,2,2"), "end before"),
+        (relu_layers("4,2,2"), "fewer modules"),
         (classes, "1 classes"),
         (LoadOptions { std: vec![0.0], ..LoadOptions::default() }, "above 0"),
         (LoadOptions { mean: vec![0.0; 3], ..LoadOptions::default() }, "1 channels"),
@@ -247,7 +247,7 @@ fn a_mismatch_is_reported_with_what_to_do() {
 }
 
 #[test]
-fn names_with_numbers_are_in_the_order_of_the_numbers() {
+fn names_are_ordered_by_the_numbers_in_them() {
     let mut names =
         ["10", "2", "conv10", "conv2", "a.1.b", "a.1.a"].map(|n| NaturalOrder(n.into()));
     names.sort();
