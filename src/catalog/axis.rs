@@ -1,4 +1,4 @@
-//! A metric as a curve: against which x axis, smoothed, thinned to what a chart can show.
+//! A metric as a curve: choice of the x axis, smoothing, and thinning for a chart.
 
 use super::points::Metric;
 use super::run::Run;
@@ -9,11 +9,11 @@ use std::cmp::Ordering;
 pub enum Axis {
     #[default]
     Step,
-    /// The epoch that the run's metric `epoch` says for a step; the step where it has none.
+    /// The epoch given by the run's metric `epoch` for a step, or the step if there is none.
     Epoch,
     /// Seconds since the run's first point.
     Relative,
-    /// The same without pauses.
+    /// As `Relative`, without pauses.
     Process,
     /// Seconds since 1970.
     Wall,
@@ -22,20 +22,20 @@ pub enum Axis {
 /// A point on a curve.
 pub type Xy = (f64, f64);
 
-/// A metric's points against an axis.
+/// The points of a metric over an axis.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Curve {
-    /// What no later start of the training superseded, in order of the log.
+    /// Points not superseded by a later start of the training, in log order.
     pub current: Vec<Xy>,
     /// The superseded pieces.
     pub superseded: Vec<Vec<Xy>>,
 }
 
-/// An interval is a pause if it is at least this many times the usual interval and at least this
-/// many seconds.
+/// An interval counts as a pause if it is at least this many times the usual interval, and at least
+/// this many seconds.
 const PAUSE: (f64, f64) = (20.0, 60.0);
 
-/// A metric of a run against an axis. Points whose x is not known are left out.
+/// A run's metric over an axis. Points with unknown x are omitted.
 #[must_use]
 pub fn curve(run: &Run, metric: &Metric, axis: Axis) -> Curve {
     let xs = positions(run, metric, axis);
@@ -67,7 +67,7 @@ pub fn curve(run: &Run, metric: &Metric, axis: Axis) -> Curve {
     curve
 }
 
-/// The x of each point.
+/// The x coordinate of each point.
 fn positions(run: &Run, metric: &Metric, axis: Axis) -> Vec<f64> {
     let steps = || metric.points().map(|point| point.step as f64).collect();
     match axis {
@@ -123,7 +123,7 @@ fn pauses(times: &[f64]) -> Vec<(f64, f64)> {
         .collect()
 }
 
-/// The epoch at a step: that of the nearest step at or before it, joined by lines in between.
+/// The epoch at a step, interpolated linearly between known steps.
 fn epoch_at(known: &[(i64, f64)], step: i64) -> f64 {
     let after = known.partition_point(|(at, _)| *at <= step);
     match (after.checked_sub(1).map(|i| known[i]), known.get(after)) {
@@ -136,9 +136,9 @@ fn epoch_at(known: &[(i64, f64)], step: i64) -> f64 {
     }
 }
 
-/// TensorBoard's smoothing: an exponential moving average from 0, divided by `1 − weight^n` so that
-/// it is not drawn to 0 at the start. What is not finite passes through and is not counted; a
-/// constant series is left alone. `weight` is from 0 (none) to under 1.
+/// TensorBoard's smoothing: an exponential moving average starting from 0, divided by `1 −
+/// weight^n` to correct the bias towards 0. Values that are not finite are passed through and not
+/// counted; a constant series is unchanged. `weight` is from 0 (none) to below 1.
 #[must_use]
 pub fn smooth(points: &[Xy], weight: f64) -> Vec<Xy> {
     let weight = weight.clamp(0.0, 1.0);
@@ -147,7 +147,7 @@ pub fn smooth(points: &[Xy], weight: f64) -> Vec<Xy> {
     if constant || weight <= 0.0 {
         return points.to_vec();
     }
-    // `weight^n`, for n finite values so far.
+    // `weight^n`, for the n finite values so far.
     let (mut last, mut power) = (0.0, 1.0);
     points
         .iter()
@@ -163,11 +163,10 @@ pub fn smooth(points: &[Xy], weight: f64) -> Vec<Xy> {
         .collect()
 }
 
-/// Thins points to at most `buckets` stretches: of each one the first, least, greatest and last, in
-/// their order. Breaks (values that are not finite) are kept one a stretch. The order of x must rise;
-/// where it does not, stretches are of as many points. The ends of stretches are multiples of a power
-/// of two, so that they stay where they are while points are added: a picture of the curve changes no
-/// more than it must.
+/// Thins points to at most `buckets` buckets, keeping the first, minimum, maximum and last of each,
+/// in order, and one gap (a value that is not finite) per bucket. If x is increasing, the bounds of
+/// buckets are multiples of a power of two, so that adding points changes a drawn curve as little
+/// as possible; otherwise buckets have equal numbers of points.
 #[must_use]
 pub fn thin(points: &[Xy], buckets: usize) -> Vec<Xy> {
     if buckets == 0 || points.len() <= 4 * buckets {
@@ -210,8 +209,8 @@ pub fn thin(points: &[Xy], buckets: usize) -> Vec<Xy> {
     thinned
 }
 
-/// A percentile of finite values, between the two nearest in proportion (R-7, as TensorBoard's);
-/// none of no values. `share` is from 0 to 1.
+/// A percentile of finite values with linear interpolation (R-7, as in TensorBoard); `None` for no
+/// values. `share` is from 0 to 1.
 #[must_use]
 pub fn percentile(values: &[f64], share: f64) -> Option<f64> {
     let mut sorted: Vec<f64> = values.iter().copied().filter(|value| value.is_finite()).collect();
@@ -237,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn smoothing_is_tensorboards() {
+    fn smoothing_matches_tensorboard() {
         let points = [(0.0, 1.0), (1.0, 2.0), (2.0, f64::NAN), (3.0, 4.0)];
         let smoothed = ys(&smooth(&points, 0.5));
         assert_eq!(smoothed[0], 1.0);
@@ -250,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn percentiles_lie_between_the_nearest() {
+    fn percentiles_are_interpolated() {
         assert_eq!(percentile(&[4.0, 1.0, f64::NAN, 3.0, 2.0], 0.5), Some(2.5));
         assert_eq!(percentile(&[1.0, 2.0, 3.0, 4.0, 5.0], 0.05), Some(1.2));
         assert_eq!(percentile(&[7.0], 0.95), Some(7.0));
@@ -258,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pause_is_left_out_of_the_process_time() {
+    fn pauses_are_not_part_of_the_process_time() {
         let mut run = Run::new("r".to_owned());
         for (step, wall_time) in (0..).zip([100.0, 110.0, 120.0, 28_920.0, 28_930.0]) {
             run.apply(0, &Record::Scalar { name: "x", step, wall_time, value: 0.0 });
@@ -273,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn epochs_are_those_that_the_run_tells() {
+    fn epochs_are_taken_from_the_runs_own_metric() {
         let mut run = Run::new("r".to_owned());
         let mut scalar = |name, step, value| {
             run.apply(0, &Record::Scalar { name, step, wall_time: f64::NAN, value });
@@ -305,13 +304,13 @@ mod tests {
         }
 
         #[test]
-        fn points_that_are_added_change_little_of_what_was_thinned(
+        fn adding_points_changes_little_of_the_thinned_curve(
             values in proptest::collection::vec(-1e6_f64..1e6, 1000..2000),
         ) {
             let points: Vec<Xy> = values.iter().enumerate().map(|(x, &y)| (x as f64, y)).collect();
             let (before, after) = (thin(&points[..points.len() - 1], 60), thin(&points, 60));
             let same = before.iter().zip(&after).take_while(|(a, b)| a == b).count();
-            // Only the last stretch may change, unless the stretches double.
+            // Only the last bucket may change, unless bucket sizes double.
             let doubled = after.len() * 3 < before.len() * 2;
             prop_assert!(doubled || same + 6 >= before.len(), "{} of {}", same, before.len());
         }

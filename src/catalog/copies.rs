@@ -1,4 +1,4 @@
-//! Files that say what others say too: left out, or joined to the run they belong to.
+//! Files that duplicate others: skipped, or merged into the run they belong to.
 
 use super::unit::Unit;
 use crate::logs::LogFile;
@@ -6,19 +6,19 @@ use crate::logs::formats;
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
-/// Units by their paths.
+/// Units by path.
 type Units = BTreeMap<PathBuf, Unit>;
-/// Files that are left out, and why.
+/// Skipped files with the reason.
 type LeftOut = HashMap<PathBuf, String>;
 
-/// Joins and leaves out files that say what others say too.
-pub fn settle(units: &mut Units, left_out: &mut LeftOut) {
+/// Skips duplicates and merges printed text into runs.
+pub fn merge_duplicates(units: &mut Units, left_out: &mut LeftOut) {
     leave_out_copies(units, left_out);
     leave_out_older_states(units, left_out);
     join_printed_text(units);
 }
 
-/// Ray and Stable-Baselines write the same numbers in several formats.
+/// Skips formats in which Ray and Stable-Baselines write the same numbers again.
 fn leave_out_copies(units: &mut Units, left_out: &mut LeftOut) {
     for unit in units.values_mut() {
         let names: Vec<String> =
@@ -46,8 +46,8 @@ fn leave_out_copies(units: &mut Units, left_out: &mut LeftOut) {
     }
 }
 
-/// Of the checkpoints' trainer states only the newest counts: older ones may tell of a past
-/// that was given up.
+/// Skips all trainer states of checkpoints except the newest: older ones may belong to a discarded
+/// part of the run.
 fn leave_out_older_states(units: &mut Units, left_out: &mut LeftOut) {
     for unit in units.values_mut() {
         let states: Vec<(i64, bool, PathBuf)> = unit
@@ -68,7 +68,7 @@ fn leave_out_older_states(units: &mut Units, left_out: &mut LeftOut) {
     }
 }
 
-/// What a run printed beside a log of its metrics belongs to that run.
+/// Merges printed text into a run whose metrics are logged in the same directory.
 fn join_printed_text(units: &mut Units) {
     let printed: Vec<PathBuf> = units
         .iter()
@@ -95,7 +95,7 @@ fn file_name(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
-/// The step that the beginning of a trainer state says, else the number of its checkpoint.
+/// The step at the start of a trainer state, or else the number of its checkpoint.
 fn global_step(path: &Path) -> i64 {
     let head = std::fs::read(path).unwrap_or_default();
     let head = String::from_utf8_lossy(&head[..head.len().min(formats::SAMPLE)]);

@@ -1,4 +1,4 @@
-//! Finding log files: directories walked, each file recognised by its beginning.
+//! Finds log files: walks directories, and recognises each file by its first bytes.
 
 use crate::logs::formats::{self, Format, Role, SAMPLE, Sample};
 use std::collections::{HashSet, VecDeque};
@@ -8,19 +8,19 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-/// Directories that hold programs rather than logs.
+/// Directories that contain programs rather than logs.
 const NO_LOGS: [&str; 8] =
     [".git", ".venv", "venv", "node_modules", "__pycache__", "site-packages", ".tox", "target"];
-/// Deeper directories are not looked into.
+/// Maximum depth of directories.
 const DEEPEST: usize = 24;
-/// More files than this are not looked at.
+/// Maximum number of files.
 const MAX_FILES: usize = 200_000;
 
-/// A file that was looked at.
+/// A file that was examined.
 #[derive(Clone, Debug)]
-pub struct Found {
+pub struct ExaminedFile {
     pub path: PathBuf,
-    /// Bytes it had then.
+    /// Its length at that time, in bytes.
     pub length: u64,
     pub verdict: Verdict,
 }
@@ -28,9 +28,9 @@ pub struct Found {
 /// What a file is.
 #[derive(Clone, Debug)]
 pub enum Verdict {
-    /// A log of a format, and why.
+    /// A log, its format, and the reason.
     Log(&'static Format, String),
-    /// None that is read, and why.
+    /// Not a supported log, and the reason.
     Other(String),
 }
 
@@ -45,8 +45,8 @@ impl Verdict {
     }
 }
 
-/// The files at or below a path, directories in order of their names. A directory that is reached
-/// over a link and by itself is looked into once.
+/// The files at or below a path, directories sorted by name. A directory that is also reached by a
+/// link is walked once.
 #[must_use]
 pub fn files(root: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
@@ -67,7 +67,7 @@ fn walk(dir: &Path, depth: usize, seen: &mut HashSet<(u64, u64)>, found: &mut Ve
     let Ok(entries) = fs::read_dir(dir) else { return };
     let mut entries: Vec<_> = entries.filter_map(Result::ok).collect();
     entries.sort_by_key(fs::DirEntry::file_name);
-    // A wandb run keeps copies of its console and configuration beside its log.
+    // A wandb run has copies of its console output and configuration beside its log.
     let is_wandb =
         entries.iter().any(|entry| entry.path().extension().is_some_and(|e| e == "wandb"));
     let mut links = Vec::new();
@@ -96,8 +96,8 @@ fn walk(dir: &Path, depth: usize, seen: &mut HashSet<(u64, u64)>, found: &mut Ve
     }
 }
 
-/// The first file with metrics at or below a directory, those of directories above first; none where
-/// none is found until the deadline.
+/// The first file with metrics at or below a directory, upper directories first; `None` if there is
+/// none, or none is found before the deadline.
 #[must_use]
 pub fn first_log(root: &Path, deadline: Instant) -> Option<PathBuf> {
     let mut directories = VecDeque::from([(root.to_path_buf(), 0)]);
@@ -118,7 +118,7 @@ pub fn first_log(root: &Path, deadline: Instant) -> Option<PathBuf> {
             if kind.is_dir() && depth < DEEPEST {
                 directories.push_back((entry.path(), depth + 1));
             } else if kind.is_file() {
-                let found = look(&entry.path(), false);
+                let found = examine(&entry.path(), false);
                 if matches!(found.verdict, Verdict::Log(format, _) if format.role == Role::Metrics)
                 {
                     return Some(found.path);
@@ -129,11 +129,14 @@ pub fn first_log(root: &Path, deadline: Instant) -> Option<PathBuf> {
     None
 }
 
-/// Looks at a file's beginning.
+/// Examines the first bytes of a file.
 #[must_use]
-pub fn look(path: &Path, named: bool) -> Found {
-    let verdict =
-        |text: String| Found { path: path.to_path_buf(), length: 0, verdict: Verdict::Other(text) };
+pub fn examine(path: &Path, named: bool) -> ExaminedFile {
+    let verdict = |text: String| ExaminedFile {
+        path: path.to_path_buf(),
+        length: 0,
+        verdict: Verdict::Other(text),
+    };
     let mut head = Vec::new();
     let mut file = match File::open(path) {
         Ok(file) => file,
@@ -141,7 +144,7 @@ pub fn look(path: &Path, named: bool) -> Found {
     };
     let data = match file.metadata() {
         Ok(data) if data.is_file() => data,
-        Ok(_) => return verdict("no regular file".to_owned()),
+        Ok(_) => return verdict("not a regular file".to_owned()),
         Err(error) => return verdict(format!("cannot be read: {error}")),
     };
     if let Err(error) = (&mut file).take(SAMPLE as u64).read_to_end(&mut head) {
@@ -154,5 +157,5 @@ pub fn look(path: &Path, named: bool) -> Found {
         let refusal = formats::refusal(&sample);
         Verdict::Other(refusal.unwrap_or("no metrics in its first 64 KiB").to_owned())
     };
-    Found { path: path.to_path_buf(), length: data.len(), verdict }
+    ExaminedFile { path: path.to_path_buf(), length: data.len(), verdict }
 }

@@ -1,16 +1,16 @@
-//! Runs in groups: by seed, or by any hyper-parameter; their mean and how far it can be trusted.
+//! Groups of runs, by seed or by any hyper-parameter, with their mean and its uncertainty.
 
 use super::axis::Xy;
 use super::run::Run;
 use crate::protocol::Spread;
 use std::collections::BTreeMap;
 
-/// Names of a seed.
+/// Names used for the seed.
 const SEEDS: [&str; 5] = ["seed", "random_seed", "rng_seed", "manual_seed", "random_state"];
-/// Draws of a bootstrap.
+/// Number of bootstrap samples.
 const DRAWS: usize = 500;
 
-/// The mean of several curves and a band around it.
+/// The mean of several curves, and a band around it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Band {
     pub mean: Vec<Xy>,
@@ -18,8 +18,8 @@ pub struct Band {
     pub high: Vec<Xy>,
 }
 
-/// Groups runs by the value of a hyper-parameter; those without it are a group of their own.
-/// Returns the groups' names with the runs' places.
+/// Groups runs by the value of a hyper-parameter; those without it form one group. Returns the
+/// names of the groups with the indices of the runs.
 #[must_use]
 pub fn by_setting(runs: &[&Run], name: &str) -> Vec<(String, Vec<usize>)> {
     let value = |run: &Run| match run.setting(name) {
@@ -29,8 +29,8 @@ pub fn by_setting(runs: &[&Run], name: &str) -> Vec<(String, Vec<usize>)> {
     collect(runs, value)
 }
 
-/// Groups runs that differ in their seed alone: by all other hyper-parameters, or where there are
-/// none by the name without its seed (`mlp-32/seed0` is of `mlp-32`).
+/// Groups runs that differ only in their seed: by all other hyper-parameters, or if there are none,
+/// by the name without its seed (`mlp-32/seed0` belongs to `mlp-32`).
 #[must_use]
 pub fn by_seed(runs: &[&Run]) -> Vec<(String, Vec<usize>)> {
     let differing = differing_settings(runs);
@@ -54,7 +54,7 @@ fn is_seed(name: &str) -> bool {
     SEEDS.iter().any(|seed| seed.eq_ignore_ascii_case(last))
 }
 
-/// A name without `seed` and the digits behind it.
+/// A name without `seed` and the digits after it.
 fn without_seed(name: &str) -> String {
     let lower = name.to_ascii_lowercase();
     let Some(at) = lower.rfind("seed") else { return name.to_owned() };
@@ -64,7 +64,7 @@ fn without_seed(name: &str) -> String {
     format!("{front}{rest}")
 }
 
-/// The hyper-parameters in which runs differ, in order of their names.
+/// The hyper-parameters in which runs differ, sorted by name.
 #[must_use]
 pub fn differing_settings(runs: &[&Run]) -> Vec<String> {
     let mut values: BTreeMap<&str, Vec<String>> = BTreeMap::new();
@@ -91,9 +91,8 @@ fn collect(runs: &[&Run], key: impl Fn(&Run) -> String) -> Vec<(String, Vec<usiz
     groups
 }
 
-/// The mean of curves with a band, at the x of the curve with the most points, up to where the
-/// shortest ends. Between its points a curve is a straight line; values that are not finite are
-/// left out.
+/// The mean of curves with a band, at the x values of the curve with the most points, up to the end
+/// of the shortest. Curves are interpolated linearly; values that are not finite are omitted.
 #[must_use]
 pub fn band(curves: &[Vec<Xy>], spread: Spread) -> Band {
     let finite = |curve: &Vec<Xy>| -> Vec<Xy> {
@@ -134,7 +133,7 @@ pub fn band(curves: &[Vec<Xy>], spread: Spread) -> Band {
     band
 }
 
-/// A curve's value at an x within it.
+/// A curve's value at an x within its range.
 fn at(curve: &[Xy], x: f64) -> Option<f64> {
     let after = curve.partition_point(|point| point.0 <= x);
     let (x0, y0) = *curve.get(after.checked_sub(1)?)?;
@@ -144,8 +143,8 @@ fn at(curve: &[Xy], x: f64) -> Option<f64> {
     }
 }
 
-/// The 2.5th and the 97.5th percentile of the means of draws with replacement. The draws are the
-/// same each time.
+/// The 2.5th and 97.5th percentile of the means of samples drawn with replacement,
+/// deterministically.
 fn bootstrap(values: &[f64], mean: f64) -> (f64, f64) {
     if values.len() < 2 {
         return (mean, mean);
@@ -181,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn runs_group_by_what_is_not_the_seed() {
+    fn runs_are_grouped_by_everything_but_the_seed() {
         let runs = [
             run("a", &[("lr", 0.1), ("seed", 0.0)]),
             run("b", &[("lr", 0.1), ("seed", 1.0)]),
@@ -198,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn a_band_ends_where_the_shortest_curve_does() {
+    fn a_band_ends_with_the_shortest_curve() {
         let long = vec![(0.0, 0.0), (1.0, 1.0), (2.0, 2.0), (3.0, 3.0)];
         let short = vec![(0.0, 2.0), (2.0, 4.0)];
         let band_ = band(&[long.clone(), short.clone()], Spread::Range);

@@ -1,22 +1,22 @@
-//! What a metric's name says of it, and what its points come to.
+//! The direction of a metric, derived from its name, and the summary of its points.
 
 use super::points::Metric;
 
-/// The facts of a metric, folded from every point that was not superseded.
+/// The summary of all points of a metric that were not superseded.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Summary {
-    /// How many points.
+    /// Number of points.
     pub count: usize,
     /// The newest value, finite or not.
     pub last: f64,
-    /// The best finite value: the least of a loss, the greatest of an accuracy.
+    /// The best finite value: the minimum of a loss, the maximum of an accuracy.
     pub best: Option<f64>,
     pub best_step: i64,
     pub min: Option<f64>,
     pub max: Option<f64>,
 }
 
-/// The facts of a metric; none without points.
+/// Summarizes a metric; `None` without points.
 #[must_use]
 pub fn summarize(metric: &Metric) -> Option<Summary> {
     let facts = metric.facts()?;
@@ -31,7 +31,7 @@ pub fn summarize(metric: &Metric) -> Option<Summary> {
     })
 }
 
-/// Whether less is better of what a name measures.
+/// Whether lower values are better, judged by the metric's name.
 #[must_use]
 pub fn lower_is_better(name: &str) -> bool {
     const LESS: [&str; 18] = [
@@ -59,7 +59,7 @@ pub fn lower_is_better(name: &str) -> bool {
     words.any(|word| LESS.contains(&word) || word.ends_with("loss"))
 }
 
-/// The part of a name before its first `/`: metrics of one group belong on one page.
+/// The part of a name before the first `/`: metrics of one group are shown together.
 #[must_use]
 pub fn group(name: &str) -> &str {
     name.split_once('/').map_or("", |(group, _)| group)

@@ -1,5 +1,5 @@
-//! The set of runs: log files found below some paths, recognised, read and followed; grouped into
-//! runs, summarized, filtered and compared.
+//! The catalog of runs: log files found below given paths, recognised, read and followed; grouped
+//! into runs, summarized, filtered and compared.
 
 pub mod axis;
 mod copies;
@@ -16,7 +16,7 @@ mod source;
 mod state;
 mod unit;
 
-pub use discover::{Found, Verdict, first_log};
+pub use discover::{ExaminedFile, Verdict, first_log};
 pub(crate) use discover::{files as files_below, look as recognise_file};
 pub use notes::{Note, Notes};
 pub use points::{Facts, Metric, Point};
@@ -26,55 +26,55 @@ pub use state::{Standing, standing};
 
 use crate::logs::formats::{self, Source};
 use crate::logs::{LogFile, Value};
-use parallel::{in_parallel, look_at};
+use parallel::{in_parallel, poll_units};
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use unit::Unit;
 
-/// A directory that was walked in this time is walked again after twenty times as long.
+/// The interval between walks is at least this many times the duration of a walk.
 const WALK_SHARE: u32 = 20;
-/// Directories are walked at most so often.
+/// Minimum interval between walks of the directories.
 const WALK_EVERY: Duration = Duration::from_secs(2);
-/// Files whose beginnings are looked at together.
+/// Number of files recognised together.
 const AT_ONCE: usize = 128;
-/// A file is quiet after this many looks that found nothing new, and at most this many quiet files
-/// are looked at each time.
+/// A unit is quiet after this many reads without new data; at most `MAX_QUIET` quiet units are read
+/// at a time.
 const QUIET: u32 = 60;
 const MAX_QUIET: usize = 1000;
 
-/// Log files and the runs that they tell of.
+/// Log files and their runs.
 #[derive(Debug, Default)]
 pub struct Catalog {
     roots: Vec<PathBuf>,
     pattern: Option<String>,
     units: BTreeMap<PathBuf, Unit>,
-    /// Every file that was looked at.
-    found: HashMap<PathBuf, Found>,
-    /// Files that were found and not looked at yet, and whether the user named each.
+    /// All files that were examined.
+    found: HashMap<PathBuf, ExaminedFile>,
+    /// Files not yet examined, and whether the user named each.
     pending: VecDeque<(PathBuf, bool)>,
-    /// Files that are left out since another says the same, and which.
+    /// Files skipped because another one has the same contents, and the reason.
     left_out: HashMap<PathBuf, String>,
     next_id: usize,
-    looks: u64,
+    polls: u64,
     walked: Option<(Instant, Duration)>,
 }
 
-/// A run and where its files are.
+/// A run and the location of its files.
 #[derive(Clone, Copy, Debug)]
 pub struct PlacedRun<'a> {
     pub run: &'a Run,
-    /// Its directory, or its file.
+    /// Its directory, or its only file.
     pub path: &'a Path,
-    /// When any of its files was written to last, seconds since 1970.
+    /// Time of the last write to any of its files, in seconds since 1970.
     pub written: Option<f64>,
 }
 
-/// What `--explain` says of a file.
+/// What `--explain` shows for a file.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Explained {
     pub path: PathBuf,
-    /// The format's name; none where the file is not read.
+    /// The name of the format; `None` if the file is not read.
     pub format: Option<&'static str>,
     pub why: String,
     /// The run it belongs to.
@@ -82,32 +82,32 @@ pub struct Explained {
 }
 
 impl Catalog {
-    /// A catalog of what lies at or below some paths.
+    /// A catalog of the files at or below some paths.
     #[must_use]
     pub fn new(roots: Vec<PathBuf>) -> Self {
         Self { roots, ..Self::default() }
     }
 
-    /// Reads files without a format of their own, and printed text, with a pattern of the user's.
+    /// Reads printed text, and files of unknown format, with a user-defined pattern.
     ///
     /// # Errors
-    /// Where the pattern is none that can be used.
+    /// If the pattern is invalid.
     pub fn with_pattern(mut self, pattern: &str) -> Result<Self, String> {
         formats::with_pattern(pattern)?;
         self.pattern = Some(pattern.to_owned());
         Ok(self)
     }
 
-    /// Finds and reads everything there is. With `end` set the files are taken for complete: a last
-    /// line without its end counts too.
+    /// Finds and reads everything. With `end` set, files are considered complete, so that a last
+    /// line without a newline counts too.
     pub fn load(&mut self, end: bool) {
         self.walk();
         self.recognise(None);
-        self.looks += 1;
+        self.polls += 1;
         while self.read(end, true, None).1 {}
     }
 
-    /// Reads what is new; whether there was anything. New files are found too, every few seconds.
+    /// Reads new data; returns whether there was any. Also finds new files every few seconds.
     pub fn poll(&mut self) -> bool {
         let (mut any, mut more) = self.poll_for(Duration::MAX);
         while more {
@@ -117,17 +117,18 @@ impl Catalog {
         any
     }
 
-    /// As [`Catalog::poll`], but begins with no more files once the time is over; whether anything
-    /// was new, and whether more waits.
+    /// As [`Catalog::poll`], but starts no more files after `time`; returns whether there was new
+    /// data, and whether more is left.
     pub fn poll_for(&mut self, time: Duration) -> (bool, bool) {
         let deadline = Instant::now().checked_add(time);
-        self.looks += 1;
+        self.polls += 1;
         let due =
             |(at, took): (Instant, Duration)| at.elapsed() > WALK_EVERY.max(took * WALK_SHARE);
         if self.pending.is_empty() && self.walked.is_none_or(due) {
             self.walk();
         }
-        // At most half the time goes into recognising files, so that the first curves appear soon.
+        // At most half the time is spent on recognising files, so that the first curves appear
+        // soon.
         let half = Instant::now().checked_add(time / 2);
         let found = self.recognise(half);
         let (any, more) = self.read(false, found, deadline);
@@ -142,9 +143,8 @@ impl Catalog {
             for path in discover::files(root) {
                 let is_new = match self.found.get(&path) {
                     None => true,
-                    // A short file may be recognised, or recognised as another format, once it has
-                    // grown.
-                    Some(Found { length, .. }) => {
+                    // A file may be recognised, or recognised differently, once it has grown.
+                    Some(ExaminedFile { length, .. }) => {
                         *length < formats::SAMPLE as u64
                             && std::fs::metadata(&path).is_ok_and(|data| data.len() != *length)
                     }
@@ -157,29 +157,28 @@ impl Catalog {
         self.walked = Some((Instant::now(), start.elapsed()));
     }
 
-    /// Recognises the formats of files that were found, until the deadline; returns whether any is a
-    /// log.
+    /// Recognises the formats of pending files, until the deadline; returns whether any is a log.
     fn recognise(&mut self, deadline: Option<Instant>) -> bool {
         let mut any = false;
         while !self.pending.is_empty() {
             let next = self.pending.drain(..self.pending.len().min(AT_ONCE)).collect();
-            any |= self.look_at_files(next);
+            any |= self.examine_files(next);
             if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
                 break;
             }
         }
         if any {
-            copies::settle(&mut self.units, &mut self.left_out);
+            copies::merge_duplicates(&mut self.units, &mut self.left_out);
         }
         any
     }
 
-    fn look_at_files(&mut self, files: Vec<(PathBuf, bool)>) -> bool {
-        let mut looked = in_parallel(files, |(path, named)| discover::look(&path, named));
-        looked.sort_by(|a, b| a.path.cmp(&b.path));
+    fn examine_files(&mut self, files: Vec<(PathBuf, bool)>) -> bool {
+        let mut examined = in_parallel(files, |(path, named)| discover::examine(&path, named));
+        examined.sort_by(|a, b| a.path.cmp(&b.path));
         let mut any = false;
         let mut new_files = Vec::new();
-        for mut found in looked {
+        for mut found in examined {
             let unknown = matches!(found.verdict, Verdict::Other(_)) && self.pattern.is_some();
             if let Some(text) = formats::FORMATS.last().filter(|_| unknown) {
                 found.verdict = Verdict::Log(text, "read with --pattern".to_owned());
@@ -190,7 +189,7 @@ impl Catalog {
                 if let (Some(before), None) = (before, now)
                     && self.has_content(&found.path, before)
                 {
-                    // It is being rewritten: keep what was read from it.
+                    // It is being rewritten: keep the data read from it.
                     continue;
                 }
                 if let Some(before) = before {
@@ -201,7 +200,7 @@ impl Catalog {
             } else if let Some(format) = now
                 && self.left_out.remove(&found.path).is_some()
             {
-                // Now that it has grown, it may say more than the file that it was left out for.
+                // It has grown, and may now contain more than the file it was skipped for.
                 new_files.push((found.path.clone(), format));
                 any = true;
             }
@@ -213,13 +212,13 @@ impl Catalog {
         any
     }
 
-    /// Whether anything was read from the run that a file belongs to.
+    /// Whether the run of a file has any data.
     fn has_content(&self, path: &Path, format: &'static formats::Format) -> bool {
         let unit = self.units.get(&(format.run)(path));
         unit.is_some_and(|unit| unit.runs.iter().any(|run| !run.is_empty()))
     }
 
-    /// Removes a file whose format turned out to be another one, or none.
+    /// Removes a file whose format turned out to be different or unknown.
     fn drop_file(&mut self, path: &Path, format: &'static formats::Format) {
         let run = (format.run)(path);
         self.left_out.remove(path);
@@ -238,7 +237,7 @@ impl Catalog {
             Some(pattern) if format.name.starts_with("printed text") => {
                 let pattern = pattern.clone();
                 LogFile::with_reader(path, format, move || {
-                    // The pattern was tried when the catalog was made.
+                    // The pattern was validated when the catalog was created.
                     match formats::with_pattern(&pattern) {
                         Ok(reader) => Source::Stream(Box::new(reader)),
                         Err(_) => Source::Stream(Box::new(crate::logs::text::Text::default())),
@@ -252,26 +251,26 @@ impl Catalog {
         self.next_id += 1;
     }
 
-    /// Reads what is new in the units that are due, those first that waited longest; whether there
-    /// was anything, and whether some had to wait.
+    /// Reads new data of the units that are due, longest waiting first; returns whether there was
+    /// any, and whether more is left.
     fn read(&mut self, end: bool, all: bool, deadline: Option<Instant>) -> (bool, bool) {
-        let looks = self.looks;
+        let polls = self.polls;
         let turns = (self.units.len() / MAX_QUIET + 1) as u64;
         let due = self.units.values_mut().enumerate().filter(|(index, unit)| {
-            let due = unit.quiet < QUIET || (looks + *index as u64).is_multiple_of(turns);
+            let due = unit.quiet < QUIET || (polls + *index as u64).is_multiple_of(turns);
             end || all || unit.is_behind() || due
         });
         let mut units: Vec<&mut Unit> = due.map(|(_, unit)| unit).collect();
-        units.sort_by_key(|unit| unit.looked);
-        let (any, more) = look_at(units, end, looks, deadline);
+        units.sort_by_key(|unit| unit.last_poll);
+        let (any, more) = poll_units(units, end, polls, deadline);
         if any {
             self.inherit();
         }
         (any, more)
     }
 
-    /// Gives each run the hyper-parameters that stand in directories above it, or in the sub-run
-    /// that torch's `add_hparams` makes.
+    /// Adds to each run the hyper-parameters in directories above it, or in the sub-run created by
+    /// torch's `add_hparams`.
     fn inherit(&mut self) {
         let own: Vec<OwnConfig> = self
             .units
@@ -300,7 +299,7 @@ impl Catalog {
             }
         }
         for unit in self.units.values_mut() {
-            // The farthest first, so that the nearest wins.
+            // Farthest first, so that the nearest overrides.
             let mut sources: Vec<&OwnConfig> = unit
                 .path
                 .ancestors()
@@ -321,14 +320,14 @@ impl Catalog {
         }
     }
 
-    /// Forgets a directory or a file that was removed, with the runs in it.
+    /// Removes a deleted directory or file, and its runs.
     pub fn forget(&mut self, path: &Path) {
         self.units.retain(|known, _| !known.starts_with(path));
         self.found.retain(|known, _| !known.starts_with(path));
         self.left_out.retain(|known, _| !known.starts_with(path));
     }
 
-    /// The runs, in order of their paths.
+    /// The runs, sorted by path.
     pub fn runs(&self) -> impl Iterator<Item = &Run> {
         self.units.values().flat_map(Unit::shown)
     }
@@ -339,19 +338,19 @@ impl Catalog {
         self.runs().find(|run| run.name == name)
     }
 
-    /// When any file of a run was written to last, seconds since 1970, as of the last look.
+    /// The last known time of a write to any file of a run, in seconds since 1970.
     #[must_use]
     pub fn written(&self, name: &str) -> Option<f64> {
         self.runs_with_times().find(|(run, _)| run.name == name)?.1
     }
 
-    /// The runs, in order of their paths, with when their files were written to last, seconds since
+    /// The runs, sorted by path, with the time of the last write to their files in seconds since
     /// 1970.
     pub fn runs_with_times(&self) -> impl Iterator<Item = (&Run, Option<f64>)> {
         self.placed_runs().map(|placed| (placed.run, placed.written))
     }
 
-    /// The runs, in order of their paths, with what their files are like.
+    /// The runs, sorted by path, with the location of their files.
     pub fn placed_runs(&self) -> impl Iterator<Item = PlacedRun<'_>> {
         self.units.values().flat_map(|unit| {
             let written = unit.written();
@@ -360,13 +359,13 @@ impl Catalog {
         })
     }
 
-    /// How many files are followed.
+    /// Number of files followed.
     #[must_use]
     pub fn files(&self) -> usize {
         self.units.values().map(|unit| unit.files.len()).sum()
     }
 
-    /// How many files of each format are followed, the most first.
+    /// Number of files followed per format, in descending order.
     #[must_use]
     pub fn formats(&self) -> Vec<(&'static str, usize)> {
         let mut counts: BTreeMap<&'static str, usize> = BTreeMap::new();
@@ -378,7 +377,7 @@ impl Catalog {
         counts
     }
 
-    /// What was recognised and why, file by file.
+    /// For each file, what was recognised and why.
     #[must_use]
     pub fn explain(&self) -> Vec<Explained> {
         let owners: HashMap<&Path, &str> = self
@@ -407,7 +406,7 @@ impl Catalog {
         explained
     }
 
-    /// What is wrong with files: run, path and text.
+    /// Problems of files: run, path and text.
     pub fn problems(&self) -> impl Iterator<Item = (&str, &Path, String)> {
         self.units.values().flat_map(|unit| {
             let name = unit.runs[0].name.as_str();
@@ -442,14 +441,14 @@ impl Catalog {
         match below {
             Some(name) if name.as_os_str().is_empty() => ".".to_owned(),
             Some(name) => name.to_string_lossy().into_owned(),
-            // A named file that belongs to the run of the directory around it.
+            // A file named by the user that belongs to the run of its directory.
             None => run
                 .file_name()
                 .map_or_else(|| ".".to_owned(), |name| name.to_string_lossy().into_owned()),
         }
     }
 
-    /// Every metric's name, in order, without repetition.
+    /// The names of all metrics, sorted, without duplicates.
     #[must_use]
     pub fn metric_names(&self) -> Vec<String> {
         let names: HashSet<&str> = self
@@ -462,12 +461,12 @@ impl Catalog {
     }
 }
 
-/// The hyper-parameters that a run's own files say.
+/// The hyper-parameters in a run's own files.
 struct OwnConfig {
     /// The path of its unit.
     path: PathBuf,
     run: String,
     settings: Vec<(String, Value)>,
-    /// It has no metrics but those that `add_hparams` writes.
+    /// Whether its only metrics are those written by `add_hparams`.
     only_hparams: bool,
 }

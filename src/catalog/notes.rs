@@ -1,5 +1,5 @@
-//! What the user keeps about runs: other names, notes, tags. In a file of nntop's own state
-//! directory; the logs themselves are never touched.
+//! The user's notes about runs: names, texts, tags. They are stored in nntop's state directory; the
+//! logs are never modified.
 
 use crate::files::atomic;
 use crate::protocol::RunEdit;
@@ -10,13 +10,13 @@ use std::io::{self, Read};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
-/// A longer file is none of this program's.
+/// Maximum size of the file in bytes; longer ones were not written by this program.
 const LONGEST: u64 = 64 << 20;
 
-/// What is kept about a run.
+/// The notes about a run.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Note {
-    /// What the user calls it.
+    /// The user's name for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
     #[serde(default, skip_serializing_if = "String::is_empty")]
@@ -25,33 +25,33 @@ pub struct Note {
     pub tags: Vec<String>,
 }
 
-/// The notes about all runs, by their absolute paths.
+/// The notes about all runs, by absolute path.
 #[derive(Clone, Debug, Default)]
 pub struct Notes {
-    /// Where they are kept; only for as long as the program runs where there is no place.
+    /// The file; `None` keeps them only in memory.
     file: Option<PathBuf>,
     notes: BTreeMap<String, Note>,
 }
 
 impl Notes {
-    /// The notes in a file, which need not exist yet.
+    /// Reads the notes from a file, which need not exist yet.
     ///
     /// # Errors
-    /// Where it exists and cannot be read.
+    /// If it exists and cannot be read.
     pub fn open(file: &Path) -> io::Result<Self> {
         Ok(Self { notes: read(file)?, file: Some(file.to_path_buf()) })
     }
 
-    /// What is kept about a run.
+    /// The notes about a run.
     #[must_use]
     pub fn get(&self, run: &str) -> Option<&Note> {
         self.notes.get(run)
     }
 
-    /// Changes what is kept about a run, and writes it down.
+    /// Changes the notes about a run, and writes the file.
     ///
     /// # Errors
-    /// Where the file cannot be read or written; nothing is changed then.
+    /// If the file cannot be read or written; then nothing is changed.
     pub fn edit(&mut self, run: &str, edit: &RunEdit) -> io::Result<()> {
         // Another nntop may have changed it meanwhile.
         let mut notes = match &self.file {
@@ -91,8 +91,8 @@ fn read(file: &Path) -> io::Result<BTreeMap<String, Note>> {
     Ok(serde_json::from_slice(&bytes)?)
 }
 
-/// The name under which notes about a run are kept: the absolute path of its directory or file, and
-/// the run's own name behind `#` where a file holds several.
+/// The key for notes about a run: the absolute path of its directory or file, followed by `#` and
+/// the run's name if a file contains several.
 #[must_use]
 pub fn key(path: &Path, run: &str, is_inside: bool) -> String {
     let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
@@ -105,7 +105,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn notes_are_kept_and_an_empty_one_leaves_nothing_behind() {
+    fn notes_are_stored_and_empty_ones_removed() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("state/notes.json");
         let mut notes = Notes::open(&file).unwrap();
@@ -120,6 +120,6 @@ mod tests {
         assert!(Notes::open(&file).unwrap().get("/b").is_none());
         fs::write(&file, "no notes").unwrap();
         assert!(Notes::open(&file).is_err());
-        assert!(other.edit("/a", &RunEdit::Delete).is_err(), "what cannot be read is not replaced");
+        assert!(other.edit("/a", &RunEdit::Delete).is_err(), "an unreadable file is not replaced");
     }
 }

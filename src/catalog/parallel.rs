@@ -1,15 +1,15 @@
-//! Work in several threads.
+//! Work on several threads.
 
 use super::unit::Unit;
 use std::sync::Mutex;
 use std::time::Instant;
 
-/// How many threads read.
+/// Number of threads for reading.
 fn threads(tasks: usize) -> usize {
     std::thread::available_parallelism().map_or(1, usize::from).min(8).min(tasks)
 }
 
-/// Does a piece of work for each task; the results are in no order.
+/// Processes all tasks; the order of the results is unspecified.
 pub fn in_parallel<T: Send, R: Send>(tasks: Vec<T>, work: impl Fn(T) -> R + Sync) -> Vec<R> {
     let count = threads(tasks.len());
     if count <= 1 {
@@ -17,7 +17,7 @@ pub fn in_parallel<T: Send, R: Send>(tasks: Vec<T>, work: impl Fn(T) -> R + Sync
     }
     let queue = Mutex::new(tasks.into_iter());
     let results = Mutex::new(Vec::new());
-    // A poisoned lock means that another thread panicked; the scope hands that panic on.
+    // A poisoned lock means that another thread panicked; the scope propagates that panic.
     let next = || queue.lock().ok().and_then(|mut queue| queue.next());
     std::thread::scope(|scope| {
         for _ in 0..count {
@@ -34,12 +34,12 @@ pub fn in_parallel<T: Send, R: Send>(tasks: Vec<T>, work: impl Fn(T) -> R + Sync
     results.into_inner().unwrap_or_default()
 }
 
-/// Looks at units in several threads, until the deadline; whether anything was new, and whether
-/// more waits.
-pub fn look_at(
+/// Reads units on several threads, until the deadline; returns whether there was new data, and
+/// whether more is left.
+pub fn poll_units(
     units: Vec<&mut Unit>,
     end: bool,
-    look: u64,
+    poll: u64,
     deadline: Option<Instant>,
 ) -> (bool, bool) {
     let count = units.len();
@@ -52,13 +52,13 @@ pub fn look_at(
         while !is_late()
             && let Some(unit) = next()
         {
-            unit.looked = look;
-            any |= unit.look(end, &mut scratch);
+            unit.last_poll = poll;
+            any |= unit.poll(end, &mut scratch);
             more |= unit.is_behind();
         }
         (any, more)
     };
-    // A look at a few files that did not change takes less than starting threads.
+    // Checking a few unchanged files takes less time than starting threads.
     let (any, more) = if threads(count) <= 1 {
         work()
     } else {
@@ -66,7 +66,7 @@ pub fn look_at(
             let handles: Vec<_> = (0..threads(count)).map(|_| scope.spawn(work)).collect();
             let (mut any, mut more) = (false, false);
             for handle in handles {
-                // A thread that panicked may have read something; its hook reports the panic.
+                // A thread that panicked may have read something; the panic was already reported.
                 let (had, waits) = handle.join().unwrap_or((true, false));
                 (any, more) = (any || had, more || waits);
             }

@@ -1,4 +1,4 @@
-//! The points of a metric: all of them, in the order in which the logs hold them.
+//! The points of a metric: all of them, in log order.
 
 use std::ops::Range;
 
@@ -7,27 +7,27 @@ use std::ops::Range;
 pub struct Metric {
     pub name: String,
     steps: Vec<i64>,
-    /// Seconds since 1970; NaN where the log has none.
+    /// Seconds since 1970; NaN if the log has none.
     wall_times: Vec<f64>,
     values: Vec<f64>,
     segments: Vec<Segment>,
     facts: Facts,
     /// The highest step so far.
     highest: Option<i64>,
-    /// Some points are superseded.
+    /// Whether any point is superseded.
     overlaps: bool,
-    /// `facts` counts points that are superseded by now.
+    /// Whether `facts` still counts points that were superseded since.
     stale: bool,
 }
 
-/// What the points of a metric that are not superseded come to.
+/// Statistics of the points of a metric that are not superseded.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Facts {
-    /// How many points.
+    /// Number of points.
     pub count: usize,
     /// The newest value, finite or not.
     pub last: f64,
-    /// The step and the value of the least finite value, and of the greatest: the first of equals.
+    /// Step and value of the minimum and maximum of the finite values: the first of equal ones.
     pub min: Option<(i64, f64)>,
     pub max: Option<(i64, f64)>,
 }
@@ -47,12 +47,12 @@ impl Facts {
     }
 }
 
-/// A stretch of points of one file whose steps do not fall.
+/// A range of points from one file with non-decreasing steps.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Segment {
     start: usize,
     file: usize,
-    /// The training began again at this step: earlier points from it on are superseded.
+    /// The step at which the training restarted: earlier points from that step on are superseded.
     restart: Option<i64>,
 }
 
@@ -70,7 +70,7 @@ impl Metric {
         Self { name: name.to_owned(), ..Self::default() }
     }
 
-    /// Adds a point of a file.
+    /// Adds a point from a file.
     pub fn push(&mut self, file: usize, point: Point) {
         let goes_back = self.steps.last().is_some_and(|&last| point.step < last);
         if goes_back || self.segments.last().is_none_or(|last| last.file != file) {
@@ -84,7 +84,7 @@ impl Metric {
         self.values.push(point.value);
     }
 
-    /// Marks that the training began again at a step.
+    /// Marks that the training restarted at a step.
     pub fn restart(&mut self, file: usize, step: i64) {
         if !self.steps.is_empty() {
             let start = self.steps.len();
@@ -93,7 +93,7 @@ impl Metric {
         }
     }
 
-    /// Points from this step on are logged again.
+    /// Records that points from this step on are logged again.
     fn supersede_from(&mut self, step: i64) {
         if self.highest.is_some_and(|highest| highest >= step) {
             (self.overlaps, self.stale) = (true, true);
@@ -106,7 +106,7 @@ impl Metric {
         self.overlaps
     }
 
-    /// What the points that are not superseded come to; none without points.
+    /// Statistics of the points that are not superseded; `None` without points.
     #[must_use]
     pub fn facts(&self) -> Option<Facts> {
         let facts = if self.stale {
@@ -119,15 +119,15 @@ impl Metric {
         (facts.count > 0).then_some(facts)
     }
 
-    /// Recomputes the facts after points were superseded, so that [`Metric::facts`] is cheap.
-    pub fn settle(&mut self) {
+    /// Recomputes the statistics after points were superseded, so that [`Metric::facts`] is cheap.
+    pub fn refresh_facts(&mut self) {
         if self.stale {
             self.facts = self.facts().unwrap_or_default();
             self.stale = false;
         }
     }
 
-    /// Forgets what a file gave.
+    /// Removes the points of a file.
     pub fn forget(&mut self, file: usize) {
         if !self.segments.iter().any(|segment| segment.file == file) {
             return;
@@ -151,7 +151,7 @@ impl Metric {
         self.segments.iter().zip(ends).map(|(segment, end)| segment.start..end).collect()
     }
 
-    /// How many points there are, superseded ones included.
+    /// Number of points, including superseded ones.
     #[must_use]
     pub fn len(&self) -> usize {
         self.steps.len()
@@ -162,7 +162,7 @@ impl Metric {
         self.steps.is_empty()
     }
 
-    /// A point by its place.
+    /// A point by index.
     #[must_use]
     pub fn point(&self, index: usize) -> Option<Point> {
         Some(Point {
@@ -172,7 +172,7 @@ impl Metric {
         })
     }
 
-    /// All points, superseded ones included.
+    /// All points, including superseded ones.
     pub fn points(&self) -> impl Iterator<Item = Point> + '_ {
         self.steps
             .iter()
@@ -187,28 +187,29 @@ impl Metric {
         self.point(self.len().checked_sub(1)?)
     }
 
-    /// For each point whether a later start of the training logged its step again: a restart at or
-    /// before it, or a point at or before it of a later file, or behind a step back in this one.
+    /// For each point, whether its step was logged again by a later start of the training: after a
+    /// restart at or before that step, a point at or before it in a later file, or a backward step
+    /// in the same file.
     #[must_use]
     pub fn superseded(&self) -> Vec<bool> {
         let mut superseded = vec![false; self.len()];
         if !self.overlaps {
             return superseded;
         }
-        // The least step of later segments.
+        // The minimum step of later segments.
         let mut later = None::<i64>;
         for (segment, range) in self.segments.iter().zip(self.ranges()).rev() {
             for index in range.clone() {
                 superseded[index] = later.is_some_and(|later| self.steps[index] >= later);
             }
-            // Steps do not fall within a segment: its first is its least.
+            // Steps do not decrease within a segment, so its first is its minimum.
             let first = self.steps[range].first().copied();
             later = [later, first, segment.restart].into_iter().flatten().min();
         }
         superseded
     }
 
-    /// The points that no later start of the training superseded.
+    /// The points that are not superseded.
     pub fn current(&self) -> impl Iterator<Item = Point> + '_ {
         let superseded = if self.overlaps { self.superseded() } else { Vec::new() };
         self.points()
@@ -217,7 +218,7 @@ impl Metric {
             .map(|(_, point)| point)
     }
 
-    /// The steps at which the training began again, with the count of points before each.
+    /// The steps at which the training restarted, with the number of points before each.
     pub fn restarts(&self) -> impl Iterator<Item = (usize, i64)> + '_ {
         self.segments.iter().filter_map(|segment| Some((segment.start, segment.restart?)))
     }
@@ -252,13 +253,13 @@ mod tests {
     }
 
     #[test]
-    fn a_step_back_in_a_file_supersedes_and_a_step_that_stands_still_does_not() {
+    fn a_backward_step_supersedes_and_a_repeated_step_does_not() {
         assert_eq!(kept(&metric(&[(0, &[0, 1, 2, 0, 1])])), [0, 1]);
         assert_eq!(kept(&metric(&[(0, &[0, 0, 0])])), [0, 0, 0]);
     }
 
     #[test]
-    fn a_restart_supersedes_even_what_is_not_told_again() {
+    fn a_restart_also_supersedes_points_that_are_not_logged_again() {
         let mut metric = metric(&[(0, &[0, 10, 20])]);
         metric.restart(1, 10);
         metric.push(1, Point { step: 30, wall_time: 0.0, value: 0.0 });
@@ -271,7 +272,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn facts_are_those_of_the_points_that_count(
+        fn facts_are_those_of_the_current_points(
             told in proptest::collection::vec((0_usize..3, 0_i64..12, any::<bool>(), -2_i8..3), 1..60),
             gone in 0_usize..4,
         ) {
@@ -283,7 +284,7 @@ mod tests {
                 let value = if value == 2 { f64::NAN } else { f64::from(value) };
                 metric.push(file, Point { step, wall_time: 0.0, value });
                 if index % 5 == 0 {
-                    metric.settle();
+                    metric.refresh_facts();
                 }
             }
             metric.forget(gone);
@@ -296,7 +297,7 @@ mod tests {
             }
             let expected = (expected.count > 0).then_some(expected);
             prop_assert_eq!(format!("{:?}", metric.facts()), format!("{expected:?}"));
-            metric.settle();
+            metric.refresh_facts();
             prop_assert_eq!(format!("{:?}", metric.facts()), format!("{expected:?}"));
         }
     }

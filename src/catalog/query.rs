@@ -6,11 +6,11 @@
 //! one        = "not" one | "(" query ")" | comparison | word
 //! comparison = name ("<" | "<=" | ">" | ">=" | "=" | "==" | "!=" | "~") value
 //! ```
-//! A name is a hyper-parameter, else a metric (its best value; `last:name` and `count:name` ask for
-//! others), else `step`, `state`, `name`, `label`, `group`, `tag` or
-//! `note`. `~` is a regular expression. A word
-//! alone must occur in the run's name, label, title, group, tags or note. Names and values with blanks
-//! stand in quotes. A query that begins with `~` is one regular expression, which must match one of
+//! A name is a hyper-parameter, a metric (its best value; `last:name` and `count:name` select
+//! others), `step`, `state`, `name`, `label`, `group`, `tag` or `note`, in this order. `~` matches
+//! a regular expression. A single word must occur in the run's name, label, title, group, tags or
+//! note. Names and values with blanks must be quoted. A query that starts with `~` is a single
+//! regular expression, which must match one of these texts.
 //! these texts.
 
 use super::metric::{Summary, summarize};
@@ -18,13 +18,13 @@ use super::run::Run;
 use crate::logs::Value;
 use regex_lite::Regex;
 
-/// A query that was understood.
+/// A parsed query.
 #[derive(Clone, Debug)]
 pub enum Query {
     All(Vec<Query>),
     Any(Vec<Query>),
     Not(Box<Query>),
-    /// The text, in small letters, occurs somewhere.
+    /// The text, in lower case, occurs in any of the texts.
     Word(String),
     Compare {
         name: String,
@@ -35,11 +35,11 @@ pub enum Query {
         name: String,
         pattern: Regex,
     },
-    /// The expression matches somewhere.
+    /// The expression matches any of the texts.
     Anywhere(Regex),
 }
 
-/// How a value is compared.
+/// A comparison operator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Test {
     Less,
@@ -50,10 +50,10 @@ pub enum Test {
     NotEqual,
 }
 
-/// Deeper nested queries are refused.
+/// Maximum nesting depth of queries.
 const DEEPEST: usize = 64;
 
-/// What can be asked of a run beside its logs: our own notes of it.
+/// Properties of a run beyond its logs: state and notes.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Extra<'a> {
     pub state: &'a str,
@@ -62,7 +62,7 @@ pub struct Extra<'a> {
     pub note: &'a str,
 }
 
-/// A run as a query sees it.
+/// The view of a run used by queries.
 #[derive(Clone, Copy)]
 pub struct Subject<'a> {
     pub name: &'a str,
@@ -70,7 +70,7 @@ pub struct Subject<'a> {
     pub group: Option<&'a str>,
     pub step: Option<i64>,
     pub config: &'a [(String, Value)],
-    /// The facts of a metric.
+    /// Returns the summary of a metric.
     pub metric: &'a dyn Fn(&str) -> Option<Summary>,
     pub extra: Extra<'a>,
 }
@@ -82,7 +82,7 @@ impl std::fmt::Debug for Subject<'_> {
 }
 
 impl<'a> Subject<'a> {
-    /// The texts in which a word is looked for.
+    /// The texts that words are searched in.
     fn texts(&self) -> impl Iterator<Item = &'a str> {
         let texts = [Some(self.name), self.title, self.group, self.extra.label];
         let tags = self.extra.tags.iter().map(String::as_str);
@@ -90,10 +90,10 @@ impl<'a> Subject<'a> {
     }
 }
 
-/// Reads a query; an empty one matches every run.
+/// Parses a query; an empty one matches every run.
 ///
 /// # Errors
-/// Says what was expected, and where.
+/// A message with what was expected, and where.
 pub fn parse(text: &str) -> Result<Query, String> {
     if let Some(pattern) = text.trim_start().strip_prefix('~') {
         let pattern = Regex::new(pattern.trim()).map_err(|error| error.to_string())?;
@@ -156,7 +156,7 @@ fn tokens(text: &str) -> Result<Vec<Token>, String> {
                     c.is_whitespace() || matches!(c, '(' | ')' | '<' | '>' | '=' | '!' | '~')
                 })
                 .unwrap_or(rest.len())
-                // A lone `!` belongs to a word.
+                // A single `!` is part of a word.
                 .max(first.len_utf8());
             tokens.push(Token::Word { text: rest[..end].to_owned(), quoted: false });
             rest = &rest[end..];
@@ -223,7 +223,7 @@ impl Parser {
             Token::Word { text, quoted } => {
                 if !quoted && (text.eq_ignore_ascii_case("and") || text.eq_ignore_ascii_case("or"))
                 {
-                    return Err(format!("`{text}` needs something on both sides"));
+                    return Err(format!("`{text}` needs an operand on both sides"));
                 }
                 match self.peek().cloned() {
                     Some(Token::Operator(operator)) => {
@@ -258,14 +258,14 @@ impl Parser {
     }
 }
 
-/// A value that a name stands for.
+/// The value of a name.
 enum Found {
     Number(f64),
     Text(String),
 }
 
 impl Query {
-    /// Whether a run is one of those asked for.
+    /// Whether a run matches.
     #[must_use]
     pub fn matches(&self, run: &Run, extra: Extra<'_>) -> bool {
         self.accepts(&Subject {
@@ -279,8 +279,8 @@ impl Query {
         })
     }
 
-    /// Whether a run is one of those asked for. What a run does not have is neither less nor
-    /// greater nor equal, and so differs.
+    /// Whether a run matches. A missing value is neither less, greater nor equal, so only `!=` is
+    /// true.
     #[must_use]
     pub fn accepts(&self, subject: &Subject<'_>) -> bool {
         match self {
@@ -329,7 +329,7 @@ fn find(subject: &Subject<'_>, name: &str) -> Option<Found> {
         "group" => subject.group.map(|group| Found::Text(group.to_owned())),
         "tag" => Some(Found::Text(subject.extra.tags.join(" "))),
         "note" => Some(Found::Text(subject.extra.note.to_owned())),
-        // The last part of a nested name is enough: `lr` for `optim.lr`.
+        // The last component of a nested name is enough: `lr` for `optim.lr`.
         _ => {
             let is_it =
                 |known: &str| known.strip_suffix(name).is_some_and(|front| front.ends_with('.'));
@@ -413,7 +413,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_query_says_why() {
+    fn an_invalid_query_is_an_error_with_a_reason() {
         for query in ["lr <", "and", "(a", "a or", "'open", "< 3", "name ~ '('", "a) b", "~("] {
             assert!(parse(query).is_err(), "{query}");
         }
@@ -421,7 +421,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_query_makes_it_panic(text in "[a-c<>=!~() \"'é]{0,24}") {
+        fn arbitrary_queries_do_not_panic(text in "[a-c<>=!~() \"'é]{0,24}") {
             if let Ok(query) = parse(&text) {
                 let _ = query.matches(&run(), Extra::default());
             }

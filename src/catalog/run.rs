@@ -1,59 +1,59 @@
-//! A run: everything read from its logs.
+//! A run: all data read from its logs.
 
 use super::points::{Metric, Point};
 use crate::logs::{Bucket, Record, Sink, State, Value};
 use std::collections::{HashMap, VecDeque};
 
-/// Printed lines kept of a run.
+/// Maximum number of printed lines kept per run.
 const MAX_LINES: usize = 500;
-/// Warnings kept of a run.
+/// Maximum number of warnings kept per run.
 const MAX_WARNINGS: usize = 100;
-/// Texts, images and histograms kept of each name: the newest.
+/// Maximum number of texts, images and histograms kept per name; the oldest are dropped.
 const MAX_SAMPLES: usize = 500;
-/// Bytes of images kept of a run.
+/// Maximum size of the images kept per run, in bytes.
 const MAX_IMAGE_BYTES: usize = 32 << 20;
-/// Metrics of a run; more are a mistake of the writer's.
+/// Maximum number of metrics per run; more are a mistake of the writer.
 const MAX_METRICS: usize = 20_000;
 
-/// Everything known of a run.
+/// All data about a run.
 #[derive(Clone, Debug, Default)]
 pub struct Run {
-    /// Its path below where it was found, unique in a catalog.
+    /// Its path relative to the root, unique in a catalog.
     pub name: String,
-    /// What its writer calls it.
+    /// The writer's name for it.
     pub title: Option<String>,
     pub group: Option<String>,
-    /// How it stands by its writer's own account.
+    /// Its state according to the writer.
     pub state: Option<State>,
-    /// When it began, seconds since 1970.
+    /// Start time in seconds since 1970.
     pub started: Option<f64>,
-    /// Units done and in all, of its progress bar.
+    /// Completed and total units of its progress bar.
     pub progress: Option<(u64, u64)>,
     pub metrics: Vec<Metric>,
     pub texts: Vec<Sample<String>>,
     pub images: Vec<Sample<Vec<u8>>>,
     pub histograms: Vec<Sample<Vec<Bucket>>>,
-    /// The last lines that it printed.
+    /// The last printed lines.
     pub lines: VecDeque<String>,
     pub warnings: Vec<Warning>,
-    /// Its hyper-parameters, those of directories above it included, in order of their names.
+    /// Its hyper-parameters, including those of directories above it, sorted by name.
     pub config: Vec<(String, Value)>,
-    /// Its own hyper-parameters and the file that says each.
+    /// Its own hyper-parameters, with the file each comes from.
     own_config: Vec<(usize, String, Value)>,
-    /// Its files in order of their names.
+    /// The ids of its files, sorted by name.
     pub file_order: Vec<usize>,
     by_name: HashMap<String, usize>,
     image_bytes: usize,
-    /// The files that the state and the progress were read from.
+    /// The files that state and progress were read from.
     state_from: Option<usize>,
     progress_from: Option<usize>,
-    /// Increases with every record.
+    /// Incremented with every record.
     changes: u64,
-    /// The metric that is likely to come next: writers log in turns.
+    /// Index of the metric expected next: writers repeat the same order.
     next: usize,
 }
 
-/// Something at a step.
+/// A value at a step.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sample<T> {
     pub file: usize,
@@ -63,11 +63,11 @@ pub struct Sample<T> {
     pub content: T,
 }
 
-/// What is wrong with a log.
+/// A problem of a log.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Warning {
     pub file: usize,
-    /// Where in the file, in bytes.
+    /// Position in the file, in bytes.
     pub offset: u64,
     pub text: String,
 }
@@ -78,13 +78,13 @@ impl Run {
         Self { name, ..Self::default() }
     }
 
-    /// A metric by its name.
+    /// Finds a metric by name.
     #[must_use]
     pub fn metric(&self, name: &str) -> Option<&Metric> {
         self.by_name.get(name).map(|&index| &self.metrics[index])
     }
 
-    /// A hyper-parameter by its name.
+    /// Finds a hyper-parameter by name.
     #[must_use]
     pub fn setting(&self, name: &str) -> Option<&Value> {
         self.config.iter().find(|(known, _)| known == name).map(|(_, value)| value)
@@ -96,14 +96,14 @@ impl Run {
         self.metrics.iter().filter_map(|metric| Some(metric.last()?.step)).max()
     }
 
-    /// The time of the newest point, seconds since 1970.
+    /// Time of the newest point in seconds since 1970.
     #[must_use]
     pub fn last_time(&self) -> Option<f64> {
         let times = self.metrics.iter().filter_map(|metric| Some(metric.last()?.wall_time));
         times.filter(|time| time.is_finite()).max_by(f64::total_cmp)
     }
 
-    /// Whether it says nothing that a table of runs could show.
+    /// Whether it has no data that a table of runs could show.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.metrics.is_empty()
@@ -144,7 +144,7 @@ impl Run {
             Record::Config { name, ref value } => {
                 let setting = (file, name.to_owned(), value.clone());
                 match self.own_config.iter().position(|(_, known, _)| known == name) {
-                    // If files disagree, the last one in order counts, whichever was read first.
+                    // If files disagree, the last in order counts, regardless of which was read first.
                     Some(at) if self.is_before(file, self.own_config[at].0) => {}
                     Some(at) => self.own_config[at] = setting,
                     None => self.own_config.push(setting),
@@ -199,7 +199,7 @@ impl Run {
         }
     }
 
-    /// Whether a file precedes another one in the order of names.
+    /// Whether a file precedes another one in order of names.
     fn is_before(&self, file: usize, other: usize) -> bool {
         let place = |file| self.file_order.iter().position(|known| *known == file);
         match (place(file), place(other)) {
@@ -226,7 +226,7 @@ impl Run {
         }
     }
 
-    /// The metric of a name, made if there is none yet.
+    /// The metric with a name, added if missing.
     fn metric_mut(&mut self, name: &str) -> Option<&mut Metric> {
         let guess = self.metrics.get(self.next).is_some_and(|metric| metric.name == name);
         let index = if guess {
@@ -246,7 +246,7 @@ impl Run {
     }
 }
 
-/// Adds a sample; of a name with too many of them the oldest goes.
+/// Adds a sample; drops the oldest of its name if there are too many.
 fn keep<T>(samples: &mut Vec<Sample<T>>, sample: Sample<T>) {
     if samples.len() >= MAX_SAMPLES {
         let same = samples.iter().filter(|known| known.name == sample.name).count();
@@ -261,10 +261,10 @@ fn keep<T>(samples: &mut Vec<Sample<T>>, sample: Sample<T>) {
 /// Applies the records of a file to its runs; most files have one run.
 #[derive(Debug)]
 pub struct RunSink<'a> {
-    /// The file's own run first, then those that it says hold their own.
+    /// The file's own run first, then those for which it has separate sections.
     pub runs: &'a mut Vec<Run>,
     pub file: usize,
-    /// Only printed lines are used: the metrics are also in another file.
+    /// Use only printed lines, because the metrics are also in another file.
     pub only_lines: bool,
     pub current: usize,
 }

@@ -1,17 +1,17 @@
-//! Histograms, pictures and texts of a run, as a front end asks for them.
+//! Histograms, pictures and texts of a run, for front ends.
 
 use super::run::{Run, Sample};
 use crate::protocol::{Bitmap, Histogram, SampleContent, SampleKind, SampleSeries};
 use image::{ImageReader, Limits};
 use std::io::Cursor;
 
-/// Longest side of a picture that is handed out, in pixels: more than a terminal can show.
+/// Maximum side of a picture for front ends, in pixels: more than a terminal can show.
 const LONGEST_SIDE: u32 = 640;
-/// A picture's longest side, and the bytes that decoding it may take.
+/// Maximum side of a picture, and maximum memory for decoding it in bytes.
 const LARGEST_SIDE: u32 = 1 << 14;
 const MAX_BYTES: u64 = 256 << 20;
 
-/// The names of one kind, in the order in which they were first told, with their steps.
+/// The names of one kind, in the order of first occurrence, with their steps.
 pub fn series(run: &Run, kind: SampleKind) -> Vec<SampleSeries> {
     match kind {
         SampleKind::Histogram => by_name(&run.histograms),
@@ -33,18 +33,18 @@ fn by_name<T>(samples: &[Sample<T>]) -> Vec<SampleSeries> {
     series
 }
 
-/// How many names each kind has: histograms, pictures, texts.
+/// Number of names of each kind: histograms, pictures, texts.
 pub fn counts(run: &Run) -> [usize; 3] {
     [SampleKind::Histogram, SampleKind::Image, SampleKind::Text].map(|kind| series(run, kind).len())
 }
 
-/// What is to be shown of a sample, not decoded yet.
+/// The content of a sample, before decoding.
 pub enum Raw {
     Image(Vec<u8>),
     Text(String),
 }
 
-/// The sample of a name at a place in its series.
+/// The sample of a name at an index of its series.
 pub fn raw(run: &Run, kind: SampleKind, name: &str, place: usize) -> Option<Raw> {
     match kind {
         SampleKind::Histogram => None,
@@ -107,7 +107,7 @@ mod tests {
     use crate::logs::Record;
 
     #[test]
-    fn pictures_are_decoded_and_what_is_none_says_why() {
+    fn pictures_are_decoded_and_others_give_an_error() {
         let mut png = Vec::new();
         let image = image::RgbImage::from_fn(2, 1, |x, _| image::Rgb([x as u8, 7, 255]));
         image.write_to(&mut Cursor::new(&mut png), image::ImageFormat::Png).unwrap();

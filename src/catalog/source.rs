@@ -20,28 +20,28 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
 use std::time::{Duration, Instant, SystemTime};
 
-/// Problems that the table tells.
+/// Maximum number of problems in the table.
 const MAX_PROBLEMS: usize = 100;
-/// How long reading may hold the catalog at a time.
+/// Maximum time for which reading locks the catalog.
 const SLICE: Duration = Duration::from_millis(60);
-/// How long a frame waits for its curves, and how long between two tries.
+/// Maximum time that a frame waits for its curves, and the interval between attempts.
 const PATIENCE: Duration = Duration::from_millis(100);
 const PAUSE: Duration = Duration::from_millis(1);
-/// How often the states of runs are updated while nothing is written.
+/// Interval between updates of the states of runs while nothing is written.
 const STATES: Duration = Duration::from_secs(5);
-/// How often the sessions of runs of nntop are asked how these stand.
+/// Interval between queries of the states of nntop's own runs.
 const ASK: Duration = Duration::from_secs(1);
 
-/// Returns the state of a run of nntop by its directory, if its session knows it.
-pub type AskStanding = Box<dyn Fn(&Path) -> Option<Standing> + Send + Sync>;
-/// Deletes a run of nntop by its directory; the error says why it cannot.
+/// Returns the state of an nntop run given its directory, if its session is reachable.
+pub type QueryStanding = Box<dyn Fn(&Path) -> Option<Standing> + Send + Sync>;
+/// Deletes an nntop run given its directory; the error is the reason why that failed.
 pub type DeleteRun = Box<dyn Fn(&Path) -> Result<(), String> + Send + Sync>;
 
-/// What is known of runs of nntop itself beyond their logs.
+/// Access to nntop's own runs.
 pub struct OwnRuns {
-    /// The directory that holds them.
+    /// The directory that contains them.
     pub directory: PathBuf,
-    pub standing: AskStanding,
+    pub standing: QueryStanding,
     pub delete: DeleteRun,
 }
 
@@ -57,19 +57,19 @@ pub struct SharedCatalog {
     catalog: Mutex<Catalog>,
     table: Mutex<Arc<RunTable>>,
     /// The row of each run, as last computed.
-    kept: Mutex<HashMap<String, Kept>>,
+    cache: Mutex<HashMap<String, CachedRow>>,
     notes: Mutex<Notes>,
     own: Option<OwnRuns>,
-    /// When the sessions of runs of nntop were last asked for their state, and the answers.
-    asked: Mutex<(Option<Instant>, HashMap<PathBuf, Standing>)>,
-    /// When the table was made last.
+    /// When the sessions of nntop's own runs were last queried, and the results.
+    standings: Mutex<(Option<Instant>, HashMap<PathBuf, Standing>)>,
+    /// When the table was last computed.
     summarized: Mutex<Option<Instant>>,
 }
 
 /// A computed row and what it was computed from.
 #[derive(Debug)]
-struct Kept {
-    /// [`Run::changes`] at that time.
+struct CachedRow {
+    /// The value of [`Run::changes`] for which it was computed.
     changes: u64,
     row: RunRow,
     config: Vec<(String, Value)>,
@@ -85,74 +85,74 @@ impl SharedCatalog {
         Self {
             catalog: Mutex::new(catalog),
             table: Mutex::new(Arc::new(RunTable { loading: true, ..RunTable::default() })),
-            kept: Mutex::default(),
+            cache: Mutex::default(),
             notes: Mutex::default(),
             own: None,
-            asked: Mutex::default(),
+            standings: Mutex::default(),
             summarized: Mutex::default(),
         }
     }
 
-    /// Reads and writes notes about runs there.
+    /// Reads and writes notes about runs.
     #[must_use]
     pub fn with_notes(mut self, notes: Notes) -> Self {
         self.notes = Mutex::new(notes);
         self
     }
 
-    /// Sets which runs are nntop's own.
+    /// Sets nntop's own runs.
     #[must_use]
     pub fn with_own(mut self, own: OwnRuns) -> Self {
         self.own = Some(own);
         self
     }
 
-    /// The revision of the table: it is raised whenever anything changed.
+    /// The revision of the table, which increases with every change.
     #[must_use]
     pub fn revision(&self) -> u64 {
         self.table().revision
     }
 
-    /// Makes the table of a catalog that was read already.
+    /// Computes the table of a catalog that was already read.
     pub fn make_table(&self) {
-        self.ask();
+        self.query_standings();
         self.summarize(&lock(&self.catalog), false);
-        // The sessions of nntop's own runs can be asked once there are rows.
+        // The sessions of nntop's own runs can be queried once there are rows.
         if self.own.is_some() {
-            lock(&self.asked).0 = None;
-            self.ask();
+            lock(&self.standings).0 = None;
+            self.query_standings();
             self.summarize(&lock(&self.catalog), false);
         }
     }
 
-    /// Reads what is new, a slice of it at a time; whether more waits.
+    /// Reads new data for a limited time; returns whether more is left.
     pub fn poll(&self) -> bool {
-        let any_told = self.ask();
+        let standings_changed = self.query_standings();
         let mut catalog = lock(&self.catalog);
         let (any, more) = catalog.poll_for(SLICE);
         let is_old = lock(&self.summarized).is_none_or(|at| at.elapsed() > STATES);
-        if any || any_told || is_old || self.table().loading != more {
+        if any || standings_changed || is_old || self.table().loading != more {
             self.summarize(&catalog, more);
         }
         more
     }
 
-    /// Asks the sessions of runs of nntop how these stand; whether anything changed.
-    fn ask(&self) -> bool {
+    /// Queries the sessions of nntop's own runs for their states; returns whether anything changed.
+    fn query_standings(&self) -> bool {
         let Some(own) = &self.own else { return false };
-        if lock(&self.asked).0.is_some_and(|at| at.elapsed() < ASK) {
+        if lock(&self.standings).0.is_some_and(|at| at.elapsed() < ASK) {
             return false;
         }
-        let kept = lock(&self.kept);
-        let kept = kept.values().filter(|kept| kept.row.own.is_some());
-        let paths: Vec<PathBuf> = kept.map(|kept| kept.path.clone()).collect();
-        let told =
+        let cache = lock(&self.cache);
+        let cached = cache.values().filter(|cached| cached.row.own.is_some());
+        let paths: Vec<PathBuf> = cached.map(|cached| cached.path.clone()).collect();
+        let standings =
             paths.into_iter().filter_map(|path| Some((path.clone(), (own.standing)(&path)?)));
-        let told: HashMap<PathBuf, Standing> = told.collect();
-        let mut asked = lock(&self.asked);
-        asked.0 = Some(Instant::now());
-        let changed = asked.1 != told;
-        asked.1 = told;
+        let standings: HashMap<PathBuf, Standing> = standings.collect();
+        let mut last = lock(&self.standings);
+        last.0 = Some(Instant::now());
+        let changed = last.1 != standings;
+        last.1 = standings;
         changed
     }
 
@@ -163,20 +163,20 @@ impl SharedCatalog {
         let placed: Vec<PlacedRun<'_>> = catalog.placed_runs().collect();
         let runs: Vec<&Run> = placed.iter().map(|placed| placed.run).collect();
         let differing = group::differing_settings(&runs);
-        let told = lock(&self.asked).1.clone();
+        let standings = lock(&self.standings).1.clone();
         let notes = lock(&self.notes);
-        let mut kept = lock(&self.kept);
+        let mut cache = lock(&self.cache);
         let rows: Vec<RunRow> = placed
             .iter()
             .map(|placed| {
                 let run = placed.run;
-                let known = match kept.entry(run.name.clone()) {
+                let known = match cache.entry(run.name.clone()) {
                     Entry::Occupied(known) if known.get().path == placed.path => known.into_mut(),
                     Entry::Occupied(mut other) => {
-                        other.insert(self.begin(placed));
+                        other.insert(self.new_row(placed));
                         other.into_mut()
                     }
-                    Entry::Vacant(place) => place.insert(self.begin(placed)),
+                    Entry::Vacant(vacant) => vacant.insert(self.new_row(placed)),
                 };
                 if known.changes != run.changes() {
                     known.changes = run.changes();
@@ -186,7 +186,7 @@ impl SharedCatalog {
                     known.row = RunRow { own, ..row(run) };
                 }
                 let row = &mut known.row;
-                let says = told.get(placed.path).copied();
+                let says = standings.get(placed.path).copied();
                 row.state = says.unwrap_or_else(|| standing(run, placed.written, now)).word();
                 let nothing = Note::default();
                 let note = notes.get(&known.key).unwrap_or(&nothing);
@@ -199,11 +199,11 @@ impl SharedCatalog {
                 row.clone()
             })
             .collect();
-        if kept.len() > rows.len() {
+        if cache.len() > rows.len() {
             let names: BTreeSet<&str> = rows.iter().map(|row| row.name.as_str()).collect();
-            kept.retain(|name, _| names.contains(name.as_str()));
+            cache.retain(|name, _| names.contains(name.as_str()));
         }
-        drop((kept, notes));
+        drop((cache, notes));
         let problems = catalog.problems().take(MAX_PROBLEMS);
         let problems =
             problems.map(|(_, path, text)| format!("{}: {text}", path.display())).collect();
@@ -215,14 +215,14 @@ impl SharedCatalog {
         }
     }
 
-    /// The row of a run that is seen for the first time.
-    fn begin(&self, placed: &PlacedRun<'_>) -> Kept {
+    /// The row of a run that is new.
+    fn new_row(&self, placed: &PlacedRun<'_>) -> CachedRow {
         let own = self.own.as_ref().and_then(|own| {
             let below = placed.path.strip_prefix(&own.directory).ok()?;
             Some(below.components().next()?.as_os_str().to_string_lossy().into_owned())
         });
         let is_inside = placed.path.is_file();
-        Kept {
+        CachedRow {
             changes: u64::MAX,
             row: RunRow { own, ..RunRow::default() },
             config: Vec::new(),
@@ -232,8 +232,8 @@ impl SharedCatalog {
         }
     }
 
-    /// The catalog, once reading leaves it free; none where that takes too long for a frame.
-    fn free(&self) -> Option<MutexGuard<'_, Catalog>> {
+    /// Locks the catalog; `None` if that takes too long for a frame.
+    fn try_lock_catalog(&self) -> Option<MutexGuard<'_, Catalog>> {
         let deadline = Instant::now() + PATIENCE;
         loop {
             match self.catalog.try_lock() {
@@ -248,8 +248,10 @@ impl SharedCatalog {
     }
 
     fn delete(&self, run: &str) -> Result<(), String> {
-        let path =
-            lock(&self.kept).get(run).filter(|kept| kept.row.own.is_some()).map(|k| k.path.clone());
+        let path = lock(&self.cache)
+            .get(run)
+            .filter(|cached| cached.row.own.is_some())
+            .map(|k| k.path.clone());
         let (Some(path), Some(own)) = (path, &self.own) else {
             return Err("only runs of nntop can be deleted here".to_owned());
         };
@@ -262,7 +264,7 @@ impl SharedCatalog {
     }
 }
 
-/// The lock; what a thread that panicked left behind is still readable.
+/// Locks a mutex even if it is poisoned: the data is still readable.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
@@ -289,7 +291,7 @@ fn row(run: &Run) -> RunRow {
     }
 }
 
-/// The facts of a metric in a row of the table.
+/// The summary of a metric from a row of the table.
 fn facts_of(row: &RunRow, name: &str) -> Option<Summary> {
     let facts = row.metrics.iter().find(|facts| facts.name == name)?;
     Some(Summary {
@@ -309,15 +311,15 @@ impl RunSource for SharedCatalog {
 
     fn filter(&self, query: &str) -> Result<BTreeSet<String>, String> {
         let query = query::parse(query)?;
-        let kept = lock(&self.kept);
-        let matching = kept.values().filter(|kept| {
-            let row = &kept.row;
+        let cache = lock(&self.cache);
+        let matching = cache.values().filter(|cached| {
+            let row = &cached.row;
             query.accepts(&Subject {
                 name: &row.name,
                 title: row.title.as_deref(),
-                group: kept.group.as_deref(),
+                group: cached.group.as_deref(),
                 step: row.step,
-                config: &kept.config,
+                config: &cached.config,
                 metric: &|name| facts_of(row, name),
                 extra: Extra {
                     state: row.state,
@@ -327,11 +329,11 @@ impl RunSource for SharedCatalog {
                 },
             })
         });
-        Ok(matching.map(|kept| kept.row.name.clone()).collect())
+        Ok(matching.map(|cached| cached.row.name.clone()).collect())
     }
 
     fn curves(&self, query: &CurveQuery) -> Option<CurveSet> {
-        let catalog = self.free()?;
+        let catalog = self.try_lock_catalog()?;
         let wanted: BTreeSet<&str> = query.runs.iter().map(String::as_str).collect();
         let runs: Vec<&Run> = catalog
             .runs()
@@ -369,7 +371,7 @@ impl RunSource for SharedCatalog {
     }
 
     fn samples(&self, run: &str, kind: SampleKind) -> Option<Vec<SampleSeries>> {
-        let catalog = self.free()?;
+        let catalog = self.try_lock_catalog()?;
         Some(catalog.run(run).map(|run| samples::series(run, kind)).unwrap_or_default())
     }
 
@@ -380,29 +382,29 @@ impl RunSource for SharedCatalog {
         name: &str,
         place: usize,
     ) -> Option<SampleContent> {
-        let raw = samples::raw(self.free()?.run(run)?, kind, name, place)?;
+        let raw = samples::raw(self.try_lock_catalog()?.run(run)?, kind, name, place)?;
         Some(raw.decode())
     }
 
     fn histograms(&self, run: &str, name: &str) -> Option<Vec<Histogram>> {
-        Some(samples::histograms(self.free()?.run(run)?, name))
+        Some(samples::histograms(self.try_lock_catalog()?.run(run)?, name))
     }
 
     fn lines(&self, run: &str) -> Option<Vec<String>> {
-        Some(self.free()?.run(run)?.lines.iter().cloned().collect())
+        Some(self.try_lock_catalog()?.run(run)?.lines.iter().cloned().collect())
     }
 
     fn edit(&self, run: &str, edit: &RunEdit) -> Result<(), String> {
         if *edit == RunEdit::Delete {
             return self.delete(run);
         }
-        let key = lock(&self.kept).get(run).map(|kept| kept.key.clone());
+        let key = lock(&self.cache).get(run).map(|cached| cached.key.clone());
         let key = key.ok_or("this run is not there any more")?;
         let edited = lock(&self.notes).edit(&key, edit);
-        edited.map_err(|error| format!("notes about runs cannot be kept: {error}"))?;
-        // Shown at once, unless files are being read: then with the next poll.
+        edited.map_err(|error| format!("notes about runs cannot be saved: {error}"))?;
+        // Shown immediately, unless files are being read: then with the next poll.
         *lock(&self.summarized) = None;
-        if let Some(catalog) = self.free() {
+        if let Some(catalog) = self.try_lock_catalog() {
             let loading = self.table().loading;
             self.summarize(&catalog, loading);
         }
@@ -420,7 +422,7 @@ fn of_axis(axis: RunAxis) -> Axis {
     }
 }
 
-/// Points within the range asked for and next to it, thinned to the columns there are.
+/// Selects the points within the requested range and next to it, thinned to the number of columns.
 fn fit(points: &[Xy], query: &CurveQuery) -> Vec<Xy> {
     let Some([low, high]) = query.range else { return axis::thin(points, query.columns.max(1)) };
     let is_inside = |point: &Xy| (low..=high).contains(&point.0);
@@ -431,7 +433,7 @@ fn fit(points: &[Xy], query: &CurveQuery) -> Vec<Xy> {
     let inside: Vec<Xy> =
         (0..points.len()).filter(|&place| near(place)).map(|place| points[place]).collect();
     if inside.is_empty() {
-        // Zoomed in between two points: the line between them is what there is.
+        // Zoomed in between two points: keep the line between them.
         let after = points.partition_point(|point| point.0 < low);
         let around = after.saturating_sub(1)..(after + 1).min(points.len());
         return points[around].to_vec();
@@ -439,7 +441,7 @@ fn fit(points: &[Xy], query: &CurveQuery) -> Vec<Xy> {
     axis::thin(&inside, query.columns.max(1))
 }
 
-/// The place of the point that is nearest to an x.
+/// The index of the point nearest to an x.
 fn nearest(points: &[Xy], x: f64) -> Option<usize> {
     let distance = |place: &usize| (points[*place].0 - x).abs();
     (0..points.len())
@@ -447,7 +449,7 @@ fn nearest(points: &[Xy], x: f64) -> Option<usize> {
         .min_by(|a, b| distance(a).total_cmp(&distance(b)))
 }
 
-/// The curve of a run; what is drawn of it, before it was thinned, goes to `shown`.
+/// The curve of a run; the points before thinning are added to `shown`.
 fn single(run: &Run, query: &CurveQuery, shown: &mut Vec<Xy>) -> Option<RunCurve> {
     let metric = run.metric(&query.metric)?;
     let curve = axis::curve(run, metric, of_axis(query.axis));
@@ -536,7 +538,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let shared = shared(dir.path());
         while shared.poll() {}
-        lock(&shared.asked).0 = None;
+        lock(&shared.standings).0 = None;
         shared.poll();
         let row = |name: &str| shared.table().rows.iter().find(|row| row.name == name).cloned();
         let own = row("own/a").unwrap();
@@ -549,18 +551,18 @@ mod tests {
         assert_eq!(names(shared.filter("state = held")), ["own/a"]);
         assert_eq!(names(shared.filter("~^(own|base)")), ["other/b", "own/a"]);
         assert!(shared.filter("~(").is_err());
-        // Another process sees the same.
+        // The notes are visible to other processes.
         let notes = Notes::open(&dir.path().join("state/notes.json")).unwrap();
         let key = notes::key(&dir.path().join("other/b"), "other/b", false);
         assert_eq!(notes.get(&key).unwrap().label.as_deref(), Some("base"));
-        assert!(shared.edit("other/b", &RunEdit::Delete).is_err(), "it is not ours");
+        assert!(shared.edit("other/b", &RunEdit::Delete).is_err(), "not an nntop run");
         shared.edit("own/a", &RunEdit::Delete).unwrap();
         assert!(row("own/a").is_none() && !dir.path().join("own/a").exists());
         assert!(dir.path().join("other/b").exists());
     }
 
     #[test]
-    fn curves_are_read_at_the_nearest_point_and_cut_to_the_range_asked_for() {
+    fn curves_are_read_at_the_nearest_point_and_cropped_to_the_range() {
         let dir = tempfile::tempdir().unwrap();
         let lines: Vec<String> =
             (0..100).map(|step| format!("{{\"step\": {step}, \"x\": {}}}\n", step * 2)).collect();
@@ -579,7 +581,7 @@ mod tests {
         let set = shared.curves(&query).unwrap();
         let curve = &set.curves[0];
         assert_eq!(curve.near, Some([42.0, 84.0, 84.0]));
-        // One point beyond each end, so that the line goes on to the edge.
+        // One point beyond each end, so that the line reaches the edge.
         assert_eq!(curve.raw, [(10.0, 20.0), (11.0, 22.0), (12.0, 24.0), (13.0, 26.0)]);
         assert_eq!(set.extent, Some([0.0, 99.0]));
         let between = CurveQuery { range: Some([10.2, 10.8]), ..query };

@@ -1,25 +1,25 @@
-//! How a run stands: running, held, stalled by its own pace, ended, interrupted, failed.
+//! The standing of a run: running, held, stalled, ended, interrupted or failed.
 
 use super::run::Run;
 use crate::logs::State;
 
-/// How a run stands.
+/// The standing of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Standing {
     Running,
-    /// Paused by the user; it can be resumed.
+    /// Paused by the user; can be resumed.
     Held,
     /// Nothing was logged for much longer than its usual interval.
     Stalled,
-    /// It logged its end, or nothing was logged for a very long time.
+    /// Its end was logged, or nothing for a very long time.
     Ended,
-    /// A run of nntop whose process died before the run was complete; `nntop resume` continues it.
+    /// An nntop run whose process died before it was complete; `nntop resume` continues it.
     Interrupted,
     Failed,
 }
 
 impl Standing {
-    /// One word for it.
+    /// The standing in one word.
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
@@ -34,11 +34,11 @@ impl Standing {
 }
 
 /// A run counts as stalled, and later as ended, after this multiple of its usual interval between
-/// points, but not before this number of seconds.
+/// points, but at least after this number of seconds.
 const STALLED: (f64, f64) = (20.0, 300.0);
 const ENDED: (f64, f64) = (200.0, 3600.0);
 
-/// How a run stands at a time, `now` and `written` (the last write to its files) in seconds since
+/// The standing of a run; `now` and `written` (the last write to its files) are in seconds since
 /// 1970.
 #[must_use]
 pub fn standing(run: &Run, written: Option<f64>, now: f64) -> Standing {
@@ -59,7 +59,7 @@ pub fn standing(run: &Run, written: Option<f64>, now: f64) -> Standing {
     }
 }
 
-/// The usual interval between the last points of the metric that comes most often, in seconds.
+/// The usual interval between recent points of the most frequent metric, in seconds.
 fn pace(run: &Run) -> Option<f64> {
     let metric = run.metrics.iter().max_by_key(|metric| metric.len())?;
     let from = metric.len().saturating_sub(64);
@@ -80,7 +80,7 @@ mod tests {
     use crate::logs::Record;
 
     #[test]
-    fn a_run_is_stalled_by_its_own_pace() {
+    fn a_run_is_stalled_relative_to_its_own_pace() {
         let mut run = Run::new("r".to_owned());
         for step in 0..10 {
             let wall_time = step as f64 * 60.0;

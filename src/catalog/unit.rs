@@ -1,31 +1,31 @@
-//! The files that make up a run, followed together.
+//! The files of a run, followed together.
 
 use super::points::Metric;
 use super::run::{Run, RunSink};
 use crate::logs::formats::Role;
-use crate::logs::{LogFile, Look};
+use crate::logs::{LogFile, Poll};
 use std::path::{Path, PathBuf};
 
-/// A directory or file that is a run, with its log files in order of their names.
+/// A directory or file that is a run, with its log files sorted by name.
 #[derive(Debug)]
 pub struct Unit {
     pub path: PathBuf,
     pub files: Vec<Member>,
     /// Its own run first, then those inside its files.
     pub runs: Vec<Run>,
-    /// Looks in a row that found nothing new.
+    /// Number of consecutive reads without new data.
     pub quiet: u32,
-    /// Which look of the catalog was the last at it.
-    pub looked: u64,
+    /// Number of the catalog's read that last included it.
+    pub last_poll: u64,
 }
 
 /// A file of a unit.
 #[derive(Debug)]
 pub struct Member {
     pub log: LogFile,
-    /// A number of the file that never changes.
+    /// A number that never changes for this file.
     pub id: usize,
-    /// Its metrics are also in another file: only its printed lines are used.
+    /// Use only printed lines, because the metrics are also in another file.
     pub only_lines: bool,
     /// Index of the run that the last record of the file belonged to.
     current: usize,
@@ -40,11 +40,11 @@ impl Unit {
             files: Vec::new(),
             runs: vec![Run::new(name)],
             quiet: 0,
-            looked: 0,
+            last_poll: 0,
         }
     }
 
-    /// Adds a file at its place in the order of names.
+    /// Adds a file in order of names.
     pub fn add(&mut self, log: LogFile, id: usize, only_lines: bool) {
         let at = self.files.partition_point(|member| member.log.path() < log.path());
         self.files.insert(at, Member { log, id, only_lines, current: 0, problem: None });
@@ -60,7 +60,7 @@ impl Unit {
         }
     }
 
-    /// Whether any of its files holds metrics.
+    /// Whether any of its files has metrics.
     #[must_use]
     pub fn has_metrics(&self) -> bool {
         self.files
@@ -68,8 +68,8 @@ impl Unit {
             .any(|member| !member.only_lines && member.log.format().role == Role::Metrics)
     }
 
-    /// Reads what is new in its files; whether there was anything.
-    pub fn look(&mut self, end: bool, scratch: &mut Vec<u8>) -> bool {
+    /// Reads new data from its files; returns whether there was any.
+    pub fn poll(&mut self, end: bool, scratch: &mut Vec<u8>) -> bool {
         let mut any = false;
         for member in &mut self.files {
             let mut sink = RunSink {
@@ -78,9 +78,9 @@ impl Unit {
                 only_lines: member.only_lines,
                 current: member.current,
             };
-            match member.log.look(end, scratch, &mut sink) {
-                Ok(Look::Read) => any = true,
-                Ok(Look::Unchanged | Look::Gone) => {}
+            match member.log.poll(end, scratch, &mut sink) {
+                Ok(Poll::Read) => any = true,
+                Ok(Poll::Unchanged | Poll::Gone) => {}
                 Err(error) => member.problem = Some(error.to_string()),
             }
             member.current = sink.current;
@@ -89,32 +89,32 @@ impl Unit {
             }
         }
         if any {
-            self.runs.iter_mut().flat_map(|run| &mut run.metrics).for_each(Metric::settle);
+            self.runs.iter_mut().flat_map(|run| &mut run.metrics).for_each(Metric::refresh_facts);
         }
         self.quiet = if any { 0 } else { self.quiet.saturating_add(1) };
         any
     }
 
-    /// Whether more waits to be read than one look took.
+    /// Whether more data is left to be read.
     #[must_use]
     pub fn is_behind(&self) -> bool {
         self.files.iter().any(|member| member.log.is_behind())
     }
 
-    /// When any of its files was written to last, seconds since 1970.
+    /// Time of the last write to any of its files, in seconds since 1970.
     #[must_use]
     pub fn written(&self) -> Option<f64> {
         self.files.iter().filter_map(|member| member.log.modified()).max_by(f64::total_cmp)
     }
 
-    /// Its runs that say anything.
+    /// Its runs that have data.
     pub fn shown(&self) -> impl Iterator<Item = &Run> {
         let shown = self.has_metrics();
         self.runs
             .iter()
             .enumerate()
             .filter(move |(index, run)| {
-                // A store of many runs is no run itself.
+                // A store of many runs is not a run itself.
                 let is_store = *index == 0 && self.runs.len() > 1 && run.is_empty();
                 shown && !is_store
             })

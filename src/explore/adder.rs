@@ -1,4 +1,4 @@
-//! Section 1.1: a circuit of five NAND perceptrons adds two bits; the wires that carry a 1 are lit.
+//! Section 1.1: a circuit of five NAND perceptrons adds two bits; wires that carry a 1 are lit.
 
 use super::build::{figure, is_on, neuron, table, toggle, wire};
 use crate::protocol::{Explorable, Figure, FigureBody, Neuron};
@@ -25,7 +25,7 @@ fn nand(a: bool, b: bool) -> bool {
     sum > 0.0
 }
 
-/// Whether one wire of −4 replaces two of −2.
+/// The output of a gate whose two inputs of weight −2 are merged into one of −4.
 fn merged(a: bool) -> bool {
     -4.0 * f64::from(u8::from(a)) + 3.0 > 0.0
 }
@@ -93,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn merging_makes_one_wire_of_minus_four_of_two_of_minus_two() {
+    fn merging_replaces_two_wires_of_minus_two_by_one_of_minus_four() {
         let labels = |merge: bool| {
             let FigureBody::Wiring { wires, .. } = circuit(true, true, merge) else { panic!() };
             let double = wires.into_iter().filter(|wire| (wire.from, wire.to) == (2, 6));
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn adds_two_bits_merged_or_not() {
+    fn the_circuit_adds_two_bits_merged_or_not() {
         for (a, b, merge) in (0..8_u8).map(|n| (n & 1 != 0, n & 2 != 0, n & 4 != 0)) {
             let [.., sum, carry] = gates(a, b, merge);
             assert_eq!(u8::from(sum) + 2 * u8::from(carry), u8::from(a) + u8::from(b));

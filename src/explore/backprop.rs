@@ -1,5 +1,5 @@
-//! Section 2.4: the four equations of backpropagation on a small network, with each gradient beside
-//! the difference quotient of its weight.
+//! Section 2.4: the four equations of backpropagation on a small network. Each gradient is compared
+//! with the difference quotient of its weight.
 
 use super::build::{
     choice, figure, neuron, number, range, sigmoid, sigmoid_slope, table, time, wire,
@@ -19,7 +19,7 @@ pub(super) fn describe() -> Explorable {
             .into(),
         to_notice: "One pass forward and one back give all gradients at once; nudging needs two \
                     passes for every single weight. A saturated neuron (a near 0 or 1) has a \
-                    small δ and learns slowly, and a weight learns slowly whose input is small."
+                    small δ and learns slowly, and so does a weight whose input is small."
             .into(),
         sliders: vec![
             range("x₁", [0.0, 1.0], 0.05, 0.9),
@@ -40,11 +40,11 @@ pub(super) fn describe() -> Explorable {
 struct Net {
     x: [f64; 2],
     y: f64,
-    /// To hidden neuron j from input k.
+    /// Weights to hidden neuron j from input k.
     w: [[f64; 2]; 2],
-    /// To the output from hidden neuron j.
+    /// Weights to the output from hidden neuron j.
     v: [f64; 2],
-    /// Of every neuron.
+    /// The bias of every neuron.
     bias: f64,
 }
 
@@ -90,7 +90,7 @@ impl Net {
         Pass { hidden: z.map(sigmoid), output, delta_output, delta_hidden }
     }
 
-    /// The difference quotient of a weight, by two forward passes.
+    /// The difference quotient of a weight, from two forward passes.
     fn nudged(&self, change: impl Fn(&mut Self, f64)) -> f64 {
         let at = |step: f64| {
             let mut net = *self;
@@ -101,7 +101,7 @@ impl Net {
     }
 }
 
-/// Each weight's name, its gradient by BP4, and the measured one.
+/// The name of each weight, its gradient by BP4, and the measured one.
 fn gradients(net: &Net) -> Vec<(String, f64, f64)> {
     let pass = net.pass();
     let names = [["w₁₁", "w₁₂"], ["w₂₁", "w₂₂"]];
@@ -176,7 +176,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn backpropagation_and_nudging_agree() {
+    fn backpropagation_and_difference_quotients_agree() {
         for values in [
             vec![0.9, 0.3, 0.0, 1.2, -0.8, 1.5, 0.7, 0.2, 5.0],
             vec![0.1, 1.0, 1.0, -4.0, 3.0, -2.5, 5.0, -1.0, 5.0],

@@ -1,4 +1,4 @@
-//! Functions that build the sliders and figures of explorables.
+//! Builds the sliders and figures of explorables.
 
 use crate::protocol::{Cell, Control, Curve, Figure, FigureBody, Neuron, Slider, Wire};
 
@@ -7,19 +7,19 @@ pub(super) fn range(name: &str, [low, high]: [f64; 2], step: f64, default: f64) 
     Slider { name: name.into(), low, high, step, default: vec![default], ..Slider::default() }
 }
 
-/// A slider for steps in time, which can be played.
+/// A slider for time steps, which can be played.
 pub(super) fn time(name: &str, most: u32, default: u32) -> Slider {
     let line = range(name, [0.0, f64::from(most)], 1.0, f64::from(default));
     Slider { control: Control::Time, ..line }
 }
 
-/// A switch.
+/// An on/off switch.
 pub(super) fn toggle(name: &str, on: bool) -> Slider {
     let line = range(name, [0.0, 1.0], 1.0, f64::from(u8::from(on)));
     Slider { control: Control::Toggle, ..line }
 }
 
-/// A choice of several names; the first is the default.
+/// A choice between names; the first is the default.
 pub(super) fn choice(name: &str, names: &[&str]) -> Slider {
     let line = range(name, [0.0, names.len().saturating_sub(1) as f64], 1.0, 0.0);
     Slider { control: Control::Choice(names.iter().map(ToString::to_string).collect()), ..line }
@@ -34,7 +34,7 @@ pub(super) fn figure(id: &str, title: &str, caption: &str, body: FigureBody) -> 
     Figure { id: id.into(), title: title.into(), caption: caption.into(), body }
 }
 
-/// Curves over fixed axes: the name and the range of each.
+/// Curves over fixed axes, given by name and range.
 pub(super) fn plot(
     (x_label, x_range): (&str, [f64; 2]),
     (y_label, y_range): (&str, [f64; 2]),
@@ -54,7 +54,7 @@ pub(super) fn dots(name: &str, points: impl IntoIterator<Item = (f64, f64)>) -> 
     Curve { scatter: true, ..curve(name, points) }
 }
 
-/// The graph of a function over a range, in `pieces` pieces.
+/// The graph of a function over a range, in `pieces` line segments.
 pub(super) fn graph(
     name: &str,
     [low, high]: [f64; 2],
@@ -65,7 +65,7 @@ pub(super) fn graph(
     curve(name, (0..=pieces).map(x).map(|x| (x, f(x))))
 }
 
-/// A table; each row says whether it is highlighted.
+/// A table; each row has a flag for highlighting.
 pub(super) fn table(
     header: &[&str],
     rows: impl IntoIterator<Item = (bool, Vec<String>)>,
@@ -79,7 +79,7 @@ pub(super) fn table(
     }
 }
 
-/// A neuron at fractions of width and height.
+/// A neuron at a position given as fractions of width and height.
 pub(super) fn neuron(name: &str, value: impl ToString, at: [f64; 2], lit: bool) -> Neuron {
     let (value, at) = (value.to_string(), at.map(|share| share as f32));
     Neuron { name: name.into(), value, at, lit }
@@ -89,7 +89,7 @@ pub(super) fn wire(from: usize, to: usize, label: impl ToString, lit: bool) -> W
     Wire { from: from as u32, to: to as u32, label: label.to_string(), lit }
 }
 
-/// Formats a number without trailing zeros and with a true minus sign.
+/// Formats a number without trailing zeros and with a proper minus sign.
 pub(super) fn number(value: f64) -> String {
     let text = match value.abs() {
         size if size != 0.0 && !(1e-3..1e5).contains(&size) => format!("{value:.1e}"),
@@ -122,7 +122,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_read_as_people_write_them() {
+    fn numbers_are_formatted_readably() {
         for (value, text) in [
             (0.0, "0"),
             (-2.0, "−2"),

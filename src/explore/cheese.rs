@@ -87,7 +87,7 @@ fn decisions(x: [bool; 3], w: [f64; 3], threshold: f64) -> FigureBody {
 mod tests {
     use super::*;
 
-    /// The book's two models of decision-making.
+    /// The book's two decision models.
     #[test]
     fn thresholds_five_and_three_decide_as_in_the_book() {
         for row in 0..8_u8 {

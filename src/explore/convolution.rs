@@ -5,11 +5,11 @@ use crate::data::first_of_each_digit;
 use crate::protocol::{Control, Explorable, Figure, FigureBody, Slider};
 use std::sync::LazyLock;
 
-/// Pixels of a digit, of the kernel and of the map along a side.
+/// Side of a digit, of the kernel and of the feature map, in pixels.
 const DIGIT: usize = 28;
 const KERNEL: usize = 5;
 const MAP: usize = DIGIT - KERNEL + 1;
-/// Activations along a side of a pooled region.
+/// Side of a pooled region.
 const POOL: usize = 2;
 const CELLS: usize = KERNEL * KERNEL;
 
@@ -73,7 +73,7 @@ fn presets() -> Vec<(String, Vec<f64>)> {
     patterns.map(|(name, pattern)| (name.to_string(), values(pattern))).into()
 }
 
-/// Σ over the kernel of wₗₘ a₍ⱼ₊ₗ₎₍ₖ₊ₘ₎ + b at a place of the map.
+/// Σ over the kernel of wₗₘ a₍ⱼ₊ₗ₎₍ₖ₊ₘ₎ + b at a position of the feature map.
 fn weighted(digit: &[f64], kernel: &[f64], bias: f64, row: usize, column: usize) -> f64 {
     let products = (0..CELLS).map(|at| {
         let (y, x) = (row + at / KERNEL, column + at % KERNEL);
@@ -90,7 +90,7 @@ fn activate(kind: usize, z: f64) -> f64 {
     }
 }
 
-/// The 2×2 regions of a map, each as one number.
+/// Pools the 2×2 regions of a map.
 fn pooled(map: &[f64], kind: usize) -> Vec<f64> {
     let side = MAP / POOL;
     let region = |index: usize| {
@@ -124,7 +124,7 @@ pub(super) fn figures(values: &[f64]) -> Vec<Figure> {
         figure("pooled", "Pooled", "", image(MAP / POOL, pool.iter().map(|&a| a as f32).collect())),
         figure(
             "numbers",
-            "At this place",
+            "At this position",
             "",
             table(
                 &["row, column", "z = Σ w a + b", "a = f(z)", "pooled"],
@@ -139,7 +139,7 @@ fn image(side: usize, pixels: Vec<f32>) -> FigureBody {
     FigureBody::Images { width, height, diverging: true, images: vec![(String::new(), pixels)] }
 }
 
-/// The digit with the kernel's position framed in the colour of negative values.
+/// The digit with the kernel's position framed in the colour for negative values.
 fn framed(digit: &[f64], row: usize, column: usize) -> Vec<f32> {
     let pixel = |index: usize| {
         let (y, x) = (index / DIGIT, index % DIGIT);
@@ -151,7 +151,7 @@ fn framed(digit: &[f64], row: usize, column: usize) -> Vec<f32> {
     (0..DIGIT * DIGIT).map(pixel).collect()
 }
 
-/// The map with the kernel's position marked by the largest value of the other sign.
+/// The map with the kernel's position marked by the largest value of the opposite sign.
 fn marked(map: &[f64], row: usize, column: usize) -> Vec<f32> {
     let largest = map.iter().fold(0.1, |most: f64, a| most.max(a.abs()));
     let here = row * MAP + column;
@@ -165,7 +165,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_pixel_copies_the_digit_and_pooling_keeps_the_largest() {
+    fn a_one_pixel_kernel_copies_the_digit_and_max_pooling_takes_the_maximum() {
         let digit: Vec<f64> = (0..DIGIT * DIGIT).map(|i| (i % 97) as f64 / 97.0).collect();
         let kernel = &presets().into_iter().find(|(name, _)| name == "one pixel").unwrap().1;
         let map: Vec<f64> = (0..MAP * MAP)

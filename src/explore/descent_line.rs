@@ -1,4 +1,4 @@
-//! Section 1.5 in one variable: a ball rolls down by v → v′ = v − η ∂C/∂v (equation 8 on).
+//! Section 1.5 in one variable: a ball rolls down by v → v′ = v − η ∂C/∂v (from equation 8 on).
 
 use super::build::{choice, curve, dots, figure, graph, number, plot, range, table, time};
 use crate::protocol::{Explorable, Figure, FigureBody};
@@ -42,14 +42,14 @@ const VALLEYS: [Valley; 3] = [
         cost: |v| 0.7 * (v * v - 1.0).powi(2) + 0.35 * v + 0.4,
         slope: |v| 2.8 * v * (v * v - 1.0) + 0.35,
     },
-    // The quadratic cost of a sigmoid neuron: flat where it saturates.
+    // The quadratic cost of a sigmoid neuron: flat where the neuron saturates.
     Valley {
         cost: |v| 3.5 / (1.0 + (-4.0 * v).exp()).powi(2),
         slope: |v| 28.0 * (-4.0 * v).exp() / (1.0 + (-4.0 * v).exp()).powi(3),
     },
 ];
 
-/// The positions of the ball: the start, and after every step.
+/// The positions of the ball: at the start, and after every step.
 fn roll(valley: &Valley, start: f64, eta: f64, steps: u32) -> Vec<f64> {
     let next = |v: &f64| Some((v - eta * (valley.slope)(*v)).clamp(-AWAY, AWAY));
     std::iter::successors(Some(start), next).take(steps as usize + 1).collect()
@@ -107,10 +107,10 @@ mod tests {
     }
 
     #[test]
-    fn the_bowl_is_reached_below_eta_one_and_left_above() {
+    fn the_bowl_converges_below_eta_one_and_diverges_above() {
         let end = |eta| roll(&VALLEYS[0], -1.7, eta, STEPS).last().copied().unwrap().abs();
         assert!(end(0.1) < 1e-5 && end(0.9) < 1e-5);
-        assert!((end(1.0) - 1.7).abs() < 1e-9, "it jumps to and fro for ever");
+        assert!((end(1.0) - 1.7).abs() < 1e-9, "it oscillates forever");
         assert!(end(1.1) > 1000.0);
     }
 

@@ -1,4 +1,4 @@
-//! Sections 1.5 and 3.6: a ball on a surface, by plain gradient descent and with momentum
+//! Sections 1.5 and 3.6: a ball on a surface, with plain gradient descent and with momentum
 //! (equations 107 and 108).
 
 use super::build::{curve, figure, plot, range, time};
@@ -22,9 +22,10 @@ pub(super) fn describe() -> Explorable {
             "Press p. Then make the valley narrow (k = 30) with η = 0.06: the plain ball jumps \
                  from wall to wall. Give momentum μ 0.8, then 0.97."
                 .into(),
-        to_notice: "η must be small enough for the steepest direction, and then the flat one \
-                    creeps. Momentum adds up what points the same way and cancels what jumps to \
-                    and fro; with too much of it the ball runs past the bottom and circles."
+        to_notice: "η must be small enough for the steepest direction, and then progress \
+                    along the flat one is slow. Momentum adds up steps in the same direction and \
+                    cancels oscillations; with too much of it the ball overshoots the bottom and \
+                    circles."
             .into(),
         sliders: vec![
             range("start v₁", RANGE, 0.1, -1.8),
@@ -42,8 +43,8 @@ fn cost([x, y]: [f64; 2], k: f64) -> f64 {
     0.5 * (x * x + k * y * y)
 }
 
-/// The positions of a ball: the start, and after each step, with the velocity u → μu − η∇C and the
-/// position v → v + u.
+/// The positions of a ball, at the start and after each step, with the velocity u → μu − η∇C and
+/// the position v → v + u.
 fn roll(start: [f64; 2], eta: f64, mu: f64, k: f64, steps: u32) -> Vec<[f64; 2]> {
     let mut velocity = [0.0; 2];
     let mut place = start;
@@ -94,7 +95,8 @@ fn costs(balls: &[(&str, Vec<[f64; 2]>)], until: usize, k: f64) -> FigureBody {
         let costs = path.iter().map(|&place| cost(place, k).max(BOTTOM).log10());
         curve(name, costs.enumerate().take(until + 1).map(|(step, cost)| (step as f64, cost)))
     };
-    // An empty curve takes the colour of the surface, so that a ball has the same colour in both figures.
+    // An empty curve takes the colour of the surface, so that a ball has the same colour in both
+    // figures.
     let curves = std::iter::once(curve("", [])).chain(balls.iter().map(line)).collect();
     plot(("steps", [0.0, f64::from(STEPS)]), ("log₁₀ C", [-10.0, 4.0]), curves)
 }
@@ -108,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn plain_descent_follows_its_closed_form() {
+    fn plain_descent_matches_its_closed_form() {
         let path = roll([-1.8, 1.2], 0.06, 0.0, 12.0, 7);
         let expected = [-1.8 * 0.94_f64.powi(7), 1.2 * (1.0 - 0.72_f64).powi(7)];
         for axis in 0..2 {
@@ -117,9 +119,9 @@ mod tests {
     }
 
     #[test]
-    fn momentum_is_faster_in_a_narrow_valley_and_too_large_an_eta_diverges() {
+    fn momentum_is_faster_in_a_narrow_valley_and_a_large_eta_diverges() {
         assert!(end(0.06, 0.8, 30.0) < 1e-3 * end(0.06, 0.0, 30.0));
         assert!(end(0.07, 0.0, 30.0) > 1e3, "η k > 2");
-        assert!(end(0.005, 0.0, 1.0) > 0.5, "a small η creeps");
+        assert!(end(0.005, 0.0, 1.0) > 0.5, "a small η is slow");
     }
 }

@@ -1,8 +1,9 @@
-//! Interactive demonstrations of ideas of the book. Each has a few sliders and a pure function from
-//! their values to figures.
+//! Interactive demonstrations of ideas in the book. Each consists of a few sliders and a pure
+//! function from their values to figures.
 //!
-//! A new explorable is one file with `describe` and `figures`, and one line in the table. It needs
-//! no new view. A function takes a few milliseconds at most: it is called at every move of a slider.
+//! A new explorable is one file with `describe` and `figures`, and one line in the table; it needs
+//! no new view. Its function must take at most a few milliseconds, because it is called at every
+//! move of a slider.
 
 mod adder;
 mod backprop;
@@ -31,9 +32,9 @@ use std::sync::LazyLock;
 
 /// An explorable.
 struct Entry {
-    /// Its description for front ends.
+    /// Describes it for front ends.
     describe: fn() -> Explorable,
-    /// Computes its figures from the values of all sliders, which are in range.
+    /// Computes its figures from the values of all sliders, which must be in range.
     figures: fn(&[f64]) -> Vec<Figure>,
 }
 
@@ -43,7 +44,7 @@ macro_rules! entries {
     };
 }
 
-/// Every explorable, in the book's order.
+/// All explorables, in the book's order.
 const TABLE: &[Entry] = entries! {
     cheese
     nand
@@ -75,8 +76,8 @@ pub fn list() -> &'static [Explorable] {
     &DESCRIPTIONS
 }
 
-/// The figures of an explorable for these values, which are clamped to their ranges; missing values
-/// have their defaults. `None` if there is no explorable with this id.
+/// The figures of an explorable for slider values, which are clamped to their ranges; missing
+/// values are defaults. `None` if there is no explorable with this id.
 #[must_use]
 pub fn explore(id: &str, values: &[f64]) -> Option<Explored> {
     let index = list().iter().position(|explorable| explorable.id == id)?;
@@ -85,7 +86,7 @@ pub fn explore(id: &str, values: &[f64]) -> Option<Explored> {
     Some(Explored { id: id.into(), values, figures })
 }
 
-/// The answer to `Command::Explore`.
+/// Answers `Command::Explore`.
 #[must_use]
 pub fn answer(id: &str, values: &[f64]) -> Event {
     explore(id, values)

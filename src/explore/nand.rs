@@ -1,4 +1,4 @@
-//! Section 1.1: a perceptron with two inputs is a NAND gate, or another gate, but never XOR.
+//! Section 1.1: a perceptron with two inputs can be a NAND gate and others, but not XOR.
 
 use super::build::{dots, figure, graph, is_on, number, plot, range, table, toggle};
 use crate::protocol::{Curve, Explorable, Figure, FigureBody};
@@ -12,7 +12,7 @@ pub(super) fn describe() -> Explorable {
         id: "perceptron-nand".into(),
         chapter: 1,
         title: "A NAND gate".into(),
-        to_try: "With weights −2, −2 and bias 3 it is NAND. Move the bias: which gates come by? \
+        to_try: "With weights −2, −2 and bias 3 it is NAND. Move the bias: which gates appear? \
                  Find AND, OR and NOT. Then try for XOR."
             .into(),
         to_notice: "A perceptron divides the plane by one straight line. NAND needs one, and NAND \
@@ -40,7 +40,7 @@ fn outputs(weights: [f64; 3]) -> [bool; 4] {
     INPUTS.map(|x| weighted(x, weights) > 0.0)
 }
 
-/// The name of the gate with these outputs; `None` if no perceptron computes them.
+/// The name of the gate with these outputs; `None` if no perceptron computes it.
 fn gate(outputs: [bool; 4]) -> Option<&'static str> {
     Some(match outputs.map(u8::from) {
         [0, 0, 0, 0] => "always 0",
@@ -126,9 +126,9 @@ mod tests {
         let mut found = HashSet::new();
         for (w1, w2) in halves().flat_map(|w1| halves().map(move |w2| (w1, w2))) {
             for b in halves() {
-                found.insert(gate(outputs([w1, w2, b])).expect("one line divides it"));
+                found.insert(gate(outputs([w1, w2, b])).expect("the gate is linearly separable"));
             }
         }
-        assert_eq!(found.len(), 14, "all sixteen but XOR and its opposite: {found:?}");
+        assert_eq!(found.len(), 14, "all sixteen except XOR and XNOR: {found:?}");
     }
 }

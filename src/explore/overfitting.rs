@@ -22,8 +22,8 @@ pub(super) fn describe() -> Explorable {
             .into(),
         to_notice: "Ten points are hit exactly by ten coefficients, and nothing is learned: the \
                     error on new points grows while that on the training points falls to 0. λ \
-                    prefers small coefficients and gives the curve its calm back; more points \
-                    do so even better."
+                    prefers small coefficients and smooths the curve; more points help even \
+                    more."
             .into(),
         sliders: vec![
             range("degree d", [0.0, HIGHEST_DEGREE as f64], 1.0, 9.0),
@@ -36,7 +36,8 @@ pub(super) fn describe() -> Explorable {
     }
 }
 
-/// Chebyshev polynomials up to a degree: the same polynomials as powers of x, better conditioned.
+/// Chebyshev polynomials up to a degree: they span the same polynomials as powers of x, but are
+/// better conditioned.
 fn basis(x: f64, degree: usize) -> Vec<f64> {
     let mut terms = vec![1.0, x];
     while terms.len() <= degree {
@@ -47,7 +48,8 @@ fn basis(x: f64, degree: usize) -> Vec<f64> {
     terms
 }
 
-/// The coefficients that minimise Σ (p(x) − y)² + λ Σ c² (the constant is free, as biases are).
+/// The coefficients that minimize Σ (p(x) − y)² + λ Σ c². The constant term is not regularized,
+/// like biases.
 fn fit(points: &[(f64, f64)], degree: usize, lambda: f64) -> Vec<f64> {
     let penalty = (1..=degree).map(|term| {
         let mut row = vec![0.0; degree + 1];
@@ -58,7 +60,7 @@ fn fit(points: &[(f64, f64)], degree: usize, lambda: f64) -> Vec<f64> {
     least_squares(rows.collect(), degree + 1)
 }
 
-/// Minimises the sum of (row · c − value)² by Givens rotations into a triangle.
+/// Minimizes the sum of (row · c − value)² by QR decomposition with Givens rotations.
 fn least_squares(rows: Vec<(Vec<f64>, f64)>, unknowns: usize) -> Vec<f64> {
     let mut triangle = vec![(vec![0.0_f64; unknowns], 0.0_f64); unknowns];
     for (mut row, mut value) in rows {
@@ -101,11 +103,11 @@ fn error(coefficients: &[f64], points: &[(f64, f64)]) -> f64 {
 
 const TRUTHS: [fn(f64) -> f64; 2] = [|x| (3.0 * x).sin(), |x| 1.2 * x];
 
-/// Points that scatter around the truth.
+/// Points scattered around the truth.
 fn draw(truth: fn(f64) -> f64, count: usize, noise: f64, draw: u64) -> Vec<(f64, f64)> {
     let mut random = stream(draw, Purpose::Experiment, 2, 0);
     let mut point = |index: usize| {
-        // One in each of n parts of the range, so that no part of it is empty.
+        // One in each of n equal parts of the range, so that none is empty.
         let x = 2.0 * (index as f64 + random.random::<f64>()) / count as f64 - 1.0;
         let off: f64 = random.sample(StandardNormal);
         (x, truth(x) + noise * off)
@@ -164,7 +166,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_polynomial_is_found_again_without_noise() {
+    fn a_polynomial_is_recovered_without_noise() {
         let truth = |x: f64| 0.5 - x + 2.0 * x * x * x;
         let points = draw(truth, 12, 0.0, 1);
         let found = fit(&points, 5, 1e-14);
@@ -176,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn ten_coefficients_hit_ten_points_and_lambda_generalises() {
+    fn ten_coefficients_fit_ten_points_and_lambda_generalizes() {
         let truth = TRUTHS[0];
         let fresh: Vec<(f64, f64)> =
             (0..=100).map(|i| f64::from(i) / 50.0 - 1.0).map(|x| (x, truth(x))).collect();

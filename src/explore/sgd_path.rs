@@ -1,5 +1,5 @@
-//! Section 1.5: stochastic gradient descent beside the full gradient, on a straight line fitted
-//! through points (equation 19).
+//! Section 1.5: stochastic and full gradient descent compared, on a straight line fitted to points
+//! (equation 19).
 
 use super::build::{curve, figure, number, plot, range, table, time};
 use crate::protocol::{Curve, Explorable, Figure, FigureBody};
@@ -7,14 +7,14 @@ use crate::rng::{Purpose, Stream, stream};
 use rand::RngExt;
 use rand_distr::StandardNormal;
 
-/// Points that the line is fitted through.
+/// Number of points that the line is fitted to.
 const POINTS: usize = 60;
 const EPOCHS: u32 = 40;
 const RANGE: [f64; 2] = [-3.0, 3.0];
 /// Points of the surface along each side.
 const SIDE: u32 = 48;
 const AWAY: f64 = 1e6;
-/// The line that the points scatter around.
+/// The line (w, b) that the points scatter around.
 const TRUTH: [f64; 2] = [1.0, 0.5];
 
 pub(super) fn describe() -> Explorable {
@@ -22,13 +22,12 @@ pub(super) fn describe() -> Explorable {
         id: "descent-stochastic".into(),
         chapter: 1,
         title: "Stochastic descent".into(),
-        to_try: "Press p and compare the paths: both see every point once an epoch. Then \
+        to_try: "Press p and compare the paths: both see every point once per epoch. Then \
                  mini-batches of 1, of 60, and a larger η."
             .into(),
-        to_notice: "The full gradient takes one careful step an epoch, mini-batches take many \
+        to_notice: "The full gradient takes one precise step per epoch, mini-batches take many \
                     rough ones: their path is noisy and gets there far sooner. Near the bottom \
-                    it jitters instead of resting, the more the smaller the mini-batch and the \
-                    larger η."
+                    it jitters instead of resting, more so for small mini-batches and large η."
             .into(),
         sliders: vec![
             range("start w", RANGE, 0.1, -2.4),
@@ -41,7 +40,7 @@ pub(super) fn describe() -> Explorable {
     }
 }
 
-/// The points (x, y) with their noise.
+/// The points (x, y), with noise.
 fn points() -> Vec<[f64; 2]> {
     let mut noise = stream(1, Purpose::Experiment, 0, 0);
     let mut point = |_| {
@@ -68,7 +67,7 @@ fn gradient([w, b]: [f64; 2], points: &[[f64; 2]]) -> [f64; 2] {
     sum.map(|part| part / points.len() as f64)
 }
 
-/// The positions after every mini-batch, the start first; points are shuffled in every epoch.
+/// The positions at the start and after every mini-batch; points are shuffled in every epoch.
 fn descend(
     start: [f64; 2],
     eta: f64,
@@ -152,7 +151,8 @@ fn costs(paths: &[(&str, Vec<[f64; 2]>, usize)], points: &[[f64; 2]]) -> FigureB
             .map(|(step, &place)| (step as f64 / *an_epoch as f64, cost(place, points).log10()));
         curve(name, epochs)
     };
-    // An empty curve takes the colour of the surface, so that a path has the same colour in both figures.
+    // An empty curve takes the colour of the surface, so that a path has the same colour in both
+    // figures.
     let curves = std::iter::once(curve("", [])).chain(paths.iter().map(line)).collect();
     plot(("epoch", [0.0, f64::from(EPOCHS)]), ("log₁₀ C", [-1.0, 2.0]), curves)
 }
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn mini_batches_are_sooner_there_and_jitter_there() {
+    fn mini_batches_converge_sooner_and_then_fluctuate() {
         let points = points();
         let after = |batch, epochs| cost(*run(0.1, batch, epochs).last().unwrap(), &points);
         assert!(after(5, 3) < 0.5 * after(60, 3));

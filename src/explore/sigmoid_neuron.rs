@@ -1,5 +1,5 @@
-//! Section 1.2: a sigmoid neuron is a perceptron with a smoothed step, so that small changes of weight
-//! and bias cause small changes of the output (equation 5).
+//! Section 1.2: a sigmoid neuron is a perceptron with a smooth step, so that small changes of
+//! weight and bias cause small changes of the output (equation 5).
 
 use super::build::{
     curve, dots, figure, graph, number, plot, range, sigmoid, sigmoid_slope, table,
@@ -103,7 +103,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_estimate_is_the_slope_of_the_true_change() {
+    fn the_linear_estimate_is_the_slope_of_the_true_change() {
         for point in [[4.0, -2.0, 0.8], [-3.0, 0.5, -1.0], [0.0, 0.0, 2.0]] {
             let [w, b, x] = point;
             let tiny = [w, b, x, 1e-6, -2e-6];

@@ -18,7 +18,7 @@ pub(super) fn describe() -> Explorable {
         to_try: "Press p from w = 2, b = 2: the neuron says 0.98 and should say 0. Then start at \
                  w = 0.6, b = 0.9 as the book does first."
             .into(),
-        to_notice: "By the quadratic cost σ′(z) holds back a neuron that is saturated and wrong: \
+        to_notice: "With the quadratic cost, σ′(z) slows a neuron that is saturated and wrong: \
                     the worse it is, the slower it learns. The cross-entropy cancels σ′(z); its \
                     gradient is the error itself."
             .into(),
@@ -56,7 +56,7 @@ impl Cost {
         }
     }
 
-    /// The weights and biases of every epoch, the start first.
+    /// Weight and bias at the start and after every epoch.
     fn learn(self, start: [f64; 2], eta: f64) -> Vec<[f64; 2]> {
         let next = |&[w, b]: &[f64; 2]| {
             let delta = self.delta(w * INPUT + b);
@@ -128,10 +128,10 @@ mod tests {
         }
     }
 
-    /// The book's second start: w = b = 2, η = 0.15, where the quadratic cost hardly learns for
-    /// 150 epochs.
+    /// The book's second start: w = b = 2, η = 0.15, where the quadratic cost hardly learns for 150
+    /// epochs.
     #[test]
-    fn the_neuron_of_the_book_starts_slowly_and_the_cross_entropy_does_not() {
+    fn the_books_neuron_starts_slowly_except_with_cross_entropy() {
         let output = |cost: Cost, epoch: usize| {
             let [w, b] = cost.learn([2.0, 2.0], 0.15)[epoch];
             sigmoid(w + b)

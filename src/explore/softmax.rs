@@ -15,8 +15,8 @@ pub(super) fn describe() -> Explorable {
                  and 0.1."
             .into(),
         to_notice: "All outputs add up to 1: what one gains the others lose, each in proportion. \
-                    Only differences of z count. A large c leaves nearly everything to the \
-                    largest z, which is the maximum made soft."
+                    Only differences of z matter. A large c gives nearly everything to the \
+                    largest z, hence the name: a soft maximum."
             .into(),
         sliders: vec![
             z("z₁", 2.5),
@@ -51,8 +51,8 @@ pub(super) fn figures(values: &[f64]) -> Vec<Figure> {
     let bars = FigureBody::Bars { unit: "%".into(), bars: bars.collect() };
     vec![
         figure("outputs", "The outputs", "", bars),
-        figure("change", "Were z₄ another", "", change(z, c)),
-        figure("numbers", "Beside sigmoid neurons", "", numbers(z, a, c)),
+        figure("change", "Outputs over z₄", "", change(z, c)),
+        figure("numbers", "Sigmoid for comparison", "", numbers(z, a, c)),
     ]
 }
 
@@ -86,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn outputs_are_positive_add_up_to_one_and_only_differences_count() {
+    fn outputs_are_positive_sum_to_one_and_depend_on_differences() {
         for z in [[2.5, -1.0, 3.2, 0.5], [-5.0, 5.0, 5.0, -5.0], [0.0; 4]] {
             let a = softmax(z, 1.3);
             assert!(a.iter().all(|a| *a > 0.0));
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn a_large_constant_is_the_maximum_and_a_small_one_treats_all_alike() {
+    fn a_large_constant_gives_the_maximum_and_a_small_one_equal_outputs() {
         assert!(softmax([1.0, 2.0, 3.0, 5.0], 5.0)[3] > 0.999);
         assert!(softmax([1.0, 2.0, 3.0, 5.0], 1e-6).iter().all(|a| (a - 0.25).abs() < 1e-5));
     }

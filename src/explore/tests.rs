@@ -1,11 +1,11 @@
-//! What holds for every explorable.
+//! Properties of all explorables.
 
 use super::{explore, list};
 use crate::protocol::{Control, Curve, Explorable, Figure, FigureBody, Slider};
 use proptest::prelude::*;
 use std::collections::HashSet;
 
-/// Whether every number of a figure can be drawn, and something is there.
+/// Checks that every number of a figure is finite, and that it is not empty.
 fn check(explorable: &Explorable, values: &[f64], figure: &Figure) {
     let place = format!("{} at {values:?}: figure {}", explorable.id, figure.id);
     let finite = |values: &[f64]| assert!(values.iter().all(|v| v.is_finite()), "{place}");
@@ -63,7 +63,7 @@ fn check_all(explorable: &Explorable, values: &[f64]) {
 }
 
 #[test]
-fn descriptions_are_whole_and_ids_unique() {
+fn descriptions_are_complete_and_ids_unique() {
     let ids: HashSet<&str> = list().iter().map(|explorable| explorable.id.as_str()).collect();
     assert_eq!(ids.len(), list().len());
     assert!(list().is_sorted_by_key(|explorable| explorable.chapter), "in the book's order");
@@ -73,7 +73,10 @@ fn descriptions_are_whole_and_ids_unique() {
         assert!(!sliders.is_empty() && explorable.defaults().len() <= 64, "{id}");
         assert_eq!(explorable.fitted(&explorable.defaults()), explorable.defaults(), "{id}");
         let figures = explore(id, &[]).unwrap().figures;
-        assert!(figures.iter().all(|f| f.title.chars().count() <= 24), "{id}: room for a note");
+        assert!(
+            figures.iter().all(|f| f.title.chars().count() <= 24),
+            "{id}: there must be room for a note"
+        );
         let ids: HashSet<&str> = figures.iter().map(|figure| figure.id.as_str()).collect();
         assert!(ids.len() == figures.len() && (1..=4).contains(&figures.len()), "{id}");
         for slider in sliders {
@@ -117,9 +120,9 @@ fn figures_are_finite_at_both_ends_of_every_slider() {
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
-    /// Any client may send values: there is an answer to all of them.
+    /// Any client may send values, so there must be an answer to all of them.
     #[test]
-    fn any_values_whatsoever_are_answered(
+    fn arbitrary_values_are_answered(
         shares in proptest::collection::vec(prop_oneof![8 => 0.0..1.0_f64, 1 => any::<f64>()], 64)
     ) {
         for explorable in list() {

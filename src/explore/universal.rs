@@ -3,22 +3,22 @@
 
 use super::build::sigmoid;
 
-/// The book's function to approximate (section 4.1).
+/// The function approximated in the book (section 4.1).
 pub(super) fn book(x: f64) -> f64 {
     0.2 + 0.4 * x * x + 0.3 * x * (15.0 * x).sin() + 0.05 * (50.0 * x).cos()
 }
 
-/// By default, steps rise over an eighth of a bar: as sharp as learning could make them.
+/// Default steepness: steps rise over an eighth of a bar.
 pub(super) const STEEPNESS: f64 = 8.0;
 
-/// A hidden neuron with a step at `place`, and the weight of its output.
+/// A hidden neuron with a step at `place`, and its output weight.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Step {
-    /// s = −b/w.
+    /// The position of the step: s = −b/w.
     pub place: f64,
     /// w, which determines the steepness.
     pub weight: f64,
-    /// The weight of its output.
+    /// The output weight.
     pub out: f64,
 }
 
@@ -29,9 +29,9 @@ impl Step {
     }
 }
 
-/// A pair of neurons for every one of n bars over [0, 1]: up by the target's value in the bar's
-/// middle where it begins, down by as much where it ends. The first one begins and the last one
-/// ends outside, where no input comes. A step rises over a `steepness`-th of a bar.
+/// A pair of neurons for each of n bars over [0, 1]: up by the target's value at the bar's centre
+/// where it starts, and down by as much where it ends. The first bar starts and the last one ends
+/// outside [0, 1]. A step rises over 1/`steepness` of a bar.
 pub(super) fn bars(target: impl Fn(f64) -> f64, n: u32, steepness: f64) -> Vec<Step> {
     let width = 1.0 / f64::from(n);
     let weight = steepness * f64::from(n);
@@ -49,13 +49,13 @@ pub(super) fn network(steps: &[Step], x: f64) -> f64 {
     steps.iter().map(|step| step.at(x)).sum()
 }
 
-/// The network at the middles of `parts` parts of [0, 1]. Distant steps are exactly 0 or 1, so only near
-/// ones need an exponential.
+/// The network's output at the centres of `points` equal parts of [0, 1]. Distant steps are exactly
+/// 0 or 1, so only near ones need an exponential.
 pub(super) fn sampled(steps: &[Step], points: usize) -> Vec<f64> {
     /// e^−40 is negligible beside 1.
     const FAR: f64 = 40.0;
     let mut sums = vec![0.0; points];
-    // The sum of the steps that are complete from here on.
+    // The sum of the steps that are complete at each point.
     let mut full = vec![0.0; points + 1];
     let index = |x: f64| (x * points as f64).ceil().clamp(0.0, points as f64) as usize;
     for step in steps {
@@ -74,7 +74,7 @@ pub(super) fn sampled(steps: &[Step], points: usize) -> Vec<f64> {
     sums
 }
 
-/// The mean and the largest distance of a network from its target over [0, 1].
+/// The mean and the maximum distance of a network from its target on [0, 1].
 pub(super) fn error(target: impl Fn(f64) -> f64, steps: &[Step], points: usize) -> [f64; 2] {
     let distance =
         |(at, value): (usize, f64)| (value - target((at as f64 + 0.5) / points as f64)).abs();
@@ -84,7 +84,7 @@ pub(super) fn error(target: impl Fn(f64) -> f64, steps: &[Step], points: usize) 
     [mean, distances.into_iter().fold(0.0, f64::max)]
 }
 
-/// A function given by heights at equal distances over [0, 1], joined by straight lines.
+/// A piecewise linear function given by heights at equal distances on [0, 1].
 pub(super) fn drawn(heights: &[f64], x: f64) -> f64 {
     let last = heights.len() - 1;
     let place = (x.clamp(0.0, 1.0) * heights.len() as f64 - 0.5).clamp(0.0, last as f64);
@@ -92,7 +92,7 @@ pub(super) fn drawn(heights: &[f64], x: f64) -> f64 {
     heights[left] + along * (heights[(left + 1).min(last)] - heights[left])
 }
 
-/// Preset functions to begin a drawing with.
+/// Preset functions to start a drawing from.
 pub(super) fn presets(heights: usize) -> Vec<(String, Vec<f64>)> {
     type Function = fn(f64) -> f64;
     let functions: [(&str, Function); 5] = [
@@ -102,7 +102,7 @@ pub(super) fn presets(heights: usize) -> Vec<(String, Vec<f64>)> {
         ("hill", |x| 0.1 + 0.8 * (-(x - 0.5).powi(2) / 0.03).exp()),
         ("flat", |_| 0.5),
     ];
-    // Rounded to the steps of the slider, so that a preset compares equal to itself.
+    // Rounded to the slider's steps, so that a preset compares equal to itself.
     let at = |f: Function, index: usize| {
         (f((index as f64 + 0.5) / heights as f64) * 100.0).round() / 100.0
     };
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn the_quick_sum_is_the_sum() {
+    fn the_fast_sum_equals_the_plain_sum() {
         for steepness in [2.0, 8.0, 60.0] {
             let steps = bars(book, 9, steepness);
             for (at, value) in sampled(&steps, 500).into_iter().enumerate() {
@@ -137,9 +137,9 @@ mod tests {
     }
 
     /// A bar's error is at most half its width times the steepest slope under it, and the steps
-    /// between bars add no more than they are high.
+    /// between bars add at most their height.
     #[test]
-    fn sharp_bars_are_nowhere_further_off_than_their_width_allows() {
+    fn sharp_bars_are_within_the_error_bound_of_their_width() {
         let slope = |i: u32| {
             let (x, h) = (f64::from(i) / 10_000.0, 1e-6);
             ((book(x + h) - book(x - h)) / (2.0 * h)).abs()
@@ -152,7 +152,7 @@ mod tests {
         }
     }
 
-    /// For the largest distance as for the mean one, with the steepness that is shown.
+    /// For the maximum and the mean distance, with the default steepness.
     #[test]
     fn the_error_falls_at_least_as_one_over_n() {
         let errors = COUNTS.map(|n| error(book, &bars(book, n, STEEPNESS), POINTS));

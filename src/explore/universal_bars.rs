@@ -5,14 +5,14 @@ use super::universal::{bars, drawn, error, presets, sampled};
 use crate::protocol::{Control, Curve, Explorable, Figure, FigureBody, Scale, Slider};
 
 const INPUTS: [f64; 2] = [0.0, 1.0];
-/// Number of heights that are drawn.
+/// Number of heights in a drawing.
 const DRAWN: usize = 36;
 /// Number of points at which errors are measured.
 const POINTS: usize = 512;
-/// Numbers of bars whose error is shown.
+/// The numbers of bars whose error is shown.
 const COUNTS: [u32; 11] = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48];
 
-/// A function to draw; it starts as one of the presets.
+/// A slider for drawing a function; it starts with one of the presets.
 pub(super) fn drawing(name: &str) -> Slider {
     let presets = presets(DRAWN);
     let default = presets[0].1.clone();
@@ -29,8 +29,8 @@ pub(super) fn describe() -> Explorable {
                  raise the number of bars. Make the steepness small."
             .into(),
         to_notice: "Every bar is a pair of hidden neurons whose output weight is its height. More \
-                    neurons follow the function ever closer, whatever it is. Soft steps round \
-                    the corners off, which is often nearer to the truth."
+                    neurons approximate any function more closely. Soft steps round the corners \
+                    off, which is often closer to the function."
             .into(),
         sliders: vec![
             drawing("f(x), drawn by you"),
@@ -67,7 +67,7 @@ pub(super) fn figures(values: &[f64]) -> Vec<Figure> {
 }
 
 fn errors(target: impl Fn(f64) -> f64, steepness: f64, n: u32, now: f64) -> FigureBody {
-    // A flat function has error 0, which a logarithmic axis cannot show.
+    // A constant function has error 0, which a logarithmic axis cannot show.
     let floor = |error: f64| error.max(1e-5);
     let measured: Vec<(f64, f64)> = COUNTS
         .iter()

@@ -1,4 +1,4 @@
-//! Chapter 4: how far the bar chart is from its function, measured as hidden neurons are added.
+//! Chapter 4: the distance of the bar chart from its function, as hidden neurons are added.
 
 use super::build::{choice, curve, dots, figure, graph, number, plot, range, table};
 use super::universal::{STEEPNESS, bars, book, error, sampled};
@@ -7,7 +7,7 @@ use crate::protocol::{Explorable, Figure, FigureBody, Scale};
 const INPUTS: [f64; 2] = [0.0, 1.0];
 /// Number of points at which errors are measured: several in the narrowest bar.
 const POINTS: usize = 2048;
-/// 4…256 bars, by doubling.
+/// 4 to 256 bars, by doubling.
 const DOUBLINGS: [u32; 7] = [4, 8, 16, 32, 64, 128, 256];
 
 const FUNCTIONS: [fn(f64) -> f64; 3] = [

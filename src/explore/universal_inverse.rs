@@ -1,4 +1,4 @@
-//! Chapter 4: the output neuron has a sigmoid of its own, so the weighted sum has to be σ⁻¹∘f.
+//! Chapter 4: the output neuron has its own sigmoid, so the weighted sum must be σ⁻¹∘f.
 
 use super::build::{choice, curve, figure, graph, plot, range, sigmoid};
 use super::universal::{STEEPNESS, bars, drawn, sampled};
@@ -7,7 +7,7 @@ use crate::protocol::{Explorable, Figure};
 
 const INPUTS: [f64; 2] = [0.0, 1.0];
 const SUMS: [f64; 2] = [-4.0, 4.0];
-/// The distance from 0 and 1 to which drawings are limited, because σ does not reach them.
+/// Drawings are limited to this distance from 0 and 1, which σ does not reach.
 const MARGIN: f64 = 0.01;
 const POINTS: usize = 400;
 
@@ -32,7 +32,7 @@ pub(super) fn describe() -> Explorable {
     }
 }
 
-/// The z at which σ(z) = a.
+/// The inverse of the sigmoid.
 fn inverse(a: f64) -> f64 {
     let a = a.clamp(MARGIN, 1.0 - MARGIN);
     (a / (1.0 - a)).ln()
@@ -63,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_trick_undoes_the_sigmoid() {
+    fn the_inverse_undoes_the_sigmoid() {
         for a in [0.02, 0.5, 0.9] {
             assert!((sigmoid(inverse(a)) - a).abs() < 1e-12);
         }

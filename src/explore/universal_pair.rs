@@ -12,7 +12,7 @@ pub(super) fn describe() -> Explorable {
         chapter: 4,
         title: "A step and a bump".into(),
         to_try: "Set w₂ to 0 and raise the steepness: one neuron is a step. Move s₁. Then w₂ = \
-                 −w₁: a bump. Move s₁ beyond s₂, or give both weights another height."
+                 −w₁: a bump. Move s₁ beyond s₂, or change the size of both weights."
             .into(),
         to_notice: "A steep sigmoid is a step at s = −b/w, so that a hidden neuron needs one \
                     number instead of two. Two steps of opposite weight are a bump: its edges \

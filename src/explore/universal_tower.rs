@@ -12,9 +12,10 @@ pub(super) fn describe() -> Explorable {
         id: "universal-tower".into(),
         chapter: 4,
         title: "A tower of two inputs".into(),
-        to_try: "Raise h to 10: the plateau around the tower goes. Move the four edges. Then let \
-                 the bias be another part of h than 3/2."
-            .into(),
+        to_try:
+            "Raise h to 10: the plateau around the tower disappears. Move the four edges. Then let \
+                 the bias be another multiple of h than 3/2."
+                .into(),
         to_notice: "Steps in x and steps in y add to a cross: height 2h in the middle, h on its \
                     arms. An output neuron with bias −3h/2 fires only where both are on: an AND, \
                     which is a tower. Towers approximate functions of two inputs as bars did."
@@ -31,7 +32,7 @@ pub(super) fn describe() -> Explorable {
     }
 }
 
-/// A pair of hidden neurons: about 1 between both edges, else about 0.
+/// A pair of hidden neurons: about 1 between both edges, otherwise about 0.
 fn bump(at: f64, [from, to]: [f64; 2], weight: f64) -> f64 {
     sigmoid(weight * (at - from)) - sigmoid(weight * (at - to))
 }
@@ -66,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_tower_stands_where_both_bumps_are_and_nowhere_else() {
+    fn the_tower_is_where_both_bumps_overlap() {
         let defaults = describe().defaults();
         let values: Vec<f64> = [10.0].iter().chain(&defaults[1..]).copied().collect();
         let FigureBody::Surface { values, .. } = &figures(&values)[1].body else { panic!() };

@@ -44,8 +44,8 @@ struct Chain {
 }
 
 impl Chain {
-    /// Forward: zₗ = wₗ aₗ₋₁ + bₗ. Held at 0, the bias is −wₗ aₗ₋₁ (the book's way to make the
-    /// gradient explode).
+    /// Forward pass: zₗ = wₗ aₗ₋₁ + bₗ. If `held`, the biases −wₗ aₗ₋₁ keep every z at 0 (the
+    /// book's way to make the gradient explode).
     fn new(x: f64, weights: [f64; LAYERS], mut biases: [f64; LAYERS], held: bool) -> Self {
         let (mut z, mut a) = ([0.0; LAYERS], [0.0; LAYERS]);
         let mut input = x;
@@ -65,7 +65,7 @@ impl Chain {
         self.a[LAYERS - 1] - TARGET
     }
 
-    /// ∂C/∂bₗ of every layer: backward, by σ′(zₗ) and the weight to the next one.
+    /// ∂C/∂bₗ of every layer, by BP2.
     fn gradients(&self) -> [f64; LAYERS] {
         let mut gradients = [0.0; LAYERS];
         let mut product = self.error();
@@ -95,7 +95,7 @@ fn wiring(x: f64, chain: &Chain) -> FigureBody {
     let mut neurons = vec![neuron("x", number(x), [0.0, 0.5], true)];
     for layer in 0..LAYERS {
         let place = [0.25 * (layer + 1) as f64, 0.5];
-        // Highlighted while it learns at least a tenth as fast as the fastest layer.
+        // Highlighted if it learns at least a tenth as fast as the fastest layer.
         let lit = learning[layer].abs() > 0.1 * most;
         neurons.push(neuron(
             &format!("a{}", SUBSCRIPTS[layer]),
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn it_vanishes_and_held_at_zero_it_explodes() {
+    fn the_gradient_vanishes_and_explodes_if_held_at_zero() {
         let ratio = |chain: Chain| chain.gradients()[0].abs() / chain.gradients()[3].abs();
         assert!(ratio(Chain::new(0.5, [1.0; 4], [0.0; 4], false)) < 0.25_f64.powi(3) * 1.01);
         assert!(ratio(Chain::new(0.5, [8.0; 4], [0.0; 4], false)) < 0.01, "saturated");

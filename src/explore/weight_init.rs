@@ -1,5 +1,5 @@
-//! Section 3.3: what goes into a hidden neuron, z = Σ wⱼ xⱼ + b, and what comes out, for standard
-//! normal weights and for weights of standard deviation 1/√n_in.
+//! Section 3.3: the weighted input z = Σ wⱼ xⱼ + b and the activation of a hidden neuron, for
+//! standard normal weights and for weights with standard deviation 1/√n_in.
 
 use super::build::{curve, dots, figure, graph, number, plot, range, sigmoid, table};
 use crate::protocol::{Curve, Explorable, Figure, FigureBody};
@@ -7,7 +7,7 @@ use crate::rng::{Purpose, stream};
 use rand::RngExt;
 use rand_distr::StandardNormal;
 
-/// Number of neurons that are drawn for comparison.
+/// Number of neurons sampled for comparison.
 const NEURONS: usize = 120;
 /// Number of bars of the histogram.
 const BINS: usize = 20;
@@ -34,8 +34,8 @@ pub(super) fn describe() -> Explorable {
     }
 }
 
-/// The standard deviation of z if this number of inputs is 1, that of weights is σ_w and that of the
-/// bias is 1.
+/// The standard deviation of z if `on` inputs are 1, weights have standard deviation `weight` and
+/// the bias 1.
 fn deviation(on: f64, weight: f64) -> f64 {
     (on * weight * weight + 1.0).sqrt()
 }
@@ -46,7 +46,7 @@ fn density(z: f64, deviation: f64) -> f64 {
     (-0.5 * t * t).exp() / (deviation * (2.0 * std::f64::consts::PI).sqrt())
 }
 
-/// The probability of a standard normal number below t: Simpson's rule, exact to ten places.
+/// The standard normal distribution function by Simpson's rule, accurate to ten places.
 fn normal_below(t: f64) -> f64 {
     let t = t.clamp(-9.0, 9.0);
     let pieces = 200;
@@ -62,7 +62,7 @@ fn normal_below(t: f64) -> f64 {
     0.5 + h / 3.0 * (0..=pieces).map(term).sum::<f64>()
 }
 
-/// The probability that an activation lies below a.
+/// The probability of an activation below a.
 fn activation_below(a: f64, deviation: f64) -> f64 {
     if a <= 0.0 {
         0.0
@@ -73,7 +73,8 @@ fn activation_below(a: f64, deviation: f64) -> f64 {
     }
 }
 
-/// Weighted inputs of drawn neurons: pairs for both kinds of weights, which differ only by a factor.
+/// Weighted inputs of sampled neurons: pairs for both kinds of weights, which differ only by a
+/// factor.
 fn measured(inputs: usize, on: usize) -> Vec<[f64; 2]> {
     let mut random = stream(1, Purpose::Experiment, 3, inputs as u64);
     let mut neuron = |_| {
@@ -113,14 +114,14 @@ pub(super) fn figures(values: &[f64]) -> Vec<Figure> {
         figure(
             "activations",
             "Activations",
-            "Lines: expected. Dots: counted among 120 neurons made.",
+            "Lines: expected. Dots: measured on 120 sampled neurons.",
             activations(deviations, &measured),
         ),
         figure("numbers", "Saturated neurons", "", table(&header, rows)),
     ]
 }
 
-/// The share of neurons whose activation falls into each of the bars.
+/// The fraction of neurons with an activation in each bin.
 fn activations(deviations: [f64; 2], measured: &[[f64; 2]]) -> FigureBody {
     let edge = |bin: usize| bin as f64 / BINS as f64;
     let middle = |bin: usize| (bin as f64 + 0.5) / BINS as f64;
@@ -154,20 +155,20 @@ mod tests {
 
     /// The book's example: 1000 inputs, half of them on.
     #[test]
-    fn deviations_are_those_of_the_book() {
+    fn standard_deviations_match_the_book() {
         assert!((deviation(500.0, 1.0) - 501_f64.sqrt()).abs() < 1e-12);
         assert!((deviation(500.0, 1.0 / 1000_f64.sqrt()) - 1.5_f64.sqrt()).abs() < 1e-12);
     }
 
     #[test]
-    fn the_normal_distribution_is_the_tables() {
+    fn the_normal_distribution_matches_the_tables() {
         for (t, below) in [(0.0, 0.5), (1.0, 0.841_344_746), (-1.96, 0.024_997_895), (9.0, 1.0)] {
             assert!((normal_below(t) - below).abs() < 1e-8, "{t}");
         }
     }
 
     #[test]
-    fn neurons_really_made_are_as_expected() {
+    fn sampled_neurons_match_the_expected_distribution() {
         for (index, weight) in [1.0, 1.0 / 1000_f64.sqrt()].into_iter().enumerate() {
             let squares = measured(1000, 500).iter().map(|z| z[index] * z[index]).sum::<f64>();
             let spread = (squares / NEURONS as f64).sqrt();

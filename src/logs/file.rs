@@ -50,7 +50,7 @@ struct Stamp {
 
 /// What a look at a file found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Look {
+pub enum Poll {
     Unchanged,
     /// Something was read, though not necessarily a whole record.
     Read,
@@ -146,21 +146,21 @@ impl LogFile {
     ///
     /// # Errors
     /// Where the file exists and cannot be opened or read.
-    pub fn look(
+    pub fn poll(
         &mut self,
         end: bool,
         scratch: &mut Vec<u8>,
         sink: &mut dyn Sink,
-    ) -> io::Result<Look> {
+    ) -> io::Result<Poll> {
         // Opening asks a network file system for the truth; a kept descriptor would not.
         let file = match File::open(&self.path) {
             Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Look::Gone),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Poll::Gone),
             Err(error) => return Err(error),
         };
         let stamp = self.stamp_of(&file)?;
         if self.stamp == Some(stamp) && !end {
-            return Ok(Look::Unchanged);
+            return Ok(Poll::Unchanged);
         }
         match &self.source {
             Source::Whole(_) => self.read_whole(&file, stamp, sink),
@@ -187,18 +187,18 @@ impl LogFile {
         })
     }
 
-    fn read_whole(&mut self, file: &File, stamp: Stamp, sink: &mut dyn Sink) -> io::Result<Look> {
+    fn read_whole(&mut self, file: &File, stamp: Stamp, sink: &mut dyn Sink) -> io::Result<Poll> {
         if self.stamp == Some(stamp) {
-            return Ok(Look::Unchanged);
+            return Ok(Poll::Unchanged);
         }
         if stamp.length > LONGEST_WHOLE {
             self.problem = Some(format!("{} bytes are too many to read at once", stamp.length));
             self.stamp = Some(stamp);
-            return Ok(Look::Unchanged);
+            return Ok(Poll::Unchanged);
         }
         let mut bytes = vec![0; stamp.length as usize];
         file.read_exact_at(&mut bytes, 0)?;
-        let Source::Whole(read) = &self.source else { return Ok(Look::Unchanged) };
+        let Source::Whole(read) = &self.source else { return Ok(Poll::Unchanged) };
         let mut again = self.offset > 0;
         let mut forget_first = |record: Record<'_>| {
             if std::mem::take(&mut again) {
@@ -212,7 +212,7 @@ impl LogFile {
         // A torn document is looked at again even if the clock of its file system stands still.
         self.stamp = if self.problem.is_none() { Some(stamp) } else { None };
         self.offset = stamp.length.max(1);
-        Ok(Look::Read)
+        Ok(Poll::Read)
     }
 
     fn read_on(
@@ -222,11 +222,11 @@ impl LogFile {
         end: bool,
         scratch: &mut Vec<u8>,
         sink: &mut dyn Sink,
-    ) -> io::Result<Look> {
+    ) -> io::Result<Poll> {
         if self.offset > 0 {
             match self.compare(file, stamp)? {
                 Compared::Same => {}
-                Compared::Zeros => return Ok(Look::Unchanged),
+                Compared::Zeros => return Ok(Poll::Unchanged),
                 Compared::Other => {
                     self.source = self
                         .make
@@ -238,7 +238,7 @@ impl LogFile {
                 }
             }
         }
-        let Source::Stream(reader) = &mut self.source else { return Ok(Look::Unchanged) };
+        let Source::Stream(reader) = &mut self.source else { return Ok(Poll::Unchanged) };
         let start = self.offset;
         let mut filled = 0;
         self.is_behind = false;
@@ -277,7 +277,7 @@ impl LogFile {
         self.remember(file)?;
         self.modified = stamp.modified.0 as f64 + stamp.modified.1 as f64 / 1e9;
         self.stamp = Some(stamp).filter(|_| !self.is_behind);
-        Ok(if self.offset > start || start == 0 { Look::Read } else { Look::Unchanged })
+        Ok(if self.offset > start || start == 0 { Poll::Read } else { Poll::Unchanged })
     }
 
     /// Whether the file still begins, and goes on up to the offset, as it was read.

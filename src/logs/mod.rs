@@ -24,6 +24,6 @@ pub mod wandb;
 mod wire;
 pub mod yaml;
 
-pub use file::{LogFile, Look};
+pub use file::{LogFile, Poll};
 pub use record::{Bucket, LONGEST_RECORD, Reader, Record, Sink, State};
 pub use value::Value;
