@@ -107,7 +107,7 @@ fn start_of(run: &Run) -> f64 {
     firsts.filter(|time| time.is_finite()).min_by(f64::total_cmp).unwrap_or(f64::NAN)
 }
 
-/// When pauses began, and the seconds beyond the usual interval that each took.
+/// The start of each pause, and the seconds by which it exceeded the usual interval.
 fn pauses(times: &[f64]) -> Vec<(f64, f64)> {
     let mut intervals: Vec<f64> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();
     let pairs = times.windows(2).zip(intervals.clone());

@@ -25,7 +25,7 @@ pub struct ExaminedFile {
     pub verdict: Verdict,
 }
 
-/// What a file is.
+/// The result of examining a file.
 #[derive(Clone, Debug)]
 pub enum Verdict {
     /// A log, its format, and the reason.

@@ -1,9 +1,9 @@
-//! Which columns and keys of a row are its step and its time: the names that frameworks use.
+//! Recognises the step and time columns (or keys) of a row by the names that frameworks use.
 
 use super::number;
 use super::value::Value;
 
-/// Names of a step, the better ones first. Case does not matter.
+/// Names of a step, in order of preference; case is ignored.
 const STEPS: [&str; 20] = [
     "step",
     "_step",
@@ -26,22 +26,22 @@ const STEPS: [&str; 20] = [
     "epochs",
     "time/episodes",
 ];
-/// Names of a time of day.
+/// Names of a time column.
 const TIMES: [&str; 6] = ["timestamp", "_timestamp", "wall_time", "time", "datetime", "date"];
 
-/// The place of a name among those of a step; smaller is better.
+/// The index of a name among those of a step; smaller is preferred.
 #[must_use]
 pub fn step_rank(name: &str) -> Option<usize> {
     STEPS.iter().position(|known| known.eq_ignore_ascii_case(name))
 }
 
-/// Whether a name says a time of day or seconds since the start.
+/// Whether a column contains a time of day, or seconds since the start.
 #[must_use]
 pub fn is_time(name: &str) -> bool {
     TIMES.iter().any(|known| known.eq_ignore_ascii_case(name))
 }
 
-/// Seconds since 1970 that a number or a text says, if it says any: seconds or milliseconds since
+/// Converts a value to seconds since 1970, if possible: a number of seconds or milliseconds since
 /// 1970, or a date with a time.
 #[must_use]
 pub fn wall_time(value: &Value) -> Option<f64> {

@@ -1,18 +1,18 @@
-//! Configurations as hyper-parameters: Hydra's, Lightning's `hparams.yaml`, `args.yaml` of timm and
-//! Ultralytics, argparse dumped as JSON, Ray's `params.json`.
+//! Hyper-parameters from configuration files: Hydra's, Lightning's `hparams.yaml`, `args.yaml` of
+//! timm and Ultralytics, argparse dumped as JSON, Ray's `params.json`.
 
 use super::json;
 use super::record::{Record, Sink};
 use super::value::Value;
 use super::yaml;
 
-/// More settings than this are no hyper-parameters.
+/// Maximum number of settings; larger files are not hyper-parameters.
 const MAX_SETTINGS: usize = 2000;
 
 /// Reads a YAML configuration; nested keys are joined by `.`.
 ///
 /// # Errors
-/// Says where it is none.
+/// A message if it is not one.
 pub fn read_yaml(bytes: &[u8], sink: &mut dyn Sink) -> Result<(), String> {
     let value = yaml::parse(&String::from_utf8_lossy(bytes))?;
     settings(&value, sink)
@@ -21,15 +21,15 @@ pub fn read_yaml(bytes: &[u8], sink: &mut dyn Sink) -> Result<(), String> {
 /// Reads a JSON configuration.
 ///
 /// # Errors
-/// Says that it is none.
+/// A message if it is not one.
 pub fn read_json(bytes: &[u8], sink: &mut dyn Sink) -> Result<(), String> {
-    let value = json::parse(&String::from_utf8_lossy(bytes)).ok_or("the document is torn")?;
+    let value = json::parse(&String::from_utf8_lossy(bytes)).ok_or("the document is incomplete")?;
     settings(&value, sink)
 }
 
 fn settings(value: &Value, sink: &mut dyn Sink) -> Result<(), String> {
     if !matches!(value, Value::Map(_)) {
-        return Err("it holds no keys with values".to_owned());
+        return Err("it has no keys with values".to_owned());
     }
     let mut count = 0;
     value.leaves(".", false, &mut |name, value| {
@@ -41,14 +41,14 @@ fn settings(value: &Value, sink: &mut dyn Sink) -> Result<(), String> {
     Ok(())
 }
 
-/// Reads Hydra's list of what was changed on the command line. The changes stand in `config.yaml`
-/// too, so this only says that there were some.
+/// Reads Hydra's list of command-line overrides. They are also in `config.yaml`, so only their
+/// presence is reported.
 ///
 /// # Errors
-/// Says where it is no list.
+/// A message if it is not a list.
 pub fn read_overrides(bytes: &[u8], sink: &mut dyn Sink) -> Result<(), String> {
     let Value::List(items) = yaml::parse(&String::from_utf8_lossy(bytes))? else {
-        return Err("it is no list of overrides".to_owned());
+        return Err("it is not a list of overrides".to_owned());
     };
     let items: Vec<_> = items.iter().map(ToString::to_string).collect();
     if !items.is_empty() {

@@ -1,5 +1,5 @@
-//! Tables with a header: Lightning, Keras, Ultralytics, timm, Stable-Baselines, Ray, pandas and any
-//! other that writes a metric a column and a row a step.
+//! Tables with a header: Lightning, Keras, Ultralytics, timm, Stable-Baselines, Ray, pandas and
+//! others that write a metric per column and a row per step.
 
 use super::columns;
 use super::lines::{self, MARK};
@@ -7,12 +7,12 @@ use super::number;
 use super::record::{Reader, Record, Sink};
 use super::value::Value;
 
-/// Reads a table row by row. Cells that are empty or no number give nothing.
+/// Reads a table row by row. Cells that are empty or not numbers are ignored.
 #[derive(Debug, Default)]
 pub struct Table {
     header: Option<Header>,
     offset: u64,
-    /// Rows read so far: the step of a table without a column for it.
+    /// Number of rows so far: the step if there is no step column.
     rows: i64,
     last_step: i64,
 }
@@ -46,18 +46,19 @@ impl Table {
         let Some(header) = &self.header else {
             self.header = Header::read(line);
             if self.header.is_none() {
-                warn(sink, offset, "the first row is no header");
+                warn(sink, offset, "the first row is not a header");
             }
             return;
         };
         let cells = split(line, header.separator);
         if cells.len() != header.names.len() || header.is_repeated_by(&cells) {
-            // A writer that begins again may write its header, or another one, once more.
+            // A restarted writer may write its header again, or a different one.
             if let Some(again) = Header::read(line) {
                 self.header = Some(again);
             } else {
                 let (has, wants) = (cells.len(), header.names.len());
-                let text = format!("a row of {has} cells under {wants} columns was skipped");
+                let text =
+                    format!("a row of {has} cells in a table of {wants} columns was skipped");
                 warn(sink, offset, &text);
             }
             return;
@@ -89,7 +90,7 @@ impl Table {
 }
 
 impl Header {
-    /// Reads a row of names; none where it holds a number or fewer than two names.
+    /// Parses a row of names; `None` if it contains a number or fewer than two names.
     fn read(line: &str) -> Option<Self> {
         let separator = [',', ';', '\t']
             .into_iter()
@@ -113,7 +114,7 @@ impl Header {
     }
 }
 
-/// The cells of a row, blanks around them left out, quotes undone.
+/// Splits a row into cells, trimmed and unquoted.
 fn split(line: &str, separator: char) -> Vec<String> {
     let mut cells = Vec::new();
     let mut cell = String::new();
@@ -148,7 +149,8 @@ fn warn(sink: &mut dyn Sink, offset: u64, text: &str) {
     sink.record(Record::Warning { offset, text: text.to_owned() });
 }
 
-/// Why a file that begins so is a table with metrics: its columns. None where it is none.
+/// Recognises a table with metrics from the start of a file; returns a description of its columns,
+/// `None` for other files.
 #[must_use]
 pub fn recognise(head: &str) -> Option<String> {
     let mut rows = head.lines().map(|line| line.strip_prefix(MARK).unwrap_or(line));
@@ -169,7 +171,7 @@ pub fn recognise(head: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::logs::record::testing::{assert_cutting_changes_nothing, whole};
+    use crate::logs::record::testing::{assert_pieces_give_same_records, whole};
     use proptest::prelude::*;
 
     #[test]
@@ -177,7 +179,7 @@ mod tests {
         let text = "epoch,loss\n0,1.0\nepoch,loss,acc\n1,0.5,0.9\n2,0.4\n3,x,\n";
         let found = whole(Table::default(), text.as_bytes());
         assert_eq!(found.len(), 4, "{found:?}");
-        assert!(found[3].contains("2 cells under 3 columns"), "{found:?}");
+        assert!(found[3].contains("2 cells in a table of 3 columns"), "{found:?}");
     }
 
     #[test]
@@ -189,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sentence_is_no_header() {
+    fn a_sentence_is_not_a_header() {
         assert_eq!(recognise("Hello, world\nthis is, prose\n"), None);
         assert_eq!(recognise("1,2\n3,4\n"), None);
         assert!(recognise("a;b\n1,5;2\n").is_some());
@@ -197,11 +199,11 @@ mod tests {
 
     proptest! {
         #[test]
-        fn cutting_changes_nothing(
+        fn reading_in_pieces_gives_the_same_records(
             text in "(epoch,[a-c\"]{0,3},loss\r?\n)?([0-9]{1,3}[,;][0-9.enaN\"é]{0,6}(,[0-9]{0,2})?\r?\n){0,8}[0-9,]{0,4}",
             cut in proptest::collection::vec(0_usize..120, 0..5),
         ) {
-            assert_cutting_changes_nothing(Table::default, text.as_bytes(), &cut);
+            assert_pieces_give_same_records(Table::default, text.as_bytes(), &cut);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! A log file that is followed: polled, reopened, and read on from the last good offset.
+//! Follows a log file: polls and reopens it, and continues reading at the last good offset.
 
 use super::formats::{Format, Source};
 use super::record::{LONGEST_RECORD, Record, Sink};
@@ -9,15 +9,15 @@ use std::path::{Path, PathBuf};
 
 /// Bytes read at a time.
 const CHUNK: usize = 512 << 10;
-/// Bytes read in one look: the first curves of a huge file are to be seen soon.
+/// Maximum number of bytes read per poll, so that the first curves of a huge file appear soon.
 const BUDGET: usize = 32 << 20;
-/// Number of bytes kept from the beginning of a file and from before the offset, to detect that the
-/// file was rewritten.
+/// Number of bytes at the start of a file and before the offset that are compared to detect that
+/// the file was rewritten.
 const PRINT: usize = 256;
-/// A file that is read as a whole is not longer than this.
+/// Maximum size of a file that is read as a whole.
 const LONGEST_WHOLE: u64 = 1 << 30;
 
-/// A file, how far it was read, and what it looked like then.
+/// A file with the offset up to which it was read, and its state at that time.
 pub struct LogFile {
     path: PathBuf,
     format: &'static Format,
@@ -26,35 +26,35 @@ pub struct LogFile {
     source: Source,
     offset: u64,
     stamp: Option<Stamp>,
-    /// The beginning of the file and the bytes before the offset, as they were read.
+    /// The start of the file and the bytes before the offset, as last read.
     head: Vec<u8>,
     tail: Vec<u8>,
-    /// Why the file could not be read the last time.
+    /// Why the last poll failed.
     problem: Option<String>,
-    /// There is more to read at once than one look took.
+    /// Whether more data is left than one poll reads.
     is_behind: bool,
-    /// When the file was written to last, seconds since 1970, as of the last look that read.
+    /// Time of the last write, in seconds since 1970, as of the last poll that read data.
     modified: f64,
 }
 
-/// By what a change of a file is noticed.
+/// The properties that reveal a change of a file.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Stamp {
     device: u64,
     inode: u64,
     length: u64,
     modified: (i64, i64),
-    /// The same of a write-ahead log beside it.
+    /// The same for a write-ahead log beside it.
     log: Option<(u64, i64, i64)>,
 }
 
-/// What a look at a file found.
+/// The result of polling a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Poll {
     Unchanged,
-    /// Something was read, though not necessarily a whole record.
+    /// Data was read, though not necessarily a complete record.
     Read,
-    /// The file does not exist any more, or not at the moment.
+    /// The file does not exist, perhaps temporarily.
     Gone,
 }
 
@@ -68,7 +68,7 @@ impl std::fmt::Debug for LogFile {
 }
 
 impl LogFile {
-    /// A file of a format; `head` is its beginning, as far as it is known.
+    /// A file of a format; `head` is its start, as far as known.
     #[must_use]
     pub fn new(path: &Path, format: &'static Format, head: &[u8]) -> Self {
         Self::build(path, format, (format.open)(path, head), None)
@@ -117,42 +117,42 @@ impl LogFile {
         self.format
     }
 
-    /// How far the file was read, in bytes.
+    /// The offset up to which the file was read, in bytes.
     #[must_use]
     pub fn offset(&self) -> u64 {
         self.offset
     }
 
-    /// Whether more waits to be read than one look took.
+    /// Whether more data is left than one poll reads.
     #[must_use]
     pub fn is_behind(&self) -> bool {
         self.is_behind
     }
 
-    /// When the file was written to last, seconds since 1970, as of the last look that read it.
+    /// Time of the last write, in seconds since 1970, as of the last poll that read data.
     #[must_use]
     pub fn modified(&self) -> Option<f64> {
         Some(self.modified).filter(|time| time.is_finite())
     }
 
-    /// Why the file could not be read the last time.
+    /// Why the last poll failed.
     #[must_use]
     pub fn problem(&self) -> Option<&str> {
         self.problem.as_deref()
     }
 
-    /// Reads what is new. With `end` set nothing more will be waited for: a last line without its
-    /// end counts too. `scratch` is memory that calls share.
+    /// Reads new data. With `end` set the file is considered complete, so that a last line without
+    /// a newline counts too. `scratch` is a buffer that can be reused between calls.
     ///
     /// # Errors
-    /// Where the file exists and cannot be opened or read.
+    /// If the file exists and cannot be opened or read.
     pub fn poll(
         &mut self,
         end: bool,
         scratch: &mut Vec<u8>,
         sink: &mut dyn Sink,
     ) -> io::Result<Poll> {
-        // Opening asks a network file system for the truth; a kept descriptor would not.
+        // Opening makes a network file system return current data; an open descriptor would not.
         let file = match File::open(&self.path) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Poll::Gone),
@@ -209,7 +209,7 @@ impl LogFile {
         let result = read(&self.path, bytes, &mut forget_first);
         self.problem = result.err();
         self.modified = stamp.modified.0 as f64 + stamp.modified.1 as f64 / 1e9;
-        // A torn document is looked at again even if the clock of its file system stands still.
+        // An incomplete document is read again, even if its modification time does not change.
         self.stamp = if self.problem.is_none() { Some(stamp) } else { None };
         self.offset = stamp.length.max(1);
         Ok(Poll::Read)
@@ -265,7 +265,7 @@ impl LogFile {
                 filled -= taken;
             }
             if filled > LONGEST_RECORD + CHUNK {
-                // No reader waits for so much; do not hold it.
+                // No reader needs that much pending data.
                 self.offset += filled as u64;
                 filled = 0;
             }
@@ -280,11 +280,11 @@ impl LogFile {
         Ok(if self.offset > start || start == 0 { Poll::Read } else { Poll::Unchanged })
     }
 
-    /// Whether the file still begins, and goes on up to the offset, as it was read.
+    /// Compares the start of the file, and the bytes before the offset, with those read before.
     fn compare(&self, file: &File, stamp: Stamp) -> io::Result<Compared> {
         let moved =
             self.stamp.is_some_and(|old| (old.device, old.inode) != (stamp.device, stamp.inode));
-        // Skipping a long record may have led beyond the end.
+        // Skipping a long record may move the offset beyond the end of the file.
         let shrunk = self.stamp.is_some_and(|old| stamp.length < old.length);
         if moved || (shrunk && stamp.length < self.offset) {
             return Ok(Compared::Other);
@@ -298,7 +298,7 @@ impl LogFile {
                 return Ok(Compared::Other);
             }
             if now != *known {
-                // A network file system shows zeros for a while.
+                // A network file system may return zeros temporarily.
                 if now.iter().all(|&byte| byte == 0) {
                     zeros = true;
                 } else {
@@ -338,12 +338,12 @@ impl LogFile {
 
 enum Compared {
     Same,
-    /// What was read turned into zeros: wait.
+    /// Data that was read turned into zeros: wait.
     Zeros,
     Other,
 }
 
-/// Reads as many bytes as there are, up to the buffer's length.
+/// Reads as many bytes as available, up to the buffer's length.
 fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
     let mut filled = 0;
     while filled < buffer.len() {

@@ -1,4 +1,4 @@
-//! The formats that are recognised: one table, one entry a format.
+//! The table of supported formats.
 
 use super::record::{Reader, Sink};
 use super::text::{PatternText, Text, Utf16};
@@ -8,25 +8,25 @@ use super::{
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The beginning of a file, by which its format is recognised.
+/// The start of a file, from which its format is recognised.
 #[derive(Clone, Copy, Debug)]
 pub struct Sample<'a> {
     pub path: &'a Path,
     /// At most [`SAMPLE`] bytes.
     pub head: &'a [u8],
-    /// The user named this very file, rather than a directory above it.
+    /// Whether the user named this file, rather than a directory above it.
     pub named: bool,
 }
 
-/// Bytes of a file that are looked at to recognise it.
+/// Number of bytes at the start of a file used to recognise its format.
 pub const SAMPLE: usize = 64 << 10;
 
-/// Reads a whole file that is rewritten rather than appended to.
+/// Reads a complete file that is rewritten rather than appended to.
 pub type WholeReader = fn(&Path, Vec<u8>, &mut dyn Sink) -> Result<(), String>;
 
 /// How a file is read.
 pub enum Source {
-    /// Bytes are appended; the reader goes on where it stopped.
+    /// Data is appended; the reader continues where it stopped.
     Stream(Box<dyn Reader>),
     /// The file is rewritten as a whole.
     Whole(WholeReader),
@@ -41,25 +41,25 @@ impl std::fmt::Debug for Source {
     }
 }
 
-/// What a file is good for.
+/// The content of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
     /// It holds metrics.
     Metrics,
-    /// It says how the run was set up.
+    /// It contains the configuration of the run.
     Config,
 }
 
-/// A format: how it is recognised and read, and which run a file of it belongs to.
+/// A format: how it is recognised and read, and which run a file belongs to.
 #[derive(Clone, Copy)]
 pub struct Format {
-    /// A short name, as `--explain` says it.
+    /// The short name shown by `--explain`.
     pub name: &'static str,
     pub role: Role,
-    /// Why a file is of this format; none where it is not.
+    /// Recognises a file; returns the reason, `None` if it has another format.
     pub recognise: fn(&Sample<'_>) -> Option<String>,
     pub open: fn(&Path, &[u8]) -> Source,
-    /// The path by which its run is known: a directory, or the file itself.
+    /// The path that identifies the run: a directory, or the file itself.
     pub run: fn(&Path) -> PathBuf,
 }
 
@@ -69,7 +69,7 @@ impl std::fmt::Debug for Format {
     }
 }
 
-/// Every format; the first that recognises a file reads it.
+/// All formats; the first one that recognises a file is used.
 pub const FORMATS: [Format; 15] = [
     Format {
         name: "TensorBoard events",
@@ -77,8 +77,8 @@ pub const FORMATS: [Format; 15] = [
         recognise: |sample| {
             let name = file_name(sample.path);
             let named = name.contains("tfevents") && !name.ends_with(".profile-empty");
-            let begins = tensorboard::begins_like_one(sample.head);
-            // Nothing yet, or zeros that a network file system will fill in.
+            let begins = tensorboard::starts_like_one(sample.head);
+            // Empty, or zeros that a network file system will fill in.
             let empty = sample.head.iter().take(12).all(|&byte| byte == 0);
             match (named, begins) {
                 (_, true) => Some("records with TensorFlow's checksums".to_owned()),
@@ -93,7 +93,7 @@ pub const FORMATS: [Format; 15] = [
         name: "Weights & Biases",
         role: Role::Metrics,
         recognise: |sample| {
-            let begins = wandb::begins_like_one(sample.head);
+            let begins = wandb::starts_like_one(sample.head);
             let empty = sample.head.is_empty() && extension(sample.path) == "wandb";
             (begins || empty).then(|| "the magic bytes of a .wandb file".to_owned())
         },
@@ -207,7 +207,7 @@ pub const FORMATS: [Format; 15] = [
         name: "nntop run",
         role: Role::Metrics,
         recognise: |sample| {
-            let is_one = text_of(sample.head).is_some_and(nntop::begins_like_one);
+            let is_one = text_of(sample.head).is_some_and(nntop::starts_like_one);
             let is_old = file_name(sample.path) == "events.old.jsonl";
             (is_one && !is_old).then(|| "the events of a run of nntop".to_owned())
         },
@@ -220,7 +220,7 @@ pub const FORMATS: [Format; 15] = [
         recognise: |sample| {
             let kinds = ["jsonl", "json", "ndjson", "log", "txt", "out"];
             let fits = sample.named || kinds.contains(&extension(sample.path));
-            let text = text_of(sample.head).filter(|text| fits && !nntop::begins_like_one(text));
+            let text = text_of(sample.head).filter(|text| fits && !nntop::starts_like_one(text));
             text.and_then(jsonl::recognise)
         },
         open: |_, _| Source::Stream(Box::new(jsonl::JsonLines::default())),
@@ -232,7 +232,7 @@ pub const FORMATS: [Format; 15] = [
         recognise: |sample| {
             let fits = sample.named || ["csv", "tsv", "txt"].contains(&extension(sample.path));
             let why = text_of(sample.head).filter(|_| fits).and_then(csv::recognise)?;
-            // A table found below a directory may be data; what has no step is left alone.
+            // A table found below a directory may be data, so it needs a step column.
             let counts = sample.named || is_known_name(sample.path) || !why.contains("rows count");
             counts.then_some(why)
         },
@@ -265,38 +265,38 @@ pub const FORMATS: [Format; 15] = [
     },
 ];
 
-/// Text read with a pattern of the user's own.
+/// Text that is read with a user-defined pattern.
 ///
 /// # Errors
-/// Where the pattern is none that can be used.
+/// If the pattern is invalid.
 pub fn with_pattern(pattern: &str) -> Result<PatternText, String> {
     PatternText::new(pattern)
 }
 
-/// The format of a file, and why; none where none fits.
+/// The format of a file, and the reason; `None` if it is unknown.
 #[must_use]
 pub fn recognise(sample: &Sample<'_>) -> Option<(&'static Format, String)> {
     FORMATS.iter().find_map(|format| (format.recognise)(sample).map(|why| (format, why)))
 }
 
-/// Why no format fits, where that is worth saying.
+/// Why a file has no known format, if there is a useful explanation.
 #[must_use]
 pub fn refusal(sample: &Sample<'_>) -> Option<&'static str> {
     let path = sample.path;
     if path.ancestors().any(|dir| file_name(dir) == ".aim") || file_name(path).contains("aim-repo")
     {
         return Some(
-            "Aim keeps its runs in a private database that is not read; export them with `aim`",
+            "Aim keeps its runs in a private database that is not supported; export them with `aim`",
         );
     }
     if file_name(path).contains("tfevents") && !file_name(path).ends_with(".profile-empty") {
-        return Some("named as an event file, but it does not begin as one");
+        return Some("named as an event file, but it does not start like one");
     }
     if sample.head.contains(&0) {
         return Some("binary, of no known format");
     }
     if text_of(sample.head).and_then(csv::recognise).is_some() {
-        return Some("a table without a column for the step; name the file itself to read it");
+        return Some("a table without a step column; name the file itself to read it");
     }
     None
 }
@@ -307,7 +307,7 @@ fn read_store(path: &Path, bytes: Vec<u8>, sink: &mut dyn Sink) -> Result<(), St
         name.push(ending);
         PathBuf::from(name)
     };
-    // A non-empty journal means that the database itself is being written.
+    // A non-empty journal means that the database is currently being written.
     if fs::metadata(beside("-journal")).is_ok_and(|journal| journal.len() > 0) {
         return Err("it is being written to".to_owned());
     }
@@ -323,7 +323,7 @@ fn extension(path: &Path) -> &str {
     path.extension().and_then(|extension| extension.to_str()).unwrap_or_default()
 }
 
-/// The longest valid text at the front; none of what is binary.
+/// The longest valid UTF-8 text at the start; `None` for binary data.
 fn text_of(head: &[u8]) -> Option<&str> {
     if head.contains(&0) {
         return None;
@@ -341,7 +341,7 @@ fn directory(path: &Path) -> PathBuf {
     path.parent().unwrap_or(path).to_path_buf()
 }
 
-/// Names that frameworks give the one log of a run's directory.
+/// Whether a file has a name that frameworks use for the only log in a run's directory.
 fn is_known_name(path: &Path) -> bool {
     let names = [
         "metrics.csv",
@@ -360,19 +360,19 @@ fn is_known_name(path: &Path) -> bool {
     names.contains(&file_name(path).as_ref())
 }
 
-/// The directory for names of frameworks, else the file.
+/// The run's path: the directory for names used by frameworks, otherwise the file.
 fn by_known_name(path: &Path) -> PathBuf {
     let is_one_of_a_directory = is_known_name(path) && file_name(path) != "training.csv";
     if is_one_of_a_directory { directory(path) } else { path.to_path_buf() }
 }
 
-/// The directory, or the one above a checkpoint's.
+/// The run's path: the directory, or the one above a checkpoint's.
 fn checkpointed(path: &Path) -> PathBuf {
     let dir = directory(path);
     if file_name(&dir).starts_with("checkpoint-") { directory(&dir) } else { dir }
 }
 
-/// The directory, or the one above `.hydra`.
+/// The run's path: the directory, or the one above `.hydra`.
 fn above_hydra(path: &Path) -> PathBuf {
     let dir = directory(path);
     if file_name(&dir) == ".hydra" { directory(&dir) } else { dir }

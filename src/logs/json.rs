@@ -1,13 +1,13 @@
-//! JSON as training scripts write it: bare `NaN` and `Infinity`, and the dictionaries that Python
-//! prints (`{'loss': 0.5, 'done': True}`) as well.
+//! JSON as written by training scripts: also accepts bare `NaN` and `Infinity`, and dictionaries
+//! printed by Python (`{'loss': 0.5, 'done': True}`).
 
 use super::number;
 use super::value::Value;
 
-/// Deeper nesting than this is no log.
+/// Maximum nesting depth.
 const DEEPEST: usize = 64;
 
-/// Reads one document; nothing but blanks may follow it.
+/// Parses a document, which may only be followed by blanks.
 #[must_use]
 pub fn parse(text: &str) -> Option<Value> {
     let mut parser = Parser { text, at: 0 };
@@ -16,7 +16,7 @@ pub fn parse(text: &str) -> Option<Value> {
     (parser.at == text.len()).then_some(value)
 }
 
-/// Reads the document at the start of a text and says how many bytes it takes.
+/// Parses the document at the start of a text; also returns its length in bytes.
 #[must_use]
 pub fn parse_prefix(text: &str) -> Option<(Value, usize)> {
     let mut parser = Parser { text, at: 0 };
@@ -138,7 +138,7 @@ impl Parser<'_> {
         u32::from_str_radix(text, 16).ok()
     }
 
-    /// The character of `\uXXXX`, a surrogate pair taken together.
+    /// Parses the character of `\uXXXX`, or of a surrogate pair.
     fn unicode(&mut self) -> Option<char> {
         let first = self.hex(4)?;
         if !(0xd800..0xdc00).contains(&first) {
@@ -153,7 +153,7 @@ impl Parser<'_> {
         Some(char::from_u32(pair).unwrap_or(char::REPLACEMENT_CHARACTER))
     }
 
-    /// A number, `true`, `null`, `NaN` and Python's `True`, `None`, `nan`.
+    /// Parses a number, `true`, `null`, `NaN`, or Python's `True`, `None`, `nan`.
     fn word(&mut self) -> Option<Value> {
         let rest = &self.text[self.at..];
         let end = rest
@@ -178,7 +178,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn numbers_of_json_python_and_dictionaries_are_read() {
+    fn numbers_of_json_and_python_and_nested_maps_are_parsed() {
         let value =
             parse(r#"{"a": [1, -2.5e3, NaN], "b": {"c": null}, "d": "\u00e9\ud83d\ude00\n"}"#);
         let Some(Value::Map(entries)) = value else { panic!("a map") };
@@ -195,7 +195,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_text_makes_it_panic(text in ".{0,64}") {
+        fn arbitrary_text_does_not_panic(text in ".{0,64}") {
             let _ = parse(&text);
             let _ = parse(&format!("{{\"a\": [{text}"));
         }

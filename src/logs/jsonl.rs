@@ -1,5 +1,5 @@
-//! JSON lines: an object a line. detectron2, MMEngine, Ray Tune, MAE's `log.txt` and any script that
-//! prints dictionaries as JSON.
+//! JSON lines, one object per line: detectron2, MMEngine, Ray Tune, MAE's `log.txt` and any script
+//! that prints dictionaries as JSON.
 
 use super::columns;
 use super::json;
@@ -8,8 +8,8 @@ use super::number;
 use super::record::{Reader, Record, Sink};
 use super::value::Value;
 
-/// Reads objects; numbers are metrics, nested keys and items of lists joined by `/`. An object under
-/// `config` is the configuration. Lines that are no object are skipped.
+/// Reads objects: numbers are metrics, with nested keys and list indices joined by `/`. An object
+/// under `config` is the configuration. Other lines are skipped.
 #[derive(Debug, Default)]
 pub struct JsonLines {
     offset: u64,
@@ -25,11 +25,11 @@ impl Reader for JsonLines {
             match json::parse(text) {
                 Some(object @ Value::Map(_)) => self.rows.object(&object, sink),
                 _ if text.is_empty() || self.told => {}
-                // Without a newline behind it the last line is torn rather than wrong.
+                // A last line without a newline is incomplete rather than wrong.
                 _ if end && !bytes[at..].contains(&b'\n') => {}
                 _ => {
                     self.told = true;
-                    let text = "lines that are no JSON object are skipped".to_owned();
+                    let text = "lines that are not JSON objects are skipped".to_owned();
                     sink.record(Record::Warning { offset: offset + at as u64, text });
                 }
             }
@@ -39,19 +39,19 @@ impl Reader for JsonLines {
     }
 }
 
-/// Keys of Ray Tune that say something of the process, not of the training.
+/// Keys of Ray Tune that describe the process rather than the training.
 const NO_METRICS: [&str; 4] = ["pid", "config", "hyperparameters", "hparams"];
 
-/// Turns objects with metrics into records; remembers the rows for those without a step.
+/// Converts objects with metrics to records; counts rows for those without a step.
 #[derive(Debug, Default)]
 pub struct Rows {
-    /// Objects with metrics so far.
+    /// Number of objects with metrics so far.
     count: i64,
     configured: bool,
 }
 
 impl Rows {
-    /// Records what an object tells.
+    /// Records the contents of an object.
     pub fn object(&mut self, object: &Value, sink: &mut dyn Sink) {
         let Value::Map(entries) = object else { return };
         for name in &NO_METRICS[1..] {
@@ -94,7 +94,7 @@ impl Rows {
     }
 }
 
-/// Why a file that begins so holds JSON lines; none where it does not.
+/// Recognises JSON lines from the start of a file; returns a description, `None` for other files.
 #[must_use]
 pub fn recognise(head: &str) -> Option<String> {
     let mut lines = head.lines().map(|line| line.strip_prefix(MARK).unwrap_or(line).trim());
@@ -111,15 +111,15 @@ pub fn recognise(head: &str) -> Option<String> {
         return None;
     }
     Some(match step {
-        Some((name, _)) => format!("a JSON object a line, its step is `{name}`"),
-        None => "a JSON object a line".to_owned(),
+        Some((name, _)) => format!("a JSON object per line, its step is `{name}`"),
+        None => "a JSON object per line".to_owned(),
     })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::logs::record::testing::{assert_cutting_changes_nothing, whole};
+    use crate::logs::record::testing::{assert_pieces_give_same_records, whole};
     use proptest::prelude::*;
 
     #[test]
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_of_other_bytes_is_reported_where_it_begins() {
+    fn an_invalid_line_is_reported_with_its_offset() {
         let bytes = [&[0xff; 60][..], b"\n{\"loss\": 1}\n"].concat();
         let found = whole(JsonLines::default(), &bytes);
         assert!(found[0].contains("Warning") && found[0].contains("offset: 0"), "{found:?}");
@@ -141,7 +141,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn cutting_changes_nothing(
+        fn reading_in_pieces_gives_the_same_records(
             lines in proptest::collection::vec(
                 "(\\{\"step\": [0-9], \"loss\": [0-9NaI.]{1,4}\\}|\\{\"a\": \\{\"b\": 1\\}\\}|prose|é)\r?",
                 0..8,
@@ -152,7 +152,7 @@ mod tests {
             let mut text = lines.join("\n");
             text.push('\n');
             text.push_str(&torn);
-            assert_cutting_changes_nothing(JsonLines::default, text.as_bytes(), &cut);
+            assert_pieces_give_same_records(JsonLines::default, text.as_bytes(), &cut);
         }
     }
 }

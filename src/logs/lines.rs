@@ -1,11 +1,11 @@
-//! The lines of a text file, as far as they are whole.
+//! Splits text into complete lines.
 
-/// A line longer than this is skipped.
+/// Maximum length of a line; longer ones are skipped.
 pub const LONGEST_LINE: usize = 8 << 20;
 
-/// Calls `take` with the offset and the text of every whole line at the front of `bytes`, and of
-/// the last one too if `end`; returns how many bytes they took. Ends of lines are `\n` or `\r\n`
-/// and are left out; what is no UTF-8 is replaced. A line that grows too long is given up: `None`.
+/// Calls `take` with the offset and the text of every complete line at the start of `bytes`, and of
+/// the last one if `end`; returns the number of bytes consumed. Line ends (`\n` or `\r\n`) are
+/// removed, invalid UTF-8 is replaced. For a line that is too long, the text is `None`.
 pub fn each(bytes: &[u8], end: bool, mut take: impl FnMut(usize, Option<&str>)) -> usize {
     let mut at = 0;
     while at < bytes.len() {

@@ -1,4 +1,4 @@
-//! MLflow's file store: `mlruns/EXPERIMENT/RUN/` with a file a metric, parameter and tag.
+//! MLflow's file store: `mlruns/EXPERIMENT/RUN/` with one file per metric, parameter and tag.
 
 use super::lines;
 use super::number;
@@ -7,8 +7,8 @@ use super::value::Value;
 use super::yaml;
 use std::path::Path;
 
-/// Reads the file of one metric: lines of `milliseconds value step`, also without a step, or with
-/// the name and digest of a data set behind it.
+/// Reads the file of a metric: lines of `milliseconds value step`, where the step may be missing,
+/// and the name and digest of a data set may follow.
 #[derive(Debug)]
 pub struct MetricFile {
     name: String,
@@ -16,7 +16,7 @@ pub struct MetricFile {
 }
 
 impl MetricFile {
-    /// The metric's name is the file's path below `metrics`.
+    /// The name of the metric is the file's path below `metrics`.
     #[must_use]
     pub fn new(path: &Path) -> Self {
         Self { name: below(path, "metrics").unwrap_or_default(), offset: 0 }
@@ -60,7 +60,7 @@ fn point(line: &str) -> Option<(f64, f64, i64)> {
 /// Reads a run's `meta.yaml`.
 ///
 /// # Errors
-/// Says where it is none.
+/// A message if it is not one.
 pub fn read_meta(bytes: &[u8], sink: &mut dyn Sink) -> Result<(), String> {
     let meta = yaml::parse(&String::from_utf8_lossy(bytes))?;
     let text = |name| match meta.get(name) {
@@ -73,7 +73,8 @@ pub fn read_meta(bytes: &[u8], sink: &mut dyn Sink) -> Result<(), String> {
     if let Some(start) = meta.get("start_time").and_then(Value::number) {
         sink.record(Record::Started { wall_time: start / 1e3 });
     }
-    // RunStatus: 1 RUNNING, 2 SCHEDULED, 3 FINISHED, 4 FAILED, 5 KILLED; old ones write the name.
+    // RunStatus: 1 RUNNING, 2 SCHEDULED, 3 FINISHED, 4 FAILED, 5 KILLED; older versions write the
+    // name.
     let state = match meta.get("status") {
         Some(Value::Number(3.0)) => Some(State::Finished),
         Some(Value::Number(4.0 | 5.0)) => Some(State::Failed),
@@ -87,7 +88,7 @@ pub fn read_meta(bytes: &[u8], sink: &mut dyn Sink) -> Result<(), String> {
     Ok(())
 }
 
-/// The state that MLflow's name of it says.
+/// Converts MLflow's name of a state.
 #[must_use]
 pub fn state_of(name: &str) -> Option<State> {
     match name {
@@ -98,10 +99,10 @@ pub fn state_of(name: &str) -> Option<State> {
     }
 }
 
-/// Reads the file of one parameter: its value is the content.
+/// Reads the file of a parameter, whose content is the value.
 ///
 /// # Errors
-/// None are possible; the signature is that of all whole files.
+/// None; the signature is that of [`super::formats::WholeReader`].
 pub fn read_parameter(path: &Path, bytes: &[u8], sink: &mut dyn Sink) -> Result<(), String> {
     let name = below(path, "params").unwrap_or_default();
     let value = Value::from_word(String::from_utf8_lossy(bytes).trim_end_matches('\n'));
@@ -109,15 +110,15 @@ pub fn read_parameter(path: &Path, bytes: &[u8], sink: &mut dyn Sink) -> Result<
     Ok(())
 }
 
-/// A path below the last folder of a name, joined by `/`.
+/// The part of a path below the last directory with this name, joined by `/`.
 fn below(path: &Path, folder: &str) -> Option<String> {
     let parts: Vec<_> = path.iter().map(|part| part.to_string_lossy()).collect();
     let at = parts.iter().rposition(|part| part == folder)?;
     Some(parts[at + 1..].join("/"))
 }
 
-/// The directory of the run that a path of a file store lies in: the one with a `meta.yaml` above
-/// `metrics` or `params`.
+/// The run directory of a path in a file store: the one with a `meta.yaml` above `metrics` or
+/// `params`.
 #[must_use]
 pub fn run_of<'a>(path: &'a Path, folder: &str) -> Option<&'a Path> {
     let run = path.ancestors().skip(1).find(|dir| dir.ends_with(folder))?.parent()?;
@@ -127,11 +128,11 @@ pub fn run_of<'a>(path: &'a Path, folder: &str) -> Option<&'a Path> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::logs::record::testing::assert_cutting_changes_nothing;
+    use crate::logs::record::testing::assert_pieces_give_same_records;
     use proptest::prelude::*;
 
     #[test]
-    fn names_with_slashes_are_folders() {
+    fn slashes_in_names_are_directories() {
         let reader = MetricFile::new(Path::new("mlruns/1/ab/metrics/train/loss"));
         assert_eq!(reader.name, "train/loss");
         assert_eq!(point("1000 0.5 3"), Some((1.0, 0.5, 3)));
@@ -142,12 +143,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn cutting_changes_nothing(
+        fn reading_in_pieces_gives_the_same_records(
             text in "([0-9]{1,4} [0-9.na]{1,3} [0-9]{0,2}\n){0,8}[0-9 ]{0,5}",
             cut in proptest::collection::vec(0_usize..80, 0..5),
         ) {
             let make = || MetricFile::new(Path::new("r/metrics/x"));
-            assert_cutting_changes_nothing(make, text.as_bytes(), &cut);
+            assert_pieces_give_same_records(make, text.as_bytes(), &cut);
         }
     }
 }

@@ -1,6 +1,6 @@
-//! Readers of what other tools write while they train: one file a format, and one table of them
-//! ([`formats::FORMATS`]). A reader turns the bytes of a file into [`Record`]s, a stretch at a
-//! time; [`LogFile`] follows a file that grows, is torn, damaged, rewritten or replaced.
+//! Readers for the logs of other training tools: one file per format, and a table of them
+//! ([`formats::FORMATS`]). A reader converts the bytes of a file to [`Record`]s, piece by piece;
+//! [`LogFile`] follows a file that grows, is truncated, damaged, rewritten or replaced.
 
 mod columns;
 pub mod config;

@@ -1,4 +1,4 @@
-//! Runs of nntop itself: the facts that a session keeps in `events.jsonl`.
+//! nntop's own runs: the events that a session writes to `events.jsonl`.
 
 use super::lines;
 use super::record::{Reader, Record, Sink, State};
@@ -6,19 +6,19 @@ use super::value::Value;
 use crate::protocol::{Event, Outcome, RunInfo};
 use serde::Deserialize;
 
-/// A line of the file: an event and when it happened, seconds since 1970.
+/// A line of the file: an event and its time in seconds since 1970.
 #[derive(Deserialize)]
 struct Line {
     at: f64,
     event: Event,
 }
 
-/// Reads a run's facts. Networks that an experiment trains one after the other are told apart by
-/// their titles in front of the metrics' names.
+/// Reads a run's events. If an experiment trains several networks, their titles are prefixed to the
+/// names of metrics.
 #[derive(Debug, Default)]
 pub struct EventLog {
     offset: u64,
-    /// What stands in front of the names of metrics.
+    /// The prefix of the names of metrics.
     part: String,
 }
 
@@ -30,9 +30,9 @@ impl Reader for EventLog {
             match serde_json::from_str::<Line>(line) {
                 Ok(line) => self.event(&line.event, line.at, sink),
                 Err(_) if line.trim().is_empty() => {}
-                // The process was killed while it wrote; what follows is whole.
+                // The process was killed while writing; later lines are complete.
                 Err(_) => {
-                    let text = "a line that is no event was skipped".to_owned();
+                    let text = "a line that is not an event was skipped".to_owned();
                     sink.record(Record::Warning { offset: offset + at as u64, text });
                 }
             }
@@ -99,9 +99,9 @@ fn settings(info: &RunInfo, sink: &mut dyn Sink) {
     }
 }
 
-/// Whether a file begins as a run's facts do.
+/// Whether a file starts like a run's event log.
 #[must_use]
-pub fn begins_like_one(head: &str) -> bool {
+pub fn starts_like_one(head: &str) -> bool {
     let first = head.lines().next().unwrap_or_default();
     first.starts_with("{\"at\":") && first.contains("\"event\":{\"")
 }
@@ -130,7 +130,7 @@ mod tests {
             line(&Event::Finished(Outcome::Stopped)),
         ]
         .concat();
-        assert!(begins_like_one(&text));
+        assert!(starts_like_one(&text));
         let found = whole(EventLog::default(), text.as_bytes()).join("\n");
         for part in [
             "part/accuracy/test\", step: 2, wall_time: 1.5, value: 0.5",

@@ -1,7 +1,7 @@
-//! Numbers as logs write them.
+//! Parses the numbers found in logs.
 
-/// Reads a number: digits with a point and an exponent, `nan`, `inf`, `Infinity`, in any case and
-/// with a sign. Nothing else may stand around it but blanks.
+/// Parses a number: digits with a decimal point and exponent, `nan`, `inf`, `Infinity`, in any case
+/// and with an optional sign, surrounded only by blanks.
 #[must_use]
 pub fn parse(text: &str) -> Option<f64> {
     let text = text.trim();
@@ -19,7 +19,7 @@ pub fn parse(text: &str) -> Option<f64> {
     text.parse().ok()
 }
 
-/// As [`parse`], also with a comma for the decimal point.
+/// As [`parse`], also with a decimal comma.
 #[must_use]
 pub fn parse_with_comma(text: &str) -> Option<f64> {
     let mut commas = text.match_indices(',');
@@ -29,15 +29,16 @@ pub fn parse_with_comma(text: &str) -> Option<f64> {
     }
 }
 
-/// A number as a step: its whole part, if it fits.
+/// Converts a number to a step by truncation, if it fits.
 #[must_use]
 pub fn to_step(number: f64) -> Option<i64> {
     let fits = number.is_finite() && number.abs() < 9.2e18;
     fits.then_some(number.floor() as i64)
 }
 
-/// Seconds since 1970 (UTC) of `2026-11-20T08:00:00.25+00:00` and the like: `T` or a blank between
-/// date and time, `.` or `,` before the fraction, an offset or `Z` or nothing (taken as UTC).
+/// Converts `2026-11-20T08:00:00.25+00:00` and similar forms to seconds since 1970 (UTC): with `T`
+/// or a blank between date and time, `.` or `,` before the fraction, and an offset, `Z` or nothing
+/// (meaning UTC).
 #[must_use]
 pub fn timestamp(text: &str) -> Option<f64> {
     let text = text.trim();
@@ -76,7 +77,7 @@ pub fn timestamp(text: &str) -> Option<f64> {
     Some((days * 86_400 + hour * 3600 + minute * 60 + second - offset) as f64 + fraction)
 }
 
-/// Days from 1970-01-01 to a date of the Gregorian calendar.
+/// Days from 1970-01-01 to a Gregorian date.
 fn days_since_1970(year: i64, month: i64, day: i64) -> i64 {
     let year = if month <= 2 { year - 1 } else { year };
     let era = year.div_euclid(400);
@@ -90,7 +91,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_of_logs_are_read_and_words_are_not() {
+    fn numbers_of_logs_are_parsed_and_words_are_not() {
         assert_eq!(parse(" 2.5e-3 "), Some(0.0025));
         assert_eq!(parse("-Infinity"), Some(f64::NEG_INFINITY));
         assert!(parse("NaN").is_some_and(f64::is_nan));

@@ -1,14 +1,13 @@
-//! What a reader finds in a log, in the order in which it stands there.
+//! The records that readers extract from logs, in log order.
 
 use super::value::Value;
 
-/// One thing found in a log. Names and texts are as their writer wrote them: whoever shows them
-/// must make them harmless first.
+/// A record of a log. Names and texts are untrusted: they must be escaped before they are shown.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Record<'a> {
-    /// A value of a metric. `wall_time` is seconds since 1970, NaN where the log has none.
+    /// A value of a metric. `wall_time` is in seconds since 1970, NaN if the log has none.
     Scalar { name: &'a str, step: i64, wall_time: f64, value: f64 },
-    /// A hyper-parameter; nested ones are joined by `.`.
+    /// A hyper-parameter; nested names are joined by `.`.
     Config { name: &'a str, value: Value },
     /// A text at a step.
     Text { name: &'a str, step: i64, wall_time: f64, text: &'a str },
@@ -18,27 +17,27 @@ pub enum Record<'a> {
     Histogram { name: &'a str, step: i64, wall_time: f64, buckets: &'a [Bucket] },
     /// Training restarted at this step: earlier points at this step or later are superseded.
     Restart { step: i64 },
-    /// What follows belongs to this run of a file that holds several.
+    /// The following records belong to this run of a file with several runs.
     Run { name: &'a str },
-    /// What the run is called by its writer.
+    /// The writer's name for the run.
     Title { name: &'a str },
-    /// The group its writer put the run into, or its parent run.
+    /// The group of the run, or its parent run.
     Group { name: &'a str },
-    /// How the run stands, by its writer's own account.
+    /// The state of the run according to the writer.
     State(State),
-    /// When the run began, seconds since 1970.
+    /// Start time of the run, in seconds since 1970.
     Started { wall_time: f64 },
-    /// A progress bar: units done and in all (0 where the total is unknown).
+    /// A progress bar: completed and total units (0 if the total is unknown).
     Progress { done: u64, total: u64 },
     /// A line that the training printed.
     Line { text: &'a str },
-    /// What is wrong with the log, and where; reading goes on.
+    /// A problem of the log and its offset; reading continues.
     Warning { offset: u64, text: String },
-    /// The file was rewritten or replaced: discard everything read from it; all of it follows again.
+    /// The file was rewritten or replaced: discard everything read from it; it is read again.
     Reset,
 }
 
-/// Values between two edges, and how many there are.
+/// The number of values between two limits.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Bucket {
     pub left: f64,
@@ -46,7 +45,7 @@ pub struct Bucket {
     pub count: f64,
 }
 
-/// How a run stands by its writer's own account.
+/// The state of a run according to the writer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
     Running,
@@ -54,7 +53,7 @@ pub enum State {
     Failed,
 }
 
-/// Where a reader puts what it finds.
+/// Receives the records of a reader.
 pub trait Sink {
     fn record(&mut self, record: Record<'_>);
 }
@@ -65,31 +64,31 @@ impl<F: FnMut(Record<'_>)> Sink for F {
     }
 }
 
-/// Reads what is appended to a file, a stretch at a time.
+/// Reads data appended to a file, piece by piece.
 pub trait Reader: Send {
-    /// Reads the whole records at the front of `bytes`, which begin where the last call stopped,
-    /// and returns how many bytes they take. It may return more than there are: the rest is to be
-    /// skipped. What is left (a torn record) is given again, with more behind it. With `end` set
-    /// nothing more will come: what can be read of the rest is read.
+    /// Reads the complete records at the start of `bytes`, which continue where the last call
+    /// stopped, and returns the number of bytes consumed. That may exceed the length of `bytes`:
+    /// the excess is to be skipped. The rest (an incomplete record) is passed again with more data
+    /// after it. With `end` set there is no more data: whatever is readable of the rest is read.
     ///
-    /// The records do not depend on how a file is cut into calls.
+    /// The records do not depend on how a file is divided into calls.
     fn read(&mut self, bytes: &[u8], end: bool, sink: &mut dyn Sink) -> usize;
 
-    /// Stretches of zeros that were skipped: a network file system may still fill them in, and
-    /// the file must then be read again.
+    /// Ranges of zeros that were skipped: if a network file system fills them in, the file must be
+    /// read again.
     fn holes(&self) -> &[std::ops::Range<u64>] {
         &[]
     }
 }
 
-/// The longest stretch that a reader is given at once, in bytes; a longer record is skipped.
+/// Maximum length of a piece passed to a reader, in bytes; a longer record is skipped.
 pub const LONGEST_RECORD: usize = 64 << 20;
 
 #[cfg(test)]
 pub(crate) mod testing {
     use super::{Reader, Record};
 
-    /// Everything a reader finds in a file that is read at once.
+    /// All records of a file that is read at once.
     pub fn whole(mut reader: impl Reader, bytes: &[u8]) -> Vec<String> {
         let mut found = Vec::new();
         let mut sink = |record: Record<'_>| found.push(format!("{record:?}"));
@@ -97,7 +96,7 @@ pub(crate) mod testing {
         found
     }
 
-    /// Everything a reader finds in a file that grows to each of these lengths.
+    /// All records of a file that grows to each of these lengths.
     pub fn growing(mut reader: impl Reader, bytes: &[u8], lengths: &[usize]) -> Vec<String> {
         let mut found = Vec::new();
         let mut sink = |record: Record<'_>| found.push(format!("{record:?}"));
@@ -113,8 +112,8 @@ pub(crate) mod testing {
         found
     }
 
-    /// Fails unless a file read in pieces gives what it gives read at once.
-    pub fn assert_cutting_changes_nothing<R: Reader>(
+    /// Asserts that reading a file in pieces gives the same records as reading it at once.
+    pub fn assert_pieces_give_same_records<R: Reader>(
         make: impl Fn() -> R,
         bytes: &[u8],
         cut: &[usize],

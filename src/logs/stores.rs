@@ -1,4 +1,4 @@
-//! Runs kept in SQLite databases: MLflow's, trackio's and Optuna's.
+//! SQLite databases with runs: MLflow's, trackio's and Optuna's.
 
 use super::json;
 use super::mlflow::state_of;
@@ -8,10 +8,10 @@ use super::sqlite::{Cell, Database, Row};
 use super::value::Value;
 use std::collections::{HashMap, HashSet};
 
-/// Reads a database of any of them, with its write-ahead log.
+/// Reads any of these databases, with its write-ahead log.
 ///
 /// # Errors
-/// Says why it cannot be read, or that it is none of theirs.
+/// Why it cannot be read, or that it is an unknown database.
 pub fn read(bytes: Vec<u8>, log: Option<&[u8]>, sink: &mut dyn Sink) -> Result<(), String> {
     let database = Database::new(bytes, log)?;
     if database.has("latest_metrics") && database.has("runs") {
@@ -21,11 +21,11 @@ pub fn read(bytes: Vec<u8>, log: Option<&[u8]>, sink: &mut dyn Sink) -> Result<(
     } else if database.has("metrics") && database.has("configs") {
         trackio(&database, sink)
     } else {
-        Err("its tables are none of MLflow's, trackio's or Optuna's".to_owned())
+        Err("its tables are not those of MLflow, trackio or Optuna".to_owned())
     }
 }
 
-/// Says the run only where it changes.
+/// Emits the run only when it changes.
 struct Switch {
     current: Option<String>,
 }
@@ -46,7 +46,7 @@ fn text(row: &Row<'_>, column: &str) -> String {
     }
 }
 
-/// Names that differ: one that occurs again gets the beginning of its id behind it.
+/// Makes names unique: appends the start of the id to a repeated name.
 #[derive(Default)]
 struct Names {
     taken: HashSet<String>,
@@ -204,7 +204,7 @@ fn optuna(database: &Database, sink: &mut dyn Sink) -> Result<(), String> {
     })
 }
 
-/// The choice that a categorical parameter's number stands for.
+/// The choice represented by a categorical parameter's number.
 fn choice(distribution: &str, index: f64) -> Option<Value> {
     let distribution = json::parse(distribution)?;
     let Value::List(choices) = distribution.get("attributes")?.get("choices")? else { return None };

@@ -6,7 +6,7 @@ use super::number;
 use super::record::{Record, Sink, State};
 use super::value::Value;
 
-/// Settings of the Trainer that are worth comparing.
+/// Settings of the Trainer that are useful for comparisons.
 const SETTINGS: [&str; 6] = [
     "num_train_epochs",
     "max_steps",
@@ -16,14 +16,15 @@ const SETTINGS: [&str; 6] = [
     "save_steps",
 ];
 
-/// Reads a whole document.
+/// Reads a complete document.
 ///
 /// # Errors
-/// Where the document is torn or is none of the Trainer's: it is to be read again later.
+/// If the document is incomplete or not the Trainer's; it will be read again later.
 pub fn read(bytes: &[u8], sink: &mut dyn Sink) -> Result<(), String> {
-    let document = json::parse(&String::from_utf8_lossy(bytes)).ok_or("the document is torn")?;
+    let document =
+        json::parse(&String::from_utf8_lossy(bytes)).ok_or("the document is incomplete")?;
     let Some(Value::List(history)) = document.get("log_history") else {
-        return Err("there is no `log_history` in it".to_owned());
+        return Err("it has no `log_history`".to_owned());
     };
     for name in SETTINGS {
         if let Some(value) = document.get(name) {
@@ -48,7 +49,8 @@ pub fn read(bytes: &[u8], sink: &mut dyn Sink) -> Result<(), String> {
     Ok(())
 }
 
-/// Why a file that begins so is the Trainer's; none where it is not.
+/// Recognises the Trainer's state from the start of a file; returns the reason, `None` for other
+/// files.
 #[must_use]
 pub fn recognise(head: &str) -> Option<String> {
     let head = head.trim_start();

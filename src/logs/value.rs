@@ -1,8 +1,8 @@
-//! A value of a configuration or of a JSON document.
+//! A value of a configuration or a JSON document.
 
 use std::fmt;
 
-/// Null, a boolean, a number, a text, a list or a map that keeps the order of its keys.
+/// Null, a boolean, a number, a text, a list or a map with ordered keys.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value {
     Null,
@@ -14,7 +14,7 @@ pub enum Value {
 }
 
 impl Value {
-    /// The number it is, or that a text of it writes out (`"0.25"`, `"nan"`); none for the rest.
+    /// The number, or the number written as text (`"0.25"`, `"nan"`); `None` for other values.
     #[must_use]
     pub fn number(&self) -> Option<f64> {
         match self {
@@ -33,8 +33,7 @@ impl Value {
         }
     }
 
-    /// Reads a word as YAML and command lines write values: `true`, `null`, `0.1`, anything else
-    /// is text.
+    /// Parses a word as in YAML and on command lines: `true`, `null`, `0.1`; anything else is text.
     #[must_use]
     pub fn from_word(word: &str) -> Self {
         match word {
@@ -51,7 +50,7 @@ impl Value {
     }
 
     /// Calls `visit` with every leaf and its path, keys joined by `separator`. Items of a list are
-    /// leaves of their own (`loss/0`) if `split_lists`, else a list is a leaf.
+    /// separate leaves (`loss/0`) if `split_lists`; otherwise a list is one leaf.
     pub fn leaves(&self, separator: &str, split_lists: bool, visit: &mut dyn FnMut(&str, &Self)) {
         let mut path = String::new();
         self.walk(separator, split_lists, &mut path, visit);
@@ -83,7 +82,7 @@ impl Value {
     }
 }
 
-/// As a configuration table shows it: text without quotes, whole numbers without a point.
+/// As shown in a configuration table: text without quotes, whole numbers without a decimal point.
 impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -1,13 +1,13 @@
-//! `.wandb` files of Weights & Biases: blocks of 32 KiB as LevelDB's log has them, in them records
-//! of protobuf. Both ways to write a value are read (as JSON, and typed), and both versions of the
-//! header (0 and 1).
+//! `.wandb` files of Weights & Biases: protobuf records in blocks of 32 KiB, in the log format of
+//! LevelDB. Both encodings of values (JSON and typed) and both versions of the header (0 and 1) are
+//! supported.
 
 use super::json;
 use super::record::{LONGEST_RECORD, Reader, Record, Sink, State};
 use super::value::Value;
 use super::wire::{Field, Fields};
 
-/// Bytes of a block.
+/// Bytes per block.
 const BLOCK: u64 = 32 << 10;
 /// Bytes before a chunk's payload: checksum, length, kind.
 const CHUNK_HEADER: usize = 7;
@@ -15,15 +15,15 @@ const CHUNK_HEADER: usize = 7;
 const FILE_HEADER: usize = 7;
 const MAGIC: [u8; 6] = [0x3a, 0x57, 0x26, 0x42, 0xe1, 0xbe];
 
-/// Reads a `.wandb` file. Where a chunk is damaged the rest of its block is skipped and told.
+/// Reads a `.wandb` file. If a chunk is damaged, the rest of its block is skipped with a warning.
 #[derive(Debug, Default)]
 pub struct WandbFile {
     offset: u64,
-    /// A record of several chunks, as far as it was read; none between records.
+    /// A record of several chunks, as read so far; `None` between records.
     pending: Option<Vec<u8>>,
-    /// History records so far: the step of those without one.
+    /// Number of history records so far: the step of those without one.
     rows: i64,
-    /// Printed text behind the last end of a line.
+    /// Printed text after the last newline.
     printed: String,
 }
 
@@ -33,7 +33,7 @@ impl Reader for WandbFile {
         if self.offset == 0 {
             let Some(header) = bytes.get(..FILE_HEADER) else { return 0 };
             if header[..6] != MAGIC {
-                warn(sink, 0, "it does not begin as a .wandb file does");
+                warn(sink, 0, "it does not start like a .wandb file");
             } else if header[6] > 1 {
                 let text =
                     format!("written by a newer wandb, format {}: some may be missing", header[6]);
@@ -46,7 +46,7 @@ impl Reader for WandbFile {
         }
         if end {
             if at < bytes.len() || self.pending.is_some() {
-                warn(sink, self.offset + at as u64, "the last record is torn");
+                warn(sink, self.offset + at as u64, "the last record is incomplete");
             }
             if !self.printed.is_empty() {
                 let text = std::mem::take(&mut self.printed);
@@ -59,7 +59,7 @@ impl Reader for WandbFile {
 }
 
 impl WandbFile {
-    /// Reads the chunk at the front; how many bytes it takes, none where more must come first.
+    /// Reads the chunk at the start; returns its length, `None` if more data is needed.
     fn chunk(
         &mut self,
         bytes: &[u8],
@@ -82,7 +82,7 @@ impl WandbFile {
         let body = bytes.get(6..whole).filter(|_| fits);
         let good = body.filter(|body| crc32fast::hash(body) == sum);
         let Some(body) = good.filter(|body| (1..=4).contains(&body[0])) else {
-            // Wait until the block is whole: what is damaged may still be on its way.
+            // Wait until the block is complete: damaged bytes may not have arrived yet.
             if bytes.len() <= left && !end {
                 return None;
             }
@@ -97,7 +97,7 @@ impl WandbFile {
         Some(whole)
     }
 
-    /// Takes a chunk: a whole record, or its first, middle or last part.
+    /// Processes a chunk: a complete record, or its first, middle or last part.
     fn take(&mut self, kind: u8, part: &[u8], sink: &mut dyn Sink) {
         match (kind, &mut self.pending) {
             (1, pending) => {
@@ -112,7 +112,7 @@ impl WandbFile {
                 self.pending = None;
                 self.entry(&record, sink);
             }
-            // A part whose beginning was lost.
+            // A part whose start was lost.
             _ => self.pending = None,
         }
     }
@@ -167,7 +167,7 @@ impl WandbFile {
         }
     }
 
-    /// Printed text, which comes in pieces of any length.
+    /// Processes printed text, which arrives in pieces of any length.
     fn output(&mut self, bytes: &[u8], sink: &mut dyn Sink) {
         let line = Fields::new(bytes).find(|(number, _)| *number == 3);
         let Some((_, line)) = line else { return };
@@ -182,7 +182,7 @@ impl WandbFile {
     }
 }
 
-/// The key and the value of a history or configuration item.
+/// The key and value of a history or configuration item.
 fn item(bytes: &[u8]) -> (String, Value) {
     let mut keys = Vec::new();
     let mut value = Value::Null;
@@ -254,19 +254,19 @@ fn warn(sink: &mut dyn Sink, offset: u64, text: &str) {
     sink.record(Record::Warning { offset, text: text.to_owned() });
 }
 
-/// Whether a file begins as a `.wandb` file does.
+/// Whether a file starts like a `.wandb` file.
 #[must_use]
-pub fn begins_like_one(head: &[u8]) -> bool {
+pub fn starts_like_one(head: &[u8]) -> bool {
     head.starts_with(&MAGIC)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::logs::record::testing::{assert_cutting_changes_nothing, whole};
+    use crate::logs::record::testing::{assert_pieces_give_same_records, whole};
     use proptest::prelude::*;
 
-    /// A file of these records, in chunks as LevelDB writes them.
+    /// A file of these records, in chunks as written by LevelDB.
     fn file(records: &[Vec<u8>]) -> Vec<u8> {
         let mut bytes = MAGIC.to_vec();
         bytes.push(0);
@@ -335,7 +335,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn cutting_changes_nothing(
+        fn reading_in_pieces_gives_the_same_records(
             lengths in proptest::collection::vec(0_usize..30_000, 1..6),
             damage in proptest::collection::vec((any::<proptest::sample::Index>(), any::<u8>()), 0..3),
             cut in proptest::collection::vec(0_usize..150_000, 0..6),
@@ -346,7 +346,7 @@ mod tests {
                 let place = place.index(bytes.len());
                 bytes[place] = value;
             }
-            assert_cutting_changes_nothing(WandbFile::default, &bytes, &cut);
+            assert_pieces_give_same_records(WandbFile::default, &bytes, &cut);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! A walk over the fields of a protobuf message, without generated code.
+//! Iterates over the fields of a protobuf message, without generated code.
 
 /// A field's payload.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -10,7 +10,7 @@ pub enum Field<'a> {
 }
 
 impl<'a> Field<'a> {
-    /// The payload of a length-delimited field, empty for any other.
+    /// The payload of a length-delimited field; empty for others.
     #[must_use]
     pub fn bytes(self) -> &'a [u8] {
         match self {
@@ -19,7 +19,7 @@ impl<'a> Field<'a> {
         }
     }
 
-    /// A text; what is no UTF-8 is replaced.
+    /// Converts to text; invalid UTF-8 is replaced.
     #[must_use]
     pub fn text(self) -> std::borrow::Cow<'a, str> {
         String::from_utf8_lossy(self.bytes())
@@ -53,11 +53,11 @@ impl<'a> Field<'a> {
     }
 }
 
-/// The fields of a message in the order in which they stand; ends at the first that is malformed.
+/// The fields of a message in order; ends at the first malformed one.
 #[derive(Clone, Debug)]
 pub struct Fields<'a> {
     bytes: &'a [u8],
-    /// Whether a malformed field ended the walk.
+    /// Whether the iteration ended at a malformed field.
     broken: bool,
 }
 
@@ -67,7 +67,7 @@ impl<'a> Fields<'a> {
         Self { bytes, broken: false }
     }
 
-    /// Whether the walk ended at a malformed field.
+    /// Whether the iteration ended at a malformed field.
     #[must_use]
     pub fn is_broken(&self) -> bool {
         self.broken
@@ -102,7 +102,7 @@ impl<'a> Iterator for Fields<'a> {
     }
 }
 
-/// Takes a variable-length number of at most 64 bits off the front.
+/// Reads a variable-length number of at most 64 bits from the start.
 pub fn varint(bytes: &mut &[u8]) -> Option<u64> {
     let mut value = 0_u64;
     for shift in 0..10 {

@@ -1,11 +1,11 @@
-//! The part of YAML that configurations of trainings are written in: nested maps and lists by
-//! indentation, flow lists and maps on one line, quoted and plain words, comments. Anchors, tags
-//! and block scalars are kept as the text they are.
+//! The subset of YAML used for configurations: maps and lists nested by indentation, flow lists and
+//! maps on one line, quoted and plain words, comments. Anchors, tags and block scalars are treated
+//! as text.
 
 use super::json;
 use super::value::Value;
 
-/// Deeper nesting than this is no configuration.
+/// Maximum nesting depth.
 const DEEPEST: usize = 64;
 
 struct Line<'a> {
@@ -13,10 +13,10 @@ struct Line<'a> {
     text: &'a str,
 }
 
-/// Reads a document.
+/// Parses a document.
 ///
 /// # Errors
-/// Says which line is neither `key: value` nor an item of a list.
+/// The line that is neither `key: value` nor an item of a list.
 pub fn parse(text: &str) -> Result<Value, String> {
     let lines: Vec<Line<'_>> = text
         .lines()
@@ -59,7 +59,7 @@ fn block(lines: &[Line<'_>], at: &mut usize, indent: usize, depth: usize) -> Res
     Ok(Value::Map(entries))
 }
 
-/// What stands below `key:`: deeper lines, or a list at the same depth, or nothing.
+/// The value after `key:`: deeper lines, a list at the same depth, or nothing.
 fn nested(
     lines: &[Line<'_>],
     at: &mut usize,
@@ -87,7 +87,7 @@ fn list(lines: &[Line<'_>], at: &mut usize, indent: usize, depth: usize) -> Resu
         if text.is_empty() {
             items.push(nested(lines, at, indent, depth)?);
         } else if let Some((key, rest)) = key_of(text).filter(|_| !text.starts_with(['{', '['])) {
-            // A map whose first key stands behind the dash.
+            // A map whose first key follows the dash.
             let mut entries = vec![(key, scalar(rest))];
             if let Some(next) = lines.get(*at).filter(|next| next.indent > indent)
                 && let Value::Map(more) = block(lines, at, next.indent, depth + 1)?
@@ -146,7 +146,7 @@ fn scalar(text: &str) -> Value {
     }
 }
 
-/// The pieces between the commas that stand outside brackets and quotes.
+/// Splits at commas outside of brackets and quotes.
 fn pieces(text: &str) -> Vec<&str> {
     let (mut depth, mut quote, mut start) = (0_usize, None, 0);
     let mut found = Vec::new();
@@ -163,7 +163,7 @@ fn pieces(text: &str) -> Vec<&str> {
             }
             _ => {}
         }
-        // A hostile text must not make `scalar` recurse without end.
+        // Limits the recursion of `scalar`.
         if depth > DEEPEST {
             return vec![];
         }
@@ -194,7 +194,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn a_configuration_reads_as_it_is_nested() {
+    fn a_configuration_is_parsed_with_its_nesting() {
         let text = "# made by hand\nseed: 3\nmodel:\n  hidden: [32, 16]\n  act: relu # why not\n\
                     data:\n  augment:\n  - flip\n  - crop\nnote: 'a, b: c'\nnothing: null\n\
                     layers:\n- name: dense\n  units: 4\n- {name: out, units: 10}\nrate: 1e-3\n";
@@ -224,7 +224,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_text_makes_it_panic(text in "[-a: \\[\\]{},'\"#\n0-9é]{0,80}") {
+        fn arbitrary_text_does_not_panic(text in "[-a: \\[\\]{},'\"#\n0-9é]{0,80}") {
             let _ = parse(&text);
         }
     }

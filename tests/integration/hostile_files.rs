@@ -85,7 +85,7 @@ fn a_model_is_not_built_before_its_weights_are_known_to_be_there() {
     let file = model(dir.path(), "wide.safetensors", |header| {
         header["spec"]["layers"] = "64,7000000,3".into();
     });
-    refused(&["eval", text(&file)], "asks for");
+    refused(&["eval", text(&file)], "requires");
     let file = model(dir.path(), "image.safetensors", |header| {
         header["image"] = json!([1_u64 << 40, 1_u64 << 40]);
     });
@@ -121,7 +121,7 @@ fn files_without_end_pipes_and_sparse_files_are_refused() {
     }
     // A header that fits what is there.
     let header = 100_u64.to_le_bytes();
-    refused(&["eval", text(&sparse_of("a.safetensors", &header, 1 << 30))], "no object of JSON");
+    refused(&["eval", text(&sparse_of("a.safetensors", &header, 1 << 30))], "not a JSON object");
     refused(&["eval", text(&sparse("a.json", b"{"))], "larger than");
     for (length, says) in [(9_u64 << 30, "are read"), (7 << 30, "changed")] {
         let version = Checkpoint::VERSION.to_le_bytes();

@@ -111,7 +111,7 @@ fn a_run_killed_ten_times_ends_with_the_same_model() {
 }
 
 #[test]
-fn a_torn_checkpoint_is_told_and_the_previous_one_used() {
+fn a_truncated_checkpoint_is_reported_and_the_previous_one_used() {
     let data = small_data();
     let place = Place::new(data.path());
     assert!(place.train().output().unwrap().status.success());
@@ -123,7 +123,7 @@ fn a_torn_checkpoint_is_told_and_the_previous_one_used() {
     let output = place.resume().output().unwrap();
     assert!(output.status.success());
     let text = String::from_utf8(output.stdout).unwrap();
-    assert!(text.contains("torn") && text.contains("previous"), "{text}");
+    assert!(text.contains("truncated") && text.contains("previous"), "{text}");
     assert_eq!(place.digest(), digest);
     for name in ["last.ckpt", "previous.ckpt"] {
         fs::write(place.path("kept").join(name), b"NNTOPCKP").unwrap();
@@ -131,5 +131,5 @@ fn a_torn_checkpoint_is_told_and_the_previous_one_used() {
     let output = place.resume().output().unwrap();
     assert_eq!(output.status.code(), Some(2));
     let error = String::from_utf8(output.stderr).unwrap();
-    assert!(error.contains("last.ckpt") && error.contains("torn"), "{error}");
+    assert!(error.contains("last.ckpt") && error.contains("truncated"), "{error}");
 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 const HEADER: usize = 32;
 const FRAME: usize = 24;
 
-/// The newest committed version of each page that a log holds; none of a log that is not valid.
+/// The newest committed version of each page in a log; empty if the log is invalid.
 pub fn pages(log: &[u8], page_size: usize) -> HashMap<u32, Vec<u8>> {
     let mut committed = HashMap::new();
     let Some(header) = log.get(..HEADER) else { return committed };
@@ -25,7 +25,7 @@ pub fn pages(log: &[u8], page_size: usize) -> HashMap<u32, Vec<u8>> {
     for frame in log[HEADER..].chunks_exact(FRAME + page_size) {
         let (head, page) = frame.split_at(FRAME);
         sums = checksum(checksum(sums, &head[..8], big_endian), page, big_endian);
-        // Frames of an earlier round have other salts.
+        // Frames of an earlier checkpoint have other salts.
         if head[8..16] != header[16..24] || sums != (four(head, 16), four(head, 20)) {
             break;
         }

@@ -1,5 +1,5 @@
-//! A reader of SQLite databases: tables row by row, with the write-ahead log taken in. It never
-//! writes, locks or leaves a file beside the database, as opening one with SQLite would.
+//! Reads SQLite databases row by row, including the write-ahead log. Unlike SQLite, it never
+//! writes, locks or creates a file beside the database.
 
 mod log;
 mod row;
@@ -10,32 +10,32 @@ pub use row::{Cell, Row};
 use schema::Table;
 use std::collections::HashMap;
 
-/// A database held in memory.
+/// A database in memory.
 #[derive(Debug)]
 pub struct Database {
     bytes: Vec<u8>,
     page_size: usize,
-    /// Bytes of a page that hold content.
+    /// Usable bytes per page.
     usable: usize,
-    /// Pages that the write-ahead log holds in a newer version.
+    /// Newer versions of pages from the write-ahead log.
     newer: HashMap<u32, Vec<u8>>,
     tables: Vec<Table>,
 }
 
-/// What a database begins with.
+/// The magic number.
 pub const MAGIC: &[u8; 16] = b"SQLite format 3\0";
-/// Deeper trees, longer chains and more rows than these are damage.
+/// Limits for the depth of trees and the length of payloads; anything beyond is damage.
 const DEEPEST: usize = 32;
 const LONGEST_PAYLOAD: usize = 64 << 20;
 
 impl Database {
-    /// Takes a database and its write-ahead log, if it has one.
+    /// Opens a database with its write-ahead log, if any.
     ///
     /// # Errors
-    /// Says why the bytes are no database that can be read.
+    /// Why the bytes are not a database that can be read.
     pub fn new(bytes: Vec<u8>, log: Option<&[u8]>) -> Result<Self, String> {
         if bytes.len() < 100 || !bytes.starts_with(MAGIC) {
-            return Err("it is no SQLite database".to_owned());
+            return Err("it is not an SQLite database".to_owned());
         }
         let page_size = match u16::from_be_bytes([bytes[16], bytes[17]]) {
             1 => 65_536,
@@ -45,11 +45,11 @@ impl Database {
             return Err(format!("a page size of {page_size} bytes is not possible"));
         }
         if bytes[56..60] != [0, 0, 0, 1] && bytes[56..60] != [0, 0, 0, 0] {
-            return Err("its text is UTF-16, which is not read".to_owned());
+            return Err("its text is UTF-16, which is not supported".to_owned());
         }
         let usable = page_size.saturating_sub(usize::from(bytes[20]));
         if usable < 480 {
-            return Err("its pages have no room for content".to_owned());
+            return Err("its pages have no usable bytes".to_owned());
         }
         let newer = log.map_or_else(HashMap::new, |log| log::pages(log, page_size));
         let mut database = Self { bytes, page_size, usable, newer, tables: Vec::new() };
@@ -72,23 +72,22 @@ impl Database {
         Ok(tables)
     }
 
-    /// Whether there is a table of that name.
+    /// Whether there is a table with this name.
     #[must_use]
     pub fn has(&self, table: &str) -> bool {
         self.tables.iter().any(|known| known.name == table)
     }
 
-    /// Calls `visit` with each row of a table, in the order in which the rows were added. A table
-    /// that does not exist has no rows.
+    /// Calls `visit` with each row of a table, in insertion order. A missing table has no rows.
     ///
     /// # Errors
-    /// Says where the database is damaged; the rows before that were visited.
+    /// Where the database is damaged; the rows before that were visited.
     pub fn rows(&self, table: &str, visit: &mut dyn FnMut(&Row<'_>)) -> Result<(), String> {
         let Some(table) = self.tables.iter().find(|known| known.name == table) else {
             return Ok(());
         };
         if table.without_rowid {
-            return Err(format!("the table {} has no row ids, which is not read", table.name));
+            return Err(format!("the table {} has no row ids, which is not supported", table.name));
         }
         self.scan(table.root, &mut |id, record| {
             visit(&Row::new(&table.columns, table.id_column, id, row::cells(record)));
@@ -106,16 +105,16 @@ impl Database {
             .ok_or_else(|| format!("page {number} is missing"))
     }
 
-    /// Visits every record of a table's tree: its row id and its bytes.
+    /// Visits every record of a table's tree: its row id and bytes.
     fn scan(&self, root: u32, visit: &mut dyn FnMut(i64, &[u8])) -> Result<(), String> {
-        // Pages to visit, the next one last, and how deep they are.
+        // Pages to visit, the next one last, with their depths.
         let mut stack = vec![(root, 0)];
         let mut visited = 0_usize;
         while let Some((number, depth)) = stack.pop() {
             visited += 1;
             if depth > DEEPEST || visited > self.bytes.len() / self.page_size + self.newer.len() + 1
             {
-                return Err("its tree of pages has no end".to_owned());
+                return Err("its tree of pages is endless".to_owned());
             }
             let page = self.page(number)?;
             let start = if number == 1 { 100 } else { 0 };
@@ -139,13 +138,13 @@ impl Database {
                         visit(id, &record);
                     }
                 }
-                _ => return Err(format!("page {number} is no table's")),
+                _ => return Err(format!("page {number} is not part of a table")),
             }
         }
         Ok(())
     }
 
-    /// The row id and the whole payload of a cell, what overflows its page included.
+    /// The row id and the complete payload of a cell, including overflow pages.
     fn record<'a>(
         &'a self,
         mut cell: &'a [u8],

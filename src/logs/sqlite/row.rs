@@ -1,4 +1,4 @@
-//! A row's cells.
+//! The cells of a row.
 
 use std::borrow::Cow;
 
@@ -22,7 +22,7 @@ impl<'a> Cell<'a> {
         }
     }
 
-    /// A number, also one that is written as text.
+    /// A number, or a number written as text.
     #[must_use]
     pub fn number(&self) -> Option<f64> {
         match self {
@@ -43,7 +43,7 @@ impl<'a> Cell<'a> {
     }
 }
 
-/// A row: its cells by the names of their columns.
+/// A row: its cells by column name.
 #[derive(Debug)]
 pub struct Row<'a> {
     columns: &'a [String],
@@ -62,7 +62,7 @@ impl<'a> Row<'a> {
         Self { columns, id_column, id, cells }
     }
 
-    /// The cell of a column; null where the row or the table has none.
+    /// The cell of a column; null if the row or the table does not have it.
     #[must_use]
     pub fn get(&self, column: &str) -> Cell<'a> {
         let Some(index) = self.columns.iter().position(|name| name == column) else {
@@ -75,7 +75,7 @@ impl<'a> Row<'a> {
     }
 }
 
-/// The cells of a record, as far as it is well formed.
+/// The cells of a record, up to the first malformed one.
 pub(super) fn cells(record: &[u8]) -> Vec<Cell<'_>> {
     let mut header = record;
     let Some(length) = varint(&mut header) else { return Vec::new() };
@@ -114,7 +114,7 @@ fn signed(bytes: &[u8]) -> i64 {
     bytes.iter().fold(first, |value: i64, &byte| value << 8 | i64::from(byte))
 }
 
-/// SQLite's variable-length number: seven bits a byte, high ones first, the ninth byte whole.
+/// SQLite's variable-length number: seven bits per byte, high ones first; the ninth byte has eight.
 pub(super) fn varint(bytes: &mut &[u8]) -> Option<u64> {
     let mut value = 0_u64;
     for index in 0..9 {

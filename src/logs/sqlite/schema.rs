@@ -1,13 +1,13 @@
-//! A table's columns, read from the statement that made it.
+//! The columns of a table, parsed from its CREATE TABLE statement.
 
 /// A table.
 #[derive(Debug, PartialEq)]
 pub struct Table {
     pub name: String,
-    /// The page at the root of its tree.
+    /// The root page of its tree.
     pub root: u32,
     pub columns: Vec<String>,
-    /// The column that stands for the row id.
+    /// The column that is an alias of the row id.
     pub id_column: Option<usize>,
     pub without_rowid: bool,
 }
@@ -41,7 +41,7 @@ impl Table {
             }
             table.columns.push(name);
         }
-        // `id INTEGER …, PRIMARY KEY (id)` stands for the row id too.
+        // `id INTEGER …, PRIMARY KEY (id)` is also an alias of the row id.
         if let Some(column) = single_primary_key(&sql[start + 1..]) {
             let index = table.columns.iter().position(|name| name.eq_ignore_ascii_case(&column));
             let is_integer = index.is_some_and(|index| {
@@ -60,7 +60,7 @@ impl Table {
     }
 }
 
-/// The pieces between commas up to the closing parenthesis, and where that stands.
+/// Splits at commas up to the closing parenthesis; also returns its position.
 fn definitions(text: &str) -> (Vec<&str>, usize) {
     let (mut depth, mut quote, mut start) = (0_usize, None, 0);
     let mut found = Vec::new();
@@ -87,7 +87,7 @@ fn definitions(text: &str) -> (Vec<&str>, usize) {
     (found, text.len())
 }
 
-/// The first word of a definition, without quotes, and whether it was quoted.
+/// The first word of a definition, unquoted, and whether it was quoted.
 fn name_of(definition: &str) -> Option<(String, bool)> {
     let first = definition.chars().next()?;
     let close = match first {
@@ -102,7 +102,7 @@ fn name_of(definition: &str) -> Option<(String, bool)> {
     Some((definition[1..=end].to_owned(), true))
 }
 
-/// The column of `PRIMARY KEY (column)` where it is one column.
+/// The column of `PRIMARY KEY (column)`, if it is a single one.
 fn single_primary_key(text: &str) -> Option<String> {
     let (definitions, _) = definitions(text);
     let key = definitions.iter().find_map(|definition| {
@@ -120,7 +120,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn columns_are_read_and_constraints_are_not() {
+    fn columns_are_parsed_and_constraints_are_not() {
         let sql = "CREATE TABLE \"m\" (id INTEGER PRIMARY KEY AUTOINCREMENT, \"a b\" VARCHAR(5) \
                    DEFAULT 'x,(', step BIGINT NOT NULL, CONSTRAINT c CHECK (a IN (0, 1)), \
                    PRIMARY KEY (id, step), extra TEXT)";

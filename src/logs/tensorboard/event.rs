@@ -1,4 +1,4 @@
-//! The `Event` message: what one record of an event file holds.
+//! The `Event` message: the content of a record of an event file.
 
 use super::tensor::Tensor;
 use crate::logs::record::{Bucket, Record, Sink, State};
@@ -6,10 +6,10 @@ use crate::logs::value::Value;
 use crate::logs::wire::{Field, Fields, varint};
 use std::collections::HashMap;
 
-/// Decodes events; remembers what the first value of each tag said of the ones that follow.
+/// Decodes events; remembers the metadata of the first value of each tag.
 #[derive(Debug, Default)]
 pub struct Decoder {
-    /// The plugin that a tag's metadata names.
+    /// The plugin named in a tag's metadata.
     plugins: HashMap<Vec<u8>, Plugin>,
 }
 
@@ -23,12 +23,12 @@ enum Plugin {
     Other,
 }
 
-/// Tags that a file may describe.
+/// Maximum number of tags that a file may describe.
 const MAX_TAGS: usize = 1 << 18;
-/// Buckets of a histogram and leaves of its hyper-parameters that are read.
+/// Maximum number of buckets of a histogram.
 const MAX_BUCKETS: usize = 1 << 16;
 
-/// The step and time that the values of an event share.
+/// The step and time of the values of an event.
 #[derive(Clone, Copy)]
 struct Moment {
     step: i64,
@@ -47,9 +47,9 @@ struct Entry<'a> {
 }
 
 impl Decoder {
-    /// Decodes an event; false where it is malformed.
+    /// Decodes an event; returns false if it is malformed.
     pub fn event(&mut self, data: &[u8], sink: &mut dyn Sink) -> bool {
-        // Most events hold one number and nothing else.
+        // Most events consist of a single number.
         if let Some((moment, name, value)) = plain_scalar(data) {
             let Moment { step, wall_time } = moment;
             sink.record(Record::Scalar { name, step, wall_time, value: f64::from(value) });
@@ -120,10 +120,10 @@ impl Decoder {
         }
     }
 
-    /// The plugin of a value: what its metadata says, else what that of the tag's first value said.
+    /// The plugin of a value: from its metadata, or else from those of the tag's first value.
     fn plugin(&mut self, entry: &Entry<'_>, sink: &mut dyn Sink) -> Option<Plugin> {
         let Some(metadata) = entry.metadata else {
-            // Scalars of torch have no metadata at all: nothing to look up.
+            // torch's scalars have no metadata, so a lookup is unnecessary.
             return entry.tensor.and_then(|_| self.plugins.get(entry.tag).copied());
         };
         let data = Fields::new(metadata).find(|(number, _)| *number == 1)?.1.bytes();
@@ -155,9 +155,9 @@ impl Decoder {
     }
 }
 
-/// The event of one old-style scalar, its fields in the order in which writers write them: time,
-/// step, and a summary of one value with a tag and a number. None for any other event, which is
-/// decoded field by field.
+/// Decodes an event with one old-style scalar whose fields are in the usual order: time, step, and
+/// a summary of one value with a tag and a number. `None` for other events, which are decoded field
+/// by field.
 fn plain_scalar(data: &[u8]) -> Option<(Moment, &str, f32)> {
     let (time, mut rest) = data.strip_prefix(&[0x09])?.split_first_chunk::<8>()?;
     let mut step = 0;
@@ -175,7 +175,7 @@ fn plain_scalar(data: &[u8]) -> Option<(Moment, &str, f32)> {
     Some((moment, std::str::from_utf8(tag).ok()?, f32::from_le_bytes(number)))
 }
 
-/// The bytes behind their length, where they are all that is left.
+/// The length-prefixed bytes, if nothing follows them.
 fn sized(mut bytes: &[u8]) -> Option<&[u8]> {
     let length = varint(&mut bytes)?;
     (length == bytes.len() as u64).then_some(bytes)
@@ -202,7 +202,7 @@ fn tensor_value(
                 rows.map(|row| Bucket { left: row[0], right: row[1], count: row[2] }).collect();
             sink.record(Record::Histogram { name, step, wall_time, buckets: &buckets });
         }
-        // Width and height as texts stand before the pictures.
+        // Width and height precede the pictures as texts.
         Some(Plugin::Images) => {
             for encoded in tensor.strings.iter().skip(2) {
                 sink.record(Record::Image { name, step, wall_time, encoded });
@@ -218,8 +218,8 @@ fn tensor_value(
     }
 }
 
-/// The buckets of a `HistogramProto`: upper limits and counts. The outermost edges are those of
-/// the values, where they are known.
+/// The buckets of a `HistogramProto`: upper limits and counts. The outermost limits are those of
+/// the values, if known.
 fn old_histogram(bytes: &[u8]) -> Vec<Bucket> {
     let (mut least, mut greatest) = (f64::NAN, f64::NAN);
     let (mut limits, mut counts) = (Vec::new(), Vec::new());
@@ -256,8 +256,8 @@ fn doubles(field: Field<'_>, to: &mut Vec<f64>) {
     }
 }
 
-/// What the plugin `hparams` keeps in its content: the start of a session with its
-/// hyper-parameters, or its end.
+/// Decodes the content of the plugin `hparams`: the start of a session with its hyper-parameters,
+/// or its end.
 fn hparams(content: &[u8], sink: &mut dyn Sink) {
     for (number, part) in Fields::new(content) {
         match number {

@@ -7,37 +7,36 @@ use super::record::{LONGEST_RECORD, Reader, Record, Sink};
 use event::Decoder;
 use std::ops::Range;
 
-/// Bytes before the data of a record: its length and the checksum of that.
+/// Bytes before a record's data: its length, and the checksum of the length.
 const HEADER: usize = 12;
-/// Bytes behind the data: its checksum.
+/// Bytes after the data: its checksum.
 const FOOTER: usize = 4;
-/// A longer record than this is damage, whatever its checksum says.
+/// Maximum length of a record; more is damage, even with a correct checksum.
 const ABSURD: u64 = 1 << 32;
 
-/// Reads an event file. A record with a wrong checksum is skipped and told. Where the length itself
-/// is damaged, reading goes on at the next place that holds a whole record with right checksums;
-/// until there is one it waits, since zeros that a network file system shows for a while look the
-/// same.
+/// Reads an event file. A record with a wrong checksum is skipped with a warning. If a length is
+/// damaged, reading continues at the next complete record with correct checksums; until there is
+/// one it waits, because zeros returned temporarily by a network file system look the same.
 #[derive(Debug, Default)]
 pub struct EventFile {
     decoder: Decoder,
-    /// Offset in the file of the next byte to read.
+    /// Offset of the next byte to read.
     offset: u64,
-    /// How far behind `offset` was searched for a whole record in vain.
+    /// Number of bytes after `offset` already searched for a complete record.
     searched: usize,
     holes: Vec<Range<u64>>,
 }
 
-/// What stands at the front of some bytes.
+/// The start of some bytes.
 enum Frame<'a> {
     Record(&'a [u8]),
-    /// More bytes must come before it can be told.
-    Torn,
-    /// The length cannot be believed.
+    /// More bytes are needed to decide.
+    Incomplete,
+    /// The length is wrong.
     BadLength,
     /// A record of this many data bytes with a wrong checksum.
     BadData(usize),
-    /// A record of this many data bytes, too long to hold.
+    /// A record of this many data bytes, too long to keep in memory.
     TooLong(u64),
 }
 
@@ -50,13 +49,13 @@ impl Reader for EventFile {
             match frame(rest) {
                 Frame::Record(data) => {
                     if !self.decoder.event(data, sink) {
-                        warn(sink, offset, "a record that is no event was skipped");
+                        warn(sink, offset, "a record that is not an event was skipped");
                     }
                     at += HEADER + data.len() + FOOTER;
                 }
                 Frame::BadData(length) => {
                     let next = HEADER + length + FOOTER;
-                    // The newest record may still be on its way.
+                    // The newest record may be incomplete.
                     if next == rest.len() && !end {
                         break;
                     }
@@ -83,12 +82,12 @@ impl Reader for EventFile {
                     }
                     None => break,
                 },
-                Frame::Torn => {
+                Frame::Incomplete => {
                     if end {
                         warn(
                             sink,
                             offset,
-                            &format!("the last record is torn, {} bytes", rest.len()),
+                            &format!("the last record is incomplete, {} bytes", rest.len()),
                         );
                     }
                     break;
@@ -105,15 +104,15 @@ impl Reader for EventFile {
 }
 
 impl EventFile {
-    /// How many bytes to skip to the next whole record with right checksums.
+    /// Number of bytes up to the next complete record with correct checksums.
     fn search(&mut self, bytes: &[u8]) -> Option<usize> {
         let last = bytes.len().checked_sub(HEADER + FOOTER)?;
         for skip in self.searched.max(1)..=last {
             self.searched = skip;
             match frame(&bytes[skip..]) {
                 Frame::Record(_) => return Some(skip),
-                // Its length is right: wait for the rest of it.
-                Frame::Torn => return None,
+                // Its length is correct: wait for the rest of it.
+                Frame::Incomplete => return None,
                 _ => {}
             }
         }
@@ -126,7 +125,7 @@ fn warn(sink: &mut dyn Sink, offset: u64, text: &str) {
 }
 
 fn frame(bytes: &[u8]) -> Frame<'_> {
-    let Some((header, rest)) = bytes.split_at_checked(HEADER) else { return Frame::Torn };
+    let Some((header, rest)) = bytes.split_at_checked(HEADER) else { return Frame::Incomplete };
     let (length, sum) = header.split_at(8);
     if masked(length) != number(sum) {
         return Frame::BadLength;
@@ -140,8 +139,8 @@ fn frame(bytes: &[u8]) -> Frame<'_> {
         return Frame::TooLong(length);
     }
     let length = length as usize;
-    let Some((data, rest)) = rest.split_at_checked(length) else { return Frame::Torn };
-    let Some(sum) = rest.get(..FOOTER) else { return Frame::Torn };
+    let Some((data, rest)) = rest.split_at_checked(length) else { return Frame::Incomplete };
+    let Some(sum) = rest.get(..FOOTER) else { return Frame::Incomplete };
     if masked(data) == number(sum) { Frame::Record(data) } else { Frame::BadData(length) }
 }
 
@@ -154,9 +153,9 @@ fn masked(bytes: &[u8]) -> u32 {
     crc32c::crc32c(bytes).rotate_right(15).wrapping_add(0xa282_ead8)
 }
 
-/// Whether a file begins as an event file does: with a record whose length has a right checksum.
+/// Whether a file starts like an event file: with a record whose length has a correct checksum.
 #[must_use]
-pub fn begins_like_one(head: &[u8]) -> bool {
+pub fn starts_like_one(head: &[u8]) -> bool {
     head.len() >= HEADER && masked(&head[..8]) == number(&head[8..HEADER])
 }
 
@@ -173,10 +172,10 @@ pub(crate) fn encode(data: &[u8]) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::logs::record::testing::{assert_cutting_changes_nothing, growing, whole};
+    use crate::logs::record::testing::{assert_pieces_give_same_records, growing, whole};
     use proptest::prelude::*;
 
-    /// An event with one scalar of the tag `loss`.
+    /// An event with one scalar with the tag `loss`.
     fn scalar(step: u8, value: f32) -> Vec<u8> {
         let mut summary = vec![0x0a, 4];
         summary.extend(b"loss");
@@ -205,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn zeros_at_the_end_are_waited_for_and_read_once_they_are_filled_in() {
+    fn zeros_at_the_end_are_read_once_they_are_filled_in() {
         let good = file(4);
         let mut zeros = good.clone();
         let third = good.len() / 2;
@@ -220,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hole_of_zeros_is_skipped_told_and_remembered() {
+    fn a_hole_of_zeros_is_skipped_reported_and_remembered() {
         let mut bytes = file(6);
         let one = bytes.len() / 6;
         bytes[one..2 * one + 5].fill(0);
@@ -235,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_of_garbage_with_right_checksums_is_told() {
+    fn a_garbage_record_with_correct_checksums_is_reported() {
         let mut bytes = encode(&[0xff; 20]);
         bytes.extend(scalar(1, 2.0));
         let found = whole(EventFile::default(), &bytes);
@@ -244,7 +243,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn cutting_changes_nothing(
+        fn reading_in_pieces_gives_the_same_records(
             damage in proptest::collection::vec((any::<proptest::sample::Index>(), any::<u8>()), 0..4),
             cut in proptest::collection::vec(0_usize..700, 0..6),
         ) {
@@ -253,11 +252,11 @@ mod tests {
                 let place = place.index(bytes.len());
                 bytes[place] = value;
             }
-            assert_cutting_changes_nothing(EventFile::default, &bytes, &cut);
+            assert_pieces_give_same_records(EventFile::default, &bytes, &cut);
         }
 
         #[test]
-        fn no_bytes_make_it_panic_and_good_records_behind_them_are_found(
+        fn arbitrary_bytes_do_not_panic_and_records_after_them_are_found(
             noise in proptest::collection::vec(any::<u8>(), 0..200),
         ) {
             let mut bytes = noise;

@@ -10,12 +10,12 @@ pub struct Tensor<'a> {
     /// Sizes of its dimensions; empty for a scalar.
     pub shape: Vec<i64>,
     content: &'a [u8],
-    /// The values of the typed fields, as numbers.
+    /// The values of the typed fields, converted to numbers.
     values: Vec<f64>,
     pub strings: Vec<&'a [u8]>,
 }
 
-/// More values than this in one typed field are no summary.
+/// Maximum number of values in a typed field.
 const MAX_VALUES: usize = 1 << 22;
 
 impl<'a> Tensor<'a> {
@@ -75,12 +75,12 @@ impl<'a> Tensor<'a> {
         }
     }
 
-    /// Whether it is one number rather than a vector or a matrix.
+    /// Whether it is a single number rather than a vector or matrix.
     pub fn is_scalar(&self) -> bool {
         self.shape.is_empty()
     }
 
-    /// Its first number; none where it holds texts or nothing.
+    /// Its first number; `None` if it contains texts or nothing.
     pub fn first(&self) -> Option<f64> {
         self.numbers().first().copied()
     }
@@ -111,7 +111,7 @@ impl<'a> Tensor<'a> {
     }
 }
 
-/// Numbers of `N` bytes each, one behind the other.
+/// Converts contiguous numbers of `N` bytes each.
 fn each<const N: usize>(content: &[u8], read: impl Fn([u8; N]) -> f64) -> Vec<f64> {
     let chunks = content.chunks_exact(N);
     chunks.map(|chunk| read(chunk.try_into().unwrap_or([0; N]))).collect()
@@ -133,7 +133,7 @@ fn shape(bytes: &[u8]) -> Vec<i64> {
         .collect()
 }
 
-/// An IEEE half as a number.
+/// Converts IEEE half precision.
 fn half(bits: u16) -> f64 {
     let sign = if bits >> 15 == 1 { -1.0 } else { 1.0 };
     let exponent = i32::from(bits >> 10 & 0x1f);
@@ -151,7 +151,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_scalar_of_every_type_is_its_number() {
+    fn scalars_of_every_type_are_converted() {
         let packed = |dtype: u8, content: &[u8]| {
             let mut bytes = vec![0x08, dtype, 0x12, 0, 0x22, content.len() as u8];
             bytes.extend(content);

@@ -1,6 +1,6 @@
-//! Text without what steers a terminal.
+//! Removes terminal control sequences from text.
 
-/// A line without escape sequences and control characters; blanks at its ends are left out.
+/// A line without escape sequences and control characters, trimmed.
 #[must_use]
 pub fn plain(line: &str) -> String {
     if !line.chars().any(char::is_control) {
@@ -15,7 +15,7 @@ pub fn plain(line: &str) -> String {
                 Some('[') => {
                     characters.find(|c| ('\u{40}'..='\u{7e}').contains(c));
                 }
-                // Operating-system command and the like: to a bell or `ESC \`.
+                // An operating-system command or similar, up to a bell or `ESC \`.
                 Some(']' | 'P' | 'X' | '^' | '_') => {
                     while let Some(c) = characters.next() {
                         if c == '\u{7}' || (c == '\u{1b}' && characters.next_if_eq(&'\\').is_some())
@@ -42,7 +42,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn colours_links_and_backspaces_are_left_out() {
+    fn colours_links_and_backspaces_are_removed() {
         assert_eq!(plain("\u{1b}[1;32mstep 0\u{1b}[0m loss \u{1b}[K2"), "step 0 loss 2");
         assert_eq!(plain("a\u{1b}]8;id=1;file:///x\u{1b}\\link\u{1b}]8;;\u{7}b"), "alinkb");
         assert_eq!(plain("x\u{8}\u{8}\u{1b}"), "x");

@@ -1,4 +1,4 @@
-//! Progress bars: tqdm's, and Keras' with its metrics behind it.
+//! Progress bars: tqdm's, and Keras' followed by its metrics.
 
 use super::pairs;
 use crate::logs::number;
@@ -6,17 +6,17 @@ use crate::logs::number;
 /// A redraw of a bar.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Bar<'a> {
-    /// The text in front of it, such as `Epoch 1/3`.
+    /// The text before it, such as `Epoch 1/3`.
     pub label: &'a str,
-    /// Units done, and in all where it is known.
+    /// Completed units, and the total if known.
     pub done: f64,
     pub total: Option<f64>,
-    /// Metrics behind the rate.
+    /// The metrics after the rate.
     pub metrics: Vec<(&'a str, f64)>,
 }
 
-/// Reads a bar of tqdm: `label:  8%|▊   | 42/500 [00:12<02:15,  3.4it/s, loss=0.693]`, or without
-/// a total `7.50Mtok [00:00, 54.9Gtok/s, loss=0.2]`.
+/// Parses a tqdm bar: `label:  8%|▊   | 42/500 [00:12<02:15,  3.4it/s, loss=0.693]`, or without a
+/// total `7.50Mtok [00:00, 54.9Gtok/s, loss=0.2]`.
 #[must_use]
 pub fn tqdm(line: &str) -> Option<Bar<'_>> {
     let (front, state) = line.rsplit_once(" [").filter(|(_, state)| is_state(state))?;
@@ -34,14 +34,14 @@ pub fn tqdm(line: &str) -> Option<Bar<'_>> {
     Some(Bar { label: label.trim(), done, total: None, metrics })
 }
 
-/// Whether a text is what tqdm writes in its brackets: times and a rate.
+/// Whether a text is the content of tqdm's brackets: times and a rate.
 fn is_state(state: &str) -> bool {
     let clock = state.bytes().take_while(|byte| byte.is_ascii_digit() || *byte == b':').count();
     let rate = state.contains("/s") || state.contains("s/");
     clock >= 4 && state[..clock].contains(':') && rate
 }
 
-/// The metrics behind the rate: `, loss=0.693, acc=91%`.
+/// The metrics after the rate: `, loss=0.693, acc=91%`.
 fn postfix(state: &str) -> Vec<(&str, f64)> {
     state
         .split(", ")
@@ -53,7 +53,7 @@ fn postfix(state: &str) -> Vec<(&str, f64)> {
         .collect()
 }
 
-/// A count with a unit: `42`, `7.50M`, `1.5ktok`, `20.0/s` excluded.
+/// A count with a unit: `42`, `7.50M`, `1.5ktok`, but not `20.0/s`.
 fn quantity(text: &str) -> Option<f64> {
     let text = text.trim();
     let digits = text.bytes().take_while(|byte| byte.is_ascii_digit() || *byte == b'.').count();
@@ -68,8 +68,8 @@ fn quantity(text: &str) -> Option<f64> {
     Some(number * factor)
 }
 
-/// Reads a line of Keras: `14/14 ━━━━ 0s 7ms/step - accuracy: 0.16 - loss: 2.28`, also without the
-/// bar. Only a finished epoch's numbers are its metrics.
+/// Parses a line of Keras: `14/14 ━━━━ 0s 7ms/step - accuracy: 0.16 - loss: 2.28`, also without the
+/// bar. Only the numbers of a completed epoch are metrics.
 #[must_use]
 pub fn keras(line: &str) -> Option<Bar<'_>> {
     let (done, rest) = line.split_once('/')?;
@@ -88,7 +88,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn bars_of_all_kinds_are_read() {
+    fn bars_of_all_kinds_are_parsed() {
         let bar = tqdm(
             "Epoch 1/3:  8%|██▌     | 42/500 [1:02:05<11:17:00, 88.69s/it, loss=0.693, note=a b, acc=91%]",
         );
@@ -112,7 +112,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_line_makes_it_panic(line in "[0-9/:|,=a-c \\[\\]%.é█it/s]{0,60}") {
+        fn arbitrary_lines_do_not_panic(line in "[0-9/:|,=a-c \\[\\]%.é█it/s]{0,60}") {
             let _ = (tqdm(&line), keras(&line));
         }
     }

@@ -1,6 +1,6 @@
-//! Captured output of a training: what it printed, read line by line. Dictionaries as Hugging Face
-//! prints them, JSON behind a prefix, tqdm's and Keras' bars, and names with numbers in any layout
-//! that people print. Colours are stripped; a time and a level in front are left out.
+//! Captured output of a training, read line by line: dictionaries printed by Hugging Face, JSON
+//! after a prefix, bars of tqdm and Keras, and names with numbers in many layouts. Colours and a
+//! leading time and level are removed.
 
 pub mod ansi;
 mod bars;
@@ -24,25 +24,25 @@ use super::record::{Reader, Record, Sink};
 use super::value::Value;
 use bars::Bar;
 use std::collections::HashMap;
-use steps::{Place, Steps};
+use steps::{Position, Steps};
 use tables::{Line, Row, Tables};
 
-/// Reads printed text. A piece ends at `\n` or at `\r`, so that a redrawn bar is many pieces.
+/// Reads printed text. A piece ends at `\n` or `\r`, so that each redraw of a bar is a piece.
 #[derive(Debug, Default)]
 pub struct Text {
     offset: u64,
     steps: Steps,
     tables: Tables,
     rows: Rows,
-    /// A dictionary without a step, until a bar says which it was, and its time.
+    /// A dictionary without a step, until a bar gives the step, and its time.
     waiting: Option<(Value, f64)>,
-    /// Rows so far of each name that has no step at all.
+    /// Number of rows so far for each name without any step.
     counts: HashMap<String, i64>,
-    /// The last value of each metric of a bar: a redraw says it again.
+    /// The last value of each metric of a bar, because redraws repeat them.
     drawn: HashMap<String, (i64, f64)>,
 }
 
-/// Metrics of bars and names without steps that are remembered.
+/// Maximum number of remembered metrics of bars and names without steps.
 const MAX_NAMES: usize = 10_000;
 
 impl Reader for Text {
@@ -102,17 +102,17 @@ impl Text {
             return;
         }
         let found = pairs::find(message);
-        let place = Place::of(&found);
+        let place = Position::of(&found);
         let known = self.steps.is_known();
-        if let Some(progress) = self.steps.enter(&place) {
+        if let Some(progress) = self.steps.update(&place) {
             sink.record(progress);
         }
         let all_pairs = !found.is_empty() && is_only_pairs(message, &found);
         for pair in &found {
-            if pair.name.is_empty() || steps::is_place(pair) {
+            if pair.name.is_empty() || steps::is_position(pair) {
                 continue;
             }
-            // A line that says no step is a line about a training only if its names are.
+            // A line without a step is only used if its names are those of metrics.
             let names_one = || steps::is_metric(pair.name, known) && (pair.joined || all_pairs);
             let says = place.is_some() || names_one();
             if says {
@@ -133,7 +133,7 @@ impl Text {
     }
 
     fn bar(&mut self, bar: &Bar<'_>, sink: &mut dyn Sink) {
-        // Ultralytics' bar has a row of its table for a label.
+        // The label of Ultralytics' bar is a row of its table.
         if let Some(row) = self.tables.row(bar.label).filter(|_| bar.total == Some(bar.done)) {
             let same = |(name, value): &(String, f64)| {
                 let drawn = self.drawn.get(name);
@@ -172,7 +172,7 @@ impl Text {
         }
         let step = self.steps.epoch();
         for &(name, value) in &bar.metrics {
-            // The last redraw of an epoch adds to the one before.
+            // The last redraw of an epoch adds to the previous one.
             if self.drawn.get(name).is_some_and(|&(at, _)| at == step)
                 || self.drawn.len() > MAX_NAMES
             {
@@ -199,7 +199,7 @@ impl Text {
         }
     }
 
-    /// Records the dictionary that waits for its step: the bar's, or the row of each name.
+    /// Records the pending dictionary at the step of the bar, or at the row number of each name.
     fn flush(&mut self, sink: &mut dyn Sink) {
         let Some((object, wall_time)) = self.waiting.take() else { return };
         let bar = self.steps.bar_step();
@@ -218,7 +218,7 @@ impl Text {
     }
 }
 
-/// The dictionary in a message, where nothing but a prefix stands in front of it.
+/// The dictionary in a message, if it is preceded only by a prefix.
 fn object_in(message: &str) -> Option<Value> {
     let start = message.find('{')?;
     let front = message[..start].trim_end();
@@ -230,14 +230,15 @@ fn object_in(message: &str) -> Option<Value> {
     entries.iter().any(|(_, value)| value.number().is_some()).then_some(value)
 }
 
-/// Whether a message consists of names and numbers alone.
+/// Whether a message consists only of names and numbers.
 fn is_only_pairs(message: &str, pairs: &[pairs::Pair<'_>]) -> bool {
     let named: usize = pairs.iter().map(|pair| pair.name.split_whitespace().count()).sum();
     let all_metrics = pairs.iter().all(|pair| steps::is_metric(pair.name, true));
     all_metrics && message.split_whitespace().count() == named + pairs.len()
 }
 
-/// Why a text that begins so tells of a training: the metrics in it. None where there are none.
+/// Recognises the output of a training from the start of a file; returns the metrics in it, `None`
+/// if there are none.
 #[must_use]
 pub fn recognise(head: &str) -> Option<String> {
     let mut names: Vec<String> = Vec::new();
@@ -254,7 +255,7 @@ pub fn recognise(head: &str) -> Option<String> {
     (values > 0).then(|| format!("printed values of {}", names.join(", ")))
 }
 
-/// A number that a printed step says.
+/// Converts a printed step.
 fn whole(number: f64) -> i64 {
     number::to_step(number).unwrap_or(0)
 }
@@ -262,7 +263,7 @@ fn whole(number: f64) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::logs::record::testing::{assert_cutting_changes_nothing, whole};
+    use crate::logs::record::testing::{assert_pieces_give_same_records, whole};
     use proptest::prelude::*;
 
     fn scalars(text: &str) -> Vec<String> {
@@ -271,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn prose_with_numbers_gives_nothing() {
+    fn prose_with_numbers_gives_no_metrics() {
         let text = "Using device cuda:0, 8 workers, port 29500\nError 404 at line 12\n\
                     learning_rate = 1e-3 # small\nnumber of parameters: 10.65M\n\
                     Trainable params: 12.7 K\n 10:30:12 up 3 days\n";
@@ -318,14 +319,14 @@ mod tests {
     }
 
     #[test]
-    fn the_tutorials_layout_counts_batches_over_epochs() {
+    fn batches_of_the_tutorials_layout_are_counted_over_epochs() {
         let found = scalars("[1,  2000] loss: 2.2\n[1,  4000] loss: 1.9\n[2,  2000] loss: 1.7\n");
         assert_eq!(found.len(), 3);
         assert!(found[2].contains("value: 1.7"), "{found:?}");
     }
 
     #[test]
-    fn a_step_that_goes_on_over_epochs_is_the_step() {
+    fn steps_that_continue_over_epochs_are_used_unchanged() {
         let found = scalars(
             "Epoch 1 | step 500/2000 | loss 2\nEpoch 1 | step 1000/2000 | loss 1.5\n\
              Epoch 2 | step 1500/2000 | loss 1\n",
@@ -335,14 +336,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn cutting_changes_nothing(
+        fn reading_in_pieces_gives_the_same_records(
             pieces in proptest::collection::vec(
                 "(\\{'loss': '0.[0-9]', 'epoch': '[0-9]'\\}|  9%\\|▉  \\| [0-9]{1,2}/108 \\[00:00<00:01, 7.07it/s, x=[0-9]\\]|step [0-9]{1,2} loss 0.[0-9]|Epoch [1-3]/3|14/14 - 0s - 7ms/step - loss: 0.[0-9]|\u{1b}\\[31mlr=1\u{1b}\\[0m|prose é)(\r|\n|\r\n)",
                 0..12,
             ),
             cut in proptest::collection::vec(0_usize..500, 0..6),
         ) {
-            assert_cutting_changes_nothing(Text::default, pieces.concat().as_bytes(), &cut);
+            assert_pieces_give_same_records(Text::default, pieces.concat().as_bytes(), &cut);
         }
     }
 }

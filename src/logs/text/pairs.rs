@@ -1,25 +1,25 @@
-//! Names with numbers in a line: `loss=0.5`, `loss: 0.5`, `train loss 0.5`, `Epoch [1/5]`.
+//! Finds names with numbers in a line: `loss=0.5`, `loss: 0.5`, `train loss 0.5`, `Epoch [1/5]`.
 
-/// A name and the number that belongs to it.
+/// A name and its number.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Pair<'a> {
-    /// The name; empty for a number that stands alone in a bracket.
+    /// The name; empty for a single number in a bracket.
     pub name: &'a str,
     pub value: f64,
-    /// What it is a part of, in `3/10`.
+    /// The total in `3/10`.
     pub total: Option<f64>,
-    /// A `=` or `:` stood between the name and the number.
+    /// Whether a `=` or `:` was between the name and the number.
     pub joined: bool,
-    /// It stood in parentheses behind another number: a running mean.
+    /// Whether it was in parentheses after another number: a running mean.
     pub mean: bool,
-    /// It stood alone in square brackets.
+    /// Whether it was alone in square brackets.
     pub bracketed: bool,
 }
 
-/// Longest name, in characters and in words.
+/// Maximum length of a name, in characters and words.
 const LONGEST_NAME: usize = 64;
 const MAX_WORDS: usize = 3;
-/// More pairs than this in a line are no metrics.
+/// Maximum number of pairs in a line.
 const MAX_PAIRS: usize = 256;
 
 /// The pairs of a line, in order.
@@ -28,9 +28,9 @@ pub fn find(line: &str) -> Vec<Pair<'_>> {
     let mut pairs: Vec<Pair<'_>> = Vec::new();
     let is_table = line.trim_start().starts_with(['|', '│', '┃']);
     let mut at = 0;
-    // The last number was a percentage.
+    // Whether the last number was a percentage.
     let mut percent = false;
-    // Where the text that may be a name begins.
+    // The start of the text that may be a name.
     let mut from = 0;
     while at < line.len() && pairs.len() < MAX_PAIRS {
         let Some((mut value, mut length)) = number_at(line, at) else {
@@ -63,7 +63,7 @@ pub fn find(line: &str) -> Vec<Pair<'_>> {
         let (name, joined) = name_of(text, is_table);
         match pairs.last() {
             Some(last) if in_parentheses => {
-                // The percentage behind a fraction, or behind another number, says it once more.
+                // The percentage after a fraction or another number repeats the value.
                 let again = last.total.is_some() || (is_percent && !percent);
                 if !again && !last.mean && !last.name.is_empty() {
                     let name = last.name;
@@ -79,7 +79,7 @@ pub fn find(line: &str) -> Vec<Pair<'_>> {
     pairs
 }
 
-/// The number at a place, if one begins there and nothing is attached in front of it.
+/// The number at a position, if one starts there and nothing is attached before it.
 fn number_at(line: &str, at: usize) -> Option<(f64, usize)> {
     let attached = |before: &str| {
         let mut back = before.chars().rev();
@@ -145,7 +145,7 @@ fn plain_number_at(line: &str, at: usize) -> Option<(f64, usize)> {
     rest[..length].trim_end_matches('.').parse().ok().map(|value| (value, length))
 }
 
-/// Whether what stands behind a number makes it a part of a time, date, version or word.
+/// Whether the text after a number shows that it is part of a time, date, version or word.
 fn is_date_or_version(line: &str, end: usize) -> bool {
     let mut behind = line[end..].chars();
     let (first, second) = (behind.next(), behind.next());
@@ -157,13 +157,14 @@ fn is_date_or_version(line: &str, end: usize) -> bool {
     }
 }
 
-/// Whether what stands before a number makes it the line of a source file: `train.py:200`.
+/// Whether the text before a number shows that it is a line number of a source file:
+/// `train.py:200`.
 fn is_line_number(before: &str) -> bool {
     let Some(front) = before.strip_suffix(':') else { return false };
     front.rsplit([' ', '[', '(', '/']).next().is_some_and(is_source_file)
 }
 
-/// A whole number whose digits stand in groups of three: `1,541,000`.
+/// A whole number with thousands separators: `1,541,000`.
 fn with_thousands(text: &str, length: usize) -> Option<(f64, usize)> {
     let first = &text[..length];
     if first.len() > 3 || !first.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -181,8 +182,8 @@ fn with_thousands(text: &str, length: usize) -> Option<(f64, usize)> {
     (end > length).then_some((number, end))
 }
 
-/// The length of a blank and a unit at the front, where nothing but the end of a field follows:
-/// ` ms |`, ` tok/s`.
+/// The length of a blank and a unit at the start, if followed by the end of a field: ` ms |`, `
+/// tok/s`.
 fn unit_behind_blank(text: &str) -> usize {
     let Some(rest) = text.strip_prefix(' ') else { return 0 };
     let length = unit(rest);
@@ -200,13 +201,13 @@ fn skip_token(line: &str, from: usize) -> usize {
     from + stop.unwrap_or(rest.len())
 }
 
-/// Units that stand behind a number.
+/// Units that may follow a number.
 const UNITS: [&str; 27] = [
     "ms", "us", "ns", "s", "sec", "secs", "min", "m", "h", "hr", "it", "x", "MB", "GB", "KB",
     "MiB", "GiB", "M", "K", "k", "B", "G", "tok", "tokens", "samples", "images", "img",
 ];
 
-/// The length of a unit at the front: a percent sign, or one of the known ones.
+/// The length of a unit at the start: a percent sign, or one of the known units.
 fn unit(text: &str) -> usize {
     if text.starts_with('%') {
         return 1;
@@ -222,13 +223,13 @@ fn unit(text: &str) -> usize {
     }
 }
 
-/// The name at the end of the text in front of a number, and whether a sign joins them.
+/// The name at the end of the text before a number, and whether a sign joins them.
 fn name_of(text: &str, is_table: bool) -> (&str, bool) {
     let mut text = text.trim_end();
     text = text.strip_suffix(['[', '(']).unwrap_or(text).trim_end();
     let bare = text.trim_end_matches(['=', ':']).trim_end();
     let joined = bare.len() < text.len();
-    // A table's cell holds the number, the cell before it the name.
+    // In a table, a cell contains the number and the previous one the name.
     let cell = bare.trim_end_matches(['|', '│', '┃']).trim_end();
     let in_cell = if is_table { cell } else { bare };
     let (bare, joined) = if in_cell.len() < bare.len() { (in_cell, true) } else { (bare, joined) };
@@ -259,7 +260,7 @@ fn name_of(text: &str, is_table: bool) -> (&str, bool) {
     if is_name { (name, joined) } else { ("", joined) }
 }
 
-/// Whether a name is that of a source file, whose line number follows.
+/// Whether a name is that of a source file, which is followed by a line number.
 fn is_source_file(name: &str) -> bool {
     let endings = [".py", ".cc", ".cpp", ".cu", ".rs", ".go", ".js", ".ts", ".ipynb"];
     endings.iter().any(|ending| name.ends_with(ending))
@@ -283,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn names_and_numbers_of_many_layouts_are_told_apart() {
+    fn names_and_numbers_of_many_layouts_are_found() {
         for (line, pairs) in [
             (
                 "epoch 1/30 loss=1.8451 val_loss=2.3104e+00 time=1.2s",
@@ -336,7 +337,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_line_makes_it_panic(line in "[-+0-9.eE/:|,a-c \\[\\](){}%é│nainf]{0,60}") {
+        fn arbitrary_lines_do_not_panic(line in "[-+0-9.eE/:|,a-c \\[\\](){}%é│nainf]{0,60}") {
             let _ = find(&line);
         }
     }

@@ -1,4 +1,4 @@
-//! Lines read with a pattern of the user's own.
+//! Reads lines with a user-defined pattern.
 
 use super::ansi;
 use crate::logs::columns;
@@ -7,9 +7,9 @@ use crate::logs::number;
 use crate::logs::record::{Reader, Record, Sink};
 use regex_lite::Regex;
 
-/// Reads lines that a regular expression matches. Its named groups are metrics; one that is called
-/// `step`, `epoch`, `iter` and the like is the step. Groups `name` and `value` are a metric whose
-/// name the line itself says.
+/// Reads lines that match a regular expression. Its named groups are metrics; a group called
+/// `step`, `epoch`, `iter` or similar is the step. The groups `name` and `value` are a metric whose
+/// name is in the line.
 #[derive(Debug)]
 pub struct PatternText {
     pattern: Regex,
@@ -19,12 +19,12 @@ pub struct PatternText {
 
 impl PatternText {
     /// # Errors
-    /// Where the pattern is no regular expression or has no named group.
+    /// If the pattern is not a regular expression or has no named group.
     pub fn new(pattern: &str) -> Result<Self, String> {
         let pattern = Regex::new(pattern).map_err(|error| error.to_string())?;
         if pattern.capture_names().flatten().next().is_none() {
             return Err(
-                "the pattern names no group: write (?<loss>…) around each number".to_owned()
+                "the pattern has no named group: write (?<loss>…) around each number".to_owned()
             );
         }
         Ok(Self { pattern, offset: 0, rows: 0 })

@@ -1,4 +1,4 @@
-//! The time, level and place that logging libraries put in front of a message.
+//! Removes the time, level and code location that logging libraries put before a message.
 
 use crate::logs::number;
 
@@ -7,10 +7,10 @@ const LEVELS: [&str; 12] = [
     "INFO", "WARNING", "WARN", "DEBUG", "ERROR", "CRITICAL", "TRACE", "SUCCESS", "FATAL", "NOTICE",
     "I", "W",
 ];
-/// A level is looked for within this many characters of the beginning.
+/// A level is only searched within this many characters from the start.
 const FARTHEST_LEVEL: usize = 100;
 
-/// A line's message and the time in front of it (seconds since 1970), if it says one.
+/// A line's message, and the time before it (seconds since 1970), if any.
 #[must_use]
 pub fn split(line: &str) -> (&str, Option<f64>) {
     let mut rest = line;
@@ -48,7 +48,7 @@ pub fn split(line: &str) -> (&str, Option<f64>) {
     (behind_level(rest), time)
 }
 
-/// The inside of a bracket at the front, and what follows it.
+/// The content of a bracket at the start, and the text after it.
 fn bracket(text: &str) -> Option<(&str, &str)> {
     let inside = text.strip_prefix('[')?;
     let end = inside.find(']')?;
@@ -70,7 +70,7 @@ fn is_date_time(text: &str) -> Option<f64> {
     date_time(text).filter(|(_, rest)| rest.trim().is_empty()).and_then(|(time, _)| time)
 }
 
-/// A date with a time at the front: `2026-11-20 08:00:00,123`, also with `T`, `/` and a zone.
+/// A date with a time at the start: `2026-11-20 08:00:00,123`, also with `T`, `/` and a zone.
 fn date_time(text: &str) -> Option<(Option<f64>, &str)> {
     let bytes = text.as_bytes();
     let digits = |range: std::ops::Range<usize>| {
@@ -92,7 +92,7 @@ fn date_time(text: &str) -> Option<(Option<f64>, &str)> {
     Some((number::timestamp(&stamp.replacen('/', "-", 2)), rest))
 }
 
-/// What follows a time of day such as `08:00:00,123` or `08:00:00.5+01:00`.
+/// The text after a time of day such as `08:00:00,123` or `08:00:00.5+01:00`.
 fn clock(text: &str) -> Option<&str> {
     let bytes = text.as_bytes();
     let is_clock = bytes.len() >= 8
@@ -113,7 +113,7 @@ fn clock(text: &str) -> Option<&str> {
     Some(rest.strip_prefix('Z').unwrap_or(rest))
 }
 
-/// Whether a word is a month and a day: `06/01`.
+/// Whether a word is month and day: `06/01`.
 fn is_day(word: &str) -> bool {
     let bytes = word.as_bytes();
     bytes.len() == 5
@@ -121,8 +121,8 @@ fn is_day(word: &str) -> bool {
         && [0, 1, 3, 4].iter().all(|&at| bytes[at].is_ascii_digit())
 }
 
-/// What follows the prefix of Google's logging library: a level, the month and day, the time, a
-/// thread, and the place in the code.
+/// The text after the prefix of Google's logging library: level, month and day, time, thread, and
+/// code location.
 fn absl(text: &str) -> Option<&str> {
     let day = text.strip_prefix(['I', 'W', 'E'])?;
     let (day, rest) = day.split_once(' ')?;
@@ -133,7 +133,7 @@ fn absl(text: &str) -> Option<&str> {
     place.ends_with(|c: char| c.is_ascii_digit()).then_some(message)
 }
 
-/// What follows a level near the front, and the place in the code (`name:function:42 -`) behind it.
+/// The text after a level near the start and the code location (`name:function:42 -`) after it.
 fn behind_level(text: &str) -> &str {
     let mut start = 0;
     for word in text.split_inclusive([' ', '|', ':', ']', '[', '\t']) {
@@ -141,7 +141,7 @@ fn behind_level(text: &str) -> &str {
         if start > FARTHEST_LEVEL {
             break;
         }
-        // One letter alone may be anything.
+        // A single letter may be anything.
         if bare.len() > 1 && LEVELS.contains(&bare) {
             let rest =
                 text[start + word.len()..].trim_start_matches([' ', '|', ':', ']', '-', '\t']);
@@ -152,7 +152,7 @@ fn behind_level(text: &str) -> &str {
     text
 }
 
-/// What follows `module:function:42 - ` or `file.py:42 - `.
+/// The text after `module:function:42 - ` or `file.py:42 - `.
 fn behind_place(text: &str) -> &str {
     let Some((place, rest)) = text.split_once(" - ") else { return text };
     let line = place.rsplit(':').next().unwrap_or_default();
@@ -168,7 +168,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_prefix_of_time_and_level_is_ignored() {
+    fn prefixes_with_time_and_level_are_removed() {
         for (line, message) in [
             ("2026-11-27 06:08:19,259 - train - INFO - Epoch: 0, x: 1", "Epoch: 0, x: 1"),
             (

@@ -1,31 +1,31 @@
-//! At which step a printed line stands.
+//! Determines the step of a printed line.
 
 use super::pairs::Pair;
 use super::whole;
 use crate::logs::record::Record;
 use std::collections::HashMap;
 
-/// What a line says of its place in the training.
+/// The position in the training given by a line.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Place {
+pub struct Position {
     epoch: Option<(i64, Option<i64>)>,
-    /// A step or iteration, and how many there are in all (or in the epoch).
+    /// A step or iteration, and the total (or the number per epoch).
     step: Option<(i64, Option<i64>)>,
 }
 
-/// The place in the training, folded over the lines.
+/// The position in the training, accumulated over lines.
 #[derive(Debug, Default)]
 pub struct Steps {
     step: i64,
     epoch: Option<i64>,
-    /// Epochs are counted from 0: one of that number was seen.
+    /// Whether epochs are counted from 0, because one with that number was seen.
     from_zero: bool,
-    /// The last epoch and step of a line that said both.
+    /// The last epoch and step of a line that contained both.
     last: Option<(i64, i64)>,
-    /// Steps go on over epochs rather than beginning again in each.
+    /// Whether steps continue over epochs rather than restarting in each.
     goes_on: bool,
     bars: HashMap<String, BarCount>,
-    /// The bar with the most units: that of the training.
+    /// The bar with the most units, which is that of the training.
     main: Option<(i64, i64)>,
     known: bool,
 }
@@ -33,11 +33,11 @@ pub struct Steps {
 #[derive(Debug, Default)]
 struct BarCount {
     last: i64,
-    /// Units of the earlier bars of the same label.
+    /// Units of the earlier bars with the same label.
     before: i64,
 }
 
-/// Labels of bars that are remembered.
+/// Maximum number of remembered labels of bars.
 const MAX_BARS: usize = 1000;
 
 fn last_word(name: &str) -> String {
@@ -75,14 +75,14 @@ fn is_phase(pair: &Pair<'_>) -> bool {
     is_count && known.iter().any(|name| name.eq_ignore_ascii_case(pair.name))
 }
 
-/// Whether a pair says where a line stands, or which process printed it, rather than a metric.
-pub fn is_place(pair: &Pair<'_>) -> bool {
+/// Whether a pair gives a position or the process, rather than a metric.
+pub fn is_position(pair: &Pair<'_>) -> bool {
     let is_process = matches!(last_word(pair.name).as_str(), "rank" | "local_rank" | "pid");
     is_epoch(pair.name) || is_step(pair.name) || is_process || is_phase(pair)
 }
 
-/// Whether a name is one that trainings measure. With `known` a step was seen before, so that
-/// settings printed at the start are not meant.
+/// Whether a name is a common metric. `known` means that a step was seen before, so that the line
+/// is not a list of settings printed at the start.
 pub fn is_metric(name: &str, known: bool) -> bool {
     const WORDS: [&str; 34] = [
         "acc",
@@ -127,11 +127,11 @@ pub fn is_metric(name: &str, known: bool) -> bool {
     })
 }
 
-impl Place {
-    /// What the pairs of a line say of its place.
+impl Position {
+    /// Extracts the position from the pairs of a line.
     pub fn of(pairs: &[Pair<'_>]) -> Self {
         let mut place = Self::default();
-        // The step is that of a number without a name: one with a name says more.
+        // Whether the step is an unnamed number, which a named one overrides.
         let mut nameless = false;
         let count = |pair: &Pair<'_>| (whole(pair.value), pair.total.map(whole));
         for (index, pair) in pairs.iter().enumerate() {
@@ -177,8 +177,8 @@ impl Place {
 }
 
 impl Steps {
-    /// Takes what a line says; the progress that follows from it.
-    pub fn enter(&mut self, place: &Place) -> Option<Record<'static>> {
+    /// Processes the position of a line; returns the resulting progress.
+    pub fn update(&mut self, place: &Position) -> Option<Record<'static>> {
         if !place.is_some() {
             return None;
         }
@@ -215,12 +215,12 @@ impl Steps {
         Some(Record::Progress { done: done.cast_unsigned(), total: total.cast_unsigned() })
     }
 
-    /// The step of the line that was entered last.
+    /// The step of the last line with a position.
     pub fn step(&self) -> i64 {
         self.step
     }
 
-    /// The step of a line that says none: the epoch, where lines say one.
+    /// The step for a line without a position: the epoch, if lines contain epochs.
     pub fn nearest(&self) -> i64 {
         self.epoch.unwrap_or(self.step)
     }
@@ -229,7 +229,7 @@ impl Steps {
         self.epoch.unwrap_or(0)
     }
 
-    /// Whether a line said a step before.
+    /// Whether a line with a step was seen.
     pub fn is_known(&self) -> bool {
         self.known
     }
@@ -238,12 +238,12 @@ impl Steps {
         self.main.is_some()
     }
 
-    /// How far the training's bar was drawn.
+    /// The position of the training's bar.
     pub fn bar_step(&self) -> Option<i64> {
         self.main.map(|(done, _)| done)
     }
 
-    /// Takes a redraw of a bar: the step it stands at, and for the training's bar its progress.
+    /// Processes a redraw of a bar; returns its step and, for the training's bar, its progress.
     pub fn bar(&mut self, label: &str, done: f64, total: Option<f64>) -> (i64, Option<(u64, u64)>) {
         let (done, size) = (whole(done), total.map(whole));
         self.known = true;
@@ -270,9 +270,9 @@ impl Steps {
         (step, Some((step.max(0).cast_unsigned(), all.max(0).cast_unsigned())))
     }
 
-    /// A bar that begins again goes on from where the last of its label ended.
+    /// Counts on if a bar with the same label restarts.
     fn count(&mut self, label: &str, done: i64, size: Option<i64>) -> i64 {
-        // Bars of training and evaluation may have no label at all.
+        // Bars of training and evaluation may have no label.
         let key = format!("{label}/{}", size.unwrap_or(0));
         if self.bars.len() >= MAX_BARS && !self.bars.contains_key(&key) {
             return done;
@@ -286,7 +286,7 @@ impl Steps {
     }
 }
 
-/// The epoch that a label says: `Epoch 1/3`, `Epoch 0`, `epoch=4`.
+/// The epoch in a label: `Epoch 1/3`, `Epoch 0`, `epoch=4`.
 fn epoch_in(label: &str) -> (Option<i64>, Option<i64>) {
     let found = super::pairs::find(label);
     let pair = found.iter().find(|pair| is_epoch(pair.name));

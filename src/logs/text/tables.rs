@@ -1,25 +1,25 @@
-//! Tables in printed text: a header of names with rows of numbers below it, as fastai and Ultralytics
-//! print them, and blocks of `| name | value |`, as Stable-Baselines prints them.
+//! Tables in printed text: a header of names followed by rows of numbers, as printed by fastai and
+//! Ultralytics, and blocks of `| name | value |`, as printed by Stable-Baselines.
 
 use crate::logs::columns;
 use crate::logs::number;
 
-/// Columns of a header, and rows of a block, at most.
+/// Maximum number of columns of a header, and of rows of a block.
 const MAX_COLUMNS: usize = 64;
 
-/// A row that was read: its step, names and values.
+/// A parsed row: its step, names and values.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Row {
     pub step: i64,
     pub values: Vec<(String, f64)>,
 }
 
-/// The tables that are being read.
+/// The current tables.
 #[derive(Debug, Default)]
 pub struct Tables {
-    /// The names of the last header, the first of which counts.
+    /// The names of the last header, the first of which is the step.
     header: Vec<String>,
-    /// The block that has begun, and the section in it.
+    /// The current block and its section.
     block: Option<Block>,
     blocks: i64,
 }
@@ -30,18 +30,18 @@ struct Block {
     values: Vec<(String, f64)>,
 }
 
-/// What a line is to the tables.
+/// How a line belongs to a table.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Line {
-    /// Not of a table.
+    /// Not part of a table.
     Other,
-    /// Of a table, but not the end of a row.
+    /// Part of a table, but not the end of a row.
     Part,
     Row(Row),
 }
 
 impl Tables {
-    /// Takes a line.
+    /// Processes a line.
     pub fn line(&mut self, line: &str) -> Line {
         let line = line.trim();
         if line.len() >= 10 && line.bytes().all(|byte| byte == b'-') {
@@ -56,7 +56,7 @@ impl Tables {
                 block.add(cells);
                 return Line::Part;
             }
-            // Something else stands between dashes.
+            // Other text between the dashes.
             self.block = None;
         }
         if let Some(header) = header(line) {
@@ -66,8 +66,8 @@ impl Tables {
         self.row(line).map_or(Line::Other, Line::Row)
     }
 
-    /// A row below the header that was seen last: a whole number or a part of one (`2/10`), then a
-    /// number in each column, or something else that is no number.
+    /// A row below the last header: a whole number or fraction (`2/10`), followed by a number or
+    /// other value for each column.
     pub fn row(&self, line: &str) -> Option<Row> {
         let (_, names) = self.header.split_first()?;
         let mut cells = line.split_whitespace().map(|cell| cell.trim_end_matches(':'));
@@ -105,14 +105,14 @@ impl Block {
     }
 }
 
-/// The name and the value of `| name | value |`.
+/// The name and value of `| name | value |`.
 fn cells(line: &str) -> Option<(&str, &str)> {
     let inside = line.strip_prefix('|')?.strip_suffix('|')?;
     let (name, value) = inside.split_once('|')?;
     (!name.trim().is_empty() && !value.contains('|')).then(|| (name.trim(), value.trim()))
 }
 
-/// The names of a header: words alone, the first of which is that of a step.
+/// The names of a header: only words, the first of which is the name of a step.
 fn header(line: &str) -> Option<Vec<String>> {
     let is_name = |word: &str| {
         word.starts_with(|c: char| c.is_alphabetic())
@@ -150,7 +150,11 @@ mod tests {
         assert_eq!((found[1].step, found[1].values.len()), (1, 2));
         let found = rows("Epoch GPU_mem box_loss Size\n 1/3 0.5G 1.234 640:\n");
         assert_eq!(found[0].values[0], ("GPU_mem".to_owned(), 0.5));
-        assert_eq!(rows("Epoch one begins now\n1 2 3 4\n").len(), 1, "words are taken for names");
+        assert_eq!(
+            rows("Epoch one begins now\n1 2 3 4\n").len(),
+            1,
+            "words are taken for column names"
+        );
         assert_eq!(rows("these are words\n1 2 3\n"), []);
     }
 
@@ -167,7 +171,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_line_makes_it_panic(lines in proptest::collection::vec("[-|a-c0-9./ é:]{0,30}", 0..12)) {
+        fn arbitrary_lines_do_not_panic(lines in proptest::collection::vec("[-|a-c0-9./ é:]{0,30}", 0..12)) {
             let mut tables = Tables { header: vec!["epoch".into(), "x".into()], ..Tables::default() };
             for line in lines {
                 let _ = tables.line(&line);

@@ -1,15 +1,15 @@
-//! UTF-16, as PowerShell's `>` writes it.
+//! Converts UTF-16, as written by PowerShell's `>`.
 
 use crate::logs::record::{Reader, Sink};
 
-/// Turns UTF-16 with a byte-order mark into the UTF-8 that another reader reads.
+/// Converts UTF-16 with a byte-order mark to UTF-8 for another reader.
 #[derive(Debug)]
 pub struct Utf16<R> {
     inner: R,
     big_endian: Option<bool>,
-    /// Text that the inner reader has not read yet.
+    /// Text not yet read by the inner reader.
     pending: Vec<u8>,
-    /// The first half of a pair of surrogates.
+    /// The first half of a surrogate pair.
     half: Option<u16>,
 }
 
@@ -54,7 +54,7 @@ impl<R: Reader> Reader for Utf16<R> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::logs::record::testing::{assert_cutting_changes_nothing, whole};
+    use crate::logs::record::testing::{assert_pieces_give_same_records, whole};
     use crate::logs::text::Text;
     use proptest::prelude::*;
 
@@ -64,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn both_orders_are_read() {
+    fn both_byte_orders_are_read() {
         for big in [false, true] {
             let bytes = encode("step 1: loss 2.5 😀\r\n", big);
             let found = whole(Utf16::new(Text::default()), &bytes);
@@ -74,12 +74,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn cutting_changes_nothing(
+        fn reading_in_pieces_gives_the_same_records(
             text in "(step [0-9]: loss [0-9] [é😀]\n){0,4}",
             cut in proptest::collection::vec(0_usize..200, 0..5),
         ) {
             let bytes = encode(&text, false);
-            assert_cutting_changes_nothing(|| Utf16::new(Text::default()), &bytes, &cut);
+            assert_pieces_give_same_records(|| Utf16::new(Text::default()), &bytes, &cut);
         }
     }
 }

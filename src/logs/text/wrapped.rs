@@ -1,9 +1,9 @@
-//! Numbers as Python prints the objects of libraries: `tensor(0.69, device='cuda:0')`,
+//! Unwraps numbers in Python's representation of library objects: `tensor(0.69, device='cuda:0')`,
 //! `np.float64(0.5)`.
 
 use std::borrow::Cow;
 
-/// Names of such objects.
+/// The names of such objects.
 const WRAPPERS: [&str; 9] = [
     "np.float64",
     "np.float32",
@@ -16,7 +16,7 @@ const WRAPPERS: [&str; 9] = [
     "Array",
 ];
 
-/// A line in which each of them is the number alone.
+/// Replaces each such object in a line by its number.
 #[must_use]
 pub fn unwrap(line: &str) -> Cow<'_, str> {
     if !line.contains('(') || !WRAPPERS.iter().any(|name| line.contains(name)) {
@@ -49,7 +49,7 @@ pub fn unwrap(line: &str) -> Cow<'_, str> {
     Cow::Owned(plain)
 }
 
-/// The place of the parenthesis that closes the one before the text.
+/// The position of the parenthesis that closes the one before the text.
 fn closing(text: &str) -> Option<usize> {
     let mut depth = 0_usize;
     for (at, character) in text.char_indices().take(200) {
@@ -69,7 +69,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn the_number_is_left() {
+    fn objects_are_replaced_by_their_number() {
         for (line, plain) in [
             ("loss tensor(0.6931, grad_fn=<NllLossBackward0>), x", "loss 0.6931, x"),
             ("{'a': np.float64(0.5), 'b': np.float32(nan)}", "{'a': 0.5, 'b': nan}"),
@@ -83,7 +83,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_line_makes_it_panic(line in "(tensor|np.float64|[(),0-9. é]){0,20}") {
+        fn arbitrary_lines_do_not_panic(line in "(tensor|np.float64|[(),0-9. é]){0,20}") {
             let _ = unwrap(&line);
         }
     }

@@ -209,5 +209,5 @@ fn text_under_an_event_files_name_is_told() {
     let Some(path) = fixture("tb/faults/not-an-event-file") else { return };
     let catalog = load(path);
     assert_eq!(catalog.runs().count(), 0);
-    assert!(catalog.explain()[0].why.contains("does not begin as one"));
+    assert!(catalog.explain()[0].why.contains("does not start like one"));
 }
