@@ -1,5 +1,5 @@
-//! Section 1.1: NAND gates, and so perceptrons, can compute anything, such as a sum. Sigmoid neurons
-//! with the same weights do so as the weights are scaled up (the exercises).
+//! Section 1.1: NAND gates, and so perceptrons, can compute anything, such as a sum. Sigmoid
+//! neurons can too, if the same weights are scaled up (the exercises).
 
 use super::Experiment;
 use crate::jobs::{Context, ExperimentError, Tolerance};
@@ -10,13 +10,13 @@ pub(super) const EXPERIMENT: Experiment = Experiment {
     id: "1-adder",
     chapter: 1,
     title: "Adders of NAND gates, of perceptrons and of sigmoid neurons",
-    expected: "half, full and two-bit adders get every sum right, whatever c > 0 scales the \
-               weights; sigmoid neurons do the same as c grows",
+    expected: "half, full and two-bit adders compute every sum correctly, for any scale c > 0 of \
+               the weights; sigmoid neurons do so for large c",
     quick_suffices: true,
     run,
 };
 
-/// The number whose bits these are, the lowest first.
+/// The number with these bits, lowest first.
 fn number(bits: &[bool]) -> u32 {
     bits.iter().rev().fold(0, |sum, &bit| 2 * sum + u32::from(bit))
 }
@@ -76,8 +76,9 @@ fn run(context: &mut Context) -> Result<(), ExperimentError> {
     );
     context.figure(
         "sums",
-        "Every sum of two numbers of two bits",
-        "By 14 NAND gates: two half adders make a full one, and the carry goes from place to place.",
+        "All sums of two 2-bit numbers",
+        "With 14 NAND gates: two half adders make a full adder, and the carry is passed on to the \
+         next bit.",
         sums(&adders[2], &nand),
     );
     for adder in &adders {
@@ -88,17 +89,19 @@ fn run(context: &mut Context) -> Result<(), ExperimentError> {
     }
     context.handle_commands()?;
 
-    // The first exercise: c > 0 times all weights and biases. The sign of every z stays.
+    // The first exercise: multiply all weights and biases by c > 0. The sign of every z is
+    // unchanged.
     let scales: Vec<f64> = (-8..=8).map(|exponent| 10_f64.powi(exponent)).collect();
     let wrong = |c: &f64| {
         let gate = nand.scaled(*c);
         adders.iter().map(|adder| adder.right(&gate)).map(|(right, all)| all - right).sum::<usize>()
     };
     let wrong: usize = scales.iter().map(wrong).sum();
-    let claim = "wrong sums of all three where c, from 1e-8 to 1e8, scales all weights and biases";
+    let claim = "wrong sums of all three adders with weights and biases scaled by c from 1e-8 to \
+                 1e8";
     context.claim_number(claim, 0.0, wrong as f64, Tolerance::Within(0.0), "sums");
 
-    // The second one: sigmoid neurons instead, and c grows.
+    // The second exercise: sigmoid neurons, with increasing c.
     let scales: Vec<f64> = (0..=60).map(|step| 10_f64.powf(f64::from(step) / 30.0)).collect();
     let curve = |adder: &Adder| Curve {
         name: adder.name.into(),
@@ -108,11 +111,11 @@ fn run(context: &mut Context) -> Result<(), ExperimentError> {
     context.figure(
         "sigmoid",
         "Sigmoid neurons instead of perceptrons",
-        "How far an output is at most from the bit it should be, as c scales all weights and \
-         biases: σ(cz) goes to the step's 0 or 1 wherever z is not 0.",
+        "Maximum distance of an output from the correct bit, with weights and biases scaled by c: \
+         σ(cz) approaches the step function's 0 or 1 unless z is 0.",
         FigureBody::Chart {
             x_label: "c".into(),
-            y_label: "farthest from its bit".into(),
+            y_label: "maximum distance from the bit".into(),
             x_scale: Scale::Logarithmic,
             y_scale: Scale::Logarithmic,
             curves: adders.iter().map(curve).collect(),
@@ -122,16 +125,17 @@ fn run(context: &mut Context) -> Result<(), ExperimentError> {
         let errors = adders.iter().map(|adder| adder.sigmoid_error(&nand.scaled(c)));
         errors.fold(0.0, f64::max)
     };
-    let claim = "sigmoid neurons, c = 1: an output is so far from its bit (not yet an adder)";
+    let claim = "sigmoid neurons, c = 1: maximum distance of an output from its bit (not yet an \
+                 adder)";
     context.claim_number(claim, 0.5, farthest(1.0), Tolerance::AtLeast, "");
-    let claim = "sigmoid neurons, c = 100: an output is at most so far from its bit";
+    let claim = "sigmoid neurons, c = 100: maximum distance of an output from its bit";
     context.claim_number(claim, 1e-9, farthest(100.0), Tolerance::AtMost, "");
 
-    // How it can fail: where w·x + b is 0, the perceptron says 0 and σ(c·0) stays 1/2.
+    // The exception: if w·x + b = 0, the perceptron's output is 0 and σ(c·0) is always 1/2.
     let undecided = Perceptron { weights: vec![-2.0, -2.0], bias: 2.0 };
     let outputs = [1.0, 100.0, 1e6].map(|c| undecided.scaled(c).sigmoid(&[1.0, 0.0]));
     context.claim_text(
-        "where w·x + b = 0 (bias 2, input 1 0) a sigmoid neuron stays undecided, whatever c",
+        "if w·x + b = 0 (bias 2, input 1 0), a sigmoid neuron stays undecided for every c",
         "0.5 0.5 0.5",
         outputs.map(|a| a.to_string()).join(" "),
         outputs.iter().all(|a| (a - 0.5).abs() < 1e-12) && !undecided.fires(&[true, false]),
@@ -139,7 +143,7 @@ fn run(context: &mut Context) -> Result<(), ExperimentError> {
     Ok(())
 }
 
-/// 1 + 1 in the book's circuit: its gates from left to right, their outputs.
+/// 1 + 1 in the book's circuit: the gates from left to right, with their outputs.
 fn half_adder() -> FigureBody {
     // Only the first gate, not (1 and 1), and the sum are 0.
     let places: [(&str, bool, [f32; 2]); 9] = [
@@ -207,14 +211,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn bits_come_lowest_first() {
+    fn the_lowest_bit_comes_first() {
         assert_eq!(number(&[false, true, true]), 6);
         let two_bit = &Adder::all()[2];
         assert_eq!(two_bit.sum(&[true, true, false, true]), 3 + 2);
     }
 
     #[test]
-    fn a_gate_that_is_no_nand_adds_wrongly() {
+    fn a_gate_that_is_not_nand_adds_incorrectly() {
         let or = Perceptron { weights: vec![2.0, 2.0], bias: -1.0 };
         for adder in Adder::all() {
             let (right, all) = adder.right(&or);

@@ -1,5 +1,5 @@
-//! Section 1.4, the exercise: one more layer turns ten outputs into the digit's four bits, with
-//! weights that are set by hand.
+//! Section 1.4, the exercise: an additional layer with hand-set weights converts ten outputs to the
+//! digit's four bits.
 
 use super::Experiment;
 use super::recipes::images;
@@ -15,8 +15,8 @@ pub(super) const EXPERIMENT: Experiment = Experiment {
     id: "1-bitwise-layer",
     chapter: 1,
     title: "From ten outputs to four bits, by hand",
-    expected: "weights can be found: where the right output is at least 0.99 and the others under \
-               0.01, so are the bits",
+    expected: "suitable weights exist: if the correct output is at least 0.99 and the others below \
+               0.01, the bits are equally certain",
     quick_suffices: true,
     run,
 };
@@ -24,21 +24,22 @@ pub(super) const EXPERIMENT: Experiment = Experiment {
 const DIGITS: usize = 10;
 const BITS: usize = 4;
 /// The assumption of the exercise: the correct output is at least this, the others are at most that.
-const PROMISED: [f64; 2] = [0.99, 0.01];
-/// z of a bit is ±10 times the right output plus 10 times those of at most nine others: at least 9
-/// away from 0, and σ(9) = 0.9999.
+const ASSUMED: [f64; 2] = [0.99, 0.01];
+/// z of a bit is ±10 times the correct output plus 10 times at most nine others, so its distance
+/// from 0 is at least 9, and σ(9) = 0.9999.
 const WEIGHT: f64 = 10.0;
 
 fn bit(digit: usize, bit: usize) -> bool {
     digit >> bit & 1 == 1
 }
 
-/// The weight from a digit's output to a bit's: for the bit where the digit has it, else against.
+/// The weight from a digit's output to a bit: positive if the digit has the bit, otherwise
+/// negative.
 fn weight(digit: usize, to: usize) -> f64 {
     if bit(digit, to) { WEIGHT } else { -WEIGHT }
 }
 
-/// The layer of shape (10, 4), the lowest bit first, biases 0.
+/// The layer, shape (10, 4), lowest bit first, with biases 0.
 fn layer() -> Dense {
     Dense {
         weights: Array2::from_shape_fn((DIGITS, BITS), |(digit, to)| weight(digit, to) as Real)
@@ -48,7 +49,7 @@ fn layer() -> Dense {
     }
 }
 
-/// The bits' activations of ten outputs.
+/// The activations of the bits for ten outputs.
 fn bits(layer: &Dense, outputs: &[f64]) -> Vec<f64> {
     let x: Array1<Real> = outputs.iter().map(|&a| a as Real).collect();
     let mut z = (x.dot(&layer.weights.view()) + &layer.biases).insert_axis(ndarray::Axis(0));
@@ -57,8 +58,9 @@ fn bits(layer: &Dense, outputs: &[f64]) -> Vec<f64> {
     z.iter().map(|&a| f64::from(a)).collect()
 }
 
-/// The smallest activation of a bit that should be 1, and the largest of one that should be 0, over all
-/// outputs that the assumption allows. z is linear in the outputs, so the extremes are at the corners.
+/// The smallest activation of a bit that should be 1, and the largest of one that should be 0, over
+/// all outputs allowed by the assumption. z is linear in the outputs, so the extremes are at the
+/// corners.
 fn worst(layer: &Dense) -> [f64; 2] {
     let mut worst: [f64; 2] = [1.0, 0.0];
     for digit in 0..DIGITS {
@@ -69,12 +71,12 @@ fn worst(layer: &Dense) -> [f64; 2] {
                     if high {
                         1.0
                     } else {
-                        PROMISED[0]
+                        ASSUMED[0]
                     }
                 }
                 (false, high) => {
                     if high {
-                        PROMISED[1]
+                        ASSUMED[1]
                     } else {
                         0.0
                     }
@@ -94,9 +96,9 @@ fn worst(layer: &Dense) -> [f64; 2] {
 }
 
 /// Whether ten outputs satisfy the assumption for the digit of the largest one.
-fn as_promised(outputs: &[f64]) -> bool {
-    let sure = outputs.iter().filter(|&&a| a >= PROMISED[0]).count();
-    let silent = outputs.iter().filter(|&&a| a < PROMISED[1]).count();
+fn as_assumed(outputs: &[f64]) -> bool {
+    let sure = outputs.iter().filter(|&&a| a >= ASSUMED[0]).count();
+    let silent = outputs.iter().filter(|&&a| a < ASSUMED[1]).count();
     sure == 1 && silent == outputs.len() - 1
 }
 
@@ -121,17 +123,17 @@ fn run(context: &mut Context) -> Result<(), ExperimentError> {
     context.figure(
         "weights",
         "The extra layer's weights, biases 0",
-        "+10 where the digit has the bit, −10 where it has not.",
+        "+10 if the digit has the bit, −10 otherwise.",
         table(),
     );
     let [ones, zeros] = worst(&layer);
-    let claim = "outputs as promised, in the worst case: a bit that is 1 has at least";
-    context.claim_number(claim, PROMISED[0], ones, Tolerance::AtLeast, "");
-    let claim = "outputs as promised, in the worst case: a bit that is 0 has at most";
-    context.claim_number(claim, PROMISED[1], zeros, Tolerance::AtMost, "");
+    let claim = "outputs as assumed, worst case: minimum activation of a bit that is 1";
+    context.claim_number(claim, ASSUMED[0], ones, Tolerance::AtLeast, "");
+    let claim = "outputs as assumed, worst case: maximum activation of a bit that is 0";
+    context.claim_number(claim, ASSUMED[1], zeros, Tolerance::AtMost, "");
     context.handle_commands()?;
 
-    // A trained network, and the same with the layer after it.
+    // A trained network, and the same network followed by the layer.
     let data = images(context);
     let spec = Spec { epochs: context.budget(10, 10), seed: context.seed(), ..Spec::default() };
     let run = Run::new("ten outputs", spec).with_data(data.clone());
@@ -144,19 +146,19 @@ fn run(context: &mut Context) -> Result<(), ExperimentError> {
     member.spec.readout = Readout::Binary;
     let (by_ten, by_four) = (ten.answer(&data.test), four.answer(&data.test));
     let pairs = || by_ten.iter().zip(&by_four);
-    let promised = pairs().filter(|(ten, _)| as_promised(&ten.outputs));
+    let promised = pairs().filter(|(ten, _)| as_assumed(&ten.outputs));
     let (mut same, mut all) = (0_u32, 0_u32);
     for (ten, four) in promised {
         all += 1;
         same += u32::from(ten.answer == four.answer);
     }
-    let claim = "test images with outputs as promised whose four bits are the network's digit";
+    let claim = "test images with outputs as assumed whose four bits are the network's digit";
     let measured = if all > 0 { 100.0 * f64::from(same) / f64::from(all) } else { f64::NAN };
     context.claim_number(claim, 100.0, measured, Tolerance::Within(0.0), "percent");
     let agree = pairs().filter(|(ten, four)| ten.answer == four.answer).count();
     context.log(format!(
-        "{all} of {} test images have outputs as promised; of all of them {agree} get the same \
-         digit from the four bits, where the outputs are less sure",
+        "{all} of {} test images have outputs as assumed; of all test images, including those with \
+         less certain outputs, {agree} get the same digit from the four bits",
         data.test.len()
     ));
     Ok(())
@@ -167,17 +169,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn weak_weights_do_not_keep_the_promise() {
+    fn weak_weights_do_not_give_certain_bits() {
         let strong = worst(&layer());
-        assert!(strong[0] >= PROMISED[0] && strong[1] <= PROMISED[1], "{strong:?}");
+        assert!(strong[0] >= ASSUMED[0] && strong[1] <= ASSUMED[1], "{strong:?}");
         let weak = Dense { weights: (&layer().weights.view() * 0.3).into(), ..layer() };
         let weak = worst(&weak);
-        assert!(weak[0] < PROMISED[0] && weak[1] > PROMISED[1], "{weak:?}");
+        assert!(weak[0] < ASSUMED[0] && weak[1] > ASSUMED[1], "{weak:?}");
     }
 
     #[test]
-    fn a_promise_is_one_sure_output() {
-        assert!(as_promised(&[0.0, 0.995, 0.009]));
-        assert!(!as_promised(&[0.0, 0.98, 0.0]) && !as_promised(&[0.5, 0.995, 0.0]));
+    fn the_assumption_requires_one_certain_output() {
+        assert!(as_assumed(&[0.0, 0.995, 0.009]));
+        assert!(!as_assumed(&[0.0, 0.98, 0.0]) && !as_assumed(&[0.5, 0.995, 0.0]));
     }
 }

@@ -17,7 +17,8 @@ pub(super) const EXPERIMENT: Experiment = Experiment {
 fn run(context: &mut Context) -> Result<(), ExperimentError> {
     let data = context.data();
 
-    // A 2 is darker than a 1. So: how much ink has each digit on average in the training images?
+    // A 2 is darker than a 1: compute the average amount of ink of each digit in the training
+    // images.
     let averages = average_darkness(&data.train, data.classes.len());
     let bars = averages.iter().zip(&data.classes).map(|(&average, name)| Bar {
         name: name.clone(),
@@ -55,7 +56,7 @@ fn run(context: &mut Context) -> Result<(), ExperimentError> {
         },
     );
     context.claim_number(
-        "the digit of the nearest average darkness is right",
+        "accuracy of predicting the digit with the nearest average darkness",
         22.25,
         accuracy,
         Tolerance::Within(0.0),
@@ -80,7 +81,7 @@ fn darkness(image: &[u8]) -> f64 {
     image.iter().map(|&pixel| f64::from(pixel)).sum()
 }
 
-/// The index of the nearest average, the first of several.
+/// The index of the nearest average; the first if there are several.
 fn nearest(averages: &[f64], darkness: f64) -> usize {
     let distance = |&at: &usize| (averages[at] - darkness).abs();
     (0..averages.len())

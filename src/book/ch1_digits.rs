@@ -2,7 +2,7 @@
 //!
 //! The book's footnote says that some runs are quite a bit worse. The reason: an output that is
 //! saturated at the start never learns, which costs the ten points of its digit. The claims are
-//! therefore about the best of several runs, and about the numbers of lost digits.
+//! therefore about the best of several runs, and about the number of lost digits.
 
 use super::Experiment;
 use super::recipes::{best, images};
@@ -34,7 +34,7 @@ struct Row {
     layers: &'static str,
     /// The book's single run, in percent.
     book: f64,
-    /// The best test accuracy of 30 epochs of the same recipe in NumPy (float64), seed by seed, in
+    /// The best test accuracies of 30 epochs of the same recipe in NumPy (float64), by seed, in
     /// percent.
     numpy: &'static [f64],
     /// The accuracy that the best run must reach with the quick budget, in percent.
@@ -51,9 +51,9 @@ const ROW_100: Row = Row {
     quick: 35.0,
 };
 
-/// Runs, and those of the quick budget.
+/// Number of runs with the full and the quick budget.
 const RUNS: (usize, usize) = (12, 6);
-/// Points that an output costs if it never learns: the share of its digit.
+/// Points that an output costs if it never learns: the fraction of its digit.
 const A_DIGIT: f64 = 10.0;
 
 fn test_accuracy(stats: &EpochStats) -> Option<f64> {
@@ -66,7 +66,7 @@ fn lost(accuracy: f64, whole: f64) -> usize {
     ((whole - accuracy) / A_DIGIT).round().max(0.0) as usize
 }
 
-/// How many runs lost no digit, one, two, …
+/// The numbers of runs that lost no digit, one, two, …
 fn distribution(accuracies: &[f64], whole: f64) -> Vec<usize> {
     let mut runs = Vec::new();
     for &accuracy in accuracies {
@@ -77,8 +77,8 @@ fn distribution(accuracies: &[f64], whole: f64) -> Vec<usize> {
     runs
 }
 
-/// The difference of the counts of two samples that is still chance: two standard deviations, for a
-/// property of half of all runs, the worst case.
+/// The difference of the fractions of two samples that is attributed to chance: two standard
+/// deviations, in the worst case of a property of half of all runs.
 fn by_chance(here: usize, there: usize) -> f64 {
     2.0 * (0.25 / here as f64 + 0.25 / there as f64).sqrt()
 }
@@ -97,9 +97,9 @@ fn check(context: &mut Context, row: &Row) -> Result<(), ExperimentError> {
         Some(Figure {
             id: "accuracy".into(),
             title: format!("[{}]: test accuracy, run by run", row.layers.replace(',', ", ")),
-            caption: "The quadratic cost, unit Gaussian weights, η 3. An output that starts out \
-                      saturated at 0 never learns, and costs its digit's ten points: \
-                      3-cross-entropy-30 and 3-weight-init mend it."
+            caption: "The quadratic cost, unit Gaussian weights, η 3. An output that starts \
+                      saturated at 0 never learns, and costs its digit's ten points; \
+                      3-cross-entropy-30 and 3-weight-init show remedies."
                 .into(),
             body: accuracy_chart("test accuracy (%)", records, test_accuracy),
         })
@@ -107,13 +107,13 @@ fn check(context: &mut Context, row: &Row) -> Result<(), ExperimentError> {
     let accuracies: Vec<f64> = trained.iter().map(|run| best_test(&run.record)).collect();
     let top = accuracies.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let texts: Vec<String> = accuracies.iter().map(|a| format!("{a:.2}")).collect();
-    context.log(format!("test accuracy at its best, seed by seed: {}", texts.join(", ")));
+    context.log(format!("best test accuracy for each seed: {}", texts.join(", ")));
     let count = accuracies.len();
     let (expected, tolerance) =
         context.budget((row.book, Tolerance::Within(0.4)), (row.quick, Tolerance::AtLeast));
     let claim = context.budget(
-        format!("test accuracy at its best of 30 epochs, the best of {count} runs"),
-        format!("test accuracy of {epochs} epochs on 1,000 images, the best of {count} runs"),
+        format!("best test accuracy of 30 epochs, best of {count} runs"),
+        format!("test accuracy of {epochs} epochs on 1,000 images, best of {count} runs"),
     );
     context.claim_number(&claim, expected, top, tolerance, "points");
     if !context.quick() {
@@ -126,7 +126,8 @@ fn best_test(record: &Record) -> f64 {
     best(record, test_accuracy)
 }
 
-/// Shows the numbers of lost digits beside NumPy's, and checks that as many runs lost any.
+/// Shows the numbers of lost digits beside NumPy's, and checks that as large a fraction of runs
+/// lost any.
 fn compare(context: &mut Context, row: &Row, accuracies: &[f64]) {
     let (here, there) = (distribution(accuracies, row.book), distribution(row.numpy, row.book));
     let cell = |text: String| Cell { text, highlighted: false };
@@ -146,14 +147,14 @@ fn compare(context: &mut Context, row: &Row, accuracies: &[f64]) {
         ],
         rows: rows.collect(),
     };
-    let caption = "A digit whose output never learns costs ten points. NumPy trains the same recipe \
-                   in float64, by other seeds.";
-    context.figure("lost", "How many runs lost how many digits", caption, body);
+    let caption = "A digit whose output never learns costs ten points. The NumPy runs use the same \
+                   recipe in float64, with other seeds.";
+    context.figure("lost", "Number of runs by number of lost digits", caption, body);
     let share = |runs: &[usize], all: usize| 1.0 - count(runs, 0) as f64 / all as f64;
     let (mine, theirs) = (share(&here, accuracies.len()), share(&there, row.numpy.len()));
     let margin = by_chance(accuracies.len(), row.numpy.len());
     context.claim_text(
-        "share of the runs that lose a digit or more: NumPy's, as far as samples this small tell",
+        "fraction of runs that lose a digit or more, compared with NumPy within sampling error",
         format!("{:.0}% ± {:.0}", 100.0 * theirs, 100.0 * margin),
         format!("{:.0}%", 100.0 * mine),
         (mine - theirs).abs() <= margin,
@@ -165,7 +166,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_ten_points_are_a_digit() {
+    fn ten_points_are_one_digit() {
         assert_eq!(distribution(ROW_100.numpy, 96.59), [2, 7, 2, 1]);
         assert_eq!(distribution(ROW_30.numpy, 95.42), [4, 1]);
         // nntop's seeds 1 to 12 with 100 hidden neurons.

@@ -10,7 +10,7 @@ pub(super) const SMALL: Experiment = Experiment {
     id: "1-eta-small",
     chapter: 1,
     title: "Too small a learning rate: η 0.001, 100 hidden neurons",
-    expected: "about 21% of the test images after 30 epochs, and better from epoch to epoch",
+    expected: "about 21% of the test images after 30 epochs, improving with every epoch",
     quick_suffices: true,
     run: small,
 };
@@ -24,7 +24,7 @@ pub(super) const LARGE: Experiment = Experiment {
     run: large,
 };
 
-/// The last epoch's test accuracy, in percent, of every run; and before training.
+/// The test accuracy of the last epoch of every run, and before training, in percent.
 fn accuracies(
     context: &mut Context,
     spec: &Spec,
@@ -51,8 +51,8 @@ fn accuracies(
 
 fn small(context: &mut Context) -> Result<(), ExperimentError> {
     let spec = Spec { layers: "784,100,10".into(), eta: 0.001, ..Spec::default() };
-    let caption = "The quadratic cost, unit Gaussian weights. A run ends near where its random \
-                   weights began: so small are the steps.";
+    let caption = "The quadratic cost, unit Gaussian weights. The steps are so small that a run \
+                   ends near its initial weights.";
     let ends = accuracies(context, &spec, caption)?;
     if context.quick() {
         let claim = "test accuracy after 5 epochs on 1,000 images: hardly learning";
@@ -63,7 +63,8 @@ fn small(context: &mut Context) -> Result<(), ExperimentError> {
     let claim = "test accuracy after 30 epochs, median of three seeds";
     let after = median(ends.iter().map(|[_, after]| *after));
     context.claim_number(claim, 21.42, after, Tolerance::Within(5.0), "points");
-    let claim = "test accuracy that 30 epochs add, median of three seeds (it does learn)";
+    let claim = "improvement of test accuracy over 30 epochs, median of three seeds (it does \
+                 learn)";
     let gain = median(ends.iter().map(|[before, after]| after - before));
     context.claim_number(claim, 1.0, gain, Tolerance::AtLeast, "points");
     Ok(())
@@ -71,10 +72,10 @@ fn small(context: &mut Context) -> Result<(), ExperimentError> {
 
 fn large(context: &mut Context) -> Result<(), ExperimentError> {
     let spec = Spec { eta: 100.0, ..Spec::default() };
-    let caption = "The quadratic cost, unit Gaussian weights. The first steps throw every output \
-                   into saturation, where nothing is learned any more: one guess for all images.";
+    let caption = "The quadratic cost, unit Gaussian weights. The first steps saturate every \
+                   output, which stops learning: one guess for all images.";
     let ends = accuracies(context, &spec, caption)?;
-    // Of the test images 8.9 to 11.4% show any one digit.
+    // Each digit makes up 8.9 to 11.4% of the test images.
     let (tolerance, budget) = context.budget(
         (Tolerance::Within(1.5), "30 epochs, median of three seeds"),
         (Tolerance::Within(10.0), "5 epochs on 1,000 images"),

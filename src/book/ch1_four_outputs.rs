@@ -1,4 +1,4 @@
-//! Section 1.4: why ten outputs, when four bits would do?
+//! Section 1.4: why ten outputs, if four bits would suffice?
 
 use super::Experiment;
 use super::recipes::{images, median_best, seeded};
@@ -9,8 +9,9 @@ use crate::spec::{Readout, Spec};
 pub(super) const EXPERIMENT: Experiment = Experiment {
     id: "1-four-outputs",
     chapter: 1,
-    title: "Ten outputs, or the digit in binary by four",
-    expected: "ten outputs learn better: a digit's shape says nothing of its most significant bit",
+    title: "Ten outputs, or four for the digit in binary",
+    expected: "ten outputs learn better: the shape of a digit is unrelated to its most significant \
+               bit",
     quick_suffices: true,
     run,
 };
@@ -25,9 +26,9 @@ fn run(context: &mut Context) -> Result<(), ExperimentError> {
     let trained = context.train_all(runs, |records| {
         Some(Figure {
             id: "accuracy".into(),
-            title: "Ten outputs against four".into(),
-            caption: "30 hidden neurons, the quadratic cost, η 3. Four bits are right when all of \
-                      them are, each from 0.5 on a 1."
+            title: "Ten outputs compared with four".into(),
+            caption: "30 hidden neurons, the quadratic cost, η 3. Four bits are correct if all of \
+                      them are; outputs of at least 0.5 mean 1."
                 .into(),
             body: accuracy_chart("test accuracy (%)", records, |stats| stats.test_accuracy),
         })
@@ -37,7 +38,7 @@ fn run(context: &mut Context) -> Result<(), ExperimentError> {
     };
     let (ten, four) = trained.split_at(seeds);
     let budget = context.budget("30 epochs, medians of three seeds", "10 epochs on 1,000 images");
-    let claim = format!("test accuracy of ten outputs above that of four, best of {budget}");
+    let claim = format!("advantage in test accuracy of ten outputs over four, best of {budget}");
     let gain = accuracy(ten) - accuracy(four);
     context.claim_number(&claim, 0.0, gain, Tolerance::AtLeast, "points");
     Ok(())

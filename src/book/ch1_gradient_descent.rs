@@ -1,5 +1,5 @@
-//! Section 1.5: a ball rolls down into a valley by v → v′ = v − η∇C (equation 11), in two
-//! variables and in one, with small and large learning rates.
+//! Section 1.5: a ball rolls into a valley by v → v′ = v − η∇C (equation 11), in two variables and
+//! in one, with small and large learning rates.
 
 use super::Experiment;
 use crate::jobs::{Context, ExperimentError, Tolerance};
@@ -10,8 +10,8 @@ pub(super) const EXPERIMENT: Experiment = Experiment {
     id: "1-gradient-descent",
     chapter: 1,
     title: "A ball rolls into a valley",
-    expected: "ΔC ≈ −η‖∇C‖², so C falls while η is small; the smallest η is slow, too large a one \
-               climbs; no direction of a step lowers C more than −∇C",
+    expected: "ΔC ≈ −η‖∇C‖², so C falls if η is small; a very small η is slow, one that is too \
+               large climbs; no direction of a step lowers C more than −∇C",
     quick_suffices: true,
     run,
 };
@@ -24,7 +24,7 @@ const START: Point = [-2.0, 1.2];
 /// Above this learning rate, 2/∂²C/∂v₂², a step increases the cost.
 const LARGEST: f64 = 2.0 / STEEP;
 
-/// C(v₁, v₂) = (v₁² + 4v₂²)/2: a valley whose only lowest point is (0, 0).
+/// C(v₁, v₂) = (v₁² + 4v₂²)/2: a valley with its only minimum at (0, 0).
 fn cost([x, y]: Point) -> f64 {
     f64::midpoint(x * x, STEEP * y * y)
 }
@@ -42,8 +42,8 @@ fn moved([x, y]: Point, by: Point, factor: f64) -> Point {
     [x + factor * by[0], y + factor * by[1]]
 }
 
-/// The positions of the ball: v → v − η∇C until C is a thousandth of its start, or for at most this
-/// number of steps.
+/// The positions of the ball: v → v − η∇C until C is a thousandth of its initial value, or for at
+/// most `most` steps.
 fn roll(eta: f64, most: usize) -> Vec<Point> {
     let mut path = vec![START];
     let mut at = START;
@@ -59,7 +59,8 @@ fn climbs(path: &[Point]) -> f64 {
     path.windows(2).filter(|pair| cost(pair[1]) > cost(pair[0])).count() as f64
 }
 
-/// The largest relative difference of the first step's ΔC from −η‖∇C‖², over starts in all directions.
+/// The largest relative difference between the first step's ΔC and −η‖∇C‖², over starts in all
+/// directions.
 fn miss(eta: f64) -> f64 {
     let starts = (0..64).map(|turn| f64::from(turn) / 64.0 * TAU).map(|t| [t.cos(), t.sin()]);
     let miss = |at: Point| {
@@ -71,7 +72,7 @@ fn miss(eta: f64) -> f64 {
 }
 
 /// The angle in degrees between −∇C and the direction in which a step of length ε lowers C most,
-/// of directions a twentieth of a degree apart.
+/// with a resolution of a twentieth of a degree.
 fn angle_to_best(epsilon: f64) -> f64 {
     let directions = (0..7200).map(|turn| f64::from(turn) / 7200.0 * TAU);
     let after = |turn: f64| cost(moved(START, [turn.cos(), turn.sin()], epsilon));
@@ -110,12 +111,12 @@ fn surface(paths: Vec<Curve>) -> FigureBody {
 
 fn run(context: &mut Context) -> Result<(), ExperimentError> {
     two_variables(context)?;
-    let claim = "ΔC of a step misses −η‖∇C‖² by at most this part, η 0.001 (to first order)";
+    let claim = "maximum relative difference of a step's ΔC from −η‖∇C‖², η 0.001 (to first order)";
     context.claim_number(claim, 0.01, miss(1e-3), Tolerance::AtMost, "");
-    let claim = "and ten times less with a tenth of that η: the part as a multiple";
+    let claim = "factor by which it shrinks for a tenth of that η";
     let multiple = miss(1e-3) / miss(1e-4);
     context.claim_number(claim, 10.0, multiple, Tolerance::Within(0.1), "times");
-    let claim = "the best direction of a step of length 0.001 is −∇C: degrees between the two";
+    let claim = "angle in degrees between −∇C and the best direction for a step of length 0.001";
     context.claim_number(claim, 0.0, angle_to_best(1e-3), Tolerance::Within(0.1), "degrees");
     context.handle_commands()?;
     one_variable(context);
@@ -131,9 +132,9 @@ fn two_variables(context: &mut Context) -> Result<(), ExperimentError> {
     };
     context.figure(
         "valley",
-        "Two variables: the ball's way into the valley",
-        "C = (v₁² + 4v₂²)/2, until C is a thousandth of its start. A small η creeps along the \
-         steepest way; near 0.5 the ball jumps from wall to wall.",
+        "Two variables: the ball's path into the valley",
+        "C = (v₁² + 4v₂²)/2, until C is a thousandth of its initial value. A small η follows the \
+         steepest path slowly; near 0.5 the ball jumps from wall to wall.",
         surface([&slow, &good, &wild].map(path).into()),
     );
     let fall = |eta: f64, steps: usize| Curve {
@@ -143,8 +144,8 @@ fn two_variables(context: &mut Context) -> Result<(), ExperimentError> {
     };
     context.figure(
         "fall",
-        "Two variables: C over the steps",
-        "Above η = 0.5 every step lands higher on the other wall than it began.",
+        "Two variables: C over steps",
+        "Above η = 0.5 every step ends higher on the opposite wall than it started.",
         FigureBody::Plot {
             x_label: "step".into(),
             y_label: "C".into(),
@@ -153,20 +154,21 @@ fn two_variables(context: &mut Context) -> Result<(), ExperimentError> {
             curves: vec![fall(0.005, 40), fall(0.1, 40), fall(0.47, 40), fall(0.51, 40)],
         },
     );
-    let claim = "steps uphill on the way with η 0.005, 0.1 and 0.47";
+    let claim = "number of uphill steps with η 0.005, 0.1 and 0.47";
     let uphill = [&slow, &good, &wild].map(|(_, path)| climbs(path)).iter().sum();
     context.claim_number(claim, 0.0, uphill, Tolerance::Within(0.0), "steps");
     let claim = "steps into the valley with η 0.005, as a multiple of those with 0.1 (too slow)";
     let multiple = (slow.1.len() - 1) as f64 / (good.1.len() - 1) as f64;
     context.claim_number(claim, 10.0, multiple, Tolerance::AtLeast, "times");
-    let claim = "η just above 0.5: C after 300 steps as a multiple of its start (it climbs)";
+    let claim = "η just above 0.5: C after 300 steps as a multiple of its initial value (it \
+                 climbs)";
     let away = roll(1.02 * LARGEST, 300);
     let multiple = cost(away[away.len() - 1]) / cost(START);
     context.claim_number(claim, 10.0, multiple, Tolerance::AtLeast, "times");
     context.handle_commands()
 }
 
-/// The exercise: one variable, and what gradient descent is in a picture.
+/// The exercise: gradient descent in one variable.
 fn one_variable(context: &mut Context) {
     const ETAS: [(f64, usize); 4] = [(0.1, 15), (0.9, 15), (1.0, 15), (1.05, 4)];
     let valley = Curve {
@@ -182,8 +184,8 @@ fn one_variable(context: &mut Context) {
     context.figure(
         "line",
         "One variable: down a parabola",
-        "From v = −1: η 0.1 slides down its side, 0.9 jumps across the bottom and still comes to \
-         it, 1 jumps to and fro for ever, 1.05 climbs out.",
+        "From v = −1: η 0.1 slides down one side, 0.9 jumps across the bottom but converges, 1 \
+         oscillates forever, 1.05 climbs out.",
         FigureBody::Plot {
             x_label: "v".into(),
             y_label: "C".into(),
@@ -194,12 +196,12 @@ fn one_variable(context: &mut Context) {
     );
     let ends = ETAS.map(|(eta, _)| line(eta, 100)[100].0.abs());
     let ways = ends.map(|end| match end {
-        end if end < 1e-6 => "comes to rest",
-        end if (end - 1.0).abs() < 1e-6 => "to and fro",
-        end if end > 1e3 => "climbs out",
+        end if end < 1e-6 => "converges",
+        end if (end - 1.0).abs() < 1e-6 => "oscillates",
+        end if end > 1e3 => "diverges",
         _ => "none of these",
     });
-    let expected = ["comes to rest", "comes to rest", "to and fro", "climbs out"];
+    let expected = ["converges", "converges", "oscillates", "diverges"];
     let claim = "one variable, 100 steps with η 0.1, 0.9, 1, 1.05";
     context.claim_text(claim, expected.join(", "), ways.join(", "), ways == expected);
 }

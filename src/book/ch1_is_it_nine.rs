@@ -1,4 +1,4 @@
-//! Section 1.2: a single output says "is it a 9?", yes from 0.5 on.
+//! Section 1.2: a single output answers "is it a 9?", with yes from 0.5 on.
 
 use super::Experiment;
 use super::recipes::{images, seeded};
@@ -12,7 +12,7 @@ pub(super) const EXPERIMENT: Experiment = Experiment {
     id: "1-is-it-nine",
     chapter: 1,
     title: "Is it a 9? One output and the 0.5 rule",
-    expected: "no figure in the book: an output of at least 0.5 means yes, and no other threshold \
+    expected: "no result in the book: an output of at least 0.5 means yes, and no other threshold \
                does much better",
     quick_suffices: true,
     run,
@@ -60,9 +60,9 @@ fn run(context: &mut Context) -> Result<(), ExperimentError> {
         };
         Some(Figure {
             id: "accuracy".into(),
-            title: "Is it a 9? By the 0.5 rule".into(),
-            caption: "30 hidden neurons, one output, the quadratic cost, η 3. Whoever always says \
-                      no is right in 9 of 10 cases."
+            title: "Is it a 9? The 0.5 rule".into(),
+            caption: "30 hidden neurons, one output, the quadratic cost, η 3. Always answering no \
+                      is right in 9 of 10 cases."
                 .into(),
             body: chart(
                 "epoch",
@@ -79,25 +79,26 @@ fn run(context: &mut Context) -> Result<(), ExperimentError> {
     });
     context.figure(
         "thresholds",
-        "Where should yes begin?",
-        "Right answers on the test images with another threshold than 0.5: the trained output is \
+        "Which threshold is best?",
+        "Correct answers on the test images for other thresholds than 0.5: the trained output is \
          near 0 or 1, so the middle is as good as any.",
         chart("threshold", "right answers (%)", by_threshold.collect()),
     );
 
     let always_no = median(said.iter().map(|outputs| accuracy(outputs, f64::INFINITY)));
     let budget = context.budget("30 epochs, median of three seeds", "15 epochs on 1,000 images");
-    let claim = format!("right answers by the 0.5 rule after {budget}, above always saying no");
+    let claim =
+        format!("correct answers by the 0.5 rule after {budget}, above always answering no");
     let half = median(said.iter().map(|outputs| accuracy(outputs, 0.5)));
     context.claim_number(&claim, always_no, half, Tolerance::AtLeast, "percent");
-    let claim = "nines among the test images that get a yes";
+    let claim = "nines among the test images that are recognized";
     let (expected, nines) = (context.budget(90.0, 50.0), median(said.iter().map(|o| found(o))));
     context.claim_number(claim, expected, nines, Tolerance::AtLeast, "percent");
     let gain = |outputs: &Vec<(f64, bool)>| {
         let best = thresholds().map(|at| accuracy(outputs, at)).fold(0.0, f64::max);
         best - accuracy(outputs, 0.5)
     };
-    let claim = "right answers that the best of 99 thresholds adds to 0.5";
+    let claim = "correct answers gained by the best of 99 thresholds over 0.5";
     let most = context.budget(0.2, 1.0);
     context.claim_number(claim, most, median(said.iter().map(gain)), Tolerance::AtMost, "points");
     Ok(())
@@ -108,7 +109,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_half_means_yes() {
+    fn an_output_of_half_means_yes() {
         let outputs = [(0.5, true), (0.49, false), (0.1, true), (0.9, false)];
         assert!((accuracy(&outputs, 0.5) - 50.0).abs() < 1e-12);
         assert!((accuracy(&outputs, 0.05) - 50.0).abs() < 1e-12);

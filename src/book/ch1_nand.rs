@@ -1,4 +1,4 @@
-//! A perceptron is a NAND gate, and scaling its weights changes nothing (section 1.1).
+//! A perceptron is a NAND gate, and scaling its weights does not change its output (section 1.1).
 
 use super::Experiment;
 use crate::jobs::{Context, ExperimentError};
@@ -9,12 +9,12 @@ pub(super) const EXPERIMENT: Experiment = Experiment {
     id: "1-nand",
     chapter: 1,
     title: "A perceptron is a NAND gate",
-    expected: "the truth table of NAND, whatever c > 0 scales the weights",
+    expected: "the truth table of NAND, for any scale c > 0 of the weights",
     quick_suffices: true,
     run,
 };
 
-/// The book's table: 0 for both inputs on, else 1.
+/// The book's table: 0 if both inputs are on, otherwise 1.
 const NAND: [bool; 4] = [true, true, true, false];
 
 fn run(context: &mut Context) -> Result<(), ExperimentError> {
@@ -25,8 +25,7 @@ fn run(context: &mut Context) -> Result<(), ExperimentError> {
     context.figure(
         "truth-table",
         "NAND",
-        "Weights −2 and −2, bias 3. The output is 1 where the weighted input z = w·x + b is \
-         above 0.",
+        "Weights −2 and −2, bias 3. The output is 1 if the weighted input z = w·x + b is above 0.",
         table(&gate, &inputs),
     );
     context.claim_text(
@@ -36,7 +35,8 @@ fn run(context: &mut Context) -> Result<(), ExperimentError> {
         outputs == NAND,
     );
 
-    // The exercise: multiply all weights and biases by a positive constant. The sign of z stays.
+    // The exercise: multiply all weights and biases by a positive constant. The sign of z is
+    // unchanged.
     context.handle_commands()?;
     let factors: Vec<f64> = (-8..=8).map(|exponent| 10_f64.powi(exponent)).collect();
     let unchanged = factors.iter().all(|&c| {

@@ -1,4 +1,4 @@
-//! Section 1.6, the last exercise: a network of two layers, without hidden neurons.
+//! Section 1.6, the last exercise: a network without hidden neurons.
 
 use super::Experiment;
 use super::recipes::{images, median_best, seeded};
@@ -10,7 +10,7 @@ pub(super) const EXPERIMENT: Experiment = Experiment {
     id: "1-no-hidden",
     chapter: 1,
     title: "No hidden layer: 784 inputs, 10 outputs",
-    expected: "no figure in the book, which leaves it to the reader: far above the average \
+    expected: "no result in the book, which leaves it to the reader: far above the average \
                darkness (22.25%), below 30 hidden neurons (95.42%)",
     quick_suffices: true,
     run,
@@ -25,8 +25,8 @@ fn run(context: &mut Context) -> Result<(), ExperimentError> {
         Some(Figure {
             id: "accuracy".into(),
             title: "[784, 10]: test accuracy".into(),
-            caption: "Each output weighs the pixels by itself. The quadratic cost, unit Gaussian \
-                      weights, η 3: an output that starts out saturated may never learn."
+            caption: "Each output weights the pixels directly. The quadratic cost, unit Gaussian \
+                      weights, η 3: an output that starts saturated may never learn."
                 .into(),
             body: accuracy_chart("test accuracy (%)", records, |stats| stats.test_accuracy),
         })
@@ -34,9 +34,9 @@ fn run(context: &mut Context) -> Result<(), ExperimentError> {
     let records = trained.iter().map(|run| &run.record);
     let accuracy = median_best(records, |stats| stats.test_accuracy);
     let budget = context.budget("30 epochs, median of three seeds", "5 epochs on 1,000 images");
-    let claim = format!("test accuracy at its best of {budget}: above the average darkness");
+    let claim = format!("best test accuracy of {budget}: above the average darkness");
     context.claim_number(&claim, 22.25, accuracy, Tolerance::AtLeast, "points");
-    let claim = format!("test accuracy at its best of {budget}: below 30 hidden neurons");
+    let claim = format!("best test accuracy of {budget}: below 30 hidden neurons");
     context.claim_number(&claim, 95.42, accuracy, Tolerance::AtMost, "points");
     Ok(())
 }

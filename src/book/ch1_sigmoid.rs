@@ -1,5 +1,5 @@
-//! Section 1.2: the sigmoid is a smoothed step, so a small change of weights and bias makes a
-//! small change of the output, nearly linear in it (equation 5).
+//! Section 1.2: the sigmoid is a smooth step, so a small change of weights and bias causes a small
+//! change of the output, which is nearly linear in it (equation 5).
 
 use super::Experiment;
 use crate::jobs::{Context, ExperimentError, Tolerance};
@@ -11,9 +11,9 @@ use rand::RngExt;
 pub(super) const EXPERIMENT: Experiment = Experiment {
     id: "1-sigmoid",
     chapter: 1,
-    title: "A smoothed step, and Δoutput linear in Δw and Δb",
-    expected: "σ is nearly the step where |z| is large; Δoutput ≈ Σ ∂output/∂w Δw + ∂output/∂b Δb, \
-               with an error that shrinks as the square of the change",
+    title: "A smooth step, and Δoutput linear in Δw and Δb",
+    expected: "σ is nearly the step function if |z| is large; Δoutput ≈ Σ ∂output/∂w Δw + \
+               ∂output/∂b Δb, with an error that shrinks with the square of the change",
     quick_suffices: true,
     run,
 };
@@ -47,7 +47,7 @@ fn difference(neuron: &Perceptron, change: &Change, size: f64) -> f64 {
     changed(neuron, change, size).sigmoid(&INPUTS) - neuron.sigmoid(&INPUTS)
 }
 
-/// The largest over all changes.
+/// The maximum over all changes.
 fn largest(changes: &[Change], of: impl Fn(&Change) -> f64) -> f64 {
     changes.iter().map(of).fold(0.0, f64::max)
 }
@@ -60,8 +60,8 @@ fn run(context: &mut Context) -> Result<(), ExperimentError> {
     };
     context.figure(
         "shape",
-        "The sigmoid is a smoothed step",
-        "σ(z) = 1/(1 + e⁻ᶻ), steeper as its weights and bias are multiplied by c, and the \
+        "The sigmoid is a smooth step",
+        "σ(z) = 1/(1 + e⁻ᶻ), which gets steeper as weights and bias are multiplied by c, and the \
          perceptron's step.",
         FigureBody::Plot {
             x_label: "z".into(),
@@ -77,21 +77,21 @@ fn run(context: &mut Context) -> Result<(), ExperimentError> {
     );
     let far = (50..=400).flat_map(|z| [-0.1, 0.1].map(|sign| sign * f64::from(z)));
     let apart = far.map(|z| (sigmoid(z) - f64::from(u8::from(z > 0.0))).abs());
-    let claim = "|z| of 5 or more: σ(z) is at most so far from the perceptron's 0 or 1";
+    let claim = "maximum distance of σ(z) from the perceptron's 0 or 1 for |z| of 5 or more";
     context.claim_number(claim, 0.01, apart.fold(0.0, f64::max), Tolerance::AtMost, "");
 
-    // A perceptron at its threshold: the smallest change flips it, but hardly changes the sigmoid.
+    // A perceptron at its threshold: the smallest change flips it, but hardly affects the sigmoid.
     let verge = Perceptron { weights: vec![1.0], bias: -1.0 };
     let tiny = Perceptron { weights: vec![1.0 + 1e-6], ..verge.clone() };
     let flip = u8::from(tiny.fires(&[true])) - u8::from(verge.fires(&[true]));
-    let claim = "a weight 1e-6 larger flips a perceptron on the verge: its output changes by";
+    let claim = "change of a perceptron's output at its threshold if a weight grows by 1e-6";
     context.claim_number(claim, 1.0, f64::from(flip), Tolerance::Within(0.0), "");
-    let claim = "the sigmoid neuron of the same weights changes by at most as much as the weight";
+    let claim = "change of the sigmoid neuron with the same weights, at most that of the weight";
     let change = tiny.sigmoid(&[1.0]) - verge.sigmoid(&[1.0]);
     context.claim_number(claim, 1e-6, change, Tolerance::AtMost, "");
     context.handle_commands()?;
 
-    // Smaller and smaller changes of weights and bias in random directions.
+    // Increasingly small changes of weights and bias in random directions.
     let neuron = neuron();
     let mut stream = stream(context.seed(), Purpose::Experiment, 1, 1);
     let changes: Vec<Change> =
@@ -111,9 +111,9 @@ fn run(context: &mut Context) -> Result<(), ExperimentError> {
     let output = |size| largest(&changes, |change| difference(&neuron, change, size).abs());
     context.figure(
         "linear",
-        "How good the linear estimate is",
-        "200 random changes of three weights and a bias, from up to 1 down to a thousandth. \
-         Δoutput shrinks as the change does, what the estimate misses as its square.",
+        "Accuracy of the linear estimate",
+        "200 random changes of three weights and a bias, of sizes from 1 down to a thousandth. \
+         Δoutput shrinks with the change, the error of the estimate with its square.",
         FigureBody::Chart {
             x_label: "size of Δw and Δb".into(),
             y_label: "largest".into(),
@@ -126,11 +126,11 @@ fn run(context: &mut Context) -> Result<(), ExperimentError> {
         let [large, small] = [sizes[5], sizes[10]];
         (of(large) / of(small)).ln() / (large / small).ln()
     };
-    let claim = "Δoutput shrinks as this power of the change (small makes small)";
+    let claim = "power of the change with which Δoutput shrinks";
     context.claim_number(claim, 1.0, order(&output), Tolerance::Within(0.05), "");
-    let claim = "the linear estimate's error shrinks as this power of the change";
+    let claim = "power of the change with which the linear estimate's error shrinks";
     context.claim_number(claim, 2.0, order(&error), Tolerance::Within(0.05), "");
-    let claim = "error of the estimate for changes of up to 0.001, as a part of Δoutput";
+    let claim = "error of the estimate for changes of up to 0.001, relative to Δoutput";
     let smallest = sizes[10];
     let part = error(smallest) / output(smallest);
     context.claim_number(claim, 0.001, part, Tolerance::AtMost, "");

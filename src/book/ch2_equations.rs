@@ -1,5 +1,5 @@
-//! Chapter 2: the four equations of backpropagation, each against the definition of what it
-//! computes, and what they save: two passes through the network instead of one for every weight.
+//! Chapter 2: each of the four equations of backpropagation compared with the definition of what it
+//! computes, and the work they save: two passes through the network instead of one per weight.
 
 use super::Experiment;
 use crate::data::batch::scale;
@@ -16,14 +16,14 @@ use std::time::Instant;
 pub(super) const EXPERIMENT: Experiment = Experiment {
     id: "2-equations",
     chapter: 2,
-    title: "The four equations of backpropagation, and what they save",
-    expected: "BP1 to BP4 agree with finite differences; a gradient costs about two forward \
-               passes instead of one for every weight",
+    title: "The four equations of backpropagation, and the work they save",
+    expected: "BP1 to BP4 agree with finite differences; a gradient costs about two forward passes \
+               instead of one per weight",
     quick_suffices: true,
     run,
 };
 
-/// Sizes of the small network on which the equations are tried.
+/// Sizes of the small network on which the equations are checked.
 const SIZES: [usize; 4] = [5, 4, 6, 3];
 /// Half the step of a difference quotient.
 const STEP: f64 = 1e-5;
@@ -31,7 +31,7 @@ const STEP: f64 = 1e-5;
 /// A network of sigmoid neurons in the book's own notation, in double precision.
 #[derive(Clone, Debug)]
 struct Small {
-    /// w_jk of each layer: from neuron k of the layer before to neuron j, shape (units, inputs).
+    /// w_jk of each layer: from neuron k of the previous layer to neuron j, shape (units, inputs).
     w: Vec<Array2<f64>>,
     b: Vec<Array1<f64>>,
 }
@@ -54,8 +54,8 @@ impl Small {
         }
     }
 
-    /// The weighted inputs z of every layer for an input x. `nudge` (layer, neuron, Δ) is the
-    /// demon of section 2.3, who adds Δ to one neuron's weighted input.
+    /// The weighted inputs z of every layer for an input x. `nudge` (layer, neuron, Δ) adds Δ to
+    /// one neuron's weighted input, like the demon of section 2.3.
     fn feed(&self, x: &Array1<f64>, nudge: Option<(usize, usize, f64)>) -> Vec<Array1<f64>> {
         let mut a = x.clone();
         let mut zs = Vec::new();
@@ -93,7 +93,7 @@ impl Small {
         deltas
     }
 
-    /// The same network as the library has it.
+    /// The same network in the types of the library.
     fn in_library(&self) -> Network {
         let layer = |(w, b): (&Array2<f64>, &Array1<f64>)| {
             let weights = Array2::from_shape_fn((w.ncols(), w.nrows()), |(k, j)| w[[j, k]] as Real);
@@ -110,18 +110,18 @@ fn quotient(f: impl Fn(f64) -> f64) -> f64 {
     (f(STEP) - f(-STEP)) / (2.0 * STEP)
 }
 
-/// The largest difference of two lists, relative to the largest number of the second.
+/// The largest difference between two lists, relative to the largest number of the second.
 fn difference(found: &[f64], truth: &[f64]) -> f64 {
     let largest = truth.iter().fold(0.0, |most: f64, t| most.max(t.abs()));
     let apart = found.iter().zip(truth).map(|(f, t)| (f - t).abs()).fold(0.0, f64::max);
     apart / largest
 }
 
-/// How far each of BP1 to BP4 is from the derivative that it stands for.
+/// The difference of each of BP1 to BP4 from the derivative that it computes.
 fn against_differences(network: &Small, x: &Array1<f64>, y: &Array1<f64>) -> [f64; 4] {
     let zs = network.feed(x, None);
     let deltas = network.deltas(&zs, y);
-    // δ = ∂C/∂z is the definition (equation 29): nudge z and see what the cost does.
+    // δ = ∂C/∂z is a definition (equation 29): nudge z and measure the cost.
     let by_nudge = |layer: usize| -> Vec<f64> {
         let slope = |j| quotient(|h| network.cost(x, y, Some((layer, j, h))));
         (0..SIZES[layer + 1]).map(slope).collect()
@@ -131,7 +131,7 @@ fn against_differences(network: &Small, x: &Array1<f64>, y: &Array1<f64>) -> [f6
     let bp1 = difference(&delta(last), &by_nudge(last));
     let bp2 = (0..last).map(|l| difference(&delta(l), &by_nudge(l))).fold(0.0, f64::max);
 
-    // BP3: ∂C/∂b = δ. BP4: ∂C/∂w_jk = a_k δ_j, a the activation of the layer before.
+    // BP3: ∂C/∂b = δ. BP4: ∂C/∂w_jk = a_k δ_j, with the activation a of the previous layer.
     let (mut bp3, mut bp4): (f64, f64) = (0.0, 0.0);
     for layer in 0..=last {
         let by_bias = |j: usize| {
@@ -162,7 +162,7 @@ fn against_differences(network: &Small, x: &Array1<f64>, y: &Array1<f64>) -> [f6
     [bp1, bp2, bp3, bp4]
 }
 
-/// How far the library's gradient of the same network is from BP3.
+/// The difference of the library's gradient of the same network from BP3.
 fn library_difference(network: &Small, x: &Array1<f64>, y: &Array1<f64>) -> f64 {
     let deltas = network.deltas(&network.feed(x, None), y);
     let library = network.in_library();
@@ -194,8 +194,8 @@ fn multiplications(sizes: &[usize]) -> (usize, usize) {
     (forward, backpropagation)
 }
 
-/// Seconds for the gradient of one image: by backpropagation, and by moving one weight or bias
-/// after the other, a forward pass each. Also how many of these there were.
+/// Seconds for the gradient of one image: by backpropagation, and by changing one weight or bias
+/// after another, with a forward pass each. Also returns their number.
 fn seconds(network: &mut Network, pixels: &[u8]) -> (f64, f64, usize) {
     let (inputs, outputs) = (network.inputs(), network.outputs());
     let (mut x, mut y) = (Array2::zeros((1, inputs)), Array2::zeros((1, outputs)));
@@ -203,7 +203,8 @@ fn seconds(network: &mut Network, pixels: &[u8]) -> (f64, f64, usize) {
     y[[0, 0]] = 1.0;
     let (mut cache, mut gradients) = (ForwardCache::new(network, 1), Gradients::zeros(network));
 
-    // So short that it is done often, and the best of several series is taken.
+    // A single run is too short to measure, so it is repeated, and the best of several series is
+    // used.
     let repetitions = 100;
     let mut series = || {
         let start = Instant::now();
@@ -258,13 +259,13 @@ fn table(header: &[&str], rows: &[[String; 3]]) -> FigureBody {
 }
 
 fn run(context: &mut Context) -> Result<(), ExperimentError> {
-    // A small network, an input and a wish, all at random.
+    // A random small network, input and target.
     let mut stream = stream(context.seed(), Purpose::Experiment, 2, 0);
     let network = Small::random(&mut stream);
     let x = Array1::from_shape_simple_fn(SIZES[0], || stream.random_range(0.0..1.0));
     let y = Array1::from_shape_simple_fn(SIZES[3], || stream.random_range(0.0..1.0));
 
-    // Each equation against the slope it claims to be.
+    // Compare each equation with the slope that it computes.
     let [bp1, bp2, bp3, bp4] = against_differences(&network, &x, &y);
     let library = library_difference(&network, &x, &y);
     let equations = [
@@ -277,20 +278,20 @@ fn run(context: &mut Context) -> Result<(), ExperimentError> {
         equations.map(|(name, text, apart)| [name.into(), text.into(), format!("{apart:.0e}")]);
     context.figure(
         "equations",
-        "Four equations, each against finite differences",
-        "A random network of 5, 4, 6 and 3 neurons: the largest difference to the slope of the \
-         cost, as a part of the largest slope.",
+        "Each of the four equations compared with finite differences",
+        "A random network of 5, 4, 6 and 3 neurons: the largest difference from the slope of the \
+         cost, relative to the largest slope.",
         table(&["", "equation", "off by"], &rows),
     );
     for (name, text, apart) in equations {
-        let claim = format!("{name}, {text}: off the finite difference by");
+        let claim = format!("{name}, {text}: deviation from the finite difference");
         context.claim_number(&claim, 1e-7, apart, Tolerance::AtMost, "");
     }
-    let claim = "the library's gradient of the same network is off these equations by";
+    let claim = "difference of the library's gradient of the same network from these equations";
     context.claim_number(claim, 1e-5, library, Tolerance::AtMost, "");
     context.handle_commands()?;
 
-    // What they save, on chapter 1's network and a real digit.
+    // The work they save, on chapter 1's network and a real digit.
     let data = context.data();
     let spec = Spec { seed: context.seed(), ..Spec::default() };
     let mut network = build(&spec, &data).map_err(|e| ExperimentError::Other(e.to_string()))?;
@@ -303,20 +304,20 @@ fn run(context: &mut Context) -> Result<(), ExperimentError> {
     ];
     context.figure(
         "cost",
-        "One image's gradient in [784, 30, 10], both ways",
-        "Moving one weight at a time takes a forward pass for each of them, and one more for where \
-         it started.",
+        "One image's gradient in [784, 30, 10], by both methods",
+        "Changing one weight at a time takes one forward pass per weight, and one for the \
+         unchanged network.",
         table(&["way", "multiplications", "measured"], &rows),
     );
     context.claim_number(
-        "backpropagation in forward passes, counted in multiplications",
+        "cost of backpropagation in forward passes, counted in multiplications",
         2.0,
         backward as f64 / forward as f64,
         Tolerance::Within(0.1),
         "passes",
     );
     context.claim_number(
-        "one pass for every weight takes so many times as long as backpropagation, measured",
+        "measured time of one pass per weight as a multiple of backpropagation",
         1000.0,
         by_passes / by_backpropagation,
         Tolerance::AtLeast,
@@ -330,13 +331,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_wrong_equation_is_found_out() {
+    fn a_wrong_equation_is_detected() {
         assert!((difference(&[1.0, 2.2], &[1.0, 2.0]) - 0.1).abs() < 1e-12);
         assert!((quotient(|h| (1.0 + h) * (1.0 + h)) - 2.0).abs() < 1e-9);
     }
 
     #[test]
-    fn backpropagation_is_two_passes_of_multiplications() {
+    fn backpropagation_takes_two_passes_of_multiplications() {
         // 2·3 + 3·1 forward, 3·1 back, 2·3 + 3·1 for the weights.
         assert_eq!(multiplications(&[2, 3, 1]), (9, 21));
     }

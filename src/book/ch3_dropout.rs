@@ -1,4 +1,4 @@
-//! Section 3.2: dropout, as if very many networks were trained and averaged.
+//! Section 3.2: dropout, which is similar to averaging very many networks.
 
 use super::Experiment;
 use super::recipes::{first_images, last, median_best, regularized, seeded};
@@ -11,14 +11,14 @@ pub(super) const EXPERIMENT: Experiment = Experiment {
     id: "3-dropout",
     chapter: 3,
     title: "Dropout against overfitting",
-    expected: "with half of the hidden neurons left out of every mini-batch, test images are \
-               classified better and less is learnt by heart",
+    expected: "dropping half of the hidden neurons in every mini-batch improves test accuracy and \
+               reduces overfitting",
     quick_suffices: true,
     run,
 };
 
 fn run(context: &mut Context) -> Result<(), ExperimentError> {
-    // Few images and many neurons: where overfitting is worst.
+    // Few images and many neurons, where overfitting is worst.
     let data = context.data();
     let (train, rest) = (context.budget(1000, 500), 10_000);
     let data = first_images(&data, train, rest);
@@ -35,7 +35,7 @@ fn run(context: &mut Context) -> Result<(), ExperimentError> {
     let trained = context.train_all(runs, |records| {
         Some(Figure {
             id: "accuracy".into(),
-            title: "With all hidden neurons, and with half of them each time".into(),
+            title: "With all hidden neurons, and with dropout of half of them".into(),
             caption: format!("100 hidden neurons, {train} images, cross-entropy, η 0.5."),
             body: accuracy_chart("test accuracy (%)", records, |stats| stats.test_accuracy),
         })
@@ -44,10 +44,10 @@ fn run(context: &mut Context) -> Result<(), ExperimentError> {
     let accuracy = |runs: &[Trained]| {
         median_best(runs.iter().map(|run| &run.record), |stats| stats.test_accuracy)
     };
-    let claim = "test accuracy that dropout adds";
+    let claim = "gain in test accuracy from dropout";
     let gain = accuracy(dropout) - accuracy(plain);
     context.claim_number(claim, 0.0, gain, Tolerance::AtLeast, "points");
-    // What is right on the training images and wrong on the test images was learnt by heart.
+    // The gap between training and test accuracy is a measure of overfitting.
     let gap = |runs: &[Trained]| {
         let gap = |run: &Trained| {
             let right = |reading| percent(Some(last(&run.record, reading)));
@@ -55,7 +55,7 @@ fn run(context: &mut Context) -> Result<(), ExperimentError> {
         };
         median(runs.iter().map(gap))
     };
-    let claim = "training above test accuracy at the end, without dropout above with it";
+    let claim = "reduction by dropout of the final gap between training and test accuracy";
     let narrower = gap(plain) - gap(dropout);
     context.claim_number(claim, 0.0, narrower, Tolerance::AtLeast, "points");
     Ok(())

@@ -10,7 +10,7 @@ pub(super) const EXPERIMENT: Experiment = Experiment {
     id: "3-early-stopping",
     chapter: 3,
     title: "No improvement in ten epochs",
-    expected: "training ends by itself, ten epochs after the best one, with little lost",
+    expected: "training ends ten epochs after the best one, with little loss",
     quick_suffices: true,
     run,
 };
@@ -27,9 +27,9 @@ fn run(context: &mut Context) -> Result<(), ExperimentError> {
     let trained = context.train_all(runs, |records| {
         Some(Figure {
             id: "accuracy".into(),
-            title: "The same run, stopped and not".into(),
+            title: "The same run, with and without early stopping".into(),
             caption: "30 hidden neurons, cross-entropy, η 0.5, λ 5. Up to the stop the two curves \
-                      are one."
+                      coincide."
                 .into(),
             body: accuracy_chart("validation accuracy (%)", records, |s| s.validation_accuracy),
         })
@@ -48,7 +48,7 @@ fn run(context: &mut Context) -> Result<(), ExperimentError> {
     let tolerance = Tolerance::Within(0.0);
     context.claim_number(claim, f64::from(patience), waited, tolerance, "epochs");
     let lost = best(whole, validation) - best(early, validation);
-    let claim = format!("best validation accuracy that all {epochs} epochs would have added");
+    let claim = format!("gain in best validation accuracy from all {epochs} epochs");
     let most = context.budget(0.5, 4.0);
     context.claim_number(&claim, most, lost, Tolerance::AtMost, "points");
     Ok(())

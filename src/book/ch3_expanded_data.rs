@@ -1,5 +1,5 @@
-//! Section 3.2: more training images out of those there are, by changes that leave a digit the
-//! same digit.
+//! Section 3.2: artificial expansion of the training images by transformations that preserve the
+//! digit.
 
 use super::Experiment;
 use super::recipes::{first_images, l2, median_best, regularized, seeded};
@@ -17,16 +17,16 @@ pub(super) const EXPERIMENT: Experiment = Experiment {
     run,
 };
 
-/// Degrees either way.
+/// Maximum rotation in degrees.
 const ROTATION: f64 = 15.0;
-/// Simard, Steinkraus and Platt's, on 28 by 28 pixels.
+/// Parameters of Simard, Steinkraus and Platt, for 28 × 28 pixels.
 const ELASTIC: Expansion = Expansion::Elastic { alpha: 34.0, sigma: 4.0 };
 
 fn run(context: &mut Context) -> Result<(), ExperimentError> {
     let data = context.data();
     let (train, rest) = context.budget((5000, 10_000), (500, 2000));
     let data = first_images(&data, train, rest);
-    // λ/n as for 50,000 images and λ 5.
+    // The same λ/n as for 50,000 images and λ 5.
     let spec = Spec {
         epochs: context.budget(60, 12),
         eta: 0.25,
@@ -39,7 +39,7 @@ fn run(context: &mut Context) -> Result<(), ExperimentError> {
         ("rotations", vec![Expansion::Rotation(ROTATION)]),
         ("elastic distortions", vec![ELASTIC]),
     ];
-    // Distorted digits are hard: they take more epochs than the quick budget has.
+    // Distorted digits are difficult: they need more epochs than the quick budget has.
     let ways = &ways[..context.budget(4, 3)];
     let runs = ways.iter().flat_map(|(name, expand)| {
         seeded(context, name, &Spec { expand: expand.clone(), ..spec.clone() }, &data)
@@ -49,11 +49,11 @@ fn run(context: &mut Context) -> Result<(), ExperimentError> {
     let trained = context.train_all(runs, |records| {
         Some(Figure {
             id: "accuracy".into(),
-            title: format!("{train} training images, and what can be made of them"),
+            title: format!("{train} training images, and augmented versions of them"),
             caption:
-                "100 hidden neurons, cross-entropy, η 0.25. Shifts: four more copies, moved by \
-                      a pixel. Rotations: by up to 15 degrees, drawn again each epoch. Elastic: as \
-                      muscles make a hand tremble."
+                "100 hidden neurons, cross-entropy, η 0.25. Shifts: four more copies, moved by a \
+                 pixel. Rotations: by up to 15 degrees, different in each epoch. Elastic: like the \
+                 trembling of a hand."
                     .into(),
             body: accuracy_chart("test accuracy (%)", records, |stats| stats.test_accuracy),
         })
@@ -64,7 +64,7 @@ fn run(context: &mut Context) -> Result<(), ExperimentError> {
     let groups: Vec<&[Trained]> = trained.chunks(seeds).collect();
     let plain = accuracy(groups[0]);
     for ((name, _), runs) in ways.iter().zip(&groups).skip(1) {
-        let claim = format!("test accuracy that {name} add");
+        let claim = format!("gain in test accuracy from {name}");
         context.claim_number(&claim, 0.0, accuracy(runs) - plain, Tolerance::AtLeast, "points");
     }
     Ok(())

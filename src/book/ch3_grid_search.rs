@@ -1,5 +1,5 @@
-//! Section 3.5: from settings that learn nothing to good ones: get any signal fast, follow it one
-//! hyper-parameter at a time, then search a grid.
+//! Section 3.5: how to get from settings that learn nothing to good ones: get any signal quickly,
+//! follow it one hyper-parameter at a time, then search a grid.
 
 use super::Experiment;
 use super::recipes::{best, first_images, l2, regularized};
@@ -15,13 +15,13 @@ pub(super) const EXPERIMENT: Experiment = Experiment {
     id: "3-grid-search",
     chapter: 3,
     title: "Choosing hyper-parameters, from nothing to a grid",
-    expected: "η 10 with λ 1000 is no better than chance; on few images η 1 beats η 10 and η 100 \
-               soon; a grid finds settings that reach 96% and more on all",
+    expected: "η 10 with λ 1000 is no better than chance; on few images η 1 soon beats η 10 and η \
+               100; a grid finds settings that reach 96% and more on all images",
     quick_suffices: true,
     run,
 };
 
-/// The rates and penalties of the grid, by factors of about three.
+/// The learning rates and penalties of the grid, at factors of about three.
 const GRID: &str = r#"
 layers = "784,30,10"
 cost = "cross-entropy"
@@ -44,7 +44,7 @@ fn top(record: &Record) -> f64 {
     best(record, validation)
 }
 
-/// Accuracies by η (down) and λ (across), the best one marked; a cell that is not yet measured is
+/// Accuracies by η (down) and λ (across), the best one highlighted; cells not yet measured are
 /// empty.
 fn table(points: &[Spec], records: &[Record]) -> FigureBody {
     let mut etas: Vec<f64> = points.iter().map(|spec| spec.eta).collect();
@@ -83,11 +83,11 @@ fn run(context: &mut Context) -> Result<(), ExperimentError> {
         Run::new(name, Spec { seed, ..spec }).with_data(Arc::clone(data))
     };
 
-    // Somebody new to all this may well begin so, and see 30 epochs of noise.
+    // A beginner may well start like this, and see 30 epochs of noise.
     let (images, rest) = context.budget((50_000, 10_000), (1000, 500));
     let data = first_images(&all, images, rest);
     let epochs = context.budget(30, 3);
-    // λ/n is what counts: 1000 for 50,000 images is 20 for 1,000.
+    // λ/n matters: 1000 for 50,000 images is 20 for 1,000.
     let regularizer = l2(1000.0 * images as f64 / 50_000.0);
     let hopeless = Spec { eta: 10.0, regularizer, epochs, ..regularized("784,30,10") };
     let runs = vec![on("the first guess", hopeless, &data)];
@@ -95,7 +95,8 @@ fn run(context: &mut Context) -> Result<(), ExperimentError> {
         Some(Figure {
             id: "guess".into(),
             title: "A first guess: η 10, λ 1000".into(),
-            caption: "30 hidden neurons, cross-entropy. Nothing is learnt, and nothing tells why."
+            caption: "30 hidden neurons, cross-entropy. Nothing is learned, without a hint at the \
+                      reason."
                 .into(),
             body: accuracy_chart("validation accuracy (%)", records, validation),
         })
@@ -109,7 +110,7 @@ fn run(context: &mut Context) -> Result<(), ExperimentError> {
         "points",
     );
 
-    // Strip it down: no hidden layer, 1,000 images, and an answer at once.
+    // Simplify: no hidden layer and 1,000 images give fast feedback.
     let data = first_images(&all, 1000, context.budget(1000, 500));
     let epochs = context.budget(30, 8);
     let stripped = Spec { regularizer: l2(20.0), epochs, ..regularized("784,10") };
@@ -119,17 +120,17 @@ fn run(context: &mut Context) -> Result<(), ExperimentError> {
         Some(Figure {
             id: "signal".into(),
             title: "No hidden layer, 1,000 images, λ 20: any signal?".into(),
-            caption: "η 10 shows one; η 100 is the wrong way, η 1 the right one.".into(),
+            caption: "η 10 shows one; η 100 is the wrong direction, η 1 the right one.".into(),
             body: accuracy_chart("validation accuracy (%)", records, validation),
         })
     })?;
     let [ten, hundred, one] = [0, 1, 2].map(|index| top(&trained[index].record));
-    let claim = "on 1,000 images, validation accuracy of η 1 above that of η 10";
+    let claim = "advantage in validation accuracy of η 1 over η 10, on 1,000 images";
     context.claim_number(claim, 0.0, one - ten, Tolerance::AtLeast, "points");
-    let claim = "on 1,000 images, validation accuracy of η 1 above that of η 100";
+    let claim = "advantage in validation accuracy of η 1 over η 100, on 1,000 images";
     context.claim_number(claim, 0.0, one - hundred, Tolerance::AtLeast, "points");
 
-    // With a signal to follow, try a grid on part of the images.
+    // With a signal to follow, search a grid on part of the images.
     let (images, rest) = context.budget((5000, 10_000), (500, 500));
     let data = first_images(&all, images, rest);
     let search = Search::parse(GRID).map_err(|e| ExperimentError::Other(e.to_string()))?;
@@ -149,20 +150,20 @@ fn run(context: &mut Context) -> Result<(), ExperimentError> {
     let found = trained.iter().max_by(|a, b| top(&a.record).total_cmp(&top(&b.record)));
     let found = found.ok_or_else(|| ExperimentError::Other("an empty grid".into()))?;
     if context.quick() {
-        let claim = "best validation accuracy of the grid above that of the first guess";
+        let claim = "advantage in best validation accuracy of the grid over the first guess";
         let gain = top(&found.record) - chance;
         context.claim_number(claim, 40.0, gain, Tolerance::AtLeast, "points");
         return Ok(());
     }
 
-    // What the grid found, on all images: λ grows with their number.
+    // The best settings on all images; λ is proportional to their number.
     let Spec { eta, regularizer, .. } = found.record.spec;
     let regularizer = l2(regularizer.lambda * 50_000.0 / images as f64);
     let spec = Spec { eta, regularizer, epochs: 30, seed, ..regularized("784,30,10") };
     let name = format!("found: η {eta}, λ {}", regularizer.lambda);
     let trained = context.train(&name, spec)?;
     let reached = percent(trained.record.best(validation));
-    let claim = "validation accuracy on all 50,000 images with what the grid found";
+    let claim = "validation accuracy on all 50,000 images with the best settings of the grid";
     context.claim_number(claim, 96.0, reached, Tolerance::AtLeast, "points");
     Ok(())
 }

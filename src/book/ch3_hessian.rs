@@ -1,4 +1,4 @@
-//! Section 3.6: Newton's step with the Hessian on two variables, and why a network has too many
+//! Section 3.6: Newton's method with the Hessian of two variables, and why a network has too many
 //! variables for it.
 
 use super::Experiment;
@@ -10,19 +10,19 @@ use crate::spec::{Spec, build};
 pub(super) const EXPERIMENT: Experiment = Experiment {
     id: "3-hessian",
     chapter: 3,
-    title: "Newton's step, and the second derivatives that forbid it",
+    title: "Newton's method, and the second derivatives it would need",
     expected: "a few steps where gradient descent takes hundreds; a trillion second derivatives \
                for a million weights and biases",
     quick_suffices: true,
     run,
 };
 
-/// Inputs and wanted outputs of one sigmoid neuron: they contradict each other a little, so that
-/// its cross-entropy has one lowest point (w, b).
+/// Inputs and targets of one sigmoid neuron, slightly contradictory, so that its cross-entropy has
+/// a unique minimum (w, b).
 const EXAMPLES: [(f64, f64); 5] = [(-2.0, 0.1), (-1.0, 0.4), (0.5, 0.3), (1.0, 0.8), (3.0, 0.9)];
-/// Near enough for Newton's step: from (-1, 1.5) it overshoots, and never comes back.
+/// Near enough for Newton's method: from (-1, 1.5) it overshoots and diverges.
 const START: [f64; 2] = [-0.5, 1.0];
-/// A gradient this short is taken for none.
+/// A gradient this short counts as zero.
 const FLAT: f64 = 1e-10;
 
 /// C(w, b): the cross-entropy of a = σ(wx + b), averaged over the examples (equation 57).
@@ -69,7 +69,7 @@ fn length(vector: [f64; 2]) -> f64 {
     vector[0].hypot(vector[1])
 }
 
-/// The points of a descent until the gradient is nothing.
+/// The points of a descent until the gradient is zero.
 fn descend(step: impl Fn([f64; 2]) -> [f64; 2]) -> Vec<[f64; 2]> {
     let mut path = vec![START];
     let mut at = START;
@@ -81,8 +81,8 @@ fn descend(step: impl Fn([f64; 2]) -> [f64; 2]) -> Vec<[f64; 2]> {
     path
 }
 
-/// The order of convergence, from the last distances to the goal that are not rounding: 1 gains a
-/// digit at a time, 2 doubles the digits.
+/// The order of convergence, from the last distances to the minimum that exceed rounding errors:
+/// with order 2, the number of correct digits doubles in each step.
 fn order(path: &[[f64; 2]]) -> f64 {
     let goal = path[path.len() - 1];
     let far = path.iter().map(|at| length([at[0] - goal[0], at[1] - goal[1]]));
@@ -125,23 +125,23 @@ fn run(context: &mut Context) -> Result<(), ExperimentError> {
     };
     context.figure(
         "paths",
-        "One neuron's cost over its weight and bias, and two ways down",
-        "Five examples, cross-entropy. Newton's step Δw = −H⁻¹∇C goes to where the cost would be \
-         lowest if it were the bowl that it resembles here. (From farther away, such as (-1, 1.5), \
-         that bowl is so flat that the step goes astray.)",
+        "One neuron's cost over its weight and bias, and two paths down",
+        "Five examples, cross-entropy. Newton's step Δw = −H⁻¹∇C goes to the minimum of the \
+         quadratic approximation of the cost. (From farther away, such as (-1, 1.5), the \
+         approximation is so flat that the step overshoots.)",
         surface(vec![path("gradient descent, η 1", &plain), path("Newton", &newton)]),
     );
     let [there, end] = [&newton, &plain].map(|path| path[path.len() - 1]);
     let apart = length([there[0] - end[0], there[1] - end[1]]);
-    let claim = "distance of the points where the two end";
+    let claim = "distance between the end points of both methods";
     context.claim_number(claim, 1e-6, apart, Tolerance::AtMost, "");
     let claim = "steps of gradient descent (η 1) as a multiple of Newton's, to a flat gradient";
     let multiple = (plain.len() - 1) as f64 / (newton.len() - 1) as f64;
     context.claim_number(claim, 10.0, multiple, Tolerance::AtLeast, "times");
-    let claim = "order of convergence of Newton's method: each step doubles the correct digits";
+    let claim = "order of convergence of Newton's method (2: each step doubles the correct digits)";
     context.claim_number(claim, 2.0, order(&newton), Tolerance::Within(0.3), "");
 
-    // A network has as many variables as weights and biases, and a Hessian of their square.
+    // A network has as many variables as weights and biases, and the Hessian their square.
     let network = build(&Spec::default(), &context.data())
         .map_err(|error| ExperimentError::Other(error.to_string()))?;
     let arrays = network.layers.iter().flat_map(Layer::parameters);
@@ -177,7 +177,7 @@ fn run(context: &mut Context) -> Result<(), ExperimentError> {
     );
     let claim = "second derivatives for a million weights and biases (a trillion)";
     context.claim_number(claim, 1e12, entries(1e6), Tolerance::Within(0.0), "");
-    let claim = "second derivatives of [784, 30, 10], by its 23,860 weights and biases";
+    let claim = "second derivatives of [784, 30, 10], which has 23,860 weights and biases";
     let expected = 23_860.0 * 23_860.0;
     context.claim_number(claim, expected, entries(variables as f64), Tolerance::Within(0.0), "");
     Ok(())
@@ -188,7 +188,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn derivatives_are_difference_quotients() {
+    fn derivatives_match_difference_quotients() {
         let (at, h) = ([0.3, -0.4], 1e-5);
         let moved = |index: usize, by: f64| {
             let mut moved = at;
@@ -209,8 +209,8 @@ mod tests {
     }
 
     #[test]
-    fn newton_is_there_at_once_where_the_cost_is_a_bowl() {
-        // C = 2w² + wb + b², lowest at the origin.
+    fn newton_finds_the_minimum_of_a_quadratic_cost_in_one_step() {
+        // C = 2w² + wb + b², with its minimum at the origin.
         let at: [f64; 2] = [3.0, -2.0];
         let gradient = [4.0 * at[0] + at[1], at[0] + 2.0 * at[1]];
         let step = newton_step([4.0, 1.0, 2.0], gradient);

@@ -18,7 +18,7 @@ pub(super) const EXPERIMENT: Experiment = Experiment {
     run,
 };
 
-/// The sizes of the first layer's weights, the largest first.
+/// The absolute weights of the first layer, in descending order.
 fn sizes(run: &Trained) -> Vec<f64> {
     let weights = run.network.layers.first().into_iter().flat_map(Layer::weights);
     #[allow(clippy::useless_conversion, reason = "Real is f64 with the feature f64")]
@@ -28,7 +28,7 @@ fn sizes(run: &Trained) -> Vec<f64> {
     sizes
 }
 
-/// The share of Σ|w| that the largest `fraction` of the weights hold.
+/// The share of Σ|w| held by the largest `fraction` of the weights.
 fn share(sizes: &[f64], fraction: f64) -> f64 {
     let largest = (sizes.len() as f64 * fraction).round() as usize;
     sizes[..largest].iter().sum::<f64>() / sizes.iter().sum::<f64>()
@@ -36,7 +36,7 @@ fn share(sizes: &[f64], fraction: f64) -> f64 {
 
 fn run(context: &mut Context) -> Result<(), ExperimentError> {
     let data = images(context);
-    // λ/n of the quick budget's 1,000 images is larger, as its epochs are fewer.
+    // λ/n of the quick budget's 1,000 images is larger, because it has fewer epochs.
     let (epochs, lambda) = context.budget((30, 5.0), (15, 1.0));
     let none = Spec { epochs, ..cross_entropy("784,30,10") };
     let regularized = |regularizer| Spec { regularizer, ..none.clone() };
@@ -55,7 +55,7 @@ fn run(context: &mut Context) -> Result<(), ExperimentError> {
         })
     })?;
 
-    // Who holds the weight? Sorted by size, as a share of the whole.
+    // Cumulative share of the weights, sorted by size.
     let groups: Vec<&[Trained]> = trained.chunks(seeds).collect();
     let concentration = |(name, runs): (&&str, &&[Trained])| {
         let sizes = sizes(&runs[0]);
@@ -65,8 +65,8 @@ fn run(context: &mut Context) -> Result<(), ExperimentError> {
     };
     context.figure(
         "weights",
-        "How few weights hold how much of Σ|w|",
-        "The first layer's weights, the largest first. The faster a curve rises, the fewer \
+        "Share of Σ|w| held by the largest weights",
+        "The first layer's weights, sorted by size. The faster a curve rises, the fewer \
          connections matter.",
         chart(
             "largest weights (%)",
@@ -79,10 +79,10 @@ fn run(context: &mut Context) -> Result<(), ExperimentError> {
         median_best(runs.iter().map(|run| &run.record), |stats| stats.test_accuracy)
     };
     let [none, l2, l1] = [groups[0], groups[1], groups[2]];
-    let claim = "share of Σ|w| that the largest tenth of the weights hold with L1, above L2's";
+    let claim = "share of Σ|w| held by the largest tenth of the weights, L1 above L2";
     let more = held(l1) - held(l2);
     context.claim_number(claim, 5.0, more, Tolerance::AtLeast, "points");
-    let claim = "test accuracy that L1 adds to no regularization";
+    let claim = "gain in test accuracy from L1 over no regularization";
     let gain = accuracy(l1) - accuracy(none);
     context.claim_number(claim, 0.0, gain, Tolerance::AtLeast, "points");
     Ok(())
@@ -93,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn shares_are_of_the_whole() {
+    fn shares_are_relative_to_the_total() {
         assert!((share(&[6.0, 2.0, 1.0, 1.0], 0.25) - 0.6).abs() < 1e-12);
         assert!((share(&[6.0, 2.0, 1.0, 1.0], 1.0) - 1.0).abs() < 1e-12);
     }

@@ -1,4 +1,4 @@
-//! Section 3.2: L2 regularization holds weights small, and what is learned generalizes better.
+//! Section 3.2: L2 regularization keeps weights small and improves generalization.
 
 use super::Experiment;
 use super::recipes::{AccuracyRow, cross_entropy, first_images, l2, last, median_best, seeded};
@@ -10,7 +10,7 @@ pub(super) const SMALL: Experiment = Experiment {
     id: "3-l2-small",
     chapter: 3,
     title: "Regularization against overfitting, 1,000 images",
-    expected: "87.1% with λ 0.1, and the test cost goes on falling",
+    expected: "87.1% with λ 0.1, and the test cost keeps falling",
     quick_suffices: true,
     run: small,
 };
@@ -42,7 +42,7 @@ pub(super) const BEST: Experiment = Experiment {
     run: best_hundred,
 };
 
-/// `3-overfitting` with λ 0.1: the same 1,000 images, the same 400 epochs.
+/// `3-overfitting` with λ 0.1: the same 1,000 images and 400 epochs.
 fn small(context: &mut Context) -> Result<(), ExperimentError> {
     let data = context.data();
     let data = first_images(&data, 1000, context.budget(10_000, 1000));
@@ -57,8 +57,8 @@ fn small(context: &mut Context) -> Result<(), ExperimentError> {
         Some(Figure {
             id: "cost".into(),
             title: "Cost on the test images, with λ 0 and λ 0.1".into(),
-            caption: "1,000 training images. Without regularization the cost turns up early; \
-                      with it (its term λ/2n Σw² counted in) it falls to the end."
+            caption: "1,000 training images. Without regularization the cost rises early; with it \
+                      (including the term λ/2n Σw²) it falls to the end."
                 .into(),
             body: chart("epoch", "test cost", records.iter().map(costs).collect()),
         })
@@ -69,7 +69,7 @@ fn small(context: &mut Context) -> Result<(), ExperimentError> {
         |records: &[&Record]| median_best(records.iter().copied(), |stats| stats.test_accuracy);
     if !context.quick() {
         context.claim_number(
-            "test accuracy with λ 0.1 at its best of 400 epochs, median of three seeds",
+            "best test accuracy of 400 epochs with λ 0.1, median of three seeds",
             87.1,
             accuracy(held),
             Tolerance::Within(1.0),
@@ -77,13 +77,13 @@ fn small(context: &mut Context) -> Result<(), ExperimentError> {
         );
     }
     context.claim_number(
-        "test accuracy that λ 0.1 adds to none",
+        "gain in test accuracy from λ 0.1",
         0.0,
         accuracy(held) - accuracy(free),
         Tolerance::AtLeast,
         "points",
     );
-    // Where the test cost ends, above its lowest point: the sign of overfitting.
+    // How far the test cost ends above its minimum: a sign of overfitting.
     let rise = |records: &[&Record]| {
         median(records.iter().map(|record| {
             let costs = record.epochs.iter().filter_map(|stats| stats.test_cost);
@@ -92,7 +92,7 @@ fn small(context: &mut Context) -> Result<(), ExperimentError> {
         }))
     };
     context.claim_number(
-        "rise of the test cost from its lowest point to the end with λ 0.1",
+        "rise of the test cost from its minimum to the end with λ 0.1",
         5.0,
         100.0 * rise(held),
         Tolerance::AtMost,
@@ -108,7 +108,7 @@ fn thirty(context: &mut Context) -> Result<(), ExperimentError> {
         reading: |stats| stats.test_accuracy,
         book: (96.49, Tolerance::Within(0.4)),
         quick: 60.0,
-        caption: "Cross-entropy, unit Gaussian weights, η 0.5, λ 5: λ/n is what it was for 1,000 \
+        caption: "Cross-entropy, unit Gaussian weights, η 0.5, λ 5: λ/n is the same as for 1,000 \
                   images and λ 0.1. Without regularization: 95.49%.",
     }
     .check(context)

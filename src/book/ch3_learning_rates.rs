@@ -1,4 +1,4 @@
-//! Section 3.5: the training cost under three learning rates tells which one is too large.
+//! Section 3.5: the training cost under three learning rates shows which one is too large.
 
 use super::Experiment;
 use super::recipes::{first_images, l2, last, regularized};
@@ -10,13 +10,13 @@ pub(super) const EXPERIMENT: Experiment = Experiment {
     id: "3-learning-rates",
     chapter: 3,
     title: "Learning rates 0.025, 0.25 and 2.5",
-    expected: "2.5 makes the cost oscillate, 0.25 lowers it and then makes it dance, 0.025 lowers \
-               it smoothly to the end",
+    expected: "2.5 makes the cost oscillate, 0.25 lowers it and then makes it fluctuate, 0.025 \
+               lowers it smoothly to the end",
     quick_suffices: true,
     run,
 };
 
-/// Epochs in which the training cost was higher than in the one before.
+/// Number of epochs in which the training cost increased.
 fn rises(record: &Record) -> f64 {
     let costs: Vec<f64> = record.epochs.iter().filter_map(|stats| stats.train_cost).collect();
     costs.windows(2).filter(|pair| pair[1] > pair[0]).count() as f64
@@ -34,15 +34,15 @@ fn run(context: &mut Context) -> Result<(), ExperimentError> {
     };
     let runs = [0.025, 0.25, 2.5].map(with_rate).into();
     let trained = context.train_all(runs, |records| {
-        // The untrained network's cost would flatten all that follows.
+        // The untrained network's cost would compress the scale of the rest.
         let costs =
             |record: &Record| curve(record, |stats| stats.train_cost.filter(|_| stats.epoch > 0));
         Some(Figure {
             id: "cost".into(),
             title: "Training cost under three learning rates".into(),
             caption:
-                "30 hidden neurons, cross-entropy, λ 5. Too large a step jumps over the valley \
-                      and back."
+                "30 hidden neurons, cross-entropy, λ 5. Steps that are too large jump over the \
+                 valley and back."
                     .into(),
             body: chart("epoch", "training cost", records.iter().map(costs).collect()),
         })
@@ -60,7 +60,7 @@ fn run(context: &mut Context) -> Result<(), ExperimentError> {
     let multiple = cost(fast) / cost(middle);
     context.claim_number(claim, 1.2, multiple, Tolerance::AtLeast, "times");
     if !context.quick() {
-        let claim = "η 0.25: epochs in which the training cost rose (after about 20 it dances)";
+        let claim = "η 0.25: epochs in which the training cost rose (it fluctuates after about 20)";
         context.claim_number(claim, 3.0, rises(middle), Tolerance::AtLeast, "epochs");
     }
     Ok(())

@@ -24,8 +24,8 @@ fn valley(x: f64, y: f64) -> f64 {
     0.5 * (x * x + STEEP * y * y)
 }
 
-/// Equations 107 and 108 from rest: v → μv − η∇C, v is added to the position; until C is a
-/// thousandth of what it was.
+/// Equations 107 and 108, starting at rest: v → μv − η∇C, and v is added to the position; until C
+/// is a thousandth of its initial value.
 fn descend(mu: f64) -> Vec<(f64, f64)> {
     let (mut at, mut v) = (START, (0.0, 0.0));
     let mut path = vec![at];
@@ -76,8 +76,8 @@ fn run(context: &mut Context) -> Result<(), ExperimentError> {
     context.figure(
         "valley",
         "A ball in a long valley, with and without momentum",
-        "C = (x² + 30y²)/2, η 0.03, until C is a thousandth of its start. A larger η would make the \
-         ball leave the valley; momentum gets there sooner with the same.",
+        "C = (x² + 30y²)/2, η 0.03, until C is a thousandth of its initial value. A much larger η \
+         would make the ball leave the valley; momentum is faster with the same η.",
         surface(vec![path("μ 0", &plain), path("μ 0.7", &heavy)]),
     );
     let claim = "steps along the valley without momentum, as a multiple of those with it";
@@ -85,7 +85,7 @@ fn run(context: &mut Context) -> Result<(), ExperimentError> {
     context.claim_number(claim, 2.0, multiple, Tolerance::AtLeast, "times");
     context.handle_commands()?;
 
-    // Digits, the learning rate on the small side for both.
+    // Digits, with a small learning rate for both.
     let data = images(context);
     let (epochs, regularizer) = (context.budget(20, 10), l2(context.budget(5.0, 0.1)));
     let seed = context.seed();
@@ -98,17 +98,19 @@ fn run(context: &mut Context) -> Result<(), ExperimentError> {
         Some(Figure {
             id: "digits".into(),
             title: "Digits, with and without momentum".into(),
-            caption:
-                "30 hidden neurons, cross-entropy, η 0.01, λ 5. Nesterov's takes the gradient \
-                      where the speed will carry it."
-                    .into(),
+            caption: "30 hidden neurons, cross-entropy, η 0.01, λ 5. Nesterov momentum takes the \
+                 gradient at the position that the velocity leads to."
+                .into(),
             body: accuracy_chart("validation accuracy (%)", records, |s| s.validation_accuracy),
         })
     })?;
     let top = trained[0].record.epochs.last().and_then(|stats| stats.validation_accuracy);
     for (run, name) in trained[1..].iter().zip(["momentum", "Nesterov's momentum"]) {
         let needed = top.and_then(|top| reached(&run.record, top)).map_or(f64::NAN, f64::from);
-        let claim = format!("epochs that {name} of 0.9 needs for what {epochs} do without");
+        let claim = format!(
+            "epochs with {name} 0.9 to reach the accuracy of {epochs} epochs \
+                             without"
+        );
         let most = f64::from(epochs) / 2.0;
         context.claim_number(&claim, most, needed, Tolerance::AtMost, "epochs");
     }
@@ -120,7 +122,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_path_without_momentum_is_gradient_descent() {
+    fn without_momentum_the_path_is_gradient_descent() {
         let path = descend(0.0);
         let expected = (START.0 * (1.0 - ETA), START.1 * (1.0 - ETA * STEEP));
         assert!((path[1].0 - expected.0).abs() < 1e-12 && (path[1].1 - expected.1).abs() < 1e-12);

@@ -1,4 +1,4 @@
-//! Section 3.2: 1,000 images and 400 epochs are a way to learn by heart what does not generalize.
+//! Section 3.2: training on 1,000 images for 400 epochs memorizes what does not generalize.
 
 use super::Experiment;
 use super::recipes::{cross_entropy, first_images, last, median_best, seeded};
@@ -10,13 +10,13 @@ pub(super) const EXPERIMENT: Experiment = Experiment {
     id: "3-overfitting",
     chapter: 3,
     title: "Overfitting: 1,000 images, 400 epochs",
-    expected: "test accuracy stalls near 82.27% while training reaches 100%; the test cost turns \
-               up near epoch 15",
+    expected: "test accuracy stalls near 82.27% while training accuracy reaches 100%; the test \
+               cost rises from about epoch 15 on",
     quick_suffices: true,
     run,
 };
 
-/// Epochs from the lowest test cost on that the book calls around 15.
+/// The epoch of the lowest test cost, around 15 according to the book.
 const TURN: f64 = 15.0;
 
 fn turn(record: &Record) -> f64 {
@@ -29,7 +29,7 @@ fn cost(cost: Option<f64>) -> f64 {
     cost.unwrap_or(f64::INFINITY)
 }
 
-/// The training and the test side of a run.
+/// The values of a run for training and test images.
 fn both(
     record: &Record,
     value: impl Fn(&crate::protocol::EpochStats) -> [Option<f64>; 2],
@@ -43,7 +43,7 @@ fn both(
 
 fn run(context: &mut Context) -> Result<(), ExperimentError> {
     let data = context.data();
-    // The quick budget has 200 images, which are learnt by heart in far fewer epochs.
+    // The quick budget has 200 images, which are memorized in far fewer epochs.
     let (train, rest) = context.budget((1000, 10_000), (200, 1000));
     let data = first_images(&data, train, rest);
     let spec = Spec { epochs: context.budget(400, 80), ..cross_entropy("784,30,10") };
@@ -56,33 +56,34 @@ fn run(context: &mut Context) -> Result<(), ExperimentError> {
         };
         Some(Figure {
             id: "accuracy".into(),
-            title: "Accuracy on what was learnt, and on what was not".into(),
-            caption: "All training images are right while the test images stall: the network \
-                      learns by heart."
-                .into(),
+            title: "Accuracy on training and test images".into(),
+            caption:
+                "All training images are classified correctly while test accuracy stalls: the \
+                      network memorizes."
+                    .into(),
             body: chart("epoch", "accuracy (%)", records.iter().flat_map(accuracies).collect()),
         })
     })?;
     let records: Vec<&Record> = trained.iter().map(|run| &run.record).collect();
 
-    // The same in costs: the training cost falls to nothing, the test cost turns up.
+    // The same for costs: the training cost falls to zero, the test cost rises again.
     let costs = |record: &&Record| both(record, |stats| [stats.train_cost, stats.test_cost]);
     context.figure(
         "cost",
-        "Cost on the training and on the test images",
-        "The training cost falls to the end. The test cost has its lowest point early, and from \
-         there on the network overfits.",
+        "Cost on training and test images",
+        "The training cost falls to the end. The test cost reaches its minimum early; from there \
+         on the network overfits.",
         chart("epoch", "cost", records.iter().flat_map(costs).collect()),
     );
 
     let end = median(records.iter().map(|record| percent(Some(last(record, |s| s.test_accuracy)))));
     if context.quick() {
         let gap = 100.0 - end;
-        let claim = "test accuracy below training accuracy at the end";
+        let claim = "final gap between training and test accuracy";
         context.claim_number(claim, 10.0, gap, Tolerance::AtLeast, "points");
     } else {
         context.claim_number(
-            "test accuracy where it stalls, after 400 epochs, median of three seeds",
+            "test accuracy after 400 epochs, where it stalls, median of three seeds",
             82.27,
             end,
             Tolerance::Within(1.5),
@@ -90,7 +91,7 @@ fn run(context: &mut Context) -> Result<(), ExperimentError> {
         );
     }
     context.claim_number(
-        "training accuracy at its best",
+        "best training accuracy",
         100.0,
         median_best(records.iter().copied(), |stats| stats.train_accuracy),
         Tolerance::Within(0.0),
@@ -98,7 +99,7 @@ fn run(context: &mut Context) -> Result<(), ExperimentError> {
     );
     let turns = median(records.iter().map(|record| turn(record)));
     let tolerance = context.budget(Tolerance::Within(10.0), Tolerance::Within(15.0));
-    let claim = "the epoch from which on the test cost rises";
+    let claim = "epoch of the lowest test cost";
     context.claim_number(claim, TURN, turns, tolerance, "epochs");
     let rise = median(records.iter().map(|record| {
         let costs = record.epochs.iter().map(|stats| cost(stats.test_cost));

@@ -1,5 +1,5 @@
 //! Section 3.5: halve the learning rate whenever validation accuracy stalls, and end the run when
-//! it has come down to 1/128 of its start.
+//! it has reached 1/128 of its initial value.
 
 use super::Experiment;
 use super::recipes::{best, cross_entropy, images, l2};
@@ -11,7 +11,7 @@ pub(super) const EXPERIMENT: Experiment = Experiment {
     id: "3-schedule",
     chapter: 3,
     title: "Halve the learning rate when learning stalls",
-    expected: "the run ends by itself once η is 1/128 of its start, and beats the constant rate",
+    expected: "the run ends when η is 1/128 of its initial value, and beats the constant rate",
     quick_suffices: true,
     run,
 };
@@ -38,7 +38,10 @@ fn run(context: &mut Context) -> Result<(), ExperimentError> {
         Some(Figure {
             id: "rate".into(),
             title: "The learning rate, halved whenever learning stalls".into(),
-            caption: format!("After {patience} epochs without a better validation accuracy."),
+            caption: format!(
+                "After {patience} epochs without an improvement of validation \
+                              accuracy."
+            ),
             body: rates(&records[..1]),
         })
     };
@@ -46,7 +49,7 @@ fn run(context: &mut Context) -> Result<(), ExperimentError> {
     let halved = context.train_all(vec![run("halving", halving)], &mut draw)?;
     let halved = &halved[0].record;
 
-    // The same number of epochs at the first rate.
+    // The same number of epochs at the initial rate.
     let trained_epochs = halved.epochs.last().map_or(0, |stats| stats.epoch);
     let constant = Spec { epochs: trained_epochs.max(1), ..constant };
     let constant = context.train_all(vec![run("constant", constant)], |records| {
@@ -55,8 +58,8 @@ fn run(context: &mut Context) -> Result<(), ExperimentError> {
             id: "accuracy".into(),
             title: "Halved and constant learning rates".into(),
             caption:
-                "30 hidden neurons, cross-entropy, λ 5. Smaller steps settle where large ones \
-                      jump about."
+                "30 hidden neurons, cross-entropy, λ 5. Smaller steps converge where large ones \
+                 fluctuate."
                     .into(),
             body: accuracy_chart("validation accuracy (%)", both, |s| s.validation_accuracy),
         })
@@ -64,14 +67,14 @@ fn run(context: &mut Context) -> Result<(), ExperimentError> {
     let constant = &constant[0].record;
 
     let rate = halved.epochs.last().map_or(f64::NAN, |stats| stats.learning_rate);
-    let claim = "the first learning rate over the last";
+    let claim = "ratio of the first learning rate to the last";
     context.claim_number(claim, 128.0, eta / rate, Tolerance::Within(0.0), "times");
-    let claim = format!("epochs until the run ended by itself, of at most {epochs}");
+    let claim = format!("epochs until the schedule ended the run, of at most {epochs}");
     let most = f64::from(epochs - 1);
     context.claim_number(&claim, most, f64::from(trained_epochs), Tolerance::AtMost, "epochs");
     let validation = |stats: &EpochStats| stats.validation_accuracy;
     let gain = best(halved, validation) - best(constant, validation);
-    let claim = "best validation accuracy above that of the constant rate";
+    let claim = "advantage in best validation accuracy over the constant rate";
     context.claim_number(
         claim,
         0.0,

@@ -1,4 +1,4 @@
-//! Section 3.1: one sigmoid neuron, one input 1, the wanted output 0. Badly wrong, it learns
+//! Section 3.1: one sigmoid neuron with input 1 and target 0. If it is badly wrong, it learns
 //! slowly with the quadratic cost, and fastest with the cross-entropy.
 
 use super::Experiment;
@@ -8,7 +8,7 @@ use crate::protocol::Curve;
 pub(super) const EXPERIMENT: Experiment = Experiment {
     id: "3-slow-neuron",
     chapter: 3,
-    title: "A neuron that is badly wrong, with either cost",
+    title: "A neuron that is badly wrong, with both costs",
     expected: "from (0.6, 0.9) to 0.09 and from (2, 2) to 0.20 with the quadratic cost, the latter \
                after a slow start; no slow start with the cross-entropy",
     quick_suffices: true,
@@ -18,14 +18,14 @@ pub(super) const EXPERIMENT: Experiment = Experiment {
 /// The book's budget.
 const EPOCHS: usize = 300;
 
-/// A neuron a = σ(wx + b), its weight and its bias.
+/// A neuron a = σ(wx + b).
 #[derive(Clone, Copy, Debug)]
 struct Neuron {
     w: f64,
     b: f64,
 }
 
-/// What the neuron is trained for; x = 1, y = 0.
+/// The cost function; x = 1, y = 0.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum NeuronCost {
     /// C = (y − a)²/2, ∂C/∂w = a σ′(z) (equations 54 to 56).
@@ -68,7 +68,7 @@ fn learn(mut neuron: Neuron, cost: NeuronCost, eta: f64, epochs: usize) -> Vec<f
     outputs
 }
 
-/// The epoch in which the cost falls fastest, from 1 on.
+/// The epoch in which the cost falls fastest, counted from 1.
 fn fastest_epoch(outputs: &[f64], cost: NeuronCost) -> usize {
     let falls = outputs.windows(2).map(|pair| cost.of(pair[0]) - cost.of(pair[1]));
     let fastest = falls.enumerate().max_by(|a, b| a.1.total_cmp(&b.1));
@@ -87,13 +87,13 @@ fn costs(name: &str, outputs: &[f64], cost: NeuronCost) -> Curve {
 fn run(context: &mut Context) -> Result<(), ExperimentError> {
     let [mild, bad] = [Neuron { w: 0.6, b: 0.9 }, Neuron { w: 2.0, b: 2.0 }];
 
-    // The quadratic cost: the same learning rate, and the worse start takes far longer to move.
+    // The quadratic cost: at the same learning rate, the worse start takes far longer to improve.
     let quadratic = [mild, bad].map(|start| learn(start, NeuronCost::Quadratic, 0.15, EPOCHS));
     context.figure(
         "quadratic",
         "The quadratic cost, η 0.15",
-        "From (2, 2) the curve is flat for 150 epochs: σ′(z) is small where the neuron is surely \
-         wrong.",
+        "From (2, 2) the curve is flat for 150 epochs: σ′(z) is small because the neuron is \
+         saturated.",
         chart(
             "epoch",
             "cost",
@@ -105,7 +105,7 @@ fn run(context: &mut Context) -> Result<(), ExperimentError> {
     );
     context.handle_commands()?;
 
-    // The cross-entropy: σ′(z) cancels, and the larger the error the faster it falls.
+    // The cross-entropy: σ′(z) cancels, so the larger the error, the faster the cost falls.
     let entropy = [mild, bad].map(|start| learn(start, NeuronCost::CrossEntropy, 0.005, EPOCHS));
     context.figure(
         "cross-entropy",
@@ -154,15 +154,15 @@ fn run(context: &mut Context) -> Result<(), ExperimentError> {
         "",
     );
     context.claim_number(
-        "quadratic cost from (2, 2): the epoch in which the cost falls fastest comes late (the \
-         book: little happens in the first 150)",
+        "quadratic cost from (2, 2): epoch in which the cost falls fastest (the book: little \
+         happens in the first 150)",
         150.0,
         fastest_epoch(&quadratic[1], NeuronCost::Quadratic) as f64,
         Tolerance::AtLeast,
         "epochs",
     );
     context.claim_number(
-        "cross-entropy from (2, 2): the cost falls fastest in the very first epoch",
+        "cross-entropy from (2, 2): epoch in which the cost falls fastest (the first)",
         1.0,
         fastest_epoch(&entropy[1], NeuronCost::CrossEntropy) as f64,
         Tolerance::AtMost,
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn the_fastest_epoch_is_the_largest_fall() {
+    fn the_fastest_epoch_has_the_largest_decrease() {
         assert_eq!(fastest_epoch(&[0.9, 0.85, 0.5, 0.4], NeuronCost::Quadratic), 2);
     }
 }

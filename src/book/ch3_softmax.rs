@@ -1,5 +1,5 @@
 //! Section 3.1: softmax outputs are a probability distribution, and with the log-likelihood cost
-//! they learn as sigmoid outputs do with the cross-entropy.
+//! they learn like sigmoid outputs with the cross-entropy.
 
 use super::Experiment;
 use super::recipes::{cross_entropy, images, median_best, seeded};
@@ -16,15 +16,15 @@ pub(super) const EXPERIMENT: Experiment = Experiment {
     chapter: 3,
     title: "Softmax outputs and the log-likelihood cost",
     expected: "outputs sum to 1; raising one weighted input raises its output and lowers the \
-               others; the log-likelihood learns as the cross-entropy does",
+               others; log-likelihood learns like cross-entropy",
     quick_suffices: true,
     run,
 };
 
-/// The book's four outputs, whose last weighted input is moved.
+/// The book's four outputs, of which the last weighted input is varied.
 const Z: [f64; 4] = [2.5, -1.0, 3.2, 0.5];
 
-/// The activations of some weighted inputs, one after the other.
+/// The activations for weighted inputs.
 fn softmax(z: &[f64]) -> Vec<f64> {
     let mut a = Array2::from_shape_fn((1, z.len()), |(_, j)| z[j] as Real);
     Activation::Softmax.apply_in_place(a.view_mut());
@@ -32,7 +32,7 @@ fn softmax(z: &[f64]) -> Vec<f64> {
     a.iter().map(|&a| f64::from(a)).collect()
 }
 
-/// Whether raising z of one output raises its activation and lowers every other.
+/// Whether raising z of one output raises its activation and lowers all others.
 fn monotonic(z: &[f64], raised: usize) -> bool {
     let mut higher = z.to_vec();
     higher[raised] += 0.1;
@@ -53,11 +53,12 @@ fn run(context: &mut Context) -> Result<(), ExperimentError> {
     context.figure(
         "softmax",
         "Four softmax outputs, as the fourth weighted input grows",
-        "z₁ 2.5, z₂ −1, z₃ 3.2. The fourth output takes what the others lose: they always sum to 1.",
+        "z₁ 2.5, z₂ −1, z₃ 3.2. The fourth output gains what the others lose: they always sum to \
+         1.",
         chart("z4", "activation", (0..4).map(output).collect()),
     );
 
-    // Ten outputs at random, again and again.
+    // Ten random outputs, repeatedly.
     let mut stream = stream(context.seed(), Purpose::Experiment, 3, 1);
     let (mut farthest, mut against): (f64, u32) = (0.0, 0);
     for _ in 0..1000 {
@@ -65,13 +66,14 @@ fn run(context: &mut Context) -> Result<(), ExperimentError> {
         farthest = farthest.max((softmax(&z).iter().sum::<f64>() - 1.0).abs());
         against += (0..10).filter(|&raised| !monotonic(&z, raised)).count() as u32;
     }
-    let claim = "1,000 random layers: farthest sum of ten outputs from 1";
+    let claim = "1,000 random layers: maximum distance of the sum of ten outputs from 1";
     context.claim_number(claim, 1e-5, farthest, Tolerance::AtMost, "");
-    let claim = "raising one weighted input lowers its output or raises another: cases of 10,000";
+    let claim = "cases of 10,000 in which raising a weighted input lowers its output or raises \
+                 another";
     context.claim_number(claim, 0.0, f64::from(against), Tolerance::Within(0.0), "cases");
     context.handle_commands()?;
 
-    // The same network twice, but for the last layer and the cost that belongs to it.
+    // The same network twice, except for the last layer and the corresponding cost.
     let data = images(context);
     let spec = Spec { epochs: context.budget(30, 5), ..cross_entropy("784,30,10") };
     let log_likelihood = Spec { cost: Cost::LogLikelihood, ..spec.clone() };
@@ -93,7 +95,7 @@ fn run(context: &mut Context) -> Result<(), ExperimentError> {
     let (book, tolerance) =
         context.budget((0.0, Tolerance::Within(0.5)), (0.0, Tolerance::Within(8.0)));
     let difference = accuracy(softmax) - accuracy(sigmoid);
-    let claim = "test accuracy of log-likelihood above that of cross-entropy (alike)";
+    let claim = "difference in test accuracy of log-likelihood and cross-entropy (about equal)";
     context.claim_number(claim, book, difference, tolerance, "points");
     Ok(())
 }
@@ -103,7 +105,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn softmax_by_hand() {
+    fn softmax_matches_a_calculation_by_hand() {
         let a = softmax(&[0.0, 2.0_f64.ln()]);
         assert!((a[0] - 1.0 / 3.0).abs() < 1e-6 && (a[1] - 2.0 / 3.0).abs() < 1e-6);
         assert!(monotonic(&Z, 3));

@@ -1,4 +1,4 @@
-//! Section 3.6: hidden neurons that are no sigmoids.
+//! Section 3.6: hidden neurons other than sigmoids.
 
 use super::Experiment;
 use super::recipes::{images, l2, median_best, regularized, seeded};
@@ -11,7 +11,7 @@ pub(super) const EXPERIMENT: Experiment = Experiment {
     id: "3-tanh-relu",
     chapter: 3,
     title: "Sigmoid, tanh and rectified linear neurons",
-    expected: "alike in the end",
+    expected: "about equal in the end",
     quick_suffices: true,
     run,
 };
@@ -45,7 +45,10 @@ fn run(context: &mut Context) -> Result<(), ExperimentError> {
     };
     let groups: Vec<f64> = trained.chunks(seeds).map(accuracy).collect();
     for ((name, _), measured) in kinds.iter().zip(&groups).skip(1) {
-        let claim = format!("test accuracy of {name} above that of sigmoid neurons (alike)");
+        let claim = format!(
+            "difference in test accuracy of {name} and sigmoid neurons (about \
+                             equal)"
+        );
         let tolerance = Tolerance::Within(context.budget(1.0, 5.0));
         context.claim_number(&claim, 0.0, measured - groups[0], tolerance, "points");
     }

@@ -1,5 +1,5 @@
 //! Section 3.2: accuracy grows with the logarithm of the number of training images, and has not
-//! stopped growing where MNIST ends.
+//! saturated at the size of MNIST.
 
 use super::Experiment;
 use super::recipes::{cross_entropy, first_images, l2, last, seeded};
@@ -13,13 +13,13 @@ pub(super) const EXPERIMENT: Experiment = Experiment {
     id: "3-training-size",
     chapter: 3,
     title: "More training images",
-    expected: "accuracy rises with every size from 100 to 50,000, and still at the end",
+    expected: "accuracy rises with every size from 100 to 50,000, even at the end",
     quick_suffices: true,
     run,
 };
 
-/// The book's sizes and images seen in all; no size trains for more epochs than this (the book
-/// trains 100 images for 15,000 epochs, long after they are learnt).
+/// The book's sizes, the total number of images per run, and the maximum number of epochs (the book
+/// trains on 100 images for 15,000 epochs, long after they are memorized).
 const SIZES: [usize; 9] = [100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000];
 const IMAGES_SEEN: usize = 1_500_000;
 const MAX_EPOCHS: usize = 1500;
@@ -40,7 +40,7 @@ fn chart(accuracies: &[(f64, f64)]) -> FigureBody {
 
 fn run(context: &mut Context) -> Result<(), ExperimentError> {
     let all = context.data();
-    // The test images are not asked; a few of them keep the dashboard's views alive.
+    // The test images are not needed; a few are kept for the dashboard's views.
     let test = first_images(&all, 0, 1000).test.clone();
     let quick = ([100, 300, 1000].as_slice(), 10_000);
     let (sizes, seen) = context.budget((SIZES.as_slice(), IMAGES_SEEN), quick);
@@ -62,13 +62,13 @@ fn run(context: &mut Context) -> Result<(), ExperimentError> {
             "sizes",
             "Accuracy by number of training images",
             "30 hidden neurons, cross-entropy, η 0.5, λ/n the same for every size, 1.5 million \
-             images seen by each (at most 1,500 epochs).",
+             images per run (at most 1,500 epochs).",
             chart(&accuracies),
         );
     }
     let steps: Vec<f64> = accuracies.windows(2).map(|pair| pair[1].1 - pair[0].1).collect();
     let smallest = steps.iter().copied().fold(f64::INFINITY, f64::min);
-    let claim = "least gain from one size to the next";
+    let claim = "smallest gain from one size to the next";
     context.claim_number(claim, 0.0, smallest, Tolerance::AtLeast, "points");
     let (first, end) = (accuracies[0].1, accuracies[accuracies.len() - 1].1);
     let claim = context.budget("gain from 100 to 50,000 images", "gain from 100 to 1,000 images");

@@ -1,4 +1,5 @@
-//! Section 3.3: weights of deviation 1/√n_in keep hidden neurons from saturating at the start.
+//! Section 3.3: weights with standard deviation 1/√n_in prevent hidden neurons from saturating at
+//! the start.
 
 use super::Experiment;
 use super::recipes::{images, regularized, seeded};
@@ -12,9 +13,9 @@ use crate::spec::Spec;
 pub(super) const EXPERIMENT: Experiment = Experiment {
     id: "3-weight-init",
     chapter: 3,
-    title: "Large against scaled initial weights",
-    expected: "after one epoch about 93% with scaled weights, under 87% with large ones; both \
-               alike in the end",
+    title: "Large and scaled initial weights compared",
+    expected: "after one epoch about 93% with scaled weights, below 87% with large ones; about \
+               equal in the end",
     quick_suffices: true,
     run,
 };
@@ -29,7 +30,7 @@ fn after(epoch: u32, runs: &[Trained]) -> f64 {
 
 fn run(context: &mut Context) -> Result<(), ExperimentError> {
     let data = images(context);
-    // λ/n of the quick budget's 1,000 images is the same as that of all 50,000 with λ 5.
+    // λ/n is the same for the quick budget's 1,000 images as for all 50,000 with λ 5.
     let regularizer = super::recipes::l2(context.budget(5.0, 0.1));
     let epochs = context.budget(30, 3);
     let scaled = Spec { regularizer, epochs, ..regularized("784,30,10") };
@@ -41,16 +42,16 @@ fn run(context: &mut Context) -> Result<(), ExperimentError> {
         Some(Figure {
             id: "accuracy".into(),
             title: "Large and scaled initial weights".into(),
-            caption: "30 hidden neurons, cross-entropy, η 0.1, λ 5. Weights of deviation 1 make \
-                      weighted inputs of deviation 28: the hidden neurons are saturated and learn \
-                      slowly at first."
+            caption: "30 hidden neurons, cross-entropy, η 0.1, λ 5. Weights with standard \
+                      deviation 1 cause weighted inputs with standard deviation 28: the hidden \
+                      neurons are saturated and learn slowly at first."
                 .into(),
             body: accuracy_chart("validation accuracy (%)", records, |s| s.validation_accuracy),
         })
     })?;
     let (large, scaled) = trained.split_at(seeds);
     if context.quick() {
-        let claim = "validation accuracy that scaled weights add to large ones after one epoch";
+        let claim = "advantage in validation accuracy of scaled over large weights after one epoch";
         let gain = after(1, scaled) - after(1, large);
         context.claim_number(claim, 5.0, gain, Tolerance::AtLeast, "points");
         return Ok(());
@@ -59,7 +60,8 @@ fn run(context: &mut Context) -> Result<(), ExperimentError> {
     let (measured, tolerance) = (after(1, scaled), Tolerance::Within(1.0));
     context.claim_number(&format!("{claim}, scaled"), 93.0, measured, tolerance, "points");
     context.claim_number(&format!("{claim}, large"), 87.0, after(1, large), tolerance, "points");
-    let claim = "validation accuracy after 30 epochs, scaled above large (alike)";
+    let claim = "difference in validation accuracy of scaled and large weights after 30 epochs \
+                 (about equal)";
     let difference = after(epochs, scaled) - after(epochs, large);
     context.claim_number(claim, 0.0, difference, Tolerance::Within(0.5), "points");
     Ok(())

@@ -1,5 +1,5 @@
-//! Chapter 4: a hidden layer whose weights are set by hand approximates any function, and the more
-//! neurons it has the better.
+//! Chapter 4: a hidden layer with hand-set weights approximates any function, and more neurons
+//! approximate it better.
 
 use super::Experiment;
 use crate::jobs::{Context, ExperimentError, Tolerance, chart};
@@ -12,16 +12,16 @@ pub(super) const EXPERIMENT: Experiment = Experiment {
     id: "4-universality",
     chapter: 4,
     title: "A bar chart of hidden neurons approximates a function",
-    expected: "as close as one likes: the error falls at least as 1/n with n bars",
+    expected: "arbitrarily close: the error falls at least as 1/n with n bars",
     quick_suffices: true,
     run,
 };
 
-/// Numbers of bars, a pair of hidden neurons each.
+/// Numbers of bars; each is a pair of hidden neurons.
 const COUNTS: [usize; 7] = [4, 8, 16, 32, 64, 128, 256];
 /// A step rises over an eighth of a bar.
 const STEEPNESS: f64 = 8.0;
-/// Inputs that the error is measured at: 16 in the narrowest bar.
+/// Number of inputs at which the error is measured: 16 in the narrowest bar.
 const POINTS: usize = 4096;
 
 /// The book's function to approximate, on [0, 1] (section 4.1).
@@ -29,9 +29,9 @@ fn target(x: f64) -> f64 {
     0.2 + 0.4 * x * x + 0.3 * x * (15.0 * x).sin() + 0.05 * (50.0 * x).cos()
 }
 
-/// The network [1, 2n, 1] with a linear output: two hidden neurons of weight w and bias −ws step at
-/// the ends s of each bar, up by its height and down again. The first bar begins and the last one
-/// ends where no input comes.
+/// The network [1, 2n, 1] with a linear output: two hidden neurons with weight w and bias −ws step
+/// at the edges s of each bar, up by its height and down again. The first bar starts and the last
+/// one ends outside [0, 1].
 fn bars(n: usize) -> Network {
     let weight = STEEPNESS * n as f64;
     let place = |neuron: usize| match neuron {
@@ -55,7 +55,7 @@ fn bars(n: usize) -> Network {
     Network { layers: vec![Layer::Dense(hidden), Layer::Dense(output)], cost: Cost::Quadratic }
 }
 
-/// Inputs in the middles of so many parts of [0, 1], and what the network makes of them.
+/// The centres of `points` equal parts of [0, 1], and the network's output there.
 fn outputs(network: &Network, points: usize) -> Vec<(f64, f64)> {
     let inputs: Vec<f64> = (0..points).map(|part| (part as f64 + 0.5) / points as f64).collect();
     let x = Array2::from_shape_fn((points, 1), |(row, _)| inputs[row] as Real);
@@ -66,7 +66,7 @@ fn outputs(network: &Network, points: usize) -> Vec<(f64, f64)> {
     inputs.into_iter().zip(values).collect()
 }
 
-/// The mean and the largest distance between network and function.
+/// The mean and the maximum distance between network and function.
 fn error(network: &Network) -> [f64; 2] {
     let distances = outputs(network, POINTS).into_iter().map(|(x, y)| (y - target(x)).abs());
     let [sum, largest] =
@@ -74,7 +74,7 @@ fn error(network: &Network) -> [f64; 2] {
     [sum / POINTS as f64, largest]
 }
 
-/// The slope of a straight line through points, of least squares.
+/// The slope of the least-squares line through points.
 fn slope(points: &[(f64, f64)]) -> f64 {
     let count = points.len() as f64;
     let mean = |of: fn(&(f64, f64)) -> f64| points.iter().map(of).sum::<f64>() / count;
@@ -89,9 +89,9 @@ fn run(context: &mut Context) -> Result<(), ExperimentError> {
     let by = |n: usize| curve(format!("{n} bars"), outputs(&bars(n), 400));
     context.figure(
         "bars",
-        "The book's function, and networks of 8 and 64 bars",
-        "Weights and biases set by hand: no learning. Each bar is a pair of hidden neurons, its \
-         height their output weight.",
+        "The book's function, and networks with 8 and 64 bars",
+        "Weights and biases are set by hand, without learning. Each bar is a pair of hidden \
+         neurons; their output weight is its height.",
         chart("x", "f(x)", vec![curve("f".into(), function), by(8), by(64)]),
     );
     context.handle_commands()?;
@@ -119,10 +119,10 @@ fn run(context: &mut Context) -> Result<(), ExperimentError> {
     );
     for (which, name) in ["mean", "largest"].into_iter().enumerate() {
         let logs: Vec<_> = over_n(which).iter().map(|(n, off)| (n.ln(), off.ln())).collect();
-        let claim = format!("the {name} error of 4 to 256 bars falls as this power of n");
+        let claim = format!("power of n with which the {name} error of 4 to 256 bars falls");
         context.claim_number(&claim, -1.0, slope(&logs), Tolerance::AtMost, "");
     }
-    let claim = "the largest error of 256 bars, anywhere on [0, 1]";
+    let claim = "maximum error of 256 bars on [0, 1]";
     context.claim_number(claim, 0.05, errors[6][1], Tolerance::AtMost, "");
     Ok(())
 }
@@ -132,14 +132,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn bars_are_as_high_as_the_function_in_their_middles() {
+    fn bars_have_the_height_of_the_function_at_their_centres() {
         for (x, y) in outputs(&bars(10), 10) {
             assert!((y - target(x)).abs() < 0.02, "{x}: {y}");
         }
     }
 
     #[test]
-    fn a_line_has_its_slope() {
+    fn the_slope_of_a_line_is_found() {
         assert!((slope(&[(0.0, 1.0), (1.0, -1.0), (2.0, -3.0)]) + 2.0).abs() < 1e-12);
     }
 }

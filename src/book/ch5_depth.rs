@@ -30,13 +30,13 @@ fn run(context: &mut Context) -> Result<(), ExperimentError> {
     }
     let seeds = runs.len() / BOOK.len();
     let trained = context.train_all(runs, |records| {
-        // One run a depth is enough to see.
+        // One run per depth is enough for the figure.
         let shown = records.iter().step_by(seeds);
         Some(Figure {
             id: "accuracy".into(),
             title: "One to four hidden layers of 30 neurons".into(),
             caption: "Cross-entropy, η 0.1, λ 5, scaled weights. A second hidden layer helps a \
-                      little, more do not: their early layers hardly learn."
+                      little, more layers do not: the early ones hardly learn."
                 .into(),
             body: accuracy_chart("validation accuracy (%)", shown, |s| s.validation_accuracy),
         })
@@ -46,8 +46,9 @@ fn run(context: &mut Context) -> Result<(), ExperimentError> {
         .map(|runs| median_best(runs.iter().map(|r| &r.record), |s| s.validation_accuracy))
         .collect();
     if context.quick() {
-        // So few steps are not enough for the early layers: the deeper, the worse.
-        let claim = "validation accuracy of one hidden layer above that of four, after six epochs";
+        // So few steps are not enough for the early layers: the deeper the network, the worse.
+        let claim = "advantage in validation accuracy of one hidden layer over four, after six \
+                     epochs";
         let gap = measured[0] - measured[3];
         context.claim_number(claim, 10.0, gap, Tolerance::AtLeast, "points");
         return Ok(());

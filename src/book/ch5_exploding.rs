@@ -1,5 +1,5 @@
-//! Section 5.2: the gradient is a product of terms wσ′(z). Where each is above 1, the early layers
-//! learn wildly fast; and section 5.2's problem, how hard it is to keep them there.
+//! Section 5.2: the gradient is a product of terms wσ′(z). If each exceeds 1, the gradients of
+//! early layers explode; and the problem of section 5.2, how unlikely that is.
 
 use super::Experiment;
 use crate::jobs::{Context, ExperimentError, Tolerance, chart};
@@ -13,19 +13,18 @@ pub(super) const EXPERIMENT: Experiment = Experiment {
     chapter: 5,
     title: "Exploding gradients",
     expected: "weights of 100 with biases that keep z at 0 make every earlier gradient 25 times \
-               larger; the input's range for |wσ′| ≥ 1 is at most 0.45 wide, at |w| 6.9",
+               larger; the range of inputs with |wσ′| ≥ 1 is at most 0.45 wide, at |w| 6.9",
     quick_suffices: true,
     run,
 };
 
-/// Neurons in a row, one a layer.
+/// Number of neurons in the chain, one per layer.
 const NEURONS: usize = 4;
 
-/// Neurons one after the other with the same weight, each bias such that its z is 0 when the
-/// first input is 1.
+/// A chain of neurons with the same weight; each bias makes z = 0 if the first input is 1.
 fn chain(weight: Real) -> Network {
     let layer = |index: usize| {
-        // What comes in: the input 1, or σ(0) of the neuron before.
+        // The neuron's input: 1, or σ(0) of the previous neuron.
         let input = if index == 0 { 1.0 } else { 0.5 };
         Layer::Dense(Dense {
             weights: array![[weight]].into(),
@@ -36,7 +35,7 @@ fn chain(weight: Real) -> Network {
     Network { layers: (0..NEURONS).map(layer).collect(), cost: Cost::Quadratic }
 }
 
-/// |∂C/∂b| of every neuron for the input 1 and the wanted output 1, by backpropagation.
+/// |∂C/∂b| of every neuron for input 1 and target 1, by backpropagation.
 fn bias_gradients(network: &Network) -> Vec<f64> {
     let (mut cache, mut gradients) = (ForwardCache::new(network, 1), Gradients::zeros(network));
     let (x, y) = (array![[1.0]], array![[1.0]]);
@@ -52,12 +51,12 @@ fn term(w: f64, a: f64) -> f64 {
     (w * output * (1.0 - output)).abs()
 }
 
-/// How wide the range of inputs is in which |wσ′(wa + b)| ≥ 1, found by bisection; 0 where |w| < 4.
+/// The width of the range of inputs with |wσ′(wa + b)| ≥ 1, found by bisection; 0 if |w| < 4.
 fn width(w: f64) -> f64 {
     if term(w, 0.0) < 1.0 {
         return 0.0;
     }
-    // The term falls on both sides of its top.
+    // The term decreases on both sides of its maximum.
     let (mut inside, mut outside) = (0.0, 10.0);
     for _ in 0..100 {
         let middle = f64::midpoint(inside, outside);
@@ -95,21 +94,21 @@ fn run(context: &mut Context) -> Result<(), ExperimentError> {
         "Each step back multiplies the gradient by wσ′(0) = 25: it explodes.",
         bars(&exploding),
     );
-    let claim = "first neuron's gradient over the last's, weights 100 (25³)";
+    let claim = "ratio of the first neuron's gradient to the last's, weights 100 (25³)";
     let ratio = exploding[0] / exploding[NEURONS - 1];
     context.claim_number(claim, 15_625.0, ratio, Tolerance::Within(1.0), "times");
-    let claim = "last neuron's gradient over the first's, weights 1 (4³)";
+    let claim = "ratio of the last neuron's gradient to the first's, weights 1 (4³)";
     let ratio = vanishing[NEURONS - 1] / vanishing[0];
     context.claim_number(claim, 64.0, ratio, Tolerance::Within(0.01), "times");
     context.handle_commands()?;
 
-    // How likely is it? The range of inputs for which a term stays above 1.
+    // How likely is it? The width of the range of inputs for which a term stays above 1.
     let weights: Vec<f64> = (0..=960).map(|step| 2.0 + f64::from(step) / 40.0).collect();
     let widths: Vec<(f64, f64)> = weights.iter().map(|&w| (w, width(w))).collect();
     context.figure(
         "width",
-        "For how wide a range of inputs is |wσ′(wa + b)| at least 1?",
-        "None below |w| = 4, and never wider than about 0.45: vanishing is what mostly happens.",
+        "Width of the range of inputs with |wσ′(wa + b)| of at least 1",
+        "Empty below |w| = 4, and never wider than about 0.45: gradients usually vanish.",
         chart(
             "|w|",
             "width of the range of a",
@@ -129,7 +128,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_width_is_the_books_formula() {
+    fn the_width_matches_the_books_formula() {
         for w in [4.5_f64, 6.9, 20.0] {
             let root = (1.0 - 4.0 / w).sqrt();
             let formula = 2.0 / w * (w * (1.0 + root) / 2.0 - 1.0).ln();

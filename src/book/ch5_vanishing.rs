@@ -11,31 +11,31 @@ pub(super) const EXPERIMENT: Experiment = Experiment {
     id: "5-vanishing",
     chapter: 5,
     title: "Vanishing gradients",
-    expected: "with 2, 3 and 4 hidden layers of 30, the last hidden layer learns 4, 24 and 95 \
-               times as fast as the first at the start, and faster for 500 epochs",
+    expected: "with 2, 3 and 4 hidden layers of 30, the last hidden layer initially learns 4, 24 \
+               and 95 times as fast as the first, and faster for 500 epochs",
     quick_suffices: true,
     run,
 };
 
-/// Hidden layers, and the speeds of the first and the last of them before training (the book's).
+/// Number of hidden layers, and the book's speeds of the first and the last before training.
 const DEPTHS: [(usize, [f64; 2]); 3] =
     [(2, [0.07, 0.31]), (3, [0.012, 0.283]), (4, [0.003, 0.285])];
-/// Other initial weights give other speeds: this factor either way still counts.
+/// Allowed factor in either direction, because other initial weights give other speeds.
 const FACTOR: f64 = 3.0;
 
-/// ‖δ‖ of every hidden layer, the average over all training images: the one step of an epoch takes
-/// them all as its mini-batch.
+/// ‖δ‖ of every hidden layer, averaged over all training images, which are the mini-batch of an
+/// epoch's only step.
 fn speeds(stats: &EpochStats) -> Option<Vec<f64>> {
     let hidden = stats.layers.len().checked_sub(1)?;
     Some(stats.layers[..hidden].iter().map(|layer| layer.bias_gradient_norm).collect())
 }
 
-/// The last hidden layer's speed over the first's.
+/// The ratio of the last hidden layer's speed to the first's.
 fn ratio(speeds: &[f64]) -> f64 {
     speeds[speeds.len() - 1] / speeds[0]
 }
 
-/// ‖δ‖ of each hidden layer by epochs trained before.
+/// ‖δ‖ of each hidden layer by number of epochs trained.
 fn figure(hidden: usize, record: &Record) -> Figure {
     let curve = |layer: usize| Curve {
         name: format!("hidden layer {}", layer + 1),
@@ -62,7 +62,7 @@ fn figure(hidden: usize, record: &Record) -> Figure {
     }
 }
 
-/// What `value` makes of every measured step's speeds, run after run.
+/// The median over runs of `value` for the speeds of all measured steps.
 fn each(runs: &[Trained], value: impl Fn(Vec<Vec<f64>>) -> f64) -> f64 {
     let measured = |run: &Trained| value(run.record.epochs.iter().filter_map(speeds).collect());
     median(runs.iter().map(measured))
@@ -86,7 +86,9 @@ fn run(context: &mut Context) -> Result<(), ExperimentError> {
         let start = each(&trained, |steps| ratio(&steps[0]));
         let book = last / first;
         context.claim(
-            &format!("{hidden} hidden layers: the last one's speed over the first's, at the start"),
+            &format!(
+                "{hidden} hidden layers: initial ratio of the last one's speed to the first's"
+            ),
             Quantity::Number((book * 10.0).round() / 10.0),
             Quantity::Number(start),
             "within a factor of 3",
@@ -97,7 +99,7 @@ fn run(context: &mut Context) -> Result<(), ExperimentError> {
             100.0 * behind as f64 / steps.len() as f64
         });
         context.claim_number(
-            &format!("{hidden} hidden layers: epochs in which the first one learns slower"),
+            &format!("{hidden} hidden layers: epochs in which the first one learns more slowly"),
             95.0,
             slower,
             Tolerance::AtLeast,

@@ -1,4 +1,4 @@
-//! Section 6.2: several networks of the same kind, each from a seed of its own, vote.
+//! Section 6.2: several networks of the same kind, trained with different seeds, vote.
 
 use super::Experiment;
 use super::ch6_networks::{SHALLOW, book, dropout};
@@ -15,7 +15,7 @@ pub(super) const EXPERIMENT: Experiment = Experiment {
     ..SHALLOW
 };
 
-/// Networks that vote.
+/// Number of networks.
 const NETWORKS: u64 = 5;
 
 fn run(context: &mut Context) -> Result<(), ExperimentError> {
@@ -28,11 +28,11 @@ fn run(context: &mut Context) -> Result<(), ExperimentError> {
     let trained = context.train_all(runs.collect(), |records| {
         Some(Figure {
             id: "accuracy".into(),
-            title: "Networks that will vote, each alone".into(),
-            caption:
-                "As 6-dropout, each from a seed of its own. An image is what most of them say \
-                      it is; in the digits view, who said what, and what they still get wrong (w)."
-                    .into(),
+            title: "The individual networks of the ensemble".into(),
+            caption: "As 6-dropout, each network with its own seed. The majority of votes is the \
+                 prediction; the digits view shows all votes, and the images that are still \
+                 misclassified (w)."
+                .into(),
             body: accuracy_chart("test accuracy (%)", records, |stats| stats.test_accuracy),
         })
     })?;
@@ -45,7 +45,7 @@ fn run(context: &mut Context) -> Result<(), ExperimentError> {
         let claim = "test accuracy of the vote, after the last epoch";
         context.claim_number(claim, expected, together, tolerance, "points");
     }
-    let claim = "test accuracy of the vote above the median of its networks alone";
+    let claim = "advantage in test accuracy of the vote over the median of its networks";
     let least = context.budget(0.0, -5.0);
     context.claim_number(claim, least, together - alone, Tolerance::AtLeast, "points");
     Ok(())

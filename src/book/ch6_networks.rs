@@ -1,5 +1,5 @@
 //! Chapter 6: from a shallow network to convolutions, rectified linear neurons, expanded data and
-//! dropout, a row of the book an experiment.
+//! dropout; one experiment per row of the book.
 
 use super::Experiment;
 use super::recipes::{best, first_images, l2, median_at_best, seeded};
@@ -10,25 +10,25 @@ use crate::protocol::Figure;
 use crate::spec::{Expansion, Schedule, Spec};
 use std::sync::Arc;
 
-/// Rows of the book, and what is asked of them in seconds.
+/// A row of the book, and its check with the quick budget.
 pub(super) struct Row {
     pub spec: Spec,
-    /// Median of so many seeds: one where a run takes long.
+    /// Number of seeds whose median is the result; one if a run takes long.
     seeds: usize,
-    /// The figure in percent and how far from it still counts.
+    /// The accuracy in percent, and the tolerance.
     expected: (f64, Tolerance),
     pub quick: Quick,
     caption: &'static str,
 }
 
-/// The quick budget: small enough for a test, large enough to see the network learn.
+/// The quick budget: small enough for a test, large enough to show that the network learns.
 #[derive(Clone, Copy)]
 pub(super) struct Quick {
     eta: f64,
     epochs: u32,
-    /// Training images; half as many of validation and test each.
+    /// Number of training images; half as many validation and test images each.
     images: usize,
-    /// The least test accuracy in percent.
+    /// The minimum test accuracy in percent.
     at_least: f64,
 }
 
@@ -43,7 +43,7 @@ pub(super) const SHALLOW: Experiment = Experiment {
 
 pub(super) const CONV: Experiment = Experiment {
     id: "6-conv",
-    title: "A convolutional layer with pooling in front",
+    title: "A convolutional layer with pooling before it",
     expected: "98.78% of the test images",
     run: |context| check(context, conv()),
     ..SHALLOW
@@ -53,7 +53,7 @@ pub(super) const CONV_2: Experiment = Experiment {
     id: "6-conv2",
     title: "Two convolutional layers",
     expected: "99.06% of the test images",
-    // Two layers of sigmoid maps learn nothing to speak of in so few steps.
+    // Two layers of sigmoid maps hardly learn anything in so few steps.
     quick_suffices: false,
     run: |context| check(context, conv_2()),
     ..SHALLOW
@@ -69,7 +69,7 @@ pub(super) const RELU: Experiment = Experiment {
 
 pub(super) const EXPANDED: Experiment = Experiment {
     id: "6-expanded",
-    title: "250,000 training images: every one shifted by a pixel each way",
+    title: "250,000 training images: each one also shifted by a pixel in each direction",
     expected: "99.37% of the test images",
     run: |context| check(context, expanded()),
     ..SHALLOW
@@ -94,7 +94,7 @@ pub(super) const DROPOUT: Experiment = Experiment {
 pub(super) const NO_DENSE: Experiment = Experiment {
     id: "6-no-dense",
     title: "The exercise: without the fully-connected layer",
-    expected: "no figure; whether the fully-connected layer helps (with it: 98.78%)",
+    expected: "no result in the book; whether the fully-connected layer helps (with it: 98.78%)",
     run: |context| check(context, no_dense()),
     ..SHALLOW
 };
@@ -102,13 +102,13 @@ pub(super) const NO_DENSE: Experiment = Experiment {
 pub(super) const RECURRENT: Experiment = Experiment {
     id: "6-recurrent",
     title: "A recurrent network that reads a digit row by row",
-    expected: "no figure; measured is the test accuracy, at least 97%",
+    expected: "no result in the book; a test accuracy of at least 97%",
     run: |context| check(context, recurrent()),
     ..SHALLOW
 };
 
 impl Row {
-    /// The images and the recipe of the book's budget, or of the quick one.
+    /// The images and the recipe for the full or the quick budget.
     pub(super) fn budget(&self, context: &mut Context) -> (Arc<Dataset>, Spec) {
         let (data, spec) = (context.data(), self.spec.clone());
         if !context.quick() {
@@ -133,13 +133,14 @@ fn plain(layers: &str) -> Spec {
     }
 }
 
-/// Rectified linear neurons, η 0.03, λ 0.1. The book divides its λ by the mini-batches of an epoch
-/// where we divide by its images: with ten images a mini-batch, ours is ten times the book's.
+/// Rectified linear neurons, η 0.03, λ 0.1. The book divides λ by the number of mini-batches per
+/// epoch, we divide by the number of images: with mini-batches of ten, our λ is ten times the
+/// book's.
 fn rectified(layers: &str) -> Spec {
     Spec { activation: Activation::Relu, eta: 0.03, regularizer: l2(1.0), ..plain(layers) }
 }
 
-/// The book's single run, which may be two standard errors of 10,000 images luckier than ours.
+/// The book's single run, with a tolerance of two standard errors for 10,000 images.
 pub(super) fn book(percent: f64) -> (f64, Tolerance) {
     let right = percent / 100.0;
     let error = 100.0 * (right * (1.0 - right) / 10_000.0).sqrt();
@@ -162,7 +163,7 @@ fn conv() -> Row {
         seeds: 1,
         expected: book(98.78),
         quick: Quick { eta: 0.2, epochs: 8, images: 1000, at_least: 50.0 },
-        caption: "20 feature maps of 5 × 5 kernels, max-pooling, 100 sigmoid neurons, η 0.1.",
+        caption: "20 feature maps with 5 × 5 kernels, max-pooling, 100 sigmoid neurons, η 0.1.",
     }
 }
 
@@ -170,8 +171,8 @@ fn no_dense() -> Row {
     Row {
         spec: plain("conv20x5-pool2-softmax10"),
         expected: (98.78, Tolerance::Within(0.5)),
-        caption: "20 feature maps of 5 × 5 kernels, max-pooling, softmax outputs, η 0.1. With a \
-                  fully-connected layer between them the book measures 98.78%.",
+        caption: "20 feature maps with 5 × 5 kernels, max-pooling, softmax outputs, η 0.1. With a \
+                  fully-connected layer in between the book reports 98.78%.",
         ..conv()
     }
 }
@@ -181,7 +182,7 @@ fn conv_2() -> Row {
         spec: plain("conv20x5-pool2-conv40x5-pool2-dense100-softmax10"),
         expected: book(99.06),
         quick: Quick { eta: 0.2, epochs: 4, ..conv().quick },
-        caption: "40 more feature maps that look at the first 20, sigmoid neurons, η 0.1.",
+        caption: "40 more feature maps on top of the first 20, sigmoid neurons, η 0.1.",
         ..conv()
     }
 }
@@ -191,8 +192,8 @@ fn relu() -> Row {
         spec: rectified("conv20x5-pool2-conv40x5-pool2-dense100-softmax10"),
         expected: book(99.23),
         quick: Quick { eta: 0.03, epochs: 5, images: 600, at_least: 70.0 },
-        caption: "As 6-conv2 with rectified linear neurons, η 0.03, λ 1 over the number of images \
-                  (the book's 0.1 over the number of mini-batches).",
+        caption: "As 6-conv2 with rectified linear neurons, η 0.03, λ 1 divided by the number of \
+                  images (the book: 0.1 divided by the number of mini-batches).",
         ..conv()
     }
 }
@@ -202,7 +203,7 @@ fn expanded() -> Row {
         spec: Spec { expand: vec![Expansion::Shifts], ..relu().spec },
         expected: book(99.37),
         quick: Quick { epochs: 3, images: 300, ..relu().quick },
-        caption: "As 6-relu on 250,000 images, made as they are needed.",
+        caption: "As 6-relu on 250,000 images, generated on the fly.",
         ..relu()
     }
 }
@@ -228,8 +229,8 @@ pub(super) fn dropout() -> Row {
         },
         expected: book(99.60),
         quick: Quick { eta: 0.01, epochs: 3, images: 200, at_least: 20.0 },
-        caption: "Two layers of 1,000 rectified linear neurons, half of them left out each time, \
-                  250,000 images, η 0.03.",
+        caption: "Two layers of 1,000 rectified linear neurons with dropout of a half, 250,000 \
+                  images, η 0.03.",
         ..expanded()
     }
 }
@@ -246,12 +247,12 @@ fn recurrent() -> Row {
         expected: (97.0, Tolerance::AtLeast),
         quick: Quick { eta: 0.01, epochs: 8, images: 1000, at_least: 50.0 },
         caption: "An Elman layer of 100 tanh neurons reads the 28 rows from top to bottom; \
-                  backpropagation through time, η 0.003, halved when it no longer helps.",
+                  backpropagation through time, η 0.003, halved when validation accuracy stalls.",
     }
 }
 
-/// Trains the row's network and checks its test accuracy at the epoch that is best on the
-/// validation images, which is what network3.py reports.
+/// Trains the row's network and checks its test accuracy at the epoch with the best validation
+/// accuracy, which is what network3.py reports.
 fn check(context: &mut Context, row: Row) -> Result<(), ExperimentError> {
     let (data, spec) = row.budget(context);
     let runs: Vec<Run> =
@@ -270,11 +271,12 @@ fn check(context: &mut Context, row: Row) -> Result<(), ExperimentError> {
     let (expected, tolerance) =
         context.budget(row.expected, (row.quick.at_least, Tolerance::AtLeast));
     let of = if trained.len() == 1 { "one seed" } else { "median of three seeds" };
-    let claim = format!("test accuracy at the best of {} epochs on validation, {of}", spec.epochs);
+    let claim =
+        format!("test accuracy at the best of {} epochs by validation accuracy, {of}", spec.epochs);
     context.claim_number(&claim, expected, measured, tolerance, "points");
     for record in records() {
         let highest = best(record, |stats| stats.test_accuracy);
-        context.log(format!("{}: at its best on the test images {highest:.2}%", record.name));
+        context.log(format!("{}: best test accuracy {highest:.2}%", record.name));
     }
     Ok(())
 }
@@ -284,7 +286,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn two_standard_errors_are_small_near_the_top() {
+    fn two_standard_errors_are_small_near_100_percent() {
         assert_eq!(book(97.80).1, Tolerance::NoWorseThan(0.29));
         assert_eq!(book(99.60).1, Tolerance::NoWorseThan(0.13));
     }

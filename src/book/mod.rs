@@ -1,8 +1,8 @@
 //! The experiments of the book, one file each.
 //!
 //! An experiment trains networks, shows figures and checks the book's claims through its
-//! [`Context`](crate::jobs::Context). It runs in a thread with the channels of a training run
-//! ([`Running`](crate::jobs::Running)), so every front end works unchanged. To add one, add a file
+//! [`Context`](crate::jobs::Context). It runs in its own thread with the channels of a training run
+//! ([`Running`](crate::jobs::Running)), so that every front end supports it. To add one, add a file
 //! here and a line to [`EXPERIMENTS`].
 
 mod recipes;
@@ -45,7 +45,7 @@ mod ch6_networks;
 
 pub use crate::jobs::Experiment;
 
-/// Every experiment, in the book's order.
+/// All experiments, in the book's order.
 pub static EXPERIMENTS: &[Experiment] = &[
     ch1_nand::EXPERIMENT,
     ch1_adder::EXPERIMENT,
@@ -98,25 +98,25 @@ pub static EXPERIMENTS: &[Experiment] = &[
     ch6_networks::RECURRENT,
 ];
 
-/// An experiment of the book that is left out.
+/// An experiment of the book that is not implemented.
 #[derive(Clone, Copy, Debug)]
 pub struct Omitted {
     pub id: &'static str,
     pub chapter: u32,
     pub title: &'static str,
-    /// Why it is left out.
+    /// Why it is not implemented.
     pub reason: &'static str,
 }
 
-/// The experiments that are left out, in the book's order.
+/// The experiments that are not implemented, in the book's order.
 pub static OMITTED: &[Omitted] = &[Omitted {
     id: "1-svm",
     chapter: 1,
     title: "A support vector machine (94.35% with scikit-learn's defaults)",
-    reason: "no kept crate trains one on 50,000 images in minutes: linfa-svm holds the whole kernel \
-             matrix, 20 GB (rust-ml/linfa issue 308); smartcore takes 3.4 s for 500 images of two \
-             digits and ever longer for more, hours for 45 pairs of digits; libsvm's bindings \
-             need a C++ library",
+    reason: "no maintained crate trains one on 50,000 images in minutes: linfa-svm stores the \
+             whole kernel matrix, 20 GB (rust-ml/linfa issue 308); smartcore takes 3.4 s for 500 \
+             images of two digits, hours for 45 pairs of digits; libsvm's bindings need a C++ \
+             library",
 }];
 
 /// The experiment with this id.

@@ -23,7 +23,7 @@ pub(super) fn cross_entropy(layers: &str) -> Spec {
     }
 }
 
-/// What the book uses from section 3.3 on: cross-entropy, weights scaled by 1/√n_in, η 0.1, λ 5.
+/// The book's settings from section 3.3 on: cross-entropy, weights scaled by 1/√n_in, η 0.1, λ 5.
 pub(super) fn regularized(layers: &str) -> Spec {
     Spec { init: Init::Scaled, eta: 0.1, regularizer: l2(5.0), ..cross_entropy(layers) }
 }
@@ -54,7 +54,7 @@ pub(super) fn first_images(data: &Dataset, train: usize, rest: usize) -> Arc<Dat
     })
 }
 
-/// All of MNIST, or with the quick budget the first 1,000 images of each part.
+/// All of MNIST, or the first 1,000 images of each part with the quick budget.
 pub(super) fn images(context: &mut Context) -> Arc<Dataset> {
     let data = context.data();
     if context.quick() { first_images(&data, 1000, 1000) } else { data }
@@ -87,8 +87,8 @@ pub(super) fn median_best<'a>(
     median(records.into_iter().map(|record| best(record, reading)))
 }
 
-/// The test accuracy at the epoch that is best on the validation images, the last of them where
-/// there are several: what network3.py reports. In percent, the median of the runs.
+/// The test accuracy at the last of the epochs with the best validation accuracy, as network3.py
+/// reports it; the median of the runs, in percent.
 pub(super) fn median_at_best<'a>(records: impl IntoIterator<Item = &'a Record>) -> f64 {
     let validation = |stats: &EpochStats| stats.validation_accuracy.unwrap_or(f64::NEG_INFINITY);
     let at_best = |record: &Record| {
@@ -102,21 +102,21 @@ pub(super) fn median_at_best<'a>(records: impl IntoIterator<Item = &'a Record>) 
 #[derive(Clone, Debug)]
 pub(super) struct AccuracyRow {
     pub spec: Spec,
-    /// Which accuracy, in words, such as `test accuracy`.
+    /// The name of the accuracy, such as `test accuracy`.
     pub measured: &'static str,
     pub reading: EpochValue,
-    /// The book's figure in percent, and how far from it still counts.
+    /// The book's result in percent, and the tolerance.
     pub book: (f64, Tolerance),
-    /// The accuracy that the quick budget must reach, a few epochs on 1,000 images, in percent.
+    /// The accuracy in percent that the quick budget (a few epochs on 1,000 images) must reach.
     pub quick: f64,
     pub caption: &'static str,
 }
 
-/// Epochs of the quick budget.
+/// Number of epochs with the quick budget.
 const QUICK_EPOCHS: u32 = 5;
 
 impl AccuracyRow {
-    /// Trains the network from every seed and checks the median of their best epochs.
+    /// Trains the network with every seed and checks the median of the best epochs.
     pub(super) fn check(self, context: &mut Context) -> Result<(), ExperimentError> {
         let data = images(context);
         let full = self.spec.epochs;
@@ -133,11 +133,11 @@ impl AccuracyRow {
         let trained = context.train_all(runs, draw)?;
         let bests = trained.iter().map(|run| format!("{:.2}", best(&run.record, self.reading)));
         let bests: Vec<String> = bests.collect();
-        context.log(format!("{} at its best, seed by seed: {}", self.measured, bests.join(", ")));
+        context.log(format!("best {} for each seed: {}", self.measured, bests.join(", ")));
         let measured = median_best(trained.iter().map(|run| &run.record), self.reading);
         let (expected, tolerance) = context.budget(self.book, (self.quick, Tolerance::AtLeast));
         let claim = context.budget(
-            format!("{} at its best of {full} epochs, median of three seeds", self.measured),
+            format!("best {} of {full} epochs, median of three seeds", self.measured),
             format!("{} of {QUICK_EPOCHS} epochs on 1,000 images", self.measured),
         );
         context.claim_number(&claim, expected, measured, tolerance, "points");
@@ -150,7 +150,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_images_are_those_of_every_part() {
+    fn the_first_images_of_every_part_are_taken() {
         let images = |count: usize| Images {
             width: 2,
             height: 1,

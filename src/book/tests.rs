@@ -9,7 +9,7 @@ use crate::spec::Spec;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-/// An experiment for these tests: two runs side by side on few images.
+/// An experiment for these tests: two parallel runs on few images.
 static TWO_RUNS: Experiment = Experiment {
     id: "0-two-runs",
     chapter: 0,
@@ -61,7 +61,7 @@ fn ids_are_unique_and_name_their_chapter() {
 }
 
 #[test]
-fn runs_side_by_side_are_told_one_after_the_other() {
+fn parallel_runs_are_reported_one_after_another() {
     let running = Running::spawn(&TWO_RUNS, Options::default()).unwrap();
     let events = until(&running, finished);
     let told: Vec<String> = events
@@ -95,7 +95,7 @@ fn runs_side_by_side_are_told_one_after_the_other() {
 }
 
 #[test]
-fn a_stop_ends_it_and_a_panic_is_told() {
+fn a_stop_ends_the_job_and_a_panic_is_reported() {
     let running = Running::spawn(&TWO_RUNS, Options::default()).unwrap();
     running.commands.send(Command::Stop).unwrap();
     assert_eq!(until(&running, finished).pop(), Some(Event::Finished(Outcome::Stopped)));
@@ -109,7 +109,7 @@ fn a_stop_ends_it_and_a_panic_is_told() {
 }
 
 #[test]
-fn a_step_pauses_and_a_resumed_one_ends() {
+fn a_step_pauses_and_a_resumed_job_ends() {
     let running = Running::spawn(&TWO_RUNS, Options::default()).unwrap();
     running.commands.send(Command::Pause).unwrap();
     let paused =
@@ -128,7 +128,7 @@ fn a_step_pauses_and_a_resumed_one_ends() {
 }
 
 #[test]
-fn an_ensemble_is_trained_saved_and_still_says_who_said_what() {
+fn an_ensemble_is_trained_saved_and_answers_probes_with_votes() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("three.safetensors");
     let spec =
@@ -160,7 +160,7 @@ fn an_ensemble_is_trained_saved_and_still_says_who_said_what() {
     running.join();
 }
 
-/// Pauses every network that was begun once the first has learned for an epoch.
+/// Pauses all started networks when the first has trained for an epoch.
 fn pause_after_an_epoch(running: &Running) {
     running.commands.send(Command::Pause).unwrap();
     let paused =
@@ -172,7 +172,7 @@ fn pause_after_an_epoch(running: &Running) {
 }
 
 #[test]
-fn an_interrupted_ensemble_goes_on_to_the_same_bytes() {
+fn an_interrupted_ensemble_resumes_to_the_same_bytes() {
     let dir = tempfile::tempdir().unwrap();
     let spec =
         Spec { layers: "784,5,10".into(), epochs: 3, train_size: Some(100), ..Spec::default() };
@@ -197,11 +197,11 @@ fn an_interrupted_ensemble_goes_on_to_the_same_bytes() {
     let resumed = |event: &&Event| matches!(event, Event::Log(line) if line.text.starts_with("resumed after epoch "));
     assert!(completed && events.iter().filter(resumed).count() > 0);
     let epochs = events.iter().filter(|event| matches!(event, Event::EpochEnded(_))).count();
-    assert_eq!(epochs, 3 * 4 + 1, "those before the interruption are told again");
+    assert_eq!(epochs, 3 * 4 + 1, "earlier epochs are sent again");
     assert!(outcome(train("b", None)).0);
     let [a, b] = ["a", "b"].map(|name| std::fs::read(dir.path().join(name)).unwrap());
     assert!(a == b);
-    // One that is complete learns no further.
+    // A completed one is not trained further.
     let (completed, again) = outcome(train("c", Some("kept")));
     assert!(completed && std::fs::read(dir.path().join("c")).unwrap() == b);
     let told = again.iter().filter(|event| matches!(event, Event::EpochEnded(_))).count();
@@ -209,7 +209,7 @@ fn an_interrupted_ensemble_goes_on_to_the_same_bytes() {
 }
 
 #[test]
-fn saving_asks_every_network_that_was_begun() {
+fn saving_reaches_every_started_network() {
     let dir = tempfile::tempdir().unwrap();
     let spec =
         Spec { layers: "784,5,10".into(), epochs: 3, train_size: Some(100), ..Spec::default() };

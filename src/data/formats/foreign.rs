@@ -2,107 +2,112 @@
 
 use super::source::Source;
 use crate::data::DataError;
+use Recognises::{Magic, Test};
 
 /// A kind of file that is not a data set.
 struct Known {
-    recognises: fn(&Source) -> bool,
+    recognises: Recognises,
     what: &'static str,
     advice: &'static str,
 }
 
+enum Recognises {
+    /// The file starts with one of these.
+    Magic(&'static [&'static [u8]]),
+    Test(fn(&Source) -> bool),
+}
+
+const fn known(recognises: Recognises, what: &'static str, advice: &'static str) -> Known {
+    Known { recognises, what, advice }
+}
+
+const TO_NPZ: &str = "write its arrays as .npz: `numpy.savez('data.npz', x=images, y=labels)`";
+
 /// Offset of the magic `ustar` in a tar archive.
 const USTAR: usize = 257;
 
+/// The first that recognises a file counts.
 static KNOWN: [Known; 17] = [
-    Known {
-        recognises: |source| {
-            let text = String::from_utf8_lossy(&source.head).trim_start().to_lowercase();
-            let text = text.trim_start_matches('\u{feff}');
-            ["<!doctype html", "<html", "<head", "<?xml"].iter().any(|tag| text.starts_with(tag))
-        },
-        what: "a web page (HTML)",
-        advice: "the download was an error or a login page: fetch the file itself again",
-    },
-    Known {
-        recognises: |source| starts(source, b"version https://git-lfs"),
-        what: "a Git LFS pointer",
-        advice: "the content was not fetched: run `git lfs install` and `git lfs pull` in that repository",
-    },
-    Known {
-        recognises: |source| source.head.get(USTAR..USTAR + 5) == Some(b"ustar"),
-        what: "a tar archive",
-        advice: "unpack it with `tar xf` and give the directory",
-    },
-    Known {
-        recognises: |source| is_torch_zip(source),
-        what: "a PyTorch file (.pt or .pth)",
-        advice: "data are given as .npz: `numpy.savez('data.npz', x=images, y=labels)`; weights go to `nntop predict` and others as .safetensors",
-    },
-    Known {
-        recognises: |source| starts(source, b"PK\x03\x04") || starts(source, b"PK\x05\x06"),
-        what: "a zip archive",
-        advice: "unpack it with `unzip` and give the directory",
-    },
-    Known {
-        recognises: |source| starts(source, b"7z\xbc\xaf\x27\x1c"),
-        what: "a 7z archive",
-        advice: "unpack it with `7z x` and give the directory",
-    },
-    Known {
-        recognises: |source| starts(source, b"Rar!\x1a\x07"),
-        what: "a RAR archive",
-        advice: "unpack it with `unrar x` and give the directory",
-    },
-    Known {
-        recognises: |source| starts(source, b"BZh"),
-        what: "compressed with bzip2",
-        advice: "unpack it with `bunzip2`",
-    },
-    Known {
-        recognises: |source| starts(source, b"\xfd7zXZ\0"),
-        what: "compressed with xz",
-        advice: "unpack it with `unxz`",
-    },
-    Known {
-        recognises: |source| starts(source, b"\x28\xb5\x2f\xfd"),
-        what: "compressed with zstd",
-        advice: "unpack it with `unzstd`",
-    },
-    Known {
-        recognises: |source| starts(source, b"\x89HDF\r\n\x1a\n"),
-        what: "an HDF5 file",
-        advice: "write its arrays as .npz: `numpy.savez('data.npz', x=images, y=labels)`",
-    },
-    Known {
-        recognises: |source| starts(source, b"MATLAB 5.0 MAT-file"),
-        what: "a MATLAB file",
-        advice: "write its arrays as .npz with `scipy.io.loadmat` and `numpy.savez('data.npz', x=images, y=labels)`; EMNIST is also offered as IDX files",
-    },
-    Known {
-        recognises: |source| starts(source, b"ARROW1") || starts(source, b"\xff\xff\xff\xff"),
-        what: "an Arrow file",
-        advice: "write it as parquet: `dataset.to_parquet('train.parquet')`",
-    },
-    Known {
-        recognises: |source| starts(source, b"SQLite format 3\0"),
-        what: "an SQLite database",
-        advice: "write its images as a folder of pictures or as .npz",
-    },
-    Known {
-        recognises: |source| starts(source, b"%PDF-"),
-        what: "a PDF document",
-        advice: "turn its pages into pictures, such as with `pdftoppm -png`",
-    },
-    Known {
-        recognises: |source| is_pickle(source),
-        what: "a Python pickle, which may run code when Python loads it and is not run here",
-        advice: "write its arrays as .npz: `numpy.savez('data.npz', x=images, y=labels)`; the only supported pickles are CIFAR-10's batches and the book's mnist.pkl.gz",
-    },
-    Known { recognises: |source| source.len == 0, what: "an empty file", advice: "fetch it again" },
+    known(
+        Test(is_html),
+        "a web page (HTML)",
+        "the download was an error or a login page: fetch the file itself again",
+    ),
+    known(
+        Magic(&[b"version https://git-lfs"]),
+        "a Git LFS pointer",
+        "the content was not fetched: run `git lfs install` and `git lfs pull` in that repository",
+    ),
+    known(
+        Test(|source| source.head.get(USTAR..USTAR + 5) == Some(b"ustar")),
+        "a tar archive",
+        "unpack it with `tar xf` and give the directory",
+    ),
+    known(
+        Test(is_torch_zip),
+        "a PyTorch file (.pt or .pth)",
+        "data are given as .npz: `numpy.savez('data.npz', x=images, y=labels)`; weights go to `nntop predict` and others as .safetensors",
+    ),
+    known(
+        Magic(&[b"PK\x03\x04", b"PK\x05\x06"]),
+        "a zip archive",
+        "unpack it with `unzip` and give the directory",
+    ),
+    known(
+        Magic(&[b"7z\xbc\xaf\x27\x1c"]),
+        "a 7z archive",
+        "unpack it with `7z x` and give the directory",
+    ),
+    known(
+        Magic(&[b"Rar!\x1a\x07"]),
+        "a RAR archive",
+        "unpack it with `unrar x` and give the directory",
+    ),
+    known(Magic(&[b"BZh"]), "compressed with bzip2", "unpack it with `bunzip2`"),
+    known(Magic(&[b"\xfd7zXZ\0"]), "compressed with xz", "unpack it with `unxz`"),
+    known(Magic(&[b"\x28\xb5\x2f\xfd"]), "compressed with zstd", "unpack it with `unzstd`"),
+    known(Magic(&[b"\x89HDF\r\n\x1a\n"]), "an HDF5 file", TO_NPZ),
+    known(
+        Magic(&[b"MATLAB 5.0 MAT-file"]),
+        "a MATLAB file",
+        "write its arrays as .npz with `scipy.io.loadmat` and `numpy.savez('data.npz', x=images, y=labels)`; EMNIST is also offered as IDX files",
+    ),
+    known(
+        Magic(&[b"ARROW1", b"\xff\xff\xff\xff"]),
+        "an Arrow file",
+        "write it as parquet: `dataset.to_parquet('train.parquet')`",
+    ),
+    known(
+        Magic(&[b"SQLite format 3\0"]),
+        "an SQLite database",
+        "write its images as a folder of pictures or as .npz",
+    ),
+    known(
+        Magic(&[b"%PDF-"]),
+        "a PDF document",
+        "turn its pages into pictures, such as with `pdftoppm -png`",
+    ),
+    known(
+        Test(is_pickle),
+        "a Python pickle, which may run code when Python loads it and is not run here",
+        "write its arrays as .npz: `numpy.savez('data.npz', x=images, y=labels)`; the only supported pickles are CIFAR-10's batches and the book's mnist.pkl.gz",
+    ),
+    known(Test(|source| source.len == 0), "an empty file", "fetch it again"),
 ];
 
-fn starts(source: &Source, with: &[u8]) -> bool {
-    source.head.starts_with(with)
+impl Known {
+    fn recognises(&self, source: &Source) -> bool {
+        match self.recognises {
+            Magic(magics) => magics.iter().any(|magic| source.head.starts_with(magic)),
+            Test(test) => test(source),
+        }
+    }
+}
+
+fn is_html(source: &Source) -> bool {
+    let text = String::from_utf8_lossy(&source.head).trim_start().to_lowercase();
+    let text = text.trim_start_matches('\u{feff}');
+    ["<!doctype html", "<html", "<head", "<?xml"].iter().any(|tag| text.starts_with(tag))
 }
 
 /// Whether a zip archive starts with the files of `torch.save`.
@@ -119,7 +124,7 @@ pub(super) fn is_pickle(source: &Source) -> bool {
 
 /// The error for a file of a known kind that is not a data set.
 pub(super) fn error_for(source: &Source) -> Option<DataError> {
-    let known = KNOWN.iter().find(|known| (known.recognises)(source))?;
+    let known = KNOWN.iter().find(|known| known.recognises(source))?;
     let mut what = known.what.to_owned();
     if source.gzipped && source.len > 0 {
         what = format!("{what}, gzipped");
