@@ -64,7 +64,7 @@ fn ids_are_unique_and_name_their_chapter() {
 fn parallel_runs_are_reported_one_after_another() {
     let running = Running::spawn(&TWO_RUNS, Options::default()).unwrap();
     let events = until(&running, finished);
-    let told: Vec<String> = events
+    let reported: Vec<String> = events
         .iter()
         .filter_map(|event| match event {
             Event::Started(info) => Some(info.title.clone()),
@@ -90,7 +90,7 @@ fn parallel_runs_are_reported_one_after_another() {
         "it trains",
         "the claim holds",
     ];
-    assert_eq!(told, expected);
+    assert_eq!(reported, expected);
     running.join();
 }
 
@@ -204,8 +204,8 @@ fn an_interrupted_ensemble_resumes_to_the_same_bytes() {
     // A completed one is not trained further.
     let (completed, again) = outcome(train("c", Some("kept")));
     assert!(completed && std::fs::read(dir.path().join("c")).unwrap() == b);
-    let told = again.iter().filter(|event| matches!(event, Event::EpochEnded(_))).count();
-    assert_eq!(told, 3 * 4 + 1);
+    let epochs = again.iter().filter(|event| matches!(event, Event::EpochEnded(_))).count();
+    assert_eq!(epochs, 3 * 4 + 1);
 }
 
 #[test]

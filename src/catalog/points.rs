@@ -273,11 +273,11 @@ mod tests {
     proptest! {
         #[test]
         fn facts_are_those_of_the_current_points(
-            told in proptest::collection::vec((0_usize..3, 0_i64..12, any::<bool>(), -2_i8..3), 1..60),
+            points in proptest::collection::vec((0_usize..3, 0_i64..12, any::<bool>(), -2_i8..3), 1..60),
             gone in 0_usize..4,
         ) {
             let mut metric = Metric::new("x");
-            for (index, (file, step, restarts, value)) in told.into_iter().enumerate() {
+            for (index, (file, step, restarts, value)) in points.into_iter().enumerate() {
                 if restarts && index % 7 == 0 {
                     metric.restart(file, step);
                 }

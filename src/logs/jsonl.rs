@@ -14,7 +14,7 @@ use super::value::Value;
 pub struct JsonLines {
     offset: u64,
     rows: Rows,
-    told: bool,
+    warned: bool,
 }
 
 impl Reader for JsonLines {
@@ -24,11 +24,11 @@ impl Reader for JsonLines {
             let text = line.map_or("", |line| line.strip_prefix(MARK).unwrap_or(line).trim());
             match json::parse(text) {
                 Some(object @ Value::Map(_)) => self.rows.object(&object, sink),
-                _ if text.is_empty() || self.told => {}
+                _ if text.is_empty() || self.warned => {}
                 // A last line without a newline is incomplete rather than wrong.
                 _ if end && !bytes[at..].contains(&b'\n') => {}
                 _ => {
-                    self.told = true;
+                    self.warned = true;
                     let text = "lines that are not JSON objects are skipped".to_owned();
                     sink.record(Record::Warning { offset: offset + at as u64, text });
                 }

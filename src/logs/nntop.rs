@@ -52,7 +52,7 @@ impl EventLog {
         };
         match event {
             Event::EpochEnded(stats) => metrics(stats.epoch.into(), &stats.metrics(), sink),
-            Event::Metrics(told) => metrics(told.step, &told.values, sink),
+            Event::Metrics(update) => metrics(update.step, &update.values, sink),
             Event::Started(info) => {
                 self.part = info.name_in_job().map_or_else(String::new, |name| format!("{name}/"));
                 sink.record(Record::Started { wall_time });

@@ -42,7 +42,7 @@ pub(super) fn lines(mut pieces: Pieces) -> Result<(Pieces, Vec<Vec<Piece>>), Rea
     if found > MAX_PIECES {
         return Err(ReadingError::Specks { found });
     }
-    let lines = beside(join(pieces.list.iter().map(|piece| Group::of(*piece)).collect()));
+    let lines = group_lines(join(pieces.list.iter().map(|piece| Group::of(*piece)).collect()));
     let flat = |groups: Vec<Group>| groups.into_iter().flat_map(|group| group.pieces).collect();
     Ok((pieces, lines.into_iter().map(flat).collect()))
 }
@@ -63,7 +63,7 @@ fn join(mut groups: Vec<Group>) -> Vec<Group> {
 }
 
 /// Sorts groups into lines from top to bottom.
-fn beside(mut groups: Vec<Group>) -> Vec<Vec<Group>> {
+fn group_lines(mut groups: Vec<Group>) -> Vec<Vec<Group>> {
     groups.sort_by_key(|group| group.top + group.bottom);
     let mut lines: Vec<Vec<Group>> = Vec::new();
     for group in groups {

@@ -190,11 +190,11 @@ pub(super) fn read_values(header: &Header, reader: &mut impl Read) -> Result<Arr
     }
     // Reads in chunks, so that a header that declares too much does not allocate memory.
     let per_chunk = (32 << 10) / dtype.size + 1;
-    let mut room = vec![0; per_chunk * dtype.size];
+    let mut buffer = vec![0; per_chunk * dtype.size];
     let mut left = count;
     while left > 0 {
         let now = left.min(per_chunk);
-        let bytes = &mut room[..now * dtype.size];
+        let bytes = &mut buffer[..now * dtype.size];
         reader.read_exact(bytes).map_err(|error| ends(&error))?;
         match &mut values {
             Values::Shades(Shades::Bytes(shades))

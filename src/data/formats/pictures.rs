@@ -101,8 +101,8 @@ impl Plan {
             // No holder of this lock can panic.
             let block = blocks.lock().unwrap_or_else(PoisonError::into_inner).next();
             let Some(((items, pixels), problems)) = block else { break };
-            let rooms = pixels.chunks_mut(size).zip(problems);
-            for (item, (room, problem)) in items.iter().zip(rooms) {
+            let targets = pixels.chunks_mut(size).zip(problems);
+            for (item, (target, problem)) in items.iter().zip(targets) {
                 match decode(item) {
                     Ok(raster) => {
                         let other = (raster.width, raster.height) != self.size;
@@ -110,7 +110,7 @@ impl Plan {
                         if self.channels == 1 && !raster.is_grey() {
                             colour.store(true, Ordering::Relaxed);
                         }
-                        room.copy_from_slice(&raster.pixels_as(self.channels, self.size));
+                        target.copy_from_slice(&raster.pixels_as(self.channels, self.size));
                     }
                     Err(error) => *problem = Some(error.to_string()),
                 }

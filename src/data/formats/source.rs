@@ -133,11 +133,11 @@ mod tests {
         packer.finish().unwrap();
         let source = Source::open(&file).unwrap();
         assert!(source.gzipped && source.head.iter().all(|&byte| byte == 0));
-        let mut room = vec![0; 1 << 20];
+        let mut buffer = vec![0; 1 << 20];
         let mut reader = source.reader().unwrap();
         let mut read = 0;
         let error = loop {
-            match reader.read(&mut room) {
+            match reader.read(&mut buffer) {
                 Ok(0) => panic!("{read} bytes came out"),
                 Ok(count) => read += count,
                 Err(error) => break error.to_string(),

@@ -74,10 +74,10 @@ fn invalid_searches_are_errors_that_name_the_field() {
 fn a_search_finds_the_best_learning_rate() {
     let text = "layers = \"16,6,3\"\nepochs = 5\n[search]\neta = [0.0001, 3.0, 0.0002]";
     let points = Search::parse(text).unwrap().grid().unwrap();
-    let mut told = 0;
+    let mut reported = 0;
     let stop = AtomicBool::new(false);
-    let rows = run(&points, &Arc::new(dataset()), 2, &stop, |_| told += 1);
-    assert_eq!((rows.len(), told), (3, 3));
+    let rows = run(&points, &Arc::new(dataset()), 2, &stop, |_| reported += 1);
+    assert_eq!((rows.len(), reported), (3, 3));
     assert_eq!(rows[0].values, [("eta".to_owned(), "3.0".to_owned())]);
     assert!(rows[0].validation_accuracy > rows[1].validation_accuracy);
     assert!(rows.iter().all(|row| row.outcome == "completed"));

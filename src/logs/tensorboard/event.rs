@@ -161,8 +161,8 @@ impl Decoder {
 fn plain_scalar(data: &[u8]) -> Option<(Moment, &str, f32)> {
     let (time, mut rest) = data.strip_prefix(&[0x09])?.split_first_chunk::<8>()?;
     let mut step = 0;
-    if let Some(behind) = rest.strip_prefix(&[0x10]) {
-        rest = behind;
+    if let Some(after) = rest.strip_prefix(&[0x10]) {
+        rest = after;
         step = varint(&mut rest)?.cast_signed();
     }
     let summary = sized(rest.strip_prefix(&[0x2a])?)?;
@@ -244,15 +244,15 @@ fn old_histogram(bytes: &[u8]) -> Vec<Bucket> {
 
 /// Doubles, packed or one by one.
 fn doubles(field: Field<'_>, to: &mut Vec<f64>) {
-    let room = MAX_BUCKETS.saturating_sub(to.len());
+    let remaining = MAX_BUCKETS.saturating_sub(to.len());
     match field {
         Field::Bytes(bytes) => to.extend(
             bytes
                 .chunks_exact(8)
-                .take(room)
+                .take(remaining)
                 .map(|chunk| f64::from_le_bytes(chunk.try_into().unwrap_or_default())),
         ),
-        _ => to.extend(field.double().filter(|_| room > 0)),
+        _ => to.extend(field.double().filter(|_| remaining > 0)),
     }
 }
 

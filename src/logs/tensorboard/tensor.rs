@@ -44,8 +44,8 @@ impl<'a> Tensor<'a> {
     fn fixed(&mut self, field: Field<'_>, size: usize, read: impl Fn(&[u8]) -> f64) {
         match field {
             Field::Bytes(bytes) => {
-                let room = MAX_VALUES.saturating_sub(self.values.len());
-                self.values.extend(bytes.chunks_exact(size).take(room).map(read));
+                let remaining = MAX_VALUES.saturating_sub(self.values.len());
+                self.values.extend(bytes.chunks_exact(size).take(remaining).map(read));
             }
             Field::Fixed32(bytes) if size == 4 => self.values.push(read(&bytes)),
             Field::Fixed64(bytes) if size == 8 => self.values.push(read(&bytes)),

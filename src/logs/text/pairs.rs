@@ -47,9 +47,9 @@ pub fn find(line: &str) -> Vec<Pair<'_>> {
             continue;
         }
         let mut total = None;
-        if let Some(behind) = line[end..].strip_prefix('/') {
-            let blanks = behind.len() - behind.trim_start().len();
-            if let Some((whole, length)) = plain_number_at(behind, blanks) {
+        if let Some(after) = line[end..].strip_prefix('/') {
+            let blanks = after.len() - after.trim_start().len();
+            if let Some((whole, length)) = plain_number_at(after, blanks) {
                 total = Some(whole);
                 end += 1 + blanks + length;
             }
@@ -108,9 +108,9 @@ fn plain_number_at(line: &str, at: usize) -> Option<(f64, usize)> {
     let unsigned = rest.strip_prefix(['-', '+']).unwrap_or(rest);
     let sign = rest.len() - unsigned.len();
     for word in ["nan", "NaN", "NAN", "infinity", "Infinity", "inf", "Inf", "INF"] {
-        if let Some(behind) = unsigned.strip_prefix(word) {
+        if let Some(after) = unsigned.strip_prefix(word) {
             let ends =
-                unit(behind) > 0 || !behind.starts_with(|c: char| c.is_alphanumeric() || c == '_');
+                unit(after) > 0 || !after.starts_with(|c: char| c.is_alphanumeric() || c == '_');
             if ends {
                 let length = sign + word.len();
                 return rest[..length].parse().ok().map(|value| (value, length));
@@ -147,8 +147,8 @@ fn plain_number_at(line: &str, at: usize) -> Option<(f64, usize)> {
 
 /// Whether the text after a number shows that it is part of a time, date, version or word.
 fn is_date_or_version(line: &str, end: usize) -> bool {
-    let mut behind = line[end..].chars();
-    let (first, second) = (behind.next(), behind.next());
+    let mut after = line[end..].chars();
+    let (first, second) = (after.next(), after.next());
     match (first, second) {
         (Some(':' | '-' | '.'), Some(c)) => c.is_ascii_digit(),
         (Some('_'), _) => true,
@@ -187,8 +187,8 @@ fn with_thousands(text: &str, length: usize) -> Option<(f64, usize)> {
 fn unit_behind_blank(text: &str) -> usize {
     let Some(rest) = text.strip_prefix(' ') else { return 0 };
     let length = unit(rest);
-    let behind = rest[length..].trim_start();
-    if length > 0 && (behind.is_empty() || behind.starts_with(['|', ',', ';', ')'])) {
+    let after = rest[length..].trim_start();
+    if length > 0 && (after.is_empty() || after.starts_with(['|', ',', ';', ')'])) {
         1 + length
     } else {
         0

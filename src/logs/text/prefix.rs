@@ -19,27 +19,27 @@ pub fn split(line: &str) -> (&str, Option<f64>) {
         let before = rest;
         rest = rest.trim_start_matches([' ', '\t', '|', ':']);
         rest = rest.strip_prefix("- ").unwrap_or(rest);
-        if let Some((inside, behind)) = bracket(rest)
+        if let Some((inside, after)) = bracket(rest)
             && (is_time(inside) || is_level(inside) || is_date_time(inside).is_some())
         {
             time = time.or(is_date_time(inside));
-            rest = behind;
+            rest = after;
         }
         // `[06/01 12:00:00 d2.utils.events]:` and `I0101 12:00:00.5 140 train.py:200]`.
-        if let Some((inside, behind)) = bracket(rest)
+        if let Some((inside, after)) = bracket(rest)
             && let Some((_, behind_day)) = inside.split_once(' ')
             && is_day(inside.split(' ').next().unwrap_or_default())
             && clock(behind_day).is_some()
         {
-            rest = behind;
-        } else if let Some(behind) = absl(rest) {
-            rest = behind;
+            rest = after;
+        } else if let Some(after) = absl(rest) {
+            rest = after;
         }
-        if let Some((seconds, behind)) = date_time(rest) {
+        if let Some((seconds, after)) = date_time(rest) {
             time = time.or(seconds);
-            rest = behind;
-        } else if let Some(behind) = clock(rest) {
-            rest = behind;
+            rest = after;
+        } else if let Some(after) = clock(rest) {
+            rest = after;
         }
         if rest == before {
             break;
@@ -84,9 +84,9 @@ fn date_time(text: &str) -> Option<(Option<f64>, &str)> {
     if !is_date {
         return None;
     }
-    let behind = text.get(10..)?;
-    let Some(rest) = behind.strip_prefix(['T', ' ', '_']).and_then(clock) else {
-        return Some((None, behind));
+    let after = text.get(10..)?;
+    let Some(rest) = after.strip_prefix(['T', ' ', '_']).and_then(clock) else {
+        return Some((None, after));
     };
     let stamp = &text[..text.len() - rest.len()];
     Some((number::timestamp(&stamp.replacen('/', "-", 2)), rest))
@@ -107,8 +107,8 @@ fn clock(text: &str) -> Option<&str> {
         rest = fraction.trim_start_matches(|c: char| c.is_ascii_digit());
     }
     if let Some(zone) = rest.strip_prefix(['+', '-']) {
-        let behind = zone.trim_start_matches(|c: char| c.is_ascii_digit() || c == ':');
-        rest = if zone.len() - behind.len() >= 4 { behind } else { rest };
+        let after = zone.trim_start_matches(|c: char| c.is_ascii_digit() || c == ':');
+        rest = if zone.len() - after.len() >= 4 { after } else { rest };
     }
     Some(rest.strip_prefix('Z').unwrap_or(rest))
 }

@@ -25,24 +25,24 @@ pub fn unwrap(line: &str) -> Cow<'_, str> {
     let mut plain = String::with_capacity(line.len());
     let mut rest = line;
     while let Some(open) = rest.find('(') {
-        let (front, behind) = (&rest[..open], &rest[open + 1..]);
+        let (front, after) = (&rest[..open], &rest[open + 1..]);
         let name = WRAPPERS.iter().find(|name| {
             let before = front.strip_suffix(**name);
             before.is_some_and(|b| !b.ends_with(|c: char| c.is_alphanumeric() || c == '_'))
         });
         let number = name.and_then(|name| {
-            let close = closing(behind)?;
-            let number = behind[..close].split(',').next()?.trim();
+            let close = closing(after)?;
+            let number = after[..close].split(',').next()?.trim();
             number.parse::<f64>().ok()?;
             Some((name.len(), number, close))
         });
         if let Some((name, number, close)) = number {
             plain.push_str(&front[..front.len() - name]);
             plain.push_str(number);
-            rest = &behind[close + 1..];
+            rest = &after[close + 1..];
         } else {
             plain.push_str(&rest[..=open]);
-            rest = behind;
+            rest = after;
         }
     }
     plain.push_str(rest);

@@ -71,9 +71,9 @@ fn linear_layers_in_both_orders_give_the_same_network() {
     assert_eq!(torch.network().layers, own.network().layers);
     assert_eq!(torch.spec().layers, "4,3,2");
     assert_eq!((torch.image, torch.channels), ((2, 2), 1));
-    let told = notes.join("; ");
+    let reported = notes.join("; ");
     for word in ["4,3,2", "sigmoid", "--activation", "--classes", "--mean"] {
-        assert!(told.contains(word), "{told}");
+        assert!(reported.contains(word), "{reported}");
     }
 }
 
@@ -206,11 +206,11 @@ fn batch_normalization_is_folded_or_kept_after_an_activation() {
     let softmax = |z: [f64; 2]| z[0].exp() / (z[0].exp() + z[1].exp());
     // In a Sequential 1 directly follows 0, 2 follows an activation.
     let before = softmax([norm(z[0], 0).max(0.0), norm(z[1], 1).max(0.0)]);
-    let behind = softmax([norm(z[0].max(0.0), 0), norm(z[1].max(0.0), 1)]);
+    let after = softmax([norm(z[0].max(0.0), 0), norm(z[1].max(0.0), 1)]);
     for (name, layers, expected) in [
         ("1", "dense2-softmax2", before),
         ("1", "dense2-norm-softmax2", before),
-        ("2", "dense2-norm-softmax2", behind),
+        ("2", "dense2-norm-softmax2", after),
     ] {
         // With the text `dense2-norm`, a normalization before the activation was folded.
         let (model, _) = load(&tensors(name), &relu_layers(layers)).unwrap();
