@@ -101,7 +101,7 @@ kernel! {
                     if patches.run <= LANES {
                         // Values copied beyond the run are overwritten by the next one.
                         let values = from.first_chunk().expect("the image is padded by one vector");
-                        let out = out[to..].first_chunk_mut().expect("the output is padded by one vector");
+                        let out = out[to..].first_chunk_mut().expect("the output is padded, too");
                         simd.load(values).store(out);
                     } else {
                         out[to..][..patches.run].copy_from_slice(&from[..patches.run]);

@@ -22,9 +22,9 @@ pub(super) fn best_paths(steps: &[Step], nodes: usize, count: usize) -> Vec<Path
     let mut paths: Vec<Vec<(f64, usize, usize)>> = vec![Vec::new(); nodes];
     let mut order: Vec<usize> = (0..steps.len()).collect();
     order.sort_by_key(|&step| steps[step].to);
-    for place in order.chunk_by(|a, b| steps[*a].to == steps[*b].to) {
+    for group in order.chunk_by(|a, b| steps[*a].to == steps[*b].to) {
         let mut here = Vec::new();
-        for &index in place {
+        for &index in group {
             let step = steps[index];
             if step.from == 0 {
                 here.push((step.score, index, 0));
@@ -34,7 +34,7 @@ pub(super) fn best_paths(steps: &[Step], nodes: usize, count: usize) -> Vec<Path
         }
         here.sort_by(|a, b| b.0.total_cmp(&a.0));
         here.truncate(count);
-        paths[steps[place[0]].to] = here;
+        paths[steps[group[0]].to] = here;
     }
     let last = nodes.saturating_sub(1);
     let ends = paths.get(last).map_or(0, Vec::len);
@@ -44,15 +44,15 @@ pub(super) fn best_paths(steps: &[Step], nodes: usize, count: usize) -> Vec<Path
 fn walk_back(
     steps: &[Step],
     paths: &[Vec<(f64, usize, usize)>],
-    mut place: usize,
+    mut node: usize,
     mut rank: usize,
 ) -> Path {
-    let score = paths[place][rank].0;
+    let score = paths[node][rank].0;
     let mut taken = Vec::new();
-    while place > 0 {
-        let (_, step, before) = paths[place][rank];
+    while node > 0 {
+        let (_, step, before) = paths[node][rank];
         taken.push(step);
-        (place, rank) = (steps[step].from, before);
+        (node, rank) = (steps[step].from, before);
     }
     taken.reverse();
     Path { score, steps: taken }

@@ -161,7 +161,7 @@ pub(super) fn resized_note(
     let (width, height) = plan.size;
     let why = if options.size.is_some() { "" } else { ", the commonest size" };
     (resized > 0).then(|| {
-        format!("{resized} of {all} pictures were resized to {width}×{height}{why}; --size WxH says otherwise")
+        format!("{resized} of {all} pictures were resized to {width}×{height}{why}; override with --size WxH")
     })
 }
 
