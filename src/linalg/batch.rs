@@ -20,7 +20,7 @@ pub enum Batch<'a> {
     Bytes(&'a ByteRows),
 }
 
-/// The form in which a layer wants its inputs. Every layer also accepts [`Batch::Dense`].
+/// The representation in which a layer expects its inputs. Every layer also accepts [`Batch::Dense`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InputKind {
     Dense,
@@ -42,10 +42,10 @@ impl<'a> Batch<'a> {
         }
     }
 
-    /// The values of a batch, for a layer that wants [`InputKind::Dense`].
+    /// The values of a batch, for a layer that expects [`InputKind::Dense`].
     ///
     /// # Panics
-    /// If the batch has another form.
+    /// If the batch has another representation.
     #[must_use]
     pub fn dense(self) -> ArrayView2<'a, Real> {
         match self {

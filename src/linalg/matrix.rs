@@ -132,7 +132,7 @@ impl From<Matrix> for Array2<Real> {
     }
 }
 
-/// A buffer aligned to cache lines that keeps its memory from use to use.
+/// A buffer aligned to cache lines that is reused without reallocation.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct AlignedBuffer(Vec<Line>);
 

@@ -44,7 +44,7 @@ impl std::fmt::Debug for Source {
 /// The content of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
-    /// It holds metrics.
+    /// It contains metrics.
     Metrics,
     /// It contains the configuration of the run.
     Config,

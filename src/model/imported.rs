@@ -244,7 +244,7 @@ fn place_normalizations(
         }
         folded += 1;
         if norms > 0 {
-            // The layer `norm` of the text stays, as the identity.
+            // The layer `norm` of the text becomes the identity.
             let maps = factor.len();
             placed.push(ImportedLayer::Normalization {
                 name: name.clone(),

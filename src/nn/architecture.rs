@@ -106,7 +106,7 @@ pub struct BuildOptions {
     pub output: Option<Activation>,
     pub cost: Cost,
     pub init: Init,
-    /// Dropout rate after every hidden dense layer that has no dropout layer of its own in the text.
+    /// Dropout rate after every hidden dense layer that is not followed by a dropout layer in the text.
     pub dropout: f64,
 }
 
