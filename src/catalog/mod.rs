@@ -17,7 +17,7 @@ mod state;
 mod unit;
 
 pub use discover::{ExaminedFile, Verdict, first_log};
-pub(crate) use discover::{files as files_below, look as recognise_file};
+pub(crate) use discover::{examine as recognise_file, files as files_below};
 pub use notes::{Note, Notes};
 pub use points::{Facts, Metric, Point};
 pub use run::{Run, Sample, Warning};

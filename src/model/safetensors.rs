@@ -200,7 +200,8 @@ fn check_size(header: &Header, tensors: &SafeTensors) -> Result<(), String> {
     }
     let (mut layers, mut promised) = (0, 0_u64);
     for spec in std::iter::once(&header.spec).chain(&header.others) {
-        let architecture: Architecture = spec.layers.parse().map_err(|error| error.to_string())?;
+        let architecture =
+            spec.layers.parse::<Architecture>().map_err(|error| error.to_string())?;
         layers += architecture.depth();
         promised += architecture
             .parameters(image_shape(header.image, header.channels))

@@ -76,7 +76,7 @@ pub(super) struct ProbeService {
     /// Outputs of past epochs, the most recently used first.
     revisited: VecDeque<(u32, TestOutputs)>,
     pending: Option<PendingEvaluation>,
-    progress_told: Option<Instant>,
+    progress_sent: Option<Instant>,
 }
 
 impl ProbeService {
@@ -89,7 +89,7 @@ impl ProbeService {
             latest: None,
             revisited: VecDeque::new(),
             pending: None,
-            progress_told: None,
+            progress_sent: None,
         }
     }
 
@@ -153,8 +153,8 @@ impl ProbeService {
     /// Answers every probe whose answer may have changed since it was last sent.
     pub(super) fn answer(&mut self, live: Live, data: &Dataset, mut send: impl FnMut(Frame)) {
         let now = Instant::now();
-        let tells_progress = self.progress_told.is_none_or(|last| now - last >= PROGRESS_GAP);
-        let mut answered = false;
+        let is_progress_due = self.progress_sent.is_none_or(|last| now - last >= PROGRESS_GAP);
+        let mut sends_progress = false;
         for index in 0..self.watched.len() {
             let WatchedProbe { probe, answered } = &self.watched[index];
             let version = self.version(probe, live);
@@ -166,13 +166,13 @@ impl ProbeService {
             if let Some((epoch, batch, content)) = answer {
                 send(Frame { probe, epoch, batch, content });
                 self.watched[index].answered = version;
-            } else if tells_progress && let Some(frame) = self.progress(probe, live, data) {
+            } else if is_progress_due && let Some(frame) = self.progress(probe, live, data) {
                 send(frame);
-                answered = true;
+                sends_progress = true;
             }
         }
-        if answered {
-            self.progress_told = Some(now);
+        if sends_progress {
+            self.progress_sent = Some(now);
         }
     }
 

@@ -128,7 +128,7 @@ impl Follower {
                 }
             };
             // A file that cannot be read now may be readable later.
-            let _ = log.look(end, &mut self.scratch, &mut sink);
+            let _ = log.poll(end, &mut self.scratch, &mut sink);
             if let Some(metrics) = pending {
                 out.send(Event::Metrics(metrics));
             }
