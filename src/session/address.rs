@@ -1,5 +1,5 @@
-//! Where a run's socket lies: in the run's directory, not under `XDG_RUNTIME_DIR`, which the system
-//! removes when the last login ends: the very moment a run must outlive.
+//! The location of a run's socket. It is in the run's directory and not under `XDG_RUNTIME_DIR`,
+//! which the system removes at the last logout, when the run must go on.
 
 use super::names;
 use super::place::{PlaceError, at};
@@ -12,11 +12,11 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-/// Longest path of a socket in bytes: `sockaddr_un` has room for 108 with the closing zero.
+/// Maximum length of a socket's path in bytes: `sockaddr_un` holds 108 including the final zero.
 const LONGEST: usize = 107;
 
 impl RunDir {
-    /// Where clients find the socket.
+    /// The path of the socket, for clients.
     #[must_use]
     pub fn socket(&self) -> PathBuf {
         let inside = self.path().join("socket");
@@ -28,11 +28,11 @@ impl RunDir {
         address.filter(|address| is_private(address)).unwrap_or(inside)
     }
 
-    /// Where the session puts the socket: in the directory, or, where its path is too long for a
-    /// socket, in a private directory named by the user's id in the system's temporary directory.
+    /// Chooses the path of the socket: in the run's directory, or, if that path is too long, in a
+    /// private directory under the system's temporary directory.
     ///
     /// # Errors
-    /// Where that directory cannot be made or belongs to somebody else.
+    /// If the private directory cannot be created or belongs to another user.
     pub fn place_socket(&self, id: &str) -> Result<PathBuf, PlaceError> {
         let inside = self.path().join("socket");
         if fits(&inside) {
@@ -51,7 +51,7 @@ impl RunDir {
     }
 }
 
-/// Says where the socket is, when it is not in the directory.
+/// The file that holds the socket's path if it is not in the run's directory.
 fn address_file(run: &RunDir) -> PathBuf {
     run.path().join("address")
 }
@@ -60,8 +60,8 @@ fn fits(socket: &Path) -> bool {
     socket.as_os_str().len() <= LONGEST
 }
 
-/// Whether an address is one that [`RunDir::place_socket`] gives: whoever can write the file could
-/// otherwise have another one removed, or made into a socket.
+/// Whether [`RunDir::place_socket`] could have chosen this path. Anybody who can write the file
+/// could otherwise have another file removed or replaced by a socket.
 fn is_private(address: &Path) -> bool {
     let uid = rustix::process::geteuid().as_raw();
     let name = address.file_name().and_then(OsStr::to_str);
@@ -70,8 +70,8 @@ fn is_private(address: &Path) -> bool {
     named && name.is_some_and(names::is_id) && check_private(dir, uid).is_ok()
 }
 
-/// Makes a directory that only this user may enter; one that exists must be such a directory, and
-/// no link to one: everybody may write where it lies.
+/// Creates a directory that only this user may enter. An existing one must be private and not a
+/// symbolic link, because its parent directory is writable for everybody.
 fn make_private(dir: &Path, uid: u32) -> Result<(), PlaceError> {
     match DirBuilder::new().mode(0o700).create(dir) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(at(dir)(error)),

@@ -1,6 +1,6 @@
-//! A run whose process is gone, as a [`Link`]: its facts from the record, its answers from the
-//! network of its last checkpoint, its snapshots, or the ensemble that it saved. What is measured for
-//! that is kept beside the checkpoints; nothing else on the disk changes.
+//! A run without a session process, as a [`Link`]. Its history is read from the event file; probes
+//! are answered with the network of its last checkpoint, its snapshots, or its saved ensemble.
+//! Results of evaluations are cached beside the checkpoints; nothing else on disk changes.
 
 use super::event_file::replay;
 use super::hub::{Attachment, Hub};
@@ -18,13 +18,13 @@ use std::io;
 use std::path::Path;
 use std::thread;
 
-/// Opens a run that is not live, to look at it.
+/// Opens a run that is not live, for viewing.
 ///
 /// # Errors
-/// Where the system gives no thread.
+/// If a thread cannot be started.
 pub fn browse(run: &RunDir, attachment: Attachment) -> io::Result<Link> {
     let mut view = replay(run);
-    // An interrupted run is at rest as well; whoever shows it says that it can be resumed.
+    // An interrupted run is shown like a stopped one; the caller says that it can be resumed.
     view.outcome.get_or_insert(Outcome::Stopped);
     view.status = Status { activity: Activity::Finished, ..Status::default() };
     let handle = match reopen(run, &view) {
@@ -43,7 +43,7 @@ pub fn browse(run: &RunDir, attachment: Attachment) -> io::Result<Link> {
                     let is_new = match &event {
                         Event::Frame(_) | Event::Classified(_) | Event::Saved(_) => true,
                         Event::Log(line) => line.level != Level::Info,
-                        // The events' file has told it.
+                        // Already in the event file.
                         _ => false,
                     };
                     if is_new && answers.send(event).is_err() {
@@ -59,52 +59,51 @@ pub fn browse(run: &RunDir, attachment: Attachment) -> io::Result<Link> {
     Ok(hub.attach(attachment))
 }
 
-/// A run that has ended and answers questions.
-struct Answering {
+/// The command and event channels of the thread that answers probes for a run that has ended.
+struct Channels {
     commands: Sender<Command>,
     events: Receiver<Event>,
 }
 
-impl From<RunHandle> for Answering {
+impl From<RunHandle> for Channels {
     fn from(handle: RunHandle) -> Self {
         Self { commands: handle.commands, events: handle.events }
     }
 }
 
-/// The network of the last checkpoint, or the ensemble, at rest; why not, in words, where there is
-/// none.
-fn reopen(run: &RunDir, view: &RunView) -> Result<Answering, LogLine> {
-    let said = |level, text| LogLine { level, text };
+/// Opens the network of the last checkpoint, or the ensemble. The error says why there is none.
+fn reopen(run: &RunDir, view: &RunView) -> Result<Channels, LogLine> {
+    let log_line = |level, text| LogLine { level, text };
     match Record::read(run).map(|record| record.task) {
         Ok(Task::Experiment { .. }) => {
             let text = "an experiment keeps its figures and claims, not its networks".into();
-            Err(said(Level::Info, text))
+            Err(log_line(Level::Info, text))
         }
         Ok(Task::Command(_) | Task::Script(_)) => {
-            predicted(run).map_err(|text| said(Level::Info, text))
+            open_predictions(run).map_err(|text| log_line(Level::Info, text))
         }
-        // What is there under that name before the vote is another ensemble's.
+        // Before the vote, a file of this name belongs to another ensemble.
         Ok(Task::Ensemble { training, .. }) if has_voted(view) => {
             let file = training.save.unwrap_or_else(|| run.model());
-            open_saved(&file).map(Answering::from).map_err(|error| {
+            open_saved(&file).map(Channels::from).map_err(|error| {
                 let text = format!("its networks cannot be asked, only how they learned: {error}");
-                said(Level::Warning, text)
+                log_line(Level::Warning, text)
             })
         }
         Ok(Task::Ensemble { training, .. }) => {
             let number = network_shown(&training.spec, view);
             let checkpoints = network_directory(&run.checkpoints(), number);
-            at_rest(&checkpoints).map_err(|text| said(Level::Warning, text))
+            open_checkpoint(&checkpoints).map_err(|text| log_line(Level::Warning, text))
         }
-        // Of a record that cannot be read, whatever is left is shown.
+        // If the record cannot be read, show what is left.
         Ok(Task::Training(_)) | Err(_) => {
-            at_rest(&run.checkpoints()).map_err(|text| said(Level::Warning, text))
+            open_checkpoint(&run.checkpoints()).map_err(|text| log_line(Level::Warning, text))
         }
     }
 }
 
-/// What a script's model predicted, as a run that answers questions about it.
-fn predicted(run: &RunDir) -> Result<Answering, String> {
+/// Serves the predictions that a script reported.
+fn open_predictions(run: &RunDir) -> Result<Channels, String> {
     let predictions = Predictions::of(run)
         .ok_or("the command has ended; its output is kept, and it reported no predictions")?;
     let (commands, asked) = unbounded();
@@ -124,21 +123,21 @@ fn predicted(run: &RunDir) -> Result<Answering, String> {
         }
     });
     spawned.map_err(|error| format!("the predictions cannot be shown: {error}"))?;
-    Ok(Answering { commands, events })
+    Ok(Channels { commands, events })
 }
 
 fn has_voted(view: &RunView) -> bool {
     matches!(view.outcome, Some(Outcome::Completed(_)))
 }
 
-/// Which network an ensemble showed last, counted from 0.
+/// Index of the network that an ensemble showed last.
 fn network_shown(spec: &Spec, view: &RunView) -> u64 {
     view.info.as_ref().map_or(0, |info| info.seed.wrapping_sub(spec.seed))
 }
 
-/// The network of the last checkpoint of a directory; why not, in words, where there is none.
-fn at_rest(checkpoints: &Path) -> Result<Answering, String> {
+/// Opens the network of the last checkpoint in a directory. The error says why there is none.
+fn open_checkpoint(checkpoints: &Path) -> Result<Channels, String> {
     open_run(checkpoints)
-        .map(Answering::from)
+        .map(Channels::from)
         .map_err(|error| format!("the network cannot be looked at, only its history: {error}"))
 }

@@ -1,4 +1,4 @@
-//! A front end's side of the socket: a [`Link`] like any other.
+//! A client's connection to a session, as a [`Link`].
 
 use super::Attachment;
 use super::event_file::replay;
@@ -20,16 +20,16 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// A session that lives answers within this, however loaded the machine is.
-const ANSWER_PATIENCE: Duration = Duration::from_secs(5);
-/// A session that lives but whose socket is missing makes it again within this.
-const SOCKET_PATIENCE: Duration = Duration::from_secs(3);
-/// How often the socket is looked for.
+/// Timeout of the handshake; generous, for machines under heavy load.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
+/// A live session recreates a deleted socket within this time.
+const SOCKET_TIMEOUT: Duration = Duration::from_secs(3);
+/// Interval between attempts to connect.
 const RETRY: Duration = Duration::from_millis(10);
-/// Updates that wait for the front end. The rest waits in the session, where it is skipped.
+/// Capacity of the queue of received updates. Once it is full, the session skips this client.
 const QUEUE: usize = 64;
 
-/// Why a session cannot be talked to.
+/// Why a connection to a session failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
     #[error("the run `{0}` is not live")]
@@ -60,15 +60,16 @@ pub struct Connection {
     pub hello: SessionHello,
 }
 
-/// Connects to a run's session. Dropping the link ends the connection and its threads.
+/// Connects to a run's session. Dropping the link closes the connection and ends its threads.
 ///
 /// # Errors
-/// Where the run is not live, or its session cannot be talked to.
+/// If the run is not live, or the connection fails.
 pub fn attach(run: &RunDir, attachment: Attachment) -> Result<Connection, ConnectError> {
     connect_as(run, &ClientHello::new(attachment))
 }
 
-/// Connects to give a command and wait for its effect, a minute at most: places are kept for that.
+/// Connects to send one command and wait for its effect, for at most a minute. The session reserves
+/// places for such clients.
 ///
 /// # Errors
 /// As [`attach`].
@@ -76,7 +77,7 @@ pub fn visit(run: &RunDir) -> Result<Connection, ConnectError> {
     connect_as(run, &ClientHello { brief: true, ..ClientHello::new(Attachment::Control) })
 }
 
-/// Connects for a moment, to see how a run stands: a session that is over does not stay for that.
+/// Connects to read the status of a run. This does not keep alive a session whose run has ended.
 ///
 /// # Errors
 /// As [`attach`].
@@ -98,7 +99,7 @@ fn connect_as(run: &RunDir, hello: &ClientHello) -> Result<Connection, ConnectEr
         {
             return Err(ConnectError::NoAnswer(name));
         }
-        // It ended between being asked for and answering.
+        // The session ended during the handshake.
         Err(WireError::Io(_) | WireError::Torn { .. }) if has_ended(run) => {
             return Err(ConnectError::NotLive(name));
         }
@@ -116,7 +117,7 @@ fn connect_as(run: &RunDir, hello: &ClientHello) -> Result<Connection, ConnectEr
     Ok(Connection { link, hello })
 }
 
-/// Finds the socket; one that was deleted is made again by its session.
+/// Connects to the socket; waits if it was deleted, because the session recreates it.
 fn connect(run: &RunDir) -> Result<UnixStream, ConnectError> {
     let start = Instant::now();
     loop {
@@ -128,8 +129,8 @@ fn connect(run: &RunDir) -> Result<UnixStream, ConnectError> {
         if !run.is_live() {
             return Err(ConnectError::NotLive(run.name()));
         }
-        let may_come = matches!(error, Errno::NOENT | Errno::CONNREFUSED);
-        if !may_come || start.elapsed() > SOCKET_PATIENCE {
+        let may_appear = matches!(error, Errno::NOENT | Errno::CONNREFUSED);
+        if !may_appear || start.elapsed() > SOCKET_TIMEOUT {
             let source = WireError::Io(error.into());
             return Err(ConnectError::Wire { run: run.name(), source });
         }
@@ -137,12 +138,12 @@ fn connect(run: &RunDir) -> Result<UnixStream, ConnectError> {
     }
 }
 
-/// Connects within a time: of a session that was stopped, the queue of connections can be full.
+/// Connects with a timeout: the backlog of a suspended session can be full.
 fn open(path: &Path) -> rustix::io::Result<UnixStream> {
     let (unix, stream) = (AddressFamily::UNIX, SocketType::STREAM);
     let socket = socket_with(unix, stream, SocketFlags::CLOEXEC, None)?;
-    set_socket_timeout(&socket, Timeout::Send, Some(ANSWER_PATIENCE))?;
-    set_socket_timeout(&socket, Timeout::Recv, Some(ANSWER_PATIENCE))?;
+    set_socket_timeout(&socket, Timeout::Send, Some(HANDSHAKE_TIMEOUT))?;
+    set_socket_timeout(&socket, Timeout::Recv, Some(HANDSHAKE_TIMEOUT))?;
     net::connect(&socket, &SocketAddrUnix::new(path)?)?;
     Ok(UnixStream::from(socket))
 }
@@ -161,14 +162,14 @@ fn start_threads(stream: UnixStream, run: &RunDir) -> io::Result<Link> {
     let out = stream.try_clone()?;
     thread::Builder::new().name("nntop-send".into()).spawn(move || {
         send_commands(&to_send, &out);
-        // The link was dropped, or the session is gone: the reading thread is to notice either.
+        // The link was dropped or the session is gone; wake the receiving thread.
         let _ = out.shutdown(Shutdown::Both);
     })?;
     let run = run.clone();
     thread::Builder::new().name("nntop-receive".into()).spawn(move || {
         let why = receive_updates(&stream, &received, &run);
         if let Some(why) = why {
-            // A front end that is gone wants to know nothing.
+            // The receiver may have been dropped.
             let _ = received.send(Update::Lost(why));
         }
         let _ = stream.shutdown(Shutdown::Both);
@@ -187,14 +188,16 @@ fn send_commands(commands: &Receiver<Command>, stream: &UnixStream) {
     }
 }
 
-/// Passes updates on; why no more come, unless it is the front end that is gone.
+/// Forwards updates until the connection ends; returns why, or `None` if the receiver was dropped.
 fn receive_updates(stream: &UnixStream, updates: &Sender<Update>, run: &RunDir) -> Option<String> {
     let mut input = BufReader::with_capacity(64 << 10, stream);
     let mut payload = Vec::new();
     loop {
         match wire::read_frame(&mut input, MOST_UPDATE, &mut payload) {
             Ok(true) => {}
-            Ok(false) | Err(WireError::Io(_) | WireError::Torn { .. }) => return Some(fate(run)),
+            Ok(false) | Err(WireError::Io(_) | WireError::Torn { .. }) => {
+                return Some(end_reason(run));
+            }
             Err(error) => return Some(error.to_string()),
         }
         match wire::decode(&payload) {
@@ -204,8 +207,8 @@ fn receive_updates(stream: &UnixStream, updates: &Sender<Update>, run: &RunDir) 
     }
 }
 
-/// What became of a run whose session closed the connection, and what to do.
-fn fate(run: &RunDir) -> String {
+/// Why the session closed the connection, and what the user can do.
+fn end_reason(run: &RunDir) -> String {
     let name = run.name();
     if !has_ended(run) {
         format!("the connection broke; `nntop attach {name}` comes back")
@@ -217,10 +220,10 @@ fn fate(run: &RunDir) -> String {
     }
 }
 
-/// Whether a session that closed its connection is gone.
+/// Whether the session process has ended.
 fn has_ended(run: &RunDir) -> bool {
     let start = Instant::now();
-    // A process that ends closes its sockets a moment before it lets go of its lock.
+    // A process that exits closes its sockets slightly before it releases its lock.
     while run.is_live() && start.elapsed() < Duration::from_millis(500) {
         thread::sleep(RETRY);
     }

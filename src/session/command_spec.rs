@@ -1,4 +1,4 @@
-//! The command of a run that is not a training of this program.
+//! The command of a run that is not one of nntop's own trainings.
 
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -24,7 +24,7 @@ pub struct CommandSpec {
 }
 
 impl CommandSpec {
-    /// Nothing yet, with what `nntop run` takes for granted.
+    /// An empty command with the defaults of `nntop run`.
     #[must_use]
     pub fn in_directory(cwd: &Path) -> Self {
         Self {
@@ -45,7 +45,7 @@ impl CommandSpec {
     }
 }
 
-/// A script that was started elsewhere and reports to a session of its own.
+/// A script that was started elsewhere and connects to a session of its own.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct ScriptSpec {
@@ -53,7 +53,7 @@ pub struct ScriptSpec {
     pub argv: Vec<String>,
     /// Its working directory.
     pub cwd: PathBuf,
-    /// Its process.
+    /// Its process id.
     pub pid: u32,
 }
 

@@ -11,7 +11,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-/// Maximum number of bytes that wait while the disk is full; later events are dropped.
+/// Maximum number of bytes that are buffered while the disk is full; later events are dropped.
 const MOST_WAITING: usize = 16 << 20;
 /// Maximum length of a line in bytes; this program writes no longer ones.
 const MOST_LINE: u64 = 16 << 20;
@@ -28,24 +28,24 @@ struct Line<E> {
     event: E,
 }
 
-/// The file of a run's facts, one JSON object per line. It is only appended to. What was written
-/// survives the end of the process, and after the end of an epoch also that of the machine.
+/// The event file of a run, one JSON object per line. It is only appended to. What was written
+/// survives the end of the process, and after the end of an epoch also a power failure.
 #[derive(Debug)]
 pub struct EventFile {
     path: PathBuf,
     file: File,
     /// Bytes that could not be written yet because the disk is full.
     waiting: Vec<u8>,
-    told: Told,
+    reported: Reported,
     synced: Option<Instant>,
     /// The newest version of every figure that is not written yet.
     figures: Vec<Figure>,
-    drawn: Option<Instant>,
+    figures_written: Option<Instant>,
 }
 
-/// What an earlier process of the run has reported: a resumed run reports it again.
+/// What earlier processes of the run have reported, because a resumed run reports it again.
 #[derive(Debug, Default)]
-struct Told {
+struct Reported {
     /// Title of the network that is trained; an experiment trains several in turn.
     title: Option<String>,
     last_epoch: Option<u32>,
@@ -58,10 +58,10 @@ impl EventFile {
     /// # Errors
     /// If it cannot be opened or read.
     pub fn open(path: &Path) -> io::Result<Self> {
-        let mut told = Told::default();
+        let mut reported = Reported::default();
         let file = open_to_append(path)?;
         let whole = for_each(path, |_, event| {
-            told.takes(&event);
+            reported.accept(&event);
         })?;
         // A crash cut off the last line: the next event starts on a line of its own.
         let waiting = if whole { Vec::new() } else { vec![b'\n'] };
@@ -69,26 +69,26 @@ impl EventFile {
             path: path.into(),
             file,
             waiting,
-            told,
+            reported,
             synced: None,
             figures: Vec::new(),
-            drawn: None,
+            figures_written: None,
         })
     }
 
-    /// Appends an event. Samples, changes of status (which mean nothing after the process has ended)
-    /// and events that were reported before are not stored. A figure that was stored recently waits,
-    /// at most until an event that may refer to it.
+    /// Appends an event. Samples, status changes (meaningless after the process has ended) and
+    /// events that were reported before are not stored. A figure that was stored recently is
+    /// delayed, at most until an event that may refer to it.
     ///
     /// # Errors
     /// If the disk is full. The event waits and is written with a later one.
     pub fn append(&mut self, event: &Event) -> io::Result<()> {
         let passing = event.is_sample() || matches!(event, Event::StatusChanged(_));
-        if passing || !self.told.takes(event) {
+        if passing || !self.reported.accept(event) {
             return Ok(());
         }
         match event {
-            Event::Figure(figure) => self.draw(figure)?,
+            Event::Figure(figure) => self.append_figure(figure)?,
             Event::Started(_) | Event::Claim(_) | Event::Finished(_) => {
                 self.queue_figures()?;
                 self.queue(event)?;
@@ -105,12 +105,12 @@ impl EventFile {
         Ok(())
     }
 
-    /// Writes what waits, and restores the file with its content if somebody has removed it; returns
+    /// Writes buffered bytes, and restores the file with its content if it was deleted; returns
     /// whether it was restored.
     ///
     /// # Errors
     /// If the disk is full; the call can be repeated.
-    pub fn look_after(&mut self) -> io::Result<bool> {
+    pub fn maintain(&mut self) -> io::Result<bool> {
         self.write_out()?;
         let restored = atomic::restore(&self.file, &self.path)?;
         if restored {
@@ -123,28 +123,28 @@ impl EventFile {
     /// reporting its epochs again.
     #[must_use]
     pub fn is_news(&self, event: &Event) -> bool {
-        self.told.is_news(event)
+        self.reported.is_news(event)
     }
 
-    /// Whether something waits to be written.
+    /// Whether bytes are buffered.
     #[must_use]
     pub fn is_waiting(&self) -> bool {
         !self.waiting.is_empty()
     }
 
-    fn draw(&mut self, figure: &Figure) -> io::Result<()> {
+    fn append_figure(&mut self, figure: &Figure) -> io::Result<()> {
         match self.figures.iter_mut().find(|older| older.id == figure.id) {
             Some(older) => older.clone_from(figure),
             None => self.figures.push(figure.clone()),
         }
-        let due = self.drawn.is_none_or(|last| last.elapsed() >= FIGURE_GAP);
+        let due = self.figures_written.is_none_or(|last| last.elapsed() >= FIGURE_GAP);
         if due { self.queue_figures() } else { Ok(()) }
     }
 
     fn queue_figures(&mut self) -> io::Result<()> {
         for figure in std::mem::take(&mut self.figures) {
             self.queue(&Event::Figure(figure))?;
-            self.drawn = Some(Instant::now());
+            self.figures_written = Some(Instant::now());
         }
         Ok(())
     }
@@ -172,7 +172,7 @@ impl EventFile {
     }
 }
 
-impl Told {
+impl Reported {
     /// Whether an event was not reported before.
     fn is_news(&self, event: &Event) -> bool {
         match event {
@@ -183,9 +183,9 @@ impl Told {
         }
     }
 
-    /// Remembers an event and returns whether it is to be stored. A network that starts again does so
-    /// because the run was resumed, which is stored too.
-    fn takes(&mut self, event: &Event) -> bool {
+    /// Remembers an event and returns whether it is to be stored. A network that starts again means
+    /// that the run was resumed, which is stored too.
+    fn accept(&mut self, event: &Event) -> bool {
         let is_news = self.is_news(event);
         match event {
             Event::Started(info) if is_news => {
@@ -236,13 +236,13 @@ fn for_each(path: &Path, mut take: impl FnMut(f64, Event)) -> io::Result<bool> {
 #[must_use]
 pub fn replay(run: &RunDir) -> RunView {
     let mut view = RunView::default();
-    // Without the file nothing is known about the run: an empty view.
+    // Without the file the state is empty.
     let _ = for_each(&run.events(), |_, event| view.apply(&event));
     view
 }
 
-/// The checkpoint that a command goes on from, where it ran before: the one at which it ended, else
-/// the newest that its script has written.
+/// The checkpoint from which a command resumes: the one at which it ended, or else the newest that
+/// its script has written.
 #[must_use]
 pub fn checkpoint_of(run: &RunDir) -> Option<String> {
     let view = replay(run);

@@ -1,4 +1,4 @@
-//! Where runs live on the disk.
+//! The directory of all runs.
 
 use super::names;
 use super::place::{PlaceError, STATE_DIR, at, check_owner};
@@ -13,7 +13,7 @@ use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
-/// Names that are drawn before giving up.
+/// Number of random names that are tried.
 const TRIES: u32 = 1000;
 
 /// The directory that holds all runs of a user.
@@ -22,18 +22,19 @@ pub struct Home {
     runs: PathBuf,
 }
 
-/// A run that is being made.
+/// A run that is being created.
 struct Draft {
     run: RunDir,
-    /// Says that somebody is at it.
+    /// Held while the run is being created.
     _lock: File,
 }
 
 impl Home {
-    /// The user's: `NNTOP_STATE_DIR`, else `nntop` in `XDG_STATE_HOME`, else in `~/.local/state`.
+    /// The user's directory: `NNTOP_STATE_DIR`, or else `nntop` in `XDG_STATE_HOME`, or else in
+    /// `~/.local/state`.
     ///
     /// # Errors
-    /// Where the user has no home directory.
+    /// If the user has no home directory.
     pub fn of_user() -> Result<Self, PlaceError> {
         if let Some(dir) = std::env::var_os(STATE_DIR).filter(|dir| !dir.is_empty()) {
             let dir = std::path::absolute(&dir).map_err(at(Path::new(&dir)))?;
@@ -44,28 +45,28 @@ impl Home {
         Ok(Self::at(&state.join("nntop")))
     }
 
-    /// The one in a given state directory.
+    /// The runs in a given state directory.
     #[must_use]
     pub fn at(state: &Path) -> Self {
         Self { runs: state.join("runs") }
     }
 
-    /// The directory of the runs' directories.
+    /// The directory that contains the run directories.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.runs
     }
 
-    /// The file of what the user keeps about runs of any kind: names, notes, tags.
+    /// The file of the user's names, notes and tags for runs of any kind.
     #[must_use]
     pub fn notes(&self) -> PathBuf {
         self.runs.with_file_name("notes.json")
     }
 
-    /// Whether runs could be kept here; the directory is made.
+    /// Checks that runs can be stored here; creates the directory.
     ///
     /// # Errors
-    /// Where it cannot be made or written to.
+    /// If it cannot be created or written to.
     pub fn check_writable(&self) -> Result<(), PlaceError> {
         self.make()?;
         atomic::check_writable(&self.runs.join("check")).map_err(at(&self.runs))
@@ -76,27 +77,27 @@ impl Home {
         check_owner(&self.runs)
     }
 
-    /// Makes an empty directory for a new run, called as asked or by a name that is drawn.
+    /// Creates an empty directory for a new run with the given name or a random one.
     ///
     /// # Errors
-    /// Where the name is bad or taken, or the directory cannot be made.
+    /// If the name is invalid or taken, or the directory cannot be created.
     pub fn create(&self, name: Option<&str>) -> Result<RunDir, PlaceError> {
         self.create_with(name, |_| Ok(()))
     }
 
-    /// Makes a directory for a new run, called as asked or by a name that is drawn, with what
-    /// `fill` puts into it. Until that is complete it has a hidden name: a process that is killed
-    /// meanwhile leaves no run behind.
+    /// Creates a directory for a new run with the given name or a random one, and fills it with
+    /// `fill`. It has a hidden name until it is complete, so a killed process leaves no incomplete
+    /// run.
     ///
     /// # Errors
-    /// Where the name is bad or taken, the directory cannot be made, or `fill` fails.
+    /// If the name is invalid or taken, the directory cannot be created, or `fill` fails.
     pub fn create_with<E: From<PlaceError>>(
         &self,
         name: Option<&str>,
         fill: impl FnOnce(&RunDir) -> Result<(), E>,
     ) -> Result<RunDir, E> {
         if let Some(name) = name {
-            if !names::is_good(name) {
+            if !names::is_valid(name) {
                 return Err(PlaceError::Name(name.into()).into());
             }
             if self.runs.join(name).exists() {
@@ -107,15 +108,15 @@ impl Home {
         self.sweep();
         let draft = self.draft()?;
         let filled = fill(&draft.run);
-        let named = filled.and_then(|()| Ok(self.name(&draft.run, name)?));
+        let named = filled.and_then(|()| Ok(self.publish(&draft.run, name)?));
         if named.is_err() {
-            // Nobody knows of it.
+            // The run was not visible yet.
             let _ = fs::remove_dir_all(draft.run.path());
         }
         named
     }
 
-    /// A new directory of a hidden name, locked while it is being filled.
+    /// A new directory with a hidden name, locked while it is being filled.
     fn draft(&self) -> Result<Draft, PlaceError> {
         let mut private = DirBuilder::new();
         private.mode(0o700);
@@ -126,7 +127,7 @@ impl Home {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
                 made => made.map_err(at(run.path()))?,
             }
-            // Somebody else may have swept it before it was locked: then another one is made.
+            // Another process may have swept it before it was locked; then try again.
             match run.lock() {
                 Ok(Some(lock)) if run.is_locked_by(&lock) => return Ok(Draft { run, _lock: lock }),
                 Err(error) if run.path().exists() => {
@@ -138,8 +139,8 @@ impl Home {
         }
     }
 
-    /// Gives a run that is complete its name.
-    fn name(&self, draft: &RunDir, name: Option<&str>) -> Result<RunDir, PlaceError> {
+    /// Gives a complete run its name.
+    fn publish(&self, draft: &RunDir, name: Option<&str>) -> Result<RunDir, PlaceError> {
         let mut tries = 0;
         loop {
             let called = name.map_or_else(|| names::draw(tries), str::to_owned);
@@ -155,23 +156,23 @@ impl Home {
         }
     }
 
-    /// Removes what processes that were killed have left of new runs.
+    /// Removes incomplete runs of killed processes.
     fn sweep(&self) {
         for entry in fs::read_dir(&self.runs).into_iter().flatten().flatten() {
             let hidden = entry.file_name().to_str().is_some_and(|n| n.starts_with(atomic::PREFIX));
             let run = RunDir::at(entry.path());
             if hidden && run.path().is_dir() {
-                // One that is locked is being filled.
+                // A locked one is still being filled and stays.
                 let _ = run.remove();
             }
         }
         atomic::sweep(&self.runs);
     }
 
-    /// All runs, in order of their names; none where there is no directory yet.
+    /// All runs, sorted by name; empty if the directory does not exist.
     ///
     /// # Errors
-    /// Where the directory cannot be read.
+    /// If the directory cannot be read.
     pub fn runs(&self) -> Result<Vec<RunDir>, PlaceError> {
         let entries = match fs::read_dir(&self.runs) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -186,10 +187,10 @@ impl Home {
         Ok(runs)
     }
 
-    /// The run of a name, or of the one name or id that begins so.
+    /// The run with this name, or the only one whose name or id starts with it.
     ///
     /// # Errors
-    /// Where there is none, or more than one.
+    /// If there is none, or more than one.
     pub fn find(&self, prefix: &str) -> Result<RunDir, PlaceError> {
         let mut runs = self.runs()?;
         if let Some(exact) = runs.iter().position(|run| run.name() == prefix) {
@@ -210,10 +211,10 @@ impl Home {
     }
 }
 
-/// Renames a directory unless the new name is taken.
+/// Renames a directory unless the new name exists.
 fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
     match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
-        // A file system that cannot: an empty directory takes the name, and is replaced.
+        // If the file system does not support this: create an empty directory, then replace it.
         Err(Errno::INVAL | Errno::NOSYS) => {
             fs::create_dir(to)?;
             fs::rename(from, to)
@@ -228,7 +229,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     #[test]
-    fn a_run_has_a_private_directory_and_a_name_of_its_own() {
+    fn a_run_has_a_private_directory_and_a_unique_name() {
         let state = tempfile::tempdir().unwrap();
         let home = Home::at(state.path());
         assert_eq!(home.runs().unwrap(), []);
@@ -241,19 +242,19 @@ mod tests {
     }
 
     #[test]
-    fn a_run_that_is_not_complete_is_none() {
+    fn an_incomplete_run_is_not_listed() {
         let state = tempfile::tempdir().unwrap();
         let home = Home::at(state.path());
         let run = home.create_with(Some("whole"), |draft| {
             assert_eq!(home.runs().unwrap(), [], "hidden while it is being filled");
             fs::write(draft.spec(), "{}").map_err(at(&draft.spec()))?;
-            // Somebody else starts a run meanwhile.
+            // Another process starts a run meanwhile.
             home.create(Some("other")).map(drop)
         });
         assert!(run.unwrap().spec().exists());
         let failed = home.create_with(Some("half"), |_| Err(PlaceError::Homeless));
         assert!(matches!(failed, Err(PlaceError::Homeless)));
-        // As kill -9 leaves one.
+        // What a process killed by SIGKILL leaves behind.
         let left = home.path().join(".nntop-1-00000000");
         fs::create_dir(&left).unwrap();
         fs::write(left.join(".nntop-1-abc"), "{").unwrap();
@@ -261,7 +262,9 @@ mod tests {
         assert_eq!(names, ["other", "whole"]);
         home.create(Some("next")).unwrap();
         assert!(!left.exists(), "swept");
-        let taken = home.create_with::<PlaceError>(Some("whole"), |_| panic!("asked too early"));
+        let taken = home.create_with::<PlaceError>(Some("whole"), |_| {
+            panic!("filled although the name is taken")
+        });
         assert!(matches!(taken, Err(PlaceError::Taken(_))));
     }
 
@@ -270,7 +273,7 @@ mod tests {
         let state = tempfile::tempdir().unwrap();
         let home = Home::at(state.path());
         let run = home.create(Some("mine")).unwrap();
-        // Only root can give files away.
+        // Only root can change the owner of a file.
         if std::os::unix::fs::chown(run.path(), Some(12345), None).is_err() {
             return eprintln!("skipped: not root");
         }

@@ -1,12 +1,12 @@
-//! One run, any number of front ends.
+//! Connects one run to any number of clients.
 //!
-//! The hub folds the run's events into a [`RunView`] and passes them on. It never waits for a
-//! front end: each has a bounded queue; one that falls behind is skipped, then brought up to date
-//! with a snapshot. Facts are so never lost, samples are: the newest wins.
+//! The hub applies the run's events to a [`RunView`] and forwards them. It never waits for a
+//! client: each has a bounded queue, and one that falls behind is skipped, then sent a snapshot. So
+//! clients never miss facts; of samples they get the newest.
 //!
-//! Nor can a front end hold it up or fill the memory, whatever it sends: of each kind of question
-//! only the newest waits, questions reach the run one at a time, and while the run has enough
-//! commands to obey, further ones wait with who sent them.
+//! A client can neither block the hub nor fill the memory: only its newest request of each kind is
+//! kept, requests reach the run one at a time, and no commands are accepted while the run has too
+//! many waiting.
 
 mod subscriber;
 
@@ -21,53 +21,52 @@ use std::thread;
 use std::time::{Duration, Instant};
 use subscriber::Subscriber;
 
-/// Updates that wait for one front end before it counts as behind.
+/// Updates that are queued for a client before it counts as behind.
 const QUEUE: usize = 256;
-/// Largest answer to a probe that is passed on, in bytes.
+/// Maximum size of a forwarded probe answer in bytes.
 const MOST_FRAME_BYTES: usize = 2 << 20;
-/// Commands of one front end that wait for the hub; then the front end does.
-const COMMANDS: usize = 8;
-/// Commands that wait for the run before no more are taken from front ends.
-const MOST_ORDERS: usize = 1024;
-/// Events taken in a row before front ends have their turn.
-const EVENTS_IN_A_ROW: usize = 256;
-/// How often what is held back is looked at again.
+/// Capacity of a client's queue of commands; a full queue blocks the client.
+const CLIENT_COMMANDS: usize = 8;
+/// Number of commands waiting for the run above which the hub accepts no more.
+const MAX_RUN_COMMANDS: usize = 1024;
+/// Number of events that are handled in a row before clients get a turn.
+const EVENT_BATCH: usize = 256;
+/// Interval at which held-back updates are retried.
 const RETRY: Duration = Duration::from_millis(10);
-/// The run classifies an image at most so often, all front ends together.
-const QUESTION_GAP: Duration = Duration::from_millis(10);
+/// Minimum interval between two images that the run classifies, for all clients together.
+const CLASSIFY_INTERVAL: Duration = Duration::from_millis(10);
 
-/// The place where a run and its front ends meet. Dropping it lets the run end once no front end
-/// is left.
+/// Connects a run to its clients. After it is dropped, the run ends once the last client is gone.
 #[derive(Clone, Debug)]
 pub struct Hub {
     attach: Sender<Subscriber>,
     clients: Arc<AtomicUsize>,
 }
 
-/// What a front end may do.
+/// The permissions of a client.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Attachment {
-    /// Everything.
+    /// May send any command.
     #[default]
     Control,
-    /// Look and ask, but change nothing.
+    /// May watch and classify, but change nothing.
     ReadOnly,
 }
 
 impl Hub {
-    /// Starts the hub's thread over a run's two channels.
+    /// Starts the hub's thread on a run's two channels.
     ///
     /// # Errors
-    /// Where the system gives no thread.
+    /// If a thread cannot be started.
     pub fn start(commands: Sender<Command>, events: Receiver<Event>) -> std::io::Result<Self> {
         Self::start_from(RunView::default(), commands, events)
     }
 
-    /// As [`Hub::start`], for a run of which something is known already.
+    /// Like [`Hub::start`], but with the known state of the run.
     ///
     /// # Errors
-    /// Where the system gives no thread.
+    /// If a thread cannot be started.
     pub fn start_from(
         view: RunView,
         commands: Sender<Command>,
@@ -80,7 +79,7 @@ impl Hub {
             subscribers: Vec::new(),
             watched: Vec::new(),
             watch_changed: false,
-            next_question: Instant::now(),
+            next_classification: Instant::now(),
             turn: 0,
             run: commands,
             clients: Arc::clone(&clients),
@@ -91,18 +90,18 @@ impl Hub {
         Ok(Self { attach, clients })
     }
 
-    /// A new link; its first update is a snapshot of everything so far.
+    /// Attaches a client. The first update of its link is a snapshot.
     #[must_use]
     pub fn attach(&self, attachment: Attachment) -> Link {
         let (updates, received) = bounded(QUEUE);
-        let (commands, sent) = bounded(COMMANDS);
+        let (commands, sent) = bounded(CLIENT_COMMANDS);
         let subscriber = Subscriber::new(updates, sent, attachment);
-        // The hub's thread ends only after every `Hub` is gone, so somebody takes this.
+        // The hub's thread outlives every `Hub`, so the send succeeds.
         let _ = self.attach.send(subscriber);
         Link { commands, updates: received }
     }
 
-    /// Front ends attached at this moment.
+    /// Number of attached clients.
     #[must_use]
     pub fn clients(&self) -> usize {
         self.clients.load(Ordering::Relaxed)
@@ -113,20 +112,20 @@ impl Hub {
 struct Publisher {
     view: RunView,
     subscribers: Vec<Subscriber>,
-    /// What all front ends together watch.
+    /// The probes that all clients together watch.
     watched: Vec<Probe>,
-    /// The run was not told of `watched` yet.
+    /// `watched` has not been sent to the run yet.
     watch_changed: bool,
-    /// When the run may be asked again.
-    next_question: Instant,
-    /// The front end whose question comes next.
+    /// When the run may get the next image to classify.
+    next_classification: Instant,
+    /// Index of the client whose request is handled next.
     turn: usize,
     run: Sender<Command>,
     clients: Arc<AtomicUsize>,
 }
 
 /// What woke the hub.
-enum News {
+enum Wake {
     Event(Event),
     RunGone,
     Attached(Subscriber),
@@ -138,25 +137,25 @@ enum News {
 
 impl Publisher {
     fn run(mut self, attached: &Receiver<Subscriber>, events: &Receiver<Event>) {
-        let (mut run_lives, mut may_attach) = (true, true);
+        let (mut run_is_alive, mut may_attach) = (true, true);
         while may_attach || !self.subscribers.is_empty() {
-            match self.wait(attached, may_attach, events, run_lives) {
-                News::Event(event) => self.publish(event),
-                News::RunGone => run_lives = false,
-                News::Attached(subscriber) => self.welcome(subscriber),
-                News::NobodyCanAttach => may_attach = false,
-                News::Command(from, command) => self.obey(from, command),
-                News::Detached(from) => {
+            match self.wait(attached, may_attach, events, run_is_alive) {
+                Wake::Event(event) => self.publish(event),
+                Wake::RunGone => run_is_alive = false,
+                Wake::Attached(subscriber) => self.add_client(subscriber),
+                Wake::NobodyCanAttach => may_attach = false,
+                Wake::Command(from, command) => self.execute(from, command),
+                Wake::Detached(from) => {
                     self.subscribers.remove(from);
                     self.count_and_watch();
                 }
-                News::Retry => {}
+                Wake::Retry => {}
             }
-            // The run's news come first: front ends can send more than it can tell.
-            for event in events.try_iter().take(EVENTS_IN_A_ROW) {
+            // Events of the run come first, because clients can send faster than it does.
+            for event in events.try_iter().take(EVENT_BATCH) {
                 self.publish(event);
             }
-            self.pass_questions_on();
+            self.forward_requests();
             self.explore_once();
             self.catch_up();
         }
@@ -167,42 +166,42 @@ impl Publisher {
         attached: &Receiver<Subscriber>,
         may_attach: bool,
         events: &Receiver<Event>,
-        run_lives: bool,
-    ) -> News {
+        run_is_alive: bool,
+    ) -> Wake {
         let mut select = Select::new();
-        let takes_orders = self.run.len() < MOST_ORDERS;
-        if takes_orders {
+        let accepts_commands = self.run.len() < MAX_RUN_COMMANDS;
+        if accepts_commands {
             for subscriber in &self.subscribers {
                 select.recv(&subscriber.commands);
             }
         }
         let attach_index = may_attach.then(|| select.recv(attached));
-        let event_index = run_lives.then(|| select.recv(events));
-        let operation = if self.has_to_explore() {
+        let event_index = run_is_alive.then(|| select.recv(events));
+        let operation = if self.has_explore_requests() {
             select.select_timeout(Duration::ZERO)
-        } else if !takes_orders || self.holds_something_back() {
+        } else if !accepts_commands || self.has_pending() {
             select.select_timeout(RETRY)
         } else {
             Ok(select.select())
         };
-        let Ok(operation) = operation else { return News::Retry };
+        let Ok(operation) = operation else { return Wake::Retry };
         let index = operation.index();
         if Some(index) == attach_index {
-            operation.recv(attached).map_or(News::NobodyCanAttach, News::Attached)
+            operation.recv(attached).map_or(Wake::NobodyCanAttach, Wake::Attached)
         } else if Some(index) == event_index {
-            operation.recv(events).map_or(News::RunGone, News::Event)
+            operation.recv(events).map_or(Wake::RunGone, Wake::Event)
         } else {
             let command = operation.recv(&self.subscribers[index].commands);
-            command.map_or(News::Detached(index), |command| News::Command(index, command))
+            command.map_or(Wake::Detached(index), |command| Wake::Command(index, command))
         }
     }
 
-    fn has_to_explore(&self) -> bool {
+    fn has_explore_requests(&self) -> bool {
         self.subscribers.iter().any(|subscriber| subscriber.explore.is_some())
     }
 
-    fn holds_something_back(&self) -> bool {
-        self.watch_changed || self.subscribers.iter().any(Subscriber::holds_something_back)
+    fn has_pending(&self) -> bool {
+        self.watch_changed || self.subscribers.iter().any(Subscriber::has_pending)
     }
 
     fn publish(&mut self, event: Event) {
@@ -216,13 +215,13 @@ impl Publisher {
         }
     }
 
-    fn welcome(&mut self, mut subscriber: Subscriber) {
+    fn add_client(&mut self, mut subscriber: Subscriber) {
         subscriber.send_snapshot(&self.view);
         self.subscribers.push(subscriber);
         self.count_and_watch();
     }
 
-    fn obey(&mut self, from: usize, command: Command) {
+    fn execute(&mut self, from: usize, command: Command) {
         let subscriber = &mut self.subscribers[from];
         match command {
             Command::Watch(probes) => {
@@ -234,7 +233,7 @@ impl Publisher {
                     watched.insert(probe);
                 }
                 subscriber.due.retain(|probe| watched.contains(probe));
-                // What somebody else watches already is known, and may not change for long.
+                // A probe that another client watches has an answer, which may not change for long.
                 let new: Vec<Probe> = watched.difference(&subscriber.watched).cloned().collect();
                 subscriber.watched = watched;
                 for probe in &new {
@@ -242,16 +241,16 @@ impl Publisher {
                 }
                 self.count_and_watch();
             }
-            // Pure and cheap: answered here, whatever the run does, and to who asked alone.
+            // Cheap and independent of the run: answered here, to this client only.
             Command::Explore { id, values } => subscriber.explore = Some((id, values)),
             Command::Classify { .. } => subscriber.classify = Some(command),
-            _ if subscriber.attachment == Attachment::Control => self.tell_run(command),
+            _ if subscriber.attachment == Attachment::Control => self.send_to_run(command),
             _ => {}
         }
     }
 
-    /// Counts the front ends, and puts together what they watch: each in turn has a probe of its
-    /// own, so that none crowds the others out.
+    /// Updates the number of clients and the probes that they watch. Clients take turns, so that
+    /// one with many probes does not displace the others.
     fn count_and_watch(&mut self) {
         self.clients.store(self.subscribers.len(), Ordering::Relaxed);
         let mut all: Vec<Probe> = Vec::new();
@@ -273,14 +272,15 @@ impl Publisher {
         }
     }
 
-    /// Asks the run, once it has taken what it was told before, what front ends want to know.
-    fn pass_questions_on(&mut self) {
+    /// Sends the watched probes and the next image to the run, once it has handled the previous
+    /// ones.
+    fn forward_requests(&mut self) {
         if self.watch_changed && self.run.is_empty() {
             self.watch_changed = false;
-            self.tell_run(Command::Watch(self.watched.clone()));
+            self.send_to_run(Command::Watch(self.watched.clone()));
         }
         let now = Instant::now();
-        if now < self.next_question || !self.run.is_empty() {
+        if now < self.next_classification || !self.run.is_empty() {
             return;
         }
         let count = self.subscribers.len();
@@ -289,12 +289,12 @@ impl Publisher {
             && let Some(command) = self.subscribers[next].classify.take()
         {
             self.turn = next + 1;
-            self.next_question = now + QUESTION_GAP;
-            self.tell_run(command);
+            self.next_classification = now + CLASSIFY_INTERVAL;
+            self.send_to_run(command);
         }
     }
 
-    /// Answers one explorable.
+    /// Answers one request for an explorable.
     fn explore_once(&mut self) {
         let count = self.subscribers.len();
         let turns = (0..count).map(|offset| (self.turn + offset) % count);
@@ -306,23 +306,23 @@ impl Publisher {
         }
     }
 
-    fn tell_run(&self, command: Command) {
-        // A run that is gone has said so in its last event; there is nothing to command.
+    fn send_to_run(&self, command: Command) {
+        // A run that is gone has sent its last event and needs no commands.
         let _ = self.run.send(command);
     }
 
-    /// Brings those who fell behind up to date, where they have room again.
+    /// Sends snapshots and answers to clients that have room for them again.
     fn catch_up(&mut self) {
         for subscriber in &mut self.subscribers {
             if subscriber.behind && subscriber.updates.is_empty() {
                 subscriber.send_snapshot(&self.view);
             }
-            subscriber.send_held(&self.view);
+            subscriber.send_pending(&self.view);
         }
     }
 }
 
-/// An event with an answer that is too large to show replaced by a sentence that says so.
+/// Replaces an answer that is too large by a message that says so.
 fn within_limits(event: Event) -> Event {
     match event {
         Event::Frame(frame) if frame.bytes() > MOST_FRAME_BYTES => {

@@ -11,7 +11,7 @@ use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-/// The hidden command that makes this program a session process.
+/// The hidden command that runs this program as a session process.
 pub const SESSION_COMMAND: &str = "__session";
 
 /// Why a session process was not started.
@@ -46,32 +46,32 @@ fn launch_locked(run: &RunDir, lock: File) -> Result<(), LaunchError> {
     let mut process = command.spawn()?;
     // Closes this process's copy of the lock: otherwise the run would stay locked.
     drop(command);
-    let mut said = String::new();
+    let mut reply = String::new();
     if let Some(mut pipe) = process.stdout.take() {
-        pipe.read_to_string(&mut said)?;
+        pipe.read_to_string(&mut reply)?;
     }
-    if said == READY {
+    if reply == READY {
         return Ok(());
     }
-    // The process is ending.
+    // The process is about to exit.
     let _ = process.wait();
-    if said.is_empty() {
+    if reply.is_empty() {
         let log = run.log();
-        said = format!("the session process ended without a word; see {}", log.display());
+        reply = format!("the session process ended without a word; see {}", log.display());
     }
-    Err(LaunchError::Failed(said))
+    Err(LaunchError::Failed(reply))
 }
 
 /// Marks inherited files as close-on-exec: the session process would keep them open for days, while
-/// somebody may wait for them to be closed, as a shell does with a pipe.
+/// another process may wait for them to be closed, as a shell does with a pipe.
 fn close_on_exec() {
     let Ok(entries) = fs::read_dir("/proc/self/fd") else { return };
     let names: Vec<_> = entries.flatten().map(|entry| entry.file_name()).collect();
     let numbers = names.iter().filter_map(|name| name.to_str()?.parse::<RawFd>().ok());
     for fd in numbers.filter(|fd| *fd > 2) {
-        // SAFETY: the descriptor is used for one call, which neither closes nor duplicates it. Where
-        // somebody has closed it meanwhile, the call fails or marks another one, which does no
-        // harm: no child of this program is meant to inherit any.
+        // SAFETY: the descriptor is used for one call, which neither closes nor duplicates it. If
+        // it was closed in the meantime, the call fails or marks another descriptor, which is
+        // harmless: no child of this program is meant to inherit any.
         let fd = unsafe { BorrowedFd::borrow_raw(fd) };
         let _ = rustix::io::fcntl_setfd(fd, FdFlags::CLOEXEC);
     }

@@ -19,7 +19,7 @@ const NOUNS: [&str; 48] = [
 /// Maximum length of a name that a user chooses: the path of the socket contains it.
 const LONGEST: usize = 40;
 
-/// A random name such as `calm-heron`; with a number appended after several names were taken.
+/// A random name such as `calm-heron`; after several collisions a number is appended.
 pub(super) fn draw(tries: u32) -> String {
     let random = random();
     let pick = |words: &[&'static str; 48], at: u64| words[(at % 48) as usize];
@@ -27,18 +27,18 @@ pub(super) fn draw(tries: u32) -> String {
     if tries < 8 { name } else { format!("{name}-{}", random / (48 * 48) % 10_000) }
 }
 
-/// Eight random hexadecimal digits that distinguish runs of the same name.
+/// Eight random hexadecimal digits that distinguish runs with the same name.
 pub(super) fn id() -> String {
     format!("{:08x}", random() as u32)
 }
 
-/// Whether a text has the form of an id.
+/// Whether a text has the format of an id.
 pub(super) fn is_id(text: &str) -> bool {
     text.len() == 8 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
 }
 
-/// Whether a user may choose this name: it becomes a directory and is typed in a shell.
-pub(super) fn is_good(name: &str) -> bool {
+/// Whether a user may choose this name, which becomes a directory and is typed in shells.
+pub(super) fn is_valid(name: &str) -> bool {
     let mut characters = name.chars();
     characters.next().is_some_and(|first| first.is_ascii_alphanumeric())
         && characters.all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
@@ -55,14 +55,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_good_and_vary() {
+    fn random_names_are_valid_and_differ() {
         let drawn: std::collections::BTreeSet<String> = (0..50).map(|_| draw(0)).collect();
         assert!(drawn.len() > 25, "{drawn:?}");
-        assert!(drawn.iter().all(|name| is_good(name)));
-        assert!(is_good(&draw(9)));
+        assert!(drawn.iter().all(|name| is_valid(name)));
+        assert!(is_valid(&draw(9)));
         assert_eq!(id().len(), 8);
         for bad in ["", "-x", "../x", "a/b", "a b", ".hidden", "ä", &"x".repeat(41)] {
-            assert!(!is_good(bad), "{bad}");
+            assert!(!is_valid(bad), "{bad}");
         }
     }
 }

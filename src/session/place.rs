@@ -1,4 +1,4 @@
-//! Why there is no place for a run on the disk.
+//! Errors of the directories of runs.
 
 use std::io;
 use std::os::unix::fs::MetadataExt;
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 /// A directory to use instead of the state directory.
 pub const STATE_DIR: &str = "NNTOP_STATE_DIR";
 
-/// Why a run's place cannot be had.
+/// Why the directory of a run cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum PlaceError {
     #[error("there is no home directory to keep runs in; set {STATE_DIR} to a directory")]
@@ -38,8 +38,8 @@ pub enum PlaceError {
     Foreign { path: PathBuf },
 }
 
-/// Refuses a directory of another user: what lies in it would be obeyed as a path, by somebody who
-/// may do more than who wrote it, as root is in a user's home.
+/// Refuses a directory of another user, who could make this one (root, for example) follow paths of
+/// their choice.
 pub(super) fn check_owner(dir: &Path) -> Result<(), PlaceError> {
     let owner = std::fs::metadata(dir).map_err(at(dir))?.uid();
     let user = rustix::process::geteuid().as_raw();

@@ -1,4 +1,4 @@
-//! What a run is, kept in its directory.
+//! The record of a run, stored in its directory.
 
 use super::command_spec::{CommandSpec, ScriptSpec};
 use super::run_dir::RunDir;
@@ -13,12 +13,12 @@ use std::io;
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Longest record that is read, in bytes.
+/// Maximum length of a record in bytes.
 const MOST_RECORD: u64 = 1 << 20;
-/// Raised whenever an older program would misread the record.
+/// Increased whenever an older program would misread the record.
 const FORMAT: u32 = 2;
 
-/// Why a run's record cannot be used.
+/// Why the record of a run cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum RecordError {
     #[error("{}: {source}", path.display())]
@@ -29,13 +29,13 @@ pub enum RecordError {
     Newer { path: PathBuf, nntop: Untrusted },
 }
 
-/// What a run is: all that a session process needs to start or to go on.
+/// The record of a run: what a session process needs to start or resume it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Record {
     format: u32,
     /// Version of the program that wrote it.
     pub nntop: Untrusted,
-    /// Tells it from another run of the same name.
+    /// Distinguishes it from another run with the same name.
     pub id: String,
     /// Seconds since 1970.
     pub created: f64,
@@ -43,7 +43,7 @@ pub struct Record {
     pub task: Task,
 }
 
-/// What a session process does.
+/// The task of a session process.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Task {
@@ -56,38 +56,39 @@ pub enum Task {
         quick: bool,
         seed: u64,
     },
-    /// Trains several networks, from the spec's seed and the ones after it, that vote.
+    /// Trains several networks that vote. The first uses the spec's seed, the others the seeds
+    /// after it.
     Ensemble { training: Box<Training>, networks: u32 },
-    /// A command of the user's: see [`CommandSpec`].
+    /// A command of the user: see [`CommandSpec`].
     Command(Box<CommandSpec>),
-    /// A script that was started elsewhere and reports: see [`ScriptSpec`].
+    /// A script that was started elsewhere and connects: see [`ScriptSpec`].
     Script(ScriptSpec),
 }
 
-/// A network's training.
+/// The training of a network.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Training {
     pub spec: Spec,
-    /// What of the spec nobody gave, so that it was chosen to fit the network.
+    /// The values of the spec that were chosen automatically because the user gave none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub chosen: Vec<Choice>,
-    /// Where it comes from, in a sentence, where it does not start from the beginning.
+    /// A sentence about its origin, if it does not start from random weights.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<String>,
     pub pace: Pace,
-    /// Where the model goes at the end, absolute.
+    /// The absolute path to save the final model to.
     pub save: Option<PathBuf>,
-    /// A directory for checkpoints beside the run's own (absolute), and every how many epochs.
+    /// An additional directory for checkpoints (absolute), and their interval in epochs.
     #[serde(default)]
     pub checkpoints: Option<(PathBuf, u32)>,
-    /// Every how many epochs the run's own checkpoints are written: every one when absent, as far
-    /// as 1% of the time allows.
+    /// Interval of the run's own checkpoints in epochs. Without it every epoch is saved, limited to
+    /// 1% of the time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub checkpoint_every: Option<u32>,
 }
 
 impl Training {
-    /// The checkpoints that the user asked for beside the run's own.
+    /// The checkpoints that the user requested in addition to the run's own.
     #[must_use]
     pub fn policy(&self) -> Option<CheckpointPolicy> {
         let (dir, every) = self.checkpoints.clone()?;
@@ -102,7 +103,7 @@ impl Task {
         Self::Experiment { id: id.into(), quick: options.quick, seed: options.seed }
     }
 
-    /// What its run is of.
+    /// The kind of its run.
     #[must_use]
     pub fn kind(&self) -> RunKind {
         match self {
@@ -112,7 +113,7 @@ impl Task {
         }
     }
 
-    /// How a network, or several, are trained by it.
+    /// The training parameters, for a network or an ensemble.
     pub fn training_mut(&mut self) -> Option<&mut Training> {
         match self {
             Self::Training(training) | Self::Ensemble { training, .. } => Some(training),
@@ -120,17 +121,17 @@ impl Task {
         }
     }
 
-    /// Whether it is kept by checkpoints, from which it goes on.
+    /// Whether it writes checkpoints to resume from.
     pub(super) fn keeps_checkpoints(&self) -> bool {
         matches!(self, Self::Training(_) | Self::Ensemble { .. })
     }
 
-    /// What `nntop resume` does with it once it was interrupted, to be said after the command.
+    /// What `nntop resume` does with it after an interruption; follows the command in a sentence.
     #[must_use]
     pub fn on_resume(&self) -> &'static str {
         match self {
             Self::Training(_) | Self::Ensemble { .. } => "continues the run where it was",
-            // It keeps no checkpoints: its result is what all of its networks make together.
+            // Without checkpoints, because the result combines all of its networks.
             Self::Experiment { .. } => "starts the experiment again",
             Self::Script(_) => "is not possible; start the script again",
             Self::Command(_) => {
@@ -141,7 +142,7 @@ impl Task {
 }
 
 impl Record {
-    /// The record of a run that begins now.
+    /// The record of a new run.
     #[must_use]
     pub fn new(task: Task) -> Self {
         Self {
@@ -153,10 +154,10 @@ impl Record {
         }
     }
 
-    /// Reads a run's record.
+    /// Reads the record of a run.
     ///
     /// # Errors
-    /// Where there is none, or none that this program understands.
+    /// If there is none, or it is not valid for this program.
     pub fn read(run: &RunDir) -> Result<Self, RecordError> {
         let path = run.spec();
         let wrap = |source| RecordError::Io { path: path.clone(), source };
@@ -180,10 +181,10 @@ impl Record {
         Ok(record)
     }
 
-    /// Writes a run's record in one step.
+    /// Writes the record atomically.
     ///
     /// # Errors
-    /// Where it cannot be written.
+    /// If it cannot be written.
     pub fn write(&self, run: &RunDir) -> Result<(), RecordError> {
         let path = run.spec();
         let mut text = serde_json::to_string_pretty(self).map_err(|error| {
@@ -194,7 +195,7 @@ impl Record {
     }
 }
 
-/// Format 1 knew trainings alone, and put their fields beside its own.
+/// Format 1 had trainings only, whose fields were at the top level.
 fn upgraded(mut value: Value) -> Value {
     let training = value.clone();
     if let Some(fields) = value.as_object_mut() {
@@ -204,9 +205,9 @@ fn upgraded(mut value: Value) -> Value {
     value
 }
 
-/// What `nntop resume` does with a run, to be said after the command.
+/// What `nntop resume` does with a run; follows the command in a sentence.
 pub(super) fn on_resume(run: &RunDir) -> &'static str {
-    // Of a record that cannot be read the command says so itself.
+    // If the record cannot be read, the command itself reports that.
     Record::read(run).map_or("continues the run where it was", |record| record.task.on_resume())
 }
 
@@ -235,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_comes_back_and_a_newer_one_is_told() {
+    fn a_record_round_trips_and_a_newer_one_is_reported() {
         let state = tempfile::tempdir().unwrap();
         let run = Home::at(state.path()).create(None).unwrap();
         let experiment = Task::experiment("1-nand", jobs::Options::default());
@@ -250,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_of_the_first_format_is_understood() {
+    fn a_record_of_format_1_is_upgraded() {
         let state = tempfile::tempdir().unwrap();
         let run = Home::at(state.path()).create(None).unwrap();
         let record = training();

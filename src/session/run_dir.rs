@@ -1,4 +1,4 @@
-//! A run's directory: what lies in it, and who lives there.
+//! The directory of a run: its files and its lock.
 
 use super::place::{PlaceError, at, check_owner};
 use crate::files;
@@ -9,14 +9,14 @@ use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// A run's directory.
+/// The directory of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunDir {
     path: PathBuf,
 }
 
 impl RunDir {
-    /// The run that lives in a directory.
+    /// The run in a given directory.
     #[must_use]
     pub fn at(path: PathBuf) -> Self {
         Self { path }
@@ -34,26 +34,25 @@ impl RunDir {
         self.path.file_name().unwrap_or_default().to_string_lossy().into_owned()
     }
 
-    /// What the run is: see [`super::Record`].
+    /// The record of the run: see [`super::Record`].
     #[must_use]
     pub fn spec(&self) -> PathBuf {
         self.path.join("spec.json")
     }
 
-    /// Its facts, an object a line.
+    /// The event file, one JSON object per line.
     #[must_use]
     pub fn events(&self) -> PathBuf {
         self.path.join("events.jsonl")
     }
 
-    /// The facts of an experiment or ensemble that was interrupted: what of them still holds was told
-    /// again.
+    /// The events of an experiment or ensemble before it was interrupted. It reports them again.
     #[must_use]
     pub fn old_events(&self) -> PathBuf {
         self.path.join("events.old.jsonl")
     }
 
-    /// What happened, for people.
+    /// The log for people.
     #[must_use]
     pub fn log(&self) -> PathBuf {
         self.path.join("log")
@@ -65,31 +64,31 @@ impl RunDir {
         self.path.join("checkpoints")
     }
 
-    /// The networks of an ensemble that nobody said where to save.
+    /// The networks of an ensemble, unless the user chose another file.
     #[must_use]
     pub fn model(&self) -> PathBuf {
         self.path.join("model.safetensors")
     }
 
-    /// What a command printed, the newest part; before it comes `output.old`.
+    /// The newest output of a command; [`RunDir::older_output`] precedes it.
     #[must_use]
     pub fn output(&self) -> PathBuf {
         self.path.join("output")
     }
 
-    /// What a command printed before [`RunDir::output`].
+    /// The output of a command before [`RunDir::output`].
     #[must_use]
     pub fn older_output(&self) -> PathBuf {
         self.output().with_extension("old")
     }
 
-    /// The directory of the client for scripts.
+    /// The directory of the Python client for scripts.
     #[must_use]
     pub fn client(&self) -> PathBuf {
         self.path.join("client")
     }
 
-    /// What a script's model predicted for its validation set.
+    /// The predictions that a script reported for its validation set.
     #[must_use]
     pub fn predictions(&self) -> PathBuf {
         self.path.join("predictions")
@@ -99,18 +98,18 @@ impl RunDir {
         self.path.join("lock")
     }
 
-    /// Takes the run's lock, which says that it lives, for as long as the file is open anywhere;
-    /// `None` where somebody else has it.
+    /// Takes the run's lock. The run is live as long as the file is open in any process. `None` if
+    /// another process holds the lock.
     ///
     /// # Errors
-    /// Where the lock file cannot be opened or locked.
+    /// If the lock file cannot be opened or locked.
     pub fn lock(&self) -> Result<Option<File>, PlaceError> {
         check_owner(&self.path)?;
         let path = self.lock_file();
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false).mode(0o600);
         let file = files::read::open_own(&mut options, &path).map_err(at(&path))?;
-        // Somebody who only asks who lives holds it for a moment.
+        // A process that checks whether the run is live holds it for a moment.
         for _ in 0..20 {
             match flock(&file, FlockOperation::NonBlockingLockExclusive) {
                 Ok(()) => return Ok(Some(file)),
@@ -121,13 +120,13 @@ impl RunDir {
         Ok(None)
     }
 
-    /// Whether `file` is the run's lock file, and not one that was removed.
+    /// Whether `file` is the run's current lock file, and not a deleted one.
     #[must_use]
     pub fn is_locked_by(&self, file: &File) -> bool {
         files::atomic::is_at(file, &self.lock_file())
     }
 
-    /// Whether a session process holds the run.
+    /// Whether a session process holds the lock.
     #[must_use]
     pub fn is_live(&self) -> bool {
         let mut options = OpenOptions::new();
@@ -136,12 +135,12 @@ impl RunDir {
         flock(&file, FlockOperation::NonBlockingLockShared) == Err(Errno::WOULDBLOCK)
     }
 
-    /// Removes the run and all that is kept of it; false where it is live.
+    /// Removes the run and all its files; false if it is live.
     ///
     /// # Errors
-    /// Where something of it cannot be removed.
+    /// If a file cannot be removed.
     pub fn remove(&self) -> Result<bool, PlaceError> {
-        // Held until the end, so that nobody resumes what is being removed.
+        // Held until the end, so that nobody resumes a run that is being removed.
         let Some(_lock) = self.lock()? else { return Ok(false) };
         let socket = self.socket();
         if fs::symlink_metadata(&socket).is_ok_and(|about| about.file_type().is_socket()) {
@@ -158,7 +157,7 @@ mod tests {
     use crate::session::Home;
 
     #[test]
-    fn the_lock_says_who_lives() {
+    fn a_run_is_live_while_it_is_locked() {
         let state = tempfile::tempdir().unwrap();
         let run = Home::at(state.path()).create(None).unwrap();
         assert!(!run.is_live());

@@ -1,4 +1,4 @@
-//! How a run stands, in a line.
+//! The status of a run, in a line.
 
 use super::client::{self, ConnectError};
 use super::event_file::replay;
@@ -14,10 +14,10 @@ use std::io;
 use std::thread;
 use std::time::Duration;
 
-/// How long a session that said hello may take to say how its run stands.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long to wait for a session's snapshot after the handshake.
+const SNAPSHOT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What a run is doing, or how it ended.
+/// The state of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum State {
@@ -26,20 +26,20 @@ pub enum State {
     Paused,
     Completed,
     Stopped,
-    /// A checkpoint was written and the command ended: `nntop resume` goes on from there.
+    /// A checkpoint was written and the command ended: `nntop resume` continues from there.
     Checkpointed,
     Diverged,
     Failed,
     /// Its process ended before the run did: `nntop resume` continues it.
     Interrupted,
-    /// Its process lives but cannot be talked to.
+    /// Its process is running but does not answer.
     Unreachable,
     /// Its record is missing or cannot be read.
     Unreadable,
 }
 
 impl State {
-    /// The word for it.
+    /// The state in words.
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
@@ -57,7 +57,7 @@ impl State {
         }
     }
 
-    /// Whether the run has come to an end of its own, or was stopped.
+    /// Whether the run ended by itself or was stopped.
     #[must_use]
     pub fn is_over(self) -> bool {
         matches!(
@@ -80,7 +80,7 @@ impl State {
     }
 }
 
-/// A run, summarized.
+/// A summary of a run.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Summary {
     pub id: String,
@@ -90,64 +90,64 @@ pub struct Summary {
     pub live: bool,
     /// The process of a live session.
     pub pid: Option<u32>,
-    /// Of an experiment the one that is trained.
+    /// For an experiment, the network that is being trained.
     pub network: String,
-    /// The recipe, every choice under its name in a spec file; empty for an experiment.
+    /// The spec, each value under its name in a spec file; empty for an experiment.
     pub recipe: Map<String, Value>,
-    /// How many networks vote: 1 unless it is an ensemble.
+    /// Number of networks that vote: 1 unless it is an ensemble.
     pub networks: u32,
-    /// The id of the book's experiment that it is, where it is one.
+    /// The id of the book's experiment, if it is one.
     pub experiment: Option<String>,
-    /// The book's claims that were checked, and how many of them hold.
+    /// Number of the book's claims that were checked, and how many hold.
     pub claims: u32,
     pub claims_holding: u32,
-    /// Completed epochs, of so many.
+    /// Completed epochs, and their total.
     pub epoch: u32,
     pub epochs: u32,
-    /// The best accuracy on the validation images (test where there are none), a fraction.
+    /// The best accuracy on the validation images (without any, the test images), as a fraction.
     pub best_accuracy: Option<f64>,
-    /// How it is kept while it is paused: held between two steps, or suspended by a signal.
+    /// How it is paused: held between two steps, or suspended by a signal.
     pub pause: Option<PauseLevel>,
-    /// Completed steps that a script has reported.
+    /// Completed steps that a script reported.
     pub step: Option<u32>,
     /// The exit code of a command that has ended.
     pub exit_code: Option<i32>,
-    /// Since the run was started.
+    /// Time since the run was started.
     pub age_seconds: f64,
     /// Clients attached to a live session.
     pub clients: u32,
     pub directory: String,
-    /// What `nntop resume` does with it once it was interrupted, to be said after the command.
+    /// What `nntop resume` does after an interruption; follows the command in a sentence.
     #[serde(skip)]
     pub on_resume: &'static str,
-    /// Why the state is not known, where it is not; why the run failed, and where its model was
-    /// kept; what cannot be written at the moment.
+    /// Why the state is unknown, why the run failed and where its model was saved, or what cannot
+    /// be written at the moment.
     pub problem: Option<String>,
 }
 
-/// All runs, the newest first. Sessions are asked at the same time, so that one that does not
-/// answer holds nobody else up.
+/// All runs, the newest first. Sessions are queried in parallel, so that one that does not answer
+/// does not delay the others.
 ///
 /// # Errors
-/// Where the directory of the runs cannot be read.
+/// If the directory of the runs cannot be read.
 pub fn list(home: &Home) -> Result<Vec<Summary>, PlaceError> {
     let runs = home.runs()?;
     let mut summaries: Vec<Summary> = thread::scope(|scope| {
-        let ask = |run| thread::Builder::new().spawn_scoped(scope, move || summarize(run));
-        let asked: Vec<_> = runs.iter().map(|run| (run, ask(run))).collect();
+        let query = |run| thread::Builder::new().spawn_scoped(scope, move || summarize(run));
+        let queried: Vec<_> = runs.iter().map(|run| (run, query(run))).collect();
         let answer =
             |(run, thread): (_, io::Result<thread::ScopedJoinHandle<Summary>>)| match thread {
                 Ok(thread) => thread.join().ok(),
-                // Without threads one is asked after the other.
+                // If no thread can be started, query sequentially.
                 Err(_) => Some(summarize(run)),
             };
-        asked.into_iter().filter_map(answer).collect()
+        queried.into_iter().filter_map(answer).collect()
     });
     summaries.sort_by(|a, b| a.age_seconds.total_cmp(&b.age_seconds));
     Ok(summaries)
 }
 
-/// How one run stands.
+/// The status of one run.
 #[must_use]
 pub fn summarize(run: &RunDir) -> Summary {
     let live = run.is_live();
@@ -203,8 +203,8 @@ pub fn summarize(run: &RunDir) -> Summary {
         }
     }
     if live {
-        match ask(run, &mut summary) {
-            // It ended meanwhile, or has only just begun to.
+        match query(run, &mut summary) {
+            // It ended in the meantime.
             Err(ConnectError::NotLive(_)) => summary.live = false,
             Err(error) => {
                 summary.state = State::Unreachable;
@@ -222,8 +222,8 @@ pub fn summarize(run: &RunDir) -> Summary {
     summary
 }
 
-/// A spec as one flat list of choices: what belongs together (the regularizer's norm and λ) is
-/// listed one by one.
+/// The spec as one flat list of values; those of the regularizer (norm and λ) are listed
+/// separately.
 fn recipe(spec: &Spec) -> Map<String, Value> {
     let mut flat = Map::new();
     if let Ok(Value::Object(choices)) = serde_json::to_value(spec) {
@@ -239,17 +239,17 @@ fn recipe(spec: &Spec) -> Map<String, Value> {
     flat
 }
 
-fn ask(run: &RunDir, summary: &mut Summary) -> Result<(), ConnectError> {
+fn query(run: &RunDir, summary: &mut Summary) -> Result<(), ConnectError> {
     let client::Connection { link, hello } = client::glance(run)?;
     summary.pid = Some(hello.pid);
     summary.clients = hello.clients;
-    match link.updates.recv_timeout(PATIENCE) {
+    match link.updates.recv_timeout(SNAPSHOT_TIMEOUT) {
         Ok(Update::Snapshot(view)) => {
             summary.take(&view);
             Ok(())
         }
         Ok(Update::Lost(_)) if !run.is_live() => Err(ConnectError::NotLive(run.name())),
-        // It lives, but has no descriptor or no thread left to answer with.
+        // It is running, but has no descriptor or thread left to answer.
         Ok(_) => Err(ConnectError::NoAnswer(run.name())),
         Err(_) => Err(ConnectError::NoAnswer(run.name())),
     }
@@ -262,7 +262,7 @@ impl Summary {
         self.pause = (self.state == State::Paused).then_some(view.status.pause);
         self.exit_code = view.exit_code;
         self.step = view.progress.as_ref().filter(|p| p.batches == 0).map(|p| p.batch);
-        // Between two of its networks an experiment or an ensemble has none.
+        // Between two networks, an experiment or an ensemble has none.
         if let Some(info) = view.info.as_ref().filter(|info| !info.network.is_empty()) {
             self.network.clone_from(&info.network);
             self.epochs = info.epochs;
@@ -275,7 +275,7 @@ impl Summary {
     }
 }
 
-/// What the user should know: why the run failed, or what it has failed to do and not done since.
+/// What the user should know: why the run failed, or the last error if nothing was logged since.
 fn problem(view: &RunView) -> Option<String> {
     match &view.outcome {
         Some(Outcome::Failed(reason)) => Some(format!("failed: {reason}")),

@@ -41,18 +41,18 @@ pub struct ClientHello {
     /// See [`PROTOCOL_VERSION`].
     pub protocol: u32,
     pub attachment: Attachment,
-    /// The client only asks for the state of the run; a session whose run has ended does not stay
-    /// for it.
+    /// The client only reads the state of the run; this does not keep alive a session whose run has
+    /// ended.
     #[serde(default)]
     pub glance: bool,
-    /// The client sends a command, waits for its effect and leaves. Places are reserved for such
+    /// The client sends one command, waits for its effect and leaves. Places are reserved for such
     /// clients, which are disconnected after a minute.
     #[serde(default)]
     pub brief: bool,
 }
 
 impl ClientHello {
-    /// This program's.
+    /// This program's hello.
     #[must_use]
     pub fn new(attachment: Attachment) -> Self {
         Self {
@@ -81,7 +81,7 @@ pub struct SessionHello {
 }
 
 impl SessionHello {
-    /// This program's.
+    /// This program's answer.
     #[must_use]
     pub fn new(clients: usize, refused: Option<String>) -> Self {
         Self {
@@ -114,7 +114,7 @@ pub fn write_frame(out: &mut impl Write, payload: &[u8], most: u32) -> Result<()
 /// happens to a client that leaves while the session sends.
 ///
 /// # Errors
-/// Where the frame is too long or torn, or the connection breaks.
+/// If the frame is too long or torn, or the connection breaks.
 pub fn read_frame(
     input: &mut impl Read,
     most: u32,
@@ -135,7 +135,7 @@ pub fn read_frame(
     }
     match input.take(length.into()).read_to_end(payload) {
         Ok(_) => {}
-        // What came before it was read.
+        // Everything before it was read.
         Err(error) if is_reset(&error) => {}
         Err(error) => return Err(error.into()),
     }
@@ -146,7 +146,7 @@ pub fn read_frame(
     Ok(true)
 }
 
-/// Reads until the buffer is full or the input ends; how much was read.
+/// Reads until the buffer is full or the input ends; returns the number of bytes read.
 fn fill(input: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
     let mut found = 0;
     while found < buffer.len() {

@@ -1,4 +1,4 @@
-//! A command in a pseudo-terminal and a process group of its own.
+//! A command in its own pseudo-terminal and process group.
 
 use crate::session::command_spec::CommandSpec;
 use rustix::event::{PollFd, PollFlags, poll};
@@ -15,19 +15,19 @@ use std::io;
 use std::os::unix::process::CommandExt;
 use std::process::{self, Command, ExitStatus, Stdio};
 
-/// The size that programs see, as long as no dashboard resizes it.
+/// The terminal size that programs see until a dashboard resizes it.
 const SIZE: Winsize = Winsize { ws_row: 40, ws_col: 120, ws_xpixel: 0, ws_ypixel: 0 };
 
-/// A started command: the leader of its process group, and the other side of its terminal.
+/// A started command: the leader of its process group, and our end of its terminal.
 #[derive(Debug)]
 pub(super) struct Child {
     process: process::Child,
     group: Group,
-    /// What the command prints is read here.
+    /// What the command prints can be read here.
     pub(super) terminal: File,
 }
 
-/// The processes of a run: the group of a command, or one script that was started elsewhere.
+/// The processes of a run: the process group of a command, or a single script started elsewhere.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Group {
     Command(Pid),
@@ -38,7 +38,7 @@ impl Child {
     /// Starts a command with additional environment variables.
     ///
     /// # Errors
-    /// When there is no pseudo-terminal, or the program cannot be executed.
+    /// If there is no pseudo-terminal, or the program cannot be executed.
     pub(super) fn spawn(spec: &CommandSpec, environment: &[(&str, OsString)]) -> io::Result<Self> {
         let Some((program, arguments)) = spec.argv.split_first() else {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "no command was given"));
@@ -82,7 +82,7 @@ impl Child {
     /// Blocks until the command ends.
     ///
     /// # Errors
-    /// When the system cannot wait for it.
+    /// If the system cannot wait for it.
     pub(super) fn wait(&mut self) -> io::Result<ExitStatus> {
         self.process.wait()
     }
@@ -95,16 +95,16 @@ impl Group {
         }
     }
 
-    /// The process id of the command, which is also that of its group, or of the script.
+    /// The process id of the command (which is also its group id), or of the script.
     pub(super) fn leader(self) -> u32 {
         self.pid().as_raw_nonzero().get().cast_unsigned()
     }
 
-    /// Sends a signal to every process of the group, or to the script: the group that a shell put
-    /// it in is not ours. One that has ended is no error.
+    /// Sends a signal to every process of the group, or to the script alone, because the script's
+    /// group belongs to the shell that started it. A process that has ended is not an error.
     ///
     /// # Errors
-    /// When the system refuses, such as for processes of another user.
+    /// If the system refuses, for example for processes of another user.
     pub(super) fn signal(self, signal: Signal) -> io::Result<()> {
         ignore_missing(match self {
             Self::Command(pid) => kill_process_group(pid, signal),
@@ -112,7 +112,7 @@ impl Group {
         })
     }
 
-    /// Sends a signal to the command alone. A command that has ended is no error.
+    /// Sends a signal to the command only. A command that has ended is not an error.
     ///
     /// # Errors
     /// As [`Group::signal`].
@@ -121,11 +121,11 @@ impl Group {
     }
 }
 
-/// Waits for the end of a process that is no child of this one.
+/// Waits for the end of a process that is not our child.
 ///
 /// # Errors
-/// When the system cannot watch it.
-pub(super) fn wait_for_stranger(pid: Pid) -> io::Result<()> {
+/// If the system cannot watch it.
+pub(super) fn wait_for_non_child(pid: Pid) -> io::Result<()> {
     let watched = match pidfd_open(pid, PidfdFlags::empty()) {
         Ok(watched) => watched,
         Err(rustix::io::Errno::SRCH) => return Ok(()),
@@ -146,19 +146,19 @@ fn ignore_missing(result: rustix::io::Result<()>) -> io::Result<()> {
     }
 }
 
-/// A process that the session adopted because its parent ended: it left the group of the command,
-/// or was started in the background.
+/// A process that the session adopted because its parent ended: it left the command's group or was
+/// started in the background.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Orphan {
     pub(super) pid: u32,
-    /// Its name as the system shows it.
+    /// Its name according to the system.
     pub(super) name: String,
 }
 
-/// Makes this process adopt orphans among its descendants, so that none goes unnoticed.
+/// Makes this process adopt orphaned descendants, so that they can be reported.
 ///
 /// # Errors
-/// When the system does not support it.
+/// If the system does not support it.
 pub(super) fn adopt_orphans() -> io::Result<()> {
     Ok(rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?)
 }

@@ -1,4 +1,4 @@
-//! Log files that a command writes below its working directory: found and followed.
+//! Finds and follows log files that a command writes below its working directory.
 
 use super::out::Out;
 use crate::catalog::{Verdict, files_below, recognise_file};
@@ -14,15 +14,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
-/// How often files are looked at.
+/// Interval between two reads of the files.
 const INTERVAL: Duration = Duration::from_secs(2);
-/// A search takes at most one part in so many of the time.
+/// Searching takes at most 1/50 of the time.
 const SEARCH_SHARE: u32 = 50;
-/// Files that are followed; more are not looked at.
+/// Maximum number of files that are followed.
 const MOST_FILES: usize = 200;
 
 /// Follows the log files that are written below `root` from now on, until `stop` is dropped.
-/// Nothing is reported once `metrics_reported` is set: a script that reports says the same itself.
+/// Nothing is reported once `metrics_reported` is set, because a script that reports sends the same
+/// metrics itself.
 pub(super) fn follow(
     root: &Path,
     own: &Path,
@@ -50,7 +51,7 @@ pub(super) fn follow(
 
 struct Follower {
     root: PathBuf,
-    /// The run's own directory, which may lie below the other one.
+    /// The run's own directory, which may be below `root`.
     own: PathBuf,
     started: SystemTime,
     known: BTreeSet<PathBuf>,
@@ -60,13 +61,13 @@ struct Follower {
 
 struct Followed {
     log: LogFile,
-    /// What stands before the names of its metrics: tells one run of several from another.
+    /// Prefix of the names of its metrics, which distinguishes several runs.
     prefix: String,
 }
 
 impl Follower {
     fn new(root: &Path, own: &Path) -> Self {
-        // Times of files can be a little behind the clock.
+        // File times can lag slightly behind the clock.
         let started = SystemTime::now() - Duration::from_secs(1);
         let (known, files, scratch) = Default::default();
         Self { root: root.into(), own: own.into(), started, known, files, scratch }
@@ -85,7 +86,7 @@ impl Follower {
             }
             let Verdict::Log(format, _) = recognise_file(&path, false).verdict else { continue };
             self.known.insert(path.clone());
-            // What the command prints is read as it is printed.
+            // Printed text is read from the terminal instead.
             if format.role != Role::Metrics || format.name.starts_with("printed text") {
                 continue;
             }
@@ -96,7 +97,7 @@ impl Follower {
         }
     }
 
-    /// The first run that is found needs no prefix; others have the name of their directory.
+    /// The first run needs no prefix; the others get the name of their directory.
     fn prefix(&self, run: &Path) -> String {
         let is_first = self.files.iter().all(|known| {
             let log = &known.log;
@@ -109,7 +110,7 @@ impl Follower {
         format!("{name}/")
     }
 
-    /// Reports what was added to the files.
+    /// Reports what was appended to the files.
     fn read(&mut self, end: bool, out: &Out) {
         for Followed { log, prefix } in &mut self.files {
             let mut pending: Option<Metrics> = None;
@@ -142,7 +143,7 @@ mod tests {
     use crossbeam_channel::unbounded;
 
     #[test]
-    fn a_table_that_is_written_now_is_found_and_followed() {
+    fn a_new_log_file_is_found_and_followed() {
         let dir = tempfile::tempdir().unwrap();
         let (sent, events) = unbounded();
         let out = Out(sent);

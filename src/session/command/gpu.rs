@@ -1,16 +1,16 @@
-//! The GPUs of the machine by NVIDIA's management library, which is loaded where it is there.
+//! The machine's GPUs through NVIDIA's management library, loaded at run time if present.
 
 use crate::protocol::GpuUse;
 use nvml_wrapper::Nvml;
 use nvml_wrapper::enum_wrappers::device::TemperatureSensor;
 use nvml_wrapper::error::NvmlError;
 
-/// The GPUs that can be asked.
+/// The GPUs that can be queried.
 #[derive(Debug)]
 pub(super) struct Gpus(Option<Nvml>);
 
 impl Gpus {
-    /// Loads the library; without it, or without a driver, there are no GPUs.
+    /// Loads the library. Without the library or a driver there are no GPUs.
     pub(super) fn find() -> Self {
         Self(Nvml::init().ok())
     }
@@ -21,7 +21,7 @@ impl Gpus {
         Self(None)
     }
 
-    /// How they stand; one that does not answer is left out.
+    /// Current usage of each GPU; a GPU that fails to answer is omitted.
     pub(super) fn read(&self) -> Vec<GpuUse> {
         let Some(nvml) = &self.0 else { return Vec::new() };
         let count = nvml.device_count().unwrap_or_default();
@@ -37,7 +37,7 @@ fn one(nvml: &Nvml, index: u32) -> Result<GpuUse, NvmlError> {
         load: f64::from(device.utilization_rates()?.gpu) / 100.0,
         memory: memory.used,
         memory_total: memory.total,
-        // Some cards measure neither.
+        // Some cards report neither.
         temperature: device.temperature(TemperatureSensor::Gpu).unwrap_or_default(),
         power: f64::from(device.power_usage().unwrap_or_default()) / 1000.0,
     })

@@ -1,4 +1,4 @@
-//! Metrics in what a command prints.
+//! Finds metrics in the output of a command.
 
 use crate::logs::text::Text;
 use crate::logs::{Reader, Record};
@@ -9,14 +9,14 @@ use std::time::Instant;
 #[derive(Debug, Default)]
 pub(super) struct MetricReader {
     text: Text,
-    /// The line that has not ended.
+    /// The incomplete last line.
     rest: Vec<u8>,
-    /// The line is too long to be read: it is skipped to its end.
+    /// The current line is too long and is skipped to its end.
     skipping: bool,
 }
 
-/// Bytes of output in which metrics are looked for at once, and a second: a command that prints more
-/// is not slowed down for them.
+/// Bytes of output that are searched for metrics: at once, and per second. The rest is not
+/// searched, so that a command that prints a lot is not slowed down.
 const BURST: f64 = (4 << 20) as f64;
 const RATE: f64 = (256 << 10) as f64;
 
@@ -32,7 +32,7 @@ impl Allowance {
         Self { left: BURST, at: now }
     }
 
-    /// Whether so many bytes may be searched now.
+    /// Whether `bytes` more bytes may be searched now.
     pub(super) fn take(&mut self, bytes: usize, now: Instant) -> bool {
         let earned = now.saturating_duration_since(self.at).as_secs_f64() * RATE;
         (self.left, self.at) = ((self.left + earned).min(BURST), now);
@@ -44,13 +44,12 @@ impl Allowance {
     }
 }
 
-/// Longest line in which metrics are looked for, in bytes.
+/// Maximum length in bytes of a line that is searched for metrics.
 const LONGEST_LINE: usize = 64 << 10;
 
 impl MetricReader {
-    /// Reads what was printed and passes on the metrics found, those of a step together. `now` is
-    /// the wall time, in seconds since 1970, of values whose line has none; with `end` nothing will
-    /// follow.
+    /// Reads output and passes on the metrics found, grouped by step. `now` is the wall time, in
+    /// seconds since 1970, for lines without a time; `end` marks the end of the output.
     pub(super) fn push(
         &mut self,
         bytes: &[u8],
@@ -87,13 +86,13 @@ impl MetricReader {
         }
     }
 
-    /// Leaves output out, to the end of the line that it ends in.
+    /// Skips output that is not searched, and the rest of the line that it ends in.
     pub(super) fn skip(&mut self) {
         self.rest.clear();
         self.skipping = true;
     }
 
-    /// What of new bytes does not belong to a line that is skipped.
+    /// The part of new bytes that does not belong to a skipped line.
     fn without_long_line<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
         if !self.skipping {
             return bytes;
@@ -118,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flood_is_searched_as_far_as_its_allowance_goes() {
+    fn output_beyond_the_allowance_is_not_searched() {
         let start = Instant::now();
         let mut allowance = Allowance::new(start);
         assert!(allowance.take(4 << 20, start));
@@ -132,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_without_end_is_skipped_and_costs_no_memory() {
+    fn an_endless_line_is_skipped_without_buffering_it() {
         let (mut reader, mut found) = (MetricReader::default(), Vec::new());
         let long = vec![b'x'; LONGEST_LINE / 2];
         for _ in 0..100 {
@@ -144,13 +143,13 @@ mod tests {
     }
 
     #[test]
-    fn the_values_of_a_step_come_together() {
+    fn values_of_one_step_are_grouped() {
         let text =
             "step 1: loss 0.5, acc 0.25\r\nsaving a picture\r\nstep 2: loss 0.4, acc 0.5\r\n";
         let values = |loss, acc| vec![("loss".to_owned(), loss), ("acc".to_owned(), acc)];
         let expected = [(1, values(0.5, 0.25)), (2, values(0.4, 0.5))];
         assert_eq!(read(&[text]), expected);
         let (start, end) = text.split_at(20);
-        assert_eq!(read(&[start, end]), expected, "however it arrives");
+        assert_eq!(read(&[start, end]), expected, "split into {start:?} and {end:?}");
     }
 }

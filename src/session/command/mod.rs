@@ -1,8 +1,8 @@
-//! A run that is somebody's command: a child process in a pseudo-terminal, whose output is kept
-//! and shown. Its process group is suspended and stopped by signals; a script that reports is held
-//! and stopped between two of its steps.
+//! A run that executes a user's command: a child process in a pseudo-terminal whose output is
+//! stored and shown. Its process group is suspended and stopped by signals; a script that reports
+//! to the session is held and stopped between two steps.
 //!
-//! When the session ends, so does the pseudo-terminal, and the command gets a SIGHUP as from any
+//! When the session ends, the pseudo-terminal closes and the command receives SIGHUP, as from any
 //! terminal.
 
 mod child;
@@ -38,23 +38,23 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::thread;
 
-/// Events that wait to be recorded; more make their senders wait.
+/// Capacity of the queue of events; senders block while it is full.
 const MOST_EVENTS: usize = 4096;
 
-/// A command that runs.
+/// A started command.
 #[derive(Debug)]
 pub(super) struct Started {
     pub commands: Sender<Command>,
     pub events: Receiver<Event>,
-    /// Where a script of the command reports.
+    /// The endpoint for scripts of the command.
     pub reports: Reports,
 }
 
-/// Starts the command of a run; its commands and events are those of a training. `socket` is where
-/// its scripts report; `resume_from` is the checkpoint that it goes on from.
+/// Starts a command. Its commands and events have the same types as those of a training. `socket`
+/// is passed to its scripts; `resume_from` is the checkpoint to resume from.
 ///
 /// # Errors
-/// When the program cannot be executed, its output cannot be kept, or there is no thread.
+/// If the program cannot be executed, its output cannot be stored, or a thread cannot be started.
 pub(super) fn start(
     run: &RunDir,
     spec: &CommandSpec,
@@ -75,12 +75,12 @@ pub(super) fn start(
     let reader = Reader::new(file, sent.clone(), Arc::clone(&reported));
     thread::Builder::new().name("nntop-output".into()).spawn(move || {
         let last = reader.run(terminal);
-        // The source waits for it, or has given up.
+        // The source waits for this, or has timed out.
         let _ = output_done.send(last);
     })?;
     let (exit, exited) = bounded(1);
     thread::Builder::new().name("nntop-wait".into()).spawn(move || {
-        // The source waits for it as long as it lives.
+        // The source waits for this as long as it lives.
         let _ = exit.send(child.wait().map(Some));
     })?;
     let (reports, reported_by) = Reports::new(run.name());
@@ -100,7 +100,7 @@ pub(super) fn start(
     Ok(Started { commands, events, reports })
 }
 
-/// Starts the thread of a source, and the one that measures its processes until it ends.
+/// Starts the thread of a source, and the thread that measures its processes until it ends.
 fn run_source(source: Source, files: Option<Files>) -> io::Result<()> {
     let (group, events, step) = source.measured();
     let (going, ended) = bounded::<()>(0);
@@ -112,10 +112,10 @@ fn run_source(source: Source, files: Option<Files>) -> io::Result<()> {
     Ok(())
 }
 
-/// Follows a script that was started elsewhere and reports.
+/// Follows a script that was started elsewhere and reports to this session.
 ///
 /// # Errors
-/// When its process cannot be watched, or there is no thread.
+/// If its process cannot be watched, or a thread cannot be started.
 pub(super) fn follow(run: &RunDir, spec: &ScriptSpec) -> io::Result<Started> {
     let none = || io::Error::new(io::ErrorKind::InvalidInput, "no process has this number");
     let pid = i32::try_from(spec.pid).ok().and_then(Pid::from_raw).ok_or_else(none)?;
@@ -123,8 +123,8 @@ pub(super) fn follow(run: &RunDir, spec: &ScriptSpec) -> io::Result<Started> {
     let (sent, events) = bounded(MOST_EVENTS);
     let (exit, exited) = bounded(1);
     thread::Builder::new().name("nntop-wait".into()).spawn(move || {
-        // The source waits for it as long as it lives.
-        let _ = exit.send(child::wait_for_stranger(pid).map(|()| None));
+        // The source waits for this as long as it lives.
+        let _ = exit.send(child::wait_for_non_child(pid).map(|()| None));
     })?;
     let (reports, reported_by) = Reports::new(run.name());
     let processes = Processes { group: Group::Script(pid), exited, output_ended: never() };
@@ -136,7 +136,7 @@ pub(super) fn follow(run: &RunDir, spec: &ScriptSpec) -> io::Result<Started> {
     Ok(Started { commands, events, reports })
 }
 
-/// What the command finds in its environment beside what the user has set.
+/// Environment variables that the session adds to the user's.
 fn environment(
     run: &RunDir,
     spec: &CommandSpec,

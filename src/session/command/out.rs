@@ -1,4 +1,4 @@
-//! Where the events of a command go.
+//! Sends the events of a command.
 
 use crate::protocol::{Event, Level, LogLine};
 use crossbeam_channel::Sender;
@@ -21,7 +21,7 @@ impl Out {
         self.log(Level::Warning, text);
     }
 
-    /// Answers a command that cannot be obeyed.
+    /// Reports a command that cannot be executed.
     pub(super) fn refuse(&self, reason: &str) {
         self.send(Event::Refused(reason.into()));
     }

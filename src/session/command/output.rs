@@ -1,4 +1,4 @@
-//! What a command prints: kept whole on disk up to a limit, and cut into lines for the screen.
+//! The output of a command: stored on disk up to a limit, and split into lines for the screen.
 
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
@@ -8,13 +8,14 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// How often a reader of the older half is waited for.
+/// Interval at which the lock of a reader is checked.
 const WAIT: Duration = Duration::from_millis(5);
 
-/// A file that grows to half of a limit and is then kept as the older half.
+/// A file that is renamed to the older half once it reaches half of the limit.
 ///
-/// Who passes the output on holds a shared lock on the half that it reads: that half is replaced
-/// only afterwards, so a slow reader slows the command as a pipe would, and misses nothing.
+/// A process that passes the output on holds a shared lock on the half that it reads. That half is
+/// replaced only after the lock is released, so a slow reader blocks the command like a full pipe
+/// and misses nothing.
 #[derive(Debug)]
 pub(super) struct OutputFile {
     path: PathBuf,
@@ -25,11 +26,11 @@ pub(super) struct OutputFile {
 }
 
 impl OutputFile {
-    /// Opens `path` for appending; the older half goes to `older`. `limit` is the number of bytes
-    /// that both may take.
+    /// Opens `path` for appending; the older half is moved to `older`. `limit` is the maximum size
+    /// of both together in bytes.
     ///
     /// # Errors
-    /// When the file cannot be opened, or is a link.
+    /// If the file cannot be opened, or is a symbolic link.
     pub(super) fn open(path: &Path, older: PathBuf, limit: u64) -> io::Result<Self> {
         let file = append(path)?;
         let written = file.metadata()?.len();
@@ -39,7 +40,7 @@ impl OutputFile {
     /// Appends bytes as they were printed.
     ///
     /// # Errors
-    /// When they cannot be written, such as on a full disk.
+    /// If they cannot be written, for example to a full disk.
     pub(super) fn write(&mut self, mut bytes: &[u8]) -> io::Result<()> {
         while !bytes.is_empty() {
             if self.written >= self.half {
@@ -58,7 +59,7 @@ impl OutputFile {
     }
 }
 
-/// Waits until nobody holds a lock on a file, or there is none.
+/// Waits until nobody holds a lock on the file, or it does not exist.
 fn wait_for_reader(path: &Path) -> io::Result<()> {
     loop {
         let file = match File::open(path) {
@@ -79,20 +80,21 @@ fn append(path: &Path) -> io::Result<File> {
     OpenOptions::new().append(true).create(true).mode(0o600).custom_flags(flags).open(path)
 }
 
-/// Longest line that is assembled; what is longer is cut into several.
+/// Maximum length of a line in bytes; longer ones are split.
 const LONGEST: usize = 4096;
 
-/// Cuts a stream of bytes into lines. A carriage return begins the line again, as on a terminal, so
-/// a progress bar is one line.
+/// Splits a byte stream into lines. A carriage return overwrites the line, as on a terminal, so a
+/// progress bar is one line.
 #[derive(Debug, Default)]
 pub(super) struct Lines {
     line: Vec<u8>,
-    /// The last byte was a carriage return: a line feed ends the line, anything else begins it again.
+    /// The last byte was a carriage return: a line feed now ends the line, anything else overwrites
+    /// it.
     returned: bool,
 }
 
 impl Lines {
-    /// Takes bytes and passes each line that has ended to `done`, without its end.
+    /// Takes bytes and passes each complete line to `done`, without its line ending.
     pub(super) fn push(&mut self, bytes: &[u8], mut done: impl FnMut(String)) {
         for &byte in bytes {
             match byte {
@@ -114,12 +116,12 @@ impl Lines {
         }
     }
 
-    /// The line that has not ended, such as a prompt or a progress bar; `None` when it is empty.
+    /// The incomplete last line, such as a prompt or a progress bar; `None` if it is empty.
     pub(super) fn current(&self) -> Option<String> {
         (!self.line.is_empty()).then(|| String::from_utf8_lossy(&self.line).into_owned())
     }
 
-    /// Ends the current line, where nothing follows it.
+    /// Ends the current line at the end of the output.
     pub(super) fn finish(&mut self) -> Option<String> {
         (!self.line.is_empty()).then(|| self.take())
     }
@@ -150,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_without_end_is_cut() {
+    fn an_endless_line_is_split() {
         let (found, current) = lines(&vec![b'x'; LONGEST + 3]);
         assert_eq!((found[0].len(), current.unwrap().len()), (LONGEST, 3));
     }
@@ -166,14 +168,14 @@ mod tests {
             [fs::read(path.with_extension("old")).unwrap(), fs::read(&path).unwrap()].concat();
         assert!(kept.len() <= 100 && kept.len() > 50, "{}", kept.len());
         assert!(all.ends_with(&kept));
-        // It goes on where it was.
+        // Opening it again continues where it stopped.
         drop(file);
         OutputFile::open(&path, path.with_extension("old"), 100).unwrap().write(b"more").unwrap();
         assert!(fs::read(&path).unwrap().ends_with(b"more"));
     }
 
     #[test]
-    fn a_link_in_the_place_of_the_file_is_refused() {
+    fn a_symbolic_link_is_refused() {
         let dir = tempfile::tempdir().unwrap();
         let (target, path) = (dir.path().join("target"), dir.path().join("output"));
         std::os::unix::fs::symlink(&target, &path).unwrap();
@@ -183,7 +185,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn lines_do_not_depend_on_how_the_stream_is_cut(
+        fn lines_do_not_depend_on_chunk_boundaries(
             bytes in proptest::collection::vec(prop_oneof![Just(b'\n'), Just(b'\r'), any::<u8>()], 0..200),
             cut in 0_usize..200,
         ) {

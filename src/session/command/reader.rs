@@ -1,4 +1,5 @@
-//! Reads what a command prints: keeps it, cuts it into lines for the screens, finds metrics in it.
+//! Reads the output of a command: stores it, splits it into lines for the screens and finds
+//! metrics.
 
 use super::metrics::{Allowance, MetricReader};
 use super::output::{Lines, OutputFile};
@@ -14,29 +15,29 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-/// Lines are sent to the screens at most this often.
+/// Minimum interval between two updates of the screens.
 const OUTPUT_INTERVAL: Duration = Duration::from_millis(100);
-/// Lines that wait to be sent; of more only the newest are shown, all are in the file.
+/// Maximum number of lines in one update; older ones are only in the file.
 const WAITING_LINES: usize = 1000;
-/// Lines of output that are quoted when a command fails.
+/// Number of last lines that are quoted if a command fails.
 const LAST_LINES: usize = 10;
 
-/// Reads what the command prints.
+/// Reads the output of a command.
 pub(super) struct Reader {
     file: OutputFile,
     events: Sender<Event>,
     lines: Lines,
     metrics: MetricReader,
-    /// Lines that are not yet sent.
+    /// Lines to send.
     waiting: VecDeque<String>,
-    /// Lines that were printed.
+    /// Number of lines that were printed.
     printed: u64,
-    /// Whether the last write failed: a full disk is reported once.
+    /// Whether the last write failed. A full disk is reported once.
     failing: bool,
     allowance: Allowance,
-    /// Whether output was left out where metrics are looked for.
+    /// Whether some output was not searched for metrics.
     skipped: bool,
-    /// The script reports its metrics itself: those that it prints are not counted twice.
+    /// Set once the script reports metrics itself; those in its output are then ignored.
     reported: Arc<AtomicBool>,
 }
 
@@ -57,7 +58,7 @@ impl Reader {
         }
     }
 
-    /// Reads to the end; returns the last lines.
+    /// Reads to the end of the output; returns the last lines.
     pub(super) fn run(mut self, mut terminal: File) -> Vec<String> {
         let mut buffer = vec![0; 1 << 16];
         let mut last: VecDeque<String> = VecDeque::new();
@@ -68,7 +69,7 @@ impl Reader {
                 self.send();
                 (sent, unsent) = (Instant::now(), false);
             }
-            // What was printed last is shown although nothing follows it.
+            // Show the incomplete last line when the output pauses.
             let timeout = unsent.then(|| OUTPUT_INTERVAL.saturating_sub(sent.elapsed()));
             if !is_readable(&terminal, timeout) {
                 continue;
@@ -96,7 +97,7 @@ impl Reader {
         last.into()
     }
 
-    /// Reports the metrics in what was printed.
+    /// Reports the metrics in the output.
     fn measure(&mut self, bytes: &[u8], end: bool) {
         if self.reported.load(Ordering::Relaxed) {
             return;
@@ -143,7 +144,7 @@ impl Reader {
 fn is_readable(terminal: &File, timeout: Option<Duration>) -> bool {
     let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
     let mut terminals = [PollFd::new(terminal, PollFlags::IN)];
-    // An interrupted wait is repeated; after an error the read reports it.
+    // An interrupted wait is repeated; other errors are reported by the read.
     !matches!(poll(&mut terminals, timeout.as_ref()), Ok(0) | Err(Errno::INTR))
 }
 

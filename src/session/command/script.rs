@@ -1,4 +1,4 @@
-//! The script of a command: what it reports, and what is asked of it.
+//! The script of a command: what it reports, and the requests sent to it.
 
 use super::out::Out;
 use super::status::State;
@@ -8,7 +8,7 @@ use crate::protocol::{
 };
 use crate::session::record::now;
 use crate::session::reporter::{
-    self, Answer, Answered, Asked, Message, Predictions, Report, Reporter,
+    self, Answer, Answered, Message, Predictions, Report, Reporter, Request,
 };
 use crate::session::run_dir::RunDir;
 use std::collections::BTreeMap;
@@ -16,35 +16,35 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Instant;
 
-/// Why a view of a model is empty.
+/// Shown instead of a model that is not watched.
 const NO_MODEL: &str = "the script shows no model: call `run.watch(model)`";
-/// Why a view of predictions is empty.
+/// Shown instead of predictions that were not reported.
 const NO_PREDICTIONS: &str =
     "the script reports no predictions: call `run.predictions(labels, probabilities, images)`";
-/// Of a command nothing is kept that could be looked back at.
+/// Shown for earlier epochs, which are not stored for a command.
 const NO_PAST: &str = "a command is shown as it is now; its script keeps its own checkpoints";
 
-/// How a script said that it ends.
+/// How a script reported its own end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Ending {
     Completed,
     Failed(String),
 }
 
-/// What a script has told of itself.
+/// What a script has reported so far.
 #[derive(Debug)]
 pub(super) struct Reported {
     pub info: RunInfo,
     /// Completed steps.
     pub step: i64,
     predictions: Option<Predictions>,
-    /// Values that were changed and are not confirmed by a step, with the value before.
+    /// Values that were changed and not yet confirmed by a step, with the previous value.
     changed: BTreeMap<String, f64>,
-    /// The checkpoint at which the script was asked to end.
+    /// The checkpoint after which the script was to end.
     pub ended_at: Option<String>,
-    /// It said that it ends, and why where it failed.
+    /// The script's own report of its end.
     pub ended: Option<Ending>,
-    /// It was told that samples are dropped.
+    /// Whether dropped samples were reported to the user.
     dropped: bool,
     started: Instant,
 }
@@ -64,23 +64,23 @@ impl Reported {
     }
 }
 
-/// The script of a command, which may report.
+/// The script of a command. It may connect and report.
 #[derive(Debug)]
 pub(super) struct Script {
     run: RunDir,
     out: Out,
-    /// How the command stands.
+    /// The state of the command.
     pub state: State,
     reporter: Option<Reporter>,
-    /// What the script has told of itself.
+    /// What the script has reported so far.
     pub reported: Reported,
-    /// Tells the reader of the output that metrics are reported.
+    /// Set once the script reports metrics, for the reader of the output.
     metrics_reported: Arc<AtomicBool>,
-    /// Completed steps, for the thread that measures the machine.
+    /// Completed steps, for the thread that measures resource usage.
     pub shared_step: Arc<AtomicI64>,
     watched: Vec<Probe>,
-    /// When probes are asked again.
-    pub next_look: Option<Instant>,
+    /// When the probes are polled next.
+    pub next_poll: Option<Instant>,
 }
 
 impl Script {
@@ -100,49 +100,49 @@ impl Script {
             metrics_reported,
             shared_step: Arc::default(),
             watched: Vec::new(),
-            next_look: None,
+            next_poll: None,
         }
     }
 
-    /// Whether a script reports at this moment.
+    /// Whether a script is connected.
     pub(super) fn reports(&self) -> bool {
         self.reporter.is_some()
     }
 
-    /// Whether it can write a checkpoint on demand.
+    /// Whether the script can write a checkpoint on request.
     pub(super) fn can_save(&self) -> bool {
         self.reporter.as_ref().is_some_and(|reporter| reporter.can_save)
     }
 
-    /// Sends a command to the script; whether that was possible.
-    pub(super) fn ask(&mut self, asked: Asked) -> bool {
-        let sent = self.reporter.as_mut().is_some_and(|reporter| reporter.ask(asked));
+    /// Sends a request to the script; returns whether that was possible.
+    pub(super) fn request(&mut self, request: Request) -> bool {
+        let sent = self.reporter.as_mut().is_some_and(|reporter| reporter.request(request));
         if !sent {
             self.out.refuse("cannot reach the script: it does not read its commands");
         }
         sent
     }
 
-    /// Lets go of the script: its connection ends.
-    pub(super) fn let_go(&mut self) {
+    /// Closes the connection of the script.
+    pub(super) fn disconnect(&mut self) {
         self.reporter = None;
     }
 
-    /// Sends how the command stands.
-    pub(super) fn tell_status(&self) {
+    /// Sends the status of the command.
+    pub(super) fn send_status(&self) {
         self.out.send(Event::StatusChanged(self.state.status()));
     }
 
-    /// Marks this moment on charts.
+    /// Adds a mark at this step to the charts.
     pub(super) fn mark(&self, kind: MarkKind) {
         let (step, wall_time) = (self.reported.step, now());
         self.out.send(Event::Mark(Mark { kind, step, wall_time }));
     }
 
-    /// Answers other probes from now on.
+    /// Replaces the set of watched probes.
     pub(super) fn watch(&mut self, probes: &[Probe]) {
         self.watched = probes.to_vec();
-        self.look();
+        self.poll_probes();
     }
 
     pub(super) fn take_report(&mut self, report: Report) {
@@ -152,8 +152,8 @@ impl Script {
                 self.out.log(Level::Info, text);
                 self.reporter = Some(Reporter::new(number, commands));
                 self.state.reports = true;
-                self.tell_status();
-                self.look();
+                self.send_status();
+                self.poll_probes();
             }
             Report::Message(number, message) if self.is_current(number) => {
                 self.take_message(*message);
@@ -167,10 +167,10 @@ impl Script {
         self.reporter.as_ref().is_some_and(|reporter| reporter.number == number)
     }
 
-    /// The script goes on by itself, or has ended.
+    /// Handles a closed connection: the script runs on its own, or has ended.
     fn lose_reporter(&mut self) {
         self.reporter = None;
-        self.next_look = None;
+        self.next_poll = None;
         let state = &mut self.state;
         let was_held = std::mem::take(&mut state.held);
         (state.hold_requested, state.steps_left, state.reports) = (false, None, false);
@@ -178,7 +178,7 @@ impl Script {
             self.mark(MarkKind::Resumed);
         }
         self.out.log(Level::Info, "the script reports no longer".into());
-        self.tell_status();
+        self.send_status();
     }
 
     fn take_message(&mut self, message: Message) {
@@ -205,7 +205,7 @@ impl Script {
                     info.parameters = layers.iter().map(|layer| layer.weights + layer.biases).sum();
                     info.layers = layers;
                 });
-                self.look();
+                self.poll_probes();
             }
             Message::CanSave => {
                 if let Some(reporter) = &mut self.reporter {
@@ -242,7 +242,7 @@ impl Script {
         }
     }
 
-    /// Takes what is new about the run.
+    /// Changes the description of the run and sends it if it differs.
     fn describe(&mut self, change: impl FnOnce(&mut RunInfo)) {
         let before = self.reported.info.clone();
         change(&mut self.reported.info);
@@ -259,7 +259,7 @@ impl Script {
         self.out.send(Event::Progress(Progress { batch, elapsed_seconds, ..Progress::default() }));
     }
 
-    /// The step as screens count mini-batches.
+    /// The step as a mini-batch number.
     fn step_for_screens(&self) -> u32 {
         u32::try_from(self.reported.step.max(0)).unwrap_or(u32::MAX)
     }
@@ -273,7 +273,7 @@ impl Script {
         if held != was_held {
             self.mark(if held { MarkKind::Held } else { MarkKind::Resumed });
         }
-        self.tell_status();
+        self.send_status();
     }
 
     fn take_media(&mut self, media: Media) {
@@ -283,7 +283,7 @@ impl Script {
     fn take_predictions(&mut self, predictions: Predictions) {
         let [width, height, channels] = predictions.image;
         let (count, classes) = (predictions.count() as u32, predictions.classes.clone());
-        if let Err(error) = predictions.keep(&self.run) {
+        if let Err(error) = predictions.store(&self.run) {
             self.out.warn(format!("the predictions cannot be kept: {error}"));
         }
         self.reported.predictions = Some(predictions);
@@ -291,29 +291,29 @@ impl Script {
             (info.image_width, info.image_height, info.image_channels) = (width, height, channels);
             (info.test_size, info.classes) = (count, classes);
         });
-        self.look();
+        self.poll_probes();
     }
 
     fn take_answer(&mut self, answer: Answer) {
         let Some(reporter) = &mut self.reporter else { return };
-        let Some(Answered { asked, answer }) = reporter.take(answer) else { return };
-        match (asked, &answer.error) {
-            (Asked::Look(probe), _) => {
+        let Some(Answered { request, answer }) = reporter.take(answer) else { return };
+        match (request, &answer.error) {
+            (Request::Probe(probe), _) => {
                 self.show(probe, answer);
-                self.look();
+                self.poll_probes();
             }
-            (Asked::Set { name, .. }, Some(error)) => {
+            (Request::Set { name, .. }, Some(error)) => {
                 self.out.refuse(&format!("{name} was not changed: {error}"));
             }
-            (Asked::Set { name, .. }, None) => self.take_change(name, &answer),
-            (Asked::Save { .. }, Some(error)) => {
+            (Request::Set { name, .. }, None) => self.take_change(name, &answer),
+            (Request::Save { .. }, Some(error)) => {
                 self.out.refuse(&format!("no checkpoint was written: {error}"));
             }
-            (Asked::Save { end }, None) => self.take_checkpoint(answer, end),
-            (Asked::Hold | Asked::Resume | Asked::Step(_) | Asked::Stop, Some(error)) => {
+            (Request::Save { end }, None) => self.take_checkpoint(answer, end),
+            (Request::Hold | Request::Resume | Request::Step(_) | Request::Stop, Some(error)) => {
                 self.out.refuse(error);
             }
-            (Asked::Hold | Asked::Resume | Asked::Step(_) | Asked::Stop, None) => {}
+            (Request::Hold | Request::Resume | Request::Step(_) | Request::Stop, None) => {}
         }
     }
 
@@ -345,20 +345,22 @@ impl Script {
         }
     }
 
-    /// Answers what the screens watch: predictions at once, a model by asking the script.
-    pub(super) fn look(&mut self) {
-        let mut of_the_model = Vec::new();
+    /// Answers the watched probes: predictions at once, those of a model by a request to the
+    /// script.
+    pub(super) fn poll_probes(&mut self) {
+        let mut requests = Vec::new();
         for probe in &self.watched {
-            match self.answer_here(probe) {
+            match self.local_answer(probe) {
                 Some(content) => self.show_content(probe.clone(), content),
-                None => of_the_model.push(probe.clone()),
+                None => requests.push(probe.clone()),
             }
         }
-        self.next_look = self.reporter.as_mut().and_then(|reporter| reporter.look(&of_the_model));
+        self.next_poll =
+            self.reporter.as_mut().and_then(|reporter| reporter.poll_probes(&requests));
     }
 
-    /// The answer to a probe that the script need not be asked for.
-    fn answer_here(&self, probe: &Probe) -> Option<Content> {
+    /// The answer to a probe that needs no request to the script.
+    fn local_answer(&self, probe: &Probe) -> Option<Content> {
         let unavailable = |why: &str| Some(Content::Unavailable(why.into()));
         match &probe.what {
             What::Snapshots => Some(Content::Snapshots { epochs: Vec::new() }),

@@ -1,4 +1,4 @@
-//! The source of a command's events: obeys commands, and follows the processes to their end.
+//! The source of a command's events: executes commands, and follows the processes to their end.
 
 use super::child::{Group, orphans};
 use super::out::Out;
@@ -6,7 +6,7 @@ use super::script::{Ending, Script};
 use super::stopping::{StopStep, Stopping};
 use crate::protocol::{Activity, Command, Event, Level, MarkKind, Outcome, Status, Step, Tune};
 use crate::session::command_spec::CommandSpec;
-use crate::session::reporter::{Asked, Report};
+use crate::session::reporter::{Report, Request};
 use crossbeam_channel::{Receiver, Sender, after, at, never};
 use rustix::process::Signal;
 use std::io;
@@ -17,13 +17,13 @@ use std::sync::atomic::AtomicI64;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-/// How long output is awaited after the command has ended: a background process may hold the
+/// How long to wait for output after the command has ended: a background process may keep the
 /// terminal open.
 const LAST_OUTPUT: Duration = Duration::from_secs(1);
-/// How long the last messages of a script are awaited after it has ended.
+/// How long to wait for the last messages of a script after it has ended.
 const LAST_REPORT: Duration = Duration::from_millis(500);
 
-/// What to do where a script has to report first.
+/// What the user can do if a command needs a reporting script.
 const USE_THE_CLIENT: &str =
     "the script does not report: `import nntop`, see `nntop client --help`";
 
@@ -31,20 +31,20 @@ const USE_THE_CLIENT: &str =
 #[derive(Debug)]
 pub(super) struct Processes {
     pub group: Group,
-    /// How it ended; `None` of a script that was started elsewhere.
+    /// The exit status; `None` for a script that was started elsewhere.
     pub exited: Receiver<io::Result<Option<ExitStatus>>>,
     /// The last lines of output, once it has ended.
     pub output_ended: Receiver<Vec<String>>,
 }
 
-/// The thread that follows log files, and what is dropped to end it.
+/// The thread that follows log files, and a sender that is dropped to stop it.
 #[derive(Debug)]
 pub(super) struct Files {
     pub going: Sender<()>,
     pub followed: JoinHandle<()>,
 }
 
-/// Obeys commands and reports how the processes and the script are.
+/// Executes commands and reports the state of the processes and the script.
 #[derive(Debug)]
 pub(super) struct Source {
     processes: Processes,
@@ -77,20 +77,20 @@ impl Source {
         }
     }
 
-    /// Whose use of the machine is measured, where it is told, and at which step.
+    /// The process group to measure, where to send the result, and the current step.
     pub(super) fn measured(&self) -> (Group, Sender<Event>, Arc<AtomicI64>) {
         (self.processes.group, self.out.0.clone(), Arc::clone(&self.script.shared_step))
     }
 
-    /// Runs to the end of the command and serves questions after it; `going` is dropped at the end.
+    /// Runs until the command ends, then answers probes. `going` is dropped when the command ends.
     pub(super) fn run(mut self, going: Sender<()>, files: Option<Files>) {
         self.out.send(Event::Started(Box::new(self.script.reported.info.clone())));
-        self.script.tell_status();
+        self.script.send_status();
         let status = self.follow();
         drop(going);
         if let Some(Files { going, followed }) = files {
             drop(going);
-            // Its last look; a panic there is in the log by now.
+            // Waits for its last read. The log already contains any panic.
             let _ = followed.join();
         }
         self.take_last_reports();
@@ -99,7 +99,7 @@ impl Source {
             Group::Script(_) => None,
         };
         let last = last.unwrap_or_default();
-        self.tell_orphans();
+        self.report_orphans();
         if let Some(code) = status.as_ref().ok().and_then(Option::as_ref).map(exit_code) {
             self.out.send(Event::ExitCode(code));
         }
@@ -107,38 +107,38 @@ impl Source {
         let finished = Status { activity: Activity::Finished, ..Status::default() };
         self.out.send(Event::StatusChanged(finished));
         self.out.send(Event::Finished(outcome));
-        // The reporter's connection ends; what is still asked of it is nobody's.
-        self.script.let_go();
+        // Closes the reporter's connection; requests without an answer are discarded.
+        self.script.disconnect();
         self.serve_after_the_end();
     }
 
-    /// Waits for the end of the command and obeys what is asked meanwhile.
+    /// Waits for the end of the command and executes commands meanwhile.
     fn follow(&mut self) -> io::Result<Option<ExitStatus>> {
         let mut commands = self.commands.clone();
         let reports = self.reports.clone();
         let exited = self.processes.exited.clone();
         loop {
             let timeout = self.stopping.deadline().map_or_else(never, at);
-            let look = self.script.next_look.map_or_else(never, at);
+            let poll = self.script.next_poll.map_or_else(never, at);
             crossbeam_channel::select! {
                 recv(exited) -> status => {
                     return status.unwrap_or_else(|_| Err(io::Error::other("nobody waited for it")));
                 }
                 recv(commands) -> command => match command {
-                    Ok(command) => self.obey(&command),
-                    // Nobody is left to send one; the command goes on.
+                    Ok(command) => self.execute(&command),
+                    // There is no sender left; the command keeps running.
                     Err(_) => commands = never(),
                 },
                 recv(reports) -> report => if let Ok(report) = report {
                     self.script.take_report(report);
                 },
-                recv(look) -> _ => self.script.look(),
+                recv(poll) -> _ => self.script.poll_probes(),
                 recv(timeout) -> _ => self.escalate(),
             }
         }
     }
 
-    /// What the script has sent before it ended.
+    /// Processes what the script sent before it ended.
     fn take_last_reports(&mut self) {
         let deadline = after(LAST_REPORT);
         while self.script.reports() {
@@ -147,14 +147,13 @@ impl Source {
                     Ok(report) => self.script.take_report(report),
                     Err(_) => return,
                 },
-                // A process that it left behind keeps its connection open.
+                // A process that it left behind may keep the connection open.
                 recv(deadline) -> _ => return,
             }
         }
     }
 
-    /// A command that has ended obeys nothing; what its script has predicted can still be looked
-    /// at.
+    /// A command that has ended accepts no commands, but its predictions can still be viewed.
     fn serve_after_the_end(&mut self) {
         for command in self.commands.clone() {
             if let Command::Watch(probes) = command {
@@ -163,7 +162,7 @@ impl Source {
         }
     }
 
-    fn obey(&mut self, command: &Command) {
+    fn execute(&mut self, command: &Command) {
         match command {
             Command::Pause => self.pause(),
             Command::Hold if !self.script.reports() => {
@@ -200,7 +199,7 @@ impl Source {
         }
     }
 
-    /// Holds a script that reports between two steps; suspends anything else.
+    /// Holds a reporting script between two steps; suspends any other command.
     fn pause(&mut self) {
         if self.script.state.suspended || self.script.state.held || self.script.state.hold_requested
         {
@@ -211,10 +210,10 @@ impl Source {
 
     fn hold(&mut self) {
         self.wake();
-        if !self.script.state.held && self.script.ask(Asked::Hold) {
+        if !self.script.state.held && self.script.request(Request::Hold) {
             self.script.state.hold_requested = true;
             self.script.state.steps_left = None;
-            self.script.tell_status();
+            self.script.send_status();
         }
     }
 
@@ -225,7 +224,7 @@ impl Source {
         self.signal(Signal::STOP);
         self.script.mark(MarkKind::Suspended);
         self.out.log(Level::Info, "suspended: memory, the GPU's too, stays taken".into());
-        self.script.tell_status();
+        self.script.send_status();
     }
 
     fn resume(&mut self) {
@@ -236,18 +235,18 @@ impl Source {
         {
             self.script.state.hold_requested = false;
             self.script.state.steps_left = None;
-            if self.script.ask(Asked::Resume) {
-                self.script.tell_status();
+            if self.script.request(Request::Resume) {
+                self.script.send_status();
             }
         }
     }
 
-    /// Lets suspended processes go on.
+    /// Continues suspended processes.
     fn wake(&mut self) {
         if std::mem::take(&mut self.script.state.suspended) {
             self.signal(Signal::CONT);
             self.script.mark(MarkKind::Resumed);
-            self.script.tell_status();
+            self.script.send_status();
         }
     }
 
@@ -256,16 +255,16 @@ impl Source {
             return self.out.refuse(&format!("cannot step: {USE_THE_CLIENT}"));
         }
         self.wake();
-        if self.script.ask(Asked::Step(steps)) {
+        if self.script.request(Request::Step(steps)) {
             self.script.state.hold_requested = false;
             self.script.state.steps_left = Some(steps);
-            self.script.tell_status();
+            self.script.send_status();
         }
     }
 
     fn save(&mut self) {
         if self.script.can_save() {
-            self.script.ask(Asked::Save { end: false });
+            self.script.request(Request::Save { end: false });
             return;
         }
         let Some(signal) = self.save else {
@@ -288,14 +287,14 @@ impl Source {
             return self.out.refuse(reason);
         }
         self.wake();
-        self.script.ask(Asked::Save { end: true });
+        self.script.request(Request::Save { end: true });
     }
 
     fn set(&mut self, name: &str, value: f64) {
         if !self.script.reports() {
             return self.out.refuse(&format!("cannot change {name}: {USE_THE_CLIENT}"));
         }
-        self.script.ask(Asked::Set { name: name.into(), value });
+        self.script.request(Request::Set { name: name.into(), value });
     }
 
     fn stop(&mut self) {
@@ -303,7 +302,7 @@ impl Source {
         let Some(step) = self.stopping.request(Instant::now(), can_ask) else { return };
         self.script.state.stopping = true;
         let text = match step {
-            StopStep::Ask if self.script.ask(Asked::Stop) => {
+            StopStep::Ask if self.script.request(Request::Stop) => {
                 let signal = "the stop signal follows";
                 format!("asked to stop after the step: {signal} in {} s", self.grace_left())
             }
@@ -321,16 +320,16 @@ impl Source {
         self.out.warn(format!("{text}{hint}"));
         // A suspended process acts on a signal only once it runs.
         self.wake();
-        self.script.tell_status();
+        self.script.send_status();
     }
 
-    /// Seconds until a stop goes one step further.
+    /// Seconds until a stop escalates.
     fn grace_left(&self) -> f64 {
         let left = self.stopping.deadline().map(|deadline| deadline - Instant::now());
         left.unwrap_or_default().as_secs_f64().ceil()
     }
 
-    /// The grace period of a stop is over.
+    /// Escalates a stop after its grace period.
     fn escalate(&mut self) {
         let Some(signal) = self.stopping.due(Instant::now()) else { return };
         self.signal(signal);
@@ -344,7 +343,7 @@ impl Source {
         }
     }
 
-    fn tell_orphans(&self) {
+    fn report_orphans(&self) {
         let left = orphans(self.processes.group);
         if !left.is_empty() {
             let list: Vec<String> =
@@ -374,7 +373,7 @@ impl Source {
     }
 }
 
-/// The exit code as a shell reports it: 128 and the signal that ended the process.
+/// The exit code as a shell reports it: 128 plus the signal that ended the process.
 fn exit_code(status: &ExitStatus) -> i32 {
     status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or_default())
 }

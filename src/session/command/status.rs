@@ -1,27 +1,27 @@
-//! How a command stands: what was asked for, and what is.
+//! The state of a command, as requested and as in effect.
 
 use crate::protocol::{Activity, PauseLevel, Status};
 
-/// How a command stands. Each of these can hold without the others.
+/// The state of a command. The fields are independent of each other.
 #[allow(clippy::struct_excessive_bools)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct State {
-    /// Every process is stopped by SIGSTOP.
+    /// All processes are stopped by SIGSTOP.
     pub suspended: bool,
     /// The script waits between two steps.
     pub held: bool,
-    /// The script was asked to wait.
+    /// A hold was requested.
     pub hold_requested: bool,
-    /// Steps that the script was asked for before it waits again.
+    /// Number of steps that were requested before the next hold.
     pub steps_left: Option<u32>,
-    /// A script reports.
+    /// A script is connected.
     pub reports: bool,
     /// A stop was requested.
     pub stopping: bool,
 }
 
 impl State {
-    /// The status for the screens.
+    /// Converts the state for the screens.
     pub(super) fn status(self) -> Status {
         let paused = self.suspended || self.held;
         let pause = if self.suspended { PauseLevel::Suspended } else { PauseLevel::Held };
@@ -42,7 +42,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_hold_is_requested_until_it_is_in_effect() {
+    fn a_hold_is_pending_until_the_script_confirms_it() {
         let asked = State { hold_requested: true, reports: true, ..State::default() };
         let status = asked.status();
         assert_eq!((status.activity, status.pausing), (Activity::Training, true));

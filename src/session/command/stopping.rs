@@ -1,4 +1,4 @@
-//! Stopping a command: what is done when. The caller passes the time.
+//! Escalates the stop of a command. The caller passes the time.
 
 use rustix::process::Signal;
 use std::time::{Duration, Instant};
@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 /// What to do next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum StopStep {
-    /// Ask the script that reports to stop between two steps.
+    /// Ask the reporting script to stop between two steps.
     Ask,
     Signal(Signal),
 }
 
-/// How far a stop has come.
+/// The stage of a stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
     Running,
@@ -23,7 +23,7 @@ enum Stage {
     Killed,
 }
 
-/// Escalates from the script's own end over the stop signal and SIGTERM to SIGKILL.
+/// Escalates from a request to the script through the stop signal and SIGTERM to SIGKILL.
 #[derive(Debug)]
 pub(super) struct Stopping {
     first: Signal,
@@ -32,13 +32,13 @@ pub(super) struct Stopping {
 }
 
 impl Stopping {
-    /// `first` is the signal of the first request, `grace` the time until the next step follows.
+    /// `first` is the first signal, `grace` the time before each escalation.
     pub(super) fn new(first: Signal, grace: Duration) -> Self {
         Self { first, grace, stage: Stage::Running }
     }
 
-    /// What a request to stop leads to: the second request kills. `can_ask` says that a script
-    /// reports, which can end between two steps.
+    /// Handles a request to stop; the second request kills. `can_ask` tells whether a script is
+    /// connected, which can end between two steps.
     pub(super) fn request(&mut self, now: Instant, can_ask: bool) -> Option<StopStep> {
         match self.stage {
             Stage::Running if can_ask => {
@@ -72,7 +72,7 @@ impl Stopping {
         }
     }
 
-    /// When [`Stopping::due`] has something to say next.
+    /// When [`Stopping::due`] next returns a signal.
     pub(super) fn deadline(&self) -> Option<Instant> {
         match self.stage {
             Stage::Asked(deadline) | Stage::Signalled(deadline) => Some(deadline),

@@ -1,4 +1,4 @@
-//! What the processes of a command use of the machine, as `/proc` tells.
+//! The system resources that the processes of a command use, according to `/proc`.
 
 use super::child::Group;
 use super::gpu::Gpus;
@@ -11,15 +11,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
-/// How often it is measured for the screens.
+/// Interval between two measurements for the screens.
 const INTERVAL: Duration = Duration::from_secs(2);
-/// Of so many measurements one becomes metrics, which are kept.
+/// Every `KEPT`-th measurement is stored as metrics.
 const KEPT: u32 = 5;
-/// Processes of a command that are looked at.
+/// Maximum number of processes that are measured.
 const MOST_PROCESSES: usize = 10_000;
 const MEBIBYTE: f64 = 1_048_576.0;
 
-/// Measures until the other end of `ended` is dropped; `step` is the step that the metrics belong to.
+/// Measures until the sender of `ended` is dropped; `step` is the current step, for the metrics.
 pub(super) fn measure(
     group: Group,
     events: &Sender<Event>,
@@ -62,16 +62,16 @@ fn metrics(system: &SystemUse) -> Vec<(String, f64)> {
     values
 }
 
-/// Adds up the processes of a command.
+/// Sums the resource usage of a command's processes.
 #[derive(Debug)]
 struct Meter {
     group: Group,
     gpus: Gpus,
-    /// When it was last measured, and the clock ticks that every process had used.
+    /// The time of the last measurement and the clock ticks that each process had used.
     last: Option<(Instant, BTreeMap<u32, u64>)>,
 }
 
-/// What `/proc/PID/stat` says.
+/// Fields of `/proc/PID/stat`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Stat {
     /// Clock ticks of CPU time.
@@ -92,7 +92,7 @@ impl Meter {
         let mut ticks = BTreeMap::new();
         for pid in self.processes() {
             let text = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-            // One that has ended meanwhile counts no more.
+            // Processes that have ended in the meantime are not counted.
             let Some(stat) = Stat::parse(&text) else { continue };
             system.processes += 1;
             system.threads += stat.threads;
@@ -110,7 +110,7 @@ impl Meter {
         system
     }
 
-    /// The command and all that it started; of what left it, what this process has adopted.
+    /// The command and its descendants, including those that this process has adopted.
     fn processes(&self) -> Vec<u32> {
         let mut found = match self.group {
             Group::Command(_) => children(std::process::id()),
@@ -138,12 +138,13 @@ fn children(pid: u32) -> Vec<u32> {
 }
 
 impl Stat {
-    /// Reads the text of `/proc/PID/stat`. The second field is a name in parentheses that may hold
+    /// Parses `/proc/PID/stat`. The second field is a name in parentheses that may contain
     /// anything; the others are numbers.
     fn parse(text: &str) -> Option<Self> {
         let (_, rest) = text.rsplit_once(") ")?;
         let fields: Vec<&str> = rest.split_ascii_whitespace().collect();
-        // The first of them is field 3 of proc(5): 14 and 15 are times, 20 threads, 24 pages.
+        // The first remaining field is field 3 in proc(5): 14 and 15 are times, 20 threads, 24
+        // pages.
         let number = |field: usize| fields.get(field - 3)?.parse::<u64>().ok();
         Some(Self {
             ticks: number(14)? + number(15)?,
@@ -158,7 +159,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_fields_of_a_process_are_found_whatever_its_name() {
+    fn stat_is_parsed_for_any_process_name() {
         let text = "12 (a) b (c) S 1 12 12 0 -1 4194560 100 0 0 0 7 5 0 0 20 0 3 0 100 4096 42 0";
         assert_eq!(Stat::parse(text), Some(Stat { ticks: 12, threads: 3, pages: 42 }));
         assert_eq!(Stat::parse("12 (a"), None);

@@ -14,7 +14,7 @@ fn run() -> (tempfile::TempDir, RunDir) {
 }
 
 #[test]
-fn facts_come_back_and_samples_are_left_out() {
+fn events_are_replayed_and_samples_are_not_stored() {
     let (_state, run) = run();
     let facts = [Event::Started(Box::default()), epoch(0), epoch(1)];
     let mut file = EventFile::open(&run.events()).unwrap();
@@ -29,7 +29,7 @@ fn facts_come_back_and_samples_are_left_out() {
 }
 
 #[test]
-fn a_torn_line_is_left_out_and_what_a_resumed_run_tells_again_is_not_kept_twice() {
+fn a_torn_line_is_skipped_and_repeated_events_are_stored_once() {
     let (_state, run) = run();
     let tuned =
         Event::Tuned(Tuned { change: Tune::LearningRate(0.5), previous: 3.0, epoch: 1, batch: 2 });
@@ -68,9 +68,9 @@ fn a_diverged_epoch_can_be_written_and_read() {
 }
 
 #[test]
-fn a_full_disk_is_told_and_nothing_is_forgotten() {
+fn events_are_buffered_while_the_disk_is_full() {
     if !Path::new("/dev/full").exists() {
-        return eprintln!("skipped: no /dev/full here");
+        return eprintln!("skipped: there is no /dev/full");
     }
     let (_state, run) = run();
     let mut file = EventFile::open(&run.events()).unwrap();
@@ -79,33 +79,33 @@ fn a_full_disk_is_told_and_nothing_is_forgotten() {
         let error = file.append(&epoch(number)).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::StorageFull);
     }
-    assert!(file.is_waiting() && file.look_after().is_err());
+    assert!(file.is_waiting() && file.maintain().is_err());
     file.file = open_to_append(&run.events()).unwrap();
-    file.look_after().unwrap();
+    file.maintain().unwrap();
     assert_eq!((replay(&run).epochs.seen(), file.is_waiting()), (3, false));
     file.append(&epoch(3)).unwrap();
     assert_eq!(replay(&run).epochs.seen(), 4);
 }
 
 #[test]
-fn a_file_that_was_removed_comes_back_with_everything() {
+fn a_deleted_file_is_restored_completely() {
     let (_state, run) = run();
     let mut file = EventFile::open(&run.events()).unwrap();
     file.append(&Event::Started(Box::default())).unwrap();
     file.append(&epoch(0)).unwrap();
-    assert!(!file.look_after().unwrap());
+    assert!(!file.maintain().unwrap());
     std::fs::remove_file(run.events()).unwrap();
     file.append(&epoch(1)).unwrap();
-    assert!(file.look_after().unwrap());
+    assert!(file.maintain().unwrap());
     file.append(&epoch(2)).unwrap();
     let view = replay(&run);
     assert!(view.info.is_some());
     assert_eq!(view.epochs.seen(), 3);
-    assert!(!file.look_after().unwrap());
+    assert!(!file.maintain().unwrap());
 }
 
 #[test]
-fn a_link_or_a_pipe_in_its_place_is_refused_and_a_line_without_end_not_read() {
+fn links_pipes_and_endless_lines_are_rejected() {
     use rustix::fs::{CWD, Mode, mkfifoat};
     let (_state, run) = run();
     let elsewhere = run.path().join("elsewhere");
@@ -123,7 +123,7 @@ fn a_link_or_a_pipe_in_its_place_is_refused_and_a_line_without_end_not_read() {
 }
 
 #[test]
-fn an_experiment_counts_the_epochs_of_each_of_its_networks() {
+fn epochs_of_each_network_of_an_experiment_are_stored() {
     let (_state, run) = run();
     let mut file = EventFile::open(&run.events()).unwrap();
     let started = |title: &str| {
@@ -142,7 +142,7 @@ fn an_experiment_counts_the_epochs_of_each_of_its_networks() {
 }
 
 #[test]
-fn a_figure_is_kept_now_and_then_and_its_last_state_before_what_is_said_of_it() {
+fn figures_are_stored_rarely_but_always_before_a_claim() {
     let (_state, run) = run();
     let mut file = EventFile::open(&run.events()).unwrap();
     let figure = |id: &str, caption: u32| {

@@ -1,17 +1,17 @@
-//! The attached clients of a session: two threads each, between a socket and the hub.
+//! The clients of a session. Each has two threads between its socket and the hub.
 //!
-//! Whatever a client does ends its own connection at most. One that stops reading blocks its own
-//! writing thread, which costs nothing; the hub skips it, and brings it up to date once it reads
-//! again. When its process ends, however it ends, the system closes the socket.
+//! A client can at most end its own connection. One that stops reading only blocks its own writing
+//! thread: the hub skips it, and sends it a snapshot once it reads again. When its process ends,
+//! the system closes the socket.
 //!
-//! Threads and descriptors are bounded: connections that have not said hello make room for newer
-//! ones, and beside the places for clients that stay there are some for short visits.
+//! The number of threads and descriptors is limited: the oldest unfinished handshake makes room for
+//! a new connection, and some places are reserved for short visits.
 
 use super::listener::peer;
 use super::log::Log;
 use crate::protocol::{Command, Event, PROTOCOL_VERSION, Update};
 use crate::session::hub::Hub;
-use crate::session::reporter::{Incoming, Reports, begins_reporter, refuse};
+use crate::session::reporter::{Incoming, Reports, is_script, refuse};
 use crate::session::wire::{
     self, ClientHello, MOST_COMMAND, MOST_UPDATE, OLDEST_PROTOCOL, SessionHello, WireError,
 };
@@ -25,39 +25,39 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Clients at one time; more are sent away.
+/// Maximum number of clients; more are refused.
 const MOST_CLIENTS: usize = 64;
-/// Short visits at one time, once all places for clients are taken: `ls`, and commands that return
-/// at once.
+/// Additional places for short visits once all places for clients are taken: `ls`, and commands
+/// that return at once.
 const MOST_VISITS: usize = 8;
-/// Connections that have not said hello; one more ends the oldest.
+/// Maximum number of unfinished handshakes; one more closes the oldest.
 const MOST_HANDSHAKES: usize = 16;
-/// The hellos are exchanged within this.
-const HELLO_PATIENCE: Duration = Duration::from_secs(5);
-/// A visit takes no longer.
-const VISIT_PATIENCE: Duration = Duration::from_secs(60);
+/// Timeout of the handshake.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
+/// Timeout of a visit.
+const VISIT_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Lets clients in, and serves them.
+/// Accepts and serves clients.
 #[derive(Clone, Debug)]
 pub(super) struct Clients {
     hub: Hub,
     log: Arc<Log>,
-    /// Where scripts report, where the run is a command.
+    /// The endpoint for scripts, if the run is a command.
     reports: Option<Reports>,
     handshakes: Arc<Mutex<Handshakes>>,
-    /// Connections that have said hello.
+    /// Number of clients that completed the handshake.
     connected: Arc<AtomicUsize>,
-    /// Those of them that are there for more than a look at how the run stands.
+    /// The number of those that keep the session alive, which a glance does not.
     attached: Arc<AtomicUsize>,
 }
 
-/// Why a client is sent away.
+/// Why a connection was closed.
 #[derive(Debug, thiserror::Error)]
 enum Refusal {
     #[error("a client of user {0} was refused: the run is another user's")]
     Stranger(u32),
     #[error("a client was refused: {0}")]
-    Told(String),
+    Refused(String),
     #[error("a connection was ended: {0}")]
     Wire(#[from] WireError),
     #[error("a connection was ended: {0}")]
@@ -76,31 +76,31 @@ impl Clients {
         }
     }
 
-    /// Whether somebody is there for more than a look at how the run stands.
-    pub(super) fn is_anybody_attached(&self) -> bool {
+    /// Whether a client keeps the session alive.
+    pub(super) fn is_kept_alive(&self) -> bool {
         self.attached.load(Ordering::SeqCst) > 0
     }
 
-    /// Serves a client in threads of its own.
-    pub(super) fn welcome(&self, stream: UnixStream) {
-        let begun = peer(&stream).map_err(Refusal::from).and_then(|user| {
+    /// Serves a client in its own threads.
+    pub(super) fn serve(&self, stream: UnixStream) {
+        let started = peer(&stream).map_err(Refusal::from).and_then(|user| {
             if user != rustix::process::geteuid().as_raw() {
                 return Err(Refusal::Stranger(user));
             }
             Ok(lock(&self.handshakes).begin(&stream)?)
         });
-        let handshake = match begun {
+        let handshake = match started {
             Ok(handshake) => handshake,
             Err(refusal) => return self.log.record(refusal),
         };
         let clients = self.clone();
         let thread = thread::Builder::new().name("nntop-client".into());
         let spawned = thread.spawn(move || {
-            if let Err(refusal) = clients.attend(&stream, handshake) {
+            if let Err(refusal) = clients.serve_client(&stream, handshake) {
                 clients.log.record(refusal);
             }
             lock(&clients.handshakes).end(handshake);
-            // The other thread may be blocked in a write to a client that will not read it.
+            // The writing thread may be blocked by a client that does not read.
             let _ = stream.shutdown(Shutdown::Both);
         });
         if let Err(error) = spawned {
@@ -109,45 +109,45 @@ impl Clients {
         }
     }
 
-    fn attend(&self, stream: &UnixStream, handshake: u64) -> Result<(), Refusal> {
+    fn serve_client(&self, stream: &UnixStream, handshake: u64) -> Result<(), Refusal> {
         stream.set_nonblocking(false)?;
-        let deadline = Instant::now() + HELLO_PATIENCE;
+        let deadline = Instant::now() + HANDSHAKE_TIMEOUT;
         let mut timed = Timed { stream, deadline };
         let first = first_bytes(&mut timed)?;
-        if begins_reporter(&first) {
-            return self.attend_reporter(stream, first, handshake);
+        if is_script(&first) {
+            return self.serve_script(stream, first, handshake);
         }
         let (hello, place) = self.exchange_hellos(&first, &mut timed)?;
         lock(&self.handshakes).end(handshake);
         let is_visit = hello.glance || hello.brief;
-        let _attached = (!hello.glance).then(|| Counted::take(&self.attached));
+        let _attached = (!hello.glance).then(|| Place::take(&self.attached));
         let link = self.hub.attach(hello.attachment);
         let writer = thread::Builder::new().name("nntop-client-out".into()).spawn({
             let (stream, log) = (stream.try_clone()?, Arc::clone(&self.log));
             move || {
                 send_updates(&link.updates, &stream, &log);
-                // Whatever ended it, the reading thread is to notice.
+                // Wakes the reading thread.
                 let _ = stream.shutdown(Shutdown::Both);
             }
         })?;
         let result = if is_visit {
-            let deadline = Instant::now() + VISIT_PATIENCE;
+            let deadline = Instant::now() + VISIT_TIMEOUT;
             receive_commands(Timed { stream, deadline }, &link.commands)
         } else {
             stream.set_read_timeout(None)?;
             receive_commands(stream, &link.commands)
         };
-        // Now the hub lets go of this client, and the writing thread ends.
+        // The hub drops this client, which ends the writing thread.
         drop(link.commands);
         let _ = stream.shutdown(Shutdown::Both);
-        // A panic there is in the log by now.
+        // The log already contains any panic.
         let _ = writer.join();
         drop(place);
         result
     }
 
-    /// Serves a script that reports.
-    fn attend_reporter(
+    /// Serves a script.
+    fn serve_script(
         &self,
         stream: &UnixStream,
         first: Vec<u8>,
@@ -159,39 +159,39 @@ impl Clients {
         };
         stream.set_write_timeout(None)?;
         let incoming = Incoming { stream: stream.try_clone()?, first };
-        Ok(reports.attend(incoming, || lock(&self.handshakes).end(handshake))?)
+        Ok(reports.serve(incoming, || lock(&self.handshakes).end(handshake))?)
     }
 
-    /// The client's hello, of which `first` was read already, and its place among the others.
+    /// Completes the handshake, of which the bytes `first` were already read, and takes a place.
     fn exchange_hellos(
         &self,
         first: &[u8],
         stream: &mut Timed,
-    ) -> Result<(ClientHello, Counted), Refusal> {
+    ) -> Result<(ClientHello, Place), Refusal> {
         let hello: ClientHello = wire::read_hello(&mut first.chain(&mut *stream))?;
-        let place = Counted::take(&self.connected);
-        let kept = if hello.glance || hello.brief { MOST_VISITS } else { 0 };
-        let refused = refusal(&hello, place.number > MOST_CLIENTS + kept);
+        let place = Place::take(&self.connected);
+        let reserved = if hello.glance || hello.brief { MOST_VISITS } else { 0 };
+        let refused = refusal(&hello, place.number > MOST_CLIENTS + reserved);
         let answer = SessionHello::new(self.attached.load(Ordering::SeqCst), refused.clone());
         wire::write_hello(stream, &answer)?;
         if let Some(reason) = refused {
-            return Err(Refusal::Told(reason));
+            return Err(Refusal::Refused(reason));
         }
         stream.stream.set_write_timeout(None)?;
         Ok((hello, place))
     }
 }
 
-/// The first four bytes of a connection, or fewer where it ends before: they tell a script that
-/// reports from a client.
+/// The first four bytes of a connection, or fewer if it is closed before. They distinguish scripts
+/// from other clients.
 fn first_bytes(stream: &mut Timed) -> io::Result<Vec<u8>> {
     let mut first = Vec::with_capacity(4);
     stream.take(4).read_to_end(&mut first)?;
     Ok(first)
 }
 
-/// Why a client that said hello is sent away, where it is. A newer one decides by itself whether
-/// it can speak as old as this session.
+/// Why a client is refused, if it is. A newer client decides itself whether it supports the older
+/// protocol of this session.
 fn refusal(hello: &ClientHello, crowded: bool) -> Option<String> {
     if crowded {
         return Some(format!("{MOST_CLIENTS} clients are attached; detach one of them"));
@@ -207,18 +207,18 @@ fn refusal(hello: &ClientHello, crowded: bool) -> Option<String> {
     })
 }
 
-/// Passes a client's commands on until it goes, or says what is none.
+/// Forwards commands until the client disconnects or sends an invalid one.
 fn receive_commands(stream: impl Read, commands: &Sender<Command>) -> Result<(), Refusal> {
     let mut input = BufReader::new(stream);
     let mut payload = Vec::new();
     while wire::read_frame(&mut input, MOST_COMMAND, &mut payload)? {
-        // The hub lives as long as the process. Where it has enough to do, this thread waits.
+        // The hub lives as long as the process. This blocks while it has enough to do.
         let _ = commands.send(wire::decode(&payload)?);
     }
     Ok(())
 }
 
-/// Passes updates on until the client goes or the hub lets go of it.
+/// Forwards updates until the client disconnects or the hub drops it.
 fn send_updates(updates: &Receiver<Update>, stream: &UnixStream, log: &Log) {
     let mut out = BufWriter::new(stream);
     for update in updates {
@@ -230,7 +230,7 @@ fn send_updates(updates: &Receiver<Update>, stream: &UnixStream, log: &Log) {
     }
 }
 
-/// Sends an update; a snapshot that is too long goes without its pictures, which come again.
+/// Sends an update. A snapshot that is too long is sent without its frames, which are sent again.
 fn send(out: &mut BufWriter<&UnixStream>, update: &Update) -> Result<(), WireError> {
     match (wire::write_frame(out, &wire::encode(update)?, MOST_UPDATE), update) {
         (Err(WireError::TooLong { .. }), Update::Snapshot(view)) => {
@@ -238,13 +238,13 @@ fn send(out: &mut BufWriter<&UnixStream>, update: &Update) -> Result<(), WireErr
             view.frames.clear();
             wire::write_frame(out, &wire::encode(&Update::Snapshot(view))?, MOST_UPDATE)
         }
-        // A sample that is too long is left out: the next one may be shorter.
+        // Skip a frame that is too long; the next one may be shorter.
         (Err(WireError::TooLong { .. }), Update::Event(Event::Frame(_))) => Ok(()),
         (result, _) => result,
     }
 }
 
-/// A stream that is read and written until a moment, however little comes at a time.
+/// A stream with one deadline for all reads and writes.
 struct Timed<'a> {
     stream: &'a UnixStream,
     deadline: Instant,
@@ -275,29 +275,29 @@ impl Write for Timed<'_> {
     }
 }
 
-/// Connections that have not said hello yet, the oldest first.
+/// Connections with an unfinished handshake, the oldest first.
 #[derive(Debug, Default)]
 struct Handshakes {
-    begun: u64,
-    going: VecDeque<(u64, UnixStream)>,
+    started: u64,
+    pending: VecDeque<(u64, UnixStream)>,
 }
 
 impl Handshakes {
-    /// Counts one more, and ends the oldest where there are too many.
+    /// Registers a connection, and closes the oldest if there are too many.
     fn begin(&mut self, stream: &UnixStream) -> io::Result<u64> {
-        if self.going.len() >= MOST_HANDSHAKES
-            && let Some((_, oldest)) = self.going.pop_front()
+        if self.pending.len() >= MOST_HANDSHAKES
+            && let Some((_, oldest)) = self.pending.pop_front()
         {
-            // Its thread notices.
+            // Its thread notices this.
             let _ = oldest.shutdown(Shutdown::Both);
         }
-        self.begun += 1;
-        self.going.push_back((self.begun, stream.try_clone()?));
-        Ok(self.begun)
+        self.started += 1;
+        self.pending.push_back((self.started, stream.try_clone()?));
+        Ok(self.started)
     }
 
     fn end(&mut self, number: u64) {
-        self.going.retain(|(of, _)| *of != number);
+        self.pending.retain(|(of, _)| *of != number);
     }
 }
 
@@ -305,21 +305,21 @@ fn lock(handshakes: &Mutex<Handshakes>) -> MutexGuard<'_, Handshakes> {
     handshakes.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// One of so many; it is free again when dropped.
-struct Counted {
+/// A place that is released when dropped.
+struct Place {
     taken: Arc<AtomicUsize>,
-    /// How many there are, this one included.
+    /// The number of taken places including this one.
     number: usize,
 }
 
-impl Counted {
+impl Place {
     fn take(taken: &Arc<AtomicUsize>) -> Self {
         let number = taken.fetch_add(1, Ordering::SeqCst) + 1;
         Self { taken: Arc::clone(taken), number }
     }
 }
 
-impl Drop for Counted {
+impl Drop for Place {
     fn drop(&mut self) {
         self.taken.fetch_sub(1, Ordering::SeqCst);
     }

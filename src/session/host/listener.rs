@@ -1,4 +1,4 @@
-//! The session's socket: only this user's, made again when somebody deletes it.
+//! The session's socket: private to this user, and recreated if it is deleted.
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::fs::{self, Permissions};
@@ -9,17 +9,17 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// How long nobody is accepted after the system had no descriptor left for them.
-const EXHAUSTED: Duration = Duration::from_millis(200);
+/// Pause after the system had no descriptor left for a connection.
+const EXHAUSTED_PAUSE: Duration = Duration::from_millis(200);
 
 /// Why a wait for clients ended.
 #[derive(Debug)]
 pub(super) enum Wake {
-    /// Somebody has connected.
+    /// A client has connected.
     Connection(UnixStream),
-    /// There is something to read on the other descriptor.
+    /// The other descriptor is readable.
     Other,
-    /// Nothing happened in time.
+    /// The wait timed out.
     Timeout,
 }
 
@@ -33,11 +33,11 @@ pub(super) struct Listener {
 }
 
 impl Listener {
-    /// Listens at a path. A socket that a dead process left there is removed, but only after
-    /// nobody answered at it; so is a link, which would lead clients elsewhere.
+    /// Listens at a path. A socket of a dead process is removed, but only after a connection
+    /// attempt failed; a symbolic link, which would redirect clients, is always removed.
     ///
     /// # Errors
-    /// Where somebody answers, or the socket cannot be made.
+    /// If another process is listening, or the socket cannot be created.
     pub(super) fn bind(path: &Path) -> io::Result<Self> {
         let is_link = fs::symlink_metadata(path).is_ok_and(|about| about.is_symlink());
         match UnixStream::connect(path) {
@@ -47,7 +47,7 @@ impl Listener {
             Err(_) => fs::remove_file(path)?,
         }
         let listener = UnixListener::bind(path)?;
-        // Nobody else can enter the directory meanwhile.
+        // The directory is private, so nobody can connect in between.
         fs::set_permissions(path, Permissions::from_mode(0o600))?;
         listener.set_nonblocking(true)?;
         let metadata = fs::symlink_metadata(path)?;
@@ -55,26 +55,26 @@ impl Listener {
         Ok(Self { socket: listener, path: path.into(), identity })
     }
 
-    /// Whether clients find this very socket at its path.
+    /// Whether clients find this socket at its path.
     pub(super) fn is_there(&self) -> bool {
         let found = fs::symlink_metadata(&self.path);
         found.is_ok_and(|metadata| (metadata.dev(), metadata.ino()) == self.identity)
     }
 
-    /// Waits for a client, for something to read on `other`, or for so long.
+    /// Waits for a client, for `other` to become readable, or for the timeout.
     ///
     /// # Errors
-    /// Where the system cannot wait.
-    pub(super) fn wait(&self, other: BorrowedFd<'_>, patience: Duration) -> io::Result<Wake> {
+    /// If the system call fails.
+    pub(super) fn wait(&self, other: BorrowedFd<'_>, timeout: Duration) -> io::Result<Wake> {
         let mut polled = [
             PollFd::new(&self.socket, PollFlags::IN),
             PollFd::from_borrowed_fd(other, PollFlags::IN),
         ];
-        let timeout = Timespec {
-            tv_sec: patience.as_secs().cast_signed(),
-            tv_nsec: patience.subsec_nanos().into(),
+        let timespec = Timespec {
+            tv_sec: timeout.as_secs().cast_signed(),
+            tv_nsec: timeout.subsec_nanos().into(),
         };
-        match poll(&mut polled, Some(&timeout)) {
+        match poll(&mut polled, Some(&timespec)) {
             Ok(0) | Err(rustix::io::Errno::INTR) => return Ok(Wake::Timeout),
             Ok(_) => {}
             Err(error) => return Err(error.into()),
@@ -86,16 +86,16 @@ impl Listener {
             Ok((stream, _)) => Ok(Wake::Connection(stream)),
             Err(error) => {
                 if error.kind() != io::ErrorKind::WouldBlock {
-                    // Without a descriptor the client stays in the queue, and asking again at
-                    // once would burn the CPU.
-                    std::thread::sleep(EXHAUSTED);
+                    // Without a free descriptor the client stays in the backlog, and an immediate
+                    // retry would busy-wait.
+                    std::thread::sleep(EXHAUSTED_PAUSE);
                 }
                 Ok(Wake::Timeout)
             }
         }
     }
 
-    /// Where it listens.
+    /// The path it listens at.
     pub(super) fn path(&self) -> &Path {
         &self.path
     }
@@ -104,7 +104,7 @@ impl Listener {
 impl Drop for Listener {
     fn drop(&mut self) {
         if self.is_there() {
-            // What is left is probed and removed by whoever comes next.
+            // A leftover socket is checked and removed by the next process to listen.
             let _ = fs::remove_file(&self.path);
         }
     }
@@ -113,13 +113,13 @@ impl Drop for Listener {
 /// The user at the other end of a socket.
 ///
 /// # Errors
-/// Where the system does not say.
+/// If the system does not support it.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(in crate::session) fn peer(stream: &impl AsFd) -> io::Result<u32> {
     Ok(rustix::net::sockopt::socket_peercred(stream)?.uid.as_raw())
 }
 
-/// Elsewhere the private directory alone keeps others out.
+/// On other systems only the private directory keeps other users out.
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 pub(in crate::session) fn peer(_stream: &impl AsFd) -> io::Result<u32> {
     Ok(rustix::process::geteuid().as_raw())
@@ -130,10 +130,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_stale_socket_is_removed_and_a_living_one_is_not() {
+    fn only_a_stale_socket_is_replaced() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("socket");
-        // Closed without being removed, as by kill -9.
+        // Closed without being removed, as after SIGKILL.
         drop(UnixListener::bind(&path).unwrap());
         let listener = Listener::bind(&path).unwrap();
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
@@ -144,11 +144,11 @@ mod tests {
         assert!(!listener.is_there());
         let again = Listener::bind(&path).unwrap();
         drop(listener);
-        assert!(again.is_there(), "the old one removes only itself");
+        assert!(again.is_there(), "dropping the old listener keeps the new socket");
     }
 
     #[test]
-    fn a_link_in_its_place_is_replaced() {
+    fn a_symbolic_link_is_replaced() {
         let dir = tempfile::tempdir().unwrap();
         let (path, other) = (dir.path().join("socket"), dir.path().join("other"));
         let listener = Listener::bind(&path).unwrap();

@@ -1,4 +1,4 @@
-//! The session's log: for people, a line a happening, with the time in UTC.
+//! The session's log for people: one line per event, with the time in UTC.
 
 use super::process::open_log;
 use crate::files::atomic;
@@ -11,15 +11,14 @@ use std::io::{self, Write};
 use std::os::fd::AsFd;
 use std::sync::Mutex;
 
-/// A log longer than this is put aside, so that nobody can fill a disk by connecting again and
-/// again.
+/// A longer log is moved aside, so that repeated connections cannot fill the disk.
 const LONGEST: u64 = 1 << 20;
 
-/// Writes to standard error, which leads to the log file: so do panics.
+/// Writes to standard error, which is the log file, so that panics are logged too.
 #[derive(Debug)]
 pub(super) struct Log {
     run: RunDir,
-    /// Bytes in the file.
+    /// Size of the file in bytes.
     length: Mutex<u64>,
 }
 
@@ -29,38 +28,38 @@ impl Log {
         Self { run: run.clone(), length: Mutex::new(length) }
     }
 
-    /// Writes a line. What a client or a file put into it is made printable, so that it stays one
-    /// line and no terminal obeys it.
+    /// Writes a line. Text from clients and files is made printable, so that it stays one line and
+    /// cannot control a terminal.
     #[allow(clippy::disallowed_methods)] // Standard error is the log's file here.
     pub(super) fn record(&self, text: impl Display) {
         let line = format!("{} {}\n", timestamp(now()), printable(&text.to_string()));
         let mut length = self.length.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        // A disk that takes no log is no reason to end a run.
+        // A log that cannot be written does not end the run.
         let _ = io::stderr().write_all(line.as_bytes());
         *length += line.len() as u64;
-        if *length > LONGEST && self.begin_again().is_ok() {
+        if *length > LONGEST && self.rotate().is_ok() {
             *length = 0;
         }
     }
 
-    /// Puts the log aside as `log.old`.
-    fn begin_again(&self) -> io::Result<()> {
+    /// Moves the log aside as `log.old`.
+    fn rotate(&self) -> io::Result<()> {
         std::fs::rename(self.run.log(), self.run.log().with_extension("old"))?;
         self.reopen()
     }
 
-    /// Whether the file at the log's path is the one that is written to.
+    /// Whether the file at the log's path is the open one.
     #[allow(clippy::disallowed_methods)] // Standard error is the log's file here.
     pub(super) fn is_there(&self) -> bool {
         let open = io::stderr().as_fd().try_clone_to_owned();
         open.is_ok_and(|open| atomic::is_at(&File::from(open), &self.run.log()))
     }
 
-    /// Goes on in the file that is at the log's path now.
+    /// Opens the file at the log's path and continues there.
     pub(super) fn reopen(&self) -> io::Result<()> {
         let is_link = std::fs::symlink_metadata(self.run.log()).is_ok_and(|log| log.is_symlink());
         if is_link {
-            // It would lead elsewhere, and is nothing of ours.
+            // A symbolic link would lead elsewhere and is not ours.
             std::fs::remove_file(self.run.log())?;
         }
         Ok(rustix::stdio::dup2_stderr(open_log(&self.run)?)?)
@@ -76,8 +75,8 @@ fn timestamp(seconds: f64) -> String {
     format!("{year}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
 }
 
-/// Days since 1970 as a date of the Gregorian calendar. Counts in years that begin in March, so
-/// that the leap day is the last of a year, and in eras of 400 years.
+/// Converts days since 1970 to a date of the Gregorian calendar. Years are counted from March, so
+/// that the leap day is the last day of a year, and grouped into eras of 400 years.
 fn date(days: u64) -> (u64, u64, u64) {
     let days = days + 719_468;
     let (era, day) = (days / 146_097, days % 146_097);
@@ -94,8 +93,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_are_those_of_the_calendar() {
-        // From `date -u -d @N`.
+    fn timestamps_match_the_date_command() {
+        // Expected values from `date -u -d @N`.
         for (seconds, expected) in [
             (0.0, "1970-01-01T00:00:00Z"),
             (951_827_696.0, "2000-02-29T12:34:56Z"),

@@ -1,7 +1,7 @@
 //! The session process: one run, its socket, its files.
 //!
-//! It is started by [`super::launch`], leaves its starter's terminal and process session at once,
-//! and ends by itself when the run is over and no client is left.
+//! It is started by [`super::launch`], leaves the terminal and process session of its starter, and
+//! ends once the run is over and no client is left.
 
 mod clients;
 mod listener;
@@ -39,16 +39,17 @@ use std::thread;
 use std::time::{Duration, Instant};
 use work::Work;
 
-/// How often the socket is looked after while a run is going.
+/// Interval at which the files are checked while a run is going.
 const TICK: Duration = Duration::from_secs(1);
-/// The same once it is over.
+/// The same once the run is over.
 const LAST_TICK: Duration = Duration::from_millis(100);
-/// A session stays for so long after its run and its last client: one may be on its way.
+/// How long a session stays after its run and last client have ended: another may be connecting.
 const GRACE: Duration = Duration::from_secs(1);
-/// A clean end takes no longer; then the process ends as it is, and resumes from its checkpoint.
-const END_PATIENCE: Duration = Duration::from_secs(30);
+/// How long a clean end may take. After that the process ends anyway, and resumes from its
+/// checkpoint.
+const END_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// What a starter reads when all went well.
+/// The line that tells the starter that the session is ready.
 pub(super) const READY: &str = process::Starter::READY;
 
 /// Why a session could not be started.
@@ -85,12 +86,11 @@ fn io_at(what: &Path) -> impl FnOnce(io::Error) -> HostError + '_ {
     move |source| HostError::Io { what: what.display().to_string(), source }
 }
 
-/// Is the session process of the run in a directory; returns when that is over. Standard input must
-/// be the run's lock, and standard output the pipe at which the starter waits, as
-/// [`super::launch()`] arranges it.
+/// Runs the session process of the run in a directory until the run is over. Standard input must be
+/// the run's lock, and standard output the pipe to the starter, as [`super::launch()`] arranges.
 ///
 /// # Errors
-/// Where the session cannot be started. The starter was told.
+/// If the session cannot be started. The starter has received the error.
 pub fn serve(dir: &Path) -> Result<(), HostError> {
     let run = RunDir::at(dir.into());
     if io::stdin().is_terminal() {
@@ -118,12 +118,12 @@ struct Session {
     clients: Clients,
     work: Work,
     log: Arc<Log>,
-    /// Readable once a signal has come.
+    /// Readable once a signal has arrived.
     signals: UnixStream,
-    /// Hears when the run is over.
+    /// Receives a message once the run is over.
     over: Receiver<()>,
     interrupted: Arc<AtomicBool>,
-    /// Events wait for a disk to have room.
+    /// Events are buffered because the disk is full.
     waiting: Arc<AtomicBool>,
 }
 
@@ -133,12 +133,12 @@ impl Session {
             return Err(HostError::NotStarted);
         }
         let record = Record::read(&run)?;
-        // The lock is held: whatever temporary file lies here is of a process that is gone.
+        // This process holds the lock, so any temporary file here belongs to a dead process.
         atomic::sweep(run.path());
         let log = Arc::new(Log::new(&run));
         let signals = listen_for_signals()
             .map_err(|source| HostError::Io { what: "cannot listen for signals".into(), source })?;
-        // A command may connect as soon as it runs.
+        // The socket must exist before a command starts, which may connect at once.
         let socket = run.place_socket(&record.id)?;
         let listener = Listener::bind(&socket).map_err(io_at(&socket))?;
         let work = Work::start(&run, &record, &socket)?;
@@ -146,7 +146,7 @@ impl Session {
         let (hub_sender, hub_events) = unbounded();
         if let Some(note) = &work.note {
             log.record(note);
-            // The hub, which takes it, starts below.
+            // The hub that receives it is started below.
             let _ = hub_sender.send(Event::Log(LogLine { level: Level::Info, text: note.clone() }));
         }
         let interrupted = Arc::new(AtomicBool::new(false));
@@ -185,15 +185,15 @@ impl Session {
         })
     }
 
-    /// Serves until the run is over and nobody looks at it, or a signal ends the process.
+    /// Serves clients until the run is over and none is left, or until a signal arrives.
     fn run(mut self) {
         let mut over = false;
-        let (mut alone_since, mut last_look) = (Instant::now(), Instant::now());
+        let (mut idle_since, mut last_check) = (Instant::now(), Instant::now());
         loop {
             over |= self.over.try_recv().is_ok();
             let tick = if over { LAST_TICK } else { TICK };
             match self.listener.wait(self.signals.as_fd(), tick) {
-                Ok(Wake::Connection(stream)) => self.clients.welcome(stream),
+                Ok(Wake::Connection(stream)) => self.clients.serve(stream),
                 Ok(Wake::Other) => return self.end_on_signal(over),
                 Ok(Wake::Timeout) => {}
                 Err(error) => {
@@ -201,20 +201,20 @@ impl Session {
                     thread::sleep(TICK);
                 }
             }
-            if last_look.elapsed() >= tick {
-                last_look = Instant::now();
-                self.look_after_files();
+            if last_check.elapsed() >= tick {
+                last_check = Instant::now();
+                self.maintain_files();
             }
             let waiting = self.waiting.load(Ordering::SeqCst);
-            if !over || waiting || self.clients.is_anybody_attached() {
-                alone_since = Instant::now();
-            } else if alone_since.elapsed() >= GRACE {
+            if !over || waiting || self.clients.is_kept_alive() {
+                idle_since = Instant::now();
+            } else if idle_since.elapsed() >= GRACE {
                 return self.log.record("the run is over and nobody looks at it: the session ends");
             }
         }
     }
 
-    /// Keeps a checkpoint where the run is one that does, then ends; the run can be resumed.
+    /// Writes a checkpoint if the run has checkpoints, then ends; the run can be resumed.
     fn end_on_signal(&mut self, over: bool) {
         let mut signal = [0];
         let _ = self.signals.read(&mut signal);
@@ -223,12 +223,12 @@ impl Session {
             return;
         }
         self.interrupted.store(true, Ordering::SeqCst);
-        // A training thread that is gone has told so, which ends the waiting too. A second time,
-        // since a model that cannot be written is otherwise waited for: it is made again on resuming.
+        // If the training thread is gone, `over` was signalled. The second command skips the wait
+        // for a model that cannot be written, which resuming writes again.
         for _ in 0..2 {
             let _ = self.work.commands.send(Command::Stop);
         }
-        match self.over.recv_timeout(END_PATIENCE) {
+        match self.over.recv_timeout(END_TIMEOUT) {
             Ok(()) => self.log.record(format_args!(
                 "interrupted: `nntop resume {}` {}",
                 self.run.name(),
@@ -238,12 +238,16 @@ impl Session {
         }
     }
 
-    /// Makes again what somebody has deleted, so that clients find the run and it can be resumed.
-    /// The recorder looks after the file of events itself.
-    fn look_after_files(&mut self) {
-        // The directory first; what cannot be made again keeps nothing else from it.
-        let all =
-            [Self::keep_log, Self::keep_record, Self::keep_checkpoints, Self::keep_lock_and_socket];
+    /// Recreates deleted files, so that clients find the run and it can be resumed. The recorder
+    /// maintains the event file.
+    fn maintain_files(&mut self) {
+        // The directory comes first. An error does not prevent the other checks.
+        let all = [
+            Self::maintain_log,
+            Self::maintain_record,
+            Self::maintain_checkpoints,
+            Self::maintain_lock_and_socket,
+        ];
         for keep in all {
             if let Err(error) = keep(self) {
                 self.log.record(error);
@@ -251,8 +255,8 @@ impl Session {
         }
     }
 
-    /// The run's directory, and its log.
-    fn keep_log(&mut self) -> Result<(), HostError> {
+    /// The run's directory and its log.
+    fn maintain_log(&mut self) -> Result<(), HostError> {
         let deleted = if !self.run.path().exists() {
             make_private(self.run.path())?;
             "the run's directory was deleted; it is made again"
@@ -266,7 +270,7 @@ impl Session {
         Ok(())
     }
 
-    fn keep_record(&mut self) -> Result<(), HostError> {
+    fn maintain_record(&mut self) -> Result<(), HostError> {
         if !self.run.spec().exists() {
             self.record.write(&self.run)?;
             self.log.record("the run's record was deleted; it is made again");
@@ -274,7 +278,7 @@ impl Session {
         Ok(())
     }
 
-    fn keep_checkpoints(&mut self) -> Result<(), HostError> {
+    fn maintain_checkpoints(&mut self) -> Result<(), HostError> {
         let checkpoints = self.run.checkpoints();
         if self.record.task.keeps_checkpoints() && !checkpoints.exists() {
             make_private(&checkpoints)?;
@@ -284,7 +288,7 @@ impl Session {
         Ok(())
     }
 
-    fn keep_lock_and_socket(&mut self) -> Result<(), HostError> {
+    fn maintain_lock_and_socket(&mut self) -> Result<(), HostError> {
         if !self.run.is_locked_by(&self.lock)
             && let Some(lock) = self.run.lock()?
         {
@@ -305,8 +309,8 @@ fn make_private(dir: &Path) -> Result<(), HostError> {
     DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(io_at(dir))
 }
 
-/// A socket on which a byte arrives for every signal that asks for an end. A hang-up does not: it
-/// is what a session exists to outlive.
+/// A socket that receives a byte for every termination signal. SIGHUP is ignored, because a session
+/// outlives its terminal.
 fn listen_for_signals() -> io::Result<UnixStream> {
     let (receive, send) = UnixStream::pair()?;
     receive.set_nonblocking(true)?;

@@ -1,4 +1,4 @@
-//! Becoming a process that nothing but its own end can end.
+//! Detaching the session process from the process that started it.
 
 use crate::files;
 use crate::session::run_dir::RunDir;
@@ -7,50 +7,49 @@ use std::io::{self, Write};
 use std::os::fd::AsFd;
 use std::os::unix::fs::OpenOptionsExt;
 
-/// What the starter handed over.
+/// What the starter passes to the session process.
 #[derive(Debug)]
 pub(super) struct Inherited {
-    /// The run's lock. It came as standard input, so that from the moment the starter took it
-    /// there was none without an owner.
+    /// The run's lock, inherited as standard input, so that the lock is never without an owner.
     pub lock: File,
     pub starter: Starter,
 }
 
-/// The pipe on which the starter waits to hear how it went.
+/// The pipe on which the starter waits for the result.
 #[derive(Debug)]
 pub(super) struct Starter(File);
 
 impl Starter {
     pub(super) const READY: &'static str = "ready\n";
 
-    /// The session serves: the starter may attach.
+    /// Tells the starter that the session is ready.
     pub(super) fn ready(mut self) {
-        // A starter that is gone leaves a session that goes on.
+        // The session continues even if the starter is gone.
         let _ = self.0.write_all(Self::READY.as_bytes());
     }
 
-    /// There will be no session, for a reason.
+    /// Tells the starter why there is no session.
     pub(super) fn failed(mut self, reason: &str) {
         let _ = self.0.write_all(reason.as_bytes());
     }
 }
 
-/// Leaves the starter's terminal, process session, directory and files behind.
+/// Leaves the starter's terminal, process session, working directory and open files.
 ///
 /// # Errors
-/// Where the standard streams cannot be replaced.
+/// If the standard streams cannot be replaced.
 pub(super) fn detach(run: &RunDir) -> io::Result<Inherited> {
-    // A process that leads a group already, as one started by a shell does, has no starter to
-    // leave.
+    // A process that already leads its group, as one started by a shell does, has no starter to
+    // detach from.
     let _ = rustix::process::setsid();
     let lock = File::from(io::stdin().as_fd().try_clone_to_owned()?);
     let starter = Starter(File::from(rustix::stdio::stdout().try_clone_to_owned()?));
     let null = OpenOptions::new().read(true).write(true).open("/dev/null")?;
     rustix::stdio::dup2_stdin(&null)?;
     rustix::stdio::dup2_stdout(&null)?;
-    // What a panic says goes to the log.
+    // Panic messages go to the log.
     rustix::stdio::dup2_stderr(open_log(run).as_ref().unwrap_or(&null))?;
-    // A file system can be unmounted though a run was started in it.
+    // Do not keep the file system of the working directory busy.
     std::env::set_current_dir("/")?;
     Ok(Inherited { lock, starter })
 }

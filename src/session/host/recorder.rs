@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How often the file is checked, whether or not events arrive.
+/// Interval at which the file is checked, whether or not events arrive.
 const TICK: Duration = Duration::from_secs(1);
 
 /// Stores events, then passes them on.
@@ -26,9 +26,9 @@ pub(super) struct Recorder {
     pub log: Arc<Log>,
     /// Receives a message once the run has ended and all its events are stored.
     pub over: Sender<()>,
-    /// The process was asked to end: the run is interrupted, not stopped by its user.
+    /// The process was asked to end, so the run is interrupted and not stopped by its user.
     pub interrupted: Arc<AtomicBool>,
-    /// Whether events wait to be written; the process does not end before.
+    /// Whether events are buffered; the process does not end before they are written.
     pub waiting: Arc<AtomicBool>,
     /// Whether the last event could not be written; a full disk is reported once.
     pub failing: bool,
@@ -37,17 +37,17 @@ pub(super) struct Recorder {
 
 impl Recorder {
     pub(super) fn run(mut self) {
-        let mut next_look = Instant::now() + TICK;
+        let mut next_check = Instant::now() + TICK;
         loop {
-            match self.events.recv_deadline(next_look) {
+            match self.events.recv_deadline(next_check) {
                 Ok(event) => self.take(event),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) if !self.file.is_waiting() => return,
                 Err(RecvTimeoutError::Disconnected) => thread::sleep(TICK),
             }
-            if Instant::now() >= next_look {
-                self.look_after_file();
-                next_look = Instant::now() + TICK;
+            if Instant::now() >= next_check {
+                self.maintain_file();
+                next_check = Instant::now() + TICK;
             }
         }
     }
@@ -59,8 +59,8 @@ impl Recorder {
         if !interrupted {
             let is_news = self.file.is_news(&event);
             let result = self.file.append(&event);
-            self.note(result);
-            self.tell(&event, is_news);
+            self.report_disk_state(result);
+            self.log_event(&event, is_news);
             // The hub lives as long as the process.
             let _ = self.hub.send(event);
         }
@@ -69,23 +69,23 @@ impl Recorder {
         }
     }
 
-    /// Writes what waits, and restores the file if it was removed.
-    fn look_after_file(&mut self) {
-        match self.file.look_after() {
+    /// Writes buffered events, and restores the file if it was deleted.
+    fn maintain_file(&mut self) {
+        match self.file.maintain() {
             Ok(restored) => {
                 if restored {
                     self.log.record("the events' file was deleted; it is made again");
                 }
-                self.note(Ok(()));
+                self.report_disk_state(Ok(()));
             }
-            Err(error) => self.note(Err(error)),
+            Err(error) => self.report_disk_state(Err(error)),
         }
     }
 
     /// Reports once that events cannot be written, and once that they can be again.
-    fn note(&mut self, result: io::Result<()>) {
+    fn report_disk_state(&mut self, result: io::Result<()>) {
         self.waiting.store(self.file.is_waiting(), Ordering::SeqCst);
-        // Success of an event that is not stored says nothing about the disk.
+        // An event that is not stored says nothing about the disk.
         let failing = result.is_err() || self.failing && self.file.is_waiting();
         if failing == std::mem::replace(&mut self.failing, failing) {
             return;
@@ -106,9 +106,9 @@ impl Recorder {
 
     /// Writes an event to the log unless an earlier process of the run did: a resumed run repeats its
     /// events.
-    fn tell(&mut self, event: &Event, is_news: bool) {
+    fn log_event(&mut self, event: &Event, is_news: bool) {
         match event {
-            Event::Started(info) if is_news => self.log.record(beginning(info)),
+            Event::Started(info) if is_news => self.log.record(start_line(info)),
             Event::Started(_) => self.log.record("the run goes on in a new process"),
             _ if !is_news => {}
             Event::EpochEnded(stats) => {
@@ -121,7 +121,7 @@ impl Recorder {
                 let paused = |status: &Status| status.activity == Activity::Paused;
                 if paused(status) != paused(&self.status) && status.activity != Activity::Finished {
                     match (paused(status), status.pause) {
-                        // The source says what stays taken.
+                        // The source already reports that memory stays allocated.
                         (true, PauseLevel::Suspended) => {}
                         (true, level) => self.log.record(level.word()),
                         (false, _) => self.log.record("resumed"),
@@ -129,7 +129,7 @@ impl Recorder {
                 }
                 self.status = *status;
             }
-            Event::Tuned(tuned) => self.log.record(change(tuned)),
+            Event::Tuned(tuned) => self.log.record(tuning_line(tuned)),
             Event::Claim(claim) => self.log.record(format_args!(
                 "{}: {}; expected {}, measured {}",
                 if claim.holds { "holds" } else { "does not hold" },
@@ -160,7 +160,7 @@ impl Recorder {
 }
 
 /// The log line for the start of a training, a job, or one of its trainings.
-fn beginning(info: &RunInfo) -> String {
+fn start_line(info: &RunInfo) -> String {
     let RunInfo { kind, title, network, data, epochs, seed, .. } = info;
     let training = format!("{network} on {data}, {epochs} epochs, seed {seed}");
     match kind {
@@ -172,7 +172,7 @@ fn beginning(info: &RunInfo) -> String {
 }
 
 /// The log line for a change of a hyper-parameter.
-fn change(tuned: &Tuned) -> String {
+fn tuning_line(tuned: &Tuned) -> String {
     let (what, now) = match tuned.change {
         Tune::LearningRate(now) => ("learning rate", now),
         Tune::Regularization(now) => ("regularization parameter", now),

@@ -1,5 +1,5 @@
-//! What a session process does: a training or an ensemble, which go on where they were, or an
-//! experiment.
+//! The work of a session process: a training or an ensemble, which are resumed, an experiment, or a
+//! command.
 
 use super::{HostError, io_at};
 use crate::files::atomic;
@@ -17,33 +17,33 @@ use crossbeam_channel::{Receiver, Sender};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The two ends of it. Its thread ends with the process.
+/// The command and event channels of the work. Its thread ends with the process.
 #[derive(Debug)]
 pub(super) struct Work {
     pub commands: Sender<Command>,
     pub events: Receiver<Event>,
-    /// What whoever looks should know of its start.
+    /// A message about its start, for the log and the clients.
     pub note: Option<String>,
-    /// Where a script reports, where the run is a command.
+    /// The endpoint for scripts, if the run is a command.
     pub reports: Option<Reports>,
-    /// The right to write checkpoints elsewhere, held as long as the process lives.
+    /// The claim on an additional checkpoint directory, held until the process ends.
     _claim: Option<CheckpointClaim>,
 }
 
 impl Work {
-    /// Starts what a run's record says. The session listens at `socket` already.
+    /// Starts the task of a run's record. The session already listens at `socket`.
     pub(super) fn start(run: &RunDir, record: &Record, socket: &Path) -> Result<Self, HostError> {
         let id = &record.id;
         if let Task::Training(training) | Task::Ensemble { training, .. } = &record.task
             && let Some(file) = &training.save
         {
-            // A session that was killed while it saved the model left a temporary file there.
+            // A session that was killed while saving the model left a temporary file there.
             atomic::sweep_beside(file);
         }
         match &record.task {
             Task::Training(training) => train(run, id, training),
             Task::Experiment { id, quick, seed } => {
-                let old = put_aside(run)?;
+                let old = move_events_aside(run)?;
                 let note = old.map(|old| {
                     let old = old.display();
                     format!(
@@ -66,7 +66,7 @@ impl Work {
                 Ok(Self { commands, events, note: None, reports: Some(reports), _claim: None })
             }
             Task::Ensemble { training, networks } => {
-                put_aside(run)?;
+                move_events_aside(run)?;
                 ensemble(run, training, *networks)
             }
         }
@@ -74,26 +74,26 @@ impl Work {
 }
 
 fn train(run: &RunDir, id: &str, training: &Training) -> Result<Work, HostError> {
-    let asked = training.policy();
+    let requested = training.policy();
     let owner = format!("run {id}");
-    let claim = asked.as_ref().map(|policy| CheckpointClaim::take(&policy.dir, &owner, false));
+    let claim = requested.as_ref().map(|policy| CheckpointClaim::take(&policy.dir, &owner, false));
     let claim = claim.transpose()?;
-    let options = options(run, training, asked)?;
+    let options = options(run, training, requested)?;
     let handle = RunHandle::spawn(training.spec.clone(), options)?;
     let RunHandle { commands, events, .. } = handle;
     Ok(Work { commands, events, note: None, reports: None, _claim: claim })
 }
 
-/// How the run is kept: checkpoints of its own beside those that were asked for, and from the
-/// newest of its own it goes on.
+/// Options of the training: its own checkpoints in addition to the requested ones. It resumes from
+/// the newest of its own.
 fn options(
     run: &RunDir,
     training: &Training,
-    asked: Option<CheckpointPolicy>,
+    requested: Option<CheckpointPolicy>,
 ) -> Result<RunOptions, HostError> {
     let (own, resume) = CheckpointPolicy::of_run(run.checkpoints())?;
-    let own = match (training.checkpoint_every, &asked) {
-        // Asked for, so they are written whatever time that takes, and told.
+    let own = match (training.checkpoint_every, &requested) {
+        // Requested by the user: written regardless of the time it takes, and logged.
         (Some(every), None) => CheckpointPolicy { every: Some(every), background: false, ..own },
         _ => own,
     };
@@ -102,8 +102,8 @@ fn options(
         pace: training.pace,
         save: training.save.clone(),
         keep_trying: true,
-        checkpoints: std::iter::once(own).chain(asked).collect(),
-        // A run that goes on has said so already.
+        checkpoints: std::iter::once(own).chain(requested).collect(),
+        // A resumed run has logged them already.
         notes: notes.filter(|_| !run.events().exists()).collect(),
         resume: resume.map(Box::new),
         ..RunOptions::default()
@@ -130,8 +130,9 @@ fn ensemble(run: &RunDir, training: &Training, networks: u32) -> Result<Work, Ho
     Ok(Work { commands, events, note: None, reports: None, _claim: None })
 }
 
-/// Puts aside what was told before an interruption, and says where: all of it is told again.
-fn put_aside(run: &RunDir) -> Result<Option<PathBuf>, HostError> {
+/// Moves the events from before an interruption aside and returns the file. The run reports them
+/// again.
+fn move_events_aside(run: &RunDir) -> Result<Option<PathBuf>, HostError> {
     let (events, old) = (run.events(), run.old_events());
     if !events.exists() {
         return Ok(None);

@@ -1,13 +1,13 @@
-//! One front end of a run, as the hub sees it: a bounded queue, and what waits for room in it.
+//! A client of the hub: its bounded queue, and what is waiting for room in it.
 
 use super::{Attachment, QUEUE};
 use crate::protocol::{Command, Event, Probe, RunView, Update};
 use crossbeam_channel::{Receiver, Sender, TrySendError};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Small samples are left out while more updates than this wait; facts still get through.
+/// Queue length above which samples are skipped; facts are still sent.
 const ROOM_FOR_SAMPLES: usize = QUEUE / 2;
-/// Answers, which may be large, are held back while more updates than this wait.
+/// Queue length above which answers, which may be large, are held back.
 pub(super) const ROOM_FOR_ANSWERS: usize = 4;
 
 #[derive(Debug)]
@@ -16,20 +16,20 @@ pub(super) struct Subscriber {
     pub(super) commands: Receiver<Command>,
     pub(super) attachment: Attachment,
     pub(super) watched: BTreeSet<Probe>,
-    /// Something was left out; a snapshot is due as soon as there is room.
+    /// An update was skipped; a snapshot is sent as soon as there is room.
     pub(super) behind: bool,
     /// Watched probes whose newest answer was not sent yet.
     pub(super) due: BTreeSet<Probe>,
-    /// The newest answer for this front end alone that waits for room: no snapshot carries it.
+    /// The newest answer for this client only, which no snapshot contains.
     pub(super) answer: Option<Event>,
-    /// The newest image to classify that the run was not asked about yet.
+    /// The newest image to classify that was not sent to the run yet.
     pub(super) classify: Option<Command>,
-    /// The newest explorable asked for that was not answered yet, and its sliders' values.
+    /// The newest unanswered request for an explorable: its id and the values of its sliders.
     pub(super) explore: Option<(String, Vec<f64>)>,
 }
 
 impl Subscriber {
-    /// A front end that has seen nothing yet.
+    /// A client that has received nothing yet.
     pub(super) fn new(
         updates: Sender<Update>,
         commands: Receiver<Command>,
@@ -48,7 +48,7 @@ impl Subscriber {
         }
     }
 
-    pub(super) fn holds_something_back(&self) -> bool {
+    pub(super) fn has_pending(&self) -> bool {
         self.behind || !self.due.is_empty() || self.answer.is_some() || self.classify.is_some()
     }
 
@@ -57,37 +57,37 @@ impl Subscriber {
             return;
         }
         if event.is_sample() && self.updates.len() >= ROOM_FOR_SAMPLES {
-            // The snapshot that follows carries the newest sample.
+            // The snapshot that follows contains the newest sample.
             self.behind = true;
             return;
         }
         self.behind = is_full(self.updates.try_send(Update::Event(event.clone())));
     }
 
-    /// Sends the newest answer to a probe, where it is watched, once there is room.
+    /// Sends the newest answer to a watched probe once there is room.
     pub(super) fn offer_frame(&mut self, probe: &Probe, view: &RunView) {
         if self.watched.contains(probe) && view.frames.contains_key(probe) {
             self.due.insert(probe.clone());
-            self.send_held(view);
+            self.send_pending(view);
         }
     }
 
-    /// Sends the answers that wait, as far as there is room.
-    pub(super) fn send_held(&mut self, view: &RunView) {
+    /// Sends the answers that are waiting, as far as there is room.
+    pub(super) fn send_pending(&mut self, view: &RunView) {
         while !self.behind
             && self.updates.len() < ROOM_FOR_ANSWERS
-            && let Some(event) = self.next_held(view)
+            && let Some(event) = self.next_pending(view)
         {
             self.behind = is_full(self.updates.try_send(Update::Event(event)));
         }
     }
 
-    fn next_held(&mut self, view: &RunView) -> Option<Event> {
+    fn next_pending(&mut self, view: &RunView) -> Option<Event> {
         if let Some(answer) = self.answer.take() {
             return Some(answer);
         }
         while let Some(probe) = self.due.pop_first() {
-            // One that the view has let go of comes again.
+            // An answer that the view has dropped is computed again.
             if let Some(frame) = view.frames.get(&probe) {
                 return Some(Event::Frame(Box::new(frame.clone())));
             }
@@ -95,7 +95,7 @@ impl Subscriber {
         None
     }
 
-    /// Sends everything that is known of the run; of the answers to probes those that it watches.
+    /// Sends a snapshot of the run, with the answers to the probes that this client watches.
     pub(super) fn send_snapshot(&mut self, view: &RunView) {
         let mut snapshot = RunView { frames: BTreeMap::new(), ..view.clone() };
         for probe in &self.watched {
@@ -108,7 +108,7 @@ impl Subscriber {
     }
 }
 
-/// A queue without a receiver is no longer anybody's: its link's commands end next.
+/// A queue without a receiver is not full: the client's command channel ends next.
 fn is_full(sent: Result<(), TrySendError<Update>>) -> bool {
     matches!(sent, Err(TrySendError::Full(_)))
 }

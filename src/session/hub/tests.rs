@@ -18,7 +18,7 @@ fn epoch(epoch: u32) -> Event {
     Event::EpochEnded(EpochStats { epoch, ..EpochStats::default() })
 }
 
-/// Folds a link's updates until the run is finished.
+/// Applies a link's updates until the run is finished.
 fn fold_to_the_end(link: &Link) -> RunView {
     let mut view = RunView::default();
     while view.outcome.is_none() {
@@ -32,7 +32,7 @@ fn fold_to_the_end(link: &Link) -> RunView {
 }
 
 #[test]
-fn a_front_end_that_stalls_is_skipped_and_loses_no_fact() {
+fn a_stalled_client_is_skipped_and_misses_no_fact() {
     let rig = rig();
     let stalled = rig.hub.attach(Attachment::Control);
     let eager = rig.hub.attach(Attachment::Control);
@@ -49,7 +49,7 @@ fn a_front_end_that_stalls_is_skipped_and_loses_no_fact() {
 }
 
 #[test]
-fn a_late_client_gets_the_whole_history_first() {
+fn a_late_client_first_gets_the_whole_history() {
     let rig = rig();
     let first = rig.hub.attach(Attachment::Control);
     for number in 0..400 {
@@ -63,7 +63,7 @@ fn a_late_client_gets_the_whole_history_first() {
 }
 
 #[test]
-fn the_engine_watches_what_anybody_watches() {
+fn the_run_watches_the_union_of_the_clients_probes() {
     let rig = rig();
     let probes = [What::Confusion, What::Gradients].map(Probe::live);
     let links = [Attachment::Control, Attachment::ReadOnly].map(|a| rig.hub.attach(a));
@@ -75,7 +75,8 @@ fn the_engine_watches_what_anybody_watches() {
     let [leaves, stays] = links;
     drop(leaves);
     stays.commands.send(Command::Watch(vec![probes[1].clone()])).unwrap();
-    // The first link was dropped: only the second one's wishes are left, in some order of news.
+    // The first link was dropped: only the second one's probes are left, after any updates in
+    // between.
     while next() != Command::Watch(vec![probes[1].clone()]) {}
     while rig.hub.clients() != 1 {
         thread::yield_now();
@@ -83,7 +84,7 @@ fn the_engine_watches_what_anybody_watches() {
 }
 
 #[test]
-fn frames_go_to_whoever_watches_them_and_known_ones_at_once() {
+fn frames_go_to_clients_that_watch_them_known_ones_at_once() {
     let rig = rig();
     let probes = [What::Confusion, What::Gradients].map(Probe::live);
     let frame = |probe: &Probe| {
@@ -105,9 +106,9 @@ fn frames_go_to_whoever_watches_them_and_known_ones_at_once() {
     }
     assert_eq!(next(&first), frame(&probes[0]));
     assert_eq!(next(&first), epoch(7));
-    assert_eq!(next(&second), epoch(7), "it watches nothing");
+    assert_eq!(next(&second), epoch(7), "the second client watches nothing");
     second.commands.send(Command::Watch(vec![probes[0].clone()])).unwrap();
-    assert_eq!(next(&second), frame(&probes[0]), "without asking the handle again");
+    assert_eq!(next(&second), frame(&probes[0]), "without asking the run again");
 }
 
 #[test]
@@ -126,7 +127,7 @@ fn a_read_only_client_cannot_command() {
 }
 
 #[test]
-fn the_run_may_end_once_nobody_can_reach_it() {
+fn the_run_may_end_once_no_client_can_reach_it() {
     let Rig { hub, events, commands } = rig();
     let link = hub.attach(Attachment::Control);
     drop(hub);
@@ -138,7 +139,7 @@ fn the_run_may_end_once_nobody_can_reach_it() {
 }
 
 #[test]
-fn an_explorable_is_answered_to_who_asked_whatever_the_run_does() {
+fn an_explorable_is_answered_without_the_run() {
     let rig = rig();
     let [asks, other] = [(); 2].map(|()| rig.hub.attach(Attachment::ReadOnly));
     let explore = |id: &str| Command::Explore { id: id.into(), values: vec![f64::NAN, 1.0, 7.0] };
@@ -158,7 +159,7 @@ fn an_explorable_is_answered_to_who_asked_whatever_the_run_does() {
 }
 
 #[test]
-fn an_answer_waits_for_a_front_end_that_is_behind() {
+fn an_answer_waits_for_a_client_that_is_behind() {
     let rig = rig();
     let link = rig.hub.attach(Attachment::Control);
     for number in 0..1000 {
@@ -175,7 +176,7 @@ fn an_answer_waits_for_a_front_end_that_is_behind() {
 }
 
 #[test]
-fn a_list_of_probes_is_a_set_of_at_most_so_many_and_crowds_nobody_out() {
+fn watched_probes_are_deduplicated_limited_and_shared_fairly() {
     let rig = rig();
     let [greedy, modest] = [(); 2].map(|()| rig.hub.attach(Attachment::ReadOnly));
     let digit = |index| Probe::live(What::Digit { index });
@@ -195,17 +196,17 @@ fn a_list_of_probes_is_a_set_of_at_most_so_many_and_crowds_nobody_out() {
 }
 
 #[test]
-fn only_the_newest_question_waits_for_a_busy_run() {
+fn only_the_newest_image_waits_for_a_busy_run() {
     let rig = rig();
     let link = rig.hub.attach(Attachment::ReadOnly);
-    // The run takes nothing meanwhile.
+    // The run reads no commands yet.
     for id in 0..20_000 {
         link.commands.send(Command::Classify { id, pixels: vec![1; 100] }).unwrap();
     }
     while !link.commands.is_empty() {
         thread::yield_now();
     }
-    assert_eq!(rig.commands.len(), 1, "one is enough for a run that takes none");
+    assert_eq!(rig.commands.len(), 1, "the others are replaced");
     let mut last = None;
     while last != Some(19_999) {
         let command = rig.commands.recv_timeout(Duration::from_secs(20)).unwrap();
@@ -216,31 +217,31 @@ fn only_the_newest_question_waits_for_a_busy_run() {
 }
 
 #[test]
-fn orders_that_the_run_does_not_take_wait_with_who_gave_them() {
+fn a_busy_run_blocks_the_client_that_sends_commands() {
     let rig = rig();
     let link = rig.hub.attach(Attachment::Control);
     let giving = thread::spawn(move || {
-        for _ in 0..10 * MOST_ORDERS {
+        for _ in 0..10 * MAX_RUN_COMMANDS {
             link.commands.send(Command::Save).unwrap();
         }
         link
     });
-    while rig.commands.len() < MOST_ORDERS {
+    while rig.commands.len() < MAX_RUN_COMMANDS {
         thread::yield_now();
     }
-    // Others are answered all the same.
+    // Other clients are still served.
     let other = rig.hub.attach(Attachment::ReadOnly);
     assert!(matches!(other.updates.recv_timeout(Duration::from_secs(20)), Ok(Update::Snapshot(_))));
-    assert_eq!(rig.commands.len(), MOST_ORDERS);
-    let taken = (0..10 * MOST_ORDERS)
+    assert_eq!(rig.commands.len(), MAX_RUN_COMMANDS);
+    let taken = (0..10 * MAX_RUN_COMMANDS)
         .map_while(|_| rig.commands.recv_timeout(Duration::from_secs(20)).ok())
         .count();
-    assert_eq!(taken, 10 * MOST_ORDERS, "none is lost");
+    assert_eq!(taken, 10 * MAX_RUN_COMMANDS, "none is lost");
     drop(giving.join().unwrap());
 }
 
 #[test]
-fn answers_that_nobody_reads_do_not_pile_up_and_the_newest_comes() {
+fn unread_answers_do_not_accumulate_and_the_newest_arrives() {
     let rig = rig();
     let probe = Probe::live(What::Biases { layer: 0 });
     let link = rig.hub.attach(Attachment::ReadOnly);

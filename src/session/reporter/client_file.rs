@@ -1,4 +1,4 @@
-//! The client for Python scripts, which this program carries with it.
+//! The embedded Python client.
 
 use crate::files::atomic;
 use crate::session::run_dir::RunDir;
@@ -9,13 +9,14 @@ use std::os::unix::fs::DirBuilderExt;
 
 /// The module `nntop` for Python 3.8 and newer.
 pub const PYTHON_CLIENT: &str = include_str!("../../../assets/client/nntop.py");
-/// The description of the lines that a script and its session exchange.
+/// The documentation of the lines that a script and its session exchange.
 pub const PROTOCOL_TEXT: &str = include_str!("../../../assets/client/PROTOCOL.md");
 
-/// Writes the client into a private directory of the run; returns the value of `PYTHONPATH` with
-/// which scripts find it, in front of the directories that it had before.
+/// Writes the client into a private directory of the run; returns the `PYTHONPATH` with which
+/// scripts find it, followed by the previous directories.
 ///
 /// # Errors
+/// If the directory or the file cannot be written.
 /// When the directory or the file cannot be written.
 pub(in crate::session) fn install(run: &RunDir, before: Option<&OsStr>) -> io::Result<OsString> {
     let dir = run.client();
@@ -35,7 +36,7 @@ mod tests {
     use crate::session::Home;
 
     #[test]
-    fn the_client_comes_first_in_the_path() {
+    fn the_client_is_first_in_the_path() {
         let state = tempfile::tempdir().unwrap();
         let run = Home::at(state.path()).create(None).unwrap();
         let alone = install(&run, None).unwrap();

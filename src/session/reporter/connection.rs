@@ -1,7 +1,7 @@
-//! The connection of a reporter: one thread that reads its lines, one that writes commands.
+//! The connection of a script: one thread reads its lines, one writes commands.
 //!
-//! A reporter that sends faster than the session takes blocks its own sending thread; one that does
-//! not read its commands misses those that no longer fit in its queue, and the session says so.
+//! A script that sends faster than the session reads blocks in its own sending thread. Commands
+//! that do not fit in the queue of a script that does not read them are dropped with a warning.
 
 use super::message::{Hello, Message, REPORTER_PROTOCOL};
 use crate::protocol::{Level, Untrusted};
@@ -17,28 +17,28 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-/// Longest line in bytes: the images of a validation set are the largest.
+/// Maximum length of a line in bytes; the images of a validation set are the longest.
 const MOST_LINE: u64 = 64 << 20;
-/// Longest first line in bytes.
+/// Maximum length of the first line in bytes.
 const MOST_FIRST_LINE: u64 = 64 << 10;
-/// The first line comes within this.
-const PATIENCE: Duration = Duration::from_secs(5);
-/// Commands that wait for a reporter to read them.
+/// Timeout of the first line.
+const HELLO_TIMEOUT: Duration = Duration::from_secs(5);
+/// Capacity of the queue of commands to a script.
 const QUEUE: usize = 256;
-/// How often the reporter hears that the session lives: one that is held goes on when it does not.
-const BEAT: Duration = Duration::from_secs(5);
-/// Lines that are no messages before the connection is ended.
+/// Interval of heartbeats: a held script continues if they stop.
+const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(5);
+/// Number of invalid lines after which the connection is closed.
 const MOST_WRONG_LINES: usize = 1000;
 
-/// A connection whose first bytes are those of a reporter.
+/// A connection whose first bytes are those of a script.
 #[derive(Debug)]
 pub(in crate::session) struct Incoming {
     pub stream: UnixStream,
-    /// Bytes that were read already.
+    /// Bytes that were already read.
     pub first: Vec<u8>,
 }
 
-/// News of a reporter, with the number of its connection.
+/// A message from a script, with the number of its connection.
 #[derive(Debug)]
 pub(in crate::session) enum Report {
     Connected { number: u64, commands: Sender<Value>, hello: Hello },
@@ -46,48 +46,48 @@ pub(in crate::session) enum Report {
     Gone(u64),
 }
 
-/// Where reporters connect; the session's source of events hears of them.
+/// The endpoint for scripts, which forwards their messages to the source of events.
 #[derive(Clone, Debug)]
 pub(in crate::session) struct Reports {
     to: Sender<Report>,
-    /// The process that reports at this moment.
+    /// The process id of the connected script.
     current: Arc<Mutex<Option<u32>>>,
     numbers: Arc<AtomicU64>,
     run: String,
 }
 
-/// Whether a connection that began with these bytes speaks lines: a frame of the other protocol
-/// begins with its length, and a hello is never that long.
-pub(in crate::session) fn begins_reporter(first: &[u8]) -> bool {
+/// Whether a connection that starts with these bytes belongs to a script, which sends lines. Other
+/// clients start with the length of their hello, which is never that large.
+pub(in crate::session) fn is_script(first: &[u8]) -> bool {
     let length = first.first_chunk().map(|bytes| u32::from_le_bytes(*bytes));
     first.first() == Some(&b'{') && length.is_some_and(|length| length > MOST_HELLO)
 }
 
-/// Sends a reporter away with a reason.
+/// Refuses a script with a reason.
 pub(in crate::session) fn refuse(mut stream: &UnixStream, reason: &str) {
     let line = format!("{}\n", json!({"nntop": REPORTER_PROTOCOL, "refused": reason}));
-    // One that is gone needs no reason.
+    // The script may already be gone.
     let _ = stream.write_all(line.as_bytes());
 }
 
 impl Reports {
     pub(in crate::session) fn new(run: String) -> (Self, Receiver<Report>) {
-        // Bounded, so that a reporter cannot fill the memory: its socket fills instead.
+        // Bounded, so that a script cannot fill the memory: its socket buffer fills instead.
         let (to, reports) = bounded(1024);
         (Self { to, current: Arc::default(), numbers: Arc::default(), run }, reports)
     }
 
-    /// Serves a reporter until it goes; `greeted` is called once it has said its first line.
+    /// Serves a script until it disconnects; `greeted` is called after its first line.
     ///
     /// # Errors
-    /// When the connection breaks before that, or there is no thread.
-    pub(in crate::session) fn attend(
+    /// If the connection breaks before that, or a thread cannot be started.
+    pub(in crate::session) fn serve(
         &self,
         incoming: Incoming,
         greeted: impl FnOnce(),
     ) -> io::Result<()> {
         let Incoming { stream, first } = incoming;
-        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.set_read_timeout(Some(HELLO_TIMEOUT))?;
         let mut input = BufReader::new(io::Cursor::new(first).chain(stream.try_clone()?));
         let mut line = Vec::new();
         (&mut input).take(MOST_FIRST_LINE).read_until(b'\n', &mut line)?;
@@ -119,31 +119,31 @@ impl Reports {
         });
         let out = stream.try_clone()?;
         let writer = thread::Builder::new().name("nntop-reporter-out".into()).spawn(move || {
-            // However it ends, the reading thread is to notice.
+            // Wakes the reading thread, however this ends.
             let _ = write_lines(&out, &welcome, &to_write);
             let _ = out.shutdown(Shutdown::Both);
         })?;
         let number = self.numbers.fetch_add(1, Ordering::Relaxed);
-        self.say(Report::Connected { number, commands, hello });
+        self.send(Report::Connected { number, commands, hello });
         self.read_lines(&mut input, number);
-        // The source lets go of the commands' channel, and the writing thread ends.
-        self.say(Report::Gone(number));
+        // The source drops the commands' channel, which ends the writing thread.
+        self.send(Report::Gone(number));
         let _ = stream.shutdown(Shutdown::Both);
-        // A panic there is in the log by now.
+        // The log already contains any panic.
         let _ = writer.join();
         Ok(())
     }
 
     fn read_lines(&self, input: &mut impl BufRead, number: u64) {
         let note = |level, text| {
-            self.say(Report::Message(number, Box::new(Message::Note { level, text })));
+            self.send(Report::Message(number, Box::new(Message::Note { level, text })));
         };
-        let (mut line, mut wrong) = (Vec::new(), 0);
+        let (mut line, mut invalid) = (Vec::new(), 0);
         loop {
             line.clear();
             match (&mut *input).take(MOST_LINE).read_until(b'\n', &mut line) {
                 Ok(1..) => {}
-                // A reset is the end of a process that had something left unread.
+                // A process that ends with unread data resets the connection.
                 Ok(0) | Err(_) => return,
             }
             if line.last() != Some(&b'\n') {
@@ -159,16 +159,16 @@ impl Reports {
                 continue;
             }
             match Message::parse(&line, now()) {
-                Ok(message) => self.say(Report::Message(number, Box::new(message))),
+                Ok(message) => self.send(Report::Message(number, Box::new(message))),
                 Err(error) => {
-                    wrong += 1;
-                    if wrong == 1 {
+                    invalid += 1;
+                    if invalid == 1 {
                         let begin = String::from_utf8_lossy(&line[..line.len().min(60)]);
                         let begin = Untrusted::from(begin.trim_end());
                         let text =
                             format!("a line of the script's report was skipped: {error}: {begin}");
                         note(Level::Warning, text);
-                    } else if wrong == MOST_WRONG_LINES {
+                    } else if invalid == MOST_WRONG_LINES {
                         let text =
                             "the script's report was ended: most of its lines are no messages";
                         note(Level::Warning, text.into());
@@ -179,12 +179,12 @@ impl Reports {
         }
     }
 
-    fn say(&self, report: Report) {
+    fn send(&self, report: Report) {
         // The source lives as long as the session.
         let _ = self.to.send(report);
     }
 
-    /// The place of the one reporter, free again when dropped; `None` where it is taken.
+    /// Reserves the only place until it is dropped; `None` if it is taken.
     fn take_place(&self, pid: u32) -> Option<Place> {
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
         if current.is_some() {
@@ -203,7 +203,7 @@ impl Drop for Place {
     }
 }
 
-/// Writes commands, and a beat where there are none, until the channel or the connection ends.
+/// Writes commands, and heartbeats in between, until the channel or the connection is closed.
 fn write_lines(
     mut out: &UnixStream,
     welcome: &Value,
@@ -211,7 +211,7 @@ fn write_lines(
 ) -> io::Result<()> {
     out.write_all(format!("{welcome}\n").as_bytes())?;
     loop {
-        let line = match commands.recv_timeout(BEAT) {
+        let line = match commands.recv_timeout(HEARTBEAT_INTERVAL) {
             Ok(command) => format!("{command}\n"),
             Err(RecvTimeoutError::Timeout) => format!("{}\n", json!({"beat": now()})),
             Err(RecvTimeoutError::Disconnected) => return Ok(()),
@@ -225,11 +225,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_and_frames_are_told_apart_by_their_first_bytes() {
-        assert!(begins_reporter(b"{\"nn"));
-        assert!(begins_reporter(b"{ \"n"));
-        assert!(!begins_reporter(&123_u32.to_le_bytes()), "the length of a hello");
-        assert!(!begins_reporter(b"{\"n"));
-        assert!(!begins_reporter(b"GET "));
+    fn scripts_are_recognised_by_their_first_bytes() {
+        assert!(is_script(b"{\"nn"));
+        assert!(is_script(b"{ \"n"));
+        assert!(!is_script(&123_u32.to_le_bytes()), "the length of a hello");
+        assert!(!is_script(b"{\"n"));
+        assert!(!is_script(b"GET "));
     }
 }

@@ -1,6 +1,6 @@
-//! Bytes and numbers in JSON.
+//! Decodes bytes and numbers in JSON.
 
-/// Bytes from base64 with the usual alphabet and padding.
+/// Decodes base64 with the standard alphabet and padding.
 pub(super) fn base64(text: &str) -> Option<Vec<u8>> {
     let digit = |byte: u8| {
         Some(match byte {
@@ -31,7 +31,7 @@ pub(super) fn base64(text: &str) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-/// Numbers in single precision from the base64 of their little-endian bytes.
+/// Decodes little-endian single-precision numbers from base64.
 pub(super) fn floats(text: &str) -> Option<Vec<f32>> {
     let bytes = base64(text)?;
     let (numbers, rest) = bytes.as_chunks::<4>();
@@ -43,8 +43,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn base64_is_that_of_the_standard() {
-        // From Python's `base64.b64encode`.
+    fn base64_is_decoded_like_in_python() {
+        // Expected values from Python's `base64.b64encode`.
         for (bytes, text) in [
             (&b""[..], ""),
             (b"f", "Zg=="),

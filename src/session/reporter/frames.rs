@@ -1,4 +1,4 @@
-//! What a watched model shows, as a reporter sends it.
+//! Decodes a script's answers to probes of its model.
 
 use super::encoding::floats;
 use super::message::number;
@@ -8,7 +8,7 @@ use serde_json::Value;
 
 #[derive(Deserialize)]
 struct Weights {
-    /// Rows, then the shape of one.
+    /// Number of rows, then the shape of a row.
     shape: Vec<u32>,
     values: String,
     largest: f32,
@@ -20,10 +20,10 @@ struct Activation {
     values: String,
 }
 
-/// The content of the answer to a probe.
+/// Decodes the answer to a probe.
 ///
 /// # Errors
-/// What of the answer does not fit the probe.
+/// What does not match the probe.
 pub(in crate::session) fn content(what: &What, frame: Value) -> Result<Content, String> {
     let problem = |error: serde_json::Error| error.to_string();
     match what {
@@ -89,13 +89,13 @@ fn layer(value: &Value) -> LayerStats {
         bias_gradient_norm: figure("biases"),
         weight_gradient_norm: figure("weights"),
         update_ratio: figure("update"),
-        // A script does not say which units are at their limits.
+        // Scripts do not report how many units are saturated.
         saturated: f64::NAN,
         dead: f64::NAN,
     }
 }
 
-/// (maps, height, width) of a shape of one to three sides.
+/// The shape (maps, height, width) from one to three dimensions.
 fn three(shape: &[u32]) -> [u32; 3] {
     match *shape {
         [] => [0, 0, 0],
@@ -115,7 +115,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn rows_of_a_layer_become_tensors() {
+    fn weights_are_decoded_to_tensors() {
         let what = What::Weights { layer: 0, first: 0, count: 2 };
         // [1, 1, 1, 1] in single precision.
         let values = "AACAPwAAgD8AAIA/AACAPw==";
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn a_norm_that_is_missing_is_no_number() {
+    fn a_missing_norm_is_nan() {
         let frame = json!({"layers": [{"layer": 2, "weights": 0.5, "biases": null}]});
         let Ok(Content::Gradients { layers }) = content(&What::Gradients, frame) else {
             panic!("gradients")

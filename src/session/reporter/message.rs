@@ -1,7 +1,7 @@
-//! What a reporter says, a JSON object a line.
+//! The messages of a script, one JSON object per line.
 //!
-//! An object is told by its one characteristic key; keys that are unknown are ignored, so that newer
-//! clients can say more. Every list and text is bounded.
+//! The type of an object follows from one characteristic key. Unknown keys are ignored, so that
+//! newer clients can send more. All lists and texts are limited.
 
 use super::encoding::base64;
 use super::predictions::Predictions;
@@ -9,35 +9,35 @@ use crate::protocol::{LayerInfo, Level, Media, MediaBody, Metrics};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-/// Version of the lines that reporters and sessions exchange.
+/// Version of the protocol between scripts and sessions.
 pub const REPORTER_PROTOCOL: u32 = 1;
-/// Names that one message may report.
+/// Maximum number of metrics in a message.
 const MOST_NAMES: usize = 1000;
-/// Characters of a name.
+/// Maximum length of a name in characters.
 const LONGEST_NAME: usize = 200;
-/// Characters of a text or of the value of a hyper-parameter.
+/// Maximum length of a text or of the value of a hyper-parameter in characters.
 const LONGEST_TEXT: usize = 64 << 10;
-/// Bytes of an image's pixels.
+/// Maximum size of an image in bytes.
 const MOST_PIXELS: usize = 1 << 20;
-/// Bins of a distribution.
+/// Maximum number of bins of a histogram.
 const MOST_BINS: usize = 1000;
-/// Layers of a model.
+/// Maximum number of layers of a model.
 const MOST_LAYERS: usize = 2000;
 
-/// The first line of a reporter.
+/// The first line of a script.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub(in crate::session) struct Hello {
     /// Version of the protocol.
     pub nntop: u32,
-    /// What speaks, such as `python 3.11`.
+    /// The client, such as `python 3.11`.
     pub client: String,
     pub pid: u32,
-    /// The script, for a title.
+    /// The path of the script, for a title.
     pub script: String,
 }
 
-/// A message of a reporter.
+/// A message of a script.
 #[derive(Clone, Debug, PartialEq)]
 pub(in crate::session) enum Message {
     Metrics(Metrics),
@@ -47,9 +47,9 @@ pub(in crate::session) enum Message {
     Predictions(Box<Predictions>),
     /// The layers of a watched model.
     Layers(Vec<LayerInfo>),
-    /// The script can write a checkpoint on demand.
+    /// The script can write a checkpoint on request.
     CanSave,
-    /// The value of something that can be changed.
+    /// The value of a tunable parameter.
     Tunable {
         name: String,
         value: f64,
@@ -59,19 +59,19 @@ pub(in crate::session) enum Message {
         level: Level,
         text: String,
     },
-    /// The script waits between two steps, or goes on.
+    /// The script started or stopped waiting between two steps.
     Held {
         held: bool,
         step: i64,
     },
     Answer(Answer),
-    /// Completed steps.
+    /// Number of completed steps.
     At(i64),
-    /// Samples that were dropped because the queue was full.
+    /// Number of samples that were dropped because the queue was full.
     Dropped(u64),
-    /// The script says how it ends: the reason where it failed.
+    /// The script ends; with a reason if it failed.
     End(Option<String>),
-    /// Something that this version does not know.
+    /// A message that this version does not support.
     Unknown,
 }
 
@@ -82,20 +82,20 @@ pub(in crate::session) struct Answer {
     #[serde(rename = "ack")]
     pub id: u64,
     pub step: i64,
-    /// Why the command was not obeyed.
+    /// Why the request failed.
     pub error: Option<String>,
-    /// The full name of what was changed.
+    /// The full name of the changed parameter.
     pub name: Option<String>,
     /// The checkpoint that was written, and its size.
     pub path: Option<String>,
     pub bytes: u64,
     pub previous: Option<Value>,
     pub value: Option<Value>,
-    /// What a probe shows.
+    /// The answer to a probe.
     pub frame: Option<Value>,
 }
 
-/// Why a line is no message.
+/// Why a line is not a message.
 #[derive(Debug, thiserror::Error)]
 pub(in crate::session) enum MessageError {
     #[error("it is no JSON object: {0}")]
@@ -108,17 +108,17 @@ fn wrong(key: &'static str, problem: impl ToString) -> MessageError {
     MessageError::Value { key, problem: problem.to_string() }
 }
 
-/// Values that several messages have.
+/// Values that several messages contain.
 struct Common {
     step: i64,
     time: Option<f64>,
 }
 
 impl Message {
-    /// Reads a line; `now` is the wall time of messages that carry none, in seconds since 1970.
+    /// Parses a line; `now` is the wall time, in seconds since 1970, of messages without one.
     ///
     /// # Errors
-    /// When the line is no message.
+    /// If the line is not a message.
     pub(in crate::session) fn parse(line: &[u8], now: f64) -> Result<Self, MessageError> {
         let mut object: Map<String, Value> = serde_json::from_slice(line)?;
         let step = object.get("step").and_then(Value::as_i64).unwrap_or_default();
@@ -154,7 +154,7 @@ impl Message {
             return Ok(note_of(&note));
         }
         if let Some(text) = take("text") {
-            let body = MediaBody::Text(cut(text_at(&text, "text"), LONGEST_TEXT));
+            let body = MediaBody::Text(truncate(text_at(&text, "text"), LONGEST_TEXT));
             return Ok(Self::Media(Media { tag: tag(&text), step, body }));
         }
         if let Some(image) = take("image") {
@@ -178,7 +178,7 @@ impl Message {
         }
         if let Some(end) = take("end") {
             let failed = end.get("outcome").and_then(Value::as_str) == Some("failed");
-            let reason = cut(text_at(&end, "reason"), LONGEST_TEXT);
+            let reason = truncate(text_at(&end, "reason"), LONGEST_TEXT);
             return Ok(Self::End(failed.then_some(reason)));
         }
         match take("capability").as_ref().and_then(Value::as_str) {
@@ -200,13 +200,13 @@ fn metrics(
         let Some(value) = number(&value) else {
             return Err(wrong("log", format!("{name:?} has no number")));
         };
-        named.push((cut(name, LONGEST_NAME), value));
+        named.push((truncate(name, LONGEST_NAME), value));
     }
     let wall_time = common.time.unwrap_or(now);
     Ok(Message::Metrics(Metrics { step: common.step, epoch, wall_time, values: named }))
 }
 
-/// A number; one that is not finite travels as text.
+/// A number; infinite and NaN are sent as text.
 pub(super) fn number(value: &Value) -> Option<f64> {
     match value {
         Value::Number(number) => number.as_f64(),
@@ -218,7 +218,7 @@ pub(super) fn number(value: &Value) -> Option<f64> {
 }
 
 impl Answer {
-    /// A value of the answer as a number.
+    /// A value of an answer as a number.
     pub(in crate::session) fn number(value: Option<&Value>) -> Option<f64> {
         number(value?)
     }
@@ -231,7 +231,7 @@ fn tunable_of(value: &Value, step: i64) -> Result<Message, MessageError> {
     }
     let number = value.get("value").and_then(number);
     let value = number.ok_or_else(|| wrong("tunable", format!("{name:?} has no value")))?;
-    Ok(Message::Tunable { name: cut(name, LONGEST_NAME), value, step })
+    Ok(Message::Tunable { name: truncate(name, LONGEST_NAME), value, step })
 }
 
 fn config_of(config: Value) -> Result<Message, MessageError> {
@@ -243,7 +243,7 @@ fn config_of(config: Value) -> Result<Message, MessageError> {
     let pairs = config
         .into_iter()
         .take(MOST_NAMES)
-        .map(|(name, value)| (cut(name, LONGEST_NAME), cut(text(value), LONGEST_NAME)));
+        .map(|(name, value)| (truncate(name, LONGEST_NAME), truncate(text(value), LONGEST_NAME)));
     Ok(Message::Config(pairs.collect()))
 }
 
@@ -253,7 +253,7 @@ fn note_of(note: &Value) -> Message {
         Some("warning") => Level::Warning,
         _ => Level::Info,
     };
-    Message::Note { level, text: cut(text_at(note, "text"), LONGEST_TEXT) }
+    Message::Note { level, text: truncate(text_at(note, "text"), LONGEST_TEXT) }
 }
 
 #[derive(Deserialize)]
@@ -301,7 +301,8 @@ struct Layer {
     name: String,
     #[serde(default)]
     kind: String,
-    /// Of the weights: outputs, inputs, and for a convolution height and width of the filters.
+    /// Shape of the weights: outputs and inputs, and for a convolution the height and width of the
+    /// filters.
     shape: Vec<u32>,
     #[serde(default)]
     biases: u64,
@@ -315,8 +316,8 @@ fn layers_of(layers: Value) -> Result<Message, MessageError> {
         let weights = layer.shape.iter().map(|&side| u64::from(side));
         let is_filter = layer.shape.len() > 2;
         LayerInfo {
-            name: cut(layer.name, LONGEST_NAME),
-            activation: cut(layer.kind, LONGEST_NAME),
+            name: truncate(layer.name, LONGEST_NAME),
+            activation: truncate(layer.kind, LONGEST_NAME),
             input: if is_filter { [side(1), 1, 1] } else { [1, 1, side(1)] },
             output: if is_filter { [side(0), 1, 1] } else { [1, 1, side(0)] },
             weights: weights.fold(1, u64::saturating_mul),
@@ -327,15 +328,15 @@ fn layers_of(layers: Value) -> Result<Message, MessageError> {
 }
 
 fn tag(value: &Value) -> String {
-    cut(text_at(value, "tag"), LONGEST_NAME)
+    truncate(text_at(value, "tag"), LONGEST_NAME)
 }
 
 fn text_at(value: &Value, key: &str) -> String {
     value.get(key).and_then(Value::as_str).unwrap_or_default().into()
 }
 
-/// A text of at most `most` characters.
-fn cut(text: String, most: usize) -> String {
+/// Truncates a text to `most` characters.
+fn truncate(text: String, most: usize) -> String {
     match text.char_indices().nth(most) {
         Some((end, _)) => text[..end].into(),
         None => text,
@@ -352,7 +353,7 @@ mod tests {
     }
 
     #[test]
-    fn messages_are_told_by_their_key() {
+    fn the_type_of_a_message_follows_from_its_key() {
         let Message::Metrics(metrics) =
             parse(r#"{"log":{"loss":0.5,"val/acc":"nan"},"step":3,"time":7.5,"epoch":0.25}"#)
         else {
@@ -372,7 +373,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_named() {
+    fn errors_name_the_invalid_part() {
         for (line, problem) in [
             ("loss 0.5", "no JSON object"),
             (r#"{"log":{"loss":"high"}}"#, "\"loss\" has no number"),
@@ -386,12 +387,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_line_is_a_message_or_an_error(line in ".{0,80}") {
+        fn any_line_is_parsed_or_rejected(line in ".{0,80}") {
             let _ = Message::parse(line.as_bytes(), 0.0);
         }
 
         #[test]
-        fn any_value_under_a_known_key_is_taken_or_refused(
+        fn any_value_of_a_known_key_is_parsed_or_rejected(
             key in prop_oneof![
                 Just("log"), Just("at"), Just("state"), Just("tunable"), Just("config"),
                 Just("note"), Just("text"), Just("image"), Just("histogram"), Just("predictions"),

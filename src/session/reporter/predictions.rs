@@ -1,4 +1,5 @@
-//! What a script's model predicts for its validation set: the material of Digits and Confusion.
+//! The predictions of a script's model for its validation set, shown in the Digits and Confusion
+//! views.
 
 use super::encoding::{base64, floats};
 use crate::files::{atomic, read};
@@ -10,11 +11,11 @@ use serde_json::Value;
 use std::cmp::Reverse;
 use std::io;
 
-/// Classes at most: a confusion matrix of more could be neither sent nor shown.
+/// Maximum number of classes; the confusion matrix of more could be neither sent nor shown.
 const MOST_CLASSES: usize = 1000;
-/// Longest file that is read, in bytes.
+/// Maximum size in bytes of a file that is read.
 const MOST_BYTES: u64 = 256 << 20;
-/// Characters of a class's name.
+/// Maximum length of a class name in characters.
 const LONGEST_CLASS: usize = 60;
 
 /// Labels, probabilities and images of a validation set.
@@ -25,14 +26,14 @@ pub(in crate::session) struct Predictions {
     /// Width, height and channels of an image; 0 without images.
     pub image: [u32; 3],
     labels: Vec<u32>,
-    /// Row by row, a number a class.
+    /// One row per sample, one value per class.
     probabilities: Vec<f32>,
     predicted: Vec<u32>,
-    /// Image by image.
+    /// The pixels of all images, one after the other.
     pixels: Vec<u8>,
 }
 
-/// As it travels.
+/// The message of the script.
 #[derive(Deserialize)]
 struct Raw {
     labels: Vec<i64>,
@@ -50,10 +51,10 @@ struct Raw {
 }
 
 impl Predictions {
-    /// Reads the value of a message.
+    /// Parses the value of a message.
     ///
     /// # Errors
-    /// What of it does not fit together.
+    /// What is inconsistent.
     pub(super) fn parse(value: Value, step: i64) -> Result<Self, String> {
         let step = value.get("step").and_then(Value::as_i64).unwrap_or(step);
         let raw: Raw = serde_json::from_value(value).map_err(|error| error.to_string())?;
@@ -101,23 +102,24 @@ impl Predictions {
         })
     }
 
-    /// Keeps them in the run's directory, so that they can be looked at after the session has ended.
+    /// Stores the predictions in the run's directory, so that they can be viewed after the session
+    /// has ended.
     ///
     /// # Errors
-    /// When the file cannot be written.
-    pub(in crate::session) fn keep(&self, run: &RunDir) -> io::Result<()> {
+    /// If the file cannot be written.
+    pub(in crate::session) fn store(&self, run: &RunDir) -> io::Result<()> {
         let bytes = wire::encode(self).map_err(io::Error::other)?;
         atomic::write(&run.predictions(), &bytes)
     }
 
-    /// The ones that were kept of a run; `None` where there are none.
+    /// The stored predictions of a run, if any.
     pub(in crate::session) fn of(run: &RunDir) -> Option<Self> {
         let bytes = read::bytes(&run.predictions(), MOST_BYTES).ok()?;
         let kept: Self = wire::decode(&bytes).ok()?;
         kept.is_consistent().then_some(kept)
     }
 
-    /// Whether everything has the length that is relied on: a file may hold anything.
+    /// Whether all lengths match, because a file may contain anything.
     fn is_consistent(&self) -> bool {
         let (count, classes) = (self.labels.len(), self.classes.len());
         let size = self.image.iter().map(|&side| side as usize).product::<usize>();
@@ -128,12 +130,12 @@ impl Predictions {
             && self.labels.iter().chain(&self.predicted).all(known)
     }
 
-    /// Images or other samples.
+    /// Number of samples.
     pub(in crate::session) fn count(&self) -> usize {
         self.labels.len()
     }
 
-    /// The answer to a probe of the validation set; `None` for any other probe.
+    /// The answer to a probe of the validation set; `None` for other probes.
     pub(in crate::session) fn answer(&self, what: &What) -> Option<Content> {
         Some(match what {
             What::Confusion => self.confusion(),
@@ -168,7 +170,7 @@ impl Predictions {
             let bits = |index: usize| {
                 let (row, label) = (self.row(index), self.labels[index] as usize);
                 let surplus = row[self.predicted[index] as usize] - row[label];
-                // Never negative: the predicted class has the largest probability.
+                // Never negative, because the predicted class has the largest probability.
                 (surplus.max(0.0) * 1e6) as u32
             };
             list.sort_by_cached_key(|&index| (Reverse(bits(index)), index));
@@ -224,7 +226,7 @@ impl Predictions {
     }
 }
 
-/// The index of the largest number, the first of several; numbers that are none count as least.
+/// The index of the largest value, the first of equal ones; NaN counts as smallest.
 fn largest(row: &[f32]) -> u32 {
     let better = |best: usize, at: usize| {
         let (old, new) = (row[best], row[at]);
@@ -239,7 +241,7 @@ mod tests {
     use crate::session::Home;
     use serde_json::json;
 
-    /// Three samples of two classes: right, wrong, wrong and more so.
+    /// Three samples of two classes: one right, one wrong, one more confidently wrong.
     fn predictions() -> Predictions {
         let rows: [f32; 6] = [0.75, 0.25, 0.375, 0.625, 0.125, 0.875];
         let bytes: Vec<u8> = rows.iter().flat_map(|value| value.to_le_bytes()).collect();
@@ -267,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn misclassified_samples_are_listed_with_their_pictures() {
+    fn misclassified_samples_are_listed_with_their_images() {
         let predictions = predictions();
         assert_eq!((predictions.step, predictions.image), (40, [2, 1, 3]));
         let filter = DigitFilter { verdict: Verdict::Wrong, ..DigitFilter::default() };
@@ -297,20 +299,20 @@ mod tests {
     }
 
     #[test]
-    fn they_are_kept_with_the_run_and_a_damaged_file_is_none() {
+    fn predictions_are_stored_and_a_damaged_file_is_ignored() {
         let state = tempfile::tempdir().unwrap();
         let run = Home::at(state.path()).create(None).unwrap();
         assert_eq!(Predictions::of(&run), None);
         let mut predictions = predictions();
-        predictions.keep(&run).unwrap();
+        predictions.store(&run).unwrap();
         assert_eq!(Predictions::of(&run), Some(predictions.clone()));
         predictions.predicted[0] = 9;
-        predictions.keep(&run).unwrap();
+        predictions.store(&run).unwrap();
         assert_eq!(Predictions::of(&run), None);
     }
 
     #[test]
-    fn what_does_not_fit_together_is_refused_in_words() {
+    fn inconsistent_predictions_are_rejected_with_a_reason() {
         for (value, problem) in [
             (json!({"labels": [0], "probabilities": "AAAA"}), "no base64 of numbers"),
             (json!({"labels": [0, 1], "probabilities": "AACAPw=="}), "1 probabilities for 2"),

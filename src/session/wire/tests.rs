@@ -11,7 +11,7 @@ fn frame(payload: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// A reader that hands out few bytes at a time, as a socket may.
+/// A reader that returns a few bytes at a time, as a socket may.
 struct Dribble<'a>(&'a [u8], usize);
 
 impl Read for Dribble<'_> {
@@ -75,7 +75,7 @@ fn finite(values: Vec<f32>) -> Vec<f32> {
 
 proptest! {
     #[test]
-    fn what_is_written_is_read_in_pieces_of_any_size(
+    fn frames_are_read_in_chunks_of_any_size(
         payloads in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..99), 0..9),
         piece in 1_usize..9,
     ) {
@@ -90,13 +90,13 @@ proptest! {
     }
 
     #[test]
-    fn messages_come_back_as_they_were(command in command(), update in update()) {
+    fn messages_round_trip(command in command(), update in update()) {
         prop_assert_eq!(decode::<Command>(&encode(&command).unwrap()).unwrap(), command);
         prop_assert_eq!(decode::<Update>(&encode(&update).unwrap()).unwrap(), update);
     }
 
     #[test]
-    fn garbage_is_an_error_and_never_a_panic(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
+    fn garbage_never_panics(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
         let _ = decode::<Command>(&bytes);
         let _ = decode::<Update>(&bytes);
         let _ = read_hello::<ClientHello>(&mut &bytes[..]);
@@ -104,7 +104,7 @@ proptest! {
     }
 
     #[test]
-    fn a_message_that_was_cut_or_bent_is_no_panic(
+    fn a_truncated_or_corrupted_message_never_panics(
         update in update(), at in any::<prop::sample::Index>(), byte in any::<u8>()
     ) {
         let mut bytes = encode(&update).unwrap();
@@ -123,14 +123,14 @@ fn four_gibibytes_are_refused_before_anything_is_allocated() {
     let error = read_frame(&mut &u32::MAX.to_le_bytes()[..], MOST_UPDATE, &mut payload);
     assert!(matches!(error, Err(WireError::TooLong { length: 0xffff_ffff, .. })));
     assert_eq!(payload.capacity(), 0);
-    // A length within the bound of which nothing arrives takes no room either.
+    // A valid length without any payload allocates nothing either.
     let error = read_frame(&mut &MOST_UPDATE.to_le_bytes()[..], MOST_UPDATE, &mut payload);
     assert!(matches!(error, Err(WireError::Torn { found: 0, .. })));
     assert!(payload.capacity() < 1 << 16, "{}", payload.capacity());
 }
 
 #[test]
-fn half_a_frame_is_told() {
+fn a_truncated_frame_is_an_error() {
     let bytes = frame(b"whole");
     for cut in 1..bytes.len() {
         let error = read_frame(&mut &bytes[..cut], 99, &mut Vec::new()).unwrap_err();
@@ -138,7 +138,7 @@ fn half_a_frame_is_told() {
     }
 }
 
-/// A connection that is reset after so many bytes.
+/// A connection that is reset after its last byte.
 struct Reset<'a>(&'a [u8]);
 
 impl Read for Reset<'_> {
@@ -151,7 +151,7 @@ impl Read for Reset<'_> {
 }
 
 #[test]
-fn a_reset_is_an_end_as_any_other() {
+fn a_reset_counts_as_the_end_of_the_stream() {
     let bytes = frame(b"whole");
     let mut payload = Vec::new();
     let mut input = Reset(&bytes);
@@ -167,8 +167,8 @@ fn a_reset_is_an_end_as_any_other() {
 }
 
 #[test]
-fn a_list_that_claims_to_be_endless_is_an_error() {
-    // `Watch` of 2^63 probes, none of which follows.
+fn a_huge_list_length_is_an_error() {
+    // `Watch` with 2^63 probes, none of which follows.
     let mut bytes = encode(&Command::Watch(Vec::new())).unwrap();
     bytes.pop();
     bytes.extend([0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f]);
@@ -176,7 +176,7 @@ fn a_list_that_claims_to_be_endless_is_an_error() {
 }
 
 #[test]
-fn a_hello_of_another_version_is_understood_so_far() {
+fn a_hello_of_another_version_is_parsed() {
     let newer = br#"{"nntop":"9.0.0","protocol":77,"attachment":"control","colour":"red"}"#;
     let hello: ClientHello = read_hello(&mut &frame(newer)[..]).unwrap();
     assert_eq!((hello.protocol, hello.attachment), (77, Attachment::Control));
@@ -186,10 +186,10 @@ fn a_hello_of_another_version_is_understood_so_far() {
     assert_eq!(read_hello::<SessionHello>(&mut &bytes[..]).unwrap(), refused);
 }
 
-/// The bytes of protocol 1: a session started by an older program speaks these. Where this fails,
-/// raise [`PROTOCOL_VERSION`].
+/// The bytes of protocol 1, which sessions of older programs send. If this fails, raise
+/// [`PROTOCOL_VERSION`].
 #[test]
-fn the_bytes_of_the_first_commands_stay() {
+fn the_encoding_of_the_first_commands_is_stable() {
     let golden: [(Command, &[u8]); 6] = [
         (Command::Pause, &[0]),
         (Command::Resume, &[1]),

@@ -1,4 +1,4 @@
-//! The reporter as the session's source of events sees it: what was asked of it and not answered.
+//! The requests to a connected script, and the answers that are outstanding.
 
 use super::message::Answer;
 use crate::protocol::{Probe, What};
@@ -7,12 +7,12 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-/// A probe is asked again no sooner after its answer.
-const LOOK_GAP: Duration = Duration::from_millis(500);
+/// Minimum time between a probe's answer and the next request for it.
+const PROBE_INTERVAL: Duration = Duration::from_millis(500);
 
-/// What was asked of a reporter.
+/// A request to a script.
 #[derive(Clone, Debug, PartialEq)]
-pub(in crate::session) enum Asked {
+pub(in crate::session) enum Request {
     Hold,
     Resume,
     Step(u32),
@@ -25,10 +25,10 @@ pub(in crate::session) enum Asked {
         name: String,
         value: f64,
     },
-    Look(Probe),
+    Probe(Probe),
 }
 
-impl Asked {
+impl Request {
     fn message(&self, id: u64) -> Value {
         match self {
             Self::Hold => json!({"id": id, "command": "hold"}),
@@ -39,8 +39,8 @@ impl Asked {
             Self::Set { name, value } => {
                 json!({"id": id, "command": "set", "name": name, "value": value})
             }
-            Self::Look(probe) => {
-                let mut message = look(&probe.what);
+            Self::Probe(probe) => {
+                let mut message = probe_message(&probe.what);
                 message["id"] = id.into();
                 message["command"] = "watch".into();
                 message
@@ -49,7 +49,7 @@ impl Asked {
     }
 }
 
-fn look(what: &What) -> Value {
+fn probe_message(what: &What) -> Value {
     match what {
         What::Weights { layer, first, count } => {
             json!({"what": "weights", "layer": layer, "first": first, "count": count})
@@ -64,26 +64,26 @@ fn look(what: &What) -> Value {
     }
 }
 
-/// A script that reports.
+/// A connected script.
 #[derive(Debug)]
 pub(in crate::session) struct Reporter {
     /// The number of its connection.
     pub number: u64,
     commands: Sender<Value>,
     last_id: u64,
-    waiting: BTreeMap<u64, Asked>,
+    waiting: BTreeMap<u64, Request>,
     /// It has a function that writes a checkpoint.
     pub can_save: bool,
-    /// It named its layers.
+    /// It reported its layers.
     pub has_layers: bool,
     /// When each probe was last answered.
     answered: BTreeMap<Probe, Instant>,
 }
 
-/// What an answer belongs to.
+/// An answer with its request.
 #[derive(Debug)]
 pub(in crate::session) struct Answered {
-    pub asked: Asked,
+    pub request: Request,
     pub answer: Answer,
 }
 
@@ -100,44 +100,45 @@ impl Reporter {
         }
     }
 
-    /// Sends a command; false where the reporter does not read its commands.
+    /// Sends a request; returns false if the queue is full because the script does not read it.
     #[must_use]
-    pub(in crate::session) fn ask(&mut self, asked: Asked) -> bool {
+    pub(in crate::session) fn request(&mut self, request: Request) -> bool {
         self.last_id += 1;
-        let sent = self.commands.try_send(asked.message(self.last_id)).is_ok();
+        let sent = self.commands.try_send(request.message(self.last_id)).is_ok();
         if sent {
-            self.waiting.insert(self.last_id, asked);
+            self.waiting.insert(self.last_id, request);
         }
         sent
     }
 
-    /// Whether something like this was asked and not answered yet.
-    pub(in crate::session) fn is_waiting(&self, fits: impl Fn(&Asked) -> bool) -> bool {
-        self.waiting.values().any(fits)
+    /// Whether a request that satisfies `matches` has no answer yet.
+    pub(in crate::session) fn is_waiting(&self, matches: impl Fn(&Request) -> bool) -> bool {
+        self.waiting.values().any(matches)
     }
 
-    /// What an answer belongs to; `None` where nothing like it was asked.
+    /// Finds the request that an answer belongs to; `None` if there is none.
     pub(in crate::session) fn take(&mut self, answer: Answer) -> Option<Answered> {
-        let asked = self.waiting.remove(&answer.id)?;
-        if let Asked::Look(probe) = &asked {
+        let request = self.waiting.remove(&answer.id)?;
+        if let Request::Probe(probe) = &request {
             self.answered.insert(probe.clone(), Instant::now());
         }
-        Some(Answered { asked, answer })
+        Some(Answered { request, answer })
     }
 
-    /// Asks the watched probes again whose last answer is old enough; returns when the next one is
-    /// due.
-    pub(in crate::session) fn look(&mut self, watched: &[Probe]) -> Option<Instant> {
+    /// Repeats the requests for the watched probes whose last answer is old enough; returns when
+    /// the next one is due.
+    pub(in crate::session) fn poll_probes(&mut self, watched: &[Probe]) -> Option<Instant> {
         self.answered.retain(|probe, _| watched.contains(probe));
         let mut next = None::<Instant>;
         for probe in watched {
-            if self.is_waiting(|asked| matches!(asked, Asked::Look(known) if known == probe)) {
+            if self.is_waiting(|request| matches!(request, Request::Probe(known) if known == probe))
+            {
                 continue;
             }
-            let due = self.answered.get(probe).map(|at| *at + LOOK_GAP);
+            let due = self.answered.get(probe).map(|at| *at + PROBE_INTERVAL);
             match due.filter(|due| *due > Instant::now()) {
                 Some(due) => next = Some(next.map_or(due, |next| next.min(due))),
-                None if !self.ask(Asked::Look(probe.clone())) => return None,
+                None if !self.request(Request::Probe(probe.clone())) => return None,
                 None => {}
             }
         }
@@ -151,19 +152,22 @@ mod tests {
     use crossbeam_channel::bounded;
 
     #[test]
-    fn an_answer_finds_what_was_asked_and_a_full_queue_is_noticed() {
+    fn answers_are_matched_to_requests_and_a_full_queue_is_reported() {
         let (commands, sent) = bounded(2);
         let mut reporter = Reporter::new(0, commands);
-        assert!(reporter.ask(Asked::Step(3)));
+        assert!(reporter.request(Request::Step(3)));
         let probe = Probe::live(What::Gradients);
-        assert!(reporter.look(std::slice::from_ref(&probe)).is_none(), "it waits for an answer");
-        assert!(!reporter.ask(Asked::Hold));
+        assert!(
+            reporter.poll_probes(std::slice::from_ref(&probe)).is_none(),
+            "it waits for an answer"
+        );
+        assert!(!reporter.request(Request::Hold));
         assert_eq!(sent.recv().unwrap(), json!({"id": 1, "command": "step", "steps": 3}));
         assert_eq!(sent.recv().unwrap(), json!({"id": 2, "command": "watch", "what": "gradients"}));
         assert!(reporter.take(Answer { id: 9, ..Answer::default() }).is_none());
         let answered = reporter.take(Answer { id: 2, ..Answer::default() }).unwrap();
-        assert_eq!(answered.asked, Asked::Look(probe.clone()));
-        assert!(reporter.look(&[probe]).is_some(), "asked again later");
+        assert_eq!(answered.request, Request::Probe(probe.clone()));
+        assert!(reporter.poll_probes(&[probe]).is_some(), "requested again later");
         assert!(sent.is_empty());
     }
 }
