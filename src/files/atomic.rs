@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_replaced_and_nothing_else_stays() {
+    fn a_file_is_replaced_without_leftovers() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("model");
         write(&path, b"one").unwrap();
@@ -226,7 +226,7 @@ mod tests {
     fn only_files_that_no_process_holds_are_swept() {
         let dir = tempfile::tempdir().unwrap();
         let held = temporary(dir.path()).unwrap();
-        // As kill -9 leaves it; the number is that of a process that lives.
+        // As left by a process killed with SIGKILL; the number is that of a running process.
         let left = format!("{PREFIX}{}-abc", process::id());
         for name in [left.as_str(), ".nntop-notes", "model"] {
             fs::write(dir.path().join(name), b"x").unwrap();
@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn a_link_stays_a_link() {
+    fn a_symbolic_link_is_kept() {
         let dir = tempfile::tempdir().unwrap();
         let (real, link) = (dir.path().join("real"), dir.path().join("link"));
         fs::write(&real, b"one").unwrap();
@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn a_link_to_what_is_not_there_yet_is_followed_and_a_circle_refused() {
+    fn dangling_links_are_followed_and_loops_rejected() {
         let dir = tempfile::tempdir().unwrap();
         let at = |name| dir.path().join(name);
         std::os::unix::fs::symlink("second", at("first")).unwrap();
@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_was_removed_or_replaced_comes_back_whole() {
+    fn a_deleted_or_replaced_file_is_restored() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("events");
         let content = vec![b'x'; 200_000];
@@ -289,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pipe_without_a_reader_is_an_error_and_no_wait() {
+    fn a_pipe_without_a_reader_is_an_error_without_waiting() {
         use rustix::fs::{CWD, Mode, mkfifoat};
         let dir = tempfile::tempdir().unwrap();
         let pipe = dir.path().join("pipe");
@@ -300,9 +300,9 @@ mod tests {
     }
 
     #[test]
-    fn a_device_is_written_to_and_not_replaced() {
+    fn a_device_is_written_to_directly() {
         if !Path::new("/dev/full").exists() {
-            return eprintln!("skipped: no /dev/full here");
+            return eprintln!("skipped: there is no /dev/full");
         }
         let error = write(Path::new("/dev/full"), b"x").unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::StorageFull);
@@ -310,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn directories_that_are_missing_or_no_directories_are_refused() {
+    fn missing_parents_and_directories_are_rejected() {
         let dir = tempfile::tempdir().unwrap();
         for path in [dir.path().join("none/model"), dir.path().into()] {
             assert!(check_writable(&path).is_err(), "{}", path.display());

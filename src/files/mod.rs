@@ -1,5 +1,4 @@
-//! Files that others may have put there: bounded reads of regular files, and writes that are whole
-//! or not there.
+//! File access that is safe for untrusted paths: bounded reads of regular files, and atomic writes.
 
 pub mod atomic;
 pub mod read;

@@ -113,12 +113,12 @@ mod tests {
         fs::write(dir.path().join("ten"), b"0123456789").unwrap();
         assert_eq!(bytes(&dir.path().join("ten"), 10).unwrap(), b"0123456789");
         assert!(bytes(&dir.path().join("ten"), 9).is_err());
-        // One that grows while it is read.
+        // A file that grows while it is read.
         assert!(rest(&b"0123456789"[..], 3, 9).is_err());
     }
 
     #[test]
-    fn a_link_is_followed_only_where_it_may_be() {
+    fn only_open_follows_a_symbolic_link() {
         let dir = tempfile::tempdir().unwrap();
         let (file, link) = (dir.path().join("file"), dir.path().join("link"));
         fs::write(&file, b"x").unwrap();

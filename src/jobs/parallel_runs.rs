@@ -208,7 +208,7 @@ impl<'a> ParallelRuns<'a> {
     /// with checkpoints; and every other command to all runs.
     fn apply(&mut self, command: Command) {
         self.channels.apply(&command);
-        let question = command.is_question() || matches!(command, Command::SaveAs(_));
+        let question = command.is_read_only() || matches!(command, Command::SaveAs(_));
         let save = command == Command::Save;
         for (index, run) in self.started.iter().enumerate() {
             if index == self.shown || !question && (!save || run.has_checkpoints) {

@@ -38,7 +38,7 @@ impl Damage {
         let (sin, cos) = self.degrees.to_radians().sin_cos();
         let middle = |side: usize| (side as f32 - 1.0) / 2.0;
         let (middle_x, middle_y) = (middle(width), middle(height));
-        // Each pixel takes the shade of the place that it came from.
+        // Each pixel takes the shade of its source position.
         let source = |at: usize| {
             let x = (at % width) as f32 - self.right - middle_x;
             let y = (at / width) as f32 - self.down - middle_y;
@@ -85,13 +85,13 @@ mod tests {
         assert_eq!(damaged(Damage { right: -2.0, ..Damage::default() }), column(1));
         let lower = damaged(Damage { down: 2.0, ..Damage::default() });
         assert_eq!((lower[3], lower[13]), (0, 255));
-        // What was at the right is below after a quarter turn.
+        // After a quarter turn, the right side is at the bottom.
         let turned = damaged(Damage { degrees: 90.0, ..Damage::default() });
         assert_eq!(turned[15..20], [255; 5]);
     }
 
     #[test]
-    fn noise_is_named_by_its_seed() {
+    fn noise_depends_only_on_its_seed() {
         let noisy = |seed| damaged(Damage { noise: 0.3, seed, ..Damage::default() });
         assert_eq!(noisy(1), noisy(1));
         assert_ne!(noisy(1), noisy(2));

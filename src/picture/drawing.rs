@@ -1,15 +1,15 @@
-//! What is drawn by hand, in grey or in colour.
+//! Drawings made by hand, in grey or in colour.
 
 use super::{Damage, Picture};
 
-/// A picture in the making: light on a black ground.
+/// A drawing: light on a black background.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Drawing {
     pub width: usize,
     pub height: usize,
     /// 1 (grey) or 3 (red, green, blue).
     pub channels: usize,
-    /// Row by row, the channels of a pixel side by side; 0 is nothing.
+    /// Row-major, the channels of a pixel side by side; 0 is background.
     pub ink: Vec<u8>,
 }
 
@@ -24,10 +24,10 @@ impl Drawing {
         self.ink.iter().all(|ink| *ink == 0)
     }
 
-    /// As a network sees it: a grey digit is scaled and centred as MNIST's were; an image in colour
-    /// stays where it is. Then it is damaged, every channel in the same way.
+    /// The network's input: a grey digit is scaled and centred as in MNIST; a colour image is not
+    /// moved. Then the distortion is applied to every channel in the same way.
     #[must_use]
-    pub fn seen(&self, damage: &Damage) -> Self {
+    pub fn to_input(&self, damage: &Damage) -> Self {
         let size = (self.width, self.height);
         let planes: Vec<Vec<u8>> = (0..self.channels)
             .map(|channel| {
@@ -49,11 +49,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_colour_image_is_seen_where_it_is_and_moved_as_a_whole() {
+    fn a_colour_image_is_not_centred_and_all_channels_move_together() {
         let mut drawn = Drawing::blank(3, 1, 3);
         drawn.ink[..3].copy_from_slice(&[200, 0, 90]);
-        assert_eq!(drawn.seen(&Damage::default()), drawn);
-        let moved = drawn.seen(&Damage { right: 1.0, ..Damage::default() });
+        assert_eq!(drawn.to_input(&Damage::default()), drawn);
+        let moved = drawn.to_input(&Damage { right: 1.0, ..Damage::default() });
         assert_eq!(moved.ink, [0, 0, 0, 200, 0, 90, 0, 0, 0]);
     }
 
@@ -61,8 +61,8 @@ mod tests {
     fn a_grey_digit_is_scaled_and_centred() {
         let mut drawn = Drawing::blank(28, 28, 1);
         drawn.ink[29] = 255;
-        let seen = drawn.seen(&Damage::default());
+        let seen = drawn.to_input(&Damage::default());
         assert!(seen.ink.iter().filter(|ink| **ink > 0).count() > 300);
-        assert!(Drawing::blank(28, 28, 1).seen(&Damage::default()).is_blank());
+        assert!(Drawing::blank(28, 28, 1).to_input(&Damage::default()).is_blank());
     }
 }

@@ -17,7 +17,7 @@ use image::imageops::{self, FilterType};
 /// Size of a digit's larger side within MNIST's 28 pixels.
 const BOX: f32 = 20.0 / 28.0;
 
-/// A picture as ink on paper, whichever of the two was darker.
+/// A picture as ink on paper, whichever of the two was darker in the file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Picture {
     pub width: usize,
@@ -156,11 +156,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_digit_of_the_networks_own_size_is_scaled_and_centred_when_asked() {
+    fn a_digit_of_the_input_size_is_only_centred_on_request() {
         // A stroke of 2 by 5 in a corner becomes one of 8 by 20 in the middle.
         let mut drawn = Picture::blank(28, 28);
         (0..10).for_each(|at| drawn.ink[(1 + at / 2) * 28 + 1 + at % 2] = 200);
-        assert_eq!(drawn.to_digit(28, 28), drawn.ink, "prepared by somebody else");
+        assert_eq!(drawn.to_digit(28, 28), drawn.ink, "already of the input size");
         let seen = Picture { ink: drawn.normalized(28, 28), ..drawn };
         assert_eq!(seen.bounds(), (10, 4, 8, 20));
         assert_eq!(seen.ink.iter().max(), Some(&255));
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn between_pixels_lie_shades_between_and_beyond_the_edge_nothing() {
+    fn shades_are_interpolated_and_zero_beyond_the_edge() {
         let pixels = [0, 100, 200, 40];
         let at = |x, y| shade_at(&pixels, [2, 2], x, y);
         assert_eq!([at(1.0, 0.0), at(0.5, 0.0), at(0.5, 0.5)], [100, 50, 85]);

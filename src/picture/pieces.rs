@@ -132,7 +132,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn corners_touch_and_what_is_not_kept_becomes_paper() {
+    fn diagonal_pixels_are_connected_and_other_pieces_are_erased() {
         let ink = vec![
             9, 0, 0, 0, //
             0, 9, 0, 7, //

@@ -1,4 +1,4 @@
-//! Commands: what a front end requests of a run.
+//! Commands that a client sends to a run.
 
 use super::probe::Probe;
 use serde::{Deserialize, Serialize};
@@ -34,21 +34,21 @@ pub enum Command {
     /// Change a value that the run offers under a name; answered with `Tunable` or `Refused`. Since
     /// protocol 5.
     SetNamed { name: String, value: f64 },
-    /// Have the script of a command wait between two of its steps; refused where none reports. Since
+    /// Hold the script of a command between two steps; refused if no script is connected. Since
     /// protocol 5.
     Hold,
-    /// Stop every process of a command by SIGSTOP, also where it could be held between two steps.
+    /// Stop every process of a command by SIGSTOP, even if it could be held between two steps.
     /// Since protocol 5.
     Suspend,
-    /// Have the command write a checkpoint and end, so that the machine is free and the run can go
-    /// on from there. Since protocol 5.
+    /// Have the command write a checkpoint and end, to free the machine; the run can be resumed
+    /// from the checkpoint. Since protocol 5.
     EndAtCheckpoint,
 }
 
 impl Command {
     /// Whether it changes nothing, so that read-only clients may send it.
     #[must_use]
-    pub fn is_question(&self) -> bool {
+    pub fn is_read_only(&self) -> bool {
         matches!(self, Self::Watch(_) | Self::Classify { .. } | Self::Explore { .. })
     }
 }

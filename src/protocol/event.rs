@@ -1,4 +1,4 @@
-//! Events: what a run reports to its front ends.
+//! Events that a run reports to its clients.
 
 use super::command::{Pace, Tune};
 use super::explorable::{Explorable, Explored};
@@ -48,25 +48,25 @@ pub enum Event {
     Metrics(Metrics),
     /// Sample: lines that a command printed.
     Output(OutputLines),
-    /// Fact: what the run is, where that became known after it had started: a script that reports
-    /// said which layers, classes and hyper-parameters it has.
+    /// Fact: a changed description of the run, for example after a script reported its layers,
+    /// classes and hyper-parameters.
     Described(Box<RunInfo>),
-    /// Fact: the value of something that can be changed by its name.
+    /// Fact: the value of a tunable parameter.
     Tunable(Tunable),
-    /// Fact: a moment that charts mark, such as a pause.
+    /// Fact: an event to mark on charts, such as a pause.
     Mark(Mark),
-    /// Fact: a command could not be obeyed; the reason.
+    /// Fact: a command was refused, for this reason.
     Refused(String),
-    /// Fact: the exit code of a command that has ended, 128 and the signal where one ended it.
+    /// Fact: the exit code of a command that has ended, or 128 plus the signal that ended it.
     ExitCode(i32),
     /// Fact: a text, an image or a distribution that was reported.
     Media(Box<Media>),
-    /// Sample: what the processes of a command use of the machine.
+    /// Sample: the system resources that the processes of a command use.
     System(SystemUse),
 }
 
 impl Event {
-    /// Whether the event may be dropped when a front end is slow.
+    /// Whether the event may be dropped for a slow client.
     #[must_use]
     pub fn is_sample(&self) -> bool {
         matches!(
@@ -99,7 +99,7 @@ pub enum RunKind {
     Predictions,
 }
 
-/// Description of a run: what a front end shows about it that does not change during training.
+/// Description of a run: everything to show about it that does not change during training.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct RunInfo {
@@ -146,16 +146,16 @@ pub struct RunInfo {
     pub dropout: f64,
     /// Augmentation of the training images, as `--expand` takes it.
     pub expand: Vec<String>,
-    /// The validation images are trained on, too.
+    /// The validation images are used for training, too.
     pub all_images: bool,
-    /// Numbers of a pixel: 3 for red, green and blue, otherwise one.
+    /// Values per pixel: 3 for red, green and blue, otherwise 1.
     pub image_channels: u32,
     /// Hyper-parameters that a script reported, by name.
     pub config: Vec<(String, String)>,
 }
 
 impl RunKind {
-    /// Whether networks are trained.
+    /// Whether networks are trained by nntop.
     #[must_use]
     pub fn is_training(&self) -> bool {
         matches!(self, Self::Training | Self::Job | Self::JobTraining(_))
@@ -163,11 +163,11 @@ impl RunKind {
 }
 
 impl RunInfo {
-    /// Values that a pixel of an image has: 3 of coloured images, else 1. Runs of earlier versions only
-    /// say it by the inputs of their network.
+    /// Values per pixel: 3 for colour images, otherwise 1. In runs of earlier versions it follows
+    /// from the input size of the network.
     #[must_use]
     pub fn channels(&self) -> usize {
-        // Wide enough for any sizes: they may come from a session that is not to be trusted.
+        // u64 prevents an overflow: the sizes may come from an untrusted session.
         let pixels = u128::from(self.image_width) * u128::from(self.image_height);
         let inputs = |layer: &LayerInfo| layer.input.iter().map(|side| u128::from(*side)).product();
         let inputs: u128 = self.layers.first().map_or(0, inputs);
@@ -203,7 +203,7 @@ pub struct LayerInfo {
     pub biases: u64,
 }
 
-/// What the run is doing.
+/// The current activity of a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Activity {
     /// Loading data, building the network.
@@ -230,9 +230,9 @@ pub struct Status {
     pub batches_left: Option<u32>,
     /// When stepping by epochs: the epoch after which the run pauses.
     pub pause_after_epoch: Option<u32>,
-    /// How a run that is paused is kept.
+    /// How a paused run is paused.
     pub pause: PauseLevel,
-    /// A script reports to the session and obeys it between two steps.
+    /// A script is connected, which executes commands between two steps.
     pub reports: bool,
 }
 
@@ -287,17 +287,17 @@ pub enum Outcome {
         code: i32,
         output: String,
     },
-    /// A checkpoint was written at this path and the command ended: it goes on from there.
+    /// The command wrote a checkpoint at this path and ended; it can be resumed from there.
     Checkpointed(String),
 }
 
-/// Consecutive lines that a command printed.
+/// Consecutive lines of a command's output.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OutputLines {
     /// Number of the first line, from 0; lines before it may be missing.
     pub first: u64,
     pub lines: Vec<String>,
-    /// The line that has no newline yet, such as a progress bar.
+    /// The incomplete last line, such as a progress bar.
     pub current: Option<String>,
 }
 
@@ -379,7 +379,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_read_as_the_book_prints_them() {
+    fn numbers_are_formatted_as_in_the_book() {
         for (number, text) in
             [(95.42, "95.42"), (0.0, "0"), (10.0, "10"), (1e-9, "1.00e-9"), (0.25, "0.25")]
         {

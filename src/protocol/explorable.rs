@@ -1,4 +1,4 @@
-//! Explorables: ideas of the book with sliders to change, as plain data. The figures are a pure
+//! Explorables: interactive demonstrations with sliders, as plain data. The figures are a pure
 //! function of the slider values.
 
 use super::figure::Figure;
@@ -108,7 +108,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn values_are_brought_into_their_ranges_and_missing_ones_are_defaults() {
+    fn values_are_clamped_and_missing_ones_become_defaults() {
         let range = |default: &[f64]| Slider {
             low: -1.0,
             high: 2.0,

@@ -1,4 +1,4 @@
-//! Figures of experiments and explorables as plain data, which the front end draws.
+//! Figures of experiments and explorables as plain data.
 
 use super::real;
 use serde::{Deserialize, Serialize};
@@ -43,7 +43,7 @@ pub enum FigureBody {
         height: u32,
         #[serde(deserialize_with = "real::values")]
         values: Vec<f32>,
-        /// Paths drawn over it, such as that of a rolling ball.
+        /// Paths drawn over the heat map, such as that of a rolling ball.
         paths: Vec<Curve>,
     },
     Bars {

@@ -1,16 +1,16 @@
-//! The connection between a run and a front end.
+//! The connection between a run and a client.
 
 use super::{Command, Event, RunView};
 use crossbeam_channel::{Receiver, Sender};
 use serde::{Deserialize, Serialize};
 
-/// A message to a front end.
+/// A message to a client.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Update {
-    /// The whole state: the first message after attaching, and again if the front end fell behind.
+    /// The whole state: the first message after attaching, and again if the client fell behind.
     Snapshot(Box<RunView>),
     Event(Event),
-    /// The connection was lost, for this reason; what is shown is stale from now on.
+    /// The connection was lost, for this reason. The displayed state is stale from now on.
     Lost(String),
 }
 

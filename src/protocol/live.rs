@@ -1,24 +1,24 @@
-//! What a script reports and allows while it runs: values that can be changed, moments that charts
-//! mark, texts and images, and what its processes use of the machine.
+//! What a running script reports: tunable parameters, marks for charts, texts and images, and the
+//! resource usage of its processes.
 
 use super::real;
 use serde::{Deserialize, Serialize};
 
-/// How a paused run is kept.
+/// How a paused run is paused.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PauseLevel {
-    /// The training thread of this program waits.
+    /// The training thread of nntop waits.
     #[default]
     Paused,
-    /// The script waits between two steps: no CPU, memory stays taken.
+    /// The script waits between two steps: it uses no CPU but keeps its memory.
     Held,
-    /// Every process of the command is stopped by SIGSTOP: memory stays taken.
+    /// Every process of the command is stopped by SIGSTOP; they keep their memory.
     Suspended,
 }
 
 impl PauseLevel {
-    /// The word for it.
+    /// The state in words.
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
@@ -29,22 +29,22 @@ impl PauseLevel {
     }
 }
 
-/// A value that can be changed while the run goes on.
+/// A parameter that can be changed while the run goes on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Tunable {
     /// Such as `learning_rate`.
     pub name: String,
     #[serde(deserialize_with = "real::number")]
     pub value: f64,
-    /// The value before, where this is a change that was asked for.
+    /// The previous value, if the value was changed by a command.
     pub previous: Option<f64>,
     /// The step at which it was read.
     pub step: i64,
-    /// The next step was done with it. Until then a schedule may still change it.
+    /// Whether a step has used the value. Until then a schedule may still change it.
     pub in_force: bool,
 }
 
-/// What happened at a moment that charts mark.
+/// The kind of a mark on charts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum MarkKind {
@@ -55,7 +55,7 @@ pub enum MarkKind {
     Changed,
 }
 
-/// A moment that charts mark.
+/// A mark on charts.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Mark {
     pub kind: MarkKind,
@@ -65,7 +65,7 @@ pub struct Mark {
     pub wall_time: f64,
 }
 
-/// Something to look at that a script reported; the newest of a tag replaces the one before.
+/// A text, image or histogram that a script reported. A newer one with the same tag replaces it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Media {
     pub tag: String,
@@ -73,7 +73,7 @@ pub struct Media {
     pub body: MediaBody,
 }
 
-/// What a [`Media`] shows.
+/// The content of a [`Media`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum MediaBody {
@@ -96,10 +96,10 @@ pub enum MediaBody {
     },
 }
 
-/// What the processes of a command use of the machine.
+/// The system resources that the processes of a command use.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct SystemUse {
-    /// Processors in use, 1 for one that is busy all the time.
+    /// Processors in use; 1 is one processor that is always busy.
     pub cpu: f64,
     /// Resident memory in bytes.
     pub memory: u64,
@@ -108,13 +108,13 @@ pub struct SystemUse {
     pub gpus: Vec<GpuUse>,
 }
 
-/// How a GPU stands.
+/// The usage of a GPU.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct GpuUse {
     pub name: String,
-    /// Share of the time in which it computed, from 0 to 1.
+    /// Fraction of the time in which it was computing, from 0 to 1.
     pub load: f64,
-    /// Bytes in use, and of how many.
+    /// Used and total memory in bytes.
     pub memory: u64,
     pub memory_total: u64,
     /// Degrees Celsius.

@@ -20,7 +20,7 @@ pub struct Metrics {
 }
 
 impl EpochStats {
-    /// The measurements of an epoch as metrics; what was not measured is left out.
+    /// The measurements of an epoch as metrics; values that were not measured are omitted.
     #[must_use]
     pub fn metrics(&self) -> Vec<(String, f64)> {
         let measured = [
@@ -57,7 +57,7 @@ pub struct Bucket {
     pub min: (i64, f64),
     pub max: (i64, f64),
     pub last: (i64, f64),
-    /// Values in it.
+    /// Number of values in it.
     pub count: u64,
 }
 
@@ -114,7 +114,7 @@ impl MetricSeries {
         let mut points = Vec::with_capacity(4 * self.buckets.len());
         for bucket in &self.buckets {
             let mut four = [bucket.first, bucket.min, bucket.max, bucket.last];
-            // The first stays in front and the last behind, also where steps go back.
+            // The first and last value stay at the ends even if steps go backwards.
             if four[1].0 > four[2].0 {
                 four.swap(1, 2);
             }
@@ -176,7 +176,7 @@ impl Bucket {
     }
 }
 
-/// Maximum number of metric names per run; more are taken for a mistake of the writer.
+/// Maximum number of metric names per run; more indicate an error of the writer.
 const MOST_METRICS: usize = 10_000;
 
 /// All metrics of a run.
@@ -222,7 +222,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn facts_are_folded_from_every_value() {
+    fn statistics_cover_every_value() {
         let mut series = MetricSeries::default();
         for step in 0..100_000 {
             series.push(step, f64::from((step as i32 * 7919) % 100_003));
@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn an_epoch_is_metrics() {
+    fn an_epoch_is_converted_to_metrics() {
         let stats =
             EpochStats { train_cost: Some(f64::NAN), learning_rate: 0.5, ..EpochStats::default() };
         let metrics = stats.metrics();

@@ -1,8 +1,8 @@
-//! What the training thread and its front ends say to each other: plain data, nothing else.
+//! The messages between the training thread and its clients: plain data only.
 //!
-//! A front end holds a [`Link`]: it sends [`Command`]s and receives [`Update`]s. Whether the other
-//! end is a thread, a socket or a replayed file, it cannot tell. [`RunView::apply`] is the one
-//! reducer; everybody who wants to know how a run stands folds events with it.
+//! A client holds a [`Link`]: it sends [`Command`]s and receives [`Update`]s, and does not know
+//! whether the other end is a thread, a socket or a replayed file. [`RunView::apply`] is the only
+//! reducer: every client applies events with it to keep the state of a run.
 
 mod catch_up;
 mod command;
@@ -45,5 +45,5 @@ pub use series::Series;
 pub use stats::{EpochStats, LayerStats};
 pub use untrusted::{Untrusted, is_unprintable, printable, printable_json};
 
-/// Raised whenever a message changes; both sides of a socket say theirs first.
+/// Increased whenever a message changes; both sides of a socket send theirs first.
 pub const PROTOCOL_VERSION: u32 = 5;

@@ -1,17 +1,16 @@
-//! Probes: what the visible views ask about a network, and the answers.
-//!
-//! Only what a view asks for is computed.
+//! Probes: requests of the visible views for data about a network, and the answers. Only requested
+//! data is computed.
 
 use serde::{Deserialize, Serialize};
 
-/// Maximum number of probes watched at a time, by one front end and by all front ends of a run
-/// together; no screen shows as many.
+/// Maximum number of watched probes, per client and for all clients of a run together; no screen
+/// shows as many.
 pub const MOST_PROBES: usize = 64;
 
-/// The prediction where outputs are not numbers: no class, and nothing to count.
+/// The prediction if the outputs are NaN: it belongs to no class and is not counted.
 pub const NO_ANSWER: u32 = u32::MAX;
 
-/// What a view asks for, and for which moment.
+/// The data that a view requests, and its moment.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Probe {
     pub what: What,
@@ -34,12 +33,12 @@ pub enum Moment {
     /// The current network.
     #[default]
     Live,
-    /// The network after this epoch. If there is no snapshot of it, the nearest earlier snapshot
-    /// answers, and the frame says which epoch it is of.
+    /// The network after this epoch. If it has no snapshot, the nearest earlier one is used, and
+    /// the frame contains its epoch.
     Epoch(u32),
 }
 
-/// What a probe asks for. Layers are indices into `RunInfo::layers`.
+/// The data that a probe requests. Layers are indices into `RunInfo::layers`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum What {
     /// The incoming weights of units `first..first + count` of a layer, one row per unit. In a
@@ -59,7 +58,7 @@ pub enum What {
     Activations { index: u32 },
     /// Gradient statistics of each layer, as in `EpochStats::layers`, of the last mini-batch.
     Gradients,
-    /// The epochs of which there are snapshots. Since protocol 3.
+    /// The epochs that have snapshots. Since protocol 3.
     Snapshots,
 }
 
@@ -171,7 +170,7 @@ pub enum Content {
     Gradients {
         layers: Vec<super::stats::LayerStats>,
     },
-    /// This network has no answer to the probe; the text says why.
+    /// The network cannot answer the probe, for this reason.
     Unavailable(String),
     /// The test images are being evaluated first: `done` of `total`. The answer follows. Since
     /// protocol 3.
@@ -179,7 +178,7 @@ pub enum Content {
         done: u32,
         total: u32,
     },
-    /// Epochs of which there are snapshots, ascending. Since protocol 3.
+    /// Epochs that have snapshots, ascending. Since protocol 3.
     Snapshots {
         epochs: Vec<u32>,
     },
@@ -217,7 +216,7 @@ impl Content {
 pub struct Card {
     pub index: u32,
     pub label: u32,
-    /// [`NO_ANSWER`] where the outputs are not numbers.
+    /// [`NO_ANSWER`] if the outputs are NaN.
     pub prediction: u32,
     /// Activation of the predicted class.
     pub confidence: f32,

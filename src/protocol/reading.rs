@@ -11,8 +11,8 @@ pub struct Reading {
     pub ink: Vec<u8>,
     /// Scale: this many pixels of the file, in each direction, are one pixel of `ink`.
     pub shrunk: u32,
-    /// Where a sheet of paper was straightened first: the homography, row by row without its last
-    /// number (1), that leads from its pixels to those of the file.
+    /// If a sheet of paper was rectified: the homography from its pixels to those of the file, row
+    /// by row without the last value (1).
     #[serde(default)]
     pub straightened: Option<[f32; 8]>,
     /// Input width and height of the network.
@@ -61,7 +61,7 @@ pub struct ReadDigit {
     pub second: Option<(String, f32)>,
     /// The prediction of each network of an ensemble; empty for a single network.
     pub votes: Vec<u32>,
-    /// Score for being a digit, and this one; 0 is certain.
+    /// Score for being this digit; 0 is certain.
     pub score: f64,
 }
 

@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn values_that_are_not_finite_come_back_from_json_as_nan() {
+    fn values_that_are_not_finite_are_nan_after_json() {
         for nothing in [f64::NAN, f64::INFINITY] {
             for body in figures(nothing) {
                 let event = Event::Figure(Figure { body, ..Figure::default() });
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn on_the_wire_every_number_stays_as_it_is() {
+    fn the_binary_format_keeps_every_number() {
         for body in figures(f64::INFINITY) {
             let bytes = postcard::to_stdvec(&body).unwrap();
             assert_eq!(postcard::from_bytes::<FigureBody>(&bytes).unwrap(), body);

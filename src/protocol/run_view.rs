@@ -1,4 +1,4 @@
-//! The state of a run: the fold of its events.
+//! The state of a run, computed from its events.
 
 use super::{
     Activity, Claim, Classified, EpochStats, Event, Figure, Frame, Level, LogLine, MOST_PROBES,
@@ -16,13 +16,13 @@ const MARKS: usize = 1000;
 const FRAME_BYTES: usize = 8 << 20;
 /// Maximum number of output lines in a view; the whole output is in the run's directory.
 const OUTPUT_LINES: usize = 2000;
-/// Values that a run may offer for changing.
+/// Maximum number of tunable parameters of a run.
 const TUNABLES: usize = 1000;
-/// Tags of texts, images and distributions that are kept, the oldest are dropped.
+/// Maximum number of tags of texts, images and histograms; the oldest are dropped.
 const MEDIA: usize = 32;
 
-/// Everything known about a run. The hub, the dashboard and the headless printer all fold events
-/// with [`RunView::apply`], so they cannot disagree.
+/// The state of a run. The hub, the dashboard and the headless printer all use [`RunView::apply`],
+/// so their states agree.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct RunView {
     pub info: Option<RunInfo>,
@@ -31,7 +31,7 @@ pub struct RunView {
     /// The epoch with the best accuracy on the validation images, or on the test images if there are
     /// no validation images.
     pub best: Option<EpochStats>,
-    /// The best accuracy on the test images of all epochs, also those that `epochs` no longer keeps.
+    /// The best test accuracy of all epochs, including those that `epochs` no longer contains.
     #[serde(default)]
     pub best_test: Option<f64>,
     pub progress: Option<Progress>,
@@ -48,22 +48,22 @@ pub struct RunView {
     pub metrics: MetricTable,
     /// The newest lines of output of a command.
     pub output: OutputLines,
-    /// Values that can be changed by name, as they were last read.
+    /// Tunable parameters with their latest values.
     pub tunables: Vec<Tunable>,
-    /// Moments that charts mark.
+    /// Marks on charts.
     pub marks: Vec<Mark>,
-    /// The newest text, image or distribution of every tag.
+    /// The newest text, image or histogram of every tag.
     pub media: Vec<Media>,
     /// The exit code of a command that has ended.
     pub exit_code: Option<i32>,
-    /// What the processes of a command use of the machine.
+    /// The system resources that the processes of a command use.
     pub system: Option<SystemUse>,
     /// The wall time, in seconds since 1970, at which each step was first reported.
     pub clock: MetricSeries,
 }
 
 impl RunView {
-    /// The one reducer.
+    /// Applies an event.
     pub fn apply(&mut self, event: &Event) {
         match event {
             Event::Started(info) => self.start(info),

@@ -1,10 +1,10 @@
-//! Tables of runs, and the source from which a front end gets them and their curves.
+//! Tables of runs, and the source that provides them and their curves.
 
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
-/// Source of runs and curves for a front end. No method waits for a disk.
+/// Source of runs and curves for the dashboard. No method blocks on disk access.
 pub trait RunSource: fmt::Debug + Send + Sync {
     /// The current runs.
     fn table(&self) -> Arc<RunTable>;
@@ -18,10 +18,10 @@ pub trait RunSource: fmt::Debug + Send + Sync {
     /// The curves of a metric; empty while the runs are being read.
     fn curves(&self, query: &CurveQuery) -> Option<CurveSet>;
 
-    /// Histograms, pictures or texts of a run by their names; none while the runs are being read.
+    /// Histograms, images or texts of a run; `None` while the runs are being read.
     fn samples(&self, run: &str, kind: SampleKind) -> Option<Vec<SampleSeries>>;
 
-    /// What was kept of one of them, at one of its places.
+    /// One of the kept samples of a name, by its index.
     fn sample(
         &self,
         run: &str,
@@ -36,18 +36,18 @@ pub trait RunSource: fmt::Debug + Send + Sync {
     /// The last lines that a run printed, oldest first.
     fn lines(&self, run: &str) -> Option<Vec<String>>;
 
-    /// Changes what is kept about a run, or removes one of nntop's own.
+    /// Changes the user's notes about a run, or removes one of nntop's own.
     ///
     /// # Errors
-    /// Says why it cannot be done.
+    /// The reason why it is not possible.
     fn edit(&self, run: &str, edit: &RunEdit) -> Result<(), String>;
 }
 
-/// A change of what is kept about a run in the state directory of nntop; the files of its writer are
-/// never touched.
+/// A change of the user's notes about a run, stored in nntop's state directory; the log files
+/// themselves are never changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RunEdit {
-    /// Another name for it; an empty one gives it its own name back.
+    /// Another name for it; an empty one restores its original name.
     Label(String),
     Note(String),
     Tags(Vec<String>),
@@ -55,7 +55,7 @@ pub enum RunEdit {
     Delete,
 }
 
-/// What a log can hold beside metrics.
+/// What a log can contain besides metrics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SampleKind {
     Histogram,
@@ -63,32 +63,32 @@ pub enum SampleKind {
     Text,
 }
 
-/// Samples of one name: the steps of those that were kept, oldest first.
+/// Samples of one name: the steps of the kept ones, oldest first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SampleSeries {
     pub name: String,
     pub steps: Vec<i64>,
 }
 
-/// A sample, to be shown.
+/// The content of a sample.
 #[derive(Clone, Debug, PartialEq)]
 pub enum SampleContent {
     Image(Bitmap),
     Text(String),
-    /// It cannot be shown, and why.
+    /// It cannot be shown, for this reason.
     Broken(String),
 }
 
-/// A picture in colours.
+/// A colour image.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Bitmap {
     pub width: usize,
     pub height: usize,
-    /// Row by row: red, green and blue.
+    /// RGB, row by row.
     pub pixels: Vec<[u8; 3]>,
 }
 
-/// The values of a tensor at a step, counted between edges.
+/// The histogram of a tensor at a step.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Histogram {
     pub step: i64,
@@ -118,14 +118,14 @@ pub struct RunRow {
     pub name: String,
     /// Name given by its writer.
     pub title: Option<String>,
-    /// What the user calls it, where that is something else.
+    /// The name given by the user, if it differs.
     pub label: Option<String>,
-    /// What the user wrote about it, and tagged it with.
+    /// Note and tags of the user.
     pub note: String,
     pub tags: Vec<String>,
-    /// It is a run of nntop, whose name this is: it can be opened and deleted.
+    /// The name of the run if it is nntop's own, which can be opened and deleted.
     pub own: Option<String>,
-    /// How many names its histograms, pictures and texts have.
+    /// Number of names of its histograms, images and texts.
     pub samples: [usize; 3],
     /// `running`, `held`, `stalled`, `ended`, `interrupted` or `failed`.
     pub state: &'static str,
@@ -138,14 +138,14 @@ pub struct RunRow {
 }
 
 impl RunRow {
-    /// What the run is called on the screen: as the user calls it, else by its path.
+    /// The name on the screen: the user's, or else its path.
     #[must_use]
     pub fn called(&self) -> &str {
         self.label.as_deref().unwrap_or(&self.name)
     }
 }
 
-/// Facts of a metric, folded from every value.
+/// Summary of a metric over all its values.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct MetricFacts {
     pub name: String,
@@ -177,23 +177,23 @@ pub enum Spread {
     Deviation,
     /// The 95 % bootstrap interval of the mean.
     Bootstrap,
-    /// From the least to the greatest.
+    /// From minimum to maximum.
     Range,
 }
 
-/// How runs are put together.
+/// How runs are grouped.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Grouping {
     /// Each by itself.
     #[default]
     None,
-    /// Those that differ in their seed alone.
+    /// Runs that differ only in their seed.
     Seed,
     /// By the value of a hyper-parameter.
     Setting(String),
 }
 
-/// Which curves are wanted.
+/// A request for curves.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CurveQuery {
     pub metric: String,
@@ -204,12 +204,13 @@ pub struct CurveQuery {
     pub spread: Spread,
     /// TensorBoard's smoothing, from 0 to under 1; applied before thinning.
     pub smoothing: f64,
-    /// The part of the x axis that is shown; all where none is given. The points next to it are
-    /// kept as well, so that lines go on to the edge.
+    /// The visible part of the x axis; all of it if `None`. The adjacent points are kept as well,
+    /// so that lines continue to the edge.
     pub range: Option<[f64; 2]>,
-    /// The x at which values are read.
+    /// The x at which values are read off.
     pub at: Option<f64>,
-    /// Columns that the chart has: so many buckets keep their first, least, greatest and last value.
+    /// Number of columns of the chart: the first, minimum, maximum and last value are kept for
+    /// each.
     pub columns: usize,
 }
 
@@ -217,28 +218,27 @@ pub struct CurveQuery {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CurveSet {
     pub curves: Vec<RunCurve>,
-    /// The 5th and the 95th percentile of all values, smoothed where smoothing was asked for.
+    /// The 5th and the 95th percentile of all values, smoothed if smoothing was requested.
     pub middle: Option<[f64; 2]>,
-    /// The least and the greatest x of all points, whatever part is shown.
+    /// Minimum and maximum x of all points, including those outside the visible range.
     pub extent: Option<[f64; 2]>,
 }
 
 /// The curve of a run, or of a group of runs.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RunCurve {
-    /// The run's name, or what the group has in common.
+    /// The run's name, or what the runs of the group have in common.
     pub name: String,
-    /// How many runs it stands for.
+    /// Number of runs in the group.
     pub members: usize,
     /// As logged; a group's mean.
     pub raw: Vec<(f64, f64)>,
     /// Smoothed.
     pub smooth: Vec<(f64, f64)>,
-    /// Pieces that a later start of the training overtook.
+    /// Parts that were overwritten after a restart from an earlier step.
     pub superseded: Vec<Vec<(f64, f64)>>,
-    /// The bottom and the top of a group's band.
+    /// The lower and upper edge of a group's band.
     pub band: Option<[Vec<(f64, f64)>; 2]>,
-    /// The point nearest to where values are read, of all points: its x, its value as logged, and
-    /// smoothed.
+    /// The point nearest to `at`: its x, its logged value, and its smoothed value.
     pub near: Option<[f64; 3]>,
 }

@@ -47,8 +47,8 @@ impl<T> Series<T> {
         self.stride *= 2;
     }
 
-    /// The series as it was before the first value was pushed for which `belongs` is false, which must
-    /// then be false for all later ones.
+    /// The series as it was before the first value for which `belongs` is false, which must also be
+    /// false for all later ones.
     #[must_use]
     pub fn up_to(&self, belongs: impl Fn(&T) -> bool) -> Self
     where
@@ -101,12 +101,12 @@ mod tests {
         }
 
         #[test]
-        fn what_came_later_leaves_no_trace(count in 1_u64..20_000, end in 0_u64..20_000, more in 0_u64..100) {
+        fn up_to_restores_the_earlier_series(count in 1_u64..20_000, end in 0_u64..20_000, more in 0_u64..100) {
             let mut series = Series::default();
             (0..count).for_each(|value| series.push(value));
             let mut cut = series.up_to(|value| *value < end);
             prop_assert!(cut.points().iter().all(|value| *value < end));
-            // It goes on as any other.
+            // It can be extended like any other.
             let next = cut.last().map_or(0, |last| last + 1);
             (next..next + more).for_each(|value| cut.push(value));
             prop_assert!(cut.points().windows(2).all(|pair| pair[0] < pair[1]));

@@ -26,7 +26,7 @@ pub struct EpochStats {
     pub layers: Vec<LayerStats>,
 }
 
-/// How one layer learns: of an epoch the means over some of its mini-batches, evenly spaced.
+/// Statistics of one layer: for an epoch, the means over some of its mini-batches, evenly spaced.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct LayerStats {
     /// Index among all layers.
@@ -41,7 +41,7 @@ pub struct LayerStats {
     /// Norm of one update divided by the norm of the weights.
     #[serde(deserialize_with = "real::number")]
     pub update_ratio: f64,
-    /// Fraction of activations within 1% of a bound of their range (0 where there is none).
+    /// Fraction of activations within 1% of a bound of their range (0 if it is unbounded).
     #[serde(deserialize_with = "real::number")]
     pub saturated: f64,
     /// Fraction of units that were zero for every image of a mini-batch.

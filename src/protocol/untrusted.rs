@@ -1,4 +1,4 @@
-//! Text that somebody else wrote, made safe to print.
+//! Text from untrusted sources, made safe to print.
 //!
 //! A file, a socket or an argument can hold escape sequences that retitle the terminal, move its
 //! cursor or fill its clipboard, and line breaks that forge a line of a log. Printing replaces
@@ -15,13 +15,13 @@ use std::fmt::{self, Write};
 pub struct Untrusted(String);
 
 impl Untrusted {
-    /// The text as it came. Not for printing.
+    /// The original text. Not for printing.
     #[must_use]
     pub fn raw(&self) -> &str {
         &self.0
     }
 
-    /// The text in one line, every character printable.
+    /// The text in one line, with unprintable characters escaped.
     #[must_use]
     pub fn printable(&self) -> Cow<'_, str> {
         printable(&self.0)
@@ -46,9 +46,9 @@ impl fmt::Debug for Untrusted {
     }
 }
 
-/// A text in one line without control characters: each that could act on a terminal or hide what
-/// stands there becomes a visible escape. Text that is printable already comes back as it is, so
-/// applying this twice changes nothing more.
+/// A text in one line without control characters: each one that could act on a terminal or hide
+/// other text becomes a visible escape. Printable text is returned unchanged, so the function is
+/// idempotent.
 #[must_use]
 pub fn printable(text: &str) -> Cow<'_, str> {
     escaped(text, |character, out| match character {
@@ -59,8 +59,8 @@ pub fn printable(text: &str) -> Cow<'_, str> {
     })
 }
 
-/// JSON text with the characters that [`printable`] escapes written as `\uXXXX`. They occur in
-/// strings alone, where that means the same.
+/// JSON text with the characters that [`printable`] escapes written as `\uXXXX`. They occur only
+/// within strings, whose value stays the same.
 #[must_use]
 pub fn printable_json(json: &str) -> Cow<'_, str> {
     escaped(json, |character, out| {
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn text_of_every_language_stays_as_it_is() {
+    fn text_of_every_language_is_unchanged() {
         for text in ["784-30-10 · η = 3", "手写数字", "עברית", "👩‍🔬", r"C:\new", ""]
         {
             assert!(matches!(printable(text), Cow::Borrowed(same) if same == text));
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_unprintable_is_left_of_any_character() {
+    fn every_unprintable_character_is_escaped() {
         for character in (0..=0x10_ffff).filter_map(char::from_u32) {
             let text = character.to_string();
             assert!(!printable(&text).contains(char::is_control), "{:x}", u32::from(character));
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn json_means_the_same_afterwards() {
+    fn escaped_json_has_the_same_value() {
         let text = "\u{9b}31m \u{202e} \u{e0041} \x7f é";
         let json = serde_json::to_string(text).unwrap();
         let escaped = printable_json(&json);
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn untrusted_text_pads_by_what_is_printed() {
+    fn untrusted_text_is_padded_by_its_escaped_width() {
         assert_eq!(format!("{:>4}|", Untrusted::from("a\n")), r" a\n|");
         let text = Untrusted::from("a\x1bb");
         assert_eq!(serde_json::to_string(&text).unwrap(), r#""a\u001bb""#);

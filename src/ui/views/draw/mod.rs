@@ -121,7 +121,7 @@ impl Draw {
         let drawn = &self.canvas.picture;
         // Noise on a blank canvas is not a question.
         self.seen =
-            if drawn.is_blank() { drawn.clone() } else { drawn.seen(&self.sliders.damage()) };
+            if drawn.is_blank() { drawn.clone() } else { drawn.to_input(&self.sliders.damage()) };
         self.id = name(&self.seen.ink);
         self.ask(context)
     }
