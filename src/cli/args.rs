@@ -1,4 +1,4 @@
-//! The arguments of the commands. Scripts rely on them: none is renamed or changes its meaning.
+//! The arguments of the commands. Scripts rely on them, so none is renamed or changes its meaning.
 
 use super::data::{DataArgs, size};
 use super::import::ImportArgs;
@@ -132,13 +132,13 @@ pub(super) struct ExploreArgs {
     pub(super) json: bool,
 }
 
-/// What `browse --help` ends with.
+/// The end of `browse --help`.
 const BROWSE_HELP: &str = "\
 Examples:
   nntop browse night.safetensors
   nntop browse resnet.safetensors --layers conv16x3-pool2-dense64-softmax10 --data ~/cifar-10
-  nntop browse --predictions said.csv           # label,prediction,path
-  nntop browse --predictions said.npz --data ~/fashion-mnist   # labels, probs; pictures from --data";
+  nntop browse --predictions predictions.csv    # label,prediction,path
+  nntop browse --predictions preds.npz --data ~/fashion-mnist   # labels, probs; pictures from --data";
 
 #[derive(Debug, Args)]
 #[command(after_help = BROWSE_HELP)]
@@ -146,8 +146,9 @@ pub(super) struct BrowseArgs {
     /// A model written by --save, `nntop ensemble` or network2.py (.json), a checkpoint, or a run
     #[arg(required_unless_present = "predictions")]
     pub(super) model: Option<PathBuf>,
-    /// Show what any classifier said instead: a table (CSV, .npz or parquet) with an image a row, its
-    /// true label, the predicted one or a probability for each class, and the picture or its path
+    /// Show the predictions of any classifier instead: a table (CSV, .npz or parquet) with one
+    /// image per row: its true label, the predicted label or class probabilities, and the pixels or
+    /// a path
     #[arg(long, value_name = "FILE", conflicts_with_all = ["model", "ImportArgs"])]
     pub(super) predictions: Option<PathBuf>,
     #[command(flatten)]

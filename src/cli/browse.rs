@@ -1,4 +1,4 @@
-//! `nntop browse`: a saved model in the dashboard, or what any classifier said of images.
+//! `nntop browse`: a saved model, or the predictions of any classifier, in the dashboard.
 
 use super::args::BrowseArgs;
 use super::dashboard;
@@ -12,7 +12,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-/// Measures the model and shows it, or shows predictions.
+/// Opens a model or a table of predictions.
 pub(super) fn run(args: &BrowseArgs, display: &DisplayArgs) -> anyhow::Result<ExitCode> {
     if let Some(file) = &args.predictions {
         return predictions(file, args, display);
@@ -36,7 +36,7 @@ pub(super) fn run(args: &BrowseArgs, display: &DisplayArgs) -> anyhow::Result<Ex
     dashboard::show_as(handle, setup, display)
 }
 
-/// Reads predictions and opens the misclassified images.
+/// Opens a table of predictions on the misclassified images.
 fn predictions(file: &Path, args: &BrowseArgs, display: &DisplayArgs) -> anyhow::Result<ExitCode> {
     let mut predictions = args.data.predictions(file)?;
     if !predictions.has_pictures() && args.data.data.is_some() {

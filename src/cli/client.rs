@@ -1,4 +1,4 @@
-//! `nntop client`: what a script needs to report to a session.
+//! `nntop client`: prints the client for scripts, or starts a session for one.
 
 use super::output;
 use super::sessions::{self, Start};
@@ -9,8 +9,8 @@ use std::env;
 use std::process::ExitCode;
 
 const HELP: &str = "\
-Under `nntop run -- python train.py` the client is found by itself; three lines make a training
-controllable:
+Under `nntop run -- python train.py` scripts find the client automatically. Three lines make a
+training controllable:
 
   import nntop
   run = nntop.init()
@@ -35,13 +35,13 @@ enum What {
     Python,
     /// Print the description of the protocol
     Protocol,
-    /// Start a session for a script that runs already, and print where it reports
+    /// Start a session for a running script, and print the path of its socket
     #[command(hide = true)]
     Session {
-        /// The process of the script
+        /// Process id of the script
         #[arg(long)]
         pid: u32,
-        /// Name of the run [default: two words that are easy to tell apart]
+        /// Name of the run [default: two random words]
         #[arg(long)]
         name: Option<String>,
         /// The command line of the script, for a title
@@ -50,7 +50,7 @@ enum What {
     },
 }
 
-/// Does what the arguments ask for.
+/// Runs the subcommand.
 pub(super) fn run(args: &ClientArgs) -> anyhow::Result<ExitCode> {
     match &args.what {
         What::Python => output::out().lines(PYTHON_CLIENT)?,

@@ -12,7 +12,7 @@ use crossbeam_channel::{Receiver, Sender, unbounded};
 use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 
-/// Why the dashboard cannot be drawn here.
+/// Why the dashboard cannot be drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum NoTerminal {
     #[error("there is no terminal to draw on")]
@@ -25,7 +25,7 @@ pub(super) enum NoTerminal {
     NoSize,
 }
 
-/// Finds the terminal to draw on and to read keys from.
+/// Checks that there is a terminal for drawing and for keys.
 pub(super) fn terminal() -> Result<(), NoTerminal> {
     if !output::out_is_terminal() || !io::stdin().is_terminal() {
         return Err(NoTerminal::Missing);
@@ -41,7 +41,7 @@ pub(super) fn terminal() -> Result<(), NoTerminal> {
     }
 }
 
-/// Whether there is a terminal to draw on and to read keys from.
+/// Whether there is a terminal for drawing and for keys.
 pub(super) fn has_terminal() -> bool {
     terminal().is_ok()
 }
@@ -55,7 +55,7 @@ pub(super) fn show(
     show_as(handle, Setup { notice, ..setup::of_process(display) }, display)
 }
 
-/// As [`show`], with a dashboard of its own kind.
+/// Like [`show`], with the given setup of the dashboard.
 pub(super) fn show_as(
     handle: RunHandle,
     setup: Setup,
@@ -72,7 +72,7 @@ pub(super) fn show_as(
 
 /// The dashboard without a run, until the user quits.
 pub(super) fn show_without_run(setup: Setup, display: &DisplayArgs) -> anyhow::Result<()> {
-    // There is no run at the other ends of these channels.
+    // These channels have no run at their other ends.
     let (commands, _nobody) = unbounded();
     let (_never, events) = unbounded();
     let hub = Hub::start(commands, events).context("cannot start a thread")?;
@@ -97,7 +97,7 @@ pub(super) fn follow(
     let hub = Hub::start(commands.clone(), events.clone()).context("cannot start a thread")?;
     let link = hub.attach(Attachment::Control);
     let exit = ui::run(&link, setup, display.limits());
-    // A run that has ended ignores it; a live one saves its model as requested.
+    // A run that has ended ignores this; a live one saves its model if requested.
     let _ = commands.send(Command::Stop);
     drop(link);
     let last = hub.attach(Attachment::ReadOnly);
@@ -106,7 +106,7 @@ pub(super) fn follow(
     Ok(Shown { exit, view })
 }
 
-/// Folds the remaining events until the run has ended.
+/// Applies the remaining events until the run has ended.
 fn wait_for_the_end(link: &crate::protocol::Link) -> RunView {
     let mut view = RunView::default();
     for update in &link.updates {
@@ -127,7 +127,7 @@ pub(super) fn ended_badly(view: &RunView) -> bool {
     matches!(view.outcome, Some(Diverged { .. } | Failed(_)))
 }
 
-/// The line left on the terminal after the dashboard has closed.
+/// Prints a line after the dashboard has closed.
 pub(super) fn summarize(view: &RunView, language: Language) {
     let epoch = view.epoch();
     let mut parts = vec![match epoch {
@@ -138,6 +138,6 @@ pub(super) fn summarize(view: &RunView, language: Language) {
         language.fill("best test accuracy {}", &[&format!("{:.2}%", 100.0 * accuracy)])
     }));
     parts.extend(view.saved.last().map(|saved| language.fill("saved to {}", &[&saved.path])));
-    // Nobody may be there to read it.
+    // Standard output may be closed.
     let _ = writeln!(output::out(), "{}", parts.join(language.comma()));
 }

@@ -62,13 +62,13 @@ impl DisplayArgs {
         self.over(Environment::read().theme())
     }
 
-    /// The theme for text that goes to a file, a pipe or a page: without colours, so that every
-    /// value is drawn by its characters.
+    /// The theme for output to a file, a pipe or a page: without colours, so that values are shown
+    /// by characters.
     pub(super) fn text_theme(&self) -> Theme {
         Theme { depth: ColorDepth::None, ..self.theme() }
     }
 
-    /// What is sent to this terminal besides frames.
+    /// The extra escape sequences for this terminal.
     pub(super) fn besides(&self) -> Besides {
         let understands_osc = Environment::read().understands_osc();
         Besides {
@@ -80,14 +80,13 @@ impl DisplayArgs {
         }
     }
 
-    /// The theme for a picture, which shows every colour and character whatever terminal the command
-    /// was given on.
+    /// The theme for a picture: all colours and characters, whatever the terminal supports.
     pub(super) fn picture_theme(&self) -> Theme {
         let guessed = Environment::read().theme();
         self.over(Theme { depth: ColorDepth::True, light: false, unicode: true, ..guessed })
     }
 
-    /// The values of the arguments, or those of `guessed` where there is no argument.
+    /// The values of the arguments, with `guessed` for those that are missing.
     fn over(&self, guessed: Theme) -> Theme {
         Theme {
             depth: match self.color {

@@ -1,4 +1,4 @@
-//! Errors of the command line: wrong arguments, and a closed pipe, which is no error.
+//! Errors of the command line: wrong arguments, and a closed pipe, which is not an error.
 
 use super::output::err;
 use crate::protocol::printable;
@@ -89,7 +89,7 @@ fn printable_value(value: &ContextValue) -> Option<ContextValue> {
     }
 }
 
-/// Whether the error is a closed pipe: the reader of the output has gone, which is no failure.
+/// Whether the error is a closed pipe: the reader has gone, which is not a failure.
 pub(super) fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| {
         let io = cause.downcast_ref::<io::Error>();
@@ -103,7 +103,7 @@ mod tests {
     use anyhow::Context;
 
     #[test]
-    fn a_cause_is_told_once() {
+    fn a_cause_is_not_repeated() {
         let full = || io::Error::other("no room");
         let named = Err::<(), _>(full()).context("x.json: no room").unwrap_err();
         assert_eq!(in_words(&named), "x.json: no room");

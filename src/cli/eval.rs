@@ -70,7 +70,7 @@ pub(super) fn run(args: &EvalArgs) -> anyhow::Result<ExitCode> {
         let layers = model.architectures().join(" + ");
         writeln!(out, "# {name}: {many}{layers}, {} epochs, on {}", model.epoch, data.name)?;
         if model.spec().regularizer.lambda > 0.0 {
-            // Training tells them with it.
+            // Unlike during training.
             out.lines("# costs without the regularization term")?;
         }
         part(&mut out, "validation", &data.validation, &validation)?;

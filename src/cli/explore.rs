@@ -39,7 +39,7 @@ pub(super) fn run(args: &ExploreArgs, display: &DisplayArgs) -> anyhow::Result<E
     Ok(ExitCode::SUCCESS)
 }
 
-/// The explorable of an id, or of a unique prefix of one.
+/// The explorable with this id, or with the only id that starts with it.
 fn find(id: &str) -> Result<&'static Explorable, Usage> {
     let list = explore::list();
     let begin = || list.iter().filter(|explorable| explorable.id.starts_with(id));

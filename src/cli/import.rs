@@ -1,4 +1,4 @@
-//! What is said of a model that another program wrote.
+//! Arguments that describe a model of another program.
 
 use super::error::Usage;
 use super::model_arg;
@@ -9,7 +9,7 @@ use crate::nn::Activation;
 use clap::Args;
 use std::path::Path;
 
-/// What a safetensors file of another program (PyTorch, Keras) does not say itself.
+/// What a safetensors file of another program (PyTorch, Keras) does not contain
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Models of other programs")]
 pub(super) struct ImportArgs {
@@ -39,7 +39,7 @@ fn numbers(text: &str) -> Result<Numbers, String> {
 }
 
 impl ImportArgs {
-    /// Reads a model, saying on standard error what was assumed of it.
+    /// Reads a model; prints what was assumed on standard error.
     pub(super) fn load(&self, file: &Path, size: Option<(u32, u32)>) -> Result<Model, Usage> {
         let numbers = |given: &Option<Numbers>| given.clone().map_or(Vec::new(), |given| given.0);
         let options = LoadOptions {
@@ -56,7 +56,7 @@ impl ImportArgs {
         let (model, notes) =
             Model::load_with(file, &options).map_err(|error| Usage::value("<MODEL>", error))?;
         for note in notes {
-            // Nobody is left to tell when standard error is gone.
+            // Standard error may be closed.
             let _ = writeln!(output::err(), "note: {}: {note}", file.display());
         }
         Ok(model)

@@ -57,12 +57,12 @@ const FAILURE: u8 = 1;
 const REFUTED: u8 = 3;
 
 const AFTER_HELP: &str = "\
-Without a command the default network (784,30,10) is trained on the embedded MNIST, shown live, at
-one epoch a second; press F there for full speed, ? for all keys.
+Without a command the default network (784,30,10) is trained on the embedded MNIST at one epoch per
+second and shown live; press F for full speed, ? for all keys.
 
-On a terminal a run, of a network or of an experiment of the book, has a session of its own: d
-leaves it, `nntop attach` comes back, from anywhere; closing the terminal ends nothing. `nntop ls`
-lists runs, `nntop resume` continues interrupted ones.
+On a terminal every run has a session of its own: d detaches from it, `nntop attach` returns to it
+from any terminal, and closing the terminal does not end it. `nntop ls` lists runs, `nntop resume`
+continues interrupted ones.
 
 Exit codes: 0 completed or stopped, 1 failed or diverged, 2 bad arguments, 3 a claim of the book
 does not hold.";
@@ -141,7 +141,7 @@ enum Subcommand {
 /// Runs the program with the process's own arguments.
 #[must_use]
 pub fn main() -> ExitCode {
-    signals::take_large_files_for_a_full_disk();
+    signals::ignore_file_size_signal();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return error::of_arguments(error),
@@ -150,7 +150,7 @@ pub fn main() -> ExitCode {
         if error::is_broken_pipe(&error) {
             return ExitCode::SUCCESS;
         }
-        // Nobody is left to tell when standard error is gone too.
+        // Standard error may be closed, too.
         let _ = writeln!(output::err(), "error: {}", error::in_words(&error));
         ExitCode::from(if error.is::<Usage>() { USAGE } else { FAILURE })
     })

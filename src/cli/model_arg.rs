@@ -41,7 +41,7 @@ fn open(argument: &Path) -> Result<Model, String> {
     }
 }
 
-/// The run of this name, if the argument can be a run's name.
+/// The run with this name, if the argument can be the name of a run.
 pub(super) fn named_run(argument: &Path) -> Option<Result<RunDir, String>> {
     let mut parts = argument.components();
     let (Some(Component::Normal(name)), None) = (parts.next(), parts.next()) else { return None };
@@ -69,7 +69,7 @@ fn of_directory(directory: &Path) -> Result<Model, String> {
     Err(format!("{}: is neither a run's directory nor one of checkpoints", directory.display()))
 }
 
-/// Whether a file is a checkpoint of a run.
+/// Whether a file is a checkpoint.
 pub(super) fn is_checkpoint(file: &Path) -> bool {
     let mut start = [0; 8];
     file.is_file()
@@ -91,7 +91,7 @@ pub(super) fn last_of(directory: &Path) -> Result<Checkpoint, String> {
         .map_err(|error| error.to_string())
 }
 
-/// The network of a run, or the ensemble that it saved.
+/// The network of a run, or its saved ensemble.
 ///
 /// # Errors
 /// If there is none; the error says why.

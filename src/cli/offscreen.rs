@@ -13,11 +13,10 @@ use ratatui::layout::Rect;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-/// Maximum time for a run that has ended to answer the dashboard's probes before it is drawn
-/// without the answers.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// After all probes were answered, silence for this long means that nothing more will come.
-const QUIET: Duration = Duration::from_millis(300);
+/// How long to wait for a run that has ended to answer the dashboard's probes.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+/// After all probes were answered, no updates for this long means that none will follow.
+const IDLE_TIMEOUT: Duration = Duration::from_millis(300);
 
 /// A run and its dashboard.
 #[derive(Debug)]
@@ -30,7 +29,7 @@ pub(super) struct Offscreen {
     /// The probes that the dashboard watches, and those that were ever answered.
     watched: Vec<Probe>,
     answered: BTreeSet<Probe>,
-    /// The answer about an image or explorable is pending.
+    /// An image to classify or an explorable has no answer yet.
     is_waiting: bool,
 }
 
@@ -42,11 +41,11 @@ impl Offscreen {
         setup: Setup,
         area: Rect,
     ) -> anyhow::Result<Self> {
-        Self::own(RunHandle::spawn(spec, options).map_err(of_spawn)?, setup, area)
+        Self::in_process(RunHandle::spawn(spec, options).map_err(of_spawn)?, setup, area)
     }
 
     /// Shows a run of this process after its end.
-    pub(super) fn own(handle: RunHandle, setup: Setup, area: Rect) -> anyhow::Result<Self> {
+    pub(super) fn in_process(handle: RunHandle, setup: Setup, area: Rect) -> anyhow::Result<Self> {
         let hub = Hub::start(handle.commands.clone(), handle.events.clone())
             .context("cannot start a thread")?;
         Self::open(hub.attach(Attachment::Control), Some(handle), setup, area)
@@ -72,8 +71,9 @@ impl Offscreen {
             answered: BTreeSet::new(),
             is_waiting: false,
         };
-        // The first update says what there is; only then the views know what to ask for.
-        if let Ok(update) = offscreen.link.updates.recv_timeout(PATIENCE) {
+        // The first update contains the state of the run, which the views need to choose their
+        // probes.
+        if let Ok(update) = offscreen.link.updates.recv_timeout(ANSWER_TIMEOUT) {
             offscreen.update(update)?;
         }
         offscreen.settle()?;
@@ -93,7 +93,7 @@ impl Offscreen {
                 other => KeyCode::Char(other),
             };
             let commands = self.app.key(KeyEvent::from(code));
-            self.tell(commands)?;
+            self.send(commands)?;
             self.draw();
             self.settle()?;
         }
@@ -111,20 +111,21 @@ impl Offscreen {
         let start = Instant::now();
         loop {
             let wishes = self.app.new_wishes().into_iter().chain(self.app.question());
-            self.tell(wishes)?;
+            self.send(wishes)?;
             let trains = self.handle.is_some() && self.app.run_is_going();
             let answered = self.watched.iter().all(|probe| self.answered.contains(probe));
             let is_answered = answered && !self.is_waiting;
-            let patience = match (trains, is_answered) {
+            let timeout = match (trains, is_answered) {
                 (true, _) => Duration::MAX,
-                (false, true) => QUIET,
-                (false, false) => PATIENCE.saturating_sub(start.elapsed()),
+                (false, true) => IDLE_TIMEOUT,
+                (false, false) => ANSWER_TIMEOUT.saturating_sub(start.elapsed()),
             };
-            // A run that goes on elsewhere never falls silent.
-            if !trains && is_answered && start.elapsed() >= QUIET && self.app.run_is_going() {
+            // A run that is going elsewhere sends updates all the time.
+            if !trains && is_answered && start.elapsed() >= IDLE_TIMEOUT && self.app.run_is_going()
+            {
                 return Ok(());
             }
-            let Ok(update) = self.link.updates.recv_timeout(patience) else { return Ok(()) };
+            let Ok(update) = self.link.updates.recv_timeout(timeout) else { return Ok(()) };
             self.update(update)?;
         }
     }
@@ -142,18 +143,18 @@ impl Offscreen {
             _ => {}
         }
         let commands = self.app.update(update);
-        self.tell(commands)?;
+        self.send(commands)?;
         self.app.settle();
         self.draw();
         Ok(())
     }
 
-    fn tell(&mut self, commands: impl IntoIterator<Item = Command>) -> anyhow::Result<()> {
+    fn send(&mut self, commands: impl IntoIterator<Item = Command>) -> anyhow::Result<()> {
         for command in commands {
             match &command {
                 Command::Watch(probes) => {
                     self.watched.clone_from(probes);
-                    // No part of the picture.
+                    // Not visible in the picture.
                     self.watched.retain(|probe| probe.what != What::Snapshots);
                 }
                 Command::Classify { .. } | Command::Explore { .. } => self.is_waiting = true,
@@ -173,7 +174,7 @@ impl Offscreen {
     }
 }
 
-/// Whether a frame is the answer to its probe, and not only the progress towards it.
+/// Whether a frame is the answer to its probe, and not only its progress.
 fn is_answer(frame: &Frame) -> bool {
     !matches!(frame.content, Content::Measuring { .. })
 }

@@ -21,16 +21,16 @@ pub(crate) fn out() -> Output<'static> {
     Output::to(io::stdout().lock())
 }
 
-/// Standard output for a table of many lines: written in blocks, not line by line.
+/// Standard output for a long table, buffered in blocks instead of lines.
 #[allow(clippy::disallowed_methods)] // As above.
 pub(crate) fn in_blocks() -> Output<'static> {
     Output::to(BufWriter::with_capacity(1 << 16, io::stdout().lock()))
 }
 
-/// Standard output for bytes that are no text.
+/// Standard output for bytes that are not text.
 ///
 /// # Errors
-/// Where there is none.
+/// If standard output is closed.
 #[cfg(feature = "parquet")]
 #[allow(clippy::disallowed_methods)] // Not text.
 pub(crate) fn bytes() -> io::Result<std::fs::File> {
@@ -43,8 +43,7 @@ pub(crate) fn err() -> Output<'static> {
     Output::to(io::stderr())
 }
 
-/// Standard output for the output of a command, which is passed through unchanged, as if the command
-/// ran without nntop.
+/// Standard output for the output of a command, which is passed through unchanged.
 #[allow(clippy::disallowed_methods)] // Not text of this program.
 pub(crate) fn raw() -> impl Write {
     io::stdout().lock()
@@ -75,7 +74,7 @@ impl<'a> Output<'a> {
         Self(Box::new(writer))
     }
 
-    /// Prints a line, or with `write!` a part of one: only a line break at the end is kept.
+    /// Prints a line, or with `write!` a part of it: a line break is only kept at the end.
     ///
     /// # Errors
     /// If the stream cannot be written to; a reader that has gone is a broken pipe.
@@ -117,7 +116,7 @@ impl<'a> Output<'a> {
         self.0.flush()
     }
 
-    /// Prints text of the program's own unescaped: a script, or an escape sequence in which all
+    /// Prints the program's own text unescaped: a script, or an escape sequence in which all
     /// foreign text is escaped.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! `nntop picture`: a picture of a run's dashboard, for pages and reports.
+//! `nntop picture`: writes a picture of a run's dashboard.
 
 use super::args::PictureArgs;
 use super::display::DisplayArgs;
@@ -91,7 +91,7 @@ pub(super) fn run(args: &PictureArgs, display: &DisplayArgs) -> anyhow::Result<E
     Ok(ExitCode::SUCCESS)
 }
 
-/// A run by its name, a saved model by its file, or the logs of runs by their file or directory.
+/// Opens a run by its name, a saved model by its file, or logs by their file or directory.
 fn open(name: &str, theme: Theme, display: &DisplayArgs, area: Rect) -> anyhow::Result<Offscreen> {
     let path = Path::new(name);
     let run = match Home::of_user()?.find(name) {
@@ -112,16 +112,16 @@ fn open(name: &str, theme: Theme, display: &DisplayArgs, area: Rect) -> anyhow::
         }
         Err(error) => return Err(error.into()),
     };
-    let (link, notice) = sessions::look_at(&run)?;
+    let (link, notice) = sessions::open_read_only(&run)?;
     Offscreen::attached(link, Setup { theme, notice, ..setup::of_run(&run, display) }, area)
 }
 
-/// Whether a path is a directory, or a log of a known kind.
+/// Whether a path is a directory, or a log of a known format.
 fn is_log(path: &Path) -> bool {
     path.is_dir() || (path.is_file() && recognise_file(path, true).verdict.format().is_some())
 }
 
-/// A saved model, or a checkpoint.
+/// Opens a saved model or a checkpoint.
 fn model(
     path: &Path,
     theme: Theme,
@@ -136,7 +136,7 @@ fn model(
     Offscreen::own(handle, Setup { theme, model: networks, ..setup::of_process(display) }, area)
 }
 
-/// A size such as `120x40`.
+/// Parses a size such as `120x40`.
 pub(super) fn size(text: &str) -> Result<(u16, u16), Usage> {
     let sides = text
         .split_once('x')
@@ -153,7 +153,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_ending_says_the_format_and_no_other_is_taken() {
+    fn the_extension_selects_the_format() {
         let of = |file: &str| Format::of(Path::new(file));
         assert_eq!(of("a.png").unwrap(), Format::Png);
         assert_eq!(of("A.SVG").unwrap(), Format::Svg);

@@ -1,4 +1,4 @@
-//! `nntop predict`: which digits pictures show.
+//! `nntop predict`: recognises digits in pictures.
 
 use super::args::PredictArgs;
 use super::error::Usage;
@@ -11,7 +11,7 @@ use std::io;
 use std::path::Path;
 use std::process::ExitCode;
 
-/// Ink of at least this strength, of 255, is drawn by `--show`.
+/// Minimum ink, of 255, that `--show` draws.
 const DRAWN: u8 = 96;
 
 /// A line of `--json`. Fields are added, never renamed.
@@ -23,15 +23,15 @@ struct Line<'a> {
     name: &'a str,
     strength: f32,
     outputs: &'a [f64],
-    /// The answer of each network of an ensemble; empty for one network.
+    /// The prediction of each network of an ensemble; empty for a single network.
     votes: &'a [usize],
-    /// Digits in the picture; where there are several the prediction is that of the clearest.
+    /// Number of digits in the picture; if there are several, the prediction is for the clearest.
     digits: usize,
     unsure: bool,
 }
 
-/// Prints a line a picture. A picture that cannot be read is told on standard error, and the
-/// others are answered all the same.
+/// Prints one line per picture. A picture that cannot be read is reported on standard error and
+/// skipped.
 pub(super) fn run(args: &PredictArgs) -> anyhow::Result<ExitCode> {
     let model = args.import.load(&args.model, args.size)?;
     let names = model.spec().readout.names(&model.classes);
@@ -61,7 +61,7 @@ pub(super) fn run(args: &PredictArgs) -> anyhow::Result<ExitCode> {
             }
             Err(error) => {
                 out.flush()?;
-                // Nobody is left to tell when standard error is gone too.
+                // Standard error may be closed, too.
                 let _ = writeln!(output::err(), "error: {}", Usage::value("<IMAGE>", error));
                 code = ExitCode::from(super::USAGE);
             }
@@ -121,7 +121,7 @@ fn print(
     writeln!(out)
 }
 
-/// The digit as the network saw it, two rows of pixels a line.
+/// The digit as passed to the network, two rows of pixels per line.
 fn drawn(pixels: &[u8], (width, height): (usize, usize)) -> String {
     let is_ink = |x: usize, y: usize| y < height && pixels[y * width + x] >= DRAWN;
     let cell = |x: usize, y: usize| match (is_ink(x, y), is_ink(x, y + 1)) {
@@ -142,7 +142,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn two_rows_of_pixels_make_a_line() {
+    fn two_rows_of_pixels_are_drawn_per_line() {
         let pixels = [255, 0, 0, 0, 255, 0, 255, 255, 0];
         assert_eq!(drawn(&pixels, (3, 3)), "  ▀▄\n  ▀▀\n");
     }

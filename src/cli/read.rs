@@ -1,4 +1,4 @@
-//! `nntop read`: several digits in one picture.
+//! `nntop read`: recognises several digits in one picture.
 
 use super::args::ReadArgs;
 use super::dashboard::{has_terminal, show_without_run};
@@ -15,7 +15,7 @@ use serde::Serialize;
 use std::path::Path;
 use std::process::ExitCode;
 
-/// Columns and rows of the view where there is no terminal.
+/// Columns and rows of the view without a terminal.
 const PICTURE: Rect = Rect::new(0, 0, 120, 40);
 
 /// The line of `--json`; lengths are in pixels of the file. Fields are added, never renamed.
@@ -23,14 +23,14 @@ const PICTURE: Rect = Rect::new(0, 0, 120, 40);
 struct Line<'a> {
     event: &'static str,
     image: &'a Path,
-    /// The lines of writing, from the top.
+    /// The readings of the lines, from top to bottom.
     lines: Vec<String>,
     digits: Vec<Digit<'a>>,
-    /// For each line the best ways to cut it, best first.
+    /// For each line the best segmentations, best first.
     segmentations: Vec<Vec<Way>>,
 }
 
-/// A digit, where it was found and what it is.
+/// A recognised digit and its position.
 #[derive(Serialize)]
 struct Digit<'a> {
     line: usize,
@@ -42,15 +42,15 @@ struct Digit<'a> {
     name: &'a str,
     strength: f32,
     unsure: bool,
-    /// How much speaks for it being a digit, and this one; 0 would be beyond doubt.
+    /// Score for being this digit; 0 is certain.
     score: f64,
     second: Option<&'a str>,
     second_strength: Option<f32>,
-    /// The answer of each network of an ensemble; empty for one network.
+    /// The prediction of each network of an ensemble; empty for a single network.
     votes: &'a [u32],
 }
 
-/// A way to cut a line.
+/// A segmentation of a line.
 #[derive(Serialize)]
 struct Way {
     text: String,
@@ -59,7 +59,7 @@ struct Way {
     cuts: Vec<Vec<(u32, u32)>>,
 }
 
-/// Prints the digits of a picture, a line for each line of writing, or shows how they were found.
+/// Prints the digits of a picture, one line per line of writing, or shows the segmentation.
 pub(super) fn run(args: &ReadArgs, display: &DisplayArgs) -> anyhow::Result<ExitCode> {
     let model = args.import.load(&args.model, args.size)?;
     if model.channels != 1 {
@@ -86,7 +86,7 @@ pub(super) fn run(args: &ReadArgs, display: &DisplayArgs) -> anyhow::Result<Exit
             writeln!(out, "{}", best.text())?;
         }
         out.flush()?;
-        // Beside the digits, which scripts take as they are.
+        // On standard error, so that scripts get only the digits.
         if let Some(unsure) = unsure(&reading) {
             let _ = writeln!(output::err(), "{unsure}");
         }
@@ -95,7 +95,7 @@ pub(super) fn run(args: &ReadArgs, display: &DisplayArgs) -> anyhow::Result<Exit
     Ok(ExitCode::SUCCESS)
 }
 
-/// Which digits may well be wrong, in a sentence.
+/// A sentence about the digits that may be wrong.
 fn unsure(reading: &Reading) -> Option<String> {
     let digits = best(reading).enumerate().flat_map(|(line, best)| {
         best.digits.iter().enumerate().map(move |(at, digit)| (line, at, digit))
@@ -122,14 +122,14 @@ fn best(reading: &Reading) -> impl Iterator<Item = &Segmentation> {
     reading.lines.iter().filter_map(|line| line.segmentations.first())
 }
 
-/// Where things are in the picture's file.
+/// Converts positions to those in the picture's file.
 #[derive(Clone, Copy)]
-struct Places {
+struct FilePositions {
     shrunk: u32,
     straightening: Option<Straightening>,
 }
 
-impl Places {
+impl FilePositions {
     fn of(reading: &Reading) -> Self {
         let straightening = reading.straightened.map(Straightening::from_coefficients);
         Self { shrunk: reading.shrunk, straightening }
@@ -156,7 +156,7 @@ impl Places {
 }
 
 fn line<'a>(image: &'a Path, reading: &'a Reading) -> Line<'a> {
-    let places = Places::of(reading);
+    let places = FilePositions::of(reading);
     let digit_at = move |line, digit: &'a ReadDigit| {
         let [left, top, width, height] = places.of_digit(digit);
         Digit {
@@ -183,11 +183,11 @@ fn line<'a>(image: &'a Path, reading: &'a Reading) -> Line<'a> {
         image,
         lines: best(reading).map(Segmentation::text).collect(),
         digits: digits.collect(),
-        segmentations: reading.lines.iter().map(|line| ways(line, places)).collect(),
+        segmentations: reading.lines.iter().map(|line| segmentations(line, places)).collect(),
     }
 }
 
-fn ways(line: &ReadLine, places: Places) -> Vec<Way> {
+fn segmentations(line: &ReadLine, places: FilePositions) -> Vec<Way> {
     let path = |cut: &Vec<u32>| {
         let rows = (line.top..).zip(cut);
         rows.map(|(row, column)| places.place(*column, row)).collect()

@@ -1,4 +1,4 @@
-//! `nntop run`: any command in a session of its own.
+//! `nntop run`: runs any command in a session.
 
 use super::dashboard::has_terminal;
 use super::display::DisplayArgs;
@@ -20,12 +20,12 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-/// How often the output of a command is looked at when it is passed through.
-const LOOK: Duration = Duration::from_millis(100);
+/// Interval at which the output is copied when it is passed through.
+const POLL: Duration = Duration::from_millis(100);
 
 #[derive(Debug, Args)]
 pub(super) struct RunArgs {
-    /// Name of the run [default: two words that are easy to tell apart]
+    /// Name of the run [default: two random words]
     #[arg(long)]
     name: Option<String>,
     /// Start the command without showing it, and print the name of the run
@@ -40,7 +40,7 @@ pub(super) struct RunArgs {
     /// Set an environment variable; may be given several times
     #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
     env: Vec<(String, String)>,
-    /// Megabytes of output that are kept on disk
+    /// Maximum size of the output on disk in megabytes
     #[arg(long, value_name = "MB", default_value_t = 256, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     log_limit: u64,
     /// Signal that asks the command to end; SIGTERM follows after --grace
@@ -88,7 +88,7 @@ fn variable(text: &str) -> Result<(String, String), String> {
     Ok((name.into(), value.into()))
 }
 
-/// Starts the command in a session, and shows it or passes its output through.
+/// Starts the command in a session, then shows it or passes its output through.
 pub(super) fn run(args: &RunArgs, display: &DisplayArgs) -> anyhow::Result<ExitCode> {
     let spec = match &args.again {
         Some(name) => earlier(name)?,
@@ -109,7 +109,7 @@ pub(super) fn run(args: &RunArgs, display: &DisplayArgs) -> anyhow::Result<ExitC
     }
 }
 
-/// What the arguments ask for.
+/// The command to run.
 fn spec(args: &RunArgs) -> anyhow::Result<CommandSpec> {
     let here = env::current_dir().context("the current directory cannot be found")?;
     let cwd = args.cwd.as_ref().map_or_else(|| here.clone(), |dir| here.join(dir));
@@ -142,20 +142,20 @@ fn earlier(name: &str) -> anyhow::Result<CommandSpec> {
     Err(Usage::value("--again", problem).into())
 }
 
-/// Copies the output of a run to standard output until it ends, and ends as the command does.
+/// Copies the output of a run to standard output until it ends; returns its exit code.
 fn pass_through(run: &RunDir) -> anyhow::Result<ExitCode> {
-    // First of all: the part of the output that is read is not rotated away.
+    // First, so that the output being read is not rotated away.
     let mut output = Follower::new(run)?;
     let link = session::attach(run, Attachment::Control)?.link;
     let stop = link.commands.clone();
     signals::on_signal(move || {
-        // A run that has ended needs not be stopped.
+        // A run that has ended does not need to be stopped.
         let _ = stop.send(Command::Stop);
     })
     .context("cannot listen for signals")?;
     let end = follow(&link, &mut output)?;
     output.copy()?;
-    // The command's own code, also where it was stopped.
+    // The exit code of the command, even if it was stopped.
     Ok(match end {
         Some(RunView { exit_code: Some(code), .. }) => {
             ExitCode::from(u8::try_from(code).unwrap_or(u8::MAX))
@@ -164,13 +164,14 @@ fn pass_through(run: &RunDir) -> anyhow::Result<ExitCode> {
     })
 }
 
-/// Copies output until the run ends; how it ended, `None` when nobody tells.
+/// Copies output until the run ends; returns its final state, or `None` if the connection is
+/// closed.
 fn follow(link: &Link, output: &mut Follower) -> anyhow::Result<Option<RunView>> {
     let mut view = RunView::default();
     loop {
-        match link.updates.recv_timeout(LOOK) {
+        match link.updates.recv_timeout(POLL) {
             Ok(Update::Snapshot(snapshot)) => view = *snapshot,
-            // What happens as a matter of course is in the session's log.
+            // Informational messages are in the session's log.
             Ok(Update::Event(Event::Log(entry))) if entry.level == Level::Info => {}
             Ok(Update::Event(Event::Log(entry))) => {
                 writeln!(super::output::err(), "nntop: {}", entry.text)?;
@@ -187,15 +188,15 @@ fn follow(link: &Link, output: &mut Follower) -> anyhow::Result<Option<RunView>>
     }
 }
 
-/// Follows the output of a run, also when its file is rotated. The half that is read is locked, so
-/// that it is not replaced meanwhile.
+/// Follows the output of a run across rotations. The half that is being read is locked, so that it
+/// is not replaced meanwhile.
 struct Follower {
     path: PathBuf,
     file: Option<File>,
 }
 
 impl Follower {
-    /// From the first output that is kept.
+    /// Starts at the oldest output that is stored.
     fn new(run: &RunDir) -> io::Result<Self> {
         let path = run.output();
         let mut follower = Self { file: None, path };
@@ -206,7 +207,7 @@ impl Follower {
         Ok(follower)
     }
 
-    /// Copies what was added.
+    /// Copies what was appended.
     fn copy(&mut self) -> io::Result<()> {
         loop {
             let Some(file) = &mut self.file else {
@@ -216,20 +217,20 @@ impl Follower {
                 }
                 continue;
             };
-            // The file that has the name now, looked at before the rest of this one is read.
+            // Get the identity of the current file before reading the rest of this one.
             let newest = std::fs::metadata(&self.path)?.ino();
             io::copy(file, &mut super::output::raw())?;
             if newest == file.metadata()?.ino() {
                 return Ok(());
             }
-            // The old one stays locked until the next one is.
+            // The old file stays locked until the next one is.
             let next = locked(&self.path)?;
             self.file = next;
         }
     }
 }
 
-/// Opens a file with a shared lock; `None` where there is none.
+/// Opens a file with a shared lock; `None` if it does not exist.
 fn locked(path: &Path) -> io::Result<Option<File>> {
     let file = match File::open(path) {
         Ok(file) => file,
@@ -245,14 +246,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn signals_are_named_as_kill_names_them() {
+    fn signals_are_parsed_by_name() {
         assert_eq!(signal("USR1"), Ok(Signal::USR1));
         assert_eq!(signal("SIGTERM"), Ok(Signal::TERM));
         assert!(signal("usr9").unwrap_err().contains("INT, TERM"));
     }
 
     #[test]
-    fn variables_are_names_with_values() {
+    fn variables_are_parsed_as_name_and_value() {
         assert_eq!(variable("A=b=c"), Ok(("A".into(), "b=c".into())));
         assert!(variable("A").is_err() && variable("=b").is_err());
     }

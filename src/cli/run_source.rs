@@ -1,5 +1,5 @@
-//! Runs by their logs for a dashboard: read in the background, with what the user keeps about them
-//! and what sessions say of those that are nntop's own.
+//! The runs of logs for a dashboard: read in the background, with the user's notes and the states
+//! of nntop's own runs.
 
 use crate::catalog::{Catalog, Notes, OwnRuns, SharedCatalog, Standing};
 use crate::protocol::{Event, Link, Metrics, Update};
@@ -11,25 +11,25 @@ use std::sync::{Arc, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// The pause between two looks at the files, and the longest one: it is a hundred times as long as
-/// the last look took that found nothing, so that looking takes under a hundredth of a processor.
+/// Minimum and maximum pause between two reads of the files. The pause is 100 times as long as the
+/// last read without changes took, so that reading uses less than 1% of a processor.
 const POLL: Duration = Duration::from_millis(400);
 const LONGEST_POLL: Duration = Duration::from_secs(2);
-/// Between two slices of reading the dashboard gets its turn.
+/// Pause between two parts of a long read, for the dashboard.
 const TURN: Duration = Duration::from_millis(4);
 
-/// Runs that are followed.
+/// Runs that are being followed.
 pub(super) struct Followed {
     pub(super) source: Arc<SharedCatalog>,
-    /// Says when there is something new.
+    /// Receives a message when there is new data.
     pub(super) link: Link,
 }
 
-/// Follows the runs of a catalog in the background, for as long as anybody holds the source.
+/// Follows the runs of a catalog in the background until the source is dropped.
 pub(super) fn follow(catalog: Catalog) -> anyhow::Result<Followed> {
     let source = Arc::new(with_state(catalog)?);
-    // Watched runs take no commands.
-    let (commands, _nobody) = unbounded();
+    // Watched runs accept no commands.
+    let (commands, _unused) = unbounded();
     let (news, updates) = unbounded();
     let reader = Arc::downgrade(&source);
     thread::Builder::new()
@@ -39,14 +39,14 @@ pub(super) fn follow(catalog: Catalog) -> anyhow::Result<Followed> {
     Ok(Followed { source, link: Link { commands, updates } })
 }
 
-/// A link that says nothing, of runs that are not followed.
+/// A link without a run, for a dashboard of runs that are not followed.
 pub(super) fn silent() -> Link {
-    let (commands, _nobody) = unbounded();
-    let (_nobody, updates) = unbounded();
+    let (commands, _unused) = unbounded();
+    let (_unused, updates) = unbounded();
     Link { commands, updates }
 }
 
-/// The runs of a catalog that was read already.
+/// The runs of a catalog that was already read.
 pub(super) fn loaded(catalog: Catalog) -> anyhow::Result<Arc<SharedCatalog>> {
     let source = with_state(catalog)?;
     source.make_table();
@@ -55,7 +55,7 @@ pub(super) fn loaded(catalog: Catalog) -> anyhow::Result<Arc<SharedCatalog>> {
 
 fn with_state(catalog: Catalog) -> anyhow::Result<SharedCatalog> {
     let source = SharedCatalog::new(catalog);
-    // Without a home directory nothing is kept.
+    // Without a home directory there are no notes.
     let Ok(home) = Home::of_user() else { return Ok(source) };
     let file = home.notes();
     let notes = Notes::open(&file)
@@ -71,10 +71,10 @@ fn own(home: &Home) -> OwnRuns {
     }
 }
 
-/// How a run of nntop stands. The logs of one that is over say that themselves.
+/// The state of a run of nntop. `None` if it has ended, because its events contain that.
 fn standing(run: &RunDir) -> Option<Standing> {
     if !run.is_live() {
-        // It has ended, or its process ended before it did.
+        // It has ended, or its process was killed.
         let is_over = session::replay(run).outcome.is_some();
         return (!is_over).then_some(Standing::Interrupted);
     }
@@ -102,7 +102,7 @@ fn read(source: &Weak<SharedCatalog>, news: &Sender<Update>) {
         let idle = (100 * start.elapsed()).clamp(POLL, LONGEST_POLL);
         let changed = source.revision() != before;
         drop(source);
-        // The values are in the source; this only says that there are new ones.
+        // The values are in the source; this only signals that there are new ones.
         if changed && news.send(Update::Event(Event::Metrics(Metrics::default()))).is_err() {
             return;
         }

@@ -1,4 +1,4 @@
-//! `nntop search`: many runs, a table of results.
+//! `nntop search`: many runs with a table of results.
 
 use super::data;
 use super::error::Usage;
@@ -143,7 +143,7 @@ fn table(out: &mut Output<'_>, rows: &[Row]) -> io::Result<()> {
     let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max();
     let widths: Vec<usize> = (0..columns).map(|column| width(column).unwrap_or(0)).collect();
     for line in &lines {
-        // The last column is words, so it starts where the others end.
+        // The last column is text, so it is left-aligned.
         let (outcome, numbers) = line.split_last().expect("a line has measured columns");
         for (cell, width) in numbers.iter().zip(&widths) {
             write!(out, "{cell:>width$}  ")?;

@@ -1,4 +1,4 @@
-//! What dashboards are opened with, and what opens over them: the table of runs, and runs of nntop.
+//! The setup of dashboards, and of those opened from them: the table of runs, and runs of nntop.
 
 use super::display::DisplayArgs;
 use super::drawing;
@@ -22,9 +22,9 @@ pub(super) fn of_process(display: &DisplayArgs) -> Setup {
     }
 }
 
-/// The dashboard of a run that has a directory: an experiment's opens on its figures.
+/// The dashboard of a run with a directory; that of an experiment opens on its figures.
 pub(super) fn of_run(run: &RunDir, display: &DisplayArgs) -> Setup {
-    // Of a record that cannot be read, whatever is left is shown.
+    // If the record cannot be read, show what is left.
     let task = Record::read(run).map(|record| record.task);
     let view =
         if matches!(task, Ok(Task::Experiment { .. })) { ViewId::Book } else { ViewId::Overview };
@@ -33,7 +33,7 @@ pub(super) fn of_run(run: &RunDir, display: &DisplayArgs) -> Setup {
     Setup { name: run.name(), run_directory, view, kind, ..of_process(display) }
 }
 
-/// What opens the table of runs and the runs in it.
+/// Opens the table of runs and the runs in it.
 pub(super) fn opener(display: &DisplayArgs) -> Arc<dyn Opener> {
     Arc::new(Dashboards { display: display.clone() })
 }

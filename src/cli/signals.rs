@@ -10,8 +10,8 @@ const INTERRUPTED: i32 = 130;
 
 /// Ignores SIGXFSZ, so that a write beyond the file size limit (`ulimit -f`) fails like one on a full
 /// disk instead of killing the process.
-pub(super) fn take_large_files_for_a_full_disk() {
-    // Where no handler can be installed, the system's own remains.
+pub(super) fn ignore_file_size_signal() {
+    // If the handler cannot be installed, the system's default remains.
     let _ = signal_hook::flag::register(SIGXFSZ, Arc::default());
 }
 

@@ -14,7 +14,7 @@ use clap::builder::{PossibleValue, PossibleValuesParser};
 use names::{ACTIVATIONS, COSTS, INITS, OPTIMIZERS, PENALTIES, one_of};
 use std::path::{Path, PathBuf};
 
-/// Longest recipe that is read, in bytes.
+/// Maximum size of a recipe file in bytes.
 pub(super) const MOST_RECIPE: u64 = 1 << 20;
 
 /// Everything that determines the result of a run.
@@ -131,7 +131,7 @@ pub(super) struct SpecArgs {
     pub(super) transpose: Option<bool>,
 }
 
-/// A recipe, and the values in it that the user left to be chosen.
+/// A recipe, and which of its values were chosen automatically.
 #[derive(Clone, Debug)]
 pub(super) struct Recipe {
     pub(super) spec: Spec,
@@ -146,7 +146,7 @@ impl Recipe {
 }
 
 impl SpecArgs {
-    /// The recipe of file and arguments; values they do not give are chosen for the network.
+    /// The recipe of file and arguments; missing values are chosen for the network.
     ///
     /// # Errors
     /// If the file cannot be read or has a field that no spec has.
@@ -181,10 +181,10 @@ impl SpecArgs {
     ///
     /// # Errors
     /// If the arguments change anything else.
-    pub(super) fn assemble_resumed(&self, begun: &Spec) -> Result<Spec, Usage> {
-        let spec = self.assemble_over(begun.clone())?;
+    pub(super) fn assemble_resumed(&self, started: &Spec) -> Result<Spec, Usage> {
+        let spec = self.assemble_over(started.clone())?;
         let Spec { epochs, threads, data, .. } = spec.clone();
-        if (Spec { epochs, threads, data, ..begun.clone() }) == spec {
+        if (Spec { epochs, threads, data, ..started.clone() }) == spec {
             return Ok(spec);
         }
         Err(Usage::value(
@@ -261,13 +261,13 @@ impl SpecArgs {
             layers.split(',').map(|size| size.trim().parse().ok()).collect();
         let (inputs, outputs) = match sizes.as_deref() {
             Some([inputs, .., outputs]) => (*inputs, *outputs),
-            // Of a run of layers nothing says what goes in: the embedded images do.
+            // A list of layers does not contain the input size: use that of the embedded images.
             _ => (784, 10),
         };
         format!("{inputs},{},{outputs}", self.hidden_layers())
     }
 
-    /// The sizes of the hidden layers, chapter 1's where none are asked for.
+    /// The sizes of the hidden layers; those of chapter 1 if none are given.
     pub(super) fn hidden_layers(&self) -> String {
         if self.hidden.is_empty() {
             return "30".into();
@@ -276,7 +276,7 @@ impl SpecArgs {
         sizes.join(",")
     }
 
-    /// λ alone asks for L2, the book's first regularizer.
+    /// --lambda alone implies L2, the book's first regularizer.
     fn regularize(&self, spec: &mut Spec) -> Result<(), Usage> {
         set(&mut spec.regularizer.lambda, self.lambda.as_ref());
         set(&mut spec.regularizer.penalty, self.regularizer.as_ref());
@@ -296,7 +296,7 @@ impl SpecArgs {
         Ok(())
     }
 
-    /// μ alone asks for momentum-based gradient descent.
+    /// --momentum alone implies momentum-based gradient descent.
     fn optimize(&self, spec: &mut Spec) -> Result<(), Usage> {
         set(&mut spec.momentum, self.momentum.as_ref());
         set(&mut spec.optimizer, self.optimizer.as_ref());
@@ -323,7 +323,7 @@ impl SpecArgs {
     }
 }
 
-/// The names of the presets, with what each is good for.
+/// The names of the presets with their descriptions.
 fn presets() -> PossibleValuesParser {
     PRESETS.iter().map(|preset| PossibleValue::new(preset.name).help(preset.about)).into()
 }
@@ -334,7 +334,7 @@ fn set<T: Clone>(field: &mut T, given: Option<&T>) {
     }
 }
 
-/// The recipe of a file, and which of its fields the file gives.
+/// The recipe of a file, and which fields the file contains.
 fn read(file: &Path) -> Result<(Spec, Given), Usage> {
     let wrong = |problem: String| Usage::value("--spec", format!("{}: {problem}", file.display()));
     let text = files::read::text(file, MOST_RECIPE)

@@ -1,4 +1,4 @@
-//! `nntop train`, and `nntop` alone.
+//! `nntop train`, and `nntop` without arguments.
 
 use super::args::TrainArgs;
 use super::dashboard;
@@ -27,16 +27,16 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// The pace of `nntop` alone: an eye can follow.
-const LEISURELY: Pace = Pace::SecondsPerEpoch(1.0);
+/// The pace of `nntop` without arguments, slow enough to watch.
+const WATCHABLE: Pace = Pace::SecondsPerEpoch(1.0);
 
-/// Trains the default network at a pace that an eye can follow.
+/// Trains the default network slowly enough to watch.
 pub(super) fn default(display: &DisplayArgs) -> anyhow::Result<ExitCode> {
-    logs::point_out();
-    train(&TrainArgs::default(), LEISURELY, display)
+    logs::hint_at_logs();
+    train(&TrainArgs::default(), WATCHABLE, display)
 }
 
-/// Trains what the arguments ask for, at full speed.
+/// Trains the requested network at full speed.
 pub(super) fn run(args: &TrainArgs, display: &DisplayArgs) -> anyhow::Result<ExitCode> {
     train(args, Pace::Full, display)
 }
@@ -96,7 +96,7 @@ fn train(args: &TrainArgs, pace: Pace, display: &DisplayArgs) -> anyhow::Result<
             origin: start_note.clone(),
             pace,
             save: args.save.clone(),
-            checkpoints: elsewhere(args)?,
+            checkpoints: additional_checkpoints(args)?,
             checkpoint_every: args.checkpoint_every,
         });
         let task = match networks {
@@ -116,8 +116,8 @@ fn train(args: &TrainArgs, pace: Pace, display: &DisplayArgs) -> anyhow::Result<
         let output = headless.then_some(&args.output);
         return ensemble::train(ensemble, pace, output, display, notice);
     }
-    // Held until the run is over.
-    let claimed = here(args)?;
+    // Held until the run has ended.
+    let claimed = local_checkpoints(args)?;
     let where_note =
         claimed.as_ref().map(|(dir, _)| format!("checkpoints go to {}", dir.display()));
     let policy = claimed.as_ref().map(|(dir, _)| CheckpointPolicy {
@@ -141,15 +141,15 @@ fn train(args: &TrainArgs, pace: Pace, display: &DisplayArgs) -> anyhow::Result<
     dashboard::show(handle, display, notice)
 }
 
-/// The recipe of `--like`, with which a new run starts.
+/// The recipe of `--like`, for a new run.
 struct Pattern {
     recipe: Recipe,
-    /// How many networks vote; 1 for a run that is no ensemble.
+    /// Number of networks that vote; 1 if the run is not an ensemble.
     networks: u32,
 }
 
 impl Pattern {
-    /// That of a run, by its name or directory, or of a model.
+    /// Reads the recipe of a run, given by name or directory, or of a model.
     fn read(argument: &Path) -> Result<Self, Usage> {
         let wrong = |problem: String| Usage::value("--like", problem);
         let run = match model_arg::run_of(argument) {
@@ -181,7 +181,7 @@ impl Pattern {
     }
 }
 
-/// A run of this recipe before its first mini-batch, with the weights of a model.
+/// A run with this recipe that starts from the weights of a model.
 fn start_from(
     args: &TrainArgs,
     spec: &Spec,
@@ -215,7 +215,7 @@ fn from_note(args: &TrainArgs) -> Option<String> {
     Some(format!("starts from the weights of {}", args.from.as_deref()?.display()))
 }
 
-/// Refuses what is for one network: several keep checkpoints in their session alone.
+/// Refuses arguments that do not apply to an ensemble: it stores checkpoints only in its session.
 fn alone_only(args: &TrainArgs) -> Result<(), Usage> {
     let given = [
         ("--checkpoint-every", args.checkpoint_every.is_some()),
@@ -231,9 +231,9 @@ fn alone_only(args: &TrainArgs) -> Result<(), Usage> {
     }
 }
 
-/// The directory that was asked for beside the one that a run with a session has of its own; that no
-/// other run has it is found out now, and again by the session.
-fn elsewhere(args: &TrainArgs) -> Result<Option<(PathBuf, u32)>, Usage> {
+/// The directory for additional checkpoints of a run with a session. Checks now, and the session
+/// checks again, that no other run uses it.
+fn additional_checkpoints(args: &TrainArgs) -> Result<Option<(PathBuf, u32)>, Usage> {
     let (Some(every), Some(dir)) = (args.checkpoint_every, &args.checkpoints) else {
         return Ok(None);
     };
@@ -241,9 +241,9 @@ fn elsewhere(args: &TrainArgs) -> Result<Option<(PathBuf, u32)>, Usage> {
     Ok(Some((dir.clone(), every)))
 }
 
-/// Where the checkpoints of a run without a session go, and its right to write there: the directory
-/// asked for, or one that no other run has, beside the model or in the current directory.
-fn here(args: &TrainArgs) -> Result<Option<(PathBuf, CheckpointClaim)>, Usage> {
+/// The directory for checkpoints of a run without a session, and the claim on it: the requested
+/// one, or an unused one beside the model or in the current directory.
+fn local_checkpoints(args: &TrainArgs) -> Result<Option<(PathBuf, CheckpointClaim)>, Usage> {
     if args.checkpoint_every.is_none() {
         return Ok(None);
     }
@@ -267,7 +267,7 @@ fn claim(args: &TrainArgs, dir: &Path) -> Result<CheckpointClaim, Usage> {
     taken.map_err(|error| Usage::value("--checkpoints", error))
 }
 
-/// Whether the run goes on from a checkpoint of this directory.
+/// Whether the run resumes from a checkpoint in this directory.
 fn resumes_from(args: &TrainArgs, dir: &Path) -> bool {
     let Some(file) = &args.resume else { return false };
     let from = if file.is_dir() { Some(file.as_path()) } else { file.parent() };
@@ -278,20 +278,20 @@ fn resumes_from(args: &TrainArgs, dir: &Path) -> bool {
     from.and_then(real).is_some_and(|from| real(dir) == Some(from))
 }
 
-/// Tells this process's run from any other.
+/// A unique name for the run of this process.
 fn owner() -> String {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     format!("process {} at {}", std::process::id(), now.as_nanos())
 }
 
-/// What somebody asked for, and so is not made to fit the data.
+/// Values that the user chose, which are not adapted to the data.
 struct Chosen {
     layers: bool,
     batch: bool,
 }
 
-/// The spec's own data, read now so that what is wrong with it is told at once; what nobody chose
-/// is made to fit it. MNIST is left to the training thread to unpack.
+/// Loads the spec's own data now, so that errors are reported at once, and adapts values that
+/// nobody chose to it. MNIST is decompressed later by the training thread.
 fn load(spec: &mut Spec, chosen: &Chosen, hidden: &str) -> Result<Option<Arc<Dataset>>, Usage> {
     if spec.data.is_none() {
         spec.validate_for(&Dataset::embedded_outline())?;
@@ -304,13 +304,13 @@ fn load(spec: &mut Spec, chosen: &Chosen, hidden: &str) -> Result<Option<Arc<Dat
         spec.layers = format!("{},{hidden},{outputs}", data.train.pixels_per_image());
     }
     if !chosen.batch {
-        // A small data set can be smaller than a mini-batch.
+        // A data set can be smaller than a mini-batch.
         spec.batch = spec.batch.min(data.train.len() as u32);
     }
     Ok(Some(Arc::new(data)))
 }
 
-/// Refuses a name whose format cannot hold what is to be trained.
+/// Refuses a file name whose format cannot store the model.
 fn check_format(
     file: &Path,
     spec: &Spec,

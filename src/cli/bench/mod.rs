@@ -1,4 +1,4 @@
-//! `nntop bench`: the speed of training and inference beside the peak of this machine.
+//! `nntop bench`: the speed of training and inference, compared with the peak of this machine.
 
 mod frame;
 mod networks;
@@ -38,18 +38,18 @@ pub(super) struct Speed {
     times: usize,
     /// Median of the measurements.
     images_per_second: f64,
-    /// Scaled to 50,000 images for training and 10,000 for inference.
+    /// Seconds for 50,000 images of training or 10,000 of inference.
     seconds_per_epoch: f64,
     /// The same for the fastest measurement.
     fastest_seconds_per_epoch: f64,
-    /// Counts every weight, also where the input is zero: see `flops_counted`.
+    /// Counts every weight, including zero inputs: see `flops_counted`.
     gflops: f64,
     /// Fraction of the peak of this number of threads.
     share_of_peak: f64,
     flops_counted: &'static str,
 }
 
-/// Measures, and prints each line as soon as it is known.
+/// Runs the benchmarks, and prints each line as soon as it is known.
 pub(super) fn run(args: &BenchArgs) -> anyhow::Result<ExitCode> {
     let mut report = Report { json: args.json, out: output::out(), network: "", batch: 0 };
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
@@ -75,24 +75,23 @@ pub(super) fn run(args: &BenchArgs) -> anyhow::Result<ExitCode> {
 struct Report {
     json: bool,
     out: Output<'static>,
-    /// Of the line before.
+    /// Network and batch size of the previous line.
     network: &'static str,
     batch: u32,
 }
 
-/// Width of a full bar.
+/// Width of a full bar in characters.
 const BAR: f64 = 24.0;
 
-/// How `gflops` are counted.
+/// How the operations for `gflops` are counted.
 const COUNTED: &str = "dense: every weight for every image, zeros included";
 
-/// What a reader of the table must know.
+/// Explanation printed above the table.
 const EXPLANATION: &str = "\
-Seconds an epoch in mini-batches alone (ask: all test images): the median, and the fastest.
-GFLOP/s count every weight for every image, zeros included. What is zero is skipped, four pixels in
-five and most deltas of a convolution, so a row may pass 100% of the peak. A network or mini-batch
-that is too small to share trains on one thread, however many there are; of 24 images and more another
-one gets the next ready.";
+Median and minimum seconds per epoch without evaluation (infer: for all test images). GFLOP/s count
+every weight for every image, including zeros. Zeros are skipped (80% of the pixels and most deltas of
+a convolution), so a row can exceed 100% of the peak. Small networks and mini-batches are trained on
+one thread; for mini-batches of 24 images or more another thread prepares the next one.";
 
 impl Report {
     fn explain(&mut self) -> io::Result<()> {
@@ -110,7 +109,7 @@ impl Report {
                 writeln!(self.out, "peak, {peak}; {cpu} kernels")?;
             }
             Line::Training(speed) => self.speed("train", speed)?,
-            Line::Inference(speed) => self.speed("ask", speed)?,
+            Line::Inference(speed) => self.speed("infer", speed)?,
             Line::Frame { columns, rows, milliseconds } => {
                 writeln!(self.out, "dashboard, a frame at {columns}×{rows}: {milliseconds:.2} ms")?;
             }

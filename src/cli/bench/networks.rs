@@ -1,4 +1,4 @@
-//! The networks that are measured, in real runs.
+//! Benchmarks of training and inference of several networks.
 
 use super::{COUNTED, Line, Speed};
 use crate::data::Dataset;
@@ -11,7 +11,7 @@ use anyhow::Context;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// A row of the table.
+/// A network to measure.
 struct Row {
     network: &'static str,
     cost: Cost,
@@ -20,7 +20,7 @@ struct Row {
     batch: u32,
     /// The learning rate η.
     eta: f64,
-    /// Whether a part of an epoch is enough to measure.
+    /// Whether part of an epoch is enough for a measurement.
     long: bool,
 }
 
@@ -63,16 +63,16 @@ const ROWS: &[Row] = &[
 ];
 
 /// Passes over the test images.
-const ASKS: usize = 15;
+const PASSES: usize = 15;
 /// Training images in a quick measurement of a slow network.
-const PART: usize = 4000;
+const QUICK_IMAGES: usize = 4000;
 
 /// Passes over the test images for slow networks.
-const LONG_ASKS: usize = 5;
-/// Epochs for slow networks and with --quick: the fewest that have a median.
-const LEAST_EPOCHS: u32 = 3;
+const SLOW_PASSES: usize = 5;
+/// Epochs for slow networks and with --quick: the minimum for a median.
+const MIN_EPOCHS: u32 = 3;
 
-/// Measures every selected network with every number of threads.
+/// Measures every selected network with each number of threads.
 pub(super) fn measure(
     peaks: &[(usize, f64)],
     quick: bool,
@@ -89,8 +89,8 @@ pub(super) fn measure(
             let seconds = train(&spec, &data)?;
             let pace = Pace { threads, peak, images, epoch: data.train.len(), seconds };
             print(Line::Training(row.speed(&pace, training)))?;
-            let asks = if row.long { LONG_ASKS } else { ASKS };
-            let seconds = ask(&spec, network, &data, threads, asks)?;
+            let passes = if row.long { SLOW_PASSES } else { PASSES };
+            let seconds = infer(&spec, network, &data, threads, passes)?;
             let images = data.test.len();
             let pace = Pace { threads, peak, images, epoch: images, seconds };
             print(Line::Inference(row.speed(&pace, asking)))?;
@@ -110,7 +110,7 @@ fn operations(network: &Network) -> (f64, f64) {
 
 impl Row {
     fn spec(&self, quick: bool, threads: usize) -> Spec {
-        let epochs = if self.long || quick { LEAST_EPOCHS } else { 10 };
+        let epochs = if self.long || quick { MIN_EPOCHS } else { 10 };
         Spec {
             layers: self.network.into(),
             cost: self.cost,
@@ -119,7 +119,7 @@ impl Row {
             batch: self.batch,
             eta: self.eta,
             epochs,
-            train_size: (quick && self.long).then_some(PART as u32),
+            train_size: (quick && self.long).then_some(QUICK_IMAGES as u32),
             threads: Some(threads as u32),
             ..Spec::default()
         }
@@ -193,7 +193,7 @@ fn train(spec: &Spec, data: &Arc<Dataset>) -> anyhow::Result<Seconds> {
 }
 
 /// Seconds of each pass over the test images on this number of threads.
-fn ask(
+fn infer(
     spec: &Spec,
     network: Network,
     data: &Dataset,

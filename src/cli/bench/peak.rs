@@ -11,7 +11,7 @@ const ROUNDS: usize = 2_000_000;
 /// Number of measurements; the fastest counts, because other load only slows them down.
 const TRIES: usize = 7;
 
-/// Multiply-adds over and over; returns a number that depends on all of them.
+/// Repeats multiply-adds; the result depends on all of them.
 #[derive(Clone, Copy)]
 struct Spin {
     /// Single-precision numbers in a register.
@@ -19,8 +19,8 @@ struct Spin {
     run: fn(f32) -> f32,
 }
 
-/// Floating-point operations per second of this number of cores, counting a multiply-add as two, with
-/// the widest registers of this processor.
+/// Floating-point operations per second on `threads` cores with the widest registers of this
+/// processor; a multiply-add counts as two.
 pub(super) fn measure(threads: usize) -> f64 {
     let tries = spins().flat_map(|spin| (0..TRIES).map(move |_| once(spin, threads)));
     tries.fold(0.0, f64::max)
@@ -37,7 +37,7 @@ fn once(spin: Spin, threads: usize) -> f64 {
     operations as f64 / start.elapsed().as_secs_f64()
 }
 
-/// The peak with the best instructions of this processor.
+/// The loops for the instruction sets of this processor.
 fn spins() -> impl Iterator<Item = Spin> {
     let portable = Spin { lanes: 8, run: spin_portable };
     #[cfg(target_arch = "x86_64")]
@@ -108,7 +108,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_same_sums_with_and_without_vectors() {
+    fn all_instruction_sets_compute_the_same_sums() {
         let portable = spin_portable(0.999_999);
         for spin in spins() {
             let sum = (spin.run)(0.999_999);

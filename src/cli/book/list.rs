@@ -18,9 +18,9 @@ const CHAPTERS: [&str; 6] = [
     "Deep learning",
 ];
 /// Maximum edit distance of a suggested id.
-const FAR: usize = 4;
+const MAX_DISTANCE: usize = 4;
 
-/// The experiment of an id.
+/// The experiment with this id.
 pub(super) fn find(id: &str) -> Result<&'static Experiment, Usage> {
     if let Some(omitted) = OMITTED.iter().find(|omitted| omitted.id == id) {
         return Err(Usage::because(format!("`{id}` is left out: {}", omitted.reason)));
@@ -47,7 +47,7 @@ fn near(id: &str) -> Vec<&'static str> {
     let mut ranked: Vec<_> = ids().map(|id| (distance(&typed, id), id)).collect();
     ranked.sort_unstable();
     let nearest = ranked.first().map_or(0, |(distance, _)| *distance);
-    let near = |distance: usize| distance <= FAR && distance <= nearest + 1;
+    let near = |distance: usize| distance <= MAX_DISTANCE && distance <= nearest + 1;
     ranked.into_iter().filter(|(d, _)| near(*d)).map(|(_, id)| id).take(3).collect()
 }
 
@@ -114,7 +114,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_mistyped_id_has_its_neighbours_named() {
+    fn similar_ids_are_suggested() {
         assert_eq!(near("1-nadn"), ["1-nand"]);
         assert_eq!(near("darkness"), ["1-darkness"]);
         assert_eq!(near("something else altogether"), Vec::<&str>::new());

@@ -122,7 +122,7 @@ fn show(
     Ok(Verdict::of(&view).code())
 }
 
-/// Lines left on the terminal after the dashboard has closed.
+/// Prints a summary after the dashboard has closed.
 fn summarize(view: &RunView) -> io::Result<()> {
     headless::print_claims(view)?;
     let mut out = output::out();
@@ -174,8 +174,8 @@ fn print(
 ) -> anyhow::Result<ExitCode> {
     let format = if output.json { Format::Json } else { Format::Text };
     let signal = Arc::new(Mutex::new(Signal::default()));
-    let told = Arc::clone(&signal);
-    signals::on_signal(move || lock(&told).stop()).context("cannot listen for signals")?;
+    let stopped = Arc::clone(&signal);
+    signals::on_signal(move || lock(&stopped).stop()).context("cannot listen for signals")?;
     let mut verdict = Verdict::Fine;
     for experiment in experiments {
         let running = Running::spawn(experiment, options).context("cannot start a thread")?;

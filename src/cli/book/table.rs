@@ -46,7 +46,7 @@ fn row(claim: &Value) -> String {
     )
 }
 
-/// A cell, without `|`, which would end it.
+/// The text of a cell, with `|` escaped.
 fn text(value: &Value) -> String {
     let text = match value {
         Value::String(text) => text.clone(),
@@ -66,7 +66,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn a_row_says_what_failed() {
+    fn a_failed_claim_is_marked() {
         let claim = json!({
             "id": "1-x", "claim": "|a| is 1", "expected": 95.42, "measured": 94.853_219,
             "tolerance": "±0.4 points", "holds": false, "seed": 1, "seconds": 12.345,

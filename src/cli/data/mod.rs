@@ -1,4 +1,4 @@
-//! `nntop data`: what a data set is; and the arguments that say how one is read.
+//! `nntop data`: describes a data set; and the arguments for opening one.
 
 mod sheet;
 
@@ -17,7 +17,7 @@ use std::process::ExitCode;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-/// How the images of a data set are brought into shape.
+/// Changes to the images of a data set.
 #[derive(Clone, Debug, Default, Args)]
 pub(super) struct ShapeArgs {
     /// Resize the images to this width and height [default: their own, or the most common]
@@ -28,7 +28,7 @@ pub(super) struct ShapeArgs {
     pub(super) transpose: bool,
 }
 
-/// The data set that a model looks at.
+/// The data set to evaluate on.
 #[derive(Clone, Debug, Default, Args)]
 pub(super) struct DataArgs {
     /// A data set of your own instead of the embedded MNIST (see `nntop data`)
@@ -39,18 +39,18 @@ pub(super) struct DataArgs {
 }
 
 impl DataArgs {
-    /// Reads the data set, telling on a terminal how far it is and what was assumed.
+    /// Opens the data set; prints the progress and notes about assumptions on a terminal.
     pub(super) fn open(&self) -> Result<Dataset, Usage> {
         let Some(path) = &self.data else { return Ok(Dataset::embedded()) };
         let data = with_progress(|progress| Dataset::open(path, &self.shape.options(progress)));
         let data = data.map_err(|error| Usage::value("--data", error))?;
-        tell_notes(&data);
+        print_notes(&data);
         Ok(data)
     }
 }
 
 impl DataArgs {
-    /// Reads a table of predictions, telling on a terminal how far its pictures are.
+    /// Reads a table of predictions; prints the progress of reading its images on a terminal.
     pub(super) fn predictions(&self, file: &Path) -> Result<Predictions, Usage> {
         let read = |progress| Predictions::open(file, &self.shape.options(progress));
         with_progress(read).map_err(|error| Usage::value("--predictions", error))
@@ -64,7 +64,7 @@ impl ShapeArgs {
     }
 }
 
-/// Width and height such as `28x28`.
+/// Parses width and height, such as `28x28`.
 pub(super) fn size(text: &str) -> Result<(u32, u32), String> {
     let sides = text.split_once(['x', '×', 'X']);
     let sides = sides.and_then(|(width, height)| Some((width.parse().ok()?, height.parse().ok()?)));
@@ -73,18 +73,18 @@ pub(super) fn size(text: &str) -> Result<(u32, u32), String> {
         .ok_or_else(|| "give width and height from 1 to 1024, such as 28x28".into())
 }
 
-/// Says on standard error what was assumed or left out.
-fn tell_notes(data: &Dataset) {
+/// Prints what was assumed or omitted on standard error.
+fn print_notes(data: &Dataset) {
     for note in &data.notes {
-        // Nobody is left to tell when standard error is gone.
+        // Standard error may be closed.
         let _ = writeln!(output::err(), "note: {note}");
     }
 }
 
-/// When a line of progress was last written; at most ten a second are.
+/// When the progress line was last written, to limit it to ten times a second.
 static LAST: Mutex<Option<Instant>> = Mutex::new(None);
 
-/// Reads a data set; where that takes a while, a line on the terminal says how far it is.
+/// Reads a data set; shows the progress on a terminal if it takes long.
 pub(super) fn with_progress<T>(
     read: impl FnOnce(Option<fn(usize, usize)>) -> Result<T, DataError>,
 ) -> Result<T, DataError> {
@@ -101,7 +101,7 @@ pub(super) fn with_progress<T>(
 
 fn draw_progress(done: usize, all: usize) {
     const WIDTH: usize = 30;
-    // Another thread is writing one.
+    // Skip if another thread is writing.
     let Ok(mut last) = LAST.try_lock() else { return };
     if last.is_some_and(|last| last.elapsed() < Duration::from_millis(100)) {
         return;
@@ -140,7 +140,7 @@ struct Line<'a> {
     validation_images: usize,
     test_images: usize,
     classes: &'a [String],
-    /// Of each class the images for training, validation and testing.
+    /// Number of training, validation and test images of each class.
     counts: &'a [[usize; 3]],
     duplicates: usize,
     contradictions: usize,
@@ -149,7 +149,7 @@ struct Line<'a> {
     notes: &'a [String],
 }
 
-/// Prints what a data set is.
+/// Prints the description of a data set.
 pub(super) fn run(args: &ShowArgs, display: &DisplayArgs) -> anyhow::Result<ExitCode> {
     let data = match &args.path {
         Some(path) => {
@@ -243,7 +243,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sizes_are_read_or_refused_with_an_example() {
+    fn sizes_are_parsed_or_rejected_with_an_example() {
         assert_eq!(size("28x32"), Ok((28, 32)));
         for wrong in ["", "28", "0x3", "3x", "2000x2", "axb"] {
             assert!(size(wrong).unwrap_err().contains("28x28"), "{wrong}");
@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn the_table_says_what_is_missing_and_doubled() {
+    fn the_summary_reports_missing_classes_and_duplicates() {
         let data = Dataset {
             name: "my\x1b[31mset".into(),
             classes: vec!["cat".into(), "dog".into()],

@@ -1,17 +1,17 @@
-//! A contact sheet on the terminal: pictures in half blocks, two pixels a character.
+//! A contact sheet for the terminal: images drawn as half blocks, two pixels per character.
 
 use crate::cli::output::Output;
 use crate::data::Images;
 use crate::ui::{ColorDepth, Theme};
 use std::io;
 
-/// Maximum width and height of a drawn picture, in pixels.
+/// Maximum width and height of a drawn image, in pixels.
 const MOST_SIDE: usize = 28;
-/// Shades from nothing to full, where there are no colours.
+/// Characters from dark to light, for terminals without colours.
 const SHADES: [char; 10] = [' ', '.', ':', '-', '=', '+', '*', '#', '%', '@'];
 
-/// Prints a line of pictures under a title, as many as fit `columns`; without a theme in characters
-/// alone.
+/// Prints a row of images under a title, as many as fit in `columns`; without a theme, only with
+/// characters.
 pub(super) fn print(
     out: &mut Output,
     title: &str,
@@ -44,14 +44,14 @@ pub(super) fn print(
     Ok(())
 }
 
-/// The size that a picture is drawn in, never larger than it is.
+/// The drawn size of an image, at most its own.
 fn fitted(width: usize, height: usize) -> (usize, usize) {
     let scale = (MOST_SIDE as f64 / width.max(height) as f64).min(1.0);
     let fit = |side: usize| ((side as f64 * scale).round() as usize).max(1);
     (fit(width), fit(height))
 }
 
-/// The mean colour of the pixels that one drawn pixel stands for.
+/// The mean colour of the image pixels within one drawn pixel.
 fn pixel(images: &Images, index: usize, drawn: (usize, usize), x: usize, y: usize) -> [u8; 3] {
     let image = images.image(index);
     let range = |at: usize, of: usize, side: usize| {
@@ -72,7 +72,7 @@ fn pixel(images: &Images, index: usize, drawn: (usize, usize), x: usize, y: usiz
     sum.map(|sum| (sum / count) as u8)
 }
 
-/// Prints two pixels, one above the other: as a half block, or as a character of their mean.
+/// Prints two pixels, one above the other, as a half block or as a character for their mean.
 fn cell(out: &mut Output, above: [u8; 3], below: [u8; 3], depth: ColorDepth) -> io::Result<()> {
     match depth {
         ColorDepth::True => {
@@ -90,7 +90,7 @@ fn cell(out: &mut Output, above: [u8; 3], below: [u8; 3], depth: ColorDepth) -> 
     }
 }
 
-/// The nearest of the 256 colours: a step of the grey ramp, or of the cube.
+/// The nearest of the 256 colours: from the grey ramp or the colour cube.
 fn indexed([r, g, b]: [u8; 3]) -> u8 {
     if r == g && g == b {
         return match r {
@@ -108,7 +108,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pictures_are_drawn_in_two_pixels_a_character() {
+    fn images_are_drawn_with_two_pixels_per_character() {
         let images = Images {
             width: 2,
             height: 2,
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn large_pictures_are_drawn_smaller() {
+    fn large_images_are_scaled_down() {
         assert_eq!(fitted(64, 32), (28, 14));
         assert_eq!(fitted(8, 8), (8, 8));
         assert_eq!(indexed([0, 0, 0]), 16);

@@ -1,5 +1,4 @@
-//! `nntop export`: all values of runs, of nntop's own and of any tool's logs, as a table for other
-//! programs.
+//! `nntop export`: all values of runs, from nntop or the logs of any tool, as a table.
 
 #[cfg(feature = "parquet")]
 mod parquet;
@@ -85,7 +84,7 @@ fn parquet_writer() -> anyhow::Result<Box<dyn RowWriter>> {
     Err(Usage::value("--format", problem).into())
 }
 
-/// Source of values.
+/// A source of values.
 enum Source {
     Run(RunDir),
     Path(PathBuf),
@@ -114,8 +113,8 @@ pub(super) fn run(args: &ExportArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The run with exactly this name, else the file or directory at this path, else the run with this
-/// prefix.
+/// The run with exactly this name, or else the file or directory at this path, or else the run
+/// whose name starts with it.
 fn find(home: &Home, source: &Path) -> anyhow::Result<Source> {
     let found = source.to_str().map(|name| home.find(name));
     match found {
@@ -135,10 +134,10 @@ fn find(home: &Home, source: &Path) -> anyhow::Result<Source> {
     }
 }
 
-/// The values of a run of nntop, in the order in which they were measured.
+/// Exports a run of nntop, in chronological order.
 fn own(run: &RunDir, wanted: &dyn Fn(&str) -> bool, table: &mut Table) -> anyhow::Result<()> {
     let name = run.name();
-    // A job trains one network after the other: their titles tell them apart.
+    // A job trains several networks in turn, which are distinguished by their titles.
     let mut part = name.clone();
     let mut written = Ok(());
     for_each_event(run, |at, event| {
@@ -168,12 +167,12 @@ fn own(run: &RunDir, wanted: &dyn Fn(&str) -> bool, table: &mut Table) -> anyhow
     Ok(written?)
 }
 
-/// The values of an epoch that ended at `at`, in seconds since 1970: step, time, names and values.
+/// The values of an epoch that ended at `at` (seconds since 1970): step, time, names and values.
 fn epoch(at: f64, stats: &EpochStats) -> (i64, f64, Vec<(String, f64)>) {
     (stats.epoch.into(), at, stats.metrics())
 }
 
-/// The values of all runs below paths, metric by metric.
+/// Exports all runs below the paths, metric by metric.
 fn below(
     paths: Vec<PathBuf>,
     wanted: &dyn Fn(&str) -> bool,
@@ -215,7 +214,7 @@ mod tests {
     use crate::protocol::LayerStats;
 
     #[test]
-    fn an_epoch_has_all_its_layers_and_what_was_not_measured_is_left_out() {
+    fn an_epoch_includes_all_layers_and_omits_missing_values() {
         let stats = EpochStats {
             epoch: 2,
             test_accuracy: Some(0.5),

@@ -1,4 +1,5 @@
-//! A table as a Parquet file: texts dictionary-encoded, numbers as 64-bit columns, Snappy.
+//! A table as a Parquet file with dictionary-encoded texts and 64-bit numbers, compressed with
+//! Snappy.
 
 use super::table::{Measurement, RowWriter, WIDE_COLUMNS, WideRow};
 use parquet::basic::{Compression, LogicalType, Repetition, Type as Physical};
@@ -11,38 +12,38 @@ use parquet::schema::types::{Type, TypePtr};
 use std::io::{self, Write};
 use std::sync::Arc;
 
-/// Rows that are held and written together.
+/// Number of rows that are buffered and written as one group.
 const ROW_GROUP: usize = 1 << 18;
 
 /// A file that is being written.
 pub(super) struct ParquetTable<W: Write + Send> {
-    /// What it is written to, until the columns are known.
+    /// The target, until the columns are known.
     target: Option<W>,
     file: Option<SerializedFileWriter<W>>,
     columns: Vec<Column>,
     rows: usize,
 }
 
-/// The values of a column that are not written yet.
+/// The buffered values of a column.
 enum Column {
     Text(Texts),
     Step(Vec<i64>),
     Number(Numbers),
 }
 
-/// Texts; the same one often comes many times in a row, and is then kept once.
+/// Texts; consecutive equal ones are stored once.
 #[derive(Default)]
 struct Texts {
     values: Vec<ByteArray>,
     last: Option<(String, ByteArray)>,
 }
 
-/// Numbers, and for each row whether it has one.
+/// Numbers, and whether each row has one.
 #[derive(Default)]
 struct Numbers {
     values: Vec<f64>,
     present: Vec<i16>,
-    /// Whether a row may have none.
+    /// Whether values may be missing.
     optional: bool,
 }
 
@@ -53,15 +54,16 @@ impl<W: Write + Send> ParquetTable<W> {
 
     fn begin(&mut self, fields: Vec<(String, Column)>) -> io::Result<()> {
         let types = fields.iter().map(|(name, column)| column.field(name));
-        let types = types.collect::<Result<Vec<TypePtr>, _>>().map_err(told)?;
-        let schema = Type::group_type_builder("schema").with_fields(types).build().map_err(told)?;
+        let types = types.collect::<Result<Vec<TypePtr>, _>>().map_err(io_error)?;
+        let schema =
+            Type::group_type_builder("schema").with_fields(types).build().map_err(io_error)?;
         let properties = WriterProperties::builder()
             .set_compression(Compression::SNAPPY)
             .set_created_by(concat!("nntop ", env!("CARGO_PKG_VERSION")).to_owned())
             .build();
         let Some(target) = self.target.take() else { return Ok(()) };
         let file = SerializedFileWriter::new(target, Arc::new(schema), Arc::new(properties));
-        self.file = Some(file.map_err(told)?);
+        self.file = Some(file.map_err(io_error)?);
         self.columns = fields.into_iter().map(|(_, column)| column).collect();
         Ok(())
     }
@@ -74,13 +76,13 @@ impl<W: Write + Send> ParquetTable<W> {
     fn write_group(&mut self) -> io::Result<()> {
         let Some(file) = self.file.as_mut().filter(|_| self.rows > 0) else { return Ok(()) };
         self.rows = 0;
-        let mut group = file.next_row_group().map_err(told)?;
+        let mut group = file.next_row_group().map_err(io_error)?;
         for column in &mut self.columns {
-            let Some(mut writer) = group.next_column().map_err(told)? else { break };
-            column.write(writer.untyped()).map_err(told)?;
-            writer.close().map_err(told)?;
+            let Some(mut writer) = group.next_column().map_err(io_error)? else { break };
+            column.write(writer.untyped()).map_err(io_error)?;
+            writer.close().map_err(io_error)?;
         }
-        group.close().map(drop).map_err(told)
+        group.close().map(drop).map_err(io_error)
     }
 }
 
@@ -132,7 +134,7 @@ impl<W: Write + Send> RowWriter for ParquetTable<W> {
     fn finish(mut self: Box<Self>) -> io::Result<()> {
         self.write_group()?;
         match self.file.take() {
-            Some(file) => file.close().map(drop).map_err(told),
+            Some(file) => file.close().map(drop).map_err(io_error),
             None => Ok(()),
         }
     }
@@ -183,7 +185,7 @@ impl Column {
         }
     }
 
-    /// Writes the values and forgets them.
+    /// Writes the buffered values and clears them.
     fn write(&mut self, to: &mut ColumnWriter<'_>) -> Result<(), ParquetError> {
         match (self, to) {
             (Self::Text(texts), ColumnWriter::ByteArrayColumnWriter(to)) => {
@@ -206,7 +208,7 @@ impl Column {
     }
 }
 
-fn told(error: ParquetError) -> io::Error {
+fn io_error(error: ParquetError) -> io::Error {
     match error {
         ParquetError::External(error) => match error.downcast::<io::Error>() {
             Ok(error) => *error,
@@ -239,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn its_own_reader_reads_what_was_written() {
+    fn the_written_file_can_be_read() {
         assert_eq!(
             rows(false),
             [

@@ -1,4 +1,4 @@
-//! The rows of an export: as they come in the long form, put together by step in the wide one.
+//! The rows of an export: unchanged in the long form, grouped by step in the wide form.
 
 use std::collections::HashMap;
 use std::io;
@@ -8,9 +8,9 @@ use std::io;
 pub(super) struct Measurement<'a> {
     pub(super) run: &'a str,
     pub(super) metric: &'a str,
-    /// Epochs, or whatever the source counts in.
+    /// Epochs, or whatever the source counts.
     pub(super) step: i64,
-    /// Seconds since 1970, where it is known.
+    /// Seconds since 1970, if known.
     pub(super) wall_time: Option<f64>,
     pub(super) value: f64,
 }
@@ -20,20 +20,20 @@ pub(super) struct Measurement<'a> {
 pub(super) struct WideRow<'a> {
     pub(super) run: &'a str,
     pub(super) step: i64,
-    /// Of the newest of its values.
+    /// The latest wall time of its values.
     pub(super) wall_time: Option<f64>,
-    /// A value for each metric of the header, where there is one.
+    /// One value per metric of the header, if it has one.
     pub(super) values: &'a [Option<f64>],
 }
 
-/// Writes rows in a format: a header, rows of that form, the end.
+/// Writes a table in some format: a header, rows, and the end.
 pub(super) trait RowWriter {
     /// The header of the long form.
     fn begin_long(&mut self) -> io::Result<()>;
 
     fn long(&mut self, row: &Measurement<'_>) -> io::Result<()>;
 
-    /// The header of the wide form: the names of the metrics, each of which is a column.
+    /// The header of the wide form, with one column per metric.
     fn begin_wide(&mut self, metrics: &[String]) -> io::Result<()>;
 
     fn wide(&mut self, row: &WideRow<'_>) -> io::Result<()>;
@@ -41,18 +41,18 @@ pub(super) trait RowWriter {
     fn finish(self: Box<Self>) -> io::Result<()>;
 }
 
-/// A table that is being written. The long form is written as values come; the wide one needs all of
-/// them to know its columns.
+/// A table that is being written. The long form is written immediately; the wide form needs all
+/// values first to know its columns.
 pub(super) struct Table {
     writer: Box<dyn RowWriter>,
     wide: Option<Wide>,
 }
 
 impl Table {
-    /// Begins a table.
+    /// Starts a table.
     ///
     /// # Errors
-    /// Where nothing can be written, as in the other methods.
+    /// If the output cannot be written, as for the other methods.
     pub(super) fn new(mut writer: Box<dyn RowWriter>, wide: bool) -> io::Result<Self> {
         if !wide {
             writer.begin_long()?;
@@ -71,7 +71,7 @@ impl Table {
         }
     }
 
-    /// Writes what is left.
+    /// Writes the remaining rows.
     pub(super) fn finish(mut self) -> io::Result<()> {
         if let Some(wide) = self.wide {
             wide.write(self.writer.as_mut())?;
@@ -80,7 +80,7 @@ impl Table {
     }
 }
 
-/// Values by run; metrics and runs in the order in which they first come.
+/// Values by run; metrics and runs in order of first appearance.
 #[derive(Default)]
 struct Wide {
     metrics: Vec<String>,
@@ -89,7 +89,7 @@ struct Wide {
     places: HashMap<String, usize>,
 }
 
-/// A value and the column it belongs into.
+/// A value and its column.
 #[derive(Clone, Copy)]
 struct Cell {
     step: i64,
@@ -98,7 +98,7 @@ struct Cell {
     value: f64,
 }
 
-/// Names of the columns in front of the metrics.
+/// Names of the columns before the metrics.
 pub(super) const WIDE_COLUMNS: [&str; 3] = ["run", "step", "wall_time"];
 
 impl Wide {
@@ -127,10 +127,11 @@ impl Wide {
         writer.begin_wide(&self.metrics)?;
         let mut values = vec![None; self.metrics.len()];
         for (run, mut cells) in self.runs {
-            // The sort is stable: values of a metric at one step stay in their order.
+            // The sort is stable: values of the same metric and step stay in order.
             cells.sort_by_key(|cell| (cell.step, cell.column));
-            for of_step in cells.chunk_by(|a, b| a.step == b.step) {
-                let columns: Vec<&[Cell]> = of_step.chunk_by(|a, b| a.column == b.column).collect();
+            for step_cells in cells.chunk_by(|a, b| a.step == b.step) {
+                let columns: Vec<&[Cell]> =
+                    step_cells.chunk_by(|a, b| a.column == b.column).collect();
                 let rows = columns.iter().map(|cells| cells.len()).max().unwrap_or(0);
                 for row in 0..rows {
                     values.fill(None);
@@ -142,7 +143,7 @@ impl Wide {
                             (a, b) => a.or(b),
                         };
                     }
-                    let step = of_step[0].step;
+                    let step = step_cells[0].step;
                     writer.wide(&WideRow { run: &run, step, wall_time, values: &values })?;
                 }
             }
@@ -187,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn a_step_has_a_row_and_several_where_a_metric_was_logged_several_times() {
+    fn a_step_has_several_rows_if_a_metric_was_logged_repeatedly() {
         let recorded = Recorded::default();
         let mut table = Table::new(Box::new(recorded.clone()), true).unwrap();
         let value = |metric, step, value| Measurement {

@@ -1,4 +1,4 @@
-//! Tables as comma-separated values and as JSON lines.
+//! Tables as comma-separated values or as JSON lines.
 
 use super::table::{Measurement, RowWriter, WIDE_COLUMNS, WideRow};
 use crate::cli::logs::json_number;
@@ -8,7 +8,7 @@ use serde_json::{Map, Value as Json};
 use std::fmt::Write as _;
 use std::io;
 
-/// Comma-separated values, as RFC 4180 has them.
+/// Comma-separated values, according to RFC 4180.
 pub(super) struct Csv {
     out: Output<'static>,
     line: String,
@@ -30,7 +30,7 @@ impl Csv {
         if let Some(number) = number {
             let size = number.abs();
             let is_plain = number == 0.0 || !number.is_finite() || (1e-5..1e17).contains(&size);
-            // The shortest text that gives the same number again. Writing to a text cannot fail.
+            // The shortest text that parses to the same number. Writing to a string cannot fail.
             let _ = if is_plain {
                 write!(self.line, "{number}")
             } else {
@@ -77,8 +77,8 @@ impl RowWriter for Csv {
     }
 }
 
-/// Appends a text, in quotes where it holds something that ends a field. A text that a spreadsheet
-/// would take for a formula gets an apostrophe in front.
+/// Appends a text, quoted if it contains a character that ends a field. A text that a spreadsheet
+/// would interpret as a formula is prefixed with an apostrophe.
 fn quote(text: &str, line: &mut String) {
     let is_formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
     let guard = if is_formula { "'" } else { "" };
@@ -89,7 +89,7 @@ fn quote(text: &str, line: &mut String) {
     }
 }
 
-/// A JSON object a line.
+/// One JSON object per line.
 pub(super) struct JsonLines {
     out: Output<'static>,
     metrics: Vec<String>,
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn long_form_is_a_row_a_value() {
+    fn long_form_has_one_row_per_value() {
         let values = [value("a", "cost", 1, 0.1), value("b,\"c\"", "cost", 2, f64::NAN)];
         assert_eq!(
             written(&values, false, false),
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn values_that_are_not_finite_are_told() {
+    fn values_that_are_not_finite_are_exported() {
         let values = [
             value("a", "x", 1, f64::INFINITY),
             value("a", "x", 2, f64::NEG_INFINITY),
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn wide_form_is_a_row_a_step_and_a_column_a_metric() {
+    fn wide_form_has_one_row_per_step_and_one_column_per_metric() {
         let values =
             [value("a", "cost", 1, 0.1), value("a", "acc", 1, 0.5), value("b", "acc", 7, 0.75)];
         assert_eq!(
@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn no_text_becomes_a_formula() {
+    fn formulas_are_escaped() {
         let quoted = |text| {
             let mut line = String::new();
             quote(text, &mut line);
@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_survive() {
+    fn numbers_round_trip() {
         for real in [0.1, 1e-300, 123_456_789.125, -0.0] {
             let text = written(&[value("a", "x", 0, real)], false, false);
             let number = text.trim_end().rsplit(',').next().unwrap();

@@ -47,21 +47,8 @@ pub(super) fn print(event: &Event, view: &RunView, out: &mut Output<'_>) -> io::
             view.claims.iter().try_for_each(|claim| self::claim(claim, out))?;
             line(out, "finished", &finished(outcome, view))
         }
-        // Claims come last, where scripts look for them.
-        Event::Claim(_)
-        | Event::StatusChanged(_)
-        | Event::Figure(_)
-        | Event::Progress(_)
-        | Event::Frame(_)
-        | Event::Classified(_)
-        | Event::Explored(_)
-        | Event::Explorables(_)
-        | Event::Output(_)
-        | Event::Described(_)
-        | Event::Mark(_)
-        | Event::ExitCode(_)
-        | Event::Media(_)
-        | Event::System(_) => Ok(()),
+        // Samples, events without a line, and claims, which are printed at the end of the run.
+        _ => Ok(()),
     }
 }
 

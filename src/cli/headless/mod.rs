@@ -32,7 +32,7 @@ pub(super) fn run(
 ) -> anyhow::Result<ExitCode> {
     let stop = commands.clone();
     signals::on_signal(move || {
-        // A run that has ended needs no stop.
+        // A run that has ended does not need to be stopped.
         let _ = stop.send(Command::Stop);
     })
     .context("cannot listen for signals")?;

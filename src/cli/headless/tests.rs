@@ -19,7 +19,7 @@ fn epoch(epoch: u32, validation: f64, test: f64) -> Event {
     })
 }
 
-fn story(outcome: Outcome) -> Vec<Event> {
+fn events(outcome: Outcome) -> Vec<Event> {
     vec![
         Event::Started(Box::new(RunInfo { network: "784,30,10".into(), ..RunInfo::default() })),
         epoch(0, 0.1, 0.09),
@@ -42,8 +42,8 @@ fn printed(format: Format, events: Vec<Event>) -> (String, Outcome) {
 }
 
 #[test]
-fn json_lines_follow_the_contract() {
-    let (text, outcome) = printed(Format::Json, story(Outcome::Stopped));
+fn json_lines_have_the_documented_fields() {
+    let (text, outcome) = printed(Format::Json, events(Outcome::Stopped));
     assert_eq!(outcome, Outcome::Stopped);
     let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let kinds: Vec<&str> = lines.iter().map(|line| line["event"].as_str().unwrap()).collect();
@@ -62,8 +62,8 @@ fn json_lines_follow_the_contract() {
 }
 
 #[test]
-fn text_is_one_aligned_line_an_epoch() {
-    let (text, _) = printed(Format::Text, story(Outcome::Completed("every epoch".into())));
+fn text_has_one_aligned_line_per_epoch() {
+    let (text, _) = printed(Format::Text, events(Outcome::Completed("every epoch".into())));
     let rows: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
     assert_eq!(rows.len(), 3, "{text}");
     let header = text.lines().filter(|line| line.starts_with('#')).nth(2).unwrap();
@@ -79,7 +79,7 @@ fn a_run_whose_channel_closes_has_failed() {
     assert!(matches!(outcome, Outcome::Failed(_)));
 }
 
-/// A pipe whose reader leaves after the first line.
+/// A pipe whose reader closes it after the first line.
 struct Closing(usize);
 
 impl Write for Closing {
@@ -97,10 +97,10 @@ impl Write for Closing {
 }
 
 #[test]
-fn a_reader_that_leaves_stops_the_run() {
+fn closing_the_pipe_stops_the_run() {
     let (sender, events) = unbounded();
     let (commands, received) = unbounded();
-    for event in story(Outcome::Stopped) {
+    for event in events(Outcome::Stopped) {
         sender.send(event).unwrap();
     }
     let view = follow(&events, &commands, Format::Json, &mut Output::to(Closing(1)), None).unwrap();

@@ -1,5 +1,5 @@
-//! Aligned columns for people. Every line but the epochs' starts with `#`, so that plotting programs
-//! can read the output.
+//! Aligned columns for people. Every line except those of the epochs starts with `#`, so that
+//! plotting programs can read the output.
 
 use crate::cli::output::Output;
 use crate::protocol::{
@@ -26,23 +26,12 @@ pub(super) fn print(event: &Event, view: &RunView, out: &mut Output<'_>) -> io::
         Event::Metrics(metrics) => self::metrics(metrics, out),
         Event::Tunable(tunable) => writeln!(out, "# {} = {}", tunable.name, tunable.value),
         Event::Refused(reason) => writeln!(out, "# {reason}"),
-        Event::StatusChanged(_)
-        | Event::Figure(_)
-        | Event::Progress(_)
-        | Event::Frame(_)
-        | Event::Classified(_)
-        | Event::Explored(_)
-        | Event::Explorables(_)
-        | Event::Output(_)
-        | Event::Described(_)
-        | Event::Mark(_)
-        | Event::ExitCode(_)
-        | Event::Media(_)
-        | Event::System(_) => Ok(()),
+        // Samples, and events without a line.
+        _ => Ok(()),
     }
 }
 
-/// Values measured at a step, in one line.
+/// The values of a step, in one line.
 fn metrics(metrics: &Metrics, out: &mut Output<'_>) -> io::Result<()> {
     let values: Vec<String> =
         metrics.values.iter().map(|(name, value)| format!("{name} {value}")).collect();
@@ -64,7 +53,7 @@ pub(crate) fn claim(claim: &Claim, out: &mut Output<'_>) -> io::Result<()> {
 }
 
 fn started(info: &RunInfo, out: &mut Output<'_>) -> io::Result<()> {
-    // The title of a training says no more than its network.
+    // The title of a training only repeats its network.
     if info.kind != RunKind::Training {
         writeln!(out, "# {}", info.title)?;
     }
@@ -177,13 +166,13 @@ fn finished(outcome: &Outcome, view: &RunView, out: &mut Output<'_>) -> io::Resu
         )?;
     }
     match view.best_test_accuracy() {
-        // An experiment that trained nothing.
+        // The experiment trained nothing.
         None if view.best.is_none() => writeln!(out),
         best => writeln!(out, " | best test {}", percent(best)),
     }
 }
 
-/// A progress bar of the epoch, redrawn in place and cleared before anything else is printed.
+/// Draws a progress bar of the epoch in place, and clears it before other output.
 pub(super) fn bar(event: &Event, view: &RunView, bar: &mut Output<'_>) -> io::Result<()> {
     let epochs = view.info.as_ref().map_or(0, |info| info.epochs);
     match event {
@@ -214,7 +203,7 @@ fn percent(fraction: Option<f64>) -> String {
     fraction.map_or("-".into(), |fraction| format!("{:.2}%", fraction * 100.0))
 }
 
-/// A number of things: 1 epoch, 2 epochs.
+/// A number with a noun: 1 epoch, 2 epochs.
 pub(super) fn counted(number: impl Into<u64>, thing: &str) -> String {
     match number.into() {
         1 => format!("1 {thing}"),

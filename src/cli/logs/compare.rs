@@ -1,4 +1,4 @@
-//! Runs side by side as text: what differs in their configuration, and their metrics.
+//! A comparison of runs as text: differences in their configuration, and their metrics.
 
 use super::table::{Shown, columns, short};
 use crate::catalog::metric::summarize;

@@ -1,4 +1,4 @@
-//! Runs in the dashboard: their charts and their table.
+//! Runs of other tools in the dashboard: charts and a table.
 
 use crate::catalog::Catalog;
 use crate::cli::display::DisplayArgs;
@@ -9,7 +9,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use std::process::ExitCode;
 
-/// Shows runs until the user leaves.
+/// Shows runs until the user quits.
 pub(super) fn show(
     catalog: Catalog,
     view: ViewId,
@@ -28,7 +28,7 @@ pub(super) fn show(
     Ok(ExitCode::SUCCESS)
 }
 
-/// The dashboard as text, once everything was read.
+/// Returns the dashboard as text, after everything was read.
 pub(super) fn once(
     catalog: Catalog,
     view: ViewId,

@@ -1,4 +1,4 @@
-//! Following logs without a dashboard: a line a change.
+//! Follows logs without a dashboard, printing one line per change.
 
 use super::table::{Shown, print, short};
 use crate::catalog::{Catalog, Metric, Run};
@@ -13,12 +13,12 @@ use std::process::ExitCode;
 use std::thread;
 use std::time::Duration;
 
-/// How often files are looked at.
+/// Interval between two reads of the files.
 const POLL: Duration = Duration::from_millis(500);
-/// Metrics that a line shows.
+/// Maximum number of metrics in a line.
 const MOST_METRICS: usize = 8;
 
-/// Follows files: the table first, then a line for each run that went on.
+/// Follows files: prints the table, then a line for each run with new values.
 pub(super) fn files(mut catalog: Catalog) -> anyhow::Result<ExitCode> {
     print(&catalog, &Shown::default(), false)?;
     let mut out = output::out();
@@ -45,7 +45,7 @@ fn count(catalog: &Catalog) -> HashMap<String, usize> {
     catalog.runs().map(|run| (run.name.clone(), points(run))).collect()
 }
 
-/// A run's newest values.
+/// The newest values of a run.
 fn line(run: &Run) -> String {
     let step = run.step().unwrap_or(0);
     let newest = run.metrics.iter().filter_map(|metric| {
@@ -56,7 +56,8 @@ fn line(run: &Run) -> String {
     format!("{}  step {step}  {}", run.name, values.join("  "))
 }
 
-/// Reads what a training prints until it ends; prints its metrics as they come, or once at the end.
+/// Reads the output of a training until it ends; prints its metrics immediately, or once at the
+/// end.
 pub(super) fn standard_input(pattern: Option<&str>, once: bool) -> anyhow::Result<ExitCode> {
     let mut reader: Box<dyn Reader> = match pattern {
         Some(pattern) => {

@@ -1,4 +1,4 @@
-//! Logs of other tools, and runs side by side: `watch`, `runs` and `compare`.
+//! Logs of other tools: `watch`, `runs` and `compare`.
 
 mod compare;
 mod dashboard;
@@ -140,7 +140,7 @@ pub(super) fn watch(args: &WatchArgs, display: &DisplayArgs) -> anyhow::Result<E
     Ok(ExitCode::SUCCESS)
 }
 
-/// What was found below the current directory, in a line.
+/// A line about what was found below the current directory.
 fn found(catalog: &Catalog) -> String {
     let kinds: Vec<String> =
         catalog.formats().into_iter().map(|(name, count)| format!("{name} {count}")).collect();
@@ -155,14 +155,14 @@ fn found(catalog: &Catalog) -> String {
     format!("{runs} runs below the current directory, in {}", kinds.join(", "))
 }
 
-/// How long `nntop` alone looks for logs in the current directory.
-const GLANCE: Duration = Duration::from_millis(100);
+/// How long `nntop` without arguments searches for logs in the current directory.
+const HINT_TIMEOUT: Duration = Duration::from_millis(100);
 
-/// Says where logs of other trainings lie below the current directory, if any are found at a glance.
-pub(super) fn point_out() {
-    if let Some(path) = first_log(Path::new("."), Instant::now() + GLANCE) {
+/// Prints a hint if there are logs of other trainings below the current directory.
+pub(super) fn hint_at_logs() {
+    if let Some(path) = first_log(Path::new("."), Instant::now() + HINT_TIMEOUT) {
         let path = path.strip_prefix(".").unwrap_or(&path).display().to_string();
-        // Nobody may be there to read it.
+        // Standard error may be closed.
         let _ = writeln!(
             super::output::err(),
             "there are logs of trainings below this directory, such as {path}: \
@@ -197,7 +197,7 @@ pub(super) fn compare(args: &CompareArgs, display: &DisplayArgs) -> anyhow::Resu
     Ok(ExitCode::SUCCESS)
 }
 
-/// The paths, all of which must exist; the current directory where there are none.
+/// The paths, which must exist, or the current directory without any.
 fn or_here(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
     for path in paths {
         if !path.exists() {
@@ -208,7 +208,7 @@ fn or_here(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
     Ok(if paths.is_empty() { vec![PathBuf::from(".")] } else { paths.to_vec() })
 }
 
-/// The paths, or the directory of nntop's own runs.
+/// The paths, or the directory of nntop's own runs without any.
 fn or_own(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
     if paths.is_empty() {
         return Ok(vec![Home::of_user()?.path().to_path_buf()]);
@@ -216,11 +216,11 @@ fn or_own(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
     or_here(paths)
 }
 
-/// Whether a name matches a pattern in which `*` stands for any characters and `?` for one.
+/// Whether a name matches a pattern with `*` for any characters and `?` for one.
 pub(super) fn matches_glob(pattern: &str, name: &str) -> bool {
     let (pattern, name): (Vec<char>, Vec<char>) =
         (pattern.chars().collect(), name.chars().collect());
-    // Where the last star stands, and how much of the name it takes so far.
+    // Position of the last star, and how much of the name it currently matches.
     let (mut p, mut n, mut star) = (0, 0, None);
     while n < name.len() {
         match pattern.get(p) {
@@ -250,7 +250,7 @@ mod tests {
     use super::matches_glob;
 
     #[test]
-    fn stars_stand_for_any_characters() {
+    fn stars_match_any_characters() {
         for (pattern, name, matches) in [
             ("*", "", true),
             ("val/*", "val/acc", true),

@@ -12,12 +12,12 @@ use std::cmp::Ordering;
 use std::io;
 use std::time::SystemTime;
 
-/// Metrics and hyper-parameters that are shown unless others are asked for.
+/// Maximum number of metrics and hyper-parameters that are shown by default.
 const MOST_COLUMNS: usize = 4;
-/// A cell is at most so wide.
-const WIDEST: usize = 40;
+/// Maximum width of a cell.
+const MAX_WIDTH: usize = 40;
 
-/// Which runs and metrics are shown, in which order.
+/// The runs and metrics to show, and their order.
 #[derive(Default)]
 pub(super) struct Shown {
     filter: Option<Query>,
@@ -27,7 +27,7 @@ pub(super) struct Shown {
 
 impl Shown {
     /// # Errors
-    /// Where the query is none.
+    /// If the query is invalid.
     pub(super) fn new(
         filter: Option<&str>,
         sort: Option<&str>,
@@ -42,7 +42,7 @@ impl Shown {
         Ok(Self { filter, sort, metrics: metrics.to_vec() })
     }
 
-    /// The runs that are shown, in order.
+    /// The runs to show, in order.
     pub(super) fn runs<'a>(&self, catalog: &'a Catalog) -> Vec<&'a Run> {
         let mut runs: Vec<&Run> = catalog
             .runs()
@@ -61,7 +61,7 @@ impl Shown {
         runs
     }
 
-    /// The names of the metrics that are shown.
+    /// The names of the metrics to show.
     pub(super) fn metrics(&self, runs: &[&Run]) -> Vec<String> {
         let mut names: Vec<String> = Vec::new();
         for metric in runs.iter().flat_map(|run| &run.metrics) {
@@ -88,7 +88,7 @@ fn compare(catalog: &Catalog, column: &str, a: &Run, b: &Run) -> Ordering {
                     summary.best.or(Some(summary.last))
                 })
             };
-            // What has no value stands behind what has one.
+            // Runs without a value come last.
             match (number(a), number(b)) {
                 (Some(a), Some(b)) => a.total_cmp(&b),
                 (Some(_), None) => Ordering::Less,
@@ -102,7 +102,7 @@ fn compare(catalog: &Catalog, column: &str, a: &Run, b: &Run) -> Ordering {
     }
 }
 
-/// How a run stands now, in a word.
+/// The current state of a run, as a word.
 pub(super) fn state_of(catalog: &Catalog, run: &Run) -> &'static str {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     let now = now.map_or(0.0, |elapsed| elapsed.as_secs_f64());
@@ -129,7 +129,7 @@ pub(super) fn print(catalog: &Catalog, shown: &Shown, json: bool) -> io::Result<
     }
     let mut metrics = shown.metrics(&runs);
     if shown.metrics.is_empty() {
-        metrics = telling(&metrics);
+        metrics = sorted_by_relevance(&metrics);
     }
     let settings: Vec<String> =
         group::differing_settings(&runs).into_iter().take(MOST_COLUMNS).collect();
@@ -163,8 +163,8 @@ pub(super) fn print(catalog: &Catalog, shown: &Shown, json: bool) -> io::Result<
 pub(super) fn columns(rows: &[Vec<String>]) -> io::Result<()> {
     let cell = |text: &String| {
         let text = crate::protocol::printable(text).into_owned();
-        let cut: String = text.chars().take(WIDEST - 1).collect();
-        if text.chars().count() > WIDEST { format!("{cut}…") } else { text }
+        let cut: String = text.chars().take(MAX_WIDTH - 1).collect();
+        if text.chars().count() > MAX_WIDTH { format!("{cut}…") } else { text }
     };
     let rows: Vec<Vec<String>> = rows.iter().map(|row| row.iter().map(cell).collect()).collect();
     let count = rows.iter().map(Vec::len).max().unwrap_or(0);
@@ -190,9 +190,8 @@ pub(super) fn columns(rows: &[Vec<String>]) -> io::Result<()> {
     Ok(())
 }
 
-/// The metrics that tell most of a training: of validation before training, accuracies and losses
-/// before anything else.
-fn telling(names: &[String]) -> Vec<String> {
+/// The most informative metrics: those of validation before training, accuracies and losses first.
+fn sorted_by_relevance(names: &[String]) -> Vec<String> {
     let rank = |name: &String| {
         let lower = name.to_ascii_lowercase();
         let has = |words: &[&str]| words.iter().any(|word| lower.contains(word));
@@ -211,7 +210,7 @@ fn telling(names: &[String]) -> Vec<String> {
     names.into_iter().take(MOST_COLUMNS).cloned().collect()
 }
 
-/// A number in at most six significant digits.
+/// A number with at most six significant digits.
 pub(super) fn short(number: f64) -> String {
     let size = number.abs();
     if !number.is_finite() {
@@ -229,7 +228,7 @@ pub(super) fn short(number: f64) -> String {
     }
 }
 
-/// A run as JSON. Numbers that are not finite are texts: `NaN`, `Infinity`, `-Infinity`.
+/// A run as JSON. Numbers that are not finite become strings: `NaN`, `Infinity`, `-Infinity`.
 fn object(catalog: &Catalog, run: &Run) -> serde_json::Value {
     let metrics: serde_json::Map<String, serde_json::Value> = run
         .metrics
@@ -261,7 +260,7 @@ fn object(catalog: &Catalog, run: &Run) -> serde_json::Value {
     })
 }
 
-/// A number as JSON, as a text where JSON has none.
+/// A number as JSON; a string if it is not finite.
 pub(in crate::cli) fn json_number(number: f64) -> serde_json::Value {
     if number.is_finite() {
         json!(number)

@@ -55,7 +55,7 @@ pub(crate) fn show(
 
 /// A read-only link: to the session of a live run, otherwise to the files of the run; and a note for
 /// the user.
-pub(crate) fn look_at(run: &RunDir) -> anyhow::Result<(Link, Option<String>)> {
+pub(crate) fn open_read_only(run: &RunDir) -> anyhow::Result<(Link, Option<String>)> {
     match session::attach(run, Attachment::ReadOnly) {
         Ok(connection) => Ok((connection.link, None)),
         Err(ConnectError::NotLive(_)) => {
@@ -111,7 +111,7 @@ fn wait_for_the_end(link: &Link) {
     }
 }
 
-/// Prints a line, if there still is a reader.
+/// Prints a line; standard output may be closed.
 fn say(line: &str) {
     let _ = writeln!(output::out(), "{line}");
 }

@@ -13,20 +13,20 @@ use anyhow::{anyhow, bail};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-/// Maximum time for a command to take effect; usually 100 ms, more on a loaded machine.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// How long to wait until a command takes effect; usually 100 ms, more on a loaded machine.
+const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// A checkpoint of a large model takes its time.
-const SAVE_PATIENCE: Duration = Duration::from_secs(3600);
+/// Writing a checkpoint of a large model can take long.
+const SAVE_TIMEOUT: Duration = Duration::from_secs(3600);
 
 /// How a run is paused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(super) enum Level {
-    /// Between two steps of a script that reports: no CPU, memory (the GPU's too) stays taken
+    /// Hold the script between two steps: frees the CPU, but no memory (GPU memory included)
     Held,
-    /// Every process of the command by SIGSTOP: memory (the GPU's too) stays taken
+    /// Stop all processes by SIGSTOP: frees the CPU, but no memory (GPU memory included)
     Suspended,
-    /// With a checkpoint, at which the command ends: frees the machine; `nntop resume` goes on
+    /// Write a checkpoint and end: frees everything; `nntop resume` continues from the checkpoint
     Ended,
 }
 
@@ -43,19 +43,19 @@ pub(super) fn pause(run: &RunDir, level: Option<Level>) -> anyhow::Result<ExitCo
             "`{}` is a training of nntop itself, which knows one way to pause; leave --level out",
             run.name()
         ),
-        None => tell(run, Command::Pause, Some(PATIENCE), paused),
-        Some(Level::Suspended) => tell(run, Command::Suspend, Some(PATIENCE), suspended),
+        None => send_and_print(run, Command::Pause, Some(TIMEOUT), paused),
+        Some(Level::Suspended) => send_and_print(run, Command::Suspend, Some(TIMEOUT), suspended),
         Some(Level::Held) => {
             let held = |view: &RunView, event: &Event| {
                 paused(view, event).filter(|_| view.status.pause == PauseLevel::Held)
             };
-            tell(run, Command::Hold, Some(PATIENCE), held)
+            send_and_print(run, Command::Hold, Some(TIMEOUT), held)
         }
         Some(Level::Ended) => {
             let ended = |view: &RunView, event: &Event| {
                 matches!(event, Event::Finished(_)).then(|| ending(view))
             };
-            tell(run, Command::EndAtCheckpoint, Some(SAVE_PATIENCE), ended)
+            send_and_print(run, Command::EndAtCheckpoint, Some(SAVE_TIMEOUT), ended)
         }
     }
 }
@@ -75,10 +75,11 @@ pub(super) fn set(run: &RunDir, name: &str, value: f64) -> anyhow::Result<ExitCo
         }
         _ => None,
     };
-    tell(run, Command::Set(change), Some(PATIENCE), done)
+    send_and_print(run, Command::Set(change), Some(TIMEOUT), done)
 }
 
-/// Changes a value of a script: done once a step was made with it, or at once while it is held.
+/// Changes a value of a script; returns once a step has used it, or at once while the script is
+/// held.
 fn set_named(run: &RunDir, name: &str, value: f64) -> anyhow::Result<ExitCode> {
     let done = |view: &RunView, event: &Event| {
         let Event::Tunable(Tunable { name, value, previous: Some(previous), step, in_force }) =
@@ -93,7 +94,7 @@ fn set_named(run: &RunDir, name: &str, value: f64) -> anyhow::Result<ExitCode> {
         at_rest(view).then(|| format!("{change}; takes effect with the next step"))
     };
     let command = Command::SetNamed { name: name.into(), value };
-    tell(run, command, Some(PATIENCE), done)
+    send_and_print(run, command, Some(TIMEOUT), done)
 }
 
 fn is_command(run: &RunDir) -> bool {
@@ -106,7 +107,7 @@ pub(super) fn resume(run: &RunDir) -> anyhow::Result<ExitCode> {
         let going = !view.status.pausing && view.status.activity != Activity::Paused;
         going.then(|| format!("training {}", place(view)))
     };
-    tell(run, Command::Resume, Some(PATIENCE), goes_on)
+    send_and_print(run, Command::Resume, Some(TIMEOUT), goes_on)
 }
 
 /// Trains for some epochs or mini-batches, then pauses; returns after that.
@@ -117,7 +118,7 @@ pub(super) fn step(
 ) -> anyhow::Result<ExitCode> {
     let amount = match (epochs, batches) {
         (_, Some(batches)) => Step::Batches(batches),
-        // A script counts steps.
+        // The progress of a script is counted in steps.
         (None, None) if is_command(run) => Step::Batches(1),
         (epochs, None) => Step::Epochs(epochs.unwrap_or(1)),
     };
@@ -134,11 +135,11 @@ pub(super) fn step(
         if paused {
             return begun.then(|| format!("{} {}", view.status.pause.word(), place(view)));
         }
-        // Between two of its networks an experiment reports no step.
+        // Between two networks an experiment reports no step.
         let taken_over = counted && !is_of_a_job(view);
         taken_over.then(|| format!("going on {}: another client took over", place(view)))
     };
-    tell(run, Command::Step(amount), None, done)
+    send_and_print(run, Command::Step(amount), None, done)
 }
 
 /// Stops a run.
@@ -147,19 +148,19 @@ pub(super) fn stop(run: &RunDir) -> anyhow::Result<ExitCode> {
         let over = matches!(event, Event::Finished(_));
         over.then(|| format!("{} {}", ending(view), place(view)))
     };
-    tell(run, Command::Stop, Some(PATIENCE), over)
+    send_and_print(run, Command::Stop, Some(TIMEOUT), over)
 }
 
 /// Requests a checkpoint without printing anything.
 pub(super) fn write_checkpoint(run: &RunDir) -> anyhow::Result<()> {
     let link = match session::attach(run, Attachment::Control) {
         Ok(connection) => connection.link,
-        // It has ended meanwhile, with a checkpoint.
+        // It has ended in the meantime, with a checkpoint.
         Err(ConnectError::NotLive(_)) => return Ok(()),
         Err(error) => return Err(error.into()),
     };
     let saved = |_: &RunView, event: &Event| matches!(event, Event::Saved(_)).then(String::new);
-    effect(&link, &run.name(), Command::Save, Some(PATIENCE), saved).map(drop)
+    effect(&link, &run.name(), Command::Save, Some(TIMEOUT), saved).map(drop)
 }
 
 /// Requests a checkpoint and prints its path.
@@ -176,20 +177,20 @@ pub(super) fn save(run: &RunDir) -> anyhow::Result<ExitCode> {
         Event::Saved(saved) => Some(format!("saved {}", saved.path)),
         _ => None,
     };
-    let patience = if is_command { SAVE_PATIENCE } else { PATIENCE };
-    tell(run, Command::Save, Some(patience), saved)
+    let patience = if is_command { SAVE_TIMEOUT } else { TIMEOUT };
+    send_and_print(run, Command::Save, Some(patience), saved)
 }
 
 /// Sends a command and prints its effect.
-fn tell(
+fn send_and_print(
     run: &RunDir,
     command: Command,
     patience: Option<Duration>,
     done: impl FnMut(&RunView, &Event) -> Option<String>,
 ) -> anyhow::Result<ExitCode> {
-    // The session reserves a place for short commands.
+    // The session reserves places for short commands.
     let connected = match patience {
-        Some(patience) if patience <= PATIENCE => session::visit(run),
+        Some(patience) if patience <= TIMEOUT => session::visit(run),
         _ => session::attach(run, Attachment::Control),
     };
     let connection = connected.map_err(|error| match error {
@@ -246,8 +247,8 @@ fn effect(
             }
             match event {
                 Event::Refused(reason) => bail!("{reason}"),
-                Event::Log(said) if command == Command::Save && said.level != LogLevel::Info => {
-                    bail!("{}", said.text)
+                Event::Log(log) if command == Command::Save && log.level != LogLevel::Info => {
+                    bail!("{}", log.text)
                 }
                 Event::Finished(_) => bail!("`{name}` has ended: {}", ending(&view)),
                 _ => {}
@@ -264,7 +265,7 @@ fn at_rest(view: &RunView) -> bool {
 fn place(view: &RunView) -> String {
     let title = view.info.as_ref().map_or("", |info| info.title.as_str());
     match (&view.progress, view.exit_code) {
-        // A script counts steps, and no mini-batches of an epoch.
+        // The progress of a script is counted in steps, not in epochs.
         (Some(progress), _) if progress.batches == 0 => {
             return format!("at step {}", progress.batch);
         }
@@ -309,7 +310,7 @@ mod tests {
         Event::Saved(Saved { path: format!("{epoch}.ckpt"), epoch, batch: 0, bytes: 1 })
     }
 
-    fn said(level: Level, text: &str) -> Event {
+    fn log(level: Level, text: &str) -> Event {
         Event::Log(LogLine { level, text: text.into() })
     }
 
@@ -326,16 +327,16 @@ mod tests {
         }
         drop(updates);
         let link = Link { commands, updates: received };
-        effect(&link, "run", Command::Save, Some(PATIENCE), |_, event| match event {
+        effect(&link, "run", Command::Save, Some(TIMEOUT), |_, event| match event {
             Event::Saved(saved) => Some(format!("saved {}", saved.path)),
             _ => None,
         })
     }
 
     #[test]
-    fn an_effect_whose_event_was_skipped_is_found_in_the_next_snapshot() {
+    fn an_effect_is_found_in_the_next_snapshot_if_its_event_was_skipped() {
         assert_eq!(save(&[saved(1)], &[saved(1)]).unwrap(), "saved 1.ckpt");
-        let full = [said(Level::Error, "the disk is full")];
+        let full = [log(Level::Error, "the disk is full")];
         let error = save(&full, &full).unwrap_err();
         assert_eq!(error.to_string(), "the disk is full");
         let error = save(&[], &[Event::Finished(Outcome::Stopped)]).unwrap_err();
@@ -343,9 +344,9 @@ mod tests {
     }
 
     #[test]
-    fn events_before_the_command_are_no_answer_to_it() {
-        let old = [said(Level::Error, "of yesterday"), saved(1)];
-        let error = save(&old, &[said(Level::Info, "hello")]).unwrap_err();
+    fn earlier_events_are_not_mistaken_for_the_effect() {
+        let old = [log(Level::Error, "an old error"), saved(1)];
+        let error = save(&old, &[log(Level::Info, "hello")]).unwrap_err();
         assert!(error.to_string().contains("did not answer in time"), "{error}");
     }
 }

@@ -62,7 +62,7 @@ fn versions() -> Finding {
     }
 }
 
-/// Whether the program is static, or needs a system library as new as the one here.
+/// Whether the program is linked statically, or needs a recent C library.
 fn linkage() -> Finding {
     let is_static = cfg!(target_feature = "crt-static");
     let text = if is_static {
@@ -142,7 +142,7 @@ fn unicode() -> Finding {
     let Environment { locale, term, .. } = &environment;
     let text = match (good, environment.is_utf8_locale()) {
         (true, _) => locale.clone(),
-        // The locale is set already.
+        // The locale supports UTF-8.
         (false, true) => format!("TERM={term} has no characters beside ASCII: ASCII is drawn"),
         (false, false) => {
             format!("locale `{locale}`: ASCII is drawn; LANG=C.UTF-8 gives finer pictures")

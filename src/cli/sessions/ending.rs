@@ -8,7 +8,7 @@ use std::process::ExitCode;
 /// The exit code of a run that has ended.
 pub(super) fn exit_code(summary: &Summary) -> ExitCode {
     if let Some(code) = summary.exit_code {
-        // That of a command is its own.
+        // The exit code of a command is passed on.
         return ExitCode::from(u8::try_from(code).unwrap_or(u8::MAX));
     }
     match summary.state {
@@ -22,7 +22,7 @@ pub(super) fn exit_code(summary: &Summary) -> ExitCode {
     }
 }
 
-/// The state of a run, in the line left on the terminal.
+/// The state of a run as a sentence for the terminal.
 pub(super) fn sentence(summary: &Summary, language: Language) -> String {
     let Summary { name, state, epoch, epochs, on_resume, .. } = summary;
     let mut parts = vec![match &summary.experiment {

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use unicode_width::UnicodeWidthStr;
 
 /// Maximum time for a session without clients to end.
-const LEAVE: Duration = Duration::from_secs(5);
+const EXIT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Maximum width of a cell of the table, in characters.
 const MOST_CELL: usize = 100;
@@ -74,12 +74,12 @@ fn row(run: &Summary, differing: &[String]) -> Vec<String> {
         choices(run, differing),
     ]
     .into_iter()
-    .map(|cell| cut(&cell))
+    .map(|cell| truncated(&cell))
     .collect()
 }
 
 /// A cell of at most [`MOST_CELL`] printable characters: a network can have any number of layers.
-fn cut(cell: &str) -> String {
+fn truncated(cell: &str) -> String {
     let cell = printable(cell);
     if cell.chars().count() <= MOST_CELL {
         return cell.into_owned();
@@ -99,7 +99,7 @@ fn differing(runs: &[Summary]) -> Vec<String> {
         differing.extend(names.filter(|name| first.get(*name) != recipe.get(*name)));
     }
     let differs = |name: &&String| differing.contains(name) && !SHOWN.contains(&name.as_str());
-    // In the order of the recipe's fields; those of other runs only come last.
+    // Fields of this run come first, in order; those that only other runs have come last.
     let known = first.keys().filter(differs);
     let others =
         differing.iter().copied().filter(|name| !first.contains_key(*name)).filter(differs);
@@ -178,7 +178,7 @@ pub(super) fn rm(prefixes: &[String], sure: bool) -> anyhow::Result<ExitCode> {
         }
     }
     for run in &runs {
-        if !sure && !ask(run)? {
+        if !sure && !confirm(run)? {
             continue;
         }
         if !run.remove()? {
@@ -202,7 +202,7 @@ pub(super) fn until_free(run: &RunDir) -> anyhow::Result<bool> {
         return Ok(false);
     }
     let start = Instant::now();
-    while run.is_live() && start.elapsed() < LEAVE {
+    while run.is_live() && start.elapsed() < EXIT_TIMEOUT {
         thread::sleep(Duration::from_millis(20));
     }
     if run.is_live() {
@@ -212,7 +212,7 @@ pub(super) fn until_free(run: &RunDir) -> anyhow::Result<bool> {
 }
 
 /// Asks the user whether to delete a run.
-fn ask(run: &RunDir) -> anyhow::Result<bool> {
+fn confirm(run: &RunDir) -> anyhow::Result<bool> {
     if !io::stdin().is_terminal() {
         let problem = format!(
             "without a terminal nobody can confirm the deletion of `{}`; give --yes",
@@ -236,7 +236,7 @@ mod tests {
     use super::age;
 
     #[test]
-    fn ages_are_short() {
+    fn ages_use_the_largest_unit() {
         let ages = [0.0, 59.9, 60.0, 7199.0, 86_399.0, 200_000.0].map(age);
         assert_eq!(ages, ["0s", "59s", "1m", "1h", "23h", "2d"]);
     }

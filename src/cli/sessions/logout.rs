@@ -1,6 +1,6 @@
-//! Detects systemd's `KillUserProcesses`, which kills a user's processes at the last logout. A session
-//! process leaves the process session of its login, which suffices everywhere else; logind kills by
-//! control group, against which only a scope of the user's own helps.
+//! Detects systemd's `KillUserProcesses`, which kills a user's processes at the last logout. A
+//! session process leaves the process session of its login, which is enough on other systems;
+//! logind kills by control group, so the run must be started in a scope of its own.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -58,13 +58,13 @@ impl Logout {
     }
 }
 
-/// Warning before detaching from a run, if logout would kill it.
+/// A warning when detaching from a run that logout would kill.
 pub(super) fn warn_of_logout() -> Option<String> {
     let (logout, lingers) = here();
     (logout == Logout::Killed).then(|| logout.advice(lingers))
 }
 
-/// What this system does, and whether lingering is enabled for this user.
+/// The behaviour of this system, and whether lingering is enabled for this user.
 pub(super) fn here() -> (Logout, bool) {
     let root = Path::new("/");
     let user = std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).unwrap_or_default();
@@ -113,7 +113,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_setting_in_force_is_found() {
+    fn drop_in_files_override_each_other_by_name() {
         let root = tempfile::tempdir().unwrap();
         let root = root.path();
         let write = |path: &str, text: &str| {
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn a_logout_that_kills_is_explained() {
+    fn advice_depends_on_the_setting_and_lingering() {
         let root = tempfile::tempdir().unwrap();
         assert!(!lingers(root.path(), "ann"));
         fs::create_dir_all(root.path().join("var/lib/systemd/linger/ann")).unwrap();

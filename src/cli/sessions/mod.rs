@@ -21,7 +21,7 @@ use clap::Args;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-pub(super) use attached::look_at;
+pub(super) use attached::open_read_only;
 use attached::show;
 use logout::warn_of_logout;
 
@@ -30,7 +30,7 @@ Exit codes: 0 completed or stopped, 1 failed, diverged or interrupted, 3 a claim
 not hold.
 
 Examples:
-  nntop wait night && nntop eval night          # what comes after a run
+  nntop wait night && nntop eval night          # evaluate a run once it ends
   nntop wait night --notify                     # ring the bell at its end";
 
 #[derive(Debug, clap::Subcommand)]
@@ -85,16 +85,16 @@ pub(crate) struct RunArgs {
 pub(crate) struct PauseArgs {
     #[command(flatten)]
     run: RunArgs,
-    /// How a command is kept [default: held where its script reports, else suspended]
+    /// How to pause a command [default: hold if its script reports, else suspend]
     #[arg(long, value_enum)]
     level: Option<control::Level>,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct SetArgs {
-    /// A run's name or id, or how only one begins
+    /// Name or id of a run, or a unique prefix of it
     run: String,
-    /// What to change, such as eta (the learning rate), or a name that the script offers
+    /// Name of the value: eta, lambda or momentum, or one that the script offers
     name: String,
     /// The new value
     #[arg(allow_negative_numbers = true)]
@@ -211,7 +211,7 @@ impl RunArgs {
         let going = |summary: &Summary| summary.live && !summary.state.is_over();
         let newest = |mut s: Vec<Summary>| {
             s.retain(|summary| summary.live);
-            // A run that has just ended; reporting its end is better than an error.
+            // A run that has just ended: reporting its end is better than an error.
             let found = s.iter().position(going).unwrap_or(0);
             (!s.is_empty()).then(|| s.swap_remove(found))
         };
@@ -243,7 +243,7 @@ impl RunArgs {
     }
 }
 
-/// The run of a name or prefix; an unknown one is a wrong argument.
+/// The run with this name or prefix; an unknown one is a wrong argument.
 fn find(home: &Home, prefix: &str) -> Result<RunDir, anyhow::Error> {
     home.find(prefix).map_err(|error| match error {
         PlaceError::Unknown(_) | PlaceError::Ambiguous { .. } => Usage::because(error).into(),

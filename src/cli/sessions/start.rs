@@ -131,7 +131,7 @@ fn share_snapshots(past: &Path, dir: &Path, until: u32) {
     }
 }
 
-/// The session process works in another directory.
+/// Makes paths absolute, because the session process has another working directory.
 fn make_absolute(training: &mut Training) -> io::Result<()> {
     let checkpoints = training.checkpoints.as_mut().map(|(dir, _)| dir);
     let paths = [training.spec.data.as_mut(), training.save.as_mut(), checkpoints];
@@ -284,7 +284,7 @@ fn best_of(run: &RunDir) -> anyhow::Result<Checkpoint> {
     Ok(Checkpoint::load(&run.checkpoints().join(BEST))?)
 }
 
-/// A number as people write it.
+/// A number rounded for display.
 fn two_digits(number: f64) -> f64 {
     format!("{number:.1e}").parse().unwrap_or(number)
 }

@@ -40,7 +40,7 @@ pub(super) fn wait(run: &RunDir, display: &DisplayArgs) -> anyhow::Result<ExitCo
     Ok(exit_code(&summary))
 }
 
-/// Listens until the run has ended or the connection is lost.
+/// Applies updates until the run has ended or the connection is lost.
 fn follow(link: &Link) {
     for update in &link.updates {
         let ends = match &update {

@@ -1,10 +1,10 @@
-//! Choices by name: activation functions, costs and the like, with what the help tells of each.
+//! Named choices, such as activation functions and costs, with their help texts.
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use serde::de::value::{Error as NameError, StrDeserializer};
 use serde::de::{DeserializeOwned, IntoDeserializer};
 
-/// Names and what each is, as the help tells it.
+/// Names with their help texts.
 pub(in crate::cli) type Names = &'static [(&'static str, &'static str)];
 
 pub(in crate::cli) const ACTIVATIONS: Names = &[
@@ -36,8 +36,7 @@ pub(super) const PENALTIES: Names = &[
     ("l2", "the sum of squares: weight decay"),
 ];
 
-/// A choice by the name that spec files use; a misspelt one is answered with the name that comes
-/// closest.
+/// Parses a name as in spec files; a misspelt name is answered with the most similar one.
 pub(in crate::cli) fn one_of<T>(
     names: &[(&'static str, &'static str)],
 ) -> impl TypedValueParser<Value = T> + use<T>
@@ -45,7 +44,7 @@ where
     T: DeserializeOwned + Clone + Send + Sync + 'static,
 {
     let values = names.iter().map(|&(name, about)| {
-        // What a spec file takes too, but nobody needs on a command line, has no description.
+        // Names without a description are only for spec files.
         PossibleValue::new(name).help(about).hide(about.is_empty())
     });
     PossibleValuesParser::from(values).try_map(|name| named::<T>(&name.to_lowercase()))
@@ -62,7 +61,7 @@ mod tests {
     use super::*;
     use crate::nn::{Activation, Cost, Init, Optimizer, Penalty};
 
-    /// Checks that the list of the help is the one of spec files.
+    /// Checks that the names in the help are those of spec files.
     fn check<T: DeserializeOwned + std::fmt::Debug>(names: Names) {
         let known: Vec<&str> = names.iter().map(|(name, _)| *name).collect();
         for name in &known {
@@ -74,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn the_names_are_those_of_spec_files() {
+    fn names_match_those_of_spec_files() {
         check::<Activation>(ACTIVATIONS);
         check::<Init>(INITS);
         check::<Cost>(COSTS);

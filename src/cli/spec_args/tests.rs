@@ -33,7 +33,7 @@ fn arguments_override_the_file_and_the_file_the_defaults() {
 }
 
 #[test]
-fn a_wrong_file_is_named_with_its_line() {
+fn errors_in_a_file_name_its_line() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("recipe.toml");
     fs::write(&file, "layers = \"784,30,10\"\nlearning_rate = 1\n").unwrap();
@@ -46,7 +46,7 @@ fn a_wrong_file_is_named_with_its_line() {
 }
 
 #[test]
-fn lambda_and_momentum_say_what_they_are_for() {
+fn lambda_and_momentum_imply_regularizer_and_optimizer() {
     let regularizer = Regularizer { penalty: Penalty::L2, lambda: 5.0 };
     assert_eq!(spec("--lambda 5").unwrap().regularizer, regularizer);
     assert_eq!(spec("--lambda 5 --regularizer l1").unwrap().regularizer.penalty, Penalty::L1);
@@ -65,7 +65,7 @@ fn lambda_and_momentum_say_what_they_are_for() {
 }
 
 #[test]
-fn wrong_values_name_the_argument_and_what_would_be_right() {
+fn wrong_values_are_reported_with_the_valid_range() {
     for (line, argument, right) in [
         ("--epochs 0", "--epochs", "from 1 to"),
         ("--epochs -1", "--epochs", "from 1 to"),
@@ -97,7 +97,7 @@ fn wrong_values_name_the_argument_and_what_would_be_right() {
 }
 
 #[test]
-fn expansions_are_read() {
+fn expansions_are_parsed() {
     assert_eq!(
         spec("--expand shifts,rotation:15,scaling:0.1,translation:2,elastic:34:4").unwrap().expand,
         [
@@ -125,7 +125,7 @@ fn arguments_turn_off_what_a_preset_turns_on() {
 
 proptest! {
     #[test]
-    fn any_value_is_taken_or_refused_by_the_arguments_name(
+    fn any_value_is_accepted_or_rejected_with_the_argument_name(
         index in 0_usize..8, value in "[-+0-9a-zA-Z.:,]{1,12}",
     ) {
         let names = ["epochs", "batch", "eta", "lambda", "momentum", "dropout", "cost", "expand"];
@@ -136,7 +136,7 @@ proptest! {
     }
 
     #[test]
-    fn every_spec_survives_its_file(eta in 1e-6_f64..1e6, epochs in 1_u32..1000, seed in 0_u64..u64::from(u32::MAX)) {
+    fn specs_round_trip_through_files(eta in 1e-6_f64..1e6, epochs in 1_u32..1000, seed in 0_u64..u64::from(u32::MAX)) {
         let spec = Spec { eta, epochs, seed, expand: vec![Expansion::Shifts], ..Spec::default() };
         prop_assert_eq!(toml::from_str::<Spec>(&toml::to_string(&spec).unwrap()).unwrap(), spec);
     }
