@@ -1,6 +1,6 @@
 //! Options of the dashboard: what the terminal can show, and the rate of output.
 
-use crate::ui::{Besides, ColorDepth, Environment, Language, Limits, Theme};
+use crate::ui::{ColorDepth, Environment, Language, Limits, TerminalExtras, Theme};
 use clap::{Args, ValueEnum};
 
 /// How the dashboard is drawn.
@@ -69,9 +69,9 @@ impl DisplayArgs {
     }
 
     /// The extra escape sequences for this terminal.
-    pub(super) fn besides(&self) -> Besides {
+    pub(super) fn extras(&self) -> TerminalExtras {
         let understands_osc = Environment::read().understands_osc();
-        Besides {
+        TerminalExtras {
             ask_background: understands_osc
                 && self.background.is_none()
                 && self.theme().depth != ColorDepth::None,

@@ -29,7 +29,7 @@ pub(super) fn run(args: &ExploreArgs, display: &DisplayArgs) -> anyhow::Result<E
                 print_json(explorable, &mut out)?;
             } else if has_terminal() {
                 let theme = display.theme();
-                let setup = Setup { besides: display.besides(), ..setup(explorable, theme) };
+                let setup = Setup { extras: display.extras(), ..setup(explorable, theme) };
                 show_without_run(setup, display)?;
             } else {
                 out.lines(&picture(explorable, display.text_theme()))?;

@@ -110,8 +110,8 @@ impl Offscreen {
     fn settle(&mut self) -> anyhow::Result<()> {
         let start = Instant::now();
         loop {
-            let wishes = self.app.new_wishes().into_iter().chain(self.app.question());
-            self.send(wishes)?;
+            let requests = self.app.changed_probes().into_iter().chain(self.app.explore_request());
+            self.send(requests)?;
             let trains = self.handle.is_some() && self.app.run_is_going();
             let answered = self.watched.iter().all(|probe| self.answered.contains(probe));
             let is_answered = answered && !self.is_waiting;

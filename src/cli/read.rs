@@ -75,8 +75,8 @@ pub(super) fn run(args: &ReadArgs, display: &DisplayArgs) -> anyhow::Result<Exit
         let reading = Some((args.image.display().to_string(), reading));
         if has_terminal() {
             drop(out);
-            let (theme, besides) = (display.theme(), display.besides());
-            show_without_run(Setup { theme, besides, reading, ..Setup::default() }, display)?;
+            let (theme, extras) = (display.theme(), display.extras());
+            show_without_run(Setup { theme, extras, reading, ..Setup::default() }, display)?;
             return Ok(ExitCode::SUCCESS);
         }
         let setup = Setup { theme: display.text_theme(), reading, ..Setup::default() };

@@ -13,7 +13,7 @@ use std::sync::Arc;
 pub(super) fn of_process(display: &DisplayArgs) -> Setup {
     Setup {
         theme: display.theme(),
-        besides: display.besides(),
+        extras: display.extras(),
         save_picture: Some(drawing::save),
         machine: machine(),
         opener: Some(opener(display)),

@@ -1,4 +1,5 @@
-//! The dashboard's state: keys, clicks and events of the run in, commands out. Knows no terminal.
+//! The state of the dashboard: handles keys, clicks and events of the run, and returns commands.
+//! Independent of the terminal.
 
 use super::chrome::{self, Chrome};
 use super::effect::{Effect, Exit};
@@ -26,26 +27,26 @@ pub struct App {
     setup: Setup,
     run: RunView,
     views: Vec<Box<dyn View>>,
-    /// The view that is shown, by its place in the list.
+    /// Index of the visible view.
     current: usize,
     selection: Selection,
     overlay: Option<Overlay>,
-    /// Why what is shown is stale, once the run cannot be reached.
+    /// Why the displayed state is stale, if the connection is lost.
     lost: Option<String>,
     messages: Messages,
-    /// The view that Esc goes back to.
+    /// The view that Esc returns to.
     back: Option<ViewId>,
     /// Where the view was last drawn.
     body: Rect,
-    /// Columns of each tab in the tab line, as last drawn.
+    /// Columns of the tabs when they were last drawn.
     tabs: Vec<Rect>,
-    /// The probes that the run was last asked for.
+    /// The probes that were last sent to the run.
     watched: Vec<Probe>,
-    /// Newer answers to probes than those shown, kept back until the line can take them.
+    /// Newer answers to probes, not shown until the connection can take the frame.
     waiting: BTreeMap<Probe, Frame>,
-    /// An answer that the user waits for has come.
+    /// The answer to a request of the user has arrived.
     urgent: bool,
-    /// What the loop around it is asked for.
+    /// A request to the event loop.
     request: Option<Request>,
     exit: Option<Exit>,
 }
@@ -56,7 +57,7 @@ impl std::fmt::Debug for App {
     }
 }
 
-/// What views draw from. A macro, so that only the fields it names are borrowed.
+/// The context of the views. A macro, so that it borrows only the named fields.
 macro_rules! context {
     ($app:expr) => {
         Context {
@@ -67,7 +68,7 @@ macro_rules! context {
 }
 
 impl App {
-    /// A dashboard that knows nothing of its run yet.
+    /// A dashboard that has received no updates yet.
     #[must_use]
     pub fn new(setup: Setup) -> Self {
         let messages = Messages::new(setup.notice.clone());
@@ -93,7 +94,7 @@ impl App {
         }
     }
 
-    /// Takes news of the run.
+    /// Applies an update of the run.
     pub fn update(&mut self, update: Update) -> Option<Command> {
         match update {
             Update::Snapshot(view) => {
@@ -115,12 +116,12 @@ impl App {
                 self.messages.announce(&event, &self.run, &self.setup.theme);
                 self.run.apply(&event);
             }
-            // The first reason is the cause; what follows comes of it.
+            // Keep the first reason: later ones are consequences of it.
             Update::Lost(why) => {
                 self.lost.get_or_insert(why);
             }
         }
-        // There is nothing left to decide about a run that is over.
+        // A question about a live run is moot once it has ended.
         if self.overlay.as_ref().is_some_and(Overlay::is_about_a_live_run) && !self.run_is_going() {
             self.overlay = None;
         }
@@ -135,22 +136,22 @@ impl App {
         }
     }
 
-    /// Whether newer answers wait to be shown.
+    /// Whether newer answers are not shown yet.
     #[must_use]
     pub fn is_waiting(&self) -> bool {
         !self.waiting.is_empty()
     }
 
-    /// Whether an answer came that the user waits for; true once for each.
-    pub fn take_hurry(&mut self) -> bool {
+    /// Whether an answer to a request of the user has arrived; resets the flag.
+    pub fn take_urgent(&mut self) -> bool {
         std::mem::take(&mut self.urgent)
     }
 
-    /// A key press.
+    /// Handles a key press.
     pub fn key(&mut self, key: KeyEvent) -> Option<Command> {
         self.messages.notice = None;
         if keymap::action(key) == Some(Action::QuitNow) {
-            // Whatever lies on top.
+            // The overlay handles keys first.
             return self.act(Action::QuitNow);
         }
         if let Some(overlay) = &mut self.overlay {
@@ -171,7 +172,7 @@ impl App {
         None
     }
 
-    /// A mouse event.
+    /// Handles a mouse event.
     pub fn mouse(&mut self, event: MouseEvent) -> Option<Command> {
         if self.overlay.is_some() {
             return None;
@@ -189,7 +190,7 @@ impl App {
         self.apply(effect)
     }
 
-    /// Draws everything.
+    /// Draws the dashboard.
     pub fn render(&mut self, buffer: &mut Buffer) {
         let area = buffer.area;
         self.body = chrome::body(area);
@@ -220,8 +221,8 @@ impl App {
         }
     }
 
-    /// The probes of the view on the screen, where they changed since they were last sent.
-    pub fn new_wishes(&mut self) -> Option<Command> {
+    /// The probes of the visible view, if they changed since they were last sent.
+    pub fn changed_probes(&mut self) -> Option<Command> {
         let whats = self.views[self.current].probes(&context!(self));
         let probes = self.selection.probes(whats, !self.setup.is_without_run());
         if probes == self.watched {
@@ -231,19 +232,19 @@ impl App {
         Some(Command::Watch(probes))
     }
 
-    /// What the explorable on the screen has to be asked for, if anything.
-    pub fn question(&mut self) -> Option<Command> {
+    /// The request of the explorable on the screen, if any.
+    pub fn explore_request(&mut self) -> Option<Command> {
         let view: &mut dyn Any = self.views[self.current].as_mut();
-        view.downcast_mut::<Explore>()?.question()
+        view.downcast_mut::<Explore>()?.explore_request()
     }
 
-    /// How the dashboard was left, once it was.
+    /// How the dashboard was left, if it was.
     #[must_use]
     pub fn exit(&self) -> Option<Exit> {
         self.exit
     }
 
-    /// Whether training could still go on.
+    /// Whether the run has not ended.
     #[must_use]
     pub fn run_is_going(&self) -> bool {
         self.run.outcome.is_none() && self.lost.is_none() && !self.setup.is_without_run()
@@ -267,7 +268,7 @@ impl App {
         }
     }
 
-    /// Puts a sentence into the footer, in the reader's language.
+    /// Shows a translated sentence in the footer.
     fn notify(&mut self, sentence: &str) -> Option<Command> {
         self.messages.notice = Some(self.setup.theme.say(sentence).into());
         None
@@ -281,7 +282,7 @@ impl App {
     fn open_view(&mut self, id: ViewId) -> Option<Command> {
         let mut index = self.views.iter().position(|view| view.id() == id);
         if !self.setup.kind.is_training() || self.setup.runs.is_some() {
-            // Their views have the keys of the first tabs.
+            // Setups without a run have views that use the keys of the first tabs.
             let tab = TABLE.iter().position(|entry| entry.id == id);
             index = index.or(tab.filter(|&tab| tab < self.views.len()));
         }
@@ -291,7 +292,7 @@ impl App {
         }
     }
 
-    /// From a view that was opened out of another one, such as the digits of a cell, back there.
+    /// Returns to the view from which this one was opened, such as from the digits of a cell.
     fn go_back(&mut self) -> Option<Command> {
         let back = self.back.take()?;
         if let Some(digits) = find::<Digits>(&mut self.views) {
@@ -308,12 +309,12 @@ impl App {
             self.back = Some(self.views[self.current].id());
         }
         self.current = next;
-        // What came while it was not on the screen is new to it.
+        // Tell the view about updates that arrived while it was hidden.
         let effect = self.views[self.current].updated(&context!(self));
         self.apply(effect)
     }
 
-    /// What a key of the key table does.
+    /// Executes the action of a key.
     fn act(&mut self, action: Action) -> Option<Command> {
         let effect = match action {
             Action::Help => return self.open(Overlay::help()),
@@ -355,7 +356,7 @@ impl App {
         self.apply(effect)
     }
 
-    /// Does what follows from a key, a click, a typed command or an event.
+    /// Applies the effect of a key, a click, a typed command or an event.
     fn apply(&mut self, effect: Effect) -> Option<Command> {
         match effect {
             Effect::Ignored | Effect::Redraw => {}
@@ -369,7 +370,7 @@ impl App {
                 }
             }
             Effect::Classify { .. } if self.lost.is_some() => {}
-            // A question changes nothing: a read-only terminal may ask it, too.
+            // Requests that change nothing are also allowed on a read-only terminal.
             Effect::Classify { id, pixels } => return Some(Command::Classify { id, pixels }),
             Effect::SavePicture(picture) => {
                 self.messages.notice = Some(self.setup.save(&picture));
@@ -415,33 +416,33 @@ impl App {
         None
     }
 
-    /// How the dashboard is set up.
+    /// The setup of the dashboard.
     pub(super) fn setup(&self) -> &Setup {
         &self.setup
     }
 
-    /// How the run stands.
+    /// The state of the run.
     pub(super) fn run(&self) -> &RunView {
         &self.run
     }
 
-    /// Draws for a light background, or for a dark one.
+    /// Selects colours for a light or a dark background.
     pub(super) fn set_background(&mut self, light: bool) {
         self.setup.theme.light = light;
     }
 
-    /// Text that was pasted: for an open prompt, or for nothing. It never counts as keys.
+    /// Pasted text: goes to an open prompt and is never treated as keys.
     pub fn paste(&mut self, text: &str) {
         if let Some(overlay) = &mut self.overlay {
             overlay.paste(text);
         } else {
             let effect = self.views[self.current].paste(text);
-            // Pasting requests nothing from the run.
+            // Pasting sends no command.
             debug_assert!(matches!(effect, Effect::Ignored | Effect::Redraw));
         }
     }
 
-    /// Draws for another background because the user says so.
+    /// Selects the background as requested by the user.
     fn choose_background(&mut self, light: bool) -> Option<Command> {
         self.set_background(light);
         let text =
@@ -449,7 +450,7 @@ impl App {
         self.notify(text)
     }
 
-    /// Asks whether to stop the run; where it cannot be stopped from here, says why.
+    /// Asks whether to stop the run, or says why that is not possible.
     fn ask_to_stop(&mut self) -> Option<Command> {
         if self.setup.read_only {
             return self.apply(Effect::Send(Command::Stop));
@@ -457,18 +458,18 @@ impl App {
         self.open(Overlay::ask_stop(&self.setup.theme))
     }
 
-    /// What the loop around it is asked for, once.
+    /// Takes the pending request to the event loop.
     pub(super) fn take_request(&mut self) -> Option<Request> {
         self.request.take()
     }
 
-    /// Puts a sentence into the footer.
+    /// Shows a sentence in the footer.
     pub(super) fn say(&mut self, sentence: String) {
         self.messages.notice = Some(sentence);
     }
 
-    /// Opens the table of runs: the view of it, or a dashboard of its own over this one. From one
-    /// that lies over another, the key that opened it goes back.
+    /// Opens the table of runs: its view, or a dashboard on top of this one. In a dashboard on top
+    /// of another, the same key closes it.
     fn open_runs(&mut self) -> Option<Command> {
         if self.setup.runs.is_none() && self.setup.is_over() {
             self.exit = Some(Exit::Detach);
@@ -485,7 +486,7 @@ impl App {
         None
     }
 
-    /// One layer out of the views of runs: to the table, and from there to the dashboard below.
+    /// Leaves one level of the views of runs: to the table, then to the dashboard below.
     fn leave_runs(&mut self) -> Option<Command> {
         if self.views[self.current].id() != ViewId::Runs {
             return self.open_view(ViewId::Runs);

@@ -1,35 +1,35 @@
-//! Whether the terminal is light or dark, asked of the terminal itself: OSC 11 is the query for its
-//! background colour. The reply arrives between the keys, and may arrive late or never.
+//! Queries the terminal for its background colour (OSC 11). The reply arrives between the keys,
+//! possibly late or never.
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
-/// Asks for the background colour.
+/// Requests the background colour.
 pub(super) const QUERY: &str = "\x1b]11;?\x1b\\";
 
-/// The longest reply: `11;rgba:ffff/ffff/ffff/ffff`. What is longer is none.
+/// Maximum length of a reply: `11;rgba:ffff/ffff/ffff/ffff`.
 const LONGEST: usize = 40;
 
-/// Takes replies out of the keys. The input library knows no OSC and hands its bytes on as keys:
-/// Alt-`]`, the characters of the reply, then Alt-`\` or Ctrl-G.
+/// Filters replies out of the keys. The input library does not support OSC and passes its bytes on
+/// as keys: Alt-`]`, the characters of the reply, then Alt-`\` or Ctrl-G.
 #[derive(Debug, Default)]
 pub(super) struct ReplyFilter {
-    /// The reply so far, while one arrives.
+    /// The incomplete reply.
     reply: Option<String>,
 }
 
-/// What a key was.
+/// Classification of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Filtered {
-    /// A key that somebody pressed.
+    /// A key that the user pressed.
     Key(KeyEvent),
     /// Part of a reply.
     Swallowed,
-    /// The end of a reply that says whether the background is light.
+    /// The end of a reply with the background colour.
     Background { light: bool },
 }
 
 impl ReplyFilter {
-    /// Takes the next key.
+    /// Filters the next key.
     pub(super) fn take(&mut self, key: KeyEvent) -> Filtered {
         let Some(reply) = &mut self.reply else {
             if key.code == KeyCode::Char(']') && key.modifiers.contains(KeyModifiers::ALT) {
@@ -43,11 +43,11 @@ impl ReplyFilter {
         match key.code {
             KeyCode::Char('\\') if alt => {}
             KeyCode::Char('g') if control => {}
-            KeyCode::Char(character) if !alt && !control && goes_on(reply, character) => {
+            KeyCode::Char(character) if !alt && !control && can_follow(reply, character) => {
                 reply.push(character);
                 return Filtered::Swallowed;
             }
-            // Not a reply: somebody pressed Alt-] and goes on typing.
+            // Not a reply: the user pressed Alt-] and typed on.
             _ => {
                 self.reply = None;
                 return Filtered::Key(key);
@@ -58,12 +58,13 @@ impl ReplyFilter {
     }
 }
 
-/// Whether a character can follow in a reply: a number, `;`, then anything that is not too long.
-fn goes_on(reply: &str, character: char) -> bool {
+/// Whether a character can follow in a reply: a number, `;`, then any characters up to the maximum
+/// length.
+fn can_follow(reply: &str, character: char) -> bool {
     reply.len() < LONGEST && (character.is_ascii_digit() || character == ';' || reply.contains(';'))
 }
 
-/// Whether a reply such as `11;rgb:ffff/ffff/ffff` names a light colour.
+/// Whether the colour of a reply such as `11;rgb:ffff/ffff/ffff` is light.
 fn is_light(reply: &str) -> Option<bool> {
     let color = reply.strip_prefix("11;")?;
     let channels: Vec<f64> = match color.strip_prefix('#') {
@@ -78,11 +79,11 @@ fn is_light(reply: &str) -> Option<bool> {
         }
     }?;
     let [red, green, blue] = channels[..] else { return None };
-    // Rec. 601 luma of the values as they are: what an eye takes for the middle is about a half.
+    // Rec. 601 luma without gamma correction: perceived medium grey is about 0.5.
     Some(0.299 * red + 0.587 * green + 0.114 * blue > 0.5)
 }
 
-/// A channel of one to four hexadecimal digits, from 0 to 1.
+/// A channel of one to four hexadecimal digits, scaled to 0 to 1.
 fn channel(digits: &str) -> Option<f64> {
     if digits.is_empty() || digits.len() > 4 {
         return None;
@@ -127,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reply_is_read_and_no_key_of_it_is_pressed() {
+    fn a_reply_is_parsed_and_its_keys_are_removed() {
         for (reply, light) in [
             ("rgb:ffff/ffff/ffff\x1b\\", true),
             ("rgb:1e1e/1e1e/2e2e\x07", false),
@@ -142,13 +143,13 @@ mod tests {
     }
 
     #[test]
-    fn other_input_than_the_reply_changes_no_colours_and_loses_no_keys() {
+    fn other_input_keeps_the_colours_and_all_keys() {
         assert_eq!(filter("\x1b]11;rgb:zz/zz/zz\x1b\\q"), ("q".into(), vec![]));
         assert_eq!(filter("\x1b]10;rgb:ff/ff/ff\x1b\\q"), ("q".into(), vec![]));
         assert_eq!(filter("\x1b]11;#12345\x07q"), ("q".into(), vec![]));
         let endless = format!("\x1b]11;{}q", "x".repeat(LONGEST - 3));
         assert_eq!(filter(&endless).0, "q");
-        assert_eq!(filter("\x1b]sy").0, "sy", "somebody pressed Alt-]");
+        assert_eq!(filter("\x1b]sy").0, "sy", "the user pressed Alt-]");
         let mut filter = ReplyFilter::default();
         filter.take(keys("\x1b]")[0]);
         let escape = KeyEvent::from(KeyCode::Esc);
@@ -158,7 +159,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_reply_is_survived(reply in "[ -~]{0,60}") {
+        fn any_reply_is_handled(reply in "[ -~]{0,60}") {
             is_light(&reply);
             is_light(&format!("11;{reply}"));
             is_light(&format!("11;#{reply}"));

@@ -12,20 +12,20 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use unicode_width::UnicodeWidthStr;
 
-/// What header, tabs and footer are drawn from.
+/// The data for header, tabs and footer.
 #[derive(Clone, Copy)]
 pub(super) struct Chrome<'a> {
     pub setup: &'a Setup,
     pub run: &'a RunView,
     pub views: &'a [Box<dyn View>],
-    /// The view that is shown, by its place.
+    /// Index of the visible view.
     pub current: usize,
     pub moment: Moment,
     /// The reason, if the run cannot be reached and the screen is out of date.
     pub lost: Option<&'a str>,
     /// A sentence in the footer.
     pub notice: Option<&'a str>,
-    /// Whether the run is not over.
+    /// Whether the run has not ended.
     pub is_going: bool,
 }
 
@@ -249,7 +249,7 @@ fn tabs(chrome: Chrome, line: Rect, buffer: &mut Buffer) -> Vec<Rect> {
     let mut places = Vec::new();
     let with_views = names.into_iter().zip(chrome.views);
     for (index, ((name, view), entry)) in with_views.zip(TABLE).enumerate() {
-        // Views that are not in the table have the keys of the first tabs.
+        // Views without an entry in the table use the keys of the first tabs.
         let own = TABLE.iter().find(|entry| entry.id == view.id());
         let key = own.unwrap_or(entry).key;
         let current = index == chrome.current;

@@ -1,4 +1,4 @@
-//! What a key, a click or a typed command leads to.
+//! The effects of keys, clicks and typed commands.
 
 use super::view_id::ViewId;
 use crate::picture::Drawing;
@@ -7,49 +7,49 @@ use crate::protocol::{Command, DigitFilter, Moment};
 /// How the dashboard was left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
-    /// The run may go on, where it can.
+    /// Leave the run going, if it can go on without the dashboard.
     Detach,
-    /// The run is to end.
+    /// Stop the run.
     Stop,
-    /// The run was over.
+    /// The run had ended.
     Done,
     /// A signal asked the program to end.
     Terminated,
     /// The terminal is gone.
     Gone,
-    /// The run was over, and is to go on.
+    /// The run had ended and is to be continued.
     GoOn(GoOn),
 }
 
-/// How a run that is over goes on.
+/// How to continue a run that has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GoOn {
     /// For this many more epochs; `None` trains to the last epoch of its recipe.
     Train(Option<u32>),
-    /// From its best epoch, with a third of the learning rate, as a run of its own.
+    /// From its best epoch, with a third of the learning rate, as a new run.
     FromBest,
 }
 
-/// What has to be done after a key, a click, a typed command or an event of the run.
+/// The effect of a key, a click, a typed command or an event of the run.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Effect {
-    /// The view has no use for the key: it may mean something everywhere.
+    /// The view does not use the key; it may be a global key.
     Ignored,
-    /// The view changed; draw it again.
+    /// Redraw the view.
     Redraw,
     /// Select a test image in all views.
     SelectDigit(u32),
     /// Select a layer in all views.
     SelectLayer(u32),
-    /// Go to the digits of a filter, such as a cell of the confusion matrix.
+    /// Show the digits of a filter, such as those of a cell of the confusion matrix.
     OpenDigits(DigitFilter),
-    /// Look at the run as it was after an epoch, or live.
+    /// Show the run as of an epoch, or live.
     Show(Moment),
-    /// Ask the run what these pixels are; the answer has this id.
+    /// Classify these pixels; the answer has this id.
     Classify { id: u64, pixels: Vec<u8> },
     /// Write a picture to a file.
     SavePicture(Drawing),
-    /// Steer the run.
+    /// Send a command to the run.
     Send(Command),
     /// Open a view.
     OpenView(ViewId),
@@ -57,18 +57,18 @@ pub enum Effect {
     OpenRun(String),
     /// Open the table of runs over this dashboard.
     OpenRuns,
-    /// Put a text into the clipboard of the terminal.
+    /// Copy a text to the terminal's clipboard.
     Copy(String),
-    /// Say a sentence, in the reader's language, in the footer.
+    /// Show a translated sentence in the footer.
     Notify(String),
-    /// Open an explorable, by its id or the beginning of one.
+    /// Open an explorable, by its id or a prefix of it.
     Explore(String),
-    /// Draw for a light background, or for a dark one.
+    /// Use colours for a light or a dark background.
     Background { light: bool },
     /// List the messages of the run.
     Messages,
-    /// Leave the dashboard; asked first while a run is going.
+    /// Leave the dashboard, with a confirmation while the run is going.
     Quit,
-    /// Leave the dashboard without a question.
+    /// Leave the dashboard without a confirmation.
     Leave(Exit),
 }

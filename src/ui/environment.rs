@@ -1,9 +1,9 @@
-//! What a terminal can most likely show, from what its environment says.
+//! Guesses the capabilities of a terminal from environment variables.
 
 use super::language::Language;
 use super::theme::{ColorDepth, Theme};
 
-/// What is known of a terminal before anything is drawn on it.
+/// Environment variables that describe the terminal.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Environment {
     pub term: String,
@@ -16,9 +16,9 @@ pub struct Environment {
     pub colorfgbg: String,
     /// `NO_COLOR` is set and not empty.
     pub no_color: bool,
-    /// The locale in force: `LC_ALL`, else `LC_CTYPE`, else `LANG`.
+    /// The effective locale: `LC_ALL`, or else `LC_CTYPE`, or else `LANG`.
     pub locale: String,
-    /// The locale of messages: `LC_ALL`, else `LC_MESSAGES`, else `LANG`.
+    /// The locale of messages: `LC_ALL`, or else `LC_MESSAGES`, or else `LANG`.
     pub messages: String,
 }
 
@@ -43,7 +43,7 @@ impl Environment {
         }
     }
 
-    /// What the terminal can most likely show.
+    /// The theme that the terminal most likely supports.
     #[must_use]
     pub fn theme(&self) -> Theme {
         let background = self.colorfgbg.rsplit(';').next().unwrap_or_default();
@@ -55,22 +55,22 @@ impl Environment {
         }
     }
 
-    /// Whether the locale is one of UTF-8.
+    /// Whether the locale uses UTF-8.
     #[must_use]
     pub fn is_utf8_locale(&self) -> bool {
         let locale = self.locale.to_lowercase();
         locale.contains("utf-8") || locale.contains("utf8")
     }
 
-    /// Whether frames can be drawn at all: not on a terminal that moves no cursor, nor on one that
-    /// does not say what it is.
+    /// Whether frames can be drawn: not on a terminal that cannot move the cursor, or of unknown
+    /// type.
     #[must_use]
     pub fn can_draw(&self) -> bool {
         !matches!(self.term.as_str(), "dumb" | "")
     }
 
-    /// Whether the terminal can be asked things by escape sequences, and told its window's title:
-    /// the Linux console prints parts of them.
+    /// Whether the terminal supports OSC queries and titles; the Linux console prints parts of
+    /// them.
     #[must_use]
     pub fn understands_osc(&self) -> bool {
         self.can_draw() && self.term != "linux"
@@ -88,7 +88,7 @@ impl Environment {
         }
     }
 
-    /// Whether the terminal's own name says that it has 24-bit colours: SSH forwards TERM, but not
+    /// Whether the type of the terminal implies 24-bit colours: SSH forwards TERM, but not
     /// COLORTERM.
     fn is_truecolor(&self) -> bool {
         if self.term.ends_with("-direct") {
@@ -98,8 +98,8 @@ impl Environment {
         let named = TRUECOLOR_TERMS.iter().any(|known| {
             name.strip_prefix(known).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
         });
-        // A multiplexer passes on the variables of the terminal that it was started in, which need
-        // not be the one that it is shown on, nor does it pass on every colour.
+        // A multiplexer passes on the variables of the terminal in which it was started. That may
+        // be another terminal now, and the multiplexer may not support its colours.
         let inside = ["screen", "tmux"].iter().any(|known| self.term.starts_with(known));
         let told =
             self.windows_terminal || TRUECOLOR_PROGRAMS.contains(&self.term_program.as_str());
@@ -107,7 +107,7 @@ impl Environment {
     }
 }
 
-/// Values of TERM, whole or before a `-`, of terminals that have 24-bit colours.
+/// Values of TERM, complete or before a `-`, that imply 24-bit colours.
 const TRUECOLOR_TERMS: &[&str] = &[
     "alacritty",
     "contour",
@@ -125,7 +125,7 @@ const TRUECOLOR_TERMS: &[&str] = &[
     "wezterm",
 ];
 
-/// Values of TERM_PROGRAM of terminals that have 24-bit colours.
+/// Values of TERM_PROGRAM that imply 24-bit colours.
 const TRUECOLOR_PROGRAMS: &[&str] =
     &["Hyper", "WarpTerminal", "WezTerm", "ghostty", "iTerm.app", "mintty", "rio", "vscode"];
 
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn climbs_down_the_colour_ladder() {
+    fn the_colour_depth_follows_term_and_colorterm() {
         assert_eq!(theme("xterm-256color", "truecolor", false).depth, ColorDepth::True);
         assert_eq!(theme("xterm-256color", "", false).depth, ColorDepth::Ansi256);
         assert_eq!(theme("xterm", "", false).depth, ColorDepth::Ansi16);
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn the_name_of_a_terminal_says_truecolor_where_colorterm_was_not_forwarded() {
+    fn truecolor_is_recognised_without_colorterm() {
         for term in [
             "xterm-kitty",
             "kitty",
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn a_multiplexer_hides_the_terminal_that_it_was_started_in() {
+    fn a_multiplexer_overrides_the_outer_terminal() {
         let depth = |term: &str, term_program: &str| {
             let (term, term_program) = (term.into(), term_program.into());
             Environment { term, term_program, ..Environment::default() }.theme().depth
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn terminals_that_cannot_be_drawn_on_are_recognised() {
+    fn unusable_terminals_are_recognised() {
         let can_draw =
             |term: &str| Environment { term: term.into(), ..Environment::default() }.can_draw();
         assert!(!can_draw("dumb") && !can_draw("") && can_draw("vt100") && can_draw("linux"));

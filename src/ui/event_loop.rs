@@ -1,4 +1,4 @@
-//! One loop over everything that can happen: news of the run, keys, signals, the terminal's end.
+//! The event loop: updates of the run, keys, signals, and the end of the terminal.
 
 use super::app::App;
 use super::background::{self, Filtered, ReplyFilter};
@@ -23,30 +23,30 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Why a dashboard could not be shown.
+/// Why the dashboard could not be shown.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error("the terminal cannot be used: {0}; try --headless")]
     Terminal(#[from] io::Error),
 }
 
-/// What the threads around the loop report.
+/// Events from the threads around the loop.
 #[derive(Debug)]
 enum Outside {
     Input(Input),
-    /// A signal asked the program to end.
+    /// A signal requested the end of the program.
     Terminate,
-    /// SIGTSTP: the user wants the shell back for a while.
+    /// SIGTSTP: suspend to the shell.
     Suspend,
-    /// SIGCONT: the program was stopped and goes on, in the foreground or not.
+    /// SIGCONT: the program continues, in the foreground or not.
     Continued,
     TerminalGone,
 }
 
-/// Shows a run on this process's terminal until the user leaves or the terminal is gone.
+/// Shows a run on the terminal of this process until the user leaves or the terminal is gone.
 ///
 /// # Errors
-/// Where the terminal cannot be taken over.
+/// If the terminal cannot be initialized.
 pub fn run(link: &Link, setup: Setup, limits: Limits) -> Result<Exit, Error> {
     let (send, outside) = unbounded();
     watch_for_hang_up(send.clone())?;
@@ -61,8 +61,8 @@ pub fn run(link: &Link, setup: Setup, limits: Limits) -> Result<Exit, Error> {
                 screen,
                 pacer: Pacer::new(limits, Instant::now()),
                 replies: ReplyFilter::default(),
-                is_asked: false,
-                away: None,
+                background_queried: false,
+                released_until: None,
             }
             .run(&outside)
         }
@@ -71,38 +71,37 @@ pub fn run(link: &Link, setup: Setup, limits: Limits) -> Result<Exit, Error> {
     drop(guard);
     match exit {
         Ok(exit) => Ok(exit),
-        // A terminal that cannot be written to is one that is gone.
+        // A write error means that the terminal is gone.
         Err(_) => Ok(Exit::Gone),
     }
 }
 
-/// How long the first frame waits for something to show.
-const FIRST_NEWS: Duration = Duration::from_millis(200);
-/// How long the first frame waits for the terminal to say whether it is light or dark.
-const FIRST_REPLY: Duration = Duration::from_millis(50);
-/// Stopping takes no time where somebody can continue the program. Where nobody can (no shell with
-/// job control waits for it), the system does not stop it, and the dashboard comes back.
-const STOPPING: Duration = Duration::from_millis(200);
+/// How long the first frame waits for data.
+const FIRST_DATA_TIMEOUT: Duration = Duration::from_millis(200);
+/// How long the first frame waits for the reply about the background colour.
+const BACKGROUND_TIMEOUT: Duration = Duration::from_millis(50);
+/// After this time without being stopped, the dashboard is shown again: the system does not stop a
+/// process that no shell could continue.
+const STOP_TIMEOUT: Duration = Duration::from_millis(200);
 
-/// A dashboard and the run that it is of. Those that lie below another one go on taking the news of
-/// theirs.
+/// A dashboard with its run. Dashboards below the top one continue to receive updates.
 struct Layer {
     app: App,
     link: Link,
-    /// The run was seen going: its end is news.
+    /// The run was going; its end is to be reported.
     was_going: bool,
 }
 
 impl Layer {
     fn new(link: Link, setup: Setup) -> Self {
-        // A run of this process was started just now, however soon it ends.
+        // A run of this process has just been started, even if it ends at once.
         let was_going = !setup.detachable;
         Self { app: App::new(setup), link, was_going }
     }
 
     fn send(&self, command: Option<Command>) {
         if let Some(command) = command {
-            // A run that is gone shows as `Lost` through the other channel.
+            // If the run is gone, `Update::Lost` arrives on the other channel.
             let _ = self.link.commands.send(command);
         }
     }
@@ -112,8 +111,8 @@ impl Layer {
         self.send(command);
     }
 
-    /// Takes the news that have come; whether there were any.
-    fn take_news(&mut self) -> bool {
+    /// Applies all pending updates; returns whether there were any.
+    fn apply_updates(&mut self) -> bool {
         let mut any = false;
         loop {
             match self.link.updates.try_recv() {
@@ -129,7 +128,7 @@ impl Layer {
         }
     }
 
-    /// Whether the run has ended since the last time.
+    /// Whether the run has ended since the last call.
     fn has_ended(&mut self) -> bool {
         let is_over = self.app.run().outcome.is_some();
         let ended = is_over && self.was_going;
@@ -139,22 +138,24 @@ impl Layer {
 }
 
 struct Loop<W: Write> {
-    /// The dashboards that lie over one another; the last one is shown. Never empty.
+    /// The stack of dashboards; the last one is visible. Never empty.
     layers: Vec<Layer>,
     screen: Screen<W>,
     pacer: Pacer,
     replies: ReplyFilter,
-    /// The terminal was asked for its background and has not answered.
-    is_asked: bool,
-    /// The terminal is given back, because the program is about to be stopped; when it is taken
-    /// again if that does not happen.
-    away: Option<Instant>,
+    /// The background colour was queried and the reply is pending.
+    background_queried: bool,
+    /// While the terminal is released because the program is about to be stopped: when to take it
+    /// back if that does not happen.
+    released_until: Option<Instant>,
 }
 
 impl<W: Write> Loop<W> {
-    /// The dashboard that is shown.
+    /// The visible dashboard.
     fn top(&mut self) -> &mut Layer {
-        self.layers.last_mut().expect("the first dashboard ends the loop and is never taken away")
+        self.layers
+            .last_mut()
+            .expect("the first dashboard ends the loop and is never taken released_until")
     }
 
     fn app(&mut self) -> &mut App {
@@ -163,22 +164,22 @@ impl<W: Write> Loop<W> {
 
     fn run(mut self, outside: &Receiver<Outside>) -> io::Result<Exit> {
         let updates = self.top().link.updates.clone();
-        if let Some(exit) = self.wait_for_something_to_show(outside, &updates)? {
+        if let Some(exit) = self.wait_for_first_data(outside, &updates)? {
             return Ok(exit);
         }
         let mut dirty = true;
         loop {
-            if dirty && self.away.is_none() && self.pacer.may_draw(Instant::now()) {
+            if dirty && self.released_until.is_none() && self.pacer.may_draw(Instant::now()) {
                 self.draw()?;
                 dirty = self.app().is_waiting() || self.screen.is_unfinished();
             }
-            let deadline = match self.away {
+            let deadline = match self.released_until {
                 Some(back) => Some(back),
                 None if dirty => Some(self.pacer.next_frame()),
                 None => None,
             };
             match self.wait(outside, deadline) {
-                Woken::Outside => {
+                Wake::Outside => {
                     dirty = true;
                     let news = match outside.try_recv() {
                         Ok(news) => news,
@@ -189,12 +190,12 @@ impl<W: Write> Loop<W> {
                         return Ok(exit);
                     }
                 }
-                Woken::News => dirty |= self.take_news()?,
-                Woken::Time if self.away.is_some() => {
-                    self.come_back()?;
+                Wake::Updates => dirty |= self.apply_updates()?,
+                Wake::Deadline if self.released_until.is_some() => {
+                    self.take_terminal()?;
                     dirty = true;
                 }
-                Woken::Time => {}
+                Wake::Deadline => {}
             }
             if let Some(exit) = self.finish()? {
                 return Ok(exit);
@@ -202,8 +203,8 @@ impl<W: Write> Loop<W> {
         }
     }
 
-    /// Waits until something happens.
-    fn wait(&self, outside: &Receiver<Outside>, deadline: Option<Instant>) -> Woken {
+    /// Waits for an event or the deadline.
+    fn wait(&self, outside: &Receiver<Outside>, deadline: Option<Instant>) -> Wake {
         let mut select = Select::new();
         select.recv(outside);
         for layer in &self.layers {
@@ -214,18 +215,18 @@ impl<W: Write> Loop<W> {
             None => Some(select.ready()),
         };
         match ready {
-            None => Woken::Time,
-            Some(0) => Woken::Outside,
-            Some(_) => Woken::News,
+            None => Wake::Deadline,
+            Some(0) => Wake::Outside,
+            Some(_) => Wake::Updates,
         }
     }
 
-    /// Takes the news of all runs; whether the one that is shown had any.
-    fn take_news(&mut self) -> io::Result<bool> {
+    /// Applies the pending updates of all runs; returns whether the visible one had any.
+    fn apply_updates(&mut self) -> io::Result<bool> {
         let mut any = false;
         let mut ended = Vec::new();
         for layer in &mut self.layers {
-            any = layer.take_news();
+            any = layer.apply_updates();
             if layer.has_ended() && layer.app.setup().besides.notify {
                 ended.push(title::of(layer.app.setup(), layer.app.run()));
             }
@@ -233,17 +234,17 @@ impl<W: Write> Loop<W> {
         for title in ended {
             self.screen.notify(&title)?;
         }
-        if self.app().take_hurry() {
-            self.pacer.hurry();
+        if self.app().take_urgent() {
+            self.pacer.prioritize();
         }
         Ok(any)
     }
 
-    /// Does what the dashboard asks for, and takes it away where it was left; how the whole ends,
-    /// where the first one was left.
+    /// Executes the dashboard's request, and closes it if it was left; returns how the last one was
+    /// left.
     fn finish(&mut self) -> io::Result<Option<Exit>> {
         if let Some(request) = self.app().take_request() {
-            self.obey(request)?;
+            self.handle_request(request)?;
         }
         let Some(exit) = self.app().exit() else { return Ok(None) };
         if self.layers.len() == 1 {
@@ -253,11 +254,11 @@ impl<W: Write> Loop<W> {
             self.top().send(Some(Command::Stop));
         }
         self.layers.pop();
-        self.pacer.hurry();
+        self.pacer.prioritize();
         Ok(None)
     }
 
-    fn obey(&mut self, request: Request) -> io::Result<()> {
+    fn handle_request(&mut self, request: Request) -> io::Result<()> {
         let opener = self.app().setup().opener.clone();
         let dashboard = match (request, opener) {
             (Request::Copy(text), _) => return self.screen.copy(&text),
@@ -273,13 +274,13 @@ impl<W: Write> Loop<W> {
             }
             Err(why) => self.app().say(why),
         }
-        self.pacer.hurry();
+        self.pacer.prioritize();
         Ok(())
     }
 
-    /// A frame without news would only put off the first one that has some, and one in the wrong
-    /// colours would flash.
-    fn wait_for_something_to_show(
+    /// Waits for data and for the background colour: an empty first frame would delay the next one,
+    /// and one with the wrong colours would flicker.
+    fn wait_for_first_data(
         &mut self,
         outside: &Receiver<Outside>,
         updates: &Receiver<Update>,
@@ -287,13 +288,13 @@ impl<W: Write> Loop<W> {
         let start = Instant::now();
         if self.app().setup().besides.ask_background {
             self.screen.say(background::QUERY)?;
-            self.is_asked = true;
+            self.background_queried = true;
         }
         let mut updates = updates.clone();
-        let mut has_news = false;
+        let mut has_data = false;
         loop {
-            let reply = if self.is_asked { FIRST_REPLY } else { Duration::ZERO };
-            let news = if has_news { Duration::ZERO } else { FIRST_NEWS };
+            let reply = if self.background_queried { BACKGROUND_TIMEOUT } else { Duration::ZERO };
+            let news = if has_data { Duration::ZERO } else { FIRST_DATA_TIMEOUT };
             let until = start + reply.max(news);
             if Instant::now() >= until {
                 return Ok(None);
@@ -306,10 +307,10 @@ impl<W: Write> Loop<W> {
                     }
                 }
                 recv(updates) -> update => {
-                    has_news = true;
+                    has_data = true;
                     match update {
                         Ok(update) => self.top().update(update),
-                        // The loop meets it again, and tells.
+                        // The main loop receives the error again and reports it.
                         Err(_) => updates = never(),
                     }
                 }
@@ -318,17 +319,17 @@ impl<W: Write> Loop<W> {
         }
     }
 
-    /// Something happened around the run; how the dashboard ends, where it does.
+    /// Handles an event; returns how the dashboard ends, if it does.
     fn outside(&mut self, news: Outside) -> io::Result<Option<Exit>> {
         match news {
             Outside::Input(input) => {
                 self.input(input)?;
-                self.pacer.hurry();
+                self.pacer.prioritize();
             }
             Outside::Terminate => return Ok(Some(Exit::Terminated)),
             Outside::TerminalGone => return Ok(Some(Exit::Gone)),
             Outside::Suspend => self.suspend(),
-            Outside::Continued => self.come_back()?,
+            Outside::Continued => self.take_terminal()?,
         }
         Ok(None)
     }
@@ -346,10 +347,10 @@ impl<W: Write> Loop<W> {
             bytes += self.screen.set_title(&title)?;
         }
         self.pacer.drawn(Instant::now(), bytes, !self.screen.is_unfinished());
-        // After drawing, views know how large they are and what they want to see.
-        let (watch, question) = (self.app().new_wishes(), self.app().question());
+        // After drawing, views know their size and which probes they need.
+        let (watch, explore) = (self.app().changed_probes(), self.app().explore_request());
         self.top().send(watch);
-        self.top().send(question);
+        self.top().send(explore);
         Ok(())
     }
 
@@ -357,17 +358,17 @@ impl<W: Write> Loop<W> {
         let command = match input {
             Input::Key(key) if key.kind != KeyEventKind::Release => match self.replies.take(key) {
                 Filtered::Key(key) if is_suspend(key) => {
-                    self.give_back();
-                    // The whole job is stopped, this process with it: by SIGTSTP, as if the
-                    // terminal had sent it. Where that fails, the dashboard comes back.
+                    self.release_terminal();
+                    // Stop the whole job, as the terminal would do with SIGTSTP. If that fails, the
+                    // dashboard is shown again.
                     let _ = kill_current_process_group(Signal::TSTP);
                     None
                 }
                 Filtered::Key(key) => self.app().key(key),
                 Filtered::Swallowed => None,
                 Filtered::Background { light } => {
-                    // A reply to a question that nobody asked decides nothing.
-                    if std::mem::take(&mut self.is_asked) {
+                    // Ignore a reply that was not requested.
+                    if std::mem::take(&mut self.background_queried) {
                         self.app().set_background(light);
                     }
                     None
@@ -388,43 +389,43 @@ impl<W: Write> Loop<W> {
         Ok(())
     }
 
-    /// Gives the terminal to the shell, for the program is about to be stopped.
-    fn give_back(&mut self) {
+    /// Releases the terminal before the program is stopped.
+    fn release_terminal(&mut self) {
         screen::restore();
-        self.away = Some(Instant::now() + STOPPING);
+        self.released_until = Some(Instant::now() + STOP_TIMEOUT);
     }
 
-    /// Stops this process as SIGTSTP would if it were not caught. SIGTTOU does the same and is not
-    /// caught: unlike SIGSTOP it stops nothing that nobody could continue.
+    /// Stops this process as an uncaught SIGTSTP would. SIGTTOU has the same effect, is not caught
+    /// and, unlike SIGSTOP, does not stop a process that nobody could continue.
     fn suspend(&mut self) {
-        self.give_back();
+        self.release_terminal();
         let _ = kill_process(getpid(), Signal::TTOU);
     }
 
-    /// Takes the terminal again and redraws everything.
-    fn come_back(&mut self) -> io::Result<()> {
+    /// Takes the terminal back and redraws everything.
+    fn take_terminal(&mut self) -> io::Result<()> {
         screen::take()?;
-        self.away = None;
+        self.released_until = None;
         self.screen.invalidate()?;
-        self.pacer.hurry();
+        self.pacer.prioritize();
         Ok(())
     }
 }
 
 /// What ended a wait.
-enum Woken {
+enum Wake {
     Outside,
-    News,
-    Time,
+    Updates,
+    Deadline,
 }
 
-/// Ctrl-Z: in raw mode the terminal sends no signal for it.
+/// Ctrl-Z, for which the terminal sends no signal in raw mode.
 fn is_suspend(key: KeyEvent) -> bool {
     key.code == KeyCode::Char('z') && key.modifiers == KeyModifiers::CONTROL
 }
 
-/// The event loop that gets the input. A second one in the same process takes over the reader of the
-/// first, which would otherwise swallow one more key.
+/// The event loop that receives the input. A second one in the same process reuses the reading
+/// thread of the first, which would otherwise consume another key.
 static INPUT: Mutex<Option<Sender<Outside>>> = Mutex::new(None);
 
 fn read_input(send: Sender<Outside>) -> io::Result<()> {
@@ -432,11 +433,11 @@ fn read_input(send: Sender<Outside>) -> io::Result<()> {
     if target().replace(send).is_some() {
         return Ok(());
     }
-    // The thread is never joined: it ends with the process, blocked in a read.
+    // The thread is never joined: it is blocked in a read when the process ends.
     thread::Builder::new().name("nntop-input".into()).spawn(move || {
         let deliver = |event| target().as_ref().is_none_or(|send| send.send(event).is_err());
         while let Ok(input) = crossterm::event::read() {
-            // A loop that has ended gets nothing; the next one will.
+            // If the loop has ended, the next one will receive the input.
             let _ = deliver(Outside::Input(input));
         }
         let _ = deliver(Outside::TerminalGone);
@@ -444,13 +445,13 @@ fn read_input(send: Sender<Outside>) -> io::Result<()> {
     Ok(())
 }
 
-/// Reads of a terminal that is gone return at once and for ever (crossterm issue 793), so
-/// somebody else has to notice.
+/// Detects a hang-up. Reads from a terminal that is gone return at once forever (crossterm issue
+/// 793), so the reading thread cannot detect it.
 fn watch_for_hang_up(send: Sender<Outside>) -> io::Result<()> {
     thread::Builder::new().name("nntop-hang-up".into()).spawn(move || {
         let stdin = io::stdin();
         loop {
-            // No events are asked for: only hang-up and error are ever reported.
+            // Without requested events, poll reports only hang-ups and errors.
             let mut polled = [PollFd::new(&stdin, PollFlags::empty())];
             match poll(&mut polled, None) {
                 Ok(_) => break,

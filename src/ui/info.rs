@@ -1,10 +1,10 @@
-//! The page about a run: its recipe, its data, the machine and the directory.
+//! The page about a run: recipe, data, machine and directory.
 
 use super::recipe::of_recipe;
 use super::setup::Setup;
 use crate::protocol::RunView;
 
-/// Names and values in the order of the page, in the reader's language.
+/// Names and values of the page, translated.
 #[must_use]
 pub fn lines(run: &RunView, setup: &Setup) -> Vec<(String, String)> {
     let theme = &setup.theme;

@@ -1,11 +1,11 @@
-//! One table of keys. Dispatch, the help overlay and the footer all read it.
+//! The table of global keys, used for dispatch, the help overlay and the footer.
 
 use super::view_id::ViewId;
 use super::views::TABLE;
 use crate::protocol::{Activity, Command, Pace, Status, Step};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
-/// What a key does, whichever view is open.
+/// The action of a global key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
     Help,
@@ -34,7 +34,7 @@ pub enum Action {
 }
 
 impl Action {
-    /// The command that it sends, where it always sends the same one.
+    /// The command of the action, if it is always the same.
     #[must_use]
     pub fn command(self) -> Option<Command> {
         Some(match self {
@@ -49,10 +49,10 @@ impl Action {
     }
 }
 
-/// A key and what it does.
+/// A key and its action.
 #[derive(Clone, Copy, Debug)]
 pub struct Binding {
-    /// As the help writes it.
+    /// The key as shown in the help.
     pub keys: &'static str,
     pub does: &'static str,
     code: KeyCode,
@@ -63,7 +63,7 @@ const fn bind(keys: &'static str, code: KeyCode, action: Action, does: &'static 
     Binding { keys, does, code, action }
 }
 
-/// Every key that works in every view, in the order of the help.
+/// All global keys, in the order of the help.
 pub const BINDINGS: &[Binding] = &[
     bind("space", KeyCode::Char(' '), Action::PauseOrResume, "pause or resume training"),
     bind(".", KeyCode::Char('.'), Action::StepBatch, "train one mini-batch, then pause"),
@@ -95,7 +95,7 @@ pub fn pause_or_resume(status: &Status) -> Command {
     if holds { Command::Resume } else { Command::Pause }
 }
 
-/// What a key press means in every view, if anything. Views are asked first.
+/// The action of a global key, if it is one. Views handle keys first.
 #[must_use]
 pub fn action(key: KeyEvent) -> Option<Action> {
     if key.modifiers.contains(KeyModifiers::CONTROL) {
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn every_binding_leads_to_its_action() {
+    fn every_binding_triggers_its_action() {
         for binding in BINDINGS {
             assert_eq!(action(KeyEvent::from(binding.code)), Some(binding.action));
         }

@@ -18,10 +18,10 @@ pub enum Language {
 static CHINESE: LazyLock<HashMap<String, String>> =
     LazyLock::new(|| read(include_str!("locales/zh.toml")));
 
-/// Words of a text that its key is made of at most.
+/// Maximum number of words in a key.
 const WORDS: usize = 10;
 
-/// The texts of a translation by their keys, those of all sections together.
+/// Parses a translation: texts by key, over all sections.
 fn read(file: &str) -> HashMap<String, String> {
     let sections: HashMap<String, HashMap<String, String>> =
         toml::from_str(file).expect("a test reads every translation");
@@ -34,7 +34,7 @@ fn read(file: &str) -> HashMap<String, String> {
 pub fn id(text: &str) -> String {
     let mut id = String::with_capacity(text.len());
     let mut words = 0;
-    // Whether the next character belongs to the word that was begun.
+    // Whether the next character continues the current word.
     let mut within = false;
     let text = text.replace("{}", "_");
     for character in text.chars() {
@@ -56,7 +56,7 @@ pub fn id(text: &str) -> String {
             .and_then(|digit| char::from_digit(digit, 10))
             .or(Some(character).filter(|c| c.is_ascii_alphanumeric() || *c == '_'));
         match letter {
-            // An apostrophe divides no word.
+            // An apostrophe does not separate words.
             None if named.is_empty() && matches!(character, '\'' | '’') => {}
             None if named.is_empty() => within = false,
             None => {
@@ -87,13 +87,13 @@ pub fn id(text: &str) -> String {
 }
 
 impl Language {
-    /// The language of a locale such as `zh_CN.UTF-8`; English where there is no translation.
+    /// The language of a locale such as `zh_CN.UTF-8`; English if there is no translation.
     #[must_use]
     pub fn of_locale(locale: &str) -> Self {
         if locale.to_lowercase().starts_with("zh") { Self::Chinese } else { Self::English }
     }
 
-    /// A text in this language; itself where the translation does not have it.
+    /// The translation of a text, or the text itself if it has none.
     #[must_use]
     pub fn say(self, text: &str) -> &str {
         match self {
@@ -111,7 +111,7 @@ impl Language {
         }
     }
 
-    /// A text in this language, every `{}` replaced by the next value.
+    /// The translation of a text, with each `{}` replaced by the next value.
     #[must_use]
     pub fn fill(self, text: &str, values: &[&dyn Display]) -> String {
         let mut parts = self.say(text).split("{}");

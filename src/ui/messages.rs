@@ -1,4 +1,4 @@
-//! What happened in a run, in a sentence each: for the footer and for the list of messages.
+//! Messages about the events of a run, for the footer and the list of messages.
 
 use super::theme::Theme;
 use crate::protocol::{
@@ -6,7 +6,7 @@ use crate::protocol::{
 };
 use std::fmt::Display;
 
-/// Messages kept at most.
+/// Maximum number of messages.
 const MOST: usize = 1000;
 
 /// The messages of a run, and the one in the footer.
@@ -18,20 +18,20 @@ pub struct Messages {
 }
 
 impl Messages {
-    /// With a sentence in the footer.
+    /// An empty list with a sentence in the footer.
     #[must_use]
     pub fn new(notice: Option<String>) -> Self {
         Self { notice, lines: Vec::new() }
     }
 
-    /// Everything that happened and was asked for, the oldest first.
+    /// All messages, the oldest first.
     #[must_use]
     pub fn lines(&self) -> &[LogLine] {
         &self.lines
     }
 
-    /// Lists what happened, and puts into the footer what must not be missed. `run` is the run as
-    /// it was before.
+    /// Adds the message of an event, and shows important ones in the footer. `run` is the state
+    /// before the event.
     pub fn announce(&mut self, event: &Event, run: &RunView, theme: &Theme) {
         let Some(line) = of_event(event, run, theme) else { return };
         let is_fact = matches!(event, Event::Saved(_) | Event::Tuned(_) | Event::Tunable(_));
@@ -41,8 +41,8 @@ impl Messages {
         self.push(line);
     }
 
-    /// The same for what happened while this dashboard was behind. From the time before it came,
-    /// only warnings are put into the footer, and of a run that is over nothing.
+    /// Adds the messages of events that were skipped. Of the events before attaching, only warnings
+    /// of a live run are shown in the footer.
     pub fn announce_snapshot(&mut self, now: &RunView, run: &RunView, theme: &Theme) {
         let was_here = run.info.is_some();
         for fact in now.facts_since(run) {
@@ -54,7 +54,7 @@ impl Messages {
         }
     }
 
-    /// Confirms that a command was sent.
+    /// Adds a confirmation that a command was sent.
     pub fn confirm(&mut self, command: &Command, theme: &Theme) {
         if let Some(text) = of_command(command, theme) {
             self.push(LogLine { level: Level::Info, text: text.clone() });
@@ -70,8 +70,7 @@ impl Messages {
     }
 }
 
-/// The sentence for an event, with its level; none for what needs none. `run` is the run as
-/// it was before.
+/// The message of an event, if it has one. `run` is the state before the event.
 #[must_use]
 fn of_event(event: &Event, run: &RunView, theme: &Theme) -> Option<LogLine> {
     let info = |text: String| Some(LogLine { level: Level::Info, text });
@@ -132,7 +131,7 @@ fn of_outcome(outcome: &Outcome, theme: &Theme) -> LogLine {
     LogLine { level, text }
 }
 
-/// What confirms that a command was sent; none for a question, which changes nothing.
+/// The confirmation of a command; `None` for read-only requests.
 #[must_use]
 fn of_command(command: &Command, theme: &Theme) -> Option<String> {
     Some(match command {
@@ -165,7 +164,7 @@ fn of_command(command: &Command, theme: &Theme) -> Option<String> {
     })
 }
 
-/// A hyper-parameter's sign and its new value.
+/// The symbol and the new value of a hyper-parameter.
 fn name_and_value(change: Tune, theme: &Theme) -> (&'static str, f64) {
     let (greek, latin, value) = match change {
         Tune::LearningRate(value) => ("η", "eta", value),

@@ -1,4 +1,4 @@
-//! The dashboard. It knows the protocol and nothing else: never a network, never a data set.
+//! The dashboard. It depends only on the protocol, not on networks or data sets.
 
 mod app;
 mod background;
@@ -42,7 +42,7 @@ pub use language::Language;
 pub use pacer::Limits;
 pub use png::{PngError, png};
 pub use screen::notification;
-pub use setup::{Besides, Opened, Opener, SavePicture, SavePictureError, Setup};
+pub use setup::{Opened, Opener, SavePicture, SavePictureError, Setup, TerminalExtras};
 pub use svg::{svg, text};
 pub use theme::{ColorDepth, Theme};
 pub use view_id::ViewId;

@@ -1,4 +1,4 @@
-//! How numbers are written on the screen.
+//! Formats numbers for the screen.
 
 use super::theme::Theme;
 
@@ -20,7 +20,7 @@ pub fn percent_2(fraction: f64) -> String {
     format!("{:.2}%", 100.0 * fraction)
 }
 
-/// A part of a whole as percent; a dash where there is no whole.
+/// A ratio as percent; a dash if the total is 0.
 #[must_use]
 pub fn percent_of(part: u32, whole: u32) -> String {
     if whole == 0 { "–".into() } else { percent(f64::from(part) / f64::from(whole)) }
@@ -35,7 +35,7 @@ pub fn short(value: f64) -> String {
     } else if !(1e-3..1e4).contains(&size) {
         minus(&format!("{value:.0e}"))
     } else {
-        // Three significant digits, as far as they fall behind the point.
+        // Three significant digits, but at most four decimals.
         let decimals = (2.0 - size.log10().floor()).clamp(0.0, 4.0) as usize;
         minus(&format!("{value:.decimals$}"))
     }
@@ -48,7 +48,7 @@ pub fn signed(value: f32) -> String {
     format!("{sign}{}", short(f64::from(value.abs())))
 }
 
-/// Two decimals; what rounds to zero has no sign.
+/// Two decimals, without a sign if the result is zero.
 #[must_use]
 pub fn decimals_2(value: f64) -> String {
     let hundredths = (100.0 * value).round();
@@ -56,7 +56,7 @@ pub fn decimals_2(value: f64) -> String {
     format!("{sign}{:.2}", hundredths.abs() / 100.0)
 }
 
-/// A number with as few decimals, at most five, as write it exactly; from 100,000 on short.
+/// The shortest exact decimal with at most five decimals; abbreviated from 100,000 on.
 #[must_use]
 pub fn exact(value: f64) -> String {
     if value.abs() >= 1e5 {
@@ -68,7 +68,7 @@ pub fn exact(value: f64) -> String {
     if text == "-0" { "0".into() } else { minus(&text) }
 }
 
-/// A whole number with commas between its thousands.
+/// A whole number with thousands separators.
 #[must_use]
 pub fn thousands(value: f64) -> String {
     let digits = format!("{value:.0}");
@@ -82,7 +82,7 @@ pub fn thousands(value: f64) -> String {
     out
 }
 
-/// Seconds as a person says them.
+/// A duration in words.
 #[must_use]
 pub fn duration(seconds: f64, theme: &Theme) -> String {
     let whole = seconds.max(0.0).round() as u64;
@@ -93,7 +93,7 @@ pub fn duration(seconds: f64, theme: &Theme) -> String {
     }
 }
 
-/// Seconds, under ten with one decimal.
+/// Seconds, with one decimal below ten.
 #[must_use]
 pub fn seconds(seconds: f64, theme: &Theme) -> String {
     let places = usize::from(seconds < 10.0);
@@ -105,7 +105,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_short() {
+    fn numbers_are_abbreviated() {
         for (value, text) in [
             (0.0, "0"),
             (0.0123, "0.0123"),
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn times_and_counts_read_well() {
+    fn durations_and_counts_are_formatted() {
         assert_eq!(thousands(1_234_567.4), "1,234,567");
         assert_eq!(thousands(42.0), "42");
         let theme = Theme::default();

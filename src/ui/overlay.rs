@@ -1,4 +1,4 @@
-//! Overlays: help, the command line, messages, the recipe, questions.
+//! Overlays: help, command line, messages, recipe, confirmations.
 
 use super::effect::{Effect, Exit, GoOn};
 use super::keymap::BINDINGS;
@@ -18,29 +18,29 @@ use unicode_width::UnicodeWidthStr;
 /// The overlay on top of the view.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Overlay {
-    /// Help, and the number of lines it is scrolled down.
+    /// Help, and the number of lines that it is scrolled down.
     Help(u16),
-    /// The page about the run: names and values, scrolled down.
+    /// The page about the run: names and values, and the number of lines that it is scrolled down.
     Info(Vec<(String, String)>, u16),
-    /// The command line so far.
+    /// The command line and its text.
     Palette(String),
-    /// Messages, and the number of lines they are scrolled back.
+    /// Messages, and the number of lines that they are scrolled back.
     Messages(Vec<LogLine>, u16),
-    /// A question, in the reader's language, and the keys that answer it.
+    /// A translated question, and the keys that answer it.
     Question { text: String, choices: Vec<(char, String, Effect)> },
 }
 
-/// What a key in an overlay leads to.
+/// The effect of a key in an overlay.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Answer {
     Stay,
     Close,
-    /// A command was typed.
+    /// A command was entered.
     Line(String),
     Effect(Effect),
 }
 
-/// Characters of a command line at most, where text is pasted into it.
+/// Maximum number of characters of a command line after pasting.
 const LONGEST_LINE: usize = 200;
 
 impl Overlay {
@@ -62,7 +62,7 @@ impl Overlay {
         Self::Messages(lines.to_vec(), 0)
     }
 
-    /// Asks before a run ends.
+    /// Asks for confirmation before stopping a run.
     #[must_use]
     pub fn ask_stop(theme: &Theme) -> Self {
         let choices = vec![
@@ -89,20 +89,20 @@ impl Overlay {
         Self::Question { text: text.into(), choices: vec![leave, stop] }
     }
 
-    /// Offers to go on with a run that is over, in the words given.
+    /// Offers to continue a run that has ended; `what` describes how.
     #[must_use]
     pub fn ask_go_on(what: String, how: GoOn, theme: &Theme) -> Self {
         let text = theme.say("The run has ended. Continue it?").into();
         Self::Question { text, choices: vec![('y', what, Effect::Leave(Exit::GoOn(how)))] }
     }
 
-    /// Whether it is a question about a run that is not over.
+    /// Whether it asks about a run that has not ended.
     pub(super) fn is_about_a_live_run(&self) -> bool {
         let Self::Question { choices, .. } = self else { return false };
         !choices.iter().any(|(_, _, effect)| matches!(effect, Effect::Leave(Exit::GoOn(_))))
     }
 
-    /// A key press.
+    /// Handles a key press.
     pub fn key(&mut self, key: KeyEvent) -> Answer {
         match self {
             Self::Help(scroll) | Self::Info(_, scroll) => scroll_key(scroll, key.code, 1),
@@ -129,7 +129,7 @@ impl Overlay {
         }
     }
 
-    /// Draws it over the whole screen's `area`; help also lists the keys of the view below.
+    /// Draws it over the whole screen; the help also lists the keys of the view below.
     pub fn render(&self, area: Rect, buffer: &mut Buffer, theme: &Theme, view: &dyn View) {
         match self {
             Self::Help(scroll) => draw_help(area, buffer, theme, *scroll, view),
@@ -160,7 +160,7 @@ impl Overlay {
     }
 }
 
-/// Scrolls; a step of −1 counts upwards.
+/// Scrolls; a step of −1 scrolls up.
 fn scroll_key(scroll: &mut u16, code: KeyCode, step: i16) -> Answer {
     let by = match code {
         KeyCode::Down | KeyCode::Char('j') => 1,
@@ -197,7 +197,7 @@ fn complete(line: &mut String) {
     }
 }
 
-/// Clears a window in the middle of the screen; returns its inside.
+/// Clears a window in the middle of the screen; returns the area inside it.
 fn window(
     area: Rect,
     width: u16,
@@ -264,20 +264,20 @@ fn draw_messages(area: Rect, buffer: &mut Buffer, theme: &Theme, lines: &[LogLin
     }
 }
 
-/// The keys of the views: the digits as a range, the others one by one.
+/// The keys of the views: a range for the digits, then the others.
 fn view_keys() -> String {
     let others = TABLE.iter().map(|entry| entry.key).filter(|key| !('1'..='9').contains(key));
     others.fold("1 … 9".into(), |text, key| format!("{text} {key}"))
 }
 
-/// A line of help: keys and what they do, or a heading or sentence alone.
+/// A line of help: keys with a description, or only a heading or sentence.
 struct HelpLine {
     keys: String,
     does: String,
     role: Role,
 }
 
-/// The lines of help for a view: what there is to see, its keys, and those of all views.
+/// The help lines for a view: its description, its keys, and the global keys.
 fn help_lines(view: &dyn View, width: u16, theme: &Theme) -> Vec<HelpLine> {
     let alone = |keys: String, role| HelpLine { keys, does: String::new(), role };
     let entry = |keys: &str, does: &str| HelpLine {
@@ -299,7 +299,7 @@ fn help_lines(view: &dyn View, width: u16, theme: &Theme) -> Vec<HelpLine> {
     lines.push(alone(String::new(), Role::Text));
     lines.push(alone(theme.say("Everywhere").into(), Role::Title));
     lines.push(entry(&view_keys(), "views"));
-    // Keys that the view uses itself are not listed twice.
+    // Global keys that the view overrides are not listed.
     let taken = |name: &str| keys.iter().any(|key| key.keys == name);
     let free = BINDINGS.iter().filter(|binding| !taken(binding.keys));
     lines.extend(free.map(|binding| entry(binding.keys, binding.does)));
@@ -349,12 +349,12 @@ fn draw_info(
     mark_more(from, rows.len(), inside, buffer, theme);
 }
 
-/// The first line shown of a list that was scrolled down.
+/// The first visible line of a scrolled list.
 fn first_line(scroll: u16, lines: usize, height: u16) -> usize {
     usize::from(scroll).min(lines.saturating_sub(usize::from(height)))
 }
 
-/// Marks that there is more below.
+/// Marks that there are more lines below.
 fn mark_more(first: usize, lines: usize, inside: Rect, buffer: &mut Buffer, theme: &Theme) {
     if lines > first + usize::from(inside.height) && inside.height > 0 {
         let text = format!(" ▼ {} ", theme.say("more: ↓ or PgDn"));

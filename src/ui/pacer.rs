@@ -1,16 +1,16 @@
-//! When a frame may be drawn: a bound on frames a second, and one on bytes a second.
+//! Limits the number of frames and bytes per second.
 
 use std::time::{Duration, Instant};
 
-/// How much may be drawn.
+/// Limits of the output.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Limits {
-    /// Frames a second at most, above 0.
+    /// Maximum number of frames per second, above 0.
     pub frames_per_second: f64,
-    /// Bytes a second that news may cause on average, above 0; keys are answered at once.
+    /// Average bytes per second for updates, above 0; keys are answered at once.
     pub bytes_per_second: f64,
-    /// Bytes that may be sent beyond that in any second, also in answer to a key: a frame that takes
-    /// more comes in pieces. Whole frames where there is no such bound.
+    /// Maximum burst of bytes, also in answer to a key: larger frames are sent in parts. Without
+    /// it, frames are always complete.
     pub bytes_at_once: Option<f64>,
 }
 
@@ -21,7 +21,7 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// For a slow line: at most 3 KB a second, and in no second more than 6 KB above that.
+    /// For slow connections: at most 3 KB per second on average, and 6 KB at once.
     #[must_use]
     pub fn low_bandwidth() -> Self {
         let bytes_at_once = Some(6_000.0);
@@ -29,45 +29,45 @@ impl Limits {
     }
 }
 
-/// Seconds' worth of bytes that may be saved up, where frames are whole.
-const SAVED_UP: f64 = 1.5;
-/// News leaves so much of what may be sent at once to the answer of the next key, as a fraction.
-const KEPT_FOR_KEYS: f64 = 0.5;
-/// A piece of a frame is worth sending from so many bytes on.
-const LEAST_PIECE: f64 = 600.0;
+/// Maximum size of the allowance in seconds, if frames are always complete.
+const ALLOWANCE_SECONDS: f64 = 1.5;
+/// Fraction of the burst that updates leave for the answer to the next key.
+const RESERVED_FOR_KEYS: f64 = 0.5;
+/// Minimum number of bytes for a part of a frame.
+const MIN_PART: f64 = 600.0;
 
-/// Pays for frames out of an allowance that grows with time.
+/// A token bucket: every frame uses up an allowance that grows with time.
 #[derive(Debug)]
 pub(super) struct Pacer {
     limits: Limits,
-    /// Bytes that may be written; below 0 after a frame larger than that.
+    /// Bytes that may be written; negative after a large frame.
     allowance: f64,
     last: Instant,
-    hurried: bool,
+    prioritized: bool,
 }
 
 impl Pacer {
     pub(super) fn new(limits: Limits, now: Instant) -> Self {
-        Self { limits, allowance: most_saved(&limits), last: now, hurried: true }
+        Self { limits, allowance: max_allowance(&limits), last: now, prioritized: true }
     }
 
-    /// Bytes that a frame drawn now may take.
+    /// Maximum size in bytes of a frame that is drawn now.
     pub(super) fn budget(&self, now: Instant) -> usize {
         match self.limits.bytes_at_once {
-            Some(most) => (self.grown(now) - self.kept(most)).max(0.0) as usize,
+            Some(most) => (self.allowance_at(now) - self.reserved(most)).max(0.0) as usize,
             None => usize::MAX,
         }
     }
 
-    /// What is saved up by now.
-    fn grown(&self, now: Instant) -> f64 {
-        let grown = (now - self.last).as_secs_f64() * self.limits.bytes_per_second;
-        (self.allowance + grown).min(most_saved(&self.limits))
+    /// The allowance at a time.
+    fn allowance_at(&self, now: Instant) -> f64 {
+        let earned = (now - self.last).as_secs_f64() * self.limits.bytes_per_second;
+        (self.allowance + earned).min(max_allowance(&self.limits))
     }
 
-    /// What is not for news.
-    fn kept(&self, most: f64) -> f64 {
-        if self.hurried { 0.0 } else { KEPT_FOR_KEYS * most }
+    /// The part of the allowance that is reserved for keys.
+    fn reserved(&self, most: f64) -> f64 {
+        if self.prioritized { 0.0 } else { RESERVED_FOR_KEYS * most }
     }
 
     /// Whether a frame may be drawn now.
@@ -78,43 +78,44 @@ impl Pacer {
     /// When the next frame may be drawn.
     pub(super) fn next_frame(&self) -> Instant {
         if let Some(most) = self.limits.bytes_at_once {
-            let missing = (self.kept(most) + LEAST_PIECE - self.allowance).max(0.0);
-            let pause = if self.hurried { 0.0 } else { 1.0 / self.limits.frames_per_second };
+            let missing = (self.reserved(most) + MIN_PART - self.allowance).max(0.0);
+            let pause = if self.prioritized { 0.0 } else { 1.0 / self.limits.frames_per_second };
             let seconds = (missing / self.limits.bytes_per_second).max(pause);
             return self.last + Duration::from_secs_f64(seconds);
         }
-        if self.hurried {
+        if self.prioritized {
             return self.last;
         }
         let debt = (-self.allowance).max(0.0) / self.limits.bytes_per_second;
         self.last + Duration::from_secs_f64(debt.max(1.0 / self.limits.frames_per_second))
     }
 
-    /// Whether there is enough saved up for what changes much of the screen.
+    /// Whether the allowance is enough for a change of a large part of the screen.
     pub(super) fn can_afford_pictures(&self, now: Instant) -> bool {
-        self.hurried || self.grown(now) >= 0.9 * most_saved(&self.limits)
+        self.prioritized || self.allowance_at(now) >= 0.9 * max_allowance(&self.limits)
     }
 
-    /// A frame of so many bytes was drawn, or a piece of one: what a key has asked for goes on
-    /// coming first.
+    /// Records a frame, or a part of one. The answer to a key has priority until its frame is
+    /// complete.
     pub(super) fn drawn(&mut self, now: Instant, bytes: usize, is_whole: bool) {
-        self.allowance = self.grown(now) - bytes as f64;
+        self.allowance = self.allowance_at(now) - bytes as f64;
         self.last = now;
-        self.hurried &= !is_whole;
+        self.prioritized &= !is_whole;
     }
 
-    /// A person waits for an answer: it comes at once, and so does what it leads to.
-    pub(super) fn hurry(&mut self) {
-        self.hurried = true;
+    /// Gives priority to the answer to a request of the user, and to the frames that follow from
+    /// it.
+    pub(super) fn prioritize(&mut self) {
+        self.prioritized = true;
         if self.limits.bytes_at_once.is_none() {
-            self.allowance = self.allowance.max(most_saved(&self.limits));
+            self.allowance = self.allowance.max(max_allowance(&self.limits));
         }
     }
 }
 
-/// Bytes that may be saved up.
-fn most_saved(limits: &Limits) -> f64 {
-    limits.bytes_at_once.unwrap_or(SAVED_UP * limits.bytes_per_second)
+/// The maximum allowance in bytes.
+fn max_allowance(limits: &Limits) -> f64 {
+    limits.bytes_at_once.unwrap_or(ALLOWANCE_SECONDS * limits.bytes_per_second)
 }
 
 #[cfg(test)]
@@ -122,7 +123,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_large_frame_is_paid_for_by_waiting() {
+    fn a_large_frame_delays_the_next_one() {
         let limits =
             Limits { frames_per_second: 10.0, bytes_per_second: 1000.0, bytes_at_once: None };
         let start = Instant::now();
@@ -136,23 +137,23 @@ mod tests {
         assert!(!pacer.may_draw(after(1900)));
         assert!(pacer.may_draw(after(2200)));
         assert!(!pacer.can_afford_pictures(after(2200)));
-        pacer.hurry();
+        pacer.prioritize();
         assert!(pacer.may_draw(after(100)));
     }
 
     #[test]
-    fn on_a_slow_line_no_second_has_more_than_its_rate_and_a_frame() {
+    fn the_burst_limit_holds_for_every_second() {
         let limits = Limits::low_bandwidth();
         let start = Instant::now();
         let mut pacer = Pacer::new(limits, start);
-        // A screen that is always worth more than can be sent, and a key every 150 ms for a while.
+        // A screen that always changes more than can be sent, and for a while a key every 150 ms.
         let mut sent = vec![0; 60_000];
         let mut answered = Vec::new();
         let mut asked = None;
         for tick in 0..60_000 {
             let now = start + Duration::from_millis(tick);
             if (20_000..40_000).contains(&tick) && tick % 150 == 0 {
-                pacer.hurry();
+                pacer.prioritize();
                 asked.get_or_insert(tick);
             }
             if pacer.may_draw(now) {
@@ -170,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn on_average_no_more_is_written_than_allowed() {
+    fn the_average_rate_is_limited() {
         let limits = Limits::default();
         let start = Instant::now();
         let mut pacer = Pacer::new(limits, start);

@@ -1,15 +1,15 @@
-//! Commands by name: what `:` takes.
+//! The commands of the command line that `:` opens.
 
 use super::effect::Effect;
 use super::theme::Theme;
 use super::views::named;
 use crate::protocol::{Command, Moment, Pace, Step, Tune};
 
-/// A command of the palette.
+/// A command.
 #[derive(Clone, Copy, Debug)]
 pub struct Entry {
     pub name: &'static str,
-    /// The argument as the help writes it; empty for none.
+    /// Example of the argument; empty if there is none.
     pub argument: &'static str,
     pub does: &'static str,
     parse: fn(&str) -> Option<Effect>,
@@ -24,7 +24,7 @@ const fn entry(
     Entry { name, argument, does, parse }
 }
 
-/// Every command, in the order of the help.
+/// All commands, in the order of the help.
 pub const ENTRIES: &[Entry] = &[
     entry("eta", "0.5", "change the learning rate η, above 0", |text| {
         number(text).filter(|eta| *eta > 0.0).map(|eta| tune(Tune::LearningRate(eta)))
@@ -102,19 +102,19 @@ pub const ENTRIES: &[Entry] = &[
     entry("quit", "", "leave the dashboard", |text| bare(text, Effect::Quit)),
 ];
 
-/// Why a typed line is no command.
+/// Why a line is not a valid command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PaletteError {
-    /// No command has this name; the one that comes closest.
+    /// There is no such command; with the most similar one.
     Unknown(String, Option<&'static str>),
-    /// Several commands begin like this.
+    /// The name is ambiguous.
     Ambiguous(String, Vec<&'static str>),
     /// The argument of this command is wrong.
     Argument { name: &'static str, does: &'static str, example: &'static str },
 }
 
 impl PaletteError {
-    /// What is wrong and what would be right.
+    /// An explanation of the error and how to fix it.
     #[must_use]
     pub fn text(&self, theme: &Theme) -> String {
         match self {
@@ -137,10 +137,10 @@ impl PaletteError {
     }
 }
 
-/// What a typed line asks for.
+/// Parses a command line.
 ///
 /// # Errors
-/// Where it is no command, or its argument is wrong.
+/// If it is not a command, or its argument is invalid.
 pub fn parse(line: &str) -> Result<Effect, PaletteError> {
     let line = line.trim();
     let (name, argument) = line.split_once(' ').unwrap_or((line, ""));
@@ -162,9 +162,9 @@ pub fn parse(line: &str) -> Result<Effect, PaletteError> {
     }
 }
 
-/// The command whose name comes closest to a misspelt one.
+/// The command whose name is most similar to a misspelt one.
 fn closest(name: &str) -> Option<&'static str> {
-    /// Of Jaro's measure, from 0 to 1: what clap takes for similar.
+    /// Minimum Jaro similarity, from 0 to 1; the same as in clap.
     const SIMILAR: f64 = 0.7;
     let score = |entry: &Entry| strsim::jaro(entry.name, name);
     let closest = ENTRIES.iter().max_by(|a, b| score(a).total_cmp(&score(b)))?;
@@ -193,7 +193,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn commands_can_be_shortened_and_say_what_they_want() {
+    fn commands_can_be_abbreviated_and_errors_give_examples() {
         assert_eq!(parse("eta 0.5"), Ok(tune(Tune::LearningRate(0.5))));
         let error = |line| parse(line).unwrap_err().text(&Theme::default());
         assert_eq!(error(" ep 3"), "\"ep\" could be epochs or epoch");
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn every_example_in_the_help_is_right() {
+    fn every_example_in_the_help_is_valid() {
         for entry in ENTRIES {
             for argument in entry.argument.split('|') {
                 let line = format!("{} {argument}", entry.name);
@@ -219,7 +219,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_line_is_a_command_or_a_sentence(line in ".{0,40}") {
+        fn any_line_is_parsed_or_explained(line in ".{0,40}") {
             if let Err(error) = parse(&line) {
                 prop_assert!(!error.text(&Theme::default()).is_empty());
             }

@@ -1,4 +1,4 @@
-//! A picture of a screen as PNG, drawn without any other program.
+//! Renders a screen as PNG.
 
 use super::shapes::{self, BASELINE, DOT, FONT_SIZE, Palette, Rgb, STROKE, Shape, WIDTH};
 use super::theme::Theme;
@@ -7,13 +7,13 @@ use image::codecs::png::PngEncoder;
 use image::{ExtendedColorType, ImageEncoder, ImageError};
 use ratatui::buffer::Buffer;
 
-/// The letters: a subset of DejaVu Sans Mono without Chinese characters.
+/// The font: a subset of DejaVu Sans Mono without Chinese characters.
 static FONT: &[u8] = include_bytes!("../../data/font/mono.ttf");
 
-/// Pictures of at most this many cells have twice the resolution of the SVG's pixel units.
+/// Maximum number of cells of a picture that is drawn at twice the resolution.
 const DENSE: u32 = 20_000;
 
-/// Why there is no picture.
+/// Why the picture cannot be rendered.
 #[derive(Debug, thiserror::Error)]
 pub enum PngError {
     #[error("the built-in font cannot be read: {0}")]
@@ -22,10 +22,10 @@ pub enum PngError {
     Image(#[from] ImageError),
 }
 
-/// The buffer as a whole PNG file.
+/// Renders a buffer as a PNG file.
 ///
 /// # Errors
-/// Where the picture is too large for the format.
+/// If the picture is too large for the format.
 pub fn png(buffer: &Buffer, theme: Theme) -> Result<Vec<u8>, PngError> {
     let palette = Palette::new(theme);
     let scale = if buffer.area.area() <= DENSE { 2.0 } else { 1.0 };
@@ -46,13 +46,13 @@ pub fn png(buffer: &Buffer, theme: Theme) -> Result<Vec<u8>, PngError> {
     Ok(file)
 }
 
-/// The picture while it is drawn.
+/// The picture that is being drawn.
 struct Canvas {
-    /// Row by row, three bytes a pixel.
+    /// RGB, row by row.
     pixels: Vec<u8>,
     width: usize,
     height: usize,
-    /// Pixels for each unit of length of the shapes.
+    /// Pixels per unit of length.
     scale: f32,
 }
 
@@ -76,7 +76,8 @@ impl Canvas {
                 for character in symbol.chars().take(1) {
                     self.letter(character, at, color, opacity, font);
                     if bold {
-                        // The font has no bold letters: drawn twice, a hair apart.
+                        // The font has no bold letters, so they are drawn twice with a small
+                        // offset.
                         self.letter(character, [at[0] + 0.45, at[1]], color, opacity, font);
                     }
                 }
@@ -88,7 +89,7 @@ impl Canvas {
         }
     }
 
-    /// Mixes a colour into a pixel that it covers in part.
+    /// Mixes a colour into a partially covered pixel.
     fn blend(&mut self, x: usize, y: usize, color: Rgb, coverage: f32) {
         if x >= self.width || y >= self.height || coverage <= 0.0 {
             return;
@@ -104,7 +105,7 @@ impl Canvas {
     fn rect(&mut self, place: [f32; 4], color: Rgb, opacity: f32) {
         let [left, top, width, height] = place.map(|length| length * self.scale);
         let (right, bottom) = (left + width, top + height);
-        // How much of the pixel that begins at `at` lies between two edges.
+        // The covered part of the pixel that begins at `at`.
         let covered = |at: usize, from: f32, to: f32| {
             let at = at as f32;
             ((at + 1.0).min(to) - at.max(from)).clamp(0.0, 1.0)
@@ -136,7 +137,7 @@ impl Canvas {
         opacity: f32,
         font: &FontRef,
     ) {
-        // The library scales by the height of a line, the shapes by the em square.
+        // The library scales by the line height, the shapes by the em square.
         let units = font.units_per_em().unwrap_or(2048.0);
         let size = PxScale::from(FONT_SIZE * self.scale * font.height_unscaled() / units);
         let position = point(x * self.scale, (y + BASELINE) * self.scale);
@@ -168,7 +169,7 @@ mod tests {
         image::load_from_memory(&file).unwrap().to_rgb8()
     }
 
-    /// The mean of the red channel of one cell.
+    /// The mean of a cell's red channel.
     fn brightness(picture: &RgbImage, column: u32) -> f64 {
         let (left, top) = (24 + 18 * column, 24);
         let pixels = (0..36).flat_map(|y| (0..18).map(move |x| (left + x, top + y)));
@@ -176,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn cells_have_their_place_and_their_ink() {
+    fn cells_are_drawn_at_their_position() {
         let picture = drawn("█▀ a▄⣿─");
         assert_eq!(picture.dimensions(), (2 * (90 + 24), 2 * (18 + 24)));
         assert!(brightness(&picture, 0) > 254.0);
@@ -190,11 +191,11 @@ mod tests {
     }
 
     #[test]
-    fn every_character_of_the_dashboard_has_a_letter() {
+    fn the_font_has_every_character_of_the_dashboard() {
         let font = FontRef::try_from_slice(FONT).unwrap();
         for character in "aZ0~äηλμσδ∂∇·×÷−…–—←↑→↓⇧≤≥≈√∘●○◉▲▶▼◀✓✗‹›ₐ₁⁻ᵀ".chars()
         {
-            // ᵀ, ᴸ and their kind stand in formulas of the explorables.
+            // Superscripts such as ᵀ and ᴸ only occur in formulas of the explorables.
             let known = font.glyph_id(character).0 != 0;
             assert!(known || character == 'ᵀ', "{character} is missing");
         }

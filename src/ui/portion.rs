@@ -1,17 +1,17 @@
-//! A frame in pieces, for lines on which a whole one would take seconds.
+//! Splits a frame into parts, for connections on which a whole one would take seconds.
 
 use ratatui::backend::{Backend, CrosstermBackend};
 use ratatui::buffer::{Buffer, Cell};
 use std::io;
 use unicode_width::UnicodeWidthStr;
 
-/// Cells that are sent together or not at all.
+/// Number of cells that are sent together.
 const CELLS: usize = 24;
-/// Bytes around the cells of a frame: where it begins and ends, and the cursor.
-const AROUND: usize = 64;
+/// Bytes of a frame in addition to its cells: start, end and cursor.
+const OVERHEAD: usize = 64;
 
-/// What is shown, brought as near to the next frame as so many bytes can, beginning at a row; with
-/// the row where to go on, `None` where the whole frame fits.
+/// Applies as many changes to the shown frame as fit in `bytes`, starting at a row. Returns the
+/// resulting frame and the row to continue at; `None` if the frame is complete.
 ///
 /// # Errors
 /// Never: cells are encoded into memory.
@@ -24,13 +24,13 @@ pub(super) fn portion(
     if bytes == usize::MAX {
         return Ok((next, None));
     }
-    // Another size was cleared by the terminal.
+    // The terminal is cleared when its size changes.
     let mut frame = if shown.area == next.area { shown.clone() } else { Buffer::empty(next.area) };
     let before = frame.clone();
     let mut changes = before.diff(&next);
     let middle = changes.partition_point(|(_, y, _)| *y < first_row);
     changes.rotate_left(middle);
-    let mut left = bytes.saturating_sub(AROUND);
+    let mut left = bytes.saturating_sub(OVERHEAD);
     for some in changes.chunks(CELLS) {
         let Some(rest) = left.checked_sub(encoded(some)?) else {
             return Ok((frame, some.first().map(|(_, y, _)| *y)));
@@ -47,7 +47,7 @@ pub(super) fn portion(
     Ok((next, None))
 }
 
-/// How many bytes cells take on a terminal.
+/// The number of bytes of cells on a terminal.
 fn encoded(cells: &[(u16, u16, &Cell)]) -> io::Result<usize> {
     let mut out = Vec::new();
     CrosstermBackend::new(&mut out).draw(cells.iter().copied())?;
@@ -70,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn pieces_within_the_bytes_lead_to_the_whole_frame() {
+    fn parts_add_up_to_the_whole_frame() {
         let (mut shown, next) = (Buffer::empty(Rect::new(0, 0, 1, 1)), screen("x"));
         let (mut row, mut pieces) = (0, 0);
         loop {
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn a_part_that_always_changes_does_not_starve_the_rest() {
+    fn a_changing_area_does_not_starve_the_rest() {
         let mut shown = Buffer::empty(Rect::new(0, 0, 100, 30));
         let mut row = 0;
         for number in 0..60 {
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_limit_the_frame_is_whole() {
+    fn without_a_limit_the_frame_is_complete() {
         let (frame, rest) = portion(&screen("a"), screen("b"), 9, usize::MAX).unwrap();
         assert_eq!((frame, rest), (screen("b"), None));
     }

@@ -1,16 +1,15 @@
-//! Colour scales of terminals with 256 colours.
+//! Colour scales for terminals with 256 colours.
 
-/// A scale of xterm's 256 colours for a dark and for a light background, from the colour of 0 to
-/// that of ±1. Picked by hand: the colours nearest to a mixture of two others change their hue and
-/// go lighter and darker at random. In CIELAB every step is further from the background in
-/// lightness than the one before.
+/// A scale of xterm's 256 colours for dark and light backgrounds, from 0 to ±1. Chosen by hand,
+/// because the nearest colours to a mixture vary irregularly in hue and lightness. With every step
+/// the CIELAB lightness moves further from the background.
 pub(super) struct Ramp {
     dark: &'static [u8],
     light: &'static [u8],
 }
 
 impl Ramp {
-    /// The colour, as an index into the 256, of a share from 0 to 1 of the way to the ramp's end.
+    /// The colour index for a fraction from 0 to 1 of the scale.
     pub(super) fn at(&self, share: f32, light: bool) -> u8 {
         let steps = if light { self.light } else { self.dark };
         let step = (share.clamp(0.0, 1.0) * (steps.len() - 1) as f32).round() as usize;
@@ -18,8 +17,8 @@ impl Ramp {
     }
 }
 
-/// The index of the colour nearest to red, green and blue from 0 to 1: of xterm's cube of 6×6×6, or
-/// of its 24 greys where the three are alike.
+/// The index of the nearest colour: from xterm's 6×6×6 cube, or from its 24 greys if the channels
+/// are equal.
 pub(super) fn nearest(channels: [f32; 3]) -> u8 {
     const LEVELS: [f32; 6] = [0.0, 95.0, 135.0, 175.0, 215.0, 255.0];
     let channels = channels.map(|share| 255.0 * share);
@@ -86,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn lightness_leaves_the_background_steadily_towards_both_ends() {
+    fn lightness_is_monotonic_in_both_directions() {
         type Scale = (&'static str, fn(&Theme, f32) -> Color);
         let scales: [Scale; 3] = [
             ("negative", |theme, share| theme.diverging(-share)),

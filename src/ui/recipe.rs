@@ -1,10 +1,10 @@
-//! A run's recipe: network, training and data, as names and values.
+//! The recipe of a run as names and values.
 
 use super::numbers::thousands;
 use super::theme::Theme;
 use crate::protocol::RunInfo;
 
-/// Names and values in the order of the page, in the reader's language.
+/// Names and values of the recipe, translated.
 #[must_use]
 pub fn of_recipe(info: &RunInfo, theme: &Theme) -> Vec<(String, String)> {
     let mut lines = Vec::new();
@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_page_has_the_whole_recipe() {
+    fn the_page_contains_the_whole_recipe() {
         let info = RunInfo {
             network: "784,30,10".into(),
             init: "scaled".into(),

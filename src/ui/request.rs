@@ -1,6 +1,6 @@
-//! What a dashboard asks of the loop around it.
+//! Requests of a dashboard to the event loop.
 
-/// To open another dashboard over this one, or to put a text into the clipboard.
+/// A request to open another dashboard on top of this one, or to copy a text to the clipboard.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Request {
     Runs,

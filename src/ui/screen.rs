@@ -1,4 +1,4 @@
-//! The terminal: taken over, drawn on frame by frame, given back whatever happens.
+//! The terminal: initialized, drawn on frame by frame, and always restored.
 
 use super::portion::portion;
 use crate::protocol::printable;
@@ -24,26 +24,26 @@ use crossterm::terminal::{
 };
 use crossterm::{execute, queue};
 
-/// Clicks, drags and the wheel, in SGR coordinates; not every movement, which would flood a slow
-/// line.
+/// Reports clicks, drags and the wheel in SGR coordinates, but not every movement, which would
+/// flood a slow connection.
 const MOUSE_ON: &str = "\x1b[?1000h\x1b[?1002h\x1b[?1006h";
 const MOUSE_OFF: &str = "\x1b[?1006l\x1b[?1002l\x1b[?1000l";
-/// Bracketed paste: what is pasted arrives as one piece of text, not as keys.
+/// Bracketed paste: pasted text arrives as one event instead of keys.
 const PASTE_ON: &str = "\x1b[?2004h";
 const PASTE_OFF: &str = "\x1b[?2004l";
-/// Has the terminal remember the window's title, and set it as it was.
+/// Saves and restores the window's title.
 const TITLE_SAVE: &str = "\x1b[22;0t";
 const TITLE_RESTORE: &str = "\x1b[23;0t";
-/// The longest title or notification, in characters.
+/// Maximum length of a title or notification in characters.
 const LONGEST: usize = 120;
 
-/// Columns and rows that are drawn on at most, whatever a terminal says of itself: a frame takes
+/// Maximum size of the drawn area, whatever size the terminal reports, because a frame allocates
 /// memory for every cell.
 const MOST_COLUMNS: u16 = 1000;
 const MOST_ROWS: u16 = 500;
 
-/// Where the backend writes: a whole frame is collected, then written at once. Its flushes in the
-/// middle of a frame do nothing.
+/// The target of the backend: collects a whole frame, which is then written at once. Flushes in
+/// between are ignored.
 #[derive(Clone, Debug, Default)]
 struct Frame(Rc<RefCell<Vec<u8>>>);
 
@@ -57,39 +57,39 @@ impl Write for Frame {
     }
 }
 
-/// A terminal that frames are drawn on.
+/// A terminal for drawing frames.
 #[derive(Debug)]
 pub(super) struct Screen<W: Write> {
     terminal: Terminal<CrosstermBackend<Frame>>,
     frame: Frame,
     out: W,
-    /// What is on the screen now.
+    /// The content of the screen.
     shown: Buffer,
-    /// The row where the last frame goes on, where only a part of it was drawn.
+    /// The row where the last frame continues, if it was drawn in part.
     unfinished: Option<u16>,
-    /// The window's title as it was last set.
+    /// The current title of the window.
     title: String,
 }
 
 impl<W: Write> Screen<W> {
-    /// A screen over a writer; the terminal is as it was until [`Guard::take`] changes it.
+    /// A screen on a writer. It does not change the mode of the terminal, which [`Guard::take`]
+    /// does.
     pub(super) fn new(out: W) -> io::Result<Self> {
         let frame = Frame::default();
         let backend = CrosstermBackend::new(frame.clone());
-        // Of a fixed size, that of the frames: else the terminal would decide how much memory a
-        // screen takes.
+        // With a fixed size, so that the terminal does not determine how much memory is allocated.
         let options = TerminalOptions { viewport: Viewport::Fixed(Rect::default()) };
         let terminal = Terminal::with_options(backend, options)?;
         let (shown, title) = (Buffer::default(), String::new());
         Ok(Self { terminal, frame, out, shown, unfinished: None, title })
     }
 
-    /// The terminal's size, or as much of it as is drawn on.
+    /// The drawn area: the terminal's size up to the maximum.
     pub(super) fn area(&self) -> io::Result<Rect> {
-        Ok(drawn_on(self.terminal.size()?))
+        Ok(drawn_area(self.terminal.size()?))
     }
 
-    /// Puts a text into the clipboard of the terminal, where it knows OSC 52.
+    /// Copies a text to the terminal's clipboard, if it supports OSC 52.
     pub(super) fn copy(&mut self, text: &str) -> io::Result<()> {
         let mut bytes = Vec::new();
         queue!(bytes, CopyToClipboard::to_clipboard_from(text))?;
@@ -97,13 +97,13 @@ impl<W: Write> Screen<W> {
         self.out.flush()
     }
 
-    /// Whether a part of the last frame is still to be drawn.
+    /// Whether the last frame was only drawn in part.
     pub(super) fn is_unfinished(&self) -> bool {
         self.unfinished.is_some()
     }
 
-    /// Draws a frame, or as much of it as so many bytes can; returns the bytes it took: 0 where
-    /// nothing changed.
+    /// Draws a frame, or as much of it as fits in `bytes`; returns the bytes written, 0 if nothing
+    /// changed.
     pub(super) fn draw(&mut self, next: Buffer, bytes: usize) -> io::Result<usize> {
         if next == self.shown {
             self.unfinished = None;
@@ -119,7 +119,7 @@ impl<W: Write> Screen<W> {
         }
         self.terminal.draw(|frame| {
             let buffer = frame.buffer_mut();
-            // Where the terminal changed its size meanwhile, the next frame fits.
+            // If the terminal was resized in the meantime, the next frame fits.
             for position in buffer.area.intersection(next.area).positions() {
                 buffer[position].clone_from(&next[position]);
             }
@@ -134,7 +134,7 @@ impl<W: Write> Screen<W> {
         Ok(bytes)
     }
 
-    /// Sets the window's title; returns the bytes it took: 0 where it is the one that is set.
+    /// Sets the window's title; returns the bytes written, 0 if it did not change.
     pub(super) fn set_title(&mut self, title: &str) -> io::Result<usize> {
         if title == self.title {
             return Ok(0);
@@ -143,32 +143,32 @@ impl<W: Write> Screen<W> {
         self.say(&format!("\x1b]2;{}\x1b\\", one_line(title)))
     }
 
-    /// Rings the bell and shows a notification (OSC 9), where the terminal does such things.
+    /// Rings the bell and shows a notification (OSC 9), if the terminal supports it.
     pub(super) fn notify(&mut self, text: &str) -> io::Result<()> {
         self.say(&notification(text)).map(drop)
     }
 
-    /// Writes something that is no part of a frame; returns its bytes.
+    /// Writes a sequence that is not part of a frame; returns its length.
     pub(super) fn say(&mut self, sequence: &str) -> io::Result<usize> {
         self.out.write_all(sequence.as_bytes())?;
         self.out.flush()?;
         Ok(sequence.len())
     }
 
-    /// Forgets what is shown and set, so that the next frame is drawn whole.
+    /// Forces a complete redraw.
     pub(super) fn invalidate(&mut self) -> io::Result<()> {
         self.shown = Buffer::default();
         self.unfinished = None;
         self.title.clear();
-        // Not `clear`, which asks the terminal where its cursor is: one that is busy or gone does
-        // not answer.
+        // Not `clear`, which queries the cursor position: a terminal that is busy or gone does not
+        // answer.
         let area = self.area()?;
         self.terminal.resize(area)
     }
 }
 
-/// As much of a terminal as is drawn on.
-fn drawn_on(Size { width, height }: Size) -> Rect {
+/// The drawn area of a terminal.
+fn drawn_area(Size { width, height }: Size) -> Rect {
     Rect::new(0, 0, width.min(MOST_COLUMNS), height.min(MOST_ROWS))
 }
 
@@ -178,20 +178,20 @@ pub fn notification(text: &str) -> String {
     format!("\x07\x1b]9;{}\x1b\\", one_line(text))
 }
 
-/// A text for the inside of an escape sequence: no control character ends or changes it.
+/// A text that is safe inside an escape sequence: without control characters.
 fn one_line(text: &str) -> String {
     printable(text).chars().take(LONGEST).collect()
 }
 
-/// Whether this process has the terminal in raw mode on the alternate screen.
+/// Whether this process has put the terminal into raw mode on the alternate screen.
 static TAKEN: AtomicBool = AtomicBool::new(false);
 
-/// Holds the terminal in raw mode on the alternate screen; gives it back when dropped.
+/// Keeps the terminal in raw mode on the alternate screen; restores it when dropped.
 #[derive(Debug)]
 pub(super) struct Guard;
 
 impl Guard {
-    /// Takes the terminal over.
+    /// Initializes the terminal.
     #[allow(clippy::disallowed_methods)] // Nothing but escape sequences of our own is written.
     pub(super) fn take() -> io::Result<Self> {
         restore_on_panic(thread::current().id());
@@ -207,14 +207,14 @@ impl Drop for Guard {
     }
 }
 
-/// Takes the terminal, also where it was taken before and somebody else has changed it meanwhile.
+/// Initializes the terminal, even if another process has changed its modes in the meantime.
 #[allow(clippy::disallowed_methods)] // Nothing but escape sequences of our own is written.
 pub(super) fn take() -> io::Result<()> {
-    // Leaving comes first: where the modes were changed behind our back, entering alone would do
-    // nothing, for the library takes the terminal to be raw still.
+    // Leave first: if the modes were changed by others, entering alone would do nothing, because
+    // the library assumes that raw mode is still on.
     let _ = disable_raw_mode();
     enable_raw_mode()?;
-    // A title that was remembered already must not be covered by our own.
+    // Do not overwrite a saved title with our own.
     let title = if TAKEN.swap(true, Ordering::SeqCst) { "" } else { TITLE_SAVE };
     execute!(
         io::stdout(),
@@ -226,7 +226,7 @@ pub(super) fn take() -> io::Result<()> {
     )
 }
 
-/// Gives the terminal back, once. One that is gone needs nothing.
+/// Restores the terminal, once.
 #[allow(clippy::disallowed_methods)] // Nothing but escape sequences of our own is written.
 pub(super) fn restore() {
     if !TAKEN.swap(false, Ordering::SeqCst) {
@@ -244,8 +244,8 @@ pub(super) fn restore() {
     let _ = disable_raw_mode();
 }
 
-/// A panic's message must not land on the alternate screen. Only the thread that draws restores:
-/// a panic in the training thread is caught and shown by the dashboard.
+/// Restores the terminal before a panic message is printed. Only for the drawing thread: a panic in
+/// the training thread is caught and shown by the dashboard.
 fn restore_on_panic(drawing: ThreadId) {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
@@ -260,23 +260,24 @@ fn restore_on_panic(drawing: ThreadId) {
     });
 }
 
-/// What gives the terminal back, in one write.
+/// The sequence that restores the terminal, in one write.
 const GIVE_BACK: &[u8] =
     b"\x1b[?2026l\x1b[?2004l\x1b[?1006l\x1b[?1002l\x1b[?1000l\x1b[?1049l\x1b[?25h\x1b[23;0t";
 
-/// An abort, as of memory that cannot be had, unwinds nothing. To be called while the terminal is
-/// as it was.
+/// Restores the terminal on an abort, for example when memory cannot be allocated, which does not
+/// unwind. Must be called before the terminal is initialized.
 fn restore_on_abort() {
     let Ok(usual) = tcgetattr(rustix::stdio::stdin()) else { return };
     let give_back = move || {
-        // Nobody is left to be told where it fails.
+        // The error cannot be reported.
         let _ = rustix::io::write(rustix::stdio::stdout(), GIVE_BACK);
         let _ = tcsetattr(rustix::stdio::stdin(), OptionalActions::Now, &usual);
-        // Sent by somebody else, the signal is to end the process all the same.
+        // If another process sent the signal, it must still end this one.
         let _ = signal_hook::low_level::emulate_default_handler(SIGABRT);
     };
-    // SAFETY: the handler makes system calls that may be made in one and calls a function that says
-    // the same of itself; it reads a constant and what it owns, allocates nothing, takes no lock.
+    // SAFETY: the handler only makes async-signal-safe system calls and calls a function that is
+    // async-signal-safe; it reads a constant and data that it owns, and neither allocates nor
+    // locks.
     let _ = unsafe { signal_hook::low_level::register(SIGABRT, give_back) };
 }
 
@@ -285,13 +286,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_terminal_of_any_size_is_drawn_on_as_far_as_memory_goes() {
-        assert_eq!(drawn_on(Size::new(65_535, 65_535)), Rect::new(0, 0, 1000, 500));
-        assert_eq!(drawn_on(Size::new(120, 40)), Rect::new(0, 0, 120, 40));
+    fn the_drawn_area_is_limited() {
+        assert_eq!(drawn_area(Size::new(65_535, 65_535)), Rect::new(0, 0, 1000, 500));
+        assert_eq!(drawn_area(Size::new(120, 40)), Rect::new(0, 0, 120, 40));
     }
 
     #[test]
-    fn a_title_cannot_end_its_own_sequence() {
+    fn a_title_cannot_end_its_escape_sequence() {
         assert_eq!(one_line("a\x1b\\\x07\u{9c}b\nc"), r"a\u{1b}\\u{7}\u{9c}b\nc");
         assert_eq!(one_line(&"x".repeat(500)).len(), LONGEST);
         assert_eq!(notification("done"), "\x07\x1b]9;done\x1b\\");

@@ -1,8 +1,8 @@
-//! What all views have selected together: a moment of the run, a test image, a layer.
+//! The selection that all views share: a moment of the run, a test image, a layer.
 
 use crate::protocol::{Content, Moment, Outcome, Probe, RunView, What};
 
-/// The selection that views share.
+/// The shared selection.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Selection {
     /// Live, or an earlier epoch.
@@ -14,24 +14,24 @@ pub struct Selection {
 }
 
 impl Selection {
-    /// What a view asks, of the moment selected; of a run also which epochs it keeps, for the keys
-    /// that go from one to the next.
+    /// The probes of a view at the selected moment; for a run also its snapshots, for the keys that
+    /// step through them.
     pub(super) fn probes(&self, whats: Vec<What>, of_run: bool) -> Vec<Probe> {
         let probes = whats.into_iter().map(|what| Probe { what, at: self.moment });
         probes.chain(of_run.then(|| Probe::live(What::Snapshots))).collect()
     }
 
-    /// Selects a test image, the last one at most.
+    /// Selects a test image, limited to the last one.
     pub(super) fn select_digit(&mut self, index: u32, run: &RunView) {
         let last = run.info.as_ref().map_or(0, |info| info.test_size.saturating_sub(1));
         self.digit = index.min(last);
     }
 
-    /// The kept epoch before (−1) or after (1) the one shown; after the newest one comes now.
+    /// The stored epoch before (−1) or after (1) the selected one; live after the newest.
     pub(super) fn neighbour_epoch(&self, step: i64, run: &RunView) -> Moment {
         let mut kept = kept_epochs(run);
         if matches!(run.outcome, Some(Outcome::Completed(_))) {
-            // The last epoch of a run that is complete is what is shown as now.
+            // The last epoch of a complete run is the same as live.
             kept.retain(|epoch| *epoch < run.epoch());
         }
         let shown = match self.moment {
@@ -47,8 +47,8 @@ impl Selection {
     }
 }
 
-/// The epochs that can be gone back to, in order: those that the run keeps, or, where that is not
-/// known (the session is too old to say), all.
+/// The epochs that can be selected, in order: those with a snapshot, or all epochs if the session
+/// is too old to report them.
 pub(super) fn kept_epochs(run: &RunView) -> Vec<u32> {
     let frame = run.frames.get(&Probe::live(What::Snapshots));
     match frame.map(|frame| &frame.content) {

@@ -1,19 +1,19 @@
-//! Which commands go to the run: not those of who only looks, and of a run that is over only what
-//! can still be done, which is to save its model and to go on.
+//! Decides which commands are sent to the run: none from a read-only dashboard, and after the end
+//! of the run only those that save or continue it.
 
 use super::effect::GoOn;
 use super::overlay::Overlay;
 use super::setup::Setup;
 use crate::protocol::{Command, Outcome, RunView, Step, Tune};
 
-/// What follows from a command to the run.
+/// The result of a command.
 pub(super) enum Reply {
     Send(Command),
     Notice(&'static str),
     Ask(Overlay),
 }
 
-/// Decides what becomes of a command; `is_lost` says that the run cannot be reached.
+/// Decides what to do with a command; `is_lost` means that the connection is lost.
 pub(super) fn reply(command: Command, run: &RunView, setup: &Setup, is_lost: bool) -> Reply {
     match command {
         _ if setup.is_without_run() => Reply::Notice("there is no run here"),
@@ -26,7 +26,7 @@ pub(super) fn reply(command: Command, run: &RunView, setup: &Setup, is_lost: boo
     }
 }
 
-/// Commands to a training of this program, which has one way to pause and its own names.
+/// Commands to a training of nntop, which has only one kind of pause and its own parameter names.
 fn to_a_training(command: Command) -> Reply {
     match command {
         Command::Hold => Reply::Send(Command::Pause),
@@ -40,7 +40,7 @@ fn to_a_training(command: Command) -> Reply {
     }
 }
 
-/// To a run that is over: what would train offers to go on.
+/// Commands after the end of the run: those that would train offer to continue it.
 fn after_the_end(command: Command, run: &RunView, setup: &Setup) -> Reply {
     match command {
         Command::Resume | Command::Pause | Command::Step(Step::Batches(_)) => {

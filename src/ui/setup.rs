@@ -1,4 +1,4 @@
-//! What a dashboard is opened with.
+//! The setup of a dashboard.
 
 use super::experiment_name::ExperimentName;
 use super::theme::Theme;
@@ -11,68 +11,68 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// What a terminal is asked and told besides frames.
+/// Extra escape sequences for the terminal, extras frames.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Besides {
-    /// Ask whether its background is light.
+pub struct TerminalExtras {
+    /// Query the background colour.
     pub ask_background: bool,
-    /// Show how the run stands as the window's title.
+    /// Show the state of the run in the window's title.
     pub title: bool,
     /// Ring the bell and show a notification when the run ends.
     pub notify: bool,
 }
 
-/// How a dashboard is set up.
+/// The setup of a dashboard.
 #[derive(Clone, Debug, Default)]
 pub struct Setup {
     pub theme: Theme,
-    /// What the terminal is asked and told besides frames.
-    pub besides: Besides,
-    /// The name of the run, where it has one.
+    /// Extra escape sequences for the terminal, extras frames.
+    pub extras: TerminalExtras,
+    /// The name of the run, if it has one.
     pub name: String,
-    /// The directory of the run, where it has one.
+    /// The directory of the run, if it has one.
     pub run_directory: String,
-    /// The machine, in words.
+    /// A description of the machine.
     pub machine: String,
-    /// The run goes on without this dashboard.
+    /// The run continues without this dashboard.
     pub detachable: bool,
-    /// Look only.
+    /// The dashboard sends no commands that change the run.
     pub read_only: bool,
-    /// The run has a directory: once it is over it can go on from there.
+    /// The run has a directory, from which it can be continued after its end.
     pub can_go_on: bool,
-    /// What names of files are relative to.
+    /// Relative file names are relative to this directory.
     pub directory: PathBuf,
     /// A sentence in the footer until the first key.
     pub notice: Option<String>,
-    /// Writes a picture that was drawn, where files may be written.
+    /// Writes a drawing to a file, if that is possible.
     pub save_picture: Option<SavePicture>,
     /// The view to open on.
     pub view: ViewId,
-    /// There is no run, only this explorable and the others.
+    /// Show this explorable and the others instead of a run.
     pub explorable: Option<String>,
-    /// What the run is of, which decides about its views.
+    /// The kind of the run, which determines its views.
     pub kind: RunKind,
-    /// How many networks vote, where it is a saved model, which has no history.
+    /// Number of networks that vote, for a saved model, which has no history.
     pub model: Option<u32>,
-    /// The experiments that the Book view lists and names.
+    /// The experiments of the Book view.
     pub experiments: Vec<ExperimentName>,
-    /// There is no run, only this picture, by its name, and how it was read.
+    /// Show this picture (with its name) and its reading instead of a run.
     pub reading: Option<(String, Reading)>,
-    /// There is no run of one's own, only those of this source.
+    /// Show the runs of this source instead of a single run.
     pub runs: Option<Arc<dyn RunSource>>,
-    /// Opens the table of runs and the runs in it, where there can be one.
+    /// Opens the table of runs and the runs in it, if possible.
     pub opener: Option<Arc<dyn Opener>>,
-    /// Whether it was opened over another dashboard, which Esc goes back to.
+    /// Whether it was opened on top of another dashboard, which Esc returns to.
     pub layer: Layer,
 }
 
 impl Setup {
-    /// The command that saves the model to a file named from here.
+    /// The command that saves the model to a file.
     pub(super) fn save_as(&self, file: &str) -> Command {
         Command::SaveAs(self.directory.join(file).display().to_string())
     }
 
-    /// Whether it was opened over another dashboard.
+    /// Whether it was opened on top of another dashboard.
     pub(super) fn is_over(&self) -> bool {
         self.layer == Layer::OverAnother
     }
@@ -82,7 +82,7 @@ impl Setup {
         self.explorable.is_some() || self.reading.is_some() || self.runs.is_some()
     }
 
-    /// Writes a picture to a file; returns what became of it, in the reader's language.
+    /// Writes a drawing to a file; returns a translated message.
     pub(super) fn save(&self, picture: &Drawing) -> String {
         let theme = &self.theme;
         let Drawing { width, height, .. } = picture;
@@ -112,7 +112,7 @@ impl Setup {
     }
 }
 
-/// Where a dashboard stands among those that are open.
+/// The position of a dashboard in the stack.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Layer {
     #[default]
@@ -120,32 +120,32 @@ pub enum Layer {
     OverAnother,
 }
 
-/// What a dashboard is shown of.
+/// A dashboard to open.
 #[derive(Debug)]
 pub struct Opened {
     pub link: Link,
     pub setup: Setup,
 }
 
-/// Opens what a dashboard can show over itself.
+/// Opens dashboards on top of the current one.
 pub trait Opener: fmt::Debug + Send + Sync {
     /// The table of runs.
     ///
     /// # Errors
-    /// Says why it cannot be shown.
+    /// The reason why it cannot be shown.
     fn runs(&self) -> Result<Opened, String>;
 
     /// A run of nntop, by its name.
     ///
     /// # Errors
-    /// Says why it cannot be shown.
+    /// The reason why it cannot be shown.
     fn run(&self, name: &str) -> Result<Opened, String>;
 }
 
-/// Writes a picture to a file; returns the file's name.
+/// Writes a drawing to a file; returns the file's name.
 pub type SavePicture = fn(&Drawing) -> Result<String, SavePictureError>;
 
-/// Why a picture was not written.
+/// Why a drawing was not written.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SavePictureError {
     #[error("{file} cannot be written: {reason}")]
@@ -155,7 +155,7 @@ pub enum SavePictureError {
 }
 
 impl SavePictureError {
-    /// The same in the reader's language.
+    /// The message, translated.
     pub(super) fn text(&self, theme: &Theme) -> String {
         match self {
             Self::Write { file, reason } => theme.fill("{} cannot be written: {}", &[file, reason]),

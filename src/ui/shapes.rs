@@ -1,5 +1,5 @@
-//! The cells of a screen as shapes, for pictures of it: blocks, dots and lines are shapes, so that
-//! no font can leave gaps between them; everything else is a letter.
+//! Converts the cells of a screen to shapes, for pictures. Blocks, dots and lines become shapes, so
+//! that a font cannot leave gaps between them; everything else becomes text.
 
 use super::theme::Theme;
 use ratatui::buffer::{Buffer, Cell};
@@ -13,7 +13,7 @@ pub(super) const HEIGHT: f32 = 18.0;
 pub(super) const MARGIN: f32 = 12.0;
 /// Size of the letters (their em square) in pixels.
 pub(super) const FONT_SIZE: f32 = 14.5;
-/// Where letters stand, from the top of their cell.
+/// Baseline of the text from the top of a cell.
 pub(super) const BASELINE: f32 = 0.74 * HEIGHT;
 /// Width of lines in pixels.
 pub(super) const STROKE: f32 = 1.1;
@@ -23,20 +23,20 @@ pub(super) const DOT: f32 = 1.45;
 /// A colour: red, green, blue.
 pub(super) type Rgb = [u8; 3];
 
-/// Something to draw at a place, in pixels from the picture's corner.
+/// A shape, in pixels from the picture's top left corner.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Shape<'a> {
     /// Left, top, width, height.
     Rect([f32; 4]),
-    /// The middle of a disc.
+    /// The centre of a disc.
     Dot([f32; 2]),
-    /// From a point to another, straight down or straight across.
+    /// The ends of a horizontal or vertical line.
     Line([f32; 2], [f32; 2]),
-    /// A letter, the left top corner of its cell, and whether it is bold and underlined.
+    /// A character, the top left corner of its cell, and whether it is bold and underlined.
     Text { symbol: &'a str, at: [f32; 2], bold: bool, underlined: bool },
 }
 
-/// The colours behind the terminal's own names.
+/// The colours that the names of terminal colours stand for.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Palette {
     pub(super) foreground: Rgb,
@@ -61,7 +61,7 @@ pub(super) fn size(buffer: &Buffer) -> [f32; 2] {
     ]
 }
 
-/// Hands out every shape of a screen with its colour and opacity, in the order of drawing.
+/// Calls `draw` with every shape of a screen and its colour and opacity, in drawing order.
 pub(super) fn shapes<'a>(
     buffer: &'a Buffer,
     palette: Palette,
@@ -81,7 +81,7 @@ pub(super) fn shapes<'a>(
     }
 }
 
-/// A colour as a monitor shows it; `default` where the cell names none.
+/// The RGB value of a colour; `default` if it is the terminal's default.
 fn rgb(color: Color, default: Rgb) -> Rgb {
     let named = match color {
         Color::Reset => return default,
@@ -131,7 +131,7 @@ fn indexed(index: u8) -> Rgb {
 struct Pen<F> {
     draw: F,
     palette: Palette,
-    /// The left top corner of the cell that is drawn.
+    /// The top left corner of the current cell.
     corner: [f32; 2],
 }
 
@@ -156,10 +156,10 @@ impl<'a, F: FnMut(Shape<'a>, Rgb, f32)> Pen<F> {
         }
     }
 
-    /// Characters that are shapes; false where it is a letter.
+    /// Draws a character that is a shape; returns false if it is not one.
     fn shape(&mut self, character: char, ink: Rgb, opacity: f32) -> bool {
         let code = u32::from(character);
-        // Exact for the handful of codes of each range.
+        // The casts are exact for the codes of each range.
         let eighths = |from: u32| (code - from) as f32 / 8.0;
         match character {
             '▀' => self.rect([0.0, 0.0, 1.0, 0.5], ink, opacity),
@@ -206,7 +206,7 @@ impl<'a, F: FnMut(Shape<'a>, Rgb, f32)> Pen<F> {
         }
     }
 
-    /// Lines from the middle of the cell to its edges: up, right, down, left.
+    /// Lines from the centre of the cell to its edges: up, right, down, left.
     fn lines(&mut self, arms: [bool; 4], ink: Rgb, opacity: f32) {
         let [left, top] = self.corner;
         let [x, y] = [left + WIDTH / 2.0, top + HEIGHT / 2.0];
@@ -217,7 +217,7 @@ impl<'a, F: FnMut(Shape<'a>, Rgb, f32)> Pen<F> {
     }
 }
 
-/// Which edges a box-drawing character reaches: up, right, down, left.
+/// The edges that a box-drawing character reaches: up, right, down, left.
 fn arms(character: char) -> Option<[bool; 4]> {
     let edges = match character {
         '─' | '━' => "rl",

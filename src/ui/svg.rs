@@ -1,12 +1,12 @@
-//! A picture of a screen as SVG, and a screen as plain lines of text.
+//! Renders a screen as SVG or as plain text.
 
 use super::shapes::{self, BASELINE, DOT, FONT_SIZE, Palette, Rgb, STROKE, Shape};
 use super::theme::Theme;
 use ratatui::buffer::{Buffer, Cell};
 use std::fmt::Write as _;
 
-/// Rectangles overlap by this many pixels, which hides the seams that anti-aliasing would draw
-/// between cells.
+/// Overlap of rectangles in pixels, which hides the seams that anti-aliasing would leave between
+/// cells.
 const OVERLAP: f32 = 0.15;
 
 /// The buffer as plain lines of text.
@@ -22,7 +22,7 @@ pub fn text(buffer: &Buffer) -> String {
     out
 }
 
-/// The buffer as a whole SVG document.
+/// The buffer as an SVG document.
 #[must_use]
 pub fn svg(buffer: &Buffer, theme: Theme) -> String {
     let palette = Palette::new(theme);
@@ -89,7 +89,7 @@ mod tests {
     use ratatui::style::{Color, Style};
 
     #[test]
-    fn draws_blocks_as_shapes_and_letters_as_text() {
+    fn blocks_become_shapes_and_letters_text() {
         let mut buffer = Buffer::empty(Rect::new(0, 0, 4, 1));
         buffer.set_string(0, 0, "a▀⣿&", Style::default().fg(Color::Rgb(1, 2, 3)));
         let picture = svg(&buffer, Theme::default());

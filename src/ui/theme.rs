@@ -1,14 +1,14 @@
-//! One theme: every colour on the screen comes from here.
+//! The theme: the source of all colours on the screen.
 //!
-//! The palette follows Okabe and Ito: its hues stay apart for people who do not see red and green
-//! as different. No information is carried by colour alone.
+//! The palette follows Okabe and Ito: its hues remain distinguishable with red-green colour
+//! blindness. No information is conveyed by colour alone.
 
 use super::language::Language;
 use super::ramp::{self, Ramp};
 use ratatui::style::{Color, Modifier, Style};
 use std::fmt::Display;
 
-/// How many colours the terminal has.
+/// The number of colours of the terminal.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ColorDepth {
     None,
@@ -18,7 +18,7 @@ pub enum ColorDepth {
     True,
 }
 
-/// What the terminal can show.
+/// The capabilities of the terminal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Theme {
     pub depth: ColorDepth,
@@ -26,7 +26,7 @@ pub struct Theme {
     pub light: bool,
     /// Block, box and braille characters may be used.
     pub unicode: bool,
-    /// The language of what is drawn; English where the characters of another cannot be.
+    /// The language of the texts; English if the terminal cannot show the characters of another.
     pub language: Language,
 }
 
@@ -36,7 +36,7 @@ impl Default for Theme {
     }
 }
 
-/// What a piece of text is.
+/// The role of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
     Text,
@@ -50,7 +50,7 @@ pub enum Role {
     Accent,
 }
 
-/// A colour for a dark background, one for a light one, and which of the sixteen stands for each.
+/// A colour for dark backgrounds, one for light ones, and the one of 16 colours for each.
 struct Tone {
     dark: [u8; 3],
     light: [u8; 3],
@@ -107,13 +107,13 @@ const INK: Tone =
 /// Steps of a truecolor scale between its ends.
 const STEPS: f32 = 32.0;
 
-/// With sixteen colours, a share of a scale under this looks like nothing.
+/// With 16 colours, a fraction of a scale below this is drawn as 0.
 const FAINT: f32 = 0.25;
-/// With sixteen colours, a share of a scale from here on is bold.
+/// With 16 colours, a fraction of a scale from this on is bold.
 const LARGE: f32 = 0.6;
 
 impl Theme {
-    /// The style of a piece of text.
+    /// The style of a role.
     #[must_use]
     pub fn style(&self, role: Role) -> Style {
         let style = Style::default();
@@ -140,7 +140,7 @@ impl Theme {
         Style::default().fg(self.tone(&SERIES[index % SERIES.len()]))
     }
 
-    /// A value from −1 to 1 as a colour, 0 the background: weights.
+    /// The colour of a value from −1 to 1 (a weight); 0 is the background.
     #[must_use]
     pub fn diverging(&self, value: f32) -> Color {
         if value < 0.0 {
@@ -150,13 +150,13 @@ impl Theme {
         }
     }
 
-    /// A value from 0 to 1 as a colour, 0 the background: pixels.
+    /// The colour of a value from 0 to 1 (a pixel); 0 is the background.
     #[must_use]
     pub fn sequential(&self, value: f32) -> Color {
         self.scale(&INK, &ramp::INK, value)
     }
 
-    /// Red, green and blue from 0 to 1 as a colour; shades of grey where there are only sixteen.
+    /// The colour of red, green and blue from 0 to 1; a grey with 16 colours.
     #[must_use]
     pub fn mixed(&self, channels: [f32; 3]) -> Color {
         let channels =
@@ -171,8 +171,8 @@ impl Theme {
         }
     }
 
-    /// Text over a value from −1 to 1 as its ground. The sixteen colours are too strong for a
-    /// ground: there the text itself has the colour, and is bold where the value is large.
+    /// Text on the colour of a value from −1 to 1. The 16 colours are too strong for a background,
+    /// so the text itself is coloured, and bold if the value is large.
     #[must_use]
     pub fn shaded(&self, value: f32) -> Style {
         match self.depth {
@@ -186,33 +186,33 @@ impl Theme {
         }
     }
 
-    /// A text in the reader's language.
+    /// The translation of a text.
     #[must_use]
     pub fn say<'a>(&self, text: &'a str) -> &'a str {
         self.language().say(text)
     }
 
-    /// A text in the reader's language, every `{}` replaced by the next value.
+    /// The translation of a text, with each `{}` replaced by the next value.
     #[must_use]
     pub fn fill(&self, text: &str, values: &[&dyn Display]) -> String {
         self.language().fill(text, values)
     }
 
-    /// The language of what is drawn.
+    /// The language of the texts.
     #[must_use]
     pub fn language(&self) -> Language {
         if self.unicode { self.language } else { Language::English }
     }
 
-    /// Whether a cell can carry two pixels of different colours.
+    /// Whether a cell can show two pixels of different colours.
     #[must_use]
     pub fn has_half_blocks(&self) -> bool {
         self.unicode && self.depth >= ColorDepth::Ansi256
     }
 
-    /// A share, from 0 to 1, of the way from the background to the end of a scale.
+    /// The colour at a fraction, from 0 to 1, of a scale.
     fn scale(&self, end: &Tone, ramp: &Ramp, share: f32) -> Color {
-        // A broken number shows as nothing rather than as a colour.
+        // NaN is drawn as 0.
         let share = if share.is_finite() { share.clamp(0.0, 1.0) } else { 0.0 };
         match self.depth {
             ColorDepth::None => Color::Reset,
@@ -220,7 +220,8 @@ impl Theme {
             ColorDepth::Ansi16 => self.tone(end),
             ColorDepth::Ansi256 => Color::Indexed(ramp.at(share, self.light)),
             ColorDepth::True => {
-                // Few steps: an eye sees no difference, and a slow line carries fewer changes.
+                // Few steps: the difference is not visible, and fewer cells change on a slow
+                // connection.
                 let share = (share * STEPS).round() / STEPS;
                 let (from, to) = (self.rgb(&NOTHING), self.rgb(end));
                 let mix =
@@ -242,7 +243,7 @@ impl Theme {
         }
     }
 
-    /// The colour nearest to red, green and blue; the terminal's own with sixteen colours or none.
+    /// The nearest colour to red, green and blue; the terminal's default with 16 colours or none.
     #[must_use]
     pub fn color(&self, [r, g, b]: [u8; 3]) -> Color {
         match self.depth {
@@ -278,7 +279,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_but_resets_without_colours() {
+    fn without_colours_only_resets_are_used() {
         let theme = Theme { depth: ColorDepth::None, ..Theme::default() };
         for role in [Role::Text, Role::Dim, Role::Selected, Role::Bad, Role::Accent] {
             let style = theme.style(role);
@@ -289,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_is_drawn_is_seen_on_a_light_background_too() {
+    fn all_colours_are_visible_on_a_light_background() {
         let invisible = [Color::White, Color::Gray, Color::Yellow, Color::LightYellow];
         let theme = Theme { depth: ColorDepth::Ansi16, light: true, ..Theme::default() };
         let roles = [Role::Text, Role::Dim, Role::Good, Role::Bad, Role::Warning, Role::Accent];
@@ -302,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn sixteen_colours_keep_signs_and_sizes_apart() {
+    fn sixteen_colours_distinguish_sign_and_magnitude() {
         for light in [false, true] {
             let theme = Theme { depth: ColorDepth::Ansi16, light, ..Theme::default() };
             let styles = [-1.0, -0.4, 0.0, 0.4, 1.0].map(|value| theme.shaded(value));
@@ -313,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn a_ground_leaves_its_text_readable() {
+    fn text_on_a_coloured_background_is_readable() {
         let few = Theme { depth: ColorDepth::Ansi16, ..Theme::default() };
         assert_eq!((few.shaded(1.0).bg, few.shaded(0.1).fg), (None, None));
         assert_eq!(few.shaded(-1.0).fg, Some(few.diverging(-1.0)));
@@ -329,7 +330,7 @@ mod tests {
     }
 
     #[test]
-    fn a_broken_number_has_the_colour_of_nothing() {
+    fn nan_has_the_colour_of_zero() {
         let theme = Theme::default();
         assert_eq!(theme.diverging(f32::NAN), theme.diverging(0.0));
         assert_eq!(theme.sequential(f32::INFINITY), theme.sequential(0.0));

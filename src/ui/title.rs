@@ -1,11 +1,10 @@
-//! What is said of a run outside the dashboard: the title of the terminal's window, and the
-//! notification when it ends.
+//! The title of the terminal's window, and the notification at the end of a run.
 
 use super::chrome;
 use super::setup::Setup;
 use crate::protocol::RunView;
 
-/// The window's title: name, state, epoch, accuracy. Empty where there is no run.
+/// The window's title: name, state, epoch, accuracy. Empty without a run.
 pub(super) fn of(setup: &Setup, run: &RunView) -> String {
     if setup.is_without_run() {
         return String::new();
@@ -29,7 +28,7 @@ mod tests {
     use crate::protocol::{Activity, EpochStats, Event, Outcome, RunInfo, Status};
 
     #[test]
-    fn the_title_says_state_epoch_and_accuracy() {
+    fn the_title_shows_state_epoch_and_accuracy() {
         let setup = Setup { name: "calm-heron".into(), ..Setup::default() };
         let mut run = RunView::default();
         assert_eq!(of(&setup, &run), "nntop calm-heron: starting…");

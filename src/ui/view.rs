@@ -1,4 +1,4 @@
-//! What a view is. Adding one is a file under `views/` and a line in its table.
+//! The interface of a view. A new view is a file under `views/` and an entry in its table.
 
 use super::effect::Effect;
 use super::selection::Selection;
@@ -11,42 +11,42 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use std::any::Any;
 
-/// Everything a view draws from.
+/// The data that a view draws.
 #[derive(Clone, Copy, Debug)]
 pub struct Context<'a> {
     pub run: &'a RunView,
     pub theme: &'a Theme,
-    /// The moment shown: live, or an earlier epoch while scrubbing through time.
+    /// The selected moment: live, or an earlier epoch.
     pub moment: Moment,
-    /// The test image selected, shared by all views.
+    /// The selected test image, shared by all views.
     pub digit: u32,
-    /// The layer selected, shared by all views.
+    /// The selected layer, shared by all views.
     pub layer: u32,
-    /// How many networks vote, where it is a saved model.
+    /// Number of networks that vote, for a saved model.
     pub model: Option<u32>,
 }
 
 impl<'a> Context<'a> {
-    /// A run with what is selected.
+    /// A run with a selection.
     #[must_use]
     pub fn new(run: &'a RunView, theme: &'a Theme, selection: Selection) -> Self {
         let Selection { moment, digit, layer } = selection;
         Self { run, theme, moment, digit, layer, model: None }
     }
 
-    /// The run as it is now, with the first test image and the first layer selected.
+    /// The live run, with the first test image and the first layer selected.
     #[cfg(test)]
     pub fn live(run: &'a RunView, theme: &'a Theme) -> Self {
         Self::new(run, theme, Selection::default())
     }
 
-    /// The answer to a probe of the moment shown, once it has come.
+    /// The answer to a probe at the selected moment, if it has arrived.
     #[must_use]
     pub fn frame(&self, what: &What) -> Option<&'a Frame> {
         self.run.frames.get(&Probe { what: what.clone(), at: self.moment })
     }
 
-    /// When a frame is from, in words; nothing for a saved model, which is always the same.
+    /// The moment of a frame in words; empty for a saved model, which does not change.
     #[must_use]
     pub fn as_of(&self, frame: &Frame) -> String {
         match self.model {
@@ -57,7 +57,7 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// The same of a frame about layers, which are those of an ensemble's first network.
+    /// The same for a frame about layers, which belong to the first network of an ensemble.
     #[must_use]
     pub fn as_of_layers(&self, frame: &Frame) -> String {
         match self.model {
@@ -66,13 +66,13 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// The newest answer that a test accepts: what a view shows while the exact one is on its way.
+    /// The newest answer that `accepts` accepts, to show while the exact one is pending.
     pub fn latest_frame(&self, accepts: impl Fn(&What) -> bool) -> Option<&'a Frame> {
         let fits = |frame: &&Frame| accepts(&frame.probe.what) && frame.probe.at == self.moment;
         self.run.frames.values().filter(fits).max_by_key(|frame| (frame.epoch, frame.batch))
     }
 
-    /// The statistics of the epoch shown.
+    /// The statistics of the selected epoch.
     #[must_use]
     pub fn stats(&self) -> Option<&'a EpochStats> {
         match self.moment {
@@ -85,13 +85,13 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// Whether the run counts steps: a command has no epochs.
+    /// Whether progress is counted in steps, as for a command, instead of epochs.
     #[must_use]
     pub fn counts_steps(&self) -> bool {
         self.run.info.as_ref().is_some_and(|info| info.network.is_empty() && info.epochs == 0)
     }
 
-    /// The name of a class, its number where it has none.
+    /// The name of a class, or its number if it has none.
     #[must_use]
     pub fn class(&self, label: u32) -> String {
         if label == NO_ANSWER {
@@ -102,8 +102,8 @@ impl<'a> Context<'a> {
         name.cloned().unwrap_or_else(|| label.to_string())
     }
 
-    /// The shape, (maps, height, width), in which a layer's incoming weights are drawn: those of a
-    /// layer that reads the images as a plain vector are an image too.
+    /// The shape (maps, height, width) for drawing a layer's incoming weights: an image if the
+    /// layer reads the images as a vector.
     #[must_use]
     pub fn weights_shape(&self, layer: u32, tensor: &Tensor) -> [usize; 3] {
         let shape = tensor.shape.map(|side| side as usize);
@@ -117,8 +117,8 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// The weights of a unit as a picture: in colour where the layer reads coloured images and the
-    /// terminal has the colours, else one map below the other.
+    /// The weights of a unit as an image: in colour if the layer reads colour images and the
+    /// terminal has the colours, otherwise one map below the other.
     #[must_use]
     pub fn weights_raster<'t>(&self, layer: u32, tensor: &'t Tensor, largest: f32) -> Raster<'t> {
         let size = self.weights_size(layer, tensor);
@@ -139,7 +139,7 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// Whether a layer's weights are those of red, green and blue.
+    /// Whether the weights of a layer belong to red, green and blue.
     #[must_use]
     pub fn weights_are_coloured(&self, layer: u32, tensor: &Tensor) -> bool {
         let [maps, height, _] = self.weights_shape(layer, tensor);
@@ -155,7 +155,7 @@ impl<'a> Context<'a> {
     }
 }
 
-/// A key and what it does, for the help overlay.
+/// A key and its description, for the help overlay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KeyHelp {
     pub keys: &'static str,
@@ -164,35 +164,35 @@ pub struct KeyHelp {
 
 /// One screen of the dashboard.
 pub trait View: Any {
-    /// Which view it is.
+    /// The id of the view.
     fn id(&self) -> ViewId;
 
-    /// What there is to see in it, in plain words, a sentence each.
+    /// Descriptions for the help, one sentence each.
     fn about(&self) -> &'static [&'static str];
 
-    /// The keys that only this view takes.
+    /// The keys of this view.
     fn keys(&self) -> &'static [KeyHelp];
 
-    /// What must be computed for it while it is visible, as large as it was last drawn.
+    /// The probes that it needs while it is visible, for the size at which it was last drawn.
     fn probes(&self, context: &Context) -> Vec<What>;
 
-    /// A key press.
+    /// Handles a key press.
     fn key(&mut self, key: KeyEvent, context: &Context) -> Effect;
 
-    /// Text that was pasted, where a line is being typed.
+    /// Handles pasted text, if a line is being typed.
     fn paste(&mut self, _text: &str) -> Effect {
         Effect::Ignored
     }
 
-    /// A mouse event inside `area`, where the view was last drawn.
+    /// Handles a mouse event inside `area`, where the view was last drawn.
     fn mouse(&mut self, _event: MouseEvent, _area: Rect, _context: &Context) -> Effect {
         Effect::Ignored
     }
 
-    /// Draws into any area, down to nothing at all.
+    /// Draws the view into an area of any size.
     fn render(&mut self, area: Rect, buffer: &mut Buffer, context: &Context);
 
-    /// News of the run came in; lets a view follow what it selected.
+    /// Called after an update of the run, so that the view can follow its selection.
     fn updated(&mut self, _context: &Context) -> Effect {
         Effect::Ignored
     }

@@ -1,6 +1,6 @@
-//! The names of the views.
+//! The ids and names of the views.
 
-/// Which view.
+/// The id of a view.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ViewId {
     #[default]
@@ -15,30 +15,30 @@ pub enum ViewId {
     Book,
     Draw,
     Explore,
-    /// The metrics of a command; not a view of a training.
+    /// The metrics of a command.
     Metrics,
-    /// What a command prints; not a view of a training.
+    /// The output of a command.
     Output,
-    /// What a command uses of the machine; not a view of a training.
+    /// The resource usage of a command.
     System,
-    /// Texts, images and distributions that a script reports; not a view of a training.
+    /// Texts, images and histograms that a script reported.
     Media,
-    /// A picture and how it was read; not a view of a run.
+    /// A picture and its reading.
     Read,
-    /// A table of runs, read from their logs.
+    /// The table of runs.
     Runs,
-    /// Charts of runs side by side.
+    /// Charts of several runs.
     Compare,
-    /// How the values of a tensor are distributed, over time.
+    /// Histograms of tensors over time.
     Histograms,
-    /// Pictures in the logs of runs.
+    /// Images in the logs of runs.
     Images,
-    /// Texts in the logs of runs, and what they print.
+    /// Texts in the logs of runs, and their output.
     Texts,
 }
 
 impl ViewId {
-    /// Its name in English, as its tab and the command `view` have it.
+    /// The English name, for tabs and the command `view`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -66,7 +66,7 @@ impl ViewId {
         }
     }
 
-    /// Its name in at most five letters, for tabs without room.
+    /// A name of at most five letters, for narrow tabs.
     #[must_use]
     pub const fn short_name(self) -> &'static str {
         match self {

@@ -18,7 +18,7 @@ pub(super) fn show(
     let Followed { source, link } = run_source::follow(catalog)?;
     let setup = Setup {
         theme: display.theme(),
-        besides: display.besides(),
+        extras: display.extras(),
         runs: Some(source),
         view,
         opener: Some(setup::opener(display)),

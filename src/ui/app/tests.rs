@@ -8,17 +8,17 @@ use crossterm::event::{KeyCode, KeyModifiers};
 fn app(setup: Setup) -> App {
     let mut app = App::new(setup);
     let info = RunInfo { epochs: 30, test_size: 100, ..RunInfo::default() };
-    tell(&mut app, Event::Started(Box::new(info)));
-    turn(&mut app, Activity::Training, false);
+    send(&mut app, Event::Started(Box::new(info)));
+    set_activity(&mut app, Activity::Training, false);
     app
 }
 
-fn tell(app: &mut App, event: Event) {
+fn send(app: &mut App, event: Event) {
     app.update(Update::Event(event));
 }
 
-fn turn(app: &mut App, activity: Activity, pausing: bool) {
-    tell(app, Event::StatusChanged(Status { activity, pausing, ..Status::default() }));
+fn set_activity(app: &mut App, activity: Activity, pausing: bool) {
+    send(app, Event::StatusChanged(Status { activity, pausing, ..Status::default() }));
 }
 
 fn press(app: &mut App, code: KeyCode) -> Option<Command> {
@@ -37,19 +37,19 @@ fn screen(app: &mut App) -> String {
 }
 
 #[test]
-fn space_asks_for_the_opposite_of_what_was_asked_before() {
+fn space_toggles_the_requested_pause() {
     let mut app = app(Setup::default());
     assert_eq!(type_(&mut app, " "), [Command::Pause]);
-    turn(&mut app, Activity::Training, true);
+    set_activity(&mut app, Activity::Training, true);
     assert!(screen(&mut app).contains("pausing…"));
-    assert_eq!(type_(&mut app, " "), [Command::Resume], "a pause that was asked for is taken back");
-    turn(&mut app, Activity::Paused, false);
+    assert_eq!(type_(&mut app, " "), [Command::Resume], "a pending pause is cancelled");
+    set_activity(&mut app, Activity::Paused, false);
     assert!(screen(&mut app).contains("paused"));
     assert_eq!(type_(&mut app, " "), [Command::Resume]);
 }
 
 #[test]
-fn every_key_that_steers_sends_its_command() {
+fn control_keys_send_their_commands() {
     let mut app = app(Setup::default());
     for (key, command) in [
         (".", Command::Step(Step::Batches(1))),
@@ -64,30 +64,30 @@ fn every_key_that_steers_sends_its_command() {
 }
 
 #[test]
-fn a_stop_is_asked_about_first() {
+fn stopping_needs_confirmation() {
     let mut app = app(Setup::default());
     assert_eq!(type_(&mut app, "s"), []);
     assert_eq!(type_(&mut app, "n"), [], "no");
     assert!(app.overlay.is_none());
     assert_eq!(type_(&mut app, "sy"), [Command::Stop]);
-    tell(&mut app, Event::Finished(Outcome::Stopped));
-    assert_eq!(type_(&mut app, "sy"), [], "nothing is left to stop");
+    send(&mut app, Event::Finished(Outcome::Stopped));
+    assert_eq!(type_(&mut app, "sy"), [], "the run has ended");
     assert!(app.overlay.is_none());
 }
 
 #[test]
-fn a_read_only_dashboard_sends_nothing_and_says_why() {
+fn a_read_only_dashboard_sends_no_commands_and_says_why() {
     let mut app = app(Setup { read_only: true, ..Setup::default() });
     assert_eq!(type_(&mut app, " ,.S"), []);
     assert!(screen(&mut app).contains("read-only"));
     assert_eq!(type_(&mut app, "s"), []);
-    assert!(app.overlay.is_none(), "no question that the next keys would answer");
+    assert!(app.overlay.is_none(), "no confirmation is shown");
     type_(&mut app, "q");
-    assert_eq!(app.exit(), Some(Exit::Detach), "without a question: nothing ends");
+    assert_eq!(app.exit(), Some(Exit::Detach), "without confirmation, because nothing ends");
 }
 
 #[test]
-fn leaving_a_run_that_goes_is_asked_about_and_of_one_that_is_over_is_not() {
+fn only_leaving_a_live_run_needs_confirmation() {
     let mut inline = app(Setup::default());
     type_(&mut inline, "q");
     assert_eq!(inline.exit(), None);
@@ -101,13 +101,13 @@ fn leaving_a_run_that_goes_is_asked_about_and_of_one_that_is_over_is_not() {
     assert_eq!(session.exit(), Some(Exit::Detach));
 
     let mut over = app(Setup::default());
-    tell(&mut over, Event::Finished(Outcome::Stopped));
+    send(&mut over, Event::Finished(Outcome::Stopped));
     type_(&mut over, "q");
     assert_eq!(over.exit(), Some(Exit::Done));
 }
 
 #[test]
-fn a_question_about_a_run_goes_when_the_run_ends() {
+fn a_confirmation_disappears_when_the_run_ends() {
     for key in ["q", "s"] {
         for news in [Update::Event(Event::Finished(Outcome::Stopped)), Update::Lost("gone".into())]
         {
@@ -117,22 +117,22 @@ fn a_question_about_a_run_goes_when_the_run_ends() {
             app.update(news);
             assert!(app.overlay.is_none());
             type_(&mut app, "q");
-            assert!(app.exit().is_some(), "nothing is left to ask");
+            assert!(app.exit().is_some(), "no confirmation is needed");
         }
     }
 }
 
 #[test]
-fn a_run_is_called_finished_once_it_is_known_how_it_ended() {
+fn a_run_is_finished_once_its_outcome_is_known() {
     let mut app = app(Setup::default());
-    turn(&mut app, Activity::Finished, false);
+    set_activity(&mut app, Activity::Finished, false);
     assert!(screen(&mut app).contains("finishing…"));
-    tell(&mut app, Event::Finished(Outcome::Completed("well".into())));
+    send(&mut app, Event::Finished(Outcome::Completed("well".into())));
     assert!(screen(&mut app).contains("finished"));
 }
 
 #[test]
-fn ctrl_c_leaves_whatever_lies_on_top() {
+fn ctrl_c_quits_from_any_overlay() {
     for (detachable, exit) in [(false, Exit::Stop), (true, Exit::Detach)] {
         let mut app = app(Setup { detachable, ..Setup::default() });
         type_(&mut app, "?");
@@ -142,21 +142,21 @@ fn ctrl_c_leaves_whatever_lies_on_top() {
 }
 
 #[test]
-fn a_run_that_cannot_be_reached_takes_no_commands_and_says_so() {
+fn an_unreachable_run_accepts_no_commands() {
     let mut app = app(Setup::default());
     app.update(Update::Lost("the session was killed".into()));
     app.update(Update::Lost("and its socket closed".into()));
-    assert_eq!(app.lost.as_deref(), Some("the session was killed"), "the cause, not what followed");
+    assert_eq!(app.lost.as_deref(), Some("the session was killed"), "the first reason is kept");
     assert!(screen(&mut app).contains("lost"));
     assert_eq!(type_(&mut app, " "), []);
-    assert!(screen(&mut app).contains("the session was killed"), "the cause stays on the screen");
+    assert!(screen(&mut app).contains("the session was killed"), "the reason stays on the screen");
 }
 
 #[test]
-fn the_command_line_tunes_and_explains_its_mistakes() {
+fn the_command_line_sends_commands_and_explains_errors() {
     let mut app = app(Setup::default());
     let tuned = type_(&mut app, ":eta 0.5").is_empty();
-    assert!(tuned, "nothing before Enter");
+    assert!(tuned, "no command before Enter");
     let command = press(&mut app, KeyCode::Enter);
     assert_eq!(command, Some(Command::Set(crate::protocol::Tune::LearningRate(0.5))));
     type_(&mut app, ":eta lots");
@@ -169,7 +169,7 @@ fn says(level: Level, text: &str) -> Update {
 }
 
 #[test]
-fn warnings_are_told_in_any_view_and_everything_said_is_listed() {
+fn warnings_are_shown_in_any_view_and_all_messages_are_listed() {
     let mut app = app(Setup::default());
     app.update(says(Level::Info, "a checkpoint was begun"));
     assert!(!screen(&mut app).contains("a checkpoint was begun"));
@@ -198,7 +198,7 @@ fn a_late_client_sees_the_errors_of_a_live_run() {
 }
 
 #[test]
-fn a_file_saved_while_events_were_skipped_is_told_but_not_one_of_before() {
+fn only_files_saved_since_attaching_are_reported() {
     let saved = Saved { path: "last.ckpt".into(), epoch: 1, batch: 0, bytes: 1 };
     let mut late = App::new(Setup::default());
     let mut run = app(Setup::default()).run;
@@ -211,16 +211,16 @@ fn a_file_saved_while_events_were_skipped_is_told_but_not_one_of_before() {
 }
 
 #[test]
-fn scrubbing_goes_back_epoch_by_epoch_and_out_to_now() {
+fn scrubbing_steps_through_epochs_and_back_to_live() {
     let mut app = app(Setup::default());
     for epoch in 0..=5 {
-        tell(&mut app, Event::EpochEnded(EpochStats { epoch, ..EpochStats::default() }));
+        send(&mut app, Event::EpochEnded(EpochStats { epoch, ..EpochStats::default() }));
     }
     type_(&mut app, "[");
     assert_eq!(app.selection.moment, Moment::Epoch(5));
     type_(&mut app, "[[");
     assert_eq!(app.selection.moment, Moment::Epoch(3));
-    let Some(Command::Watch(probes)) = app.new_wishes() else { panic!("other probes are wanted") };
+    let Some(Command::Watch(probes)) = app.changed_probes() else { panic!("the probes change") };
     assert!(
         !probes.is_empty()
             && probes
@@ -232,25 +232,25 @@ fn scrubbing_goes_back_epoch_by_epoch_and_out_to_now() {
     press(&mut app, KeyCode::Esc);
     assert_eq!(app.selection.moment, Moment::Live);
     type_(&mut app, "[[[[[[[[[[");
-    assert_eq!(app.selection.moment, Moment::Epoch(0), "no earlier than the beginning");
+    assert_eq!(app.selection.moment, Moment::Epoch(0), "not before epoch 0");
 }
 
 #[test]
-fn only_what_the_open_view_shows_is_asked_for_and_only_once() {
+fn only_probes_of_the_visible_view_are_sent_and_only_once() {
     let mut app = app(Setup::default());
-    let Some(Command::Watch(first)) = app.new_wishes() else { panic!("a first wish") };
-    assert_eq!(app.new_wishes(), None, "nothing changed");
+    let Some(Command::Watch(first)) = app.changed_probes() else { panic!("the first probes") };
+    assert_eq!(app.changed_probes(), None, "nothing changed");
     type_(&mut app, "5");
-    let Some(Command::Watch(confusion)) = app.new_wishes() else { panic!("another view") };
+    let Some(Command::Watch(confusion)) = app.changed_probes() else { panic!("another view") };
     assert_ne!(first, confusion);
     assert!(confusion.iter().any(|probe| probe.what == What::Confusion));
     type_(&mut app, "2");
     let kept = vec![Probe::live(What::Snapshots)];
-    assert_eq!(app.new_wishes(), Some(Command::Watch(kept)), "curves need no other probe");
+    assert_eq!(app.changed_probes(), Some(Command::Watch(kept)), "curves need no probes");
 }
 
 #[test]
-fn newer_pictures_wait_until_the_line_can_take_them() {
+fn newer_answers_are_shown_when_the_connection_allows() {
     let mut app = app(Setup::default());
     let probe = Probe::live(What::Confusion);
     let frame = |epoch| {
@@ -258,10 +258,10 @@ fn newer_pictures_wait_until_the_line_can_take_them() {
         Event::Frame(Box::new(Frame { probe: probe.clone(), epoch, batch: 0, content }))
     };
     let shown = |app: &App| app.run.frames[&probe].epoch;
-    tell(&mut app, frame(1));
+    send(&mut app, frame(1));
     assert_eq!((shown(&app), app.is_waiting()), (1, false), "the first at once");
-    tell(&mut app, frame(2));
-    tell(&mut app, frame(3));
+    send(&mut app, frame(2));
+    send(&mut app, frame(3));
     assert_eq!((shown(&app), app.is_waiting()), (1, true));
     app.settle();
     assert_eq!((shown(&app), app.is_waiting()), (3, false), "the newest wins");
@@ -282,10 +282,10 @@ fn a_click_on_a_tab_opens_its_view() {
 }
 
 #[test]
-fn keys_and_how_the_run_ended_never_lie_over_each_other() {
+fn keys_and_outcome_never_overlap_in_the_footer() {
     let mut app = app(Setup::default());
     let why = "all 30 epochs trained";
-    tell(&mut app, Event::Finished(Outcome::Completed(why.into())));
+    send(&mut app, Event::Finished(Outcome::Completed(why.into())));
     type_(&mut app, "7");
     for width in 1..160 {
         let mut buffer = Buffer::empty(Rect::new(0, 0, width, 30));
@@ -293,9 +293,9 @@ fn keys_and_how_the_run_ended_never_lie_over_each_other() {
         let last = buffer.content.len() - usize::from(width);
         let footer: String =
             buffer.content[last..].iter().map(ratatui::buffer::Cell::symbol).collect();
-        let told = footer.contains(&format!(" {why} "));
+        let is_shown = footer.contains(&format!(" {why} "));
         assert!(told || !footer.contains("trained"), "{width}: {footer}");
-        assert_eq!(told, width >= 46, "{width}: told where it takes half the line at most");
+        assert_eq!(is_shown, width >= 46, "{width}: shown if it takes at most half the line");
     }
 }
 
@@ -313,13 +313,13 @@ impl crate::ui::Opener for Nothing {
 }
 
 #[test]
-fn the_table_of_runs_opens_over_a_dashboard_and_leads_back() {
+fn the_table_of_runs_opens_over_a_dashboard_and_closes_again() {
     let opener = || Some(std::sync::Arc::new(Nothing) as _);
     let mut app = App::new(Setup { opener: opener(), ..Setup::default() });
     press(&mut app, KeyCode::Char('R'));
     assert_eq!(app.take_request(), Some(crate::ui::request::Request::Runs));
     assert_eq!((app.take_request(), app.exit()), (None, None));
-    // Over another dashboard the same key leads back, and so does Esc.
+    // In a dashboard on top of another, the same key closes it, and so does Esc.
     for code in [KeyCode::Char('R'), KeyCode::Esc] {
         let mut over = App::new(Setup {
             opener: opener(),

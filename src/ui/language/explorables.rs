@@ -1,10 +1,10 @@
-//! Explorables and their figures in the reader's language: they come in English.
+//! Translates explorables and their figures.
 
 use super::Language;
 use crate::protocol::{Control, Curve, Explorable, Figure, FigureBody};
 
 impl Language {
-    /// An explorable with every text in this language.
+    /// Translates all texts of an explorable.
     #[must_use]
     pub fn explorable(self, explorable: &Explorable) -> Explorable {
         let mut explorable = explorable.clone();
@@ -28,7 +28,7 @@ impl Language {
         explorable
     }
 
-    /// Figures with every text in this language.
+    /// Translates all texts of figures.
     #[must_use]
     pub fn figures(self, figures: &[Figure]) -> Vec<Figure> {
         let mut figures = figures.to_vec();
@@ -73,7 +73,7 @@ impl Language {
     }
 
     fn translate(self, text: &mut String) {
-        // Formulas and numbers are the same everywhere.
+        // Formulas and numbers are not translated.
         if self != Self::English && text.contains(|c: char| c.is_ascii_alphabetic()) {
             *text = self.say(text).into();
         }

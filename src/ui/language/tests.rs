@@ -4,12 +4,12 @@ use std::path::Path;
 use std::{env, fs};
 use unicode_width::UnicodeWidthStr;
 
-/// A call or a field whose text is shown.
+/// Calls and fields whose text is shown.
 const SHOWN: &[&str] =
     &["say(", "fill(", "does:", "meaning:", "Pane::new(", "notify(", "pair(", "line("];
 
 #[test]
-fn the_locale_chooses() {
+fn the_language_follows_the_locale() {
     for (locale, language) in [
         ("zh_CN.UTF-8", Language::Chinese),
         ("zh_TW", Language::Chinese),
@@ -22,7 +22,7 @@ fn the_locale_chooses() {
 }
 
 #[test]
-fn a_key_is_made_of_the_words_of_its_text() {
+fn keys_consist_of_the_first_words_of_a_text() {
     for (text, key) in [
         ("waiting for the network…", "waiting-for-the-network"),
         ("{} of {} hold", "_-of-_-hold"),
@@ -39,13 +39,13 @@ fn a_key_is_made_of_the_words_of_its_text() {
 }
 
 #[test]
-fn texts_are_filled_in_order_and_unknown_ones_stay() {
+fn placeholders_are_filled_and_unknown_texts_stay_english() {
     assert_eq!(Language::English.fill("{} of {}", &[&1, &"two"]), "1 of two");
     assert_eq!(Language::Chinese.fill("Test image {}", &[&7]), "测试图像 7");
     assert_eq!(Language::Chinese.say("conv20x5"), "conv20x5");
 }
 
-/// The string literals of Rust code, each with what stands before it on its line.
+/// The string literals of Rust code, each with the code before it on its line.
 fn literals(code: &str) -> Vec<(String, String)> {
     let mut found = Vec::new();
     let code = code.split("#[cfg(test)]\nmod ").next().unwrap_or_default();
@@ -61,11 +61,11 @@ fn literals(code: &str) -> Vec<(String, String)> {
             },
             (Some(_), '"') => found.push((before.clone(), text.take().unwrap_or_default())),
             (Some(text), other) => text.push(other),
-            // A comment has no literals.
+            // Skip comments.
             (None, '/') if characters.peek() == Some(&'/') => {
                 while characters.next_if(|c| *c != '\n').is_some() {}
             }
-            // The character '"' and others like it.
+            // The character '"' and similar ones.
             (None, '\'') => {
                 if characters.next_if_eq(&'"').is_some() {
                     characters.next();
@@ -79,7 +79,7 @@ fn literals(code: &str) -> Vec<(String, String)> {
     found
 }
 
-/// The code of the dashboard, of the explorables and of what writes to a terminal.
+/// The code of the dashboard, of the explorables, and of other output to the terminal.
 fn sources() -> Vec<String> {
     fn visit(folder: &Path, files: &mut Vec<String>) {
         for entry in fs::read_dir(folder).unwrap() {
@@ -102,7 +102,7 @@ fn sources() -> Vec<String> {
 }
 
 #[test]
-fn every_key_is_that_of_a_text_with_as_many_values() {
+fn every_key_belongs_to_a_text_with_the_same_placeholders() {
     let mut texts: HashMap<String, HashSet<String>> = HashMap::new();
     for (_, text) in sources().iter().flat_map(|code| literals(code)) {
         texts.entry(id(&text)).or_default().insert(text);
@@ -119,7 +119,7 @@ fn every_key_is_that_of_a_text_with_as_many_values() {
 }
 
 #[test]
-fn no_key_stands_in_two_sections() {
+fn keys_are_unique_across_sections() {
     let sections: HashMap<String, HashMap<String, String>> =
         toml::from_str(include_str!("../locales/zh.toml")).unwrap();
     let count: usize = sections.values().map(HashMap::len).sum();
@@ -127,7 +127,7 @@ fn no_key_stands_in_two_sections() {
 }
 
 #[test]
-fn every_text_that_is_shown_has_a_key() {
+fn every_displayed_text_is_translated() {
     let mut missing = Vec::new();
     for code in sources() {
         for (before, text) in literals(&code) {
@@ -144,7 +144,7 @@ fn every_text_that_is_shown_has_a_key() {
 }
 
 #[test]
-fn the_terms_are_those_of_the_glossary() {
+fn translations_use_the_terms_of_the_glossary() {
     for (english, chinese) in [
         ("perceptron", "感知机"),
         ("sigmoid neuron", "S 型神经元"),

@@ -340,16 +340,16 @@ impl Dashboard {
     pub fn screen(&mut self, width: u16, height: u16) -> Buffer {
         for _ in 0..4 {
             self.draw(width, height);
-            let wishes = self.app.new_wishes().into_iter().chain(self.app.question());
-            let wishes: Vec<Command> = wishes.collect();
-            if wishes.is_empty() {
+            let requests = self.app.changed_probes().into_iter().chain(self.app.explore_request());
+            let requests: Vec<Command> = requests.collect();
+            if requests.is_empty() {
                 break;
             }
-            for wish in wishes {
+            for wish in requests {
                 match wish {
                     Command::Watch(probes) => probes.into_iter().for_each(|p| self.answer(p)),
                     Command::Explore { id, values } => self.tell(explore::answer(&id, &values)),
-                    other => panic!("a view wishes for {other:?}"),
+                    other => panic!("a view requests for {other:?}"),
                 }
             }
         }

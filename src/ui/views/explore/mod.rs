@@ -73,7 +73,7 @@ impl Explore {
 
     /// What has to be asked of the run, after the view was drawn; one question at a time. The
     /// answer comes through [`Self::answered`].
-    pub(in crate::ui) fn question(&mut self) -> Option<Command> {
+    pub(in crate::ui) fn explore_request(&mut self) -> Option<Command> {
         if self.asked {
             return None;
         }

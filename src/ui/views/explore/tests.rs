@@ -24,7 +24,7 @@ fn list() -> Vec<Explorable> {
 
 /// What a hub would answer: a curve of the first value, one of the second.
 fn answer(view: &mut Explore, command: Command) -> bool {
-    let Command::Explore { id, values } = command else { panic!("another question") };
+    let Command::Explore { id, values } = command else { panic!("another request") };
     if id.is_empty() {
         return view.answered(&Event::Explorables(list()), Language::English);
     }
@@ -41,8 +41,8 @@ fn answer(view: &mut Explore, command: Command) -> bool {
 }
 
 fn settle(view: &mut Explore) {
-    while let Some(question) = view.question() {
-        answer(view, question);
+    while let Some(request) = view.explore_request() {
+        answer(view, request);
     }
 }
 
@@ -69,27 +69,27 @@ fn draw(view: &mut Explore, width: u16, height: u16) -> Buffer {
 #[test]
 fn asks_for_the_list_then_for_figures_and_then_for_nothing() {
     let mut view = Explore::opened("second");
-    let question = view.question().unwrap();
-    assert_eq!(question, Command::Explore { id: String::new(), values: Vec::new() });
-    assert_eq!(view.question(), None, "one at a time");
-    answer(&mut view, question);
-    let question = view.question().unwrap();
-    assert_eq!(question, Command::Explore { id: "second".into(), values: vec![2.0, 2.0] });
-    answer(&mut view, question);
-    assert_eq!(view.question(), None);
+    let request = view.explore_request().unwrap();
+    assert_eq!(request, Command::Explore { id: String::new(), values: Vec::new() });
+    assert_eq!(view.explore_request(), None, "one at a time");
+    answer(&mut view, request);
+    let request = view.explore_request().unwrap();
+    assert_eq!(request, Command::Explore { id: "second".into(), values: vec![2.0, 2.0] });
+    answer(&mut view, request);
+    assert_eq!(view.explore_request(), None);
 }
 
 #[test]
 fn a_quick_hand_asks_once_for_where_it_came_to() {
     let mut view = opened("first");
     press(&mut view, KeyCode::Right);
-    let question = view.question().unwrap();
+    let request = view.explore_request().unwrap();
     for _ in 0..3 {
         press(&mut view, KeyCode::Right);
     }
-    assert_eq!(view.question(), None, "an answer is on its way");
-    answer(&mut view, question);
-    let last = view.question().unwrap();
+    assert_eq!(view.explore_request(), None, "an answer is on its way");
+    answer(&mut view, request);
+    let last = view.explore_request().unwrap();
     assert_eq!(last, Command::Explore { id: "first".into(), values: vec![6.0, 2.0] });
 }
 
