@@ -546,7 +546,7 @@ mod tests {
         assert_eq!(row("other/b").unwrap().own, None);
         shared.edit("other/b", &RunEdit::Label("base".to_owned())).unwrap();
         shared.edit("other/b", &RunEdit::Tags(vec!["good".to_owned()])).unwrap();
-        assert_eq!(row("other/b").unwrap().called(), "base");
+        assert_eq!(row("other/b").unwrap().display_name(), "base");
         assert_eq!(names(shared.filter("tag ~ good and loss < 0.3")), ["other/b"]);
         assert_eq!(names(shared.filter("state = held")), ["own/a"]);
         assert_eq!(names(shared.filter("~^(own|base)")), ["other/b", "own/a"]);

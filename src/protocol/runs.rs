@@ -140,7 +140,7 @@ pub struct RunRow {
 impl RunRow {
     /// The name on the screen: the user's, or else its path.
     #[must_use]
-    pub fn called(&self) -> &str {
+    pub fn display_name(&self) -> &str {
         self.label.as_deref().unwrap_or(&self.name)
     }
 }

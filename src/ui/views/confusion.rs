@@ -13,30 +13,31 @@ use ratatui::layout::Rect;
 use ratatui::style::Modifier;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-/// Columns of a cell at most.
+/// Maximum columns of a cell.
 const WIDEST: u16 = 24;
 /// Columns of a cell for three digits and a gap.
 const TIGHT: u16 = 4;
-/// Rows of a cell at most.
+/// Maximum rows of a cell.
 const HIGHEST: u16 = 5;
-/// Height of a cell from which there is a gap below it.
+/// Minimum height of a cell with a gap below it.
 const SPACED: u16 = 3;
-/// Columns of a name at most; longer ones are cut.
+/// Maximum columns of a name; longer ones are truncated.
 const LONGEST_NAME: usize = 8;
-/// Columns right of the cells: images of a class, and the share classified correctly.
+/// Columns to the right of the cells: number of images of a class, and the fraction classified
+/// correctly.
 const SUMS: u16 = 15;
 
 /// The view.
 #[derive(Debug, Default)]
 pub struct Confusion {
-    /// True label down, predicted label across.
+    /// The selected cell: true label and predicted label.
     row: u32,
     column: u32,
-    /// First label on the screen, down and across.
+    /// First visible row and column.
     first: [u32; 2],
-    /// Where the cells are, as last drawn.
+    /// The area of the cells when they were last drawn.
     cells: Rect,
-    /// Columns and rows of a cell, and columns of the names, as last drawn.
+    /// Columns and rows of a cell, and columns of the names, when they were last drawn.
     cell: [u16; 2],
     names: u16,
     /// All classes fit only with three characters per cell: the diagonal shows percentages.
@@ -147,14 +148,14 @@ impl Confusion {
         })
     }
 
-    /// Places the cells, as large as all fit, and scrolls to the selected one where they do not.
+    /// Lays out the cells as large as possible, and scrolls to the selected one if they do not fit.
     fn lay_out(&mut self, inside: Rect, matrix: &Matrix, context: &Context) {
         let classes = matrix.classes;
         let longest = (0..classes).map(|class| context.class(class).width()).max().unwrap_or(0);
         self.names = longest.clamp(2, LONGEST_NAME) as u16 + 1;
         let sums = if inside.width >= 60 { SUMS } else { 0 };
         let mut width = inside.width.saturating_sub(self.names + sums);
-        // Above the cells the predicted labels, below them sums, a gap and a sentence.
+        // Predicted labels above the cells; sums, a gap and a sentence below.
         let sentence = wrap(&self.summary(context, matrix), inside.width).len().min(2) as u16;
         let count = classes.clamp(1, 1000) as u16;
         let digits = matrix.digits();
@@ -188,7 +189,7 @@ impl Confusion {
         Rect {
             x: self.cells.x + column * width,
             y: self.cells.y + row * height,
-            // A gap to the next one, beside it and, where there is room, below it.
+            // A gap to the next cell, beside it and, if there is room, below it.
             width: width - 1,
             height: (height - u16::from(height >= SPACED)).max(1),
         }
@@ -248,7 +249,7 @@ impl Confusion {
         }
     }
 
-    /// Marks rows and columns that are scrolled off the screen.
+    /// Marks hidden rows and columns.
     fn mark_more(
         &self,
         inside: Rect,
@@ -310,12 +311,12 @@ impl Confusion {
     }
 }
 
-/// The part of a cell at whose right end its count stands.
+/// The part of a cell in which its count is right-aligned.
 fn counts(cell: Rect) -> Rect {
     Rect { width: cell.width - cell.width.saturating_sub(4) / 4, ..cell }
 }
 
-/// A name cut to a number of columns.
+/// A name truncated to a number of columns.
 fn short_name(name: &str, width: u16) -> String {
     if name.width() <= usize::from(width) {
         return name.to_string();
@@ -354,7 +355,7 @@ impl Matrix<'_> {
         self.counts.iter().sum()
     }
 
-    /// Columns of the largest number in or under the cells, at least 3.
+    /// Columns of the largest number in or below the cells, at least 3.
     fn digits(&self) -> u16 {
         let totals = (0..self.classes).map(|p| (0..self.classes).map(|l| self.at(l, p)).sum());
         let largest: u32 = totals.max().unwrap_or(0);
@@ -378,7 +379,7 @@ mod tests {
     use crate::ui::theme::Theme;
 
     #[test]
-    fn where_thousands_do_not_fit_the_diagonal_shows_percentages() {
+    fn the_diagonal_shows_percentages_if_counts_do_not_fit() {
         let mut run = RunView::default();
         let classes = (0..10).map(|class: u32| class.to_string()).collect();
         run.apply(&Event::Started(Box::new(RunInfo { classes, ..RunInfo::default() })));

@@ -12,15 +12,15 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
 use unicode_width::UnicodeWidthStr;
 
-/// Epochs shown when zoomed in.
+/// Number of epochs shown when zoomed in.
 const WINDOW: usize = 20;
-/// From this many epochs on, the untrained network is left out: its cost is so high that the curve
-/// of the later epochs would look flat.
+/// From this many epochs on, the untrained network is omitted: its high cost would flatten the
+/// later part of the curve.
 const ENOUGH: usize = 4;
-/// Rows from which a chart has a frame.
+/// Minimum rows of a chart with a frame.
 const FRAMED: u16 = 8;
 
-/// Which epochs are shown.
+/// The epochs to show.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Span {
     /// All but the untrained network.
@@ -59,7 +59,7 @@ pub struct Curves {
 }
 
 impl Curves {
-    /// Moves the epoch shown by a number of epochs, starting from the newest one.
+    /// Selects another epoch, starting from the newest one.
     fn read(step: i64, context: &Context) -> Effect {
         let newest = i64::from(context.run.epoch());
         let next = match context.moment {
@@ -185,7 +185,7 @@ impl View for Curves {
     }
 }
 
-/// The epochs after the untrained network, once they are enough for a curve.
+/// The epochs without the untrained network, once there are enough for a curve.
 pub(super) fn trained(epochs: &[EpochStats]) -> &[EpochStats] {
     match epochs {
         [first, rest @ ..] if first.epoch == 0 && epochs.len() >= ENOUGH => rest,
@@ -271,12 +271,12 @@ impl Chart<'_> {
         let epoch = context.stats().map(|stats| theme.fill("epoch {}", &[&stats.epoch]));
         let log = self.log.then(|| theme.say("logarithmic").to_string());
         let mut note: Vec<String> = self.mode.iter().cloned().chain(log).chain(epoch).collect();
-        // Title and frame take some columns; the epoch is the first to go.
+        // Title and frame take some columns; the epoch is dropped first.
         let room = usize::from(area.width).saturating_sub(title.width() + 10);
         while note.len() > 1 && note.join(" · ").width() > room {
             note.pop();
         }
-        // A frame around so few rows would leave none for the curves.
+        // A frame would leave no rows for the curves.
         let inside = if area.height >= FRAMED {
             Pane::new(title, theme).note(&note.join(" · ")).draw(area, buffer)
         } else {
@@ -286,7 +286,7 @@ impl Chart<'_> {
     }
 }
 
-/// A chart over epochs with what was tuned and the epoch shown marked.
+/// A chart over epochs, with marks at manual changes and at the selected epoch.
 pub(super) fn over_epochs<'a>(lines: Vec<Line>, context: &Context<'a>) -> LineChart<'a> {
     let theme = context.theme;
     let tuned = context

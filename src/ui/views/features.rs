@@ -1,4 +1,4 @@
-//! What a layer makes of the selected digit: feature maps beside the filters that made them.
+//! The response of a layer to the selected image: feature maps with their filters.
 
 use crate::protocol::{Content, LayerInfo, Tensor, What};
 use crate::ui::effect::Effect;
@@ -19,14 +19,14 @@ const SIDE: u16 = 32;
 #[derive(Debug, Default)]
 pub struct Features {
     selected: usize,
-    /// First unit on the screen.
+    /// The first visible unit.
     first: usize,
-    /// The selected map alone, as large as it gets.
+    /// The selected map is enlarged.
     enlarged: bool,
     grid: Grid,
 }
 
-/// The units of a layer: its feature maps, or the numbers of a vector.
+/// The number of units of a layer: its feature maps, or the values of a vector.
 fn units(layer: &LayerInfo) -> usize {
     let [maps, height, width] = layer.output;
     if height > 1 { maps as usize } else { (maps * width) as usize }
@@ -54,13 +54,13 @@ impl Features {
         Effect::SelectLayer(next as u32)
     }
 
-    /// The probe of the selected unit's weights, where its layer has any.
+    /// The probe of the selected unit's weights, if its layer has any.
     fn filter(&self, context: &Context) -> Option<What> {
         let (index, _) = layer(context).filter(|(_, layer)| layer.weights > 0)?;
         Some(What::Weights { layer: index, first: self.selected as u32, count: 1 })
     }
 
-    /// The feature maps of a layer, with colours that fit the brightest of them.
+    /// Draws the feature maps of a layer, scaled to the brightest one.
     fn maps(&mut self, tensor: &Tensor, area: Rect, buffer: &mut Buffer, context: &Context) {
         let theme = context.theme;
         let [maps, height, width] = tensor.shape.map(|side| side as usize);
@@ -68,7 +68,7 @@ impl Features {
             |map: usize| tensor.values.get(map * height * width..(map + 1) * height * width);
         let largest = tensor.values.iter().fold(f32::MIN_POSITIVE, |most, a| most.max(a.abs()));
         let size = [width, height];
-        // Activations such as tanh's go below zero; they are told apart like weights.
+        // Activations such as tanh's can be negative; they are coloured like weights.
         let diverging = tensor.values.iter().any(|a| *a < 0.0);
         let raster = |pixels| {
             if diverging {
@@ -99,7 +99,7 @@ impl Features {
         }
     }
 
-    /// The activations of a vector as bars around the selected one.
+    /// Draws the activations of a vector as bars around the selected one.
     fn vector(&mut self, tensor: &Tensor, area: Rect, buffer: &mut Buffer, context: &Context) {
         let theme = context.theme;
         let count = tensor.values.len();
@@ -126,7 +126,7 @@ impl Features {
         (&Bars { rows, theme: *theme }).render(area, buffer);
     }
 
-    /// The digit, and the weights of the selected unit.
+    /// Draws the image, and the weights of the selected unit.
     fn side(&self, area: Rect, buffer: &mut Buffer, context: &Context) {
         let theme = context.theme;
         let [above, below] = Layout::vertical([Constraint::Fill(1); 2]).areas(area);
@@ -255,14 +255,14 @@ impl View for Features {
     }
 }
 
-/// A filter for every map that comes in, side by side.
+/// Draws the filters of all input maps side by side.
 fn filters(tensor: &Tensor, area: Rect, buffer: &mut Buffer, context: &Context) {
     let index = layer(context).map_or(0, |(index, _)| index);
     let [maps, height, width] = context.weights_shape(index, tensor);
     let largest = tensor.values.iter().fold(f32::MIN_POSITIVE, |most, w| most.max(w.abs()));
     let size = [width, height];
     if height == 1 {
-        // A vector's weights: as many to a row as fit.
+        // The weights of a vector: as many per row as fit.
         let across = usize::from(area.width).clamp(1, width.max(1));
         let mut values = tensor.values.clone();
         values.resize(values.len().div_ceil(across) * across, 0.0);

@@ -1,4 +1,4 @@
-//! How fast each layer learns: the book's chapter 5, live.
+//! Learning speed of each layer: the book's chapter 5, live.
 
 use crate::protocol::{Content, EpochStats, LayerStats, What};
 use crate::ui::effect::Effect;
@@ -13,12 +13,12 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Position, Rect};
 use ratatui::widgets::Widget;
 
-/// One figure of a layer.
+/// A quantity of a layer.
 struct Quantity {
     name: &'static str,
     meaning: &'static str,
     pick: fn(&LayerStats) -> f64,
-    /// Norms and ratios span decades; shares go from 0 to 1.
+    /// Logarithmic scale for norms and ratios; fractions go from 0 to 1.
     log: bool,
 }
 
@@ -65,9 +65,9 @@ impl Quantity {
     }
 }
 
-/// Columns and rows from which on every quantity has a chart of its own.
+/// Minimum columns and rows with a chart for every quantity.
 const ALL: [u16; 2] = [100, 40];
-/// Columns of the bars at most.
+/// Maximum columns of the bars.
 const WIDEST_BARS: u16 = 64;
 
 /// The view.
@@ -75,12 +75,12 @@ const WIDEST_BARS: u16 = 64;
 pub struct Gradients {
     /// Index of the quantity on the chart.
     shown: usize,
-    /// Where each quantity's bars are, as last drawn.
+    /// The areas of the quantities' bars when they were last drawn.
     sections: Vec<(usize, Rect)>,
     chart: ChartState,
-    /// What the quantities mean stands under their names, as last drawn.
+    /// Whether the meanings of the quantities were last shown below their names.
     explained: bool,
-    /// The charts of the other quantities where there is room for all.
+    /// The charts of the other quantities, if there is room for all.
     others: [ChartState; QUANTITIES.len()],
 }
 
@@ -192,7 +192,8 @@ impl View for Gradients {
 }
 
 impl Gradients {
-    /// Every quantity with a bar a layer, from the one shown on where they do not all fit.
+    /// Draws a bar per layer for every quantity, starting at the selected one if they do not all
+    /// fit.
     fn all_bars(
         &mut self,
         area: Rect,
@@ -203,7 +204,7 @@ impl Gradients {
     ) {
         let theme = context.theme;
         let inside = Pane::new("Layer by layer", theme).note(note).draw(area, buffer);
-        // Where there is room, what each quantity means stands under its name.
+        // If there is room, the meaning of each quantity is shown below its name.
         let meaning = |quantity: &Quantity| {
             wrap(context.theme.say(quantity.meaning), inside.width.saturating_sub(2))
         };
@@ -240,7 +241,7 @@ impl Gradients {
         }
     }
 
-    /// The bars of the quantity shown.
+    /// The bars of the selected quantity.
     fn one_section(
         &mut self,
         area: Rect,
@@ -255,7 +256,7 @@ impl Gradients {
         self.sections.push((self.shown, area));
     }
 
-    /// All quantities over the epochs, a chart each.
+    /// Draws a chart over the epochs for each quantity.
     fn all_histories(&mut self, area: Rect, buffer: &mut Buffer, context: &Context) {
         let rows = QUANTITIES.len().div_ceil(2);
         let lines = Layout::vertical(vec![Constraint::Fill(1); rows]).split(area);
@@ -267,7 +268,7 @@ impl Gradients {
         }
     }
 
-    /// A quantity over the epochs.
+    /// Draws a quantity over the epochs.
     fn history(&mut self, index: usize, area: Rect, buffer: &mut Buffer, context: &Context) {
         let (quantity, theme) = (&QUANTITIES[index], context.theme);
         let smoothing = self.chart.smoothing;
@@ -277,7 +278,7 @@ impl Gradients {
         let mean = theme.say("means over the epoch").to_string();
         let note: Vec<String> = note.into_iter().chain([mean]).collect();
         let inside = Pane::new(quantity.name, theme).note(&note.join(" · ")).draw(area, buffer);
-        // Beside the bars of all quantities their meanings stand already.
+        // Beside the bars of all quantities, their meanings are already shown.
         let foot = u16::from(inside.height >= 10 && !self.explained);
         let [chart, meaning] =
             Layout::vertical([Constraint::Fill(1), Constraint::Length(foot)]).areas(inside);
@@ -300,7 +301,7 @@ impl Gradients {
     }
 }
 
-/// What each layer does at the moment shown, and which moment that is.
+/// The statistics of the layers at the selected moment, and the moment in words.
 fn layers<'a>(context: &Context<'a>) -> (&'a [LayerStats], String) {
     if let Some(frame) = context.frame(&What::Gradients)
         && let Content::Gradients { layers } = &frame.content
@@ -343,8 +344,8 @@ fn draw_bars(
     (&Bars { rows: rows.collect(), theme: *context.theme }).render(area, buffer);
 }
 
-/// The decades, as exponents of ten, that hold all positive values; the lowest has room below so
-/// that no bar vanishes.
+/// The range of decades, as exponents of ten, that contains all positive values; extended at the
+/// bottom so that every bar is visible.
 fn decades(values: &[f64]) -> [f64; 2] {
     let logs = || values.iter().filter(|v| **v > 0.0 && v.is_finite()).map(|v| v.log10());
     let low = logs().fold(f64::INFINITY, f64::min);
@@ -360,7 +361,7 @@ fn log_share(value: f64, [low, high]: [f64; 2]) -> f64 {
     if value > 0.0 { ((value.log10() - low) / (high - low)).clamp(0.0, 1.0) } else { 0.0 }
 }
 
-/// A line a layer over the epochs, with the value of the epoch shown.
+/// A curve per layer over the epochs, with its value at the selected epoch.
 fn lines(context: &Context, quantity: &Quantity) -> Vec<Line> {
     let epochs = context.run.epochs.points();
     let Some(layers) = epochs.iter().map(|stats| &stats.layers).find(|layers| !layers.is_empty())
@@ -392,16 +393,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_decade_is_the_same_length_everywhere() {
+    fn the_bars_are_logarithmic() {
         let decades = decades(&[0.001, 0.01, 0.1]);
         let shares = [0.001, 0.01, 0.1].map(|value| log_share(value, decades));
         assert!((shares[1] - shares[0] - (shares[2] - shares[1])).abs() < 1e-9);
-        assert!(shares[0] > 0.0, "the smallest is still to be seen");
+        assert!(shares[0] > 0.0, "the smallest bar is visible");
         assert!((shares[2] - 1.0).abs() < 1e-9);
     }
 
     #[test]
-    fn zero_and_broken_norms_have_no_bar() {
+    fn zero_and_nan_have_no_bar() {
         let decades = decades(&[0.0, f64::NAN]);
         assert!([0.0, f64::NAN].iter().all(|&norm| log_share(norm, decades) <= 0.0));
     }

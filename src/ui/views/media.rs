@@ -1,4 +1,4 @@
-//! Texts, images and distributions that a script reports: the newest of every tag.
+//! Texts, images and histograms that a script reported: the newest of every tag.
 
 use crate::protocol::{Media, MediaBody, What, printable};
 use crate::ui::effect::Effect;
@@ -18,7 +18,7 @@ const LIST: u16 = 30;
 /// The view.
 #[derive(Debug, Default)]
 pub(in crate::ui) struct MediaView {
-    /// The tag that is shown; the newest until one is chosen.
+    /// The selected tag; the newest one if none is selected.
     chosen: Option<String>,
 }
 
@@ -84,7 +84,7 @@ impl MediaView {
     }
 }
 
-/// All tags in order of their names.
+/// All tags, sorted by name.
 fn tags<'a>(context: &Context<'a>) -> Vec<&'a str> {
     let mut tags: Vec<&str> = context.run.media.iter().map(|media| media.tag.as_str()).collect();
     tags.sort_unstable();

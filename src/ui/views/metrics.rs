@@ -1,4 +1,4 @@
-//! The metrics of a command, a chart each.
+//! The metrics of a command, one chart each.
 
 use super::time_axis::{TimeAxis, XAxis};
 use crate::protocol::{MarkKind, MetricSeries, What};
@@ -12,15 +12,15 @@ use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-/// The least size of a chart, in columns and rows.
+/// Minimum size of a chart in columns and rows.
 const LEAST: [u16; 2] = [36, 9];
 
 /// The view.
 #[derive(Debug, Default)]
 pub(in crate::ui) struct Metrics {
-    /// The first chart of the page.
+    /// Index of the first chart of the page.
     first: usize,
-    /// Charts of a page, as last drawn.
+    /// Number of charts on a page when it was last drawn.
     page: usize,
     /// A logarithmic y axis.
     log: bool,
@@ -123,7 +123,7 @@ impl Metrics {
     }
 }
 
-/// Charts across and down: as many as have room, at least one.
+/// Columns and rows of the grid of charts: as many as fit, at least one.
 fn grid(area: Rect, count: usize) -> [usize; 2] {
     let most = |length: u16, least: u16| usize::from((length / least).max(1));
     let across = most(area.width, LEAST[0]).min(count);
@@ -131,7 +131,7 @@ fn grid(area: Rect, count: usize) -> [usize; 2] {
     [across, down]
 }
 
-/// The place of a chart in the grid.
+/// The area of a chart in the grid.
 fn cell(area: Rect, [across, down]: [usize; 2], index: usize) -> Rect {
     let part = |length: u16, parts: usize, at: usize| (usize::from(length) * at / parts) as u16;
     let (column, row) = (index % across, index / across);

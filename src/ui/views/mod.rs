@@ -30,7 +30,7 @@ use std::any::Any;
 use std::rc::Rc;
 use std::sync::Arc;
 
-/// A view of a run: which one, the key that opens it, and how it is made.
+/// A view of a run: its id, key and constructor.
 #[derive(Debug)]
 pub(super) struct Entry {
     pub id: ViewId,
@@ -57,7 +57,7 @@ pub(super) const TABLE: &[Entry] = &[
     entry(ViewId::Explore, '0', || Box::<Explore>::default()),
 ];
 
-/// The view of a run whose name begins like this, in any case.
+/// The view of a run whose name has this prefix, ignoring case.
 #[must_use]
 pub fn named(text: &str) -> Option<ViewId> {
     let begins = |entry: &&Entry| {
@@ -67,7 +67,7 @@ pub fn named(text: &str) -> Option<ViewId> {
     TABLE.iter().find(begins).map(|entry| entry.id)
 }
 
-/// The view of a type, where there is one.
+/// The view of a type, if there is one.
 pub(super) fn find<T: View>(views: &mut [Box<dyn View>]) -> Option<&mut T> {
     views.iter_mut().find_map(|view| {
         let view: &mut dyn Any = view.as_mut();
@@ -81,7 +81,7 @@ pub fn all() -> Vec<Box<dyn View>> {
     TABLE.iter().map(|entry| (entry.new)()).collect()
 }
 
-/// The views of a training; its Book view knows these experiments.
+/// The views of a training, with the experiments for the Book view.
 #[must_use]
 pub fn of_training(experiments: &[ExperimentName]) -> Vec<Box<dyn View>> {
     let mut views = all();
@@ -99,7 +99,7 @@ pub fn of_model() -> Vec<Box<dyn View>> {
     entries.map(|entry| (entry.new)()).collect()
 }
 
-/// The only view where there is no run: an explorable.
+/// The view of an explorable without a run.
 #[must_use]
 pub fn exploring(id: &str) -> Vec<Box<dyn View>> {
     vec![Box::new(Explore::opened(id))]
@@ -121,28 +121,28 @@ pub fn of_command() -> Vec<Box<dyn View>> {
     ]
 }
 
-/// The views of predictions: first the images that were misclassified.
+/// The views of predictions, the misclassified images first.
 #[must_use]
 pub fn of_predictions() -> Vec<Box<dyn View>> {
     vec![Box::new(Digits::wrong()), Box::<confusion::Confusion>::default()]
 }
 
-/// The only view of a picture that was read.
+/// The view of a picture that was read.
 #[must_use]
 pub fn reading(name: &str, reading: &Reading) -> Vec<Box<dyn View>> {
     vec![Box::new(read::Read::of(name, reading))]
 }
 
-/// The views of many runs.
+/// The views of several runs.
 #[must_use]
 pub fn watching(source: &Arc<dyn RunSource>) -> Vec<Box<dyn View>> {
-    let desk = runs::Desk::shared(Arc::clone(source));
+    let shared = runs::RunList::shared(Arc::clone(source));
     vec![
-        Box::new(runs::Runs::new(Rc::clone(&desk))),
-        Box::new(runs::Compare::new(Rc::clone(&desk))),
-        Box::new(runs::Histograms::new(Rc::clone(&desk))),
-        Box::new(runs::Images::new(Rc::clone(&desk))),
-        Box::new(runs::Texts::new(desk)),
+        Box::new(runs::Runs::new(Rc::clone(&shared))),
+        Box::new(runs::Compare::new(Rc::clone(&shared))),
+        Box::new(runs::Histograms::new(Rc::clone(&shared))),
+        Box::new(runs::Images::new(Rc::clone(&shared))),
+        Box::new(runs::Texts::new(shared)),
     ]
 }
 
@@ -152,7 +152,7 @@ mod tests {
     use std::collections::HashSet;
 
     #[test]
-    fn every_entry_makes_the_view_it_names_and_has_a_key_of_its_own() {
+    fn every_entry_creates_its_view_and_has_a_unique_key() {
         let keys: HashSet<char> = TABLE.iter().map(|entry| entry.key).collect();
         assert_eq!(keys.len(), TABLE.len());
         for (entry, view) in TABLE.iter().zip(all()) {

@@ -1,4 +1,4 @@
-//! What a command prints: scroll, search, follow.
+//! The output of a command, with scrolling and search.
 
 use crate::protocol::{OutputLines, What};
 use crate::ui::effect::Effect;
@@ -12,17 +12,17 @@ use ratatui::layout::Rect;
 use ratatui::style::{Color, Modifier, Style};
 use unicode_width::UnicodeWidthStr;
 
-/// Lines that the mouse wheel scrolls.
+/// Number of lines per step of the mouse wheel.
 const WHEEL: u64 = 3;
 
 /// The view.
 #[derive(Debug, Default)]
 pub(in crate::ui) struct Output {
-    /// The number of the line at the top; `None` follows the newest.
+    /// The number of the first visible line; `None` follows the newest.
     top: Option<u64>,
-    /// Rows that were last drawn.
+    /// Number of rows that were last drawn.
     rows: u64,
-    /// What is searched for.
+    /// The search pattern.
     pattern: String,
     /// The pattern is being typed.
     typing: bool,
@@ -102,13 +102,13 @@ impl View for Output {
 }
 
 impl Output {
-    /// The number of the first line on screen.
+    /// The number of the first visible line.
     fn first_shown(&self, output: &OutputLines) -> u64 {
         let last = self.last_top(output);
         self.top.map_or(last, |top| top.clamp(output.first, last))
     }
 
-    /// The number of the line at the top where the newest is at the bottom.
+    /// The number of the first visible line when the newest line is at the bottom.
     fn last_top(&self, output: &OutputLines) -> u64 {
         count(output).saturating_sub(self.rows).max(output.first)
     }
@@ -151,7 +151,7 @@ impl Output {
             line(output, *number).is_some_and(|line| plain(line).contains(&self.pattern))
         };
         let found = if backwards {
-            // From the bottom of the screen where nothing was found yet.
+            // Start from the bottom of the screen if nothing was found yet.
             let from = if self.top.is_some() { here } else { count(output) };
             (output.first..from).rev().find(contains)
         } else {
@@ -189,7 +189,7 @@ impl Output {
     }
 }
 
-/// Whether a terminal of this depth has the colours of a style.
+/// Whether a terminal with this colour depth has the colours of a style.
 fn can_show(style: Style, depth: ColorDepth) -> bool {
     let has = |color: Option<Color>| match (color, depth) {
         (None, _) | (_, ColorDepth::True) => true,
@@ -200,7 +200,7 @@ fn can_show(style: Style, depth: ColorDepth) -> bool {
     has(style.fg) && has(style.bg)
 }
 
-/// The line of a number, the unfinished one last; `None` for one that is not kept.
+/// A line by its number, including the incomplete last one; `None` if it is no longer stored.
 fn line(output: &OutputLines, number: u64) -> Option<&str> {
     let index = usize::try_from(number.checked_sub(output.first)?).ok()?;
     match output.lines.get(index) {
@@ -210,12 +210,12 @@ fn line(output: &OutputLines, number: u64) -> Option<&str> {
     }
 }
 
-/// Lines that were printed so far, the unfinished one included.
+/// Number of lines so far, including the incomplete last one.
 fn count(output: &OutputLines) -> u64 {
     output.first + output.lines.len() as u64 + u64::from(output.current.is_some())
 }
 
-/// A line without colours.
+/// A line without escape sequences.
 fn plain(line: &str) -> String {
     ansi_spans(line, Style::default()).into_iter().map(|(text, _)| text).collect()
 }

@@ -1,4 +1,4 @@
-//! Everything at a glance.
+//! The overview: progress, curves, weights and a test image.
 
 use super::curves::{self, Chart};
 use crate::protocol::{Content, EpochStats, Moment, Tune, What};
@@ -15,7 +15,7 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::widgets::Widget;
 use unicode_width::UnicodeWidthStr;
 
-/// Units in the strip of heatmaps at most; as many as fit are drawn.
+/// Maximum number of units in the strip of heatmaps.
 const STRIP: u32 = 24;
 
 /// The view.
@@ -23,7 +23,7 @@ const STRIP: u32 = 24;
 pub struct Overview {
     accuracy: ChartState,
     cost: ChartState,
-    /// Units of the strip, as many as there was room for when it was last drawn.
+    /// Number of units in the strip when it was last drawn.
     units: u32,
 }
 
@@ -87,7 +87,7 @@ impl View for Overview {
             }
             return;
         }
-        // At least a digit of 14 rows fits at the bottom where there is room for it.
+        // With enough rows, the digit at the bottom has at least 14.
         let bottom = if area.height >= 34 { 17 } else { area.height / 2 - 1 };
         let [bars, charts, below] = Layout::vertical([
             Constraint::Length(3),
@@ -111,7 +111,7 @@ impl View for Overview {
     }
 }
 
-/// What a saved model is: it has no curves.
+/// The recipe of a saved model, which has no curves.
 fn recipe(area: Rect, buffer: &mut Buffer, context: &Context) {
     const VALUES: u16 = 18;
     let theme = context.theme;
@@ -123,7 +123,7 @@ fn recipe(area: Rect, buffer: &mut Buffer, context: &Context) {
     }
 }
 
-/// Where the epoch and the run are, how fast, for how long still; and the best so far.
+/// The progress of epoch and run, speed, remaining time, and the best results so far.
 fn progress(area: Rect, buffer: &mut Buffer, context: &Context) {
     let (run, theme) = (context.run, context.theme);
     let area = Rect { x: area.x + 1, width: area.width.saturating_sub(2), ..area };
@@ -156,7 +156,7 @@ fn progress(area: Rect, buffer: &mut Buffer, context: &Context) {
     best(best_line, buffer, context);
 }
 
-/// How much of its plan a run that is over has trained, and how long that took.
+/// The progress of a run that has ended, and its duration.
 fn ended(line: Rect, buffer: &mut Buffer, context: &Context) {
     let (run, theme) = (context.run, context.theme);
     let total = run.info.as_ref().map_or(0, |info| info.epochs);
@@ -179,7 +179,7 @@ fn best(line: Rect, buffer: &mut Buffer, context: &Context) {
     let mut column = 0;
     let mut pair = |name: &str, value: String, role| {
         let name = theme.say(name);
-        // A number is left out rather than cut.
+        // Numbers are omitted rather than truncated.
         if usize::from(column) + name.width() + 1 + value.width() <= usize::from(line.width) {
             column = write_at(buffer, line, column, 0, name, theme.style(Role::Dim));
             column = write_at(buffer, line, column + 1, 0, &value, theme.style(role)) + 3;
@@ -226,7 +226,7 @@ fn best(line: Rect, buffer: &mut Buffer, context: &Context) {
     }
 }
 
-/// The learning rate that is used: the one of the epoch shown, or, live, one set since.
+/// The current learning rate: that of the selected epoch or, live, a newer manual change.
 fn learning_rate(stats: &EpochStats, context: &Context) -> f64 {
     let since = context.run.tuned.iter().filter(|tuned| tuned.epoch >= stats.epoch);
     let mut set = since.filter_map(|tuned| match tuned.change {
@@ -237,20 +237,20 @@ fn learning_rate(stats: &EpochStats, context: &Context) -> f64 {
     set.unwrap_or(stats.learning_rate)
 }
 
-/// The epoch with the highest accuracy of a kind, the first of several, and that accuracy.
+/// The first epoch with the highest accuracy of a kind, and that accuracy.
 fn best_of(epochs: &[EpochStats], pick: fn(&EpochStats) -> Option<f64>) -> Option<(u32, f64)> {
     let measured = epochs.iter().filter_map(|stats| Some((stats.epoch, pick(stats)?)));
     measured.max_by(|a, b| a.1.total_cmp(&b.1).then(b.0.cmp(&a.0)))
 }
 
 impl Overview {
-    /// The weights of the first units, at most as many as fitted when they were last drawn.
+    /// The probe of the first units' weights, as many as were last drawn.
     fn weights(&self, layer: u32) -> What {
-        // Before the first frame it is not known how many fit.
+        // Before the first frame the number of units is not known.
         What::Weights { layer, first: 0, count: if self.units == 0 { STRIP } else { self.units } }
     }
 
-    /// The input weights of the first units, as many as fit.
+    /// Draws the input weights of the first units, as many as fit.
     fn strip(&mut self, area: Rect, buffer: &mut Buffer, context: &Context) {
         let theme = context.theme;
         let inside = Pane::new("What the first units look for", theme).draw(area, buffer);
@@ -282,14 +282,14 @@ impl Overview {
     }
 }
 
-/// Columns of a heatmap, so that whole ones fill a row: 14 show every other pixel of an image.
+/// Columns of a heatmap so that whole ones fill a row; 14 show every other pixel of an image.
 fn tile_width(room: u16) -> u16 {
     const WIDEST: u16 = 14;
     let count = (room + 1).div_ceil(WIDEST + 1).max(1);
     ((room + 1) / count).saturating_sub(1)
 }
 
-/// One digit with its prediction.
+/// Draws the selected image with its prediction.
 fn one_digit(area: Rect, buffer: &mut Buffer, context: &Context) {
     let (theme, run) = (context.theme, context.run);
     let title = theme.fill("Test image {}", &[&context.digit]);

@@ -1,4 +1,4 @@
-//! How a picture was read: where it was cut, what the pieces are, which cuts came second.
+//! How a picture was read: its cuts, its pieces, and the alternative segmentations.
 
 use crate::protocol::{ReadDigit, ReadLine, Reading, Segmentation, What};
 use crate::ui::effect::Effect;
@@ -13,26 +13,26 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::Style;
 use unicode_width::UnicodeWidthStr;
 
-/// With fewer rows there is no room for frames and for all three parts.
+/// Below this number of rows, there is no room for frames and for all three parts.
 const LOW: u16 = 14;
-/// Rows under a piece: its answer, the second one, its score.
-const WORDS: u16 = 3;
-/// Columns that a piece takes at least, for its words.
-const NARROW: u16 = 9;
+/// Rows below a piece: its prediction, the second best, its score.
+const TEXT_ROWS: u16 = 3;
+/// Minimum columns of a piece, for its text.
+const MIN_WIDTH: u16 = 9;
 
 /// The view.
 #[derive(Clone, Debug, Default)]
 pub(in crate::ui) struct Read {
     name: String,
     reading: Reading,
-    /// Indices of what is selected.
+    /// Selected line, segmentation and digit.
     line: usize,
-    way: usize,
+    segmentation: usize,
     digit: usize,
 }
 
 impl Read {
-    /// Of the picture of a name.
+    /// The view of a picture with a name.
     pub(in crate::ui) fn of(name: &str, reading: &Reading) -> Self {
         Self { name: name.into(), reading: reading.clone(), ..Self::default() }
     }
@@ -41,25 +41,25 @@ impl Read {
         self.reading.lines.get(self.line)
     }
 
-    fn way(&self) -> Option<&Segmentation> {
-        self.line()?.segmentations.get(self.way)
+    fn segmentation(&self) -> Option<&Segmentation> {
+        self.line()?.segmentations.get(self.segmentation)
     }
 
-    /// Moves the selections, as far as there is something to select.
-    fn choose(&mut self, line: usize, way: usize, digit: usize) -> Effect {
+    /// Selects a line, segmentation and digit, clamped to those that exist.
+    fn choose(&mut self, line: usize, segmentation: usize, digit: usize) -> Effect {
         self.line = line.min(self.reading.lines.len().saturating_sub(1));
         let ways = self.line().map_or(0, |line| line.segmentations.len());
-        self.way = way.min(ways.saturating_sub(1));
-        let digits = self.way().map_or(0, |way| way.digits.len());
+        self.segmentation = segmentation.min(ways.saturating_sub(1));
+        let digits = self.segmentation().map_or(0, |segmentation| segmentation.digits.len());
         self.digit = digit.min(digits.saturating_sub(1));
         Effect::Redraw
     }
 
-    /// The line of writing with its cuts, the selected piece underlined.
+    /// Draws the line of writing with its cuts; the selected piece is underlined.
     fn draw_picture(&self, area: Rect, buffer: &mut Buffer, theme: &Theme) {
         let note = theme.fill("line {} of {}", &[&(self.line + 1), &self.reading.lines.len()]);
         let inside = Pane::new(&self.name, theme).note(&note).draw(area, buffer);
-        let (Some(line), Some(way)) = (self.line(), self.way()) else { return };
+        let (Some(line), Some(segmentation)) = (self.line(), self.segmentation()) else { return };
         let whole = self.reading.width as usize;
         let pixels: Vec<f32> = (line.top..line.top + line.height)
             .flat_map(|row| {
@@ -73,10 +73,10 @@ impl Read {
         let high = Rect { height: inside.height.saturating_sub(1), ..inside };
         let drawn = raster.fitted(high);
         ratatui::widgets::Widget::render(&raster, high, buffer);
-        for cut in &way.cuts {
+        for cut in &segmentation.cuts {
             draw_cut(cut, line, drawn, buffer, theme);
         }
-        if let Some(digit) = way.digits.get(self.digit) {
+        if let Some(digit) = segmentation.digits.get(self.digit) {
             let column =
                 |x: u32| ((x - line.left) * u32::from(drawn.width) / line.width.max(1)) as u16;
             let (from, to) = (column(digit.left), column(digit.left + digit.width));
@@ -86,19 +86,19 @@ impl Read {
         }
     }
 
-    /// Each piece as the network saw it, with its prediction and its score.
+    /// Draws each piece as the network's input, with its prediction and its score.
     fn draw_pieces(&self, area: Rect, buffer: &mut Buffer, theme: &Theme) {
-        let Some(way) = self.way() else { return };
-        let note = theme.fill("{} digits", &[&way.digits.len()]);
+        let Some(segmentation) = self.segmentation() else { return };
+        let note = theme.fill("{} digits", &[&segmentation.digits.len()]);
         let inside =
             Pane::new("Pieces as the network sees them", theme).note(&note).draw(area, buffer);
         let [across, down] = self.reading.seen.map(|side| side.max(1) as u16);
-        let rows = inside.height.saturating_sub(WORDS);
-        let wide = (rows.saturating_mul(2) * across / down).clamp(NARROW, across.max(NARROW));
+        let rows = inside.height.saturating_sub(TEXT_ROWS);
+        let wide = (rows.saturating_mul(2) * across / down).clamp(MIN_WIDTH, across.max(MIN_WIDTH));
         let room = usize::from((inside.width + 2) / (wide + 2)).max(1);
-        // The selected piece stays in sight.
+        // Scroll to the selected piece.
         let first = (self.digit + 1).saturating_sub(room);
-        for (at, digit) in way.digits.iter().enumerate().skip(first).take(room) {
+        for (at, digit) in segmentation.digits.iter().enumerate().skip(first).take(room) {
             let x = inside.x + (at - first) as u16 * (wide + 2);
             let place = Rect { x, width: wide, ..inside }.intersection(inside);
             self.draw_piece(digit, at == self.digit, place, buffer, theme);
@@ -116,7 +116,7 @@ impl Read {
         let pixels: Vec<f32> = digit.pixels.iter().map(|ink| f32::from(*ink)).collect();
         let size = self.reading.seen.map(|side| side as usize);
         let raster = Raster::image(&pixels, size, 255.0, theme);
-        let high = Rect { height: area.height.saturating_sub(WORDS), ..area };
+        let high = Rect { height: area.height.saturating_sub(TEXT_ROWS), ..area };
         let rows = raster.fitted(high).height;
         ratatui::widgets::Widget::render(&raster, high, buffer);
         let words = Rect { y: area.y + rows, height: area.height - rows, ..area };
@@ -136,23 +136,24 @@ impl Read {
         write(buffer, words, 2, &decimals_2(digit.score), score_style(digit.score, theme));
     }
 
-    /// The ways to cut the line, best first.
-    fn draw_ways(&self, area: Rect, buffer: &mut Buffer, theme: &Theme) {
+    /// Draws the segmentations of the line, best first.
+    fn draw_segmentations(&self, area: Rect, buffer: &mut Buffer, theme: &Theme) {
         let Some(line) = self.line() else { return };
         let note =
             theme.fill("best {}; {} places to cut", &[&line.segmentations.len(), &line.tried]);
         let inside = Pane::new("Segmentations and scores", theme).note(&note).draw(area, buffer);
         let texts: Vec<String> = line.segmentations.iter().map(Segmentation::text).collect();
         let widest = texts.iter().map(|text| text.width()).max().unwrap_or(0);
-        let first = (self.way + 1).saturating_sub(usize::from(inside.height));
+        let first = (self.segmentation + 1).saturating_sub(usize::from(inside.height));
         let ways = line.segmentations.iter().zip(&texts).enumerate().skip(first);
-        for (row, (at, (way, text))) in (0..inside.height).zip(ways) {
-            let style = theme.style(if at == self.way { Role::Accent } else { Role::Text });
-            let mark = if at == self.way { "›" } else { " " };
+        for (row, (at, (segmentation, text))) in (0..inside.height).zip(ways) {
+            let style =
+                theme.style(if at == self.segmentation { Role::Accent } else { Role::Text });
+            let mark = if at == self.segmentation { "›" } else { " " };
             let scores: Vec<String> =
-                way.digits.iter().map(|digit| decimals_2(digit.score)).collect();
+                segmentation.digits.iter().map(|digit| decimals_2(digit.score)).collect();
             let gap = " ".repeat(widest - text.width());
-            let words = format!("{mark} {text}{gap}  {:>6}", decimals_2(way.score));
+            let words = format!("{mark} {text}{gap}  {:>6}", decimals_2(segmentation.score));
             let end = write(buffer, inside, row, &words, style);
             let sum = format!("  = {}", scores.join(" "));
             write_at(buffer, inside, end, row, &sum, theme.style(Role::Dim));
@@ -160,13 +161,13 @@ impl Read {
     }
 }
 
-/// A cut over the picture of its line.
+/// Draws a cut over the picture of its line.
 fn draw_cut(cut: &[u32], line: &ReadLine, drawn: Rect, buffer: &mut Buffer, theme: &Theme) {
     if line.width == 0 || line.height == 0 {
         return;
     }
     let style = theme.style(Role::Accent);
-    // Twice as many pixels as rows.
+    // There are two pixels per row.
     for half in 0..2 * drawn.height {
         let row = u32::from(half) * line.height / (2 * u32::from(drawn.height));
         let Some(column) = cut.get(row as usize) else { return };
@@ -213,16 +214,20 @@ impl View for Read {
     }
 
     fn key(&mut self, key: KeyEvent, _: &Context) -> Effect {
-        let Self { line, way, digit, .. } = *self;
+        let Self { line, segmentation, digit, .. } = *self;
         match key.code {
-            KeyCode::Left | KeyCode::Char('h') => self.choose(line, way, digit.saturating_sub(1)),
-            KeyCode::Right | KeyCode::Char('l') => self.choose(line, way, digit + 1),
-            KeyCode::Up | KeyCode::Char('k') => self.choose(line, way.saturating_sub(1), digit),
-            KeyCode::Down | KeyCode::Char('j') => self.choose(line, way + 1, digit),
+            KeyCode::Left | KeyCode::Char('h') => {
+                self.choose(line, segmentation, digit.saturating_sub(1))
+            }
+            KeyCode::Right | KeyCode::Char('l') => self.choose(line, segmentation, digit + 1),
+            KeyCode::Up | KeyCode::Char('k') => {
+                self.choose(line, segmentation.saturating_sub(1), digit)
+            }
+            KeyCode::Down | KeyCode::Char('j') => self.choose(line, segmentation + 1, digit),
             KeyCode::PageUp => self.choose(line.saturating_sub(1), 0, 0),
             KeyCode::PageDown => self.choose(line + 1, 0, 0),
             KeyCode::Home => self.choose(line, 0, 0),
-            KeyCode::End => self.choose(line, way, usize::MAX),
+            KeyCode::End => self.choose(line, segmentation, usize::MAX),
             _ => Effect::Ignored,
         }
     }
@@ -231,14 +236,14 @@ impl View for Read {
         let theme = context.theme;
         let ways = self.line().map_or(0, |line| line.segmentations.len()) as u16;
         if area.height < LOW {
-            // The picture, then the ways; a terminal this low has no room for pieces.
+            // The picture, then the segmentations; low terminals have no room for pieces.
             let [top, below] = Layout::vertical([
                 Constraint::Fill(1),
                 Constraint::Length(ways.min(area.height / 3)),
             ])
             .areas(area);
             self.draw_picture(top, buffer, theme);
-            self.draw_ways(below, buffer, theme);
+            self.draw_segmentations(below, buffer, theme);
             return;
         }
         let list = (ways + 2).min(area.height / 4).max(4);
@@ -247,6 +252,6 @@ impl View for Read {
                 .areas(area);
         self.draw_picture(top, buffer, theme);
         self.draw_pieces(middle, buffer, theme);
-        self.draw_ways(below, buffer, theme);
+        self.draw_segmentations(below, buffer, theme);
     }
 }

@@ -1,4 +1,4 @@
-//! What the processes of a command use of the machine.
+//! The resource usage of a command's processes.
 
 use crate::protocol::{GpuUse, SystemUse, What, printable};
 use crate::ui::effect::Effect;
@@ -84,7 +84,7 @@ fn of_gpu(gpu: &GpuUse, theme: &Theme) -> Vec<(String, String)> {
     ]
 }
 
-/// A size in the unit in which it is read best.
+/// A size in the most readable unit.
 fn bytes(bytes: u64) -> String {
     const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
     let exponent = (0..UNITS.len() - 1).find(|&at| bytes >> (10 * (at + 1)) == 0);
@@ -98,7 +98,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sizes_have_the_unit_in_which_they_are_read_best() {
+    fn sizes_use_binary_units() {
         for (size, text) in [(0, "0 B"), (1023, "1023 B"), (1536, "1.5 KiB"), (3 << 30, "3.0 GiB")]
         {
             assert_eq!(bytes(size), text);

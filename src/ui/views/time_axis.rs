@@ -1,9 +1,9 @@
-//! The horizontal axis of a command's charts: steps, or time since the first value with or without
+//! The x axis of a command's charts: steps, or the time since the first value, with or without
 //! pauses.
 
 use crate::protocol::{MarkKind, RunView};
 
-/// What the horizontal axis shows.
+/// The quantity on the x axis.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum XAxis {
     #[default]
@@ -15,7 +15,7 @@ pub(super) enum XAxis {
 }
 
 impl XAxis {
-    /// The one after it, in a circle.
+    /// The next one, cyclically.
     pub(super) fn next(self) -> Self {
         match self {
             Self::Step => Self::Relative,
@@ -34,13 +34,13 @@ impl XAxis {
     }
 }
 
-/// Where steps lie on an axis.
+/// Converts steps to positions on an axis.
 #[derive(Clone, Debug, Default)]
 pub(super) struct TimeAxis {
     axis: XAxis,
-    /// Steps and the wall times at which they were reported, in order of the steps.
+    /// Steps and the wall times at which they were reported, sorted by step.
     clock: Vec<(f64, f64)>,
-    /// Wall times between which the run was paused.
+    /// Start and end of each pause as wall times.
     pauses: Vec<(f64, f64)>,
 }
 
@@ -56,7 +56,7 @@ impl TimeAxis {
         Self { axis, clock, pauses }
     }
 
-    /// The place of a step.
+    /// The position of a step.
     pub(super) fn at(&self, step: f64) -> f64 {
         if self.axis == XAxis::Step {
             return step;
@@ -65,7 +65,7 @@ impl TimeAxis {
         self.seconds(start, self.wall_time(step))
     }
 
-    /// The wall time of a step, between the known ones on a straight line.
+    /// The wall time of a step, interpolated linearly.
     fn wall_time(&self, step: f64) -> f64 {
         let after = self.clock.partition_point(|point| point.0 < step);
         match (after.checked_sub(1).map(|at| self.clock[at]), self.clock.get(after)) {
@@ -75,14 +75,14 @@ impl TimeAxis {
         }
     }
 
-    /// Seconds between two wall times without the pauses between them.
+    /// Seconds between two wall times, without pauses.
     fn seconds(&self, from: f64, to: f64) -> f64 {
         let overlap = |&(begin, end): &(f64, f64)| (end.min(to) - begin.max(from)).max(0.0);
         to - from - self.pauses.iter().map(overlap).sum::<f64>()
     }
 }
 
-/// Wall times between which a run was held or suspended; one that goes on has no end yet.
+/// Start and end of each pause as wall times; a current pause has no end yet.
 fn pauses(run: &RunView) -> Vec<(f64, f64)> {
     let (mut pauses, mut begun) = (Vec::new(), None::<f64>);
     for mark in &run.marks {
@@ -102,7 +102,7 @@ mod tests {
     use crate::protocol::{Event, Mark, Metrics};
 
     #[test]
-    fn pauses_are_left_out_of_the_time() {
+    fn pauses_are_excluded_from_the_time() {
         let mut run = RunView::default();
         for (step, wall_time) in [(0, 100.0), (10, 110.0), (20, 150.0)] {
             let values = vec![("loss".to_owned(), 1.0)];

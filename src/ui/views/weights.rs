@@ -1,4 +1,4 @@
-//! What each unit looks for: its incoming weights as a heatmap.
+//! The incoming weights of each unit as a heatmap.
 
 use crate::protocol::{Content, Frame, Tensor, What};
 use crate::ui::effect::Effect;
@@ -19,16 +19,16 @@ use unicode_width::UnicodeWidthStr;
 const BINS: u32 = 60;
 /// Columns of a unit's name before its row of weights.
 const NAME: usize = 7;
-/// Rows of an enlarged row of weights at most.
+/// Maximum rows of an enlarged row of weights.
 const HIGHEST_ROW: u16 = 8;
 
 /// The view.
 #[derive(Debug, Default)]
 pub struct Weights {
     selected: usize,
-    /// The selected unit alone, as large as it gets.
+    /// The selected unit is enlarged.
     enlarged: bool,
-    /// First unit on the screen.
+    /// The first visible unit.
     first: usize,
     grid: Grid,
 }
@@ -38,9 +38,9 @@ impl Weights {
         self.first = self.grid.scroll(self.first, self.selected, units);
     }
 
-    /// The units on the screen.
+    /// The probe of the visible units.
     fn weights(&self, layer: u32) -> What {
-        // Before the first answer it is not known how many fit; one unit tells.
+        // Before the first answer the number of visible units is not known; request one unit.
         let (first, count) =
             if self.enlarged { (self.selected, 1) } else { (self.first, self.grid.count().max(1)) };
         What::Weights { layer, first: first as u32, count: count as u32 }
@@ -142,7 +142,7 @@ impl Weights {
         }
     }
 
-    /// A unit whose inputs are no image, as a row behind its name.
+    /// Draws a unit whose inputs are not an image as a row after its name.
     fn row(
         &self,
         unit: usize,
@@ -157,7 +157,7 @@ impl Weights {
         let name = if is_output { context.class(unit as u32) } else { unit.to_string() };
         let role = if unit == self.selected { Role::Selected } else { Role::Dim };
         let name = format!("{:>width$} ", cut(&name, NAME - 1), width = NAME - 1);
-        // Rows that are high enough are kept apart by a gap.
+        // Rows that are high enough are separated by a gap.
         let height = place.height - u16::from(place.height > 1);
         write(buffer, place, (height - 1) / 2, &name, context.theme.style(role));
         let width = place.width.saturating_sub(NAME as u16);
@@ -165,7 +165,7 @@ impl Weights {
         (&raster.stretched()).render(picture, buffer);
     }
 
-    /// Which units are shown, if not all of them, and the epoch; shortened to `room` columns.
+    /// The visible units, if not all are visible, and the epoch; shortened to `room` columns.
     fn note(&self, frame: &Frame, room: usize, context: &Context) -> String {
         let (theme, count, shown) = (context.theme, units(context), self.grid.count());
         let when = context.as_of_layers(frame);
@@ -203,7 +203,7 @@ impl Weights {
         }
     }
 
-    /// The selected unit in figures.
+    /// Details of the selected unit.
     fn unit(
         &self,
         area: Rect,
@@ -240,14 +240,14 @@ impl Weights {
     }
 }
 
-/// The layer selected, or the first that has weights.
+/// The selected layer, or the first one with weights.
 fn layer(context: &Context) -> u32 {
     let weighted = context.weighted_layers();
     let chosen = weighted.iter().find(|&&layer| layer == context.layer);
     chosen.or(weighted.first()).copied().unwrap_or(0)
 }
 
-/// Units of the layer shown.
+/// Number of units of the selected layer.
 fn units(context: &Context) -> usize {
     let layers = context.run.info.as_ref().map(|info| &info.layers);
     let layer = layers.and_then(|layers| layers.get(layer(context) as usize));
@@ -366,7 +366,7 @@ fn draw_biases(
     }
 }
 
-/// Says what the columns of the rows are, at the right of the scale where there is room.
+/// Describes the columns of the rows, to the right of the scale if there is room.
 fn inputs(count: usize, line: Rect, buffer: &mut Buffer, context: &Context) {
     const SCALE: usize = 40;
     let text =

@@ -1,11 +1,11 @@
-//! Lines of another program: their colours are taken over, every other control sequence is dropped.
+//! Text with escape sequences: colours are kept, all other control sequences are removed.
 
 use ratatui::style::{Color, Modifier, Style};
 use std::iter::Peekable;
 use std::str::Chars;
 
-/// Splits a line into spans of text with their styles. No span holds a control character, so a
-/// terminal obeys nothing that the line says.
+/// Splits a line into styled spans without control characters, so that the line cannot control the
+/// terminal.
 #[must_use]
 pub fn spans(line: &str, base: Style) -> Vec<(String, Style)> {
     let mut spans: Vec<(String, Style)> = Vec::new();
@@ -44,7 +44,7 @@ fn push(spans: &mut Vec<(String, Style)>, character: char, style: Style) {
     }
 }
 
-/// Skips a sequence behind ESC; the parameters if it sets colours.
+/// Skips an escape sequence after ESC; returns its parameters if it sets colours.
 fn escape(characters: &mut Peekable<Chars>) -> Option<String> {
     match characters.next()? {
         '[' => control_sequence(characters),
@@ -71,7 +71,7 @@ fn escape(characters: &mut Peekable<Chars>) -> Option<String> {
     }
 }
 
-/// Skips a control sequence; its parameters if it is SGR.
+/// Skips a control sequence; returns its parameters if it is SGR.
 fn control_sequence(characters: &mut Peekable<Chars>) -> Option<String> {
     let mut parameters = String::new();
     while let Some(character) = characters.next_if(|c| matches!(c, ' '..='?')) {
@@ -124,7 +124,7 @@ fn apply(parameters: &str, mut style: Style, base: Style) -> Style {
     style
 }
 
-/// The colour behind 38 or 48, and what follows it.
+/// Parses a colour after 38 or 48; returns the remaining parameters.
 fn extended(numbers: &[u16]) -> (Option<Color>, &[u16]) {
     match numbers {
         [5, index, rest @ ..] => (u8::try_from(*index).ok().map(Color::Indexed), rest),
@@ -162,16 +162,20 @@ mod tests {
     }
 
     #[test]
-    fn other_sequences_are_dropped() {
+    fn other_sequences_are_removed() {
         assert_eq!(text("a\x1b]0;title\x07b\x1b[2Jc\x1b[?1049hd\x1bPq#0\x1b\\e\x1b(Bf"), "abcdef");
         assert_eq!(text("a\u{9b}31mb\u{202e}c\0d"), "abcd");
         assert_eq!(text("12%\x08\x08\x083%"), "3%");
-        assert_eq!(text("\x1b]52;c;ZXZpbA=="), "", "an unfinished one hides the rest of its line");
+        assert_eq!(
+            text("\x1b]52;c;ZXZpbA=="),
+            "",
+            "an incomplete sequence hides the rest of its line"
+        );
     }
 
     proptest! {
         #[test]
-        fn nothing_that_a_terminal_obeys_is_left(line in "(\\PC|\\p{Cc}|\x1b[\\[\\]P(]?[0-9;:]{0,6}[a-zA-Z]?){0,40}") {
+        fn no_control_characters_remain(line in "(\\PC|\\p{Cc}|\x1b[\\[\\]P(]?[0-9;:]{0,6}[a-zA-Z]?){0,40}") {
             prop_assert!(!text(&line).contains(crate::protocol::is_unprintable));
         }
     }

@@ -15,17 +15,17 @@ const EIGHTHS: [char; 8] = ['▏', '▎', '▍', '▌', '▋', '▊', '▉', '�
 #[derive(Clone, Debug)]
 pub struct Row {
     pub name: String,
-    /// Length as a fraction of the whole, from 0 to 1; clamped.
+    /// Length as a fraction from 0 to 1; clamped.
     pub share: f64,
     /// The value as text, with its unit.
     pub value: String,
     pub style: Style,
 }
 
-/// Columns that a bar with its name and value needs at least, to stand beside others.
+/// Minimum columns of a bar with its name and value in a column beside others.
 const NARROWEST: u16 = 11;
 
-/// A list of bars, a row each; in columns side by side where the rows do not suffice.
+/// A list of bars, one per row; in several columns if there are not enough rows.
 #[derive(Clone, Debug)]
 pub struct Bars {
     pub rows: Vec<Row>,
@@ -73,7 +73,7 @@ impl Bars {
     }
 }
 
-/// A bar of up to `width` cells, to an eighth of a cell where the terminal has the characters.
+/// A bar of up to `width` cells, with a resolution of 1/8 cell if the terminal has the characters.
 fn bar(share: f64, width: u16, theme: &Theme) -> String {
     let share = if share.is_finite() { share.clamp(0.0, 1.0) } else { 0.0 };
     let eighths = (share * f64::from(width) * 8.0).round() as usize;
@@ -92,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ten_bars_in_six_rows_stand_in_two_columns() {
+    fn ten_bars_in_six_rows_use_two_columns() {
         let row = |class: u32| Row {
             name: class.to_string(),
             share: 0.5,
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn bars_are_as_long_as_their_share() {
+    fn bars_are_proportional_to_their_share() {
         let theme = Theme::default();
         assert_eq!(bar(1.0, 4, &theme), "████");
         assert_eq!(bar(0.5, 3, &theme), "█▌");

@@ -1,4 +1,4 @@
-//! A picture in colours: two pixels a cell, or shades where there are no half blocks.
+//! A colour image: two pixels per cell, or shades without half blocks.
 
 use super::Raster;
 use crate::protocol::Bitmap;
@@ -8,8 +8,8 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::widgets::Widget;
 
-/// Draws a picture into the upper left of an area, enlarged by whole numbers or shrunk to fit;
-/// returns the cells it took.
+/// Draws an image into the top left of an area, enlarged by a whole number or shrunk to fit;
+/// returns the cells that it takes.
 pub fn draw_bitmap(picture: &Bitmap, area: Rect, buffer: &mut Buffer, theme: &Theme) -> Rect {
     let area = area.intersection(buffer.area);
     let size = [picture.width, picture.height];
@@ -18,7 +18,7 @@ pub fn draw_bitmap(picture: &Bitmap, area: Rect, buffer: &mut Buffer, theme: &Th
     }
     if !theme.has_half_blocks() {
         let light: Vec<f32> = picture.pixels.iter().map(|pixel| brightness(*pixel)).collect();
-        // Ink on paper: on a dark terminal bright is ink, on a light one dark is.
+        // On dark terminals bright pixels are drawn as ink, on light ones dark pixels.
         let ink: Vec<f32> =
             if theme.light { light.iter().map(|light| 1.0 - light).collect() } else { light };
         let raster = Raster::image(&ink, size, 1.0, theme);
@@ -42,7 +42,7 @@ pub fn draw_bitmap(picture: &Bitmap, area: Rect, buffer: &mut Buffer, theme: &Th
     target
 }
 
-/// Pixels drawn across and down, at two a cell's height.
+/// Columns and rows of drawn pixels, with two rows per cell.
 fn fitted([width, height]: [usize; 2], area: Rect) -> [usize; 2] {
     let (columns, rows) = (usize::from(area.width), 2 * usize::from(area.height));
     let factor = (columns / width).min(rows / height);
@@ -55,7 +55,7 @@ fn fitted([width, height]: [usize; 2], area: Rect) -> [usize; 2] {
     }
 }
 
-/// The mean colour under a drawn pixel.
+/// The mean colour of a drawn pixel.
 fn mean(picture: &Bitmap, column: usize, row: usize, [columns, rows]: [usize; 2]) -> [u8; 3] {
     let span = |at: usize, drawn: usize, size: usize| {
         let from = at * size / drawn;
@@ -70,7 +70,8 @@ fn mean(picture: &Bitmap, column: usize, row: usize, [columns, rows]: [usize; 2]
             sum.iter_mut().zip(pixel).for_each(|(sum, &value)| *sum += u32::from(value));
         }
     }
-    // Few levels: an eye sees no difference, and a slow line carries fewer changes of colour.
+    // Few levels: the difference is not visible, and fewer colour changes are sent on a slow
+    // connection.
     sum.map(|sum| 17 * ((sum / count).min(255) as u8 / 16))
 }
 
@@ -85,7 +86,7 @@ mod tests {
     use ratatui::style::Color;
 
     #[test]
-    fn a_cell_carries_two_pixels_of_the_picture() {
+    fn a_cell_shows_two_pixels() {
         let pixels = vec![[255, 0, 0], [0, 255, 0], [0, 0, 255], [255, 255, 255]];
         let picture = Bitmap { width: 2, height: 2, pixels };
         let mut buffer = Buffer::empty(Rect::new(0, 0, 2, 1));

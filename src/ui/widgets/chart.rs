@@ -1,4 +1,4 @@
-//! Curves over common axes, with a legend that tells their values.
+//! Curves over common axes, with a legend that shows their values.
 
 use super::chart_state::ChartState;
 use super::plot::{Pen, Plot};
@@ -12,11 +12,11 @@ use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-/// Signs of curves where there are no colours.
+/// Characters for curves without colours.
 const MARKERS: [char; 6] = ['*', 'o', '+', 'x', '#', '%'];
-/// Ticks of an x axis at most.
+/// Maximum number of ticks of an x axis.
 const MOST_TICKS: usize = 11;
-/// Rows of a chart for each row of its legend, at least.
+/// Minimum rows of a chart per row of its legend.
 const ROWS_A_LEGEND_ROW: u16 = 6;
 /// Columns between two names in a legend.
 const GAP: u16 = 3;
@@ -25,24 +25,24 @@ const GAP: u16 = 3;
 #[derive(Clone, Debug, Default)]
 pub struct Line {
     pub name: String,
-    /// The name where there is no room for the whole one; without it the whole one is cut.
+    /// A short name for when there is no room; if empty, the name is truncated.
     pub short: String,
-    /// In order of x; points that are not finite are left out.
+    /// Sorted by x; points that are not finite are omitted.
     pub points: Vec<(f64, f64)>,
-    /// What the legend tells of it while no x is chosen: the newest value as text.
+    /// The value shown in the legend while no x is selected: the newest one.
     pub value: String,
     pub style: Style,
-    /// Points alone, not joined.
+    /// Draw only points, without lines between them.
     pub scatter: bool,
-    /// What stands for a point, where it is to be larger than a dot.
+    /// The character for a point that is larger than a dot.
     pub sign: Option<char>,
-    /// The curve just changed: its name stands out.
+    /// Highlight the name, because the curve has just changed.
     pub lit: bool,
-    /// Drawn faintly, and only where no other curve is.
+    /// Drawn faintly, and only in cells without another curve.
     pub faint: bool,
 }
 
-/// A line from top to bottom.
+/// A vertical line.
 #[derive(Clone, Copy, Debug)]
 pub struct Mark {
     pub x: f64,
@@ -57,20 +57,20 @@ pub struct LineChart<'a> {
     pub x_label: &'a str,
     pub x_unit: Unit,
     pub y_unit: Unit,
-    /// How the legend writes a value.
+    /// Formats a value in the legend.
     pub value_text: fn(f64) -> String,
-    /// A logarithmic y axis; values that are not positive are left out.
+    /// A logarithmic y axis; values that are not positive are omitted.
     pub log: bool,
     /// A logarithmic x axis, likewise.
     pub log_x: bool,
-    /// The y axis goes no higher, where the quantity has a bound.
+    /// Upper limit of the y axis, if the quantity is bounded.
     pub highest: Option<f64>,
-    /// The ends of the x and the y axis, where they do not follow the curves.
+    /// The ranges of the x and y axis, if they do not follow the curves.
     pub fixed: Option<[[f64; 2]; 2]>,
     pub theme: Theme,
 }
 
-/// The curves as they are drawn: in the numbers of the axes, and smoothed beside raw.
+/// The curves in axis units, smoothed and raw.
 struct Drawn {
     raw: Vec<Vec<(f64, f64)>>,
     smooth: Vec<Vec<(f64, f64)>>,
@@ -79,11 +79,11 @@ struct Drawn {
 /// The axes.
 struct Axes {
     x: [f64; 2],
-    upright: Upright,
+    y_axis: YAxis,
 }
 
-/// The y axis: its ends, its ticks, and its height in rows.
-struct Upright {
+/// The y axis: its range, its ticks, and its height in rows.
+struct YAxis {
     ends: [f64; 2],
     ticks: Vec<Tick>,
     rows: u16,
@@ -114,7 +114,7 @@ impl LineChart<'_> {
         self.draw_curves(&drawn, &axes, plot, buffer, state);
     }
 
-    /// The curves in the numbers of the axes, without what cannot be drawn.
+    /// The curves in axis units, without points that cannot be drawn.
     fn curves(&self, smoothing: f64) -> Drawn {
         let x = |x: f64| if self.log_x { x.log10() } else { x };
         let y = |y: f64| if self.log { y.log10() } else { y };
@@ -132,7 +132,7 @@ impl LineChart<'_> {
         }
     }
 
-    /// The ends of both axes and the ticks of the upright one; none without a point to draw.
+    /// The ranges of both axes and the ticks of the y axis; `None` without points.
     fn axes(&self, drawn: &Drawn, rows: u16, state: &mut ChartState) -> Option<Axes> {
         let visible: Vec<&[(f64, f64)]> = drawn
             .raw
@@ -163,12 +163,12 @@ impl LineChart<'_> {
             None => range(&mut values().filter(inside).map(|point| point.1))
                 .or_else(|| range(&mut all().map(|point| point.1))),
         }?;
-        Some(Axes { x, upright: self.upright(y, rows.saturating_sub(2)) })
+        Some(Axes { x, y_axis: self.y_axis(y, rows.saturating_sub(2)) })
     }
 
-    /// A y axis around a range in at most `rows` rows. Unless that wastes many rows, the axis is a
-    /// multiple of the tick distance high, so that the ticks are evenly spaced on the screen.
-    fn upright(&self, range: [f64; 2], rows: u16) -> Upright {
+    /// A y axis around a range in at most `rows` rows. Unless that wastes many rows, its height is
+    /// a multiple of the tick distance, so that ticks are evenly spaced on the screen.
+    fn y_axis(&self, range: [f64; 2], rows: u16) -> YAxis {
         let axis = |most: usize| {
             let (ends, ticks) = self.rounded(range, most);
             let from_end_to_end = ticks.first().is_some_and(|tick| is_near(tick.at, ends[0]))
@@ -176,11 +176,11 @@ impl LineChart<'_> {
             let gaps = ticks.len().saturating_sub(1) as u16;
             let room = rows.saturating_sub(1);
             let spare = if from_end_to_end && (1..=room).contains(&gaps) { room % gaps } else { 0 };
-            Upright { ends, ticks, rows: rows - spare }
+            YAxis { ends, ticks, rows: rows - spare }
         };
         let most = usize::from((rows.saturating_add(2) / 3).clamp(2, 6)) + 1;
-        // What the curves have of the rows counts most, then the number of ticks.
-        let worth = |axis: &Upright| {
+        // Prefer the axis that gives the curves most rows, then the most ticks.
+        let worth = |axis: &YAxis| {
             let size = (axis.ends[1] - axis.ends[0]).max(f64::MIN_POSITIVE);
             let filled = ((range[1] - range[0]) / size).clamp(0.1, 1.0);
             10.0 * filled * f64::from(axis.rows) / f64::from(rows.max(1))
@@ -190,10 +190,10 @@ impl LineChart<'_> {
         choices.max_by(|a, b| worth(a).total_cmp(&worth(b))).unwrap_or_else(|| axis(most))
     }
 
-    /// The ends and the ticks of a y axis around a range.
+    /// The range and the ticks of a y axis around a range.
     fn rounded(&self, [low, high]: [f64; 2], most: usize) -> ([f64; 2], Vec<Tick>) {
         if self.log {
-            // Whole decades, so that the axis is marked at powers of ten.
+            // Whole decades, so that the ticks are powers of ten.
             let ends = [low.floor(), high.ceil().max(low.floor() + 1.0)];
             return (ends, log_ticks(ends, most));
         }
@@ -205,17 +205,17 @@ impl LineChart<'_> {
         }
         let air = 0.05 * low.abs().max(0.1);
         let top = self.highest.map_or(high + air, |highest| (high + air).min(highest));
-        // What is never below zero has no axis below it.
+        // A quantity that is never negative has no axis below zero.
         let bottom = if low >= 0.0 { (low - air).max(0.0) } else { low - air };
         ticks::axis([bottom, top], most, self.y_unit)
     }
 
     /// Draws the axes; returns the area between them.
     fn draw_axes(&self, axes: &Axes, area: Rect, buffer: &mut Buffer) -> Rect {
-        let Upright { ends, ticks, rows } = &axes.upright;
+        let YAxis { ends, ticks, rows } = &axes.y_axis;
         let widest = ticks.iter().map(|tick| tick.label.width()).max().unwrap_or(0);
         let left = (widest.max(6) as u16 + 1).min(area.width / 2);
-        // Rows that are left over stand above.
+        // Remaining rows are left empty at the top.
         let height = (*rows).min(area.height - 2);
         let plot = Rect {
             x: area.x + left,
@@ -251,8 +251,8 @@ impl LineChart<'_> {
         plot
     }
 
-    /// The ticks of the x axis, each with its column in the plot and the one where its label
-    /// starts: as many as have room side by side.
+    /// The ticks of the x axis, each with its column in the plot and the start of its label: as
+    /// many as fit side by side.
     fn x_ticks(&self, x: [f64; 2], plot: Rect, labels: Rect) -> Vec<(Tick, u16, u16)> {
         let most = usize::from(plot.width / 5).clamp(2, MOST_TICKS);
         let places = |count: usize| -> Vec<(Tick, u16, u16)> {
@@ -314,7 +314,7 @@ impl LineChart<'_> {
             let points = |points: &[(f64, f64)]| -> Vec<[f64; 2]> {
                 points
                     .iter()
-                    .map(|&(x, y)| [share(x, axes.x), share(y, axes.upright.ends)])
+                    .map(|&(x, y)| [share(x, axes.x), share(y, axes.y_axis.ends)])
                     .collect()
             };
             let sign = line.sign.or_else(|| self.marker(index));
@@ -335,7 +335,7 @@ impl LineChart<'_> {
         plot.draw(buffer);
     }
 
-    /// What the legend tells of a curve: its value at the cursor, else its newest one.
+    /// The value of a curve in the legend: at the cursor, or the newest.
     fn value(&self, index: usize, drawn: &Drawn, state: &ChartState) -> String {
         let Some(cursor) = state.cursor else { return self.lines[index].value.clone() };
         let distance = |point: &&(f64, f64)| (point.0 - cursor).abs();
@@ -345,9 +345,9 @@ impl LineChart<'_> {
         })
     }
 
-    /// The names of the curves with their values; those that are hidden stay to be clicked on. In
-    /// several rows where one does not suffice and the chart is high enough, else shortened. Returns
-    /// the rows it took.
+    /// Draws the names of the curves with their values; hidden ones remain clickable. In several
+    /// rows if one is not enough and the chart is high enough, otherwise shortened. Returns the
+    /// number of rows.
     fn legend(
         &self,
         area: Rect,
@@ -379,7 +379,7 @@ impl LineChart<'_> {
         rows.len() as u16
     }
 
-    /// Whole names in a row.
+    /// Draws full names in a row.
     fn whole_legend(
         &self,
         entries: &[&Entry],
@@ -408,8 +408,8 @@ impl LineChart<'_> {
         }
     }
 
-    /// What a curve is drawn with where colours cannot tell it from the others; braille dots for
-    /// none.
+    /// The character that a curve is drawn with if colours cannot distinguish it; `None` for
+    /// braille dots.
     fn marker(&self, index: usize) -> Option<char> {
         match (self.theme.depth, self.theme.unicode) {
             (ColorDepth::None, _) => Some(MARKERS[index % MARKERS.len()]),
@@ -418,8 +418,8 @@ impl LineChart<'_> {
         }
     }
 
-    /// A legend in fewer columns: names in their curves' colours, cut as far as need be; values
-    /// as long as there is room for some of every name beside them.
+    /// A shortened legend: names in the colours of their curves, truncated as needed; values are
+    /// shown while there is room for part of every name.
     fn short_legend(
         &self,
         entries: &[Entry],
@@ -476,7 +476,7 @@ struct Entry<'a> {
 }
 
 impl Entry<'_> {
-    /// Columns of its whole name, its value and the sample before it.
+    /// Columns of its full name, its value and the sample before it.
     fn width(&self) -> usize {
         let value = if self.value.is_empty() || self.hidden { 0 } else { 1 + self.value.width() };
         2 + self.line.name.width() + value
@@ -493,7 +493,7 @@ impl Entry<'_> {
     }
 }
 
-/// Names of at most `columns` columns; where their beginnings are equal, their ends are used.
+/// Names of at most `columns` columns; if their beginnings are equal, their ends are used.
 fn short_names(entries: &[Entry], columns: usize) -> Vec<String> {
     let beginnings: Vec<String> = entries.iter().map(|entry| entry.name(columns)).collect();
     let is_unique = |name: &String| beginnings.iter().filter(|other| *other == name).count() == 1;
@@ -511,7 +511,7 @@ fn short_names(entries: &[Entry], columns: usize) -> Vec<String> {
     entries.iter().zip(&beginnings).map(name).collect()
 }
 
-/// The entries of each row of a legend, as many to a row as fit.
+/// The entries of each row of a legend, as many as fit.
 fn legend_rows<'a>(entries: &'a [Entry<'a>], width: u16) -> Vec<Vec<&'a Entry<'a>>> {
     let mut rows: Vec<Vec<&Entry>> = vec![Vec::new()];
     let mut end = 0;
@@ -529,7 +529,7 @@ fn legend_rows<'a>(entries: &'a [Entry<'a>], width: u16) -> Vec<Vec<&'a Entry<'a
     rows
 }
 
-/// Whether two numbers of an axis are the same but for rounding.
+/// Whether two numbers of an axis are equal up to rounding.
 fn is_near(a: f64, b: f64) -> bool {
     (a - b).abs() <= 1e-6 * a.abs().max(b.abs()).max(1e-6)
 }

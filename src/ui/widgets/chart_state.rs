@@ -1,39 +1,39 @@
-//! What a reader does with a chart: read values, zoom, hide curves, smooth them.
+//! The interactive state of a chart: cursor, zoom, hidden curves and smoothing.
 
 use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 use ratatui::layout::{Position, Rect};
 use std::collections::BTreeSet;
 
-/// Weights of the smoothing, from none to TensorBoard's most.
+/// Weights of the smoothing, from none to TensorBoard's maximum.
 const SMOOTHING: [f64; 8] = [0.0, 0.3, 0.6, 0.8, 0.9, 0.95, 0.97, 0.99];
-/// A step of the wheel keeps this share of the x range.
+/// Factor of the x range per step of the wheel.
 const WHEEL: f64 = 0.8;
 
 /// Zoom, cursor, hidden curves and smoothing of a chart.
 #[derive(Clone, Debug, Default)]
 pub struct ChartState {
-    /// The x range shown, in the axis's own numbers (exponents where it is logarithmic); all of it
-    /// while there is none.
+    /// The visible x range in axis units (exponents on a logarithmic axis); all of it if `None`.
     pub zoom: Option<[f64; 2]>,
-    /// The x whose values the legend tells.
+    /// The x whose values the legend shows.
     pub cursor: Option<f64>,
-    /// Curves that are not drawn, by their places.
+    /// Indices of hidden curves.
     pub hidden: BTreeSet<usize>,
     /// The weight of the smoothing, from 0 to 0.99.
     pub smoothing: f64,
-    /// The columns between which a drag goes.
+    /// The columns of the current drag.
     pub drag: Option<[u16; 2]>,
-    /// Where the curves were last drawn, and the x range there; the range of all curves.
+    /// The area of the curves when they were last drawn, its x range, and the x range of all
+    /// curves.
     pub plot: Rect,
     pub shown: [f64; 2],
     pub whole: [f64; 2],
-    /// Where the names of the curves were last drawn.
+    /// The areas of the names of the curves when they were last drawn.
     pub legend: Vec<(usize, Rect)>,
 }
 
 impl ChartState {
-    /// A mouse event: clicks on the legend hide curves, a click on the curves reads them, a drag
-    /// zooms in, the wheel zooms, the right button shows all again. True where it meant something.
+    /// Handles a mouse event: a click on the legend hides a curve, a click on the plot moves the
+    /// cursor, a drag or the wheel zooms, the right button resets. Returns whether it was used.
     pub fn mouse(&mut self, event: MouseEvent) -> bool {
         let at = Position::new(event.column, event.row);
         match event.kind {
@@ -92,24 +92,24 @@ impl ChartState {
         self.smoothing = SMOOTHING[next.min(SMOOTHING.len() - 1)];
     }
 
-    /// Takes zoom, cursor and smoothing from a chart over the same x axis.
+    /// Copies zoom, cursor and smoothing from a chart with the same x axis.
     pub fn follow(&mut self, other: &Self) {
         (self.zoom, self.cursor, self.smoothing) = (other.zoom, other.cursor, other.smoothing);
     }
 
-    /// The x under a column of the screen.
+    /// The x of a column of the screen.
     fn x_at(&self, column: u16) -> f64 {
         let last = f64::from(self.plot.width.saturating_sub(1).max(1));
         let share = f64::from(column.saturating_sub(self.plot.x)) / last;
         self.shown[0] + share.clamp(0.0, 1.0) * (self.shown[1] - self.shown[0])
     }
 
-    /// Scales the range shown by a factor around a column, within the range of all curves.
+    /// Scales the visible range by a factor around a column, within the range of all curves.
     fn zoom_at(&mut self, column: u16, factor: f64) -> bool {
         let middle = self.x_at(column);
         let [low, high] = self.shown.map(|end| middle + factor * (end - middle));
         let [first, last] = self.whole;
-        // A thousandth of the whole is enough to tell neighbours apart.
+        // The minimum is a thousandth of the whole range.
         if high - low < 1e-3 * (last - first) {
             return true;
         }
@@ -141,7 +141,7 @@ mod tests {
     const LEFT: MouseButton = MouseButton::Left;
 
     #[test]
-    fn a_click_reads_a_drag_zooms_and_the_right_button_shows_all() {
+    fn clicks_move_the_cursor_drags_zoom_and_the_right_button_resets() {
         let mut state = state();
         mouse(&mut state, MouseEventKind::Down(LEFT), 40, 5);
         mouse(&mut state, MouseEventKind::Up(LEFT), 40, 5);
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn the_wheel_zooms_around_the_pointer_and_no_further_out_than_all() {
+    fn the_wheel_zooms_around_the_pointer_within_the_whole_range() {
         let mut state = state();
         mouse(&mut state, MouseEventKind::ScrollUp, 60, 5);
         assert_eq!(state.zoom, Some([10.0, 90.0]));
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn curves_are_hidden_by_their_names_and_one_after_the_other() {
+    fn curves_are_hidden_by_clicks_and_by_key() {
         let mut state = state();
         mouse(&mut state, MouseEventKind::Down(LEFT), 21, 1);
         assert!(state.hidden.contains(&1));

@@ -2,21 +2,21 @@
 
 use crossterm::event::KeyCode;
 
-/// The shape of a grid that a cursor moves in.
+/// The shape of a grid with a cursor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct GridShape {
-    /// Cells in all.
+    /// Total number of cells.
     pub count: usize,
-    /// Cells to a row.
+    /// Number of cells per row.
     pub columns: usize,
-    /// Rows that PgUp and PgDn move by; 0 where the two keys mean something else.
+    /// Rows that PgUp and PgDn move by; 0 if they have another purpose.
     pub page: usize,
-    /// Left and right go on in the next row; else they end at the edges.
+    /// Whether left and right continue in the next row or stop at the edges.
     pub wraps: bool,
 }
 
 impl GridShape {
-    /// Where a key moves the cursor to; `None` for a key that moves no cursor.
+    /// The position after a key; `None` if the key does not move the cursor.
     #[must_use]
     pub fn moved(self, at: usize, code: KeyCode) -> Option<usize> {
         let columns = self.columns.max(1);
@@ -51,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_list_in_rows_goes_on_in_the_next_row() {
+    fn a_wrapping_grid_continues_in_the_next_row() {
         let shape = GridShape { count: 10, columns: 4, page: 2, wraps: true };
         let go = |at, code| shape.moved(at, code).unwrap();
         assert_eq!(go(3, KeyCode::Right), 4);
@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn a_matrix_ends_at_its_edges() {
+    fn a_matrix_stops_at_its_edges() {
         let shape = GridShape { count: 12, columns: 4, page: 0, wraps: false };
         for (at, code, to) in [
             (3, KeyCode::Right, 3),

@@ -7,7 +7,7 @@ use ratatui::layout::Rect;
 use ratatui::widgets::Widget;
 use unicode_width::UnicodeWidthStr;
 
-/// Progress as a line: what, how far, and a word behind it.
+/// A line of progress: a label, a bar, and a note.
 #[derive(Clone, Debug)]
 pub struct Gauge {
     pub label: String,

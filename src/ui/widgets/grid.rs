@@ -1,11 +1,11 @@
-//! A grid of tiles that scrolls.
+//! A scrollable grid of tiles.
 
 use super::GridShape;
 use ratatui::layout::{Position, Rect};
 
-/// Tiles on the screen at most, however large it is.
+/// Maximum number of visible tiles.
 const MOST: usize = 256;
-/// Cells of a row's height at most.
+/// Maximum height of a row in cells.
 const HIGHEST_ROW: usize = 4;
 
 /// Tiles side by side, row by row.
@@ -18,14 +18,14 @@ pub struct Grid {
 }
 
 impl Grid {
-    /// Tiles for units of `size` pixels (across, down): the largest tiles at which all units are visible
-    /// at once, else tiles of half the size.
+    /// Tiles for units of `size` pixels (width, height): the largest ones at which all units are
+    /// visible at once, or else tiles of half the size.
     #[must_use]
     pub fn new(area: Rect, size: [usize; 2], units: usize) -> Self {
-        // A matrix row or an image: never wider than the screen.
+        // A matrix row or an image: at most as wide as the screen.
         let whole = size[0].clamp(3, 28);
         let half = (whole / 2).max(3);
-        // Enlarged by whole numbers, or shrunk to anything down to a third.
+        // Enlarged by a whole number, or shrunk to at least a third.
         let widths = (2..=6).rev().map(|factor| factor * whole);
         let widths = widths.chain(((whole / 3).max(3)..=whole).rev());
         let mut grids = widths.map(|wide| Self::with_width(area, size, wide));
@@ -34,8 +34,8 @@ impl Grid {
         grids.find(fits).unwrap_or_else(|| Self::with_width(area, size, half))
     }
 
-    /// One row per unit across the whole area, as high as possible with all rows visible: for units whose
-    /// inputs are not an image.
+    /// One row per unit across the whole area, as high as possible with all rows visible, for units
+    /// whose inputs are not an image.
     #[must_use]
     pub fn of_rows(area: Rect, units: usize) -> Self {
         let high = (usize::from(area.height) / units.max(1)).clamp(1, HIGHEST_ROW) as u16;
@@ -47,7 +47,7 @@ impl Grid {
         }
     }
 
-    /// Tiles of `wide` cells across.
+    /// Tiles that are `wide` cells wide.
     fn with_width(area: Rect, [width, height]: [usize; 2], wide: usize) -> Self {
         let wide = wide.min(usize::from(area.width).max(1)) as u16;
         let proportion = height as f32 / width.max(1) as f32;
@@ -62,20 +62,20 @@ impl Grid {
         }
     }
 
-    /// Units on the screen at most.
+    /// Maximum number of visible units.
     #[must_use]
     pub fn count(&self) -> usize {
         (self.columns * self.rows).min(MOST)
     }
 
-    /// The shape in which a cursor moves; by pages only where PgUp and PgDn have no other use.
+    /// The shape for a cursor, which only moves by pages if PgUp and PgDn have no other purpose.
     #[must_use]
     pub fn shape(&self, units: usize, pages: bool) -> GridShape {
         let page = if pages { (self.count() / self.columns.max(1)).max(1) } else { 0 };
         GridShape { count: units, columns: self.columns, page, wraps: true }
     }
 
-    /// The cells of the n-th unit on the screen: its picture, and a line under it.
+    /// The cells of the n-th visible unit: its image and a line below it.
     #[must_use]
     pub fn place(&self, index: usize) -> Rect {
         let (column, row) = (index % self.columns, index / self.columns);
@@ -88,13 +88,13 @@ impl Grid {
         rect.intersection(self.area)
     }
 
-    /// The place on the screen of the unit drawn there.
+    /// The index of the visible unit at a position.
     #[must_use]
     pub fn hit(&self, at: Position) -> Option<usize> {
         (0..self.count()).find(|&index| self.place(index).contains(at))
     }
 
-    /// The first unit on the screen, moved by whole rows until the selected unit is visible.
+    /// The first visible unit, moved by whole rows until the selected unit is visible.
     #[must_use]
     pub fn scroll(&self, first: usize, selected: usize, units: usize) -> usize {
         let (columns, rows) = (self.columns.max(1), self.rows.max(1));
@@ -109,7 +109,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tiles_are_as_large_as_all_of_them_fit() {
+    fn tiles_are_as_large_as_possible() {
         let area = Rect::new(0, 0, 90, 34);
         let tile = |units| Grid::new(area, [28, 28], units).place(0).width;
         assert_eq!(tile(1), 56);
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_are_as_high_as_all_of_them_fit() {
+    fn rows_are_as_high_as_possible() {
         let area = Rect::new(2, 1, 60, 33);
         let place = |units, at| Grid::of_rows(area, units).place(at);
         assert_eq!(place(10, 1), Rect::new(2, 4, 60, 3));

@@ -7,7 +7,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::widgets::{Sparkline, Widget};
 
-/// How values are distributed between `low` and `high`, in equal bins.
+/// Counts of values between `low` and `high`, in equal bins.
 #[derive(Clone, Copy, Debug)]
 pub struct Histogram<'a> {
     pub low: f32,
@@ -24,7 +24,7 @@ impl Widget for &Histogram<'_> {
         let plot = Rect { height: area.height - 1, ..area };
         let across = usize::from(plot.width).max(1);
         let bins = self.counts.len();
-        // Stretched or squeezed to the width: a column shows the bin under its middle.
+        // Stretched or shrunk to the width: a column shows the bin at its centre.
         let columns =
             (0..across).map(|x| u64::from(self.counts[(2 * x + 1) * bins / (2 * across)]));
         let spark = Sparkline::default().data(columns).style(self.theme.series(0));

@@ -1,4 +1,4 @@
-//! Things that views draw with.
+//! The widgets of the views.
 
 mod ansi;
 mod bars;
@@ -37,12 +37,12 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use unicode_width::UnicodeWidthStr;
 
-/// Writes a line of text, cut to the area's width; returns the columns it took.
+/// Writes a line of text, truncated to the area's width; returns the columns it takes.
 pub fn write(buffer: &mut Buffer, area: Rect, row: u16, text: &str, style: Style) -> u16 {
     write_at(buffer, area, 0, row, text, style)
 }
 
-/// Writes text from a column of the area on, cut to what is left; returns the next free column.
+/// Writes text from a column on, truncated to the area; returns the next free column.
 pub fn write_at(
     buffer: &mut Buffer,
     area: Rect,
@@ -60,7 +60,7 @@ pub fn write_at(
     end - area.x
 }
 
-/// Writes text so that it ends at the right edge; nothing where it does not fit.
+/// Writes right-aligned text; nothing if it does not fit.
 pub fn write_right(buffer: &mut Buffer, area: Rect, row: u16, text: &str, style: Style) {
     let width = u16::try_from(text.width()).unwrap_or(u16::MAX);
     if width <= area.width {

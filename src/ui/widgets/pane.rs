@@ -1,4 +1,4 @@
-//! A titled part of the screen.
+//! A framed and titled part of the screen.
 
 use crate::ui::theme::{Role, Theme};
 use ratatui::buffer::Buffer;
@@ -7,13 +7,13 @@ use ratatui::style::Color;
 use ratatui::widgets::{Block, BorderType, Widget};
 use unicode_width::UnicodeWidthStr;
 
-/// A frame with a title; without room for a frame, nothing but its inside.
+/// A frame with a title, which is omitted if the area is too small.
 #[derive(Clone, Debug)]
 pub struct Pane<'a> {
     pub title: &'a str,
-    /// A word at the right of the title, such as the epoch that is shown.
+    /// A text on the right of the title, such as the epoch.
     pub note: &'a str,
-    /// Its frame and title stand out.
+    /// Whether frame and title are highlighted.
     pub lit: bool,
     pub theme: Theme,
 }
@@ -25,14 +25,14 @@ impl<'a> Pane<'a> {
         Self { title, note: "", lit: false, theme: *theme }
     }
 
-    /// With a word at the right of the title.
+    /// Adds a text on the right of the title.
     #[must_use]
     pub fn note(mut self, note: &'a str) -> Self {
         self.note = note;
         self
     }
 
-    /// With a frame and a title that stand out, or not.
+    /// Highlights the frame and the title, or not.
     #[must_use]
     pub fn lit(mut self, lit: bool) -> Self {
         self.lit = lit;
@@ -54,7 +54,7 @@ impl<'a> Pane<'a> {
         if self.title.is_empty() {
             return inside;
         }
-        // The text's own colour, not the border's under it.
+        // The text has its own colour instead of that of the border.
         let plain = self.theme.style(Role::Title).fg(Color::Reset);
         let style = if self.lit { self.theme.style(Role::Accent) } else { plain };
         let end =

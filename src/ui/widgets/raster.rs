@@ -1,8 +1,9 @@
-//! Numbers as pixels: weights as heatmaps, images as pixel art, grey or in colour.
+//! Numbers as pixels: weights as heatmaps, images in grey or colour.
 //!
-//! With 256 colours or more a cell shows two pixels, one above the other: the foreground and the
+//! With 256 colours or more a cell shows two pixels, one above the other: the foreground and
 //! background colour of an upper half block. With 16 colours a cell shows the mean of the two: its
-//! colour is the sign, its shade the size. Without colours, negative values have other characters.
+//! colour is the sign, its shade the magnitude. Without colours, negative values have other
+//! characters.
 
 use super::write;
 use crate::ui::theme::{ColorDepth, Role, Theme};
@@ -11,11 +12,11 @@ use ratatui::layout::Rect;
 use ratatui::style::{Color, Style};
 use ratatui::widgets::Widget;
 
-/// Shades from nothing to full.
+/// Shades from empty to full.
 const SHADES: [char; 5] = [' ', '░', '▒', '▓', '█'];
 /// The same without Unicode.
 const ASCII_SHADES: [char; 5] = [' ', '.', '+', '*', '#'];
-/// Shades of values below zero, where neither colours nor blocks tell them apart.
+/// Shades of negative values, if neither colours nor blocks can distinguish them.
 const ASCII_NEGATIVE: [char; 5] = [' ', ',', '-', '~', '='];
 
 /// Where the channels of a pixel are.
@@ -28,30 +29,30 @@ enum Channels {
     Planar,
 }
 
-/// A grid of numbers, one a pixel or three.
+/// A grid of numbers, with one or three per pixel.
 #[derive(Clone, Copy, Debug)]
 pub struct Raster<'a> {
     values: &'a [f32],
     width: usize,
     height: usize,
     channels: Channels,
-    /// The value that gets the end of the scale.
+    /// The value at the end of the scale.
     largest: f32,
     diverging: bool,
-    /// Pixels fill the area; they need not be square.
+    /// Pixels fill the area and need not be square.
     stretched: bool,
     theme: Theme,
 }
 
 impl<'a> Raster<'a> {
-    /// A picture whose pixels have one number, or three for red, green and blue side by side; 255
-    /// is the end of the scale.
+    /// An image with one number per pixel, or three (red, green, blue) side by side; 255 is the end
+    /// of the scale.
     #[must_use]
     pub fn picture(values: &'a [f32], size: [usize; 2], theme: &Theme) -> Self {
         Self::image(values, size, 255.0, theme)
     }
 
-    /// Values around zero, row by row; ±`largest` get the ends of the scale.
+    /// Values around zero, row by row; ±`largest` are the ends of the scale.
     #[must_use]
     pub fn heatmap(
         values: &'a [f32],
@@ -71,8 +72,8 @@ impl<'a> Raster<'a> {
         }
     }
 
-    /// Values around zero of red, green and blue, a plane of `width` × `height` after the other: no
-    /// colour at all is −`largest` of each, white is `largest`.
+    /// Values around zero for red, green and blue, as three planes of `width` × `height`: black is
+    /// −`largest` in all channels, white is `largest`.
     #[must_use]
     pub fn colour_heatmap(
         values: &'a [f32],
@@ -84,8 +85,8 @@ impl<'a> Raster<'a> {
         Self { channels: Channels::Planar, ..grey }
     }
 
-    /// Values from 0 (background) to `largest` (ink), row by row; or three a pixel, side by side, for
-    /// red, green and blue.
+    /// Values from 0 (background) to `largest` (ink), row by row; or three per pixel (red, green,
+    /// blue), side by side.
     #[must_use]
     pub fn image(
         values: &'a [f32],
@@ -107,21 +108,21 @@ impl<'a> Raster<'a> {
         }
     }
 
-    /// The same with pixels that fill the area, not square ones.
+    /// Makes the pixels fill the area, not necessarily square.
     #[must_use]
     pub fn stretched(self) -> Self {
         Self { stretched: true, ..self }
     }
 
-    /// The cells it takes within an area: the largest picture of the right proportions, enlarged
-    /// by a whole number or shrunk to fit.
+    /// The cells that the image takes in an area: as large as possible with the right proportions,
+    /// enlarged by a whole number or shrunk to fit.
     #[must_use]
     pub fn fitted(&self, area: Rect) -> Rect {
         let [columns, rows] = self.pixels(area);
         Rect::new(area.x, area.y, columns as u16, rows.div_ceil(2) as u16).intersection(area)
     }
 
-    /// Pixels drawn, across and down, at two pixels a cell's height.
+    /// Columns and rows of drawn pixels, with two rows per cell.
     fn pixels(&self, area: Rect) -> [usize; 2] {
         let each = if self.channels == Channels::Planar { 3 } else { 1 };
         let needed = each * self.width * self.height;
@@ -138,7 +139,7 @@ impl<'a> Raster<'a> {
         if factor >= 1 {
             return [factor * self.width, factor * self.height];
         }
-        // Integer proportions: shrink by whichever side is tighter.
+        // Integer proportions: shrink by the tighter side.
         if columns * self.height <= rows * self.width {
             [columns, (columns * self.height / self.width).max(1).min(rows)]
         } else {
@@ -146,7 +147,7 @@ impl<'a> Raster<'a> {
         }
     }
 
-    /// The mean of the values of a channel under one drawn pixel, over `largest`.
+    /// The mean of a channel over one drawn pixel, divided by `largest`.
     fn channel(
         &self,
         channel: usize,
@@ -171,7 +172,7 @@ impl<'a> Raster<'a> {
         if self.largest > 0.0 { sum / count / self.largest } else { 0.0 }
     }
 
-    /// The values of one drawn pixel, three equal ones where there is one channel.
+    /// The values of one drawn pixel; three equal ones for a single channel.
     fn pixel(&self, place: [usize; 2], drawn: [usize; 2]) -> [f32; 3] {
         match self.channels {
             Channels::One => [self.channel(0, place, drawn); 3],
@@ -179,8 +180,8 @@ impl<'a> Raster<'a> {
         }
     }
 
-    /// Weights are mostly small beside the largest one: their square root is shown, in the legend
-    /// too, so that a small one is seen at all.
+    /// Most weights are small compared with the largest one, so their square root is shown, in the
+    /// legend too, to make small ones visible.
     fn scaled(&self, value: f32) -> f32 {
         if self.diverging { value.signum() * value.abs().sqrt() } else { value }
     }
@@ -201,7 +202,7 @@ impl<'a> Raster<'a> {
 
     fn shade(&self, value: f32) -> char {
         let step = (self.scaled(value).abs().min(1.0) * 4.0).round() as usize;
-        // Colours tell signs apart where there are any, and blocks tell sizes better than letters.
+        // Use blocks if colours show the sign, because blocks show magnitudes better than letters.
         let marked = self.theme.depth == ColorDepth::None || !self.theme.unicode;
         match (self.theme.unicode, marked && self.diverging && value < 0.0) {
             (true, false) => SHADES[step],
@@ -211,7 +212,7 @@ impl<'a> Raster<'a> {
     }
 }
 
-/// The lightness of red, green and blue (ITU-R 601); the value itself of three equal ones.
+/// The lightness of red, green and blue (ITU-R 601); for three equal values, the value.
 fn grey([red, green, blue]: [f32; 3]) -> f32 {
     if red.to_bits() == green.to_bits() && green.to_bits() == blue.to_bits() {
         return red;
@@ -232,7 +233,7 @@ impl Widget for &Raster<'_> {
                 let lower = if has_lower { self.pixel([column, top + 1], drawn) } else { [0.0; 3] };
                 let cell = &mut buffer[(target.x + x, target.y + y)];
                 if self.theme.has_half_blocks() {
-                    // Below the last row of an odd number there is nothing, not black.
+                    // With an odd number of rows, the cell below the last one is empty, not black.
                     let paper = if has_lower { self.color(lower) } else { self.color_of(0.0) };
                     let style = Style::default().fg(self.color(upper)).bg(paper);
                     cell.set_char('▀').set_style(style);
@@ -246,7 +247,7 @@ impl Widget for &Raster<'_> {
     }
 }
 
-/// The scale of a heatmap: its colours from end to end with the values they stand for.
+/// The legend of a heatmap: its colours from end to end with their values.
 #[derive(Clone, Copy, Debug)]
 pub struct Legend {
     pub largest: f32,
@@ -283,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cell_carries_two_pixels() {
+    fn a_cell_shows_two_pixels() {
         let theme = Theme::default();
         let raster = Raster::image(&[0.0, 1.0], [1, 2], 1.0, &theme);
         let buffer = draw(&raster, 1, 1);
@@ -293,13 +294,13 @@ mod tests {
     }
 
     #[test]
-    fn three_values_a_pixel_are_its_colour() {
+    fn three_values_per_pixel_are_its_colour() {
         let theme = Theme::default();
         let pixels = [255.0, 0.0, 0.0, 0.0, 0.0, 255.0];
         let buffer = draw(&Raster::image(&pixels, [1, 2], 255.0, &theme), 1, 1);
         assert_eq!(buffer[(0, 0)].fg, Color::Rgb(255, 0, 0));
         assert_eq!(buffer[(0, 0)].bg, Color::Rgb(0, 0, 255));
-        // Of weights all red ones come first; 0 is half of each.
+        // Weights are stored as planes, all red ones first; 0 is half of each.
         let weights = [1.0, -1.0, 0.0, 0.0, -1.0, 0.0];
         let buffer = draw(&Raster::colour_heatmap(&weights, [1, 2], 1.0, &theme), 1, 1);
         assert_eq!(buffer[(0, 0)].fg, Color::Rgb(255, 128, 0));
@@ -325,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stretched_row_fills_its_area_with_pixels_of_one_width() {
+    fn a_stretched_row_fills_its_area_with_pixels_of_equal_width() {
         let values = [1.0, -1.0, 0.5];
         let raster = Raster::heatmap(&values, [3, 1], 1.0, &Theme::default()).stretched();
         assert_eq!(raster.fitted(Rect::new(2, 1, 11, 3)), Rect::new(2, 1, 9, 3));
@@ -336,7 +337,7 @@ mod tests {
     }
 
     #[test]
-    fn sixteen_colours_tell_signs_by_colour_and_sizes_by_shade() {
+    fn sixteen_colours_show_signs_by_colour_and_magnitudes_by_shade() {
         for light in [false, true] {
             let theme = Theme { depth: ColorDepth::Ansi16, light, ..Theme::default() };
             let values = [1.0, 0.3, -0.3, -1.0].map(|value: f32| value * value.abs());

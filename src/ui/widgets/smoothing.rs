@@ -1,7 +1,7 @@
-//! TensorBoard's smoothing: an exponential moving average without the bias of its start.
+//! TensorBoard's smoothing: an exponential moving average with bias correction.
 
-/// Smooths values in order of x. `weight` is from 0 (as it is) to 0.99 (nearly flat); values that
-/// are not finite stay as they are and count for nothing.
+/// Smooths values, sorted by x. `weight` is from 0 (unchanged) to 0.99 (nearly flat); values that
+/// are not finite are kept and ignored.
 ///
 /// sₙ = w sₙ₋₁ + (1 − w) yₙ with s₀ = 0, divided by 1 − wⁿ.
 #[must_use]
@@ -31,8 +31,8 @@ mod tests {
     }
 
     #[test]
-    fn is_tensorboards_average() {
-        // By hand: 1; (0.6·0.4 + 0.4·3) / (1 − 0.36); (0.6·1.44 + 0.4·2) / (1 − 0.216).
+    fn matches_tensorboard() {
+        // Calculated by hand: 1; (0.6·0.4 + 0.4·3) / (1 − 0.36); (0.6·1.44 + 0.4·2) / (1 − 0.216).
         let expected = [1.0, 1.44 / 0.64, 1.664 / 0.784];
         for (value, expected) in values(&[1.0, 3.0, 2.0], 0.6).into_iter().zip(expected) {
             assert!((value - expected).abs() < 1e-12, "{value} {expected}");
@@ -41,7 +41,7 @@ mod tests {
     }
 
     #[test]
-    fn a_constant_stays_one_and_gaps_count_for_nothing() {
+    fn constants_are_unchanged_and_nan_is_ignored() {
         assert!(values(&[5.0; 40], 0.99).iter().all(|value| (value - 5.0).abs() < 1e-9));
         let gap = values(&[1.0, f64::NAN, 3.0], 0.5);
         assert!(gap[1].is_nan());

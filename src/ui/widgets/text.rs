@@ -1,15 +1,15 @@
-//! Running text, broken into lines.
+//! Line breaking of text.
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-/// What no line begins with.
+/// Characters that cannot begin a line.
 const CLOSING: &str = "。，、；：？！）》」』】〕”’…—·%．,.;:?!)]}";
-/// What no line ends with.
+/// Characters that cannot end a line.
 const OPENING: &str = "（《「『【〔“‘([{";
 
-/// Breaks text into lines of at most `width` columns: at spaces, and between the characters of
-/// writing without spaces, so that no line begins with closing punctuation or ends with opening
-/// punctuation. A word that is longer than a line is broken between any characters. Never empty.
+/// Breaks text into lines of at most `width` columns: at spaces, and between characters of scripts
+/// without spaces, so that no line begins with closing or ends with opening punctuation. A word
+/// that is longer than a line is broken anywhere. Never empty.
 #[must_use]
 pub fn wrap(text: &str, width: u16) -> Vec<String> {
     let width = usize::from(width).max(1);
@@ -43,13 +43,13 @@ pub fn cut(text: &str, columns: usize) -> String {
     kept.trim_end().into()
 }
 
-/// A part of a text that stays on one line.
+/// A part of a text that is not broken.
 struct Piece {
     text: String,
     after_space: bool,
 }
 
-/// Words, and single characters of writing without spaces, each with its punctuation.
+/// Words, and single characters of scripts without spaces, each with its punctuation.
 fn pieces(text: &str) -> Vec<Piece> {
     let mut pieces: Vec<Piece> = Vec::new();
     for word in text.split_whitespace() {
@@ -67,7 +67,7 @@ fn pieces(text: &str) -> Vec<Piece> {
     pieces
 }
 
-/// Whether no line ends between two characters of a word.
+/// Whether two characters of a word must stay on one line.
 fn is_joined(before: char, after: char) -> bool {
     let is_wide = |c: char| c.width().unwrap_or(0) > 1;
     CLOSING.contains(after)
@@ -75,7 +75,7 @@ fn is_joined(before: char, after: char) -> bool {
         || !(is_wide(before) || is_wide(after) || CLOSING.contains(before) && !before.is_ascii())
 }
 
-/// Appends a piece to the last line, character by character, with as many more lines as it takes.
+/// Appends a piece to the last line, character by character, with as many further lines as needed.
 fn push_broken(lines: &mut Vec<String>, piece: &str, width: usize) {
     for character in piece.chars() {
         let line = lines.last_mut().expect("starts with one line and only grows");
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn punctuation_stays_with_what_it_belongs_to() {
+    fn punctuation_stays_with_its_word() {
         assert_eq!(wrap("误差降到 0，新点增大。", 8), ["误差降到", "0，新点", "增大。"]);
         assert_eq!(wrap("与非门（NAND）。移动", 12), ["与非门", "（NAND）。移", "动"]);
         assert_eq!(wrap("a word, (and more)", 7), ["a word,", "(and", "more)"]);

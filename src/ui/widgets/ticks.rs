@@ -1,15 +1,15 @@
-//! The ticks of an axis: round numbers, evenly spaced, with labels that differ.
+//! The ticks of an axis: round numbers, evenly spaced, with distinct labels.
 
 use crate::ui::numbers::minus;
 
-/// What the numbers of an axis are.
+/// The unit of an axis.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Unit {
     #[default]
     Plain,
     /// Fractions, shown as percent.
     Percent,
-    /// Whole numbers such as epochs: there is none between two of them.
+    /// Whole numbers such as epochs, with no ticks in between.
     Whole,
     /// Seconds of a duration.
     Duration,
@@ -23,7 +23,7 @@ impl Unit {
         matches!(self, Self::Duration | Self::Clock)
     }
 
-    /// A number of this unit, alone.
+    /// Formats a single number.
     #[must_use]
     pub fn text(self, value: f64) -> String {
         match self {
@@ -33,21 +33,21 @@ impl Unit {
     }
 }
 
-/// Round stretches of time, in seconds.
+/// Round durations in seconds.
 const TIMES: [f64; 20] = [
     1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1800.0, 3600.0, 7200.0,
     10_800.0, 21_600.0, 43_200.0, 86_400.0, 172_800.0, 604_800.0,
 ];
 
-/// A place on an axis and its label.
+/// A position on an axis and its label.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tick {
     pub at: f64,
     pub label: String,
 }
 
-/// The smallest round number that is at least `least`: 1, 2, 2.5 or 5 times a power of ten, and
-/// for whole numbers 1, 2 or 5 times one.
+/// The smallest round number that is at least `least`: 1, 2, 2.5 or 5 times a power of ten, for
+/// whole numbers 1, 2 or 5 times one.
 fn round_step(least: f64, unit: Unit) -> f64 {
     if unit.is_time() && least > 0.5 {
         let time = TIMES.iter().find(|time| **time >= least * (1.0 - 1e-9));
@@ -59,11 +59,11 @@ fn round_step(least: f64, unit: Unit) -> f64 {
     let decade = 10_f64.powf(least.log10().floor());
     let factors = [1.0_f64, 2.0, 2.5, 5.0, 10.0].into_iter();
     let mut factors = factors.filter(|f| unit != Unit::Whole || f.fract() == 0.0 || decade >= 10.0);
-    // A hair of tolerance: 0.3 / 0.1 is not 3.
+    // With a small tolerance: 0.3 / 0.1 is not 3.
     factors.find(|factor| factor * decade >= least * (1.0 - 1e-9)).unwrap_or(10.0) * decade
 }
 
-/// At most `most` ticks between two ends, at round numbers.
+/// At most `most` ticks at round numbers within a range.
 #[must_use]
 pub fn ticks([low, high]: [f64; 2], most: usize, unit: Unit) -> Vec<Tick> {
     let size = high - low;
@@ -71,7 +71,7 @@ pub fn ticks([low, high]: [f64; 2], most: usize, unit: Unit) -> Vec<Tick> {
         return Vec::new();
     }
     let mut step = round_step(size / most as f64, unit);
-    // Rounding may leave one too many.
+    // Rounding may produce one too many.
     while count([low, high], step) > most {
         step = round_step(step * 1.01, unit);
     }
@@ -87,15 +87,15 @@ fn count([low, high]: [f64; 2], step: f64) -> usize {
     if last < first { 0 } else { (last - first) as usize + 1 }
 }
 
-/// The ends of an axis around a range, and its ticks: at most `most`, from one end to the other, at
-/// round numbers.
+/// The range of an axis around `low` and `high`, and its ticks: at most `most`, at round numbers,
+/// including both ends.
 #[must_use]
 pub fn axis([low, high]: [f64; 2], most: usize, unit: Unit) -> ([f64; 2], Vec<Tick>) {
     let size = high - low;
     if !(size > 0.0 && size.is_finite()) {
         return ([low, high], Vec::new());
     }
-    // Around zero, it takes three: one below, zero, one above.
+    // Around zero three are needed: below zero, zero, above zero.
     let most = most.max(if low < 0.0 && high > 0.0 { 3 } else { 2 });
     let mut step = round_step(size / (most - 1) as f64, unit);
     loop {
@@ -110,7 +110,7 @@ pub fn axis([low, high]: [f64; 2], most: usize, unit: Unit) -> ([f64; 2], Vec<Ti
     }
 }
 
-/// A number with as many decimals as tell it from its neighbours a step away.
+/// A number with enough decimals to distinguish it from its neighbours a step away.
 fn label(value: f64, step: f64, unit: Unit) -> String {
     let (value, step, sign) = match unit {
         Unit::Percent => (100.0 * value, 100.0 * step, "%"),
@@ -132,8 +132,8 @@ fn label(value: f64, step: f64, unit: Unit) -> String {
     minus(&text) + sign
 }
 
-/// Seconds as hours, minutes and seconds, as far as a step tells them apart; days where it takes
-/// whole ones.
+/// Seconds as hours, minutes and seconds, as far as the step requires; days for steps of whole
+/// days.
 fn time_label(value: f64, step: f64, unit: Unit) -> String {
     let sign = if value < -0.5 { "−" } else { "" };
     let seconds = value.abs().round() as u64;
@@ -159,7 +159,7 @@ fn time_label(value: f64, step: f64, unit: Unit) -> String {
     }
 }
 
-/// The month and the day of the month, so many days after 1970-01-01 (Howard Hinnant's algorithm).
+/// The month and day that many days after 1970-01-01 (Howard Hinnant's algorithm).
 fn month_and_day(days: u64) -> (u64, u64) {
     let days = (days + 719_468) % 146_097;
     let year = (days - days / 1460 + days / 36_524 - days / 146_096) / 365;
@@ -169,18 +169,18 @@ fn month_and_day(days: u64) -> (u64, u64) {
     (if month < 10 { month + 3 } else { month - 9 }, day)
 }
 
-/// Decimals that a step has, at most 12.
+/// Number of decimals of a step, at most 12.
 fn decimals(step: f64) -> usize {
     (0..12).find(|&n| is_whole(step * 10_f64.powi(n))).unwrap_or(12) as usize
 }
 
-/// Whether a number above 0 is a whole one, but for rounding.
+/// Whether a positive number is whole, up to rounding.
 fn is_whole(value: f64) -> bool {
     value.round() >= 1.0 && (value - value.round()).abs() <= 1e-6 * value
 }
 
-/// Ticks of a logarithmic axis whose ends are exponents of ten: evenly spaced decades, or within
-/// one or two decades also 2 and 5.
+/// Ticks of a logarithmic axis, whose range is given as exponents of ten: evenly spaced decades,
+/// with 2 and 5 if it spans one or two decades.
 #[must_use]
 pub fn log_ticks([low, high]: [f64; 2], most: usize) -> Vec<Tick> {
     let (first, last) = (low.ceil() as i32, high.floor() as i32);
@@ -225,7 +225,7 @@ mod tests {
         assert_eq!(labels([0.0, 7000.0], 4, Unit::Duration), ["0min", "30min", "1:00h", "1:30h"]);
         assert_eq!(labels([0.0, 200_000.0], 3, Unit::Duration), ["0d", "1d", "2d"]);
         assert_eq!(labels([0.0, 0.4], 3, Unit::Duration), ["0", "0.2", "0.4"]);
-        // 2026-11-20T08:00:00Z and 40 minutes on.
+        // 2026-11-20T08:00:00Z plus 40 minutes.
         let clock = labels([1_795_161_600.0, 1_795_164_000.0], 3, Unit::Clock);
         assert_eq!(clock, ["08:00", "08:15", "08:30"]);
         assert_eq!(Unit::Clock.text(1_795_161_661.0), "08:01:01");
@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn labels_are_round_and_tell_one_from_another() {
+    fn labels_are_round_and_distinct() {
         assert_eq!(labels([0.0, 30.0], 8, Unit::Whole), ["0", "5", "10", "15", "20", "25", "30"]);
         assert_eq!(labels([1.0, 3.0], 8, Unit::Whole), ["1", "2", "3"]);
         assert_eq!(
@@ -267,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn decades_are_marked_at_powers_of_ten() {
+    fn logarithmic_axes_have_ticks_at_powers_of_ten() {
         let labels = |range, most| -> Vec<String> {
             log_ticks(range, most).into_iter().map(|tick| tick.label).collect()
         };
@@ -278,7 +278,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn ticks_are_even_inside_and_differ(
+        fn ticks_are_even_within_the_range_and_distinct(
             low in -1e6..1e6_f64, size in -5.0..6.0_f64, most in 2..12_usize,
         ) {
             let high = low + 10_f64.powf(size);
@@ -295,7 +295,7 @@ mod tests {
         }
 
         #[test]
-        fn an_axis_holds_its_range(low in -1e6..1e6_f64, size in 1e-3..1e6_f64, most in 2..7_usize) {
+        fn an_axis_contains_its_range(low in -1e6..1e6_f64, size in 1e-3..1e6_f64, most in 2..7_usize) {
             let ends = axis([low, low + size], most, Unit::Plain).0;
             let hair = 1e-6 * (low.abs() + size);
             prop_assert!(ends[0] <= low + hair && ends[1] >= low + size - hair, "{:?}", ends);

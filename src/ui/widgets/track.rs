@@ -1,11 +1,11 @@
-//! The track of a slider: a line with a knob, and the share under the mouse.
+//! The track of a slider: a line with a knob.
 
 use super::{write, write_at};
 use crate::ui::theme::{Role, Theme};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-/// Draws a knob at a share of the track from 0 to 1; nothing on a track of fewer than 3 columns.
+/// Draws a knob at a fraction of the track; nothing if the track has fewer than 3 columns.
 pub fn draw_track(share: f64, lit: bool, track: Rect, buffer: &mut Buffer, theme: &Theme) {
     if track.width < 3 || track.height == 0 {
         return;
@@ -19,7 +19,7 @@ pub fn draw_track(share: f64, lit: bool, track: Rect, buffer: &mut Buffer, theme
     write_at(buffer, track, knob, 0, ball, style);
 }
 
-/// The share from 0 to 1 of a track that a column of the screen stands for.
+/// The fraction of a track at a column of the screen.
 #[must_use]
 pub fn share_at(track: Rect, column: u16) -> f64 {
     let last = track.width.saturating_sub(1).max(1);
@@ -32,7 +32,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_knob_is_where_a_click_would_set_it() {
+    fn a_click_sets_the_knob_to_its_column() {
         let track = Rect::new(4, 0, 11, 1);
         let mut buffer = Buffer::empty(Rect::new(0, 0, 20, 1));
         draw_track(0.3, true, track, &mut buffer, &Theme::default());

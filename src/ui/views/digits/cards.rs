@@ -1,4 +1,4 @@
-//! Images as cards in rows: a picture and a line of text each.
+//! Images as cards in rows: an image with a line of text each.
 
 use crate::protocol::Card;
 use crate::ui::theme::Role;
@@ -9,10 +9,10 @@ use ratatui::layout::Rect;
 use ratatui::widgets::Widget;
 use unicode_width::UnicodeWidthStr;
 
-/// A card of the contact sheet, in cells: the picture, a line of text, a gap.
+/// Size of a card of the contact sheet in cells: the image, a line of text, a gap.
 pub(super) const CARD: [u16; 2] = [15, 8];
 
-/// The card of the contact sheet at a place on the screen.
+/// The card of the contact sheet at a position on the screen.
 pub(super) fn hit(place: Rect, grid: [u32; 2], column: u16, row: u16) -> Option<u32> {
     if !place.contains((column, row).into()) {
         return None;
@@ -22,7 +22,7 @@ pub(super) fn hit(place: Rect, grid: [u32; 2], column: u16, row: u16) -> Option<
     (across < grid[0] && down < grid[1]).then_some(down * grid[0] + across)
 }
 
-/// Numbered cards, each at its place in rows from the left.
+/// Numbered cards with their areas, row by row.
 pub(super) fn cards<'a>(
     cards: impl Iterator<Item = (u32, &'a Card)>,
     grid: [u32; 2],
@@ -50,13 +50,13 @@ fn one_card(card: &Card, place: Rect, buffer: &mut Buffer, context: &Context) {
     image(card, picture, buffer, context);
     let (verdict, role) = verdict(card, context);
     let role = if card.index == context.digit { Role::Selected } else { role };
-    // Columns, not characters, fill the line.
+    // The line is padded by its width in columns, not by its characters.
     let air = usize::from(place.width).saturating_sub(verdict.width());
     let text = verdict + &" ".repeat(air);
     write(buffer, place, place.height.saturating_sub(1), &text, context.theme.style(role));
 }
 
-/// Draws a card's pixels; returns the cells they took.
+/// Draws the pixels of a card; returns the area they take.
 pub(super) fn image(card: &Card, area: Rect, buffer: &mut Buffer, context: &Context) -> Rect {
     let info = context.run.info.as_ref();
     let size = info.map_or([0, 0], |info| [info.image_width as usize, info.image_height as usize]);
@@ -66,7 +66,7 @@ pub(super) fn image(card: &Card, area: Rect, buffer: &mut Buffer, context: &Cont
     raster.fitted(area)
 }
 
-/// Classified correctly or not: by a sign as well as by colour.
+/// Whether the image is classified correctly, by a sign and a colour.
 pub(super) fn verdict(card: &Card, context: &Context) -> (String, Role) {
     let (is, said) = (context.class(card.label), context.class(card.prediction));
     if card.label == card.prediction {

@@ -1,20 +1,20 @@
-//! Which digits are listed, as typed after `/`.
+//! The filter of the digits view, as typed after `/`.
 
 use crate::protocol::{DigitFilter, Verdict};
 use crate::ui::theme::Theme;
 use std::fmt::Write as _;
 
-/// Why a typed filter is none.
+/// Why a filter is invalid.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum FilterError {
-    /// This word belongs to no filter.
+    /// An unknown word.
     Word(String),
     /// A label must be a number from 0 to this.
     Label(u32),
 }
 
 impl FilterError {
-    /// What would be right.
+    /// An explanation of what is valid.
     pub(super) fn text(&self, theme: &Theme) -> String {
         match self {
             Self::Word(word) => {
@@ -26,10 +26,10 @@ impl FilterError {
     }
 }
 
-/// Reads a filter such as `wrong is 4 said 9`; labels are given by number.
+/// Parses a filter such as `wrong is 4 said 9`; labels are given by number.
 ///
 /// # Errors
-/// Where a word is unknown or a label is none of the classes.
+/// If a word is unknown or a label is out of range.
 pub(super) fn parse(text: &str, classes: u32) -> Result<DigitFilter, FilterError> {
     let mut filter = DigitFilter::default();
     let mut words = text.split_whitespace();
@@ -51,10 +51,10 @@ fn label(word: Option<&str>, classes: u32) -> Result<u32, FilterError> {
     label.ok_or(FilterError::Label(classes.saturating_sub(1)))
 }
 
-/// A filter in words; the opposite of [`parse`].
+/// The filter as text; the inverse of [`parse`].
 pub(super) fn describe(filter: DigitFilter) -> String {
     let mut text = match filter.verdict {
-        // A label says enough.
+        // With a label the verdict is redundant.
         Verdict::All if filter.label.or(filter.predicted).is_some() => String::new(),
         Verdict::All => "all".to_string(),
         Verdict::Right => "right".to_string(),
@@ -75,7 +75,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn says_what_would_be_right() {
+    fn errors_explain_what_is_valid() {
         let error = |text| parse(text, 10).unwrap_err().text(&Theme::default());
         assert!(error("is 12").contains("0 to 9"));
         assert!(error("wong").contains("wrong"));
@@ -84,7 +84,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_described_filter_reads_back(
+        fn a_described_filter_can_be_parsed(
             verdict in prop_oneof![Just(Verdict::All), Just(Verdict::Right), Just(Verdict::Wrong)],
             label in proptest::option::of(0_u32..10),
             predicted in proptest::option::of(0_u32..10),
@@ -94,7 +94,7 @@ mod tests {
         }
 
         #[test]
-        fn any_text_is_a_filter_or_a_sentence(text in ".{0,30}") {
+        fn any_text_is_parsed_or_explained(text in ".{0,30}") {
             let _ = parse(&text, 10);
         }
     }

@@ -1,7 +1,7 @@
 //! Test images, one or many at once, with the network's predictions.
 //!
-//! The selection is an image, not a place in the list: it stays while training changes the list
-//! underneath.
+//! The selection is an image and not a position in the list, so it stays when training changes the
+//! list.
 
 mod cards;
 mod draw;
@@ -18,33 +18,33 @@ use filter::FilterError;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-/// Cards asked for around the selected one when one image is shown.
+/// Number of cards requested around the selected one when a single image is shown.
 const AROUND: u32 = 32;
-/// Cards of a contact sheet at most.
+/// Maximum number of cards on a contact sheet.
 const SHEET: u32 = 240;
 
 /// The view.
 #[derive(Debug, Default)]
 pub struct Digits {
     filter: DigitFilter,
-    /// The filter that comes back once the user leaves the digits opened from another view.
+    /// The filter to restore when the user leaves the digits that were opened from another view.
     earlier: Option<DigitFilter>,
     order: DigitOrder,
     sheet: bool,
-    /// The list is asked for from this rank on.
+    /// Rank from which the list is requested.
     offset: u32,
-    /// Where the selected image was in the list when it last was in it.
+    /// The last known rank of the selected image.
     rank: u32,
-    /// The image at this rank is to be selected as soon as it is known.
+    /// The rank of the image to select once it is known.
     wanted: Option<u32>,
     /// The filter being typed.
     typing: Option<String>,
-    /// Why the filter typed last was refused.
+    /// Why the last filter was rejected.
     complaint: Option<FilterError>,
-    /// Columns and rows of the sheet, and where it is, as last drawn.
+    /// Columns, rows and area of the contact sheet when it was last drawn.
     grid: [u32; 2],
     place: Rect,
-    /// The same of the images that are shown beside the selected one; none without room.
+    /// The same for the images beside the selected one; empty without room.
     beside: [u32; 2],
     beside_place: Rect,
 }
@@ -83,12 +83,12 @@ impl Digits {
         }
     }
 
-    /// Whether more images are drawn than the selected one.
+    /// Whether images other than the selected one are drawn.
     fn wants_pixels(&self) -> bool {
         self.sheet || self.beside[0] > 0
     }
 
-    /// The answer to this very question, or else the newest to one about the same list.
+    /// The answer to the current query, or the newest one for the same list.
     fn list<'a>(&self, context: &Context<'a>) -> Option<List<'a>> {
         let listed = |frame: &&Frame| matches!(frame.content, Content::Digits { .. });
         let exact = context.frame(&What::Digits(self.query(context))).filter(listed);
@@ -103,7 +103,7 @@ impl Digits {
         else {
             return None;
         };
-        // An answer for another selection still knows where this one is, if it lists it.
+        // An answer for another selection contains the rank of this one if it lists it.
         let listed = || {
             let at = cards.iter().position(|card| card.index == context.digit)?;
             Some(query.offset + at as u32)
@@ -113,7 +113,7 @@ impl Digits {
         Some(List { frame, total: *total, offset: query.offset, cards, selected_rank })
     }
 
-    /// How far the test images were looked at, while the list waits for that.
+    /// The progress of the evaluation, while the list waits for it.
     fn measuring(&self, context: &Context) -> Option<(u32, u32)> {
         match context.frame(&What::Digits(self.query(context)))?.content {
             Content::Measuring { done, total } => Some((done, total)),
@@ -121,7 +121,7 @@ impl Digits {
         }
     }
 
-    /// Why there is no list, where there can be none.
+    /// Why there is no list, if it is unavailable.
     fn unavailable<'a>(&self, context: &Context<'a>) -> Option<&'a str> {
         match &context.frame(&What::Digits(self.query(context)))?.content {
             Content::Unavailable(why) => Some(why),
@@ -129,10 +129,10 @@ impl Digits {
         }
     }
 
-    /// Moves the selection through the list by a number of places.
+    /// Moves the selection through the list by a number of ranks.
     fn go(&mut self, step: i64, context: &Context) -> Effect {
         let Some(list) = self.list(context) else {
-            // The list is on its way; the step is not lost.
+            // The list is pending; remember the step.
             let wanted = i64::from(self.wanted.unwrap_or(self.rank)) + step;
             self.wanted = Some(wanted.clamp(0, i64::from(u32::MAX)) as u32);
             return Effect::Redraw;
@@ -140,7 +140,7 @@ impl Digits {
         let here = self.wanted.or(list.selected_rank);
         let wanted = match here {
             Some(rank) => i64::from(rank) + step,
-            // The image left the list: what took its place is one step forward.
+            // The image left the list: its successor is one step forward.
             None if step > 0 => i64::from(self.rank) + step - 1,
             None => i64::from(self.rank) + step,
         };
@@ -152,7 +152,7 @@ impl Digits {
         self.follow(context)
     }
 
-    /// Selects the wanted image where it is known, else asks for its part of the list.
+    /// Selects the wanted image if it is known, or else requests its part of the list.
     fn follow(&mut self, context: &Context) -> Effect {
         let list = self.list(context);
         if let Some(list) = list
@@ -177,7 +177,7 @@ impl Digits {
         }
     }
 
-    /// Moves the window of the list so that it shows a rank.
+    /// Scrolls the window of the list to a rank.
     fn scroll_to(&mut self, rank: u32) {
         if self.sheet {
             let [columns, rows] = self.grid.map(|side| side.max(1));
@@ -191,26 +191,26 @@ impl Digits {
         }
     }
 
-    /// Lists the digits of a filter for a while, until [`Self::close`].
+    /// Temporarily shows the digits of a filter, until [`Self::close`].
     pub(in crate::ui) fn open(&mut self, filter: DigitFilter) {
         self.earlier.get_or_insert(self.filter);
         self.set_filter(filter);
     }
 
-    /// Back to the filter of before [`Self::open`].
+    /// Restores the filter from before [`Self::open`].
     pub(in crate::ui) fn close(&mut self) {
         if let Some(filter) = self.earlier.take() {
             self.set_filter(filter);
         }
     }
 
-    /// Lists the digits of a filter, from the first one on.
+    /// Shows the digits of a filter, from the first one on.
     fn set_filter(&mut self, filter: DigitFilter) -> Effect {
         self.filter = filter;
         self.restart()
     }
 
-    /// Another list: from its start.
+    /// Starts another list.
     fn restart(&mut self) -> Effect {
         (self.offset, self.rank, self.wanted) = (0, 0, Some(0));
         Effect::Redraw

@@ -1,4 +1,4 @@
-//! The images beside the selected one in the list, where there is room for them.
+//! The images beside the selected one in the list, if there is room.
 
 use super::cards::{CARD, cards};
 use super::{Digits, List};
@@ -11,18 +11,18 @@ use std::ops::Range;
 
 /// Rows above the images: a gap and a heading.
 const ABOVE: u16 = 2;
-/// Images at most.
+/// Maximum number of images.
 const MOST: u32 = 24;
 
-/// The ranks shown together with one. They change by whole pages: leafing moves a mark, and few
-/// bytes cross the line.
+/// The ranks shown together with `rank`. They change by whole pages, so that moving through the
+/// list changes only a mark, which takes few bytes.
 pub(super) fn page([columns, rows]: [u32; 2], rank: u32) -> Range<u32> {
     let size = (columns * rows).max(1);
     let first = rank / size * size;
     first..first + size
 }
 
-/// Draws them; false where there is no room.
+/// Draws them; returns false without room.
 pub(super) fn draw(
     view: &mut Digits,
     area: Rect,

@@ -25,7 +25,7 @@ fn press(view: &mut Digits, run: &RunView, digit: u32, code: KeyCode) -> Effect 
 }
 
 #[test]
-fn leafs_through_the_list() {
+fn arrows_move_through_the_list() {
     let (mut view, mut run) = (Digits::default(), RunView::default());
     answer(&view, &mut run, 5, &[1, 5, 9]);
     assert_eq!(press(&mut view, &run, 5, KeyCode::Right), Effect::SelectDigit(9));
@@ -33,13 +33,13 @@ fn leafs_through_the_list() {
 }
 
 #[test]
-fn the_selection_stays_put_while_the_list_changes_underneath() {
+fn the_selection_stays_when_the_list_changes() {
     let (mut view, mut run) = (Digits::default(), RunView::default());
     answer(&view, &mut run, 5, &[1, 5, 9]);
     let theme = Theme::default();
     let context = |run| Context { digit: 5, ..Context::live(run, &theme) };
     assert_eq!(view.updated(&context(&run)), Effect::Ignored);
-    // The network learned 5: it is no longer listed, yet stays selected until a key is pressed.
+    // The network has learned 5: it is no longer listed, but stays selected until a key is pressed.
     let mut run = RunView::default();
     answer(&view, &mut run, 5, &[1, 9]);
     assert_eq!(view.updated(&context(&run)), Effect::Ignored);
@@ -49,7 +49,7 @@ fn the_selection_stays_put_while_the_list_changes_underneath() {
 }
 
 #[test]
-fn asks_for_the_part_of_the_list_it_goes_to() {
+fn requests_the_part_of_the_list_that_it_moves_to() {
     let (mut view, mut run) = (Digits::default(), RunView::default());
     let list: Vec<u32> = (0..500).map(|n| 3 * n).collect();
     answer(&view, &mut run, 0, &list);
@@ -61,10 +61,10 @@ fn asks_for_the_part_of_the_list_it_goes_to() {
 }
 
 #[test]
-fn images_beside_the_selected_one_come_by_whole_pages() {
+fn neighbouring_images_change_by_whole_pages() {
     assert_eq!(neighbours::page([4, 2], 7), 0..8);
     assert_eq!(neighbours::page([4, 2], 8), 8..16);
-    assert_eq!(neighbours::page([0, 0], 5), 5..6, "without room for more, the image itself");
+    assert_eq!(neighbours::page([0, 0], 5), 5..6, "without room, only the image itself");
     let mut view = Digits { beside: [4, 2], ..Digits::default() };
     for rank in [31, 33, 12, 100, 0, 499] {
         view.scroll_to(rank);
@@ -75,5 +75,5 @@ fn images_beside_the_selected_one_come_by_whole_pages() {
     let context = Context::live(&run, &theme);
     assert!(view.query(&context).pixels);
     view.beside = [0, 0];
-    assert!(!view.query(&context).pixels, "nobody looks at them");
+    assert!(!view.query(&context).pixels, "they are not drawn");
 }

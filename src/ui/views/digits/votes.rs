@@ -8,7 +8,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
 use unicode_width::UnicodeWidthStr;
 
-/// Draws the votes at the bottom of an area, network by network; returns what is left of it.
+/// Draws the votes of the networks at the bottom of an area; returns the rest of it.
 pub(super) fn draw(
     votes: &[u32],
     card: &Card,
@@ -40,7 +40,7 @@ pub(super) fn draw(
     rest
 }
 
-/// A network's vote, right or wrong by a sign as well as by colour.
+/// A network's vote, marked as right or wrong by a sign.
 fn text(network: usize, vote: u32, card: &Card, context: &Context) -> String {
     let sign = if vote == card.label { "✓" } else { "✗" };
     format!("{network}: {} {sign}", context.class(vote))

@@ -1,23 +1,23 @@
-//! What is drawn on: ink that a brush lays down and takes away, and every stroke remembered.
+//! The canvas: a brush that adds or removes ink, with undo.
 
 use crate::picture::Drawing;
 
-/// Strokes that can be taken back.
+/// Maximum number of undo steps.
 const REMEMBERED: usize = 100;
 
-/// How wide a stroke is.
+/// The width of a stroke.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Brush {
     /// One pixel exactly.
     Fine,
-    /// As wide as MNIST's strokes are.
+    /// As wide as MNIST's strokes.
     #[default]
     Round,
     Broad,
 }
 
 impl Brush {
-    /// The next one, round and round.
+    /// The next one, cyclically.
     pub(super) fn next(self) -> Self {
         match self {
             Self::Fine => Self::Round,
@@ -34,7 +34,7 @@ impl Brush {
         }
     }
 
-    /// In pixels, from its middle to where its ink is half as strong.
+    /// Distance in pixels from the centre at which the ink has half its strength.
     fn radius(self) -> f32 {
         match self {
             Self::Fine => 0.5,
@@ -44,7 +44,7 @@ impl Brush {
     }
 }
 
-/// What colour is laid down on a canvas in colour; a grey one has white alone.
+/// The colour of strokes on a colour canvas; a grey canvas only has white.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Colour {
     #[default]
@@ -57,7 +57,7 @@ pub(super) enum Colour {
 }
 
 impl Colour {
-    /// The next one, round and round.
+    /// The next one, cyclically.
     pub(super) fn next(self) -> Self {
         match self {
             Self::White => Self::Red,
@@ -93,7 +93,7 @@ impl Colour {
     }
 }
 
-/// A brush, its colour, and whether it lays ink down or takes it away.
+/// A brush, its colour, and whether it erases.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Tool {
     pub brush: Brush,
@@ -101,10 +101,10 @@ pub(super) struct Tool {
     pub erases: bool,
 }
 
-/// A place on the canvas in pixels from its upper left corner.
+/// A position on the canvas in pixels from its top left corner.
 pub(super) type Point = (f32, f32);
 
-/// A picture in the making.
+/// The drawing with its undo history.
 #[derive(Debug)]
 pub(super) struct Canvas {
     pub picture: Drawing,
@@ -113,13 +113,13 @@ pub(super) struct Canvas {
 }
 
 impl Canvas {
-    /// Of 1 channel or 3.
+    /// A blank canvas with 1 or 3 channels.
     pub(super) fn new(width: usize, height: usize, channels: usize) -> Self {
         let picture = Drawing::blank(width, height, channels);
         Self { picture, past: Vec::new(), future: Vec::new() }
     }
 
-    /// Begins a stroke: what follows is taken back by one undo.
+    /// Begins a stroke, which is undone as a whole.
     pub(super) fn begin(&mut self) {
         if self.past.len() == REMEMBERED {
             self.past.remove(0);
@@ -131,7 +131,7 @@ impl Canvas {
     /// Moves the tool along a line.
     pub(super) fn line(&mut self, from: Point, to: Point, tool: Tool) {
         let (dx, dy) = (to.0 - from.0, to.1 - from.1);
-        // Two dabs a pixel leave no gaps.
+        // Two dabs per pixel leave no gaps.
         let steps = (2.0 * dx.hypot(dy)).ceil().max(1.0);
         for step in 0..=steps as u32 {
             let share = step as f32 / steps;
@@ -139,9 +139,9 @@ impl Canvas {
         }
     }
 
-    /// Touches the canvas once.
+    /// Applies the tool at a position.
     pub(super) fn dab(&mut self, (x, y): Point, tool: Tool) {
-        // A brush of one pixel has no edge to share between two.
+        // The one-pixel brush is aligned to the pixel grid.
         let snap = |at: f32| if tool.brush == Brush::Fine { at.floor() + 0.5 } else { at };
         let (x, y) = (snap(x), snap(y));
         let radius = tool.brush.radius();
@@ -158,7 +158,8 @@ impl Canvas {
                 continue;
             }
             for (ink, full) in pixel.iter_mut().zip(colour.channels()) {
-                // As far from white and from black as the brush covers the pixel; never back.
+                // The brush adds or removes ink in proportion to its coverage of the pixel, and
+                // never the other way.
                 let least = (f32::from(full) * cover).round() as u8;
                 let most = 255 - (f32::from(255 - full) * cover).round() as u8;
                 *ink = (*ink).clamp(least, most);
@@ -166,7 +167,7 @@ impl Canvas {
         }
     }
 
-    /// Puts another picture of the same size in place, as one stroke.
+    /// Replaces the drawing by another one of the same size, as one stroke.
     pub(super) fn replace(&mut self, ink: Vec<u8>) {
         if ink != self.picture.ink && ink.len() == self.picture.ink.len() {
             self.begin();
@@ -174,14 +175,14 @@ impl Canvas {
         }
     }
 
-    /// Takes the last stroke back; false where there is none.
+    /// Undoes the last stroke; false if there is none.
     pub(super) fn undo(&mut self) -> bool {
         let Some(before) = self.past.pop() else { return false };
         self.future.push(std::mem::replace(&mut self.picture.ink, before));
         true
     }
 
-    /// Does again what was taken back; false where nothing was.
+    /// Redoes the last undone stroke; false if there is none.
     pub(super) fn redo(&mut self) -> bool {
         let Some(after) = self.future.pop() else { return false };
         self.past.push(std::mem::replace(&mut self.picture.ink, after));
@@ -201,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_has_no_gaps_however_fast_the_mouse_was() {
+    fn a_line_has_no_gaps() {
         let mut canvas = Canvas::new(9, 9, 1);
         canvas.line((0.5, 4.5), (8.5, 4.5), FINE);
         assert_eq!(inked(&canvas), (36..45).collect::<Vec<_>>());
@@ -225,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn colour_is_laid_over_colour() {
+    fn colours_are_painted_over_each_other() {
         let mut canvas = Canvas::new(1, 1, 3);
         canvas.dab((0.5, 0.5), FINE);
         assert_eq!(canvas.picture.ink, [220, 40, 40]);
@@ -257,7 +258,7 @@ mod tests {
         assert!(canvas.undo() && canvas.undo());
         assert!(canvas.picture.is_blank() && !canvas.undo());
         canvas.replace(first.ink.clone());
-        assert!(!canvas.redo(), "another stroke ends what could be redone");
+        assert!(!canvas.redo(), "a new stroke clears the redo history");
         assert!(canvas.undo() && canvas.picture.is_blank());
     }
 }

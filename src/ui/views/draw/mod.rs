@@ -1,9 +1,9 @@
-//! A canvas to draw a digit on, and what the network makes of it while it is drawn.
+//! A canvas for drawing a digit, with the network's prediction while it is drawn.
 //!
-//! The drawing is scaled and centred as MNIST's digits were, damaged as the sliders say, and sent
-//! to the run. One question is under way at a time: the next is asked when the answer is in, so a
-//! slow run is never flooded. A question is named by its pixels, so an answer to an earlier stroke
-//! (or to another terminal's drawing) is never taken for one to this.
+//! The drawing is scaled and centred as in MNIST, distorted according to the sliders, and sent to
+//! the run. Only one request is pending at a time, so that a slow run is not flooded. A request is
+//! identified by a hash of its pixels, so that an answer to an earlier stroke, or to another
+//! client's drawing, is not mistaken for its own.
 
 mod canvas;
 mod paint;
@@ -21,15 +21,15 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use sliders::Sliders;
 
-/// The side of the canvas where the run does not say how large its images are.
+/// The size of the canvas if the run does not report the size of its images.
 const SIDE: usize = 28;
 /// Maximum number of pixels of a canvas.
 const MOST_PIXELS: usize = 1 << 22;
-/// News of the run after which a question without an answer is asked again: answers are samples,
-/// and a sample may be dropped.
-const PATIENCE: u32 = 30;
+/// Number of updates after which a request without an answer is repeated, because answers are
+/// samples, which may be dropped.
+const RETRY_UPDATES: u32 = 30;
 
-/// Where the keys go.
+/// The focus of the keys.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Focus {
     #[default]
@@ -37,15 +37,15 @@ enum Focus {
     Sliders,
 }
 
-/// A question that is under way.
+/// A pending request.
 #[derive(Clone, Copy, Debug)]
-struct Asked {
+struct Pending {
     id: u64,
-    /// News of the run since.
+    /// Number of updates since the request.
     waited: u32,
 }
 
-/// Where things were last drawn.
+/// Areas of the parts when they were last drawn.
 #[derive(Clone, Debug, Default)]
 struct Places {
     canvas: Rect,
@@ -60,19 +60,19 @@ pub struct Draw {
     sliders: Sliders,
     focus: Focus,
     tool: Tool,
-    /// The pixel that the keys draw at: column, row.
+    /// The pixel under the keyboard cursor: column, row.
     cursor: [usize; 2],
-    /// The pen is down: moving the cursor draws.
+    /// The pen is down, so moving the cursor draws.
     down: bool,
-    /// Where the mouse was, while it draws.
+    /// The last position of the mouse while it draws.
     drag: Option<Point>,
-    /// The drawing as the network sees it, and its name.
-    seen: Drawing,
+    /// The network's input and its hash.
+    input: Drawing,
     id: u64,
-    asked: Option<Asked>,
+    pending: Option<Pending>,
     answer: Option<Classified>,
-    /// Completed epochs and mini-batches when the answer came: a network that learned since then
-    /// may think otherwise.
+    /// Completed epochs and mini-batches at the time of the answer. If the network has learned
+    /// since then, its prediction may change.
     answered_at: (u32, u32),
     places: Places,
 }
@@ -87,9 +87,9 @@ impl Default for Draw {
             cursor: [SIDE / 2; 2],
             down: false,
             drag: None,
-            seen: Drawing::blank(SIDE, SIDE, 1),
+            input: Drawing::blank(SIDE, SIDE, 1),
             id: 0,
-            asked: None,
+            pending: None,
             answer: None,
             answered_at: (0, 0),
             places: Places::default(),
@@ -97,61 +97,61 @@ impl Default for Draw {
     }
 }
 
-/// How far training is.
+/// The progress of training.
 fn progress(context: &Context) -> (u32, u32) {
     let progress = context.run.progress.as_ref();
     progress.map_or((context.run.epoch(), 0), |progress| (progress.epoch, progress.batch))
 }
 
-/// A name for pixels (FNV-1a), different for different pixels for all that matters.
-fn name(pixels: &[u8]) -> u64 {
+/// A hash of the pixels (FNV-1a), used as the id of a request.
+fn hash(pixels: &[u8]) -> u64 {
     pixels.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
     })
 }
 
 impl Draw {
-    /// The answer to what is drawn now, not to an earlier stroke.
+    /// The answer for the current drawing, if it has arrived.
     fn current_answer(&self) -> Option<&Classified> {
         self.answer.as_ref().filter(|answer| answer.id == self.id)
     }
 
-    /// The drawing or the damage changed.
+    /// Handles a change of the drawing or the distortion.
     fn changed(&mut self, context: &Context) -> Effect {
         let drawn = &self.canvas.picture;
-        // Noise on a blank canvas is not a question.
-        self.seen =
+        // A blank canvas with noise is not sent.
+        self.input =
             if drawn.is_blank() { drawn.clone() } else { drawn.to_input(&self.sliders.damage()) };
-        self.id = name(&self.seen.ink);
-        self.ask(context)
+        self.id = hash(&self.input.ink);
+        self.request_prediction(context)
     }
 
-    /// Asks what the drawing is, where that is not known yet and nothing is under way.
-    fn ask(&mut self, context: &Context) -> Effect {
+    /// Requests a prediction if there is none for the current drawing and no request is pending.
+    fn request_prediction(&mut self, context: &Context) -> Effect {
         let is_known = self.current_answer().is_some() && self.answered_at == progress(context);
-        let is_waiting = self.asked.is_some_and(|asked| asked.waited < PATIENCE);
+        let is_waiting = self.pending.is_some_and(|pending| pending.waited < RETRY_UPDATES);
         if self.canvas.picture.is_blank() || is_known || is_waiting {
             return Effect::Redraw;
         }
-        self.asked = Some(Asked { id: self.id, waited: 0 });
-        Effect::Classify { id: self.id, pixels: self.seen.ink.clone() }
+        self.pending = Some(Pending { id: self.id, waited: 0 });
+        Effect::Classify { id: self.id, pixels: self.input.ink.clone() }
     }
 
-    /// Takes the answer that was waited for.
+    /// Takes the answer to the pending request.
     fn take_answer(&mut self, context: &Context) {
-        let Some(asked) = &mut self.asked else { return };
-        asked.waited += 1;
+        let Some(pending) = &mut self.pending else { return };
+        pending.waited += 1;
         if let Some(answer) = &context.run.classified
-            && answer.id == asked.id
+            && answer.id == pending.id
         {
             self.answer = Some(answer.clone());
             self.answered_at = progress(context);
-            self.asked = None;
+            self.pending = None;
         }
     }
 
-    /// A canvas of the size of the run's images, unless that is absurd: what a session says of its
-    /// run is not trusted with the memory of the dashboard.
+    /// Adapts the canvas to the size of the run's images, up to a limit, because the session is not
+    /// trusted with the memory of the dashboard.
     fn fit(&mut self, context: &Context) {
         let Some(info) = &context.run.info else { return };
         let (width, height) = (info.image_width as usize, info.image_height as usize);
@@ -161,19 +161,19 @@ impl Draw {
         if (wide, high, own) != (width, height, channels) && pixels.is_some() {
             *self = Self {
                 canvas: Canvas::new(width, height, channels),
-                seen: Drawing::blank(width, height, channels),
+                input: Drawing::blank(width, height, channels),
                 cursor: [width / 2, height / 2],
                 ..Self::default()
             };
         }
     }
 
-    /// The middle of the pixel under the cursor.
+    /// The centre of the pixel under the cursor.
     fn at_cursor(&self) -> Point {
         (self.cursor[0] as f32 + 0.5, self.cursor[1] as f32 + 0.5)
     }
 
-    /// Moves the cursor to a pixel, drawing where the pen is down.
+    /// Moves the cursor to a pixel; draws if the pen is down.
     fn go(&mut self, pixel: usize, context: &Context) -> Effect {
         let from = self.at_cursor();
         let width = self.canvas.picture.width;
@@ -191,7 +191,7 @@ impl Draw {
         self.changed(context)
     }
 
-    /// Puts the selected test image on the canvas.
+    /// Copies the selected test image to the canvas.
     fn trace(&mut self, context: &Context) -> Effect {
         let frame = context.frame(&What::Digit { index: context.digit });
         let Some(Content::Digit { card, .. }) = frame.map(|frame| &frame.content) else {
@@ -240,7 +240,7 @@ impl Draw {
         self.changed(context)
     }
 
-    /// Keys that mean the same whatever they act on.
+    /// Keys that work with any focus.
     fn common_key(&mut self, code: KeyCode, context: &Context) -> Effect {
         match code {
             KeyCode::Char('a') => {
@@ -260,7 +260,7 @@ impl Draw {
             KeyCode::Char('r') => self.sliders.reset(),
             KeyCode::Char('t') => return self.trace(context),
             KeyCode::Char('p') => {
-                return Effect::SavePicture(self.seen.clone());
+                return Effect::SavePicture(self.input.clone());
             }
             KeyCode::PageUp => return Effect::SelectDigit(context.digit.saturating_sub(1)),
             KeyCode::PageDown => return Effect::SelectDigit(context.digit + 1),
@@ -269,7 +269,7 @@ impl Draw {
         self.changed(context)
     }
 
-    /// The place on the canvas under the mouse: the middle of the cell it is on.
+    /// The position on the canvas at the centre of the cell under the mouse.
     fn point(&self, at: Position) -> Option<Point> {
         let place = self.places.canvas;
         let Drawing { width, height, .. } = self.canvas.picture;
@@ -366,7 +366,7 @@ impl View for Draw {
             _ => return Effect::Ignored,
         };
         if begins {
-            // The end of a drag may have been lost outside the view.
+            // The end of the drag may have been lost outside the view.
             self.drag = None;
         }
         if self.drag.is_none() {
@@ -375,7 +375,7 @@ impl View for Draw {
                 return slid;
             }
         }
-        // A drag that began elsewhere draws nothing.
+        // A drag that began elsewhere does not draw.
         if !begins && self.drag.is_none() {
             return Effect::Ignored;
         }
@@ -390,7 +390,7 @@ impl View for Draw {
     fn updated(&mut self, context: &Context) -> Effect {
         self.fit(context);
         self.take_answer(context);
-        self.ask(context)
+        self.request_prediction(context)
     }
 }
 

@@ -13,10 +13,10 @@ use ratatui::widgets::Widget;
 /// Pixels of the canvas, across and down: those of MNIST's images.
 const PIXELS: u16 = 28;
 /// Size in cells of the pane with the network's input.
-const SEEN: [u16; 2] = [30, 16];
+const INPUT: [u16; 2] = [30, 16];
 /// The same with the image at twice the size.
-const SEEN_LARGE: [u16; 2] = [58, 30];
-/// Least columns beside the canvas, rows of the list of keys, and columns of the answer.
+const INPUT_LARGE: [u16; 2] = [58, 30];
+/// Minimum columns beside the canvas, rows of the list of keys, and columns of the answer.
 const BESIDE: u16 = 62;
 const KEYS: u16 = 13;
 const ANSWER: u16 = 30;
@@ -26,7 +26,7 @@ const SLIDERS: [u16; 2] = [8, 5];
 const NAME: u16 = 11;
 const VALUE: u16 = 8;
 
-/// Width of the answer from which the keys are listed in a pane of their own.
+/// Minimum width of the answer with which the keys are listed in their own pane.
 const LISTED: u16 = 26;
 /// The most important keys, listed beside a small canvas.
 const FIRST_KEYS: [(&str, &str); 8] = [
@@ -40,7 +40,7 @@ const FIRST_KEYS: [(&str, &str); 8] = [
     ("a", "sliders"),
 ];
 
-/// Draws the view; returns where things are.
+/// Draws the view; returns the areas of its parts.
 pub(super) fn paint(view: &Draw, area: Rect, buffer: &mut Buffer, context: &Context) -> Places {
     if area.width >= 100 && area.height >= 30 {
         // A pixel is at least two columns wide and one row high, so that the mouse reaches each one.
@@ -50,27 +50,27 @@ pub(super) fn paint(view: &Draw, area: Rect, buffer: &mut Buffer, context: &Cont
         let [left, right] =
             Layout::horizontal([Constraint::Length(canvas[0]), Constraint::Fill(1)]).areas(area);
         let left = Rect { height: canvas[1], ..left };
-        let larger = area.height >= SEEN_LARGE[1] + SLIDERS[0] + KEYS
-            && right.width >= SEEN_LARGE[0] + ANSWER;
-        let picture = if larger { SEEN_LARGE } else { SEEN };
+        let larger = area.height >= INPUT_LARGE[1] + SLIDERS[0] + KEYS
+            && right.width >= INPUT_LARGE[0] + ANSWER;
+        let picture = if larger { INPUT_LARGE } else { INPUT };
         let [above, below] =
             Layout::vertical([Constraint::Length(picture[1]), Constraint::Fill(1)]).areas(right);
-        let [seen, said] =
+        let [input, said] =
             Layout::horizontal([Constraint::Length(picture[0]), Constraint::Fill(1)]).areas(above);
         let [sliders, keys] =
             Layout::vertical([Constraint::Length(SLIDERS[0]), Constraint::Fill(1)]).areas(below);
         key_list(view, keys, buffer, context.theme);
-        in_panes(view, [left, seen, said, sliders], buffer, context)
-    } else if area.width >= 76 && area.height >= SEEN[1] + SLIDERS[1] {
+        in_panes(view, [left, input, said, sliders], buffer, context)
+    } else if area.width >= 76 && area.height >= INPUT[1] + SLIDERS[1] {
         let [above, below] =
-            Layout::vertical([Constraint::Length(SEEN[1]), Constraint::Fill(1)]).areas(area);
-        let [canvas, seen, said] = Layout::horizontal([
-            Constraint::Length(SEEN[0]),
-            Constraint::Length(SEEN[0]),
+            Layout::vertical([Constraint::Length(INPUT[1]), Constraint::Fill(1)]).areas(area);
+        let [canvas, input, said] = Layout::horizontal([
+            Constraint::Length(INPUT[0]),
+            Constraint::Length(INPUT[0]),
             Constraint::Fill(1),
         ])
         .areas(above);
-        in_panes(view, [canvas, seen, said, below], buffer, context)
+        in_panes(view, [canvas, input, said, below], buffer, context)
     } else {
         small(view, area, buffer, context)
     }
@@ -78,7 +78,7 @@ pub(super) fn paint(view: &Draw, area: Rect, buffer: &mut Buffer, context: &Cont
 
 fn in_panes(
     view: &Draw,
-    [canvas, seen, said, sliders]: [Rect; 4],
+    [canvas, input, said, sliders]: [Rect; 4],
     buffer: &mut Buffer,
     context: &Context,
 ) -> Places {
@@ -86,8 +86,8 @@ fn in_panes(
     let tool = if canvas.width < 40 { short_tool(view).into() } else { tool(view, theme) };
     let inside = Pane::new("Draw", theme).note(&tool).draw(canvas, buffer);
     let drawn = paint_canvas(view, inside, buffer, theme);
-    let inside = Pane::new("As the network sees it", theme).draw(seen, buffer);
-    picture(&view.seen, inside, buffer, theme);
+    let inside = Pane::new("As the network sees it", theme).draw(input, buffer);
+    picture(&view.input, inside, buffer, theme);
     let inside = Pane::new("Prediction", theme).draw(said, buffer);
     answer(view, inside, buffer, context);
     let inside = Pane::new("Damage, and how sure is sure", theme).draw(sliders, buffer);
@@ -102,7 +102,7 @@ fn small(view: &Draw, area: Rect, buffer: &mut Buffer, context: &Context) -> Pla
         Layout::horizontal([Constraint::Length(wide), Constraint::Fill(1)]).spacing(1).areas(area);
     answer(view, right, buffer, context);
     if view.focus == Focus::Sliders {
-        picture(&view.seen, left, buffer, theme);
+        picture(&view.input, left, buffer, theme);
         let below = Rect {
             y: right.y + right.height.min(3),
             height: right.height.saturating_sub(3),
@@ -145,11 +145,11 @@ fn tool(view: &Draw, theme: &Theme) -> String {
         return theme.fill(tool, &[&brush]);
     }
     let colour = theme.say(view.tool.colour.name());
-    // The key that changes it means nothing where images are grey, so it is named here alone.
+    // The key that changes the colour only works with colour images, so it is only named here.
     format!("{} · i: {colour}", theme.fill(tool, &[&brush]))
 }
 
-/// The tool in one word.
+/// The name of the tool.
 fn short_tool(view: &Draw) -> &'static str {
     match (view.tool.erases, view.down) {
         (true, true) => "erasing",
@@ -201,7 +201,7 @@ fn cursor(view: &Draw, place: Rect, buffer: &mut Buffer, theme: &Theme) {
     }
 }
 
-/// Writes the answer in words and draws the outputs as bars.
+/// Draws the prediction and the outputs as bars.
 fn answer(view: &Draw, area: Rect, buffer: &mut Buffer, context: &Context) {
     let theme = context.theme;
     if view.canvas.picture.is_blank() {
@@ -233,7 +233,7 @@ fn answer(view: &Draw, area: Rect, buffer: &mut Buffer, context: &Context) {
     bars(answer, is_current, below.intersection(area), buffer, context);
 }
 
-/// The answer in words, and the role of its text.
+/// The prediction in words, and the role of the text.
 fn verdict(view: &Draw, answer: &Classified, context: &Context) -> (String, Role) {
     let strength = answer.outputs.get(answer.prediction as usize).copied().unwrap_or(0.0);
     let name = context.class(answer.prediction);

@@ -1,9 +1,9 @@
-//! What can be set by degrees: the damage done to the drawing, and how sure is sure enough.
+//! The sliders of the draw view: distortions of the drawing, and the threshold of confidence.
 
 use crate::picture::Damage;
 use crate::ui::theme::Theme;
 
-/// A quantity, how far it goes and by which steps.
+/// A quantity with its range and step.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Slider {
     pub name: &'static str,
@@ -24,7 +24,7 @@ const fn slider(
 }
 
 impl Slider {
-    /// Where its value lies between its ends, from 0 to 1.
+    /// The position of its value in the range, from 0 to 1.
     pub(super) fn share(&self) -> f64 {
         f64::from(self.value - self.low) / f64::from(self.high - self.low)
     }
@@ -40,7 +40,7 @@ impl Slider {
     }
 }
 
-/// All of them, and which one the keys move.
+/// All sliders, and the selected one.
 #[derive(Clone, Debug)]
 pub(super) struct Sliders {
     pub all: [Slider; 6],
@@ -75,13 +75,13 @@ impl Sliders {
         slider.value = (slider.value + steps * slider.step).clamp(slider.low, slider.high);
     }
 
-    /// Moves the selected one to an end.
+    /// Moves the selected slider to an end.
     pub(super) fn set_to_end(&mut self, high: bool) {
         let slider = &mut self.all[self.selected];
         slider.value = if high { slider.high } else { slider.low };
     }
 
-    /// Sets one by where it was clicked, from 0 at its left to 1 at its right.
+    /// Sets a slider to the position of a click, from 0 to 1.
     pub(super) fn drag(&mut self, index: usize, share: f64) {
         self.selected = index;
         self.all[index].set_share(share);
@@ -102,7 +102,7 @@ impl Sliders {
         }
     }
 
-    /// The strength that the strongest output must reach to count as an answer, from 0 to 1.
+    /// Minimum activation, from 0 to 1, that counts as an answer.
     pub(super) fn threshold(&self) -> f32 {
         self.all[5].value as f32 / 100.0
     }
@@ -113,7 +113,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sliders_stop_at_their_ends_and_go_back_to_their_start() {
+    fn sliders_stop_at_their_ends_and_can_be_reset() {
         let mut sliders = Sliders::default();
         assert_eq!(sliders.damage(), Damage::default());
         sliders.select(4);

@@ -3,7 +3,7 @@ use crate::protocol::{Card, Event, Frame, Probe, Progress, RunInfo, RunView};
 use crate::ui::theme::Theme;
 use crossterm::event::KeyModifiers;
 
-/// A view over a run that may have told something already.
+/// A view with a run.
 struct Rig {
     view: Draw,
     run: RunView,
@@ -39,102 +39,107 @@ impl Rig {
         self.with(|view, context| view.mouse(event, Rect::new(0, 0, 120, 37), context))
     }
 
-    fn tell(&mut self, event: &Event) -> Effect {
+    fn update(&mut self, event: &Event) -> Effect {
         self.run.apply(event);
         self.with(View::updated)
     }
 
     fn answer(&mut self, id: u64) -> Effect {
         let outputs = vec![0.1, 0.7, 0.2];
-        self.tell(&Event::Classified(Classified { id, outputs, prediction: 1, votes: Vec::new() }))
+        self.update(&Event::Classified(Classified {
+            id,
+            outputs,
+            prediction: 1,
+            votes: Vec::new(),
+        }))
     }
 }
 
-fn asked(reaction: &Effect) -> u64 {
+fn request_id(reaction: &Effect) -> u64 {
     match reaction {
         Effect::Classify { id, pixels } => {
             assert_eq!(pixels.len(), 784);
             *id
         }
-        other => panic!("nothing was asked but {other:?}"),
+        other => panic!("expected a request, not {other:?}"),
     }
 }
 
 #[test]
-fn one_question_is_pending_at_a_time_and_the_last_stroke_is_answered() {
+fn one_request_is_pending_at_a_time_and_the_last_stroke_is_answered() {
     let mut rig = Rig::new();
-    let first = asked(&rig.press(KeyCode::Char(' ')));
+    let first = request_id(&rig.press(KeyCode::Char(' ')));
     rig.press(KeyCode::Right);
-    assert_eq!(rig.press(KeyCode::Char(' ')), Effect::Redraw, "one is under way");
+    assert_eq!(rig.press(KeyCode::Char(' ')), Effect::Redraw, "one request is pending");
     rig.press(KeyCode::Down);
     assert_eq!(rig.press(KeyCode::Char(' ')), Effect::Redraw);
-    let second = asked(&rig.answer(first));
+    let second = request_id(&rig.answer(first));
     assert_ne!(first, second);
-    assert!(rig.view.current_answer().is_none(), "the answer is one to an earlier stroke");
+    assert!(rig.view.current_answer().is_none(), "the answer is for an earlier stroke");
     assert_eq!(rig.answer(second), Effect::Redraw);
     assert_eq!(rig.view.current_answer().map(|answer| answer.prediction), Some(1));
 }
 
 #[test]
-fn the_answer_of_another_terminal_is_ignored() {
+fn answers_to_other_clients_are_ignored() {
     let mut rig = Rig::new();
-    let id = asked(&rig.press(KeyCode::Char(' ')));
+    let id = request_id(&rig.press(KeyCode::Char(' ')));
     rig.answer(id ^ 1);
     assert!(rig.view.answer.is_none());
 }
 
 #[test]
-fn a_lost_answer_is_asked_for_again_and_a_network_that_learned_too() {
+fn requests_are_repeated_after_a_lost_answer_and_after_training() {
     let mut rig = Rig::new();
-    let id = asked(&rig.press(KeyCode::Char(' ')));
+    let id = request_id(&rig.press(KeyCode::Char(' ')));
     let progress = |batch| Event::Progress(Progress { batch, ..Progress::default() });
     let mut again = None;
     for batch in 1..=PATIENCE {
-        if let Effect::Classify { id, .. } = rig.tell(&progress(batch)) {
+        if let Effect::Classify { id, .. } = rig.update(&progress(batch)) {
             again = Some(id);
         }
     }
     assert_eq!(again, Some(id));
     rig.answer(id);
-    assert_eq!(asked(&rig.tell(&progress(100))), id, "it learned since");
+    assert_eq!(request_id(&rig.update(&progress(100))), id, "the network has learned since");
 }
 
 #[test]
-fn a_blank_canvas_is_no_question() {
+fn a_blank_canvas_is_not_sent() {
     let mut rig = Rig::new();
     rig.press(KeyCode::Char('a'));
     assert_eq!(rig.press(KeyCode::Right), Effect::Redraw, "noise alone");
     rig.press(KeyCode::Char('a'));
-    let id = asked(&rig.press(KeyCode::Char(' ')));
+    let id = request_id(&rig.press(KeyCode::Char(' ')));
     rig.answer(id);
-    assert_eq!(rig.press(KeyCode::Char('u')), Effect::Redraw, "undone to nothing");
+    assert_eq!(rig.press(KeyCode::Char('u')), Effect::Redraw, "blank again");
     assert_eq!(rig.answer(id), Effect::Redraw);
     assert_eq!(rig.press(KeyCode::Char('U')), Effect::Redraw);
-    assert!(rig.view.current_answer().is_some(), "known from before");
+    assert!(rig.view.current_answer().is_some(), "the earlier answer is reused");
 }
 
 #[test]
-fn damage_changes_what_the_network_sees_and_not_the_drawing() {
+fn distortions_change_the_input_and_not_the_drawing() {
     let mut rig = Rig::new();
     rig.press(KeyCode::Char(' '));
-    let (drawn, seen) = (rig.view.canvas.picture.clone(), rig.view.seen.clone());
-    let bounds = |seen: &Drawing| {
-        let Drawing { width, height, ink, .. } = seen.clone();
+    let (drawn, input) = (rig.view.canvas.picture.clone(), rig.view.input.clone());
+    let bounds = |input: &Drawing| {
+        let Drawing { width, height, ink, .. } = input.clone();
         crate::picture::Picture { width, height, ink }.bounds()
     };
-    assert_eq!(bounds(&seen).3, 20, "scaled to the box");
+    assert_eq!(bounds(&input).3, 20, "scaled to the box");
     rig.press(KeyCode::Char('a'));
     rig.press(KeyCode::Down);
     rig.press(KeyCode::Down);
     rig.press(KeyCode::Right);
     assert_eq!(rig.view.canvas.picture, drawn);
-    assert_eq!(bounds(&rig.view.seen).0, bounds(&seen).0 + 1, "one pixel to the right");
+    assert_eq!(bounds(&rig.view.input).0, bounds(&input).0 + 1, "one pixel to the right");
     rig.press(KeyCode::Char('r'));
-    assert_eq!(rig.view.seen, seen);
+    assert_eq!(rig.view.input, input);
 }
 
 #[test]
-fn a_selected_test_image_is_taken_onto_the_canvas() {
+fn the_selected_test_image_is_copied_to_the_canvas() {
     let mut rig = Rig::new();
     let pixels: Vec<u8> = (0..784).map(|at| if at % 28 == 14 { 200 } else { 0 }).collect();
     let content = Content::Digit {
@@ -143,22 +148,22 @@ fn a_selected_test_image_is_taken_onto_the_canvas() {
         votes: Vec::new(),
     };
     let probe = Probe::live(What::Digit { index: 3 });
-    rig.tell(&Event::Frame(Box::new(Frame { probe, epoch: 1, batch: 0, content })));
-    asked(&rig.press(KeyCode::Char('t')));
+    rig.update(&Event::Frame(Box::new(Frame { probe, epoch: 1, batch: 0, content })));
+    request_id(&rig.press(KeyCode::Char('t')));
     assert_eq!(rig.view.canvas.picture.ink, pixels);
     rig.press(KeyCode::Char('u'));
     assert!(rig.view.canvas.picture.is_blank());
 }
 
 #[test]
-fn a_network_of_coloured_images_is_asked_in_colour() {
+fn a_network_for_colour_images_gets_colour_input() {
     let mut rig = Rig::new();
     let image_channels = 3;
     let info = RunInfo { image_width: 28, image_height: 28, image_channels, ..RunInfo::default() };
     rig.run.apply(&Event::Started(Box::new(info)));
     rig.press(KeyCode::Char('i'));
     let Effect::Classify { pixels, .. } = rig.press(KeyCode::Char(' ')) else {
-        panic!("nothing was asked")
+        panic!("expected a request")
     };
     let middle = 3 * (14 * 28 + 14);
     assert_eq!((pixels.len(), &pixels[middle..middle + 3]), (3 * 784, &[220, 40, 40][..]));
@@ -170,9 +175,9 @@ fn the_mouse_draws_a_line_erases_and_slides() {
     let mut rig = Rig::new();
     rig.draw_screen();
     let place = rig.view.places.canvas;
-    assert_eq!((place.width, place.height), (56, 28), "as exact as a mouse can be");
+    assert_eq!((place.width, place.height), (56, 28), "one pixel per half cell");
     let left = MouseButton::Left;
-    asked(&rig.mouse(MouseEventKind::Down(left), place.x + 10, place.y + 5));
+    request_id(&rig.mouse(MouseEventKind::Down(left), place.x + 10, place.y + 5));
     rig.mouse(MouseEventKind::Drag(left), place.x + 10, place.y + 20);
     rig.mouse(MouseEventKind::Up(left), place.x + 10, place.y + 20);
     let ink = |rig: &Rig, x: usize, y: usize| rig.view.canvas.picture.ink[y * 28 + x];
@@ -188,19 +193,19 @@ fn the_mouse_draws_a_line_erases_and_slides() {
 }
 
 #[test]
-fn saving_hands_out_what_the_network_sees() {
+fn the_input_of_the_network_is_saved() {
     let mut rig = Rig::new();
     rig.press(KeyCode::Enter);
     (0..9).for_each(|_| drop(rig.press(KeyCode::Down)));
     let Effect::SavePicture(picture) = rig.press(KeyCode::Char('p')) else {
         panic!("nothing saved")
     };
-    assert_eq!(picture, rig.view.seen);
+    assert_eq!(picture, rig.view.input);
     assert!(rig.view.down && !picture.is_blank());
 }
 
 #[test]
-fn absurd_image_sizes_of_a_session_take_no_memory() {
+fn huge_image_sizes_of_a_session_allocate_no_memory() {
     let mut rig = Rig::new();
     for (width, height) in [(u32::MAX, u32::MAX), (1 << 31, 1), (0, 28), (1 << 20, 1 << 20)] {
         let info = RunInfo { image_width: width, image_height: height, ..RunInfo::default() };

@@ -10,23 +10,23 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
 use unicode_width::UnicodeWidthStr;
 
-/// Least size with the list always visible.
+/// Minimum size with a visible list.
 const WIDE: [u16; 2] = [100, 30];
-/// Columns of the sliders beside the figures, and where the list is too.
+/// Columns of the sliders beside the figures, without and with the list.
 const SLIDERS: u16 = 32;
 const SLIDERS_WIDE: u16 = 42;
-/// Columns from which two figures stand side by side.
+/// Minimum columns for two figures side by side.
 const TWO_FIGURES: u16 = 72;
-/// Columns from which two images do.
+/// Minimum columns for two images side by side.
 const TWO_IMAGES: u16 = 40;
-/// Rows that a chart reads well with.
+/// Preferred rows of a chart.
 const COMFORTABLE_ROWS: u16 = 10;
-/// Height of all figures from which captions have rows of their own.
+/// Minimum height of all figures for captions with their own rows.
 const CAPTIONED: u16 = 24;
-/// Least height of a figure.
+/// Minimum height of a figure.
 const LEAST_ROWS: u16 = 6;
 
-/// Draws the view and remembers where things are, for the mouse.
+/// Draws the view and stores the areas of its parts for the mouse.
 pub(super) fn draw(view: &mut Explore, area: Rect, buffer: &mut Buffer, context: &Context) {
     view.places = super::Places::default();
     let Some(explorable) = view.list.get(view.open).cloned() else {
@@ -62,8 +62,8 @@ pub(super) fn draw(view: &mut Explore, area: Rect, buffer: &mut Buffer, context:
     }
 }
 
-/// Sliders, and under them what to try and to notice; one after the other where both have no
-/// room.
+/// Draws the sliders and below them the texts about what to try and to notice, one at a time if
+/// both do not fit.
 fn draw_left(
     view: &mut Explore,
     area: Rect,
@@ -185,7 +185,7 @@ fn beside(area: Rect, left: u16) -> [Rect; 2] {
     Layout::horizontal([Constraint::Length(left), Constraint::Fill(1)]).areas(area)
 }
 
-/// Height of a figure that does not grow.
+/// The height of a figure with a fixed height.
 fn content(body: &FigureBody) -> Option<u16> {
     match body {
         FigureBody::Table { header, rows } => {
@@ -203,7 +203,7 @@ fn content(body: &FigureBody) -> Option<u16> {
     }
 }
 
-/// Places for the figures, in rows that share the height.
+/// The areas of the figures, in rows that share the height.
 fn arrange(figures: &[Figure], chosen: &[usize], area: Rect) -> Vec<(usize, Rect)> {
     let rows = rows(figures, chosen, area);
     let high = |row: &Vec<usize>| {
@@ -228,8 +228,8 @@ fn arrange(figures: &[Figure], chosen: &[usize], area: Rect) -> Vec<(usize, Rect
     places
 }
 
-/// Which figures stand side by side: images and tables, and charts if there are few rows. Low figures
-/// have a row of their own.
+/// The figures of each row: images and tables side by side, and charts if there are few rows. Low
+/// figures have a row of their own.
 fn rows(figures: &[Figure], chosen: &[usize], area: Rect) -> Vec<Vec<usize>> {
     let is_short = |&index: &usize| {
         needed(&figures[index], area).is_some_and(|rows| rows <= (area.height / 3).max(4))
@@ -261,7 +261,7 @@ fn rows(figures: &[Figure], chosen: &[usize], area: Rect) -> Vec<Vec<usize>> {
     rows
 }
 
-/// A figure's weight in the division of the height.
+/// The weight of a figure when the height is divided.
 fn appetite(figure: &Figure) -> u16 {
     match &figure.body {
         FigureBody::Images { height, .. } => (*height / 2 + 3).min(40) as u16,
@@ -269,7 +269,7 @@ fn appetite(figure: &Figure) -> u16 {
     }
 }
 
-/// Width of a figure that does not grow, with its frame.
+/// The width of a figure with a fixed width, including its frame.
 fn natural_width(body: &FigureBody) -> Option<u16> {
     let FigureBody::Table { header, rows } = body else { return None };
     let widest = |column: usize| {
@@ -280,8 +280,8 @@ fn natural_width(body: &FigureBody) -> Option<u16> {
     Some(columns as u16 + 2)
 }
 
-/// Rows that a figure which cannot grow takes with its frame, and with its caption where the height
-/// is not short.
+/// Rows of a figure with a fixed height, including its frame, and its caption if there is enough
+/// height.
 fn needed(figure: &Figure, area: Rect) -> Option<u16> {
     let caption = match figure.caption.as_str() {
         "" => 0,
@@ -291,12 +291,12 @@ fn needed(figure: &Figure, area: Rect) -> Option<u16> {
     content(&figure.body).map(|rows| rows + caption + 2)
 }
 
-/// Columns of the heads before the words, where these are wide enough; else they stand above them.
+/// Columns of the headings before the texts; 0 if they are above the texts.
 fn indent(width: u16) -> u16 {
     if width >= 50 { 8 } else { 0 }
 }
 
-/// What to try and what to notice, in lines: the head where one begins, and the words.
+/// The lines of what to try and to notice, each with its heading, if any, and its text.
 fn words(
     explorable: &Explorable,
     width: u16,

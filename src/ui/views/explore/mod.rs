@@ -1,4 +1,4 @@
-//! Explorables: sliders on the left, what they do on the right.
+//! Explorables: sliders on the left, figures on the right.
 
 mod draw;
 mod slider_values;
@@ -18,7 +18,7 @@ use ratatui::layout::Rect;
 use slider_values::SliderValues;
 use sliders::Spot;
 
-/// What the keys are for.
+/// The focus of the keys.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Focus {
     #[default]
@@ -29,37 +29,37 @@ enum Focus {
 /// The view.
 #[derive(Debug, Default)]
 pub(in crate::ui) struct Explore {
-    /// What there is to play with, once it is known.
+    /// The explorables, once they have been received.
     list: Vec<Explorable>,
-    /// The one that is open.
+    /// Index of the open one.
     open: usize,
     /// An id to open once the list is known.
     wanted: Option<String>,
     sliders: SliderValues,
     focus: Focus,
-    /// The figure that is shown alone.
+    /// Index of the figure that is shown alone.
     alone: Option<usize>,
     playing: bool,
-    /// A question is on its way; the next waits for its answer.
+    /// A request is pending.
     asked: bool,
     shown: Option<Explored>,
-    /// The figures before the last move of the same explorable.
+    /// The previous figures of the same explorable, before the last move.
     before: Vec<Figure>,
-    /// Rows of tables and texts scrolled away.
+    /// Rows that tables and texts are scrolled down.
     scroll: usize,
-    /// What the reader does with the chart that is shown alone.
+    /// The state of the chart that is shown alone.
     chart: ChartState,
-    /// What was last drawn where.
+    /// Areas of the parts when they were last drawn.
     places: Places,
-    /// The slider that a pressed mouse button holds, and the value that it paints with.
+    /// The slider held by the mouse button, and the value that it paints.
     held: Option<(Spot, f64)>,
 }
 
-/// What was last drawn where, for the mouse.
+/// Areas of the parts when they were last drawn, for the mouse.
 #[derive(Debug, Default)]
 struct Places {
     spots: Vec<Spot>,
-    /// The rows of the list, and the first one's index.
+    /// The area of the list, and the index of its first row.
     list: Rect,
     first: usize,
     figures: Vec<(usize, Rect)>,
@@ -71,8 +71,8 @@ impl Explore {
         Self { wanted: Some(id.into()), ..Self::default() }
     }
 
-    /// What has to be asked of the run, after the view was drawn; one question at a time. The
-    /// answer comes through [`Self::answered`].
+    /// The next request to the run, after the view was drawn; only one is pending at a time. The
+    /// answer is passed to [`Self::answered`].
     pub(in crate::ui) fn explore_request(&mut self) -> Option<Command> {
         if self.asked {
             return None;
@@ -92,7 +92,7 @@ impl Explore {
         Some(Command::Explore { id, values: self.sliders.values.clone() })
     }
 
-    /// Takes the answer to a question; true where the user waits for it.
+    /// Takes the answer to a request; returns true if the user is waiting for it.
     pub(in crate::ui) fn answered(&mut self, answer: &Event, language: Language) -> bool {
         match answer {
             Event::Explorables(list) => self.take_list(list, language),
@@ -103,7 +103,7 @@ impl Explore {
         !self.playing
     }
 
-    /// Opens an explorable by its id or the beginning of one; false where there is none.
+    /// Opens an explorable by its id or a prefix of it; returns false if there is none.
     pub(in crate::ui) fn open_explorable(&mut self, id: &str) -> bool {
         if self.list.is_empty() {
             self.wanted = Some(id.into());
@@ -128,14 +128,14 @@ impl Explore {
         self.before.clear();
     }
 
-    /// Whether the figures shown are those of the values chosen.
+    /// Whether the figures belong to the current values.
     fn is_current(&self) -> bool {
         self.explorable().zip(self.shown.as_ref()).is_some_and(|(explorable, shown)| {
             explorable.id == shown.id && shown.values == self.sliders.values
         })
     }
 
-    /// Moves time on by a step; what is at the end stays there.
+    /// Advances time by a step; it stops at the end.
     fn play_on(&mut self) {
         let Some(explorable) = self.list.get(self.open) else { return };
         let Some(time) = explorable.sliders.iter().position(|s| s.control == Control::Time) else {
@@ -144,13 +144,13 @@ impl Explore {
         };
         let slider = &explorable.sliders[time];
         let now = self.sliders.values[explorable.place(time).start];
-        // Whatever its length, it is over within some ten seconds.
+        // A playback takes at most about ten seconds.
         let stride = ((slider.high - slider.low) / 100.0 / slider.step).ceil() * slider.step;
         self.sliders.set_at(time, 0, now + stride, explorable);
         self.playing = now < slider.high;
     }
 
-    /// Starts at the beginning where time is at its end.
+    /// Restarts from the beginning if time is at its end.
     fn toggle_play(&mut self) {
         let Some(explorable) = self.list.get(self.open) else { return };
         let time = explorable.sliders.iter().position(|s| s.control == Control::Time);

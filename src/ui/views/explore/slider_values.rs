@@ -1,23 +1,23 @@
-//! The values of an explorable's sliders, and which one the keys move.
+//! The values of an explorable's sliders, and the selected slider.
 
 use crate::protocol::{Control, Explorable, Slider};
 
-/// Values of an explorable's sliders, and the values.
+/// The values of an explorable's sliders, and the cursor.
 #[derive(Clone, Debug, Default)]
 pub(super) struct SliderValues {
-    /// The values of all sliders, one after the other.
+    /// The values of all sliders, concatenated.
     pub values: Vec<f64>,
-    /// The slider that keys move.
+    /// The selected slider.
     pub selected: usize,
-    /// Of a slider with several values, the one that keys move.
+    /// The selected value of a slider with several values.
     pub cursor: usize,
-    /// The slider that was moved last.
+    /// The last slider that was moved.
     pub moved: Option<usize>,
-    /// The value being typed, where one is.
+    /// The value being typed, if any.
     pub typed: Option<String>,
 }
 
-/// Characters typed at most for a value.
+/// Maximum number of characters of a typed value.
 const MOST_TYPED: usize = 12;
 
 impl SliderValues {
@@ -26,7 +26,7 @@ impl SliderValues {
         Self { values: explorable.defaults(), ..Self::default() }
     }
 
-    /// All sliders back to their defaults.
+    /// Resets all sliders to their defaults.
     pub(super) fn reset(&mut self, explorable: &Explorable) {
         self.values = explorable.defaults();
         self.typed = None;
@@ -41,8 +41,8 @@ impl SliderValues {
         self.typed = None;
     }
 
-    /// Up or down: within a grid from row to row, else from slider to slider.
-    pub(super) fn upright(&mut self, down: bool, explorable: &Explorable) {
+    /// Up or down: from row to row within a grid, otherwise from slider to slider.
+    pub(super) fn move_vertically(&mut self, down: bool, explorable: &Explorable) {
         let Some(slider) = explorable.sliders.get(self.selected) else { return };
         if let Control::Grid { width, .. } = slider.control {
             let width = (width as usize).max(1);
@@ -59,8 +59,8 @@ impl SliderValues {
         self.select(next, explorable);
     }
 
-    /// Left or right: a step of a range, or to the next value of a curve or grid.
-    pub(super) fn sideways(&mut self, steps: f64, explorable: &Explorable) {
+    /// Left or right: a step within a range, or to the next value of a curve or grid.
+    pub(super) fn move_horizontally(&mut self, steps: f64, explorable: &Explorable) {
         let Some(slider) = explorable.sliders.get(self.selected) else { return };
         if is_drawn(slider) {
             let last = slider.default.len() as f64 - 1.0;
@@ -75,12 +75,12 @@ impl SliderValues {
     pub(super) fn step(&mut self, steps: f64, explorable: &Explorable) {
         let Some(slider) = explorable.sliders.get(self.selected) else { return };
         let now = self.value(explorable);
-        // Onto whole steps from the low end, so that 0.30000000000000004 is not shown.
+        // Snap to whole steps from the low end, so that 0.30000000000000004 is not shown.
         let at = ((now - slider.low) / slider.step + steps).round();
         self.set(slider.low + at * slider.step, explorable);
     }
 
-    /// The value at values.
+    /// The selected value.
     pub(super) fn value(&self, explorable: &Explorable) -> f64 {
         self.values.get(explorable.place(self.selected).start + self.cursor).copied().unwrap_or(0.0)
     }
@@ -102,8 +102,8 @@ impl SliderValues {
         }
     }
 
-    /// What Enter does where nothing is typed: flips a switch, chooses the next name or preset;
-    /// false for a plain range.
+    /// Handles Enter if nothing is being typed: toggles a switch, selects the next name or preset;
+    /// returns false for a plain range.
     pub(super) fn press(&mut self, explorable: &Explorable) -> bool {
         let Some(slider) = explorable.sliders.get(self.selected) else { return false };
         let place = explorable.place(self.selected);
@@ -127,12 +127,12 @@ impl SliderValues {
         true
     }
 
-    /// Begins to type a value.
+    /// Starts typing a value.
     pub(super) fn begin_typing(&mut self) {
         self.typed = Some(String::new());
     }
 
-    /// A character of a value being typed; false for one that belongs to no number.
+    /// Adds a character to the typed value; returns false if it cannot be part of a number.
     pub(super) fn type_in(&mut self, character: char) -> bool {
         let Some(typed) = &mut self.typed else { return false };
         let fits = match character {
@@ -147,7 +147,7 @@ impl SliderValues {
         fits
     }
 
-    /// Sets the value that was typed, where it is a number.
+    /// Applies the typed value if it is a number.
     pub(super) fn enter(&mut self, explorable: &Explorable) {
         let typed = self.typed.take().and_then(|typed| typed.parse::<f64>().ok());
         if let Some(value) = typed {
@@ -192,22 +192,22 @@ mod tests {
     }
 
     #[test]
-    fn steps_stay_on_the_scale_and_within_the_range() {
+    fn steps_stay_on_the_grid_and_within_the_range() {
         let explorable = explorable();
         let mut values = SliderValues::at(&explorable);
-        (0..3).for_each(|_| values.sideways(1.0, &explorable));
+        (0..3).for_each(|_| values.move_horizontally(1.0, &explorable));
         assert_eq!(values.values[0].to_string(), "0.3");
-        values.sideways(100.0, &explorable);
+        values.move_horizontally(100.0, &explorable);
         assert_eq!((values.values[0], values.moved), (1.0, Some(0)));
         values.reset(&explorable);
         assert_eq!((values.values[0], values.moved), (0.0, None));
     }
 
     #[test]
-    fn a_typed_value_is_set_and_nonsense_is_not() {
+    fn only_valid_numbers_can_be_typed() {
         let explorable = explorable();
         let mut values = SliderValues::at(&explorable);
-        assert!(!values.type_in('3'), "typing begins with a key of its own");
+        assert!(!values.type_in('3'), "typing must be started first");
         values.begin_typing();
         assert!("-.37".chars().all(|c| values.type_in(c)));
         assert!(!values.type_in('-') && !values.type_in('.') && !values.type_in('e'));
@@ -220,15 +220,15 @@ mod tests {
     }
 
     #[test]
-    fn arrows_walk_a_grid_and_leave_it_at_its_edges() {
+    fn arrows_move_within_a_grid_and_leave_it_at_its_edges() {
         let explorable = explorable();
         let mut values = SliderValues::at(&explorable);
-        (0..3).for_each(|_| values.upright(true, &explorable));
+        (0..3).for_each(|_| values.move_vertically(true, &explorable));
         assert_eq!((values.selected, values.cursor), (2, 2));
-        values.sideways(1.0, &explorable);
+        values.move_horizontally(1.0, &explorable);
         values.step(-1.0, &explorable);
         assert_eq!(values.values, [0.0, 0.0, 0.0, 1.0, 0.0, 0.5]);
-        (0..2).for_each(|_| values.upright(false, &explorable));
+        (0..2).for_each(|_| values.move_vertically(false, &explorable));
         assert_eq!((values.selected, values.cursor), (1, 0));
         assert!(values.press(&explorable));
         assert_eq!(values.values[1..2], [1.0]);

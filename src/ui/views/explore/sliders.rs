@@ -1,4 +1,4 @@
-//! How sliders are drawn, and the value under the mouse.
+//! Draws sliders, and finds the value under the mouse.
 
 use super::slider_values::SliderValues;
 use crate::protocol::{Control, Explorable, Slider};
@@ -15,16 +15,16 @@ const CURVE_ROWS: u16 = 6;
 const CELL: u16 = 5;
 /// Columns of a value.
 const VALUE: u16 = 8;
-/// Columns from blocks of one to eight eighths, bottom up.
+/// Characters for columns of one to eight eighths, from the bottom.
 const EIGHTHS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
-/// Where a slider was drawn.
+/// The area of a drawn slider.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Spot {
     pub slider: usize,
     /// All of its rows.
     pub rows: Rect,
-    /// Where its values are: the line, the graph or the grid.
+    /// The area of its values: the line, graph or grid.
     pub track: Rect,
 }
 
@@ -42,7 +42,7 @@ fn height(slider: &Slider) -> u16 {
     }
 }
 
-/// Draws as many sliders as fit, the selected one among them; returns where each is.
+/// Draws as many sliders as fit, including the selected one; returns their areas.
 pub(super) fn draw(
     explorable: &Explorable,
     values: &SliderValues,
@@ -89,7 +89,7 @@ struct Painter<'a> {
     focused: bool,
     theme: &'a Theme,
     index: usize,
-    /// Columns of the names of lines.
+    /// Columns of the names on lines.
     names: u16,
 }
 
@@ -106,7 +106,7 @@ impl Painter<'_> {
         self.focused && self.values.selected == self.index
     }
 
-    /// Draws it; returns where its values are.
+    /// Draws it; returns the area of its values.
     fn draw(&self, rows: Rect, buffer: &mut Buffer) -> Rect {
         let slider = self.slider();
         let moved = self.values.moved == Some(self.index);
@@ -161,7 +161,7 @@ impl Painter<'_> {
         write_right(buffer, rows, 0, &text, self.theme.style(role));
     }
 
-    /// A value to as many places as its step has, with its unit.
+    /// A value with the decimals of its step and its unit.
     fn number(&self, value: f64) -> String {
         format!("{} {}", exact(value), self.slider().unit).trim_end().into()
     }
@@ -178,7 +178,7 @@ impl Painter<'_> {
         track
     }
 
-    /// A function as columns of blocks.
+    /// A function drawn as columns.
     fn curve(&self, area: Rect, buffer: &mut Buffer) -> Rect {
         let slider = self.slider();
         let values = self.values();
@@ -208,7 +208,7 @@ impl Painter<'_> {
         track
     }
 
-    /// Numbers in cells, coloured as weights.
+    /// Numbers in cells, coloured like weights.
     fn grid(&self, area: Rect, width: u16, buffer: &mut Buffer) -> Rect {
         let slider = self.slider();
         let width = width.max(1);
@@ -234,8 +234,8 @@ fn below(rows: Rect) -> Rect {
     Rect { y: rows.y + 1, height: rows.height.saturating_sub(1), ..rows }
 }
 
-/// The value that a place on a line, graph or grid stands for: which of the slider's values, and
-/// for lines and graphs how much.
+/// The value at a position on a line, graph or grid: its index in the slider, and for lines and
+/// graphs the new value.
 pub(super) fn value_at(slider: &Slider, track: Rect, at: Position) -> Option<(usize, f64)> {
     if track.area() == 0 {
         return None;
@@ -267,7 +267,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_click_on_a_line_means_the_value_under_it() {
+    fn a_click_on_a_line_selects_the_value_under_it() {
         let slider =
             Slider { low: -1.0, high: 1.0, step: 0.5, default: vec![0.0], ..Slider::default() };
         let track = Rect::new(10, 3, 21, 1);
@@ -277,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn a_click_on_a_graph_means_place_and_height() {
+    fn a_click_on_a_graph_selects_index_and_value() {
         let slider = Slider {
             low: 0.0,
             high: 1.0,

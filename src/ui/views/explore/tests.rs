@@ -22,7 +22,7 @@ fn list() -> Vec<Explorable> {
     vec![explorable("first"), explorable("second")]
 }
 
-/// What a hub would answer: a curve of the first value, one of the second.
+/// The hub's answer: a curve of the first value, one of the second.
 fn answer(view: &mut Explore, command: Command) -> bool {
     let Command::Explore { id, values } = command else { panic!("another request") };
     if id.is_empty() {
@@ -67,11 +67,11 @@ fn draw(view: &mut Explore, width: u16, height: u16) -> Buffer {
 }
 
 #[test]
-fn asks_for_the_list_then_for_figures_and_then_for_nothing() {
+fn requests_the_list_and_then_the_figures() {
     let mut view = Explore::opened("second");
     let request = view.explore_request().unwrap();
     assert_eq!(request, Command::Explore { id: String::new(), values: Vec::new() });
-    assert_eq!(view.explore_request(), None, "one at a time");
+    assert_eq!(view.explore_request(), None, "one request at a time");
     answer(&mut view, request);
     let request = view.explore_request().unwrap();
     assert_eq!(request, Command::Explore { id: "second".into(), values: vec![2.0, 2.0] });
@@ -80,21 +80,21 @@ fn asks_for_the_list_then_for_figures_and_then_for_nothing() {
 }
 
 #[test]
-fn a_quick_hand_asks_once_for_where_it_came_to() {
+fn fast_moves_request_only_the_last_value() {
     let mut view = opened("first");
     press(&mut view, KeyCode::Right);
     let request = view.explore_request().unwrap();
     for _ in 0..3 {
         press(&mut view, KeyCode::Right);
     }
-    assert_eq!(view.explore_request(), None, "an answer is on its way");
+    assert_eq!(view.explore_request(), None, "an answer is pending");
     answer(&mut view, request);
     let last = view.explore_request().unwrap();
     assert_eq!(last, Command::Explore { id: "first".into(), values: vec![6.0, 2.0] });
 }
 
 #[test]
-fn time_plays_to_its_end_and_no_further() {
+fn playback_stops_at_the_end() {
     let mut view = opened("first");
     press(&mut view, KeyCode::Char('p'));
     settle(&mut view);
@@ -104,13 +104,13 @@ fn time_plays_to_its_end_and_no_further() {
     assert!(view.playing);
     assert_eq!(view.sliders.values[1..], [0.0], "from the beginning");
     press(&mut view, KeyCode::Right);
-    assert!(!view.playing, "a hand takes over");
+    assert!(!view.playing, "moving a slider stops the playback");
 }
 
 #[test]
 fn digits_type_a_value_and_r_resets() {
     let mut view = opened("first");
-    assert_eq!(press(&mut view, KeyCode::Char('7')), Effect::Ignored, "a view's number");
+    assert_eq!(press(&mut view, KeyCode::Char('7')), Effect::Ignored, "digits are global keys");
     press(&mut view, KeyCode::Char('='));
     for character in "7.5".chars() {
         press(&mut view, KeyCode::Char(character));
@@ -120,11 +120,11 @@ fn digits_type_a_value_and_r_resets() {
     press(&mut view, KeyCode::Char('r'));
     assert_eq!(view.sliders.values, [2.0, 2.0]);
     press(&mut view, KeyCode::Char('o'));
-    assert_eq!(press(&mut view, KeyCode::Char('3')), Effect::Ignored, "a view's number");
+    assert_eq!(press(&mut view, KeyCode::Char('3')), Effect::Ignored, "digits are global keys");
 }
 
 #[test]
-fn moved_and_changed_parts_are_found() {
+fn changes_are_highlighted() {
     let mut view = opened("first");
     assert!(view.before.is_empty());
     press(&mut view, KeyCode::Right);
@@ -137,7 +137,7 @@ fn moved_and_changed_parts_are_found() {
 }
 
 #[test]
-fn a_slider_is_dragged_and_followed_beyond_its_line() {
+fn dragging_continues_beyond_the_line_of_the_slider() {
     let mut view = opened("first");
     draw(&mut view, 80, 21);
     let spot = view.places.spots[0];
@@ -154,7 +154,7 @@ fn a_slider_is_dragged_and_followed_beyond_its_line() {
 }
 
 #[test]
-fn no_size_is_too_small() {
+fn any_size_can_be_drawn() {
     let mut view = opened("first");
     for (width, height) in (0..70).step_by(3).flat_map(|w| (0..24).map(move |h| (w, h))) {
         draw(&mut view, width, height);

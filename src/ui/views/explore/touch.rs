@@ -1,4 +1,4 @@
-//! The mouse on sliders, drawings, the list and the figures.
+//! Mouse handling for sliders, drawings, the list and the figures.
 
 use super::sliders::{Spot, value_at};
 use super::{Explore, Focus};
@@ -7,7 +7,7 @@ use crate::ui::effect::Effect;
 use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 use ratatui::layout::Position;
 
-/// What a mouse event does.
+/// Handles a mouse event.
 pub(super) fn touch(view: &mut Explore, event: MouseEvent) -> Effect {
     let at = Position::new(event.column, event.row);
     if view.alone.is_some() && view.chart.mouse(event) {
@@ -51,7 +51,7 @@ fn take_hold(view: &mut Explore, at: Position, button: MouseButton) -> Effect {
         Control::Toggle | Control::Choice(_) => {
             view.sliders.press(explorable);
         }
-        // The name over a drawing leads to the next preset.
+        // A click on the name of a drawing selects the next preset.
         Control::Curve { .. } | Control::Grid { .. } if !spot.track.contains(at) => {
             view.sliders.press(explorable);
         }
@@ -86,7 +86,7 @@ fn drag(view: &mut Explore, at: Position) -> Effect {
     let earlier = view.sliders.cursor;
     view.sliders.cursor = index;
     if matches!(slider.control, Control::Curve { .. }) && view.sliders.moved == Some(spot.slider) {
-        // A fast drag skips columns: the values between are set, too.
+        // A fast drag skips columns, so set the values in between, too.
         let from = view.sliders.values[explorable.place(spot.slider).start + earlier];
         let span = index.abs_diff(earlier);
         for step in 1..span {

@@ -1,4 +1,4 @@
-//! What figures are made of, drawn.
+//! Draws the bodies of figures.
 
 use super::{surface, wiring};
 use crate::protocol::{Bar, Cell, Curve, FigureBody, Scale};
@@ -13,15 +13,14 @@ use ratatui::layout::Rect;
 use ratatui::widgets::Widget;
 use unicode_width::UnicodeWidthStr;
 
-/// Scatter plots of at most this many points are drawn with signs larger than dots.
+/// Scatter plots of at most this many points are drawn with characters larger than dots.
 const FEW_POINTS: usize = 60;
 
-/// With fewer rows a chart has none for the name of its y axis alone.
+/// Below this number of rows, a chart has no row for the name of its y axis.
 const LOW: u16 = 10;
 
-/// Draws a figure's body; `scroll` is the first row shown of what is longer than the area, and is
-/// kept within it; `state` is what the reader does with a chart. Where it is known what was there
-/// `before`, what differs is lit.
+/// Draws a figure's body. `scroll` is the first visible row of a longer body, and is clamped;
+/// `state` is the state of a chart. With the body `before` a change, differences are highlighted.
 pub(in crate::ui::views) fn draw(
     body: &FigureBody,
     before: Option<&FigureBody>,
@@ -50,7 +49,7 @@ pub(in crate::ui::views) fn draw(
         }
         FigureBody::Plot { x_label, y_label, x_range, y_range, curves } => {
             let mut lines = lines(curves, curves_of(before), context);
-            // A function's graph goes on: its value at the right edge is nothing special.
+            // The graph of a function continues, so its value at the right edge is not special.
             for line in &mut lines {
                 line.value.clear();
             }
@@ -118,19 +117,19 @@ pub(in crate::ui::views) fn draw(
     }
 }
 
-/// Curves over whole numbers, such as epochs, have ticks at whole numbers alone.
+/// Curves over integers, such as epochs, have ticks only at integers.
 fn x_unit(curves: &[Curve]) -> Unit {
     let mut points = curves.iter().flat_map(|curve| &curve.points);
     if points.all(|(x, _)| x.fract() == 0.0) { Unit::Whole } else { Unit::Plain }
 }
 
-/// The first row shown of a list; brings `scroll` back within it.
+/// The first visible row of a list; clamps `scroll`.
 fn window(scroll: &mut usize, rows: usize, height: u16) -> usize {
     *scroll = (*scroll).min(rows.saturating_sub(usize::from(height)));
     *scroll
 }
 
-/// A line that fits stays as it is, its spaces too: it may be a drawing.
+/// A line that fits is kept with its spaces, because it may be a drawing.
 fn wrap_kept(line: &str, width: u16) -> Vec<String> {
     if line.width() <= usize::from(width) { vec![line.to_string()] } else { wrap(line, width) }
 }
@@ -144,7 +143,7 @@ fn draw_chart(
 ) {
     let dim = chart.theme.style(Role::Dim);
     if area.height < LOW {
-        // At the end of the legend, where there is room.
+        // At the end of the legend, if there is room.
         chart.draw(area, buffer, state);
         let line = area.intersection(buffer.area);
         let start = line.right().saturating_sub(y_label.width() as u16 + 1).max(line.x);
@@ -193,7 +192,7 @@ fn draw_bars(
     scroll: &mut usize,
 ) {
     let theme = context.theme;
-    // Percentages are parts of a hundred, others of the largest.
+    // Percentages are relative to 100, other values to the largest.
     let least = if unit == "%" { 100.0 } else { 0.0 };
     let largest = bars.iter().map(|bar| bar.value.abs()).fold(least, f64::max);
     let from = window(scroll, bars.len(), area.height);
@@ -259,7 +258,7 @@ struct Pictures<'a> {
 }
 
 impl Pictures<'_> {
-    /// Draws the images as large as all of them fit.
+    /// Draws the images as large as possible.
     fn draw(&self, area: Rect, buffer: &mut Buffer, context: &Context) {
         let theme = context.theme;
         let values = || self.images.iter().flat_map(|(_, pixels)| pixels);
@@ -289,7 +288,7 @@ impl Pictures<'_> {
         }
     }
 
-    /// The largest tile, in cells, at which all images fit; a small one where they never do.
+    /// The largest tile, in cells, at which all images fit; a small one if they never do.
     fn tile(&self, area: Rect) -> [u16; 2] {
         let [width, height] = self.size.map(|side| side.max(1) as f64);
         let count = self.images.len().max(1);

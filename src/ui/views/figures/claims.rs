@@ -1,4 +1,4 @@
-//! The book's claims beside what was measured.
+//! The book's claims and the measured values.
 
 use crate::protocol::Claim;
 use crate::ui::numbers::seconds;
@@ -8,13 +8,13 @@ use crate::ui::widgets::{Pane, wrap, write, write_at};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-/// Rows that claims take at a width.
+/// Number of rows of the claims at a width.
 pub(super) fn rows(claims: &[Claim], width: u16, theme: &Theme) -> u16 {
     let rows: usize = claims.iter().map(|claim| lines(claim, width, theme).len() + 1).sum();
     u16::try_from(rows.saturating_sub(1)).unwrap_or(u16::MAX)
 }
 
-/// A claim in lines: the sentence, then each figure with its name.
+/// The lines of a claim: the sentence, then its values.
 fn lines(claim: &Claim, width: u16, theme: &Theme) -> Vec<(Role, String)> {
     let (mark, role) = if claim.holds { ("✓", Role::Good) } else { ("✗", Role::Bad) };
     let verdict = theme.say(if claim.holds { "holds" } else { "does not hold" });
@@ -43,7 +43,7 @@ fn lines(claim: &Claim, width: u16, theme: &Theme) -> Vec<(Role, String)> {
     lines
 }
 
-/// Draws the claims from a row on; keeps that row within the list.
+/// Draws the claims from a row on; clamps that row.
 pub(super) fn draw(area: Rect, buffer: &mut Buffer, context: &Context, scroll: &mut usize) {
     let (claims, theme) = (&context.run.claims, context.theme);
     let holding = claims.iter().filter(|claim| claim.holds).count();

@@ -1,4 +1,4 @@
-//! The figures of an experiment and what it claims: the screen of `nntop book`.
+//! The figures and claims of an experiment: the view of `nntop book`.
 
 pub(super) mod body;
 mod claims;
@@ -18,10 +18,10 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
 use unicode_width::UnicodeWidthStr;
 
-/// What is on the screen.
+/// The visible panes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Panes {
-    /// The figure, and the claims where there is room.
+    /// The figure, and the claims if there is room.
     #[default]
     Both,
     Figure,
@@ -31,30 +31,30 @@ enum Panes {
 /// The view.
 #[derive(Debug, Default)]
 pub struct Figures {
-    /// The id of the figure chosen; the newest while none is.
+    /// The id of the selected figure; the newest if there is none.
     chosen: Option<String>,
-    /// Rows of a table, text or bar list scrolled away.
+    /// Rows that a table, text or bar list is scrolled down.
     scroll: usize,
     panes: Panes,
     chart: ChartState,
-    /// The book's experiments: one of them names the run, or they are listed.
+    /// The book's experiments: the run is one of them, or they are listed.
     pub experiments: Vec<ExperimentName>,
 }
 
-/// Rows of the view from which on there is room for the experiment's name.
+/// Minimum rows of the view for the experiment's name.
 const NAMED: u16 = 14;
-/// Rows of the book's sentence at most.
+/// Maximum rows of the book's prediction.
 const SENTENCE: usize = 2;
 
 impl Figures {
-    /// The experiment that the run is of.
+    /// The experiment of the run.
     fn experiment(&self, context: &Context) -> Option<&ExperimentName> {
         let title = &context.run.info.as_ref()?.title;
         let id = title.split(" ·").next().unwrap_or(title);
         self.experiments.iter().find(|experiment| experiment.id == id)
     }
 
-    /// The experiment's name and the book's sentence about it; returns what is left of the area.
+    /// Draws the experiment's name and the book's prediction; returns the rest of the area.
     fn heading(&self, area: Rect, buffer: &mut Buffer, context: &Context) -> Rect {
         let theme = context.theme;
         let Some(experiment) = self.experiment(context).filter(|_| area.height >= NAMED) else {
@@ -77,7 +77,7 @@ impl Figures {
         Rect { y: area.y + 1 + rows, height: area.height - 1 - rows, ..area }
     }
 
-    /// What there is to run, where this run is no experiment.
+    /// Lists the experiments if this run is not one.
     fn list(&mut self, area: Rect, buffer: &mut Buffer, context: &Context) {
         let theme = context.theme;
         let inside = Pane::new("The book", theme).draw(area, buffer);
@@ -108,7 +108,7 @@ impl Figures {
         }
     }
 
-    /// Where the figure shown is in the list.
+    /// The index of the visible figure.
     fn index(&self, figures: &[Figure]) -> Option<usize> {
         let chosen = self.chosen.as_ref();
         let place = chosen.and_then(|id| figures.iter().position(|figure| &figure.id == id));
@@ -128,7 +128,7 @@ impl Figures {
         Effect::Redraw
     }
 
-    /// The areas of the figure and of the claims, empty where there is no room or nothing to show.
+    /// The areas of the figure and of the claims; empty without room or content.
     fn split(&self, area: Rect, context: &Context) -> [Rect; 2] {
         let claims = &context.run.claims;
         let wide = area.width >= 90;
@@ -267,7 +267,7 @@ impl View for Figures {
     }
 }
 
-/// A text cut to a number of columns, with `…` where it was cut.
+/// A text truncated to a number of columns, with `…` if it was truncated.
 fn shortened(text: &str, columns: usize) -> String {
     if text.width() <= columns {
         return text.into();
@@ -275,7 +275,7 @@ fn shortened(text: &str, columns: usize) -> String {
     format!("{}…", cut(text, columns.saturating_sub(1)))
 }
 
-/// Curves of a chart.
+/// Number of curves of a chart.
 pub(super) fn curves_in(figure: Option<&Figure>) -> usize {
     match figure.map(|figure| &figure.body) {
         Some(FigureBody::Chart { curves, .. } | FigureBody::Plot { curves, .. }) => curves.len(),
@@ -335,7 +335,7 @@ mod tests {
     }
 
     #[test]
-    fn paging_ends_at_both_ends() {
+    fn paging_stops_at_both_ends() {
         let (mut view, two) = (Figures::default(), run(&["a", "b"]));
         for _ in 0..3 {
             press(&mut view, &two, KeyCode::Right);

@@ -12,7 +12,7 @@ use unicode_width::UnicodeWidthStr;
 
 /// Number of height steps; the edges between steps look like contour lines.
 const STEPS: f32 = 14.0;
-/// Columns left of the map, for the numbers of the y axis.
+/// Columns to the left of the map, for the numbers of the y axis.
 const MARGIN: u16 = 8;
 
 /// Heights over a grid; the first row has the smallest y.
@@ -50,7 +50,8 @@ impl Surface<'_> {
         }
         let pixels = self.pixels(map, [low, high]);
         let size = [usize::from(map.width), 2 * usize::from(map.height)];
-        // The blue half of the diverging colours: paths in warm ones stand out.
+        // Heights use the blue half of the diverging colours, so that paths in warm colours stand
+        // out.
         let depths: Vec<f32> = pixels.iter().map(|pixel| -pixel).collect();
         (&Raster::heatmap(&depths, size, 1.0, theme)).render(map, buffer);
         for (index, path) in self.paths.iter().enumerate() {
@@ -100,7 +101,7 @@ impl Surface<'_> {
         row(lower) + up * (row(upper) - row(lower))
     }
 
-    /// A path in half cells, with a ring where it starts and a disc where it ends.
+    /// A path in half cells, with a ring at its start and a disc at its end.
     fn path(&self, path: &Curve, map: Rect, buffer: &mut Buffer, theme: &Theme, style: Style) {
         let pixel = |&(x, y): &(f64, f64)| {
             let share = |value: f64, [low, high]: [f64; 2]| (value - low) / (high - low);
@@ -215,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn the_middle_of_a_bowl_is_the_darkest() {
+    fn the_minimum_is_the_darkest() {
         let map = Rect::new(0, 0, 9, 5);
         let pixels = surface(&[]).pixels(map, [0.0, 2.0]);
         let darkest = pixels.iter().copied().fold(f32::INFINITY, f32::min);
@@ -235,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn a_ball_that_flew_away_harms_nothing() {
+    fn a_diverged_path_can_be_drawn() {
         let points = vec![(0.0, 0.0), (1e300, f64::INFINITY), (f64::NAN, f64::NAN)];
         let paths = [Curve { points, ..Curve::default() }];
         let mut buffer = Buffer::empty(Rect::new(0, 0, 40, 12));

@@ -11,15 +11,15 @@ use ratatui::widgets::canvas::{Canvas, Line};
 use ratatui::widgets::{Block, BorderType, Widget};
 use unicode_width::UnicodeWidthStr;
 
-/// Least number of rows for neurons with a frame.
+/// Minimum rows for neurons with a frame.
 const ROOMY: u16 = 9;
-/// Least number of columns for frames with a margin inside.
+/// Minimum columns for frames with padding.
 const WIDE: u16 = 60;
 
 /// A wire on the screen.
 #[derive(Clone, Copy, Debug)]
 struct Route {
-    /// Where it starts and ends, in cells from the area's top left corner.
+    /// Its start and end, in cells from the area's top left corner.
     ends: [(f64, f64); 2],
     /// Position of its label along it, from 0 to 1.
     label: f64,
@@ -100,10 +100,10 @@ fn route(wires: &[Wire], index: usize, boxes: &[Rect], area: Rect) -> Option<Rou
         f64::from(place.y - area.y) + f64::from(place.height) / 2.0 + lane * apart
     };
     let column = |x: u16| f64::from(x.saturating_sub(area.x));
-    // Nearer to the start: wires meet at their ends.
+    // Nearer to the start, because wires meet at their ends.
     let label = 0.4 + 0.25 * before;
     if from.x < to.x && to.x < from.right() && from.y != to.y {
-        // One box is above the other: the wire joins their horizontal edges.
+        // The boxes are above each other: the wire joins their horizontal edges.
         let down = from.y < to.y;
         let edge = |place: &Rect, lower: bool| {
             f64::from(if lower { place.bottom() } else { place.y } - area.y)
@@ -137,7 +137,7 @@ fn draw_wires(wires: &[Route], lit: bool, area: Rect, buffer: &mut Buffer, theme
                 context.draw(&Line { x1: *x1, y1, x2: *x2, y2, color });
             }
         });
-    // A canvas clears its area, so it is drawn into a buffer of its own and then copied.
+    // A canvas clears its area, so it is drawn into a separate buffer and then copied.
     let mut layer = Buffer::empty(area);
     canvas.render(area, &mut layer);
     for position in area.positions() {
@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wire_runs_between_its_neurons_and_tells_whether_it_is_lit() {
+    fn a_wire_connects_its_neurons_and_shows_whether_it_is_lit() {
         let theme = Theme::default();
         let screens = [false, true].map(|lit| {
             let (neurons, wires) = pair(lit);
@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn wires_between_the_same_two_run_side_by_side_with_a_label_each() {
+    fn parallel_wires_are_drawn_side_by_side_with_their_labels() {
         let (neurons, wires) = pair(true);
         let twice = [wires[0].clone(), wires[0].clone()];
         let letters = |wires: &[Wire], height| {
@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn no_area_is_too_small_and_no_wire_leads_astray() {
+    fn any_area_and_any_wire_can_be_drawn() {
         let (neurons, mut wires) = pair(true);
         wires.push(Wire { from: 9, to: 0, ..Wire::default() });
         for (width, height) in (0..14).flat_map(|w| (0..8).map(move |h| (w, h))) {

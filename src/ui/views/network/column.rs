@@ -1,39 +1,39 @@
-//! Where the units of a layer are on the screen.
+//! The positions of a layer's units on the screen.
 
 use ratatui::layout::{Position, Rect};
 
-/// Sizes of a feature map's thumbnail in cells, with the gap to the next, the largest first.
+/// Sizes of a feature map's thumbnail in cells, including the gap, the largest first.
 const THUMBNAILS: [[u16; 2]; 5] = [[13, 7], [9, 5], [7, 4], [5, 3], [3, 1]];
 
-/// Rows from one dot to the next at most.
+/// Maximum rows from one dot to the next.
 const FARTHEST: u16 = 5;
 
-/// A layer as a column, or several where one is not enough.
+/// The units of a layer in one or more columns.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Column {
     /// Index among all layers.
     pub layer: u32,
-    /// (maps, height, width) of what comes out of it.
+    /// Shape (maps, height, width) of its output.
     pub shape: [u32; 3],
-    /// Where units are drawn.
+    /// The area of the units.
     pub area: Rect,
-    /// Cells from one unit to the next, across and down.
+    /// Cells from one unit to the next, horizontally and vertically.
     step: [u16; 2],
     rows: usize,
-    /// Units there is room for.
+    /// Maximum number of visible units.
     pub shown: usize,
-    /// Columns of cells from its left edge to the next layer, for its name.
+    /// Columns from its left edge to the next layer, for its name.
     pub room: u16,
 }
 
-/// Units of a layer: feature maps, or the numbers of a vector.
+/// Number of units of a layer: feature maps, or the values of a vector.
 pub(super) fn units(shape: [u32; 3]) -> usize {
     let [maps, height, width] = shape;
     if height > 1 { maps as usize } else { (maps * width) as usize }
 }
 
 impl Column {
-    /// Lays a layer out in an area: as few columns as possible, in the middle.
+    /// Lays out a layer in an area: centred, in as few columns as possible.
     pub(super) fn new(layer: u32, shape: [u32; 3], area: Rect) -> Self {
         let count = units(shape).max(1);
         let step = if shape[1] > 1 { thumbnail(count, area) } else { dots(count, area) };
@@ -55,7 +55,7 @@ impl Column {
         Self { layer, shape, area, step, rows, shown, room: area.width }
     }
 
-    /// The cells of a unit, without the gap to the next.
+    /// The cells of a unit, without the gap.
     pub(super) fn place(&self, unit: usize) -> Rect {
         let (column, row) = (unit / self.rows.max(1), unit % self.rows.max(1));
         let side = |step: u16| match self.shape[1] {
@@ -76,7 +76,7 @@ impl Column {
         rect.intersection(self.area)
     }
 
-    /// The unit at a place on the screen; the gaps at its right and below belong to it.
+    /// The unit at a position on the screen; the gaps to its right and below belong to it.
     pub(super) fn hit(&self, at: Position) -> Option<usize> {
         if !self.area.contains(at) {
             return None;
@@ -86,7 +86,7 @@ impl Column {
         let row = if self.shape[1] > 1 {
             down / usize::from(self.step[1])
         } else {
-            // The last row that begins there or above.
+            // The last row that starts at or above the position.
             ((down + 1) * self.rows).saturating_sub(1) / usize::from(self.area.height).max(1)
         };
         let unit = column * self.rows + row;
@@ -94,7 +94,7 @@ impl Column {
     }
 }
 
-/// The step of units drawn as dots, a row each.
+/// The spacing of units drawn as dots, one per row.
 fn dots(count: usize, area: Rect) -> [u16; 2] {
     let height = usize::from(area.height).max(1);
     let roomy = count.div_ceil(height) * 2 <= usize::from(area.width);
@@ -116,7 +116,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn units_stay_inside_and_are_found_where_they_are(
+        fn units_are_inside_the_area_and_found_by_position(
             maps in 1_u32..50, side in 1_u32..30, vector in any::<bool>(),
             width in 0_u16..60, height in 0_u16..40,
         ) {

@@ -21,14 +21,14 @@ const CONNECTIONS: usize = 40;
 const SELECTED: usize = 16;
 /// Columns for the names and values of the outputs.
 const OUTPUTS: u16 = 12;
-/// Size of the image's pane where the image is drawn at twice its size, and the least height of the
-/// list below it.
+/// Size of the image's pane at twice the size of the image, and the minimum height of the list
+/// below it.
 const LARGE: [u16; 2] = [58, 30];
 const LIST: u16 = 16;
-/// Least width of a layer's column, with the gap before the next one.
+/// Minimum width of a layer's column, including the gap.
 const NARROWEST: u16 = 10;
 
-/// Draws the view; returns where the layers are.
+/// Draws the view; returns the columns of the layers.
 pub(super) fn draw(
     chosen: Option<(u32, usize)>,
     area: Rect,
@@ -90,7 +90,7 @@ fn lay_out(pass: &ForwardPass, selected: u32, inside: Rect) -> Vec<Column> {
     for (at, &layer) in shown.iter().enumerate() {
         let shape = pass.activations[layer as usize].shape;
         let width = share(shape, pass, shown, room);
-        // A third of the width is left to the connections that come in.
+        // A third of the width is used for the incoming connections.
         let gap = if at == 0 { 2 } else { width / 3 };
         let area = Rect {
             x: x + gap,
@@ -99,7 +99,7 @@ fn lay_out(pass: &ForwardPass, selected: u32, inside: Rect) -> Vec<Column> {
             height: inside.height - top,
         };
         let mut column = Column::new(layer, shape, area.intersection(inside));
-        // Beside the last one's name is nothing.
+        // There is no layer beside the last one.
         let last = at + 1 == shown.len();
         let end = if last { inside.right() } else { (x + width).max(column.area.x + 8) };
         let end = end.min(inside.right());
@@ -357,7 +357,7 @@ fn digit_and_contributions(
         return;
     };
     let pixels = size[0] * size[1];
-    // What the channels of a pixel add together.
+    // The sum over the channels of a pixel.
     let adds = if layer == 0 && pass.channels == 3 && adds.len() == 3 * pixels {
         (0..pixels).map(|at| adds[at] + adds[pixels + at] + adds[2 * pixels + at]).collect()
     } else {
@@ -404,7 +404,7 @@ fn contribution_list(
         let end = write(buffer, area, row, &format!("{:>7}", signed(adds[unit])), style);
         let activation = format!("{:.2}", input[unit]);
         let room = usize::from(area.width.saturating_sub(end + 2));
-        // Numbers are left out rather than cut.
+        // Numbers are omitted rather than truncated.
         let texts =
             [theme.fill("unit {} at {}", &[&unit, &activation]), theme.fill("unit {}", &[&unit])];
         if let Some(text) = texts.iter().find(|text| text.width() <= room) {

@@ -1,9 +1,8 @@
-//! The network: the activations of its units for the selected image, and its strongest
-//! connections.
+//! The network: the activations of its units for the selected image, and its strongest connections.
 //!
-//! What an activation adds to the next weighted input is weight × activation; walking back from
-//! an output along the largest of these finds the hidden units and pixels that count most for
-//! and against it.
+//! An activation contributes weight × activation to the weighted input of the next layer. Following
+//! the largest contributions backwards from an output finds the hidden units and pixels that count
+//! most for and against it.
 
 mod column;
 mod draw;
@@ -17,15 +16,15 @@ use crossterm::event::{KeyCode, KeyEvent, MouseButton, MouseEvent, MouseEventKin
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 
-/// A layer's connections are all drawn up to this many inputs and units.
+/// Maximum number of weights of a layer of which all connections are drawn.
 const MOST_WEIGHTS: u64 = 128 * 128;
 
 /// The view.
 #[derive(Debug, Default)]
 pub struct Network {
-    /// The layer and unit chosen; the predicted output while none is.
+    /// The selected layer and unit; the predicted output if none is selected.
     chosen: Option<(u32, usize)>,
-    /// The layers, as last drawn.
+    /// The columns of the layers when they were last drawn.
     columns: Vec<Column>,
 }
 
@@ -36,7 +35,7 @@ struct ForwardPass<'a> {
     layers: &'a [LayerInfo],
     activations: &'a [Tensor],
     card: &'a Card,
-    /// Of the image.
+    /// The pixels of the image.
     channels: usize,
 }
 
@@ -52,13 +51,13 @@ impl<'a> ForwardPass<'a> {
         (activations.len() == layers.len()).then_some(pass)
     }
 
-    /// What goes into a layer: pixels from 0 to 1, or the layer before's activations.
+    /// The input of a layer: pixels from 0 to 1, or the activations of the previous layer.
     fn input(&self, layer: u32) -> Vec<f32> {
         let before = layer.checked_sub(1).and_then(|before| self.activations.get(before as usize));
         if let Some(tensor) = before {
             return tensor.values.clone();
         }
-        // Weights are ordered map by map, so the channels of a coloured image must be, too.
+        // Weights are ordered map by map, so the channels of a colour image must be, too.
         let share = |&pixel: &u8| f32::from(pixel) / 255.0;
         let pixels = &self.card.pixels;
         let channels = self.channels;
@@ -66,7 +65,7 @@ impl<'a> ForwardPass<'a> {
         (0..channels).flat_map(plane).collect()
     }
 
-    /// The unit shown as selected: the one chosen, else the predicted output.
+    /// The selected unit, or the predicted output.
     fn selected(&self, chosen: Option<(u32, usize)>) -> (u32, usize) {
         let last = (self.layers.len() as u32).saturating_sub(1);
         let (layer, unit) = chosen.unwrap_or((last, self.card.prediction as usize));
@@ -76,7 +75,7 @@ impl<'a> ForwardPass<'a> {
     }
 }
 
-/// Incoming weights of a layer's units from `first` on, as far as they are known.
+/// The known incoming weights of a layer's units, starting at `first`.
 fn rows<'a>(context: &Context<'a>, what: &What) -> &'a [Tensor] {
     match context.frame(what).map(|frame| &frame.content) {
         Some(Content::Weights { rows, .. }) => rows,
@@ -84,7 +83,7 @@ fn rows<'a>(context: &Context<'a>, what: &What) -> &'a [Tensor] {
     }
 }
 
-/// All weights of a layer, where they are few enough to be drawn.
+/// The probe of all weights of a layer, if there are few enough to draw.
 fn all_weights(layers: &[LayerInfo], layer: u32) -> Option<What> {
     let info = layers.get(layer as usize).filter(|info| info.output[1] == 1)?;
     let first = layer == 0;
@@ -97,8 +96,8 @@ fn one(layer: u32, unit: usize) -> What {
     What::Weights { layer, first: unit as u32, count: 1 }
 }
 
-/// What each input of a unit adds to its weighted input: weight × activation. `None` where the
-/// layer is no dense one or its weights are not known yet.
+/// The contribution weight × activation of each input to a unit's weighted input. `None` if the
+/// layer is not dense or its weights are not known yet.
 fn contributions(
     context: &Context,
     pass: &ForwardPass,
@@ -131,7 +130,7 @@ impl Network {
         Effect::Redraw
     }
 
-    /// Selects the unit of the layer before that contributes most to the selected one.
+    /// Selects the unit of the previous layer that contributes most to the selected one.
     fn go_to_strongest_input(&mut self, context: &Context, pass: &ForwardPass) -> Effect {
         let (layer, unit) = pass.selected(self.chosen);
         let Some(before) = layer.checked_sub(1) else { return Effect::Redraw };

@@ -1,7 +1,7 @@
-//! One chart of runs: what is asked for, the ends of its axes, its lines.
+//! A chart of runs: its query, its axes, its lines.
 
-use super::desk::{Desk, shown, without_common};
 use super::drawing::number;
+use super::run_list::{RunList, shown, without_common};
 use crate::protocol::{CurveQuery, CurveSet, Grouping, RunAxis, RunCurve, Spread};
 use crate::ui::numbers::short;
 use crate::ui::theme::{Role, Theme};
@@ -9,34 +9,34 @@ use crate::ui::widgets::{ChartState, Line, LineChart, Mark, Pane, Unit, write};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-/// Curves in a chart at most; the first ones, where more runs are marked.
+/// Maximum number of curves in a chart; the first ones are drawn.
 pub const MOST_CURVES: usize = 24;
 
-/// How charts are looked at: the same way all of them.
+/// Options that all charts share.
 #[derive(Clone, Debug)]
-pub struct Look {
+pub struct ChartOptions {
     pub axis: RunAxis,
     /// TensorBoard's smoothing, from 0 to under 1.
     pub smoothing: f64,
     pub log_x: bool,
     pub log_y: bool,
-    /// The y axis spans all values, not the 5th to the 95th percentile.
+    /// The y axis spans all values instead of the 5th to the 95th percentile.
     pub outliers: bool,
     pub grouping: Grouping,
     pub spread: Spread,
-    /// The part of the x axis that is shown, all of it while there is none.
+    /// The visible part of the x axis; all of it if `None`.
     pub zoom: Option<[f64; 2]>,
-    /// The x at which values are read.
+    /// The x at which values are read off.
     pub cursor: Option<f64>,
 }
 
-impl Look {
-    /// An x in the numbers of the axis: exponents where it is logarithmic.
+impl ChartOptions {
+    /// Converts an x to axis units: its exponent on a logarithmic axis.
     pub fn to_axis(&self, x: f64) -> f64 {
         if self.log_x { x.log10() } else { x }
     }
 
-    /// The x of a number of the axis.
+    /// Converts axis units to an x.
     pub fn of_axis(&self, x: f64) -> f64 {
         if self.log_x { 10_f64.powf(x) } else { x }
     }
@@ -46,8 +46,8 @@ impl Look {
     }
 
     /// The query for a metric's curves, for a chart with this many columns.
-    pub fn query(&self, metric: &str, desk: &Desk, columns: usize) -> CurveQuery {
-        let rows = desk.charted();
+    pub fn query(&self, metric: &str, runs: &RunList, columns: usize) -> CurveQuery {
+        let rows = runs.charted();
         let having = rows.iter().filter(|row| row.metrics.iter().any(|facts| facts.name == metric));
         let most = if self.is_grouped() { usize::MAX } else { MOST_CURVES };
         CurveQuery {
@@ -64,7 +64,7 @@ impl Look {
     }
 }
 
-/// An axis in words.
+/// The name of an axis.
 pub fn axis_name(axis: RunAxis) -> &'static str {
     match axis {
         RunAxis::Step => "step",
@@ -75,7 +75,7 @@ pub fn axis_name(axis: RunAxis) -> &'static str {
     }
 }
 
-/// What the numbers of an axis are.
+/// The unit of an axis.
 fn unit(axis: RunAxis) -> Unit {
     match axis {
         RunAxis::Step | RunAxis::Epoch => Unit::Plain,
@@ -84,8 +84,8 @@ fn unit(axis: RunAxis) -> Unit {
     }
 }
 
-/// The ends of both axes, the x axis whole; none where nothing can be drawn.
-fn ranges(set: &CurveSet, look: &Look) -> Option<([f64; 2], [f64; 2])> {
+/// The ranges of the x axis (without zoom) and the y axis; `None` if there is nothing to draw.
+fn ranges(set: &CurveSet, options: &ChartOptions) -> Option<([f64; 2], [f64; 2])> {
     let fits = |on: bool, value: f64| value.is_finite() && (!on || value > 0.0);
     let points = || {
         set.curves.iter().flat_map(|curve| {
@@ -99,22 +99,23 @@ fn ranges(set: &CurveSet, look: &Look) -> Option<([f64; 2], [f64; 2])> {
             Some([low.min(value), high.max(value)])
         })
     };
-    let x = match set.extent.filter(|extent| fits(look.log_x, extent[0])) {
+    let x = match set.extent.filter(|extent| fits(options.log_x, extent[0])) {
         Some(extent) => extent,
-        None => range(&mut points().map(|point| point.0).filter(|&x| fits(look.log_x, x)))?,
+        None => range(&mut points().map(|point| point.0).filter(|&x| fits(options.log_x, x)))?,
     };
     let x = if x[1] > x[0] { x } else { [x[0], x[0] + x[0].abs().max(1.0)] };
-    // While a run goes on the axis grows by steps, so that its curves do not move all the time.
-    let x = if look.log_x { x } else { [x[0], rounded_up(x)] };
-    let is_inside = |point: &&(f64, f64)| look.zoom.is_none_or(|[l, h]| (l..=h).contains(&point.0));
+    // While a run is going the axis grows in steps, so that the curves do not move all the time.
+    let x = if options.log_x { x } else { [x[0], rounded_up(x)] };
+    let is_inside =
+        |point: &&(f64, f64)| options.zoom.is_none_or(|[l, h]| (l..=h).contains(&point.0));
     let ys = |all: bool| {
         let visible = points().filter(move |point| all || is_inside(point)).map(|point| point.1);
-        range(&mut visible.filter(|&y| fits(look.log_y, y)))
+        range(&mut visible.filter(|&y| fits(options.log_y, y)))
     };
     let y = ys(false).or_else(|| ys(true))?;
-    // A little air around the middle values, so that the curve is seen to go on.
-    let y = match set.middle.filter(|_| !look.outliers) {
-        Some([low, high]) if fits(look.log_y, low) && high > low => {
+    // Padding around the middle values shows that the curve continues.
+    let y = match set.middle.filter(|_| !options.outliers) {
+        Some([low, high]) if fits(options.log_y, low) && high > low => {
             let air = 0.1 * (high - low);
             [(low - air).max(y[0]), (high + air).min(y[1])]
         }
@@ -126,67 +127,74 @@ fn ranges(set: &CurveSet, look: &Look) -> Option<([f64; 2], [f64; 2])> {
         let air = 0.05 * y[0].abs().max(0.1);
         [y[0] - air, y[0] + air]
     };
-    let y = if look.log_y && y[0] <= 0.0 { [y[1] * 1e-6, y[1]] } else { y };
+    let y = if options.log_y && y[0] <= 0.0 { [y[1] * 1e-6, y[1]] } else { y };
     Some((x, y))
 }
 
-/// The end of an axis, rounded up by at most a twentieth of its width.
+/// The end of an axis, rounded up by at most 5% of its width.
 fn rounded_up([low, high]: [f64; 2]) -> f64 {
     let step = ((high - low) / 20.0).log2().floor().exp2();
     let end = low + ((high - low) / step).ceil() * step;
     if end.is_finite() { end.max(high) } else { high }
 }
 
-/// A chart that is to be drawn.
+/// A chart to draw.
 #[derive(Clone, Copy, Debug)]
 pub struct Chart<'a> {
     pub metric: &'a str,
     pub set: &'a CurveSet,
-    pub look: &'a Look,
-    /// Its frame stands out.
+    pub options: &'a ChartOptions,
+    /// Whether its frame is highlighted.
     pub lit: bool,
-    /// The columns between which a drag goes.
+    /// The columns of the current drag.
     pub drag: Option<[u16; 2]>,
 }
 
 impl Chart<'_> {
-    /// Draws it; returns where the curves are and between which x.
-    pub fn draw(&self, area: Rect, desk: &Desk, buffer: &mut Buffer, theme: &Theme) -> ChartState {
-        let look = self.look;
+    /// Draws the chart; returns the area and x range of the curves.
+    pub fn draw(
+        &self,
+        area: Rect,
+        runs: &RunList,
+        buffer: &mut Buffer,
+        theme: &Theme,
+    ) -> ChartState {
+        let options = self.options;
         let title = shown(self.metric, usize::from(area.width.saturating_sub(8)));
         let inside = Pane::new(&title, theme).lit(self.lit).draw(area, buffer);
-        let Some((x, y)) = ranges(self.set, look) else {
+        let Some((x, y)) = ranges(self.set, options) else {
             write(buffer, inside, 0, theme.say("no values to draw"), theme.style(Role::Dim));
             return ChartState::default();
         };
-        let window = look.zoom.filter(|zoom| zoom[0] < x[1] && zoom[1] > x[0] && zoom[1] > zoom[0]);
+        let window =
+            options.zoom.filter(|zoom| zoom[0] < x[1] && zoom[1] > x[0] && zoom[1] > zoom[0]);
         let shown = window.unwrap_or(x);
         let mut lines = Vec::new();
         for curve in &self.set.curves {
-            lines.extend(self.lines(curve, shown, y, inside, desk, theme));
+            lines.extend(self.lines(curve, shown, y, inside, runs, theme));
         }
         let mark = |x| Mark { x, style: theme.style(Role::Accent) };
-        let axis = theme.say(axis_name(look.axis));
-        let x_label = match look.cursor {
+        let axis = theme.say(axis_name(options.axis));
+        let x_label = match options.cursor {
             Some(at) => format!("{axis} {}", self.read_x(at)),
             None => axis.to_owned(),
         };
         let log = |on: bool, range: [f64; 2]| if on { range.map(f64::log10) } else { range };
         let chart = LineChart {
             lines,
-            marks: look.cursor.into_iter().map(mark).collect(),
+            marks: options.cursor.into_iter().map(mark).collect(),
             x_label: &x_label,
-            x_unit: unit(look.axis),
+            x_unit: unit(options.axis),
             y_unit: Unit::Plain,
             value_text: short,
-            log: look.log_y,
-            log_x: look.log_x,
+            log: options.log_y,
+            log_x: options.log_x,
             highest: None,
-            fixed: Some([log(look.log_x, x), log(look.log_y, y)]),
+            fixed: Some([log(options.log_x, x), log(options.log_y, y)]),
             theme: *theme,
         };
         let mut state = ChartState {
-            zoom: window.map(|window| log(look.log_x, window)),
+            zoom: window.map(|window| log(options.log_x, window)),
             drag: self.drag,
             ..ChartState::default()
         };
@@ -194,36 +202,36 @@ impl Chart<'_> {
         state
     }
 
-    /// The x that is read: that of the nearest point, where there is one.
+    /// The x of the nearest point, if there is one.
     fn read_x(&self, at: f64) -> String {
         let near = self.set.curves.iter().filter_map(|curve| curve.near);
         let distance = |near: &[f64; 3]| (near[0] - at).abs();
         let x = near.min_by(|a, b| distance(a).total_cmp(&distance(b))).map_or(at, |near| near[0]);
-        match self.look.axis {
+        match self.options.axis {
             RunAxis::Step if x.fract() == 0.0 => format!("{x}"),
             RunAxis::Step | RunAxis::Epoch => short(x),
             axis => unit(axis).text(x),
         }
     }
 
-    /// A curve as lines: superseded pieces, its band, its raw values faint behind, itself.
+    /// The lines of a curve: superseded parts, its band, its faint raw values, and itself.
     fn lines(
         &self,
         curve: &RunCurve,
         x: [f64; 2],
         y: [f64; 2],
         area: Rect,
-        desk: &Desk,
+        runs: &RunList,
         theme: &Theme,
     ) -> Vec<Line> {
-        let look = self.look;
-        let colour = if look.is_grouped() {
+        let options = self.options;
+        let colour = if options.is_grouped() {
             self.set.curves.iter().position(|other| other.name == curve.name).unwrap_or(0)
         } else {
-            desk.colour(&curve.name)
+            runs.colour(&curve.name)
         };
         let style = theme.series(colour);
-        // Values outside are drawn at the edge, never dropped.
+        // Values outside the range are drawn at the edge.
         let clip = |points: &[(f64, f64)]| -> Vec<(f64, f64)> {
             let inside = |y_: f64| if y_.is_nan() { y_ } else { y_.clamp(y[0], y[1]) };
             points.iter().map(|&(x, value)| (x, inside(value))).collect()
@@ -238,23 +246,24 @@ impl Chart<'_> {
             let points = shade(low, high, x, y, [area.width, area.height]);
             lines.push(Line { points, style, scatter: true, faint: true, ..Line::default() });
         }
-        let smoothed = look.smoothing > 0.0 && curve.band.is_none();
+        let smoothed = options.smoothing > 0.0 && curve.band.is_none();
         if smoothed {
             lines.push(faint(&curve.raw));
         }
         let main = if smoothed { &curve.smooth } else { &curve.raw };
-        let value = match (look.cursor, curve.near) {
+        let value = match (options.cursor, curve.near) {
             (Some(_), Some([_, _, smooth])) => Some(smooth),
             (Some(_), None) => None,
             (None, _) => main.last().map(|point| point.1),
         };
-        // The legend above names them; under the cursor each value needs a name of its own.
+        // The legend above names the curves; at the cursor each value needs its own name.
         let names: Vec<&str> = self.set.curves.iter().map(|curve| curve.name.as_str()).collect();
-        let has_name = look.cursor.is_some() || look.is_grouped() || self.set.curves.len() == 1;
-        let name = if look.is_grouped() {
+        let has_name =
+            options.cursor.is_some() || options.is_grouped() || self.set.curves.len() == 1;
+        let name = if options.is_grouped() {
             shown(&curve.name, 24)
         } else if has_name {
-            let row = desk.table.rows.iter().find(|row| row.name == curve.name);
+            let row = runs.table.rows.iter().find(|row| row.name == curve.name);
             let label = row.and_then(|row| row.label.as_deref());
             shown(label.unwrap_or_else(|| without_common(&curve.name, &names)), 24)
         } else {
@@ -266,7 +275,7 @@ impl Chart<'_> {
     }
 }
 
-/// Dots between the bottom and the top of a band, as close as shade it.
+/// Dots between the edges of a band, spaced as a shade.
 fn shade(
     low: &[(f64, f64)],
     high: &[(f64, f64)],
@@ -282,7 +291,7 @@ fn shade(
         let (Some(bottom), Some(top)) = (value_at(low, at), value_at(high, at)) else { continue };
         let (bottom, top) = (bottom.clamp(y[0], y[1]), top.clamp(y[0], y[1]));
         points.extend([(at, bottom), (at, top)]);
-        // On a lattice, so that neighbouring columns make a pattern.
+        // On a grid, so that adjacent columns form a pattern.
         let first = (bottom / distance).ceil() as i64;
         let last = (top / distance).floor() as i64;
         points.extend((first..=last.min(first + 1000)).map(|step| (at, step as f64 * distance)));
@@ -290,7 +299,7 @@ fn shade(
     points
 }
 
-/// A curve's value at an x between its ends.
+/// The value of a curve at an x between its ends, interpolated.
 fn value_at(curve: &[(f64, f64)], x: f64) -> Option<f64> {
     let after = curve.partition_point(|point| point.0 <= x);
     let &(x0, y0) = curve.get(after.checked_sub(1)?)?;

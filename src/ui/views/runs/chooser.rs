@@ -1,14 +1,14 @@
-//! A list of histograms, pictures or texts of runs, of which one is chosen, at one of its steps.
+//! A list of histograms, images or texts of runs, with a selected name and step.
 
-use super::desk::{Desk, shown, without_common};
-use crate::protocol::{SampleKind, SampleSeries};
+use super::run_list::{RunList, shown, strip_common_path};
+use crate::protocol::{SampleContent, SampleKind, SampleSeries};
 use crate::ui::theme::{Role, Theme};
 use crate::ui::widgets::{Pane, write, write_at};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 
-/// Runs whose samples are listed at most.
+/// Maximum number of runs whose samples are listed.
 const MOST_RUNS: usize = 200;
 
 /// Samples of one name in one run.
@@ -18,17 +18,17 @@ pub struct Entry {
     pub series: SampleSeries,
 }
 
-/// The list, and what is chosen in it.
+/// The list and its selection.
 #[derive(Debug)]
 pub struct Chooser {
     kind: SampleKind,
     entries: Vec<Entry>,
     chosen: usize,
-    /// The step that is shown, by its place; the newest while there is none.
+    /// Index of the selected step; `None` selects the newest.
     place: Option<usize>,
-    /// What `entries` were made from: the revision of the table and the runs.
+    /// What `entries` were made from: the revision of the table, and the runs.
     made: Option<(u64, Vec<String>)>,
-    /// Where the names were last drawn, and the first one there.
+    /// The area of the names when they were last drawn, and the first visible one.
     list: Rect,
     top: usize,
 }
@@ -46,25 +46,25 @@ impl Chooser {
         }
     }
 
-    /// Lists what the charted runs have by now.
-    pub fn refresh(&mut self, desk: &Desk) {
+    /// Updates the list to the samples of the charted runs.
+    pub fn refresh(&mut self, shared: &RunList) {
         let index = match self.kind {
             SampleKind::Histogram => 0,
             SampleKind::Image => 1,
             SampleKind::Text => 2,
         };
-        let rows = desk.charted();
+        let rows = shared.charted();
         let having = rows.iter().filter(|row| row.samples[index] > 0).take(MOST_RUNS);
         let runs: Vec<String> = having.map(|row| row.name.clone()).collect();
-        let wanted = (desk.table.revision, runs);
+        let wanted = (shared.table.revision, runs);
         if self.made.as_ref() == Some(&wanted) {
             return;
         }
         let before = self.entry().cloned();
         let mut entries = Vec::new();
         for run in &wanted.1 {
-            // It is being read: what is known stays.
-            let Some(series) = desk.source.samples(run, self.kind) else { return };
+            // Keep the list while the samples are being read.
+            let Some(series) = shared.source.samples(run, self.kind) else { return };
             entries.extend(series.into_iter().map(|series| Entry { run: run.clone(), series }));
         }
         self.entries = entries;
@@ -78,28 +78,43 @@ impl Chooser {
         self.chosen = kept.min(self.entries.len().saturating_sub(1));
     }
 
-    /// What is chosen.
+    /// The selected name.
     pub fn entry(&self) -> Option<&Entry> {
         self.entries.get(self.chosen)
     }
 
-    /// The place of the step that is shown.
+    /// The index of the selected step.
     pub fn place(&self) -> usize {
         let last = self.entry().map_or(0, |entry| entry.series.steps.len().saturating_sub(1));
         self.place.map_or(last, |place| place.min(last))
     }
 
-    /// The step that is shown.
+    /// The selected step.
     pub fn step(&self) -> Option<i64> {
         self.entry()?.series.steps.get(self.place()).copied()
     }
 
-    /// Shows a step by its place.
+    /// Selects a step by its index.
     pub fn show(&mut self, place: usize) {
         self.place = Some(place);
     }
 
-    /// A key; true where it meant something.
+    /// The selected sample; `None` while it is being read.
+    pub fn sample(&self, shared: &RunList) -> Option<SampleContent> {
+        let entry = self.entry()?;
+        shared.source.sample(&entry.run, self.kind, &entry.series.name, self.place())
+    }
+
+    /// Draws a frame with the name and step of the selected sample; returns the area inside.
+    pub fn draw_pane(&self, area: Rect, buffer: &mut Buffer, theme: &Theme) -> Option<Rect> {
+        let Entry { series, .. } = self.entry()?;
+        let (step, place) = (self.step().unwrap_or(0), self.place() + 1);
+        let note = theme.fill("step {}, {} of {}", &[&step, &place, &series.steps.len()]);
+        let title = shown(&series.name, usize::from(area.width / 2));
+        Some(Pane::new(&title, theme).note(&note).draw(area, buffer))
+    }
+
+    /// Handles a key; returns whether it was used.
     pub fn key(&mut self, key: KeyEvent) -> bool {
         if key.modifiers.contains(KeyModifiers::CONTROL) {
             return false;
@@ -120,7 +135,7 @@ impl Chooser {
         true
     }
 
-    /// A click on a name, or the wheel; true where it meant something.
+    /// Handles a click on a name, or the wheel; returns whether it was used.
     pub fn mouse(&mut self, event: MouseEvent) -> bool {
         if !self.list.contains(Position::new(event.column, event.row)) {
             return false;
@@ -138,21 +153,21 @@ impl Chooser {
         true
     }
 
-    /// Draws the list at the left; returns what is left of the area. `nothing` is said where there
-    /// is nothing to list.
+    /// Draws the list on the left; returns the rest of the area. If the list is empty, shows the
+    /// text `nothing`.
     pub fn draw(
         &mut self,
-        desk: &Desk,
+        shared: &RunList,
         nothing: &str,
         area: Rect,
         buffer: &mut Buffer,
         theme: &Theme,
     ) -> Option<Rect> {
-        self.refresh(desk);
+        self.refresh(shared);
         let area = area.intersection(buffer.area);
         if self.entries.is_empty() {
             let inside = Pane::new("", theme).draw(area, buffer);
-            let text = if desk.table.loading { "reading…" } else { nothing };
+            let text = if shared.table.loading { "reading…" } else { nothing };
             write(buffer, inside, 0, theme.say(text), theme.style(Role::Dim));
             return None;
         }
@@ -173,10 +188,10 @@ impl Chooser {
             let mut end = 0;
             if several {
                 let sign = if theme.unicode { "●" } else { "*" };
-                end = write(buffer, inside, row, sign, theme.series(desk.colour(&entry.run))) + 1;
+                end = write(buffer, inside, row, sign, theme.series(shared.colour(&entry.run))) + 1;
             }
             let name = if several {
-                format!("{} {}", without_common(&entry.run, &runs), entry.series.name)
+                format!("{} {}", strip_common_path(&entry.run, &runs), entry.series.name)
             } else {
                 entry.series.name.clone()
             };

@@ -1,9 +1,9 @@
-//! Charts of runs, overlaid: a grid of metrics.
+//! Overlaid charts of several runs: a grid of metrics.
 
-use super::charts::{Chart, Look, MOST_CURVES, axis_name};
-use super::desk::{Shared, shown, without_common};
+use super::charts::{Chart, ChartOptions, MOST_CURVES, axis_name};
 use super::drawing::draw_config;
 use super::prompt::{Asked, Prompt, Typed};
+use super::run_list::{Shared, shown, strip_common_path};
 use crate::protocol::{CurveQuery, CurveSet, Grouping, RunAxis, RunCurve, Spread, What, printable};
 use crate::ui::effect::Effect;
 use crate::ui::theme::{Role, Theme};
@@ -15,46 +15,46 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use std::collections::HashMap;
 
-/// Smoothing weights that `s` goes through; TensorBoard begins with the second.
+/// Smoothing weights that `s` cycles through; TensorBoard's default is the second.
 const WEIGHTS: [f64; 6] = [0.0, 0.6, 0.8, 0.9, 0.97, 0.99];
-/// Charts a side of the grid at most.
-const LARGEST: usize = 6;
-/// A chart is not smaller than this.
-const LEAST: [u16; 2] = [16, 6];
-/// Without a choice of the user's, no smaller than this.
-const READABLE: [u16; 2] = [36, 9];
+/// Maximum number of charts per side of the grid.
+const MAX_SIDE: usize = 6;
+/// Minimum size of a chart.
+const MIN_SIZE: [u16; 2] = [16, 6];
+/// Minimum size of a chart unless the user selected the grid.
+const READABLE_SIZE: [u16; 2] = [36, 9];
 
 /// The view.
 #[derive(Debug)]
 pub struct Compare {
-    desk: Shared,
-    look: Look,
-    /// Charts a side; 0 for as many as there is room for.
+    shared: Shared,
+    options: ChartOptions,
+    /// Number of charts per side; 0 for as many as fit.
     pub(super) side: usize,
-    /// Only the chart in focus is shown.
+    /// Only the focused chart is shown.
     alone: bool,
-    /// A page has the metrics of one group.
+    /// A page contains the metrics of one group.
     by_group: bool,
-    /// The place of the chart in focus among all metrics.
+    /// Index of the focused metric.
     focus: usize,
     config: bool,
-    /// Words that the names of the metrics shown have in them.
+    /// Only metrics whose names contain these words are shown.
     filter: String,
     prompt: Option<Prompt>,
-    /// Curves by metric, and what they were asked with.
+    /// The curves of each metric and their query.
     cache: HashMap<String, (u64, CurveQuery, CurveSet)>,
-    /// The charts as last drawn: the metric's place, its area, where its curves are.
+    /// The charts when they were last drawn: metric index, area, and the area of the curves.
     drawn: Vec<(usize, Rect, ChartState)>,
-    /// How many metrics there are.
+    /// Number of metrics.
     count: usize,
-    /// Charts on a page.
+    /// Number of charts on a page.
     shown: usize,
 }
 
 impl Compare {
     #[must_use]
-    pub fn new(desk: Shared) -> Self {
-        let look = Look {
+    pub fn new(shared: Shared) -> Self {
+        let options = ChartOptions {
             axis: RunAxis::Step,
             smoothing: WEIGHTS[1],
             log_x: false,
@@ -66,8 +66,8 @@ impl Compare {
             cursor: None,
         };
         Self {
-            desk,
-            look,
+            shared,
+            options,
             side: 0,
             alone: false,
             by_group: false,
@@ -82,9 +82,9 @@ impl Compare {
         }
     }
 
-    /// The metrics of the charted runs that the filter lets through.
+    /// The metrics of the charted runs that match the filter.
     fn metrics(&self) -> Vec<String> {
-        let mut metrics = self.desk.borrow().metrics();
+        let mut metrics = self.shared.borrow().metrics();
         let words: Vec<String> = self.filter.split_whitespace().map(str::to_lowercase).collect();
         metrics.retain(|name| {
             let name = name.to_lowercase();
@@ -94,41 +94,41 @@ impl Compare {
     }
 
     fn curves(&mut self, metric: &str, columns: usize) -> CurveSet {
-        let desk = self.desk.borrow();
-        let query = self.look.query(metric, &desk, columns);
-        let revision = desk.table.revision;
+        let shared = self.shared.borrow();
+        let query = self.options.query(metric, &shared, columns);
+        let revision = shared.table.revision;
         if let Some((at, asked, set)) = self.cache.get(metric)
             && *at == revision
             && *asked == query
         {
             return set.clone();
         }
-        match desk.source.curves(&query) {
+        match shared.source.curves(&query) {
             Some(set) => {
                 self.cache.insert(metric.to_owned(), (revision, query, set.clone()));
                 set
             }
-            // It is being read: what is known stays on the screen.
+            // Keep the known curves while the runs are being read.
             None => {
                 self.cache.get(metric).map_or_else(CurveSet::default, |(_, _, set)| set.clone())
             }
         }
     }
 
-    /// Where the curves of the chart in focus were last drawn.
+    /// The state of the focused chart when it was last drawn.
     fn focused(&self) -> Option<&ChartState> {
         let drawn = self.drawn.iter().find(|(place, ..)| *place == self.focus);
         let (.., state) = drawn.or(self.drawn.first())?;
         (!state.plot.is_empty()).then_some(state)
     }
 
-    /// Moves the cursor by a number of columns of the chart in focus.
+    /// Moves the cursor by a number of columns of the focused chart.
     fn move_cursor(&mut self, columns: f64) {
         let Some(state) = self.focused() else { return };
         let [low, high] = state.shown;
         let step = (high - low) / f64::from(state.plot.width.saturating_sub(1).max(1));
-        let from = match self.look.cursor {
-            Some(x) => self.look.to_axis(x),
+        let from = match self.options.cursor {
+            Some(x) => self.options.to_axis(x),
             None => {
                 if columns < 0.0 {
                     high
@@ -138,25 +138,25 @@ impl Compare {
             }
         };
         let at = (from + columns * step).clamp(low, high);
-        self.look.cursor = Some(self.look.of_axis(at));
+        self.options.cursor = Some(self.options.of_axis(at));
     }
 
-    /// Scales the part that is shown by a factor around the cursor, or its middle.
+    /// Zooms by a factor around the cursor, or around the middle.
     fn zoom_by(&mut self, factor: f64) {
         let Some(state) = self.focused() else { return };
         let ([low, high], [first, last]) = (state.shown, state.whole);
-        let cursor = self.look.cursor.map(|x| self.look.to_axis(x));
+        let cursor = self.options.cursor.map(|x| self.options.to_axis(x));
         let middle =
             cursor.filter(|x| (low..=high).contains(x)).unwrap_or(f64::midpoint(low, high));
         let [low, high] = [low, high].map(|end| middle + factor * (end - middle));
         if low <= first && high >= last {
-            self.look.zoom = None;
+            self.options.zoom = None;
         } else if high - low > 1e-6 * (last - first) {
             self.set_zoom([low.max(first), high.min(last)]);
         }
     }
 
-    /// Moves the part that is shown by a share of its width.
+    /// Pans by a fraction of the visible width.
     fn pan(&mut self, share: f64) {
         let Some(state) = self.focused() else { return };
         let ([low, high], [first, last]) = (state.shown, state.whole);
@@ -167,16 +167,16 @@ impl Compare {
         }
     }
 
-    /// Shows a part, given in the numbers of the axis.
+    /// Zooms to a range in axis units.
     fn set_zoom(&mut self, part: [f64; 2]) {
-        self.look.zoom = Some(part.map(|x| self.look.of_axis(x)));
+        self.options.zoom = Some(part.map(|x| self.options.of_axis(x)));
     }
 
-    /// The next way of putting runs together: none, by seed, by each hyper-parameter that differs.
+    /// The next grouping: none, by seed, then by each hyper-parameter that differs.
     fn next_grouping(&self) -> Grouping {
-        let desk = self.desk.borrow();
-        let names: Vec<String> = desk.differing().into_iter().map(|(name, _)| name).collect();
-        match &self.look.grouping {
+        let shared = self.shared.borrow();
+        let names: Vec<String> = shared.differing().into_iter().map(|(name, _)| name).collect();
+        match &self.options.grouping {
             Grouping::None => Grouping::Seed,
             Grouping::Seed => names.first().cloned().map_or(Grouping::None, Grouping::Setting),
             Grouping::Setting(name) => {
@@ -187,12 +187,12 @@ impl Compare {
         }
     }
 
-    /// The values that are read, or the newest ones, of the chart in focus: the value alone of one
-    /// run, else a line a run.
+    /// The values of the focused chart at the cursor, or the newest ones: only the value for a
+    /// single run, otherwise one line per run.
     fn values(&self) -> Option<String> {
         let metric = self.metrics().get(self.focus)?.clone();
         let (.., set) = self.cache.get(&metric)?;
-        let of = |curve: &RunCurve| match self.look.cursor {
+        let of = |curve: &RunCurve| match self.options.cursor {
             Some(_) => curve.near.map(|[x, raw, _]| (x, raw)),
             None => curve.raw.last().copied(),
         };
@@ -226,7 +226,7 @@ impl Compare {
         Effect::Redraw
     }
 
-    /// The charts that are shown: the page of the one in focus, among how many pages.
+    /// The range of metrics on the page of the focused one, the page, and the number of pages.
     fn page(&self, metrics: &[String]) -> (std::ops::Range<usize>, usize, usize) {
         if self.alone {
             return (self.focus..self.focus + 1, self.focus, metrics.len());
@@ -260,36 +260,36 @@ impl Compare {
     }
 
     fn draw_state(&self, line: Rect, page: (usize, usize), buffer: &mut Buffer, theme: &Theme) {
-        let desk = self.desk.borrow();
-        let runs = desk.charted().len();
-        let look = &self.look;
+        let shared = self.shared.borrow();
+        let runs = shared.charted().len();
+        let options = &self.options;
         let mut parts = vec![
-            theme.fill("{} runs ({})", &[&runs, &theme.say(desk.which())]),
-            theme.fill("smoothing {}", &[&look.smoothing]),
-            theme.fill("x: {}", &[&theme.say(axis_name(look.axis))]),
+            theme.fill("{} runs ({})", &[&runs, &theme.say(shared.which())]),
+            theme.fill("smoothing {}", &[&options.smoothing]),
+            theme.fill("x: {}", &[&theme.say(axis_name(options.axis))]),
         ];
-        if runs > MOST_CURVES && !look.is_grouped() {
+        if runs > MOST_CURVES && !options.is_grouped() {
             parts.push(theme.fill("the first {} are drawn", &[&MOST_CURVES]));
         }
-        let spread = match look.spread {
+        let spread = match options.spread {
             Spread::Deviation => "± one standard deviation",
             Spread::Bootstrap => "95% interval of the mean",
             Spread::Range => "least to greatest",
         };
-        match &look.grouping {
+        match &options.grouping {
             Grouping::None => {}
             Grouping::Seed => parts.push(theme.say("mean over seeds").to_owned()),
             Grouping::Setting(name) => {
                 parts.push(theme.fill("mean by {}", &[&shown(name, 24)]));
             }
         }
-        if look.is_grouped() {
+        if options.is_grouped() {
             parts.push(theme.say(spread).to_owned());
         }
         if page.1 > 1 {
             parts.push(theme.fill("page {} of {}", &[&(page.0 + 1), &page.1]));
         }
-        if look.outliers {
+        if options.outliers {
             parts.push(theme.say("outliers too").to_owned());
         }
         if let Some(prompt) = &self.prompt {
@@ -305,15 +305,15 @@ impl Compare {
         write(buffer, line, 0, &parts.join(" · "), theme.style(Role::Dim));
     }
 
-    /// The names of the runs in their colours, as many as there is room for.
+    /// Draws the names of the runs in their colours, as many as fit.
     fn draw_legend(&self, line: Rect, buffer: &mut Buffer, theme: &Theme) {
-        let desk = self.desk.borrow();
-        let rows = desk.charted();
+        let shared = self.shared.borrow();
+        let rows = shared.charted();
         let names: Vec<&str> = rows.iter().map(|row| row.name.as_str()).collect();
         let sign = if theme.unicode { "━" } else { "-" };
         let mut column = 0;
         for (place, row) in rows.iter().enumerate().take(MOST_CURVES) {
-            let name = row.label.as_deref().unwrap_or_else(|| without_common(&row.name, &names));
+            let name = row.label.as_deref().unwrap_or_else(|| strip_common_path(&row.name, &names));
             let text = shown(name, 28);
             let left = names.len() - place;
             if usize::from(column) + text.chars().count() + 8 > usize::from(line.width) {
@@ -321,13 +321,13 @@ impl Compare {
                 write_at(buffer, line, column, 0, &more, theme.style(Role::Dim));
                 break;
             }
-            let style = theme.series(desk.colour(&row.name));
+            let style = theme.series(shared.colour(&row.name));
             column = write_at(buffer, line, column, 0, sign, style);
             column = write_at(buffer, line, column + 1, 0, &text, theme.style(Role::Text)) + 2;
         }
     }
 
-    /// Charts across and down as last drawn.
+    /// Columns and rows of charts when they were last drawn.
     fn drawn_grid(&self) -> [usize; 2] {
         let first = self.drawn.first().map(|(_, area, _)| (area.x, area.y));
         let beside = |at: fn(&Rect) -> u16, same: u16| {
@@ -337,7 +337,7 @@ impl Compare {
         [beside(|area| area.y, y), beside(|area| area.x, x)]
     }
 
-    /// Charts across and down.
+    /// Columns and rows of charts.
     fn grid(&self, area: Rect, count: usize) -> [usize; 2] {
         let most = |least: [u16; 2]| {
             [area.width / least[0], area.height / least[1]].map(|side| usize::from(side.max(1)))
@@ -346,9 +346,9 @@ impl Compare {
             return [1, 1];
         }
         if self.side > 0 {
-            return most(LEAST).map(|most| self.side.min(most));
+            return most(MIN_SIZE).map(|most| self.side.min(most));
         }
-        let [across, down] = most(READABLE);
+        let [across, down] = most(READABLE_SIZE);
         let across = across.min(3).min(count.max(1));
         [across, down.min(count.div_ceil(across).max(1))]
     }
@@ -407,11 +407,11 @@ impl View for Compare {
             KeyCode::Up => self.focus = self.focus.saturating_sub(1),
             KeyCode::Down => self.focus = (self.focus + 1).min(self.count.saturating_sub(1)),
             KeyCode::Enter => self.alone = !self.alone,
-            KeyCode::Esc if self.look.cursor.is_some() => self.look.cursor = None,
+            KeyCode::Esc if self.options.cursor.is_some() => self.options.cursor = None,
             KeyCode::Esc if self.alone => self.alone = false,
             KeyCode::Char('+' | '=') => self.zoom_by(0.5),
             KeyCode::Char('-') => self.zoom_by(2.0),
-            KeyCode::Char('0') => self.look.zoom = None,
+            KeyCode::Char('0') => self.options.zoom = None,
             KeyCode::PageDown => self.turn(true),
             KeyCode::PageUp => self.turn(false),
             KeyCode::Home => self.focus = 0,
@@ -424,15 +424,15 @@ impl View for Compare {
             KeyCode::Char(']') => {
                 let [across, down] = self.drawn_grid();
                 self.side = if self.side == 0 { across.min(down) } else { self.side };
-                self.side = (self.side + 1).min(LARGEST);
+                self.side = (self.side + 1).min(MAX_SIDE);
             }
             KeyCode::Char('s') => {
-                let next = WEIGHTS.iter().find(|weight| **weight > self.look.smoothing);
-                self.look.smoothing = next.copied().unwrap_or(WEIGHTS[0]);
+                let next = WEIGHTS.iter().find(|weight| **weight > self.options.smoothing);
+                self.options.smoothing = next.copied().unwrap_or(WEIGHTS[0]);
             }
             KeyCode::Char('x') => {
-                (self.look.zoom, self.look.cursor) = (None, None);
-                self.look.axis = match self.look.axis {
+                (self.options.zoom, self.options.cursor) = (None, None);
+                self.options.axis = match self.options.axis {
                     RunAxis::Step => RunAxis::Epoch,
                     RunAxis::Epoch => RunAxis::Relative,
                     RunAxis::Relative => RunAxis::Process,
@@ -440,12 +440,12 @@ impl View for Compare {
                     RunAxis::Wall => RunAxis::Step,
                 }
             }
-            KeyCode::Char('l') => self.look.log_y = !self.look.log_y,
-            KeyCode::Char('L') => self.look.log_x = !self.look.log_x,
-            KeyCode::Char('o') => self.look.outliers = !self.look.outliers,
-            KeyCode::Char('g') => self.look.grouping = self.next_grouping(),
+            KeyCode::Char('l') => self.options.log_y = !self.options.log_y,
+            KeyCode::Char('L') => self.options.log_x = !self.options.log_x,
+            KeyCode::Char('o') => self.options.outliers = !self.options.outliers,
+            KeyCode::Char('g') => self.options.grouping = self.next_grouping(),
             KeyCode::Char('b') => {
-                self.look.spread = match self.look.spread {
+                self.options.spread = match self.options.spread {
                     Spread::Deviation => Spread::Bootstrap,
                     Spread::Bootstrap => Spread::Range,
                     Spread::Range => Spread::Deviation,
@@ -484,15 +484,15 @@ impl View for Compare {
         match event.kind {
             MouseEventKind::Down(MouseButton::Left) => self.focus = place,
             MouseEventKind::Down(MouseButton::Right) if meant => {
-                (self.look.zoom, self.look.cursor) = (None, None);
+                (self.options.zoom, self.options.cursor) = (None, None);
             }
             _ if !meant => return Effect::Ignored,
             MouseEventKind::ScrollUp | MouseEventKind::ScrollDown => {
-                self.look.zoom = zoom.map(|part| part.map(|x| self.look.of_axis(x)));
+                self.options.zoom = zoom.map(|part| part.map(|x| self.options.of_axis(x)));
             }
             MouseEventKind::Up(_) => match cursor {
-                Some(x) => self.look.cursor = Some(self.look.of_axis(x)),
-                None => self.look.zoom = zoom.map(|part| part.map(|x| self.look.of_axis(x))),
+                Some(x) => self.options.cursor = Some(self.options.of_axis(x)),
+                None => self.options.zoom = zoom.map(|part| part.map(|x| self.options.of_axis(x))),
             },
             _ => {}
         }
@@ -500,13 +500,13 @@ impl View for Compare {
     }
 
     fn updated(&mut self, context: &Context) -> Effect {
-        let found = self.desk.borrow_mut().announce(context.theme);
+        let found = self.shared.borrow_mut().announce(context.theme);
         found.map_or(Effect::Ignored, Effect::Notify)
     }
 
     fn render(&mut self, area: Rect, buffer: &mut Buffer, context: &Context) {
         let theme = context.theme;
-        self.desk.borrow_mut().refresh();
+        self.shared.borrow_mut().refresh();
         let metrics = self.metrics();
         self.count = metrics.len();
         self.focus = self.focus.min(self.count.saturating_sub(1));
@@ -521,14 +521,14 @@ impl View for Compare {
         }
         let line = Rect { height: 1, ..area };
         let mut body = Rect { y: area.y + 1, height: area.height - 1, ..area };
-        if body.height > 7 && !self.look.is_grouped() {
+        if body.height > 7 && !self.options.is_grouped() {
             self.draw_legend(Rect { height: 1, ..body }, buffer, theme);
             body = Rect { y: body.y + 1, height: body.height - 1, ..body };
         }
         if self.config && body.width >= 60 {
             let width = body.width / 3;
             let side = Rect { x: body.right() - width, width, ..body };
-            draw_config(&self.desk.borrow(), side, buffer, theme);
+            draw_config(&self.shared.borrow(), side, buffer, theme);
             body.width -= width;
         }
         let [columns, rows] = self.grid(body, metrics.len());
@@ -536,8 +536,8 @@ impl View for Compare {
         let (page, at, pages) = self.page(&metrics);
         self.draw_state(line, (at, pages), buffer, theme);
         if metrics.is_empty() {
-            let desk = self.desk.borrow();
-            let text = match (desk.table.loading, desk.table.rows.is_empty()) {
+            let shared = self.shared.borrow();
+            let text = match (shared.table.loading, shared.table.rows.is_empty()) {
                 (true, _) => "looking for logs…",
                 (false, true) => {
                     "no logs of a known kind were found; `nntop watch --explain` says why"
@@ -563,8 +563,8 @@ impl View for Compare {
             let set = self.curves(metric, 2 * usize::from(cell.width));
             let lit = place == self.focus && columns * rows > 1;
             let drag = drags.get(&place).copied();
-            let chart = Chart { metric, set: &set, look: &self.look, lit, drag };
-            let state = chart.draw(cell, &self.desk.borrow(), buffer, theme);
+            let chart = Chart { metric, set: &set, options: &self.options, lit, drag };
+            let state = chart.draw(cell, &self.shared.borrow(), buffer, theme);
             self.drawn.push((place, cell, state));
         }
     }

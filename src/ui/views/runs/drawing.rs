@@ -1,6 +1,6 @@
-//! What views of runs draw beside curves: values, and the configuration of runs side by side.
+//! Shared drawing code of the views of runs: values, and the configurations of runs side by side.
 
-use super::desk::{Desk, shown, without_common};
+use super::run_list::{RunList, shown, without_common};
 use crate::ui::numbers::short;
 use crate::ui::theme::{Role, Theme};
 use crate::ui::widgets::{Pane, write, write_at};
@@ -18,14 +18,14 @@ pub fn number(value: f64) -> String {
     }
 }
 
-/// What differs in the configuration of the charted runs: each hyper-parameter with the value of
-/// every run, in the run's colour.
-pub fn draw_config(desk: &Desk, area: Rect, buffer: &mut Buffer, theme: &Theme) {
+/// Draws the differences in the configuration of the charted runs: each hyper-parameter with the
+/// value of every run in its colour.
+pub fn draw_config(runs: &RunList, area: Rect, buffer: &mut Buffer, theme: &Theme) {
     let inside = Pane::new("Configuration", theme).draw(area, buffer);
-    let rows = desk.charted();
+    let rows = runs.charted();
     let names: Vec<&str> = rows.iter().map(|row| row.name.as_str()).collect();
     let width = usize::from(inside.width);
-    let differing = desk.differing();
+    let differing = runs.differing();
     if differing.is_empty() {
         let text = "nothing is known to differ";
         write(buffer, inside, 0, theme.say(text), theme.style(Role::Dim));
@@ -44,7 +44,7 @@ pub fn draw_config(desk: &Desk, area: Rect, buffer: &mut Buffer, theme: &Theme) 
             }
             let run = row.label.as_deref().unwrap_or_else(|| without_common(&row.name, &names));
             let value = if value.is_empty() { "–".to_owned() } else { shown(&value, width / 2) };
-            let style = theme.series(desk.colour(&row.name));
+            let style = theme.series(runs.colour(&row.name));
             let end = write_at(buffer, inside, 1, y, &value, style) + 1;
             let room = width.saturating_sub(usize::from(end));
             let dim = theme.style(Role::Dim);

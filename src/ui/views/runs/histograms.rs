@@ -1,9 +1,9 @@
-//! How the values of a tensor are distributed, over time: steps from left to right, values from
-//! bottom to top, the brighter the more values. The buckets are drawn between their own edges.
+//! Histograms of a tensor over time: steps from left to right, values from bottom to top, brighter
+//! for more values. Buckets are drawn between their own edges.
 
 use super::chooser::Chooser;
-use super::desk::{Shared, shown};
 use super::drawing::number;
+use super::run_list::{Shared, shown};
 use crate::protocol::{Histogram, SampleKind, What};
 use crate::ui::effect::Effect;
 use crate::ui::theme::{Role, Theme};
@@ -18,24 +18,24 @@ use ratatui::widgets::Widget;
 /// The view.
 #[derive(Debug)]
 pub struct Histograms {
-    desk: Shared,
+    shared: Shared,
     chooser: Chooser,
-    /// Colours by the logarithm of the density: tails are seen as well.
+    /// Colours by the logarithm of the density, so that tails are visible.
     log: bool,
-    /// The value that is read, as a share of the value axis from the bottom.
+    /// The value of the cursor, as a fraction of the value axis from the bottom.
     value: f64,
-    /// The histograms of what is chosen, and what they were asked for with.
+    /// The histograms of the selected name, and what they were requested with.
     known: Option<(u64, String, String, Vec<Histogram>)>,
-    /// Where the map was last drawn, and the place in the series of each of its columns.
+    /// The area of the map when it was last drawn, and the histogram index of each of its columns.
     map: Rect,
     columns: Vec<usize>,
 }
 
 impl Histograms {
     #[must_use]
-    pub fn new(desk: Shared) -> Self {
+    pub fn new(shared: Shared) -> Self {
         Self {
-            desk,
+            shared,
             chooser: Chooser::new(SampleKind::Histogram),
             log: false,
             value: 0.5,
@@ -45,22 +45,22 @@ impl Histograms {
         }
     }
 
-    /// Fetches the histograms of what is chosen, unless they are known already.
+    /// Fetches the histograms of the selected name, unless they are up to date.
     fn fetch(&mut self) {
-        let desk = self.desk.borrow();
+        let shared = self.shared.borrow();
         let Some(entry) = self.chooser.entry() else { return };
         let (run, name) = (&entry.run, &entry.series.name);
-        let revision = desk.table.revision;
+        let revision = shared.table.revision;
         let known = self.known.as_ref();
         if known.is_some_and(|(at, r, n, _)| (*at, r, n) == (revision, run, name)) {
             return;
         }
-        if let Some(histograms) = desk.source.histograms(run, name) {
+        if let Some(histograms) = shared.source.histograms(run, name) {
             self.known = Some((revision, run.clone(), name.clone(), histograms));
         }
     }
 
-    /// The bucket under the cursor: its step and itself.
+    /// The bucket under the cursor, and its step.
     fn bucket(&self) -> Option<(i64, [f64; 3])> {
         let histograms = &self.known.as_ref()?.3;
         let [low, high] = extent(histograms)?;
@@ -98,7 +98,7 @@ impl Histograms {
         }
         let largest = values.iter().copied().fold(0.0_f32, f32::max);
         if self.log && largest > 0.0 {
-            // Three decades from nothing to the most.
+            // Three decades below the maximum.
             for value in &mut values {
                 *value = (1.0 + 999.0 * *value / largest).log10() / 3.0;
             }
@@ -122,7 +122,7 @@ impl Histograms {
         (self.map, self.columns) = (map, columns);
     }
 
-    /// Marks the step that is read below the map, and the value beside it.
+    /// Marks the selected step below the map, and the value beside it.
     fn draw_cursor(&self, map: Rect, columns: &[usize], buffer: &mut Buffer, theme: &Theme) {
         let style = theme.style(Role::Accent);
         let place = self.chooser.place();
@@ -136,7 +136,7 @@ impl Histograms {
     }
 }
 
-/// The least and the greatest edge of all histograms; none without buckets that hold anything.
+/// The lowest and highest edge of all histograms; `None` if all buckets are empty.
 fn extent(histograms: &[Histogram]) -> Option<[f64; 2]> {
     let buckets = histograms.iter().flat_map(|histogram| &histogram.buckets);
     let full = buckets.filter(|b| b[2] > 0.0 && b[0].is_finite() && b[1].is_finite());
@@ -152,13 +152,13 @@ fn extent(histograms: &[Histogram]) -> Option<[f64; 2]> {
     }
 }
 
-/// The index of the histogram that each column shows: the one whose step is nearest.
+/// The index of the histogram of each column: the one with the nearest step.
 fn columns(histograms: &[Histogram], width: usize) -> Vec<usize> {
     let last = histograms.len().saturating_sub(1);
     let steps: Vec<i64> = histograms.iter().map(|histogram| histogram.step).collect();
     let (Some(&from), Some(&to)) = (steps.first(), steps.last()) else { return Vec::new() };
     if !steps.is_sorted() || to == from {
-        // The training began again: in the order of the log.
+        // The training was restarted: use the order of the log.
         return (0..width).map(|column| (column * (last + 1) / width).min(last)).collect();
     }
     let place = |column: usize| {
@@ -171,7 +171,7 @@ fn columns(histograms: &[Histogram], width: usize) -> Vec<usize> {
     (0..width).map(place).collect()
 }
 
-/// How many values lie between two edges, over the distance of these and over all values.
+/// The density of values between two edges: their number divided by the distance and by all values.
 fn density(histogram: &Histogram, low: f64, high: f64) -> f64 {
     let total: f64 = histogram.buckets.iter().map(|bucket| bucket[2]).sum();
     if total <= 0.0 || high <= low {
@@ -187,7 +187,7 @@ fn density(histogram: &Histogram, low: f64, high: f64) -> f64 {
             let overlap = (right.min(high) - left.max(low)).max(0.0);
             count += number * overlap / (right - left);
         } else if (low..high).contains(&left) {
-            // All values of it are the same.
+            // All values are equal.
             count += number;
         }
     }
@@ -260,10 +260,10 @@ impl View for Histograms {
     fn render(&mut self, area: Rect, buffer: &mut Buffer, context: &Context) {
         let theme = context.theme;
         let rest = {
-            let mut desk = self.desk.borrow_mut();
-            desk.refresh();
+            let mut shared = self.shared.borrow_mut();
+            shared.refresh();
             let nothing = "these runs have logged no histograms";
-            self.chooser.draw(&desk, nothing, area, buffer, theme)
+            self.chooser.draw(&shared, nothing, area, buffer, theme)
         };
         let Some(rest) = rest else { return };
         self.fetch();
@@ -290,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bucket_is_spread_over_its_own_width() {
+    fn a_bucket_is_spread_over_its_width() {
         let histogram = histogram(0, &[[0.0, 1.0, 3.0], [1.0, 3.0, 1.0], [5.0, 5.0, 4.0]]);
         assert!((density(&histogram, 0.0, 0.5) - 3.0 / 8.0).abs() < 1e-12);
         assert!((density(&histogram, 0.5, 1.5) - (1.5 + 0.25) / 8.0).abs() < 1e-12);
@@ -299,7 +299,7 @@ mod tests {
         let all: f64 = (0..12)
             .map(|at| 0.5 * density(&histogram, 0.5 * f64::from(at), 0.5 * f64::from(at + 1)))
             .sum();
-        assert!((all - 1.0).abs() < 1e-12, "nothing is lost");
+        assert!((all - 1.0).abs() < 1e-12, "the total is preserved");
     }
 
     #[test]

@@ -1,39 +1,39 @@
-//! Pictures in the logs of runs.
+//! Images in the logs of runs.
 
 use super::chooser::Chooser;
-use super::desk::{Shared, shown};
+use super::run_list::{Shared, shown};
 use crate::protocol::{SampleContent, SampleKind, What};
 use crate::ui::effect::Effect;
 use crate::ui::theme::Role;
 use crate::ui::view::{Context, KeyHelp, View};
 use crate::ui::view_id::ViewId;
-use crate::ui::widgets::{Pane, draw_bitmap, wrap, write};
+use crate::ui::widgets::{draw_bitmap, wrap, write};
 use crossterm::event::{KeyCode, KeyEvent, MouseEvent};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-/// Cells of a picture at most, across and down, unless it is enlarged: a large one takes a slow line
-/// seconds.
+/// Maximum columns and rows of an image that is not enlarged, because a large one takes seconds on
+/// a slow connection.
 const SMALL: [u16; 2] = [48, 24];
 
 /// The view.
 #[derive(Debug)]
 pub struct Images {
-    desk: Shared,
+    shared: Shared,
     chooser: Chooser,
-    /// As large as there is room for.
+    /// Enlarge the image to the available area.
     large: bool,
-    /// The picture decoded last: its run, name and place.
+    /// The last decoded image: its run, name, step index and content.
     decoded: Option<(String, String, usize, SampleContent)>,
 }
 
 impl Images {
     #[must_use]
-    pub fn new(desk: Shared) -> Self {
-        Self { desk, chooser: Chooser::new(SampleKind::Image), large: false, decoded: None }
+    pub fn new(shared: Shared) -> Self {
+        Self { shared, chooser: Chooser::new(SampleKind::Image), large: false, decoded: None }
     }
 
-    /// Decodes what is chosen, unless it is decoded already.
+    /// Decodes the selected image, unless it is already decoded.
     fn decode(&mut self) {
         let Some(entry) = self.chooser.entry() else { return };
         let (run, name, place) = (&entry.run, &entry.series.name, self.chooser.place());
@@ -41,8 +41,7 @@ impl Images {
         if known.is_some_and(|(r, n, p, _)| (r, n, *p) == (run, name, place)) {
             return;
         }
-        let content = self.desk.borrow().source.sample(run, SampleKind::Image, name, place);
-        if let Some(content) = content {
+        if let Some(content) = self.chooser.sample(&self.shared.borrow()) {
             self.decoded = Some((run.clone(), name.clone(), place, content));
         }
     }
@@ -86,19 +85,14 @@ impl View for Images {
     fn render(&mut self, area: Rect, buffer: &mut Buffer, context: &Context) {
         let theme = context.theme;
         let rest = {
-            let mut desk = self.desk.borrow_mut();
-            desk.refresh();
+            let mut shared = self.shared.borrow_mut();
+            shared.refresh();
             let nothing = "these runs have logged no pictures";
-            self.chooser.draw(&desk, nothing, area, buffer, theme)
+            self.chooser.draw(&shared, nothing, area, buffer, theme)
         };
         let Some(rest) = rest else { return };
         self.decode();
-        let Some(entry) = self.chooser.entry() else { return };
-        let step = self.chooser.step().unwrap_or(0);
-        let (place, count) = (self.chooser.place() + 1, entry.series.steps.len());
-        let note = theme.fill("step {}, {} of {}", &[&step, &place, &count]);
-        let title = shown(&entry.series.name, usize::from(rest.width / 2));
-        let inside = Pane::new(&title, theme).note(&note).draw(rest, buffer);
+        let Some(inside) = self.chooser.draw_pane(rest, buffer, theme) else { return };
         match &self.decoded {
             Some((.., SampleContent::Image(picture))) => {
                 let (width, height) = if self.large {

@@ -3,21 +3,21 @@
 mod charts;
 mod chooser;
 mod compare;
-mod desk;
 mod drawing;
 mod histograms;
 mod images;
 mod prompt;
+mod run_list;
 mod table;
 mod texts;
 
 pub use compare::Compare;
-pub use desk::{Desk, Shared, shown};
 pub use histograms::Histograms;
 pub use images::Images;
+pub use run_list::{RunList, Shared, shown};
 pub use texts::Texts;
 
-use prompt::{Asked, Prompt, Typed};
+use prompt::{Prompt, PromptKind, Typed};
 use table::Sparks;
 
 use crate::protocol::{RunEdit, RunRow, What, printable};
@@ -33,67 +33,67 @@ use ratatui::layout::Rect;
 /// The view.
 #[derive(Debug)]
 pub struct Runs {
-    desk: Shared,
-    /// The first row that is shown.
+    shared: Shared,
+    /// The first visible row.
     top: usize,
-    /// Rows that were shown last.
+    /// Number of rows that were last drawn.
     rows: usize,
-    /// A line is being typed.
+    /// The prompt, if a line is being typed.
     prompt: Option<Prompt>,
     sparks: Sparks,
 }
 
 impl Runs {
     #[must_use]
-    pub fn new(desk: Shared) -> Self {
-        Self { desk, top: 0, rows: 1, prompt: None, sparks: Sparks::default() }
+    pub fn new(shared: Shared) -> Self {
+        Self { shared, top: 0, rows: 1, prompt: None, sparks: Sparks::default() }
     }
 
-    fn ask(&mut self, asked: Asked) {
-        let desk = self.desk.borrow();
-        let row = desk.under_cursor();
-        let text = match (asked, row) {
-            (Asked::Filter, _) => desk.filter.clone(),
+    fn open_prompt(&mut self, kind: PromptKind) {
+        let shared = self.shared.borrow();
+        let row = shared.under_cursor();
+        let text = match (kind, row) {
+            (PromptKind::Filter, _) => shared.filter.clone(),
             (_, None) => return,
-            (Asked::Label, Some(row)) => row.label.clone().unwrap_or_default(),
-            (Asked::Note, Some(row)) => row.note.clone(),
-            (Asked::Tags, Some(row)) => row.tags.join(" "),
-            (Asked::Delete, Some(_)) => String::new(),
+            (PromptKind::Label, Some(row)) => row.label.clone().unwrap_or_default(),
+            (PromptKind::Note, Some(row)) => row.note.clone(),
+            (PromptKind::Tags, Some(row)) => row.tags.join(" "),
+            (PromptKind::Delete, Some(_)) => String::new(),
         };
         let run = row.map_or_else(String::new, |row| row.name.clone());
-        drop(desk);
-        self.prompt = Some(Prompt { asked, run, text });
+        drop(shared);
+        self.prompt = Some(Prompt { kind, run, text });
     }
 
     fn type_key(&mut self, key: KeyEvent, theme: &Theme) -> Effect {
         let Some(prompt) = &mut self.prompt else { return Effect::Ignored };
         let typed = prompt.key(key);
-        let Prompt { asked, run, text } = prompt.clone();
+        let Prompt { kind, run, text } = prompt.clone();
         if matches!(typed, Typed::Done | Typed::Cancelled) {
             self.prompt = None;
         }
-        let mut desk = self.desk.borrow_mut();
-        if asked == Asked::Filter {
+        let mut shared = self.shared.borrow_mut();
+        if kind == PromptKind::Filter {
             match typed {
-                Typed::Changed | Typed::Done => desk.filter = text,
-                Typed::Cancelled => desk.filter.clear(),
+                Typed::Changed | Typed::Done => shared.filter = text,
+                Typed::Cancelled => shared.filter.clear(),
                 Typed::Nothing => return Effect::Ignored,
             }
-            desk.refresh();
+            shared.refresh();
             return Effect::Redraw;
         }
         if typed != Typed::Done {
             return if typed == Typed::Nothing { Effect::Ignored } else { Effect::Redraw };
         }
-        let edit = match asked {
-            Asked::Label => RunEdit::Label(text),
-            Asked::Note => RunEdit::Note(text),
-            Asked::Tags => RunEdit::Tags(Prompt::tags(&text)),
-            Asked::Delete | Asked::Filter => RunEdit::Delete,
+        let edit = match kind {
+            PromptKind::Label => RunEdit::Label(text),
+            PromptKind::Note => RunEdit::Note(text),
+            PromptKind::Tags => RunEdit::Tags(Prompt::tags(&text)),
+            PromptKind::Delete | PromptKind::Filter => RunEdit::Delete,
         };
-        match desk.source.edit(&run, &edit) {
+        match shared.source.edit(&run, &edit) {
             Ok(()) => {
-                desk.refresh();
+                shared.refresh();
                 Effect::Redraw
             }
             Err(why) => {
@@ -103,13 +103,12 @@ impl Runs {
         }
     }
 
-    /// What is under the cursor: the value in the column that the table is sorted by, which is the
-    /// name at first.
+    /// The value under the cursor in the column that the table is sorted by, initially the name.
     fn value_under_cursor(&self) -> Option<String> {
-        let desk = self.desk.borrow();
-        let row = desk.under_cursor()?;
-        let columns = desk.columns();
-        Some(match desk.sort {
+        let shared = self.shared.borrow();
+        let row = shared.under_cursor()?;
+        let columns = shared.columns();
+        Some(match shared.sort {
             0 => printable(&row.name).into_owned(),
             1 => row.state.to_owned(),
             2 => row.step?.to_string(),
@@ -127,92 +126,95 @@ impl Runs {
     /// A key that changes the table.
     fn table_key(&mut self, code: KeyCode) -> Effect {
         let page = self.rows.max(1);
-        let mut desk = self.desk.borrow_mut();
-        let last = desk.listed.len().saturating_sub(1);
-        let under = desk.under_cursor().map(|row| row.name.clone());
+        let mut shared = self.shared.borrow_mut();
+        let last = shared.listed.len().saturating_sub(1);
+        let under = shared.under_cursor().map(|row| row.name.clone());
         match code {
-            KeyCode::Up | KeyCode::Char('k') => desk.cursor = desk.cursor.saturating_sub(1),
-            KeyCode::Down | KeyCode::Char('j') => desk.cursor = (desk.cursor + 1).min(last),
-            KeyCode::PageUp => desk.cursor = desk.cursor.saturating_sub(page),
-            KeyCode::PageDown => desk.cursor = (desk.cursor + page).min(last),
-            KeyCode::Left => desk.skipped = desk.skipped.saturating_sub(1),
-            KeyCode::Right => desk.skipped = (desk.skipped + 1).min(desk.sortable()),
-            KeyCode::Home => desk.cursor = 0,
-            KeyCode::End => desk.cursor = last,
+            KeyCode::Up | KeyCode::Char('k') => shared.cursor = shared.cursor.saturating_sub(1),
+            KeyCode::Down | KeyCode::Char('j') => shared.cursor = (shared.cursor + 1).min(last),
+            KeyCode::PageUp => shared.cursor = shared.cursor.saturating_sub(page),
+            KeyCode::PageDown => shared.cursor = (shared.cursor + page).min(last),
+            KeyCode::Left => shared.skipped = shared.skipped.saturating_sub(1),
+            KeyCode::Right => shared.skipped = (shared.skipped + 1).min(shared.sortable()),
+            KeyCode::Home => shared.cursor = 0,
+            KeyCode::End => shared.cursor = last,
             KeyCode::Char(' ') => {
                 if let Some(name) = under {
-                    desk.toggle_mark(name);
-                    desk.cursor = (desk.cursor + 1).min(last);
+                    shared.toggle_mark(name);
+                    shared.cursor = (shared.cursor + 1).min(last);
                 }
             }
-            KeyCode::Char('a') => desk.mark_all(),
+            KeyCode::Char('a') => shared.mark_all(),
             KeyCode::Char('s') => {
-                desk.sort = (desk.sort + 1) % desk.sortable().max(1);
-                desk.list();
+                shared.sort = (shared.sort + 1) % shared.sortable().max(1);
+                shared.list();
             }
             KeyCode::Char('S') => {
-                desk.sort = (desk.sort + desk.sortable() - 1) % desk.sortable().max(1);
-                desk.list();
+                shared.sort = (shared.sort + shared.sortable() - 1) % shared.sortable().max(1);
+                shared.list();
             }
             KeyCode::Char('r') => {
-                desk.reversed = !desk.reversed;
-                desk.list();
+                shared.reversed = !shared.reversed;
+                shared.list();
             }
             KeyCode::Char('p') => {
                 if let Some(name) = under {
-                    if !desk.pinned.remove(&name) {
-                        desk.pinned.insert(name);
+                    if !shared.pinned.remove(&name) {
+                        shared.pinned.insert(name);
                     }
-                    desk.list();
+                    shared.list();
                 }
             }
             KeyCode::Char('x') => {
                 if let Some(name) = under {
-                    desk.hidden.insert(name);
-                    desk.list();
+                    shared.hidden.insert(name);
+                    shared.list();
                 }
             }
             KeyCode::Char('X') => {
-                desk.hidden.clear();
-                desk.list();
+                shared.hidden.clear();
+                shared.list();
             }
-            KeyCode::Char('u') => desk.marked.clear(),
+            KeyCode::Char('u') => shared.marked.clear(),
             _ => return Effect::Ignored,
         }
         Effect::Redraw
     }
 
-    /// Opens the run under the cursor: one of nntop as its own dashboard, any other as its charts.
-    /// Where runs are marked, these are compared.
+    /// Opens the run under the cursor: a run of nntop in its own dashboard, any other in its
+    /// charts. Marked runs are compared.
     fn open(&mut self) -> Effect {
-        let mut desk = self.desk.borrow_mut();
-        if desk.marked.is_empty() {
-            let Some(row) = desk.under_cursor() else { return Effect::Redraw };
+        let mut shared = self.shared.borrow_mut();
+        if shared.marked.is_empty() {
+            let Some(row) = shared.under_cursor() else { return Effect::Redraw };
             if let Some(own) = row.own.clone() {
                 return Effect::OpenRun(own);
             }
-            desk.opened = Some(row.name.clone());
+            shared.opened = Some(row.name.clone());
         } else {
-            desk.opened = None;
+            shared.opened = None;
         }
         Effect::OpenView(ViewId::Compare)
     }
 
     fn draw_prompt(&self, area: Rect, buffer: &mut Buffer, theme: &Theme) {
-        let desk = self.desk.borrow();
+        let shared = self.shared.borrow();
         let half = usize::from(area.width / 2);
         let (sign, text) = match &self.prompt {
-            Some(prompt) => (prompt.asked.sign(), prompt.text.as_str()),
-            None => ("filter", desk.filter.as_str()),
+            Some(prompt) => (prompt.kind.sign(), prompt.text.as_str()),
+            None => ("filter", shared.filter.as_str()),
         };
         let mut end = 0;
-        if let Some(prompt) = self.prompt.as_ref().filter(|prompt| prompt.asked != Asked::Filter) {
+        if let Some(prompt) =
+            self.prompt.as_ref().filter(|prompt| prompt.kind != PromptKind::Filter)
+        {
             let run = shown(&prompt.run, half);
             end = write(buffer, area, 0, &run, theme.style(Role::Title)) + 2;
         }
         end = write_at(buffer, area, end, 0, theme.say(sign), theme.style(Role::Accent));
-        end += u16::from(self.prompt.as_ref().is_none_or(|prompt| prompt.asked != Asked::Filter));
-        // What is typed last stays to be seen.
+        end +=
+            u16::from(self.prompt.as_ref().is_none_or(|prompt| prompt.kind != PromptKind::Filter));
+        // Show the end of the line.
         let count = text.chars().count();
         let room = usize::from(area.width.saturating_sub(end)).saturating_sub(2);
         let tail: String = text.chars().skip(count.saturating_sub(room.max(8))).collect();
@@ -220,12 +222,12 @@ impl Runs {
         if self.prompt.is_some() {
             end = write_at(buffer, area, end, 0, " ", theme.style(Role::Selected));
         }
-        if let Some(why) = &desk.wrong {
+        if let Some(why) = &shared.wrong {
             write_at(buffer, area, end + 2, 0, &shown(why, 60), theme.style(Role::Bad));
         }
     }
 
-    /// What is known of the run under the cursor beside its row.
+    /// Draws details of the run under the cursor.
     fn draw_about(row: &RunRow, area: Rect, buffer: &mut Buffer, theme: &Theme) {
         let mut end = 0;
         let width = usize::from(area.width);
@@ -290,21 +292,21 @@ impl View for Runs {
         }
         match key.code {
             KeyCode::Enter => return self.open(),
-            KeyCode::Char('/') => self.ask(Asked::Filter),
-            KeyCode::Char('e') => self.ask(Asked::Label),
-            KeyCode::Char('n') => self.ask(Asked::Note),
-            KeyCode::Char('t') => self.ask(Asked::Tags),
+            KeyCode::Char('/') => self.open_prompt(PromptKind::Filter),
+            KeyCode::Char('e') => self.open_prompt(PromptKind::Label),
+            KeyCode::Char('n') => self.open_prompt(PromptKind::Note),
+            KeyCode::Char('t') => self.open_prompt(PromptKind::Tags),
             KeyCode::Char('y') => {
                 return self.value_under_cursor().map_or(Effect::Redraw, Effect::Copy);
             }
             KeyCode::Delete => {
-                let own = self.desk.borrow().under_cursor().is_some_and(|row| row.own.is_some());
+                let own = self.shared.borrow().under_cursor().is_some_and(|row| row.own.is_some());
                 if !own {
                     let text =
                         "only runs of nntop can be deleted here; this log is somebody else's";
                     return Effect::Notify(context.theme.say(text).to_owned());
                 }
-                self.ask(Asked::Delete);
+                self.open_prompt(PromptKind::Delete);
             }
             code => return self.table_key(code),
         }
@@ -312,38 +314,38 @@ impl View for Runs {
     }
 
     fn paste(&mut self, text: &str) -> Effect {
-        let Some(prompt) = self.prompt.as_mut().filter(|p| p.asked != Asked::Delete) else {
+        let Some(prompt) = self.prompt.as_mut().filter(|p| p.kind != PromptKind::Delete) else {
             return Effect::Ignored;
         };
         prompt.text.extend(text.chars().filter(|c| !c.is_control()).take(1000));
-        if prompt.asked == Asked::Filter {
-            let mut desk = self.desk.borrow_mut();
-            desk.filter.clone_from(&prompt.text);
-            desk.refresh();
+        if prompt.kind == PromptKind::Filter {
+            let mut shared = self.shared.borrow_mut();
+            shared.filter.clone_from(&prompt.text);
+            shared.refresh();
         }
         Effect::Redraw
     }
 
     fn mouse(&mut self, event: MouseEvent, area: Rect, _context: &Context) -> Effect {
-        let mut desk = self.desk.borrow_mut();
-        let last = desk.listed.len().saturating_sub(1);
+        let mut shared = self.shared.borrow_mut();
+        let last = shared.listed.len().saturating_sub(1);
         match event.kind {
-            MouseEventKind::ScrollDown => desk.cursor = (desk.cursor + 3).min(last),
-            MouseEventKind::ScrollUp => desk.cursor = desk.cursor.saturating_sub(3),
+            MouseEventKind::ScrollDown => shared.cursor = (shared.cursor + 3).min(last),
+            MouseEventKind::ScrollUp => shared.cursor = shared.cursor.saturating_sub(3),
             MouseEventKind::Down(MouseButton::Left) => {
-                // Frame and header stand above the rows.
+                // The frame and the header are above the rows.
                 let row = usize::from(event.row.saturating_sub(area.y));
                 let Some(row) = row.checked_sub(2).filter(|row| *row < self.rows) else {
                     return Effect::Ignored;
                 };
                 let row = (self.top + row).min(last);
                 // A second click marks.
-                if desk.cursor == row
-                    && let Some(name) = desk.under_cursor().map(|row| row.name.clone())
+                if shared.cursor == row
+                    && let Some(name) = shared.under_cursor().map(|row| row.name.clone())
                 {
-                    desk.toggle_mark(name);
+                    shared.toggle_mark(name);
                 }
-                desk.cursor = row;
+                shared.cursor = row;
             }
             _ => return Effect::Ignored,
         }
@@ -351,38 +353,38 @@ impl View for Runs {
     }
 
     fn updated(&mut self, context: &Context) -> Effect {
-        let found = self.desk.borrow_mut().announce(context.theme);
+        let found = self.shared.borrow_mut().announce(context.theme);
         found.map_or(Effect::Ignored, Effect::Notify)
     }
 
     fn render(&mut self, area: Rect, buffer: &mut Buffer, context: &Context) {
         let theme = context.theme;
-        self.desk.borrow_mut().refresh();
-        let note = self.desk.borrow().note(theme);
+        self.shared.borrow_mut().refresh();
+        let note = self.shared.borrow().note(theme);
         let inside = Pane::new("Runs", theme).note(&note).draw(area, buffer);
         if inside.height == 0 {
             return;
         }
         let about = {
-            let desk = self.desk.borrow();
-            let row = desk.under_cursor();
+            let shared = self.shared.borrow();
+            let row = shared.under_cursor();
             let says =
                 |row: &&RunRow| row.label.is_some() || !row.tags.is_empty() || !row.note.is_empty();
             row.filter(says).cloned()
         };
-        let filtered = self.prompt.is_some() || !self.desk.borrow().filter.is_empty();
+        let filtered = self.prompt.is_some() || !self.shared.borrow().filter.is_empty();
         let lines = [about.is_some(), filtered].map(|line| u16::from(line && inside.height > 3));
         let bottom = lines[0] + lines[1];
         self.rows = usize::from(inside.height.saturating_sub(1 + bottom));
         let (cursor, count) = {
-            let desk = self.desk.borrow();
-            (desk.cursor, desk.listed.len())
+            let shared = self.shared.borrow();
+            (shared.cursor, shared.listed.len())
         };
         self.top = self.top.min(cursor).max((cursor + 1).saturating_sub(self.rows.max(1)));
         self.top = self.top.min(count.saturating_sub(1));
         let body = Rect { height: inside.height - bottom, ..inside };
         let window = table::Window { top: self.top, rows: self.rows, area: body };
-        table::draw(&self.desk.borrow(), &mut self.sparks, window, buffer, theme);
+        table::draw(&self.shared.borrow(), &mut self.sparks, window, buffer, theme);
         let line = |at: u16| Rect { y: inside.bottom() - at, height: 1, ..inside };
         if let Some(row) = about.filter(|_| lines[0] > 0) {
             Self::draw_about(&row, line(bottom), buffer, theme);

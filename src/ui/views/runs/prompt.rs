@@ -1,20 +1,20 @@
-//! A line that is typed below the table of runs, or a question that is answered there.
+//! A prompt below the table of runs: a line to type or a question.
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
-/// What is typed.
+/// The purpose of a prompt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Asked {
+pub enum PromptKind {
     Filter,
     Label,
     Note,
     Tags,
-    /// Whether to delete a run.
+    /// Confirmation before deleting a run.
     Delete,
 }
 
-impl Asked {
-    /// What stands in front of the line.
+impl PromptKind {
+    /// The text before the line.
     pub fn sign(self) -> &'static str {
         match self {
             Self::Filter => "/",
@@ -29,13 +29,13 @@ impl Asked {
 /// A line that is being typed.
 #[derive(Clone, Debug)]
 pub struct Prompt {
-    pub asked: Asked,
-    /// The run it is about.
+    pub kind: PromptKind,
+    /// The run that it refers to.
     pub run: String,
     pub text: String,
 }
 
-/// What a key did to the line.
+/// The effect of a key on the line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Typed {
     Changed,
@@ -44,12 +44,12 @@ pub enum Typed {
     Nothing,
 }
 
-/// Characters of a line at most.
+/// Maximum number of characters of a line.
 const LONGEST: usize = 1000;
 
 impl Prompt {
     pub fn key(&mut self, key: KeyEvent) -> Typed {
-        if self.asked == Asked::Delete {
+        if self.kind == PromptKind::Delete {
             let yes = matches!(key.code, KeyCode::Char('y' | 'Y'));
             return if yes { Typed::Done } else { Typed::Cancelled };
         }
@@ -80,7 +80,7 @@ impl Prompt {
         }
     }
 
-    /// The tags of a line: words, between blanks or commas, each once.
+    /// The tags of a line: distinct words, separated by blanks or commas.
     pub fn tags(text: &str) -> Vec<String> {
         let mut tags: Vec<String> = Vec::new();
         for tag in text.split([' ', ',']).filter(|tag| !tag.is_empty()) {

@@ -1,7 +1,7 @@
 //! The rows of the table of runs.
 
-use super::desk::{Desk, shown};
 use super::drawing::number;
+use super::run_list::{RunList, shown};
 use crate::protocol::{CurveQuery, RunRow};
 use crate::ui::theme::{Role, Theme};
 use crate::ui::widgets::{write, write_at};
@@ -12,22 +12,22 @@ use std::collections::HashMap;
 
 /// Columns of a sparkline.
 const SPARK: usize = 12;
-/// Columns of a run's name at most.
+/// Maximum columns of a run's name.
 const WIDEST_NAME: usize = 48;
-/// Sparklines that are remembered.
+/// Maximum number of cached sparklines.
 const MOST_SPARKS: usize = 4000;
 
-/// Sparklines by run and metric, and how many values each was made of.
+/// Sparklines by run and metric, and the number of values each was made of.
 #[derive(Debug, Default)]
 pub struct Sparks {
     made: HashMap<(String, String), (u64, String)>,
 }
 
 impl Sparks {
-    /// The last values of a run's metric as bars of eighths.
+    /// The last values of a run's metric as bars.
     pub fn of(
         &mut self,
-        desk: &Desk,
+        runs: &RunList,
         run: &str,
         metric: &str,
         count: u64,
@@ -43,7 +43,7 @@ impl Sparks {
             columns: SPARK,
             ..CurveQuery::default()
         };
-        let curves = desk.source.curves(&query);
+        let curves = runs.source.curves(&query);
         let Some(curve) = curves.as_ref().and_then(|set| set.curves.first()) else {
             return self.made.get(&key).map_or_else(String::new, |(_, spark)| spark.clone());
         };
@@ -87,7 +87,7 @@ fn bars(points: &[(f64, f64)], unicode: bool) -> String {
         .collect()
 }
 
-/// Which rows are drawn, and where.
+/// The visible rows and their area.
 #[derive(Clone, Copy, Debug)]
 pub struct Window {
     /// The first row.
@@ -96,32 +96,32 @@ pub struct Window {
     pub area: Rect,
 }
 
-/// Draws a window of the table below its headings.
+/// Draws the visible rows of the table below its headings.
 pub fn draw(
-    desk: &Desk,
+    runs: &RunList,
     sparks: &mut Sparks,
     Window { top, rows, area }: Window,
     buffer: &mut Buffer,
     theme: &Theme,
 ) {
-    let visible: Vec<&RunRow> = desk
+    let visible: Vec<&RunRow> = runs
         .listed
         .iter()
         .skip(top)
         .take(rows)
-        .filter_map(|&place| desk.table.rows.get(place))
+        .filter_map(|&place| runs.table.rows.get(place))
         .collect();
-    let columns = desk.columns();
-    let heads = headings(desk, &columns, &visible, usize::from(area.width));
+    let columns = runs.columns();
+    let heads = headings(runs, &columns, &visible, usize::from(area.width));
     let mut column = 2;
-    // The name stays; what stands behind it is scrolled.
-    let is_shown = |index: usize| index == 0 || index > desk.skipped;
+    // The name column does not scroll.
+    let is_shown = |index: usize| index == 0 || index > runs.skipped;
     for (index, (head, width)) in heads.iter().enumerate().filter(|(index, _)| is_shown(*index)) {
         if column + width > usize::from(area.width) {
             break;
         }
-        let is_sorted = sorted_column(desk.sort, columns.len()) == index;
-        let arrow = match (is_sorted, desk.reversed) {
+        let is_sorted = sorted_column(runs.sort, columns.len()) == index;
+        let arrow = match (is_sorted, runs.reversed) {
             (false, _) => "",
             (true, false) => "↑",
             (true, true) => "↓",
@@ -131,7 +131,7 @@ pub fn draw(
         column += width + 1;
     }
     if visible.is_empty() {
-        let text = match (desk.table.loading, desk.table.rows.is_empty()) {
+        let text = match (runs.table.loading, runs.table.rows.is_empty()) {
             (true, _) => "looking for logs…",
             (false, true) => "no logs of a known kind were found; `nntop watch --explain` says why",
             (false, false) => "no run matches the filter",
@@ -140,8 +140,8 @@ pub fn draw(
     }
     for (line, row) in visible.into_iter().enumerate() {
         let y = line as u16 + 1;
-        let marked = desk.marked.contains(&row.name);
-        let sign = match (marked, desk.pinned.contains(&row.name), theme.unicode) {
+        let marked = runs.marked.contains(&row.name);
+        let sign = match (marked, runs.pinned.contains(&row.name), theme.unicode) {
             (true, _, true) => "●",
             (true, _, false) => "*",
             (false, true, true) => "▲",
@@ -149,9 +149,9 @@ pub fn draw(
             (false, false, true) => "○",
             (false, false, false) => "o",
         };
-        write(buffer, area, y, sign, theme.series(desk.colour(&row.name)));
-        let mut cells = cells(desk, sparks, row, &columns, theme);
-        if top + line == desk.cursor {
+        write(buffer, area, y, sign, theme.series(runs.colour(&row.name)));
+        let mut cells = cells(runs, sparks, row, &columns, theme);
+        if top + line == runs.cursor {
             cells[0].1 = theme.style(Role::Selected);
         }
         let mut column = 2;
@@ -168,12 +168,12 @@ pub fn draw(
 
 /// The headings, with the width of each column.
 fn headings(
-    desk: &Desk,
+    runs: &RunList,
     metrics: &[String],
     visible: &[&RunRow],
     room: usize,
 ) -> Vec<(String, usize)> {
-    let names = visible.iter().map(|row| row.called().chars().count()).max().unwrap_or(0);
+    let names = visible.iter().map(|row| row.display_name().chars().count()).max().unwrap_or(0);
     let name_width = names.clamp(4, WIDEST_NAME.min((room / 3).max(8)));
     let states = visible.iter().map(|row| row.state.len()).max().unwrap_or(0).max(7);
     let mut heads: Vec<(String, usize)> =
@@ -183,14 +183,14 @@ fn headings(
         heads.push(("best".to_owned(), 8));
     }
     heads.push((String::new(), SPARK));
-    let config = desk.table.rows.first().map_or(&[][..], |row| &row.config);
+    let config = runs.table.rows.first().map_or(&[][..], |row| &row.config);
     heads.extend(config.iter().map(|(name, _)| (shown(name, 12), 12)));
     heads
 }
 
 /// The cells of a row, in the order of the headings.
 fn cells(
-    desk: &Desk,
+    runs: &RunList,
     sparks: &mut Sparks,
     row: &RunRow,
     metrics: &[String],
@@ -206,7 +206,7 @@ fn cells(
     };
     let plain = theme.style(Role::Text);
     let mut cells = vec![
-        (row.called().to_owned(), plain),
+        (row.display_name().to_owned(), plain),
         (theme.say(row.state).to_owned(), theme.style(state)),
         (row.step.map_or_else(String::new, |step| step.to_string()), plain),
     ];
@@ -220,20 +220,20 @@ fn cells(
         let best = facts.and_then(|facts| facts.best);
         cells.push((best.map_or_else(|| "–".to_owned(), number), theme.style(Role::Dim)));
         if let Some(facts) = facts.filter(|_| spark.is_empty()) {
-            spark = sparks.of(desk, &row.name, metric, facts.count, theme);
+            spark = sparks.of(runs, &row.name, metric, facts.count, theme);
         }
     }
-    cells.push((spark, theme.series(desk.colour(&row.name))));
+    cells.push((spark, theme.series(runs.colour(&row.name))));
     cells.extend(row.config.iter().map(|(_, value)| (value.clone(), plain)));
     cells
 }
 
-/// The cell of the table that a sorted column stands in.
+/// The cell index of a sorted column.
 fn sorted_column(sort: usize, metrics: usize) -> usize {
     match sort {
         0..=2 => sort,
         _ if sort - 3 < metrics => 4 + 2 * (sort - 3),
-        // Behind the sparkline.
+        // After the sparkline.
         _ => 3 + 2 * metrics + 1 + (sort - 3 - metrics),
     }
 }

@@ -1,6 +1,6 @@
-//! The views of runs over a source made up for them.
+//! Tests of the views of runs with a mock source.
 
-use super::{Compare, Desk, Histograms, Images, Runs, Texts};
+use super::{Compare, Histograms, Images, RunList, Runs, Texts};
 use crate::protocol::{
     Bitmap, CurveQuery, CurveSet, Histogram, MetricFacts, RunCurve, RunEdit, RunRow, RunSource,
     RunTable, RunView, SampleContent, SampleKind, SampleSeries,
@@ -16,7 +16,7 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex};
 
-/// Two runs; the names of one hold an escape sequence and a line break. The other one is nntop's.
+/// Two runs: the name of one contains an escape sequence and a line break; the other is nntop's.
 #[derive(Debug, Default)]
 struct Source {
     edits: Mutex<Vec<(String, RunEdit)>>,
@@ -119,15 +119,15 @@ struct Screen {
 impl Screen {
     fn new() -> Self {
         let source = Arc::new(Source::default());
-        let desk = Desk::shared(Arc::<Source>::clone(&source));
+        let shared = RunList::shared(Arc::<Source>::clone(&source));
         Self {
             source,
-            runs: Runs::new(Rc::clone(&desk)),
-            compare: Compare::new(Rc::clone(&desk)),
+            runs: Runs::new(Rc::clone(&shared)),
+            compare: Compare::new(Rc::clone(&shared)),
             others: [
-                Box::new(Histograms::new(Rc::clone(&desk))),
-                Box::new(Images::new(Rc::clone(&desk))),
-                Box::new(Texts::new(desk)),
+                Box::new(Histograms::new(Rc::clone(&shared))),
+                Box::new(Images::new(Rc::clone(&shared))),
+                Box::new(Texts::new(shared)),
             ],
         }
     }
@@ -174,7 +174,7 @@ fn foreign_names_of_runs_and_metrics_are_escaped() {
         Screen::press(view.as_mut(), KeyCode::Left);
         texts.push(Screen::draw(view.as_mut(), 160, 40));
     }
-    // The lines that were printed.
+    // The output of a run.
     Screen::press(screen.others[2].as_mut(), KeyCode::Char('o'));
     texts.push(Screen::draw(screen.others[2].as_mut(), 160, 40));
     for asked in ['e', 'n', 't'] {
@@ -189,7 +189,7 @@ fn foreign_names_of_runs_and_metrics_are_escaped() {
 }
 
 #[test]
-fn a_run_is_renamed_noted_tagged_and_deleted_after_a_question() {
+fn a_run_can_be_renamed_annotated_tagged_and_deleted_after_confirmation() {
     let mut screen = Screen::new();
     Screen::draw(&mut screen.runs, 120, 20);
     Screen::press(&mut screen.runs, KeyCode::Down);
@@ -220,13 +220,13 @@ fn a_run_is_renamed_noted_tagged_and_deleted_after_a_question() {
     };
     assert!(why.contains("live") && !why.contains('\u{1b}'), "{why:?}");
     assert_eq!(edits(&screen).last(), Some(&(run(), RunEdit::Delete)));
-    // The log of somebody else is never deleted.
+    // The log of another tool is never deleted.
     Screen::press(&mut screen.runs, KeyCode::Up);
     assert!(matches!(Screen::press(&mut screen.runs, KeyCode::Delete), Effect::Notify(_)));
 }
 
 #[test]
-fn the_cursor_and_the_zoom_are_those_of_all_charts() {
+fn all_charts_share_cursor_and_zoom() {
     let mut screen = Screen::new();
     let text = Screen::draw(&mut screen.compare, 160, 40);
     assert!(text.contains("smoothing 0.6"), "{text}");
@@ -248,7 +248,7 @@ fn the_cursor_and_the_zoom_are_those_of_all_charts() {
     assert!(zooms.len() == 2 && zooms[0] == zooms[1] && zooms[0].is_some(), "{zooms:?}");
     Screen::press(&mut screen.compare, KeyCode::Char('0'));
     Screen::draw(&mut screen.compare, 160, 40);
-    // A drag over the first chart zooms in all.
+    // A drag on the first chart zooms all of them.
     asked(&screen);
     let left = MouseButton::Left;
     for (kind, column) in [
@@ -264,7 +264,7 @@ fn the_cursor_and_the_zoom_are_those_of_all_charts() {
 }
 
 #[test]
-fn charts_are_laid_out_from_one_to_thirty_six_and_filtered() {
+fn one_to_thirty_six_charts_are_laid_out_and_filtered() {
     let mut screen = Screen::new();
     for _ in 0..8 {
         Screen::draw(&mut screen.compare, 160, 60);
@@ -299,11 +299,11 @@ fn runs_are_sorted_filtered_marked_and_opened() {
     Screen::press(&mut screen.runs, KeyCode::Esc);
     assert!(shown(&mut screen).contains("2 of 2 runs"));
     Screen::press(&mut screen.runs, KeyCode::Char(' '));
-    assert_eq!(screen.runs.desk.borrow().marked.len(), 1);
+    assert_eq!(screen.runs.shared.borrow().marked.len(), 1);
     let opened = Screen::press(&mut screen.runs, KeyCode::Enter);
     assert_eq!(opened, Effect::OpenView(ViewId::Compare));
     assert!(Screen::draw(&mut screen.compare, 120, 30).contains("1 runs (marked)"));
-    // Without marks the run under the cursor is opened: one of nntop as a dashboard of its own.
+    // Without marks the run under the cursor is opened: one of nntop in its own dashboard.
     Screen::press(&mut screen.runs, KeyCode::Char('u'));
     assert_eq!(Screen::press(&mut screen.runs, KeyCode::Enter), Effect::OpenRun("a".to_owned()));
     Screen::press(&mut screen.runs, KeyCode::Up);
@@ -314,7 +314,7 @@ fn runs_are_sorted_filtered_marked_and_opened() {
 }
 
 #[test]
-fn every_size_and_every_key_can_be_drawn() {
+fn every_size_can_be_drawn_after_every_key() {
     let mut screen = Screen::new();
     for code in
         "sxlLogc+-0][Gby ".chars().map(KeyCode::Char).chain([KeyCode::Right, KeyCode::PageDown])

@@ -1,7 +1,7 @@
-//! Texts in the logs of runs, and the last lines that they printed.
+//! Texts in the logs of runs, and the last lines of their output.
 
 use super::chooser::Chooser;
-use super::desk::{Shared, shown};
+use super::run_list::{Shared, shown};
 use crate::protocol::{SampleContent, SampleKind, What, printable};
 use crate::ui::effect::Effect;
 use crate::ui::theme::{Role, Theme};
@@ -12,24 +12,24 @@ use crossterm::event::{KeyCode, KeyEvent, MouseEvent, MouseEventKind};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-/// Lines of a text that are broken at most.
+/// Maximum number of wrapped lines of a text.
 const MOST_LINES: usize = 10_000;
 
 /// The view.
 #[derive(Debug)]
 pub struct Texts {
-    desk: Shared,
+    shared: Shared,
     chooser: Chooser,
-    /// The last lines that a run printed are shown, not a text.
+    /// Show the output of a run instead of a text.
     printed: bool,
-    /// Lines scrolled down; from the end for what was printed.
+    /// Number of lines scrolled down, or, for output, up from the end.
     scroll: usize,
 }
 
 impl Texts {
     #[must_use]
-    pub fn new(desk: Shared) -> Self {
-        Self { desk, chooser: Chooser::new(SampleKind::Text), printed: false, scroll: 0 }
+    pub fn new(shared: Shared) -> Self {
+        Self { shared, chooser: Chooser::new(SampleKind::Text), printed: false, scroll: 0 }
     }
 
     fn scroll(&mut self, lines: isize) {
@@ -37,7 +37,7 @@ impl Texts {
         self.scroll = self.scroll.saturating_add_signed(lines);
     }
 
-    /// The lines of a text as they are drawn, escape sequences written out.
+    /// The lines of a text, wrapped, with escape sequences made visible.
     fn lines(text: &str, width: u16) -> Vec<String> {
         let lines = text.lines().flat_map(|line| {
             if line.trim().is_empty() { vec![String::new()] } else { wrap(&printable(line), width) }
@@ -45,20 +45,20 @@ impl Texts {
         lines.take(MOST_LINES).collect()
     }
 
-    /// What the run under the cursor, or the first one that is charted, printed last.
+    /// Draws the last lines of output of the run under the cursor, or of the first charted one.
     fn draw_printed(&mut self, area: Rect, buffer: &mut Buffer, theme: &Theme) {
-        let desk = self.desk.borrow();
-        let charted = desk.charted();
+        let shared = self.shared.borrow();
+        let charted = shared.charted();
         let is_charted = |name: &str| charted.iter().any(|row| row.name == name);
-        let under = desk.under_cursor().filter(|row| is_charted(&row.name));
+        let under = shared.under_cursor().filter(|row| is_charted(&row.name));
         let Some(row) = under.or(charted.first().copied()) else {
             write(buffer, area, 0, theme.say("there is no run"), theme.style(Role::Dim));
             return;
         };
-        let title = shown(row.called(), usize::from(area.width / 2));
+        let title = shown(row.display_name(), usize::from(area.width / 2));
         let note = theme.say("the last lines that it printed");
         let inside = Pane::new(&title, theme).note(note).draw(area, buffer);
-        let lines = desk.source.lines(&row.name).unwrap_or_default();
+        let lines = shared.source.lines(&row.name).unwrap_or_default();
         if lines.is_empty() {
             let text = "nothing that it printed was found";
             write(buffer, inside, 0, theme.say(text), theme.style(Role::Dim));
@@ -103,10 +103,7 @@ impl View for Texts {
             KeyCode::PageUp => self.scroll(-10),
             KeyCode::Char('o') => (self.printed, self.scroll) = (!self.printed, 0),
             KeyCode::Char('y') if !self.printed => {
-                let Some(entry) = self.chooser.entry() else { return Effect::Redraw };
-                let (run, name) = (&entry.run, &entry.series.name);
-                let place = self.chooser.place();
-                return match self.desk.borrow().source.sample(run, SampleKind::Text, name, place) {
+                return match self.chooser.sample(&self.shared.borrow()) {
                     Some(SampleContent::Text(text)) => {
                         let lines: Vec<_> = text.lines().map(printable).collect();
                         Effect::Copy(lines.join("\n"))
@@ -132,23 +129,16 @@ impl View for Texts {
 
     fn render(&mut self, area: Rect, buffer: &mut Buffer, context: &Context) {
         let theme = context.theme;
-        self.desk.borrow_mut().refresh();
+        self.shared.borrow_mut().refresh();
         if self.printed {
             self.draw_printed(area, buffer, theme);
             return;
         }
-        let desk = self.desk.borrow();
+        let shared = self.shared.borrow();
         let nothing = "these runs have logged no texts; o shows what they printed";
-        let Some(rest) = self.chooser.draw(&desk, nothing, area, buffer, theme) else { return };
-        let Some(entry) = self.chooser.entry() else { return };
-        let step = self.chooser.step().unwrap_or(0);
-        let (place, count) = (self.chooser.place() + 1, entry.series.steps.len());
-        let note = theme.fill("step {}, {} of {}", &[&step, &place, &count]);
-        let title = shown(&entry.series.name, usize::from(rest.width / 2));
-        let inside = Pane::new(&title, theme).note(&note).draw(rest, buffer);
-        let sample =
-            desk.source.sample(&entry.run, SampleKind::Text, &entry.series.name, place - 1);
-        let Some(SampleContent::Text(text)) = sample else { return };
+        let Some(rest) = self.chooser.draw(&shared, nothing, area, buffer, theme) else { return };
+        let Some(inside) = self.chooser.draw_pane(rest, buffer, theme) else { return };
+        let Some(SampleContent::Text(text)) = self.chooser.sample(&shared) else { return };
         let lines = Self::lines(&text, inside.width);
         self.scroll = self.scroll.min(lines.len().saturating_sub(usize::from(inside.height)));
         for (row, line) in (0..inside.height).zip(&lines[self.scroll..]) {

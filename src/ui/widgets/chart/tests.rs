@@ -35,7 +35,7 @@ fn draw(chart: &LineChart, state: &mut ChartState, width: u16, height: u16) -> V
 }
 
 #[test]
-fn the_x_axis_has_five_ticks_or_more_where_there_is_room() {
+fn the_x_axis_has_at_least_five_ticks_if_they_fit() {
     for width in [38, 58, 118] {
         let chart = chart(vec![line("a", 0, f64::sqrt)]);
         let rows = draw(&chart, &mut ChartState::default(), width, 15);
@@ -49,7 +49,7 @@ fn the_x_axis_has_five_ticks_or_more_where_there_is_room() {
 }
 
 #[test]
-fn the_legend_tells_the_values_at_the_cursor() {
+fn the_legend_shows_the_values_at_the_cursor() {
     let chart = chart(vec![line("twice", 0, |x| 2.0 * x), line("square", 1, |x| x * x)]);
     let mut state = ChartState { cursor: Some(7.2), ..ChartState::default() };
     let rows = draw(&chart, &mut state, 60, 12);
@@ -65,11 +65,11 @@ fn a_hidden_curve_is_not_drawn_and_the_axis_follows_the_others() {
     let one = draw(&chart, &mut state, 60, 12);
     let [both, one] = [both, one].map(|rows| rows.join("\n"));
     assert!(both.contains("3000") && !one.contains("3000"), "{one}");
-    assert_eq!(state.legend.len(), 2, "its name stays to be clicked on");
+    assert_eq!(state.legend.len(), 2, "its name remains clickable");
 }
 
 #[test]
-fn zooming_shows_a_part_of_the_x_axis() {
+fn zooming_shows_part_of_the_x_axis() {
     let chart = chart(vec![line("a", 0, |x| x)]);
     let mut state = ChartState { zoom: Some([10.0, 15.0]), ..ChartState::default() };
     let rows = draw(&chart, &mut state, 60, 12);
@@ -79,7 +79,7 @@ fn zooming_shows_a_part_of_the_x_axis() {
 }
 
 #[test]
-fn no_size_is_too_small() {
+fn any_size_can_be_drawn() {
     let chart = chart(vec![line("a", 0, f64::ln), line("b", 1, |_| 3.0)]);
     for (width, height) in (0..40).flat_map(|w| (0..12).map(move |h| (w, h))) {
         draw(&chart, &mut ChartState::default(), width, height);
@@ -87,7 +87,7 @@ fn no_size_is_too_small() {
 }
 
 #[test]
-fn the_ticks_of_the_upright_axis_are_evenly_spaced_on_the_screen() {
+fn the_ticks_of_the_y_axis_are_evenly_spaced_on_the_screen() {
     for height in 7..40 {
         for top in [0.93, 0.99, 3.1, 47.0] {
             let chart = chart(vec![line("a", 0, |x| top * x / 30.0)]);
@@ -103,7 +103,7 @@ fn the_ticks_of_the_upright_axis_are_evenly_spaced_on_the_screen() {
 }
 
 #[test]
-fn a_legend_takes_several_rows_before_names_are_cut_and_cut_names_differ() {
+fn a_legend_wraps_before_names_are_truncated_and_truncated_names_differ() {
     let name = |number: usize| format!("hidden layer {number}");
     let chart = chart((0..4).map(|at| line(&name(at), at, |x| x + at as f64)).collect());
     let high = draw(&chart, &mut ChartState::default(), 50, 20);

@@ -1,4 +1,5 @@
-//! What the views of runs share: the table, what is marked, hidden, filtered and sorted.
+//! State that the views of runs share: the table, and which runs are marked, hidden, filtered and
+//! sorted.
 
 use crate::protocol::{RunRow, RunSource, RunTable, printable};
 use crate::ui::theme::Theme;
@@ -7,42 +8,42 @@ use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
 use std::sync::Arc;
 
-/// The state that the views of runs share.
+/// State that the views of runs share.
 #[derive(Debug)]
-pub struct Desk {
+pub struct RunList {
     pub source: Arc<dyn RunSource>,
     pub table: Arc<RunTable>,
-    /// Places in the table of the runs that are listed, in order.
+    /// Indices into the table of the listed runs, in order.
     pub listed: Vec<usize>,
-    /// Place in `listed` of the run under the cursor.
+    /// Index into `listed` of the run under the cursor.
     pub cursor: usize,
     pub marked: BTreeSet<String>,
-    /// The one run whose curves are shown, where it was opened from the table.
+    /// The only run whose curves are shown, if it was opened from the table.
     pub opened: Option<String>,
     pub pinned: BTreeSet<String>,
     pub hidden: BTreeSet<String>,
     pub filter: String,
-    /// Why the filter is no query.
+    /// Why the filter is invalid.
     pub wrong: Option<String>,
     pub sort: usize,
-    /// Columns behind the name that are scrolled out at the left.
+    /// Number of columns scrolled out to the left, after the name.
     pub skipped: usize,
     pub reversed: bool,
-    /// The colour of each run, in the order in which runs first appeared; filters do not change it.
+    /// The colour index of each run, in order of first appearance, independent of filters.
     colours: HashMap<String, usize>,
-    /// The message about what was found has been shown.
+    /// Whether the message about what was found has been shown.
     announced: bool,
-    /// What `listed` was made from.
+    /// What `listed` was made from: the revision of the table, and the filter.
     made: Option<(u64, String)>,
 }
 
-/// The views' handle of it.
-pub type Shared = Rc<RefCell<Desk>>;
+/// The views' reference to it.
+pub type Shared = Rc<RefCell<RunList>>;
 
-/// Columns of metrics that the table has at most.
+/// Maximum number of metrics in the table.
 pub const MOST_METRICS: usize = 3;
 
-impl Desk {
+impl RunList {
     #[must_use]
     pub fn shared(source: Arc<dyn RunSource>) -> Shared {
         let table = source.table();
@@ -66,7 +67,7 @@ impl Desk {
         }))
     }
 
-    /// Takes the newest table, and updates the list of runs if anything changed.
+    /// Gets the current table, and updates the list of runs if anything changed.
     pub fn refresh(&mut self) {
         self.table = self.source.table();
         let wanted = (self.table.revision, self.filter.clone());
@@ -77,7 +78,7 @@ impl Desk {
         self.list();
     }
 
-    /// Lists the runs as filter, sorting, pins and hiding want it.
+    /// Lists the runs according to filter, sorting, pins and hidden runs.
     pub fn list(&mut self) {
         let under = self.under_cursor().map(|row| row.name.clone());
         for row in &self.table.rows {
@@ -93,7 +94,7 @@ impl Desk {
                     self.wrong = None;
                     Some(names)
                 }
-                // While a query is typed the runs stay as they were.
+                // Keep the list while a query is incomplete.
                 Err(why) => {
                     self.wrong = Some(why);
                     return;
@@ -127,8 +128,7 @@ impl Desk {
         self.table.rows.get(*self.listed.get(self.cursor)?)
     }
 
-    /// The runs whose curves are shown: the one that was opened, those marked, or all that are
-    /// listed.
+    /// The runs whose curves are shown: the opened one, the marked ones, or all listed ones.
     #[must_use]
     pub fn charted(&self) -> Vec<&RunRow> {
         let all = &self.table.rows;
@@ -141,7 +141,7 @@ impl Desk {
         all.iter().filter(|row| self.marked.contains(&row.name)).collect()
     }
 
-    /// Which runs these are, in a word.
+    /// Which runs are charted, in a word.
     #[must_use]
     pub fn which(&self) -> &'static str {
         match (&self.opened, self.marked.is_empty()) {
@@ -151,7 +151,7 @@ impl Desk {
         }
     }
 
-    /// Marks a run, or takes its mark away.
+    /// Marks or unmarks a run.
     pub fn toggle_mark(&mut self, name: String) {
         self.opened = None;
         if !self.marked.remove(&name) {
@@ -159,14 +159,14 @@ impl Desk {
         }
     }
 
-    /// Marks every run that is listed.
+    /// Marks all listed runs.
     pub fn mark_all(&mut self) {
         self.opened = None;
         let names = self.listed.iter().filter_map(|&place| self.table.rows.get(place));
         self.marked.extend(names.map(|row| row.name.clone()));
     }
 
-    /// What was found, in words, once everything was read; only the first time.
+    /// A message about what was found, once everything was read; only the first time.
     pub fn announce(&mut self, theme: &Theme) -> Option<String> {
         let table = self.source.table();
         if self.announced || table.loading {
@@ -189,7 +189,7 @@ impl Desk {
         })
     }
 
-    /// How many runs and files there are, in words.
+    /// The number of runs and files, in words.
     #[must_use]
     pub fn note(&self, theme: &Theme) -> String {
         let table = &self.table;
@@ -208,13 +208,13 @@ impl Desk {
         parts.join(" · ")
     }
 
-    /// The number of a run's colour.
+    /// The colour index of a run.
     #[must_use]
     pub fn colour(&self, run: &str) -> usize {
         self.colours.get(run).copied().unwrap_or(0)
     }
 
-    /// The metrics that the table shows: the most telling of those that most runs have.
+    /// The metrics in the table: the most informative ones of those that most runs have.
     #[must_use]
     pub fn columns(&self) -> Vec<String> {
         let mut counts: HashMap<&str, usize> = HashMap::new();
@@ -222,11 +222,11 @@ impl Desk {
             *counts.entry(&metric.name).or_default() += 1;
         }
         let mut names: Vec<(&str, usize)> = counts.into_iter().collect();
-        names.sort_by(|a, b| (telling(a.0), b.1, a.0).cmp(&(telling(b.0), a.1, b.0)));
+        names.sort_by(|a, b| (relevance(a.0), b.1, a.0).cmp(&(relevance(b.0), a.1, b.0)));
         names.into_iter().take(MOST_METRICS).map(|(name, _)| name.to_owned()).collect()
     }
 
-    /// How many columns there are to sort by.
+    /// Number of columns for sorting.
     #[must_use]
     pub fn sortable(&self) -> usize {
         let config = self.table.rows.first().map_or(0, |row| row.config.len());
@@ -247,7 +247,7 @@ impl Desk {
         columns.filter(|(_, values)| values.iter().any(|value| *value != values[0])).collect()
     }
 
-    /// All metrics of the charted runs, by group and name.
+    /// All metrics of the charted runs, sorted by group and name.
     #[must_use]
     pub fn metrics(&self) -> Vec<String> {
         let rows = self.charted();
@@ -259,13 +259,13 @@ impl Desk {
             names.into_iter().filter(|name| !name.starts_with('_')).collect();
         let group =
             |name: &str| name.split_once('/').map_or(String::new(), |(group, _)| group.to_owned());
-        names.sort_by_key(|name| (group(name), telling(name), *name));
+        names.sort_by_key(|name| (group(name), relevance(name), *name));
         names.into_iter().map(str::to_owned).collect()
     }
 }
 
-/// How much a metric tells; less is more.
-fn telling(name: &str) -> usize {
+/// The rank of a metric by how informative it is, lowest first.
+fn relevance(name: &str) -> usize {
     let name = name.to_ascii_lowercase();
     let has = |words: &[&str]| words.iter().any(|word| name.contains(word));
     let kind = if has(&["loss", "cost"]) {
@@ -278,8 +278,8 @@ fn telling(name: &str) -> usize {
     kind + if has(&["val", "eval", "test"]) { 0 } else { 2 }
 }
 
-/// The order of two runs by a column: 0 the name, 1 the state, 2 the step, then best values of the
-/// metrics shown, then hyper-parameters. What has no value comes last.
+/// Compares two runs by a column: 0 the name, 1 the state, 2 the step, then the best values of the
+/// metrics shown, then hyper-parameters. Missing values come last.
 fn compare(a: &RunRow, b: &RunRow, column: usize, metrics: &[String]) -> std::cmp::Ordering {
     use std::cmp::Ordering::{Greater, Less};
     let by_name = || a.name.cmp(&b.name);
@@ -290,7 +290,7 @@ fn compare(a: &RunRow, b: &RunRow, column: usize, metrics: &[String]) -> std::cm
         (None, None) => std::cmp::Ordering::Equal,
     };
     let order = match column {
-        0 => return a.called().cmp(b.called()).then_with(by_name),
+        0 => return a.display_name().cmp(b.display_name()).then_with(by_name),
         1 => a.state.cmp(b.state),
         2 => a.step.cmp(&b.step),
         _ => {
@@ -311,17 +311,16 @@ fn compare(a: &RunRow, b: &RunRow, column: usize, metrics: &[String]) -> std::cm
     order.then_with(by_name)
 }
 
-/// A run's name without the directories that all of these runs lie in.
+/// A run's name without the directories that all of these runs have in common.
 #[must_use]
-pub fn without_common<'a>(name: &'a str, all: &[&str]) -> &'a str {
+pub fn strip_common_path<'a>(name: &'a str, all: &[&str]) -> &'a str {
     let shares = |end: usize| all.iter().all(|other| other.get(..end) == name.get(..end));
     let mut ends = name.match_indices('/').map(|(at, _)| at + 1);
     let common = ends.rfind(|&end| shares(end)).unwrap_or(0);
     &name[common..]
 }
 
-/// A foreign name, escaped for the terminal and shortened in the middle to at most this many
-/// characters.
+/// A foreign name, escaped for the terminal, and shortened in the middle to `columns` characters.
 #[must_use]
 pub fn shown(text: &str, columns: usize) -> String {
     let text = printable(text);
