@@ -1,5 +1,5 @@
-//! Damaged, lying and exploding files of every format of data sets, models and pictures: each is
-//! refused in a sentence that names it, with little memory, and never by a panic.
+//! Damaged and malicious files of every format of data sets, models and pictures: each is rejected
+//! with an error that names it, with little memory, and never with a panic.
 
 use crate::small_data::{small_data, write_idx};
 use flate2::Compression;
@@ -30,8 +30,8 @@ fn copy_all(from: &Path, to: &Path) {
     }
 }
 
-/// Opens something with one of its files cut off at every hundredth of its length: what is not read
-/// is refused by name. Returns how often it was refused.
+/// Opens a data set or model with one of its files truncated at every hundredth of its length.
+/// Errors must name the file. Returns the number of errors.
 fn truncated(file: &Path, mut open: impl FnMut() -> Result<(), String>) -> usize {
     let whole = fs::read(file).unwrap();
     let name = file.file_name().unwrap().to_str().unwrap();
@@ -53,7 +53,7 @@ fn data(path: &Path) -> Result<(), String> {
 }
 
 #[test]
-fn a_data_set_cut_off_anywhere_is_refused() {
+fn truncated_data_sets_are_rejected() {
     for (set, file, least) in [
         ("data/gz-named-plain", "train-images-idx3-ubyte", 100),
         ("data/plain-named-gz", "train-labels-idx1-ubyte.gz", 100),
@@ -66,7 +66,7 @@ fn a_data_set_cut_off_anywhere_is_refused() {
         let refused = truncated(&dir.path().join(file), || data(dir.path()));
         assert!(refused >= least, "{set}: {refused}");
     }
-    // Of a text table whole lines are a table still.
+    // A text table that ends after a complete line is still valid.
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("train.csv");
     let row = |label: usize| format!("{label},{}\n", vec!["7"; 16].join(","));
@@ -75,7 +75,7 @@ fn a_data_set_cut_off_anywhere_is_refused() {
 }
 
 #[test]
-fn of_a_folder_a_picture_cut_off_is_left_out() {
+fn truncated_pictures_in_a_folder_are_skipped() {
     let dir = tempfile::tempdir().unwrap();
     for class in ["a", "b"] {
         fs::create_dir(dir.path().join(class)).unwrap();
@@ -97,7 +97,7 @@ fn of_a_folder_a_picture_cut_off_is_left_out() {
 }
 
 #[test]
-fn predictions_models_and_pictures_cut_off_are_refused() {
+fn truncated_predictions_models_and_pictures_are_rejected() {
     let dir = tempfile::tempdir().unwrap();
     let copy = |from: &str| {
         let file = dir.path().join(Path::new(from).file_name().unwrap());
@@ -132,8 +132,7 @@ fn predictions_models_and_pictures_cut_off_are_refused() {
     }
 }
 
-/// Kilobytes of addresses that a command may have: what the program maps before it does anything,
-/// and the 400 MB that any file may cost.
+/// Limit of a command's address space in KiB: what the program maps at its start plus 400 MB.
 const ROOM: u32 = 700_000;
 
 #[track_caller]
@@ -147,7 +146,7 @@ fn refused(arguments: &[&str], says: &str) {
     assert!(error.contains(says) && !error.contains("panicked"), "{arguments:?}: {error}");
 }
 
-/// An array that numpy would write.
+/// An array as numpy would write it.
 fn npy(shape: &str, body: &[u8]) -> Vec<u8> {
     let header = format!("{{'descr': '|u1', 'fortran_order': False, 'shape': {shape}, }}\n");
     let length = (header.len() as u16).to_le_bytes();
@@ -155,7 +154,7 @@ fn npy(shape: &str, body: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn sizes_that_lie_cost_no_memory() {
+fn false_sizes_allocate_no_memory() {
     let dir = tempfile::tempdir().unwrap();
     let at = |name: &str| dir.path().join(name);
     let set = small_data();
@@ -172,7 +171,7 @@ fn sizes_that_lie_cost_no_memory() {
         fs::write(folder.join("y.npy"), npy("(900000,)", &vec![1; 900_000])).unwrap();
         refused(&["data", text(&folder)], "x.npy");
     }
-    // The metadata of a parquet file promise more than there is.
+    // The metadata of a parquet file promises more than there is.
     let mut parquet = fs::read(input("layouts/train-00000-of-00001.parquet")).unwrap();
     let end = parquet.len() - 8;
     parquet[end..end + 4].copy_from_slice(&60_000_000_u32.to_le_bytes());
@@ -195,7 +194,7 @@ fn decompression_bombs_are_stopped() {
     let dir = tempfile::tempdir().unwrap();
     let at = |name: &str| dir.path().join(name);
     let zeros = vec![0; 1 << 20];
-    // gzip: 700 MB of a data set that is whole.
+    // gzip: 700 MB of a complete data set.
     let gzipped = at("gzipped");
     fs::create_dir(&gzipped).unwrap();
     let mut packer = GzEncoder::new(
@@ -226,7 +225,7 @@ fn decompression_bombs_are_stopped() {
     // parquet: one picture of 1024 × 1024 pixels 100,000 times, in 15 KB.
     refused(&["data", text(&input("bombs/bomb.parquet"))], "bomb.parquet");
     refused(&["browse", "--predictions", text(&input("bombs/bomb.parquet"))], "bomb.parquet");
-    // PNG: in a folder, and by itself.
+    // PNG: in a folder, and as a single file.
     let folder = at("folder");
     for class in ["a", "b"] {
         fs::create_dir_all(folder.join(class)).unwrap();

@@ -1,5 +1,5 @@
-//! Every bad input ends with a clear error: what is wrong, with which file or argument, and what
-//! would be right; never with a panic.
+//! Every bad input ends with a clear error that says what is wrong, names the file or argument, and
+//! says what would be valid; never with a panic.
 
 use crate::small_data::{NAMES, small_data, write_idx};
 use proptest::prelude::*;
@@ -11,7 +11,7 @@ fn nntop(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_nntop")).args(arguments).output().unwrap()
 }
 
-/// The error of a command that must end with exit code 2, without a panic.
+/// The error of a command that must fail with exit code 2, without a panic.
 fn refused(arguments: &[&str]) -> String {
     let output = nntop(arguments);
     let error = String::from_utf8(output.stderr).unwrap();
@@ -21,7 +21,7 @@ fn refused(arguments: &[&str]) -> String {
 }
 
 #[test]
-fn kernels_that_do_not_exist_are_refused_at_the_start() {
+fn unknown_kernels_are_rejected_at_startup() {
     for wrong in ["sse9", ""] {
         let mut command = Command::new(env!("CARGO_BIN_EXE_nntop"));
         let output = command.arg("doctor").env("NNTOP_CPU", wrong).output().unwrap();
@@ -43,7 +43,7 @@ fn refused_data(dir: &Path) -> String {
 }
 
 #[test]
-fn bad_arguments_are_named_with_what_would_be_right() {
+fn bad_arguments_are_named_with_valid_values() {
     for (arguments, parts) in [
         (vec!["--layers", "784"], ["784", "784,30,10"]),
         (vec!["--layers", "28,10"], ["28,10", "start with 784"]),
@@ -120,7 +120,7 @@ fn bad_files_of_images_and_labels_are_named() {
 }
 
 #[test]
-fn foreign_and_torn_models_are_named() {
+fn foreign_and_truncated_models_are_named() {
     let dir = tempfile::tempdir().unwrap();
     for (name, bytes) in [
         ("empty.safetensors", &b""[..]),
@@ -143,7 +143,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
     #[test]
-    fn any_value_is_refused_or_trained_but_never_a_panic(
+    fn any_argument_is_rejected_or_trained_without_a_panic(
         argument in prop::sample::select(vec![
             "--layers", "--epochs", "--batch", "--eta", "--lambda", "--momentum", "--dropout",
             "--train-size", "--seed", "--cost", "--activation", "--init", "--regularizer",
@@ -174,7 +174,7 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_in_a_data_file_are_refused_by_its_name(
+    fn any_bytes_in_a_data_file_are_rejected_with_its_name(
         which in 0_usize..4, bytes in prop::collection::vec(any::<u8>(), 0..64),
     ) {
         let dir = small_data();

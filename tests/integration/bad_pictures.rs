@@ -1,4 +1,4 @@
-//! Every bad picture ends with an error that names it and says what would be right; it takes no
+//! Every bad picture ends with an error that names it and says what would be valid, and takes no
 //! more memory than a good one.
 
 use super::reading::{compose::Composed, reader};
@@ -10,8 +10,8 @@ use std::io::{Cursor, Write};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-/// Address space, in KiB, that is enough for any picture that is read, and too little to decode
-/// one of 100 million pixels.
+/// Address space in KiB that is enough for any valid picture, but not for decoding one of 100
+/// million pixels.
 const LITTLE_MEMORY: &str = "700000";
 
 fn encoded(picture: &GrayImage, format: ImageFormat) -> Vec<u8> {
@@ -37,7 +37,7 @@ fn nntop(command: &str, picture: &Path) -> Output {
     Command::new(env!("CARGO_BIN_EXE_nntop")).args(arguments).output().unwrap()
 }
 
-/// What `command` says of bad bytes, on standard error, with exit code 2.
+/// The error of `command` for bad bytes, with exit code 2.
 fn refused(command: &str, picture: &Path) -> String {
     let output = nntop(command, picture);
     let error = String::from_utf8(output.stderr).unwrap();
@@ -47,7 +47,7 @@ fn refused(command: &str, picture: &Path) -> String {
 }
 
 #[test]
-fn bad_pictures_are_named_with_what_would_be_right() {
+fn bad_pictures_are_named_with_advice() {
     let dir = tempfile::tempdir().unwrap();
     let plain = |shade| GrayImage::from_pixel(50, 40, image::Luma([shade]));
     let png = || encoded(&square(), ImageFormat::Png);
@@ -83,7 +83,7 @@ fn bad_pictures_are_named_with_what_would_be_right() {
 }
 
 #[test]
-fn a_hundred_megapixels_are_refused_in_little_memory() {
+fn a_hundred_megapixels_are_rejected_with_little_memory() {
     let dir = tempfile::tempdir().unwrap();
     let picture = dir.path().join("huge.png");
     let encoder = PngEncoder::new_with_quality(
@@ -107,7 +107,7 @@ fn a_hundred_megapixels_are_refused_in_little_memory() {
 }
 
 #[test]
-fn a_bad_picture_among_good_ones_keeps_none_of_them_from_its_answer() {
+fn a_bad_picture_does_not_affect_good_ones() {
     let dir = tempfile::tempdir().unwrap();
     let (good, bad) = (dir.path().join("good.png"), dir.path().join("bad.png"));
     square().save(&good).unwrap();
@@ -119,7 +119,7 @@ fn a_bad_picture_among_good_ones_keeps_none_of_them_from_its_answer() {
     assert!(String::from_utf8(output.stdout).unwrap().contains("good.png: "));
 }
 
-/// What the program says of a picture on its standard input.
+/// The output for a picture on standard input.
 fn piped(arguments: &[&str], bytes: &[u8]) -> Output {
     let model = reader();
     let mut child = Command::new(env!("CARGO_BIN_EXE_nntop"))
@@ -131,13 +131,13 @@ fn piped(arguments: &[&str], bytes: &[u8]) -> Output {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    // It may end before it has read everything.
+    // The process may end before it has read everything.
     let _ = child.stdin.take().unwrap().write_all(bytes);
     child.wait_with_output().unwrap()
 }
 
 #[test]
-fn a_picture_may_come_through_a_pipe() {
+fn a_picture_can_be_read_from_standard_input() {
     let line = Composed::of(&Dataset::embedded().test, 7);
     let said: String = line.labels.iter().map(ToString::to_string).collect();
     let read = piped(&["read", "-"], &line.pgm());

@@ -7,21 +7,21 @@ use serde_json::Value;
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
-/// Long enough for any quick experiment on a busy machine; ends a hung one.
-const PATIENCE: Duration = Duration::from_secs(600);
+/// Long enough for any quick experiment on a busy machine; ends one that hangs.
+const TIMEOUT: Duration = Duration::from_secs(600);
 
 fn quick(experiment: &'static Experiment) -> RunView {
     let options = Options { quick: true, ..Options::default() };
     let running = Running::spawn(experiment, options).unwrap();
     let mut view = RunView::default();
     while view.outcome.is_none() {
-        view.apply(&running.events.recv_timeout(PATIENCE).unwrap());
+        view.apply(&running.events.recv_timeout(TIMEOUT).unwrap());
     }
     running.join();
     view
 }
 
-/// What is wrong with how an experiment went.
+/// What is wrong with the result of an experiment.
 fn faults(experiment: &Experiment, view: &RunView) -> Vec<String> {
     let mut faults = Vec::new();
     if !matches!(view.outcome, Some(Outcome::Completed(_))) {
@@ -43,7 +43,7 @@ fn faults(experiment: &Experiment, view: &RunView) -> Vec<String> {
 }
 
 #[test]
-fn every_experiment_comes_to_its_end_with_figures_and_claims_that_hold() {
+fn every_experiment_completes_with_figures_and_claims_that_hold() {
     let mut all = Vec::new();
     for experiment in EXPERIMENTS {
         let start = std::time::Instant::now();
@@ -56,7 +56,7 @@ fn every_experiment_comes_to_its_end_with_figures_and_claims_that_hold() {
 }
 
 #[test]
-fn a_claim_that_needs_the_full_budget_says_so_instead_of_failing() {
+fn a_claim_that_needs_the_full_budget_is_not_checked() {
     let output = nntop(&["6-conv2", "--quick"]);
     assert_eq!(output.status.code(), Some(0));
     let text = String::from_utf8(output.stdout).unwrap();
@@ -110,7 +110,7 @@ fn without_a_terminal_claims_are_lines() {
 }
 
 #[test]
-fn an_unknown_experiment_has_the_near_ones_named() {
+fn an_unknown_experiment_gets_suggestions() {
     let output = nntop(&["1-nadn"]);
     assert_eq!(output.status.code(), Some(2));
     let text = String::from_utf8(output.stderr).unwrap();
@@ -128,7 +128,7 @@ fn omitted_experiments_are_listed_with_the_reason() {
 }
 
 #[test]
-fn results_become_a_table() {
+fn results_are_printed_as_a_table() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("results.jsonl");
     std::fs::write(&file, nntop(&["1-nand", "--json"]).stdout).unwrap();

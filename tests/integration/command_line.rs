@@ -1,4 +1,4 @@
-//! The command line itself: help, completions, manual pages, aliases, suggestions, pictures.
+//! The command line: help, completions, manual pages, aliases, suggestions, pictures.
 
 use crate::small_data::small_data;
 use serde_json::Value;
@@ -12,7 +12,7 @@ fn nntop(arguments: &str) -> Command {
     command
 }
 
-/// What a command that has to succeed prints.
+/// The output of a command that must succeed.
 #[track_caller]
 fn say(arguments: &str) -> String {
     let output = nntop(arguments).output().unwrap();
@@ -20,7 +20,7 @@ fn say(arguments: &str) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// The complaint of a command that has wrong arguments.
+/// The error of a command with wrong arguments.
 #[track_caller]
 fn refuse(arguments: &str) -> String {
     let output = nntop(arguments).output().unwrap();
@@ -38,7 +38,7 @@ fn every_shell_gets_completions_of_every_command() {
         let script = say(&format!("completions {shell}"));
         let values: &[&str] = match shell {
             "bash" | "zsh" | "fish" => &["cross-entropy", "truecolor"],
-            // Their scripts know no values of options.
+            // Their scripts contain no values of options.
             _ => &[],
         };
         for word in ["train", "export", "wait", "learning-rate", "hidden"].iter().chain(values) {
@@ -49,9 +49,9 @@ fn every_shell_gets_completions_of_every_command() {
 }
 
 #[test]
-fn the_completions_of_bash_complete() {
+fn bash_completions_work() {
     if !Path::new("/bin/bash").exists() {
-        return eprintln!("skipped: no bash here");
+        return eprintln!("skipped: bash is not installed");
     }
     let script = say("completions bash");
     let typed = "COMP_WORDS=(nntop train --activation s); COMP_CWORD=3; \
@@ -107,19 +107,19 @@ fn the_help_of_train_has_examples_and_groups() {
     ] {
         assert!(help.contains(part), "{part} in\n{help}");
     }
-    // Every example is a command that the parser takes.
+    // Every example is a valid command.
     let examples = help.split("Examples:").nth(1).unwrap();
     for line in examples.lines().filter(|line| line.contains("nntop ")) {
         let command = line.split(['#', '>', '|']).next().unwrap().trim();
         let arguments = command.strip_prefix("nntop ").unwrap();
-        // Parsed to the end, then refused for the one argument that is wrong.
+        // Parsed to the end, then rejected for the one argument that is wrong.
         let complaint = refuse(&format!("{arguments} --no-such-argument"));
         assert!(complaint.contains("--no-such-argument"), "{command}: {complaint}");
     }
 }
 
 #[test]
-fn aliases_that_people_type_mean_what_they_say() {
+fn common_aliases_are_accepted() {
     let data = small_data();
     let started = |arguments: &str| -> Value {
         let data = data.path().display();
@@ -138,7 +138,7 @@ fn aliases_that_people_type_mean_what_they_say() {
 }
 
 #[test]
-fn a_misspelt_value_is_answered_with_the_one_that_was_meant() {
+fn a_misspelt_value_gets_a_suggestion() {
     for (arguments, meant) in [
         ("train --activation sigmod", "sigmoid"),
         ("train --cost crossentropy", "cross-entropy"),
@@ -157,7 +157,7 @@ fn a_misspelt_value_is_answered_with_the_one_that_was_meant() {
 }
 
 #[test]
-fn costs_say_whether_the_regularization_term_is_in_them() {
+fn costs_say_whether_they_include_the_regularization_term() {
     let data = small_data();
     let model = data.path().join("m.safetensors");
     let (data, model) = (data.path().display(), model.display());
@@ -171,7 +171,7 @@ fn costs_say_whether_the_regularization_term_is_in_them() {
 }
 
 #[test]
-fn the_whole_recipe_stands_in_header_and_json() {
+fn header_and_json_contain_the_whole_recipe() {
     let data = small_data();
     let data = data.path().display();
     let recipe = "--activation tanh --init scaled --dropout 0.25 --lambda 0.5 --batch 7 --seed 11 \
@@ -212,7 +212,7 @@ fn the_whole_recipe_stands_in_header_and_json() {
 }
 
 #[test]
-fn a_picture_is_what_its_ending_says_and_other_endings_are_refused() {
+fn the_extension_of_a_picture_selects_its_format() {
     let dir = small_data();
     let draw = |file: &str| {
         let mut command = nntop("picture --epochs 1 --layers 64,12,3 --size 80x24 --data");
@@ -222,7 +222,7 @@ fn a_picture_is_what_its_ending_says_and_other_endings_are_refused() {
         let output = draw(file);
         assert_eq!(output.status.code(), Some(2), "{file}");
         assert!(err(&output).contains(".png, .svg or .txt"), "{}", err(&output));
-        assert!(!dir.path().join(file).exists(), "{file} was written all the same");
+        assert!(!dir.path().join(file).exists(), "{file} was written");
     }
     let output = draw("out.png");
     assert!(output.status.success(), "{}", err(&output));
@@ -232,7 +232,7 @@ fn a_picture_is_what_its_ending_says_and_other_endings_are_refused() {
     assert!(colours.len() > 50, "{} colours", colours.len());
     assert!(draw("out.svg").status.success());
     assert!(fs::read_to_string(dir.path().join("out.svg")).unwrap().starts_with("<svg"));
-    // Text tells everything without colours: digits and weights are no solid blocks.
+    // Text shows everything without colours: digits and weights are not solid blocks.
     assert!(draw("out.txt").status.success());
     let text = fs::read_to_string(dir.path().join("out.txt")).unwrap();
     assert!(!text.contains('▀'), "{text}");
@@ -240,7 +240,7 @@ fn a_picture_is_what_its_ending_says_and_other_endings_are_refused() {
 }
 
 #[test]
-fn a_model_is_not_written_under_the_name_of_something_else() {
+fn a_model_is_not_saved_with_a_foreign_extension() {
     let dir = small_data();
     for file in ["x.txt", "x.png", "x.ckpt", "x.safetensors.bak"] {
         let file = dir.path().join(file);
@@ -248,13 +248,13 @@ fn a_model_is_not_written_under_the_name_of_something_else() {
         let output = nntop(&save).arg(&file).output().unwrap();
         assert_eq!(output.status.code(), Some(2), "{}", file.display());
         assert!(err(&output).contains(".safetensors or .json"), "{}", err(&output));
-        assert!(!file.exists(), "{} was written all the same", file.display());
+        assert!(!file.exists(), "{} was written", file.display());
     }
     assert!(refuse("ensemble x.txt a.safetensors").contains(".safetensors or .json"));
 }
 
 #[test]
-fn several_digits_given_to_predict_are_told_of_read() {
+fn predict_with_several_digits_suggests_read() {
     let dir = tempfile::tempdir().unwrap();
     let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/reader.safetensors");
     // Test images in a row, each in a frame of 40 pixels.
@@ -283,7 +283,7 @@ fn several_digits_given_to_predict_are_told_of_read() {
 }
 
 #[test]
-fn doctor_advises_what_helps_on_this_terminal() {
+fn doctor_gives_advice_for_the_terminal() {
     let doctor = |variables: &[(&str, &str)]| {
         let mut command = nntop("doctor");
         for name in ["COLORTERM", "TERM", "LANG", "LC_ALL", "LC_CTYPE", "NO_COLOR"] {
@@ -309,7 +309,7 @@ fn doctor_advises_what_helps_on_this_terminal() {
 }
 
 #[test]
-fn a_bad_name_is_told_which_letters_are_good() {
+fn a_bad_name_is_rejected_with_the_valid_characters() {
     let state = tempfile::tempdir().unwrap();
     let output =
         nntop("train --detach --name größe").env("NNTOP_STATE_DIR", state.path()).output().unwrap();

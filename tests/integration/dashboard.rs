@@ -1,4 +1,4 @@
-//! What a newcomer meets in the dashboard in the first hour.
+//! Tests of the dashboard for new users.
 
 use super::canned::{self, Dashboard};
 use super::languages::CHINESE;
@@ -39,7 +39,7 @@ fn press(dashboard: &mut Dashboard, keys: &str, size: (u16, u16)) -> String {
     letters(&dashboard.screen(size.0, size.1))
 }
 
-/// The name of the view that is open: the title of its first pane.
+/// The name of the visible view: the title of its first pane.
 fn title(screen: &str) -> &str {
     screen.lines().nth(2).unwrap_or_default()
 }
@@ -53,7 +53,7 @@ fn tabs_keep_their_names_at_80_columns() {
 }
 
 #[test]
-fn numbers_open_views_out_of_explore_and_escape_leaves_it() {
+fn number_keys_and_escape_leave_explore() {
     let mut dashboard = dashboard();
     let overview = press(&mut dashboard, "", (120, 40));
     press(&mut dashboard, "0", (120, 40));
@@ -67,14 +67,14 @@ fn events_and_requests_are_listed_and_shown() {
     dashboard.screen(120, 40);
     assert!(press(&mut dashboard, ".", (120, 40)).contains("one mini-batch, then a pause"));
     let change = Tune::LearningRate(0.5);
-    dashboard.tell(Event::Tuned(Tuned { change, previous: 3.0, epoch: 12, batch: 1 }));
+    dashboard.send(Event::Tuned(Tuned { change, previous: 3.0, epoch: 12, batch: 1 }));
     assert!(letters(&dashboard.screen(120, 40)).contains("η changed from 3 to 0.5 in epoch 13"));
     assert!(letters(&dashboard.screen(120, 40)).contains("η 0.5"), "the one that is used");
     dashboard
-        .tell(Event::StatusChanged(Status { activity: Activity::Paused, ..Status::default() }));
-    dashboard.tell(Event::Saved(Saved { path: "a.ckpt".into(), epoch: 12, batch: 1, bytes: 9 }));
+        .send(Event::StatusChanged(Status { activity: Activity::Paused, ..Status::default() }));
+    dashboard.send(Event::Saved(Saved { path: "a.ckpt".into(), epoch: 12, batch: 1, bytes: 9 }));
     let hint = "try 0.05".into();
-    dashboard.tell(Event::Finished(Outcome::Diverged { epoch: 13, hint }));
+    dashboard.send(Event::Finished(Outcome::Diverged { epoch: 13, hint }));
     let messages = press(&mut dashboard, "m", (120, 40));
     for line in [
         "one mini-batch, then a pause",
@@ -88,7 +88,7 @@ fn events_and_requests_are_listed_and_shown() {
 }
 
 #[test]
-fn help_begins_with_what_there_is_to_see_and_marks_what_does_not_fit() {
+fn help_describes_the_view_and_marks_hidden_lines() {
     for entry in "123456789D0".chars() {
         let mut dashboard = dashboard();
         let help = press(&mut dashboard, &format!("{entry}?"), (120, 60));
@@ -106,7 +106,7 @@ fn help_begins_with_what_there_is_to_see_and_marks_what_does_not_fit() {
 }
 
 #[test]
-fn the_recipe_is_one_key_away() {
+fn the_recipe_is_shown_by_one_key() {
     let page = press(&mut dashboard(), "i", (120, 50));
     for fact in ["784,30,10", "sigmoid", "quadratic", "SGD", "MNIST", "50,000", "mini-batch"] {
         assert!(page.contains(fact), "no {fact:?} in\n{page}");
@@ -127,14 +127,14 @@ fn the_mouse_zooms_a_chart_and_hides_a_curve() {
     assert!(zoomed.contains("zoomed"), "{zoomed}");
     let all = mouse(MouseEventKind::Down(MouseButton::Right), 20, 12);
     assert_eq!(all, before, "the right button shows all again");
-    // The legend is the first line within the frame.
+    // The legend is the first line inside the frame.
     let hidden = mouse(MouseEventKind::Down(MouseButton::Left), 3, 3);
     assert!(hidden.contains("○ training"), "{hidden}");
     assert!(press(&mut dashboard, "", (120, 40)).contains("←→ read an epoch"), "in the footer");
 }
 
 #[test]
-fn smoothing_and_zoom_tell_their_mode() {
+fn smoothing_and_zoom_are_shown_in_the_title() {
     let mut dashboard = dashboard();
     let screen = press(&mut dashboard, "2zg>>", (120, 40));
     for mode in ["newest 20", "logarithmic", "smoothing 0.6"] {
@@ -143,7 +143,7 @@ fn smoothing_and_zoom_tell_their_mode() {
 }
 
 #[test]
-fn escape_leads_back_from_the_digits_of_a_cell() {
+fn escape_returns_from_the_digits_of_a_cell() {
     let mut dashboard = dashboard();
     let confusion = press(&mut dashboard, "5→↓", (120, 40));
     let digits = press(&mut dashboard, "⏎", (120, 40));
@@ -154,7 +154,7 @@ fn escape_leads_back_from_the_digits_of_a_cell() {
 }
 
 #[test]
-fn no_number_of_the_confusion_matrix_is_cut_on_a_small_terminal() {
+fn confusion_counts_are_not_truncated_on_a_small_terminal() {
     let screen = press(&mut dashboard(), "5", (46, 19));
     let labels = screen.lines().nth(3).unwrap().to_string();
     for label in 0..10 {
@@ -166,13 +166,14 @@ fn no_number_of_the_confusion_matrix_is_cut_on_a_small_terminal() {
 }
 
 #[test]
-fn a_matrix_that_does_not_fit_marks_what_is_hidden() {
+fn a_scrolled_matrix_marks_hidden_cells() {
     let mut small = dashboard();
     let tiny = press(&mut small, "5", (30, 12));
     assert!(tiny.contains('▶') && tiny.contains('▼'), "{tiny}");
 }
 
-/// Columns and rows from the first to the last cell of a view that is neither blank nor a frame.
+/// Columns and rows from the first to the last cell of a view that is neither blank nor part of a
+/// frame.
 fn used(screen: &Buffer) -> [u16; 2] {
     let is_used =
         |symbol: &str| !symbol.trim_matches([' ', '│', '─', '╭', '╮', '╰', '╯']).is_empty();
@@ -204,7 +205,7 @@ fn an_output_layer_is_drawn_in_rows_as_wide_as_the_view() {
     let screen = dashboard.screen(120, 40);
     let text = rows(&screen);
     for class in ["0", "5", "9"] {
-        // The name stands in the first columns of the first pane.
+        // The name is in the first columns of the first pane.
         let named = |row: &&String| row.chars().skip(1).take(7).collect::<String>().trim() == class;
         let row = text.iter().find(named);
         let row = row.unwrap_or_else(|| panic!("no row {class}\n{}", text.join("\n")));
@@ -265,25 +266,25 @@ fn the_book_view_names_the_experiment_or_lists_them() {
 }
 
 #[test]
-fn both_bests_say_of_what_they_are() {
+fn best_accuracies_are_labelled() {
     let screen = press(&mut dashboard(), "", (120, 40));
     assert!(screen.contains("best test") && screen.contains("best validation"), "{screen}");
 }
 
 #[test]
-fn keys_without_a_use_say_so_and_questions_can_be_left() {
+fn unused_keys_are_reported_and_confirmations_can_be_cancelled() {
     let mut dashboard = dashboard();
     assert!(press(&mut dashboard, "X", (120, 40)).contains("X does nothing here"));
     let question = press(&mut dashboard, "q", (120, 40));
     assert!(question.contains("Esc  stay"), "{question}");
     press(&mut dashboard, "⎋", (120, 40));
     dashboard
-        .tell(Event::StatusChanged(Status { activity: Activity::Paused, ..Status::default() }));
+        .send(Event::StatusChanged(Status { activity: Activity::Paused, ..Status::default() }));
     assert!(!press(&mut dashboard, "q", (120, 40)).contains("still going"));
 }
 
 #[test]
-fn the_list_of_commands_has_room_for_the_longest() {
+fn the_command_list_fits_the_longest_command() {
     let screen = press(&mut dashboard(), ":", (120, 40));
     assert!(screen.contains("explore sigmoid-neuron "), "{screen}");
 }

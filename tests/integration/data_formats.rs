@@ -1,7 +1,7 @@
-//! Data sets as other programs write them: every format is read as its writer meant it.
+//! Data sets written by other programs: every format is read as its writer meant it.
 //!
-//! What a reader should find (`tests/inputs`) was noted by pandas, numpy, Pillow and torchvision
-//! when the files were made.
+//! The expected content (`tests/inputs`) was determined with pandas, numpy, Pillow and torchvision
+//! when the files were created.
 #![allow(
     clippy::format_collect,
     clippy::format_push_string,
@@ -32,7 +32,7 @@ fn sha(parts: &[&Images]) -> String {
     digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Images of every class in all parts.
+/// Number of images of each class in all parts.
 fn per_class(data: &Dataset) -> Vec<usize> {
     let labels = [&data.train, &data.validation, &data.test].map(|images| &images.labels);
     let count =
@@ -45,7 +45,7 @@ fn size(images: &Images) -> (usize, usize, usize) {
 }
 
 #[test]
-fn keras_npz_is_read_as_numpy_reads_it() {
+fn keras_npz_is_read_like_numpy() {
     let data = open(&input("layouts/mnist.npz"));
     assert_eq!(size(&data.train), (28, 28, 1));
     let train = sha(&[&data.train, &data.validation]);
@@ -59,7 +59,7 @@ fn keras_npz_is_read_as_numpy_reads_it() {
 }
 
 #[test]
-fn kaggles_csv_is_read_with_and_without_a_header_and_beside_its_test_file() {
+fn kaggle_csv_is_read_with_and_without_a_header() {
     let npz = open(&input("layouts/mnist.npz"));
     let dir = tempfile::tempdir().unwrap();
     let mut table = String::from("label");
@@ -88,7 +88,7 @@ fn kaggles_csv_is_read_with_and_without_a_header_and_beside_its_test_file() {
     }
     fs::remove_file(dir.path().join("no-header")).unwrap();
     fs::copy(input("layouts/kaggle-test.csv"), dir.path().join("test.csv")).unwrap();
-    // Its second line is cut: only whole lines are a table.
+    // Its second line is truncated: only complete lines are a table.
     let text = fs::read_to_string(dir.path().join("test.csv")).unwrap();
     let header: Vec<&str> = text.lines().next().unwrap().split(',').collect();
     let row = vec!["0"; header.len()].join(",");
@@ -102,7 +102,7 @@ fn kaggles_csv_is_read_with_and_without_a_header_and_beside_its_test_file() {
 }
 
 #[test]
-fn hugging_faces_parquet_is_read_with_the_names_of_its_classes() {
+fn hugging_face_parquet_is_read_with_class_names() {
     let grey = open(&input("layouts/train-00000-of-00001.parquet"));
     assert_eq!(size(&grey.train), (28, 28, 1));
     assert_eq!(per_class(&grey), [14, 13, 9, 12, 12, 11, 10, 9, 14, 16]);
@@ -117,7 +117,7 @@ fn hugging_faces_parquet_is_read_with_the_names_of_its_classes() {
 }
 
 #[test]
-fn cifars_batches_give_the_same_images_pickled_and_binary() {
+fn pickled_and_binary_cifar_batches_have_the_same_images() {
     for name in ["cifar-10-batches-py", "cifar-10-batches-bin"] {
         let data = open(&input("layouts").join(name));
         assert_eq!(size(&data.train), (32, 32, 3), "{name}");
@@ -134,13 +134,13 @@ fn cifars_batches_give_the_same_images_pickled_and_binary() {
 }
 
 #[test]
-fn a_folder_of_pictures_is_read_and_what_is_broken_is_told() {
+fn a_folder_of_pictures_is_read_and_damaged_ones_are_reported() {
     let folder = input("imagefolder");
     let data = open(&folder);
     let classes =
         ["arrow", "bar", "circle", "cross", "diamond", "ring", "square", "star", "tee", "triangle"];
     assert_eq!(data.classes, classes);
-    // Without circle/20.png, which is cut short, and ring/._00.png, which is hidden.
+    // Without circle/20.png, which is truncated, and ring/._00.png, which is hidden.
     assert_eq!(per_class(&data), [20; 10]);
     assert_eq!(data.train.channels, 3);
     let told = data.notes.join("; ");
@@ -155,8 +155,8 @@ fn a_folder_of_pictures_is_read_and_what_is_broken_is_told() {
 }
 
 #[test]
-fn pictures_keep_their_pixels_where_they_have_the_size() {
-    // arrow/00.png is of 32×32 pixels; as PIL's convert("RGB") has it.
+fn pictures_of_the_right_size_are_unchanged() {
+    // arrow/00.png has 32×32 pixels; the expected values come from PIL's convert("RGB").
     let expected = "2ddc50fd1de188ec53153a708711a455b8e7b44f4f74cc1f36028c95a27b77da";
     let options = OpenOptions { size: Some((32, 32)), ..OpenOptions::default() };
     let data = open_with(&input("imagefolder"), &options).unwrap();
@@ -170,7 +170,7 @@ fn pictures_keep_their_pixels_where_they_have_the_size() {
 }
 
 #[test]
-fn a_folder_of_parts_keeps_its_parts_and_other_layouts_are_found() {
+fn train_and_test_folders_and_other_layouts_are_recognised() {
     let dir = tempfile::tempdir().unwrap();
     let copy = |from: &str, to: &str| {
         let to = dir.path().join(to);
@@ -181,7 +181,7 @@ fn a_folder_of_parts_keeps_its_parts_and_other_layouts_are_found() {
         [("bar", 0), ("bar", 1), ("bar", 2), ("ring", 0), ("ring", 1), ("ring", 2)]
     {
         let part = if number == 2 { "test" } else { "train" };
-        // As archives unpack: everything in one folder more.
+        // As archives are unpacked: everything in one more folder.
         copy(
             &format!("{class}/{number:02}.{}", if number == 1 { "jpg" } else { "png" }),
             &format!("set/{part}/{class}/{number}.img"),
@@ -194,7 +194,7 @@ fn a_folder_of_parts_keeps_its_parts_and_other_layouts_are_found() {
 }
 
 #[test]
-fn the_cases_of_users_are_read() {
+fn data_sets_of_users_are_read() {
     for case in ["gz-named-plain", "plain-named-gz", "kaggle-archive", "qmnist"] {
         let data = open(&input("data").join(case));
         assert!(!data.train.is_empty() && !data.test.is_empty(), "{case}");
@@ -207,7 +207,7 @@ fn the_cases_of_users_are_read() {
     assert_eq!(qmnist.train.labels, plain.train.labels, "the first field is the class");
 }
 
-/// The error of a file that is damaged, for any part of it that is left.
+/// The error of a truncated file, for any length.
 fn damaged_everywhere(name: &str, original: &Path) {
     let whole = fs::read(original).unwrap();
     let dir = tempfile::tempdir().unwrap();
@@ -225,7 +225,7 @@ fn damaged_everywhere(name: &str, original: &Path) {
 }
 
 #[test]
-fn every_format_cut_at_every_percent_is_refused_by_name() {
+fn truncated_files_of_every_format_are_rejected() {
     damaged_everywhere("mnist.npz", &input("layouts/mnist.npz"));
     damaged_everywhere("train.parquet", &input("layouts/train-00000-of-00001.parquet"));
     damaged_everywhere("rgb.parquet", &input("layouts/rgb-test-00000-of-00001.parquet"));

@@ -1,4 +1,4 @@
-//! The real binary with networks that vote.
+//! Ensembles with the real binary.
 
 use crate::small_data::small_data;
 use serde_json::Value;
@@ -29,7 +29,7 @@ fn evaluation(data: &Path, file: &Path) -> Value {
 }
 
 #[test]
-fn networks_of_one_run_vote_and_are_one_model() {
+fn an_ensemble_is_trained_and_saved_as_one_model() {
     let (data, dir) = (small_data(), tempfile::tempdir().unwrap());
     let file = dir.path().join("three.safetensors");
     let output = train(data.path(), &file, &["--ensemble", "3", "--seed", "5"]);
@@ -42,12 +42,12 @@ fn networks_of_one_run_vote_and_are_one_model() {
     assert_eq!(together["networks"], 3);
     let last = lines.iter().rfind(|line| line["event"] == "epoch").unwrap();
     assert_eq!(together["test_accuracy"], last["test_accuracy"]);
-    // The second network is that of the next seed, trained alone.
+    // The second network uses the next seed; it can be trained alone.
     let alone = dir.path().join("alone.safetensors");
     train(data.path(), &alone, &["--seed", "6"]);
     let accuracy = evaluation(data.path(), &alone)["test_accuracy"].clone();
     assert_eq!(together["networks_test_accuracy"][1], accuracy);
-    // Who said what is told of every digit read.
+    // The votes are reported for every digit that is read.
     let line = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/line.png");
     let output = nntop(&["read", file.to_str().unwrap(), line.to_str().unwrap(), "--json"]);
     assert_eq!(output.status.code(), Some(0), "{output:?}");
@@ -58,7 +58,7 @@ fn networks_of_one_run_vote_and_are_one_model() {
 }
 
 #[test]
-fn saved_networks_are_put_together() {
+fn saved_networks_are_combined() {
     let (data, dir) = (small_data(), tempfile::tempdir().unwrap());
     let files = ["one", "two"].map(|name| dir.path().join(name).with_extension("safetensors"));
     train(data.path(), &files[0], &["--seed", "1"]);
@@ -75,7 +75,7 @@ fn saved_networks_are_put_together() {
 }
 
 #[test]
-fn networks_of_several_kinds_learn_from_all_images_and_look_at_each_five_times() {
+fn different_networks_are_trained_on_all_images_with_test_time_shifts() {
     let (data, dir) = (small_data(), tempfile::tempdir().unwrap());
     let file = dir.path().join("kinds.safetensors");
     let kinds = ["--ensemble", "3", "--layers", "64,12,3", "--also", "64,8,3"];

@@ -23,7 +23,7 @@ fn cells_drawn(text: &str) -> usize {
     text.chars().filter(|c| !c.is_whitespace()).count()
 }
 
-/// All figures are there with their titles, as far as there is room for the title.
+/// All figures are shown with their titles, as far as the titles fit.
 fn assert_shown(screen: &str, figures: &[Figure], place: &str) {
     for figure in figures {
         let title: String = figure.title.chars().take(12).collect();
@@ -32,13 +32,13 @@ fn assert_shown(screen: &str, figures: &[Figure], place: &str) {
     assert!(!screen.contains("NaN") && !screen.contains("inf"), "{place}:\n{screen}");
 }
 
-/// The sliders' ends, all together and one by one, as keys: which slider is at which end.
+/// The keys that move the sliders to their ends, all together and one by one.
 pub fn settings(explorable: &Explorable) -> Vec<(String, Vec<KeyCode>)> {
     let mut settings = vec![("defaults".to_string(), Vec::new())];
     for (name, end) in [("lowest", KeyCode::Home), ("highest", KeyCode::End)] {
         let mut all = Vec::new();
         for (index, slider) in explorable.sliders.iter().enumerate() {
-            // A grid takes a Down for every row of its own.
+            // A grid takes one Down per row.
             let mut keys = vec![KeyCode::Down; downs(explorable, index)];
             keys.push(end);
             settings.push((format!("{} {name}", slider.name), keys));
@@ -57,7 +57,7 @@ pub fn settings(explorable: &Explorable) -> Vec<(String, Vec<KeyCode>)> {
     settings
 }
 
-/// How often Down leads from the first slider to another.
+/// The number of Downs from the first slider to another.
 fn downs(explorable: &Explorable, slider: usize) -> usize {
     use nntop::protocol::Control;
     let rows = |slider: &nntop::protocol::Slider| match &slider.control {
@@ -68,7 +68,7 @@ fn downs(explorable: &Explorable, slider: usize) -> usize {
 }
 
 #[test]
-fn every_explorable_is_drawn_at_both_ends_of_every_slider() {
+fn every_explorable_can_be_drawn_at_both_ends_of_every_slider() {
     for explorable in list() {
         let figures = explore(&explorable.id, &[]).unwrap().figures;
         for (name, keys) in settings(explorable) {
@@ -93,7 +93,7 @@ fn every_explorable_is_drawn_at_both_ends_of_every_slider() {
 }
 
 #[test]
-fn every_figure_alone_fills_the_place_of_all() {
+fn a_single_figure_fills_the_area() {
     for explorable in list() {
         let figures = explore(&explorable.id, &[]).unwrap().figures;
         let mut dashboard = Dashboard::exploring(Theme::default(), &explorable.id);
@@ -109,7 +109,7 @@ fn every_figure_alone_fills_the_place_of_all() {
 }
 
 #[test]
-fn plain_terminals_get_plain_letters() {
+fn ascii_terminals_get_ascii() {
     let plain = Theme { depth: ColorDepth::None, unicode: false, ..Theme::default() };
     for explorable in list() {
         let mut dashboard = Dashboard::exploring(plain, &explorable.id);

@@ -1,4 +1,5 @@
-//! Models of other programs, and models that were changed: read with what was assumed, or refused.
+//! Models of other programs and modified models: they are read, with notes about assumptions, or
+//! rejected.
 
 use nntop::data::Dataset;
 use nntop::model::{LoadOptions, Model};
@@ -9,7 +10,7 @@ fn input(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/inputs/models").join(name)
 }
 
-/// Fraction of the first 500 test images of MNIST that is read rightly.
+/// Fraction of the first 500 test images of MNIST that is classified correctly.
 fn accuracy(model: &Model) -> f64 {
     let test = Dataset::embedded().test;
     let first = test.select(&(0..500).collect::<Vec<_>>());
@@ -17,7 +18,7 @@ fn accuracy(model: &Model) -> f64 {
 }
 
 #[test]
-fn models_without_metadata_are_read_and_what_was_assumed_is_told() {
+fn models_without_metadata_are_read_with_notes() {
     // Weights in this program's order and in PyTorch's.
     for name in ["edited-nometa.safetensors", "torch-linear.safetensors"] {
         let (model, notes) = Model::load_with(&input(name), &LoadOptions::default()).unwrap();
@@ -34,7 +35,7 @@ fn half_floats_are_read() {
 }
 
 #[test]
-fn a_weight_that_is_no_number_is_an_error_and_never_a_digit() {
+fn nan_weights_are_an_error() {
     let file = input("nan-weight.safetensors");
     let error = Model::load(&file).unwrap_err().to_string();
     assert!(error.contains("NaN") && error.contains("layers."), "{error}");

@@ -1,13 +1,13 @@
-//! Golden screens as text that a person can review: one file a scene, in it a section for every
-//! terminal and size.
+//! Golden screens as text for review: one file per scene, with a section for every terminal and
+//! size.
 //!
-//! A section holds the letters of the screen and, where colours are compared, a list of colour
-//! runs: `ROWS: FIRST-LAST STYLE`, counted from 0. A stretch in which nearly every cell has
-//! a colour of its own (a picture, a map of weights) is written as `ink` and `paper`, one character
-//! a cell: `0`-`9` is a grey from dark to light, `a`-`j` the same for cold hues, `A`-`J` for warm
-//! ones, `.` the terminal's own colour.
+//! A section contains the text of the screen and, where colours are compared, a list of colour
+//! runs: `ROWS: FIRST-LAST STYLE`, counted from 0. An area in which almost every cell has its own
+//! colour (an image, a heatmap) is written as `ink` and `paper`, one character per cell: `0`-`9` is
+//! grey from dark to light, `a`-`j` the same for cold hues, `A`-`J` for warm ones, `.` the
+//! terminal's default.
 //!
-//! `NNTOP_BLESS=1 cargo test --test integration screens` writes the files anew.
+//! `NNTOP_BLESS=1 cargo test --test integration screens` rewrites the files.
 
 use ratatui::buffer::{Buffer, Cell};
 use ratatui::layout::Rect;
@@ -17,26 +17,26 @@ use std::path::{Path, PathBuf};
 use std::{env, fs};
 use unicode_width::UnicodeWidthStr;
 
-/// Runs shorter than this are counted as part of a picture.
+/// Shorter runs are counted as part of an image.
 const SHORT_RUN: u16 = 3;
-/// Short runs in a row from which on they are written as a picture.
+/// Minimum number of short runs in a row that are written as an image.
 const PICTURE: usize = 6;
 
-/// The golden file of one scene while it is put together.
+/// The golden file of one scene.
 #[derive(Default)]
 pub struct Golden {
-    /// Title, letters and colours of each screen.
+    /// Title, text and colours of each screen.
     sections: Vec<[String; 3]>,
 }
 
 impl Golden {
-    /// Adds a part of a screen: its letters, and its colours where these are compared.
+    /// Adds an area of a screen: its text, and its colours if they are compared.
     pub fn add(&mut self, title: &str, buffer: &Buffer, area: Rect, with_colours: bool) {
         let colours = if with_colours { colours(buffer, area) } else { String::new() };
         self.sections.push([title.into(), letters(buffer, area), colours]);
     }
 
-    /// The whole file. What a section shares with an earlier one is not repeated.
+    /// The content of the file. What a section shares with an earlier one is not repeated.
     fn text(&self) -> String {
         let mut out = String::new();
         for (index, [title, letters, colours]) in self.sections.iter().enumerate() {
@@ -61,8 +61,8 @@ impl Golden {
         out
     }
 
-    /// What differs from the golden file of this name, if anything; writes the file where
-    /// `NNTOP_BLESS` is set.
+    /// The difference from the golden file with this name, if any; writes the file if `NNTOP_BLESS`
+    /// is set.
     pub fn difference(&self, name: &str) -> Option<String> {
         let path = path(name);
         let text = self.text();
@@ -79,12 +79,12 @@ fn path(name: &str) -> PathBuf {
     folder().join(format!("{name}.txt"))
 }
 
-/// Where the golden screens are.
+/// The directory of the golden screens.
 pub fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/screens")
 }
 
-/// The first section that differs, as it was and as it is.
+/// The first section that differs, before and after.
 fn first_change(golden: &str, text: &str) -> String {
     let (old, new) = (golden.lines(), text.lines());
     let at = old.clone().zip(new.clone()).take_while(|(old, new)| old == new).count();
@@ -94,11 +94,11 @@ fn first_change(golden: &str, text: &str) -> String {
     format!("{title} from line {}\nwas:\n{}\nis:\n{}\n", at + 1, show(old), show(new))
 }
 
-/// The characters of an area, without the blanks at the ends of its lines.
+/// The text of an area, without trailing blanks.
 fn letters(buffer: &Buffer, area: Rect) -> String {
     let mut text = String::new();
     for y in area.top()..area.bottom() {
-        // What follows a wide character is its second half.
+        // The second cell of a wide character is skipped.
         let mut wide = false;
         let line: String = (area.left()..area.right())
             .map(|x| buffer[(x, y)].symbol())
@@ -110,10 +110,10 @@ fn letters(buffer: &Buffer, area: Rect) -> String {
     text
 }
 
-/// Cells in a row that look alike: first and last column, and the first of the cells.
+/// Adjacent cells with the same style: first and last column, and the first cell.
 type Run<'a> = (u16, u16, &'a Cell);
 
-/// The colours of an area, a line for every row that has any; rows that are alike share a line.
+/// The colours of an area, one line per row with colours; equal rows share a line.
 fn colours(buffer: &Buffer, area: Rect) -> String {
     let mut lines: Vec<(u16, u16, String)> = Vec::new();
     for y in area.top()..area.bottom() {
@@ -143,7 +143,7 @@ fn colours(buffer: &Buffer, area: Rect) -> String {
 }
 
 fn looks(cell: &Cell) -> (Color, Color, Modifier) {
-    // The ink of a blank is not seen.
+    // The foreground of a blank is invisible.
     let blank = cell.symbol() == " " && !cell.modifier.contains(Modifier::REVERSED);
     (if blank { Color::Reset } else { cell.fg }, cell.bg, cell.modifier)
 }
@@ -205,7 +205,7 @@ fn name(color: Color) -> String {
     }
 }
 
-/// One character for a colour: how light it is, and whether it is grey, cold or warm.
+/// A character for a colour: its lightness, and whether it is grey, cold or warm.
 fn tone(color: Color) -> char {
     let [r, g, b] = match color {
         Color::Reset => return '.',
@@ -224,7 +224,7 @@ fn tone(color: Color) -> char {
     char::from(start + (light as u8).min(9))
 }
 
-/// The red, green and blue of one of xterm's 240 fixed colours.
+/// The RGB value of one of xterm's 240 fixed colours.
 fn fixed(index: u8) -> [u8; 3] {
     const LEVELS: [u8; 6] = [0, 95, 135, 175, 215, 255];
     match index {
@@ -256,7 +256,7 @@ fn named_rgb(color: Color) -> [u8; 3] {
     }
 }
 
-/// The smallest area in which two screens of one size differ.
+/// The smallest area in which two screens of the same size differ.
 pub fn changed_area(before: &Buffer, after: &Buffer) -> Rect {
     let differing = after.area.positions().filter(|&at| before[at] != after[at]);
     differing.map(|at| Rect::new(at.x, at.y, 1, 1)).reduce(Rect::union).unwrap_or_default()

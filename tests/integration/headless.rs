@@ -32,7 +32,7 @@ fn objects(output: &Output) -> Vec<Value> {
 }
 
 #[test]
-fn json_says_started_every_epoch_and_finished() {
+fn json_reports_start_epochs_and_end() {
     let dir = small_data();
     let output = train(dir.path(), "--layers 64,8,3 --epochs 3 --json");
     assert_eq!(output.status.code(), Some(0), "{}", err(&output));
@@ -59,9 +59,9 @@ fn json_says_started_every_epoch_and_finished() {
 }
 
 #[test]
-fn text_has_a_row_an_epoch_and_the_same_seed_the_same_figures() {
+fn text_has_a_row_per_epoch_and_depends_only_on_the_seed() {
     let dir = small_data();
-    // All columns but the last ones, which are seconds and speed.
+    // All columns except the last ones, which contain times and speeds.
     let figures = |seed: u32| {
         let output = train(dir.path(), &format!("--epochs 2 --seed {seed}"));
         assert_eq!(output.status.code(), Some(0), "{}", err(&output));
@@ -77,7 +77,7 @@ fn text_has_a_row_an_epoch_and_the_same_seed_the_same_figures() {
 }
 
 #[test]
-fn a_saved_model_evaluates_to_what_training_said() {
+fn a_saved_model_has_the_reported_accuracy() {
     let dir = small_data();
     let model = dir.path().join("model.safetensors");
     let output = train(dir.path(), &format!("--epochs 2 --json --save {}", model.display()));
@@ -104,7 +104,7 @@ fn a_saved_model_evaluates_to_what_training_said() {
 }
 
 #[test]
-fn gzipped_files_train_alike() {
+fn gzipped_files_give_the_same_result() {
     let dir = small_data();
     let plain = train(dir.path(), "--epochs 1 --json");
     for name in NAMES {
@@ -139,9 +139,9 @@ fn a_resumed_run_ends_with_the_same_model() {
 }
 
 #[test]
-fn costs_that_are_no_numbers_end_the_run_as_diverged() {
+fn nan_costs_end_the_run_as_diverged() {
     let dir = small_data();
-    // Weight decay that overshoots: w is multiplied by 1 - eta lambda / n, far under -1.
+    // Weight decay that overshoots: w is multiplied by 1 - eta lambda / n, far below -1.
     let output = train(dir.path(), "--epochs 30 --eta 100 --lambda 1000000 --json");
     assert_eq!(output.status.code(), Some(1), "{}", err(&output));
     let last = objects(&output).pop().unwrap();
@@ -151,7 +151,7 @@ fn costs_that_are_no_numbers_end_the_run_as_diverged() {
 }
 
 #[test]
-fn a_reader_that_leaves_is_an_end_and_no_panic() {
+fn a_closed_pipe_ends_the_run_without_a_panic() {
     let dir = small_data();
     let mut command = nntop();
     command.arg("train").arg("--data").arg(dir.path()).args(["--epochs", "100000"]);
@@ -185,9 +185,9 @@ fn a_signal_stops_the_run_and_the_model_is_saved() {
 }
 
 #[test]
-fn a_full_disk_keeps_the_model_elsewhere() {
+fn on_a_full_disk_the_model_is_saved_elsewhere() {
     if !Path::new("/dev/full").exists() {
-        return eprintln!("skipped: no /dev/full here");
+        return eprintln!("skipped: there is no /dev/full");
     }
     let dir = small_data();
     let output = train(dir.path(), "--epochs 1 --save /dev/full");
@@ -206,7 +206,7 @@ fn pictures_are_predicted_and_bad_ones_are_named() {
     let model = dir.path().join("model.safetensors");
     let save = format!("--epochs 20 --save {}", model.display());
     assert_eq!(train(dir.path(), &save).status.code(), Some(0));
-    // As the small data set draws class 1: the second band of rows is bright.
+    // Class 1 in the small data set: the second band of rows is bright.
     let band = |at: usize| if (3..6).contains(&(at / 8)) { 255_u8 } else { 0 };
     let pixels: Vec<u8> = (0..64).map(band).collect();
     let picture = dir.path().join("one.pgm");
@@ -254,7 +254,7 @@ fn several_digits_in_one_picture_are_read_line_by_line() {
 }
 
 #[test]
-fn a_picture_has_every_colour_whatever_the_terminal() {
+fn pictures_use_all_colours_on_any_terminal() {
     let dir = small_data();
     let draw = |file: &str, color: &[&str]| {
         let mut command = nntop();
@@ -270,6 +270,6 @@ fn a_picture_has_every_colour_whatever_the_terminal() {
     };
     let (whole, grey) = (draw("a.svg", &[]), draw("b.svg", &["--color", "none"]));
     assert!(colours(&whole) >= 5, "{}", colours(&whole));
-    assert!(colours(&grey) <= 2, "what was asked for is obeyed: {}", colours(&grey));
-    assert!(draw("c.txt", &[]).contains("nntop"), "a text is drawn for the terminal at hand");
+    assert!(colours(&grey) <= 2, "--color is respected: {}", colours(&grey));
+    assert!(draw("c.txt", &[]).contains("nntop"), "text follows the terminal");
 }

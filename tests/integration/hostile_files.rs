@@ -1,5 +1,5 @@
-//! Files that promise more than they hold, never end, or are no files: each is refused in a
-//! sentence, soon, and with little memory.
+//! Files that promise more than they contain, never end, or are not regular files: each is rejected
+//! with an error, quickly and with little memory.
 
 use crate::small_data::small_data;
 use nntop::train::Checkpoint;
@@ -9,8 +9,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-/// Kilobytes of addresses that a command may have: far more than it needs, and far less than what
-/// the files promise.
+/// Limit of a command's address space in KiB: far more than it needs, and far less than the files
+/// promise.
 const ROOM: u32 = 2_000_000;
 
 /// Runs a command within [`ROOM`].
@@ -33,7 +33,7 @@ fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
-/// A saved model, with its header changed.
+/// A saved model with a modified header.
 fn model(dir: &Path, name: &str, change: impl FnOnce(&mut Value)) -> PathBuf {
     let data = small_data();
     let file = dir.join("sound.safetensors");
@@ -63,7 +63,7 @@ fn model(dir: &Path, name: &str, change: impl FnOnce(&mut Value)) -> PathBuf {
 }
 
 #[test]
-fn a_model_is_not_built_before_its_weights_are_known_to_be_there() {
+fn a_model_is_not_allocated_before_its_weights_are_checked() {
     let dir = tempfile::tempdir().unwrap();
     let sound = model(dir.path(), "same.safetensors", |_| {});
     let data = small_data();
@@ -77,7 +77,7 @@ fn a_model_is_not_built_before_its_weights_are_known_to_be_there() {
         });
         refused(&["eval", text(&file)], "many.safetensors: is ");
     }
-    // Specs that take no room in the file, since all of it is left to the defaults.
+    // Specs that take no space in the file, because all values are defaults.
     let file = model(dir.path(), "empty.safetensors", |header| {
         header["others"] = vec![json!({}); 1_000_000].into();
     });
@@ -93,7 +93,7 @@ fn a_model_is_not_built_before_its_weights_are_known_to_be_there() {
 }
 
 #[test]
-fn files_without_end_pipes_and_sparse_files_are_refused() {
+fn endless_files_pipes_and_sparse_files_are_rejected() {
     let dir = tempfile::tempdir().unwrap();
     let at = |name: &str| dir.path().join(name);
     let sparse_of = |name: &str, beginning: &[u8], length: u64| {
@@ -119,7 +119,7 @@ fn files_without_end_pipes_and_sparse_files_are_refused() {
             refused(&arguments, file);
         }
     }
-    // A header that fits what is there.
+    // A header that matches the data.
     let header = 100_u64.to_le_bytes();
     refused(&["eval", text(&sparse_of("a.safetensors", &header, 1 << 30))], "not a JSON object");
     refused(&["eval", text(&sparse("a.json", b"{"))], "larger than");
@@ -128,7 +128,7 @@ fn files_without_end_pipes_and_sparse_files_are_refused() {
         let header = [&Checkpoint::MAGIC[..], &version, &(length - 52).to_le_bytes()].concat();
         refused(&["train", "--resume", text(&sparse_of("a.ckpt", &header, length))], says);
     }
-    // In the place of the files of a data set.
+    // Instead of a file of a data set.
     let data = small_data();
     let images = data.path().join("train-images-idx3-ubyte");
     fs::remove_file(&images).unwrap();
@@ -151,7 +151,7 @@ fn a_network_of_too_many_layers_is_refused() {
 }
 
 #[test]
-fn a_model_goes_where_a_link_leads_and_not_in_its_place() {
+fn saving_a_model_follows_symbolic_links() {
     let dir = tempfile::tempdir().unwrap();
     let at = |name: &str| dir.path().join(name);
     let link = |target: &str, name: &str| std::os::unix::fs::symlink(target, at(name)).unwrap();
@@ -173,17 +173,18 @@ fn a_model_goes_where_a_link_leads_and_not_in_its_place() {
     let piped = save("pipe");
     let error = String::from_utf8_lossy(&piped.stderr);
     assert!(!piped.status.success() && error.contains("a pipe that nobody reads"), "{error}");
-    // The model was kept elsewhere.
+    // The model was saved to another place.
     let (_, rescued) = error.split_once("kept in ").unwrap();
     fs::remove_file(rescued.split(" instead").next().unwrap()).unwrap();
 }
 
 #[test]
-fn temporary_files_that_a_killed_save_left_are_removed_by_the_next_one() {
+fn temporary_files_of_a_killed_save_are_removed() {
     let dir = tempfile::tempdir().unwrap();
     let data = small_data();
     let at = |name: &str| dir.path().join(name);
-    // Names as they are given while a model is written; the process id is of this test, which lives.
+    // File names as used while a model is written; the process id is that of this test, which is
+    // running.
     let left = at(&format!(".nntop-{}-left", std::process::id()));
     let in_use = at(&format!(".nntop-{}-open", std::process::id()));
     let not_ours = at(".nntop-notes");
@@ -201,7 +202,7 @@ fn temporary_files_that_a_killed_save_left_are_removed_by_the_next_one() {
 }
 
 #[test]
-fn a_picture_of_specks_is_no_writing() {
+fn a_picture_of_many_specks_is_rejected() {
     let dir = tempfile::tempdir().unwrap();
     let side = 2000;
     let dots = (0..side * side).map(|at| {

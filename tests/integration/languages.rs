@@ -1,4 +1,4 @@
-//! In Chinese no label is left in English, and no wide character is ever cut in two.
+//! In Chinese, all labels are translated and no wide character is split.
 
 use super::canned::{self, Dashboard};
 use super::explore::settings;
@@ -15,14 +15,14 @@ use unicode_width::UnicodeWidthStr;
 pub const CHINESE: Theme =
     Theme { depth: ColorDepth::True, light: false, unicode: true, language: Language::Chinese };
 
-/// What stays as it is: names of the program, of data, of layers, of keys, of gates, and what
-/// formulas are made of.
+/// Words that are not translated: names of the program, of data, of layers, of keys, of gates, and
+/// parts of formulas.
 const KEPT: &[&str] = &[
     "nntop", "MNIST", "PNG", "dense", "conv", "pool", "softmax", "SGD", "Tab", "Esc", "Home",
     "End", "PgUp", "PgDn", "NAND", "AND", "NOT", "NOR", "XOR", "log",
 ];
 
-/// What is typed: commands and the words of the digits' filter.
+/// Words that are typed: commands and the filter of the digits view.
 const TYPED: &[&str] = &[
     "eta",
     "lambda",
@@ -64,7 +64,7 @@ const TYPED: &[&str] = &[
     "book",
 ];
 
-/// English words on a screen: three letters or more, none of those allowed.
+/// English words on a screen: three or more letters, except the allowed ones.
 fn english(buffer: &Buffer, allowed: &[&[&str]]) -> BTreeSet<String> {
     let rows = (0..buffer.area.height).map(|y| {
         (0..buffer.area.width).map(|x| buffer[(x, y)].symbol()).collect::<String>() + "\n"
@@ -83,8 +83,8 @@ fn assert_chinese(buffer: &Buffer, allowed: &[&[&str]], place: &str) {
 }
 
 #[test]
-fn no_view_has_an_english_label_left() {
-    // What a book's experiment wrote into its figures is its own.
+fn all_views_are_translated() {
+    // The texts in figures of an experiment are not translated.
     for scene in SCENES.iter().filter(|scene| !scene.0.starts_with("book")) {
         // The footer gives an example of a filter.
         let typed: &[&str] = match scene.0 {
@@ -107,7 +107,7 @@ fn no_view_has_an_english_label_left() {
 }
 
 #[test]
-fn no_help_question_or_command_has_an_english_label_left() {
+fn help_confirmations_and_commands_are_translated() {
     for view in "123456789D0".chars() {
         let mut dashboard = Dashboard::new(CHINESE, canned::run(false));
         for keys in [[view, '?'], [view, ':'], [view, 's'], [view, 'q']] {
@@ -123,7 +123,7 @@ fn no_help_question_or_command_has_an_english_label_left() {
 }
 
 #[test]
-fn a_run_that_told_nothing_yet_says_so_in_chinese() {
+fn empty_views_are_translated() {
     for view in "123456789D0".chars() {
         let mut dashboard = Dashboard::new(CHINESE, RunView::default());
         dashboard.press(KeyCode::Char(view));
@@ -132,7 +132,7 @@ fn a_run_that_told_nothing_yet_says_so_in_chinese() {
 }
 
 #[test]
-fn no_explorable_has_an_english_text_left() {
+fn all_explorables_are_translated() {
     for explorable in list() {
         for (name, keys) in settings(explorable) {
             let mut dashboard = Dashboard::exploring(CHINESE, &explorable.id);
@@ -146,7 +146,7 @@ fn no_explorable_has_an_english_text_left() {
     }
 }
 
-/// Every wide character has both its columns.
+/// Checks that every wide character has both its columns.
 fn assert_whole(buffer: &Buffer, place: &str) {
     let (width, height) = (buffer.area.width, buffer.area.height);
     for y in 0..height {
@@ -159,7 +159,7 @@ fn assert_whole(buffer: &Buffer, place: &str) {
 }
 
 #[test]
-fn wide_characters_keep_both_their_columns_at_every_width() {
+fn wide_characters_are_never_split() {
     for scene in SCENES {
         let mut dashboard = Dashboard::new(CHINESE, scene.1());
         for &code in scene.2 {
@@ -175,7 +175,7 @@ fn wide_characters_keep_both_their_columns_at_every_width() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(96))]
     #[test]
-    fn wide_characters_keep_both_their_columns_in_every_explorable(
+    fn wide_characters_are_never_split_in_explorables(
         index in 0..list().len(),
         widths in proptest::collection::vec((1_u16..140, 1_u16..48), 8),
         keys in proptest::collection::vec(

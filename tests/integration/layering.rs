@@ -1,12 +1,12 @@
-//! The floors of `.github/CONTRIBUTING.md`: a module imports only what stands below it, and the
-//! methods of a type are in one file.
+//! Checks the layering of `.github/CONTRIBUTING.md`: a module imports only modules below it, and
+//! the methods of a type are in one file.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Every floor and what it may import.
-const FLOORS: [(&str, &[&str]); 19] = [
+/// Every module and what it may import.
+const MODULES: [(&str, &[&str]); 19] = [
     ("rng", &[]),
     ("files", &[]),
     ("protocol", &[]),
@@ -41,18 +41,18 @@ const FLOORS: [(&str, &[&str]); 19] = [
 ];
 
 #[test]
-fn every_floor_imports_only_what_stands_below_it() {
+fn every_module_imports_only_lower_modules() {
     let mut forbidden = Vec::new();
     for file in sources() {
-        let Some(floor) = floor_of(&file) else { continue };
-        let (_, allowed) = FLOORS
+        let Some(module) = top_module_of(&file) else { continue };
+        let (_, allowed) = MODULES
             .iter()
-            .find(|(name, _)| *name == floor)
-            .unwrap_or_else(|| panic!("{}: no floor is called {floor}", file.display()));
+            .find(|(name, _)| *name == module)
+            .unwrap_or_else(|| panic!("{}: no module is called {module}", file.display()));
         let text = fs::read_to_string(&file).unwrap();
         for imported in imports(&text, depth_of(&file)) {
-            let known = FLOORS.iter().any(|(name, _)| *name == imported);
-            if known && imported != floor && !allowed.contains(&imported.as_str()) {
+            let known = MODULES.iter().any(|(name, _)| *name == imported);
+            if known && imported != module && !allowed.contains(&imported.as_str()) {
                 forbidden.push(format!("{}: imports crate::{imported}", file.display()));
             }
         }
@@ -61,8 +61,8 @@ fn every_floor_imports_only_what_stands_below_it() {
 }
 
 #[test]
-fn no_files_of_a_folder_import_one_another_in_a_circle() {
-    // For every module the modules beside it that it names after `super::`.
+fn sibling_modules_have_no_import_cycles() {
+    // For every module, the sibling modules that it names after `super::`.
     let mut imports = BTreeMap::<PathBuf, BTreeSet<PathBuf>>::new();
     for file in sources() {
         let text = fs::read_to_string(&file).unwrap();
@@ -73,7 +73,7 @@ fn no_files_of_a_folder_import_one_another_in_a_circle() {
     }
     let modules: BTreeSet<PathBuf> = imports.keys().cloned().collect();
     assert!(imports.values().flatten().any(|module| modules.contains(module)), "imports are seen");
-    // Whoever imports nobody that is left is in no circle.
+    // A module that imports no remaining module is not part of a cycle.
     while let Some(free) = imports
         .iter()
         .find(|(_, names)| !names.iter().any(|name| imports.contains_key(name)))
@@ -84,7 +84,8 @@ fn no_files_of_a_folder_import_one_another_in_a_circle() {
     assert!(imports.is_empty(), "in a circle, or above one: {:?}", imports.keys());
 }
 
-/// Constructors that read a format stand beside its other functions, and texts in a file of their own.
+/// Exceptions: constructors that parse a format are in the file of that format, and texts in a file
+/// of their own.
 const SPLIT: [(&str, &[&str]); 8] = [
     ("Dataset", &["data/mnist.rs", "data/formats/mod.rs"]),
     ("Drawing", &["data/image.rs"]),
@@ -116,7 +117,7 @@ fn the_methods_of_a_type_are_in_the_file_that_defines_it() {
 }
 
 #[test]
-fn inherent_impls_are_told_from_those_of_traits() {
+fn inherent_impls_are_distinguished_from_trait_impls() {
     let name = |line: &str| inherent_impl(line).unwrap_or_default();
     assert_eq!(name("impl Trainer {"), "Trainer");
     assert_eq!(name("impl<S: Simd, const N: usize> Row<S, N> {"), "Row");
@@ -126,7 +127,7 @@ fn inherent_impls_are_told_from_those_of_traits() {
     assert!(defines("pub(super) struct Rows<'a> {", "Rows") && !defines("struct Rows2;", "Rows"));
 }
 
-/// The type whose own methods begin in this line.
+/// The type of an inherent impl that starts in this line.
 fn inherent_impl(line: &str) -> Option<String> {
     let mut rest = line.trim_start().strip_prefix("impl")?;
     if rest.starts_with('<') {
@@ -141,7 +142,7 @@ fn inherent_impl(line: &str) -> Option<String> {
     (!rest.contains(" for ")).then(|| head(rest)).filter(|name| !name.is_empty())
 }
 
-/// Whether a text defines a type of this name.
+/// Whether a text defines a type with this name.
 fn defines(code: &str, name: &str) -> bool {
     ["struct ", "enum "].iter().any(|keyword| {
         let definition = format!("{keyword}{name}");
@@ -150,7 +151,7 @@ fn defines(code: &str, name: &str) -> bool {
 }
 
 #[test]
-fn every_kind_of_import_is_seen() {
+fn every_kind_of_import_is_recognised() {
     let names = |text| imports(text, 2).into_iter().collect::<Vec<_>>().join(" ");
     assert_eq!(names("use crate::nn::{Cost, Init};"), "nn");
     assert_eq!(names("use crate::{data::idx, nn::{self, Cost}, rng};"), "data nn rng");
@@ -184,8 +185,8 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
 }
 
-/// `train` for `src/train/run.rs`, `rng` for `src/rng.rs`; none for the roots of the crates.
-fn floor_of(file: &Path) -> Option<String> {
+/// `train` for `src/train/run.rs`, `rng` for `src/rng.rs`; `None` for the roots of the crates.
+fn top_module_of(file: &Path) -> Option<String> {
     let first = file.strip_prefix(root()).unwrap().components().next()?;
     let name = Path::new(first.as_os_str()).file_stem()?.to_str()?.to_owned();
     (!["main", "lib"].contains(&name.as_str())).then_some(name)
@@ -202,8 +203,8 @@ fn module_of(file: &Path) -> PathBuf {
     if file.ends_with("mod.rs") { file.parent().unwrap().into() } else { file.with_extension("") }
 }
 
-/// The top-level modules that a text names after `crate::`, or after so many `super::` that they
-/// lead to the root.
+/// The top-level modules that a text names after `crate::`, or after as many `super::` as lead to
+/// the root.
 fn imports(text: &str, depth: usize) -> BTreeSet<String> {
     let code = code(text);
     let mut found = named_after("crate::", &code);
@@ -217,7 +218,7 @@ fn code(text: &str) -> String {
     lines.flat_map(|line| [line, "\n"]).collect()
 }
 
-/// The names that stand right behind a prefix which begins a path.
+/// The names directly after a prefix that begins a path.
 fn named_after(prefix: &str, code: &str) -> BTreeSet<String> {
     let begins = |at: usize| {
         !code[..at].ends_with(|c: char| c.is_alphanumeric() || matches!(c, '_' | '$' | ':'))

@@ -1,5 +1,5 @@
-//! Tests of the whole, in one binary.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+//! Integration tests, in one binary.
+#![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
 mod bad_data;
 mod bad_input;

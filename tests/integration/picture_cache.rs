@@ -1,4 +1,4 @@
-//! Folders of many pictures are decoded once: later starts read the cache, and never a wrong one.
+//! Folders of many pictures are decoded once: later starts use the cache, if it is valid.
 
 use image::GrayImage;
 use nntop::data::{Dataset, OpenOptions};
@@ -42,8 +42,8 @@ fn kept(cache: &Path) -> Vec<PathBuf> {
     fs::read_dir(cache).unwrap().map(|entry| entry.unwrap().path()).collect()
 }
 
-/// Changes a picture, but neither the length nor the time of its file.
-fn change_unseen(file: &Path, shade: u8) {
+/// Changes a picture without changing the length or the time of its file.
+fn change_undetected(file: &Path, shade: u8) {
     let before = fs::metadata(file).unwrap();
     picture(file, shade);
     assert_eq!(fs::metadata(file).unwrap().len(), before.len(), "the same length");
@@ -60,8 +60,8 @@ fn a_cache_is_used_while_sizes_and_times_are_the_same() {
     let all: Vec<u8> = (0..COUNT).collect();
     assert_eq!(shades(&first), all);
     assert_eq!(kept(&cache).len(), 1);
-    // What cannot be seen from outside is not seen: the pictures are not decoded again.
-    change_unseen(&pictures.join("a/007.png"), 8);
+    // Changes that do not affect size or time are not detected: the pictures are not decoded again.
+    change_undetected(&pictures.join("a/007.png"), 8);
     assert_eq!(open(&pictures, &cache), first);
     let file = File::options().write(true).open(pictures.join("a/007.png")).unwrap();
     file.set_modified(SystemTime::now() + Duration::from_secs(9)).unwrap();
@@ -95,7 +95,7 @@ fn a_damaged_cache_is_not_used() {
 }
 
 #[test]
-fn without_room_for_a_cache_pictures_are_decoded_each_time() {
+fn without_a_writable_cache_pictures_are_decoded_each_time() {
     let dir = tempfile::tempdir().unwrap();
     let pictures = dir.path().join("set");
     folder(&pictures);

@@ -1,5 +1,5 @@
-//! `browse --predictions`: the misclassified images of any classifier, from the files that other
-//! programs write.
+//! `browse --predictions`: the misclassified images of any classifier, from files of other
+//! programs.
 
 use crate::terminal::Start;
 use image::{Rgb, RgbImage};
@@ -12,7 +12,7 @@ fn input(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/inputs/predictions").join(name)
 }
 
-/// Four pictures in colour, of which the classifier takes two for something else.
+/// Four colour pictures, two of which are misclassified.
 fn table(dir: &Path) -> PathBuf {
     for (name, colour) in [("a", [200, 0, 0]), ("b", [0, 180, 0]), ("c", [0, 0, 220])] {
         RgbImage::from_pixel(8, 8, Rgb(colour)).save(dir.join(format!("{name}.png"))).unwrap();
@@ -25,7 +25,7 @@ fn table(dir: &Path) -> PathBuf {
 }
 
 #[test]
-fn the_misclassified_images_come_by_arrow_keys_in_their_colours() {
+fn misclassified_images_are_browsed_by_arrow_keys_in_colour() {
     let dir = tempfile::tempdir().unwrap();
     let file = table(dir.path());
     let start = Start::nntop(&["browse", "--predictions", file.to_str().unwrap()]);
@@ -55,10 +55,10 @@ fn the_misclassified_images_come_by_arrow_keys_in_their_colours() {
     assert_eq!(terminal.wait_for_exit().1, 0);
 }
 
-/// What pyarrow and numpy wrote of 12 images: true labels, predictions, probabilities (of image 3
-/// one is NaN), pictures.
+/// Files of pyarrow and numpy with 12 images: true labels, predictions, probabilities (NaN for
+/// image 3), pictures.
 #[test]
-fn files_of_pyarrow_and_numpy_say_the_same() {
+fn files_of_pyarrow_and_numpy_are_read_alike() {
     let open = |name| Predictions::open(&input(name), &OpenOptions::default()).unwrap();
     let parquet = open("said.parquet");
     assert_eq!(parquet.data.classes, ["cup", "pen", "tie"]);
@@ -85,7 +85,7 @@ fn refused(arguments: &[&str]) -> String {
 }
 
 #[test]
-fn what_cannot_be_browsed_is_told() {
+fn invalid_predictions_are_reported() {
     assert!(refused(&[]).contains("<MODEL>"));
     assert!(refused(&["--predictions", "/no/such.csv"]).contains("/no/such.csv"));
     let dir = tempfile::tempdir().unwrap();

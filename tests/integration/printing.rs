@@ -1,4 +1,5 @@
-//! Every place that prints, with names full of escape sequences: none of them reaches the terminal.
+//! Everything that is printed, with names full of escape sequences, none of which may reach the
+//! terminal.
 
 use crate::small_data::small_data;
 use crate::terminal::Start;
@@ -11,11 +12,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-/// A name that retitles the terminal, colours it (C1), turns the direction of writing round, and
-/// begins a line of its own.
+/// A name that sets the title of the terminal, sets a colour (C1), reverses the direction of
+/// writing, and begins a new line.
 const HOSTILE: &str = "x\u{1b}]0;PWNED\u{7}\u{9b}31m\u{202e}\r\n# forged";
 
-/// Files and directories whose names and contents are hostile.
+/// Files and directories with hostile names and contents.
 struct Place {
     dir: tempfile::TempDir,
 }
@@ -35,7 +36,7 @@ impl Place {
         place
     }
 
-    /// A path below the directory whose last part is hostile.
+    /// A path below the directory whose last component is hostile.
     fn hostile(&self, ending: &str) -> PathBuf {
         self.dir.path().join(format!("{HOSTILE}{ending}"))
     }
@@ -61,7 +62,8 @@ impl Place {
     fn nntop(&self, arguments: &[OsString]) -> Output {
         let mut command = Command::new(env!("CARGO_BIN_EXE_nntop"));
         command.args(arguments).env(STATE_DIR, self.dir.path().join("state"));
-        // What a session writes where it was started, such as a default checkpoint directory.
+        // Files that a session writes to its working directory, such as a default checkpoint
+        // directory.
         command.current_dir(self.dir.path()).stdin(Stdio::null()).output().unwrap()
     }
 }
@@ -77,7 +79,7 @@ impl Drop for Place {
     }
 }
 
-/// Text is printable but for the line breaks, and no line of it is the one that the name forges.
+/// Checks that all lines are printable, and that none is the one that the name forges.
 #[track_caller]
 fn check(what: &str, text: &str) {
     let raw = |c: char| is_unprintable(c) && c != '\n';
@@ -85,7 +87,7 @@ fn check(what: &str, text: &str) {
     assert!(!text.lines().any(|line| line.starts_with("# forged")), "{what} is forged: {text}");
 }
 
-/// Arguments by words, with paths in place of `{}`.
+/// Arguments by words, with paths instead of `{}`.
 fn words(text: &str, paths: &[&Path]) -> Vec<OsString> {
     let mut paths = paths.iter();
     let word = |word: &str| match word {
@@ -95,19 +97,19 @@ fn words(text: &str, paths: &[&Path]) -> Vec<OsString> {
     text.split_whitespace().map(word).collect()
 }
 
-/// Runs commands; each prints the hostile name, and none of it raw.
+/// Runs commands; each must print the hostile name in escaped form.
 fn print(place: &Place, table: &[(&str, &[&Path])]) {
     for (what, paths) in table {
         let output = place.nntop(&words(what, paths));
         let text = [output.stdout, output.stderr].concat();
         let text = String::from_utf8(text).unwrap_or_else(|_| panic!("{what}: no UTF-8"));
         check(what, &text);
-        // The dashboard leaves control characters out.
+        // The dashboard removes control characters.
         assert!(text.contains("]0;PWNED"), "{what} does not print the name: {text}");
     }
 }
 
-/// A model whose class names are hostile, as somebody publishes one.
+/// A model with hostile class names, as it could be published.
 fn model(place: &Place) -> PathBuf {
     let file = place.dir.path().join("model.safetensors");
     let train = words(
@@ -121,7 +123,7 @@ fn model(place: &Place) -> PathBuf {
     file
 }
 
-/// A picture of 8×8 pixels, half dark, half light, whose name is hostile.
+/// A picture of 8×8 pixels, half dark, half light, with a hostile name.
 fn picture(place: &Place) -> PathBuf {
     let path = place.hostile(".pgm");
     let pixels: Vec<u8> = (0..64).map(|at| if at < 32 { 0 } else { 255 }).collect();
@@ -229,7 +231,7 @@ fn names_in_data_sets_are_printed_escaped_by_a_run_without_a_dashboard() {
             ("search {}", &[&search]),
         ],
     );
-    // On a terminal, with the progress bar: what it obeyed it would not show.
+    // On a terminal, with the progress bar: sequences that it executed would not be visible.
     let arguments = words(&format!("train --headless {recipe} --data {{}}"), &[&data]);
     let arguments: Vec<&str> = arguments.iter().map(|word| word.to_str().unwrap()).collect();
     let mut terminal = Start::nntop(&arguments).size(200, 50).spawn();
@@ -254,7 +256,7 @@ fn names_in_the_records_of_runs_are_printed_escaped() {
         assert!(begun.elapsed() < Duration::from_secs(60), "the run ends");
         std::thread::sleep(Duration::from_millis(10));
     }
-    // Records as somebody else may have written them.
+    // Records as another user could have written them.
     let runs = place.home();
     let write = |name: &str, record: &serde_json::Value| {
         let dir = runs.path().join(name);

@@ -1,15 +1,15 @@
-//! The real binary in a real terminal, as a user has it.
+//! The real binary in a real pseudo-terminal.
 
 use crate::terminal::{Start, Terminal};
 use rustix::process::Signal;
 use std::time::Duration;
 
-/// A run in this very process, slow enough to be caught in the middle.
+/// A run in this process, slow enough to be interrupted.
 fn slow_run() -> Terminal {
     Start::nntop(&["train", "--inline", "--epochs", "1000"]).spawn()
 }
 
-/// Whether the terminal is as a shell expects it.
+/// Whether the terminal is in the state that a shell expects.
 fn is_restored(terminal: &Terminal) -> bool {
     terminal.with_screen(|screen| {
         !screen.alternate_screen()
@@ -26,7 +26,7 @@ fn shows_a_run_pauses_and_resumes_it() {
     terminal.wait_for("✓");
     terminal.type_keys(" ");
     terminal.wait_for("paused");
-    // Let the last frame out, then nothing may be written while nothing happens.
+    // Wait for the last frame; after that nothing may be written while nothing happens.
     let quiet = quiet_bytes(&terminal);
     std::thread::sleep(Duration::from_millis(700));
     assert_eq!(terminal.bytes_written(), quiet, "an idle dashboard wrote to the terminal");
@@ -43,8 +43,8 @@ fn shows_a_run_pauses_and_resumes_it() {
     quit(&mut terminal);
 }
 
-/// Waits until nothing was written for a while, a long one, for the machine may have much other work;
-/// how much was by then.
+/// Waits until nothing was written for a while, because the machine may be busy; returns the number
+/// of bytes written until then.
 fn quiet_bytes(terminal: &Terminal) -> usize {
     loop {
         let before = terminal.bytes_written();
@@ -62,7 +62,7 @@ fn epoch(text: &str) -> u32 {
     digits.parse().expect("a number of epochs")
 }
 
-/// Leaves by the keys, and looks at what is left behind.
+/// Quits by keys, and checks that the terminal is restored.
 #[track_caller]
 fn quit(terminal: &mut Terminal) {
     terminal.type_keys("q");
@@ -76,13 +76,14 @@ fn quit(terminal: &mut Terminal) {
 }
 
 #[test]
-fn leafs_through_the_digits_it_gets_wrong() {
+fn misclassified_digits_can_be_browsed() {
     let mut terminal = Start::nntop(&["train", "--inline", "--epochs", "1"]).spawn();
     terminal.wait_for("finished");
     terminal.type_keys("4");
     terminal.wait_for("Digits");
     terminal.type_keys("w");
-    // Image 0 is read rightly. A screen may be seen half drawn, so what was there does not count.
+    // Image 0 is classified correctly. The screen may be half drawn, so the previous content does
+    // not count.
     let first = terminal.wait_until("the first wrong digit", |screen| {
         let text = screen.contents();
         text.contains("wrong · 1 of") && text.contains('✗') && test_image(&text) > Some(0)
@@ -96,12 +97,12 @@ fn leafs_through_the_digits_it_gets_wrong() {
     });
     terminal.type_keys("\r");
     terminal.wait_until("a contact sheet", |screen| screen.contents().matches('✗').count() > 5);
-    // Over: nothing to ask about.
+    // The run is over, so there is no confirmation.
     terminal.type_keys("q");
     assert_eq!(terminal.wait_for_exit().1, 0);
 }
 
-/// The index of the image on the screen, once it is there.
+/// The index of the image on the screen, if there is one.
 fn test_image(text: &str) -> Option<u32> {
     let after = text.split("test image ").nth(1)?;
     let digits: String = after.chars().take_while(char::is_ascii_digit).collect();
@@ -143,7 +144,7 @@ fn survives_the_smallest_terminal() {
 }
 
 #[test]
-fn no_key_is_lost_while_the_size_changes() {
+fn no_key_is_lost_while_resizing() {
     let mut terminal = slow_run();
     terminal.wait_for("images/s");
     for round in 0..100 {
@@ -156,7 +157,7 @@ fn no_key_is_lost_while_the_size_changes() {
 }
 
 #[test]
-fn without_colours_or_unicode_it_still_says_everything() {
+fn all_information_is_shown_without_colours_and_unicode() {
     let mut terminal = Start::nntop(&["train", "--inline", "--epochs", "1000"])
         .env("TERM", "vt100")
         .env("LANG", "C")
@@ -173,13 +174,12 @@ fn without_colours_or_unicode_it_still_says_everything() {
             .filter_map(|(row, column)| screen.cell(row, column))
             .any(|cell| cell.fgcolor() != vt100::Color::Default)
     });
-    assert!(!coloured, "NO_COLOR was not heeded");
+    assert!(!coloured, "NO_COLOR was ignored");
     terminal.type_keys("\x03");
     terminal.wait_for_exit();
 }
 
-/// A run in a terminal, after something that ends it. How soon it ends is measured by
-/// `tests/bench/measure.py`.
+/// A run in a terminal after `end`. `tests/bench/measure.py` measures how soon it ends.
 fn end_by(end: impl Fn(&mut Terminal)) -> Terminal {
     let mut terminal = slow_run();
     terminal.wait_for("images/s");
@@ -198,24 +198,24 @@ fn a_signal_ends_it_and_restores_the_terminal() {
 }
 
 #[test]
-fn it_ends_when_its_terminal_vanishes() {
+fn it_ends_when_its_terminal_closes() {
     end_by(Terminal::hang_up);
 }
 
-/// A mouse event as a terminal reports it (SGR): the button, the column and row from 1.
+/// A mouse event as a terminal reports it (SGR): the button, and column and row from 1.
 fn mouse(button: u8, column: u16, row: u16, pressed: bool) -> String {
     format!("\x1b[<{button};{column};{row}{}", if pressed { 'M' } else { 'm' })
 }
 
 #[test]
-fn a_digit_drawn_with_the_mouse_is_read_and_saved() {
+fn a_digit_drawn_with_the_mouse_is_classified_and_saved() {
     let dir = tempfile::tempdir().unwrap();
     let arguments = ["train", "--inline", "--epochs", "2"];
     let mut terminal = Start::nntop(&arguments).directory(dir.path()).spawn();
     terminal.wait_for("finished");
     terminal.type_keys("D");
     terminal.wait_for("draw a digit");
-    // An upright stroke in the middle of the canvas: a one, whoever reads it.
+    // A vertical stroke in the middle of the canvas: a one.
     terminal.type_keys(&mouse(0, 30, 9, true));
     for row in 10..28 {
         terminal.type_keys(&mouse(32, 30, row, true));
@@ -228,7 +228,7 @@ fn a_digit_drawn_with_the_mouse_is_read_and_saved() {
     assert!(text.contains("›1"), "{text}");
     terminal.type_keys("p");
     terminal.wait_for("saved nntop-drawing-1.png");
-    // The network takes the stroke for nothing it knows once nothing is sure enough.
+    // With a threshold of 100%, no prediction counts.
     terminal.type_keys("a\x1b[A\x1b[B\x1b[B\x1b[B\x1b[B\x1b[B\x1b[F");
     terminal.wait_for("I don't know");
     terminal.type_keys("q");

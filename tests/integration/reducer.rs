@@ -1,4 +1,4 @@
-//! The property that attaching rests on: a snapshot and the events after it tell as much as all
+//! The invariant of attaching: a snapshot plus the events after it gives the same state as all
 //! events from the beginning.
 
 use nntop::protocol::{
@@ -115,13 +115,13 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn a_snapshot_and_what_follows_equal_the_whole(
+    fn a_snapshot_plus_later_events_equals_all_events(
         events in proptest::collection::vec(event(), 0..120),
     ) {
         let whole = fold(RunView::default(), &events);
         for k in 0..=events.len() {
             let snapshot = fold(RunView::default(), &events[..k]);
-            // As it travels to a client, not only as it lies in memory.
+            // Encoded as for a client.
             let sent: RunView = wire::decode(&wire::encode(&snapshot).unwrap()).unwrap();
             prop_assert_eq!(&fold(sent, &events[k..]), &whole, "snapshot {}", k);
         }
@@ -129,7 +129,7 @@ proptest! {
 }
 
 #[test]
-fn a_snapshot_of_thinned_curves_continues_as_the_whole() {
+fn a_snapshot_of_thinned_curves_continues_correctly() {
     let events: Vec<Event> = (0..9000_u32)
         .flat_map(|epoch| {
             let test_accuracy = Some(1.0 - 1.0 / f64::from(epoch + 2));
@@ -147,9 +147,9 @@ fn a_snapshot_of_thinned_curves_continues_as_the_whole() {
     }
 }
 
-/// 9,000 epochs are more than a view keeps; the best of them was measured early.
+/// 9,000 epochs are more than a view keeps; the best one is an early one.
 #[test]
-fn the_best_test_accuracy_is_of_all_epochs() {
+fn the_best_test_accuracy_covers_all_epochs() {
     let mut view = RunView::default();
     for epoch in 0..9000 {
         let test_accuracy = Some(if epoch == 233 { 0.555 } else { 0.55 });

@@ -1,4 +1,4 @@
-//! Runs of the real binary that are killed without warning and resumed.
+//! Runs of the real binary that are killed and resumed.
 
 use crate::small_data::small_data;
 use sha2::{Digest, Sha256};
@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 const EPOCHS: u32 = 60;
-/// The epochs whose report is answered by `kill -9`.
+/// The epochs after whose report the run is killed.
 const KILLED_AT: [u32; 10] = [0, 1, 2, 7, 13, 14, 26, 33, 41, 52];
 
-/// A place for a run: its checkpoints and its model.
+/// The directory of a run, for its checkpoints and its model.
 struct Place<'a> {
     data: &'a Path,
     dir: tempfile::TempDir,
@@ -34,7 +34,7 @@ impl<'a> Place<'a> {
         command
     }
 
-    /// An epoch and its checkpoint take about as long as each other: kills hit both.
+    /// An epoch and its checkpoint take about the same time, so that kills hit both.
     fn train(&self) -> Command {
         let mut command = self.nntop();
         command.args(["--epochs", &EPOCHS.to_string(), "--layers", "64,100,60,3", "--batch", "3"]);
@@ -49,8 +49,7 @@ impl<'a> Place<'a> {
         command
     }
 
-    /// What somebody does whose run was killed: resume it, or start again where there is nothing
-    /// to resume.
+    /// What a user does after a kill: resume the run, or start again if there is no checkpoint.
     fn go_on(&self) -> Command {
         if self.path("kept").join("last.ckpt").exists() { self.resume() } else { self.train() }
     }
@@ -66,8 +65,8 @@ impl<'a> Place<'a> {
     }
 }
 
-/// Kills a run as soon as it has reported a completed epoch, which is when it writes a checkpoint.
-/// Whether it was still running.
+/// Kills a run as soon as it has reported an epoch, which is when it writes a checkpoint. Returns
+/// whether it was still running.
 fn kill_at_epoch(mut command: Command, epoch: u32) -> bool {
     let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
     let lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
@@ -95,7 +94,7 @@ fn a_run_killed_ten_times_ends_with_the_same_model() {
         if kill_at_epoch(killed.go_on(), epoch) {
             kills += 1;
         } else {
-            // It had completed before the signal came.
+            // It had completed before the signal arrived.
             assert_eq!(killed.digest(), whole.digest());
             killed = Place::new(data.path());
         }

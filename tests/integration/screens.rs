@@ -1,12 +1,11 @@
-//! Every view, drawn from a canned run: compared with golden screens, and swept over every small
-//! size.
+//! Every view, drawn from a canned run: compared with golden screens, and drawn at all small sizes.
 //!
-//! The golden file of a scene holds the body of the screen, without the frame of header, tabs and
-//! footer, on every terminal and at every size; the frame and the windows that lie over a view are
-//! in `chrome.txt`. A new view so adds a file of its own and changes that one.
+//! The golden file of a scene contains the body of the screen, without header, tabs and footer, on
+//! every terminal and at every size. Header, tabs, footer and the overlays are in `chrome.txt`, so
+//! that a new view only adds its own file and changes that one.
 //!
-//! `NNTOP_BLESS=1 cargo test --test integration screens` writes the golden files anew; with
-//! `NNTOP_PICTURES=DIR` every screen is also written there as SVG.
+//! `NNTOP_BLESS=1 cargo test --test integration screens` rewrites the golden files; with
+//! `NNTOP_PICTURES=DIR` every screen is also written to that directory as SVG.
 
 use super::canned::{self, Dashboard};
 use super::golden::{Golden, changed_area, folder};
@@ -31,7 +30,7 @@ pub struct Terminal {
     pub name: &'static str,
     pub theme: Theme,
     pub sizes: &'static [(u16, u16)],
-    /// At 80×24 the colours are compared, too.
+    /// Whether colours are compared at 80×24, too.
     pub colours: bool,
 }
 
@@ -57,7 +56,7 @@ pub const TERMINALS: &[Terminal] = &[
     terminal("ASCII", theme(ColorDepth::None, false, false), ONE_SIZE, false),
 ];
 
-/// Every terminal and size with what its section is called.
+/// Every terminal and size with the title of its section.
 pub fn sections() -> impl Iterator<Item = (String, &'static Terminal, (u16, u16))> {
     let sizes = |terminal: &'static Terminal| terminal.sizes.iter().map(move |s| (terminal, *s));
     TERMINALS.iter().flat_map(sizes).map(|(terminal, size)| {
@@ -65,7 +64,7 @@ pub fn sections() -> impl Iterator<Item = (String, &'static Terminal, (u16, u16)
     })
 }
 
-/// What a golden screen shows: its name, the run, the keys that lead there.
+/// A golden screen: its name, the run, and the keys that lead to it.
 pub type Scene = (&'static str, fn() -> RunView, &'static [KeyCode]);
 
 fn dense() -> RunView {
@@ -171,7 +170,7 @@ fn show(scene: &Scene, theme: Theme, (width, height): (u16, u16)) -> Buffer {
     dashboard.screen(width, height)
 }
 
-/// Writes a screen as SVG where somebody wants pictures.
+/// Writes a screen as SVG, if pictures were requested.
 pub fn save_picture(name: &str, buffer: &Buffer, theme: Theme) {
     if let Some(directory) = env::var_os("NNTOP_PICTURES") {
         let path = Path::new(&directory).join(format!("{name}.svg"));
@@ -195,13 +194,13 @@ pub fn add_body(
     golden.add(title, screen, body(screen.area), terminal.colours && size == ONE_SIZE[0]);
 }
 
-/// Whether a scene is a window over a view rather than a view.
+/// Whether a scene is an overlay rather than a view.
 fn is_window(scene: &Scene) -> bool {
     scene.0.contains("help")
 }
 
 #[test]
-fn every_view_looks_as_it_did_on_every_terminal() {
+fn every_view_matches_its_golden_screens() {
     let mut different = Vec::new();
     for scene in SCENES.iter().filter(|scene| !is_window(scene)) {
         let mut golden = Golden::default();
@@ -216,11 +215,11 @@ fn every_view_looks_as_it_did_on_every_terminal() {
     assert!(different.is_empty(), "bless with NNTOP_BLESS=1 if right:\n{}", different.join("\n"));
 }
 
-/// What the frame is drawn around.
+/// Scenes for header, tabs and footer.
 const FRAMES: [Scene; 2] = [("now", dense, &[]), ("at an epoch", dense, &[key('['), key('[')])];
 
 #[test]
-fn the_frame_and_the_windows_look_as_they_did_on_every_terminal() {
+fn frame_and_overlays_match_their_golden_screens() {
     let mut golden = Golden::default();
     for (title, terminal, size) in sections() {
         let with_colours = terminal.colours && size == ONE_SIZE[0];
@@ -248,7 +247,7 @@ fn the_frame_and_the_windows_look_as_they_did_on_every_terminal() {
 }
 
 #[test]
-fn every_golden_file_is_compared_with_something() {
+fn every_golden_file_is_used() {
     let scenes = SCENES.iter().filter(|scene| !is_window(scene)).map(|scene| scene.0);
     let read = super::reading::SCENES.iter().map(|scene| scene.0);
     let known: BTreeSet<String> =
@@ -261,7 +260,7 @@ fn every_golden_file_is_compared_with_something() {
 }
 
 #[test]
-fn no_size_and_no_terminal_is_too_small() {
+fn any_size_can_be_drawn_on_any_terminal() {
     let plain = theme(ColorDepth::None, true, false);
     for scene in SCENES {
         for theme in [Theme::default(), plain] {
@@ -282,7 +281,7 @@ fn no_size_and_no_terminal_is_too_small() {
 }
 
 #[test]
-fn a_run_that_told_nothing_yet_is_drawn_too() {
+fn an_empty_run_can_be_drawn() {
     for view in VIEWS.chars() {
         let mut dashboard = Dashboard::new(Theme::default(), RunView::default());
         dashboard.press(key(view));
@@ -296,7 +295,7 @@ fn a_run_that_told_nothing_yet_is_drawn_too() {
 }
 
 #[test]
-fn any_keys_in_any_order_at_any_size_leave_a_screen() {
+fn any_sequence_of_keys_can_be_drawn() {
     let codes = [
         KeyCode::Left,
         KeyCode::Right,
@@ -324,7 +323,7 @@ fn any_keys_in_any_order_at_any_size_leave_a_screen() {
             let mut dashboard = Dashboard::new(Theme::default(), canned::run(convolutional));
             dashboard.press(key(view));
             for step in 0..90_usize {
-                // A walk that meets every pair of keys sooner or later.
+                // A sequence that contains every pair of keys.
                 let at = (step * step * 31 + step * 7) % 65_537 % codes.len();
                 dashboard.press(codes[at]);
                 let (width, height) = [(80, 24), (40, 12), (7, 3), (120, 40)][step % 4];

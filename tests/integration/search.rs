@@ -1,4 +1,4 @@
-//! `nntop search` as a user runs it.
+//! `nntop search` with the real binary.
 
 use crate::small_data::small_data;
 use std::fs;
@@ -40,7 +40,7 @@ fn json_lines_are_the_runs_and_then_the_best() {
 }
 
 #[test]
-fn a_file_that_varies_nothing_is_refused_by_name() {
+fn a_file_without_a_search_table_is_rejected() {
     let output = search("eta = 3.0", &[]);
     assert_eq!(output.status.code(), Some(2));
     let error = String::from_utf8(output.stderr).unwrap();

@@ -1,4 +1,4 @@
-//! A data set small enough to be made by every test that needs one.
+//! A small data set that every test can create.
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -6,7 +6,7 @@ use std::fs;
 use std::io::Write;
 use std::path::Path;
 
-/// The four files, as the program looks for them.
+/// The four files, with the names that the program expects.
 pub(crate) const NAMES: [&str; 4] = [
     "train-images-idx3-ubyte",
     "train-labels-idx1-ubyte",
@@ -14,8 +14,8 @@ pub(crate) const NAMES: [&str; 4] = [
     "t10k-labels-idx1-ubyte",
 ];
 
-/// A directory of 60 training and 30 test images of 8×8 pixels in three classes: which third of
-/// the rows is bright. Every image has some noise of its own.
+/// A directory of 60 training and 30 test images of 8×8 pixels in three classes, which differ in
+/// the third of the rows that is bright. Every image has its own noise.
 pub(crate) fn small_data() -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
     for (count, images, labels) in [(60, NAMES[0], NAMES[1]), (30, NAMES[2], NAMES[3])] {
@@ -43,7 +43,7 @@ pub(crate) fn write_idx(file: &Path, words: &[u32], body: &[u8]) {
     fs::write(file, words.chain(body.iter().copied()).collect::<Vec<u8>>()).unwrap();
 }
 
-/// Replaces a file by its gzipped self, `.gz` behind its name.
+/// Replaces a file by its gzipped version with the suffix `.gz`.
 pub(crate) fn gzip(file: &Path) {
     let mut zipped = GzEncoder::new(Vec::new(), Compression::fast());
     zipped.write_all(&fs::read(file).unwrap()).unwrap();

@@ -1,5 +1,5 @@
-//! The static binary, in a directory with nothing else in it: what a server without any library of
-//! ours is to it. `.ci/run` builds it by the manual's command; elsewhere the test skips itself.
+//! The static binary in an otherwise empty directory, like a server without our libraries.
+//! `.ci/run` builds it with the command of the manual; otherwise the test is skipped.
 
 use crate::terminal::Start;
 use portable_pty::CommandBuilder;
@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// Names the binary to test; else the one that the manual's command leaves is taken.
+/// The binary to test; by default the one that the command of the manual builds.
 const BINARY: &str = "NNTOP_STATIC";
-/// Longer than anything here takes; only a hang waits for it.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// Longer than anything here takes; ends a hang.
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 fn binary() -> Option<PathBuf> {
     if let Some(path) = std::env::var_os(BINARY) {
@@ -22,7 +22,7 @@ fn binary() -> Option<PathBuf> {
     built.is_file().then_some(built)
 }
 
-/// A root directory with the program, a home, and room for /proc and /dev.
+/// A root directory with the program, a home, and mount points for /proc and /dev.
 struct Root(tempfile::TempDir);
 
 impl Root {
@@ -35,8 +35,8 @@ impl Root {
         root
     }
 
-    /// The arguments of `unshare` that run the program in there, in mounts of its own that end with
-    /// it and change nothing outside.
+    /// The arguments of `unshare` that run the program inside, with its own mounts, which disappear
+    /// with it.
     fn arguments(&self, arguments: &[&str]) -> Vec<String> {
         let root = self.0.path().display();
         let script = format!(
@@ -81,7 +81,7 @@ fn the_static_binary_runs_in_an_empty_root() {
     assert_eq!(root.say(&train).trim(), "alone");
     let start = Instant::now();
     while !root.say(&["ls"]).contains("completed") {
-        assert!(start.elapsed() < PATIENCE, "{}", root.say(&["logs", "alone"]));
+        assert!(start.elapsed() < TIMEOUT, "{}", root.say(&["logs", "alone"]));
         std::thread::sleep(Duration::from_millis(50));
     }
     let mut command = CommandBuilder::new("unshare");

@@ -1,4 +1,4 @@
-//! A real pseudo-terminal around the real binary: types keys, reads the screen.
+//! Runs the real binary in a pseudo-terminal: types keys, reads the screen.
 
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 use rustix::process::{Pid, Signal, kill_process};
@@ -9,21 +9,21 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-/// How long anything may take before a test gives up; a loaded machine is slow, never this slow.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long anything may take before a test fails; even a loaded machine is faster.
+const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// What the terminal shows, and a bell for everybody who waits for it to change.
+/// The content of the terminal, and a condition variable that signals changes.
 #[derive(Default)]
 struct Shared {
     parser: Mutex<Option<vt100::Parser>>,
     changed: Condvar,
-    /// Everything that was written, as it was written.
+    /// All output, unparsed.
     raw: Mutex<Vec<u8>>,
     bytes: AtomicUsize,
     hang_up: AtomicBool,
 }
 
-/// The binary in a terminal of its own. Dropping it kills the program.
+/// The binary in a pseudo-terminal. Dropping it kills the program.
 pub struct Terminal {
     master: Option<Box<dyn MasterPty + Send>>,
     keys: Option<Box<dyn Write + Send>>,
@@ -32,7 +32,7 @@ pub struct Terminal {
     reader: Option<JoinHandle<()>>,
 }
 
-/// How to start the binary in a terminal.
+/// Configures the start of the binary in a terminal.
 pub struct Start {
     command: CommandBuilder,
     columns: u16,
@@ -58,25 +58,25 @@ impl Start {
         Self { command, columns: 120, rows: 40 }
     }
 
-    /// A terminal of another size.
+    /// Sets the size of the terminal.
     pub fn size(mut self, columns: u16, rows: u16) -> Self {
         (self.columns, self.rows) = (columns, rows);
         self
     }
 
-    /// In a working directory.
+    /// Sets the working directory.
     pub fn directory(mut self, directory: &std::path::Path) -> Self {
         self.command.cwd(directory);
         self
     }
 
-    /// With an environment variable.
+    /// Sets an environment variable.
     pub fn env(mut self, name: &str, value: impl AsRef<std::ffi::OsStr>) -> Self {
         self.command.env(name, value);
         self
     }
 
-    /// Without an environment variable.
+    /// Removes an environment variable.
     pub fn env_remove(mut self, name: &str) -> Self {
         self.command.env_remove(name);
         self
@@ -86,7 +86,7 @@ impl Start {
     pub fn spawn(self) -> Terminal {
         let pair = native_pty_system().openpty(size(self.columns, self.rows)).unwrap();
         let child = pair.slave.spawn_command(self.command).unwrap();
-        // The program must hold the only slave, or a hang-up would never show.
+        // Only the program may hold the slave, or a hang-up would not be noticed.
         drop(pair.slave);
         let shared = Arc::new(Shared::default());
         *shared.parser.lock().unwrap() = Some(parser(self.columns, self.rows));
@@ -120,15 +120,15 @@ impl Terminal {
         self.with_screen(vt100::Screen::contents)
     }
 
-    /// Looks at the screen with its colours and modes.
+    /// Calls `look` with the screen, including its colours and modes.
     pub fn with_screen<T>(&self, look: impl FnOnce(&vt100::Screen) -> T) -> T {
         look(self.lock().as_ref().expect("a parser from the start").screen())
     }
 
-    /// Waits until the screen is as wanted, then returns its text.
+    /// Waits until the screen satisfies a condition; returns its text.
     ///
     /// # Panics
-    /// After a minute, with the screen.
+    /// After a minute, with the content of the screen.
     #[track_caller]
     pub fn wait_until(&self, what: &str, wanted: impl Fn(&vt100::Screen) -> bool) -> String {
         let start = Instant::now();
@@ -139,7 +139,7 @@ impl Terminal {
                 return screen.contents();
             }
             assert!(
-                start.elapsed() < PATIENCE,
+                start.elapsed() < TIMEOUT,
                 "never came: {what}\n--- screen\n{}\n---",
                 screen.contents()
             );
@@ -154,7 +154,7 @@ impl Terminal {
         self.wait_until(text, |screen| screen.contents().contains(text))
     }
 
-    /// Makes the terminal another size.
+    /// Resizes the terminal.
     pub fn resize(&mut self, columns: u16, rows: u16) {
         if let Some(parser) = self.lock().as_mut() {
             parser.set_size(dimension(rows), dimension(columns));
@@ -162,12 +162,12 @@ impl Terminal {
         self.master.as_ref().expect("open").resize(size(columns, rows)).unwrap();
     }
 
-    /// Everything that was written so far, escape sequences as well.
+    /// All output so far, including escape sequences.
     pub fn raw(&self) -> String {
         String::from_utf8_lossy(&self.shared.raw.lock().unwrap()).into_owned()
     }
 
-    /// Waits until something was written, escape sequences as well; all that was written.
+    /// Waits until a text was written, including escape sequences; returns all output.
     #[track_caller]
     pub fn wait_for_raw(&self, text: &str) -> String {
         let start = Instant::now();
@@ -176,7 +176,7 @@ impl Terminal {
             if raw.contains(text) {
                 return raw;
             }
-            assert!(start.elapsed() < PATIENCE, "never written: {text:?}\n{}", self.text());
+            assert!(start.elapsed() < TIMEOUT, "never written: {text:?}\n{}", self.text());
             std::thread::sleep(Duration::from_millis(10));
         }
     }
@@ -186,7 +186,7 @@ impl Terminal {
         self.type_keys(&format!("\x1b[200~{text}\x1b[201~"));
     }
 
-    /// Bytes the program has written so far.
+    /// The number of bytes that the program has written so far.
     pub fn bytes_written(&self) -> usize {
         self.shared.bytes.load(Ordering::SeqCst)
     }
@@ -202,7 +202,7 @@ impl Terminal {
         kill_process(Pid::from_raw(pid).unwrap(), signal).unwrap();
     }
 
-    /// The terminal vanishes, as when a connection drops.
+    /// Closes the terminal, as when a connection drops.
     pub fn hang_up(&mut self) {
         self.shared.hang_up.store(true, Ordering::SeqCst);
         if let Some(reader) = self.reader.take() {
@@ -212,7 +212,8 @@ impl Terminal {
         self.master = None;
     }
 
-    /// Waits for the program to end; how long it took, and its exit code (a signal counts as 1).
+    /// Waits for the program to end; returns how long it took, and its exit code (a signal counts
+    /// as 1).
     ///
     /// # Panics
     /// After a minute.
@@ -223,13 +224,13 @@ impl Terminal {
             if let Some(status) = self.child.try_wait().unwrap() {
                 return (start.elapsed(), status.exit_code());
             }
-            assert!(start.elapsed() < PATIENCE, "never ended\n{}", self.text());
+            assert!(start.elapsed() < TIMEOUT, "never ended\n{}", self.text());
             std::thread::sleep(Duration::from_millis(5));
         }
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<vt100::Parser>> {
-        // A test that fails while it looks at the screen must be able to tidy up.
+        // A test that fails while it holds the lock must be able to clean up.
         self.shared.parser.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -268,7 +269,7 @@ fn read_screen(mut stream: Box<dyn Read + Send>, fd: std::os::fd::RawFd, shared:
     }
 }
 
-/// Waits a moment for output, so that the reader can be told to let go of the terminal.
+/// Waits briefly for output, so that the reader can be told to stop.
 fn readable(fd: std::os::fd::RawFd) -> bool {
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
     // SAFETY: the master outlives the reader thread: `hang_up` joins it before closing.
@@ -287,6 +288,6 @@ fn parser(columns: u16, rows: u16) -> vt100::Parser {
 }
 
 fn dimension(cells: u16) -> NonZeroU16 {
-    // A terminal that does not know its size says 0; what it shows has to go somewhere.
+    // A terminal with an unknown size reports 0, but the parser needs a size.
     NonZeroU16::new(cells).unwrap_or(NonZeroU16::MIN)
 }

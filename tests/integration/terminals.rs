@@ -1,4 +1,4 @@
-//! The real binary on terminals of many kinds: what it asks and tells them, and what it leaves
+//! The real binary on different terminals: which queries and sequences it sends, and what it leaves
 //! behind.
 
 use crate::small_data::small_data;
@@ -34,7 +34,7 @@ impl Endless {
     }
 }
 
-/// Whether the terminal is as a shell expects it.
+/// Whether the terminal is in the state that a shell expects.
 fn is_restored(screen: &vt100::Screen) -> bool {
     !screen.alternate_screen()
         && !screen.hide_cursor()
@@ -49,7 +49,7 @@ fn is_taken(screen: &vt100::Screen) -> bool {
         && screen.mouse_protocol_mode() != vt100::MouseProtocolMode::None
 }
 
-/// How often the dashboard has taken the terminal.
+/// How often the dashboard has initialized the terminal.
 fn times_taken(terminal: &Terminal) -> usize {
     terminal.raw().matches("\x1b[?1049h").count()
 }
@@ -77,13 +77,13 @@ fn child_of(pid: u32) -> Pid {
 }
 
 #[test]
-fn ctrl_z_and_sigtstp_give_the_terminal_to_the_shell_and_fg_brings_the_dashboard_back() {
+fn ctrl_z_and_sigtstp_suspend_and_fg_resumes_the_dashboard() {
     if !std::path::Path::new("/bin/bash").exists() {
-        return eprintln!("skipped: no bash here");
+        return eprintln!("skipped: bash is not installed");
     }
     let run = Endless::new();
     let mut shell = CommandBuilder::new("/bin/bash");
-    // Line editing of its own would change the modes that are looked at.
+    // Line editing would change the modes that are checked.
     shell.args(["--norc", "--noprofile", "--noediting", "-i"]);
     let mut terminal = Start::command(shell).env("PS1", "shell> ").spawn();
     terminal.wait_for("shell>");
@@ -110,7 +110,8 @@ fn ctrl_z_and_sigtstp_give_the_terminal_to_the_shell_and_fg_brings_the_dashboard
         terminal.type_keys(if by_key { "3" } else { "1" });
         terminal.wait_for(if by_key { "Biases" } else { "images/s" });
     }
-    // A stop that no program can catch leaves the modes to the shell; going on takes them again.
+    // SIGSTOP, which a program cannot catch, leaves the modes to the shell; continuing sets them
+    // again.
     kill_process(pid, Signal::STOP).unwrap();
     let before = terminal.raw().len();
     terminal.wait_until("the shell", |_| terminal.raw()[before..].contains("shell>"));
@@ -149,12 +150,12 @@ fn ctrl_z_without_a_job_control_shell_is_ignored() {
 }
 
 #[test]
-fn pasted_text_goes_to_a_prompt_or_nowhere() {
+fn pasted_text_only_goes_to_prompts() {
     let run = Endless::new();
     let mut terminal = run.start().spawn();
     terminal.wait_for("images/s");
     terminal.paste("please say yes to the dishes\rs\ry\rq\rs\r");
-    // The help opens after everything before it was taken.
+    // The help opens after all previous input was processed.
     terminal.type_keys("?");
     let text = terminal.wait_for("Everywhere");
     assert!(!text.contains("Stop the run"), "{text}");
@@ -169,7 +170,7 @@ fn pasted_text_goes_to_a_prompt_or_nowhere() {
     }
     terminal.paste("125");
     terminal.wait_for(":eta 0.125");
-    // A question is answered by keys alone.
+    // A confirmation is only answered by keys.
     terminal.type_keys("\x1b");
     terminal.wait_until("no prompt", |screen| !screen.contents().contains("Command"));
     terminal.type_keys("s");
@@ -183,7 +184,7 @@ fn pasted_text_goes_to_a_prompt_or_nowhere() {
 }
 
 #[test]
-fn a_light_terminal_is_recognised_by_its_answer_however_late_it_comes() {
+fn a_light_terminal_is_recognised_even_by_a_late_reply() {
     let run = Endless::new();
     let mut terminal = run.start().spawn();
     terminal.wait_for_raw("\x1b]11;?");
@@ -192,10 +193,13 @@ fn a_light_terminal_is_recognised_by_its_answer_however_late_it_comes() {
     terminal.type_keys("\x1b]11;rgb:ffff/fdfd/f0f0\x1b\\");
     wait_for_color(&terminal, "colours for a light background", ACCENT_ON_LIGHT);
     let text = terminal.text();
-    assert!(text.contains("images/s") && !text.contains("Command"), "no key was pressed:\n{text}");
+    assert!(
+        text.contains("images/s") && !text.contains("Command"),
+        "the reply is not treated as keys:\n{text}"
+    );
     terminal.type_keys(":background dark\r");
     wait_for_color(&terminal, "colours for a dark background", ACCENT_ON_DARK);
-    // Nobody asked again.
+    // The colour was not queried again.
     terminal.type_keys("\x1b]11;rgb:ffff/ffff/ffff\x07?");
     terminal.wait_for("Everywhere");
     assert_eq!(name_color(&terminal), ACCENT_ON_DARK);
@@ -204,7 +208,7 @@ fn a_light_terminal_is_recognised_by_its_answer_however_late_it_comes() {
 }
 
 #[test]
-fn without_an_answer_colorfgbg_decides_and_an_argument_always_does() {
+fn without_a_reply_colorfgbg_decides_and_arguments_take_precedence() {
     let run = Endless::new();
     let mut light = run.start().env("COLORFGBG", "0;15").spawn();
     light.wait_for("images/s");
@@ -215,7 +219,7 @@ fn without_an_answer_colorfgbg_decides_and_an_argument_always_does() {
     let mut told = Start::nntop(&arguments).spawn();
     told.wait_for("images/s");
     assert_eq!(name_color(&told), ACCENT_ON_LIGHT);
-    assert!(!told.raw().contains("\x1b]11;?"), "what is known is not asked");
+    assert!(!told.raw().contains("\x1b]11;?"), "a known background is not queried");
     for terminal in [&mut light, &mut told] {
         terminal.type_keys("\x03");
         terminal.wait_for_exit();
@@ -234,14 +238,14 @@ fn picture_colors(screen: &vt100::Screen) -> Vec<Color> {
 }
 
 #[test]
-fn with_256_colours_weights_are_blue_and_orange_and_nothing_else() {
+fn with_256_colours_weights_are_only_blue_and_orange() {
     let run = Endless::new();
     let mut terminal = run.start().env("TERM", "screen-256color").env_remove("COLORTERM").spawn();
     terminal.wait_for("images/s");
     terminal.type_keys("3");
     let ramps = [233, 18, 19, 20, 25, 26, 32, 39, 117, 52, 88, 124, 130, 166, 172, 208, 215];
     let on_ramp = |color: &Color| matches!(color, Color::Idx(index) if ramps.contains(index));
-    // A screen may be seen half drawn: with greys of the image that was there before.
+    // The screen may be half drawn, with greys of the previous image.
     terminal.wait_until("a map of weights in the colours of the scale", |screen| {
         let colors = picture_colors(screen);
         screen.contents().contains("Biases") && colors.len() > 120 && colors.iter().all(on_ramp)
@@ -255,7 +259,7 @@ fn with_256_colours_weights_are_blue_and_orange_and_nothing_else() {
 }
 
 #[test]
-fn the_name_of_a_terminal_is_enough_for_truecolor() {
+fn the_terminal_type_is_enough_for_truecolor() {
     let run = Endless::new();
     for term in ["xterm-kitty", "alacritty", "foot", "xterm-ghostty", "wezterm"] {
         let mut terminal = run.start().env("TERM", term).env_remove("COLORTERM").spawn();
@@ -267,7 +271,7 @@ fn the_name_of_a_terminal_is_enough_for_truecolor() {
 }
 
 #[test]
-fn a_terminal_that_cannot_be_drawn_on_gets_lines_or_a_sentence() {
+fn an_unusable_terminal_gets_lines_or_an_error() {
     let data = small_data();
     let data = data.path().display().to_string();
     let train = ["train", "--layers", "64,12,3", "--epochs", "2", "--data", &data];
@@ -294,7 +298,7 @@ fn a_terminal_that_cannot_be_drawn_on_gets_lines_or_a_sentence() {
 }
 
 #[test]
-fn the_window_has_a_title_while_the_dashboard_is_there() {
+fn the_window_title_is_set_and_restored() {
     let data = small_data();
     let data = data.path().display().to_string();
     let arguments = ["train", "--inline", "--layers", "64,12,3", "--epochs", "3", "--data", &data];
@@ -309,7 +313,7 @@ fn the_window_has_a_title_while_the_dashboard_is_there() {
     let raw = terminal.wait_for_raw("\x1b[23;0t");
     let last = raw.rfind("\x1b]2;").unwrap();
     assert!(raw[last..].contains("\x1b[23;0t"), "and comes back at the end");
-    // The bell is for those who ask for it.
+    // The bell only rings if requested.
     assert!(!raw.contains("\x1b]9;"));
     let arguments = [&arguments[..], &["--notify"]].concat();
     let mut terminal = Start::nntop(&arguments).spawn();
@@ -319,7 +323,7 @@ fn the_window_has_a_title_while_the_dashboard_is_there() {
 }
 
 #[test]
-fn the_sentence_after_leaving_is_in_the_readers_language() {
+fn the_message_after_leaving_is_translated() {
     let data = small_data();
     let data = data.path().display().to_string();
     for (lang, sentence) in

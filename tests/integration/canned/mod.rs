@@ -1,5 +1,4 @@
-//! A run that never happened, the same to the last bit every time: what the dashboard is drawn
-//! from in tests. Answers every probe.
+//! A deterministic fake run that answers every probe, for drawing the dashboard in tests.
 
 mod figures;
 mod reading;
@@ -21,7 +20,7 @@ use ratatui::layout::Rect;
 /// Test images of the canned data set.
 const IMAGES: u32 = 500;
 
-/// A number from 0 to 1 that looks random and is the same everywhere.
+/// A deterministic pseudo-random number from 0 to 1.
 fn noise(seed: u64) -> f32 {
     let mut bits = seed.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
     bits = (bits ^ (bits >> 29)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -40,7 +39,7 @@ fn layer(name: &str, input: [u32; 3], output: [u32; 3], weights: u64) -> LayerIn
     }
 }
 
-/// What the run is: the network of chapter 1, or a convolutional one.
+/// The description of the run: the network of chapter 1, or a convolutional one.
 fn info(convolutional: bool) -> RunInfo {
     let dense = [
         layer("dense30", [1, 1, 784], [1, 1, 30], 23_520),
@@ -106,7 +105,7 @@ fn layer_stats(layer: u32, epoch: u32) -> LayerStats {
     }
 }
 
-/// A digit as seven bars, like a pocket calculator's, slanted a little by its index.
+/// A digit as seven bars, as on a pocket calculator, slanted according to its index.
 fn pixels(index: u32) -> Vec<u8> {
     const SEGMENTS: [u8; 10] = [0x77, 0x24, 0x5d, 0x6d, 0x2e, 0x6b, 0x7b, 0x25, 0x7f, 0x6f];
     const PLACES: [[usize; 4]; 7] = [
@@ -179,11 +178,11 @@ fn digits(query: &DigitQuery) -> Content {
     }
 }
 
-/// Weights with a place each unit looks at, and the opposite around it.
+/// Weights with a different centre for each unit, surrounded by negative weights.
 fn weights(layer: &LayerInfo, unit: u32) -> Tensor {
     let convolution = layer.output[0] > 1;
     let shape = if convolution { [layer.input[0], 5, 5] } else { layer.input };
-    // An image read as a vector still is one to the eye.
+    // An image that is read as a vector is still drawn as an image.
     let [maps, height, width] = if shape == [1, 1, 784] { [1, 28, 28] } else { shape };
     let seed = u64::from(unit);
     let (cx, cy) = (noise(seed) * width as f32, noise(seed + 77) * height as f32);
@@ -201,7 +200,7 @@ fn activations(layer: &LayerInfo, index: u32) -> Tensor {
     Tensor { shape: layer.output, values: (0..count).map(value).collect() }
 }
 
-/// What a probe of the canned run shows.
+/// The answer of the canned run to a probe.
 fn content(what: &What, layers: &[LayerInfo]) -> Content {
     let at = |layer: u32| &layers[layer as usize];
     match what {
@@ -256,7 +255,7 @@ fn content(what: &What, layers: &[LayerInfo]) -> Content {
     }
 }
 
-/// The run after twelve epochs, half way through the thirteenth.
+/// The run after twelve epochs, in the middle of the thirteenth.
 pub fn run(convolutional: bool) -> RunView {
     let info = info(convolutional);
     let mut run = RunView::default();
@@ -280,7 +279,7 @@ pub fn run(convolutional: bool) -> RunView {
     run
 }
 
-/// A dashboard over the canned run, as a person at a terminal has it.
+/// A dashboard of the canned run.
 pub struct Dashboard {
     app: App,
     layers: Vec<LayerInfo>,
@@ -291,7 +290,7 @@ impl Dashboard {
         Self::with(Setup { theme, ..Setup::default() }, run)
     }
 
-    /// Of a run that is something else than a training, or knows experiments of the book.
+    /// A dashboard with the given setup.
     pub fn with(setup: Setup, run: RunView) -> Self {
         let mut app = App::new(setup);
         let layers = run.info.as_ref().map_or_else(Vec::new, |info| info.layers.clone());
@@ -299,13 +298,13 @@ impl Dashboard {
         Self { app, layers }
     }
 
-    /// Without a run, open at an explorable.
+    /// A dashboard without a run, open at an explorable.
     pub fn exploring(theme: Theme, id: &str) -> Self {
         let setup = Setup { theme, explorable: Some(id.into()), ..Setup::default() };
         Self { app: App::new(setup), layers: Vec::new() }
     }
 
-    /// Without a run, open at a picture that was read.
+    /// A dashboard without a run, open at a picture that was read.
     pub fn reading(theme: Theme) -> Self {
         let reading = Some(("letter.png".into(), reading::reading()));
         let setup = Setup { theme, reading, ..Setup::default() };
@@ -322,7 +321,7 @@ impl Dashboard {
         self.classify(command);
     }
 
-    /// Says 8, and 3 where there is little ink, whatever was drawn.
+    /// Predicts 8, or 3 if there is little ink.
     fn classify(&mut self, command: Option<Command>) {
         if let Some(Command::Classify { id, pixels }) = command {
             let ink: u32 = pixels.iter().map(|&ink| u32::from(ink)).sum();
@@ -332,11 +331,11 @@ impl Dashboard {
                 class => 0.2 * noise(u64::from(class * 13)),
             };
             let outputs = (0..10).map(output).collect();
-            self.tell(Event::Classified(Classified { id, outputs, prediction, votes: Vec::new() }));
+            self.send(Event::Classified(Classified { id, outputs, prediction, votes: Vec::new() }));
         }
     }
 
-    /// The screen once everything asked for has been answered.
+    /// The screen once all requests have been answered.
     pub fn screen(&mut self, width: u16, height: u16) -> Buffer {
         for _ in 0..4 {
             self.draw(width, height);
@@ -348,22 +347,22 @@ impl Dashboard {
             for wish in requests {
                 match wish {
                     Command::Watch(probes) => probes.into_iter().for_each(|p| self.answer(p)),
-                    Command::Explore { id, values } => self.tell(explore::answer(&id, &values)),
-                    other => panic!("a view requests for {other:?}"),
+                    Command::Explore { id, values } => self.send(explore::answer(&id, &values)),
+                    other => panic!("unexpected request {other:?}"),
                 }
             }
         }
         self.draw(width, height)
     }
 
-    /// The screen as it is now, with whatever is known.
+    /// The screen in its current state.
     pub fn draw(&mut self, width: u16, height: u16) -> Buffer {
         let mut buffer = Buffer::empty(Rect::new(0, 0, width, height));
         self.app.render(&mut buffer);
         buffer
     }
 
-    pub fn tell(&mut self, event: Event) {
+    pub fn send(&mut self, event: Event) {
         let command = self.app.update(Update::Event(event));
         self.classify(command);
     }
@@ -375,6 +374,6 @@ impl Dashboard {
         };
         let batch = if probe.at == Moment::Live { 2500 } else { 0 };
         let content = content(&probe.what, &self.layers);
-        self.tell(Event::Frame(Box::new(Frame { probe, epoch, batch, content })));
+        self.send(Event::Frame(Box::new(Frame { probe, epoch, batch, content })));
     }
 }

@@ -1,13 +1,13 @@
-//! A picture of two lines and how it might have been read.
+//! A picture of two lines and a plausible reading.
 
 use super::{label, pixels};
 use nntop::protocol::{ReadDigit, ReadLine, Reading, Segmentation};
 
-/// Pixels that a digit's image is wide and high.
+/// Width and height of a digit's image in pixels.
 const SIDE: u32 = 28;
-/// Columns from one digit to the next: neighbours overlap.
+/// Columns from one digit to the next, so that neighbours overlap.
 const STEP: u32 = 22;
-/// Digits of the two lines.
+/// Number of digits of the two lines.
 const DIGITS: [u32; 2] = [5, 3];
 
 pub fn reading() -> Reading {

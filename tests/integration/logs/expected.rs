@@ -1,22 +1,22 @@
-//! Comparing points with what a reference reader found.
+//! Compares points with the results of a reference reader.
 
 use super::fixture;
 use nntop::catalog::{Metric, Point, Run};
 use serde_json::Value;
 use std::fs;
 
-/// A document of `expected/`; none in a packaged crate.
+/// A document of `expected/`; `None` in a packaged crate.
 pub fn read(name: &str) -> Option<Value> {
     let path = fixture(&format!("expected/{name}.json"))?;
     Some(serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap())
 }
 
-/// A number, or the text that stands for one that is not finite.
+/// A number, or the text for one that is not finite.
 pub fn number(value: &Value) -> f64 {
     value.as_f64().unwrap_or_else(|| value.as_str().unwrap().parse().unwrap())
 }
 
-/// The checksum that the fixtures have of a series: step and value of each point.
+/// The checksum of a series in the fixtures: over step and value of each point.
 pub fn checksum(points: &[(i64, f64)]) -> String {
     let mut hasher = crc32fast::Hasher::new();
     for &(step, value) in points {
@@ -31,7 +31,7 @@ pub fn pairs(metric: &Metric) -> Vec<(i64, f64)> {
     metric.points().map(|point| (point.step, point.value)).collect()
 }
 
-/// What differs between points and a series of `expected/`, if anything.
+/// The difference between points and a series of `expected/`, if any.
 pub fn difference(points: &[Point], series: &Value) -> Option<String> {
     let pairs: Vec<(i64, f64)> = points.iter().map(|point| (point.step, point.value)).collect();
     let count = series["points"].as_u64();
@@ -39,7 +39,7 @@ pub fn difference(points: &[Point], series: &Value) -> Option<String> {
         return Some(format!("{} points instead of {count:?}", points.len()));
     }
     for some in series["some"].as_array().into_iter().flatten() {
-        // Text's series hold one pair of step and value there.
+        // For text, this field contains one pair of step and value.
         let (Some(index), Some(step)) = (some["index"].as_u64(), some["step"].as_i64()) else {
             continue;
         };
@@ -58,15 +58,15 @@ pub fn difference(points: &[Point], series: &Value) -> Option<String> {
     (sum != series["crc32"].as_str().unwrap()).then(|| format!("the checksum {sum}: {pairs:?}"))
 }
 
-/// Fails where a run's metrics differ from the series of `expected/`; names in `beside` may be
-/// there too.
-pub fn assert_series(run: &Run, series: &Value, beside: &[&str]) {
+/// Fails if a run's metrics differ from the series of `expected/`; names in `also_allowed` are also
+/// allowed.
+pub fn assert_series(run: &Run, series: &Value, also_allowed: &[&str]) {
     let series = series.as_object().unwrap();
     let mut names: Vec<&str> = run.metrics.iter().map(|metric| metric.name.as_str()).collect();
-    names.retain(|name| !beside.contains(name));
+    names.retain(|name| !also_allowed.contains(name));
     names.sort_unstable();
     let mut wanted: Vec<&str> = series.keys().map(String::as_str).collect();
-    wanted.retain(|name| !beside.contains(name));
+    wanted.retain(|name| !also_allowed.contains(name));
     wanted.sort_unstable();
     assert_eq!(names, wanted, "{}", run.name);
     for (name, series) in series {

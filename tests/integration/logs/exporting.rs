@@ -1,11 +1,11 @@
-//! `nntop export` of logs of other tools.
+//! `nntop export` with logs of other tools.
 
 use super::{fixture, load};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 
-/// What `nntop` prints with these arguments.
+/// The output of `nntop` with these arguments.
 fn printed(arguments: &[&str], path: &Path) -> String {
     let state = tempfile::tempdir().unwrap();
     let output = Command::new(env!("CARGO_BIN_EXE_nntop"))
@@ -23,7 +23,7 @@ fn printed(arguments: &[&str], path: &Path) -> String {
 type Points = Vec<(i64, f64, f64)>;
 
 #[test]
-fn every_point_of_every_run_is_a_row_of_the_long_form() {
+fn the_long_form_has_a_row_for_every_point() {
     let Some(path) = fixture("tb/torch") else { return };
     let csv = printed(&[], &path);
     let mut lines = csv.lines();
@@ -54,7 +54,7 @@ fn every_point_of_every_run_is_a_row_of_the_long_form() {
 }
 
 #[test]
-fn metrics_are_chosen_by_globs_and_put_side_by_side() {
+fn metrics_are_selected_by_globs_and_exported_wide() {
     let Some(path) = fixture("lightning/lightning_logs") else { return };
     let wide = printed(&["--wide", "--metric", "val_*", "--metric", "epoch"], &path);
     let header = wide.lines().next().unwrap();
@@ -70,7 +70,7 @@ fn metrics_are_chosen_by_globs_and_put_side_by_side() {
 }
 
 #[test]
-fn a_path_without_logs_is_told() {
+fn a_path_without_logs_is_an_error() {
     let directory = tempfile::tempdir().unwrap();
     let output = Command::new(env!("CARGO_BIN_EXE_nntop"))
         .env("NNTOP_STATE_DIR", directory.path())

@@ -1,4 +1,4 @@
-//! Files that grow, are replaced, torn, or turn into zeros for a while.
+//! Files that grow, are replaced, are truncated, or temporarily contain zeros.
 
 use super::expected::pairs;
 use super::{fixture, only};
@@ -17,7 +17,7 @@ fn losses(catalog: &Catalog) -> Vec<(i64, f64)> {
 }
 
 #[test]
-fn a_torn_line_is_waited_for() {
+fn a_torn_line_is_read_once_complete() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("log.jsonl");
     append(&path, b"{\"step\": 1, \"loss\": 2.0}\n{\"step\": 2, \"lo");
@@ -31,13 +31,13 @@ fn a_torn_line_is_waited_for() {
 }
 
 #[test]
-fn a_replaced_and_a_shortened_file_are_read_anew() {
+fn replaced_and_truncated_files_are_read_again() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("log.jsonl");
     append(&path, b"{\"step\": 1, \"loss\": 2.0}\n{\"step\": 2, \"loss\": 1.0}\n");
     let mut catalog = Catalog::new(vec![directory.path().to_owned()]);
     catalog.poll();
-    // As rsync does: another file under the same name, longer than the old one.
+    // As rsync does: a new file with the same name, longer than the old one.
     let other = directory.path().join("other");
     fs::write(&other, b"{\"step\": 1, \"loss\": 9.0}\n{\"step\": 2, \"loss\": 8.0}\n{\"step\": 3, \"loss\": 7.0}\n").unwrap();
     fs::rename(&other, &path).unwrap();
@@ -49,7 +49,7 @@ fn a_replaced_and_a_shortened_file_are_read_anew() {
 }
 
 #[test]
-fn a_file_that_vanishes_keeps_what_it_told() {
+fn values_of_a_deleted_file_are_kept() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("log.jsonl");
     append(&path, b"{\"step\": 1, \"loss\": 2.0}\n");
@@ -61,7 +61,7 @@ fn a_file_that_vanishes_keeps_what_it_told() {
 }
 
 #[test]
-fn zeros_are_waited_for_and_a_hole_that_is_filled_is_read() {
+fn zeros_are_read_once_they_are_filled() {
     let Some(whole) = fixture("tb/torch/whole") else { return };
     let source = fs::read_dir(whole).unwrap().next().unwrap().unwrap().path();
     let good = fs::read(&source).unwrap();
@@ -72,7 +72,7 @@ fn zeros_are_waited_for_and_a_hole_that_is_filled_is_read() {
     let count = |catalog: &Catalog| {
         only(catalog).metrics.iter().map(nntop::catalog::Metric::len).sum::<usize>()
     };
-    // The end is zeros at first.
+    // At first the end contains zeros.
     let mut bytes = good.clone();
     bytes[15_000..].fill(0);
     fs::write(&path, &bytes).unwrap();
@@ -80,7 +80,7 @@ fn zeros_are_waited_for_and_a_hole_that_is_filled_is_read() {
     catalog.poll();
     let some = count(&catalog);
     assert!(some > 0 && some < count(&reference));
-    // Then the middle is.
+    // Then the middle does.
     bytes.copy_from_slice(&good);
     bytes[9_915..10_515].fill(0);
     fs::write(&path, &bytes).unwrap();
@@ -92,7 +92,7 @@ fn zeros_are_waited_for_and_a_hole_that_is_filled_is_read() {
 }
 
 #[test]
-fn a_new_file_of_a_run_supersedes_the_overtaken_piece() {
+fn a_new_file_of_a_run_supersedes_later_steps() {
     let Some(path) = fixture("tb/torch/restart-without-purge") else { return };
     let mut catalog = Catalog::new(vec![path]);
     catalog.load(true);
@@ -103,7 +103,7 @@ fn a_new_file_of_a_run_supersedes_the_overtaken_piece() {
 }
 
 #[test]
-fn configuration_that_changes_does_not_cost_the_metrics() {
+fn metrics_survive_a_changed_configuration() {
     let directory = tempfile::tempdir().unwrap();
     fs::write(directory.path().join("hparams.yaml"), "lr: 0.1\n").unwrap();
     append(&directory.path().join("metrics.csv"), b"step,loss\n1,2.0\n");

@@ -1,5 +1,5 @@
-//! Logs of other tools, written by the real ones, read as `tests/fixtures/logs/expected` says.
-#![allow(clippy::float_cmp, reason = "what is read must be what was written, to the last bit")]
+//! Logs written by other tools, compared with `tests/fixtures/logs/expected`.
+#![allow(clippy::float_cmp, reason = "values must be read exactly")]
 
 mod expected;
 mod exporting;
@@ -13,13 +13,13 @@ mod trackers;
 use nntop::catalog::{Catalog, Run};
 use std::path::PathBuf;
 
-/// A fixture's path; none in a packaged crate, which leaves them out.
+/// The path of a fixture; `None` in a packaged crate, which does not include them.
 fn fixture(name: &str) -> Option<PathBuf> {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/logs").join(name);
     path.exists().then_some(path)
 }
 
-/// What lies at a path, read to its end.
+/// Reads the logs at a path to the end.
 fn load(path: PathBuf) -> Catalog {
     let mut catalog = Catalog::new(vec![path]);
     catalog.load(true);

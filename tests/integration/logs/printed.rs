@@ -32,14 +32,14 @@ fn lines_of_every_layout_are_read() {
                 continue;
             }
             if name == "pytorch-mnist-example.log" && metric == "Loss" {
-                // The log tells samples, not batches; `expected` counts batches of 64.
+                // The log counts samples; `expected` counts batches of 64.
                 assert!(found.iter().all(|(step, _)| step % 64 == 0));
                 for (step, _) in &mut found {
                     *step /= 64;
                 }
             }
             if name == "speedrun.log" && metric != "val_loss" {
-                // `expected` noted the lines with a validation loss alone.
+                // `expected` contains only the lines with a validation loss.
                 found.retain(|(step, _)| step % 50 == 0);
             }
             assert_eq!(
@@ -70,7 +70,7 @@ fn only_metrics_are_taken_from_a_log() {
 }
 
 #[test]
-fn bars_give_progress_and_their_metrics() {
+fn progress_bars_give_progress_and_metrics() {
     let Some(expected) = read("text") else { return };
     for name in ["tqdm.log", "tqdm-ascii.log"] {
         let catalog = printed(&format!("text/{name}"));
@@ -102,7 +102,7 @@ fn assert_rows(run: &Run, series: &serde_json::Value) {
 }
 
 #[test]
-fn hugging_faces_dictionaries_are_read_and_bars_tell_their_steps() {
+fn hugging_face_dictionaries_get_their_steps_from_progress_bars() {
     let Some(expected) = read("hf-stdout") else { return };
     for (name, content) in expected["files"].as_object().unwrap() {
         let catalog = printed(name);

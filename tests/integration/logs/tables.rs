@@ -6,7 +6,7 @@ use serde_json::Value;
 use std::fs;
 
 #[test]
-fn lightnings_tables_and_hyper_parameters_are_read() {
+fn lightning_tables_and_hyper_parameters_are_read() {
     let Some(expected) = read("lightning-csv") else { return };
     let catalog = load(fixture("lightning/lightning_logs").unwrap());
     for (version, content) in expected["versions"].as_object().unwrap() {
@@ -20,7 +20,7 @@ fn lightnings_tables_and_hyper_parameters_are_read() {
 }
 
 #[test]
-fn a_table_that_is_rewritten_with_a_new_header_is_read_anew() {
+fn a_table_that_is_rewritten_with_a_new_header_is_read_again() {
     let Some(growing) = fixture("lightning/growing") else { return };
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("metrics.csv");
@@ -64,7 +64,7 @@ fn ultralytics_runs_are_read() {
 }
 
 #[test]
-fn hydras_jobs_have_their_configuration() {
+fn hydra_jobs_have_their_configuration() {
     let Some(expected) = read("hydra") else { return };
     let catalog = load(fixture("hydra").unwrap());
     for (name, content) in expected["runs"].as_object().unwrap() {
@@ -95,7 +95,7 @@ fn trainer_states_are_read_and_the_newest_is_chosen() {
         assert_series(run, &content["series"], &["epoch"]);
         assert_eq!(run.progress.unwrap().0, content["global_step"].as_u64().unwrap(), "{name}");
     }
-    // The checkpoint at 60 tells of a past that was given up.
+    // The checkpoint at step 60 belongs to an abandoned history.
     let catalog = load(fixture("hf/resumed").unwrap());
     let newest = load(fixture("hf/resumed/checkpoint-90/trainer_state.json").unwrap());
     assert_eq!(

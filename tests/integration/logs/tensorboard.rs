@@ -1,5 +1,5 @@
-//! TensorBoard's event files: as EventAccumulator and the data server read them, and beyond the
-//! damage at which those stop.
+//! TensorBoard's event files: read as by EventAccumulator and the data server, and beyond damage at
+//! which those stop.
 
 use super::expected::{difference, pairs, read};
 use super::{fixture, load, only};
@@ -31,7 +31,7 @@ const WHOLE: [&str; 20] = [
     "tb-faults-torn-in-data",
 ];
 
-/// The points that EventAccumulator keeps: a restart drops what was at its step or later.
+/// The points that EventAccumulator keeps: a restart drops those at its step or later.
 fn accumulated(metric: &Metric) -> Vec<Point> {
     let mut restarts = metric.restarts().peekable();
     let mut kept: Vec<Point> = Vec::new();
@@ -47,7 +47,7 @@ fn accumulated(metric: &Metric) -> Vec<Point> {
     kept
 }
 
-/// The points that the data server keeps: each drops those at its step or later.
+/// The points that the data server keeps: each one drops those at its step or later.
 fn preempted(metric: &Metric) -> Vec<Point> {
     let mut kept: Vec<Point> = Vec::new();
     for point in metric.points() {
@@ -64,11 +64,11 @@ fn run_of<'a>(catalog: &'a nntop::catalog::Catalog, name: &str) -> Option<&'a Ru
 }
 
 #[test]
-fn every_directory_reads_as_both_of_tensorboards_readers_do() {
+fn every_directory_is_read_like_tensorboard() {
     for name in WHOLE {
         let Some(expected) = read(name) else { return };
         let directory = expected["logdir"].as_str().unwrap();
-        // The Trainer's own state lies in the directory of its events.
+        // The Trainer's own state is in the directory of its events.
         let catalog = load(fixture(directory).unwrap());
         for (run_name, content) in expected["runs"].as_object().unwrap() {
             let scalars = content["scalars"].as_object().unwrap();
@@ -86,7 +86,7 @@ fn every_directory_reads_as_both_of_tensorboards_readers_do() {
                     panic!("{name}: {run_name}: {tag}: {difference}");
                 }
                 let differing = &expected["data_server"]["scalars"]["differ"][run_name][tag];
-                // It has nothing for a scalar of 64 bits.
+                // The data server does not support 64-bit scalars.
                 if differing["points"].as_u64().is_some_and(|points| points > 0) {
                     let differs = difference(&preempted(metric), differing);
                     assert_eq!(differs, None, "{name}: {run_name}: {tag}, data server");
@@ -143,7 +143,7 @@ fn samples(name: &str, run: &Run, content: &Value) {
     let start = &content["hparams"]["_hparams_/session_start_info"]["hparams"];
     for (key, value) in start.as_object().into_iter().flatten() {
         let found = run.setting(key).unwrap_or_else(|| panic!("{name}: {}: {key}", run.name));
-        // The hparams.yaml beside the events says null where they say `None`.
+        // The hparams.yaml beside the events contains null where they contain `None`.
         let wanted = match value {
             Value::String(text) if text == "None" => "null".to_owned(),
             Value::String(text) => text.clone(),
@@ -166,11 +166,11 @@ fn the_trial_of_a_sub_run_has_its_hyper_parameters() {
 }
 
 #[test]
-fn damage_costs_the_damaged_record_alone() {
+fn only_the_damaged_record_is_lost() {
     let Some(path) = fixture("tb/torch/whole") else { return };
     let whole = load(path);
     let whole = only(&whole);
-    // Points that each kind of damage costs, in all metrics together, and whether it is told.
+    // The number of lost points, in all metrics together, and whether the damage is reported.
     for (fault, lost, told) in [
         ("torn-in-length", 1, true),
         ("torn-in-data", 1, true),
@@ -194,7 +194,7 @@ fn damage_costs_the_damaged_record_alone() {
                 metric.name
             );
         }
-        // What EventAccumulator finds before it gives up stands at the front.
+        // The points that EventAccumulator finds before it stops are first.
         let expected = read(&format!("tb-faults-{fault}")).unwrap();
         for (tag, series) in expected["runs"]["."]["scalars"].as_object().unwrap() {
             let points: Vec<Point> = run.metric(tag).unwrap().points().collect();
@@ -205,7 +205,7 @@ fn damage_costs_the_damaged_record_alone() {
 }
 
 #[test]
-fn text_under_an_event_files_name_is_told() {
+fn text_named_like_an_event_file_is_reported() {
     let Some(path) = fixture("tb/faults/not-an-event-file") else { return };
     let catalog = load(path);
     assert_eq!(catalog.runs().count(), 0);

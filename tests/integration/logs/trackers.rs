@@ -7,7 +7,7 @@ use std::fs;
 use std::io::Read;
 use std::path::Path;
 
-/// Unpacks a fixture beside where its database is opened.
+/// Unpacks a fixture to the directory in which its database is opened.
 fn unpack(name: &str, to: &Path) {
     let packed = fs::File::open(fixture(name).unwrap()).unwrap();
     let mut bytes = Vec::new();
@@ -17,7 +17,7 @@ fn unpack(name: &str, to: &Path) {
 }
 
 #[test]
-fn wandb_files_are_read_torn_and_damaged_ones_too() {
+fn wandb_files_are_read_even_if_damaged() {
     for name in [
         "wandb-aaaa0001",
         "wandb-aaaa0002",
@@ -53,21 +53,21 @@ fn a_directory_of_wandb_is_one_run_each() {
 }
 
 #[test]
-fn mlflows_file_store_is_read() {
+fn the_mlflow_file_store_is_read() {
     let Some(expected) = read("mlflow-file") else { return };
     let catalog = load(fixture("mlflow/file").unwrap());
     assert_mlflow(&catalog, &expected);
 }
 
 #[test]
-fn mlflows_database_is_read() {
+fn the_mlflow_database_is_read() {
     let Some(expected) = read("mlflow-sqlite") else { return };
     let directory = tempfile::tempdir().unwrap();
     unpack("mlflow/sqlite/mlflow.db.gz", directory.path());
     let catalog = load(directory.path().to_owned());
     assert_mlflow(&catalog, &expected);
     let left: Vec<_> = fs::read_dir(directory.path()).unwrap().collect();
-    assert_eq!(left.len(), 1, "nothing was left beside the database");
+    assert_eq!(left.len(), 1, "there are no other files beside the database");
 }
 
 fn assert_mlflow(catalog: &nntop::catalog::Catalog, expected: &serde_json::Value) {
@@ -95,7 +95,7 @@ fn assert_mlflow(catalog: &nntop::catalog::Catalog, expected: &serde_json::Value
 }
 
 #[test]
-fn trackios_databases_are_read_and_what_is_only_in_the_log_too() {
+fn trackio_databases_and_their_logs_are_read() {
     let Some(expected) = read("trackio-finished") else { return };
     let directory = tempfile::tempdir().unwrap();
     unpack("trackio/finished/shapes.db.gz", directory.path());
@@ -115,7 +115,7 @@ fn trackios_databases_are_read_and_what_is_only_in_the_log_too() {
 }
 
 #[test]
-fn aim_is_refused_politely() {
+fn aim_is_reported_as_unsupported() {
     let Some(path) = fixture("aim") else { return };
     let catalog = load(path);
     assert_eq!(catalog.runs().count(), 0);

@@ -1,5 +1,5 @@
-//! Pictures as people bring them, kept in `tests/inputs/pictures`: `predict` and `read` say the
-//! same of each.
+//! Pictures as users provide them, in `tests/inputs/pictures`: `predict` and `read` must agree on
+//! each.
 
 use super::reader;
 use nntop::data::Scan;
@@ -8,7 +8,7 @@ use nntop::reading::{read, recognize};
 use std::path::Path;
 
 #[test]
-fn every_kept_picture_is_predicted_and_read() {
+fn every_case_is_predicted_and_read() {
     let model = Model::load(&reader()).unwrap();
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/inputs/pictures");
     for (file, digit) in [

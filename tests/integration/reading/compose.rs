@@ -1,24 +1,24 @@
-//! Lines of digits composed from images of single ones.
+//! Lines of digits composed from single images.
 
 use nntop::data::Images;
 use nntop::rng::{Purpose, Stream, stream};
 use rand::RngExt;
 use rand_distr::{Distribution, Normal};
 
-/// Digits of a line.
+/// Number of digits in a line.
 const DIGITS: usize = 5;
-/// Pixels between the boxes of two neighbours' ink: below 0 the boxes overlap.
+/// Pixels between the bounding boxes of neighbours' ink; they overlap if negative.
 const GAPS: std::ops::RangeInclusive<i32> = -2..=12;
-/// Pixels that a digit stands above or below the middle of the line, at most.
+/// Maximum vertical offset of a digit in pixels.
 const OFF: usize = 3;
-/// Deviation of the noise of a line at most, of 255 shades.
+/// Maximum standard deviation of the noise of a line, of 255 shades.
 const NOISE: f32 = 15.0;
 /// Paper around the line, in pixels.
 const MARGIN: usize = 8;
-/// Rows of a picture: a digit of 20 or 28 pixels, moved, and its margin.
+/// Rows of a picture: a digit of 20 or 28 pixels, its offset, and its margin.
 const HEIGHT: usize = 50;
 
-/// A line of writing whose digits are known.
+/// A line of digits with known labels.
 pub struct Composed {
     pub width: usize,
     pub height: usize,
@@ -29,7 +29,7 @@ pub struct Composed {
 }
 
 impl Composed {
-    /// The line of a number, from images drawn at random.
+    /// The line with this number, composed from randomly selected images.
     pub fn of(images: &Images, number: u64) -> Self {
         let mut random = stream(1, Purpose::Experiment, number, 0);
         let chosen: Vec<usize> =
@@ -51,20 +51,20 @@ impl Composed {
         Self { width, height: HEIGHT, shades, labels, gaps }
     }
 
-    /// The picture as a file.
+    /// The picture as a PGM file.
     pub fn pgm(&self) -> Vec<u8> {
         let mut bytes = format!("P5 {} {} 255\n", self.width, self.height).into_bytes();
         bytes.extend(&self.shades);
         bytes
     }
 
-    /// Whether a neighbour's box touches or overlaps another's.
+    /// Whether the bounding boxes of neighbours touch or overlap.
     pub fn touches(&self) -> bool {
         self.gaps.iter().any(|gap| *gap <= 0)
     }
 }
 
-/// Dark on light, with noise of a random strength.
+/// Dark on light, with noise of random strength.
 fn photographed(ink: &[u8], random: &mut Stream) -> Vec<u8> {
     let noise = Normal::new(0.0, random.random_range(0.0..NOISE)).unwrap();
     let shade = |ink: &u8| 240.0 - 220.0 * f32::from(*ink) / 255.0;
@@ -72,7 +72,7 @@ fn photographed(ink: &[u8], random: &mut Stream) -> Vec<u8> {
     seen.map(|shade| shade as u8).collect()
 }
 
-/// The box around an image's ink.
+/// The bounding box of an image's ink.
 struct Ink {
     width: usize,
     height: usize,
@@ -97,7 +97,7 @@ impl Ink {
         Self { width, height, pixels }
     }
 
-    /// Where strokes cross, the stronger ink is seen.
+    /// Where strokes overlap, the stronger ink is visible.
     fn draw(&self, ink: &mut [u8], width: usize, left: usize, top: usize) {
         for (at, &pixel) in self.pixels.iter().enumerate() {
             let (row, column) = (top + at / self.width, left + at % self.width);

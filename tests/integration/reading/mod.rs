@@ -1,4 +1,4 @@
-//! Lines of digits are read whole: the segmentation problem of the book's section 1.4.
+//! Whole lines of digits are read: the segmentation problem of the book's section 1.4.
 
 mod cases;
 pub mod compose;
@@ -14,17 +14,17 @@ use nntop::reading::read;
 use std::path::{Path, PathBuf};
 use std::thread;
 
-/// How many lines are read.
+/// Number of lines.
 const LINES: u64 = 1000;
-/// The line that is `assets/line.png`: two of its digits overlap.
+/// The line of `assets/line.png`: two of its digits overlap.
 const SAMPLE: u64 = 0;
 
-/// A convolutional network; `assets/README.md` says how it was trained.
+/// A convolutional network; `assets/README.md` describes how it was trained.
 pub fn reader() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/reader.safetensors")
 }
 
-/// Lines read whole, and lines in all.
+/// Number of lines that were read completely, and of all lines.
 #[derive(Clone, Copy, Debug, Default)]
 struct Count {
     whole: u32,
@@ -42,7 +42,7 @@ impl Count {
     }
 }
 
-/// Lines with gaps of a pixel or more everywhere, and lines where neighbours touch.
+/// Lines whose gaps are all at least one pixel, and lines with touching neighbours.
 fn measure(model: &Model, data: &Dataset, lines: impl Iterator<Item = u64>) -> [Count; 2] {
     let mut counts = [Count::default(); 2];
     for number in lines {
@@ -56,7 +56,7 @@ fn measure(model: &Model, data: &Dataset, lines: impl Iterator<Item = u64>) -> [
     counts
 }
 
-/// The sample line, where somebody wants pictures.
+/// Saves the sample line, if pictures were requested.
 fn save_sample(data: &Dataset, directory: &Path) {
     let Composed { width, height, shades, .. } = Composed::of(&data.test, SAMPLE);
     let picture = image::GrayImage::from_raw(width as u32, height as u32, shades).unwrap();

@@ -1,4 +1,4 @@
-//! Pictures of one digit as people bring them are answered as the test images they were made from.
+//! Photographs of single digits are classified like the test images from which they were made.
 
 use super::reader;
 use image::{DynamicImage, ImageFormat, Rgb, RgbImage};
@@ -11,11 +11,11 @@ use rand::RngExt;
 use rand_distr::{Distribution, Normal};
 use std::io::Cursor;
 
-/// Pictures of each kind.
+/// Number of pictures of each kind.
 const PICTURES: u64 = 100;
 
-/// A kind of picture: its name, the colours of paper and ink, light at the darker side, the noise's
-/// deviation in shades, its format.
+/// A kind of picture: its name, the colours of paper and ink, the light at the darker side, the
+/// standard deviation of the noise in shades, its format.
 type Kind = (&'static str, [u8; 3], [u8; 3], f32, f32, ImageFormat);
 
 const KINDS: &[Kind] = &[
@@ -25,7 +25,7 @@ const KINDS: &[Kind] = &[
     ("a pencil on rough paper", [210, 210, 205], [110, 110, 115], 0.8, 8.0, ImageFormat::Png),
 ];
 
-/// A test image, enlarged, somewhere on a larger sheet.
+/// A test image, enlarged, at a random position on a larger sheet.
 fn photograph(images: &Images, index: usize, kind: &Kind, number: u64) -> Vec<u8> {
     let (_, paper, ink, light, noise, format) = *kind;
     let mut random = stream(2, Purpose::Experiment, number, index as u64);
@@ -54,7 +54,7 @@ fn photograph(images: &Images, index: usize, kind: &Kind, number: u64) -> Vec<u8
 }
 
 #[test]
-fn photographs_and_scans_are_answered_as_the_images_they_show() {
+fn photographs_and_scans_are_classified_like_their_images() {
     let model = Model::load(&reader()).unwrap();
     let images = Dataset::embedded().test;
     for (number, kind) in (0..).zip(KINDS) {

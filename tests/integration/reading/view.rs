@@ -6,7 +6,7 @@ use crate::screens::{add_body, save_picture, sections};
 use crossterm::event::KeyCode;
 use nntop::ui::Theme;
 
-/// What a golden screen shows, and the keys that lead there.
+/// The golden screens, and the keys that lead to them.
 pub const SCENES: &[(&str, &[KeyCode])] = &[
     ("read", &[]),
     ("read-second", &[KeyCode::Down, KeyCode::End]),
@@ -14,7 +14,7 @@ pub const SCENES: &[(&str, &[KeyCode])] = &[
 ];
 
 #[test]
-fn the_view_looks_as_it_did_on_every_terminal() {
+fn the_view_matches_its_golden_screens() {
     let mut different = Vec::new();
     for (name, keys) in SCENES {
         let mut golden = Golden::default();
@@ -32,7 +32,7 @@ fn the_view_looks_as_it_did_on_every_terminal() {
 }
 
 #[test]
-fn no_size_is_too_small_and_no_key_leads_astray() {
+fn any_size_and_any_keys_can_be_drawn() {
     let keys = [
         KeyCode::Down,
         KeyCode::Right,

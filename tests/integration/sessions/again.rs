@@ -1,9 +1,9 @@
-//! Runs that are used again: as models, as recipes, as the start of others.
+//! Runs that are reused: as models, as recipes, as the start of others.
 
 use super::*;
 use nntop::model::Model;
 
-/// A run that is over.
+/// A run that has ended.
 fn done(place: &Place, name: &str, arguments: &str) -> RunDir {
     let run = place.detach(name, arguments);
     until_dead(&run);
@@ -11,7 +11,7 @@ fn done(place: &Place, name: &str, arguments: &str) -> RunDir {
 }
 
 #[test]
-fn a_run_its_directory_and_its_checkpoints_are_models() {
+fn a_run_its_directory_and_its_checkpoints_can_be_used_as_models() {
     let place = Place::new();
     let run = done(&place, "night", "--epochs 3");
     let data = place.data.path().display().to_string();
@@ -41,7 +41,7 @@ fn a_run_its_directory_and_its_checkpoints_are_models() {
 }
 
 #[test]
-fn the_best_weights_are_saved_live_and_at_rest() {
+fn the_best_weights_can_be_saved_during_and_after_a_run() {
     let place = Place::new();
     let run = place.detach("calm", &format!("--epochs {ENDLESS}"));
     Watcher::attach(&run, Attachment::ReadOnly).until(|view| view.epoch() >= 3);
@@ -62,7 +62,7 @@ fn the_best_weights_are_saved_live_and_at_rest() {
 }
 
 #[test]
-fn the_dashboard_saves_the_model_to_a_file_live_and_at_rest() {
+fn the_dashboard_saves_the_model_during_and_after_a_run() {
     let place = Place::new();
     let run = place.detach("deck", &format!("--epochs {ENDLESS}"));
     for (state, file) in [("training", "live.safetensors"), ("stopped", "rest.safetensors")] {
@@ -107,14 +107,14 @@ fn a_run_starts_from_the_weights_of_another() {
 }
 
 #[test]
-fn a_run_starts_anew_with_the_recipe_of_another() {
+fn a_new_run_starts_with_the_recipe_of_another() {
     let place = Place::new();
     done(&place, "first", "--epochs 2 --eta 0.7 --lambda 0.1 --seed 9");
     let json = place.say("train --like first --seed 10 --json");
     let started: Value = serde_json::from_str(json.lines().next().unwrap()).unwrap();
     assert_eq!((&started["network"], &started["epochs"]), (&"64,12,3".into(), &2.into()));
     assert_eq!((&started["learning_rate"], &started["seed"]), (&0.7.into(), &10.into()));
-    // What was chosen for the other network is chosen anew, what was given stays.
+    // Values that were chosen for the other network are chosen again; given ones are kept.
     let json = place.say("train --like first --activation relu --json");
     let started: Value = serde_json::from_str(json.lines().next().unwrap()).unwrap();
     assert_eq!(started["learning_rate"], 0.7);
@@ -122,7 +122,7 @@ fn a_run_starts_anew_with_the_recipe_of_another() {
 }
 
 #[test]
-fn a_run_goes_further_or_branches_off_as_a_run_of_its_own() {
+fn a_run_can_be_continued_or_branched() {
     let place = Place::new();
     let run = done(&place, "trunk", "--epochs 6");
     place.say("resume trunk --epochs 8 --detach");
@@ -160,7 +160,7 @@ fn a_run_goes_further_or_branches_off_as_a_run_of_its_own() {
 }
 
 #[test]
-fn a_branch_with_nothing_changed_ends_with_the_bytes_of_the_trunk() {
+fn an_unchanged_branch_ends_with_the_same_bytes() {
     let place = Place::new();
     let run = done(&place, "trunk", "--epochs 5 --momentum 0.5 --eta 0.3");
     place.say("resume trunk --from-epoch 2 --name again --detach");
@@ -175,7 +175,7 @@ fn a_branch_with_nothing_changed_ends_with_the_bytes_of_the_trunk() {
 }
 
 #[test]
-fn the_dashboard_of_a_run_that_is_over_offers_to_go_on() {
+fn the_dashboard_offers_to_continue_a_run_that_has_ended() {
     let place = Place::new();
     let run = done(&place, "short", "--epochs 3");
     let mut terminal = place.terminal("attach short");
@@ -187,7 +187,7 @@ fn the_dashboard_of_a_run_that_is_over_offers_to_go_on() {
     terminal.type_keys(":epochs 4\r");
     terminal.wait_for("train 4 more epochs");
     terminal.type_keys("y");
-    // While the run goes on, `q` asks what is to become of it.
+    // While the run is going, `q` asks for confirmation.
     terminal.wait_until("its end", |screen| {
         let text = screen.contents();
         text.contains("epoch 7/7") && text.contains("finished")
@@ -196,7 +196,7 @@ fn the_dashboard_of_a_run_that_is_over_offers_to_go_on() {
     assert_eq!(terminal.wait_for_exit().1, 0);
     until_dead(&run);
     assert_eq!(session::replay(&run).epoch(), 7);
-    // A diverged one goes back to its best epoch, as a run of its own.
+    // A diverged run continues from its best epoch as a new run.
     let diverged = done(&place, "wild", "--epochs 4 --eta 1e6 --lambda 1e6");
     assert_eq!(state(&diverged), State::Diverged);
     let (code, error) = place.fail("resume wild --detach");
@@ -228,7 +228,7 @@ fn a_network_that_does_not_learn_is_reported_within_two_epochs() {
     let warning = json.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
     let warning = warning.filter(|line| line["event"] == "log" && line["level"] == "Warning");
     assert!(warning.count() > 0, "{json}");
-    // Long enough that the dashboard is there when the warning comes.
+    // Long enough that the dashboard is open when the warning arrives.
     let arguments = arguments.replace("--epochs 2", "--epochs 100000");
     let terminal = place.terminal(&format!("{arguments} --inline"));
     terminal.wait_for("not learning");

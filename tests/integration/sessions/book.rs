@@ -1,9 +1,10 @@
-//! The book's experiments in sessions: they take minutes to hours, and end with no terminal.
+//! Experiments of the book in sessions, which take minutes to hours and must survive their
+//! terminal.
 
 use super::*;
 
 #[test]
-fn an_experiment_has_a_session_and_its_claims_are_kept() {
+fn an_experiment_has_a_session_and_its_claims_are_stored() {
     let place = Place::new();
     assert_eq!(place.say("book 1-nand --quick --detach --name nand"), "nand");
     let run = place.run("nand");

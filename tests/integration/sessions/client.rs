@@ -1,4 +1,4 @@
-//! Python scripts that report to their session: what they log, and how they obey.
+//! Python scripts that report to their session, and the commands that they execute.
 
 use super::*;
 use nntop::protocol::{
@@ -8,7 +8,7 @@ use nntop::protocol::{
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
 
-/// A script that trains nothing, but reports as one that does.
+/// A script that trains nothing but reports metrics.
 const LOOP: &str = "
 import nntop, time
 run = nntop.init(config={'lr': 0.1, 'model': {'width': 3}})
@@ -18,13 +18,13 @@ for batch in run.steps(range(1000000)):
 print('went on behind the loop', flush=True)
 ";
 
-/// Whether there is a Python that runs the client; says so where there is none.
+/// Whether there is a Python that can run the client; prints a note if not.
 pub(super) fn has_python() -> bool {
     has("python3")
 }
 
 impl Place {
-    /// Starts a Python script in a session, without showing it.
+    /// Starts a Python script in a session, detached.
     #[track_caller]
     pub(super) fn python(&self, name: &str, script: &str) -> RunDir {
         let file = self.path(&format!("{name}.py"));
@@ -106,7 +106,7 @@ fn a_held_script_that_is_stopped_ends() {
     assert_eq!(state(&run), State::Stopped);
 }
 
-/// A script with everything that can be asked of it.
+/// A script that supports every request.
 pub(super) const WHOLE: &str = "
 import nntop, os, time
 run = nntop.init()
@@ -148,7 +148,7 @@ while not run.stopped:
 ";
 
 #[test]
-fn a_change_is_acknowledged_with_the_value_in_force_and_a_refusal_with_its_reason() {
+fn changes_are_confirmed_with_the_effective_value_or_refused_with_a_reason() {
     if !has_python() {
         return;
     }
@@ -156,7 +156,7 @@ fn a_change_is_acknowledged_with_the_value_in_force_and_a_refusal_with_its_reaso
     let run = place.python("tuned", WHOLE);
     let mut watcher = Watcher::attach(&run, Attachment::Control);
     watcher.until(|view| view.tunables.len() == 3 && step(view) > 0);
-    // The rate is 0.25 by the schedule, so 0.125 halves the base: the factor stays.
+    // The schedule's rate is 0.25, so 0.125 halves the base; the factor stays.
     let said = place.say("set tuned lr 0.125");
     assert!(
         said.contains("learning_rate 0.125, before it was 0.25; in force since step"),
@@ -186,7 +186,7 @@ fn a_change_is_acknowledged_with_the_value_in_force_and_a_refusal_with_its_reaso
 }
 
 #[test]
-fn a_checkpoint_is_written_and_the_command_goes_on_from_it() {
+fn a_command_resumes_from_its_checkpoint() {
     if !has_python() {
         return;
     }
@@ -216,7 +216,7 @@ fn a_checkpoint_is_written_and_the_command_goes_on_from_it() {
 }
 
 #[test]
-fn what_a_model_predicts_fills_digits_and_confusion_also_after_the_end() {
+fn predictions_are_shown_during_and_after_the_run() {
     if !has_python() {
         return;
     }
@@ -259,13 +259,13 @@ fn what_a_model_predicts_fills_digits_and_confusion_also_after_the_end() {
 }
 
 #[test]
-fn a_training_goes_on_without_its_session() {
+fn a_training_continues_without_its_session() {
     if !has_python() {
         return;
     }
     let place = Place::new();
     let progress = place.path("progress");
-    // The terminal goes with the session, and a hang-up with it.
+    // The terminal disappears with the session, which causes a SIGHUP.
     let script = format!(
         "import nntop, signal, time\nsignal.signal(signal.SIGHUP, signal.SIG_IGN)\n\
          run = nntop.init()\nfor step in run.steps(range(100000)):\n    \
@@ -293,7 +293,7 @@ fn a_training_goes_on_without_its_session() {
 }
 
 #[test]
-fn a_held_training_goes_on_when_its_session_is_killed() {
+fn a_held_training_continues_when_its_session_is_killed() {
     if !has_python() {
         return;
     }
@@ -315,7 +315,7 @@ fn a_held_training_goes_on_when_its_session_is_killed() {
 }
 
 #[test]
-fn a_script_that_is_killed_is_told_and_its_place_is_free_for_the_next() {
+fn a_killed_script_is_reported_and_the_next_one_can_connect() {
     if !has_python() {
         return;
     }
@@ -343,7 +343,7 @@ fn a_script_that_is_killed_is_told_and_its_place_is_free_for_the_next() {
 }
 
 #[test]
-fn a_failed_script_says_why() {
+fn the_error_of_a_failed_script_is_reported() {
     if !has_python() {
         return;
     }
@@ -356,7 +356,7 @@ fn a_failed_script_says_why() {
     assert!(log.contains("the script failed: KeyError: 'gone'"), "{log}");
 }
 
-/// A connection to a session by which lines are exchanged.
+/// A connection to a session that exchanges lines.
 struct Lines {
     out: UnixStream,
     input: BufReader<UnixStream>,
@@ -365,17 +365,18 @@ struct Lines {
 impl Lines {
     fn connect(run: &RunDir) -> Self {
         let out = UnixStream::connect(run.socket()).unwrap();
-        out.set_read_timeout(Some(PATIENCE)).unwrap();
+        out.set_read_timeout(Some(TIMEOUT)).unwrap();
         let input = BufReader::new(out.try_clone().unwrap());
         Self { out, input }
     }
 
-    /// Sends a line. A session that refuses does not wait for it: its answer is read all the same.
+    /// Sends a line. A session that refuses closes the connection, but its answer can still be
+    /// read.
     fn say(&mut self, line: &str) {
         let _ = self.out.write_all(format!("{line}\n").as_bytes());
     }
 
-    /// The next line that is no beat; `None` at the end.
+    /// The next line that is not a heartbeat; `None` at the end.
     fn next(&mut self) -> Option<Value> {
         loop {
             let mut line = String::new();
@@ -393,7 +394,7 @@ impl Lines {
 const HELLO: &str = r#"{"nntop":1,"client":"test","pid":1,"script":""}"#;
 
 #[test]
-fn garbage_from_a_script_harms_nobody() {
+fn garbage_from_a_script_is_rejected() {
     let place = Place::new();
     let run = place.script("garbled", &[], "sleep 1000");
     let mut lines = Lines::connect(&run);
@@ -401,7 +402,7 @@ fn garbage_from_a_script_harms_nobody() {
     assert_eq!(lines.next().unwrap()["run"], "garbled");
     let mut watcher = Watcher::attach(&run, Attachment::Control);
     watcher.until(|view| view.status.reports);
-    // Another script has to wait for its turn.
+    // Another script has to wait until the first one disconnects.
     let mut second = Lines::connect(&run);
     second.say(HELLO);
     assert!(second.next().unwrap()["refused"].as_str().unwrap().contains("another process"));
@@ -413,14 +414,14 @@ fn garbage_from_a_script_harms_nobody() {
     watcher.until(|view| view.metrics.get("loss").is_some());
     let warning = &watcher.view.log.iter().find(|line| line.text.contains("skipped")).unwrap().text;
     assert!(!warning.contains('\u{1b}'), "{warning}");
-    // A flood of lines that are none ends the connection.
+    // A flood of invalid lines closes the connection.
     for _ in 0..2000 {
         if lines.out.write_all(b"nonsense\n").is_err() {
             break;
         }
     }
     watcher.until(|view| !view.status.reports);
-    // Version and kind of the run are checked.
+    // The version of the protocol and the kind of the run are checked.
     let mut newer = Lines::connect(&run);
     newer.say(&HELLO.replace(":1,", ":99,"));
     assert!(newer.next().unwrap()["refused"].as_str().unwrap().contains("version 1"));
@@ -459,7 +460,7 @@ fn garbage_from_a_session_does_not_reach_the_training() {
     ] {
         stream.write_all(garbage).unwrap();
     }
-    // It is answered, then the session goes.
+    // The fake session answers, then disconnects.
     let mut said = Vec::new();
     let mut buffer = [0; 4096];
     while !String::from_utf8_lossy(&said).contains("run.watch") {
@@ -494,7 +495,7 @@ fn without_a_session_the_client_does_nothing() {
 }
 
 #[test]
-fn a_script_that_was_started_by_itself_has_a_session_of_its_own() {
+fn a_standalone_script_starts_its_own_session() {
     if !has_python() {
         return;
     }

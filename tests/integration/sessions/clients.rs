@@ -19,11 +19,11 @@ fn two_clients_that_pause_and_resume_at_once_agree_in_the_end() {
                         watcher.link.commands.send(order).unwrap();
                     }
                 }
-                // Sent, though not yet obeyed: a link that is dropped sends the rest.
+                // Sent, but not yet executed: a link that is dropped sends the rest.
             });
         }
     });
-    // Until then some of their orders may still be on the way.
+    // Until then some of their commands may still be in transit.
     until("both have left", || session::summarize(&run).clients == 0);
     for _ in 0..3 {
         assert!(place.say("pause").contains("paused"));
@@ -34,7 +34,7 @@ fn two_clients_that_pause_and_resume_at_once_agree_in_the_end() {
 }
 
 #[test]
-fn ten_sessions_live_beside_each_other() {
+fn ten_sessions_run_in_parallel() {
     let place = Place::new();
     let training = place.training(&format!("--detach --epochs {ENDLESS}"));
     let started: Vec<_> =
@@ -60,7 +60,7 @@ fn ten_sessions_live_beside_each_other() {
 }
 
 #[test]
-fn one_run_is_never_served_twice() {
+fn a_run_never_has_two_sessions() {
     let place = Place::new();
     let run = place.detach("only", &format!("--epochs {ENDLESS}"));
     signal(&run, Signal::KILL);
@@ -72,7 +72,7 @@ fn one_run_is_never_served_twice() {
     }
     let served = std::fs::read_to_string(run.log()).unwrap();
     let alive = served.lines().filter_map(|line| line.split("as process ").nth(1));
-    // One that was killed may be there still, unburied: it has no command line any more.
+    // A killed process may remain as a zombie, without a command line.
     let alive = alive.filter(|pid| {
         std::fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|line| !line.is_empty())
     });
@@ -81,19 +81,19 @@ fn one_run_is_never_served_twice() {
 }
 
 #[test]
-fn a_client_that_stalls_is_skipped_and_comes_back_up_to_date() {
+fn a_stalled_client_is_skipped_and_gets_a_snapshot() {
     let place = Place::new();
     let run = place.detach("busy", &format!("--epochs {ENDLESS}"));
     let stalled = UnixStream::connect(run.socket()).unwrap();
     write_hello(&mut &stalled, &ClientHello::new(Attachment::Control)).unwrap();
-    // It reads nothing; far more happens than any queue on the way holds.
+    // It reads nothing, while more happens than any queue in between can hold.
     let mut watcher = Watcher::attach(&run, Attachment::ReadOnly);
     watcher.until(|view| view.epoch() > 3000);
     assert!(place.say("pause").contains("paused"), "nobody waits for the one that stalls");
     watcher.until(|view| view.status.activity == nntop::protocol::Activity::Paused);
     let paused = watcher.view;
-    // Now it reads: what was on its way, then a snapshot, then the same as everybody has.
-    stalled.set_read_timeout(Some(PATIENCE)).unwrap();
+    // Now it reads: what was in transit, then a snapshot, then the same as the others.
+    stalled.set_read_timeout(Some(TIMEOUT)).unwrap();
     let mut payload = Vec::new();
     // The hello is a frame as well.
     assert!(read_frame(&mut &stalled, MOST_UPDATE, &mut payload).unwrap());
@@ -113,7 +113,7 @@ fn a_client_that_stalls_is_skipped_and_comes_back_up_to_date() {
 }
 
 #[test]
-fn a_late_client_has_the_whole_history_at_once() {
+fn a_late_client_gets_the_whole_history_at_once() {
     let place = Place::new();
     let run = place.detach("old", &format!("--epochs {ENDLESS}"));
     Watcher::attach(&run, Attachment::ReadOnly).until(|view| view.epoch() >= 400);
@@ -123,7 +123,7 @@ fn a_late_client_has_the_whole_history_at_once() {
     assert_eq!(epochs, (0..=late.view.epoch()).collect::<Vec<_>>());
 }
 
-/// Descriptors, threads, and kilobytes of anonymous memory of a process.
+/// File descriptors, threads, and KiB of anonymous memory of a process.
 fn usage(pid: u32) -> (usize, usize, i64) {
     let count = |what: &str| std::fs::read_dir(format!("/proc/{pid}/{what}")).unwrap().count();
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
@@ -133,7 +133,7 @@ fn usage(pid: u32) -> (usize, usize, i64) {
 }
 
 #[test]
-fn a_thousand_visits_leave_nothing_behind() {
+fn a_thousand_visits_leak_no_resources() {
     let place = Place::new();
     let run = place.detach("hall", &format!("--epochs {ENDLESS}"));
     place.say("pause");
@@ -149,7 +149,7 @@ fn a_thousand_visits_leave_nothing_behind() {
             left && usage(pid).1 < 10
         });
     };
-    // The first ones make room that stays.
+    // The first visits allocate memory that is kept.
     visit(200);
     let (fds, threads, before) = usage(pid);
     visit(1000);

@@ -1,10 +1,10 @@
-//! Commands of the user's in sessions: `nntop run`.
+//! The user's commands in sessions: `nntop run`.
 
 use super::*;
 use nntop::protocol::{MetricSeries, Outcome};
 
 impl Place {
-    /// Starts a shell script in a session, without showing it.
+    /// Starts a shell script in a session, detached.
     #[track_caller]
     pub(super) fn script(&self, name: &str, options: &[&str], script: &str) -> RunDir {
         let mut command = self.nntop("run --detach --name");
@@ -15,7 +15,7 @@ impl Place {
     }
 }
 
-/// What a command has printed so far.
+/// The output of a command so far.
 fn printed(run: &RunDir) -> String {
     String::from_utf8_lossy(&std::fs::read(run.output()).unwrap_or_default()).into_owned()
 }
@@ -26,7 +26,7 @@ fn pids(run: &RunDir) -> Vec<u32> {
     text.lines().filter_map(|line| line.trim().strip_prefix("pid ")?.parse().ok()).collect()
 }
 
-/// The state letter of a process, such as `T` for a stopped one; `None` when it has ended.
+/// The state letter of a process, such as `T` for a stopped one; `None` if it has ended.
 fn letter(pid: u32) -> Option<char> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     stat.rsplit(") ").next()?.chars().next()
@@ -78,7 +78,7 @@ fn a_pause_suspends_every_process_of_the_command() {
     assert!(place.say("logs two").contains("memory, the GPU's too, stays taken"));
     place.say("pause two");
     let ended = pids(&run);
-    // Suspended, it is stopped all the same.
+    // A suspended command can be stopped.
     place.say("stop two");
     assert_eq!(state(&run), State::Stopped);
     for pid in ended {
@@ -87,7 +87,7 @@ fn a_pause_suspends_every_process_of_the_command() {
 }
 
 #[test]
-fn a_command_that_ignores_the_stop_signal_is_terminated_and_one_that_ignores_all_killed() {
+fn stopping_escalates_to_sigterm_and_sigkill() {
     let place = Place::new();
     let run = place.script("deaf", &["--grace", "0"], &format!("trap '' INT; {TICKS}"));
     until("its process", || pids(&run).len() == 1);
@@ -108,7 +108,7 @@ fn a_command_that_ignores_the_stop_signal_is_terminated_and_one_that_ignores_all
 }
 
 #[test]
-fn a_signal_asks_for_a_checkpoint() {
+fn a_signal_requests_a_checkpoint() {
     let place = Place::new();
     let script = format!("trap 'echo saved' USR1; {TICKS}");
     let run = place.script("saving", &["--save-signal", "USR1"], &script);
@@ -119,7 +119,7 @@ fn a_signal_asks_for_a_checkpoint() {
 }
 
 #[test]
-fn a_command_ends_with_its_session_and_is_told_as_interrupted() {
+fn a_command_ends_with_its_session_and_is_interrupted() {
     let place = Place::new();
     let run = place.script("cut", &[], TICKS);
     until("its process", || pids(&run).len() == 1);
@@ -142,7 +142,7 @@ fn a_process_that_left_the_group_is_reported() {
 }
 
 #[test]
-fn the_dashboard_shows_the_output_and_obeys_none_of_it() {
+fn control_sequences_in_the_output_are_not_executed() {
     let place = Place::new();
     let file = place.path("script");
     let script = "printf '\\033]0;PWNED\\007\\033[2Jred \\033[31mcolour\\033[0m\\n'; sleep 1000";
@@ -160,9 +160,9 @@ fn the_dashboard_shows_the_output_and_obeys_none_of_it() {
 }
 
 #[test]
-fn output_beyond_the_limit_is_rotated_and_passed_through_whole() {
+fn rotated_output_is_passed_through_completely() {
     let place = Place::new();
-    // It begins once somebody reads: what is rotated before that is gone.
+    // It starts once there is a reader, because output that was rotated earlier is lost.
     let script = "until test -e go; do sleep 0.01; done; \
                   i=0; while [ $i -lt 40 ]; do head -c 65536 /dev/zero | tr '\\0' x; i=$((i+1)); done";
     let mut command = place.nntop("run --name much --log-limit 1 -- sh -c");
@@ -184,7 +184,7 @@ fn output_beyond_the_limit_is_rotated_and_passed_through_whole() {
 }
 
 #[test]
-fn a_stopped_command_passes_its_own_exit_code_on() {
+fn the_exit_code_of_a_stopped_command_is_passed_on() {
     let place = Place::new();
     let mut command = place.nntop("run --name halted -- sh -c");
     let mut passing =
@@ -199,7 +199,7 @@ fn a_stopped_command_passes_its_own_exit_code_on() {
 }
 
 #[test]
-fn a_log_file_that_the_command_writes_is_found_and_followed() {
+fn log_files_of_a_command_are_found_and_followed() {
     let place = Place::new();
     let work = place.path("work");
     std::fs::create_dir(&work).unwrap();
@@ -217,7 +217,7 @@ fn a_log_file_that_the_command_writes_is_found_and_followed() {
 }
 
 #[test]
-fn what_the_processes_use_of_the_machine_is_measured() {
+fn resource_usage_is_measured() {
     let place = Place::new();
     let run = place.script("busy", &[], "sleep 1000 & exec sleep 1000");
     let mut watcher = Watcher::attach(&run, Attachment::ReadOnly);

@@ -1,15 +1,15 @@
-//! Disks that are full, and directories that cannot be written to.
+//! Full disks, and directories that are not writable.
 
 use super::*;
 use nntop::protocol::Level;
 use rustix::process::{Resource, Rlimit, getrlimit, prlimit};
 
 #[test]
-fn without_a_state_directory_the_run_stays_in_its_terminal_and_says_so() {
+fn without_a_state_directory_a_run_has_no_session() {
     let mut place = Place::new();
     let file = place.path("file");
     std::fs::write(&file, "").unwrap();
-    // Below a file no directory can be made, whoever asks.
+    // No directory can be created below a file, not even by root.
     place.state = file.join("state");
     let (code, error) = place.fail(&place.training("--detach --epochs 2"));
     assert!(code == 1 && error.contains("state"), "{code} {error}");
@@ -23,7 +23,7 @@ fn without_a_state_directory_the_run_stays_in_its_terminal_and_says_so() {
     assert!(headless.contains(r#""outcome":"completed""#));
 }
 
-/// Runs a script where `$1` is an empty disk of so many bytes.
+/// Runs a script in which `$1` is an empty disk of `bytes` bytes.
 pub(super) fn on_a_small_disk(place: &Place, bytes: u32, script: &str) -> Option<Output> {
     if !has("unshare") {
         return None;
@@ -44,10 +44,10 @@ pub(super) fn on_a_small_disk(place: &Place, bytes: u32, script: &str) -> Option
 }
 
 #[test]
-fn on_a_full_disk_a_run_goes_on_and_says_so() {
+fn on_a_full_disk_a_run_continues_with_a_warning() {
     let place = Place::new();
     let training = place.training(&format!("--detach --name tight --epochs {ENDLESS}"));
-    // Checkpoints and events fill the disk until a request fails; then there is room again.
+    // Checkpoints and events fill the disk until a request fails; then space is freed.
     let script = format!(
         r#"head -c 1600000 /dev/zero > "$1/ballast" && "$NNTOP" {training} > /dev/null
         while "$NNTOP" save tight > /dev/null; do :; done
@@ -68,7 +68,7 @@ fn on_a_full_disk_a_run_goes_on_and_says_so() {
 }
 
 #[test]
-fn a_read_only_state_directory_is_looked_at_and_told_of() {
+fn a_read_only_state_directory_can_be_viewed() {
     let place = Place::new();
     let training = place.training("--detach --name kept --epochs 3");
     let another = place.training("--detach --epochs 3");
@@ -98,7 +98,7 @@ fn a_read_only_state_directory_is_looked_at_and_told_of() {
 }
 
 #[test]
-fn a_disk_too_full_for_a_session_leaves_no_run_behind() {
+fn a_full_disk_leaves_no_incomplete_run() {
     let place = Place::new();
     let training = place.training("--detach --name none --epochs 2");
     let script = format!(
@@ -113,7 +113,7 @@ fn a_disk_too_full_for_a_session_leaves_no_run_behind() {
 }
 
 #[test]
-fn events_that_cannot_be_written_are_told_and_training_goes_on() {
+fn training_continues_if_events_cannot_be_written() {
     let place = Place::new();
     let run = place.detach("full", &format!("--epochs {ENDLESS}"));
     let mut watcher = Watcher::attach(&run, Attachment::ReadOnly);

@@ -1,4 +1,4 @@
-//! Networks that vote in sessions: they take as long as each of them, one after the other.
+//! Ensembles in sessions.
 
 use super::*;
 
@@ -17,14 +17,14 @@ fn an_ensemble_has_a_session_and_its_model_is_saved() {
     let together = place.say(&format!("eval {} --data {data} --json", file.display()));
     let together: Value = serde_json::from_str(&together).unwrap();
     assert_eq!(together["networks"], 3);
-    // To the same bytes as in the terminal's own process.
+    // The same bytes as without a session.
     let here = place.path("here.safetensors");
     let more = format!("--ensemble 3 --epochs 2 --seed 5 --json --save {}", here.display());
     place.say(&place.training(&more));
     assert!(std::fs::read(&file).unwrap() == std::fs::read(&here).unwrap());
     let picture = place.say("attach three --once");
     assert!(picture.contains("Test image 0") && !picture.contains("cannot be"), "{picture}");
-    // One of its networks alone does not stand in for the vote.
+    // A single network must not replace the vote.
     std::fs::remove_file(&file).unwrap();
     let view = session::browse(&place.run("three"), Attachment::Control).unwrap();
     until_said(&view, "its networks cannot be asked, only how they learned");
@@ -41,16 +41,16 @@ fn an_ensemble_has_a_session_and_its_model_is_saved() {
     }
 }
 
-/// Waits until a run at rest says something in its log.
+/// Waits for a log line of a run that has ended.
 fn until_said(link: &Link, text: &str) {
-    until("the run as it was", || match link.updates.recv_timeout(PATIENCE).unwrap() {
+    until("the run as it was", || match link.updates.recv_timeout(TIMEOUT).unwrap() {
         Update::Snapshot(view) => view.log.iter().any(|line| line.text.contains(text)),
         _ => false,
     });
 }
 
 #[test]
-fn an_ensemble_is_left_steered_and_goes_on_after_an_interruption() {
+fn an_ensemble_can_be_detached_controlled_and_resumed() {
     let place = Place::new();
     let more = format!("--ensemble 2 --name votes --epochs {ENDLESS}");
     let mut terminal = place.terminal(&place.training(&more));
@@ -72,7 +72,7 @@ fn an_ensemble_is_left_steered_and_goes_on_after_an_interruption() {
     let picture = place.say("attach votes --once");
     assert!(picture.contains("interrupted; `nntop resume votes` continues the run"), "{picture}");
     assert!(picture.contains("Test image 0") && !picture.contains("cannot be"), "{picture}");
-    // Without its checkpoints it can only be read.
+    // Without its checkpoints only its history is available.
     let kept = run.checkpoints().with_extension("away");
     std::fs::rename(run.checkpoints(), &kept).unwrap();
     let view = session::browse(&run, Attachment::Control).unwrap();
@@ -89,7 +89,7 @@ fn an_ensemble_is_left_steered_and_goes_on_after_an_interruption() {
 }
 
 #[test]
-fn a_killed_ensemble_ends_with_the_bytes_of_one_that_was_left_alone() {
+fn a_killed_ensemble_ends_with_the_same_bytes() {
     let place = Place::new();
     let recipe = "--ensemble 2 --seed 5 --epochs 3000";
     let [killed, alone] = ["killed", "alone"].map(|name| place.path(name));

@@ -1,10 +1,10 @@
-//! Runs that have ended, looked at the morning after.
+//! Runs that have ended, viewed later.
 
 use super::*;
 
-/// Waits until an ended run's misclassified digits can be leafed through: `4`, `w`, `→`.
+/// Moves through the misclassified digits of a run that has ended: `4`, `w`, `→`.
 #[track_caller]
-fn leafs_through_its_errors(terminal: &mut Terminal) {
+fn browse_misclassified_digits(terminal: &mut Terminal) {
     terminal.type_keys("5");
     terminal.wait_until("the confusion matrix", |screen| {
         let text = screen.contents();
@@ -25,9 +25,9 @@ fn leafs_through_its_errors(terminal: &mut Terminal) {
 }
 
 #[test]
-fn whatever_ended_a_run_its_errors_can_be_leafed_through() {
+fn misclassified_digits_can_be_browsed_after_any_outcome() {
     let place = Place::new();
-    // So small a learning rate that much is misclassified to the end.
+    // A learning rate so small that many digits are misclassified.
     let completed = place.detach("completed", "--epochs 2 --eta 0.01");
     let diverged = place.detach("diverged", "--epochs 9 --eta 1e6 --lambda 1e6");
     for name in ["stopped", "killed"] {
@@ -53,7 +53,7 @@ fn whatever_ended_a_run_its_errors_can_be_leafed_through() {
         assert_eq!(state(&run), expected, "{name}");
         let mut terminal = place.terminal(&format!("attach {name}"));
         terminal.wait_for("epoch");
-        leafs_through_its_errors(&mut terminal);
+        browse_misclassified_digits(&mut terminal);
         for (key, sign) in [("3", "Weights of layer 1"), ("6", "Gradient"), ("7", "Network")] {
             terminal.type_keys(key);
             terminal.wait_for(sign);
@@ -71,7 +71,7 @@ fn kept(text: &str) -> Vec<u32> {
 }
 
 #[test]
-fn a_run_that_ended_is_gone_back_through_epoch_by_epoch() {
+fn earlier_epochs_of_an_ended_run_can_be_viewed() {
     let place = Place::new();
     let run = place.detach("past", "--epochs 5 --eta 0.01");
     until_dead(&run);
@@ -80,7 +80,7 @@ fn a_run_that_ended_is_gone_back_through_epoch_by_epoch() {
     terminal.type_keys("4w");
     terminal.wait_for("wrong · 1 of");
     let mut wrong = Vec::new();
-    // The fifth is the one that is shown as now.
+    // The fifth is the same as live.
     for epoch in (0..5).rev() {
         terminal.type_keys("[");
         let text = terminal.wait_until("an earlier epoch", |screen| {
@@ -106,7 +106,7 @@ fn a_run_that_ended_is_gone_back_through_epoch_by_epoch() {
 }
 
 #[test]
-fn snapshots_are_few_and_the_first_the_best_and_the_last_stay() {
+fn snapshots_are_limited_and_keep_first_best_and_last() {
     let place = Place::new();
     let run = place.detach("long", "--epochs 100");
     until_dead(&run);
@@ -125,7 +125,7 @@ fn snapshots_are_few_and_the_first_the_best_and_the_last_stay() {
 }
 
 #[test]
-fn the_maps_of_a_convolutional_run_that_ended_are_there_without_a_key() {
+fn weights_of_an_ended_convolutional_run_are_shown_at_once() {
     let place = Place::new();
     let data = place.data.path().display().to_string();
     let run = place.say(&format!(
@@ -145,7 +145,7 @@ fn the_maps_of_a_convolutional_run_that_ended_are_there_without_a_key() {
 }
 
 #[test]
-fn checkpoints_of_a_session_lie_in_its_own_directory() {
+fn checkpoints_of_a_session_are_in_its_own_directory() {
     let place = Place::new();
     let cwd = place.path("work");
     std::fs::create_dir(&cwd).unwrap();
@@ -163,7 +163,7 @@ fn checkpoints_of_a_session_lie_in_its_own_directory() {
 }
 
 #[test]
-fn no_two_runs_write_one_directory_of_checkpoints() {
+fn two_runs_never_share_a_checkpoint_directory() {
     let place = Place::new();
     let shared = place.path("shared");
     let elsewhere = format!("--checkpoint-every 1 --checkpoints {}", shared.display());
@@ -176,10 +176,10 @@ fn no_two_runs_write_one_directory_of_checkpoints() {
     until_dead(&first);
     let (code, error) = place.fail(&place.training(&format!("--headless --epochs 2 {elsewhere}")));
     assert!(code == 2 && error.contains("of another run"), "{code} {error}");
-    // Its own run goes on writing there.
+    // Its own run continues to write there.
     place.say("resume first --detach");
     place.say("stop first");
-    // Without a name each run without a session gets a directory that nobody has.
+    // By default, each run without a session gets an unused directory.
     let cwd = place.path("work");
     std::fs::create_dir(&cwd).unwrap();
     for _ in 0..2 {
@@ -206,7 +206,7 @@ fn values_not_given_are_chosen_and_reported() {
     let chosen = "chosen for this network: --cost log-likelihood --init scaled --eta 0.1";
     assert!(text.contains(chosen), "{text}");
     assert!(text.contains("log-likelihood cost") && text.contains("eta 0.1 "), "{text}");
-    // Whatever was given is obeyed.
+    // Given values are used.
     let text =
         headless("--layers 64,12,3 --activation relu --cost quadratic --eta 0.7 --init large");
     assert!(!text.contains("chosen for this network"), "{text}");
@@ -218,7 +218,7 @@ fn values_not_given_are_chosen_and_reported() {
     let started: Value = serde_json::from_str(json.lines().next().unwrap()).unwrap();
     assert_eq!(started["layers"][0]["activation"], "relu");
     assert_eq!(started["layers"][1]["activation"], "sigmoid", "the output layer's own");
-    // In a session it is in the messages.
+    // In a session it is among the messages.
     let run = place.run(&place.say(&format!(
         "train --data {data} --batch 7 --epochs 1 --layers 64,12,12,3 --detach --name wide"
     )));

@@ -6,26 +6,26 @@
 //! | fault | test |
 //! |---|---|
 //! | H1 escape sequences from files | `printing::*` |
-//! | H2 events lost on a full disk | `events_that_a_full_disk_refused_are_written_once_there_is_room` |
-//! | H3 small models that allocate gigabytes | `hostile_files::a_model_is_not_built_before_its_weights_are_known_to_be_there` |
-//! | M1 files deleted under a live run | `every_file_that_is_deleted_under_a_live_run_comes_back` |
-//! | M2 long probe lists, unbounded questions | `lists_of_probes_and_questions_neither_stall_a_session_nor_fill_its_memory` |
-//! | M3 pictures of many specks | `hostile_files::a_picture_of_specks_is_no_writing` |
-//! | M4 forged records | `a_forged_record_or_log_leads_to_no_other_file` |
-//! | L1 temporary files left over | `hostile_files::temporary_files_that_a_killed_save_left_are_removed_by_the_next_one`, `tests/bench/kills.py` |
-//! | L2 killed starters | `session::home::tests::a_run_that_is_not_complete_is_none`, `tests/bench/kills.py` |
-//! | L3 monstrous names and layers | `a_list_of_runs_bears_records_of_any_kind`, `hostile_files::a_network_of_too_many_layers_is_refused` |
-//! | L4 too many and slow connections | `places_are_kept_for_short_commands_and_slow_greetings_make_room` |
-//! | L5 forged lines in the log | `the_version_of_a_client_forges_no_line_of_the_log` |
-//! | L6 a link in place of the socket | `a_socket_replaced_by_a_link_is_made_again` |
-//! | L7 file size limits | `a_limit_on_the_size_of_files_is_a_full_disk` |
-//! | L8 refused threads | `threads_that_the_system_refuses_are_told_in_a_sentence` |
-//! | L9 reads without a limit, pipes | `hostile_files::files_without_end_pipes_and_sparse_files_are_refused`, `a_list_of_runs_bears_records_of_any_kind` |
+//! | H2 events lost on a full disk | `events_are_written_once_a_full_disk_has_room` |
+//! | H3 small models that allocate gigabytes | `hostile_files::a_model_is_not_allocated_before_its_weights_are_checked` |
+//! | M1 files deleted under a live run | `files_deleted_during_a_run_are_restored` |
+//! | M2 long probe lists, unbounded questions | `floods_of_probes_and_requests_neither_stall_a_session_nor_fill_its_memory` |
+//! | M3 pictures of many specks | `hostile_files::a_picture_of_many_specks_is_rejected` |
+//! | M4 forged records | `forged_records_and_logs_are_not_followed` |
+//! | L1 temporary files left over | `hostile_files::temporary_files_of_a_killed_save_are_removed`, `tests/bench/kills.py` |
+//! | L2 killed starters | `session::home::tests::an_incomplete_run_is_not_listed`, `tests/bench/kills.py` |
+//! | L3 monstrous names and layers | `records_of_any_kind_can_be_listed`, `hostile_files::a_network_of_too_many_layers_is_refused` |
+//! | L4 too many and slow connections | `places_are_reserved_for_short_commands_and_slow_handshakes_are_closed` |
+//! | L5 forged lines in the log | `a_client_version_cannot_forge_log_lines` |
+//! | L6 a link in place of the socket | `a_socket_replaced_by_a_link_is_recreated` |
+//! | L7 file size limits | `a_file_size_limit_is_treated_like_a_full_disk` |
+//! | L8 refused threads | `a_failure_to_start_threads_is_reported` |
+//! | L9 reads without a limit, pipes | `hostile_files::endless_files_pipes_and_sparse_files_are_rejected`, `records_of_any_kind_can_be_listed` |
 //! | L10 gigantic terminals | `ui::screen::tests`, `pty` |
-//! | L11 no descriptors left | `a_session_without_a_descriptor_left_is_unreachable` |
-//! | L12 the stop question of a read-only client | `reports::a_read_only_client_is_not_asked_whether_to_stop` |
-//! | L13 saving through links | `hostile_files::a_model_goes_where_a_link_leads_and_not_in_its_place` |
-//! | N1 low bandwidth as an average | `ui::pacer::tests::on_a_slow_line_no_second_has_more_than_its_rate_and_a_frame` |
+//! | L11 no descriptors left | `a_session_without_free_descriptors_is_unreachable` |
+//! | L12 the stop question of a read-only client | `reports::a_read_only_client_gets_no_confirmation_to_stop` |
+//! | L13 saving through links | `hostile_files::saving_a_model_follows_symbolic_links` |
+//! | N1 low bandwidth as an average | `ui::pacer::tests::the_burst_limit_holds_for_every_second` |
 
 use super::disk::on_a_small_disk;
 use super::*;
@@ -44,7 +44,7 @@ fn endless(place: &Place, name: &str) -> RunDir {
 
 fn connect(run: &RunDir) -> UnixStream {
     let stream = UnixStream::connect(run.socket()).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.set_read_timeout(Some(TIMEOUT)).unwrap();
     stream
 }
 
@@ -70,7 +70,7 @@ fn resident_kilobytes(pid: u32) -> u64 {
 }
 
 #[test]
-fn events_that_a_full_disk_refused_are_written_once_there_is_room() {
+fn events_are_written_once_a_full_disk_has_room() {
     let place = Place::new();
     let training = place.training("--detach --name full --epochs 400");
     // The disk is full before the end, and has room again long after it.
@@ -96,7 +96,7 @@ fn events_that_a_full_disk_refused_are_written_once_there_is_room() {
 }
 
 #[test]
-fn every_file_that_is_deleted_under_a_live_run_comes_back() {
+fn files_deleted_during_a_run_are_restored() {
     const EPOCHS: u32 = 800;
     let place = Place::new();
     let save = |name: &str| format!("--epochs {EPOCHS} --save {}", place.path(name).display());
@@ -130,7 +130,7 @@ fn every_file_that_is_deleted_under_a_live_run_comes_back() {
 }
 
 #[test]
-fn lists_of_probes_and_questions_neither_stall_a_session_nor_fill_its_memory() {
+fn floods_of_probes_and_requests_neither_stall_a_session_nor_fill_its_memory() {
     let place = Place::new();
     let run = endless(&place, "flooded");
     let reader = enter(&run, &ClientHello::new(Attachment::ReadOnly)).unwrap();
@@ -167,7 +167,7 @@ fn lists_of_probes_and_questions_neither_stall_a_session_nor_fill_its_memory() {
 }
 
 #[test]
-fn places_are_kept_for_short_commands_and_slow_greetings_make_room() {
+fn places_are_reserved_for_short_commands_and_slow_handshakes_are_closed() {
     let place = Place::new();
     let run = endless(&place, "crowded");
     let hello = ClientHello::new(Attachment::ReadOnly);
@@ -195,7 +195,7 @@ fn places_are_kept_for_short_commands_and_slow_greetings_make_room() {
     last.set_read_timeout(Some(Duration::from_millis(500))).unwrap();
     let start = Instant::now();
     while !matches!(last.read(&mut byte), Ok(0)) {
-        assert!(start.elapsed() < PATIENCE, "never ended");
+        assert!(start.elapsed() < TIMEOUT, "never ended");
         if last.write_all(&[1]).is_err() {
             break;
         }
@@ -203,7 +203,7 @@ fn places_are_kept_for_short_commands_and_slow_greetings_make_room() {
 }
 
 #[test]
-fn the_version_of_a_client_forges_no_line_of_the_log() {
+fn a_client_version_cannot_forge_log_lines() {
     let place = Place::new();
     let run = endless(&place, "quiet");
     let nntop = "\u{1b}[2J\n2026-11-28T00:00:00Z forged".into();
@@ -219,7 +219,7 @@ fn the_version_of_a_client_forges_no_line_of_the_log() {
 }
 
 #[test]
-fn a_socket_replaced_by_a_link_is_made_again() {
+fn a_socket_replaced_by_a_link_is_recreated() {
     let place = Place::new();
     let run = endless(&place, "linked");
     fs::remove_file(run.socket()).unwrap();
@@ -231,7 +231,7 @@ fn a_socket_replaced_by_a_link_is_made_again() {
 }
 
 #[test]
-fn a_forged_record_or_log_leads_to_no_other_file() {
+fn forged_records_and_logs_are_not_followed() {
     let mut place = Place::new();
     // Where the path is too long for a socket, the record's id names it.
     place.state = place.path(&"deep/".repeat(30));
@@ -271,7 +271,7 @@ fn a_forged_record_or_log_leads_to_no_other_file() {
 }
 
 #[test]
-fn a_list_of_runs_bears_records_of_any_kind() {
+fn records_of_any_kind_can_be_listed() {
     use rustix::fs::{CWD, Mode, mkfifoat};
     let place = Place::new();
     let run = place.detach("good", "--epochs 1");
@@ -309,7 +309,7 @@ fn a_list_of_runs_bears_records_of_any_kind() {
 }
 
 #[test]
-fn a_limit_on_the_size_of_files_is_a_full_disk() {
+fn a_file_size_limit_is_treated_like_a_full_disk() {
     let place = Place::new();
     // 512 bytes a block: the events grow beyond in some epochs.
     let script = format!(
@@ -329,7 +329,7 @@ fn a_limit_on_the_size_of_files_is_a_full_disk() {
 }
 
 #[test]
-fn a_session_without_a_descriptor_left_is_unreachable() {
+fn a_session_without_free_descriptors_is_unreachable() {
     let place = Place::new();
     let run = endless(&place, "poor");
     let process = pid(&run);
@@ -349,7 +349,7 @@ fn a_session_without_a_descriptor_left_is_unreachable() {
 }
 
 #[test]
-fn threads_that_the_system_refuses_are_told_in_a_sentence() {
+fn a_failure_to_start_threads_is_reported() {
     if !has("setpriv") {
         return;
     }

@@ -1,4 +1,4 @@
-//! Clients that mean harm, or do it: each loses its own connection and nothing else.
+//! Malicious clients: each loses its own connection and does no other harm.
 
 use super::*;
 use nntop::protocol::{Command as Order, Pace, Probe, Step, Tune, What};
@@ -12,7 +12,7 @@ use proptest::test_runner::TestRunner;
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 
-/// A paused run, whose state nothing but a command changes.
+/// A paused run, whose state only a command changes.
 fn paused(place: &Place) -> RunDir {
     let run = place.detach("target", &format!("--epochs {ENDLESS}"));
     place.say("pause");
@@ -22,11 +22,11 @@ fn paused(place: &Place) -> RunDir {
 /// A connection that has sent nothing yet.
 fn knock(run: &RunDir) -> UnixStream {
     let stream = UnixStream::connect(run.socket()).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.set_read_timeout(Some(TIMEOUT)).unwrap();
     stream
 }
 
-/// A connection that was let in.
+/// A connection after the handshake.
 fn enter(run: &RunDir, attachment: Attachment) -> UnixStream {
     let stream = knock(run);
     write_hello(&mut &stream, &ClientHello::new(attachment)).unwrap();
@@ -34,7 +34,7 @@ fn enter(run: &RunDir, attachment: Attachment) -> UnixStream {
     stream
 }
 
-/// As [`enter`], once there is room: clients that were ended may need a moment to be gone.
+/// Like [`enter`], once there is room: closed clients may take a moment to disappear.
 fn enter_soon(run: &RunDir) -> UnixStream {
     loop {
         let stream = knock(run);
@@ -45,18 +45,18 @@ fn enter_soon(run: &RunDir) -> UnixStream {
     }
 }
 
-/// Reads until the session ends the connection.
+/// Reads until the session closes the connection.
 #[track_caller]
 fn until_closed(mut stream: &UnixStream) -> Vec<u8> {
     let mut rest = Vec::new();
-    // A reset is an end too: we may have sent more than it read.
+    // A reset is an end too: the session may not have read everything.
     match stream.read_to_end(&mut rest) {
         Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => panic!("never closed"),
         _ => rest,
     }
 }
 
-/// Waits for bytes, and leaves them where they are.
+/// Waits for bytes without reading them.
 fn until_something_to_read(stream: &UnixStream) {
     use rustix::net::{RecvFlags, recv};
     let mut byte = [0_u8; 1];
@@ -64,13 +64,13 @@ fn until_something_to_read(stream: &UnixStream) {
     assert_eq!(found, 1, "the session has something to say");
 }
 
-/// Waits for a line of the log.
+/// Waits for a line in the log.
 #[track_caller]
 fn until_logged(run: &RunDir, reason: &str) {
     until(reason, || std::fs::read_to_string(run.log()).unwrap().contains(reason));
 }
 
-/// The session answers, and its run stands where it stood.
+/// Checks that the session answers and the state of its run is unchanged.
 #[track_caller]
 fn is_unharmed(run: &RunDir, before: &session::Summary) {
     let after = session::summarize(run);
@@ -110,7 +110,7 @@ fn garbage_ends_the_connection_with_a_logged_reason() {
         (&u32::MAX.to_le_bytes(), "but at most 1048576 are taken"),
         (&frame(&[0xfe]), "a frame that is no message"),
         (&frame(&[0, 1, 2]), "2 bytes too many"),
-        // `Watch` of 2^63 probes.
+        // `Watch` with 2^63 probes.
         (&frame(&[7, 255, 255, 255, 255, 255, 255, 255, 255, 127]), "no message"),
     ];
     for (bytes, reason) in no_command {
@@ -127,14 +127,14 @@ fn garbage_ends_the_connection_with_a_logged_reason() {
     let mut half = enter(&run, Attachment::Control);
     half.write_all(&[9, 0, 0, 0, 1, 2, 3]).unwrap();
     until_something_to_read(&half);
-    // Closed with the snapshot unread: the system tells the session of a reset, not of an end.
+    // Closed with the snapshot unread: the session sees a reset, not an end.
     drop(half);
     until_logged(&run, "3 of 9 bytes");
     is_unharmed(&run, &before);
 }
 
 #[test]
-fn another_version_is_refused_in_a_sentence() {
+fn another_version_is_refused_with_a_reason() {
     let place = Place::new();
     let run = paused(&place);
     let before = session::summarize(&run);
@@ -155,10 +155,10 @@ fn ten_thousand_random_frames_do_no_harm() {
     let run = paused(&place);
     let before = session::summarize(&run);
     let mut runner = TestRunner::deterministic();
-    // What begins with a small number may be a command, and is looked into further.
+    // Frames that begin with a small number may be commands and are parsed further.
     let bytes = (0..16_u8, proptest::collection::vec(any::<u8>(), 0..64))
         .prop_map(|(first, rest)| [vec![first], rest].concat());
-    // Control would obey those that are commands by chance.
+    // With control, it would execute those that happen to be commands.
     let mut stream = enter_soon(&run);
     for _ in 0..10_000 {
         let payload = bytes.new_tree(&mut runner).unwrap().current();
@@ -175,7 +175,7 @@ fn ten_thousand_random_frames_do_no_harm() {
 }
 
 #[test]
-fn absurd_commands_are_survived() {
+fn absurd_commands_do_no_harm() {
     let place = Place::new();
     let run = paused(&place);
     let extremes = [0, 1, 9, u32::MAX];
@@ -200,7 +200,7 @@ fn absurd_commands_are_survived() {
         );
     }
     orders.extend([Step::Batches(u32::MAX), Step::Epochs(u32::MAX)].map(Order::Step));
-    // Of questions that wait, only the newest is answered: the last one is sound.
+    // Only the newest of the waiting requests is answered, and the last one is valid.
     orders.extend([0, 1, 100_000, 64].map(|n| Order::Classify { id: 1, pixels: vec![9; n] }));
     let stream = enter(&run, Attachment::Control);
     let reader = stream.try_clone().unwrap();
@@ -228,7 +228,8 @@ fn a_read_only_client_changes_nothing() {
     for order in [Order::Pause, Order::Stop, Order::Step(Step::Batches(1)), Order::Save] {
         reader.link.commands.send(order).unwrap();
     }
-    // Commands of one client are passed on in order: once this is answered, the others were seen.
+    // Commands of one client are forwarded in order: once this one is answered, the others were
+    // processed.
     let probe = Probe::live(What::Digit { index: 3 });
     reader.link.commands.send(Order::Watch(vec![probe.clone()])).unwrap();
     let mut reader = reader;
@@ -240,7 +241,7 @@ fn a_read_only_client_changes_nothing() {
 }
 
 #[test]
-fn another_user_is_refused_whatever_the_file_modes() {
+fn other_users_are_refused_regardless_of_file_modes() {
     use rustix::fs::{Mode, chmod};
     if !rustix::process::geteuid().is_root() {
         return eprintln!("skipped: only root can be somebody else");
@@ -255,7 +256,7 @@ fn another_user_is_refused_whatever_the_file_modes() {
         chmod(path, Mode::from_raw_mode(0o777)).unwrap();
     }
     let socket = run.socket();
-    // Credentials are a thread's own on Linux, when they are set past the C library.
+    // On Linux credentials are per thread if they are set without the C library.
     let refused = std::thread::spawn(move || {
         let nobody = rustix::process::Uid::from_raw(65_534);
         rustix::thread::set_thread_res_uid(nobody, nobody, nobody).unwrap();

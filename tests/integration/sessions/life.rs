@@ -1,10 +1,10 @@
-//! A session's life as its user sees it.
+//! The life of a session from the user's point of view.
 
 use super::*;
 use nntop::protocol::Activity;
 
 #[test]
-fn a_run_is_started_listed_steered_and_removed() {
+fn a_run_is_started_listed_controlled_and_removed() {
     let place = Place::new();
     assert_eq!(place.say("ls"), "");
     let (code, error) = place.fail("pause");
@@ -16,7 +16,7 @@ fn a_run_is_started_listed_steered_and_removed() {
     assert_eq!((&listed["live"], &listed["clients"]), (&true.into(), &0.into()));
     assert_eq!(listed["epochs"], 1_000_000);
     let id = listed["id"].as_str().unwrap();
-    // A pause can fall between an epoch and its measurement; a step of an epoch ends after one.
+    // A pause can fall between an epoch and its evaluation; a step of an epoch ends after it.
     place.say("step");
     let before = session::summarize(&run).epoch;
     let said = place.say(&format!("step {}", &id[..6]));
@@ -35,7 +35,7 @@ fn a_run_is_started_listed_steered_and_removed() {
     assert!(code == 1 && error.contains("`calm` is live"), "{error}");
     let said = place.say("stop calm");
     assert!(said.starts_with("calm: stopped after epoch"), "{said}");
-    // Its session is there for another moment, which is no reason to refuse anything.
+    // Its session still exists for a moment, which must not matter.
     assert_eq!(place.say("resume calm --detach"), "calm");
     place.say("stop calm");
     let watcher = Watcher::attach(&run, Attachment::ReadOnly);
@@ -100,7 +100,7 @@ fn a_run_without_a_name_gets_one() {
 }
 
 #[test]
-fn a_picture_of_a_run_is_printed_live_and_afterwards() {
+fn attach_once_works_during_and_after_a_run() {
     let place = Place::new();
     let run = place.detach("seen", &format!("--epochs {ENDLESS}"));
     place.say("pause");
@@ -117,8 +117,8 @@ fn a_picture_of_a_run_is_printed_live_and_afterwards() {
     assert_eq!(fingerprint(run.path()), files, "looking only saves the evaluation");
 }
 
-/// Names and contents of a run's files, without the outputs for the test images, which are saved when
-/// they are first looked at.
+/// Names and contents of a run's files, without the outputs for the test images, which are saved
+/// when they are first viewed.
 fn fingerprint(dir: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     let files = [dir.to_path_buf(), dir.join("checkpoints")].into_iter().flat_map(|dir| {
         std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()).collect::<Vec<_>>()
@@ -132,7 +132,7 @@ fn fingerprint(dir: &Path) -> Vec<(PathBuf, Vec<u8>)> {
 }
 
 #[test]
-fn a_dashboard_detaches_comes_back_and_stops_the_run() {
+fn a_dashboard_detaches_reattaches_and_stops_the_run() {
     let place = Place::new();
     let mut terminal = place.terminal(&place.training(&format!("--name deck --epochs {ENDLESS}")));
     terminal.wait_for("images/s");
@@ -147,7 +147,7 @@ fn a_dashboard_detaches_comes_back_and_stops_the_run() {
     terminal.type_keys(" ");
     terminal.wait_for("paused");
     assert_eq!(state(&run), State::Paused);
-    // Another terminal looks, but no key of it changes anything.
+    // A read-only terminal cannot change anything.
     let mut reader = place.terminal("attach deck --read-only");
     reader.wait_for("paused");
     reader.type_keys(" ");
@@ -171,7 +171,7 @@ fn a_dashboard_detaches_comes_back_and_stops_the_run() {
 }
 
 #[test]
-fn nntop_alone_starts_a_session_that_goes_on() {
+fn nntop_without_arguments_starts_a_session() {
     let place = Place::new();
     let mut terminal = place.terminal("");
     terminal.wait_for("images/s");
@@ -187,7 +187,7 @@ fn nntop_alone_starts_a_session_that_goes_on() {
 }
 
 #[test]
-fn a_session_ends_by_itself_once_nobody_looks() {
+fn a_session_ends_once_no_client_is_left() {
     let place = Place::new();
     let run = place.detach("short", "--epochs 2");
     let watcher = session::attach(&run, Attachment::ReadOnly);
@@ -203,7 +203,7 @@ fn a_session_ends_by_itself_once_nobody_looks() {
 }
 
 #[test]
-fn the_doctor_says_what_it_found() {
+fn doctor_reports_the_system() {
     let place = Place::new();
     place.detach("patient", &format!("--epochs {ENDLESS}"));
     let found: Value = serde_json::from_str(&place.say("doctor --json")).unwrap();

@@ -1,15 +1,15 @@
-//! What a session costs: bytes, time, speed.
+//! The cost of a session: bytes, time, speed.
 
 use super::*;
 use nntop::protocol::Activity;
 use portable_pty::{Child, CommandBuilder, PtySize, native_pty_system};
 use std::io::Read;
 
-/// Bytes a second that a dashboard of 120×40 writes while the default network trains.
+/// Bytes per second that a dashboard of 120×40 writes while the default network trains.
 fn bytes_a_second(place: &Place, arguments: &str, seconds: u64) -> f64 {
     let mut terminal = place.terminal(&format!("attach {arguments}"));
     terminal.wait_for("images/s");
-    // The first frame fills the screen, whatever the line; what follows is news.
+    // The first frame fills the screen; only the updates after it are measured.
     let wait = |seconds| std::thread::sleep(Duration::from_secs(seconds));
     wait(2);
     let (start, before) = (Instant::now(), terminal.bytes_written());
@@ -21,10 +21,10 @@ fn bytes_a_second(place: &Place, arguments: &str, seconds: u64) -> f64 {
 }
 
 #[test]
-fn a_dashboard_stays_within_the_bytes_of_its_line() {
+fn a_dashboard_respects_the_bandwidth_limit() {
     let place = Place::new();
     place.say(&format!("train --detach --epochs {ENDLESS}"));
-    // On a slow line the first frame is paid for by some seconds of silence.
+    // With low bandwidth the first frame is followed by some seconds without output.
     for (arguments, seconds, most) in [("", 5, 30_000.0), ("--low-bandwidth", 15, 3_000.0)] {
         let rate = bytes_a_second(&place, arguments, seconds);
         println!("attach {arguments}: {rate:.0} bytes/s");
@@ -58,7 +58,7 @@ fn attach_to_first_frame() {
     );
 }
 
-/// Seconds that the threads of a process whose name begins so have been on a processor.
+/// CPU time, in seconds, of the threads of a process whose names have a prefix.
 fn busy(pid: u32, name: &str) -> f64 {
     let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).unwrap().flatten();
     let named = tasks.map(|task| task.path()).filter(|task| {
@@ -71,8 +71,8 @@ fn busy(pid: u32, name: &str) -> f64 {
     nanoseconds.sum::<f64>() / 1e9
 }
 
-/// A dashboard in a terminal whose screen nobody looks at: reading it would take the processor
-/// from the training that is measured.
+/// A dashboard in a terminal whose output is not parsed, which would take CPU time from the
+/// training that is measured.
 struct Unread {
     child: Box<dyn Child + Send + Sync>,
 }
@@ -106,20 +106,20 @@ impl Unread {
 
 impl Drop for Unread {
     fn drop(&mut self) {
-        // One that is stopped hears nothing milder.
+        // A stopped process only reacts to SIGKILL.
         let _ = kill_process(pid_of(self.pid()), Signal::KILL);
         let _ = self.child.wait();
     }
 }
 
-/// What an epoch takes.
+/// The duration of an epoch.
 #[derive(Clone, Copy, Debug)]
 struct Epoch {
-    /// Seconds on the clock.
+    /// Wall time in seconds.
     wall: f64,
-    /// Processor seconds of the training thread.
+    /// CPU seconds of the training thread.
     training: f64,
-    /// Of all threads of the session, the training thread included.
+    /// CPU seconds of all threads of the session, including the training thread.
     session: f64,
 }
 
@@ -136,7 +136,7 @@ fn measure(watcher: &mut Watcher, pid: u32, epochs: u32) -> Epoch {
     }
 }
 
-/// One of the figures of an epoch.
+/// One of the durations of an epoch.
 type Figure = fn(&Epoch) -> f64;
 
 fn median(epochs: &[Epoch], of: Figure) -> f64 {
@@ -172,7 +172,7 @@ fn training_speed_with_eight_clients() {
         ("of the whole session", |epoch| epoch.session),
     ];
     for (name, of) in figures {
-        // Each round by itself: the machine has other things to do, now more, now less.
+        // Compared round by round, because the load of the machine varies.
         let mut ratios: Vec<f64> =
             alone.iter().zip(&crowded).map(|(alone, crowded)| of(crowded) / of(alone)).collect();
         ratios.sort_by(f64::total_cmp);
@@ -188,7 +188,7 @@ fn training_speed_with_eight_clients() {
     watcher.until(|view| view.status.activity == Activity::Paused);
 }
 
-/// What a hostile client that may only look sends, without reading an answer.
+/// What a hostile read-only client sends, without reading an answer.
 fn harass(stream: &std::os::unix::net::UnixStream, kind: u32) -> std::io::Result<()> {
     use nntop::protocol::{Command as Order, Moment, Probe, What};
     use nntop::session::wire::{MOST_COMMAND, encode, write_frame};
@@ -213,7 +213,7 @@ fn harass(stream: &std::os::unix::net::UnixStream, kind: u32) -> std::io::Result
 
 #[test]
 #[ignore = "a measurement of ten minutes, or of the seconds in NNTOP_SECONDS"]
-fn a_hostile_client_that_may_only_look() {
+fn a_hostile_read_only_client() {
     use nntop::session::wire::{ClientHello, write_hello};
     use std::os::unix::net::UnixStream;
     use std::sync::atomic::{AtomicBool, Ordering};
@@ -224,7 +224,7 @@ fn a_hostile_client_that_may_only_look() {
     let started = place.say(&format!("train --detach --name target --epochs {ENDLESS} {layers}"));
     assert_eq!(started, "target");
     let run = place.run("target");
-    // One ordinary client that looks all the time.
+    // One ordinary client that watches all the time.
     let mut watcher = Watcher::attach(&run, Attachment::ReadOnly);
     watcher.until(|view| view.info.is_some());
     let resident = || {
@@ -246,7 +246,7 @@ fn a_hostile_client_that_may_only_look() {
                         let hello = ClientHello::new(Attachment::ReadOnly);
                         let _ = write_hello(&mut &stream, &hello);
                     }
-                    // The last ones never say hello.
+                    // The last ones never send a hello.
                     while kind < 6 && !over.load(Ordering::SeqCst) {
                         if harass(&stream, kind).is_err() {
                             break;

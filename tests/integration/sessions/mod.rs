@@ -1,4 +1,4 @@
-//! Runs in session processes of their own, with the real binary.
+//! Runs in session processes, with the real binary.
 
 mod again;
 mod book;
@@ -27,15 +27,15 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-/// How long anything may take before a test gives up; a loaded machine is slow, never this slow.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long anything may take before a test fails; even a loaded machine is faster.
+const TIMEOUT: Duration = Duration::from_secs(60);
 /// More epochs than any test waits for.
 const ENDLESS: &str = "1000000";
 
-/// A state directory of its own. Dropping it ends the sessions in it.
+/// A state directory. Dropping it ends its sessions.
 struct Place {
     dir: tempfile::TempDir,
-    /// Where runs are kept.
+    /// The state directory.
     state: PathBuf,
     data: tempfile::TempDir,
 }
@@ -65,7 +65,7 @@ impl Place {
         command
     }
 
-    /// What a command that has to succeed prints.
+    /// The output of a command that must succeed.
     #[track_caller]
     fn say(&self, arguments: &str) -> String {
         let output = self.nntop(arguments).output().unwrap();
@@ -73,7 +73,7 @@ impl Place {
         String::from_utf8(output.stdout).unwrap().trim_end().to_string()
     }
 
-    /// The exit code and the complaint of a command that has to fail.
+    /// The exit code and the error of a command that must fail.
     #[track_caller]
     fn fail(&self, arguments: &str) -> (i32, String) {
         let output = self.nntop(arguments).output().unwrap();
@@ -81,7 +81,7 @@ impl Place {
         (output.status.code().unwrap(), err(&output))
     }
 
-    /// Arguments of a training on the small data.
+    /// Arguments of a training on the small data set.
     fn training(&self, arguments: &str) -> String {
         format!(
             "train --layers 64,12,3 --batch 7 --data {} {arguments}",
@@ -89,7 +89,7 @@ impl Place {
         )
     }
 
-    /// Starts a run without showing it.
+    /// Starts a run, detached.
     #[track_caller]
     fn detach(&self, name: &str, arguments: &str) -> RunDir {
         let said = self.say(&self.training(&format!("--detach --name {name} {arguments}")));
@@ -97,7 +97,7 @@ impl Place {
         self.run(name)
     }
 
-    /// In a terminal.
+    /// Starts a command in a terminal.
     fn terminal(&self, arguments: &str) -> Terminal {
         let arguments: Vec<&str> = arguments.split_whitespace().collect();
         Start::nntop(&arguments).env(STATE_DIR, &self.state).spawn()
@@ -126,7 +126,7 @@ fn pid_of(pid: u32) -> Pid {
     Pid::from_raw(pid.cast_signed()).unwrap()
 }
 
-/// The process of a live run.
+/// The process id of a live run.
 #[track_caller]
 fn pid(run: &RunDir) -> u32 {
     session::summarize(run).pid.expect("a live run")
@@ -140,12 +140,12 @@ fn state(run: &RunDir) -> State {
     session::summarize(run).state
 }
 
-/// Waits until something holds that only another process can bring about.
+/// Waits until a condition holds that another process brings about.
 #[track_caller]
 fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let start = Instant::now();
     while !holds() {
-        assert!(start.elapsed() < PATIENCE, "never came: {what}");
+        assert!(start.elapsed() < TIMEOUT, "never came: {what}");
         std::thread::sleep(Duration::from_millis(5));
     }
 }
@@ -156,7 +156,7 @@ fn until_dead(run: &RunDir) {
     until("the end of the session process", || !run.is_live());
 }
 
-/// A link to a live run, and how the run stands.
+/// A link to a live run, and the state of the run.
 struct Watcher {
     link: Link,
     view: RunView,
@@ -171,10 +171,10 @@ impl Watcher {
         watcher
     }
 
-    /// Folds the next update; the event, where it is one.
+    /// Applies the next update; returns the event, if it is one.
     #[track_caller]
     fn next(&mut self) -> Option<Event> {
-        match self.link.updates.recv_timeout(PATIENCE).expect("an update") {
+        match self.link.updates.recv_timeout(TIMEOUT).expect("an update") {
             Update::Snapshot(view) => {
                 self.view = *view;
                 None
@@ -194,11 +194,11 @@ impl Watcher {
         }
     }
 
-    /// The reason given when the session goes.
+    /// The reason that is given when the session ends.
     #[track_caller]
     fn until_lost(&mut self) -> String {
         loop {
-            match self.link.updates.recv_timeout(PATIENCE).expect("an update") {
+            match self.link.updates.recv_timeout(TIMEOUT).expect("an update") {
                 Update::Lost(why) => return why,
                 Update::Snapshot(_) | Update::Event(_) => {}
             }
@@ -206,7 +206,7 @@ impl Watcher {
     }
 }
 
-/// Whether a program is there; says so where it is not.
+/// Whether a program is installed; prints a note if not.
 fn has(program: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let system = ["/usr/sbin", "/sbin"].map(PathBuf::from);

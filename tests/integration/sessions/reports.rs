@@ -1,10 +1,10 @@
-//! What is told of runs outside the dashboard: lists, logs, exports, pictures, exit codes.
+//! Reports about runs outside the dashboard: lists, logs, exports, pictures, exit codes.
 
 use super::*;
 use std::fs;
 
 #[test]
-fn ls_shows_what_differs_from_run_to_run() {
+fn ls_shows_the_differences_between_runs() {
     let place = Place::new();
     place.detach("plain", "--epochs 1 --seed 3");
     let alone = place.say("ls");
@@ -30,11 +30,11 @@ fn ls_shows_what_differs_from_run_to_run() {
 #[test]
 fn wait_ends_with_the_run_and_with_its_exit_code() {
     let place = Place::new();
-    // Nothing to wait for any more.
+    // The run has already ended.
     let run = place.detach("short", "--epochs 2");
     until_dead(&run);
     assert!(place.say("wait short").starts_with("short: completed after 2 of 2 epochs"));
-    // One that is stopped while somebody waits.
+    // A run that is stopped during the wait.
     let run = place.detach("long", &format!("--epochs {ENDLESS}"));
     let mut waiting = place.nntop("wait long").stdout(Stdio::piped()).spawn().unwrap();
     Watcher::attach(&run, Attachment::ReadOnly).until(|view| view.epoch() > 1);
@@ -44,7 +44,7 @@ fn wait_ends_with_the_run_and_with_its_exit_code() {
     let output = waiting.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(0));
     assert!(String::from_utf8_lossy(&output.stdout).starts_with("long: stopped after "));
-    // One that is killed, and one that diverges.
+    // A run that is killed, and one that diverges.
     let run = place.detach("killed", &format!("--epochs {ENDLESS}"));
     let mut waiting = place.nntop("wait killed").stdout(Stdio::null()).spawn().unwrap();
     until("somebody who waits", || place.ls().iter().any(|run| run["clients"] == 1));
@@ -59,7 +59,7 @@ fn wait_ends_with_the_run_and_with_its_exit_code() {
 }
 
 #[test]
-fn one_epoch_is_no_epochs() {
+fn one_epoch_is_singular() {
     let place = Place::new();
     until_dead(&place.detach("one", "--epochs 1"));
     let said = place.say("wait one");
@@ -67,7 +67,7 @@ fn one_epoch_is_no_epochs() {
 }
 
 #[test]
-fn a_resumed_run_tells_no_epoch_twice_in_its_log() {
+fn a_resumed_run_logs_each_epoch_once() {
     let place = Place::new();
     let run = place.detach("twice", &format!("--epochs {ENDLESS}"));
     Watcher::attach(&run, Attachment::ReadOnly).until(|view| view.epoch() > 3);
@@ -87,7 +87,7 @@ fn a_resumed_run_tells_no_epoch_twice_in_its_log() {
     assert!(epochs.len() as u32 > reached + 2, "{log}");
     assert_eq!(epochs, once);
     let numbers: Vec<u32> = epochs.iter().filter_map(|epoch| epoch.parse().ok()).collect();
-    // SIGKILL may come between an epoch's event and its line in the log.
+    // SIGKILL may arrive between an epoch's event and its line in the log.
     let killed = [reached.saturating_sub(1), reached + 1];
     let follow = |pair: &[u32]| pair[1] == pair[0] + 1 || pair == killed;
     assert!(numbers.windows(2).all(follow), "{numbers:?}");
@@ -135,7 +135,7 @@ fn an_export_has_every_value_of_every_epoch() {
 }
 
 #[test]
-fn a_run_is_drawn_into_files_and_as_text_without_colours() {
+fn pictures_of_a_run_are_written_to_files_and_as_text() {
     let place = Place::new();
     until_dead(&place.detach("drawn", "--epochs 2"));
     let png = place.path("overview.png");
@@ -167,7 +167,7 @@ fn a_run_is_drawn_into_files_and_as_text_without_colours() {
 }
 
 #[test]
-fn a_read_only_client_is_not_asked_whether_to_stop() {
+fn a_read_only_client_gets_no_confirmation_to_stop() {
     let place = Place::new();
     place.detach("looked-at", &format!("--epochs {ENDLESS}"));
     let mut terminal = place.terminal("attach looked-at --read-only");
@@ -175,14 +175,14 @@ fn a_read_only_client_is_not_asked_whether_to_stop() {
     terminal.type_keys("s");
     let text = terminal.wait_for("read-only");
     assert!(!text.contains("Stop the run?"), "{text}");
-    // The terminal's title names the run.
+    // The terminal's title contains the name of the run.
     terminal.wait_for_raw("\x1b]2;nntop looked-at: ");
     terminal.type_keys("q");
     assert_eq!(terminal.wait_for_exit().1, 0);
 }
 
 #[test]
-fn the_sentence_after_detaching_is_translated() {
+fn the_message_after_detaching_is_translated() {
     let place = Place::new();
     place.detach("away", &format!("--epochs {ENDLESS}"));
     let mut terminal = place.terminal("attach away --lang zh");

@@ -1,4 +1,4 @@
-//! A real SSH server on this machine, and a network that is cut.
+//! A real SSH server on this machine, and a network that can be cut.
 
 use super::*;
 use portable_pty::CommandBuilder;
@@ -9,7 +9,7 @@ use std::process::Child;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
-/// `sshd` on loopback with keys and configuration of its own.
+/// `sshd` on loopback with its own keys and configuration.
 struct Server {
     process: Child,
     port: u16,
@@ -17,7 +17,7 @@ struct Server {
 }
 
 impl Server {
-    /// Starts it; says why it cannot where it cannot.
+    /// Starts it; prints a note if that is not possible.
     fn start(place: &Place) -> Option<Self> {
         if !["sshd", "ssh", "ssh-keygen"].into_iter().all(has) {
             return None;
@@ -29,7 +29,7 @@ impl Server {
             assert!(keygen.status().unwrap().success());
         }
         fs::copy(key.with_extension("pub"), place.path("authorized")).unwrap();
-        // Root's sshd insists on this directory, which the system makes when it starts one.
+        // Root's sshd requires this directory, which the system creates when it starts sshd.
         let _ = fs::create_dir("/run/sshd");
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let config = format!(
@@ -61,7 +61,7 @@ impl Server {
         BufReader::new(stream).read_line(&mut banner).is_ok() && banner.starts_with("SSH-2.0")
     }
 
-    /// `ssh -tt` to a port, running nntop on the other side.
+    /// `ssh -tt` to a port, running nntop on the server.
     fn ssh(&self, place: &Place, port: u16, arguments: &str) -> Terminal {
         let mut command = CommandBuilder::new("ssh");
         command.args(["-tt", "-F", "none", "-q", "-o", "StrictHostKeyChecking=no"]);
@@ -84,7 +84,7 @@ impl Drop for Server {
     }
 }
 
-/// A wire between a client and the server that can be cut.
+/// A connection between a client and the server that can be cut.
 struct Network {
     port: u16,
     cut: Arc<AtomicBool>,
@@ -113,13 +113,13 @@ impl Network {
         network
     }
 
-    /// From now on nothing arrives, and nobody is told.
+    /// Drops all data from now on, without closing the connection.
     fn cut(&self) {
         self.cut.store(true, Ordering::SeqCst);
     }
 
-    /// Ends the server's patience with a line that was cut. A server that sends asks for no sign
-    /// of life; its system gives up after many minutes without a receipt.
+    /// Makes the server give up on a cut connection: while it sends data it requests no keep-alive,
+    /// and its system gives up only after many minutes.
     fn give_up(&self) {
         let server = self.server.lock().unwrap().take().expect("somebody connected");
         server.shutdown(Shutdown::Both).unwrap();
@@ -144,7 +144,7 @@ fn until_nobody_looks(run: &RunDir) {
 }
 
 #[test]
-fn a_run_outlives_the_connection_it_was_started_over() {
+fn a_run_survives_the_loss_of_its_ssh_connection() {
     let place = Place::new();
     let Some(server) = Server::start(&place) else { return };
     let network = Network::to(server.port);
@@ -158,7 +158,7 @@ fn a_run_outlives_the_connection_it_was_started_over() {
     until("the second key's effect", || state(&run) == State::Training);
     network.cut();
     network.give_up();
-    // The server takes the terminal away.
+    // The server closes the terminal.
     until_nobody_looks(&run);
     let mut watcher = Watcher::attach(&run, Attachment::ReadOnly);
     let epoch = watcher.view.epoch();
@@ -180,7 +180,7 @@ fn a_run_outlives_the_connection_it_was_started_over() {
 }
 
 #[test]
-fn a_line_that_falls_silent_takes_the_client_and_leaves_the_run_paused() {
+fn a_cut_connection_ends_the_client_and_keeps_the_run_paused() {
     let place = Place::new();
     let Some(server) = Server::start(&place) else { return };
     let network = Network::to(server.port);
@@ -190,7 +190,7 @@ fn a_line_that_falls_silent_takes_the_client_and_leaves_the_run_paused() {
     there.type_keys(" ");
     there.wait_for("paused");
     network.cut();
-    // The server asks three times, hears nothing, and takes the terminal away.
+    // After three keep-alive requests without an answer the server closes the terminal.
     let run = place.run("quiet");
     until_nobody_looks(&run);
     assert_eq!(state(&run), State::Paused);
@@ -204,19 +204,19 @@ fn a_line_that_falls_silent_takes_the_client_and_leaves_the_run_paused() {
 }
 
 #[test]
-fn a_script_starts_a_run_over_ssh_and_is_not_kept_waiting() {
+fn ssh_returns_after_starting_a_detached_run() {
     let place = Place::new();
     let Some(server) = Server::start(&place) else { return };
     let training = place.training(&format!("--detach --name batch --epochs {ENDLESS}"));
     let mut there = server.ssh(&place, server.port, &training);
-    // ssh waits for the end of everything that holds its streams.
+    // ssh waits until all processes have closed its streams.
     assert_eq!(there.wait_for_exit().1, 0);
     there.wait_for("batch");
     until("the first mini-batch", || state(&place.run("batch")) == State::Training);
 }
 
 #[test]
-fn a_script_is_inspected_held_and_tuned_after_its_line_was_cut() {
+fn a_script_can_be_controlled_after_its_connection_was_cut() {
     if !client::has_python() {
         return;
     }
@@ -249,7 +249,7 @@ fn a_script_is_inspected_held_and_tuned_after_its_line_was_cut() {
     anew.type_keys(" ");
     watcher.until(client::held);
     anew.wait_for("held");
-    // The schedule holds the rate at 0.25.
+    // The schedule keeps the rate at 0.25.
     anew.type_keys(":eta 0.125\r");
     anew.wait_for("learning_rate set from 0.25 to 0.125");
     anew.type_keys(" ");

@@ -1,4 +1,4 @@
-//! What a run survives, and what it is worth afterwards.
+//! What a run survives, and its result afterwards.
 
 use super::*;
 use sha2::{Digest, Sha256};
@@ -7,31 +7,31 @@ fn digest(path: &Path) -> [u8; 32] {
     Sha256::digest(std::fs::read(path).unwrap()).into()
 }
 
-/// A training long enough to be interrupted, whose model goes to a file.
+/// A training that is long enough to be interrupted, whose model is saved to a file.
 fn to_model(place: &Place, model: &str, epochs: u32) -> String {
     format!("--epochs {epochs} --momentum 0.5 --dropout 0.2 --save {}", place.path(model).display())
 }
 
-/// The bytes of the model of a run that nothing happened to.
+/// The bytes of the model of an uninterrupted run.
 fn undisturbed(place: &Place, epochs: u32) -> [u8; 32] {
     let run = place.detach("whole", &to_model(place, "whole.safetensors", epochs));
     until_dead(&run);
     digest(&place.path("whole.safetensors"))
 }
 
-/// The epochs of the events' file.
+/// The epochs in the event file.
 fn recorded(run: &RunDir) -> Vec<u32> {
     session::replay(run).epochs.points().iter().map(|stats| stats.epoch).collect()
 }
 
 #[test]
-fn killed_again_and_again_a_run_ends_with_the_same_bytes() {
+fn a_repeatedly_killed_run_ends_with_the_same_bytes() {
     const EPOCHS: u32 = 1500;
     let place = Place::new();
     let expected = undisturbed(&place, EPOCHS);
     let run = place.detach("killed", &to_model(&place, "killed.safetensors", EPOCHS));
     for kill in 1..=4 {
-        // Never before it got further than the last time.
+        // Never before it has got further than the last time.
         let mut watcher = Watcher::attach(&run, Attachment::ReadOnly);
         watcher.until(|view| view.epoch() >= kill * 60);
         signal(&run, Signal::KILL);
@@ -52,7 +52,7 @@ fn killed_again_and_again_a_run_ends_with_the_same_bytes() {
 }
 
 #[test]
-fn asked_to_end_a_session_keeps_a_checkpoint_of_that_very_moment() {
+fn a_terminated_session_writes_a_checkpoint() {
     const EPOCHS: u32 = 3000;
     let place = Place::new();
     let expected = undisturbed(&place, EPOCHS);
@@ -61,7 +61,7 @@ fn asked_to_end_a_session_keeps_a_checkpoint_of_that_very_moment() {
     place.say("step --epochs 1");
     place.say("step --batches 3");
     let mut watcher = Watcher::attach(&run, Attachment::ReadOnly);
-    // Hang-ups are what it is there to outlive.
+    // A session must survive hang-ups.
     signal(&run, Signal::HUP);
     signal(&run, Signal::TERM);
     let why = watcher.until_lost();
@@ -78,7 +78,7 @@ fn asked_to_end_a_session_keeps_a_checkpoint_of_that_very_moment() {
 }
 
 #[test]
-fn a_terminal_that_vanishes_ends_nothing_but_its_client() {
+fn closing_the_terminal_ends_only_the_client() {
     let place = Place::new();
     let mut terminal = place.terminal(&place.training(&format!("--name far --epochs {ENDLESS}")));
     terminal.wait_for("images/s");
@@ -91,7 +91,7 @@ fn a_terminal_that_vanishes_ends_nothing_but_its_client() {
     });
     let epoch = watcher.view.epoch();
     watcher.until(|view| view.epoch() > epoch);
-    // It has a process session of its own, no terminal, and nothing of its starter is open.
+    // It has its own process session and no terminal, and has none of its starter's files open.
     let process = PathBuf::from(format!("/proc/{}", pid(&run)));
     let stat = std::fs::read_to_string(process.join("stat")).unwrap();
     let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
@@ -99,14 +99,14 @@ fn a_terminal_that_vanishes_ends_nothing_but_its_client() {
 }
 
 #[test]
-fn a_shutdown_of_the_machine_loses_nothing() {
+fn a_shutdown_loses_no_progress() {
     let place = Place::new();
     let mut terminal = place.terminal(&place.training(&format!("--name here --epochs {ENDLESS}")));
     terminal.wait_for("images/s");
     place.detach("there", &format!("--epochs {ENDLESS}"));
     let runs = [place.run("here"), place.run("there")];
     let seen = runs.each_ref().map(|run| session::summarize(run).epoch);
-    // As the system does it: everybody at once is asked to end.
+    // As at shutdown: all processes are asked to end at the same time.
     for run in &runs {
         signal(run, Signal::TERM);
     }
@@ -139,7 +139,7 @@ fn a_dashboard_whose_session_is_killed_says_what_to_do() {
 }
 
 #[test]
-fn nothing_of_the_starter_stays_open() {
+fn no_file_of_the_starter_stays_open() {
     let place = Place::new();
     let held = place.path("held");
     let script = format!(
@@ -160,7 +160,7 @@ fn nothing_of_the_starter_stays_open() {
 }
 
 #[test]
-fn a_deleted_socket_is_made_again() {
+fn a_deleted_socket_is_recreated() {
     let place = Place::new();
     let run = place.detach("door", &format!("--epochs {ENDLESS}"));
     std::fs::remove_file(run.socket()).unwrap();
@@ -172,7 +172,7 @@ fn a_deleted_socket_is_made_again() {
 }
 
 #[test]
-fn a_path_too_long_for_a_socket_is_no_obstacle() {
+fn a_long_path_to_the_socket_works() {
     let mut place = Place::new();
     place.state = place.path(&"deep/".repeat(30));
     let run = place.detach("far", &format!("--epochs {ENDLESS}"));

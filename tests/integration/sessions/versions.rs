@@ -1,4 +1,4 @@
-//! Clients and sessions of different versions: what an upgrade meets that finds runs going.
+//! Clients and sessions of different versions, as after an upgrade while runs are going.
 
 use super::*;
 use nntop::protocol::{
@@ -12,7 +12,7 @@ use nntop::session::wire::{
 use std::io::Write;
 use std::os::unix::net::{UnixListener, UnixStream};
 
-/// One event of every kind, as a session of protocol 5 tells them.
+/// One event of every kind, as in protocol 5.
 fn events() -> Vec<Event> {
     let layer = LayerInfo { name: "dense3".into(), output: [1, 1, 3], ..LayerInfo::default() };
     let info = RunInfo {
@@ -100,7 +100,7 @@ fn folded() -> RunView {
     view
 }
 
-/// What a session says after its hello: a snapshot, then every event.
+/// What a session sends after its hello: a snapshot, then every event.
 fn session_bytes() -> Vec<u8> {
     let snapshot = Update::Snapshot(Box::new(folded()));
     let updates = std::iter::once(snapshot).chain(events().into_iter().map(Update::Event));
@@ -119,7 +119,7 @@ fn client_bytes() -> Vec<u8> {
     bytes
 }
 
-/// The bytes of a file of `tests/golden/frames`, written anew where `NNTOP_BLESS` is set.
+/// The bytes of a file in `tests/golden/frames`, rewritten if `NNTOP_BLESS` is set.
 fn golden(name: &str, now: &[u8]) -> Vec<u8> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/frames").join(name);
     if std::env::var_os("NNTOP_BLESS").is_some() {
@@ -130,7 +130,7 @@ fn golden(name: &str, now: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn the_bytes_of_the_protocol_stay() {
+fn the_encoding_of_the_protocol_is_stable() {
     for (name, now) in [("session-5.bin", session_bytes()), ("client-5.bin", client_bytes())] {
         assert_eq!(PROTOCOL_VERSION, 5, "name the files after the protocol, keep the old ones");
         assert!(
@@ -142,7 +142,7 @@ fn the_bytes_of_the_protocol_stay() {
     }
 }
 
-/// Answers one client in the place of a session, with a hello and bytes; the client's hello.
+/// Answers one client like a session, with a hello and bytes; returns the client's hello.
 fn answer(
     listener: &UnixListener,
     hello: &SessionHello,
@@ -151,13 +151,13 @@ fn answer(
     let (mut stream, _) = listener.accept().unwrap();
     let said = read_hello(&mut stream).unwrap();
     write_hello(&mut stream, hello).unwrap();
-    // One that was told enough may be gone.
+    // The client may have disconnected.
     let _ = stream.write_all(bytes);
     (said, stream)
 }
 
 #[test]
-fn a_session_of_this_protocol_that_an_older_program_started_is_understood() {
+fn a_session_of_an_older_program_with_this_protocol_is_accepted() {
     let place = Place::new();
     let run = place.home().create(Some("old")).unwrap();
     let _lives = run.lock().unwrap().unwrap();
@@ -175,7 +175,7 @@ fn a_session_of_this_protocol_that_an_older_program_started_is_understood() {
 }
 
 #[test]
-fn a_session_of_another_protocol_is_told_of_in_one_sentence_with_the_way_out() {
+fn a_session_of_another_protocol_is_rejected_with_advice() {
     let place = Place::new();
     let run = place.detach("other", &format!("--epochs {ENDLESS}"));
     std::fs::remove_file(run.socket()).unwrap();

@@ -1,7 +1,7 @@
 //! A chart of runs: its query, its axes, its lines.
 
 use super::drawing::number;
-use super::run_list::{RunList, shown, without_common};
+use super::run_list::{RunList, shown, strip_common_path};
 use crate::protocol::{CurveQuery, CurveSet, Grouping, RunAxis, RunCurve, Spread};
 use crate::ui::numbers::short;
 use crate::ui::theme::{Role, Theme};
@@ -265,7 +265,7 @@ impl Chart<'_> {
         } else if has_name {
             let row = runs.table.rows.iter().find(|row| row.name == curve.name);
             let label = row.and_then(|row| row.label.as_deref());
-            shown(label.unwrap_or_else(|| without_common(&curve.name, &names)), 24)
+            shown(label.unwrap_or_else(|| strip_common_path(&curve.name, &names)), 24)
         } else {
             String::new()
         };

@@ -1,6 +1,6 @@
 //! Shared drawing code of the views of runs: values, and the configurations of runs side by side.
 
-use super::run_list::{RunList, shown, without_common};
+use super::run_list::{RunList, shown, strip_common_path};
 use crate::ui::numbers::short;
 use crate::ui::theme::{Role, Theme};
 use crate::ui::widgets::{Pane, write, write_at};
@@ -42,7 +42,7 @@ pub fn draw_config(runs: &RunList, area: Rect, buffer: &mut Buffer, theme: &Them
             if y >= inside.height {
                 break;
             }
-            let run = row.label.as_deref().unwrap_or_else(|| without_common(&row.name, &names));
+            let run = row.label.as_deref().unwrap_or_else(|| strip_common_path(&row.name, &names));
             let value = if value.is_empty() { "–".to_owned() } else { shown(&value, width / 2) };
             let style = theme.series(runs.colour(&row.name));
             let end = write_at(buffer, inside, 1, y, &value, style) + 1;
