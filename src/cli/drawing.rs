@@ -6,14 +6,14 @@ use std::io::ErrorKind;
 use std::path::PathBuf;
 
 /// Maximum number of drawings in one directory.
-const MOST: u32 = 10_000;
+const MAX_COUNT: u32 = 10_000;
 
 /// Writes a drawing into the working directory under the first free name.
 ///
 /// # Errors
 /// If the file cannot be written, or every name is taken.
 pub(super) fn save(picture: &Drawing) -> Result<String, SavePictureError> {
-    for number in 1..=MOST {
+    for number in 1..=MAX_COUNT {
         let file = PathBuf::from(format!("nntop-drawing-{number}.png"));
         match picture.save_new_png(&file) {
             Ok(()) => return Ok(file.display().to_string()),
@@ -24,5 +24,5 @@ pub(super) fn save(picture: &Drawing) -> Result<String, SavePictureError> {
             }
         }
     }
-    Err(SavePictureError::TooMany(MOST))
+    Err(SavePictureError::TooMany(MAX_COUNT))
 }

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 /// Minimum and maximum pause between two reads of the files. The pause is 100 times as long as the
 /// last read without changes took, so that reading uses less than 1% of a processor.
 const POLL: Duration = Duration::from_millis(400);
-const LONGEST_POLL: Duration = Duration::from_secs(2);
+const MAX_POLL: Duration = Duration::from_secs(2);
 /// Pause between two parts of a long read, for the dashboard.
 const TURN: Duration = Duration::from_millis(4);
 
@@ -99,7 +99,7 @@ fn read(source: &Weak<SharedCatalog>, news: &Sender<Update>) {
         let before = source.revision();
         let start = Instant::now();
         let more = source.poll();
-        let idle = (100 * start.elapsed()).clamp(POLL, LONGEST_POLL);
+        let idle = (100 * start.elapsed()).clamp(POLL, MAX_POLL);
         let changed = source.revision() != before;
         drop(source);
         // The values are in the source; this only signals that there are new ones.

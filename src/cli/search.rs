@@ -4,7 +4,7 @@ use super::data;
 use super::error::Usage;
 use super::output::{self, Output};
 use super::signals;
-use super::spec_args::{MOST_RECIPE, count};
+use super::spec_args::{MAX_RECIPE, count};
 use crate::data::Dataset;
 use crate::files;
 use crate::jobs::search;
@@ -90,7 +90,7 @@ pub(super) fn run(args: &SearchArgs) -> anyhow::Result<ExitCode> {
 fn points(args: &SearchArgs) -> Result<Vec<Point>, Usage> {
     let file = args.file.display();
     let wrong = |problem: String| Usage::value("<SPEC.toml>", format!("{file}: {problem}"));
-    let text = files::read::text(&args.file, MOST_RECIPE)
+    let text = files::read::text(&args.file, MAX_RECIPE)
         .map_err(|error| wrong(format!("cannot be read: {error}")))?;
     let search = Search::parse(&text).map_err(|error| wrong(error.to_string()))?;
     let points = match args.random {

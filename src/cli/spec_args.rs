@@ -15,7 +15,7 @@ use names::{ACTIVATIONS, COSTS, INITS, OPTIMIZERS, PENALTIES, one_of};
 use std::path::{Path, PathBuf};
 
 /// Maximum size of a recipe file in bytes.
-pub(super) const MOST_RECIPE: u64 = 1 << 20;
+pub(super) const MAX_RECIPE: u64 = 1 << 20;
 
 /// Everything that determines the result of a run.
 #[derive(Debug, Default, Args)]
@@ -337,7 +337,7 @@ fn set<T: Clone>(field: &mut T, given: Option<&T>) {
 /// The recipe of a file, and which fields the file contains.
 fn read(file: &Path) -> Result<(Spec, Given), Usage> {
     let wrong = |problem: String| Usage::value("--spec", format!("{}: {problem}", file.display()));
-    let text = files::read::text(file, MOST_RECIPE)
+    let text = files::read::text(file, MAX_RECIPE)
         .map_err(|error| wrong(format!("cannot be read: {error}")))?;
     let problem = |error: &toml::de::Error| wrong(toml_problem(&text, error));
     let spec = toml::from_str(&text).map_err(|error| problem(&error))?;

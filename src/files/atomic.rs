@@ -13,7 +13,7 @@ use tempfile::NamedTempFile;
 /// Prefix of the names of temporary files; the process id of the writer follows.
 pub const PREFIX: &str = ".nntop-";
 /// Maximum length of a chain of symbolic links, as in Linux.
-const MOST_LINKS: u32 = 40;
+const MAX_LINKS: u32 = 40;
 
 /// Writes a file atomically: readers see the old content or the new one, never a part, also after a
 /// crash or on a full disk. The bytes are on the disk when this returns. Symbolic links are followed,
@@ -189,7 +189,7 @@ fn writer(name: &str) -> Option<Pid> {
 /// The target of a chain of symbolic links, whether or not it exists.
 fn resolve(path: &Path) -> io::Result<PathBuf> {
     let mut target = path.to_path_buf();
-    for _ in 0..MOST_LINKS {
+    for _ in 0..MAX_LINKS {
         match fs::read_link(&target) {
             Ok(next) => target = parent(&target).join(next),
             Err(_) => return Ok(target),

@@ -62,7 +62,7 @@ pub struct Bucket {
 }
 
 /// Maximum number of buckets of a series; when it is reached, buckets are merged in pairs.
-const MOST_BUCKETS: usize = 1024;
+const MAX_BUCKETS: usize = 1024;
 
 /// A bounded summary of a metric's values for drawing, and facts folded from every value.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -91,7 +91,7 @@ impl MetricSeries {
             Some(bucket) => bucket.merge(Bucket::of(point)),
             None => self.buckets.push(Bucket::of(point)),
         }
-        if self.buckets.len() > MOST_BUCKETS {
+        if self.buckets.len() > MAX_BUCKETS {
             self.halve();
         }
     }
@@ -177,7 +177,7 @@ impl Bucket {
 }
 
 /// Maximum number of metric names per run; more indicate an error of the writer.
-const MOST_METRICS: usize = 10_000;
+const MAX_METRICS: usize = 10_000;
 
 /// All metrics of a run.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -191,7 +191,7 @@ impl MetricTable {
         for (name, value) in &metrics.values {
             if let Some(series) = self.series.get_mut(name) {
                 series.push(metrics.step, *value);
-            } else if self.series.len() < MOST_METRICS {
+            } else if self.series.len() < MAX_METRICS {
                 let mut series = MetricSeries::default();
                 series.push(metrics.step, *value);
                 self.series.insert(name.clone(), series);
@@ -256,7 +256,7 @@ mod tests {
                 series.push(step, value);
             }
             let points = series.points();
-            prop_assert!(series.buckets().len() <= MOST_BUCKETS);
+            prop_assert!(series.buckets().len() <= MAX_BUCKETS);
             prop_assert_eq!(points[0], (0, values[0]));
             prop_assert_eq!(points.last().copied(), series.last());
             let extreme = |pick: fn(f64, f64) -> f64| values.iter().copied().reduce(pick);

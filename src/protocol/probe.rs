@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// Maximum number of watched probes, per client and for all clients of a run together; no screen
 /// shows as many.
-pub const MOST_PROBES: usize = 64;
+pub const MAX_PROBES: usize = 64;
 
 /// The prediction if the outputs are NaN: it belongs to no class and is not counted.
 pub const NO_ANSWER: u32 = u32::MAX;

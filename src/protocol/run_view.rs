@@ -1,7 +1,7 @@
 //! The state of a run, computed from its events.
 
 use super::{
-    Activity, Claim, Classified, EpochStats, Event, Figure, Frame, Level, LogLine, MOST_PROBES,
+    Activity, Claim, Classified, EpochStats, Event, Figure, Frame, Level, LogLine, MAX_PROBES,
     Mark, Media, MetricSeries, MetricTable, Metrics, Outcome, OutputLines, Probe, Progress,
     RunInfo, Saved, Series, Status, SystemUse, Tunable, Tuned,
 };
@@ -171,7 +171,7 @@ impl RunView {
     fn keep_frame(&mut self, frame: &Frame) {
         self.frames.remove(&frame.probe);
         let bytes: usize = self.frames.values().map(Frame::bytes).sum();
-        if self.frames.len() >= MOST_PROBES || bytes + frame.bytes() > FRAME_BYTES {
+        if self.frames.len() >= MAX_PROBES || bytes + frame.bytes() > FRAME_BYTES {
             // Frames of watched probes are sent again.
             self.frames.clear();
         }

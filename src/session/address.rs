@@ -13,7 +13,7 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 /// Maximum length of a socket's path in bytes: `sockaddr_un` holds 108 including the final zero.
-const LONGEST: usize = 107;
+const MAX_LENGTH: usize = 107;
 
 impl RunDir {
     /// The path of the socket, for clients.
@@ -23,7 +23,7 @@ impl RunDir {
         if fits(&inside) {
             return inside;
         }
-        let address = files::read::bytes(&address_file(self), LONGEST as u64).ok();
+        let address = files::read::bytes(&address_file(self), MAX_LENGTH as u64).ok();
         let address = address.map(|bytes| PathBuf::from(OsStr::from_bytes(&bytes)));
         address.filter(|address| is_private(address)).unwrap_or(inside)
     }
@@ -57,7 +57,7 @@ fn address_file(run: &RunDir) -> PathBuf {
 }
 
 fn fits(socket: &Path) -> bool {
-    socket.as_os_str().len() <= LONGEST
+    socket.as_os_str().len() <= MAX_LENGTH
 }
 
 /// Whether [`RunDir::place_socket`] could have chosen this path. Anybody who can write the file

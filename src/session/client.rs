@@ -6,7 +6,7 @@ use super::host::peer;
 use super::record::on_resume;
 use super::run_dir::RunDir;
 use super::wire::{
-    self, ClientHello, MOST_COMMAND, MOST_UPDATE, OLDEST_PROTOCOL, SessionHello, WireError,
+    self, ClientHello, MAX_COMMAND, MAX_UPDATE, OLDEST_PROTOCOL, SessionHello, WireError,
 };
 use crate::protocol::{Command, Link, PROTOCOL_VERSION, Untrusted, Update};
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
@@ -181,7 +181,7 @@ fn send_commands(commands: &Receiver<Command>, stream: &UnixStream) {
     let mut out = BufWriter::new(stream);
     for command in commands {
         let sent = wire::encode(&command)
-            .and_then(|payload| wire::write_frame(&mut out, &payload, MOST_COMMAND));
+            .and_then(|payload| wire::write_frame(&mut out, &payload, MAX_COMMAND));
         if matches!(sent, Err(WireError::Io(_))) {
             return;
         }
@@ -193,7 +193,7 @@ fn receive_updates(stream: &UnixStream, updates: &Sender<Update>, run: &RunDir) 
     let mut input = BufReader::with_capacity(64 << 10, stream);
     let mut payload = Vec::new();
     loop {
-        match wire::read_frame(&mut input, MOST_UPDATE, &mut payload) {
+        match wire::read_frame(&mut input, MAX_UPDATE, &mut payload) {
             Ok(true) => {}
             Ok(false) | Err(WireError::Io(_) | WireError::Torn { .. }) => {
                 return Some(end_reason(run));

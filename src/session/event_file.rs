@@ -12,13 +12,13 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// Maximum number of bytes that are buffered while the disk is full; later events are dropped.
-const MOST_WAITING: usize = 16 << 20;
+const MAX_WAITING: usize = 16 << 20;
 /// Maximum length of a line in bytes; this program writes no longer ones.
-const MOST_LINE: u64 = 16 << 20;
+const MAX_LINE: u64 = 16 << 20;
 /// Minimum time between two calls of `fsync`: an epoch can be shorter than such a call.
-const SYNC_GAP: Duration = Duration::from_millis(250);
+const SYNC_INTERVAL: Duration = Duration::from_millis(250);
 /// Minimum time between two versions of a figure in the file: every epoch redraws it completely.
-const FIGURE_GAP: Duration = Duration::from_secs(10);
+const FIGURE_INTERVAL: Duration = Duration::from_secs(10);
 
 /// A line of the event file.
 #[derive(Serialize, Deserialize)]
@@ -97,7 +97,7 @@ impl EventFile {
         }
         let ends = matches!(event, Event::EpochEnded(_) | Event::Finished(_));
         self.write_out()?;
-        let due = self.synced.is_none_or(|last| last.elapsed() >= SYNC_GAP);
+        let due = self.synced.is_none_or(|last| last.elapsed() >= SYNC_INTERVAL);
         if matches!(event, Event::Finished(_)) || ends && due {
             self.file.sync_data().or_else(ignore_unsupported)?;
             self.synced = Some(Instant::now());
@@ -137,7 +137,7 @@ impl EventFile {
             Some(older) => older.clone_from(figure),
             None => self.figures.push(figure.clone()),
         }
-        let due = self.figures_written.is_none_or(|last| last.elapsed() >= FIGURE_GAP);
+        let due = self.figures_written.is_none_or(|last| last.elapsed() >= FIGURE_INTERVAL);
         if due { self.queue_figures() } else { Ok(()) }
     }
 
@@ -152,7 +152,7 @@ impl EventFile {
     fn queue(&mut self, event: &Event) -> io::Result<()> {
         let mut bytes = serde_json::to_vec(&Line { at: now(), event })?;
         bytes.push(b'\n');
-        if self.waiting.len() + bytes.len() <= MOST_WAITING {
+        if self.waiting.len() + bytes.len() <= MAX_WAITING {
             self.waiting.extend(bytes);
         }
         Ok(())
@@ -211,7 +211,7 @@ fn ignore_unsupported(error: io::Error) -> io::Result<()> {
 
 /// Calls `take` with every event of a file and its time in seconds since 1970, skipping lines that
 /// are not events; returns whether the last line is complete. Reading stops at a line of more than
-/// [`MOST_LINE`] bytes, which this program did not write.
+/// [`MAX_LINE`] bytes, which this program did not write.
 fn for_each(path: &Path, mut take: impl FnMut(f64, Event)) -> io::Result<bool> {
     let (file, _) = files::read::open(path)?;
     let mut input = BufReader::new(file);
@@ -219,11 +219,11 @@ fn for_each(path: &Path, mut take: impl FnMut(f64, Event)) -> io::Result<bool> {
     loop {
         let before = line.last().copied();
         line.clear();
-        let length = (&mut input).take(MOST_LINE).read_until(b'\n', &mut line)?;
+        let length = (&mut input).take(MAX_LINE).read_until(b'\n', &mut line)?;
         if length == 0 {
             return Ok(before.is_none_or(|byte| byte == b'\n'));
         }
-        if length as u64 == MOST_LINE {
+        if length as u64 == MAX_LINE {
             return Ok(false);
         }
         if let Ok(line) = serde_json::from_slice::<Line<Event>>(&line) {

@@ -11,7 +11,7 @@
 mod subscriber;
 
 use crate::explore;
-use crate::protocol::{Command, Content, Event, Frame, Link, MOST_PROBES, Probe, RunView};
+use crate::protocol::{Command, Content, Event, Frame, Link, MAX_PROBES, Probe, RunView};
 use crossbeam_channel::{Receiver, Select, Sender, bounded, unbounded};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -24,7 +24,7 @@ use subscriber::Subscriber;
 /// Updates that are queued for a client before it counts as behind.
 const QUEUE: usize = 256;
 /// Maximum size of a forwarded probe answer in bytes.
-const MOST_FRAME_BYTES: usize = 2 << 20;
+const MAX_FRAME_BYTES: usize = 2 << 20;
 /// Capacity of a client's queue of commands; a full queue blocks the client.
 const CLIENT_COMMANDS: usize = 8;
 /// Number of commands waiting for the run above which the hub accepts no more.
@@ -227,7 +227,7 @@ impl Publisher {
             Command::Watch(probes) => {
                 let mut watched = BTreeSet::new();
                 for probe in probes {
-                    if watched.len() == MOST_PROBES {
+                    if watched.len() == MAX_PROBES {
                         break;
                     }
                     watched.insert(probe);
@@ -255,13 +255,13 @@ impl Publisher {
         self.clients.store(self.subscribers.len(), Ordering::Relaxed);
         let mut all: Vec<Probe> = Vec::new();
         let mut lists: Vec<_> = self.subscribers.iter().map(|s| s.watched.iter()).collect();
-        while all.len() < MOST_PROBES {
+        while all.len() < MAX_PROBES {
             let round: Vec<&Probe> = lists.iter_mut().filter_map(Iterator::next).collect();
             if round.is_empty() {
                 break;
             }
             for probe in round {
-                if all.len() < MOST_PROBES && !all.contains(probe) {
+                if all.len() < MAX_PROBES && !all.contains(probe) {
                     all.push(probe.clone());
                 }
             }
@@ -325,9 +325,9 @@ impl Publisher {
 /// Replaces an answer that is too large by a message that says so.
 fn within_limits(event: Event) -> Event {
     match event {
-        Event::Frame(frame) if frame.bytes() > MOST_FRAME_BYTES => {
+        Event::Frame(frame) if frame.bytes() > MAX_FRAME_BYTES => {
             let text = format!(
-                "the answer takes {} bytes, and at most {MOST_FRAME_BYTES} are shown",
+                "the answer takes {} bytes, and at most {MAX_FRAME_BYTES} are shown",
                 frame.bytes()
             );
             Event::Frame(Box::new(Frame { content: Content::Unavailable(text), ..*frame }))

@@ -17,7 +17,7 @@ const NOUNS: [&str; 48] = [
     "robin", "sparrow", "spruce", "tiger", "tulip", "walrus", "willow", "wren",
 ];
 /// Maximum length of a name that a user chooses: the path of the socket contains it.
-const LONGEST: usize = 40;
+const MAX_LENGTH: usize = 40;
 
 /// A random name such as `calm-heron`; after several collisions a number is appended.
 pub(super) fn draw(tries: u32) -> String {
@@ -42,7 +42,7 @@ pub(super) fn is_valid(name: &str) -> bool {
     let mut characters = name.chars();
     characters.next().is_some_and(|first| first.is_ascii_alphanumeric())
         && characters.all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
-        && name.len() <= LONGEST
+        && name.len() <= MAX_LENGTH
 }
 
 /// Random bits: the keys of the standard library's hasher, which come from the system.

@@ -14,7 +14,7 @@ use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Maximum length of a record in bytes.
-const MOST_RECORD: u64 = 1 << 20;
+const MAX_RECORD: u64 = 1 << 20;
 /// Increased whenever an older program would misread the record.
 const FORMAT: u32 = 2;
 
@@ -161,7 +161,7 @@ impl Record {
     pub fn read(run: &RunDir) -> Result<Self, RecordError> {
         let path = run.spec();
         let wrap = |source| RecordError::Io { path: path.clone(), source };
-        let text = files::read::text(&path, MOST_RECORD).map_err(wrap)?;
+        let text = files::read::text(&path, MAX_RECORD).map_err(wrap)?;
         let malformed = |error: serde_json::Error| RecordError::Malformed {
             path: path.clone(),
             problem: error.to_string(),

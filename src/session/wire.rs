@@ -11,12 +11,12 @@ use serde::{Deserialize, Serialize};
 use std::io::{self, Read, Write};
 
 /// Maximum length of a hello in bytes.
-pub const MOST_HELLO: u32 = 4 << 10;
+pub const MAX_HELLO: u32 = 4 << 10;
 /// Maximum length of a command in bytes; the longest holds an image to classify.
-pub const MOST_COMMAND: u32 = 1 << 20;
+pub const MAX_COMMAND: u32 = 1 << 20;
 /// Maximum length of an update in bytes; the longest is a snapshot with the weights of a wide
 /// layer.
-pub const MOST_UPDATE: u32 = 256 << 20;
+pub const MAX_UPDATE: u32 = 256 << 20;
 /// The oldest version of the protocol that this program can still speak.
 pub const OLDEST_PROTOCOL: u32 = 5;
 
@@ -191,7 +191,7 @@ pub fn decode<T: DeserializeOwned>(payload: &[u8]) -> Result<T, WireError> {
 /// If the connection is closed.
 pub fn write_hello(out: &mut impl Write, hello: &impl Serialize) -> Result<(), WireError> {
     let json = serde_json::to_vec(hello).map_err(|e| WireError::Malformed(e.to_string()))?;
-    write_frame(out, &json, MOST_HELLO)
+    write_frame(out, &json, MAX_HELLO)
 }
 
 /// Receives a hello.
@@ -200,7 +200,7 @@ pub fn write_hello(out: &mut impl Write, hello: &impl Serialize) -> Result<(), W
 /// If the message is not a hello, or the connection is closed.
 pub fn read_hello<T: DeserializeOwned>(input: &mut impl Read) -> Result<T, WireError> {
     let mut payload = Vec::new();
-    if !read_frame(input, MOST_HELLO, &mut payload)? {
+    if !read_frame(input, MAX_HELLO, &mut payload)? {
         return Err(WireError::Io(io::ErrorKind::UnexpectedEof.into()));
     }
     let wrong = |error: serde_json::Error| WireError::Malformed(format!("no hello: {error}"));

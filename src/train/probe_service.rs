@@ -6,7 +6,7 @@ use crate::data::{Dataset, Images};
 use crate::model::evaluator::Evaluator;
 use crate::model::probes::{ProbeTarget, SingleImage, TestOutputs};
 use crate::nn::{Network, Real};
-use crate::protocol::{Content, Frame, LayerStats, MOST_PROBES, Moment, Probe, What};
+use crate::protocol::{Content, Frame, LayerStats, MAX_PROBES, Moment, Probe, What};
 use crate::spec::Readout;
 use crate::spec::readout::to_f32;
 use ndarray::{Array2, ArrayView2, Axis, s};
@@ -95,7 +95,7 @@ impl ProbeService {
 
     /// Replaces the list of probes; all of them become due.
     pub(super) fn set(&mut self, probes: Vec<Probe>) {
-        let due = probes.into_iter().take(MOST_PROBES);
+        let due = probes.into_iter().take(MAX_PROBES);
         self.watched = due.map(|probe| WatchedProbe { probe, answered: None }).collect();
     }
 

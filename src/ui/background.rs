@@ -7,7 +7,7 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 pub(super) const QUERY: &str = "\x1b]11;?\x1b\\";
 
 /// Maximum length of a reply: `11;rgba:ffff/ffff/ffff/ffff`.
-const LONGEST: usize = 40;
+const MAX_LENGTH: usize = 40;
 
 /// Filters replies out of the keys. The input library does not support OSC and passes its bytes on
 /// as keys: Alt-`]`, the characters of the reply, then Alt-`\` or Ctrl-G.
@@ -61,7 +61,8 @@ impl ReplyFilter {
 /// Whether a character can follow in a reply: a number, `;`, then any characters up to the maximum
 /// length.
 fn can_follow(reply: &str, character: char) -> bool {
-    reply.len() < LONGEST && (character.is_ascii_digit() || character == ';' || reply.contains(';'))
+    reply.len() < MAX_LENGTH
+        && (character.is_ascii_digit() || character == ';' || reply.contains(';'))
 }
 
 /// Whether the colour of a reply such as `11;rgb:ffff/ffff/ffff` is light.
@@ -147,7 +148,7 @@ mod tests {
         assert_eq!(filter("\x1b]11;rgb:zz/zz/zz\x1b\\q"), ("q".into(), vec![]));
         assert_eq!(filter("\x1b]10;rgb:ff/ff/ff\x1b\\q"), ("q".into(), vec![]));
         assert_eq!(filter("\x1b]11;#12345\x07q"), ("q".into(), vec![]));
-        let endless = format!("\x1b]11;{}q", "x".repeat(LONGEST - 3));
+        let endless = format!("\x1b]11;{}q", "x".repeat(MAX_LENGTH - 3));
         assert_eq!(filter(&endless).0, "q");
         assert_eq!(filter("\x1b]sy").0, "sy", "the user pressed Alt-]");
         let mut filter = ReplyFilter::default();

@@ -7,7 +7,7 @@ use crate::protocol::{
 use std::fmt::Display;
 
 /// Maximum number of messages.
-const MOST: usize = 1000;
+const MAX_COUNT: usize = 1000;
 
 /// The messages of a run, and the one in the footer.
 #[derive(Debug, Default)]
@@ -63,7 +63,7 @@ impl Messages {
     }
 
     fn push(&mut self, line: LogLine) {
-        if self.lines.len() == MOST {
+        if self.lines.len() == MAX_COUNT {
             self.lines.remove(0);
         }
         self.lines.push(line);

@@ -41,7 +41,7 @@ pub enum Answer {
 }
 
 /// Maximum number of characters of a command line after pasting.
-const LONGEST_LINE: usize = 200;
+const MAX_LINE_LENGTH: usize = 200;
 
 impl Overlay {
     /// The list of keys.
@@ -124,7 +124,7 @@ impl Overlay {
     pub fn paste(&mut self, text: &str) {
         if let Self::Palette(line) = self {
             let blank = |character: char| if character.is_whitespace() { ' ' } else { character };
-            let room = LONGEST_LINE.saturating_sub(line.chars().count());
+            let room = MAX_LINE_LENGTH.saturating_sub(line.chars().count());
             line.extend(text.chars().map(blank).filter(|c| !c.is_control()).take(room));
         }
     }

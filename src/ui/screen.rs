@@ -35,12 +35,12 @@ const PASTE_OFF: &str = "\x1b[?2004l";
 const TITLE_SAVE: &str = "\x1b[22;0t";
 const TITLE_RESTORE: &str = "\x1b[23;0t";
 /// Maximum length of a title or notification in characters.
-const LONGEST: usize = 120;
+const MAX_LENGTH: usize = 120;
 
 /// Maximum size of the drawn area, whatever size the terminal reports, because a frame allocates
 /// memory for every cell.
-const MOST_COLUMNS: u16 = 1000;
-const MOST_ROWS: u16 = 500;
+const MAX_COLUMNS: u16 = 1000;
+const MAX_ROWS: u16 = 500;
 
 /// The target of the backend: collects a whole frame, which is then written at once. Flushes in
 /// between are ignored.
@@ -169,7 +169,7 @@ impl<W: Write> Screen<W> {
 
 /// The drawn area of a terminal.
 fn drawn_area(Size { width, height }: Size) -> Rect {
-    Rect::new(0, 0, width.min(MOST_COLUMNS), height.min(MOST_ROWS))
+    Rect::new(0, 0, width.min(MAX_COLUMNS), height.min(MAX_ROWS))
 }
 
 /// The bell, and a notification (OSC 9).
@@ -180,7 +180,7 @@ pub fn notification(text: &str) -> String {
 
 /// A text that is safe inside an escape sequence: without control characters.
 fn one_line(text: &str) -> String {
-    printable(text).chars().take(LONGEST).collect()
+    printable(text).chars().take(MAX_LENGTH).collect()
 }
 
 /// Whether this process has put the terminal into raw mode on the alternate screen.
@@ -294,7 +294,7 @@ mod tests {
     #[test]
     fn a_title_cannot_end_its_escape_sequence() {
         assert_eq!(one_line("a\x1b\\\x07\u{9c}b\nc"), r"a\u{1b}\\u{7}\u{9c}b\nc");
-        assert_eq!(one_line(&"x".repeat(500)).len(), LONGEST);
+        assert_eq!(one_line(&"x".repeat(500)).len(), MAX_LENGTH);
         assert_eq!(notification("done"), "\x07\x1b]9;done\x1b\\");
     }
 }

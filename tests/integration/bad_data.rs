@@ -133,11 +133,11 @@ fn truncated_predictions_models_and_pictures_are_rejected() {
 }
 
 /// Limit of a command's address space in KiB: what the program maps at its start plus 400 MB.
-const ROOM: u32 = 700_000;
+const ADDRESS_SPACE_KIB: u32 = 700_000;
 
 #[track_caller]
 fn refused(arguments: &[&str], says: &str) {
-    let script = format!("ulimit -v {ROOM}; exec \"$0\" \"$@\"");
+    let script = format!("ulimit -v {ADDRESS_SPACE_KIB}; exec \"$0\" \"$@\"");
     let mut command = Command::new("bash");
     command.args(["-c", &script, env!("CARGO_BIN_EXE_nntop")]).args(arguments);
     let output = command.stdin(Stdio::null()).output().unwrap();

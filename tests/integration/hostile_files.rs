@@ -11,11 +11,11 @@ use std::process::{Command, Output, Stdio};
 
 /// Limit of a command's address space in KiB: far more than it needs, and far less than the files
 /// promise.
-const ROOM: u32 = 2_000_000;
+const ADDRESS_SPACE_KIB: u32 = 2_000_000;
 
-/// Runs a command within [`ROOM`].
+/// Runs a command within [`ADDRESS_SPACE_KIB`].
 fn nntop(arguments: &[&str]) -> Output {
-    let script = format!("ulimit -v {ROOM}; exec \"$0\" \"$@\"");
+    let script = format!("ulimit -v {ADDRESS_SPACE_KIB}; exec \"$0\" \"$@\"");
     let mut command = Command::new("bash");
     command.args(["-c", &script, env!("CARGO_BIN_EXE_nntop")]).args(arguments);
     command.stdin(Stdio::null()).output().unwrap()

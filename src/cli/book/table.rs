@@ -7,12 +7,12 @@ use serde_json::Value;
 use std::path::Path;
 
 /// Maximum size of a file of results, in bytes.
-const MOST_RESULTS: u64 = 64 << 20;
+const MAX_RESULTS: u64 = 64 << 20;
 
 /// Prints the claims in a file of `nntop book --json` lines as a table; other lines are skipped.
 pub(super) fn print(file: &Path, out: &mut Output<'_>) -> anyhow::Result<()> {
     let wrong = |problem: String| Usage::value("--table", format!("{}: {problem}", file.display()));
-    let text = files::read::text(file, MOST_RESULTS)
+    let text = files::read::text(file, MAX_RESULTS)
         .map_err(|error| wrong(format!("cannot be read: {error}")))?;
     writeln!(
         out,

@@ -6,7 +6,7 @@ use crate::ui::{ColorDepth, Theme};
 use std::io;
 
 /// Maximum width and height of a drawn image, in pixels.
-const MOST_SIDE: usize = 28;
+const MAX_SIDE: usize = 28;
 /// Characters from dark to light, for terminals without colours.
 const SHADES: [char; 10] = [' ', '.', ':', '-', '=', '+', '*', '#', '%', '@'];
 
@@ -46,7 +46,7 @@ pub(super) fn print(
 
 /// The drawn size of an image, at most its own.
 fn fitted(width: usize, height: usize) -> (usize, usize) {
-    let scale = (MOST_SIDE as f64 / width.max(height) as f64).min(1.0);
+    let scale = (MAX_SIDE as f64 / width.max(height) as f64).min(1.0);
     let fit = |side: usize| ((side as f64 * scale).round() as usize).max(1);
     (fit(width), fit(height))
 }

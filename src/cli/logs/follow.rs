@@ -16,7 +16,7 @@ use std::time::Duration;
 /// Interval between two reads of the files.
 const POLL: Duration = Duration::from_millis(500);
 /// Maximum number of metrics in a line.
-const MOST_METRICS: usize = 8;
+const MAX_METRICS: usize = 8;
 
 /// Follows files: prints the table, then a line for each run with new values.
 pub(super) fn files(mut catalog: Catalog) -> anyhow::Result<ExitCode> {
@@ -52,7 +52,7 @@ fn line(run: &Run) -> String {
         let last = metric.last().filter(|last| last.step == step)?;
         Some(format!("{} {}", metric.name, short(last.value)))
     });
-    let values: Vec<String> = newest.take(MOST_METRICS).collect();
+    let values: Vec<String> = newest.take(MAX_METRICS).collect();
     format!("{}  step {step}  {}", run.name, values.join("  "))
 }
 

@@ -13,7 +13,7 @@ use std::io;
 use std::time::SystemTime;
 
 /// Maximum number of metrics and hyper-parameters that are shown by default.
-const MOST_COLUMNS: usize = 4;
+const MAX_COLUMNS: usize = 4;
 /// Maximum width of a cell.
 const MAX_WIDTH: usize = 40;
 
@@ -132,7 +132,7 @@ pub(super) fn print(catalog: &Catalog, shown: &Shown, json: bool) -> io::Result<
         metrics = sorted_by_relevance(&metrics);
     }
     let settings: Vec<String> =
-        group::differing_settings(&runs).into_iter().take(MOST_COLUMNS).collect();
+        group::differing_settings(&runs).into_iter().take(MAX_COLUMNS).collect();
     let mut header = vec!["RUN".to_owned(), "STATE".to_owned(), "STEP".to_owned()];
     for metric in &metrics {
         header.push(metric.clone());
@@ -207,7 +207,7 @@ fn sorted_by_relevance(names: &[String]) -> Vec<String> {
     };
     let mut names: Vec<&String> = names.iter().filter(|name| !name.starts_with('_')).collect();
     names.sort_by_key(|name| rank(name));
-    names.into_iter().take(MOST_COLUMNS).cloned().collect()
+    names.into_iter().take(MAX_COLUMNS).cloned().collect()
 }
 
 /// A number with at most six significant digits.

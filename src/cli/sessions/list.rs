@@ -19,7 +19,7 @@ use unicode_width::UnicodeWidthStr;
 const EXIT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Maximum width of a cell of the table, in characters.
-const MOST_CELL: usize = 100;
+const MAX_CELL: usize = 100;
 
 /// `nntop ls`.
 pub(super) fn ls(json: bool) -> anyhow::Result<ExitCode> {
@@ -78,13 +78,13 @@ fn row(run: &Summary, differing: &[String]) -> Vec<String> {
     .collect()
 }
 
-/// A cell of at most [`MOST_CELL`] printable characters: a network can have any number of layers.
+/// A cell of at most [`MAX_CELL`] printable characters: a network can have any number of layers.
 fn truncated(cell: &str) -> String {
     let cell = printable(cell);
-    if cell.chars().count() <= MOST_CELL {
+    if cell.chars().count() <= MAX_CELL {
         return cell.into_owned();
     }
-    cell.chars().take(MOST_CELL - 1).chain(['…']).collect()
+    cell.chars().take(MAX_CELL - 1).chain(['…']).collect()
 }
 
 /// The recipe fields that differ between runs and have no column of their own.

@@ -19,7 +19,7 @@ const INTERVAL: Duration = Duration::from_secs(2);
 /// Searching takes at most 1/50 of the time.
 const SEARCH_SHARE: u32 = 50;
 /// Maximum number of files that are followed.
-const MOST_FILES: usize = 200;
+const MAX_FILES: usize = 200;
 
 /// Follows the log files that are written below `root` from now on, until `stop` is dropped.
 /// Nothing is reported once `metrics_reported` is set, because a script that reports sends the same
@@ -76,7 +76,7 @@ impl Follower {
     /// Looks for files that were written since the start.
     fn search(&mut self, out: &Out) {
         for path in files_below(&self.root) {
-            if self.files.len() >= MOST_FILES {
+            if self.files.len() >= MAX_FILES {
                 return;
             }
             let written = fs::metadata(&path).and_then(|about| about.modified());

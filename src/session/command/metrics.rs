@@ -45,7 +45,7 @@ impl Allowance {
 }
 
 /// Maximum length in bytes of a line that is searched for metrics.
-const LONGEST_LINE: usize = 64 << 10;
+const MAX_LINE_LENGTH: usize = 64 << 10;
 
 impl MetricReader {
     /// Reads output and passes on the metrics found, grouped by step. `now` is the wall time, in
@@ -78,7 +78,7 @@ impl MetricReader {
         };
         let taken = self.text.read(&self.rest, end, &mut sink).min(self.rest.len());
         self.rest.drain(..taken);
-        if self.rest.len() > LONGEST_LINE {
+        if self.rest.len() > MAX_LINE_LENGTH {
             self.skip();
         }
         if let Some(metrics) = pending {
@@ -133,10 +133,10 @@ mod tests {
     #[test]
     fn an_endless_line_is_skipped_without_buffering_it() {
         let (mut reader, mut found) = (MetricReader::default(), Vec::new());
-        let long = vec![b'x'; LONGEST_LINE / 2];
+        let long = vec![b'x'; MAX_LINE_LENGTH / 2];
         for _ in 0..100 {
             reader.push(&long, false, 9.0, |m| found.push(m.step));
-            assert!(reader.rest.len() <= LONGEST_LINE);
+            assert!(reader.rest.len() <= MAX_LINE_LENGTH);
         }
         reader.push(b" loss 0.5\nstep 3: loss 0.25\n", true, 9.0, |m| found.push(m.step));
         assert_eq!(found, [3]);

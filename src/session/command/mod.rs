@@ -39,7 +39,7 @@ use std::sync::atomic::AtomicBool;
 use std::thread;
 
 /// Capacity of the queue of events; senders block while it is full.
-const MOST_EVENTS: usize = 4096;
+const MAX_EVENTS: usize = 4096;
 
 /// A started command.
 #[derive(Debug)]
@@ -68,7 +68,7 @@ pub(super) fn start(
     let group = child.group();
     let terminal = child.terminal.try_clone()?;
     let (commands, received) = unbounded();
-    let (sent, events) = bounded(MOST_EVENTS);
+    let (sent, events) = bounded(MAX_EVENTS);
     let (output_done, output_ended) = bounded(1);
     let reported: Arc<AtomicBool> = Arc::default();
     let files_reported = Arc::clone(&reported);
@@ -120,7 +120,7 @@ pub(super) fn follow(run: &RunDir, spec: &ScriptSpec) -> io::Result<Started> {
     let none = || io::Error::new(io::ErrorKind::InvalidInput, "no process has this number");
     let pid = i32::try_from(spec.pid).ok().and_then(Pid::from_raw).ok_or_else(none)?;
     let (commands, received) = unbounded();
-    let (sent, events) = bounded(MOST_EVENTS);
+    let (sent, events) = bounded(MAX_EVENTS);
     let (exit, exited) = bounded(1);
     thread::Builder::new().name("nntop-wait".into()).spawn(move || {
         // The source waits for this as long as it lives.

@@ -81,7 +81,7 @@ fn append(path: &Path) -> io::Result<File> {
 }
 
 /// Maximum length of a line in bytes; longer ones are split.
-const LONGEST: usize = 4096;
+const MAX_LENGTH: usize = 4096;
 
 /// Splits a byte stream into lines. A carriage return overwrites the line, as on a terminal, so a
 /// progress bar is one line.
@@ -107,7 +107,7 @@ impl Lines {
                     if std::mem::take(&mut self.returned) {
                         self.line.clear();
                     }
-                    if self.line.len() == LONGEST {
+                    if self.line.len() == MAX_LENGTH {
                         done(self.take());
                     }
                     self.line.push(byte);
@@ -153,8 +153,8 @@ mod tests {
 
     #[test]
     fn an_endless_line_is_split() {
-        let (found, current) = lines(&vec![b'x'; LONGEST + 3]);
-        assert_eq!((found[0].len(), current.unwrap().len()), (LONGEST, 3));
+        let (found, current) = lines(&vec![b'x'; MAX_LENGTH + 3]);
+        assert_eq!((found[0].len(), current.unwrap().len()), (MAX_LENGTH, 3));
     }
 
     #[test]

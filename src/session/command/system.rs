@@ -16,7 +16,7 @@ const INTERVAL: Duration = Duration::from_secs(2);
 /// Every `KEPT`-th measurement is stored as metrics.
 const KEPT: u32 = 5;
 /// Maximum number of processes that are measured.
-const MOST_PROCESSES: usize = 10_000;
+const MAX_PROCESSES: usize = 10_000;
 const MEBIBYTE: f64 = 1_048_576.0;
 
 /// Measures until the sender of `ended` is dropped; `step` is the current step, for the metrics.
@@ -118,7 +118,7 @@ impl Meter {
         };
         let mut next = 0;
         while let Some(&pid) = found.get(next)
-            && found.len() < MOST_PROCESSES
+            && found.len() < MAX_PROCESSES
         {
             found.extend(children(pid));
             next += 1;

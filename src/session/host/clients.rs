@@ -13,7 +13,7 @@ use crate::protocol::{Command, Event, PROTOCOL_VERSION, Update};
 use crate::session::hub::Hub;
 use crate::session::reporter::{Incoming, Reports, is_script, refuse};
 use crate::session::wire::{
-    self, ClientHello, MOST_COMMAND, MOST_UPDATE, OLDEST_PROTOCOL, SessionHello, WireError,
+    self, ClientHello, MAX_COMMAND, MAX_UPDATE, OLDEST_PROTOCOL, SessionHello, WireError,
 };
 use crossbeam_channel::{Receiver, Sender};
 use std::collections::VecDeque;
@@ -26,12 +26,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// Maximum number of clients; more are refused.
-const MOST_CLIENTS: usize = 64;
+const MAX_CLIENTS: usize = 64;
 /// Additional places for short visits once all places for clients are taken: `ls`, and commands
 /// that return at once.
-const MOST_VISITS: usize = 8;
+const MAX_VISITS: usize = 8;
 /// Maximum number of unfinished handshakes; one more closes the oldest.
-const MOST_HANDSHAKES: usize = 16;
+const MAX_HANDSHAKES: usize = 16;
 /// Timeout of the handshake.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Timeout of a visit.
@@ -170,8 +170,8 @@ impl Clients {
     ) -> Result<(ClientHello, Place), Refusal> {
         let hello: ClientHello = wire::read_hello(&mut first.chain(&mut *stream))?;
         let place = Place::take(&self.connected);
-        let reserved = if hello.glance || hello.brief { MOST_VISITS } else { 0 };
-        let refused = refusal(&hello, place.number > MOST_CLIENTS + reserved);
+        let reserved = if hello.glance || hello.brief { MAX_VISITS } else { 0 };
+        let refused = refusal(&hello, place.number > MAX_CLIENTS + reserved);
         let answer = SessionHello::new(self.attached.load(Ordering::SeqCst), refused.clone());
         wire::write_hello(stream, &answer)?;
         if let Some(reason) = refused {
@@ -194,7 +194,7 @@ fn first_bytes(stream: &mut Timed) -> io::Result<Vec<u8>> {
 /// protocol of this session.
 fn refusal(hello: &ClientHello, crowded: bool) -> Option<String> {
     if crowded {
-        return Some(format!("{MOST_CLIENTS} clients are attached; detach one of them"));
+        return Some(format!("{MAX_CLIENTS} clients are attached; detach one of them"));
     }
     (hello.protocol < OLDEST_PROTOCOL).then(|| {
         format!(
@@ -211,7 +211,7 @@ fn refusal(hello: &ClientHello, crowded: bool) -> Option<String> {
 fn receive_commands(stream: impl Read, commands: &Sender<Command>) -> Result<(), Refusal> {
     let mut input = BufReader::new(stream);
     let mut payload = Vec::new();
-    while wire::read_frame(&mut input, MOST_COMMAND, &mut payload)? {
+    while wire::read_frame(&mut input, MAX_COMMAND, &mut payload)? {
         // The hub lives as long as the process. This blocks while it has enough to do.
         let _ = commands.send(wire::decode(&payload)?);
     }
@@ -232,11 +232,11 @@ fn send_updates(updates: &Receiver<Update>, stream: &UnixStream, log: &Log) {
 
 /// Sends an update. A snapshot that is too long is sent without its frames, which are sent again.
 fn send(out: &mut BufWriter<&UnixStream>, update: &Update) -> Result<(), WireError> {
-    match (wire::write_frame(out, &wire::encode(update)?, MOST_UPDATE), update) {
+    match (wire::write_frame(out, &wire::encode(update)?, MAX_UPDATE), update) {
         (Err(WireError::TooLong { .. }), Update::Snapshot(view)) => {
             let mut view = view.clone();
             view.frames.clear();
-            wire::write_frame(out, &wire::encode(&Update::Snapshot(view))?, MOST_UPDATE)
+            wire::write_frame(out, &wire::encode(&Update::Snapshot(view))?, MAX_UPDATE)
         }
         // Skip a frame that is too long; the next one may be shorter.
         (Err(WireError::TooLong { .. }), Update::Event(Event::Frame(_))) => Ok(()),
@@ -285,7 +285,7 @@ struct Handshakes {
 impl Handshakes {
     /// Registers a connection, and closes the oldest if there are too many.
     fn begin(&mut self, stream: &UnixStream) -> io::Result<u64> {
-        if self.pending.len() >= MOST_HANDSHAKES
+        if self.pending.len() >= MAX_HANDSHAKES
             && let Some((_, oldest)) = self.pending.pop_front()
         {
             // Its thread notices this.

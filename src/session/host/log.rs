@@ -12,7 +12,7 @@ use std::os::fd::AsFd;
 use std::sync::Mutex;
 
 /// A longer log is moved aside, so that repeated connections cannot fill the disk.
-const LONGEST: u64 = 1 << 20;
+const MAX_LENGTH: u64 = 1 << 20;
 
 /// Writes to standard error, which is the log file, so that panics are logged too.
 #[derive(Debug)]
@@ -37,7 +37,7 @@ impl Log {
         // A log that cannot be written does not end the run.
         let _ = io::stderr().write_all(line.as_bytes());
         *length += line.len() as u64;
-        if *length > LONGEST && self.rotate().is_ok() {
+        if *length > MAX_LENGTH && self.rotate().is_ok() {
             *length = 0;
         }
     }

@@ -188,7 +188,7 @@ fn watched_probes_are_deduplicated_limited_and_shared_fairly() {
         let Command::Watch(probes) = command else { panic!("{command:?}") };
         let distinct: BTreeSet<&Probe> = probes.iter().collect();
         assert_eq!(distinct.len(), probes.len());
-        assert!(probes.len() <= MOST_PROBES, "{}", probes.len());
+        assert!(probes.len() <= MAX_PROBES, "{}", probes.len());
         if probes.contains(&Probe::live(What::Gradients)) {
             break;
         }
@@ -269,6 +269,6 @@ fn unread_answers_do_not_accumulate_and_the_newest_arrives() {
         panic!("epoch {epoch} never came")
     };
     assert!(matches!(newest(500), Content::Biases { .. }));
-    rig.events.send(answer(501, MOST_FRAME_BYTES)).unwrap();
+    rig.events.send(answer(501, MAX_FRAME_BYTES)).unwrap();
     assert!(matches!(newest(501), Content::Unavailable(_)), "too large to show");
 }

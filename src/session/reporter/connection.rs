@@ -6,7 +6,7 @@
 use super::message::{Hello, Message, REPORTER_PROTOCOL};
 use crate::protocol::{Level, Untrusted};
 use crate::session::record::now;
-use crate::session::wire::MOST_HELLO;
+use crate::session::wire::MAX_HELLO;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use serde_json::{Value, json};
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -18,9 +18,9 @@ use std::thread;
 use std::time::Duration;
 
 /// Maximum length of a line in bytes; the images of a validation set are the longest.
-const MOST_LINE: u64 = 64 << 20;
+const MAX_LINE: u64 = 64 << 20;
 /// Maximum length of the first line in bytes.
-const MOST_FIRST_LINE: u64 = 64 << 10;
+const MAX_FIRST_LINE: u64 = 64 << 10;
 /// Timeout of the first line.
 const HELLO_TIMEOUT: Duration = Duration::from_secs(5);
 /// Capacity of the queue of commands to a script.
@@ -28,7 +28,7 @@ const QUEUE: usize = 256;
 /// Interval of heartbeats: a held script continues if they stop.
 const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(5);
 /// Number of invalid lines after which the connection is closed.
-const MOST_WRONG_LINES: usize = 1000;
+const MAX_WRONG_LINES: usize = 1000;
 
 /// A connection whose first bytes are those of a script.
 #[derive(Debug)]
@@ -60,7 +60,7 @@ pub(in crate::session) struct Reports {
 /// clients start with the length of their hello, which is never that large.
 pub(in crate::session) fn is_script(first: &[u8]) -> bool {
     let length = first.first_chunk().map(|bytes| u32::from_le_bytes(*bytes));
-    first.first() == Some(&b'{') && length.is_some_and(|length| length > MOST_HELLO)
+    first.first() == Some(&b'{') && length.is_some_and(|length| length > MAX_HELLO)
 }
 
 /// Refuses a script with a reason.
@@ -90,7 +90,7 @@ impl Reports {
         stream.set_read_timeout(Some(HELLO_TIMEOUT))?;
         let mut input = BufReader::new(io::Cursor::new(first).chain(stream.try_clone()?));
         let mut line = Vec::new();
-        (&mut input).take(MOST_FIRST_LINE).read_until(b'\n', &mut line)?;
+        (&mut input).take(MAX_FIRST_LINE).read_until(b'\n', &mut line)?;
         greeted();
         let hello: Hello = match serde_json::from_slice(&line) {
             Ok(hello) => hello,
@@ -141,15 +141,15 @@ impl Reports {
         let (mut line, mut invalid) = (Vec::new(), 0);
         loop {
             line.clear();
-            match (&mut *input).take(MOST_LINE).read_until(b'\n', &mut line) {
+            match (&mut *input).take(MAX_LINE).read_until(b'\n', &mut line) {
                 Ok(1..) => {}
                 // A process that ends with unread data resets the connection.
                 Ok(0) | Err(_) => return,
             }
             if line.last() != Some(&b'\n') {
-                if line.len() as u64 == MOST_LINE {
+                if line.len() as u64 == MAX_LINE {
                     let text = format!(
-                        "the script's report was ended: a line of more than {MOST_LINE} bytes"
+                        "the script's report was ended: a line of more than {MAX_LINE} bytes"
                     );
                     note(Level::Warning, text);
                 }
@@ -168,7 +168,7 @@ impl Reports {
                         let text =
                             format!("a line of the script's report was skipped: {error}: {begin}");
                         note(Level::Warning, text);
-                    } else if invalid == MOST_WRONG_LINES {
+                    } else if invalid == MAX_WRONG_LINES {
                         let text =
                             "the script's report was ended: most of its lines are no messages";
                         note(Level::Warning, text.into());

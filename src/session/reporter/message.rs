@@ -12,17 +12,17 @@ use serde_json::{Map, Value};
 /// Version of the protocol between scripts and sessions.
 pub const REPORTER_PROTOCOL: u32 = 1;
 /// Maximum number of metrics in a message.
-const MOST_NAMES: usize = 1000;
+const MAX_NAMES: usize = 1000;
 /// Maximum length of a name in characters.
-const LONGEST_NAME: usize = 200;
+const MAX_NAME_LENGTH: usize = 200;
 /// Maximum length of a text or of the value of a hyper-parameter in characters.
-const LONGEST_TEXT: usize = 64 << 10;
+const MAX_TEXT_LENGTH: usize = 64 << 10;
 /// Maximum size of an image in bytes.
-const MOST_PIXELS: usize = 1 << 20;
+const MAX_PIXELS: usize = 1 << 20;
 /// Maximum number of bins of a histogram.
-const MOST_BINS: usize = 1000;
+const MAX_BINS: usize = 1000;
 /// Maximum number of layers of a model.
-const MOST_LAYERS: usize = 2000;
+const MAX_LAYERS: usize = 2000;
 
 /// The first line of a script.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -154,7 +154,7 @@ impl Message {
             return Ok(note_of(&note));
         }
         if let Some(text) = take("text") {
-            let body = MediaBody::Text(truncate(text_at(&text, "text"), LONGEST_TEXT));
+            let body = MediaBody::Text(truncate(text_at(&text, "text"), MAX_TEXT_LENGTH));
             return Ok(Self::Media(Media { tag: tag(&text), step, body }));
         }
         if let Some(image) = take("image") {
@@ -178,7 +178,7 @@ impl Message {
         }
         if let Some(end) = take("end") {
             let failed = end.get("outcome").and_then(Value::as_str) == Some("failed");
-            let reason = truncate(text_at(&end, "reason"), LONGEST_TEXT);
+            let reason = truncate(text_at(&end, "reason"), MAX_TEXT_LENGTH);
             return Ok(Self::End(failed.then_some(reason)));
         }
         match take("capability").as_ref().and_then(Value::as_str) {
@@ -195,12 +195,12 @@ fn metrics(
     now: f64,
 ) -> Result<Message, MessageError> {
     let Value::Object(values) = values else { return Err(wrong("log", "is no object")) };
-    let mut named = Vec::with_capacity(values.len().min(MOST_NAMES));
-    for (name, value) in values.into_iter().take(MOST_NAMES) {
+    let mut named = Vec::with_capacity(values.len().min(MAX_NAMES));
+    for (name, value) in values.into_iter().take(MAX_NAMES) {
         let Some(value) = number(&value) else {
             return Err(wrong("log", format!("{name:?} has no number")));
         };
-        named.push((truncate(name, LONGEST_NAME), value));
+        named.push((truncate(name, MAX_NAME_LENGTH), value));
     }
     let wall_time = common.time.unwrap_or(now);
     Ok(Message::Metrics(Metrics { step: common.step, epoch, wall_time, values: named }))
@@ -231,7 +231,7 @@ fn tunable_of(value: &Value, step: i64) -> Result<Message, MessageError> {
     }
     let number = value.get("value").and_then(number);
     let value = number.ok_or_else(|| wrong("tunable", format!("{name:?} has no value")))?;
-    Ok(Message::Tunable { name: truncate(name, LONGEST_NAME), value, step })
+    Ok(Message::Tunable { name: truncate(name, MAX_NAME_LENGTH), value, step })
 }
 
 fn config_of(config: Value) -> Result<Message, MessageError> {
@@ -240,10 +240,9 @@ fn config_of(config: Value) -> Result<Message, MessageError> {
         Value::String(text) => text,
         other => other.to_string(),
     };
-    let pairs = config
-        .into_iter()
-        .take(MOST_NAMES)
-        .map(|(name, value)| (truncate(name, LONGEST_NAME), truncate(text(value), LONGEST_NAME)));
+    let pairs = config.into_iter().take(MAX_NAMES).map(|(name, value)| {
+        (truncate(name, MAX_NAME_LENGTH), truncate(text(value), MAX_NAME_LENGTH))
+    });
     Ok(Message::Config(pairs.collect()))
 }
 
@@ -253,7 +252,7 @@ fn note_of(note: &Value) -> Message {
         Some("warning") => Level::Warning,
         _ => Level::Info,
     };
-    Message::Note { level, text: truncate(text_at(note, "text"), LONGEST_TEXT) }
+    Message::Note { level, text: truncate(text_at(note, "text"), MAX_TEXT_LENGTH) }
 }
 
 #[derive(Deserialize)]
@@ -270,9 +269,9 @@ fn image_of(image: Value) -> Result<MediaBody, MessageError> {
     let pixels = base64(&pixels).ok_or_else(|| wrong("image", "the pixels are no base64"))?;
     let sides = [width, height, channels].map(|side| side as usize);
     let expected = sides.into_iter().fold(1_usize, usize::saturating_mul);
-    if !matches!(channels, 1 | 3) || pixels.len() != expected || expected > MOST_PIXELS {
+    if !matches!(channels, 1 | 3) || pixels.len() != expected || expected > MAX_PIXELS {
         let problem = format!(
-            "{width}×{height}×{channels} with {} bytes; 1 or 3 channels and at most {MOST_PIXELS} \
+            "{width}×{height}×{channels} with {} bytes; 1 or 3 channels and at most {MAX_PIXELS} \
              bytes are shown",
             pixels.len()
         );
@@ -292,7 +291,7 @@ fn histogram_of(histogram: Value) -> Result<MediaBody, MessageError> {
     let histogram: Histogram =
         serde_json::from_value(histogram).map_err(|error| wrong("histogram", error))?;
     let Histogram { low, high, mut counts } = histogram;
-    counts.truncate(MOST_BINS);
+    counts.truncate(MAX_BINS);
     Ok(MediaBody::Histogram { low, high, counts })
 }
 
@@ -311,13 +310,13 @@ struct Layer {
 fn layers_of(layers: Value) -> Result<Message, MessageError> {
     let layers: Vec<Layer> =
         serde_json::from_value(layers).map_err(|error| wrong("layers", error))?;
-    let described = layers.into_iter().take(MOST_LAYERS).map(|layer| {
+    let described = layers.into_iter().take(MAX_LAYERS).map(|layer| {
         let side = |at: usize| layer.shape.get(at).copied().unwrap_or(1);
         let weights = layer.shape.iter().map(|&side| u64::from(side));
         let is_filter = layer.shape.len() > 2;
         LayerInfo {
-            name: truncate(layer.name, LONGEST_NAME),
-            activation: truncate(layer.kind, LONGEST_NAME),
+            name: truncate(layer.name, MAX_NAME_LENGTH),
+            activation: truncate(layer.kind, MAX_NAME_LENGTH),
             input: if is_filter { [side(1), 1, 1] } else { [1, 1, side(1)] },
             output: if is_filter { [side(0), 1, 1] } else { [1, 1, side(0)] },
             weights: weights.fold(1, u64::saturating_mul),
@@ -328,7 +327,7 @@ fn layers_of(layers: Value) -> Result<Message, MessageError> {
 }
 
 fn tag(value: &Value) -> String {
-    truncate(text_at(value, "tag"), LONGEST_NAME)
+    truncate(text_at(value, "tag"), MAX_NAME_LENGTH)
 }
 
 fn text_at(value: &Value, key: &str) -> String {

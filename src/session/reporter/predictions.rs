@@ -12,11 +12,11 @@ use std::cmp::Reverse;
 use std::io;
 
 /// Maximum number of classes; the confusion matrix of more could be neither sent nor shown.
-const MOST_CLASSES: usize = 1000;
+const MAX_CLASSES: usize = 1000;
 /// Maximum size in bytes of a file that is read.
-const MOST_BYTES: u64 = 256 << 20;
+const MAX_BYTES: u64 = 256 << 20;
 /// Maximum length of a class name in characters.
-const LONGEST_CLASS: usize = 60;
+const MAX_CLASS_LENGTH: usize = 60;
 
 /// Labels, probabilities and images of a validation set.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -68,8 +68,8 @@ impl Predictions {
         if width * count != probabilities.len() || count > 0 && width == 0 {
             return Err(format!("{} probabilities for {count} labels", probabilities.len()));
         }
-        if width > MOST_CLASSES {
-            return Err(format!("{width} classes, and at most {MOST_CLASSES} are shown"));
+        if width > MAX_CLASSES {
+            return Err(format!("{width} classes, and at most {MAX_CLASSES} are shown"));
         }
         let labels: Option<Vec<u32>> =
             raw.labels.iter().map(|&label| u32::try_from(label).ok()).collect();
@@ -77,7 +77,7 @@ impl Predictions {
         let labels =
             labels.ok_or_else(|| format!("a label is not from 0 to {}", width.max(1) - 1))?;
         let classes = (0..width).map(|class| match raw.classes.get(class) {
-            Some(name) => name.chars().take(LONGEST_CLASS).collect(),
+            Some(name) => name.chars().take(MAX_CLASS_LENGTH).collect(),
             None => class.to_string(),
         });
         let image = [raw.width, raw.height, raw.channels];
@@ -114,7 +114,7 @@ impl Predictions {
 
     /// The stored predictions of a run, if any.
     pub(in crate::session) fn of(run: &RunDir) -> Option<Self> {
-        let bytes = read::bytes(&run.predictions(), MOST_BYTES).ok()?;
+        let bytes = read::bytes(&run.predictions(), MAX_BYTES).ok()?;
         let kept: Self = wire::decode(&bytes).ok()?;
         kept.is_consistent().then_some(kept)
     }

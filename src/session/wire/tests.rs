@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 fn frame(payload: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::new();
-    write_frame(&mut bytes, payload, MOST_UPDATE).unwrap();
+    write_frame(&mut bytes, payload, MAX_UPDATE).unwrap();
     bytes
 }
 
@@ -100,7 +100,7 @@ proptest! {
         let _ = decode::<Command>(&bytes);
         let _ = decode::<Update>(&bytes);
         let _ = read_hello::<ClientHello>(&mut &bytes[..]);
-        let _ = read_frame(&mut &bytes[..], MOST_COMMAND, &mut Vec::new());
+        let _ = read_frame(&mut &bytes[..], MAX_COMMAND, &mut Vec::new());
     }
 
     #[test]
@@ -120,11 +120,11 @@ proptest! {
 #[test]
 fn four_gibibytes_are_refused_before_anything_is_allocated() {
     let mut payload = Vec::new();
-    let error = read_frame(&mut &u32::MAX.to_le_bytes()[..], MOST_UPDATE, &mut payload);
+    let error = read_frame(&mut &u32::MAX.to_le_bytes()[..], MAX_UPDATE, &mut payload);
     assert!(matches!(error, Err(WireError::TooLong { length: 0xffff_ffff, .. })));
     assert_eq!(payload.capacity(), 0);
     // A valid length without any payload allocates nothing either.
-    let error = read_frame(&mut &MOST_UPDATE.to_le_bytes()[..], MOST_UPDATE, &mut payload);
+    let error = read_frame(&mut &MAX_UPDATE.to_le_bytes()[..], MAX_UPDATE, &mut payload);
     assert!(matches!(error, Err(WireError::Torn { found: 0, .. })));
     assert!(payload.capacity() < 1 << 16, "{}", payload.capacity());
 }

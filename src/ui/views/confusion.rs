@@ -14,15 +14,15 @@ use ratatui::style::Modifier;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// Maximum columns of a cell.
-const WIDEST: u16 = 24;
+const MAX_WIDTH: u16 = 24;
 /// Columns of a cell for three digits and a gap.
 const TIGHT: u16 = 4;
 /// Maximum rows of a cell.
-const HIGHEST: u16 = 5;
+const MAX_HEIGHT: u16 = 5;
 /// Minimum height of a cell with a gap below it.
 const SPACED: u16 = 3;
 /// Maximum columns of a name; longer ones are truncated.
-const LONGEST_NAME: usize = 8;
+const MAX_NAME_LENGTH: usize = 8;
 /// Columns to the right of the cells: number of images of a class, and the fraction classified
 /// correctly.
 const SUMS: u16 = 15;
@@ -152,7 +152,7 @@ impl Confusion {
     fn lay_out(&mut self, inside: Rect, matrix: &Matrix, context: &Context) {
         let classes = matrix.classes;
         let longest = (0..classes).map(|class| context.class(class).width()).max().unwrap_or(0);
-        self.names = longest.clamp(2, LONGEST_NAME) as u16 + 1;
+        self.names = longest.clamp(2, MAX_NAME_LENGTH) as u16 + 1;
         let sums = if inside.width >= 60 { SUMS } else { 0 };
         let mut width = inside.width.saturating_sub(self.names + sums);
         // Predicted labels above the cells; sums, a gap and a sentence below.
@@ -161,14 +161,16 @@ impl Confusion {
         let digits = matrix.digits();
         self.tight = count.saturating_mul(digits + 1) > width
             && matrix.largest_error() < 1000
-            && count.saturating_mul(TIGHT) + (longest.clamp(1, LONGEST_NAME) as u16) < inside.width;
+            && count.saturating_mul(TIGHT) + (longest.clamp(1, MAX_NAME_LENGTH) as u16)
+                < inside.width;
         if self.tight {
-            self.names = longest.clamp(1, LONGEST_NAME) as u16 + 1;
+            self.names = longest.clamp(1, MAX_NAME_LENGTH) as u16 + 1;
             width = inside.width - self.names;
         }
         let least = if self.tight { TIGHT } else { digits + 1 };
         let height = inside.height.saturating_sub(sentence + if self.tight { 1 } else { 3 });
-        self.cell = [(width / count).clamp(least, WIDEST), (height / count).clamp(1, HIGHEST)];
+        self.cell =
+            [(width / count).clamp(least, MAX_WIDTH), (height / count).clamp(1, MAX_HEIGHT)];
         let shown = [height / self.cell[1], width / self.cell[0]].map(|n| n.min(count));
         for (axis, selected) in [self.row, self.column].into_iter().enumerate() {
             let lowest = (selected + 1).saturating_sub(u32::from(shown[axis]).max(1));

@@ -68,7 +68,7 @@ impl Quantity {
 /// Minimum columns and rows with a chart for every quantity.
 const ALL: [u16; 2] = [100, 40];
 /// Maximum columns of the bars.
-const WIDEST_BARS: u16 = 64;
+const MAX_BARS_WIDTH: u16 = 64;
 
 /// The view.
 #[derive(Debug, Default)]
@@ -168,7 +168,7 @@ impl View for Gradients {
             return;
         }
         if area.width >= 90 && area.height >= 14 {
-            let width = (area.width * 2 / 5).min(WIDEST_BARS);
+            let width = (area.width * 2 / 5).min(MAX_BARS_WIDTH);
             let [bars, charts] =
                 Layout::horizontal([Constraint::Length(width), Constraint::Fill(1)]).areas(area);
             self.all_bars(bars, buffer, context, layers, &note);

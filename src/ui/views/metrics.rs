@@ -13,7 +13,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 /// Minimum size of a chart in columns and rows.
-const LEAST: [u16; 2] = [36, 9];
+const MIN_SIZE: [u16; 2] = [36, 9];
 
 /// The view.
 #[derive(Debug, Default)]
@@ -126,8 +126,8 @@ impl Metrics {
 /// Columns and rows of the grid of charts: as many as fit, at least one.
 fn grid(area: Rect, count: usize) -> [usize; 2] {
     let most = |length: u16, least: u16| usize::from((length / least).max(1));
-    let across = most(area.width, LEAST[0]).min(count);
-    let down = most(area.height, LEAST[1]).min(count.div_ceil(across));
+    let across = most(area.width, MIN_SIZE[0]).min(count);
+    let down = most(area.height, MIN_SIZE[1]).min(count.div_ceil(across));
     [across, down]
 }
 

@@ -284,8 +284,8 @@ impl Overview {
 
 /// Columns of a heatmap so that whole ones fill a row; 14 show every other pixel of an image.
 fn tile_width(room: u16) -> u16 {
-    const WIDEST: u16 = 14;
-    let count = (room + 1).div_ceil(WIDEST + 1).max(1);
+    const MAX_WIDTH: u16 = 14;
+    let count = (room + 1).div_ceil(MAX_WIDTH + 1).max(1);
     ((room + 1) / count).saturating_sub(1)
 }
 

@@ -20,7 +20,7 @@ const BINS: u32 = 60;
 /// Columns of a unit's name before its row of weights.
 const NAME: usize = 7;
 /// Maximum rows of an enlarged row of weights.
-const HIGHEST_ROW: u16 = 8;
+const MAX_ROW_HEIGHT: u16 = 8;
 
 /// The view.
 #[derive(Debug, Default)]
@@ -99,7 +99,7 @@ impl Weights {
             if let Some(tensor) = self.selected.checked_sub(first).and_then(|at| rows.get(at)) {
                 let raster = context.weights_raster(layer(context), tensor, *largest);
                 if context.weights_size(layer(context), tensor)[1] == 1 {
-                    let body = Rect { height: body.height.min(HIGHEST_ROW), ..body };
+                    let body = Rect { height: body.height.min(MAX_ROW_HEIGHT), ..body };
                     (&raster.stretched()).render(body, buffer);
                 } else {
                     (&raster).render(body, buffer);

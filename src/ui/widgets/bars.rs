@@ -23,7 +23,7 @@ pub struct Row {
 }
 
 /// Minimum columns of a bar with its name and value in a column beside others.
-const NARROWEST: u16 = 11;
+const MIN_WIDTH: u16 = 11;
 
 /// A list of bars, one per row; in several columns if there are not enough rows.
 #[derive(Clone, Debug)]
@@ -38,7 +38,7 @@ impl Widget for &Bars {
             return;
         }
         let wanted = (self.rows.len() as u16).div_ceil(area.height).max(1);
-        let columns = wanted.min((area.width + 1) / (NARROWEST + 1)).max(1);
+        let columns = wanted.min((area.width + 1) / (MIN_WIDTH + 1)).max(1);
         let width = (area.width + 1) / columns - 1;
         let height = if columns < wanted {
             area.height

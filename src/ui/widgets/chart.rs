@@ -15,7 +15,7 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 /// Characters for curves without colours.
 const MARKERS: [char; 6] = ['*', 'o', '+', 'x', '#', '%'];
 /// Maximum number of ticks of an x axis.
-const MOST_TICKS: usize = 11;
+const MAX_TICKS: usize = 11;
 /// Minimum rows of a chart per row of its legend.
 const ROWS_A_LEGEND_ROW: u16 = 6;
 /// Columns between two names in a legend.
@@ -254,7 +254,7 @@ impl LineChart<'_> {
     /// The ticks of the x axis, each with its column in the plot and the start of its label: as
     /// many as fit side by side.
     fn x_ticks(&self, x: [f64; 2], plot: Rect, labels: Rect) -> Vec<(Tick, u16, u16)> {
-        let most = usize::from(plot.width / 5).clamp(2, MOST_TICKS);
+        let most = usize::from(plot.width / 5).clamp(2, MAX_TICKS);
         let places = |count: usize| -> Vec<(Tick, u16, u16)> {
             let ticks =
                 if self.log_x { log_ticks(x, count) } else { ticks::ticks(x, count, self.x_unit) };
@@ -427,7 +427,7 @@ impl LineChart<'_> {
         buffer: &mut Buffer,
         state: &mut ChartState,
     ) {
-        const SHORTEST: usize = 4;
+        const MIN_LENGTH: usize = 4;
         let signs = usize::from(self.theme.depth == ColorDepth::None);
         let gap = |value: &str| if value.is_empty() { 0 } else { 1 + value.width() };
         let fits = |columns: usize, values: bool| {
@@ -441,9 +441,9 @@ impl LineChart<'_> {
         let widest = entries.iter().map(|entry| entry.line.name.width()).max().unwrap_or(0);
         let (columns, values) = [true, false]
             .into_iter()
-            .flat_map(|values| (SHORTEST..=widest).rev().map(move |columns| (columns, values)))
+            .flat_map(|values| (MIN_LENGTH..=widest).rev().map(move |columns| (columns, values)))
             .find(|&(columns, values)| fits(columns, values))
-            .unwrap_or((SHORTEST, false));
+            .unwrap_or((MIN_LENGTH, false));
         let mut column = 0;
         for (entry, name) in entries.iter().zip(short_names(entries, columns)) {
             let Entry { index, line, value, hidden } = entry;

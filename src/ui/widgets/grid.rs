@@ -4,9 +4,9 @@ use super::GridShape;
 use ratatui::layout::{Position, Rect};
 
 /// Maximum number of visible tiles.
-const MOST: usize = 256;
+const MAX_COUNT: usize = 256;
 /// Maximum height of a row in cells.
-const HIGHEST_ROW: usize = 4;
+const MAX_ROW_HEIGHT: usize = 4;
 
 /// Tiles side by side, row by row.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -38,7 +38,7 @@ impl Grid {
     /// whose inputs are not an image.
     #[must_use]
     pub fn of_rows(area: Rect, units: usize) -> Self {
-        let high = (usize::from(area.height) / units.max(1)).clamp(1, HIGHEST_ROW) as u16;
+        let high = (usize::from(area.height) / units.max(1)).clamp(1, MAX_ROW_HEIGHT) as u16;
         Self {
             area,
             tile: [area.width + 1, high],
@@ -65,7 +65,7 @@ impl Grid {
     /// Maximum number of visible units.
     #[must_use]
     pub fn count(&self) -> usize {
-        (self.columns * self.rows).min(MOST)
+        (self.columns * self.rows).min(MAX_COUNT)
     }
 
     /// The shape for a cursor, which only moves by pages if PgUp and PgDn have no other purpose.

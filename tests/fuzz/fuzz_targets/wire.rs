@@ -5,13 +5,13 @@
 use libfuzzer_sys::fuzz_target;
 use nntop::protocol::{Command, Update};
 use nntop::session::wire::{
-    ClientHello, MOST_COMMAND, SessionHello, decode, encode, read_frame, read_hello,
+    ClientHello, MAX_COMMAND, SessionHello, decode, encode, read_frame, read_hello,
 };
 
 fuzz_target!(|bytes: &[u8]| {
     let mut input = bytes;
     let mut payload = Vec::new();
-    while let Ok(true) = read_frame(&mut input, MOST_COMMAND, &mut payload) {
+    while let Ok(true) = read_frame(&mut input, MAX_COMMAND, &mut payload) {
         assert!(payload.capacity() <= 2 * bytes.len() + 1024);
         if let Ok(command) = decode::<Command>(&payload) {
             encode(&command).expect("what was decoded can be encoded");

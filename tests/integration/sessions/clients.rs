@@ -2,7 +2,7 @@
 
 use super::*;
 use nntop::protocol::Command as Order;
-use nntop::session::wire::{ClientHello, MOST_UPDATE, decode, read_frame, write_hello};
+use nntop::session::wire::{ClientHello, MAX_UPDATE, decode, read_frame, write_hello};
 use std::os::unix::net::UnixStream;
 
 #[test]
@@ -96,10 +96,10 @@ fn a_stalled_client_is_skipped_and_gets_a_snapshot() {
     stalled.set_read_timeout(Some(TIMEOUT)).unwrap();
     let mut payload = Vec::new();
     // The hello is a frame as well.
-    assert!(read_frame(&mut &stalled, MOST_UPDATE, &mut payload).unwrap());
+    assert!(read_frame(&mut &stalled, MAX_UPDATE, &mut payload).unwrap());
     let (mut view, mut snapshots) = (RunView::default(), 0);
     while view.epochs != paused.epochs || view.status != paused.status {
-        assert!(read_frame(&mut &stalled, MOST_UPDATE, &mut payload).unwrap());
+        assert!(read_frame(&mut &stalled, MAX_UPDATE, &mut payload).unwrap());
         match decode(&payload).unwrap() {
             Update::Snapshot(snapshot) => {
                 snapshots += 1;

@@ -31,7 +31,7 @@ use super::disk::on_a_small_disk;
 use super::*;
 use nntop::protocol::{Command as Order, Moment, Probe, What, is_unprintable};
 use nntop::session::wire::{
-    ClientHello, MOST_COMMAND, SessionHello, encode, read_hello, write_frame, write_hello,
+    ClientHello, MAX_COMMAND, SessionHello, encode, read_hello, write_frame, write_hello,
 };
 use rustix::process::{Resource, Rlimit, getrlimit, prlimit};
 use std::fs;
@@ -59,7 +59,7 @@ fn enter(run: &RunDir, hello: &ClientHello) -> Result<UnixStream, String> {
 }
 
 fn tell(stream: &UnixStream, order: &Order) {
-    write_frame(&mut &*stream, &encode(order).unwrap(), MOST_COMMAND).unwrap();
+    write_frame(&mut &*stream, &encode(order).unwrap(), MAX_COMMAND).unwrap();
 }
 
 /// Kilobytes that a process holds in memory.
@@ -151,7 +151,7 @@ fn floods_of_probes_and_requests_neither_stall_a_session_nor_fill_its_memory() {
         let explore = encode(&explore).unwrap();
         for number in 0..60_000 {
             let question = if number % 50 == 0 { &explore } else { &image };
-            if write_frame(&mut questions, question, MOST_COMMAND).is_err() {
+            if write_frame(&mut questions, question, MAX_COMMAND).is_err() {
                 return;
             }
         }

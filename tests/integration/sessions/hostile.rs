@@ -3,7 +3,7 @@
 use super::*;
 use nntop::protocol::{Command as Order, Pace, Probe, Step, Tune, What};
 use nntop::session::wire::{
-    ClientHello, MOST_HELLO, MOST_UPDATE, SessionHello, decode, encode, read_frame, read_hello,
+    ClientHello, MAX_HELLO, MAX_UPDATE, SessionHello, decode, encode, read_frame, read_hello,
     write_frame, write_hello,
 };
 use proptest::prelude::*;
@@ -89,10 +89,10 @@ fn garbage_ends_the_connection_with_a_logged_reason() {
     let before = session::summarize(&run);
     let frame = |payload: &[u8]| {
         let mut bytes = Vec::new();
-        write_frame(&mut bytes, payload, MOST_UPDATE).unwrap();
+        write_frame(&mut bytes, payload, MAX_UPDATE).unwrap();
         bytes
     };
-    let too_long = (MOST_HELLO + 1).to_le_bytes();
+    let too_long = (MAX_HELLO + 1).to_le_bytes();
     let no_hello: [(&[u8], &str); 5] = [
         (b"GET / HTTP/1.1\r\n\r\n", "a frame of 542393671 bytes was announced"),
         (&u32::MAX.to_le_bytes(), "a frame of 4294967295 bytes was announced"),
@@ -206,7 +206,7 @@ fn absurd_commands_do_no_harm() {
     let reader = stream.try_clone().unwrap();
     let reading = std::thread::spawn(move || {
         let mut payload = Vec::new();
-        while read_frame(&mut &reader, MOST_UPDATE, &mut payload).is_ok_and(|more| more) {}
+        while read_frame(&mut &reader, MAX_UPDATE, &mut payload).is_ok_and(|more| more) {}
     });
     for order in orders.into_iter().chain([Order::Pace(Pace::Full), Order::Pause]) {
         write_frame(&mut &stream, &encode(&order).unwrap(), u32::MAX).unwrap();

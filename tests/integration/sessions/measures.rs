@@ -191,7 +191,7 @@ fn training_speed_with_eight_clients() {
 /// What a hostile read-only client sends, without reading an answer.
 fn harass(stream: &std::os::unix::net::UnixStream, kind: u32) -> std::io::Result<()> {
     use nntop::protocol::{Command as Order, Moment, Probe, What};
-    use nntop::session::wire::{MOST_COMMAND, encode, write_frame};
+    use nntop::session::wire::{MAX_COMMAND, encode, write_frame};
     let order = match kind {
         0 => {
             let probe = |index| Probe { what: What::Digit { index }, at: Moment::Live };
@@ -208,7 +208,7 @@ fn harass(stream: &std::os::unix::net::UnixStream, kind: u32) -> std::io::Result
         _ => Order::Classify { id: 1, pixels: vec![99; 784] },
     };
     let payload = encode(&order).map_err(std::io::Error::other)?;
-    write_frame(&mut &*stream, &payload, MOST_COMMAND).map_err(std::io::Error::other)
+    write_frame(&mut &*stream, &payload, MAX_COMMAND).map_err(std::io::Error::other)
 }
 
 #[test]

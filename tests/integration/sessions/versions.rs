@@ -7,7 +7,7 @@ use nntop::protocol::{
     Probe, Progress, Quantity, RunInfo, Saved, Status, Step, Tensor, Tune, Tuned, What,
 };
 use nntop::session::wire::{
-    ClientHello, MOST_UPDATE, SessionHello, encode, read_hello, write_frame, write_hello,
+    ClientHello, MAX_UPDATE, SessionHello, encode, read_hello, write_frame, write_hello,
 };
 use std::io::Write;
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -106,7 +106,7 @@ fn session_bytes() -> Vec<u8> {
     let updates = std::iter::once(snapshot).chain(events().into_iter().map(Update::Event));
     let mut bytes = Vec::new();
     for update in updates {
-        write_frame(&mut bytes, &encode(&update).unwrap(), MOST_UPDATE).unwrap();
+        write_frame(&mut bytes, &encode(&update).unwrap(), MAX_UPDATE).unwrap();
     }
     bytes
 }
@@ -114,7 +114,7 @@ fn session_bytes() -> Vec<u8> {
 fn client_bytes() -> Vec<u8> {
     let mut bytes = Vec::new();
     for order in orders() {
-        write_frame(&mut bytes, &encode(&order).unwrap(), MOST_UPDATE).unwrap();
+        write_frame(&mut bytes, &encode(&order).unwrap(), MAX_UPDATE).unwrap();
     }
     bytes
 }

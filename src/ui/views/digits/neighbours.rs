@@ -12,7 +12,7 @@ use std::ops::Range;
 /// Rows above the images: a gap and a heading.
 const ABOVE: u16 = 2;
 /// Maximum number of images.
-const MOST: u32 = 24;
+const MAX_COUNT: u32 = 24;
 
 /// The ranks shown together with `rank`. They change by whole pages, so that moving through the
 /// list changes only a mark, which takes few bytes.
@@ -33,8 +33,11 @@ pub(super) fn draw(
     let columns = u32::from((area.width + 1) / CARD[0]);
     let rows = u32::from(area.height.saturating_sub(ABOVE) / CARD[1]);
     let fits = columns > 0 && rows > 0;
-    view.beside =
-        if fits { [columns.min(MOST), rows.min(MOST / columns.min(MOST))] } else { [0, 0] };
+    view.beside = if fits {
+        [columns.min(MAX_COUNT), rows.min(MAX_COUNT / columns.min(MAX_COUNT))]
+    } else {
+        [0, 0]
+    };
     let below = |rows| Rect { y: area.y + rows, height: area.height.saturating_sub(rows), ..area };
     view.beside_place = if fits { below(ABOVE) } else { Rect::ZERO };
     let Some(list) = list.filter(|list| fits && list.total > 1) else { return fits };

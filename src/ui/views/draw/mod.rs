@@ -24,7 +24,7 @@ use sliders::Sliders;
 /// The size of the canvas if the run does not report the size of its images.
 const SIDE: usize = 28;
 /// Maximum number of pixels of a canvas.
-const MOST_PIXELS: usize = 1 << 22;
+const MAX_PIXELS: usize = 1 << 22;
 /// Number of updates after which a request without an answer is repeated, because answers are
 /// samples, which may be dropped.
 const RETRY_UPDATES: u32 = 30;
@@ -157,7 +157,7 @@ impl Draw {
         let (width, height) = (info.image_width as usize, info.image_height as usize);
         let channels = info.channels();
         let Drawing { width: wide, height: high, channels: own, .. } = self.canvas.picture;
-        let pixels = width.checked_mul(height).filter(|pixels| (1..=MOST_PIXELS).contains(pixels));
+        let pixels = width.checked_mul(height).filter(|pixels| (1..=MAX_PIXELS).contains(pixels));
         if (wide, high, own) != (width, height, channels) && pixels.is_some() {
             *self = Self {
                 canvas: Canvas::new(width, height, channels),

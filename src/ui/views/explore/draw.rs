@@ -24,7 +24,7 @@ const COMFORTABLE_ROWS: u16 = 10;
 /// Minimum height of all figures for captions with their own rows.
 const CAPTIONED: u16 = 24;
 /// Minimum height of a figure.
-const LEAST_ROWS: u16 = 6;
+const MIN_ROWS: u16 = 6;
 
 /// Draws the view and stores the areas of its parts for the mouse.
 pub(super) fn draw(view: &mut Explore, area: Rect, buffer: &mut Buffer, context: &Context) {
@@ -131,7 +131,7 @@ fn draw_figures(view: &mut Explore, area: Rect, buffer: &mut Buffer, context: &C
         Some(index) if index < shown.figures.len() => vec![index],
         _ => (0..shown.figures.len()).collect(),
     };
-    let chosen = if area.height < 2 * LEAST_ROWS && area.width < TWO_FIGURES {
+    let chosen = if area.height < 2 * MIN_ROWS && area.width < TWO_FIGURES {
         chosen.into_iter().take(1).collect()
     } else {
         chosen
@@ -210,7 +210,7 @@ fn arrange(figures: &[Figure], chosen: &[usize], area: Rect) -> Vec<(usize, Rect
         let fixed: Option<Vec<u16>> = row.iter().map(|&i| needed(&figures[i], area)).collect();
         match fixed.and_then(|rows| rows.into_iter().max()) {
             Some(needed) if rows.len() > 1 => {
-                Constraint::Length(needed.min(area.height.saturating_sub(LEAST_ROWS)))
+                Constraint::Length(needed.min(area.height.saturating_sub(MIN_ROWS)))
             }
             _ => Constraint::Fill(row.iter().map(|&i| appetite(&figures[i])).max().unwrap_or(1)),
         }

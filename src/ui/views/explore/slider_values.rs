@@ -18,7 +18,7 @@ pub(super) struct SliderValues {
 }
 
 /// Maximum number of characters of a typed value.
-const MOST_TYPED: usize = 12;
+const MAX_TYPED: usize = 12;
 
 impl SliderValues {
     /// Defaults, with the first slider selected.
@@ -141,7 +141,7 @@ impl SliderValues {
             '.' => !typed.contains('.'),
             _ => false,
         };
-        if fits && typed.len() < MOST_TYPED {
+        if fits && typed.len() < MAX_TYPED {
             typed.push(character);
         }
         fits

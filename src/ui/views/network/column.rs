@@ -6,7 +6,7 @@ use ratatui::layout::{Position, Rect};
 const THUMBNAILS: [[u16; 2]; 5] = [[13, 7], [9, 5], [7, 4], [5, 3], [3, 1]];
 
 /// Maximum rows from one dot to the next.
-const FARTHEST: u16 = 5;
+const MAX_SPACING: u16 = 5;
 
 /// The units of a layer in one or more columns.
 #[derive(Clone, Debug, PartialEq)]
@@ -44,7 +44,7 @@ impl Column {
         let rows = shown.div_ceil(columns);
         let width = (columns as u16 * step[0]).min(area.width);
         // Dots are spread over the height.
-        let apart = if shape[1] > 1 { step[1] } else { FARTHEST };
+        let apart = if shape[1] > 1 { step[1] } else { MAX_SPACING };
         let height = (rows as u16).saturating_mul(apart).min(area.height);
         let area = Rect {
             x: area.x + (area.width - width) / 2,

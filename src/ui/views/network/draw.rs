@@ -26,7 +26,7 @@ const OUTPUTS: u16 = 12;
 const LARGE: [u16; 2] = [58, 30];
 const LIST: u16 = 16;
 /// Minimum width of a layer's column, including the gap.
-const NARROWEST: u16 = 10;
+const MIN_WIDTH: u16 = 10;
 
 /// Draws the view; returns the columns of the layers.
 pub(super) fn draw(
@@ -80,7 +80,7 @@ fn lay_out(pass: &ForwardPass, selected: u32, inside: Rect) -> Vec<Column> {
         .map(|(index, _)| index)
         .collect();
     let room = inside.width.saturating_sub(OUTPUTS);
-    let fit = usize::from(room / NARROWEST).clamp(1, drawn.len().max(1));
+    let fit = usize::from(room / MIN_WIDTH).clamp(1, drawn.len().max(1));
     let here = drawn.iter().position(|&layer| layer == selected).unwrap_or(0);
     let first = here.saturating_sub(fit / 2).min(drawn.len().saturating_sub(fit));
     let shown = &drawn[first..(first + fit).min(drawn.len())];

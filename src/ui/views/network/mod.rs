@@ -17,7 +17,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 
 /// Maximum number of weights of a layer of which all connections are drawn.
-const MOST_WEIGHTS: u64 = 128 * 128;
+const MAX_WEIGHTS: u64 = 128 * 128;
 
 /// The view.
 #[derive(Debug, Default)]
@@ -87,7 +87,7 @@ fn rows<'a>(context: &Context<'a>, what: &What) -> &'a [Tensor] {
 fn all_weights(layers: &[LayerInfo], layer: u32) -> Option<What> {
     let info = layers.get(layer as usize).filter(|info| info.output[1] == 1)?;
     let first = layer == 0;
-    let few = info.weights > 0 && info.weights <= MOST_WEIGHTS && !first;
+    let few = info.weights > 0 && info.weights <= MAX_WEIGHTS && !first;
     few.then(|| What::Weights { layer, first: 0, count: units(info.output) as u32 })
 }
 

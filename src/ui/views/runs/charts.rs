@@ -10,7 +10,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 /// Maximum number of curves in a chart; the first ones are drawn.
-pub const MOST_CURVES: usize = 24;
+pub const MAX_CURVES: usize = 24;
 
 /// Options that all charts share.
 #[derive(Clone, Debug)]
@@ -49,7 +49,7 @@ impl ChartOptions {
     pub fn query(&self, metric: &str, runs: &RunList, columns: usize) -> CurveQuery {
         let rows = runs.charted();
         let having = rows.iter().filter(|row| row.metrics.iter().any(|facts| facts.name == metric));
-        let most = if self.is_grouped() { usize::MAX } else { MOST_CURVES };
+        let most = if self.is_grouped() { usize::MAX } else { MAX_CURVES };
         CurveQuery {
             metric: metric.to_owned(),
             runs: having.take(most).map(|row| row.name.clone()).collect(),

@@ -9,7 +9,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 
 /// Maximum number of runs whose samples are listed.
-const MOST_RUNS: usize = 200;
+const MAX_RUNS: usize = 200;
 
 /// Samples of one name in one run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,7 +54,7 @@ impl Chooser {
             SampleKind::Text => 2,
         };
         let rows = shared.charted();
-        let having = rows.iter().filter(|row| row.samples[index] > 0).take(MOST_RUNS);
+        let having = rows.iter().filter(|row| row.samples[index] > 0).take(MAX_RUNS);
         let runs: Vec<String> = having.map(|row| row.name.clone()).collect();
         let wanted = (shared.table.revision, runs);
         if self.made.as_ref() == Some(&wanted) {

@@ -1,6 +1,6 @@
 //! Overlaid charts of several runs: a grid of metrics.
 
-use super::charts::{Chart, ChartOptions, MOST_CURVES, axis_name};
+use super::charts::{Chart, ChartOptions, MAX_CURVES, axis_name};
 use super::drawing::draw_config;
 use super::prompt::{Asked, Prompt, Typed};
 use super::run_list::{Shared, shown, strip_common_path};
@@ -268,8 +268,8 @@ impl Compare {
             theme.fill("smoothing {}", &[&options.smoothing]),
             theme.fill("x: {}", &[&theme.say(axis_name(options.axis))]),
         ];
-        if runs > MOST_CURVES && !options.is_grouped() {
-            parts.push(theme.fill("the first {} are drawn", &[&MOST_CURVES]));
+        if runs > MAX_CURVES && !options.is_grouped() {
+            parts.push(theme.fill("the first {} are drawn", &[&MAX_CURVES]));
         }
         let spread = match options.spread {
             Spread::Deviation => "± one standard deviation",
@@ -312,7 +312,7 @@ impl Compare {
         let names: Vec<&str> = rows.iter().map(|row| row.name.as_str()).collect();
         let sign = if theme.unicode { "━" } else { "-" };
         let mut column = 0;
-        for (place, row) in rows.iter().enumerate().take(MOST_CURVES) {
+        for (place, row) in rows.iter().enumerate().take(MAX_CURVES) {
             let name = row.label.as_deref().unwrap_or_else(|| strip_common_path(&row.name, &names));
             let text = shown(name, 28);
             let left = names.len() - place;

@@ -45,7 +45,7 @@ pub enum Typed {
 }
 
 /// Maximum number of characters of a line.
-const LONGEST: usize = 1000;
+const MAX_LENGTH: usize = 1000;
 
 impl Prompt {
     pub fn key(&mut self, key: KeyEvent) -> Typed {
@@ -71,7 +71,7 @@ impl Prompt {
                 Typed::Changed
             }
             KeyCode::Char(character) if !control => {
-                if self.text.chars().count() < LONGEST {
+                if self.text.chars().count() < MAX_LENGTH {
                     self.text.push(character);
                 }
                 Typed::Changed

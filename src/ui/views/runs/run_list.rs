@@ -41,7 +41,7 @@ pub struct RunList {
 pub type Shared = Rc<RefCell<RunList>>;
 
 /// Maximum number of metrics in the table.
-pub const MOST_METRICS: usize = 3;
+pub const MAX_METRICS: usize = 3;
 
 impl RunList {
     #[must_use]
@@ -223,7 +223,7 @@ impl RunList {
         }
         let mut names: Vec<(&str, usize)> = counts.into_iter().collect();
         names.sort_by(|a, b| (relevance(a.0), b.1, a.0).cmp(&(relevance(b.0), a.1, b.0)));
-        names.into_iter().take(MOST_METRICS).map(|(name, _)| name.to_owned()).collect()
+        names.into_iter().take(MAX_METRICS).map(|(name, _)| name.to_owned()).collect()
     }
 
     /// Number of columns for sorting.

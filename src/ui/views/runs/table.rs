@@ -13,9 +13,9 @@ use std::collections::HashMap;
 /// Columns of a sparkline.
 const SPARK: usize = 12;
 /// Maximum columns of a run's name.
-const WIDEST_NAME: usize = 48;
+const MAX_NAME_WIDTH: usize = 48;
 /// Maximum number of cached sparklines.
-const MOST_SPARKS: usize = 4000;
+const MAX_SPARKS: usize = 4000;
 
 /// Sparklines by run and metric, and the number of values each was made of.
 #[derive(Debug, Default)]
@@ -48,7 +48,7 @@ impl Sparks {
             return self.made.get(&key).map_or_else(String::new, |(_, spark)| spark.clone());
         };
         let spark = bars(&curve.raw, theme.unicode);
-        if self.made.len() > MOST_SPARKS {
+        if self.made.len() > MAX_SPARKS {
             self.made.clear();
         }
         self.made.insert(key, (count, spark.clone()));
@@ -174,7 +174,7 @@ fn headings(
     room: usize,
 ) -> Vec<(String, usize)> {
     let names = visible.iter().map(|row| row.display_name().chars().count()).max().unwrap_or(0);
-    let name_width = names.clamp(4, WIDEST_NAME.min((room / 3).max(8)));
+    let name_width = names.clamp(4, MAX_NAME_WIDTH.min((room / 3).max(8)));
     let states = visible.iter().map(|row| row.state.len()).max().unwrap_or(0).max(7);
     let mut heads: Vec<(String, usize)> =
         vec![("run".to_owned(), name_width), ("state".to_owned(), states), ("step".to_owned(), 8)];

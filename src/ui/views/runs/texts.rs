@@ -13,7 +13,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 /// Maximum number of wrapped lines of a text.
-const MOST_LINES: usize = 10_000;
+const MAX_LINES: usize = 10_000;
 
 /// The view.
 #[derive(Debug)]
@@ -42,7 +42,7 @@ impl Texts {
         let lines = text.lines().flat_map(|line| {
             if line.trim().is_empty() { vec![String::new()] } else { wrap(&printable(line), width) }
         });
-        lines.take(MOST_LINES).collect()
+        lines.take(MAX_LINES).collect()
     }
 
     /// Draws the last lines of output of the run under the cursor, or of the first charted one.
