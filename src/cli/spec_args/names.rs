@@ -21,17 +21,17 @@ pub(super) const INITS: Names = &[
 ];
 pub(super) const COSTS: Names = &[
     ("quadratic", "half the squared distance"),
-    ("cross-entropy", "of independent outputs"),
-    ("log-likelihood", "of softmax outputs, which it makes"),
+    ("cross-entropy", "for independent sigmoid outputs"),
+    ("log-likelihood", "for softmax outputs, which it implies"),
 ];
 pub(super) const OPTIMIZERS: Names = &[
     ("sgd", "stochastic gradient descent"),
     ("momentum", "with --momentum"),
-    ("nesterov", "momentum with the gradient taken ahead"),
+    ("nesterov", "momentum with a look-ahead gradient"),
     ("adam", "Adam, with its usual constants"),
 ];
 pub(super) const PENALTIES: Names = &[
-    ("none", "nothing is added"),
+    ("none", "no penalty"),
     ("l1", "the sum of absolute values"),
     ("l2", "the sum of squares: weight decay"),
 ];

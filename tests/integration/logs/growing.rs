@@ -14,9 +14,9 @@ use std::path::{Path, PathBuf};
 /// How many times each file is cut, unless `NNTOP_CUTS` says otherwise.
 const CUTS: u64 = 3;
 /// A file grows in at most this many pieces.
-const MOST_PIECES: usize = 4;
+const MAX_PIECES: usize = 4;
 /// Longer files take too long to be read so many times.
-const LONGEST: u64 = 100_000;
+const MAX_LENGTH: u64 = 100_000;
 
 /// The directory that holds all files of the run that a file belongs to.
 fn root_of(file: &Path) -> PathBuf {
@@ -51,7 +51,8 @@ fn files(dir: &Path, found: &mut Vec<PathBuf>) {
     for entry in entries {
         if entry.file_type().unwrap().is_dir() {
             files(&entry.path(), found);
-        } else if entry.file_type().unwrap().is_file() && entry.metadata().unwrap().len() <= LONGEST
+        } else if entry.file_type().unwrap().is_file()
+            && entry.metadata().unwrap().len() <= MAX_LENGTH
         {
             found.push(entry.path());
         }
@@ -134,7 +135,7 @@ fn check(folder: &str) {
         let cuts = std::env::var("NNTOP_CUTS").map_or(CUTS, |cuts| cuts.parse().unwrap());
         for seed in 0..cuts {
             let mut random = rng::stream(seed, Purpose::Sample, bytes.len() as u64, 0);
-            let pieces = random.random_range(1..MOST_PIECES);
+            let pieces = random.random_range(1..MAX_PIECES);
             let mut places: Vec<usize> =
                 (0..pieces).map(|_| random.random_range(0..=bytes.len())).collect();
             places.sort_unstable();
