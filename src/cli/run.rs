@@ -114,7 +114,7 @@ fn spec(args: &RunArgs) -> anyhow::Result<CommandSpec> {
     let here = env::current_dir().context("the current directory cannot be found")?;
     let cwd = args.cwd.as_ref().map_or_else(|| here.clone(), |dir| here.join(dir));
     if !cwd.is_dir() {
-        let problem = format!("{}: is no directory", cwd.display());
+        let problem = format!("{}: is not a directory", cwd.display());
         return Err(Usage::value("--cwd", problem).into());
     }
     Ok(CommandSpec {
@@ -138,7 +138,7 @@ fn earlier(name: &str) -> anyhow::Result<CommandSpec> {
         }
         return Ok(*spec);
     }
-    let problem = format!("{name} is no command; `nntop resume {name}` continues it");
+    let problem = format!("{name} is not a command; `nntop resume {name}` continues it");
     Err(Usage::value("--again", problem).into())
 }
 

@@ -1,5 +1,5 @@
 //! The location of a run's socket. It is in the run's directory and not under `XDG_RUNTIME_DIR`,
-//! which the system removes at the last logout, when the run must go on.
+//! which the system removes at the last logout, which a run must survive.
 
 use super::names;
 use super::place::{PlaceError, at};

@@ -86,7 +86,7 @@ fn reopen(run: &RunDir, view: &RunView) -> Result<Channels, LogLine> {
         Ok(Task::Ensemble { training, .. }) if has_voted(view) => {
             let file = training.save.unwrap_or_else(|| run.model());
             open_saved(&file).map(Channels::from).map_err(|error| {
-                let text = format!("its networks cannot be asked, only how they learned: {error}");
+                let text = format!("its networks cannot be opened, only their history: {error}");
                 log_line(Level::Warning, text)
             })
         }
@@ -139,5 +139,5 @@ fn network_shown(spec: &Spec, view: &RunView) -> u64 {
 fn open_checkpoint(checkpoints: &Path) -> Result<Channels, String> {
     open_run(checkpoints)
         .map(Channels::from)
-        .map_err(|error| format!("the network cannot be looked at, only its history: {error}"))
+        .map_err(|error| format!("the network cannot be opened, only its history: {error}"))
 }

@@ -35,7 +35,7 @@ pub enum ConnectError {
     #[error("the run `{0}` is not live")]
     NotLive(String),
     #[error(
-        "the session of `{0}` lives but does not answer; if it was stopped, `kill -CONT` wakes it"
+        "the session of `{0}` is running but does not answer; if it is suspended, `kill -CONT` continues it"
     )]
     NoAnswer(String),
     #[error("the socket of `{run}` is served by user {user}, not by you; nothing was sent")]
@@ -211,7 +211,7 @@ fn receive_updates(stream: &UnixStream, updates: &Sender<Update>, run: &RunDir) 
 fn end_reason(run: &RunDir) -> String {
     let name = run.name();
     if !has_ended(run) {
-        format!("the connection broke; `nntop attach {name}` comes back")
+        format!("the connection broke; `nntop attach {name}` reconnects")
     } else if replay(run).outcome.is_some() {
         format!("the run is over and its session has ended; `nntop attach {name}` shows it")
     } else {

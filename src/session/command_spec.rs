@@ -19,7 +19,7 @@ pub struct CommandSpec {
     pub stop_signal: i32,
     /// Seconds until SIGTERM follows the stop signal.
     pub grace_seconds: u64,
-    /// Number of the signal that asks the command to write a checkpoint, if it knows one.
+    /// Number of the signal that asks the command to write a checkpoint, if it supports one.
     pub save_signal: Option<i32>,
 }
 

@@ -57,7 +57,7 @@ fn launch_locked(run: &RunDir, lock: File) -> Result<(), LaunchError> {
     let _ = process.wait();
     if reply.is_empty() {
         let log = run.log();
-        reply = format!("the session process ended without a word; see {}", log.display());
+        reply = format!("the session process ended unexpectedly; see {}", log.display());
     }
     Err(LaunchError::Failed(reply))
 }

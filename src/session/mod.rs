@@ -25,7 +25,7 @@ pub use event_file::{EventFile, checkpoint_of, for_each_event, replay};
 pub use home::Home;
 pub use host::{HostError, serve};
 pub use hub::{Attachment, Hub};
-/// The environment variable that names the checkpoint a command goes on from.
+/// The environment variable that contains the checkpoint from which a command resumes.
 pub const RESUME_FROM: &str = "NNTOP_RESUME_FROM";
 
 pub use launch::{LaunchError, SESSION_COMMAND, launch};

@@ -23,7 +23,7 @@ const FORMAT: u32 = 2;
 pub enum RecordError {
     #[error("{}: {source}", path.display())]
     Io { path: PathBuf, source: io::Error },
-    #[error("{}: is no run's record: {problem}; remove its directory", path.display())]
+    #[error("{}: is not the record of a run: {problem}; remove its directory", path.display())]
     Malformed { path: PathBuf, problem: String },
     #[error("{}: was written by nntop {nntop}; use that version", path.display())]
     Newer { path: PathBuf, nntop: Untrusted },
@@ -282,7 +282,7 @@ mod tests {
         for text in ["", "{}", "[1]", r#"{"format":2,"nntop":"0.1.0","id":"1","created":1}"#] {
             std::fs::write(run.spec(), text).unwrap();
             let error = Record::read(&run).unwrap_err().to_string();
-            assert!(error.contains("spec.json: is no run's record"), "{text}: {error}");
+            assert!(error.contains("spec.json: is not the record of a run"), "{text}: {error}");
         }
     }
 }

@@ -29,7 +29,7 @@ pub enum WireError {
     TooLong { length: u64, most: u32 },
     #[error("the connection ended in the middle of a frame: {found} of {length} bytes")]
     Torn { found: u32, length: u32 },
-    #[error("a frame that is no message: {0}")]
+    #[error("the frame is not a valid message: {0}")]
     Malformed(String),
 }
 
@@ -203,7 +203,7 @@ pub fn read_hello<T: DeserializeOwned>(input: &mut impl Read) -> Result<T, WireE
     if !read_frame(input, MAX_HELLO, &mut payload)? {
         return Err(WireError::Io(io::ErrorKind::UnexpectedEof.into()));
     }
-    let wrong = |error: serde_json::Error| WireError::Malformed(format!("no hello: {error}"));
+    let wrong = |error: serde_json::Error| WireError::Malformed(format!("not a hello: {error}"));
     serde_json::from_slice(&payload).map_err(wrong)
 }
 

@@ -120,7 +120,7 @@ impl Layer {
                 Err(TryRecvError::Empty) => return any,
                 Err(TryRecvError::Disconnected) => {
                     self.link.updates = never();
-                    let why = "the run's end of the connection is gone";
+                    let why = "the run has closed the connection";
                     self.update(Update::Lost(why.into()));
                 }
             }

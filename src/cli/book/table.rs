@@ -21,7 +21,7 @@ pub(super) fn print(file: &Path, out: &mut Output<'_>) -> anyhow::Result<()> {
     writeln!(out, "|---|---|---|---|---|---|---|")?;
     for (number, line) in (1..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty()) {
         let value: Value = serde_json::from_str(line)
-            .map_err(|error| wrong(format!("line {number} is no JSON object: {error}")))?;
+            .map_err(|error| wrong(format!("line {number} is not a JSON object: {error}")))?;
         if value["event"] == "claim" {
             writeln!(out, "{}", row(&value))?;
         }

@@ -109,7 +109,7 @@ pub(super) fn follow(
             return Ok(view);
         }
     }
-    view.outcome = Some(Outcome::Failed("the training thread ended without a word".into()));
+    view.outcome = Some(Outcome::Failed("the training thread ended unexpectedly".into()));
     Ok(view)
 }
 

@@ -148,7 +148,7 @@ fn found(catalog: &Catalog) -> String {
     if runs == 0 {
         let files = catalog.explain().len();
         return format!(
-            "no runs below the current directory: {files} files are no logs of a known kind; \
+            "no runs below the current directory: {files} files are not logs of a known format; \
              `nntop watch --explain` says why"
         );
     }

@@ -215,7 +215,7 @@ pub(super) fn until_free(run: &RunDir) -> anyhow::Result<bool> {
 fn confirm(run: &RunDir) -> anyhow::Result<bool> {
     if !io::stdin().is_terminal() {
         let problem = format!(
-            "without a terminal nobody can confirm the deletion of `{}`; give --yes",
+            "without a terminal the deletion of `{}` cannot be confirmed; give --yes",
             run.name()
         );
         return Err(Usage::because(problem).into());

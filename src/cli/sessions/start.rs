@@ -252,7 +252,7 @@ fn shown(run: &RunDir, detach: bool, display: &DisplayArgs) -> anyhow::Result<Ex
 pub(super) fn go_on(run: &RunDir, how: GoOn, display: &DisplayArgs) -> anyhow::Result<ExitCode> {
     let record = Record::read(run)?;
     let Task::Training(training) = &record.task else {
-        bail!("`{}` is no training of one network", run.name())
+        bail!("`{}` is not a training of a single network", run.name())
     };
     let training = (**training).clone();
     let reached = replay(run).epoch();

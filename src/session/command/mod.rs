@@ -117,7 +117,7 @@ fn run_source(source: Source, files: Option<Files>) -> io::Result<()> {
 /// # Errors
 /// If its process cannot be watched, or a thread cannot be started.
 pub(super) fn follow(run: &RunDir, spec: &ScriptSpec) -> io::Result<Started> {
-    let none = || io::Error::new(io::ErrorKind::InvalidInput, "no process has this number");
+    let none = || io::Error::new(io::ErrorKind::InvalidInput, "there is no process with this id");
     let pid = i32::try_from(spec.pid).ok().and_then(Pid::from_raw).ok_or_else(none)?;
     let (commands, received) = unbounded();
     let (sent, events) = bounded(MAX_EVENTS);

@@ -148,7 +148,8 @@ impl Script {
     pub(super) fn take_report(&mut self, report: Report) {
         match report {
             Report::Connected { number, commands, hello } => {
-                let text = format!("a script reports: {}, process {}", hello.client, hello.pid);
+                let text =
+                    format!("a script has connected: {}, process {}", hello.client, hello.pid);
                 self.out.log(Level::Info, text);
                 self.reporter = Some(Reporter::new(number, commands));
                 self.state.reports = true;
@@ -177,7 +178,7 @@ impl Script {
         if was_held {
             self.mark(MarkKind::Resumed);
         }
-        self.out.log(Level::Info, "the script reports no longer".into());
+        self.out.log(Level::Info, "the script has disconnected".into());
         self.send_status();
     }
 

@@ -122,7 +122,7 @@ impl Source {
             let poll = self.script.next_poll.map_or_else(never, at);
             crossbeam_channel::select! {
                 recv(exited) -> status => {
-                    return status.unwrap_or_else(|_| Err(io::Error::other("nobody waited for it")));
+                    return status.unwrap_or_else(|_| Err(io::Error::other("the waiting thread has ended")));
                 }
                 recv(commands) -> command => match command {
                     Ok(command) => self.execute(&command),
@@ -223,7 +223,8 @@ impl Source {
         }
         self.signal(Signal::STOP);
         self.script.mark(MarkKind::Suspended);
-        self.out.log(Level::Info, "suspended: memory, the GPU's too, stays taken".into());
+        self.out
+            .log(Level::Info, "suspended: memory (including GPU memory) stays allocated".into());
         self.script.send_status();
     }
 
@@ -356,7 +357,7 @@ impl Source {
     fn outcome(&self, status: &io::Result<Option<ExitStatus>>, last: &[String]) -> Outcome {
         let status = match status {
             Ok(status) => status,
-            Err(error) => return Outcome::Failed(format!("cannot be waited for: {error}")),
+            Err(error) => return Outcome::Failed(format!("cannot wait for the process: {error}")),
         };
         if let Some(path) = &self.script.reported.ended_at {
             return Outcome::Checkpointed(path.clone());
@@ -368,7 +369,7 @@ impl Source {
             (Some(0), _) | (None, Some(Ending::Completed)) => Outcome::Completed(String::new()),
             (Some(code), _) => Outcome::Exited { code, output: last.join("\n") },
             (None, Some(Ending::Failed(reason))) => Outcome::Failed(reason.clone()),
-            (None, None) => Outcome::Failed("the script ended without a word".into()),
+            (None, None) => Outcome::Failed("the script ended without reporting its end".into()),
         }
     }
 }

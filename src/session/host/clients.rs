@@ -154,7 +154,7 @@ impl Clients {
         handshake: u64,
     ) -> Result<(), Refusal> {
         let Some(reports) = &self.reports else {
-            refuse(stream, "this run is no command: nothing can report to it");
+            refuse(stream, "this run is not a command, so no script can report to it");
             return Ok(());
         };
         stream.set_write_timeout(None)?;

@@ -78,7 +78,7 @@ pub enum HostError {
 
 impl HostError {
     fn no_thread(source: io::Error) -> Self {
-        Self::Io { what: "the system gives no thread".into(), source }
+        Self::Io { what: "cannot start a thread".into(), source }
     }
 }
 
@@ -209,7 +209,7 @@ impl Session {
             if !over || waiting || self.clients.is_kept_alive() {
                 idle_since = Instant::now();
             } else if idle_since.elapsed() >= GRACE {
-                return self.log.record("the run is over and nobody looks at it: the session ends");
+                return self.log.record("the run is over and no client is left: the session ends");
             }
         }
     }
@@ -259,9 +259,9 @@ impl Session {
     fn maintain_log(&mut self) -> Result<(), HostError> {
         let deleted = if !self.run.path().exists() {
             make_private(self.run.path())?;
-            "the run's directory was deleted; it is made again"
+            "the run's directory was deleted; it is recreated"
         } else if !self.log.is_there() {
-            "the log was deleted; it is begun again"
+            "the log was deleted; it is recreated"
         } else {
             return Ok(());
         };
@@ -273,7 +273,7 @@ impl Session {
     fn maintain_record(&mut self) -> Result<(), HostError> {
         if !self.run.spec().exists() {
             self.record.write(&self.run)?;
-            self.log.record("the run's record was deleted; it is made again");
+            self.log.record("the run's record was deleted; it is recreated");
         }
         Ok(())
     }
@@ -298,7 +298,7 @@ impl Session {
             self.run.place_socket(&self.record.id)?;
             let path = self.listener.path().to_path_buf();
             self.listener = Listener::bind(&path).map_err(io_at(&path))?;
-            self.log.record("the socket was deleted; it is made again");
+            self.log.record("the socket was deleted; it is recreated");
         }
         Ok(())
     }

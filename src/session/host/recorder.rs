@@ -74,7 +74,7 @@ impl Recorder {
         match self.file.maintain() {
             Ok(restored) => {
                 if restored {
-                    self.log.record("the events' file was deleted; it is made again");
+                    self.log.record("the event file was deleted; it is recreated");
                 }
                 self.report_disk_state(Ok(()));
             }

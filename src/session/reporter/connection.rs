@@ -95,7 +95,7 @@ impl Reports {
         let hello: Hello = match serde_json::from_slice(&line) {
             Ok(hello) => hello,
             Err(error) => {
-                refuse(&stream, &format!("the first line is no hello: {error}"));
+                refuse(&stream, &format!("the first line is not a hello: {error}"));
                 return Ok(());
             }
         };
@@ -149,7 +149,7 @@ impl Reports {
             if line.last() != Some(&b'\n') {
                 if line.len() as u64 == MAX_LINE {
                     let text = format!(
-                        "the script's report was ended: a line of more than {MAX_LINE} bytes"
+                        "the script was disconnected: a line of more than {MAX_LINE} bytes"
                     );
                     note(Level::Warning, text);
                 }
@@ -166,11 +166,10 @@ impl Reports {
                         let begin = String::from_utf8_lossy(&line[..line.len().min(60)]);
                         let begin = Untrusted::from(begin.trim_end());
                         let text =
-                            format!("a line of the script's report was skipped: {error}: {begin}");
+                            format!("an invalid line of the script was skipped: {error}: {begin}");
                         note(Level::Warning, text);
                     } else if invalid == MAX_WRONG_LINES {
-                        let text =
-                            "the script's report was ended: most of its lines are no messages";
+                        let text = "the script was disconnected: most of its lines are invalid";
                         note(Level::Warning, text.into());
                         return;
                     }

@@ -33,7 +33,7 @@ pub(in crate::session) fn content(what: &What, frame: Value) -> Result<Content, 
         }
         What::Biases { .. } => {
             let text = frame.get("values").and_then(Value::as_str).unwrap_or_default();
-            let values = floats(text).ok_or("the values are no base64 of numbers")?;
+            let values = floats(text).ok_or("the values are not base64 of numbers")?;
             Ok(Content::Biases { values })
         }
         What::Histogram { .. } => {
@@ -60,7 +60,7 @@ pub(in crate::session) fn content(what: &What, frame: Value) -> Result<Content, 
 }
 
 fn rows(weights: &Weights) -> Result<Content, String> {
-    let values = floats(&weights.values).ok_or("the weights are no base64 of numbers")?;
+    let values = floats(&weights.values).ok_or("the weights are not base64 of numbers")?;
     let Some((&count, shape)) = weights.shape.split_first() else {
         return Err("the weights have no shape".into());
     };
@@ -74,7 +74,7 @@ fn rows(weights: &Weights) -> Result<Content, String> {
 }
 
 fn activation(raw: &Activation) -> Result<Tensor, String> {
-    let values = floats(&raw.values).ok_or("the activations are no base64 of numbers")?;
+    let values = floats(&raw.values).ok_or("the activations are not base64 of numbers")?;
     let shape = three(&raw.shape);
     if size_of(shape) != values.len() {
         return Err(format!("{} activations for a shape of {shape:?}", values.len()));

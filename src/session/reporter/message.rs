@@ -98,7 +98,7 @@ pub(in crate::session) struct Answer {
 /// Why a line is not a message.
 #[derive(Debug, thiserror::Error)]
 pub(in crate::session) enum MessageError {
-    #[error("it is no JSON object: {0}")]
+    #[error("it is not a JSON object: {0}")]
     Json(#[from] serde_json::Error),
     #[error("`{key}`: {problem}")]
     Value { key: &'static str, problem: String },
@@ -134,7 +134,7 @@ impl Message {
             return metrics(values, epoch, &common, now);
         }
         if let Some(step) = take("at") {
-            return Ok(Self::At(step.as_i64().ok_or_else(|| wrong("at", "is no step"))?));
+            return Ok(Self::At(step.as_i64().ok_or_else(|| wrong("at", "is not a step"))?));
         }
         if let Some(state) = take("state") {
             let held = match state.as_str() {
@@ -194,7 +194,7 @@ fn metrics(
     common: &Common,
     now: f64,
 ) -> Result<Message, MessageError> {
-    let Value::Object(values) = values else { return Err(wrong("log", "is no object")) };
+    let Value::Object(values) = values else { return Err(wrong("log", "is not an object")) };
     let mut named = Vec::with_capacity(values.len().min(MAX_NAMES));
     for (name, value) in values.into_iter().take(MAX_NAMES) {
         let Some(value) = number(&value) else {
@@ -235,7 +235,7 @@ fn tunable_of(value: &Value, step: i64) -> Result<Message, MessageError> {
 }
 
 fn config_of(config: Value) -> Result<Message, MessageError> {
-    let Value::Object(config) = config else { return Err(wrong("config", "is no object")) };
+    let Value::Object(config) = config else { return Err(wrong("config", "is not an object")) };
     let text = |value: Value| match value {
         Value::String(text) => text,
         other => other.to_string(),
@@ -266,7 +266,7 @@ struct Image {
 fn image_of(image: Value) -> Result<MediaBody, MessageError> {
     let image: Image = serde_json::from_value(image).map_err(|error| wrong("image", error))?;
     let Image { width, height, channels, pixels } = image;
-    let pixels = base64(&pixels).ok_or_else(|| wrong("image", "the pixels are no base64"))?;
+    let pixels = base64(&pixels).ok_or_else(|| wrong("image", "the pixels are not base64"))?;
     let sides = [width, height, channels].map(|side| side as usize);
     let expected = sides.into_iter().fold(1_usize, usize::saturating_mul);
     if !matches!(channels, 1 | 3) || pixels.len() != expected || expected > MAX_PIXELS {
@@ -374,7 +374,7 @@ mod tests {
     #[test]
     fn errors_name_the_invalid_part() {
         for (line, problem) in [
-            ("loss 0.5", "no JSON object"),
+            ("loss 0.5", "not a JSON object"),
             (r#"{"log":{"loss":"high"}}"#, "\"loss\" has no number"),
             (r#"{"state":"upside down"}"#, "neither held nor running"),
             (r#"{"image":{"width":2,"height":2,"channels":1,"pixels":"AAAA"}}"#, "2×2×1 with 3"),

@@ -59,7 +59,7 @@ impl Predictions {
         let step = value.get("step").and_then(Value::as_i64).unwrap_or(step);
         let raw: Raw = serde_json::from_value(value).map_err(|error| error.to_string())?;
         let probabilities =
-            floats(&raw.probabilities).ok_or("the probabilities are no base64 of numbers")?;
+            floats(&raw.probabilities).ok_or("the probabilities are not base64 of numbers")?;
         let count = raw.labels.len();
         let width = match count {
             0 => raw.classes.len(),
@@ -82,7 +82,7 @@ impl Predictions {
         });
         let image = [raw.width, raw.height, raw.channels];
         let size = image.iter().fold(1_usize, |size, &side| size.saturating_mul(side as usize));
-        let pixels = base64(&raw.pixels).ok_or("the pixels are no base64")?;
+        let pixels = base64(&raw.pixels).ok_or("the pixels are not base64")?;
         if !pixels.is_empty() && (size.saturating_mul(count) != pixels.len()) {
             let [width, height, channels] = image;
             return Err(format!(
@@ -314,7 +314,7 @@ mod tests {
     #[test]
     fn inconsistent_predictions_are_rejected_with_a_reason() {
         for (value, problem) in [
-            (json!({"labels": [0], "probabilities": "AAAA"}), "no base64 of numbers"),
+            (json!({"labels": [0], "probabilities": "AAAA"}), "not base64 of numbers"),
             (json!({"labels": [0, 1], "probabilities": "AACAPw=="}), "1 probabilities for 2"),
             (json!({"labels": [1], "probabilities": "AACAPw=="}), "not from 0 to 0"),
             (

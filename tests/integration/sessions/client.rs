@@ -89,7 +89,7 @@ fn a_script_logs_is_held_stepped_resumed_and_stopped() {
     watcher.until(|view| view.outcome.is_some());
     assert_eq!((&watcher.view.outcome, watcher.view.exit_code), (&Some(Outcome::Stopped), Some(0)));
     let log = place.say("logs looping");
-    assert!(log.contains("a script reports: python 3") && log.contains("held"), "{log}");
+    assert!(log.contains("a script has connected: python 3") && log.contains("held"), "{log}");
 }
 
 #[test]
@@ -336,7 +336,7 @@ fn a_killed_script_is_reported_and_the_next_one_can_connect() {
     place.say("pause twice");
     kill_process(pid_of(first), Signal::KILL).unwrap();
     watcher.until(|view| reporter(view, 1).is_some() && !held(view) && view.status.reports);
-    assert!(watcher.view.log.iter().any(|line| line.text == "the script reports no longer"));
+    assert!(watcher.view.log.iter().any(|line| line.text == "the script has disconnected"));
     let said = place.say("pause twice");
     assert!(said.contains("held at step"), "{said}");
     place.say("stop twice");
@@ -429,7 +429,7 @@ fn garbage_from_a_script_is_rejected() {
     let training = place.detach("training", &format!("--epochs {ENDLESS}"));
     let mut lines = Lines::connect(&training);
     lines.say(HELLO);
-    assert!(lines.next().unwrap()["refused"].as_str().unwrap().contains("no command"));
+    assert!(lines.next().unwrap()["refused"].as_str().unwrap().contains("not a command"));
     place.say("stop training");
 }
 

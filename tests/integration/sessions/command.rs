@@ -75,7 +75,7 @@ fn a_pause_suspends_every_process_of_the_command() {
     let before = printed(&run).len();
     place.say("resume two");
     until("more output", || printed(&run).len() > before);
-    assert!(place.say("logs two").contains("memory, the GPU's too, stays taken"));
+    assert!(place.say("logs two").contains("memory (including GPU memory) stays allocated"));
     place.say("pause two");
     let ended = pids(&run);
     // A suspended command can be stopped.

@@ -27,7 +27,7 @@ fn an_ensemble_has_a_session_and_its_model_is_saved() {
     // A single network must not replace the vote.
     std::fs::remove_file(&file).unwrap();
     let view = session::browse(&place.run("three"), Attachment::Control).unwrap();
-    until_said(&view, "its networks cannot be asked, only how they learned");
+    until_said(&view, "its networks cannot be opened, only their history");
     let unsaved = place.detach("unsaved", "--ensemble 2 --epochs 1");
     until_dead(&unsaved);
     let kept = format!("eval {} --data {data} --json", unsaved.model().display());
@@ -76,7 +76,7 @@ fn an_ensemble_can_be_detached_controlled_and_resumed() {
     let kept = run.checkpoints().with_extension("away");
     std::fs::rename(run.checkpoints(), &kept).unwrap();
     let view = session::browse(&run, Attachment::Control).unwrap();
-    until_said(&view, "the network cannot be looked at, only its history");
+    until_said(&view, "the network cannot be opened, only its history");
     std::fs::rename(&kept, run.checkpoints()).unwrap();
     assert_eq!(place.say("resume votes --detach"), "votes");
     let mut watcher = Watcher::attach(&run, Attachment::ReadOnly);

@@ -97,8 +97,8 @@ fn garbage_ends_the_connection_with_a_logged_reason() {
         (b"GET / HTTP/1.1\r\n\r\n", "a frame of 542393671 bytes was announced"),
         (&u32::MAX.to_le_bytes(), "a frame of 4294967295 bytes was announced"),
         (&too_long, "a frame of 4097 bytes was announced, but at most 4096"),
-        (&frame(b"{}"), "no hello: missing field"),
-        (&frame(&[0xff; 9]), "no hello: expected value"),
+        (&frame(b"{}"), "not a hello: missing field"),
+        (&frame(&[0xff; 9]), "not a hello: expected value"),
     ];
     for (bytes, reason) in no_hello {
         let stream = knock(&run);
@@ -108,10 +108,10 @@ fn garbage_ends_the_connection_with_a_logged_reason() {
     }
     let no_command: [(&[u8], &str); 4] = [
         (&u32::MAX.to_le_bytes(), "but at most 1048576 are taken"),
-        (&frame(&[0xfe]), "a frame that is no message"),
+        (&frame(&[0xfe]), "not a valid message"),
         (&frame(&[0, 1, 2]), "2 bytes too many"),
         // `Watch` with 2^63 probes.
-        (&frame(&[7, 255, 255, 255, 255, 255, 255, 255, 255, 127]), "no message"),
+        (&frame(&[7, 255, 255, 255, 255, 255, 255, 255, 255, 127]), "not a valid message"),
     ];
     for (bytes, reason) in no_command {
         let stream = enter(&run, Attachment::Control);

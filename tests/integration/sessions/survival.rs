@@ -166,7 +166,7 @@ fn a_deleted_socket_is_recreated() {
     std::fs::remove_file(run.socket()).unwrap();
     assert!(place.say("pause").contains("paused"));
     std::fs::remove_dir_all(run.path()).unwrap();
-    until("the directory made again", || run.is_live() && run.socket().exists());
+    until("the recreated directory", || run.is_live() && run.socket().exists());
     assert!(place.say("resume door").contains("training"));
     assert!(place.say("stop door").contains("stopped"));
 }
