@@ -107,8 +107,8 @@ fn truncated_predictions_models_and_pictures_are_rejected() {
     for name in ["predictions/said.npz", "predictions/said.parquet"] {
         let file = copy(name);
         let open = || {
-            let said = Predictions::open(&file, &OpenOptions::default());
-            said.map(drop).map_err(|error| error.to_string())
+            let reply = Predictions::open(&file, &OpenOptions::default());
+            reply.map(drop).map_err(|error| error.to_string())
         };
         assert_eq!(truncated(&file, open), 100, "{name}");
     }

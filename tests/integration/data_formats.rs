@@ -143,8 +143,8 @@ fn a_folder_of_pictures_is_read_and_damaged_ones_are_reported() {
     // Without circle/20.png, which is truncated, and ring/._00.png, which is hidden.
     assert_eq!(per_class(&data), [20; 10]);
     assert_eq!(data.train.channels, 3);
-    let told = data.notes.join("; ");
-    assert!(told.contains("circle/20.png") && told.contains("were resized"), "{told}");
+    let reported = data.notes.join("; ");
+    assert!(reported.contains("circle/20.png") && reported.contains("were resized"), "{reported}");
     assert_eq!(data, open(&folder), "the parts are the same each time");
     for images in [&data.validation, &data.test] {
         assert!(data.classes.iter().zip(0..).all(|(_, class)| images.labels.contains(&class)));

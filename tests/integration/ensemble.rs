@@ -35,9 +35,9 @@ fn an_ensemble_is_trained_and_saved_as_one_model() {
     let output = train(data.path(), &file, &["--ensemble", "3", "--seed", "5"]);
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     let lines = objects(&output);
-    let told = |event: &str| lines.iter().filter(|line| line["event"] == event).count();
-    assert_eq!([told("saved"), told("finished")], [1, 1]);
-    assert_eq!(told("epoch"), 3 * 3 + 1, "every epoch of every network, and their vote");
+    let reported = |event: &str| lines.iter().filter(|line| line["event"] == event).count();
+    assert_eq!([reported("saved"), reported("finished")], [1, 1]);
+    assert_eq!(reported("epoch"), 3 * 3 + 1, "every epoch of every network, and their vote");
     let together = evaluation(data.path(), &file);
     assert_eq!(together["networks"], 3);
     let last = lines.iter().rfind(|line| line["event"] == "epoch").unwrap();
@@ -82,11 +82,11 @@ fn different_networks_are_trained_on_all_images_with_test_time_shifts() {
     let output = train(data.path(), &file, &[&kinds[..], &["--all-images"]].concat());
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     let lines = objects(&output);
-    let begun = |line: &&Value| line["event"] == "started" && line["train_size"] != 0;
-    let begun: Vec<&Value> = lines.iter().filter(begun).collect();
-    let layers: Vec<_> = begun.iter().map(|line| line["network"].as_str().unwrap()).collect();
+    let started = |line: &&Value| line["event"] == "started" && line["train_size"] != 0;
+    let started: Vec<&Value> = lines.iter().filter(started).collect();
+    let layers: Vec<_> = started.iter().map(|line| line["network"].as_str().unwrap()).collect();
     assert_eq!(layers, ["64,12,3", "64,8,3", "64,12,3", "64,12,3 + 64,8,3"]);
-    assert!(begun.iter().all(|line| line["validation_size"] == 0), "{begun:?}");
+    assert!(started.iter().all(|line| line["validation_size"] == 0), "{started:?}");
     let evaluate = |file: &Path| evaluation(data.path(), file);
     let plain = evaluate(&file);
     assert_eq!((&plain["validation_images"], &plain["networks"]), (&0.into(), &3.into()));

@@ -123,7 +123,7 @@ fn colours(buffer: &Buffer, area: Rect) -> String {
             match runs.last_mut() {
                 // A blank between two words belongs to their run.
                 _ if cell.symbol() == " " && style(cell).is_empty() => {}
-                Some((_, last, like)) if looks(like) == looks(cell) => *last = at,
+                Some((_, last, like)) if appearance(like) == appearance(cell) => *last = at,
                 _ => runs.push((at, at, cell)),
             }
         }
@@ -142,7 +142,7 @@ fn colours(buffer: &Buffer, area: Rect) -> String {
     if out.is_empty() { "none\n".into() } else { out }
 }
 
-fn looks(cell: &Cell) -> (Color, Color, Modifier) {
+fn appearance(cell: &Cell) -> (Color, Color, Modifier) {
     // The foreground of a blank is invisible.
     let blank = cell.symbol() == " " && !cell.modifier.contains(Modifier::REVERSED);
     (if blank { Color::Reset } else { cell.fg }, cell.bg, cell.modifier)
@@ -155,11 +155,11 @@ fn row(buffer: &Buffer, area: Rect, y: u16, runs: &[Run]) -> Vec<String> {
         let short = |run: &&Run| run.1 - run.0 < SHORT_RUN;
         let picture = runs[index..].iter().take_while(short).count();
         let coloured =
-            runs[index..index + picture].iter().any(|run| looks(run.2).0 != Color::Reset);
+            runs[index..index + picture].iter().any(|run| appearance(run.2).0 != Color::Reset);
         if picture >= PICTURE && coloured {
             let (first, last) = (runs[index].0, runs[index + picture - 1].1);
             let cells = || (first..=last).map(|x| &buffer[(area.x + x, y)]);
-            let ink: String = cells().map(|cell| tone(looks(cell).0)).collect();
+            let ink: String = cells().map(|cell| tone(appearance(cell).0)).collect();
             let paper: String = cells().map(|cell| tone(cell.bg)).collect();
             let paper =
                 if paper.chars().all(|c| c == '.') { "" } else { &format!(" paper {paper}") };
@@ -178,7 +178,7 @@ fn row(buffer: &Buffer, area: Rect, y: u16, runs: &[Run]) -> Vec<String> {
 }
 
 fn style(cell: &Cell) -> String {
-    let (fg, bg, modifier) = looks(cell);
+    let (fg, bg, modifier) = appearance(cell);
     let mut words = Vec::new();
     if fg != Color::Reset {
         words.push(name(fg));

@@ -124,8 +124,9 @@ fn a_resumed_run_ends_with_the_same_model() {
     let whole =
         train(dir.path(), &format!("{arguments} --epochs 4 --save {}", at("whole.safetensors")));
     assert_eq!(whole.status.code(), Some(0), "{}", err(&whole));
-    let begun = format!("{arguments} --epochs 2 --checkpoint-every 1 --checkpoints {}", at("kept"));
-    assert_eq!(train(dir.path(), &begun).status.code(), Some(0));
+    let started =
+        format!("{arguments} --epochs 2 --checkpoint-every 1 --checkpoints {}", at("kept"));
+    assert_eq!(train(dir.path(), &started).status.code(), Some(0));
     let resumed =
         format!("--resume {} --epochs 4 --save {}", at("kept"), at("resumed.safetensors"));
     let resumed = train(dir.path(), &resumed);

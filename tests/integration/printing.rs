@@ -251,9 +251,9 @@ fn names_in_the_records_of_runs_are_printed_escaped() {
     };
     detach("live", "1000000");
     let over = detach("over", "2");
-    let begun = Instant::now();
+    let started = Instant::now();
     while over.is_live() {
-        assert!(begun.elapsed() < Duration::from_secs(60), "the run ends");
+        assert!(started.elapsed() < Duration::from_secs(60), "the run ends");
         std::thread::sleep(Duration::from_millis(10));
     }
     // Records as another user could have written them.
@@ -283,8 +283,10 @@ fn names_in_the_records_of_runs_are_printed_escaped() {
     fs::write(runs.path().join(&name).join("log"), format!("{}\n", HOSTILE.replace("\r\n", " ")))
         .unwrap();
     let events = fs::read_to_string(over.events()).unwrap();
-    let told = serde_json::json!({ "at": 1.0, "event": { "Finished": { "Completed": HOSTILE } } });
-    fs::write(runs.path().join(&name).join("events.jsonl"), format!("{events}{told}\n")).unwrap();
+    let reported =
+        serde_json::json!({ "at": 1.0, "event": { "Finished": { "Completed": HOSTILE } } });
+    fs::write(runs.path().join(&name).join("events.jsonl"), format!("{events}{reported}\n"))
+        .unwrap();
     let hostile = Path::new(&name);
     print(
         &place,

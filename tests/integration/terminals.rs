@@ -216,11 +216,11 @@ fn without_a_reply_colorfgbg_decides_and_arguments_take_precedence() {
     let mut arguments = run.arguments();
     arguments.extend(["--background".into(), "light".into()]);
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    let mut told = Start::nntop(&arguments).spawn();
-    told.wait_for("images/s");
-    assert_eq!(name_color(&told), ACCENT_ON_LIGHT);
-    assert!(!told.raw().contains("\x1b]11;?"), "a known background is not queried");
-    for terminal in [&mut light, &mut told] {
+    let mut reported = Start::nntop(&arguments).spawn();
+    reported.wait_for("images/s");
+    assert_eq!(name_color(&reported), ACCENT_ON_LIGHT);
+    assert!(!reported.raw().contains("\x1b]11;?"), "a known background is not queried");
+    for terminal in [&mut light, &mut reported] {
         terminal.type_keys("\x03");
         terminal.wait_for_exit();
     }

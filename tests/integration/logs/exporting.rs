@@ -78,6 +78,6 @@ fn a_path_without_logs_is_an_error() {
         .output()
         .unwrap();
     assert_eq!(output.status.code(), Some(1));
-    let told = String::from_utf8(output.stderr).unwrap();
-    assert!(told.contains("nntop watch --explain"), "{told}");
+    let reported = String::from_utf8(output.stderr).unwrap();
+    assert!(reported.contains("nntop watch --explain"), "{reported}");
 }

@@ -171,7 +171,7 @@ fn only_the_damaged_record_is_lost() {
     let whole = load(path);
     let whole = only(&whole);
     // The number of lost points, in all metrics together, and whether the damage is reported.
-    for (fault, lost, told) in [
+    for (fault, lost, reported) in [
         ("torn-in-length", 1, true),
         ("torn-in-data", 1, true),
         ("torn-in-footer", 1, true),
@@ -185,7 +185,7 @@ fn only_the_damaged_record_is_lost() {
         let run = only(&catalog);
         let count = |run: &Run| run.metrics.iter().map(Metric::len).sum::<usize>();
         assert_eq!(count(whole) - count(run), lost, "{fault}");
-        assert_eq!(!run.warnings.is_empty(), told, "{fault}");
+        assert_eq!(!run.warnings.is_empty(), reported, "{fault}");
         for metric in &run.metrics {
             let all = pairs(whole.metric(&metric.name).unwrap());
             assert!(

@@ -47,8 +47,8 @@ fn the_best_weights_can_be_saved_during_and_after_a_run() {
     Watcher::attach(&run, Attachment::ReadOnly).until(|view| view.epoch() >= 3);
     for (arguments, file) in [("", "last.safetensors"), ("--best", "best.safetensors")] {
         let path = place.path(file).display().to_string();
-        let said = place.say(&format!("save calm {path} {arguments}"));
-        assert!(said.contains(&path), "{said}");
+        let reply = place.say(&format!("save calm {path} {arguments}"));
+        assert!(reply.contains(&path), "{reply}");
         assert!(Model::load(path.as_ref()).is_ok());
     }
     place.say("stop calm");
@@ -134,11 +134,11 @@ fn a_run_can_be_continued_or_branched() {
     let branch = place.run(&name);
     until_dead(&branch);
     let view = session::replay(&branch);
-    let told = |view: &RunView, until: u32| {
+    let reported = |view: &RunView, until: u32| {
         let points = view.epochs.points().iter().filter(|stats| stats.epoch <= until);
         points.map(|stats| (stats.epoch, stats.test_accuracy)).collect::<Vec<_>>()
     };
-    assert_eq!(told(&view, 3), told(&trunk, 3), "the past is shared");
+    assert_eq!(reported(&view, 3), reported(&trunk, 3), "the past is shared");
     let rates: Vec<f64> = view.epochs.points().iter().map(|stats| stats.learning_rate).collect();
     assert_eq!(rates.len(), 9);
     assert!((rates[3] - 3.0).abs() < 1e-9 && (rates[4] - 0.25).abs() < 1e-9, "{rates:?}");

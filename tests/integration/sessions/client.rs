@@ -2,8 +2,8 @@
 
 use super::*;
 use nntop::protocol::{
-    Activity, Command as Order, Content, DigitFilter, DigitQuery, MarkKind, MetricSeries, Outcome,
-    PauseLevel, Probe, Verdict, What,
+    Activity, Command as RunCommand, Content, DigitFilter, DigitQuery, MarkKind, MetricSeries,
+    Outcome, PauseLevel, Probe, Verdict, What,
 };
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
@@ -63,8 +63,8 @@ fn a_script_logs_is_held_stepped_resumed_and_stopped() {
     assert_eq!(config, [pair("lr", "0.1"), pair("model/width", "3")]);
     assert!(watcher.view.metrics.get("val/acc").is_some());
 
-    let said = place.say("pause looping");
-    assert!(said.contains("held at step"), "{said}");
+    let reply = place.say("pause looping");
+    assert!(reply.contains("held at step"), "{reply}");
     watcher.until(held);
     let at = step(&watcher.view);
     assert_eq!(
@@ -74,16 +74,16 @@ fn a_script_logs_is_held_stepped_resumed_and_stopped() {
     assert_eq!(state(&run), State::Paused);
     assert_eq!(session::summarize(&run).pause, Some(PauseLevel::Held));
 
-    let said = place.say("step looping --batches 3");
-    assert!(said.contains(&format!("held at step {}", at + 3)), "{said}");
+    let reply = place.say("step looping --batches 3");
+    assert!(reply.contains(&format!("held at step {}", at + 3)), "{reply}");
     watcher.until(|view| held(view) && step(view) == at + 3);
     let kinds: Vec<MarkKind> = watcher.view.marks.iter().map(|mark| mark.kind).collect();
     assert_eq!(kinds, [MarkKind::Held, MarkKind::Resumed, MarkKind::Held]);
 
     place.say("resume looping");
     watcher.until(|view| step(view) > at + 3);
-    let said = place.say("stop looping");
-    assert!(said.contains("stopped"), "{said}");
+    let reply = place.say("stop looping");
+    assert!(reply.contains("stopped"), "{reply}");
     assert_eq!(state(&run), State::Stopped);
     assert!(printed(&run).contains("went on behind the loop"), "{}", printed(&run));
     watcher.until(|view| view.outcome.is_some());
@@ -157,16 +157,16 @@ fn changes_are_confirmed_with_the_effective_value_or_refused_with_a_reason() {
     let mut watcher = Watcher::attach(&run, Attachment::Control);
     watcher.until(|view| view.tunables.len() == 3 && step(view) > 0);
     // The schedule's rate is 0.25, so 0.125 halves the base; the factor stays.
-    let said = place.say("set tuned lr 0.125");
+    let reply = place.say("set tuned lr 0.125");
     assert!(
-        said.contains("learning_rate 0.125, before it was 0.25; in force since step"),
-        "{said}"
+        reply.contains("learning_rate 0.125, before it was 0.25; in force since step"),
+        "{reply}"
     );
-    let said = place.say("set tuned weight-decay 0.5");
-    assert!(said.contains("weight_decay 0.5, before it was 0.25"), "{said}");
+    let reply = place.say("set tuned weight-decay 0.5");
+    assert!(reply.contains("weight_decay 0.5, before it was 0.25"), "{reply}");
     place.say("pause tuned");
-    let said = place.say("set tuned eta 0.0625");
-    assert!(said.contains("takes effect with the next step"), "{said}");
+    let reply = place.say("set tuned eta 0.0625");
+    assert!(reply.contains("takes effect with the next step"), "{reply}");
     place.say("step tuned");
     watcher.until(|view| {
         view.tunables
@@ -194,10 +194,10 @@ fn a_command_resumes_from_its_checkpoint() {
     let run = place.python("saved", WHOLE);
     let mut watcher = Watcher::attach(&run, Attachment::Control);
     watcher.until(|view| step(view) > 0 && view.tunables.len() == 3);
-    let said = place.say("save saved");
-    assert!(said.contains("checkpoints/step-") && said.contains("(100 bytes)"), "{said}");
-    let said = place.say("pause saved --level ended");
-    assert!(said.contains("checkpointed and ended: "), "{said}");
+    let reply = place.say("save saved");
+    assert!(reply.contains("checkpoints/step-") && reply.contains("(100 bytes)"), "{reply}");
+    let reply = place.say("pause saved --level ended");
+    assert!(reply.contains("checkpointed and ended: "), "{reply}");
     assert_eq!(state(&run), State::Checkpointed);
     watcher.until(|view| view.outcome.is_some());
     let Some(Outcome::Checkpointed(path)) = watcher.view.outcome.clone() else { panic!("a path") };
@@ -232,7 +232,7 @@ fn predictions_are_shown_during_and_after_the_run() {
     let query = DigitQuery { filter, count: 9, pixels: true, ..DigitQuery::default() };
     let (digits, confusion) = (Probe::live(What::Digits(query)), Probe::live(What::Confusion));
     let weights = Probe::live(What::Gradients);
-    let wanted = Order::Watch(vec![digits.clone(), confusion.clone(), weights.clone()]);
+    let wanted = RunCommand::Watch(vec![digits.clone(), confusion.clone(), weights.clone()]);
     let look = |watcher: &mut Watcher| {
         watcher.link.commands.send(wanted.clone()).unwrap();
         watcher.until(|view| {
@@ -337,8 +337,8 @@ fn a_killed_script_is_reported_and_the_next_one_can_connect() {
     kill_process(pid_of(first), Signal::KILL).unwrap();
     watcher.until(|view| reporter(view, 1).is_some() && !held(view) && view.status.reports);
     assert!(watcher.view.log.iter().any(|line| line.text == "the script has disconnected"));
-    let said = place.say("pause twice");
-    assert!(said.contains("held at step"), "{said}");
+    let reply = place.say("pause twice");
+    assert!(reply.contains("held at step"), "{reply}");
     place.say("stop twice");
 }
 
@@ -461,12 +461,12 @@ fn garbage_from_a_session_does_not_reach_the_training() {
         stream.write_all(garbage).unwrap();
     }
     // The fake session answers, then disconnects.
-    let mut said = Vec::new();
+    let mut reply = Vec::new();
     let mut buffer = [0; 4096];
-    while !String::from_utf8_lossy(&said).contains("run.watch") {
+    while !String::from_utf8_lossy(&reply).contains("run.watch") {
         let read = stream.read(&mut buffer).unwrap();
-        assert!(read > 0, "{}", String::from_utf8_lossy(&said));
-        said.extend(&buffer[..read]);
+        assert!(read > 0, "{}", String::from_utf8_lossy(&reply));
+        reply.extend(&buffer[..read]);
     }
     drop(stream);
     let output = child.wait_with_output().unwrap();
@@ -515,8 +515,8 @@ fn a_standalone_script_starts_its_own_session() {
     let mut watcher = Watcher::attach(&run, Attachment::Control);
     watcher.until(|view| step(view) > 0);
     assert!(watcher.view.info.clone().unwrap().title.contains("alone.py"));
-    let said = place.say("pause alone");
-    assert!(said.contains("held at step"), "{said}");
+    let reply = place.say("pause alone");
+    assert!(reply.contains("held at step"), "{reply}");
     place.say("resume alone");
     place.say("stop alone");
     let output = child.wait_with_output().unwrap();
@@ -540,8 +540,8 @@ fn a_client_in_another_language_reports_and_is_held() {
     place.say("pause in-c");
     watcher.until(held);
     let at = step(&watcher.view);
-    let said = place.say("step in-c --batches 2");
-    assert!(said.contains(&format!("held at step {}", at + 2)), "{said}");
+    let reply = place.say("step in-c --batches 2");
+    assert!(reply.contains(&format!("held at step {}", at + 2)), "{reply}");
     let (_, error) = place.fail("set in-c lr 0.5");
     assert!(error.contains("this client only holds"), "{error}");
     place.say("resume in-c");

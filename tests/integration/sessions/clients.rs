@@ -1,7 +1,7 @@
 //! Several clients, several sessions.
 
 use super::*;
-use nntop::protocol::Command as Order;
+use nntop::protocol::Command as RunCommand;
 use nntop::session::wire::{ClientHello, MAX_UPDATE, decode, read_frame, write_hello};
 use std::os::unix::net::UnixStream;
 
@@ -10,13 +10,15 @@ fn two_clients_that_pause_and_resume_at_once_agree_in_the_end() {
     let place = Place::new();
     let run = place.detach("torn", &format!("--epochs {ENDLESS}"));
     std::thread::scope(|scope| {
-        for orders in [[Order::Pause, Order::Resume], [Order::Resume, Order::Pause]] {
+        for commands in
+            [[RunCommand::Pause, RunCommand::Resume], [RunCommand::Resume, RunCommand::Pause]]
+        {
             let run = &run;
             scope.spawn(move || {
                 let watcher = Watcher::attach(run, Attachment::Control);
                 for _ in 0..100 {
-                    for order in orders.clone() {
-                        watcher.link.commands.send(order).unwrap();
+                    for command in commands.clone() {
+                        watcher.link.commands.send(command).unwrap();
                     }
                 }
                 // Sent, but not yet executed: a link that is dropped sends the rest.

@@ -193,9 +193,9 @@ fn the_exit_code_of_a_stopped_command_is_passed_on() {
     place.say("stop halted");
     assert_eq!(passing.wait().unwrap().code(), Some(130), "128 and SIGINT");
     assert_eq!(session::summarize(&place.run("halted")).exit_code, Some(130));
-    let mut told = String::new();
-    std::io::Read::read_to_string(passing.stderr.as_mut().unwrap(), &mut told).unwrap();
-    assert!(told.contains("SIGTERM follows in 10 s"), "{told}");
+    let mut reported = String::new();
+    std::io::Read::read_to_string(passing.stderr.as_mut().unwrap(), &mut reported).unwrap();
+    assert!(reported.contains("SIGTERM follows in 10 s"), "{reported}");
 }
 
 #[test]

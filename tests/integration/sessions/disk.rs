@@ -128,8 +128,8 @@ fn training_continues_if_events_cannot_be_written() {
     assert!(watcher.view.log.iter().any(|line| line.level == Level::Error));
     let epoch = watcher.view.epoch();
     watcher.until(|view| view.epoch() > epoch + 3);
-    let told = place.say("logs full").matches("events cannot be written").count();
-    assert_eq!(told, 1, "once, not every epoch");
+    let reported = place.say("logs full").matches("events cannot be written").count();
+    assert_eq!(reported, 1, "once, not every epoch");
     prlimit(Some(pid_of(pid(&run))), Resource::Fsize, usual).unwrap();
     watcher.until(|view| view.log.iter().any(|line| line.text.contains("none was lost")));
 }

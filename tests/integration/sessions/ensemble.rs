@@ -61,10 +61,10 @@ fn an_ensemble_can_be_detached_controlled_and_resumed() {
     assert!(place.say("attach votes --once").contains("epoch"));
     let run = place.run("votes");
     Watcher::attach(&run, Attachment::ReadOnly).until(|view| view.epoch() >= 2);
-    let said = place.say("pause");
-    assert!(said.starts_with("votes: paused in ensemble · seed "), "{said}");
-    let said = place.say("save votes");
-    assert!(said.starts_with("votes: saved ") && said.contains("network-1/last.ckpt"), "{said}");
+    let reply = place.say("pause");
+    assert!(reply.starts_with("votes: paused in ensemble · seed "), "{reply}");
+    let reply = place.say("save votes");
+    assert!(reply.starts_with("votes: saved ") && reply.contains("network-1/last.ckpt"), "{reply}");
     signal(&run, Signal::TERM);
     until_dead(&run);
     assert_eq!(state(&run), State::Interrupted);

@@ -29,7 +29,7 @@
 
 use super::disk::on_a_small_disk;
 use super::*;
-use nntop::protocol::{Command as Order, Moment, Probe, What, is_unprintable};
+use nntop::protocol::{Command as RunCommand, Moment, Probe, What, is_unprintable};
 use nntop::session::wire::{
     ClientHello, MAX_COMMAND, SessionHello, encode, read_hello, write_frame, write_hello,
 };
@@ -49,7 +49,7 @@ fn connect(run: &RunDir) -> UnixStream {
 }
 
 /// A connection that has said hello; the reason where it was refused.
-fn enter(run: &RunDir, hello: &ClientHello) -> Result<UnixStream, String> {
+fn attach_client(run: &RunDir, hello: &ClientHello) -> Result<UnixStream, String> {
     let stream = connect(run);
     write_hello(&mut &stream, hello).unwrap();
     match read_hello::<SessionHello>(&mut &stream).unwrap().refused {
@@ -58,8 +58,8 @@ fn enter(run: &RunDir, hello: &ClientHello) -> Result<UnixStream, String> {
     }
 }
 
-fn tell(stream: &UnixStream, order: &Order) {
-    write_frame(&mut &*stream, &encode(order).unwrap(), MAX_COMMAND).unwrap();
+fn send_command(stream: &UnixStream, command: &RunCommand) {
+    write_frame(&mut &*stream, &encode(command).unwrap(), MAX_COMMAND).unwrap();
 }
 
 /// Kilobytes that a process holds in memory.
@@ -113,10 +113,10 @@ fn files_deleted_during_a_run_are_restored() {
     for file in [run.spec(), run.log(), run.events(), run.checkpoints().join("last.ckpt")] {
         until(&format!("{} again", file.display()), || file.exists());
     }
-    let told = session::replay(&run);
-    assert!(told.info.is_some(), "it begins with what the run is");
+    let reported = session::replay(&run);
+    assert!(reported.info.is_some(), "it begins with what the run is");
     let reached = session::summarize(&run).epoch;
-    let epochs: Vec<u32> = told.epochs.points().iter().map(|stats| stats.epoch).collect();
+    let epochs: Vec<u32> = reported.epochs.points().iter().map(|stats| stats.epoch).collect();
     assert_eq!(epochs, (0..=reached).collect::<Vec<_>>());
     assert!(place.say("save robbed").contains("saved"));
     signal(&run, Signal::KILL);
@@ -133,21 +133,22 @@ fn files_deleted_during_a_run_are_restored() {
 fn floods_of_probes_and_requests_neither_stall_a_session_nor_fill_its_memory() {
     let place = Place::new();
     let run = endless(&place, "flooded");
-    let reader = enter(&run, &ClientHello::new(Attachment::ReadOnly)).unwrap();
+    let reader = attach_client(&run, &ClientHello::new(Attachment::ReadOnly)).unwrap();
     // Two updates are read, so that something is known to be in the memory already.
     let before = resident_kilobytes(pid(&run));
     let list = |offset: u32| {
         let probe = |index| Probe { what: What::Digit { index }, at: Moment::Epoch(offset) };
-        Order::Watch((0..150_000).map(probe).collect())
+        RunCommand::Watch((0..150_000).map(probe).collect())
     };
     for offset in 0..4 {
-        tell(&reader, &list(offset));
+        send_command(&reader, &list(offset));
         assert_ne!(state(&run), State::Unreachable, "others are answered");
     }
     let mut questions = reader.try_clone().unwrap();
     let flood = std::thread::spawn(move || {
-        let image = encode(&Order::Classify { id: 1, pixels: vec![7; 64] }).unwrap();
-        let explore = Order::Explore { id: "perceptron-cheese".into(), values: vec![1.0; 60_000] };
+        let image = encode(&RunCommand::Classify { id: 1, pixels: vec![7; 64] }).unwrap();
+        let explore =
+            RunCommand::Explore { id: "perceptron-cheese".into(), values: vec![1.0; 60_000] };
         let explore = encode(&explore).unwrap();
         for number in 0..60_000 {
             let question = if number % 50 == 0 { &explore } else { &image };
@@ -171,8 +172,8 @@ fn places_are_reserved_for_short_commands_and_slow_handshakes_are_closed() {
     let place = Place::new();
     let run = endless(&place, "crowded");
     let hello = ClientHello::new(Attachment::ReadOnly);
-    let clients: Vec<UnixStream> = (0..64).map(|_| enter(&run, &hello).unwrap()).collect();
-    assert!(enter(&run, &hello).unwrap_err().contains("64 clients are attached"));
+    let clients: Vec<UnixStream> = (0..64).map(|_| attach_client(&run, &hello).unwrap()).collect();
+    assert!(attach_client(&run, &hello).unwrap_err().contains("64 clients are attached"));
     until("training", || state(&run) == State::Training);
     assert!(place.say("pause crowded").contains("paused"));
     // Connections that never say hello, each a byte at a time.
@@ -208,7 +209,7 @@ fn a_client_version_cannot_forge_log_lines() {
     let run = endless(&place, "quiet");
     let nntop = "\u{1b}[2J\n2026-11-28T00:00:00Z forged".into();
     let hello = ClientHello { nntop, protocol: 0, ..ClientHello::new(Attachment::Control) };
-    let refused = enter(&run, &hello).unwrap_err();
+    let refused = attach_client(&run, &hello).unwrap_err();
     assert!(refused.contains("use a newer nntop"), "{refused}");
     until("the refusal in the log", || {
         fs::read_to_string(run.log()).unwrap().contains("was refused")

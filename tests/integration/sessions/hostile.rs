@@ -1,7 +1,7 @@
 //! Malicious clients: each loses its own connection and does no other harm.
 
 use super::*;
-use nntop::protocol::{Command as Order, Pace, Probe, Step, Tune, What};
+use nntop::protocol::{Command as RunCommand, Pace, Probe, Step, Tune, What};
 use nntop::session::wire::{
     ClientHello, MAX_HELLO, MAX_UPDATE, SessionHello, decode, encode, read_frame, read_hello,
     write_frame, write_hello,
@@ -20,24 +20,24 @@ fn paused(place: &Place) -> RunDir {
 }
 
 /// A connection that has sent nothing yet.
-fn knock(run: &RunDir) -> UnixStream {
+fn connect_silently(run: &RunDir) -> UnixStream {
     let stream = UnixStream::connect(run.socket()).unwrap();
     stream.set_read_timeout(Some(TIMEOUT)).unwrap();
     stream
 }
 
 /// A connection after the handshake.
-fn enter(run: &RunDir, attachment: Attachment) -> UnixStream {
-    let stream = knock(run);
+fn attach_client(run: &RunDir, attachment: Attachment) -> UnixStream {
+    let stream = connect_silently(run);
     write_hello(&mut &stream, &ClientHello::new(attachment)).unwrap();
     assert_eq!(read_hello::<SessionHello>(&mut &stream).unwrap().refused, None);
     stream
 }
 
-/// Like [`enter`], once there is room: closed clients may take a moment to disappear.
-fn enter_soon(run: &RunDir) -> UnixStream {
+/// Like [`attach_client`], once there is room: closed clients may take a moment to disappear.
+fn attach_client_soon(run: &RunDir) -> UnixStream {
     loop {
-        let stream = knock(run);
+        let stream = connect_silently(run);
         write_hello(&mut &stream, &ClientHello::new(Attachment::ReadOnly)).unwrap();
         if read_hello::<SessionHello>(&mut &stream).unwrap().refused.is_none() {
             return stream;
@@ -101,7 +101,7 @@ fn garbage_ends_the_connection_with_a_logged_reason() {
         (&frame(&[0xff; 9]), "not a hello: expected value"),
     ];
     for (bytes, reason) in no_hello {
-        let stream = knock(&run);
+        let stream = connect_silently(&run);
         (&stream).write_all(bytes).unwrap();
         assert!(until_closed(&stream).is_empty(), "{reason}");
         until_logged(&run, reason);
@@ -114,17 +114,17 @@ fn garbage_ends_the_connection_with_a_logged_reason() {
         (&frame(&[7, 255, 255, 255, 255, 255, 255, 255, 255, 127]), "not a valid message"),
     ];
     for (bytes, reason) in no_command {
-        let stream = enter(&run, Attachment::Control);
+        let stream = attach_client(&run, Attachment::Control);
         (&stream).write_all(bytes).unwrap();
         until_closed(&stream);
         until_logged(&run, reason);
     }
     // Half a frame, of the hello and of a command.
-    let mut half = knock(&run);
+    let mut half = connect_silently(&run);
     half.write_all(&[9, 0]).unwrap();
     drop(half);
     until_logged(&run, "2 of 4 bytes");
-    let mut half = enter(&run, Attachment::Control);
+    let mut half = attach_client(&run, Attachment::Control);
     half.write_all(&[9, 0, 0, 0, 1, 2, 3]).unwrap();
     until_something_to_read(&half);
     // Closed with the snapshot unread: the session sees a reset, not an end.
@@ -138,7 +138,7 @@ fn another_version_is_refused_with_a_reason() {
     let place = Place::new();
     let run = paused(&place);
     let before = session::summarize(&run);
-    let stream = knock(&run);
+    let stream = connect_silently(&run);
     let now = ClientHello::new(Attachment::Control);
     let old = ClientHello { nntop: "0.0.1".into(), protocol: 0, ..now };
     write_hello(&mut &stream, &old).unwrap();
@@ -159,13 +159,13 @@ fn ten_thousand_random_frames_do_no_harm() {
     let bytes = (0..16_u8, proptest::collection::vec(any::<u8>(), 0..64))
         .prop_map(|(first, rest)| [vec![first], rest].concat());
     // With control, it would execute those that happen to be commands.
-    let mut stream = enter_soon(&run);
+    let mut stream = attach_client_soon(&run);
     for _ in 0..10_000 {
         let payload = bytes.new_tree(&mut runner).unwrap().current();
         write_frame(&mut &stream, &payload, 65).unwrap();
-        if decode::<Order>(&payload).is_err() {
+        if decode::<RunCommand>(&payload).is_err() {
             until_closed(&stream);
-            stream = enter_soon(&run);
+            stream = attach_client_soon(&run);
         }
     }
     is_unharmed(&run, &before);
@@ -189,27 +189,29 @@ fn absurd_commands_do_no_harm() {
             probes.push(Probe::live(What::Histogram { layer, bins: x }));
         }
     }
-    let mut orders = vec![Order::Watch(probes), Order::Save];
+    let mut commands = vec![RunCommand::Watch(probes), RunCommand::Save];
     for x in [f64::NAN, f64::INFINITY, -1.0, 0.0, 1e-300, 1e300] {
-        orders.extend([
-            Order::Pace(Pace::BatchesPerSecond(x)),
-            Order::Pace(Pace::SecondsPerEpoch(x)),
+        commands.extend([
+            RunCommand::Pace(Pace::BatchesPerSecond(x)),
+            RunCommand::Pace(Pace::SecondsPerEpoch(x)),
         ]);
-        orders.extend(
-            [Tune::LearningRate(x), Tune::Regularization(x), Tune::Momentum(x)].map(Order::Set),
+        commands.extend(
+            [Tune::LearningRate(x), Tune::Regularization(x), Tune::Momentum(x)]
+                .map(RunCommand::Set),
         );
     }
-    orders.extend([Step::Batches(u32::MAX), Step::Epochs(u32::MAX)].map(Order::Step));
+    commands.extend([Step::Batches(u32::MAX), Step::Epochs(u32::MAX)].map(RunCommand::Step));
     // Only the newest of the waiting requests is answered, and the last one is valid.
-    orders.extend([0, 1, 100_000, 64].map(|n| Order::Classify { id: 1, pixels: vec![9; n] }));
-    let stream = enter(&run, Attachment::Control);
+    commands
+        .extend([0, 1, 100_000, 64].map(|n| RunCommand::Classify { id: 1, pixels: vec![9; n] }));
+    let stream = attach_client(&run, Attachment::Control);
     let reader = stream.try_clone().unwrap();
     let reading = std::thread::spawn(move || {
         let mut payload = Vec::new();
         while read_frame(&mut &reader, MAX_UPDATE, &mut payload).is_ok_and(|more| more) {}
     });
-    for order in orders.into_iter().chain([Order::Pace(Pace::Full), Order::Pause]) {
-        write_frame(&mut &stream, &encode(&order).unwrap(), u32::MAX).unwrap();
+    for command in commands.into_iter().chain([RunCommand::Pace(Pace::Full), RunCommand::Pause]) {
+        write_frame(&mut &stream, &encode(&command).unwrap(), u32::MAX).unwrap();
     }
     let mut watcher = Watcher::attach(&run, Attachment::Control);
     watcher.until(|view| view.classified.is_some());
@@ -225,13 +227,15 @@ fn a_read_only_client_changes_nothing() {
     let place = Place::new();
     let run = place.detach("target", &format!("--epochs {ENDLESS}"));
     let reader = Watcher::attach(&run, Attachment::ReadOnly);
-    for order in [Order::Pause, Order::Stop, Order::Step(Step::Batches(1)), Order::Save] {
-        reader.link.commands.send(order).unwrap();
+    for command in
+        [RunCommand::Pause, RunCommand::Stop, RunCommand::Step(Step::Batches(1)), RunCommand::Save]
+    {
+        reader.link.commands.send(command).unwrap();
     }
     // Commands of one client are forwarded in order: once this one is answered, the others were
     // processed.
     let probe = Probe::live(What::Digit { index: 3 });
-    reader.link.commands.send(Order::Watch(vec![probe.clone()])).unwrap();
+    reader.link.commands.send(RunCommand::Watch(vec![probe.clone()])).unwrap();
     let mut reader = reader;
     reader.until(|view| view.frames.contains_key(&probe));
     assert!(!reader.view.status.pausing && !reader.view.status.stopping);

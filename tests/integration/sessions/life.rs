@@ -19,22 +19,22 @@ fn a_run_is_started_listed_controlled_and_removed() {
     // A pause can fall between an epoch and its evaluation; a step of an epoch ends after it.
     place.say("step");
     let before = session::summarize(&run).epoch;
-    let said = place.say(&format!("step {}", &id[..6]));
-    assert_eq!(said, format!("calm: paused after epoch {}", before + 1));
+    let reply = place.say(&format!("step {}", &id[..6]));
+    assert_eq!(reply, format!("calm: paused after epoch {}", before + 1));
     assert_eq!(place.say("step --epochs 3"), format!("calm: paused after epoch {}", before + 4));
-    let said = place.say("step --batches 2");
-    assert!(said.ends_with("and 2 mini-batches of the next"), "{said}");
+    let reply = place.say("step --batches 2");
+    assert!(reply.ends_with("and 2 mini-batches of the next"), "{reply}");
     for _ in 0..2 {
-        let said = place.say("save");
-        assert!(said.ends_with("last.ckpt"), "{said}");
+        let reply = place.say("save");
+        assert!(reply.ends_with("last.ckpt"), "{reply}");
     }
     assert!(place.say("resume calm").starts_with("calm: training"));
     let table = place.say("ls");
     assert!(table.contains("calm") && table.contains("training"), "{table}");
     let (code, error) = place.fail("rm --yes calm");
     assert!(code == 1 && error.contains("`calm` is live"), "{error}");
-    let said = place.say("stop calm");
-    assert!(said.starts_with("calm: stopped after epoch"), "{said}");
+    let reply = place.say("stop calm");
+    assert!(reply.starts_with("calm: stopped after epoch"), "{reply}");
     // Its session still exists for a moment, which must not matter.
     assert_eq!(place.say("resume calm --detach"), "calm");
     place.say("stop calm");

@@ -190,22 +190,22 @@ fn training_speed_with_eight_clients() {
 
 /// What a hostile read-only client sends, without reading an answer.
 fn harass(stream: &std::os::unix::net::UnixStream, kind: u32) -> std::io::Result<()> {
-    use nntop::protocol::{Command as Order, Moment, Probe, What};
+    use nntop::protocol::{Command as RunCommand, Moment, Probe, What};
     use nntop::session::wire::{MAX_COMMAND, encode, write_frame};
     let order = match kind {
         0 => {
             let probe = |index| Probe { what: What::Digit { index }, at: Moment::Live };
-            Order::Watch((0..150_000).map(probe).collect())
+            RunCommand::Watch((0..150_000).map(probe).collect())
         }
         1 => {
             let weights = |layer| What::Weights { layer, first: 0, count: u32::MAX };
             let histogram = |layer| What::Histogram { layer, bins: u32::MAX };
             let all = (0..64).flat_map(|layer| [weights(layer), histogram(layer)]);
-            Order::Watch(all.map(Probe::live).collect())
+            RunCommand::Watch(all.map(Probe::live).collect())
         }
-        2 => Order::Explore { id: "universal-tower".into(), values: vec![1.0; 100_000] },
-        3 => Order::Classify { id: 1, pixels: vec![99; 1_000_000] },
-        _ => Order::Classify { id: 1, pixels: vec![99; 784] },
+        2 => RunCommand::Explore { id: "universal-tower".into(), values: vec![1.0; 100_000] },
+        3 => RunCommand::Classify { id: 1, pixels: vec![99; 1_000_000] },
+        _ => RunCommand::Classify { id: 1, pixels: vec![99; 784] },
     };
     let payload = encode(&order).map_err(std::io::Error::other)?;
     write_frame(&mut &*stream, &payload, MAX_COMMAND).map_err(std::io::Error::other)

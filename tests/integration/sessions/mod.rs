@@ -92,8 +92,8 @@ impl Place {
     /// Starts a run, detached.
     #[track_caller]
     fn detach(&self, name: &str, arguments: &str) -> RunDir {
-        let said = self.say(&self.training(&format!("--detach --name {name} {arguments}")));
-        assert_eq!(said, name, "the name alone");
+        let reply = self.say(&self.training(&format!("--detach --name {name} {arguments}")));
+        assert_eq!(reply, name, "the name alone");
         self.run(name)
     }
 

@@ -62,8 +62,8 @@ fn wait_ends_with_the_run_and_with_its_exit_code() {
 fn one_epoch_is_singular() {
     let place = Place::new();
     until_dead(&place.detach("one", "--epochs 1"));
-    let said = place.say("wait one");
-    assert!(said.contains("after 1 of 1 epoch,") && !said.contains("1 epochs"), "{said}");
+    let reply = place.say("wait one");
+    assert!(reply.contains("after 1 of 1 epoch,") && !reply.contains("1 epochs"), "{reply}");
 }
 
 #[test]

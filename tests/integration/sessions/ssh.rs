@@ -135,7 +135,7 @@ fn carry(mut from: TcpStream, mut to: TcpStream, cut: &AtomicBool) {
     }
 }
 
-fn until_nobody_looks(run: &RunDir) {
+fn until_no_client_is_left(run: &RunDir) {
     let clients = || session::attach(run, Attachment::ReadOnly).unwrap().hello.clients;
     until("the end of the client", || {
         std::thread::sleep(Duration::from_millis(100));
@@ -159,23 +159,23 @@ fn a_run_survives_the_loss_of_its_ssh_connection() {
     network.cut();
     network.give_up();
     // The server closes the terminal.
-    until_nobody_looks(&run);
+    until_no_client_is_left(&run);
     let mut watcher = Watcher::attach(&run, Attachment::ReadOnly);
     let epoch = watcher.view.epoch();
     watcher.until(|view| view.epoch() > epoch + 2);
-    let mut anew = server.ssh(&place, server.port, "attach");
-    anew.wait_for("images/s");
-    anew.type_keys(" ");
-    anew.wait_for("paused");
+    let mut reattached = server.ssh(&place, server.port, "attach");
+    reattached.wait_for("images/s");
+    reattached.type_keys(" ");
+    reattached.wait_for("paused");
     assert_eq!(state(&run), State::Paused);
     watcher.until(|view| view.status.activity == nntop::protocol::Activity::Paused);
     let epochs: Vec<u32> = watcher.view.epochs.points().iter().map(|stats| stats.epoch).collect();
     assert_eq!(epochs.first(), Some(&0));
     let whole = watcher.view.epochs.seen();
     assert_eq!(whole, u64::from(watcher.view.epoch()) + 1, "no epoch is missing");
-    anew.type_keys("d");
-    anew.wait_for_exit();
-    anew.wait_for("nntop attach train");
+    reattached.type_keys("d");
+    reattached.wait_for_exit();
+    reattached.wait_for("nntop attach train");
     place.say("stop");
 }
 
@@ -192,14 +192,14 @@ fn a_cut_connection_ends_the_client_and_keeps_the_run_paused() {
     network.cut();
     // After three keep-alive requests without an answer the server closes the terminal.
     let run = place.run("quiet");
-    until_nobody_looks(&run);
+    until_no_client_is_left(&run);
     assert_eq!(state(&run), State::Paused);
-    let mut anew = server.ssh(&place, server.port, "attach quiet");
-    anew.wait_for("paused");
-    anew.type_keys(" ");
+    let mut reattached = server.ssh(&place, server.port, "attach quiet");
+    reattached.wait_for("paused");
+    reattached.type_keys(" ");
     until("the key's effect", || state(&run) == State::Training);
-    anew.type_keys("d");
-    anew.wait_for_exit();
+    reattached.type_keys("d");
+    reattached.wait_for_exit();
     place.say("stop");
 }
 
@@ -234,31 +234,31 @@ fn a_script_can_be_controlled_after_its_connection_was_cut() {
     network.cut();
     network.give_up();
     let run = place.run("far");
-    until_nobody_looks(&run);
+    until_no_client_is_left(&run);
     let mut watcher = Watcher::attach(&run, Attachment::ReadOnly);
     watcher.until(|view| view.tunables.len() == 3);
 
-    let mut anew = server.ssh(&place, server.port, "attach far");
-    anew.wait_for("from None");
-    anew.type_keys("4");
-    anew.wait_for("1 of 4");
-    anew.type_keys("w");
-    anew.wait_for("1 of 2");
-    anew.type_keys("\x1b[C");
-    anew.wait_for("2 of 2");
-    anew.type_keys(" ");
+    let mut reattached = server.ssh(&place, server.port, "attach far");
+    reattached.wait_for("from None");
+    reattached.type_keys("4");
+    reattached.wait_for("1 of 4");
+    reattached.type_keys("w");
+    reattached.wait_for("1 of 2");
+    reattached.type_keys("\x1b[C");
+    reattached.wait_for("2 of 2");
+    reattached.type_keys(" ");
     watcher.until(client::held);
-    anew.wait_for("held");
+    reattached.wait_for("held");
     // The schedule keeps the rate at 0.25.
-    anew.type_keys(":eta 0.125\r");
-    anew.wait_for("learning_rate set from 0.25 to 0.125");
-    anew.type_keys(" ");
+    reattached.type_keys(":eta 0.125\r");
+    reattached.wait_for("learning_rate set from 0.25 to 0.125");
+    reattached.type_keys(" ");
     watcher.until(|view| {
         let mut rates = view.tunables.iter().filter(|tunable| tunable.name == "learning_rate");
         rates.any(|rate| (rate.value - 0.125).abs() < 1e-12 && rate.in_force) && !client::held(view)
     });
-    anew.type_keys("d");
-    anew.wait_for_exit();
+    reattached.type_keys("d");
+    reattached.wait_for_exit();
     place.say("stop far");
     assert_eq!(state(&run), State::Stopped);
 }

@@ -39,8 +39,8 @@ fn a_repeatedly_killed_run_ends_with_the_same_bytes() {
         assert!(why.contains("nntop resume killed"), "{why}");
         until_dead(&run);
         assert_eq!(state(&run), State::Interrupted);
-        let told = session::summarize(&run).epoch;
-        assert!(told >= kill * 60, "{told} epochs are recorded, {} were seen", kill * 60);
+        let reported = session::summarize(&run).epoch;
+        assert!(reported >= kill * 60, "{reported} epochs are recorded, {} were seen", kill * 60);
         let picture = place.say("attach killed --once");
         assert!(picture.contains("interrupted after epoch"), "{picture}");
         assert_eq!(place.say("resume --detach"), "killed");

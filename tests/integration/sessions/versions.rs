@@ -2,7 +2,7 @@
 
 use super::*;
 use nntop::protocol::{
-    Activity, Bar, Claim, Classified, Command as Order, Content, EpochStats, Explored, Figure,
+    Activity, Bar, Claim, Classified, Command as RunCommand, Content, EpochStats, Explored, Figure,
     FigureBody, Frame, LayerInfo, LayerStats, Level, LogLine, Outcome, PROTOCOL_VERSION, Pace,
     Probe, Progress, Quantity, RunInfo, Saved, Status, Step, Tensor, Tune, Tuned, What,
 };
@@ -76,19 +76,19 @@ fn events() -> Vec<Event> {
 }
 
 /// One command of every kind.
-fn orders() -> Vec<Order> {
+fn commands() -> Vec<RunCommand> {
     let weights = What::Weights { layer: 1, first: 2, count: 300 };
     vec![
-        Order::Pause,
-        Order::Resume,
-        Order::Step(Step::Epochs(1)),
-        Order::Stop,
-        Order::Save,
-        Order::Set(Tune::Regularization(0.25)),
-        Order::Pace(Pace::BatchesPerSecond(2.0)),
-        Order::Watch(vec![Probe::live(weights)]),
-        Order::Classify { id: 9, pixels: vec![0, 255] },
-        Order::Explore { id: "adder".into(), values: vec![0.5] },
+        RunCommand::Pause,
+        RunCommand::Resume,
+        RunCommand::Step(Step::Epochs(1)),
+        RunCommand::Stop,
+        RunCommand::Save,
+        RunCommand::Set(Tune::Regularization(0.25)),
+        RunCommand::Pace(Pace::BatchesPerSecond(2.0)),
+        RunCommand::Watch(vec![Probe::live(weights)]),
+        RunCommand::Classify { id: 9, pixels: vec![0, 255] },
+        RunCommand::Explore { id: "adder".into(), values: vec![0.5] },
     ]
 }
 
@@ -113,8 +113,8 @@ fn session_bytes() -> Vec<u8> {
 
 fn client_bytes() -> Vec<u8> {
     let mut bytes = Vec::new();
-    for order in orders() {
-        write_frame(&mut bytes, &encode(&order).unwrap(), MAX_UPDATE).unwrap();
+    for command in commands() {
+        write_frame(&mut bytes, &encode(&command).unwrap(), MAX_UPDATE).unwrap();
     }
     bytes
 }
@@ -137,7 +137,7 @@ fn the_encoding_of_the_protocol_is_stable() {
             now == golden(name, &now),
             "{name}: a message has changed, so sessions that are going cannot be talked to. New \
              variants go to the end of their enum; whatever else changes raises PROTOCOL_VERSION, \
-             and OLDEST_PROTOCOL with it. NNTOP_BLESS=1 writes the file anew"
+             and OLDEST_PROTOCOL with it. NNTOP_BLESS=1 writes the file reattached"
         );
     }
 }
@@ -149,11 +149,11 @@ fn answer(
     bytes: &[u8],
 ) -> (ClientHello, UnixStream) {
     let (mut stream, _) = listener.accept().unwrap();
-    let said = read_hello(&mut stream).unwrap();
+    let reply = read_hello(&mut stream).unwrap();
     write_hello(&mut stream, hello).unwrap();
     // The client may have disconnected.
     let _ = stream.write_all(bytes);
-    (said, stream)
+    (reply, stream)
 }
 
 #[test]
@@ -170,8 +170,8 @@ fn a_session_of_an_older_program_with_this_protocol_is_accepted() {
     for expected in events() {
         assert_eq!(watcher.next(), Some(expected));
     }
-    let (said, _stream) = session.join().unwrap();
-    assert_eq!((said.protocol, said.attachment), (PROTOCOL_VERSION, Attachment::ReadOnly));
+    let (reply, _stream) = session.join().unwrap();
+    assert_eq!((reply.protocol, reply.attachment), (PROTOCOL_VERSION, Attachment::ReadOnly));
 }
 
 #[test]
