@@ -133,7 +133,11 @@ fn model(
     let networks = Some(model.members.count() as u32);
     let data = model.split(dataset::load(model.spec()).map_err(usage)?);
     let handle = open_model(model, data).map_err(|error| usage(error.to_string()))?;
-    Offscreen::own(handle, Setup { theme, model: networks, ..setup::of_process(display) }, area)
+    Offscreen::in_process(
+        handle,
+        Setup { theme, model: networks, ..setup::of_process(display) },
+        area,
+    )
 }
 
 /// Parses a size such as `120x40`.

@@ -227,7 +227,7 @@ impl<W: Write> Loop<W> {
         let mut ended = Vec::new();
         for layer in &mut self.layers {
             any = layer.apply_updates();
-            if layer.has_ended() && layer.app.setup().besides.notify {
+            if layer.has_ended() && layer.app.setup().extras.notify {
                 ended.push(title::of(layer.app.setup(), layer.app.run()));
             }
         }
@@ -286,7 +286,7 @@ impl<W: Write> Loop<W> {
         updates: &Receiver<Update>,
     ) -> io::Result<Option<Exit>> {
         let start = Instant::now();
-        if self.app().setup().besides.ask_background {
+        if self.app().setup().extras.ask_background {
             self.screen.say(background::QUERY)?;
             self.background_queried = true;
         }
@@ -341,7 +341,7 @@ impl<W: Write> Loop<W> {
         let mut frame = Buffer::empty(self.screen.area()?);
         self.app().render(&mut frame);
         let mut bytes = self.screen.draw(frame, self.pacer.budget(Instant::now()))?;
-        if self.app().setup().besides.title {
+        if self.app().setup().extras.title {
             let app = self.app();
             let title = title::of(app.setup(), app.run());
             bytes += self.screen.set_title(&title)?;

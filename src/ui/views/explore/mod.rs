@@ -209,10 +209,10 @@ impl Explore {
         let drawn = slider.is_some_and(slider_values::is_drawn);
         let toggle = slider.is_some_and(|slider| slider.control == Control::Toggle);
         match key.code {
-            KeyCode::Up | KeyCode::Char('k') => values.upright(false, explorable),
-            KeyCode::Down | KeyCode::Char('j') => values.upright(true, explorable),
-            KeyCode::Left | KeyCode::Char('h') => values.sideways(-ten, explorable),
-            KeyCode::Right | KeyCode::Char('l') => values.sideways(ten, explorable),
+            KeyCode::Up | KeyCode::Char('k') => values.move_vertically(false, explorable),
+            KeyCode::Down | KeyCode::Char('j') => values.move_vertically(true, explorable),
+            KeyCode::Left | KeyCode::Char('h') => values.move_horizontally(-ten, explorable),
+            KeyCode::Right | KeyCode::Char('l') => values.move_horizontally(ten, explorable),
             KeyCode::PageUp => values.step(10.0, explorable),
             KeyCode::PageDown => values.step(-10.0, explorable),
             KeyCode::Home => values.set(low, explorable),

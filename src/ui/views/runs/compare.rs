@@ -2,7 +2,7 @@
 
 use super::charts::{Chart, ChartOptions, MAX_CURVES, axis_name};
 use super::drawing::draw_config;
-use super::prompt::{Asked, Prompt, Typed};
+use super::prompt::{Prompt, PromptKind, Typed};
 use super::run_list::{Shared, shown, strip_common_path};
 use crate::protocol::{CurveQuery, CurveSet, Grouping, RunAxis, RunCurve, Spread, What, printable};
 use crate::ui::effect::Effect;
@@ -455,7 +455,7 @@ impl View for Compare {
             KeyCode::Char('c') => self.config = !self.config,
             KeyCode::Char('/') => {
                 let text = self.filter.clone();
-                self.prompt = Some(Prompt { asked: Asked::Filter, run: String::new(), text });
+                self.prompt = Some(Prompt { kind: PromptKind::Filter, run: String::new(), text });
             }
             KeyCode::Char('y') => return self.values().map_or(Effect::Redraw, Effect::Copy),
             KeyCode::Backspace => return Effect::OpenView(ViewId::Runs),
