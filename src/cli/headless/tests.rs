@@ -19,7 +19,7 @@ fn epoch(epoch: u32, validation: f64, test: f64) -> Event {
     })
 }
 
-fn events(outcome: Outcome) -> Vec<Event> {
+fn sample_events(outcome: Outcome) -> Vec<Event> {
     vec![
         Event::Started(Box::new(RunInfo { network: "784,30,10".into(), ..RunInfo::default() })),
         epoch(0, 0.1, 0.09),
@@ -43,7 +43,7 @@ fn printed(format: Format, events: Vec<Event>) -> (String, Outcome) {
 
 #[test]
 fn json_lines_have_the_documented_fields() {
-    let (text, outcome) = printed(Format::Json, events(Outcome::Stopped));
+    let (text, outcome) = printed(Format::Json, sample_events(Outcome::Stopped));
     assert_eq!(outcome, Outcome::Stopped);
     let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let kinds: Vec<&str> = lines.iter().map(|line| line["event"].as_str().unwrap()).collect();
@@ -63,7 +63,7 @@ fn json_lines_have_the_documented_fields() {
 
 #[test]
 fn text_has_one_aligned_line_per_epoch() {
-    let (text, _) = printed(Format::Text, events(Outcome::Completed("every epoch".into())));
+    let (text, _) = printed(Format::Text, sample_events(Outcome::Completed("every epoch".into())));
     let rows: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
     assert_eq!(rows.len(), 3, "{text}");
     let header = text.lines().filter(|line| line.starts_with('#')).nth(2).unwrap();
@@ -100,7 +100,7 @@ impl Write for Closing {
 fn closing_the_pipe_stops_the_run() {
     let (sender, events) = unbounded();
     let (commands, received) = unbounded();
-    for event in events(Outcome::Stopped) {
+    for event in sample_events(Outcome::Stopped) {
         sender.send(event).unwrap();
     }
     let view = follow(&events, &commands, Format::Json, &mut Output::to(Closing(1)), None).unwrap();

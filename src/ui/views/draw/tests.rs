@@ -94,7 +94,7 @@ fn requests_are_repeated_after_a_lost_answer_and_after_training() {
     let id = request_id(&rig.press(KeyCode::Char(' ')));
     let progress = |batch| Event::Progress(Progress { batch, ..Progress::default() });
     let mut again = None;
-    for batch in 1..=PATIENCE {
+    for batch in 1..=RETRY_UPDATES {
         if let Effect::Classify { id, .. } = rig.update(&progress(batch)) {
             again = Some(id);
         }
