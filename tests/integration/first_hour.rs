@@ -93,11 +93,7 @@ const TABLE: [(u8, &str, &[&str]); 35] = [
             "the_x_axis_has_at_least_five_ticks_if_they_fit",
         ],
     ),
-    (
-        17,
-        "gradients of one mini-batch",
-        &["the_means_are_those_of_all_mini_batches_measured_in_the_epoch"],
-    ),
+    (17, "gradients of one mini-batch", &["means_are_over_the_measured_mini_batches_of_the_epoch"]),
     (18, "help without meanings", &["help_describes_the_view_and_marks_hidden_lines"]),
     (
         19,
@@ -140,7 +136,10 @@ const TABLE: [(u8, &str, &[&str]); 35] = [
     (
         24,
         "the Book view",
-        &["the_book_view_names_the_experiment_or_lists_them", "a_bound_has_its_unit"],
+        &[
+            "the_book_view_names_the_experiment_or_lists_them",
+            "bounds_are_described_with_their_unit",
+        ],
     ),
     (25, "from Confusion to digits and back", &["escape_returns_from_the_digits_of_a_cell"]),
     (

@@ -210,7 +210,9 @@ fn table(source: &Source, options: &OpenOptions) -> Result<Table, DataError> {
             "{pixels} columns are {width}×{height} pixels of red, then green, then blue"
         ));
     } else if height == 1 {
-        notes.push(format!("{pixels} columns are not a square: images are {pixels}×1; override with --size WxH"));
+        notes.push(format!(
+            "{pixels} columns are not a square: images are {pixels}×1; override with --size WxH"
+        ));
     }
     let images = Images { width, height, channels, pixels: bytes, labels: Vec::new() };
     let part = Part { file: source.path.clone(), images, labels: Labels::of_texts(labels) };
