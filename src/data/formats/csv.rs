@@ -73,7 +73,7 @@ fn delimiter(text: &str) -> Option<char> {
 }
 
 /// The field delimiter of a table with any number of columns.
-pub(super) fn delimiter_of(source: &Source) -> u8 {
+fn delimiter_of(source: &Source) -> u8 {
     let text = String::from_utf8_lossy(whole_lines(&source.head)).into_owned();
     let line = text.lines().next().unwrap_or_default();
     let count = |c: char| line.matches(c).count();
@@ -113,15 +113,9 @@ enum Table {
 }
 
 /// A reader that rejects lines that are too long to be kept in memory.
-pub(super) struct ShortLines<R> {
+struct ShortLines<R> {
     inner: R,
     line: usize,
-}
-
-impl<R> ShortLines<R> {
-    pub fn of(inner: R) -> Self {
-        Self { inner, line: 0 }
-    }
 }
 
 impl<R: Read> Read for ShortLines<R> {
@@ -138,28 +132,50 @@ impl<R: Read> Read for ShortLines<R> {
     }
 }
 
+/// The records of a text table.
+pub(super) struct Records<'a> {
+    source: &'a Source,
+    reader: csv::Reader<ShortLines<Box<dyn Read>>>,
+}
+
+impl<'a> Records<'a> {
+    /// Opens a table and reads its first record.
+    ///
+    /// # Errors
+    /// If it cannot be read, is empty, or has too few or too many columns.
+    pub fn open(source: &'a Source, min_columns: usize) -> Result<(Self, StringRecord), DataError> {
+        let reader = ReaderBuilder::new()
+            .has_headers(false)
+            .delimiter(delimiter_of(source))
+            .trim(csv::Trim::All)
+            .from_reader(ShortLines { inner: source.reader()?, line: 0 });
+        let mut records = Self { source, reader };
+        let mut first = StringRecord::new();
+        if !records.read(&mut first)? {
+            return Err(source.damaged(FORMAT, "it is empty"));
+        }
+        if !(min_columns..=MAX_COLUMNS).contains(&first.len()) {
+            return Err(source.damaged(FORMAT, format!("it has {} columns", first.len())));
+        }
+        Ok((records, first))
+    }
+
+    /// Reads the next record; false at the end.
+    ///
+    /// # Errors
+    /// If it cannot be read, or has another number of columns than the first.
+    pub fn read(&mut self, record: &mut StringRecord) -> Result<bool, DataError> {
+        let read = self.reader.read_record(record);
+        read.map_err(|error| self.source.damaged(FORMAT, explain(&error)))
+    }
+}
+
 fn table(source: &Source, options: &OpenOptions) -> Result<Table, DataError> {
     let damaged = |problem: String| source.damaged(FORMAT, problem);
-    let head = String::from_utf8_lossy(whole_lines(&source.head)).into_owned();
-    let delimiter = delimiter(&head).unwrap_or(',');
-    let mut reader = ReaderBuilder::new()
-        .has_headers(false)
-        .delimiter(delimiter as u8)
-        .trim(csv::Trim::All)
-        .from_reader(ShortLines::of(source.reader()?));
-    let mut record = StringRecord::new();
-    let mut next = |record: &mut StringRecord| {
-        reader.read_record(record).map_err(|error| damaged(explain(&error)))
-    };
-    if !next(&mut record)? {
-        return Err(damaged("it is empty".into()));
-    }
+    let (mut records, mut record) = Records::open(source, MIN_COLUMNS)?;
     let columns = record.len();
-    if !(MIN_COLUMNS..=MAX_COLUMNS).contains(&columns) {
-        return Err(damaged(format!("it has {columns} columns")));
-    }
     let mut layout = Layout::of(&record);
-    if layout.header && !next(&mut record)? {
+    if layout.header && !records.read(&mut record)? {
         return Err(damaged("it has a header and no rows".into()));
     }
     let mut labels: Vec<[String; 2]> = Vec::new();
@@ -190,7 +206,7 @@ fn table(source: &Source, options: &OpenOptions) -> Result<Table, DataError> {
             let (bytes, limit) = (shades.len() as u64, MAX_VALUES as u64);
             return Err(DataError::TooLarge { file: source.path.clone(), bytes, limit });
         }
-        if !next(&mut record)? {
+        if !records.read(&mut record)? {
             break;
         }
         row += 1;
@@ -292,7 +308,7 @@ impl Layout {
     }
 }
 
-pub(super) fn explain(error: &csv::Error) -> String {
+fn explain(error: &csv::Error) -> String {
     match error.kind() {
         csv::ErrorKind::UnequalLengths { pos, expected_len, len } => {
             let line = pos.as_ref().map_or(0, csv::Position::line);

@@ -1,7 +1,7 @@
 //! Tables of predictions as CSV, `.npz` and parquet.
 
 use super::super::arrays::{self, Array, Values};
-use super::super::csv::{ShortLines, delimiter_of, explain};
+use super::super::csv::Records;
 use super::super::npz::Npz;
 use super::super::options::OpenOptions;
 use super::super::parquet::{Cell, Column, Table};
@@ -11,33 +11,16 @@ use super::super::source::Source;
 use super::columns::{Columns, Given, Purpose, Scores, purpose_of};
 use super::{ADVICE, short};
 use crate::data::DataError;
-use csv::{ReaderBuilder, StringRecord};
 use std::sync::Arc;
 
 /// Maximum number of values of all columns, and of rows.
 const MAX_VALUES: usize = 1 << 28;
 const MAX_ROWS: usize = 5_000_000;
-/// Maximum number of columns of a text table.
-const MAX_COLUMNS: usize = 200_000;
 
 /// Reads a text table with a header.
 pub(super) fn read_csv(source: &Source) -> Result<Columns, DataError> {
     let damaged = |problem: String| source.damaged("CSV", problem);
-    let mut reader = ReaderBuilder::new()
-        .has_headers(false)
-        .delimiter(delimiter_of(source))
-        .trim(csv::Trim::All)
-        .from_reader(ShortLines::of(source.reader()?));
-    let mut record = StringRecord::new();
-    let mut next = |record: &mut StringRecord| {
-        reader.read_record(record).map_err(|error| damaged(explain(&error)))
-    };
-    if !next(&mut record)? {
-        return Err(damaged("it is empty".into()));
-    }
-    if record.len() > MAX_COLUMNS {
-        return Err(damaged(format!("it has {} columns", record.len())));
-    }
+    let (mut records, mut record) = Records::open(source, 1)?;
     let mut columns =
         Columns { listed: record.iter().map(String::from).collect(), ..Columns::default() };
     let numbers = record.iter().filter(|field| field.parse::<f64>().is_ok()).count();
@@ -65,7 +48,7 @@ pub(super) fn read_csv(source: &Source) -> Result<Columns, DataError> {
     let (mut line, mut values, mut rows) = (1, 0, 0);
     loop {
         if !is_row {
-            if !next(&mut record)? {
+            if !records.read(&mut record)? {
                 break;
             }
             line += 1;
