@@ -226,9 +226,11 @@ mod tests {
         let at = |index: usize| ((index % WIDTH) as f32, (index / WIDTH) as f32);
         let of_pen = pixels().filter(|(index, _)| is_pen(at(*index).0, at(*index).1));
         assert!(of_pen.into_iter().all(|(_, shade)| *shade == PEN), "the strokes stay");
-        let others = pixels().filter(|(index, _)| !is_pen(at(*index).0, at(*index).1));
-        let left = others.filter(|(_, shade)| **shade < PAPER).count();
-        assert!(left < 40, "{left} pixels of the lines are left");
+        let is_line = |(x, y)| !is_pen(x, y) && is_line(x, y);
+        let lines: Vec<u8> =
+            pixels().filter(|(index, _)| is_line(at(*index))).map(|(_, shade)| *shade).collect();
+        let left = lines.iter().filter(|shade| **shade < PAPER).count();
+        assert!(left * 20 < lines.len(), "{left} of {} pixels of the lines are left", lines.len());
     }
 
     #[test]
