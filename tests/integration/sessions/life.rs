@@ -103,6 +103,7 @@ fn a_run_without_a_name_gets_one() {
 fn attach_once_works_during_and_after_a_run() {
     let place = Place::new();
     let run = place.detach("seen", &format!("--epochs {ENDLESS}"));
+    Watcher::attach(&run, Attachment::ReadOnly).until(|view| view.epoch() >= 1);
     place.say("pause");
     let live = place.say("attach seen --once --size 100x30");
     assert!(live.contains("paused") && live.contains("seen"), "{live}");
