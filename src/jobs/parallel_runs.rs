@@ -121,6 +121,10 @@ impl<'a> ParallelRuns<'a> {
             while self.started.iter().filter(|run| !run.ended).count() < at_once
                 && let Some(run) = runs.next()
             {
+                // A stop has no effect on runs that complete before they receive it.
+                if self.channels.control.is_stopped() {
+                    return Err(ExperimentError::Stopped);
+                }
                 let threads = threads(self.cores, total, self.started.len());
                 self.start(run, data.as_ref(), threads)?;
             }
