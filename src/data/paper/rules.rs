@@ -28,7 +28,7 @@ const STRONGER: f32 = 1.5;
 const NARROW_PART: f32 = 0.03;
 const NARROW: usize = 4;
 
-/// Rows (or columns) of a line in coordinates of [`Lines::across`], with its strength.
+/// Rows (or columns) of a line, before it is shifted by its slope, with its strength.
 struct Band {
     first: isize,
     last: isize,
@@ -66,13 +66,13 @@ impl Lines {
     fn of(contrast: &Contrast, upright: bool, strongest: f32) -> Self {
         let mut lines = Self { upright, lean: 0.0, bands: Vec::new() };
         let (long, _) = lines.sides(contrast);
-        let darkness = FAINTEST.max(ABOVE_NOISE * contrast.noise);
+        let min_strength = FAINTEST.max(ABOVE_NOISE * contrast.noise);
         let steps = (LEAN * long as f32) as isize;
         let every = (long / SAMPLES).max(1);
-        // Dark rows count the more, the more of them is dark.
+        // Rows with more dark pixels count more.
         let weight = |lean: f32| {
             let (counts, samples) =
-                Self { upright, lean, bands: Vec::new() }.profile(contrast, darkness, every);
+                Self { upright, lean, bands: Vec::new() }.profile(contrast, min_strength, every);
             let share = |count: &usize| (*count as f32 / samples as f32 - COVERED / 2.0).max(0.0);
             counts.iter().map(|count| share(count).powi(2)).sum::<f32>()
         };
@@ -82,7 +82,7 @@ impl Lines {
             .max_by(|a, b| a.0.total_cmp(&b.0).then(b.1.abs().total_cmp(&a.1.abs())));
         if let Some((_, lean)) = best.filter(|(weight, _)| *weight > 0.0) {
             lines.lean = lean;
-            lines.find_bands(contrast, darkness, strongest);
+            lines.find_bands(contrast, min_strength, strongest);
         }
         lines
     }
@@ -107,7 +107,7 @@ impl Lines {
     }
 
     /// The number of dark pixels in each row along the lines, and the number of sampled pixels.
-    fn profile(&self, contrast: &Contrast, darkness: f32, every: usize) -> (Vec<usize>, usize) {
+    fn profile(&self, contrast: &Contrast, min_strength: f32, every: usize) -> (Vec<usize>, usize) {
         let (long, wide) = self.sides(contrast);
         let mut counts = vec![0; wide];
         let mut samples = 0;
@@ -119,15 +119,15 @@ impl Lines {
                     continue;
                 };
                 let strength = contrast.strength[self.at(contrast, along, across)];
-                *count += usize::from(f32::from(strength) >= darkness);
+                *count += usize::from(f32::from(strength) >= min_strength);
             }
         }
         (counts, samples)
     }
 
-    fn find_bands(&mut self, contrast: &Contrast, darkness: f32, strongest: f32) {
+    fn find_bands(&mut self, contrast: &Contrast, min_strength: f32, strongest: f32) {
         let (long, wide) = self.sides(contrast);
-        let (counts, samples) = self.profile(contrast, darkness, 1);
+        let (counts, samples) = self.profile(contrast, min_strength, 1);
         let share = |at: usize| counts[at] as f32 / samples as f32;
         let widest = (NARROW_PART * long.min(wide) as f32).max(NARROW as f32) as usize;
         let mut at = 0;
