@@ -210,8 +210,8 @@ class Run:
         self._closed = link is None and world == 1
         self._rank = rank
         self._ranks = _Ranks(every) if world > 1 else None
-        #: Kept after the exchange has ended, for the last words of this rank.
-        self._left = self._ranks
+        #: The same, kept after the exchange has ended, for the exit of this rank.
+        self._ranks_at_exit = self._ranks
         self._steps = 0
         self._attention = self._ranks is not None
         self._wake = threading.Condition()
@@ -471,8 +471,8 @@ class Run:
             self._attention = True
             self._wake.notify_all()
 
-    def _silence(self) -> None:
-        """Reports nothing any more, in a forked child."""
+    def _disconnect(self) -> None:
+        """Makes every call do nothing, in a forked child. A thread of the parent may hold the lock."""
         self._link, self._closed, self._attention, self._ranks = None, True, False, None
         self._held, self._steps_left, self._stop = False, None, False
         self._wake = threading.Condition()
@@ -685,10 +685,10 @@ class _Ranks:
         self._last = 0
         self._since = time.monotonic()
         self._group: Any = None
-        #: Rank, process and last words of every other rank on the machine of rank 0.
+        #: On rank 0: the other ranks on its machine.
         self.others: List["_Rank"] = []
-        #: Where this rank leaves its last words; empty on rank 0 and on other machines.
-        self._last_words = ""
+        #: The file that this rank writes when it exits; none on rank 0 and on other machines.
+        self._exit_file = ""
 
     def due(self, steps: int) -> bool:
         distributed = sys.modules.get("torch.distributed")
@@ -698,12 +698,12 @@ class _Ranks:
         return True
 
     def join(self, rank: int) -> bool:
-        """Makes the group at the first call, where the ranks get to know one another."""
+        """Makes the group, and exchanges the ranks' processes, in the first call; whether it is that."""
         if self._group is not None:
             return False
         distributed = sys.modules["torch.distributed"]
         self._group = distributed.new_group(backend="gloo") or True
-        directory = _directory_for_last_words() if rank == 0 else ""
+        directory = _directory_for_exit_files() if rank == 0 else ""
         mine = (rank, os.getpid(), socket.gethostname(), directory)
         everyone: List[Any] = [None] * distributed.get_world_size()
         distributed.all_gather_object(everyone, mine, group=self._group)
@@ -715,12 +715,15 @@ class _Ranks:
                     self.others.append(_Rank(other, process, path))
                 elif rank == other:
                     _remember_failures()
-                    self._last_words = path
+                    self._exit_file = path
         return True
 
-    def leave(self, failed: Optional[str]) -> None:
-        """Tells rank 0 how this rank has ended; one that is killed cannot."""
-        path, self._last_words = self._last_words, ""
+    def write_exit_file(self, failed: Optional[str]) -> None:
+        """Lets rank 0 know that this rank exits by itself, and by which exception.
+
+        A rank that is killed or crashes leaves no file.
+        """
+        path, self._exit_file = self._exit_file, ""
         if path:
             try:
                 with open(path, "w", encoding="utf-8") as file:
@@ -753,10 +756,10 @@ class _Ranks:
 class _Rank:
     """The process of another rank on this machine."""
 
-    def __init__(self, rank: int, process: int, last_words: str) -> None:
+    def __init__(self, rank: int, process: int, exit_file: str) -> None:
         self._rank = rank
         self._process = process
-        self._last_words = last_words
+        self._exit_file = exit_file
         self._descriptor: Optional[int] = None
         try:
             self._descriptor = os.pidfd_open(process)  # type: ignore[attr-defined, unused-ignore]
@@ -782,23 +785,23 @@ class _Rank:
             pass
         return False
 
-    def take_last_words(self) -> Optional[str]:
-        """Why it ended, if that is worth a note."""
+    def take_problem(self) -> Optional[str]:
+        """After its end: how it died or failed; ``None`` if it has exited as it should."""
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
         name = f"rank {self._rank} (process {self._process})"
         try:
-            with open(self._last_words, encoding="utf-8") as file:
+            with open(self._exit_file, encoding="utf-8") as file:
                 failed = file.read()
-            os.remove(self._last_words)
+            os.remove(self._exit_file)
         except (OSError, ValueError):
             return f"{name} died: it was killed, or crashed without an exception"
         return f"{name} failed: {failed}" if failed else None
 
 
-def _directory_for_last_words() -> str:
-    """A directory for files of the ranks; empty where there is none."""
+def _directory_for_exit_files() -> str:
+    """A directory in that of the run, which the ranks share; empty if there is no run."""
     directory = os.path.join(os.environ.get("NNTOP_RUN", ""), "ranks")
     try:
         if not os.environ.get("NNTOP_RUN"):
@@ -870,7 +873,7 @@ class _Link:
         others = self._others
         for other in [other for other in others if other.has_ended()]:
             others.remove(other)
-            text = other.take_last_words()
+            text = other.take_problem()
             if text is not None:
                 self._queue.append({"note": {"level": "error", "text": text}})
 
@@ -1726,8 +1729,8 @@ def _start_session(name: Optional[str]) -> Optional[str]:
 def _end() -> None:
     if _run is not None and _run._pid == os.getpid():
         failed = _failure or _failure_of_process()
-        if _run._left is not None:
-            _run._left.leave(failed)
+        if _run._ranks_at_exit is not None:
+            _run._ranks_at_exit.write_exit_file(failed)
         _run.finish(failed)
 
 
@@ -1768,10 +1771,7 @@ def _remember_failures() -> None:
 
 
 def _after_fork() -> None:
-    """Silences a forked worker: it has the socket, but none of the threads.
-
-    Locks may be held by a thread that does not exist here, so they are replaced.
-    """
+    """Disconnects a forked child: it has inherited the socket, but none of the threads."""
     global _is_forked_worker
     distributed = sys.modules.get("torch.distributed")
     is_reporting = _run is not None and not _run._closed
@@ -1779,7 +1779,7 @@ def _after_fork() -> None:
         _is_forked_worker = True
     if _run is not None:
         link = _run._link
-        _run._silence()
+        _run._disconnect()
         if link is not None:
             link.abandon()
 

@@ -40,7 +40,7 @@ pub(super) struct RunArgs {
     /// Set an environment variable; may be given several times
     #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
     env: Vec<(String, String)>,
-    /// Maximum size of the output on disk in megabytes
+    /// Maximum size of the output on disk in megabytes, and of the events with their metrics
     #[arg(long, value_name = "MB", default_value_t = 256, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     log_limit: u64,
     /// Signal that asks the command to end; SIGTERM follows after --grace

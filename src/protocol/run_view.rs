@@ -8,18 +8,10 @@ use super::{
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// Maximum number of log lines in a view; older ones are in the run's log file.
-const LOG_LINES: usize = 200;
-/// Maximum number of manual changes, and of saved files, in a view.
-const MARKS: usize = 1000;
 /// Maximum size in bytes of all frames in a view; no screen shows as much.
 const FRAME_BYTES: usize = 8 << 20;
 /// Maximum number of output lines in a view; the whole output is in the run's directory.
 const OUTPUT_LINES: usize = 2000;
-/// Maximum number of tunable parameters of a run.
-const TUNABLES: usize = 1000;
-/// Maximum number of tags of texts, images and histograms; the oldest are dropped.
-const MEDIA: usize = 32;
 
 /// The state of a run. The hub, the dashboard and the headless printer all use [`RunView::apply`],
 /// so their states agree.
@@ -63,17 +55,26 @@ pub struct RunView {
 }
 
 impl RunView {
+    /// Maximum number of log lines in a view; older ones are in the run's log file.
+    pub const LOG_LINES: usize = 200;
+    /// Maximum number of marks, of manual changes, and of saved files, in a view.
+    pub const MARKS: usize = 1000;
+    /// Maximum number of tunable parameters of a run.
+    pub const TUNABLES: usize = 1000;
+    /// Maximum number of tags of texts, images and histograms; the oldest are dropped.
+    pub const MEDIA: usize = 32;
+
     /// Applies an event.
     pub fn apply(&mut self, event: &Event) {
         match event {
             Event::Started(info) => self.start(info),
             Event::EpochEnded(stats) => self.end_epoch(stats),
             Event::StatusChanged(status) => self.status = *status,
-            Event::Tuned(tuned) => push_bounded(&mut self.tuned, tuned, MARKS),
-            Event::Saved(saved) => push_bounded(&mut self.saved, saved, MARKS),
+            Event::Tuned(tuned) => push_bounded(&mut self.tuned, tuned, Self::MARKS),
+            Event::Saved(saved) => push_bounded(&mut self.saved, saved, Self::MARKS),
             Event::Figure(figure) => self.show(figure),
             Event::Claim(claim) => self.claims.push(claim.clone()),
-            Event::Log(line) => push_bounded(&mut self.log, line, LOG_LINES),
+            Event::Log(line) => push_bounded(&mut self.log, line, Self::LOG_LINES),
             Event::Finished(outcome) => {
                 self.outcome = Some(outcome.clone());
                 self.status.activity = Activity::Finished;
@@ -87,15 +88,15 @@ impl RunView {
             Event::Output(output) => self.print(output),
             Event::Described(info) => self.info = Some((**info).clone()),
             Event::Tunable(tunable) => self.keep_tunable(tunable),
-            Event::Mark(mark) => push_bounded(&mut self.marks, mark, MARKS),
+            Event::Mark(mark) => push_bounded(&mut self.marks, mark, Self::MARKS),
             Event::Refused(reason) => {
                 let line = LogLine { level: Level::Warning, text: reason.clone() };
-                push_bounded(&mut self.log, &line, LOG_LINES);
+                push_bounded(&mut self.log, &line, Self::LOG_LINES);
             }
             Event::ExitCode(code) => self.exit_code = Some(*code),
             Event::Media(media) => {
                 self.media.retain(|kept| kept.tag != media.tag);
-                push_bounded(&mut self.media, media, MEDIA);
+                push_bounded(&mut self.media, media, Self::MEDIA);
             }
             Event::System(system) => self.system = Some(system.clone()),
             // Explorables are not part of the run.
@@ -164,7 +165,7 @@ impl RunView {
     fn keep_tunable(&mut self, tunable: &Tunable) {
         match self.tunables.iter_mut().find(|kept| kept.name == tunable.name) {
             Some(kept) => kept.clone_from(tunable),
-            None => push_bounded(&mut self.tunables, tunable, TUNABLES),
+            None => push_bounded(&mut self.tunables, tunable, Self::TUNABLES),
         }
     }
 

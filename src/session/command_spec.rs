@@ -13,7 +13,7 @@ pub struct CommandSpec {
     pub cwd: PathBuf,
     /// Environment variables to set.
     pub env: Vec<(String, String)>,
-    /// Bytes of output that are kept on disk.
+    /// Bytes of output that are kept on disk, and as many of events.
     pub log_limit: u64,
     /// Number of the signal that asks the command to end.
     pub stop_signal: i32,
@@ -24,6 +24,9 @@ pub struct CommandSpec {
 }
 
 impl CommandSpec {
+    /// Default maximum size of the output on disk in bytes.
+    pub const LOG_LIMIT: u64 = 256 << 20;
+
     /// An empty command with the defaults of `nntop run`.
     #[must_use]
     pub fn in_directory(cwd: &Path) -> Self {
@@ -31,7 +34,7 @@ impl CommandSpec {
             argv: Vec::new(),
             cwd: cwd.into(),
             env: Vec::new(),
-            log_limit: 256 << 20,
+            log_limit: Self::LOG_LIMIT,
             stop_signal: rustix::process::Signal::INT.as_raw(),
             grace_seconds: 10,
             save_signal: None,

@@ -1,15 +1,18 @@
 //! The events of a run, stored on disk.
 
+mod thinning;
+
 use super::record::now;
 use super::run_dir::RunDir;
 use crate::files::{self, atomic};
 use crate::protocol::{Event, Figure, Outcome, RunView, Tuned};
 use serde::{Deserialize, Serialize};
 use std::fs::{File, OpenOptions};
-use std::io::{self, BufRead, BufReader, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
+use thinning::{Choice, Survey};
 
 /// Maximum number of bytes that are buffered while the disk is full; later events are dropped.
 const MAX_WAITING: usize = 16 << 20;
@@ -28,12 +31,21 @@ struct Line<E> {
     event: E,
 }
 
-/// The event file of a run, one JSON object per line. It is only appended to. What was written
-/// survives the end of the process, and after the end of an epoch also a power failure.
+/// The event file of a run, one JSON object per line. It is only appended to until it reaches its
+/// limit. What was written survives the end of the process, and after the end of an epoch also a
+/// power failure.
 #[derive(Debug)]
 pub struct EventFile {
     path: PathBuf,
     file: File,
+    /// Bytes in the file.
+    length: u64,
+    /// Bytes that the file may take; all that it needs if `None`.
+    limit: Option<u64>,
+    /// The length at which metrics are thinned.
+    thin_at: u64,
+    /// Events with metrics that were dropped since the last call of [`EventFile::take_dropped`].
+    dropped: u64,
     /// Bytes that could not be written yet because the disk is full.
     waiting: Vec<u8>,
     reported: Reported,
@@ -65,15 +77,37 @@ impl EventFile {
         })?;
         // A crash cut off the last line: the next event starts on a line of its own.
         let waiting = if whole { Vec::new() } else { vec![b'\n'] };
+        let length = file.metadata()?.len();
         Ok(Self {
             path: path.into(),
             file,
+            length,
+            limit: None,
+            thin_at: u64::MAX,
+            dropped: 0,
             waiting,
             reported,
             synced: None,
             figures: Vec::new(),
             figures_written: None,
         })
+    }
+
+    /// Limits the file to about `bytes`, including the copy that is made while it is thinned: older
+    /// metrics are thinned when it becomes longer. Of every metric the first, smallest, largest and
+    /// last value stay, and other events stay as far as a [`RunView`] keeps them, also if those
+    /// alone take more.
+    #[must_use]
+    pub fn with_limit(mut self, bytes: u64) -> Self {
+        self.limit = Some(bytes);
+        self.thin_at = thinned_from(bytes);
+        self
+    }
+
+    /// The number of events with metrics that were dropped since the last call, because the file
+    /// had reached its limit.
+    pub fn take_dropped(&mut self) -> u64 {
+        std::mem::take(&mut self.dropped)
     }
 
     /// Appends an event. Samples, status changes (meaningless after the process has ended) and
@@ -102,6 +136,40 @@ impl EventFile {
             self.file.sync_data().or_else(ignore_unsupported)?;
             self.synced = Some(Instant::now());
         }
+        if self.length >= self.thin_at {
+            // On a full disk the file stays as it is; writing the next event returns that error.
+            let _ = self.thin();
+        }
+        Ok(())
+    }
+
+    /// Drops older metrics, so that the file takes [`thinned_to`] bytes.
+    fn thin(&mut self) -> io::Result<()> {
+        let Some(limit) = self.limit else { return Ok(()) };
+        // If it fails, it is tried again when the file has grown.
+        self.thin_at = self.length + limit / 8;
+        let mut survey = Survey::default();
+        let whole = At { file: &self.file, offset: 0 };
+        for_each_line(whole, |line| {
+            survey.push(serde_json::from_slice(line).ok(), line.len() as u64);
+        })?;
+        let Choice { keep, dropped } = survey.choose(thinned_to(limit));
+        atomic::write_with(&self.path, |copy| {
+            let mut copy = BufWriter::new(copy);
+            let mut keep = keep.iter();
+            let mut result = Ok(());
+            for_each_line(At { file: &self.file, offset: 0 }, |line| {
+                if keep.next() == Some(&true) && result.is_ok() {
+                    result = copy.write_all(line);
+                }
+            })?;
+            result.and_then(|()| copy.flush())
+        })?;
+        self.file = open_to_append(&self.path)?;
+        self.length = self.file.metadata()?.len();
+        // The events that have to stay may take more than that.
+        self.thin_at = thinned_from(limit).max(self.length / 2 * 3);
+        self.dropped += dropped;
         Ok(())
     }
 
@@ -115,6 +183,7 @@ impl EventFile {
         let restored = atomic::restore(&self.file, &self.path)?;
         if restored {
             self.file = open_to_append(&self.path)?;
+            self.length = self.file.metadata()?.len();
         }
         Ok(restored)
     }
@@ -166,6 +235,7 @@ impl EventFile {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) => return Err(error),
             };
+            self.length += written as u64;
             self.waiting.drain(..written);
         }
         Ok(())
@@ -199,6 +269,17 @@ impl Reported {
     }
 }
 
+/// The length at which a file with a limit is thinned, both in bytes. With the copy, which is
+/// [`thinned_to`] long, that is just within the limit.
+fn thinned_from(limit: u64) -> u64 {
+    limit / 5 * 3
+}
+
+/// The length that a file with a limit has after it was thinned, both in bytes.
+fn thinned_to(limit: u64) -> u64 {
+    limit / 25 * 9
+}
+
 fn open_to_append(path: &Path) -> io::Result<File> {
     // Readable, so that a removed file can be restored.
     files::read::open_own(OpenOptions::new().read(true).append(true).create(true).mode(0o600), path)
@@ -209,12 +290,24 @@ fn ignore_unsupported(error: io::Error) -> io::Result<()> {
     if error.kind() == io::ErrorKind::InvalidInput { Ok(()) } else { Err(error) }
 }
 
-/// Calls `take` with every event of a file and its time in seconds since 1970, skipping lines that
-/// are not events; returns whether the last line is complete. Reading stops at a line of more than
-/// [`MAX_LINE`] bytes, which this program did not write.
-fn for_each(path: &Path, mut take: impl FnMut(f64, Event)) -> io::Result<bool> {
-    let (file, _) = files::read::open(path)?;
-    let mut input = BufReader::new(file);
+/// Reads an open file from an offset, whatever its own position.
+struct At<'a> {
+    file: &'a File,
+    offset: u64,
+}
+
+impl Read for At<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.file.read_at(buffer, self.offset)?;
+        self.offset += count as u64;
+        Ok(count)
+    }
+}
+
+/// Calls `take` with every line, including its end; returns whether the last one is complete. Reading
+/// stops at a line of more than [`MAX_LINE`] bytes, which this program did not write.
+fn for_each_line(input: impl Read, mut take: impl FnMut(&[u8])) -> io::Result<bool> {
+    let mut input = BufReader::with_capacity(1 << 16, input);
     let mut line = Vec::new();
     loop {
         let before = line.last().copied();
@@ -226,10 +319,19 @@ fn for_each(path: &Path, mut take: impl FnMut(f64, Event)) -> io::Result<bool> {
         if length as u64 == MAX_LINE {
             return Ok(false);
         }
-        if let Ok(line) = serde_json::from_slice::<Line<Event>>(&line) {
+        take(&line);
+    }
+}
+
+/// Calls `take` with every event of a file and its time in seconds since 1970, skipping lines that
+/// are not events; returns whether the last line is complete, as [`for_each_line`].
+fn for_each(path: &Path, mut take: impl FnMut(f64, Event)) -> io::Result<bool> {
+    let (file, _) = files::read::open(path)?;
+    for_each_line(file, |line| {
+        if let Ok(line) = serde_json::from_slice::<Line<Event>>(line) {
             take(line.at, line.event);
         }
-    }
+    })
 }
 
 /// The state of a run as of its last stored event; empty without events.

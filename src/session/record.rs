@@ -126,6 +126,16 @@ impl Task {
         matches!(self, Self::Training(_) | Self::Ensemble { .. })
     }
 
+    /// Maximum size of the event file in bytes; `None` for trainings of nntop, which report once per
+    /// epoch.
+    pub(super) fn event_limit(&self) -> Option<u64> {
+        match self {
+            Self::Command(spec) => Some(spec.log_limit),
+            Self::Script(_) => Some(CommandSpec::LOG_LIMIT),
+            Self::Training(_) | Self::Experiment { .. } | Self::Ensemble { .. } => None,
+        }
+    }
+
     /// What `nntop resume` does with it after an interruption; follows the command in a sentence.
     #[must_use]
     pub fn on_resume(&self) -> &'static str {

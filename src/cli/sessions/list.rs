@@ -6,6 +6,7 @@ use super::find;
 use crate::protocol::printable;
 use crate::session::{self, Home, RunDir, Summary};
 use anyhow::{Context, bail};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fs;
@@ -173,6 +174,9 @@ pub(super) fn rm(prefixes: &[String], sure: bool) -> anyhow::Result<ExitCode> {
     let runs = prefixes.iter().map(|prefix| find(&home, prefix));
     let runs = runs.collect::<Result<Vec<RunDir>, _>>()?;
     for run in &runs {
+        if sure {
+            end_where_events_wait(run)?;
+        }
         if !until_free(run)? {
             bail!("`{0}` is live; `nntop stop {0}` first", run.name());
         }
@@ -188,11 +192,33 @@ pub(super) fn rm(prefixes: &[String], sure: bool) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Ends the session of a run that is over and to which no client is attached, if it does not exit by
+/// itself: its last events wait for room on a full disk.
+fn end_where_events_wait(run: &RunDir) -> anyhow::Result<()> {
+    let Summary { state, pid, clients, .. } = session::summarize(run);
+    if state.is_over() && clients == 0 && !wait_for_exit(run) {
+        let pid = pid.and_then(|pid| Pid::from_raw(pid.cast_signed()));
+        if let Some(pid) = pid.filter(|_| run.is_live()) {
+            kill_process(pid, Signal::TERM).context("the session cannot be ended")?;
+        }
+    }
+    Ok(())
+}
+
+/// Waits some seconds for the session of a run to exit; whether it has.
+fn wait_for_exit(run: &RunDir) -> bool {
+    let start = Instant::now();
+    while run.is_live() && start.elapsed() < EXIT_TIMEOUT {
+        thread::sleep(Duration::from_millis(20));
+    }
+    !run.is_live()
+}
+
 /// Waits for the session of a run that has ended to exit, as it does without clients; false if the
 /// run is still live.
 ///
 /// # Errors
-/// If a client stays attached.
+/// If a client stays attached, or the last events wait for room on a full disk.
 pub(super) fn until_free(run: &RunDir) -> anyhow::Result<bool> {
     if !run.is_live() {
         return Ok(true);
@@ -201,12 +227,15 @@ pub(super) fn until_free(run: &RunDir) -> anyhow::Result<bool> {
     if live && !state.is_over() {
         return Ok(false);
     }
-    let start = Instant::now();
-    while run.is_live() && start.elapsed() < EXIT_TIMEOUT {
-        thread::sleep(Duration::from_millis(20));
-    }
-    if run.is_live() {
-        bail!("`{name}` is {}, but a client is still attached: detach it first", state.word());
+    if !wait_for_exit(run) {
+        let state = state.word();
+        if session::summarize(run).clients > 0 {
+            bail!("`{name}` is {state}, but a client is still attached: detach it first");
+        }
+        bail!(
+            "`{name}` is {state}, but its last events wait for room on the disk: free some, or \
+             remove the run by `nntop rm --yes {name}`"
+        );
     }
     Ok(true)
 }

@@ -121,6 +121,43 @@ impl Group {
     }
 }
 
+/// A process that lets a suspended group continue if the session is killed meanwhile.
+///
+/// The kernel does not do so in every case: with the pseudo-terminal the leader of the group gets a
+/// SIGHUP and a SIGCONT, but not the other processes if the leader ignores the SIGHUP, and not a
+/// script that was started elsewhere.
+#[derive(Debug)]
+pub(super) struct Guard(process::Child);
+
+impl Guard {
+    /// Starts the process. It continues the group unless the guard is dropped first.
+    ///
+    /// # Errors
+    /// If there is no shell, or no process can be started.
+    pub(super) fn start(group: Group) -> io::Result<Self> {
+        let pid = group.leader();
+        let target = match group {
+            Group::Command(_) => format!("-{pid}"),
+            Group::Script(_) => pid.to_string(),
+        };
+        // Its input ends with the session.
+        let script = "read -r _; kill -s CONT -- \"$1\"";
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", script, "nntop-guard", &target]);
+        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+        // A signal to the session's group does not reach it.
+        Ok(Self(command.process_group(0).spawn()?))
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        // It may have ended already. Its input is closed afterwards.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 /// Waits for the end of a process that is not our child.
 ///
 /// # Errors

@@ -72,7 +72,8 @@ pub(super) fn start(
     let (output_done, output_ended) = bounded(1);
     let reported: Arc<AtomicBool> = Arc::default();
     let files_reported = Arc::clone(&reported);
-    let reader = Reader::new(file, sent.clone(), Arc::clone(&reported));
+    let (running, ended) = bounded::<()>(0);
+    let reader = Reader::new(file, sent.clone(), Arc::clone(&reported), ended);
     thread::Builder::new().name("nntop-output".into()).spawn(move || {
         let last = reader.run(terminal);
         // The source waits for this, or has timed out.
@@ -80,8 +81,10 @@ pub(super) fn start(
     })?;
     let (exit, exited) = bounded(1);
     thread::Builder::new().name("nntop-wait".into()).spawn(move || {
+        let status = child.wait();
+        drop(running);
         // The source waits for this as long as it lives.
-        let _ = exit.send(child.wait().map(Some));
+        let _ = exit.send(status.map(Some));
     })?;
     let (reports, reported_by) = Reports::new(run.name());
     let processes = Processes { group, exited, output_ended };

@@ -5,7 +5,7 @@ use super::metrics::{Allowance, MetricReader};
 use super::output::{Lines, OutputFile};
 use crate::protocol::{Event, Level, LogLine, OutputLines};
 use crate::session::record::now;
-use crossbeam_channel::Sender;
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use std::collections::VecDeque;
@@ -21,6 +21,10 @@ const OUTPUT_INTERVAL: Duration = Duration::from_millis(100);
 const WAITING_LINES: usize = 1000;
 /// Number of last lines that are quoted if a command fails.
 const LAST_LINES: usize = 10;
+/// Characters of such a line.
+const QUOTED: usize = 500;
+/// How often a terminal that every process has closed is tried again.
+const CLOSED_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Reads the output of a command.
 pub(super) struct Reader {
@@ -39,10 +43,17 @@ pub(super) struct Reader {
     skipped: bool,
     /// Set once the script reports metrics itself; those in its output are then ignored.
     reported: Arc<AtomicBool>,
+    /// Disconnected once the command has ended.
+    ended: Receiver<()>,
 }
 
 impl Reader {
-    pub(super) fn new(file: OutputFile, events: Sender<Event>, reported: Arc<AtomicBool>) -> Self {
+    pub(super) fn new(
+        file: OutputFile,
+        events: Sender<Event>,
+        reported: Arc<AtomicBool>,
+        ended: Receiver<()>,
+    ) -> Self {
         let (lines, metrics, waiting) = Default::default();
         Self {
             file,
@@ -53,6 +64,7 @@ impl Reader {
             printed: 0,
             failing: false,
             reported,
+            ended,
             allowance: Allowance::new(Instant::now()),
             skipped: false,
         }
@@ -74,15 +86,21 @@ impl Reader {
             if !is_readable(&terminal, timeout) {
                 continue;
             }
-            // A terminal without processes reports an error (EIO) instead of an end.
-            let Ok(length @ 1..) = terminal.read(&mut buffer) else { break };
+            // A terminal that no process has open reports an error (EIO) instead of an end. A
+            // command that is still running may open it again, and waits if nobody reads then.
+            let Ok(length @ 1..) = terminal.read(&mut buffer) else {
+                match self.ended.recv_timeout(CLOSED_INTERVAL) {
+                    Err(RecvTimeoutError::Timeout) => continue,
+                    _ => break,
+                }
+            };
             let bytes = &buffer[..length];
             self.keep(bytes);
             self.measure(bytes, false);
             let Self { lines, waiting, printed, .. } = &mut self;
             lines.push(bytes, |line| {
                 *printed += 1;
-                push_bounded(&mut last, line.clone(), LAST_LINES);
+                push_bounded(&mut last, line.chars().take(QUOTED).collect(), LAST_LINES);
                 push_bounded(waiting, line, WAITING_LINES);
             });
             unsent = true;
@@ -90,7 +108,7 @@ impl Reader {
         self.measure(&[], true);
         if let Some(line) = self.lines.finish() {
             self.printed += 1;
-            push_bounded(&mut last, line.clone(), LAST_LINES);
+            push_bounded(&mut last, line.chars().take(QUOTED).collect(), LAST_LINES);
             push_bounded(&mut self.waiting, line, WAITING_LINES);
         }
         self.send();

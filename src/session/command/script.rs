@@ -44,6 +44,8 @@ pub(super) struct Reported {
     pub ended_at: Option<String>,
     /// The script's own report of its end.
     pub ended: Option<Ending>,
+    /// The process of the script.
+    pid: u32,
     /// Whether dropped samples were reported to the user.
     dropped: bool,
     started: Instant,
@@ -58,6 +60,7 @@ impl Reported {
             changed: BTreeMap::new(),
             ended_at: None,
             ended: None,
+            pid: 0,
             dropped: false,
             started: Instant::now(),
         }
@@ -151,6 +154,7 @@ impl Script {
                 let text =
                     format!("a script has connected: {}, process {}", hello.client, hello.pid);
                 self.out.log(Level::Info, text);
+                (self.reported.ended, self.reported.pid) = (None, hello.pid);
                 self.reporter = Some(Reporter::new(number, commands));
                 self.state.reports = true;
                 self.send_status();
@@ -177,6 +181,12 @@ impl Script {
         (state.hold_requested, state.steps_left, state.reports) = (false, None, false);
         if was_held {
             self.mark(MarkKind::Resumed);
+        }
+        if self.reported.ended.is_none() {
+            let pid = self.reported.pid;
+            self.out.warn(format!(
+                "the script (process {pid}) ended without reporting how; it may have been killed"
+            ));
         }
         self.out.log(Level::Info, "the script has disconnected".into());
         self.send_status();

@@ -1,6 +1,6 @@
 //! The source of a command's events: executes commands, and follows the processes to their end.
 
-use super::child::{Group, orphans};
+use super::child::{Group, Guard, orphans};
 use super::out::Out;
 use super::script::{Ending, Script};
 use super::stopping::{StopStep, Stopping};
@@ -54,6 +54,8 @@ pub(super) struct Source {
     stopping: Stopping,
     save: Option<Signal>,
     script: Script,
+    /// Lets suspended processes continue if this one is killed.
+    guard: Option<Guard>,
 }
 
 impl Source {
@@ -74,6 +76,7 @@ impl Source {
             reports,
             stopping: Stopping::new(stop, Duration::from_secs(spec.grace_seconds)),
             save: spec.save_signal.and_then(Signal::from_named_raw),
+            guard: None,
         }
     }
 
@@ -87,6 +90,8 @@ impl Source {
         self.out.send(Event::Started(Box::new(self.script.reported.info.clone())));
         self.script.send_status();
         let status = self.follow();
+        // Its other processes do not stay suspended if the command was killed while it was.
+        self.wake();
         drop(going);
         if let Some(Files { going, followed }) = files {
             drop(going);
@@ -221,6 +226,12 @@ impl Source {
         if std::mem::replace(&mut self.script.state.suspended, true) {
             return;
         }
+        match Guard::start(self.processes.group) {
+            Ok(guard) => self.guard = Some(guard),
+            Err(error) => self.out.warn(format!(
+                "if the session is killed, processes may stay suspended: no guard, {error}"
+            )),
+        }
         self.signal(Signal::STOP);
         self.script.mark(MarkKind::Suspended);
         self.out
@@ -246,6 +257,7 @@ impl Source {
     fn wake(&mut self) {
         if std::mem::take(&mut self.script.state.suspended) {
             self.signal(Signal::CONT);
+            self.guard = None;
             self.script.mark(MarkKind::Resumed);
             self.script.send_status();
         }

@@ -1,5 +1,8 @@
 use super::*;
-use crate::protocol::{Claim, EpochStats, LayerStats, Outcome, Progress, Quantity, RunInfo, Tune};
+use crate::protocol::{
+    Claim, EpochStats, LayerStats, Level, LogLine, Media, MediaBody, MetricSeries, Metrics,
+    Outcome, Progress, Quantity, RunInfo, Tune,
+};
 use crate::session::Home;
 
 fn epoch(epoch: u32) -> Event {
@@ -168,4 +171,102 @@ fn figures_are_stored_rarely_but_always_before_a_claim() {
     assert_eq!(replay(&run), expected);
     let lines = std::fs::read_to_string(run.events()).unwrap().lines().count();
     assert!(lines <= 12, "{lines} lines");
+}
+
+fn measured(name: &str, step: i64, value: f64) -> Event {
+    let values = vec![(name.into(), value)];
+    Event::Metrics(Metrics { step, wall_time: 1.5, values, epoch: None })
+}
+
+/// Values of a metric with their steps, as the file has them.
+fn stored(run: &RunDir, wanted: &str) -> Vec<(i64, f64)> {
+    let mut found = Vec::new();
+    for_each_event(run, |_, event| {
+        if let Event::Metrics(metrics) = event {
+            let values = metrics.values.iter().filter(|(name, _)| name == wanted);
+            found.extend(values.map(|(_, value)| (metrics.step, *value)));
+        }
+    })
+    .unwrap();
+    found
+}
+
+#[test]
+fn a_long_run_stays_within_its_limit_and_keeps_the_ends_and_extremes_of_its_metrics() {
+    const LIMIT: u64 = 3_000_000;
+    let (_state, run) = run();
+    let mut file = EventFile::open(&run.events()).unwrap().with_limit(LIMIT);
+    let mut view = RunView::default();
+    let mut dropped = 0;
+    let described = |step: i64| {
+        let config = vec![("step".into(), step.to_string())];
+        Event::Described(Box::new(RunInfo { config, ..RunInfo::default() }))
+    };
+    for step in 0..60_000 {
+        let loss = match step {
+            777 => -5.0,
+            1_234 => 9e9,
+            40_321 => f64::NAN,
+            _ => 1.0 / (step + 1) as f64,
+        };
+        let mut events = vec![measured("loss", step, loss)];
+        if step % 100 == 0 {
+            let text = step.to_string();
+            let body = MediaBody::Text("x".repeat(1000));
+            events.extend([
+                measured("accuracy", step, 0.5),
+                Event::Log(LogLine { level: Level::Info, text: text.clone() }),
+                Event::Media(Box::new(Media { tag: "sample".into(), step, body })),
+                described(step),
+            ]);
+        }
+        for event in events {
+            file.append(&event).unwrap();
+            view.apply(&event);
+        }
+        assert!(run.events().metadata().unwrap().len() <= LIMIT / 5 * 3 + 10_000);
+        dropped += file.take_dropped();
+    }
+    let loss = stored(&run, "loss");
+    assert!(loss.is_sorted_by_key(|(step, _)| *step));
+    assert_eq!(loss.len() as u64 + dropped, 60_000);
+    assert_eq!(stored(&run, "accuracy").len(), 600, "few values are not thinned");
+    let kept = replay(&run);
+    let (all, now) = (view.metrics.get("loss").unwrap(), kept.metrics.get("loss").unwrap());
+    assert_eq!((all.min(), all.max(), all.last()), (now.min(), now.max(), now.last()));
+    assert_eq!(all.points()[0], now.points()[0]);
+    // Newer parts are kept more closely, and no part of the run is without values.
+    assert!(loss.windows(2).all(|pair| pair[1].0 - pair[0].0 <= 600), "a gap");
+    let within = |steps: std::ops::Range<i64>| loss.iter().filter(|p| steps.contains(&p.0)).count();
+    assert!(within(45_000..60_000) > 2 * within(0..15_000));
+    let other = |view: RunView| (view.log, view.media, view.info);
+    assert_eq!(other(kept), other(view));
+}
+
+#[test]
+fn below_its_limit_a_file_keeps_every_value() {
+    let (_state, run) = run();
+    let mut file = EventFile::open(&run.events()).unwrap().with_limit(3_000_000);
+    for step in 0..5_000 {
+        file.append(&measured("loss", step, step as f64)).unwrap();
+    }
+    assert_eq!((stored(&run, "loss").len(), file.take_dropped()), (5_000, 0));
+    // The limit is that of the whole file, whichever process has written it.
+    let mut file = EventFile::open(&run.events()).unwrap().with_limit(300_000);
+    file.append(&measured("loss", 5_000, 0.0)).unwrap();
+    assert!(file.take_dropped() > 0 && run.events().metadata().unwrap().len() < 200_000);
+}
+
+#[test]
+fn metrics_of_many_names_are_thinned_as_well() {
+    const LIMIT: u64 = 300_000;
+    let (_state, run) = run();
+    let mut file = EventFile::open(&run.events()).unwrap().with_limit(LIMIT);
+    for step in 0..20_000 {
+        file.append(&measured(&format!("m{}", step % 50), step, step as f64)).unwrap();
+        assert!(run.events().metadata().unwrap().len() <= LIMIT);
+    }
+    let last = |view: &RunView, name: &str| view.metrics.get(name).and_then(MetricSeries::last);
+    assert_eq!(last(&replay(&run), "m7"), Some((19_957, 19_957.0)));
+    assert_eq!(stored(&run, "m7")[0], (7, 7.0));
 }

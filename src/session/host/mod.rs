@@ -151,10 +151,14 @@ impl Session {
         }
         let interrupted = Arc::new(AtomicBool::new(false));
         let waiting = Arc::new(AtomicBool::new(false));
+        let file = EventFile::open(&run.events()).map_err(io_at(&run.events()))?;
         let recorder = Recorder {
             events: work.events.clone(),
             hub: hub_sender,
-            file: EventFile::open(&run.events()).map_err(io_at(&run.events()))?,
+            file: match record.task.event_limit() {
+                Some(bytes) => file.with_limit(bytes),
+                None => file,
+            },
             log: Arc::clone(&log),
             over: over_sender,
             interrupted: Arc::clone(&interrupted),

@@ -60,6 +60,7 @@ impl Recorder {
             let is_news = self.file.is_news(&event);
             let result = self.file.append(&event);
             self.report_disk_state(result);
+            self.report_dropped();
             self.log_event(&event, is_news);
             // The hub lives as long as the process.
             let _ = self.hub.send(event);
@@ -102,6 +103,19 @@ impl Recorder {
         };
         self.log.record(&text);
         let _ = self.hub.send(Event::Log(LogLine { level, text }));
+    }
+
+    /// Reports that older metrics were dropped, because the file of events had reached its limit.
+    fn report_dropped(&mut self) {
+        let dropped = self.file.take_dropped();
+        if dropped > 0 {
+            let text = format!(
+                "the event file has reached its maximum size: {dropped} older reports of metrics \
+                 were dropped; the first, smallest, largest and last value of each metric are kept"
+            );
+            self.log.record(&text);
+            let _ = self.hub.send(Event::Log(LogLine { level: Level::Info, text }));
+        }
     }
 
     /// Writes an event to the log unless an earlier process of the run did: a resumed run repeats its

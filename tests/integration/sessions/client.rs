@@ -1,5 +1,6 @@
 //! Python scripts that report to their session, and the commands that they execute.
 
+use super::command::letter;
 use super::*;
 use nntop::protocol::{
     Activity, Command as RunCommand, Content, DigitFilter, DigitQuery, MarkKind, MetricSeries,
@@ -33,6 +34,15 @@ impl Place {
         let output = command.arg(name).args(["--", "python3"]).arg(&file).output().unwrap();
         assert!(output.status.success(), "{}", err(&output));
         self.run(name)
+    }
+
+    /// Python with the client in its path, outside of any session.
+    fn python_alone(&self) -> Command {
+        std::fs::write(self.path("nntop.py"), nntop::session::PYTHON_CLIENT).unwrap();
+        let mut command = Command::new("python3");
+        command.env("PYTHONPATH", self.dir.path()).env(STATE_DIR, &self.state);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
     }
 }
 
@@ -314,6 +324,271 @@ fn a_held_training_continues_when_its_session_is_killed() {
     assert_eq!(state(&run), State::Interrupted);
 }
 
+/// A training whose worker processes call everything that the client offers.
+const WORKERS: &str = "
+import multiprocessing, os, sys
+import nntop
+
+class Data:
+    def __init__(self, run):
+        self.run = run
+
+def work(method, data):
+    for run in (data.run, nntop.init()):
+        assert not run.active
+        run.log({method: 1})
+        run.config({method: 1})
+        run.text('said', method)
+        run.step()
+        for _ in run.steps(range(3)):
+            pass
+        run.finish()
+    print('worked', method, flush=True)
+
+if __name__ == '__main__':
+    run = nntop.init('parent')
+    for method in ('fork', 'spawn', 'forkserver'):
+        for step in run.steps(range(2)):
+            run.log({'loss': step})
+            data = Data(run)
+            child = multiprocessing.get_context(method).Process(target=work, args=(method, data))
+            child.start()
+            child.join()
+            assert child.exitcode == 0
+    child = os.fork()
+    if child == 0:
+        work('bare', Data(run))
+        sys.exit()
+    assert os.waitpid(child, 0)[1] == 0
+    assert run.active
+";
+
+#[test]
+fn forked_and_spawned_workers_report_nothing() {
+    if !has_python() {
+        return;
+    }
+    let place = Place::new();
+    let run = place.python("parent", WORKERS);
+    until("its end", || state(&run).is_over());
+    assert_eq!(state(&run), State::Completed, "{}", printed(&run));
+    assert_eq!(printed(&run).matches("worked").count(), 7, "{}", printed(&run));
+    assert!(!printed(&run).contains("not reporting"), "{}", printed(&run));
+    let view = session::replay(&run);
+    let names: Vec<&str> =
+        view.metrics.iter().map(|(name, _)| name).filter(|n| !n.starts_with("system/")).collect();
+    assert_eq!((names, view.media.len()), (vec!["loss"], 0));
+    assert!(view.info.unwrap().config.is_empty());
+    let log = place.say("logs parent");
+    assert_eq!(log.matches("a script has connected:").count(), 1, "{log}");
+    assert_eq!(place.ls().len(), 1);
+    // Started by itself, the script has one session, and its workers none.
+    let script = WORKERS.replace("init('parent')", "init('alone')");
+    std::fs::write(place.path("alone.py"), script).unwrap();
+    let output = place
+        .python_alone()
+        .arg(place.path("alone.py"))
+        .env("NNTOP", env!("CARGO_BIN_EXE_nntop"))
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", err(&output));
+    assert_eq!(place.ls().len(), 2);
+    until("its end", || state(&place.run("alone")).is_over());
+    assert_eq!(state(&place.run("alone")), State::Completed);
+}
+
+#[test]
+fn a_worker_that_outlives_its_script_does_not_keep_its_connection_open() {
+    if !has_python() {
+        return;
+    }
+    let place = Place::new();
+    let (file, end) = (place.path("parent.py"), place.path("end"));
+    let script = format!(
+        "import nntop, os, signal, time\nrun = nntop.init()\nif os.fork() == 0:\n    \
+         while not os.path.exists({end:?}): time.sleep(0.01)\n    os._exit(0)\n\
+         print('worker', flush=True)\nos.kill(os.getpid(), signal.SIGKILL)"
+    );
+    std::fs::write(&file, script).unwrap();
+    let shell =
+        format!("python3 {}; until test -e {}; do sleep 0.01; done", file.display(), end.display());
+    let run = place.script("outlived", &[], &shell);
+    let mut watcher = Watcher::attach(&run, Attachment::ReadOnly);
+    watcher.until(|view| view.log.iter().any(|line| line.text == "the script has disconnected"));
+    assert!(printed(&run).contains("worker"));
+    std::fs::write(&end, "").unwrap();
+    watcher.until(|view| view.outcome.is_some());
+}
+
+#[test]
+fn the_exit_of_a_script_waits_once_and_at_most_exit_wait() {
+    if !has_python() {
+        return;
+    }
+    let place = Place::new();
+    let socket = place.path("socket");
+    // It accepts and reads nothing, as a session that is stopped.
+    let listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+    let code = "import atexit\nwaits = []\n\
+                atexit.register(lambda: print(waits == [nntop.EXIT_WAIT] and waits[0] <= 0.2))\n\
+                import nntop\nrun = nntop.init()\ndone = run._link._done\nwait = done.wait\n\
+                done.wait = lambda seconds: (waits.append(seconds), wait(seconds))\n\
+                for step in range(3 * nntop.QUEUE): run.log({'loss': step})\n\
+                print(run.active, run._link._dropped > 0)";
+    let mut python = place.python_alone();
+    let child = python.args(["-c", code]).env("NNTOP_SOCKET", &socket).spawn().unwrap();
+    let _stream = listener.accept().unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "True True\nTrue\n", "{}", err(&output));
+}
+
+#[test]
+fn a_script_exits_with_a_full_queue_and_a_stopped_session() {
+    if !has_python() {
+        return;
+    }
+    let place = Place::new();
+    let (go, done) = (place.path("go"), place.path("done"));
+    let script = format!(
+        "import atexit, os, time\natexit.register(lambda: open({done:?}, 'w').close())\n\
+         import nntop\nrun = nntop.init()\nrun.log({{'loss': 0}})\n\
+         while not os.path.exists({go:?}): time.sleep(0.01)\n\
+         while not run._link._dropped: run.log({{'loss': 1}})"
+    );
+    let run = place.python("stuck", &script);
+    Watcher::attach(&run, Attachment::ReadOnly).until(|view| view.metrics.get("loss").is_some());
+    let session = pid_of(pid(&run));
+    kill_process(session, Signal::STOP).unwrap();
+    std::fs::write(&go, "").unwrap();
+    until("the end of the script", || done.exists());
+    kill_process(session, Signal::CONT).unwrap();
+    until("its end", || state(&run).is_over());
+    assert_eq!(state(&run), State::Completed);
+}
+
+/// Two ranks of a distributed training; a socket between them stands in for torch.distributed. The
+/// first argument says how rank 1 ends.
+const RANKS: &str = "
+import os, pickle, signal, socket, struct, sys, time, types
+
+def distributed(rank, stream):
+    file = stream.makefile('rb')
+
+    def send(value):
+        data = pickle.dumps(value)
+        stream.sendall(struct.pack('<I', len(data)) + data)
+
+    def receive():
+        head = file.read(4)
+        if len(head) < 4:
+            raise RuntimeError('Connection closed by peer')
+        return pickle.loads(file.read(struct.unpack('<I', head)[0]))
+
+    def broadcast_object_list(message, src, group):
+        if rank == src:
+            send(message[0])
+        else:
+            message[0] = receive()
+
+    def all_gather_object(everyone, mine, group):
+        send(mine)
+        everyone[rank], everyone[1 - rank] = mine, receive()
+
+    module = types.ModuleType('torch.distributed')
+    module.is_available = module.is_initialized = lambda: True
+    module.get_rank, module.get_world_size = lambda: rank, lambda: 2
+    module.new_group = lambda backend: None
+    module.broadcast_object_list = broadcast_object_list
+    module.all_gather_object = all_gather_object
+    sys.modules['torch.distributed'] = module
+
+ends = socket.socketpair()
+child = os.fork()
+rank = 1 if child == 0 else 0
+ends[1 - rank].close()
+distributed(rank, ends[rank])
+import nntop
+run = nntop.init()
+how = sys.argv[1]
+try:
+    for step in run.steps(range(1000000)):
+        run.log({'loss': step})
+        time.sleep(0.001)
+        if rank == 1 and step == 300 and how == 'killed':
+            os.kill(os.getpid(), signal.SIGKILL)
+        if rank == 1 and step == 300 and how == 'failed':
+            raise KeyError('lost')
+        if step == 300 and how == 'ended':
+            break
+finally:
+    if rank == 0:
+        print('rank 1 was process', child, flush=True)
+        os.waitpid(child, 0)
+        while run.active and run._link._others:
+            time.sleep(0.01)
+";
+
+#[test]
+fn a_rank_that_died_is_reported_in_words() {
+    if !has_python() {
+        return;
+    }
+    let place = Place::new();
+    let file = place.path("ranks.py");
+    std::fs::write(&file, RANKS).unwrap();
+    for (how, words) in [
+        ("killed", "died: it was killed, or crashed without an exception"),
+        ("failed", "failed: KeyError: 'lost'"),
+        ("ended", ""),
+    ] {
+        let mut command = place.nntop("run --detach --name");
+        let output = command.arg(how).args(["--", "python3"]).arg(&file).arg(how).output().unwrap();
+        assert!(output.status.success(), "{}", err(&output));
+        let run = place.run(how);
+        let mut watcher = Watcher::attach(&run, Attachment::Control);
+        if how != "ended" {
+            let note = |view: &RunView| {
+                let of_rank = |text: &str| text.starts_with("rank 1 (process ");
+                view.log.iter().find(|line| of_rank(&line.text)).map(|line| line.text.clone())
+            };
+            watcher.until(|view| note(view).is_some());
+            assert!(note(&watcher.view).unwrap().ends_with(words), "{:?}", note(&watcher.view));
+            let lost = "the ranks no longer answer one another";
+            watcher.until(|view| view.log.iter().any(|line| line.text.starts_with(lost)));
+            // Rank 0 goes on by itself.
+            place.say(&format!("stop {how}"));
+        }
+        watcher.until(|view| view.outcome.is_some());
+        assert!(how != "ended" || !watcher.view.log.iter().any(|l| l.text.contains("rank 1")));
+    }
+}
+
+#[test]
+fn a_script_that_is_suspended_goes_on_when_its_session_is_killed() {
+    if !has_python() {
+        return;
+    }
+    let place = Place::new();
+    std::fs::write(place.path("alone.py"), LOOP.replace("nntop.init(", "nntop.init('alone', "))
+        .unwrap();
+    let mut child = place
+        .python_alone()
+        .arg(place.path("alone.py"))
+        .env("NNTOP", env!("CARGO_BIN_EXE_nntop"))
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    until("its session", || place.home().find("alone").is_ok());
+    let run = place.run("alone");
+    Watcher::attach(&run, Attachment::ReadOnly).until(|view| step(view) > 0);
+    place.say("pause alone --level suspended");
+    until("a suspended process", || letter(child.id()) == Some('T'));
+    signal(&run, Signal::KILL);
+    until("a process that goes on", || letter(child.id()) != Some('T'));
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
 #[test]
 fn a_killed_script_is_reported_and_the_next_one_can_connect() {
     if !has_python() {
@@ -337,6 +612,8 @@ fn a_killed_script_is_reported_and_the_next_one_can_connect() {
     kill_process(pid_of(first), Signal::KILL).unwrap();
     watcher.until(|view| reporter(view, 1).is_some() && !held(view) && view.status.reports);
     assert!(watcher.view.log.iter().any(|line| line.text == "the script has disconnected"));
+    let ended = format!("the script (process {first}) ended without reporting how");
+    assert!(watcher.view.log.iter().any(|line| line.text.starts_with(&ended)));
     let reply = place.say("pause twice");
     assert!(reply.contains("held at step"), "{reply}");
     place.say("stop twice");
@@ -354,6 +631,36 @@ fn the_error_of_a_failed_script_is_reported() {
     assert_eq!((state(&run), session::summarize(&run).exit_code), (State::Failed, Some(1)));
     let log = place.say("logs failing");
     assert!(log.contains("the script failed: KeyError: 'gone'"), "{log}");
+}
+
+#[test]
+fn metrics_beyond_the_limit_are_thinned_and_exported_from_first_to_last() {
+    if !has_python() {
+        return;
+    }
+    let place = Place::new();
+    let file = place.path("much.py");
+    let script = "import nntop, time\nrun = nntop.init()\nfor step in run.steps(range(30000)):\n    \
+                  run.log({'loss': 9.5 if step == 7000 else 1 / (step + 1)})\n    \
+                  while len(run._link._queue) > 1000: time.sleep(0.001)";
+    std::fs::write(&file, script).unwrap();
+    let mut command = place.nntop("run --detach --name much --log-limit 1 -- python3");
+    assert!(command.arg(&file).output().unwrap().status.success());
+    let run = place.run("much");
+    until("its end", || state(&run).is_over());
+    assert_eq!(state(&run), State::Completed, "{}", printed(&run));
+    assert!(run.events().metadata().unwrap().len() <= 1 << 20);
+    let exported = place.say("export much --metric loss");
+    let rows: Vec<&str> = exported.lines().skip(1).collect();
+    let step = |row: &str| row.split(',').nth(2).and_then(|step| step.parse::<u32>().ok());
+    let steps: Vec<u32> =
+        rows.iter().map(|row| step(row).unwrap_or_else(|| panic!("{row}"))).collect();
+    assert!(steps.is_sorted() && steps.len() < 30_000, "{}", steps.len());
+    for kept in [0, 7000, 29_999] {
+        assert!(steps.contains(&kept), "{kept}");
+    }
+    let log = place.say("logs much");
+    assert!(log.contains("older reports of metrics were dropped"), "{log}");
 }
 
 /// A connection to a session that exchanges lines.
@@ -439,19 +746,11 @@ fn garbage_from_a_session_does_not_reach_the_training() {
         return;
     }
     let place = Place::new();
-    let (file, socket) = (place.path("client.py"), place.path("socket"));
-    std::fs::write(&file, nntop::session::PYTHON_CLIENT).unwrap();
+    let socket = place.path("socket");
     let listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
     let code = "import nntop, time\nrun = nntop.init()\nwhile run.active: run.step(); time.sleep(0.001)\nprint('alive')";
-    std::fs::rename(&file, place.path("nntop.py")).unwrap();
-    let child = Command::new("python3")
-        .args(["-c", code])
-        .env("PYTHONPATH", place.dir.path())
-        .env("NNTOP_SOCKET", &socket)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut python = place.python_alone();
+    let child = python.args(["-c", code]).env("NNTOP_SOCKET", &socket).spawn().unwrap();
     let (mut stream, _) = listener.accept().unwrap();
     for garbage in [
         &b"\xff\xfe\n"[..],
@@ -480,18 +779,46 @@ fn without_a_session_the_client_does_nothing() {
         return;
     }
     let place = Place::new();
-    std::fs::write(place.path("nntop.py"), nntop::session::PYTHON_CLIENT).unwrap();
     let code = "import nntop\nrun = nntop.init(config={'a': 1})\n\
                 run.log({'loss': 1}); run.step(); run.text('t', 'x'); run.finish()\n\
                 print(list(run.steps([1, 2])), run.active, run.stopped)";
-    let output = Command::new("python3")
-        .args(["-c", code])
-        .env("PYTHONPATH", place.dir.path())
-        .env("PATH", std::env::var_os("PATH").unwrap())
-        .env("NNTOP_DISABLED", "1")
-        .output()
-        .unwrap();
+    let mut python = place.python_alone();
+    let output = python.args(["-c", code]).env("NNTOP_DISABLED", "1").output().unwrap();
     assert_eq!(String::from_utf8_lossy(&output.stdout), "[1, 2] False False\n", "{}", err(&output));
+}
+
+#[test]
+fn the_callback_for_lightning_is_of_the_package_that_the_script_has_imported() {
+    if !has_python() {
+        return;
+    }
+    let place = Place::new();
+    // Packages in the place of the real ones.
+    for package in ["lightning/pytorch", "pytorch_lightning"] {
+        let directory = place.path(package);
+        std::fs::create_dir_all(&directory).unwrap();
+        std::fs::write(directory.join("__init__.py"), "").unwrap();
+        std::fs::write(directory.join("callbacks.py"), "class Callback: pass").unwrap();
+    }
+    std::fs::write(place.path("lightning/__init__.py"), "import lightning.pytorch").unwrap();
+    let code = "import nntop, pickle\ncallback = nntop.LightningCallback(name='x')\n\
+                copy = pickle.loads(pickle.dumps(callback))\n\
+                for made in (callback, copy):\n    \
+                print(*sorted(base.__module__ for base in type(made).__bases__))";
+    for (imports, bases) in [
+        ("", "lightning.pytorch.callbacks"),
+        ("import lightning as L\n", "lightning.pytorch.callbacks"),
+        ("import pytorch_lightning as L\n", "pytorch_lightning.callbacks"),
+        (
+            "import lightning, pytorch_lightning\n",
+            "lightning.pytorch.callbacks pytorch_lightning.callbacks",
+        ),
+    ] {
+        let code = format!("{imports}{code}");
+        let output = place.python_alone().args(["-c", &code]).output().unwrap();
+        let printed = String::from_utf8_lossy(&output.stdout);
+        assert_eq!(printed, format!("{bases}\n{bases}\n"), "{}", err(&output));
+    }
 }
 
 #[test]
@@ -501,15 +828,9 @@ fn a_standalone_script_starts_its_own_session() {
     }
     let place = Place::new();
     let file = place.path("alone.py");
-    std::fs::write(place.path("nntop.py"), nntop::session::PYTHON_CLIENT).unwrap();
     std::fs::write(&file, LOOP.replace("nntop.init(", "nntop.init('alone', ")).unwrap();
-    let child = Command::new("python3")
-        .arg(&file)
-        .env("NNTOP", env!("CARGO_BIN_EXE_nntop"))
-        .env(STATE_DIR, &place.state)
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut python = place.python_alone();
+    let child = python.arg(&file).env("NNTOP", env!("CARGO_BIN_EXE_nntop")).spawn().unwrap();
     until("its session", || place.home().find("alone").is_ok());
     let run = place.run("alone");
     let mut watcher = Watcher::attach(&run, Attachment::Control);

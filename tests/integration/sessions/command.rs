@@ -27,7 +27,7 @@ fn pids(run: &RunDir) -> Vec<u32> {
 }
 
 /// The state letter of a process, such as `T` for a stopped one; `None` if it has ended.
-fn letter(pid: u32) -> Option<char> {
+pub(super) fn letter(pid: u32) -> Option<char> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     stat.rsplit(") ").next()?.chars().next()
 }
@@ -225,4 +225,153 @@ fn resource_usage_is_measured() {
     let system = watcher.view.system.clone().unwrap();
     assert!(system.memory > 0 && system.threads >= 2, "{system:?}");
     place.say("stop busy");
+}
+
+#[test]
+fn suspended_processes_go_on_when_their_session_is_killed() {
+    let place = Place::new();
+    // The hang-up of the terminal ends none of them, and continues the first alone.
+    let script = format!("trap '' HUP; sh -c '{TICKS}' & {TICKS}");
+    let run = place.script("left", &[], &script);
+    until("two processes", || pids(&run).len() == 2);
+    place.say("pause left");
+    let processes = pids(&run);
+    for &pid in &processes {
+        until("a suspended process", || letter(pid) == Some('T'));
+    }
+    signal(&run, Signal::KILL);
+    for pid in processes {
+        until("a process that goes on", || letter(pid) != Some('T'));
+    }
+}
+
+#[test]
+fn a_resumed_command_leaves_no_guard_behind() {
+    let place = Place::new();
+    let run = place.script("resumed", &[], TICKS);
+    until("its process", || pids(&run).len() == 1);
+    let session = pid(&run);
+    let children = || {
+        let tasks = std::fs::read_dir(format!("/proc/{session}/task")).unwrap().flatten();
+        let of = |task: std::fs::DirEntry| std::fs::read_to_string(task.path().join("children"));
+        tasks.map(|task| of(task).unwrap_or_default().split_whitespace().count()).sum::<usize>()
+    };
+    place.say("pause resumed");
+    assert_eq!(children(), 2, "the command and the guard");
+    place.say("resume resumed");
+    until("the end of the guard", || children() == 1);
+    place.say("pause resumed");
+    // Killed from outside while it is suspended.
+    kill_process(pid_of(pids(&run)[0]), Signal::KILL).unwrap();
+    until("its end", || state(&run).is_over());
+    let log = place.say("logs resumed");
+    assert!(!log.contains("(sh)"), "{log}");
+}
+
+#[test]
+fn a_flood_of_output_stays_within_memory_and_disk_limits() {
+    let place = Place::new();
+    let end = place.path("end");
+    let script = format!(
+        "head -c 4000000 /dev/zero | tr '\\0' x; echo; echo read; \
+         until test -e {}; do sleep 0.01; done; exit 9",
+        end.display()
+    );
+    let run = place.script("flood", &["--log-limit", "1"], &script);
+    let mut watcher = Watcher::attach(&run, Attachment::ReadOnly);
+    watcher.until(|view| view.output.lines.iter().any(|line| line == "read"));
+    let status = std::fs::read_to_string(format!("/proc/{}/status", pid(&run))).unwrap();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    let kibibytes: u64 = peak.trim().trim_end_matches(" kB").parse().unwrap();
+    assert!(kibibytes < 256 << 10, "{kibibytes} KiB of memory");
+    std::fs::write(&end, "").unwrap();
+    watcher.until(|view| view.outcome.is_some());
+    assert_eq!(watcher.view.exit_code, Some(9));
+    let kept =
+        [run.output(), run.output().with_extension("old")].map(|f| f.metadata().unwrap().len());
+    assert!(kept.iter().sum::<u64>() <= 1 << 20, "{kept:?}");
+}
+
+#[test]
+fn binary_output_is_kept_as_it_is_and_shown_without_control_characters() {
+    let place = Place::new();
+    let garbage: Vec<u8> =
+        (0..200_000_u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+    std::fs::write(place.path("garbage"), &garbage).unwrap();
+    let mut command = place.nntop("run --name binary -- sh -c");
+    let output = command.arg("cat garbage; exit 3").current_dir(place.dir.path()).output().unwrap();
+    assert_eq!(output.status.code(), Some(3));
+    // As on any terminal, a carriage return comes before each line feed.
+    let mut expected = Vec::new();
+    for &byte in &garbage {
+        expected.extend_from_slice(if byte == b'\n' {
+            b"\r\n"
+        } else {
+            std::slice::from_ref(&byte)
+        });
+    }
+    assert!(output.stdout == expected, "{} of {} bytes", output.stdout.len(), expected.len());
+    assert_eq!(std::fs::read(place.run("binary").output()).unwrap(), expected);
+    for shown in [place.say("attach binary --once"), place.say("logs binary")] {
+        let bad = |c: char| c != '\n' && nntop::protocol::is_unprintable(c);
+        assert!(!shown.contains(bad), "{shown:?}");
+    }
+}
+
+#[test]
+fn a_command_that_prints_nothing_has_its_exit_code_alone() {
+    let place = Place::new();
+    let output = place.nntop("run --name silent -- sh -c").arg("exit 3").output().unwrap();
+    assert_eq!((output.status.code(), output.stdout.len()), (Some(3), 0));
+    let run = place.run("silent");
+    assert_eq!((state(&run), run.output().metadata().unwrap().len()), (State::Failed, 0));
+    assert!(place.say("logs silent").contains("exit code 3"));
+    assert!(place.say("attach silent --once").contains("nothing was printed"));
+}
+
+#[test]
+fn output_after_a_command_reopens_its_terminal_is_read() {
+    let place = Place::new();
+    let script = "exec 0<&- 1>&- 2>&-; until test -e go; do sleep 0.01; done; \
+                  exec 1>/dev/tty; head -c 100000 /dev/zero | tr '\\0' x; echo; echo back; exit 4";
+    let options = ["--cwd", place.dir.path().to_str().unwrap()];
+    let run = place.script("closing", &options, script);
+    place.say("pause closing");
+    assert_eq!(state(&run), State::Paused);
+    place.say("resume closing");
+    std::fs::write(place.path("go"), "").unwrap();
+    until("its end", || state(&run).is_over());
+    assert_eq!(session::summarize(&run).exit_code, Some(4));
+    assert!(printed(&run).trim_end().ends_with("back"));
+}
+
+#[test]
+fn a_command_that_leaves_a_process_on_its_terminal_ends_and_the_process_is_reported() {
+    let place = Place::new();
+    let script = "trap '' HUP; sleep 1000 & echo pid $!; exit 6";
+    let output = place.nntop("run --name daemon -- sh -c").arg(script).output().unwrap();
+    assert_eq!(output.status.code(), Some(6));
+    let run = place.run("daemon");
+    let left = pids(&run)[0];
+    let log = place.say("logs daemon");
+    assert!(log.contains(&format!("still running: {left} (sleep)")), "{log}");
+    kill_process(pid_of(left), Signal::KILL).unwrap();
+}
+
+#[test]
+fn a_full_disk_is_reported_and_the_command_ends_with_its_own_code() {
+    let place = Place::new();
+    // By what it prints, and by a file of its own that it removes.
+    let script = r#"cd "$1"
+        "$NNTOP" run --name printing -- sh -c 'head -c 4000000 /dev/zero | tr "\0" x; exit 5' > /dev/null
+        echo "code: $?"; "$NNTOP" logs printing
+        "$NNTOP" rm --yes printing && echo removed
+        "$NNTOP" run --name filling -- sh -c 'cat /dev/zero > big; echo full; rm big; exit 7' > /dev/null
+        echo "code: $?"; "$NNTOP" logs filling; cat state/runs/filling/events.jsonl"#;
+    let Some(output) = super::disk::on_a_small_disk(&place, 2_000_000, script) else { return };
+    let (out, complaints) = (String::from_utf8_lossy(&output.stdout), err(&output));
+    assert!(out.contains("code: 5") && out.contains("code: 7"), "{out}\n{complaints}");
+    assert!(complaints.contains("output cannot be kept: No space left"), "{complaints}");
+    assert!(out.contains("removed"), "{out}\n{complaints}");
+    assert!(out.contains("\"ExitCode\":7"), "its events are whole: {out}");
 }

@@ -32,7 +32,8 @@ const TIMEOUT: Duration = Duration::from_secs(60);
 /// More epochs than any test waits for.
 const ENDLESS: &str = "1000000";
 
-/// A state directory. Dropping it ends its sessions.
+/// A state directory. Dropping it kills its sessions, and every process that has a path in it in its
+/// environment, even if that process is suspended.
 struct Place {
     dir: tempfile::TempDir,
     /// The state directory.
@@ -110,12 +111,31 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        for run in self.home().runs().unwrap_or_default() {
-            if let Some(pid) = session::summarize(&run).pid {
-                let _ = kill_process(pid_of(pid), Signal::KILL);
+        let path = self.dir.path().as_os_str().as_encoded_bytes();
+        // A process may be about to start another one, so the search is repeated.
+        for _ in 0..10 {
+            let started = processes_with(path);
+            if started.is_empty() {
+                return;
+            }
+            for pid in started {
+                // One that has ended meanwhile is no error.
+                let _ = kill_process(pid, Signal::KILL);
             }
         }
     }
+}
+
+/// Processes, apart from this one and its threads, whose environment contains `text`.
+fn processes_with(text: &[u8]) -> Vec<Pid> {
+    let pids = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let pids = pids.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    pids.filter(|&pid| {
+        let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+        pid != std::process::id() && environment.windows(text.len()).any(|part| part == text)
+    })
+    .map(pid_of)
+    .collect()
 }
 
 fn err(output: &Output) -> String {
