@@ -73,11 +73,12 @@ wide_kernel! {
             let end = biases.len().min(first + band * LANES);
             let job =
                 Job { simd, image, starts, patches, weights, stride, biases, columns: first..end };
-            // Tiles that fill the registers, less one for each vector of weights and one for a pixel.
+            // Sums in as many registers as the vectors of weights, a pixel and addresses leave; with
+            // one tile more, the compiler keeps a sum in memory.
             match (band, many_registers) {
                 (1, _) => job.run::<0, 1, 8>(out),
                 (2, true) => job.run::<1, 0, 8>(out),
-                (2, false) => job.run::<1, 0, 6>(out),
+                (2, false) => job.run::<1, 0, 5>(out),
                 (3, true) => job.run::<1, 1, 8>(out),
                 (3, false) => job.run::<1, 1, 3>(out),
                 (4, _) => job.run::<2, 0, 8>(out),

@@ -38,6 +38,9 @@ impl Blocks {
 kernel! {
     /// a ← the largest x of every block.
     fn max_pool = max_pool_body(simd, a: &mut [Real], x: &[Real], blocks: Blocks) {
+        if blocks.size == 2 && blocks.maps >= LANES {
+            return max_pool_of_four(simd, a, x, blocks);
+        }
         for (a, start) in a.chunks_exact_mut(blocks.maps).zip(blocks.starts()) {
             let x = &x[start..];
             if blocks.maps < LANES {
@@ -111,6 +114,27 @@ fn vector(values: &[Real], at: usize) -> &[Real; LANES] {
 #[inline(always)]
 fn vector_mut(values: &mut [Real], at: usize) -> &mut [Real; LANES] {
     values[at..].first_chunk_mut().expect("there are at least LANES maps")
+}
+
+/// [`max_pool_body`] for blocks of 2 × 2 pixels, two rows at a time.
+#[inline(always)]
+fn max_pool_of_four<S: Simd>(simd: S, a: &mut [Real], x: &[Real], blocks: Blocks) {
+    let Blocks { maps, width, .. } = blocks;
+    let (pitch, out) = (width * maps, width / 2 * maps);
+    for (a, x) in a.chunks_exact_mut(out).zip(x.chunks_exact(2 * pitch)) {
+        let (x, below) = x.split_at(pitch);
+        let x = x.chunks_exact(2 * maps).zip(below.chunks_exact(2 * maps));
+        for (a, (x, below)) in a.chunks_exact_mut(maps).zip(x) {
+            for map in blocks.vectors() {
+                let mut most = simd.load(vector(x, map));
+                for values in [vector(x, maps + map), vector(below, map), vector(below, maps + map)]
+                {
+                    most = simd.load(values).max(most);
+                }
+                most.store(vector_mut(a, map));
+            }
+        }
+    }
 }
 
 /// [`max_pool_delta_body`] for blocks of 2 × 2 pixels, two rows at a time.

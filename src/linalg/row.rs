@@ -103,11 +103,19 @@ impl<S: WideSimd, const PAIRS: usize, const ODD: usize> Vectors<S, PAIRS, ODD> {
         if rest.is_empty() {
             return self.store(whole);
         }
-        let last = 2 * PAIRS + ODD - 1;
-        let mut all = [[0.0; LANES]; MAX_PARTIAL];
-        self.store(&mut all[..=last]);
-        whole[..last].copy_from_slice(&all[..last]);
-        store_some(rest, &all[last]);
+        let (pairs, end) = whole.as_chunks_mut();
+        for (to, from) in pairs.iter_mut().zip(self.pairs) {
+            from.store(to);
+        }
+        let mut last = [[0.0; LANES]; 2];
+        if let Some(odd) = self.odd.last() {
+            odd.store(&mut last[0]);
+            store_some(rest, &last[0]);
+        } else if let (Some(pair), Some(to)) = (self.pairs.last(), end.first_mut()) {
+            pair.store(&mut last);
+            *to = last[0];
+            store_some(rest, &last[1]);
+        }
     }
 
     /// Adds `factor` · `values`.

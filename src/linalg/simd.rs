@@ -78,13 +78,24 @@ pub(super) trait Vector: Copy {
     fn split(self, x: Self, a: Self) -> (Self, Self);
 }
 
-/// Copies part of a vector lane by lane, which avoids a call of `memcpy`.
+/// Copies the first of a vector's numbers to a slice of fewer than [`LANES`]: 4, 2 and 1 at a time,
+/// which avoids a call of `memcpy`.
 #[inline(always)]
 pub(super) fn store_some(to: &mut [Real], from: &[Real; LANES]) {
-    for (lane, &number) in from.iter().enumerate() {
-        if let Some(to) = to.get_mut(lane) {
-            *to = number;
+    let done = store_chunk::<4>(to, from, 0);
+    let done = store_chunk::<2>(to, from, done);
+    store_chunk::<1>(to, from, done);
+}
+
+/// Copies `N` numbers from index `done` on if `to` has room for them; returns the next index.
+#[inline(always)]
+fn store_chunk<const N: usize>(to: &mut [Real], from: &[Real], done: usize) -> usize {
+    match (to[done..].first_chunk_mut::<N>(), from[done..].first_chunk()) {
+        (Some(to), Some(from)) => {
+            *to = *from;
+            done + N
         }
+        _ => done,
     }
 }
 
