@@ -192,8 +192,9 @@ impl Trainer {
         self.channels.send(Event::Finished(outcome));
         loop {
             if self.evaluate_for_probes() {
-                self.show_frames();
+                // In this order: a probe that arrives before the wait below is answered first.
                 self.handle_pending();
+                self.show_frames();
                 continue;
             }
             let Some(command) = self.channels.wait() else { return self.state.body.network };
@@ -326,8 +327,9 @@ impl Trainer {
             self.channels.enter(Activity::Paused);
         }
         if self.evaluate_for_probes() {
-            self.show_frames();
-            return self.handle_pending();
+            // In this order, as in `serve`.
+            self.handle_pending();
+            return self.show_frames();
         }
         let Some(command) = self.channels.wait() else { return self.channels.control.abandon() };
         self.handle(command);

@@ -170,9 +170,12 @@ fn probes_of_past_epochs_are_answered_from_snapshots() {
     };
     let filter = DigitFilter { verdict: Verdict::Wrong, ..DigitFilter::default() };
     let query = What::Digits(DigitQuery { filter, count: 5, ..DigitQuery::default() });
-    for stats in view.epochs.points().to_vec() {
-        let EpochStats { epoch, test_accuracy, .. } = &stats;
+    let epochs = view.epochs.points().to_vec();
+    // Many times: each probe arrives just as the evaluation for the one before has ended.
+    for stats in epochs.iter().cycle().take(40 * epochs.len()) {
+        let EpochStats { epoch, test_accuracy, .. } = stats;
         let probe = Probe { what: query.clone(), at: Moment::Epoch(*epoch) };
+        view.frames.clear();
         handle.commands.send(Command::Watch(vec![probe.clone()])).unwrap();
         fold_until(&handle, &mut view, |view| answered(view, &probe).is_some());
         let frame = answered(&view, &probe).unwrap();
