@@ -6,7 +6,7 @@ use super::effect::{Effect, Exit};
 use super::info;
 use super::keymap::{self, Action};
 use super::messages::Messages;
-use super::overlay::{Answer, Overlay};
+use super::overlay::{Answer, OpenViews, Overlay};
 use super::palette;
 use super::request::Request;
 use super::selection::Selection;
@@ -211,8 +211,8 @@ impl App {
             self.views[self.current].render(self.body, buffer, &context!(self));
         }
         if let Some(overlay) = &self.overlay {
-            let view = &self.views[self.current];
-            overlay.render(area, buffer, &self.setup.theme, view.as_ref());
+            let views = OpenViews { all: &self.views, current: self.current };
+            overlay.render(area, buffer, &self.setup, views);
         }
         if self.setup.theme.unicode {
             chrome::keep_wide_whole(buffer);

@@ -5,7 +5,7 @@ use super::selection::kept_epochs;
 use super::setup::Setup;
 use super::theme::{Role, Theme};
 use super::view::View;
-use super::views::TABLE;
+use super::views;
 use super::widgets::{wrap, write, write_at, write_right};
 use crate::protocol::{Activity, Moment, Outcome, Pace, PauseLevel, RunView};
 use ratatui::buffer::Buffer;
@@ -247,11 +247,7 @@ fn tabs(chrome: Chrome, line: Rect, buffer: &mut Buffer) -> Vec<Rect> {
     };
     let mut column = 0;
     let mut places = Vec::new();
-    let with_views = names.into_iter().zip(chrome.views);
-    for (index, ((name, view), entry)) in with_views.zip(TABLE).enumerate() {
-        // Views without an entry in the table use the keys of the first tabs.
-        let own = TABLE.iter().find(|entry| entry.id == view.id());
-        let key = own.unwrap_or(entry).key;
+    for (index, (name, key)) in names.into_iter().zip(views::keys(chrome.views)).enumerate() {
         let current = index == chrome.current;
         let gap = if name.is_empty() { "" } else { " " };
         let text = format!("{pad}{key}{gap}{name}{pad}");

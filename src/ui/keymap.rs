@@ -49,40 +49,67 @@ impl Action {
     }
 }
 
+/// What a dashboard shows, as far as it decides which global keys have a meaning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Scope {
+    /// No run: a table of runs, a picture, an explorable.
+    NoRun,
+    /// A saved model, or predictions.
+    Saved,
+    /// A command, whose steps are known only to its script.
+    Command,
+    /// A training of nntop.
+    Training,
+}
+
 /// A key and its action.
 #[derive(Clone, Copy, Debug)]
 pub struct Binding {
     /// The key as shown in the help.
     pub keys: &'static str,
     pub does: &'static str,
+    /// The least that the dashboard must show for the key to be listed in the help.
+    pub scope: Scope,
     code: KeyCode,
     action: Action,
 }
 
 const fn bind(keys: &'static str, code: KeyCode, action: Action, does: &'static str) -> Binding {
-    Binding { keys, does, code, action }
+    Binding { keys, does, scope: Scope::NoRun, code, action }
+}
+
+impl Binding {
+    const fn of(self, scope: Scope) -> Self {
+        Self { scope, ..self }
+    }
 }
 
 /// All global keys, in the order of the help.
 pub const BINDINGS: &[Binding] = &[
-    bind("space", KeyCode::Char(' '), Action::PauseOrResume, "pause or resume training"),
-    bind(".", KeyCode::Char('.'), Action::StepBatch, "train one mini-batch, then pause"),
-    bind(",", KeyCode::Char(','), Action::StepEpoch, "train one epoch, then pause"),
-    bind("F", KeyCode::Char('F'), Action::FullSpeed, "full speed"),
-    bind("O", KeyCode::Char('O'), Action::EpochASecond, "one epoch a second"),
-    bind("M", KeyCode::Char('M'), Action::SlowMotion, "slow motion: ten mini-batches a second"),
-    bind("[", KeyCode::Char('['), Action::EarlierEpoch, "look at an earlier epoch"),
-    bind("]", KeyCode::Char(']'), Action::LaterEpoch, "look at a later epoch"),
-    bind("L", KeyCode::Char('L'), Action::Live, "back to now"),
-    bind("S", KeyCode::Char('S'), Action::Save, "save a checkpoint"),
-    bind("s", KeyCode::Char('s'), Action::Stop, "stop the run"),
+    bind("space", KeyCode::Char(' '), Action::PauseOrResume, "pause or resume training")
+        .of(Scope::Command),
+    bind(".", KeyCode::Char('.'), Action::StepBatch, "train one mini-batch, then pause")
+        .of(Scope::Command),
+    bind(",", KeyCode::Char(','), Action::StepEpoch, "train one epoch, then pause")
+        .of(Scope::Training),
+    bind("F", KeyCode::Char('F'), Action::FullSpeed, "full speed").of(Scope::Training),
+    bind("O", KeyCode::Char('O'), Action::EpochASecond, "one epoch a second").of(Scope::Training),
+    bind("M", KeyCode::Char('M'), Action::SlowMotion, "slow motion: ten mini-batches a second")
+        .of(Scope::Training),
+    bind("[", KeyCode::Char('['), Action::EarlierEpoch, "look at an earlier epoch")
+        .of(Scope::Training),
+    bind("]", KeyCode::Char(']'), Action::LaterEpoch, "look at a later epoch").of(Scope::Training),
+    bind("L", KeyCode::Char('L'), Action::Live, "back to now").of(Scope::Training),
+    bind("S", KeyCode::Char('S'), Action::Save, "save a checkpoint").of(Scope::Command),
+    bind("s", KeyCode::Char('s'), Action::Stop, "stop the run").of(Scope::Command),
     bind(":", KeyCode::Char(':'), Action::Palette, "type a command"),
-    bind("m", KeyCode::Char('m'), Action::Messages, "messages of the run"),
-    bind("i", KeyCode::Char('i'), Action::Info, "recipe, data, machine and directory of the run"),
+    bind("m", KeyCode::Char('m'), Action::Messages, "messages of the run").of(Scope::Saved),
+    bind("i", KeyCode::Char('i'), Action::Info, "recipe, data, machine and directory of the run")
+        .of(Scope::Saved),
     bind("R", KeyCode::Char('R'), Action::Runs, "table of runs, Esc back"),
     bind("Tab", KeyCode::Tab, Action::NextView, "next view"),
     bind("⇧Tab", KeyCode::BackTab, Action::PreviousView, "previous view"),
-    bind("d", KeyCode::Char('d'), Action::Detach, "detach: the run continues"),
+    bind("d", KeyCode::Char('d'), Action::Detach, "detach: the run continues").of(Scope::Command),
     bind("?", KeyCode::Char('?'), Action::Help, "this help"),
     bind("Esc", KeyCode::Esc, Action::Out, "one layer out"),
     bind("q", KeyCode::Char('q'), Action::Quit, "quit"),

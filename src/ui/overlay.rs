@@ -1,12 +1,12 @@
 //! Overlays: help, command line, messages, recipe, confirmations.
 
 use super::effect::{Effect, Exit, GoOn};
-use super::keymap::BINDINGS;
+use super::keymap::{BINDINGS, Binding};
 use super::palette::{ENTRIES, Entry};
 use super::setup::Setup;
 use super::theme::{Role, Theme};
 use super::view::View;
-use super::views::TABLE;
+use super::views;
 use super::widgets::{Pane, wrap, write, write_at, write_right};
 use crate::protocol::{Command, Level, LogLine};
 use crossterm::event::{KeyCode, KeyEvent};
@@ -130,9 +130,10 @@ impl Overlay {
     }
 
     /// Draws it over the whole screen; the help also lists the keys of the view below.
-    pub fn render(&self, area: Rect, buffer: &mut Buffer, theme: &Theme, view: &dyn View) {
+    pub fn render(&self, area: Rect, buffer: &mut Buffer, setup: &Setup, views: OpenViews) {
+        let theme = &setup.theme;
         match self {
-            Self::Help(scroll) => draw_help(area, buffer, theme, *scroll, view),
+            Self::Help(scroll) => draw_help(area, buffer, setup, *scroll, views),
             Self::Info(lines, scroll) => draw_info(area, buffer, theme, lines, *scroll),
             Self::Messages(lines, back) => draw_messages(area, buffer, theme, lines, *back),
             Self::Palette(line) => draw_palette(area, buffer, theme, line),
@@ -264,10 +265,17 @@ fn draw_messages(area: Rect, buffer: &mut Buffer, theme: &Theme, lines: &[LogLin
     }
 }
 
-/// The keys of the views: a range for the digits, then the others.
-fn view_keys() -> String {
-    let others = TABLE.iter().map(|entry| entry.key).filter(|key| !('1'..='9').contains(key));
-    others.fold("1 … 9".into(), |text, key| format!("{text} {key}"))
+/// The keys of the open views: a range for the digits from 1 on, then the others.
+fn view_keys(views: &[Box<dyn View>]) -> String {
+    let keys: Vec<char> = views::keys(views).collect();
+    let range = ('1'..='9').zip(&keys).take_while(|(digit, key)| digit == *key).count();
+    let (digits, others) = keys.split_at(range);
+    let first = match digits {
+        [] => String::new(),
+        [key] => key.to_string(),
+        [first, .., last] => format!("{first} … {last}"),
+    };
+    others.iter().fold(first, |text, key| format!("{text} {key}").trim_start().into())
 }
 
 /// A line of help: keys with a description, or only a heading or sentence.
@@ -277,8 +285,16 @@ struct HelpLine {
     role: Role,
 }
 
+/// The views that are open, and the visible one among them.
+#[derive(Clone, Copy)]
+pub struct OpenViews<'a> {
+    pub all: &'a [Box<dyn View>],
+    pub current: usize,
+}
+
 /// The help lines for a view: its description, its keys, and the global keys.
-fn help_lines(view: &dyn View, width: u16, theme: &Theme) -> Vec<HelpLine> {
+fn help_lines(views: OpenViews, width: u16, setup: &Setup) -> Vec<HelpLine> {
+    let (theme, view) = (&setup.theme, &views.all[views.current]);
     let alone = |keys: String, role| HelpLine { keys, does: String::new(), role };
     let entry = |keys: &str, does: &str| HelpLine {
         keys: theme.say(keys).into(),
@@ -298,19 +314,21 @@ fn help_lines(view: &dyn View, width: u16, theme: &Theme) -> Vec<HelpLine> {
     }
     lines.push(alone(String::new(), Role::Text));
     lines.push(alone(theme.say("Everywhere").into(), Role::Title));
-    lines.push(entry(&view_keys(), "views"));
-    // Global keys that the view overrides are not listed.
+    lines.push(entry(&view_keys(views.all), "views"));
+    // Global keys that the view overrides, or that have no meaning here, are not listed.
     let taken = |name: &str| keys.iter().any(|key| key.keys == name);
-    let free = BINDINGS.iter().filter(|binding| !taken(binding.keys));
+    let listed = |binding: &&Binding| binding.scope <= setup.scope() && !taken(binding.keys);
+    let free = BINDINGS.iter().filter(listed);
     lines.extend(free.map(|binding| entry(binding.keys, binding.does)));
     lines
 }
 
-fn draw_help(area: Rect, buffer: &mut Buffer, theme: &Theme, scroll: u16, view: &dyn View) {
+fn draw_help(area: Rect, buffer: &mut Buffer, setup: &Setup, scroll: u16, views: OpenViews) {
+    let theme = &setup.theme;
     const WIDTH: u16 = 76;
     const KEYS: u16 = 16;
     let width = WIDTH.min(area.width).saturating_sub(4);
-    let lines = help_lines(view, width, theme);
+    let lines = help_lines(views, width, setup);
     let inside = window(area, WIDTH, lines.len() as u16 + 2, "Help", buffer, theme);
     let from = first_line(scroll, lines.len(), inside.height);
     for (row, line) in (0..inside.height).zip(&lines[from..]) {
@@ -359,5 +377,38 @@ fn mark_more(first: usize, lines: usize, inside: Rect, buffer: &mut Buffer, them
     if lines > first + usize::from(inside.height) && inside.height > 0 {
         let text = format!(" ▼ {} ", theme.say("more: ↓ or PgDn"));
         write_right(buffer, inside, inside.height - 1, &text, theme.style(Role::Accent));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::RunKind;
+
+    /// The keys that the help lists, and those of the views.
+    fn listed(setup: &Setup) -> (Vec<String>, String) {
+        let all = setup.views();
+        let lines = help_lines(OpenViews { all: &all, current: 0 }, 60, setup);
+        (lines.into_iter().map(|line| line.keys).collect(), view_keys(&all))
+    }
+
+    #[test]
+    fn the_help_lists_only_keys_that_have_a_meaning_here() {
+        let training = Setup::default();
+        let command = Setup { kind: RunKind::Command, ..Setup::default() };
+        let model = Setup { model: Some(1), ..Setup::default() };
+        let explorable = Setup { explorable: Some("neuron".into()), ..Setup::default() };
+        for (setup, views, shown, hidden) in [
+            (training, "1 … 9 D 0", ["F", ",", "S", "i"].as_slice(), [].as_slice()),
+            (command, "1 … 9", &["space", "S", "i"], &["F", ",", "["]),
+            (model, "1 3 4 5 7 8 D 0", &["i", "q"], &["F", ",", "S", "space"]),
+            (explorable, "0", &["?", "q"], &["F", ",", "S", "m", "i"]),
+        ] {
+            let (keys, of_views) = listed(&setup);
+            assert_eq!(of_views, views);
+            let lists = |key: &&&str| keys.iter().any(|listed| listed == **key);
+            assert!(shown.iter().all(|key| lists(&key)), "{views}: {keys:?}");
+            assert!(!hidden.iter().any(|key| lists(&key)), "{views}: {keys:?}");
+        }
     }
 }

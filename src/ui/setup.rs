@@ -1,6 +1,7 @@
 //! The setup of a dashboard.
 
 use super::experiment_name::ExperimentName;
+use super::keymap::Scope;
 use super::theme::Theme;
 use super::view::View;
 use super::view_id::ViewId;
@@ -80,6 +81,17 @@ impl Setup {
     /// Whether there is no run.
     pub(super) fn is_without_run(&self) -> bool {
         self.explorable.is_some() || self.reading.is_some() || self.runs.is_some()
+    }
+
+    /// Decides which global keys the help lists.
+    pub(super) fn scope(&self) -> Scope {
+        match self.kind {
+            _ if self.is_without_run() => Scope::NoRun,
+            _ if self.model.is_some() => Scope::Saved,
+            RunKind::Predictions => Scope::Saved,
+            RunKind::Command => Scope::Command,
+            RunKind::Training | RunKind::Job | RunKind::JobTraining(_) => Scope::Training,
+        }
     }
 
     /// Writes a drawing to a file; returns a translated message.

@@ -67,6 +67,14 @@ pub fn named(text: &str) -> Option<ViewId> {
     TABLE.iter().find(begins).map(|entry| entry.id)
 }
 
+/// The keys of open views. Those without an entry in the table use the keys of the first tabs.
+pub(super) fn keys(views: &[Box<dyn View>]) -> impl Iterator<Item = char> {
+    views.iter().zip(TABLE).map(|(view, tab)| {
+        let own = TABLE.iter().find(|entry| entry.id == view.id());
+        own.unwrap_or(tab).key
+    })
+}
+
 /// The view of a type, if there is one.
 pub(super) fn find<T: View>(views: &mut [Box<dyn View>]) -> Option<&mut T> {
     views.iter_mut().find_map(|view| {
