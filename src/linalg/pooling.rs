@@ -43,24 +43,11 @@ kernel! {
         }
         for (a, start) in a.chunks_exact_mut(blocks.maps).zip(blocks.starts()) {
             let x = &x[start..];
-            if blocks.maps < LANES {
-                a.copy_from_slice(&x[..blocks.maps]);
-                for pixel in blocks.pixels() {
-                    for (a, &x) in a.iter_mut().zip(&x[pixel..]) {
-                        *a = if x > *a { x } else { *a };
-                    }
+            a.copy_from_slice(&x[..blocks.maps]);
+            for pixel in blocks.pixels() {
+                for (a, &x) in a.iter_mut().zip(&x[pixel..]) {
+                    *a = if x > *a { x } else { *a };
                 }
-                continue;
-            }
-            for map in blocks.vectors() {
-                let mut most = simd.load(vector(x, map));
-                for y in 0..blocks.size {
-                    for pixel in 0..blocks.size {
-                        let at = (y * blocks.width + pixel) * blocks.maps + map;
-                        most = simd.load(vector(x, at)).max(most);
-                    }
-                }
-                most.store(vector_mut(a, map));
             }
         }
     }
