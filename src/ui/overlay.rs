@@ -136,7 +136,7 @@ impl Overlay {
             Self::Help(scroll) => draw_help(area, buffer, setup, *scroll, views),
             Self::Info(lines, scroll) => draw_info(area, buffer, theme, lines, *scroll),
             Self::Messages(lines, back) => draw_messages(area, buffer, theme, lines, *back),
-            Self::Palette(line) => draw_palette(area, buffer, theme, line),
+            Self::Palette(line) => draw_palette(area, buffer, setup, line),
             Self::Question { text, choices } => {
                 // The key and its blanks take 5 cells; border and margin 2 on each side.
                 let widest = choices.iter().map(|choice| choice.1.width() + 9).max().unwrap_or(0);
@@ -228,18 +228,28 @@ fn window(
     Rect { x: inside.x + margin, width: inside.width - 2 * margin, ..inside }
 }
 
-fn draw_palette(area: Rect, buffer: &mut Buffer, theme: &Theme, line: &str) {
+/// The commands that begin with what was typed and have a meaning here.
+fn draw_palette(area: Rect, buffer: &mut Buffer, setup: &Setup, line: &str) {
+    let (theme, scope) = (&setup.theme, setup.scope());
     let typed = line.split(' ').next().unwrap_or_default();
-    let fitting: Vec<_> = ENTRIES.iter().filter(|entry| entry.name.starts_with(typed)).collect();
+    let fits = |entry: &&Entry| entry.name.starts_with(typed) && entry.is_for(scope);
+    let fitting: Vec<_> = ENTRIES.iter().filter(fits).collect();
     let height = fitting.len() as u16 + 4;
     let inside = window(area, 84, height, "Command", buffer, theme);
     let usage = |entry: &Entry| format!("{} {}", entry.name, entry.argument);
-    let column = ENTRIES.iter().map(|entry| usage(entry).width()).max().unwrap_or(0) as u16 + 2;
+    let column = fitting.iter().map(|entry| usage(entry).width()).max().unwrap_or(0) as u16 + 2;
     let end = write(buffer, inside, 0, &format!(":{line}"), theme.style(Role::Title));
     write_at(buffer, inside, end, 0, " ", theme.style(Role::Selected));
-    for (row, entry) in (2..).zip(fitting) {
+    let room = usize::from(inside.height.saturating_sub(2));
+    let shown = if fitting.len() > room { room.saturating_sub(1) } else { fitting.len() };
+    for (row, entry) in (2..).zip(&fitting[..shown]) {
         write(buffer, inside, row, &usage(entry), theme.style(Role::Accent));
         write_at(buffer, inside, column, row, theme.say(entry.does), theme.style(Role::Dim));
+    }
+    if shown < fitting.len() && room > 0 {
+        let hidden = fitting.len() - shown;
+        let text = theme.fill("{} more: type their first letter", &[&hidden]);
+        write(buffer, inside, inside.height - 1, &text, theme.style(Role::Dim));
     }
 }
 
@@ -324,9 +334,9 @@ fn help_lines(views: OpenViews, width: u16, setup: &Setup) -> Vec<HelpLine> {
 }
 
 fn draw_help(area: Rect, buffer: &mut Buffer, setup: &Setup, scroll: u16, views: OpenViews) {
-    let theme = &setup.theme;
     const WIDTH: u16 = 76;
     const KEYS: u16 = 16;
+    let theme = &setup.theme;
     let width = WIDTH.min(area.width).saturating_sub(4);
     let lines = help_lines(views, width, setup);
     let inside = window(area, WIDTH, lines.len() as u16 + 2, "Help", buffer, theme);

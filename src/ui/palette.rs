@@ -1,6 +1,7 @@
 //! The commands of the command line that `:` opens.
 
 use super::effect::Effect;
+use super::keymap::Scope;
 use super::theme::Theme;
 use super::views::named;
 use crate::protocol::{Command, Moment, Pace, Step, Tune};
@@ -12,94 +13,119 @@ pub struct Entry {
     /// Example of the argument; empty if there is none.
     pub argument: &'static str,
     pub does: &'static str,
+    /// What a dashboard must show for the command to be listed in it.
+    scopes: &'static [Scope],
     parse: fn(&str) -> Option<Effect>,
 }
+
+const ALWAYS: &[Scope] = &[Scope::NoRun, Scope::Saved, Scope::Command, Scope::Training];
+const WITH_IMAGES: &[Scope] = &[Scope::Saved, Scope::Command, Scope::Training];
+const RUN: &[Scope] = &[Scope::Command, Scope::Training];
+const COMMAND: &[Scope] = &[Scope::Command];
+const TRAINING: &[Scope] = &[Scope::Training];
 
 const fn entry(
     name: &'static str,
     argument: &'static str,
+    scopes: &'static [Scope],
     does: &'static str,
     parse: fn(&str) -> Option<Effect>,
 ) -> Entry {
-    Entry { name, argument, does, parse }
+    Entry { name, argument, does, scopes, parse }
+}
+
+impl Entry {
+    /// Whether the command has a meaning in a dashboard.
+    pub(super) fn is_for(&self, scope: Scope) -> bool {
+        self.scopes.contains(&scope)
+    }
 }
 
 /// All commands, in the order of the help.
 pub const ENTRIES: &[Entry] = &[
-    entry("eta", "0.5", "change the learning rate η, above 0", |text| {
+    entry("eta", "0.5", TRAINING, "change the learning rate η, above 0", |text| {
         number(text).filter(|eta| *eta > 0.0).map(|eta| tune(Tune::LearningRate(eta)))
     }),
-    entry("lambda", "5", "change the regularization λ, at least 0", |text| {
+    entry("lambda", "5", TRAINING, "change the regularization λ, at least 0", |text| {
         number(text).filter(|l| *l >= 0.0).map(|l| tune(Tune::Regularization(l)))
     }),
-    entry("momentum", "0.9", "change the momentum μ, from 0 to under 1", |text| {
+    entry("momentum", "0.9", TRAINING, "change the momentum μ, from 0 to under 1", |text| {
         number(text).filter(|m| (0.0..1.0).contains(m)).map(|m| tune(Tune::Momentum(m)))
     }),
-    entry("epochs", "5", "train N epochs, then pause", |text| {
+    entry("epochs", "5", TRAINING, "train N epochs, then pause", |text| {
         count(text).map(|n| Effect::Send(Command::Step(Step::Epochs(n))))
     }),
-    entry("batches", "100", "train N mini-batches, then pause", |text| {
+    entry("batches", "100", RUN, "train N mini-batches, then pause", |text| {
         count(text).map(|n| Effect::Send(Command::Step(Step::Batches(n))))
     }),
-    entry("pace", "full|2", "full speed, or N seconds per epoch", |text| match text {
+    entry("pace", "full|2", TRAINING, "full speed, or N seconds per epoch", |text| match text {
         "full" => Some(Effect::Send(Command::Pace(Pace::Full))),
         _ => number(text)
             .filter(|seconds| *seconds > 0.0)
             .map(|seconds| Effect::Send(Command::Pace(Pace::SecondsPerEpoch(seconds)))),
     }),
-    entry("slow", "10", "slow motion: N mini-batches per second", |text| {
+    entry("slow", "10", TRAINING, "slow motion: N mini-batches per second", |text| {
         number(text)
             .filter(|rate| *rate > 0.0)
             .map(|rate| Effect::Send(Command::Pace(Pace::BatchesPerSecond(rate))))
     }),
-    entry("epoch", "3", "look at the run as it was after this epoch", |text| {
+    entry("epoch", "3", TRAINING, "look at the run as it was after this epoch", |text| {
         text.parse().ok().map(|epoch| Effect::Show(Moment::Epoch(epoch)))
     }),
-    entry("live", "", "back to now", |text| bare(text, Effect::Show(Moment::Live))),
-    entry("digit", "42", "select a test image by its index", |text| {
+    entry("live", "", TRAINING, "back to now", |text| bare(text, Effect::Show(Moment::Live))),
+    entry("digit", "42", WITH_IMAGES, "select a test image by its index", |text| {
         text.parse().ok().map(Effect::SelectDigit)
     }),
-    entry("view", "draw", "open a view by its name", |text| named(text).map(Effect::OpenView)),
-    entry("explore", "sigmoid-neuron", "play with an idea, by its id or how one begins", |text| {
-        Some(Effect::Explore(text.into()))
+    entry("view", "draw", WITH_IMAGES, "open a view by its name", |text| {
+        named(text).map(Effect::OpenView)
     }),
     entry(
-        "background",
-        "light|dark",
-        "colours for a light or a dark background",
-        |text| match text {
+        "explore",
+        "sigmoid-neuron",
+        WITH_IMAGES,
+        "play with an idea, by its id or how one begins",
+        |text| Some(Effect::Explore(text.into())),
+    ),
+    entry("background", "light|dark", ALWAYS, "colours for a light or a dark background", |text| {
+        match text {
             "light" => Some(Effect::Background { light: true }),
             "dark" => Some(Effect::Background { light: false }),
             _ => None,
-        },
-    ),
-    entry("messages", "", "messages of the run", |text| bare(text, Effect::Messages)),
-    entry("pause", "", "pause training", |text| bare(text, Effect::Send(Command::Pause))),
-    entry("hold", "", "have the script wait between two steps", |text| {
+        }
+    }),
+    entry("messages", "", WITH_IMAGES, "messages of the run", |text| bare(text, Effect::Messages)),
+    entry("pause", "", RUN, "pause training", |text| bare(text, Effect::Send(Command::Pause))),
+    entry("hold", "", COMMAND, "have the script wait between two steps", |text| {
         bare(text, Effect::Send(Command::Hold))
     }),
-    entry("suspend", "", "stop every process of the command, memory stays taken", |text| {
+    entry("suspend", "", COMMAND, "stop its processes; memory stays taken", |text| {
         bare(text, Effect::Send(Command::Suspend))
     }),
-    entry("end", "", "write a checkpoint and end the command; it can go on from there", |text| {
+    entry("end", "", COMMAND, "write a checkpoint, then end the command", |text| {
         bare(text, Effect::Send(Command::EndAtCheckpoint))
     }),
-    entry("set", "weight_decay 0.1", "change a value that the script offers", |text| {
+    entry("set", "weight_decay 0.1", COMMAND, "change a value that the script offers", |text| {
         let (name, value) = text.rsplit_once([' ', '='])?;
         let name = name.trim_end_matches([' ', '=']).trim();
         let value = number(value)?;
         let change = || Command::SetNamed { name: name.into(), value };
         (!name.is_empty()).then(|| Effect::Send(change()))
     }),
-    entry("resume", "", "resume training", |text| bare(text, Effect::Send(Command::Resume))),
-    entry("stop", "", "end the run; it can still be browsed", |text| {
+    entry("resume", "", RUN, "resume training", |text| bare(text, Effect::Send(Command::Resume))),
+    entry("stop", "", RUN, "end the run; it can still be browsed", |text| {
         bare(text, Effect::Send(Command::Stop))
     }),
-    entry("save", "digits.safetensors", "save the model; without a name a checkpoint", |text| {
-        let as_model = || Command::SaveAs(text.into());
-        Some(Effect::Send(if text.is_empty() { Command::Save } else { as_model() }))
-    }),
-    entry("quit", "", "leave the dashboard", |text| bare(text, Effect::Quit)),
+    entry(
+        "save",
+        "digits.safetensors",
+        WITH_IMAGES,
+        "save the model; without a name a checkpoint",
+        |text| {
+            let as_model = || Command::SaveAs(text.into());
+            Some(Effect::Send(if text.is_empty() { Command::Save } else { as_model() }))
+        },
+    ),
+    entry("quit", "", ALWAYS, "leave the dashboard", |text| bare(text, Effect::Quit)),
 ];
 
 /// Why a line is not a valid command.

@@ -35,14 +35,15 @@ pub(super) fn nearest(channels: [f32; 3]) -> u8 {
     16 + 36 * red + 6 * green + blue
 }
 
-/// Negative values: blue. Lightness 6 to 82 on dark, 94 to 20 on light.
+/// Negative values: blue. Lightness 6 to 82 on dark, 94 to 20 on light. On dark, pure blue and red are
+/// the darkest steps only: brighter ones outshine the large values of a map.
 pub(super) const NEGATIVE: Ramp = Ramp {
-    dark: &[233, 18, 19, 20, 25, 26, 32, 39, 117],
+    dark: &[233, 17, 18, 24, 25, 31, 32, 74, 117],
     light: &[255, 189, 153, 111, 69, 33, 26, 20, 19],
 };
 /// Positive values: red-brown to orange. Lightness 6 to 78 on dark, 94 to 27 on light.
 pub(super) const POSITIVE: Ramp = Ramp {
-    dark: &[233, 52, 88, 124, 130, 166, 172, 208, 215],
+    dark: &[233, 52, 88, 94, 130, 166, 172, 208, 215],
     light: &[255, 223, 216, 208, 202, 166, 130, 124, 88],
 };
 /// Pixels: grey.

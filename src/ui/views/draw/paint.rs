@@ -90,7 +90,7 @@ fn in_panes(
     picture(&view.input, inside, buffer, theme);
     let inside = Pane::new("Prediction", theme).draw(said, buffer);
     answer(view, inside, buffer, context);
-    let inside = Pane::new("Damage, and how sure is sure", theme).draw(sliders, buffer);
+    let inside = Pane::new("Distortion and confidence", theme).draw(sliders, buffer);
     Places { canvas: drawn, sliders: paint_sliders(view, inside, buffer, theme) }
 }
 
