@@ -4,8 +4,8 @@
 //! thread: the hub skips it, and sends it a snapshot once it reads again. When its process ends,
 //! the system closes the socket.
 //!
-//! The number of threads and descriptors is limited: the oldest unfinished handshake makes room for
-//! a new connection, and some places are reserved for short visits.
+//! The number of threads and descriptors is limited: an unfinished handshake makes room for a new
+//! connection, and some places are reserved for short visits.
 
 use super::listener::peer;
 use super::log::Log;
@@ -16,6 +16,7 @@ use crate::session::wire::{
     self, ClientHello, MAX_COMMAND, MAX_UPDATE, OLDEST_PROTOCOL, SessionHello, WireError,
 };
 use crossbeam_channel::{Receiver, Sender};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::collections::VecDeque;
 use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::net::Shutdown;
@@ -30,7 +31,7 @@ const MAX_CLIENTS: usize = 64;
 /// Additional places for short visits once all places for clients are taken: `ls`, and commands
 /// that return at once.
 const MAX_VISITS: usize = 8;
-/// Maximum number of unfinished handshakes; one more closes the oldest.
+/// Maximum number of unfinished handshakes; one more closes another one.
 const MAX_HANDSHAKES: usize = 16;
 /// Timeout of the handshake.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -117,8 +118,7 @@ impl Clients {
         if is_script(&first) {
             return self.serve_script(stream, first, handshake);
         }
-        let (hello, place) = self.exchange_hellos(&first, &mut timed)?;
-        lock(&self.handshakes).end(handshake);
+        let (hello, place) = self.exchange_hellos(&first, &mut timed, handshake)?;
         let is_visit = hello.glance || hello.brief;
         let _attached = (!hello.glance).then(|| Place::take(&self.attached));
         let link = self.hub.attach(hello.attachment);
@@ -167,9 +167,12 @@ impl Clients {
         &self,
         first: &[u8],
         stream: &mut Timed,
+        handshake: u64,
     ) -> Result<(ClientHello, Place), Refusal> {
         let hello: ClientHello = wire::read_hello(&mut first.chain(&mut *stream))?;
         let place = Place::take(&self.connected);
+        // From here on the number of places is the limit.
+        lock(&self.handshakes).end(handshake);
         let reserved = if hello.glance || hello.brief { MAX_VISITS } else { 0 };
         let refused = refusal(&hello, place.number > MAX_CLIENTS + reserved);
         let answer = SessionHello::new(self.attached.load(Ordering::SeqCst), refused.clone());
@@ -283,17 +286,31 @@ struct Handshakes {
 }
 
 impl Handshakes {
-    /// Registers a connection, and closes the oldest if there are too many.
+    /// Registers a connection, and closes another one if there are too many.
     fn begin(&mut self, stream: &UnixStream) -> io::Result<u64> {
         if self.pending.len() >= MAX_HANDSHAKES
-            && let Some((_, oldest)) = self.pending.pop_front()
+            && let Some((_, superfluous)) = self.pending.remove(self.superfluous())
         {
             // Its thread notices this.
-            let _ = oldest.shutdown(Shutdown::Both);
+            let _ = superfluous.shutdown(Shutdown::Both);
         }
         self.started += 1;
         self.pending.push_back((self.started, stream.try_clone()?));
         Ok(self.started)
+    }
+
+    /// The connection to close: the oldest that its client has closed, or else on which it has sent
+    /// nothing that waits to be read, or else the oldest of all. A client that sends its hello at
+    /// once is served, however many connect and send none.
+    fn superfluous(&self) -> usize {
+        let streams = self.pending.iter().map(|(_, stream)| stream);
+        let mut polled: Vec<PollFd> =
+            streams.map(|stream| PollFd::new(stream, PollFlags::IN)).collect();
+        if poll(&mut polled, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })).is_err() {
+            return 0;
+        }
+        let closed = polled.iter().position(|fd| fd.revents().contains(PollFlags::HUP));
+        closed.or_else(|| polled.iter().position(|fd| fd.revents().is_empty())).unwrap_or(0)
     }
 
     fn end(&mut self, number: u64) {
@@ -322,5 +339,36 @@ impl Place {
 impl Drop for Place {
     fn drop(&mut self) {
         self.taken.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connections_without_a_hello_make_room_before_one_with_a_hello() {
+        let mut handshakes = Handshakes::default();
+        let mut clients = Vec::new();
+        let mut connect = |handshakes: &mut Handshakes, hello: &[u8]| {
+            let (mut client, session) = UnixStream::pair().unwrap();
+            client.write_all(hello).unwrap();
+            let number = handshakes.begin(&session).unwrap();
+            clients.push((client, session));
+            number
+        };
+        let kept = |handshakes: &Handshakes, number: u64| {
+            handshakes.pending.iter().any(|(of, _)| *of == number)
+        };
+        let honest = connect(&mut handshakes, b"hello");
+        for _ in 0..3 * MAX_HANDSHAKES {
+            connect(&mut handshakes, b"");
+            assert!(kept(&handshakes, honest) && handshakes.pending.len() <= MAX_HANDSHAKES);
+        }
+        // Without others, the oldest goes.
+        for _ in 0..MAX_HANDSHAKES {
+            connect(&mut handshakes, b"hello");
+        }
+        assert!(!kept(&handshakes, honest));
     }
 }

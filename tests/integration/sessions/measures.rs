@@ -4,6 +4,7 @@ use super::*;
 use nntop::protocol::Activity;
 use portable_pty::{Child, CommandBuilder, PtySize, native_pty_system};
 use std::io::Read;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Bytes per second that a dashboard of 120×40 writes while the default network trains.
 fn bytes_a_second(place: &Place, arguments: &str, seconds: u64) -> f64 {
@@ -211,12 +212,20 @@ fn harass(stream: &std::os::unix::net::UnixStream, kind: u32) -> std::io::Result
     write_frame(&mut &*stream, &payload, MAX_COMMAND).map_err(std::io::Error::other)
 }
 
+/// Sets a flag when it is dropped.
+struct SetOnDrop<'a>(&'a AtomicBool);
+
+impl Drop for SetOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
 #[test]
 #[ignore = "a measurement of ten minutes, or of the seconds in NNTOP_SECONDS"]
 fn a_hostile_read_only_client() {
     use nntop::session::wire::{ClientHello, write_hello};
     use std::os::unix::net::UnixStream;
-    use std::sync::atomic::{AtomicBool, Ordering};
     let seconds = std::env::var("NNTOP_SECONDS").ok().and_then(|text| text.parse().ok());
     let seconds = Duration::from_secs(seconds.unwrap_or(600));
     let place = Place::new();
@@ -227,8 +236,9 @@ fn a_hostile_read_only_client() {
     // One ordinary client that watches all the time.
     let mut watcher = Watcher::attach(&run, Attachment::ReadOnly);
     watcher.until(|view| view.info.is_some());
+    let pid = pid(&run);
     let resident = || {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", pid(&run))).unwrap();
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
         let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap().to_owned();
         line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() >> 10
     };
@@ -255,6 +265,8 @@ fn a_hostile_read_only_client() {
                 }
             });
         }
+        // Also if a check fails, so that the threads end.
+        let _over = SetOnDrop(&over);
         let start = Instant::now();
         while start.elapsed() < seconds {
             let asked = Instant::now();
@@ -266,7 +278,6 @@ fn a_hostile_read_only_client() {
             largest = largest.max(resident());
             std::thread::sleep(Duration::from_millis(100));
         }
-        over.store(true, Ordering::SeqCst);
     });
     assert!(unanswered.is_empty(), "{unanswered:?}");
     answers.sort();
