@@ -39,6 +39,8 @@ const THINNEST: f32 = 0.45;
 const WEAKEST: f32 = 0.55;
 /// A part is large if its outline is at least this fraction of the longest one.
 const SUBSTANTIAL: f32 = 0.3;
+/// Limit of the ratio by which strokes become longer when the threshold is lowered.
+const LONGER: f32 = 2.5;
 /// Weight in the score of a part that is cut off by the picture's border.
 const DEEP: f32 = 0.35;
 
@@ -197,17 +199,22 @@ fn at_radius(plane: &Plane, radius: usize, inverted: bool) -> Option<Found> {
     if f32::from(strongest) < (CLEAR * contrast.noise).max(LOWEST) {
         return None;
     }
-    // Lower the threshold as long as the strokes become only a little wider.
-    let length = best.1.length();
-    let thick = best.1.area();
+    // Lower the threshold as long as the strokes become only a little wider, or wider because they
+    // become longer: a stroke in glare is paler than the rest of the digit. Their outline becomes
+    // shorter where holes in grainy strokes are filled.
+    let (length, thick, pieces) = (best.1.length(), best.1.area(), best.1.kept.len());
+    let grains = best.1.parts.list.len();
     let strokes = tried[..at]
         .iter()
         .rev()
         .take_while(|(threshold, strokes)| {
+            let longer = strokes.length() / length;
+            let wider = strokes.area() / thick;
+            let least = if strokes.parts.list.len() < grains { 0.7 } else { 0.9 };
             *threshold > strongest / 6
-                && strokes.length() >= 0.9 * length
-                && strokes.length() <= 1.35 * length
-                && strokes.area() <= 1.8 * thick
+                && longer >= least
+                && (longer <= 1.35 && wider <= 1.8
+                    || longer <= LONGER && wider <= 1.5 * longer && strokes.kept.len() <= pieces)
         })
         .last()
         .unwrap_or(best);
