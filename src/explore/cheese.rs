@@ -52,7 +52,7 @@ pub(super) fn figures(values: &[f64]) -> Vec<Figure> {
         figure(
             "decisions",
             "All eight decisions",
-            "The row that is lit is the evidence at hand.",
+            "The highlighted row is the current evidence.",
             decisions(x, w, threshold),
         ),
     ]

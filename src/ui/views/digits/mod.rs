@@ -253,7 +253,7 @@ impl View for Digits {
 
     fn keys(&self) -> &'static [KeyHelp] {
         &[
-            KeyHelp { keys: "←→", does: "leaf" },
+            KeyHelp { keys: "←→", does: "browse" },
             KeyHelp { keys: "w r a", does: "wrong, right, all" },
             KeyHelp { keys: "/", does: "filter, such as: wrong is 4 said 9" },
             KeyHelp { keys: "o", does: "order: by index, or most confidently wrong first" },
