@@ -73,8 +73,8 @@ wide_kernel! {
             let end = biases.len().min(first + band * LANES);
             let job =
                 Job { simd, image, starts, patches, weights, stride, biases, columns: first..end };
-            // Sums in as many registers as the vectors of weights, a pixel and addresses leave; with
-            // one tile more, the compiler keeps a sum in memory.
+            // As many patches as have room for their sums in the registers, beside the weights and a
+            // pixel. Six patches of two vectors would fit too, but the compiler keeps a sum in memory.
             match (band, many_registers) {
                 (1, _) => job.run::<0, 1, 8>(out),
                 (2, true) => job.run::<1, 0, 8>(out),

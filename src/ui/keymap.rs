@@ -49,7 +49,7 @@ impl Action {
     }
 }
 
-/// What a dashboard shows, as far as it decides which global keys have a meaning.
+/// What a dashboard shows, which decides which global keys and commands have a meaning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Scope {
     /// No run: a table of runs, a picture, an explorable.

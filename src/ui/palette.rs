@@ -19,7 +19,7 @@ pub struct Entry {
 }
 
 const ALWAYS: &[Scope] = &[Scope::NoRun, Scope::Saved, Scope::Command, Scope::Training];
-const WITH_IMAGES: &[Scope] = &[Scope::Saved, Scope::Command, Scope::Training];
+const NETWORK: &[Scope] = &[Scope::Saved, Scope::Command, Scope::Training];
 const RUN: &[Scope] = &[Scope::Command, Scope::Training];
 const COMMAND: &[Scope] = &[Scope::Command];
 const TRAINING: &[Scope] = &[Scope::Training];
@@ -73,16 +73,16 @@ pub const ENTRIES: &[Entry] = &[
         text.parse().ok().map(|epoch| Effect::Show(Moment::Epoch(epoch)))
     }),
     entry("live", "", TRAINING, "back to now", |text| bare(text, Effect::Show(Moment::Live))),
-    entry("digit", "42", WITH_IMAGES, "select a test image by its index", |text| {
+    entry("digit", "42", NETWORK, "select a test image by its index", |text| {
         text.parse().ok().map(Effect::SelectDigit)
     }),
-    entry("view", "draw", WITH_IMAGES, "open a view by its name", |text| {
+    entry("view", "draw", NETWORK, "open a view by its name", |text| {
         named(text).map(Effect::OpenView)
     }),
     entry(
         "explore",
         "sigmoid-neuron",
-        WITH_IMAGES,
+        ALWAYS,
         "play with an idea, by its id or how one begins",
         |text| Some(Effect::Explore(text.into())),
     ),
@@ -93,7 +93,7 @@ pub const ENTRIES: &[Entry] = &[
             _ => None,
         }
     }),
-    entry("messages", "", WITH_IMAGES, "messages of the run", |text| bare(text, Effect::Messages)),
+    entry("messages", "", NETWORK, "messages of the run", |text| bare(text, Effect::Messages)),
     entry("pause", "", RUN, "pause training", |text| bare(text, Effect::Send(Command::Pause))),
     entry("hold", "", COMMAND, "have the script wait between two steps", |text| {
         bare(text, Effect::Send(Command::Hold))
@@ -118,7 +118,7 @@ pub const ENTRIES: &[Entry] = &[
     entry(
         "save",
         "digits.safetensors",
-        WITH_IMAGES,
+        NETWORK,
         "save the model; without a name a checkpoint",
         |text| {
             let as_model = || Command::SaveAs(text.into());

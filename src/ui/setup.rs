@@ -83,7 +83,7 @@ impl Setup {
         self.explorable.is_some() || self.reading.is_some() || self.runs.is_some()
     }
 
-    /// Decides which global keys the help lists.
+    /// Decides which global keys the help lists, and which commands the command line.
     pub(super) fn scope(&self) -> Scope {
         match self.kind {
             _ if self.is_without_run() => Scope::NoRun,
