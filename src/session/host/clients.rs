@@ -5,7 +5,8 @@
 //! the system closes the socket.
 //!
 //! The number of threads and descriptors is limited: an unfinished handshake makes room for a new
-//! connection, and some places are reserved for short visits.
+//! connection, and some places are reserved for short visits. So is the rate at which commands are
+//! read, because decoding them takes time from the training and from other clients.
 
 use super::listener::peer;
 use super::log::Log;
@@ -33,10 +34,18 @@ const MAX_CLIENTS: usize = 64;
 const MAX_VISITS: usize = 8;
 /// Maximum number of unfinished handshakes; one more closes another one.
 const MAX_HANDSHAKES: usize = 16;
+/// Pause after a connection that was closed before it was accepted.
+const ABANDONED_PAUSE: Duration = Duration::from_micros(100);
 /// Timeout of the handshake.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Timeout of a visit.
 const VISIT_TIMEOUT: Duration = Duration::from_secs(60);
+/// Commands of one client are read at no more than one in this time, on average.
+const COMMAND_INTERVAL: Duration = Duration::from_millis(5);
+/// And at no more than this many bytes a second.
+const COMMAND_BYTES_PER_SECOND: f64 = 2e6;
+/// A client may be ahead of both rates by what they allow in this time.
+const COMMAND_BURST: Duration = Duration::from_secs(1);
 
 /// Accepts and serves clients.
 #[derive(Clone, Debug)]
@@ -84,6 +93,11 @@ impl Clients {
 
     /// Serves a client in its own threads.
     pub(super) fn serve(&self, stream: UnixStream) {
+        if is_abandoned(&stream) {
+            // A process that connects without a pause does not keep this thread busy.
+            thread::sleep(ABANDONED_PAUSE);
+            return;
+        }
         let started = peer(&stream).map_err(Refusal::from).and_then(|user| {
             if user != rustix::process::geteuid().as_raw() {
                 return Err(Refusal::Stranger(user));
@@ -185,6 +199,16 @@ impl Clients {
     }
 }
 
+/// Whether the client has closed the connection without sending anything, for which no thread is
+/// worth starting.
+fn is_abandoned(stream: &UnixStream) -> bool {
+    let mut polled = [PollFd::new(stream, PollFlags::IN)];
+    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+    poll(&mut polled, Some(&now)).is_ok()
+        && polled[0].revents().contains(PollFlags::HUP)
+        && rustix::io::ioctl_fionread(stream).is_ok_and(|unread| unread == 0)
+}
+
 /// The first four bytes of a connection, or fewer if it is closed before. They distinguish scripts
 /// from other clients.
 fn first_bytes(stream: &mut Timed) -> io::Result<Vec<u8>> {
@@ -214,11 +238,39 @@ fn refusal(hello: &ClientHello, crowded: bool) -> Option<String> {
 fn receive_commands(stream: impl Read, commands: &Sender<Command>) -> Result<(), Refusal> {
     let mut input = BufReader::new(stream);
     let mut payload = Vec::new();
+    let mut limit = RateLimit::new(Instant::now());
     while wire::read_frame(&mut input, MAX_COMMAND, &mut payload)? {
         // The hub lives as long as the process. This blocks while it has enough to do.
         let _ = commands.send(wire::decode(&payload)?);
+        let wait = limit.register(payload.len(), Instant::now());
+        if !wait.is_zero() {
+            thread::sleep(wait);
+        }
     }
     Ok(())
+}
+
+/// Limits the rate of commands and bytes that are read from one client.
+struct RateLimit {
+    /// The time that the commands so far take at the allowed rates and that has not passed yet.
+    debt: Duration,
+    /// When `debt` was computed.
+    at: Instant,
+}
+
+impl RateLimit {
+    fn new(now: Instant) -> Self {
+        Self { debt: Duration::ZERO, at: now }
+    }
+
+    /// Registers a command. Returns how long to wait before the next one is read.
+    fn register(&mut self, bytes: usize, now: Instant) -> Duration {
+        let transfer = Duration::from_secs_f64(bytes as f64 / COMMAND_BYTES_PER_SECOND);
+        let passed = now.saturating_duration_since(self.at);
+        self.debt = self.debt.saturating_sub(passed) + COMMAND_INTERVAL.max(transfer);
+        self.at = now;
+        self.debt.saturating_sub(COMMAND_BURST)
+    }
 }
 
 /// Forwards updates until the client disconnects or the hub drops it.
@@ -345,6 +397,49 @@ impl Drop for Place {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn commands_are_limited_in_number_and_size() {
+        let start = Instant::now();
+        // At the rate of a dashboard nothing waits, nor in a burst.
+        let mut limit = RateLimit::new(start);
+        for frame in 0..1000 {
+            assert_eq!(
+                limit.register(300, start + frame * Duration::from_millis(16)),
+                Duration::ZERO
+            );
+        }
+        let mut limit = RateLimit::new(start);
+        for _ in 0..200 {
+            assert_eq!(limit.register(784, start), Duration::ZERO);
+        }
+        // A client that waits as it is told reaches the allowed rates in a minute, with the burst.
+        for (bytes, most) in [(1, 61 * 200), (1_000_000, 61 * 2)] {
+            let (mut limit, mut now, mut commands) = (RateLimit::new(start), start, 0);
+            while now < start + Duration::from_secs(60) {
+                now += limit.register(bytes, now);
+                commands += 1;
+            }
+            assert!((most * 99 / 100..=most).contains(&commands), "{commands} of {bytes} bytes");
+        }
+    }
+
+    #[test]
+    fn a_connection_is_abandoned_only_if_closed_without_a_message() {
+        let connect = |message: &[u8]| {
+            let (mut client, session) = UnixStream::pair().unwrap();
+            client.write_all(message).unwrap();
+            (client, session)
+        };
+        let (silent, session) = connect(b"");
+        assert!(!is_abandoned(&session));
+        drop(silent);
+        assert!(is_abandoned(&session));
+        // A script may send its messages and close the connection before it is accepted.
+        let (script, session) = connect(b"{}");
+        drop(script);
+        assert!(!is_abandoned(&session));
+    }
 
     #[test]
     fn connections_without_a_hello_make_room_before_one_with_a_hello() {

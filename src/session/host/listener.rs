@@ -9,6 +9,9 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+/// Maximum number of connections that wait to be accepted; further clients wait inside `connect`.
+/// A short queue keeps the wait short, however fast a process connects.
+const BACKLOG: i32 = 64;
 /// Pause after the system had no descriptor left for a connection.
 const EXHAUSTED_PAUSE: Duration = Duration::from_millis(200);
 
@@ -47,6 +50,8 @@ impl Listener {
             Err(_) => fs::remove_file(path)?,
         }
         let listener = UnixListener::bind(path)?;
+        // The standard library asks for the longest queue that the system allows.
+        rustix::net::listen(&listener, BACKLOG)?;
         // The directory is private, so nobody can connect in between.
         fs::set_permissions(path, Permissions::from_mode(0o600))?;
         listener.set_nonblocking(true)?;
