@@ -12,6 +12,7 @@ mod points;
 pub mod query;
 mod run;
 mod samples;
+mod slice;
 mod source;
 mod state;
 mod unit;
@@ -27,8 +28,10 @@ pub use state::{Standing, standing};
 use crate::logs::formats::{self, Source};
 use crate::logs::{LogFile, Value};
 use parallel::{in_parallel, poll_units};
+use slice::Slice;
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicUsize;
 use std::time::{Duration, Instant};
 use unit::Unit;
 
@@ -102,25 +105,25 @@ impl Catalog {
     /// line without a newline counts too.
     pub fn load(&mut self, end: bool) {
         self.walk();
-        self.recognise(None);
+        self.recognise(Slice::default());
         self.polls += 1;
-        while self.read(end, true, None).1 {}
+        while self.read(end, true, Slice::default()).1 {}
     }
 
     /// Reads new data; returns whether there was any. Also finds new files every few seconds.
     pub fn poll(&mut self) -> bool {
-        let (mut any, mut more) = self.poll_for(Duration::MAX);
+        let (mut any, mut more) = self.poll_for(Duration::MAX, None);
         while more {
-            let (again, still) = self.read(false, true, None);
+            let (again, still) = self.read(false, true, Slice::default());
             (any, more) = (any || again, still);
         }
         any
     }
 
-    /// As [`Catalog::poll`], but starts no more files after `time`; returns whether there was new
-    /// data, and whether more is left.
-    pub fn poll_for(&mut self, time: Duration) -> (bool, bool) {
-        let deadline = Instant::now().checked_add(time);
+    /// As [`Catalog::poll`], but starts no more files after `time`, or while any frame is waiting;
+    /// returns whether there was new data, and whether more is left.
+    fn poll_for(&mut self, time: Duration, waiting: Option<&AtomicUsize>) -> (bool, bool) {
+        let slice = Slice::new(time, waiting);
         self.polls += 1;
         let due =
             |(at, took): (Instant, Duration)| at.elapsed() > WALK_EVERY.max(took * WALK_SHARE);
@@ -129,9 +132,8 @@ impl Catalog {
         }
         // At most half the time is spent on recognising files, so that the first curves appear
         // soon.
-        let half = Instant::now().checked_add(time / 2);
-        let found = self.recognise(half);
-        let (any, more) = self.read(false, found, deadline);
+        let found = self.recognise(slice.shortened_to(time / 2));
+        let (any, more) = self.read(false, found, slice);
         (any || found, more || !self.pending.is_empty())
     }
 
@@ -157,13 +159,13 @@ impl Catalog {
         self.walked = Some((Instant::now(), start.elapsed()));
     }
 
-    /// Recognises the formats of pending files, until the deadline; returns whether any is a log.
-    fn recognise(&mut self, deadline: Option<Instant>) -> bool {
+    /// Recognises the formats of pending files during a slice; returns whether any is a log.
+    fn recognise(&mut self, slice: Slice<'_>) -> bool {
         let mut any = false;
         while !self.pending.is_empty() {
             let next = self.pending.drain(..self.pending.len().min(AT_ONCE)).collect();
             any |= self.examine_files(next);
-            if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+            if slice.is_over() {
                 break;
             }
         }
@@ -253,7 +255,7 @@ impl Catalog {
 
     /// Reads new data of the units that are due, longest waiting first; returns whether there was
     /// any, and whether more is left.
-    fn read(&mut self, end: bool, all: bool, deadline: Option<Instant>) -> (bool, bool) {
+    fn read(&mut self, end: bool, all: bool, slice: Slice<'_>) -> (bool, bool) {
         let polls = self.polls;
         let turns = (self.units.len() / MAX_QUIET + 1) as u64;
         let due = self.units.values_mut().enumerate().filter(|(index, unit)| {
@@ -262,7 +264,7 @@ impl Catalog {
         });
         let mut units: Vec<&mut Unit> = due.map(|(_, unit)| unit).collect();
         units.sort_by_key(|unit| unit.last_poll);
-        let (any, more) = poll_units(units, end, polls, deadline);
+        let (any, more) = poll_units(units, end, polls, slice);
         if any {
             self.inherit();
         }

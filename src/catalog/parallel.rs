@@ -1,8 +1,8 @@
 //! Work on several threads.
 
+use super::slice::Slice;
 use super::unit::Unit;
 use std::sync::Mutex;
-use std::time::Instant;
 
 /// Number of threads for reading.
 fn threads(tasks: usize) -> usize {
@@ -34,22 +34,16 @@ pub fn in_parallel<T: Send, R: Send>(tasks: Vec<T>, work: impl Fn(T) -> R + Sync
     results.into_inner().unwrap_or_default()
 }
 
-/// Reads units on several threads, until the deadline; returns whether there was new data, and
+/// Reads units on several threads during a slice; returns whether there was new data, and
 /// whether more is left.
-pub fn poll_units(
-    units: Vec<&mut Unit>,
-    end: bool,
-    poll: u64,
-    deadline: Option<Instant>,
-) -> (bool, bool) {
+pub fn poll_units(units: Vec<&mut Unit>, end: bool, poll: u64, slice: Slice<'_>) -> (bool, bool) {
     let count = units.len();
     let queue = Mutex::new(units.into_iter());
     let next = || queue.lock().ok().and_then(|mut queue| queue.next());
-    let is_late = || deadline.is_some_and(|deadline| Instant::now() >= deadline);
     let work = || {
         let mut scratch = Vec::new();
         let (mut any, mut more) = (false, false);
-        while !is_late()
+        while !slice.is_over()
             && let Some(unit) = next()
         {
             unit.last_poll = poll;

@@ -17,12 +17,13 @@ use crate::protocol::{
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
 use std::time::{Duration, Instant, SystemTime};
 
 /// Maximum number of problems in the table.
 const MAX_PROBLEMS: usize = 100;
-/// Maximum time for which reading locks the catalog.
+/// Maximum time for which reading locks the catalog; a frame that waits shortens it.
 const SLICE: Duration = Duration::from_millis(60);
 /// Maximum time that a frame waits for its curves, and the interval between attempts.
 const PATIENCE: Duration = Duration::from_millis(100);
@@ -64,6 +65,8 @@ pub struct SharedCatalog {
     standings: Mutex<(Option<Instant>, HashMap<PathBuf, Standing>)>,
     /// When the table was last computed.
     summarized: Mutex<Option<Instant>>,
+    /// Number of frames that wait for the catalog while files are being read.
+    waiting: AtomicUsize,
 }
 
 /// A computed row and what it was computed from.
@@ -90,6 +93,7 @@ impl SharedCatalog {
             own: None,
             standings: Mutex::default(),
             summarized: Mutex::default(),
+            waiting: AtomicUsize::new(0),
         }
     }
 
@@ -129,7 +133,7 @@ impl SharedCatalog {
     pub fn poll(&self) -> bool {
         let standings_changed = self.query_standings();
         let mut catalog = lock(&self.catalog);
-        let (any, more) = catalog.poll_for(SLICE);
+        let (any, more) = catalog.poll_for(SLICE, Some(&self.waiting));
         let is_old = lock(&self.summarized).is_none_or(|at| at.elapsed() > STATES);
         if any || standings_changed || is_old || self.table().loading != more {
             self.summarize(&catalog, more);
@@ -235,6 +239,7 @@ impl SharedCatalog {
     /// Locks the catalog; `None` if that takes too long for a frame.
     fn try_lock_catalog(&self) -> Option<MutexGuard<'_, Catalog>> {
         let deadline = Instant::now() + PATIENCE;
+        let _waiting = Waiting::new(&self.waiting);
         loop {
             match self.catalog.try_lock() {
                 Ok(catalog) => return Some(catalog),
@@ -261,6 +266,22 @@ impl SharedCatalog {
         let loading = self.table().loading;
         self.summarize(&catalog, loading);
         Ok(())
+    }
+}
+
+/// Counts one that waits until it is dropped.
+struct Waiting<'a>(&'a AtomicUsize);
+
+impl<'a> Waiting<'a> {
+    fn new(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -9,8 +9,9 @@ use std::path::{Path, PathBuf};
 
 /// Bytes read at a time.
 const CHUNK: usize = 512 << 10;
-/// Maximum number of bytes read per poll, so that the first curves of a huge file appear soon.
-const BUDGET: usize = 32 << 20;
+/// Maximum number of bytes read per poll, so that the first curves of a huge file appear soon, and
+/// a frame that waits for the catalog gets it soon.
+const BUDGET: usize = 4 << 20;
 /// Number of bytes at the start of a file and before the offset that are compared to detect that
 /// the file was rewritten.
 const PRINT: usize = 256;
