@@ -440,6 +440,45 @@ def cells(scene):
     return scene.camera(sheet.light)
 
 
+def circled(scene):
+    """A ring drawn around the digit by hand, whose ends overlap or do not quite meet."""
+    random = scene.random
+    sheet = scene.sheet()
+    scene.drawn_height = round(min(scene.size) * random.uniform(0.25, 0.5))
+    ink = enlarged(scene.image, scene.drawn_height, random.uniform(8, 20))
+    high, wide = ink.shape
+    rx, ry = max(wide, 0.6 * high) * random.uniform(0.65, 0.85), high * random.uniform(0.6, 0.75)
+    rx, ry = min(rx, sheet.width / 2 - 4), min(ry, sheet.height / 2 - 4)
+    x = random.uniform(rx + 3, sheet.width - rx - 3)
+    y = random.uniform(ry + 3, sheet.height - ry - 3)
+    thick = max(1, scene.drawn_height * random.uniform(0.02, 0.07))
+    colour = choice(random, [scene.pen, scene.pen, (180, 30, 40)])
+    turn, start = random.uniform(0, 2 * math.pi), random.uniform(0, 2 * math.pi)
+    length = 2 * math.pi + random.uniform(-0.3, 0.5)
+    wobble = random.uniform(0, 0.05)
+    angles = [start + length * step / 120 for step in range(121)]
+    path = []
+    for angle in angles:
+        r = 1 + wobble * math.sin(2 * angle + turn) - 0.04 * (angle - start) / length
+        path.append((x + r * rx * math.cos(angle), y + r * ry * math.sin(angle)))
+    sheet.draw(lambda d, s: d.line([(s * a, s * b) for a, b in path], 255,
+                                   max(1, round(s * thick)), joint="curve"), colour)
+    box = (x - rx * 0.9, y - ry * 0.9, x + rx * 0.9, y + ry * 0.9)
+    scene.digit(sheet, ink, box=tuple(round(side) for side in box))
+    return scene.camera(sheet.light)
+
+
+def vignette(scene):
+    """Light that falls off from the middle of the picture to its corners."""
+    random = scene.random
+    sheet = scene.sheet()
+    scene.digit(sheet)
+    y, x = np.mgrid[-1:1:sheet.height * 1j, -1:1:sheet.width * 1j]
+    x, y = x - random.uniform(-0.2, 0.2), y - random.uniform(-0.2, 0.2)
+    sheet.shade(((x * x + y * y) / 2).astype(np.float32), 1 - random.uniform(0.3, 0.65))
+    return scene.camera(sheet.light)
+
+
 def shadow(scene, soft):
     random = scene.random
     sheet = scene.sheet()
@@ -679,8 +718,10 @@ SITUATIONS = {
     "dotted": dotted,
     "boxed": boxed,
     "form cells": cells,
+    "circled": circled,
     "hard shadow": lambda s: shadow(s, False),
     "soft shadow": lambda s: shadow(s, True),
+    "vignette": vignette,
     "glare": glare,
     "fold": fold,
     "noise": noisy,

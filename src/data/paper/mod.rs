@@ -3,6 +3,7 @@
 mod contrast;
 mod parts;
 mod plane;
+mod rings;
 mod rules;
 mod ruling;
 mod search;

@@ -3,7 +3,7 @@
 use super::contrast::{Contrast, DARKEST_BOARD, DARKEST_PAPER, percentile};
 use super::parts::{self, Kind, Part, Parts};
 use super::plane::Plane;
-use super::ruling;
+use super::{rings, ruling};
 
 /// Radii of the closing to try, in pixels.
 const RADII: [usize; 9] = [2, 3, 5, 8, 12, 18, 27, 40, 60];
@@ -65,6 +65,8 @@ pub(super) struct Found {
     pub area: f32,
     /// Bounding box of the ink.
     pub bounds: Part,
+    /// The largest ring around the ink, which is not part of it.
+    pub ring: Option<Part>,
 }
 
 /// The parts at one threshold, and which of them may be strokes.
@@ -73,6 +75,8 @@ pub(super) struct Strokes {
     pub parts: Parts,
     pub kept: Vec<u32>,
     pub score: f32,
+    /// The largest ring that was removed.
+    ring: Option<Part>,
 }
 
 /// Searches for dark ink and for light ink; returns the more likely one first.
@@ -85,6 +89,11 @@ pub(super) fn find(plane: &Plane, radii: Option<&[usize]>) -> Vec<Found> {
         (Some(dark), Some(light)) => (dark, light),
         (dark, light) => return dark.or(light).into_iter().collect(),
     };
+    // The paper inside a ring is no ink.
+    let is_paper = |a: &Found, b: &Found| b.ring.is_some_and(|ring| ring.contains(&a.bounds));
+    if is_paper(&dark, &light) || is_paper(&light, &dark) {
+        return vec![if is_paper(&dark, &light) { light } else { dark }];
+    }
     // The much weaker one is grain.
     let weak = |a: &Found, b: &Found| f32::from(a.strongest) < WEAK * f32::from(b.strongest);
     if weak(&dark, &light) || weak(&light, &dark) {
@@ -117,7 +126,10 @@ fn of_polarity(plane: &Plane, radii: &[usize], inverted: bool) -> Option<Found> 
                 .filter(|found| f32::from(found.strongest) >= CLEAR * noise),
         );
     }
-
+    // A ring around writing, part of which a smaller closing misses, is not writing there either.
+    if let Some(ring) = found.iter().filter_map(|found| found.ring).max_by_key(Part::longer_side) {
+        found.retain(|found| found.ring.is_some() || !found.bounds.contains(&ring));
+    }
     // At the right radius the result is stable: the next radius gives the same.
     let steady: Vec<f32> = (0..found.len())
         .map(|at| {
@@ -229,6 +241,7 @@ fn at_radius(plane: &Plane, radius: usize, inverted: bool) -> Option<Found> {
         stroke,
         score: best.1.score,
         bounds,
+        ring: best.1.ring,
     })
 }
 
@@ -251,10 +264,14 @@ pub(super) fn strokes(contrast: &Contrast, threshold: u8) -> Strokes {
     let (width, height) = (contrast.width, contrast.height);
     let mut parts = Parts::above(contrast, threshold);
     if parts.list.len() > parts::MAX_PARTS {
-        return Strokes { parts, kept: Vec::new(), score: 0.0 };
+        return Strokes { parts, kept: Vec::new(), score: 0.0, ring: None };
     }
     let mut mask: Vec<bool> = contrast.strength.iter().map(|at| *at >= threshold).collect();
     if ruling::erase(&parts, &mut mask) {
+        parts = Parts::of(width, height, |at| mask[at]);
+    }
+    let ring = rings::erase(&parts, &mut mask);
+    if ring.is_some() {
         parts = Parts::of(width, height, |at| mask[at]);
     }
     let kinds = parts.kinds();
@@ -309,7 +326,7 @@ pub(super) fn strokes(contrast: &Contrast, threshold: u8) -> Strokes {
     let length: f32 = lengths.iter().take(MAX_PARTS).sum();
     let stroke = (area as f32 / all.max(1.0)).max(1.0);
     let score = length * paper * f32::from(threshold).powf(1.5) / stroke.sqrt() / 200.0;
-    Strokes { parts, kept, score }
+    Strokes { parts, kept, score, ring }
 }
 
 /// For each part, the mean strength of its pixels above its mean: blurred edges do not count.

@@ -17,6 +17,9 @@ const AREA: f32 = 0.85;
 const MAIN: f32 = 0.85;
 /// Pixels with at least this fraction of the contrast are ink.
 const EDGE: f32 = 0.3;
+/// Maximum width of the edges in pixels. Strokes have sharper ones than light that falls off towards
+/// the corners of a picture.
+const SOFT: f32 = 5.0;
 
 /// The digit that fills the picture, and the width of its strokes; `None` if the picture is not
 /// cropped tightly around one.
@@ -50,8 +53,13 @@ fn of_polarity(plane: &Plane, threshold: u8, dark: bool) -> Option<(Picture, f32
     if (ink - paper).abs() < CONTRAST {
         return None;
     }
+    let share = |at: usize| (f32::from(plane.shades[at]) - paper) / (ink - paper);
+    let between = (0..width * height).filter(|at| (EDGE..1.0 - EDGE).contains(&share(*at)));
+    if between.count() as f32 > SOFT * digit.outline as f32 {
+        return None;
+    }
     let strength = |at: usize| {
-        let share = (f32::from(plane.shades[at]) - paper) / (ink - paper);
+        let share = share(at);
         let other = is_ink(at) && parts.labels[at] as usize != label;
         if share < EDGE || other { 0 } else { (255.0 * share.min(1.0)) as u8 }
     };
@@ -120,5 +128,18 @@ mod tests {
         let bar = |x: usize, y: usize| (15..25).contains(&x) && (10..50).contains(&y);
         assert!(whole(&picture(|x, y| if bar(x, y) { 20 } else { 230 })).is_none());
         assert!(whole(&picture(|_, _| 7)).is_none());
+    }
+
+    #[test]
+    fn light_that_falls_off_towards_the_corners_is_no_digit() {
+        // The bright middle of the picture is an ellipse that reaches all sides.
+        let light = |x: usize, y: usize| {
+            let square = |at: usize, size: f32| (at as f32 / (size / 2.0) - 1.0).powi(2);
+            1.0 - 0.35 * (square(x, 160.0) + square(y, 240.0))
+        };
+        let bar = |x: usize, y: usize| (70..90).contains(&x) && (60..180).contains(&y);
+        let shade = |x, y| (230.0 * light(x, y) * if bar(x, y) { 0.2 } else { 1.0 }) as u8;
+        let shades = (0..160 * 240).map(|at| shade(at % 160, at / 160)).collect();
+        assert!(whole(&Plane::new(160, 240, shades)).is_none());
     }
 }
