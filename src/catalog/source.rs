@@ -25,6 +25,8 @@ use std::time::{Duration, Instant, SystemTime};
 const MAX_PROBLEMS: usize = 100;
 /// Maximum time for which reading locks the catalog; a frame that waits shortens it.
 const SLICE: Duration = Duration::from_millis(60);
+/// The same for the first part, so that the first frame has curves.
+const FIRST_SLICE: Duration = Duration::from_millis(20);
 /// Maximum time that a frame waits for its curves, and the interval between attempts.
 const PATIENCE: Duration = Duration::from_millis(100);
 const PAUSE: Duration = Duration::from_millis(1);
@@ -133,7 +135,8 @@ impl SharedCatalog {
     pub fn poll(&self) -> bool {
         let standings_changed = self.query_standings();
         let mut catalog = lock(&self.catalog);
-        let (any, more) = catalog.poll_for(SLICE, Some(&self.waiting));
+        let slice = if self.table().rows.is_empty() { FIRST_SLICE } else { SLICE };
+        let (any, more) = catalog.poll_for(slice, Some(&self.waiting));
         let is_old = lock(&self.summarized).is_none_or(|at| at.elapsed() > STATES);
         if any || standings_changed || is_old || self.table().loading != more {
             self.summarize(&catalog, more);

@@ -1,6 +1,6 @@
 //! Progress bars: tqdm's, and Keras' followed by its metrics.
 
-use super::pairs;
+use super::{pairs, steps};
 use crate::logs::number;
 
 /// A redraw of a bar.
@@ -11,7 +11,7 @@ pub struct Bar<'a> {
     /// Completed units, and the total if known.
     pub done: f64,
     pub total: Option<f64>,
-    /// The metrics after the rate.
+    /// The metrics in the text before it and after the rate.
     pub metrics: Vec<(&'a str, f64)>,
 }
 
@@ -23,15 +23,32 @@ pub fn tqdm(line: &str) -> Option<Bar<'_>> {
     let metrics = postfix(state.trim_end().trim_end_matches(']'));
     if let Some((head, count)) = front.rsplit_once('|') {
         let (done, total) = count.trim().split_once('/')?;
-        let (label, _) = head.split_once('|')?;
+        let (label, _) = head.rsplit_once('|')?;
         let label = label.trim_end_matches('%').trim_end_matches(|c: char| c.is_ascii_digit());
         let label = label.trim().trim_end_matches(':');
         let (done, total) = (quantity(done)?, quantity(total));
+        let (label, mut described) = description(label);
+        described.extend(metrics);
+        let metrics = described;
         return Some(Bar { label, done, total, metrics });
     }
     let (label, count) = front.rsplit_once(": ").unwrap_or(("", front));
     let done = quantity(count.trim())?;
     Some(Bar { label: label.trim(), done, total: None, metrics })
+}
+
+/// The text before a bar without its metrics, which change, and these: `Epoch 1 loss=0.5`.
+fn description(text: &str) -> (&str, Vec<(&str, f64)>) {
+    let is_metric = |pair: &pairs::Pair<'_>| {
+        let is_named = pair.joined || steps::is_metric(pair.name, true);
+        !pair.name.is_empty() && !pair.mean && is_named && !steps::is_position(pair)
+    };
+    let found: Vec<_> = pairs::find(text).into_iter().filter(is_metric).collect();
+    let Some(start) = found.first().and_then(|first| text.find(first.name)) else {
+        return (text, Vec::new());
+    };
+    let label = text[..start].trim_end_matches([' ', ',', '|', '-', ':', ';', '(', '[']);
+    (label, found.into_iter().map(|pair| (pair.name, pair.value)).collect())
 }
 
 /// Whether a text is the content of tqdm's brackets: times and a rate.

@@ -302,6 +302,18 @@ mod tests {
                 "[rank0]:[titan] 2024-12-01 12:00:00,000 - root - INFO - step: 10  loss: 11.2  memory: 30.00GiB(32%)  tps: 7,000\n",
                 "tps 10 7000.0",
             ),
+            ("0:\tlearn: 0.69\ttest: 0.7\tbest: 0.7 (0)\ttotal: 1ms\n", "learn 0 0.69"),
+            (
+                "INFO:root:Epoch[1] Batch [50]\tSpeed: 99 samples/sec\taccuracy=0.5\n",
+                "accuracy 50 0.5",
+            ),
+            (
+                "iteration 10/ 50 | lm loss: 1.5E+00 | number of nan iterations: 0 |\n",
+                "lm loss 10 1.5",
+            ),
+            ("Epoch 1 loss=0.4: 100%|##| 90/90 [00:10<00:00,  9.9it/s]\n", "loss 90 0.4"),
+            ("Train Loss 0.5 Acc 0.9:  50%|# | 45/90 [00:10<00:00,  9.9it/s]\n", "Acc 45 0.9"),
+            ("accuracy: 0.5, loss: 2 ||: 100%|##| 90/90 [00:10<00:00,  9.9it/s]\n", "loss 90 2.0"),
             (
                 "      Epoch  box_loss  Size\n      1/3  1.25  640: 100%|███| 4/4 [00:01<00:00,  3.00it/s]\n",
                 "box_loss 1 1.25",
@@ -319,10 +331,43 @@ mod tests {
     }
 
     #[test]
+    fn metrics_in_the_description_of_a_bar_are_counted_over_epochs() {
+        let found = scalars(
+            "Epoch 1 loss=0.5:  50%|# | 45/90 [00:10<00:00,  9.9it/s]\r\
+             Epoch 1 loss=0.4: 100%|##| 90/90 [00:20<00:00,  9.9it/s]\n\
+             Epoch 2 loss=0.3: 100%|##| 90/90 [00:20<00:00,  9.9it/s]\n",
+        );
+        let steps = ["step: 45", "step: 90", "step: 180"];
+        assert_eq!(found.len(), 3);
+        assert!(found.iter().zip(steps).all(|(scalar, step)| scalar.contains(step)), "{found:?}");
+        // The numbers of a label that are none of metrics.
+        let text = "Validation DataLoader 0: 100%|##| 9/9 [00:01<00:00,  9.9it/s]\n\
+                    Fetching 5 files: 100%|##| 5/5 [00:01<00:00,  9.9it/s]\n";
+        assert_eq!(scalars(text), Vec::<String>::new());
+    }
+
+    #[test]
+    fn names_with_nan_are_no_values() {
+        let text = "step: 1 | loss: nan | nan values: 7 |\nstep 2 loss nan acc 0.5\n";
+        let found = scalars(text);
+        let expected = ["\"loss\"", "\"nan values\"", "\"loss\"", "\"acc\""];
+        assert_eq!(found.len(), 4, "{found:?}");
+        assert!(
+            found.iter().zip(expected).all(|(scalar, name)| scalar.contains(name)),
+            "{found:?}"
+        );
+    }
+
+    #[test]
     fn batches_of_the_tutorials_layout_are_counted_over_epochs() {
         let found = scalars("[1,  2000] loss: 2.2\n[1,  4000] loss: 1.9\n[2,  2000] loss: 1.7\n");
         assert_eq!(found.len(), 3);
-        assert!(found[2].contains("value: 1.7"), "{found:?}");
+        assert!(found[2].contains("step: 6000") && found[2].contains("value: 1.7"), "{found:?}");
+        let found = scalars(
+            "Epoch[0] Batch [0] acc=0.1\nEpoch[0] Batch [50] acc=0.2\nEpoch[1] Batch [0] acc=0.3\n\
+             Epoch[1] Batch [50] acc=0.4\n",
+        );
+        assert!(found[2].contains("step: 100") && found[3].contains("step: 150"), "{found:?}");
     }
 
     #[test]

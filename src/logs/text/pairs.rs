@@ -12,8 +12,8 @@ pub struct Pair<'a> {
     pub joined: bool,
     /// Whether it was in parentheses after another number: a running mean.
     pub mean: bool,
-    /// Whether it was alone in square brackets.
-    pub bracketed: bool,
+    /// Whether it was alone in square brackets, or before a colon at the start of the line.
+    pub numbers_line: bool,
 }
 
 /// Maximum length of a name, in characters and words.
@@ -41,6 +41,10 @@ pub fn find(line: &str) -> Vec<Pair<'_>> {
             (value, length) = with_thousands(&line[at..], length).unwrap_or((value, length));
         }
         let mut end = at + length;
+        if is_word_of_name(line, at, end) {
+            at = end;
+            continue;
+        }
         if is_date_or_version(line, end) || is_line_number(&line[..at]) {
             end = skip_token(line, end);
             (at, from) = (end, end);
@@ -59,19 +63,22 @@ pub fn find(line: &str) -> Vec<Pair<'_>> {
         end += unit_behind_blank(&line[end..]);
         let text = &line[from..at];
         let in_parentheses = text.trim() == "(" && from > 0;
-        let bracketed = text.trim_end().ends_with('[') && line[end..].trim_start().starts_with(']');
+        let after = &line[end..];
+        let numbers_line = text.trim_end().ends_with('[') && after.trim_start().starts_with(']')
+            || line[..at].trim().is_empty() && after.starts_with([':']);
         let (name, joined) = name_of(text, is_table);
         match pairs.last() {
             Some(last) if in_parentheses => {
                 // The percentage after a fraction or another number repeats the value.
-                let again = last.total.is_some() || (is_percent && !percent);
+                // CatBoost prints the iteration of the best value after it.
+                let again = last.total.is_some() || (is_percent && !percent) || last.name == "best";
                 if !again && !last.mean && !last.name.is_empty() {
                     let name = last.name;
-                    let mean = Pair { name, value, total, joined: false, mean: true, bracketed };
+                    let mean = Pair { name, value, total, joined: false, mean: true, numbers_line };
                     pairs.push(mean);
                 }
             }
-            _ => pairs.push(Pair { name, value, total, joined, mean: false, bracketed }),
+            _ => pairs.push(Pair { name, value, total, joined, mean: false, numbers_line }),
         }
         percent = is_percent;
         (at, from) = (end, end);
@@ -143,6 +150,16 @@ fn plain_number_at(line: &str, at: usize) -> Option<(f64, usize)> {
     }
     let length = sign + length;
     rest[..length].trim_end_matches('.').parse().ok().map(|value| (value, length))
+}
+
+/// Whether a "nan" or "inf" is a word of a name: `number of nan iterations: 0`.
+fn is_word_of_name(line: &str, at: usize, end: usize) -> bool {
+    let is_digits = line[at..end].contains(|c: char| c.is_ascii_digit());
+    let is_value = line[..at].trim_end().ends_with([':', '=', '(', '[']);
+    let mut rest = line[end..].trim_start().chars();
+    let after = rest.find(|c| !c.is_alphabetic() && !matches!(c, ' ' | '_'));
+    let starts_word = line[end..].trim_start().starts_with(char::is_alphabetic);
+    !is_digits && !is_value && starts_word && matches!(after, Some(':' | '='))
 }
 
 /// Whether the text after a number shows that it is part of a time, date, version or word.

@@ -145,11 +145,24 @@ fn behind_level(text: &str) -> &str {
         if bare.len() > 1 && LEVELS.contains(&bare) {
             let rest =
                 text[start + word.len()..].trim_start_matches([' ', '|', ':', ']', '-', '\t']);
-            return behind_place(rest);
+            return behind_place(
+                word.strip_prefix(bare)
+                    .map_or(rest, |after| if after == ":" { behind_logger(rest) } else { rest }),
+            );
         }
         start += word.len();
     }
     text
+}
+
+/// The text after the logger's name in Python's default format, `INFO:root:message`.
+fn behind_logger(text: &str) -> &str {
+    let Some((name, message)) = text.split_once(':') else { return text };
+    let is_name = !name.is_empty()
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.'));
+    // Not `loss: 0.5` or `loss:0.5`.
+    let is_message = message.starts_with(|c: char| !c.is_whitespace() && !c.is_ascii_digit());
+    if is_name && is_message { message } else { text }
 }
 
 /// The text after `module:function:42 - ` or `file.py:42 - `.
@@ -177,7 +190,9 @@ mod tests {
             ),
             ("[2026-11-20 08:00:00,123][INFO] - step 1", "step 1"),
             ("[06:08:19] step 0 loss 2", "step 0 loss 2"),
-            ("INFO:train:step 3 loss 1", "train:step 3 loss 1"),
+            ("INFO:train:step 3 loss 1", "step 3 loss 1"),
+            ("INFO:loss:0.5", "loss:0.5"),
+            ("INFO: epoch: 3, loss: 0.5", "epoch: 3, loss: 0.5"),
             ("[1,  2000] loss: 2.1", "[1,  2000] loss: 2.1"),
             ("Epoch: [0][ 10/100]", "Epoch: [0][ 10/100]"),
             ("08:00:00 loss 3", "loss 3"),

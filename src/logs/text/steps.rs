@@ -22,6 +22,9 @@ pub struct Steps {
     from_zero: bool,
     /// The last epoch and step of a line that contained both.
     last: Option<(i64, i64)>,
+    /// The steps of earlier epochs, and the distance between the last two lines of an epoch.
+    before: i64,
+    stride: i64,
     /// Whether steps continue over epochs rather than restarting in each.
     goes_on: bool,
     bars: HashMap<String, BarCount>,
@@ -161,8 +164,13 @@ impl Position {
                     match (pair.total, second) {
                         (None, Some(_)) => place.epoch = Some(count(pair)),
                         (Some(_), _) => place.step = Some(count(pair)),
-                        // `[10]  train-rmse:0.5`.
-                        (None, None) if pair.bracketed => place.step = Some(count(pair)),
+                        // `[10]  train-rmse:0.5`, `10:  learn: 0.5`.
+                        (None, None)
+                            if pair.numbers_line
+                                && pairs.get(1).is_some_and(|next| next.joined) =>
+                        {
+                            place.step = Some(count(pair));
+                        }
                         _ => {}
                     }
                 }
@@ -201,6 +209,10 @@ impl Steps {
                     (self.step, epochs.map(|epochs| epochs.saturating_mul(each)))
                 }
             }
+            (Some((epoch, _)), Some((step, None))) => {
+                self.step = self.counted_over_epochs(epoch, step);
+                (self.step, None)
+            }
             (_, Some((step, total))) => {
                 self.step = step;
                 (step, total)
@@ -213,6 +225,23 @@ impl Steps {
         };
         let total = total.filter(|&total| total > 0 && done >= 0)?;
         Some(Record::Progress { done: done.cast_unsigned(), total: total.cast_unsigned() })
+    }
+
+    /// Adds the steps of earlier epochs, if steps restart in each.
+    fn counted_over_epochs(&mut self, epoch: i64, step: i64) -> i64 {
+        if let Some((last_epoch, last_step)) = self.last {
+            if epoch == last_epoch {
+                self.stride = step.saturating_sub(last_step).max(0);
+            } else if epoch < last_epoch {
+                self.before = 0;
+            } else if step <= last_step {
+                // Counted from 0, the last line is a stride before the end of its epoch.
+                let rest = if step == 0 { self.stride } else { 0 };
+                self.before = self.before.saturating_add(last_step).saturating_add(rest);
+            }
+        }
+        self.last = Some((epoch, step));
+        self.before.saturating_add(step)
     }
 
     /// The step of the last line with a position.

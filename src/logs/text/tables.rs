@@ -1,11 +1,13 @@
 //! Tables in printed text: a header of names followed by rows of numbers, as printed by fastai and
-//! Ultralytics, and blocks of `| name | value |`, as printed by Stable-Baselines.
+//! Ultralytics, or with dashes below it, as printed by spaCy and tabulate, and blocks of `| name | value |`, as printed by Stable-Baselines.
 
 use crate::logs::columns;
 use crate::logs::number;
 
 /// Maximum number of columns of a header, and of rows of a block.
 const MAX_COLUMNS: usize = 64;
+/// Maximum length of a header with dashes below it, in bytes.
+const LONGEST_HEADER: usize = 4096;
 
 /// A parsed row: its step, names and values.
 #[derive(Clone, Debug, PartialEq)]
@@ -17,8 +19,12 @@ pub struct Row {
 /// The current tables.
 #[derive(Debug, Default)]
 pub struct Tables {
-    /// The names of the last header, the first of which is the step.
+    /// The names of the columns of the last header.
     header: Vec<String>,
+    /// The column of the step.
+    step: usize,
+    /// The last line, which is a header if dashes follow.
+    previous: String,
     /// The current block and its section.
     block: Option<Block>,
     blocks: i64,
@@ -43,6 +49,13 @@ pub enum Line {
 impl Tables {
     /// Processes a line.
     pub fn line(&mut self, line: &str) -> Line {
+        if let Some((header, step)) = underlined(&self.previous, line) {
+            (self.header, self.step) = (header, step);
+            self.previous.clear();
+            return Line::Part;
+        }
+        self.previous.clear();
+        self.previous.push_str(line);
         let line = line.trim();
         if line.len() >= 10 && line.bytes().all(|byte| byte == b'-') {
             let block = self.block.replace(Block::default());
@@ -60,27 +73,29 @@ impl Tables {
             self.block = None;
         }
         if let Some(header) = header(line) {
-            self.header = header;
+            (self.header, self.step) = (header, 0);
             return Line::Part;
         }
         self.row(line).map_or(Line::Other, Line::Row)
     }
 
-    /// A row below the last header: a whole number or fraction (`2/10`), followed by a number or
-    /// other value for each column.
+    /// A row below the last header: a number or other value for each column, of which the step is a
+    /// whole number or fraction (`2/10`).
     pub fn row(&self, line: &str) -> Option<Row> {
-        let (_, names) = self.header.split_first()?;
-        let mut cells = line.split_whitespace().map(|cell| cell.trim_end_matches(':'));
-        let first = cells.next()?;
-        let step = first.split('/').next()?.parse().ok()?;
-        let cells: Vec<&str> = cells.collect();
-        if cells.len() != names.len() {
+        if self.header.is_empty() {
+            return None;
+        }
+        let cells: Vec<&str> =
+            line.split_whitespace().map(|cell| cell.trim_end_matches(':')).collect();
+        let step = cells.get(self.step)?.split('/').next()?.parse().ok()?;
+        if cells.len() != self.header.len() {
             return None;
         }
         let value = |cell: &str| number::parse(cell.trim_end_matches(['%', 'G']));
-        let values = names.iter().zip(cells);
+        let values = self.header.iter().zip(cells).enumerate();
+        let values = values.filter(|(column, _)| *column != self.step);
         let values: Vec<(String, f64)> =
-            values.filter_map(|(name, cell)| Some((name.clone(), value(cell)?))).collect();
+            values.filter_map(|(_, (name, cell))| Some((name.clone(), value(cell)?))).collect();
         (!values.is_empty()).then_some(Row { step, values })
     }
 
@@ -125,6 +140,29 @@ fn header(line: &str) -> Option<Vec<String>> {
     is_header.then(|| words.into_iter().map(str::to_owned).collect())
 }
 
+/// The names of the columns of a header, and which one is the step, if the line below it consists of
+/// a group of dashes for each column.
+fn underlined(header: &str, dashes: &str) -> Option<(Vec<String>, usize)> {
+    let is_dashes = dashes.bytes().all(|byte| matches!(byte, b'-' | b' ')) && dashes.contains("--");
+    if !is_dashes || header.len() > LONGEST_HEADER || !header.is_ascii() {
+        return None;
+    }
+    let mut names = Vec::new();
+    let mut end = 0;
+    for group in dashes.split_whitespace() {
+        let start = end + dashes[end..].find('-')?;
+        end = start + group.len();
+        names.push(header.get(start..end.min(header.len()))?.trim().to_owned());
+    }
+    let steps = names.iter().enumerate().filter_map(|(column, name)| {
+        Some((if name == "#" { 0 } else { columns::step_rank(name)? }, column))
+    });
+    let step = steps.min()?.1;
+    let is_header = (2..=MAX_COLUMNS).contains(&names.len())
+        && names.iter().all(|name| !name.is_empty() && number::parse(name).is_none());
+    is_header.then_some((names, step))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -156,6 +194,21 @@ mod tests {
             "words are taken for column names"
         );
         assert_eq!(rows("these are words\n1 2 3\n"), []);
+    }
+
+    #[test]
+    fn a_header_with_dashes_below_it_may_have_names_of_several_words() {
+        let found = rows(
+            "E    #       LOSS TOK2VEC  SCORE \n---  ------  ------------  ------\n\
+             \x20 0     200         60.25    0.31\n  1     400         30.50    0.62\n",
+        );
+        assert_eq!(found.len(), 2);
+        let values = [("E", 1.0), ("LOSS TOK2VEC", 30.5), ("SCORE", 0.62)];
+        assert_eq!(found[1].step, 400);
+        assert_eq!(found[1].values, values.map(|(name, value)| (name.to_owned(), value)));
+        let found = rows("  epoch    loss\n-------  ------\n      2    0.5\n");
+        assert_eq!(found, [Row { step: 2, values: vec![("loss".to_owned(), 0.5)] }]);
+        assert_eq!(rows("some prose\n---- -----\n1 2\n"), []);
     }
 
     #[test]
