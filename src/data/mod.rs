@@ -18,6 +18,7 @@ mod summary;
 pub use crate::picture::Picture;
 pub use dataset::{Dataset, Images};
 pub use error::DataError;
+pub(crate) use formats::mistaken_for_model;
 pub use formats::{FILE_NAMES, OpenOptions, Predictions, READABLE, idx};
 pub use image::{Extraction, PictureError, Scan, Straightening};
 pub use mnist::first_of_each_digit;

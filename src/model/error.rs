@@ -16,6 +16,8 @@ pub enum ModelError {
         file.display()
     )]
     Foreign { file: PathBuf, problem: String },
+    #[error("{}: is {what}, not a model; {advice}", file.display())]
+    Mistaken { file: PathBuf, what: &'static str, advice: &'static str },
     #[error("{}: is truncated or was changed: {problem}; use another copy of it", file.display())]
     Broken { file: PathBuf, problem: String },
     #[error("{}: {problem}; save it as .safetensors instead", file.display())]

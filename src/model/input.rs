@@ -1,6 +1,7 @@
 //! Reads model files and recognises their format.
 
 use super::{ModelError, safetensors};
+use crate::data;
 use crate::files;
 use std::io::Read;
 use std::path::Path;
@@ -36,6 +37,9 @@ pub(super) fn read(file: &Path) -> Result<Vec<u8>, ModelError> {
     if !json {
         let checked = safetensors::check_beginning(&beginning, length);
         checked.map_err(|problem| {
+            if let Some((what, advice)) = data::mistaken_for_model(file) {
+                return ModelError::Mistaken { file: file.into(), what, advice };
+            }
             let json = "it does not start with a JSON object".to_owned();
             foreign(if is_json(file) { json } else { problem })
         })?;

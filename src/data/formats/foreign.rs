@@ -1,14 +1,17 @@
-//! Recognises files given by mistake, to explain what they are and what to do.
+//! Recognises files given by mistake as a data set or a model, to explain what they are and what to do.
 
 use super::source::Source;
 use crate::data::DataError;
 use Recognises::{Magic, Test};
+use std::path::Path;
 
-/// A kind of file that is not a data set.
+/// A kind of file that is neither a data set nor a model.
 struct Known {
     recognises: Recognises,
     what: &'static str,
+    /// What to do if it was given as a data set, and as a model.
     advice: &'static str,
+    model_advice: &'static str,
 }
 
 enum Recognises {
@@ -17,9 +20,25 @@ enum Recognises {
     Test(fn(&Source) -> bool),
 }
 
-const fn known(recognises: Recognises, what: &'static str, advice: &'static str) -> Known {
-    Known { recognises, what, advice }
+const fn known(
+    recognises: Recognises,
+    what: &'static str,
+    advice: &'static str,
+    model_advice: &'static str,
+) -> Known {
+    Known { recognises, what, advice, model_advice }
 }
+
+const FETCH_AGAIN: &str = "the download was an error or a login page: fetch the file itself again";
+const FETCH_WITH_LFS: &str =
+    "the content was not fetched: run `git lfs install` and `git lfs pull` in that repository";
+const UNPACK: &str = "unpack it and give the model in it";
+const NO_WEIGHTS: &str = "models are .safetensors files, and .json files of the book's network2.py";
+const TO_SAFETENSORS: &str = "save its weights as .safetensors: `from safetensors.torch import \
+                              save_file; save_file(model.state_dict(), 'model.safetensors')`";
+const ARRAYS_TO_SAFETENSORS: &str = "save its arrays as .safetensors: `from safetensors.numpy import \
+                                     save_file; save_file({'fc1.weight': w}, 'model.safetensors')`";
+const MODEL_FIRST: &str = "the model comes first, then pictures: `nntop predict MODEL PICTURE`";
 
 const TO_NPZ: &str = "write its arrays as .npz: `numpy.savez('data.npz', x=images, y=labels)`";
 
@@ -28,71 +47,108 @@ const USTAR: usize = 257;
 
 /// The first that recognises a file counts.
 static KNOWN: [Known; 17] = [
-    known(
-        Test(is_html),
-        "a web page (HTML)",
-        "the download was an error or a login page: fetch the file itself again",
-    ),
+    known(Test(is_html), "a web page (HTML)", FETCH_AGAIN, FETCH_AGAIN),
     known(
         Magic(&[b"version https://git-lfs"]),
         "a Git LFS pointer",
-        "the content was not fetched: run `git lfs install` and `git lfs pull` in that repository",
+        FETCH_WITH_LFS,
+        FETCH_WITH_LFS,
     ),
     known(
         Test(|source| source.head.get(USTAR..USTAR + 5) == Some(b"ustar")),
         "a tar archive",
         "unpack it with `tar xf` and give the directory",
+        UNPACK,
     ),
     known(
         Test(is_torch_zip),
         "a PyTorch file (.pt or .pth)",
         "data are given as .npz: `numpy.savez('data.npz', x=images, y=labels)`; weights go to `nntop predict` and others as .safetensors",
+        TO_SAFETENSORS,
     ),
     known(
         Magic(&[b"PK\x03\x04", b"PK\x05\x06"]),
         "a zip archive",
         "unpack it with `unzip` and give the directory",
+        UNPACK,
     ),
     known(
         Magic(&[b"7z\xbc\xaf\x27\x1c"]),
         "a 7z archive",
         "unpack it with `7z x` and give the directory",
+        UNPACK,
     ),
     known(
         Magic(&[b"Rar!\x1a\x07"]),
         "a RAR archive",
         "unpack it with `unrar x` and give the directory",
+        UNPACK,
     ),
-    known(Magic(&[b"BZh"]), "compressed with bzip2", "unpack it with `bunzip2`"),
-    known(Magic(&[b"\xfd7zXZ\0"]), "compressed with xz", "unpack it with `unxz`"),
-    known(Magic(&[b"\x28\xb5\x2f\xfd"]), "compressed with zstd", "unpack it with `unzstd`"),
-    known(Magic(&[b"\x89HDF\r\n\x1a\n"]), "an HDF5 file", TO_NPZ),
+    known(
+        Magic(&[b"BZh"]),
+        "compressed with bzip2",
+        "unpack it with `bunzip2`",
+        "unpack it with `bunzip2`",
+    ),
+    known(
+        Magic(&[b"\xfd7zXZ\0"]),
+        "compressed with xz",
+        "unpack it with `unxz`",
+        "unpack it with `unxz`",
+    ),
+    known(
+        Magic(&[b"\x28\xb5\x2f\xfd"]),
+        "compressed with zstd",
+        "unpack it with `unzstd`",
+        "unpack it with `unzstd`",
+    ),
+    known(Magic(&[b"\x89HDF\r\n\x1a\n"]), "an HDF5 file", TO_NPZ, ARRAYS_TO_SAFETENSORS),
     known(
         Magic(&[b"MATLAB 5.0 MAT-file"]),
         "a MATLAB file",
         "write its arrays as .npz with `scipy.io.loadmat` and `numpy.savez('data.npz', x=images, y=labels)`; EMNIST is also offered as IDX files",
+        ARRAYS_TO_SAFETENSORS,
     ),
     known(
         Magic(&[b"ARROW1", b"\xff\xff\xff\xff"]),
         "an Arrow file",
         "write it as parquet: `dataset.to_parquet('train.parquet')`",
+        NO_WEIGHTS,
     ),
     known(
         Magic(&[b"SQLite format 3\0"]),
         "an SQLite database",
         "write its images as a folder of pictures or as .npz",
+        NO_WEIGHTS,
     ),
     known(
         Magic(&[b"%PDF-"]),
         "a PDF document",
         "turn its pages into pictures, such as with `pdftoppm -png`",
+        NO_WEIGHTS,
     ),
     known(
         Test(is_pickle),
         "a Python pickle, which may run code when Python loads it and is not run here",
         "write its arrays as .npz: `numpy.savez('data.npz', x=images, y=labels)`; the only supported pickles are CIFAR-10's batches and the book's mnist.pkl.gz",
+        TO_SAFETENSORS,
     ),
-    known(Test(|source| source.len == 0), "an empty file", "fetch it again"),
+    known(Test(|source| source.len == 0), "an empty file", "fetch it again", "fetch it again"),
+];
+
+/// Kinds of files that may be data sets, but no models.
+static NO_MODELS: [Known; 6] = [
+    known(
+        Magic(&[b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM", b"II*\0", b"MM\0*"]),
+        "a picture",
+        "",
+        MODEL_FIRST,
+    ),
+    known(Test(is_webp), "a picture", "", MODEL_FIRST),
+    known(Test(is_npz), "NumPy's arrays (.npz)", "", ARRAYS_TO_SAFETENSORS),
+    known(Magic(&[b"\x93NUMPY"]), "an array of NumPy (.npy)", "", ARRAYS_TO_SAFETENSORS),
+    known(Magic(&[b"GGUF"]), "a GGUF file, which holds a language model", "", NO_WEIGHTS),
+    known(Test(is_onnx), "an ONNX model", "", TO_SAFETENSORS),
 ];
 
 impl Known {
@@ -117,6 +173,23 @@ fn is_torch_zip(source: &Source) -> bool {
     head.starts_with(b"PK\x03\x04") && (named(b"/data.pkl") || named(b"/.format_version"))
 }
 
+fn is_webp(source: &Source) -> bool {
+    source.head.starts_with(b"RIFF") && source.head.get(8..12) == Some(b"WEBP")
+}
+
+/// Whether a zip archive starts with an array of NumPy.
+fn is_npz(source: &Source) -> bool {
+    let name = source.head.get(30..).unwrap_or_default();
+    let named = name.windows(4).take(100).any(|part| part == b".npy");
+    source.head.starts_with(b"PK\x03\x04") && named
+}
+
+/// Whether a file starts with the version of ONNX, and then the program that wrote it.
+fn is_onnx(source: &Source) -> bool {
+    matches!(source.head.as_slice(), [8, 3..=15, 0x12, length, name @ ..]
+        if name.iter().take(usize::from(*length)).all(u8::is_ascii_graphic))
+}
+
 /// Whether a file starts like a pickle of protocol 2 or newer.
 pub(super) fn is_pickle(source: &Source) -> bool {
     matches!(source.head[..], [0x80, 2..=5, ..])
@@ -130,6 +203,13 @@ pub(super) fn error_for(source: &Source) -> Option<DataError> {
         what = format!("{what}, gzipped");
     }
     Some(DataError::Foreign { file: source.path.clone(), what, advice: known.advice.to_owned() })
+}
+
+/// What a file is that was given as a model, and what to do, if it is of a known kind.
+pub fn mistaken_for_model(file: &Path) -> Option<(&'static str, &'static str)> {
+    let source = Source::open(file).ok()?;
+    let known = NO_MODELS.iter().chain(&KNOWN).find(|known| known.recognises(&source))?;
+    Some((known.what, known.model_advice))
 }
 
 #[cfg(test)]
@@ -159,8 +239,24 @@ mod tests {
             assert!(error.contains("train-images-idx3-ubyte"), "{error}");
             assert!(error.contains(what) && error.contains(advice), "{error}");
         }
+        for (bytes, what, advice) in [
+            (b"PK\x03\x04....model/data.pkl".as_slice(), "PyTorch", "save_file(model.state_dict()"),
+            (b"\x80\x02ctorch._utils\n", "pickle", "save_file"),
+            (b"\x89HDF\r\n\x1a\n", "HDF5", "safetensors.numpy"),
+            (b"<html>", "HTML", "fetch"),
+            (b"\x89PNG\r\n\x1a\n", "picture", "nntop predict MODEL PICTURE"),
+            (b"RIFF....WEBPVP8L", "picture", "nntop predict MODEL PICTURE"),
+            (b"PK\x03\x04..........................w.npy", ".npz", "safetensors.numpy"),
+            (b"\x08\x08\x12\x07pytorch\x1a\x05", "ONNX", "save_file"),
+        ] {
+            let file = dir.path().join("model");
+            fs::write(&file, bytes).unwrap();
+            let (found, remedy) = mistaken_for_model(&file).unwrap();
+            assert!(found.contains(what) && remedy.contains(advice), "{found}; {remedy}");
+        }
         let file = dir.path().join("text");
         fs::write(&file, "just text").unwrap();
         assert!(error_for(&Source::open(&file).unwrap()).is_none());
+        assert!(mistaken_for_model(&file).is_none());
     }
 }

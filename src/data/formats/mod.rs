@@ -25,6 +25,7 @@ mod source;
 mod thrift;
 mod unpickle;
 
+pub(crate) use foreign::mistaken_for_model;
 pub use idx_files::FILE_NAMES;
 pub use options::OpenOptions;
 pub use predictions::Predictions;
