@@ -19,7 +19,6 @@ import argparse
 import os
 import pathlib
 import statistics
-import struct
 import sys
 import tempfile
 import time
@@ -67,13 +66,6 @@ class Watched(measure.Terminal):
             time.sleep(0.01)
 
 
-def event(step, tag, value):
-    body = logs.sized(5, logs.sized(1, logs.sized(1, tag.encode()) + b"\x15" + struct.pack("<f", value)))
-    low = bytes([step & 127 | 128, step >> 7 & 127 | 128, step >> 14])
-    payload = b"\x09" + struct.pack("<d", logs.T0 + step) + b"\x10" + low + body
-    return logs.records(np.frombuffer(payload, np.uint8)[None]).tobytes()
-
-
 def files(directory):
     return sorted(pathlib.Path(directory).glob("*/events*"))
 
@@ -96,7 +88,8 @@ def appended(binary, directory, state):
         before = opened.bytes
         start = time.perf_counter()
         with open(files(directory)[number], "ab") as file:
-            file.write(event(30000 + number, "group0/metric0", 0.5))
+            step = [30000 + number]
+            file.write(logs.scalars("group0/metric0", step, [logs.T0 + step[0]], [0.5]).tobytes())
         opened.wait("news", lambda: opened.bytes > before)
         times.append(opened.news - start)
         opened.until_quiet()
@@ -124,10 +117,10 @@ def followed(binary, directory, state, seconds, rate=100_000):
     logs_open = [open(path, "ab") for path in files(directory)]
     pieces = 20  # a second
     points = rate // pieces // len(logs_open)
-    templates = [event(0, f"group{tag % 3}/metric{tag}", 0.0) for tag in range(10)]
+    tags = [f"group{tag % 3}/metric{tag}" for tag in range(10)]
     late, busy, start = 0.0, measure.busy(opened.pid), time.perf_counter()
     for piece in range(seconds * pieces):
-        part = growth(templates, 17000 + piece * (points // 10), points // 10)
+        part = growth(tags, 17000 + piece * (points // 10), points // 10)
         wait = start + piece / pieces - time.perf_counter()
         late = max(late, -wait)
         time.sleep(max(0.0, wait))
@@ -148,20 +141,10 @@ def followed(binary, directory, state, seconds, rate=100_000):
     )
 
 
-def growth(templates, first, steps):
+def growth(tags, first, steps):
     """`steps` events of each tag, whose values fall."""
-    rows = []
-    step = np.arange(first, first + steps, dtype=np.uint64)
-    for tag, template in enumerate(templates):
-        payload = np.tile(np.frombuffer(template, np.uint8)[12:-4], (steps, 1))
-        wall = logs.T0 + step + tag / 10
-        payload[:, 1:9] = wall.astype("<f8").view(np.uint8).reshape(-1, 8)
-        for byte in range(3):
-            low = (step >> np.uint64(7 * byte)) & np.uint64(127)
-            payload[:, 10 + byte] = low.astype(np.uint8) | (0x80 if byte < 2 else 0)
-        value = (1e4 / step).astype("<f4")
-        payload[:, -4:] = value.view(np.uint8).reshape(-1, 4)
-        rows.append(logs.records(payload))
+    step = np.arange(first, first + steps)
+    rows = [logs.scalars(tag, step, logs.T0 + step + at / 10, 1e4 / step) for at, tag in enumerate(tags)]
     return np.stack(rows, 1).tobytes()
 
 

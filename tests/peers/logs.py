@@ -49,26 +49,31 @@ def sized(number, payload):
     return bytes([number << 3 | 2, len(payload)]) + payload
 
 
+def scalars(tag, step, wall, value):
+    """A record for every step, as bytes of equal length; steps are from 16384 to 2097151."""
+    step = np.asarray(step, np.uint64)
+    body = sized(5, sized(1, sized(1, tag.encode()) + b"\x15\0\0\0\0"))
+    payload = np.empty((len(step), 9 + 4 + len(body)), np.uint8)
+    payload[:, 0] = 0x09
+    payload[:, 1:9] = np.asarray(wall).astype("<f8").view(np.uint8).reshape(-1, 8)
+    payload[:, 9] = 0x10
+    for byte in range(3):
+        low = (step >> np.uint64(7 * byte)) & np.uint64(127)
+        payload[:, 10 + byte] = low.astype(np.uint8) | (0x80 if byte < 2 else 0)
+    payload[:, 13:] = np.frombuffer(body, np.uint8)
+    payload[:, -4:] = np.asarray(value).astype("<f4").view(np.uint8).reshape(-1, 4)
+    return records(payload)
+
+
 def write(directory, runs, tags, steps):
     """An event a scalar, the tags taking turns. Steps begin at 16384, so that all are equally long."""
     for run in range(runs):
         rng = np.random.default_rng(run)
         rows = []
         for tag in range(tags):
-            body = sized(5, sized(1, sized(1, f"group{tag % 3}/metric{tag}".encode()) + b"\x15\0\0\0\0"))
-            payload = np.empty((steps, 9 + 4 + len(body)), np.uint8)
-            step = np.arange(16384, 16384 + steps, dtype=np.uint64)
             wall = T0 + 0.05 * (np.arange(steps) * tags + tag)
-            payload[:, 0] = 0x09
-            payload[:, 1:9] = wall.astype("<f8").view(np.uint8).reshape(-1, 8)
-            payload[:, 9] = 0x10
-            for byte in range(3):
-                low = (step >> np.uint64(7 * byte)) & np.uint64(127)
-                payload[:, 10 + byte] = low.astype(np.uint8) | (0x80 if byte < 2 else 0)
-            payload[:, 13:] = np.frombuffer(body, np.uint8)
             value = 2.3 / np.sqrt(1 + np.arange(steps) / 50) + 0.1 * rng.standard_normal(steps)
-            payload[:, -4:] = value.astype("<f4").view(np.uint8).reshape(-1, 4)
-            rows.append(records(payload))
+            rows.append(scalars(f"group{tag % 3}/metric{tag}", np.arange(16384, 16384 + steps), wall, value))
         folder = os.path.join(directory, f"run{run:03}")
         os.makedirs(folder)
         with open(os.path.join(folder, f"events.out.tfevents.{int(T0)}.host.1.0"), "wb") as file:
