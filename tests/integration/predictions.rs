@@ -67,6 +67,10 @@ fn files_of_pyarrow_and_numpy_are_read_alike() {
     assert_eq!(parquet.answers, answers);
     assert_eq!((parquet.data.test.width, parquet.data.test.channels), (6, 3));
     assert_eq!(parquet.data.test.image(5)[..3], [50, 0, 130]);
+    // Pictures as plain bytes, as pandas writes them.
+    let binary = open("binary.parquet");
+    assert_eq!(binary.data.test.pixels, parquet.data.test.pixels);
+    assert_eq!(binary.answers[..3], answers[..3]);
     let npz = open("said.npz");
     assert_eq!(npz.answers, answers);
     assert_eq!(npz.data.test.labels, parquet.data.test.labels);

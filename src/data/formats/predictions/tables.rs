@@ -10,7 +10,7 @@ use super::super::shades::Shades;
 use super::super::source::Source;
 use super::columns::{Columns, Given, Purpose, Scores, purpose_of};
 use super::{ADVICE, short};
-use crate::data::DataError;
+use crate::data::{DataError, decode};
 use std::sync::Arc;
 
 /// Maximum number of values of all columns, and of rows.
@@ -331,7 +331,13 @@ pub(super) fn read_parquet(source: &Source) -> Result<Columns, DataError> {
             }
         }
         if let Some(column) = path {
-            paths.extend(read(column)?.iter().map(|cells| text_of(cells.first())));
+            for cells in read(column)? {
+                let picture = picture_of(cells.first());
+                paths.push(if picture.is_some() { String::new() } else { text_of(cells.first()) });
+                if bytes.is_none() {
+                    encoded.push(picture);
+                }
+            }
         }
     }
     if list.is_none() {
@@ -344,6 +350,14 @@ pub(super) fn read_parquet(source: &Source) -> Result<Columns, DataError> {
     columns.scores = (scores.columns > 1).then_some(scores);
     columns.pictures = pictures_of(encoded, pixels, path.map(|_| paths));
     Ok(columns)
+}
+
+/// The bytes of an encoded picture in a column where paths are expected.
+fn picture_of(cell: Option<&Cell>) -> Option<Arc<[u8]>> {
+    let Some(Cell::Bytes(bytes)) = cell else { return None };
+    // A path may begin like a picture, for example with BM.
+    let is_picture = decode::is_picture(bytes) && str::from_utf8(bytes).is_err();
+    is_picture.then(|| Arc::from(&bytes[..]))
 }
 
 fn text_of(cell: Option<&Cell>) -> String {
