@@ -6,7 +6,7 @@ use super::error::Usage;
 use super::model_arg;
 use super::offscreen::Offscreen;
 use super::run_source;
-use super::sessions;
+use super::sessions::attached;
 use super::setup;
 use crate::catalog::{Catalog, recognise_file};
 use crate::protocol::RunSource;
@@ -112,7 +112,7 @@ fn open(name: &str, theme: Theme, display: &DisplayArgs, area: Rect) -> anyhow::
         }
         Err(error) => return Err(error.into()),
     };
-    let (link, notice) = sessions::open_read_only(&run)?;
+    let (link, notice) = attached::open_read_only(&run)?;
     Offscreen::attached(link, Setup { theme, notice, ..setup::of_run(&run, display) }, area)
 }
 

@@ -1,6 +1,6 @@
 //! Commands on sessions: start, attach, control, list.
 
-mod attached;
+pub(super) mod attached;
 mod control;
 mod doctor;
 mod ending;
@@ -21,7 +21,6 @@ use clap::Args;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-pub(super) use attached::open_read_only;
 use attached::show;
 use logout::warn_of_logout;
 
