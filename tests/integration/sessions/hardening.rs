@@ -150,7 +150,8 @@ fn floods_of_probes_and_requests_neither_stall_a_session_nor_fill_its_memory() {
         let explore =
             RunCommand::Explore { id: "perceptron-cheese".into(), values: vec![1.0; 60_000] };
         let explore = encode(&explore).unwrap();
-        for number in 0..60_000 {
+        // At the rate at which they are read this takes some seconds.
+        for number in 0..1000 {
             let question = if number % 50 == 0 { &explore } else { &image };
             if write_frame(&mut questions, question, MAX_COMMAND).is_err() {
                 return;
