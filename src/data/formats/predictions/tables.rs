@@ -332,11 +332,9 @@ pub(super) fn read_parquet(source: &Source) -> Result<Columns, DataError> {
         }
         if let Some(column) = path {
             for cells in read(column)? {
-                let picture = picture_of(cells.first());
-                paths.push(if picture.is_some() { String::new() } else { text_of(cells.first()) });
-                if bytes.is_none() {
-                    encoded.push(picture);
-                }
+                let (picture, path) = picture_or_path(cells.first());
+                encoded.extend(bytes.is_none().then_some(picture));
+                paths.push(path);
             }
         }
     }
@@ -352,12 +350,16 @@ pub(super) fn read_parquet(source: &Source) -> Result<Columns, DataError> {
     Ok(columns)
 }
 
-/// The bytes of an encoded picture in a column where paths are expected.
-fn picture_of(cell: Option<&Cell>) -> Option<Arc<[u8]>> {
-    let Some(Cell::Bytes(bytes)) = cell else { return None };
-    // A path may begin like a picture, for example with BM.
-    let is_picture = decode::is_picture(bytes) && str::from_utf8(bytes).is_err();
-    is_picture.then(|| Arc::from(&bytes[..]))
+/// A cell of a column of paths, which holds the bytes of encoded pictures instead in the files of some
+/// programs.
+fn picture_or_path(cell: Option<&Cell>) -> (Option<Arc<[u8]>>, String) {
+    match cell {
+        // A path may begin like a picture, for example with BM.
+        Some(Cell::Bytes(bytes)) if decode::is_picture(bytes) && str::from_utf8(bytes).is_err() => {
+            (Some(Arc::from(&bytes[..])), String::new())
+        }
+        cell => (None, text_of(cell)),
+    }
 }
 
 fn text_of(cell: Option<&Cell>) -> String {
