@@ -122,7 +122,9 @@ fn files_deleted_during_a_run_are_restored() {
     signal(&run, Signal::KILL);
     until_dead(&run);
     place.say("resume robbed --detach");
-    assert!(place.say("logs robbed").contains("resumed after epoch"));
+    until("the log of the resumed run", || {
+        place.say("logs robbed").contains("resumed after epoch")
+    });
     until_dead(&run);
     assert_eq!(state(&run), State::Completed);
     let bytes = |name: &str| fs::read(place.path(name)).unwrap();
