@@ -151,16 +151,22 @@ fn a_thousand_visits_leak_no_resources() {
             left && usage(pid).1 < 10
         });
     };
-    // The first visits allocate memory that is kept.
+    // The first visits allocate memory that is kept, and so may later ones that happen to overlap. A
+    // leak grows with every thousand.
     visit(200);
-    let (fds, threads, before) = usage(pid);
-    visit(1000);
-    let mut after = usage(pid);
-    until("the last one's leave", || {
-        after = usage(pid);
-        (after.0, after.1) == (fds, threads)
-    });
-    assert!(after.2 - before < 1024, "{before} kB grew to {} kB", after.2);
+    let (fds, threads, mut before) = usage(pid);
+    let mut grown = Vec::new();
+    while grown.len() < 5 && grown.last().is_none_or(|kilobytes| *kilobytes >= 1024) {
+        visit(1000);
+        let mut after = usage(pid);
+        until("the last one's leave", || {
+            after = usage(pid);
+            (after.0, after.1) == (fds, threads)
+        });
+        grown.push(after.2 - before);
+        before = after.2;
+    }
+    assert!(grown.iter().any(|kilobytes| *kilobytes < 1024), "grew by {grown:?} kB");
     let log = std::fs::read_to_string(run.log()).unwrap();
     assert!(!log.contains("was ended"), "leaving is nothing to complain of:\n{log}");
 }
