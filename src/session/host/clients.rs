@@ -146,10 +146,10 @@ impl Clients {
         })?;
         let result = if is_visit {
             let deadline = Instant::now() + VISIT_TIMEOUT;
-            receive_commands(Timed { stream, deadline }, &link.commands)
+            receive_commands(Timed { stream, deadline }, stream, &link.commands)
         } else {
             stream.set_read_timeout(None)?;
-            receive_commands(stream, &link.commands)
+            receive_commands(stream, stream, &link.commands)
         };
         // The hub drops this client, which ends the writing thread.
         drop(link.commands);
@@ -234,8 +234,13 @@ fn refusal(hello: &ClientHello, crowded: bool) -> Option<String> {
     })
 }
 
-/// Forwards commands until the client disconnects or sends an invalid one.
-fn receive_commands(stream: impl Read, commands: &Sender<Command>) -> Result<(), Refusal> {
+/// Forwards the commands read from `stream` until the client disconnects from `socket` or sends an
+/// invalid one.
+fn receive_commands(
+    stream: impl Read,
+    socket: &UnixStream,
+    commands: &Sender<Command>,
+) -> Result<(), Refusal> {
     let mut input = BufReader::new(stream);
     let mut payload = Vec::new();
     let mut limit = RateLimit::new(Instant::now());
@@ -244,10 +249,21 @@ fn receive_commands(stream: impl Read, commands: &Sender<Command>) -> Result<(),
         let _ = commands.send(wire::decode(&payload)?);
         let wait = limit.register(payload.len(), Instant::now());
         if !wait.is_zero() {
-            thread::sleep(wait);
+            wait_while_connected(socket, wait);
         }
     }
     Ok(())
+}
+
+/// Waits, but not for a client that has disconnected: the little that it has sent before is read at
+/// once, so that its memory is freed.
+fn wait_while_connected(socket: &UnixStream, wait: Duration) {
+    // Reports that the connection was closed, though no event is asked for.
+    let mut polled = [PollFd::new(socket, PollFlags::empty())];
+    if let Ok(timeout) = Timespec::try_from(wait) {
+        // An interrupted wait is over early.
+        let _ = poll(&mut polled, Some(&timeout));
+    }
 }
 
 /// Limits the rate of commands and bytes that are read from one client.
@@ -422,6 +438,16 @@ mod tests {
             }
             assert!((most * 99 / 100..=most).contains(&commands), "{commands} of {bytes} bytes");
         }
+    }
+
+    #[test]
+    fn nobody_waits_for_a_client_that_has_disconnected() {
+        let (client, session) = UnixStream::pair().unwrap();
+        let waiting = thread::spawn(move || {
+            wait_while_connected(&session, Duration::from_secs(3600));
+        });
+        drop(client);
+        waiting.join().unwrap();
     }
 
     #[test]
