@@ -1,7 +1,7 @@
 //! Recognises files given by mistake as a data set or a model, to explain what they are and what to do.
 
 use super::source::Source;
-use crate::data::DataError;
+use crate::data::{DataError, decode};
 use Recognises::{Magic, Test};
 use std::path::Path;
 
@@ -137,14 +137,8 @@ static KNOWN: [Known; 17] = [
 ];
 
 /// Kinds of files that may be data sets, but no models.
-static NO_MODELS: [Known; 6] = [
-    known(
-        Magic(&[b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM", b"II*\0", b"MM\0*"]),
-        "a picture",
-        "",
-        MODEL_FIRST,
-    ),
-    known(Test(is_webp), "a picture", "", MODEL_FIRST),
+static NO_MODELS: [Known; 5] = [
+    known(Test(|source| decode::is_picture(&source.head)), "a picture", "", MODEL_FIRST),
     known(Test(is_npz), "NumPy's arrays (.npz)", "", ARRAYS_TO_SAFETENSORS),
     known(Magic(&[b"\x93NUMPY"]), "an array of NumPy (.npy)", "", ARRAYS_TO_SAFETENSORS),
     known(Magic(&[b"GGUF"]), "a GGUF file, which holds a language model", "", NO_WEIGHTS),
@@ -171,10 +165,6 @@ fn is_torch_zip(source: &Source) -> bool {
     let head = &source.head;
     let named = |name: &[u8]| head.windows(name.len()).take(200).any(|part| part == name);
     head.starts_with(b"PK\x03\x04") && (named(b"/data.pkl") || named(b"/.format_version"))
-}
-
-fn is_webp(source: &Source) -> bool {
-    source.head.starts_with(b"RIFF") && source.head.get(8..12) == Some(b"WEBP")
 }
 
 /// Whether a zip archive starts with an array of NumPy.

@@ -27,10 +27,9 @@ pub fn tqdm(line: &str) -> Option<Bar<'_>> {
         let label = label.trim_end_matches('%').trim_end_matches(|c: char| c.is_ascii_digit());
         let label = label.trim().trim_end_matches(':');
         let (done, total) = (quantity(done)?, quantity(total));
-        let (label, mut described) = description(label);
-        described.extend(metrics);
-        let metrics = described;
-        return Some(Bar { label, done, total, metrics });
+        let (label, mut all) = description(label);
+        all.extend(metrics);
+        return Some(Bar { label, done, total, metrics: all });
     }
     let (label, count) = front.rsplit_once(": ").unwrap_or(("", front));
     let done = quantity(count.trim())?;

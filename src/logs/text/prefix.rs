@@ -145,10 +145,8 @@ fn behind_level(text: &str) -> &str {
         if bare.len() > 1 && LEVELS.contains(&bare) {
             let rest =
                 text[start + word.len()..].trim_start_matches([' ', '|', ':', ']', '-', '\t']);
-            return behind_place(
-                word.strip_prefix(bare)
-                    .map_or(rest, |after| if after == ":" { behind_logger(rest) } else { rest }),
-            );
+            let is_python = word.ends_with(':');
+            return behind_place(if is_python { behind_logger(rest) } else { rest });
         }
         start += word.len();
     }

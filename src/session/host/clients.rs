@@ -429,7 +429,7 @@ mod tests {
         for _ in 0..200 {
             assert_eq!(limit.register(784, start), Duration::ZERO);
         }
-        // A client that waits as it is told reaches the allowed rates in a minute, with the burst.
+        // With these waits, the rates of a minute are the allowed ones plus the burst.
         for (bytes, most) in [(1, 61 * 200), (1_000_000, 61 * 2)] {
             let (mut limit, mut now, mut commands) = (RateLimit::new(start), start, 0);
             while now < start + Duration::from_secs(60) {
