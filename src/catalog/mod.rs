@@ -3,6 +3,7 @@
 
 pub mod axis;
 mod copies;
+mod curves;
 mod discover;
 pub mod group;
 pub mod metric;
