@@ -48,7 +48,7 @@ pub(crate) use exponential::{exponentials, sigmoids, tanhs};
 pub(crate) use maps::{add_deltas, add_pixels, add_scaled, add_squares, affine};
 pub(crate) use matrix::AlignedBuffer;
 pub use matrix::Matrix;
-pub(crate) use patches::{Patches, patches_times_weights, unfold};
+pub(crate) use patches::{Patches, patches_times_weights};
 pub(crate) use pooling::{Blocks, max_pool, max_pool_delta};
 pub(crate) use prefetch::Prefetch;
 pub(crate) use runs::{RUN, accumulate_runs};

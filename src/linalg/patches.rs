@@ -2,8 +2,8 @@
 
 use super::matrix::Matrix;
 use super::row::Vectors;
-use super::simd::{LANES, Vector, WideSimd};
-use super::{Real, kernel, wide_kernel};
+use super::simd::{LANES, WideSimd};
+use super::{Real, wide_kernel};
 use std::ops::Range;
 
 /// The layout of the patches of an image. Patch (y, x) has `rows` runs of `run` contiguous numbers;
@@ -36,10 +36,10 @@ impl Patches {
         (0..self.height).flat_map(row)
     }
 
-    /// The layout of the patches after [`unfold`]: contiguous, each a single run.
-    pub(crate) fn unfolded(&self) -> Self {
-        let size = self.rows * self.run;
-        Self { height: 1, width: self.count(), rows: 1, run: size, stride: 0, step: size }
+    /// The numbers of a patch: their indices relative to its first, in order.
+    pub(crate) fn offsets(&self) -> impl Iterator<Item = usize> {
+        let row = move |row| (0..self.run).map(move |k| row * self.stride + k);
+        (0..self.rows).flat_map(row)
     }
 }
 
@@ -55,24 +55,26 @@ fn bands(columns: usize, widest: usize) -> impl Iterator<Item = usize> {
 }
 
 wide_kernel! {
-    /// `out` = `biases` + patches · weights, shape (patches, biases). `starts` are the start
-    /// indices of the patches.
+    /// `out` = `biases` + patches · weights, shape (patches, biases). See [`Patches::starts`] and
+    /// [`Patches::offsets`].
     fn patches_times_weights = patches_times_weights_body(
         simd,
         out: &mut [Real],
         image: &[Real],
         starts: &[usize],
-        patches: Patches,
+        offsets: &[usize],
         weights: &Matrix,
         biases: &[Real],
     ) {
         let (weights, stride) = (weights.padded(), weights.stride());
+        let reach = offsets.iter().fold(0, |reach, offset| reach.max(offset + 1));
         let many_registers = S::REGISTERS >= 32;
         let mut first = 0;
         for band in bands(biases.len(), if many_registers { 6 } else { 3 }) {
             let end = biases.len().min(first + band * LANES);
+            let columns = first..end;
             let job =
-                Job { simd, image, starts, patches, weights, stride, biases, columns: first..end };
+                Job { simd, image, starts, offsets, reach, weights, stride, biases, columns };
             // As many patches as have room for their sums in the registers, beside the weights and a
             // pixel. Six patches of two vectors would fit too, but the compiler keeps a sum in memory.
             match (band, many_registers) {
@@ -90,30 +92,6 @@ wide_kernel! {
     }
 }
 
-kernel! {
-    /// Copies the patches of an image one after another. If runs are shorter than a vector, `out`
-    /// and `image` must be one vector longer than their contents.
-    fn unfold = unfold_body(simd, out: &mut [Real], image: &[Real], patches: Patches) {
-        let mut to = 0;
-        for y in 0..patches.height {
-            for x in 0..patches.width {
-                for row in 0..patches.rows {
-                    let from = &image[patches.offset(y, x, row)..];
-                    if patches.run <= LANES {
-                        // Values copied beyond the run are overwritten by the next one.
-                        let values = from.first_chunk().expect("the image is padded by one vector");
-                        let out = out[to..].first_chunk_mut().expect("the output is padded, too");
-                        simd.load(values).store(out);
-                    } else {
-                        out[to..][..patches.run].copy_from_slice(&from[..patches.run]);
-                    }
-                    to += patches.run;
-                }
-            }
-        }
-    }
-}
-
 /// Number of weights that fit into the L1 cache beside the image: 20 KiB in single precision.
 const FIRST_CACHE: usize = 5120;
 
@@ -122,7 +100,9 @@ struct Job<'a, S> {
     simd: S,
     image: &'a [Real],
     starts: &'a [usize],
-    patches: Patches,
+    offsets: &'a [usize],
+    /// The numbers of the image from the first to the last of a patch.
+    reach: usize,
     weights: &'a [Real],
     stride: usize,
     biases: &'a [Real],
@@ -134,61 +114,57 @@ impl<S: WideSimd> Job<'_, S> {
     #[inline(always)]
     fn run<const PAIRS: usize, const ODD: usize, const TALL: usize>(&self, out: &mut [Real]) {
         let biases = Vectors::load_part(self.simd, &self.biases[self.columns.clone()]);
-        // Process as many runs at a time as have weights that fit into the L1 cache.
-        let size = self.patches.run * (2 * PAIRS + ODD) * LANES;
-        let at_once = (FIRST_CACHE / size.max(1)).clamp(1, self.patches.rows);
-        for row in (0..self.patches.rows).step_by(at_once) {
-            let rows = row..self.patches.rows.min(row + at_once);
+        // Process as many numbers of the patches at a time as have weights that fit into the L1 cache.
+        let at_once = FIRST_CACHE / ((2 * PAIRS + ODD) * LANES);
+        for first in (0..self.offsets.len()).step_by(at_once) {
+            let numbers = first..self.offsets.len().min(first + at_once);
             let count = self.starts.len();
             let mut patch = 0;
             while patch + TALL <= count {
-                self.tile::<PAIRS, ODD, TALL>(out, patch, rows.clone(), biases);
+                self.tile::<PAIRS, ODD, TALL>(out, patch, numbers.clone(), biases);
                 patch += TALL;
             }
             while TALL > 4 && patch + 4 <= count {
-                self.tile::<PAIRS, ODD, 4>(out, patch, rows.clone(), biases);
+                self.tile::<PAIRS, ODD, 4>(out, patch, numbers.clone(), biases);
                 patch += 4;
             }
             for patch in patch..count {
-                self.tile::<PAIRS, ODD, 1>(out, patch, rows.clone(), biases);
+                self.tile::<PAIRS, ODD, 1>(out, patch, numbers.clone(), biases);
             }
         }
     }
 
-    /// Adds the runs `rows` of patches `patch..patch + TALL`.
+    /// Adds some of the numbers of patches `patch..patch + TALL`.
     #[inline(always)]
     fn tile<const PAIRS: usize, const ODD: usize, const TALL: usize>(
         &self,
         out: &mut [Real],
         patch: usize,
-        rows: Range<usize>,
+        numbers: Range<usize>,
         biases: Vectors<S, PAIRS, ODD>,
     ) {
-        let Patches { run, stride, .. } = self.patches;
         let (simd, width, columns) = (self.simd, self.biases.len(), &self.columns);
         let starts: &[usize; TALL] =
             self.starts[patch..].first_chunk().expect("there are TALL patches");
+        let mut images: [&[Real]; TALL] = [&[]; TALL];
+        for (image, start) in images.iter_mut().zip(starts) {
+            *image = &self.image[*start..][..self.reach];
+        }
         let out = &mut out[patch * width..][..TALL * width];
         let mut sums = [biases; TALL];
-        // Sums start from the biases; later runs continue the sums in `out`.
-        if rows.start > 0 {
+        // Sums start from the biases; later numbers continue the sums in `out`.
+        if numbers.start > 0 {
             for (sums, out) in sums.iter_mut().zip(out.chunks_exact(width)) {
                 *sums = Vectors::load_part(simd, &out[columns.clone()]);
             }
         }
-        for row in rows {
-            let mut images: [&[Real]; TALL] = [&[]; TALL];
-            for (image, start) in images.iter_mut().zip(starts) {
-                *image = &self.image[start + row * stride..][..run];
-            }
-            let weights = self.weights[row * run * self.stride..].chunks_exact(self.stride);
-            for (k, weights) in weights.take(run).enumerate() {
-                let weights = weights[columns.start..][..(2 * PAIRS + ODD) * LANES].as_chunks().0;
-                let weights = Vectors::load(simd, weights);
-                for (sums, image) in sums.iter_mut().zip(images) {
-                    // SAFETY: k < `run`, and every slice of the image has `run` numbers.
-                    sums.add_times(simd.splat(unsafe { *image.get_unchecked(k) }), &weights);
-                }
+        let weights = self.weights[numbers.start * self.stride..].chunks_exact(self.stride);
+        for (&offset, weights) in self.offsets[numbers].iter().zip(weights) {
+            let weights = weights[columns.start..][..(2 * PAIRS + ODD) * LANES].as_chunks().0;
+            let weights = Vectors::load(simd, weights);
+            for (sums, image) in sums.iter_mut().zip(images) {
+                // SAFETY: `reach`, the length of these slices, is above every offset.
+                sums.add_times(simd.splat(unsafe { *image.get_unchecked(offset) }), &weights);
             }
         }
         for (sums, out) in sums.into_iter().zip(out.chunks_exact_mut(width)) {

@@ -144,18 +144,6 @@ pub(super) fn patches_times_weights(
     out
 }
 
-pub(super) fn unfold(image: &[Real], patches: &Patches) -> Vec<Real> {
-    let mut out = Vec::new();
-    for y in 0..patches.height {
-        for x in 0..patches.width {
-            for row in 0..patches.rows {
-                out.extend_from_slice(&image[patches.offset(y, x, row)..][..patches.run]);
-            }
-        }
-    }
-    out
-}
-
 /// The input indices of the pixels of block (y, x), for one map.
 fn block(blocks: Blocks, y: usize, x: usize, map: usize) -> impl Iterator<Item = usize> {
     let Blocks { maps, width, size } = blocks;

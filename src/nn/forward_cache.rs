@@ -1,7 +1,7 @@
 //! The values of the forward pass that the backward pass needs.
 
-use super::layer::{LayerValues, Pass, Workspace};
-use super::{Batch, Mode, Network, Real};
+use super::layer::{LayerContext, LayerValues, Pass, Workspace};
+use super::{Batch, Executor, Mode, Network, Real};
 use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis, s};
 use std::mem::swap;
 use std::ops::Range;
@@ -112,19 +112,20 @@ impl ForwardCache {
         Pass { mode, layer: l, first_row, scale, skip_zero_inputs: false }
     }
 
-    /// The values of layer l for backpropagation; `x` is the network's input.
-    pub(crate) fn values<'a>(
+    /// The values of layer l for backpropagation, and what it works with; `x` is the network's input.
+    pub(crate) fn values<'a, 'pool>(
         &'a mut self,
         l: usize,
         x: Batch<'a>,
-    ) -> (LayerValues<'a>, &'a mut Workspace, Pass) {
+        executor: &'a mut Executor<'pool>,
+    ) -> (LayerValues<'a>, LayerContext<'a, 'pool>) {
         let rows = s![..self.samples, ..];
         let pass = self.pass(l);
         let (before, rest) = self.layers.split_at_mut(l);
         let LayerCache { activations, delta, workspace } = &mut rest[0];
         let x = before.last().map_or(x, |before| Batch::Dense(before.activations.slice(rows)));
         let values = LayerValues { x, a: activations.slice(rows), delta: delta.slice(rows) };
-        (values, workspace, pass)
+        (values, LayerContext { workspace, pass, executor })
     }
 
     /// A layer's activations in the last forward pass, shape (samples, units).

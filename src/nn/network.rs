@@ -1,7 +1,7 @@
 //! A network: layers one after another, and backpropagation through them (chapter 2).
 
 use super::forward_cache::LayerCache;
-use super::layer::{GradientStep, LayerValues, ROWS, Role};
+use super::layer::{GradientStep, LayerContext, LayerValues, ROWS, Role};
 use super::optimizer::update_moving_mean;
 use super::{Activation, Batch, Cost, Executor, ForwardCache, Gradients, InputKind, Layer, Real};
 use ndarray::{ArrayView2, Axis, s};
@@ -64,7 +64,8 @@ impl Network {
             let (before, rest) = cache.layers.split_at_mut(l);
             let x = before.last().map_or(x, |before| Batch::Dense(before.activations.slice(rows)));
             let LayerCache { activations, workspace, .. } = &mut rest[0];
-            self.layers[l].ops().forward(x, activations.slice_mut(rows), workspace, pass, executor);
+            let context = LayerContext { workspace, pass, executor };
+            self.layers[l].ops().forward(x, activations.slice_mut(rows), context);
         }
     }
 
@@ -128,8 +129,8 @@ impl Network {
             delta: here.delta.slice(rows),
         };
         let mut delta = before.delta.slice_mut(rows);
-        let workspace = &mut here.workspace;
-        self.layers[l].ops().input_delta(values, delta.view_mut(), workspace, pass, executor);
+        let context = LayerContext { workspace: &mut here.workspace, pass, executor };
+        self.layers[l].ops().input_delta(values, delta.view_mut(), context);
         let activation = self.layers[l - 1].activation();
         let parts = x.axis_chunks_iter(Axis(0), ROWS);
         executor.each(parts.zip(delta.axis_chunks_iter_mut(Axis(0), ROWS)), |(a, delta)| {
@@ -146,9 +147,8 @@ impl Network {
         gradients: &mut Gradients,
         executor: &mut Executor,
     ) {
-        let (values, workspace, pass) = cache.values(l, x);
-        let gradients = &mut gradients.layers[l];
-        self.layers[l].ops().gradients(values, gradients, workspace, pass, executor);
+        let (values, context) = cache.values(l, x, executor);
+        self.layers[l].ops().gradients(values, &mut gradients.layers[l], context);
     }
 
     /// BP3, BP4 and a step of plain gradient descent (equation 20) combined: without storing the
@@ -162,13 +162,14 @@ impl Network {
         spare: &mut Gradients,
         executor: &mut Executor,
     ) {
-        let (values, workspace, pass) = cache.values(l, x);
+        let (values, context) = cache.values(l, x, executor);
         let layer = self.layers[l].ops_mut();
-        if layer.update(values, step, workspace, pass, executor) {
+        if layer.update(values, step, context) {
             return;
         }
         let spare = &mut spare.layers[l];
-        layer.gradients(values, spare, workspace, pass, executor);
+        let (values, context) = cache.values(l, x, executor);
+        layer.gradients(values, spare, context);
         let mut arrays = spare.arrays();
         layer.visit_mut(&mut |role, values| {
             let gradient = arrays.next().expect("there is a gradient for every parameter array");

@@ -28,7 +28,10 @@ pub fn browse(run: &RunDir, attachment: Attachment) -> io::Result<Link> {
     view.outcome.get_or_insert(Outcome::Stopped);
     view.status = Status { activity: Activity::Finished, ..Status::default() };
     let handle = match reopen(run, &view) {
-        Ok(handle) => Some(handle),
+        Ok((handle, note)) => {
+            view.log.extend(note.map(|text| LogLine { level: Level::Info, text }));
+            Some(handle)
+        }
         Err(line) => {
             view.log.push(line);
             None
@@ -71,10 +74,11 @@ impl From<RunHandle> for Channels {
     }
 }
 
-/// Opens the network of the last checkpoint, or the ensemble. The error says why there is none.
-fn reopen(run: &RunDir, view: &RunView) -> Result<Channels, LogLine> {
+/// Opens the network of the last checkpoint, or the ensemble, with a note if what is shown is not the
+/// whole. The error says why there is none.
+fn reopen(run: &RunDir, view: &RunView) -> Result<(Channels, Option<String>), LogLine> {
     let log_line = |level, text| LogLine { level, text };
-    match Record::read(run).map(|record| record.task) {
+    let channels = match Record::read(run).map(|record| record.task) {
         Ok(Task::Experiment { .. }) => {
             let text = "an experiment keeps its figures and claims, not its networks".into();
             Err(log_line(Level::Info, text))
@@ -90,16 +94,23 @@ fn reopen(run: &RunDir, view: &RunView) -> Result<Channels, LogLine> {
                 log_line(Level::Warning, text)
             })
         }
-        Ok(Task::Ensemble { training, .. }) => {
+        Ok(Task::Ensemble { training, networks }) => {
             let number = network_shown(&training.spec, view);
             let checkpoints = network_directory(&run.checkpoints(), number);
-            open_checkpoint(&checkpoints).map_err(|text| log_line(Level::Warning, text))
+            let note = format!(
+                "the ensemble ended before its {networks} networks voted; this is network {}",
+                number + 1
+            );
+            return open_checkpoint(&checkpoints)
+                .map(|channels| (channels, Some(note)))
+                .map_err(|text| log_line(Level::Warning, text));
         }
         // If the record cannot be read, show what is left.
         Ok(Task::Training(_)) | Err(_) => {
             open_checkpoint(&run.checkpoints()).map_err(|text| log_line(Level::Warning, text))
         }
-    }
+    };
+    channels.map(|channels| (channels, None))
 }
 
 /// Serves the predictions that a script reported.

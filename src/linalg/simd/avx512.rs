@@ -1,16 +1,17 @@
 //! AVX-512.
 
-use super::{Avx2, LANES, Real, Simd, WideSimd, WideVector, Ymm};
+use super::{Avx2, LANES, Real, Simd, Vector, WideSimd, WideVector, Ymm};
 #[cfg(not(feature = "f64"))]
 use std::arch::x86_64::{
     __m512 as Raw, _mm512_castpd_ps as narrowed, _mm512_castps_pd as widened,
     _mm512_castps512_ps256 as low, _mm512_fmadd_ps as fused, _mm512_loadu_ps as load,
-    _mm512_set1_ps as splat, _mm512_storeu_ps as store,
+    _mm512_set1_ps as splat, _mm512_storeu_ps as store, _mm512_zextps256_ps512 as widen,
 };
 #[cfg(feature = "f64")]
 use std::arch::x86_64::{
     __m512d as Raw, _mm512_castpd512_pd256 as low, _mm512_fmadd_pd as fused,
     _mm512_loadu_pd as load, _mm512_set1_pd as splat, _mm512_storeu_pd as store,
+    _mm512_zextpd256_pd512 as widen,
 };
 use std::arch::x86_64::{_mm512_insertf64x4, _mm512_loadu_si512, _mm512_test_epi8_mask};
 
@@ -52,13 +53,18 @@ impl Avx512 {
 #[derive(Clone, Copy)]
 pub(crate) struct Zmm(Raw);
 
+/// A register of which only the first half is used. Were it a register of 256 bits, the compiler would
+/// copy a number by which both kinds are multiplied twice, and the copy takes the place of an addition.
+#[derive(Clone, Copy)]
+pub(crate) struct LowHalf(Raw);
+
 // SAFETY, of every block below: the caller has a token or a vector created from one, so the
 // processor has AVX-512; and the references are to 2 · LANES numbers, LANES numbers or 64 bytes, as
 // the unaligned loads and stores require.
 #[allow(clippy::undocumented_unsafe_blocks, reason = "one comment for all the one-liners")]
 impl WideSimd for Avx512 {
     type Vector = Zmm;
-    type Half = Ymm;
+    type Half = LowHalf;
     const REGISTERS: usize = 32;
 
     #[inline(always)]
@@ -72,13 +78,13 @@ impl WideSimd for Avx512 {
     }
 
     #[inline(always)]
-    fn load_half(self, values: &[Real; LANES]) -> Ymm {
-        self.avx2().load(values)
+    fn load_half(self, values: &[Real; LANES]) -> LowHalf {
+        LowHalf::widened(self.avx2().load(values))
     }
 
     #[inline(always)]
-    fn load_part(self, values: &[Real]) -> Ymm {
-        self.avx2().load_part(values)
+    fn load_part(self, values: &[Real]) -> LowHalf {
+        LowHalf::widened(self.avx2().load_part(values))
     }
 
     #[inline(always)]
@@ -93,7 +99,7 @@ impl WideSimd for Avx512 {
 // SAFETY: as above.
 #[allow(clippy::undocumented_unsafe_blocks, reason = "one comment for all the one-liners")]
 impl WideVector for Zmm {
-    type Half = Ymm;
+    type Half = LowHalf;
 
     #[inline(always)]
     fn store(self, values: &mut [[Real; LANES]; 2]) {
@@ -101,17 +107,57 @@ impl WideVector for Zmm {
     }
 
     #[inline(always)]
-    fn half(self) -> Ymm {
-        Ymm(unsafe { low(self.0) })
+    fn half(self) -> LowHalf {
+        LowHalf(self.0)
     }
 
     #[inline(always)]
-    fn with_half(self, half: Ymm) -> Self {
-        Self(unsafe { replace_low(self.0, half.0) })
+    fn with_half(self, half: LowHalf) -> Self {
+        Self(unsafe { replace_low(self.0, half.ymm().0) })
     }
 
     #[inline(always)]
     fn multiply_add(self, factor: Self, sum: Self) -> Self {
         Self(unsafe { fused(factor.0, self.0, sum.0) })
+    }
+}
+
+// SAFETY: as above.
+#[allow(clippy::undocumented_unsafe_blocks, reason = "one comment for all the one-liners")]
+impl LowHalf {
+    #[inline(always)]
+    fn ymm(self) -> Ymm {
+        Ymm(unsafe { low(self.0) })
+    }
+
+    /// Private: the vector may have been created from a token for AVX2.
+    #[inline(always)]
+    fn widened(half: Ymm) -> Self {
+        Self(unsafe { widen(half.0) })
+    }
+}
+
+// SAFETY: as above.
+#[allow(clippy::undocumented_unsafe_blocks, reason = "one comment for all the one-liners")]
+impl Vector for LowHalf {
+    #[inline(always)]
+    fn store(self, values: &mut [Real; LANES]) {
+        self.ymm().store(values);
+    }
+
+    #[inline(always)]
+    fn multiply_add(self, factor: Self, sum: Self) -> Self {
+        Self(unsafe { fused(factor.0, self.0, sum.0) })
+    }
+
+    #[inline(always)]
+    fn max(self, other: Self) -> Self {
+        Self::widened(self.ymm().max(other.ymm()))
+    }
+
+    #[inline(always)]
+    fn split(self, x: Self, a: Self) -> (Self, Self) {
+        let (equal, others) = self.ymm().split(x.ymm(), a.ymm());
+        (Self::widened(equal), Self::widened(others))
     }
 }

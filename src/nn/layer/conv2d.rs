@@ -2,13 +2,13 @@
 
 use super::parameters::{ParameterArray, parameter_memory};
 use super::{
-    BATCH, BIASES, CONTIGUOUS, LayerOps, LayerValues, Pass, Role, Shape, Workspace, rows, rows_mut,
+    BATCH, BIASES, CONTIGUOUS, LayerContext, LayerOps, LayerValues, Role, Shape, Workspace, rows,
+    rows_mut,
 };
 use crate::linalg::{
     Entry, Patches, RUN, SparseRows, accumulate, accumulate_runs, nonzero, patches_times_weights,
-    unfold,
 };
-use crate::nn::{Activation, Batch, Executor, Init, LayerGradients, Matrix, Real};
+use crate::nn::{Activation, Batch, Init, LayerGradients, Matrix, Real};
 use crate::rng::Stream;
 use ndarray::{Array1, ArrayView4, ArrayViewD, ArrayViewMut2, ArrayViewMut4, ArrayViewMutD, s};
 use serde::{Deserialize, Serialize};
@@ -88,16 +88,6 @@ fn kernels_mut(weights: &mut Matrix, kernel: usize, maps: usize) -> ArrayViewMut
 /// Why the weights have the shape of kernels.
 const KERNELS: &str = "there is one row of weights per pixel and input map of a kernel";
 
-/// Copies the patches of an image one after another into `buffer`.
-fn unfolded<'a>(x: &[Real], patches: &Patches, buffer: &'a mut Vec<Real>) -> &'a [Real] {
-    let size = patches.count() * patches.rows * patches.run;
-    buffer.resize(size + RUN + x.len() + RUN, 0.0);
-    let (unfolded, image) = buffer.split_at_mut(size + RUN);
-    image[..x.len()].copy_from_slice(x);
-    unfold(unfolded, image, *patches);
-    &unfolded[..size]
-}
-
 impl LayerOps for Conv2d {
     fn input(&self) -> Shape {
         self.input
@@ -145,27 +135,16 @@ impl LayerOps for Conv2d {
         (shape, shape.maps_first(&self.weights.view().column(unit).to_vec()))
     }
 
-    fn forward(
-        &self,
-        x: Batch,
-        mut a: ArrayViewMut2<Real>,
-        workspace: &mut Workspace,
-        _pass: Pass,
-        _executor: &mut Executor,
-    ) {
-        let Workspace { third: patch_buffer, indices: starts, .. } = workspace;
+    fn forward(&self, x: Batch, mut a: ArrayViewMut2<Real>, context: LayerContext) {
+        let indices = &mut context.workspace.indices;
         let (patches, biases) = (self.patches(), self.biases.as_slice().expect(CONTIGUOUS));
-        let short = patches.run <= RUN;
-        let seen = if short { patches.unfolded() } else { patches };
-        starts.clear();
-        starts.extend(seen.starts());
-        for (index, mut x) in rows(x.dense()).enumerate() {
-            if short {
-                x = unfolded(x, &patches, patch_buffer);
-            }
+        indices.clear();
+        indices.extend(patches.starts().chain(patches.offsets()));
+        let (starts, offsets) = indices.split_at(patches.count());
+        for (index, x) in rows(x.dense()).enumerate() {
             let mut a = a.slice_mut(s![index..=index, ..]);
             let out = a.as_slice_mut().expect(BATCH);
-            patches_times_weights(out, x, starts, seen, &self.weights, biases);
+            patches_times_weights(out, x, starts, offsets, &self.weights, biases);
             // Image by image, while its values are in the L1 cache.
             self.activation.apply_in_place(a);
         }
@@ -175,11 +154,9 @@ impl LayerOps for Conv2d {
         &self,
         LayerValues { delta, .. }: LayerValues,
         input_delta: ArrayViewMut2<Real>,
-        workspace: &mut Workspace,
-        _pass: Pass,
-        _executor: &mut Executor,
+        context: LayerContext,
     ) {
-        let Workspace { second: transposed, deltas, .. } = workspace;
+        let Workspace { second: transposed, deltas, .. } = context.workspace;
         let (maps, patches) = (self.biases.len(), self.patches());
         // The weights in the layout (kernel row, map out, run).
         transposed.clear();
@@ -204,10 +181,9 @@ impl LayerOps for Conv2d {
         &self,
         LayerValues { x, delta, .. }: LayerValues,
         gradients: &mut LayerGradients,
-        workspace: &mut Workspace,
-        pass: Pass,
-        _executor: &mut Executor,
+        context: LayerContext,
     ) {
+        let LayerContext { workspace, pass, .. } = context;
         let Workspace { first: image, second: sums, inputs: listed, deltas, .. } = workspace;
         let SparseRows { entries, ends, .. } = deltas;
         let (maps, patches) = (self.biases.len(), self.patches());

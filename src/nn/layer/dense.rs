@@ -6,10 +6,11 @@ use super::parameters::{ParameterArray, named_parameters, parameter_memory};
 use super::transposed::Transposed;
 use super::weight_rows::{MIN_BATCH_FOR_GEMM, WeightRows, add_rows, copy_in_strips};
 use super::{
-    BATCH, BIASES, CONTIGUOUS, GradientStep, LayerOps, LayerValues, Pass, Role, Shape, Workspace,
+    BATCH, BIASES, CONTIGUOUS, GradientStep, LayerContext, LayerOps, LayerValues, Role, Shape,
+    Workspace,
 };
 use crate::linalg::{add_bytes_times_rows, add_transposed_bytes_times_strips, sum_rows};
-use crate::nn::{Activation, Batch, Executor, Init, InputKind, LayerGradients, Matrix, Mode, Real};
+use crate::nn::{Activation, Batch, Init, InputKind, LayerGradients, Matrix, Mode, Real};
 use crate::rng::Stream;
 use ndarray::{Array1, ArrayViewD, ArrayViewMut2, ArrayViewMutD};
 use serde::{Deserialize, Serialize};
@@ -107,27 +108,21 @@ impl LayerOps for Dense {
         }
     }
 
-    fn forward(
-        &self,
-        x: Batch,
-        mut a: ArrayViewMut2<Real>,
-        workspace: &mut Workspace,
-        _pass: Pass,
-        executor: &mut Executor,
-    ) {
+    fn forward(&self, x: Batch, mut a: ArrayViewMut2<Real>, context: LayerContext) {
         let (weights, stride) = (self.weights.padded(), self.weights.stride());
         let biases = self.biases.as_slice().expect(CONTIGUOUS);
         let sum = a.as_slice_mut().expect(BATCH);
         match x {
             Batch::Dense(x) if self.is_wide() => {
-                return wide::forward(self, x, a, workspace, executor);
+                return wide::forward(self, x, a, context);
             }
             Batch::Dense(x) => {
-                workspace.inputs.clear(x.len());
-                for x in x.rows() {
-                    workspace.inputs.push_values(x.to_slice().expect(BATCH), stride);
-                }
-                sum_rows(sum, biases, &workspace.inputs, weights);
+                let inputs = &mut context.workspace.inputs;
+                inputs.clear(x.len());
+                x.rows()
+                    .into_iter()
+                    .for_each(|x| inputs.push_values(x.to_slice().expect(BATCH), stride));
+                sum_rows(sum, biases, inputs, weights);
             }
             Batch::Sparse(rows) => sum_rows(sum, biases, rows, weights),
             Batch::Bytes(bytes) => {
@@ -142,14 +137,12 @@ impl LayerOps for Dense {
         &self,
         values: LayerValues,
         mut input_delta: ArrayViewMut2<Real>,
-        workspace: &mut Workspace,
-        pass: Pass,
-        executor: &mut Executor,
+        context: LayerContext,
     ) {
         if self.weights.len() > SMALL.max(SMALL_A_SAMPLE * values.delta.nrows()) || self.is_wide() {
-            return wide::input_delta(self, values, input_delta, workspace, pass, executor);
+            return wide::input_delta(self, values, input_delta, context);
         }
-        let Workspace { second, deltas, .. } = workspace;
+        let Workspace { second, deltas, .. } = context.workspace;
         let (out, delta) = (input_delta.as_slice_mut().expect(BATCH), values.delta.to_slice());
         Transposed::copy(&self.weights, second).product(out, delta.expect(BATCH), deltas);
     }
@@ -158,32 +151,24 @@ impl LayerOps for Dense {
         &self,
         values: LayerValues,
         gradients: &mut LayerGradients,
-        workspace: &mut Workspace,
-        pass: Pass,
-        executor: &mut Executor,
+        context: LayerContext,
     ) {
         gradients.biases.fill(0.0);
-        add_rows(&mut gradients.biases, values.delta, pass.scale);
+        let scale = context.pass.scale;
+        add_rows(&mut gradients.biases, values.delta, scale);
         let weights = gradients.weights[0].as_slice_mut().expect("gradients are row-major");
         let rows = WeightRows { values: weights, stride: self.weights.stride() };
         let by_chunks = self.works_by_chunks(values.x);
-        add_gradient(rows, values, pass.scale, |_| 0.0, by_chunks, workspace, executor);
+        add_gradient(rows, values, scale, |_| 0.0, by_chunks, context);
     }
 
-    fn update(
-        &mut self,
-        values: LayerValues,
-        step: GradientStep,
-        workspace: &mut Workspace,
-        pass: Pass,
-        executor: &mut Executor,
-    ) -> bool {
-        let factor = step.factor(pass.scale);
+    fn update(&mut self, values: LayerValues, step: GradientStep, context: LayerContext) -> bool {
+        let factor = step.factor(context.pass.scale);
         add_rows(&mut self.biases, values.delta, factor);
         let (by_chunks, stride) = (self.works_by_chunks(values.x), self.weights.stride());
         let rows = WeightRows { values: self.weights.padded_mut(), stride };
         let decay = |weights: &mut [Real]| step.weight_decay_factor(weights);
-        add_gradient(rows, values, factor, decay, by_chunks, workspace, executor);
+        add_gradient(rows, values, factor, decay, by_chunks, context);
         true
     }
 }
@@ -196,14 +181,13 @@ fn add_gradient(
     factor: Real,
     decay: impl Fn(&mut [Real]) -> Real + Sync,
     by_chunks: bool,
-    workspace: &mut Workspace,
-    executor: &mut Executor,
+    context: LayerContext,
 ) {
     if by_chunks {
-        return wide::update(rows, values, factor, decay, workspace, executor);
+        return wide::update(rows, values, factor, decay, context);
     }
     let LayerValues { x, delta, .. } = values;
-    let Workspace { inputs, deltas, strips, .. } = workspace;
+    let Workspace { inputs, deltas, strips, .. } = context.workspace;
     let decay = decay(rows.values);
     let inputs = match x {
         Batch::Bytes(bytes) => {

@@ -1,7 +1,7 @@
 //! Dropout (section 3.2).
 
-use super::{LayerOps, LayerValues, Pass, ROWS, Shape, Workspace};
-use crate::nn::{Batch, Executor, Mode, Real};
+use super::{LayerContext, LayerOps, LayerValues, Pass, ROWS, Shape};
+use crate::nn::{Batch, Mode, Real};
 use crate::rng::{self, Purpose, Stream};
 use ndarray::{ArrayView2, ArrayViewMut2, Axis, Zip};
 use rand::Rng;
@@ -97,14 +97,8 @@ impl LayerOps for Dropout {
         format!("drop{}", self.rate)
     }
 
-    fn forward(
-        &self,
-        x: Batch,
-        mut a: ArrayViewMut2<Real>,
-        workspace: &mut Workspace,
-        pass: Pass,
-        executor: &mut Executor,
-    ) {
+    fn forward(&self, x: Batch, mut a: ArrayViewMut2<Real>, context: LayerContext) {
+        let LayerContext { workspace, pass, executor } = context;
         let x = x.dense();
         workspace.first.resize(x.len(), 0.0);
         let masks = workspace.first.chunks_mut(ROWS * x.ncols());
@@ -119,10 +113,9 @@ impl LayerOps for Dropout {
         &self,
         LayerValues { delta, .. }: LayerValues,
         mut input_delta: ArrayViewMut2<Real>,
-        workspace: &mut Workspace,
-        pass: Pass,
-        executor: &mut Executor,
+        context: LayerContext,
     ) {
+        let LayerContext { workspace, pass, executor } = context;
         let masks = workspace.first.chunks(ROWS * delta.ncols());
         let parts = delta.axis_chunks_iter(Axis(0), ROWS);
         let parts = parts.zip(input_delta.axis_chunks_iter_mut(Axis(0), ROWS));
@@ -134,7 +127,9 @@ impl LayerOps for Dropout {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Workspace;
     use super::*;
+    use crate::nn::Executor;
     use ndarray::{Array2, s};
 
     fn pass(step: u64, first_row: usize) -> Pass {
@@ -151,7 +146,9 @@ mod tests {
         let layer = Dropout { shape: Shape::vector(500), rate };
         let mut a = Array2::zeros((rows, 500));
         let (x, mut workspace) = (Array2::ones((rows, 500)), Workspace::default());
-        layer.forward(x.view().into(), a.view_mut(), &mut workspace, pass, &mut Executor::Serial);
+        let executor = &mut Executor::Serial;
+        let context = LayerContext { workspace: &mut workspace, pass, executor };
+        layer.forward(x.view().into(), a.view_mut(), context);
         a
     }
 

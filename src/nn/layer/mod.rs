@@ -164,6 +164,14 @@ pub struct LayerValues<'a> {
     pub delta: ArrayView2<'a, Real>,
 }
 
+/// What an operation of a layer works with.
+#[derive(Debug)]
+pub struct LayerContext<'a, 'pool> {
+    pub workspace: &'a mut Workspace,
+    pub pass: Pass,
+    pub executor: &'a mut Executor<'pool>,
+}
+
 /// The operations of a layer. A layer may distribute its work among the threads of the
 /// [`Executor`]; the result does not depend on their number.
 pub trait LayerOps {
@@ -222,23 +230,14 @@ pub trait LayerOps {
     }
 
     /// Computes a = σ(z). `x` has the shape (samples, inputs), `a` the shape (samples, outputs).
-    fn forward(
-        &self,
-        x: Batch,
-        a: ArrayViewMut2<Real>,
-        workspace: &mut Workspace,
-        pass: Pass,
-        executor: &mut Executor,
-    );
+    fn forward(&self, x: Batch, a: ArrayViewMut2<Real>, context: LayerContext);
 
     /// The first factor of BP2: overwrites `input_delta`, shape (samples, inputs), with ∂C/∂x.
     fn input_delta(
         &self,
         values: LayerValues,
         input_delta: ArrayViewMut2<Real>,
-        workspace: &mut Workspace,
-        pass: Pass,
-        executor: &mut Executor,
+        context: LayerContext,
     );
 
     /// BP3 and BP4: overwrites `gradients` with those of the parameters, times `pass.scale`.
@@ -246,9 +245,7 @@ pub trait LayerOps {
         &self,
         _values: LayerValues,
         _gradients: &mut LayerGradients,
-        _workspace: &mut Workspace,
-        _pass: Pass,
-        _executor: &mut Executor,
+        _context: LayerContext,
     ) {
     }
 
@@ -258,9 +255,7 @@ pub trait LayerOps {
         &mut self,
         _values: LayerValues,
         _step: GradientStep,
-        _workspace: &mut Workspace,
-        _pass: Pass,
-        _executor: &mut Executor,
+        _context: LayerContext,
     ) -> bool {
         false
     }

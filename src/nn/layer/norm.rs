@@ -3,11 +3,11 @@
 
 use super::parameters::{ParameterArray, named_parameters, parameter_memory};
 use super::{
-    BIASES, CONTIGUOUS, LayerOps, LayerValues, MEAN, Pass, Role, Shape, VARIANCE, Workspace, rows,
-    rows_mut,
+    BIASES, CONTIGUOUS, LayerContext, LayerOps, LayerValues, MEAN, Role, Shape, VARIANCE,
+    Workspace, rows, rows_mut,
 };
 use crate::linalg::{add_deltas, add_pixels, add_scaled, add_squares, affine};
-use crate::nn::{Batch, Executor, LayerGradients, Mode, Real};
+use crate::nn::{Batch, LayerGradients, Mode, Real};
 use ndarray::{Array1, ArrayView2, ArrayViewD, ArrayViewMut2, ArrayViewMutD};
 use serde::{Deserialize, Serialize};
 
@@ -136,14 +136,8 @@ impl LayerOps for Norm {
         (Shape::vector(1), vec![self.weights[unit]])
     }
 
-    fn forward(
-        &self,
-        x: Batch,
-        a: ArrayViewMut2<Real>,
-        workspace: &mut Workspace,
-        pass: Pass,
-        _executor: &mut Executor,
-    ) {
+    fn forward(&self, x: Batch, a: ArrayViewMut2<Real>, context: LayerContext) {
+        let LayerContext { workspace, pass, .. } = context;
         let x = x.dense();
         let mut buffers = self.buffers(workspace);
         if pass.mode == Mode::Inference {
@@ -167,10 +161,9 @@ impl LayerOps for Norm {
         &self,
         LayerValues { x, delta, .. }: LayerValues,
         input_delta: ArrayViewMut2<Real>,
-        workspace: &mut Workspace,
-        pass: Pass,
-        _executor: &mut Executor,
+        context: LayerContext,
     ) {
+        let LayerContext { workspace, pass, .. } = context;
         let x = x.dense();
         let mut buffers = self.buffers(workspace);
         buffers.add_up(x, delta);
@@ -191,10 +184,9 @@ impl LayerOps for Norm {
         &self,
         LayerValues { x, delta, .. }: LayerValues,
         gradients: &mut LayerGradients,
-        workspace: &mut Workspace,
-        pass: Pass,
-        _executor: &mut Executor,
+        context: LayerContext,
     ) {
+        let LayerContext { workspace, pass, .. } = context;
         let x = x.dense();
         let mut buffers = self.buffers(workspace);
         buffers.add_up(x, delta);
@@ -222,7 +214,9 @@ fn slice(values: &Array1<Real>) -> &[Real] {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Pass;
     use super::*;
+    use crate::nn::Executor;
     use ndarray::Array2;
 
     const TRAINING: Mode = Mode::Training { seed: 1, epoch: 0, step: 0 };
@@ -241,7 +235,8 @@ mod tests {
     fn forward(layer: &Norm, mode: Mode, workspace: &mut Workspace) -> Array2<Real> {
         let x = samples();
         let mut a = Array2::zeros(x.raw_dim());
-        layer.forward(x.view().into(), a.view_mut(), workspace, pass(mode), &mut Executor::Serial);
+        let context = LayerContext { workspace, pass: pass(mode), executor: &mut Executor::Serial };
+        layer.forward(x.view().into(), a.view_mut(), context);
         a
     }
 
@@ -268,13 +263,9 @@ mod tests {
         let expected = forward(&layer, TRAINING, &mut workspace);
         let mut gradients = layer.zero_gradients();
         let values = LayerValues { x: x.view().into(), a: expected.view(), delta: zeros.view() };
-        layer.gradients(
-            values,
-            &mut gradients,
-            &mut workspace,
-            pass(TRAINING),
-            &mut Executor::Serial,
-        );
+        let executor = &mut Executor::Serial;
+        let context = LayerContext { workspace: &mut workspace, pass: pass(TRAINING), executor };
+        layer.gradients(values, &mut gradients, context);
         let measured = gradients.statistics;
         layer.mean.assign(&measured[0]);
         layer.variance.assign(&measured[1]);
@@ -287,12 +278,14 @@ mod tests {
         let layer = Norm::new(Shape::vector(3));
         let (x, delta) = (Array2::ones((1, 3)), Array2::ones((1, 3)));
         let (mut a, mut workspace) = (Array2::zeros((1, 3)), Workspace::default());
-        let serial = &mut Executor::Serial;
-        layer.forward(x.view().into(), a.view_mut(), &mut workspace, pass(TRAINING), serial);
+        let executor = &mut Executor::Serial;
+        let pass = Pass { scale: 1.0, ..pass(TRAINING) };
+        let context = LayerContext { workspace: &mut workspace, pass, executor };
+        layer.forward(x.view().into(), a.view_mut(), context);
         let mut gradients = layer.zero_gradients();
         let values = LayerValues { x: x.view().into(), a: a.view(), delta: delta.view() };
-        let pass = Pass { scale: 1.0, ..pass(TRAINING) };
-        layer.gradients(values, &mut gradients, &mut workspace, pass, &mut Executor::Serial);
+        let context = LayerContext { workspace: &mut workspace, pass, executor };
+        layer.gradients(values, &mut gradients, context);
         assert_eq!(gradients.statistics, [layer.weights.clone(), layer.variance.clone()]);
     }
 }

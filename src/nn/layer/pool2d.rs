@@ -1,8 +1,8 @@
 //! Pooling (section 6.1): one value per block of pixels of a feature map.
 
-use super::{LayerOps, LayerValues, Pass, Shape, Workspace, rows, rows_mut};
+use super::{LayerContext, LayerOps, LayerValues, Shape, rows, rows_mut};
 use crate::linalg::{Blocks, max_pool, max_pool_delta};
-use crate::nn::{Batch, Executor, Real};
+use crate::nn::{Batch, Real};
 use ndarray::ArrayViewMut2;
 use serde::{Deserialize, Serialize};
 
@@ -95,14 +95,7 @@ impl LayerOps for Pool2d {
         }
     }
 
-    fn forward(
-        &self,
-        x: Batch,
-        a: ArrayViewMut2<Real>,
-        _workspace: &mut Workspace,
-        _pass: Pass,
-        _executor: &mut Executor,
-    ) {
+    fn forward(&self, x: Batch, a: ArrayViewMut2<Real>, _context: LayerContext) {
         rows(x.dense()).zip(rows_mut(a)).for_each(|(x, a)| self.pool(x, a));
     }
 
@@ -110,9 +103,7 @@ impl LayerOps for Pool2d {
         &self,
         LayerValues { x, a, delta }: LayerValues,
         input_delta: ArrayViewMut2<Real>,
-        _workspace: &mut Workspace,
-        _pass: Pass,
-        _executor: &mut Executor,
+        _context: LayerContext,
     ) {
         let outputs = rows(a).zip(rows(delta));
         for ((x, dx), (a, delta)) in rows(x.dense()).zip(rows_mut(input_delta)).zip(outputs) {

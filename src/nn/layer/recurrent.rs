@@ -3,9 +3,11 @@
 use super::parameters::{ParameterArray, named_parameters, parameter_memory};
 use super::transposed::Transposed;
 use super::weight_rows::{WeightRows, add_rows};
-use super::{BATCH, BIASES, CONTIGUOUS, LayerOps, LayerValues, Pass, Role, Shape, Workspace, rows};
+use super::{
+    BATCH, BIASES, CONTIGUOUS, LayerContext, LayerOps, LayerValues, Role, Shape, Workspace, rows,
+};
 use crate::linalg::{SparseRows, accumulate, sum_rows};
-use crate::nn::{Activation, Batch, Executor, Init, LayerGradients, Matrix, Real};
+use crate::nn::{Activation, Batch, Init, LayerGradients, Matrix, Real};
 use crate::rng::Stream;
 use ndarray::{Array1, ArrayView2, ArrayViewD, ArrayViewMut2, ArrayViewMutD, Axis};
 use serde::{Deserialize, Serialize};
@@ -108,14 +110,8 @@ impl LayerOps for Recurrent {
         (shape, shape.maps_first(&self.weights.view().column(unit).to_vec()))
     }
 
-    fn forward(
-        &self,
-        x: Batch,
-        mut a: ArrayViewMut2<Real>,
-        workspace: &mut Workspace,
-        _pass: Pass,
-        _executor: &mut Executor,
-    ) {
+    fn forward(&self, x: Batch, mut a: ArrayViewMut2<Real>, context: LayerContext) {
+        let workspace = context.workspace;
         let (steps, values) = self.steps();
         let (samples, units) = a.dim();
         let Workspace { first: hidden, inputs, chunks, .. } = workspace;
@@ -155,10 +151,9 @@ impl LayerOps for Recurrent {
         &self,
         LayerValues { delta, .. }: LayerValues,
         mut input_delta: ArrayViewMut2<Real>,
-        workspace: &mut Workspace,
-        _pass: Pass,
-        _executor: &mut Executor,
+        context: LayerContext,
     ) {
+        let workspace = context.workspace;
         self.through_time(delta, workspace);
         let (samples, values) = (delta.nrows(), self.weights.rows());
         let Workspace { second: deltas, third, deltas: list, strips: buffer, .. } = workspace;
@@ -176,10 +171,9 @@ impl LayerOps for Recurrent {
         &self,
         LayerValues { delta, .. }: LayerValues,
         gradients: &mut LayerGradients,
-        workspace: &mut Workspace,
-        pass: Pass,
-        _executor: &mut Executor,
+        context: LayerContext,
     ) {
+        let LayerContext { workspace, pass, .. } = context;
         self.through_time(delta, workspace);
         let (samples, units) = delta.dim();
         let Workspace { second, inputs, chunks, deltas: buffer, strips, .. } = workspace;

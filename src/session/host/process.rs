@@ -7,6 +7,13 @@ use std::io::{self, Write};
 use std::os::fd::AsFd;
 use std::os::unix::fs::OpenOptionsExt;
 
+/// Heaps of the allocator, which the threads of the session share.
+#[cfg(target_env = "gnu")]
+const HEAPS: i32 = 2;
+/// Buffers of this many bytes are returned to the system when they are freed.
+#[cfg(target_env = "gnu")]
+const LARGE_BUFFER: i32 = 128 << 10;
+
 /// What the starter passes to the session process.
 #[derive(Debug)]
 pub(super) struct Inherited {
@@ -39,6 +46,7 @@ impl Starter {
 /// # Errors
 /// If the standard streams cannot be replaced.
 pub(super) fn detach(run: &RunDir) -> io::Result<Inherited> {
+    return_freed_memory();
     // A process that already leads its group, as one started by a shell does, has no starter to
     // detach from.
     let _ = rustix::process::setsid();
@@ -52,6 +60,17 @@ pub(super) fn detach(run: &RunDir) -> io::Result<Inherited> {
     // Do not keep the file system of the working directory busy.
     std::env::set_current_dir("/")?;
     Ok(Inherited { lock, starter })
+}
+
+/// Makes the allocator return large buffers to the system as soon as they are freed. By default glibc
+/// keeps them in up to eight heaps per core: a session with many clients would grow for hours.
+fn return_freed_memory() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: `mallopt` sets parameters of the allocator; no other thread runs yet that allocates.
+    unsafe {
+        libc::mallopt(libc::M_ARENA_MAX, HEAPS);
+        libc::mallopt(libc::M_MMAP_THRESHOLD, LARGE_BUFFER);
+    }
 }
 
 /// The run's log, for appending.

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Queue length above which samples are skipped; facts are still sent.
 const ROOM_FOR_SAMPLES: usize = QUEUE / 2;
 /// Queue length above which answers, which may be large, are held back.
-pub(super) const ROOM_FOR_ANSWERS: usize = 4;
+pub(super) const ROOM_FOR_ANSWERS: usize = 2;
 
 #[derive(Debug)]
 pub(super) struct Subscriber {

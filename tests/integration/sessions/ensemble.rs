@@ -72,6 +72,8 @@ fn an_ensemble_can_be_detached_controlled_and_resumed() {
     let picture = place.say("attach votes --once");
     assert!(picture.contains("interrupted; `nntop resume votes` continues the run"), "{picture}");
     assert!(picture.contains("Test image 0") && !picture.contains("cannot be"), "{picture}");
+    let view = session::browse(&run, Attachment::Control).unwrap();
+    until_said(&view, "the ensemble ended before its 2 networks voted; this is network 1");
     // Without its checkpoints only its history is available.
     let kept = run.checkpoints().with_extension("away");
     std::fs::rename(run.checkpoints(), &kept).unwrap();

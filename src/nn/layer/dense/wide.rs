@@ -10,8 +10,8 @@ use crate::linalg::{
     AlignedBuffer, Entry, Prefetch, STRIP_PITCH, SparseRows, Strips, accumulate_rows, add_products,
     dot_rows, lock,
 };
-use crate::nn::layer::{LayerValues, Pass, ROWS, Scratch, Workspace};
-use crate::nn::{Executor, Matrix, Real};
+use crate::nn::layer::{LayerContext, LayerValues, ROWS, Scratch, Workspace};
+use crate::nn::{Matrix, Real};
 use ndarray::{ArrayView2, ArrayViewMut2, Axis};
 use std::ops::Range;
 use std::sync::Mutex;
@@ -59,8 +59,7 @@ pub(super) fn forward(
     dense: &Dense,
     x: ArrayView2<Real>,
     mut a: ArrayViewMut2<Real>,
-    workspace: &mut Workspace,
-    executor: &mut Executor,
+    LayerContext { workspace, executor, .. }: LayerContext,
 ) {
     let Workspace { chunks, second, scratch: kept, .. } = workspace;
     let (samples, inputs) = x.dim();
@@ -132,10 +131,9 @@ pub(super) fn input_delta(
     dense: &Dense,
     LayerValues { x, delta, .. }: LayerValues,
     mut input_delta: ArrayViewMut2<Real>,
-    Workspace { chunks, strips, scratch: kept, .. }: &mut Workspace,
-    pass: Pass,
-    executor: &mut Executor,
+    LayerContext { workspace, pass, executor }: LayerContext,
 ) {
+    let Workspace { chunks, strips, scratch: kept, .. } = workspace;
     let (x, stride) = (x.dense(), dense.weights.stride());
     let distance = weight_distance(x.nrows(), stride);
     let delta = copy_in_strips(delta, 1.0, strips);
@@ -162,9 +160,9 @@ pub(super) fn update(
     LayerValues { delta, .. }: LayerValues,
     factor: Real,
     decay: impl Fn(&mut [Real]) -> Real + Sync,
-    Workspace { chunks, strips, scratch: kept, .. }: &mut Workspace,
-    executor: &mut Executor,
+    LayerContext { workspace, executor, .. }: LayerContext,
 ) {
+    let Workspace { chunks, strips, scratch: kept, .. } = workspace;
     let WeightRows { values, stride } = rows;
     let distance = weight_distance(delta.nrows(), stride);
     let delta = copy_in_strips(delta, 1.0, strips);
