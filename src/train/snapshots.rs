@@ -1,5 +1,5 @@
-//! Snapshots of past epochs, to inspect and to branch from: in memory during training, and in the
-//! run's directory if it has one.
+//! Snapshots of past epochs, to inspect and to branch from: in the run's directory, or in memory if it
+//! has none.
 
 use super::checkpoint::{Checkpoint, CheckpointError};
 use crate::files::atomic;
@@ -154,7 +154,7 @@ impl Snapshots {
         [epoch(self.entries.first()), epoch(best), epoch(self.entries.last())]
     }
 
-    /// Writes snapshots that are only in memory, and removes the files of dropped ones.
+    /// Moves snapshots from memory to the directory, and removes the files of dropped ones.
     ///
     /// # Errors
     /// If a file cannot be written; files already written remain.
@@ -176,6 +176,7 @@ impl Snapshots {
             // costs one past epoch.
             made.and_then(|()| atomic::write_unsynced(&file, &snapshot.encode())).map_err(wrap)?;
             entry.on_disk = true;
+            entry.memory = None;
         }
         Ok(())
     }
@@ -297,8 +298,10 @@ mod tests {
             kept.push(snapshot(epoch), Some(f64::from(epoch)));
         }
         kept.write().unwrap();
+        assert!(kept.entries.iter().all(|entry| entry.memory.is_none()), "none stays in memory");
         let epochs = kept.epochs();
         assert!(epochs.len() <= 4);
+        assert_eq!(*kept.load(0).unwrap(), snapshot(0));
         let files: Vec<u32> = list(&place).into_iter().map(|(epoch, _)| epoch).collect();
         assert_eq!(files, epochs);
         let mut again = Snapshots::open(Some(place.clone()), |epoch| Some(f64::from(epoch)));

@@ -39,8 +39,25 @@ const THINNEST: f32 = 0.45;
 const WEAKEST: f32 = 0.55;
 /// A part is large if its outline is at least this fraction of the longest one.
 const SUBSTANTIAL: f32 = 0.3;
-/// Limit of the ratio by which strokes become longer when the threshold is lowered.
+/// When the threshold is lowered, the outline of the strokes may become shorter by this ratio; the
+/// second one if there are fewer specks, because holes in grainy strokes are filled.
+const SHORTER: f32 = 0.9;
+const SHORTER_WITHOUT_GRAIN: f32 = 0.7;
+/// Ratios by which it may become longer and the strokes' area larger whatever else changes.
+const LITTLE_LONGER: f32 = 1.35;
+const LITTLE_WIDER: f32 = 1.8;
+/// Limit of the ratio by which strokes may become longer if there are no new ones.
 const LONGER: f32 = 2.5;
+/// And of the ratio by which their area grows faster than their length.
+const WIDER_THAN_LONGER: f32 = 1.5;
+/// Fraction of a candidate's strongest ink that a more detailed one must reach.
+const AS_STRONG: f32 = 0.9;
+/// A part's length counts up to this multiple of its width and height together: hatching is longer.
+const LONGEST: f32 = 1.5;
+/// Ink that covers more than this fraction of the picture is paper, and its score is multiplied by the
+/// second number.
+const MOST_COVERED: f32 = 0.6;
+const COVERED: f32 = 0.1;
 /// Weight in the score of a part that is cut off by the picture's border.
 const DEEP: f32 = 0.35;
 
@@ -159,7 +176,7 @@ impl Found {
     /// Whether this candidate from a larger copy is the same ink in more detail.
     pub fn sharpens(&self, coarse: &Self) -> bool {
         self.inverted == coarse.inverted
-            && f32::from(self.strongest) >= 0.9 * f32::from(coarse.strongest)
+            && f32::from(self.strongest) >= AS_STRONG * f32::from(coarse.strongest)
             && self.score >= coarse.score
     }
 
@@ -212,8 +229,7 @@ fn at_radius(plane: &Plane, radius: usize, inverted: bool) -> Option<Found> {
         return None;
     }
     // Lower the threshold as long as the strokes become only a little wider, or wider because they
-    // become longer: a stroke in glare is paler than the rest of the digit. Their outline becomes
-    // shorter where holes in grainy strokes are filled.
+    // become longer: a stroke in glare is paler than the rest of the digit.
     let (length, thick, pieces) = (best.1.length(), best.1.area(), best.1.kept.len());
     let grains = best.1.parts.list.len();
     let strokes = tried[..at]
@@ -222,11 +238,14 @@ fn at_radius(plane: &Plane, radius: usize, inverted: bool) -> Option<Found> {
         .take_while(|(threshold, strokes)| {
             let longer = strokes.length() / length;
             let wider = strokes.area() / thick;
-            let least = if strokes.parts.list.len() < grains { 0.7 } else { 0.9 };
+            let least =
+                if strokes.parts.list.len() < grains { SHORTER_WITHOUT_GRAIN } else { SHORTER };
             *threshold > strongest / 6
                 && longer >= least
-                && (longer <= 1.35 && wider <= 1.8
-                    || longer <= LONGER && wider <= 1.5 * longer && strokes.kept.len() <= pieces)
+                && (longer <= LITTLE_LONGER && wider <= LITTLE_WIDER
+                    || longer <= LONGER
+                        && wider <= WIDER_THAN_LONGER * longer
+                        && strokes.kept.len() <= pieces)
         })
         .last()
         .unwrap_or(best);
@@ -306,7 +325,7 @@ pub(super) fn strokes(contrast: &Contrast, threshold: u8) -> Strokes {
         if is_ink(*kind) && part.outline >= least && same_pen {
             kept.push(label as u32);
             let weight = if *kind == Kind::Deep { DEEP } else { 1.0 };
-            let around = 1.5 * (part.width() + part.height()) as f32;
+            let around = LONGEST * (part.width() + part.height()) as f32;
             lengths.push(weight * (part.outline as f32 / 2.0).min(around));
             area += part.area;
         }
@@ -314,7 +333,8 @@ pub(super) fn strokes(contrast: &Contrast, threshold: u8) -> Strokes {
     // Something that covers most of the picture, or of its border, is paper.
     let covered = area as f32 / (width * height) as f32;
     let border = at_border as f32 / (2 * (width + height)) as f32;
-    let paper = (1.0 - border).max(0.0).powi(2) * if covered > 0.6 { 0.1 } else { 1.0 };
+    let paper =
+        (1.0 - border).max(0.0).powi(2) * if covered > MOST_COVERED { COVERED } else { 1.0 };
     // Grain consists of many small parts, writing of a few large ones.
     let small = parts.list.iter().zip(&kinds).filter(|(part, kind)| {
         **kind == Kind::Speck || **kind == Kind::Ink && part.outline < least

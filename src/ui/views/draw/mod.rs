@@ -251,7 +251,9 @@ impl Draw {
             }
             KeyCode::Char('e') => self.tool.erases = !self.tool.erases,
             KeyCode::Char('b') => self.tool.brush = self.tool.brush.next(),
-            KeyCode::Char('i') => self.tool.colour = self.tool.colour.next(),
+            KeyCode::Char('C') if self.draws_in_colour() => {
+                self.tool.colour = self.tool.colour.next();
+            }
             KeyCode::Char('u') => drop(self.canvas.undo()),
             KeyCode::Char('U') => drop(self.canvas.redo()),
             KeyCode::Char('c') => {
@@ -267,6 +269,10 @@ impl Draw {
             _ => return Effect::Ignored,
         }
         self.changed(context)
+    }
+
+    fn draws_in_colour(&self) -> bool {
+        self.canvas.picture.channels == 3
     }
 
     /// The position on the canvas at the centre of the cell under the mouse.
@@ -313,6 +319,22 @@ impl Draw {
     }
 }
 
+/// The keys; the last one needs a network for colour images.
+const KEYS: [KeyHelp; 12] = [
+    KeyHelp { keys: "space", does: "paint; :pause pauses training here" },
+    KeyHelp { keys: "←→↑↓", does: "move the cursor" },
+    KeyHelp { keys: "Enter", does: "pen down or up: with it down, moving draws" },
+    KeyHelp { keys: "x", does: "erase at the cursor; e makes the pen an eraser" },
+    KeyHelp { keys: "mouse", does: "draw; the right button erases" },
+    KeyHelp { keys: "b", does: "brush: fine, round, broad" },
+    KeyHelp { keys: "u U", does: "undo, redo" },
+    KeyHelp { keys: "c", does: "clear" },
+    KeyHelp { keys: "t", does: "take the selected test image; PgUp PgDn: another" },
+    KeyHelp { keys: "a", does: "sliders: ↑↓ which, ←→ how much; r resets them" },
+    KeyHelp { keys: "p", does: "save as PNG what the network sees" },
+    KeyHelp { keys: "C", does: "colour of the pen" },
+];
+
 impl View for Draw {
     fn id(&self) -> ViewId {
         ViewId::Draw
@@ -326,19 +348,7 @@ impl View for Draw {
     }
 
     fn keys(&self) -> &'static [KeyHelp] {
-        &[
-            KeyHelp { keys: "space", does: "paint; :pause pauses training here" },
-            KeyHelp { keys: "←→↑↓", does: "move the cursor" },
-            KeyHelp { keys: "Enter", does: "pen down or up: with it down, moving draws" },
-            KeyHelp { keys: "x", does: "erase at the cursor; e makes the pen an eraser" },
-            KeyHelp { keys: "mouse", does: "draw; the right button erases" },
-            KeyHelp { keys: "b", does: "brush: fine, round, broad" },
-            KeyHelp { keys: "u U", does: "undo, redo" },
-            KeyHelp { keys: "c", does: "clear" },
-            KeyHelp { keys: "t", does: "take the selected test image; PgUp PgDn: another" },
-            KeyHelp { keys: "a", does: "sliders: ↑↓ which, ←→ how much; r resets them" },
-            KeyHelp { keys: "p", does: "save as PNG what the network sees" },
-        ]
+        if self.draws_in_colour() { &KEYS } else { &KEYS[..KEYS.len() - 1] }
     }
 
     fn probes(&self, context: &Context) -> Vec<What> {

@@ -145,8 +145,7 @@ fn tool(view: &Draw, theme: &Theme) -> String {
         return theme.fill(tool, &[&brush]);
     }
     let colour = theme.say(view.tool.colour.name());
-    // The key that changes the colour only works with colour images, so it is only named here.
-    format!("{} · i: {colour}", theme.fill(tool, &[&brush]))
+    format!("{} · C: {colour}", theme.fill(tool, &[&brush]))
 }
 
 /// The name of the tool.

@@ -161,7 +161,8 @@ fn a_network_for_colour_images_gets_colour_input() {
     let image_channels = 3;
     let info = RunInfo { image_width: 28, image_height: 28, image_channels, ..RunInfo::default() };
     rig.run.apply(&Event::Started(Box::new(info)));
-    rig.press(KeyCode::Char('i'));
+    rig.press(KeyCode::Char('C'));
+    assert!(rig.view.keys().iter().any(|key| key.keys == "C"));
     let Effect::Classify { pixels, .. } = rig.press(KeyCode::Char(' ')) else {
         panic!("expected a request")
     };
