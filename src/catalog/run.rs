@@ -46,6 +46,8 @@ pub struct Run {
     image_bytes: usize,
     /// The files that state and progress were read from.
     state_from: Option<usize>,
+    /// The time of the state, if later data override it.
+    state_time: Option<f64>,
     progress_from: Option<usize>,
     /// Incremented with every record.
     changes: u64,
@@ -101,6 +103,16 @@ impl Run {
     pub fn last_time(&self) -> Option<f64> {
         let times = self.metrics.iter().filter_map(|metric| Some(metric.last()?.wall_time));
         times.filter(|time| time.is_finite()).max_by(f64::total_cmp)
+    }
+
+    /// The state according to the writer, unless data logged later show that the run goes on.
+    #[must_use]
+    pub fn reported_state(&self) -> Option<State> {
+        let later = self.state_time.zip(self.last_time()).is_some_and(|(state, last)| {
+            // The writer of an end may write its last values with it.
+            last > state + 1.0
+        });
+        self.state.filter(|_| !later)
     }
 
     /// Whether it has no data that a table of runs could show.
@@ -179,7 +191,13 @@ impl Run {
             }
             Record::Title { name } => self.title = Some(name.to_owned()),
             Record::Group { name } => self.group = Some(name.to_owned()),
-            Record::State(state) => (self.state, self.state_from) = (Some(state), Some(file)),
+            Record::State(state) => {
+                (self.state, self.state_from, self.state_time) = (Some(state), Some(file), None);
+            }
+            Record::StateAt { state, wall_time } => {
+                (self.state, self.state_from) = (Some(state), Some(file));
+                self.state_time = Some(wall_time).filter(|time| time.is_finite());
+            }
             Record::Started { wall_time } => self.started = Some(wall_time),
             Record::Progress { done, total } => {
                 (self.progress, self.progress_from) = (Some((done, total)), Some(file));
@@ -219,7 +237,7 @@ impl Run {
         self.warnings.retain(|warning| warning.file != file);
         self.own_config.retain(|(from, ..)| *from != file);
         if self.state_from == Some(file) {
-            (self.state, self.state_from) = (None, None);
+            (self.state, self.state_from, self.state_time) = (None, None, None);
         }
         if self.progress_from == Some(file) {
             (self.progress, self.progress_from) = (None, None);

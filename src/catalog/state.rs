@@ -42,7 +42,7 @@ const ENDED: (f64, f64) = (200.0, 3600.0);
 /// 1970.
 #[must_use]
 pub fn standing(run: &Run, written: Option<f64>, now: f64) -> Standing {
-    match run.state {
+    match run.reported_state() {
         Some(State::Finished) => return Standing::Ended,
         Some(State::Failed) => return Standing::Failed,
         Some(State::Running) | None => {}
@@ -92,5 +92,22 @@ mod tests {
         assert_eq!(standing(&run, Some(540.0), 540.0 + 13_000.0), Standing::Ended);
         run.apply(0, &Record::State(State::Failed));
         assert_eq!(standing(&run, None, 600.0), Standing::Failed);
+    }
+
+    /// PyTorch's `add_hparams` reports a successful end at once, also before training.
+    #[test]
+    fn values_logged_after_a_reported_end_show_that_the_run_goes_on() {
+        let mut run = Run::new("r".to_owned());
+        let scalar = |step| {
+            let wall_time = 100.0 + step as f64;
+            Record::Scalar { name: "x", step, wall_time, value: 0.0 }
+        };
+        run.apply(0, &Record::StateAt { state: State::Finished, wall_time: 100.0 });
+        run.apply(0, &scalar(0));
+        assert_eq!(standing(&run, Some(100.0), 101.0), Standing::Ended, "written with the end");
+        (1..10).for_each(|step| run.apply(0, &scalar(step)));
+        assert_eq!(standing(&run, Some(109.0), 110.0), Standing::Running);
+        run.apply(0, &Record::StateAt { state: State::Finished, wall_time: 109.5 });
+        assert_eq!(standing(&run, Some(109.5), 110.0), Standing::Ended);
     }
 }

@@ -25,6 +25,8 @@ pub enum Record<'a> {
     Group { name: &'a str },
     /// The state of the run according to the writer.
     State(State),
+    /// The same at a time, in seconds since 1970: what is logged later shows that the run goes on.
+    StateAt { state: State, wall_time: f64 },
     /// Start time of the run, in seconds since 1970.
     Started { wall_time: f64 },
     /// A progress bar: completed and total units (0 if the total is unknown).

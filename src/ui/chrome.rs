@@ -6,7 +6,7 @@ use super::setup::Setup;
 use super::theme::{Role, Theme};
 use super::view::View;
 use super::views;
-use super::widgets::{wrap, write, write_at, write_right};
+use super::widgets::{shortened, wrap, write, write_at, write_right};
 use crate::protocol::{Activity, Moment, Outcome, Pace, PauseLevel, RunView};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -268,15 +268,16 @@ fn footer(chrome: Chrome, line: Rect, buffer: &mut Buffer) {
     let theme = &chrome.setup.theme;
     if let Some(why) = chrome.lost {
         let text = format!(" {} ", theme.fill("stale: {}", &[&why]));
-        write(buffer, line, 0, &text, theme.style(Role::Bad));
+        write(buffer, line, 0, &shortened(&text, line.width.into()), theme.style(Role::Bad));
         return;
     }
+    let sentence = |text: &str| shortened(text, usize::from(line.width).saturating_sub(1));
     if let Some(notice) = chrome.notice {
-        write_at(buffer, line, 1, 0, notice, theme.style(Role::Warning));
+        write_at(buffer, line, 1, 0, &sentence(notice), theme.style(Role::Warning));
         return;
     }
     if let Some(Outcome::Diverged { hint, .. }) = &chrome.run.outcome {
-        write_at(buffer, line, 1, 0, hint, theme.style(Role::Bad));
+        write_at(buffer, line, 1, 0, &sentence(hint), theme.style(Role::Bad));
         return;
     }
     let room = line.width - outcome(chrome, line, buffer);

@@ -94,7 +94,9 @@ fn of_event(event: &Event, run: &RunView, theme: &Theme) -> Option<LogLine> {
         Event::Tuned(tuned) => {
             let (name, value) = name_and_value(tuned.change, theme);
             let text = "{} changed from {} to {} in epoch {}";
-            info(theme.fill(text, &[&name, &tuned.previous, &value, &(tuned.epoch + 1)]))
+            info(
+                theme.fill(text, &[&name, &tuned.previous, &value, &tuned.epoch.saturating_add(1)]),
+            )
         }
         Event::StatusChanged(status) if status.activity != run.status.activity => {
             match (run.status.activity, status.activity) {
@@ -104,7 +106,7 @@ fn of_event(event: &Event, run: &RunView, theme: &Theme) -> Option<LogLine> {
                     info(theme.fill("{} at step {}", &[&word, &step]))
                 }
                 (_, Activity::Paused) => {
-                    info(theme.fill("paused in epoch {}", &[&(run.epoch() + 1)]))
+                    info(theme.fill("paused in epoch {}", &[&run.epoch().saturating_add(1)]))
                 }
                 (Activity::Paused, Activity::Training) => info(theme.say("resumed").into()),
                 _ => None,
@@ -172,4 +174,21 @@ fn name_and_value(change: Tune, theme: &Theme) -> (&'static str, f64) {
         Tune::Momentum(value) => ("μ", "momentum", value),
     };
     (if theme.unicode { greek } else { latin }, value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::Tuned;
+
+    /// Epochs come from a session, which may be another user's.
+    #[test]
+    fn the_largest_epoch_is_announced() {
+        let mut messages = Messages::default();
+        let change = Tune::LearningRate(0.1);
+        let tuned = Tuned { change, previous: 0.2, epoch: u32::MAX, batch: 0 };
+        messages.announce(&Event::Tuned(tuned), &RunView::default(), &Theme::default());
+        let [line] = messages.lines() else { panic!("one message: {:?}", messages.lines()) };
+        assert!(line.text.contains(&u32::MAX.to_string()), "{}", line.text);
+    }
 }

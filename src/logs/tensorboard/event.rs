@@ -104,7 +104,7 @@ impl Decoder {
         let Moment { step, wall_time } = moment;
         let tag = String::from_utf8_lossy(entry.tag);
         let name = tag.as_ref();
-        let plugin = self.plugin(&entry, sink);
+        let plugin = self.plugin(&entry, wall_time, sink);
         if let Some(value) = entry.simple {
             let value = f64::from(value);
             sink.record(Record::Scalar { name, step, wall_time, value });
@@ -121,7 +121,7 @@ impl Decoder {
     }
 
     /// The plugin of a value: from its metadata, or else from those of the tag's first value.
-    fn plugin(&mut self, entry: &Entry<'_>, sink: &mut dyn Sink) -> Option<Plugin> {
+    fn plugin(&mut self, entry: &Entry<'_>, wall_time: f64, sink: &mut dyn Sink) -> Option<Plugin> {
         let Some(metadata) = entry.metadata else {
             // torch's scalars have no metadata, so a lookup is unnecessary.
             return entry.tensor.and_then(|_| self.plugins.get(entry.tag).copied());
@@ -146,7 +146,7 @@ impl Decoder {
             _ => Plugin::Other,
         };
         if plugin == Plugin::Hparams {
-            hparams(content, sink);
+            hparams(content, wall_time, sink);
         }
         if self.plugins.len() < MAX_TAGS && !self.plugins.contains_key(entry.tag) {
             self.plugins.insert(entry.tag.to_vec(), plugin);
@@ -258,7 +258,7 @@ fn doubles(field: Field<'_>, to: &mut Vec<f64>) {
 
 /// Decodes the content of the plugin `hparams`: the start of a session with its hyper-parameters,
 /// or its end.
-fn hparams(content: &[u8], sink: &mut dyn Sink) {
+fn hparams(content: &[u8], wall_time: f64, sink: &mut dyn Sink) {
     for (number, part) in Fields::new(content) {
         match number {
             3 => session_start(part.bytes(), sink),
@@ -269,7 +269,7 @@ fn hparams(content: &[u8], sink: &mut dyn Sink) {
                     Some(2) => State::Failed,
                     _ => State::Running,
                 };
-                sink.record(Record::State(state));
+                sink.record(Record::StateAt { state, wall_time });
             }
             _ => {}
         }

@@ -28,8 +28,8 @@ pub use grid::Grid;
 pub use histogram::Histogram;
 pub use pane::Pane;
 pub use raster::{Legend, Raster};
-pub use text::{cut, wrap};
-pub use ticks::{Unit, ticks};
+pub use text::{cut, shortened, wrap};
+pub use ticks::{Unit, air_around, ticks};
 pub use track::{draw_track, share_at};
 
 use ratatui::buffer::Buffer;

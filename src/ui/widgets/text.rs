@@ -43,6 +43,15 @@ pub fn cut(text: &str, columns: usize) -> String {
     kept.trim_end().into()
 }
 
+/// A text of at most `columns`: one that is longer ends with an ellipsis.
+#[must_use]
+pub fn shortened(text: &str, columns: usize) -> String {
+    if text.width() <= columns {
+        return text.into();
+    }
+    cut(text, columns.saturating_sub(1)) + "…"
+}
+
 /// A part of a text that is not broken.
 struct Piece {
     text: String,

@@ -110,6 +110,12 @@ pub fn axis([low, high]: [f64; 2], most: usize, unit: Unit) -> ([f64; 2], Vec<Ti
     }
 }
 
+/// The margin on each side of a range that is a single value.
+#[must_use]
+pub fn air_around(value: f64) -> f64 {
+    if value == 0.0 { 0.005 } else { 0.05 * value.abs() }
+}
+
 /// A number with enough decimals to distinguish it from its neighbours a step away.
 fn label(value: f64, step: f64, unit: Unit) -> String {
     let (value, step, sign) = match unit {
