@@ -1,4 +1,5 @@
-//! Removes faint lines that cross the whole picture: the lines of ruled and squared paper.
+//! Removes faint lines that cross the whole picture: the lines of ruled and squared paper. The sides of
+//! boxes, which [`super::ruling`] removes together, stay.
 //!
 //! A line of the paper is found by its coverage: along it, nearly all pixels are a little darker than
 //! the paper, while rows of writing are mostly paper. Ink that crosses a line is darker than the line
@@ -27,6 +28,16 @@ const STRONGER: f32 = 1.5;
 /// A line is narrower than this fraction of the picture's shorter side, or than `NARROW` pixels.
 const NARROW_PART: f32 = 0.03;
 const NARROW: usize = 4;
+
+/// A line is a side of boxes if lines across begin at both of its ends: for this fraction of the
+/// picture's shorter side, or so many pixels, this fraction of them is dark.
+const SIDE: f32 = 0.07;
+const SHORTEST_SIDE: f32 = 8.0;
+const JOINED: f32 = 0.85;
+/// Pixels along the line within which they are searched for.
+const BESIDE: usize = 4;
+/// A line starts where this many of the next ten pixels are dark.
+const START: usize = 8;
 
 /// Rows (or columns) of a line, before it is shifted by its slope, with its strength.
 struct Band {
@@ -83,6 +94,9 @@ impl Lines {
         if let Some((_, lean)) = best.filter(|(weight, _)| *weight > 0.0) {
             lines.lean = lean;
             lines.find_bands(contrast, min_strength, strongest);
+            let bands = std::mem::take(&mut lines.bands).into_iter();
+            let kept = bands.filter(|band| !lines.is_side_of_boxes(contrast, min_strength, band));
+            lines.bands = kept.collect();
         }
         lines
     }
@@ -151,6 +165,56 @@ impl Lines {
             }
             at = last + 1;
         }
+    }
+
+    /// Whether a line is a side of boxes: at both ends lines begin that go the same way across.
+    fn is_side_of_boxes(&self, contrast: &Contrast, min_strength: f32, band: &Band) -> bool {
+        let (long, wide) = self.sides(contrast);
+        let Some(ends) = self.ends(contrast, band) else { return false };
+        // A line of squared paper may be at the border by chance.
+        if ends[0].min(long - 1 - ends[1]) <= BESIDE {
+            return false;
+        }
+        let depth = (SIDE * long.min(wide) as f32).max(SHORTEST_SIDE) as isize;
+        let is_dark = |along: usize, across: isize| {
+            let across = across + self.shift(along, long);
+            (0..wide.cast_signed()).contains(&across)
+                && f32::from(contrast.strength[self.at(contrast, along, across.cast_unsigned())])
+                    >= min_strength
+        };
+        let begins = |end: usize, row: isize| {
+            // Perpendicular to the line.
+            let end = end.saturating_add_signed((-self.lean * (row - band.first) as f32) as isize);
+            (end.saturating_sub(BESIDE)..=(end + BESIDE).min(long - 1))
+                .any(|along| is_dark(along, row))
+        };
+        [band.last + 1..band.last + 1 + depth, band.first - depth..band.first].into_iter().any(
+            |rows| {
+                ends.into_iter().all(|end| {
+                    let dark = rows.clone().filter(|row| begins(end, *row)).count();
+                    dark as f32 >= JOINED * depth as f32
+                })
+            },
+        )
+    }
+
+    /// The first and the last pixel of a line.
+    fn ends(&self, contrast: &Contrast, band: &Band) -> Option<[usize; 2]> {
+        let (long, wide) = self.sides(contrast);
+        let dark: Vec<bool> = (0..long)
+            .map(|along| {
+                let shift = self.shift(along, long);
+                let rows = (band.first + shift).max(0)..=(band.last + shift);
+                rows.map(isize::cast_unsigned).filter(|across| *across < wide).any(|across| {
+                    f32::from(contrast.strength[self.at(contrast, along, across)])
+                        >= band.strength / 2.0
+                })
+            })
+            .collect();
+        let is_line = |pixels: &[bool]| pixels.iter().filter(|dark| **dark).count() >= START;
+        let first = dark.windows(10).position(is_line)?;
+        let last = dark.windows(10).rposition(is_line)?;
+        Some([first, last + 9])
     }
 
     /// Median strength along a row.
@@ -231,6 +295,24 @@ mod tests {
             pixels().filter(|(index, _)| is_line(at(*index))).map(|(_, shade)| *shade).collect();
         let left = lines.iter().filter(|shade| **shade < PAPER).count();
         assert!(left * 20 < lines.len(), "{left} of {} pixels of the lines are left", lines.len());
+    }
+
+    /// A row of boxes from x = 12 to x = 288 with some space around it.
+    #[test]
+    fn a_row_of_boxes_stays() {
+        let shade = |x: f32, y: f32| {
+            let within = (12.0..290.0).contains(&x) && (60.0..122.0).contains(&y);
+            let side = (x - 12.0).rem_euclid(46.0) < 2.0 || !(62.0..120.0).contains(&y);
+            match (is_pen(x, y) && (80.0..110.0).contains(&y), within && side) {
+                (true, _) => PEN,
+                (false, true) => LINE,
+                (false, false) => PAPER,
+            }
+        };
+        assert!(removed(&plane(shade)).is_none());
+        // Without the sides across, they are two lines of the paper.
+        let shade = |x: f32, y: f32| if (62.0..120.0).contains(&y) { PAPER } else { shade(x, y) };
+        assert!(removed(&plane(|x, y| if is_pen(x, y) { PEN } else { shade(x, y) })).is_some());
     }
 
     #[test]

@@ -46,13 +46,14 @@ impl Direction {
 }
 
 /// Erases the lines of parts that are boxes or connected to the picture's border by lines. Strokes
-/// that cross a line stay. Returns whether anything was erased.
-pub(super) fn erase(parts: &Parts, mask: &mut [bool]) -> bool {
+/// that cross a line stay. Only parts for which `may` is true are searched. Returns whether anything was
+/// erased.
+pub(super) fn erase(parts: &Parts, mask: &mut [bool], may: impl Fn(&Part) -> bool) -> bool {
     let least = SHORTEST * parts.width.min(parts.height) as f32;
     let mut erased = false;
     for (label, part) in parts.list.iter().enumerate() {
         let thin = part.stroke() * 8.0 < part.longer_side() as f32;
-        if part.longer_side() as f32 >= least.max(12.0) && thin {
+        if part.longer_side() as f32 >= least.max(12.0) && thin && may(part) {
             erased |= erase_in(parts, label as u32, part, mask);
         }
     }

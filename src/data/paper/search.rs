@@ -39,6 +39,8 @@ const THINNEST: f32 = 0.45;
 const WEAKEST: f32 = 0.55;
 /// A part is large if its outline is at least this fraction of the longest one.
 const SUBSTANTIAL: f32 = 0.3;
+/// The lines of boxes are also searched for at this fraction of the threshold.
+const PALE_LINES: f32 = 0.5;
 /// When the threshold is lowered, the outline of the strokes may become shorter by this ratio; the
 /// second one if there are fewer specks, because holes in grainy strokes are filled.
 const SHORTER: f32 = 0.9;
@@ -278,6 +280,21 @@ impl Strokes {
     }
 }
 
+/// Erases the lines of boxes within the picture that are found at a lower threshold, because they are
+/// paler than the writing. Returns whether there are any.
+fn erase_pale_boxes(contrast: &Contrast, threshold: u8, mask: &mut [bool]) -> bool {
+    let parts = Parts::above(contrast, threshold);
+    if parts.list.len() > parts::MAX_PARTS {
+        return false;
+    }
+    let mut left: Vec<bool> = contrast.strength.iter().map(|at| *at >= threshold).collect();
+    let erased = ruling::erase(&parts, &mut left, |part| part.at_border == 0);
+    if erased {
+        mask.iter_mut().zip(left).for_each(|(ink, left)| *ink &= left);
+    }
+    erased
+}
+
 /// The parts above a threshold that may be strokes; printed lines are removed.
 pub(super) fn strokes(contrast: &Contrast, threshold: u8) -> Strokes {
     let (width, height) = (contrast.width, contrast.height);
@@ -286,7 +303,13 @@ pub(super) fn strokes(contrast: &Contrast, threshold: u8) -> Strokes {
         return Strokes { parts, kept: Vec::new(), score: 0.0, ring: None };
     }
     let mut mask: Vec<bool> = contrast.strength.iter().map(|at| *at >= threshold).collect();
-    if ruling::erase(&parts, &mut mask) {
+    let pale = PALE_LINES * f32::from(threshold);
+    if pale >= LOWEST.max(ABOVE_NOISE * contrast.noise)
+        && erase_pale_boxes(contrast, pale as u8, &mut mask)
+    {
+        parts = Parts::of(width, height, |at| mask[at]);
+    }
+    if ruling::erase(&parts, &mut mask, |_| true) {
         parts = Parts::of(width, height, |at| mask[at]);
     }
     let ring = rings::erase(&parts, &mut mask);
