@@ -51,7 +51,7 @@ fn title(view: &Digits, list: Option<List>, theme: &Theme) -> String {
     let place = match list {
         Some(List { total: 0, .. }) => theme.say("none").to_string(),
         Some(List { total, selected_rank: Some(rank), .. }) => {
-            theme.fill("{} of {}", &[&(rank + 1), &total])
+            theme.fill("{} of {}", &[&rank.saturating_add(1), &total])
         }
         Some(List { total, .. }) => format!("{total}"),
         None => String::new(),

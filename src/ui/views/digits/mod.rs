@@ -106,7 +106,7 @@ impl Digits {
         // An answer for another selection contains the rank of this one if it lists it.
         let listed = || {
             let at = cards.iter().position(|card| card.index == context.digit)?;
-            Some(query.offset + at as u32)
+            Some(query.offset.saturating_add(at as u32))
         };
         let selected_rank =
             if query.selected == Some(context.digit) { *selected_rank } else { listed() };
@@ -182,10 +182,10 @@ impl Digits {
         if self.sheet {
             let [columns, rows] = self.grid.map(|side| side.max(1));
             let (row, top) = (rank / columns, self.offset / columns);
-            self.offset = top.clamp((row + 1).saturating_sub(rows), row) * columns;
+            self.offset = top.clamp(row.saturating_add(1).saturating_sub(rows), row) * columns;
         } else {
             let page = neighbours::page(self.beside, rank);
-            if page.start < self.offset || page.end > self.offset + AROUND {
+            if page.start < self.offset || page.end > self.offset.saturating_add(AROUND) {
                 self.offset = page.start.saturating_sub(AROUND / 2);
             }
         }
@@ -326,7 +326,7 @@ impl View for Digits {
                     (self.beside_place, self.beside, first)
                 };
                 let hit = cards::hit(place, grid, event.column, event.row);
-                hit.map_or(Effect::Ignored, |at| self.want(first + at, context))
+                hit.map_or(Effect::Ignored, |at| self.want(first.saturating_add(at), context))
             }
             _ => Effect::Ignored,
         }

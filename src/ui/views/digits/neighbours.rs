@@ -19,7 +19,7 @@ const MAX_COUNT: u32 = 24;
 pub(super) fn page([columns, rows]: [u32; 2], rank: u32) -> Range<u32> {
     let size = (columns * rows).max(1);
     let first = rank / size * size;
-    first..first + size
+    first..first.saturating_add(size)
 }
 
 /// Draws them; returns false without room.

@@ -60,6 +60,17 @@ fn requests_the_part_of_the_list_that_it_moves_to() {
     assert_eq!(view.updated(&context), Effect::SelectDigit(3 * 499));
 }
 
+/// Ranks come from a session, which may be another user's.
+#[test]
+fn the_largest_rank_can_be_shown() {
+    let mut view = Digits { beside: [4, 3], ..Digits::default() };
+    for sheet in [false, true] {
+        view.sheet = sheet;
+        view.scroll_to(u32::MAX);
+        assert!(view.offset > u32::MAX - 1000, "{}", view.offset);
+    }
+}
+
 #[test]
 fn neighbouring_images_change_by_whole_pages() {
     assert_eq!(neighbours::page([4, 2], 7), 0..8);
