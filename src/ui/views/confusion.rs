@@ -214,7 +214,7 @@ impl Confusion {
                 continue;
             }
             let foot = Rect { y: self.cells.bottom(), ..head };
-            let total = (0..matrix.classes).map(|label| matrix.at(label, predicted)).sum::<u32>();
+            let total = sum((0..matrix.classes).map(|label| matrix.at(label, predicted)));
             write_right(buffer, foot.intersection(inside), 0, &total.to_string(), dim);
         }
         for row in 0..rows {
@@ -305,7 +305,7 @@ impl Confusion {
         let count = matrix.at(self.row, self.column);
         let (is, said) = (context.class(self.row), context.class(self.column));
         let of = matrix.row(self.row);
-        let errors = matrix.total() - matrix.right();
+        let errors = matrix.total().saturating_sub(matrix.right());
         context.theme.fill(
             "{} of {} × {} read as {} · {} wrong of {}",
             &[&count, &of, &is, &said, &errors, &matrix.total()],
@@ -333,6 +333,11 @@ fn short_name(name: &str, width: u16) -> String {
     short + "…"
 }
 
+/// The sum of counts, which come from a session and may be as large as possible.
+fn sum(counts: impl Iterator<Item = u32>) -> u32 {
+    counts.fold(0, u32::saturating_add)
+}
+
 /// Counts, true label down.
 struct Matrix<'a> {
     classes: u32,
@@ -346,20 +351,20 @@ impl Matrix<'_> {
     }
 
     fn row(&self, label: u32) -> u32 {
-        (0..self.classes).map(|predicted| self.at(label, predicted)).sum()
+        sum((0..self.classes).map(|predicted| self.at(label, predicted)))
     }
 
     fn right(&self) -> u32 {
-        (0..self.classes).map(|label| self.at(label, label)).sum()
+        sum((0..self.classes).map(|label| self.at(label, label)))
     }
 
     fn total(&self) -> u32 {
-        self.counts.iter().sum()
+        sum(self.counts.iter().copied())
     }
 
     /// Columns of the largest number in or below the cells, at least 3.
     fn digits(&self) -> u16 {
-        let totals = (0..self.classes).map(|p| (0..self.classes).map(|l| self.at(l, p)).sum());
+        let totals = (0..self.classes).map(|p| sum((0..self.classes).map(|l| self.at(l, p))));
         let largest: u32 = totals.max().unwrap_or(0);
         largest.to_string().len().max(3) as u16
     }
@@ -379,6 +384,13 @@ mod tests {
     use super::*;
     use crate::protocol::{Event, Frame, Probe, RunInfo, RunView};
     use crate::ui::theme::Theme;
+
+    #[test]
+    fn the_largest_counts_have_sums() {
+        let matrix = Matrix { classes: 2, counts: &[u32::MAX; 4] };
+        assert_eq!([matrix.total(), matrix.right(), matrix.row(0)], [u32::MAX; 3]);
+        assert_eq!(matrix.digits(), 10);
+    }
 
     #[test]
     fn the_diagonal_shows_percentages_if_counts_do_not_fit() {
