@@ -29,12 +29,13 @@ const STRONGER: f32 = 1.5;
 const NARROW_PART: f32 = 0.03;
 const NARROW: usize = 4;
 
-/// A line is a side of boxes if lines across begin at both of its ends: for this fraction of the
-/// picture's shorter side, or so many pixels, this fraction of them is dark.
+/// A line is a side of boxes if a perpendicular line begins at each of its ends. Those lines are
+/// checked over this fraction of the picture's shorter side, and over at least `SHORTEST_SIDE` pixels.
 const SIDE: f32 = 0.07;
 const SHORTEST_SIDE: f32 = 8.0;
+/// Minimum fraction of dark pixels along them.
 const JOINED: f32 = 0.85;
-/// Pixels along the line within which they are searched for.
+/// Maximum distance, in pixels, of a perpendicular line from the end of the line.
 const BESIDE: usize = 4;
 /// A line starts where this many of the next ten pixels are dark.
 const START: usize = 8;
@@ -167,7 +168,7 @@ impl Lines {
         }
     }
 
-    /// Whether a line is a side of boxes: at both ends lines begin that go the same way across.
+    /// Whether a line is a side of boxes: perpendicular lines begin at both ends, in the same direction.
     fn is_side_of_boxes(&self, contrast: &Contrast, min_strength: f32, band: &Band) -> bool {
         let (long, wide) = self.sides(contrast);
         let Some(ends) = self.ends(contrast, band) else { return false };

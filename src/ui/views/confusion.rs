@@ -6,12 +6,12 @@ use crate::ui::numbers::percent_of;
 use crate::ui::theme::Role;
 use crate::ui::view::{Context, KeyHelp, View};
 use crate::ui::view_id::ViewId;
-use crate::ui::widgets::{GridShape, Pane, wrap, write, write_at, write_right};
+use crate::ui::widgets::{GridShape, Pane, shortened, wrap, write, write_at, write_right};
 use crossterm::event::{KeyCode, KeyEvent, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Modifier;
-use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+use unicode_width::UnicodeWidthStr;
 
 /// Maximum columns of a cell.
 const MAX_WIDTH: u16 = 24;
@@ -208,7 +208,7 @@ impl Confusion {
             let predicted = self.first[1] + u32::from(column);
             let role = if predicted == self.column { Role::Accent } else { Role::Dim };
             let head = Rect { y: inside.y, height: 1, ..counts(self.place(0, column)) };
-            let name = short_name(&context.class(predicted), head.width);
+            let name = shortened(&context.class(predicted), head.width.into());
             write_right(buffer, head, 0, &name, theme.style(role));
             if self.tight {
                 continue;
@@ -222,7 +222,7 @@ impl Confusion {
             let place = self.place(row, 0);
             let middle = place.y + (place.height - 1) / 2 - inside.y;
             let role = if label == self.row { Role::Accent } else { Role::Dim };
-            let name = short_name(&context.class(label), self.names - 1);
+            let name = shortened(&context.class(label), usize::from(self.names - 1));
             let side = Rect { width: self.names - 1, ..inside };
             write_right(buffer, side, middle, &name, theme.style(role));
             for column in 0..columns {
@@ -316,21 +316,6 @@ impl Confusion {
 /// The part of a cell in which its count is right-aligned.
 fn counts(cell: Rect) -> Rect {
     Rect { width: cell.width - cell.width.saturating_sub(4) / 4, ..cell }
-}
-
-/// A name truncated to a number of columns.
-fn short_name(name: &str, width: u16) -> String {
-    if name.width() <= usize::from(width) {
-        return name.to_string();
-    }
-    let mut short = String::new();
-    for character in name.chars() {
-        if short.width() + character.width().unwrap_or(0) + 1 > usize::from(width) {
-            break;
-        }
-        short.push(character);
-    }
-    short + "…"
 }
 
 /// The sum of counts, which come from a session and may be as large as possible.

@@ -4,7 +4,7 @@ use super::chart_state::ChartState;
 use super::plot::{Pen, Plot};
 use super::smoothing::smoothed;
 use super::text::cut;
-use super::ticks::{self, Tick, Unit, air_around, log_ticks};
+use super::ticks::{self, Tick, Unit, log_ticks, margin_around};
 use super::{write, write_at, write_right};
 use crate::ui::theme::{ColorDepth, Role, Theme};
 use ratatui::buffer::Buffer;
@@ -203,7 +203,7 @@ impl LineChart<'_> {
         if high > low {
             return ticks::axis([low, high], most, self.y_unit);
         }
-        let air = air_around(low);
+        let air = margin_around(low);
         let top = self.highest.map_or(high + air, |highest| (high + air).min(highest));
         // A quantity that is never negative has no axis below zero.
         let bottom = if low >= 0.0 { (low - air).max(0.0) } else { low - air };

@@ -29,7 +29,7 @@ pub use histogram::Histogram;
 pub use pane::Pane;
 pub use raster::{Legend, Raster};
 pub use text::{cut, shortened, wrap};
-pub use ticks::{Unit, air_around, ticks};
+pub use ticks::{Unit, margin_around, ticks};
 pub use track::{draw_track, share_at};
 
 use ratatui::buffer::Buffer;

@@ -112,7 +112,7 @@ pub fn axis([low, high]: [f64; 2], most: usize, unit: Unit) -> ([f64; 2], Vec<Ti
 
 /// The margin on each side of a range that is a single value.
 #[must_use]
-pub fn air_around(value: f64) -> f64 {
+pub fn margin_around(value: f64) -> f64 {
     if value == 0.0 { 0.005 } else { 0.05 * value.abs() }
 }
 

@@ -5,7 +5,7 @@ use super::run_list::{RunList, shown, strip_common_path};
 use crate::protocol::{CurveQuery, CurveSet, Grouping, RunAxis, RunCurve, Spread};
 use crate::ui::numbers::short;
 use crate::ui::theme::{Role, Theme};
-use crate::ui::widgets::{ChartState, Line, LineChart, Mark, Pane, Unit, air_around, write};
+use crate::ui::widgets::{ChartState, Line, LineChart, Mark, Pane, Unit, margin_around, write};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
@@ -124,7 +124,7 @@ fn ranges(set: &CurveSet, options: &ChartOptions) -> Option<([f64; 2], [f64; 2])
     let y = if y[1] > y[0] {
         y
     } else {
-        let air = air_around(y[0]);
+        let air = margin_around(y[0]);
         [y[0] - air, y[0] + air]
     };
     let y = if options.log_y && y[0] <= 0.0 { [y[1] * 1e-6, y[1]] } else { y };
