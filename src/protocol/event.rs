@@ -174,6 +174,22 @@ impl RunInfo {
         if self.image_channels == 3 || pixels > 0 && inputs == 3 * pixels { 3 } else { 1 }
     }
 
+    /// The same, without sizes that no picture or network has: image sizes and layers count as
+    /// unknown if a product of theirs exceeds a `u32`. A session may be of another version, or not
+    /// trusted.
+    #[must_use]
+    pub fn with_sound_sizes(mut self) -> Self {
+        let fits = |sides: [u32; 3]| sides.iter().try_fold(1_u32, |n, &side| n.checked_mul(side));
+        if fits([self.image_width, self.image_height, 3]).is_none() {
+            (self.image_width, self.image_height) = (0, 0);
+        }
+        let sound = |layer: &LayerInfo| fits(layer.input).and(fits(layer.output)).is_some();
+        if !self.layers.iter().all(sound) {
+            self.layers.clear();
+        }
+        self
+    }
+
     /// The name of a training in its job. Event files of version 0.1.0 have it in the title alone,
     /// after a dot, which titles of single trainings do not contain.
     #[must_use]

@@ -185,6 +185,28 @@ pub enum Content {
 }
 
 impl Content {
+    /// Whether the stated sizes agree with the number of values, so that views can index them.
+    /// A session may be of another version, or not trusted.
+    #[must_use]
+    pub fn is_consistent(&self) -> bool {
+        match self {
+            Self::Weights { rows: tensors, .. } | Self::Activations { layers: tensors } => {
+                tensors.iter().all(Tensor::is_consistent)
+            }
+            Self::Confusion { classes, counts } => {
+                u64::from(*classes).pow(2) == counts.len() as u64
+            }
+            Self::Biases { .. }
+            | Self::Histogram { .. }
+            | Self::Digits { .. }
+            | Self::Digit { .. }
+            | Self::Gradients { .. }
+            | Self::Unavailable(_)
+            | Self::Measuring { .. }
+            | Self::Snapshots { .. } => true,
+        }
+    }
+
     /// Approximate size of its heap allocations, in bytes.
     fn bytes(&self) -> usize {
         let tensors = |tensors: &[Tensor]| -> usize {
@@ -229,4 +251,11 @@ pub struct Card {
 pub struct Tensor {
     pub shape: [u32; 3],
     pub values: Vec<f32>,
+}
+
+impl Tensor {
+    fn is_consistent(&self) -> bool {
+        self.shape.iter().map(|&side| u128::from(side)).product::<u128>()
+            == self.values.len() as u128
+    }
 }

@@ -1,9 +1,9 @@
 //! The state of a run, computed from its events.
 
 use super::{
-    Activity, Claim, Classified, EpochStats, Event, Figure, Frame, Level, LogLine, MAX_PROBES,
-    Mark, Media, MetricSeries, MetricTable, Metrics, Outcome, OutputLines, Probe, Progress,
-    RunInfo, Saved, Series, Status, SystemUse, Tunable, Tuned,
+    Activity, Claim, Classified, Content, EpochStats, Event, Figure, Frame, Level, LogLine,
+    MAX_PROBES, Mark, Media, MetricSeries, MetricTable, Metrics, Outcome, OutputLines, Probe,
+    Progress, RunInfo, Saved, Series, Status, SystemUse, Tunable, Tuned,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -86,7 +86,7 @@ impl RunView {
             Event::Classified(classified) => self.classified = Some(classified.clone()),
             Event::Metrics(metrics) => self.measure(metrics),
             Event::Output(output) => self.print(output),
-            Event::Described(info) => self.info = Some((**info).clone()),
+            Event::Described(info) => self.info = Some(info.clone().with_sound_sizes()),
             Event::Tunable(tunable) => self.keep_tunable(tunable),
             Event::Mark(mark) => push_bounded(&mut self.marks, mark, Self::MARKS),
             Event::Refused(reason) => {
@@ -117,7 +117,7 @@ impl RunView {
             self.metrics = MetricTable::default();
             self.clock = MetricSeries::default();
         }
-        self.info = Some(info.clone());
+        self.info = Some(info.clone().with_sound_sizes());
         self.outcome = None;
         self.exit_code = None;
     }
@@ -169,7 +169,22 @@ impl RunView {
         }
     }
 
+    /// A snapshot that a session sent, without frames and sizes that contradict themselves.
+    /// [`RunView::apply`] checks events in the same way.
+    #[must_use]
+    pub fn checked(mut self) -> Self {
+        self.info = self.info.map(RunInfo::with_sound_sizes);
+        self.frames.retain(|_, frame| frame.content.is_consistent());
+        self
+    }
+
     fn keep_frame(&mut self, frame: &Frame) {
+        if !frame.content.is_consistent() {
+            let text = "The session sent an answer whose sizes contradict its values.";
+            let content = Content::Unavailable(text.into());
+            let (probe, epoch, batch) = (frame.probe.clone(), frame.epoch, frame.batch);
+            return self.keep_frame(&Frame { probe, epoch, batch, content });
+        }
         self.frames.remove(&frame.probe);
         let bytes: usize = self.frames.values().map(Frame::bytes).sum();
         if self.frames.len() >= MAX_PROBES || bytes + frame.bytes() > FRAME_BYTES {

@@ -98,9 +98,10 @@ impl App {
     pub fn update(&mut self, update: Update) -> Option<Command> {
         match update {
             Update::Snapshot(view) => {
+                let view = view.checked();
                 self.waiting.clear();
                 self.messages.announce_snapshot(&view, &self.run, &self.setup.theme);
-                self.run = *view;
+                self.run = view;
             }
             Update::Event(Event::Frame(frame)) if self.run.frames.contains_key(&frame.probe) => {
                 self.waiting.insert(frame.probe.clone(), *frame);

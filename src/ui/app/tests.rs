@@ -1,7 +1,7 @@
 use super::*;
 use crate::protocol::{
-    Activity, Content, EpochStats, Level, LogLine, Outcome, Pace, RunInfo, Saved, Status, Step,
-    What,
+    Activity, Content, EpochStats, LayerInfo, Level, LogLine, Outcome, Pace, RunInfo, Saved,
+    Status, Step, Tensor, What,
 };
 use crossterm::event::{KeyCode, KeyModifiers};
 
@@ -265,6 +265,38 @@ fn newer_answers_are_shown_when_the_connection_allows() {
     assert_eq!((shown(&app), app.is_waiting()), (1, true));
     app.settle();
     assert_eq!((shown(&app), app.is_waiting()), (3, false), "the newest wins");
+}
+
+#[test]
+fn sizes_that_contradict_the_values_are_not_drawn() {
+    let probe = Probe::live(What::Weights { layer: 0, first: 0, count: 1 });
+    let tensor = Tensor { shape: [u32::MAX, u32::MAX, 2], values: vec![1.0; 8] };
+    let content = Content::Weights { rows: vec![tensor], largest: 1.0 };
+    let frame = Frame { probe: probe.clone(), epoch: 1, batch: 0, content };
+    let layer = LayerInfo { output: [u32::MAX, 1, 2], ..LayerInfo::default() };
+    let (image_width, image_height) = (u32::MAX, u32::MAX);
+    let info = RunInfo { image_width, image_height, layers: vec![layer], ..RunInfo::default() };
+    let snapshot = RunView {
+        info: Some(info.clone()),
+        frames: [(probe.clone(), frame.clone())].into(),
+        ..RunView::default()
+    };
+
+    let mut app = app(Setup::default());
+    send(&mut app, Event::Started(Box::new(info)));
+    send(&mut app, Event::Frame(Box::new(frame)));
+    assert!(matches!(app.run.frames[&probe].content, Content::Unavailable(_)));
+    let line = LogLine { level: Level::Info, text: String::new() };
+    for update in [Update::Event(Event::Log(line)), Update::Snapshot(Box::new(snapshot))] {
+        app.update(update);
+        let info = app.run.info.as_ref().unwrap();
+        assert_eq!((info.image_width, info.image_height, info.layers.len()), (0, 0, 0));
+        for view in ["1", "3", "4", "5", "6", "7", "8", "9"] {
+            type_(&mut app, view);
+            screen(&mut app);
+        }
+    }
+    assert!(app.run.frames.is_empty(), "nor kept from a snapshot");
 }
 
 #[test]
