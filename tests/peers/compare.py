@@ -44,11 +44,14 @@ def run(name, command, options):
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
+def not_installed(*modules):
+    return [module for module in modules if importlib.util.find_spec(module) is None]
+
+
 def python_peer(name, options):
     module, script = PYTHON[name]
-    for needed in (module, "numpy", "brotli"):
-        if importlib.util.find_spec(needed) is None:
-            return tell(f"{name} is left out: the module {needed} is not installed") or []
+    if missing := not_installed(module, "numpy", "brotli"):
+        return tell(f"{name} is left out: {', '.join(missing)} is not installed") or []
     command = [sys.executable, HERE / script, "--epochs", options.epochs, "--rows", *options.rows]
     if options.threads:
         command += ["--threads", options.threads]
@@ -60,8 +63,8 @@ def rust_peer(name, options, data):
     wanted = [row for row in options.rows if row in known]
     if not wanted:
         return []
-    if shutil.which("cargo") is None or importlib.util.find_spec("brotli") is None:
-        return tell(f"{name} is left out: it takes cargo and the module brotli") or []
+    if shutil.which("cargo") is None or not_installed("numpy", "brotli"):
+        return tell(f"{name} is left out: it takes cargo and the modules numpy and brotli") or []
     tell(f"{name} is built, which takes some minutes the first time")
     env = environment(options) | {"RUSTFLAGS": "-C target-cpu=native"}
     build = ["cargo", "build", "--release", "--quiet"]

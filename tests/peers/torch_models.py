@@ -16,19 +16,13 @@ import subprocess
 import sys
 import tempfile
 
-import brotli
 import numpy as np
 import torch
 from safetensors.numpy import load_file
 from safetensors.torch import save_file
+from shipped import unpack
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
 NAMES = ",".join(str(digit) for digit in range(10))
-
-
-def packed(name, streams=1):
-    files = [f"{name}.br"] if streams == 1 else [f"{name}.{at}.br" for at in range(streams)]
-    return b"".join(brotli.decompress((ROOT / "data" / file).read_bytes()) for file in files)
 
 
 def mnist():
@@ -39,10 +33,10 @@ def mnist():
         return np.frombuffer(raw, np.uint8, offset=8).astype(np.int64)
 
     return (
-        images(packed("train-images-idx3-ubyte", 6)),
-        labels(packed("train-labels-idx1-ubyte")),
-        images(packed("t10k-images-idx3-ubyte")),
-        labels(packed("t10k-labels-idx1-ubyte")),
+        images(unpack("train-images-idx3-ubyte")),
+        labels(unpack("train-labels-idx1-ubyte")),
+        images(unpack("t10k-images-idx3-ubyte")),
+        labels(unpack("t10k-labels-idx1-ubyte")),
     )
 
 
