@@ -4,7 +4,6 @@ use super::row::{Row, bands, by_width};
 use super::simd::{LANES, WideSimd};
 use super::strips::{STRIP_PITCH, Strips};
 use super::{Real, wide_kernel};
-use ndarray::ArrayViewMut2;
 
 /// A batch of inputs as bytes, 0 to 255 for 0 to 1: one row per sample for the forward pass, and the
 /// transpose for the gradient.
@@ -82,18 +81,22 @@ static NUMBERS: [Real; 256] = {
 };
 
 wide_kernel! {
-    /// `out` += x W for the inputs x in `bytes`; rows of W begin `stride` numbers apart.
+    /// `out` += x W for the inputs x in `bytes`; rows of `out` have `width` numbers, rows of W begin
+    /// `stride` numbers apart.
     fn add_bytes_times_rows = bytes_times_rows_body(
-        simd, out: ArrayViewMut2<Real>, bytes: &ByteRows, weights: &[Real], stride: usize,
+        simd,
+        out: &mut [Real],
+        width: usize,
+        bytes: &ByteRows,
+        weights: &[Real],
+        stride: usize,
     ) {
-        let mut out = out;
         let bytes = &bytes.by_sample;
-        for band in bands(out.ncols()) {
+        for band in bands(width) {
             // The weights of a group of inputs stay in the L1 cache for all samples.
             for (index, weights) in weights.chunks(GROUP * stride).take(bytes.stride).enumerate() {
                 let groups = bytes.rows().map(|groups| &groups[index]);
-                for (mut row, group) in out.rows_mut().into_iter().zip(groups) {
-                    let row = row.as_slice_mut().expect("rows are contiguous");
+                for (row, group) in out.chunks_exact_mut(width).zip(groups) {
                     let (row, source) = (&mut row[band.first..][..band.len], &weights[band.first..]);
                     by_width!(band.len, Group::add_to::<S>(group, simd, row, source, stride));
                 }

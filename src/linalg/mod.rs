@@ -54,7 +54,9 @@ pub(crate) use prefetch::Prefetch;
 pub(crate) use runs::{RUN, accumulate_runs};
 pub use sparse::SparseRows;
 pub(crate) use sparse::nonzero;
-pub(crate) use strips::{STRIP_PITCH, Strips, accumulate_rows, add_products, dot_rows};
+pub(crate) use strips::{
+    STRIP_PITCH, Strips, accumulate_rows, add_outer_products, add_products, dot_rows,
+};
 pub(crate) use sums::{accumulate, scatter_rows, sum_rows};
 pub(crate) use thread_pool::{ThreadPool, lock};
 

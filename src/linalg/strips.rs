@@ -8,6 +8,7 @@ use super::simd::{LANES, WideSimd, WideVector};
 use super::sparse::SparseRows;
 use super::{Real, scale_by, wide_kernel};
 use ndarray::ArrayViewMut2;
+use std::array;
 use std::ops::Range;
 
 wide_kernel! {
@@ -72,6 +73,24 @@ wide_kernel! {
         for band in bands(strips.width) {
             let job = Job { simd, rows, strips, band };
             by_width!(band.len, Job::add_products(job, weights, stride, decay));
+        }
+    }
+}
+
+wide_kernel! {
+    /// W ← decay · W + xᵀ δ for inputs x that are mostly nonzero, one row per sample; `delta` is
+    /// copied into strips, rows of W begin `stride` numbers apart.
+    fn add_outer_products = add_outer_products_body(
+        simd,
+        weights: &mut [Real],
+        stride: usize,
+        x: &[Real],
+        delta: Strips<'_>,
+        decay: Real,
+    ) {
+        for band in bands(delta.width) {
+            let job = OuterProducts { simd, stride, x, delta, band, decay };
+            by_width!(band.len, OuterProducts::add(job, weights));
         }
     }
 }
@@ -214,6 +233,60 @@ impl<S: WideSimd> Job<'_, S> {
                 sum.add_entry(entry, source, self.band.len);
             }
             sum.store(row);
+        }
+    }
+}
+
+/// The work of [`add_outer_products`] on one band of columns.
+#[derive(Clone, Copy)]
+struct OuterProducts<'a, S> {
+    simd: S,
+    stride: usize,
+    x: &'a [Real],
+    delta: Strips<'a>,
+    band: Band,
+    decay: Real,
+}
+
+impl<S: WideSimd> OuterProducts<'_, S> {
+    #[inline(always)]
+    fn add<const PAIRS: usize, const ODD: usize>(self, weights: &mut [Real]) {
+        let inputs = weights.len() / self.stride;
+        // Narrow rows four at a time, because each addition to a sum waits for the one before.
+        let together = if 2 * PAIRS + ODD <= 3 { 4 } else { 1 };
+        for (block, weights) in weights.chunks_mut(together * self.stride).enumerate() {
+            let first = block * together;
+            if first + 4 <= inputs && together == 4 {
+                self.add_to_rows::<PAIRS, ODD, 4>(weights, first, inputs);
+            } else {
+                for (input, row) in (first..).zip(weights.chunks_mut(self.stride)) {
+                    self.add_to_rows::<PAIRS, ODD, 1>(row, input, inputs);
+                }
+            }
+        }
+    }
+
+    /// Updates the weights of `ROWS` inputs, from input `first` on.
+    #[inline(always)]
+    fn add_to_rows<const PAIRS: usize, const ODD: usize, const ROWS: usize>(
+        &self,
+        weights: &mut [Real],
+        first: usize,
+        inputs: usize,
+    ) {
+        let Self { simd, stride, band, decay, .. } = *self;
+        let mut sums: [Row<S, PAIRS, ODD>; ROWS] = array::from_fn(|row| {
+            Row::decayed(simd, &weights[row * stride + band.first..][..band.len], decay)
+        });
+        let deltas = self.delta.band(band).chunks(STRIP_PITCH);
+        for (x, delta) in self.x.chunks_exact(inputs).zip(deltas) {
+            let delta = Row::load(simd, &delta[..band.len]);
+            for (sum, &x) in sums.iter_mut().zip(&x[first..][..ROWS]) {
+                sum.add_times(&delta, x);
+            }
+        }
+        for (row, sum) in sums.iter().enumerate() {
+            sum.store(&mut weights[row * stride + band.first..][..band.len]);
         }
     }
 }

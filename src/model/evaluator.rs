@@ -123,7 +123,8 @@ pub(crate) fn regularization_term(
     };
     #[allow(clippy::useless_conversion, reason = "Real is f64 with the feature f64")]
     let sum = |layer: &Layer| -> f64 {
-        layer.weights().flat_map(IntoIterator::into_iter).map(|&w| term(f64::from(w))).sum()
+        let add = |sum: f64, &w: &Real| sum + term(f64::from(w));
+        layer.weights().fold(0.0, |sum, weights| weights.fold(sum, add))
     };
     regularizer.lambda / train_size as f64 * network.layers.iter().map(sum).sum::<f64>()
 }

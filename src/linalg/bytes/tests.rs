@@ -60,10 +60,10 @@ fn bytes_times_weights_are_added() {
         let expected = flat(&(product(x.view(), counted) + start.mapv(wide)));
         let [mut out, mut portable] = [start.clone(), start];
         let weights = weights.as_slice().unwrap();
-        add_bytes_times_rows(out.view_mut(), &bytes, weights, units + 3);
+        add_bytes_times_rows(out.as_slice_mut().unwrap(), units, &bytes, weights, units + 3);
         close(&out, &expected);
-        let into = portable.view_mut();
-        bytes_times_rows_body(Pair(Portable), into, &bytes, weights, units + 3);
+        let into = portable.as_slice_mut().unwrap();
+        bytes_times_rows_body(Pair(Portable), into, units, &bytes, weights, units + 3);
         close(&portable, &expected);
     }
 }

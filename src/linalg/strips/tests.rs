@@ -107,6 +107,31 @@ fn products_are_added_to_decayed_weights() {
 }
 
 #[test]
+fn outer_products_are_added_to_decayed_weights() {
+    // Five rows: four at a time, and one that is left.
+    for (units, inputs) in UNITS.into_iter().zip([5, 4, 3].into_iter().cycle()) {
+        let (x, delta) = (array(SAMPLES, inputs, 8), array(SAMPLES, units, 9));
+        let mut buffer = AlignedBuffer::default();
+        let strips = copied(&delta, 0..units, &mut buffer);
+        let (start, stride) = (array(inputs, units + 3, 10), units + 3);
+        for decay in [1.0, 0.5, 0.0] {
+            let counted = start.slice(s![.., ..units]);
+            let expected = product(x.t(), delta.view()) + counted.mapv(|w| wide(decay) * wide(w));
+            let (mut found, mut portable) = (start.clone(), start.clone());
+            let (x, values) = (x.as_slice().unwrap(), found.as_slice_mut().unwrap());
+            add_outer_products(values, stride, x, strips, decay);
+            let values = portable.as_slice_mut().unwrap();
+            add_outer_products_body(Pair(Portable), values, stride, x, strips, decay);
+            for found in [found, portable] {
+                close(found.slice(s![.., ..units]), &flat(&expected));
+                let padding = s![.., units..];
+                assert_eq!(found.slice(padding), start.slice(padding), "padding is unchanged");
+            }
+        }
+    }
+}
+
+#[test]
 fn the_lanes_of_a_vector_are_summed() {
     let values: [[Real; LANES]; 2] =
         std::array::from_fn(|half| std::array::from_fn(|lane| (half * LANES + lane) as Real));

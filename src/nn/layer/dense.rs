@@ -9,7 +9,9 @@ use super::{
     BATCH, BIASES, CONTIGUOUS, GradientStep, LayerContext, LayerOps, LayerValues, Role, Shape,
     Workspace,
 };
-use crate::linalg::{add_bytes_times_rows, add_transposed_bytes_times_strips, sum_rows};
+use crate::linalg::{
+    add_bytes_times_rows, add_outer_products, add_transposed_bytes_times_strips, sum_rows,
+};
 use crate::nn::{Activation, Batch, Init, InputKind, LayerGradients, Matrix, Mode, Real};
 use crate::rng::Stream;
 use ndarray::{Array1, ArrayViewD, ArrayViewMut2, ArrayViewMutD};
@@ -119,15 +121,14 @@ impl LayerOps for Dense {
             Batch::Dense(x) => {
                 let inputs = &mut context.workspace.inputs;
                 inputs.clear(x.len());
-                x.rows()
-                    .into_iter()
-                    .for_each(|x| inputs.push_values(x.to_slice().expect(BATCH), stride));
+                let rows = x.to_slice().expect(BATCH).chunks_exact(x.ncols());
+                rows.for_each(|x| inputs.push_values(x, stride));
                 sum_rows(sum, biases, inputs, weights);
             }
             Batch::Sparse(rows) => sum_rows(sum, biases, rows, weights),
             Batch::Bytes(bytes) => {
-                a.assign(&self.biases);
-                add_bytes_times_rows(a.view_mut(), bytes, weights, stride);
+                sum.chunks_exact_mut(biases.len()).for_each(|row| row.copy_from_slice(biases));
+                add_bytes_times_rows(sum, biases.len(), bytes, weights, stride);
             }
         }
         self.activation.apply_in_place(a);
@@ -195,8 +196,13 @@ fn add_gradient(
             let WeightRows { values, stride } = rows;
             return add_transposed_bytes_times_strips(values, stride, bytes, delta, decay);
         }
-        Batch::Sparse(rows) => rows,
+        Batch::Dense(x) if delta.nrows() >= MIN_BATCH_FOR_GEMM => {
+            let delta = copy_in_strips(delta, factor, strips);
+            let x = x.to_slice().expect(BATCH);
+            return add_outer_products(rows.values, rows.stride, x, delta, decay);
+        }
         Batch::Dense(_) => inputs,
+        Batch::Sparse(rows) => rows,
     };
     rows.add_outer_product(inputs, delta, [factor, decay], deltas, strips);
 }

@@ -1,6 +1,6 @@
 //! Products of inputs and deltas, for the gradient of weights or their update.
 
-use super::BATCH;
+use super::{BATCH, CONTIGUOUS};
 use crate::linalg::{
     AlignedBuffer, STRIP_PITCH, SparseRows, Strips, add_products, scale_by, scatter_rows,
 };
@@ -51,8 +51,10 @@ pub(super) fn copy_in_strips<'a>(
 
 /// `sum` += factor · every row.
 pub(super) fn add_rows(sum: &mut Array1<Real>, rows: ArrayView2<Real>, factor: Real) {
-    let rows = rows.to_slice().expect(BATCH).chunks_exact(sum.len());
-    rows.for_each(|row| sum.iter_mut().zip(row).for_each(|(sum, &value)| *sum += factor * value));
+    let sum = sum.as_slice_mut().expect(CONTIGUOUS);
+    for row in rows.to_slice().expect(BATCH).chunks_exact(sum.len()) {
+        sum.iter_mut().zip(row).for_each(|(sum, &value)| *sum += factor * value);
+    }
 }
 
 /// Multiplies weights by `factor`; 0 replaces even those that are not finite.
