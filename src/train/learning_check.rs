@@ -57,6 +57,16 @@ impl Evidence<'_> {
         Some(format!("epoch {epoch}: {findings}; try {}", self.remedy()))
     }
 
+    /// The end of an earlier warning, once its cause is gone.
+    pub(super) fn recovery(&self) -> Option<String> {
+        if self.no_better_than_chance().or_else(|| self.silent_outputs()).is_some() {
+            return None;
+        }
+        let every =
+            if self.spec.readout == Readout::OneHot { ", and every output fires" } else { "" };
+        Some(format!("epoch {}: the network learns now{every}", self.stats.epoch))
+    }
+
     fn no_better_than_chance(&self) -> Option<String> {
         let (accuracy, images) = match (self.stats.validation_accuracy, self.stats.test_accuracy) {
             (Some(accuracy), _) => (accuracy, "validation"),
@@ -200,16 +210,28 @@ mod tests {
         LayerStats { bias_gradient_norm: 0.1, weight_gradient_norm: 0.1, ..LayerStats::default() }
     }
 
+    /// The warning and the end of one.
+    fn messages(
+        spec: &Spec,
+        stats: &EpochStats,
+        answers: &[usize],
+        batches: usize,
+    ) -> [Option<String>; 2] {
+        let (data, outputs) = (dataset(), outputs(answers));
+        let (test, classes) = (&data.test, &data.classes[..]);
+        let (layers, outputs) = (&stats.layers[..], outputs.view());
+        let evidence = Evidence { spec, stats, layers, test, outputs, classes, batches };
+        [evidence.warning(), evidence.recovery()]
+    }
+
     fn warning(
         spec: &Spec,
         stats: &EpochStats,
         answers: &[usize],
         batches: usize,
     ) -> Option<String> {
-        let (data, outputs) = (dataset(), outputs(answers));
-        let (test, classes) = (&data.test, &data.classes[..]);
-        let layers = &stats.layers;
-        Evidence { spec, stats, layers, test, outputs: outputs.view(), classes, batches }.warning()
+        let [warning, _] = messages(spec, stats, answers, batches);
+        warning
     }
 
     #[test]
@@ -271,5 +293,18 @@ mod tests {
         );
         assert!(text.contains("--init scaled --cost cross-entropy"), "{text}");
         assert_eq!(warning(&spec(), &stats(1, 0.66, healthy()), &[0, 1], 100), None);
+    }
+
+    #[test]
+    fn the_end_of_a_warning_is_reported_once_every_output_fires() {
+        let recovery = |accuracy, answers: &[usize]| {
+            let stats = stats(5, accuracy, healthy());
+            let [_, recovery] = messages(&spec(), &stats, answers, 100);
+            recovery
+        };
+        assert_eq!(recovery(0.35, &[0, 1, 2]), None, "not better than chance");
+        assert_eq!(recovery(0.66, &[0, 1]), None, "an output never fires");
+        let text = recovery(0.9, &[0, 1, 2]).unwrap();
+        assert_eq!(text, "epoch 5: the network learns now, and every output fires");
     }
 }

@@ -67,6 +67,8 @@ pub(super) struct Trainer {
     saver: Saver,
     /// See [`crate::train::RunOptions::unwatched`].
     unwatched: bool,
+    /// The last message about learning was a warning.
+    warned: bool,
     next_sample: Instant,
     /// Duration of the last evaluation in seconds.
     evaluation_seconds: f64,
@@ -121,6 +123,7 @@ impl Trainer {
             watch,
             saver,
             unwatched,
+            warned: false,
             meter: Meter::resumed(*clock),
             next_sample: Instant::now(),
             evaluation_seconds: 0.0,
@@ -347,15 +350,16 @@ impl Trainer {
         let stats = epoch::stats(&self.state, &self.meter, counts, &measurement);
         self.meter.end_epoch();
         let diverged = measurement.diverged() || !epoch::is_finite(self.network());
-        let warning = self.learning_warning(&stats, &measurement);
+        let learning = self.check_learning(&stats, &measurement);
         self.synchronize();
         // The test images are used if there are no validation images.
         let accuracy = stats.validation_accuracy.or(stats.test_accuracy);
         self.watch.epoch_ended(measurement.outputs, self.state.without_history(), accuracy);
         self.state.body.epochs.push(stats.clone());
         self.channels.send(Event::EpochEnded(stats.clone()));
-        if let Some(text) = warning.filter(|_| !diverged) {
-            self.channels.log(Level::Warning, text);
+        if let Some((level, text)) = learning.filter(|_| !diverged) {
+            self.warned = level == Level::Warning;
+            self.channels.log(level, text);
         }
         self.show();
         if diverged {
@@ -368,8 +372,12 @@ impl Trainer {
         None
     }
 
-    /// A warning if the network does not learn, unless disabled.
-    fn learning_warning(&self, stats: &EpochStats, measurement: &Measurement) -> Option<String> {
+    /// A warning if the network does not learn, or the end of the last one, unless disabled.
+    fn check_learning(
+        &self,
+        stats: &EpochStats,
+        measurement: &Measurement,
+    ) -> Option<(Level, String)> {
         if self.unwatched {
             return None;
         }
@@ -383,7 +391,10 @@ impl Trainer {
             classes: &self.data.classes,
             batches: self.loader.batches(),
         };
-        evidence.warning()
+        if let Some(text) = evidence.warning() {
+            return Some((Level::Warning, text));
+        }
+        if self.warned { evidence.recovery().map(|text| (Level::Info, text)) } else { None }
     }
 
     /// Evaluates all three sets; `None` if the run was stopped meanwhile.

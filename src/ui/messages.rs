@@ -37,6 +37,13 @@ impl Messages {
         let is_fact = matches!(event, Event::Saved(_) | Event::Tuned(_) | Event::Tunable(_));
         if is_fact || line.level != Level::Info {
             self.notice = Some(line.text.clone());
+        } else if self.notice_is_a_warning() {
+            // What comes later may contradict it. The footer states how a run ended.
+            match event {
+                Event::Log(_) => self.notice = Some(line.text.clone()),
+                Event::Finished(_) => self.notice = None,
+                _ => {}
+            }
         }
         self.push(line);
     }
@@ -60,6 +67,12 @@ impl Messages {
             self.push(LogLine { level: Level::Info, text: text.clone() });
             self.notice = Some(text);
         }
+    }
+
+    fn notice_is_a_warning(&self) -> bool {
+        let Some(notice) = &self.notice else { return false };
+        let line = self.lines.iter().rfind(|line| line.text == *notice);
+        line.is_some_and(|line| line.level == Level::Warning)
     }
 
     fn push(&mut self, line: LogLine) {
@@ -190,5 +203,30 @@ mod tests {
         messages.announce(&Event::Tuned(tuned), &RunView::default(), &Theme::default());
         let [line] = messages.lines() else { panic!("one message: {:?}", messages.lines()) };
         assert!(line.text.contains(&u32::MAX.to_string()), "{}", line.text);
+    }
+
+    #[test]
+    fn a_warning_leaves_the_footer_when_later_events_may_contradict_it() {
+        let log = |level, text: &str| Event::Log(LogLine { level, text: text.into() });
+        let ended = Event::Finished(Outcome::Completed("all 30 epochs trained".into()));
+        let saved = "saved model.safetensors";
+        for (last, notice) in [
+            (
+                log(Level::Info, "epoch 5: the network learns now"),
+                Some("epoch 5: the network learns now"),
+            ),
+            (ended, None),
+        ] {
+            let mut messages = Messages::new(Some(saved.into()));
+            let announce = |messages: &mut Messages, event: &Event| {
+                messages.announce(event, &RunView::default(), &Theme::default());
+            };
+            announce(&mut messages, &log(Level::Info, "nothing to act on"));
+            assert_eq!(messages.notice.as_deref(), Some(saved), "no warning is shown");
+            announce(&mut messages, &log(Level::Warning, "epoch 2: not learning"));
+            assert_eq!(messages.notice.as_deref(), Some("epoch 2: not learning"));
+            announce(&mut messages, &last);
+            assert_eq!(messages.notice.as_deref(), notice);
+        }
     }
 }

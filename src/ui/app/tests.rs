@@ -1,7 +1,7 @@
 use super::*;
 use crate::protocol::{
-    Activity, Content, EpochStats, LayerInfo, Level, LogLine, Outcome, Pace, RunInfo, Saved,
-    Status, Step, Tensor, What,
+    Activity, Content, EpochStats, LayerInfo, Level, LogLine, Moment, Outcome, Pace, RunInfo,
+    Saved, Status, Step, Tensor, What,
 };
 use crossterm::event::{KeyCode, KeyModifiers};
 
@@ -311,6 +311,36 @@ fn a_click_on_a_tab_opens_its_view() {
         modifiers: KeyModifiers::NONE,
     });
     assert_eq!(app.current, 4);
+}
+
+#[test]
+fn a_click_on_a_curve_shows_that_epoch_in_every_view() {
+    let mut app = app(Setup::default());
+    for epoch in 1..=30 {
+        let test_accuracy = Some(0.9 + f64::from(epoch) / 1000.0);
+        send(
+            &mut app,
+            Event::EpochEnded(EpochStats { epoch, test_accuracy, ..EpochStats::default() }),
+        );
+    }
+    type_(&mut app, "2");
+    let click = |app: &mut App, button| {
+        screen(app);
+        for kind in [MouseEventKind::Down(button), MouseEventKind::Up(button)] {
+            let (column, row, modifiers) = (30, 15, KeyModifiers::NONE);
+            app.mouse(MouseEvent { kind, column, row, modifiers });
+        }
+        screen(app)
+    };
+    let text = click(&mut app, MouseButton::Left);
+    let Moment::Epoch(epoch) = app.selection.moment else { panic!("an epoch is selected") };
+    assert!((2..30).contains(&epoch), "{epoch}");
+    assert!(text.contains(&format!("showing epoch {epoch}")), "in the header: {text}");
+    assert!(text.contains(&format!("test {:.2}%", 90.0 + f64::from(epoch) / 10.0)), "{text}");
+    press(&mut app, KeyCode::Left);
+    assert_eq!(app.selection.moment, Moment::Epoch(epoch - 1), "keys go on from there");
+    click(&mut app, MouseButton::Right);
+    assert_eq!(app.selection.moment, Moment::Live, "the right button resets");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use crate::ui::theme::{Role, Theme};
 use crate::ui::view::{Context, KeyHelp, View};
 use crate::ui::view_id::ViewId;
 use crate::ui::widgets::{ChartState, Line, LineChart, Mark, Pane, Unit};
-use crossterm::event::{KeyCode, KeyEvent, MouseEvent};
+use crossterm::event::{KeyCode, KeyEvent, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
 use unicode_width::UnicodeWidthStr;
@@ -130,8 +130,8 @@ impl View for Curves {
                 self.accuracy.smooth(key.code == KeyCode::Char('>'));
                 self.cost.smoothing = self.accuracy.smoothing;
             }
-            KeyCode::Esc if self.accuracy.zoom.is_some() || self.accuracy.cursor.is_some() => {
-                (self.accuracy.zoom, self.accuracy.cursor) = (None, None);
+            KeyCode::Esc if self.accuracy.zoom.is_some() => {
+                self.accuracy.zoom = None;
                 self.cost.follow(&self.accuracy);
             }
             KeyCode::Left | KeyCode::Char('h') => return Self::read(-1, context),
@@ -143,15 +143,8 @@ impl View for Curves {
         Effect::Redraw
     }
 
-    fn mouse(&mut self, event: MouseEvent, _area: Rect, _context: &Context) -> Effect {
-        if self.accuracy.mouse(event) {
-            self.cost.follow(&self.accuracy);
-        } else if self.cost.mouse(event) {
-            self.accuracy.follow(&self.cost);
-        } else {
-            return Effect::Ignored;
-        }
-        Effect::Redraw
+    fn mouse(&mut self, event: MouseEvent, _area: Rect, context: &Context) -> Effect {
+        over_epochs_mouse([&mut self.accuracy, &mut self.cost], event, context)
     }
 
     fn render(&mut self, area: Rect, buffer: &mut Buffer, context: &Context) {
@@ -284,6 +277,31 @@ impl Chart<'_> {
         };
         chart.draw(inside, buffer, state);
     }
+}
+
+/// Passes a mouse event to one of several charts over epochs; the others follow it. A click selects
+/// the epoch, as the arrow keys do, for all views.
+pub(super) fn over_epochs_mouse<const CHARTS: usize>(
+    mut charts: [&mut ChartState; CHARTS],
+    event: MouseEvent,
+    context: &Context,
+) -> Effect {
+    let Some(index) = charts.iter_mut().position(|chart| chart.mouse(event)) else {
+        return Effect::Ignored;
+    };
+    let clicked = charts[index].cursor.take();
+    let changed = charts[index].clone();
+    for chart in &mut charts {
+        chart.follow(&changed);
+    }
+    if let Some(x) = clicked {
+        return Effect::Show(Moment::Epoch(x.round().max(0.0) as u32));
+    }
+    let reset = event.kind == MouseEventKind::Down(MouseButton::Right);
+    if reset && context.moment != Moment::Live {
+        return Effect::Show(Moment::Live);
+    }
+    Effect::Redraw
 }
 
 /// A chart over epochs, with marks at manual changes and at the selected epoch.

@@ -6,7 +6,7 @@ use crate::ui::numbers::{percent, short};
 use crate::ui::theme::Role;
 use crate::ui::view::{Context, KeyHelp, View};
 use crate::ui::view_id::ViewId;
-use crate::ui::views::curves::over_epochs;
+use crate::ui::views::curves::{over_epochs, over_epochs_mouse};
 use crate::ui::widgets::{Bars, ChartState, Line, LineChart, Pane, Row, Unit, wrap, write};
 use crossterm::event::{KeyCode, KeyEvent, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::buffer::Buffer;
@@ -120,9 +120,7 @@ impl View for Gradients {
             }
             KeyCode::Char('c') => self.chart.hide_next(context.weighted_layers().len()),
             KeyCode::Char('<' | '>') => self.chart.smooth(key.code == KeyCode::Char('>')),
-            KeyCode::Esc if self.chart.zoom.is_some() || self.chart.cursor.is_some() => {
-                (self.chart.zoom, self.chart.cursor) = (None, None);
-            }
+            KeyCode::Esc if self.chart.zoom.is_some() => self.chart.zoom = None,
             KeyCode::Home => self.shown = 0,
             KeyCode::End => self.shown = last,
             _ => return Effect::Ignored,
@@ -132,16 +130,18 @@ impl View for Gradients {
 
     fn mouse(&mut self, event: MouseEvent, _area: Rect, context: &Context) -> Effect {
         let at = Position::new(event.column, event.row);
-        if self.chart.mouse(event) {
-            return Effect::Redraw;
+        let effect = over_epochs_mouse([&mut self.chart], event, context);
+        if effect != Effect::Ignored {
+            return effect;
         }
         let shown = self.shown;
         let others = self.others.iter_mut().enumerate().filter(|(index, _)| *index != shown);
         for (_, other) in others {
-            if other.mouse(event) {
+            let effect = over_epochs_mouse([other], event, context);
+            if effect != Effect::Ignored {
                 self.chart.follow(other);
                 self.chart.hidden.clone_from(&other.hidden);
-                return Effect::Redraw;
+                return effect;
             }
         }
         match event.kind {

@@ -62,15 +62,8 @@ impl View for Overview {
         }
     }
 
-    fn mouse(&mut self, event: MouseEvent, _area: Rect, _context: &Context) -> Effect {
-        if self.accuracy.mouse(event) {
-            self.cost.follow(&self.accuracy);
-        } else if self.cost.mouse(event) {
-            self.accuracy.follow(&self.cost);
-        } else {
-            return Effect::Ignored;
-        }
-        Effect::Redraw
+    fn mouse(&mut self, event: MouseEvent, _area: Rect, context: &Context) -> Effect {
+        curves::over_epochs_mouse([&mut self.accuracy, &mut self.cost], event, context)
     }
 
     fn render(&mut self, area: Rect, buffer: &mut Buffer, context: &Context) {

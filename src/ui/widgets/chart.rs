@@ -6,6 +6,7 @@ use super::smoothing::smoothed;
 use super::text::cut;
 use super::ticks::{self, Tick, Unit, log_ticks, margin_around};
 use super::{write, write_at, write_right};
+use crate::ui::numbers::exact;
 use crate::ui::theme::{ColorDepth, Role, Theme};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -111,6 +112,7 @@ impl LineChart<'_> {
         }
         (state.plot, state.shown) = (plot, axes.x);
         self.draw_marks(&axes, plot, buffer, state);
+        self.draw_cursor(&drawn, &axes, plot, buffer, state);
         self.draw_curves(&drawn, &axes, plot, buffer, state);
     }
 
@@ -278,23 +280,44 @@ impl LineChart<'_> {
     }
 
     fn draw_marks(&self, axes: &Axes, plot: Rect, buffer: &mut Buffer, state: &ChartState) {
-        let cursor = state.cursor.map(|x| (x, self.theme.style(Role::Accent)));
-        let transformed = |x: f64| if self.log_x { x.log10() } else { x };
-        let marks = self.marks.iter().map(|mark| (transformed(mark.x), mark.style));
-        for (x, style) in marks.chain(cursor) {
-            let share = (x - axes.x[0]) / (axes.x[1] - axes.x[0]);
-            if (0.0..=1.0).contains(&share) {
-                let column = (share * f64::from(plot.width - 1)).round() as u16;
-                for row in 0..plot.height {
-                    write_at(buffer, plot, column, row, "│", style);
-                }
-            }
+        for mark in &self.marks {
+            let x = if self.log_x { mark.x.log10() } else { mark.x };
+            draw_upright(x, axes, plot, buffer, mark.style);
         }
         if let Some([from, to]) = state.drag.filter(|[from, to]| from != to) {
             let (from, to) = (from.min(to), from.max(to));
             let chosen = Rect { x: from, width: to - from + 1, ..plot };
             buffer.set_style(chosen.intersection(plot), self.theme.style(Role::Selected));
         }
+    }
+
+    /// Draws the cursor at the nearest point of a visible curve, with its x in place of the ticks.
+    fn draw_cursor(
+        &self,
+        drawn: &Drawn,
+        axes: &Axes,
+        plot: Rect,
+        buffer: &mut Buffer,
+        state: &ChartState,
+    ) {
+        let Some(cursor) = state.cursor else { return };
+        let visible = drawn.raw.iter().enumerate().filter(|(at, _)| !state.hidden.contains(at));
+        let places = visible.flat_map(|(_, points)| points).map(|point| point.0);
+        let distance = |x: f64| (x - cursor).abs();
+        let nearest = places.min_by(|a, b| distance(*a).total_cmp(&distance(*b)));
+        let style = self.theme.style(Role::Accent);
+        let Some(x) = nearest else { return };
+        let Some(column) = draw_upright(x, axes, plot, buffer, style) else { return };
+        let value = if self.log_x { 10_f64.powf(x) } else { x };
+        let text = match self.x_unit {
+            Unit::Plain | Unit::Percent => exact(value),
+            unit => unit.text(value),
+        };
+        let label = format!(" {text} ");
+        let width = (label.width() as u16).min(plot.width);
+        let start = column.saturating_sub(width / 2).min(plot.width - width);
+        let row = Rect { y: plot.bottom() + 1, height: 1, ..plot };
+        write_at(buffer, row, start, 0, &label, style);
     }
 
     fn draw_curves(
@@ -532,6 +555,19 @@ fn legend_rows<'a>(entries: &'a [Entry<'a>], width: u16) -> Vec<Vec<&'a Entry<'a
 /// Whether two numbers of an axis are equal up to rounding.
 fn is_near(a: f64, b: f64) -> bool {
     (a - b).abs() <= 1e-6 * a.abs().max(b.abs()).max(1e-6)
+}
+
+/// Draws an upright line at an x of the axis; returns its column in the plot if it is visible.
+fn draw_upright(x: f64, axes: &Axes, plot: Rect, buffer: &mut Buffer, style: Style) -> Option<u16> {
+    let share = (x - axes.x[0]) / (axes.x[1] - axes.x[0]);
+    if !(0.0..=1.0).contains(&share) {
+        return None;
+    }
+    let column = (share * f64::from(plot.width - 1)).round() as u16;
+    for row in 0..plot.height {
+        write_at(buffer, plot, column, row, "│", style);
+    }
+    Some(column)
 }
 
 #[cfg(test)]

@@ -54,6 +54,8 @@ fn the_legend_shows_the_values_at_the_cursor() {
     let mut state = ChartState { cursor: Some(7.2), ..ChartState::default() };
     let rows = draw(&chart, &mut state, 60, 12);
     assert!(rows[0].contains("twice 14.0") && rows[0].contains("square 49.0"), "{}", rows[0]);
+    let last = rows.last().unwrap();
+    assert!(last.split_whitespace().any(|label| label == "7"), "the x of the point: {last}");
 }
 
 #[test]
