@@ -14,6 +14,8 @@ const MAX_COUNT: usize = 1000;
 pub struct Messages {
     /// The sentence in the footer until the next key.
     pub notice: Option<String>,
+    /// The log line that was last shown in the footer.
+    logged: Option<LogLine>,
     lines: Vec<LogLine>,
 }
 
@@ -21,7 +23,7 @@ impl Messages {
     /// An empty list with a sentence in the footer.
     #[must_use]
     pub fn new(notice: Option<String>) -> Self {
-        Self { notice, lines: Vec::new() }
+        Self { notice, ..Self::default() }
     }
 
     /// All messages, the oldest first.
@@ -35,15 +37,15 @@ impl Messages {
     pub fn announce(&mut self, event: &Event, run: &RunView, theme: &Theme) {
         let Some(line) = of_event(event, run, theme) else { return };
         let is_fact = matches!(event, Event::Saved(_) | Event::Tuned(_) | Event::Tunable(_));
-        if is_fact || line.level != Level::Info {
-            self.notice = Some(line.text.clone());
-        } else if self.notice_is_a_warning() {
-            // What comes later may contradict it. The footer states how a run ended.
-            match event {
-                Event::Log(_) => self.notice = Some(line.text.clone()),
-                Event::Finished(_) => self.notice = None,
-                _ => {}
-            }
+        let important = is_fact || line.level != Level::Info;
+        let logged = self.logged.as_ref().filter(|line| self.notice.as_ref() == Some(&line.text));
+        match (event, logged.map(|line| line.level)) {
+            // The end of a warning replaces it, and leaves the footer with the end of the run.
+            (Event::Log(_), Some(_)) => self.log_in_footer(&line),
+            (Event::Log(_), None) if important => self.log_in_footer(&line),
+            (Event::Finished(_), Some(Level::Info)) if !important => self.notice = None,
+            _ if important => self.notice = Some(line.text.clone()),
+            _ => {}
         }
         self.push(line);
     }
@@ -69,10 +71,9 @@ impl Messages {
         }
     }
 
-    fn notice_is_a_warning(&self) -> bool {
-        let Some(notice) = &self.notice else { return false };
-        let line = self.lines.iter().rfind(|line| line.text == *notice);
-        line.is_some_and(|line| line.level == Level::Warning)
+    fn log_in_footer(&mut self, line: &LogLine) {
+        self.notice = Some(line.text.clone());
+        self.logged = Some(line.clone());
     }
 
     fn push(&mut self, line: LogLine) {
@@ -206,27 +207,21 @@ mod tests {
     }
 
     #[test]
-    fn a_warning_leaves_the_footer_when_later_events_may_contradict_it() {
+    fn a_warning_stays_in_the_footer_until_its_end_is_reported() {
         let log = |level, text: &str| Event::Log(LogLine { level, text: text.into() });
         let ended = Event::Finished(Outcome::Completed("all 30 epochs trained".into()));
-        let saved = "saved model.safetensors";
-        for (last, notice) in [
-            (
-                log(Level::Info, "epoch 5: the network learns now"),
-                Some("epoch 5: the network learns now"),
-            ),
-            (ended, None),
-        ] {
-            let mut messages = Messages::new(Some(saved.into()));
-            let announce = |messages: &mut Messages, event: &Event| {
-                messages.announce(event, &RunView::default(), &Theme::default());
-            };
-            announce(&mut messages, &log(Level::Info, "nothing to act on"));
-            assert_eq!(messages.notice.as_deref(), Some(saved), "no warning is shown");
-            announce(&mut messages, &log(Level::Warning, "epoch 2: not learning"));
-            assert_eq!(messages.notice.as_deref(), Some("epoch 2: not learning"));
-            announce(&mut messages, &last);
-            assert_eq!(messages.notice.as_deref(), notice);
-        }
+        let mut messages = Messages::new(Some("saved model.safetensors".into()));
+        let mut footer_after = |event: &Event| {
+            messages.announce(event, &RunView::default(), &Theme::default());
+            messages.notice.clone().unwrap_or_default()
+        };
+        let saved = footer_after(&log(Level::Info, "nothing to act on"));
+        assert_eq!(saved, "saved model.safetensors");
+        let warning = "epoch 2: the output for 0 never fires";
+        assert_eq!(footer_after(&log(Level::Warning, warning)), warning);
+        assert_eq!(footer_after(&ended), warning, "it explains the result");
+        let recovery = "epoch 5: the network learns now";
+        assert_eq!(footer_after(&log(Level::Info, recovery)), recovery);
+        assert_eq!(footer_after(&ended), "", "the footer says how the run ended");
     }
 }
