@@ -42,21 +42,29 @@ const fn class_of_3(value: u8) -> usize {
     }
 }
 
-/// What each value of the pixel left, above and above right adds to the context of a pixel.
-const LEFT: [u8; 256] = contributions(0);
-const ABOVE: [u8; 256] = contributions(1);
-const ABOVE_RIGHT: [u8; 256] = contributions(2);
+/// The neighbours of a pixel that determine its context.
+#[derive(Clone, Copy)]
+enum Neighbour {
+    Left,
+    Above,
+    AboveRight,
+}
 
-const fn contributions(neighbour: usize) -> [u8; 256] {
+/// What each value of a neighbour adds to the context of a pixel.
+const LEFT: [u8; 256] = contributions(Neighbour::Left);
+const ABOVE: [u8; 256] = contributions(Neighbour::Above);
+const ABOVE_RIGHT: [u8; 256] = contributions(Neighbour::AboveRight);
+
+const fn contributions(neighbour: Neighbour) -> [u8; 256] {
     let mut table = [0; 256];
     let mut value = 0;
     while value < table.len() {
-        let class = match neighbour {
-            0 => class_of_8(value as u8) * 8 * 3,
-            1 => class_of_8(value as u8) * 3,
-            _ => class_of_3(value as u8),
+        let contribution = match neighbour {
+            Neighbour::Left => class_of_8(value as u8) * 8 * 3,
+            Neighbour::Above => class_of_8(value as u8) * 3,
+            Neighbour::AboveRight => class_of_3(value as u8),
         };
-        table[value] = class as u8;
+        table[value] = contribution as u8;
         value += 1;
     }
     table
@@ -69,8 +77,8 @@ struct Interval {
     width: u16,
 }
 
-/// The frequencies of all symbols, prepared for decoding. Takes 0.8 MB, which a
-/// processor's second cache holds.
+/// The frequencies of all symbols, prepared for decoding. Takes 0.8 MB, which fits
+/// into the L2 cache.
 #[derive(Debug)]
 pub(super) struct Frequencies {
     /// The symbol of each slot: CONTEXTS × `1 << BITS`.

@@ -13,7 +13,7 @@ use std::thread;
 /// A stream of `data/`, compiled in.
 macro_rules! stream {
     ($name:literal) => {
-        include_bytes!(concat!("../../../data/", $name))
+        include_bytes!(concat!("../../data/", $name))
     };
 }
 
