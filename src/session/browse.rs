@@ -27,37 +27,35 @@ pub fn browse(run: &RunDir, attachment: Attachment) -> io::Result<Link> {
     // An interrupted run is shown like a stopped one; the caller says that it can be resumed.
     view.outcome.get_or_insert(Outcome::Stopped);
     view.status = Status { activity: Activity::Finished, ..Status::default() };
-    let handle = match reopen(run, &view) {
-        Ok((handle, note)) => {
+    let channels = match reopen(run, &view) {
+        Ok((channels, note)) => {
             view.log.extend(note.map(|text| LogLine { level: Level::Info, text }));
-            Some(handle)
+            channels
         }
         Err(line) => {
-            view.log.push(line);
-            None
+            view.log.push(line.clone());
+            let epoch = view.epoch();
+            answer_probes(move |probe| {
+                let content = Content::Unavailable(line.text.clone());
+                Frame { probe, epoch, batch: 0, content }
+            })?
         }
     };
     let (answers, answered) = unbounded();
-    let commands = match handle {
-        Some(handle) => {
-            let commands = handle.commands;
-            thread::Builder::new().name("nntop-browse".into()).spawn(move || {
-                for event in handle.events {
-                    let is_new = match &event {
-                        Event::Frame(_) | Event::Classified(_) | Event::Saved(_) => true,
-                        Event::Log(line) => line.level != Level::Info,
-                        // Already in the event file.
-                        _ => false,
-                    };
-                    if is_new && answers.send(event).is_err() {
-                        return;
-                    }
-                }
-            })?;
-            commands
+    let Channels { commands, events } = channels;
+    thread::Builder::new().name("nntop-browse".into()).spawn(move || {
+        for event in events {
+            let is_new = match &event {
+                Event::Frame(_) | Event::Classified(_) | Event::Saved(_) => true,
+                Event::Log(line) => line.level != Level::Info,
+                // Already in the event file.
+                _ => false,
+            };
+            if is_new && answers.send(event).is_err() {
+                return;
+            }
         }
-        None => unbounded().0,
-    };
+    })?;
     let hub = Hub::start_from(view, commands, answered)?;
     Ok(hub.attach(attachment))
 }
@@ -117,23 +115,28 @@ fn reopen(run: &RunDir, view: &RunView) -> Result<(Channels, Option<String>), Lo
 fn open_predictions(run: &RunDir) -> Result<Channels, String> {
     let predictions = Predictions::of(run)
         .ok_or("the command has ended; its output is kept, and it reported no predictions")?;
-    let (commands, asked) = unbounded();
-    let (sent, events) = unbounded();
     let step = u32::try_from(predictions.step.max(0)).unwrap_or(u32::MAX);
     let answer = move |probe: Probe| {
         let none = || Content::Unavailable("the script has ended and answers no more".into());
         let content = predictions.answer(&probe.what).unwrap_or_else(none);
-        Event::Frame(Box::new(Frame { probe, epoch: 0, batch: step, content }))
+        Frame { probe, epoch: 0, batch: step, content }
     };
-    let spawned = thread::Builder::new().name("nntop-predictions".into()).spawn(move || {
+    answer_probes(answer).map_err(|error| format!("the predictions cannot be shown: {error}"))
+}
+
+/// Answers probes on a thread.
+fn answer_probes(answer: impl Fn(Probe) -> Frame + Send + 'static) -> io::Result<Channels> {
+    let (commands, asked) = unbounded();
+    let (sent, events) = unbounded();
+    let frame = move |probe| Event::Frame(Box::new(answer(probe)));
+    thread::Builder::new().name("nntop-answers".into()).spawn(move || {
         for command in asked {
             let Command::Watch(probes) = command else { continue };
-            if probes.into_iter().any(|probe| sent.send(answer(probe)).is_err()) {
+            if probes.into_iter().any(|probe| sent.send(frame(probe)).is_err()) {
                 return;
             }
         }
-    });
-    spawned.map_err(|error| format!("the predictions cannot be shown: {error}"))?;
+    })?;
     Ok(Channels { commands, events })
 }
 

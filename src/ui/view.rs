@@ -2,10 +2,12 @@
 
 use super::effect::Effect;
 use super::selection::Selection;
-use super::theme::Theme;
+use super::theme::{Role, Theme};
 use super::view_id::ViewId;
-use super::widgets::Raster;
-use crate::protocol::{EpochStats, Frame, Moment, NO_ANSWER, Probe, RunView, Tensor, What};
+use super::widgets::{Raster, write_wrapped};
+use crate::protocol::{
+    Content, EpochStats, Frame, Moment, NO_ANSWER, Probe, RunView, Tensor, What,
+};
 use crossterm::event::{KeyEvent, MouseEvent};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -44,6 +46,17 @@ impl<'a> Context<'a> {
     #[must_use]
     pub fn frame(&self, what: &What) -> Option<&'a Frame> {
         self.run.frames.get(&Probe { what: what.clone(), at: self.moment })
+    }
+
+    /// Writes why there is nothing to draw: the reason that the run gives instead of the answer to a
+    /// probe, or that the answer has not arrived.
+    pub fn write_missing(&self, what: &What, area: Rect, buffer: &mut Buffer) {
+        let theme = self.theme;
+        let (text, role) = match self.frame(what).map(|frame| &frame.content) {
+            Some(Content::Unavailable(why)) => (why.as_str(), Role::Warning),
+            _ => ("waiting for the network…", Role::Dim),
+        };
+        write_wrapped(buffer, area, theme.say(text), theme.style(role));
     }
 
     /// The moment of a frame in words; empty for a saved model, which does not change.

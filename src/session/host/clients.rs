@@ -443,11 +443,13 @@ mod tests {
     #[test]
     fn nobody_waits_for_a_client_that_has_disconnected() {
         let (client, session) = UnixStream::pair().unwrap();
-        let waiting = thread::spawn(move || {
+        let (done, ended) = crossbeam_channel::bounded(1);
+        thread::spawn(move || {
             wait_while_connected(&session, Duration::from_secs(3600));
+            done.send(()).unwrap();
         });
         drop(client);
-        waiting.join().unwrap();
+        ended.recv_timeout(Duration::from_secs(60)).expect("the wait ends with the connection");
     }
 
     #[test]

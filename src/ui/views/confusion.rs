@@ -6,7 +6,9 @@ use crate::ui::numbers::percent_of;
 use crate::ui::theme::Role;
 use crate::ui::view::{Context, KeyHelp, View};
 use crate::ui::view_id::ViewId;
-use crate::ui::widgets::{GridShape, Pane, shortened, wrap, write, write_at, write_right};
+use crate::ui::widgets::{
+    GridShape, Pane, shortened, wrap, write, write_at, write_right, write_wrapped,
+};
 use crossterm::event::{KeyCode, KeyEvent, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -111,8 +113,7 @@ impl View for Confusion {
         let (classes, counts) = match frame.map(|frame| &frame.content) {
             Some(Content::Confusion { classes, counts }) => (*classes, counts.as_slice()),
             Some(Content::Unavailable(why)) => {
-                write(buffer, inside, 0, why, theme.style(Role::Warning));
-                return;
+                return write_wrapped(buffer, inside, theme.say(why), theme.style(Role::Warning));
             }
             Some(Content::Measuring { done, total }) => {
                 let text = theme.fill("looking at the test images: {} of {}", &[done, total]);

@@ -234,15 +234,11 @@ impl View for Features {
         let inside = Pane::new(&title, theme).note(&note).draw(main, buffer);
         let tensor = match (frame.map(|frame| &frame.content), layer(context)) {
             (Some(Content::Activations { layers }), Some((index, _))) => layers.get(index as usize),
-            (Some(Content::Unavailable(why)), _) => {
-                write(buffer, inside, 0, why, theme.style(Role::Warning));
-                return;
-            }
             _ => None,
         };
         let Some(tensor) = tensor else {
-            write(buffer, inside, 0, theme.say("waiting for the network…"), theme.style(Role::Dim));
-            return;
+            let activations = What::Activations { index: context.digit };
+            return context.write_missing(&activations, inside, buffer);
         };
         if tensor.shape[1] > 1 {
             self.maps(tensor, inside, buffer, context);

@@ -7,7 +7,9 @@ use crate::ui::theme::Role;
 use crate::ui::view::{Context, KeyHelp, View};
 use crate::ui::view_id::ViewId;
 use crate::ui::views::curves::{over_epochs, over_epochs_mouse};
-use crate::ui::widgets::{Bars, ChartState, Line, LineChart, Pane, Row, Unit, wrap, write};
+use crate::ui::widgets::{
+    Bars, ChartState, Line, LineChart, Pane, Row, Unit, wrap, write, write_wrapped,
+};
 use crossterm::event::{KeyCode, KeyEvent, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Position, Rect};
@@ -164,8 +166,8 @@ impl View for Gradients {
         if layers.is_empty() {
             let inside = Pane::new("Gradients", context.theme).draw(area, buffer);
             let waiting = unavailable(context).unwrap_or("waiting for the first mini-batch…");
-            write(buffer, inside, 0, context.theme.say(waiting), context.theme.style(Role::Dim));
-            return;
+            let theme = context.theme;
+            return write_wrapped(buffer, inside, theme.say(waiting), theme.style(Role::Dim));
         }
         if area.width >= 90 && area.height >= 14 {
             let width = (area.width * 2 / 5).min(MAX_BARS_WIDTH);

@@ -252,8 +252,9 @@ impl Overview {
             |what: &What| matches!(what, What::Weights { layer, first: 0, .. } if *layer == first);
         let exact = context.frame(&self.weights(first));
         let frame = exact.or_else(|| context.latest_frame(of_it));
-        let Some(Content::Weights { rows, largest }) = frame.map(|frame| &frame.content) else {
-            return;
+        let Some(frame) = frame else { return };
+        let Content::Weights { rows, largest } = &frame.content else {
+            return context.write_missing(&frame.probe.what, inside, buffer);
         };
         let Some(tensor) = rows.first() else { return };
         let tile = Rect { width: tile_width(inside.width), height: inside.height.min(7), ..inside };
@@ -287,9 +288,9 @@ fn one_digit(area: Rect, buffer: &mut Buffer, context: &Context) {
     let (theme, run) = (context.theme, context.run);
     let title = theme.fill("Test image {}", &[&context.digit]);
     let inside = Pane::new(&title, theme).draw(area, buffer);
-    let frame = context.frame(&What::Digit { index: context.digit });
-    let Some(Content::Digit { card, outputs, .. }) = frame.map(|frame| &frame.content) else {
-        return;
+    let Some(frame) = context.frame(&What::Digit { index: context.digit }) else { return };
+    let Content::Digit { card, outputs, .. } = &frame.content else {
+        return context.write_missing(&frame.probe.what, inside, buffer);
     };
     let size =
         run.info.as_ref().map_or([0, 0], |i| [i.image_width as usize, i.image_height as usize]);

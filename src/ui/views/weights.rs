@@ -66,16 +66,12 @@ impl Weights {
         let note = frame.map_or_else(String::new, |frame| self.note(frame, room, context));
         let inside = Pane::new(&title, theme).note(&note).draw(area, buffer);
         let Some(frame) = frame else {
-            write(buffer, inside, 0, theme.say("waiting for the network…"), theme.style(Role::Dim));
-            return;
+            return context.write_missing(&self.weights(layer(context)), inside, buffer);
         };
         let (What::Weights { first, .. }, Content::Weights { rows, largest }) =
             (&frame.probe.what, &frame.content)
         else {
-            if let Content::Unavailable(why) = &frame.content {
-                write(buffer, inside, 0, why, theme.style(Role::Warning));
-            }
-            return;
+            return context.write_missing(&frame.probe.what, inside, buffer);
         };
         let [legend, body] = Layout::vertical([
             Constraint::Length(u16::from(inside.height > 3)),

@@ -42,6 +42,13 @@ pub fn write(buffer: &mut Buffer, area: Rect, row: u16, text: &str, style: Style
     write_at(buffer, area, 0, row, text, style)
 }
 
+/// Writes text in as many lines as it needs, from the first row on.
+pub fn write_wrapped(buffer: &mut Buffer, area: Rect, text: &str, style: Style) {
+    for (row, line) in (0..area.height).zip(wrap(text, area.width)) {
+        write(buffer, area, row, &line, style);
+    }
+}
+
 /// Writes text from a column on, truncated to the area; returns the next free column.
 pub fn write_at(
     buffer: &mut Buffer,

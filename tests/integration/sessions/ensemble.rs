@@ -1,6 +1,7 @@
 //! Ensembles in sessions.
 
 use super::*;
+use nntop::protocol::{Content, Probe, What};
 
 #[test]
 fn an_ensemble_has_a_session_and_its_model_is_saved() {
@@ -79,6 +80,15 @@ fn an_ensemble_can_be_detached_controlled_and_resumed() {
     std::fs::rename(run.checkpoints(), &kept).unwrap();
     let view = session::browse(&run, Attachment::Control).unwrap();
     until_said(&view, "the network cannot be opened, only its history");
+    // Its views say so, too, instead of waiting for the network.
+    let weights = Probe::live(What::Weights { layer: 0, first: 0, count: 1 });
+    view.commands.send(nntop::protocol::Command::Watch(vec![weights])).unwrap();
+    until("the reason", || match view.updates.recv_timeout(TIMEOUT).unwrap() {
+        Update::Event(Event::Frame(frame)) => {
+            matches!(&frame.content, Content::Unavailable(text) if text.contains("only its history"))
+        }
+        _ => false,
+    });
     std::fs::rename(&kept, run.checkpoints()).unwrap();
     assert_eq!(place.say("resume votes --detach"), "votes");
     let mut watcher = Watcher::attach(&run, Attachment::ReadOnly);

@@ -5,7 +5,7 @@ use super::{Digits, List, filter, neighbours, votes};
 use crate::protocol::{Card, Content, DigitOrder, Frame, What};
 use crate::ui::theme::{Role, Theme};
 use crate::ui::view::Context;
-use crate::ui::widgets::{Bars, Pane, Row, write, write_at};
+use crate::ui::widgets::{Bars, Pane, Row, write, write_at, write_wrapped};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::widgets::Widget;
@@ -61,8 +61,8 @@ fn title(view: &Digits, list: Option<List>, theme: &Theme) -> String {
 
 fn sheet(view: &Digits, area: Rect, buffer: &mut Buffer, context: &Context, list: Option<List>) {
     if let Some(why) = view.unavailable(context) {
-        write(buffer, area, 0, context.theme.say(why), context.theme.style(Role::Dim));
-        return;
+        let theme = context.theme;
+        return write_wrapped(buffer, area, theme.say(why), theme.style(Role::Warning));
     }
     let Some(list) = list else { return };
     cards((0..).zip(list.cards), view.grid, area, buffer, context);
@@ -71,8 +71,7 @@ fn sheet(view: &Digits, area: Rect, buffer: &mut Buffer, context: &Context, list
 fn one(view: &mut Digits, area: Rect, buffer: &mut Buffer, context: &Context, list: Option<List>) {
     let theme = context.theme;
     if let Some(why) = view.unavailable(context) {
-        write(buffer, area, 0, theme.say(why), theme.style(Role::Dim));
-        return;
+        return write_wrapped(buffer, area, theme.say(why), theme.style(Role::Warning));
     }
     if list.is_none() && view.wanted.is_some() {
         // Which image belongs here is not known yet.
@@ -85,10 +84,10 @@ fn one(view: &mut Digits, area: Rect, buffer: &mut Buffer, context: &Context, li
         write(buffer, area, 0, &text, theme.style(Role::Dim));
         return;
     }
-    let frame = context.frame(&What::Digit { index: context.digit });
+    let digit = What::Digit { index: context.digit };
+    let frame = context.frame(&digit);
     let Some(Content::Digit { card, outputs, votes }) = frame.map(|frame| &frame.content) else {
-        write(buffer, area, 0, theme.say("waiting for the network…"), theme.style(Role::Dim));
-        return;
+        return context.write_missing(&digit, area, buffer);
     };
     let narrow = area.width < 50;
     let beside = if narrow { 14 } else { (area.width / 3).clamp(26, 44) };

@@ -2,7 +2,7 @@
 
 use super::column::{Column, units};
 use super::{ForwardPass, all_weights, contributions, rows};
-use crate::protocol::LayerInfo;
+use crate::protocol::{LayerInfo, What};
 use crate::ui::numbers::signed;
 use crate::ui::theme::{Role, Theme};
 use crate::ui::view::Context;
@@ -38,7 +38,8 @@ pub(super) fn draw(
     let theme = context.theme;
     let Some(pass) = ForwardPass::new(context) else {
         let inside = Pane::new("Network", theme).draw(area, buffer);
-        write(buffer, inside, 0, theme.say("waiting for the network…"), theme.style(Role::Dim));
+        let activations = What::Activations { index: context.digit };
+        context.write_missing(&activations, inside, buffer);
         return Vec::new();
     };
     let selected = pass.selected(chosen);
