@@ -40,7 +40,7 @@ impl Messages {
         let important = is_fact || line.level != Level::Info;
         let logged = self.logged.as_ref().filter(|line| self.notice.as_ref() == Some(&line.text));
         match (event, logged.map(|line| line.level)) {
-            // The end of a warning replaces it, and leaves the footer with the end of the run.
+            // A log line replaces the one shown. An informational one is removed when the run ends.
             (Event::Log(_), Some(_)) => self.log_in_footer(&line),
             (Event::Log(_), None) if important => self.log_in_footer(&line),
             (Event::Finished(_), Some(Level::Info)) if !important => self.notice = None,

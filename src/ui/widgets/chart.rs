@@ -282,7 +282,7 @@ impl LineChart<'_> {
     fn draw_marks(&self, axes: &Axes, plot: Rect, buffer: &mut Buffer, state: &ChartState) {
         for mark in &self.marks {
             let x = if self.log_x { mark.x.log10() } else { mark.x };
-            draw_upright(x, axes, plot, buffer, mark.style);
+            draw_vertical_line(x, axes, plot, buffer, mark.style);
         }
         if let Some([from, to]) = state.drag.filter(|[from, to]| from != to) {
             let (from, to) = (from.min(to), from.max(to));
@@ -307,7 +307,7 @@ impl LineChart<'_> {
         let nearest = places.min_by(|a, b| distance(*a).total_cmp(&distance(*b)));
         let style = self.theme.style(Role::Accent);
         let Some(x) = nearest else { return };
-        let Some(column) = draw_upright(x, axes, plot, buffer, style) else { return };
+        let Some(column) = draw_vertical_line(x, axes, plot, buffer, style) else { return };
         let value = if self.log_x { 10_f64.powf(x) } else { x };
         let text = match self.x_unit {
             Unit::Plain | Unit::Percent => exact(value),
@@ -557,8 +557,14 @@ fn is_near(a: f64, b: f64) -> bool {
     (a - b).abs() <= 1e-6 * a.abs().max(b.abs()).max(1e-6)
 }
 
-/// Draws an upright line at an x of the axis; returns its column in the plot if it is visible.
-fn draw_upright(x: f64, axes: &Axes, plot: Rect, buffer: &mut Buffer, style: Style) -> Option<u16> {
+/// Draws a vertical line at an x of the axis; returns its column in the plot if it is visible.
+fn draw_vertical_line(
+    x: f64,
+    axes: &Axes,
+    plot: Rect,
+    buffer: &mut Buffer,
+    style: Style,
+) -> Option<u16> {
     let share = (x - axes.x[0]) / (axes.x[1] - axes.x[0]);
     if !(0.0..=1.0).contains(&share) {
         return None;
