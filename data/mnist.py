@@ -17,22 +17,21 @@ SIDE = 28
 IMAGES_PER_STREAM = 10_000
 # The frequencies of a context add up to 1 << BITS.
 BITS = 10
-# Values of the pixels left and above are told apart by these bounds, that above right by the second list.
+# Classes of values: 8 for the pixel left and the one above, 3 for the one above right.
 CLASSES_OF_8 = np.digitize(np.arange(256), [1, 32, 96, 160, 224, 252, 254])
 CLASSES_OF_3 = np.digitize(np.arange(256), [1, 252])
 FIRST_RUN = 8 * 8 * 3
 CONTEXTS = FIRST_RUN + SIDE * SIDE // 4
-
-
+# What each value of a neighbour adds to the context of a pixel.
 LEFT, ABOVE = (CLASSES_OF_8 * 24).tolist(), (CLASSES_OF_8 * 3).tolist()
 ABOVE_RIGHT = CLASSES_OF_3.tolist()
 
 
-def code(count, symbol):
-    """Visits `count` images in the order of their symbols, and returns their pixels (n, 28, 28).
+def visit(count, symbol):
+    """Visits the symbols of `count` images in order; returns the pixels (count, 28, 28).
 
-    `symbol(context, at, limit)` gives the symbol of a context: the value of pixel `at`, or, if `limit`
-    is not zero, how many of the next `limit` pixels are zero. (All pixels are numbered in one row.)
+    `symbol(context, at, limit)` returns the next symbol: the value of pixel `at` (an index into all pixels), or,
+    if `limit` is not 0, how many of the `limit` pixels from `at` on are zero before the first that is not.
     """
     pixels = np.zeros((count, SIDE, SIDE), np.uint8)
     for index in range(count):
@@ -70,7 +69,7 @@ def symbols_of(images):
         symbols.append(value)
         return value
 
-    code(len(images), symbol)
+    visit(len(images), symbol)
     return np.array(contexts), np.array(symbols)
 
 
@@ -129,7 +128,7 @@ def decode(stream, frequencies):
             state = state << 16 | next(words)
         return value
 
-    return code(IMAGES_PER_STREAM, symbol)
+    return visit(IMAGES_PER_STREAM, symbol)
 
 
 def read(name):

@@ -78,8 +78,8 @@ wide_kernel! {
 }
 
 wide_kernel! {
-    /// W ← decay · W + xᵀ δ for inputs x that are mostly nonzero, one row per sample; `delta` is
-    /// copied into strips, rows of W begin `stride` numbers apart.
+    /// W ← decay · W + xᵀ δ for dense inputs x, one row per sample; `delta` is copied into strips, rows
+    /// of W begin `stride` numbers apart.
     fn add_outer_products = add_outer_products_body(
         simd,
         weights: &mut [Real],
@@ -253,10 +253,10 @@ impl<S: WideSimd> OuterProducts<'_, S> {
     fn add<const PAIRS: usize, const ODD: usize>(self, weights: &mut [Real]) {
         let inputs = weights.len() / self.stride;
         // Narrow rows four at a time, because each addition to a sum waits for the one before.
-        let together = if 2 * PAIRS + ODD <= 3 { 4 } else { 1 };
-        for (block, weights) in weights.chunks_mut(together * self.stride).enumerate() {
-            let first = block * together;
-            if first + 4 <= inputs && together == 4 {
+        let rows = if 2 * PAIRS + ODD <= 3 { 4 } else { 1 };
+        for (block, weights) in weights.chunks_mut(rows * self.stride).enumerate() {
+            let first = block * rows;
+            if weights.len() == 4 * self.stride {
                 self.add_to_rows::<PAIRS, ODD, 4>(weights, first, inputs);
             } else {
                 for (input, row) in (first..).zip(weights.chunks_mut(self.stride)) {

@@ -48,11 +48,11 @@ impl<'a> Context<'a> {
         self.run.frames.get(&Probe { what: what.clone(), at: self.moment })
     }
 
-    /// Writes why there is nothing to draw: the reason that the run gives instead of the answer to a
-    /// probe, or that the answer has not arrived.
-    pub fn write_missing(&self, what: &What, area: Rect, buffer: &mut Buffer) {
+    /// Writes why there is nothing to draw: the reason that a frame gives, or that the frame has not
+    /// arrived.
+    pub fn write_missing(&self, frame: Option<&Frame>, area: Rect, buffer: &mut Buffer) {
         let theme = self.theme;
-        let (text, role) = match self.frame(what).map(|frame| &frame.content) {
+        let (text, role) = match frame.map(|frame| &frame.content) {
             Some(Content::Unavailable(why)) => (why.as_str(), Role::Warning),
             _ => ("waiting for the network…", Role::Dim),
         };

@@ -237,8 +237,7 @@ impl View for Features {
             _ => None,
         };
         let Some(tensor) = tensor else {
-            let activations = What::Activations { index: context.digit };
-            return context.write_missing(&activations, inside, buffer);
+            return context.write_missing(frame, inside, buffer);
         };
         if tensor.shape[1] > 1 {
             self.maps(tensor, inside, buffer, context);

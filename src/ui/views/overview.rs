@@ -254,7 +254,7 @@ impl Overview {
         let frame = exact.or_else(|| context.latest_frame(of_it));
         let Some(frame) = frame else { return };
         let Content::Weights { rows, largest } = &frame.content else {
-            return context.write_missing(&frame.probe.what, inside, buffer);
+            return context.write_missing(Some(frame), inside, buffer);
         };
         let Some(tensor) = rows.first() else { return };
         let tile = Rect { width: tile_width(inside.width), height: inside.height.min(7), ..inside };
@@ -290,7 +290,7 @@ fn one_digit(area: Rect, buffer: &mut Buffer, context: &Context) {
     let inside = Pane::new(&title, theme).draw(area, buffer);
     let Some(frame) = context.frame(&What::Digit { index: context.digit }) else { return };
     let Content::Digit { card, outputs, .. } = &frame.content else {
-        return context.write_missing(&frame.probe.what, inside, buffer);
+        return context.write_missing(Some(frame), inside, buffer);
     };
     let size =
         run.info.as_ref().map_or([0, 0], |i| [i.image_width as usize, i.image_height as usize]);

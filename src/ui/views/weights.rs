@@ -66,12 +66,12 @@ impl Weights {
         let note = frame.map_or_else(String::new, |frame| self.note(frame, room, context));
         let inside = Pane::new(&title, theme).note(&note).draw(area, buffer);
         let Some(frame) = frame else {
-            return context.write_missing(&self.weights(layer(context)), inside, buffer);
+            return context.write_missing(None, inside, buffer);
         };
         let (What::Weights { first, .. }, Content::Weights { rows, largest }) =
             (&frame.probe.what, &frame.content)
         else {
-            return context.write_missing(&frame.probe.what, inside, buffer);
+            return context.write_missing(Some(frame), inside, buffer);
         };
         let [legend, body] = Layout::vertical([
             Constraint::Length(u16::from(inside.height > 3)),

@@ -84,10 +84,9 @@ fn one(view: &mut Digits, area: Rect, buffer: &mut Buffer, context: &Context, li
         write(buffer, area, 0, &text, theme.style(Role::Dim));
         return;
     }
-    let digit = What::Digit { index: context.digit };
-    let frame = context.frame(&digit);
+    let frame = context.frame(&What::Digit { index: context.digit });
     let Some(Content::Digit { card, outputs, votes }) = frame.map(|frame| &frame.content) else {
-        return context.write_missing(&digit, area, buffer);
+        return context.write_missing(frame, area, buffer);
     };
     let narrow = area.width < 50;
     let beside = if narrow { 14 } else { (area.width / 3).clamp(26, 44) };

@@ -38,8 +38,8 @@ pub(super) fn draw(
     let theme = context.theme;
     let Some(pass) = ForwardPass::new(context) else {
         let inside = Pane::new("Network", theme).draw(area, buffer);
-        let activations = What::Activations { index: context.digit };
-        context.write_missing(&activations, inside, buffer);
+        let activations = context.frame(&What::Activations { index: context.digit });
+        context.write_missing(activations, inside, buffer);
         return Vec::new();
     };
     let selected = pass.selected(chosen);
